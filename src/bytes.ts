@@ -1,0 +1,104 @@
+import { createHash } from 'node:crypto';
+
+import { RegiError } from './errors.ts';
+import type { Descriptor } from './oci/descriptor.ts';
+import { algorithmOf, digestFrom, digestOf } from './oci/digest.ts';
+import type { Bytes } from './store.ts';
+
+/** Content that is not what its descriptor says. */
+export class ContentMismatchError extends RegiError {
+  readonly code = 'CONTENT_MISMATCH';
+  readonly expected: Descriptor;
+
+  constructor(expected: Descriptor, found: string) {
+    super(`Cannot accept ${expected.digest}: expected ${expected.size} bytes of that digest, found ${found}`, {
+      hint: 'the source is damaged or was changed; try another source, or push the image there again',
+    });
+    this.expected = expected;
+  }
+}
+
+/** More bytes than a bound allows. */
+export class LimitExceededError extends RegiError {
+  readonly code = 'LIMIT_EXCEEDED';
+}
+
+/** Content that is in memory. The one chunk is the array itself. */
+export function bytesOf(content: Uint8Array): Bytes {
+  return {
+    async *[Symbol.asyncIterator]() {
+      if (content.byteLength > 0) yield content;
+    },
+  };
+}
+
+/**
+ * The same bytes, proved: iteration ends well only if size and digest are those of `expected`.
+ * It stops at the first byte too many, so a peer cannot make anyone read on.
+ *
+ * @throws {ContentMismatchError} while iterating.
+ */
+export function verified(content: Bytes, expected: Descriptor): Bytes {
+  return {
+    async *[Symbol.asyncIterator]() {
+      const algorithm = algorithmOf(expected.digest);
+      const hash = createHash(algorithm);
+      let size = 0;
+      for await (const chunk of content) {
+        size += chunk.byteLength;
+        if (size > expected.size) throw new ContentMismatchError(expected, 'more bytes than that');
+        hash.update(chunk);
+        yield chunk;
+      }
+      if (size < expected.size) throw new ContentMismatchError(expected, `${size} bytes`);
+      const digest = digestFrom(hash, algorithm);
+      if (digest !== expected.digest) throw new ContentMismatchError(expected, digest);
+    },
+  };
+}
+
+/**
+ * Collects content into memory, copied.
+ *
+ * @throws {LimitExceededError} at the first byte over `limit`.
+ */
+export async function collect(content: Bytes, limit: number, what: string): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of content) {
+    size += chunk.byteLength;
+    if (size > limit) throw new LimitExceededError(`Cannot read ${what}: expected at most ${limit} bytes`);
+    chunks.push(copyOf(chunk));
+  }
+  return Buffer.concat(chunks, size);
+}
+
+/**
+ * Collects the content of `expected` into memory, verified.
+ *
+ * @throws {LimitExceededError} when the descriptor itself is over `limit`.
+ * @throws {ContentMismatchError} when the bytes are others.
+ */
+export async function collectVerified(content: Bytes, expected: Descriptor, limit: number): Promise<Uint8Array> {
+  if (expected.size > limit) throw new LimitExceededError(`Cannot read ${expected.digest}: expected at most ${limit} bytes, found a size of ${expected.size}`);
+  return collect(verified(content, expected), limit, expected.digest);
+}
+
+/** Whether bytes in memory are those of `expected`. */
+export function matches(content: Uint8Array, expected: Descriptor): boolean {
+  return content.byteLength === expected.size && digestOf(content, algorithmOf(expected.digest)) === expected.digest;
+}
+
+/** The same bytes in chunks that the reader may keep. */
+export function owned(content: Bytes): Bytes {
+  return {
+    async *[Symbol.asyncIterator]() {
+      for await (const chunk of content) yield copyOf(chunk);
+    },
+  };
+}
+
+/** A copy. Not `slice()`: on a Buffer that is a view of the same memory. */
+function copyOf(chunk: Uint8Array): Uint8Array {
+  return new Uint8Array(chunk);
+}

@@ -1,0 +1,55 @@
+import type { Context } from './context.ts';
+
+/** An option of a command, as data: commander, help, completions and the docs are all made from it. */
+export interface OptionSpec {
+  /** Such as `platform`; the flag is `--platform`. */
+  readonly name: string;
+  /** One letter. */
+  readonly short?: string | undefined;
+  /** The name of its value, such as `P`; a switch has none. */
+  readonly value?: string | undefined;
+  readonly repeatable?: boolean | undefined;
+  readonly choices?: readonly string[] | undefined;
+  readonly summary: string;
+}
+
+export interface ArgumentSpec {
+  readonly name: string;
+  readonly summary: string;
+  readonly optional?: boolean | undefined;
+  readonly variadic?: boolean | undefined;
+}
+
+export interface ExampleSpec {
+  readonly command: string;
+  readonly summary: string;
+}
+
+/** Parsed words of a command line. Switches are true or absent, values are text, repeatable ones are lists. */
+export interface ParsedArguments {
+  readonly positionals: readonly string[];
+  readonly options: Readonly<Record<string, string | boolean | readonly string[] | undefined>>;
+}
+
+/** What a command does, loaded only when it runs. A command yields rows and prints nothing. */
+export interface CommandBody<Row> {
+  readonly run: (args: ParsedArguments, context: Context) => AsyncIterable<Row>;
+  /** The row on standard output; empty for a row that only `--json` shows. */
+  readonly text: (row: Row, context: Context) => string;
+  /** The row as an object of `--json`; the row itself when absent. */
+  readonly json?: ((row: Row) => unknown) | undefined;
+}
+
+/** What a command is. */
+export interface CommandSpec {
+  /** Such as `copy` or `tags list`. */
+  readonly name: string;
+  readonly aliases?: readonly string[] | undefined;
+  readonly summary: string;
+  /** Paragraphs for `--help` and the docs. */
+  readonly description: string;
+  readonly arguments: readonly ArgumentSpec[];
+  readonly options: readonly OptionSpec[];
+  readonly examples: readonly ExampleSpec[];
+  readonly load: () => Promise<CommandBody<never>>;
+}

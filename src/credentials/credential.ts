@@ -1,0 +1,21 @@
+/** What proves who asks. A discriminated union, because a token goes where a password must not. */
+export type Credential =
+  | { readonly kind: 'password'; readonly username: string; readonly password: string }
+  /** An OAuth2 refresh token (docker's identitytoken); only for the token endpoint, by POST. */
+  | { readonly kind: 'identity-token'; readonly token: string; readonly username?: string | undefined }
+  /** Sent to the registry as Bearer, verbatim (docker's registrytoken). */
+  | { readonly kind: 'registry-token'; readonly token: string };
+
+/** A credential, and where it was found: for messages, never with the secret. */
+export interface FoundCredential {
+  readonly credential: Credential;
+  /** Such as `~/.docker/config.json` or `REGI_USERNAME`. */
+  readonly origin: string;
+}
+
+/**
+ * Looks up what is stored for a registry. Asked only after a challenge.
+ *
+ * @param host as written in references, port included: `registry.example:5000`, `docker.io`.
+ */
+export type CredentialSource = (host: string, repository: string | undefined, signal?: AbortSignal) => Promise<FoundCredential | undefined>;

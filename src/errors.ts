@@ -1,0 +1,62 @@
+/**
+ * Every code a caller can meet, with the exit status of the command line. Codes and statuses are API.
+ *
+ * 1 other failure · 2 usage · 3 not found · 4 not authorised · 5 network, TLS or timeout · 6 rate limited ·
+ * 7 content does not match · 8 some of several failed · 130 interrupted.
+ */
+export const EXIT_STATUS = {
+  FAILED: 1,
+  REFUSED: 1,
+  UNSUPPORTED: 1,
+  ALREADY_EXISTS: 1,
+  STORAGE_FAILED: 1,
+  LOCKED: 1,
+  USAGE: 2,
+  INVALID_REFERENCE: 2,
+  INVALID_DIGEST: 2,
+  INVALID_PLATFORM: 2,
+  INVALID_CONFIG: 2,
+  NOT_FOUND: 3,
+  NOT_AUTHORISED: 4,
+  UNSAFE_REALM: 4,
+  UNSAFE_REDIRECT: 5,
+  INVALID_RESPONSE: 5,
+  NETWORK: 5,
+  SERVER_FAILED: 5,
+  TIMEOUT: 5,
+  TLS: 5,
+  RATE_LIMITED: 6,
+  CONTENT_MISMATCH: 7,
+  INVALID_MANIFEST: 7,
+  LIMIT_EXCEEDED: 7,
+  PARTIAL_FAILURE: 8,
+  INTERRUPTED: 130,
+} as const satisfies Record<string, number>;
+
+export type ErrorCode = keyof typeof EXIT_STATUS;
+
+export interface RegiErrorOptions {
+  /** What to type or do next: one line, no full stop. */
+  readonly hint?: string | undefined;
+  readonly cause?: unknown;
+}
+
+/**
+ * The base of every error that regi means to throw. A subclass stands beside its thrower and carries its facts as fields.
+ * Anything else that is thrown is a bug and keeps its stack.
+ */
+export abstract class RegiError extends Error {
+  abstract readonly code: ErrorCode;
+  readonly hint: string | undefined;
+
+  constructor(message: string, options: RegiErrorOptions = {}) {
+    super(message, 'cause' in options ? { cause: options.cause } : undefined);
+    this.name = new.target.name;
+    this.hint = options.hint;
+  }
+}
+
+/** Ends a switch over a union: a new member does not compile until it is handled. */
+export function assertNever(value: never): never {
+  throw new Error(`Unexpected value: ${JSON.stringify(value)}`);
+}

@@ -1,0 +1,132 @@
+import * as z from 'zod/mini';
+
+import { RegiError } from '../errors.ts';
+import { isDigest, parseDigest, type Digest } from './digest.ts';
+
+/** A platform as index entries and configs name it. Values are as found: compare them after `normalizePlatform()`. */
+export interface Platform {
+  readonly os: string;
+  readonly architecture: string;
+  readonly variant?: string | undefined;
+  readonly osVersion?: string | undefined;
+  readonly osFeatures?: readonly string[] | undefined;
+}
+
+/**
+ * What names a node of an image: its media type, digest and size in bytes.
+ *
+ * @see https://github.com/opencontainers/image-spec/blob/v1.1.1/descriptor.md
+ */
+export interface Descriptor {
+  readonly mediaType: string;
+  readonly digest: Digest;
+  /** Bytes. */
+  readonly size: number;
+  /** Where the content of a foreign layer lives. Never asked with a registry's credentials. */
+  readonly urls?: readonly string[] | undefined;
+  readonly annotations?: Readonly<Record<string, string>> | undefined;
+  /** Base64 of the content itself. Nothing is believed of it before it is verified. */
+  readonly data?: string | undefined;
+  readonly artifactType?: string | undefined;
+  readonly platform?: Platform | undefined;
+}
+
+/** A manifest, index or descriptor that is not what the image-spec says. */
+export class InvalidManifestError extends RegiError {
+  readonly code = 'INVALID_MANIFEST';
+}
+
+const platformShape = z.object({
+  os: z.string(),
+  architecture: z.string(),
+  variant: z.optional(z.string()),
+  'os.version': z.optional(z.string()),
+  'os.features': z.optional(z.nullable(z.array(z.string()))),
+});
+
+const descriptorShape = z.object({
+  mediaType: z.string(),
+  digest: z.string(),
+  size: z.number(),
+  urls: z.optional(z.nullable(z.array(z.string()))),
+  annotations: z.optional(z.nullable(z.record(z.string(), z.string()))),
+  data: z.optional(z.string()),
+  artifactType: z.optional(z.string()),
+  platform: z.optional(z.nullable(platformShape)),
+});
+
+/**
+ * Parses a descriptor out of JSON. Unknown members are ignored, as the image-spec demands.
+ *
+ * @param where what it is, for the message: `layers[3]`.
+ * @throws {InvalidManifestError} when a member is missing or malformed, the digest cannot be verified, or the size is no
+ *   safe non-negative integer.
+ */
+export function parseDescriptor(value: unknown, where: string): Descriptor {
+  const parsed = descriptorShape.safeParse(value);
+  if (!parsed.success) throw new InvalidManifestError(`Cannot read descriptor ${where}: ${describeIssue(parsed.error)}`);
+  const { mediaType, digest, size, urls, annotations, data, artifactType, platform } = parsed.data;
+  if (!isDigest(digest)) throw invalidDigest(digest, where);
+  if (!Number.isSafeInteger(size) || size < 0) {
+    throw new InvalidManifestError(`Cannot read descriptor ${where}: expected a size in whole bytes, found ${size}`);
+  }
+  return {
+    mediaType,
+    digest,
+    size,
+    ...(urls && { urls }),
+    ...(annotations && { annotations }),
+    ...(data !== undefined && { data }),
+    ...(artifactType !== undefined && { artifactType }),
+    ...(platform && { platform: toPlatform(platform) }),
+  };
+}
+
+/** The descriptor as the image-spec writes it, for a manifest that regi makes. */
+export function toDescriptorJson({ platform, ...rest }: Descriptor): Record<string, unknown> {
+  return { ...rest, ...(platform && { platform: toPlatformJson(platform) }) };
+}
+
+/** Two descriptors of the same content. */
+export function sameContent(a: Descriptor, b: Descriptor): boolean {
+  return a.digest === b.digest && a.size === b.size;
+}
+
+/** First complaint of a failed parse, such as `expected string, found number at "digest"`. */
+export function describeIssue(error: z.core.$ZodError): string {
+  const issue = error.issues[0];
+  if (issue === undefined) return 'unexpected shape';
+  const path = issue.path.join('.');
+  const wanted = 'expected' in issue ? `expected ${String(issue.expected)}` : 'unexpected value';
+  return path === '' ? wanted : `${wanted} at ${JSON.stringify(path)}`;
+}
+
+function invalidDigest(digest: string, where: string): InvalidManifestError {
+  try {
+    parseDigest(digest);
+  } catch (cause) {
+    if (cause instanceof RegiError) return new InvalidManifestError(`Cannot read descriptor ${where}: ${cause.message}`, { cause });
+    throw cause;
+  }
+  throw new Error(`Digest ${JSON.stringify(digest)} was refused and then accepted`);
+}
+
+function toPlatform(shape: z.infer<typeof platformShape>): Platform {
+  return {
+    os: shape.os,
+    architecture: shape.architecture,
+    ...(shape.variant !== undefined && { variant: shape.variant }),
+    ...(shape['os.version'] !== undefined && { osVersion: shape['os.version'] }),
+    ...(shape['os.features'] && { osFeatures: shape['os.features'] }),
+  };
+}
+
+function toPlatformJson(platform: Platform): Record<string, unknown> {
+  return {
+    architecture: platform.architecture,
+    os: platform.os,
+    ...(platform.osVersion !== undefined && { 'os.version': platform.osVersion }),
+    ...(platform.osFeatures !== undefined && { 'os.features': platform.osFeatures }),
+    ...(platform.variant !== undefined && { variant: platform.variant }),
+  };
+}

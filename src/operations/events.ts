@@ -1,0 +1,27 @@
+import type { Descriptor } from '../oci/descriptor.ts';
+
+/**
+ * What happens while images are copied: one stream of facts that progress lines, JSON and the summary are all made from.
+ * `image` is the destination's name as a person reads it. A node is named once by its ending (skipped, copied, mounted),
+ * whatever number of images share it.
+ */
+export type CopyEvent =
+  /** The root of an image is known and pinned. */
+  | { readonly kind: 'resolved'; readonly image: string; readonly root: Descriptor }
+  /** The name already points at that very root; nothing was walked. */
+  | { readonly kind: 'unchanged'; readonly image: string; readonly root: Descriptor }
+  /** A node's bytes begin to move. A restart is another `started`: what was counted for the node before is void. */
+  | { readonly kind: 'started'; readonly target: Descriptor; readonly from: string; readonly to: string }
+  /** `bytes` more of a node have moved. */
+  | { readonly kind: 'progress'; readonly target: Descriptor; readonly bytes: number; readonly to: string }
+  /** The node is at the destination now. `from` is the repository of the destination it was mounted from. */
+  | { readonly kind: 'skipped' | 'copied'; readonly target: Descriptor; readonly to: string }
+  | { readonly kind: 'mounted'; readonly target: Descriptor; readonly from: string; readonly to: string }
+  /** A foreign layer: its content stays at its own URLs. */
+  | { readonly kind: 'foreign'; readonly target: Descriptor; readonly to: string }
+  /** The image is whole at the destination and has its name. */
+  | { readonly kind: 'tagged'; readonly image: string; readonly root: Descriptor }
+  | { readonly kind: 'failed'; readonly image: string; readonly error: unknown }
+  | { readonly kind: 'warning'; readonly message: string; readonly hint?: string | undefined };
+
+export type OnEvent = (event: CopyEvent) => void;
