@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 
 import { RegiError } from './errors.ts';
-import type { Descriptor } from './oci/descriptor.ts';
+import { sameContent, type Descriptor } from './oci/descriptor.ts';
 import { algorithmOf, digestFrom, digestOf } from './oci/digest.ts';
 import type { Bytes } from './store.ts';
 
@@ -35,26 +35,39 @@ export function bytesOf(content: Uint8Array): Bytes {
 /**
  * The same bytes, proved: iteration ends well only if size and digest are those of `expected`.
  * It stops at the first byte too many, so a peer cannot make anyone read on.
+ * Content that is already proved for that descriptor is returned as it is: hashing twice costs, and proves nothing more.
  *
  * @throws {ContentMismatchError} while iterating.
  */
 export function verified(content: Bytes, expected: Descriptor): Bytes {
-  return {
-    async *[Symbol.asyncIterator]() {
-      const algorithm = algorithmOf(expected.digest);
-      const hash = createHash(algorithm);
-      let size = 0;
-      for await (const chunk of content) {
-        size += chunk.byteLength;
-        if (size > expected.size) throw new ContentMismatchError(expected, 'more bytes than that');
-        hash.update(chunk);
-        yield chunk;
-      }
-      if (size < expected.size) throw new ContentMismatchError(expected, `${size} bytes`);
-      const digest = digestFrom(hash, algorithm);
-      if (digest !== expected.digest) throw new ContentMismatchError(expected, digest);
-    },
-  };
+  if (content instanceof VerifiedBytes && sameContent(content.expected, expected)) return content;
+  return new VerifiedBytes(content, expected);
+}
+
+class VerifiedBytes implements Bytes {
+  readonly expected: Descriptor;
+  readonly #content: Bytes;
+
+  constructor(content: Bytes, expected: Descriptor) {
+    this.#content = content;
+    this.expected = expected;
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array> {
+    const { expected } = this;
+    const algorithm = algorithmOf(expected.digest);
+    const hash = createHash(algorithm);
+    let size = 0;
+    for await (const chunk of this.#content) {
+      size += chunk.byteLength;
+      if (size > expected.size) throw new ContentMismatchError(expected, 'more bytes than that');
+      hash.update(chunk);
+      yield chunk;
+    }
+    if (size < expected.size) throw new ContentMismatchError(expected, `${size} bytes`);
+    const digest = digestFrom(hash, algorithm);
+    if (digest !== expected.digest) throw new ContentMismatchError(expected, digest);
+  }
 }
 
 /**

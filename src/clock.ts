@@ -1,3 +1,5 @@
+import { setTimeout } from 'node:timers/promises';
+
 /** Time and chance, injected so that tests can hold them still. */
 export interface Clock {
   /** Milliseconds since 1970. */
@@ -7,3 +9,19 @@ export interface Clock {
   /** In [0, 1), for jitter. */
   random(): number;
 }
+
+/** The clock of this machine. */
+export const systemClock: Clock = {
+  now: () => Date.now(),
+  random: () => Math.random(),
+  async sleep(ms, signal) {
+    signal?.throwIfAborted();
+    try {
+      await setTimeout(ms, undefined, { signal });
+    } catch (error) {
+      // Node rejects with an AbortError of its own; callers are promised the signal's reason.
+      signal?.throwIfAborted();
+      throw error;
+    }
+  },
+};

@@ -1,4 +1,5 @@
 import type { Descriptor } from './oci/descriptor.ts';
+import type { Digest } from './oci/digest.ts';
 
 /**
  * Bytes that can be opened again: each iteration opens them anew; leaving the loop closes them.
@@ -86,6 +87,12 @@ export interface Untagger {
   untag(tag: string, options?: CallOptions): Promise<void>;
 }
 
+/** Knows a blob by its digest alone, which is all that the client of a registry has. `resolve` need only know manifests. */
+export interface BlobResolver {
+  /** @throws {RegiError} with code NOT_FOUND when the repository has no such blob. */
+  resolveBlob(digest: Digest, options?: CallOptions): Promise<Descriptor>;
+}
+
 /** Several repositories under one roof: a registry, an archive, the local store. */
 export interface Place {
   readonly name: string;
@@ -111,6 +118,10 @@ export function canDelete(store: Source): store is Source & Deleter {
 
 export function canUntag(store: Source): store is Source & Untagger {
   return has(store, 'untag');
+}
+
+export function canResolveBlobs(store: Source): store is Source & BlobResolver {
+  return has(store, 'resolveBlob');
 }
 
 function has(store: object, method: string): boolean {

@@ -2,6 +2,7 @@ import * as z from 'zod/mini';
 
 import { RegiError } from '../errors.ts';
 import { isDigest, parseDigest, type Digest } from './digest.ts';
+import { quote } from './quote.ts';
 
 /** A platform as index entries and configs name it. Values are as found: compare them after `normalizePlatform()`. */
 export interface Platform {
@@ -37,8 +38,8 @@ export class InvalidManifestError extends RegiError {
 }
 
 const platformShape = z.object({
-  os: z.string(),
-  architecture: z.string(),
+  os: z.optional(z.string()),
+  architecture: z.optional(z.string()),
   variant: z.optional(z.string()),
   'os.version': z.optional(z.string()),
   'os.features': z.optional(z.nullable(z.array(z.string()))),
@@ -65,7 +66,8 @@ const descriptorShape = z.object({
 export function parseDescriptor(value: unknown, where: string): Descriptor {
   const parsed = descriptorShape.safeParse(value);
   if (!parsed.success) throw new InvalidManifestError(`Cannot read descriptor ${where}: ${describeIssue(parsed.error)}`);
-  const { mediaType, digest, size, urls, annotations, data, artifactType, platform } = parsed.data;
+  const { mediaType, digest, size, urls, annotations, data, artifactType } = parsed.data;
+  const platform = parsed.data.platform ? toPlatform(parsed.data.platform) : undefined;
   if (!isDigest(digest)) throw invalidDigest(digest, where);
   if (!Number.isSafeInteger(size) || size < 0) {
     throw new InvalidManifestError(`Cannot read descriptor ${where}: expected a size in whole bytes, found ${size}`);
@@ -78,7 +80,7 @@ export function parseDescriptor(value: unknown, where: string): Descriptor {
     ...(annotations && { annotations }),
     ...(data !== undefined && { data }),
     ...(artifactType !== undefined && { artifactType }),
-    ...(platform && { platform: toPlatform(platform) }),
+    ...(platform && { platform }),
   };
 }
 
@@ -98,7 +100,7 @@ export function describeIssue(error: z.core.$ZodError): string {
   if (issue === undefined) return 'unexpected shape';
   const path = issue.path.join('.');
   const wanted = 'expected' in issue ? `expected ${String(issue.expected)}` : 'unexpected value';
-  return path === '' ? wanted : `${wanted} at ${JSON.stringify(path)}`;
+  return path === '' ? wanted : `${wanted} at ${quote(path)}`;
 }
 
 function invalidDigest(digest: string, where: string): InvalidManifestError {
@@ -111,10 +113,12 @@ function invalidDigest(digest: string, where: string): InvalidManifestError {
   throw new Error(`Digest ${JSON.stringify(digest)} was refused and then accepted`);
 }
 
-function toPlatform(shape: z.infer<typeof platformShape>): Platform {
+/** Undefined for the `{}` and the empty names that tools write for artifacts: such an entry has no platform. */
+function toPlatform({ os = '', architecture = '', ...shape }: z.infer<typeof platformShape>): Platform | undefined {
+  if (os === '' || architecture === '') return undefined;
   return {
-    os: shape.os,
-    architecture: shape.architecture,
+    os,
+    architecture,
     ...(shape.variant !== undefined && { variant: shape.variant }),
     ...(shape['os.version'] !== undefined && { osVersion: shape['os.version'] }),
     ...(shape['os.features'] && { osFeatures: shape['os.features'] }),

@@ -1,6 +1,7 @@
 import { createHash, type Hash } from 'node:crypto';
 
 import { RegiError } from '../errors.ts';
+import { quote } from './quote.ts';
 
 declare const digestBrand: unique symbol;
 
@@ -15,12 +16,15 @@ const HEX_LENGTH = { sha256: 64, sha512: 128 } as const;
 export class InvalidDigestError extends RegiError {
   readonly code = 'INVALID_DIGEST';
   readonly text: string;
+  /** What was expected and what was found. */
+  readonly problem: string;
 
   constructor(text: string, problem: string) {
-    super(`Cannot parse digest ${JSON.stringify(shorten(text))}: ${problem}`, {
+    super(`Cannot parse digest ${quote(text)}: ${problem}`, {
       hint: 'write sha256:<64 hex> or sha512:<128 hex>, in lower case',
     });
     this.text = text;
+    this.problem = problem;
   }
 }
 
@@ -34,7 +38,7 @@ export function parseDigest(text: string): Digest {
   const colon = text.indexOf(':');
   if (colon < 0) throw new InvalidDigestError(text, 'expected an algorithm, ":" and hex digits');
   const algorithm = text.slice(0, colon);
-  if (!isAlgorithm(algorithm)) throw new InvalidDigestError(text, `expected sha256 or sha512, found algorithm ${JSON.stringify(shorten(algorithm))}`);
+  if (!isAlgorithm(algorithm)) throw new InvalidDigestError(text, `expected sha256 or sha512, found algorithm ${quote(algorithm)}`);
   const encoded = text.slice(colon + 1);
   const wanted = HEX_LENGTH[algorithm];
   if (encoded.length !== wanted) throw new InvalidDigestError(text, `expected ${wanted} hex digits, found ${encoded.length} characters`);
@@ -70,8 +74,4 @@ export function encodedOf(digest: Digest): string {
 
 function isAlgorithm(text: string): text is DigestAlgorithm {
   return Object.hasOwn(HEX_LENGTH, text);
-}
-
-function shorten(text: string): string {
-  return text.length > 160 ? `${text.slice(0, 160)}…` : text;
 }

@@ -2,6 +2,7 @@ import { RegiError } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
 import { InvalidManifestError, parseDescriptor, type Descriptor } from './descriptor.ts';
 import { isImageManifestType, isIndexType, isSchema1Type, MEDIA_TYPE } from './media-types.ts';
+import { quote } from './quote.ts';
 
 /** An image (or artifact) of one platform: a config and layers. */
 export interface ImageManifest {
@@ -71,20 +72,29 @@ function manifestType(body: Record<string, unknown>, told: string | undefined): 
       hint: 'push the image again with a current docker, which writes schema 2',
     });
   }
-  if (body['schemaVersion'] !== 2) throw new InvalidManifestError(`Cannot read manifest: expected schemaVersion 2, found ${JSON.stringify(body['schemaVersion'])}`);
-  const inside = body['mediaType'];
+  if (body['schemaVersion'] !== 2)
+    throw new InvalidManifestError(`Cannot read manifest: expected schemaVersion 2, found ${describeVersion(body['schemaVersion'])}`);
+  const inside = body['mediaType'] === '' ? undefined : body['mediaType'];
   if (inside !== undefined && typeof inside !== 'string') throw new InvalidManifestError('Cannot read manifest: expected mediaType to be text');
   const type = [inside, told].find((candidate) => candidate !== undefined && isKnown(candidate)) ?? guessType(body);
-  const looksLikeIndex = 'manifests' in body;
-  const looksLikeImage = 'config' in body || 'layers' in body;
-  if (isIndexType(type) ? looksLikeImage : looksLikeIndex) {
-    throw new InvalidManifestError(`Cannot read manifest: its type is ${type}, but it has members of ${looksLikeIndex ? 'an index' : 'an image manifest'}`);
-  }
-  // The descriptor's type wins over the body's when both are known and mean the same kind (image-spec, media-types.md).
+  const foreign = foreignMembers(body, type);
+  if (foreign !== undefined) throw new InvalidManifestError(`Cannot read manifest: its type is ${type}, but it has members of ${foreign}`);
+  // A registry refuses such a manifest: Content-Type must be what the body says of itself (distribution-spec 1.1, "Pushing Manifests").
   if (inside !== undefined && told !== undefined && isKnown(told) && inside !== told) {
-    throw new InvalidManifestError(`Cannot read manifest: it says ${JSON.stringify(inside)} of itself, and was offered as ${JSON.stringify(told)}`);
+    throw new InvalidManifestError(`Cannot read manifest: it says ${quote(inside)} of itself, and was offered as ${quote(told)}`);
   }
   return type;
+}
+
+function describeVersion(version: unknown): string {
+  return typeof version === 'number' ? String(version) : version === undefined ? 'none' : `a value of type ${typeof version}`;
+}
+
+/** What else the body could be read as, by whoever looks at other members. */
+function foreignMembers(body: Record<string, unknown>, type: string): string | undefined {
+  if ('fsLayers' in body) return 'a schema 1 manifest';
+  if (isIndexType(type)) return 'config' in body || 'layers' in body ? 'an image manifest' : undefined;
+  return 'manifests' in body ? 'an index' : undefined;
 }
 
 function guessType(body: Record<string, unknown>): string {

@@ -1,0 +1,105 @@
+/** Names of query parameters whose values say nothing that anyone could use. Every other value is hidden: each storage has its own word for a signature. */
+const HARMLESS_PARAMETERS: ReadonlySet<string> = new Set([
+  'account',
+  'artifacttype',
+  'client_id',
+  'digest',
+  'digest-algorithm',
+  'from',
+  'last',
+  'mount',
+  'n',
+  'ns',
+  'offline_token',
+  'page',
+  'page_size',
+  'scope',
+  'service',
+  'tag',
+  'x-amz-algorithm',
+  'x-amz-date',
+  'x-amz-expires',
+]);
+
+/** Headers that carry a URL, or several: shown, though one of the names sounds like a secret. */
+const URL_HEADERS: ReadonlySet<string> = new Set(['content-location', 'link', 'location', 'referer', 'www-authenticate']);
+
+const SECRET_HEADER = /auth|token|secret|cookie|credential|passw|signature|api-?key|session/;
+
+const HIDDEN = '***';
+
+/**
+ * The URL without what could be used by who reads it: no user, no password, no fragment, and of the query only the values of
+ * parameters known to be harmless (signed storage URLs and upload states are as good as a password).
+ */
+export function redactUrl(url: URL | string): string {
+  const text = String(url);
+  if (!URL.canParse(text)) return redactRelative(text);
+  const parsed = new URL(text);
+  // Of anything but http the path may be the secret: data:, mailto:user@…
+  if (parsed.host === '') return `${parsed.protocol}${HIDDEN}`;
+  const user = parsed.username === '' && parsed.password === '' ? '' : `${HIDDEN}@`;
+  return printable(`${parsed.protocol}//${user}${parsed.host}${parsed.pathname}${redactQuery(parsed.search)}`);
+}
+
+/** The value of a header as it may be logged. */
+export function redactHeader(name: string, value: string): string {
+  const lower = name.toLowerCase();
+  if (URL_HEADERS.has(lower)) return printable(redactUrlsIn(lower, value));
+  if (!SECRET_HEADER.test(lower)) return printable(value);
+  const scheme = lower.endsWith('authorization') ? /^(Basic|Bearer) /i.exec(value)?.[1] : undefined;
+  return scheme === undefined ? HIDDEN : `${scheme} ${HIDDEN}`;
+}
+
+/**
+ * Text of a peer as it may be shown on a terminal: control characters, line breaks, marks that turn or hide text, and lone surrogates
+ * are written as `\n`, `\x1b`, `\u{202e}`.
+ *
+ * @param limit characters kept; a longer text ends with "…".
+ */
+export function printable(text: string, limit: number = Number.POSITIVE_INFINITY): string {
+  const kept = text.length > limit ? `${text.slice(0, limit)}…` : text;
+  return kept.replace(UNPRINTABLE, escapeCharacter);
+}
+
+/** C0, DEL and C1 controls; format characters (bidi marks, zero-width, tags); line and paragraph separators; lone surrogates. */
+const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu;
+
+const SHORT_ESCAPES: Readonly<Record<string, string>> = { '\n': '\\n', '\r': '\\r', '\t': '\\t' };
+
+function escapeCharacter(character: string): string {
+  const code = character.codePointAt(0) ?? 0;
+  return SHORT_ESCAPES[character] ?? (code < 0x100 ? `\\x${code.toString(16).padStart(2, '0')}` : `\\u{${code.toString(16)}}`);
+}
+
+function redactUrlsIn(name: string, value: string): string {
+  if (name !== 'link' && name !== 'www-authenticate') return redactUrl(value);
+  // Both grammars put their URLs between delimiters: <…> and "…".
+  return value.replace(/<([^<>]*)>|"([a-z][a-z0-9+.-]*:[^"]*)"/gi, (_match, linked: string | undefined, quoted: string | undefined) =>
+    linked === undefined ? `"${isHttp(quoted ?? '') ? redactUrl(quoted ?? '') : quoted}"` : `<${redactUrl(linked)}>`,
+  );
+}
+
+function isHttp(text: string): boolean {
+  return /^https?:/i.test(text);
+}
+
+/** A path with a query, as in most Location and Link headers. */
+function redactRelative(text: string): string {
+  const [path = '', ...query] = (text.split('#', 1)[0] ?? '').split('?');
+  return printable(`${path.replace(/^(\w[\w+.-]*:)?\/\/[^/]*@/, `$1//${HIDDEN}@`)}${redactQuery(query.join('?'))}`);
+}
+
+function redactQuery(search: string): string {
+  const parameters = search.replace(/^\?/, '');
+  if (parameters === '') return '';
+  return `?${parameters.split('&').map(redactParameter).join('&')}`;
+}
+
+function redactParameter(parameter: string): string {
+  const equals = parameter.indexOf('=');
+  // A parameter without a name may be the token itself.
+  if (equals < 0) return HARMLESS_PARAMETERS.has(parameter.toLowerCase()) ? parameter : HIDDEN;
+  const name = parameter.slice(0, equals);
+  return HARMLESS_PARAMETERS.has(name.toLowerCase()) ? parameter : `${name}=${HIDDEN}`;
+}

@@ -1,0 +1,24 @@
+type Cleanup = () => void | Promise<void>;
+
+const cleanups: Cleanup[] = [];
+
+// Vitest ends its workers without their 'exit' event, and takes an afterAll only while a file is being read: that is now, at import.
+// Elsewhere (bench, demo) the event does come, and what is asynchronous is left to the death signal of each server.
+if (process.env['VITEST'] === undefined) {
+  process.once('exit', () => void runAll());
+} else {
+  const { afterAll } = await import('vitest');
+  afterAll(runAll);
+}
+
+/** Runs `cleanup` after the last test of the file, those registered last first, so that a starter cannot leave anything behind. */
+export function afterFile(cleanup: Cleanup): void {
+  cleanups.push(cleanup);
+}
+
+async function runAll(): Promise<void> {
+  for (let cleanup = cleanups.pop(); cleanup !== undefined; cleanup = cleanups.pop()) {
+    const pending = cleanup();
+    if (pending !== undefined) await pending;
+  }
+}

@@ -1,0 +1,161 @@
+import { bytesOf } from '../../src/bytes.ts';
+import { assertNever } from '../../src/errors.ts';
+import type { Answer, Call, Middleware } from '../../src/server/exchange.ts';
+import { ConnectionCut } from '../../src/server/handler.ts';
+import type { Bytes } from '../../src/store.ts';
+
+/** Which requests a fault strikes. `path` is tested against path and query. */
+export type Match = ((call: Call) => boolean) | { readonly method?: string | undefined; readonly path?: RegExp | undefined };
+
+/** What a peer may do instead of answering well. Each says which real behaviour it stands for. */
+export type FaultAction =
+  /** Any other answer: 429 with Retry-After, 503 of a load balancer, the HTML of a captive portal, 404 after a lost session. */
+  | { readonly kind: 'answer'; readonly status: number; readonly headers?: Readonly<Record<string, string>>; readonly body?: string | Uint8Array }
+  /** Closes without a word: a proxy that restarts, a keep-alive connection that was closed under the request. */
+  | { readonly kind: 'hang-up' }
+  /** Ends the answer after so many bytes of its body: an unstable link, a storage that is rolled over. */
+  | { readonly kind: 'cut'; readonly afterBytes: number }
+  /** Closes after so many bytes of the request's body; the session keeps them, as distribution 3 and olareg do. */
+  | { readonly kind: 'cut-request'; readonly afterBytes: number }
+  /** Sends so many bytes of the body, then nothing more: a NAT that lost the connection. Without `afterBytes` not even a head. */
+  | { readonly kind: 'stall'; readonly afterBytes?: number }
+  /** Reads so many bytes of the body, then nothing more: a registry whose storage hangs. */
+  | { readonly kind: 'stall-request'; readonly afterBytes: number }
+  /** One byte is another one, the length is right: a damaged disk, a proxy that rewrites. */
+  | { readonly kind: 'corrupt'; readonly at?: number }
+  /** Another body under the same headers, Content-Length corrected: a cache that mixes up its entries. */
+  | { readonly kind: 'replace-body'; readonly body: string | Uint8Array }
+  /** `undefined` leaves a header out: registries without Docker-Content-Digest, Link, OCI-Subject, Location. */
+  | { readonly kind: 'headers'; readonly headers: Readonly<Record<string, string | undefined>> }
+  /** Sends the client elsewhere: blobs on S3 or a CDN (307), an ingress with another host name (301). */
+  | { readonly kind: 'redirect'; readonly to: string | ((call: Call) => string); readonly status?: number }
+  /** The request is handled, but its answer never comes: was it done or not? */
+  | { readonly kind: 'lose-answer' };
+
+export interface Fault {
+  readonly match: Match;
+  /** How many requests it strikes; 1 when absent. */
+  readonly times?: number | undefined;
+  readonly action: FaultAction;
+}
+
+/** Plays one fault on one request. */
+export function playFault(action: FaultAction): Middleware {
+  return async (call, next) => {
+    switch (action.kind) {
+      case 'answer':
+        return { status: action.status, headers: action.headers ?? {}, body: toBytes(action.body ?? '') };
+      case 'hang-up':
+        throw new ConnectionCut('Scripted');
+      case 'cut':
+        return withContent(await next(call), (content) => upTo(content, action.afterBytes, cut));
+      case 'cut-request':
+        return brokenRequest(call, next, { afterBytes: action.afterBytes, end: cut });
+      case 'stall': {
+        if (action.afterBytes === undefined) return gone(call);
+        const { afterBytes } = action;
+        return withContent(await next(call), (content) => upTo(content, afterBytes, () => gone(call)));
+      }
+      case 'stall-request':
+        return brokenRequest(call, next, { afterBytes: action.afterBytes, end: () => gone(call) });
+      case 'corrupt':
+        return withContent(await next(call), (content) => corrupted(content, action.at ?? 0));
+      case 'replace-body':
+        return { ...(await next(call)), body: toBytes(action.body) };
+      case 'headers': {
+        const answer = await next(call);
+        const headers = Object.entries({ ...answer.headers, ...action.headers }).filter((entry): entry is [string, string] => entry[1] !== undefined);
+        return { ...answer, headers: Object.fromEntries(headers) };
+      }
+      case 'redirect': {
+        const location = typeof action.to === 'string' ? action.to : action.to(call);
+        return { status: action.status ?? 307, headers: { location } };
+      }
+      case 'lose-answer':
+        await next(call);
+        throw new ConnectionCut('Scripted');
+      default:
+        return assertNever(action);
+    }
+  };
+}
+
+/** Whether a request is one that `match` means. */
+export function isMatch(call: Call, match: Match): boolean {
+  if (typeof match === 'function') return match(call);
+  const url = call.query.size === 0 ? call.path : `${call.path}?${decodeURIComponent(call.query.toString())}`;
+  return (match.method === undefined || match.method === call.method) && (match.path === undefined || match.path.test(url));
+}
+
+async function brokenRequest(
+  call: Call,
+  next: (call: Call) => Promise<Answer>,
+  { afterBytes, end }: { readonly afterBytes: number; readonly end: () => Promise<never> },
+): Promise<Answer> {
+  let broken = false;
+  const content = upTo(call.body.content, afterBytes, () => {
+    broken = true;
+    return end();
+  });
+  const answer = await next({ ...call, body: { ...call.body, content } });
+  // The registry behind has made an error answer of it, which the client must not see.
+  if (broken) throw new ConnectionCut('Scripted');
+  return answer;
+}
+
+function withContent(answer: Answer, change: (content: Bytes) => Bytes): Answer {
+  const { body } = answer;
+  if (body === undefined) return answer;
+  return body instanceof Uint8Array
+    ? { ...answer, body: { content: change(bytesOf(body)), size: body.byteLength } }
+    : { ...answer, body: { content: change(body.content), size: body.size } };
+}
+
+function upTo(content: Bytes, limit: number, end: () => Promise<never>): Bytes {
+  return {
+    async *[Symbol.asyncIterator]() {
+      let left = limit;
+      for await (const chunk of content) {
+        if (chunk.byteLength >= left) {
+          yield chunk.subarray(0, left);
+          await end();
+        }
+        left -= chunk.byteLength;
+        yield chunk;
+      }
+    },
+  };
+}
+
+function corrupted(content: Bytes, at: number): Bytes {
+  return {
+    async *[Symbol.asyncIterator]() {
+      let position = 0;
+      for await (const chunk of content) {
+        const copy = new Uint8Array(chunk);
+        const index = at - position;
+        const byte = copy[index];
+        if (byte !== undefined) copy[index] = 255 - byte;
+        position += chunk.byteLength;
+        yield copy;
+      }
+    },
+  };
+}
+
+function cut(): Promise<never> {
+  return Promise.reject(new ConnectionCut('Scripted'));
+}
+
+/** Never answers; ends when the client, or the server, gives up. */
+function gone({ signal }: Call): Promise<never> {
+  return new Promise((_, reject) => {
+    const end = (): void => reject(new ConnectionCut('Scripted'));
+    if (signal.aborted) end();
+    else signal.addEventListener('abort', end, { once: true });
+  });
+}
+
+function toBytes(body: string | Uint8Array): Uint8Array {
+  return typeof body === 'string' ? new TextEncoder().encode(body) : body;
+}

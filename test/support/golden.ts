@@ -1,0 +1,19 @@
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+import { expect } from 'vitest';
+
+const ROOT = fileURLToPath(new URL('../../', import.meta.url));
+
+/** Compares with a file of the repository; with `UPDATE_GOLDEN=1` it writes the file instead. */
+export function expectGolden(path: string, found: string): void {
+  const file = join(ROOT, path);
+  if (process.env['UPDATE_GOLDEN'] === '1') {
+    mkdirSync(dirname(file), { recursive: true });
+    writeFileSync(file, found);
+    return;
+  }
+  const wanted = existsSync(file) ? readFileSync(file, 'utf8') : undefined;
+  expect(found, `${path} (UPDATE_GOLDEN=1 rewrites it)`).toBe(wanted);
+}

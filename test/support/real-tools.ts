@@ -1,0 +1,73 @@
+import { accessSync, constants } from 'node:fs';
+import { delimiter, join } from 'node:path';
+
+import { describe, expect, test } from 'vitest';
+
+/** Debian's package of each program that the tests of real servers use. */
+const PACKAGES = {
+  'docker-registry': 'docker-registry',
+  skopeo: 'skopeo',
+  podman: 'podman',
+  buildah: 'buildah',
+  umoci: 'umoci',
+  nginx: 'nginx-light',
+  htpasswd: 'apache2-utils',
+  'gnome-keyring-daemon': 'gnome-keyring',
+  'dbus-launch': 'dbus-x11',
+  'secret-tool': 'libsecret-tools',
+  openssl: 'openssl',
+  tmux: 'tmux',
+  setpriv: 'util-linux',
+} as const satisfies Record<string, string>;
+
+export type Tool = keyof typeof PACKAGES;
+
+/** Daemons live where an ordinary user's PATH does not look. */
+const SYSTEM_FOLDERS = ['/usr/local/sbin', '/usr/sbin', '/sbin'];
+
+/** The full path of a program, or undefined when this machine has none. */
+export function findTool(name: Tool): string | undefined {
+  const folders = [...(process.env['PATH'] ?? '').split(delimiter), ...SYSTEM_FOLDERS];
+  return folders.map((folder) => join(folder, name)).find(isExecutable);
+}
+
+export function hasTool(name: Tool): boolean {
+  return findTool(name) !== undefined;
+}
+
+/**
+ * The full path of a program that a test cannot do without.
+ *
+ * @throws {Error} when this machine has none.
+ */
+export function requireTool(name: Tool): string {
+  const path = findTool(name);
+  if (path === undefined) throw new Error(`Cannot find program "${name}": install Debian's package "${PACKAGES[name]}"`);
+  return path;
+}
+
+/**
+ * A `describe` for tests of real programs. Where one is missing the tests are skipped under a title that says so; with
+ * REGI_REQUIRE_SERVERS=1 (.ci/run) that is a failure, because a suite that silently skips proves nothing.
+ */
+export function describeReal(title: string, tools: readonly Tool[], body: () => void): void {
+  const missing = tools.filter((tool) => !hasTool(tool));
+  const isRequired = process.env['REGI_REQUIRE_SERVERS'] === '1';
+  const note = missing.length === 0 ? '' : ` (missing here: ${missing.join(', ')})`;
+  describe(`${title}${note}`, { skip: missing.length > 0 && !isRequired }, () => (missing.length > 0 && isRequired ? failFor(missing) : body()));
+}
+
+function failFor(missing: readonly Tool[]): void {
+  test.each(missing)('needs the program %s', (tool) => {
+    expect(() => requireTool(tool)).not.toThrow();
+  });
+}
+
+function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}

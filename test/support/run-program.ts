@@ -1,0 +1,58 @@
+import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
+
+export interface RunOptions {
+  /** The whole environment of the program: nothing of ours is inherited. */
+  readonly env: Readonly<Record<string, string>>;
+  readonly cwd?: string | undefined;
+  readonly input?: string | Uint8Array | undefined;
+  /** The program is killed after this; 5 minutes when absent. */
+  readonly timeoutMs?: number | undefined;
+}
+
+export interface Finished {
+  /** The exit status, or 128 + the signal's number as a shell says it. */
+  readonly status: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export interface Running {
+  readonly process: ChildProcessWithoutNullStreams;
+  /** What has been written up to now. */
+  readonly output: { stdout: string; stderr: string };
+  /** Resolves when the program has ended and all its output is read. */
+  readonly finished: Promise<Finished>;
+}
+
+const SIGNAL_NUMBERS: Readonly<Record<string, number>> = { SIGHUP: 1, SIGINT: 2, SIGKILL: 9, SIGPIPE: 13, SIGTERM: 15 };
+
+/** Starts a program and collects its output. Never blocks the event loop: servers that the program talks to may run in this process. */
+export function startProgram(path: string, args: readonly string[], { env, cwd, input, timeoutMs = 300_000 }: RunOptions): Running {
+  const child = spawn(path, args, { env, cwd, timeout: timeoutMs, killSignal: 'SIGKILL' });
+  const output = { stdout: '', stderr: '' };
+  child.stdout.setEncoding('utf8').on('data', (text: string) => void (output.stdout += text));
+  child.stderr.setEncoding('utf8').on('data', (text: string) => void (output.stderr += text));
+  // A program that ends without reading its input is no failure of the test.
+  child.stdin.on('error', () => undefined).end(input);
+  const ended = new Promise<number>((resolve, reject) => {
+    child.once('error', reject);
+    child.once('close', (status, signal) => resolve(status ?? 128 + (SIGNAL_NUMBERS[signal ?? ''] ?? 0)));
+  });
+  return { process: child, output, finished: ended.then((status) => ({ status, ...output })) };
+}
+
+/** Runs a program to its end, whatever its exit status. */
+export function runProgram(path: string, args: readonly string[], options: RunOptions): Promise<Finished> {
+  return startProgram(path, args, options).finished;
+}
+
+/**
+ * Runs a program that has to succeed, and gives its standard output.
+ *
+ * @throws {Error} with its standard error when it fails.
+ */
+export async function runOrThrow(path: string, args: readonly string[], options: RunOptions): Promise<string> {
+  const { status, stdout, stderr } = await runProgram(path, args, options);
+  if (status !== 0) throw new Error(`Cannot run ${path} ${args.join(' ')}: exit status ${status}\n${stderr}`);
+  return stdout;
+}

@@ -1,0 +1,12 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import { afterFile } from './cleanup.ts';
+
+/** A new empty folder that is removed, with all its content, after the last test of the file. */
+export function temporaryFolder(name = 'test'): string {
+  const folder = mkdtempSync(join(tmpdir(), `regi-${name}-`));
+  afterFile(() => rmSync(folder, { recursive: true, force: true }));
+  return folder;
+}
