@@ -1,0 +1,195 @@
+import { RegiError, type RegiErrorOptions } from '../errors.ts';
+import { printable, redactUrl } from '../redact.ts';
+import type { Method } from './message.ts';
+
+/**
+ * How far an exchange had come when it failed. `connect`: no byte of the request was sent. `answer`: the request may have been
+ * received, nothing came back. `body`: the answer's head was there.
+ */
+export type Phase = 'connect' | 'answer' | 'body';
+
+/** What an exchange was about, for messages. */
+export interface Subject {
+  readonly method: Method;
+  readonly url: URL;
+}
+
+/** No connection, or one that broke. */
+export class NetworkError extends RegiError {
+  readonly code = 'NETWORK';
+  /** Host and port. */
+  readonly host: string;
+  readonly phase: Phase;
+  /** What the system or the HTTP parser calls it: ECONNREFUSED, HPE_INVALID_CONSTANT; undefined when it has no name. */
+  readonly reason: string | undefined;
+
+  constructor(message: string, facts: { host: string; phase: Phase; reason?: string | undefined }, options: RegiErrorOptions = {}) {
+    super(message, options);
+    this.host = facts.host;
+    this.phase = facts.phase;
+    this.reason = facts.reason;
+  }
+}
+
+/** A server that cannot prove who it is, or does not speak TLS. */
+export class TlsError extends RegiError {
+  readonly code = 'TLS';
+  /** Host and port. */
+  readonly host: string;
+  /** OpenSSL's or Node's name: DEPTH_ZERO_SELF_SIGNED_CERT. */
+  readonly reason: string;
+  /** The server answered in plain http. */
+  readonly plainHttp: boolean;
+
+  constructor(message: string, facts: { host: string; reason: string; plainHttp?: boolean }, options: RegiErrorOptions) {
+    super(message, options);
+    this.host = facts.host;
+    this.reason = facts.reason;
+    this.plainHttp = facts.plainHttp ?? false;
+  }
+}
+
+/** A peer that kept us waiting too long. */
+export class TimeoutError extends RegiError {
+  readonly code = 'TIMEOUT';
+  /** Host and port. */
+  readonly host: string;
+  readonly phase: Phase;
+  readonly timeoutMs: number;
+
+  constructor(message: string, facts: { host: string; phase: Phase; timeoutMs: number }, options: RegiErrorOptions = {}) {
+    super(message, options);
+    this.host = facts.host;
+    this.phase = facts.phase;
+    this.timeoutMs = facts.timeoutMs;
+  }
+}
+
+/** A public peer sends us to an address inside our own network. Nothing was sent there. */
+export class UnsafeAddressError extends RegiError {
+  readonly code = 'UNSAFE_REALM';
+  /** Host and port. */
+  readonly host: string;
+  readonly address: string;
+
+  constructor(host: string, address: string) {
+    super(`Cannot connect to "${host}": a server at a public address named it, and its own address ${address} is private`, {
+      hint: 'nothing was sent there; tell who runs the registry what it answers with',
+    });
+    this.host = host;
+    this.address = address;
+  }
+}
+
+/** A streamed request body that is not as long as it was said to be. */
+export class BodySizeError extends RegiError {
+  readonly code = 'CONTENT_MISMATCH';
+
+  constructor(subject: Subject, expected: number, found: string) {
+    super(`Cannot ${describe(subject)}: expected ${expected} bytes to send, found ${found}`, {
+      hint: 'the source is damaged or was changed while it was read; try again',
+    });
+  }
+}
+
+/** `GET https://registry.example/v2/`, quoted and redacted. */
+export function describe({ method, url }: Subject): string {
+  return `${method} "${redactUrl(url)}"`;
+}
+
+/** What a failure to connect, `cause`, means to a person. */
+export function connectError(origin: URL, cause: unknown): RegiError {
+  if (cause instanceof RegiError) return cause;
+  const host = origin.host;
+  const reason = reasonOf(cause);
+  if (isTlsFailure(reason, cause)) return tlsError(host, reason, cause);
+  const said = CONNECT_REASONS[reason];
+  const options = { cause, hint: said?.hint ?? 'check the network connection, then try again' };
+  return new NetworkError(`Cannot connect to "${host}": ${said?.text ?? messageOf(cause)}`, { host, phase: 'connect', reason }, options);
+}
+
+/** What a failure after the connection was made means to a person. */
+export function exchangeError(subject: Subject, phase: Phase, cause: unknown): RegiError {
+  if (cause instanceof RegiError) return cause;
+  const host = subject.url.host;
+  const reason = reasonOf(cause);
+  // OpenSSL alerts may come after the handshake: a TLS 1.3 server refuses a client certificate only then.
+  if (isTlsFailure(reason, cause)) return tlsError(host, reason, cause);
+  const { text, hint } = exchangeReason(subject, reason, cause);
+  return new NetworkError(`Cannot ${describe(subject)}: ${text}`, { host, phase, reason }, { cause, hint });
+}
+
+const CONNECT_REASONS: Readonly<Record<string, { readonly text: string; readonly hint: string }>> = {
+  ENOTFOUND: { text: 'no such host', hint: 'check the spelling of the host' },
+  EAI_AGAIN: { text: 'its name cannot be resolved now', hint: 'check the network connection and the name server, then try again' },
+  ECONNREFUSED: { text: 'nothing listens there', hint: 'check host and port, and that the registry is running' },
+  ECONNRESET: { text: 'the connection was closed at once', hint: 'try again; if it stays, check port and firewall' },
+  EHOSTUNREACH: { text: 'no way to that host', hint: 'check the network connection, VPN and firewall' },
+  ENETUNREACH: { text: 'no way to that network', hint: 'check the network connection, VPN and firewall' },
+  ETIMEDOUT: { text: 'no answer', hint: 'check host, port and firewall' },
+};
+
+function exchangeReason(subject: Subject, reason: string, cause: unknown): { text: string; hint: string } {
+  if (reason.startsWith('HPE_')) {
+    const hint =
+      subject.url.protocol === 'http:'
+        ? 'the server may speak https there: name the host without --plain-http'
+        : 'a proxy may stand between: ask who runs the server';
+    return { text: `the server does not speak HTTP as it should (${reason})`, hint };
+  }
+  if (reason === 'UND_ERR_HEADERS_OVERFLOW') return { text: 'the server sends too many headers', hint: 'ask who runs the server' };
+  const text = CUT_REASONS.has(reason) ? 'the connection was cut' : messageOf(cause);
+  return { text, hint: 'try again; if it stays, a proxy or firewall may cut the connection' };
+}
+
+const CUT_REASONS: ReadonlySet<string> = new Set(['ECONNRESET', 'EPIPE', 'ECONNABORTED', 'UND_ERR_SOCKET', 'UND_ERR_RES_CONTENT_LENGTH_MISMATCH']);
+
+const CERTIFICATE_REASONS: Readonly<Record<string, string>> = {
+  CERT_HAS_EXPIRED: 'its certificate has expired',
+  CERT_NOT_YET_VALID: 'its certificate is not valid yet; is the clock of this machine right',
+  CERT_REVOKED: 'its certificate was revoked',
+  DEPTH_ZERO_SELF_SIGNED_CERT: 'its certificate is signed by itself',
+  ERR_TLS_CERT_ALTNAME_INVALID: 'its certificate is for another name',
+  HOSTNAME_MISMATCH: 'its certificate is for another name',
+  SELF_SIGNED_CERT_IN_CHAIN: 'its certificate is signed by an authority that this machine does not know',
+  UNABLE_TO_GET_ISSUER_CERT: 'its certificate is signed by an authority that this machine does not know',
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: 'its certificate is signed by an authority that this machine does not know',
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: 'its certificate is signed by an authority that this machine does not know',
+};
+
+/** Names of OpenSSL's verification results that are in no other family. */
+const OTHER_TLS_REASON = /^(ERR_SSL_|ERR_TLS_|ERR_OSSL_|CERT_|CRL_|UNABLE_TO_|INVALID_CA$|INVALID_PURPOSE$|PATH_LENGTH_EXCEEDED$|EPROTO$)/;
+
+function isTlsFailure(reason: string, cause: unknown): boolean {
+  if (reason === 'EPROTO') return /ssl|tls/i.test(messageOf(cause));
+  return Object.hasOwn(CERTIFICATE_REASONS, reason) || OTHER_TLS_REASON.test(reason);
+}
+
+function tlsError(host: string, reason: string, cause: unknown): TlsError {
+  // What Go calls "server gave HTTP response to HTTPS client".
+  const plainHttp = /wrong version number|packet length too long/i.test(messageOf(cause)) || reason === 'ERR_SSL_WRONG_VERSION_NUMBER';
+  if (plainHttp) {
+    return new TlsError(
+      `Cannot connect to "${host}": it does not speak TLS on that port, but perhaps plain http`,
+      { host, reason, plainHttp },
+      {
+        cause,
+        hint: `if you trust the network between: --plain-http ${host}`,
+      },
+    );
+  }
+  const certificate = CERTIFICATE_REASONS[reason];
+  const text = certificate ?? `TLS failed (${reason})`;
+  const hint = certificate === undefined ? 'ask who runs the server' : `name its authority with --ca-file FILE; to trust it blindly: --tls-skip-verify ${host}`;
+  return new TlsError(`Cannot trust "${host}": ${text}`, { host, reason }, { cause, hint });
+}
+
+function reasonOf(cause: unknown): string {
+  const code: unknown = cause instanceof Error && 'code' in cause ? cause.code : undefined;
+  return typeof code === 'string' ? code : 'UNKNOWN';
+}
+
+/** Node's and undici's own messages: they name addresses, never headers or URLs. */
+function messageOf(cause: unknown): string {
+  return printable(cause instanceof Error ? cause.message : String(cause), 200);
+}

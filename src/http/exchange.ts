@@ -1,0 +1,199 @@
+import type { Readable } from 'node:stream';
+
+import type { Dispatcher } from 'undici';
+
+import { bytesOf } from '../bytes.ts';
+import type { Connection } from './connection.ts';
+import { BodySizeError, describe, exchangeError, TimeoutError, type Phase } from './errors.ts';
+import { headersOf } from './headers.ts';
+import { IncomingBody } from './incoming-body.ts';
+import type { HttpRequest, HttpResponse, StreamBody } from './message.ts';
+import { OutgoingBody } from './outgoing-body.ts';
+import { Watchdog } from './watchdog.ts';
+
+export interface ExchangeOptions {
+  /** How long neither side may be seen to do anything. Milliseconds. */
+  readonly idleTimeoutMs: number;
+  /** How long the answer may take once the request is sent. Milliseconds. */
+  readonly answerTimeoutMs: number;
+  readonly userAgent: string;
+  /** The connection is not needed any more. Called once. */
+  readonly onOver: (isReusable: boolean) => void;
+}
+
+/**
+ * One request and its answer on one connection.
+ *
+ * @throws the signal's reason, what the request's content threw, or an error of errors.ts. After the answer's head these come out of its body.
+ */
+export function exchange(connection: Connection, request: HttpRequest, options: ExchangeOptions): Promise<HttpResponse> {
+  return new Promise((resolve, reject) => {
+    new Exchange(connection, request, options, { resolve, reject }).start();
+  });
+}
+
+interface Settle {
+  readonly resolve: (response: HttpResponse) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+class Exchange implements Dispatcher.DispatchHandler {
+  readonly #connection: Connection;
+  readonly #request: HttpRequest;
+  readonly #options: ExchangeOptions;
+  readonly #settle: Settle;
+  readonly #watchdog = new Watchdog();
+  readonly #outgoing: OutgoingBody | undefined;
+  #controller: Dispatcher.DispatchController | undefined;
+  #incoming: IncomingBody | undefined;
+  /** The answer, or an error, is with the caller. */
+  #isSettled = false;
+  /** The connection is given back. */
+  #isOver = false;
+
+  constructor(connection: Connection, request: HttpRequest, options: ExchangeOptions, settle: Settle) {
+    this.#connection = connection;
+    this.#request = request;
+    this.#options = options;
+    this.#settle = settle;
+    const body = streamOf(request);
+    if (body !== undefined) this.#outgoing = this.#openOutgoing(body);
+  }
+
+  start(): void {
+    const { method, url, headers, signal } = this.#request;
+    signal?.addEventListener('abort', this.#onAbort);
+    const size = streamOf(this.#request)?.size;
+    const options: Dispatcher.DispatchOptions = {
+      method,
+      path: `${url.pathname}${url.search}`,
+      headers: {
+        'user-agent': this.#options.userAgent,
+        // A server that compresses on the fly sends bytes with another digest.
+        'accept-encoding': 'identity',
+        ...headers,
+        ...(size !== undefined && { 'content-length': String(size) }),
+      },
+      // undici takes any async iterable; its types do not say so.
+      ...(this.#outgoing && { body: this.#outgoing as unknown as Readable }),
+      // Otherwise undici closes the connection after every HEAD.
+      ...(method === 'HEAD' && { reset: false }),
+    };
+    this.#connection.dispatch(options, this);
+  }
+
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    this.#controller = controller;
+    if (this.#outgoing === undefined) this.#awaitAnswer();
+  }
+
+  onResponseStart(_controller: Dispatcher.DispatchController, status: number, headers: Record<string, string | string[] | undefined>): void {
+    if (status < 200 || this.#isOver) return;
+    this.#watchdog.stop();
+    const body = this.#openIncoming();
+    this.#incoming = body;
+    const { url } = this.#request;
+    void this.#answer({ status, headers: headersOf(headers), url, remoteAddress: this.#connection.remoteAddress, body });
+  }
+
+  onResponseData(controller: Dispatcher.DispatchController, chunk: Uint8Array): void {
+    if (this.#incoming?.push(chunk) === false) controller.pause();
+  }
+
+  onResponseEnd(): void {
+    this.#incoming?.finish();
+    this.#over(true);
+  }
+
+  onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
+    // A request that undici refuses to send is a mistake of ours.
+    const isMistake = 'code' in error && error.code === 'UND_ERR_INVALID_ARG';
+    this.#fail(isMistake ? error : exchangeError(this.#request, this.#phase(), error));
+  }
+
+  /** Delivers the answer; before that, the source of a body that was sent whole may still object. */
+  async #answer(response: HttpResponse): Promise<void> {
+    await this.#outgoing?.settle();
+    this.#isSettled = true;
+    this.#settle.resolve(response);
+    this.#unlisten();
+  }
+
+  #openOutgoing(body: StreamBody): OutgoingBody {
+    const { idleTimeoutMs } = this.#options;
+    const hooks = {
+      given: () => this.#watch(idleTimeoutMs, 'the server takes no more bytes'),
+      flushed: () => this.#unwatch(),
+      sent: () => this.#awaitAnswer(),
+      failed: (error: unknown) => this.#fail(error),
+    };
+    return new OutgoingBody(body, hooks, (found) => new BodySizeError(this.#request, body.size, found));
+  }
+
+  #openIncoming(): IncomingBody {
+    const { idleTimeoutMs } = this.#options;
+    return new IncomingBody({
+      wanted: () => {
+        this.#watchdog.start(idleTimeoutMs, () => this.#fail(this.#timeout(idleTimeoutMs, 'the server sends no more bytes')));
+        this.#controller?.resume();
+      },
+      satisfied: () => this.#watchdog.stop(),
+      left: () => this.#over(false),
+    });
+  }
+
+  #awaitAnswer(): void {
+    this.#watch(this.#options.answerTimeoutMs, 'no answer');
+  }
+
+  /** Watches the request. Once the answer is there the watchdog is its reader's. */
+  #watch(ms: number, what: string): void {
+    if (this.#incoming === undefined && !this.#isOver) this.#watchdog.start(ms, () => this.#fail(this.#timeout(ms, what)));
+  }
+
+  #unwatch(): void {
+    if (this.#incoming === undefined) this.#watchdog.stop();
+  }
+
+  #timeout(timeoutMs: number, what: string): TimeoutError {
+    const message = `Cannot ${describe(this.#request)}: ${what} for ${timeoutMs / 1000} s`;
+    return new TimeoutError(message, { host: this.#request.url.host, phase: this.#phase(), timeoutMs }, { hint: 'try again, or allow more with --timeout' });
+  }
+
+  #phase(): Phase {
+    if (this.#incoming !== undefined) return 'body';
+    return this.#controller === undefined ? 'connect' : 'answer';
+  }
+
+  readonly #onAbort = (): void => this.#fail(this.#request.signal?.reason);
+
+  /** The first failure is the one that is told; the connection is not used again. */
+  #fail(error: unknown): void {
+    if (this.#isSettled && this.#isOver) return;
+    this.#isSettled = true;
+    this.#settle.reject(error);
+    this.#incoming?.abort(error);
+    this.#outgoing?.leave();
+    this.#over(false);
+    this.#unlisten();
+  }
+
+  #over(isReusable: boolean): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#watchdog.end();
+    this.#outgoing?.release();
+    this.#options.onOver(isReusable);
+    this.#unlisten();
+  }
+
+  /** The signal outlives the exchange by far: it belongs to the whole command. */
+  #unlisten(): void {
+    if (this.#isSettled && this.#isOver) this.#request.signal?.removeEventListener('abort', this.#onAbort);
+  }
+}
+
+function streamOf({ body }: HttpRequest): StreamBody | undefined {
+  if (!(body instanceof Uint8Array)) return body;
+  return body.byteLength === 0 ? undefined : { content: bytesOf(body), size: body.byteLength };
+}

@@ -1,0 +1,45 @@
+import type { Clock } from '../clock.ts';
+import { printable, redactHeader, redactUrl } from '../redact.ts';
+import { contentLength } from './body.ts';
+import type { HttpRequest, HttpResponse, Layer } from './message.ts';
+
+export interface LogOptions {
+  readonly clock: Clock;
+  readonly log: (line: string) => void;
+  /** 0 says nothing, 1 a line for each request, 2 its headers too. */
+  readonly verbosity: 0 | 1 | 2;
+}
+
+/**
+ * Logs each request when its answer's head is there: method, redacted URL, status, bytes (sent, or else announced by the answer), milliseconds.
+ * No secret is in a line, and no character that a terminal would obey.
+ */
+export function logLayer({ clock, log, verbosity }: LogOptions): Layer {
+  if (verbosity === 0) return (next) => next;
+  return (next) =>
+    async function send(request) {
+      const start = clock.now();
+      const subject = `${request.method} ${redactUrl(request.url)}`;
+      if (verbosity === 2) logHeaders('>', Object.entries(request.headers ?? {}), log);
+      try {
+        const response = await next(request);
+        log(`${subject} ${response.status} ${bytesOfExchange(request, response)} ${Math.round(clock.now() - start)} ms`);
+        if (verbosity === 2) logHeaders('<', response.headers.entries(), log);
+        return response;
+      } catch (error) {
+        const message = error instanceof Error ? error.message : String(error);
+        log(`${subject} failed: ${printable(message, 400)} ${Math.round(clock.now() - start)} ms`);
+        throw error;
+      }
+    };
+}
+
+function logHeaders(mark: string, headers: Iterable<readonly [name: string, value: string]>, log: (line: string) => void): void {
+  for (const [name, value] of headers) log(`${mark} ${printable(name)}: ${redactHeader(name, value)}`);
+}
+
+function bytesOfExchange({ method, body }: HttpRequest, response: HttpResponse): string {
+  const sent = body instanceof Uint8Array ? body.byteLength : (body?.size ?? 0);
+  const announced = method === 'HEAD' ? 0 : contentLength(response);
+  return sent > 0 ? `${sent} bytes` : `${announced ?? '?'} bytes`;
+}

@@ -1,0 +1,444 @@
+import { createHash } from 'node:crypto';
+import { once } from 'node:events';
+
+import { describe, expect, test } from 'vitest';
+
+import { collect } from '../../src/bytes.ts';
+import { discard, readAtMost } from '../../src/http/body.ts';
+import { NetworkError, TimeoutError, TlsError, UnsafeAddressError } from '../../src/http/errors.ts';
+import type { HttpResponse } from '../../src/http/message.ts';
+import { makeCertificates } from '../support/certificates.ts';
+import { deferred } from '../support/deferred.ts';
+import { startHttpServer, startRawServer } from '../support/http-server.ts';
+import { testTransport } from '../support/transport.ts';
+
+async function textOf(response: HttpResponse): Promise<string> {
+  return Buffer.from(await readAtMost(response, 1024 * 1024, 'the test body')).toString();
+}
+
+describe('send()', () => {
+  test('send() gives status, headers, address and body of the answer', async () => {
+    const server = await startHttpServer((request, response) => {
+      response.setHeader('X-Asked', `${request.method} ${request.url}`);
+      response.end('hello');
+    });
+    const response = await testTransport().send({ method: 'GET', url: server.url('/v2/?a=b') });
+    expect(response.status).toBe(200);
+    expect(response.headers.get('x-asked')).toBe('GET /v2/?a=b');
+    expect(response.remoteAddress).toBe('127.0.0.1');
+    expect(response.url.pathname).toBe('/v2/');
+    expect(await textOf(response)).toBe('hello');
+  });
+
+  test('send() names itself and asks for bytes as they are', async () => {
+    const server = await startHttpServer((request, response) => void response.end(JSON.stringify(request.headers)));
+    const response = await testTransport().send({ method: 'GET', url: server.url('/'), headers: { accept: 'a/b' } });
+    expect(JSON.parse(await textOf(response))).toMatchObject({ 'user-agent': 'regi-test', 'accept-encoding': 'identity', accept: 'a/b' });
+  });
+
+  test('send() joins the values of a repeated header', async () => {
+    const server = await startHttpServer((_request, response) => {
+      response.setHeader('WWW-Authenticate', ['Basic realm="a"', 'Bearer realm="b"']);
+      response.end();
+    });
+    const response = await testTransport().send({ method: 'GET', url: server.url('/') });
+    expect(response.headers.get('www-authenticate')).toBe('Basic realm="a", Bearer realm="b"');
+  });
+
+  test('send() uses one connection for 20 HEADs', async () => {
+    const server = await startHttpServer((_request, response) => {
+      response.setHeader('Content-Length', '123456');
+      response.end();
+    });
+    const transport = testTransport();
+    for (let i = 0; i < 20; i++) await discard(await transport.send({ method: 'HEAD', url: server.url(`/${i}`) }));
+    expect(transport.counters.of(server.origin)).toEqual({ requests: 20, connections: 1 });
+  });
+
+  test('send() uses a connection again after a body that was discarded', async () => {
+    const server = await startHttpServer((_request, response) => void response.end('x'.repeat(10_000)));
+    const transport = testTransport();
+    for (let i = 0; i < 5; i++) await discard(await transport.send({ method: 'GET', url: server.url('/') }));
+    expect(transport.counters.of(server.origin).connections).toBe(1);
+  });
+
+  test('send() closes the connection of a long body that was discarded', async () => {
+    const server = await startHttpServer((_request, response) => void response.end('x'.repeat(1_000_000)));
+    const transport = testTransport();
+    for (let i = 0; i < 2; i++) await discard(await transport.send({ method: 'GET', url: server.url('/') }));
+    expect(transport.counters.of(server.origin).connections).toBe(2);
+  });
+
+  test('send() opens connections for requests that run at once', async () => {
+    const server = await startHttpServer((_request, response) => void response.end('ok'));
+    const transport = testTransport();
+    await Promise.all([1, 2, 3].map(async () => textOf(await transport.send({ method: 'GET', url: server.url('/') }))));
+    expect(transport.counters.of(server.origin)).toEqual({ requests: 3, connections: 3 });
+  });
+
+  test('send() follows no redirect', async () => {
+    const server = await startHttpServer((_request, response) => void response.writeHead(307, { location: '/there' }).end());
+    const response = await testTransport().send({ method: 'GET', url: server.url('/') });
+    expect(response.status).toBe(307);
+  });
+
+  test('send() does not decode a body', async () => {
+    const server = await startHttpServer((_request, response) => {
+      response.setHeader('Content-Encoding', 'gzip');
+      response.end('as it is');
+    });
+    expect(await textOf(await testTransport().send({ method: 'GET', url: server.url('/') }))).toBe('as it is');
+  });
+
+  test('send() skips informational answers', async () => {
+    const server = await startHttpServer((_request, response) => {
+      response.writeEarlyHints({ link: '</style.css>; rel=preload' });
+      response.writeHead(204).end();
+    });
+    expect((await testTransport().send({ method: 'GET', url: server.url('/') })).status).toBe(204);
+  });
+
+  test('send() throws the reason of a signal that has aborted', async () => {
+    const reason = new Error('stop');
+    await expect(testTransport().send({ method: 'GET', url: new URL('http://127.0.0.1:1'), signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
+  });
+
+  test('send() throws the reason of a signal that aborts while it connects', async () => {
+    const controller = new AbortController();
+    const reason = new Error('stop');
+    const transport = testTransport({ lookup: () => controller.abort(reason) });
+    await expect(transport.send({ method: 'GET', url: new URL('http://slow.test'), signal: controller.signal })).rejects.toBe(reason);
+  });
+
+  test('send() throws the reason of a signal that aborts while it waits for the answer', async () => {
+    const controller = new AbortController();
+    const reason = new Error('stop');
+    const server = await startHttpServer(() => controller.abort(reason));
+    await expect(testTransport().send({ method: 'GET', url: server.url('/'), signal: controller.signal })).rejects.toBe(reason);
+  });
+
+  test('send() leaves no listener on the signal', async () => {
+    const server = await startHttpServer((_request, response) => void response.end('ok'));
+    const { signal } = new AbortController();
+    const added: string[] = [];
+    const add = signal.addEventListener.bind(signal);
+    const remove = signal.removeEventListener.bind(signal);
+    signal.addEventListener = (...args: Parameters<typeof add>) => void (added.push('x'), add(...args));
+    signal.removeEventListener = (...args: Parameters<typeof remove>) => void (added.pop(), remove(...args));
+    await textOf(await testTransport().send({ method: 'GET', url: server.url('/'), signal }));
+    expect(added).toEqual([]);
+  });
+
+  test('send() fails when the transport is closed', async () => {
+    const transport = testTransport();
+    await transport.close();
+    await expect(transport.send({ method: 'GET', url: new URL('http://127.0.0.1:1') })).rejects.toThrow('closed');
+  });
+});
+
+describe('send() of what cannot be reached', () => {
+  test('send() names a host that does not exist', async () => {
+    const transport = testTransport({
+      lookup: (host, _options, callback) => callback(Object.assign(new Error(`getaddrinfo ENOTFOUND ${host}`), { code: 'ENOTFOUND' }), []),
+    });
+    const error = await transport.send({ method: 'GET', url: new URL('https://no.test:5000/v2/') }).catch((error: unknown) => error);
+    expect(error).toBeInstanceOf(NetworkError);
+    expect(error).toMatchObject({ code: 'NETWORK', host: 'no.test:5000', reason: 'ENOTFOUND', phase: 'connect', hint: 'check the spelling of the host' });
+  });
+
+  test('send() names a port where nothing listens', async () => {
+    const { port } = await startRawServer(() => {});
+    const error = await testTransport()
+      .send({ method: 'GET', url: new URL(`http://127.0.0.2:${port}/`) })
+      .catch((error: unknown) => error);
+    expect(error).toMatchObject({ message: `Cannot connect to "127.0.0.2:${port}": nothing listens there`, reason: 'ECONNREFUSED', phase: 'connect' });
+  });
+
+  test('send() gives up on a connection that does not come', async () => {
+    const transport = testTransport({ lookup: () => {}, connectTimeoutMs: 20 });
+    const error = await transport.send({ method: 'GET', url: new URL('http://slow.test') }).catch((error: unknown) => error);
+    expect(error).toBeInstanceOf(TimeoutError);
+    expect(error).toMatchObject({ code: 'TIMEOUT', phase: 'connect', message: 'Cannot connect to "slow.test": no connection within 0.02 s' });
+  });
+
+  test('send() gives up on a TLS handshake that does not come', async () => {
+    const server = await startRawServer(() => {});
+    const transport = testTransport({ connectTimeoutMs: 20 });
+    await expect(transport.send({ method: 'GET', url: new URL(`https://127.0.0.1:${server.port}`) })).rejects.toMatchObject({
+      code: 'TIMEOUT',
+      phase: 'connect',
+    });
+  });
+
+  test('send() asks the lookup that it was given', async () => {
+    const server = await startHttpServer((request, response) => void response.end(request.headers.host));
+    const transport = testTransport({
+      lookup: (_host, options, callback) => (options.all ? callback(null, [{ address: '127.0.0.1', family: 4 }]) : callback(null, '127.0.0.1', 4)),
+    });
+    const response = await transport.send({ method: 'GET', url: new URL(`http://registry.test:${server.port}/`) });
+    expect(await textOf(response)).toBe(`registry.test:${server.port}`);
+  });
+
+  test.each(['http://127.0.0.1:PORT', 'http://[::1]:PORT', 'http://0x7f.1:PORT', 'http://named.test:PORT', 'https://named.test:PORT'])(
+    'send() opens no connection to %s when only public addresses may be reached',
+    async (origin) => {
+      let connections = 0;
+      const server = await startRawServer(() => connections++);
+      const transport = testTransport({
+        lookup: (_host, options, callback) => (options.all ? callback(null, [{ address: '127.0.0.1', family: 4 }]) : callback(null, '127.0.0.1', 4)),
+      });
+      const url = new URL(origin.replace('PORT', String(server.port)));
+      const error = await transport.send({ method: 'GET', url, reach: 'public' }).catch((error: unknown) => error);
+      expect(error).toBeInstanceOf(UnsafeAddressError);
+      expect(error).toMatchObject({ code: 'UNSAFE_REALM' });
+      expect(connections).toBe(0);
+    },
+  );
+});
+
+describe('send() over TLS', () => {
+  const certificates = makeCertificates({ hosts: ['127.0.0.1'] });
+  const expired = makeCertificates({ hosts: ['127.0.0.1'], expired: true });
+  const elsewhere = makeCertificates({ hosts: ['elsewhere.test'] });
+
+  test('send() trusts a server whose authority was named', async () => {
+    const server = await startHttpServer((_request, response) => void response.end('ok'), certificates);
+    const transport = testTransport({ tls: () => ({ ca: certificates.ca }) });
+    expect(await textOf(await transport.send({ method: 'GET', url: server.url('/') }))).toBe('ok');
+  });
+
+  test('send() trusts anybody when verification is off', async () => {
+    const server = await startHttpServer((_request, response) => void response.end('ok'), expired);
+    const transport = testTransport({ tls: () => ({ rejectUnauthorized: false }) });
+    expect(await textOf(await transport.send({ method: 'GET', url: server.url('/') }))).toBe('ok');
+  });
+
+  test.each([
+    ['an unknown authority', certificates, undefined, 'signed by an authority that this machine does not know'],
+    ['an expired certificate', expired, expired.ca, 'has expired'],
+    ['a certificate for another name', elsewhere, elsewhere.ca, 'is for another name'],
+  ] as const)('send() refuses %s', async (_what, served, ca, said) => {
+    const server = await startHttpServer((_request, response) => void response.end('ok'), served);
+    const error = await testTransport({ tls: () => ({ ca }) })
+      .send({ method: 'GET', url: server.url('/') })
+      .catch((error: unknown) => error);
+    expect(error).toBeInstanceOf(TlsError);
+    expect(error).toMatchObject({ code: 'TLS', plainHttp: false, hint: expect.stringContaining(`--tls-skip-verify 127.0.0.1:${server.port}`) });
+    expect((error as Error).message).toContain(said);
+  });
+
+  test('send() recognises a server that speaks plain http', async () => {
+    const server = await startHttpServer((_request, response) => void response.end('ok'));
+    const error = await testTransport()
+      .send({ method: 'GET', url: new URL(`https://127.0.0.1:${server.port}/v2/`) })
+      .catch((error: unknown) => error);
+    expect(error).toMatchObject({ code: 'TLS', plainHttp: true, hint: `if you trust the network between: --plain-http 127.0.0.1:${server.port}` });
+  });
+
+  test('send() asks for TLS settings once per origin', async () => {
+    const server = await startHttpServer((_request, response) => void response.end('ok'), certificates);
+    let asked = 0;
+    const transport = testTransport({ tls: () => ({ ca: (asked++, certificates.ca) }) });
+    await Promise.all([1, 2, 3].map(async () => textOf(await transport.send({ method: 'GET', url: server.url('/') }))));
+    expect(asked).toBe(1);
+  });
+});
+
+describe('the body of an answer', () => {
+  test('body arrives whole however slowly it is read', async () => {
+    const content = Buffer.alloc(5_000_000, 'abcdefghij');
+    const server = await startHttpServer((_request, response) => void response.end(content));
+    const response = await testTransport().send({ method: 'GET', url: server.url('/') });
+    const hash = createHash('sha256');
+    for await (const chunk of response.body) {
+      await new Promise(setImmediate);
+      hash.update(chunk);
+    }
+    expect(hash.digest('hex')).toBe(createHash('sha256').update(content).digest('hex'));
+  });
+
+  test('body arrives whole when it is chunked into single bytes', async () => {
+    const server = await startHttpServer((_request, response) => {
+      for (const character of 'abcdefghij'.repeat(50)) response.write(character);
+      response.end();
+    });
+    const response = await testTransport().send({ method: 'GET', url: server.url('/') });
+    expect(await textOf(response)).toBe('abcdefghij'.repeat(50));
+  });
+
+  test('body stops the server when nobody reads', async () => {
+    let written = 0;
+    const server = await startHttpServer((_request, response) => {
+      const more = (): void => {
+        while (response.write(Buffer.alloc(65_536))) written += 65_536;
+        response.once('drain', more);
+      };
+      more();
+    });
+    const response = await testTransport().send({ method: 'GET', url: server.url('/') });
+    let before = -1;
+    // Until the kernel's buffers are full.
+    while (written !== before) {
+      before = written;
+      for (let turn = 0; turn < 200; turn++) await new Promise(setImmediate);
+    }
+    expect(written).toBeLessThan(64 * 1024 * 1024);
+    await response.body[Symbol.asyncIterator]().return?.();
+  });
+
+  test('body can be read only once', async () => {
+    const server = await startHttpServer((_request, response) => void response.end('once'));
+    const response = await testTransport().send({ method: 'GET', url: server.url('/') });
+    await textOf(response);
+    expect(() => response.body[Symbol.asyncIterator]()).toThrow('only once');
+  });
+
+  test('body closes the connection when its loop is left', async () => {
+    const closed = deferred();
+    const server = await startHttpServer((request, response) => {
+      request.socket.once('close', () => closed.resolve());
+      response.writeHead(200).write('x');
+    });
+    const response = await testTransport().send({ method: 'GET', url: server.url('/') });
+    for await (const _chunk of response.body) break;
+    await closed.promise;
+  });
+
+  test('body throws the reason of a signal that aborts while it is awaited', async () => {
+    const controller = new AbortController();
+    const reason = new Error('stop');
+    const server = await startHttpServer((_request, response) => void response.writeHead(200, { 'content-length': '10' }).write('x'));
+    const response = await testTransport().send({ method: 'GET', url: server.url('/'), signal: controller.signal });
+    const body = response.body[Symbol.asyncIterator]();
+    await body.next();
+    const pending = body.next();
+    controller.abort(reason);
+    await expect(pending).rejects.toBe(reason);
+    await expect(body.next()).rejects.toBe(reason);
+  });
+
+  test.each([
+    ['ends before its Content-Length', 'HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nabc'],
+    ['ends before its Content-Length on a connection that was to be closed', 'HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 10\r\n\r\nabc'],
+    ['ends before its last chunk', 'HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n'],
+  ])('body is a network error when it %s', async (_what, answer) => {
+    const server = await startRawServer((socket) => socket.once('data', () => socket.end(answer)));
+    const response = await testTransport().send({ method: 'GET', url: server.url('/cut') });
+    const error = await textOf(response).catch((error: unknown) => error);
+    expect(error).toBeInstanceOf(NetworkError);
+    expect(error).toMatchObject({ phase: 'body', message: `Cannot GET "${server.origin}/cut": the connection was cut` });
+  });
+
+  test('body is a network error when the connection is reset', async () => {
+    const server = await startRawServer((socket) => {
+      socket.once('data', () => socket.write('HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nabc', () => socket.resetAndDestroy()));
+    });
+    const failure = testTransport()
+      .send({ method: 'GET', url: server.url('/') })
+      .then(textOf);
+    await expect(failure).rejects.toMatchObject({ code: 'NETWORK' });
+  });
+
+  test('body times out when the server sends no more', async () => {
+    const server = await startHttpServer((_request, response) => void response.writeHead(200).write('x'));
+    const response = await testTransport({ idleTimeoutMs: 30 }).send({ method: 'GET', url: server.url('/') });
+    await expect(textOf(response)).rejects.toMatchObject({ code: 'TIMEOUT', phase: 'body', timeoutMs: 30 });
+  });
+
+  test('body does not time out while nobody asks for more', async () => {
+    const asked = deferred();
+    const server = await startHttpServer(async (_request, response) => {
+      response.writeHead(200).write('x');
+      await asked.promise;
+      response.end('y');
+    });
+    const transport = testTransport({ idleTimeoutMs: 20 });
+    const response = await transport.send({ method: 'GET', url: server.url('/') });
+    const body = response.body[Symbol.asyncIterator]();
+    await body.next();
+    // By the time that a reader who waits gets its timeout, one that does not wait would have had it too.
+    const watched = await transport.send({ method: 'GET', url: server.url('/') });
+    await expect(textOf(watched)).rejects.toMatchObject({ code: 'TIMEOUT' });
+    asked.resolve();
+    expect((await body.next()).done).toBe(false);
+  });
+});
+
+describe('send() of servers that do not speak HTTP as they should', () => {
+  test.each([
+    ['two Content-Length headers', 'HTTP/1.1 200 OK\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\nab'],
+    ['a bare line feed smuggling a header', 'HTTP/1.1 200 OK\r\nx: a\rset-cookie: b\r\n\r\n'],
+    ['no HTTP', 'SSH-2.0-OpenSSH_9.2\r\n'],
+    ['a TLS alert', '\u0015\u0003\u0001\u0000\u0002\u0002\u0046'],
+  ])('send() refuses %s', async (_what, answer) => {
+    const server = await startRawServer((socket) => socket.once('data', () => socket.end(answer, 'latin1')));
+    const error = await testTransport()
+      .send({ method: 'GET', url: server.url('/') })
+      .catch((error: unknown) => error);
+    expect(error).toBeInstanceOf(NetworkError);
+    expect(error).toMatchObject({ phase: 'answer' });
+  });
+
+  test('send() refuses endless headers', async () => {
+    const server = await startRawServer((socket) => {
+      socket.once('data', () => socket.write(`HTTP/1.1 200 OK\r\n${`x-filler: ${'y'.repeat(1000)}\r\n`.repeat(100)}\r\n`));
+    });
+    await expect(testTransport().send({ method: 'GET', url: server.url('/') })).rejects.toMatchObject({ reason: 'UND_ERR_HEADERS_OVERFLOW' });
+  });
+
+  test('send() is a network error of phase answer when the connection is closed unanswered', async () => {
+    const server = await startRawServer((socket) => socket.once('data', () => socket.end()));
+    await expect(testTransport().send({ method: 'GET', url: server.url('/') })).rejects.toMatchObject({
+      code: 'NETWORK',
+      phase: 'answer',
+      reason: 'UND_ERR_SOCKET',
+    });
+  });
+
+  test('send() times out when no answer comes', async () => {
+    const server = await startHttpServer(() => {});
+    const error = await testTransport({ idleTimeoutMs: 30 })
+      .send({ method: 'GET', url: server.url('/v2/') })
+      .catch((error: unknown) => error);
+    expect(error).toMatchObject({ code: 'TIMEOUT', phase: 'answer', message: `Cannot GET "${server.origin}/v2/": no answer for 0.03 s` });
+  });
+
+  test('send() waits for a slow PUT as long as it was told to', async () => {
+    const server = await startHttpServer((request, response) => {
+      request.resume();
+      request.once('end', () => setTimeout(() => response.writeHead(201).end(), 80));
+    });
+    const transport = testTransport({ idleTimeoutMs: 20, answerTimeoutMs: 5000 });
+    expect((await transport.send({ method: 'PUT', url: server.url('/'), body: Buffer.from('manifest') })).status).toBe(201);
+    await expect(transport.send({ method: 'PUT', url: server.url('/'), answerTimeoutMs: 20 })).rejects.toMatchObject({ code: 'TIMEOUT' });
+  });
+});
+
+test('close() ends requests that run', async () => {
+  const server = await startRawServer(() => {});
+  const transport = testTransport();
+  const pending = transport.send({ method: 'GET', url: server.url('/') });
+  const failed = pending.catch((error: unknown) => error);
+  while (transport.counters.of(server.origin).connections === 0) await new Promise(setImmediate);
+  await transport.close();
+  expect(await failed).toMatchObject({ code: 'NETWORK' });
+});
+
+test('send() closes the connection when the answer is aborted', async () => {
+  const controller = new AbortController();
+  const closed = deferred();
+  const server = await startHttpServer((request) => {
+    void once(request.socket, 'close').then(() => closed.resolve());
+    controller.abort();
+  });
+  await testTransport()
+    .send({ method: 'GET', url: server.url('/'), signal: controller.signal })
+    .catch(() => {});
+  await closed.promise;
+});
+
+test('collect() of an empty body is empty', async () => {
+  const server = await startHttpServer((_request, response) => void response.writeHead(204).end());
+  const response = await testTransport().send({ method: 'GET', url: server.url('/') });
+  expect(await collect(response.body, 0, 'nothing')).toHaveLength(0);
+});
