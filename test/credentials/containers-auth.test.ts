@@ -1,0 +1,103 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+import { describe, expect, test } from 'vitest';
+
+import { containersAuthPaths, createContainersSource, namedAuthFile } from '../../src/credentials/containers-auth.ts';
+import type { CredentialSource } from '../../src/credentials/credential.ts';
+import table from '../tables/docker-config.json' with { type: 'json' };
+import { temporaryFolder } from '../support/temporary-folder.ts';
+
+interface Row {
+  readonly name: string;
+  readonly config: unknown;
+  /** `host/namespace/repository`. */
+  readonly key: string;
+  readonly expect: {
+    readonly username?: string;
+    readonly password?: string;
+    readonly identitytoken?: string;
+    readonly helper?: string;
+    readonly helperAsked?: string;
+  } | null;
+  readonly warning?: string;
+  readonly error?: string;
+  /** `~/.dockercfg`, which regi does not read. */
+  readonly legacyFormat?: boolean;
+}
+
+const rows = (table.containers as readonly Row[]).filter((row) => row.legacyFormat !== true);
+
+function setUp(config: unknown): { readonly source: CredentialSource; readonly warnings: string[]; readonly asked: string[] } {
+  const home = temporaryFolder();
+  const path = join(home, 'auth.json');
+  if (config !== null) writeFileSync(path, JSON.stringify(config));
+  const warnings: string[] = [];
+  const asked: string[] = [];
+  const source = createContainersSource({
+    env: {},
+    home,
+    path,
+    warn: (message) => void warnings.push(message),
+    async runHelper(name, input) {
+      asked.push(`${name} ${input}`);
+      return { kind: 'exited', status: 0, stdout: '{"Username":"from","Secret":"helper"}' };
+    },
+  });
+  return { source, warnings, asked };
+}
+
+describe('createContainersSource() does as podman and skopeo:', () => {
+  test.each(rows)('$name', async (row) => {
+    const { source, asked } = setUp(row.config);
+    const [host = '', ...path] = row.key.split('/');
+    const found = await source(host, path.length === 0 ? undefined : path.join('/'));
+    if (row.expect?.helper !== undefined) {
+      expect(asked).toEqual([`${row.expect.helper} ${row.expect.helperAsked}`]);
+      expect(found?.credential).toEqual({ kind: 'password', username: 'from', password: 'helper' });
+      return;
+    }
+    expect(asked).toEqual([]);
+    expect(found?.credential).toEqual(wanted(row));
+  });
+});
+
+describe('createContainersSource()', () => {
+  test('fails when the named file is not there', async () => {
+    const source = createContainersSource({ env: {}, home: '/', warn: () => undefined, path: join(temporaryFolder(), 'gone.json'), isRequired: true });
+    await expect(source('a', undefined)).rejects.toMatchObject({ code: 'INVALID_CONFIG' });
+  });
+
+  test('warns of an entry that it skips', async () => {
+    const { source, warnings } = setUp({ auths: { 'a.example': { auth: '!!!' } } });
+    expect(await source('a.example', undefined)).toBeUndefined();
+    expect(warnings).toEqual(['Cannot use the entry "a.example" of ~/auth.json: expected "auth" to be base64 with padding']);
+  });
+});
+
+describe('containersAuthPaths()', () => {
+  test('begins with the folder of this session', () => {
+    expect(containersAuthPaths({ XDG_RUNTIME_DIR: '/run/user/1' }, '/home/a')).toEqual([
+      '/run/user/1/containers/auth.json',
+      '/home/a/.config/containers/auth.json',
+    ]);
+  });
+
+  test('knows XDG_CONFIG_HOME', () => {
+    expect(containersAuthPaths({ XDG_CONFIG_HOME: '/etc/a' }, '/home/a')).toEqual(['/etc/a/containers/auth.json']);
+  });
+});
+
+describe('namedAuthFile()', () => {
+  test('prefers the flag to the variable', () => {
+    expect(namedAuthFile('x.json', { REGISTRY_AUTH_FILE: '/y.json' }, '/here')).toBe('/here/x.json');
+    expect(namedAuthFile(undefined, { REGISTRY_AUTH_FILE: '/y.json' }, '/here')).toBe('/y.json');
+    expect(namedAuthFile(undefined, { REGISTRY_AUTH_FILE: '' }, '/here')).toBeUndefined();
+  });
+});
+
+function wanted({ expect: expected }: Row): object | undefined {
+  if (expected === null) return undefined;
+  const { username, password = '', identitytoken } = expected;
+  return identitytoken === undefined ? { kind: 'password', username, password } : { kind: 'identity-token', token: identitytoken, username };
+}
