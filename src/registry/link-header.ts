@@ -1,0 +1,95 @@
+import { readQuotedString } from './quoted-string.ts';
+
+export interface Link {
+  /** What stands between < and >, as sent. */
+  readonly target: string;
+  /** Relation types, lower case. */
+  readonly relations: readonly string[];
+}
+
+export type NextPage =
+  | { readonly kind: 'next'; readonly url: URL }
+  | { readonly kind: 'end' }
+  /** The listing cannot go on; `problem` says why. */
+  | { readonly kind: 'broken'; readonly problem: string };
+
+const WHITESPACE = /[ \t]*/y;
+const TOKEN = /[!#$%&'*+.^_`|~0-9A-Za-z-]+/y;
+/** Lenient: servers write values unquoted that are no tokens. */
+const BARE_VALUE = /[^\s;,"]*/y;
+
+/**
+ * Parses a `Link` header; undefined when it is malformed.
+ *
+ * @see https://www.rfc-editor.org/rfc/rfc8288#appendix-B.2
+ */
+export function parseLinkHeader(text: string): readonly Link[] | undefined {
+  const links: Link[] = [];
+  let index = skip(WHITESPACE, text, 0);
+  while (index < text.length) {
+    if (text[index] === ',') {
+      index = skip(WHITESPACE, text, index + 1);
+      continue;
+    }
+    const close = text[index] === '<' ? text.indexOf('>', index) : -1;
+    if (close < 0) return undefined;
+    const target = text.slice(index + 1, close);
+    const parameters = readRelations(text, close + 1);
+    if (parameters === undefined) return undefined;
+    links.push({ target, relations: parameters.relations });
+    index = parameters.end;
+  }
+  return links;
+}
+
+/**
+ * Finds the request that follows: the URL just asked with the query of the link to the next page.
+ *
+ * Scheme, host and path stay, because every server seen keeps the path, while broken ones lose a prefix (Artifactory), name an
+ * inner host (Nexus) or plain http (behind a proxy). It also keeps credentials at their origin.
+ *
+ * @param link the `Link` header, undefined when there was none.
+ */
+export function nextPage(asked: URL, link: string | undefined): NextPage {
+  const links = parseLinkHeader(link ?? '');
+  if (links === undefined) return { kind: 'broken', problem: 'its Link header is malformed' };
+  const next = links.find(({ relations }) => relations.includes('next'));
+  if (next === undefined) return { kind: 'end' };
+  if (!URL.canParse(next.target, asked.href)) return { kind: 'broken', problem: 'its Link header names no URL' };
+  const { search } = new URL(next.target, asked);
+  if (search === '') return { kind: 'broken', problem: 'its Link header leads back to the first page' };
+  const url = new URL(asked);
+  url.search = search;
+  if (url.href === asked.href) return { kind: 'broken', problem: 'its Link header leads to the same page again' };
+  return { kind: 'next', url };
+}
+
+function readRelations(text: string, start: number): { readonly relations: readonly string[]; readonly end: number } | undefined {
+  let relations: readonly string[] | undefined;
+  let index = skip(WHITESPACE, text, start);
+  while (text[index] === ';') {
+    const nameStart = skip(WHITESPACE, text, index + 1);
+    const nameEnd = skip(TOKEN, text, nameStart);
+    const name = text.slice(nameStart, nameEnd).toLowerCase();
+    const afterName = skip(WHITESPACE, text, nameEnd);
+    const value = text[afterName] === '=' ? readValue(text, skip(WHITESPACE, text, afterName + 1)) : { value: '', end: afterName };
+    if (value === undefined) return undefined;
+    // Further rel parameters are ignored (RFC 8288 §3.3).
+    if (name === 'rel') relations ??= value.value.toLowerCase().split(/\s+/);
+    index = skip(WHITESPACE, text, value.end);
+  }
+  if (index < text.length && text[index] !== ',') return undefined;
+  return { relations: relations ?? [], end: index };
+}
+
+function readValue(text: string, start: number): { readonly value: string; readonly end: number } | undefined {
+  if (text[start] === '"') return readQuotedString(text, start);
+  const end = skip(BARE_VALUE, text, start);
+  return { value: text.slice(start, end), end };
+}
+
+/** Index after what the sticky pattern matches at `start`; `start` when it matches nothing. */
+function skip(pattern: RegExp, text: string, start: number): number {
+  pattern.lastIndex = start;
+  return pattern.test(text) ? pattern.lastIndex : start;
+}

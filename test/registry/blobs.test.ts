@@ -1,0 +1,201 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+
+import { NetworkError } from '../../src/http/errors.ts';
+import type { HttpRequest } from '../../src/http/message.ts';
+import type { Descriptor } from '../../src/oci/descriptor.ts';
+import { digestOf } from '../../src/oci/digest.ts';
+import { blobExists, deleteBlob, fetchBlob, resolveBlob } from '../../src/registry/blobs.ts';
+import type { Bytes } from '../../src/store.ts';
+import { fakeTransport, type FakeAnswer } from '../support/fake-transport.ts';
+import { instantClock } from '../support/instant-clock.ts';
+import { testRepository } from '../support/registry-connection.ts';
+import { readAll } from '../support/watched.ts';
+
+const bytes = new Uint8Array(1000).map((_, index) => index % 251);
+const target: Descriptor = { mediaType: 'application/octet-stream', digest: digestOf(bytes), size: bytes.byteLength };
+
+function registry(handle: (request: HttpRequest) => FakeAnswer) {
+  const clock = instantClock();
+  const transport = fakeTransport(handle);
+  return { repository: testRepository(transport.send, { retries: 2, clock }), requests: transport.requests, clock };
+}
+
+const startOf = ({ headers }: HttpRequest): number => Number(/^bytes=(\d+)-/.exec(headers?.['range'] ?? '')?.[1] ?? 0);
+
+/** What a server does that knows ranges. */
+function ranged(request: HttpRequest, cutAt?: number): FakeAnswer {
+  const start = startOf(request);
+  const rest = bytes.subarray(start);
+  const body = cutAt === undefined ? rest : cut(rest, cutAt);
+  if (start === 0) return { status: 200, headers: { 'content-length': String(bytes.byteLength) }, body };
+  return { status: 206, headers: { 'content-range': `bytes ${start}-${bytes.byteLength - 1}/${bytes.byteLength}` }, body };
+}
+
+/** A connection that breaks after some bytes. */
+function cut(content: Uint8Array, after: number): Bytes {
+  return {
+    async *[Symbol.asyncIterator]() {
+      if (after > 0) yield content.subarray(0, after);
+      if (after < content.byteLength) throw new NetworkError('cut', { host: 'registry.example', phase: 'body', reason: 'ECONNRESET' });
+    },
+  };
+}
+
+describe('blobExists()', () => {
+  const head = (status: number, size?: number): FakeAnswer => ({ status, headers: size === undefined ? {} : { 'content-length': String(size) } });
+
+  test.each([
+    ['is there', head(200, 1000), true],
+    ['is there and the size is not told', head(200), true],
+    ['is there and the size told is 0', head(200, 0), true],
+    ['is not there', head(404), false],
+  ])('knows that a blob %s', async (_, answer, expected) => {
+    expect(await blobExists(registry(() => answer).repository, target)).toBe(expected);
+  });
+
+  test('fails when the size is another', async () => {
+    await expect(blobExists(registry(() => head(200, 999)).repository, target)).rejects.toMatchObject({ code: 'INVALID_RESPONSE' });
+  });
+
+  test('does not compare the size of a body that a proxy compressed', async () => {
+    const answer = { status: 200, headers: { 'content-length': '12', 'content-encoding': 'gzip' } };
+    expect(await blobExists(registry(() => answer).repository, target)).toBe(true);
+  });
+
+  test.each([401, 403, 500])('does not take a %i for an absence', async (status) => {
+    await expect(blobExists(registry(() => head(status)).repository, target)).rejects.toThrow();
+  });
+
+  /** S3 signs URLs for one method: HEAD on that of a GET is 403. */
+  test('asks for one byte when the storage behind a redirect refuses HEAD', async () => {
+    const { repository } = registry(({ method, url, headers }) => {
+      if (url.host === 'registry.example') return { status: 307, headers: { location: 'https://storage.example/signed' } };
+      if (method === 'HEAD') return { status: 403 };
+      return headers?.['range'] === 'bytes=0-0' ? { status: 206, headers: { 'content-range': 'bytes 0-0/1000' } } : { status: 500 };
+    });
+    expect(await blobExists(repository, target)).toBe(true);
+  });
+});
+
+test('resolveBlob() tells the size', async () => {
+  const { repository } = registry(() => ({ status: 200, headers: { 'content-length': '1000' } }));
+  expect(await resolveBlob(repository, target.digest)).toEqual(target);
+});
+
+describe('fetchBlob()', () => {
+  test('reads all', async () => {
+    expect(await readAll(fetchBlob(registry(ranged).repository, target))).toEqual(bytes);
+  });
+
+  test('asks for a range when it starts later', async () => {
+    const { repository, requests } = registry(ranged);
+    expect(await readAll(fetchBlob(repository, target, { offset: 600 }))).toEqual(bytes.slice(600));
+    expect(requests[0]?.headers).toMatchObject({ range: 'bytes=600-' });
+  });
+
+  test('skips what it has when the server ignores the range', async () => {
+    const { repository } = registry(() => ({ status: 200, body: cutless([bytes.subarray(0, 300), bytes.subarray(300)]) }));
+    expect(await readAll(fetchBlob(repository, target, { offset: 600 }))).toEqual(bytes.slice(600));
+  });
+
+  test('asks for nothing when nothing is left', async () => {
+    const { repository, requests } = registry(ranged);
+    await readAll(fetchBlob(repository, target, { offset: 1000 }));
+    expect(requests).toHaveLength(0);
+  });
+
+  test('goes on after any cuts with the same bytes', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(fc.integer({ min: 63, max: 999 })), async (cuts) => {
+        let round = 0;
+        const { repository } = registry((request) => ranged(request, cuts[round++]));
+        expect(await readAll(fetchBlob(repository, target))).toEqual(bytes);
+      }),
+    );
+  });
+
+  test('asks the registry again after a cut, because the signed URL of its storage has expired', async () => {
+    let signed = 0;
+    const { repository, requests } = registry((request) => {
+      if (request.url.host === 'registry.example') return { status: 307, headers: { location: `https://storage.example/?sig=${(signed += 1)}` } };
+      return ranged(request, signed === 1 ? 400 : undefined);
+    });
+    expect(await readAll(fetchBlob(repository, target))).toEqual(bytes);
+    expect(requests.map(({ url }) => url.host + url.search)).toEqual(['registry.example', 'storage.example?sig=1', 'registry.example', 'storage.example?sig=2']);
+  });
+
+  test('gives up when no progress is made, after waits', async () => {
+    const { repository, requests, clock } = registry((request) => ranged(request, 0));
+    await expect(readAll(fetchBlob(repository, target))).rejects.toMatchObject({ code: 'NETWORK' });
+    expect([requests.length, clock.sleeps.length]).toEqual([3, 2]);
+  });
+
+  test('gives up on a trickle of a byte at a time', async () => {
+    const { repository, requests } = registry((request) => ranged(request, 1));
+    await expect(readAll(fetchBlob(repository, target))).rejects.toMatchObject({ code: 'NETWORK' });
+    expect(requests.length).toBeLessThan(10);
+  });
+
+  test.each([
+    ['starts elsewhere', 'bytes 500-999/1000'],
+    ['is of another whole', 'bytes 600-1998/1999'],
+    ['is not told', ''],
+  ])('refuses a range that %s', async (_, range) => {
+    const { repository } = registry(() => ({ status: 206, headers: { 'content-range': range }, body: bytes }));
+    await expect(readAll(fetchBlob(repository, target, { offset: 600 }))).rejects.toMatchObject({ code: 'INVALID_RESPONSE' });
+  });
+
+  test('refuses a web page', async () => {
+    const { repository } = registry(() => ({ status: 200, headers: { 'content-type': 'text/html' }, body: '<html>' }));
+    await expect(readAll(fetchBlob(repository, target))).rejects.toMatchObject({ code: 'INVALID_RESPONSE', message: expect.stringContaining('web page') });
+  });
+
+  test('fails with NOT_FOUND when it is not there', async () => {
+    await expect(readAll(fetchBlob(registry(() => ({ status: 404 })).repository, target))).rejects.toMatchObject({ code: 'NOT_FOUND' });
+  });
+});
+
+describe('fetchBlob() of a foreign layer', () => {
+  const foreign = { ...target, urls: ['ftp://x', 'https://a.example/layer', 'https://b.example/layer'] };
+
+  test('reads the first URL that has it, without credentials', async () => {
+    const { repository, requests } = registry((request) => {
+      if (request.url.host === 'b.example') return ranged(request);
+      return request.url.host === 'a.example' ? { status: 401, headers: { 'www-authenticate': 'Basic realm="x"' } } : { status: 404 };
+    });
+    expect(await readAll(fetchBlob(repository, foreign))).toEqual(bytes);
+    expect(requests.map(({ url, headers }) => [url.host, headers?.['authorization']])).toEqual([
+      ['registry.example', undefined],
+      ['a.example', undefined],
+      ['b.example', undefined],
+    ]);
+  });
+
+  test.each([
+    ['203.0.113.5', 'public'],
+    ['10.0.0.7', 'any'],
+  ])('named by a registry at %s goes to %s addresses', async (remoteAddress, reach) => {
+    const { repository, requests } = registry((request) => (request.url.host === 'registry.example' ? { status: 404, remoteAddress } : ranged(request)));
+    await readAll(fetchBlob(repository, foreign));
+    expect(requests[1]?.reach).toBe(reach);
+  });
+
+  test('prefers what the registry has', async () => {
+    const { repository, requests } = registry(ranged);
+    await readAll(fetchBlob(repository, foreign));
+    expect(requests).toHaveLength(1);
+  });
+});
+
+test('deleteBlob() fails with REFUSED where a registry does not delete blobs', async () => {
+  await expect(deleteBlob(registry(() => ({ status: 405 })).repository, target)).rejects.toMatchObject({ code: 'REFUSED' });
+});
+
+function cutless(chunks: readonly Uint8Array[]): Bytes {
+  return {
+    async *[Symbol.asyncIterator]() {
+      yield* chunks;
+    },
+  };
+}

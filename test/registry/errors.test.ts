@@ -1,0 +1,110 @@
+import { expect, test } from 'vitest';
+
+import { NotAuthorisedError } from '../../src/auth/not-authorised.ts';
+import {
+  InvalidResponseError,
+  invalidResponse,
+  NotFoundError,
+  RateLimitedError,
+  RefusedError,
+  responseError,
+  ServerFailedError,
+} from '../../src/registry/errors.ts';
+import type { RegistryResponse } from '../../src/registry/connection.ts';
+import { fakeTransport, type FakeAnswer } from '../support/fake-transport.ts';
+import { testConnection } from '../support/registry-connection.ts';
+
+async function answered(answer: FakeAnswer, path = '/v2/'): Promise<RegistryResponse> {
+  return testConnection(fakeTransport(() => answer).send, { retries: 0 }).send('GET', path, { scopes: [] });
+}
+
+async function errorOf(answer: FakeAnswer): Promise<Error> {
+  return responseError('Cannot read "x"', await answered(answer));
+}
+
+test.each([
+  [400, RefusedError],
+  [401, NotAuthorisedError],
+  [403, NotAuthorisedError],
+  [404, NotFoundError],
+  [405, RefusedError],
+  [408, ServerFailedError],
+  [409, RefusedError],
+  [412, RefusedError],
+  [413, RefusedError],
+  [416, ServerFailedError],
+  [429, RateLimitedError],
+  [500, ServerFailedError],
+  [503, ServerFailedError],
+  [304, InvalidResponseError],
+  [204, InvalidResponseError],
+])('responseError() makes of status %i its class', async (status, expected) => {
+  expect(await errorOf({ status })).toBeInstanceOf(expected);
+});
+
+test('responseError() quotes what the registry says', async () => {
+  const error = await errorOf({ status: 404, body: { errors: [{ code: 'MANIFEST_UNKNOWN', message: 'manifest unknown' }] } });
+  expect(error.message).toBe('Cannot read "x": "registry.example" does not have it (status 404, MANIFEST_UNKNOWN "manifest unknown")');
+});
+
+test('responseError() quotes what the registry says with a 403', async () => {
+  const error = await errorOf({ status: 403, body: { errors: [{ code: 'DENIED', message: 'quota exceeded' }] } });
+  expect(error).toMatchObject({
+    message: 'Cannot read "x": it does not exist, or needs a login (status 403, DENIED "quota exceeded")',
+    hint: 'regi login registry.example',
+  });
+});
+
+test('responseError() keeps method, redacted URL, status and problems', async () => {
+  const response = await answered({ status: 400, body: { errors: [{ code: 'A', message: 'b' }] } }, '/v2/x?_state=secret');
+  expect(await responseError('Cannot', response)).toMatchObject({
+    method: 'GET',
+    url: 'https://registry.example/v2/x?_state=***',
+    status: 400,
+    problems: [{ code: 'A', message: 'b' }],
+  });
+});
+
+test('responseError() does not take a lost upload session for an absence', async () => {
+  expect(await errorOf({ status: 404, body: { errors: [{ code: 'BLOB_UPLOAD_UNKNOWN' }] } })).toBeInstanceOf(ServerFailedError);
+});
+
+test('responseError() keeps how long the registry asks to wait', async () => {
+  const error = await errorOf({ status: 429, headers: { 'retry-after': '90' } });
+  expect(error).toMatchObject({ retryAfterMs: 90_000, message: expect.stringContaining('asks to wait 90 s') });
+});
+
+test('responseError() hints at a login when Docker Hub limits pulls', async () => {
+  const connection = testConnection(fakeTransport(() => ({ status: 429, headers: { 'ratelimit-limit': '100;w=21600', 'ratelimit-remaining': '0' } })).send, {
+    host: 'docker.io',
+  });
+  const error = await responseError('Cannot', await connection.send('GET', '/v2/', { scopes: [] }));
+  expect(error.hint).toContain('regi login docker.io');
+});
+
+test('responseError() hints at --chunk-size when the body is too large', async () => {
+  expect(await errorOf({ status: 413, body: '<html><title>413 Request Entity Too Large</title>' })).toMatchObject({
+    hint: expect.stringContaining('--chunk-size'),
+  });
+});
+
+test('responseError() reads no more than 64 KiB of an endless body', async () => {
+  let read = 0;
+  const body = {
+    async *[Symbol.asyncIterator]() {
+      for (;;) {
+        read += 1024;
+        yield new Uint8Array(1024).fill(120);
+      }
+    },
+  };
+  await errorOf({ status: 500, body });
+  expect(read).toBeLessThanOrEqual(65 * 1024);
+});
+
+test('invalidResponse() says when a web page answers instead of a registry', async () => {
+  const response = await answered({ status: 200, headers: { 'content-type': 'text/html; charset=utf-8' } });
+  expect(invalidResponse('Cannot read "x"', response, 'expected y').message).toBe(
+    'Cannot read "x": expected a registry at "registry.example", found a web page (status 200)',
+  );
+});
