@@ -1,0 +1,267 @@
+import { join } from 'node:path';
+
+import { bytesOf, collectVerified } from '../bytes.ts';
+import type { Clock } from '../clock.ts';
+import { RegiError } from '../errors.ts';
+import { LIMITS } from '../limits.ts';
+import { InvalidManifestError, type Descriptor } from '../oci/descriptor.ts';
+import { isDigest, parseDigest, type Digest } from '../oci/digest.ts';
+import { parseManifest } from '../oci/manifest.ts';
+import { isManifestType } from '../oci/media-types.ts';
+import { quote } from '../oci/quote.ts';
+import type { Bytes, CallOptions, Deleter, FetchOptions, PushOptions, ReferrerLister, ReferrerOptions, Store, TagLister, Untagger } from '../store.ts';
+import { writeAtomically } from './atomic-write.ts';
+import { LayoutBlobs } from './layout-blobs.ts';
+import {
+  descriptorOf,
+  EMPTY_INDEX,
+  entriesNamed,
+  formatLayoutIndex,
+  namesOf,
+  parseLayoutIndex,
+  withName,
+  withoutDigest,
+  withoutName,
+  withUnnamed,
+  type LayoutEntry,
+  type LayoutIndex,
+} from './layout-index.ts';
+import { withLock } from './layout-lock.ts';
+import { checkMarker, createMarker } from './layout-marker.ts';
+import { readReferrer, walkReferrers } from './layout-referrers.ts';
+import { describeNames, NotInStoreError } from './not-found.ts';
+import { systemProcesses, type Processes } from './processes.ts';
+import { readRegular } from './regular-file.ts';
+import { TempFiles } from './temp-files.ts';
+
+export type LayoutStore = Store & TagLister & ReferrerLister & Deleter & Untagger;
+
+export interface LayoutOptions extends CallOptions {
+  /** Makes the layout when the folder is missing or empty. Without it nothing is written by opening. */
+  readonly create: boolean;
+  readonly clock: Clock;
+  /** Told when another process holds the layout and is waited for. */
+  readonly onWait?: ((message: string) => void) | undefined;
+  readonly processes?: Processes | undefined;
+}
+
+/** A name that several images of a layout have. */
+export class AmbiguousReferenceError extends RegiError {
+  readonly code = 'USAGE';
+  readonly reference: string;
+
+  constructor(reference: string, place: string, names: readonly string[]) {
+    const wanted = reference === '' ? 'an image' : `one image named ${quote(reference)}`;
+    super(`Cannot choose ${wanted} in ${JSON.stringify(place)}: expected one, found several`, {
+      hint: `name it in full, or by its digest; ${describeNames(names)}`,
+    });
+    this.reference = reference;
+  }
+}
+
+/**
+ * Opens an OCI image layout folder; `path` is absolute.
+ *
+ * Blobs are proved while they are written and appear whole or not at all. index.json is changed under the lock `.regi.lock`
+ * and replaced in one step.
+ *
+ * @throws {LayoutNotFoundError} when there is no layout and none is to be made.
+ * @throws {UnsupportedLayoutError} when it is of another version than 1.0.0.
+ * @throws {InvalidManifestError} when its index.json is missing or no index.
+ * @see https://github.com/opencontainers/image-spec/blob/v1.1.1/image-layout.md
+ */
+export async function openLayout(path: string, options: LayoutOptions): Promise<LayoutStore> {
+  options.signal?.throwIfAborted();
+  const layout = new OciLayout(path, options);
+  await layout.open(options.create);
+  return layout;
+}
+
+/** Tags that name the signatures or referrers of an image, not an image (distribution-spec 1.1, "Referrers Tag Schema"; cosign). */
+const REFERRERS_TAG = /^sha(?:256|512)-[0-9a-f]{64,128}(?:\.\w+)?$/;
+
+class OciLayout implements LayoutStore {
+  readonly place: string;
+  readonly repository = '';
+  readonly #root: string;
+  readonly #options: LayoutOptions;
+  readonly #processes: Processes;
+  readonly #temps: TempFiles;
+  readonly #blobs: LayoutBlobs;
+
+  constructor(root: string, options: LayoutOptions) {
+    this.place = `oci:${root}`;
+    this.#root = root;
+    this.#options = options;
+    this.#processes = options.processes ?? systemProcesses;
+    this.#temps = new TempFiles(root, this.#processes);
+    this.#blobs = new LayoutBlobs(root, this.#temps);
+  }
+
+  async open(create: boolean): Promise<void> {
+    if (!create) {
+      await checkMarker(this.#root);
+      await this.#readIndex();
+      return;
+    }
+    await createMarker(this.#root, this.#temps);
+    // A process that was killed here has left a layout without index.json: an empty one.
+    if ((await this.#readIndexIfPresent()) === undefined) await this.#change(this.#options, async (index) => index);
+  }
+
+  async resolve(reference: string, options: CallOptions = {}): Promise<Descriptor> {
+    options.signal?.throwIfAborted();
+    const index = await this.#readIndex();
+    const digest = digestIn(reference);
+    if (digest !== undefined) return this.#resolveDigest(index, digest, options);
+    if (reference === '') return this.#resolveOnly(index, options);
+    const entries = entriesNamed(index, reference);
+    const [entry] = entries;
+    if (entry === undefined) throw this.#missing(index, reference);
+    if (entries.some((other) => other.digest !== entry.digest)) throw new AmbiguousReferenceError(reference, this.place, namesOf({ ...index, entries }));
+    return descriptorOf(entry);
+  }
+
+  fetch(target: Descriptor, options?: FetchOptions): Bytes {
+    return this.#blobs.fetch(target, options);
+  }
+
+  async exists(target: Descriptor, { signal }: CallOptions = {}): Promise<boolean> {
+    signal?.throwIfAborted();
+    return (await this.#blobs.sizeOf(target.digest)) === target.size;
+  }
+
+  async push(expected: Descriptor, content: Bytes, { signal, tag }: PushOptions = {}): Promise<void> {
+    await this.#blobs.push(expected, content, { signal });
+    if (tag !== undefined) await this.tag(expected, tag, { signal });
+    // Nothing leads from an image to its referrers: one that is not in index.json could never be found again.
+    else if (isManifestType(expected.mediaType) && (await readReferrer(this, expected, { signal })) !== undefined) await this.tag(expected, '', { signal });
+  }
+
+  /** Names a manifest. With an empty reference or a digest it is listed in index.json under no name. */
+  async tag(target: Descriptor, reference: string, options: CallOptions = {}): Promise<void> {
+    options.signal?.throwIfAborted();
+    if (!(await this.exists(target, options))) throw this.#missing(await this.#readIndex(), target.digest);
+    const name = digestIn(reference) === undefined ? reference : '';
+    await this.#change(options, async (index) => {
+      if (name === '') return withUnnamed(index, target);
+      return withName(index, target, name, await this.#referrersAmong(entriesNamed(index, name), options));
+    });
+  }
+
+  async *listTags({ signal }: CallOptions = {}): AsyncIterable<string> {
+    for (const name of namesOf(await this.#readIndex())) {
+      signal?.throwIfAborted();
+      yield name;
+    }
+  }
+
+  async *listReferrers(target: Descriptor, { signal, artifactType }: ReferrerOptions = {}): AsyncIterable<Descriptor> {
+    const roots = usable((await this.#readIndex()).entries);
+    for await (const referrer of walkReferrers(this, roots, { signal })) {
+      if (referrer.subject !== target.digest) continue;
+      if (artifactType === undefined || referrer.descriptor.artifactType === artifactType) yield referrer.descriptor;
+    }
+  }
+
+  async delete(target: Descriptor, options: CallOptions = {}): Promise<void> {
+    options.signal?.throwIfAborted();
+    await this.#change(options, async (index) => withoutDigest(index, target.digest));
+    await this.#blobs.delete(target.digest);
+  }
+
+  async untag(tag: string, options: CallOptions = {}): Promise<void> {
+    options.signal?.throwIfAborted();
+    await this.#change(options, async (index) => {
+      const entries = entriesNamed(index, tag);
+      if (entries.length === 0) throw this.#missing(index, tag);
+      return withoutName(index, tag, await this.#referrersAmong(entries, options));
+    });
+  }
+
+  async #resolveDigest(index: LayoutIndex, digest: Digest, options: CallOptions): Promise<Descriptor> {
+    const entry = index.entries.find((candidate) => candidate.digest === digest);
+    if (entry !== undefined) return descriptorOf(entry);
+    const size = await this.#blobs.sizeOf(digest);
+    // A blob over the limit is no manifest, whatever is in it.
+    if (size === undefined || size > LIMITS.manifestBytes) throw this.#missing(index, digest);
+    const unknown = { mediaType: 'application/octet-stream', digest, size };
+    const bytes = await collectVerified(this.fetch(unknown, options), unknown, LIMITS.manifestBytes);
+    const mediaType = manifestTypeOf(bytes);
+    if (mediaType === undefined) throw this.#missing(index, digest);
+    return { mediaType, digest, size };
+  }
+
+  async #resolveOnly(index: LayoutIndex, options: CallOptions): Promise<Descriptor> {
+    const entries = index.entries.filter((entry) => entry.refName === undefined || !REFERRERS_TAG.test(entry.refName));
+    const distinct = [...new Map(entries.map((entry) => [entry.digest, entry])).values()];
+    const referrers = distinct.length > 1 ? await this.#referrersAmong(distinct, options) : new Set();
+    const [entry, ...others] = distinct.filter((candidate) => !referrers.has(candidate.digest));
+    if (entry === undefined) throw this.#missing(index, '');
+    if (others.length > 0) throw new AmbiguousReferenceError('', this.place, namesOf(index));
+    return descriptorOf(entry);
+  }
+
+  /** The digests of those entries that refer to another image. */
+  async #referrersAmong(entries: readonly LayoutEntry[], options: CallOptions): Promise<ReadonlySet<unknown>> {
+    const found = new Set<unknown>();
+    for (const descriptor of usable(entries)) if ((await readReferrer(this, descriptor, options)) !== undefined) found.add(descriptor.digest);
+    return found;
+  }
+
+  /** Reads, changes and replaces index.json while the lock is held. The same index is not written again. */
+  async #change({ signal }: CallOptions, change: (index: LayoutIndex) => Promise<LayoutIndex>): Promise<void> {
+    const { clock, onWait } = this.#options;
+    const lock = { clock, processes: this.#processes, temps: this.#temps, signal, onWait };
+    await withLock(join(this.#root, '.regi.lock'), lock, async () => {
+      const before = await this.#readIndexIfPresent();
+      const after = await change(before ?? EMPTY_INDEX);
+      if (after === before) return;
+      signal?.throwIfAborted();
+      await writeAtomically(join(this.#root, 'index.json'), await this.#temps.next(), bytesOf(formatLayoutIndex(after)), { signal });
+    });
+  }
+
+  async #readIndex(): Promise<LayoutIndex> {
+    const index = await this.#readIndexIfPresent();
+    if (index === undefined) throw new InvalidManifestError(`Cannot read the image layout ${JSON.stringify(this.#root)}: expected an index.json, found none`);
+    return index;
+  }
+
+  async #readIndexIfPresent(): Promise<LayoutIndex | undefined> {
+    const bytes = await readRegular(join(this.#root, 'index.json'), LIMITS.manifestBytes);
+    return bytes === undefined ? undefined : parseLayoutIndex(bytes);
+  }
+
+  #missing(index: LayoutIndex, reference: string): NotInStoreError {
+    return new NotInStoreError(reference, this.place, describeNames(namesOf(index)));
+  }
+}
+
+/** The digest that a reference is, or that pins it: `name:tag@sha256:…`. @throws {InvalidDigestError} when what follows "@" is none. */
+function digestIn(reference: string): Digest | undefined {
+  if (isDigest(reference)) return reference;
+  const at = reference.lastIndexOf('@');
+  return at < 0 ? undefined : parseDigest(reference.slice(at + 1));
+}
+
+/** What the entries point at, without those that regi cannot read. */
+function usable(entries: readonly LayoutEntry[]): readonly Descriptor[] {
+  return entries.flatMap((entry) => {
+    try {
+      return [descriptorOf(entry)];
+    } catch (error) {
+      if (error instanceof InvalidManifestError) return [];
+      throw error;
+    }
+  });
+}
+
+function manifestTypeOf(bytes: Uint8Array): string | undefined {
+  try {
+    return parseManifest(bytes, undefined).mediaType;
+  } catch (error) {
+    if (error instanceof RegiError) return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,71 @@
+import { RegiError } from '../errors.ts';
+
+/** A disk or folder that does not do what was asked of it. */
+export class StorageError extends RegiError {
+  readonly code = 'STORAGE_FAILED';
+  readonly path: string;
+  /** Such as `ENOSPC`. */
+  readonly errno: string;
+
+  constructor(action: string, path: string, errno: string, cause: unknown) {
+    const problem = PROBLEMS.get(errno);
+    super(`Cannot ${action} ${JSON.stringify(path)}: ${problem?.found ?? 'the system refused'} (${errno})`, { hint: problem?.hint, cause });
+    this.path = path;
+    this.errno = errno;
+  }
+}
+
+interface Problem {
+  readonly found: string;
+  readonly hint: string;
+}
+
+const FULL_HINT = 'free some space there, or choose another folder, and run the command again';
+const PERMISSION_HINT = 'check the owner and mode of the path, or choose another folder';
+
+const PROBLEMS: ReadonlyMap<string, Problem> = new Map([
+  ['ENOSPC', { found: 'no space is left on the device', hint: FULL_HINT }],
+  ['EDQUOT', { found: 'the disk quota is used up', hint: FULL_HINT }],
+  ['EACCES', { found: 'permission denied', hint: PERMISSION_HINT }],
+  ['EPERM', { found: 'the operation is not permitted', hint: PERMISSION_HINT }],
+  ['EROFS', { found: 'the file system is read-only', hint: 'choose a folder on a writable file system' }],
+  ['ENOTDIR', { found: 'a part of the path is not a folder', hint: 'check the path' }],
+  ['EISDIR', { found: 'it is a folder', hint: 'check the path' }],
+  ['EEXIST', { found: 'a file of that name is in the way', hint: 'choose another name, or move the file away' }],
+  ['ENAMETOOLONG', { found: 'the name is too long', hint: 'choose a shorter path' }],
+  ['EFBIG', { found: 'the file system holds no file of that size', hint: 'choose a folder on another file system' }],
+  ['EMFILE', { found: 'too many files are open', hint: 'raise the limit (ulimit -n), or lower --concurrency' }],
+  ['ENFILE', { found: 'too many files are open on this machine', hint: 'close other programs, or lower --concurrency' }],
+  ['EIO', { found: 'the device failed', hint: 'check the disk' }],
+]);
+
+/**
+ * Waits for one operation on `path` and says what was being done when the system refuses it.
+ *
+ * @param action what follows "Cannot": `write`, `read`.
+ * @throws {StorageError} in place of a system error.
+ */
+export async function guarded<T>(action: string, path: string, operation: Promise<T>): Promise<T> {
+  try {
+    return await operation;
+  } catch (error) {
+    const errno = errnoOf(error);
+    throw errno === undefined ? error : new StorageError(action, path, errno, error);
+  }
+}
+
+/** The same, but undefined when there is nothing at `path`. */
+export async function ifPresent<T>(action: string, path: string, operation: Promise<T>): Promise<T | undefined> {
+  try {
+    return await guarded(action, path, operation);
+  } catch (error) {
+    if (error instanceof StorageError && error.errno === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
+/** The system's name of an error, such as `ENOENT`; undefined for an error that is not the system's. */
+export function errnoOf(error: unknown): string | undefined {
+  if (!(error instanceof Error) || !('code' in error) || !('syscall' in error)) return undefined;
+  return typeof error.code === 'string' ? error.code : undefined;
+}

@@ -1,0 +1,424 @@
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+
+import { bytesOf } from '../../src/bytes.ts';
+import { canDelete, canListReferrers, canListTags, canMount, canUntag, type Bytes, type Store } from '../../src/store.ts';
+import { makeArtifact, makeBlob, makeImage, makeIndex, nodeOf } from '../support/images.ts';
+import { poisoned } from '../support/poison.ts';
+import { listAll, readAll, stalling, watched } from '../support/watched.ts';
+
+/** A store to be tested; each test gets a new, empty one. */
+export interface StoreUnderTest {
+  readonly store: Store;
+  /** Where content is put that `store` must then have; the store itself when absent. For a decorator that does not write. */
+  readonly seed?: Store | undefined;
+  /** Another repository of the same place, to mount from. */
+  readonly sibling?: Store | undefined;
+  readonly close?: (() => Promise<void>) | undefined;
+}
+
+export interface StoreContractOptions {
+  /** False for a store that only pretends to write: what is pushed cannot be fetched. */
+  readonly keepsContent?: boolean | undefined;
+  /** False for a store that cannot know without a round trip what it has: `exists()` is for that, and `push` sends. */
+  readonly knowsWhatItHas?: boolean | undefined;
+}
+
+const LARGE_BYTES = 5 * 1024 * 1024 + 17;
+
+/** What every Store and every decorator of one promises. */
+export function storeContract(
+  name: string,
+  create: () => Promise<StoreUnderTest>,
+  { keepsContent = true, knowsWhatItHas = true }: StoreContractOptions = {},
+): void {
+  describe(`${name} as a Store`, () => {
+    let made: StoreUnderTest;
+    let store: Store;
+    let seed: Store;
+
+    beforeEach(async () => {
+      made = await create();
+      store = made.store;
+      seed = made.seed ?? made.store;
+    });
+
+    afterEach(async () => made.close?.());
+
+    describe('reading', () => {
+      test('fetch() gives the bytes of a blob', async () => {
+        const { descriptor, bytes } = makeBlob(10_000);
+        await seed.push(descriptor, bytesOf(bytes));
+        expect(await readAll(store.fetch(descriptor))).toEqual(bytes);
+      });
+
+      test('fetch() opens the same content again for each iteration', async () => {
+        const { descriptor, bytes } = makeBlob(10_000);
+        await seed.push(descriptor, bytesOf(bytes));
+        const content = store.fetch(descriptor);
+        expect([await readAll(content), await readAll(content)]).toEqual([bytes, bytes]);
+      });
+
+      test.each([1, 4095, 9_999])('fetch() starts at offset %i when told so', async (offset) => {
+        const { descriptor, bytes } = makeBlob(10_000);
+        await seed.push(descriptor, bytesOf(bytes));
+        expect(await readAll(store.fetch(descriptor, { offset }))).toEqual(bytes.slice(offset));
+      });
+
+      test('fetch() gives nothing when the offset is the end', async () => {
+        const { descriptor, bytes } = makeBlob(10_000);
+        await seed.push(descriptor, bytesOf(bytes));
+        expect(await readAll(store.fetch(descriptor, { offset: 10_000 }))).toHaveLength(0);
+      });
+
+      test('fetch() can be left early and read again', async () => {
+        const { descriptor, bytes } = makeBlob(LARGE_BYTES);
+        await seed.push(descriptor, bytesOf(bytes));
+        const content = store.fetch(descriptor);
+        for await (const chunk of content) if (chunk.byteLength > 0) break;
+        expect(Buffer.compare(await readAll(content), bytes)).toBe(0);
+      });
+
+      test('fetch() does not let a reader change what is kept', async () => {
+        const { descriptor, bytes } = makeBlob(10_000);
+        await seed.push(descriptor, bytesOf(bytes));
+        for await (const chunk of store.fetch(descriptor)) chunk.fill(0);
+        expect(await readAll(store.fetch(descriptor))).toEqual(bytes);
+      });
+
+      test('fetch() fails with NOT_FOUND, while it is read, when the node is missing', async () => {
+        const content = store.fetch(makeBlob(10).descriptor);
+        await expect(readAll(content)).rejects.toMatchObject({ code: 'NOT_FOUND' });
+      });
+
+      test('fetch() rejects with the reason when the signal has aborted', async () => {
+        const { descriptor, bytes } = makeBlob(10);
+        await seed.push(descriptor, bytesOf(bytes));
+        const reason = new Error('stop');
+        await expect(readAll(store.fetch(descriptor, { signal: AbortSignal.abort(reason) }))).rejects.toBe(reason);
+      });
+
+      test('exists() is false before and true after a push', async () => {
+        const { descriptor, bytes } = makeBlob(10);
+        const before = await store.exists(descriptor);
+        await seed.push(descriptor, bytesOf(bytes));
+        expect([before, await store.exists(descriptor)]).toEqual([false, true]);
+      });
+
+      test('resolve() fails with NOT_FOUND when nothing has that name', async () => {
+        await makeImage().pushAll(seed, 'here');
+        await expect(store.resolve('absent')).rejects.toMatchObject({ code: 'NOT_FOUND' });
+      });
+
+      test('resolve() fails with NOT_FOUND when nothing has that digest', async () => {
+        await makeImage({ seed: 1 }).pushAll(seed, 'here');
+        await expect(store.resolve(makeImage({ seed: 2 }).root.digest)).rejects.toMatchObject({ code: 'NOT_FOUND' });
+      });
+
+      test.each([
+        ['an image', makeImage()],
+        ['a docker image', makeImage({ format: 'docker' })],
+        ['an index', makeIndex({ attestations: true })],
+        ['an artifact', makeArtifact()],
+        ['an image of sha512 digests', makeImage({ algorithm: 'sha512' })],
+      ])('resolve() finds %s by tag and by digest', async (_, image) => {
+        await image.pushAll(seed, 'v1');
+        expect([await store.resolve('v1'), await store.resolve(image.root.digest)]).toEqual([image.root, image.root]);
+      });
+
+      test('resolve() finds a manifest by digest when it has no tag', async () => {
+        const image = makeIndex();
+        await image.pushAll(seed);
+        const child = makeIndex().images[1]?.root;
+        expect(await store.resolve(child?.digest ?? '')).toEqual(child);
+      });
+
+      test('resolve() rejects with the reason when the signal has aborted', async () => {
+        const reason = new Error('stop');
+        await expect(store.resolve('v1', { signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
+      });
+    });
+
+    describe('writing', () => {
+      if (knowsWhatItHas) {
+        test('push() does not open content that is there already', async () => {
+          const { descriptor, bytes } = makeBlob(10);
+          await seed.push(descriptor, bytesOf(bytes));
+          const again = watched(bytesOf(bytes));
+          await store.push(descriptor, again.content);
+          expect(again.opened()).toBe(0);
+        });
+      }
+
+      test('exists() is true for what was pushed', async () => {
+        const { descriptor, bytes } = makeBlob(10);
+        await store.push(descriptor, bytesOf(bytes));
+        expect(await store.exists(descriptor)).toBe(true);
+      });
+
+      test('push() names the manifest when given a tag', async () => {
+        const { root, nodes } = makeImage();
+        for (const { descriptor, bytes } of nodes.values()) await store.push(descriptor, bytesOf(bytes), descriptor === root ? { tag: 'v1' } : {});
+        expect(await store.resolve('v1')).toEqual(root);
+      });
+
+      test('tag() moves a name', async () => {
+        const [first, second] = [makeImage({ seed: 1 }), makeImage({ seed: 2 })];
+        await first.pushAll(store, 'v1');
+        await second.pushAll(store, 'v1');
+        expect(await store.resolve('v1')).toEqual(second.root);
+      });
+
+      test('tag() keeps the other names', async () => {
+        const [first, second] = [makeImage({ seed: 1 }), makeImage({ seed: 2 })];
+        await first.pushAll(store, 'v1');
+        await store.tag(first.root, 'latest');
+        await second.pushAll(store, 'v1');
+        expect([await store.resolve('latest'), await store.resolve(first.root.digest)]).toEqual([first.root, first.root]);
+      });
+
+      test('push() rejects with the reason when the signal has aborted', async () => {
+        const { descriptor, bytes } = makeBlob(10);
+        const reason = new Error('stop');
+        await expect(store.push(descriptor, bytesOf(bytes), { signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
+        expect(await store.exists(descriptor)).toBe(false);
+      });
+    });
+
+    if (keepsContent) contentContract(() => store);
+
+    describe('capabilities', () => {
+      test('listTags() gives every name once', async ({ skip }) => {
+        if (!canListTags(store)) return skip();
+        const image = makeImage();
+        await image.pushAll(seed, 'v1');
+        await seed.tag(image.root, 'v2');
+        await seed.tag(image.root, 'v1');
+        return expect((await listAll(store.listTags())).toSorted()).toEqual(['v1', 'v2']);
+      });
+
+      test('listTags() gives names that the store itself was told', async ({ skip }) => {
+        if (!canListTags(store)) return skip();
+        const image = makeImage();
+        await image.pushAll(store, 'v1');
+        return expect(await listAll(store.listTags())).toEqual(['v1']);
+      });
+
+      test('untag() removes one name and nothing else', async ({ skip }) => {
+        if (!canUntag(store)) return skip();
+        const image = makeImage();
+        await image.pushAll(seed, 'v1');
+        await seed.tag(image.root, 'v2');
+        await store.untag('v1');
+        await expect(store.resolve('v1')).rejects.toMatchObject({ code: 'NOT_FOUND' });
+        return expect([await store.resolve('v2'), await store.exists(image.root)]).toEqual([image.root, true]);
+      });
+
+      test('untag() fails with NOT_FOUND when nothing has that name', async ({ skip }) => {
+        if (!canUntag(store)) return skip();
+        return expect(store.untag('absent')).rejects.toMatchObject({ code: 'NOT_FOUND' });
+      });
+
+      test('delete() removes a manifest and its names', async ({ skip }) => {
+        if (!canDelete(store)) return skip();
+        const image = makeImage();
+        await image.pushAll(seed, 'v1');
+        await store.delete(image.root);
+        await expect(store.resolve('v1')).rejects.toMatchObject({ code: 'NOT_FOUND' });
+        await expect(store.resolve(image.root.digest)).rejects.toMatchObject({ code: 'NOT_FOUND' });
+        return expect(await store.exists(image.root)).toBe(false);
+      });
+
+      test('delete() fails with NOT_FOUND when the node is missing', async ({ skip }) => {
+        if (!canDelete(store)) return skip();
+        return expect(store.delete(makeImage().root)).rejects.toMatchObject({ code: 'NOT_FOUND' });
+      });
+
+      test('listReferrers() gives the manifests whose subject is the image', async ({ skip }) => {
+        if (!canListReferrers(store)) return skip();
+        const [image, other] = [makeImage({ seed: 1 }), makeImage({ seed: 2 })];
+        const artifact = makeArtifact({ subject: image.root, artifactType: 'application/vnd.example.sig', annotations: { 'org.example.key': 'value' } });
+        await image.pushAll(seed, 'v1');
+        await other.pushAll(seed, 'v2');
+        await artifact.pushAll(seed);
+        const expected = { ...artifact.root, artifactType: 'application/vnd.example.sig', annotations: { 'org.example.key': 'value' } };
+        return expect([await listAll(store.listReferrers(image.root)), await listAll(store.listReferrers(other.root))]).toEqual([[expected], []]);
+      });
+
+      test('listReferrers() gives only those of the artifact type asked for', async ({ skip }) => {
+        if (!canListReferrers(store)) return skip();
+        const image = makeImage();
+        await image.pushAll(seed, 'v1');
+        for (const kind of ['a', 'b']) await makeArtifact({ subject: image.root, artifactType: `application/vnd.${kind}` }).pushAll(seed);
+        const found = await listAll(store.listReferrers(image.root, { artifactType: 'application/vnd.b' }));
+        return expect(found.map(({ artifactType }) => artifactType)).toEqual(['application/vnd.b']);
+      });
+
+      test('mount() takes a blob from another repository without its bytes', async ({ skip }) => {
+        const { sibling } = made;
+        if (!canMount(store) || sibling === undefined) return skip();
+        const { descriptor, bytes } = makeBlob(1000);
+        await sibling.push(descriptor, bytesOf(bytes));
+        const content = watched(bytesOf(bytes));
+        const outcome = await store.mount(descriptor, sibling.repository, content.content);
+        return expect([outcome, content.opened(), await store.exists(descriptor)]).toEqual(['mounted', 0, true]);
+      });
+
+      test('mount() takes the content when the other repository does not have the blob', async ({ skip }) => {
+        const { sibling } = made;
+        if (!canMount(store) || sibling === undefined || !keepsContent) return skip();
+        const { descriptor, bytes } = nodeOf('application/octet-stream', Buffer.from('a blob'));
+        const outcome = await store.mount(descriptor, sibling.repository, bytesOf(bytes));
+        return expect([outcome, await store.exists(descriptor)]).toEqual(['copied', true]);
+      });
+
+      test('mount() is refused, and leaves nothing, when there is neither blob nor content', async ({ skip }) => {
+        const { sibling } = made;
+        if (!canMount(store) || sibling === undefined || !keepsContent) return skip();
+        const { descriptor } = makeBlob(1000);
+        return expect([await store.mount(descriptor, sibling.repository, undefined), await store.exists(descriptor)]).toEqual(['refused', false]);
+      });
+    });
+  });
+}
+
+/** What a store promises of the bytes it is given. */
+function contentContract(store: () => Store): void {
+  describe('content', () => {
+    test('push() keeps nothing when the digest does not match', async () => {
+      const { descriptor } = makeBlob(1000, 1);
+      await expect(store().push(descriptor, bytesOf(makeBlob(1000, 2).bytes))).rejects.toMatchObject({ code: 'CONTENT_MISMATCH' });
+      expect(await store().exists(descriptor)).toBe(false);
+    });
+
+    test.each([
+      ['short', 999],
+      ['long', 1001],
+    ])('push() keeps nothing when the content is too %s', async (_, size) => {
+      const { descriptor, bytes } = makeBlob(1000);
+      const other = size < 1000 ? bytes.subarray(0, size) : Buffer.concat([bytes, Buffer.alloc(1)]);
+      await expect(store().push(descriptor, bytesOf(other))).rejects.toMatchObject({ code: 'CONTENT_MISMATCH' });
+      expect(await store().exists(descriptor)).toBe(false);
+    });
+
+    test('push() stops an endless source at the first byte too many', async () => {
+      const { descriptor } = makeBlob(1000);
+      let asked = 0;
+      const endless: Bytes = {
+        async *[Symbol.asyncIterator]() {
+          for (;;) {
+            asked += 1;
+            yield new Uint8Array(400);
+          }
+        },
+      };
+      await expect(store().push(descriptor, endless)).rejects.toMatchObject({ code: 'CONTENT_MISMATCH' });
+      expect(asked).toBe(3);
+    });
+
+    test('push() closes content that does not match', async () => {
+      const { descriptor } = makeBlob(1000, 1);
+      const content = watched(poisoned(makeBlob(2000, 2).bytes, { chunkSize: 100 }));
+      await expect(store().push(descriptor, content.content)).rejects.toMatchObject({ code: 'CONTENT_MISMATCH' });
+      expect([content.opened(), content.closed()]).toEqual([1, 1]);
+    });
+
+    test('push() opens content once and closes it', async () => {
+      const { descriptor, bytes } = makeBlob(1000);
+      const content = watched(bytesOf(bytes));
+      await store().push(descriptor, content.content);
+      expect([content.opened(), content.closed()]).toEqual([1, 1]);
+    });
+
+    test('push() passes on what the content throws, and keeps nothing', async () => {
+      const { descriptor, bytes } = makeBlob(1000);
+      const problem = new Error('connection lost');
+      const cut: Bytes = {
+        async *[Symbol.asyncIterator]() {
+          yield bytes.subarray(0, 500);
+          throw problem;
+        },
+      };
+      await expect(store().push(descriptor, cut)).rejects.toBe(problem);
+      expect(await store().exists(descriptor)).toBe(false);
+    });
+
+    test.each([1, 4093, 65_536, 2 * 1024 * 1024])('push() copies borrowed chunks of %i bytes before it asks for the next', async (chunkSize) => {
+      const size = chunkSize === 1 ? 3000 : LARGE_BYTES;
+      const { descriptor, bytes } = makeBlob(size);
+      await store().push(descriptor, poisoned(bytes, { chunkSize }));
+      expect(Buffer.compare(await readAll(store().fetch(descriptor)), bytes)).toBe(0);
+    });
+
+    test('push() keeps an empty blob', async () => {
+      const { descriptor } = makeBlob(0);
+      await store().push(descriptor, bytesOf(new Uint8Array()));
+      expect([await store().exists(descriptor), await readAll(store().fetch(descriptor))]).toEqual([true, new Uint8Array()]);
+    });
+
+    test('push() keeps a blob of a sha512 digest', async () => {
+      const { descriptor, bytes } = makeBlob(1000, 1, 'sha512');
+      await store().push(descriptor, bytesOf(bytes));
+      expect(await readAll(store().fetch(descriptor))).toEqual(bytes);
+    });
+
+    test('push() verifies sha512 digests', async () => {
+      const { descriptor } = makeBlob(1000, 1, 'sha512');
+      await expect(store().push(descriptor, bytesOf(makeBlob(1000, 2).bytes))).rejects.toMatchObject({ code: 'CONTENT_MISMATCH' });
+    });
+
+    test('push() of one digest several times at once leaves one whole blob', async () => {
+      const { descriptor, bytes } = makeBlob(LARGE_BYTES);
+      await Promise.all([1000, 65_536, 1_000_000].map((chunkSize) => store().push(descriptor, poisoned(bytes, { chunkSize }))));
+      expect(Buffer.compare(await readAll(store().fetch(descriptor)), bytes)).toBe(0);
+    });
+
+    test('push() that fails does not harm one of the same digest beside it', async () => {
+      const { descriptor, bytes } = makeBlob(100_000);
+      const wrong = store().push(descriptor, poisoned(makeBlob(100_000, 2).bytes));
+      const right = store().push(descriptor, poisoned(bytes));
+      await Promise.allSettled([wrong, right]);
+      expect(await readAll(store().fetch(descriptor))).toEqual(bytes);
+    });
+
+    test('push() of a stalled source rejects when the signal aborts, and closes the source', async () => {
+      const { descriptor, bytes } = makeBlob(1000);
+      const controller = new AbortController();
+      const source = stalling(bytes.subarray(0, 500), controller.signal);
+      const pushed = store().push(descriptor, source.content, { signal: controller.signal });
+      const reason = new Error('stop');
+      await source.stalled;
+      controller.abort(reason);
+      await expect(pushed).rejects.toBe(reason);
+      expect([source.closed(), await store().exists(descriptor)]).toEqual([1, false]);
+    });
+
+    test('push() rejects when the signal aborts although the source does not listen', async () => {
+      const { descriptor, bytes } = makeBlob(1000);
+      const controller = new AbortController();
+      const deaf = stalling(bytes.subarray(0, 500), new AbortController().signal);
+      const pushed = store().push(descriptor, deaf.content, { signal: controller.signal });
+      const reason = new Error('stop');
+      await deaf.stalled;
+      controller.abort(reason);
+      await expect(pushed).rejects.toBe(reason);
+      expect(await store().exists(descriptor)).toBe(false);
+    });
+
+    test('push() keeps an image whole', async () => {
+      const index = makeIndex({ attestations: true, layers: [5000, 70_000] });
+      await index.pushAll(store(), 'v1');
+      for (const { descriptor, bytes } of index.nodes.values()) expect(await readAll(store().fetch(descriptor))).toEqual(bytes);
+    });
+
+    test('tag() fails with NOT_FOUND when the manifest is missing', async () => {
+      await expect(store().tag(makeImage().root, 'v1')).rejects.toMatchObject({ code: 'NOT_FOUND' });
+    });
+
+    test('fetch() leaves content whole when it is read several times at once', async () => {
+      const { descriptor, bytes } = makeBlob(LARGE_BYTES);
+      await store().push(descriptor, bytesOf(bytes));
+      const readers = await Promise.all([0, 1, LARGE_BYTES - 5].map((offset) => readAll(store().fetch(descriptor, { offset }))));
+      expect(readers.map((read, at) => Buffer.compare(read, bytes.subarray([0, 1, LARGE_BYTES - 5][at])))).toEqual([0, 0, 0]);
+    });
+  });
+}
