@@ -1,0 +1,42 @@
+import { isIP } from 'node:net';
+
+import { RefusedRequestError } from './errors.ts';
+import type { Call } from './exchange.ts';
+
+export interface HostRules {
+  /** The name or address that the server was told to listen on. */
+  readonly listenHost?: string | undefined;
+  /** Further names, `host` or `host:port`. */
+  readonly allowedHosts?: readonly string[] | undefined;
+}
+
+/**
+ * Refuses what only a browser sends. A web page may reach a registry on this machine through a name of its own that resolves
+ * to 127.0.0.1 (DNS rebinding), so an unknown Host is refused; addresses cannot be rebound. No client of registries sends
+ * Origin.
+ *
+ * @throws {RefusedRequestError} with 403 DENIED.
+ */
+export function guardAgainstBrowsers(call: Call, rules: HostRules): void {
+  if (call.headers.origin !== undefined)
+    throw new RefusedRequestError('DENIED', 'Cannot answer a request with an Origin header: this registry is not for web pages');
+  const host = call.headers.host;
+  if (host === undefined || !isKnownHost(host.toLowerCase(), rules)) {
+    throw new RefusedRequestError(
+      'DENIED',
+      `Cannot answer under the name ${JSON.stringify((host ?? '').slice(0, 255))}: expected an address or a name this registry was told`,
+    );
+  }
+}
+
+function isKnownHost(host: string, { listenHost, allowedHosts = [] }: HostRules): boolean {
+  const name = withoutPort(host);
+  if (name === 'localhost' || isIP(name) !== 0) return true;
+  const known = [...(listenHost === undefined ? [] : [listenHost]), ...allowedHosts].map((text) => text.toLowerCase());
+  return known.includes(name) || known.includes(host);
+}
+
+function withoutPort(host: string): string {
+  const bracketed = /^\[([^\]]*)\](?::[0-9]*)?$/.exec(host);
+  return bracketed?.[1] ?? host.replace(/:[0-9]*$/, '');
+}

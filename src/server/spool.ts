@@ -1,0 +1,97 @@
+import { randomUUID } from 'node:crypto';
+import { mkdir, open, rm, type FileHandle } from 'node:fs/promises';
+import { join } from 'node:path';
+
+import type { Bytes } from '../store.ts';
+
+/** Where the bytes of one unfinished upload are. */
+export interface SpoolFile {
+  /** Takes a copy. */
+  append(chunk: Uint8Array): Promise<void>;
+  /** Everything appended so far. */
+  read(): Bytes;
+  /** Frees it. Nothing is left. */
+  close(): Promise<void>;
+}
+
+/** Where unfinished uploads wait for their digest. */
+export interface Spool {
+  create(): Promise<SpoolFile>;
+}
+
+const SLAB_BYTES = 1024 * 1024;
+
+/** Keeps uploads in memory: for tests and small places. The bound is that of the sessions. */
+export function memorySpool(): Spool {
+  return {
+    create: async () => {
+      let chunks: Uint8Array[] = [];
+      return {
+        append: async (chunk) => {
+          chunks.push(new Uint8Array(chunk));
+        },
+        read: () => ({
+          async *[Symbol.asyncIterator]() {
+            yield* chunks;
+          },
+        }),
+        close: async () => {
+          chunks = [];
+        },
+      };
+    },
+  };
+}
+
+/** Keeps uploads in files of `folder`, which is made when first needed. */
+export function fileSpool(folder: string): Spool {
+  return {
+    create: async () => {
+      await mkdir(folder, { recursive: true });
+      const path = join(folder, `upload-${randomUUID()}.tmp`);
+      const file = await open(path, 'wx+', 0o600);
+      // Without a name the file is gone with its last handle, so that even a kill leaves nothing behind.
+      await rm(path, { force: true });
+      return new UnnamedFile(file);
+    },
+  };
+}
+
+class UnnamedFile implements SpoolFile {
+  readonly #file: FileHandle;
+  #size = 0;
+
+  constructor(file: FileHandle) {
+    this.#file = file;
+  }
+
+  async append(chunk: Uint8Array): Promise<void> {
+    let done = 0;
+    while (done < chunk.byteLength) {
+      const { bytesWritten } = await this.#file.write(chunk, done, chunk.byteLength - done, this.#size);
+      done += bytesWritten;
+      this.#size += bytesWritten;
+    }
+  }
+
+  read(): Bytes {
+    const file = this.#file;
+    const size = this.#size;
+    return {
+      async *[Symbol.asyncIterator]() {
+        const slab = Buffer.allocUnsafeSlow(Math.min(SLAB_BYTES, size));
+        let position = 0;
+        while (position < size) {
+          const { bytesRead } = await file.read(slab, 0, Math.min(slab.byteLength, size - position), position);
+          if (bytesRead === 0) throw new Error(`Spool file ended at ${position} of ${size} bytes`);
+          position += bytesRead;
+          yield slab.subarray(0, bytesRead);
+        }
+      },
+    };
+  }
+
+  async close(): Promise<void> {
+    await this.#file.close();
+  }
+}

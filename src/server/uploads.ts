@@ -1,0 +1,189 @@
+import type { Descriptor } from '../oci/descriptor.ts';
+import { parseDigest, type Digest } from '../oci/digest.ts';
+import { RegiError } from '../errors.ts';
+import { canMount, type Bytes, type Place, type Store } from '../store.ts';
+import { BLOB_TYPE, findBlob } from './blobs.ts';
+import { RefusedRequestError } from './errors.ts';
+import { emptyAnswer, type Answer, type AnswerHeaders, type Call } from './exchange.ts';
+import { parseChunkRange } from './range.ts';
+import { isRepositoryName } from './router.ts';
+import type { UploadSession, UploadSessions } from './upload-sessions.ts';
+
+/**
+ * Answers POST: begins an upload, or takes the whole blob at once (`?digest=`), or takes it from another repository (`?mount=`).
+ *
+ * @param name the repository as the path has it.
+ * @see https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#pushing-blobs
+ */
+export async function startUpload(call: Call, { place, store, sessions }: UploadTarget, name: string): Promise<Answer> {
+  const digest = call.query.get('digest');
+  if (digest !== null) return pushAtOnce(call, { place, store, sessions }, name, digest);
+  const mount = call.query.get('mount');
+  if (mount !== null) {
+    const mounted = await mountBlob(call, place, store, mount);
+    if (mounted !== undefined) return created(name, mounted.digest);
+  }
+  const algorithm = call.query.get('digest-algorithm');
+  if (algorithm !== null && algorithm !== 'sha256' && algorithm !== 'sha512') {
+    throw new RefusedRequestError('DIGEST_INVALID', `Cannot use digest algorithm ${JSON.stringify(algorithm.slice(0, 32))}: expected sha256 or sha512`);
+  }
+  return accepted(202, name, await sessions.start(store.repository));
+}
+
+/** Where an upload goes. */
+export interface UploadTarget {
+  readonly place: Place;
+  readonly store: Store;
+  readonly sessions: UploadSessions;
+}
+
+/** Answers GET: how much has arrived. */
+export function uploadStatus(sessions: UploadSessions, repository: string, at: UploadLocation): Answer {
+  return accepted(204, at.name, sessions.find(repository, at.session));
+}
+
+/** Answers PATCH: takes a chunk, or a stream of unknown length when there is no Content-Range. */
+export async function uploadChunk(call: Call, { store, sessions }: UploadTarget, at: UploadLocation): Promise<Answer> {
+  const session = sessions.find(store.repository, at.session);
+  await sessions.exclusively(session, () => append(call, sessions, session, at.name));
+  return accepted(202, at.name, session);
+}
+
+/** Answers PUT: takes what is still missing and keeps the blob, if it has the digest. */
+export async function finishUpload(call: Call, { store, sessions }: UploadTarget, at: UploadLocation): Promise<Answer> {
+  const session = sessions.find(store.repository, at.session);
+  const digest = parseDigest(call.query.get('digest') ?? '');
+  await sessions.exclusively(session, async () => {
+    const { body } = call;
+    if (session.size === 0 && body.length !== undefined) {
+      checkChunk(call, session, at.name);
+      // Nothing came before, so the body is the blob: it goes straight to the store and never touches the spool.
+      await pushOrEnd(call, { store, sessions }, session, { mediaType: BLOB_TYPE, digest, size: body.length }, body.content);
+      return;
+    }
+    await append(call, sessions, session, at.name);
+    await pushOrEnd(call, { store, sessions }, session, { mediaType: BLOB_TYPE, digest, size: session.size }, sessions.content(session));
+  });
+  await sessions.end(session);
+  return created(at.name, digest);
+}
+
+/** Answers DELETE. */
+export async function cancelUpload(sessions: UploadSessions, repository: string, at: UploadLocation): Promise<Answer> {
+  await sessions.end(sessions.find(repository, at.session));
+  return emptyAnswer(204);
+}
+
+/** An upload's path, taken apart. */
+export interface UploadLocation {
+  readonly name: string;
+  readonly session: string;
+}
+
+async function pushAtOnce(call: Call, { store, sessions }: UploadTarget, name: string, digestText: string): Promise<Answer> {
+  const digest = parseDigest(digestText);
+  const { length, content } = call.body;
+  if (length !== undefined) {
+    await store.push({ mediaType: BLOB_TYPE, digest, size: length }, content, { signal: call.signal });
+    return created(name, digest);
+  }
+  const session = await sessions.start(store.repository);
+  try {
+    await sessions.exclusively(session, async () => {
+      await sessions.append(session, content);
+      await store.push({ mediaType: BLOB_TYPE, digest, size: session.size }, sessions.content(session), { signal: call.signal });
+    });
+  } finally {
+    await sessions.end(session);
+  }
+  return created(name, digest);
+}
+
+/** Undefined when the client has to send the blob after all; which is never an error, says the specification. */
+async function mountBlob(call: Call, place: Place, store: Store, digestText: string): Promise<Descriptor | undefined> {
+  const from = call.query.get('from') ?? store.repository;
+  if (!isRepositoryName(from)) return undefined;
+  const source = place.open(from);
+  const blob = await findIfThere(source, digestText, call.signal);
+  if (blob === undefined) return undefined;
+  if (from === store.repository) return blob;
+  if (canMount(store)) {
+    return (await store.mount(blob, from, undefined, { signal: call.signal })) === 'refused' ? undefined : blob;
+  }
+  await store.push({ ...blob, mediaType: BLOB_TYPE }, source.fetch(blob, { signal: call.signal }), { signal: call.signal });
+  return blob;
+}
+
+async function findIfThere(source: Store, digestText: string, signal: AbortSignal): Promise<Descriptor | undefined> {
+  try {
+    return await findBlob(source, digestText, signal);
+  } catch (error) {
+    if (error instanceof RefusedRequestError || (error instanceof RegiError && error.code === 'INVALID_DIGEST')) return undefined;
+    throw error;
+  }
+}
+
+async function append(call: Call, sessions: UploadSessions, session: UploadSession, name: string): Promise<void> {
+  checkChunk(call, session, name);
+  const before = session.size;
+  await sessions.append(session, call.body.content);
+  const range = call.headers['content-range'];
+  const chunk = range === undefined ? undefined : parseChunkRange(range);
+  if (chunk !== undefined && session.size - before !== chunk.last - chunk.first + 1) {
+    await sessions.end(session);
+    throw new RefusedRequestError('SIZE_INVALID', `Cannot take the chunk: expected bytes ${chunk.first}-${chunk.last}, found ${session.size - before} bytes`);
+  }
+}
+
+/** @throws {RefusedRequestError} with 416 and where to go on, unless the chunk begins where the last one ended. */
+function checkChunk(call: Call, session: UploadSession, name: string): void {
+  const header = call.headers['content-range'];
+  if (header === undefined) return;
+  const chunk = parseChunkRange(header);
+  if (chunk === undefined || chunk.first !== session.size) {
+    throw new RefusedRequestError(
+      'RANGE_INVALID',
+      `Cannot take the chunk: expected Content-Range to begin at ${session.size}, found ${JSON.stringify(header.slice(0, 64))}`,
+      {
+        headers: progress(name, session),
+      },
+    );
+  }
+  const length = chunk.last - chunk.first + 1;
+  if (call.body.length !== undefined && call.body.length !== length) {
+    throw new RefusedRequestError('SIZE_INVALID', `Cannot take the chunk: Content-Range says ${length} bytes, Content-Length ${call.body.length}`);
+  }
+}
+
+/** Bytes that are not what they were said to be end the upload: nothing good can be added to them. */
+async function pushOrEnd(
+  call: Call,
+  { store, sessions }: Pick<UploadTarget, 'store' | 'sessions'>,
+  session: UploadSession,
+  expected: Descriptor,
+  content: Bytes,
+): Promise<void> {
+  try {
+    await store.push(expected, content, { signal: call.signal });
+  } catch (error) {
+    if (error instanceof RegiError && error.code === 'CONTENT_MISMATCH') await sessions.end(session);
+    throw error;
+  }
+}
+
+function created(name: string, digest: Digest): Answer {
+  return emptyAnswer(201, { location: `/v2/${name}/blobs/${digest}`, 'docker-content-digest': digest });
+}
+
+function accepted(status: 202 | 204, name: string, session: UploadSession): Answer {
+  return emptyAnswer(status, progress(name, session));
+}
+
+/** `0-0` stands for no byte as well as for one: the specification has no other way to say it. */
+function progress(name: string, session: UploadSession): AnswerHeaders {
+  return {
+    location: `/v2/${name}/blobs/uploads/${session.id}`,
+    range: `0-${Math.max(session.size - 1, 0)}`,
+    'docker-upload-uuid': session.id,
+  };
+}
