@@ -1,0 +1,46 @@
+import { LIMITS } from '../limits.ts';
+import type { Descriptor } from '../oci/descriptor.ts';
+import { algorithmOf, encodedOf, type Digest } from '../oci/digest.ts';
+import { canListReferrers } from '../store.ts';
+import type { CopySession, Route } from './copy-session.ts';
+import type { ManifestNode } from './read-manifest.ts';
+import { resolveIfThere } from './resolve-if-there.ts';
+
+/** Tags under which cosign keeps signatures, attestations and SBOMs of a manifest: `sha256-<hex>.sig`. */
+export function cosignTags(digest: Digest): readonly string[] {
+  return ['sig', 'att', 'sbom'].map((kind) => `${algorithmOf(digest)}-${encodedOf(digest)}.${kind}`);
+}
+
+/** Brings what refers to the image and to each manifest of its index, and what refers to those, to the destination. */
+export async function landReferrers(session: CopySession, route: Route, root: ManifestNode, signal: AbortSignal): Promise<void> {
+  const { source } = route;
+  if (!canListReferrers(source)) return;
+  const seen = new Set<Digest>();
+  const visit = async (subject: Descriptor, depth: number): Promise<void> => {
+    if (seen.has(subject.digest) || depth > LIMITS.indexDepth) return;
+    seen.add(subject.digest);
+    for await (const referrer of source.listReferrers(subject, { signal })) {
+      await session.land(route, referrer, signal);
+      await visit(referrer, depth + 1);
+    }
+  };
+  await Promise.all(subjectsOf(root).map(async (subject) => visit(subject, 0)));
+}
+
+/** Copies cosign's tags of the image and of each manifest of its index, as far as the source has them. */
+export async function copyCosignTags(session: CopySession, route: Route, root: ManifestNode, signal: AbortSignal): Promise<void> {
+  const tags = subjectsOf(root).flatMap(({ digest }) => cosignTags(digest));
+  await Promise.all(
+    tags.map(async (tag) => {
+      const found = await session.ask(route.source, signal, () => resolveIfThere(route.source, tag, { signal }));
+      if (found === undefined) return;
+      const node = await session.read(route.source, found, signal);
+      await session.landChildren(route, node, signal);
+      await session.sendManifest(route.destination, node, signal, tag);
+    }),
+  );
+}
+
+function subjectsOf({ descriptor, manifest }: ManifestNode): readonly Descriptor[] {
+  return manifest.kind === 'index' ? [descriptor, ...manifest.manifests] : [descriptor];
+}

@@ -1,0 +1,57 @@
+import pLimit, { type LimitFunction } from 'p-limit';
+
+/** Blobs up to this many bytes are small: what they cost is the round trip, not the bytes. */
+const SMALL_BYTES = 1024 * 1024;
+
+/** Requests to one host at once, by what they carry. */
+export interface LaneWidths {
+  readonly small: number;
+  readonly large: number;
+}
+
+/** 24 small ones hide the round trips of a usual image in one wave; 4 large ones fill a link. */
+export const DEFAULT_LANES: LaneWidths = { small: 24, large: 4 };
+
+interface HostLanes {
+  readonly small: LimitFunction;
+  readonly large: LimitFunction;
+}
+
+/**
+ * The one scheduler of a command: how many transfers each host serves at once, however many images are moved. Small ones have
+ * a lane of their own, so that they never wait behind large ones.
+ */
+export class Lanes {
+  readonly #hosts = new Map<string, HostLanes>();
+  readonly #widths: LaneWidths;
+
+  constructor(widths: LaneWidths = DEFAULT_LANES) {
+    this.#widths = widths;
+  }
+
+  /**
+   * Runs `work` when each of the places has room for a transfer of `size` bytes.
+   *
+   * Room is taken in one order over all places: two transfers in opposite directions cannot wait for each other.
+   */
+  async run<T>(places: readonly string[], size: number, signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+    const lane = size <= SMALL_BYTES ? 'small' : 'large';
+    const ordered = [...new Set(places)].toSorted();
+    const start = ordered.reduceRight<() => Promise<T>>(
+      (inner, place) => () => this.#host(place)[lane](inner),
+      async () => {
+        signal.throwIfAborted();
+        return work();
+      },
+    );
+    return start();
+  }
+
+  #host(place: string): HostLanes {
+    const known = this.#hosts.get(place);
+    if (known !== undefined) return known;
+    const lanes = { small: pLimit(this.#widths.small), large: pLimit(this.#widths.large) };
+    this.#hosts.set(place, lanes);
+    return lanes;
+  }
+}

@@ -1,0 +1,81 @@
+import { describe, expect, test } from 'vitest';
+
+import { Lanes } from '../../src/operations/lanes.ts';
+
+const never = new AbortController().signal;
+const LARGE = 100 * 1024 * 1024;
+
+/** A transfer that stays in its lane until it is released. */
+function transfer(lanes: Lanes, places: readonly string[], size: number) {
+  let running = false;
+  let release = (): void => {};
+  const gate = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  const done = lanes.run(places, size, never, async () => {
+    running = true;
+    await gate;
+  });
+  return { done, release: () => release(), isRunning: () => running };
+}
+
+/** Lets everything that can run now run. */
+async function turns(): Promise<void> {
+  for (let turn = 0; turn < 20; turn += 1) await Promise.resolve();
+}
+
+describe('Lanes.run()', () => {
+  test('bounds the transfers of one host, and starts the next as one ends', async () => {
+    const lanes = new Lanes({ small: 2, large: 1 });
+    const transfers = [0, 1, 2].map(() => transfer(lanes, ['a'], 10));
+    await turns();
+    expect(transfers.map(({ isRunning }) => isRunning())).toEqual([true, true, false]);
+
+    transfers[0]?.release();
+    await turns();
+
+    expect(transfers[2]?.isRunning()).toBe(true);
+    for (const { release } of transfers) release();
+    await Promise.all(transfers.map(async ({ done }) => done));
+  });
+
+  test('never lets small blobs wait behind large ones', async () => {
+    const lanes = new Lanes({ small: 1, large: 1 });
+    const [first, second, small] = [transfer(lanes, ['a'], LARGE), transfer(lanes, ['a'], LARGE), transfer(lanes, ['a'], 10)];
+    await turns();
+    expect([first, second, small].map(({ isRunning }) => isRunning())).toEqual([true, false, true]);
+    for (const { release } of [first, second, small]) release();
+    await Promise.all([first.done, second.done, small.done]);
+  });
+
+  test('lets copies in opposite directions finish', async () => {
+    const lanes = new Lanes({ small: 1, large: 1 });
+    const there = transfer(lanes, ['a', 'b'], LARGE);
+    const back = transfer(lanes, ['b', 'a'], LARGE);
+    there.release();
+    back.release();
+    await expect(Promise.all([there.done, back.done])).resolves.toBeDefined();
+  });
+
+  test('takes one place of a host that is source and destination', async () => {
+    const lanes = new Lanes({ small: 1, large: 1 });
+    const within = transfer(lanes, ['a', 'a'], 10);
+    within.release();
+    await expect(within.done).resolves.toBeUndefined();
+  });
+
+  test('does not start work whose signal was aborted while it waited', async () => {
+    const lanes = new Lanes({ small: 1, large: 1 });
+    const first = transfer(lanes, ['a'], 10);
+    const controller = new AbortController();
+    let started = false;
+    const second = lanes.run(['a'], 10, controller.signal, async () => {
+      started = true;
+    });
+    controller.abort(new Error('stop'));
+    first.release();
+
+    await expect(second).rejects.toThrow('stop');
+    expect(started).toBe(false);
+  });
+});
