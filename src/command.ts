@@ -28,22 +28,24 @@ export interface ExampleSpec {
 /** Parsed words of a command line. Switches are true or absent, values are text, repeatable ones are lists. */
 export interface ParsedArguments {
   readonly positionals: readonly string[];
+  /** By the name of the option as its spec writes it, such as `dry-run`. */
   readonly options: Readonly<Record<string, string | boolean | readonly string[] | undefined>>;
 }
 
 /** What a command does, loaded only when it runs. A command yields rows and prints nothing. */
 export interface CommandBody<Row> {
   readonly run: (args: ParsedArguments, context: Context) => AsyncIterable<Row>;
-  /** The row on standard output; empty for a row that only `--json` shows. */
-  readonly text: (row: Row, context: Context) => string;
+  /** The row on standard output, exactly; empty for a row that only `--json` shows. */
+  text(row: Row, context: Context): string | Uint8Array;
   /** The row as an object of `--json`; the row itself when absent. */
-  readonly json?: ((row: Row) => unknown) | undefined;
+  json?(row: Row): unknown;
 }
 
 /** What a command is. */
 export interface CommandSpec {
   /** Such as `copy` or `tags list`. */
   readonly name: string;
+  /** Whole names too: `ls` for `tags list`. */
   readonly aliases?: readonly string[] | undefined;
   readonly summary: string;
   /** Paragraphs for `--help` and the docs. */
@@ -51,5 +53,7 @@ export interface CommandSpec {
   readonly arguments: readonly ArgumentSpec[];
   readonly options: readonly OptionSpec[];
   readonly examples: readonly ExampleSpec[];
-  readonly load: () => Promise<CommandBody<never>>;
+  /** It changes something, so it goes on when nobody reads its answer any more; a command that only looks stops then. */
+  readonly changes?: boolean | undefined;
+  readonly load: () => Promise<CommandBody<unknown>>;
 }

@@ -1,0 +1,49 @@
+import type { Readable, Writable } from 'node:stream';
+
+import type { TextInput, TextOutput } from '../io.ts';
+import { UsageError } from '../usage-error.ts';
+
+/** A stream of the process that is written to. */
+export type OutputStream = Writable & { readonly isTTY?: boolean | undefined; readonly columns?: number | undefined };
+
+/** A stream of the process that is read from. */
+export type InputStream = Readable & { readonly isTTY?: boolean | undefined };
+
+/** Writes one after the other; each waits until the stream has taken the bytes, so a slow reader slows the command down. */
+export function textOutput(stream: OutputStream): TextOutput {
+  let broken: Error | undefined;
+  // Without a listener the stream's 'error' would end the process.
+  stream.on('error', (error: Error) => {
+    broken = error;
+  });
+  return {
+    isTTY: stream.isTTY === true,
+    columns: () => stream.columns,
+    async write(chunk) {
+      if (broken !== undefined) throw broken;
+      await new Promise<void>((resolve, reject) => {
+        stream.write(chunk, (error) => (error ? reject(error) : resolve()));
+      });
+    },
+  };
+}
+
+/** @param open opens standard input, not before it is asked for: an open one may keep the process alive. */
+export function textInput(open: () => InputStream): TextInput {
+  return {
+    get isTTY() {
+      return open().isTTY === true;
+    },
+    async read(limit) {
+      const chunks: Buffer[] = [];
+      let size = 0;
+      for await (const chunk of open()) {
+        const bytes = Buffer.from(chunk as Uint8Array | string);
+        size += bytes.byteLength;
+        if (size > limit) throw new UsageError(`Cannot read standard input: expected at most ${limit} bytes`);
+        chunks.push(bytes);
+      }
+      return Buffer.concat(chunks, size).toString('utf8');
+    },
+  };
+}

@@ -1,0 +1,73 @@
+import { formatBytes, formatWholeSeconds, shortDigest } from './format.ts';
+import type { ActiveTransfer, TransferView } from './transfer-model.ts';
+
+/** More would scroll small terminals, and an area that scrolls cannot be drawn over. */
+const MAX_TRANSFERS = 8;
+const MAX_BAR = 32;
+const MIN_BAR = 6;
+
+export interface LineStyle {
+  readonly columns: number;
+  readonly color: boolean;
+  /** Whether the terminal shows more than ASCII. */
+  readonly unicode: boolean;
+}
+
+/** The lines of the live view: one per active transfer, and the total. None is wider than the terminal. */
+export function transferLines(view: TransferView, style: LineStyle): readonly string[] {
+  if (view.nodes === 0) return [];
+  const shown = view.active.slice(0, MAX_TRANSFERS);
+  const hidden = view.active.length - shown.length;
+  return [
+    ...shown.map((transfer) => transferLine(transfer, style)),
+    ...(hidden > 0 ? [fit(`  and ${hidden} more`, style.columns)] : []),
+    totalLine(view, style),
+  ];
+}
+
+/**
+ * A line keeps what fits, the dearest first: digest and percentage, then the bar, bytes and speed.
+ */
+function transferLine({ target, bytes, speed }: ActiveTransfer, style: LineStyle): string {
+  const share = target.size === 0 ? 1 : Math.min(bytes / target.size, 1);
+  const name = shortDigest(target.digest).slice(style.columns < 60 ? 'sha256:'.length : 0);
+  const percent = `${Math.floor(share * 100)}%`.padStart(4);
+  const amounts = `${formatBytes(bytes)} / ${formatBytes(target.size)}`.padStart(21);
+  const rate = `${formatBytes(Math.round(speed))}/s`.padStart(12);
+  const columns = usable(style);
+  const full = `${name} ${percent} ${amounts} ${rate}`;
+  const withRate = `${name} ${percent} ${rate}`;
+  const rest = [full, withRate, `${name} ${percent}`].find((text) => text.length + 1 + MIN_BAR <= columns);
+  if (rest === undefined) return fit(`${name} ${percent}`, columns);
+  const width = Math.min(MAX_BAR, columns - rest.length - 1);
+  return `${name} ${bar(share, width, style)}${rest.slice(name.length)}`;
+}
+
+function totalLine(view: TransferView, style: LineStyle): string {
+  const left = view.bytes - view.moved;
+  const parts = [
+    `${view.finished} of ${view.nodes} blobs`,
+    `${formatBytes(view.moved)} of ${formatBytes(view.bytes)}`,
+    ...(view.active.length > 0 ? [`${formatBytes(Math.round(view.speed))}/s`] : []),
+    ...(left > 0 && view.speed > 0 ? [`${formatWholeSeconds((left / view.speed) * 1000)} left`] : []),
+  ];
+  const separator = style.unicode ? ' · ' : ', ';
+  while (parts.length > 1 && parts.join(separator).length > usable(style)) parts.splice(Math.min(2, parts.length - 2), 1);
+  return fit(parts.join(separator), usable(style));
+}
+
+function bar(share: number, width: number, { color, unicode }: LineStyle): string {
+  const [done, open] = unicode ? ['━', '─'] : ['=', '-'];
+  const filled = Math.round(share * width);
+  const [full, empty] = [done.repeat(filled), open.repeat(width - filled)];
+  return color ? `\x1b[32m${full}\x1b[0m\x1b[2m${empty}\x1b[0m` : `${full}${empty}`;
+}
+
+/** The last column stays free: some terminals break the line when it is written. */
+function usable({ columns }: LineStyle): number {
+  return Math.max(columns - 1, 1);
+}
+
+function fit(text: string, columns: number): string {
+  return text.slice(0, Math.max(columns, 1));
+}

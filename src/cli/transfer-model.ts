@@ -1,0 +1,120 @@
+import { assertNever } from '../errors.ts';
+import type { Descriptor } from '../oci/descriptor.ts';
+import { isManifestType } from '../oci/media-types.ts';
+import type { CopyEvent } from '../operations/events.ts';
+
+/** How far back the speed looks. Shorter jumps about, longer is slow to notice a stall. */
+const SPEED_WINDOW_MS = 4000;
+const SAMPLE_MS = 250;
+
+/** A node whose bytes move. */
+export interface ActiveTransfer {
+  readonly target: Descriptor;
+  readonly bytes: number;
+  /** Bytes per second, lately. */
+  readonly speed: number;
+}
+
+/** What a live view shows. */
+export interface TransferView {
+  readonly active: readonly ActiveTransfer[];
+  /** Nodes known, and of these finished. */
+  readonly nodes: number;
+  readonly finished: number;
+  /** Bytes of known nodes that have to move, and of these moved. */
+  readonly bytes: number;
+  readonly moved: number;
+  /** Bytes per second, lately. */
+  readonly speed: number;
+}
+
+/** Turns events into what a live view shows. */
+export class TransferModel {
+  readonly #active = new Map<string, { target: Descriptor; bytes: number; meter: SpeedMeter }>();
+  #meter: SpeedMeter | undefined;
+  #finished = 0;
+  #movedBefore = 0;
+
+  /** @param now milliseconds. */
+  add(event: CopyEvent, now: number): void {
+    switch (event.kind) {
+      case 'started':
+        if (isManifestType(event.target.mediaType)) return;
+        this.#meter ??= new SpeedMeter(now);
+        this.#active.set(keyOf(event), { target: event.target, bytes: 0, meter: new SpeedMeter(now) });
+        return;
+      case 'progress': {
+        const transfer = this.#active.get(keyOf(event));
+        if (transfer === undefined) return;
+        transfer.bytes += event.bytes;
+        transfer.meter.add(event.bytes, now);
+        this.#meter?.add(event.bytes, now);
+        return;
+      }
+      case 'copied':
+      case 'mounted':
+      case 'skipped':
+      case 'foreign': {
+        if (isManifestType(event.target.mediaType)) return;
+        this.#active.delete(keyOf(event));
+        this.#finished += 1;
+        if (event.kind === 'copied') this.#movedBefore += event.target.size;
+        return;
+      }
+      case 'resolved':
+      case 'unchanged':
+      case 'tagged':
+      case 'failed':
+      case 'warning':
+        return;
+      default:
+        assertNever(event);
+    }
+  }
+
+  view(now: number): TransferView {
+    const active = [...this.#active.values()].map(({ target, bytes, meter }) => ({ target, bytes, speed: meter.speed(now) }));
+    const sum = (amounts: readonly number[]): number => amounts.reduce((total, amount) => total + amount, this.#movedBefore);
+    return {
+      active,
+      nodes: this.#finished + active.length,
+      finished: this.#finished,
+      bytes: sum(active.map(({ target }) => target.size)),
+      moved: sum(active.map(({ bytes }) => bytes)),
+      speed: this.#meter?.speed(now) ?? 0,
+    };
+  }
+}
+
+/** Bytes per second over the last few seconds, from one sample a quarter of a second. */
+class SpeedMeter {
+  readonly #samples: { at: number; bytes: number }[] = [];
+  readonly #begun: number;
+
+  constructor(begun: number) {
+    this.#begun = begun;
+  }
+
+  add(bytes: number, now: number): void {
+    const last = this.#samples.at(-1);
+    if (last !== undefined && now - last.at < SAMPLE_MS) last.bytes += bytes;
+    else this.#samples.push({ at: now, bytes });
+    this.#forget(now);
+  }
+
+  speed(now: number): number {
+    this.#forget(now);
+    const begin = Math.max(this.#begun, now - SPEED_WINDOW_MS);
+    const bytes = this.#samples.reduce((total, sample) => total + sample.bytes, 0);
+    // The first moments would show a speed that nobody has.
+    return bytes / (Math.max(now - begin, SAMPLE_MS) / 1000);
+  }
+
+  #forget(now: number): void {
+    while ((this.#samples[0]?.at ?? now) < now - SPEED_WINDOW_MS) this.#samples.shift();
+  }
+}
+
+function keyOf({ target, to }: { readonly target: Descriptor; readonly to: string }): string {
+  return `${to} ${target.digest}`;
+}

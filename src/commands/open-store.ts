@@ -1,0 +1,139 @@
+import { resolve } from 'node:path';
+
+import type { Context } from '../context.ts';
+import { assertNever, RegiError } from '../errors.ts';
+import type { Digest } from '../oci/digest.ts';
+import { identifierOf } from '../oci/reference.ts';
+import type { Store } from '../store.ts';
+import type { Location } from './location.ts';
+import type { Registries } from './registries.ts';
+
+export type Side = 'source' | 'destination';
+
+/** A location, opened. */
+export interface OpenedStore {
+  readonly store: Store;
+  /** What to resolve there: a digest or tag; empty for the only image. */
+  readonly reference: string;
+  /** The tag that was typed. */
+  readonly tag: string | undefined;
+  /** The digest that was typed. */
+  readonly pinned: Digest | undefined;
+  /** What an image is called there when nobody says. */
+  readonly defaultTag: string | undefined;
+  /** Without tag and digest, as a person reads it: `registry.example/team/app`, `oci:./dir`. */
+  readonly name: string;
+}
+
+/** Opens locations for one command; what they share, such as connections, is closed at its end. */
+export interface Stores {
+  /**
+   * @throws {RegiError} NOT_FOUND for a source that does not exist, UNSUPPORTED for places that regi does not know yet.
+   */
+  open(location: Location, side: Side): Promise<OpenedStore>;
+}
+
+export interface StoresOptions {
+  /** Destinations only remember what they are told. */
+  readonly dryRun?: boolean | undefined;
+}
+
+/** A kind of place that this version cannot open. */
+export class UnsupportedLocationError extends RegiError {
+  readonly code = 'UNSUPPORTED';
+}
+
+/** Gives `use` the stores of a command, and closes whatever they share however it ends. */
+export async function* withStores<Row>(context: Context, options: StoresOptions, use: (stores: Stores) => AsyncIterable<Row>): AsyncIterable<Row> {
+  const stores = new CommandStores(context, options);
+  try {
+    yield* use(stores);
+  } finally {
+    await stores.close();
+  }
+}
+
+type Decorator = (store: Store) => Store;
+
+/** Network and file code is loaded only when a location needs it: `regi help` pays for none of it. */
+class CommandStores implements Stores {
+  readonly #context: Context;
+  readonly #options: StoresOptions;
+  #registries: Promise<Registries> | undefined;
+  #throttle: Promise<Decorator> | undefined;
+
+  constructor(context: Context, options: StoresOptions) {
+    this.#context = context;
+    this.#options = options;
+  }
+
+  async open(location: Location, side: Side): Promise<OpenedStore> {
+    const opened = await this.#openPlain(location, side);
+    return { ...opened, store: await this.#decorate(opened.store, side) };
+  }
+
+  async close(): Promise<void> {
+    await (await this.#registries)?.close();
+  }
+
+  async #openPlain(location: Location, side: Side): Promise<OpenedStore> {
+    switch (location.kind) {
+      case 'registry': {
+        this.#registries ??= import('./registries.ts').then(({ createRegistries }) => createRegistries(this.#context));
+        const { reference } = location;
+        const store = (await this.#registries).open(reference, side);
+        return {
+          store,
+          reference: identifierOf(reference),
+          tag: reference.tag,
+          pinned: reference.digest,
+          defaultTag: 'latest',
+          name: `${reference.domain}/${reference.path}`,
+        };
+      }
+      case 'oci': {
+        const { openLayout } = await import('../stores/oci-layout.ts');
+        const { io, signal } = this.#context;
+        const create = side === 'destination' && this.#options.dryRun !== true;
+        const store = await openLayout(resolve(io.cwd, location.path), { create, clock: io.clock, signal });
+        return {
+          store,
+          reference: location.digest ?? location.reference ?? '',
+          tag: location.reference,
+          pinned: location.digest,
+          defaultTag: undefined,
+          name: `oci:${location.path}`,
+        };
+      }
+      case 'archive':
+      case 'docker-archive':
+      case 'oci-archive':
+      case 'dir':
+      case 'local':
+        throw new UnsupportedLocationError(`Cannot open a "${location.kind}:" location: this version does not know it yet`, {
+          hint: 'use a registry or oci:DIR',
+        });
+      default:
+        return assertNever(location);
+    }
+  }
+
+  async #decorate(store: Store, side: Side): Promise<Store> {
+    if (side === 'destination') {
+      if (this.#options.dryRun !== true) return store;
+      const { dryRun } = await import('../stores/dry-run.ts');
+      return dryRun(store);
+    }
+    const { limitRate } = this.#context.settings;
+    if (limitRate === undefined) return store;
+    this.#throttle ??= this.#createThrottle(limitRate);
+    return (await this.#throttle)(store);
+  }
+
+  /** One limit for the whole command, whatever number of sources it reads. */
+  async #createThrottle(bytesPerSecond: number): Promise<Decorator> {
+    const [{ throttled }, { createRateLimit }] = await Promise.all([import('../stores/throttled.ts'), import('../stores/rate-limit.ts')]);
+    const limit = createRateLimit(bytesPerSecond, this.#context.io.clock);
+    return (store) => throttled(store, limit);
+  }
+}

@@ -1,0 +1,55 @@
+import { failureText } from './cli/create-context.ts';
+import { exitStatusOf } from './cli/exit-status.ts';
+import { findCommand } from './cli/find-command.ts';
+import { commandHelp, overviewHelp } from './cli/help-text.ts';
+import { isReaderGone } from './cli/output.ts';
+import { HELP_WANTED, parseArguments } from './cli/parse-arguments.ts';
+import { runCommand } from './cli/run-command.ts';
+import { parseSettings, wantsColor } from './cli/settings.ts';
+import { StatusArea } from './cli/status-area.ts';
+import type { CommandSpec } from './command.ts';
+import { COMMANDS } from './commands/index.ts';
+import type { Io } from './io.ts';
+
+export { openIo } from './cli/open-io.ts';
+
+/**
+ * The whole command line: parses, runs, prints.
+ *
+ * @param argv the words behind the program's name.
+ * @returns the exit status. It throws nothing.
+ */
+export async function main(argv: readonly string[], io: Io, commands: readonly CommandSpec[] = COMMANDS): Promise<number> {
+  const area = new StatusArea(io.stderr);
+  // Until the flags are parsed, this is how to know in which form a mistake in them is to be reported.
+  let reporting = { json: wordsBeforeDashes(argv).includes('--json'), verbosity: 0 as 0 | 1 | 2 };
+  try {
+    const request = findCommand(argv, commands);
+    if (request.kind === 'overview') return await printHelp(overviewHelp(commands, request.prefix, io.stdout.columns()), io);
+    if (request.kind === 'help') return await printHelp(commandHelp(request.spec, io.stdout.columns()), io);
+    const args = parseArguments(request.spec, request.words);
+    if (args === HELP_WANTED) return await printHelp(commandHelp(request.spec, io.stdout.columns()), io);
+    const settings = parseSettings(args.options, io);
+    reporting = settings;
+    await runCommand({ spec: request.spec, args, settings, color: wantsColor(args.options, io) }, io, area);
+    return 0;
+  } catch (error) {
+    area.print(failureText(error, reporting));
+    await area.flush();
+    return exitStatusOf(error);
+  }
+}
+
+async function printHelp(text: string, io: Io): Promise<number> {
+  try {
+    await io.stdout.write(text);
+  } catch (error) {
+    if (!isReaderGone(error)) throw error;
+  }
+  return 0;
+}
+
+function wordsBeforeDashes(argv: readonly string[]): readonly string[] {
+  const dashes = argv.indexOf('--');
+  return dashes < 0 ? argv : argv.slice(0, dashes);
+}

@@ -1,0 +1,153 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join, posix, relative, sep } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+import { describe, expect, test } from 'vitest';
+
+const ROOT = fileURLToPath(new URL('../', import.meta.url));
+const MAX_LINES = 400;
+
+/** From the top down. Imports go to a lower layer, or to the same folder. */
+const LAYERS: readonly (readonly string[])[] = [
+  ['src/main.ts', 'src/index.ts'],
+  ['src/cli/'],
+  ['src/commands/'],
+  // What a command is and what it is given.
+  ['src/command.ts', 'src/context.ts', 'src/io.ts', 'src/option-values.ts'],
+  ['src/operations/', 'src/server/', 'src/stores/'],
+  ['src/registry/'],
+  ['src/auth/'],
+  ['src/credentials/', 'src/http/', 'src/tar/'],
+  ['src/bytes.ts', 'src/store.ts'],
+  ['src/oci/'],
+  ['src/clock.ts', 'src/errors.ts', 'src/interrupted.ts', 'src/limits.ts', 'src/redact.ts', 'src/single-flight.ts', 'src/usage-error.ts', 'src/version.ts'],
+];
+
+/** Layers that stand side by side and do not see each other. */
+const STRANGERS: readonly (readonly [from: string, to: string])[] = [
+  ['src/operations/', 'src/stores/'],
+  ['src/operations/', 'src/server/'],
+  ['src/server/', 'src/stores/'],
+  ['src/server/', 'src/operations/'],
+  ['src/credentials/', 'src/http/'],
+  ['src/http/', 'src/credentials/'],
+];
+
+interface SourceFile {
+  /** Such as `src/oci/digest.ts`. */
+  readonly path: string;
+  readonly text: string;
+  /** Files of this repository that it imports; types too. */
+  readonly imports: readonly { readonly path: string; readonly typeOnly: boolean }[];
+}
+
+const FILES = readSources();
+
+describe('layers', () => {
+  test('every source file belongs to a layer', () => {
+    expect(FILES.filter(({ path }) => layerOf(path) < 0).map(({ path }) => path)).toEqual([]);
+  });
+
+  test('imports run down only', () => {
+    const upward = FILES.flatMap(({ path, imports }) =>
+      imports.filter((imported) => layerOf(imported.path) < layerOf(path)).map((imported) => `${path} imports ${imported.path}`),
+    );
+    expect(upward).toEqual([]);
+  });
+
+  test('layers that stand side by side do not see each other', () => {
+    const seen = FILES.flatMap(({ path, imports }) =>
+      imports
+        .filter((imported) => STRANGERS.some(([from, to]) => path.startsWith(from) && imported.path.startsWith(to)))
+        .map((imported) => `${path} imports ${imported.path}`),
+    );
+    expect(seen).toEqual([]);
+  });
+
+  test('commands are loaded when they run, not when they are listed', () => {
+    const listed = FILES.filter(({ path }) => path === 'src/commands/index.ts' || path.startsWith('src/commands/specs/'));
+    const eager = listed.flatMap(({ path, text }) =>
+      [...text.matchAll(/^import (?!type)[^;]*from '(?<target>[^']+)'/gm)]
+        .map((match) => match.groups?.['target'] ?? '')
+        .filter((target) => !target.startsWith('./'))
+        .map((target) => `${path} imports ${target}`),
+    );
+    expect(eager).toEqual([]);
+  });
+
+  test('there is no cycle of imports at run time', () => {
+    expect(findCycle()).toBeUndefined();
+  });
+});
+
+describe('files', () => {
+  test(`none has more than ${MAX_LINES} lines`, () => {
+    expect(FILES.filter(({ text }) => text.split('\n').length > MAX_LINES + 1).map(({ path }) => path)).toEqual([]);
+  });
+
+  // A docker credential helper is a thing and not a lack of a name.
+  test('none is named for being useful', () => {
+    expect(FILES.filter(({ path }) => /(?:^|[/-])(?:utils?|helpers|common|misc)[./-]/.test(path)).map(({ path }) => path)).toEqual([]);
+  });
+
+  test('only bin touches process and console', () => {
+    // Names of their own are allowed: a module about processes may call one `process`. The linter knows the scopes.
+    const touching = FILES.filter(({ text }) =>
+      /(?<![\w.'`"-])(?:console\.\w|process\.(?:argv|cwd|env|exit|nextTick|on|platform|std(?:in|out|err))\b)/.test(withoutComments(text)),
+    ).map(({ path }) => path);
+    expect(touching).toEqual([]);
+  });
+});
+
+function layerOf(path: string): number {
+  return LAYERS.findIndex((layer) => layer.some((member) => (member.endsWith('/') ? path.startsWith(member) : path === member)));
+}
+
+function readSources(): readonly SourceFile[] {
+  return readdirSync(join(ROOT, 'src'), { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile() && entry.name.endsWith('.ts'))
+    .map((entry) => relative(ROOT, join(entry.parentPath, entry.name)).split(sep).join('/'))
+    .map((path) => {
+      const text = readFileSync(join(ROOT, path), 'utf8');
+      return { path, text, imports: importsOf(path, text) };
+    });
+}
+
+function importsOf(path: string, text: string): SourceFile['imports'] {
+  const statements = withoutComments(text).matchAll(/^(?:import|export)\s+(?<type>type\s)?(?<names>[^;]*?)\sfrom\s+'(?<target>\.[^']*)'/gms);
+  const lazy = withoutComments(text).matchAll(/\bimport\('(?<target>\.[^']*)'\)/g);
+  return [
+    ...[...statements].map(({ groups }) => ({
+      target: groups?.['target'] ?? '',
+      typeOnly: groups?.['type'] !== undefined || onlyTypes(groups?.['names'] ?? ''),
+    })),
+    // A lazy import runs down as well, but it closes no cycle: both sides are complete by then.
+    ...[...lazy].map(({ groups }) => ({ target: groups?.['target'] ?? '', typeOnly: true })),
+  ].map(({ target, typeOnly }) => ({ path: posix.join(posix.dirname(path), target), typeOnly }));
+}
+
+/** `{ type A, type B }`. */
+function onlyTypes(names: string): boolean {
+  const inside = /^\{(?<list>.*)\}$/s.exec(names.trim())?.groups?.['list'];
+  return inside !== undefined && inside.split(',').every((name) => name.trim() === '' || name.trim().startsWith('type '));
+}
+
+function withoutComments(text: string): string {
+  return text.replace(/\/\*.*?\*\//gs, '').replace(/^\s*\/\/.*$/gm, '');
+}
+
+function findCycle(): string | undefined {
+  const byPath = new Map(FILES.map((file) => [file.path, file]));
+  const done = new Set<string>();
+  const visit = (path: string, trail: readonly string[]): string | undefined => {
+    if (trail.includes(path)) return [...trail.slice(trail.indexOf(path)), path].join(' → ');
+    if (done.has(path)) return undefined;
+    for (const imported of byPath.get(path)?.imports ?? []) {
+      const cycle = imported.typeOnly ? undefined : visit(imported.path, [...trail, path]);
+      if (cycle !== undefined) return cycle;
+    }
+    done.add(path);
+    return undefined;
+  };
+  return FILES.map(({ path }) => visit(path, [])).find((cycle) => cycle !== undefined);
+}

@@ -1,0 +1,49 @@
+import { describe, expect, test } from 'vitest';
+
+import { findCommand } from '../../src/cli/find-command.ts';
+import { UsageError } from '../../src/usage-error.ts';
+import { ECHO } from '../support/commands.ts';
+
+const COPY = { ...ECHO, name: 'copy' };
+const TAGS_LIST = { ...ECHO, name: 'tags list', aliases: ['ls'] };
+const TAGS_DELETE = { ...ECHO, name: 'tags delete' };
+const COMMANDS = [COPY, TAGS_LIST, TAGS_DELETE];
+
+describe('findCommand()', () => {
+  test.each([
+    [['copy', 'a', 'b'], COPY, ['a', 'b']],
+    [['tags', 'list', 'list'], TAGS_LIST, ['list']],
+    [['ls', 'repo', '-q'], TAGS_LIST, ['repo', '-q']],
+    [['--json', '--timeout', '5', 'tags', '-q', 'delete', 'x'], TAGS_DELETE, ['--json', '--timeout', '5', '-q', 'x']],
+    [['copy', '--', 'list'], COPY, ['--', 'list']],
+  ])('finds the command of %j and keeps the other words', (argv, spec, words) => {
+    expect(findCommand(argv, COMMANDS)).toEqual({ kind: 'run', spec, words });
+  });
+
+  test.each([
+    [[], ''],
+    [['help'], ''],
+    [['--help'], ''],
+    [['tags'], 'tags'],
+    [['help', 'tags'], 'tags'],
+    [['tags', '-h'], 'tags'],
+  ])('gives an overview for %j', (argv, prefix) => {
+    expect(findCommand(argv, COMMANDS)).toEqual({ kind: 'overview', prefix });
+  });
+
+  test('gives the help of a command', () => {
+    expect(findCommand(['help', 'tags', 'list'], COMMANDS)).toEqual({ kind: 'help', spec: TAGS_LIST });
+  });
+
+  test.each([
+    [['cpoy'], 'Cannot find command "cpoy"', 'did you mean `regi copy`?'],
+    [['tags', 'lsit', 'x'], 'Cannot find command "tags lsit"', 'did you mean `regi tags list`?'],
+    [['frobnicate'], 'Cannot find command "frobnicate"', '`regi help` lists the commands'],
+    [['help', 'nothing'], 'Cannot find command "nothing"', '`regi help` lists the commands'],
+    [['rm', 'x:1'], 'Cannot guess what "rm" is to remove', 'regi rmi REF'],
+  ])('refuses %j with a hint', (argv, message, hint) => {
+    expect(() => findCommand(argv, COMMANDS)).toThrow(UsageError);
+    expect(() => findCommand(argv, COMMANDS)).toThrow(message);
+    expect(() => findCommand(argv, COMMANDS)).toThrow(expect.objectContaining({ hint: expect.stringContaining(hint) as string }));
+  });
+});

@@ -1,0 +1,189 @@
+import { describe, expect, test } from 'vitest';
+
+import { createProgress, type Progress } from '../../src/cli/progress.ts';
+import { parseSettings } from '../../src/cli/settings.ts';
+import { StatusArea } from '../../src/cli/status-area.ts';
+import { transferLines } from '../../src/cli/transfer-lines.ts';
+import { TransferModel } from '../../src/cli/transfer-model.ts';
+import type { Clock } from '../../src/clock.ts';
+import type { ProgressMode } from '../../src/context.ts';
+import { layer, manifest } from '../support/events.ts';
+import { fakeIo, type FakeIo } from '../support/io.ts';
+
+const MIB = 1024 * 1024;
+const BIG = layer('big', 100 * MIB);
+const SMALL = layer('small', MIB);
+const ROOT = manifest('root');
+const TO = 'b.example/app';
+
+describe('plain progress', () => {
+  test('prints a line per finished blob and a summary', async () => {
+    const { io, area, progress, pass } = open('plain');
+    play(progress, pass);
+    progress.end(true);
+    await area.flush();
+    expect(io.stderrText().trimEnd().split('\n')).toEqual([
+      `image    b.example/app:1 is ${ROOT.digest}`,
+      expect.stringMatching(/^copied {3}sha256:[0-9a-f]{12} {2}100\.0 MiB in 2\.0 s$/),
+      expect.stringMatching(/^mounted {2}sha256:[0-9a-f]{12} {4}1\.0 MiB from base$/),
+      '2 copied (100.0 MiB), 1 mounted in 2.0 s (50.0 MiB/s)',
+    ]);
+  });
+
+  test('prints no summary of a command that did not come to its end, nor of one that moved nothing', async () => {
+    for (const completed of [true, false]) {
+      const { io, area, progress } = open('plain');
+      if (!completed) progress.onEvent({ kind: 'copied', target: BIG, to: TO });
+      progress.end(completed);
+      await area.flush();
+      expect(io.stderrText()).not.toMatch(/ in \d/);
+    }
+  });
+});
+
+describe('json progress', () => {
+  test('prints every event as an object, bytes added up, and a summary', async () => {
+    const { io, area, progress, pass } = open('json');
+    play(progress, pass);
+    progress.onEvent({ kind: 'failed', image: 'x', error: new Error('broken') });
+    progress.end(true);
+    await area.flush();
+    const lines = io
+      .stderrText()
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line) as Record<string, unknown>);
+    expect(lines.map(({ kind }) => kind)).toEqual(
+      ['resolved', 'started', 'progress', 'copied', 'mounted', 'copied', 'tagged', 'failed', 'summary'].flatMap((kind) =>
+        // The first chunk is told when a second has passed and again what was left at the end.
+        kind === 'progress' ? [kind, kind] : [kind],
+      ),
+    );
+    const moved = lines.filter(({ kind }) => kind === 'progress').reduce((sum, { bytes }) => sum + Number(bytes), 0);
+    expect(moved).toBe(100 * MIB);
+    expect(lines[1]).toEqual({ kind: 'started', target: { mediaType: BIG.mediaType, digest: BIG.digest, size: BIG.size }, from: 'a', to: TO });
+    expect(lines.at(-2)).toMatchObject({ kind: 'failed', image: 'x', error: { code: 'BUG' } });
+    expect(lines.at(-1)).toMatchObject({ kind: 'summary', bytesMoved: 100 * MIB, copied: { nodes: 2 } });
+  });
+});
+
+describe('progress that is not wanted', () => {
+  test('prints nothing', async () => {
+    const { io, area, progress, pass } = open('none');
+    play(progress, pass);
+    progress.end(true);
+    await area.flush();
+    expect(io.stderrText()).toBe('');
+  });
+});
+
+describe('live progress', () => {
+  test('draws over itself and leaves nothing but the summary', async () => {
+    const { io, area, progress, pass } = open('auto', { isTTY: true, columns: 100 });
+    play(progress, pass);
+    progress.end(true);
+    await area.flush();
+    expect(shown(io)).toEqual(['2 copied (100.0 MiB), 1 mounted in 2.0 s (50.0 MiB/s)']);
+    expect(io.stderrText()).toContain('0 of 1 blobs');
+  });
+
+  test('leaves a clean terminal when the command is interrupted', async () => {
+    const { io, area, progress } = open('auto', { isTTY: true, columns: 100 });
+    progress.onEvent({ kind: 'started', target: BIG, from: 'a', to: TO });
+    await area.flush();
+    expect(shown(io)).toHaveLength(2);
+    progress.end(false);
+    await area.flush();
+    expect(shown(io)).toEqual([]);
+  });
+
+  test('is plain where the terminal cannot move its cursor', async () => {
+    const { io, area, progress, pass } = open('auto', { isTTY: true, env: { TERM: 'dumb' } });
+    play(progress, pass);
+    await area.flush();
+    expect(io.stderrText()).toMatch(/^image {4}b\.example/);
+  });
+});
+
+describe('transferLines()', () => {
+  const model = new TransferModel();
+  for (const target of [BIG, SMALL]) model.add({ kind: 'started', target, from: 'a', to: TO }, 0);
+  for (let at = 100; at <= 1000; at += 100) model.add({ kind: 'progress', target: BIG, bytes: 2.5 * MIB, to: TO }, at);
+  const view = model.view(1000);
+
+  test('shows bar, bytes and speed, and a total with the time that is left', () => {
+    const lines = transferLines(view, { columns: 100, color: false, unicode: false });
+    expect(lines[0]).toMatch(/^sha256:[0-9a-f]{12} ={8}-{24} {2}25% {2}25\.0 MiB \/ 100\.0 MiB {3}25\.0 MiB\/s$/);
+    expect(lines[2]).toBe('0 of 2 blobs, 25.0 MiB of 101.0 MiB, 25.0 MiB/s, 3 s left');
+  });
+
+  test.each([20, 30, 40, 60, 80, 100, 200])('no line reaches the last of %d columns', (columns) => {
+    for (const unicode of [true, false]) {
+      for (const line of transferLines(view, { columns, color: false, unicode })) expect(line.length).toBeLessThan(columns);
+    }
+  });
+
+  test('shows the first transfers and how many more there are', () => {
+    const many = new TransferModel();
+    for (let index = 0; index < 20; index += 1) many.add({ kind: 'started', target: layer(`layer ${index}`, MIB), from: 'a', to: TO }, 0);
+    const lines = transferLines(many.view(0), { columns: 80, color: false, unicode: true });
+    expect(lines).toHaveLength(10);
+    expect(lines[8]).toBe('  and 12 more');
+  });
+
+  test('starts again from nothing when a transfer is restarted', () => {
+    const restarted = new TransferModel();
+    restarted.add({ kind: 'started', target: SMALL, from: 'a', to: TO }, 0);
+    restarted.add({ kind: 'progress', target: SMALL, bytes: 1000, to: TO }, 10);
+    restarted.add({ kind: 'started', target: SMALL, from: 'a', to: TO }, 20);
+    expect(restarted.view(30)).toMatchObject({ moved: 0, nodes: 1 });
+  });
+});
+
+interface OpenOptions {
+  readonly isTTY?: boolean;
+  readonly columns?: number;
+  readonly env?: Record<string, string>;
+}
+
+function open(mode: ProgressMode, options: OpenOptions = {}): { io: FakeIo; area: StatusArea; progress: Progress; pass: (ms: number) => void } {
+  let now = 0;
+  const clock: Clock = {
+    now: () => now,
+    random: () => 0,
+    sleep: (_ms, signal) => new Promise((_, reject) => signal?.addEventListener('abort', () => reject(new Error('stopped')))),
+  };
+  const io = fakeIo({ ...options, clock });
+  const area = new StatusArea(io.stderr);
+  const settings = parseSettings({ progress: mode }, io);
+  return { io, area, progress: createProgress(settings, false, io, area), pass: (ms) => (now += ms) };
+}
+
+/** One image of a big layer that moves in two seconds, a small one that is mounted, and the manifest. */
+function play(progress: Progress, pass: (ms: number) => void): void {
+  progress.onEvent({ kind: 'resolved', image: `${TO}:1`, root: ROOT });
+  progress.onEvent({ kind: 'started', target: BIG, from: 'a', to: TO });
+  for (let chunk = 0; chunk < 100; chunk += 1) progress.onEvent({ kind: 'progress', target: BIG, bytes: MIB, to: TO });
+  pass(2000);
+  progress.onEvent({ kind: 'copied', target: BIG, to: TO });
+  progress.onEvent({ kind: 'mounted', target: SMALL, from: 'base', to: TO });
+  progress.onEvent({ kind: 'copied', target: { ...ROOT, size: 0 }, to: TO });
+  progress.onEvent({ kind: 'tagged', image: `${TO}:1`, root: ROOT });
+}
+
+/** What a terminal shows after all that was written: enough of one for cursor-up, erase-line and erase-down. */
+function shown(io: FakeIo): readonly string[] {
+  const lines: string[] = [''];
+  let row = 0;
+  for (const [token] of io.stderrText().matchAll(/\u001b\[\??\d*[A-Za-z]|\r|\n|[^\u001b\r\n]+/g)) {
+    const up = /^\u001b\[(\d+)A$/.exec(token);
+    if (up !== null) row -= Number(up[1]);
+    else if (token === '\u001b[0J') lines.splice(row, lines.length - row, '');
+    else if (token === '\u001b[2K') lines[row] = '';
+    else if (token === '\n') {
+      row += 1;
+      lines[row] ??= '';
+    } else if (!token.startsWith('\u001b') && token !== '\r') lines[row] = `${lines[row] ?? ''}${token}`;
+  }
+  return lines.filter((line) => line !== '');
+}

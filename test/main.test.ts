@@ -1,0 +1,253 @@
+import { describe, expect, test } from 'vitest';
+
+import { RegiError } from '../src/errors.ts';
+import { InterruptedError } from '../src/interrupted.ts';
+import { main } from '../src/main.ts';
+import { ECHO, fakeCommand } from './support/commands.ts';
+import { expectGolden } from './support/golden.ts';
+import { fakeIo, type FakeIo, type FakeIoOptions } from './support/io.ts';
+
+const FORMS = [
+  ['help', ['help']],
+  ['help-copy', ['help', 'copy']],
+  ['help-tag', ['tag', '--help']],
+  ['help-tags', ['tags']],
+  ['help-tags-list', ['ls', '-h']],
+  ['help-digest', ['digest', '--help']],
+  ['help-manifest-get', ['help', 'manifest', 'get']],
+] as const;
+
+describe('help', () => {
+  test.each(FORMS)('%s is the golden text', async (name, argv) => {
+    const io = fakeIo({ columns: 100 });
+    expect(await main(argv, io)).toBe(0);
+    expect(io.stderrText()).toBe('');
+    expectGolden(`test/golden/cli/${name}.txt`, io.stdoutText());
+  });
+
+  test.each([40, 80, 120])('no line passes %d columns where words can be broken', async (columns) => {
+    const io = fakeIo({ columns });
+    await main(['help', 'copy'], io);
+    const prose = io
+      .stdoutText()
+      .split('\n')
+      .filter((line) => !/^ {2}(?:regi|#)|^Usage|^Also/.test(line));
+    // A left column may be wider than a narrow terminal; what stands beside it is never narrower than 20.
+    expect(Math.max(...prose.map((line) => line.length))).toBeLessThanOrEqual(Math.max(columns, 58));
+  });
+});
+
+describe('mistakes', () => {
+  test.each([
+    ['an unknown command', ['cpoy', 'a', 'b']],
+    ['an unknown flag', ['copy', '--platfrom', 'linux/amd64', 'a', 'b']],
+    ['a bad value', ['copy', '--timeout', 'soon', 'a', 'b']],
+    ['a bad choice', ['copy', '--progress', 'fancy', 'a', 'b']],
+    ['a command that guesses', ['rm', 'a:1']],
+  ])('main() answers %s with two lines and exit 2', async (_what, argv) => {
+    const { status, io } = await run(argv);
+    expect(status).toBe(2);
+    expect(io.stdoutText()).toBe('');
+    expect(io.stderrText()).toMatch(/^regi: Cannot .+\n {2}\S.+\n$/);
+  });
+
+  test('main() reports a mistake as one JSON object with --json, even when the flags do not parse', async () => {
+    const { status, io } = await run(['--json', 'probe', '--timeout', 'soon']);
+    expect(status).toBe(2);
+    expect(JSON.parse(io.stderrText())).toEqual({
+      error: { code: 'USAGE', message: expect.stringContaining('"soon" for "--timeout"') as string, hint: expect.any(String) as string },
+    });
+  });
+
+  test('main() makes control characters and marks that turn text visible', async () => {
+    const { io } = await run(['\u001b[31mred\u202e']);
+    expect(io.stderrText()).not.toMatch(/[\u001b\u202e]/);
+  });
+});
+
+describe('rows', () => {
+  const rows = fakeCommand(async function* () {
+    yield { tag: 'a' };
+    yield { tag: 'b' };
+  });
+
+  test('main() writes each row as text', async () => {
+    const { status, io } = await run(['probe'], {}, { ...rows, load: async () => ({ ...(await rows.load()), text: (row) => (row as { tag: string }).tag }) });
+    expect(status).toBe(0);
+    expect(io.stdoutText()).toBe('a\nb\n');
+    expect(io.stderrText()).toBe('');
+  });
+
+  test('main() writes each row as a JSON line', async () => {
+    const { io } = await run(['probe', '--json'], {}, rows);
+    expect(io.stdoutText()).toBe('{"tag":"a"}\n{"tag":"b"}\n');
+  });
+
+  test('main() writes bytes as they are, with no newline', async () => {
+    const bytes = Uint8Array.from([0, 27, 255, 10, 13]);
+    const { io } = await run(
+      ['probe'],
+      {},
+      fakeCommand(async function* () {
+        yield bytes;
+      }),
+    );
+    expect([...io.stdoutBytes()]).toEqual([...bytes]);
+  });
+
+  test('main() makes control characters of a row visible', async () => {
+    const { io } = await run(
+      ['probe'],
+      {},
+      fakeCommand(async function* () {
+        yield 'tag\u001b]0;title\u0007\tnext\n';
+      }),
+    );
+    expect(io.stdoutText()).toBe('tag\\x1b]0;title\\x07\tnext\n');
+  });
+
+  test('main() passes arguments and settings', async () => {
+    const { io } = await run(['probe', 'x', '-p', 'linux/arm64', '--dry-run']);
+    expect(JSON.parse(io.stdoutText())).toMatchObject({ positionals: ['x'], options: { platform: ['linux/arm64'], 'dry-run': true } });
+  });
+});
+
+describe('a reader that leaves', () => {
+  test('main() stops a command that only looks, quietly', async () => {
+    let yielded = 0;
+    const { status, io } = await run(
+      ['probe'],
+      { stdoutBreaksAt: 2 },
+      fakeCommand(async function* () {
+        for (; yielded < 1000; yielded += 1) yield 'row';
+      }),
+    );
+    expect({ status, stderr: io.stderrText(), yielded }).toEqual({ status: 0, stderr: '', yielded: 2 });
+  });
+
+  test('main() lets a command that changes something go on to its own end', async () => {
+    let yielded = 0;
+    const { status } = await run(
+      ['probe'],
+      { stdoutBreaksAt: 0 },
+      fakeCommand(
+        async function* () {
+          for (; yielded < 3; yielded += 1) yield 'row';
+          throw new TestError();
+        },
+        { changes: true },
+      ),
+    );
+    expect({ status, yielded }).toEqual({ status: 3, yielded: 3 });
+  });
+
+  test('main() prints help for a reader that is gone without a word', async () => {
+    const { status, io } = await run(['help'], { stdoutBreaksAt: 0 });
+    expect({ status, stderr: io.stderrText() }).toEqual({ status: 0, stderr: '' });
+  });
+});
+
+describe('failures', () => {
+  test('main() prints message and hint, and answers with the status of the code', async () => {
+    const { status, io } = await run(['probe'], {}, failing(new TestError()));
+    expect(status).toBe(3);
+    expect(io.stderrText()).toBe('regi: Cannot find "x"\n  try y\n');
+  });
+
+  test('main() shows causes with --verbose', async () => {
+    const { io } = await run(['probe', '-v'], {}, failing(new TestError(new Error('socket hang up'))));
+    expect(io.stderrText()).toContain('  because: socket hang up\n');
+  });
+
+  test('main() shows the stack of a bug and answers 1', async () => {
+    const { status, io } = await run(['probe'], {}, failing(new TypeError('x is not a function')));
+    expect(status).toBe(1);
+    expect(io.stderrText()).toMatch(/^regi: Unexpected TypeError: x is not a function\n {2}this is a fault of regi.*\n {2}at /);
+  });
+
+  test('main() prints each image that failed, and then the count', async () => {
+    const { status, io } = await run(
+      ['probe'],
+      {},
+      fakeCommand(async function* (_args, { onEvent }) {
+        yield 'answer\n';
+        onEvent({ kind: 'failed', image: 'b', error: new TestError() });
+        throw new PartialError();
+      }),
+    );
+    expect(status).toBe(8);
+    expect(io.stdoutText()).toBe('answer\n');
+    expect(io.stderrText()).toMatch(/^regi: Cannot find "x"\n {2}try y\n1 image failed in 0.0 s\nregi: 1 of 2 failed\n$/);
+  });
+
+  test('main() answers 130 to SIGINT and 143 to SIGTERM, whatever broke on the way', async () => {
+    for (const [name, expected] of [
+      ['SIGINT', 130],
+      ['SIGTERM', 143],
+    ] as const) {
+      const controller = new AbortController();
+      const interrupted = fakeCommand(async function* (_args, { signal }) {
+        yield 'first\n';
+        controller.abort(new InterruptedError(name));
+        throw new Error('socket closed', { cause: signal.reason });
+      });
+      const { status, io } = await run(['probe'], { signal: controller.signal }, interrupted);
+      expect(status).toBe(expected);
+      expect(io.stderrText()).toBe(`regi: Interrupted by ${name}\n`);
+    }
+  });
+});
+
+describe('what a command says', () => {
+  const talking = fakeCommand(async function* (_args, { warn, note, log }) {
+    warn('Careful', 'look twice');
+    note('Working');
+    log('GET /v2/ 200');
+    yield 'answer\n';
+  });
+
+  test('main() prints warnings and notes on standard error, and requests only with --verbose', async () => {
+    expect((await run(['probe'], {}, talking)).io.stderrText()).toBe('regi: warning: Careful\n  look twice\nWorking\n');
+    expect((await run(['probe', '-v'], {}, talking)).io.stderrText()).toContain('GET /v2/ 200\n');
+  });
+
+  test('main() prints nothing but the answer with --quiet', async () => {
+    const { io } = await run(['probe', '-q', '-v'], {}, talking);
+    expect(io.stderrText()).toBe('');
+    expect(io.stdoutText()).toBe('answer\n');
+  });
+
+  test('main() prints warnings as objects with --json', async () => {
+    const { io } = await run(['probe', '--json'], {}, talking);
+    expect(io.stderrText().split('\n')[0]).toBe('{"warning":{"message":"Careful","hint":"look twice"}}');
+  });
+});
+
+class TestError extends RegiError {
+  readonly code = 'NOT_FOUND';
+
+  constructor(cause?: unknown) {
+    super('Cannot find "x"', { hint: 'try y', cause });
+  }
+}
+
+class PartialError extends RegiError {
+  readonly code = 'PARTIAL_FAILURE';
+
+  constructor() {
+    super('1 of 2 failed');
+  }
+}
+
+function failing(error: Error): ReturnType<typeof fakeCommand> {
+  return fakeCommand(async function* () {
+    yield* [];
+    throw error;
+  });
+}
+
+async function run(argv: readonly string[], options: FakeIoOptions = {}, command = ECHO): Promise<{ status: number; io: FakeIo }> {
+  const io = fakeIo(options);
+  const { COMMANDS } = await import('../src/commands/index.ts');
+  return { status: await main(argv, io, [...COMMANDS, command]), io };
+}

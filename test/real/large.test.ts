@@ -1,0 +1,68 @@
+import { existsSync, readdirSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+
+import { expect, test } from 'vitest';
+
+import { startDockerRegistry } from '../support/docker-registry.ts';
+import { largeLayout } from '../support/large-layout.ts';
+import { describeReal } from '../support/real-tools.ts';
+import { runRegi, spawnRegi } from '../support/regi.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
+import { startThrottleProxy } from '../support/throttle-proxy.ts';
+
+const MIB = 1024 * 1024;
+
+/** Files of a folder and all below it. */
+function filesBelow(folder: string): readonly string[] {
+  if (!existsSync(folder)) return [];
+  return readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((name) => statSync(join(folder, name)).isFile());
+}
+
+describeReal('regi with large layers', ['docker-registry'], () => {
+  test('copies a layer of 2 GiB in less than 150 MB of memory, from a layout and between registries', async () => {
+    const { image, digest } = await largeLayout(2048 * MIB);
+    const [a, b] = await Promise.all([startDockerRegistry(), startDockerRegistry()]);
+
+    const pushed = await runRegi(['copy', image, `${a.host}/big:1`]);
+    const copied = await runRegi(['copy', `${a.host}/big:1`, `${b.host}/big:1`]);
+
+    expect(pushed).toMatchObject({ status: 0, stdout: `${a.host}/big@${digest}\n` });
+    expect(copied).toMatchObject({ status: 0, stdout: `${b.host}/big@${digest}\n` });
+    for (const { peakBytes } of [pushed, copied]) expect(peakBytes).toBeLessThan(150_000_000);
+  }, 300_000);
+
+  test('leaves no tag behind when it is interrupted, and takes its upload back', async () => {
+    const { image } = await largeLayout(64 * MIB);
+    const registry = await startDockerRegistry();
+    const slow = await startThrottleProxy(registry.host, { bytesPerSecond: 8 * MIB });
+    const running = spawnRegi(['copy', image, `${slow.host}/big:1`]);
+    await slow.transferred(4 * MIB);
+
+    running.process.kill('SIGINT');
+    const { status, stdout } = await running.finished;
+
+    expect(status).toBe(130);
+    expect(stdout).toBe('');
+    expect((await fetch(`${registry.url}/v2/big/manifests/1`)).status).toBe(404);
+    // Registry 2.8 has forgotten the session of a cut request by then, and answers 404; others free its bytes.
+    const taken = (await registry.requests()).filter(({ method }) => method === 'DELETE');
+    expect(taken).toHaveLength(1);
+    expect(taken[0]?.path).toContain('/v2/big/blobs/uploads/');
+  }, 60_000);
+
+  test('leaves no file behind in a layout when it is interrupted', async () => {
+    const { image } = await largeLayout(64 * MIB);
+    const registry = await startDockerRegistry();
+    await runRegi(['copy', image, `${registry.host}/big:1`]);
+    const slow = await startThrottleProxy(registry.host, { bytesPerSecond: 8 * MIB });
+    const folder = temporaryFolder('interrupted');
+    const running = spawnRegi(['copy', `${slow.host}/big:1`, `oci:${folder}/out:1`]);
+    await slow.transferred(4 * MIB);
+
+    running.process.kill('SIGINT');
+
+    expect((await running.finished).status).toBe(130);
+    expect(filesBelow(join(folder, 'out', 'blobs')).every((name) => statSync(join(folder, 'out', 'blobs', name)).size < MIB)).toBe(true);
+    expect((await runRegi(['digest', `oci:${folder}/out:1`])).status).toBe(3);
+  }, 60_000);
+});
