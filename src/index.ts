@@ -1,9 +1,24 @@
 /** The library's public face. What is not listed here may change at any time. */
 export type { Bytes, CallOptions, FetchOptions, Place, PushOptions, Source, Store } from './store.ts';
-export { canDelete, canListReferrers, canListTags, canMount, canUntag } from './store.ts';
+export { canDelete, canListReferrers, canListTags, canMount, canResolveBlobs, canUntag } from './store.ts';
 export { EXIT_STATUS, RegiError, type ErrorCode } from './errors.ts';
+export { systemClock, type Clock } from './clock.ts';
+export { bytesOf, collect, owned, verified } from './bytes.ts';
 export type { Descriptor, Platform } from './oci/descriptor.ts';
-export { parseDigest, type Digest } from './oci/digest.ts';
+export { digestOf, parseDigest, type Digest } from './oci/digest.ts';
 export { parseManifest, type ImageIndex, type ImageManifest, type Manifest } from './oci/manifest.ts';
-export { parseReference, type Reference } from './oci/reference.ts';
+export { formatPlatform, parsePlatform } from './oci/platform.ts';
+export { formatReference, parseReference, type Reference } from './oci/reference.ts';
 export type { CopyEvent, OnEvent } from './operations/events.ts';
+export { CopyError, type CopiedImage, type CopyJob } from './operations/copy-image.ts';
+export { copyImages, PartialFailureError, type CopyImagesOptions } from './operations/copy-images.ts';
+export { resolveImage } from './operations/resolve-image.ts';
+export { readManifest, type ManifestNode } from './operations/read-manifest.ts';
+export { createTransport, type HttpTransport, type TransportOptions } from './http/transport.ts';
+export { HostPolicy, type HostRules } from './http/hosts.ts';
+export { TokenCache } from './auth/token-cache.ts';
+export type { Credential, CredentialSource, FoundCredential } from './credentials/credential.ts';
+export { createConnection, type Connection, type ConnectionOptions } from './registry/connection.ts';
+export { createRegistryStore, type RegistryStore } from './stores/registry-store.ts';
+export { createMemoryPlace, createMemoryStore } from './stores/memory.ts';
+export { openLayout, type LayoutOptions, type LayoutStore } from './stores/oci-layout.ts';

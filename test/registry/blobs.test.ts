@@ -122,7 +122,12 @@ describe('fetchBlob()', () => {
       return ranged(request, signed === 1 ? 400 : undefined);
     });
     expect(await readAll(fetchBlob(repository, target))).toEqual(bytes);
-    expect(requests.map(({ url }) => url.host + url.search)).toEqual(['registry.example', 'storage.example?sig=1', 'registry.example', 'storage.example?sig=2']);
+    expect(requests.map(({ url }) => url.host + url.search)).toEqual([
+      'registry.example',
+      'storage.example?sig=1',
+      'registry.example',
+      'storage.example?sig=2',
+    ]);
   });
 
   test('gives up when no progress is made, after waits', async () => {

@@ -108,3 +108,20 @@ test('invalidResponse() says when a web page answers instead of a registry', asy
     'Cannot read "x": expected a registry at "registry.example", found a web page (status 200)',
   );
 });
+
+test('responseError() does not ask for a login when a storage refuses', async () => {
+  const connection = testConnection(
+    fakeTransport(({ url }) => (url.host === 'registry.example' ? { status: 307, headers: { location: 'https://storage.example/x' } } : { status: 403 })).send,
+  );
+  const error = await responseError('Cannot read "x"', await connection.send('GET', '/v2/a/blobs/x', { scopes: [] }));
+  expect(error).toMatchObject({ code: 'REFUSED', message: expect.stringContaining('"storage.example", where "registry.example" sent us') });
+});
+
+test.each([
+  ['ghcr.io', 'GitHub'],
+  ['1.dkr.ecr.eu-west-1.amazonaws.com', 'aws ecr batch-delete-image'],
+  ['registry.example', 'its own tool'],
+])('responseError() hints how to delete at %s', async (host, hint) => {
+  const connection = testConnection(fakeTransport(() => ({ status: 405 })).send, { host });
+  expect((await responseError('Cannot', await connection.send('DELETE', '/v2/x', { scopes: [] }))).hint).toContain(hint);
+});

@@ -7,7 +7,11 @@ import { fakeTransport, type FakeAnswer } from '../support/fake-transport.ts';
 import { testConnection, testRepository } from '../support/registry-connection.ts';
 import { listAll } from '../support/watched.ts';
 
-const page = (tags: readonly string[] | null, link?: string): FakeAnswer => ({ status: 200, headers: link === undefined ? {} : { link }, body: { name: 'team/app', tags } });
+const page = (tags: readonly string[] | null, link?: string): FakeAnswer => ({
+  status: 200,
+  headers: link === undefined ? {} : { link },
+  body: { name: 'team/app', tags },
+});
 
 function tagsOf(handle: (request: HttpRequest) => FakeAnswer) {
   const transport = fakeTransport(handle);
@@ -21,7 +25,10 @@ const last = ({ url }: HttpRequest): string | null => url.searchParams.get('last
 test('listTags() follows links to the end', async () => {
   const { tags, requests } = tagsOf((request) => (last(request) === null ? page(['a', 'b'], '</v2/other/tags/list?last=b>; rel="next"') : page(['c'])));
   expect(await listAll(tags)).toEqual(['a', 'b', 'c']);
-  expect(requests.map(({ url }) => url.href)).toEqual(['https://registry.example/v2/team/app/tags/list?n=1000', 'https://registry.example/v2/team/app/tags/list?last=b']);
+  expect(requests.map(({ url }) => url.href)).toEqual([
+    'https://registry.example/v2/team/app/tags/list?n=1000',
+    'https://registry.example/v2/team/app/tags/list?last=b',
+  ]);
 });
 
 test('listTags() asks for a page only when it is wanted', async () => {
@@ -46,7 +53,9 @@ test('listTags() goes on after an empty page', async () => {
 });
 
 test('listTags() ends, with a warning, when a link leads to a page already read', async () => {
-  const { tags, warnings } = tagsOf((request) => (last(request) === 'x' ? page(['b'], '<?last=y>; rel="next"') : page([last(request) ?? 'a'], '<?last=x>; rel="next"')));
+  const { tags, warnings } = tagsOf((request) =>
+    last(request) === 'x' ? page(['b'], '<?last=y>; rel="next"') : page([last(request) ?? 'a'], '<?last=x>; rel="next"'),
+  );
   expect(await listAll(tags)).toEqual(['a', 'b', 'y']);
   expect(warnings).toEqual([expect.stringContaining('circle')]);
 });
