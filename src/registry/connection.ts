@@ -22,6 +22,8 @@ export interface CallDetails {
   readonly scopes: readonly Scope[];
   /** Whose credentials are looked up, where they differ by repository. */
   readonly repository?: string | undefined;
+  /** Whether it may be tried without credentials after these were refused. GET and HEAD may when absent. */
+  readonly canRetryAnonymously?: boolean | undefined;
   readonly accept?: string | undefined;
   /** Names in lower case. */
   readonly headers?: Readonly<Record<string, string>> | undefined;
@@ -42,6 +44,8 @@ export interface RegistryResponse extends HttpResponse {
   /** When it came. Milliseconds since 1970. */
   readonly receivedAt: number;
   readonly repository: string | undefined;
+  /** Whether the registry itself answered, and not a storage or host that it named. */
+  readonly isOwn: boolean;
   /** Credentials that did not help against a 401 or 403. */
   readonly tried: TriedCredentials | undefined;
 }
@@ -157,11 +161,12 @@ class HttpConnection implements Connection {
     return this.#locks.run(key, task);
   }
 
-  async #ask(scheme: Scheme, request: HttpRequest, { scopes, repository, redirects = 'follow' }: CallDetails): Promise<RegistryResponse> {
+  async #ask(scheme: Scheme, request: HttpRequest, details: CallDetails): Promise<RegistryResponse> {
+    const { scopes, repository, canRetryAnonymously, redirects = 'follow' } = details;
     const authorizer = this.#authorizer(scheme);
     let tried: TriedCredentials | undefined;
     const send = async (hop: HttpRequest): Promise<HttpResponse> => {
-      const response = await authorizer.send(hop, { scopes, repository });
+      const response = await authorizer.send(hop, { scopes, repository, canRetryAnonymously });
       ({ tried } = response);
       if (hop.url.origin === this.#originOf(scheme).origin) this.#readWarnings(response.headers.get('warning'));
       return response;
@@ -172,7 +177,8 @@ class HttpConnection implements Connection {
 
   #respond(method: Method, response: AuthorizedResponse, repository?: string): RegistryResponse {
     const { status, headers, url, remoteAddress, body, tried } = response;
-    return { status, headers, url, remoteAddress, body, tried, method, host: this.name, repository, receivedAt: this.clock.now() };
+    const isOwn = this.#options.schemes.some((scheme) => this.#originOf(scheme).origin === url.origin);
+    return { status, headers, url, remoteAddress, body, tried, isOwn, method, host: this.name, repository, receivedAt: this.clock.now() };
   }
 
   #authorizer(scheme: Scheme): Authorizer {

@@ -83,6 +83,12 @@ export async function responseError(action: string, response: RegistryResponse):
   const { host } = facts;
   const said = describeProblems(problems);
   const answer = said === '' ? `status ${status}` : `status ${status}, ${said}`;
+  // Nobody logs in to a storage: its URLs are signed, and expire.
+  if ((status === 401 || status === 403) && !response.isOwn) {
+    return new RefusedError(`${action}: "${response.url.host}", where "${host}" sent us, refused it (${answer})`, facts, {
+      hint: 'try again; if it stays, ask who runs the registry',
+    });
+  }
   if (status === 401 || status === 403) {
     const { repository, tried } = response;
     return new NotAuthorisedError({ host, repository, status, action, detail: said === '' ? undefined : said, tried });
@@ -159,7 +165,17 @@ function rateLimitHint(response: RegistryResponse): string {
   return `wait and try again, with fewer connections: --concurrency 2; or log in: regi login ${response.host}`;
 }
 
+/** Registries that delete by another way only. */
+const DELETE_HINTS: readonly (readonly [host: RegExp, hint: string])[] = [
+  [/\.amazonaws\.com(?:\.cn)?$|^public\.ecr\.aws$/, 'delete it with: aws ecr batch-delete-image'],
+  [/^ghcr\.io$/, 'delete it on the package page of GitHub, or with its packages API'],
+];
+
 function refusalHint(response: RegistryResponse, problems: readonly Problem[]): string | undefined {
+  if (response.method === 'DELETE' && (response.status === 405 || problems.some(({ code }) => code === 'UNSUPPORTED'))) {
+    const known = DELETE_HINTS.find(([host]) => host.test(response.host));
+    return known?.[1] ?? 'this registry does not delete that by its API, or it is switched off there; use its own tool or ask who runs it';
+  }
   if (response.status === 413) return 'something before the registry limits the size of a request; send smaller ones: --chunk-size 5000000';
   if (problems.some(({ code }) => code === 'NAME_INVALID')) return 'the registry has rules of its own for names; try another repository name';
   return undefined;

@@ -34,7 +34,7 @@ export function proved(content: Bytes, expected: Descriptor): Bytes {
 /** Content, and whether it was what failed: a source's fault is not the registry's, and no restart of an upload mends it. */
 export interface Watched {
   readonly content: Bytes;
-  failure(): { readonly error: unknown } | undefined;
+  readonly failure: () => { readonly error: unknown } | undefined;
 }
 
 export function watched(content: Bytes): Watched {

@@ -78,10 +78,13 @@ export class SchemeDetector {
   }
 }
 
+/** `PROXY_REFUSED`: a proxy could not connect there, or allows tunnels only to port 443. */
+const OTHER_SCHEME_REASONS: ReadonlySet<string> = new Set(['ECONNRESET', 'ECONNREFUSED', 'EPIPE', 'UND_ERR_SOCKET', 'PROXY_REFUSED']);
+
 /** Failures that a server of the other scheme gives: closed unanswered, TLS bytes for HTTP, no TLS, or nothing on the default port. */
 function mayBeOtherScheme(error: unknown): boolean {
   if (error instanceof SpokeTlsError || error instanceof TlsError) return true;
   if (!(error instanceof NetworkError) || error.phase === 'body') return false;
   const { reason = '' } = error;
-  return reason.startsWith('HPE_') || ['ECONNRESET', 'ECONNREFUSED', 'EPIPE', 'UND_ERR_SOCKET'].includes(reason);
+  return reason.startsWith('HPE_') || OTHER_SCHEME_REASONS.has(reason);
 }

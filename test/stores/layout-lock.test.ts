@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
@@ -77,6 +78,29 @@ describe('withLock()', () => {
     const clock = instantClock();
     const held = await withLock(path, options([OWN], { clock }), async () => readFileSync(path, 'utf8'));
     expect([JSON.parse(held), clock.sleeps, leftovers(folder)]).toEqual([OWN, [], []]);
+  });
+
+  test('does not remove the lock that another has taken over first', async () => {
+    writeFileSync(path, JSON.stringify(OTHER));
+    const faster: ProcessIdentity = { ...OTHER, pid: 3000 };
+    const base = options([OWN, faster]);
+    const processes: Processes = {
+      ...base.processes,
+      async isGone(process) {
+        // Between the look at the lock and its removal.
+        if (process.pid === OTHER.pid) writeFileSync(path, JSON.stringify(faster));
+        return base.processes.isGone(process);
+      },
+    };
+    await expect(withLock(path, { ...base, processes }, async () => undefined)).rejects.toMatchObject({ code: 'LOCKED', holder: faster });
+    expect(readFileSync(path, 'utf8')).toBe(JSON.stringify(faster));
+  });
+
+  test('goes on when a process was killed while it took a lock over', async () => {
+    const text = JSON.stringify(OTHER);
+    writeFileSync(path, text);
+    writeFileSync(`${path}.${createHash('sha256').update(text).digest('hex').slice(0, 16)}`, JSON.stringify({ ...OTHER, pid: 3000 }));
+    expect([await withLock(path, options([OWN]), async () => 'done'), leftovers(folder)]).toEqual(['done', []]);
   });
 
   test('takes over the lock of an earlier process of the same pid', async () => {
