@@ -1,7 +1,9 @@
 import type { LookupFunction } from 'node:net';
 
 import type { Clock } from './clock.ts';
+import type { RunKeychain } from './credentials/keychain-program.ts';
 import type { Platform } from './oci/descriptor.ts';
+import type { Bytes } from './store.ts';
 
 /** Standard output or standard error. */
 export interface TextOutput {
@@ -16,6 +18,19 @@ export interface TextInput {
   readonly isTTY: boolean;
   /** All of it, at most `limit` bytes. */
   read(limit: number): Promise<string>;
+  /** Its bytes as they come, once. */
+  bytes(): Bytes;
+  /**
+   * Asks the person at the terminal for one line; undefined when there is no more input. Ctrl-C is an `InterruptedError`, and the
+   * terminal is as it was before, however it ends.
+   */
+  ask(question: string, options: AskOptions): Promise<string | undefined>;
+}
+
+export interface AskOptions {
+  /** Whether what is typed stays invisible. */
+  readonly hidden: boolean;
+  readonly signal: AbortSignal;
 }
 
 /** Every outside thing a command may touch. Only bin/regi.js builds the real one. */
@@ -33,4 +48,6 @@ export interface Io {
   readonly host: Platform;
   /** Name resolution; the system's when absent. */
   readonly lookup?: LookupFunction | undefined;
+  /** Asks the keychain of the system; absent where it cannot be asked. */
+  readonly runKeychain?: RunKeychain | undefined;
 }

@@ -5,6 +5,8 @@
 export const LIMITS = {
   /** What registries must at least take (distribution-spec 1.1, "Pushing Manifests") and distribution's own cap. */
   manifestBytes: 4 * 1024 * 1024,
+  /** Manifests held by one copy, because several of its images may have them in common; the oldest is read again. */
+  manifestsHeldBytes: 32 * 1024 * 1024,
   /** An image config, read only to be shown or to learn a platform. */
   configBytes: 4 * 1024 * 1024,
   /** A token service's answer; real ones stay under 16 KiB. */
@@ -13,6 +15,10 @@ export const LIMITS = {
   tokens: 1000,
   /** A docker config.json or auth.json, and the file of a password. */
   credentialFileBytes: 1024 * 1024,
+  /** A password on standard input; the longest tokens of clouds have some 20 KB. */
+  passwordBytes: 64 * 1024,
+  /** A file of certificate authorities; those of whole systems stay under 1 MiB. */
+  authoritiesBytes: 16 * 1024 * 1024,
   /** What a credential helper may print. */
   helperBytes: 64 * 1024,
   /** What is read of an error answer's body. */
@@ -31,6 +37,32 @@ export const LIMITS = {
   indexDepth: 8,
   /** Entries of one manifest or index. 4 MiB hold about 25,000 descriptors. */
   descriptors: 25_000,
+  /** Manifests of a layout that are followed to learn what may go. index.json holds some 15,000 entries, with one platform each. */
+  storeManifests: 100_000,
   /** `Warning` headers shown per registry, all texts together (distribution-spec 1.1, "Warnings"). */
   warningBytes: 4096,
+  /** Entries of a tar that is looked into. An archive of a thousand images has some 20,000. */
+  tarEntries: 200_000,
+  /** One extension header of a tar: a long name, or PAX records. */
+  tarExtensionBytes: 1024 * 1024,
+  /** All extension headers of a tar together: they are held while it is open. */
+  tarExtensionsBytes: 32 * 1024 * 1024,
+  /** Links of a tar that are followed from one to the next. */
+  tarLinks: 16,
+  /** Entries of an image's layers together, which are held while it is looked into. The largest images known have half a million files. */
+  layerEntries: 2_000_000,
+  /** The names, links and attributes of those entries together. */
+  layerNamesBytes: 512 * 1024 * 1024,
+  /** A name in a layer: Linux's PATH_MAX. */
+  pathBytes: 4096,
+  /** Symbolic links followed on the way to one file: as Linux. */
+  symlinks: 40,
+  /** Images of one archive. */
+  archiveImages: 25_000,
+  /** Memory that a zstd frame may ask for; what zstd itself takes without `--long`, and RFC 8878 (3.1.1.1.2) recommends 8 MiB. */
+  zstdWindowBytes: 128 * 1024 * 1024,
+  /** What a compressed archive may unpack to, whatever its size. */
+  unpackedBytes: 1024 * 1024 * 1024,
+  /** Beyond that, how many times its own size. Real images stay under 10, gzip's best is 1032. */
+  unpackedRatio: 100,
 } as const;

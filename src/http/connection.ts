@@ -3,20 +3,30 @@ import type { Socket } from 'node:net';
 import type { Client, Dispatcher } from 'undici';
 
 import { LIMITS } from '../limits.ts';
-import { openSocket, type Target } from './connector.ts';
+import { openSocket, type Opening, type Target } from './connector.ts';
 
 /** How long an unused connection is kept, unless the server announces less. Servers close after 60 s and more; ours comes first. */
 const KEEP_ALIVE_MS = 15_000;
 
 /** One connection to an origin, for one exchange after the other. It is made when the first exchange is dispatched. */
 export class Connection {
+  /** Value of `Proxy-Authorization` where requests go to a proxy as they are, and not through a tunnel. */
+  readonly proxyAuthorization: string | undefined;
+  /** The proxy that requests are sent to as they are. */
+  readonly forwarder: URL | undefined;
   readonly #client: Client;
+  #opening: Opening | undefined;
   #socket: Socket | undefined;
   #remoteAddress: string | undefined;
+  #failure: Error | undefined;
   #isDestroyed = false;
 
   /** @param UndiciClient given because undici is loaded only when there is something to send. */
   constructor(UndiciClient: typeof Client, target: Target, onConnected: () => void) {
+    // What is encrypted goes through a tunnel; for plain http a proxy wants the whole URL.
+    const forwarder = target.origin.protocol === 'http:' ? target.proxy : undefined;
+    this.forwarder = forwarder?.url;
+    this.proxyAuthorization = forwarder?.authorization;
     this.#client = new UndiciClient(target.origin, {
       // Timers are ours: undici's are off by up to half a second, and do not watch an upload.
       headersTimeout: 0,
@@ -25,9 +35,14 @@ export class Connection {
       maxHeaderSize: LIMITS.headerBytes,
       pipelining: 1,
       connect: (_options, callback) => {
-        this.#socket = openSocket(target, (error, socket) => {
+        this.#opening = openSocket(target, (error, socket) => {
           if (socket === undefined) return callback(error ?? new Error('No socket and no error'), null);
-          this.#remoteAddress = socket.remoteAddress;
+          this.#socket = socket;
+          socket.once('error', (failure) => {
+            this.#failure = failure;
+          });
+          // Through a proxy it would be the proxy's.
+          if (target.proxy === undefined) this.#remoteAddress = socket.remoteAddress;
           onConnected();
           callback(null, socket);
         });
@@ -35,9 +50,14 @@ export class Connection {
     });
   }
 
-  /** Undefined before the connection is made. */
+  /** Undefined before the connection is made, and behind a proxy. */
   get remoteAddress(): string | undefined {
     return this.#remoteAddress;
+  }
+
+  /** What broke the connection. undici forgets a TLS alert when the server closes the connection after it, and says only that it is closed. */
+  get failure(): Error | undefined {
+    return this.#failure;
   }
 
   /** Whether another exchange may be tried on it. */
@@ -53,7 +73,8 @@ export class Connection {
   async destroy(): Promise<void> {
     this.#isDestroyed = true;
     const closed = this.#client.destroy();
-    this.#socket?.destroy();
+    if (this.#socket === undefined) this.#opening?.destroy();
+    else this.#socket.destroy();
     await closed;
   }
 }

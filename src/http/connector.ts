@@ -3,21 +3,36 @@ import { connect as connectTcp, isIP, type LookupFunction, type Socket } from 'n
 import { connect as connectTls, type SecureContext } from 'node:tls';
 
 import { isPrivateAddress } from './address.ts';
-import { connectError, TimeoutError, UnsafeAddressError } from './errors.ts';
+import { connectError, proxyConnectError, TimeoutError, UnsafeAddressError } from './errors.ts';
+import type { ProxyServer } from './proxy.ts';
+import { openTunnel } from './tunnel.ts';
 
 /** Where to connect, and how. One per origin and reach; it remembers the last TLS session to make the next handshake cheap. */
 export interface Target {
   readonly origin: URL;
+  /**
+   * `public` refuses private addresses. Behind a proxy it is the proxy that resolves names: there only an address that is written in the URL is
+   * refused.
+   */
   readonly reach: 'any' | 'public';
   readonly lookup?: LookupFunction | undefined;
   readonly timeoutMs: number;
   readonly rejectUnauthorized: boolean;
+  /** Undefined for plain http. */
   readonly secureContext: SecureContext | undefined;
+  /** What stands between, and how it proves who it is. */
+  readonly proxy?: (ProxyServer & { readonly secureContext: SecureContext | undefined }) | undefined;
   session: Buffer | undefined;
 }
 
 /** One of the two. The socket can be written to, and over https its server is trusted. */
 export type OnConnected = (error: Error | undefined, socket: Socket | undefined) => void;
+
+/** A connection that is being made. */
+export interface Opening {
+  /** Gives up. */
+  destroy(): void;
+}
 
 /**
  * Node's default, 250 ms, gives up on each address of a host that is far away.
@@ -29,68 +44,94 @@ const ATTEMPT_TIMEOUT_MS = 1500;
 const KEEP_ALIVE_MS = 60_000;
 
 /**
- * Opens a connection; name, TCP and TLS together take at most `timeoutMs`. Answers exactly once. Destroying the returned socket gives up.
+ * Opens a connection; name, TCP, proxy and TLS together take at most `timeoutMs`. Answers exactly once.
  *
  * A high-water mark of 1 for what is written makes `drain` mean that the kernel has everything, so that a borrowed chunk is free again.
  */
-export function openSocket(target: Target, onConnected: OnConnected): Socket | undefined {
-  const { origin } = target;
-  const host = origin.hostname.replace(/^\[|\]$/g, '');
-  if (target.reach === 'public' && isPrivateAddress(host)) {
-    onConnected(new UnsafeAddressError(origin.host, host), undefined);
-    return undefined;
-  }
-  const isTls = origin.protocol === 'https:';
-  const options = {
-    host,
-    port: origin.port === '' ? (isTls ? 443 : 80) : Number(origin.port),
-    lookup: lookupOf(target),
-    autoSelectFamily: true,
-    autoSelectFamilyAttemptTimeout: ATTEMPT_TIMEOUT_MS,
-    noDelay: true,
-    keepAlive: true,
-    keepAliveInitialDelay: KEEP_ALIVE_MS,
-  };
-  const socket = isTls ? openTls(target, options) : openTcp(options);
+export function openSocket(target: Target, onConnected: OnConnected): Opening {
+  const { origin, proxy, timeoutMs } = target;
+  const sockets: Socket[] = [];
+  const destroy = (reason: Error = new Error('the connection was given up')): void => void sockets.at(-1)?.destroy(reason);
   const timer = setTimeout(() => {
-    const message = `Cannot connect to "${origin.host}": no connection within ${target.timeoutMs / 1000} s`;
-    const hint = 'check host, port and firewall';
-    socket.destroy(new TimeoutError(message, { host: origin.host, phase: 'connect', timeoutMs: target.timeoutMs }, { hint }));
-  }, target.timeoutMs).unref();
-  const settle = (error: Error | undefined): void => {
-    clearTimeout(timer);
-    socket.off('error', settle).off('close', onClose);
-    if (error === undefined) return onConnected(undefined, socket);
-    // Once given up on, nobody else listens for what may still go wrong.
-    socket.on('error', ignore).destroy();
-    onConnected(connectError(origin, error), undefined);
-  };
-  const onClose = (): void => settle(new Error('the connection was given up'));
-  socket.once(isTls ? 'secureConnect' : 'connect', () => settle(refusal(target, socket)));
-  socket.once('error', settle).once('close', onClose);
+    const through = proxy === undefined ? '' : ` through the proxy "${proxy.url.host}"`;
+    const message = `Cannot connect to "${origin.host}"${through}: no connection within ${timeoutMs / 1000} s`;
+    destroy(new TimeoutError(message, { host: origin.host, phase: 'connect', timeoutMs }, { hint: 'check host, port, proxy and firewall' }));
+  }, timeoutMs).unref();
+  open(target, sockets).then(
+    (socket) => {
+      clearTimeout(timer);
+      onConnected(undefined, socket);
+    },
+    (error: unknown) => {
+      clearTimeout(timer);
+      // Once given up on, nobody else listens for what may still go wrong.
+      for (const socket of sockets) socket.on('error', ignore).destroy();
+      onConnected(connectError(origin, error), undefined);
+    },
+  );
+  return { destroy: () => destroy() };
+}
+
+/** @param sockets takes each as it is begun; the last one is the outermost. */
+async function open(target: Target, sockets: Socket[]): Promise<Socket> {
+  const { origin, proxy, reach, secureContext } = target;
+  const host = hostOf(origin);
+  if (reach === 'public' && isPrivateAddress(host)) throw new UnsafeAddressError(origin.host, host);
+  const isTls = origin.protocol === 'https:';
+  if (proxy === undefined) {
+    const socket = isTls ? dialTls(origin, target, { secureContext, lookup: lookupOf(target) }) : dialTcp(origin, lookupOf(target));
+    sockets.push(socket);
+    await event(socket, isTls ? 'secureConnect' : 'connect');
+    refusePrivate(target, socket);
+    return socket;
+  }
+  const first = await openProxy(target, proxy, sockets);
+  if (!isTls) return first;
+  await openTunnel(first, origin, proxy);
+  const socket = dialTls(origin, target, { secureContext, socket: first });
+  sockets.push(socket);
+  await event(socket, 'secureConnect');
   return socket;
 }
 
-interface AddressOptions {
-  readonly host: string;
-  readonly port: number;
-  readonly lookup: LookupFunction;
+async function openProxy(target: Target, { url, secureContext }: NonNullable<Target['proxy']>, sockets: Socket[]): Promise<Socket> {
+  const { lookup = systemLookup } = target;
+  const isTls = url.protocol === 'https:';
+  // Who cannot trust the registry must be able to trust the proxy all the same: it is verified whatever `target` says.
+  const socket = isTls ? dialTls(url, { rejectUnauthorized: true, session: undefined }, { secureContext, lookup }) : dialTcp(url, lookup);
+  sockets.push(socket);
+  try {
+    await event(socket, isTls ? 'secureConnect' : 'connect');
+  } catch (error) {
+    throw proxyConnectError(target.origin, url, error);
+  }
+  return socket;
 }
 
-function openTcp(options: AddressOptions): Socket {
-  const stream = { ...options, writableHighWaterMark: 1 };
+function dialTcp(url: URL, lookup: LookupFunction): Socket {
+  const stream = { ...addressOptions(url), lookup, writableHighWaterMark: 1 };
   return connectTcp(stream);
 }
 
-function openTls(target: Target, options: AddressOptions): Socket {
+interface TlsWay {
+  readonly secureContext: SecureContext | undefined;
+  readonly lookup?: LookupFunction;
+  /** Already connected, through a proxy. */
+  readonly socket?: Socket;
+}
+
+function dialTls(url: URL, target: Pick<Target, 'rejectUnauthorized' | 'session'>, { secureContext, lookup, socket: through }: TlsWay): Socket {
+  const address = addressOptions(url);
   const stream = {
-    ...options,
+    ...address,
+    ...(lookup && { lookup }),
+    ...(through && { socket: through }),
     // tls.connect knows no writableHighWaterMark. Reading does not suffer: a TLS record, 16 KiB, is over any mark.
     highWaterMark: 1,
     ALPNProtocols: ['http/1.1'],
     rejectUnauthorized: target.rejectUnauthorized,
-    ...(isIP(options.host) === 0 && { servername: options.host }),
-    ...(target.secureContext && { secureContext: target.secureContext }),
+    ...(isIP(address.host) === 0 && { servername: address.host }),
+    ...(secureContext && { secureContext }),
     ...(target.session && { session: target.session }),
   };
   const socket = connectTls(stream);
@@ -100,7 +141,37 @@ function openTls(target: Target, options: AddressOptions): Socket {
   return socket;
 }
 
-/** Keeps private addresses from being connected to at all; `refusal()` looks again at the one that was. */
+function addressOptions(url: URL) {
+  return {
+    host: hostOf(url),
+    port: url.port === '' ? (url.protocol === 'https:' ? 443 : 80) : Number(url.port),
+    autoSelectFamily: true,
+    autoSelectFamilyAttemptTimeout: ATTEMPT_TIMEOUT_MS,
+    noDelay: true,
+    keepAlive: true,
+    keepAliveInitialDelay: KEEP_ALIVE_MS,
+  };
+}
+
+function hostOf(url: URL): string {
+  return url.hostname.replace(/^\[|\]$/g, '');
+}
+
+/** Resolves at the event, and rejects with what went wrong before it. */
+function event(socket: Socket, name: 'connect' | 'secureConnect'): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const settle = (error?: Error): void => {
+      socket.off(name, onEvent).off('error', settle).off('close', onClose);
+      if (error === undefined) resolve();
+      else reject(error);
+    };
+    const onEvent = (): void => settle();
+    const onClose = (): void => settle(new Error('the connection was given up'));
+    socket.once(name, onEvent).once('error', settle).once('close', onClose);
+  });
+}
+
+/** Keeps private addresses from being connected to at all; `refusePrivate()` looks again at the one that was. */
 function lookupOf({ origin, reach, lookup = systemLookup }: Target): LookupFunction {
   if (reach === 'any') return lookup;
   return (hostname, options, callback) => {
@@ -115,10 +186,10 @@ function lookupOf({ origin, reach, lookup = systemLookup }: Target): LookupFunct
   };
 }
 
-function refusal({ origin, reach }: Target, socket: Socket): Error | undefined {
+function refusePrivate({ origin, reach }: Target, socket: Socket): void {
   const address = socket.remoteAddress;
-  if (reach === 'any' || (address !== undefined && !isPrivateAddress(address))) return undefined;
-  return new UnsafeAddressError(origin.host, address ?? 'unknown');
+  if (reach === 'any' || (address !== undefined && !isPrivateAddress(address))) return;
+  throw new UnsafeAddressError(origin.host, address ?? 'unknown');
 }
 
 function ignore(): void {}

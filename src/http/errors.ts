@@ -1,6 +1,7 @@
 import { RegiError, type RegiErrorOptions } from '../errors.ts';
 import { printable, redactUrl } from '../redact.ts';
 import type { Method } from './message.ts';
+import { explainTls, isTlsFailure } from './tls-reasons.ts';
 
 /**
  * How far an exchange had come when it failed. `connect`: no byte of the request was sent. `answer`: the request may have been
@@ -28,6 +29,23 @@ export class NetworkError extends RegiError {
     this.host = facts.host;
     this.phase = facts.phase;
     this.reason = facts.reason;
+  }
+}
+
+/** The proxy on the way to a host does not let us through. */
+export class ProxyError extends NetworkError {
+  /** Host and port of the proxy. */
+  readonly proxy: string;
+
+  constructor(host: string, proxy: string, reason: string, text: string, options: RegiErrorOptions = {}) {
+    const hint = options.hint ?? `check the proxy in HTTPS_PROXY and HTTP_PROXY, or go around it: NO_PROXY=${host.replace(/:\d+$/, '')}`;
+    super(`Cannot connect to "${host}" through the proxy "${proxy}": ${text}`, { host, phase: 'connect', reason: `PROXY_${reason}` }, { ...options, hint });
+    this.proxy = proxy;
+  }
+
+  static unauthorized(host: string, proxy: string): ProxyError {
+    const hint = 'write user and password of the proxy into the variable: HTTPS_PROXY=http://USER:PASSWORD@HOST:PORT, percent-encoded';
+    return new ProxyError(host, proxy, 'UNAUTHORISED', 'it wants a user and a password, or other ones', { hint });
   }
 }
 
@@ -102,10 +120,21 @@ export function connectError(origin: URL, cause: unknown): RegiError {
   if (cause instanceof RegiError) return cause;
   const host = origin.host;
   const reason = reasonOf(cause);
-  if (isTlsFailure(reason, cause)) return tlsError(host, reason, cause);
+  if (isTlsFailure(reason, messageOf(cause))) return tlsError(host, reason, cause);
   const said = CONNECT_REASONS[reason];
-  const options = { cause, hint: said?.hint ?? 'check the network connection, then try again' };
+  // Only upper-case letters make a registry of a word without a dot, a port or "localhost".
+  const isWord = NAME_REASONS.has(reason) && !/[.:]/.test(host) && host !== 'localhost';
+  const hint = isWord ? 'names of repositories are lower-case: one with upper-case letters before its first "/" is read as a registry' : said?.hint;
+  const options = { cause, hint: hint ?? 'check the network connection, then try again' };
   return new NetworkError(`Cannot connect to "${host}": ${said?.text ?? messageOf(cause)}`, { host, phase: 'connect', reason }, options);
+}
+
+/** What a failure to connect to a proxy, `cause`, means to a person who wanted to reach `origin`. */
+export function proxyConnectError(origin: URL, proxy: URL, cause: unknown): RegiError {
+  if (cause instanceof RegiError) return cause;
+  const reason = reasonOf(cause);
+  const text = isTlsFailure(reason, messageOf(cause)) ? explainTls(proxy.host, reason, cause).text : (CONNECT_REASONS[reason]?.text ?? messageOf(cause));
+  return new ProxyError(origin.host, proxy.host, reason, text, { cause });
 }
 
 /** What a failure after the connection was made means to a person. */
@@ -114,7 +143,7 @@ export function exchangeError(subject: Subject, phase: Phase, cause: unknown): R
   const host = subject.url.host;
   const reason = reasonOf(cause);
   // OpenSSL alerts may come after the handshake: a TLS 1.3 server refuses a client certificate only then.
-  if (isTlsFailure(reason, cause)) return tlsError(host, reason, cause);
+  if (isTlsFailure(reason, messageOf(cause))) return tlsError(host, reason, cause);
   const { text, hint } = exchangeReason(subject, reason, cause);
   return new NetworkError(`Cannot ${describe(subject)}: ${text}`, { host, phase, reason }, { cause, hint });
 }
@@ -128,6 +157,9 @@ const CONNECT_REASONS: Readonly<Record<string, { readonly text: string; readonly
   ENETUNREACH: { text: 'no way to that network', hint: 'check the network connection, VPN and firewall' },
   ETIMEDOUT: { text: 'no answer', hint: 'check host, port and firewall' },
 };
+
+/** Of a name that does not resolve. */
+const NAME_REASONS: ReadonlySet<string> = new Set(['ENOTFOUND', 'EAI_AGAIN']);
 
 function exchangeReason(subject: Subject, reason: string, cause: unknown): { text: string; hint: string } {
   if (reason.startsWith('HPE_')) {
@@ -144,44 +176,9 @@ function exchangeReason(subject: Subject, reason: string, cause: unknown): { tex
 
 const CUT_REASONS: ReadonlySet<string> = new Set(['ECONNRESET', 'EPIPE', 'ECONNABORTED', 'UND_ERR_SOCKET', 'UND_ERR_RES_CONTENT_LENGTH_MISMATCH']);
 
-const CERTIFICATE_REASONS: Readonly<Record<string, string>> = {
-  CERT_HAS_EXPIRED: 'its certificate has expired',
-  CERT_NOT_YET_VALID: 'its certificate is not valid yet; is the clock of this machine right',
-  CERT_REVOKED: 'its certificate was revoked',
-  DEPTH_ZERO_SELF_SIGNED_CERT: 'its certificate is signed by itself',
-  ERR_TLS_CERT_ALTNAME_INVALID: 'its certificate is for another name',
-  HOSTNAME_MISMATCH: 'its certificate is for another name',
-  SELF_SIGNED_CERT_IN_CHAIN: 'its certificate is signed by an authority that this machine does not know',
-  UNABLE_TO_GET_ISSUER_CERT: 'its certificate is signed by an authority that this machine does not know',
-  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: 'its certificate is signed by an authority that this machine does not know',
-  UNABLE_TO_VERIFY_LEAF_SIGNATURE: 'its certificate is signed by an authority that this machine does not know',
-};
-
-/** Names of OpenSSL's verification results that are in no other family. */
-const OTHER_TLS_REASON = /^(ERR_SSL_|ERR_TLS_|ERR_OSSL_|CERT_|CRL_|UNABLE_TO_|INVALID_CA$|INVALID_PURPOSE$|PATH_LENGTH_EXCEEDED$|EPROTO$)/;
-
-function isTlsFailure(reason: string, cause: unknown): boolean {
-  if (reason === 'EPROTO') return /ssl|tls/i.test(messageOf(cause));
-  return Object.hasOwn(CERTIFICATE_REASONS, reason) || OTHER_TLS_REASON.test(reason);
-}
-
 function tlsError(host: string, reason: string, cause: unknown): TlsError {
-  // What Go calls "server gave HTTP response to HTTPS client".
-  const plainHttp = /wrong version number|packet length too long/i.test(messageOf(cause)) || reason === 'ERR_SSL_WRONG_VERSION_NUMBER';
-  if (plainHttp) {
-    return new TlsError(
-      `Cannot connect to "${host}": it does not speak TLS on that port, but perhaps plain http`,
-      { host, reason, plainHttp },
-      {
-        cause,
-        hint: `if you trust the network between: --plain-http ${host}`,
-      },
-    );
-  }
-  const certificate = CERTIFICATE_REASONS[reason];
-  const text = certificate ?? `TLS failed (${reason})`;
-  const hint = certificate === undefined ? 'ask who runs the server' : `name its authority with --ca-file FILE; to trust it blindly: --tls-skip-verify ${host}`;
-  return new TlsError(`Cannot trust "${host}": ${text}`, { host, reason }, { cause, hint });
+  const { text, hint, plainHttp } = explainTls(host, reason, cause);
+  return new TlsError(text, { host, reason, plainHttp }, { cause, hint });
 }
 
 function reasonOf(cause: unknown): string {

@@ -4,7 +4,7 @@ import type { Dispatcher } from 'undici';
 
 import { bytesOf } from '../bytes.ts';
 import type { Connection } from './connection.ts';
-import { BodySizeError, describe, exchangeError, TimeoutError, type Phase } from './errors.ts';
+import { BodySizeError, describe, exchangeError, ProxyError, TimeoutError, type Phase } from './errors.ts';
 import { headersOf } from './headers.ts';
 import { IncomingBody } from './incoming-body.ts';
 import type { HttpRequest, HttpResponse, StreamBody } from './message.ts';
@@ -64,10 +64,12 @@ class Exchange implements Dispatcher.DispatchHandler {
     const { method, url, headers, signal } = this.#request;
     signal?.addEventListener('abort', this.#onAbort);
     const size = streamOf(this.#request)?.size;
+    const { forwarder, proxyAuthorization } = this.#connection;
     const options: Dispatcher.DispatchOptions = {
       method,
-      path: `${url.pathname}${url.search}`,
+      path: `${forwarder === undefined ? '' : url.origin}${url.pathname}${url.search}`,
       headers: {
+        ...(proxyAuthorization !== undefined && { 'proxy-authorization': proxyAuthorization }),
         'user-agent': this.#options.userAgent,
         // A server that compresses on the fly sends bytes with another digest.
         'accept-encoding': 'identity',
@@ -89,10 +91,12 @@ class Exchange implements Dispatcher.DispatchHandler {
 
   onResponseStart(_controller: Dispatcher.DispatchController, status: number, headers: Record<string, string | string[] | undefined>): void {
     if (status < 200 || this.#isOver) return;
+    const { url } = this.#request;
+    const { forwarder } = this.#connection;
+    if (status === 407 && forwarder !== undefined) return this.#fail(ProxyError.unauthorized(url.host, forwarder.host));
     this.#watchdog.stop();
     const body = this.#openIncoming();
     this.#incoming = body;
-    const { url } = this.#request;
     void this.#answer({ status, headers: headersOf(headers), url, remoteAddress: this.#connection.remoteAddress, body });
   }
 
@@ -108,7 +112,7 @@ class Exchange implements Dispatcher.DispatchHandler {
   onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
     // A request that undici refuses to send is a mistake of ours.
     const isMistake = 'code' in error && error.code === 'UND_ERR_INVALID_ARG';
-    this.#fail(isMistake ? error : exchangeError(this.#request, this.#phase(), error));
+    this.#fail(isMistake ? error : exchangeError(this.#request, this.#phase(), this.#connection.failure ?? error));
   }
 
   /** Delivers the answer; before that, the source of a body that was sent whole may still object. */

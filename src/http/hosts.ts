@@ -77,6 +77,17 @@ export class HostPolicy {
   }
 }
 
+/** Whether a text can be a rule of `HostPolicy`: a host or, for insecure registries, a network. */
+export function isHostRule(text: string, { networks }: { readonly networks: boolean }): boolean {
+  try {
+    parseRules([text], networks);
+    return true;
+  } catch (error) {
+    if (error instanceof InvalidHostRuleError) return false;
+    throw error;
+  }
+}
+
 interface Host {
   /** Lower case, without brackets. */
   readonly name: string;
@@ -85,6 +96,10 @@ interface Host {
 
 /** Ports that a reference or URL leaves out. */
 const DEFAULT_PORTS: ReadonlySet<number> = new Set([80, 443]);
+
+function parseRules(rules: readonly string[], takesNetworks: boolean): HostMatcher {
+  return new HostMatcher(rules, takesNetworks);
+}
 
 class HostMatcher {
   readonly #hosts: readonly Host[];
@@ -128,7 +143,8 @@ const LOOPBACK = new BlockList();
 LOOPBACK.addSubnet('127.0.0.0', 8, 'ipv4');
 LOOPBACK.addAddress('::1', 'ipv6');
 
-function isLoopback(name: string): boolean {
+/** A name that means this machine whatever the resolver says; lower case, without brackets. */
+export function isLoopback(name: string): boolean {
   const version = isIP(name);
   return name === 'localhost' || (version !== 0 && LOOPBACK.check(name, version === 4 ? 'ipv4' : 'ipv6'));
 }

@@ -20,15 +20,20 @@ export function logLayer({ clock, log, verbosity }: LogOptions): Layer {
     async function send(request) {
       const start = clock.now();
       const subject = `${request.method} ${redactUrl(request.url)}`;
-      if (verbosity === 2) logHeaders('>', Object.entries(request.headers ?? {}), log);
+      // Said when it is over, all of it together: between the lines of other requests nobody could tell whose headers they are.
+      const say = (outcome: string, headers: Iterable<readonly [name: string, value: string]> = []): void => {
+        log(`${subject} ${outcome} ${Math.round(clock.now() - start)} ms`);
+        if (verbosity < 2) return;
+        logHeaders('>', Object.entries(request.headers ?? {}), log);
+        logHeaders('<', headers, log);
+      };
       try {
         const response = await next(request);
-        log(`${subject} ${response.status} ${bytesOfExchange(request, response)} ${Math.round(clock.now() - start)} ms`);
-        if (verbosity === 2) logHeaders('<', response.headers.entries(), log);
+        say(`${response.status} ${bytesOfExchange(request, response)}`, response.headers.entries());
         return response;
       } catch (error) {
         const message = error instanceof Error ? error.message : String(error);
-        log(`${subject} failed: ${printable(message, 400)} ${Math.round(clock.now() - start)} ms`);
+        say(`failed: ${printable(message, 400)}`);
         throw error;
       }
     };

@@ -18,7 +18,8 @@ export interface HttpRequest {
   readonly signal?: AbortSignal | undefined;
   /** How long the answer's head may take after the whole request is sent; the transport's default otherwise. Milliseconds. */
   readonly answerTimeoutMs?: number | undefined;
-  /** `public`: refuse to connect to a loopback, link-local or private address. For URLs that a public peer named. */
+  /** `public`: refuse to connect to a loopback, link-local or private address. For URLs that a public peer named. Behind a proxy, which
+   * resolves names by itself, only an address that is written in the URL is refused. */
   readonly reach?: 'any' | 'public' | undefined;
 }
 
@@ -34,7 +35,7 @@ export interface HttpResponse {
   readonly headers: HttpHeaders;
   /** The URL that answered. */
   readonly url: URL;
-  /** The address that was connected to. */
+  /** The address that was connected to; undefined behind a proxy, which alone knows it. */
   readonly remoteAddress: string | undefined;
   /** Read once, chunks are borrowed (see `Bytes`); leaving the loop closes it. It must be read or discarded. */
   readonly body: Bytes;

@@ -1,27 +1,56 @@
-import * as tls from 'node:tls';
+import { createSecureContext, rootCertificates, type SecureContext } from 'node:tls';
+
+import { RegiError } from '../errors.ts';
+import { printable } from '../redact.ts';
 
 /** How servers of one origin prove who they are, and what proves who we are. PEM texts. */
 export interface TlsSettings {
-  /** Authorities trusted besides those of the system. */
+  /** Authorities that this machine trusts; those that Node was built with when absent. */
+  readonly system?: readonly string[] | undefined;
+  /** Authorities trusted besides. */
   readonly ca?: string | readonly string[] | undefined;
   /** False trusts anybody. */
   readonly rejectUnauthorized?: boolean | undefined;
-  readonly cert?: string | undefined;
-  readonly key?: string | undefined;
+  /** Client certificates, each with the key at the same place of `key`. Of one kind of key (RSA, EC) the last is shown. */
+  readonly cert?: string | readonly string[] | undefined;
+  readonly key?: string | readonly string[] | undefined;
 }
 
-/** Made once per origin: parsing all authorities takes milliseconds. Undefined: Node's own context does. */
-export function secureContextOf({ ca, cert, key }: TlsSettings): tls.SecureContext | undefined {
-  if (ca === undefined && cert === undefined) return undefined;
-  return tls.createSecureContext({
-    ...(ca !== undefined && { ca: [...defaultAuthorities(), ...[ca].flat()] }),
-    ...(cert !== undefined && { cert }),
-    ...(key !== undefined && { key }),
-  });
+/** Certificates or keys that OpenSSL cannot use. */
+export class UnusableCertificatesError extends RegiError {
+  readonly code = 'INVALID_CONFIG';
+
+  constructor(host: string, cause: unknown) {
+    super(`Cannot use the certificates for "${host}": ${printable(cause instanceof Error ? cause.message : 'unknown reason', 200)}`, {
+      hint: `look at --ca-file, and at the certificates and keys for ${host} in certs.d`,
+      cause,
+    });
+  }
 }
 
-/** Node 22.15 and later can name all that it trusts, NODE_EXTRA_CA_CERTS included; before, only what it was built with. */
-function defaultAuthorities(): readonly string[] {
-  const ask: unknown = Reflect.get(tls, 'getCACertificates');
-  return typeof ask === 'function' ? (ask as (kind: string) => string[])('default') : tls.rootCertificates;
+/** By what is trusted: parsing all authorities of a system takes milliseconds. */
+const PLAIN_CONTEXTS = new WeakMap<readonly string[], SecureContext>();
+
+/**
+ * Makes what TLS connections of one origin share. TLS 1.2 is the least, whatever Node was told.
+ *
+ * @param host for messages.
+ * @throws {UnusableCertificatesError} when a text is no PEM, or a key is not that of its certificate.
+ */
+export function secureContextOf({ system = rootCertificates, ca, cert, key }: TlsSettings, host: string): SecureContext {
+  const isPlain = ca === undefined && cert === undefined;
+  const known = isPlain ? PLAIN_CONTEXTS.get(system) : undefined;
+  if (known !== undefined) return known;
+  try {
+    const made = createSecureContext({
+      minVersion: 'TLSv1.2',
+      ca: [...system, ...[ca ?? []].flat()],
+      ...(cert !== undefined && { cert: [cert].flat() }),
+      ...(key !== undefined && { key: [key].flat() }),
+    });
+    if (isPlain) PLAIN_CONTEXTS.set(system, made);
+    return made;
+  } catch (cause) {
+    throw new UnusableCertificatesError(host, cause);
+  }
 }

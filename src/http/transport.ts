@@ -1,16 +1,20 @@
 import type { LookupFunction } from 'node:net';
+import type { SecureContext } from 'node:tls';
 
 import { ConnectionPool } from './connection-pool.ts';
 import type { Target } from './connector.ts';
 import { TransportCounters } from './counters.ts';
 import { exchange } from './exchange.ts';
 import type { HttpRequest, HttpResponse, Transport } from './message.ts';
+import type { ProxyChooser, ProxyServer } from './proxy.ts';
 import { secureContextOf, type TlsSettings } from './tls.ts';
 
 export interface TransportOptions {
   readonly userAgent: string;
-  /** Asked once for every https origin; verified with the system's authorities when absent. */
-  readonly tls?: ((origin: URL) => TlsSettings) | undefined;
+  /** Asked once for every https origin, and for an https proxy; verified with the authorities that Node knows when absent. */
+  readonly tls?: ((origin: URL) => TlsSettings | Promise<TlsSettings>) | undefined;
+  /** What stands between; nothing when absent. */
+  readonly proxy?: ProxyChooser | undefined;
   /** Name resolution; the system's when absent. */
   readonly lookup?: LookupFunction | undefined;
   /** For name, TCP and TLS together. Milliseconds. */
@@ -30,6 +34,8 @@ export interface HttpTransport {
    * there, and closed on every exit; what it throws is thrown as it is.
    *
    * @throws {NetworkError} when the connection breaks, or the server does not speak HTTP.
+   * @throws {ProxyError} when the proxy on the way does not let us through.
+   * @throws {UnusableCertificatesError} when `tls` gave some.
    * @throws {TlsError} when the server cannot be trusted, or speaks no TLS.
    * @throws {TimeoutError} when it takes too long to connect, to take bytes, or to answer.
    * @throws {UnsafeAddressError} when `reach` forbids the address. Nothing is sent there.
@@ -37,6 +43,12 @@ export interface HttpTransport {
    */
   readonly send: Transport;
   readonly counters: TransportCounters;
+  /**
+   * How connections to an origin are made, for whoever looks at the connection itself.
+   *
+   * @throws {UnusableCertificatesError} when `tls` gave some.
+   */
+  targetOf(url: URL): Promise<Target>;
   /** Closes all connections at once. Requests that still run fail. */
   close(): Promise<void>;
 }
@@ -49,7 +61,7 @@ const ANSWER_TIMEOUT_MS = 15 * 60_000;
 export function createTransport(options: TransportOptions): HttpTransport {
   const { connectTimeoutMs = CONNECT_TIMEOUT_MS, idleTimeoutMs = IDLE_TIMEOUT_MS, answerTimeoutMs = ANSWER_TIMEOUT_MS } = options;
   const counters = options.counters ?? new TransportCounters();
-  const pools = new Map<string, ConnectionPool>();
+  const pools = new Map<string, Promise<ConnectionPool>>();
   let isClosed = false;
 
   async function send(request: HttpRequest): Promise<HttpResponse> {
@@ -58,11 +70,12 @@ export function createTransport(options: TransportOptions): HttpTransport {
     request.signal?.throwIfAborted();
     if (isClosed) throw new Error('The transport is closed');
     const { url, method, reach = 'any' } = request;
-    const pool = emplace(
-      pools,
-      `${reach} ${url.origin}`,
-      () => new ConnectionPool(UndiciClient, targetOf(url, reach), () => counters.add(url.origin, 'connections')),
-    );
+    const pool = await emplace(pools, `${reach} ${url.origin}`, async () => {
+      const target = await targetOf(url, reach);
+      return new ConnectionPool(UndiciClient, target, () => counters.add(url.origin, 'connections'));
+    });
+    request.signal?.throwIfAborted();
+    if (isClosed) throw new Error('The transport is closed');
     const connection = pool.acquire();
     counters.add(url.origin, 'requests');
     return exchange(connection, request, {
@@ -73,26 +86,38 @@ export function createTransport(options: TransportOptions): HttpTransport {
     });
   }
 
-  function targetOf(url: URL, reach: 'any' | 'public'): Target {
+  async function targetOf(url: URL, reach: 'any' | 'public' = 'any'): Promise<Target> {
     const origin = new URL(url.origin);
-    const settings = origin.protocol === 'https:' ? (options.tls?.(origin) ?? {}) : {};
+    const settings = await settingsOf(origin);
+    const proxy = options.proxy?.(origin);
     return {
       origin,
       reach,
       lookup: options.lookup,
       timeoutMs: connectTimeoutMs,
-      rejectUnauthorized: settings.rejectUnauthorized ?? true,
-      secureContext: secureContextOf(settings),
+      rejectUnauthorized: settings?.rejectUnauthorized ?? true,
+      secureContext: settings && secureContextOf(settings, origin.host),
+      proxy: proxy && { ...proxy, secureContext: await contextOfProxy(proxy) },
       session: undefined,
     };
   }
 
-  async function close(): Promise<void> {
-    isClosed = true;
-    await Promise.all([...pools.values()].map((pool) => pool.close()));
+  async function contextOfProxy({ url }: ProxyServer): Promise<SecureContext | undefined> {
+    const settings = await settingsOf(url);
+    return settings && secureContextOf(settings, url.host);
   }
 
-  return { send, counters, close };
+  async function settingsOf(origin: URL): Promise<TlsSettings | undefined> {
+    return origin.protocol === 'https:' ? ((await options.tls?.(origin)) ?? {}) : undefined;
+  }
+
+  async function close(): Promise<void> {
+    isClosed = true;
+    const opened = await Promise.allSettled(pools.values());
+    await Promise.all(opened.map(async (pool) => (pool.status === 'fulfilled' ? pool.value.close() : undefined)));
+  }
+
+  return { send, counters, targetOf, close };
 }
 
 function emplace<Key, Value>(map: Map<Key, Value>, key: Key, make: () => Value): Value {

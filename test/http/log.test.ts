@@ -44,7 +44,7 @@ describe('logLayer()', () => {
     const { transport, clock } = answering({ 'x-a': 'b', 'set-cookie': 'c=hunter2' });
     const send = logLayer({ clock, log: (line) => lines.push(line), verbosity: 2 })(transport);
     await send({ method: 'HEAD', url: new URL('https://a.test/'), headers: { authorization: 'Bearer hunter2' } });
-    expect(lines).toEqual(['> authorization: Bearer ***', 'HEAD https://a.test/ 200 0 bytes 0 ms', '< x-a: b', '< set-cookie: ***']);
+    expect(lines).toEqual(['HEAD https://a.test/ 200 0 bytes 0 ms', '> authorization: Bearer ***', '< x-a: b', '< set-cookie: ***']);
   });
 
   test('logLayer() says failures, and throws them', async () => {

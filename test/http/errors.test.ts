@@ -1,0 +1,19 @@
+import { describe, expect, test } from 'vitest';
+
+import { connectError } from '../../src/http/errors.ts';
+
+const missing = Object.assign(new Error('getaddrinfo ENOTFOUND'), { code: 'ENOTFOUND' });
+
+describe('connectError()', () => {
+  test('says of a host that is one word what made a host of it', () => {
+    // `Foo/bar` is, as docker reads it, the repository `bar` of the registry "Foo".
+    expect(connectError(new URL('https://foo'), missing)).toMatchObject({
+      message: 'Cannot connect to "foo": no such host',
+      hint: expect.stringContaining('names of repositories are lower-case') as string,
+    });
+  });
+
+  test.each(['https://registry.example', 'https://registry:5000', 'http://localhost'])('says of %s to check its spelling', (url) => {
+    expect(connectError(new URL(url), missing).hint).toBe('check the spelling of the host');
+  });
+});
