@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { existsSync, readFileSync } from 'node:fs';
 import module from 'node:module';
+import { fileURLToPath } from 'node:url';
 import v8 from 'node:v8';
 
 const bundle = new URL('../dist/main.js', import.meta.url);
@@ -20,7 +21,7 @@ if (words.length === 1 && ['--version', '-V', 'version'].includes(words[0] ?? ''
   else if ('enableCompileCache' in module && typeof module.enableCompileCache === 'function') module.enableCompileCache();
   /** @type {typeof import('../src/main.ts')} */
   const { main, openIo } = await import(bundle.href);
-  process.exitCode = await main(words, openIo(process));
+  process.exitCode = await main(words, openIo(process, { keychainScript: fileURLToPath(new URL('keychain-child.js', import.meta.url)) }));
   // Everything is written by now. A connection that somebody forgot to close must not keep the shell waiting.
   setTimeout(() => process.exit(), 500).unref();
 }

@@ -2,6 +2,7 @@ import type { Clock } from '../clock.ts';
 import type { CredentialSource, FoundCredential } from '../credentials/credential.ts';
 import { credentialIdentity } from '../credentials/identity.ts';
 import { assertNever } from '../errors.ts';
+import { isLoopback } from '../http/hosts.ts';
 import type { HttpRequest, HttpResponse, Transport } from '../http/message.ts';
 import { printable } from '../redact.ts';
 import { Account } from './account.ts';
@@ -135,7 +136,8 @@ class ChallengeAuthorizer implements Authorizer {
   async #afterUnasked(journey: Journey, answer: HttpResponse, challenge: UsableChallenge | undefined): Promise<Authorization | undefined> {
     // Old GCR and Harbor challenge properly only on the ping; Artifactory may say 403 first.
     const asker = challenge === undefined ? await this.#ping(journey) : answer;
-    if (asker === undefined || !this.#accept(journey, asker, challengeOf(asker))) {
+    const isAccepted = asker !== undefined && this.#accept(journey, asker, challengeOf(asker));
+    if (!isAccepted && !(answer.status === 403 && isArtifactory(answer) && this.#accept(journey, answer, { kind: 'basic' }))) {
       this.#noticeUnknownSchemes(answer);
       return undefined;
     }
@@ -291,7 +293,8 @@ class ChallengeAuthorizer implements Authorizer {
   }
 
   #warnOfPlainHttp(target: URL): void {
-    if (target.protocol !== 'http:') return;
+    // Nobody is on the way within this machine.
+    if (target.protocol !== 'http:' || isLoopback(target.hostname.replace(/^\[|\]$/g, ''))) return;
     this.#notice(`Credentials for "${this.#options.host}" go over plain http: everyone on the way can read them`, 'use https where the registry has it');
   }
 
@@ -304,6 +307,11 @@ class ChallengeAuthorizer implements Authorizer {
 
 function challengeOf(answer: HttpResponse): UsableChallenge | undefined {
   return selectChallenge(parseChallenges(answer.headers.get('www-authenticate')));
+}
+
+/** It may say 403 and no challenge to who has shown nothing, and takes the password all the same. @see https://jfrog.com/jira/browse/RTFACT-18971 */
+function isArtifactory({ headers }: HttpResponse): boolean {
+  return headers.get('x-jfrog-version') !== undefined || headers.get('x-artifactory-id') !== undefined || /^Artifactory\//i.test(headers.get('server') ?? '');
 }
 
 function withAuthorization(request: HttpRequest, authorization: Authorization): HttpRequest {

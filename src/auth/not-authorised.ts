@@ -41,7 +41,8 @@ export class NotAuthorisedError extends RegiError {
     const what = repository === undefined ? host : `${host}/${repository}`;
     const answer = detail === undefined ? `status ${status}` : `status ${status}, ${detail}`;
     super(`${action ?? `Cannot access "${what}"`}: it does not exist, or needs a login${describeTried(tried)} (${answer})`, {
-      hint: `regi login ${host}`,
+      // A login does not help against what was given to this one command.
+      hint: tried?.refused === true ? `check user and password in ${tried.origin}, or type: regi login ${host}` : `regi login ${host}`,
       ...(cause !== undefined && { cause }),
     });
     this.host = host;

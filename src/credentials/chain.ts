@@ -3,6 +3,8 @@ import type { CredentialSource } from './credential.ts';
 import { createDockerAuthVariableSource } from './docker-auth-variable.ts';
 import { createDockerSource, type DockerSourceOptions } from './docker-source.ts';
 import { createEnvironmentSource } from './environment.ts';
+import { createKeychainSource } from './keychain-source.ts';
+import type { Keychain } from './keychain.ts';
 import { createPointerSource, type PasswordPointer } from './pointer.ts';
 
 export interface CredentialChainOptions extends DockerSourceOptions {
@@ -11,16 +13,17 @@ export interface CredentialChainOptions extends DockerSourceOptions {
   readonly pointer?: { readonly password: PasswordPointer; readonly registry: string } | undefined;
   /** Of `--authfile`. */
   readonly authfile?: string | undefined;
+  readonly keychain?: Keychain | undefined;
 }
 
 /**
  * Everything that may know credentials, the most explicit first: flags, `REGI_*` variables, the named auth file,
- * `DOCKER_AUTH_CONFIG`, docker's configuration and helpers, the auth.json files of podman and skopeo.
+ * `DOCKER_AUTH_CONFIG`, docker's configuration and helpers, what regi keeps in the keychain, the auth.json files of podman and skopeo.
  *
  * @throws {InvalidConfigError} when the `REGI_*` variables are incomplete.
  */
 export function createCredentialChain(options: CredentialChainOptions): CredentialSource {
-  const { pointer, env, warn, home, cwd, authfile } = options;
+  const { pointer, env, warn, home, cwd, authfile, keychain } = options;
   const named = namedAuthFile(authfile, env, cwd);
   return firstOf([
     ...(pointer === undefined ? [] : [createPointerSource(pointer.password, pointer.registry, options)]),
@@ -28,6 +31,7 @@ export function createCredentialChain(options: CredentialChainOptions): Credenti
     ...(named === undefined ? [] : [createContainersSource({ ...options, path: named, isRequired: true })]),
     createDockerAuthVariableSource(env, warn),
     createDockerSource(options),
+    ...(keychain === undefined ? [] : [createKeychainSource({ env, home, warn, keychain })]),
     ...(named === undefined ? containersAuthPaths(env, home) : []).map((path) => createContainersSource({ ...options, path })),
   ]);
 }

@@ -81,8 +81,8 @@ function find({ auths }: DockerConfig, host: string, repository: string | undefi
   return undefined;
 }
 
-/** A key with a scheme is an old one, and means its host; any other may have a path, which is a namespace. */
-function normalizeKey(key: string): string {
+/** What a key of auth.json names. One with a scheme is an old one, and means its host; any other may have a path, which is a namespace. */
+export function normalizeKey(key: string): string {
   if (/^https?:\/\//.test(key)) return normalizeHost(hostOfKey(key));
   const [host = '', ...path] = key.split('/');
   return [normalizeHost(host), ...path].join('/');

@@ -4,6 +4,7 @@ import { credentialOf } from './auth-entry.ts';
 import type { CredentialSource } from './credential.ts';
 import { dockerKey, findAuthEntry, parseDockerConfig, type DockerConfig } from './docker-config.ts';
 import { warnOfSkipped, type Warn } from './docker-source.ts';
+import { tryParseJson } from './try-parse-json.ts';
 
 const NAME = 'DOCKER_AUTH_CONFIG';
 
@@ -18,26 +19,19 @@ const strictShape = z.strictObject({ auths: z.record(z.string(), z.strictObject(
 export function createDockerAuthVariableSource(env: Readonly<Record<string, string | undefined>>, warn: Warn): CredentialSource {
   let config: DockerConfig | undefined;
   return async (host) => {
-    config ??= load(env[NAME] ?? '', warn);
+    config ??= loadDockerAuthVariable(env, warn);
     const entry = findAuthEntry(config, dockerKey(host));
     const credential = entry && credentialOf(entry);
     return credential && { credential, origin: NAME };
   };
 }
 
-function load(text: string, warn: Warn): DockerConfig {
-  const isUsable = text.trim() === '' || strictShape.safeParse(parseJson(text)).success;
+/** What the variable says, with a warning where it cannot be used. */
+export function loadDockerAuthVariable(env: Readonly<Record<string, string | undefined>>, warn: Warn): DockerConfig {
+  const text = env[NAME] ?? '';
+  const isUsable = text.trim() === '' || strictShape.safeParse(tryParseJson(text)).success;
   if (!isUsable) warn(`Cannot use ${NAME}: expected {"auths":{"HOST":{"auth":"…"}}} and nothing else`, `correct it, or: unset ${NAME}`);
   const config = parseDockerConfig(isUsable ? text : '', NAME);
   warnOfSkipped(config, NAME, warn);
   return config;
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    if (error instanceof SyntaxError) return undefined;
-    throw error;
-  }
 }

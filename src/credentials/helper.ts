@@ -1,20 +1,15 @@
-import { spawn } from 'node:child_process';
-
 import * as z from 'zod/mini';
 
 import { assertNever, RegiError, type ErrorCode } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
 import { printable } from '../redact.ts';
+import { askProgram, type ProgramResult } from './ask-program.ts';
+import { tryParseJson } from './try-parse-json.ts';
 
-/** How a helper ended. */
-export type HelperResult =
-  | { readonly kind: 'exited'; readonly status: number; readonly stdout: string }
-  | { readonly kind: 'missing' }
-  | { readonly kind: 'timed-out' }
-  | { readonly kind: 'too-much' };
+export type HelperVerb = 'get' | 'store' | 'erase' | 'list';
 
-/** Runs `docker-credential-<name> get` with `input` on its standard input. */
-export type RunHelper = (name: string, input: string, signal: AbortSignal | undefined) => Promise<HelperResult>;
+/** Runs `docker-credential-<name> <verb>` with `input` on its standard input. */
+export type RunHelper = (name: string, verb: HelperVerb, input: string, signal: AbortSignal | undefined) => Promise<ProgramResult>;
 
 export interface HelperLogin {
   readonly username: string;
@@ -40,6 +35,7 @@ const HELPER_TIMEOUT_MS = 60_000;
 const NOT_FOUND = 'credentials not found in native keychain';
 
 const answerShape = z.object({ Username: z.string(), Secret: z.string() });
+const listShape = z.nullable(z.record(z.string(), z.string()));
 
 /**
  * Asks a docker credential helper for what it keeps under `key`; undefined when it has nothing.
@@ -48,82 +44,91 @@ const answerShape = z.object({ Username: z.string(), Secret: z.string() });
  * @see https://github.com/docker/docker-credential-helpers/blob/v0.9.3/README.md#development
  */
 export async function askHelper(name: string, key: string, run: RunHelper, signal?: AbortSignal): Promise<HelperLogin | undefined> {
-  const program = `docker-credential-${printable(name, 60)}`;
-  const hint = `see what it says: ${program} list`;
-  if (!/^[\w.-]+$/.test(name))
-    throw new CredentialHelperError(program, 'INVALID_CONFIG', 'expected a name of letters, digits, ".", "_" and "-"', 'correct the name in the configuration');
-  const result = await run(name, key, signal);
+  const stdout = await runToAnswer(name, 'get', key, run, signal);
+  if (stdout === undefined) return undefined;
+  const answer = answerShape.safeParse(tryParseJson(stdout));
+  if (!answer.success) throw failure(name, 'FAILED', 'expected JSON with "Username" and "Secret"');
+  const { Username: username, Secret: secret } = answer.data;
+  return username === '' && secret === '' ? undefined : { username, secret };
+}
+
+/**
+ * Has a helper keep a login under `key`, in place of what it had there.
+ *
+ * @throws {CredentialHelperError} when it does not.
+ */
+export async function storeWithHelper(name: string, key: string, { username, secret }: HelperLogin, run: RunHelper, signal?: AbortSignal): Promise<void> {
+  const input = JSON.stringify({ ServerURL: key, Username: username, Secret: secret });
+  // A helper that quotes its input in an error must not bring the secret back.
+  const silent: RunHelper = async (...call) => {
+    const result = await run(...call);
+    return result.kind === 'exited'
+      ? { ...result, stdout: result.stdout.replaceAll(secret, '***').replaceAll(JSON.stringify(secret).slice(1, -1), '***') }
+      : result;
+  };
+  const stdout = await runToAnswer(name, 'store', input, silent, signal);
+  if (stdout === undefined) throw failure(name, 'FAILED', 'it says that it has nothing, where it was to store');
+}
+
+/**
+ * Has a helper forget what it keeps under `key`; nothing there is fine too.
+ *
+ * @throws {CredentialHelperError} when it fails.
+ */
+export async function eraseWithHelper(name: string, key: string, run: RunHelper, signal?: AbortSignal): Promise<void> {
+  await runToAnswer(name, 'erase', key, run, signal);
+}
+
+/**
+ * The keys that a helper has something for, with their user names.
+ *
+ * @throws {CredentialHelperError} when it fails, or does not know how to list.
+ */
+export async function listOfHelper(name: string, run: RunHelper, signal?: AbortSignal): Promise<ReadonlyMap<string, string>> {
+  const stdout = await runToAnswer(name, 'list', 'unused', run, signal);
+  const list = listShape.safeParse(stdout === undefined || stdout.trim() === '' ? {} : tryParseJson(stdout));
+  if (!list.success) throw failure(name, 'FAILED', 'expected JSON with a user name for each registry');
+  return new Map(Object.entries(list.data ?? {}));
+}
+
+/** What it printed; undefined when it says that it has nothing. */
+async function runToAnswer(name: string, verb: HelperVerb, input: string, run: RunHelper, signal: AbortSignal | undefined): Promise<string | undefined> {
+  if (!/^[\w.-]+$/.test(name)) {
+    throw failure(name, 'INVALID_CONFIG', 'expected a name of letters, digits, ".", "_" and "-"', 'correct the name in the configuration');
+  }
+  const result = await run(name, verb, input, signal);
   switch (result.kind) {
     case 'missing':
-      throw new CredentialHelperError(
-        program,
+      throw failure(
+        name,
         'INVALID_CONFIG',
         'found no such program on PATH',
-        `install ${program}, or remove "${name}" from credHelpers and credsStore`,
+        `install ${programOf(name)}, or remove "${printable(name, 60)}" from credHelpers and credsStore`,
       );
     case 'timed-out':
-      throw new CredentialHelperError(program, 'TIMEOUT', `expected an answer within ${HELPER_TIMEOUT_MS / 1000} s`, hint);
+      throw failure(name, 'TIMEOUT', `expected an answer within ${HELPER_TIMEOUT_MS / 1000} s`);
     case 'too-much':
-      throw new CredentialHelperError(program, 'FAILED', `expected at most ${LIMITS.helperBytes} bytes`, hint);
+      throw failure(name, 'FAILED', `expected at most ${LIMITS.helperBytes} bytes`);
     case 'exited':
-      return readAnswer(result.status, result.stdout, program, hint);
+      if (result.status === 0) return result.stdout;
+      if (result.stdout.trim() === NOT_FOUND) return undefined;
+      throw failure(name, 'FAILED', `it ended with status ${result.status} and said "${printable(result.stdout.trim(), 200)}"`);
     default:
       return assertNever(result);
   }
 }
 
-function readAnswer(status: number, stdout: string, program: string, hint: string): HelperLogin | undefined {
-  if (status !== 0) {
-    if (stdout.trim() === NOT_FOUND) return undefined;
-    throw new CredentialHelperError(program, 'FAILED', `it ended with status ${status} and said "${printable(stdout.trim(), 200)}"`, hint);
-  }
-  const answer = answerShape.safeParse(parseJson(stdout));
-  if (!answer.success) throw new CredentialHelperError(program, 'FAILED', 'expected JSON with "Username" and "Secret"', hint);
-  const { Username: username, Secret: secret } = answer.data;
-  return username === '' && secret === '' ? undefined : { username, secret };
+/** The program of a helper, as a person types it. */
+export function programOf(name: string): string {
+  return `docker-credential-${printable(name, 60)}`;
 }
 
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    if (error instanceof SyntaxError) return undefined;
-    throw error;
-  }
+function failure(name: string, code: ErrorCode, problem: string, hint?: string): CredentialHelperError {
+  const program = programOf(name);
+  return new CredentialHelperError(program, code, problem, hint ?? `see what it says: ${program} list`);
 }
 
 /** Runs real helpers, found on the PATH of `env`. */
 export function createHelperRunner(env: Readonly<Record<string, string | undefined>>, timeoutMs: number = HELPER_TIMEOUT_MS): RunHelper {
-  return (name, input, signal) =>
-    new Promise((resolve, reject) => {
-      const program = spawn(`docker-credential-${name}`, ['get'], { env: { ...env }, stdio: ['pipe', 'pipe', 'ignore'], windowsHide: true });
-      const chunks: Buffer[] = [];
-      let size = 0;
-      const finish = (settle: () => void): void => {
-        clearTimeout(timer);
-        signal?.removeEventListener('abort', onAbort);
-        program.kill('SIGKILL');
-        // A grandchild may hold the pipe open after the helper is gone.
-        program.stdout.destroy();
-        settle();
-      };
-      const onAbort = (): void => finish(() => reject(signal?.reason));
-      const timer = setTimeout(() => finish(() => resolve({ kind: 'timed-out' })), timeoutMs);
-      if (signal?.aborted === true) return onAbort();
-      signal?.addEventListener('abort', onAbort, { once: true });
-      program.on('error', (error) => finish(() => (isMissing(error) ? resolve({ kind: 'missing' }) : reject(error))));
-      program.once('close', (status) => finish(() => resolve({ kind: 'exited', status: status ?? -1, stdout: Buffer.concat(chunks).toString('utf8') })));
-      program.stdout.on('data', (chunk: Buffer) => {
-        chunks.push(chunk);
-        size += chunk.byteLength;
-        if (size > LIMITS.helperBytes) finish(() => resolve({ kind: 'too-much' }));
-      });
-      // A helper may end without reading what it is asked.
-      program.stdin.on('error', () => undefined);
-      program.stdin.end(`${input}\n`);
-    });
-}
-
-function isMissing(error: Error): boolean {
-  return 'code' in error && (error.code === 'ENOENT' || error.code === 'ENOTDIR');
+  return (name, verb, input, signal) => askProgram(`docker-credential-${name}`, [verb], { input: `${input}\n`, env, timeoutMs, signal });
 }

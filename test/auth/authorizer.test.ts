@@ -302,7 +302,10 @@ describe('send() with refused credentials', () => {
     const setup = setUp(refusing, { credential: PASSWORD });
     const error = await failure(setup.authorizer.send(request('/v2/app/blobs/uploads/', 'POST'), PUSH));
     expect(error).toBeInstanceOf(NotAuthorisedError);
-    expect(error).toMatchObject({ tried: { origin: '~/.docker/config.json', refused: true }, hint: 'regi login registry.example' });
+    expect(error).toMatchObject({
+      tried: { origin: '~/.docker/config.json', refused: true },
+      hint: 'check user and password in ~/.docker/config.json, or type: regi login registry.example',
+    });
     expect(setup.notices).toEqual([]);
   });
 
@@ -400,6 +403,12 @@ describe('send() of a registry with Basic', () => {
     await setup.authorizer.send(request('/v2/', 'GET', 'http://registry.example'), PULL);
     await setup.authorizer.send(request('/v2/', 'GET', 'http://registry.example'), PULL);
     expect(setup.notices).toEqual(['Credentials for "registry.example" go over plain http: everyone on the way can read them']);
+  });
+
+  test('does not warn of plain http within this machine', async () => {
+    const setup = setUp(basic, { credential: PASSWORD, origin: 'http://127.0.0.1:5000' });
+    await setup.authorizer.send(request('/v2/', 'GET', 'http://127.0.0.1:5000'), PULL);
+    expect(setup.notices).toEqual([]);
   });
 });
 

@@ -123,7 +123,7 @@ describe('TokenCache', () => {
       KEY,
       (signal) => {
         seen.push(signal);
-        return deferred<Token>().promise;
+        return new Promise<Token>((_, reject) => signal.addEventListener('abort', () => reject(signal.reason as Error)));
       },
       controller.signal,
     );

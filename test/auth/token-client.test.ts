@@ -109,7 +109,8 @@ describe('fetchToken()', () => {
   ])('says which credentials did not help on %d', async (status, refused) => {
     const { outcome } = await run(requestOf({ credential: ALICE }), { status });
     expect(outcome).toBeInstanceOf(NotAuthorisedError);
-    expect(outcome).toMatchObject({ code: 'NOT_AUTHORISED', status, tried: { origin: '~/.docker/config.json', refused }, hint: 'regi login registry.example' });
+    expect(outcome).toMatchObject({ code: 'NOT_AUTHORISED', status, tried: { origin: '~/.docker/config.json', refused } });
+    expect(outcome).toHaveProperty('hint', expect.stringMatching(/regi login registry\.example$/));
     expect(String(outcome)).toContain('"registry.example/team/app": it does not exist, or needs a login');
     expect(String(outcome)).toContain('~/.docker/config.json');
     expect(String(outcome)).not.toMatch(/s3cret|alice/);

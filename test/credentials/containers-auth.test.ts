@@ -39,7 +39,7 @@ function setUp(config: unknown): { readonly source: CredentialSource; readonly w
     home,
     path,
     warn: (message) => void warnings.push(message),
-    async runHelper(name, input) {
+    async runHelper(name, _verb, input) {
       asked.push(`${name} ${input}`);
       return { kind: 'exited', status: 0, stdout: '{"Username":"from","Secret":"helper"}' };
     },

@@ -7,7 +7,8 @@ import type { Credential, CredentialSource } from '../../src/credentials/credent
 import { firstOf } from '../../src/credentials/chain.ts';
 import { createDockerAuthVariableSource } from '../../src/credentials/docker-auth-variable.ts';
 import { createDockerSource } from '../../src/credentials/docker-source.ts';
-import type { HelperResult, RunHelper } from '../../src/credentials/helper.ts';
+import type { ProgramResult } from '../../src/credentials/ask-program.ts';
+import type { RunHelper } from '../../src/credentials/helper.ts';
 import { InvalidConfigError } from '../../src/credentials/invalid-config.ts';
 import table from '../tables/docker-config.json' with { type: 'json' };
 import { temporaryFolder } from '../support/temporary-folder.ts';
@@ -55,7 +56,7 @@ async function setUp(row: Pick<Row, 'config' | 'helpers' | 'env'>): Promise<Case
 }
 
 function fakeHelpers(helpers: NonNullable<Row['helpers']>, asked: string[]): RunHelper {
-  return async (name, input): Promise<HelperResult> => {
+  return async (name, _verb, input): Promise<ProgramResult> => {
     const helper = helpers[name];
     if (helper === undefined) return { kind: 'missing' };
     asked.push(input);

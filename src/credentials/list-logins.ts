@@ -1,0 +1,78 @@
+import { credentialOf } from './auth-entry.ts';
+import { loadDockerAuthVariable } from './docker-auth-variable.ts';
+import { createEnvironmentSource } from './environment.ts';
+import { defaultFileLogins, dockerLogins, namedFileLogins, registryOfKey, type FileLoginsOptions } from './file-logins.ts';
+import { readKeychainIndex } from './keychain-index.ts';
+import { KEYCHAIN_NAME } from './keychain-source.ts';
+import type { KnownLogin, RankedLogin } from './known-login.ts';
+
+/**
+ * Every login that is kept anywhere, in the order in which places are asked; the keychain itself is not: it may be locked.
+ * Helpers are asked for names, never for secrets.
+ */
+export async function listLogins(options: FileLoginsOptions, signal?: AbortSignal): Promise<readonly RankedLogin[]> {
+  return rank([
+    ...(await environmentLogins(options)),
+    ...(await namedFileLogins(options, signal)),
+    ...variableLogins(options),
+    ...(await dockerLogins(options, signal)),
+    ...(await keychainLogins(options)),
+    ...(await defaultFileLogins(options, signal)),
+  ]);
+}
+
+/**
+ * A login for `registry` in the environment or in the auth file that it names: whatever is stored elsewhere, it is used instead.
+ *
+ * @param origin where something was just stored.
+ */
+export async function loginBefore(registry: string, origin: string, options: FileLoginsOptions): Promise<KnownLogin | undefined> {
+  const first = [...(await environmentLogins(options)), ...(await namedFileLogins(options)), ...variableLogins(options)];
+  const found = first.find((login) => login.registry === registry);
+  return found?.origin === origin ? undefined : found;
+}
+
+function rank(logins: readonly KnownLogin[]): readonly RankedLogin[] {
+  const winners = new Map<string, KnownLogin>();
+  return logins.map((login) => {
+    if (login.ignored !== undefined) return { ...login, used: false, reason: login.ignored };
+    const winner = winners.get(login.registry) ?? widerWinner(login, winners);
+    if (winner !== undefined) return { ...login, used: false, reason: `${winner.origin} comes first` };
+    winners.set(login.registry, login);
+    return { ...login, used: true, reason: 'it is the first to be asked' };
+  });
+}
+
+/** A login for all of a registry, in a place that is asked earlier: namespaces matter only within one file. */
+function widerWinner({ registry, origin }: KnownLogin, winners: ReadonlyMap<string, KnownLogin>): KnownLogin | undefined {
+  const parts = registry.split('/');
+  const wider = parts.slice(1).map((_, dropped) => winners.get(parts.slice(0, dropped + 1).join('/')));
+  return wider.find((winner) => winner !== undefined && winner.origin !== origin);
+}
+
+async function environmentLogins({ env }: FileLoginsOptions): Promise<readonly KnownLogin[]> {
+  const registry = registryOfKey(env['REGI_REGISTRY'] ?? '');
+  const found = await createEnvironmentSource(env)(registry, undefined);
+  if (found?.credential.kind !== 'password') return [];
+  const names = ['REGI_REGISTRY', 'REGI_USERNAME', 'REGI_PASSWORD'];
+  return [{ registry, username: found.credential.username, origin: found.origin, place: { kind: 'variable', names } }];
+}
+
+function variableLogins({ env, warn }: FileLoginsOptions): readonly KnownLogin[] {
+  const name = 'DOCKER_AUTH_CONFIG';
+  return [...loadDockerAuthVariable(env, warn).auths].flatMap(([key, entry]) =>
+    credentialOf(entry) === undefined
+      ? []
+      : [{ registry: registryOfKey(key), username: entry.username, origin: name, place: { kind: 'variable' as const, names: [name] } }],
+  );
+}
+
+async function keychainLogins(options: FileLoginsOptions): Promise<readonly KnownLogin[]> {
+  const index = await readKeychainIndex(options);
+  return [...index].map(([account, username]) => ({
+    registry: registryOfKey(account),
+    username,
+    origin: KEYCHAIN_NAME,
+    place: { kind: 'keychain' as const, account },
+  }));
+}

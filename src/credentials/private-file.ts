@@ -1,0 +1,75 @@
+import { randomUUID } from 'node:crypto';
+import { chown, mkdir, open, readlink, realpath, rename, rm, stat } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
+
+import { RegiError } from '../errors.ts';
+
+/** A file of the user's configuration that cannot be written. */
+export class UnwritableConfigError extends RegiError {
+  readonly code = 'STORAGE_FAILED';
+}
+
+/**
+ * Writes a file that only its owner may read: beside it, to the disk, and then in its place, so that a reader sees the old text or
+ * the new one. A symbolic link stays and what it points at is written; a mode that was stricter, and the owner, are kept.
+ *
+ * @param shown names the file in messages.
+ * @throws {UnwritableConfigError} when the system refuses.
+ */
+export async function writePrivateFile(path: string, shown: string, text: string): Promise<void> {
+  try {
+    const target = await followLink(path);
+    await mkdir(dirname(target), { recursive: true, mode: 0o700 });
+    const before = await ifThere(stat(target));
+    const temporary = `${target}.${randomUUID()}.tmp`;
+    try {
+      const file = await open(temporary, 'wx', 0o600);
+      try {
+        await file.writeFile(text);
+        // oxlint-disable-next-line no-bitwise -- a mode is bits
+        if (before !== undefined) await file.chmod(before.mode & 0o600);
+        await file.sync();
+      } finally {
+        await file.close();
+      }
+      // Of somebody else's file, only the superuser can leave the owner as it was; that is who needs it, under sudo.
+      if (before !== undefined) await chown(temporary, before.uid, before.gid).catch(() => undefined);
+      await rename(temporary, target);
+    } finally {
+      await rm(temporary, { force: true });
+    }
+  } catch (cause) {
+    const code = cause instanceof Error && 'code' in cause ? String(cause.code) : undefined;
+    if (code === undefined) throw cause;
+    throw new UnwritableConfigError(`Cannot write "${shown}": ${PROBLEMS[code] ?? 'the system refused'} (${code})`, {
+      hint: `check the owner, mode and free space of ${shown} and its folder`,
+      cause,
+    });
+  }
+}
+
+const PROBLEMS: Readonly<Record<string, string>> = {
+  EACCES: 'permission denied',
+  EPERM: 'the operation is not permitted',
+  EROFS: 'the file system is read-only',
+  ENOSPC: 'no space is left on the device',
+  EDQUOT: 'the disk quota is used up',
+  ELOOP: 'its links go round in a circle',
+};
+
+/** What a link points at, whether that exists or not. */
+async function followLink(path: string): Promise<string> {
+  const real = await ifThere(realpath(path));
+  if (real !== undefined) return real;
+  const pointed = await ifThere(readlink(path));
+  return pointed === undefined ? path : resolve(dirname(path), pointed);
+}
+
+async function ifThere<T>(operation: Promise<T>): Promise<T | undefined> {
+  try {
+    return await operation;
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'EINVAL')) return undefined;
+    throw error;
+  }
+}
