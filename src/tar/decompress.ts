@@ -1,0 +1,146 @@
+import zlib, { createGunzip, type Gunzip } from 'node:zlib';
+
+import type { Bytes, CallOptions } from '../store.ts';
+import { owned } from '../bytes.ts';
+import { InvalidCompressionError, ZstdFrames } from './zstd-frames.ts';
+
+export type Compression = 'none' | 'gzip' | 'zstd' | 'bzip2' | 'xz';
+
+const MAGIC: readonly (readonly [Compression, readonly number[]])[] = [
+  ['gzip', [0x1f, 0x8b]],
+  ['zstd', [0x28, 0xb5, 0x2f, 0xfd]],
+  ['bzip2', [0x42, 0x5a, 0x68]],
+  ['xz', [0xfd, 0x37, 0x7a, 0x58, 0x5a, 0x00]],
+];
+
+/** How many first bytes `compressionOf` wants to see. */
+export const MAGIC_BYTES = 6;
+
+/** What the first bytes of a content say: names and media types are often wrong, bytes are not. */
+export function compressionOf(start: Uint8Array): Compression {
+  if (isSkippable(start)) return 'zstd';
+  return MAGIC.find(([, magic]) => magic.every((byte, at) => start[at] === byte))?.[0] ?? 'none';
+}
+
+/**
+ * The content unpacked. Several gzip members or zstd frames behind one another are one content.
+ *
+ * The reader bounds what it takes: a few bytes may unpack to terabytes.
+ *
+ * @throws {InvalidCompressionError} while iterating, on damaged content, and on bzip2 and xz.
+ * @throws {LimitExceededError} while iterating, on a zstd frame that wants more memory than `zstdWindowBytes`.
+ */
+export function unpacked(content: Bytes, compression: Compression, options: CallOptions = {}): Bytes {
+  switch (compression) {
+    case 'none':
+      return content;
+    case 'gzip':
+      return { [Symbol.asyncIterator]: () => through('gzip', createGunzip(), content, options) };
+    case 'zstd':
+      return { [Symbol.asyncIterator]: () => unzstd(guarded(content), options) };
+    case 'bzip2':
+    case 'xz':
+      throw new InvalidCompressionError(`Cannot unpack ${compression}: expected gzip, zstd or a plain tar`, {
+        hint: `unpack it first: ${compression === 'xz' ? 'xz -d' : 'bzip2 -d'} FILE`,
+      });
+    default:
+      return compression satisfies never;
+  }
+}
+
+function isSkippable(start: Uint8Array): boolean {
+  const [first = 0, ...rest] = start.subarray(0, 4);
+  return first >= 0x50 && first <= 0x5f && rest.length === 3 && [0x2a, 0x4d, 0x18].every((byte, at) => rest[at] === byte);
+}
+
+/** The same bytes; a window over the limit is refused before the decoder sees its frame. */
+function guarded(content: Bytes): Bytes {
+  return {
+    async *[Symbol.asyncIterator]() {
+      const frames = new ZstdFrames();
+      for await (const chunk of content) {
+        frames.look(chunk);
+        yield chunk;
+      }
+      if (!frames.atEnd) throw new InvalidCompressionError('Cannot unpack zstd: expected more bytes, found the end', { hint: 'the file was not copied whole' });
+    },
+  };
+}
+
+async function* unzstd(content: Bytes, options: CallOptions): AsyncGenerator<Uint8Array> {
+  // Node has zstd from 22.15 on; the types are of the oldest Node that regi runs on.
+  const native = (zlib as { readonly createZstdDecompress?: () => Gunzip }).createZstdDecompress;
+  if (native !== undefined) yield* through('zstd', native(), content, options);
+  else yield* unzstdInJavaScript(content);
+}
+
+async function* unzstdInJavaScript(content: Bytes): AsyncGenerator<Uint8Array> {
+  const { Decompress } = await import('fzstd');
+  let ready: Uint8Array[] = [];
+  const decoder = new Decompress((chunk) => void ready.push(new Uint8Array(chunk)));
+  const feed = (chunk: Uint8Array, last: boolean): void => {
+    try {
+      decoder.push(chunk, last);
+    } catch (cause) {
+      throw damaged('zstd', cause);
+    }
+  };
+  for await (const chunk of content) {
+    // The decoder keeps what it could not use yet, and small pieces keep short what comes out at once.
+    for (let at = 0; at < chunk.byteLength; at += PIECE_BYTES) {
+      feed(new Uint8Array(chunk.subarray(at, at + PIECE_BYTES)), false);
+      yield* ready;
+      ready = [];
+    }
+  }
+  feed(new Uint8Array(), true);
+  yield* ready;
+}
+
+const PIECE_BYTES = 64 * 1024;
+
+async function* through(kind: Compression, decoder: Gunzip, content: Bytes, { signal }: CallOptions): AsyncGenerator<Uint8Array> {
+  let failure: { readonly error: unknown } | undefined;
+  const feeding = feed(decoder, content).catch((error: unknown) => {
+    failure ??= { error };
+    decoder.destroy();
+  });
+  const stop = (): void => void decoder.destroy();
+  signal?.addEventListener('abort', stop, { once: true });
+  try {
+    signal?.throwIfAborted();
+    for await (const chunk of decoder) yield chunk as Uint8Array;
+  } catch (error) {
+    signal?.throwIfAborted();
+    throw failure === undefined ? damaged(kind, error) : failure.error;
+  } finally {
+    signal?.removeEventListener('abort', stop);
+    decoder.destroy();
+    await feeding;
+  }
+}
+
+async function feed(decoder: Gunzip, content: Bytes): Promise<void> {
+  // The decoder collects what it is given.
+  for await (const chunk of owned(content)) {
+    if (decoder.destroyed) return;
+    if (!decoder.write(chunk)) await drained(decoder);
+  }
+  if (!decoder.destroyed) decoder.end();
+}
+
+/** Resolves too when the decoder is closed: then nobody will drain it. */
+function drained(decoder: Gunzip): Promise<void> {
+  return new Promise((resolve) => {
+    const settle = (): void => {
+      decoder.off('drain', settle).off('close', settle);
+      resolve();
+    };
+    decoder.once('drain', settle).once('close', settle);
+  });
+}
+
+function damaged(kind: Compression, cause: unknown): InvalidCompressionError {
+  const reason = cause instanceof Error ? cause.message : 'unknown reason';
+  return new InvalidCompressionError(`Cannot unpack ${kind}: ${reason}`, { hint: 'the file is damaged or was not copied whole; copy it here again', cause });
+}
