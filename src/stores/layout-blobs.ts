@@ -1,20 +1,29 @@
-import { mkdir, rm } from 'node:fs/promises';
+import { lstat, mkdir, readdir, rm } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 
 import { ContentMismatchError, verified } from '../bytes.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
-import { algorithmOf, encodedOf, type Digest } from '../oci/digest.ts';
+import { algorithmOf, encodedOf, isDigest, type Digest } from '../oci/digest.ts';
 import type { Bytes, CallOptions, FetchOptions } from '../store.ts';
 import { abortable } from './abortable.ts';
 import { syncFolder, writeAtomically } from './atomic-write.ts';
 import { NotInStoreError } from './not-found.ts';
 import { isFolder, openRegular, statRegular } from './regular-file.ts';
-import { guarded, StorageError } from './storage-error.ts';
+import { guarded, ifPresent, StorageError } from './storage-error.ts';
 import type { TempFiles } from './temp-files.ts';
 
 /** Read at once, into one buffer that is used again for the next chunk. */
 const CHUNK_BYTES = 1024 * 1024;
+
+/** A blob as its file says, not proved. */
+export interface StoredBlob {
+  readonly digest: Digest;
+  /** Bytes. */
+  readonly size: number;
+  /** Milliseconds since 1970. */
+  readonly modifiedMs: number;
+}
 
 /** The `blobs` of a layout: files named by their digest. Only a parsed digest becomes a path. */
 export class LayoutBlobs {
@@ -57,14 +66,15 @@ export class LayoutBlobs {
   }
 
   /** Writes a blob unless it is there whole. One of another size is what a crash without fsync leaves, and is replaced. */
-  async push(expected: Descriptor, content: Bytes, { signal }: CallOptions = {}): Promise<void> {
+  async push(expected: Descriptor, content: Bytes, { signal }: CallOptions = {}): Promise<'written' | 'was there'> {
     signal?.throwIfAborted();
-    if ((await this.sizeOf(expected.digest)) === expected.size) return;
+    if ((await this.sizeOf(expected.digest)) === expected.size) return 'was there';
     this.#swept ??= this.#temps.sweep();
     await this.#swept;
     const path = this.#pathOf(expected.digest);
     await this.#makeFolder(dirname(path));
     await writeAtomically(path, await this.#temps.next(), verified(abortable(content, signal), expected), { signal });
+    return 'written';
   }
 
   /** @throws {NotInStoreError} when it is not there. */
@@ -73,6 +83,33 @@ export class LayoutBlobs {
     if (path === undefined || (await statRegular(path)) === undefined) throw this.#missing(digest);
     await guarded('remove', path, rm(path, { force: true }));
     await syncFolder(dirname(path));
+  }
+
+  /** Every blob under a digest that regi can verify. Files of other names are nobody's business here. */
+  async *list({ signal }: CallOptions = {}): AsyncIterable<StoredBlob> {
+    const blobs = join(this.#root, 'blobs');
+    if (!(await isFolder(blobs))) return;
+    for (const algorithm of await guarded('read', blobs, readdir(blobs))) {
+      const folder = join(blobs, algorithm);
+      const found = (await ifPresent('read', folder, lstat(folder)))?.isDirectory() === true;
+      for (const encoded of found ? await guarded('read', folder, readdir(folder)) : []) {
+        signal?.throwIfAborted();
+        const digest = `${algorithm}:${encoded}`;
+        const stats = isDigest(digest) ? await ifPresent('read', join(folder, encoded), lstat(join(folder, encoded))) : undefined;
+        if (isDigest(digest) && stats?.isFile() === true) yield { digest, size: stats.size, modifiedMs: stats.mtimeMs };
+      }
+    }
+  }
+
+  /** Removes blobs in this order. What is gone already is no error. */
+  async remove(digests: Iterable<Digest>): Promise<void> {
+    const folders = new Set<string>();
+    for (const digest of digests) {
+      const path = this.#pathOf(digest);
+      await guarded('remove', path, rm(path, { force: true }));
+      folders.add(dirname(path));
+    }
+    for (const folder of folders) await syncFolder(folder);
   }
 
   async #open(target: Descriptor): Promise<FileHandle> {

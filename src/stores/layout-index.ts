@@ -133,6 +133,22 @@ export function withoutDigest(index: LayoutIndex, digest: Digest): LayoutIndex {
   return { ...index, entries: index.entries.filter((entry) => entry.digest !== digest) };
 }
 
+/** The index with an annotation on the entries of that full name; undefined takes it away. The same when nothing changes. */
+export function withAnnotation(index: LayoutIndex, name: string, [key, value]: readonly [string, string | undefined]): LayoutIndex {
+  if (index.entries.every((entry) => entry.imageName !== name || annotationOf(entry, key) === value)) return index;
+  const entries = index.entries.map((entry) => {
+    if (entry.imageName !== name) return entry;
+    const { annotations: before, ...rest } = entry.json;
+    const { [key]: _before, ...others } = isObject(before) ? before : {};
+    return toEntry({ ...rest, annotations: { ...others, ...(value !== undefined && { [key]: value }) } });
+  });
+  return { ...index, entries };
+}
+
+export function annotationOf({ json }: LayoutEntry, key: string): string | undefined {
+  return isObject(json['annotations']) ? textOf(json['annotations'][key]) : undefined;
+}
+
 /** Parses JSON that must be an object. @throws {InvalidManifestError} */
 export function parseJsonObject(bytes: Uint8Array, what: string): JsonObject {
   let value: unknown;

@@ -21,6 +21,9 @@ import { abortable } from './abortable.ts';
 import { describeNames, NotInStoreError } from './not-found.ts';
 import { referrerOf } from './referrer.ts';
 
+/** Copied at once, into one buffer that is used again for the next chunk. */
+const CHUNK_BYTES = 1024 * 1024;
+
 /** One repository in memory, with every capability that a Store can have. */
 export type MemoryStore = Store & BlobResolver & Mounter & TagLister & ReferrerLister & Deleter & Untagger;
 
@@ -92,9 +95,17 @@ class MemoryRepository implements MemoryStore {
     return {
       async *[Symbol.asyncIterator]() {
         signal?.throwIfAborted();
-        const content = read().subarray(offset);
-        // A copy: the reader owns nothing of the store, and what it writes into a chunk stays its own affair.
-        if (content.byteLength > 0) yield new Uint8Array(content);
+        const content = read();
+        // Copies: the reader owns nothing of the store, and what it writes into a chunk stays its own affair. Small ones, for the
+        // content may be a large layer that many read at once.
+        const slab = new Uint8Array(Math.min(CHUNK_BYTES, Math.max(content.byteLength - offset, 0)));
+        for (let position = offset; position < content.byteLength;) {
+          signal?.throwIfAborted();
+          const piece = content.subarray(position, position + slab.byteLength);
+          slab.set(piece);
+          position += piece.byteLength;
+          yield slab.subarray(0, piece.byteLength);
+        }
       },
     };
   }

@@ -9,9 +9,21 @@ import { isDigest, parseDigest, type Digest } from '../oci/digest.ts';
 import { parseManifest } from '../oci/manifest.ts';
 import { isManifestType } from '../oci/media-types.ts';
 import { quote } from '../oci/quote.ts';
-import type { Bytes, CallOptions, Deleter, FetchOptions, PushOptions, ReferrerLister, ReferrerOptions, Store, TagLister, Untagger } from '../store.ts';
+import type {
+  BlobResolver,
+  Bytes,
+  CallOptions,
+  Deleter,
+  FetchOptions,
+  PushOptions,
+  ReferrerLister,
+  ReferrerOptions,
+  Store,
+  TagLister,
+  Untagger,
+} from '../store.ts';
 import { writeAtomically } from './atomic-write.ts';
-import { LayoutBlobs } from './layout-blobs.ts';
+import { LayoutBlobs, type StoredBlob } from './layout-blobs.ts';
 import {
   descriptorOf,
   EMPTY_INDEX,
@@ -26,15 +38,17 @@ import {
   type LayoutEntry,
   type LayoutIndex,
 } from './layout-index.ts';
+import { Lease, readLeases, type HeldLease } from './layout-lease.ts';
 import { withLock } from './layout-lock.ts';
 import { checkMarker, createMarker } from './layout-marker.ts';
+import { leadsTo } from './layout-reach.ts';
 import { readReferrer, walkReferrers } from './layout-referrers.ts';
 import { describeNames, NotInStoreError } from './not-found.ts';
 import { systemProcesses, type Processes } from './processes.ts';
 import { readRegular } from './regular-file.ts';
 import { TempFiles } from './temp-files.ts';
 
-export type LayoutStore = Store & TagLister & ReferrerLister & Deleter & Untagger;
+export type LayoutStore = Store & BlobResolver & TagLister & ReferrerLister & Deleter & Untagger;
 
 export interface LayoutOptions extends CallOptions {
   /** Makes the layout when the folder is missing or empty. Without it nothing is written by opening. */
@@ -43,6 +57,8 @@ export interface LayoutOptions extends CallOptions {
   /** Told when another process holds the layout and is waited for. */
   readonly onWait?: ((message: string) => void) | undefined;
   readonly processes?: Processes | undefined;
+  /** Others remove what nothing names while this one is open: what is written here is claimed until `close()`. */
+  readonly isShared?: boolean | undefined;
 }
 
 /** A name that several images of a layout have. */
@@ -80,7 +96,8 @@ export async function openLayout(path: string, options: LayoutOptions): Promise<
 /** Tags that name the signatures or referrers of an image, not an image (distribution-spec 1.1, "Referrers Tag Schema"; cosign). */
 const REFERRERS_TAG = /^sha(?:256|512)-[0-9a-f]{64,128}(?:\.\w+)?$/;
 
-class OciLayout implements LayoutStore {
+/** A layout as one store, and what `layout-repository.ts` makes several of. `open()` comes first. */
+export class OciLayout implements LayoutStore {
   readonly place: string;
   readonly repository = '';
   readonly #root: string;
@@ -88,6 +105,10 @@ class OciLayout implements LayoutStore {
   readonly #processes: Processes;
   readonly #temps: TempFiles;
   readonly #blobs: LayoutBlobs;
+  readonly #leases: TempFiles;
+  readonly #lease: Lease | undefined;
+  /** What nobody removes before `close()`. */
+  readonly #confirmed = new Set<Digest>();
 
   constructor(root: string, options: LayoutOptions) {
     this.place = `oci:${root}`;
@@ -96,22 +117,24 @@ class OciLayout implements LayoutStore {
     this.#processes = options.processes ?? systemProcesses;
     this.#temps = new TempFiles(root, this.#processes);
     this.#blobs = new LayoutBlobs(root, this.#temps);
+    this.#leases = new TempFiles(root, this.#processes, 'lease');
+    this.#lease = options.isShared === true && options.create ? new Lease(this.#leases) : undefined;
   }
 
   async open(create: boolean): Promise<void> {
     if (!create) {
       await checkMarker(this.#root);
-      await this.#readIndex();
+      await this.readIndex();
       return;
     }
     await createMarker(this.#root, this.#temps);
     // A process that was killed here has left a layout without index.json: an empty one.
-    if ((await this.#readIndexIfPresent()) === undefined) await this.#change(this.#options, async (index) => index);
+    if ((await this.#readIndexIfPresent()) === undefined) await this.change(this.#options, async (index) => index);
   }
 
   async resolve(reference: string, options: CallOptions = {}): Promise<Descriptor> {
     options.signal?.throwIfAborted();
-    const index = await this.#readIndex();
+    const index = await this.readIndex();
     const digest = digestIn(reference);
     if (digest !== undefined) return this.#resolveDigest(index, digest, options);
     if (reference === '') return this.#resolveOnly(index, options);
@@ -122,17 +145,37 @@ class OciLayout implements LayoutStore {
     return descriptorOf(entry);
   }
 
+  async resolveBlob(digest: Digest, { signal }: CallOptions = {}): Promise<Descriptor> {
+    signal?.throwIfAborted();
+    const size = await this.#blobs.sizeOf(digest);
+    if (size === undefined) throw new NotInStoreError(digest, this.place, 'check the digest');
+    return { mediaType: 'application/octet-stream', digest, size };
+  }
+
   fetch(target: Descriptor, options?: FetchOptions): Bytes {
     return this.#blobs.fetch(target, options);
   }
 
   async exists(target: Descriptor, { signal }: CallOptions = {}): Promise<boolean> {
     signal?.throwIfAborted();
+    if (!(await this.holds(target))) return false;
+    if (this.#lease === undefined || this.#confirmed.has(target.digest)) return true;
+    await this.#lease.add(target);
+    // Whoever removes things holds the lock, and knows the claims that were there before it had the lock.
+    await this.#locked({ signal }, async () => {});
+    this.#confirmed.add(target.digest);
+    return this.holds(target);
+  }
+
+  /** Whether it is there now. Unlike `exists()` this claims nothing. */
+  async holds(target: Descriptor): Promise<boolean> {
     return (await this.#blobs.sizeOf(target.digest)) === target.size;
   }
 
   async push(expected: Descriptor, content: Bytes, { signal, tag }: PushOptions = {}): Promise<void> {
-    await this.#blobs.push(expected, content, { signal });
+    await this.#lease?.add(expected);
+    // What was there already may be going at this moment.
+    while ((await this.#blobs.push(expected, content, { signal })) === 'was there') if (await this.exists(expected, { signal })) break;
     if (tag !== undefined) await this.tag(expected, tag, { signal });
     // Nothing leads from an image to its referrers: one that is not in index.json could never be found again.
     else if (isManifestType(expected.mediaType) && (await readReferrer(this, expected, { signal })) !== undefined) await this.tag(expected, '', { signal });
@@ -141,23 +184,24 @@ class OciLayout implements LayoutStore {
   /** Names a manifest. With an empty reference or a digest it is listed in index.json under no name. */
   async tag(target: Descriptor, reference: string, options: CallOptions = {}): Promise<void> {
     options.signal?.throwIfAborted();
-    if (!(await this.exists(target, options))) throw this.#missing(await this.#readIndex(), target.digest);
     const name = digestIn(reference) === undefined ? reference : '';
-    await this.#change(options, async (index) => {
+    await this.change(options, async (index) => {
+      // Under the lock, for a name must not outlive what `discard()` removes beside it.
+      if (!(await this.holds(target))) throw this.#missing(index, target.digest);
       if (name === '') return withUnnamed(index, target);
       return withName(index, target, name, await this.#referrersAmong(entriesNamed(index, name), options));
     });
   }
 
   async *listTags({ signal }: CallOptions = {}): AsyncIterable<string> {
-    for (const name of namesOf(await this.#readIndex())) {
+    for (const name of namesOf(await this.readIndex())) {
       signal?.throwIfAborted();
       yield name;
     }
   }
 
   async *listReferrers(target: Descriptor, { signal, artifactType }: ReferrerOptions = {}): AsyncIterable<Descriptor> {
-    const roots = usable((await this.#readIndex()).entries);
+    const roots = usable((await this.readIndex()).entries);
     for await (const referrer of walkReferrers(this, roots, { signal })) {
       if (referrer.subject !== target.digest) continue;
       if (artifactType === undefined || referrer.descriptor.artifactType === artifactType) yield referrer.descriptor;
@@ -166,13 +210,35 @@ class OciLayout implements LayoutStore {
 
   async delete(target: Descriptor, options: CallOptions = {}): Promise<void> {
     options.signal?.throwIfAborted();
-    await this.#change(options, async (index) => withoutDigest(index, target.digest));
+    await this.change(options, async (index) => withoutDigest(index, target.digest));
     await this.#blobs.delete(target.digest);
+  }
+
+  /**
+   * Removes content, unless an image that index.json lists is made of it.
+   *
+   * @throws {NotInStoreError} when it is not there.
+   */
+  async discard(digest: Digest, options: CallOptions = {}): Promise<void> {
+    await this.change(options, async (index) => {
+      if (!(await this.needs(index, digest, options))) await this.#blobs.delete(digest);
+      return index;
+    });
+  }
+
+  /** Whether `index` lists that node, or an image that is made of it. */
+  async needs(index: LayoutIndex, digest: Digest, options?: CallOptions): Promise<boolean> {
+    return leadsTo(this, usable(index.entries), digest, options);
+  }
+
+  /** A name for a file that is not finished. What a killed process leaves under such names is removed by the next that writes. */
+  nextTemp(): Promise<string> {
+    return this.#temps.next();
   }
 
   async untag(tag: string, options: CallOptions = {}): Promise<void> {
     options.signal?.throwIfAborted();
-    await this.#change(options, async (index) => {
+    await this.change(options, async (index) => {
       const entries = entriesNamed(index, tag);
       if (entries.length === 0) throw this.#missing(index, tag);
       return withoutName(index, tag, await this.#referrersAmong(entries, options));
@@ -209,20 +275,56 @@ class OciLayout implements LayoutStore {
     return found;
   }
 
-  /** Reads, changes and replaces index.json while the lock is held. The same index is not written again. */
-  async #change({ signal }: CallOptions, change: (index: LayoutIndex) => Promise<LayoutIndex>): Promise<void> {
-    const { clock, onWait } = this.#options;
-    const lock = { clock, processes: this.#processes, temps: this.#temps, signal, onWait };
-    await withLock(join(this.#root, '.regi.lock'), lock, async () => {
+  /**
+   * Reads, changes and replaces index.json while the lock is held. The same index is not written again.
+   *
+   * @param then runs behind it, under the same lock.
+   */
+  async change({ signal }: CallOptions, change: (index: LayoutIndex) => Promise<LayoutIndex>, then?: () => Promise<void>): Promise<void> {
+    await this.#locked({ signal }, async () => {
       const before = await this.#readIndexIfPresent();
       const after = await change(before ?? EMPTY_INDEX);
-      if (after === before) return;
-      signal?.throwIfAborted();
-      await writeAtomically(join(this.#root, 'index.json'), await this.#temps.next(), bytesOf(formatLayoutIndex(after)), { signal });
+      if (after !== before) {
+        signal?.throwIfAborted();
+        await writeAtomically(join(this.#root, 'index.json'), await this.#temps.next(), bytesOf(formatLayoutIndex(after)), { signal });
+      }
+      await then?.();
     });
   }
 
-  async #readIndex(): Promise<LayoutIndex> {
+  /** Every blob, whether anything names it or not. */
+  blobs(options?: CallOptions): AsyncIterable<StoredBlob> {
+    return this.#blobs.list(options);
+  }
+
+  /** Removes blobs whatever names them; under the lock, and in this order. */
+  removeBlobs(digests: Iterable<Digest>): Promise<void> {
+    return this.#blobs.remove(digests);
+  }
+
+  leases(): Promise<readonly HeldLease[]> {
+    return readLeases(this.#leases);
+  }
+
+  /** What was claimed until now is named. */
+  settle(): void {
+    this.#lease?.settle();
+  }
+
+  /** Gives up what was claimed. */
+  async close(): Promise<void> {
+    this.#confirmed.clear();
+    await this.#lease?.release();
+  }
+
+  async #locked<T>({ signal }: CallOptions, work: () => Promise<T>): Promise<T> {
+    const { clock, onWait } = this.#options;
+    const lock = { clock, processes: this.#processes, temps: this.#temps, signal, onWait };
+    return withLock(join(this.#root, '.regi.lock'), lock, work);
+  }
+
+  /** @throws {InvalidManifestError} when there is none, or one that is no index. */
+  async readIndex(): Promise<LayoutIndex> {
     const index = await this.#readIndexIfPresent();
     if (index === undefined) throw new InvalidManifestError(`Cannot read the image layout ${JSON.stringify(this.#root)}: expected an index.json, found none`);
     return index;
@@ -246,7 +348,7 @@ function digestIn(reference: string): Digest | undefined {
 }
 
 /** What the entries point at, without those that regi cannot read. */
-function usable(entries: readonly LayoutEntry[]): readonly Descriptor[] {
+export function usable(entries: readonly LayoutEntry[]): readonly Descriptor[] {
   return entries.flatMap((entry) => {
     try {
       return [descriptorOf(entry)];

@@ -6,6 +6,7 @@ import { isManifestType } from '../oci/media-types.ts';
 import { parseTag, type Tag } from '../oci/reference.ts';
 import { blobExists, deleteBlob, fetchBlob, resolveBlob } from '../registry/blobs.ts';
 import type { Connection } from '../registry/connection.ts';
+import { NotFoundError } from '../registry/errors.ts';
 import { deleteManifest, fetchManifest, manifestExists, putManifest, resolveManifest, type FetchedManifest } from '../registry/manifests.ts';
 import { mountBlob } from '../registry/mounts.ts';
 import { addToReferrersIndex, removeFromReferrersIndex } from '../registry/referrers-index.ts';
@@ -48,6 +49,8 @@ class RemoteStore implements RegistryStore {
   readonly place: string;
   readonly repository: string;
   readonly #remote: RemoteRepository;
+  /** The tag by which a manifest was found last. */
+  readonly #tags = new Map<Digest, Tag>();
 
   constructor(remote: RemoteRepository) {
     this.place = `registry:${remote.connection.name}`;
@@ -56,7 +59,10 @@ class RemoteStore implements RegistryStore {
   }
 
   async resolve(reference: string, options: CallOptions = {}): Promise<Descriptor> {
-    return resolveManifest(this.#remote, checked(reference), options);
+    const name = checked(reference);
+    const found = await resolveManifest(this.#remote, name, options);
+    if (!isDigest(name)) this.#tags.set(found.digest, name);
+    return found;
   }
 
   async resolveBlob(digest: Digest, options: CallOptions = {}): Promise<Descriptor> {
@@ -80,7 +86,7 @@ class RemoteStore implements RegistryStore {
 
   async tag(target: Descriptor, reference: string, options: CallOptions = {}): Promise<void> {
     const tag = parseTag(reference);
-    await this.#put(await fetchManifest(this.#remote, target.digest, options), tag, options);
+    await this.#put(await this.#fetchManifest(target.digest, options), tag, options);
   }
 
   async mount(target: Descriptor, from: string, content: Bytes | undefined, { signal }: CallOptions = {}): Promise<'mounted' | 'copied' | 'refused'> {
@@ -109,13 +115,26 @@ class RemoteStore implements RegistryStore {
   }
 
   #openManifest(target: Descriptor, { offset = 0, signal }: FetchOptions): Bytes {
-    const remote = this.#remote;
+    const read = (): Promise<FetchedManifest> => this.#fetchManifest(target.digest, { signal });
     return {
       async *[Symbol.asyncIterator]() {
-        const { bytes } = await fetchManifest(remote, target.digest, { signal });
+        const { bytes } = await read();
         if (offset < bytes.byteLength) yield bytes.subarray(offset);
       },
     };
+  }
+
+  /** By digest; where that is not there, although a tag was just said to name it, by the tag: docker.pkg.github.com knows no digests. */
+  async #fetchManifest(digest: Digest, options: CallOptions): Promise<FetchedManifest> {
+    try {
+      return await fetchManifest(this.#remote, digest, options);
+    } catch (error) {
+      const tag = this.#tags.get(digest);
+      if (tag === undefined || !(error instanceof NotFoundError)) throw error;
+      const named = await fetchManifest(this.#remote, tag, options);
+      if (named.descriptor.digest !== digest) throw error;
+      return named;
+    }
   }
 
   async #put(manifest: FetchedManifest, tag: Tag | undefined, options: CallOptions): Promise<void> {

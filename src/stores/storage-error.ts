@@ -9,7 +9,10 @@ export class StorageError extends RegiError {
 
   constructor(action: string, path: string, errno: string, cause: unknown) {
     const problem = PROBLEMS.get(errno);
-    super(`Cannot ${action} ${JSON.stringify(path)}: ${problem?.found ?? 'the system refused'} (${errno})`, { hint: problem?.hint, cause });
+    super(`Cannot ${action} ${JSON.stringify(path)}: ${problem?.found ?? 'the system refused'} (${errno})`, {
+      hint: problem?.hint ?? 'check the path and the disk',
+      cause,
+    });
     this.path = path;
     this.errno = errno;
   }
@@ -29,6 +32,7 @@ const PROBLEMS: ReadonlyMap<string, Problem> = new Map([
   ['EACCES', { found: 'permission denied', hint: PERMISSION_HINT }],
   ['EPERM', { found: 'the operation is not permitted', hint: PERMISSION_HINT }],
   ['EROFS', { found: 'the file system is read-only', hint: 'choose a folder on a writable file system' }],
+  ['ENOENT', { found: 'there is no such path', hint: 'check the path' }],
   ['ENOTDIR', { found: 'a part of the path is not a folder', hint: 'check the path' }],
   ['EISDIR', { found: 'it is a folder', hint: 'check the path' }],
   ['EEXIST', { found: 'a file of that name is in the way', hint: 'choose another name, or move the file away' }],

@@ -5,7 +5,14 @@ import { join } from 'node:path';
 import type { ProcessIdentity, Processes } from './processes.ts';
 import { guarded, ifPresent, StorageError } from './storage-error.ts';
 
-const NAME = /^\.regi-tmp\.(\d{1,15})\.(\w{1,32})\.([0-9a-f]{16})\.[0-9a-f]+$/;
+const NAME = /^\.regi-(\w+)\.(\d{1,15})\.(\w{1,32})\.([0-9a-f]{16})\.[0-9a-f]+$/;
+
+/** A file of a process. */
+export interface OwnedFile {
+  readonly path: string;
+  /** Certainly: of another machine's processes nothing is certain. */
+  readonly isOwnerGone: boolean;
+}
 
 /**
  * Names for files that are not finished. Each tells whose it is, so that the next run knows what a killed one has left and what
@@ -14,27 +21,39 @@ const NAME = /^\.regi-tmp\.(\d{1,15})\.(\w{1,32})\.([0-9a-f]{16})\.[0-9a-f]+$/;
 export class TempFiles {
   readonly #folder: string;
   readonly #processes: Processes;
+  readonly #kind: string;
 
-  constructor(folder: string, processes: Processes) {
+  /** @param kind letters; files of one kind know nothing of those of another. */
+  constructor(folder: string, processes: Processes, kind = 'tmp') {
     this.#folder = folder;
     this.#processes = processes;
+    this.#kind = kind;
   }
 
   /** A name that nobody else uses. */
   async next(): Promise<string> {
     const own = await this.#processes.self();
-    return join(this.#folder, `.regi-tmp.${own.pid}.${own.started}.${machineOf(own)}.${randomBytes(8).toString('hex')}`);
+    return join(this.#folder, `.regi-${this.#kind}.${own.pid}.${own.started}.${machineOf(own)}.${randomBytes(8).toString('hex')}`);
   }
 
   /** Removes what processes of this machine left that are gone. */
   async sweep(): Promise<void> {
+    for (const { path, isOwnerGone } of await this.list()) if (isOwnerGone) await removeIfAllowed(path);
+  }
+
+  /** Every file of this kind. */
+  async list(): Promise<readonly OwnedFile[]> {
     const own = await this.#processes.self();
     const names = (await ifPresent('read', this.#folder, readdir(this.#folder))) ?? [];
+    const files: OwnedFile[] = [];
     for (const name of names) {
-      const owner = parseName(name, own);
-      if (owner === undefined || !(await this.#processes.isGone(owner))) continue;
-      await removeIfAllowed(join(this.#folder, name));
+      const owner = parseName(name, this.#kind);
+      if (owner === undefined) continue;
+      // Who owns a file of another machine cannot be asked from here.
+      const isOwnerGone = owner.machine === machineOf(own) && (await this.#processes.isGone({ ...own, pid: owner.pid, started: owner.started }));
+      files.push({ path: join(this.#folder, name), isOwnerGone });
     }
+    return files;
   }
 }
 
@@ -47,11 +66,17 @@ async function removeIfAllowed(path: string): Promise<void> {
   }
 }
 
-/** Undefined for what is no temp file, and for one of another machine: who owns that cannot be asked from here. */
-function parseName(name: string, own: ProcessIdentity): ProcessIdentity | undefined {
-  const [, pid, started, machine] = NAME.exec(name) ?? [];
-  if (pid === undefined || started === undefined || machine !== machineOf(own)) return undefined;
-  return { ...own, pid: Number(pid), started };
+interface Owner {
+  readonly pid: number;
+  readonly started: string;
+  readonly machine: string;
+}
+
+/** Undefined for what is no file of that kind. */
+function parseName(name: string, wanted: string): Owner | undefined {
+  const [, kind, pid, started, machine] = NAME.exec(name) ?? [];
+  if (kind !== wanted || pid === undefined || started === undefined || machine === undefined) return undefined;
+  return { pid: Number(pid), started, machine };
 }
 
 function machineOf({ host, space }: ProcessIdentity): string {

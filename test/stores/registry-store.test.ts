@@ -49,6 +49,29 @@ async function start(options: FakeRegistryOptions = {}, connection: Partial<Conn
   return { registry, open, store: open('write') };
 }
 
+describe('a registry that knows no manifest by its digest', () => {
+  // docker.pkg.github.com: "must pull using IMAGE_NAME:VERSION and not IMAGE_NAME:SHA".
+  const forgetDigests = ({ registry }: Started): void =>
+    registry.fault({ match: { method: 'GET', path: /manifests\/sha256:/ }, times: 10, action: { kind: 'answer', status: 404 } });
+
+  test('fetch() reads by the tag that named it', async () => {
+    const started = await start();
+    await makeImage().pushAll(started.store, '1');
+    forgetDigests(started);
+    const found = await started.store.resolve('1');
+    expect(digestOf(await readAll(started.store.fetch(found)))).toBe(found.digest);
+  });
+
+  test('fetch() takes nothing else from a tag that was moved meanwhile', async () => {
+    const started = await start();
+    await makeImage().pushAll(started.store, '1');
+    const found = await started.store.resolve('1');
+    await makeImage({ seed: 2 }).pushAll(started.open('write'), '1');
+    forgetDigests(started);
+    await expect(readAll(started.store.fetch(found))).rejects.toMatchObject({ code: 'NOT_FOUND' });
+  });
+});
+
 describe('a registry over real sockets', () => {
   test('fetch() goes on where the connection was cut', async () => {
     const { registry, store } = await start();
