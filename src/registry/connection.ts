@@ -7,11 +7,12 @@ import type { Clock } from '../clock.ts';
 import type { CredentialSource } from '../credentials/credential.ts';
 import { discard } from '../http/body.ts';
 import type { Scheme } from '../http/hosts.ts';
-import type { HttpRequest, HttpResponse, Layer, Method, Transport } from '../http/message.ts';
+import type { HttpHeaders, HttpRequest, HttpResponse, Layer, Method, Transport } from '../http/message.ts';
 import { followRedirects } from '../http/redirect.ts';
 import { DEFAULT_RETRIES, retryLayer, retryOfStatus, type RetryEvent } from '../http/retry.ts';
 import { apiHost } from '../oci/reference.ts';
 import { KeyedLock } from './keyed-lock.ts';
+import { createQuotaReader } from './pull-quota.ts';
 import { isTlsComplaint, SchemeDetector, SpokeTlsError } from './scheme-detector.ts';
 import { UploadSizes } from './upload-limits.ts';
 import { createWarningReader } from './warnings.ts';
@@ -95,7 +96,7 @@ export interface ConnectionOptions {
   readonly onRetry?: ((event: RetryEvent) => void) | undefined;
   /** Takes what the registry wants a person to know, and what is odd about it. */
   readonly onWarning?: ((message: string) => void) | undefined;
-  /** Takes what a person should know of how we prove who we are. */
+  /** Takes what a person should know of how we prove who we are, and of what is left of a limit. */
   readonly onNotice?: ((message: string, hint?: string) => void) | undefined;
 }
 
@@ -119,7 +120,10 @@ class HttpConnection implements Connection {
   readonly #authorizers = new Map<Scheme, Authorizer>();
   readonly #once: Transport;
   readonly #retried: Transport;
+  /** Once less: the first attempt was the probe. */
+  readonly #retriedAfterProbe: Transport;
   readonly #readWarnings: (header: string | undefined) => void;
+  readonly #readQuota: (headers: HttpHeaders) => void;
   readonly #locks = new KeyedLock();
 
   constructor(options: ConnectionOptions) {
@@ -132,7 +136,9 @@ class HttpConnection implements Connection {
     this.uploadSizes = new UploadSizes(this.#originOf('https').hostname, chunkSize);
     this.#once = log === undefined ? transport : log(transport);
     this.#retried = retryLayer({ clock, retries, onRetry })(this.#once);
+    this.#retriedAfterProbe = retryLayer({ clock, retries: retries - 1, onRetry })(this.#once);
     this.#readWarnings = createWarningReader((text) => this.warn(`"${host}" says: ${text}`));
+    this.#readQuota = createQuotaReader(host, (message, hint) => options.onNotice?.(message, hint));
   }
 
   origin(): string | undefined {
@@ -168,7 +174,10 @@ class HttpConnection implements Connection {
     const send = async (hop: HttpRequest): Promise<HttpResponse> => {
       const response = await authorizer.send(hop, { scopes, repository, canRetryAnonymously });
       ({ tried } = response);
-      if (hop.url.origin === this.#originOf(scheme).origin) this.#readWarnings(response.headers.get('warning'));
+      if (hop.url.origin !== this.#originOf(scheme).origin) return response;
+      this.#readWarnings(response.headers.get('warning'));
+      // A refusal says it itself.
+      if (response.status < 400) this.#readQuota(response.headers);
       return response;
     };
     const response = await (redirects === 'follow' ? followRedirects(request, send) : send(request));
@@ -199,8 +208,10 @@ class HttpConnection implements Connection {
     const decision = retryOfStatus(response, 0, { clock: this.clock });
     if (decision.kind === 'retry' && this.retries > 0) {
       await discard(response);
-      await this.clock.sleep(decision.delayMs, request.signal);
-      return this.#retried(request);
+      const { method, url, signal } = request;
+      this.#options.onRetry?.({ method, url, attempt: 1, delayMs: decision.delayMs, cause: response.status });
+      await this.clock.sleep(decision.delayMs, signal);
+      return this.#retriedAfterProbe(request);
     }
     if (response.status !== 400) return response;
     const settled = await settle(response, request.signal);

@@ -1,12 +1,14 @@
 import { NotAuthorisedError } from '../auth/not-authorised.ts';
 import { RegiError, type RegiErrorOptions } from '../errors.ts';
 import type { Method } from '../http/message.ts';
-import { retryAfterMs } from '../http/retry-after.ts';
+import { rateLimit, retryAfterMs } from '../http/retry-after.ts';
 import { LIMITS } from '../limits.ts';
 import { essence } from '../oci/media-types.ts';
 import { redactUrl } from '../redact.ts';
 import type { RegistryResponse } from './connection.ts';
+import { deleteHint, isImmutable } from './delete-hints.ts';
 import { describeProblems, parseProblems, type Problem } from './problems.ts';
+import { quotaHint } from './pull-quota.ts';
 
 /** What is known of an answer that was not the one wanted. */
 export interface AnswerFacts {
@@ -99,7 +101,7 @@ export async function responseError(action: string, response: RegistryResponse):
   }
   if (status === 404 && !isLostUpload(problems)) {
     return new NotFoundError(`${action}: "${host}" does not have it (${answer})`, facts, {
-      hint: 'check the spelling of registry, repository and tag or digest',
+      hint: absenceHint(response, problems),
     });
   }
   if (status >= 500 || status === 408 || status === 404 || status === 416) {
@@ -160,22 +162,27 @@ function isLostUpload(problems: readonly Problem[]): boolean {
   return problems.some(({ code }) => code === 'BLOB_UPLOAD_INVALID' || code === 'BLOB_UPLOAD_UNKNOWN');
 }
 
+function absenceHint({ method }: RegistryResponse, problems: readonly Problem[]): string {
+  // Amazon's registries make no repository by a push.
+  const isWrite = method !== 'GET' && method !== 'HEAD' && method !== 'DELETE';
+  if (isWrite && problems.some(({ code }) => code === 'NAME_UNKNOWN')) return 'create the repository first, or check the spelling of its name';
+  return 'check the spelling of registry, repository and tag or digest';
+}
+
 function rateLimitHint(response: RegistryResponse): string {
-  if (response.host === 'docker.io' || response.host.endsWith('.docker.io')) return 'log in for a higher pull limit: regi login docker.io';
+  const quota = rateLimit(response.headers);
+  if (quota !== undefined) return quotaHint(response.host, quota);
   return `wait and try again, with fewer connections: --concurrency 2; or log in: regi login ${response.host}`;
 }
 
-/** Registries that delete by another way only. */
-const DELETE_HINTS: readonly (readonly [host: RegExp, hint: string])[] = [
-  [/\.amazonaws\.com(?:\.cn)?$|^public\.ecr\.aws$/, 'delete it with: aws ecr batch-delete-image'],
-  [/^ghcr\.io$/, 'delete it on the package page of GitHub, or with its packages API'],
-];
-
 function refusalHint(response: RegistryResponse, problems: readonly Problem[]): string | undefined {
-  if (response.method === 'DELETE' && (response.status === 405 || problems.some(({ code }) => code === 'UNSUPPORTED'))) {
-    const known = DELETE_HINTS.find(([host]) => host.test(response.host));
-    return known?.[1] ?? 'this registry does not delete that by its API, or it is switched off there; use its own tool or ask who runs it';
+  const undeletable = response.method === 'DELETE' ? deleteHint(response.host, response.status, problems) : undefined;
+  if (undeletable !== undefined) return undeletable;
+  // nginx finishes the handshake without a client certificate, and refuses each request then.
+  if (response.status === 400 && problems.some(({ message }) => /SSL certificate/i.test(message))) {
+    return `put your client certificate and its key at ~/.config/docker/certs.d/${response.host}/client.cert and client.key`;
   }
+  if (isImmutable(response.status, problems)) return 'the tag may not be moved there: choose another tag, or change that rule of the registry';
   if (response.status === 413) return 'something before the registry limits the size of a request; send smaller ones: --chunk-size 5000000';
   if (problems.some(({ code }) => code === 'NAME_INVALID')) return 'the registry has rules of its own for names; try another repository name';
   return undefined;

@@ -47,7 +47,8 @@ const HEAD_REFUSED: ReadonlySet<number> = new Set([400, 403, 405, 406, 415, 501]
 export async function resolveManifest(repository: RemoteRepository, reference: string, options: CallOptions = {}): Promise<Descriptor> {
   const action = `Cannot resolve ${display(repository, reference)}`;
   const head = await send(repository, 'HEAD', reference, options);
-  if (head.status !== 200 && !HEAD_REFUSED.has(head.status)) throw await responseError(action, head);
+  // A 401 is asked for its reason too: Harbor's says that there is no such project.
+  if (head.status !== 200 && head.status !== 401 && !HEAD_REFUSED.has(head.status)) throw await responseError(action, head);
   await discard(head);
   const described = head.status === 200 ? describeHead(action, head, reference) : undefined;
   return described ?? (await getManifest(action, repository, reference, options)).descriptor;
@@ -77,6 +78,13 @@ export async function manifestExists(repository: RemoteRepository, digest: Diges
   if (get.status !== 200 && get.status !== 404) throw await responseError(action, get);
   await discard(get);
   return get.status === 200;
+}
+
+/** Whether the registry says at once that it has no such tag or digest; false says nothing. Never read, so it is no pull. */
+export async function isManifestMissing(repository: RemoteRepository, reference: string, options: CallOptions = {}): Promise<boolean> {
+  const head = await send(repository, 'HEAD', reference, options);
+  await discard(head);
+  return head.status === 404;
 }
 
 /**

@@ -5,7 +5,7 @@ import { MEDIA_TYPE } from '../oci/media-types.ts';
 import type { CallOptions } from '../store.ts';
 import { NotFoundError } from './errors.ts';
 import { itemsIn } from './json-list.ts';
-import { fetchManifest, putManifest } from './manifests.ts';
+import { fetchManifest, isManifestMissing, putManifest } from './manifests.ts';
 import { referrersTag } from './referrers-tag.ts';
 import { display, type RemoteRepository } from './remote-repository.ts';
 
@@ -26,6 +26,8 @@ const ATTEMPTS = 5;
  * Reads the tag-schema index of a subject; undefined when the tag is missing or is no index: then there are no referrers.
  */
 export async function readReferrersIndex(repository: RemoteRepository, subject: Digest, options: CallOptions = {}): Promise<ReferrersIndex | undefined> {
+  // Mostly there is none, and Docker Hub counts a GET as a pull.
+  if (await isManifestMissing(repository, referrersTag(subject), options)) return undefined;
   const found = await fetchIndex(repository, subject, options);
   return found === 'other' ? undefined : found;
 }

@@ -64,7 +64,18 @@ describe('listReferrers()', () => {
   ])('reads the tag when the API answers with %s', async (_, answer) => {
     const { repository, requests } = registry((request) => (isApi(request) ? answer : index([signature])));
     expect(await listAll(listReferrers(repository, subject))).toEqual([signature]);
-    expect(requests.map(({ url }) => url.pathname)).toEqual([`/v2/team/app/referrers/${subject.digest}`, `/v2/team/app/manifests/${tag}`]);
+    const [api, byTag] = [`/v2/team/app/referrers/${subject.digest}`, `/v2/team/app/manifests/${tag}`];
+    expect(requests.map(({ method, url }) => [method, url.pathname])).toEqual([
+      ['GET', api],
+      ['HEAD', byTag],
+      ['GET', byTag],
+    ]);
+  });
+
+  test('a missing tag is found out without a GET, which Docker Hub would count as a pull', async () => {
+    const { repository, requests } = registry(() => ({ status: 404 }));
+    expect(await listAll(listReferrers(repository, subject))).toEqual([]);
+    expect(requests.map(({ method }) => method)).toEqual(['GET', 'HEAD']);
   });
 
   test.each([
