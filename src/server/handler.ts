@@ -14,8 +14,10 @@ export interface HandlerOptions extends RegistryOptions {
   /** Where unfinished uploads wait; memory when absent. */
   readonly spool?: Spool | undefined;
   readonly uploadLimits?: UploadLimits | undefined;
-  /** Takes a line for each request, and one for each failure of the registry itself. */
+  /** Takes a line for each request. */
   readonly log?: ((line: string) => void) | undefined;
+  /** Takes a line for each failure of the registry itself; `log` does when absent. */
+  readonly warn?: ((line: string) => void) | undefined;
   /** Stands around everything, guards included: faults of tests, counters. */
   readonly around?: Middleware | undefined;
 }
@@ -48,14 +50,14 @@ export function createHandler(options: HandlerOptions): Handler {
     options.uploadLimits ?? (options.spool === undefined ? MEMORY_LIMITS : UPLOAD_LIMITS),
   );
   const endpoints = createEndpoints(options, sessions);
-  const { clock, log = () => undefined, around = (call, next) => next(call) } = options;
+  const { clock, log = () => undefined, warn = log, around = (call, next) => next(call) } = options;
 
   const answer = async (call: Call): Promise<Answer> => {
     try {
       return await endpoints(call);
     } catch (error) {
       const refusal = errorAnswer(error);
-      if (refusal.status >= 500 && !call.signal.aborted) log(`Cannot answer ${call.method} ${call.path}: ${reason(error)}`);
+      if (refusal.status >= 500 && !call.signal.aborted) warn(`Cannot answer ${call.method} ${call.path}: ${reason(error)}`);
       return refusal;
     }
   };
@@ -70,7 +72,7 @@ export function createHandler(options: HandlerOptions): Handler {
         await respond(exchange, await around(call, answer));
       } catch (error) {
         response.destroy();
-        if (!call.signal.aborted && !(error instanceof ConnectionCut)) log(`Cannot finish ${call.method} ${call.path}: ${reason(error)}`);
+        if (!call.signal.aborted && !(error instanceof ConnectionCut)) warn(`Cannot finish ${call.method} ${call.path}: ${reason(error)}`);
       }
       const status = response.writableFinished ? String(response.statusCode) : 'cut';
       log(`${request.socket.remoteAddress ?? '-'} ${call.method} ${request.url ?? ''} ${status} ${clock.now() - startedMs} ms`);

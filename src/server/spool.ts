@@ -43,18 +43,26 @@ export function memorySpool(): Spool {
   };
 }
 
-/** Keeps uploads in files of `folder`, which is made when first needed. */
-export function fileSpool(folder: string): Spool {
+/**
+ * Keeps uploads in files.
+ *
+ * @param where a folder, which is made when first needed; or what names a file that is not there in a folder that is.
+ */
+export function fileSpool(where: string | (() => Promise<string>)): Spool {
   return {
     create: async () => {
-      await mkdir(folder, { recursive: true });
-      const path = join(folder, `upload-${randomUUID()}.tmp`);
+      const path = await (typeof where === 'string' ? pathIn(where) : where());
       const file = await open(path, 'wx+', 0o600);
       // Without a name the file is gone with its last handle, so that even a kill leaves nothing behind.
       await rm(path, { force: true });
       return new UnnamedFile(file);
     },
   };
+}
+
+async function pathIn(folder: string): Promise<string> {
+  await mkdir(folder, { recursive: true });
+  return join(folder, `upload-${randomUUID()}.tmp`);
 }
 
 class UnnamedFile implements SpoolFile {
