@@ -7,6 +7,7 @@ import type { CopySession, Route } from './copy-session.ts';
 import { narrowImage } from './narrow-image.ts';
 import type { ManifestNode } from './read-manifest.ts';
 import { resolveIfThere } from './resolve-if-there.ts';
+import { together } from './together.ts';
 
 /** One image to copy. */
 export interface CopyJob {
@@ -82,16 +83,22 @@ async function copyOne(session: CopySession, job: CopyJob, options: CopyImageOpt
   const { source, destination, image, tag } = job;
   const { signal } = options;
   const route: Route = { source, destination };
-  const [found, there] = await Promise.all([
-    session.ask(source, signal, () => source.resolve(job.reference, { signal })),
-    tag === undefined ? undefined : session.ask(destination, signal, () => resolveIfThere(destination, tag, { signal })),
-  ]);
+  const [found, there] = await together<[Descriptor, Descriptor | undefined]>(
+    [
+      (either) => session.ask(source, either, () => source.resolve(job.reference, { signal: either })),
+      async (either) => (tag === undefined ? undefined : session.ask(destination, either, () => resolveIfThere(destination, tag, { signal: either }))),
+    ],
+    signal,
+  );
   const narrowed = await narrowRoot(session, route, found, options);
   const root = narrowed?.descriptor ?? found;
   if (job.pinned !== undefined && job.pinned !== root.digest) throw new OtherDigestError(job.pinned, root.digest);
   session.onEvent({ kind: 'resolved', image, root });
   const same = there !== undefined && there.digest === root.digest;
-  if (there !== undefined && !same && options.noClobber === true) return { image, root: there, outcome: 'kept' };
+  if (there !== undefined && !same && options.noClobber === true) {
+    session.onEvent({ kind: 'kept', image, root: there });
+    return { image, root: there, outcome: 'kept' };
+  }
   if (same && options.force !== true && options.referrers !== true) {
     session.onEvent({ kind: 'unchanged', image, root });
     return { image, root, outcome: 'unchanged' };
@@ -131,7 +138,8 @@ async function narrowRoot(
 ): Promise<ManifestNode | undefined> {
   const { platforms = [], signal } = options;
   if (platforms.length === 0) return undefined;
-  const narrowed = await narrowImage(await session.read(source, root, signal), platforms, (descriptor) => session.read(source, descriptor, signal), source);
+  const read = (descriptor: Descriptor): Promise<ManifestNode> => session.read(source, descriptor, signal);
+  const narrowed = await narrowImage(await read(root), platforms, read, source, { signal });
   if (!sameContent(narrowed.descriptor, root) && narrowed.manifest.kind === 'index') {
     session.onEvent({
       kind: 'warning',

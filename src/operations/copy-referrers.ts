@@ -5,6 +5,7 @@ import { canListReferrers } from '../store.ts';
 import type { CopySession, Route } from './copy-session.ts';
 import type { ManifestNode } from './read-manifest.ts';
 import { resolveIfThere } from './resolve-if-there.ts';
+import { together } from './together.ts';
 
 /** Tags under which cosign keeps signatures, attestations and SBOMs of a manifest: `sha256-<hex>.sig`. */
 export function cosignTags(digest: Digest): readonly string[] {
@@ -16,31 +17,37 @@ export async function landReferrers(session: CopySession, route: Route, root: Ma
   const { source } = route;
   if (!canListReferrers(source)) return;
   const seen = new Set<Digest>();
-  const visit = async (subject: Descriptor, depth: number): Promise<void> => {
+  const visit = async (subject: Descriptor, depth: number, either: AbortSignal): Promise<void> => {
     if (seen.has(subject.digest) || depth > LIMITS.indexDepth) return;
     seen.add(subject.digest);
-    for await (const referrer of source.listReferrers(subject, { signal })) {
-      await session.land(route, referrer, signal);
-      await visit(referrer, depth + 1);
+    for await (const referrer of source.listReferrers(subject, { signal: either })) {
+      await session.land(route, referrer, either);
+      await visit(referrer, depth + 1, either);
     }
   };
-  await Promise.all(subjectsOf(root).map(async (subject) => visit(subject, 0)));
+  await together(
+    subjectsOf(root).map((subject) => (either: AbortSignal) => visit(subject, 0, either)),
+    signal,
+  );
 }
 
 /** Copies cosign's tags of the image and of each manifest of its index, as far as the source has them. */
 export async function copyCosignTags(session: CopySession, route: Route, root: ManifestNode, signal: AbortSignal): Promise<void> {
   const tags = subjectsOf(root).flatMap(({ digest }) => cosignTags(digest));
-  await Promise.all(
-    tags.map(async (tag) => {
-      const found = await session.ask(route.source, signal, () => resolveIfThere(route.source, tag, { signal }));
-      if (found === undefined) return;
-      const node = await session.read(route.source, found, signal);
-      await session.landChildren(route, node, signal);
-      await session.sendManifest(route.destination, node, signal, tag);
-    }),
+  const copyTag = async (tag: string, either: AbortSignal): Promise<void> => {
+    const found = await session.ask(route.source, either, () => resolveIfThere(route.source, tag, { signal: either }));
+    if (found === undefined) return;
+    const node = await session.read(route.source, found, either);
+    await session.landChildren(route, node, either);
+    await session.sendManifest(route.destination, node, either, tag);
+  };
+  await together(
+    tags.map((tag) => (either: AbortSignal) => copyTag(tag, either)),
+    signal,
   );
 }
 
-function subjectsOf({ descriptor, manifest }: ManifestNode): readonly Descriptor[] {
+/** The image, and each manifest of its index. */
+export function subjectsOf({ descriptor, manifest }: ManifestNode): readonly Descriptor[] {
   return manifest.kind === 'index' ? [descriptor, ...manifest.manifests] : [descriptor];
 }

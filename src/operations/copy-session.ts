@@ -3,17 +3,19 @@ import { LIMITS } from '../limits.ts';
 import { InvalidManifestError, type Descriptor } from '../oci/descriptor.ts';
 import { childrenOf } from '../oci/manifest.ts';
 import { isForeignLayerType, isManifestType } from '../oci/media-types.ts';
+import { SingleFlight } from '../single-flight.ts';
 import { canMount, type Bytes, type Source, type Store } from '../store.ts';
 import type { OnEvent } from './events.ts';
-import { Flights } from './flights.ts';
 import { Lanes, type LaneWidths } from './lanes.ts';
 import { readManifest, type ManifestNode } from './read-manifest.ts';
+import { RecentManifests } from './recent-manifests.ts';
+import { together } from './together.ts';
 
 export interface CopySessionOptions {
   readonly onEvent?: OnEvent | undefined;
   /** Walk below manifests that are there already, and so find children that were lost. */
   readonly force?: boolean | undefined;
-  readonly lanes?: LaneWidths | undefined;
+  readonly lanes?: LaneWidths | ((place: string) => LaneWidths) | undefined;
 }
 
 /** From where to where a graph is copied. */
@@ -30,10 +32,10 @@ export class CopySession {
   readonly onEvent: OnEvent;
   readonly #force: boolean;
   readonly #lanes: Lanes;
-  readonly #landings = new Flights<void>();
-  readonly #manifests = new Flights<ManifestNode>();
-  /** By place and digest: who has the blob, or is about to. */
-  readonly #holders = new Map<string, Map<string, Promise<void>>>();
+  readonly #landings = new SingleFlight<void>(new Map());
+  readonly #manifests = new SingleFlight<ManifestNode>(new RecentManifests());
+  /** By place and digest: the repositories that have the blob or are about to, and whether it came. */
+  readonly #holders = new Map<string, Map<string, Promise<boolean>>>();
 
   constructor({ onEvent = () => {}, force = false, lanes }: CopySessionOptions = {}) {
     this.onEvent = onEvent;
@@ -48,8 +50,10 @@ export class CopySession {
 
   /** Reads a manifest of the source, once for all who need it. */
   async read(source: Source, descriptor: Descriptor, signal: AbortSignal): Promise<ManifestNode> {
-    return this.#manifests.join(nodeKey(source, descriptor), signal, (inner) =>
-      this.ask(source, inner, () => readManifest(source, descriptor, { signal: inner })),
+    return this.#manifests.run(
+      nodeKey(source, descriptor),
+      (inner) => this.ask(source, inner, () => readManifest(source, descriptor, { signal: inner })),
+      signal,
     );
   }
 
@@ -60,27 +64,22 @@ export class CopySession {
    */
   async land(route: Route, node: Descriptor, signal: AbortSignal, depth = 0): Promise<void> {
     if (depth > LIMITS.indexDepth) throw new InvalidManifestError(`Cannot copy ${node.digest}: expected at most ${LIMITS.indexDepth} levels of indexes`);
-    await this.#landings.join(nodeKey(route.destination, node), signal, (inner) =>
-      isManifestType(node.mediaType) ? this.#landManifest(route, node, inner, depth) : this.#landBlob(route, node, inner),
+    await this.#landings.run(
+      nodeKey(route.destination, node),
+      (inner) => {
+        this.onEvent({ kind: 'found', target: node, to: route.destination.repository });
+        return isManifestType(node.mediaType) ? this.#landManifest(route, node, inner, depth) : this.#landBlob(route, node, inner);
+      },
+      signal,
     );
   }
 
   /** Brings everything below a manifest to the destination; all of it has settled before the first failure is thrown. */
   async landChildren(route: Route, { manifest }: ManifestNode, signal: AbortSignal, depth = 0): Promise<void> {
-    const failed = new AbortController();
-    const either = AbortSignal.any([signal, failed.signal]);
-    const results = await Promise.allSettled(
-      childrenOf(manifest).map(async (child) => {
-        try {
-          await this.land(route, child, either, depth + 1);
-        } catch (error) {
-          failed.abort(error);
-          throw error;
-        }
-      }),
+    await together(
+      childrenOf(manifest).map((child) => (either: AbortSignal) => this.land(route, child, either, depth + 1)),
+      signal,
     );
-    signal.throwIfAborted();
-    if (results.some(({ status }) => status === 'rejected')) throw failed.signal.reason;
   }
 
   /** Sends a manifest whose children are there, and names it in the same step when `tag` is given. */
@@ -110,10 +109,20 @@ export class CopySession {
       this.onEvent({ kind: 'foreign', target: blob, to: destination.repository });
       return;
     }
-    const { holder, arrived } = await this.#holder(route, blob);
-    const arrival = this.#transfer(route, blob, holder, signal);
-    arrived(arrival);
-    await arrival;
+    if (!canMount(destination)) return this.#transfer(route, blob, undefined, signal);
+    const repositories = this.#repositoriesWith(destination, blob);
+    const other = [...repositories].find(([repository]) => repository !== destination.repository);
+    // Registered before anything is awaited: the next image must see that this one is already on its way.
+    const { promise: arrival, resolve: arrived } = deferred<boolean>();
+    repositories.set(destination.repository, arrival);
+    try {
+      await this.#transfer(route, blob, await holderOf(route, other, signal), signal);
+      arrived(true);
+    } catch (error) {
+      if (repositories.get(destination.repository) === arrival) repositories.delete(destination.repository);
+      arrived(false);
+      throw error;
+    }
   }
 
   async #transfer(route: Route, blob: Descriptor, holder: string | undefined, signal: AbortSignal): Promise<void> {
@@ -133,30 +142,13 @@ export class CopySession {
     this.onEvent({ kind: 'copied', target: blob, to });
   }
 
-  /** Finds a repository of the destination's place that has the blob, waiting for one that is just getting it. */
-  async #holder({ source, destination }: Route, blob: Descriptor): Promise<{ holder: string | undefined; arrived: (arrival: Promise<void>) => void }> {
-    const key = `${destination.place} ${blob.digest}`;
-    const repositories = this.#holders.get(key) ?? new Map<string, Promise<void>>();
+  #repositoriesWith({ place }: Store, { digest }: Descriptor): Map<string, Promise<boolean>> {
+    const key = `${place} ${digest}`;
+    const known = this.#holders.get(key);
+    if (known !== undefined) return known;
+    const repositories = new Map<string, Promise<boolean>>();
     this.#holders.set(key, repositories);
-    const first = [...repositories].find(([repository]) => repository !== destination.repository);
-    // Registered before anything is awaited: the next image must see that this one is already on its way.
-    const { promise, settle } = deferred();
-    repositories.set(destination.repository, promise);
-    const arrived = (arrival: Promise<void>): void => {
-      arrival.then(
-        () => settle(),
-        () => {
-          repositories.delete(destination.repository);
-          settle();
-        },
-      );
-    };
-    if (first !== undefined) {
-      await first[1];
-      if (repositories.has(first[0])) return { holder: first[0], arrived };
-    }
-    const holder = source.place === destination.place && source.repository !== destination.repository ? source.repository : undefined;
-    return { holder, arrived };
+    return repositories;
   }
 
   async #isThere(destination: Store, node: Descriptor, signal: AbortSignal): Promise<boolean> {
@@ -179,14 +171,35 @@ export class CopySession {
   }
 }
 
-function nodeKey(store: Source, { digest, size }: Descriptor): string {
-  return `${store.place} ${store.repository} ${digest} ${size}`;
+/** A repository of the destination's place to mount from; one that is just getting the blob is waited for. */
+async function holderOf(
+  { source, destination }: Route,
+  other: readonly [string, Promise<boolean>] | undefined,
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  if (other !== undefined && (await unlessAborted(other[1], signal))) return other[0];
+  return source.place === destination.place && source.repository !== destination.repository ? source.repository : undefined;
 }
 
-function deferred(): { promise: Promise<void>; settle: () => void } {
-  let settle = (): void => {};
-  const promise = new Promise<void>((resolve) => {
-    settle = resolve;
+/** What a node is taken for decides what is done with it: one image may leave a layer at its own URLs that another brings along. */
+function nodeKey(store: Source, { mediaType, digest, size }: Descriptor): string {
+  const kind = isManifestType(mediaType) ? 'manifest' : isForeignLayerType(mediaType) ? 'foreign' : 'blob';
+  return `${store.place} ${store.repository} ${kind} ${digest} ${size}`;
+}
+
+async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  signal.throwIfAborted();
+  return new Promise((resolve, reject) => {
+    const onAbort = (): void => reject(signal.reason);
+    signal.addEventListener('abort', onAbort, { once: true });
+    void promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
   });
-  return { promise, settle };
+}
+
+function deferred<T>(): { readonly promise: Promise<T>; readonly resolve: (value: T) => void } {
+  let resolve: (value: T) => void = () => {};
+  const promise = new Promise<T>((settle) => {
+    resolve = settle;
+  });
+  return { promise, resolve };
 }

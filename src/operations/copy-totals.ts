@@ -7,8 +7,8 @@ export interface CopyTotals {
   readonly mounted: Tally;
   readonly skipped: Tally;
   readonly foreign: Tally;
-  /** Images that got their tag, that had it, that failed. */
-  readonly images: { readonly tagged: number; readonly unchanged: number; readonly failed: number };
+  /** Images that got their tag, that had it, whose tag is another's and stays so, that failed. */
+  readonly images: { readonly tagged: number; readonly unchanged: number; readonly kept: number; readonly failed: number };
   /** Bytes of content read, also those of attempts that failed. */
   readonly bytesMoved: number;
 }
@@ -26,7 +26,7 @@ export const NO_TOTALS: CopyTotals = {
   mounted: NOTHING,
   skipped: NOTHING,
   foreign: NOTHING,
-  images: { tagged: 0, unchanged: 0, failed: 0 },
+  images: { tagged: 0, unchanged: 0, kept: 0, failed: 0 },
   bytesMoved: 0,
 };
 
@@ -44,9 +44,11 @@ export function addEvent(totals: CopyTotals, event: CopyEvent): CopyTotals {
       return { ...totals, bytesMoved: totals.bytesMoved + event.bytes };
     case 'tagged':
     case 'unchanged':
+    case 'kept':
     case 'failed':
       return { ...totals, images: { ...totals.images, [event.kind]: totals.images[event.kind] + 1 } };
     case 'resolved':
+    case 'found':
     case 'started':
     case 'warning':
       return totals;

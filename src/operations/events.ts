@@ -10,6 +10,10 @@ export type CopyEvent =
   | { readonly kind: 'resolved'; readonly image: string; readonly root: Descriptor }
   /** The name already points at that very root; nothing was walked. */
   | { readonly kind: 'unchanged'; readonly image: string; readonly root: Descriptor }
+  /** The name points at something else, and stays so because that was asked for; `root` is what it points at. */
+  | { readonly kind: 'kept'; readonly image: string; readonly root: Descriptor }
+  /** A node has to be at the destination: what becomes of it is told by its ending. Not told of the root of an image. */
+  | { readonly kind: 'found'; readonly target: Descriptor; readonly to: string }
   /** A node's bytes begin to move. A restart is another `started`: what was counted for the node before is void. */
   | { readonly kind: 'started'; readonly target: Descriptor; readonly from: string; readonly to: string }
   /** `bytes` more of a node have moved. */

@@ -3,11 +3,8 @@ import pLimit, { type LimitFunction } from 'p-limit';
 /** Blobs up to this many bytes are small: what they cost is the round trip, not the bytes. */
 const SMALL_BYTES = 1024 * 1024;
 
-/** Requests to one host at once, by what they carry. */
-export interface LaneWidths {
-  readonly small: number;
-  readonly large: number;
-}
+/** Requests to one host at once: by what they carry, or whatever they carry. */
+export type LaneWidths = { readonly small: number; readonly large: number } | { readonly both: number };
 
 /** 24 small ones hide the round trips of a usual image in one wave; 4 large ones fill a link. */
 export const DEFAULT_LANES: LaneWidths = { small: 24, large: 4 };
@@ -19,14 +16,14 @@ interface HostLanes {
 
 /**
  * The one scheduler of a command: how many transfers each host serves at once, however many images are moved. Small ones have
- * a lane of their own, so that they never wait behind large ones.
+ * a lane of their own unless one width is given for both, so that they never wait behind large ones.
  */
 export class Lanes {
   readonly #hosts = new Map<string, HostLanes>();
-  readonly #widths: LaneWidths;
+  readonly #widthsOf: (place: string) => LaneWidths;
 
-  constructor(widths: LaneWidths = DEFAULT_LANES) {
-    this.#widths = widths;
+  constructor(widths: LaneWidths | ((place: string) => LaneWidths) = DEFAULT_LANES) {
+    this.#widthsOf = typeof widths === 'function' ? widths : () => widths;
   }
 
   /**
@@ -50,8 +47,14 @@ export class Lanes {
   #host(place: string): HostLanes {
     const known = this.#hosts.get(place);
     if (known !== undefined) return known;
-    const lanes = { small: pLimit(this.#widths.small), large: pLimit(this.#widths.large) };
+    const lanes = lanesOf(this.#widthsOf(place));
     this.#hosts.set(place, lanes);
     return lanes;
   }
+}
+
+function lanesOf(widths: LaneWidths): HostLanes {
+  if (!('both' in widths)) return { small: pLimit(widths.small), large: pLimit(widths.large) };
+  const both = pLimit(widths.both);
+  return { small: both, large: both };
 }

@@ -118,8 +118,8 @@ function rangeMatcher(pattern: string, text: string): TagPattern['matches'] {
   };
 }
 
-/** undefined where the tag is no version: words, and numbers too large to compare. */
-function versionOf(tag: string): SemVer | undefined {
+/** The version that a tag is read as; undefined where it is none: words, and numbers too large to compare. */
+export function versionOf(tag: string): SemVer | undefined {
   const found = isTag(tag) ? VERSION_TAG.exec(tag) : null;
   if (found === null) return undefined;
   const [, major, minor = '0', patch = '0', suffix = ''] = found;

@@ -1,3 +1,5 @@
+import pLimit from 'p-limit';
+
 import type { Descriptor } from '../oci/descriptor.ts';
 import { canListReferrers, canListTags, type CallOptions, type Source } from '../store.ts';
 import { cosignTags } from './copy-referrers.ts';
@@ -10,22 +12,29 @@ import { resolveIfThere } from './resolve-if-there.ts';
 export async function warnOfReferrers(
   source: Source,
   root: Descriptor,
-  { signal, warn }: CallOptions & { readonly warn: (message: string, hint?: string) => void },
+  { signal, warn, concurrency }: CallOptions & { readonly warn: (message: string, hint?: string) => void; readonly concurrency?: number | undefined },
 ): Promise<void> {
-  if (!(await hasReferrers(source, root, { signal }))) return;
+  if (!(await hasReferrers(source, root, { signal }, concurrency))) return;
   warn('The image has signatures or other referrers, which were not copied', 'add --referrers to copy them too');
 }
 
-async function hasReferrers(source: Source, root: Descriptor, options: CallOptions): Promise<boolean> {
-  try {
-    const [signature] = cosignTags(root.digest);
-    if (signature !== undefined && canListTags(source) && (await resolveIfThere(source, signature, options)) !== undefined) return true;
-    if (!canListReferrers(source)) return false;
-    for await (const _ of source.listReferrers(root, options)) return true;
-    return false;
-  } catch {
-    // The copy is whole; whoever cannot list referrers here has nothing to be warned of.
-    options.signal?.throwIfAborted();
-    return false;
-  }
+async function hasReferrers(source: Source, root: Descriptor, options: CallOptions, concurrency = 2): Promise<boolean> {
+  const atOnce = pLimit(concurrency);
+  // Side by side: on a long line each is a round trip that the user waits for with the copy done. And the copy is whole: whoever cannot list
+  // referrers here has nothing to be warned of.
+  const answers = await Promise.allSettled([hasSignature, isReferredTo].map((ask) => atOnce(ask, source, root, options)));
+  options.signal?.throwIfAborted();
+  return answers.some((answer) => answer.status === 'fulfilled' && answer.value);
+}
+
+/** cosign keeps signatures under a tag made of the digest. */
+async function hasSignature(source: Source, root: Descriptor, options: CallOptions): Promise<boolean> {
+  const [signature] = cosignTags(root.digest);
+  return signature !== undefined && canListTags(source) && (await resolveIfThere(source, signature, options)) !== undefined;
+}
+
+async function isReferredTo(source: Source, root: Descriptor, options: CallOptions): Promise<boolean> {
+  if (!canListReferrers(source)) return false;
+  for await (const _ of source.listReferrers(root, options)) return true;
+  return false;
 }

@@ -25,6 +25,15 @@ async function turns(): Promise<void> {
 }
 
 describe('Lanes.run()', () => {
+  test('bounds each host as its own widths say', async () => {
+    const lanes = new Lanes((place) => (place === 'narrow' ? { both: 1 } : { small: 2, large: 2 }));
+    const transfers = ['narrow', 'narrow', 'wide', 'wide'].map((place) => transfer(lanes, [place], 10));
+    await turns();
+    expect(transfers.map(({ isRunning }) => isRunning())).toEqual([true, false, true, true]);
+    for (const { release } of transfers) release();
+    await Promise.all(transfers.map(({ done }) => done));
+  });
+
   test('bounds the transfers of one host, and starts the next as one ends', async () => {
     const lanes = new Lanes({ small: 2, large: 1 });
     const transfers = [0, 1, 2].map(() => transfer(lanes, ['a'], 10));
@@ -46,6 +55,15 @@ describe('Lanes.run()', () => {
     expect([first, second, small].map(({ isRunning }) => isRunning())).toEqual([true, false, true]);
     for (const { release } of [first, second, small]) release();
     await Promise.all([first.done, second.done, small.done]);
+  });
+
+  test('counts large and small ones together when one width is given for both', async () => {
+    const lanes = new Lanes({ both: 1 });
+    const [large, small] = [transfer(lanes, ['a', 'b'], LARGE), transfer(lanes, ['a', 'b'], 10)];
+    await turns();
+    expect([large, small].map(({ isRunning }) => isRunning())).toEqual([true, false]);
+    for (const { release } of [large, small]) release();
+    await Promise.all([large.done, small.done]);
   });
 
   test('lets copies in opposite directions finish', async () => {
