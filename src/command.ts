@@ -52,6 +52,8 @@ export interface CommandSpec {
   readonly description: string;
   readonly arguments: readonly ArgumentSpec[];
   readonly options: readonly OptionSpec[];
+  /** Flags that people try and that there are not, with what to type instead. What follows them is not quoted. */
+  readonly refusedFlags?: Readonly<Record<string, string>> | undefined;
   readonly examples: readonly ExampleSpec[];
   /** It changes something, so it goes on when nobody reads its answer any more; a command that only looks stops then. */
   readonly changes?: boolean | undefined;

@@ -17,7 +17,8 @@ export function createContext(io: Io, settings: Settings, progress: Progress, ar
     signal: io.signal,
     warn,
     note: (message) => {
-      if (!settings.quiet) area.print(printable(message));
+      // With --json, all that stands on standard error is JSON; what a note says is in the answer too.
+      if (!settings.quiet && !settings.json) area.print(printable(message));
     },
     log: (line) => {
       if (settings.verbosity > 0 && !settings.quiet) area.print(printable(line));

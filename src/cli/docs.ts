@@ -25,6 +25,7 @@ function listPage(commands: readonly CommandSpec[]): string {
     '## Flags of every command',
     optionTable(GLOBAL_OPTIONS),
     EXIT_STATUSES,
+    EVENTS,
   ]);
 }
 
@@ -60,6 +61,27 @@ const EXIT_STATUSES = `## Exit statuses
 
 An error is a line of what was wrong and a line of what to type. With \`--json\` it is one object on standard error:
 \`{"error":{"code":"NOT_FOUND","message":"…","hint":"…"}}\`; warnings are \`{"warning":{"message":"…","hint":"…"}}\`.`;
+
+const EVENTS = `## Events
+
+\`--progress json\` tells what happens as JSON lines on standard error. Every line has a \`kind\`; \`target\` and \`root\` are
+\`{"mediaType","digest","size"}\`, \`image\` is the destination's name with its tag, \`from\` and \`to\` are repositories.
+
+| kind | members | means |
+|---|---|---|
+| \`resolved\` | \`image\`, \`root\` | what is to be copied is known |
+| \`unchanged\` | \`image\`, \`root\` | the tag names it already |
+| \`kept\` | \`image\`, \`root\` | the tag names something else, \`root\`, and stays so (\`--no-clobber\`) |
+| \`found\` | \`target\`, \`to\` | a blob or manifest that has to be there; its ending follows |
+| \`started\` | \`target\`, \`from\`, \`to\` | its bytes begin to move; if they did before, from the beginning again |
+| \`progress\` | \`target\`, \`bytes\`, \`to\` | so many bytes more have moved |
+| \`copied\`, \`skipped\` | \`target\`, \`to\` | it is there now; it was there already |
+| \`mounted\` | \`target\`, \`from\`, \`to\` | the registry took it from another of its repositories |
+| \`foreign\` | \`target\`, \`to\` | its content stays at its own URLs |
+| \`tagged\` | \`image\`, \`root\` | the image is whole and has its name |
+| \`failed\` | \`image\`, \`error\` | one of several failed |
+| \`warning\` | \`message\`, \`hint\` | |
+| \`summary\` | \`copied\`, \`mounted\`, \`skipped\`, \`foreign\`, \`images\`, \`bytesMoved\`, \`milliseconds\`, \`dryRun\` | the last line of a command that came to its end; the first four are \`{"nodes","bytes"}\` |`;
 
 function argumentTable(spec: CommandSpec): string {
   return table(

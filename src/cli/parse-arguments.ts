@@ -101,6 +101,9 @@ export function usageLine(spec: CommandSpec): string {
 function unknownOption(typed: string, spec: CommandSpec, specs: readonly OptionSpec[]): UsageError {
   // What follows "=" may be a password.
   const flag = typed.split('=', 1)[0] ?? typed;
+  // A letter may have its value right behind it: -pSECRET.
+  const refused = Object.entries(spec.refusedFlags ?? {}).find(([name]) => (name.startsWith('--') ? name === flag : flag.startsWith(name)));
+  if (refused !== undefined) return new UsageError(`Cannot use "${refused[0]}": "regi ${spec.name}" has no such flag`, { hint: refused[1] });
   if (specs.some((candidate) => `--${candidate.name}` === flag)) {
     return new UsageError(`Cannot give "${flag}" a value: it is a switch`, { hint: `type ${flag} alone` });
   }

@@ -20,7 +20,7 @@ interface Moving {
 }
 
 /** The event stream as JSON lines, and a last one of kind `summary`. */
-export function jsonProgress(clock: Clock, area: StatusArea): Progress {
+export function jsonProgress(clock: Clock, isPlan: boolean, area: StatusArea): Progress {
   const begun = clock.now();
   const moving = new Map<string, Moving>();
   let totals = NO_TOTALS;
@@ -55,7 +55,7 @@ export function jsonProgress(clock: Clock, area: StatusArea): Progress {
       tell(eventObject(event));
     },
     end(completed) {
-      if (completed) tell({ kind: 'summary', ...totals, milliseconds: clock.now() - begun });
+      if (completed) tell({ kind: 'summary', ...(isPlan && { dryRun: true }), ...totals, milliseconds: clock.now() - begun });
     },
   };
 }
@@ -65,6 +65,7 @@ function eventObject(event: CopyEvent): object {
   switch (event.kind) {
     case 'resolved':
     case 'unchanged':
+    case 'kept':
     case 'tagged':
       return { kind: event.kind, image: event.image, root: nodeObject(event.root) };
     case 'started':
@@ -72,6 +73,7 @@ function eventObject(event: CopyEvent): object {
       return { kind: event.kind, target: nodeObject(event.target), from: event.from, to: event.to };
     case 'progress':
       return { kind: event.kind, target: nodeObject(event.target), bytes: event.bytes, to: event.to };
+    case 'found':
     case 'copied':
     case 'skipped':
     case 'foreign':

@@ -1,7 +1,7 @@
 import type { Io } from '../io.ts';
-import { addEvent, NO_TOTALS } from '../operations/copy-totals.ts';
+import { NO_TOTALS } from '../operations/copy-totals.ts';
 import { printable } from '../redact.ts';
-import { summaryLine } from './progress-summary.ts';
+import { addBlobs, summaryLine } from './progress-summary.ts';
 import type { Progress } from './progress.ts';
 import type { StatusArea } from './status-area.ts';
 import { transferLines, type LineStyle } from './transfer-lines.ts';
@@ -31,9 +31,9 @@ export function liveProgress({ clock, stderr, env }: Pick<Io, 'clock' | 'stderr'
   return {
     showsMessages: false,
     onEvent(event) {
-      totals = addEvent(totals, event);
+      totals = addBlobs(totals, event);
       model.add(event, clock.now());
-      if (event.kind === 'unchanged') area.print(printable(`${event.image} has it already`));
+      if (event.kind === 'unchanged') area.print(printable(`${event.image} is unchanged`));
       if (event.kind !== 'started' || drawing) return;
       drawing = true;
       void drawUntilStopped();

@@ -1,52 +1,54 @@
 import type { Clock } from '../clock.ts';
 import { assertNever } from '../errors.ts';
+import { formatBytes, shortDigest } from '../format.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import { isManifestType } from '../oci/media-types.ts';
-import { addEvent, NO_TOTALS } from '../operations/copy-totals.ts';
+import { NO_TOTALS } from '../operations/copy-totals.ts';
 import type { CopyEvent } from '../operations/events.ts';
 import { printable } from '../redact.ts';
-import { formatBytes, formatDuration, shortDigest } from './format.ts';
-import { summaryLine } from './progress-summary.ts';
+import { formatDuration } from './format.ts';
+import { addBlobs, planLine, summaryLine } from './progress-summary.ts';
 import type { Progress } from './progress.ts';
 import type { StatusArea } from './status-area.ts';
 
 /** For logs: one line per finished blob and a summary. */
-export function plainProgress(clock: Clock, area: StatusArea): Progress {
+export function plainProgress(clock: Clock, isPlan: boolean, area: StatusArea): Progress {
   const begun = clock.now();
   const startedAt = new Map<string, number>();
   let totals = NO_TOTALS;
   return {
     showsMessages: false,
     onEvent(event) {
-      totals = addEvent(totals, event);
+      totals = addBlobs(totals, event);
       if (event.kind === 'started') startedAt.set(keyOf(event), clock.now());
       const since = event.kind === 'copied' ? startedAt.get(keyOf(event)) : undefined;
-      const line = plainLine(event, since === undefined ? undefined : clock.now() - since);
+      const line = plainLine(event, isPlan, since === undefined ? undefined : clock.now() - since);
       if (line !== undefined) area.print(printable(line));
     },
     end(completed) {
-      if (completed) area.print(summaryLine(totals, clock.now() - begun));
+      if (completed) area.print(isPlan ? planLine(totals) : summaryLine(totals, clock.now() - begun));
     },
   };
 }
 
-function plainLine(event: CopyEvent, milliseconds: number | undefined): string | undefined {
+function plainLine(event: CopyEvent, isPlan: boolean, milliseconds: number | undefined): string | undefined {
   switch (event.kind) {
-    case 'resolved':
-      return `image    ${event.image} is ${event.root.digest}`;
     case 'unchanged':
-      return `same     ${event.image} has it already`;
+      return `same     ${event.image} is unchanged`;
     case 'copied':
-      return blobLine('copied', event.target, milliseconds === undefined ? undefined : `in ${formatDuration(milliseconds)}`);
+      return blobLine(isPlan ? 'upload' : 'copied', event.target, milliseconds === undefined ? undefined : `in ${formatDuration(milliseconds)}`);
     case 'mounted':
-      return blobLine('mounted', event.target, `from ${event.from}`);
+      return blobLine(isPlan ? 'mount' : 'mounted', event.target, `from ${event.from}`);
     case 'skipped':
       return blobLine('skipped', event.target, 'already there');
     case 'foreign':
       return blobLine('foreign', event.target, 'stays at its own URLs');
+    case 'resolved':
+    case 'found':
     case 'started':
     case 'progress':
     case 'tagged':
+    case 'kept':
     case 'failed':
     case 'warning':
       return undefined;

@@ -18,17 +18,26 @@ export interface Progress {
 
 const NO_PROGRESS: Progress = { showsMessages: false, onEvent: () => undefined, end: () => undefined };
 
+export interface ProgressStyle {
+  readonly color: boolean;
+  /** Nothing is done, only foretold: `--dry-run`. */
+  readonly isPlan: boolean;
+}
+
 /** The progress that flags and terminal ask for. */
-export function createProgress(settings: Settings, color: boolean, io: Io, area: StatusArea): Progress {
+export function createProgress(settings: Settings, { color, isPlan }: ProgressStyle, io: Io, area: StatusArea): Progress {
   switch (settings.progress) {
     case 'none':
       return NO_PROGRESS;
     case 'json':
-      return jsonProgress(io.clock, area);
+      return jsonProgress(io.clock, isPlan, area);
     case 'plain':
-      return plainProgress(io.clock, area);
+      return plainProgress(io.clock, isPlan, area);
     case 'auto':
-      return io.stderr.isTTY && io.env['TERM'] !== 'dumb' ? liveProgress(io, color, area) : plainProgress(io.clock, area);
+      // A plan moves nothing that could be watched, and its lines are what is wanted.
+      if (io.stderr.isTTY && io.env['TERM'] !== 'dumb' && !isPlan) return liveProgress(io, color, area);
+      // Who reads JSON reads it on standard error too.
+      return settings.json ? NO_PROGRESS : plainProgress(io.clock, isPlan, area);
     default:
       return assertNever(settings.progress);
   }

@@ -28,8 +28,11 @@ export function textOutput(stream: OutputStream): TextOutput {
   };
 }
 
-/** @param open opens standard input, not before it is asked for: an open one may keep the process alive. */
-export function textInput(open: () => InputStream): TextInput {
+/**
+ * @param open opens standard input, not before it is asked for: an open one may keep the process alive.
+ * @param screen shows questions, and what is typed as far as it may be seen.
+ */
+export function textInput(open: () => InputStream, screen: OutputStream): TextInput {
   return {
     get isTTY() {
       return open().isTTY === true;
@@ -44,6 +47,15 @@ export function textInput(open: () => InputStream): TextInput {
         chunks.push(bytes);
       }
       return Buffer.concat(chunks, size).toString('utf8');
+    },
+    bytes: () => ({
+      async *[Symbol.asyncIterator]() {
+        for await (const chunk of open()) yield Buffer.from(chunk as Uint8Array | string);
+      },
+    }),
+    async ask(question, options) {
+      const { askAtTerminal } = await import('./ask-at-terminal.ts');
+      return askAtTerminal({ input: open(), screen, question, ...options });
     },
   };
 }

@@ -1,4 +1,5 @@
-import { formatBytes, formatWholeSeconds, shortDigest } from './format.ts';
+import { formatBytes, shortDigest } from '../format.ts';
+import { formatWholeSeconds } from './format.ts';
 import type { ActiveTransfer, TransferView } from './transfer-model.ts';
 
 /** More would scroll small terminals, and an area that scrolls cannot be drawn over. */

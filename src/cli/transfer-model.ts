@@ -21,7 +21,7 @@ export interface TransferView {
   /** Nodes known, and of these finished. */
   readonly nodes: number;
   readonly finished: number;
-  /** Bytes of known nodes that have to move, and of these moved. */
+  /** Bytes of known nodes that have to move or may have to, and of these moved. */
   readonly bytes: number;
   readonly moved: number;
   /** Bytes per second, lately. */
@@ -31,6 +31,9 @@ export interface TransferView {
 /** Turns events into what a live view shows. */
 export class TransferModel {
   readonly #active = new Map<string, { target: Descriptor; bytes: number; meter: SpeedMeter }>();
+  /** Sizes of the blobs that have to be there and are not yet. */
+  readonly #open = new Map<string, number>();
+  #openBytes = 0;
   #meter: SpeedMeter | undefined;
   #finished = 0;
   #movedBefore = 0;
@@ -38,8 +41,12 @@ export class TransferModel {
   /** @param now milliseconds. */
   add(event: CopyEvent, now: number): void {
     switch (event.kind) {
+      case 'found':
+        this.#find(event);
+        return;
       case 'started':
         if (isManifestType(event.target.mediaType)) return;
+        this.#find(event);
         this.#meter ??= new SpeedMeter(now);
         this.#active.set(keyOf(event), { target: event.target, bytes: 0, meter: new SpeedMeter(now) });
         return;
@@ -57,12 +64,15 @@ export class TransferModel {
       case 'foreign': {
         if (isManifestType(event.target.mediaType)) return;
         this.#active.delete(keyOf(event));
+        this.#openBytes -= this.#open.get(keyOf(event)) ?? 0;
+        this.#open.delete(keyOf(event));
         this.#finished += 1;
         if (event.kind === 'copied') this.#movedBefore += event.target.size;
         return;
       }
       case 'resolved':
       case 'unchanged':
+      case 'kept':
       case 'tagged':
       case 'failed':
       case 'warning':
@@ -74,15 +84,21 @@ export class TransferModel {
 
   view(now: number): TransferView {
     const active = [...this.#active.values()].map(({ target, bytes, meter }) => ({ target, bytes, speed: meter.speed(now) }));
-    const sum = (amounts: readonly number[]): number => amounts.reduce((total, amount) => total + amount, this.#movedBefore);
     return {
       active,
-      nodes: this.#finished + active.length,
+      nodes: this.#finished + this.#open.size,
       finished: this.#finished,
-      bytes: sum(active.map(({ target }) => target.size)),
-      moved: sum(active.map(({ bytes }) => bytes)),
+      bytes: this.#movedBefore + this.#openBytes,
+      moved: active.reduce((moved, { bytes }) => moved + bytes, this.#movedBefore),
       speed: this.#meter?.speed(now) ?? 0,
     };
+  }
+
+  #find({ target, to }: { readonly target: Descriptor; readonly to: string }): void {
+    const key = keyOf({ target, to });
+    if (isManifestType(target.mediaType) || this.#open.has(key)) return;
+    this.#open.set(key, target.size);
+    this.#openBytes += target.size;
   }
 }
 

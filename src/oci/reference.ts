@@ -95,7 +95,7 @@ export function parseRepository(text: string): Repository {
   if (tag === undefined && digest === undefined) return { domain, path };
   const name = text.slice(0, text.length - suffixOf({ tag, digest }).length);
   // `localhost:5000` is what people write for a registry, and docker reads it as a repository with a tag.
-  const isAddress = digest === undefined && isHost(name) && /^\d+$/.test(tag ?? '');
+  const isAddress = digest === undefined && !name.includes('/') && isHost(name) && /^\d+$/.test(tag ?? '');
   const [part, found] = digest === undefined ? (['tag', `tag ${quote(tag ?? '')}`] as const) : (['digest', 'a digest'] as const);
   throw new InvalidReferenceError(part, `Cannot parse repository ${quote(text)}: expected a name alone, found ${found}`, {
     hint: isAddress ? `write ${quote(`${text}/NAME`)} for a repository of that registry` : `write ${quote(name)}`,

@@ -23,11 +23,41 @@ describe('plain progress', () => {
     progress.end(true);
     await area.flush();
     expect(io.stderrText().trimEnd().split('\n')).toEqual([
-      `image    b.example/app:1 is ${ROOT.digest}`,
       expect.stringMatching(/^copied {3}sha256:[0-9a-f]{12} {2}100\.0 MiB in 2\.0 s$/),
       expect.stringMatching(/^mounted {2}sha256:[0-9a-f]{12} {4}1\.0 MiB from base$/),
-      '2 copied (100.0 MiB), 1 mounted in 2.0 s (50.0 MiB/s)',
+      '1 blob copied (100.0 MiB), 1 mounted in 2.0 s (50.0 MiB/s)',
     ]);
+  });
+
+  test('foretells with --dry-run, and says that nothing was written', async () => {
+    const { io, area, progress, pass } = open('auto', { isTTY: true, isPlan: true });
+    play(progress, pass);
+    progress.end(true);
+    await area.flush();
+    expect(io.stderrText().trimEnd().split('\n')).toEqual([
+      expect.stringMatching(/^upload {3}sha256:[0-9a-f]{12} {2}100\.0 MiB/),
+      expect.stringMatching(/^mount {4}sha256:[0-9a-f]{12} {4}1\.0 MiB from base$/),
+      'to upload: 1 blob (100.0 MiB), to mount: 1 blob (1.0 MiB); nothing was written',
+    ]);
+  });
+
+  test('says once that an image is there already', async () => {
+    const { io, area, progress } = open('plain');
+    progress.onEvent({ kind: 'resolved', image: `${TO}:1`, root: ROOT });
+    progress.onEvent({ kind: 'unchanged', image: `${TO}:1`, root: ROOT });
+    progress.end(true);
+    await area.flush();
+    expect(io.stderrText()).toBe('same     b.example/app:1 is unchanged\n');
+  });
+
+  test('leaves standard error to JSON with --json, unless it is asked for', async () => {
+    for (const mode of ['auto', 'plain'] as const) {
+      const { io, area, progress, pass } = open(mode, { json: true });
+      play(progress, pass);
+      progress.end(true);
+      await area.flush();
+      expect(io.stderrText() === '').toBe(mode === 'auto');
+    }
   });
 
   test('prints no summary of a command that did not come to its end, nor of one that moved nothing', async () => {
@@ -54,14 +84,14 @@ describe('json progress', () => {
       .split('\n')
       .map((line) => JSON.parse(line) as Record<string, unknown>);
     expect(lines.map(({ kind }) => kind)).toEqual(
-      ['resolved', 'started', 'progress', 'copied', 'mounted', 'copied', 'tagged', 'failed', 'summary'].flatMap((kind) =>
+      ['resolved', 'found', 'found', 'started', 'progress', 'copied', 'mounted', 'copied', 'tagged', 'failed', 'summary'].flatMap((kind) =>
         // The first chunk is told when a second has passed and again what was left at the end.
         kind === 'progress' ? [kind, kind] : [kind],
       ),
     );
     const moved = lines.filter(({ kind }) => kind === 'progress').reduce((sum, { bytes }) => sum + Number(bytes), 0);
     expect(moved).toBe(100 * MIB);
-    expect(lines[1]).toEqual({ kind: 'started', target: { mediaType: BIG.mediaType, digest: BIG.digest, size: BIG.size }, from: 'a', to: TO });
+    expect(lines[3]).toEqual({ kind: 'started', target: { mediaType: BIG.mediaType, digest: BIG.digest, size: BIG.size }, from: 'a', to: TO });
     expect(lines.at(-2)).toMatchObject({ kind: 'failed', image: 'x', error: { code: 'BUG' } });
     expect(lines.at(-1)).toMatchObject({ kind: 'summary', bytesMoved: 100 * MIB, copied: { nodes: 2 } });
   });
@@ -83,8 +113,8 @@ describe('live progress', () => {
     play(progress, pass);
     progress.end(true);
     await area.flush();
-    expect(shown(io)).toEqual(['2 copied (100.0 MiB), 1 mounted in 2.0 s (50.0 MiB/s)']);
-    expect(io.stderrText()).toContain('0 of 1 blobs');
+    expect(shown(io)).toEqual(['1 blob copied (100.0 MiB), 1 mounted in 2.0 s (50.0 MiB/s)']);
+    expect(io.stderrText()).toContain('0 of 2 blobs');
   });
 
   test('leaves a clean terminal when the command is interrupted', async () => {
@@ -101,7 +131,7 @@ describe('live progress', () => {
     const { io, area, progress, pass } = open('auto', { isTTY: true, env: { TERM: 'dumb' } });
     play(progress, pass);
     await area.flush();
-    expect(io.stderrText()).toMatch(/^image {4}b\.example/);
+    expect(io.stderrText()).toMatch(/^copied {3}sha256:/);
   });
 });
 
@@ -131,6 +161,17 @@ describe('transferLines()', () => {
     expect(lines[8]).toBe('  and 12 more');
   });
 
+  test('counts what has still to move from the moment that it is known, and what turns out to be there no more', () => {
+    const known = new TransferModel();
+    for (const target of [BIG, SMALL]) known.add({ kind: 'found', target, to: TO }, 0);
+    known.add({ kind: 'started', target: SMALL, from: 'a', to: TO }, 0);
+    expect(known.view(0)).toMatchObject({ nodes: 2, finished: 0, bytes: 101 * MIB, moved: 0 });
+    known.add({ kind: 'copied', target: SMALL, to: TO }, 10);
+    expect(known.view(10)).toMatchObject({ nodes: 2, finished: 1, bytes: 101 * MIB, moved: MIB });
+    known.add({ kind: 'skipped', target: BIG, to: TO }, 20);
+    expect(known.view(20)).toMatchObject({ nodes: 2, finished: 2, bytes: MIB, moved: MIB });
+  });
+
   test('starts again from nothing when a transfer is restarted', () => {
     const restarted = new TransferModel();
     restarted.add({ kind: 'started', target: SMALL, from: 'a', to: TO }, 0);
@@ -144,9 +185,14 @@ interface OpenOptions {
   readonly isTTY?: boolean;
   readonly columns?: number;
   readonly env?: Record<string, string>;
+  readonly isPlan?: boolean;
+  readonly json?: boolean;
 }
 
-function open(mode: ProgressMode, options: OpenOptions = {}): { io: FakeIo; area: StatusArea; progress: Progress; pass: (ms: number) => void } {
+function open(
+  mode: ProgressMode,
+  { isPlan = false, json = false, ...options }: OpenOptions = {},
+): { io: FakeIo; area: StatusArea; progress: Progress; pass: (ms: number) => void } {
   let now = 0;
   const clock: Clock = {
     now: () => now,
@@ -155,13 +201,14 @@ function open(mode: ProgressMode, options: OpenOptions = {}): { io: FakeIo; area
   };
   const io = fakeIo({ ...options, clock });
   const area = new StatusArea(io.stderr);
-  const settings = parseSettings({ progress: mode }, io);
-  return { io, area, progress: createProgress(settings, false, io, area), pass: (ms) => (now += ms) };
+  const settings = parseSettings({ progress: mode, json }, io);
+  return { io, area, progress: createProgress(settings, { color: false, isPlan }, io, area), pass: (ms) => (now += ms) };
 }
 
 /** One image of a big layer that moves in two seconds, a small one that is mounted, and the manifest. */
 function play(progress: Progress, pass: (ms: number) => void): void {
   progress.onEvent({ kind: 'resolved', image: `${TO}:1`, root: ROOT });
+  for (const target of [BIG, SMALL]) progress.onEvent({ kind: 'found', target, to: TO });
   progress.onEvent({ kind: 'started', target: BIG, from: 'a', to: TO });
   for (let chunk = 0; chunk < 100; chunk += 1) progress.onEvent({ kind: 'progress', target: BIG, bytes: MIB, to: TO });
   pass(2000);

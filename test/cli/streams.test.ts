@@ -41,13 +41,13 @@ describe('textInput()', () => {
   test('read() gives all of it', async () => {
     const stream = new PassThrough();
     stream.end('päss\n');
-    expect(await textInput(() => stream).read(100)).toBe('päss\n');
+    expect(await textInput(() => stream, new PassThrough()).read(100)).toBe('päss\n');
   });
 
   test('read() refuses more than its limit', async () => {
     const stream = new PassThrough();
     stream.end('x'.repeat(101));
-    await expect(textInput(() => stream).read(100)).rejects.toThrow('expected at most 100 bytes');
+    await expect(textInput(() => stream, new PassThrough()).read(100)).rejects.toThrow('expected at most 100 bytes');
   });
 });
 
@@ -68,7 +68,7 @@ describe('openIo()', () => {
 describe('hostPlatform()', () => {
   test.each([
     [
-      { platform: 'linux', arch: 'x64', endianness: 'LE' },
+      { platform: 'linux', arch: 'x64', execPath: 'node', endianness: 'LE' },
       { os: 'linux', architecture: 'amd64' },
     ],
     [
@@ -102,6 +102,7 @@ function fakeProcess(): { host: HostProcess; raise: (signal: 'SIGINT' | 'SIGTERM
     env: {},
     platform: 'linux',
     arch: 'x64',
+    execPath: 'node',
     config: { variables: {} },
     cwd: () => '/',
     // The real one never returns.

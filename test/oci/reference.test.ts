@@ -207,6 +207,7 @@ describe('parseRepository()', () => {
   test.each([
     ['ubuntu:22.04', 'expected a name alone, found tag "22.04"', 'write "ubuntu"'],
     [`ubuntu:22.04@${DIGEST}`, 'expected a name alone, found a digest', 'write "ubuntu"'],
+    ['reg.example:5000/team/app:12', 'expected a name alone, found tag "12"', 'write "reg.example:5000/team/app"'],
     ['localhost:5000', 'expected a name alone, found tag "5000"', 'write "localhost:5000/NAME" for a repository of that registry'],
   ])('refuses %s', (text, problem, hint) => {
     const error = failureOf(text, parseRepository);

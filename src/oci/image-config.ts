@@ -1,0 +1,109 @@
+import type { Platform } from './descriptor.ts';
+
+/** One step of how an image was made. */
+export interface HistoryEntry {
+  readonly created: string | undefined;
+  readonly createdBy: string | undefined;
+  readonly author: string | undefined;
+  readonly comment: string | undefined;
+  /** It changed only the config and has no layer. */
+  readonly empty: boolean;
+}
+
+/** What an image's config says, as far as a person asks. Absent members are undefined or empty. */
+export interface ImageConfig {
+  readonly platform: Platform | undefined;
+  readonly created: string | undefined;
+  readonly author: string | undefined;
+  readonly user: string | undefined;
+  readonly workingDir: string | undefined;
+  readonly stopSignal: string | undefined;
+  readonly entrypoint: readonly string[];
+  readonly cmd: readonly string[];
+  /** `NAME=value`. */
+  readonly env: readonly string[];
+  /** `80/tcp`. */
+  readonly exposedPorts: readonly string[];
+  readonly volumes: readonly string[];
+  readonly labels: Readonly<Record<string, string>>;
+  readonly diffIds: readonly string[];
+  readonly history: readonly HistoryEntry[];
+}
+
+type JsonObject = Readonly<Record<string, unknown>>;
+
+/**
+ * Reads an image config leniently: what is not of its type is as if it were absent, for tools write all kinds, and whoever looks
+ * at an image wants to see the rest. Undefined when the bytes are no JSON object.
+ *
+ * @see https://github.com/opencontainers/image-spec/blob/v1.1.1/config.md
+ */
+export function parseImageConfig(bytes: Uint8Array): ImageConfig | undefined {
+  const json = parseJson(bytes);
+  if (!isObject(json)) return undefined;
+  const inner = objectOf(json['config']);
+  return {
+    platform: platformOf(json),
+    created: textOf(json['created']),
+    author: textOf(json['author']),
+    user: textOf(inner['User']),
+    workingDir: textOf(inner['WorkingDir']),
+    stopSignal: textOf(inner['StopSignal']),
+    entrypoint: textsOf(inner['Entrypoint']),
+    cmd: textsOf(inner['Cmd']),
+    env: textsOf(inner['Env']),
+    exposedPorts: Object.keys(objectOf(inner['ExposedPorts'])),
+    volumes: Object.keys(objectOf(inner['Volumes'])),
+    labels: Object.fromEntries(Object.entries(objectOf(inner['Labels'])).filter((entry): entry is [string, string] => typeof entry[1] === 'string')),
+    diffIds: textsOf(objectOf(json['rootfs'])['diff_ids']),
+    history: listOf(json['history']).map(toHistoryEntry),
+  };
+}
+
+function platformOf(json: JsonObject): Platform | undefined {
+  const [os, architecture] = [textOf(json['os']), textOf(json['architecture'])];
+  if (os === undefined || architecture === undefined) return undefined;
+  const [variant, osVersion] = [textOf(json['variant']), textOf(json['os.version'])];
+  return { os, architecture, ...(variant !== undefined && { variant }), ...(osVersion !== undefined && { osVersion }) };
+}
+
+function toHistoryEntry(value: unknown): HistoryEntry {
+  const json = objectOf(value);
+  return {
+    created: textOf(json['created']),
+    createdBy: textOf(json['created_by']),
+    author: textOf(json['author']),
+    comment: textOf(json['comment']),
+    empty: json['empty_layer'] === true,
+  };
+}
+
+function parseJson(bytes: Uint8Array): unknown {
+  try {
+    return JSON.parse(new TextDecoder().decode(bytes));
+  } catch {
+    // A config that is no JSON says nothing; it still travels as the bytes it is.
+    return undefined;
+  }
+}
+
+function isObject(value: unknown): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function objectOf(value: unknown): JsonObject {
+  return isObject(value) ? value : {};
+}
+
+function listOf(value: unknown): readonly unknown[] {
+  return Array.isArray(value) ? value : [];
+}
+
+function textsOf(value: unknown): readonly string[] {
+  return listOf(value).filter((item) => typeof item === 'string');
+}
+
+/** An empty text says nothing. */
+function textOf(value: unknown): string | undefined {
+  return typeof value === 'string' && value !== '' ? value : undefined;
+}
