@@ -22,3 +22,9 @@ export { createConnection, type Connection, type ConnectionOptions } from './reg
 export { createRegistryStore, type RegistryStore } from './stores/registry-store.ts';
 export { createMemoryPlace, createMemoryStore } from './stores/memory.ts';
 export { openLayout, type LayoutOptions, type LayoutStore } from './stores/oci-layout.ts';
+export { openLayoutPlace, type LayoutPlace } from './stores/layout-place.ts';
+export { startServer, type RunningServer, type ServerOptions } from './server/server.ts';
+export { createHandler, type Handler, type HandlerOptions } from './server/handler.ts';
+export type { Authenticate } from './server/authenticate.ts';
+export { authenticateHtpasswd } from './server/htpasswd.ts';
+export { fileSpool, memorySpool, type Spool } from './server/spool.ts';

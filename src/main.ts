@@ -2,7 +2,7 @@ import { failureText } from './cli/create-context.ts';
 import { exitStatusOf } from './cli/exit-status.ts';
 import { findCommand } from './cli/find-command.ts';
 import { commandHelp, overviewHelp } from './cli/help-text.ts';
-import { isReaderGone } from './cli/output.ts';
+import { writeAnswer } from './cli/output.ts';
 import { HELP_WANTED, parseArguments } from './cli/parse-arguments.ts';
 import { runCommand } from './cli/run-command.ts';
 import { parseSettings, wantsColor } from './cli/settings.ts';
@@ -41,11 +41,7 @@ export async function main(argv: readonly string[], io: Io, commands: readonly C
 }
 
 async function printHelp(text: string, io: Io): Promise<number> {
-  try {
-    await io.stdout.write(text);
-  } catch (error) {
-    if (!isReaderGone(error)) throw error;
-  }
+  await writeAnswer(io.stdout, text);
   return 0;
 }
 

@@ -15,6 +15,10 @@ const FORMS = [
   ['help-tags-list', ['ls', '-h']],
   ['help-digest', ['digest', '--help']],
   ['help-manifest-get', ['help', 'manifest', 'get']],
+  ['help-inspect', ['help', 'inspect']],
+  ['help-pull', ['help', 'pull']],
+  ['help-push', ['help', 'push']],
+  ['help-serve', ['help', 'serve']],
 ] as const;
 
 describe('help', () => {
@@ -177,7 +181,7 @@ describe('failures', () => {
     );
     expect(status).toBe(8);
     expect(io.stdoutText()).toBe('answer\n');
-    expect(io.stderrText()).toMatch(/^regi: Cannot find "x"\n {2}try y\n1 image failed in 0.0 s\nregi: 1 of 2 failed\n$/);
+    expect(io.stderrText()).toMatch(/^regi: Cannot find "x"\n {2}try y\n1 image failed in 0.0 s\nregi: 1 of 2 failed\n {2}run the same command again.*\n$/);
   });
 
   test('main() answers 130 to SIGINT and 143 to SIGTERM, whatever broke on the way', async () => {

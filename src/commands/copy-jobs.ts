@@ -4,12 +4,14 @@ import { resolve } from 'node:path';
 import type { ParsedArguments } from '../command.ts';
 import type { Context } from '../context.ts';
 import { RegiError } from '../errors.ts';
-import { parseReference } from '../oci/reference.ts';
 import type { CopyJob } from '../operations/copy-image.ts';
+import type { FailedJob } from '../operations/copy-images.ts';
 import { tagFilter } from '../operations/select-tags.ts';
 import { canListTags } from '../store.ts';
+import { errnoOf } from '../stores/storage-error.ts';
 import { UsageError } from '../usage-error.ts';
 import { flag, positional, value, values } from './arguments.ts';
+import { parseCopyList } from './copy-list.ts';
 import { parseLocation, type Location } from './location.ts';
 import type { OpenedStore, Stores } from './open-store.ts';
 
@@ -24,30 +26,31 @@ export interface NamedJob extends CopyJob {
 const LIST_LIMIT_BYTES = 16 * 1024 * 1024;
 
 /** The images that a command line names, in its order, found as they are needed. */
-export async function* copyJobs(args: ParsedArguments, stores: Stores, context: Context, onJob: (job: NamedJob) => void): AsyncIterable<NamedJob> {
-  for await (const job of findJobs(args, stores, context)) {
-    onJob(job);
-    yield job;
-  }
-}
-
-async function* findJobs(args: ParsedArguments, stores: Stores, context: Context): AsyncIterable<NamedJob> {
+export async function* copyJobs(args: ParsedArguments, stores: Stores, context: Context): AsyncIterable<NamedJob | FailedJob> {
   const patterns = values(args, 'tags');
   const whole = flag(args, 'all-tags') || patterns.length > 0;
   const list = value(args, 'from');
   if (list !== undefined) {
     if (whole) throw new UsageError('Cannot use --from together with --all-tags or --tags', { hint: 'name the tags in the file, a line each' });
+    if (args.positionals.length > 1) {
+      throw new UsageError('Cannot use --from with a source beside it: expected at most a PREFIX', { hint: `type: regi copy --from ${list} PREFIX` });
+    }
     yield* listedJobs(list, args.positionals[0], stores, context);
     return;
   }
-  const source = parseLocation(positional(args, 0, 'a source'));
-  const destination = parseLocation(positional(args, 1, 'a destination'));
+  const source = parseLocation(positional(args, 0, 'a source', 'type: regi copy SRC DST'));
+  const destination = parseLocation(positional(args, 1, 'a destination', `type: regi copy ${args.positionals[0] ?? 'SRC'} DST`));
   if (whole) yield* tagJobs(source, destination, patterns, stores, context);
   else yield await oneJob(source, destination, stores, true);
 }
 
+/** The job of one image to one place. `alone`: it is all that the command does. */
 async function oneJob(source: Location, destination: Location, stores: Stores, alone: boolean): Promise<NamedJob> {
-  const from = await stores.open(source, 'source');
+  return jobFrom(await stores.open(source, 'source'), destination, stores, alone);
+}
+
+/** The same for a source that is open already. */
+export async function jobFrom(from: OpenedStore, destination: Location, stores: Stores, alone: boolean): Promise<NamedJob> {
   const to = await stores.open(destination, 'destination');
   const tag = to.tag ?? (to.pinned === undefined ? (to.defaultTag ?? from.tag) : undefined);
   return job(from, to, { reference: from.reference, tag }, alone);
@@ -84,33 +87,18 @@ class NoTagError extends RegiError {
   }
 }
 
-/** Lines of `SRC [DST]`; empty lines and those that begin with # are passed over. */
-async function* listedJobs(file: string, prefix: string | undefined, stores: Stores, context: Context): AsyncIterable<NamedJob> {
-  const text = await readList(file, context);
-  const lines = text
-    .split('\n')
-    .map((line) => line.trim())
-    .filter((line) => line !== '' && !line.startsWith('#'));
-  const lineOf = new Map<string, number>();
-  for (const [index, line] of lines.entries()) {
-    const [from = '', to = prefixed(from, prefix, index + 1), extra] = line.split(/\s+/);
-    if (extra !== undefined) throw new UsageError(`Cannot read line ${index + 1} of ${file}: expected "SRC [DST]", found ${JSON.stringify(line)}`);
-    const next = await oneJob(parseLocation(from), parseLocation(to), stores, lines.length === 1);
-    const earlier = lineOf.get(next.image);
-    if (earlier !== undefined) throw new UsageError(`Cannot copy two images to "${next.image}": lines ${earlier} and ${index + 1} of ${file} both name it`);
-    lineOf.set(next.image, index + 1);
-    yield next;
+/** The list is parsed whole before its first image is begun: a mistake in its last line must not be found after an hour. */
+async function* listedJobs(file: string, prefix: string | undefined, stores: Stores, context: Context): AsyncIterable<NamedJob | FailedJob> {
+  const planned = parseCopyList(await readList(file, context), { name: file === '-' ? 'standard input' : JSON.stringify(file), prefix });
+  if (planned.length === 0) context.warn('There is nothing to copy: the list names no images', 'write one "SRC [DST]" a line');
+  for (const { source, destination, image } of planned) {
+    try {
+      yield await oneJob(source, destination, stores, planned.length === 1);
+    } catch (error) {
+      if (!(error instanceof RegiError)) throw error;
+      yield { image, error };
+    }
   }
-}
-
-function prefixed(from: string, prefix: string | undefined, line: number): string {
-  if (prefix === undefined) {
-    throw new UsageError(`Cannot read line ${line}: expected a destination beside ${JSON.stringify(from)}`, {
-      hint: 'write one on the line, or give a PREFIX to the command',
-    });
-  }
-  const { path, tag, digest } = parseReference(from.replace(/^docker:\/\//, ''));
-  return `${prefix.replace(/\/$/, '')}/${path}${tag === undefined ? '' : `:${tag}`}${digest === undefined || tag !== undefined ? '' : `@${digest}`}`;
 }
 
 async function readList(file: string, { io, signal }: Context): Promise<string> {
@@ -127,10 +115,13 @@ class ListUnreadableError extends RegiError {
   readonly code = 'NOT_FOUND';
 
   constructor(file: string, cause: unknown) {
-    super(`Cannot read the list "${file}": ${cause instanceof Error ? cause.message : 'unknown reason'}`, {
-      hint: 'give a file with one "SRC [DST]" a line, or - for standard input',
-      cause,
-    });
+    super(
+      `Cannot read the list "${file}": ${errnoOf(cause) === 'ENOENT' ? 'there is no such file' : cause instanceof Error ? cause.message : 'unknown reason'}`,
+      {
+        hint: 'give a file with one "SRC [DST]" a line, or - for standard input',
+        cause,
+      },
+    );
   }
 }
 

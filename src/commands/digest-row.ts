@@ -1,8 +1,9 @@
-import { writeFile } from 'node:fs/promises';
+import { appendFile, writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 
 import type { Context } from '../context.ts';
 import type { CopiedImage } from '../operations/copy-image.ts';
+import { guarded } from '../stores/storage-error.ts';
 
 /** What a moving command answers for each image: where it is now, pinned. */
 export interface DigestRow {
@@ -14,6 +15,7 @@ export interface DigestRow {
   readonly mediaType: string;
   /** Bytes of the manifest. */
   readonly size: number;
+  /** `kept`: nothing was copied, and the other members are of what is there. */
   readonly outcome: CopiedImage['outcome'];
 }
 
@@ -21,8 +23,20 @@ export function digestRow({ image, root, outcome }: CopiedImage, name: string): 
   return { name, image, digest: root.digest, mediaType: root.mediaType, size: root.size, outcome };
 }
 
-/** Writes the lines of standard output to `--digestfile` as well. */
-export async function writeDigestFile(path: string | undefined, rows: readonly DigestRow[], { io, signal }: Context): Promise<void> {
-  if (path === undefined) return;
-  await writeFile(resolve(io.cwd, path), rows.map(({ name, digest }) => `${name}@${digest}\n`).join(''), { signal });
+/** The line of an image that is there now; none of one that was not copied because another has its name. */
+export function digestText({ name, digest, outcome }: DigestRow): string {
+  return outcome === 'kept' ? '' : `${name}@${digest}\n`;
+}
+
+/**
+ * Empties `--digestfile`, so that it never holds lines of an earlier run, and gives what adds a row to it. Without a path nothing
+ * is written.
+ *
+ * @throws {StorageError} before anything is copied when the file cannot be written.
+ */
+export async function openDigestFile(path: string | undefined, { io }: Context): Promise<(row: DigestRow) => Promise<void>> {
+  if (path === undefined) return async () => undefined;
+  const file = resolve(io.cwd, path);
+  await guarded('write', file, writeFile(file, ''));
+  return (row) => guarded('write', file, appendFile(file, digestText(row)));
 }

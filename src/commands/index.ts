@@ -1,9 +1,47 @@
 import type { CommandSpec } from '../command.ts';
+import { authGetSpec } from './specs/auth-get.ts';
+import { authListSpec } from './specs/auth-list.ts';
+import { blobGetSpec } from './specs/blob-get.ts';
+import { configSpec } from './specs/config.ts';
 import { copySpec } from './specs/copy.ts';
 import { digestSpec } from './specs/digest.ts';
+import { historySpec } from './specs/history.ts';
+import { imagesSpec } from './specs/images.ts';
+import { inspectSpec } from './specs/inspect.ts';
+import { loginSpec } from './specs/login.ts';
+import { logoutSpec } from './specs/logout.ts';
 import { manifestGetSpec } from './specs/manifest-get.ts';
+import { pruneSpec } from './specs/prune.ts';
+import { pullSpec } from './specs/pull.ts';
+import { pushSpec } from './specs/push.ts';
+import { reposListSpec } from './specs/repos-list.ts';
+import { rmiSpec } from './specs/rmi.ts';
+import { serveSpec } from './specs/serve.ts';
 import { tagSpec } from './specs/tag.ts';
 import { tagsListSpec } from './specs/tags-list.ts';
+import { verifySpec } from './specs/verify.ts';
 
 /** Every command, in the order in which help lists them. */
-export const COMMANDS: readonly CommandSpec[] = [copySpec, tagSpec, tagsListSpec, digestSpec, manifestGetSpec];
+export const COMMANDS: readonly CommandSpec[] = [
+  copySpec,
+  pullSpec,
+  pushSpec,
+  tagSpec,
+  imagesSpec,
+  rmiSpec,
+  pruneSpec,
+  inspectSpec,
+  historySpec,
+  verifySpec,
+  digestSpec,
+  tagsListSpec,
+  reposListSpec,
+  manifestGetSpec,
+  configSpec,
+  blobGetSpec,
+  loginSpec,
+  logoutSpec,
+  authListSpec,
+  authGetSpec,
+  serveSpec,
+];

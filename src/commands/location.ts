@@ -94,7 +94,7 @@ export function parseRepositoryLocation(text: string): Location {
 function parse(text: string, parseName: (name: string) => Reference): Location {
   if (text.startsWith(REFERENCE_PREFIX)) return { kind: 'registry', reference: parseName(text.slice(REFERENCE_PREFIX.length)) };
   if (text.startsWith(LOCAL_PREFIX)) return { kind: 'local', reference: parseName(text.slice(LOCAL_PREFIX.length)) };
-  if (BARE_PATH.test(text)) throw barePath(text);
+  if (isBarePath(text)) throw barePath(text);
   const kind = PATH_KINDS.find((prefix) => text.startsWith(`${prefix}:`));
   if (kind !== undefined) return parsePathLocation(kind, text);
   refuseForeignPrefix(text);
@@ -131,6 +131,11 @@ function checkName(name: string, text: string): string {
   if (name === '') throw new InvalidLocationError(`Cannot parse location ${quote(text)}: expected a tag or reference after the last ":"`, { hint });
   if (name.length <= NAME_INSIDE_LENGTH && NAME_INSIDE.test(name)) return name;
   throw new InvalidLocationError(`Cannot parse location ${quote(text)}: expected a tag or reference, found ${quote(name)}`, { hint });
+}
+
+/** Whether a text is a path without a prefix: `./dir`, `/dir`, `..`. */
+export function isBarePath(text: string): boolean {
+  return BARE_PATH.test(text);
 }
 
 function barePath(text: string): InvalidLocationError {

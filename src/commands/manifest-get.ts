@@ -4,6 +4,7 @@ import { parsePlatform } from '../oci/platform.ts';
 import { readManifest } from '../operations/read-manifest.ts';
 import { resolveImage } from '../operations/resolve-image.ts';
 import { positional, value } from './arguments.ts';
+import { exactBytes } from './exact-bytes.ts';
 import { parseLocation } from './location.ts';
 import { withStores } from './open-store.ts';
 
@@ -18,9 +19,13 @@ export interface ManifestAnswer {
 /** `regi manifest get`: the exact bytes of a manifest, no newline added, so that their digest stays the image's. */
 export const manifestGetCommand: CommandBody<ManifestAnswer> = {
   run: runManifestGet,
-  text: ({ bytes }) => bytes,
-  json: ({ digest, mediaType, size, bytes }) => ({ digest, mediaType, size, manifest: JSON.parse(new TextDecoder().decode(bytes)) as unknown }),
+  text: ({ bytes }, context) => exactBytes(bytes, context),
+  json: manifestJson,
 };
+
+export function manifestJson({ digest, mediaType, size, bytes }: ManifestAnswer): unknown {
+  return { digest, mediaType, size, manifest: JSON.parse(new TextDecoder().decode(bytes)) as unknown };
+}
 
 async function* runManifestGet(args: ParsedArguments, context: Context): AsyncIterable<ManifestAnswer> {
   const location = parseLocation(positional(args, 0, 'an image'));

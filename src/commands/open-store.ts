@@ -3,8 +3,9 @@ import { resolve } from 'node:path';
 import type { Context } from '../context.ts';
 import { assertNever, RegiError } from '../errors.ts';
 import type { Digest } from '../oci/digest.ts';
-import { identifierOf } from '../oci/reference.ts';
-import type { Store } from '../store.ts';
+import { identifierOf, type Reference } from '../oci/reference.ts';
+import type { Place, Store } from '../store.ts';
+import type { LocalStore } from '../stores/local-store.ts';
 import type { Location } from './location.ts';
 import type { Registries } from './registries.ts';
 
@@ -19,6 +20,8 @@ export interface OpenedStore {
   readonly tag: string | undefined;
   /** The digest that was typed. */
   readonly pinned: Digest | undefined;
+  /** The image's name in full, where the place knows more than was typed: an archive. */
+  readonly fullName?: Reference | undefined;
   /** What an image is called there when nobody says. */
   readonly defaultTag: string | undefined;
   /** Without tag and digest, as a person reads it: `registry.example/team/app`, `oci:./dir`. */
@@ -31,6 +34,10 @@ export interface Stores {
    * @throws {RegiError} NOT_FOUND for a source that does not exist, UNSUPPORTED for places that regi does not know yet.
    */
   open(location: Location, side: Side): Promise<OpenedStore>;
+  /** All of a registry, to read. `host` is `HOST[:PORT]`. */
+  openRegistry(host: string): Promise<Place>;
+  /** The local store: as a source it need not be there, as a destination it is made. */
+  openLocal(side: Side): Promise<LocalStore>;
 }
 
 export interface StoresOptions {
@@ -61,6 +68,8 @@ class CommandStores implements Stores {
   readonly #options: StoresOptions;
   #registries: Promise<Registries> | undefined;
   #throttle: Promise<Decorator> | undefined;
+  readonly #local = new Map<Side, Promise<LocalStore>>();
+  readonly #closers: (() => Promise<void>)[] = [];
 
   constructor(context: Context, options: StoresOptions) {
     this.#context = context;
@@ -72,16 +81,42 @@ class CommandStores implements Stores {
     return { ...opened, store: await this.#decorate(opened.store, side) };
   }
 
+  async openRegistry(host: string): Promise<Place> {
+    return (await this.#connect()).openPlace(host);
+  }
+
+  openLocal(side: Side): Promise<LocalStore> {
+    const known = this.#local.get(side);
+    if (known !== undefined) return known;
+    const opened = this.#openLocal(side);
+    this.#local.set(side, opened);
+    return opened;
+  }
+
   async close(): Promise<void> {
+    await Promise.all(this.#closers.map((close) => close()));
     await (await this.#registries)?.close();
+  }
+
+  async #openLocal(side: Side): Promise<LocalStore> {
+    const [{ LocalStore: Local }, { localStoreFolder }] = await Promise.all([import('../stores/local-store.ts'), import('./local-folder.ts')]);
+    const { io, signal, note } = this.#context;
+    const create = side === 'destination' && this.#options.dryRun !== true;
+    const store = await Local.open(localStoreFolder(io), { create, clock: io.clock, signal, onWait: note });
+    this.#closers.push(() => store.close());
+    return store;
+  }
+
+  #connect(): Promise<Registries> {
+    this.#registries ??= import('./registries.ts').then(({ createRegistries }) => createRegistries(this.#context));
+    return this.#registries;
   }
 
   async #openPlain(location: Location, side: Side): Promise<OpenedStore> {
     switch (location.kind) {
       case 'registry': {
-        this.#registries ??= import('./registries.ts').then(({ createRegistries }) => createRegistries(this.#context));
         const { reference } = location;
-        const store = (await this.#registries).open(reference, side);
+        const store = (await this.#connect()).open(reference, side);
         return {
           store,
           reference: identifierOf(reference),
@@ -108,11 +143,16 @@ class CommandStores implements Stores {
       case 'archive':
       case 'docker-archive':
       case 'oci-archive':
-      case 'dir':
-      case 'local':
-        throw new UnsupportedLocationError(`Cannot open a "${location.kind}:" location: this version does not know it yet`, {
-          hint: 'use a registry or oci:DIR',
-        });
+      case 'dir': {
+        const { openPath } = await import('./open-path.ts');
+        const { opened, close } = await openPath(location, side, this.#context);
+        this.#closers.push(close);
+        return opened;
+      }
+      case 'local': {
+        const { openLocalImage } = await import('./local-images.ts');
+        return openLocalImage(await this.openLocal(side), location.reference, side, this.#context);
+      }
       default:
         return assertNever(location);
     }

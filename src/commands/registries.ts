@@ -1,29 +1,28 @@
-import { readFile } from 'node:fs/promises';
-
 import { TokenCache } from '../auth/token-cache.ts';
 import type { Context } from '../context.ts';
 import { createCredentialChain } from '../credentials/chain.ts';
+import type { CredentialSource } from '../credentials/credential.ts';
 import { RegiError } from '../errors.ts';
-import { HostPolicy } from '../http/hosts.ts';
 import { logLayer } from '../http/log.ts';
-import { createTransport } from '../http/transport.ts';
 import type { Reference } from '../oci/reference.ts';
 import { createConnection, type Connection } from '../registry/connection.ts';
+import { createRegistryPlace } from '../stores/registry-place.ts';
 import { createRegistryStore } from '../stores/registry-store.ts';
-import type { Store } from '../store.ts';
-import { VERSION } from '../version.ts';
+import type { Place, Store } from '../store.ts';
+import { credentialPlaces } from './credential-places.ts';
+import { createHosts } from './hosts.ts';
+import { openMirrored } from './open-mirrored.ts';
 import type { Side } from './open-store.ts';
 
 /** The registries of one command: they share connections and tokens. */
 export interface Registries {
   open(reference: Reference, side: Side): Store;
+  /** All of a registry, to read. */
+  openPlace(host: string): Place;
   connect(host: string, side: Side): Connection;
+  /** A connection that shows `credentials` and nothing that is stored. */
+  connectAs(host: string, credentials: CredentialSource): Connection;
   close(): Promise<void>;
-}
-
-/** A file of certificate authorities that cannot be read. */
-export class UnreadableCaFileError extends RegiError {
-  readonly code = 'INVALID_CONFIG';
 }
 
 /** A registry whose name is none. */
@@ -31,61 +30,70 @@ export class InvalidHostError extends RegiError {
   readonly code = 'INVALID_REFERENCE';
 }
 
+/** There is somebody else to ask: a mirror is not waited for as long as a registry. */
+const MIRROR_RETRIES = 1;
+
 /** Makes what all registries of a command share. Nothing is sent before the first request. */
 export async function createRegistries(context: Context): Promise<Registries> {
-  const { io, settings, signal } = context;
-  const policy = new HostPolicy({
-    insecureRegistries: settings.insecureRegistries,
-    plainHttp: settings.plainHttp,
-    tlsSkipVerify: settings.tlsSkipVerify,
-    ca: settings.caFile === undefined ? undefined : await readCaFile(settings.caFile, signal),
-  });
-  const transport = createTransport({
-    userAgent: `regi/${VERSION}`,
-    tls: (origin) => policy.tls(origin),
-    lookup: io.lookup,
-    idleTimeoutMs: settings.idleTimeoutMs,
-  });
+  const { io, settings } = context;
+  const hosts = await createHosts(context);
   const tokens = new TokenCache(io.clock);
   const log = logLayer({ clock: io.clock, log: context.log, verbosity: settings.verbosity });
   const connections = new Map<string, Connection>();
+  const places = credentialPlaces(context);
 
-  function connect(host: string, side: Side): Connection {
-    const pointer = side === 'source' ? settings.sourceCredentials : settings.destinationCredentials;
+  /** @param asked the registry that the user named: credentials of a flag are for that one, and not for its mirrors. */
+  function connect(host: string, side: Side, { asked = host, isMirror = false, insecure = hosts.isInsecure(host) } = {}): Connection {
+    const given = side === 'source' ? settings.sourceCredentials : settings.destinationCredentials;
+    const pointer = asked === host ? given : undefined;
     // Without credentials of its own, a side shares connection and tokens with the other.
-    const key = pointer === undefined ? host : `${side} ${host}`;
+    const key = `${pointer === undefined ? '' : side} ${insecure ? 'insecure' : ''} ${isMirror ? 'mirror' : ''} ${host}`;
     const known = connections.get(key);
     if (known !== undefined) return known;
+    const chain = createCredentialChain({ ...places, pointer: pointer === undefined ? undefined : { password: pointer, registry: host } });
+    const made = connectAs(host, chain, { insecure, retries: isMirror ? Math.min(settings.retries, MIRROR_RETRIES) : settings.retries });
+    connections.set(key, made);
+    return made;
+  }
+
+  function connectAs(host: string, credentials: CredentialSource, { insecure = hosts.isInsecure(host), retries = settings.retries } = {}): Connection {
     checkHost(host);
-    const made = createConnection({
+    return createConnection({
+      ...hosts.way(host, insecure),
       host,
-      schemes: policy.for(host).schemes,
-      transport: transport.send,
-      credentials: createCredentialChain({
-        env: io.env,
-        home: io.home,
-        cwd: io.cwd,
-        warn: context.warn,
-        pointer: pointer === undefined ? undefined : { password: pointer, registry: host },
-      }),
+      credentials,
       tokens,
       clock: io.clock,
-      retries: settings.retries,
-      chunkSize: settings.chunkSize,
+      retries,
       log,
       onRetry: ({ method, url, attempt, delayMs }) => context.log(`${method} ${url.host} failed; attempt ${attempt + 1} in ${delayMs} ms`),
       onWarning: context.warn,
       onNotice: context.warn,
     });
-    connections.set(key, made);
-    return made;
+  }
+
+  function open(reference: Reference, side: Side): Store {
+    const { domain, path } = reference;
+    const connection = connect(domain, side, { insecure: hosts.isInsecure(reference) });
+    if (side === 'destination') return createRegistryStore({ connection, repository: path, access: 'write' });
+    const upstream = createRegistryStore({ connection, repository: path, access: 'read' });
+    return openMirrored(reference, hosts.sources(reference), upstream, {
+      open: (source) =>
+        createRegistryStore({
+          connection: connect(source.reference.domain, side, { asked: domain, isMirror: source.isMirror, insecure: source.insecure }),
+          repository: source.reference.path,
+        }),
+      log: context.log,
+      warn: context.warn,
+    });
   }
 
   return {
     connect,
-    open: ({ domain, path }, side) =>
-      createRegistryStore({ connection: connect(domain, side), repository: path, access: side === 'source' ? 'read' : 'write' }),
-    close: () => transport.close(),
+    connectAs,
+    open,
+    openPlace: (host) => createRegistryPlace({ connection: connect(host, 'source') }),
+    close: () => hosts.close(),
   };
 }
 
@@ -95,17 +103,4 @@ function checkHost(host: string): void {
   throw new InvalidHostError(`Cannot contact "${host}": expected a host name or address, and a port up to 65535`, {
     hint: 'check the part before the first "/"',
   });
-}
-
-async function readCaFile(path: string, signal: AbortSignal): Promise<string> {
-  try {
-    return await readFile(path, { encoding: 'utf8', signal });
-  } catch (cause) {
-    signal.throwIfAborted();
-    const reason = cause instanceof Error ? cause.message : 'unknown reason';
-    throw new UnreadableCaFileError(`Cannot read the certificate authorities in "${path}": ${reason}`, {
-      hint: 'give --ca-file a file of PEM certificates',
-      cause,
-    });
-  }
 }

@@ -24,7 +24,9 @@ export interface DockerRegistryOptions {
   readonly delete?: boolean | undefined;
   readonly htpasswd?: { readonly user: string; readonly password: string } | undefined;
   /** PEM texts. */
-  readonly tls?: { readonly cert: string; readonly key: string } | undefined;
+  readonly tls?:
+    | { readonly cert: string; readonly key: string; /** File of who signs client certificates; they are wanted then. */ readonly clientCa?: string }
+    | undefined;
   readonly token?: TokenAuth | undefined;
   /** Folder that keeps the content, to start a second process on what the first one has. A temporary one when absent. */
   readonly storage?: string | undefined;
@@ -119,12 +121,12 @@ function configOf(options: DockerRegistryOptions, storage: string, folder: strin
   };
 }
 
-function tlsConfig({ cert, key }: { readonly cert: string; readonly key: string }, folder: string): object {
+function tlsConfig({ cert, key, clientCa }: NonNullable<DockerRegistryOptions['tls']>, folder: string): object {
   const certificate = join(folder, 'tls.crt');
   const keyFile = join(folder, 'tls.key');
   writeFileSync(certificate, cert);
   writeFileSync(keyFile, key);
-  return { certificate, key: keyFile };
+  return { certificate, key: keyFile, ...(clientCa !== undefined && { clientcas: [clientCa] }) };
 }
 
 function authConfig({ htpasswd, token }: DockerRegistryOptions, folder: string): object {

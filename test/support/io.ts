@@ -1,3 +1,4 @@
+import { bytesOf } from '../../src/bytes.ts';
 import type { Clock } from '../../src/clock.ts';
 import type { Io, TextOutput } from '../../src/io.ts';
 
@@ -9,6 +10,9 @@ export interface FakeIoOptions {
   readonly signal?: AbortSignal;
   readonly lookup?: Io['lookup'];
   readonly stdin?: string;
+  /** What a person types, line by line, with Enter; input ends after the last. */
+  readonly typed?: readonly string[];
+  readonly runKeychain?: Io['runKeychain'];
   /** Whether standard output and standard error are terminals. */
   readonly isTTY?: boolean;
   readonly columns?: number;
@@ -23,16 +27,28 @@ export interface FakeIo extends Io {
   stderrText(): string;
   /** How often something was written to standard output. */
   stdoutWrites(): number;
+  /** What was asked at the terminal. */
+  questions(): readonly { readonly question: string; readonly hidden: boolean }[];
 }
 
 /** An Io whose clock stands still, whose machine is linux/amd64 and whose streams collect what they are given. */
 export function fakeIo(options: FakeIoOptions = {}): FakeIo {
   const stdout = collector(options, options.stdoutBreaksAt);
   const stderr = collector(options);
+  const typed = [...(options.typed ?? [])];
+  const questions: { question: string; hidden: boolean }[] = [];
   return {
     stdout,
     stderr,
-    stdin: { isTTY: options.isTTY === true, read: async () => options.stdin ?? '' },
+    stdin: {
+      isTTY: options.isTTY === true && options.stdin === undefined,
+      read: async () => options.stdin ?? '',
+      bytes: () => bytesOf(Buffer.from(options.stdin ?? '')),
+      async ask(question, { hidden }) {
+        questions.push({ question, hidden });
+        return typed.shift();
+      },
+    },
     env: options.env ?? {},
     cwd: options.cwd ?? '/work-folder',
     home: options.home ?? '/home/somebody',
@@ -40,10 +56,12 @@ export function fakeIo(options: FakeIoOptions = {}): FakeIo {
     signal: options.signal ?? new AbortController().signal,
     host: { os: 'linux', architecture: 'amd64' },
     lookup: options.lookup,
+    runKeychain: options.runKeychain,
     stdoutText: () => stdout.bytes().toString('utf8'),
     stdoutBytes: () => stdout.bytes(),
     stderrText: () => stderr.bytes().toString('utf8'),
     stdoutWrites: () => stdout.writes(),
+    questions: () => questions,
   };
 }
 

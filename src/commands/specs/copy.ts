@@ -20,7 +20,11 @@ export const copySpec = {
     { name: 'tags', value: 'PATTERN', repeatable: true, summary: 'tags that match a glob, /regex/ or semver range; ! excludes' },
     { name: 'from', value: 'FILE', summary: 'images from a file, "SRC [DST]" a line; - is standard input' },
     { name: 'referrers', summary: 'copy signatures, SBOMs and attestations too' },
-    { name: 'no-clobber', short: 'n', summary: 'never move a tag that is there' },
+    {
+      name: 'no-clobber',
+      short: 'n',
+      summary: 'never move a tag that is there with other content: a single image fails with status 1, of many those are passed over',
+    },
     { name: 'dry-run', summary: 'write nothing; say what would be uploaded, mounted and skipped' },
     { name: 'force', summary: 'walk and repair the image even when the tag matches' },
     { name: 'keep-going', short: 'k', summary: 'go on with the other images when one fails' },

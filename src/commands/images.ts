@@ -1,0 +1,101 @@
+import type { CommandBody, ParsedArguments } from '../command.ts';
+import type { Context } from '../context.ts';
+import { formatAge, formatBytes } from '../format.ts';
+import { encodedOf, type Digest } from '../oci/digest.ts';
+import { familiarReference } from '../oci/reference.ts';
+import { summarizeImage, type ImageSummary } from '../operations/summarize-image.ts';
+import type { LocalImage } from '../stores/local-store.ts';
+import { flag, values } from './arguments.ts';
+import { parseImageFilter } from './image-filter.ts';
+import { withStores } from './open-store.ts';
+import { tableLines } from './table-lines.ts';
+
+/** An image of the local store by one of its names. */
+export interface ImageRow {
+  /** In full; undefined for an image without a name. */
+  readonly name: string | undefined;
+  /** As people write it: `nginx`. */
+  readonly repository: string | undefined;
+  readonly tag: string | undefined;
+  /** Of what was pulled: of an index, although one platform of it is here. */
+  readonly digest: string;
+  readonly manifest: Digest;
+  readonly id: Digest;
+  readonly created: string | undefined;
+  /** Bytes, compressed as it is kept. */
+  readonly size: number;
+  readonly platform: string | undefined;
+  /** The line of the table, and above the first the head of it; with `--quiet` the id. */
+  readonly line: string;
+}
+
+/** `regi images`: what the local store holds. */
+export const imagesCommand: CommandBody<ImageRow> = {
+  run: runImages,
+  text: ({ line }) => line,
+  json: ({ line: _line, ...row }) => row,
+};
+
+async function* runImages(args: ParsedArguments, context: Context): AsyncIterable<ImageRow> {
+  const accepts = parseImageFilter(args.positionals[0], values(args, 'filter'));
+  yield* withStores(context, {}, async function* (stores) {
+    const { signal, settings, warn, note } = context;
+    const store = await stores.openLocal('source');
+    const found: { readonly image: LocalImage; readonly summary: ImageSummary }[] = [];
+    for (const image of await store.images({ signal })) {
+      const summary = await summarizeImage(store.content, image.root, { signal });
+      if (accepts(image, summary)) found.push({ image, summary });
+    }
+    for (const { image, summary } of found) {
+      if (summary.problem !== undefined)
+        warn(`${image.name ?? image.root.digest} is damaged: ${summary.problem}`, `to mend it, type: regi pull ${image.name ?? 'REF'}`);
+    }
+    const rows = found.toSorted(byAge).map(({ image, summary }) => rowOf(image, summary));
+    if (rows.length === 0 && !settings.quiet) note('There are no such images in the local store; to get one, type: regi pull REF');
+    const shown = settings.quiet && !settings.json ? [...new Map(rows.map((row) => [row.id, row])).values()] : rows;
+    const lines = settings.quiet ? shown.map(({ id }) => `${idText(id, args)}\n`) : tableOf(shown, args, context.io.clock.now());
+    for (const [index, row] of shown.entries()) yield { ...row, line: lines[index] ?? '' };
+  });
+}
+
+type Row = Omit<ImageRow, 'line'>;
+
+function rowOf({ name, reference, root, pulled }: LocalImage, { id, created, size, platform }: ImageSummary): Row {
+  const repository = reference === undefined ? name : familiarReference({ domain: reference.domain, path: reference.path });
+  return { name, repository, tag: reference?.tag, digest: pulled ?? root.digest, manifest: root.digest, id, created, size, platform };
+}
+
+/** Docker's columns; the head stands above the first line. */
+function tableOf(rows: readonly Row[], args: ParsedArguments, now: number): readonly string[] {
+  const digests = flag(args, 'digests');
+  const head = ['REPOSITORY', 'TAG', ...(digests ? ['DIGEST'] : []), 'IMAGE ID', 'CREATED', 'SIZE'];
+  const cells = rows.map(({ repository, tag, digest, id, created, size }) => [
+    repository ?? '<none>',
+    tag ?? '<none>',
+    ...(digests ? [digest] : []),
+    idText(id, args),
+    ageOf(created, now),
+    formatBytes(size),
+  ]);
+  const [first = '', ...lines] = tableLines([head, ...cells]);
+  return lines.map((line, index) => (index === 0 ? `${first}${line}` : line));
+}
+
+function idText(id: Digest, args: ParsedArguments): string {
+  return flag(args, 'no-trunc') ? id : encodedOf(id).slice(0, 12);
+}
+
+/** From here on dates are meant; before it, tools write that they do not tell. */
+const FIRST_DATE = Date.UTC(1990, 0, 1);
+
+function ageOf(created: string | undefined, now: number): string {
+  const time = Date.parse(created ?? '');
+  if (Number.isNaN(time) || time < FIRST_DATE) return 'N/A';
+  return time > now ? 'just now' : `${formatAge(now - time)} ago`;
+}
+
+/** The youngest first, as docker does it. */
+function byAge(a: { readonly image: LocalImage; readonly summary: ImageSummary }, b: typeof a): number {
+  const [first, second] = [a, b].map(({ summary }) => Date.parse(summary.created ?? '') || 0);
+  return (second ?? 0) - (first ?? 0) || (a.image.name ?? '').localeCompare(b.image.name ?? '');
+}

@@ -1,0 +1,36 @@
+import type { CommandBody, ParsedArguments } from '../command.ts';
+import type { Context } from '../context.ts';
+import { formatBytes } from '../format.ts';
+import { flag } from './arguments.ts';
+import { withStores } from './open-store.ts';
+
+export interface PruneRow {
+  /** Manifests, configs and layers. */
+  readonly deleted: readonly string[];
+  /** Of that content. */
+  readonly bytes: number;
+  /** Whether it would be deleted only. */
+  readonly dryRun: boolean;
+}
+
+/** `regi prune`: frees what no name of the local store leads to. */
+export const pruneCommand: CommandBody<PruneRow> = {
+  run: runPrune,
+  text: pruneText,
+};
+
+async function* runPrune(args: ParsedArguments, context: Context): AsyncIterable<PruneRow> {
+  const dryRun = flag(args, 'dry-run');
+  yield* withStores(context, {}, async function* (stores) {
+    const store = await stores.openLocal('source');
+    const { removed, youngBytes } = await store.prune({ now: context.io.clock.now(), dryRun, signal: context.signal });
+    if (youngBytes > 0)
+      context.note(`${formatBytes(youngBytes)} that nothing names are younger than ten minutes and stay: another program may be about to name them`);
+    yield { deleted: removed.map(({ digest }) => digest), bytes: removed.reduce((sum, { size }) => sum + size, 0), dryRun };
+  });
+}
+
+function pruneText({ deleted, bytes, dryRun }: PruneRow, { settings }: Context): string {
+  const lines = settings.quiet ? [] : deleted.map((digest) => `${dryRun ? 'Would delete' : 'Deleted'}: ${digest}\n`);
+  return `${lines.join('')}Total reclaimed space: ${formatBytes(bytes)}\n`;
+}

@@ -1,0 +1,114 @@
+import { stat } from 'node:fs/promises';
+import { resolve } from 'node:path';
+
+import type { CommandBody, ParsedArguments } from '../command.ts';
+import type { Context } from '../context.ts';
+import { UsageError } from '../usage-error.ts';
+import { RegiError } from '../errors.ts';
+import { parseTag, withDefaultTag, type Reference } from '../oci/reference.ts';
+import type { CallOptions } from '../store.ts';
+import type { LocalStore } from '../stores/local-store.ts';
+import { flag, positional } from './arguments.ts';
+import { jobFrom } from './copy-jobs.ts';
+import { copyRows } from './copy-rows.ts';
+import { digestText, type DigestRow } from './digest-row.ts';
+import { isBarePath, parseLocation, parseRepositoryLocation, type Location } from './location.ts';
+import { withStores, type Stores } from './open-store.ts';
+
+/** `regi push`: an image of this machine to one or several references. */
+export const pushCommand: CommandBody<DigestRow> = {
+  run: runPush,
+  text: digestText,
+};
+
+async function* runPush(args: ParsedArguments, context: Context): AsyncIterable<DigestRow> {
+  const first = positional(args, 0, 'an image');
+  const source = await parseSource(first, context);
+  yield* withStores(context, { dryRun: flag(args, 'dry-run') }, async function* (stores) {
+    const pushes = source.kind === 'registry' ? await ownPushes(args, stores, context) : namedPushes(first, source, args);
+    const jobs = await Promise.all(
+      pushes.map(async ({ from, to }) => jobFrom(await stores.open(from, 'source'), { kind: 'registry', reference: to }, stores, pushes.length === 1)),
+    );
+    // A name that is there twice is one.
+    yield* copyRows(new Map(jobs.map((job) => [job.image, job])).values(), args, context);
+  });
+}
+
+interface Push {
+  readonly from: Location;
+  readonly to: Reference;
+}
+
+/** Images of the local store, each under its own name. */
+async function ownPushes(args: ParsedArguments, stores: Stores, { signal }: Context): Promise<readonly Push[]> {
+  const store = await stores.openLocal('source');
+  const all = flag(args, 'all-tags');
+  const pushes: Push[] = [];
+  for (const text of args.positionals) {
+    const location = all ? parseRepositoryLocation(text) : parseLocation(text);
+    if (location.kind !== 'registry') throw new UsageError(`Cannot push to "${text}": expected a reference`, { hint: `type: regi copy ${text} DST` });
+    const { reference } = location;
+    const tags = all ? await tagsOf(store, reference, { signal }) : [withDefaultTag(reference)];
+    if (tags.length === 0 || (!all && !(await isThere(store, text, { signal })))) throw notHere(text, args.positionals);
+    pushes.push(...tags.map((tagged): Push => ({ from: { kind: 'local', reference: tagged }, to: tagged })));
+  }
+  return pushes;
+}
+
+/** One image to every reference behind it. */
+function namedPushes(first: string, source: Location, { positionals, options }: ParsedArguments): readonly Push[] {
+  const rest = positionals.slice(1);
+  if (options['all-tags'] === true) throw new UsageError(`Cannot use --all-tags with "${first}"`, { hint: `type: regi copy --all-tags ${first} REPO` });
+  if (rest.length === 0)
+    throw new UsageError(`Cannot push "${first}": expected a reference behind it`, { hint: `type: regi push ${first} registry.example/team/app:1.0` });
+  return rest.map((text) => {
+    const destination = parseLocation(text);
+    if (destination.kind === 'registry') return { from: source, to: destination.reference };
+    throw new UsageError(`Cannot push to "${text}": expected a reference`, { hint: `type: regi copy ${first} ${text}` });
+  });
+}
+
+async function tagsOf(store: LocalStore, repository: Reference, options: CallOptions): Promise<readonly Reference[]> {
+  const tags: Reference[] = [];
+  for await (const tag of store.openRepository(repository).listTags(options)) tags.push({ ...repository, tag: parseTag(tag) });
+  return tags;
+}
+
+async function isThere(store: LocalStore, text: string, options: CallOptions): Promise<boolean> {
+  const { findLocal } = await import('./local-images.ts');
+  try {
+    return (await findLocal(store, text.replace(/^docker:\/\//, ''), options)).by !== 'id';
+  } catch (error) {
+    if (error instanceof RegiError && error.code === 'NOT_FOUND') return false;
+    throw error;
+  }
+}
+
+function notHere(text: string, [first = text, second]: readonly string[]): NotHereError {
+  const copies =
+    second === undefined
+      ? `to push what a folder or file holds, type: regi push oci:DIR ${text}`
+      : `to copy it from its registry, type: regi copy ${first} ${second}`;
+  return new NotHereError(`Cannot push "${text}": it is not in the local store`, { hint: `regi images lists what is there; ${copies}` });
+}
+
+/** An image that is to be pushed, and is not on this machine. */
+class NotHereError extends RegiError {
+  readonly code = 'NOT_FOUND';
+}
+
+/** A path needs no prefix here: what is pushed is a file or a folder. */
+async function parseSource(text: string, { io }: Context): Promise<Location> {
+  if (!isBarePath(text)) return parseLocation(text);
+  const kind = (await isFile(resolve(io.cwd, text))) ? 'archive' : 'oci';
+  return parseLocation(`${kind}:${text}`);
+}
+
+async function isFile(path: string): Promise<boolean> {
+  try {
+    return (await stat(path)).isFile();
+  } catch {
+    // What is not there is told when it is opened.
+    return false;
+  }
+}

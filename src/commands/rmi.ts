@@ -1,0 +1,93 @@
+import type { CommandBody, ParsedArguments } from '../command.ts';
+import type { Context } from '../context.ts';
+import { RegiError } from '../errors.ts';
+import { familiarReference, formatReference } from '../oci/reference.ts';
+import { PartialFailureError } from '../operations/copy-images.ts';
+import type { Sweep } from '../stores/layout-garbage.ts';
+import type { LocalImage, LocalStore } from '../stores/local-store.ts';
+import { flag } from './arguments.ts';
+import { findLocal, type LocalMatch } from './local-images.ts';
+import { withStores } from './open-store.ts';
+
+export interface RemovedRow {
+  /** Names that are gone, as people write them. */
+  readonly untagged: readonly string[];
+  /** Content that is gone: manifests, configs and layers that nothing else needs. */
+  readonly deleted: readonly string[];
+  /** Of that content. */
+  readonly bytes: number;
+}
+
+/** An image id that more names have than one may remove unawares. */
+export class SeveralNamesError extends RegiError {
+  readonly code = 'REFUSED';
+}
+
+/** `regi rmi`: names of the local store, and what nothing else needs, in docker's words. */
+export const rmiCommand: CommandBody<RemovedRow> = {
+  run: runRmi,
+  text: ({ untagged, deleted }) => [...untagged.map((name) => `Untagged: ${name}\n`), ...deleted.map((digest) => `Deleted: ${digest}\n`)].join(''),
+};
+
+async function* runRmi(args: ParsedArguments, context: Context): AsyncIterable<RemovedRow> {
+  yield* withStores(context, {}, async function* (stores) {
+    // As a source: what is not there need not be made to find nothing in it.
+    const store = await stores.openLocal('source');
+    const failures: RegiError[] = [];
+    for (const text of args.positionals) {
+      try {
+        yield await removeOne(store, text.replace(/^local:/, ''), flag(args, 'force'), context);
+      } catch (error) {
+        context.signal.throwIfAborted();
+        if (!(error instanceof RegiError)) throw error;
+        failures.push(error);
+        if (args.positionals.length > 1) context.warn(error.message, error.hint);
+      }
+    }
+    const [first] = failures;
+    if (first === undefined) return;
+    throw args.positionals.length === 1 ? first : new PartialFailureError(failures.length, args.positionals.length);
+  });
+}
+
+async function removeOne(store: LocalStore, text: string, force: boolean, { io, signal }: Context): Promise<RemovedRow> {
+  const options = { now: io.clock.now(), signal };
+  const match = await findLocal(store, text, { signal });
+  const images = chosen(match);
+  if (match.by === 'id' && !force) refuseSeveral(text, images);
+  const names = images.flatMap(({ name }) => name ?? []);
+  const nameless = images.flatMap(({ name, root }) => (name === undefined ? [root.digest] : []));
+  const sweeps: Sweep[] = [];
+  if (names.length > 0) sweeps.push(await store.remove(names, options));
+  if (nameless.length > 0) sweeps.push(await store.removeNameless(nameless, options));
+  const removed = sweeps.flatMap((sweep) => sweep.removed);
+  return {
+    untagged: images.flatMap(untaggedLines),
+    deleted: removed.map(({ digest }) => digest),
+    bytes: removed.reduce((sum, { size }) => sum + size, 0),
+  };
+}
+
+/** A digest means the name that is made of it, and only without that the tags. */
+function chosen({ by, images }: LocalMatch): readonly LocalImage[] {
+  if (by !== 'digest') return images;
+  const exact = images.filter(({ reference }) => reference?.digest !== undefined);
+  return exact.length > 0 ? exact : images;
+}
+
+function refuseSeveral(id: string, images: readonly LocalImage[]): void {
+  const repositories = new Set(images.flatMap(({ reference }) => (reference === undefined ? [] : [`${reference.domain}/${reference.path}`])));
+  if (repositories.size < 2) return;
+  const names = images.flatMap(({ reference }) => (reference === undefined ? [] : [familiarReference(reference)]));
+  throw new SeveralNamesError(`Cannot remove "${id}": it has names in several repositories, ${names.join(', ')}`, {
+    hint: `name the ones to remove, or take all: regi rmi --force ${id}`,
+  });
+}
+
+/** As docker: the name, and the digest that it was pulled by. */
+function untaggedLines({ name, reference, pulled }: LocalImage): readonly string[] {
+  if (reference === undefined) return name === undefined ? [] : [name];
+  const { domain, path } = reference;
+  const short = familiarReference({ domain, path });
+  return [familiarReference(reference), ...(pulled === undefined || formatReference(reference).endsWith(`@${pulled}`) ? [] : [`${short}@${pulled}`])];
+}

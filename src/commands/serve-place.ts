@@ -1,0 +1,98 @@
+import { lstat } from 'node:fs/promises';
+import { basename, join, resolve } from 'node:path';
+
+import type { Context } from '../context.ts';
+import { assertNever } from '../errors.ts';
+import type { ServerOptions } from '../server/server.ts';
+import { UsageError } from '../usage-error.ts';
+import { parseRepositoryLocation } from './location.ts';
+import { UnsupportedLocationError } from './open-store.ts';
+
+/** What a server serves, and what depends on that. */
+export type ServedPlace = Pick<ServerOptions, 'place' | 'repositoryFor' | 'spool'>;
+
+export interface ServeTarget {
+  /** As typed. */
+  readonly location: string | undefined;
+  readonly memory: boolean;
+  readonly readOnly: boolean;
+}
+
+/**
+ * Opens what `regi serve` was told to serve.
+ *
+ * @throws {UsageError} when nothing is named, or what cannot be served.
+ */
+export async function openServedPlace({ location, memory, readOnly }: ServeTarget, context: Context): Promise<ServedPlace> {
+  if (memory) {
+    if (location !== undefined) throw new UsageError('Cannot use "--memory" with a location: expected one of them', { hint: 'leave one of them away' });
+    if (readOnly) throw new UsageError('Cannot use "--memory" with "--read-only": it would stay empty', { hint: 'leave --read-only away' });
+    const { createMemoryPlace } = await import('../stores/memory.ts');
+    return { place: createMemoryPlace() };
+  }
+  if (location === undefined) {
+    throw new UsageError('Cannot serve the local store: this version does not have one yet', {
+      hint: 'type `regi serve oci:DIR` for a folder, or `regi serve --memory`',
+    });
+  }
+  return openFolder(await folderOf(location, context), readOnly, context);
+}
+
+async function openFolder({ path, create }: Folder, readOnly: boolean, { io, signal, note }: Context): Promise<ServedPlace> {
+  const [{ openLayoutPlace }, { fileSpool }] = await Promise.all([import('../stores/layout-place.ts'), import('../server/spool.ts')]);
+  const isNew = !readOnly && create && (await kindOf(join(path, 'oci-layout'))) === 'nothing';
+  const place = await openLayoutPlace(path, { create: create && !readOnly, clock: io.clock, signal, onWait: note });
+  if (isNew) note(`made a new image layout in ${JSON.stringify(path)}`);
+  // In the folder itself: /tmp may be small, or memory.
+  return { place, repositoryFor: place.repositoryFor, spool: fileSpool(place.nextTemp) };
+}
+
+interface Folder {
+  readonly path: string;
+  /** A bare word may be a typing error, so a layout is made only where `oci:` says that it is to be one. */
+  readonly create: boolean;
+}
+
+const PREFIXED = /^(?:oci|archive|docker-archive|oci-archive|dir|local|docker):/;
+
+async function folderOf(text: string, { io }: Context): Promise<Folder> {
+  if (!PREFIXED.test(text)) {
+    const path = resolve(io.cwd, text);
+    const kind = await kindOf(path);
+    if (kind === 'file') throw unsupported(text);
+    if (kind === 'folder') return { path, create: false };
+    throw new UsageError(`Cannot serve ${JSON.stringify(text)}: expected a folder, found nothing`, {
+      hint: text.includes(':') ? 'type `regi serve oci:DIR`' : `type \`regi serve oci:${text}\` to make a new image layout there`,
+    });
+  }
+  const location = parseRepositoryLocation(text);
+  switch (location.kind) {
+    case 'oci':
+      return { path: resolve(io.cwd, location.path), create: true };
+    case 'registry':
+      throw new UsageError(`Cannot serve ${JSON.stringify(text)}: it is in a registry already`, { hint: 'name a layout folder: oci:DIR' });
+    case 'archive':
+    case 'docker-archive':
+    case 'oci-archive':
+    case 'dir':
+    case 'local':
+      throw unsupported(text);
+    default:
+      return assertNever(location);
+  }
+}
+
+function unsupported(text: string): UnsupportedLocationError {
+  return new UnsupportedLocationError(`Cannot serve ${JSON.stringify(basename(text))}: this version serves layout folders only`, {
+    hint: 'type `regi serve oci:DIR` for a folder, or `regi serve --memory`',
+  });
+}
+
+async function kindOf(path: string): Promise<'nothing' | 'folder' | 'file'> {
+  try {
+    return (await lstat(path)).isDirectory() ? 'folder' : 'file';
+  } catch {
+    // Why it cannot be looked at is told when it is opened.
+    return 'nothing';
+  }
+}

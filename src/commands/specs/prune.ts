@@ -1,0 +1,21 @@
+import type { CommandSpec } from '../../command.ts';
+
+export const pruneSpec = {
+  name: 'prune',
+  aliases: ['image prune'],
+  changes: true,
+  summary: 'Free what nothing in the local store names',
+  description:
+    'Removes images that have lost their name, and what interrupted pulls have left. Several regi processes may use the store meanwhile: what a running one ' +
+    'writes stays. So does, for ten minutes, what another program has written and not named yet.\n\nPrints what was deleted, and the bytes.',
+  arguments: [],
+  options: [{ name: 'dry-run', summary: 'delete nothing; say what would be' }],
+  refusedFlags: {
+    '-f': 'prune asks nothing; leave it out',
+    '--force': 'prune asks nothing; leave it out',
+    '-a': 'images that have a name are removed by `regi rmi`',
+    '--all': 'images that have a name are removed by `regi rmi`',
+  },
+  examples: [{ command: 'regi prune', summary: 'Free space' }],
+  load: async () => (await import('../prune.ts')).pruneCommand,
+} as const satisfies CommandSpec;
