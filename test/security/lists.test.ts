@@ -1,0 +1,75 @@
+import { expect, test } from 'vitest';
+
+import { startEndlessServer } from '../support/endless-server.ts';
+import { startFakeRegistry } from '../support/fake-registry.ts';
+import { startHttpServer } from '../support/http-server.ts';
+import { runMain } from '../support/run-main.ts';
+
+/** A registry that answers every request with one page. */
+async function listing(page: (url: URL) => { body: string; link?: string }): Promise<{ host: string; asked: () => number }> {
+  let asked = 0;
+  const server = await startHttpServer((request, response) => {
+    asked += 1;
+    const { body, link } = page(new URL(request.url ?? '/', 'http://x'));
+    response.writeHead(200, { 'content-type': 'application/json', ...(link !== undefined && { link }) });
+    response.end(body);
+  });
+  return { host: server.origin.replace('http://', ''), asked: () => asked };
+}
+
+test.each([
+  ['to itself', () => '</v2/app/tags/list>; rel="next"'],
+  ['that changes and gives the same again', (url: URL) => `</v2/app/tags/list?last=${Number(url.searchParams.get('last') ?? 0) + 1}>; rel="next"`],
+])('lst-link-loop: a list whose pages link %s ends, and says so', async (_, linkOf) => {
+  const { host, asked } = await listing((url) => ({ body: '{"name":"app","tags":["a","b"]}', link: linkOf(url) }));
+  const { status, stdout, stderr } = await runMain(['tags', 'list', `${host}/app`]);
+  expect({ status, stdout, asked: asked() <= 3 }).toEqual({ status: 0, stdout: 'a\nb\n', asked: true });
+  expect(stderr).toContain('regi: warning: ');
+});
+
+test('lst-link-loop: a list that has something new for ever is left after 10,000 pages', async () => {
+  const { host, asked } = await listing((url) => {
+    const page = Number(url.searchParams.get('last') ?? 0) + 1;
+    return { body: `{"tags":["t${page}"]}`, link: `</v2/app/tags/list?last=${page}>; rel="next"` };
+  });
+  const { status } = await runMain(['tags', 'list', `${host}/app`]);
+  expect({ status, asked: asked() }).toEqual({ status: 7, asked: 10_000 });
+}, 60_000);
+
+test('lst-link-loop: a next page on another host is not asked for', async () => {
+  const elsewhere = await listing(() => ({ body: '{"tags":["stolen"]}' }));
+  const { host } = await listing((url) =>
+    url.search === '' ? { body: '{"tags":["a"]}', link: `<http://${elsewhere.host}/v2/app/tags/list?last=a>; rel="next"` } : { body: '{"tags":["b"]}' },
+  );
+  const { stdout } = await runMain(['tags', 'list', `${host}/app`]);
+  expect(stdout).not.toContain('stolen');
+  expect(elsewhere.asked()).toBe(0);
+});
+
+test('lst-huge: of a page without end no more than its bound is read', async () => {
+  const server = await startEndlessServer('a'.repeat(65_536), { begin: '{"tags":["' });
+  const { status } = await runMain(['tags', 'list', `${server.host}/app`]);
+  expect(status).toBe(7);
+  expect(server.sent()).toBeLessThan(64 * 1024 * 1024);
+});
+
+test('lst-terminal: what would steer a terminal is shown escaped, and in JSON too', async () => {
+  const hostile = '\u001b]0;title\u0007\u009b2J\u202egpj';
+  const { host } = await listing(() => ({ body: JSON.stringify({ tags: [hostile] }) }));
+  for (const flags of [[], ['--json']]) {
+    const { stdout } = await runMain(['tags', 'list', ...flags, `${host}/app`], { isTTY: true });
+    expect(stdout).not.toMatch(/[\u001b\u0007\u009b\u202e]/);
+    expect(stdout.trimEnd().split('\n')).toHaveLength(1);
+  }
+});
+
+test('lst-terminal: nor does the text of a warning or an error', async () => {
+  const registry = await startFakeRegistry();
+  const headers = { warning: '299 - "careful \u009b2J"' };
+  registry.fault({
+    match: { path: /tags/ },
+    action: { kind: 'answer', status: 400, headers, body: JSON.stringify({ errors: [{ code: 'X\u001b[1m', message: '\u001b[2J\nsecond' }] }) },
+  });
+  const { stderr } = await runMain(['tags', 'list', `${registry.host}/app`]);
+  expect(stderr).not.toMatch(/[\u001b\u009b]/);
+});
