@@ -1,0 +1,189 @@
+import { accessSync, constants, mkdirSync, writeFileSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
+
+/** A registry as a client is told of it. */
+export interface Endpoint {
+  /** `127.0.0.1:PORT` */
+  readonly host: string;
+  /** Of https: a PEM file, and a folder that has it as `ca.crt`. */
+  readonly trust?: { readonly caPath: string; readonly caFolder: string } | undefined;
+}
+
+/** A thing to do that several clients can. */
+export type Task =
+  | { readonly kind: 'copy'; readonly from: Endpoint; readonly to: Endpoint; readonly image: string }
+  | { readonly kind: 'copy-tags'; readonly from: Endpoint; readonly to: Endpoint; readonly repository: string }
+  | { readonly kind: 'list'; readonly at: Endpoint; readonly repository: string }
+  | { readonly kind: 'digest'; readonly at: Endpoint; readonly image: string }
+  | { readonly kind: 'pull'; readonly at: Endpoint; readonly image: string; readonly folder: string }
+  | { readonly kind: 'version' };
+
+/** A program that moves images. */
+export interface Client {
+  readonly name: string;
+  /** The command line of a task; undefined when it cannot do it. */
+  readonly argv: (task: Task, home: string) => readonly string[] | undefined;
+  readonly env?: ((task: Task, home: string) => Readonly<Record<string, string>>) | undefined;
+}
+
+export function regiClient(name: string, bin: string): Client {
+  const trust = (...endpoints: readonly Endpoint[]) =>
+    endpoints.flatMap((endpoint) => (endpoint.trust ? ['--ca-file', endpoint.trust.caPath] : [])).slice(0, 2);
+  const run = (...args: readonly string[]) => [process.execPath, bin, ...args];
+  return {
+    name,
+    argv(task) {
+      switch (task.kind) {
+        case 'copy':
+          return run('copy', ...trust(task.from, task.to), `${task.from.host}/${task.image}`, `${task.to.host}/${task.image}`);
+        case 'copy-tags':
+          return run('copy', '--all-tags', ...trust(task.from, task.to), `${task.from.host}/${task.repository}`, `${task.to.host}/${task.repository}`);
+        case 'list':
+          return run('tags', 'list', ...trust(task.at), `${task.at.host}/${task.repository}`);
+        case 'digest':
+          return run('digest', ...trust(task.at), `${task.at.host}/${task.image}`);
+        case 'pull':
+          return run('copy', ...trust(task.at), `${task.at.host}/${task.image}`, `oci:${task.folder}:1`);
+        case 'version':
+          return run('--version');
+      }
+    },
+  };
+}
+
+/** The peers that this machine has. The copy of Debian is skopeo; the others are used when somebody has put them on PATH. */
+export function findPeers(): readonly Client[] {
+  return [skopeo, crane, regctl, oras].flatMap((peer) => {
+    const path = onPath(peer.name);
+    return path === undefined ? [] : [{ ...peer, argv: (task: Task, home: string) => withProgram(path, peer.argv(task, home)) }];
+  });
+}
+
+const skopeo: Client = {
+  name: 'skopeo',
+  argv(task) {
+    const policy = ['--insecure-policy'];
+    const access = (prefix: string, { trust }: Endpoint) => (trust ? `--${prefix}cert-dir=${trust.caFolder}` : `--${prefix}tls-verify=false`);
+    switch (task.kind) {
+      case 'copy':
+        return [...policy, 'copy', '-q', access('src-', task.from), access('dest-', task.to)].concat(
+          `docker://${task.from.host}/${task.image}`,
+          `docker://${task.to.host}/${task.image}`,
+        );
+      case 'copy-tags':
+        return [...policy, 'sync', '--src', 'docker', '--dest', 'docker', access('src-', task.from), access('dest-', task.to)].concat(
+          `${task.from.host}/${task.repository}`,
+          task.to.host,
+        );
+      case 'list':
+        return [...policy, 'list-tags', access('', task.at), `docker://${task.at.host}/${task.repository}`];
+      case 'digest':
+        return [...policy, 'inspect', '--format', '{{.Digest}}', '--no-tags', access('', task.at), `docker://${task.at.host}/${task.image}`];
+      case 'pull':
+        return [...policy, 'copy', '-q', access('src-', task.at), `docker://${task.at.host}/${task.image}`, `oci:${task.folder}:1`];
+      case 'version':
+        return ['--version'];
+    }
+  },
+};
+
+/** Speaks plain http to loopback by itself. */
+const crane: Client = {
+  name: 'crane',
+  argv(task) {
+    switch (task.kind) {
+      case 'copy':
+        return ['copy', `${task.from.host}/${task.image}`, `${task.to.host}/${task.image}`];
+      case 'copy-tags':
+        return ['copy', '--all-tags', '-j', '16', `${task.from.host}/${task.repository}`, `${task.to.host}/${task.repository}`];
+      case 'list':
+        return ['ls', `${task.at.host}/${task.repository}`];
+      case 'digest':
+        return ['digest', `${task.at.host}/${task.image}`];
+      case 'pull':
+        return ['pull', '--format', 'oci', `${task.at.host}/${task.image}`, task.folder];
+      case 'version':
+        return ['version'];
+    }
+  },
+  env: (task) => (trustOf(task) === undefined ? {} : { SSL_CERT_FILE: trustOf(task)?.caPath ?? '' }),
+};
+
+const regctl: Client = {
+  name: 'regctl',
+  argv(task) {
+    switch (task.kind) {
+      case 'copy':
+        return ['image', 'copy', `${task.from.host}/${task.image}`, `${task.to.host}/${task.image}`];
+      case 'list':
+        return ['tag', 'ls', `${task.at.host}/${task.repository}`];
+      case 'digest':
+        return ['image', 'digest', `${task.at.host}/${task.image}`];
+      case 'pull':
+        return ['image', 'copy', `${task.at.host}/${task.image}`, `ocidir://${task.folder}:1`];
+      case 'version':
+        return ['version'];
+      case 'copy-tags':
+        return undefined;
+    }
+  },
+  env(task, home) {
+    const folder = join(home, 'regctl');
+    mkdirSync(folder, { recursive: true });
+    const config = join(folder, 'config.json');
+    const hosts = endpointsOf(task).map(({ host, trust }) => [host, trust ? { tls: 'insecure' } : { tls: 'disabled' }] as const);
+    writeFileSync(config, JSON.stringify({ hosts: Object.fromEntries(hosts) }));
+    return { REGCTL_CONFIG: config };
+  },
+};
+
+const oras: Client = {
+  name: 'oras',
+  argv(task) {
+    const access = (prefix: string, { trust }: Endpoint) => (trust ? [`--${prefix}ca-file`, trust.caPath] : [`--${prefix}plain-http`]);
+    switch (task.kind) {
+      case 'copy':
+        return ['cp', '--no-tty', ...access('from-', task.from), ...access('to-', task.to)].concat(
+          `${task.from.host}/${task.image}`,
+          `${task.to.host}/${task.image}`,
+        );
+      case 'list':
+        return ['repo', 'tags', ...access('', task.at), `${task.at.host}/${task.repository}`];
+      case 'digest':
+        return ['resolve', ...access('', task.at), `${task.at.host}/${task.image}`];
+      case 'pull':
+        return ['cp', '--no-tty', ...access('from-', task.at), `${task.at.host}/${task.image}`, '--to-oci-layout', `${task.folder}:1`];
+      case 'version':
+        return ['version'];
+      case 'copy-tags':
+        return undefined;
+    }
+  },
+};
+
+function withProgram(path: string, args: readonly string[] | undefined): readonly string[] | undefined {
+  return args && [path, ...args];
+}
+
+function endpointsOf(task: Task): readonly Endpoint[] {
+  if ('from' in task) return [task.from, task.to];
+  return 'at' in task ? [task.at] : [];
+}
+
+function trustOf(task: Task): Endpoint['trust'] {
+  return endpointsOf(task).find(({ trust }) => trust !== undefined)?.trust;
+}
+
+function onPath(name: string): string | undefined {
+  return (process.env['PATH'] ?? '')
+    .split(delimiter)
+    .map((folder) => join(folder, name))
+    .find((path) => {
+      try {
+        accessSync(path, constants.X_OK);
+        return true;
+      } catch {
+        return false;
+      }
+    });
+}

@@ -1,0 +1,172 @@
+import { readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+
+import type { DockerRegistry } from '../support/docker-registry.ts';
+import type { Client, Endpoint, Task } from './clients.ts';
+import type { CorpusName } from './corpus.ts';
+import type { LinkKind, RegistryKind, Servers } from './servers.ts';
+
+/** What every client is made to do in turn. */
+export interface Workload {
+  readonly id: string;
+  readonly title: string;
+  /** As a person reads it. */
+  readonly aim: string;
+  /** Seconds that regi may take; told the medians of the others by name. Undefined when it cannot be said here. */
+  readonly limit: (walls: ReadonlyMap<string, number>) => number | undefined;
+  readonly plan: () => Promise<Plan>;
+  /** Runs for each one that others make: start-up is short and noisy. */
+  readonly repeat?: number | undefined;
+  /** What it needs that is not there yet, or not asked for. */
+  readonly missing?: string | undefined;
+}
+
+/** Made when the workload's turn comes. */
+export interface Plan {
+  /** The task of every client. */
+  readonly task?: Task | undefined;
+  /** Contestants that are no clients of registries, or that do another task. */
+  readonly others?: readonly { readonly name: string; readonly argv: readonly string[] }[] | undefined;
+  /** Who is judged, where it is not regi. */
+  readonly subject?: string | undefined;
+  /** Before each run. Not measured. */
+  readonly prepare?: ((client: string) => Promise<void>) | undefined;
+  /** Count their requests. */
+  readonly registries?: readonly DockerRegistry[] | undefined;
+}
+
+export interface WorkloadOptions {
+  readonly servers: Servers;
+  readonly regi: Client;
+  /** For what clients write to disk. */
+  readonly folder: string;
+  readonly isLarge: boolean;
+}
+
+/** All workloads, in the order of their numbers. */
+export function workloads({ servers, regi, folder, isLarge }: WorkloadOptions): readonly Workload[] {
+  const copy = (corpus: CorpusName, link: LinkKind = 'loopback', kind: Omit<RegistryKind, 'side'> = {}) => copyPlan(servers, corpus, link, kind);
+  const notYet = async (): Promise<Plan> => ({});
+
+  return [
+    { id: 'P1', title: '1 GiB in 8 layers', aim: '≤ 1.0 × the fastest', limit: fastest(1), plan: () => copy('eight') },
+    { id: 'P1t', title: 'the same over TLS', aim: '≤ 1.0 × the fastest', limit: fastest(1), plan: () => copy('eight', 'loopback', { tls: true }) },
+    { id: 'P1r', title: 'the same at 40 ms and 1 Gbit/s', aim: '≤ 1.0 × the fastest', limit: fastest(1), plan: () => copy('eight', 'gigabit') },
+    { id: 'P2', title: 'one layer of 1 GiB', aim: '≤ 1.0 × the fastest', limit: fastest(1), plan: () => copy('one') },
+    { id: 'P3', title: '20 layers of 200 KiB at 40 ms', aim: '≤ 0.6 s', limit: () => 0.6, plan: () => copy('small', 'far') },
+    { id: 'P4', title: '50 tags with shared layers at 40 ms', aim: '≤ 1.2 s', limit: () => 1.2, plan: () => copyTags(servers, false) },
+    { id: 'P4again', title: '… again, nothing to do', aim: '≤ 0.75 s', limit: () => 0.75, plan: () => copyTags(servers, true) },
+    { id: 'P5', title: 'export 1 GiB to a tar', aim: '≤ 1.0 × the fastest', limit: fastest(1), plan: notYet, missing: 'not yet: no export' },
+    { id: 'P6', title: 'import that tar', aim: '≤ 1.0 × the fastest', limit: fastest(1), plan: notYet, missing: 'not yet: no import' },
+    { id: 'P7v', title: '--version', aim: '≤ 1.15 × `node -e 0`', limit: times(1.15, NODE), plan: async () => startUp({ kind: 'version' }), repeat: 4 },
+    { id: 'P7d', title: 'digest on loopback', aim: '≤ 2.0 × `node -e 0`', limit: times(2, NODE), plan: () => digestPlan(servers), repeat: 4 },
+    { id: 'P8', title: 'peak memory, a layer of 1 GiB', aim: '≤ 110 MB', limit: () => undefined, plan: () => copy('one') },
+    {
+      id: 'P8x',
+      title: 'peak memory, a layer of 10 GiB',
+      aim: '≤ 110 MB, as with 1 GiB',
+      limit: () => undefined,
+      plan: () => copy('large', 'loopback', { onDisk: true }),
+      missing: isLarge ? undefined : 'left out: give --large',
+    },
+    { id: 'P9', title: 'tags list of 10,000', aim: '≤ 1.3 × `regi digest`', limit: times(1.3, DIGEST), plan: () => listPlan(servers, regi), repeat: 2 },
+    { id: 'P9p', title: '… in pages of 1,000 at 40 ms', aim: '≤ 1.1 × the fastest', limit: fastest(1.1), plan: () => pagedPlan(servers) },
+    { id: 'P10', title: 'pull 1 GiB from regi serve', aim: '≥ docker-registry', limit: times(1, FROM_DOCKER_REGISTRY), plan: () => servePlan(servers, folder) },
+  ];
+}
+
+/** Contestants by which others are judged. */
+const NODE = 'node -e 0';
+const DIGEST = 'regi digest';
+const FROM_DOCKER_REGISTRY = 'curl from docker-registry';
+
+function fastest(factor: number): Workload['limit'] {
+  return (walls) => (walls.size === 0 ? undefined : Math.min(...walls.values()) * factor);
+}
+
+function times(factor: number, name: string): Workload['limit'] {
+  return (walls) => {
+    const wall = walls.get(name);
+    return wall === undefined ? undefined : wall * factor;
+  };
+}
+
+async function copyPlan(servers: Servers, corpus: CorpusName, link: LinkKind, kind: Omit<RegistryKind, 'side'>): Promise<Plan> {
+  const source = await servers.push(corpus, { side: 'source', ...kind });
+  const destination = await servers.registry({ side: 'destination', ...kind });
+  const trust = kind.tls === true ? await servers.certificates() : undefined;
+  const endpoint = async ({ host }: DockerRegistry): Promise<Endpoint> => ({ host: await servers.reach(host, link), trust });
+  return {
+    task: { kind: 'copy', from: await endpoint(source), to: await endpoint(destination), image: `${corpus}:1` },
+    prepare: () => servers.empty(destination),
+    registries: [source, destination],
+  };
+}
+
+async function copyTags(servers: Servers, again: boolean): Promise<Plan> {
+  const source = await servers.push('many', { side: 'source' });
+  const destination = await (again ? servers.push('many', { side: 'destination' }) : servers.registry({ side: 'destination' }));
+  const [from, to] = await Promise.all([source, destination].map(async ({ host }) => ({ host: await servers.reach(host, 'far') })));
+  if (from === undefined || to === undefined) throw new Error('Two hosts are two endpoints');
+  return {
+    task: { kind: 'copy-tags', from, to, repository: 'many' },
+    prepare: async () => (again ? undefined : servers.empty(destination)),
+    registries: [source, destination],
+  };
+}
+
+function startUp(task: Task): Plan {
+  return { task, others: [{ name: NODE, argv: [process.execPath, '-e', '0'] }] };
+}
+
+async function digestPlan(servers: Servers): Promise<Plan> {
+  const { host } = await servers.push('small', { side: 'source' });
+  return startUp({ kind: 'digest', at: { host }, image: 'small:1' });
+}
+
+async function listPlan(servers: Servers, regi: Client): Promise<Plan> {
+  const source = await servers.push('tags', { side: 'source' });
+  const at = { host: source.host };
+  const digest = regi.argv({ kind: 'digest', at, image: 'tags:v0' }, '') ?? [];
+  return { task: { kind: 'list', at, repository: 'tags' }, others: [{ name: DIGEST, argv: digest }], registries: [source] };
+}
+
+async function pagedPlan(servers: Servers): Promise<Plan> {
+  const host = await servers.pages(10_000, 1000);
+  return { task: { kind: 'list', at: { host: await servers.reach(host, 'far') }, repository: 'tags' } };
+}
+
+async function servePlan(servers: Servers, folder: string): Promise<Plan> {
+  const [source, served] = await Promise.all([servers.push('eight', { side: 'source' }), servers.serve('eight')]);
+  const repository = `corpus-1-eight`;
+  const blobs = layerDigests(await servers.layout('eight'));
+  const curl = (base: string) => ['curl', '-sSf', '-Z', '--parallel-max', '4', ...blobs.flatMap((digest) => ['-o', '/dev/null', `${base}/blobs/${digest}`])];
+  const target = join(folder, 'pulled');
+  const pull = (host: string, image: string) => [
+    'skopeo',
+    '--insecure-policy',
+    'copy',
+    '-q',
+    '--src-tls-verify=false',
+    `docker://${host}/${image}`,
+    `oci:${target}:1`,
+  ];
+  return {
+    subject: 'curl from regi serve',
+    others: [
+      { name: 'curl from regi serve', argv: curl(`http://${served}/v2/${repository}`) },
+      { name: FROM_DOCKER_REGISTRY, argv: curl(`http://${source.host}/v2/eight`) },
+      { name: 'skopeo from regi serve', argv: pull(served, `${repository}:1`) },
+      { name: 'skopeo from docker-registry', argv: pull(source.host, 'eight:1') },
+    ],
+    prepare: async () => rmSync(target, { recursive: true, force: true }),
+  };
+}
+
+/** Of the first image of a layout. */
+function layerDigests(layout: string): readonly string[] {
+  const read = (path: string): unknown => JSON.parse(readFileSync(join(layout, path), 'utf8'));
+  const index = read('index.json') as { readonly manifests: readonly { readonly digest: string }[] };
+  const manifest = read(`blobs/sha256/${index.manifests[0]?.digest.slice('sha256:'.length)}`) as { readonly layers: readonly { readonly digest: string }[] };
+  return manifest.layers.map(({ digest }) => digest);
+}
