@@ -17,13 +17,17 @@ import { listAll, readAll } from '../support/watched.ts';
 const REF_NAME = 'org.opencontainers.image.ref.name';
 const IMAGE_NAME = 'io.containerd.image.name';
 
-storeContract('oci-layout', async () => {
-  const folder = temporaryFolder('layout');
-  return {
-    store: await openLayout(folder, { create: true, clock: realClock }),
-    close: async () => assertNoLeftovers(folder),
-  };
-});
+storeContract(
+  'oci-layout',
+  async () => {
+    const folder = temporaryFolder('layout');
+    return {
+      store: await openLayout(folder, { create: true, clock: realClock }),
+      close: async () => assertNoLeftovers(folder),
+    };
+  },
+  { mounts: false },
+);
 
 function open(folder: string): Promise<LayoutStore> {
   return openLayout(folder, { create: false, clock: instantClock() });
