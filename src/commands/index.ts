@@ -4,6 +4,7 @@ import { authListSpec } from './specs/auth-list.ts';
 import { blobGetSpec } from './specs/blob-get.ts';
 import { configSpec } from './specs/config.ts';
 import { copySpec } from './specs/copy.ts';
+import { deleteSpec } from './specs/delete.ts';
 import { digestSpec } from './specs/digest.ts';
 import { historySpec } from './specs/history.ts';
 import { imagesSpec } from './specs/images.ts';
@@ -18,6 +19,7 @@ import { reposListSpec } from './specs/repos-list.ts';
 import { rmiSpec } from './specs/rmi.ts';
 import { serveSpec } from './specs/serve.ts';
 import { tagSpec } from './specs/tag.ts';
+import { tagsDeleteSpec } from './specs/tags-delete.ts';
 import { tagsListSpec } from './specs/tags-list.ts';
 import { verifySpec } from './specs/verify.ts';
 
@@ -39,6 +41,8 @@ export const COMMANDS: readonly CommandSpec[] = [
   manifestGetSpec,
   configSpec,
   blobGetSpec,
+  tagsDeleteSpec,
+  deleteSpec,
   loginSpec,
   logoutSpec,
   authListSpec,

@@ -2,10 +2,10 @@ import type { CommandBody, ParsedArguments } from '../command.ts';
 import type { Context } from '../context.ts';
 import { RegiError } from '../errors.ts';
 import { familiarReference, formatReference } from '../oci/reference.ts';
-import { PartialFailureError } from '../operations/copy-images.ts';
 import type { Sweep } from '../stores/layout-garbage.ts';
 import type { LocalImage, LocalStore } from '../stores/local-store.ts';
 import { flag } from './arguments.ts';
+import { eachArgument } from './each-argument.ts';
 import { findLocal, type LocalMatch } from './local-images.ts';
 import { withStores } from './open-store.ts';
 
@@ -33,20 +33,8 @@ async function* runRmi(args: ParsedArguments, context: Context): AsyncIterable<R
   yield* withStores(context, {}, async function* (stores) {
     // As a source: what is not there need not be made to find nothing in it.
     const store = await stores.openLocal('source');
-    const failures: RegiError[] = [];
-    for (const text of args.positionals) {
-      try {
-        yield await removeOne(store, text.replace(/^local:/, ''), flag(args, 'force'), context);
-      } catch (error) {
-        context.signal.throwIfAborted();
-        if (!(error instanceof RegiError)) throw error;
-        failures.push(error);
-        if (args.positionals.length > 1) context.warn(error.message, error.hint);
-      }
-    }
-    const [first] = failures;
-    if (first === undefined) return;
-    throw args.positionals.length === 1 ? first : new PartialFailureError(failures.length, args.positionals.length);
+    const images = args.positionals.map((text) => ({ text: text.replace(/^local:/, '') }));
+    yield* eachArgument(images, context, async ({ text }) => removeOne(store, text, flag(args, 'force'), context));
   });
 }
 

@@ -21,6 +21,8 @@ export interface Sweep {
 export interface SweepOptions extends CallOptions {
   /** `forgotten`: only what the entries that go were made of. `everything`: whatever nothing leads to. */
   readonly scope: 'forgotten' | 'everything';
+  /** What is given up besides the entries that go, whether index.json lists it or not. */
+  readonly given?: readonly Descriptor[] | undefined;
   /** Milliseconds since 1970. */
   readonly now: number;
   readonly dryRun?: boolean | undefined;
@@ -34,7 +36,7 @@ const YOUNG_MS = 10 * 60_000;
  * process loses anything, and what a dead one has claimed goes.
  */
 export async function sweepLayout(layout: OciLayout, forget: (index: LayoutIndex) => Promise<LayoutIndex>, options: SweepOptions): Promise<Sweep> {
-  const { scope, now, signal, dryRun = false } = options;
+  const { scope, given = [], now, signal, dryRun = false } = options;
   const doomed: StoredBlob[] = [];
   const spent: string[] = [];
   let youngBytes = 0;
@@ -49,7 +51,8 @@ export async function sweepLayout(layout: OciLayout, forget: (index: LayoutIndex
       const dead = leases.filter(({ isLive }) => !isLive);
       const needed = await reachableFrom(layout, [...usable(after.entries), ...live], { signal });
       const gone = index.entries.filter((entry) => !after.entries.includes(entry));
-      const lost = await reachableFrom(layout, [...usable(gone), ...(scope === 'everything' ? dead.flatMap(({ claims }) => claims) : [])], { signal });
+      const abandoned = scope === 'everything' ? dead.flatMap(({ claims }) => claims) : [];
+      const lost = await reachableFrom(layout, [...usable(gone), ...given, ...abandoned], { signal });
       const free = blobs.filter(({ digest }) => !needed.has(digest) && (scope === 'everything' || lost.has(digest)));
       const isYoung = ({ digest, modifiedMs }: StoredBlob): boolean => !lost.has(digest) && modifiedMs > now - YOUNG_MS;
       youngBytes = bytesOf(free.filter(isYoung));
