@@ -20,6 +20,8 @@ export interface NamedJob extends CopyJob {
   readonly name: string;
   /** The only image of the command. */
   readonly alone: boolean;
+  /** Without a tag it has to be listed by its digest, or nothing would lead to it. */
+  readonly isListed?: boolean | undefined;
 }
 
 /** A list of images to copy may be long, and is never this long. Bytes. */
@@ -52,8 +54,13 @@ async function oneJob(source: Location, destination: Location, stores: Stores, a
 /** The same for a source that is open already. */
 export async function jobFrom(from: OpenedStore, destination: Location, stores: Stores, alone: boolean): Promise<NamedJob> {
   const to = await stores.open(destination, 'destination');
-  const tag = to.tag ?? (to.pinned === undefined ? (to.defaultTag ?? from.tag) : undefined);
-  return job(from, to, { reference: from.reference, tag }, alone);
+  const tag = to.tag ?? (to.pinned === undefined ? (to.defaultTag ?? ownTag(from)) : undefined);
+  return { ...job(from, to, { reference: from.reference, tag }, alone), isListed: destination.kind === 'oci' };
+}
+
+/** What was typed, or what a name without a tag means in a registry. */
+function ownTag({ tag, pinned, defaultTag }: OpenedStore): string | undefined {
+  return tag ?? (pinned === undefined ? defaultTag : undefined);
 }
 
 async function* tagJobs(source: Location, destination: Location, patterns: readonly string[], stores: Stores, context: Context): AsyncIterable<NamedJob> {

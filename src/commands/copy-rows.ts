@@ -48,6 +48,7 @@ export async function* copyRows(
       if (job?.alone === true) throw new TagKeptError(copied.image, copied.root);
       context.note(`${copied.image} is kept: it is there already with other content`);
     }
+    if (job?.isListed === true && job.tag === undefined) await job.destination.tag(copied.root, copied.root.digest, { signal: context.signal });
     await warnIfBare(copied, job, args, context);
     const row = digestRow(copied, job?.name ?? copied.image);
     await record(row);

@@ -6,6 +6,7 @@ import type { Digest } from '../oci/digest.ts';
 import { identifierOf, type Reference } from '../oci/reference.ts';
 import type { Place, Store } from '../store.ts';
 import type { LocalStore } from '../stores/local-store.ts';
+import type { LayoutStore } from '../stores/oci-layout.ts';
 import type { Location } from './location.ts';
 import type { Registries } from './registries.ts';
 
@@ -16,7 +17,7 @@ export interface OpenedStore {
   readonly store: Store;
   /** What to resolve there: a digest or tag; empty for the only image. */
   readonly reference: string;
-  /** The tag that was typed. */
+  /** The tag that was typed, or the name of the only image of a folder or file. */
   readonly tag: string | undefined;
   /** The digest that was typed. */
   readonly pinned: Digest | undefined;
@@ -134,7 +135,7 @@ class CommandStores implements Stores {
         return {
           store,
           reference: location.digest ?? location.reference ?? '',
-          tag: location.reference,
+          tag: location.reference ?? (side === 'source' && location.digest === undefined ? await onlyName(store, signal) : undefined),
           pinned: location.digest,
           defaultTag: undefined,
           name: `oci:${location.path}`,
@@ -176,4 +177,11 @@ class CommandStores implements Stores {
     const limit = createRateLimit(bytesPerSecond, this.#context.io.clock);
     return (store) => throttled(store, limit);
   }
+}
+
+/** Of a layout with one image: it keeps its name where it is copied to. */
+async function onlyName(layout: LayoutStore, signal: AbortSignal): Promise<string | undefined> {
+  const names: string[] = [];
+  for await (const name of layout.listTags({ signal })) names.push(name);
+  return names.length === 1 ? names[0] : undefined;
 }

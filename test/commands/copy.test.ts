@@ -29,6 +29,27 @@ async function tagsOf(registry: FakeRegistry, repository: string): Promise<reado
 }
 
 describe('regi copy', () => {
+  test.each([
+    ['a reference without a tag', (): string => `${from.host}/team/named`, 'latest'],
+    ['a digest', (): string => `${from.host}/team/named@${one.root.digest}`, undefined],
+  ])('an image of %s can be found in the layout that it was copied to', async (_source, source, name) => {
+    const cwd = temporaryFolder('cwd');
+    await one.pushAll(from.place.open('team/named'), 'latest');
+    expect((await runMain(['copy', source(), 'oci:images'], { cwd })).status).toBe(0);
+    const { manifests } = JSON.parse(readFileSync(join(cwd, 'images', 'index.json'), 'utf8')) as { manifests: { annotations?: object }[] };
+    expect(manifests.map(({ annotations }) => Object.values(annotations ?? {})[0])).toEqual([name]);
+    expect((await runMain(['digest', 'oci:images'], { cwd })).stdout).toBe(`${one.root.digest}\n`);
+  });
+
+  test('the only image of a layout keeps its name in another layout and in an archive', async () => {
+    const cwd = temporaryFolder('cwd');
+    await runMain(['copy', `${from.host}/team/app:2.0`, 'oci:images'], { cwd });
+    await runMain(['copy', 'oci:images', 'oci:more'], { cwd });
+    await runMain(['copy', 'oci:images', 'archive:images.tar'], { cwd });
+    expect((await runMain(['tags', 'list', 'oci:more'], { cwd })).stdout).toBe('2.0\n');
+    expect((await runMain(['tags', 'list', 'archive:images.tar'], { cwd })).stdout).toBe('2.0\n');
+  });
+
   test('answers with one line an image and nothing else, and writes the same into --digestfile', async () => {
     const to = await destination();
     const cwd = temporaryFolder('cwd');
