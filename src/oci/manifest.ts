@@ -131,3 +131,13 @@ function parseAnnotations(value: unknown): Readonly<Record<string, string>> {
   if (typeof value !== 'object' || value === null) return {};
   return Object.fromEntries(Object.entries(value).filter((entry): entry is [string, string] => typeof entry[1] === 'string'));
 }
+
+/** The media type that the bytes of a manifest tell; undefined when they are none. */
+export function manifestTypeOf(bytes: Uint8Array): string | undefined {
+  try {
+    return parseManifest(bytes, undefined).mediaType;
+  } catch (error) {
+    if (error instanceof RegiError) return undefined;
+    throw error;
+  }
+}

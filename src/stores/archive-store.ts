@@ -1,16 +1,16 @@
 import { collectVerified, ContentMismatchError } from '../bytes.ts';
 import { RegiError } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
-import { InvalidManifestError, type Descriptor } from '../oci/descriptor.ts';
-import { isDigest, parseDigest, type Digest } from '../oci/digest.ts';
-import { parseManifest } from '../oci/manifest.ts';
+import type { Descriptor } from '../oci/descriptor.ts';
+import type { Digest } from '../oci/digest.ts';
+import { manifestTypeOf, parseManifest } from '../oci/manifest.ts';
 import { isIndexType } from '../oci/media-types.ts';
 import { formatPlatform } from '../oci/platform.ts';
 import { formatReference, InvalidReferenceError, parseReference, withDefaultTag } from '../oci/reference.ts';
 import type { BlobResolver, Bytes, CallOptions, FetchOptions, ReferrerLister, ReferrerOptions, Store, TagLister } from '../store.ts';
 import type { RandomAccess } from '../tar/index-tar.ts';
 import type { ArchiveContents } from './archive-contents.ts';
-import { descriptorOf, entriesNamed, namesOf, type LayoutEntry, type LayoutIndex } from './layout-index.ts';
+import { descriptorOf, digestIn, entriesNamed, namesOf, usable, type LayoutEntry, type LayoutIndex } from './layout-index.ts';
 import { readReferrer, walkReferrers } from './layout-referrers.ts';
 import { describeNames, NotInStoreError } from './not-found.ts';
 import { AmbiguousReferenceError } from './oci-layout.ts';
@@ -211,34 +211,6 @@ function fullName(reference: string): string | undefined {
     return formatReference(withDefaultTag(parseReference(reference)));
   } catch (error) {
     if (error instanceof InvalidReferenceError) return undefined;
-    throw error;
-  }
-}
-
-/** The digest that a reference is, or that pins it: `name:tag@sha256:…`. @throws {InvalidDigestError} when what follows "@" is none. */
-function digestIn(reference: string): Digest | undefined {
-  if (isDigest(reference)) return reference;
-  const at = reference.lastIndexOf('@');
-  return at < 0 ? undefined : parseDigest(reference.slice(at + 1));
-}
-
-/** What the entries point at, without those that regi cannot read. */
-function usable(entries: readonly LayoutEntry[]): readonly Descriptor[] {
-  return entries.flatMap((entry) => {
-    try {
-      return [descriptorOf(entry)];
-    } catch (error) {
-      if (error instanceof InvalidManifestError) return [];
-      throw error;
-    }
-  });
-}
-
-function manifestTypeOf(bytes: Uint8Array): string | undefined {
-  try {
-    return parseManifest(bytes, undefined).mediaType;
-  } catch (error) {
-    if (error instanceof RegiError) return undefined;
     throw error;
   }
 }

@@ -5,10 +5,10 @@ import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { CallOptions } from '../store.ts';
 import type { StoredBlob } from './layout-blobs.ts';
-import { nameOf, type LayoutEntry, type LayoutIndex } from './layout-index.ts';
+import { nameOf, usable, type LayoutEntry, type LayoutIndex } from './layout-index.ts';
 import { reachableFrom } from './layout-reach.ts';
 import { readReferrer } from './layout-referrers.ts';
-import { usable, type OciLayout } from './oci-layout.ts';
+import type { OciLayout } from './oci-layout.ts';
 import type { Referrer } from './referrer.ts';
 
 /** Content that was removed, or would be. */

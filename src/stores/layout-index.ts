@@ -1,7 +1,7 @@
 import { LimitExceededError } from '../bytes.ts';
 import { LIMITS } from '../limits.ts';
 import { InvalidManifestError, parseDescriptor, toDescriptorJson, type Descriptor } from '../oci/descriptor.ts';
-import type { Digest } from '../oci/digest.ts';
+import { isDigest, parseDigest, type Digest } from '../oci/digest.ts';
 import { MEDIA_TYPE } from '../oci/media-types.ts';
 import { quote } from '../oci/quote.ts';
 
@@ -213,4 +213,23 @@ function textOf(value: unknown): string | undefined {
 
 function isObject(value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** The digest that a reference is, or that pins it: `name:tag@sha256:…`. @throws {InvalidDigestError} when what follows "@" is none. */
+export function digestIn(reference: string): Digest | undefined {
+  if (isDigest(reference)) return reference;
+  const at = reference.lastIndexOf('@');
+  return at < 0 ? undefined : parseDigest(reference.slice(at + 1));
+}
+
+/** What the entries point at, without those that regi cannot read. */
+export function usable(entries: readonly LayoutEntry[]): readonly Descriptor[] {
+  return entries.flatMap((entry) => {
+    try {
+      return [descriptorOf(entry)];
+    } catch (error) {
+      if (error instanceof InvalidManifestError) return [];
+      throw error;
+    }
+  });
 }

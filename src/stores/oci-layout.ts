@@ -5,8 +5,8 @@ import type { Clock } from '../clock.ts';
 import { RegiError } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
 import { InvalidManifestError, type Descriptor } from '../oci/descriptor.ts';
-import { isDigest, parseDigest, type Digest } from '../oci/digest.ts';
-import { parseManifest } from '../oci/manifest.ts';
+import type { Digest } from '../oci/digest.ts';
+import { manifestTypeOf } from '../oci/manifest.ts';
 import { isManifestType } from '../oci/media-types.ts';
 import { quote } from '../oci/quote.ts';
 import type {
@@ -25,6 +25,8 @@ import type {
 import { writeAtomically } from './atomic-write.ts';
 import { LayoutBlobs, type StoredBlob } from './layout-blobs.ts';
 import {
+  digestIn,
+  usable,
   descriptorOf,
   EMPTY_INDEX,
   entriesNamed,
@@ -337,33 +339,5 @@ export class OciLayout implements LayoutStore {
 
   #missing(index: LayoutIndex, reference: string): NotInStoreError {
     return new NotInStoreError(reference, this.place, describeNames(namesOf(index)));
-  }
-}
-
-/** The digest that a reference is, or that pins it: `name:tag@sha256:…`. @throws {InvalidDigestError} when what follows "@" is none. */
-function digestIn(reference: string): Digest | undefined {
-  if (isDigest(reference)) return reference;
-  const at = reference.lastIndexOf('@');
-  return at < 0 ? undefined : parseDigest(reference.slice(at + 1));
-}
-
-/** What the entries point at, without those that regi cannot read. */
-export function usable(entries: readonly LayoutEntry[]): readonly Descriptor[] {
-  return entries.flatMap((entry) => {
-    try {
-      return [descriptorOf(entry)];
-    } catch (error) {
-      if (error instanceof InvalidManifestError) return [];
-      throw error;
-    }
-  });
-}
-
-function manifestTypeOf(bytes: Uint8Array): string | undefined {
-  try {
-    return parseManifest(bytes, undefined).mediaType;
-  } catch (error) {
-    if (error instanceof RegiError) return undefined;
-    throw error;
   }
 }

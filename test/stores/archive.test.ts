@@ -27,8 +27,8 @@ function dockerMembers(of: TestImageManifest, tags: readonly string[] | null): r
   const name = `${encodedOf(of.config.digest)}.json`;
   return [
     { name: './first/layer.tar', content: gunzipSync(bytesAt(of, 0)) },
-    { name: './shared/layer.tar', content: gunzipSync(bytesAt(of, 1)) },
-    { name: './second/layer.tar', typeflag: '2', link: '../shared/layer.tar' },
+    { name: './base/layer.tar', content: gunzipSync(bytesAt(of, 1)) },
+    { name: './second/layer.tar', typeflag: '2', link: '../base/layer.tar' },
     { name, content: config },
     json('manifest.json', [{ Config: name, RepoTags: tags, Layers: ['first/layer.tar', 'second/layer.tar'] }]),
   ];
