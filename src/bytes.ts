@@ -32,6 +32,25 @@ export function bytesOf(content: Uint8Array): Bytes {
   };
 }
 
+/** Content that can be opened at any byte: a transfer that was broken off goes on there. */
+export interface SeekableBytes extends Bytes {
+  /** @param offset first byte wanted, from 0. */
+  from(offset: number): Bytes;
+}
+
+/**
+ * The content from `offset` on, which is not proved, whatever the content itself is: only together with the bytes before can it be.
+ * Undefined where it can be opened at its beginning only.
+ */
+export function openedAt(content: Bytes, offset: number): Bytes | undefined {
+  if (content instanceof VerifiedBytes) return openedAt(content.unproved, offset);
+  return isSeekable(content) ? content.from(offset) : undefined;
+}
+
+function isSeekable(content: Bytes): content is SeekableBytes {
+  return 'from' in content && typeof content.from === 'function';
+}
+
 /**
  * The same bytes, proved: iteration ends well only if size and digest are those of `expected`.
  * It stops at the first byte too many, so a peer cannot make anyone read on.
@@ -46,10 +65,10 @@ export function verified(content: Bytes, expected: Descriptor): Bytes {
 
 class VerifiedBytes implements Bytes {
   readonly expected: Descriptor;
-  readonly #content: Bytes;
+  readonly unproved: Bytes;
 
   constructor(content: Bytes, expected: Descriptor) {
-    this.#content = content;
+    this.unproved = content;
     this.expected = expected;
   }
 
@@ -58,7 +77,7 @@ class VerifiedBytes implements Bytes {
     const algorithm = algorithmOf(expected.digest);
     const hash = createHash(algorithm);
     let size = 0;
-    for await (const chunk of this.#content) {
+    for await (const chunk of this.unproved) {
       size += chunk.byteLength;
       if (size > expected.size) throw new ContentMismatchError(expected, 'more bytes than that');
       hash.update(chunk);

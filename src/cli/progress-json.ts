@@ -71,6 +71,7 @@ function eventObject(event: CopyEvent): object {
     case 'started':
     case 'mounted':
       return { kind: event.kind, target: nodeObject(event.target), from: event.from, to: event.to };
+    case 'resumed':
     case 'progress':
       return { kind: event.kind, target: nodeObject(event.target), bytes: event.bytes, to: event.to };
     case 'found':

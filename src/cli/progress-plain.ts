@@ -39,6 +39,8 @@ function plainLine(event: CopyEvent, isPlan: boolean, milliseconds: number | und
       return blobLine(isPlan ? 'upload' : 'copied', event.target, milliseconds === undefined ? undefined : `in ${formatDuration(milliseconds)}`);
     case 'mounted':
       return blobLine(isPlan ? 'mount' : 'mounted', event.target, `from ${event.from}`);
+    case 'resumed':
+      return blobLine('resumed', event.target, `${formatBytes(event.bytes)} are there from an earlier run`);
     case 'skipped':
       return blobLine('skipped', event.target, 'already there');
     case 'foreign':

@@ -50,6 +50,12 @@ export class TransferModel {
         this.#meter ??= new SpeedMeter(now);
         this.#active.set(keyOf(event), { target: event.target, bytes: 0, meter: new SpeedMeter(now) });
         return;
+      case 'resumed': {
+        const transfer = this.#active.get(keyOf(event));
+        // They are there, and say nothing of the speed.
+        if (transfer !== undefined) transfer.bytes += event.bytes;
+        return;
+      }
       case 'progress': {
         const transfer = this.#active.get(keyOf(event));
         if (transfer === undefined) return;

@@ -1,10 +1,10 @@
-import { bytesOf, verified } from '../bytes.ts';
+import { bytesOf, verified, type SeekableBytes } from '../bytes.ts';
 import { LIMITS } from '../limits.ts';
 import { InvalidManifestError, type Descriptor } from '../oci/descriptor.ts';
 import { childrenOf } from '../oci/manifest.ts';
 import { isForeignLayerType, isManifestType } from '../oci/media-types.ts';
 import { SingleFlight } from '../single-flight.ts';
-import { canMount, type Bytes, type Source, type Store } from '../store.ts';
+import { canMount, type Source, type Store } from '../store.ts';
 import type { OnEvent } from './events.ts';
 import { Lanes, type LaneWidths } from './lanes.ts';
 import { readManifest, type ManifestNode } from './read-manifest.ts';
@@ -156,18 +156,18 @@ export class CopySession {
   }
 
   /** The source's bytes, each opening and each chunk told as an event. */
-  #counted({ source, destination }: Route, target: Descriptor, signal: AbortSignal): Bytes {
+  #counted({ source, destination }: Route, target: Descriptor, signal: AbortSignal): SeekableBytes {
     const { onEvent } = this;
     const to = destination.repository;
-    return {
-      async *[Symbol.asyncIterator]() {
-        onEvent({ kind: 'started', target, from: source.repository, to });
-        for await (const chunk of source.fetch(target, { signal })) {
-          onEvent({ kind: 'progress', target, bytes: chunk.byteLength, to });
-          yield chunk;
-        }
-      },
-    };
+    async function* read(offset: number): AsyncGenerator<Uint8Array> {
+      onEvent({ kind: 'started', target, from: source.repository, to });
+      if (offset > 0) onEvent({ kind: 'resumed', target, bytes: offset, to });
+      for await (const chunk of source.fetch(target, { signal, offset })) {
+        onEvent({ kind: 'progress', target, bytes: chunk.byteLength, to });
+        yield chunk;
+      }
+    }
+    return { [Symbol.asyncIterator]: () => read(0), from: (offset) => ({ [Symbol.asyncIterator]: () => read(offset) }) };
   }
 }
 

@@ -11,6 +11,8 @@ export interface CopyTotals {
   readonly images: { readonly tagged: number; readonly unchanged: number; readonly kept: number; readonly failed: number };
   /** Bytes of content read, also those of attempts that failed. */
   readonly bytesMoved: number;
+  /** Bytes that were there since an earlier run, of nodes that were not whole. */
+  readonly bytesResumed: number;
 }
 
 export interface Tally {
@@ -28,6 +30,7 @@ export const NO_TOTALS: CopyTotals = {
   foreign: NOTHING,
   images: { tagged: 0, unchanged: 0, kept: 0, failed: 0 },
   bytesMoved: 0,
+  bytesResumed: 0,
 };
 
 /** The totals after one more event. */
@@ -42,6 +45,8 @@ export function addEvent(totals: CopyTotals, event: CopyEvent): CopyTotals {
     }
     case 'progress':
       return { ...totals, bytesMoved: totals.bytesMoved + event.bytes };
+    case 'resumed':
+      return { ...totals, bytesResumed: totals.bytesResumed + event.bytes };
     case 'tagged':
     case 'unchanged':
     case 'kept':

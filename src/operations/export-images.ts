@@ -106,7 +106,7 @@ function openAt({ onEvent }: CopySession, set: ImageSet, file: ArchivePart, offs
   return {
     async *[Symbol.asyncIterator]() {
       onEvent({ kind: 'started', target, from: source.repository, to: '' });
-      if (offset > 0) onEvent({ kind: 'progress', target, bytes: offset, to: '' });
+      if (offset > 0) onEvent({ kind: 'resumed', target, bytes: offset, to: '' });
       for await (const chunk of source.fetch(target, { signal, offset })) {
         onEvent({ kind: 'progress', target, bytes: chunk.byteLength, to: '' });
         yield chunk;

@@ -15,7 +15,7 @@ import { MAX_VOLUMES } from './archive-volumes.ts';
 import { ArchiveWindow } from './archive-window.ts';
 import { withLock } from './layout-lock.ts';
 import { systemProcesses, type Processes } from './processes.ts';
-import { guarded, ifPresent } from './storage-error.ts';
+import { guarded, ifPresent, StorageError } from './storage-error.ts';
 import { TempFiles } from './temp-files.ts';
 
 export interface WriteArchiveOptions extends CallOptions {
@@ -164,14 +164,22 @@ class PartFile {
     let noted = known;
     let size = known;
     if (known < target.size || target.size === 0) {
-      for await (const chunk of abortable(openAt(known), signal)) {
-        size += chunk.byteLength;
-        if (size > target.size) throw new ContentMismatchError(target, 'more bytes than that');
-        hash.update(chunk);
-        await window.write(chunk);
-        if (window.written - noted < STEP_BYTES) continue;
-        noted = window.written;
-        await this.#journal.note(number, noted);
+      try {
+        for await (const chunk of abortable(openAt(known), signal)) {
+          size += chunk.byteLength;
+          if (size > target.size) throw new ContentMismatchError(target, 'more bytes than that');
+          hash.update(chunk);
+          await window.write(chunk);
+          if (window.written - noted < STEP_BYTES) continue;
+          noted = window.written;
+          await this.#journal.note(number, noted);
+        }
+      } catch (error) {
+        if (!(error instanceof ContentMismatchError) && !(error instanceof StorageError)) {
+          await window.flush();
+          await this.#journal.note(number, window.written);
+        }
+        throw error;
       }
     }
     if (size < target.size) throw new ContentMismatchError(target, `${size} bytes`);

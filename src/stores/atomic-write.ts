@@ -2,10 +2,8 @@ import { open, rename, rm, type FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
 import type { Bytes, CallOptions } from '../store.ts';
+import { FileWriter } from './file-writer.ts';
 import { errnoOf, guarded } from './storage-error.ts';
-
-/** Small chunks are gathered to this size: a write of a 16 KiB TLS record costs as much as one of 1 MiB. */
-const BUFFER_BYTES = 1024 * 1024;
 
 /**
  * Writes a file that appears under `path` only when it is whole and on the disk: a new file `temp`, fsync, rename, fsync of the
@@ -50,28 +48,7 @@ export async function syncFolder(path: string): Promise<void> {
 const UNSYNCABLE: ReadonlySet<string> = new Set(['EPERM', 'EACCES', 'EISDIR', 'EINVAL', 'ENOTSUP', 'EOPNOTSUPP']);
 
 async function writeAll(file: FileHandle, path: string, content: Bytes): Promise<void> {
-  let buffer: Buffer | undefined;
-  let used = 0;
-  const flush = async (): Promise<void> => {
-    if (buffer !== undefined) await writeFully(file, path, buffer.subarray(0, used));
-    used = 0;
-  };
-  for await (const chunk of content) {
-    if (used + chunk.byteLength > BUFFER_BYTES) await flush();
-    if (chunk.byteLength >= BUFFER_BYTES) await writeFully(file, path, chunk);
-    else {
-      buffer ??= Buffer.allocUnsafe(BUFFER_BYTES);
-      buffer.set(chunk, used);
-      used += chunk.byteLength;
-    }
-  }
-  await flush();
-}
-
-async function writeFully(file: FileHandle, path: string, bytes: Uint8Array): Promise<void> {
-  let written = 0;
-  while (written < bytes.byteLength) {
-    const { bytesWritten } = await guarded('write', path, file.write(bytes, written));
-    written += bytesWritten;
-  }
+  const writer = new FileWriter(file, path);
+  for await (const chunk of content) await writer.write(chunk);
+  await writer.flush();
 }

@@ -9,6 +9,7 @@ import type { Bytes, CallOptions, FetchOptions } from '../store.ts';
 import { abortable } from './abortable.ts';
 import { syncFolder, writeAtomically } from './atomic-write.ts';
 import { NotInStoreError } from './not-found.ts';
+import type { PartialBlobs } from './partial-blobs.ts';
 import { isFolder, openRegular, statRegular } from './regular-file.ts';
 import { guarded, ifPresent, StorageError } from './storage-error.ts';
 import type { TempFiles } from './temp-files.ts';
@@ -29,11 +30,13 @@ export interface StoredBlob {
 export class LayoutBlobs {
   readonly #root: string;
   readonly #temps: TempFiles;
+  readonly #partials: PartialBlobs;
   #swept: Promise<void> | undefined;
 
-  constructor(root: string, temps: TempFiles) {
+  constructor(root: string, temps: TempFiles, partials: PartialBlobs) {
     this.#root = root;
     this.#temps = temps;
+    this.#partials = partials;
   }
 
   /** The size of a blob in bytes; undefined when it is not there. @throws {UnsafeFileError} when it is a link or no file. */
@@ -65,15 +68,19 @@ export class LayoutBlobs {
     };
   }
 
-  /** Writes a blob unless it is there whole. One of another size is what a crash without fsync leaves, and is replaced. */
+  /**
+   * Writes a blob unless it is there whole. One of another size is what a crash without fsync leaves, and is replaced. A large one goes on
+   * where an earlier run has stopped.
+   */
   async push(expected: Descriptor, content: Bytes, { signal }: CallOptions = {}): Promise<'written' | 'was there'> {
     signal?.throwIfAborted();
     if ((await this.sizeOf(expected.digest)) === expected.size) return 'was there';
-    this.#swept ??= this.#temps.sweep();
+    this.#swept ??= this.#sweep();
     await this.#swept;
     const path = this.#pathOf(expected.digest);
     await this.#makeFolder(dirname(path));
-    await writeAtomically(path, await this.#temps.next(), verified(abortable(content, signal), expected), { signal });
+    const isKept = this.#partials.canKeep(expected, content) && (await this.#partials.write(path, expected, content, { signal })) === 'written';
+    if (!isKept) await writeAtomically(path, await this.#temps.next(), verified(abortable(content, signal), expected), { signal });
     return 'written';
   }
 
@@ -110,6 +117,11 @@ export class LayoutBlobs {
       folders.add(dirname(path));
     }
     for (const folder of folders) await syncFolder(folder);
+  }
+
+  async #sweep(): Promise<void> {
+    await this.#temps.sweep();
+    await this.#partials.expire();
   }
 
   async #open(target: Descriptor): Promise<FileHandle> {

@@ -46,6 +46,7 @@ import { checkMarker, createMarker } from './layout-marker.ts';
 import { leadsTo } from './layout-reach.ts';
 import { readReferrer, walkReferrers } from './layout-referrers.ts';
 import { describeNames, NotInStoreError } from './not-found.ts';
+import { PartialBlobs } from './partial-blobs.ts';
 import { systemProcesses, type Processes } from './processes.ts';
 import { readRegular } from './regular-file.ts';
 import { TempFiles } from './temp-files.ts';
@@ -106,6 +107,7 @@ export class OciLayout implements LayoutStore {
   readonly #options: LayoutOptions;
   readonly #processes: Processes;
   readonly #temps: TempFiles;
+  readonly #partials: PartialBlobs;
   readonly #blobs: LayoutBlobs;
   readonly #leases: TempFiles;
   readonly #lease: Lease | undefined;
@@ -118,7 +120,8 @@ export class OciLayout implements LayoutStore {
     this.#options = options;
     this.#processes = options.processes ?? systemProcesses;
     this.#temps = new TempFiles(root, this.#processes);
-    this.#blobs = new LayoutBlobs(root, this.#temps);
+    this.#partials = new PartialBlobs(root, this.#processes, options.clock);
+    this.#blobs = new LayoutBlobs(root, this.#temps, this.#partials);
     this.#leases = new TempFiles(root, this.#processes, 'lease');
     this.#lease = options.isShared === true && options.create ? new Lease(this.#leases) : undefined;
   }

@@ -5,11 +5,15 @@ import { join } from 'node:path';
 import type { ProcessIdentity, Processes } from './processes.ts';
 import { guarded, ifPresent, StorageError } from './storage-error.ts';
 
-const NAME = /^\.regi-(\w+)\.(\d{1,15})\.(\w{1,32})\.([0-9a-f]{16})\.[0-9a-f]+$/;
+const NAME = /^\.regi-(\w+)\.(\d{1,15})\.(\w{1,32})\.([0-9a-f]{16})\.([0-9a-f]+)$/;
 
 /** A file of a process. */
 export interface OwnedFile {
   readonly path: string;
+  /** What tells it from others of its owner. Hexadecimal. */
+  readonly name: string;
+  /** It is another machine's, or another container's: nobody here can ask for its owner. */
+  readonly isElsewhere: boolean;
   /** Certainly: of another machine's processes nothing is certain. */
   readonly isOwnerGone: boolean;
 }
@@ -32,8 +36,13 @@ export class TempFiles {
 
   /** A name that nobody else uses. */
   async next(): Promise<string> {
+    return this.named(randomBytes(8).toString('hex'));
+  }
+
+  /** The name that only this process gives. @param name hexadecimal. */
+  async named(name: string): Promise<string> {
     const own = await this.#processes.self();
-    return join(this.#folder, `.regi-${this.#kind}.${own.pid}.${own.started}.${machineOf(own)}.${randomBytes(8).toString('hex')}`);
+    return join(this.#folder, `.regi-${this.#kind}.${own.pid}.${own.started}.${machineOf(own)}.${name}`);
   }
 
   /** Removes what processes of this machine left that are gone. */
@@ -49,9 +58,9 @@ export class TempFiles {
     for (const name of names) {
       const owner = parseName(name, this.#kind);
       if (owner === undefined) continue;
-      // Who owns a file of another machine cannot be asked from here.
-      const isOwnerGone = owner.machine === machineOf(own) && (await this.#processes.isGone({ ...own, pid: owner.pid, started: owner.started }));
-      files.push({ path: join(this.#folder, name), isOwnerGone });
+      const isElsewhere = owner.machine !== machineOf(own);
+      const isOwnerGone = !isElsewhere && (await this.#processes.isGone({ ...own, pid: owner.pid, started: owner.started }));
+      files.push({ path: join(this.#folder, name), name: owner.name, isElsewhere, isOwnerGone });
     }
     return files;
   }
@@ -70,13 +79,14 @@ interface Owner {
   readonly pid: number;
   readonly started: string;
   readonly machine: string;
+  readonly name: string;
 }
 
 /** Undefined for what is no file of that kind. */
 function parseName(name: string, wanted: string): Owner | undefined {
-  const [, kind, pid, started, machine] = NAME.exec(name) ?? [];
-  if (kind !== wanted || pid === undefined || started === undefined || machine === undefined) return undefined;
-  return { pid: Number(pid), started, machine };
+  const [, kind, pid, started, machine, own] = NAME.exec(name) ?? [];
+  if (kind !== wanted || pid === undefined || started === undefined || machine === undefined || own === undefined) return undefined;
+  return { pid: Number(pid), started, machine, name: own };
 }
 
 function machineOf({ host, space }: ProcessIdentity): string {
