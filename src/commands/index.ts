@@ -1,4 +1,5 @@
 import type { CommandSpec } from '../command.ts';
+import { attachSpec } from './specs/attach.ts';
 import { authGetSpec } from './specs/auth-get.ts';
 import { authListSpec } from './specs/auth-list.ts';
 import { blobGetSpec } from './specs/blob-get.ts';
@@ -8,6 +9,9 @@ import { deleteSpec } from './specs/delete.ts';
 import { digestSpec } from './specs/digest.ts';
 import { historySpec } from './specs/history.ts';
 import { imagesSpec } from './specs/images.ts';
+import { indexAddSpec } from './specs/index-add.ts';
+import { indexCreateSpec } from './specs/index-create.ts';
+import { indexRemoveSpec } from './specs/index-remove.ts';
 import { inspectSpec } from './specs/inspect.ts';
 import { loginSpec } from './specs/login.ts';
 import { logoutSpec } from './specs/logout.ts';
@@ -43,6 +47,10 @@ export const COMMANDS: readonly CommandSpec[] = [
   blobGetSpec,
   tagsDeleteSpec,
   deleteSpec,
+  attachSpec,
+  indexCreateSpec,
+  indexAddSpec,
+  indexRemoveSpec,
   loginSpec,
   logoutSpec,
   authListSpec,

@@ -18,7 +18,8 @@ export async function warnOfReferrers(
   warn('The image has signatures or other referrers, which were not copied', 'add --referrers to copy them too');
 }
 
-async function hasReferrers(source: Source, root: Descriptor, options: CallOptions, concurrency = 2): Promise<boolean> {
+/** Whether anything is known to sign or describe that image; a place that cannot say has nothing. */
+export async function hasReferrers(source: Source, root: Descriptor, options: CallOptions, concurrency = 2): Promise<boolean> {
   const atOnce = pLimit(concurrency);
   // Side by side: on a long line each is a round trip that the user waits for with the copy done. And the copy is whole: whoever cannot list
   // referrers here has nothing to be warned of.
