@@ -1,19 +1,15 @@
-import { readFile } from 'node:fs/promises';
-import { resolve } from 'node:path';
-
 import type { ParsedArguments } from '../command.ts';
 import type { Context } from '../context.ts';
 import { RegiError } from '../errors.ts';
 import type { CopyJob } from '../operations/copy-image.ts';
 import type { FailedJob } from '../operations/copy-images.ts';
-import { tagFilter } from '../operations/select-tags.ts';
-import { canListTags } from '../store.ts';
-import { errnoOf } from '../stores/storage-error.ts';
 import { UsageError } from '../usage-error.ts';
 import { flag, positional, value, values } from './arguments.ts';
 import { parseCopyList } from './copy-list.ts';
 import { parseLocation, type Location } from './location.ts';
+import { matchingTags } from './matching-tags.ts';
 import type { OpenedStore, Stores } from './open-store.ts';
+import { readList } from './read-list.ts';
 
 /** A job, and the destination's name without its tag. */
 export interface NamedJob extends CopyJob {
@@ -23,9 +19,6 @@ export interface NamedJob extends CopyJob {
   /** Without a tag it has to be listed by its digest, or nothing would lead to it. */
   readonly isListed?: boolean | undefined;
 }
-
-/** A list of images to copy may be long, and is never this long. Bytes. */
-const LIST_LIMIT_BYTES = 16 * 1024 * 1024;
 
 /** The images that a command line names, in its order, found as they are needed. */
 export async function* copyJobs(args: ParsedArguments, stores: Stores, context: Context): AsyncIterable<NamedJob | FailedJob> {
@@ -68,30 +61,7 @@ async function* tagJobs(source: Location, destination: Location, patterns: reado
   refuseTag(destination);
   const from = await stores.open(source, 'source');
   const to = await stores.open(destination, 'destination');
-  const accepts = tagFilter(patterns);
-  let found = false;
-  for await (const tag of listTags(from, context.signal)) {
-    if (!accepts(tag)) continue;
-    found = true;
-    yield job(from, to, { reference: tag, tag }, false);
-  }
-  if (!found) throw new NoTagError(from.name, patterns);
-}
-
-/** Nothing to copy is a mistake, not a success. */
-class NoTagError extends RegiError {
-  readonly code = 'NOT_FOUND';
-
-  constructor(name: string, patterns: readonly string[]) {
-    super(
-      patterns.length === 0
-        ? `Cannot find any tag in "${name}"`
-        : `Cannot find a tag in "${name}" that matches ${patterns.map((pattern) => JSON.stringify(pattern)).join(' ')}`,
-      {
-        hint: `see what is there: regi tags list ${name}`,
-      },
-    );
-  }
+  for await (const tag of matchingTags(from, patterns, context)) yield job(from, to, { reference: tag, tag }, false);
 }
 
 /** The list is parsed whole before its first image is begun: a mistake in its last line must not be found after an hour. */
@@ -108,38 +78,9 @@ async function* listedJobs(file: string, prefix: string | undefined, stores: Sto
   }
 }
 
-async function readList(file: string, { io, signal }: Context): Promise<string> {
-  if (file === '-') return io.stdin.read(LIST_LIMIT_BYTES);
-  try {
-    return await readFile(resolve(io.cwd, file), { encoding: 'utf8', signal });
-  } catch (cause) {
-    signal.throwIfAborted();
-    throw new ListUnreadableError(file, cause);
-  }
-}
-
-class ListUnreadableError extends RegiError {
-  readonly code = 'NOT_FOUND';
-
-  constructor(file: string, cause: unknown) {
-    super(
-      `Cannot read the list "${file}": ${errnoOf(cause) === 'ENOENT' ? 'there is no such file' : cause instanceof Error ? cause.message : 'unknown reason'}`,
-      {
-        hint: 'give a file with one "SRC [DST]" a line, or - for standard input',
-        cause,
-      },
-    );
-  }
-}
-
 function job(from: OpenedStore, to: OpenedStore, { reference, tag }: { reference: string; tag: string | undefined }, alone: boolean): NamedJob {
   const image = tag === undefined ? to.name : `${to.name}:${tag}`;
   return { source: from.store, reference, destination: to.store, tag, pinned: to.pinned, image, name: to.name, alone };
-}
-
-function listTags(from: OpenedStore, signal: AbortSignal): AsyncIterable<string> {
-  if (!canListTags(from.store)) throw new UsageError(`Cannot list the tags of "${from.name}"`, { hint: 'name one tag' });
-  return from.store.listTags({ signal });
 }
 
 function refuseTag(location: Location): void {

@@ -43,11 +43,15 @@ export async function* copyToArchive(args: ParsedArguments, to: ArchiveLocation,
   }
 }
 
-/** Where an archive goes: a file, or standard output for `-`. @throws {UsageError} when that is a terminal. */
-export function writeArchiveTo(path: string, { io, signal, note }: Context): WriteArchive {
+/**
+ * Where an archive goes: a file, several files of `volumeBytes`, or standard output for `-`.
+ *
+ * @throws {UsageError} when that is a terminal.
+ */
+export function writeArchiveTo(path: string, { io, signal, note }: Context, volumeBytes?: number): WriteArchive {
   if (path !== '-') {
     const onResume = (bytes: number): void => note(`Going on with ${JSON.stringify(`${path}.part`)}: ${bytes} bytes are there`);
-    return archiveAt(resolve(io.cwd, path), { clock: io.clock, signal, onWait: note, onResume });
+    return archiveAt(resolve(io.cwd, path), { clock: io.clock, signal, onWait: note, onResume, volumeBytes });
   }
   if (io.stdout.isTTY) throw new UsageError('Cannot write an archive to a terminal', { hint: 'name a file, or send it on: … | ssh host regi import -' });
   return async (_plan, work) => work({ kind: 'stream', write: (chunk) => io.stdout.write(chunk) });

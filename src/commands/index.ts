@@ -7,6 +7,7 @@ import { configSpec } from './specs/config.ts';
 import { copySpec } from './specs/copy.ts';
 import { deleteSpec } from './specs/delete.ts';
 import { digestSpec } from './specs/digest.ts';
+import { exportSpec } from './specs/export.ts';
 import { historySpec } from './specs/history.ts';
 import { imagesSpec } from './specs/images.ts';
 import { indexAddSpec } from './specs/index-add.ts';
@@ -33,6 +34,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   pullSpec,
   pushSpec,
   tagSpec,
+  exportSpec,
   imagesSpec,
   rmiSpec,
   pruneSpec,

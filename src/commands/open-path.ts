@@ -4,8 +4,9 @@ import { resolve } from 'node:path';
 import type { Context } from '../context.ts';
 import { RegiError } from '../errors.ts';
 import { formatReference, parseReference } from '../oci/reference.ts';
-import { openArchive, type ArchivedImage, type ArchivePlace } from '../stores/archive.ts';
+import { openArchive, type ArchivePlace } from '../stores/archive.ts';
 import { openFolder } from '../stores/dir-folder.ts';
+import type { NamedImage } from '../stores/named-images.ts';
 import type { ArchiveLocation, FolderLocation } from './location.ts';
 import type { OpenedStore, Side } from './open-store.ts';
 
@@ -38,7 +39,7 @@ export async function openPath(
 }
 
 /** The image of a name, or the only one where none was typed: what it is called goes with it. */
-function imageMeant(archive: ArchivePlace, { reference, digest }: ArchiveLocation): ArchivedImage | undefined {
+function imageMeant(archive: ArchivePlace, { reference, digest }: ArchiveLocation): NamedImage | undefined {
   const images = archive.images().filter(({ name, tag }) => digest === undefined && (reference === undefined || reference === name || reference === tag));
   return images.length === 1 ? images[0] : undefined;
 }

@@ -7,7 +7,8 @@ import { identifierOf, type Reference } from '../oci/reference.ts';
 import type { Place, Store } from '../store.ts';
 import type { LocalStore } from '../stores/local-store.ts';
 import type { LayoutStore } from '../stores/oci-layout.ts';
-import type { Location } from './location.ts';
+import type { ImageSource } from './image-source.ts';
+import type { ArchiveLocation, LayoutLocation, Location } from './location.ts';
 import type { Registries } from './registries.ts';
 
 export type Side = 'source' | 'destination';
@@ -37,6 +38,8 @@ export interface Stores {
   open(location: Location, side: Side): Promise<OpenedStore>;
   /** All of a registry, to read. `host` is `HOST[:PORT]`. */
   openRegistry(host: string): Promise<Place>;
+  /** Everything that an archive or layout holds, or the one image that the location names, to read. */
+  openImages(location: ArchiveLocation | LayoutLocation): Promise<ImageSource>;
   /** The local store: as a source it need not be there, as a destination it is made. */
   openLocal(side: Side): Promise<LocalStore>;
 }
@@ -84,6 +87,13 @@ class CommandStores implements Stores {
 
   async openRegistry(host: string): Promise<Place> {
     return (await this.#connect()).openPlace(host);
+  }
+
+  async openImages(location: ArchiveLocation | LayoutLocation): Promise<ImageSource> {
+    const { openImageSource } = await import('./image-source.ts');
+    const opened = await openImageSource(location, this.#context);
+    this.#closers.push(opened.close);
+    return { ...opened, store: await this.#decorate(opened.store, 'source') };
   }
 
   openLocal(side: Side): Promise<LocalStore> {

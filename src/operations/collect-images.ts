@@ -4,9 +4,8 @@ import type { Digest } from '../oci/digest.ts';
 import { childrenOf } from '../oci/manifest.ts';
 import { isForeignLayerType, isManifestType } from '../oci/media-types.ts';
 import { parseTag, type Reference } from '../oci/reference.ts';
-import { RegiError } from '../errors.ts';
+import { RegiError, type ErrorCode } from '../errors.ts';
 import type { CallOptions, Source } from '../store.ts';
-import { CopyError } from './copy-image.ts';
 import type { CopySession } from './copy-session.ts';
 import { inOrder } from './in-order.ts';
 import { referrersOf, type FoundReferrer } from './find-referrers.ts';
@@ -54,12 +53,24 @@ export interface CollectOptions extends CallOptions {
   readonly referrers?: boolean | undefined;
 }
 
+/** An image that cannot be put into an archive: which. Code and hint are the cause's. */
+export class ExportError extends RegiError {
+  readonly code: ErrorCode;
+  readonly image: string;
+
+  constructor(image: string, cause: RegiError) {
+    super(`Cannot archive "${image}": ${cause.message}`, { hint: cause.hint, cause });
+    this.code = cause.code;
+    this.image = image;
+  }
+}
+
 const IMAGES_AT_ONCE = 32;
 
 /**
  * Reads the manifests of images, and nothing else, and says what belongs to them. The order depends on the jobs alone.
  *
- * @throws {CopyError} with the code of what went wrong, at the first image that cannot be read.
+ * @throws {ExportError} with the code of what went wrong, at the first image that cannot be read.
  */
 export async function collectImages(session: CopySession, jobs: AsyncIterable<ExportJob>, options: CollectOptions = {}): Promise<ImageSet> {
   const signal = options.signal ?? new AbortController().signal;
@@ -100,7 +111,7 @@ async function readImage(session: CopySession, job: ExportJob, options: CollectO
     ];
     return { kind: 'read', images, manifests, blobs: blobsOf(session, source, manifests) };
   } catch (error) {
-    return { kind: 'failed', error: error instanceof RegiError && !signal.aborted ? new CopyError(job.image, error) : error };
+    return { kind: 'failed', error: error instanceof RegiError && !signal.aborted ? new ExportError(job.image, error) : error };
   }
 }
 

@@ -2,6 +2,7 @@ import { bytesOf, verified } from '../bytes.ts';
 import type { Descriptor, Platform } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 import { formatPlatform } from '../oci/platform.ts';
+import { formatReference } from '../oci/reference.ts';
 import type { Bytes } from '../store.ts';
 import type { ArchivePart, ArchivePlan, ArchiveTarget, WriteArchive } from '../tar/archive-target.ts';
 import type { CarriedBlob } from '../tar/carried-blobs.ts';
@@ -25,7 +26,10 @@ export interface ExportOptions extends CollectOptions, Pick<CopySessionOptions, 
 
 /** One image that is in the archive. */
 export interface ExportedImage {
+  /** As its job has it. */
   readonly image: string;
+  /** What the archive calls it: `docker.io/library/debian:12`, or a bare tag; undefined for an image without a name. */
+  readonly name: string | undefined;
   readonly root: Descriptor;
 }
 
@@ -35,7 +39,7 @@ const OTHERS_READ_BYTES = 1024 * 1024;
 /**
  * Writes images into one archive: each node once, every byte verified, the archive visible only when it is whole.
  *
- * @throws {CopyError} when an image cannot be read, {ContentMismatchError} when a blob is not what its digest says.
+ * @throws {ExportError} when an image cannot be read, {ContentMismatchError} when a blob is not what its digest says.
  */
 export async function exportImages(jobs: AsyncIterable<ExportJob>, write: WriteArchive, options: ExportOptions = {}): Promise<readonly ExportedImage[]> {
   const { format = 'both', dockerPlatform = DOCKER_PLATFORM, earlier, onEvent = () => {} } = options;
@@ -53,7 +57,7 @@ export async function exportImages(jobs: AsyncIterable<ExportJob>, write: WriteA
   await write(plan, (target) => transfer({ session, lanes: new Lanes(options.lanes), set, signal }, plan, target));
   const asked = set.images.filter(({ isReferrer }) => !isReferrer);
   for (const { job, root } of asked) onEvent({ kind: 'tagged', image: job.image, root: root.descriptor });
-  return asked.map(({ job, root }) => ({ image: job.image, root: root.descriptor }));
+  return asked.map(({ job, root }) => ({ image: job.image, name: job.name === undefined ? job.tag : formatReference(job.name), root: root.descriptor }));
 
   function warnOfPlatform(image: string, chosen: Platform, wanted: Platform): void {
     const message = `"${image}" has no ${formatPlatform(wanted)}; docker load will find its ${formatPlatform(chosen)}`;

@@ -1,7 +1,4 @@
-import { basename } from 'node:path';
-
-import { isTag, type Repository } from '../oci/reference.ts';
-import type { Descriptor } from '../oci/descriptor.ts';
+import type { Repository } from '../oci/reference.ts';
 import type { Place } from '../store.ts';
 import { OMITTED_RECORD, parseBlobList, type CarriedBlob } from '../tar/carried-blobs.ts';
 import { indexTar } from '../tar/index-tar.ts';
@@ -9,26 +6,15 @@ import { layoutRoot, noImages, readMember, readOciContents, type ArchiveContents
 import { openArchiveFile, type ArchiveFileOptions } from './archive-file.ts';
 import { ArchiveStore, type ReadOnlyStore } from './archive-store.ts';
 import { DOCKER_MANIFEST, readDockerContents } from './docker-archive.ts';
-import { descriptorOf, type LayoutIndex } from './layout-index.ts';
-import { findRepository, namesIn, NO_REGISTRY, repositoriesOf, repositoryNameOf, servedNames, type EntryName } from './layout-names.ts';
-
-/** One name of an image in an archive. */
-export interface ArchivedImage {
-  /** `docker.io/library/debian:12`, or what else the archive calls it; undefined for an image without a name. */
-  readonly name: string | undefined;
-  /** The tag part of the name. */
-  readonly tag: string | undefined;
-  /** The registry and repository of a full name; undefined for bare tags, and for names that are no references. */
-  readonly repository: Repository | undefined;
-  /** As index.json has it; what a tag means to `resolve()` may be one platform of it. */
-  readonly root: Descriptor;
-}
+import type { LayoutIndex } from './layout-index.ts';
+import { findRepository, namesIn, repositoriesOf, servedNames, unnamedRepository, type EntryName } from './layout-names.ts';
+import { namedImages, type NamedImage } from './named-images.ts';
 
 /** The images of a tar. `open('')` has them all, by tag or full name; the repositories are those that a registry would serve. */
 export interface ArchivePlace extends Place {
   readonly format: ArchiveContents['format'];
   /** Every name once, and images without one, in the archive's order. */
-  images(): readonly ArchivedImage[];
+  images(): readonly NamedImage[];
   /** Layers that it leaves out because an earlier archive carried them; of most archives there are none. */
   readonly omitted: readonly CarriedBlob[];
   open(repository: string): ReadOnlyStore;
@@ -87,15 +73,14 @@ type Opened = Pick<ConstructorParameters<typeof ArchiveStore>[0], 'file' | 'cont
 
 function placeOf(place: string, path: string, { file, contents, omitted, onNotice, close }: Opened): ArchivePlace {
   const { index, format } = contents;
-  const fallback = { domain: NO_REGISTRY, path: repositoryNameOf(basename(path).replace(/(?:\.tar)?(?:\.\w{1,4})?$/, '')) };
-  const names = namesIn(index, fallback);
+  const names = namesIn(index, unnamedRepository(path));
   const storeOf = (repository: string, own: LayoutIndex): ReadOnlyStore => new ArchiveStore({ place, repository, file, contents, index: own, onNotice });
   return {
     name: place,
     format,
     omitted,
     close,
-    images: () => imagesOf(index, names),
+    images: () => namedImages(index, names),
     async *repositories({ signal } = {}) {
       for (const name of servedNames(repositoriesOf(names))) {
         signal?.throwIfAborted();
@@ -115,12 +100,4 @@ function placeOf(place: string, path: string, { file, contents, omitted, onNotic
 function indexOf(index: LayoutIndex, names: readonly EntryName[], wanted: Repository | undefined): LayoutIndex {
   const own = names.filter(({ repository }) => repository.domain === wanted?.domain && repository.path === wanted.path);
   return { ...index, entries: own.flatMap(({ entry, tag }) => (tag === undefined ? [] : [{ ...entry, refName: tag, imageName: undefined }])) };
-}
-
-function imagesOf({ entries }: LayoutIndex, names: readonly EntryName[]): readonly ArchivedImage[] {
-  return entries.map((entry) => {
-    const named = names.find((candidate) => candidate.entry === entry);
-    const text = named?.text ?? entry.imageName ?? entry.refName;
-    return { name: text, tag: named?.tag, repository: named === undefined || isTag(named.text) ? undefined : named.repository, root: descriptorOf(entry) };
-  });
 }

@@ -1,3 +1,5 @@
+import { basename } from 'node:path';
+
 import { InvalidReferenceError, isTag, parseReference, type Reference, type Repository } from '../oci/reference.ts';
 import type { LayoutEntry, LayoutIndex } from './layout-index.ts';
 
@@ -67,6 +69,11 @@ export function repositoryNameOf(folder: string): string {
     .replace(/[._-]{2,}/g, '-')
     .replace(/^[._-]+|[._-]+$/g, '');
   return name === '' ? 'images' : name.slice(0, 128).replace(/[._-]+$/, '');
+}
+
+/** The repository of what an archive or layout names by bare tags, or not at all: it is named after the file or folder. */
+export function unnamedRepository(path: string): Repository {
+  return { domain: NO_REGISTRY, path: repositoryNameOf(basename(path).replace(/(?:\.tar)?(?:\.(?:gz|tgz|zst|tzst|tar|\d{3}))*$/, '')) };
 }
 
 /** `registry.example:5000` has a ":", which no repository name may have. */

@@ -65,3 +65,15 @@ export function parseBlobList(kind: BlobListKind, bytes: Uint8Array, what: strin
     return { digest, size, repositories };
   });
 }
+
+/** By digest; of a blob that several lists have, the repositories of all. */
+export function mergeCarried(lists: Iterable<Iterable<CarriedBlob>>): ReadonlyMap<Digest, CarriedBlob> {
+  const merged = new Map<Digest, CarriedBlob>();
+  for (const list of lists) {
+    for (const blob of list) {
+      const repositories = [...(merged.get(blob.digest)?.repositories ?? []), ...blob.repositories];
+      merged.set(blob.digest, { ...blob, repositories: [...new Set(repositories)] });
+    }
+  }
+  return merged;
+}
