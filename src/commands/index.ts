@@ -8,6 +8,7 @@ import { copySpec } from './specs/copy.ts';
 import { deleteSpec } from './specs/delete.ts';
 import { digestSpec } from './specs/digest.ts';
 import { exportSpec } from './specs/export.ts';
+import { doctorSpec } from './specs/doctor.ts';
 import { historySpec } from './specs/history.ts';
 import { imagesSpec } from './specs/images.ts';
 import { indexAddSpec } from './specs/index-add.ts';
@@ -57,5 +58,6 @@ export const COMMANDS: readonly CommandSpec[] = [
   logoutSpec,
   authListSpec,
   authGetSpec,
+  doctorSpec,
   serveSpec,
 ];

@@ -10,7 +10,7 @@ import { createRegistryPlace } from '../stores/registry-place.ts';
 import { createRegistryStore } from '../stores/registry-store.ts';
 import type { Place, Store } from '../store.ts';
 import { credentialPlaces } from './credential-places.ts';
-import { createHosts } from './hosts.ts';
+import { createHosts, type Hosts } from './hosts.ts';
 import { openMirrored } from './open-mirrored.ts';
 import type { Side } from './open-store.ts';
 
@@ -21,8 +21,17 @@ export interface Registries {
   openPlace(host: string): Place;
   connect(host: string, side: Side): Connection;
   /** A connection that shows `credentials` and nothing that is stored. */
-  connectAs(host: string, credentials: CredentialSource): Connection;
+  connectAs(host: string, credentials: CredentialSource, options?: ConnectAsOptions): Connection;
+  /** What flags, variables and files say of hosts. */
+  readonly hosts: Hosts;
   close(): Promise<void>;
+}
+
+export interface ConnectAsOptions {
+  /** What registries.conf says of what is read or written there; of the host itself when absent. */
+  readonly insecure?: boolean | undefined;
+  /** Those of the flags when absent. */
+  readonly retries?: number | undefined;
 }
 
 /** A registry whose name is none. */
@@ -56,7 +65,8 @@ export async function createRegistries(context: Context): Promise<Registries> {
     return made;
   }
 
-  function connectAs(host: string, credentials: CredentialSource, { insecure = hosts.isInsecure(host), retries = settings.retries } = {}): Connection {
+  function connectAs(host: string, credentials: CredentialSource, options: ConnectAsOptions = {}): Connection {
+    const { insecure = hosts.isInsecure(host), retries = settings.retries } = options;
     checkHost(host);
     return createConnection({
       ...hosts.way(host, insecure),
@@ -89,6 +99,7 @@ export async function createRegistries(context: Context): Promise<Registries> {
   }
 
   return {
+    hosts,
     connect,
     connectAs,
     open,

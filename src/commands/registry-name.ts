@@ -1,5 +1,5 @@
 import { quote, withoutScheme } from '../oci/quote.ts';
-import { parseRepository } from '../oci/reference.ts';
+import { parseReference, parseRepository } from '../oci/reference.ts';
 import { UsageError } from '../usage-error.ts';
 
 const DOCKER_HUB = 'docker.io';
@@ -18,6 +18,20 @@ export function parseRegistryName(text: string | undefined): string {
   throw new UsageError(`Cannot use ${quote(text ?? '')} as a registry: expected a host with a dot or a port, or localhost`, {
     hint: 'write it as in image names: registry.example, registry.example:5000; nothing means Docker Hub',
   });
+}
+
+/**
+ * The registry, and what is named behind it: `registry.example/team/app`. A tag or digest is left out.
+ *
+ * @throws {UsageError} when it is none that a reference could name.
+ * @throws {InvalidReferenceError} when the repository is none.
+ */
+export function parseRegistryPlace(text: string | undefined): { readonly host: string; readonly repository: string | undefined } {
+  const host = parseRegistryName(text);
+  const bare = withoutScheme(text ?? '').replace(/\/+$/, '');
+  const slash = bare.indexOf('/');
+  if (slash < 0) return { host, repository: undefined };
+  return { host, repository: parseReference(`${host}/${bare.slice(slash + 1)}`).path };
 }
 
 function nameInReferences(host: string): string | undefined {

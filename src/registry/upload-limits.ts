@@ -42,6 +42,11 @@ export class UploadSizes {
     this.#largest = chunkSize;
   }
 
+  /** What is known of the registry beforehand. */
+  get known(): Pick<ChunkLimits, 'min' | 'max' | 'canChunk'> | undefined {
+    return this.#limits;
+  }
+
   /**
    * Bytes to send in each request of an upload of `size` bytes; undefined to send them in one.
    *
