@@ -1,6 +1,6 @@
 import { formatBytes, formatCount } from '../format.ts';
 import { isManifestType } from '../oci/media-types.ts';
-import { addEvent, type CopyTotals } from '../operations/copy-totals.ts';
+import { addEvent, NO_TOTALS, type CopyTotals } from '../operations/copy-totals.ts';
 import type { CopyEvent } from '../operations/events.ts';
 import { formatDuration, formatRate } from './format.ts';
 
@@ -28,7 +28,10 @@ export function summaryLine({ copied, mounted, skipped, foreign, images, bytesRe
 }
 
 /** What a command would move: `to upload: 5 blobs (120.3 MiB), to mount: 3 blobs (2.1 MiB), already there: 4 blobs (80.0 MiB); nothing was written`. */
-export function planLine({ copied, mounted, skipped, foreign, images }: CopyTotals): string {
+export function planLine(totals: CopyTotals): string {
+  // A command that moves nothing has no such plan.
+  if (totals === NO_TOTALS) return '';
+  const { copied, mounted, skipped, foreign, images } = totals;
   const blobs = [
     { title: 'to upload', ...copied },
     { title: 'to mount', ...mounted },

@@ -2,6 +2,7 @@ import { resolve } from 'node:path';
 
 import type { ParsedArguments } from '../command.ts';
 import type { Context } from '../context.ts';
+import { formatBytes } from '../format.ts';
 import { isTag, parseReference, parseTag, withDefaultTag, type Reference } from '../oci/reference.ts';
 import type { ExportJob } from '../operations/collect-images.ts';
 import { exportImages, type ExportOptions } from '../operations/export-images.ts';
@@ -13,6 +14,7 @@ import { copyOptions } from './copy-options.ts';
 import { openDigestFile, type DigestRow } from './digest-row.ts';
 import { parseLocation, type ArchiveLocation, type Location } from './location.ts';
 import type { OpenedStore, Stores } from './open-store.ts';
+import { journaledArchive } from './unfinished.ts';
 
 /** What an image is called in an archive: by its full name where anybody knows it. */
 export type ArchiveName = Pick<ExportJob, 'name' | 'tag'>;
@@ -48,10 +50,12 @@ export async function* copyToArchive(args: ParsedArguments, to: ArchiveLocation,
  *
  * @throws {UsageError} when that is a terminal.
  */
-export function writeArchiveTo(path: string, { io, signal, note }: Context, volumeBytes?: number): WriteArchive {
+export function writeArchiveTo(path: string, context: Context, volumeBytes?: number): WriteArchive {
+  const { io, signal, note } = context;
   if (path !== '-') {
-    const onResume = (bytes: number): void => note(`Going on with ${JSON.stringify(`${path}.part`)}: ${bytes} bytes are there`);
-    return archiveAt(resolve(io.cwd, path), { clock: io.clock, signal, onWait: note, onResume, volumeBytes });
+    const onResume = (bytes: number): void => note(`Going on with ${JSON.stringify(`${path}.part`)}: ${formatBytes(bytes)} are there`);
+    const file = resolve(io.cwd, path);
+    return journaledArchive(file, archiveAt(file, { clock: io.clock, signal, onWait: note, onResume, volumeBytes }), context);
   }
   if (io.stdout.isTTY) throw new UsageError('Cannot write an archive to a terminal', { hint: 'name a file, or send it on: … | ssh host regi import -' });
   return async (_plan, work) => work({ kind: 'stream', write: (chunk) => io.stdout.write(chunk) });

@@ -20,6 +20,18 @@ export function localStoreFolder({ env, home, cwd, host }: Pick<Io, 'env' | 'hom
   }
 }
 
+/** The folder of what regi remembers from one run to the next, absolute: `$XDG_STATE_HOME/regi`, else where the system keeps such things. */
+export function stateFolder({ env, home, host }: Pick<Io, 'env' | 'home' | 'host'>): string {
+  switch (host.os) {
+    case 'darwin':
+      return join(home, 'Library', 'Application Support', 'regi', 'state');
+    case 'windows':
+      return join(absoluteOr(env['LOCALAPPDATA'], join(home, 'AppData', 'Local')), 'regi', 'state');
+    default:
+      return join(absoluteOr(env['XDG_STATE_HOME'], join(home, '.local', 'state')), 'regi');
+  }
+}
+
 /** A relative path there is to be ignored. */
 function absoluteOr(path: string | undefined, fallback: string): string {
   return path !== undefined && isAbsolute(path) ? path : fallback;

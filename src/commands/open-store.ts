@@ -113,9 +113,19 @@ class CommandStores implements Stores {
     const [{ LocalStore: Local }, { localStoreFolder }] = await Promise.all([import('../stores/local-store.ts'), import('./local-folder.ts')]);
     const { io, signal, note } = this.#context;
     const create = side === 'destination' && this.#options.dryRun !== true;
-    const store = await Local.open(localStoreFolder(io), { create, clock: io.clock, signal, onWait: note });
+    const folder = localStoreFolder(io);
+    const onPartial = create ? await this.#journaled(folder) : undefined;
+    const store = await Local.open(folder, { create, clock: io.clock, signal, onWait: note, onPartial });
     this.#closers.push(() => store.close());
     return store;
+  }
+
+  /** Has what stays unfinished in a layout remembered. */
+  async #journaled(path: string): Promise<() => Promise<void>> {
+    const { journaledLayout } = await import('./unfinished.ts');
+    const { onPartial, close } = journaledLayout(path, this.#context);
+    this.#closers.push(close);
+    return onPartial;
   }
 
   #connect(): Promise<Registries> {
@@ -141,7 +151,9 @@ class CommandStores implements Stores {
         const { openLayout } = await import('../stores/oci-layout.ts');
         const { io, signal } = this.#context;
         const create = side === 'destination' && this.#options.dryRun !== true;
-        const store = await openLayout(resolve(io.cwd, location.path), { create, clock: io.clock, signal });
+        const path = resolve(io.cwd, location.path);
+        const onPartial = create ? await this.#journaled(path) : undefined;
+        const store = await openLayout(path, { create, clock: io.clock, signal, onPartial });
         return {
           store,
           reference: location.digest ?? location.reference ?? '',

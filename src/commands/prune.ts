@@ -5,7 +5,7 @@ import { flag } from './arguments.ts';
 import { withStores } from './open-store.ts';
 
 export interface PruneRow {
-  /** Manifests, configs and layers. */
+  /** Manifests, configs and layers; with `--journal` files and uploads. */
   readonly deleted: readonly string[];
   /** Of that content. */
   readonly bytes: number;
@@ -21,6 +21,10 @@ export const pruneCommand: CommandBody<PruneRow> = {
 
 async function* runPrune(args: ParsedArguments, context: Context): AsyncIterable<PruneRow> {
   const dryRun = flag(args, 'dry-run');
+  if (flag(args, 'journal')) {
+    yield await forget(context, dryRun);
+    return;
+  }
   yield* withStores(context, {}, async function* (stores) {
     const store = await stores.openLocal('source');
     const { removed, youngBytes } = await store.prune({ now: context.io.clock.now(), dryRun, signal: context.signal });
@@ -28,6 +32,20 @@ async function* runPrune(args: ParsedArguments, context: Context): AsyncIterable
       context.note(`${formatBytes(youngBytes)} that nothing names are younger than ten minutes and stay: another program may be about to name them`);
     yield { deleted: removed.map(({ digest }) => digest), bytes: removed.reduce((sum, { size }) => sum + size, 0), dryRun };
   });
+}
+
+/** Only what is unfinished: who wants to get rid of that has not asked for anything else to go. */
+async function forget(context: Context, dryRun: boolean): Promise<PruneRow> {
+  const { findUnfinished } = await import('./forget-unfinished.ts');
+  const deleted: string[] = [];
+  let bytes = 0;
+  for await (const unfinished of findUnfinished(context)) {
+    context.signal.throwIfAborted();
+    if (!dryRun) await unfinished.forget();
+    deleted.push(unfinished.name);
+    bytes += unfinished.bytes;
+  }
+  return { deleted, bytes, dryRun };
 }
 
 function pruneText({ deleted, bytes, dryRun }: PruneRow, { settings }: Context): string {

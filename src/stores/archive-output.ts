@@ -1,12 +1,12 @@
 import { constants } from 'node:fs';
-import { open, rename, rm, type FileHandle } from 'node:fs/promises';
+import { lstat, open, rename, rm, type FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
 import { RegiError } from '../errors.ts';
 import { unfinishedName, volumeName, volumeNames, volumesThere } from './archive-volumes.ts';
 import { syncFolder } from './atomic-write.ts';
 import { statRegular } from './regular-file.ts';
-import { guarded, StorageError } from './storage-error.ts';
+import { guarded, ifPresent, StorageError } from './storage-error.ts';
 
 /** An archive that the file system cannot hold. */
 export class ArchiveTooLargeError extends RegiError {
@@ -41,12 +41,20 @@ export class ArchiveOutput {
     return (await statRegular(unfinishedName(path, 1, volumeBytes))) !== undefined;
   }
 
-  /** Removes what earlier runs have left, of one file or several. */
-  static async discard(path: string): Promise<void> {
+  /** What earlier runs have left, of one file or several. */
+  static async unfinished(path: string): Promise<readonly { readonly path: string; readonly size: number }[]> {
     const numbers = await volumesThere(`${path}.part`);
+    const files: { readonly path: string; readonly size: number }[] = [];
     for (const name of [`${path}.part`, ...numbers.map((number) => volumeName(`${path}.part`, number))]) {
-      await guarded('remove', name, rm(name, { force: true }));
+      const stats = await ifPresent('read', name, lstat(name));
+      if (stats !== undefined) files.push({ path: name, size: stats.size });
     }
+    return files;
+  }
+
+  /** Removes what earlier runs have left. */
+  static async discard(path: string): Promise<void> {
+    for (const { path: name } of await ArchiveOutput.unfinished(path)) await guarded('remove', name, rm(name, { force: true }));
   }
 
   /** @param isNew nothing is to be there; a link that is put there meanwhile is not followed. */

@@ -58,6 +58,33 @@ export function archiveAt(path: string, options: WriteArchiveOptions): WriteArch
   };
 }
 
+/** Bytes of an archive for `path` that is not finished; undefined when there is none. */
+export async function unfinishedArchive(path: string): Promise<number | undefined> {
+  const files = await ArchiveOutput.unfinished(path);
+  return files.length === 0 ? undefined : files.reduce((sum, { size }) => sum + size, 0);
+}
+
+/**
+ * Removes an archive that is not finished, with what is known of it.
+ *
+ * @throws {LockedError} when somebody is writing it.
+ */
+export async function discardUnfinished(path: string, options: Pick<WriteArchiveOptions, 'clock' | 'onWait' | 'processes' | 'signal'>): Promise<void> {
+  await locked(path, options, async () => {
+    await ArchiveOutput.discard(path);
+    await rm(journalOf(path), { force: true });
+  });
+}
+
+function locked(path: string, options: Pick<WriteArchiveOptions, 'clock' | 'onWait' | 'processes' | 'signal'>, work: () => Promise<void>): Promise<void> {
+  const processes = options.processes ?? systemProcesses;
+  return withLock(`${path}.part.lock`, { ...options, processes, temps: new TempFiles(dirname(path), processes) }, work);
+}
+
+function journalOf(path: string): string {
+  return `${path}.part.journal`;
+}
+
 async function writeInOrder(file: FileHandle, path: string, chunk: Uint8Array): Promise<void> {
   let done = 0;
   while (done < chunk.byteLength) done += (await guarded('write', path, file.write(chunk, done))).bytesWritten;
@@ -65,9 +92,7 @@ async function writeInOrder(file: FileHandle, path: string, chunk: Uint8Array): 
 
 async function writeFile(path: string, plan: ArchivePlan, work: (target: ArchiveTarget) => Promise<void>, options: WriteArchiveOptions): Promise<void> {
   await checkSize(path, plan.size, options.volumeBytes);
-  const processes = options.processes ?? systemProcesses;
-  const lock = { ...options, processes, temps: new TempFiles(dirname(path), processes) };
-  await withLock(`${path}.part.lock`, lock, async () => {
+  await locked(path, options, async () => {
     const part = await PartFile.open(path, plan, options);
     let finished = false;
     try {
@@ -108,7 +133,7 @@ class PartFile {
   }
 
   static async open(path: string, plan: ArchivePlan, { onResume, volumeBytes }: WriteArchiveOptions): Promise<PartFile> {
-    const journalPath = `${path}.part.journal`;
+    const journalPath = journalOf(path);
     const files = { size: plan.size, volumeBytes };
     const written = (await ArchiveOutput.isThere(path, files)) ? await ArchiveJournal.read(journalPath, plan, volumeBytes) : undefined;
     if (written === undefined) {

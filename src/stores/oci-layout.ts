@@ -60,6 +60,8 @@ export interface LayoutOptions extends CallOptions {
   /** Told when another process holds the layout and is waited for. */
   readonly onWait?: ((message: string) => void) | undefined;
   readonly processes?: Processes | undefined;
+  /** Waited for once, before a file is made that may be left for the next run. */
+  readonly onPartial?: (() => Promise<void>) | undefined;
   /** Others remove what nothing names while this one is open: what is written here is claimed until `close()`. */
   readonly isShared?: boolean | undefined;
 }
@@ -120,7 +122,7 @@ export class OciLayout implements LayoutStore {
     this.#options = options;
     this.#processes = options.processes ?? systemProcesses;
     this.#temps = new TempFiles(root, this.#processes);
-    this.#partials = new PartialBlobs(root, this.#processes, options.clock);
+    this.#partials = new PartialBlobs(root, { processes: this.#processes, clock: options.clock, onBegin: options.onPartial });
     this.#blobs = new LayoutBlobs(root, this.#temps, this.#partials);
     this.#leases = new TempFiles(root, this.#processes, 'lease');
     this.#lease = options.isShared === true && options.create ? new Lease(this.#leases) : undefined;

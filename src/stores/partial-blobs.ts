@@ -5,7 +5,7 @@ import { dirname } from 'node:path';
 import { ContentMismatchError, openedAt, verified } from '../bytes.ts';
 import type { Clock } from '../clock.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
-import { encodedOf } from '../oci/digest.ts';
+import { encodedOf, isDigest, type Digest } from '../oci/digest.ts';
 import type { Bytes, CallOptions } from '../store.ts';
 import { abortable } from './abortable.ts';
 import { syncFolder } from './atomic-write.ts';
@@ -25,9 +25,20 @@ const READ_BYTES = 1024 * 1024;
 
 /** A blob that is not whole. */
 export interface PartialBlob {
+  /** Of the whole blob. */
+  readonly digest: Digest;
   readonly path: string;
   /** Bytes. */
   readonly size: number;
+  /** Whether nobody is at work on it. */
+  readonly isLeft: boolean;
+}
+
+export interface PartialBlobsOptions {
+  readonly processes: Processes;
+  readonly clock: Pick<Clock, 'now'>;
+  /** Waited for once, before the first file is made. */
+  readonly onBegin?: (() => Promise<void>) | undefined;
 }
 
 /** Those that this process writes: of two that write one blob at once, the second keeps nothing. */
@@ -39,12 +50,13 @@ const writing = new Set<string>();
  */
 export class PartialBlobs {
   readonly #files: TempFiles;
-  readonly #clock: Pick<Clock, 'now'>;
+  readonly #options: PartialBlobsOptions;
+  #begun: Promise<void> | undefined;
 
   /** @param root the folder of the layout. */
-  constructor(root: string, processes: Processes, clock: Pick<Clock, 'now'>) {
-    this.#files = new TempFiles(root, processes, 'part');
-    this.#clock = clock;
+  constructor(root: string, options: PartialBlobsOptions) {
+    this.#files = new TempFiles(root, options.processes, 'part');
+    this.#options = options;
   }
 
   /** Whether a blob is worth it, and its content can be opened where an earlier run has stopped. */
@@ -64,6 +76,8 @@ export class PartialBlobs {
     if (writing.has(part)) return 'busy';
     writing.add(part);
     try {
+      this.#begun ??= this.#options.onBegin?.();
+      await this.#begun;
       await this.#adopt(part, expected);
       await writePart(part, path, expected, content, signal);
       await syncFolder(dirname(path));
@@ -73,19 +87,26 @@ export class PartialBlobs {
     }
   }
 
-  /** What may be gone on with: of processes that are gone, and of this one. */
+  /** All of them. */
   async list(): Promise<readonly PartialBlob[]> {
     const partials: PartialBlob[] = [];
     for (const file of await this.#files.list()) {
       const stats = await plainFile(file.path);
-      if (stats !== undefined && this.#isLeft(file, stats.mtimeMs)) partials.push({ path: file.path, size: stats.size });
+      const digest = digestIn(file.name);
+      if (stats === undefined || digest === undefined) continue;
+      const isOwn = file.path === (await this.#files.named(file.name)) && !writing.has(file.path);
+      partials.push({ digest, path: file.path, size: stats.size, isLeft: isOwn || this.#isLeft(file, stats.mtimeMs) });
     }
     return partials;
   }
 
+  async remove({ path }: PartialBlob): Promise<void> {
+    await guarded('remove', path, rm(path, { force: true }));
+  }
+
   /** Removes what nobody has come back for. */
   async expire(): Promise<void> {
-    const now = this.#clock.now();
+    const now = this.#options.clock.now();
     for (const { path, isOwnerGone, isElsewhere } of await this.#files.list()) {
       if (!isOwnerGone && !isElsewhere) continue;
       const stats = await plainFile(path);
@@ -105,8 +126,13 @@ export class PartialBlobs {
   }
 
   #isLeft({ isOwnerGone, isElsewhere }: { readonly isOwnerGone: boolean; readonly isElsewhere: boolean }, modifiedMs: number): boolean {
-    return isOwnerGone || (isElsewhere && this.#clock.now() - modifiedMs > SILENT_MS);
+    return isOwnerGone || (isElsewhere && this.#options.clock.now() - modifiedMs > SILENT_MS);
   }
+}
+
+/** The algorithm is told by the length. Undefined for a name that we have not given. */
+function digestIn(name: string): Digest | undefined {
+  return [`sha256:${name}`, `sha512:${name}`].find((digest) => isDigest(digest));
 }
 
 /** Undefined for a link or device: no process of ours has made it, and it is in nobody's way. */
