@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHash, type Hash } from 'node:crypto';
 
 import { RegiError } from './errors.ts';
 import { sameContent, type Descriptor } from './oci/descriptor.ts';
@@ -51,42 +51,102 @@ function isSeekable(content: Bytes): content is SeekableBytes {
   return 'from' in content && typeof content.from === 'function';
 }
 
+/** Content that `open` reads from any position. */
+export function seekable(open: (position: number) => Bytes): SeekableBytes {
+  return { [Symbol.asyncIterator]: () => open(0)[Symbol.asyncIterator](), from: open };
+}
+
 /**
  * The same bytes, proved: iteration ends well only if size and digest are those of `expected`.
  * It stops at the first byte too many, so a peer cannot make anyone read on.
  * Content that is already proved for that descriptor is returned as it is: hashing twice costs, and proves nothing more.
  *
+ * `from()` goes on after a reading that broke off: it proves the bytes of that reading and its own together, and reads little
+ * again where `content` can seek. After no reading, or behind what was read, it reads all that is missing and gives none of it.
+ *
  * @throws {ContentMismatchError} while iterating.
  */
-export function verified(content: Bytes, expected: Descriptor): Bytes {
+export function verified(content: Bytes, expected: Descriptor): SeekableBytes {
   if (content instanceof VerifiedBytes && sameContent(content.expected, expected)) return content;
   return new VerifiedBytes(content, expected);
 }
 
-class VerifiedBytes implements Bytes {
+/** The hash of the first `position` bytes. */
+interface Mark {
+  readonly position: number;
+  readonly hash: Hash;
+}
+
+/** At most so many marks of one content; each holds the state of a hash, some 200 bytes. */
+const MARKS = 64;
+/** Reading less than this again costs no more than the request for it. Bytes. */
+const LEAST_BETWEEN_MARKS = 64 * 1024;
+
+class VerifiedBytes implements SeekableBytes {
   readonly expected: Descriptor;
   readonly unproved: Bytes;
+  /** Of the last reading, in order. */
+  #marks: readonly Mark[] = [];
 
   constructor(content: Bytes, expected: Descriptor) {
     this.unproved = content;
     this.expected = expected;
   }
 
-  async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array> {
+  [Symbol.asyncIterator](): AsyncGenerator<Uint8Array> {
+    this.#marks = [];
+    return this.#read(0);
+  }
+
+  from(position: number): Bytes {
+    return { [Symbol.asyncIterator]: () => this.#read(position) };
+  }
+
+  async *#read(position: number): AsyncGenerator<Uint8Array> {
     const { expected } = this;
     const algorithm = algorithmOf(expected.digest);
-    const hash = createHash(algorithm);
-    let size = 0;
-    for await (const chunk of this.unproved) {
+    const marks: Mark[] = this.#marks.filter((mark) => mark.position <= position);
+    this.#marks = marks;
+    const begin = marks.at(-1);
+    const hash = begin?.hash.copy() ?? createHash(algorithm);
+    let size = begin?.position ?? 0;
+    const step = Math.max(LEAST_BETWEEN_MARKS, Math.ceil(expected.size / MARKS));
+    let markAt = size + step;
+    for await (const chunk of openAt(this.unproved, size)) {
+      const known = position - size;
       size += chunk.byteLength;
       if (size > expected.size) throw new ContentMismatchError(expected, 'more bytes than that');
       hash.update(chunk);
-      yield chunk;
+      if (size >= markAt) {
+        marks.push({ position: size, hash: hash.copy() });
+        markAt = size + step;
+      }
+      if (known < chunk.byteLength) yield known > 0 ? chunk.subarray(known) : chunk;
     }
     if (size < expected.size) throw new ContentMismatchError(expected, `${size} bytes`);
     const digest = digestFrom(hash, algorithm);
     if (digest !== expected.digest) throw new ContentMismatchError(expected, digest);
   }
+}
+
+function openAt(content: Bytes, position: number): Bytes {
+  if (position === 0) return content;
+  return isSeekable(content) ? content.from(position) : withoutFirst(content, position);
+}
+
+/** What is behind the first `count` bytes. */
+export function withoutFirst(content: Bytes, count: number): Bytes {
+  if (count === 0) return content;
+  return {
+    async *[Symbol.asyncIterator]() {
+      let left = count;
+      for await (const chunk of content) {
+        const dropped = Math.min(left, chunk.byteLength);
+        left -= dropped;
+        if (dropped < chunk.byteLength) yield chunk.subarray(dropped);
+      }
+    },
+  };
 }
 
 /**

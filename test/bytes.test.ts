@@ -1,13 +1,74 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 
-import { bytesOf, collect, collectVerified, ContentMismatchError, LimitExceededError, matches, owned, verified } from '../src/bytes.ts';
+import { bytesOf, collect, collectVerified, ContentMismatchError, LimitExceededError, matches, owned, seekable, verified, withoutFirst } from '../src/bytes.ts';
 import type { Descriptor } from '../src/oci/descriptor.ts';
 import { digestOf, type DigestAlgorithm } from '../src/oci/digest.ts';
 import type { Bytes } from '../src/store.ts';
 import { poisoned } from './support/poison.ts';
 
 const CONTENT = Buffer.from('the quick brown fox jumps over the lazy dog');
+
+describe('verified().from()', () => {
+  /** Reads `stop` bytes and leaves. */
+  async function readUpTo(content: Bytes, stop: number): Promise<void> {
+    let size = 0;
+    for await (const chunk of content) {
+      size += chunk.byteLength;
+      if (size >= stop) return;
+    }
+  }
+
+  test('gives the rest, after a reading that broke off anywhere', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.nat(300_000), fc.nat(300_000), fc.integer({ min: 1000, max: 100_000 }), fc.boolean(), async (read, wanted, chunkSize, seeks) => {
+        const content = new Uint8Array(300_000).map((_, index) => (index * 7) % 251);
+        const open = (position: number): Bytes => poisoned(content.subarray(position), { chunkSize });
+        const proved = verified(seeks ? seekable(open) : open(0), descriptorOf(content));
+        await readUpTo(proved, read);
+        // Not toEqual: on buffers of this size it takes longer than the rest of the file.
+        expect((await joined(proved.from(wanted))).equals(content.subarray(wanted))).toBe(true);
+      }),
+      { numRuns: 50 },
+    );
+  });
+
+  test('reads again from a mark, not from the first byte', async () => {
+    const content = new Uint8Array(1_000_000);
+    const opened: number[] = [];
+    const source = seekable((position) => {
+      opened.push(position);
+      return poisoned(content.subarray(position), { chunkSize: 10_000 });
+    });
+    const proved = verified(source, descriptorOf(content));
+    await readUpTo(proved, 900_000);
+    await joined(proved.from(890_000));
+    expect(opened).toHaveLength(2);
+    expect(opened[1]).toBeGreaterThan(800_000);
+  });
+
+  test('refuses a rest that does not belong to what was read before', async () => {
+    const content = new Uint8Array(300_000).fill(1);
+    const source = seekable((position) => poisoned(position === 0 ? content : new Uint8Array(300_000 - position), { chunkSize: 10_000 }));
+    const proved = verified(source, descriptorOf(content));
+    await readUpTo(proved, 200_000);
+    await expect(joined(proved.from(150_000))).rejects.toThrow(ContentMismatchError);
+  });
+
+  test('proves what it does not give', async () => {
+    const content = new Uint8Array(1000);
+    const proved = verified(bytesOf(new Uint8Array(1000).fill(1)), descriptorOf(content));
+    await expect(joined(proved.from(1000))).rejects.toThrow(ContentMismatchError);
+  });
+});
+
+test('withoutFirst() gives what is behind', async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.uint8Array({ maxLength: 50 }), fc.nat(60), fc.integer({ min: 1, max: 20 }), async (content, count, chunkSize) => {
+      expect(await joined(withoutFirst(poisoned(content, { chunkSize }), count))).toEqual(Buffer.from(content.subarray(count)));
+    }),
+  );
+});
 
 describe('verified()', () => {
   test('gives the same bytes, whatever the chunks are', async () => {

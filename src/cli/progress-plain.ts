@@ -40,7 +40,7 @@ function plainLine(event: CopyEvent, isPlan: boolean, milliseconds: number | und
     case 'mounted':
       return blobLine(isPlan ? 'mount' : 'mounted', event.target, `from ${event.from}`);
     case 'resumed':
-      return blobLine('resumed', event.target, `${formatBytes(event.bytes)} are there from an earlier run`);
+      return blobLine('resumed', event.target, `${formatBytes(event.bytes)} are there already`);
     case 'skipped':
       return blobLine('skipped', event.target, 'already there');
     case 'foreign':

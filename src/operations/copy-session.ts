@@ -1,4 +1,4 @@
-import { bytesOf, verified, type SeekableBytes } from '../bytes.ts';
+import { bytesOf, seekable, verified, type SeekableBytes } from '../bytes.ts';
 import { LIMITS } from '../limits.ts';
 import { InvalidManifestError, type Descriptor } from '../oci/descriptor.ts';
 import { childrenOf } from '../oci/manifest.ts';
@@ -167,7 +167,7 @@ export class CopySession {
         yield chunk;
       }
     }
-    return { [Symbol.asyncIterator]: () => read(0), from: (offset) => ({ [Symbol.asyncIterator]: () => read(offset) }) };
+    return seekable((offset) => ({ [Symbol.asyncIterator]: () => read(offset) }));
   }
 }
 

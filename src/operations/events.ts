@@ -16,7 +16,7 @@ export type CopyEvent =
   | { readonly kind: 'found'; readonly target: Descriptor; readonly to: string }
   /** A node's bytes begin to move. A restart is another `started`: what was counted for the node before is void. */
   | { readonly kind: 'started'; readonly target: Descriptor; readonly from: string; readonly to: string }
-  /** `bytes` of a node are at the destination since an earlier run, and do not move. Told once behind `started`. */
+  /** `bytes` of a node are at the destination since an earlier run, or an attempt before this one, and do not move. Told once behind `started`. */
   | { readonly kind: 'resumed'; readonly target: Descriptor; readonly bytes: number; readonly to: string }
   /** `bytes` more of a node have moved. */
   | { readonly kind: 'progress'; readonly target: Descriptor; readonly bytes: number; readonly to: string }

@@ -1,3 +1,4 @@
+import { withoutFirst } from '../bytes.ts';
 import { discard } from '../http/body.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Bytes } from '../store.ts';
@@ -22,24 +23,10 @@ export async function bodyFrom(action: string, response: RegistryResponse, targe
     await discard(response);
     throw invalidResponse(action, response, 'expected a blob');
   }
+  // The server ignored the range and sends all of it again.
   if (response.status === 200) return withoutFirst(response.body, position);
   const range = parseContentRange(response.headers.get('content-range'));
   if (range?.start === position && (range.total ?? target.size) === target.size) return response.body;
   await discard(response);
   throw invalidResponse(action, response, `expected the range from byte ${position} of ${target.size}`);
-}
-
-/** The server ignored the range and sends all of it again. */
-function withoutFirst(content: Bytes, count: number): Bytes {
-  if (count === 0) return content;
-  return {
-    async *[Symbol.asyncIterator]() {
-      let left = count;
-      for await (const chunk of content) {
-        const dropped = Math.min(left, chunk.byteLength);
-        left -= dropped;
-        if (dropped < chunk.byteLength) yield chunk.subarray(dropped);
-      }
-    },
-  };
 }

@@ -8,14 +8,16 @@ const HELD_BYTES = 64 * 1024;
  * The same bytes, the last of them only when all are proved: not every registry checks the digest of an upload, and a request
  * that lacks its last bytes is one that no registry keeps.
  *
+ * @param start first byte wanted; those before it are proved with the others, see `verified()`.
  * @throws {ContentMismatchError} while iterating, before the last bytes.
  */
-export function proved(content: Bytes, expected: Descriptor): Bytes {
+export function proved(content: Bytes, expected: Descriptor, start = 0): Bytes {
+  const whole = verified(content, expected);
   return {
     async *[Symbol.asyncIterator]() {
-      let position = 0;
+      let position = start;
       let held: Uint8Array | undefined;
-      for await (const chunk of verified(content, expected)) {
+      for await (const chunk of start === 0 ? whole : whole.from(start)) {
         position += chunk.byteLength;
         if (position < expected.size || chunk.byteLength === 0) {
           yield chunk;
@@ -31,20 +33,30 @@ export function proved(content: Bytes, expected: Descriptor): Bytes {
   };
 }
 
-/** Content, and whether it was what failed: a source's fault is not the registry's, and no restart of an upload mends it. */
+/** Content that tells what became of it. */
 export interface Watched {
   readonly content: Bytes;
+  /** What the content itself threw: a source's fault is not the registry's, and no restart of an upload mends it. */
   readonly failure: () => { readonly error: unknown } | undefined;
+  /** How far it was read. Bytes. */
+  readonly position: () => number;
 }
 
-export function watched(content: Bytes): Watched {
+/** @param start position of the first byte that `content` gives. */
+export function watched(content: Bytes, start = 0): Watched {
   let failure: { readonly error: unknown } | undefined;
+  let position = start;
   return {
     failure: () => failure,
+    position: () => position,
     content: {
       async *[Symbol.asyncIterator]() {
+        position = start;
         try {
-          yield* content;
+          for await (const chunk of content) {
+            position += chunk.byteLength;
+            yield chunk;
+          }
         } catch (error) {
           failure = { error };
           throw error;

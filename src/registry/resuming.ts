@@ -57,7 +57,11 @@ export function resuming({ open, size, offset, clock, retries, signal }: Resumab
   };
 }
 
-/** A sixteenth of small content and at most 64 KiB: the number of requests for one content stays bounded either way. */
-function refillBytes(size: number): number {
+/**
+ * What has to arrive before earlier failures are forgotten. Bytes.
+ *
+ * A sixteenth of small content and at most 64 KiB: the number of requests for one content stays bounded either way.
+ */
+export function refillBytes(size: number): number {
   return Math.min(64 * 1024, Math.max(1, Math.ceil(size / 16)));
 }

@@ -60,6 +60,16 @@ export class UploadSizes {
   }
 
   /**
+   * Bytes to send in each request when an upload goes on with its last `size` bytes; undefined where that cannot be done.
+   *
+   * @param minimum what the registry asked for with `OCI-Chunk-Min-Length`.
+   */
+  chunkToContinue(size: number, minimum = 0): number | undefined {
+    const { canChunk = true, max = Number.MAX_SAFE_INTEGER, min = 0 } = this.#limits ?? {};
+    return canChunk ? Math.min(size, Math.max(Math.min(this.#largest ?? size, max), min, minimum)) : undefined;
+  }
+
+  /**
    * Remembers that a body of `size` bytes was too large (status 413).
    *
    * @returns whether a smaller one is worth a try.

@@ -71,6 +71,31 @@ export async function commitUpload(
   return response;
 }
 
+/** What a registry says of an upload that broke off. */
+export type UploadStatus =
+  /** The first `size` bytes are there, and the upload goes on in `session`. */
+  | { readonly kind: 'kept'; readonly session: UploadSession; readonly size: number }
+  /** There is no such upload any more: registry 2.8 and zot end one of which any request was cut, and so does a PUT that was done. */
+  | { readonly kind: 'gone' }
+  | { readonly kind: 'unknown' };
+
+/**
+ * Asks how much of an upload has arrived. What it answers is a claim: registries are known that count one byte too many.
+ *
+ * @see https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#pushing-a-blob-in-chunks
+ */
+export async function askUpload(repository: RemoteRepository, action: string, session: UploadSession, { signal }: CallOptions): Promise<UploadStatus> {
+  const response = await sendTo(repository, 'GET', session.location, { signal });
+  await discard(response);
+  if (response.status === 404) return { kind: 'gone' };
+  // `0-0` stands for no byte as well as for one.
+  const last = /^\s*(?:bytes\s*=\s*)?0-([1-9]\d{0,15})\s*$/i.exec(response.headers.get('range') ?? '')?.[1];
+  if (last === undefined || response.status < 200 || response.status > 204) return { kind: 'unknown' };
+  // Quay names no Location here.
+  const location = nextLocation(repository.connection, action, response) ?? session.location;
+  return { kind: 'kept', session: { ...session, location }, size: Number(last) + 1 };
+}
+
 /**
  * Tells the registry that nobody will finish the upload: unused sessions stay on its disk for days. Never throws, and takes no
  * signal, because it also cleans up after a cancel.
@@ -107,7 +132,7 @@ function isTimeout(error: unknown): boolean {
 
 async function sendTo(
   repository: RemoteRepository,
-  method: 'DELETE' | 'PATCH' | 'PUT',
+  method: 'DELETE' | 'GET' | 'PATCH' | 'PUT',
   { url, reach }: UploadPlace,
   call: RepositoryCall,
 ): Promise<RegistryResponse> {

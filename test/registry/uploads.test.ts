@@ -1,12 +1,13 @@
 import { describe, expect, test } from 'vitest';
 
-import { bytesOf } from '../../src/bytes.ts';
+import { bytesOf, seekable } from '../../src/bytes.ts';
 import { NetworkError } from '../../src/http/errors.ts';
 import { digestOf } from '../../src/oci/digest.ts';
 import type { ConnectionOptions } from '../../src/registry/connection.ts';
 import { uploadBlob } from '../../src/registry/uploads.ts';
 import type { Bytes } from '../../src/store.ts';
 import { instantClock } from '../support/instant-clock.ts';
+import { poisoned } from '../support/poison.ts';
 import { testRepository } from '../support/registry-connection.ts';
 import { uploadRegistry, type Interfere } from '../support/upload-registry.ts';
 import { watched } from '../support/watched.ts';
@@ -91,7 +92,7 @@ describe('uploadBlob() after a failure', () => {
   test('deletes the session before it starts again', async () => {
     const { repository, steps, open } = registry(first('PUT', () => ({ status: 503 })));
     await uploadBlob(repository, target, bytesOf(bytes));
-    expect([steps, open.size]).toEqual([['POST', 'PUT', 'DELETE', 'POST', 'PUT'], 0]);
+    expect([steps, open.size]).toEqual([['POST', 'PUT', 'GET', 'DELETE', 'POST', 'PUT'], 0]);
   });
 
   test('gives up after as many restarts as are allowed', async () => {
@@ -166,6 +167,131 @@ describe('uploadBlob() after a failure', () => {
   });
 });
 
+describe('uploadBlob() where the registry keeps what it has', () => {
+  /** The first requests of a method are cut when so many bytes of them have arrived. */
+  function cutAfter(method: string, kept: readonly number[]): Interfere {
+    const left = [...kept];
+    return (request, _body, keep) => {
+      const bytes = request.method === method ? left.shift() : undefined;
+      if (bytes === undefined) return undefined;
+      keep(bytes);
+      throw cut;
+    };
+  }
+
+  test('goes on behind it', async () => {
+    const { repository, steps, kept } = registry(cutAfter('PUT', [300]));
+    await uploadBlob(repository, target, bytesOf(bytes));
+    expect([steps, [...kept]]).toEqual([['POST', 'PUT', 'GET', 'PATCH 300-999', 'PUT'], [target.digest]]);
+  });
+
+  test('goes on from the next chunk when one of them is cut', async () => {
+    const { repository, steps, kept } = registry(cutAfter('PATCH', [400]), { chunkSize: 400 });
+    await uploadBlob(repository, target, bytesOf(bytes));
+    expect(steps).toEqual(['POST', 'PATCH 0-399', 'GET', 'PATCH 400-799', 'PATCH 800-999', 'PUT']);
+    expect(kept).toContain(target.digest);
+  });
+
+  test('survives more cuts than there are tries, while more and more arrives', async () => {
+    const { repository, kept } = registry(
+      (request, _body, keep) => {
+        if (request.method !== 'PATCH' && request.method !== 'PUT') return undefined;
+        if (Number(/^\d+/.exec(request.headers?.['content-range'] ?? '0')) >= 900 || request.body === undefined) return undefined;
+        if (request.body instanceof Uint8Array) return undefined;
+        keep(100);
+        throw cut;
+      },
+      { retries: 1 },
+    );
+    await uploadBlob(repository, target, bytesOf(bytes));
+    expect(kept).toContain(target.digest);
+  });
+
+  test('reads no more of the content again than what lies between two marks', async () => {
+    const large = new Uint8Array(1_000_000).map((_, index) => index % 251);
+    const blob = { mediaType: 'x', digest: digestOf(large), size: large.byteLength };
+    const opened: number[] = [];
+    const content = seekable((position) => {
+      opened.push(position);
+      return poisoned(large.subarray(position), { chunkSize: 10_000 });
+    });
+    const { repository, kept } = registry(cutAfter('PUT', [700_000]));
+    await uploadBlob(repository, blob, content);
+    expect(kept).toContain(blob.digest);
+    expect(opened).toHaveLength(2);
+    expect(opened[1]).toBeGreaterThan(700_000 - 80_000);
+    expect(opened[1]).toBeLessThanOrEqual(700_000);
+  });
+
+  test('sends nothing again when only the answer was lost', async () => {
+    const { send, steps, kept } = registry();
+    let lost = 1;
+    const repository = testRepository(async (request) => {
+      const response = await send(request);
+      if (request.method === 'PUT' && lost-- > 0) throw cut;
+      return response;
+    });
+    await uploadBlob(repository, target, bytesOf(bytes));
+    expect([steps, [...kept]]).toEqual([['POST', 'PUT', 'GET', 'HEAD'], [target.digest]]);
+  });
+
+  test.each([
+    ['more than it was given', '0-4999'],
+    ['what cannot be read', 'a lot'],
+    ['nothing', '0--1'],
+    ['one byte or none', '0-0'],
+    ['a range that does not begin at the first byte', '5-9'],
+  ])('starts again when it claims to have %s', async (_, range) => {
+    const cuts = cutAfter('PUT', [0]);
+    const { repository, steps, open, kept } = registry((request, body, keep) =>
+      request.method === 'GET' ? { status: 204, headers: { range } } : cuts(request, body, keep),
+    );
+    await uploadBlob(repository, target, bytesOf(bytes));
+    expect([steps, open.size]).toEqual([['POST', 'PUT', 'GET', 'DELETE', 'POST', 'PUT'], 0]);
+    expect(kept).toContain(target.digest);
+  });
+
+  /** Quay counts one byte too many, says `bytes=`, and names no Location. */
+  test('starts again, and asks no more, when going on there does not work', async () => {
+    const cuts = cutAfter('PUT', [300, 0]);
+    const { repository, steps, open, kept } = registry((request, body, keep) => {
+      if (request.method === 'GET') return { status: 204, headers: { range: 'bytes=0-300' } };
+      if (request.headers?.['content-range'] === '301-999') return { status: 416 };
+      return cuts(request, body, keep);
+    });
+    await uploadBlob(repository, target, bytesOf(bytes));
+    expect(steps).toEqual(['POST', 'PUT', 'GET', 'PATCH 301-999', 'DELETE', 'POST', 'PUT', 'DELETE', 'POST', 'PUT']);
+    expect([open.size, kept.has(target.digest)]).toEqual([0, true]);
+  });
+
+  test('never commits bytes that changed between two readings', async () => {
+    const readings = [bytes, new Uint8Array(1000)];
+    const { repository, kept, open } = registry(cutAfter('PUT', [300]));
+    const content = seekable((position) => bytesOf((readings.shift() ?? bytes).subarray(position)));
+    await expect(uploadBlob(repository, target, content)).rejects.toMatchObject({ code: 'CONTENT_MISMATCH' });
+    expect([kept.size, open.size]).toEqual([0, 0]);
+  });
+
+  test('proves all bytes also when nothing is left to send', async () => {
+    const { repository, steps, kept } = registry(cutAfter('PATCH', [500, 500]), { chunkSize: 500 });
+    await uploadBlob(repository, target, bytesOf(bytes));
+    expect(steps).toEqual(['POST', 'PATCH 0-499', 'GET', 'PATCH 500-999', 'GET', 'PUT']);
+    expect(kept).toContain(target.digest);
+  });
+
+  test('is not asked where uploads are one request', async () => {
+    const { repository, steps } = registry(cutAfter('PUT', [300]), { host: 'europe-docker.pkg.dev' });
+    await uploadBlob(repository, target, bytesOf(bytes));
+    expect(steps).toEqual(['POST', 'PUT', 'DELETE', 'POST', 'PUT']);
+  });
+
+  test('sends the rest in chunks where requests are bounded', async () => {
+    const { repository, steps } = registry(cutAfter('PATCH', [400]), { chunkSize: 400 });
+    await uploadBlob(repository, target, bytesOf(bytes));
+    expect(steps.filter((step) => step.startsWith('PATCH'))).toEqual(['PATCH 0-399', 'PATCH 400-799', 'PATCH 800-999']);
+  });
+});
+
 describe('uploadBlob() in chunks', () => {
   test('sends them in order, each to the location of the answer before', async () => {
     const { repository, steps, kept } = registry(undefined, { chunkSize: 400 });
@@ -225,7 +351,7 @@ describe('uploadBlob() in chunks', () => {
     expect(fake.kept).toContain(target.digest);
   });
 
-  test('start again as a whole when one of them is cut', async () => {
+  test('start again as a whole when the first of them is cut', async () => {
     const { repository, steps, kept } = registry(
       first('PATCH', () => {
         throw cut;
@@ -233,7 +359,7 @@ describe('uploadBlob() in chunks', () => {
       { chunkSize: 600 },
     );
     await uploadBlob(repository, target, bytesOf(bytes));
-    expect(steps).toEqual(['POST', 'PATCH 0-599', 'DELETE', 'POST', 'PATCH 0-599', 'PATCH 600-999', 'PUT']);
+    expect(steps).toEqual(['POST', 'PATCH 0-599', 'GET', 'DELETE', 'POST', 'PATCH 0-599', 'PATCH 600-999', 'PUT']);
     expect(kept).toContain(target.digest);
   });
 

@@ -15,8 +15,11 @@ export type FaultAction =
   | { readonly kind: 'hang-up' }
   /** Ends the answer after so many bytes of its body: an unstable link, a storage that is rolled over. */
   | { readonly kind: 'cut'; readonly afterBytes: number }
-  /** Closes after so many bytes of the request's body; the session keeps them, as distribution 3 and olareg do. */
-  | { readonly kind: 'cut-request'; readonly afterBytes: number }
+  /**
+   * Closes after so many bytes of the request's body. The session keeps them, as with distribution 3 and olareg, or is lost, as with
+   * distribution 2.8 and zot. When nothing is said it is as regi's own server does: a PATCH is kept, a PUT is as if it never came.
+   */
+  | { readonly kind: 'cut-request'; readonly afterBytes: number; readonly session?: 'kept' | 'lost' }
   /** Sends so many bytes of the body, then nothing more: a NAT that lost the connection. Without `afterBytes` not even a head. */
   | { readonly kind: 'stall'; readonly afterBytes?: number }
   /** Reads so many bytes of the body, then nothing more: a registry whose storage hangs. */
@@ -50,7 +53,7 @@ export function playFault(action: FaultAction): Middleware {
       case 'cut':
         return withContent(await next(call), (content) => upTo(content, action.afterBytes, cut));
       case 'cut-request':
-        return brokenRequest(call, next, { afterBytes: action.afterBytes, end: cut });
+        return cutRequest(call, next, action);
       case 'stall': {
         if (action.afterBytes === undefined) return gone(call);
         const { afterBytes } = action;
@@ -85,6 +88,24 @@ export function isMatch(call: Call, match: Match): boolean {
   if (typeof match === 'function') return match(call);
   const url = call.query.size === 0 ? call.path : `${call.path}?${decodeURIComponent(call.query.toString())}`;
   return (match.method === undefined || match.method === call.method) && (match.path === undefined || match.path.test(url));
+}
+
+async function cutRequest(
+  call: Call,
+  next: (call: Call) => Promise<Answer>,
+  { afterBytes, session }: Extract<FaultAction, { readonly kind: 'cut-request' }>,
+): Promise<Answer> {
+  try {
+    return await brokenRequest(session === 'kept' ? asChunk(call) : call, next, { afterBytes, end: cut });
+  } finally {
+    if (session === 'lost') await next({ ...call, method: 'DELETE', body: { length: 0, content: bytesOf(new Uint8Array(0)) } });
+  }
+}
+
+/** A PUT that ends an upload, as the PATCH that it is for a registry which writes into its session what comes, as it comes. */
+function asChunk(call: Call): Call {
+  const isUpload = call.method === 'PUT' && call.path.includes('/blobs/uploads/');
+  return isUpload ? { ...call, method: 'PATCH', body: { ...call.body, length: undefined } } : call;
 }
 
 async function brokenRequest(
