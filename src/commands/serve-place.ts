@@ -83,7 +83,7 @@ async function folderOf(text: string, { io }: Context): Promise<Folder> {
 }
 
 function unsupported(text: string): UnsupportedLocationError {
-  return new UnsupportedLocationError(`Cannot serve ${JSON.stringify(basename(text))}: this version serves layout folders only`, {
+  return new UnsupportedLocationError(`Cannot serve ${JSON.stringify(basename(text))}: expected a layout folder or archives`, {
     hint: 'type `regi serve oci:DIR` for a folder, or `regi serve --memory`',
   });
 }

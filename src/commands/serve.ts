@@ -1,9 +1,11 @@
 import type { CommandBody, ParsedArguments } from '../command.ts';
 import type { Context } from '../context.ts';
 import { startServer, type RunningServer } from '../server/server.ts';
+import { UsageError } from '../usage-error.ts';
 import { flag, value } from './arguments.ts';
 import { DEFAULT_LISTEN, parseListenAddress } from './listen-address.ts';
-import { openServedPlace } from './serve-place.ts';
+import { archivePaths, openServedArchives } from './serve-archives.ts';
+import { openServedPlace, type ServedPlace } from './serve-place.ts';
 import { readServeSecurity } from './serve-security.ts';
 
 /** A registry that is ready. */
@@ -30,28 +32,49 @@ async function* runServe(args: ParsedArguments, context: Context): AsyncIterable
   const { io, settings, signal } = context;
   const typed = value(args, 'listen');
   const listen = typed === undefined ? DEFAULT_LISTEN : parseListenAddress(typed);
-  const readOnly = flag(args, 'read-only');
+  const archives = await archivePaths(args.positionals, context);
+  const readOnly = flag(args, 'read-only') || archives !== undefined;
   const security = await readServeSecurity(args, { listen, readOnly }, context);
-  const served = await openServedPlace({ location: args.positionals[0], memory: flag(args, 'memory'), readOnly }, context);
-  const server = await startServer({
-    ...security,
-    ...served,
-    listen,
-    readOnly,
-    clock: io.clock,
-    idleTimeoutMs: settings.idleTimeoutMs,
-    log: context.log,
-    warn: (line) => context.warn(line),
-  });
+  const { close, ...served } = await openPlace(archives, args, context);
   try {
-    const url = server.url.origin;
-    if (!settings.json) context.note(`listening on ${url}`);
-    yield { url, host: listen.host, port: server.port, place: served.place.name, readOnly };
-    await abortOf(signal);
-    await stop(server, context);
+    const server = await startServer({
+      ...security,
+      ...served,
+      listen,
+      readOnly,
+      clock: io.clock,
+      idleTimeoutMs: settings.idleTimeoutMs,
+      log: context.log,
+      warn: (line) => context.warn(line),
+    });
+    try {
+      const url = server.url.origin;
+      if (!settings.json) context.note(`listening on ${url}`);
+      yield { url, host: listen.host, port: server.port, place: served.place.name, readOnly };
+      await abortOf(signal);
+      await stop(server, context);
+    } finally {
+      await server.destroy();
+    }
   } finally {
-    await server.destroy();
+    await close?.();
   }
+}
+
+async function openPlace(
+  archives: readonly string[] | undefined,
+  args: ParsedArguments,
+  context: Context,
+): Promise<ServedPlace & { readonly close?: () => Promise<void> }> {
+  const memory = flag(args, 'memory');
+  const [location, second] = args.positionals;
+  if (archives !== undefined && !memory) {
+    const place = await openServedArchives(archives, context);
+    return { place, repositoryFor: (name, namespace) => place.repositoryFor(name, namespace), close: () => place.close() };
+  }
+  if (second !== undefined)
+    throw new UsageError('Cannot serve several folders: expected one, or archives', { hint: 'copy the images into one layout: regi copy oci:A oci:B' });
+  return openServedPlace({ location, memory, readOnly: flag(args, 'read-only') }, context);
 }
 
 function abortOf(signal: AbortSignal): Promise<void> {

@@ -16,7 +16,9 @@ export interface OpenTar {
 }
 
 /** Where the bytes of a node are. */
-export type StoredContent = { readonly kind: 'stored'; readonly offset: number; readonly size: number } | { readonly kind: 'made'; readonly bytes: Uint8Array };
+export type StoredContent =
+  | { readonly kind: 'stored'; readonly file: RandomAccess; readonly offset: number; readonly size: number }
+  | { readonly kind: 'made'; readonly bytes: Uint8Array };
 
 /** The images of an archive, whatever its format is. */
 export interface ArchiveContents {
@@ -58,7 +60,7 @@ export async function readOciContents(open: OpenTar, root: string, options?: Cal
   return {
     format: 'oci',
     index,
-    find: (digest) => storedIn(open.tar.find(`${root}blobs/${algorithmOf(digest)}/${encodedOf(digest)}`)),
+    find: (digest) => storedIn(open, open.tar.find(`${root}blobs/${algorithmOf(digest)}/${encodedOf(digest)}`)),
   };
 }
 
@@ -105,6 +107,6 @@ export function noImages({ path, tar }: OpenTar, format: ArchiveContents['format
   });
 }
 
-export function storedIn(entry: TarEntry | undefined): StoredContent | undefined {
-  return entry === undefined ? undefined : { kind: 'stored', offset: entry.offset, size: entry.size };
+export function storedIn({ file }: OpenTar, entry: TarEntry | undefined): StoredContent | undefined {
+  return entry === undefined ? undefined : { kind: 'stored', file, offset: entry.offset, size: entry.size };
 }

@@ -8,7 +8,6 @@ import { isIndexType } from '../oci/media-types.ts';
 import { formatPlatform } from '../oci/platform.ts';
 import { formatReference, InvalidReferenceError, parseReference, withDefaultTag } from '../oci/reference.ts';
 import type { BlobResolver, Bytes, CallOptions, FetchOptions, ReferrerLister, ReferrerOptions, Store, TagLister } from '../store.ts';
-import type { RandomAccess } from '../tar/index-tar.ts';
 import type { ArchiveContents } from './archive-contents.ts';
 import { descriptorOf, digestIn, entriesNamed, namesOf, usable, type LayoutEntry, type LayoutIndex } from './layout-index.ts';
 import { readReferrer, walkReferrers } from './layout-referrers.ts';
@@ -30,7 +29,6 @@ export class ReadOnlyPlaceError extends RegiError {
 export interface ArchiveStoreOptions {
   readonly place: string;
   readonly repository: string;
-  readonly file: RandomAccess;
   readonly contents: ArchiveContents;
   /** The names of this repository; those of `contents` are of all. */
   readonly index: LayoutIndex;
@@ -75,7 +73,7 @@ export class ArchiveStore implements ReadOnlyStore {
   }
 
   fetch(target: Descriptor, { signal, offset = 0 }: FetchOptions = {}): Bytes {
-    const { file, contents } = this.#options;
+    const { contents } = this.#options;
     const missing = (): NotInStoreError => this.#absent(target.digest);
     return {
       async *[Symbol.asyncIterator]() {
@@ -91,7 +89,7 @@ export class ArchiveStore implements ReadOnlyStore {
         const buffer = new Uint8Array(Math.min(CHUNK_BYTES, Math.max(target.size - offset, 0)));
         for (let position = offset; position < target.size;) {
           signal?.throwIfAborted();
-          const read = await file.read(buffer.subarray(0, Math.min(buffer.byteLength, target.size - position)), found.offset + position);
+          const read = await found.file.read(buffer.subarray(0, Math.min(buffer.byteLength, target.size - position)), found.offset + position);
           if (read === 0) throw new ContentMismatchError(target, `${position} bytes`);
           position += read;
           yield buffer.subarray(0, read);

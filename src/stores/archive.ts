@@ -3,10 +3,10 @@ import type { Place } from '../store.ts';
 import { OMITTED_RECORD, parseBlobList, type CarriedBlob } from '../tar/carried-blobs.ts';
 import { indexTar } from '../tar/index-tar.ts';
 import { layoutRoot, noImages, readMember, readOciContents, type ArchiveContents, type OpenTar } from './archive-contents.ts';
-import { openArchiveFile, type ArchiveFileOptions } from './archive-file.ts';
+import { openArchiveFile, type ArchiveFile, type ArchiveFileOptions } from './archive-file.ts';
 import { ArchiveStore, type ReadOnlyStore } from './archive-store.ts';
 import { DOCKER_MANIFEST, readDockerContents } from './docker-archive.ts';
-import type { LayoutIndex } from './layout-index.ts';
+import { EMPTY_INDEX, type LayoutEntry, type LayoutIndex } from './layout-index.ts';
 import { findRepository, namesIn, repositoriesOf, servedNames, unnamedRepository, type EntryName } from './layout-names.ts';
 import { namedImages, type NamedImage } from './named-images.ts';
 
@@ -45,16 +45,72 @@ const NAMESPACE_MARK = '?ns=';
  * @throws {InvalidArchiveError} when there are no images in it.
  */
 export async function openArchive(path: string, options: ArchiveOptions): Promise<ArchivePlace> {
+  const { file, contents, names, omitted } = await readArchive(path, options);
+  return placeOf(options.name ?? `archive:${path}`, { contents, names, omitted, close: () => file.close(), onNotice: options.onNotice });
+}
+
+/**
+ * Opens several archives as one place: what one of them leaves out another may carry. A name that several have means the image of
+ * the last, and it is said.
+ *
+ * @throws as `openArchive`.
+ */
+export async function openArchives(paths: readonly string[], options: Omit<ArchiveOptions, 'name'>): Promise<ArchivePlace> {
+  const [first = '', ...others] = paths;
+  if (others.length === 0) return openArchive(first, options);
+  const opened: ReadArchive[] = [];
+  const close = async (): Promise<void> => void (await Promise.all(opened.map(({ file }) => file.close())));
+  try {
+    for (const path of paths) opened.push(await readArchive(path, options));
+    return placeOf(paths.map((path) => `archive:${path}`).join(' '), { ...mergeArchives(opened, options), close, onNotice: options.onNotice });
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+interface ReadArchive extends Pick<ArchivePlace, 'omitted'> {
+  readonly path: string;
+  readonly file: ArchiveFile;
+  readonly contents: ArchiveContents;
+  readonly names: readonly EntryName[];
+}
+
+async function readArchive(path: string, options: ArchiveOptions): Promise<ReadArchive> {
   const file = await openArchiveFile(path, options);
   try {
     const tar = await indexTar(file, { signal: options.signal, what: `the archive ${JSON.stringify(path)}` });
     const contents = await readContents({ path, file, tar }, options);
     const omitted = await readOmitted({ path, file, tar }, options);
-    return placeOf(options.name ?? `archive:${path}`, path, { file, contents, omitted, close: () => file.close(), onNotice: options.onNotice });
+    return { path, file, contents, names: namesIn(contents.index, unnamedRepository(path)), omitted };
   } catch (error) {
     await file.close();
     throw error;
   }
+}
+
+function mergeArchives(opened: readonly ReadArchive[], { onNotice }: Pick<ArchiveOptions, 'onNotice'>): Pick<ReadArchive, 'contents' | 'names' | 'omitted'> {
+  const byName = new Map<string, { readonly name: EntryName; readonly path: string }>();
+  const replaced = new Set<LayoutEntry>();
+  for (const { names, path } of opened) {
+    for (const name of names) {
+      if (name.tag === undefined) continue;
+      const key = `${name.repository.domain}/${name.repository.path}:${name.tag}`;
+      const before = byName.get(key);
+      byName.set(key, { name, path });
+      if (before === undefined) continue;
+      replaced.add(before.name.entry);
+      if (before.name.entry.digest !== name.entry.digest)
+        onNotice?.(`${JSON.stringify(key)} is that of ${JSON.stringify(path)}; ${JSON.stringify(before.path)} has another of that name`);
+    }
+  }
+  const find: ArchiveContents['find'] = (digest) => opened.map(({ contents }) => contents.find(digest)).find((found) => found !== undefined);
+  const entries = opened.flatMap(({ contents }) => contents.index.entries).filter((entry) => !replaced.has(entry));
+  return {
+    contents: { format: opened.some(({ contents }) => contents.format === 'oci') ? 'oci' : 'docker', index: { ...EMPTY_INDEX, entries }, find },
+    names: opened.flatMap(({ names }) => names).filter(({ entry }) => !replaced.has(entry)),
+    omitted: opened.flatMap(({ omitted }) => omitted).filter(({ digest }) => find(digest) === undefined),
+  };
 }
 
 async function readContents(open: OpenTar, { format, signal }: ArchiveOptions): Promise<ArchiveContents> {
@@ -69,12 +125,13 @@ async function readOmitted(open: OpenTar, { signal }: ArchiveOptions): Promise<r
   return parseBlobList('omitted', await readMember(open, OMITTED_RECORD, { signal }), `${OMITTED_RECORD} of the archive ${JSON.stringify(open.path)}`);
 }
 
-type Opened = Pick<ConstructorParameters<typeof ArchiveStore>[0], 'file' | 'contents' | 'onNotice'> & Pick<ArchivePlace, 'close' | 'omitted'>;
+type Opened = Pick<ConstructorParameters<typeof ArchiveStore>[0], 'contents' | 'onNotice'> &
+  Pick<ArchivePlace, 'close' | 'omitted'> &
+  Pick<ReadArchive, 'names'>;
 
-function placeOf(place: string, path: string, { file, contents, omitted, onNotice, close }: Opened): ArchivePlace {
+function placeOf(place: string, { contents, names, omitted, onNotice, close }: Opened): ArchivePlace {
   const { index, format } = contents;
-  const names = namesIn(index, unnamedRepository(path));
-  const storeOf = (repository: string, own: LayoutIndex): ReadOnlyStore => new ArchiveStore({ place, repository, file, contents, index: own, onNotice });
+  const storeOf = (repository: string, own: LayoutIndex): ReadOnlyStore => new ArchiveStore({ place, repository, contents, index: own, onNotice });
   return {
     name: place,
     format,

@@ -153,7 +153,7 @@ class LayerReader {
     const compression = compressionOf(start);
     const digest = compression === 'none' && diffId !== undefined && isDigest(diffId) ? diffId : await this.#hash(entry);
     const layer = { mediaType: LAYER_TYPE[compression], digest, size: entry.size };
-    const stored = storedIn(entry);
+    const stored = storedIn(this.#open, entry);
     if (stored !== undefined) this.#contents.set(digest, stored);
     this.#known.set(entry.offset, layer);
     return layer;

@@ -46,6 +46,7 @@ export interface IndexTarOptions extends CallOptions {
 }
 
 const TYPES: Readonly<Record<string, TarEntryType>> = { '0': 'file', '\0': 'file', '7': 'file', '1': 'hardlink', '2': 'symlink', '5': 'folder' };
+const GIVE_ARCHIVE = 'give an image archive: a tar, plain or packed by gzip or zstd';
 /** Links, devices, folders and pipes: what their size says is not content (POSIX, and what Go's and Python's readers do). */
 const WITHOUT_CONTENT: ReadonlySet<string> = new Set(['1', '2', '3', '4', '5', '6']);
 
@@ -135,10 +136,11 @@ class TarScan {
   async #header(position: number): Promise<RawHeader | undefined> {
     if (position >= this.#file.size) return undefined;
     const read = await this.#file.read(this.#block, position);
+    if (read < BLOCK_BYTES && position === 0) throw this.#invalid(0, `expected a tar, found ${read} bytes`, GIVE_ARCHIVE);
     if (read < BLOCK_BYTES) throw this.#invalid(position, `expected a header of ${BLOCK_BYTES} bytes, found ${read} bytes and the end of the file`);
     const outcome = parseHeader(this.#block);
     if (outcome.kind === 'invalid') {
-      if (position === 0) throw this.#invalid(0, 'expected a tar, found other bytes', 'give an image archive: a tar, plain or packed by gzip or zstd');
+      if (position === 0) throw this.#invalid(0, 'expected a tar, found other bytes', GIVE_ARCHIVE);
       throw this.#invalid(position, outcome.problem);
     }
     return outcome.kind === 'end' ? undefined : outcome.header;

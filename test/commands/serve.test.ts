@@ -1,10 +1,14 @@
 import { existsSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { get, type IncomingMessage } from 'node:http';
+import { basename, dirname, join } from 'node:path';
 
 import { describe, expect, test } from 'vitest';
 
 import { main } from '../../src/main.ts';
+import { json, layoutMembers } from '../support/archives.ts';
+import { makeImage } from '../support/images.ts';
 import { fakeIo, type FakeIo } from '../support/io.ts';
+import { writeTar } from '../support/tar-builder.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
 async function refused(args: readonly string[]): Promise<{ readonly status: number; readonly io: FakeIo }> {
@@ -19,8 +23,12 @@ describe('regi serve refuses', () => {
     ['a bare word that is no folder', ['nginx'], 2, 'oci:nginx'],
     ['an image of a layout', ['oci:dir:tag'], 2, 'oci:dir'],
     ['a repository', ['docker://registry.example/app'], 2, 'oci:DIR'],
-    ['an archive', ['archive:images.tar'], 1, 'oci:DIR'],
-    ['a file', ['file'], 1, 'oci:DIR'],
+    ['an archive that is not there', ['images.tar'], 3, 'check the path'],
+    ['a file that is no archive', ['file'], 7, 'give an image archive'],
+    ['an archive beside a folder', ['archive:images.tar', 'oci:dir'], 2, 'one layout'],
+    ['an image of an archive', ['archive:images.tar:1.0'], 2, 'archive:images.tar'],
+    ['an archive beside --memory', ['--memory', 'archive:images.tar'], 2, 'leave one'],
+    ['several folders', ['oci:dir', 'oci:more'], 2, 'one layout'],
     ['a location beside --memory', ['--memory', 'oci:dir'], 2, 'leave one'],
     ['an empty registry that stays empty', ['--memory', '--read-only'], 2, '--read-only'],
     ['a layout that is to be read and is not there', ['oci:dir', '--read-only'], 3, 'oci:'],
@@ -41,17 +49,56 @@ describe('regi serve refuses', () => {
 });
 
 describe('regi serve', () => {
-  test('ends with 0 when it is told to stop', async () => {
+  /** Runs it until it listens, asks something, and tells it to stop. */
+  async function served(cwd: string, args: readonly string[], ask: (url: string) => Promise<void> = async () => undefined): Promise<FakeIo> {
     const controller = new AbortController();
-    const io = fakeIo({ cwd: temporaryFolder('serve'), signal: controller.signal });
+    const io = fakeIo({ cwd, signal: controller.signal });
+    let asked = Promise.resolve();
     const stderr = {
       ...io.stderr,
       write: async (chunk: string | Uint8Array) => {
         await io.stderr.write(chunk);
-        if (chunk.toString().includes('listening on')) controller.abort(new Error('stop'));
+        const url = /listening on (\S+)/.exec(chunk.toString())?.[1];
+        if (url !== undefined) asked = ask(url).finally(() => controller.abort(new Error('stop')));
       },
     };
-    expect(await main(['serve', 'oci:dir', '--listen', '127.0.0.1:0'], { ...io, stderr })).toBe(0);
+    expect(await main(['serve', ...args, '--listen', '127.0.0.1:0'], { ...io, stderr })).toBe(0);
+    await asked;
+    return io;
+  }
+
+  async function answers(url: string): Promise<unknown> {
+    const chunks: Buffer[] = [];
+    const response = await new Promise<IncomingMessage>((resolve, reject) => get(url, { agent: false }, resolve).once('error', reject));
+    for await (const chunk of response) chunks.push(chunk as Buffer);
+    return JSON.parse(Buffer.concat(chunks).toString('utf8'));
+  }
+
+  test('an archive is served by the names that are in it', async () => {
+    const path = writeTar(layoutMembers([{ image: makeImage(), refName: '12', fullName: 'docker.io/library/debian:12' }]));
+    const io = await served(dirname(path), [basename(path)], async (url) => {
+      expect(await answers(`${url}/v2/library/debian/tags/list`)).toEqual({ name: 'library/debian', tags: ['12'] });
+    });
+    expect(io.stderrText()).toMatch(/^listening on .+\n$/);
+  });
+
+  test('an archive needs no guard on an open address, because it cannot be written to', async () => {
+    const path = writeTar(layoutMembers([{ image: makeImage(), refName: '12' }]));
+    await served(dirname(path), [basename(path), '--listen', '0.0.0.0:0']);
+  });
+
+  test('says what an incremental archive leaves out, unless the one before it is there', async () => {
+    const image = makeImage();
+    const [layer] = image.layers;
+    const record = { regi: 'omitted', version: 1, blobs: [{ digest: layer?.digest, size: layer?.size, repositories: [] }] };
+    const delta = writeTar([...layoutMembers([{ image, refName: '2' }], layer === undefined ? [] : [layer.digest]), json('regi-omitted.json', record)]);
+    const base = writeTar(layoutMembers([{ image, refName: '1' }]));
+    expect((await served('/', [delta])).stderrText()).toContain('warning: 1 layer (');
+    expect((await served('/', [base, delta])).stderrText()).toMatch(/^listening on .+\n$/);
+  });
+
+  test('ends with 0 when it is told to stop', async () => {
+    const io = await served(temporaryFolder('serve'), ['oci:dir']);
     expect(io.stderrText()).toMatch(/^made a new image layout in ".+\/dir"\nlistening on http:\/\/127\.0\.0\.1:\d+\n$/);
   });
 });

@@ -5,17 +5,21 @@ export const serveSpec = {
   changes: true,
   summary: 'Run a registry on this machine',
   description:
-    'Serves an image layout as an OCI registry: pull, push, mount, list, delete. With --memory there is no folder, and everything is gone when it stops.\n\n' +
+    'Serves an image layout as an OCI registry: pull, push, mount, list, delete. With --memory there is no folder, and everything is gone when it stops. ' +
+    'Archives are served to be pulled from, straight from their files: nothing is unpacked or copied. Several are served as one, so that an incremental archive ' +
+    'stands beside the one before it; of a name that several have, the last counts.\n\n' +
     'An image that index.json names by a full reference is served by its repository path without the registry: "docker.io/library/debian:12" as ' +
     '"library/debian:12". Where two registries have the same path, each is served with its host before it, and "?ns=HOST" of a mirror\'s client chooses. ' +
-    'Bare tags are served in a repository named after the folder: the tag "1.0" of "oci:./Builds" as "builds:1.0". What is pushed is written under ' +
+    'Bare tags are served in a repository named after the folder or file: the tag "1.0" of "oci:./Builds" as "builds:1.0". What is pushed is written under ' +
     'its full reference, "localhost/team/app:1.0" for what is new, so that `oci:DIR:localhost/team/app:1.0` finds it, and a restart too. ' +
     'All repositories of a layout share its content.\n\n' +
     'Whoever may use this machine may use a registry on loopback. Another address needs --htpasswd or --read-only. Requests of web pages (an Origin header, ' +
     'or a Host that is neither an address nor a known name) are refused.\n\n' +
     'Prints "listening on URL" on standard error, or with --json an object on standard output, when it is ready. SIGINT or SIGTERM stops it: it takes no new ' +
     'connections, lets transfers finish for 30 seconds and exits with 0; a second signal ends it at once. With -v each request is a line.',
-  arguments: [{ name: 'LOC', summary: 'oci:DIR, made when it is missing; or the path of a layout folder', optional: true }],
+  arguments: [
+    { name: 'LOC', summary: 'oci:DIR, made when it is missing; the path of a layout folder; or the paths of archives', optional: true, variadic: true },
+  ],
   options: [
     { name: 'listen', value: 'HOST:PORT', summary: 'where to listen (127.0.0.1:5000); port 0 takes a free one' },
     { name: 'memory', summary: 'keep everything in memory' },
@@ -28,7 +32,7 @@ export const serveSpec = {
   examples: [
     { command: 'regi serve oci:./images', summary: 'A registry that keeps what is pushed in a folder' },
     { command: 'regi serve --memory --listen 127.0.0.1:0', summary: 'A registry for a test, on a free port' },
-    { command: 'regi serve /media/stick/images --read-only --listen 0.0.0.0:5000', summary: 'Let a whole network pull from a stick' },
+    { command: 'regi serve /media/stick/images.tar --listen 0.0.0.0:5000', summary: 'Let a whole network pull from a stick' },
   ],
   load: async () => (await import('../serve.ts')).serveCommand,
 } as const satisfies CommandSpec;

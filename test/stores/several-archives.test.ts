@@ -1,0 +1,66 @@
+import { tmpdir } from 'node:os';
+
+import { describe, expect, test } from 'vitest';
+
+import { openArchives, type ArchivePlace } from '../../src/stores/archive.ts';
+import { json, layoutMembers } from '../support/archives.ts';
+import { afterFile } from '../support/cleanup.ts';
+import { makeImage } from '../support/images.ts';
+import { writeTar } from '../support/tar-builder.ts';
+import { listAll, readAll } from '../support/watched.ts';
+
+const [one, two] = [makeImage({ seed: 1 }), makeImage({ seed: 2 })];
+const [layer = one.root] = one.layers;
+
+async function open(paths: readonly string[], notices: string[] = []): Promise<ArchivePlace> {
+  const place = await openArchives(paths, { tempFolder: tmpdir(), onNotice: (message) => notices.push(message) });
+  afterFile(() => place.close());
+  return place;
+}
+
+describe('openArchives()', () => {
+  test('gives the repositories and tags of all', async () => {
+    const place = await open([
+      writeTar(layoutMembers([{ image: one, fullName: 'a.example/app:1' }])),
+      writeTar(
+        layoutMembers([
+          { image: two, fullName: 'a.example/app:2' },
+          { image: two, fullName: 'a.example/other:1' },
+        ]),
+      ),
+    ]);
+    expect(await listAll(place.repositories())).toEqual(['app', 'other']);
+    expect(await listAll(place.open('app').listTags())).toEqual(['1', '2']);
+    expect([await place.open('app').resolve('1'), await place.open('app').resolve('2')]).toEqual([one.root, two.root]);
+  });
+
+  test('reads each node from the archive that has it', async () => {
+    const omitted = json('regi-omitted.json', { regi: 'omitted', version: 1, blobs: [{ digest: layer.digest, size: layer.size, repositories: [] }] });
+    const place = await open([
+      writeTar([...layoutMembers([{ image: one, fullName: 'a.example/app:2' }], [layer.digest]), omitted]),
+      writeTar(layoutMembers([{ image: one, fullName: 'a.example/base:1' }])),
+    ]);
+    for (const { descriptor, bytes } of one.nodes.values()) expect(await readAll(place.open('app').fetch(descriptor))).toEqual(bytes);
+    expect(place.omitted).toEqual([]);
+  });
+
+  test('tells what none of them carries', async () => {
+    const record = { regi: 'omitted', version: 1, blobs: [{ digest: layer.digest, size: layer.size, repositories: ['a.example/base'] }] };
+    const delta = writeTar([...layoutMembers([{ image: one, fullName: 'a.example/app:2' }], [layer.digest]), json('regi-omitted.json', record)]);
+    const place = await open([delta, writeTar(layoutMembers([{ image: two, fullName: 'a.example/other:1' }]))]);
+    expect(place.omitted).toEqual([{ digest: layer.digest, size: layer.size, repositories: ['a.example/base'] }]);
+  });
+
+  test('a name that two have means the image of the last, and it is said', async () => {
+    const notices: string[] = [];
+    const paths = [one, two].map((image) => writeTar(layoutMembers([{ image, refName: '1', fullName: 'a.example/app:1' }])));
+    const place = await open(paths, notices);
+    expect(await place.open('app').resolve('1')).toEqual(two.root);
+    expect(notices).toEqual([expect.stringContaining('"a.example/app:1"')]);
+  });
+
+  test('closes all when one cannot be opened', async () => {
+    const good = writeTar(layoutMembers([{ image: one, refName: '1' }]));
+    await expect(open([good, '/nothing/there.tar'])).rejects.toMatchObject({ code: 'NOT_FOUND' });
+  });
+});
