@@ -14,11 +14,11 @@ export function abortable(content: Bytes, signal: AbortSignal | undefined): Byte
     async *[Symbol.asyncIterator]() {
       signal.throwIfAborted();
       const iterator = content[Symbol.asyncIterator]();
-      const abort = abortOf(signal);
+      const abort = watch(signal);
       let open = true;
       try {
         for (;;) {
-          const next = await Promise.race([iterator.next(), abort.promise]);
+          const next = await abort.orResult(iterator.next());
           if (next === 'aborted') signal.throwIfAborted();
           else if (next.done === true) {
             open = false;
@@ -52,17 +52,29 @@ async function close(iterator: AsyncIterator<Uint8Array>, signal: AbortSignal): 
   await Promise.race([settled, setImmediate()]);
 }
 
-function abortOf(signal: AbortSignal): { readonly promise: Promise<'aborted'>; readonly forget: () => void } {
-  const { promise, resolve } = withResolvers();
-  const onAbort = (): void => resolve('aborted');
-  signal.addEventListener('abort', onAbort, { once: true });
-  return { promise, forget: () => signal.removeEventListener('abort', onAbort) };
+interface AbortWatch {
+  readonly orResult: <T>(result: Promise<T>) => Promise<T | 'aborted'>;
+  readonly forget: () => void;
 }
 
-function withResolvers(): { readonly promise: Promise<'aborted'>; readonly resolve: (value: 'aborted') => void } {
-  let resolve: (value: 'aborted') => void = () => undefined;
-  const promise = new Promise<'aborted'>((settle) => {
-    resolve = settle;
-  });
-  return { promise, resolve };
+/**
+ * Not `Promise.race()` with one promise for the abort: each race hangs its result on that promise, which would hold every chunk of the
+ * content until its end.
+ */
+function watch(signal: AbortSignal): AbortWatch {
+  let abort = (): void => undefined;
+  const onAbort = (): void => abort();
+  signal.addEventListener('abort', onAbort, { once: true });
+  return {
+    orResult: (result) =>
+      new Promise((resolve, reject) => {
+        abort = () => resolve('aborted');
+        if (signal.aborted) abort();
+        result.then(resolve, reject);
+      }),
+    forget: () => {
+      abort = () => undefined;
+      signal.removeEventListener('abort', onAbort);
+    },
+  };
 }
