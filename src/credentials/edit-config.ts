@@ -1,6 +1,6 @@
 import { readConfigFile } from './config-file.ts';
 import { hostOfKey, parseDockerConfig } from './docker-config.ts';
-import { writePrivateFile } from './private-file.ts';
+import { changePrivateFile, type ChangeOptions } from './private-file.ts';
 
 /** A configuration with its unknown members, in the order of the file. */
 type Members = Readonly<Record<string, unknown>>;
@@ -21,7 +21,7 @@ export interface ConfigFile {
 /** Writes a login in plain under `key`, as docker and podman do; other members of the entry stay. */
 export async function writePlainLogin(file: ConfigFile, key: string, { username, password }: PlainLogin): Promise<void> {
   const auth = Buffer.from(`${username}:${password}`).toString('base64');
-  await edit(file, (auths) => ({ ...auths, [key]: { ...withoutSecrets(auths[key]), auth } }));
+  await edit(file, (auths) => ({ ...auths, [key]: { ...withoutSecrets(auths[key]), auth } }), {});
 }
 
 /** Removes the secrets under the keys of the same host, and leaves under `key` the empty entry that says that a helper has it. */
@@ -43,17 +43,20 @@ export async function removeEntry(file: ConfigFile, key: string): Promise<void> 
 }
 
 /** Does nothing to a file in which nothing changes, nor to one that is not there and would say nothing. */
-async function edit({ path, shown }: ConfigFile, change: (auths: Members) => Members): Promise<void> {
-  const text = (await readConfigFile(path, shown)) ?? '';
-  parseDockerConfig(text, shown);
-  const config = text.trim() === '' ? {} : (JSON.parse(text) as Members);
-  const before = (config['auths'] ?? {}) as Members;
-  const after = change(before);
-  if (JSON.stringify(after) === JSON.stringify(before)) return;
-  // docker indents with tabs.
-  const indent = /^\s*\{\s*?\n(?<indent>[ \t]+)"/.exec(text)?.groups?.['indent'] ?? '\t';
-  const newline = text.endsWith('\n') ? '\n' : '';
-  await writePrivateFile(path, shown, `${JSON.stringify({ ...config, auths: after }, undefined, indent)}${newline}`);
+async function edit({ path, shown }: ConfigFile, change: (auths: Members) => Members, options: ChangeOptions = { keepsMode: true }): Promise<void> {
+  const changed = async (): Promise<string | undefined> => {
+    const text = (await readConfigFile(path, shown)) ?? '';
+    parseDockerConfig(text, shown);
+    const config = text.trim() === '' ? {} : (JSON.parse(text) as Members);
+    const before = (config['auths'] ?? {}) as Members;
+    const after = change(before);
+    if (JSON.stringify(after) === JSON.stringify(before)) return undefined;
+    // docker indents with tabs.
+    const indent = /^\s*\{\s*?\n(?<indent>[ \t]+)"/.exec(text)?.groups?.['indent'] ?? '\t';
+    const newline = text.endsWith('\n') ? '\n' : '';
+    return `${JSON.stringify({ ...config, auths: after }, undefined, indent)}${newline}`;
+  };
+  await changePrivateFile(path, shown, changed, options);
 }
 
 function withoutHost(auths: Members, key: string): Members {

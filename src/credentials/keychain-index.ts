@@ -4,7 +4,7 @@ import * as z from 'zod/mini';
 
 import { readConfigFile, showPath } from './config-file.ts';
 import { InvalidConfigError } from './invalid-config.ts';
-import { writePrivateFile } from './private-file.ts';
+import { changePrivateFile } from './private-file.ts';
 import { tryParseJson } from './try-parse-json.ts';
 
 export interface ConfigPlace {
@@ -36,12 +36,14 @@ export async function readKeychainIndex(place: ConfigPlace): Promise<ReadonlyMap
 /** Notes that the keychain has something under `account`; with no user name, that it no longer has. */
 export async function noteInKeychainIndex(account: string, username: string | undefined, place: ConfigPlace): Promise<void> {
   const { path, shown } = indexFile(place);
-  const before = await readKeychainIndex(place);
-  const others = [...before].filter(([known]) => known !== account);
-  if (username === undefined && others.length === before.size) return;
-  const after = username === undefined ? others : [...others, [account, username] as const];
-  const logins = Object.fromEntries(after.map(([known, name]) => [known, { username: name }]));
-  await writePrivateFile(path, shown, `${JSON.stringify({ logins }, undefined, 2)}\n`);
+  await changePrivateFile(path, shown, async () => {
+    const before = await readKeychainIndex(place);
+    const others = [...before].filter(([known]) => known !== account);
+    if (before.get(account) === username) return undefined;
+    const after = username === undefined ? others : [...others, [account, username] as const];
+    const logins = Object.fromEntries(after.map(([known, name]) => [known, { username: name }]));
+    return `${JSON.stringify({ logins }, undefined, 2)}\n`;
+  });
 }
 
 function indexFile({ env, home }: ConfigPlace): { readonly path: string; readonly shown: string } {

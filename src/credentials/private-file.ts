@@ -1,50 +1,66 @@
 import { randomUUID } from 'node:crypto';
-import { chown, mkdir, open, readlink, realpath, rename, rm, stat } from 'node:fs/promises';
+import { chown, open, readlink, realpath, rename, rm, stat } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 
 import { RegiError } from '../errors.ts';
+import { withFileLock } from './file-lock.ts';
 
 /** A file of the user's configuration that cannot be written. */
 export class UnwritableConfigError extends RegiError {
   readonly code = 'STORAGE_FAILED';
 }
 
+export interface ChangeOptions {
+  /** Whether a mode that lets others read stays; for a change that brings no secret. A new file is for its owner alone, and a stricter mode always stays. */
+  readonly keepsMode?: boolean | undefined;
+}
+
 /**
- * Writes a file that only its owner may read: beside it, to the disk, and then in its place, so that a reader sees the old text or
- * the new one. A symbolic link stays and what it points at is written; a mode that was stricter, and the owner, are kept.
+ * Changes a file of the user's configuration, one at a time: beside it, to the disk, and then in its place, so that a reader sees the old text
+ * or the new one. A symbolic link stays and what it points at is written; the owner stays.
  *
  * @param shown names the file in messages.
+ * @param change gives the new text, made of what is there now; undefined changes nothing.
  * @throws {UnwritableConfigError} when the system refuses.
+ * @throws {ConfigLockedError} when another regi keeps the file.
  */
-export async function writePrivateFile(path: string, shown: string, text: string): Promise<void> {
+export async function changePrivateFile(path: string, shown: string, change: () => Promise<string | undefined>, options: ChangeOptions = {}): Promise<void> {
+  // Most of the time nothing is to be done, also where nothing can be.
+  if ((await change()) === undefined) return;
   try {
     const target = await followLink(path);
-    await mkdir(dirname(target), { recursive: true, mode: 0o700 });
-    const before = await ifThere(stat(target));
-    const temporary = `${target}.${randomUUID()}.tmp`;
-    try {
-      const file = await open(temporary, 'wx', 0o600);
-      try {
-        await file.writeFile(text);
-        // oxlint-disable-next-line no-bitwise -- a mode is bits
-        if (before !== undefined) await file.chmod(before.mode & 0o600);
-        await file.sync();
-      } finally {
-        await file.close();
-      }
-      // Of somebody else's file, only the superuser can leave the owner as it was; that is who needs it, under sudo.
-      if (before !== undefined) await chown(temporary, before.uid, before.gid).catch(() => undefined);
-      await rename(temporary, target);
-    } finally {
-      await rm(temporary, { force: true });
-    }
+    await withFileLock(target, shown, async () => {
+      const text = await change();
+      if (text !== undefined) await write(target, text, options);
+    });
   } catch (cause) {
-    const code = cause instanceof Error && 'code' in cause ? String(cause.code) : undefined;
+    const code = cause instanceof Error && !(cause instanceof RegiError) && 'code' in cause ? String(cause.code) : undefined;
     if (code === undefined) throw cause;
     throw new UnwritableConfigError(`Cannot write "${shown}": ${PROBLEMS[code] ?? 'the system refused'} (${code})`, {
       hint: `check the owner, mode and free space of ${shown} and its folder`,
       cause,
     });
+  }
+}
+
+async function write(target: string, text: string, { keepsMode = false }: ChangeOptions): Promise<void> {
+  const before = await ifThere(stat(target));
+  const temporary = `${target}.${randomUUID()}.tmp`;
+  try {
+    const file = await open(temporary, 'wx', 0o600);
+    try {
+      await file.writeFile(text);
+      // oxlint-disable-next-line no-bitwise -- a mode is bits
+      if (before !== undefined) await file.chmod(before.mode & (keepsMode ? 0o777 : 0o600));
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    // Of somebody else's file, only the superuser can leave the owner as it was; that is who needs it, under sudo.
+    if (before !== undefined) await chown(temporary, before.uid, before.gid).catch(() => undefined);
+    await rename(temporary, target);
+  } finally {
+    await rm(temporary, { force: true });
   }
 }
 

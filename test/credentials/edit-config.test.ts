@@ -98,10 +98,27 @@ describe('removeEntriesOfHost()', () => {
 });
 
 describe('removeEntry()', () => {
+  test.each([0o644, 0o640, 0o600])('keeps the mode %o of a file to which it brings no secret', async (mode) => {
+    const file = await configWith('{ "auths": {"a":{}} }', mode);
+    await removeEntry(file, 'a');
+    expect(await modeOf(file.path)).toBe(mode);
+  });
+
   test('does not touch a file in which nothing changes', async () => {
     const file = await configWith('{ "auths": {"a":{}} }', 0o644);
     await removeEntry(file, 'b');
     expect(await readFile(file.path, 'utf8')).toBe('{ "auths": {"a":{}} }');
     expect(await modeOf(file.path)).toBe(0o644);
+  });
+});
+
+describe('several changes at once', () => {
+  test('are all kept', async () => {
+    const file = await configWith('{"auths":{"before":{"auth":"eDp5"}}}');
+    const hosts = Array.from({ length: 20 }, (_, index) => `host-${index}`);
+    await Promise.all([...hosts.map((host) => writePlainLogin(file, host, LOGIN)), removeEntry(file, 'before')]);
+    const { auths } = JSON.parse(await readFile(file.path, 'utf8')) as { auths: object };
+    expect(Object.keys(auths).toSorted()).toEqual(hosts.toSorted());
+    expect(await readdir(join(file.path, '..'))).toEqual(['config.json']);
   });
 });
