@@ -40,6 +40,12 @@ export async function main(argv: readonly string[], io: Io, commands: readonly C
   }
 }
 
+/** The whole of `docker-credential-regi`, which is the same program under another name. */
+export async function helperMain(argv: readonly string[], io: Io): Promise<number> {
+  const { credentialHelper } = await import('./cli/credential-helper.ts');
+  return credentialHelper(argv, io);
+}
+
 async function printHelp(text: string, io: Io): Promise<number> {
   await writeAnswer(io.stdout, text);
   return 0;

@@ -1,11 +1,5 @@
+import { readSecret, removeSecret, writeSecret, type KeychainEntry, type OpenEntry } from './keychain-parts.ts';
 import type { KeychainRequest, KeychainResult } from './keychain-program.ts';
-
-/** What is used of an entry of the keychain. */
-export interface KeychainEntry {
-  getPassword(): Promise<string | null | undefined>;
-  setPassword(secret: string): Promise<void>;
-  deletePassword(): Promise<unknown>;
-}
 
 /** The name under which the keychain shows what is regi's. */
 const SERVICE = 'regi';
@@ -15,16 +9,16 @@ const SERVICE = 'regi';
  *
  * @param open the real keychain when absent.
  */
-export async function answerKeychain(text: string, open: (account: string) => Promise<KeychainEntry> = openEntry): Promise<string> {
+export async function answerKeychain(text: string, open: OpenEntry = openEntry): Promise<string> {
   return JSON.stringify(await answer(JSON.parse(text) as KeychainRequest, open));
 }
 
-async function answer(request: KeychainRequest, open: (account: string) => Promise<KeychainEntry>): Promise<KeychainResult> {
+async function answer(request: KeychainRequest, open: OpenEntry): Promise<KeychainResult> {
   try {
-    const entry = await open(request.account);
-    if (request.kind === 'get') return { kind: 'done', secret: (await entry.getPassword()) ?? undefined };
-    if (request.kind === 'set') await entry.setPassword(request.secret);
-    else await entry.deletePassword();
+    const { kind, account } = request;
+    if (kind === 'get') return { kind: 'done', secret: await readSecret(account, open) };
+    if (kind === 'set') await writeSecret(account, request.secret, request.limit, open);
+    else await removeSecret(account, open);
     return { kind: 'done', secret: undefined };
   } catch (error) {
     return { kind: 'failed', reason: error instanceof Error ? error.message : String(error) };

@@ -4,7 +4,13 @@ import { sessionBus } from './session-bus.ts';
 /** One thing to do in the keychain of the system. */
 export type KeychainRequest =
   | { readonly kind: 'get'; readonly account: string }
-  | { readonly kind: 'set'; readonly account: string; readonly secret: string }
+  | {
+      readonly kind: 'set';
+      readonly account: string;
+      readonly secret: string;
+      /** Characters that one entry takes; undefined where there is no limit. */
+      readonly limit?: number | undefined;
+    }
   | { readonly kind: 'delete'; readonly account: string };
 
 export type KeychainResult =

@@ -59,6 +59,13 @@ const ATTENDED_TIMEOUT_MS = 60_000;
 /** An unlocked keychain answers long before. Milliseconds. */
 const PATIENCE_MS = 1_000;
 
+/**
+ * CRED_MAX_CREDENTIAL_BLOB_SIZE is 2,560 bytes, and a character has two there.
+ *
+ * @see https://learn.microsoft.com/windows/win32/api/wincred/ns-wincred-credentialw
+ */
+const WINDOWS_ENTRY_CHARACTERS = 1_280;
+
 const secretShape = z.object({ Username: z.string(), Secret: z.string() });
 
 /** Makes the keychain. It is not asked again after it failed once: what is locked now is locked a second later too. */
@@ -83,7 +90,8 @@ class ProgramKeychain implements Keychain {
   }
 
   async set(account: string, { username, secret }: HelperLogin, signal?: AbortSignal): Promise<void> {
-    await this.#run({ kind: 'set', account, secret: JSON.stringify({ Username: username, Secret: secret }) }, signal);
+    const limit = this.#options.os === 'windows' ? WINDOWS_ENTRY_CHARACTERS : undefined;
+    await this.#run({ kind: 'set', account, secret: asciiJson({ Username: username, Secret: secret }), limit }, signal);
   }
 
   async delete(account: string, signal?: AbortSignal): Promise<void> {
@@ -144,6 +152,11 @@ class ProgramKeychain implements Keychain {
   }
 }
 
+/** Other characters escaped: a text of parts must not be cut within one. */
+function asciiJson(value: object): string {
+  return JSON.stringify(value).replace(/[^ -~]/g, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`);
+}
+
 const UNLOCK_HINT = 'unlock it in the desktop session, and try again';
 
 /** The library's words for the same thing differ, and say little to people. */
@@ -152,5 +165,7 @@ function failureOf(reason: string): KeychainError {
   if (/no result found/i.test(reason)) return new KeychainError('it has no default keyring yet', 'create one in the settings of the desktop');
   if (/ServiceUnknown|not provided by any|NameHasNoOwner|process \S+ exited/i.test(reason))
     return new KeychainError('no Secret Service runs in this session', 'start one, such as gnome-keyring or KWallet');
+  if (/the secret has \d+ characters|longer than platform limit/i.test(reason))
+    return new KeychainError('the password is longer than it takes', 'use a credential helper of docker, or a token that is shorter');
   return new KeychainError(`it says "${printable(reason, 200)}"`, 'open it in its own program and look there');
 }

@@ -3,7 +3,8 @@ import { join } from 'node:path';
 
 import { describe, expect, test } from 'vitest';
 
-import { answerKeychain, type KeychainEntry } from '../../src/credentials/keychain-child.ts';
+import { answerKeychain } from '../../src/credentials/keychain-child.ts';
+import type { KeychainEntry } from '../../src/credentials/keychain-parts.ts';
 import { createKeychainProgram, type RunKeychain } from '../../src/credentials/keychain-program.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
