@@ -14,6 +14,7 @@ import { imagesSpec } from './specs/images.ts';
 import { indexAddSpec } from './specs/index-add.ts';
 import { indexCreateSpec } from './specs/index-create.ts';
 import { indexRemoveSpec } from './specs/index-remove.ts';
+import { importSpec } from './specs/import.ts';
 import { inspectSpec } from './specs/inspect.ts';
 import { loginSpec } from './specs/login.ts';
 import { logoutSpec } from './specs/logout.ts';
@@ -36,6 +37,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   pushSpec,
   tagSpec,
   exportSpec,
+  importSpec,
   imagesSpec,
   rmiSpec,
   pruneSpec,

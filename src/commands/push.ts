@@ -12,7 +12,7 @@ import { flag, positional } from './arguments.ts';
 import { jobFrom } from './copy-jobs.ts';
 import { copyRows } from './copy-rows.ts';
 import { digestText, type DigestRow } from './digest-row.ts';
-import { isBarePath, parseLocation, parseRepositoryLocation, type Location } from './location.ts';
+import { isBarePath, parseLocation, parseRepositoryLocation, type ArchiveLocation, type LayoutLocation, type Location } from './location.ts';
 import { withStores, type Stores } from './open-store.ts';
 
 /** `regi push`: an image of this machine to one or several references. */
@@ -24,7 +24,14 @@ export const pushCommand: CommandBody<DigestRow> = {
 async function* runPush(args: ParsedArguments, context: Context): AsyncIterable<DigestRow> {
   const first = positional(args, 0, 'an image');
   const source = await parseSource(first, context);
+  const [, whole = '', ...others] = args.positionals;
   yield* withStores(context, { dryRun: flag(args, 'dry-run') }, async function* (stores) {
+    if (whole.endsWith('/') && others.length === 0 && isPlace(source)) {
+      const [{ importImages }, { parsePrefix }] = await Promise.all([import('./import-images.ts'), import('./import-names.ts')]);
+      const naming = { prefix: parsePrefix(whole), mappings: [] };
+      yield* importImages({ from: await stores.openImages(source), naming, bases: [] }, args, stores, context);
+      return;
+    }
     const pushes = source.kind === 'registry' ? await ownPushes(args, stores, context) : namedPushes(first, source, args);
     const jobs = await Promise.all(
       pushes.map(async ({ from, to }) => jobFrom(await stores.open(from, 'source'), { kind: 'registry', reference: to }, stores, pushes.length === 1)),
@@ -95,6 +102,11 @@ function notHere(text: string, [first = text, second]: readonly string[]): NotHe
 /** An image that is to be pushed, and is not on this machine. */
 class NotHereError extends RegiError {
   readonly code = 'NOT_FOUND';
+}
+
+/** What may hold several images, each with a name of its own. */
+function isPlace(location: Location): location is ArchiveLocation | LayoutLocation {
+  return 'path' in location && location.kind !== 'dir';
 }
 
 /** A path needs no prefix here: what is pushed is a file or a folder. */

@@ -1,0 +1,113 @@
+import type { ParsedArguments } from '../command.ts';
+import type { Context } from '../context.ts';
+import { RegiError } from '../errors.ts';
+import type { Repository } from '../oci/reference.ts';
+import { bringBase } from '../operations/base-layers.ts';
+import type { CopyEvent } from '../operations/events.ts';
+import { copyImages, type FailedJob } from '../operations/copy-images.ts';
+import { Lanes } from '../operations/lanes.ts';
+import { flag, value } from './arguments.ts';
+import { jobFrom, type NamedJob } from './copy-jobs.ts';
+import { copyOptions, lanesOf } from './copy-options.ts';
+import { TagKeptError } from './copy-rows.ts';
+import { digestRow, openDigestFile, type DigestRow } from './digest-row.ts';
+import type { ImageSource } from './image-source.ts';
+import { planBases } from './import-bases.ts';
+import { planNames, type ImportNaming, type PlannedImport } from './import-names.ts';
+import type { Stores } from './open-store.ts';
+import { tableLines } from './table-lines.ts';
+
+export interface ImportRow extends DigestRow {
+  /** What the archive calls the image. */
+  readonly source: string;
+}
+
+export interface ImportRequest {
+  readonly from: ImageSource;
+  readonly naming: ImportNaming;
+  /** Repositories of the destination that may have what the archive leaves out. */
+  readonly bases: readonly Repository[];
+}
+
+/** An image on its way. */
+interface Import extends PlannedImport {
+  readonly job: NamedJob;
+}
+
+/**
+ * Brings every image of an archive to where its name says. Names and what the archive leaves out are checked for all before anything
+ * is written; then one image that fails does not stop the others.
+ *
+ * @throws {UsageError} when two images go to one name.
+ * @throws {MissingBaseError} when layers are missing that the archive leaves out.
+ * @throws {PartialFailureError} at the end, when some of several failed.
+ */
+export async function* importImages({ from, naming, bases }: ImportRequest, args: ParsedArguments, stores: Stores, context: Context): AsyncIterable<ImportRow> {
+  const planned = planNames(from, naming);
+  if (planned.length === 0) {
+    context.warn('There is nothing to import: the archive holds no images');
+    return;
+  }
+  const record = await openDigestFile(value(args, 'digestfile'), context);
+  const imports = await openAll(planned, from, stores);
+  const held = await planBases(imports, from, { naming, bases, stores, context });
+  const results = new Map<string, string>();
+  const byImage = new Map(imports.map((each) => [each.job.image, each]));
+  const brought = new Set<string>();
+  const options = copyOptions(args, context);
+  const lanes = new Lanes(lanesOf(context));
+
+  const onEvent = (event: CopyEvent): void => {
+    if (event.kind === 'failed') results.set(event.image, `failed: ${event.error instanceof Error ? event.error.message : 'unknown reason'}`);
+    // It was mounted or sent a moment ago, and told.
+    const isKnown = (event.kind === 'found' || event.kind === 'skipped') && brought.has(`${event.to} ${event.target.digest}`);
+    if (!isKnown) context.onEvent(event);
+  };
+
+  async function* jobs(): AsyncGenerator<NamedJob | FailedJob> {
+    for (const { job } of imports) {
+      try {
+        for (const { need, by } of held.get(job.image) ?? []) {
+          const key = `${need.destination.repository} ${need.layer.digest}`;
+          if (!brought.has(key)) await bringBase(need, by, { lanes, signal: context.signal, onEvent: context.onEvent });
+          brought.add(key);
+        }
+        yield job;
+      } catch (error) {
+        if (!(error instanceof RegiError)) throw error;
+        yield { image: job.image, error };
+      }
+    }
+  }
+
+  try {
+    for await (const copied of copyImages(jobs(), { ...options, onEvent, keepGoing: imports.length > 1 })) {
+      const done = byImage.get(copied.image);
+      if (done === undefined) throw new Error(`An image was copied that nobody planned: ${copied.image}`);
+      if (copied.outcome === 'kept' && imports.length === 1) throw new TagKeptError(copied.image, copied.root);
+      results.set(copied.image, flag(args, 'dry-run') && copied.outcome === 'copied' ? 'would be copied' : copied.outcome);
+      const row: ImportRow = { source: done.name, ...digestRow(copied, done.job.name) };
+      await record(row);
+      yield row;
+    }
+  } finally {
+    tellResults(imports, results, context);
+  }
+}
+
+async function openAll(planned: readonly PlannedImport[], { store }: ImageSource, stores: Stores): Promise<readonly Import[]> {
+  return Promise.all(
+    planned.map(async (plan): Promise<Import> => {
+      const { name, tag, root } = plan.image;
+      const from = { store, reference: name ?? root.digest, tag, pinned: undefined, defaultTag: undefined, name: plan.name };
+      return { ...plan, job: await jobFrom(from, plan.target, stores, planned.length === 1) };
+    }),
+  );
+}
+
+/** A table for a person, when there is more than its one line can say. */
+function tellResults(imports: readonly Import[], results: ReadonlyMap<string, string>, { note }: Context): void {
+  if (imports.length < 2 || results.size === 0) return;
+  const rows = imports.map(({ name, job }) => [name, job.image, results.get(job.image) ?? 'not begun']);
+  for (const line of tableLines([['NAME', 'DESTINATION', 'RESULT'], ...rows])) note(line.trimEnd());
+}
