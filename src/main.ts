@@ -24,6 +24,7 @@ export async function main(argv: readonly string[], io: Io, commands: readonly C
   // Until the flags are parsed, this is how to know in which form a mistake in them is to be reported.
   let reporting = { json: wordsBeforeDashes(argv).includes('--json'), verbosity: 0 as 0 | 1 | 2 };
   try {
+    if (argv[0] === COMPLETE) return await printCandidates(argv.slice(1), io, commands);
     const request = findCommand(argv, commands);
     if (request.kind === 'overview') return await printHelp(overviewHelp(commands, request.prefix, io.stdout.columns()), io);
     if (request.kind === 'help') return await printHelp(commandHelp(request.spec, io.stdout.columns()), io);
@@ -44,6 +45,15 @@ export async function main(argv: readonly string[], io: Io, commands: readonly C
 export async function helperMain(argv: readonly string[], io: Io): Promise<number> {
   const { credentialHelper } = await import('./cli/credential-helper.ts');
   return credentialHelper(argv, io);
+}
+
+/** What the scripts of `regi completion` type. */
+const COMPLETE = '__complete';
+
+async function printCandidates(words: readonly string[], io: Io, commands: readonly CommandSpec[]): Promise<number> {
+  const { candidateLines, complete } = await import('./cli/complete.ts');
+  await writeAnswer(io.stdout, candidateLines(await complete(words, io, commands)));
+  return 0;
 }
 
 async function printHelp(text: string, io: Io): Promise<number> {

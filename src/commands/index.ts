@@ -3,6 +3,7 @@ import { attachSpec } from './specs/attach.ts';
 import { authGetSpec } from './specs/auth-get.ts';
 import { authListSpec } from './specs/auth-list.ts';
 import { blobGetSpec } from './specs/blob-get.ts';
+import { completionSpec } from './specs/completion.ts';
 import { configSpec } from './specs/config.ts';
 import { copySpec } from './specs/copy.ts';
 import { deleteSpec } from './specs/delete.ts';
@@ -62,4 +63,5 @@ export const COMMANDS: readonly CommandSpec[] = [
   authGetSpec,
   doctorSpec,
   serveSpec,
+  completionSpec,
 ];

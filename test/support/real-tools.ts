@@ -22,6 +22,9 @@ const PACKAGES = {
   'secret-tool': 'libsecret-tools',
   openssl: 'openssl',
   tmux: 'tmux',
+  bash: 'bash',
+  zsh: 'zsh',
+  fish: 'fish',
   setpriv: 'util-linux',
 } as const satisfies Record<string, string>;
 

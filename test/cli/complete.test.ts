@@ -1,0 +1,116 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+import { beforeAll, describe, expect, test } from 'vitest';
+
+import { complete } from '../../src/cli/complete.ts';
+import { flagsOf } from '../../src/cli/completion-point.ts';
+import { VALUE_KINDS } from '../../src/commands/complete-value.ts';
+import { COMMANDS } from '../../src/commands/index.ts';
+import { openLayout } from '../../src/stores/oci-layout.ts';
+import { startFakeRegistry, type FakeRegistry } from '../support/fake-registry.ts';
+import { makeImage } from '../support/images.ts';
+import { fakeIo } from '../support/io.ts';
+import { realClock } from '../support/real-clock.ts';
+import { runMain } from '../support/run-main.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
+
+const image = makeImage();
+const home = temporaryFolder('home');
+const cwd = temporaryFolder('cwd');
+let registry: FakeRegistry;
+
+beforeAll(async () => {
+  registry = await startFakeRegistry();
+  for (const tag of ['1.4', '1.5', 'latest']) await image.pushAll(registry.place.open('team/app'), tag);
+  await image.pushAll(registry.place.open('team/web'), '1');
+  await image.pushAll(await openLayout(join(cwd, 'layout'), { create: true, clock: realClock }), 'v1');
+  mkdirSync(join(home, '.docker'));
+  writeFileSync(join(home, '.docker', 'config.json'), JSON.stringify({ auths: { 'registry.example': { auth: 'dTpw' } } }));
+  writeFileSync(join(cwd, '.hidden'), '');
+  writeFileSync(join(cwd, 'list.txt'), '');
+  await runMain(['copy', `${registry.host}/team/app:1.4`, 'local:registry.example/team/app:1.4'], { home, cwd });
+});
+
+async function candidates(...words: readonly string[]): Promise<readonly string[]> {
+  const found = await complete(words, fakeIo({ home, cwd, clock: realClock }), COMMANDS);
+  return found.map(({ value }) => value);
+}
+
+describe('complete()', () => {
+  test('offers every command, word by word', async () => {
+    const first = await candidates('');
+    for (const { name } of COMMANDS) {
+      const [word = '', ...rest] = name.split(' ');
+      expect(first).toContain(word);
+      if (rest.length > 0) expect(await candidates(word, '')).toContain(rest[0]);
+      expect(await candidates('help', ...name.split(' ').slice(0, -1), '')).toContain(rest.at(-1) ?? word);
+    }
+  });
+
+  test.each(COMMANDS.map((spec) => [spec.name, spec] as const))('offers every flag of %s, with what it does', async (name, spec) => {
+    const found = await complete([...name.split(' '), '--'], fakeIo(), COMMANDS);
+    expect(found.map(({ value }) => value)).toEqual(expect.arrayContaining(flagsOf(spec).map((option) => `--${option.name}`)));
+    expect(found.filter(({ note }) => note === '')).toEqual([]);
+  });
+
+  test('knows what every argument and every value is', () => {
+    const names = COMMANDS.flatMap(({ arguments: given, options }) => [...given.map(({ name }) => name), ...options.flatMap(({ value }) => value ?? [])]);
+    const values = flagsOf(undefined).flatMap(({ value }) => value ?? []);
+    expect(
+      [...new Set([...names, ...values])].filter((name) => !Object.hasOwn(VALUE_KINDS, name)),
+      'say what they mean in VALUE_KINDS',
+    ).toEqual([]);
+  });
+
+  test.each<readonly [readonly string[], readonly string[]]>([
+    [
+      ['tags', 'list', '--sort', ''],
+      ['name', 'semver', 'created'],
+    ],
+    [['tags', 'list', '--sort=s'], ['--sort=semver']],
+    [['-q', 'tags', '--progress', 'plain', 'li'], ['list']],
+    [['copy', '--platform', 'linux/arm64'], ['linux/arm64']],
+    [['copy', '--', '--f'], []],
+    [['digest', 'one', ''], []],
+    [['nonsense', ''], []],
+    [['copy', '--from', 'li'], ['list.txt']],
+    [
+      ['copy', '--from', './l'],
+      ['./layout/', './list.txt'],
+    ],
+    [['copy', '--from', '.h'], ['.hidden']],
+    [['inspect', 'oci:lay'], ['oci:layout/']],
+    [['inspect', 'oci:layout:'], ['oci:layout:v1']],
+    [['tags', 'list', 'oci:lay'], ['oci:layout/']],
+    [['inspect', 'oci:nowhere/'], []],
+    [['inspect', 'arch'], ['archive:']],
+    [['copy', 'regi'], ['registry.example/']],
+    [['logout', 'r'], ['registry.example']],
+    [['rmi', 'registry.example/t'], ['registry.example/team/app:1.4']],
+    [['inspect', 'local:'], ['local:registry.example/team/app:1.4']],
+  ])('%j becomes %j', async (words, expected) => {
+    expect(await candidates(...words)).toEqual(expected);
+  });
+
+  test('offers images of the local store where a bare word means one', async () => {
+    expect(await candidates('rmi', '')).toContain('registry.example/team/app:1.4');
+    expect(await candidates('inspect', '')).not.toContain('registry.example/team/app:1.4');
+  });
+
+  test('asks a registry for its repositories, and then for tags', async () => {
+    const { host } = registry;
+    expect(await candidates('copy', `${host}/team/`)).toEqual([`${host}/team/app:`, `${host}/team/web:`]);
+    expect(await candidates('ls', `${host}/team/`)).toEqual([`${host}/team/app`, `${host}/team/web`]);
+    expect(await candidates('copy', `${host}/team/app:1`)).toEqual([`${host}/team/app:1.4`, `${host}/team/app:1.5`]);
+    expect(await candidates('copy', `docker://${host}/team/app:l`)).toEqual([`docker://${host}/team/app:latest`]);
+    expect(await candidates('copy', host)).toEqual([]);
+  });
+
+  test('offers nothing, and says nothing, where a registry does not answer well', async () => {
+    const odd = await startFakeRegistry();
+    odd.fault({ match: {}, times: 99, action: { kind: 'answer', status: 500, body: 'no' } });
+    const { status, stdout, stderr } = await runMain(['__complete', 'copy', `${odd.host}/team/`], { home, cwd });
+    expect({ status, stdout, stderr, requests: odd.requests.length }).toEqual({ status: 0, stdout: '', stderr: '', requests: 1 });
+  });
+});

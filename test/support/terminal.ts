@@ -1,0 +1,67 @@
+import { chmodSync, symlinkSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+
+import { afterFile } from './cleanup.ts';
+import { requireTool } from './real-tools.ts';
+import { runOrThrow } from './run-program.ts';
+import { temporaryFolder } from './temporary-folder.ts';
+
+const BIN = fileURLToPath(new URL('../../bin/regi.js', import.meta.url));
+
+export interface TerminalOptions {
+  readonly columns?: number;
+  readonly rows?: number;
+  /** Added to PATH with `regi` in it, an empty HOME and UTF-8. */
+  readonly env?: Readonly<Record<string, string>>;
+  readonly cwd?: string;
+}
+
+/** A program at a terminal of its own, inside tmux. */
+export interface Terminal {
+  /** Types; names such as `Tab`, `Enter` and `C-c` are keys. */
+  keys(...keys: readonly string[]): Promise<void>;
+  /** What stands on the screen, without spaces at the ends of lines, and what has scrolled off above it. */
+  screen(): Promise<string>;
+  /** Waits until the screen matches. @throws {Error} with the screen when it does not in time. */
+  until(pattern: RegExp): Promise<string>;
+  resize(columns: number, rows: number): Promise<void>;
+}
+
+const PATIENCE_MS = 15_000;
+
+/** Starts a program in a terminal of that size. It ends with the test file. */
+export async function openTerminal(command: readonly string[], { columns = 100, rows = 30, env = {}, cwd }: TerminalOptions = {}): Promise<Terminal> {
+  const socket = join(temporaryFolder('tmux'), 'socket');
+  const variables = { PATH: pathWithRegi(), HOME: temporaryFolder('home'), LC_ALL: 'C.UTF-8', TERM: 'screen-256color', ...env };
+  const tmux = (...args: readonly string[]): Promise<string> => runOrThrow(requireTool('tmux'), ['-S', socket, '-f', '/dev/null', ...args], { env: variables });
+  await tmux('-u', 'new-session', '-d', '-x', `${columns}`, '-y', `${rows}`, '-c', cwd ?? temporaryFolder('cwd'), '--', ...command);
+  // What ends is still looked at.
+  await tmux('set-option', '-g', 'remain-on-exit', 'on');
+  await tmux('set-option', '-g', 'status', 'off');
+  await tmux('resize-window', '-x', `${columns}`, '-y', `${rows}`);
+  afterFile(async () => void (await tmux('kill-server').catch(() => '')));
+  const screen = async (): Promise<string> => (await tmux('capture-pane', '-p', '-S', '-200')).replace(/[ \t]+$/gm, '').replace(/\n+$/, '\n');
+  return {
+    keys: async (...keys) => void (await tmux('send-keys', '--', ...keys)),
+    screen,
+    async until(pattern) {
+      for (const end = Date.now() + PATIENCE_MS; ;) {
+        const text = await screen();
+        if (pattern.test(text)) return text;
+        if (Date.now() > end) throw new Error(`Expected ${String(pattern)} on the screen, found\n${text}`);
+        await setImmediate();
+      }
+    },
+    resize: async (width, height) => void (await tmux('resize-window', '-x', `${width}`, '-y', `${height}`)),
+  };
+}
+
+/** A PATH on which `regi` is the built one. */
+export function pathWithRegi(): string {
+  const folder = temporaryFolder('bin');
+  chmodSync(BIN, 0o755);
+  symlinkSync(BIN, join(folder, 'regi'));
+  return [folder, dirname(process.execPath), process.env['PATH'] ?? ''].join(':');
+}
