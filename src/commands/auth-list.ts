@@ -1,8 +1,9 @@
 import type { CommandBody, ParsedArguments } from '../command.ts';
 import type { Context } from '../context.ts';
 import type { RankedLogin } from '../credentials/known-login.ts';
-import { listLogins } from '../credentials/list-logins.ts';
+import { listLogins, ONLY } from '../credentials/list-logins.ts';
 import { credentialPlaces } from './credential-places.ts';
+import { tableLines } from './table-lines.ts';
 
 export interface AuthRow {
   readonly registry: string;
@@ -27,15 +28,7 @@ const HEAD = ['REGISTRY', 'USER', 'PLACE', 'USED'] as const;
 async function* runAuthList(_args: ParsedArguments, context: Context): AsyncIterable<AuthRow> {
   const logins = await listLogins(credentialPlaces(context), context.signal);
   if (logins.length === 0) context.note('No logins are stored; to store one, type: regi login REGISTRY');
-  const table = [HEAD, ...logins.map(cellsOf)];
-  const widths = HEAD.map((_, column) => Math.max(...table.map((cells) => cells[column]?.length ?? 0)));
-  const lines = table.map(
-    (cells) =>
-      `${cells
-        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-        .join('   ')
-        .trimEnd()}\n`,
-  );
+  const lines = tableLines([HEAD, ...logins.map(cellsOf)]);
   for (const [index, { registry, username, origin, used, reason }] of logins.entries()) {
     const line = `${index === 0 ? (lines[0] ?? '') : ''}${lines[index + 1] ?? ''}`;
     yield { registry, username, place: origin, used, reason, line };
@@ -43,5 +36,6 @@ async function* runAuthList(_args: ParsedArguments, context: Context): AsyncIter
 }
 
 function cellsOf({ registry, username, origin, used, reason }: RankedLogin): readonly string[] {
-  return [registry, username ?? '-', origin, used ? 'yes' : `no: ${reason}`];
+  const why = used && reason === ONLY ? '' : `: ${reason}`;
+  return [registry, username ?? '-', origin, `${used ? 'yes' : 'no'}${why}`];
 }

@@ -1,4 +1,4 @@
-import { containersAuthPaths, createContainersSource, namedAuthFile } from './containers-auth.ts';
+import { containersAuthPaths, createContainersSource, flatAuthPath, namedAuthFile } from './containers-auth.ts';
 import type { CredentialSource } from './credential.ts';
 import { createDockerAuthVariableSource } from './docker-auth-variable.ts';
 import { createDockerSource, type DockerSourceOptions } from './docker-source.ts';
@@ -33,6 +33,7 @@ export function createCredentialChain(options: CredentialChainOptions): Credenti
     createDockerSource(options),
     ...(keychain === undefined ? [] : [createKeychainSource({ env, home, warn, keychain })]),
     ...(named === undefined ? containersAuthPaths(env, home) : []).map((path) => createContainersSource({ ...options, path })),
+    ...(named === undefined ? [createContainersSource({ ...options, path: flatAuthPath(home), isFlat: true })] : []),
   ]);
 }
 

@@ -4,7 +4,7 @@ import { printable } from '../redact.ts';
 import { credentialOf } from './auth-entry.ts';
 import { readConfigFile, showPath } from './config-file.ts';
 import type { CredentialSource, FoundCredential } from './credential.ts';
-import { hostOfKey, parseDockerConfig, type DockerConfig } from './docker-config.ts';
+import { hostOfKey, parseDockerConfig, parseFlatConfig, type DockerConfig } from './docker-config.ts';
 import { IDENTITY_TOKEN_USER, warnOfSkipped, type DockerSourceOptions } from './docker-source.ts';
 import { askHelper, createHelperRunner, type RunHelper } from './helper.ts';
 import { InvalidConfigError } from './invalid-config.ts';
@@ -13,6 +13,8 @@ export interface ContainersSourceOptions extends DockerSourceOptions {
   readonly path: string;
   /** Whether the user named the file, so that it must be there. */
   readonly isRequired?: boolean | undefined;
+  /** Whether it is a `.dockercfg`: what `auths` is elsewhere is the whole file there. */
+  readonly isFlat?: boolean | undefined;
 }
 
 const DOCKER_HUB_NAMES: ReadonlySet<string> = new Set(['docker.io', 'index.docker.io', 'registry-1.docker.io']);
@@ -24,7 +26,7 @@ const DOCKER_HUB_NAMES: ReadonlySet<string> = new Set(['docker.io', 'index.docke
  * @see https://github.com/containers/image/blob/v5.36.0/docs/containers-auth.json.5.md
  */
 export function createContainersSource(options: ContainersSourceOptions): CredentialSource {
-  const { path, home, env, warn, isRequired = false, runHelper = createHelperRunner(env) } = options;
+  const { path, home, env, warn, isRequired = false, isFlat = false, runHelper = createHelperRunner(env) } = options;
   const shown = showPath(path, home);
   let config: Promise<DockerConfig> | undefined;
 
@@ -32,7 +34,7 @@ export function createContainersSource(options: ContainersSourceOptions): Creden
     const text = await readConfigFile(path, shown);
     if (text === undefined && isRequired)
       throw new InvalidConfigError(`Cannot find "${shown}": expected a file with credentials`, { hint: 'correct --authfile or REGISTRY_AUTH_FILE' });
-    const loaded = parseDockerConfig(text ?? '', shown);
+    const loaded = isFlat ? parseFlatConfig(text ?? '', shown) : parseDockerConfig(text ?? '', shown);
     warnOfSkipped(loaded, shown, warn);
     return loaded;
   };
@@ -49,6 +51,11 @@ export function containersAuthPaths(env: Readonly<Record<string, string | undefi
   const runtime = env['XDG_RUNTIME_DIR'];
   const settings = env['XDG_CONFIG_HOME'] || join(home, '.config');
   return [...(runtime ? [runtime] : []), settings].map((folder) => join(folder, 'containers', 'auth.json'));
+}
+
+/** The file of docker before 1.7, which podman and skopeo read last of all. */
+export function flatAuthPath(home: string): string {
+  return join(home, '.dockercfg');
 }
 
 /** The file that `--authfile` or `REGISTRY_AUTH_FILE` names. */

@@ -47,6 +47,16 @@ export function parseDockerConfig(text: string, shown: string): DockerConfig {
   return { auths, credsStore: config.data.credsStore || undefined, credHelpers: new Map(Object.entries(config.data.credHelpers ?? {})), skipped };
 }
 
+/**
+ * Parses a `.dockercfg`, which is what `auths` is elsewhere.
+ *
+ * @throws {InvalidConfigError} when it is no JSON object.
+ */
+export function parseFlatConfig(text: string, shown: string): DockerConfig {
+  if (text.trim() === '') return parseDockerConfig('', shown);
+  return parseDockerConfig(JSON.stringify({ auths: parseJson(text, shown) }), shown);
+}
+
 /** The key that docker looks up, and asks helpers for. */
 export function dockerKey(host: string): string {
   return host === 'docker.io' || host === 'index.docker.io' ? DOCKER_HUB_KEY : host;

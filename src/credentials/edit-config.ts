@@ -1,5 +1,5 @@
 import { readConfigFile } from './config-file.ts';
-import { hostOfKey, parseDockerConfig } from './docker-config.ts';
+import { hostOfKey, parseDockerConfig, parseFlatConfig } from './docker-config.ts';
 import { changePrivateFile, type ChangeOptions } from './private-file.ts';
 
 /** A configuration with its unknown members, in the order of the file. */
@@ -16,6 +16,8 @@ const SECRET_MEMBERS: ReadonlySet<string> = new Set(['auth', 'username', 'passwo
 export interface ConfigFile {
   readonly path: string;
   readonly shown: string;
+  /** Whether it is a `.dockercfg`, which is what `auths` is elsewhere. */
+  readonly isFlat?: boolean | undefined;
 }
 
 /** Writes a login in plain under `key`, as docker and podman do; other members of the entry stay. */
@@ -43,18 +45,23 @@ export async function removeEntry(file: ConfigFile, key: string): Promise<void> 
 }
 
 /** Does nothing to a file in which nothing changes, nor to one that is not there and would say nothing. */
-async function edit({ path, shown }: ConfigFile, change: (auths: Members) => Members, options: ChangeOptions = { keepsMode: true }): Promise<void> {
+async function edit(
+  { path, shown, isFlat = false }: ConfigFile,
+  change: (auths: Members) => Members,
+  options: ChangeOptions = { keepsMode: true },
+): Promise<void> {
   const changed = async (): Promise<string | undefined> => {
     const text = (await readConfigFile(path, shown)) ?? '';
-    parseDockerConfig(text, shown);
+    if (isFlat) parseFlatConfig(text, shown);
+    else parseDockerConfig(text, shown);
     const config = text.trim() === '' ? {} : (JSON.parse(text) as Members);
-    const before = (config['auths'] ?? {}) as Members;
+    const before = isFlat ? config : ((config['auths'] ?? {}) as Members);
     const after = change(before);
     if (JSON.stringify(after) === JSON.stringify(before)) return undefined;
     // docker indents with tabs.
     const indent = /^\s*\{\s*?\n(?<indent>[ \t]+)"/.exec(text)?.groups?.['indent'] ?? '\t';
     const newline = text.endsWith('\n') ? '\n' : '';
-    return `${JSON.stringify({ ...config, auths: after }, undefined, indent)}${newline}`;
+    return `${JSON.stringify(isFlat ? after : { ...config, auths: after }, undefined, indent)}${newline}`;
   };
   await changePrivateFile(path, shown, changed, options);
 }

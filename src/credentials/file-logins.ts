@@ -1,8 +1,9 @@
 import { credentialOf, type AuthEntry } from './auth-entry.ts';
 import { readConfigFile, showPath } from './config-file.ts';
-import { containersAuthPaths, namedAuthFile, normalizeKey } from './containers-auth.ts';
-import { DOCKER_HUB_KEY, dockerKey, helperFor, hostOfKey, parseDockerConfig, type DockerConfig } from './docker-config.ts';
+import { containersAuthPaths, flatAuthPath, namedAuthFile, normalizeKey } from './containers-auth.ts';
+import { DOCKER_HUB_KEY, dockerKey, helperFor, hostOfKey, parseDockerConfig, parseFlatConfig, type DockerConfig } from './docker-config.ts';
 import { dockerConfigPath, warnOfSkipped, type DockerSourceOptions } from './docker-source.ts';
+import type { ConfigFile } from './edit-config.ts';
 import { createHelperRunner, CredentialHelperError, listOfHelper, programOf } from './helper.ts';
 import type { KnownLogin } from './known-login.ts';
 
@@ -29,7 +30,15 @@ export async function defaultFileLogins(options: FileLoginsOptions, signal?: Abo
   if (namedAuthFile(options.authfile, options.env, options.cwd) !== undefined) return [];
   const logins: KnownLogin[] = [];
   for (const path of containersAuthPaths(options.env, options.home)) logins.push(...(await containersLogins(path, options, signal)));
-  return logins;
+  return [...logins, ...(await flatLogins(options))];
+}
+
+async function flatLogins({ home, warn }: FileLoginsOptions): Promise<readonly KnownLogin[]> {
+  const path = flatAuthPath(home);
+  const shown = showPath(path, home);
+  const config = parseFlatConfig((await readConfigFile(path, shown)) ?? '', shown);
+  warnOfSkipped(config, shown, warn);
+  return plainLogins(config, { path, shown, isFlat: true });
 }
 
 /** The logins of docker's config.json and of the helpers it names. */
@@ -62,16 +71,11 @@ async function load(path: string, shown: string, { warn }: FileLoginsOptions): P
   return config;
 }
 
-interface NamedFile {
-  readonly path: string;
-  readonly shown: string;
-}
-
-function plainLogins({ auths }: DockerConfig, { path, shown }: NamedFile): readonly KnownLogin[] {
+function plainLogins({ auths }: DockerConfig, file: ConfigFile): readonly KnownLogin[] {
   return [...auths].flatMap(([key, entry]) =>
     credentialOf(entry) === undefined
       ? []
-      : [{ registry: registryOfKey(key), username: nameOf(entry), origin: shown, place: { kind: 'file' as const, path, shown, key } }],
+      : [{ registry: registryOfKey(key), username: nameOf(entry), origin: file.shown, place: { kind: 'file' as const, ...file, key } }],
   );
 }
 
@@ -83,7 +87,7 @@ function nameOf({ username, registryToken, identityToken }: AuthEntry): string |
 /** What helpers say they keep. One that cannot list is taken to have what the configuration gives it. */
 async function helperLogins(
   { credsStore, credHelpers }: DockerConfig,
-  { path, shown }: NamedFile,
+  { path, shown }: ConfigFile,
   options: FileLoginsOptions,
   signal: AbortSignal | undefined,
 ): Promise<readonly KnownLogin[]> {

@@ -1,8 +1,10 @@
+import type { ConfigFile } from './edit-config.ts';
+
 /** Where a login is kept, as needed to remove it. */
 export type LoginPlace =
   /** Environment variables, which only their owner can unset. */
   | { readonly kind: 'variable'; readonly names: readonly string[] }
-  | { readonly kind: 'file'; readonly path: string; readonly shown: string; readonly key: string }
+  | (ConfigFile & { readonly kind: 'file'; readonly key: string })
   /** A helper, and the configuration that names it. */
   | { readonly kind: 'helper'; readonly name: string; readonly key: string; readonly path: string; readonly shown: string }
   | { readonly kind: 'keychain'; readonly account: string };

@@ -34,13 +34,22 @@ export async function loginBefore(registry: string, origin: string, options: Fil
 
 function rank(logins: readonly KnownLogin[]): readonly RankedLogin[] {
   const winners = new Map<string, KnownLogin>();
-  return logins.map((login) => {
+  const ranked = logins.map((login) => {
     if (login.ignored !== undefined) return { ...login, used: false, reason: login.ignored };
     const winner = winners.get(login.registry) ?? widerWinner(login, winners);
-    if (winner !== undefined) return { ...login, used: false, reason: `${winner.origin} comes first` };
+    if (winner !== undefined) return { ...login, used: false, reason: `it is asked after ${winner.origin}` };
     winners.set(login.registry, login);
-    return { ...login, used: true, reason: 'it is the first to be asked' };
+    return { ...login, used: true, reason: ONLY };
   });
+  return ranked.map((login) => (login.used ? { ...login, reason: whyUsed(login, ranked) } : login));
+}
+
+/** Of a login that has no rival. */
+export const ONLY = 'it is the only one';
+
+function whyUsed(login: KnownLogin, all: readonly RankedLogin[]): string {
+  const beaten = all.filter((other) => !other.used && other.registry === login.registry).map(({ origin }) => origin);
+  return beaten.length === 0 ? ONLY : `it is asked before ${[...new Set(beaten)].join(' and ')}`;
 }
 
 /** A login for all of a registry, in a place that is asked earlier: namespaces matter only within one file. */

@@ -4,6 +4,8 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 
 import { main } from '../../src/main.ts';
+import { expectGolden } from '../support/golden.ts';
+import { homeWith } from '../support/home.ts';
 import { startFakeRegistry } from '../support/fake-registry.ts';
 import { fakeKeychain } from '../support/fake-keychain.ts';
 import { fakeIo, type FakeIo, type FakeIoOptions } from '../support/io.ts';
@@ -194,6 +196,12 @@ describe('regi logout', () => {
     expect(stderr).toContain('unset REGI_REGISTRY REGI_USERNAME REGI_PASSWORD');
   });
 
+  test('removes the entry of a .dockercfg, which has no "auths"', async () => {
+    const home = homeWith({ '.dockercfg': JSON.stringify({ 'https://b.example/v1/': { auth: authOf('old') }, c: { auth: authOf('other') } }) });
+    expect(await regi(['logout', 'b.example'], { home })).toMatchObject({ status: 0, stdout: 'Removed the login for b.example from ~/.dockercfg\n' });
+    expect(JSON.parse(readFileSync(join(home, '.dockercfg'), 'utf8'))).toEqual({ c: { auth: authOf('other') } });
+  });
+
   test('removes everything that is stored with --all alone', async () => {
     const home = temporaryFolder();
     mkdirSync(join(home, '.docker'));
@@ -219,10 +227,23 @@ describe('regi auth list', () => {
       username: 'ci',
       place: '~/.docker/config.json',
       used: true,
-      reason: 'it is the first to be asked',
+      reason: 'it is the only one',
     });
     const all = stdout + stderr + json.stdout + json.stderr;
     for (const secret of [PASSWORD, authOf('ci')]) expect(all).not.toContain(secret);
+  });
+
+  test('says of several logins for one registry which is used, and why', async () => {
+    const home = homeWith({
+      '.docker/config.json': JSON.stringify({
+        auths: { 'a.example': { auth: authOf('one') }, 'c.example': { auth: authOf('x') } },
+        credHelpers: { 'c.example': '' },
+      }),
+      '.config/containers/auth.json': JSON.stringify({ auths: { 'a.example': { auth: authOf('two') }, 'a.example/team': { auth: authOf('three') } } }),
+      '.dockercfg': JSON.stringify({ 'https://b.example/v1/': { auth: authOf('old') } }),
+    });
+    const { stdout } = await regi(['auth', 'list'], { home, env: { REGI_REGISTRY: 'c.example', REGI_USERNAME: 'me', REGI_PASSWORD: 'x' } });
+    expectGolden('test/golden/auth-list.txt', stdout);
   });
 
   test('says what to type when there are none', async () => {

@@ -138,6 +138,13 @@ describe('parseRegistriesConf()', () => {
   });
 });
 
+describe('findRule()', () => {
+  test('findRule() wants Docker Hub written out, as podman does', () => {
+    const { registries, ...rest } = parseRegistriesConf('[[registry]]\nlocation = "docker.io/alpine"\n', 'it');
+    expect(findRule({ registries, ...rest }, 'docker.io/library/alpine:latest')).toBeUndefined();
+  });
+});
+
 describe('pullSources()', () => {
   test('pullSources() asks the mirrors of config.yaml instead of those of registries.conf', () => {
     const reference = parseReference('registry.com/app:1');

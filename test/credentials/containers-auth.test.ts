@@ -22,13 +22,13 @@ interface Row {
   } | null;
   readonly warning?: string;
   readonly error?: string;
-  /** `~/.dockercfg`, which regi does not read. */
+  /** `~/.dockercfg`. */
   readonly legacyFormat?: boolean;
 }
 
-const rows = (table.containers as readonly Row[]).filter((row) => row.legacyFormat !== true);
+const rows = table.containers as readonly Row[];
 
-function setUp(config: unknown): { readonly source: CredentialSource; readonly warnings: string[]; readonly asked: string[] } {
+function setUp(config: unknown, isFlat = false): { readonly source: CredentialSource; readonly warnings: string[]; readonly asked: string[] } {
   const home = temporaryFolder();
   const path = join(home, 'auth.json');
   if (config !== null) writeFileSync(path, JSON.stringify(config));
@@ -38,6 +38,7 @@ function setUp(config: unknown): { readonly source: CredentialSource; readonly w
     env: {},
     home,
     path,
+    isFlat,
     warn: (message) => void warnings.push(message),
     async runHelper(name, _verb, input) {
       asked.push(`${name} ${input}`);
@@ -49,7 +50,7 @@ function setUp(config: unknown): { readonly source: CredentialSource; readonly w
 
 describe('createContainersSource() does as podman and skopeo:', () => {
   test.each(rows)('$name', async (row) => {
-    const { source, asked } = setUp(row.config);
+    const { source, asked } = setUp(row.config, row.legacyFormat);
     const [host = '', ...path] = row.key.split('/');
     const found = await source(host, path.length === 0 ? undefined : path.join('/'));
     if (row.expect?.helper !== undefined) {

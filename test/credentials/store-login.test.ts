@@ -129,11 +129,11 @@ describe('listLogins()', () => {
       ['env.example', 'robot', 'REGI_USERNAME and REGI_PASSWORD', 'used'],
       [HOST, 'a', '~/.docker/config.json', 'used'],
       ['kept.example', 'ci', 'the keychain', 'used'],
-      [HOST, 'c', '~/.config/containers/auth.json', '~/.docker/config.json comes first'],
-      [`${HOST}/team`, 'e', '~/.config/containers/auth.json', '~/.docker/config.json comes first'],
+      [HOST, 'c', '~/.config/containers/auth.json', 'it is asked after ~/.docker/config.json'],
+      [`${HOST}/team`, 'e', '~/.config/containers/auth.json', 'it is asked after ~/.docker/config.json'],
       ['new.example', 'g', '~/.config/containers/auth.json', 'used'],
       ['new.example/team', 'g', '~/.config/containers/auth.json', 'used'],
-      ['kept.example', 'e', '~/.config/containers/auth.json', 'the keychain comes first'],
+      ['kept.example', 'e', '~/.config/containers/auth.json', 'it is asked after the keychain'],
     ]);
   });
 
