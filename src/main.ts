@@ -1,4 +1,4 @@
-import { failureText } from './cli/create-context.ts';
+import { failureText, speaksJson } from './cli/create-context.ts';
 import { exitStatusOf } from './cli/exit-status.ts';
 import { findCommand } from './cli/find-command.ts';
 import { commandHelp, overviewHelp } from './cli/help-text.ts';
@@ -22,7 +22,7 @@ export { openIo } from './cli/open-io.ts';
 export async function main(argv: readonly string[], io: Io, commands: readonly CommandSpec[] = COMMANDS): Promise<number> {
   const area = new StatusArea(io.stderr);
   // Until the flags are parsed, this is how to know in which form a mistake in them is to be reported.
-  let reporting = { json: wordsBeforeDashes(argv).includes('--json'), verbosity: 0 as 0 | 1 | 2 };
+  let reporting = { json: wantsJson(argv), verbosity: 0 as 0 | 1 | 2 };
   try {
     if (argv[0] === COMPLETE) return await printCandidates(argv.slice(1), io, commands);
     const request = findCommand(argv, commands);
@@ -31,7 +31,7 @@ export async function main(argv: readonly string[], io: Io, commands: readonly C
     const args = parseArguments(request.spec, request.words);
     if (args === HELP_WANTED) return await printHelp(commandHelp(request.spec, io.stdout.columns()), io);
     const settings = parseSettings(args.options, io);
-    reporting = settings;
+    reporting = { json: speaksJson(settings), verbosity: settings.verbosity };
     await runCommand({ spec: request.spec, args, settings, color: wantsColor(args.options, io) }, io, area);
     return 0;
   } catch (error) {
@@ -61,7 +61,8 @@ async function printHelp(text: string, io: Io): Promise<number> {
   return 0;
 }
 
-function wordsBeforeDashes(argv: readonly string[]): readonly string[] {
+function wantsJson(argv: readonly string[]): boolean {
   const dashes = argv.indexOf('--');
-  return dashes < 0 ? argv : argv.slice(0, dashes);
+  const words = dashes < 0 ? argv : argv.slice(0, dashes);
+  return words.includes('--json') || words.includes('--progress=json') || words.some((word, at) => word === '--progress' && words[at + 1] === 'json');
 }

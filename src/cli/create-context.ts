@@ -8,8 +8,10 @@ import type { StatusArea } from './status-area.ts';
 
 /** What a command is given: everything it says goes to the status area, as `settings` wants it. */
 export function createContext(io: Io, settings: Settings, progress: Progress, area: StatusArea): Context {
+  const json = speaksJson(settings);
   const warn = (message: string, hint?: string): void => {
-    if (!settings.quiet) area.print(warningText(message, hint, settings));
+    if (progress.showsMessages) progress.onEvent({ kind: 'warning', message, hint });
+    else if (!settings.quiet) area.print(warningText(message, hint, json));
   };
   return {
     io,
@@ -17,8 +19,8 @@ export function createContext(io: Io, settings: Settings, progress: Progress, ar
     signal: io.signal,
     warn,
     note: (message) => {
-      // With --json, all that stands on standard error is JSON; what a note says is in the answer too.
-      if (!settings.quiet && !settings.json) area.print(printable(message));
+      // What a note says is in the answer too.
+      if (!settings.quiet && !json) area.print(printable(message));
     },
     log: (line) => {
       if (settings.verbosity > 0 && !settings.quiet) area.print(printable(line));
@@ -27,9 +29,14 @@ export function createContext(io: Io, settings: Settings, progress: Progress, ar
       progress.onEvent(event);
       if (progress.showsMessages) return;
       if (event.kind === 'warning') warn(event.message, event.hint);
-      if (event.kind === 'failed') area.print(failureText(event.error, settings));
+      if (event.kind === 'failed') area.print(failureText(event.error, { json, verbosity: settings.verbosity }));
     },
   };
+}
+
+/** Whether all that stands on standard error is JSON: with --json, and where the events are. */
+export function speaksJson({ json, progress }: Pick<Settings, 'json' | 'progress'>): boolean {
+  return json || progress === 'json';
 }
 
 /** An error as the flags want it, without its last newline. */
@@ -37,7 +44,7 @@ export function failureText(error: unknown, { json, verbosity }: Pick<Settings, 
   return json ? jsonLine({ error: errorObject(error) }).trimEnd() : errorText(error, verbosity > 0);
 }
 
-function warningText(message: string, hint: string | undefined, { json }: Settings): string {
+function warningText(message: string, hint: string | undefined, json: boolean): string {
   if (json) return jsonLine({ warning: { message, hint } }).trimEnd();
   return `regi: warning: ${printable(message)}${hint === undefined ? '' : `\n  ${printable(hint)}`}`;
 }

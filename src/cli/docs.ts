@@ -1,4 +1,5 @@
 import type { CommandSpec, OptionSpec } from '../command.ts';
+import { EXIT_MEANINGS } from './exit-meanings.ts';
 import { GLOBAL_OPTIONS } from './global-options.ts';
 import { optionSummary } from './help-text.ts';
 import { optionSyntax, usageLine } from './parse-arguments.ts';
@@ -46,42 +47,14 @@ function commandPage(spec: CommandSpec): string {
 
 const EXIT_STATUSES = `## Exit statuses
 
-| status | means |
-|---|---|
-| 0 | done |
-| 1 | failed for another reason, or a fault of regi |
-| 2 | the command line, a reference or a configuration file is wrong |
-| 3 | not found |
-| 4 | not authorised |
-| 5 | network, TLS or timeout, or the server failed |
-| 6 | rate limited |
-| 7 | content does not match its digest or is malformed |
-| 8 | some of several failed; each is listed |
-| 130, 143 | interrupted by SIGINT, by SIGTERM |
+${table(['status', 'means'], EXIT_MEANINGS)}
 
 An error is a line of what was wrong and a line of what to type. With \`--json\` it is one object on standard error:
-\`{"error":{"code":"NOT_FOUND","message":"…","hint":"…"}}\`; warnings are \`{"warning":{"message":"…","hint":"…"}}\`.`;
+\`{"error":{"code":"NOT_FOUND","message":"…","hint":"…"}}\`; warnings are \`{"warning":{"message":"…","hint":"…"}}\`. Codes are the interface, messages are for people.`;
 
 const EVENTS = `## Events
 
-\`--progress json\` tells what happens as JSON lines on standard error. Every line has a \`kind\`; \`target\` and \`root\` are
-\`{"mediaType","digest","size"}\`, \`image\` is the destination's name with its tag, \`from\` and \`to\` are repositories.
-
-| kind | members | means |
-|---|---|---|
-| \`resolved\` | \`image\`, \`root\` | what is to be copied is known |
-| \`unchanged\` | \`image\`, \`root\` | the tag names it already |
-| \`kept\` | \`image\`, \`root\` | the tag names something else, \`root\`, and stays so (\`--no-clobber\`) |
-| \`found\` | \`target\`, \`to\` | a blob or manifest that has to be there; its ending follows |
-| \`started\` | \`target\`, \`from\`, \`to\` | its bytes begin to move; if they did before, from the beginning again |
-| \`progress\` | \`target\`, \`bytes\`, \`to\` | so many bytes more have moved |
-| \`copied\`, \`skipped\` | \`target\`, \`to\` | it is there now; it was there already |
-| \`mounted\` | \`target\`, \`from\`, \`to\` | the registry took it from another of its repositories |
-| \`foreign\` | \`target\`, \`to\` | its content stays at its own URLs |
-| \`tagged\` | \`image\`, \`root\` | the image is whole and has its name |
-| \`failed\` | \`image\`, \`error\` | one of several failed |
-| \`warning\` | \`message\`, \`hint\` | |
-| \`summary\` | \`copied\`, \`mounted\`, \`skipped\`, \`foreign\`, \`images\`, \`bytesMoved\`, \`milliseconds\`, \`dryRun\` | the last line of a command that came to its end; the first four are \`{"nodes","bytes"}\` |`;
+\`--progress json\` tells what happens as JSON lines on standard error: [progress events](../progress-events.md).`;
 
 function argumentTable(spec: CommandSpec): string {
   return table(

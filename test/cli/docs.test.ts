@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 
 import { docPages } from '../../src/cli/docs.ts';
+import { manPage } from '../../src/cli/man-page.ts';
 import { COMMANDS } from '../../src/commands/index.ts';
 import { expectGolden } from '../support/golden.ts';
 
@@ -22,6 +23,10 @@ describe('docs/commands', () => {
         .sort(),
     );
   });
+});
+
+test('man/regi.1 is what the command definitions say (`npm run docs` rewrites it)', () => {
+  expectGolden('man/regi.1', manPage(COMMANDS));
 });
 
 describe('COMMANDS', () => {
