@@ -13,17 +13,18 @@ export function addBlobs(totals: CopyTotals, event: CopyEvent): CopyTotals {
  * What a command moved, in one line: `5 blobs copied (120.3 MiB), 3 mounted, 4 already there in 12.3 s (9.8 MiB/s)`.
  * Empty when nothing was to be moved, and of one image that had not changed, which its own line says.
  */
-export function summaryLine({ copied, mounted, skipped, foreign, images, bytesResumed }: CopyTotals, milliseconds: number): string {
+export function summaryLine({ copied, mounted, skipped, foreign, images, bytesResumed, bytesMoved }: CopyTotals, milliseconds: number): string {
+  // An upload that was cut goes on behind bytes that this very run has moved.
+  const earlier = Math.min(bytesResumed, Math.max(copied.bytes - bytesMoved, 0));
   const blobs = [
-    { nodes: copied.nodes, became: `copied (${formatBytes(copied.bytes)}${bytesResumed === 0 ? '' : `, of which ${formatBytes(bytesResumed)} earlier`})` },
+    { nodes: copied.nodes, became: `copied (${formatBytes(copied.bytes)}${earlier === 0 ? '' : `, of which ${formatBytes(earlier)} earlier`})` },
     { nodes: mounted.nodes, became: 'mounted' },
     { nodes: skipped.nodes, became: 'already there' },
     { nodes: foreign.nodes, became: 'left at their own URLs' },
   ].filter(({ nodes }) => nodes > 0);
   const parts = [...blobs.map(({ nodes, became }, index) => `${index === 0 ? formatCount(nodes, 'blob') : nodes} ${became}`), ...imageParts(images)];
   if (parts.length === 0 || (parts.length === 1 && images.unchanged === 1)) return '';
-  const moved = Math.max(copied.bytes - bytesResumed, 0);
-  const rate = moved > 0 ? ` (${formatRate(moved, milliseconds)})` : '';
+  const rate = copied.bytes > earlier ? ` (${formatRate(copied.bytes - earlier, milliseconds)})` : '';
   return `${parts.join(', ')} in ${formatDuration(milliseconds)}${rate}`;
 }
 

@@ -13,6 +13,7 @@ import { credentialPlaces } from './credential-places.ts';
 import { createHosts, type Hosts } from './hosts.ts';
 import { openMirrored } from './open-mirrored.ts';
 import type { Side } from './open-store.ts';
+import { journaledUploads } from './unfinished.ts';
 
 /** The registries of one command: they share connections and tokens. */
 export interface Registries {
@@ -50,6 +51,7 @@ export async function createRegistries(context: Context): Promise<Registries> {
   const log = logLayer({ clock: io.clock, log: context.log, verbosity: settings.verbosity });
   const connections = new Map<string, Connection>();
   const places = credentialPlaces(context);
+  const closers: (() => void)[] = [];
 
   /** @param asked the registry that the user named: credentials of a flag are for that one, and not for its mirrors. */
   function connect(host: string, side: Side, { asked = host, isMirror = false, insecure = hosts.isInsecure(host) } = {}): Connection {
@@ -85,7 +87,11 @@ export async function createRegistries(context: Context): Promise<Registries> {
   function open(reference: Reference, side: Side): Store {
     const { domain, path } = reference;
     const connection = connect(domain, side, { insecure: hosts.isInsecure(reference) });
-    if (side === 'destination') return createRegistryStore({ connection, repository: path, access: 'write' });
+    if (side === 'destination') {
+      const uploads = journaledUploads(connection, path, context);
+      closers.push(uploads.close);
+      return createRegistryStore({ connection, repository: path, access: 'write', uploads: uploads.journal });
+    }
     const upstream = createRegistryStore({ connection, repository: path, access: 'read' });
     return openMirrored(reference, hosts.sources(reference), upstream, {
       open: (source) =>
@@ -104,7 +110,10 @@ export async function createRegistries(context: Context): Promise<Registries> {
     connectAs,
     open,
     openPlace: (host) => createRegistryPlace({ connection: connect(host, 'source') }),
-    close: () => hosts.close(),
+    close: async () => {
+      for (const close of closers) close();
+      await hosts.close();
+    },
   };
 }
 

@@ -1,9 +1,12 @@
 import type { Context } from '../context.ts';
+import type { Connection } from '../registry/connection.ts';
+import type { UploadJournal } from '../registry/upload-journal.ts';
 import { unfinishedArchive } from '../stores/archive-writer.ts';
 import { Journal } from '../stores/journal.ts';
 import type { JournalSubject } from '../stores/journal-entry.ts';
 import { PartialBlobs } from '../stores/partial-blobs.ts';
 import { systemProcesses } from '../stores/processes.ts';
+import { createUploadJournal } from '../stores/upload-journal.ts';
 import type { WriteArchive } from '../tar/archive-target.ts';
 import { stateFolder } from './local-folder.ts';
 
@@ -70,4 +73,20 @@ export function journaledLayout(path: string, context: Context): JournaledLayout
       else await journal.remove(subject);
     },
   };
+}
+
+/** Uploads to one repository, remembered until they are finished. */
+export interface JournaledUploads {
+  readonly journal: UploadJournal;
+  /** At the end of the command. */
+  readonly close: () => void;
+}
+
+export function journaledUploads(connection: Connection, repository: string, context: Context): JournaledUploads {
+  let unfinished = 0;
+  const onChange = (remembered: number): void => {
+    unfinished = remembered;
+  };
+  const journal = createUploadJournal({ journal: journalOf(context), origin: () => connection.origin(), repository, onChange });
+  return { journal, close: () => void (unfinished > 0 && tellKept(context)) };
 }

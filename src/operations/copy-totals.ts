@@ -11,7 +11,7 @@ export interface CopyTotals {
   readonly images: { readonly tagged: number; readonly unchanged: number; readonly kept: number; readonly failed: number };
   /** Bytes of content read, also those of attempts that failed. */
   readonly bytesMoved: number;
-  /** Bytes that were there since an earlier run, of nodes that were not whole. */
+  /** Bytes that were there already, of nodes that were not whole: since an earlier run, or since an earlier attempt of this one. */
   readonly bytesResumed: number;
 }
 

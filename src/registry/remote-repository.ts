@@ -2,6 +2,7 @@ import { repositoryScope, type Scope } from '../auth/scope.ts';
 import type { Method } from '../http/message.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { CallDetails, Connection, RegistryResponse } from './connection.ts';
+import type { UploadJournal } from './upload-journal.ts';
 
 /** One repository of a registry, as the endpoint functions take it. */
 export interface RemoteRepository {
@@ -10,6 +11,8 @@ export interface RemoteRepository {
   readonly name: string;
   /** `write`: reads ask for a token that may also push, so that a destination needs only one. */
   readonly access: 'read' | 'write';
+  /** Remembers uploads that are not finished; without it they are deleted. */
+  readonly uploads?: UploadJournal | undefined;
 }
 
 export type RepositoryCall = Omit<CallDetails, 'repository' | 'scopes'>;

@@ -1,31 +1,12 @@
-import type { SeekableBytes } from '../bytes.ts';
+import { ContentMismatchError } from '../bytes.ts';
 import { RegiError } from '../errors.ts';
 import { backoffMs, MAX_RETRY_AFTER_MS } from '../http/retry.ts';
-import type { Descriptor } from '../oci/descriptor.ts';
 import { blobExists } from './blobs.ts';
 import { NotFoundError, RateLimitedError, RefusedError, RegistryAnswerError } from './errors.ts';
-import type { RemoteRepository } from './remote-repository.ts';
 import { refillBytes } from './resuming.ts';
-import { askUpload, cancelUpload, type UploadSession } from './upload-session.ts';
-
-/** What to upload and where. */
-export interface Upload {
-  readonly repository: RemoteRepository;
-  readonly target: Descriptor;
-  /** Verified for `target`. */
-  readonly content: SeekableBytes;
-  readonly action: string;
-  readonly signal: AbortSignal | undefined;
-}
-
-/** How far an upload has come in its session. */
-export interface UploadState {
-  session: UploadSession;
-  /** Bytes that the registry said it had when this attempt began. */
-  readonly position: number;
-  /** The last byte that was given away, and so the most that the registry can have. */
-  given: number;
-}
+import { cancelForGood, forgetUpload, keepOrCancel } from './unfinished-upload.ts';
+import { askUpload, cancelUpload } from './upload-session.ts';
+import type { Upload, UploadState } from './upload-state.ts';
 
 /** The content could not be read, or is not what it should be. No restart of an upload mends that. */
 export class SourceFailure extends Error {
@@ -81,14 +62,16 @@ export class UploadRecovery {
    * @throws what failed, when trying again is of no use or was tried often enough; the signal's reason when it aborts.
    */
   async after(error: unknown, state: UploadState): Promise<Recovery> {
-    let isLeftOver = !(error instanceof RegistryAnswerError && error.status === 404);
+    const isGone = error instanceof RegistryAnswerError && error.status === 404;
     try {
       const recovery = await this.#recover(error, state);
-      if (recovery.kind !== 'start-again') isLeftOver = false;
-      if (recovery.isGone === true) isLeftOver = false;
+      if (recovery.kind === 'start-again' && !isGone && recovery.isGone !== true) await cancelUpload(this.#upload.repository, state.session);
       return recovery;
-    } finally {
-      if (isLeftOver) await cancelUpload(this.#upload.repository, state.session);
+    } catch (failure) {
+      if (isGone) await forgetUpload(this.#upload);
+      else if (mayGoOnLater(error)) await keepOrCancel(this.#upload, state);
+      else await cancelForGood(this.#upload, state.session);
+      throw failure;
     }
   }
 
@@ -156,4 +139,10 @@ function mayBeKept(error: unknown): boolean {
 /** Whether the registry found a gap, an overlap, or the wrong bytes. */
 function isMiscount(error: unknown): boolean {
   return error instanceof RegistryAnswerError && (error instanceof RefusedError || error.status === 416);
+}
+
+/** Whether the next run may do what this one cannot: nobody has said that the bytes are wrong or unwanted. */
+function mayGoOnLater(error: unknown): boolean {
+  if (error instanceof TooLargeError || error instanceof RefusedError) return false;
+  return !(error instanceof SourceFailure && error.failure instanceof ContentMismatchError);
 }

@@ -7,8 +7,10 @@ import { ContentParts } from './content-parts.ts';
 import { RefusedError } from './errors.ts';
 import { proved, watched } from './proved-content.ts';
 import { display, type RemoteRepository } from './remote-repository.ts';
-import { SourceFailure, TooLargeError, UploadRecovery, type Upload, type UploadState } from './upload-recovery.ts';
-import { commitUpload, sendChunk, startUpload, type UploadSession } from './upload-session.ts';
+import { SourceFailure, TooLargeError, UploadRecovery } from './upload-recovery.ts';
+import { findUnfinished, forgetUpload, rememberUpload } from './unfinished-upload.ts';
+import { cancelUpload, commitUpload, sendChunk, startUpload, type UploadSession } from './upload-session.ts';
+import type { Upload, UploadState } from './upload-state.ts';
 import { WrongDigestError } from './wrong-digest.ts';
 
 export interface UploadOptions extends CallOptions {
@@ -19,7 +21,8 @@ export interface UploadOptions extends CallOptions {
 /**
  * Uploads a blob: all of it in one PUT, or in chunks where the user or the registry wants that. After a failure of the registry or
  * the network it goes on behind the bytes that the registry says it has; where it has none, as registry 2.8 and zot forget a session
- * of which any request was cut, the blob starts again from its first byte. Sessions that are not finished are deleted.
+ * of which any request was cut, the blob starts again from its first byte. An upload that is given up stays where the registry keeps what it
+ * has and the repository has a journal, so that the next run goes on with it; elsewhere it is deleted.
  *
  * @throws {ContentMismatchError} when `content` is not what `target` says; the registry has not kept it.
  * @throws {WrongDigestError} when the registry says that it kept something else.
@@ -29,17 +32,22 @@ export async function uploadBlob(repository: RemoteRepository, target: Descripto
   const action = `Cannot upload ${display(repository, target.digest)}`;
   const upload: Upload = { repository, target, content: verified(content, target), action, signal };
   const recovery = new UploadRecovery(upload);
-  let waiting = session && startOf(session);
+  const unfinished = await findUnfinished(upload);
+  if (unfinished !== undefined && session !== undefined) await cancelUpload(repository, session);
+  let waiting = unfinished ?? (session && startOf(session));
   for (;;) {
     const state = waiting ?? startOf(await startUpload(repository, action, { signal }));
     try {
-      return await attempt(upload, state);
+      await rememberUpload(upload, state);
+      await attempt(upload, state);
+      break;
     } catch (error) {
       const next = await recovery.after(error, state);
-      if (next.kind === 'done') return;
+      if (next.kind === 'done') break;
       waiting = next.kind === 'go-on' ? next.state : undefined;
     }
   }
+  await forgetUpload(upload);
 }
 
 function startOf(session: UploadSession): UploadState {
@@ -80,6 +88,7 @@ async function sendInChunks(upload: Upload, state: UploadState, content: Bytes, 
       // No "bytes " and no "/total": Azure answers 400 to either.
       const headers = { 'content-range': `${sent}-${sent + size - 1}` };
       state.session = await sendChunk(repository, action, state.session, { headers, body: { content: parts.take(size), size }, signal });
+      await rememberUpload(upload, { ...state, position: sent + size });
     }
     // The registry had all of it, which proves nothing: the bytes are its own count.
     if (state.position === target.size) await drained(content);

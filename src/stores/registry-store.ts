@@ -13,6 +13,7 @@ import { addToReferrersIndex, removeFromReferrersIndex } from '../registry/refer
 import { hasReferrersApi, listReferrers } from '../registry/referrers.ts';
 import type { RemoteRepository } from '../registry/remote-repository.ts';
 import { listTags } from '../registry/tags.ts';
+import type { UploadJournal } from '../registry/upload-journal.ts';
 import { uploadBlob } from '../registry/uploads.ts';
 import type {
   BlobResolver,
@@ -36,13 +37,15 @@ export interface RegistryStoreOptions {
   readonly repository: string;
   /** `write` for a destination: its reads ask for the same token as its writes. `read` when absent; it may write, too. */
   readonly access?: 'read' | 'write' | undefined;
+  /** Remembers uploads that are not finished, for the next run; without it they are deleted. */
+  readonly uploads?: UploadJournal | undefined;
 }
 
 export type RegistryStore = Store & Mounter & TagLister & ReferrerLister & Deleter & Untagger & BlobResolver;
 
 /** Makes the Store of one repository of a registry. Manifests are told from blobs by their media type. */
-export function createRegistryStore({ connection, repository, access = 'read' }: RegistryStoreOptions): RegistryStore {
-  return new RemoteStore({ connection, name: repository, access });
+export function createRegistryStore({ connection, repository, access = 'read', uploads }: RegistryStoreOptions): RegistryStore {
+  return new RemoteStore({ connection, name: repository, access, uploads });
 }
 
 class RemoteStore implements RegistryStore {
