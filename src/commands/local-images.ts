@@ -4,7 +4,7 @@ import { formatReference, identifierOf, InvalidReferenceError, parseReference, w
 import { summarizeImage } from '../operations/summarize-image.ts';
 import type { CallOptions } from '../store.ts';
 import type { LocalImage, LocalStore } from '../stores/local-store.ts';
-import { NotInStoreError } from '../stores/not-found.ts';
+import { LOCAL_STORE, NotInStoreError } from '../stores/not-found.ts';
 import type { OpenedStore, Side } from './open-store.ts';
 
 /** Fewer digits could be the name of a repository, or mean two images. */
@@ -34,7 +34,7 @@ export async function findLocal(store: LocalStore, text: string, options: CallOp
   if (named.length > 0) return { by: reference?.digest === undefined ? 'name' : 'digest', images: named };
   const identified = id === undefined ? [] : await imagesOfId(store, images, id, options);
   if (identified.length > 0) return { by: 'id', images: identified };
-  throw new NotInStoreError(text, 'the local store', 'type: regi images, to see what is there');
+  throw new NotInStoreError(text, LOCAL_STORE, 'type: regi images, to see what is there');
 }
 
 /** Opens one image of the local store, or the place for one. */

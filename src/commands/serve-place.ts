@@ -5,11 +5,12 @@ import type { Context } from '../context.ts';
 import { assertNever } from '../errors.ts';
 import type { ServerOptions } from '../server/server.ts';
 import { UsageError } from '../usage-error.ts';
+import { LOCAL_STORE, NotInStoreError } from '../stores/not-found.ts';
 import { parseRepositoryLocation } from './location.ts';
 import { UnsupportedLocationError } from './open-store.ts';
 
 /** What a server serves, and what depends on that. */
-export type ServedPlace = Pick<ServerOptions, 'place' | 'repositoryFor' | 'spool'>;
+export type ServedPlace = Pick<ServerOptions, 'place' | 'repositoryFor' | 'spool'> & { readonly close?: () => Promise<void> };
 
 export interface ServeTarget {
   /** As typed. */
@@ -30,27 +31,34 @@ export async function openServedPlace({ location, memory, readOnly }: ServeTarge
     const { createMemoryPlace } = await import('../stores/memory.ts');
     return { place: createMemoryPlace() };
   }
-  if (location === undefined) {
-    throw new UsageError('Cannot serve the local store: this version does not have one yet', {
-      hint: 'type `regi serve oci:DIR` for a folder, or `regi serve --memory`',
-    });
-  }
-  return openFolder(await folderOf(location, context), readOnly, context);
+  return openFolder(location === undefined || location === LOCAL ? await localFolder(context) : await folderOf(location, context), readOnly, context);
 }
 
-async function openFolder({ path, create }: Folder, readOnly: boolean, { io, signal, note }: Context): Promise<ServedPlace> {
+const LOCAL = 'local:';
+
+/** Others tidy up the local store, and must know what is being pushed to it. */
+async function localFolder({ io }: Context): Promise<Folder> {
+  const { localStoreFolder } = await import('./local-folder.ts');
+  return { path: localStoreFolder(io), create: true, isShared: true };
+}
+
+async function openFolder({ path, create, isShared }: Folder, readOnly: boolean, { io, signal, note }: Context): Promise<ServedPlace> {
   const [{ openLayoutPlace }, { fileSpool }] = await Promise.all([import('../stores/layout-place.ts'), import('../server/spool.ts')]);
-  const isNew = !readOnly && create && (await kindOf(join(path, 'oci-layout'))) === 'nothing';
-  const place = await openLayoutPlace(path, { create: create && !readOnly, clock: io.clock, signal, onWait: note });
+  if (isShared && readOnly && (await kindOf(path)) === 'nothing') {
+    throw new NotInStoreError('', LOCAL_STORE, 'to get one, type: regi pull REF; or serve without --read-only, and push to it');
+  }
+  const isNew = !isShared && !readOnly && create && (await kindOf(join(path, 'oci-layout'))) === 'nothing';
+  const place = await openLayoutPlace(path, { create: create && !readOnly, clock: io.clock, signal, onWait: note, isShared });
   if (isNew) note(`made a new image layout in ${JSON.stringify(path)}`);
   // In the folder itself: /tmp may be small, or memory.
-  return { place, repositoryFor: place.repositoryFor, spool: fileSpool(place.nextTemp) };
+  return { place, repositoryFor: place.repositoryFor, spool: fileSpool(place.nextTemp), close: place.close };
 }
 
 interface Folder {
   readonly path: string;
   /** A bare word may be a typing error, so a layout is made only where `oci:` says that it is to be one. */
   readonly create: boolean;
+  readonly isShared: boolean;
 }
 
 const PREFIXED = /^(?:oci|archive|docker-archive|oci-archive|dir|local|docker):/;
@@ -60,7 +68,7 @@ async function folderOf(text: string, { io }: Context): Promise<Folder> {
     const path = resolve(io.cwd, text);
     const kind = await kindOf(path);
     if (kind === 'file') throw unsupported(text);
-    if (kind === 'folder') return { path, create: false };
+    if (kind === 'folder') return { path, create: false, isShared: false };
     throw new UsageError(`Cannot serve ${JSON.stringify(text)}: expected a folder, found nothing`, {
       hint: text.includes(':') ? 'type `regi serve oci:DIR`' : `type \`regi serve oci:${text}\` to make a new image layout there`,
     });
@@ -68,15 +76,16 @@ async function folderOf(text: string, { io }: Context): Promise<Folder> {
   const location = parseRepositoryLocation(text);
   switch (location.kind) {
     case 'oci':
-      return { path: resolve(io.cwd, location.path), create: true };
+      return { path: resolve(io.cwd, location.path), create: true, isShared: false };
     case 'registry':
       throw new UsageError(`Cannot serve ${JSON.stringify(text)}: it is in a registry already`, { hint: 'name a layout folder: oci:DIR' });
     case 'archive':
     case 'docker-archive':
     case 'oci-archive':
     case 'dir':
-    case 'local':
       throw unsupported(text);
+    case 'local':
+      throw new UnsupportedLocationError(`Cannot serve ${JSON.stringify(text)}: expected the local store whole`, { hint: 'type `regi serve local:`' });
     default:
       return assertNever(location);
   }

@@ -61,11 +61,7 @@ async function* runServe(args: ParsedArguments, context: Context): AsyncIterable
   }
 }
 
-async function openPlace(
-  archives: readonly string[] | undefined,
-  args: ParsedArguments,
-  context: Context,
-): Promise<ServedPlace & { readonly close?: () => Promise<void> }> {
+async function openPlace(archives: readonly string[] | undefined, args: ParsedArguments, context: Context): Promise<ServedPlace> {
   const memory = flag(args, 'memory');
   const [location, second] = args.positionals;
   if (archives !== undefined && !memory) {

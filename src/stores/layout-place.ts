@@ -13,6 +13,8 @@ export interface LayoutPlace extends Place {
   readonly repositoryFor: (name: string, namespace: string | undefined) => string;
   /** A new path in the folder for a file that is not finished. */
   readonly nextTemp: () => Promise<string>;
+  /** Gives up what was claimed of a shared layout. */
+  readonly close: () => Promise<void>;
 }
 
 /** No repository name has one. */
@@ -42,5 +44,6 @@ export async function openLayoutPlace(path: string, options: LayoutOptions): Pro
     },
     repositoryFor: (name, namespace) => (namespace === undefined ? name : `${name}${NAMESPACE_MARK}${namespace}`),
     nextTemp: () => layout.nextTemp(),
+    close: () => layout.close(),
   };
 }

@@ -95,10 +95,15 @@ export class LayoutRepository implements LayoutRepositoryStore {
 
   async tag(target: Descriptor, reference: string, options: CallOptions = {}): Promise<void> {
     options.signal?.throwIfAborted();
-    if (isDigest(reference)) return this.#layout.tag(target, reference, options);
+    if (isDigest(reference)) await this.#layout.tag(target, reference, options);
+    else await this.#tag(target, reference, options);
+    this.#layout.settle();
+  }
+
+  async #tag(target: Descriptor, reference: string, options: CallOptions): Promise<void> {
     const found = await this.#find(options);
     const name = taggedIn(found, reference)[0]?.text ?? this.#catalog.nameOf(found.repository, reference);
-    return this.#layout.tag(target, name, options);
+    await this.#layout.tag(target, name, options);
   }
 
   async *listTags(options: CallOptions = {}): AsyncIterable<string> {

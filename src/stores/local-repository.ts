@@ -2,8 +2,8 @@ import type { Descriptor } from '../oci/descriptor.ts';
 import { isDigest, type Digest } from '../oci/digest.ts';
 import { familiarReference, InvalidReferenceError, parseReference, parseTag, type Repository } from '../oci/reference.ts';
 import type { BlobResolver, Bytes, CallOptions, FetchOptions, PushOptions, ReferrerLister, ReferrerOptions, Store, TagLister, Untagger } from '../store.ts';
-import { descriptorOf, entriesNamed, nameOf, withName, type LayoutIndex } from './layout-index.ts';
-import { NotInStoreError } from './not-found.ts';
+import { descriptorOf, EMPTY_INDEX, entriesNamed, nameOf, withName, type LayoutIndex } from './layout-index.ts';
+import { LOCAL_STORE, NotInStoreError } from './not-found.ts';
 import type { OciLayout } from './oci-layout.ts';
 
 /** One repository of the local store. */
@@ -14,7 +14,7 @@ export class LocalRepository implements Store, BlobResolver, TagLister, Referrer
   readonly #named: Repository;
   readonly #readIndex: (options: CallOptions) => Promise<LayoutIndex>;
 
-  /** @param readIndex knows of a store that is not there yet. */
+  /** @param readIndex gives `EMPTY_INDEX` itself for a store that is not there yet. */
   constructor(layout: OciLayout, repository: Repository, readIndex: (options: CallOptions) => Promise<LayoutIndex>) {
     this.place = layout.place;
     this.repository = `${repository.domain}/${repository.path}`;
@@ -25,9 +25,20 @@ export class LocalRepository implements Store, BlobResolver, TagLister, Referrer
 
   async resolve(reference: string, options: CallOptions = {}): Promise<Descriptor> {
     const index = await this.#readIndex(options);
-    if (isDigest(reference)) return index.entries.length === 0 ? this.#absent(reference) : this.#layout.resolve(reference, options);
+    if (isDigest(reference)) return this.#resolveDigest(index, reference, options);
     const [entry] = entriesNamed(index, this.#nameOf(reference));
     return entry === undefined ? this.#absent(reference) : descriptorOf(entry);
+  }
+
+  /** What a digest means that no name leads to may still be there. */
+  async #resolveDigest(index: LayoutIndex, digest: Digest, options: CallOptions): Promise<Descriptor> {
+    if (index === EMPTY_INDEX) return this.#absent(digest);
+    try {
+      return await this.#layout.resolve(digest, options);
+    } catch (error) {
+      if (error instanceof NotInStoreError) return this.#absent(digest);
+      throw error;
+    }
   }
 
   resolveBlob(digest: Digest, options?: CallOptions): Promise<Descriptor> {
@@ -97,7 +108,7 @@ export class LocalRepository implements Store, BlobResolver, TagLister, Referrer
   #absent(reference: string): never {
     const named = isDigest(reference) ? { ...this.#named, digest: reference } : { ...this.#named, tag: parseTag(reference) };
     const name = familiarReference(named);
-    throw new NotInStoreError(name, 'the local store', `type: regi pull ${name}; regi images lists what is there`);
+    throw new NotInStoreError(name, LOCAL_STORE, `type: regi pull ${name}; regi images lists what is there`);
   }
 }
 

@@ -1,6 +1,9 @@
 import { RegiError } from '../errors.ts';
 import { quote } from '../oci/quote.ts';
 
+/** What the local store is called in messages. */
+export const LOCAL_STORE = 'the local store';
+
 /** A name or node that a local place does not hold. */
 export class NotInStoreError extends RegiError {
   readonly code = 'NOT_FOUND';
@@ -9,7 +12,7 @@ export class NotInStoreError extends RegiError {
   readonly place: string;
 
   constructor(reference: string, place: string, hint: string) {
-    super(`Cannot find ${reference === '' ? 'an image' : quote(reference)} in ${JSON.stringify(place)}`, { hint });
+    super(`Cannot find ${reference === '' ? 'an image' : quote(reference)} in ${place === LOCAL_STORE ? place : JSON.stringify(place)}`, { hint });
     this.reference = reference;
     this.place = place;
   }

@@ -8,18 +8,23 @@ import { main } from '../../src/main.ts';
 import { json, layoutMembers } from '../support/archives.ts';
 import { makeImage } from '../support/images.ts';
 import { fakeIo, type FakeIo } from '../support/io.ts';
+import { leftovers } from '../support/layout-folder.ts';
+import { localImages } from '../support/local-images.ts';
+import { sendRaw } from '../support/raw-request.ts';
+import { rootOf } from '../support/spec-client.ts';
 import { writeTar } from '../support/tar-builder.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
 async function refused(args: readonly string[]): Promise<{ readonly status: number; readonly io: FakeIo }> {
-  const io = fakeIo({ cwd: temporaryFolder('serve'), signal: AbortSignal.timeout(30_000) });
+  const io = fakeIo({ cwd: temporaryFolder('serve'), home: temporaryFolder('home'), signal: AbortSignal.timeout(30_000) });
   writeFileSync(join(io.cwd, 'file'), 'no certificate');
   return { status: await main(['serve', '--listen', '127.0.0.1:0', ...args], io), io };
 }
 
 describe('regi serve refuses', () => {
   test.each([
-    ['to start without a location', [], 2, '--memory'],
+    ['a local store that is to be read and is not there', ['--read-only'], 3, 'regi pull REF'],
+    ['an image of the local store', ['local:nginx'], 1, 'regi serve local:'],
     ['a bare word that is no folder', ['nginx'], 2, 'oci:nginx'],
     ['an image of a layout', ['oci:dir:tag'], 2, 'oci:dir'],
     ['a repository', ['docker://registry.example/app'], 2, 'oci:DIR'],
@@ -50,9 +55,14 @@ describe('regi serve refuses', () => {
 
 describe('regi serve', () => {
   /** Runs it until it listens, asks something, and tells it to stop. */
-  async function served(cwd: string, args: readonly string[], ask: (url: string) => Promise<void> = async () => undefined): Promise<FakeIo> {
+  async function served(
+    cwd: string,
+    args: readonly string[],
+    ask: (url: string) => Promise<void> = async () => undefined,
+    env: FakeIo['env'] = {},
+  ): Promise<FakeIo> {
     const controller = new AbortController();
-    const io = fakeIo({ cwd, signal: controller.signal });
+    const io = fakeIo({ cwd, env, signal: controller.signal });
     let asked = Promise.resolve();
     const stderr = {
       ...io.stderr,
@@ -100,5 +110,32 @@ describe('regi serve', () => {
   test('ends with 0 when it is told to stop', async () => {
     const io = await served(temporaryFolder('serve'), ['oci:dir']);
     expect(io.stderrText()).toMatch(/^made a new image layout in ".+\/dir"\nlistening on http:\/\/127\.0\.0\.1:\d+\n$/);
+  });
+
+  test.each([[[]], [['local:']]])('%j serves the local store by repository path', async (args) => {
+    const local = localImages();
+    await local.keep(makeImage(), 'nginx:1.27');
+    await local.keep(makeImage({ seed: 2 }), 'registry.example:5000/gallery/ui:v1');
+    const ask = async (url: string): Promise<void> => {
+      expect(await answers(`${url}/v2/_catalog`)).toEqual({ repositories: ['gallery/ui', 'library/nginx'] });
+      expect(await answers(`${url}/v2/gallery/ui/tags/list`)).toEqual({ name: 'gallery/ui', tags: ['v1'] });
+    };
+    const io = await served('/', args, ask, { REGI_DATA: local.folder });
+    expect(io.stderrText()).toMatch(/^listening on .+\n$/);
+  });
+
+  test('what is pushed to the local store stays when another regi tidies up meanwhile', async () => {
+    const local = localImages();
+    const [kept, pushed] = [makeImage(), makeImage({ annotations: { note: 'the same layers' } })];
+    await local.keep(kept, 'app:1');
+    const ask = async (url: string): Promise<void> => {
+      const { descriptor, bytes } = rootOf(pushed);
+      const headers = { 'content-type': descriptor.mediaType };
+      expect((await sendRaw(url, { method: 'PUT', path: '/v2/team/app/manifests/2', headers, body: bytes })).status).toBe(201);
+      expect((await local.run(['rmi', 'app:1'])).status).toBe(0);
+      expect((await local.run(['verify', 'local:'])).io.stdoutText()).toContain('local: whole: 1 image, 4 nodes');
+    };
+    await served('/', [], ask, { REGI_DATA: local.folder });
+    expect([await local.names(), leftovers(local.folder)]).toEqual([['localhost/team/app:2'], []]);
   });
 });

@@ -5,7 +5,7 @@ export const serveSpec = {
   changes: true,
   summary: 'Run a registry on this machine',
   description:
-    'Serves an image layout as an OCI registry: pull, push, mount, list, delete. With --memory there is no folder, and everything is gone when it stops. ' +
+    'Serves the local store (see `regi help images`) as an OCI registry: pull, push, mount, list, delete; or with LOC an image layout. With --memory there is no folder, and everything is gone when it stops. ' +
     'Archives are served to be pulled from, straight from their files: nothing is unpacked or copied. Several are served as one, so that an incremental archive ' +
     'stands beside the one before it; of a name that several have, the last counts.\n\n' +
     'An image that index.json names by a full reference is served by its repository path without the registry: "docker.io/library/debian:12" as ' +
@@ -18,7 +18,12 @@ export const serveSpec = {
     'Prints "listening on URL" on standard error, or with --json an object on standard output, when it is ready. SIGINT or SIGTERM stops it: it takes no new ' +
     'connections, lets transfers finish for 30 seconds and exits with 0; a second signal ends it at once. With -v each request is a line.',
   arguments: [
-    { name: 'LOC', summary: 'oci:DIR, made when it is missing; the path of a layout folder; or the paths of archives', optional: true, variadic: true },
+    {
+      name: 'LOC',
+      summary: 'local: for the local store, which is the default; oci:DIR, made when it is missing; the path of a layout folder; or the paths of archives',
+      optional: true,
+      variadic: true,
+    },
   ],
   options: [
     { name: 'listen', value: 'HOST:PORT', summary: 'where to listen (127.0.0.1:5000); port 0 takes a free one' },
@@ -30,6 +35,7 @@ export const serveSpec = {
     { name: 'allow-host', value: 'HOST', repeatable: true, summary: 'answer under this name too; those of --tls-cert are known' },
   ],
   examples: [
+    { command: 'regi serve', summary: 'Let containerd, docker or podman on this machine pull what regi pulled' },
     { command: 'regi serve oci:./images', summary: 'A registry that keeps what is pushed in a folder' },
     { command: 'regi serve --memory --listen 127.0.0.1:0', summary: 'A registry for a test, on a free port' },
     { command: 'regi serve /media/stick/images.tar --listen 0.0.0.0:5000', summary: 'Let a whole network pull from a stick' },
