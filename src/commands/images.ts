@@ -52,7 +52,7 @@ async function* runImages(args: ParsedArguments, context: Context): AsyncIterabl
     }
     const rows = found.toSorted(byAge).map(({ image, summary }) => rowOf(image, summary));
     if (rows.length === 0 && !settings.quiet) note('There are no such images in the local store; to get one, type: regi pull REF');
-    const shown = settings.quiet && !settings.json ? [...new Map(rows.map((row) => [row.id, row])).values()] : rows;
+    const shown = settings.json ? rows : listed(rows, args, settings.quiet);
     const lines = settings.quiet ? shown.map(({ id }) => `${idText(id, args)}\n`) : tableOf(shown, args, context.io.clock.now());
     for (const [index, row] of shown.entries()) yield { ...row, line: lines[index] ?? '' };
   });
@@ -63,6 +63,14 @@ type Row = Omit<ImageRow, 'line'>;
 function rowOf({ name, reference, root, pulled }: LocalImage, { id, created, size, platform }: ImageSummary): Row {
   const repository = reference === undefined ? name : familiarReference({ domain: reference.domain, path: reference.path });
   return { name, repository, tag: reference?.tag, digest: pulled ?? root.digest, manifest: root.digest, id, created, size, platform };
+}
+
+/** As docker: an id once, and no line for a digest of what has a tag beside it, unless digests are shown. */
+function listed(rows: readonly Row[], args: ParsedArguments, quiet: boolean): readonly Row[] {
+  if (quiet) return [...new Map(rows.map((row) => [row.id, row])).values()];
+  if (flag(args, 'digests')) return rows;
+  const tagged = new Set(rows.flatMap(({ repository, tag, id }) => (tag === undefined ? [] : [`${repository ?? ''} ${id}`])));
+  return rows.filter(({ repository, tag, id }) => repository === undefined || tag !== undefined || !tagged.has(`${repository} ${id}`));
 }
 
 /** Docker's columns; the head stands above the first line. */
@@ -97,5 +105,12 @@ function ageOf(created: string | undefined, now: number): string {
 /** The youngest first, as docker does it. */
 function byAge(a: { readonly image: LocalImage; readonly summary: ImageSummary }, b: typeof a): number {
   const [first, second] = [a, b].map(({ summary }) => Date.parse(summary.created ?? '') || 0);
-  return (second ?? 0) - (first ?? 0) || (a.image.name ?? '').localeCompare(b.image.name ?? '');
+  return (second ?? 0) - (first ?? 0) || compareNames(a.image.name, b.image.name);
+}
+
+/** Not by the language of the machine, and those without a name last. */
+function compareNames(a: string | undefined, b: string | undefined): number {
+  if (a === b) return 0;
+  if (a === undefined || b === undefined) return a === undefined ? 1 : -1;
+  return a < b ? -1 : 1;
 }

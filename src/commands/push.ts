@@ -5,9 +5,10 @@ import type { CommandBody, ParsedArguments } from '../command.ts';
 import type { Context } from '../context.ts';
 import { UsageError } from '../usage-error.ts';
 import { RegiError } from '../errors.ts';
-import { parseTag, withDefaultTag, type Reference } from '../oci/reference.ts';
+import { familiarReference, parseTag, withDefaultTag, type Reference } from '../oci/reference.ts';
 import type { CallOptions } from '../store.ts';
 import type { LocalStore } from '../stores/local-store.ts';
+import { describeNames } from '../stores/not-found.ts';
 import { flag, positional } from './arguments.ts';
 import { jobFrom } from './copy-jobs.ts';
 import { copyRows } from './copy-rows.ts';
@@ -56,7 +57,7 @@ async function ownPushes(args: ParsedArguments, stores: Stores, { signal }: Cont
     if (location.kind !== 'registry') throw new UsageError(`Cannot push to "${text}": expected a reference`, { hint: `type: regi copy ${text} DST` });
     const { reference } = location;
     const tags = all ? await tagsOf(store, reference, { signal }) : [withDefaultTag(reference)];
-    if (tags.length === 0 || (!all && !(await isThere(store, text, { signal })))) throw notHere(text, args.positionals);
+    if (tags.length === 0 || (!all && !(await isThere(store, text, { signal })))) throw await notHere(reference, text, { args, store, signal });
     pushes.push(...tags.map((tagged): Push => ({ from: { kind: 'local', reference: tagged }, to: tagged })));
   }
   return pushes;
@@ -91,12 +92,22 @@ async function isThere(store: LocalStore, text: string, options: CallOptions): P
   }
 }
 
-function notHere(text: string, [first = text, second]: readonly string[]): NotHereError {
-  const copies =
-    second === undefined
-      ? `to push what a folder or file holds, type: regi push oci:DIR ${text}`
-      : `to copy it from its registry, type: regi copy ${first} ${second}`;
-  return new NotHereError(`Cannot push "${text}": it is not in the local store`, { hint: `regi images lists what is there; ${copies}` });
+async function notHere(reference: Reference, text: string, { args, store, signal }: NotHere): Promise<NotHereError> {
+  const { domain, path } = reference;
+  const there = await tagsOf(store, { domain, path }, { signal });
+  const [first = text, second] = args.positionals;
+  return new NotHereError(`Cannot push "${text}": it is not in the local store`, { hint: hintFor() });
+
+  function hintFor(): string {
+    if (there.length > 0) return `${describeNames(there.map(familiarReference))}; with --all-tags it pushes each`;
+    if (second === undefined) return `regi images lists what is there; to push what a folder or file holds, type: regi push oci:DIR ${text}`;
+    return `regi images lists what is there; to copy it from its registry, type: regi copy ${first} ${second}`;
+  }
+}
+
+interface NotHere extends CallOptions {
+  readonly args: ParsedArguments;
+  readonly store: LocalStore;
 }
 
 /** An image that is to be pushed, and is not on this machine. */

@@ -1,7 +1,7 @@
 import type { CommandBody, ParsedArguments } from '../command.ts';
 import type { Context } from '../context.ts';
 import { RegiError } from '../errors.ts';
-import { familiarReference, formatReference } from '../oci/reference.ts';
+import { familiarReference } from '../oci/reference.ts';
 import type { Sweep } from '../stores/layout-garbage.ts';
 import type { LocalImage, LocalStore } from '../stores/local-store.ts';
 import { flag } from './arguments.ts';
@@ -50,7 +50,7 @@ async function removeOne(store: LocalStore, text: string, force: boolean, { io, 
   if (nameless.length > 0) sweeps.push(await store.removeNameless(nameless, options));
   const removed = sweeps.flatMap((sweep) => sweep.removed);
   return {
-    untagged: images.flatMap(untaggedLines),
+    untagged: untaggedLines(images, await store.images({ signal })),
     deleted: removed.map(({ digest }) => digest),
     bytes: removed.reduce((sum, { size }) => sum + size, 0),
   };
@@ -72,10 +72,22 @@ function refuseSeveral(id: string, images: readonly LocalImage[]): void {
   });
 }
 
-/** As docker: the name, and the digest that it was pulled by. */
-function untaggedLines({ name, reference, pulled }: LocalImage): readonly string[] {
-  if (reference === undefined) return name === undefined ? [] : [name];
-  const { domain, path } = reference;
-  const short = familiarReference({ domain, path });
-  return [familiarReference(reference), ...(pulled === undefined || formatReference(reference).endsWith(`@${pulled}`) ? [] : [`${short}@${pulled}`])];
+/** As docker: each name, and with the last name of its repository the digest that it was pulled by. */
+function untaggedLines(removed: readonly LocalImage[], left: readonly LocalImage[]): readonly string[] {
+  const lines = new Set<string>();
+  const still = new Set(left.flatMap((image) => pulledName(image) ?? []));
+  for (const image of removed) {
+    const { name, reference } = image;
+    const pulled = pulledName(image);
+    // A name that is made of a digest is shown with the one that was typed, not with that of the platform.
+    if (reference?.digest !== undefined && pulled !== undefined) lines.add(pulled);
+    else if (name !== undefined) lines.add(reference === undefined ? name : familiarReference(reference));
+    if (pulled !== undefined && !still.has(pulled)) lines.add(pulled);
+  }
+  // The digests behind the names.
+  return [...lines].toSorted((a, b) => Number(a.includes('@')) - Number(b.includes('@')));
+}
+
+function pulledName({ reference, pulled }: LocalImage): string | undefined {
+  return reference === undefined || pulled === undefined ? undefined : `${familiarReference({ domain: reference.domain, path: reference.path })}@${pulled}`;
 }

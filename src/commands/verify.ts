@@ -57,7 +57,7 @@ function verifyText({ location, whole, images, verified, bytes, problems }: Veri
     return count === 0 ? [] : [`${count} ${status}`];
   });
   const facts = [formatCount(images, 'image'), `${formatCount(verified, 'node')} of ${formatBytes(bytes)} verified`, ...counts];
-  const head = `${location}: ${whole ? 'whole' : 'not whole'}: ${facts.join(', ')}\n`;
+  const head = `${location.endsWith(':') ? location : `${location}:`} ${whole ? 'whole' : 'not whole'}: ${facts.join(', ')}\n`;
   return `${head}${tableLines(problems.map(cellsOf))
     .map((line) => `  ${line}`)
     .join('')}`;

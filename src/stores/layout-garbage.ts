@@ -1,15 +1,13 @@
 import { rm } from 'node:fs/promises';
 
-import { RegiError } from '../errors.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { CallOptions } from '../store.ts';
 import type { StoredBlob } from './layout-blobs.ts';
 import { nameOf, usable, type LayoutEntry, type LayoutIndex } from './layout-index.ts';
 import { reachableFrom } from './layout-reach.ts';
-import { readReferrer } from './layout-referrers.ts';
+import { readReferrerIfWhole } from './layout-referrers.ts';
 import type { OciLayout } from './oci-layout.ts';
-import type { Referrer } from './referrer.ts';
 
 /** Content that was removed, or would be. */
 export interface Sweep {
@@ -82,7 +80,7 @@ export async function withoutNameless(layout: OciLayout, index: LayoutIndex, opt
   const referrers: { readonly entry: LayoutEntry; readonly subject: Digest }[] = [];
   for (const entry of index.entries) {
     const [descriptor] = kept.has(entry) ? [] : usable([entry]);
-    const referrer = descriptor === undefined ? undefined : await readIfWhole(layout, descriptor, options);
+    const referrer = descriptor === undefined ? undefined : await readReferrerIfWhole(layout, descriptor, options);
     if (referrer !== undefined) referrers.push({ entry, subject: referrer.subject });
   }
   for (let size = -1; size < kept.size;) {
@@ -91,16 +89,6 @@ export async function withoutNameless(layout: OciLayout, index: LayoutIndex, opt
     for (const { entry, subject } of referrers) if (needed.has(subject)) kept.add(entry);
   }
   return kept.size === index.entries.length ? index : { ...index, entries: index.entries.filter((entry) => kept.has(entry)) };
-}
-
-/** A damaged one refers to nothing that anybody could find. */
-async function readIfWhole(layout: OciLayout, descriptor: Descriptor, options?: CallOptions): Promise<Referrer | undefined> {
-  try {
-    return await readReferrer(layout, descriptor, options);
-  } catch (error) {
-    if (error instanceof RegiError && (error.code === 'CONTENT_MISMATCH' || error.code === 'LIMIT_EXCEEDED')) return undefined;
-    throw error;
-  }
 }
 
 async function listBlobs(layout: OciLayout, options: CallOptions): Promise<readonly StoredBlob[]> {

@@ -17,6 +17,16 @@ export async function readReferrer(source: Source, target: Descriptor, options?:
   return bytes === undefined ? undefined : referrerOf(bytes, target);
 }
 
+/** The same where others must be shown or kept although this one is damaged: it refers to nothing that anybody could find. */
+export async function readReferrerIfWhole(source: Source, target: Descriptor, options?: CallOptions): Promise<Referrer | undefined> {
+  try {
+    return await readReferrer(source, target, options);
+  } catch (error) {
+    if (error instanceof RegiError && (error.code === 'CONTENT_MISMATCH' || error.code === 'LIMIT_EXCEEDED')) return undefined;
+    throw error;
+  }
+}
+
 /** Yields every referrer among `roots` and in the indexes below them, each once. */
 export async function* walkReferrers(source: Source, roots: readonly Descriptor[], options?: CallOptions): AsyncIterable<Referrer> {
   const seen = new Set<Digest>();

@@ -5,7 +5,7 @@ import type { CallOptions } from '../store.ts';
 import { annotationOf, descriptorOf, EMPTY_INDEX, nameOf, withAnnotation, withoutName, type LayoutEntry, type LayoutIndex } from './layout-index.ts';
 import { sweepLayout, withoutNameless, type Sweep } from './layout-garbage.ts';
 import { LayoutNotFoundError } from './layout-marker.ts';
-import { readReferrer } from './layout-referrers.ts';
+import { readReferrerIfWhole } from './layout-referrers.ts';
 import { LocalRepository } from './local-repository.ts';
 import { OciLayout, type LayoutOptions } from './oci-layout.ts';
 
@@ -62,7 +62,7 @@ export class LocalStore {
     const images: LocalImage[] = [];
     for (const entry of entries) {
       const image = imageOf(entry);
-      if (image.name !== undefined || (await readReferrer(this.#layout, image.root, options)) === undefined) images.push(image);
+      if (image.name !== undefined || (await readReferrerIfWhole(this.#layout, image.root, options)) === undefined) images.push(image);
     }
     return images;
   }

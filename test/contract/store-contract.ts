@@ -23,6 +23,8 @@ export interface StoreContractOptions {
   readonly knowsWhatItHas?: boolean | undefined;
   /** False for a store that is alone in its place: there is nothing to mount from. */
   readonly mounts?: boolean | undefined;
+  /** False for a store whose names are taken away, and its content tidied up behind them. */
+  readonly deletes?: boolean | undefined;
 }
 
 const LARGE_BYTES = 5 * 1024 * 1024 + 17;
@@ -31,7 +33,7 @@ const LARGE_BYTES = 5 * 1024 * 1024 + 17;
 export function storeContract(
   name: string,
   create: () => Promise<StoreUnderTest>,
-  { keepsContent = true, knowsWhatItHas = true, mounts = true }: StoreContractOptions = {},
+  { keepsContent = true, knowsWhatItHas = true, mounts = true, deletes = true }: StoreContractOptions = {},
 ): void {
   describe(`${name} as a Store`, () => {
     let made: StoreUnderTest;
@@ -221,20 +223,23 @@ export function storeContract(
         return expect(store.untag('absent')).rejects.toMatchObject({ code: 'NOT_FOUND' });
       });
 
-      test('delete() removes a manifest and its names', async () => {
-        if (!canDelete(store)) throw new Error('Expected a store that deletes');
-        const image = makeImage();
-        await image.pushAll(seed, 'v1');
-        await store.delete(image.root);
-        await expect(store.resolve('v1')).rejects.toMatchObject({ code: 'NOT_FOUND' });
-        await expect(store.resolve(image.root.digest)).rejects.toMatchObject({ code: 'NOT_FOUND' });
-        return expect(await store.exists(image.root)).toBe(false);
-      });
+      const deletesNodes = (): void => {
+        test('delete() removes a manifest and its names', async () => {
+          if (!canDelete(store)) throw new Error('Expected a store that deletes');
+          const image = makeImage();
+          await image.pushAll(seed, 'v1');
+          await store.delete(image.root);
+          await expect(store.resolve('v1')).rejects.toMatchObject({ code: 'NOT_FOUND' });
+          await expect(store.resolve(image.root.digest)).rejects.toMatchObject({ code: 'NOT_FOUND' });
+          return expect(await store.exists(image.root)).toBe(false);
+        });
 
-      test('delete() fails with NOT_FOUND when the node is missing', async () => {
-        if (!canDelete(store)) throw new Error('Expected a store that deletes');
-        return expect(store.delete(makeImage().root)).rejects.toMatchObject({ code: 'NOT_FOUND' });
-      });
+        test('delete() fails with NOT_FOUND when the node is missing', async () => {
+          if (!canDelete(store)) throw new Error('Expected a store that deletes');
+          return expect(store.delete(makeImage().root)).rejects.toMatchObject({ code: 'NOT_FOUND' });
+        });
+      };
+      if (deletes) deletesNodes();
 
       test('listReferrers() gives the manifests whose subject is the image', async () => {
         if (!canListReferrers(store)) throw new Error('Expected a store that lists referrers');
