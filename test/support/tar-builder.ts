@@ -18,6 +18,10 @@ export interface TarMember {
   /** `ustar` when absent. */
   readonly magic?: 'ustar' | 'gnu' | 'v7' | undefined;
   readonly prefix?: string | undefined;
+  /** 0644 when absent. */
+  readonly mode?: number | undefined;
+  /** Seconds since 1970; 0 when absent. */
+  readonly mtime?: number | undefined;
 }
 
 /** A tar by hand. `end`: blocks of zeros behind it, 2 when absent. */
@@ -58,11 +62,11 @@ export function inMemory(bytes: Uint8Array): RandomAccess & { readonly reads: re
   };
 }
 
-function header({ name, content = '', typeflag = '0', link = '', size, sizeField, magic = 'ustar', prefix = '' }: TarMember): Buffer {
+function header({ name, content = '', typeflag = '0', link = '', size, sizeField, magic = 'ustar', prefix = '', mode = 0o644, mtime = 0 }: TarMember): Buffer {
   const made = Buffer.alloc(512);
   made.write(name, 0, 100);
-  made.write('0000644\0' + '0000000\0'.repeat(2), 100);
-  made.write(`${(size ?? Buffer.byteLength(content)).toString(8).padStart(11, '0')}\0${'0'.repeat(11)}\0`, 124);
+  made.write(`${mode.toString(8).padStart(7, '0')}\0${'0000000\0'.repeat(2)}`, 100);
+  made.write(`${(size ?? Buffer.byteLength(content)).toString(8).padStart(11, '0')}\0${mtime.toString(8).padStart(11, '0')}\0`, 124);
   if (sizeField !== undefined) made.set(sizeField, 124);
   made.write(`        ${typeflag}`, 148);
   made.write(link, 157, 100);
