@@ -1,15 +1,14 @@
-import { stat } from 'node:fs/promises';
-import { dirname, resolve } from 'node:path';
-
 import { verified } from '../bytes.ts';
 import type { CommandBody, ParsedArguments } from '../command.ts';
 import type { Context } from '../context.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
-import { canResolveBlobs, type Bytes, type Store } from '../store.ts';
+import { canResolveBlobs } from '../store.ts';
 import { UsageError } from '../usage-error.ts';
 import { positional, value } from './arguments.ts';
+import { counted, HERE } from './counted-bytes.ts';
 import { parseLocation } from './location.ts';
 import { withStores, type OpenedStore } from './open-store.ts';
+import { writeOutput } from './write-output.ts';
 
 /** A piece of the blob, valid until the next is asked for; or what was written to a file. */
 export type BlobRow = { readonly kind: 'bytes'; readonly bytes: Uint8Array } | { readonly kind: 'file'; readonly file: BlobFile };
@@ -43,8 +42,8 @@ async function* runBlobGet(args: ParsedArguments, context: Context): AsyncIterab
       for await (const bytes of content) yield { kind: 'bytes', bytes };
       return;
     }
-    await writeFile(path, counted(content, blob, opened.store, context), context);
-    context.onEvent({ kind: 'copied', target: blob, to: TO });
+    await writeOutput(path, counted(content, blob, opened.store, context), context);
+    context.onEvent({ kind: 'copied', target: blob, to: HERE });
     yield { kind: 'file', file: { digest: blob.digest, size: blob.size, path } };
   });
 }
@@ -64,47 +63,4 @@ function refuseOutput({ io, settings }: Context): void {
   if (settings.json) throw new UsageError('Cannot show a blob as JSON', { hint: 'add -o FILE, or leave out --json' });
   if (io.stdout.isTTY)
     throw new UsageError('Cannot show a blob on a terminal: its bytes may be anything', { hint: 'add -o FILE, or pipe it: regi blob get … | less' });
-}
-
-/** Events name where bytes go; a file has no repository. */
-const TO = '';
-
-/** Progress like that of a copy. */
-function counted(content: Bytes, target: Descriptor, from: Store, { onEvent }: Context): Bytes {
-  return {
-    async *[Symbol.asyncIterator]() {
-      onEvent({ kind: 'started', target, from: from.repository, to: TO });
-      for await (const chunk of content) {
-        onEvent({ kind: 'progress', target, bytes: chunk.byteLength, to: TO });
-        yield chunk;
-      }
-    },
-  };
-}
-
-/** The file is there whole and proved, or not at all. */
-async function writeFile(typed: string, content: Bytes, { io, signal }: Context): Promise<void> {
-  const [{ writeAtomically }, { systemProcesses }, { TempFiles }, { ifPresent }] = await Promise.all([
-    import('../stores/atomic-write.ts'),
-    import('../stores/processes.ts'),
-    import('../stores/temp-files.ts'),
-    import('../stores/storage-error.ts'),
-  ]);
-  const path = resolve(io.cwd, typed);
-  const folder = dirname(path);
-  const [there, parent] = await Promise.all([path, folder].map(async (name) => ifPresent('write', name, stat(name))));
-  if (parent === undefined)
-    throw new UsageError(`Cannot write to ${JSON.stringify(typed)}: there is no folder ${JSON.stringify(folder)}`, { hint: 'make the folder first' });
-  if (there?.isDirectory() === true) {
-    throw new UsageError(`Cannot write to ${JSON.stringify(typed)}: expected a file, found a folder`, {
-      hint: `name a file in it: -o ${typed.replace(/\/+$/, '')}/blob`,
-    });
-  }
-  // A device would be replaced by a file, which root may do even to /dev/null.
-  if (there?.isFile() === false) {
-    throw new UsageError(`Cannot write to ${JSON.stringify(typed)}: expected a file, found a device or pipe`, {
-      hint: 'leave out -o, and redirect standard output',
-    });
-  }
-  await writeAtomically(path, await new TempFiles(folder, systemProcesses).next(), content, { signal });
 }

@@ -1,0 +1,30 @@
+import type { Context } from '../context.ts';
+import type { Descriptor } from '../oci/descriptor.ts';
+import type { Bytes, Source } from '../store.ts';
+
+/** Where bytes go that go to no store, as events name it. */
+export const HERE = '';
+
+/** The same bytes, with progress like that of a copy. */
+export function counted(content: Bytes, target: Descriptor, from: Pick<Source, 'repository'>, { onEvent }: Context): Bytes {
+  return {
+    async *[Symbol.asyncIterator]() {
+      onEvent({ kind: 'started', target, from: from.repository, to: HERE });
+      for await (const chunk of content) {
+        onEvent({ kind: 'progress', target, bytes: chunk.byteLength, to: HERE });
+        yield chunk;
+      }
+    },
+  };
+}
+
+/** The same source, whose reading is shown as progress. */
+export function countedSource(source: Source, context: Context): Source {
+  return {
+    place: source.place,
+    repository: source.repository,
+    resolve: (reference, options) => source.resolve(reference, options),
+    exists: (target, options) => source.exists(target, options),
+    fetch: (target, options) => counted(source.fetch(target, options), target, source, context),
+  };
+}

@@ -1,0 +1,71 @@
+import pLimit from 'p-limit';
+
+import type { Context } from '../context.ts';
+import type { Descriptor } from '../oci/descriptor.ts';
+import { InvalidManifestError } from '../oci/descriptor.ts';
+import type { ImageManifest } from '../oci/manifest.ts';
+import { parsePlatform } from '../oci/platform.ts';
+import { LayerBudget, listLayer, type VisitFile } from '../operations/list-layer.ts';
+import { imageForHost, readForHost } from '../operations/read-for-host.ts';
+import { readManifest } from '../operations/read-manifest.ts';
+import { together } from '../operations/together.ts';
+import type { Source } from '../store.ts';
+import type { TarFile } from '../tar/tar-file.ts';
+import { countedSource } from './counted-bytes.ts';
+import { parseLocation } from './location.ts';
+import type { Stores } from './open-store.ts';
+
+/** An image whose layers are read. */
+export interface LayeredImage {
+  /** As it was typed, for hints. */
+  readonly typed: string;
+  readonly descriptor: Descriptor;
+  readonly manifest: ImageManifest;
+  /** Reading it is shown as progress. */
+  readonly source: Source;
+}
+
+/** Layers read at once: unpacking keeps a processor busy, and a registry sends several faster than one. */
+const AT_ONCE = 4;
+
+/**
+ * Opens the image of a location; of an index that of `platform`, else this machine's.
+ *
+ * @param typed the location.
+ * @param platform as typed.
+ * @throws what `parseLocation` and opening throw.
+ * @throws {PlatformNotFoundError} when the index has no such platform.
+ */
+export async function openLayered(stores: Stores, typed: string, platform: string | undefined, context: Context): Promise<LayeredImage> {
+  const { io, signal } = context;
+  const { store, reference } = await stores.open(parseLocation(typed), 'source');
+  const choice = { platform: platform === undefined ? undefined : parsePlatform(platform, io.host), host: io.host };
+  const found = await readForHost(store, reference, choice, { signal });
+  const descriptor = imageForHost(found, io.host);
+  const { manifest } = descriptor === found.root.descriptor ? found.root : await readManifest(store, descriptor, { signal });
+  if (manifest.kind === 'index') throw new InvalidManifestError(`Cannot look into ${descriptor.digest}: expected an image, found an index in the index`);
+  return { typed, descriptor, manifest, source: countedSource(store, context) };
+}
+
+export interface ListLayersOptions {
+  readonly signal: AbortSignal;
+  readonly budget?: LayerBudget | undefined;
+  /** What sees the files of a layer as they stream by. */
+  readonly visitorOf?: ((layer: Descriptor, number: number) => VisitFile) | undefined;
+}
+
+/** Lists the files of each layer, from the base up. */
+export async function listLayers(
+  { source, manifest }: LayeredImage,
+  { signal, budget = new LayerBudget(), visitorOf }: ListLayersOptions,
+): Promise<readonly (readonly TarFile[])[]> {
+  const limit = pLimit(AT_ONCE);
+  const tasks = manifest.layers.map(
+    (layer, number) => (either: AbortSignal) =>
+      limit(() => {
+        either.throwIfAborted();
+        return listLayer(source, layer, { budget, signal: either, visit: visitorOf?.(layer, number) });
+      }),
+  );
+  return together(tasks, signal);
+}

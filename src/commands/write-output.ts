@@ -1,0 +1,39 @@
+import { stat } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
+
+import type { Context } from '../context.ts';
+import type { Bytes } from '../store.ts';
+import { UsageError } from '../usage-error.ts';
+
+/**
+ * Writes a file of `-o`. It is there whole, or not at all.
+ *
+ * @param typed as it was written; relative to where the command runs.
+ * @param name such a file might have, for the hint.
+ * @throws {UsageError} when there is no folder for it, or something that is no file has its name.
+ */
+export async function writeOutput(typed: string, content: Bytes, { io, signal }: Context, name = 'blob'): Promise<void> {
+  const [{ writeAtomically }, { systemProcesses }, { TempFiles }, { ifPresent }] = await Promise.all([
+    import('../stores/atomic-write.ts'),
+    import('../stores/processes.ts'),
+    import('../stores/temp-files.ts'),
+    import('../stores/storage-error.ts'),
+  ]);
+  const path = resolve(io.cwd, typed);
+  const folder = dirname(path);
+  const [there, parent] = await Promise.all([path, folder].map(async (name) => ifPresent('write', name, stat(name))));
+  if (parent === undefined)
+    throw new UsageError(`Cannot write to ${JSON.stringify(typed)}: there is no folder ${JSON.stringify(folder)}`, { hint: 'make the folder first' });
+  if (there?.isDirectory() === true) {
+    throw new UsageError(`Cannot write to ${JSON.stringify(typed)}: expected a file, found a folder`, {
+      hint: `name a file in it: -o ${typed.replace(/\/+$/, '')}/${name}`,
+    });
+  }
+  // A device would be replaced by a file, which root may do even to /dev/null.
+  if (there?.isFile() === false) {
+    throw new UsageError(`Cannot write to ${JSON.stringify(typed)}: expected a file, found a device or pipe`, {
+      hint: 'leave out -o, and redirect standard output',
+    });
+  }
+  await writeAtomically(path, await new TempFiles(folder, systemProcesses).next(), content, { signal });
+}
