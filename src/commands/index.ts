@@ -4,12 +4,15 @@ import { authGetSpec } from './specs/auth-get.ts';
 import { authListSpec } from './specs/auth-list.ts';
 import { blobGetSpec } from './specs/blob-get.ts';
 import { completionSpec } from './specs/completion.ts';
+import { catSpec } from './specs/cat.ts';
 import { configSpec } from './specs/config.ts';
 import { copySpec } from './specs/copy.ts';
 import { deleteSpec } from './specs/delete.ts';
+import { diffSpec } from './specs/diff.ts';
 import { digestSpec } from './specs/digest.ts';
 import { exportSpec } from './specs/export.ts';
 import { doctorSpec } from './specs/doctor.ts';
+import { filesSpec } from './specs/files.ts';
 import { historySpec } from './specs/history.ts';
 import { imagesSpec } from './specs/images.ts';
 import { indexAddSpec } from './specs/index-add.ts';
@@ -25,6 +28,7 @@ import { pullSpec } from './specs/pull.ts';
 import { pushSpec } from './specs/push.ts';
 import { reposListSpec } from './specs/repos-list.ts';
 import { rmiSpec } from './specs/rmi.ts';
+import { rootfsSpec } from './specs/rootfs.ts';
 import { serveSpec } from './specs/serve.ts';
 import { tagSpec } from './specs/tag.ts';
 import { tagsDeleteSpec } from './specs/tags-delete.ts';
@@ -44,6 +48,10 @@ export const COMMANDS: readonly CommandSpec[] = [
   pruneSpec,
   inspectSpec,
   historySpec,
+  filesSpec,
+  catSpec,
+  diffSpec,
+  rootfsSpec,
   verifySpec,
   digestSpec,
   tagsListSpec,
