@@ -10,10 +10,10 @@ import { temporaryFolder } from './temporary-folder.ts';
 const STEPS = [
   `mkdir -p opt/changed/gone/deep opt/changed/opaque
    echo one > opt/changed/replaced; echo old > opt/changed/gone/deep/file; echo old > opt/changed/opaque/old
-   echo first > opt/changed/first; ln opt/changed/first opt/changed/second; ln -s first opt/changed/symbolic; ln -s /etc opt/changed/absolute
+   echo first > opt/changed/first; ln opt/changed/first opt/changed/second; ln -s first opt/changed/symbolic; ln -s /etc opt/changed/absolute; ln -s /opt/changed opt/by-link
    mkfifo opt/changed/pipe; mknod opt/changed/device c 1 3; mkdir -m 1777 opt/changed/sticky; chmod 4755 opt/changed/replaced`,
   `rm -rf opt/changed/gone opt/changed/opaque; mkdir opt/changed/opaque; echo new > opt/changed/opaque/new
-   rm opt/changed/replaced; mkdir opt/changed/was-file; echo two > opt/changed/replaced; rm etc/motd
+   rm opt/changed/replaced; mkdir opt/changed/was-file; echo two > opt/changed/replaced; rm -f etc/motd
    rm opt/changed/first; rm -rf usr/share/doc; chmod 0700 opt/changed/sticky; touch -d @1700000000 opt/changed opt/changed/opaque/new`,
   `mkdir -p opt/changed/gone; echo back > opt/changed/gone/file; rm opt/changed/symbolic; mkdir opt/changed/symbolic; echo x > opt/changed/symbolic/x
    rm -rf opt/changed/was-file; echo file > opt/changed/was-file; chown 1000:2000 opt/changed/was-file; ln opt/changed/second opt/changed/third`,
