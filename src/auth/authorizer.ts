@@ -28,6 +28,8 @@ export interface AuthorizerOptions {
   readonly credentials: CredentialSource;
   readonly tokens: TokenCache;
   readonly clock: Clock;
+  /** How often a token is asked for again whose answer broke in its middle. */
+  readonly retries?: number | undefined;
   /** Takes what a person should know: credentials that were refused, a password over plain http. */
   readonly onNotice?: ((message: string, hint?: string) => void) | undefined;
 }
@@ -252,7 +254,7 @@ class ChallengeAuthorizer implements Authorizer {
   }
 
   async #getToken(journey: Journey, scheme: BearerScheme, found: FoundCredential | undefined): Promise<Authorization> {
-    const { origin, host, tokens, send, clock } = this.#options;
+    const { origin, host, tokens, send, clock, retries } = this.#options;
     const { repository } = journey.options;
     const { realm, service } = scheme;
     const scopes = this.#schemes.widened(journey.options.scopes);
@@ -263,7 +265,7 @@ class ChallengeAuthorizer implements Authorizer {
       (signal) => {
         isFresh = true;
         if (found !== undefined) this.#warnOfPlainHttp(realm.url);
-        return fetchToken({ host, repository, realm, service, scopes, credential: found, signal }, { send, clock });
+        return fetchToken({ host, repository, realm, service, scopes, credential: found, signal }, { send, clock, retries });
       },
       journey.request.signal,
     );

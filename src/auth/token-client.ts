@@ -1,8 +1,10 @@
 import type { Clock } from '../clock.ts';
 import type { Credential, FoundCredential } from '../credentials/credential.ts';
 import { assertNever, RegiError, type ErrorCode } from '../errors.ts';
+import { askAgain } from '../http/ask-again.ts';
 import { discard, readAtMost } from '../http/body.ts';
 import type { HttpRequest, HttpResponse, Transport } from '../http/message.ts';
+import { DEFAULT_RETRIES } from '../http/retry.ts';
 import { LIMITS } from '../limits.ts';
 import { basicAuthorization } from './basic.ts';
 import { NotAuthorisedError } from './not-authorised.ts';
@@ -25,6 +27,8 @@ export interface TokenRequest {
 export interface TokenClient {
   readonly send: Transport;
   readonly clock: Clock;
+  /** How often an answer is asked for again that broke in its middle. */
+  readonly retries?: number | undefined;
 }
 
 /** A token service that did not give a token, for another reason than who asks. */
@@ -71,11 +75,14 @@ export async function fetchToken(request: TokenRequest, client: TokenClient): Pr
   const askedAt = client.clock.now();
   const statuses: number[] = [];
   for (const way of waysOf(request)) {
-    const answer = await ask(way.request, request, client.send);
-    if (answer.status >= 200 && answer.status < 300) return readToken(answer, request, askedAt);
-    await discard(answer);
-    statuses.push(answer.status);
-    if (!way.goOnAt.includes(answer.status)) break;
+    const answer = await askAgain(() => askForToken(way.request, request, askedAt, client), {
+      clock: client.clock,
+      retries: client.retries ?? DEFAULT_RETRIES,
+      signal: request.signal,
+    });
+    if (typeof answer !== 'number') return answer;
+    statuses.push(answer);
+    if (!way.goOnAt.includes(answer)) break;
   }
   const [needed] = request.scopes;
   if (needed !== undefined && request.scopes.length > 1 && statuses.some((status) => TOO_MUCH_ASKED.includes(status))) {
@@ -151,6 +158,14 @@ function byPost(request: TokenRequest, credential: Exclude<Credential, { kind: '
     reach: realm.reach,
     signal,
   };
+}
+
+/** The token, or the status of an answer that has none. */
+async function askForToken(sent: HttpRequest, request: TokenRequest, askedAt: number, { send }: TokenClient): Promise<Token | number> {
+  const answer = await ask(sent, request, send);
+  if (answer.status >= 200 && answer.status < 300) return readToken(answer, request, askedAt);
+  await discard(answer);
+  return answer.status;
 }
 
 async function ask(first: HttpRequest, { host, realm }: TokenRequest, send: Transport): Promise<HttpResponse> {

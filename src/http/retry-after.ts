@@ -10,7 +10,8 @@ export interface RateLimit {
 }
 
 /**
- * How long a server asks to wait, in milliseconds; undefined when it does not say, or nothing that can be understood.
+ * How long a server asks to wait, in milliseconds; undefined when it does not say, or nothing that can be understood. A date counts from
+ * the answer's own `Date`, because the clocks of two machines may be hours apart.
  *
  * @param now milliseconds since 1970.
  * @see https://www.rfc-editor.org/rfc/rfc9110#section-10.2.3
@@ -20,7 +21,7 @@ export function retryAfterMs(headers: HttpHeaders, now: number): number | undefi
   if (asked !== undefined) {
     if (/^\d{1,9}$/.test(asked)) return Number(asked) * 1000;
     const time = parseHttpDate(asked, now);
-    return time === undefined ? undefined : Math.max(0, time - now);
+    return time === undefined ? undefined : Math.max(0, time - (parseHttpDate(headers.get('date')?.trim() ?? '', now) ?? now));
   }
   // Docker Hub's API: a time in seconds since 1970, and not a number of seconds.
   const until = headers.get('x-retry-after')?.trim();

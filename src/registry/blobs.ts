@@ -87,10 +87,19 @@ function sizeOf(answer: RegistryResponse): number | undefined {
 
 async function openBlob(repository: RemoteRepository, target: Descriptor, position: number, { signal }: CallOptions): Promise<Bytes> {
   const action = `Cannot read ${display(repository, target.digest)}`;
-  const response = await sendToRead(repository, 'GET', blobPath(repository, target.digest), { headers: rangeFrom(position), signal });
+  const response = await askForBlob(repository, target.digest, position, { signal });
   if (response.status !== 404 || (target.urls ?? []).length === 0) return bodyFrom(action, response, target, position);
   const notThere = await responseError(action, response);
   return openForeign(repository.connection, target, position, { action, notThere, registryAddress: response.remoteAddress, signal });
+}
+
+/** Storage refuses a URL whose signature has expired on the way, as one with a fast clock does always; the registry signs another one. */
+async function askForBlob(repository: RemoteRepository, digest: Digest, position: number, { signal }: CallOptions): Promise<RegistryResponse> {
+  const ask = (): Promise<RegistryResponse> => sendToRead(repository, 'GET', blobPath(repository, digest), { headers: rangeFrom(position), signal });
+  const response = await ask();
+  if (response.isOwn || (response.status !== 401 && response.status !== 403)) return response;
+  await discard(response);
+  return ask();
 }
 
 async function headOrGet(repository: RemoteRepository, digest: Digest, { signal }: CallOptions): Promise<RegistryResponse> {

@@ -9,7 +9,7 @@ import { discard } from '../http/body.ts';
 import type { Scheme } from '../http/hosts.ts';
 import type { HttpHeaders, HttpRequest, HttpResponse, Layer, Method, Transport } from '../http/message.ts';
 import { followRedirects } from '../http/redirect.ts';
-import { DEFAULT_RETRIES, retryLayer, retryOfStatus, type RetryEvent } from '../http/retry.ts';
+import { backoffMs, DEFAULT_RETRIES, isPassing, retryLayer, retryOfStatus, type RetryEvent } from '../http/retry.ts';
 import { apiHost } from '../oci/reference.ts';
 import { KeyedLock } from './keyed-lock.ts';
 import { createQuotaReader } from './pull-quota.ts';
@@ -147,11 +147,25 @@ class HttpConnection implements Connection {
   }
 
   async send(method: Method, path: string, details: CallDetails): Promise<RegistryResponse> {
-    return this.#detector.run((scheme) => this.#ask(scheme, requestOf(method, new URL(path, this.#originOf(scheme)), details), details));
+    return this.#detected(method, details, (scheme) => this.#ask(scheme, requestOf(method, new URL(path, this.#originOf(scheme)), details), details));
   }
 
   async sendTo(method: Method, url: URL, details: CallDetails): Promise<RegistryResponse> {
     return this.#detector.run((scheme) => this.#ask(scheme, requestOf(method, url, details), details));
+  }
+
+  /** Looks for the scheme again when the registry was away while it was looked for; one that is known, the retry layer asks again. */
+  async #detected<T>(method: Method, { signal }: CallDetails, attempt: (scheme: Scheme) => Promise<T>): Promise<T> {
+    for (let failures = 0; ; failures += 1) {
+      try {
+        return await this.#detector.run(attempt);
+      } catch (error) {
+        signal?.throwIfAborted();
+        const isKnown = this.#detector.settled !== undefined;
+        if (isKnown || (method !== 'GET' && method !== 'HEAD') || !isPassing(error) || failures >= this.retries) throw error;
+      }
+      await this.clock.sleep(backoffMs(failures, this.clock), signal);
+    }
   }
 
   async sendAnonymously(method: Method, url: URL, details: AnonymousDetails): Promise<RegistryResponse> {
@@ -197,7 +211,7 @@ class HttpConnection implements Connection {
     const origin = this.#originOf(scheme);
     const send: Transport = (request) =>
       this.#detector.settled === undefined && request.url.origin === origin.origin ? this.#sendProbe(request) : this.#retried(request);
-    const made = createAuthorizer({ send, origin, host, credentials, tokens, clock, onNotice });
+    const made = createAuthorizer({ send, origin, host, credentials, tokens, clock, retries: this.retries, onNotice });
     this.#authorizers.set(scheme, made);
     return made;
   }

@@ -104,7 +104,7 @@ export async function responseError(action: string, response: RegistryResponse):
       hint: absenceHint(response, problems),
     });
   }
-  if (status >= 500 || status === 408 || status === 404 || status === 416) {
+  if (status >= 500 || status === 408 || status === 499 || status === 404 || status === 416) {
     return new ServerFailedError(`${action}: "${host}" failed (${answer})`, facts, { hint: 'try again later; a longer --retry waits out short failures' });
   }
   if (status >= 400) return new RefusedError(`${action}: "${host}" refused it (${answer})`, facts, { hint: refusalHint(response, problems) });

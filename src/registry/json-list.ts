@@ -1,6 +1,6 @@
 /**
  * The texts of the list that is member `name` of a JSON object. A missing or null list is an empty one: distribution says
- * `"tags":null` of a repository that lost its last tag. Undefined when it is something else.
+ * `"tags":null` of a repository that lost its last tag. Undefined when it is something else, such as errors with status 200.
  */
 export function stringsIn(body: unknown, name: string): readonly string[] | undefined {
   const list = memberOf(body, name);
@@ -19,5 +19,6 @@ export function itemsIn(body: unknown, name: string): readonly unknown[] | undef
 
 function memberOf(body: unknown, name: string): { readonly kind: 'some'; readonly value: unknown } | { readonly kind: 'none' } {
   if (typeof body !== 'object' || body === null || Array.isArray(body)) return { kind: 'none' };
-  return { kind: 'some', value: (body as Readonly<Record<string, unknown>>)[name] };
+  const value = (body as Readonly<Record<string, unknown>>)[name];
+  return value === undefined && 'errors' in body ? { kind: 'none' } : { kind: 'some', value };
 }

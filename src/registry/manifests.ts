@@ -1,3 +1,4 @@
+import { askAgain } from '../http/ask-again.ts';
 import { discard, readAtMost } from '../http/body.ts';
 import { LIMITS } from '../limits.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
@@ -139,13 +140,8 @@ export async function deleteManifest(repository: RemoteRepository, reference: st
 }
 
 async function getManifest(action: string, repository: RemoteRepository, reference: string, options: CallOptions): Promise<FetchedManifest> {
-  const response = await send(repository, 'GET', reference, options);
-  if (response.status !== 200) throw await responseError(action, response);
-  if (isWebPage(response)) {
-    await discard(response);
-    throw invalidResponse(action, response, 'expected a manifest');
-  }
-  const bytes = await readAtMost(response, LIMITS.manifestBytes, `manifest ${display(repository, reference)}`);
+  const { clock, retries } = repository.connection;
+  const { response, bytes } = await askAgain(() => readManifest(action, repository, reference, options), { clock, retries, signal: options.signal });
   const stated = statedDigest(action, response);
   const asked = isDigest(reference) ? reference : undefined;
   const digest = digestOf(bytes, asked === undefined ? stated && algorithmOf(stated) : algorithmOf(asked));
@@ -154,6 +150,21 @@ async function getManifest(action: string, repository: RemoteRepository, referen
   const mediaType = guessManifestType(response.headers.get('content-type'), bytes);
   if (mediaType === undefined) throw invalidResponse(action, response, 'expected the Content-Type of a manifest');
   return { descriptor: { mediaType, digest, size: bytes.byteLength }, bytes };
+}
+
+async function readManifest(
+  action: string,
+  repository: RemoteRepository,
+  reference: string,
+  options: CallOptions,
+): Promise<{ readonly response: RegistryResponse; readonly bytes: Uint8Array }> {
+  const response = await send(repository, 'GET', reference, options);
+  if (response.status !== 200) throw await responseError(action, response);
+  if (isWebPage(response)) {
+    await discard(response);
+    throw invalidResponse(action, response, 'expected a manifest');
+  }
+  return { response, bytes: await readAtMost(response, LIMITS.manifestBytes, `manifest ${display(repository, reference)}`) };
 }
 
 /** The descriptor that the head states; undefined when it leaves something out. */

@@ -1,5 +1,6 @@
 import type { Scope } from '../auth/scope.ts';
 import { LimitExceededError } from '../bytes.ts';
+import { askAgain } from '../http/ask-again.ts';
 import { readAtMost } from '../http/body.ts';
 import { LIMITS } from '../limits.ts';
 import type { CallOptions } from '../store.ts';
@@ -41,15 +42,19 @@ export async function* listPages<Item>(connection: Connection, listing: Listing<
   for (let page = 0; page < LIMITS.pages; page += 1) {
     asked.add(path);
     const { scopes, repository, accept, redirects } = listing;
-    const response = await connection.send('GET', path, { scopes, repository, accept, redirects, signal });
-    if (page === 0) await listing.checkFirst?.(response);
-    if (response.status !== 200) throw await responseError(action, response);
-    const items = await readPage(listing, response);
+    const url = path;
+    const ask = async (): Promise<Page<Item>> => {
+      const response = await connection.send('GET', url, { scopes, repository, accept, redirects, signal });
+      if (page === 0) await listing.checkFirst?.(response);
+      if (response.status !== 200) throw await responseError(action, response);
+      return { items: await readPage(listing, response), link: response.headers.get('link') };
+    };
+    const { items, link } = await askAgain(ask, { clock: connection.clock, retries: connection.retries, signal });
     const keys = new Set(items.map(listing.keyOf));
     if (keys.size > 0 && before.size > 0 && [...keys].every((key) => before.has(key)))
       return connection.warn(`${action} further: the next page has nothing new`);
     yield* items;
-    const next = nextPage(new URL(path, 'https://registry.invalid'), response.headers.get('link'));
+    const next = nextPage(new URL(path, 'https://registry.invalid'), link);
     if (next.kind === 'end') return;
     if (next.kind === 'broken') return connection.warn(`${action} further: ${next.problem}`);
     path = next.url.pathname + next.url.search;
@@ -57,6 +62,12 @@ export async function* listPages<Item>(connection: Connection, listing: Listing<
     before = keys;
   }
   throw new LimitExceededError(`${action}: expected at most ${LIMITS.pages} pages`, { hint: 'the registry pages without end; tell who runs it' });
+}
+
+interface Page<Item> {
+  readonly items: readonly Item[];
+  /** The header that leads to the next one. */
+  readonly link: string | undefined;
 }
 
 async function readPage<Item>(listing: Listing<Item>, response: RegistryResponse): Promise<readonly Item[]> {

@@ -83,3 +83,15 @@ test('an upload whose last answer is lost is not sent again', async () => {
 
   expect(bytesReceived(to)).toBe(LAYER.size);
 });
+
+test('an upload that the registry stops reading is broken off, and comes to its end', { timeout: 60_000 }, async () => {
+  // More than all sockets on the way hold, or the client would be done with it.
+  const large = makeImage({ layers: [10_000_000] });
+  const [from, to] = [await startFakeRegistry(), await startFakeRegistry()];
+  await large.pushAll(from.place.open('app'), 'v1');
+  to.fault({ match: ({ path, body }) => UPLOAD.test(path) && (body.length ?? 0) > 1_000_000, action: { kind: 'stall-request', afterBytes: { tenths: 2 } } });
+
+  const { status, stderr } = await runMain(['copy', '--timeout', '0.3', `${from.host}/app:v1`, `${to.host}/app:v1`]);
+
+  expect({ status, stderr: status === 0 ? '' : stderr }).toEqual({ status: 0, stderr: '' });
+});

@@ -13,17 +13,23 @@ export type FaultAction =
   | { readonly kind: 'answer'; readonly status: number; readonly headers?: Readonly<Record<string, string>>; readonly body?: string | Uint8Array }
   /** Closes without a word: a proxy that restarts, a keep-alive connection that was closed under the request. */
   | { readonly kind: 'hang-up' }
-  /** Ends the answer after so many bytes of its body: an unstable link, a storage that is rolled over. */
-  | { readonly kind: 'cut'; readonly afterBytes: number }
+  /** Closes in the middle of the answer's head. */
+  | { readonly kind: 'cut-head' }
+  /** Closes, and does not take the next connections either: a registry that dies and comes back. */
+  | { readonly kind: 'outage'; readonly connections: number }
+  /** Ends the answer after so much of its body: an unstable link, a storage that is rolled over. */
+  | { readonly kind: 'cut'; readonly afterBytes: Extent }
   /**
    * Closes after so many bytes of the request's body. The session keeps them, as with distribution 3 and olareg, or is lost, as with
    * distribution 2.8 and zot. When nothing is said it is as regi's own server does: a PATCH is kept, a PUT is as if it never came.
    */
-  | { readonly kind: 'cut-request'; readonly afterBytes: number; readonly session?: 'kept' | 'lost' }
-  /** Sends so many bytes of the body, then nothing more: a NAT that lost the connection. Without `afterBytes` not even a head. */
-  | { readonly kind: 'stall'; readonly afterBytes?: number }
-  /** Reads so many bytes of the body, then nothing more: a registry whose storage hangs. */
-  | { readonly kind: 'stall-request'; readonly afterBytes: number }
+  | { readonly kind: 'cut-request'; readonly afterBytes: Extent; readonly session?: 'kept' | 'lost' }
+  /** Sends so much of the body, then nothing more: a NAT that lost the connection. Without `afterBytes` not even a head. */
+  | { readonly kind: 'stall'; readonly afterBytes?: Extent }
+  /** Reads so much of the body, then nothing more: a registry whose storage hangs. */
+  | { readonly kind: 'stall-request'; readonly afterBytes: Extent }
+  /** Content-Length says so many bytes more than come, or fewer: a proxy that changes bodies. */
+  | { readonly kind: 'wrong-length'; readonly by: number }
   /** One byte is another one, the length is right: a damaged disk, a proxy that rewrites. */
   | { readonly kind: 'corrupt'; readonly at?: number }
   /** Another body under the same headers, Content-Length corrected: a cache that mixes up its entries. */
@@ -35,32 +41,53 @@ export type FaultAction =
   /** The request is handled, but its answer never comes: was it done or not? */
   | { readonly kind: 'lose-answer' };
 
+/** Bytes, or tenths of the body. */
+export type Extent = number | { readonly tenths: number };
+
 export interface Fault {
+  /** What the log calls it. */
+  readonly name?: string | undefined;
   readonly match: Match;
   /** How many requests it strikes; 1 when absent. */
   readonly times?: number | undefined;
   readonly action: FaultAction;
 }
 
+/** The connection that a request came by, and the server behind. */
+export interface FaultyLine {
+  /** Writes past everything that would make an answer of it. */
+  writeRaw(text: string): void;
+  /** Closes the next connections as soon as they come. */
+  refuse(connections: number): void;
+}
+
 /** Plays one fault on one request. */
-export function playFault(action: FaultAction): Middleware {
+export function playFault(action: FaultAction, line: FaultyLine): Middleware {
   return async (call, next) => {
     switch (action.kind) {
       case 'answer':
         return { status: action.status, headers: action.headers ?? {}, body: toBytes(action.body ?? '') };
       case 'hang-up':
         throw new ConnectionCut('Scripted');
+      case 'cut-head':
+        line.writeRaw('HTTP/1.1 200 OK\r\nContent-Type: applica');
+        throw new ConnectionCut('Scripted');
+      case 'outage':
+        line.refuse(action.connections);
+        throw new ConnectionCut('Scripted');
       case 'cut':
-        return withContent(await next(call), (content) => upTo(content, action.afterBytes, cut));
+        return withContent(await next(call), (content, size) => upTo(content, bytesIn(action.afterBytes, size), cut));
       case 'cut-request':
         return cutRequest(call, next, action);
       case 'stall': {
         if (action.afterBytes === undefined) return gone(call);
         const { afterBytes } = action;
-        return withContent(await next(call), (content) => upTo(content, afterBytes, () => gone(call)));
+        return withContent(await next(call), (content, size) => upTo(content, bytesIn(afterBytes, size), () => gone(call)));
       }
       case 'stall-request':
-        return brokenRequest(call, next, { afterBytes: action.afterBytes, end: () => gone(call) });
+        return brokenRequest(call, next, { afterBytes: bytesIn(action.afterBytes, call.body.length ?? 0), end: () => gone(call) });
+      case 'wrong-length':
+        return wrongLength(await next(call), action.by);
       case 'corrupt':
         return withContent(await next(call), (content) => corrupted(content, action.at ?? 0));
       case 'replace-body':
@@ -96,7 +123,7 @@ async function cutRequest(
   { afterBytes, session }: Extract<FaultAction, { readonly kind: 'cut-request' }>,
 ): Promise<Answer> {
   try {
-    return await brokenRequest(session === 'kept' ? asChunk(call) : call, next, { afterBytes, end: cut });
+    return await brokenRequest(session === 'kept' ? asChunk(call) : call, next, { afterBytes: bytesIn(afterBytes, call.body.length ?? 0), end: cut });
   } finally {
     if (session === 'lost') await next({ ...call, method: 'DELETE', body: { length: 0, content: bytesOf(new Uint8Array(0)) } });
   }
@@ -124,12 +151,37 @@ async function brokenRequest(
   return answer;
 }
 
-function withContent(answer: Answer, change: (content: Bytes) => Bytes): Answer {
+function withContent(answer: Answer, change: (content: Bytes, size: number) => Bytes): Answer {
   const { body } = answer;
   if (body === undefined) return answer;
-  return body instanceof Uint8Array
-    ? { ...answer, body: { content: change(bytesOf(body)), size: body.byteLength } }
-    : { ...answer, body: { content: change(body.content), size: body.size } };
+  const { content, size } = body instanceof Uint8Array ? { content: bytesOf(body), size: body.byteLength } : body;
+  return { ...answer, body: { content: change(content, size), size } };
+}
+
+/** The length that is sent is that of the body, so the body is what changes: fewer bytes than said and a cut, or more than fit. */
+function wrongLength(answer: Answer, by: number): Answer {
+  const { body } = answer;
+  if (body === undefined) return answer;
+  const { content, size } = body instanceof Uint8Array ? { content: bytesOf(body), size: body.byteLength } : body;
+  const said = Math.max(0, size + by);
+  return { ...answer, body: { content: said < size ? firstOf(content, said) : content, size: said } };
+}
+
+function firstOf(content: Bytes, count: number): Bytes {
+  return {
+    async *[Symbol.asyncIterator]() {
+      let left = count;
+      for await (const chunk of content) {
+        yield chunk.subarray(0, left);
+        left -= chunk.byteLength;
+        if (left <= 0) return;
+      }
+    },
+  };
+}
+
+function bytesIn(extent: Extent, size: number): number {
+  return typeof extent === 'number' ? extent : Math.floor((size * extent.tenths) / 10);
 }
 
 function upTo(content: Bytes, limit: number, end: () => Promise<never>): Bytes {

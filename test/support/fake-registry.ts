@@ -1,8 +1,10 @@
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 
+import { bytesOf } from '../../src/bytes.ts';
+import type { StreamBody } from '../../src/http/message.ts';
 import type { Call, Middleware } from '../../src/server/exchange.ts';
 import { createHandler, type HandlerOptions } from '../../src/server/handler.ts';
 import { parseRoute, type Route } from '../../src/server/router.ts';
@@ -10,7 +12,7 @@ import { createMemoryPlace } from '../../src/stores/memory.ts';
 import type { Bytes, Place } from '../../src/store.ts';
 import { afterFile } from './cleanup.ts';
 import { fakeAuthority, type FakeAuth, type FakeAuthority } from './fake-auth.ts';
-import { isMatch, playFault, type Fault, type Match } from './fake-faults.ts';
+import { isMatch, playFault, type Fault, type FaultyLine, type Match } from './fake-faults.ts';
 
 export type { FakeAuth } from './fake-auth.ts';
 export type { Fault, FaultAction, Match } from './fake-faults.ts';
@@ -36,6 +38,10 @@ export interface FakeRequest {
   readonly headers: Call['headers'];
   /** Bytes of its body that were read up to now. */
   readonly bytes: number;
+  /** Bytes of the answer's body that were given up to now. */
+  readonly sent: number;
+  /** Name of the fault that struck it. */
+  readonly fault: string | undefined;
   /** Undefined until it is answered, and for good when the connection was closed before a head was sent. */
   readonly status: number | undefined;
 }
@@ -76,29 +82,44 @@ export async function startFakeRegistry(options: FakeRegistryOptions = {}): Prom
   const log: Mutable<FakeRequest>[] = [];
   const faults = (options.faults ?? []).map((fault) => ({ fault, left: fault.times ?? 1 }));
   const gates: Gate[] = [];
+  const sockets = new WeakMap<Call['headers'], Socket>();
   let connections = 0;
+  let refused = 0;
   let host = '';
   const scheme = options.tls === undefined ? 'http' : 'https';
   const authority = options.auth === undefined ? undefined : fakeAuthority(options.auth, () => `${scheme}://${host}`);
 
   const around: Middleware = async (call, next) => {
-    const entry = { method: call.method, url: urlOf(call), kind: kindOf(call.path), headers: call.headers, bytes: 0, status: undefined as number | undefined };
+    const { method, headers } = call;
+    const entry: Mutable<FakeRequest> = { method, url: urlOf(call), kind: kindOf(call.path), headers, bytes: 0, sent: 0, fault: undefined, status: undefined };
     log.push(entry);
     const counted: Call = { ...call, body: { ...call.body, content: counting(call.body.content, entry) } };
     await Promise.all(gates.filter((gate) => isMatch(call, gate.match)).map((gate) => gate.pass(call.signal)));
     const struck = faults.find(({ fault, left }) => left > 0 && isMatch(call, fault.match));
     const serve = async (inner: Call): ReturnType<typeof next> => (await authority?.token(inner)) ?? next(inner);
-    if (struck !== undefined) struck.left -= 1;
-    const answer = await (struck === undefined ? serve(counted) : playFault(struck.fault.action)(counted, serve));
+    if (struck !== undefined) {
+      struck.left -= 1;
+      entry.fault = struck.fault.name;
+    }
+    const line: FaultyLine = { writeRaw: (text) => void sockets.get(headers)?.write(text), refuse: (count) => (refused = count) };
+    const answer = await (struck === undefined ? serve(counted) : playFault(struck.fault.action, line)(counted, serve));
     entry.status = answer.status;
-    return answer;
+    return answer.body === undefined ? answer : { ...answer, body: countingAnswer(answer.body, entry) };
   };
 
   const handler = createHandler({ clock: { now: () => Date.now() }, ...options, place, around, authenticate: authority?.authenticate });
   const server = options.tls === undefined ? createServer() : createTlsServer(options.tls);
-  server.on('request', (request, response) => void handler.handle(request, response));
+  server.on('request', (request, response) => {
+    sockets.set(request.headers, request.socket);
+    void handler.handle(request, response);
+  });
   server.on('checkContinue', (request, response) => void handler.handle(request, response, { expectsContinue: true }));
   server.on(options.tls === undefined ? 'connection' : 'secureConnection', () => (connections += 1));
+  server.on('connection', (socket: Socket) => {
+    if (refused <= 0) return;
+    refused -= 1;
+    socket.destroy();
+  });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   host = `127.0.0.1:${(server.address() as AddressInfo).port}`;
@@ -151,6 +172,21 @@ function makeGate(match: Match): Gate {
     await Promise.race([opened, left]);
   };
   return { match, reached, release: () => release(), pass };
+}
+
+function countingAnswer(body: Uint8Array | StreamBody, entry: { sent: number }): StreamBody {
+  const { content, size } = body instanceof Uint8Array ? { content: bytesOf(body), size: body.byteLength } : body;
+  return {
+    size,
+    content: {
+      async *[Symbol.asyncIterator]() {
+        for await (const chunk of content) {
+          yield chunk;
+          entry.sent += chunk.byteLength;
+        }
+      },
+    },
+  };
 }
 
 function counting(content: Bytes, entry: { bytes: number }): Bytes {
