@@ -32,19 +32,20 @@ export const EMPTY_INDEX: LayoutIndex = { json: { schemaVersion: 2, mediaType: M
  * Parses an index.json. Entries are checked when they are used, by `descriptorOf`, so that one of an unknown kind does not bar
  * the way to the others.
  *
+ * @param where the file, as a person finds it.
  * @throws {InvalidManifestError} when it is no index.
  * @see https://github.com/opencontainers/image-spec/blob/v1.1.1/image-layout.md#indexjson-file
  */
-export function parseLayoutIndex(bytes: Uint8Array): LayoutIndex {
-  const json = parseJsonObject(bytes, 'index.json');
+export function parseLayoutIndex(bytes: Uint8Array, where = 'index.json'): LayoutIndex {
+  const json = parseJsonObject(bytes, where);
   if (json['schemaVersion'] !== undefined && json['schemaVersion'] !== 2) {
-    throw new InvalidManifestError(`Cannot read index.json: expected schemaVersion 2, found ${JSON.stringify(json['schemaVersion'])}`);
+    throw new InvalidManifestError(`Cannot read ${where}: expected schemaVersion 2, found ${JSON.stringify(json['schemaVersion'])}`);
   }
-  if ('config' in json || 'layers' in json) throw new InvalidManifestError('Cannot read index.json: expected an index, found members of an image manifest');
+  if ('config' in json || 'layers' in json) throw new InvalidManifestError(`Cannot read ${where}: expected an index, found members of an image manifest`);
   const manifests = json['manifests'] ?? [];
-  if (!Array.isArray(manifests)) throw new InvalidManifestError('Cannot read index.json: expected manifests to be a list');
+  if (!Array.isArray(manifests)) throw new InvalidManifestError(`Cannot read ${where}: expected manifests to be a list`);
   if (manifests.length > LIMITS.descriptors) {
-    throw new InvalidManifestError(`Cannot read index.json: expected at most ${LIMITS.descriptors} manifests, found ${manifests.length}`);
+    throw new InvalidManifestError(`Cannot read ${where}: expected at most ${LIMITS.descriptors} manifests, found ${manifests.length}`);
   }
   return { json, entries: manifests.map(toEntry) };
 }

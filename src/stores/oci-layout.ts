@@ -339,7 +339,7 @@ export class OciLayout implements LayoutStore {
 
   async #readIndexIfPresent(): Promise<LayoutIndex | undefined> {
     const bytes = await readRegular(join(this.#root, 'index.json'), LIMITS.manifestBytes);
-    return bytes === undefined ? undefined : parseLayoutIndex(bytes);
+    return bytes === undefined ? undefined : parseLayoutIndex(bytes, JSON.stringify(join(this.#root, 'index.json')));
   }
 
   #missing(index: LayoutIndex, reference: string): NotInStoreError {
