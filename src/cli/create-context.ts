@@ -19,8 +19,9 @@ export function createContext(io: Io, settings: Settings, progress: Progress, ar
     signal: io.signal,
     warn,
     note: (message) => {
-      // What a note says is in the answer too.
-      if (!settings.quiet && !json) area.print(printable(message));
+      if (settings.quiet) return;
+      if (progress.showsMessages) progress.onEvent({ kind: 'note', message });
+      else if (!json) area.print(printable(message));
     },
     log: (line) => {
       if (settings.verbosity > 0 && !settings.quiet) area.print(printable(line));

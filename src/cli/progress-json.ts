@@ -83,6 +83,8 @@ function eventObject(event: CopyEvent): object {
       return { kind: event.kind, image: event.image, error: errorObject(event.error) };
     case 'warning':
       return { kind: event.kind, message: event.message, hint: event.hint };
+    case 'note':
+      return { kind: event.kind, message: event.message };
     default:
       return assertNever(event);
   }

@@ -53,6 +53,7 @@ function plainLine(event: CopyEvent, isPlan: boolean, milliseconds: number | und
     case 'kept':
     case 'failed':
     case 'warning':
+    case 'note':
       return undefined;
     default:
       return assertNever(event);

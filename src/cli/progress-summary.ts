@@ -24,7 +24,7 @@ export function summaryLine({ copied, mounted, skipped, foreign, images, bytesRe
   ].filter(({ nodes }) => nodes > 0);
   const parts = [...blobs.map(({ nodes, became }, index) => `${index === 0 ? formatCount(nodes, 'blob') : nodes} ${became}`), ...imageParts(images)];
   if (parts.length === 0 || (parts.length === 1 && images.unchanged === 1)) return '';
-  const rate = copied.bytes > earlier ? ` (${formatRate(copied.bytes - earlier, milliseconds)})` : '';
+  const rate = copied.bytes > earlier && milliseconds > 0 ? ` (${formatRate(copied.bytes - earlier, milliseconds)})` : '';
   return `${parts.join(', ')} in ${formatDuration(milliseconds)}${rate}`;
 }
 

@@ -82,6 +82,7 @@ export class TransferModel {
       case 'tagged':
       case 'failed':
       case 'warning':
+      case 'note':
         return;
       default:
         assertNever(event);

@@ -56,6 +56,7 @@ export function addEvent(totals: CopyTotals, event: CopyEvent): CopyTotals {
     case 'found':
     case 'started':
     case 'warning':
+    case 'note':
       return totals;
     default:
       return assertNever(event);

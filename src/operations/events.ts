@@ -28,6 +28,8 @@ export type CopyEvent =
   /** The image is whole at the destination and has its name. */
   | { readonly kind: 'tagged'; readonly image: string; readonly root: Descriptor }
   | { readonly kind: 'failed'; readonly image: string; readonly error: unknown }
-  | { readonly kind: 'warning'; readonly message: string; readonly hint?: string | undefined };
+  | { readonly kind: 'warning'; readonly message: string; readonly hint?: string | undefined }
+  /** Something that a person may want to know, and that is no reason to worry. */
+  | { readonly kind: 'note'; readonly message: string };
 
 export type OnEvent = (event: CopyEvent) => void;

@@ -16,7 +16,7 @@ import { temporaryFolder } from '../support/temporary-folder.ts';
 
 const MIB = 1024 * 1024;
 const IMAGE = makeImage({ layers: [4 * MIB] });
-const KEPT = 'What has arrived is kept: run the same command again to go on; `regi prune --journal` forgets it';
+const KEPT = '{"kind":"note","message":"What has arrived is kept: run the same command again to go on; `regi prune --journal` forgets it"}';
 
 let cwd: string;
 let home: string;
@@ -83,7 +83,7 @@ describe('an interrupted pull into a layout', () => {
     await interrupted(PULL());
     registry.forgetRequests();
     const { status, stderr } = await again(PULL());
-    expect([status, stderr]).toEqual([0, expect.stringMatching(/^resumed +sha256:[0-9a-f]+ +4\.0 MiB [\d.]+ [KM]iB are there from an earlier run$/m)]);
+    expect([status, stderr]).toEqual([0, expect.stringMatching(/^resumed +sha256:[0-9a-f]+ +4\.0 MiB [\d.]+ [KM]iB are there already$/m)]);
     expect(registry.requests.filter(({ headers }) => headers['range'] !== undefined)).toHaveLength(1);
     expect([leftovers(join(cwd, 'out')), damagedBlobs(join(cwd, 'out')), stateFiles()]).toEqual([[], [], []]);
   });
