@@ -47,7 +47,6 @@ export async function noteInKeychainIndex(account: string, username: string | un
 }
 
 function indexFile({ env, home }: ConfigPlace): { readonly path: string; readonly shown: string } {
-  const folder = env['REGI_CONFIG'] || join(env['XDG_CONFIG_HOME'] || join(home, '.config'), 'regi');
-  const path = join(folder, 'keychain.json');
+  const path = join(env['XDG_CONFIG_HOME'] || join(home, '.config'), 'regi', 'keychain.json');
   return { path, shown: showPath(path, home) };
 }

@@ -103,6 +103,14 @@ describe('regi login', () => {
     expect(await regi(['auth', 'list'], options)).toMatchObject({ stdout: expect.stringMatching(/ci +the keychain +yes\n$/) });
   });
 
+  test('keeps its index of the keychain beside a config.yaml that REGI_CONFIG names elsewhere', async () => {
+    const { host, home } = await basicRegistry();
+    writeFileSync(join(home, 'own.yaml'), 'hosts: {}\n');
+    const options = { home, env: { ...BUS, REGI_CONFIG: join(home, 'own.yaml') }, runKeychain: fakeKeychain().run };
+    expect(await regi(['login', '-u', 'ci', '--password-stdin', host], { ...options, stdin: PASSWORD })).toMatchObject({ status: 0 });
+    expect(await regi(['digest', `${host}/absent:1`], options)).toMatchObject({ status: 3 });
+  });
+
   test('removes the entry that would be used instead, and says so', async () => {
     const { host, home } = await basicRegistry();
     mkdirSync(join(home, '.docker'));

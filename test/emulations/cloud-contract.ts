@@ -170,6 +170,27 @@ function describeSystem(name: string, make: () => Emulation, more: (cloud: Cloud
     expect(status).toBe(works['delete digest']?.startsWith('no') === true ? 0 : 3);
   });
 
+  test('regi doctor finds a way in, begins nothing, and shows nothing secret', async () => {
+    const before = served.seen.length;
+    const repository = `${served.emulation.registry}/${served.emulation.repositories[0]}`;
+    const { status, stdout, stderr } = await served.regi(['-vv', '--json', 'doctor', repository]);
+    const steps = new Map(
+      stdout
+        .trimEnd()
+        .split('\n')
+        .map((line) => [stepOf(line).step, stepOf(line)]),
+    );
+    expect([status, status === 0 ? '' : stderr]).toEqual([0, '']);
+    expect(steps.get('login')).toMatchObject({ status: 'ok', message: expect.stringContaining(' is let in') });
+    expect(steps.get('repository')).toMatchObject({ status: 'ok' });
+    expect(served.seen.slice(before).filter(({ method, url }) => url.pathname.startsWith('/v2/') && !['GET', 'HEAD', 'DELETE'].includes(method))).toEqual([]);
+    expectNoSecrets(served, stdout + stderr);
+    const [{ username, password }] = served.emulation.logins;
+    const refused = await served.regi(['-vv', 'doctor', repository], { home: served.homeOf({ username, password: `${password}wrong` }) });
+    expect([refused.status, refused.stdout]).toEqual([4, expect.stringMatching(/^x login .*the credentials from .*config\.json were refused/m)]);
+    expectNoSecrets(served, refused.stdout + refused.stderr);
+  });
+
   test('regi lists repositories where there is a catalog', async () => {
     const { status, stdout, stderr } = await served.regi(['repos', 'list', served.emulation.registry]);
     if (status === 0) expect(stdout.split('\n')).toContain(served.emulation.repositories[0]);
@@ -233,6 +254,10 @@ async function outcome(run: () => Promise<unknown>): Promise<string> {
     const status = 'status' in error ? ` (${String(error.status)})` : '';
     return `no${status}`;
   }
+}
+
+function stepOf(line: string): { readonly step: string; readonly status: string; readonly message: string } {
+  return JSON.parse(line) as ReturnType<typeof stepOf>;
 }
 
 function usersOf({ emulation }: Served): readonly string[] {

@@ -66,6 +66,18 @@ describeCloud(
       expect(result.stderr.split('\n').at(-2)).toContain(hint);
     });
 
+    test('regi doctor shows what is left of the pulls, which costs none', async () => {
+      seed(hub.core, 'ratelimitpreview/test', ['latest'], image);
+      hub.pulls.remaining = 7;
+      const { status, stdout } = await served().regi(['doctor']);
+      expect([status, hub.pulls.remaining]).toEqual([0, 7]);
+      expect(stdout).toMatch(/^\+ rate limit .*7 of 100 pulls are left in 6 hours, counted for f2cf3f3a/m);
+      expect(stdout).toContain('> pulls come back after 6 hours');
+      hub.pulls.remaining = undefined;
+      expect((await served().regi(['doctor'])).stdout).toMatch(/^- rate limit .*none is announced$/m);
+      limit('`regi doctor` shows what is left of them.');
+    });
+
     test('what no tag names any more is deleted by digest, with a scope of its own', async () => {
       const { layout, image: untagged } = await layoutOf({ seed: 42 });
       await served().regi(['copy', layout, served().ref('moved')]);

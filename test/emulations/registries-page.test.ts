@@ -47,8 +47,8 @@ No vendor's service is reached by the tests. Each is emulated under its real nam
 Debian's skopeo passes the emulation first, then regi does. \`docker-registry\` of Debian and regi's own server are tested as they are. This page
 is made of what these tests found (\`UPDATE_GOLDEN=1 npx vitest run test/emulations\`, twice).
 
-A wrong password ends with status 4 on each of them, and the message says which credential was refused. A number is the status that the
-registry answers with.
+A wrong password ends with status 4 on each of them, and the message says which credential was refused, and from where. \`regi doctor\` finds its way
+through each. A number is the status that the registry answers with.
 
 | system | ${COLUMNS.join(' | ')} |
 |---|${COLUMNS.map(() => '---|').join('')}
@@ -65,9 +65,11 @@ ${systems.map(sectionOf).join('\n\n')}
 
 | place | state |
 |---|---|
-| Secret Service (gnome-keyring) on Linux | tested, unlocked and locked |
+| Secret Service (gnome-keyring) on Linux | tested, unlocked and locked, and by podman and skopeo through \`docker-credential-regi\` |
 | macOS Keychain | not verified: the same call, never run by us |
-| Windows Credential Manager | not verified: the same call, never run by us |
+| Windows Credential Manager | not verified: the same call, never run by us; what is longer than an entry, 2,560 bytes, is kept in parts, tested without Windows |
+
+[credentials.md](credentials.md) says where logins come from, and where they go.
 `;
 }
 

@@ -37,7 +37,7 @@ async function askHub(connection: Connection, signal: AbortSignal | undefined): 
   const scopes = [repositoryScope(HUB_PREVIEW, ['pull'])];
   const path = `/v2/${HUB_PREVIEW}/manifests/latest`;
   const response = await connection.send('HEAD', path, { scopes, accept: MANIFEST_ACCEPT, signal });
-  if (response.status !== 200) throw await responseError('Cannot learn the pull limit of Docker Hub', response);
+  if (response.status === 429) throw await responseError('Cannot learn the pull limit of Docker Hub', response);
   await discard(response);
   return rateLimit(response.headers);
 }
