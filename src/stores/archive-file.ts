@@ -14,6 +14,8 @@ import { guarded, ifPresent, StorageError } from './storage-error.ts';
 
 /** An archive that can be read at any place, until it is closed. */
 export interface ArchiveFile extends RandomAccess {
+  /** How many files it is in, when they are several. */
+  readonly volumes?: number | undefined;
   close(): Promise<void>;
 }
 

@@ -45,13 +45,15 @@ export async function volumesThere(path: string): Promise<readonly number[]> {
 /**
  * Opens an archive that is in several files. `path` is the name without a number, or that of any of them.
  *
- * @throws {MissingVolumeError} when one between them is missing, or is not as large as the others. Undefined when there are none.
+ * @throws {MissingVolumeError} when the first or one between them is missing, or is not as large as the others. Undefined when there are none.
  */
 export async function openVolumes(path: string): Promise<ArchiveFile | undefined> {
-  const base = (await volumesThere(path)).includes(1) ? path : /^(?<base>.+)\.\d{3}$/.exec(path)?.groups?.['base'];
+  const own = await volumesThere(path);
+  const base = own.length > 0 ? path : /^(?<base>.+)\.\d{3}$/.exec(path)?.groups?.['base'];
   if (base === undefined) return undefined;
-  const numbers = await volumesThere(base);
-  if (numbers[0] !== 1) return undefined;
+  const numbers = base === path ? own : await volumesThere(base);
+  // A single file may have a number for its own reasons.
+  if (base !== path && numbers[0] !== 1) return undefined;
   for (const [at, number] of numbers.entries()) {
     const wanted = at + 1;
     if (number !== wanted) throw new MissingVolumeError(base, 'NOT_FOUND', `expected ${JSON.stringify(basename(volumeName(base, wanted)))}, found none`);
@@ -83,7 +85,7 @@ async function openAll(base: string, numbers: readonly number[]): Promise<Archiv
     if (cut !== undefined) {
       throw new MissingVolumeError(base, 'INVALID_ARCHIVE', `expected ${first?.size} bytes in ${JSON.stringify(basename(cut.path))}, found ${cut.size}`);
     }
-    return { size: start, read: (buffer, position) => readVolumes(volumes, buffer, position), close };
+    return { size: start, volumes: volumes.length, read: (buffer, position) => readVolumes(volumes, buffer, position), close };
   } catch (error) {
     await close();
     throw error;

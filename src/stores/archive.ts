@@ -79,7 +79,10 @@ interface ReadArchive extends Pick<ArchivePlace, 'omitted'> {
 async function readArchive(path: string, options: ArchiveOptions): Promise<ReadArchive> {
   const file = await openArchiveFile(path, options);
   try {
-    const tar = await indexTar(file, { signal: options.signal, what: `the archive ${JSON.stringify(path)}` });
+    const tar = await indexTar(file, {
+      signal: options.signal,
+      what: `the archive ${JSON.stringify(path)}${file.volumes === undefined ? '' : ` in ${file.volumes} files`}`,
+    });
     const contents = await readContents({ path, file, tar }, options);
     const omitted = await readOmitted({ path, file, tar }, options);
     return { path, file, contents, names: namesIn(contents.index, unnamedRepository(path)), omitted };

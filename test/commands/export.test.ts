@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
@@ -159,11 +159,23 @@ describe('regi export --split', () => {
     expect(readdirSync(cwd)).toEqual(['b.tar.001', 'b.tar.002']);
   });
 
-  test('a piece that is missing is named', async () => {
+  test.each([
+    ['the first is missing', 'b.tar.001', undefined, 3, 'expected "b.tar.001", found none'],
+    ['one between is missing', 'b.tar.002', undefined, 3, 'expected "b.tar.002", found none'],
+    ['one between is cut', 'b.tar.002', '', 7, '"b.tar.002", found 0'],
+    ['the last is missing', 'b.tar.003', undefined, 7, 'in 2 files at byte'],
+    ['the last is cut', 'b.tar.003', 'x', 7, 'in 3 files at byte'],
+  ])('says so when %s', async (_what, name, content, status, problem) => {
     await run('--split', '20k', ref('library/debian:12'), '-o', 'b.tar');
-    writeFileSync(join(cwd, 'b.tar.002'), '');
+    if (content === undefined) rmSync(join(cwd, name));
+    else writeFileSync(join(cwd, name), content);
     const cut = await runMain(['verify', 'archive:b.tar'], { cwd });
-    expect([cut.status, cut.stderr]).toEqual([7, expect.stringContaining('"b.tar.002", found 0')]);
+    expect([cut.status, cut.stderr]).toEqual([status, expect.stringContaining(problem)]);
+  });
+
+  test('a single file whose name ends with a number is no piece', async () => {
+    await run(ref('library/debian:12'), '-o', 'b.tar.005');
+    expect((await runMain(['digest', 'archive:b.tar.005'], { cwd })).stdout).toBe(`${base.root.digest}\n`);
   });
 });
 
