@@ -1,6 +1,6 @@
 /** The library's public face. What is not listed here may change at any time. */
 export type { Bytes, CallOptions, FetchOptions, Place, PushOptions, Source, Store } from './store.ts';
-export { canDelete, canListReferrers, canListTags, canMount, canResolveBlobs, canUntag } from './store.ts';
+export { canDelete, canListReferrers, canListTags, canMount, canOffer, canResolveBlobs, canUntag } from './store.ts';
 export { EXIT_STATUS, RegiError, type ErrorCode } from './errors.ts';
 export { systemClock, type Clock } from './clock.ts';
 export { bytesOf, collect, owned, verified } from './bytes.ts';

@@ -63,6 +63,12 @@ export interface Mounter {
   mount(target: Descriptor, from: string, content: Bytes | undefined, options?: CallOptions): Promise<'mounted' | 'copied' | 'refused'>;
 }
 
+/** Finds out whether a blob is there in the same step in which it begins to take it. Worth it for small blobs: a doubtful answer costs its bytes. */
+export interface Offerer {
+  /** As `push`, and tells whether the bytes were needed. They may be read for nothing. */
+  offer(target: Descriptor, content: Bytes, options?: CallOptions): Promise<'there' | 'copied'>;
+}
+
 export interface TagLister {
   /** Yields tags in the place's own order, page by page. */
   listTags(options?: CallOptions): AsyncIterable<string>;
@@ -102,6 +108,10 @@ export interface Place {
 
 export function canMount(store: Source): store is Source & Mounter {
   return has(store, 'mount');
+}
+
+export function canOffer(store: Source): store is Source & Offerer {
+  return has(store, 'offer');
 }
 
 export function canListTags(store: Source): store is Source & TagLister {

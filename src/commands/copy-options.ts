@@ -1,12 +1,9 @@
 import type { ParsedArguments } from '../command.ts';
 import type { Context } from '../context.ts';
 import { parsePlatform } from '../oci/platform.ts';
-import type { CopiedImage } from '../operations/copy-image.ts';
 import type { CopyImagesOptions } from '../operations/copy-images.ts';
 import { DEFAULT_LANES } from '../operations/lanes.ts';
-import { warnOfReferrers } from '../operations/warn-of-referrers.ts';
 import { flag, values } from './arguments.ts';
-import type { NamedJob } from './copy-jobs.ts';
 import { configuredLanes } from './host-lanes.ts';
 
 /** What the flags say of a copy; those that a command does not have are not set. */
@@ -22,12 +19,6 @@ export function copyOptions(args: ParsedArguments, context: Context): CopyImages
     keepGoing: flag(args, 'keep-going'),
     lanes: lanesOf(context),
   };
-}
-
-/** One image copied without its signatures gets a warning; many do not, for it costs two requests an image. */
-export async function warnIfBare(copied: CopiedImage, job: NamedJob | undefined, args: ParsedArguments, context: Context): Promise<void> {
-  if (copied.outcome !== 'copied' || job === undefined || !job.alone || flag(args, 'referrers')) return;
-  await warnOfReferrers(job.source, copied.root, { ...context, concurrency: context.settings.concurrency });
 }
 
 /** `--concurrency` means connections per host, so that it bounds large and small ones together. Without it a host has what config.yaml says. */

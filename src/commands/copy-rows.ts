@@ -4,8 +4,9 @@ import { RegiError } from '../errors.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import { copyImages, type FailedJob } from '../operations/copy-images.ts';
 import { value } from './arguments.ts';
+import { createBareWarning } from './bare-warning.ts';
 import type { NamedJob } from './copy-jobs.ts';
-import { copyOptions, warnIfBare } from './copy-options.ts';
+import { copyOptions } from './copy-options.ts';
 import { digestRow, openDigestFile, type DigestRow } from './digest-row.ts';
 
 /** The only tag of a command is there with other content, and `--no-clobber` was given. */
@@ -42,16 +43,21 @@ export async function* copyRows(
       yield job;
     }
   };
-  for await (const copied of copyImages(remembered(), copyOptions(args, context))) {
-    const job = begun.get(copied.image);
-    if (copied.outcome === 'kept') {
-      if (job?.alone === true) throw new TagKeptError(copied.image, copied.root);
-      context.note(`${copied.image} is kept: it is there already with other content`);
+  const warning = createBareWarning((image) => begun.get(image), args, context);
+  try {
+    for await (const copied of copyImages(remembered(), { ...copyOptions(args, context), onEvent: warning.onEvent })) {
+      const job = begun.get(copied.image);
+      if (copied.outcome === 'kept') {
+        if (job?.alone === true) throw new TagKeptError(copied.image, copied.root);
+        context.note(`${copied.image} is kept: it is there already with other content`);
+      }
+      if (job?.isListed === true && job.tag === undefined) await job.destination.tag(copied.root, copied.root.digest, { signal: context.signal });
+      await warning.after(copied, job);
+      const row = digestRow(copied, job?.name ?? copied.image);
+      await record(row);
+      yield row;
     }
-    if (job?.isListed === true && job.tag === undefined) await job.destination.tag(copied.root, copied.root.digest, { signal: context.signal });
-    await warnIfBare(copied, job, args, context);
-    const row = digestRow(copied, job?.name ?? copied.image);
-    await record(row);
-    yield row;
+  } finally {
+    warning.close();
   }
 }

@@ -117,9 +117,15 @@ interface LandRootOptions extends CopyImageOptions {
 
 async function landRoot(session: CopySession, route: Route, root: Descriptor | ManifestNode, options: LandRootOptions): Promise<void> {
   const { signal, force = false, same } = options;
-  const node = 'manifest' in root ? root : await session.read(route.source, root, signal);
   const { destination } = route;
-  const isThere = same || (await session.ask(destination, signal, () => destination.exists(node.descriptor, { signal })));
+  const target = 'manifest' in root ? root.descriptor : root;
+  const [node, isThere] = await together<[ManifestNode, boolean]>(
+    [
+      async (either) => ('manifest' in root ? root : session.read(route.source, root, either)),
+      async (either) => same || session.ask(destination, either, () => destination.exists(target, { signal: either })),
+    ],
+    signal,
+  );
   if (!isThere || force) await session.landChildren(route, node, signal);
   if (options.referrers === true) {
     // The subject first, then what refers to it, then the tag: who sees the tag sees the signatures too.

@@ -4,9 +4,9 @@ import { InvalidManifestError, type Descriptor } from '../oci/descriptor.ts';
 import { childrenOf } from '../oci/manifest.ts';
 import { isForeignLayerType, isManifestType } from '../oci/media-types.ts';
 import { SingleFlight } from '../single-flight.ts';
-import { canMount, type Source, type Store } from '../store.ts';
+import { canMount, canOffer, type Source, type Store } from '../store.ts';
 import type { OnEvent } from './events.ts';
-import { Lanes, type LaneWidths } from './lanes.ts';
+import { isSmall, Lanes, type LaneWidths } from './lanes.ts';
 import { readManifest, type ManifestNode } from './read-manifest.ts';
 import { RecentManifests } from './recent-manifests.ts';
 import { together } from './together.ts';
@@ -128,11 +128,16 @@ export class CopySession {
   async #transfer(route: Route, blob: Descriptor, holder: string | undefined, signal: AbortSignal): Promise<void> {
     const { destination, source } = route;
     const to = destination.repository;
+    const content = verified(this.#counted(route, blob, signal), blob);
+    if (holder === undefined && canOffer(destination) && isSmall(blob.size)) {
+      const outcome = await this.#lanes.run([source.place, destination.place], blob.size, signal, () => destination.offer(blob, content, { signal }));
+      this.onEvent({ kind: outcome === 'there' ? 'skipped' : 'copied', target: blob, to });
+      return;
+    }
     if (await this.#isThere(destination, blob, signal)) {
       this.onEvent({ kind: 'skipped', target: blob, to });
       return;
     }
-    const content = verified(this.#counted(route, blob, signal), blob);
     if (holder !== undefined && canMount(destination)) {
       const outcome = await this.#lanes.run([source.place, destination.place], blob.size, signal, () => destination.mount(blob, holder, content, { signal }));
       this.onEvent(outcome === 'mounted' ? { kind: 'mounted', target: blob, from: holder, to } : { kind: 'copied', target: blob, to });

@@ -3,6 +3,11 @@ import pLimit, { type LimitFunction } from 'p-limit';
 /** Blobs up to this many bytes are small: what they cost is the round trip, not the bytes. */
 const SMALL_BYTES = 1024 * 1024;
 
+/** Whether it is the round trips that count. */
+export function isSmall(bytes: number): boolean {
+  return bytes <= SMALL_BYTES;
+}
+
 /** Requests to one host at once: by what they carry, or whatever they carry. */
 export type LaneWidths = { readonly small: number; readonly large: number } | { readonly both: number };
 
@@ -32,7 +37,7 @@ export class Lanes {
    * Room is taken in one order over all places: two transfers in opposite directions cannot wait for each other.
    */
   async run<T>(places: readonly string[], size: number, signal: AbortSignal, work: () => Promise<T>): Promise<T> {
-    const lane = size <= SMALL_BYTES ? 'small' : 'large';
+    const lane = isSmall(size) ? 'small' : 'large';
     const ordered = [...new Set(places)].toSorted();
     const start = ordered.reduceRight<() => Promise<T>>(
       (inner, place) => () => this.#host(place)[lane](inner),

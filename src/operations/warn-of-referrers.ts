@@ -5,16 +5,19 @@ import { canListReferrers, canListTags, type CallOptions, type Source } from '..
 import { cosignTags } from './copy-referrers.ts';
 import { resolveIfThere } from './resolve-if-there.ts';
 
+export interface WarnOptions extends CallOptions {
+  readonly warn: (message: string, hint?: string) => void;
+  readonly concurrency?: number | undefined;
+  /** What `hasReferrers()` answered before. */
+  readonly known?: boolean | undefined;
+}
+
 /**
  * Says so when something at the source signs or describes an image that was copied without it.
  * Only a source that lists referrers is asked, and a question it cannot answer is no reason to fail a finished copy.
  */
-export async function warnOfReferrers(
-  source: Source,
-  root: Descriptor,
-  { signal, warn, concurrency }: CallOptions & { readonly warn: (message: string, hint?: string) => void; readonly concurrency?: number | undefined },
-): Promise<void> {
-  if (!(await hasReferrers(source, root, { signal }, concurrency))) return;
+export async function warnOfReferrers(source: Source, root: Descriptor, { signal, warn, concurrency, known }: WarnOptions): Promise<void> {
+  if (!(known ?? (await hasReferrers(source, root, { signal }, concurrency)))) return;
   warn('The image has signatures or other referrers, which were not copied', 'add --referrers to copy them too');
 }
 

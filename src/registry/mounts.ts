@@ -1,9 +1,12 @@
 import { NotAuthorisedError } from '../auth/not-authorised.ts';
-import { repositoryScope } from '../auth/scope.ts';
+import { repositoryScope, type Scope } from '../auth/scope.ts';
+import { verified } from '../bytes.ts';
 import { discard } from '../http/body.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Bytes, CallOptions } from '../store.ts';
 import { responseError } from './errors.ts';
+import { openAhead } from './opened-ahead.ts';
+import { proved } from './proved-content.ts';
 import { display, scopesToWrite, uploadsPath, type RemoteRepository } from './remote-repository.ts';
 import { cancelUpload, sessionOf, type UploadSession } from './upload-session.ts';
 import { uploadBlob } from './uploads.ts';
@@ -26,7 +29,8 @@ export async function mountBlob(
   from: string,
   { content, signal }: CallOptions & { readonly content: Bytes | undefined },
 ): Promise<'mounted' | 'copied' | 'refused'> {
-  const answer = await askForMount(repository, target, from, { signal });
+  const scopes = [...scopesToWrite(repository), repositoryScope(from, ['pull'])];
+  const answer = await askForMount(repository, target, from, { scopes, signal });
   if (answer.kind === 'mounted') return 'mounted';
   const session = answer.kind === 'session' ? answer.session : undefined;
   if (content === undefined) {
@@ -37,11 +41,40 @@ export async function mountBlob(
   return 'copied';
 }
 
-async function askForMount(repository: RemoteRepository, target: Descriptor, from: string, { signal }: CallOptions): Promise<MountAnswer> {
+/**
+ * Uploads a blob unless it is there, which is asked in the request that opens the upload: a mount from the repository into itself. A registry
+ * that does not answer this takes a blob twice, so it is for small ones.
+ *
+ * @see https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#mounting-a-blob-from-another-repository
+ */
+export async function offerBlob(
+  repository: RemoteRepository,
+  target: Descriptor,
+  content: Bytes,
+  { isLikelyThere, signal }: CallOptions & { /** Its content is not opened beside the request. */ readonly isLikelyThere: boolean },
+): Promise<'there' | 'copied'> {
+  const whole = verified(content, target);
+  const opened = isLikelyThere ? undefined : openAhead(proved(whole, target));
+  try {
+    const answer = await askForMount(repository, target, repository.name, { scopes: scopesToWrite(repository), signal });
+    if (answer.kind === 'mounted') return 'there';
+    const session = answer.kind === 'session' ? answer.session : undefined;
+    await uploadBlob(repository, target, whole, { session, opened, signal });
+    return 'copied';
+  } finally {
+    opened?.close();
+  }
+}
+
+async function askForMount(
+  repository: RemoteRepository,
+  target: Descriptor,
+  from: string,
+  { scopes, signal }: CallOptions & { readonly scopes: readonly Scope[] },
+): Promise<MountAnswer> {
   const { connection, name } = repository;
   const action = `Cannot mount ${display(repository, target.digest)} from ${JSON.stringify(from)}`;
   const path = `${uploadsPath(repository)}?mount=${encodeURIComponent(target.digest)}&from=${encodeURIComponent(from)}`;
-  const scopes = [...scopesToWrite(repository), repositoryScope(from, ['pull'])];
   try {
     const response = await connection.send('POST', path, { scopes, repository: name, body: new Uint8Array(0), signal });
     if (response.status === 202) return { kind: 'session', session: await sessionOf(connection, action, response) };

@@ -5,6 +5,7 @@ import { contradicts, statedDigest } from './answer-headers.ts';
 import type { RegistryResponse } from './connection.ts';
 import { ContentParts } from './content-parts.ts';
 import { RefusedError } from './errors.ts';
+import { openAhead, type OpenedAhead } from './opened-ahead.ts';
 import { proved, watched } from './proved-content.ts';
 import { display, type RemoteRepository } from './remote-repository.ts';
 import { SourceFailure, TooLargeError, UploadRecovery } from './upload-recovery.ts';
@@ -16,6 +17,8 @@ import { WrongDigestError } from './wrong-digest.ts';
 export interface UploadOptions extends CallOptions {
   /** A session that is open already, such as that of a mount which was not done. */
   readonly session?: UploadSession | undefined;
+  /** The proved content, to be taken at the first attempt. */
+  readonly opened?: OpenedAhead | undefined;
 }
 
 /**
@@ -28,24 +31,32 @@ export interface UploadOptions extends CallOptions {
  * @throws {WrongDigestError} when the registry says that it kept something else.
  * @see https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#pushing-blobs
  */
-export async function uploadBlob(repository: RemoteRepository, target: Descriptor, content: Bytes, { session, signal }: UploadOptions = {}): Promise<void> {
+export async function uploadBlob(repository: RemoteRepository, target: Descriptor, content: Bytes, options: UploadOptions = {}): Promise<void> {
+  const { session, signal } = options;
   const action = `Cannot upload ${display(repository, target.digest)}`;
   const upload: Upload = { repository, target, content: verified(content, target), action, signal };
   const recovery = new UploadRecovery(upload);
   const unfinished = await findUnfinished(upload);
   if (unfinished !== undefined && session !== undefined) await cancelUpload(repository, session);
   let waiting = unfinished ?? (session && startOf(session));
-  for (;;) {
-    const state = waiting ?? startOf(await startUpload(repository, action, { signal }));
-    try {
-      await rememberUpload(upload, state);
-      await attempt(upload, state);
-      break;
-    } catch (error) {
-      const next = await recovery.after(error, state);
-      if (next.kind === 'done') break;
-      waiting = next.kind === 'go-on' ? next.state : undefined;
+  // The content's first bytes come while the registry opens the session.
+  let opened: OpenedAhead | undefined = unfinished === undefined ? (options.opened ?? openAhead(proved(upload.content, target))) : undefined;
+  try {
+    for (;;) {
+      const state = waiting ?? startOf(await startUpload(repository, action, { signal }));
+      try {
+        await rememberUpload(upload, state);
+        await attempt(upload, state, opened);
+        break;
+      } catch (error) {
+        const next = await recovery.after(error, state);
+        if (next.kind === 'done') break;
+        waiting = next.kind === 'go-on' ? next.state : undefined;
+        opened = undefined;
+      }
     }
+  } finally {
+    opened?.close();
   }
   await forgetUpload(upload);
 }
@@ -55,9 +66,9 @@ function startOf(session: UploadSession): UploadState {
 }
 
 /** Sends what the registry does not have. The state's session is the one to go on with, whatever happens. */
-async function attempt(upload: Upload, state: UploadState): Promise<void> {
+async function attempt(upload: Upload, state: UploadState, opened: OpenedAhead | undefined): Promise<void> {
   const { repository, target } = upload;
-  const source = watched(proved(upload.content, target, state.position), state.position);
+  const source = watched(opened?.content ?? proved(upload.content, target, state.position), state.position);
   const left = target.size - state.position;
   const { uploadSizes } = repository.connection;
   const { minimumChunk } = state.session;

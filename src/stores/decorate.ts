@@ -1,11 +1,11 @@
-import type { BlobResolver, Deleter, Mounter, ReferrerLister, Store, TagLister, Untagger } from '../store.ts';
+import type { BlobResolver, Deleter, Mounter, Offerer, ReferrerLister, Store, TagLister, Untagger } from '../store.ts';
 
-type Capabilities = BlobResolver & Mounter & TagLister & ReferrerLister & Deleter & Untagger;
+type Capabilities = BlobResolver & Mounter & Offerer & TagLister & ReferrerLister & Deleter & Untagger;
 
-/** What a decorator does otherwise than the store it decorates. */
-export type StoreChanges = Partial<Omit<Store, 'place' | 'repository'>> & Partial<Capabilities>;
+/** What a decorator does otherwise than the store it decorates; undefined is a capability taken away. */
+export type StoreChanges = Partial<Omit<Store, 'place' | 'repository'>> & { readonly [Name in keyof Capabilities]?: Capabilities[Name] | undefined };
 
-const CAPABILITIES = { resolveBlob: true, mount: true, listTags: true, listReferrers: true, delete: true, untag: true } as const satisfies Record<
+const CAPABILITIES = { resolveBlob: true, mount: true, offer: true, listTags: true, listReferrers: true, delete: true, untag: true } as const satisfies Record<
   keyof Capabilities,
   true
 >;

@@ -30,6 +30,8 @@ export function dryRun(store: Store): Store {
       changes.add(target);
       return 'mounted';
     },
+    // It would be asked with a POST.
+    offer: undefined,
     listTags: (options) => changes.listTags(options),
     async delete(target, options) {
       if (!(await changes.exists(target, options))) throw changes.missing(target.digest);

@@ -22,6 +22,7 @@ export function mountOnly(store: Store): Store {
       if (!isManifestType(expected.mediaType)) throw new MountRefusedError(expected, store.place);
       await store.push(expected, content, options);
     },
+    offer: undefined,
     async mount(target, from, _content, options) {
       const outcome = canMount(store) ? await store.mount(target, from, undefined, options) : 'refused';
       if (outcome === 'refused') throw new MountRefusedError(target, store.place);

@@ -8,7 +8,7 @@ import { blobExists, deleteBlob, fetchBlob, resolveBlob } from '../registry/blob
 import type { Connection } from '../registry/connection.ts';
 import { NotFoundError } from '../registry/errors.ts';
 import { deleteManifest, fetchManifest, manifestExists, putManifest, resolveManifest, type FetchedManifest } from '../registry/manifests.ts';
-import { mountBlob } from '../registry/mounts.ts';
+import { mountBlob, offerBlob } from '../registry/mounts.ts';
 import { addToReferrersIndex, removeFromReferrersIndex } from '../registry/referrers-index.ts';
 import { hasReferrersApi, listReferrers } from '../registry/referrers.ts';
 import type { RemoteRepository } from '../registry/remote-repository.ts';
@@ -22,6 +22,7 @@ import type {
   Deleter,
   FetchOptions,
   Mounter,
+  Offerer,
   PushOptions,
   ReferrerLister,
   ReferrerOptions,
@@ -41,7 +42,7 @@ export interface RegistryStoreOptions {
   readonly uploads?: UploadJournal | undefined;
 }
 
-export type RegistryStore = Store & Mounter & TagLister & ReferrerLister & Deleter & Untagger & BlobResolver;
+export type RegistryStore = Store & Mounter & Offerer & TagLister & ReferrerLister & Deleter & Untagger & BlobResolver;
 
 /** Makes the Store of one repository of a registry. Manifests are told from blobs by their media type. */
 export function createRegistryStore({ connection, repository, access = 'read', uploads }: RegistryStoreOptions): RegistryStore {
@@ -54,6 +55,8 @@ class RemoteStore implements RegistryStore {
   readonly #remote: RemoteRepository;
   /** The tag by which a manifest was found last. */
   readonly #tags = new Map<Digest, Tag>();
+  /** Once one blob was there, the next may well be. */
+  #isLikelyThere = false;
 
   constructor(remote: RemoteRepository) {
     this.place = `registry:${remote.connection.name}`;
@@ -94,6 +97,12 @@ class RemoteStore implements RegistryStore {
 
   async mount(target: Descriptor, from: string, content: Bytes | undefined, { signal }: CallOptions = {}): Promise<'mounted' | 'copied' | 'refused'> {
     return mountBlob(this.#remote, target, from, { content, signal });
+  }
+
+  async offer(target: Descriptor, content: Bytes, { signal }: CallOptions = {}): Promise<'there' | 'copied'> {
+    const outcome = await offerBlob(this.#remote, target, content, { isLikelyThere: this.#isLikelyThere, signal });
+    if (outcome === 'there') this.#isLikelyThere = true;
+    return outcome;
   }
 
   listTags(options: CallOptions = {}): AsyncIterable<string> {

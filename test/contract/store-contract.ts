@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 
 import { bytesOf } from '../../src/bytes.ts';
-import { canDelete, canListReferrers, canListTags, canMount, canUntag, type Store } from '../../src/store.ts';
+import { canDelete, canListReferrers, canListTags, canMount, canOffer, canUntag, type Store } from '../../src/store.ts';
 import { makeArtifact, makeBlob, makeImage, makeIndex, nodeOf } from '../support/images.ts';
 import { listAll, readAll, watched } from '../support/watched.ts';
 import { contentContract } from './content-contract.ts';
@@ -192,6 +192,14 @@ export function storeContract(
     if (keepsContent) contentContract(() => store);
 
     describe('capabilities', () => {
+      test('offer() takes what is not there and says so, where a store offers', async () => {
+        const { descriptor, bytes } = makeBlob(10_000);
+        if (!canOffer(store)) return;
+        expect(await store.offer(descriptor, bytesOf(bytes))).toBe('copied');
+        expect(await readAll(store.fetch(descriptor))).toEqual(bytes);
+        expect(await store.offer(descriptor, bytesOf(bytes))).toBe('there');
+      });
+
       test('listTags() gives every name once', async () => {
         if (!canListTags(store)) throw new Error('Expected a store that lists tags');
         const image = makeImage();

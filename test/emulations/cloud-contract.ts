@@ -110,7 +110,9 @@ function describeSystem(name: string, make: () => Emulation, more: (cloud: Cloud
     expectNoSecrets(served, runs.map(({ stdout, stderr }) => stdout + stderr).join('\n'));
     works['push, pull, copy'] = 'yes';
     works['list tags'] = 'yes';
-    const mounts = served.seen.slice(before).filter(({ method, url }) => method === 'POST' && url.searchParams.has('mount'));
+    // A mount from the repository into itself asks whether the blob is there.
+    const isFromAnother = (url: URL): boolean => url.searchParams.has('mount') && !url.pathname.includes(`/${url.searchParams.get('from')}/blobs/`);
+    const mounts = served.seen.slice(before).filter(({ method, url }) => method === 'POST' && isFromAnother(url));
     works['mount'] = mounts.length > 0 && mounts.every(({ status }) => status === 201) ? 'yes' : 'no: copied';
   });
 

@@ -79,6 +79,33 @@ describeReal('what regi asks of registries', ['docker-registry'], () => {
     expect(count(destination, 'PUT', /\/manifests\//)).toBe(TAGS);
   });
 
+  test('copy of an image that is not there asks for each small blob in the request that opens its upload', async () => {
+    const { source, destination } = await requestsOf(['copy', `${a.host}/team/app:v2`, `${b.host}/once/app:v2`]);
+
+    const steps = destination.map(({ method, path }) => `${method} ${path.replace(/\?.*/, '').replace(/(sha256:|uploads\/).+/, '$1…')}`);
+    expect(steps.toSorted()).toEqual([
+      'HEAD /v2/once/app/manifests/sha256:…',
+      'HEAD /v2/once/app/manifests/v2',
+      ...Array.from({ length: 4 }, () => 'POST /v2/once/app/blobs/uploads/'),
+      'PUT /v2/once/app/blobs/uploads/…',
+      'PUT /v2/once/app/blobs/uploads/…',
+      'PUT /v2/once/app/blobs/uploads/…',
+      'PUT /v2/once/app/blobs/uploads/…',
+      'PUT /v2/once/app/manifests/v2',
+    ]);
+    expect(count(source, 'GET', /\/blobs\//)).toBe(4);
+    expect(count(source, 'GET', /\/manifests\//)).toBe(1);
+  });
+
+  test('copy of a tag that moved reads and sends only the blobs that are not there', async () => {
+    await runRegi(['copy', `${a.host}/team/app:v3`, `${b.host}/moved/app:1`]);
+
+    const { destination } = await requestsOf(['copy', `${a.host}/team/app:v4`, `${b.host}/moved/app:1`]);
+
+    expect(count(destination, 'PUT', /\/blobs\//)).toBe(0);
+    expect(destination.filter(({ path }) => path.includes('mount=')).map(({ status }) => status)).toEqual([201, 201, 201, 201]);
+  });
+
   test('another name in the same registry moves no blob', async () => {
     const { source } = await requestsOf(['copy', `${a.host}/team/app:v1`, `${a.host}/release/app:v1`]);
 

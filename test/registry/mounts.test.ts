@@ -2,9 +2,10 @@ import { describe, expect, test } from 'vitest';
 
 import { bytesOf } from '../../src/bytes.ts';
 import { digestOf } from '../../src/oci/digest.ts';
-import { mountBlob } from '../../src/registry/mounts.ts';
+import { mountBlob, offerBlob } from '../../src/registry/mounts.ts';
 import { testRepository } from '../support/registry-connection.ts';
 import { uploadRegistry, type Interfere } from '../support/upload-registry.ts';
+import { watched } from '../support/watched.ts';
 
 const bytes = new Uint8Array(10);
 const target = { mediaType: 'x', digest: digestOf(bytes), size: 10 };
@@ -59,5 +60,63 @@ describe('mountBlob()', () => {
     });
     const repository = testRepository(fake.send, { retries: 0 });
     expect(await mountBlob(repository, target, 'base/image', { content })).toBe('copied');
+  });
+});
+
+describe('offerBlob()', () => {
+  const offer = { isLikelyThere: false };
+
+  test('is one request when the blob is there', async () => {
+    const { repository, requests } = registry(onMount(201));
+    expect(await offerBlob(repository, target, content, offer)).toBe('there');
+    expect(requests.map(({ url }) => decodeURIComponent(url.search))).toEqual([`?mount=${target.digest}&from=${repository.name}`]);
+  });
+
+  test('uploads in the session that it opened when the blob is not there', async () => {
+    const { repository, steps, kept } = registry();
+    expect(await offerBlob(repository, target, content, offer)).toBe('copied');
+    expect([steps, kept.has(target.digest)]).toEqual([['POST', 'PUT'], true]);
+  });
+
+  test.each([400, 401, 403, 404, 405])('uploads plainly when it is answered with %i', async (status) => {
+    const { repository, steps } = registry(onMount(status));
+    expect(await offerBlob(repository, target, content, offer)).toBe('copied');
+    expect(steps.slice(-2)).toEqual(['POST', 'PUT']);
+  });
+
+  test('opens the content once, and closes it', async () => {
+    const source = watched(content);
+    await offerBlob(registry().repository, target, source.content, offer);
+    expect([source.opened(), source.closed()]).toEqual([1, 1]);
+  });
+
+  test('closes the content that was opened for nothing', async () => {
+    const source = watched(content);
+    await offerBlob(registry(onMount(201)).repository, target, source.content, offer);
+    await new Promise(setImmediate);
+    expect([source.opened(), source.closed()]).toEqual([1, 1]);
+  });
+
+  test('opens no content when the blob is likely there and is', async () => {
+    const source = watched(content);
+    await offerBlob(registry(onMount(201)).repository, target, source.content, { isLikelyThere: true });
+    expect(source.opened()).toBe(0);
+  });
+
+  test('opens the content while the registry opens the session', async () => {
+    const source = watched(content);
+    const seen: number[] = [];
+    const { repository } = registry(({ method }) => {
+      if (method === 'POST') seen.push(source.opened());
+      return undefined;
+    });
+    await offerBlob(repository, target, source.content, offer);
+    expect(seen).toEqual([1]);
+  });
+
+  test('keeps nothing when the content is not what it was said to be', async () => {
+    const { repository, kept, open } = registry();
+    await expect(offerBlob(repository, target, bytesOf(new Uint8Array(10).fill(1)), offer)).rejects.toMatchObject({ code: 'CONTENT_MISMATCH' });
+    expect([kept.size, open.size]).toEqual([0, 0]);
   });
 });
