@@ -33,7 +33,9 @@ export interface LockOptions {
 }
 
 const WAIT_MS = 10_000;
-const POLL_MS = 50;
+/** Looked at again after this, and ever more rarely: most hold it for the time of one small write. */
+const FIRST_POLL_MS = 1;
+const LAST_POLL_MS = 50;
 
 /** A lock file holds a few short facts. */
 const LOCK_BYTES = 4096;
@@ -76,7 +78,8 @@ async function acquire(path: string, options: LockOptions): Promise<void> {
   const { clock, processes, signal, onWait } = options;
   const own = await processes.self();
   let told = false;
-  for (let waited = 0; ; waited += POLL_MS) {
+  let waited = 0;
+  for (let poll = FIRST_POLL_MS; ; poll = Math.min(poll * 2, LAST_POLL_MS)) {
     signal?.throwIfAborted();
     if (await createExclusively(path, own, options)) return;
     const held = await readLock(path);
@@ -86,7 +89,9 @@ async function acquire(path: string, options: LockOptions): Promise<void> {
     if (waited >= WAIT_MS) throw new LockedError(path, held.holder);
     if (!told) onWait?.(`Waiting for ${describe(held.holder)}, which holds ${JSON.stringify(path)}`);
     told = true;
-    await clock.sleep(POLL_MS, signal);
+    const pause = Math.min(poll, WAIT_MS - waited);
+    await clock.sleep(pause, signal);
+    waited += pause;
   }
 }
 
