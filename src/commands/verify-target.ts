@@ -6,11 +6,12 @@ import type { NamedRoot, VerifyOptions } from '../operations/verify-image.ts';
 import type { Source } from '../store.ts';
 import type { LayoutIndex } from '../stores/layout-index.ts';
 import type { OciLayout } from '../stores/oci-layout.ts';
-import { parseLocation, type ArchiveLocation, type LayoutLocation } from './location.ts';
+import { UsageError } from '../usage-error.ts';
+import { parseLocation, type ArchiveLocation, type LayoutLocation, type Location } from './location.ts';
 import type { Stores } from './open-store.ts';
 
 /** What is to be verified: one image, or a place with all it holds. */
-export interface VerifyTarget extends Pick<VerifyOptions, 'blobs' | 'isSparse'> {
+export interface VerifyTarget extends Pick<VerifyOptions, 'blobs' | 'isSparse' | 'omitted'> {
   readonly source: Source;
   readonly roots: readonly NamedRoot[];
   readonly close: () => Promise<void>;
@@ -18,23 +19,26 @@ export interface VerifyTarget extends Pick<VerifyOptions, 'blobs' | 'isSparse'> 
 
 const NOTHING = async (): Promise<void> => undefined;
 
-/** Opens what a word of the command line names. The caller closes it. */
-export async function openVerifyTarget(text: string, stores: Stores, context: Context): Promise<VerifyTarget> {
+/**
+ * Opens what a word of the command line names. The caller closes it.
+ *
+ * @param bases paths of archives that have what an incremental one leaves out.
+ * @throws {UsageError} when there are some, and it is no archive.
+ */
+export async function openVerifyTarget(text: string, bases: readonly string[], stores: Stores, context: Context): Promise<VerifyTarget> {
   const { signal } = context;
   if (text === 'local:') {
     const store = await stores.openLocal('source');
     return wholeLayout(store.content, await store.readIndex({ signal }), NOTHING, context);
   }
   const location = parseLocation(text);
+  if (isArchive(location)) return openArchiveTarget(text, location, bases, context);
+  if (bases.length > 0) throw new UsageError(`Cannot use "--base" with ${JSON.stringify(text)}: expected an archive`, { hint: 'leave --base out' });
   if (location.kind === 'oci' && location.reference === undefined && location.digest === undefined) return openLayoutFolder(location, context);
-  if (location.kind === 'archive' || location.kind === 'docker-archive' || location.kind === 'oci-archive') {
-    if (location.reference === undefined && location.digest === undefined) return openWholeArchive(location, context);
-  }
   const { store, reference } = await stores.open(location, 'source');
   return {
     source: store,
     roots: [{ name: text, descriptor: await store.resolve(reference, { signal }) }],
-    isSparse: location.kind.endsWith('archive'),
     close: NOTHING,
   };
 }
@@ -52,16 +56,41 @@ async function wholeLayout(layout: OciLayout, { entries }: LayoutIndex, close: (
   return { source: layout, roots: entries.map((entry) => ({ name: nameOf(entry), descriptor: descriptorOf(entry) })), blobs: layout.blobs({ signal }), close };
 }
 
-async function openWholeArchive(location: ArchiveLocation, context: Context): Promise<VerifyTarget> {
-  const [{ openArchiveAt }, { archiveBlobs }] = await Promise.all([import('./open-path.ts'), import('../stores/archive-blobs.ts')]);
+function isArchive(location: Location): location is ArchiveLocation {
+  return location.kind === 'archive' || location.kind === 'docker-archive' || location.kind === 'oci-archive';
+}
+
+/** One image of an archive, or all it holds. */
+async function openArchiveTarget(text: string, location: ArchiveLocation, bases: readonly string[], context: Context): Promise<VerifyTarget> {
+  const [{ openArchiveAt }, { archiveBlobs }, { withBases }] = await Promise.all([
+    import('./open-path.ts'),
+    import('../stores/archive-blobs.ts'),
+    import('../stores/archive-bases.ts'),
+  ]);
   const { io, signal } = context;
+  const { path, reference, digest } = location;
   const archive = await openArchiveAt(location, context);
-  return {
-    source: archive.open(''),
-    roots: archive.images().map(({ name, root }) => ({ name, descriptor: root })),
-    isSparse: true,
-    // Standard input cannot be read a second time.
-    blobs: location.path === '-' ? undefined : archiveBlobs(resolve(io.cwd, location.path), { signal, tempFolder: io.env['TMPDIR'] ?? tmpdir() }),
-    close: () => archive.close(),
-  };
+  const tempFolder = io.env['TMPDIR'] ?? tmpdir();
+  const opened = { isSparse: true, omitted: new Set(archive.omitted.map((blob) => blob.digest)) };
+  try {
+    const store = archive.open('');
+    const wanted = digest ?? reference;
+    const named = wanted === undefined ? undefined : { name: text, descriptor: await store.resolve(wanted, { signal }) };
+    const { source, close } = await withBases(
+      store,
+      bases.map((base) => resolve(io.cwd, base.replace(/^(?:oci-)?archive:/, ''))),
+      { signal, tempFolder },
+    );
+    return {
+      ...opened,
+      source,
+      roots: named === undefined ? archive.images().map(({ name, root }) => ({ name, descriptor: root })) : [named],
+      // Standard input cannot be read a second time.
+      blobs: named !== undefined || path === '-' ? undefined : archiveBlobs(resolve(io.cwd, path), { signal, tempFolder }),
+      close: async () => void (await Promise.all([archive.close(), close()])),
+    };
+  } catch (error) {
+    await archive.close();
+    throw error;
+  }
 }

@@ -3,7 +3,7 @@ import type { Context } from '../context.ts';
 import { RegiError } from '../errors.ts';
 import { formatBytes, formatCount } from '../format.ts';
 import { verifyImages, type FoundProblem, type VerifyReport } from '../operations/verify-image.ts';
-import { flag } from './arguments.ts';
+import { flag, values } from './arguments.ts';
 import { withStores } from './open-store.ts';
 import { tableLines } from './table-lines.ts';
 import { openVerifyTarget } from './verify-target.ts';
@@ -13,14 +13,26 @@ export interface VerifyRow extends VerifyReport {
   readonly location: string;
 }
 
+/** How a table calls what `--json` calls so. */
+const SHOWN = {
+  missing: 'missing',
+  corrupt: 'corrupt',
+  'absent-in-base': 'absent (in base)',
+  absent: 'absent',
+  extra: 'extra',
+} as const satisfies Record<FoundProblem['status'], string>;
+
+const STATUSES = ['missing', 'corrupt', 'absent-in-base', 'absent', 'extra'] as const satisfies readonly FoundProblem['status'][];
+
 /** Something is missing or corrupt. */
 export class NotWholeError extends RegiError {
   readonly code = 'CONTENT_MISMATCH';
   readonly locations: readonly string[];
 
-  constructor(locations: readonly string[]) {
-    super(`Cannot vouch for ${locations.map((location) => JSON.stringify(location)).join(', ')}: something is missing or corrupt`, {
-      hint: 'copy the image there again from where it came, with --force',
+  constructor(locations: readonly string[], onlyInBase: boolean) {
+    const names = locations.map((location) => JSON.stringify(location)).join(', ');
+    super(`Cannot vouch for ${names}: ${onlyInBase ? 'layers are in an earlier archive' : 'something is missing or corrupt'}`, {
+      hint: onlyInBase ? 'name that archive too: regi verify NEW.tar --base OLD.tar' : 'copy the image there again from where it came, with --force',
     });
     this.locations = locations;
   }
@@ -33,28 +45,35 @@ export const verifyCommand: CommandBody<VerifyRow> = {
 };
 
 async function* runVerify(args: ParsedArguments, context: Context): AsyncIterable<VerifyRow> {
-  const broken: string[] = [];
+  const broken: VerifyRow[] = [];
+  const bases = values(args, 'base');
   const { signal, settings } = context;
   yield* withStores(context, {}, async function* (stores) {
     for (const location of args.positionals) {
-      const { source, roots, close, ...rest } = await openVerifyTarget(location, stores, context);
+      const { source, roots, close, ...rest } = await openVerifyTarget(location, bases, stores, context);
       try {
         const report = await verifyImages(source, roots, { ...rest, signal, deep: flag(args, 'deep'), concurrency: settings.concurrency });
-        if (!report.whole) broken.push(location);
-        yield { location, ...report };
+        const row = { location, ...report };
+        if (!report.whole) broken.push(row);
+        yield row;
       } finally {
         await close();
       }
     }
   });
-  if (broken.length > 0) throw new NotWholeError(broken);
+  if (broken.length === 0) return;
+  const faults = broken.flatMap(({ problems }) => problems).filter(({ status }) => status === 'missing' || status === 'corrupt');
+  throw new NotWholeError(
+    broken.map(({ location }) => location),
+    faults.length === 0,
+  );
 }
 
 function verifyText({ location, whole, images, verified, bytes, problems }: VerifyRow, { settings }: Context): string {
   if (settings.quiet && whole) return '';
-  const counts = (['missing', 'corrupt', 'absent', 'extra'] as const).flatMap((status) => {
+  const counts = STATUSES.flatMap((status) => {
     const count = problems.filter((found) => found.status === status).length;
-    return count === 0 ? [] : [`${count} ${status}`];
+    return count === 0 ? [] : [`${count} ${SHOWN[status]}`];
   });
   const facts = [formatCount(images, 'image'), `${formatCount(verified, 'node')} of ${formatBytes(bytes)} verified`, ...counts];
   const head = `${location.endsWith(':') ? location : `${location}:`} ${whole ? 'whole' : 'not whole'}: ${facts.join(', ')}\n`;
@@ -66,5 +85,5 @@ function verifyText({ location, whole, images, verified, bytes, problems }: Veri
 function cellsOf({ status, digest, size, mediaType, image, problem }: FoundProblem): readonly string[] {
   const where = image === undefined ? '' : `in ${image}`;
   const why = status === 'corrupt' && problem !== undefined ? problem : '';
-  return [status, digest, formatBytes(size), mediaType ?? '', where, why];
+  return [SHOWN[status], digest, formatBytes(size), mediaType ?? '', where, why];
 }

@@ -32,13 +32,23 @@ export function problemOf(error: unknown): NodeProblem {
   return { status, problem: error.message };
 }
 
+export interface VerifyBlobOptions extends CallOptions {
+  /** What a layer may unpack to: so many bytes, or so many times its own size, whichever is more. */
+  readonly limits?: { readonly unpackedBytes: number; readonly unpackedRatio: number } | undefined;
+}
+
 /**
  * Reads a blob to its end and compares size and digest; with `diffIds` what it unpacks to as well.
  *
  * @param diffIds what configs say that the layer unpacks to.
  * @returns undefined when it is whole.
  */
-export async function verifyBlob(source: Source, blob: Descriptor, diffIds: Iterable<string>, options: CallOptions = {}): Promise<NodeProblem | undefined> {
+export async function verifyBlob(
+  source: Source,
+  blob: Descriptor,
+  diffIds: Iterable<string>,
+  options: VerifyBlobOptions = {},
+): Promise<NodeProblem | undefined> {
   const wanted = [...diffIds];
   try {
     if (wanted.length === 0) await drain(verified(source.fetch(blob, options), blob));
@@ -57,7 +67,7 @@ export async function verifyBlob(source: Source, blob: Descriptor, diffIds: Iter
 /** A layer that is whole, and is not what the config says. */
 class DiffIdError extends Error {}
 
-async function verifyUnpacked(source: Source, layer: Descriptor, diffId: string, options: CallOptions): Promise<void> {
+async function verifyUnpacked(source: Source, layer: Descriptor, diffId: string, options: VerifyBlobOptions): Promise<void> {
   if (!isDigest(diffId)) throw new DiffIdError(`The config gives ${JSON.stringify(diffId)} as its diff_id, which is no digest`);
   const content = source.fetch(layer, options);
   const compression = compressionOf(await startOf(content));
@@ -68,19 +78,19 @@ async function verifyUnpacked(source: Source, layer: Descriptor, diffId: string,
       atEnd = true;
     },
   };
-  const found = await digestOfUnpacked(unpacked(tracked, compression, options), layer, diffId);
+  const found = await digestOfUnpacked(unpacked(tracked, compression, options), layer, diffId, options);
   // What stands behind the packed part is not unpacked, and is a part of the digest.
   if (!atEnd) await drain(verified(content, layer));
   if (found !== diffId) throw new DiffIdError(`It unpacks to ${found}, and the config says ${diffId}`);
 }
 
-async function digestOfUnpacked(content: Bytes, layer: Descriptor, diffId: Digest): Promise<Digest> {
+async function digestOfUnpacked(content: Bytes, layer: Descriptor, diffId: Digest, { limits = LIMITS }: VerifyBlobOptions): Promise<Digest> {
   const algorithm = algorithmOf(diffId);
   const hash = createHash(algorithm);
   let size = 0;
   for await (const chunk of content) {
     size += chunk.byteLength;
-    if (size > LIMITS.unpackedBytes && size > layer.size * LIMITS.unpackedRatio) {
+    if (size > limits.unpackedBytes && size > layer.size * limits.unpackedRatio) {
       throw new LimitExceededError(`Cannot unpack ${layer.digest}: ${layer.size} bytes have become more than ${size}, and layers do not shrink like that`);
     }
     hash.update(chunk);

@@ -1,4 +1,4 @@
-import { collectVerified } from '../bytes.ts';
+import { collectVerified, LimitExceededError } from '../bytes.ts';
 import { LIMITS } from '../limits.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
@@ -20,8 +20,11 @@ export interface NamedRoot {
 
 /** A node that is not as it should be. Names are those of `--json`, and so are API. */
 export interface FoundProblem {
-  /** `absent`: a platform that an archive lists and does not carry, which is no fault. `extra`: nothing leads to it, which is none either. */
-  readonly status: NodeProblem['status'] | 'absent' | 'extra';
+  /**
+   * `absent`: a platform that an archive lists and does not carry, which is no fault. `absent-in-base`: a layer that it leaves out, because
+   * an earlier archive carried it. `extra`: nothing leads to it, which is no fault either.
+   */
+  readonly status: NodeProblem['status'] | 'absent' | 'absent-in-base' | 'extra';
   readonly digest: Digest;
   /** Unknown of an extra. */
   readonly mediaType: string | undefined;
@@ -34,7 +37,7 @@ export interface FoundProblem {
 }
 
 export interface VerifyReport {
-  /** Nothing is missing and nothing corrupt. */
+  /** Nothing is missing, not even what only an earlier archive has, and nothing corrupt. */
   readonly whole: boolean;
   readonly images: number;
   /** Nodes that were read to their end and are what their descriptors say. */
@@ -49,6 +52,8 @@ export interface VerifyOptions extends CallOptions {
   readonly deep?: boolean | undefined;
   /** Platforms of an index may be absent, as `docker save` writes it. */
   readonly isSparse?: boolean | undefined;
+  /** What an incremental archive says that an earlier one carried. */
+  readonly omitted?: ReadonlySet<Digest> | undefined;
   /** All content of the place, to find what nothing leads to. */
   readonly blobs?: AsyncIterable<{ readonly digest: Digest; readonly size: number }> | undefined;
   /** Nodes that are read at once. */
@@ -65,7 +70,7 @@ const AT_ONCE = 8;
 export async function verifyImages(source: Source, roots: readonly NamedRoot[], options: VerifyOptions = {}): Promise<VerifyReport> {
   const walk = new Walk(source, options);
   let level: readonly Node[] = roots.map(({ name, descriptor }) => ({ descriptor, image: name, mayBeAbsent: false }));
-  for (let depth = 0; level.length > 0 && depth <= LIMITS.indexDepth + 1; depth += 1) level = await walk.readManifests(level);
+  for (let depth = 0; level.length > 0; depth += 1) level = await walk.readManifests(level, depth);
   await walk.readBlobs();
   if (options.blobs !== undefined) await walk.findExtras(options.blobs);
   return walk.report(roots.length);
@@ -99,8 +104,8 @@ class Walk {
     this.#signal = options.signal ?? new AbortController().signal;
   }
 
-  /** Reads the manifests among `nodes`; what else they are is left for `readBlobs()`. Gives what the manifests lead to. */
-  async readManifests(nodes: readonly Node[]): Promise<readonly Node[]> {
+  /** Reads the manifests among `nodes`, which are `depth` levels below what was named; what else they are is left for `readBlobs()`. Gives what the manifests lead to. */
+  async readManifests(nodes: readonly Node[], depth: number): Promise<readonly Node[]> {
     const fresh: Node[] = [];
     for (const node of nodes) {
       const { descriptor } = node;
@@ -110,9 +115,12 @@ class Walk {
         if (!isForeignLayerType(descriptor.mediaType) && !this.#blobs.has(key)) this.#blobs.set(key, { ...node, diffIds: new Set() });
       } else if (!this.#manifests.has(key)) {
         this.#manifests.add(key);
-        fresh.push(node);
+        if (depth <= LIMITS.indexDepth) fresh.push(node);
+        else this.#add(descriptor, node.image, { status: 'corrupt', problem: `It is below more than ${LIMITS.indexDepth} levels of indexes` });
       }
     }
+    if (this.#manifests.size > LIMITS.storeManifests)
+      throw new LimitExceededError(`Cannot verify more than ${LIMITS.storeManifests} manifests of ${JSON.stringify(this.#source.place)}`);
     const read = await this.#all(fresh, (node, signal) => this.#readManifest(node, signal));
     return read.flat();
   }
@@ -122,6 +130,8 @@ class Walk {
     await this.#all([...this.#blobs.values()], async ({ descriptor, image, diffIds }, signal) => {
       const found = await verifyBlob(this.#source, descriptor, diffIds, { signal });
       if (found === undefined) this.#count(descriptor);
+      else if (found.status === 'missing' && this.#options.omitted?.has(descriptor.digest) === true)
+        this.#add(descriptor, image, { status: 'absent-in-base', problem: 'an earlier archive carried it' });
       else this.#add(descriptor, image, found);
     });
   }
