@@ -1,6 +1,3 @@
-import { stat } from 'node:fs/promises';
-import { resolve } from 'node:path';
-
 import type { CommandBody, ParsedArguments } from '../command.ts';
 import type { Context } from '../context.ts';
 import { UsageError } from '../usage-error.ts';
@@ -13,8 +10,9 @@ import { flag, positional } from './arguments.ts';
 import { jobFrom } from './copy-jobs.ts';
 import { copyRows } from './copy-rows.ts';
 import { digestText, type DigestRow } from './digest-row.ts';
-import { isBarePath, parseLocation, parseRepositoryLocation, type ArchiveLocation, type LayoutLocation, type Location } from './location.ts';
+import { parseLocation, parseRepositoryLocation, type ArchiveLocation, type LayoutLocation, type Location } from './location.ts';
 import { withStores, type Stores } from './open-store.ts';
+import { parseSourceLocation } from './path-location.ts';
 
 /** `regi push`: an image of this machine to one or several references. */
 export const pushCommand: CommandBody<DigestRow> = {
@@ -24,7 +22,7 @@ export const pushCommand: CommandBody<DigestRow> = {
 
 async function* runPush(args: ParsedArguments, context: Context): AsyncIterable<DigestRow> {
   const first = positional(args, 0, 'an image');
-  const source = await parseSource(first, context);
+  const source = await parseSourceLocation(first, context.io);
   const [, whole = '', ...others] = args.positionals;
   yield* withStores(context, { dryRun: flag(args, 'dry-run') }, async function* (stores) {
     if (whole.endsWith('/') && others.length === 0 && isPlace(source)) {
@@ -118,20 +116,4 @@ class NotHereError extends RegiError {
 /** What may hold several images, each with a name of its own. */
 function isPlace(location: Location): location is ArchiveLocation | LayoutLocation {
   return 'path' in location && location.kind !== 'dir';
-}
-
-/** A path needs no prefix here: what is pushed is a file or a folder. */
-async function parseSource(text: string, { io }: Context): Promise<Location> {
-  if (!isBarePath(text)) return parseLocation(text);
-  const kind = (await isFile(resolve(io.cwd, text))) ? 'archive' : 'oci';
-  return parseLocation(`${kind}:${text}`);
-}
-
-async function isFile(path: string): Promise<boolean> {
-  try {
-    return (await stat(path)).isFile();
-  } catch {
-    // What is not there is told when it is opened.
-    return false;
-  }
 }

@@ -7,8 +7,9 @@ import type { Source } from '../store.ts';
 import type { LayoutIndex } from '../stores/layout-index.ts';
 import type { OciLayout } from '../stores/oci-layout.ts';
 import { UsageError } from '../usage-error.ts';
-import { parseLocation, type ArchiveLocation, type LayoutLocation, type Location } from './location.ts';
+import type { ArchiveLocation, LayoutLocation, Location } from './location.ts';
 import type { Stores } from './open-store.ts';
+import { parseSourceLocation } from './path-location.ts';
 
 /** What is to be verified: one image, or a place with all it holds. */
 export interface VerifyTarget extends Pick<VerifyOptions, 'blobs' | 'isSparse' | 'omitted'> {
@@ -31,7 +32,7 @@ export async function openVerifyTarget(text: string, bases: readonly string[], s
     const store = await stores.openLocal('source');
     return wholeLayout(store.content, await store.readIndex({ signal }), NOTHING, context);
   }
-  const location = parseLocation(text);
+  const location = await parseSourceLocation(text, context.io);
   if (isArchive(location)) return openArchiveTarget(text, location, bases, context);
   if (bases.length > 0) throw new UsageError(`Cannot use "--base" with ${JSON.stringify(text)}: expected an archive`, { hint: 'leave --base out' });
   if (location.kind === 'oci' && location.reference === undefined && location.digest === undefined) return openLayoutFolder(location, context);

@@ -84,6 +84,7 @@ function verifyText({ location, whole, images, verified, bytes, problems }: Veri
 
 function cellsOf({ status, digest, size, mediaType, image, problem }: FoundProblem): readonly string[] {
   const where = image === undefined ? '' : `in ${image}`;
-  const why = status === 'corrupt' && problem !== undefined ? problem : '';
+  // The digest stands in the line already.
+  const why = status === 'corrupt' && problem !== undefined ? problem.replace(`Cannot accept ${digest}: `, '') : '';
   return [SHOWN[status], digest, formatBytes(size), mediaType ?? '', where, why];
 }

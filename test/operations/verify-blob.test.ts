@@ -62,7 +62,7 @@ describe('verifyBlob()', () => {
   });
 
   test.each([
-    ['a byte is another', Buffer.concat([TAR.subarray(0, -1), Buffer.from([(TAR.at(-1) ?? 0) ^ 1])]), 'corrupt'],
+    ['a byte is another', Buffer.concat([TAR.subarray(0, -1), Buffer.from([255 - (TAR.at(-1) ?? 0)])]), 'corrupt'],
     ['it is too short', TAR.subarray(1), 'corrupt'],
     ['it is too long', Buffer.concat([TAR, TAR]), 'corrupt'],
     ['it is empty', new Uint8Array(), 'corrupt'],
