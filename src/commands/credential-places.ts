@@ -1,6 +1,8 @@
 import type { Context } from '../context.ts';
 import type { FileLoginsOptions } from '../credentials/file-logins.ts';
+import { createHelperRunner, OWN_HELPER, type RunHelper } from '../credentials/helper.ts';
 import { createKeychain, type Keychain } from '../credentials/keychain.ts';
+import type { HelperPlace } from '../credentials/serve-helper.ts';
 
 /** Where a command looks for logins and keeps them. */
 export interface CredentialPlaces extends FileLoginsOptions {
@@ -9,12 +11,19 @@ export interface CredentialPlaces extends FileLoginsOptions {
 
 /** The places of one command: a keychain that failed once is not asked again by it. */
 export function credentialPlaces({ io, settings, warn, note }: Context): CredentialPlaces {
-  return {
-    env: io.env,
-    home: io.home,
-    cwd: io.cwd,
-    warn,
-    authfile: settings.authfile,
-    keychain: createKeychain({ run: io.runKeychain, env: io.env, os: io.host.os, isTerminal: io.stderr.isTTY, clock: io.clock, note }),
+  const { env, home, cwd } = io;
+  const keychain = createKeychain({ run: io.runKeychain, env, os: io.host.os, isTerminal: io.stderr.isTTY, clock: io.clock, note });
+  return { env, home, cwd, warn, authfile: settings.authfile, keychain, runHelper: withOwnHelper(createHelperRunner(env), { env, home, keychain }) };
+}
+
+/**
+ * Where docker's configuration names our own helper, nothing is started: it need not be on the PATH, and a person has the time to
+ * unlock a keyring that only a program at the terminal gives.
+ */
+function withOwnHelper(run: RunHelper, place: HelperPlace): RunHelper {
+  return async (name, verb, input, signal) => {
+    if (name !== OWN_HELPER) return run(name, verb, input, signal);
+    const { answerAsHelper } = await import('../credentials/serve-helper.ts');
+    return { kind: 'exited', ...(await answerAsHelper(verb, input, place, signal)) };
   };
 }

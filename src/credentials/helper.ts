@@ -29,6 +29,9 @@ export class CredentialHelperError extends RegiError {
   }
 }
 
+/** Ours: `docker-credential-regi` gives what the keychain has. */
+export const OWN_HELPER = 'regi';
+
 /** Long enough to type a passphrase into a window. Milliseconds. */
 const HELPER_TIMEOUT_MS = 60_000;
 /** What all helpers say when they do not have it. @see https://github.com/docker/docker-credential-helpers/blob/v0.9.3/credentials/error.go */

@@ -3,6 +3,7 @@ import { loadDockerAuthVariable } from './docker-auth-variable.ts';
 import { createEnvironmentSource } from './environment.ts';
 import { defaultFileLogins, dockerLogins, namedFileLogins, registryOfKey, type FileLoginsOptions } from './file-logins.ts';
 import { readKeychainIndex } from './keychain-index.ts';
+import { OWN_HELPER } from './helper.ts';
 import { KEYCHAIN_NAME } from './keychain-source.ts';
 import type { KnownLogin, RankedLogin } from './known-login.ts';
 
@@ -11,14 +12,20 @@ import type { KnownLogin, RankedLogin } from './known-login.ts';
  * Helpers are asked for names, never for secrets.
  */
 export async function listLogins(options: FileLoginsOptions, signal?: AbortSignal): Promise<readonly RankedLogin[]> {
-  return rank([
+  const logins = [
     ...(await environmentLogins(options)),
     ...(await namedFileLogins(options, signal)),
     ...variableLogins(options),
     ...(await dockerLogins(options, signal)),
     ...(await keychainLogins(options)),
     ...(await defaultFileLogins(options, signal)),
-  ]);
+  ];
+  return rank(logins.filter((login) => !isListedByOurHelper(login, logins)));
+}
+
+/** The same entry of the keychain is not two logins because docker's configuration names our helper. */
+function isListedByOurHelper({ registry, place }: KnownLogin, all: readonly KnownLogin[]): boolean {
+  return place.kind === 'keychain' && all.some((other) => other.registry === registry && other.place.kind === 'helper' && other.place.name === OWN_HELPER);
 }
 
 /**

@@ -103,6 +103,30 @@ describe('regi login', () => {
     expect(await regi(['auth', 'list'], options)).toMatchObject({ stdout: expect.stringMatching(/ci +the keychain +yes\n$/) });
   });
 
+  test('is its own helper where docker names it, and need not be on the PATH', async () => {
+    const { host } = await basicRegistry();
+    const home = homeWith({ '.docker/config.json': '{"credsStore":"regi"}' });
+    const keychain = fakeKeychain();
+    const options = { home, env: BUS, runKeychain: keychain.run };
+    const { status, stderr } = await regi(['login', '-u', 'ci', '--password-stdin', host], { ...options, stdin: PASSWORD });
+    expect([status, stderr]).toEqual([0, 'Stored the login of ci in docker-credential-regi\n']);
+    expect([...keychain.entries.keys()]).toEqual([host]);
+    expect(configOf(home)).toEqual({ credsStore: 'regi', auths: { [host]: {} } });
+    expect(await regi(['digest', `${host}/absent:1`], options)).toMatchObject({ status: 3 });
+    expect((await regi(['auth', 'list'], options)).stdout.trimEnd().split('\n').slice(1)).toEqual([`${host}   ci     docker-credential-regi   yes`]);
+    expect(await regi(['logout', host], options)).toMatchObject({ status: 0, stderr: '' });
+    expect(keychain.entries.size).toBe(0);
+  });
+
+  test('stores nowhere else what its keychain does not take, where docker names it', async () => {
+    const { host } = await basicRegistry();
+    const home = homeWith({ '.docker/config.json': '{"credsStore":"regi"}' });
+    const { status, stderr } = await regi(['login', '-u', 'ci', '--password-stdin', host], { home, stdin: PASSWORD });
+    expect(status).toBe(1);
+    expect(stderr).toContain('Cannot use the keychain: ');
+    expect(configOf(home)).toEqual({ credsStore: 'regi' });
+  });
+
   test('keeps its index of the keychain beside a config.yaml that REGI_CONFIG names elsewhere', async () => {
     const { host, home } = await basicRegistry();
     writeFileSync(join(home, 'own.yaml'), 'hosts: {}\n');

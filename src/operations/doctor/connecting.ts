@@ -1,4 +1,4 @@
-import type { LookupFunction } from 'node:net';
+import { isIP, type LookupFunction } from 'node:net';
 
 import type { Clock } from '../../clock.ts';
 import { RegiError } from '../../errors.ts';
@@ -34,6 +34,8 @@ export function lookAtProxy({ target }: Line): Finding {
 export async function lookAtName({ origin, target, lookup, signal }: Line): Promise<Finding> {
   const asked = target.proxy?.url ?? origin;
   const addresses = await resolveName(asked, lookup, target.timeoutMs, { signal });
+  if (isIP(asked.hostname.replace(/^\[|\]$/g, '')) !== 0)
+    return note('name', `${asked.hostname} is an address, and needs no name server`, { facts: { addresses } });
   const more = addresses.length > SHOWN_ADDRESSES ? ` and ${addresses.length - SHOWN_ADDRESSES} more` : '';
   const whose = target.proxy === undefined ? '' : `the proxy `;
   return ok('name', `${whose}${asked.hostname} is ${addresses.slice(0, SHOWN_ADDRESSES).join(', ')}${more}`, { facts: { addresses } });
