@@ -55,8 +55,8 @@ export async function cancelForGood(upload: Upload, session: UploadSession): Pro
   await forgetUpload(upload);
 }
 
-/** An upload that is finished, or gone. */
-export async function forgetUpload({ repository, target }: Upload): Promise<void> {
+/** An upload that is finished, or gone; also one whose run was killed before it could say so. */
+export async function forgetUpload({ repository, target }: Pick<Upload, 'repository' | 'target'>): Promise<void> {
   await journalFor(repository, target)?.remove(target);
 }
 

@@ -6,5 +6,6 @@ export interface UploadJournal {
   find(target: Descriptor): Promise<URL | undefined>;
   /** @param offset bytes that the registry was known to have. */
   write(target: Descriptor, location: URL, offset: number): Promise<void>;
+  /** `target` is there, or is not to be uploaded any more. */
   remove(target: Descriptor): Promise<void>;
 }

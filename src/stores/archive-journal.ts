@@ -8,7 +8,7 @@ import { guarded } from './storage-error.ts';
 /** A journal has a line per part and per `STEP_BYTES` of a part. */
 const JOURNAL_BYTES = 256 * 1024 * 1024;
 /** How often it is noted how far a part has come: so much is fetched again at most. */
-export const STEP_BYTES = 1024 * 1024;
+export const STEP_BYTES = 512 * 1024;
 
 export interface JournalStart {
   /** What `read()` gave. */

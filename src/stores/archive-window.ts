@@ -1,7 +1,7 @@
 import type { ArchiveOutput } from './archive-output.ts';
 
-/** Small chunks are gathered to this size: a write of a 16 KiB TLS record costs as much as one of 1 MiB. */
-const BUFFER_BYTES = 1024 * 1024;
+/** Small chunks are gathered to this size: a write of a 16 KiB TLS record costs nearly as much. A kill loses what is gathered. */
+const BUFFER_BYTES = 256 * 1024;
 
 /** The place of one content in a file that others write to as well. A byte outside is a bug, and is not written. */
 export class ArchiveWindow {

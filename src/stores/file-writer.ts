@@ -2,8 +2,8 @@ import type { FileHandle } from 'node:fs/promises';
 
 import { guarded } from './storage-error.ts';
 
-/** Small chunks are gathered to this size: a write of a 16 KiB TLS record costs as much as one of 1 MiB. */
-const BUFFER_BYTES = 1024 * 1024;
+/** Small chunks are gathered to this size: a write of a 16 KiB TLS record costs nearly as much. A kill loses what is gathered. */
+const BUFFER_BYTES = 256 * 1024;
 
 /** Writes a file from one position on. */
 export class FileWriter {

@@ -13,6 +13,7 @@ import { addToReferrersIndex, removeFromReferrersIndex } from '../registry/refer
 import { hasReferrersApi, listReferrers } from '../registry/referrers.ts';
 import type { RemoteRepository } from '../registry/remote-repository.ts';
 import { listTags } from '../registry/tags.ts';
+import { forgetUpload } from '../registry/unfinished-upload.ts';
 import type { UploadJournal } from '../registry/upload-journal.ts';
 import { uploadBlob } from '../registry/uploads.ts';
 import type {
@@ -80,7 +81,10 @@ class RemoteStore implements RegistryStore {
   }
 
   async exists(target: Descriptor, options: CallOptions = {}): Promise<boolean> {
-    return isManifestType(target.mediaType) ? manifestExists(this.#remote, target.digest, options) : blobExists(this.#remote, target, options);
+    if (isManifestType(target.mediaType)) return manifestExists(this.#remote, target.digest, options);
+    const isThere = await blobExists(this.#remote, target, options);
+    if (isThere) await forgetUpload({ repository: this.#remote, target });
+    return isThere;
   }
 
   async push(expected: Descriptor, content: Bytes, { tag, signal }: PushOptions = {}): Promise<void> {

@@ -25,7 +25,6 @@ export function createUploadJournal({ journal, origin, repository, onChange }: U
       const subject = subjectOf(target);
       const found = subject === undefined ? undefined : (await journal.find(subject))?.subject;
       if (found?.kind !== 'upload') return undefined;
-      remembered.add(target.digest);
       return new URL(found.location);
     },
     async write(target, location, offset) {
@@ -37,8 +36,8 @@ export function createUploadJournal({ journal, origin, repository, onChange }: U
     },
     async remove(target) {
       const subject = subjectOf(target);
-      if (subject === undefined || !remembered.delete(target.digest)) return;
-      tell();
+      if (subject === undefined) return;
+      if (remembered.delete(target.digest)) tell();
       await journal.remove(subject);
     },
   };
