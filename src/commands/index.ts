@@ -4,6 +4,7 @@ import { authGetSpec } from './specs/auth-get.ts';
 import { authListSpec } from './specs/auth-list.ts';
 import { blobGetSpec } from './specs/blob-get.ts';
 import { completionSpec } from './specs/completion.ts';
+import { blobPutSpec } from './specs/blob-put.ts';
 import { catSpec } from './specs/cat.ts';
 import { configSpec } from './specs/config.ts';
 import { copySpec } from './specs/copy.ts';
@@ -23,9 +24,11 @@ import { inspectSpec } from './specs/inspect.ts';
 import { loginSpec } from './specs/login.ts';
 import { logoutSpec } from './specs/logout.ts';
 import { manifestGetSpec } from './specs/manifest-get.ts';
+import { manifestPutSpec } from './specs/manifest-put.ts';
 import { pruneSpec } from './specs/prune.ts';
 import { pullSpec } from './specs/pull.ts';
 import { pushSpec } from './specs/push.ts';
+import { referrersSpec } from './specs/referrers.ts';
 import { reposListSpec } from './specs/repos-list.ts';
 import { rmiSpec } from './specs/rmi.ts';
 import { rootfsSpec } from './specs/rootfs.ts';
@@ -56,9 +59,12 @@ export const COMMANDS: readonly CommandSpec[] = [
   digestSpec,
   tagsListSpec,
   reposListSpec,
+  referrersSpec,
   manifestGetSpec,
+  manifestPutSpec,
   configSpec,
   blobGetSpec,
+  blobPutSpec,
   tagsDeleteSpec,
   deleteSpec,
   attachSpec,
