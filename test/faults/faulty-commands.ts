@@ -76,9 +76,9 @@ export const FAULTY_COMMANDS: readonly FaultyCommand[] = [
     ...INTO_REGISTRY,
   },
   {
-    name: 'copy archive:',
+    name: 'import',
     asks: { destination: WRITES },
-    argv: (scene) => ['copy', `archive:${scene.archive}`, to(scene)],
+    argv: ({ archive, destination, name }) => ['import', archive, '--map', `app=${destination.host}/${name}`],
     ...INTO_REGISTRY,
   },
   {

@@ -68,6 +68,8 @@ export interface FakeRegistry {
   connections(): number;
   /** Scripts a fault. The oldest that matches strikes, and then the request is done. */
   fault(fault: Fault): void;
+  /** Of those that have not struck. */
+  forgetFaults(): void;
   /** Makes requests wait until they are released: a race held still, without sleeping. */
   hold(match: Match): Held;
   /** Of the auth mode; without one it has neither requests nor tokens. */
@@ -146,6 +148,10 @@ export async function startFakeRegistry(options: FakeRegistryOptions = {}): Prom
     forgetRequests: () => void log.splice(0),
     connections: () => connections,
     fault: (fault) => void faults.push({ fault, left: fault.times ?? 1 }),
+    forgetFaults: () => {
+      faults.splice(0);
+      refused = 0;
+    },
     hold(match) {
       const gate = makeGate(match);
       gates.push(gate);
