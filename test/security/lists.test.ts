@@ -73,3 +73,24 @@ test('lst-terminal: nor does the text of a warning or an error', async () => {
   const { stderr } = await runMain(['tags', 'list', `${registry.host}/app`]);
   expect(stderr).not.toMatch(/[\u001b\u009b]/);
 });
+
+test('trust-catalog: no more names are asked for at once than any registry gives, and an endless answer is left at its bound', async () => {
+  const { host, sent } = await startEndlessServer('"a/b",', { begin: '{"repositories":[' });
+  const { status, stdout, stderr } = await runMain(['repos', 'list', host]);
+  expect({ status, stdout }).toEqual({ status: 7, stdout: '' });
+  expect(stderr).toContain('expected at most');
+  // Twice the bound: what two sockets hold had left the server already.
+  expect(sent()).toBeLessThan(32 * 1024 * 1024);
+});
+
+test('trust-catalog: repositories come page by page, of a thousand each', async () => {
+  const asked: (string | null)[] = [];
+  const { host } = await listing((url) => {
+    asked.push(url.searchParams.get('n'));
+    return url.searchParams.has('last')
+      ? { body: '{"repositories":["b"]}' }
+      : { body: '{"repositories":["a"]}', link: '</v2/_catalog?last=a&n=1000000>; rel="next"' };
+  });
+  expect(await runMain(['repos', 'list', host])).toMatchObject({ status: 0, stdout: 'a\nb\n' });
+  expect(asked).toEqual(['1000', '1000000']);
+});

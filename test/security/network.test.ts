@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 
+import { createProxyChooser } from '../../src/http/proxy.ts';
 import { InterruptedError } from '../../src/interrupted.ts';
 import { startFakeRegistry, type FakeRegistry } from '../support/fake-registry.ts';
 import { makeImage, type TestImageManifest } from '../support/images.ts';
@@ -152,4 +153,18 @@ test.each([
   expect({ status, looked }).toEqual({ status: 2, looked: [] });
   expect(stderr.trimEnd().split('\n')).toHaveLength(2);
   expect(stderr).not.toContain('user:pass');
+});
+
+test.each([
+  ['http://127.0.0.1:5000', '127.0.0.1'],
+  ['http://[::ffff:127.0.0.1]:5000', '127.0.0.1'],
+  ['http://[::ffff:10.1.2.3]:5000', '10.1.2.3'],
+  ['http://[::ffff:10.1.2.3]:5000', '10.0.0.0/8'],
+  ['http://localhost:5000', ''],
+  ['http://localhost.:5000', ''],
+  ['https://registry.example.', 'registry.example'],
+  ['https://registry.example', 'registry.example.'],
+])('cred-noproxy: %s does not go by a proxy with NO_PROXY=%s', (url, noProxy) => {
+  const choose = createProxyChooser({ HTTP_PROXY: 'http://proxy.test', HTTPS_PROXY: 'http://proxy.test', NO_PROXY: noProxy });
+  expect(choose(new URL(url))).toBeUndefined();
 });
