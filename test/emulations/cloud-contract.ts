@@ -173,6 +173,7 @@ function describeSystem(name: string, make: () => Emulation, more: (cloud: Cloud
   });
 
   test('regi doctor finds a way in, begins nothing, and shows nothing secret', async () => {
+    await served.regi(['copy', (await layoutOf({ seed: 26 })).layout, served.ref('doctor')]);
     const before = served.seen.length;
     const repository = `${served.emulation.registry}/${served.emulation.repositories[0]}`;
     const { status, stdout, stderr } = await served.regi(['-vv', '--json', 'doctor', repository]);
@@ -191,6 +192,10 @@ function describeSystem(name: string, make: () => Emulation, more: (cloud: Cloud
     const refused = await served.regi(['-vv', 'doctor', repository], { home: served.homeOf({ username, password: `${password}wrong` }) });
     expect([refused.status, refused.stdout]).toEqual([4, expect.stringMatching(/^x login .*the credentials from .*config\.json were refused/m)]);
     expectNoSecrets(served, refused.stdout + refused.stderr);
+    // Who has no login is let in where tokens are for everybody, and told so where not: never stopped by what only some may know.
+    const nobody = await served.regi(['doctor', served.emulation.registry], { home: temporaryFolder('home') });
+    const wantsPassword = /^[+] challenge .*Basic/m.test(nobody.stdout);
+    expect([nobody.status, /^x (\S+)/m.exec(nobody.stdout)?.[1]]).toEqual(wantsPassword ? [4, 'login'] : [0, undefined]);
   });
 
   test('regi lists repositories where there is a catalog', async () => {

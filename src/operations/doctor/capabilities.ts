@@ -1,4 +1,6 @@
+import { NotAuthorisedError } from '../../auth/not-authorised.ts';
 import { CATALOG_SCOPE, repositoryScope } from '../../auth/scope.ts';
+import { RegiError, type ErrorCode } from '../../errors.ts';
 import { discard, readAtMost } from '../../http/body.ts';
 import { rateLimit, type RateLimit } from '../../http/retry-after.ts';
 import { LIMITS } from '../../limits.ts';
@@ -11,7 +13,7 @@ import { stringsIn } from '../../registry/json-list.ts';
 import { quotaHint } from '../../registry/pull-quota.ts';
 import { hasReferrersApi } from '../../registry/referrers.ts';
 import { manifestPath, sendToWrite, type RemoteRepository } from '../../registry/remote-repository.ts';
-import { note, ok, type Finding } from './finding.ts';
+import { note, ok, type Finding, type Step } from './finding.ts';
 
 /** Made by Docker for this question: asking for its manifest with HEAD is no pull. @see https://docs.docker.com/docker-hub/usage/pulls/ */
 const HUB_PREVIEW = 'ratelimitpreview/test';
@@ -19,6 +21,19 @@ const HUB = 'docker.io';
 const LITTLE = 0.1;
 /** No content has it. What refers to it is an empty list where there is such a list, and nothing is lost when it is deleted. */
 const NOTHING = parseDigest(`sha256:${'0'.repeat(64)}`);
+
+/** That a registry refuses to say what it can is no fault of it; that it cannot be reached any more is. */
+export async function orUnknown(step: Step, look: () => Promise<Finding>): Promise<Finding> {
+  try {
+    return await look();
+  } catch (error) {
+    if (error instanceof NotAuthorisedError) return note(step, `not for whoever asks (status ${error.status})`);
+    if (error instanceof RegiError && REFUSALS.has(error.code)) return note(step, `not known: ${error.message}`);
+    throw error;
+  }
+}
+
+const REFUSALS: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['REFUSED', 'NOT_FOUND', 'UNSUPPORTED', 'INVALID_RESPONSE', 'INVALID_MANIFEST']);
 
 /** @param known what an earlier answer said. */
 export async function lookAtRateLimit(connection: Connection, known: RateLimit | undefined, signal: AbortSignal | undefined): Promise<Finding> {

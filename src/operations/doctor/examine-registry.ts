@@ -10,7 +10,7 @@ import { apiHost } from '../../oci/reference.ts';
 import type { Connection } from '../../registry/connection.ts';
 import type { RemoteRepository } from '../../registry/remote-repository.ts';
 import { lookAtApi, lookAtChallenge, lookAtCredential, lookAtLogin, lookAtRepository, type FirstAnswer } from './access.ts';
-import { lookAtCatalog, lookAtDelete, lookAtRateLimit, lookAtReferrers } from './capabilities.ts';
+import { lookAtCatalog, lookAtDelete, lookAtRateLimit, lookAtReferrers, orUnknown } from './capabilities.ts';
 import { lookAtName, lookAtProxy, lookAtTcp, lookAtTls, type Line } from './connecting.ts';
 import { examine, note, ok, type Finding, type Step, type TimedFinding } from './finding.ts';
 import { lookAtChunks, lookAtMount, lookAtPush, uploadsAreNotProbed } from './uploading.ts';
@@ -120,17 +120,18 @@ async function* lookAtCapabilities(examination: Examination, { connection, answe
   if (repository !== undefined) yield await take(examination, 'repository', () => lookAtRepository(connection, repository, { mayBeNew: tryPush, signal }));
   yield await take(examination, 'rate limit', () => lookAtRateLimit(connection, answer.quota, signal));
   let listed: string | undefined;
-  yield await take(examination, 'catalog', async () => {
+  const lookAtList = async (): Promise<Finding> => {
     const catalog = await lookAtCatalog(connection, signal);
     listed = catalog.repository;
     return catalog.finding;
-  });
-  yield await take(examination, 'referrers', () => lookAtReferrers(connection, repository ?? listed, signal));
-  yield await take(examination, 'delete', () => lookAtDelete(connection, repository, signal));
+  };
+  yield await take(examination, 'catalog', () => orUnknown('catalog', lookAtList));
+  yield await take(examination, 'referrers', () => orUnknown('referrers', () => lookAtReferrers(connection, repository ?? listed, signal)));
+  yield await take(examination, 'delete', () => orUnknown('delete', () => lookAtDelete(connection, repository, signal)));
   if (tryPush && repository !== undefined) {
     const remote: RemoteRepository = { connection, name: repository, access: 'write' };
     yield await take(examination, 'push', () => lookAtPush(remote, signal));
-    yield await take(examination, 'mount', () => lookAtMount(remote, signal));
+    yield await take(examination, 'mount', () => orUnknown('mount', () => lookAtMount(remote, signal)));
   } else for (const finding of uploadsAreNotProbed(connection, repository)) yield { ...finding, ms: 0 };
   yield { ...lookAtChunks(connection), ms: 0 };
 }
