@@ -31,7 +31,8 @@ export function quotaHint(host: string, { source, windowSeconds }: Pick<RateLimi
   return `pulls come back${when}; a mirror or cache saves them, and some plans have no limit`;
 }
 
-function windowOf({ windowSeconds }: RateLimit): string {
+/** ` in 6 hours`; empty where the registry does not say. */
+export function windowOf({ windowSeconds }: Pick<RateLimit, 'windowSeconds'>): string {
   return windowSeconds === undefined ? '' : ` in ${describeSeconds(windowSeconds)}`;
 }
 

@@ -161,6 +161,13 @@ describe('regi doctor', () => {
     expect((await doctor(registry, ['HOST/team/app'])).stdout).toContain('– referrers           not supported');
   });
 
+  test.each(['../../../etc', 'a b', 'UPPER', 'x?y=z', ''])('asks nothing of a repository that the catalog calls %j', async (name) => {
+    const registry = await startFakeRegistry();
+    registry.fault({ match: { path: /_catalog/ }, action: { kind: 'replace-body', body: JSON.stringify({ repositories: [name] }) } });
+    expect((await doctor(registry, ['HOST'])).stdout).toMatch(/– referrers +not probed/);
+    expect(registry.count('GET', 'referrers') + registry.count('GET', 'other')).toBe(0);
+  });
+
   test('warns of a pull limit of which little is left', async () => {
     const registry = await startFakeRegistry();
     const headers = { 'ratelimit-limit': '100;w=21600', 'ratelimit-remaining': '5;w=21600' };

@@ -6,11 +6,12 @@ import { rateLimit, type RateLimit } from '../../http/retry-after.ts';
 import { LIMITS } from '../../limits.ts';
 import { parseDigest } from '../../oci/digest.ts';
 import { MANIFEST_ACCEPT } from '../../oci/media-types.ts';
+import { InvalidReferenceError, parseRepository } from '../../oci/reference.ts';
 import type { Connection } from '../../registry/connection.ts';
 import { otherWayToDelete } from '../../registry/delete-hints.ts';
 import { responseError } from '../../registry/errors.ts';
 import { stringsIn } from '../../registry/json-list.ts';
-import { quotaHint } from '../../registry/pull-quota.ts';
+import { quotaHint, windowOf } from '../../registry/pull-quota.ts';
 import { hasReferrersApi } from '../../registry/referrers.ts';
 import { manifestPath, sendToWrite, type RemoteRepository } from '../../registry/remote-repository.ts';
 import { note, ok, type Finding, type Step } from './finding.ts';
@@ -40,9 +41,8 @@ export async function lookAtRateLimit(connection: Connection, known: RateLimit |
   const quota = connection.name === HUB ? await askHub(connection, signal) : known;
   if (quota === undefined) return note('rate limit', 'none is announced');
   const { limit, remaining, windowSeconds, source } = quota;
-  const window = windowSeconds === undefined ? '' : ` in ${Math.round(windowSeconds / 360) / 10} hours`;
   const counted = source === undefined ? '' : `, counted for ${source}`;
-  return ok('rate limit', `${remaining} of ${limit} pulls are left${window}${counted}`, {
+  return ok('rate limit', `${remaining} of ${limit} pulls are left${windowOf(quota)}${counted}`, {
     facts: { limit, remaining, windowSeconds, source },
     ...(remaining <= limit * LITTLE && { hint: quotaHint(connection.name, quota) }),
   });
@@ -70,8 +70,18 @@ export async function lookAtCatalog(connection: Connection, signal: AbortSignal 
   }
   const body = await readJson(await readAtMost(response, LIMITS.pageBytes, 'the list of repositories'));
   const repositories = stringsIn(body, 'repositories');
-  const [repository] = repositories ?? [];
+  const repository = repositories?.map((name) => checkedName(connection.name, name)).find((name) => name !== undefined);
   return { repository, finding: ok('catalog', 'repositories can be listed', { facts: { supported: true } }) };
+}
+
+/** What a registry lists becomes part of a path, and of what is shown. */
+function checkedName(host: string, name: string): string | undefined {
+  try {
+    return parseRepository(`${host}/${name}`).path;
+  } catch (error) {
+    if (error instanceof InvalidReferenceError) return undefined;
+    throw error;
+  }
 }
 
 /** @param repository any that is known to be there. */
