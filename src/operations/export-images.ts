@@ -13,6 +13,7 @@ import { CopySession, type CopySessionOptions } from './copy-session.ts';
 import { DOCKER_PLATFORM, dockerImages } from './docker-images.ts';
 import { Lanes } from './lanes.ts';
 import { planArchive, type ArchiveFormat, type PlanOptions } from './plan-archive.ts';
+import { together } from './together.ts';
 
 export interface ExportOptions extends CollectOptions, Pick<CopySessionOptions, 'onEvent' | 'lanes'>, Pick<PlanOptions, 'omit' | 'extra'> {
   /** Layers that the reader has from earlier archives: they are left out, and a record in the archive says so. */
@@ -89,13 +90,14 @@ async function transfer({ session, lanes, set, signal }: Transfer, plan: Archive
     for (const { file } of plan.files) tell(file, 'copied');
     return;
   }
-  await all(plan.files, signal, async (place, inner) => {
+  const tasks = plan.files.map((place) => async (either: AbortSignal): Promise<void> => {
     const { file } = place;
     const source = file.kind === 'node' ? set.blobs.get(file.target.digest)?.source : undefined;
-    const write = (): Promise<number> => target.write(place, (offset) => openAt(session, set, file, offset, inner), { signal: inner });
-    const kept = await (source === undefined ? write() : lanes.run([source.place], file.size, inner, write));
+    const write = (): Promise<number> => target.write(place, (offset) => openAt(session, set, file, offset, either), { signal: either });
+    const kept = await (source === undefined ? write() : lanes.run([source.place], file.size, either, write));
     tell(file, kept === file.size && file.size > 0 ? 'skipped' : 'copied');
   });
+  await together(tasks, signal);
 }
 
 function contentOf(session: CopySession, set: ImageSet, file: ArchivePart, signal: AbortSignal): Bytes {
@@ -117,22 +119,4 @@ function openAt({ onEvent }: CopySession, set: ImageSet, file: ArchivePart, offs
       }
     },
   };
-}
-
-/** Runs all, in their order where there is no room for all at once; all have settled before the first failure is thrown. */
-async function all<T>(items: readonly T[], signal: AbortSignal, run: (item: T, signal: AbortSignal) => Promise<void>): Promise<void> {
-  const failed = new AbortController();
-  const either = AbortSignal.any([signal, failed.signal]);
-  const results = await Promise.allSettled(
-    items.map(async (item) => {
-      try {
-        await run(item, either);
-      } catch (error) {
-        failed.abort(error);
-        throw error;
-      }
-    }),
-  );
-  signal.throwIfAborted();
-  if (results.some(({ status }) => status === 'rejected')) throw failed.signal.reason;
 }

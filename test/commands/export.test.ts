@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
 
@@ -58,6 +59,20 @@ describe('regi export', () => {
     await run(ref('library/debian:12'), ref('team/app:12'), '-o', 'b.tar');
     const blobs = new Set([...base.layers, base.config, ...next.layers, next.config].map(({ digest }) => digest));
     expect(registry.count('GET', 'blob')).toBe(blobs.size);
+  });
+
+  test('an image of many layers makes Node warn of no leak', async () => {
+    await makeImage({ layers: Array.from({ length: 30 }, (_, at) => 10 + at) }).pushAll(registry.place.open('many'), '1');
+    const warnings: Error[] = [];
+    const listen = (warning: Error): void => void warnings.push(warning);
+    process.on('warning', listen);
+    try {
+      await run(ref('many:1'), '-o', 'b.tar');
+      await setImmediate();
+    } finally {
+      process.off('warning', listen);
+    }
+    expect(warnings).toEqual([]);
   });
 
   test('--json names each image with where it is', async () => {
