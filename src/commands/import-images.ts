@@ -58,7 +58,7 @@ export async function* importImages({ from, naming, bases }: ImportRequest, args
   const lanes = new Lanes(lanesOf(context));
 
   const onEvent = (event: CopyEvent): void => {
-    if (event.kind === 'failed') results.set(event.image, `failed: ${event.error instanceof Error ? event.error.message : 'unknown reason'}`);
+    if (event.kind === 'failed') results.set(event.image, 'failed');
     // It was mounted or sent a moment ago, and told.
     const isKnown = (event.kind === 'found' || event.kind === 'skipped') && brought.has(`${event.to} ${event.target.digest}`);
     if (!isKnown) context.onEvent(event);

@@ -116,7 +116,7 @@ describe('regi import', () => {
     to.fault({ match: { method: 'PUT', path: /library\/debian\/manifests/ }, action: { kind: 'answer', status: 405 }, times: 100 });
     const { status, stdout, stderr } = await run(writeTar(layoutMembers(both)), to.host);
     expect({ status, stdout }).toEqual({ status: 8, stdout: `${to.host}/team/app@${index.root.digest}\n` });
-    expect(stderr).toMatch(/docker\.io\/library\/debian:12 .+ failed: /);
+    expect(stderr).toMatch(/docker\.io\/library\/debian:12 .+ failed\n/);
   });
 
   test('an archive whose image has lost a manifest is refused before anything is written', async () => {
