@@ -1,13 +1,25 @@
 import type { Descriptor } from '../oci/descriptor.ts';
 import { isDigest, type Digest } from '../oci/digest.ts';
 import { familiarReference, InvalidReferenceError, parseReference, parseTag, type Repository } from '../oci/reference.ts';
-import type { BlobResolver, Bytes, CallOptions, FetchOptions, PushOptions, ReferrerLister, ReferrerOptions, Store, TagLister, Untagger } from '../store.ts';
+import type {
+  BlobResolver,
+  Bytes,
+  CallOptions,
+  FetchOptions,
+  Mounter,
+  PushOptions,
+  ReferrerLister,
+  ReferrerOptions,
+  Store,
+  TagLister,
+  Untagger,
+} from '../store.ts';
 import { descriptorOf, EMPTY_INDEX, entriesNamed, nameOf, withName, type LayoutIndex } from './layout-index.ts';
 import { LOCAL_STORE, NotInStoreError } from './not-found.ts';
 import type { OciLayout } from './oci-layout.ts';
 
 /** One repository of the local store. */
-export class LocalRepository implements Store, BlobResolver, TagLister, ReferrerLister, Untagger {
+export class LocalRepository implements Store, BlobResolver, Mounter, TagLister, ReferrerLister, Untagger {
   readonly place: string;
   readonly repository: string;
   readonly #layout: OciLayout;
@@ -56,6 +68,14 @@ export class LocalRepository implements Store, BlobResolver, TagLister, Referrer
   async push(expected: Descriptor, content: Bytes, { signal, tag }: PushOptions = {}): Promise<void> {
     await this.#layout.push(expected, content, { signal });
     if (tag !== undefined) await this.tag(expected, tag, { signal });
+  }
+
+  /** All repositories share one content: who waits for another image to bring a blob need not write it too. */
+  async mount(target: Descriptor, _from: string, content: Bytes | undefined, options: CallOptions = {}): Promise<'mounted' | 'copied' | 'refused'> {
+    if (await this.exists(target, options)) return 'mounted';
+    if (content === undefined) return 'refused';
+    await this.push(target, content, options);
+    return 'copied';
   }
 
   /**

@@ -70,6 +70,19 @@ describe('regi import', () => {
     });
   });
 
+  test('what two images share is written into the local store once', async () => {
+    const path = writeTar(
+      layoutMembers([
+        { image: base, fullName: 'a.example/one:1' },
+        { image: base, fullName: 'b.example/two:1' },
+      ]),
+    );
+    const { stderr } = await run('--progress', 'json', path);
+    const events = lines(stderr).map((line) => JSON.parse(line) as { kind: string; target?: { digest: string } });
+    const started = events.filter(({ kind, target }) => kind === 'started' && target?.digest === base.layers[0]?.digest);
+    expect(started).toHaveLength(1);
+  });
+
   test('a second time moves nothing', async () => {
     const path = writeTar(layoutMembers(both));
     await run(path, to.host);

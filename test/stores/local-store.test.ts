@@ -22,6 +22,7 @@ storeContract(
     const local = await LocalStore.open(folder, { create: true, clock: realClock });
     return {
       store: local.openRepository(parseRepository('team/app')),
+      sibling: local.openRepository(parseRepository('team/base')),
       close: async () => {
         await local.close();
         // Leases of work without an end stay: they say what prune() may remove at once.
@@ -29,7 +30,7 @@ storeContract(
       },
     };
   },
-  { mounts: false, deletes: false },
+  { deletes: false },
 );
 
 /** A process that has ended. */
