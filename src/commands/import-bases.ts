@@ -20,6 +20,14 @@ export interface HeldBase {
   readonly by: Store;
 }
 
+/** What an archive leaves out of one image. */
+export interface PlannedBases {
+  /** What has to be brought to its repository first. */
+  readonly held: readonly HeldBase[];
+  /** All of it: what is there then. */
+  readonly digests: ReadonlySet<Digest>;
+}
+
 /** Layers that an archive leaves out, and that are not where it goes. Nothing has been written. */
 export class MissingBaseError extends RegiError {
   readonly code = 'NOT_FOUND';
@@ -53,20 +61,20 @@ export async function planBases(
   imports: readonly (PlannedImport & { readonly job: NamedJob })[],
   { store, omitted }: ImageSource,
   { naming, bases, stores, context }: PlanBasesOptions,
-): Promise<ReadonlyMap<string, readonly HeldBase[]>> {
+): Promise<ReadonlyMap<string, PlannedBases>> {
   const { signal } = context;
   const recorded = new Map<Digest, readonly string[]>(omitted.map(({ digest, repositories }) => [digest, repositories]));
   const open = storesOf(stores);
   const named = await Promise.all(bases.map((repository) => open('registry', repository)));
   const needs = new Map<string, NamedNeed>();
-  const byImage = new Map<string, Set<string>>();
+  const byImage = new Map<string, Map<string, Digest>>();
   for (const { job, name, target } of imports) {
     const { destination } = job;
     const root = await store.resolve(job.reference, { signal });
-    const keys = new Set<string>();
+    const keys = new Map<string, Digest>();
     for (const layer of await blobsNotCarried(store, root, { signal })) {
       const key = `${destination.place} ${destination.repository} ${layer.digest}`;
-      keys.add(key);
+      keys.set(key, layer.digest);
       if (needs.has(key)) continue;
       const repositories = (recorded.get(layer.digest) ?? []).flatMap((repository) => repositoriesOfBase(repository, naming));
       const likely = await Promise.all(
@@ -90,7 +98,9 @@ export async function planBases(
       return origin?.kind === 'held' ? [[key, { need, by: origin.by }] as const] : [];
     }),
   );
-  return new Map([...byImage].map(([image, keys]) => [image, [...keys].flatMap((key) => held.get(key) ?? [])]));
+  return new Map(
+    [...byImage].map(([image, keys]) => [image, { held: [...keys.keys()].flatMap((key) => held.get(key) ?? []), digests: new Set(keys.values()) }]),
+  );
 }
 
 interface NamedNeed {

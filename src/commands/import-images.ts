@@ -1,18 +1,20 @@
 import type { ParsedArguments } from '../command.ts';
 import type { Context } from '../context.ts';
 import { RegiError } from '../errors.ts';
+import type { Descriptor } from '../oci/descriptor.ts';
 import type { Repository } from '../oci/reference.ts';
 import { bringBase } from '../operations/base-layers.ts';
 import type { CopyEvent } from '../operations/events.ts';
 import { copyImages, type FailedJob } from '../operations/copy-images.ts';
 import { Lanes } from '../operations/lanes.ts';
+import { knowing } from '../stores/knowing.ts';
 import { flag, value } from './arguments.ts';
 import { jobFrom, type NamedJob } from './copy-jobs.ts';
 import { copyOptions, lanesOf } from './copy-options.ts';
 import { TagKeptError } from './copy-rows.ts';
 import { digestRow, openDigestFile, type DigestRow } from './digest-row.ts';
 import type { ImageSource } from './image-source.ts';
-import { planBases } from './import-bases.ts';
+import { planBases, type PlannedBases } from './import-bases.ts';
 import { planNames, type ImportNaming, type PlannedImport } from './import-names.ts';
 import type { Stores } from './open-store.ts';
 import { tableLines } from './table-lines.ts';
@@ -42,7 +44,12 @@ interface Import extends PlannedImport {
  * @throws {MissingBaseError} when layers are missing that the archive leaves out.
  * @throws {PartialFailureError} at the end, when some of several failed.
  */
-export async function* importImages({ from, naming, bases }: ImportRequest, args: ParsedArguments, stores: Stores, context: Context): AsyncIterable<ImportRow> {
+export async function* importImages(
+  { from, naming, bases: named }: ImportRequest,
+  args: ParsedArguments,
+  stores: Stores,
+  context: Context,
+): AsyncIterable<ImportRow> {
   const planned = planNames(from, naming);
   if (planned.length === 0) {
     context.warn('There is nothing to import: the archive holds no images');
@@ -50,38 +57,19 @@ export async function* importImages({ from, naming, bases }: ImportRequest, args
   }
   const record = await openDigestFile(value(args, 'digestfile'), context);
   const imports = await openAll(planned, from, stores);
-  const held = await planBases(imports, from, { naming, bases, stores, context });
-  const results = new Map<string, string>();
+  const bases = await planBases(imports, from, { naming, bases: named, stores, context });
   const byImage = new Map(imports.map((each) => [each.job.image, each]));
+  const results = new Map<string, string>();
   const brought = new Set<string>();
-  const options = copyOptions(args, context);
-  const lanes = new Lanes(lanesOf(context));
-
   const onEvent = (event: CopyEvent): void => {
     if (event.kind === 'failed') results.set(event.image, 'failed');
     // It was mounted or sent a moment ago, and told.
-    const isKnown = (event.kind === 'found' || event.kind === 'skipped') && brought.has(`${event.to} ${event.target.digest}`);
+    const isKnown = (event.kind === 'found' || event.kind === 'skipped') && brought.has(keyOf(event.to, event.target));
     if (!isKnown) context.onEvent(event);
   };
-
-  async function* jobs(): AsyncGenerator<NamedJob | FailedJob> {
-    for (const { job } of imports) {
-      try {
-        for (const { need, by } of held.get(job.image) ?? []) {
-          const key = `${need.destination.repository} ${need.layer.digest}`;
-          if (!brought.has(key)) await bringBase(need, by, { lanes, signal: context.signal, onEvent: context.onEvent });
-          brought.add(key);
-        }
-        yield job;
-      } catch (error) {
-        if (!(error instanceof RegiError)) throw error;
-        yield { image: job.image, error };
-      }
-    }
-  }
-
   try {
-    for await (const copied of copyImages(jobs(), { ...options, onEvent, keepGoing: imports.length > 1 })) {
+    const options = { ...copyOptions(args, context), onEvent, keepGoing: imports.length > 1 };
+    for await (const copied of copyImages(jobsOf(imports, bases, brought, context), options)) {
       const done = byImage.get(copied.image);
       if (done === undefined) throw new Error(`An image was copied that nobody planned: ${copied.image}`);
       if (copied.outcome === 'kept' && imports.length === 1) throw new TagKeptError(copied.image, copied.root);
@@ -93,6 +81,35 @@ export async function* importImages({ from, naming, bases }: ImportRequest, args
   } finally {
     tellResults(imports, results, context);
   }
+}
+
+/** Each image when what the archive leaves out of it is where it goes. @param brought takes what was brought there. */
+async function* jobsOf(
+  imports: readonly Import[],
+  bases: ReadonlyMap<string, PlannedBases>,
+  brought: Set<string>,
+  context: Context,
+): AsyncGenerator<NamedJob | FailedJob> {
+  const { signal, onEvent } = context;
+  const lanes = new Lanes(lanesOf(context));
+  for (const { job } of imports) {
+    const base = bases.get(job.image);
+    try {
+      for (const { need, by } of base?.held ?? []) {
+        const key = keyOf(need.destination.repository, need.layer);
+        if (!brought.has(key)) await bringBase(need, by, { lanes, signal, onEvent });
+        brought.add(key);
+      }
+      yield base === undefined ? job : { ...job, destination: knowing(job.destination, base.digests) };
+    } catch (error) {
+      if (!(error instanceof RegiError)) throw error;
+      yield { image: job.image, error };
+    }
+  }
+}
+
+function keyOf(repository: string, { digest }: Descriptor): string {
+  return `${repository} ${digest}`;
 }
 
 async function openAll(planned: readonly PlannedImport[], { store }: ImageSource, stores: Stores): Promise<readonly Import[]> {
