@@ -49,13 +49,15 @@ async function* runLogin(args: ParsedArguments, context: Context): AsyncIterable
   const registry = parseRegistryName(args.positionals[0]);
   const keychainOnly = flag(args, 'keychain-only');
   if (keychainOnly && settings.authfile !== undefined) throw new UsageError('Cannot use --keychain-only with --authfile: one of them says where to store');
+  const places = credentialPlaces(context);
+  // Also what is wrong with the environment is said before anybody types a password.
+  const before = await loginBefore(registry, places);
   const login = await readLogin(args, registry, context);
   const checked = await check(registry, login, context);
-  const places = credentialPlaces(context);
   const stored = await storeLogin(registry, login, { ...places, keychainOnly }, signal);
   tell(stored, registry, login, checked, context);
-  const before = await loginBefore(registry, stored.origin, places);
-  if (before !== undefined) context.warn(`The login in ${before.origin} comes before this one, and is used for "${registry}" while it is there`);
+  if (before !== undefined && before.origin !== stored.origin)
+    context.warn(`The login in ${before.origin} comes before this one, and is used for "${registry}" while it is there`);
   yield { registry, username: login.username, checked, storedIn: stored.kind, place: stored.origin };
 }
 

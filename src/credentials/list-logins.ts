@@ -31,12 +31,11 @@ function isListedByOurHelper({ registry, place }: KnownLogin, all: readonly Know
 /**
  * A login for `registry` in the environment or in the auth file that it names: whatever is stored elsewhere, it is used instead.
  *
- * @param origin where something was just stored.
+ * @throws {InvalidConfigError} when the `REGI_*` variables are incomplete.
  */
-export async function loginBefore(registry: string, origin: string, options: FileLoginsOptions): Promise<KnownLogin | undefined> {
+export async function loginBefore(registry: string, options: FileLoginsOptions): Promise<KnownLogin | undefined> {
   const first = [...(await environmentLogins(options)), ...(await namedFileLogins(options)), ...variableLogins(options)];
-  const found = first.find((login) => login.registry === registry);
-  return found?.origin === origin ? undefined : found;
+  return first.find((login) => login.registry === registry);
 }
 
 function rank(logins: readonly KnownLogin[]): readonly RankedLogin[] {

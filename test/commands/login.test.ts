@@ -168,6 +168,14 @@ describe('regi login', () => {
     expect(stderr).toContain('The login in REGI_USERNAME and REGI_PASSWORD comes before this one');
   });
 
+  test('stores nothing when the variables of another login are incomplete', async () => {
+    const { host, home } = await basicRegistry();
+    const { status, stderr } = await regi(['login', '-u', 'ci', '--password-stdin', host], { home, env: { REGI_USERNAME: 'robot' }, stdin: PASSWORD });
+    expect(status).toBe(2);
+    expect(stderr).toContain('found no REGI_REGISTRY and no REGI_PASSWORD');
+    expect(configOf(home)).toBeUndefined();
+  });
+
   test('answers with one object with --json', async () => {
     const { host, home } = await basicRegistry();
     const { stdout } = await regi(['login', '--json', '-u', 'ci', '--password-stdin', host], { home, stdin: PASSWORD });
