@@ -64,7 +64,7 @@ export async function readRegiConfig({ env, home, cwd }: RegiConfigOptions): Pro
 }
 
 async function parseFile(text: string, shown: string): Promise<z.infer<typeof File>> {
-  const { parse, YAMLParseError } = await import('yaml');
+  const { parse, YAMLParseError } = await import('./yaml.ts');
   try {
     // Aliases could make a small file a large one; nobody needs them here.
     return z.parse(File, parse(text, { maxAliasCount: 0 }) ?? null);
