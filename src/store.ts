@@ -99,6 +99,15 @@ export interface BlobResolver {
   resolveBlob(digest: Digest, options?: CallOptions): Promise<Descriptor>;
 }
 
+/**
+ * Keeps what has come of a large blob whose content broke off, where the content is seekable: the next push of that blob asks for the
+ * rest only.
+ */
+export interface PartialKeeper {
+  /** Removes it, unless somebody is writing it. */
+  discardPartial(target: Descriptor): Promise<void>;
+}
+
 /** Several repositories under one roof: a registry, an archive, the local store. */
 export interface Place {
   readonly name: string;
@@ -128,6 +137,10 @@ export function canDelete(store: Source): store is Source & Deleter {
 
 export function canUntag(store: Source): store is Source & Untagger {
   return has(store, 'untag');
+}
+
+export function canKeepPartials(store: Source): store is Source & PartialKeeper {
+  return has(store, 'discardPartial');
 }
 
 export function canResolveBlobs(store: Source): store is Source & BlobResolver {

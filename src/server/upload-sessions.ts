@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 
 import type { Clock } from '../clock.ts';
+import type { Descriptor } from '../oci/descriptor.ts';
 import type { Bytes } from '../store.ts';
 import { RefusedRequestError } from './errors.ts';
 import type { Spool, SpoolFile } from './spool.ts';
@@ -22,6 +23,8 @@ export interface UploadSession {
   readonly repository: string;
   /** Bytes received. */
   readonly size: number;
+  /** The blob whose bytes go straight to the store, which keeps what has come of it. */
+  readonly target: Descriptor | undefined;
 }
 
 interface OpenSession {
@@ -31,6 +34,9 @@ interface OpenSession {
   /** Bytes counted against the bound; a little ahead of `size` while a chunk arrives. */
   reserved: number;
   file: SpoolFile | undefined;
+  target: Descriptor | undefined;
+  /** Frees what the store has of `target`. */
+  discard: () => Promise<void>;
   busy: boolean;
   ended: boolean;
   lastUsedMs: number;
@@ -61,7 +67,18 @@ export class UploadSessions {
   async start(repository: string): Promise<UploadSession> {
     await this.expire();
     if (this.#sessions.size >= this.#limits.sessions) await this.#evict();
-    const session = { id: randomUUID(), repository, size: 0, reserved: 0, file: undefined, busy: false, ended: false, lastUsedMs: this.#clock.now() };
+    const session: OpenSession = {
+      id: randomUUID(),
+      repository,
+      size: 0,
+      reserved: 0,
+      file: undefined,
+      target: undefined,
+      discard: async () => undefined,
+      busy: false,
+      ended: false,
+      lastUsedMs: this.#clock.now(),
+    };
     this.#sessions.set(session.id, session);
     return session;
   }
@@ -120,6 +137,24 @@ export class UploadSessions {
     } finally {
       await flush();
     }
+  }
+
+  /**
+   * From now on the bytes go straight to the store.
+   *
+   * @param discard frees what the store has of it when the upload ends, finished or not.
+   */
+  goStraight({ repository, id }: UploadSession, target: Descriptor, discard: () => Promise<void>): void {
+    const session = this.#find(repository, id);
+    session.target = target;
+    session.discard = discard;
+  }
+
+  /** The store has taken so many bytes more. */
+  count({ repository, id }: UploadSession, bytes: number): void {
+    const session = this.#find(repository, id);
+    this.#reserve(session, bytes);
+    session.size += bytes;
   }
 
   /** What was received so far. */
@@ -181,6 +216,7 @@ export class UploadSessions {
     this.#bytes -= session.reserved;
     session.reserved = 0;
     await file?.close();
+    await session.discard();
   }
 }
 

@@ -1,11 +1,12 @@
 import type { Descriptor } from '../oci/descriptor.ts';
 import { parseDigest, type Digest } from '../oci/digest.ts';
 import { RegiError } from '../errors.ts';
-import { canMount, type Bytes, type Place, type Store } from '../store.ts';
+import { canKeepPartials, canMount, type Bytes, type PartialKeeper, type Place, type Store } from '../store.ts';
 import { BLOB_TYPE, findBlob } from './blobs.ts';
 import { RefusedRequestError } from './errors.ts';
 import { emptyAnswer, type Answer, type AnswerHeaders, type Call } from './exchange.ts';
 import { parseChunkRange } from './range.ts';
+import { LostPartError, MoreToCome, restOf } from './rest-of-blob.ts';
 import { isRepositoryName } from './router.ts';
 import type { UploadSession, UploadSessions } from './upload-sessions.ts';
 
@@ -45,7 +46,11 @@ export function uploadStatus(sessions: UploadSessions, repository: string, at: U
 /** Answers PATCH: takes a chunk, or a stream of unknown length when there is no Content-Range. */
 export async function uploadChunk(call: Call, { store, sessions }: UploadTarget, at: UploadLocation): Promise<Answer> {
   const session = sessions.find(store.repository, at.session);
-  await sessions.exclusively(session, () => append(call, sessions, session, at.name));
+  await sessions.exclusively(session, async () => {
+    const { target } = session;
+    if (target === undefined) return append(call, sessions, session, at.name);
+    await goOn(call, { store, sessions }, session, at.name, target);
+  });
   return accepted(202, at.name, session);
 }
 
@@ -55,10 +60,16 @@ export async function finishUpload(call: Call, { store, sessions }: UploadTarget
   const digest = parseDigest(call.query.get('digest') ?? '');
   await sessions.exclusively(session, async () => {
     const { body } = call;
+    if (session.target !== undefined) return finishStraight(call, { store, sessions }, session, at.name, digest);
     if (session.size === 0 && body.length !== undefined) {
-      checkChunk(call, session, at.name);
       // Nothing came before, so the body is the blob: it goes straight to the store and never touches the spool.
-      await pushOrEnd(call, { store, sessions }, session, { mediaType: BLOB_TYPE, digest, size: body.length }, body.content);
+      const target: Descriptor = { mediaType: BLOB_TYPE, digest, size: body.length };
+      if (keepsPartial(store, target)) {
+        sessions.goStraight(session, target, () => store.discardPartial(target));
+        return finishStraight(call, { store, sessions }, session, at.name, digest);
+      }
+      checkChunk(call, session, at.name);
+      await pushOrEnd(call, { store, sessions }, session, target, body.content);
       return;
     }
     await append(call, sessions, session, at.name);
@@ -123,6 +134,45 @@ async function findIfThere(source: Store, digestText: string, signal: AbortSigna
   }
 }
 
+/** What is smaller is sent again sooner than it is asked for. */
+const KEPT_BYTES = 1024 * 1024;
+
+function keepsPartial(store: Store, { size }: Descriptor): store is Store & PartialKeeper {
+  return size >= KEPT_BYTES && canKeepPartials(store);
+}
+
+/** A body that ends an upload whose bytes go straight to the store. */
+async function finishStraight(call: Call, to: Pick<UploadTarget, 'store' | 'sessions'>, session: UploadSession, name: string, digest: Digest): Promise<void> {
+  const { target } = session;
+  if (target === undefined || target.digest !== digest) {
+    await to.sessions.end(session);
+    throw new RefusedRequestError('DIGEST_INVALID', `Cannot finish the upload: expected the digest it was begun with, found ${digest}`);
+  }
+  if (session.size < target.size) await goOn(call, to, session, name, target);
+  if (session.size === target.size) return;
+  await to.sessions.end(session);
+  throw new RefusedRequestError('SIZE_INVALID', `Cannot finish the upload: expected ${target.size} bytes, found ${session.size}`);
+}
+
+/** Takes more of a blob whose bytes go straight to the store. When it is cut off, the store keeps what has come. */
+async function goOn(
+  call: Call,
+  { store, sessions }: Pick<UploadTarget, 'store' | 'sessions'>,
+  session: UploadSession,
+  name: string,
+  target: Descriptor,
+): Promise<void> {
+  checkChunk(call, session, name);
+  const rest = restOf(call.body.content, { start: session.size, size: target.size, onTaken: (bytes) => sessions.count(session, bytes) });
+  try {
+    await pushOrEnd(call, { store, sessions }, session, target, rest);
+    // Somebody else may have brought it meanwhile, and nobody has read this body.
+    sessions.count(session, target.size - session.size);
+  } catch (error) {
+    if (!(error instanceof MoreToCome)) throw error;
+  }
+}
+
 async function append(call: Call, sessions: UploadSessions, session: UploadSession, name: string): Promise<void> {
   checkChunk(call, session, name);
   const before = session.size;
@@ -166,7 +216,7 @@ async function pushOrEnd(
   try {
     await store.push(expected, content, { signal: call.signal });
   } catch (error) {
-    if (error instanceof RegiError && error.code === 'CONTENT_MISMATCH') await sessions.end(session);
+    if (error instanceof LostPartError || (error instanceof RegiError && error.code === 'CONTENT_MISMATCH')) await sessions.end(session);
     throw error;
   }
 }

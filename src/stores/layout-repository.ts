@@ -9,6 +9,7 @@ import type {
   Deleter,
   FetchOptions,
   Mounter,
+  PartialKeeper,
   PushOptions,
   ReferrerLister,
   ReferrerOptions,
@@ -23,7 +24,7 @@ import { describeNames, NotInStoreError } from './not-found.ts';
 import { AmbiguousReferenceError, type OciLayout } from './oci-layout.ts';
 
 /** One repository of a layout folder, with every capability that a Store can have. */
-export type LayoutRepositoryStore = Store & BlobResolver & Mounter & TagLister & ReferrerLister & Deleter & Untagger;
+export type LayoutRepositoryStore = Store & BlobResolver & Mounter & TagLister & ReferrerLister & Deleter & Untagger & PartialKeeper;
 
 /** Content that cannot be deleted, because an image that stays is made of it. */
 export class StillNeededError extends RegiError {
@@ -91,6 +92,10 @@ export class LayoutRepository implements LayoutRepositoryStore {
     await this.#layout.push(expected, content, { signal });
     if (tag !== undefined) await this.tag(expected, tag, { signal });
     else if (isManifestType(expected.mediaType)) this.#catalog.keep(this.repository);
+  }
+
+  discardPartial(target: Descriptor): Promise<void> {
+    return this.#layout.discardPartial(target);
   }
 
   async tag(target: Descriptor, reference: string, options: CallOptions = {}): Promise<void> {

@@ -15,6 +15,7 @@ import type {
   CallOptions,
   Deleter,
   FetchOptions,
+  PartialKeeper,
   PushOptions,
   ReferrerLister,
   ReferrerOptions,
@@ -51,7 +52,7 @@ import { systemProcesses, type Processes } from './processes.ts';
 import { readRegular } from './regular-file.ts';
 import { TempFiles } from './temp-files.ts';
 
-export type LayoutStore = Store & BlobResolver & TagLister & ReferrerLister & Deleter & Untagger;
+export type LayoutStore = Store & BlobResolver & TagLister & ReferrerLister & Deleter & Untagger & PartialKeeper;
 
 export interface LayoutOptions extends CallOptions {
   /** Makes the layout when the folder is missing or empty. Without it nothing is written by opening. */
@@ -236,6 +237,10 @@ export class OciLayout implements LayoutStore {
   /** Whether `index` lists that node, or an image that is made of it. */
   async needs(index: LayoutIndex, digest: Digest, options?: CallOptions): Promise<boolean> {
     return leadsTo(this, usable(index.entries), digest, options);
+  }
+
+  discardPartial(target: Descriptor): Promise<void> {
+    return this.#partials.discard(target);
   }
 
   /** A name for a file that is not finished. What a killed process leaves under such names is removed by the next that writes. */

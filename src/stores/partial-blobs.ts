@@ -100,6 +100,12 @@ export class PartialBlobs {
     return partials;
   }
 
+  /** Removes what this process has left of a blob. */
+  async discard({ digest }: Descriptor): Promise<void> {
+    const path = await this.#files.named(encodedOf(digest));
+    if (!writing.has(path)) await guarded('remove', path, rm(path, { force: true }));
+  }
+
   async remove({ path }: PartialBlob): Promise<void> {
     await guarded('remove', path, rm(path, { force: true }));
   }

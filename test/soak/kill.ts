@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util';
 
-import { createKillWorld, DOWNLOADS, killAt, killPoints, uploads, type KillOutcome } from '../support/kills.ts';
+import { createKillWorld, DOWNLOADS, KEPT_UPLOADS, killAt, killPoints, UPLOADS, type KillOutcome } from '../support/kills.ts';
 import { findTool } from '../support/real-tools.ts';
 
 // Kills each command at many points, which are uniform over the bytes that it moves, and runs it again:
@@ -14,14 +14,13 @@ const MOST = 1.1;
 /** Heads of requests and answers. */
 const OVERHEAD_BYTES = 128 * 1024;
 
-const registry = findTool('docker-registry') === undefined ? 'fake' : 'docker-registry';
 const random = randomOf(seed);
 const world = await createKillWorld();
-print(`${(world.size / MIB).toFixed(1)} MiB in ${world.image.layers.length} layers, ${kills} kills a command, seed ${seed}, registry: ${registry}\n`);
+print(`${(world.size / MIB).toFixed(1)} MiB in ${world.image.layers.length} layers, ${kills} kills a command, seed ${seed}\n`);
 print('command          kills  in time  finished  moved: median  worst   too much again');
 
 let failures = 0;
-for (const command of [...DOWNLOADS, ...uploads(registry)]) {
+for (const command of [...DOWNLOADS, ...KEPT_UPLOADS, ...(findTool('docker-registry') === undefined ? [] : UPLOADS)]) {
   const outcomes: KillOutcome[] = [];
   for (const bytes of killPoints(world.size, kills, random)) outcomes.push(await killAt(world, command, bytes));
   const finished = outcomes.filter(({ problems }) => problems.length === 0);

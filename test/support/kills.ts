@@ -1,18 +1,20 @@
-import { existsSync, readdirSync, rmSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 
+import { openLayoutPlace } from '../../src/stores/layout-place.ts';
 import { createMemoryPlace } from '../../src/stores/memory.ts';
 import { startDockerRegistry } from './docker-registry.ts';
 import { startFakeRegistry } from './fake-registry.ts';
 import { makeImage, type TestImageManifest } from './images.ts';
 import { leftovers } from './layout-folder.ts';
+import { realClock } from './real-clock.ts';
 import { runRegi, spawnRegi } from './regi.ts';
 import { runMain } from './run-main.ts';
 import { temporaryFolder } from './temporary-folder.ts';
 import { startThrottleProxy, type ThrottleProxy } from './throttle-proxy.ts';
 
 const MIB = 1024 * 1024;
-/** Of each connection: what is on its way in a socket that nobody has read is lost by a kill, and a loopback without a bound holds megabytes. */
+/** Of each connection: slow enough that a kill meets it in its middle. */
 const LINK = { bytesPerSecond: 12 * MIB };
 
 /** What a command is killed in, and everything that it may go on with. */
@@ -41,7 +43,7 @@ export interface KilledCommand {
 /** What became of one kill. */
 export interface KillOutcome {
   readonly command: string;
-  /** Bytes of the content that had moved when it was killed, and that moved when it was run again. */
+  /** Bytes of the content that it had read, or sent, when it was killed, and that moved when it was run again. */
   readonly first: number;
   readonly second: number;
   /** Of the content of the image. */
@@ -117,16 +119,32 @@ interface Destination {
   readonly stop: () => Promise<void>;
 }
 
-/** Into a registry: what of a blob has arrived counts only where the registry keeps it. */
-export function uploads(where: 'docker-registry' | 'fake'): readonly KilledCommand[] {
-  const start = (): Promise<Destination> => (where === 'fake' ? startFakeRegistry() : startDockerRegistry());
-  const into = (name: string, repository: string, argv: (world: KillWorld, host: string) => readonly string[]): KilledCommand => ({
+/** Into a registry that forgets an upload of which a request was cut: what is not there whole is sent again. */
+export const UPLOADS: readonly KilledCommand[] = [
+  into('copy', 'team/copy', startDockerRegistry, ({ source }, host) => ['copy', source, `${host}/team/copy:1`]),
+  into('import', 'mirror/team/app', startDockerRegistry, ({ archive }, host) => ['import', archive, `${host}/mirror`]),
+];
+
+/** Into a registry that keeps what has come of an upload: it is gone on with. */
+export const KEPT_UPLOADS: readonly KilledCommand[] = [
+  { name: 'push', open: async (world) => ({ ...(await into('', 'team/kept', startKeeping, pushArgs).open(world)), missing: undefined }) },
+];
+
+function pushArgs({ archive }: KillWorld, host: string): readonly string[] {
+  return ['push', archive, `${host}/team/kept:1`];
+}
+
+async function startKeeping(): Promise<Destination> {
+  return startFakeRegistry({ place: await openLayoutPlace(temporaryFolder('kept'), { create: true, clock: realClock }) });
+}
+
+function into(name: string, repository: string, start: () => Promise<Destination>, argv: (world: KillWorld, host: string) => readonly string[]): KilledCommand {
+  return {
     name,
     open: async (world) => {
       const registry = await start();
       const link = await startThrottleProxy(registry.host, LINK);
       const { cwd, home, end } = folders();
-      const missing = (): Promise<number> => missingAt(`http://${registry.host}/v2/${repository}`, world.image);
       return {
         argv: argv(world, link.host),
         cwd,
@@ -134,7 +152,7 @@ export function uploads(where: 'docker-registry' | 'fake'): readonly KilledComma
         link,
         direction: 'bytesUp',
         location: `${registry.host}/${repository}:1`,
-        missing,
+        missing: () => missingAt(`http://${registry.host}/v2/${repository}`, world.image),
         left: () => [],
         async end() {
           await link.stop();
@@ -143,11 +161,7 @@ export function uploads(where: 'docker-registry' | 'fake'): readonly KilledComma
         },
       };
     },
-  });
-  return [
-    into('copy', 'team/copy', ({ source }, host) => ['copy', source, `${host}/team/copy:1`]),
-    into('import', 'mirror/team/app', ({ archive }, host) => ['import', archive, `${host}/mirror`]),
-  ];
+  };
 }
 
 /** Kills a command when it has moved `bytes`, and runs it again. */
@@ -158,13 +172,16 @@ export async function killAt(world: KillWorld, command: KilledCommand, bytes: nu
     const before = { all: link.bytesUp + link.bytesDown, moved: link[direction] };
     const running = spawnRegi(argv, { cwd, env: { HOME: home } });
     await Promise.race([link.transferred(before.all + bytes), running.finished]);
+    // Stopped first, so that what it has not read can be counted.
+    running.process.kill('SIGSTOP');
+    const first = link[direction] - before.moved - (direction === 'bytesDown' ? unread(link.host) : 0);
     running.process.kill('SIGKILL');
     const { status: firstStatus } = await running.finished;
     link.cut();
     const between = link[direction];
     const missing = await scene.missing?.();
     const { status, stderr } = await runRegi(argv, { cwd, env: { HOME: home } });
-    const moved = { first: between - before.moved, second: link[direction] - between };
+    const moved = { first, second: link[direction] - between };
     const verified = await runMain(['verify', scene.location], { cwd, home });
     const left = [...scene.left(), ...remembered(home)];
     const problems = [
@@ -176,6 +193,23 @@ export async function killAt(world: KillWorld, command: KilledCommand, bytes: nu
   } finally {
     await scene.end();
   }
+}
+
+/**
+ * Bytes that the link has given to the system and the other side has not taken: a process that gets no time on a busy machine leaves
+ * megabytes there, which it never had. The columns of proc_net_tcp(5); none where the system has no such file.
+ */
+function unread(host: string): number {
+  if (!existsSync('/proc/net/tcp')) return 0;
+  const port = `:${Number(host.split(':')[1]).toString(16).toUpperCase().padStart(4, '0')}`;
+  let bytes = 0;
+  for (const line of readFileSync('/proc/net/tcp', 'utf8').split('\n').slice(1)) {
+    const [, local = '', remote = '', , queues = ''] = line.trim().split(/\s+/);
+    const [sending = '0', receiving = '0'] = queues.split(':');
+    if (local.endsWith(port)) bytes += Number.parseInt(sending, 16);
+    if (remote.endsWith(port)) bytes += Number.parseInt(receiving, 16);
+  }
+  return bytes;
 }
 
 /** Points in a transfer of `size` bytes, one in each of `count` equal parts of it. */
