@@ -1,3 +1,5 @@
+import type { LookupFunction } from 'node:net';
+
 import { describe, expect, test } from 'vitest';
 
 import { main } from '../../src/main.ts';
@@ -173,6 +175,15 @@ describe('regi doctor', () => {
     const headers = { 'ratelimit-limit': '100;w=21600', 'ratelimit-remaining': '5;w=21600' };
     registry.fault({ match: { method: 'GET' }, times: 10, action: { kind: 'headers', headers } });
     expect((await doctor(registry, ['HOST'])).stdout).toContain('5 of 100 pulls are left in 6 hours\n                      → log in for a higher pull limit');
+  });
+
+  test('says that it is the proxy whose name nobody knows', async () => {
+    const lookup: LookupFunction = (_name, _options, callback) => callback(Object.assign(new Error('no'), { code: 'ENOTFOUND' }), []);
+    const found = await doctor('registry.test:4711', ['HOST'], { env: { HTTPS_PROXY: 'http://me:s3cret-canary@proxy.test:3128' }, lookup });
+    expect(found.status).toBe(5);
+    expect(found.stdout).toContain('connections go through http://proxy.test:3128, with user and password');
+    expect(found.stdout).toMatch(/✘ name .* through the proxy "proxy\.test:3128": no such host/);
+    expect(found.text).not.toContain('s3cret-canary');
   });
 
   test('names the mirrors that pulls ask first', async () => {

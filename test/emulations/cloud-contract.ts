@@ -188,6 +188,9 @@ function describeSystem(name: string, make: () => Emulation, more: (cloud: Cloud
     expect(steps.get('repository')).toMatchObject({ status: 'ok' });
     expect(served.seen.slice(before).filter(({ method, url }) => url.pathname.startsWith('/v2/') && !['GET', 'HEAD', 'DELETE'].includes(method))).toEqual([]);
     expectNoSecrets(served, stdout + stderr);
+    const pushed = await served.regi(['doctor', '--push', repository]);
+    expect([pushed.status, pushed.stdout]).toEqual([0, expect.stringMatching(/^[+] push .*may be written: an upload was begun and given up/m)]);
+    expect(served.emulation.core.uploads.size).toBe(0);
     const [{ username, password }] = served.emulation.logins;
     const refused = await served.regi(['-vv', 'doctor', repository], { home: served.homeOf({ username, password: `${password}wrong` }) });
     expect([refused.status, refused.stdout]).toEqual([4, expect.stringMatching(/^x login .*the credentials from .*config\.json were refused/m)]);

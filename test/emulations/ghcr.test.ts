@@ -12,6 +12,8 @@ describeCloud('ghcr', ghcr, ({ served, limit }) => {
       .seen.slice(before)
       .filter(({ method }) => method === 'PATCH');
     expect(patches.map(({ status }) => status)).toEqual([202, 202, 202]);
+    const { stdout } = await served().regi(['doctor', 'ghcr.io']);
+    expect(stdout).toMatch(/^- chunks .*known of this registry: at most 4\.0 MiB in one request of an upload in chunks$/m);
     limit('A chunk has at most 4 MiB: `--chunk-size` is cut to that. Without it a layer is one PUT of any size.');
   });
 

@@ -106,6 +106,7 @@ describeReal('regi doctor and a real docker-registry', ['docker-registry', 'ngin
     const { status, stdout } = await regiAtHome(['doctor', NAME], { env: { ...ENV, HTTPS_PROXY: 'http://me:s3cret-canary@127.0.0.1:9' } });
     expect(status).toBe(5);
     expect(stdout).toMatch(/^✔ proxy .* connections go through http:\/\/127\.0\.0\.1:9, with user and password$/m);
+    expect(stdout).toMatch(/^✘ tcp .* Cannot connect to "registry\.test:443" through the proxy "127\.0\.0\.1:9": nothing listens there$/m);
     expect(stdout).not.toContain('s3cret-canary');
   });
 });

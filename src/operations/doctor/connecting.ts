@@ -3,7 +3,7 @@ import { isIP, type LookupFunction } from 'node:net';
 import type { Clock } from '../../clock.ts';
 import { RegiError } from '../../errors.ts';
 import type { Target } from '../../http/connector.ts';
-import { TlsError } from '../../http/errors.ts';
+import { NetworkError, proxyConnectError, TlsError } from '../../http/errors.ts';
 import { probeConnection, resolveName, type TlsFacts } from '../../http/probe.ts';
 import { formatCount } from '../../format.ts';
 import { failed, note, ok, type Finding } from './finding.ts';
@@ -32,20 +32,29 @@ export function lookAtProxy({ target }: Line): Finding {
 
 /** Behind a proxy only the proxy's own name is ours to resolve. */
 export async function lookAtName({ origin, target, lookup, signal }: Line): Promise<Finding> {
-  const asked = target.proxy?.url ?? origin;
-  const addresses = await resolveName(asked, lookup, target.timeoutMs, { signal });
-  if (isIP(asked.hostname.replace(/^\[|\]$/g, '')) !== 0)
-    return note('name', `${asked.hostname} is an address, and needs no name server`, { facts: { addresses } });
+  const { proxy } = target;
+  const asked = proxy?.url ?? origin;
+  const addresses = await resolveName(asked, lookup, target.timeoutMs, { signal }).catch((error: unknown) => {
+    throw proxy !== undefined && error instanceof NetworkError ? proxyConnectError(origin, proxy.url, error.cause) : error;
+  });
+  const whose = proxy === undefined ? '' : `the proxy `;
+  if (isIP(asked.hostname.replace(/^\[|\]$/g, '')) !== 0) {
+    return note('name', `${whose}${asked.hostname} is an address, and needs no name server`, { facts: { addresses } });
+  }
   const more = addresses.length > SHOWN_ADDRESSES ? ` and ${addresses.length - SHOWN_ADDRESSES} more` : '';
-  const whose = target.proxy === undefined ? '' : `the proxy `;
   return ok('name', `${whose}${asked.hostname} is ${addresses.slice(0, SHOWN_ADDRESSES).join(', ')}${more}`, { facts: { addresses } });
 }
 
+/** Whether the registry, or the proxy before it, takes a connection; what is said on it comes later. */
 export async function lookAtTcp({ origin, target, signal }: Line): Promise<Finding> {
   const goal = target.proxy?.url ?? origin;
-  const port = goal.port === '' ? (goal.protocol === 'https:' ? '443' : '80') : goal.port;
-  await probeConnection({ ...target, origin: new URL(`http://${goal.hostname}:${port}`), proxy: undefined, secureContext: undefined }, { signal });
-  return ok('tcp', `port ${port} of ${goal.hostname} answers`, { facts: { port: Number(port) } });
+  await probeConnection({ ...target, origin: new URL(`http://${origin.hostname}:${portOf(origin)}`), secureContext: undefined }, { signal });
+  const whose = target.proxy === undefined ? '' : 'the proxy ';
+  return ok('tcp', `port ${portOf(goal)} of ${whose}${goal.hostname} answers`, { facts: { port: portOf(goal) } });
+}
+
+function portOf({ port, protocol }: URL): number {
+  return port === '' ? (protocol === 'https:' ? 443 : 80) : Number(port);
 }
 
 export async function lookAtTls({ origin, target, clock, signal }: Line): Promise<Finding> {
