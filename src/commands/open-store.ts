@@ -149,11 +149,11 @@ class CommandStores implements Stores {
       }
       case 'oci': {
         const { openLayout } = await import('../stores/oci-layout.ts');
-        const { io, signal } = this.#context;
+        const { io, signal, note } = this.#context;
         const create = side === 'destination' && this.#options.dryRun !== true;
         const path = resolve(io.cwd, location.path);
         const onPartial = create ? await this.#journaled(path) : undefined;
-        const store = await openLayout(path, { create, clock: io.clock, signal, onPartial });
+        const store = await openLayout(path, { create, clock: io.clock, signal, onPartial, onWait: note });
         return {
           store,
           reference: location.digest ?? location.reference ?? '',

@@ -33,6 +33,8 @@ export interface LockOptions {
 }
 
 const WAIT_MS = 10_000;
+/** Two that write at once wait for each other all the time, and nobody needs to be told. */
+const TELL_MS = 500;
 /** Looked at again after this, and ever more rarely: most hold it for the time of one small write. */
 const FIRST_POLL_MS = 1;
 const LAST_POLL_MS = 50;
@@ -77,8 +79,9 @@ async function lockAndRun<T>(path: string, options: LockOptions, work: () => Pro
 async function acquire(path: string, options: LockOptions): Promise<void> {
   const { clock, processes, signal, onWait } = options;
   const own = await processes.self();
+  const began = clock.now();
   let told = false;
-  let waited = 0;
+  let slept = 0;
   for (let poll = FIRST_POLL_MS; ; poll = Math.min(poll * 2, LAST_POLL_MS)) {
     signal?.throwIfAborted();
     if (await createExclusively(path, own, options)) return;
@@ -86,12 +89,16 @@ async function acquire(path: string, options: LockOptions): Promise<void> {
     // It was given back between the two looks.
     if (held === undefined) continue;
     if (held.holder !== undefined && (await processes.isGone(held.holder)) && (await breakLock(path, held, own, options))) continue;
+    // Each look takes time too, and on a slow disk more than the pauses. A clock that is set back must not make the wait longer.
+    const waited = Math.max(slept, clock.now() - began);
     if (waited >= WAIT_MS) throw new LockedError(path, held.holder);
-    if (!told) onWait?.(`Waiting for ${describe(held.holder)}, which holds ${JSON.stringify(path)}`);
-    told = true;
+    if (!told && waited >= TELL_MS) {
+      told = true;
+      onWait?.(`Waiting for ${describe(held.holder)}, which holds ${JSON.stringify(path)}`);
+    }
     const pause = Math.min(poll, WAIT_MS - waited);
     await clock.sleep(pause, signal);
-    waited += pause;
+    slept += pause;
   }
 }
 

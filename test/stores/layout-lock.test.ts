@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { beforeEach, describe, expect, test } from 'vitest';
@@ -63,6 +63,41 @@ describe('withLock()', () => {
     const waiting = withLock(path, options([OWN, OTHER], { clock }), async () => undefined);
     await expect(waiting).rejects.toMatchObject({ code: 'LOCKED', holder: OTHER, message: expect.stringContaining('process 2000 on "here"') });
     expect([clock.now() - start, readFileSync(path, 'utf8')]).toEqual([10_000, JSON.stringify(OTHER)]);
+  });
+
+  test('counts the time that it takes to look as time waited', async () => {
+    writeFileSync(path, JSON.stringify(OTHER));
+    const clock = instantClock();
+    const base = options([OWN, OTHER], { clock });
+    const processes: Processes = {
+      ...base.processes,
+      async isGone(process) {
+        clock.advance(1000);
+        return base.processes.isGone(process);
+      },
+    };
+    await expect(withLock(path, { ...base, processes }, async () => undefined)).rejects.toMatchObject({ code: 'LOCKED' });
+    expect(clock.sleeps.length).toBeLessThan(12);
+  });
+
+  test('waits no longer when the clock is set back', async () => {
+    writeFileSync(path, JSON.stringify(OTHER));
+    const clock = instantClock();
+    const base = options([OWN, OTHER], { clock, onWait: () => clock.advance(-3_600_000) });
+    await expect(withLock(path, base, async () => undefined)).rejects.toMatchObject({ code: 'LOCKED' });
+    expect(clock.sleeps.reduce((sum, ms) => sum + ms, 0)).toBe(10_000);
+  });
+
+  test('does not tell of a lock that is held for a moment only', async () => {
+    writeFileSync(path, JSON.stringify(OTHER));
+    const messages: string[] = [];
+    const clock = instantClock();
+    const sleep: typeof clock.sleep = async (ms, signal) => {
+      await clock.sleep(ms, signal);
+      if (clock.sleeps.length === 3) rmSync(path);
+    };
+    const base = options([OWN, OTHER], { clock: { ...clock, sleep }, onWait: (message) => messages.push(message) });
+    expect([await withLock(path, base, async () => 'done'), messages]).toEqual(['done', []]);
   });
 
   test('tells once whom it waits for', async () => {
