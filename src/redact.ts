@@ -51,6 +51,26 @@ export function redactHeader(name: string, value: string): string {
   return scheme === undefined ? HIDDEN : `${scheme} ${HIDDEN}`;
 }
 
+/** What looks like the value of an Authorization header, whoever wrote it; not `Bearer realm="…"`, and no word of a sentence. */
+const AUTHORIZATION_VALUE = /\b(Basic|Bearer)\s+[\w+/.~-]{20,}=*(?![\w="])/gi;
+
+/** Shorter ones are words of any text, and hiding those would tell more than showing them. Characters. */
+const SHORTEST_SECRET = 4;
+
+/** Text of a peer without the secrets that it was told: some servers say back in an error what they were sent. */
+export function withoutSecrets(text: string, secrets: readonly string[]): string {
+  const shown = text.replace(AUTHORIZATION_VALUE, `$1 ${HIDDEN}`);
+  return secrets.filter(({ length }) => length >= SHORTEST_SECRET).reduce((rest, secret) => rest.replaceAll(secret, HIDDEN), shown);
+}
+
+/** The secrets in the value of an Authorization header: as it was sent, and of Basic the password too. */
+export function secretsIn(authorization: string | undefined): readonly string[] {
+  const [, scheme = '', value = ''] = /^(\w+)\s+(.+)$/.exec(authorization ?? '') ?? [];
+  if (scheme.toLowerCase() !== 'basic') return value === '' ? [] : [value];
+  const pair = Buffer.from(value, 'base64').toString('utf8');
+  return [value, pair.slice(pair.indexOf(':') + 1)];
+}
+
 /**
  * Text of a peer as it may be shown on a terminal: control characters, line breaks, marks that turn or hide text, and lone surrogates
  * are written as `\n`, `\x1b`, `\u{202e}`.

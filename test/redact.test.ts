@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 
-import { printable, redactHeader, redactUrl } from '../src/redact.ts';
+import { printable, redactHeader, redactUrl, secretsIn, withoutSecrets } from '../src/redact.ts';
 
 describe('redactUrl()', () => {
   test.each([
@@ -82,5 +82,42 @@ describe('printable()', () => {
         expect(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u.test(printable(text))).toBe(false);
       }),
     );
+  });
+});
+
+describe('withoutSecrets()', () => {
+  test.each([
+    ['token abc123 is wrong', ['abc123'], 'token *** is wrong'],
+    ['a1 a1', ['a1'], 'a1 a1'],
+    [`invalid: Bearer ${'x'.repeat(20)}.`, [], 'invalid: Bearer ***'],
+    ['basic authentication is required', [], 'basic authentication is required'],
+    [
+      'Bearer realm="https://auth.example/token",service="registry.example.of.somebody"',
+      [],
+      'Bearer realm="https://auth.example/token",service="registry.example.of.somebody"',
+    ],
+    ['$& $1', ['$&xx'], '$& $1'],
+  ])('%s', (text, secrets, expected) => {
+    expect(withoutSecrets(text, secrets)).toBe(expected);
+  });
+
+  test('leaves no secret that it was told of', () => {
+    fc.assert(
+      fc.property(fc.string(), fc.string({ minLength: 4 }), fc.string(), (before, secret, after) => {
+        fc.pre(!'***'.includes(secret));
+        expect(withoutSecrets(before + secret + after, [secret]).includes(secret) && !`${before}***${after}`.includes(secret)).toBe(false);
+      }),
+    );
+  });
+});
+
+describe('secretsIn()', () => {
+  test.each([
+    [undefined, []],
+    ['Bearer abc', ['abc']],
+    [`Basic ${Buffer.from('u:p:q').toString('base64')}`, [Buffer.from('u:p:q').toString('base64'), 'p:q']],
+    ['nonsense', []],
+  ])('%s', (header, expected) => {
+    expect(secretsIn(header)).toEqual(expected);
   });
 });

@@ -4,7 +4,7 @@ import { credentialIdentity } from '../credentials/identity.ts';
 import { assertNever } from '../errors.ts';
 import { isLoopback } from '../http/hosts.ts';
 import type { HttpRequest, HttpResponse, Transport } from '../http/message.ts';
-import { printable } from '../redact.ts';
+import { printable, secretsIn } from '../redact.ts';
 import { Account } from './account.ts';
 import { basicAuthorization } from './basic.ts';
 import { parseChallenges, selectChallenge, type UsableChallenge } from './challenge.ts';
@@ -107,13 +107,21 @@ class ChallengeAuthorizer implements Authorizer {
       const response = await this.#options.send(withAuthorization(request, authorization));
       if (response.status !== 401 && response.status !== 403) {
         if (authorization.kind === 'credential') this.#account.accepted(authorization.found);
-        return response;
+        return { ...response, secrets: this.#secrets(options.repository, authorization) };
       }
       const answer = await settle(response, request.signal);
       const next = await this.#next(journey, authorization, answer);
-      if (next === undefined) return { ...answer, tried: this.#tried(options.repository) };
+      if (next === undefined) {
+        return { ...answer, tried: this.#tried(options.repository), secrets: this.#secrets(options.repository, authorization) };
+      }
       authorization = next;
     }
+  }
+
+  #secrets(repository: string | undefined, sent: Authorization): readonly string[] {
+    const credential = this.#account.known(repository)?.credential;
+    const own = credential === undefined ? [] : [credential.kind === 'password' ? credential.password : credential.token];
+    return 'header' in sent ? [...own, ...secretsIn(sent.header)] : own;
   }
 
   /** What to send next after a 401 or 403; undefined when nothing is left to try. */

@@ -13,6 +13,8 @@ export interface TriedCredentials {
 export interface AuthorizedResponse extends HttpResponse {
   /** What was stored for the registry; only on a 401 or 403, for its `NotAuthorisedError`. */
   readonly tried?: TriedCredentials | undefined;
+  /** What the registry was told and must not be shown, should it say it back. */
+  readonly secrets?: readonly string[] | undefined;
 }
 
 export interface Refusal {

@@ -1,5 +1,5 @@
 import type { Clock } from '../clock.ts';
-import { printable, redactHeader, redactUrl } from '../redact.ts';
+import { printable, redactHeader, redactUrl, secretsIn, withoutSecrets } from '../redact.ts';
 import { contentLength } from './body.ts';
 import type { HttpRequest, HttpResponse, Layer } from './message.ts';
 
@@ -24,8 +24,13 @@ export function logLayer({ clock, log, verbosity }: LogOptions): Layer {
       const say = (outcome: string, headers: Iterable<readonly [name: string, value: string]> = []): void => {
         log(`${subject} ${outcome} ${Math.round(clock.now() - start)} ms`);
         if (verbosity < 2) return;
+        const secrets = secretsIn(request.headers?.['authorization']);
         logHeaders('>', Object.entries(request.headers ?? {}), log);
-        logHeaders('<', headers, log);
+        logHeaders(
+          '<',
+          [...headers].map(([name, value]) => [name, withoutSecrets(value, secrets)]),
+          log,
+        );
       };
       try {
         const response = await next(request);

@@ -11,6 +11,7 @@ import type { HttpHeaders, HttpRequest, HttpResponse, Layer, Method, Transport }
 import { followRedirects } from '../http/redirect.ts';
 import { backoffMs, DEFAULT_RETRIES, isPassing, retryLayer, retryOfStatus, type RetryEvent } from '../http/retry.ts';
 import { apiHost } from '../oci/reference.ts';
+import { withoutSecrets } from '../redact.ts';
 import { KeyedLock } from './keyed-lock.ts';
 import { createQuotaReader } from './pull-quota.ts';
 import { isTlsComplaint, SchemeDetector, SpokeTlsError } from './scheme-detector.ts';
@@ -49,6 +50,8 @@ export interface RegistryResponse extends HttpResponse {
   readonly isOwn: boolean;
   /** Credentials that did not help against a 401 or 403. */
   readonly tried: TriedCredentials | undefined;
+  /** What it was told and must not be shown. */
+  readonly secrets: readonly string[];
 }
 
 /** A registry, as all endpoint functions see it. */
@@ -185,23 +188,25 @@ class HttpConnection implements Connection {
     const { scopes, repository, canRetryAnonymously, redirects = 'follow' } = details;
     const authorizer = this.#authorizer(scheme);
     let tried: TriedCredentials | undefined;
+    let secrets: readonly string[] = [];
     const send = async (hop: HttpRequest): Promise<HttpResponse> => {
       const response = await authorizer.send(hop, { scopes, repository, canRetryAnonymously });
       ({ tried } = response);
+      secrets = [...secrets, ...(response.secrets ?? [])];
       if (hop.url.origin !== this.#originOf(scheme).origin) return response;
-      this.#readWarnings(response.headers.get('warning'));
+      this.#readWarnings(withoutSecrets(response.headers.get('warning') ?? '', secrets));
       // A refusal says it itself.
       if (response.status < 400) this.#readQuota(response.headers);
       return response;
     };
     const response = await (redirects === 'follow' ? followRedirects(request, send) : send(request));
-    return this.#respond(request.method, { ...response, tried }, repository);
+    return this.#respond(request.method, { ...response, tried, secrets }, repository);
   }
 
   #respond(method: Method, response: AuthorizedResponse, repository?: string): RegistryResponse {
-    const { status, headers, url, remoteAddress, body, tried } = response;
+    const { status, headers, url, remoteAddress, body, tried, secrets = [] } = response;
     const isOwn = this.#options.schemes.some((scheme) => this.#originOf(scheme).origin === url.origin);
-    return { status, headers, url, remoteAddress, body, tried, isOwn, method, host: this.name, repository, receivedAt: this.clock.now() };
+    return { status, headers, url, remoteAddress, body, tried, secrets, isOwn, method, host: this.name, repository, receivedAt: this.clock.now() };
   }
 
   #authorizer(scheme: Scheme): Authorizer {

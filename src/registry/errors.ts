@@ -4,7 +4,7 @@ import type { Method } from '../http/message.ts';
 import { rateLimit, retryAfterMs } from '../http/retry-after.ts';
 import { LIMITS } from '../limits.ts';
 import { essence } from '../oci/media-types.ts';
-import { redactUrl } from '../redact.ts';
+import { redactUrl, withoutSecrets } from '../redact.ts';
 import type { RegistryResponse } from './connection.ts';
 import { deleteHint, isImmutable } from './delete-hints.ts';
 import { describeProblems, parseProblems, type Problem } from './problems.ts';
@@ -79,7 +79,7 @@ const WEB_PAGE_TYPES: ReadonlySet<string> = new Set(['text/html', 'application/x
  * @param action what could not be done: `Cannot resolve "registry.example/app:1"`.
  */
 export async function responseError(action: string, response: RegistryResponse): Promise<ResponseError> {
-  const problems = parseProblems(await readError(response));
+  const problems = parseProblems(withoutSecrets(await readError(response), response.secrets)).map((problem) => hidden(problem, response.secrets));
   const facts = factsOf(response, problems);
   const { status } = response;
   const { host } = facts;
@@ -133,6 +133,11 @@ export function invalidResponse(action: string, response: RegistryResponse, prob
 /** Whether the answer is a page for people: of a captive portal, a single sign-on or a proxy. */
 export function isWebPage(response: RegistryResponse): boolean {
   return WEB_PAGE_TYPES.has(essence(response.headers.get('content-type') ?? ''));
+}
+
+/** Once more behind the parser: a secret may be escaped in JSON. */
+function hidden({ code, message }: Problem, secrets: readonly string[]): Problem {
+  return { code: code && withoutSecrets(code, secrets), message: withoutSecrets(message, secrets) };
 }
 
 function factsOf(response: RegistryResponse, problems: readonly Problem[]): AnswerFacts {

@@ -63,7 +63,7 @@ async function runScene(options: WorkerOptions, pair: Pair, scene: Scene): Promi
   const { random, coverage, tally } = options;
   const { command } = pair;
   const faults = inject(options, pair, scene);
-  const ran = await run(options, scene, pair);
+  const ran = await run(options, scene, pair, ['--timeout', '0.25']);
   const about = `${command.name} · ${faults.join(' + ')} · `;
   for (const { fault } of [...scene.source.requests, ...scene.destination.requests]) if (fault !== undefined) coverage.count(fault, command.name);
   tally.operations += 1;
@@ -86,7 +86,8 @@ async function runScene(options: WorkerOptions, pair: Pair, scene: Scene): Promi
   if (random.next() > RUN_AGAIN) return;
   tally.runAgain += 1;
   for (const registry of [scene.source, scene.destination]) registry.forgetFaults();
-  const again = await run(options, scene, pair);
+  // Without a fault nobody has to be given up, and a busy machine may be slow.
+  const again = await run(options, scene, pair, []);
   if (again.status !== 0) tally.mismatches.push(`${about}run again: exit ${again.status}: ${again.stderr.trim()}`);
   else await look(await command.flaws(scene, again.stdout));
   tally.leaks.push(...leftIn(scene).map((name) => `${about}run again: ${name}`));
@@ -112,14 +113,14 @@ function inject({ random, coverage }: WorkerOptions, pair: Pair, scene: Scene): 
   });
 }
 
-async function run({ main: regi, random }: WorkerOptions, scene: Scene, { command }: Pair): Promise<Ran> {
+async function run({ main: regi, random }: WorkerOptions, scene: Scene, { command }: Pair, flags: readonly string[]): Promise<Ran> {
   const clock = hurriedClock(random);
   const stop = new AbortController();
   const [home, temp] = [join(scene.folder, '..', 'home'), join(scene.folder, '..', 'tmp')];
   const io = fakeIo({ cwd: scene.folder, home, env: { TMPDIR: temp }, clock, signal: stop.signal });
   const ended = new AbortController();
   const late = delay(HUNG_MS, 'hung' as const, { signal: ended.signal }).catch(() => 'hung' as const);
-  const status = await Promise.race([regi([...command.argv(scene), '--timeout', '0.25'], io), late]);
+  const status = await Promise.race([regi([...command.argv(scene), ...flags], io), late]);
   ended.abort();
   if (status === 'hung') stop.abort();
   return { status, stdout: io.stdoutText(), stderr: io.stderrText(), retries: clock.sleeps() };

@@ -16,6 +16,8 @@ export type FakeAuth =
       readonly users?: Readonly<Record<string, string>> | undefined;
       /** Gives tokens to who shows no credentials, for these actions: Docker Hub gives `pull`. */
       readonly anonymous?: readonly string[] | undefined;
+      /** What tokens look like; `token-1`, `token-2` and so on when absent. */
+      readonly tokenOf?: ((serial: number) => string) | undefined;
       /** Said in the answer; seconds. */
       readonly expiresIn?: number | undefined;
       /** Another realm than `/token`: on another origin, say. */
@@ -79,7 +81,7 @@ export function fakeAuthority(auth: FakeAuth, origin: () => string): FakeAuthori
     }
     const given = known === true ? scopes : scopes.filter((scope) => auth.anonymous?.some((action) => scope.endsWith(`:${action}`)));
     serial += 1;
-    const value = `token-${serial}`;
+    const value = auth.tokenOf?.(serial) ?? `token-${serial}`;
     granted.set(value, given);
     return jsonAnswer(200, { token: value, access_token: value, expires_in: auth.expiresIn ?? 300, issued_at: new Date().toISOString() });
   };

@@ -11,6 +11,8 @@ export type Match = ((call: Call) => boolean) | { readonly method?: string | und
 export type FaultAction =
   /** Any other answer: 429 with Retry-After, 503 of a load balancer, the HTML of a captive portal, 404 after a lost session. */
   | { readonly kind: 'answer'; readonly status: number; readonly headers?: Readonly<Record<string, string>>; readonly body?: string | Uint8Array }
+  /** An answer that depends on the request. */
+  | { readonly kind: 'answer-with'; readonly answer: (call: Call) => Answer }
   /** Closes without a word: a proxy that restarts, a keep-alive connection that was closed under the request. */
   | { readonly kind: 'hang-up' }
   /** Closes in the middle of the answer's head. */
@@ -67,6 +69,8 @@ export function playFault(action: FaultAction, line: FaultyLine): Middleware {
     switch (action.kind) {
       case 'answer':
         return { status: action.status, headers: action.headers ?? {}, body: toBytes(action.body ?? '') };
+      case 'answer-with':
+        return action.answer(call);
       case 'hang-up':
         throw new ConnectionCut('Scripted');
       case 'cut-head':
