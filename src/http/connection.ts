@@ -4,6 +4,7 @@ import type { Client, Dispatcher } from 'undici';
 
 import { LIMITS } from '../limits.ts';
 import { openSocket, type Opening, type Target } from './connector.ts';
+import { SlabReader } from './slab-reader.ts';
 
 /** How long an unused connection is kept, unless the server announces less. Servers close after 60 s and more; ours comes first. */
 const KEEP_ALIVE_MS = 15_000;
@@ -14,6 +15,8 @@ export class Connection {
   readonly proxyAuthorization: string | undefined;
   /** The proxy that requests are sent to as they are. */
   readonly forwarder: URL | undefined;
+  /** Of large bodies. */
+  readonly reader: SlabReader | undefined;
   readonly #client: Client;
   #opening: Opening | undefined;
   #socket: Socket | undefined;
@@ -27,6 +30,7 @@ export class Connection {
     const forwarder = target.origin.protocol === 'http:' ? target.proxy : undefined;
     this.forwarder = forwarder?.url;
     this.proxyAuthorization = forwarder?.authorization;
+    this.reader = target.proxy === undefined && target.slabs !== undefined ? new SlabReader(target.slabs) : undefined;
     this.#client = new UndiciClient(target.origin, {
       // Timers are ours: undici's are off by up to half a second, and do not watch an upload.
       headersTimeout: 0,
@@ -35,17 +39,21 @@ export class Connection {
       maxHeaderSize: LIMITS.headerBytes,
       pipelining: 1,
       connect: (_options, callback) => {
-        this.#opening = openSocket(target, (error, socket) => {
-          if (socket === undefined) return callback(error ?? new Error('No socket and no error'), null);
-          this.#socket = socket;
-          socket.once('error', (failure) => {
-            this.#failure = failure;
-          });
-          // Through a proxy it would be the proxy's.
-          if (target.proxy === undefined) this.#remoteAddress = socket.remoteAddress;
-          onConnected();
-          callback(null, socket);
-        });
+        this.#opening = openSocket(
+          target,
+          (error, socket) => {
+            if (socket === undefined) return callback(error ?? new Error('No socket and no error'), null);
+            this.#socket = socket;
+            socket.once('error', (failure) => {
+              this.#failure = failure;
+            });
+            // Through a proxy it would be the proxy's.
+            if (target.proxy === undefined) this.#remoteAddress = socket.remoteAddress;
+            onConnected();
+            callback(null, socket);
+          },
+          this.reader,
+        );
       },
     });
   }

@@ -1,10 +1,12 @@
 import { lookup as systemLookup } from 'node:dns';
-import { connect as connectTcp, isIP, type LookupFunction, type Socket } from 'node:net';
+import { connect as connectTcp, isIP, type LookupFunction, type OnReadOpts, type Socket } from 'node:net';
 import { connect as connectTls, type SecureContext } from 'node:tls';
 
 import { isPrivateAddress } from './address.ts';
 import { connectError, proxyConnectError, TimeoutError, UnsafeAddressError } from './errors.ts';
 import type { ProxyServer } from './proxy.ts';
+import type { SlabPool } from './slab-pool.ts';
+import type { SlabReader } from './slab-reader.ts';
 import { openTunnel } from './tunnel.ts';
 
 /** Where to connect, and how. One per origin and reach; it remembers the last TLS session to make the next handshake cheap. */
@@ -22,6 +24,8 @@ export interface Target {
   readonly secureContext: SecureContext | undefined;
   /** What stands between, and how it proves who it is. */
   readonly proxy?: (ProxyServer & { readonly secureContext: SecureContext | undefined }) | undefined;
+  /** For large bodies; Node allocates memory for every read when absent. */
+  readonly slabs?: SlabPool | undefined;
   session: Buffer | undefined;
 }
 
@@ -46,9 +50,11 @@ const KEEP_ALIVE_MS = 60_000;
 /**
  * Opens a connection; name, TCP, proxy and TLS together take at most `timeoutMs`. Answers exactly once.
  *
+ * @param reader reads for the socket, where nothing stands between: Node has a tunnel's TLS read for itself.
+ *
  * A high-water mark of 1 for what is written makes `drain` mean that the kernel has everything, so that a borrowed chunk is free again.
  */
-export function openSocket(target: Target, onConnected: OnConnected): Opening {
+export function openSocket(target: Target, onConnected: OnConnected, reader?: SlabReader): Opening {
   const { origin, proxy, timeoutMs } = target;
   const sockets: Socket[] = [];
   const destroy = (reason: Error = new Error('the connection was given up')): void => void sockets.at(-1)?.destroy(reason);
@@ -57,7 +63,7 @@ export function openSocket(target: Target, onConnected: OnConnected): Opening {
     const message = `Cannot connect to "${origin.host}"${through}: no connection within ${timeoutMs / 1000} s`;
     destroy(new TimeoutError(message, { host: origin.host, phase: 'connect', timeoutMs }, { hint: 'check host, port, proxy and firewall' }));
   }, timeoutMs).unref();
-  open(target, sockets).then(
+  open(target, sockets, reader).then(
     (socket) => {
       clearTimeout(timer);
       onConnected(undefined, socket);
@@ -73,13 +79,16 @@ export function openSocket(target: Target, onConnected: OnConnected): Opening {
 }
 
 /** @param sockets takes each as it is begun; the last one is the outermost. */
-async function open(target: Target, sockets: Socket[]): Promise<Socket> {
+async function open(target: Target, sockets: Socket[], reader: SlabReader | undefined): Promise<Socket> {
   const { origin, proxy, reach, secureContext } = target;
   const host = hostOf(origin);
   if (reach === 'public' && isPrivateAddress(host)) throw new UnsafeAddressError(origin.host, host);
   const isTls = origin.protocol === 'https:';
   if (proxy === undefined) {
-    const socket = isTls ? dialTls(origin, target, { secureContext, lookup: lookupOf(target) }) : dialTcp(origin, lookupOf(target));
+    const lookup = lookupOf(target);
+    const onread = reader?.onread;
+    const socket = isTls ? dialTls(origin, target, { secureContext, lookup, onread }) : dialTcp(origin, lookup, onread);
+    reader?.attach(socket);
     sockets.push(socket);
     await event(socket, isTls ? 'secureConnect' : 'connect');
     refusePrivate(target, socket);
@@ -108,23 +117,25 @@ async function openProxy(target: Target, { url, secureContext }: NonNullable<Tar
   return socket;
 }
 
-function dialTcp(url: URL, lookup: LookupFunction): Socket {
-  const stream = { ...addressOptions(url), lookup, writableHighWaterMark: 1 };
+function dialTcp(url: URL, lookup: LookupFunction, onread?: OnReadOpts): Socket {
+  const stream = { ...addressOptions(url), ...(onread && { onread }), lookup, writableHighWaterMark: 1 };
   return connectTcp(stream);
 }
 
 interface TlsWay {
   readonly secureContext: SecureContext | undefined;
   readonly lookup?: LookupFunction;
+  readonly onread?: OnReadOpts | undefined;
   /** Already connected, through a proxy. */
   readonly socket?: Socket;
 }
 
-function dialTls(url: URL, target: Pick<Target, 'rejectUnauthorized' | 'session'>, { secureContext, lookup, socket: through }: TlsWay): Socket {
+function dialTls(url: URL, target: Pick<Target, 'rejectUnauthorized' | 'session'>, { secureContext, lookup, onread, socket: through }: TlsWay): Socket {
   const address = addressOptions(url);
   const stream = {
     ...address,
     ...(lookup && { lookup }),
+    ...(onread && { onread }),
     ...(through && { socket: through }),
     // tls.connect knows no writableHighWaterMark. Reading does not suffer: a TLS record, 16 KiB, is over any mark.
     highWaterMark: 1,

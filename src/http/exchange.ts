@@ -3,6 +3,7 @@ import type { Readable } from 'node:stream';
 import type { Dispatcher } from 'undici';
 
 import { bytesOf } from '../bytes.ts';
+import { contentLength } from './body.ts';
 import type { Connection } from './connection.ts';
 import { BodySizeError, describe, exchangeError, ProxyError, TimeoutError, type Phase } from './errors.ts';
 import { headersOf } from './headers.ts';
@@ -10,6 +11,9 @@ import { IncomingBody } from './incoming-body.ts';
 import type { HttpRequest, HttpResponse, StreamBody } from './message.ts';
 import { OutgoingBody } from './outgoing-body.ts';
 import { Watchdog } from './watchdog.ts';
+
+/** Bodies of so many bytes are read into slabs. What is smaller, a slab would be too large for. */
+const BULK_BYTES = 256 * 1024;
 
 export interface ExchangeOptions {
   /** How long neither side may be seen to do anything. Milliseconds. */
@@ -97,7 +101,9 @@ class Exchange implements Dispatcher.DispatchHandler {
     this.#watchdog.stop();
     const body = this.#openIncoming();
     this.#incoming = body;
-    void this.#answer({ status, headers: headersOf(headers), url, remoteAddress: this.#connection.remoteAddress, body });
+    const response = { status, headers: headersOf(headers), url, remoteAddress: this.#connection.remoteAddress, body };
+    if (this.#request.method !== 'HEAD' && (contentLength(response) ?? Infinity) >= BULK_BYTES) this.#connection.reader?.startBulk();
+    void this.#answer(response);
   }
 
   onResponseData(controller: Dispatcher.DispatchController, chunk: Uint8Array): void {
@@ -143,6 +149,7 @@ class Exchange implements Dispatcher.DispatchHandler {
       },
       satisfied: () => this.#watchdog.stop(),
       left: () => this.#over(false),
+      hold: (chunk) => this.#connection.reader?.hold(chunk),
     });
   }
 
@@ -186,6 +193,7 @@ class Exchange implements Dispatcher.DispatchHandler {
     if (this.#isOver) return;
     this.#isOver = true;
     this.#watchdog.end();
+    this.#connection.reader?.endBulk();
     this.#outgoing?.release();
     this.#options.onOver(isReusable);
     this.#unlisten();

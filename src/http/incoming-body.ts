@@ -8,8 +8,11 @@ export interface IncomingHooks {
   satisfied(): void;
   /** The reader leaves before the end. */
   left(): void;
+  /** A chunk is with the reader, or waits for it: it must not be overwritten before the function that this returns is called. */
+  hold(chunk: Uint8Array): Release;
 }
 
+type Release = (() => void) | undefined;
 type Step = IteratorResult<Uint8Array, undefined>;
 
 const DONE: Step = { done: true, value: undefined };
@@ -21,6 +24,10 @@ const DONE: Step = { done: true, value: undefined };
 export class IncomingBody implements Bytes, AsyncIterator<Uint8Array, undefined> {
   readonly #hooks: IncomingHooks;
   #unread: Uint8Array | undefined;
+  /** Lets go of the unread chunk. */
+  #releaseUnread: Release;
+  /** Lets go of the reader's chunk. Only `next()` does: a reader that leaves, or whose body fails, may still have it in a socket. */
+  #releaseLent: Release;
   #waiting: { readonly resolve: (step: Step) => void; readonly reject: (error: unknown) => void } | undefined;
   #ending: { readonly error?: unknown } | undefined;
   #isOpened = false;
@@ -36,9 +43,12 @@ export class IncomingBody implements Bytes, AsyncIterator<Uint8Array, undefined>
   }
 
   next(): Promise<Step> {
+    this.#releaseLent?.();
+    this.#releaseLent = undefined;
     const value = this.#unread;
     if (value !== undefined) {
       this.#unread = undefined;
+      this.#releaseLent = this.#releaseUnread;
       return Promise.resolve({ done: false, value });
     }
     if (this.#ending !== undefined) return this.#end(this.#ending);
@@ -64,10 +74,13 @@ export class IncomingBody implements Bytes, AsyncIterator<Uint8Array, undefined>
     // A resumed parser hands out an empty chunk when the socket has nothing; a reader that loops over those would spin.
     if (chunk.byteLength === 0 || this.#ending !== undefined) return true;
     const waiting = this.#waiting;
+    const release = this.#hooks.hold(chunk);
     if (waiting === undefined) {
       this.#unread = chunk;
+      this.#releaseUnread = release;
       return false;
     }
+    this.#releaseLent = release;
     this.#waiting = undefined;
     this.#hooks.satisfied();
     waiting.resolve({ done: false, value: chunk });

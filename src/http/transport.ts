@@ -7,6 +7,7 @@ import { TransportCounters } from './counters.ts';
 import { exchange } from './exchange.ts';
 import type { HttpRequest, HttpResponse, Transport } from './message.ts';
 import type { ProxyChooser, ProxyServer } from './proxy.ts';
+import { SlabPool } from './slab-pool.ts';
 import { secureContextOf, type TlsSettings } from './tls.ts';
 
 export interface TransportOptions {
@@ -25,6 +26,8 @@ export interface TransportOptions {
   readonly answerTimeoutMs?: number | undefined;
   /** To count together with other transports. */
   readonly counters?: TransportCounters | undefined;
+  /** Buffers for what is read, to watch over them. */
+  readonly slabs?: SlabPool | undefined;
 }
 
 /** The bottom of every stack of layers. */
@@ -60,7 +63,7 @@ const ANSWER_TIMEOUT_MS = 15 * 60_000;
 /** Makes a transport over undici. It keeps connections open between requests: `close()` it. */
 export function createTransport(options: TransportOptions): HttpTransport {
   const { connectTimeoutMs = CONNECT_TIMEOUT_MS, idleTimeoutMs = IDLE_TIMEOUT_MS, answerTimeoutMs = ANSWER_TIMEOUT_MS } = options;
-  const counters = options.counters ?? new TransportCounters();
+  const { counters = new TransportCounters(), slabs = new SlabPool() } = options;
   const pools = new Map<string, Promise<ConnectionPool>>();
   let isClosed = false;
 
@@ -98,6 +101,7 @@ export function createTransport(options: TransportOptions): HttpTransport {
       rejectUnauthorized: settings?.rejectUnauthorized ?? true,
       secureContext: settings && secureContextOf(settings, origin.host),
       proxy: proxy && { ...proxy, secureContext: await contextOfProxy(proxy) },
+      slabs,
       session: undefined,
     };
   }
