@@ -14,12 +14,17 @@ export { CopyError, type CopiedImage, type CopyJob } from './operations/copy-ima
 export { copyImages, PartialFailureError, type CopyImagesOptions } from './operations/copy-images.ts';
 export { resolveImage } from './operations/resolve-image.ts';
 export { readManifest, type ManifestNode } from './operations/read-manifest.ts';
+export type { ExportJob } from './operations/collect-images.ts';
+export { exportImages, type ExportedImage, type ExportOptions } from './operations/export-images.ts';
 export { createTransport, type HttpTransport, type TransportOptions } from './http/transport.ts';
 export { HostPolicy, type HostRules } from './http/hosts.ts';
 export { TokenCache } from './auth/token-cache.ts';
 export type { Credential, CredentialSource, FoundCredential } from './credentials/credential.ts';
 export { createConnection, type Connection, type ConnectionOptions } from './registry/connection.ts';
 export { createRegistryStore, type RegistryStore } from './stores/registry-store.ts';
+export { openArchives, type ArchiveOptions, type ArchivePlace } from './stores/archive.ts';
+export { archiveAt, type WriteArchiveOptions } from './stores/archive-writer.ts';
+export type { NamedImage } from './stores/named-images.ts';
 export { createMemoryPlace, createMemoryStore } from './stores/memory.ts';
 export { openLayout, type LayoutOptions, type LayoutStore } from './stores/oci-layout.ts';
 export { openLayoutPlace, type LayoutPlace } from './stores/layout-place.ts';

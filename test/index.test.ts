@@ -1,10 +1,22 @@
 import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 
 import { expect, test } from 'vitest';
 
-import { copyImages, createMemoryPlace, createMemoryStore, parseReference } from '../src/index.ts';
+import {
+  archiveAt,
+  copyImages,
+  createMemoryPlace,
+  createMemoryStore,
+  exportImages,
+  openArchives,
+  parseReference,
+  systemClock,
+  type ExportJob,
+} from '../src/index.ts';
 import { VERSION } from '../src/version.ts';
 import { makeIndex } from './support/images.ts';
+import { temporaryFolder } from './support/temporary-folder.ts';
 
 test('a program copies an image with what the library exports', async () => {
   const image = makeIndex();
@@ -18,6 +30,23 @@ test('a program copies an image with what the library exports', async () => {
   }
 
   expect((await destination.resolve('1.0')).digest).toBe(image.root.digest);
+});
+
+test('a program writes an archive and reads it with what the library exports', async () => {
+  const image = makeIndex();
+  const source = createMemoryStore();
+  await image.pushAll(source, '1.0');
+  const folder = temporaryFolder('library');
+  const path = join(folder, 'images.tar');
+  async function* jobs(): AsyncGenerator<ExportJob> {
+    yield { source, reference: '1.0', name: parseReference('registry.example/team/app:1.0'), image: 'app' };
+  }
+
+  await exportImages(jobs(), archiveAt(path, { clock: systemClock }));
+  const archive = await openArchives([path], { tempFolder: folder });
+
+  expect(archive.images()).toEqual([expect.objectContaining({ name: 'registry.example/team/app:1.0', root: image.root })]);
+  await archive.close();
 });
 
 test('VERSION is that of package.json', () => {

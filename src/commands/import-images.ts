@@ -7,6 +7,7 @@ import { bringBase } from '../operations/base-layers.ts';
 import type { CopyEvent } from '../operations/events.ts';
 import { copyImages, type FailedJob } from '../operations/copy-images.ts';
 import { Lanes } from '../operations/lanes.ts';
+import { together } from '../operations/together.ts';
 import { knowing } from '../stores/knowing.ts';
 import { flag, value } from './arguments.ts';
 import { jobFrom, type NamedJob } from './copy-jobs.ts';
@@ -95,11 +96,16 @@ async function* jobsOf(
   for (const { job } of imports) {
     const base = bases.get(job.image);
     try {
-      for (const { need, by } of base?.held ?? []) {
-        const key = keyOf(need.destination.repository, need.layer);
-        if (!brought.has(key)) await bringBase(need, by, { lanes, signal, onEvent });
-        brought.add(key);
-      }
+      const missing = (base?.held ?? []).filter(({ need }) => !brought.has(keyOf(need.destination.repository, need.layer)));
+      await together(
+        missing.map(
+          ({ need, by }) =>
+            (either: AbortSignal) =>
+              bringBase(need, by, { lanes, signal: either, onEvent }),
+        ),
+        signal,
+      );
+      for (const { need } of missing) brought.add(keyOf(need.destination.repository, need.layer));
       yield base === undefined ? job : { ...job, destination: knowing(job.destination, base.digests) };
     } catch (error) {
       if (!(error instanceof RegiError)) throw error;

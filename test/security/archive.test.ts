@@ -13,8 +13,10 @@ import { archiveAt } from '../../src/stores/archive-writer.ts';
 import type { ArchivePart } from '../../src/tar/archive-target.ts';
 import { planTar } from '../../src/tar/plan-tar.ts';
 import { blobName, json, layoutMembers, openForTest } from '../support/archives.ts';
+import { startFakeRegistry } from '../support/fake-registry.ts';
 import { makeBlob, makeImage } from '../support/images.ts';
 import { instantClock } from '../support/instant-clock.ts';
+import { runMain } from '../support/run-main.ts';
 import { buildTar, writeTar, type TarMember } from '../support/tar-builder.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 import { listAll, readAll } from '../support/watched.ts';
@@ -127,6 +129,40 @@ describe('tar-ref-poison', () => {
     const archive = await openForTest(writeTar(members));
     expect(await listAll(archive.repositories())).toEqual([]);
     expect(archive.images()).toEqual([expect.objectContaining({ name: '--help', repository: undefined })]);
+  });
+});
+
+describe('tar-ref-poison: regi import', () => {
+  test('pushes only where it was told to, whatever the archive claims', async () => {
+    const to = await startFakeRegistry();
+    const path = writeTar(
+      layoutMembers([
+        { image, refName: '-x', fullName: '--help' },
+        { image: makeImage({ seed: 2 }), fullName: 'docker.io/library/nginx:latest' },
+      ]),
+      'a.tar',
+    );
+    const { status, stdout } = await runMain(['import', path, `${to.host}/mirror`]);
+    expect(status).toBe(0);
+    expect(stdout.split('\n').filter((line) => line !== '' && !line.startsWith(`${to.host}/mirror/`))).toEqual([]);
+    expect((await listAll(to.place.repositories())).toSorted()).toEqual(['mirror/a', 'mirror/library/nginx']);
+  });
+
+  test.each(['../../etc', 'attacker.example/x', 'a b', ''])('asks nobody else for a layer that is recorded as of "%s"', async (repository) => {
+    const to = await startFakeRegistry();
+    const [layer = image.root] = image.layers;
+    const record = { regi: 'omitted', version: 1, blobs: [{ digest: layer.digest, size: layer.size, repositories: [repository] }] };
+    const path = writeTar([...layoutMembers([{ image, fullName: 'a.example/app:1' }], [layer.digest]), json('regi-omitted.json', record)]);
+    const { status } = await runMain(['import', path, `${to.host}/mirror`]);
+    expect([status, to.requests.filter(({ url }) => !url.startsWith('/v2/mirror/'))]).toEqual([3, []]);
+  });
+
+  test.each([
+    ['a digest that is a path', { digest: '../../x', size: 1, repositories: [] }],
+    ['a size below zero', { digest: digestOf(Buffer.from('x')), size: -1, repositories: [] }],
+  ])('a record with %s is refused', async (_what, blob) => {
+    const path = writeTar([...layoutMembers([{ image, refName: '1' }]), json('regi-omitted.json', { regi: 'omitted', version: 1, blobs: [blob] })]);
+    await expect(openForTest(path)).rejects.toMatchObject({ code: 'INVALID_ARCHIVE' });
   });
 });
 
