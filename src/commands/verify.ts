@@ -1,10 +1,11 @@
 import type { CommandBody, ParsedArguments } from '../command.ts';
 import type { Context } from '../context.ts';
-import { RegiError } from '../errors.ts';
+import { EXIT_STATUS, RegiError } from '../errors.ts';
 import { formatBytes, formatCount } from '../format.ts';
 import { verifyImages, type FoundProblem, type VerifyReport } from '../operations/verify-image.ts';
 import { flag, values } from './arguments.ts';
-import { withStores } from './open-store.ts';
+import { SomeFailedError } from './each-argument.ts';
+import { withStores, type Stores } from './open-store.ts';
 import { tableLines } from './table-lines.ts';
 import { openVerifyTarget } from './verify-target.ts';
 
@@ -46,27 +47,41 @@ export const verifyCommand: CommandBody<VerifyRow> = {
 
 async function* runVerify(args: ParsedArguments, context: Context): AsyncIterable<VerifyRow> {
   const broken: VerifyRow[] = [];
-  const bases = values(args, 'base');
-  const { signal, settings } = context;
+  let failed = 0;
+  const { positionals } = args;
   yield* withStores(context, {}, async function* (stores) {
-    for (const location of args.positionals) {
-      const { source, roots, close, ...rest } = await openVerifyTarget(location, bases, stores, context);
+    for (const location of positionals) {
       try {
-        const report = await verifyImages(source, roots, { ...rest, signal, deep: flag(args, 'deep'), concurrency: settings.concurrency });
-        const row = { location, ...report };
-        if (!report.whole) broken.push(row);
+        const row = await verifyOne(location, args, stores, context);
+        if (!row.whole) broken.push(row);
         yield row;
-      } finally {
-        await close();
+      } catch (error) {
+        context.signal.throwIfAborted();
+        if (!(error instanceof RegiError) || positionals.length === 1 || EXIT_STATUS[error.code] === EXIT_STATUS.USAGE) throw error;
+        failed += 1;
+        context.onEvent({ kind: 'failed', image: location, error });
       }
     }
   });
-  if (broken.length === 0) return;
-  const faults = broken.flatMap(({ problems }) => problems).filter(({ status }) => status === 'missing' || status === 'corrupt');
-  throw new NotWholeError(
-    broken.map(({ location }) => location),
-    faults.length === 0,
-  );
+  if (broken.length > 0) {
+    const faults = broken.flatMap(({ problems }) => problems).filter(({ status }) => status === 'missing' || status === 'corrupt');
+    throw new NotWholeError(
+      broken.map(({ location }) => location),
+      faults.length === 0,
+    );
+  }
+  if (failed > 0) throw new SomeFailedError(failed, positionals.length);
+}
+
+async function verifyOne(location: string, args: ParsedArguments, stores: Stores, context: Context): Promise<VerifyRow> {
+  const { signal, settings } = context;
+  const { source, roots, close, ...rest } = await openVerifyTarget(location, values(args, 'base'), stores, context);
+  try {
+    const report = await verifyImages(source, roots, { ...rest, signal, deep: flag(args, 'deep'), concurrency: settings.concurrency });
+    return { location, ...report };
+  } finally {
+    await close();
+  }
 }
 
 function verifyText({ location, whole, images, verified, bytes, problems }: VerifyRow, { settings }: Context): string {

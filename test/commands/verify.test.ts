@@ -101,6 +101,19 @@ describe('regi verify of a layout', () => {
     expect(io.stderrText()).toContain('Cannot vouch for "oci:images:1"');
   });
 
+  test('goes on behind a place that cannot be opened, tells why, and exits 8', async () => {
+    await writeImages();
+    const { status, io } = await run(['verify', 'oci:absent', 'oci:images']);
+    expect([status, io.stdoutText()]).toEqual([8, expect.stringMatching(/^oci:images: whole/)]);
+    expect(io.stderrText()).toContain('Cannot open the image layout');
+    expect(io.stderrText()).toContain('1 of 2 failed');
+  });
+
+  test('stops at what was mistyped', async () => {
+    await writeImages();
+    expect((await run(['verify', 'App:1', 'oci:images'])).status).toBe(2);
+  });
+
   test('-q prints nothing for what is whole', async () => {
     await writeImages();
     const { status, io } = await run(['verify', '-q', 'oci:images']);

@@ -8,7 +8,7 @@ export const verifySpec = {
     'and "local:" alone is the local store; then content that nothing names is shown as extra, which is no fault. Platforms that an archive lists and does not ' +
     'carry are shown as absent, and are none either. Layers that an incremental archive leaves out are shown as "absent (in base)"; it is whole together with ' +
     'the archives that --base names.\n\nPrints a line for each place and one for each node that is missing, corrupt, absent or extra. Ends with ' +
-    'exit status 7 when anything is missing or corrupt.',
+    'exit status 7 when anything is missing or corrupt, and with 8 when some of several places could not be read.',
   arguments: [{ name: 'LOC', summary: 'a reference, oci:DIR[:TAG], archive:FILE[:TAG], a path, local:REF, or local: alone', variadic: true }],
   options: [
     { name: 'deep', summary: 'unpack layers too, and compare them with the diff_ids of the config' },

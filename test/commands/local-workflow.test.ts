@@ -1,0 +1,194 @@
+import { existsSync } from 'node:fs';
+
+import { beforeEach, describe, expect, test } from 'vitest';
+
+import { createMemoryPlace, type MemoryPlace } from '../../src/stores/memory.ts';
+import { startFakeRegistry, type FakeRegistry } from '../support/fake-registry.ts';
+import { makeImage, makeIndex } from '../support/images.ts';
+import { readIndexJson } from '../support/layout-folder.ts';
+import { localImages, type LocalImages } from '../support/local-images.ts';
+
+const INDEX = makeIndex({ attestations: true });
+const [AMD64 = makeImage(), ARM64 = makeImage()] = INDEX.images;
+const OTHER = makeImage({ seed: 40 });
+
+let place: MemoryPlace;
+let registry: FakeRegistry;
+let local: LocalImages;
+let image: string;
+
+beforeEach(async () => {
+  place = createMemoryPlace();
+  await INDEX.pushAll(place.open('team/app'), '1.4');
+  registry = await startFakeRegistry({ place });
+  local = localImages();
+  image = `${registry.host}/team/app:1.4`;
+});
+
+describe('regi pull into the local store', () => {
+  test('keeps the manifest for this machine under the full name, with the digest of the index', async () => {
+    const { status, io } = await local.run(['pull', image]);
+    expect([status, io.stdoutText()]).toEqual([0, `Digest: ${INDEX.root.digest}\nStatus: Downloaded newer image for ${image}\n${image}\n`]);
+    expect(readIndexJson(local.folder).manifests).toMatchObject([
+      { digest: AMD64.root.digest, annotations: { 'io.containerd.image.name': image, 'io.regi.pulled.digest': INDEX.root.digest } },
+    ]);
+  });
+
+  test('says that an image is up to date, and moves nothing', async () => {
+    await local.run(['pull', image]);
+    registry.forgetRequests();
+    expect((await local.run(['pull', image])).io.stdoutText()).toContain(`Status: Image is up to date for ${image}\n`);
+    expect(registry.count('GET', 'blob')).toBe(0);
+  });
+
+  test('gets back what was removed from the store behind its name', async () => {
+    await local.run(['pull', image]);
+    await local.run(['rmi', image]);
+    expect((await local.run(['pull', image])).io.stdoutText()).toContain('Status: Downloaded newer image');
+    expect((await local.run(['verify', 'local:'])).status).toBe(0);
+  });
+
+  test('keeps what had the name before as an image without one, and says nothing of it', async () => {
+    await local.run(['pull', image]);
+    await OTHER.pushAll(place.open('team/app'), '1.4');
+    const { io } = await local.run(['pull', '-q', image]);
+    expect([io.stdoutText(), io.stderrText()]).toEqual([`${image}\n`, '']);
+    expect(await local.names()).toEqual(expect.arrayContaining([image, undefined]));
+    expect((await local.run(['images', '-q', '-f', 'dangling=true'])).io.stdoutText()).toBe(`${AMD64.config.digest.slice(7, 19)}\n`);
+  });
+
+  test('forgets the digest of an index when the name is a single image now', async () => {
+    await local.run(['pull', image]);
+    await OTHER.pushAll(place.open('team/app'), '1.4');
+    await local.run(['pull', image]);
+    expect(readIndexJson(local.folder).manifests.find(({ digest }) => digest === OTHER.root.digest)?.annotations).not.toHaveProperty('io.regi.pulled.digest');
+  });
+
+  test('of a digest is listed by the digest that was typed, and found by it', async () => {
+    const pinned = `${registry.host}/team/app@${INDEX.root.digest}`;
+    expect((await local.run(['pull', pinned])).status).toBe(0);
+    const { io } = await local.run(['images', '--digests']);
+    expect(io.stdoutText()).toContain(`team/app   <none>   ${INDEX.root.digest}`);
+    expect((await local.run(['digest', `local:${pinned}`])).io.stdoutText()).toBe(`${AMD64.root.digest}\n`);
+    expect((await local.run(['prune'])).io.stdoutText()).toBe('Total reclaimed space: 0 B\n');
+    expect((await local.run(['rmi', pinned])).io.stdoutText()).toContain(`Untagged: ${pinned}\n`);
+    expect(await local.names()).toEqual([]);
+  });
+
+  test('takes two platforms of one name after one another, and the last has it', async () => {
+    await local.run(['pull', '--platform', 'arm64', image]);
+    expect((await local.run(['images', '--json'])).io.stdoutText()).toContain('"platform":"linux/arm64/v8"');
+    await local.run(['pull', image]);
+    expect((await local.run(['digest', `local:${image}`])).io.stdoutText()).toBe(`${AMD64.root.digest}\n`);
+    expect(ARM64.root.digest).not.toBe(AMD64.root.digest);
+  });
+
+  test('-a takes every tag, and --all-platforms the index whole', async () => {
+    await INDEX.pushAll(place.open('team/app'), 'latest');
+    expect((await local.run(['pull', '-a', '--all-platforms', `${registry.host}/team/app`])).status).toBe(0);
+    expect(new Set(await local.names())).toEqual(new Set([`${registry.host}/team/app:1.4`, `${registry.host}/team/app:latest`]));
+    expect(readIndexJson(local.folder).manifests.every(({ digest }) => digest === INDEX.root.digest)).toBe(true);
+  });
+
+  test('of what is not there makes no store', async () => {
+    const folder = `${local.folder}/new`;
+    expect((await local.run(['pull', `${registry.host}/team/app:absent`], { env: { REGI_DATA: folder } })).status).toBe(3);
+    expect(existsSync(folder)).toBe(false);
+  });
+
+  test('goes where the system keeps data without REGI_DATA', async () => {
+    const home = `${local.folder}/home`;
+    expect((await local.run(['pull', image], { env: { REGI_DATA: '' }, home })).status).toBe(0);
+    expect(existsSync(`${home}/.local/share/regi/index.json`)).toBe(true);
+  });
+});
+
+describe('regi tag in the local store', () => {
+  beforeEach(() => local.keep(AMD64, 'nginx:1.27', INDEX.root.digest));
+
+  test('gives an image the name of another registry, and says where', async () => {
+    const { status, io } = await local.run(['tag', 'nginx:1.27', 'registry.local:5000/gallery/ui:v1', 'registry.local:5000/gallery/ui']);
+    expect([status, io.stderrText()]).toEqual([0, 'Tagging in the local store\n']);
+    expect(io.stdoutText()).toBe(`local:registry.local:5000/gallery/ui@${AMD64.root.digest}\n`.repeat(2));
+    expect(await local.names()).toEqual(expect.arrayContaining(['registry.local:5000/gallery/ui:v1', 'registry.local:5000/gallery/ui:latest']));
+  });
+
+  test.each([
+    ['an id', AMD64.config.digest.slice(7, 19)],
+    ['an id with its algorithm', AMD64.config.digest],
+    ['a digest', `nginx@${INDEX.root.digest}`],
+    ['local: before it', 'local:nginx:1.27'],
+  ])('finds the image by %s', async (_what, text) => {
+    expect((await local.run(['tag', text, 'registry.local:5000/ui:1'])).status).toBe(0);
+    expect(await local.names()).toContain('registry.local:5000/ui:1');
+  });
+
+  test('local: forces the local store where the registry would be meant', async () => {
+    expect((await local.run(['tag', 'local:nginx:1.27', 'nginx:stable'])).status).toBe(0);
+    expect(await local.names()).toContain('docker.io/library/nginx:stable');
+  });
+
+  test('of what is not there exits 3, hints at copy, and makes no store', async () => {
+    const folder = `${local.folder}/new`;
+    const { status, io } = await local.run(['tag', 'absent:1', 'registry.local:5000/ui:1'], { env: { REGI_DATA: folder } });
+    expect([status, existsSync(folder)]).toEqual([3, false]);
+    expect(io.stderrText()).toContain('regi copy absent:1 registry.local:5000/ui:1');
+  });
+
+  test('moves a name from one image to another', async () => {
+    await local.keep(OTHER, 'other:1');
+    await local.run(['tag', 'nginx:1.27', 'registry.local:5000/ui:1']);
+    await local.run(['tag', 'other:1', 'registry.local:5000/ui:1']);
+    expect((await local.run(['digest', 'local:registry.local:5000/ui:1'])).io.stdoutText()).toBe(`${OTHER.root.digest}\n`);
+    expect((await local.run(['images', '-f', 'dangling=true', '-q'])).io.stdoutText()).toBe('');
+  });
+});
+
+describe('regi push from the local store', () => {
+  test('pushes what was tagged, byte for byte', async () => {
+    const name = `${registry.host}/gallery/ui:v1`;
+    await local.keep(AMD64, name);
+    const { status, io } = await local.run(['push', name]);
+    expect([status, io.stdoutText()]).toEqual([0, `${registry.host}/gallery/ui@${AMD64.root.digest}\n`]);
+    expect(await place.open('gallery/ui').resolve('v1')).toMatchObject({ digest: AMD64.root.digest });
+  });
+
+  test('-a pushes every tag of a repository, and no other', async () => {
+    for (const tag of ['1', '2']) await local.keep(AMD64, `${registry.host}/gallery/ui:${tag}`);
+    await local.keep(OTHER, `${registry.host}/gallery/other:3`);
+    const { status, io } = await local.run(['push', '-a', `${registry.host}/gallery/ui`]);
+    expect([status, io.stdoutText()]).toEqual([0, `${registry.host}/gallery/ui@${AMD64.root.digest}\n`.repeat(2)]);
+    await expect(place.open('gallery/other').resolve('3')).rejects.toMatchObject({ code: 'NOT_FOUND' });
+  });
+
+  test('names the tags that are there when another is asked for', async () => {
+    await local.keep(AMD64, `${registry.host}/gallery/ui:v1`);
+    const { status, io } = await local.run(['push', `${registry.host}/gallery/ui`]);
+    expect(status).toBe(3);
+    expect(io.stderrText()).toContain(`it holds "${registry.host}/gallery/ui:v1"`);
+  });
+
+  test('takes nothing from a registry that the store has only in part', async () => {
+    await local.run(['pull', image]);
+    registry.forgetRequests();
+    expect((await local.run(['push', image])).status).toBe(0);
+    expect(registry.requests.filter(({ method, kind }) => method === 'GET' && kind !== 'version')).toEqual([]);
+  });
+});
+
+describe('local: as a location', () => {
+  test('is copied to and from, and inspected', async () => {
+    expect((await local.run(['copy', image, 'local:app:1'])).status).toBe(0);
+    expect((await local.run(['digest', 'local:app:1'])).io.stdoutText()).toBe(`${INDEX.root.digest}\n`);
+    expect((await local.run(['copy', 'local:app:1', `${registry.host}/back/app:1`])).io.stdoutText()).toBe(`${registry.host}/back/app@${INDEX.root.digest}\n`);
+    expect((await local.run(['copy', 'local:app:1', 'oci:out:1'])).status).toBe(0);
+  });
+
+  test('of an image that is not there says how to get it', async () => {
+    const { status, io } = await local.run(['inspect', 'local:nginx']);
+    expect([status, io.stderrText()]).toEqual([
+      3,
+      'regi: Cannot find "nginx:latest" in the local store\n  type: regi pull nginx:latest; regi images lists what is there\n',
+    ]);
+  });
+});
