@@ -9,7 +9,7 @@ import { journalOf } from './unfinished.ts';
 
 /** What an interrupted command has left. */
 export interface Unfinished {
-  /** A file, a blob as `oci:/folder@sha256:…`, or an upload as `https://registry.example/team/app@sha256:…`. */
+  /** A file, a blob as `oci:/folder@sha256:…`, or `upload to registry.example/team/app@sha256:…`. */
   readonly name: string;
   /** On this machine. */
   readonly bytes: number;
@@ -43,7 +43,7 @@ async function* unfinishedOf({ subject }: JournalEntry, context: Context): Async
       if ((await partialsOf(subject.path, context).list()).length === 0) await journal.remove(subject);
       return;
     case 'upload':
-      yield { name: `${subject.origin}/${subject.repository}@${subject.digest}`, bytes: 0, forget: () => journal.remove(subject) };
+      yield { name: `upload to ${new URL(subject.origin).host}/${subject.repository}@${subject.digest}`, bytes: 0, forget: () => journal.remove(subject) };
       return;
     default:
       assertNever(subject);

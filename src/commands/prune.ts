@@ -30,8 +30,17 @@ async function* runPrune(args: ParsedArguments, context: Context): AsyncIterable
     const { removed, youngBytes } = await store.prune({ now: context.io.clock.now(), dryRun, signal: context.signal });
     if (youngBytes > 0)
       context.note(`${formatBytes(youngBytes)} that nothing names are younger than ten minutes and stay: another program may be about to name them`);
+    const unfinished = await unfinishedBytes(context);
+    if (unfinished > 0) context.note(`${formatBytes(unfinished)} stay for interrupted commands to go on with; \`regi prune --journal\` forgets them`);
     yield { deleted: removed.map(({ digest }) => digest), bytes: removed.reduce((sum, { size }) => sum + size, 0), dryRun };
   });
+}
+
+async function unfinishedBytes(context: Context): Promise<number> {
+  const { findUnfinished } = await import('./forget-unfinished.ts');
+  let bytes = 0;
+  for await (const unfinished of findUnfinished(context)) bytes += unfinished.bytes;
+  return bytes;
 }
 
 /** Only what is unfinished: who wants to get rid of that has not asked for anything else to go. */

@@ -105,7 +105,10 @@ class RemoteStore implements RegistryStore {
 
   async offer(target: Descriptor, content: Bytes, { signal }: CallOptions = {}): Promise<'there' | 'copied'> {
     const outcome = await offerBlob(this.#remote, target, content, { isLikelyThere: this.#isLikelyThere, signal });
-    if (outcome === 'there') this.#isLikelyThere = true;
+    if (outcome === 'there') {
+      this.#isLikelyThere = true;
+      await forgetUpload({ repository: this.#remote, target });
+    }
     return outcome;
   }
 

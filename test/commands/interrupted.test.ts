@@ -110,6 +110,12 @@ describe('an interrupted pull into the local store', () => {
     expect(stateFiles()).toEqual([]);
   });
 
+  test('is left by prune, which says so', async () => {
+    await interrupted(['pull', image]);
+    expect((await again(['prune'])).stderr).toMatch(/^[\d.]+ [KM]iB stay for interrupted commands to go on with; `regi prune --journal` forgets them$/m);
+    expect((await again(['pull', image])).stderr).toContain('resumed');
+  });
+
   test('is forgotten by prune --journal, also without the state folder', async () => {
     await interrupted(['pull', image]);
     const elsewhere = { XDG_STATE_HOME: temporaryFolder('state') };

@@ -6,7 +6,7 @@ export const pruneSpec = {
   changes: true,
   summary: 'Free what nothing in the local store names',
   description:
-    'Removes images that have lost their name, and what interrupted pulls have left. Several regi processes may use the store meanwhile: what a running one ' +
+    'Removes images that have lost their name, and whole blobs that interrupted pulls have left. Several regi processes may use the store meanwhile: what a running one ' +
     'writes stays. So does, for ten minutes, what another program has written and not named yet.\n\n' +
     'With --journal it leaves the store as it is and forgets what interrupted commands have kept in order to go on: blobs that are not whole, FILE.part of ' +
     'archives, uploads.\n\nPrints what was deleted, and the bytes.',
