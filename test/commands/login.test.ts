@@ -127,6 +127,16 @@ describe('regi login', () => {
     expect(configOf(home)).toEqual({ credsStore: 'regi' });
   });
 
+  test('stores in the file what is longer than the keychain takes, and says why', async () => {
+    const { host, home } = await basicRegistry();
+    const keychain = fakeKeychain();
+    keychain.fail({ kind: 'failed', reason: 'the secret has 40000 characters, and it takes at most 30720' });
+    const { status, stderr } = await regi(['login', '-u', 'ci', '--password-stdin', host], { home, env: BUS, runKeychain: keychain.run, stdin: PASSWORD });
+    expect(status).toBe(0);
+    expect(stderr).toContain('in ~/.docker/config.json (not encrypted, mode 0600) because the keychain cannot be used: the password is longer than it takes');
+    expect(configOf(home)).toEqual({ auths: { [host]: { auth: authOf('ci') } } });
+  });
+
   test('keeps its index of the keychain beside a config.yaml that REGI_CONFIG names elsewhere', async () => {
     const { host, home } = await basicRegistry();
     writeFileSync(join(home, 'own.yaml'), 'hosts: {}\n');

@@ -8,7 +8,8 @@ export const doctorSpec = {
     'found and where, whether it is taken, the pull limit, and what the registry supports. Each step has its time, and what to do when it fails.\n\n' +
     'Nothing is changed there. With a repository behind the registry regi also tries whether it may be read, and asks it to delete a digest that ' +
     'cannot exist, to learn whether it deletes. With --push it begins an upload and gives it up again.\n\n' +
-    'The exit status is that of the step that failed.',
+    'The exit status is that of the first step that failed. With --json each step is one object: step, status (ok, failed, note), ms, message, and where there ' +
+    'are such hint, the code of the error, and facts.',
   arguments: [{ name: 'REGISTRY', summary: 'HOST[:PORT][/REPOSITORY], or https://HOST; Docker Hub when left out', optional: true }],
   options: [{ name: 'push', summary: 'try whether the repository may be written, and whether blobs can be mounted' }],
   examples: [
