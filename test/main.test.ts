@@ -11,6 +11,7 @@ import { fakeIo, type FakeIo, type FakeIoOptions } from './support/io.ts';
 const FORMS = [
   ['help', ['help']],
   ['help-tags', ['tags']],
+  ['help-image', ['image']],
 ] as const;
 
 describe('help', () => {

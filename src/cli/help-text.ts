@@ -29,21 +29,32 @@ export function commandHelp(spec: CommandSpec, columns: number | undefined): str
   ]);
 }
 
-/** `regi help`, and `regi help tags`: the commands whose names start with the words of `prefix`. */
+/** `regi help`, and `regi help tags`: the commands that have a name, or another name, which starts with the words of `prefix`. */
 export function overviewHelp(commands: readonly CommandSpec[], prefix: string, columns: number | undefined): string {
   const width = clampColumns(columns);
-  const listed = commands.filter(({ name }) => prefix === '' || name.startsWith(`${prefix} `));
   return sections([
     prefix === '' ? wrap('regi moves container images between registries, layouts and archives, without a container engine', width) : '',
     `Usage: regi ${prefix === '' ? '' : `${prefix} `}COMMAND [ARGUMENTS] [FLAGS]`,
     section(
       'Commands',
-      listed.map((spec) => [usageLine(spec).replace(/^regi | \[FLAGS\]$/g, ''), summaryWithAliases(spec)] as const),
+      commands.flatMap((spec) => overviewRow(spec, prefix)),
       width,
     ),
     prefix === '' ? section('Flags of every command', GLOBAL_OPTIONS.map(optionRow), width) : '',
     wrap('`regi help COMMAND` shows the arguments, flags and examples of a command. `regi --version` shows the version.', width),
   ]);
+}
+
+/** Under the name that belongs to the prefix, and the others behind it: `image ls` is `images`. */
+function overviewRow(spec: CommandSpec, prefix: string): readonly Row[] {
+  const names = [spec.name, ...(spec.aliases ?? [])];
+  const shown = names.find((name) => prefix === '' || name.startsWith(`${prefix} `));
+  if (shown === undefined) return [];
+  const others = names.filter((name) => name !== shown);
+  const usage = usageLine(spec)
+    .replace(`regi ${spec.name}`, shown)
+    .replace(/ \[FLAGS\]$/, '');
+  return [[usage, others.length === 0 ? spec.summary : `${spec.summary} (also: ${others.join(', ')})`]];
 }
 
 /** What an option does, with its choices and whether it may be given several times. */
@@ -52,10 +63,6 @@ export function optionSummary({ summary, choices, repeatable, value }: OptionSpe
     (note) => note !== undefined,
   );
   return notes.length === 0 ? summary : `${summary} (${notes.join('; ')})`;
-}
-
-function summaryWithAliases({ summary, aliases = [] }: CommandSpec): string {
-  return aliases.length === 0 ? summary : `${summary} (also: ${aliases.join(', ')})`;
 }
 
 function optionRow(option: OptionSpec): Row {

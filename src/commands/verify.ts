@@ -33,7 +33,9 @@ export class NotWholeError extends RegiError {
   constructor(locations: readonly string[], onlyInBase: boolean) {
     const names = locations.map((location) => JSON.stringify(location)).join(', ');
     super(`Cannot vouch for ${names}: ${onlyInBase ? 'layers are in an earlier archive' : 'something is missing or corrupt'}`, {
-      hint: onlyInBase ? 'name that archive too: regi verify NEW.tar --base OLD.tar' : 'copy the image there again from where it came, with --force',
+      hint: onlyInBase
+        ? `name that archive too: regi verify ${locations[0] ?? ''} --base OLD.tar`
+        : 'copy the image there again from where it came, with --force',
     });
     this.locations = locations;
   }
