@@ -12,6 +12,8 @@ export interface TextOutput {
   readonly isTTY: boolean;
   /** Width of the terminal now; undefined where there is none. */
   columns(): number | undefined;
+  /** Its height now, in the same way. */
+  rows(): number | undefined;
 }
 
 export interface TextInput {

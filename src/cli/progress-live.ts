@@ -9,6 +9,7 @@ import { TransferModel } from './transfer-model.ts';
 
 const FRAME_MS = 100;
 const DEFAULT_COLUMNS = 80;
+const DEFAULT_ROWS = 24;
 
 /** For terminals: a line per active blob with bar, bytes and speed, and a total; ten times a second at most. */
 export function liveProgress({ clock, stderr, env }: Pick<Io, 'clock' | 'stderr' | 'env'>, color: boolean, area: StatusArea): Progress {
@@ -18,13 +19,19 @@ export function liveProgress({ clock, stderr, env }: Pick<Io, 'clock' | 'stderr'
   let totals = NO_TOTALS;
   let drawing = false;
 
-  const style = (): LineStyle => ({ columns: stderr.columns() ?? DEFAULT_COLUMNS, color, unicode: showsUnicode(env) });
+  const style = (): LineStyle => ({
+    columns: stderr.columns() ?? DEFAULT_COLUMNS,
+    rows: stderr.rows() ?? DEFAULT_ROWS,
+    color,
+    unicode: showsUnicode(env),
+  });
 
   async function drawUntilStopped(): Promise<void> {
-    while (!stopping.signal.aborted) {
-      area.draw(transferLines(model.view(clock.now()), style()));
-      // It rejects only when the drawing is to end.
+    for (;;) {
+      // First, so that what is over at once does not flash. It rejects only when the drawing is to end.
       await clock.sleep(FRAME_MS, stopping.signal).catch(() => undefined);
+      if (stopping.signal.aborted) return;
+      area.draw(transferLines(model.view(clock.now()), style()));
     }
   }
 

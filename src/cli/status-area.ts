@@ -2,6 +2,8 @@ import type { TextOutput } from '../io.ts';
 
 const ERASE_DOWN = '\x1b[0J';
 const ERASE_LINE = '\x1b[2K';
+/** What takes no room. */
+const COLOR = /\x1b\[[\d;]*m/g;
 /** Terminals that know it (tmux too) show what is between in one go; others ignore it. */
 const BEGIN_UPDATE = '\x1b[?2026h';
 const END_UPDATE = '\x1b[?2026l';
@@ -30,11 +32,12 @@ export class StatusArea {
   draw(lines: readonly string[]): void {
     // A terminal that is slower than ten drawings a second gets fewer.
     if (this.#waiting > 0) return;
-    const up = this.#area.length;
+    const up = this.#height();
+    const isBroken = up !== this.#area.length;
     const erased = lines.map((line) => `${ERASE_LINE}${line}\n`).join('');
     this.#area = lines;
     if (up === 0 && lines.length === 0) return;
-    this.#write(`${BEGIN_UPDATE}${cursorUp(up)}${erased}${lines.length < up ? ERASE_DOWN : ''}${END_UPDATE}`);
+    this.#write(`${BEGIN_UPDATE}${cursorUp(up)}${isBroken ? ERASE_DOWN : ''}${erased}${lines.length < up ? ERASE_DOWN : ''}${END_UPDATE}`);
   }
 
   /** Takes the area away, so that another stream of the same terminal can write; the next `draw()` brings it back. */
@@ -51,7 +54,13 @@ export class StatusArea {
   }
 
   #eraseText(): string {
-    return this.#area.length === 0 ? '' : `${cursorUp(this.#area.length)}${ERASE_DOWN}`;
+    return this.#area.length === 0 ? '' : `${cursorUp(this.#height())}${ERASE_DOWN}`;
+  }
+
+  /** Rows that the area takes: terminals break its lines anew when they are made narrower. */
+  #height(): number {
+    const columns = this.#output.columns() ?? Number.POSITIVE_INFINITY;
+    return this.#area.reduce((rows, line) => rows + Math.max(Math.ceil(line.replace(COLOR, '').length / columns), 1), 0);
   }
 
   #write(text: string): void {

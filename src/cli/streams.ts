@@ -4,7 +4,7 @@ import type { TextInput, TextOutput } from '../io.ts';
 import { UsageError } from '../usage-error.ts';
 
 /** A stream of the process that is written to. */
-export type OutputStream = Writable & { readonly isTTY?: boolean | undefined; readonly columns?: number | undefined };
+export type OutputStream = Writable & { readonly isTTY?: boolean | undefined; readonly columns?: number | undefined; readonly rows?: number | undefined };
 
 /** A stream of the process that is read from. */
 export type InputStream = Readable & { readonly isTTY?: boolean | undefined };
@@ -19,6 +19,7 @@ export function textOutput(stream: OutputStream): TextOutput {
   return {
     isTTY: stream.isTTY === true,
     columns: () => stream.columns,
+    rows: () => stream.rows,
     async write(chunk) {
       if (broken !== undefined) throw broken;
       await new Promise<void>((resolve, reject) => {

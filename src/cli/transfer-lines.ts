@@ -2,13 +2,16 @@ import { formatBytes, shortDigest } from '../format.ts';
 import { formatWholeSeconds } from './format.ts';
 import type { ActiveTransfer, TransferView } from './transfer-model.ts';
 
-/** More would scroll small terminals, and an area that scrolls cannot be drawn over. */
+/** More than this nobody reads. */
 const MAX_TRANSFERS = 8;
+/** The line of how many more there are, the total, and the one that the cursor is in. */
+const OTHER_LINES = 3;
 const MAX_BAR = 32;
 const MIN_BAR = 6;
 
 export interface LineStyle {
   readonly columns: number;
+  readonly rows: number;
   readonly color: boolean;
   /** Whether the terminal shows more than ASCII. */
   readonly unicode: boolean;
@@ -17,7 +20,8 @@ export interface LineStyle {
 /** The lines of the live view: one per active transfer, and the total. None is wider than the terminal. */
 export function transferLines(view: TransferView, style: LineStyle): readonly string[] {
   if (view.nodes === 0) return [];
-  const shown = view.active.slice(0, MAX_TRANSFERS);
+  // An area that scrolls cannot be drawn over.
+  const shown = view.active.slice(0, Math.max(Math.min(MAX_TRANSFERS, style.rows - OTHER_LINES), 0));
   const hidden = view.active.length - shown.length;
   return [
     ...shown.map((transfer) => transferLine(transfer, style)),
@@ -50,7 +54,7 @@ function totalLine(view: TransferView, style: LineStyle): string {
     `${view.finished} of ${view.nodes} blobs`,
     `${formatBytes(view.moved)} of ${formatBytes(view.bytes)}`,
     ...(view.active.length > 0 ? [`${formatBytes(Math.round(view.speed))}/s`] : []),
-    ...(left > 0 && view.speed > 0 ? [`${formatWholeSeconds((left / view.speed) * 1000)} left`] : []),
+    ...(left > 0 && view.speed > 0 && view.steady ? [`${formatWholeSeconds((left / view.speed) * 1000)} left`] : []),
   ];
   const separator = style.unicode ? ' · ' : ', ';
   while (parts.length > 1 && parts.join(separator).length > usable(style)) parts.splice(Math.min(2, parts.length - 2), 1);

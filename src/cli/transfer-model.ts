@@ -6,6 +6,8 @@ import type { CopyEvent } from '../operations/events.ts';
 /** How far back the speed looks. Shorter jumps about, longer is slow to notice a stall. */
 const SPEED_WINDOW_MS = 4000;
 const SAMPLE_MS = 250;
+/** Before that the first moments would foretell hours. */
+const STEADY_MS = 1000;
 
 /** A node whose bytes move. */
 export interface ActiveTransfer {
@@ -26,6 +28,8 @@ export interface TransferView {
   readonly moved: number;
   /** Bytes per second, lately. */
   readonly speed: number;
+  /** Whether the speed has been seen for long enough to foretell by it. */
+  readonly steady: boolean;
 }
 
 /** Turns events into what a live view shows. */
@@ -98,6 +102,7 @@ export class TransferModel {
       bytes: this.#movedBefore + this.#openBytes,
       moved: active.reduce((moved, { bytes }) => moved + bytes, this.#movedBefore),
       speed: this.#meter?.speed(now) ?? 0,
+      steady: this.#meter !== undefined && now - this.#meter.begun >= STEADY_MS,
     };
   }
 
@@ -112,10 +117,10 @@ export class TransferModel {
 /** Bytes per second over the last few seconds, from one sample a quarter of a second. */
 class SpeedMeter {
   readonly #samples: { at: number; bytes: number }[] = [];
-  readonly #begun: number;
+  readonly begun: number;
 
   constructor(begun: number) {
-    this.#begun = begun;
+    this.begun = begun;
   }
 
   add(bytes: number, now: number): void {
@@ -127,7 +132,7 @@ class SpeedMeter {
 
   speed(now: number): number {
     this.#forget(now);
-    const begin = Math.max(this.#begun, now - SPEED_WINDOW_MS);
+    const begin = Math.max(this.begun, now - SPEED_WINDOW_MS);
     const bytes = this.#samples.reduce((total, sample) => total + sample.bytes, 0);
     // The first moments would show a speed that nobody has.
     return bytes / (Math.max(now - begin, SAMPLE_MS) / 1000);

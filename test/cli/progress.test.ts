@@ -1,3 +1,5 @@
+import { setImmediate } from 'node:timers/promises';
+
 import { describe, expect, test } from 'vitest';
 
 import { createProgress, type Progress } from '../../src/cli/progress.ts';
@@ -109,18 +111,30 @@ describe('progress that is not wanted', () => {
 
 describe('live progress', () => {
   test('draws over itself and leaves nothing but the summary', async () => {
+    const { io, area, progress, pass, frame } = open('auto', { isTTY: true, columns: 100 });
+    progress.onEvent({ kind: 'started', target: SMALL, from: 'a', to: 'other/app' });
+    for (let count = 0; count < 3; count += 1) await frame();
+    expect(shown(io)).toHaveLength(2);
+    progress.onEvent({ kind: 'skipped', target: SMALL, to: 'other/app' });
+    play(progress, pass);
+    await frame();
+    progress.end(true);
+    await area.flush();
+    expect(shown(io)).toEqual(['1 blob copied (100.0 MiB), 1 mounted, 1 already there in 2.0 s (50.0 MiB/s)']);
+  });
+
+  test('does not flash when all is over at once', async () => {
     const { io, area, progress, pass } = open('auto', { isTTY: true, columns: 100 });
     play(progress, pass);
     progress.end(true);
     await area.flush();
-    expect(shown(io)).toEqual(['1 blob copied (100.0 MiB), 1 mounted in 2.0 s (50.0 MiB/s)']);
-    expect(io.stderrText()).toContain('0 of 2 blobs');
+    expect(io.stderrText()).toBe('1 blob copied (100.0 MiB), 1 mounted in 2.0 s (50.0 MiB/s)\n');
   });
 
   test('leaves a clean terminal when the command is interrupted', async () => {
-    const { io, area, progress } = open('auto', { isTTY: true, columns: 100 });
+    const { io, area, progress, frame } = open('auto', { isTTY: true, columns: 100 });
     progress.onEvent({ kind: 'started', target: BIG, from: 'a', to: TO });
-    await area.flush();
+    await frame();
     expect(shown(io)).toHaveLength(2);
     progress.end(false);
     await area.flush();
@@ -142,23 +156,24 @@ describe('transferLines()', () => {
   const view = model.view(1000);
 
   test('shows bar, bytes and speed, and a total with the time that is left', () => {
-    const lines = transferLines(view, { columns: 100, color: false, unicode: false });
+    const lines = transferLines(view, { columns: 100, rows: 24, color: false, unicode: false });
     expect(lines[0]).toMatch(/^sha256:[0-9a-f]{12} ={8}-{24} {2}25% {2}25\.0 MiB \/ 100\.0 MiB {3}25\.0 MiB\/s$/);
     expect(lines[2]).toBe('0 of 2 blobs, 25.0 MiB of 101.0 MiB, 25.0 MiB/s, 3 s left');
   });
 
   test.each([20, 30, 40, 60, 80, 100, 200])('no line reaches the last of %d columns', (columns) => {
     for (const unicode of [true, false]) {
-      for (const line of transferLines(view, { columns, color: false, unicode })) expect(line.length).toBeLessThan(columns);
+      for (const line of transferLines(view, { columns, rows: 24, color: false, unicode })) expect(line.length).toBeLessThan(columns);
     }
   });
 
   test('shows the first transfers and how many more there are', () => {
     const many = new TransferModel();
     for (let index = 0; index < 20; index += 1) many.add({ kind: 'started', target: layer(`layer ${index}`, MIB), from: 'a', to: TO }, 0);
-    const lines = transferLines(many.view(0), { columns: 80, color: false, unicode: true });
+    const lines = transferLines(many.view(0), { columns: 80, rows: 24, color: false, unicode: true });
     expect(lines).toHaveLength(10);
     expect(lines[8]).toBe('  and 12 more');
+    for (const rows of [12, 8, 5, 3]) expect(transferLines(many.view(0), { columns: 80, rows, color: false, unicode: true }).length).toBeLessThan(rows);
   });
 
   test('counts what has still to move from the moment that it is known, and what turns out to be there no more', () => {
@@ -192,17 +207,27 @@ interface OpenOptions {
 function open(
   mode: ProgressMode,
   { isPlan = false, json = false, ...options }: OpenOptions = {},
-): { io: FakeIo; area: StatusArea; progress: Progress; pass: (ms: number) => void } {
+): { io: FakeIo; area: StatusArea; progress: Progress; pass: (ms: number) => void; frame: () => Promise<void> } {
   let now = 0;
+  const frames: (() => void)[] = [];
   const clock: Clock = {
     now: () => now,
     random: () => 0,
-    sleep: (_ms, signal) => new Promise((_, reject) => signal?.addEventListener('abort', () => reject(new Error('stopped')))),
+    sleep: (_ms, signal) =>
+      new Promise((resolve, reject) => {
+        frames.push(resolve);
+        signal?.addEventListener('abort', () => reject(new Error('stopped')));
+      }),
   };
   const io = fakeIo({ ...options, clock });
   const area = new StatusArea(io.stderr);
   const settings = parseSettings({ progress: mode, json }, io);
-  return { io, area, progress: createProgress(settings, { color: false, isPlan }, io, area), pass: (ms) => (now += ms) };
+  const frame = async (): Promise<void> => {
+    for (const resolve of frames.splice(0)) resolve();
+    await setImmediate();
+    await area.flush();
+  };
+  return { io, area, progress: createProgress(settings, { color: false, isPlan }, io, area), pass: (ms) => (now += ms), frame };
 }
 
 /** One image of a big layer that moves in two seconds, a small one that is mounted, and the manifest. */

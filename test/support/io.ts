@@ -16,6 +16,7 @@ export interface FakeIoOptions {
   /** Whether standard output and standard error are terminals. */
   readonly isTTY?: boolean;
   readonly columns?: number;
+  readonly rows?: number;
   /** Standard output fails with EPIPE from this write on, counted from 0. */
   readonly stdoutBreaksAt?: number;
 }
@@ -75,11 +76,12 @@ const STILL_CLOCK: Clock = {
     }),
 };
 
-function collector({ isTTY, columns }: FakeIoOptions, breaksAt = Number.POSITIVE_INFINITY): TextOutput & { bytes(): Buffer; writes(): number } {
+function collector({ isTTY, columns, rows }: FakeIoOptions, breaksAt = Number.POSITIVE_INFINITY): TextOutput & { bytes(): Buffer; writes(): number } {
   const chunks: Buffer[] = [];
   return {
     isTTY: isTTY === true,
     columns: () => columns,
+    rows: () => rows,
     async write(chunk) {
       if (chunks.length >= breaksAt) throw Object.assign(new Error('write EPIPE'), { code: 'EPIPE' });
       chunks.push(Buffer.from(chunk));

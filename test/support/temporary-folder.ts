@@ -7,6 +7,6 @@ import { afterFile } from './cleanup.ts';
 /** A new empty folder that is removed, with all its content, after the last test of the file. */
 export function temporaryFolder(name = 'test'): string {
   const folder = mkdtempSync(join(tmpdir(), `regi-${name}-`));
-  afterFile(() => rmSync(folder, { recursive: true, force: true }));
+  afterFile(() => rmSync(folder, { recursive: true, force: true, maxRetries: 5 }));
   return folder;
 }

@@ -1,5 +1,5 @@
 import { chmodSync, symlinkSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
@@ -24,6 +24,8 @@ export interface Terminal {
   keys(...keys: readonly string[]): Promise<void>;
   /** What stands on the screen, without spaces at the ends of lines, and what has scrolled off above it. */
   screen(): Promise<string>;
+  /** The same without what has scrolled off. */
+  visible(): Promise<string>;
   /** Waits until the screen matches. @throws {Error} with the screen when it does not in time. */
   until(pattern: RegExp): Promise<string>;
   resize(columns: number, rows: number): Promise<void>;
@@ -34,18 +36,29 @@ const PATIENCE_MS = 15_000;
 /** Starts a program in a terminal of that size. It ends with the test file. */
 export async function openTerminal(command: readonly string[], { columns = 100, rows = 30, env = {}, cwd }: TerminalOptions = {}): Promise<Terminal> {
   const socket = join(temporaryFolder('tmux'), 'socket');
-  const variables = { PATH: pathWithRegi(), HOME: temporaryFolder('home'), LC_ALL: 'C.UTF-8', TERM: 'screen-256color', ...env };
+  const variables = { PATH: pathWithRegi(), HOME: temporaryFolder('home'), LC_ALL: 'C.UTF-8', TERM: 'screen-256color', HISTFILE: '/dev/null', ...env };
   const tmux = (...args: readonly string[]): Promise<string> => runOrThrow(requireTool('tmux'), ['-S', socket, '-f', '/dev/null', ...args], { env: variables });
   await tmux('-u', 'new-session', '-d', '-x', `${columns}`, '-y', `${rows}`, '-c', cwd ?? temporaryFolder('cwd'), '--', ...command);
   // What ends is still looked at.
   await tmux('set-option', '-g', 'remain-on-exit', 'on');
   await tmux('set-option', '-g', 'status', 'off');
   await tmux('resize-window', '-x', `${columns}`, '-y', `${rows}`);
-  afterFile(async () => void (await tmux('kill-server').catch(() => '')));
-  const screen = async (): Promise<string> => (await tmux('capture-pane', '-p', '-S', '-200')).replace(/[ \t]+$/gm, '').replace(/\n+$/, '\n');
+  afterFile(async () => {
+    // What the program has started is ended first, and waited for: it may be writing where folders are about to be removed.
+    await tmux('send-keys', 'C-c', 'C-c');
+    const own = basename(command[0] ?? '');
+    for (const end = Date.now() + PATIENCE_MS; Date.now() < end;) {
+      if ((await tmux('display-message', '-p', '#{pane_current_command}')).trim() === own) break;
+    }
+    await tmux('kill-server');
+  });
+  const capture = async (...from: readonly string[]): Promise<string> =>
+    (await tmux('capture-pane', '-p', ...from)).replace(/[ \t]+$/gm, '').replace(/\n+$/, '\n');
+  const screen = (): Promise<string> => capture('-S', '-200');
   return {
     keys: async (...keys) => void (await tmux('send-keys', '--', ...keys)),
     screen,
+    visible: () => capture(),
     async until(pattern) {
       for (const end = Date.now() + PATIENCE_MS; ;) {
         const text = await screen();
