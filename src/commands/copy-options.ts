@@ -2,9 +2,9 @@ import type { ParsedArguments } from '../command.ts';
 import type { Context } from '../context.ts';
 import { parsePlatform } from '../oci/platform.ts';
 import type { CopyImagesOptions } from '../operations/copy-images.ts';
-import { DEFAULT_LANES } from '../operations/lanes.ts';
+import { DEFAULT_LANES, SLOW_LANES } from '../operations/lanes.ts';
 import { flag, values } from './arguments.ts';
-import { configuredLanes } from './host-lanes.ts';
+import { configuredLanes, isSlow } from './host-lanes.ts';
 
 /** What the flags say of a copy; those that a command does not have are not set. */
 export function copyOptions(args: ParsedArguments, context: Context): CopyImagesOptions {
@@ -21,11 +21,12 @@ export function copyOptions(args: ParsedArguments, context: Context): CopyImages
   };
 }
 
-/** `--concurrency` means connections per host, so that it bounds large and small ones together. Without it a host has what config.yaml says. */
+/** `--concurrency` means connections per host, so that it bounds large and small ones together. Without it a host has what config.yaml says. One that answered 429 has few. */
 export function lanesOf(context: Context): CopyImagesOptions['lanes'] {
   const { concurrency } = context.settings;
   return (place) => {
     const both = concurrency ?? configuredLanes(context, place);
+    if (isSlow(context, place)) return both === undefined ? SLOW_LANES : { both: Math.min(both, 4) };
     return both === undefined ? DEFAULT_LANES : { both };
   };
 }

@@ -10,6 +10,7 @@ import { createRegistryPlace } from '../stores/registry-place.ts';
 import { createRegistryStore } from '../stores/registry-store.ts';
 import type { Place, Store } from '../store.ts';
 import { credentialPlaces } from './credential-places.ts';
+import { slowDown } from './host-lanes.ts';
 import { createHosts, type Hosts } from './hosts.ts';
 import { openMirrored } from './open-mirrored.ts';
 import type { Side } from './open-store.ts';
@@ -33,6 +34,8 @@ export interface ConnectAsOptions {
   readonly insecure?: boolean | undefined;
   /** Those of the flags when absent. */
   readonly retries?: number | undefined;
+  /** The registry that the user named, where this is a mirror of it. */
+  readonly asked?: string | undefined;
 }
 
 /** A registry whose name is none. */
@@ -62,13 +65,13 @@ export async function createRegistries(context: Context): Promise<Registries> {
     const known = connections.get(key);
     if (known !== undefined) return known;
     const chain = createCredentialChain({ ...places, pointer: pointer === undefined ? undefined : { password: pointer, registry: host } });
-    const made = connectAs(host, chain, { insecure, retries: isMirror ? Math.min(settings.retries, MIRROR_RETRIES) : settings.retries });
+    const made = connectAs(host, chain, { asked, insecure, retries: isMirror ? Math.min(settings.retries, MIRROR_RETRIES) : settings.retries });
     connections.set(key, made);
     return made;
   }
 
   function connectAs(host: string, credentials: CredentialSource, options: ConnectAsOptions = {}): Connection {
-    const { insecure = hosts.isInsecure(host), retries = settings.retries } = options;
+    const { insecure = hosts.isInsecure(host), retries = settings.retries, asked = host } = options;
     checkHost(host);
     return createConnection({
       ...hosts.way(host, insecure),
@@ -78,7 +81,10 @@ export async function createRegistries(context: Context): Promise<Registries> {
       clock: io.clock,
       retries,
       log,
-      onRetry: ({ method, url, attempt, delayMs }) => context.log(`${method} ${url.host} failed; attempt ${attempt + 1} in ${delayMs} ms`),
+      onRetry({ method, url, attempt, delayMs, cause }) {
+        context.log(`${method} ${url.host} failed; attempt ${attempt + 1} in ${delayMs} ms`);
+        if (cause === 429 && slowDown(context, asked)) context.log(`${asked} is asked too often: few requests at once from now on`);
+      },
       onWarning: context.warn,
       onNotice: context.warn,
     });

@@ -14,6 +14,9 @@ export type LaneWidths = { readonly small: number; readonly large: number } | { 
 /** 24 small ones hide the round trips of a usual image in one wave; 4 large ones fill a link. */
 export const DEFAULT_LANES: LaneWidths = { small: 24, large: 4 };
 
+/** For a host that said it is asked too often: 4 at once, of which a large one never takes all. */
+export const SLOW_LANES: LaneWidths = { small: 3, large: 1 };
+
 interface HostLanes {
   readonly small: LimitFunction;
   readonly large: LimitFunction;
@@ -27,6 +30,7 @@ export class Lanes {
   readonly #hosts = new Map<string, HostLanes>();
   readonly #widthsOf: (place: string) => LaneWidths;
 
+  /** @param widths a function is asked again before each transfer: a host may have become slow. */
   constructor(widths: LaneWidths | ((place: string) => LaneWidths) = DEFAULT_LANES) {
     this.#widthsOf = typeof widths === 'function' ? widths : () => widths;
   }
@@ -43,6 +47,7 @@ export class Lanes {
       (inner, place) => () => this.#host(place)[lane](inner),
       async () => {
         signal.throwIfAborted();
+        for (const place of ordered) this.#host(place);
         return work();
       },
     );
@@ -50,9 +55,10 @@ export class Lanes {
   }
 
   #host(place: string): HostLanes {
+    const widths = this.#widthsOf(place);
     const known = this.#hosts.get(place);
-    if (known !== undefined) return known;
-    const lanes = lanesOf(this.#widthsOf(place));
+    if (known !== undefined) return fit(known, widths);
+    const lanes = lanesOf(widths);
     this.#hosts.set(place, lanes);
     return lanes;
   }
@@ -62,4 +68,19 @@ function lanesOf(widths: LaneWidths): HostLanes {
   if (!('both' in widths)) return { small: pLimit(widths.small), large: pLimit(widths.large) };
   const both = pLimit(widths.both);
   return { small: both, large: both };
+}
+
+/** Gives lanes that are in use another width. What is too much for it ends as it is. */
+function fit(lanes: HostLanes, widths: LaneWidths): HostLanes {
+  const { small, large } = lanes;
+  const isOne = small === large;
+  const sum = 'both' in widths ? widths.both : widths.small + widths.large;
+  const ofLarge = 'both' in widths ? 1 : widths.large;
+  setWidth(small, isOne ? sum : Math.max(1, sum - ofLarge));
+  if (!isOne) setWidth(large, ofLarge);
+  return lanes;
+}
+
+function setWidth(lane: LimitFunction, width: number): void {
+  if (lane.concurrency !== width) lane.concurrency = width;
 }

@@ -122,14 +122,21 @@ async function run(
   return { rows, subject: plan.subject ?? 'regi' };
 }
 
-function contestants({ task, others = [] }: Plan, clients: readonly Client[], home: string): readonly Contestant[] {
+function contestants({ task, synced, others = [] }: Plan, clients: readonly Client[], home: string): readonly Contestant[] {
   // Nothing that this machine's user has logged in to or configured may decide.
   const env = { PATH: process.env['PATH'] ?? '', HOME: home, XDG_CONFIG_HOME: home, XDG_DATA_HOME: home, XDG_RUNTIME_DIR: home, TMPDIR: home };
   const able = clients.flatMap((client) => {
     const argv = task && client.argv(task, home);
-    return argv === undefined || task === undefined ? [] : [{ name: client.name, argv, env: { ...env, ...client.env?.(task, home) } }];
+    return argv === undefined || task === undefined
+      ? []
+      : [{ name: client.name, argv: synced === undefined ? argv : withSync(argv, synced), env: { ...env, ...client.env?.(task, home) } }];
   });
   return [...able, ...others.map((other) => ({ ...other, env }))];
+}
+
+/** What is only in the kernel's memory is not written yet. */
+function withSync(argv: readonly string[], file: string): readonly string[] {
+  return ['bash', '-c', '"$@" && sync "$0"', file, ...argv];
 }
 
 function judge(workload: Workload, rows: readonly Row[], subject: string): string {

@@ -16,6 +16,9 @@ export type Task =
   | { readonly kind: 'list'; readonly at: Endpoint; readonly repository: string }
   | { readonly kind: 'digest'; readonly at: Endpoint; readonly image: string }
   | { readonly kind: 'pull'; readonly at: Endpoint; readonly image: string; readonly folder: string }
+  /** Into one tar, which is on the disk afterwards. */
+  | { readonly kind: 'export'; readonly at: Endpoint; readonly image: string; readonly file: string }
+  | { readonly kind: 'import'; readonly file: string; readonly at: Endpoint; readonly image: string }
   | { readonly kind: 'version' };
 
 /** A program that moves images. */
@@ -44,6 +47,10 @@ export function regiClient(name: string, bin: string): Client {
           return run('digest', ...trust(task.at), `${task.at.host}/${task.image}`);
         case 'pull':
           return run('copy', ...trust(task.at), `${task.at.host}/${task.image}`, `oci:${task.folder}:1`);
+        case 'export':
+          return run('export', ...trust(task.at), `${task.at.host}/${task.image}`, '-o', task.file);
+        case 'import':
+          return run('import', ...trust(task.at), task.file, task.at.host);
         case 'version':
           return run('--version');
       }
@@ -81,6 +88,10 @@ const skopeo: Client = {
         return [...policy, 'inspect', '--format', '{{.Digest}}', '--no-tags', access('', task.at), `docker://${task.at.host}/${task.image}`];
       case 'pull':
         return [...policy, 'copy', '-q', access('src-', task.at), `docker://${task.at.host}/${task.image}`, `oci:${task.folder}:1`];
+      case 'export':
+        return [...policy, 'copy', '-q', access('src-', task.at), `docker://${task.at.host}/${task.image}`, `oci-archive:${task.file}:1`];
+      case 'import':
+        return [...policy, 'copy', '-q', access('dest-', task.at), `oci-archive:${task.file}`, `docker://${task.at.host}/${task.image}`];
       case 'version':
         return ['--version'];
     }
@@ -102,6 +113,10 @@ const crane: Client = {
         return ['digest', `${task.at.host}/${task.image}`];
       case 'pull':
         return ['pull', '--format', 'oci', `${task.at.host}/${task.image}`, task.folder];
+      case 'export':
+        return ['pull', `${task.at.host}/${task.image}`, task.file];
+      case 'import':
+        return ['push', task.file, `${task.at.host}/${task.image}`];
       case 'version':
         return ['version'];
     }
@@ -121,6 +136,10 @@ const regctl: Client = {
         return ['image', 'digest', `${task.at.host}/${task.image}`];
       case 'pull':
         return ['image', 'copy', `${task.at.host}/${task.image}`, `ocidir://${task.folder}:1`];
+      case 'export':
+        return ['image', 'export', `${task.at.host}/${task.image}`, task.file];
+      case 'import':
+        return ['image', 'import', `${task.at.host}/${task.image}`, task.file];
       case 'version':
         return ['version'];
       case 'copy-tags':
@@ -156,6 +175,8 @@ const oras: Client = {
       case 'version':
         return ['version'];
       case 'copy-tags':
+      case 'export':
+      case 'import':
         return undefined;
     }
   },

@@ -51,6 +51,11 @@ export class Servers {
     this.#options = options;
   }
 
+  /** A folder on a disk, for what clients write. */
+  get disk(): string {
+    return this.#options.disk;
+  }
+
   layout(corpus: CorpusName): Promise<string> {
     return this.#once(`layout ${corpus}`, () => {
       this.#options.say(`corpus ${corpus}`);

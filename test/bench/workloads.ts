@@ -27,6 +27,8 @@ export interface Plan {
   readonly task?: Task | undefined;
   /** Contestants that are no clients of registries, or that do another task. */
   readonly others?: readonly { readonly name: string; readonly argv: readonly string[] }[] | undefined;
+  /** A file that each run has to bring to the disk. */
+  readonly synced?: string | undefined;
   /** Who is judged, where it is not regi. */
   readonly subject?: string | undefined;
   /** Before each run. Not measured. */
@@ -46,7 +48,6 @@ export interface WorkloadOptions {
 /** All workloads, in the order of their numbers. */
 export function workloads({ servers, regi, folder, isLarge }: WorkloadOptions): readonly Workload[] {
   const copy = (corpus: CorpusName, link: LinkKind = 'loopback', kind: Omit<RegistryKind, 'side'> = {}) => copyPlan(servers, corpus, link, kind);
-  const notYet = async (): Promise<Plan> => ({});
 
   return [
     { id: 'P1', title: '1 GiB in 8 layers', aim: '≤ 1.0 × the fastest', limit: fastest(1), plan: () => copy('eight') },
@@ -56,8 +57,9 @@ export function workloads({ servers, regi, folder, isLarge }: WorkloadOptions): 
     { id: 'P3', title: '20 layers of 200 KiB at 40 ms', aim: '≤ 0.6 s', limit: () => 0.6, plan: () => copy('small', 'far') },
     { id: 'P4', title: '50 tags with shared layers at 40 ms', aim: '≤ 1.2 s', limit: () => 1.2, plan: () => copyTags(servers, false) },
     { id: 'P4again', title: '… again, nothing to do', aim: '≤ 0.75 s', limit: () => 0.75, plan: () => copyTags(servers, true) },
-    { id: 'P5', title: 'export 1 GiB to a tar', aim: '≤ 1.0 × the fastest', limit: fastest(1), plan: notYet, missing: 'not yet: no export' },
-    { id: 'P6', title: 'import that tar', aim: '≤ 1.0 × the fastest', limit: fastest(1), plan: notYet, missing: 'not yet: no import' },
+    { id: 'P5', title: 'export 1 GiB to a tar, and sync it', aim: '≤ 1.0 × the fastest', limit: fastest(1), plan: () => exportPlan(servers, 'loopback') },
+    { id: 'P5r', title: 'the same at 40 ms', aim: '≤ 0.7 × the fastest', limit: fastest(0.7), plan: () => exportPlan(servers, 'far') },
+    { id: 'P6', title: 'import that tar', aim: '≤ 1.0 × the fastest', limit: fastest(1), plan: () => importPlan(servers, regi) },
     { id: 'P7v', title: '--version', aim: '≤ 1.15 × `node -e 0`', limit: times(1.15, NODE), plan: async () => startUp({ kind: 'version' }), repeat: 4 },
     { id: 'P7d', title: 'digest on loopback', aim: '≤ 2.0 × `node -e 0`', limit: times(2, NODE), plan: () => digestPlan(servers), repeat: 4 },
     { id: 'P8', title: 'peak memory, a layer of 1 GiB', aim: '≤ 110 MB', limit: () => undefined, plan: () => copy('one') },
@@ -100,6 +102,29 @@ async function copyPlan(servers: Servers, corpus: CorpusName, link: LinkKind, ki
     task: { kind: 'copy', from: await endpoint(source), to: await endpoint(destination), image: `${corpus}:1` },
     prepare: () => servers.empty(destination),
     registries: [source, destination],
+  };
+}
+
+async function exportPlan(servers: Servers, link: LinkKind): Promise<Plan> {
+  const source = await servers.push('eight', { side: 'source' });
+  const file = join(servers.disk, 'exported.tar');
+  return {
+    task: { kind: 'export', at: { host: await servers.reach(source.host, link) }, image: 'eight:1', file },
+    synced: file,
+    prepare: async () => rmSync(file, { force: true }),
+    registries: [source],
+  };
+}
+
+async function importPlan(servers: Servers, regi: Client): Promise<Plan> {
+  const [source, destination] = await Promise.all([servers.push('eight', { side: 'source' }), servers.registry({ side: 'destination' })]);
+  const file = join(servers.disk, 'imported.tar');
+  const [, ...args] = regi.argv({ kind: 'export', at: { host: source.host }, image: 'eight:1', file }, '') ?? [];
+  await servers.regi(args.slice(1));
+  return {
+    task: { kind: 'import', file, at: { host: destination.host }, image: 'eight:1' },
+    prepare: () => servers.empty(destination),
+    registries: [destination],
   };
 }
 

@@ -50,6 +50,19 @@ describe('regi copy', () => {
     expect((await runMain(['tags', 'list', 'archive:images.tar'], { cwd })).stdout).toBe('2.0\n');
   });
 
+  test('a registry that answers 429 is asked by few connections from then on', async () => {
+    const [busy, calm, to] = await Promise.all([startFakeRegistry(), startFakeRegistry(), destination()]);
+    for (const { place } of [busy, calm]) for (let tag = 0; tag < 12; tag += 1) await makeImage({ seed: 100 + tag }).pushAll(place.open('app'), `v${tag}`);
+    busy.fault({ match: { path: /tags\/list/ }, action: { kind: 'answer', status: 429, headers: { 'retry-after': '0' } } });
+
+    const { status, stderr } = await runMain(['copy', '--all-tags', '-v', `${busy.host}/app`, `${to.host}/app`]);
+    await runMain(['copy', '--all-tags', `${calm.host}/app`, `${to.host}/app`]);
+
+    expect(status).toBe(0);
+    expect(stderr).toContain(`${busy.host} is asked too often`);
+    expect([busy.connections() <= 4, calm.connections() > 4]).toEqual([true, true]);
+  });
+
   test('answers with one line an image and nothing else, and writes the same into --digestfile', async () => {
     const to = await destination();
     const cwd = temporaryFolder('cwd');

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 
-import { Lanes } from '../../src/operations/lanes.ts';
+import { Lanes, type LaneWidths } from '../../src/operations/lanes.ts';
 
 const never = new AbortController().signal;
 const LARGE = 100 * 1024 * 1024;
@@ -46,6 +46,35 @@ describe('Lanes.run()', () => {
     expect(transfers[2]?.isRunning()).toBe(true);
     for (const { release } of transfers) release();
     await Promise.all(transfers.map(async ({ done }) => done));
+  });
+
+  test('narrows a lane that is in use when the host becomes slow', async () => {
+    let widths: LaneWidths = { small: 3, large: 2 };
+    const lanes = new Lanes(() => widths);
+    const first = [0, 1, 2].map(() => transfer(lanes, ['a'], 10));
+    const later = [0, 1, 2].map(() => transfer(lanes, ['a'], 10));
+    await turns();
+
+    widths = { small: 1, large: 1 };
+    const last = transfer(lanes, ['a'], 10);
+    for (const { release } of first) release();
+    await turns();
+
+    expect([...first, ...later, last].map(({ isRunning }) => isRunning())).toEqual([true, true, true, true, false, false, false]);
+    for (const { release } of [...later, last]) release();
+    await Promise.all([...first, ...later, last].map(({ done }) => done));
+  });
+
+  test('narrows one lane for both when the host becomes slow', async () => {
+    let widths: LaneWidths = { both: 3 };
+    const lanes = new Lanes(() => widths);
+    const first = transfer(lanes, ['a'], 10);
+    widths = { both: 1 };
+    const second = transfer(lanes, ['a'], LARGE);
+    await turns();
+    expect([first, second].map(({ isRunning }) => isRunning())).toEqual([true, false]);
+    for (const { release } of [first, second]) release();
+    await Promise.all([first.done, second.done]);
   });
 
   test('never lets small blobs wait behind large ones', async () => {
