@@ -25,6 +25,8 @@ export interface UploadSession {
   readonly size: number;
   /** The blob whose bytes go straight to the store, which keeps what has come of it. */
   readonly target: Descriptor | undefined;
+  /** Whether the store has `target`: it may have every byte and not have kept them, when the client left at that moment. */
+  readonly isKept: boolean;
 }
 
 interface OpenSession {
@@ -35,6 +37,7 @@ interface OpenSession {
   reserved: number;
   file: SpoolFile | undefined;
   target: Descriptor | undefined;
+  isKept: boolean;
   /** Frees what the store has of `target`. */
   discard: () => Promise<void>;
   busy: boolean;
@@ -74,6 +77,7 @@ export class UploadSessions {
       reserved: 0,
       file: undefined,
       target: undefined,
+      isKept: false,
       discard: async () => undefined,
       busy: false,
       ended: false,
@@ -155,6 +159,13 @@ export class UploadSessions {
     const session = this.#find(repository, id);
     this.#reserve(session, bytes);
     session.size += bytes;
+  }
+
+  /** The store has all of it, whoever brought it. */
+  kept({ repository, id }: UploadSession): void {
+    const session = this.#find(repository, id);
+    session.isKept = true;
+    session.size = session.target?.size ?? session.size;
   }
 
   /** What was received so far. */

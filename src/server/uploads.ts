@@ -148,8 +148,8 @@ async function finishStraight(call: Call, to: Pick<UploadTarget, 'store' | 'sess
     await to.sessions.end(session);
     throw new RefusedRequestError('DIGEST_INVALID', `Cannot finish the upload: expected the digest it was begun with, found ${digest}`);
   }
-  if (session.size < target.size) await goOn(call, to, session, name, target);
-  if (session.size === target.size) return;
+  if (!session.isKept) await goOn(call, to, session, name, target);
+  if (session.isKept) return;
   await to.sessions.end(session);
   throw new RefusedRequestError('SIZE_INVALID', `Cannot finish the upload: expected ${target.size} bytes, found ${session.size}`);
 }
@@ -166,8 +166,7 @@ async function goOn(
   const rest = restOf(call.body.content, { start: session.size, size: target.size, onTaken: (bytes) => sessions.count(session, bytes) });
   try {
     await pushOrEnd(call, { store, sessions }, session, target, rest);
-    // Somebody else may have brought it meanwhile, and nobody has read this body.
-    sessions.count(session, target.size - session.size);
+    sessions.kept(session);
   } catch (error) {
     if (!(error instanceof MoreToCome)) throw error;
   }

@@ -84,6 +84,17 @@ describe('a PUT of a large blob that is cut', () => {
     expect([leftovers(folder), damagedBlobs(folder)]).toEqual([[], []]);
   });
 
+  /** The client was killed between its last byte and the answer: what the store had was whole, and no blob yet. */
+  test('is kept by a PUT of nothing when all of it had come', async () => {
+    const all: Fault = { match: { method: 'PUT' }, action: { kind: 'cut-request', afterBytes: bytes.byteLength } };
+    registry.fault(all);
+    await expect(put()).rejects.toThrow();
+    const next = Number((await range())?.slice(2)) + 1;
+    expect((await put(bytes.subarray(next))).status).toBe(201);
+    expect((await send('HEAD', `/v2/app/blobs/${descriptor.digest}`)).status).toBe(200);
+    expect(damagedBlobs(folder)).toEqual([]);
+  });
+
   test('refuses bytes that do not follow', async () => {
     await cutPut();
     const { status, headers } = await patch(10);

@@ -4,9 +4,9 @@ import { createKillWorld, DOWNLOADS, KEPT_UPLOADS, killAt, killPoints, UPLOADS, 
 import { findTool } from '../support/real-tools.ts';
 
 // Kills each command at many points, which are uniform over the bytes that it moves, and runs it again:
-//   npm run soak:kill -- --kills 50 --seed 7
+//   npm run soak:kill -- --kills 50 --seed 7 --only push
 
-const { values } = parseArgs({ options: { kills: { type: 'string', default: '50' }, seed: { type: 'string', default: '1' } } });
+const { values } = parseArgs({ options: { kills: { type: 'string', default: '50' }, seed: { type: 'string', default: '1' }, only: { type: 'string' } } });
 const [kills, seed] = [Number(values.kills), Number(values.seed)];
 const MIB = 1024 * 1024;
 /** What a command may move in all, as a multiple of the image, where it goes on with what has arrived. */
@@ -20,7 +20,8 @@ print(`${(world.size / MIB).toFixed(1)} MiB in ${world.image.layers.length} laye
 print('command          kills  in time  finished  moved: median  worst   too much again');
 
 let failures = 0;
-for (const command of [...DOWNLOADS, ...KEPT_UPLOADS, ...(findTool('docker-registry') === undefined ? [] : UPLOADS)]) {
+const commands = [...DOWNLOADS, ...KEPT_UPLOADS, ...(findTool('docker-registry') === undefined ? [] : UPLOADS)];
+for (const command of commands.filter(({ name }) => values.only === undefined || name === values.only)) {
   const outcomes: KillOutcome[] = [];
   for (const bytes of killPoints(world.size, kills, random)) outcomes.push(await killAt(world, command, bytes));
   const finished = outcomes.filter(({ problems }) => problems.length === 0);
