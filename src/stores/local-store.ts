@@ -7,7 +7,7 @@ import { sweepLayout, withoutNameless, type Sweep } from './layout-garbage.ts';
 import { LayoutNotFoundError } from './layout-marker.ts';
 import { readReferrerIfWhole } from './layout-referrers.ts';
 import { LocalRepository } from './local-repository.ts';
-import { OciLayout, type LayoutOptions } from './oci-layout.ts';
+import { MissingIndexError, OciLayout, type LayoutOptions } from './oci-layout.ts';
 
 /** What a name of the local store is. */
 export interface LocalImage {
@@ -46,7 +46,8 @@ export class LocalStore {
       await layout.open(options.create);
       return new LocalStore(layout, true);
     } catch (error) {
-      if (options.create || !(error instanceof LayoutNotFoundError)) throw error;
+      // Without an index.json it is just being made by another, or was when that was killed.
+      if (options.create || !(error instanceof LayoutNotFoundError || error instanceof MissingIndexError)) throw error;
       return new LocalStore(layout, false);
     }
   }

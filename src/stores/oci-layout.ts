@@ -67,6 +67,9 @@ export interface LayoutOptions extends CallOptions {
   readonly isShared?: boolean | undefined;
 }
 
+/** A layout that has no index.json: one that is just being made, or was made by half. */
+export class MissingIndexError extends InvalidManifestError {}
+
 /** A name that several images of a layout have. */
 export class AmbiguousReferenceError extends RegiError {
   readonly code = 'USAGE';
@@ -335,10 +338,10 @@ export class OciLayout implements LayoutStore {
     return withLock(join(this.#root, '.regi.lock'), lock, work);
   }
 
-  /** @throws {InvalidManifestError} when there is none, or one that is no index. */
+  /** @throws {MissingIndexError} when there is none. @throws {InvalidManifestError} when it is no index. */
   async readIndex(): Promise<LayoutIndex> {
     const index = await this.#readIndexIfPresent();
-    if (index === undefined) throw new InvalidManifestError(`Cannot read the image layout ${JSON.stringify(this.#root)}: expected an index.json, found none`);
+    if (index === undefined) throw new MissingIndexError(`Cannot read the image layout ${JSON.stringify(this.#root)}: expected an index.json, found none`);
     return index;
   }
 

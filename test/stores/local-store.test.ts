@@ -94,6 +94,24 @@ describe('LocalStore.open()', () => {
     expect(existsSync(path)).toBe(false);
   });
 
+  test('gives an empty store for one that is just being made by another process', async () => {
+    const path = temporaryFolder('half');
+    for (const files of [[], ['oci-layout']]) {
+      for (const file of files) writeFileSync(join(path, file), '{"imageLayoutVersion":"1.0.0"}');
+      const half = await LocalStore.open(path, { create: false, clock: realClock });
+      expect([await half.images(), await half.prune({ now: now() })]).toEqual([[], { removed: [], youngBytes: 0 }]);
+      expect(readdirSync(path)).toEqual(files);
+    }
+    expect(await (await LocalStore.open(path, { create: true, clock: realClock })).images()).toEqual([]);
+  });
+
+  test('fails on an index.json that is none', async () => {
+    const path = temporaryFolder('broken');
+    writeFileSync(join(path, 'oci-layout'), '{"imageLayoutVersion":"1.0.0"}');
+    writeFileSync(join(path, 'index.json'), '{');
+    await expect(LocalStore.open(path, { create: false, clock: realClock })).rejects.toMatchObject({ code: 'INVALID_MANIFEST' });
+  });
+
   test('fails on a folder of other things, and leaves it as it is', async () => {
     const path = temporaryFolder('photos');
     writeFileSync(join(path, 'cat.jpg'), 'miaow');
