@@ -39,6 +39,8 @@ export const LIMITS = {
   descriptors: 25_000,
   /** Manifests of a layout that are followed to learn what may go. index.json holds some 15,000 entries, with one platform each. */
   storeManifests: 100_000,
+  /** What one process has claimed in the local store; 64 MiB are some 400,000 nodes. */
+  leaseBytes: 64 * 1024 * 1024,
   /** `Warning` headers shown per registry, all texts together (distribution-spec 1.1, "Warnings"). */
   warningBytes: 4096,
   /** Entries of a tar that is looked into. An archive of a thousand images has some 20,000. */

@@ -1,8 +1,11 @@
-import { open, readFile, rm, type FileHandle } from 'node:fs/promises';
+import { open, rm, type FileHandle } from 'node:fs/promises';
 
-import { InvalidManifestError, parseDescriptor, type Descriptor } from '../oci/descriptor.ts';
+import { RegiError } from '../errors.ts';
+import { LIMITS } from '../limits.ts';
+import { parseDescriptor, type Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
-import { guarded, ifPresent } from './storage-error.ts';
+import { readRegular } from './regular-file.ts';
+import { guarded } from './storage-error.ts';
 import type { TempFiles } from './temp-files.ts';
 
 /** The claims of one process on content that no name leads to yet. */
@@ -72,12 +75,18 @@ export class Lease {
   }
 }
 
-/** The leases of all processes. */
+/**
+ * The leases of all processes.
+ *
+ * @throws {UnsafeFileError} when one is no plain file. @throws {LimitExceededError} when one is too large: what is not known to be free stays.
+ */
 export async function readLeases(files: TempFiles): Promise<readonly HeldLease[]> {
   const leases: HeldLease[] = [];
   for (const { path, isOwnerGone } of await files.list()) {
-    const text = await ifPresent('read', path, readFile(path, 'utf8'));
-    if (text !== undefined) leases.push({ path, isLive: !isOwnerGone, claims: text.split('\n').flatMap((line) => parseClaim(line) ?? []) });
+    const bytes = await readRegular(path, LIMITS.leaseBytes);
+    if (bytes === undefined) continue;
+    const lines = new TextDecoder().decode(bytes).split('\n');
+    leases.push({ path, isLive: !isOwnerGone, claims: lines.flatMap((line) => parseClaim(line) ?? []) });
   }
   return leases;
 }
@@ -87,7 +96,7 @@ function parseClaim(line: string): Descriptor | undefined {
   try {
     return parseDescriptor(JSON.parse(line), 'of a lease');
   } catch (error) {
-    if (error instanceof SyntaxError || error instanceof InvalidManifestError) return undefined;
+    if (error instanceof SyntaxError || error instanceof RegiError) return undefined;
     throw error;
   }
 }

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { existsSync, readdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
@@ -326,6 +327,24 @@ describe('prune()', () => {
     writeFileSync(lease, `{"mediaType":"application/octet-stream","digest":"${image.root.digest}","si`);
     await keep(image, 'app:1');
     expect([await prune(), nodesOf(image).every(isThere)]).toEqual([[], true]);
+  });
+
+  test.each([
+    ['no JSON', '{'],
+    ['no digest', '{"mediaType":"a","digest":"sha256:../../../etc/passwd","size":1}'],
+    ['no descriptor', '[]'],
+  ])('passes over a line of a lease that is %s', async (_what, line) => {
+    writeFileSync(join(folder, '.regi-lease.4194305.1.0123456789abcdef.00'), `${line}\n`);
+    await keep(image, 'app:1');
+    expect([await prune(), nodesOf(image).every(isThere)]).toEqual([[], true]);
+  });
+
+  test('lay-fifo: removes nothing where a pipe stands in place of a lease, and does not hang', async () => {
+    await keep(image, 'app:1');
+    await keep(other, 'app:1');
+    execFileSync('mkfifo', [join(folder, '.regi-lease.4194305.1.0123456789abcdef.00')]);
+    await expect(store.prune({ now: now() })).rejects.toMatchObject({ code: 'REFUSED' });
+    expect(nodesOf(image).every(isThere)).toBe(true);
   });
 
   test('with dryRun tells what would go, and removes nothing', async () => {
