@@ -70,7 +70,7 @@ async function* lookAtLine(examination: Examination, origin: URL): AsyncGenerato
   ];
   for (const [step, look] of looks) {
     const found = await take(examination, step, async () => look({ origin, target: await targetOf(origin), lookup, clock, signal }));
-    // Whoever reads our own files pays for all that reads them later.
+    // Authorities and certificates are read with the first step, which asks nobody: their time would be taken for the proxy's.
     yield { ...found, ms: step === 'proxy' || step === 'mirrors' ? 0 : found.ms };
     if (found.status === 'failed') return false;
   }
