@@ -41,8 +41,10 @@ async function candidatesAt(point: CompletionPoint, words: readonly string[], io
       const values = option.choices?.map((value) => ({ value, note: '' })) ?? (await valuesOf({ name: option.value ?? '', word, command: '' }, words, io));
       return values.map(({ value, note }) => ({ value: `${lead}${value}`, note }));
     }
-    case 'argument':
-      return valuesOf({ name: point.name, word: point.word, command: point.spec.name }, words, io);
+    case 'argument': {
+      const values = await valuesOf({ name: point.name, word: point.word, command: point.spec.name }, words, io);
+      return point.before === undefined ? values : [...commandWords(point.before, commands), ...values];
+    }
     case 'nothing':
       return [];
     default:

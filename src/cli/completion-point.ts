@@ -8,7 +8,8 @@ export type CompletionPoint =
   | { readonly kind: 'flag'; readonly spec: CommandSpec | undefined; readonly word: string }
   /** The value of a flag; `lead` is what stands before it in the same word: `--platform=`. */
   | { readonly kind: 'option'; readonly option: OptionSpec; readonly lead: string; readonly word: string }
-  | { readonly kind: 'argument'; readonly spec: CommandSpec; readonly name: string; readonly word: string }
+  /** `before` where the name of another command may go on: `tag ls` behind `tag`. */
+  | { readonly kind: 'argument'; readonly spec: CommandSpec; readonly name: string; readonly word: string; readonly before: readonly string[] | undefined }
   | { readonly kind: 'nothing' };
 
 /**
@@ -40,7 +41,7 @@ export function completionPoint(words: readonly string[], commands: readonly Com
   if (spec === undefined || helps) return isLonger ? { kind: 'command', before: name, word } : { kind: 'nothing' };
   const last = spec.arguments.at(-1);
   const argument = spec.arguments[arguments_] ?? (last?.variadic === true ? last : undefined);
-  return argument === undefined ? { kind: 'nothing' } : { kind: 'argument', spec, name: argument.name, word };
+  return argument === undefined ? { kind: 'nothing' } : { kind: 'argument', spec, name: argument.name, word, before: isLonger ? name : undefined };
 }
 
 /** The flags that can stand behind a command's name; before it only those of every command. */

@@ -50,7 +50,8 @@ function overviewRow(spec: CommandSpec, prefix: string): readonly Row[] {
   const names = [spec.name, ...(spec.aliases ?? [])];
   const shown = names.find((name) => prefix === '' || name.startsWith(`${prefix} `));
   if (shown === undefined) return [];
-  const others = names.filter((name) => name !== shown);
+  // The list of all has enough words without those of docker's `image` and of other tools.
+  const others = names.filter((name) => name !== shown && (prefix !== '' || !name.includes(' ')));
   const usage = usageLine(spec)
     .replace(`regi ${spec.name}`, shown)
     .replace(/ \[FLAGS\]$/, '');

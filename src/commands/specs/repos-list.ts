@@ -2,6 +2,7 @@ import type { CommandSpec } from '../../command.ts';
 
 export const reposListSpec = {
   name: 'repos list',
+  aliases: ['catalog', 'repo ls'],
   summary: 'List the repositories of a registry',
   description:
     'Prints one repository a line, without the name of the registry, each page as it arrives. Many registries have no such list, or keep it for administrators.',

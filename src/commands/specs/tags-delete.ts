@@ -2,7 +2,7 @@ import type { CommandSpec } from '../../command.ts';
 
 export const tagsDeleteSpec = {
   name: 'tags delete',
-  aliases: ['tags rm'],
+  aliases: ['tags rm', 'tag delete', 'tag rm'],
   changes: true,
   summary: 'Delete tags, and not what they name',
   description:

@@ -2,7 +2,7 @@ import type { CommandSpec } from '../../command.ts';
 
 export const tagsListSpec = {
   name: 'tags list',
-  aliases: ['ls'],
+  aliases: ['ls', 'tags ls', 'tag ls', 'tag list'],
   summary: 'List the tags of a repository',
   description:
     'Prints one tag a line, in the order of the registry, each page as it arrives. The repository may be in a registry or an OCI layout.\n\n' +
