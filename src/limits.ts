@@ -23,6 +23,12 @@ export const LIMITS = {
   helperBytes: 64 * 1024,
   /** What is read of an error answer's body. */
   errorBytes: 64 * 1024,
+  /** Entries of one error answer. A push of a manifest may miss every layer; more than this tells nobody more. */
+  problems: 100,
+  /** What is shown of one text of a registry, in characters: a screenful of somebody else's words hides our own. */
+  problemLength: 300,
+  /** What is read of a 400 to see whether a TLS server complains of plain http; each says so in its first line. */
+  complaintBytes: 4096,
   /** One page of tags, repositories or referrers. */
   pageBytes: 8 * 1024 * 1024,
   /** Pages of one listing: a server that pages for ever ends here. */
@@ -31,6 +37,8 @@ export const LIMITS = {
   discardBytes: 64 * 1024,
   /** Hops of one request. */
   redirects: 10,
+  /** Hops of a request for a token, which stay with the service that the registry named. */
+  tokenRedirects: 3,
   /** Response headers together, for the HTTP parser. */
   headerBytes: 64 * 1024,
   /** Indexes inside indexes. Real images use one level, attestation tools two. */

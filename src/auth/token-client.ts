@@ -57,7 +57,6 @@ interface Way {
 }
 
 const CLIENT_ID = 'regi';
-const SAME_ORIGIN_REDIRECTS = 3;
 /** The request was too long for the service, or names a scope that it cannot read. */
 const TOO_MUCH_ASKED: readonly number[] = [400, 414, 431];
 
@@ -178,7 +177,7 @@ async function ask(first: HttpRequest, { host, realm }: TokenRequest, send: Tran
       await discard(answer);
       throw new UnsafeRealmError(host, target, `expected no redirect to another origin, and "${realm.url.origin}" redirects there`);
     }
-    if (request.method !== 'GET' || hop >= SAME_ORIGIN_REDIRECTS) return answer;
+    if (request.method !== 'GET' || hop >= LIMITS.tokenRedirects) return answer;
     await discard(answer);
     request = { ...request, url: target };
   }

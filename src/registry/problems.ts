@@ -1,3 +1,4 @@
+import { LIMITS } from '../limits.ts';
 import { printable } from '../redact.ts';
 
 /** One entry of a registry's error answer. All texts are the registry's own, made printable. */
@@ -6,10 +7,6 @@ export interface Problem {
   readonly code: string | undefined;
   readonly message: string;
 }
-
-const MESSAGE_LENGTH = 300;
-/** A manifest push may miss every layer; more than this tells nobody more. */
-const PROBLEMS = 100;
 
 /**
  * Reads the body of an error answer, whatever its form: `{"errors":[…]}` with codes or without (Artifactory), `{"message"}`,
@@ -36,7 +33,7 @@ export function describeProblems(problems: readonly Problem[]): string {
 
 function problemsOf(json: Readonly<Record<string, unknown>>): readonly Problem[] {
   const list = json['errors'];
-  if (Array.isArray(list)) return list.slice(0, PROBLEMS).filter(isObject).map(problemOf);
+  if (Array.isArray(list)) return list.slice(0, LIMITS.problems).filter(isObject).map(problemOf);
   const one = problemOf(isObject(json['error']) ? json['error'] : json);
   return one.code === undefined && one.message === '' ? [] : [one];
 }
@@ -62,7 +59,7 @@ function titleOf(html: string): string {
 
 function shorten(text: string): string {
   const line = printable(text.trim());
-  return line.length > MESSAGE_LENGTH ? `${line.slice(0, MESSAGE_LENGTH)}…` : line;
+  return line.length > LIMITS.problemLength ? `${line.slice(0, LIMITS.problemLength)}…` : line;
 }
 
 function parseJson(text: string): Readonly<Record<string, unknown>> | undefined {

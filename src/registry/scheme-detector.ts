@@ -1,13 +1,13 @@
 import { NetworkError, TlsError } from '../http/errors.ts';
 import type { Scheme } from '../http/hosts.ts';
 import type { HttpResponse } from '../http/message.ts';
+import { LIMITS } from '../limits.ts';
 
 /** A TLS server was spoken to in plain http, and said so. Not for callers: https is tried instead. */
 export class SpokeTlsError extends Error {}
 
 /** How Go's, nginx' and Apache's servers say it, with status 400. */
 const TLS_COMPLAINT = /HTTP request to an HTTPS server|plain HTTP/i;
-const COMPLAINT_BYTES = 4096;
 
 /** Whether an answer, its body in memory, is that of a TLS server to plain http. */
 export async function isTlsComplaint(response: HttpResponse): Promise<boolean> {
@@ -15,7 +15,7 @@ export async function isTlsComplaint(response: HttpResponse): Promise<boolean> {
   let text = '';
   for await (const chunk of response.body) {
     text += Buffer.from(chunk).toString('latin1');
-    if (text.length > COMPLAINT_BYTES) break;
+    if (text.length > LIMITS.complaintBytes) break;
   }
   return TLS_COMPLAINT.test(text);
 }
