@@ -19,6 +19,7 @@ import { describeReal, requireTool } from '../support/real-tools.ts';
 import { runRegi } from '../support/regi.ts';
 import { realImages, type RealImages } from '../support/rootfs.ts';
 import { runOrThrow } from '../support/run-program.ts';
+import { startServe } from '../support/serve.ts';
 import { skopeo } from '../support/skopeo.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
@@ -94,6 +95,21 @@ describeReal('archives and skopeo', ['buildah', 'skopeo', 'umoci'], () => {
     await skopeo.copy(`docker-archive:${path}`, `dir:${join(folder, 'old-dir')}`);
   });
 
+  test.each([
+    ['oci-archive', true],
+    ['docker-archive', false],
+    ['dir', true],
+  ])('skopeo copies what regi writes to %s:, and regi reads that again', async (kind, keepsDigest) => {
+    const [path, copied] = [join(folder, `for-${kind}.tar`), join(folder, `copied-${kind}`)];
+    await regi('export', images.image, '-o', path);
+    await skopeo.copy(`oci-archive:${path}:12`, `${kind}:${copied}${kind === 'dir' ? '' : ':team/app:12'}`);
+    const digest = await regi('digest', `${kind}:${copied}`);
+    // A docker-archive holds no manifest: its layers come back as they are, unpacked by skopeo.
+    expect(digest === images.imageDigest).toBe(keepsDigest);
+    await regi('copy', `${kind}:${copied}`, `oci:${join(folder, `back-${kind}`)}:x`);
+    await regi('verify', '--deep', `oci:${join(folder, `back-${kind}`)}`);
+  });
+
   test('umoci lists what regi unpacked of an archive', async () => {
     const [path, layout] = [join(folder, 'umoci.tar'), join(folder, 'umoci')];
     await regi('copy', images.image, `archive:${path}:1`);
@@ -147,6 +163,26 @@ describeReal('archives and podman', ['podman', 'buildah'], () => {
     await regi('copy', `archive:${saved}`, `${kind}:${written}`);
     const other = createEngine();
     await other.podman('load', '--quiet', '-i', written);
+    expect(await other.podman('images', '--no-trunc', '--quiet')).toBe(`sha256:${imageId}`);
+  });
+
+  test.each(['docker-archive', 'oci-archive'])('buildah pulls what regi writes, as %s:, with its image id', async (kind) => {
+    const [saved, written] = [join(folder, `saved-for-${kind}.tar`), join(folder, `both-for-${kind}.tar`)];
+    await engine.podman('save', '--quiet', '--format', 'oci-archive', '-o', saved, 'localhost/team/app:1');
+    await regi('export', `archive:${saved}`, '-o', written);
+    const other = createEngine();
+    await other.buildah('pull', '--quiet', `${kind}:${written}`);
+    expect(await other.buildah('images', '--no-trunc', '--quiet')).toBe(`sha256:${imageId}`);
+  });
+
+  test.each(['docker-archive', 'oci-archive'])('what podman saved as %s goes through a registry of regi and back, with its image id', async (format) => {
+    const [saved, back] = [join(folder, `through-${format}.tar`), join(folder, `back-${format}.tar`)];
+    await engine.podman('save', '--quiet', '--format', format, '-o', saved, 'localhost/team/app:1');
+    const served = await startServe(['--memory']);
+    await regi('import', saved, `${served.host}/x`);
+    await regi('export', `${served.host}/x/team/app:1`, '-o', back);
+    const other = createEngine();
+    await other.podman('load', '--quiet', '-i', back);
     expect(await other.podman('images', '--no-trunc', '--quiet')).toBe(`sha256:${imageId}`);
   });
 

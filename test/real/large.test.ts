@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, statSync, watch } from 'node:fs';
 import { join } from 'node:path';
 
 import { expect, test } from 'vitest';
@@ -31,6 +31,23 @@ describeReal('regi with large layers', ['docker-registry'], () => {
     expect(copied).toMatchObject({ status: 0, stdout: `${b.host}/big@${digest}\n` });
     for (const { peakBytes } of [pushed, copied]) expect(peakBytes).toBeLessThan(150_000_000);
   }, 300_000);
+
+  test('exports an image of 1 GiB in less than 110 MB of memory, with no copy beside the archive', async () => {
+    const { image, digest } = await largeLayout(1024 * MIB);
+    const registry = await startDockerRegistry();
+    await runRegi(['copy', image, `${registry.host}/big:1`]);
+    const [cwd, temps] = [temporaryFolder('export'), temporaryFolder('temps')];
+    const touched = new Set<string | null>();
+    const watchers = [cwd, temps].map((folder) => watch(folder, (_event, name) => void touched.add(name)));
+
+    const exported = await runRegi(['export', `${registry.host}/big:1`, '-o', 'b.tar'], { cwd, env: { TMPDIR: temps } });
+    for (const watcher of watchers) watcher.close();
+
+    expect(exported).toMatchObject({ status: 0, stdout: `archive:b.tar@${digest}\n` });
+    expect(exported.peakBytes).toBeLessThan(110_000_000);
+    expect([...touched].filter((name) => !/^b\.tar(?:\.part(?:\.journal|\.lock)?)?$/.test(name ?? '') && !name?.startsWith('.regi-'))).toEqual([]);
+    expect(statSync(join(cwd, 'b.tar')).size).toBeLessThan(1025 * MIB);
+  }, 120_000);
 
   test('leaves no tag behind when it is interrupted, and takes its upload back', async () => {
     const { image } = await largeLayout(64 * MIB);
