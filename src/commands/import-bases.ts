@@ -80,7 +80,8 @@ export async function planBases(
       const likely = await Promise.all(
         repositories.filter(({ domain }) => domain === target.reference.domain).map((repository) => open(target.kind, repository)),
       );
-      const others = imports.map(({ job: other }) => other.destination);
+      // Archives of bare tags record none; then it may be anywhere that this one goes.
+      const others = repositories.length === 0 ? imports.map(({ job: other }) => other.destination) : [];
       needs.set(key, { need: { layer, destination, candidates: distinct([...likely, ...named, ...others], destination) }, name });
     }
     byImage.set(job.image, keys);
@@ -109,9 +110,10 @@ interface NamedNeed {
   readonly name: string;
 }
 
-function refusal(missing: readonly NamedNeed[], recorded: ReadonlyMap<Digest, readonly string[]>, { note }: Context): MissingBaseError {
+function refusal(missing: readonly NamedNeed[], recorded: ReadonlyMap<Digest, readonly string[]>, { note, warn, settings }: Context): MissingBaseError {
   const layers = [...new Map(missing.map(({ need }) => [need.layer.digest, need.layer])).values()];
   const rows = missing.map(({ need: { layer }, name }) => [layer.digest, formatBytes(layer.size), name, (recorded.get(layer.digest) ?? []).join(' ')]);
+  if (settings.json) for (const { need, name } of missing) warn(`Missing: ${need.layer.digest} (${need.layer.size} bytes) of ${name}`);
   for (const line of tableLines([['MISSING', 'SIZE', 'IMAGE', 'CARRIED FOR'], ...rows])) note(line.trimEnd());
   return new MissingBaseError(layers, [...new Set(layers.flatMap(({ digest }) => recorded.get(digest) ?? []))]);
 }

@@ -58,7 +58,7 @@ export async function exportImages(jobs: AsyncIterable<ExportJob>, write: WriteA
   await write(plan, (target) => transfer({ session, lanes: new Lanes(options.lanes), set, signal }, plan, target));
   const asked = set.images.filter(({ isReferrer }) => !isReferrer);
   for (const { job, root } of asked) onEvent({ kind: 'tagged', image: job.image, root: root.descriptor });
-  return asked.map(({ job, root }) => ({ image: job.image, name: job.name === undefined ? job.tag : formatReference(job.name), root: root.descriptor }));
+  return asked.map(({ job, root }) => ({ image: job.image, name: nameOf(job), root: root.descriptor }));
 
   function warnOfPlatform(image: string, chosen: Platform, wanted: Platform): void {
     const message = `"${image}" has no ${formatPlatform(wanted)}; docker load will find its ${formatPlatform(chosen)}`;
@@ -71,6 +71,12 @@ export async function exportImages(jobs: AsyncIterable<ExportJob>, write: WriteA
     const hint = 'write the images into several archives if those tools must read them';
     onEvent({ kind: 'warning', message: `manifest.json has ${manifest.file.size} bytes; skopeo and podman read ${OTHERS_READ_BYTES} at most`, hint });
   }
+}
+
+/** With a tag and a digest the tag is the name. */
+function nameOf({ name, tag }: ExportJob): string | undefined {
+  if (name === undefined) return tag;
+  return formatReference(name.tag === undefined ? name : { ...name, digest: undefined });
 }
 
 interface Transfer {

@@ -80,6 +80,12 @@ describe('regi export', () => {
     expect(JSON.parse(stdout)).toMatchObject({ name: 'archive:b.tar', image: `archive:b.tar:${ref('library/debian:12')}`, digest: base.root.digest });
   });
 
+  test('with a tag and a digest the tag is the name', async () => {
+    const { stdout } = await run('--json', ref(`library/debian:12@${base.root.digest}`), '-o', 'b.tar');
+    expect(JSON.parse(stdout)).toMatchObject({ image: `archive:b.tar:${ref('library/debian:12')}` });
+    expect(await namesIn('b.tar')).toEqual([ref('library/debian:12')]);
+  });
+
   test('--tags takes those of each repository that match', async () => {
     expect((await run('--tags', '1*', '--tags', '!13', ref('library/debian'), ref('team/app'), '-o', 'b.tar')).status).toBe(0);
     expect(await namesIn('b.tar')).toEqual([ref('library/debian:12'), ref('team/app:1.0'), ref('team/app:12')]);

@@ -4,7 +4,7 @@ import { gzipSync } from 'node:zlib';
 
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
 
-import { layoutMembers } from '../support/archives.ts';
+import { json, layoutMembers } from '../support/archives.ts';
 import { startFakeRegistry, type FakeRegistry } from '../support/fake-registry.ts';
 import { makeImage, makeIndex } from '../support/images.ts';
 import { runMain, type MainResult } from '../support/run-main.ts';
@@ -207,6 +207,28 @@ describe('regi import of an incremental archive', () => {
     expect({ status, stdout, writes: writes() }).toEqual({ status: 3, stdout: '', writes: 0 });
     expect(stderr).toMatch(new RegExp(`MISSING .+\n${layer.digest} .+team/app:1 .+/library/debian\n`));
     expect(stderr).toContain('1 layer (');
+  });
+
+  test('--json lists what is missing, too', async () => {
+    const { stderr } = await run('--json', delta ?? '', `${to.host}/mirror`);
+    expect(lines(stderr).map((line) => JSON.parse(line) as unknown)).toEqual([
+      { warning: { message: expect.stringContaining(layer.digest) } },
+      { error: { code: 'NOT_FOUND', message: expect.stringContaining('1 layer ('), hint: expect.stringContaining('--base REPO') } },
+    ]);
+  });
+
+  test('looks everywhere that it goes when the archive records no repository', async () => {
+    const record = { regi: 'omitted', version: 1, blobs: [{ digest: layer.digest, size: layer.size, repositories: [] }] };
+    const members = layoutMembers(
+      [
+        { image: next, fullName: 'a.example/app:2' },
+        { image: index, fullName: 'a.example/base:2' },
+      ],
+      [layer.digest],
+    );
+    await base.pushAll(to.place.open('base'), '1');
+    const { status } = await run(writeTar([...members, json('regi-omitted.json', record)]), to.host);
+    expect([status, await to.place.open('app').exists(layer)]).toEqual([0, true]);
   });
 
   test('mounts what the earlier archive brought to another repository', async () => {
