@@ -30,11 +30,16 @@ async function* unfinishedOf({ subject }: JournalEntry, context: Context): Async
     case 'archive': {
       const { io, note, signal } = context;
       const bytes = await unfinishedArchive(subject.path);
+      if (bytes === undefined) {
+        // Somebody has removed it by hand.
+        await journal.remove(subject);
+        return;
+      }
       const forget = async (): Promise<void> => {
-        if (bytes !== undefined) await discardUnfinished(subject.path, { clock: io.clock, onWait: note, signal });
+        await discardUnfinished(subject.path, { clock: io.clock, onWait: note, signal });
         await journal.remove(subject);
       };
-      yield { name: `${subject.path}.part`, bytes: bytes ?? 0, forget };
+      yield { name: `${subject.path}.part`, bytes, forget };
       return;
     }
     case 'layout':

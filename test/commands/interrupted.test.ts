@@ -1,4 +1,4 @@
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { beforeEach, describe, expect, test } from 'vitest';
@@ -139,5 +139,11 @@ describe('an interrupted pull into an archive', () => {
     await interrupted(PULL());
     expect((await again(['prune', '--journal'])).stdout).toMatch(new RegExp(`^Deleted: ${cwd}/out.tar.part\n`));
     expect([readdirSync(cwd), stateFiles()]).toEqual([[], []]);
+  });
+
+  test('that was removed by hand is no news to prune --journal', async () => {
+    await interrupted(PULL());
+    for (const name of readdirSync(cwd)) rmSync(join(cwd, name));
+    expect([(await again(['prune', '--journal'])).stdout, stateFiles()]).toEqual(['Total reclaimed space: 0 B\n', []]);
   });
 });
