@@ -8,6 +8,9 @@ import { damagedBlobs } from '../support/layout-folder.ts';
 import { runMain } from '../support/run-main.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
+/** What a server may have sent and no client has read when a connection breaks: what sockets hold on the way, and one read. Bytes. */
+const IN_FLIGHT = 1024 * 1024;
+
 const TENTHS = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9];
 
 const IMAGE = makeImage({ layers: [2_000_000] });
@@ -22,7 +25,7 @@ async function source(): Promise<FakeRegistry> {
 
 async function pull(registry: FakeRegistry): Promise<{ readonly status: number; readonly stderr: string; readonly damaged: readonly string[] }> {
   const cwd = temporaryFolder('pull');
-  const { status, stderr } = await runMain(['pull', '--timeout', '0.3', `${registry.host}/app:v1`, '-o', './'], { cwd });
+  const { status, stderr } = await runMain(['pull', '--timeout', '2', `${registry.host}/app:v1`, '-o', './'], { cwd });
   return { status, stderr: status === 0 ? '' : stderr, damaged: damagedBlobs(cwd) };
 }
 
@@ -46,7 +49,7 @@ describe('a download that is cut', () => {
     expect(first).toBeUndefined();
     // What was on its way when the connection broke is lost with it.
     expect(Number(/^bytes=(\d+)-$/.exec(second ?? 'bytes=0-')?.[1])).toBeLessThanOrEqual((LAYER.size * tenths) / 10);
-    expect(bytesSent(registry)).toBeLessThanOrEqual(LAYER.size + 512 * 1024);
+    expect(bytesSent(registry)).toBeLessThanOrEqual(LAYER.size + IN_FLIGHT);
   });
 
   test('at each tenth comes to its end', async () => {

@@ -58,7 +58,7 @@ describe.each(FAULTY_COMMANDS)('$name', (command) => {
       registry.forgetRequests();
       registry.fault(faultOf(kind, target, side === 'source' ? 'app' : scene.name));
 
-      const { status, stdout, stderr } = await runMain([...argv(scene), '--timeout', '0.25'], {
+      const { status, stdout, stderr } = await runMain([...argv(scene), '--timeout', kind.isSlow === true ? '0.75' : '30'], {
         cwd: scene.folder,
         home: join(folder, 'home'),
         clock: instantClock(),
