@@ -32,6 +32,7 @@ import { referrersSpec } from './specs/referrers.ts';
 import { reposListSpec } from './specs/repos-list.ts';
 import { rmiSpec } from './specs/rmi.ts';
 import { rootfsSpec } from './specs/rootfs.ts';
+import { searchSpec } from './specs/search.ts';
 import { serveSpec } from './specs/serve.ts';
 import { tagSpec } from './specs/tag.ts';
 import { tagsDeleteSpec } from './specs/tags-delete.ts';
@@ -59,6 +60,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   digestSpec,
   tagsListSpec,
   reposListSpec,
+  searchSpec,
   referrersSpec,
   manifestGetSpec,
   manifestPutSpec,

@@ -44,9 +44,16 @@ const isRequired = process.env['REGI_REQUIRE_SERVERS'] === '1';
  * one server, and what they find is compared with `test/golden/registries/NAME.json`, of which docs/registries.md is made.
  */
 export function describeCloud(name: string, make: () => Emulation, more: (cloud: Cloud) => void): void {
-  const note = isPrivileged ? '' : ' (needs root, for port 443 and a hosts file of its own)';
-  describe(`emulation${note}`, { skip: !isPrivileged && !isRequired, timeout: 60_000 }, () => {
+  describePrivileged('emulation', () => {
     describeReal(name, ['skopeo', 'unshare', 'openssl'], () => describeSystem(name, make, more));
+  });
+}
+
+/** A `describe` for tests of servers under their real names, which are skipped where they cannot be had. */
+export function describePrivileged(title: string, body: () => void): void {
+  const note = isPrivileged ? '' : ' (needs root, for port 443 and a hosts file of its own)';
+  describe(`${title}${note}`, { skip: !isPrivileged && !isRequired, timeout: 60_000 }, () => {
+    body();
   });
 }
 
