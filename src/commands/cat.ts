@@ -1,3 +1,5 @@
+import { posix } from 'node:path';
+
 import { collect } from '../bytes.ts';
 import type { CommandBody, ParsedArguments } from '../command.ts';
 import type { Context } from '../context.ts';
@@ -21,7 +23,7 @@ export class NotAFileError extends RegiError {
   readonly code = 'FAILED';
 }
 
-/** Files up to this size are kept while the layers are listed, and not looked for again. Bytes. */
+/** Files of this size together are kept while the layers are listed, and not looked for again. Bytes. */
 const KEPT_BYTES = 4 * 1024 * 1024;
 /** Longer lines are broken on a terminal. Characters. */
 const LONGEST_LINE = 64 * 1024;
@@ -71,19 +73,22 @@ async function* readFile({ source, manifest }: LayeredImage, wanted: LayerFile, 
   }
 }
 
-/** What has one of the names that are wanted, in whatever layer: which of them a container sees is known only at the end. */
+/**
+ * Files whose names end like those that are wanted, in whatever layer and folder: which of them a container sees, and where links lead, is
+ * known only at the end, and a link mostly has the name of its file (`/etc/os-release`).
+ */
 class KeptFiles {
   readonly #names: ReadonlySet<string>;
   readonly #contents = new Map<string, Uint8Array>();
   #left = KEPT_BYTES;
 
   constructor(paths: readonly string[]) {
-    this.#names = new Set(paths.map((path) => nameOf(insideRoot(path))));
+    this.#names = new Set(paths.map((path) => baseOf(nameOf(path))));
   }
 
   visitor(layer: number): VisitFile {
     return async ({ file, content }, index) => {
-      if (file.type !== 'file' || file.size > this.#left || !this.#names.has(insideRoot(file.name))) return;
+      if (file.type !== 'file' || file.size > this.#left || !this.#names.has(baseOf(file.name))) return;
       this.#left -= file.size;
       this.#contents.set(`${layer} ${index}`, await collect(content, file.size, file.name));
     };
@@ -92,6 +97,10 @@ class KeptFiles {
   get({ layer, index }: LayerFile): Uint8Array | undefined {
     return this.#contents.get(`${layer} ${index}`);
   }
+}
+
+function baseOf(name: string): string {
+  return posix.basename(insideRoot(name));
 }
 
 /** For a terminal, which bytes could turn upside down. */

@@ -18,13 +18,16 @@ export function counted(content: Bytes, target: Descriptor, from: Pick<Source, '
   };
 }
 
-/** The same source, whose reading is shown as progress. */
+/** The same source, whose layers are shown as progress while they are read. Manifests and configs are there at once. */
 export function countedSource(source: Source, context: Context): Source {
   return {
     place: source.place,
     repository: source.repository,
     resolve: (reference, options) => source.resolve(reference, options),
     exists: (target, options) => source.exists(target, options),
-    fetch: (target, options) => counted(source.fetch(target, options), target, source, context),
+    fetch: (target, options) => {
+      const content = source.fetch(target, options);
+      return target.mediaType.endsWith('json') ? content : counted(content, target, source, context);
+    },
   };
 }

@@ -115,6 +115,12 @@ describe('cat', () => {
     expect(await run('cat', 'oci:app:1', '/etc/passwd', 'bin/again')).toMatchObject({ status: 0, stdout: 'root:x:0:0\nme:x:1:1\ntool\n', stderr: '' });
   });
 
+  test('cat reads each layer once for a small file, also through a link of its name', async () => {
+    registry.forgetRequests();
+    expect((await run('cat', `${registry.host}/team/app:1`, '/etc/passwd', '/bin/tool')).stdout).toBe('root:x:0:0\nme:x:1:1\ntool\n');
+    expect(registry.count('GET', 'blob')).toBe(IMAGE.layers.length);
+  });
+
   test('cat reads the layer of a large file once more, and no other', async () => {
     registry.forgetRequests();
     const { stdout } = await run('cat', `${registry.host}/team/app:1`, '/big');

@@ -6,7 +6,7 @@ export const catSpec = {
   summary: 'Print files of an image',
   description:
     'Prints the content of files as a container of the image would see them, one behind the other. Symbolic links lead on inside the image. Nothing is unpacked or kept: ' +
-    'the layers are read as they stream by, and that of a file larger than 4 MiB once more. When such a layer turns out to be other than its digest says, what was ' +
+    'the layers are read as they stream by, and that of a large file once more. When such a layer turns out to be other than its digest says, what was ' +
     'printed is not to be used, and the exit status is 7.',
   arguments: [LOCATION_ARGUMENT, { name: 'PATH', summary: 'files of the image', variadic: true }],
   options: [PLATFORM_OPTION],
