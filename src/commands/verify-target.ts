@@ -28,13 +28,13 @@ const NOTHING = async (): Promise<void> => undefined;
  */
 export async function openVerifyTarget(text: string, bases: readonly string[], stores: Stores, context: Context): Promise<VerifyTarget> {
   const { signal } = context;
-  if (text === 'local:') {
+  const location = text === 'local:' ? undefined : await parseSourceLocation(text, context.io);
+  if (location !== undefined && isArchive(location)) return openArchiveTarget(text, location, bases, context);
+  if (bases.length > 0) throw new UsageError(`Cannot use "--base" with ${JSON.stringify(text)}: expected an archive`, { hint: 'leave --base out' });
+  if (location === undefined) {
     const store = await stores.openLocal('source');
     return wholeLayout(store.content, await store.readIndex({ signal }), NOTHING, context);
   }
-  const location = await parseSourceLocation(text, context.io);
-  if (isArchive(location)) return openArchiveTarget(text, location, bases, context);
-  if (bases.length > 0) throw new UsageError(`Cannot use "--base" with ${JSON.stringify(text)}: expected an archive`, { hint: 'leave --base out' });
   if (location.kind === 'oci' && location.reference === undefined && location.digest === undefined) return openLayoutFolder(location, context);
   const { store, reference } = await stores.open(location, 'source');
   return {

@@ -269,9 +269,9 @@ describe('regi verify of an archive', () => {
       expect([status, io.stdoutText()]).toEqual([7, expect.stringContaining(`corrupt   ${left}`)]);
     });
 
-    test('--base is for archives only', async () => {
+    test.each(['oci:images', 'local:'])('--base is for archives only, and not for %s', async (location) => {
       await writeImages();
-      expect((await run(['verify', 'oci:images', '--base', base()])).status).toBe(2);
+      expect((await run(['verify', location, '--base', base()])).status).toBe(2);
     });
   });
 });
