@@ -1,7 +1,7 @@
 import type { CommandBody, ParsedArguments } from '../command.ts';
 import type { Context } from '../context.ts';
 import { RegiError } from '../errors.ts';
-import { formatCount } from '../format.ts';
+import { formatCount, shortDigest } from '../format.ts';
 import type { Digest } from '../oci/digest.ts';
 import { quote } from '../oci/quote.ts';
 import { lookBeforeDelete, type DeletionPlan } from '../operations/look-before-delete.ts';
@@ -82,7 +82,7 @@ async function deleteOne({ location, digest }: Target, yes: boolean, stores: Sto
     onMany: () => context.note(`Looking which of the many tags of ${name} name it`),
   });
   tell(`${name}@${digest}`, plan, context);
-  if (!yes) await confirm(`${name}@${digest}`, context);
+  if (!yes) await confirm(name, digest, context);
   if (location.kind !== 'oci') {
     await store.delete(target, { signal });
     return { name, digest, tags: plan.tags };
@@ -94,7 +94,7 @@ async function deleteOne({ location, digest }: Target, yes: boolean, stores: Sto
 function tell(image: string, { tags, referrers }: DeletionPlan, { note, warn }: Context): void {
   if (tags === undefined) warn(`The tags of ${image} cannot be listed there; all that name it go with it`);
   else if (tags.length === 0) note(`No tag names ${image}`);
-  else note(`With ${image} ${tags.length === 1 ? 'goes its tag' : `go its ${tags.length} tags`} ${tags.join(', ')}`);
+  else note(`With ${image} ${tags.length === 1 ? 'goes its tag' : `go its ${tags.length} tags`} ${listed(tags)}`);
   if (referrers > 0)
     warn(
       `${formatCount(referrers, 'referrer')} of ${image} stay${referrers === 1 ? 's' : ''} behind and will refer to nothing`,
@@ -102,7 +102,15 @@ function tell(image: string, { tags, referrers }: DeletionPlan, { note, warn }: 
     );
 }
 
-async function confirm(image: string, { io, signal }: Context): Promise<void> {
-  const answer = await io.stdin.ask(`Delete ${image}? [y/N] `, { hidden: false, signal });
-  if (!/^y(?:es)?$/i.test(answer?.trim() ?? '')) throw new NotConfirmedError(image);
+/** The answer names them all. */
+const TAGS_SHOWN = 10;
+
+function listed(tags: readonly string[]): string {
+  const rest = tags.length - TAGS_SHOWN;
+  return `${tags.slice(0, TAGS_SHOWN).join(', ')}${rest > 0 ? ` and ${rest} more` : ''}`;
+}
+
+async function confirm(name: string, digest: Digest, { io, signal }: Context): Promise<void> {
+  const answer = await io.stdin.ask(`Delete ${name}@${shortDigest(digest)}? [y/N] `, { hidden: false, signal });
+  if (!/^y(?:es)?$/i.test(answer?.trim() ?? '')) throw new NotConfirmedError(`${name}@${digest}`);
 }

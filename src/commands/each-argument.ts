@@ -35,7 +35,8 @@ export async function* eachArgument<Item extends Typed, Row>(
       yield await work(item);
     } catch (error) {
       signal.throwIfAborted();
-      if (!(error instanceof RegiError) || items.length === 1) throw error;
+      // Ctrl-C at a question aborts no signal, and means all of it.
+      if (!(error instanceof RegiError) || error.code === 'INTERRUPTED' || items.length === 1) throw error;
       failed += 1;
       onEvent({ kind: 'failed', image: item.text, error });
     }

@@ -41,6 +41,13 @@ describe('regi delete', () => {
     expect(registry.count('DELETE')).toBe(0);
   });
 
+  test('shows no more than ten of the tags before it asks', async () => {
+    for (let at = 10; at < 25; at += 1) await registry.place.open('team/app').tag(other.root, `t${at}`);
+    const { stdout, stderr } = await runMain(['delete', '--yes', `${name}@${other.root.digest}`]);
+    expect(stderr).toMatch(/go its 16 tags 1\.5, t10, .*t18 and 6 more\n/);
+    expect(stdout.match(/^Untagged/gm)).toHaveLength(16);
+  });
+
   test('does not guess where nobody can be asked', async () => {
     const { status, stderr } = await runMain(['delete', `${name}@${image.root.digest}`]);
     expect({ status, requests: registry.requests.length }).toEqual({ status: 2, requests: 0 });
