@@ -16,7 +16,7 @@ const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const PROMISED = [
   ['copy', 'cp', 'pull', 'push', 'tag', 'export', 'save', 'import', 'load', 'rootfs'],
   ['inspect', 'history', 'digest', 'tags list', 'ls', 'repos list', 'manifest get', 'manifest put', 'config', 'blob get', 'blob put'],
-  ['referrers', 'files', 'cat', 'diff', 'verify', 'doctor'],
+  ['search', 'referrers', 'files', 'cat', 'diff', 'verify', 'doctor'],
   ['login', 'logout', 'auth list', 'auth get', 'tags delete', 'delete', 'attach', 'index create', 'index add', 'index remove'],
   ['images', 'rmi', 'prune', 'image ls', 'image tag', 'image push', 'image rm', 'serve', 'completion'],
 ].flat();
