@@ -36,7 +36,7 @@ try {
 }
 
 async function soak(seconds: number, seed: number, workers: number): Promise<number> {
-  const regi = values.unverified ? await buildUnverified() : main;
+  const regi = values.unverified ? await buildUnverified(join(folder, 'unverified')) : main;
   const { layout, archive } = await arrange();
   const tally: Tally = {
     operations: 0,
