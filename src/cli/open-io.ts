@@ -5,7 +5,7 @@ import { InterruptedError, type InterruptSignal } from '../interrupted.ts';
 import type { Io } from '../io.ts';
 import { hostPlatform } from './host-platform.ts';
 import { textInput, textOutput, type InputStream, type OutputStream } from './streams.ts';
-import { SYSTEM_CLOCK } from './system-clock.ts';
+import { systemClock } from '../clock.ts';
 
 /** What is used of Node's `process`. */
 export interface HostProcess {
@@ -48,7 +48,7 @@ export function openIo(host: HostProcess, { keychainScript }: OpenIoOptions = {}
     env: host.env,
     cwd: host.cwd(),
     home: homedir(),
-    clock: SYSTEM_CLOCK,
+    clock: systemClock,
     signal: controller.signal,
     host: hostPlatform({ platform: host.platform, arch: host.arch, endianness: endianness(), armVersion: armVersion(host.config.variables) }),
     runKeychain: keychainScript === undefined ? undefined : lazyKeychain(host, keychainScript),

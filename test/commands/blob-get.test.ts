@@ -3,7 +3,7 @@ import { join } from 'node:path';
 
 import { beforeAll, expect, test } from 'vitest';
 
-import { SYSTEM_CLOCK } from '../../src/cli/system-clock.ts';
+import { systemClock } from '../../src/clock.ts';
 import { main } from '../../src/main.ts';
 import { digestOf } from '../../src/oci/digest.ts';
 import { createMemoryPlace } from '../../src/stores/memory.ts';
@@ -36,7 +36,7 @@ test('blob get prints the bytes of a blob of a registry', async () => {
 });
 
 test('blob get prints the bytes of a blob of a layout', async () => {
-  const layout = await openLayout(join(cwd, 'app'), { create: true, clock: SYSTEM_CLOCK });
+  const layout = await openLayout(join(cwd, 'app'), { create: true, clock: systemClock });
   await layout.push(BLOB.descriptor, bytesOf(BLOB.bytes));
   const { io } = await run(['blob', 'get', `oci:app@${BLOB.descriptor.digest}`]);
   expect(Buffer.compare(io.stdoutBytes(), BLOB.bytes)).toBe(0);

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 
 import { beforeAll, expect, test } from 'vitest';
 
-import { SYSTEM_CLOCK } from '../../src/cli/system-clock.ts';
+import { systemClock } from '../../src/clock.ts';
 import { main } from '../../src/main.ts';
 import { createMemoryPlace } from '../../src/stores/memory.ts';
 import { openLayout } from '../../src/stores/oci-layout.ts';
@@ -54,7 +54,7 @@ let registry: FakeRegistry;
 
 beforeAll(async () => {
   cwd = temporaryFolder('diff');
-  const layout = await openLayout(join(cwd, 'app'), { create: true, clock: SYSTEM_CLOCK });
+  const layout = await openLayout(join(cwd, 'app'), { create: true, clock: systemClock });
   await BEFORE.pushTo(layout, 'before');
   await AFTER.pushTo(layout, 'after');
   const place = createMemoryPlace();
@@ -103,7 +103,7 @@ test('diff of an image and itself says so, and reads no layer', async () => {
 });
 
 test('diff compares by content: another build of the same files is the same', async () => {
-  const layout = await openLayout(join(cwd, 'rebuilt'), { create: true, clock: SYSTEM_CLOCK });
+  const layout = await openLayout(join(cwd, 'rebuilt'), { create: true, clock: systemClock });
   await makeLayered([[file('a', 'x', { mtime: 1 }), hardlink('b', 'a')]]).pushTo(layout, '1');
   await makeLayered([[folder('./'), file('./b', 'x', { mtime: 2 })], [file('./a', 'x', { mtime: 3 })]]).pushTo(layout, '2');
   const { stdout } = await runMain(['diff', 'oci:rebuilt:1', 'oci:rebuilt:2'], { cwd });

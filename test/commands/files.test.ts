@@ -4,7 +4,7 @@ import { join } from 'node:path';
 
 import { beforeAll, describe, expect, test } from 'vitest';
 
-import { SYSTEM_CLOCK } from '../../src/cli/system-clock.ts';
+import { systemClock } from '../../src/clock.ts';
 import { createMemoryPlace } from '../../src/stores/memory.ts';
 import { openLayout } from '../../src/stores/oci-layout.ts';
 import { startFakeRegistry, type FakeRegistry } from '../support/fake-registry.ts';
@@ -40,7 +40,7 @@ let registry: FakeRegistry;
 
 beforeAll(async () => {
   cwd = temporaryFolder('files');
-  const layout = await openLayout(join(cwd, 'app'), { create: true, clock: SYSTEM_CLOCK });
+  const layout = await openLayout(join(cwd, 'app'), { create: true, clock: systemClock });
   await IMAGE.pushTo(layout, '1');
   const place = createMemoryPlace();
   await IMAGE.pushTo(place.open('team/app'), '1');
@@ -102,7 +102,7 @@ describe('files', () => {
   });
 
   test('files refuses an artifact that has no layers of files', async () => {
-    const layout = await openLayout(join(cwd, 'bad'), { create: true, clock: SYSTEM_CLOCK });
+    const layout = await openLayout(join(cwd, 'bad'), { create: true, clock: systemClock });
     await makeLayered([Buffer.from('{"sbom":true}'.repeat(100))]).pushTo(layout, 'x');
     const { status, stderr } = await run('files', 'oci:bad:x');
     expect(status).toBe(7);
@@ -149,7 +149,7 @@ describe('cat', () => {
   });
 
   test('cat shows a terminal text that cannot harm it, and nothing that is no text', async () => {
-    const layout = await openLayout(join(cwd, 'live'), { create: true, clock: SYSTEM_CLOCK });
+    const layout = await openLayout(join(cwd, 'live'), { create: true, clock: systemClock });
     await makeLayered([[file('text', 'red \u001b[31m\nend'), file('program', '\u007fELF\0\0')]]).pushTo(layout, 'x');
     const shown = fakeIo({ isTTY: true, cwd });
     expect(await main(['cat', 'oci:live:x', '/text'], shown)).toBe(0);
@@ -188,7 +188,7 @@ describe('rootfs', () => {
 
   test('rootfs leaves no file when a layer is not what its digest says', async () => {
     const layout = join(cwd, 'broken');
-    const store = await openLayout(layout, { create: true, clock: SYSTEM_CLOCK });
+    const store = await openLayout(layout, { create: true, clock: systemClock });
     const image = makeLayered([[file('a', 'x'.repeat(100))]]);
     await image.pushTo(store, '1');
     const blob = join(layout, 'blobs', 'sha256', image.layers[0]?.digest.slice('sha256:'.length) ?? '');
@@ -200,7 +200,7 @@ describe('rootfs', () => {
   });
 
   test('names that lead out of the image lead into it', async () => {
-    const layout = await openLayout(join(cwd, 'traversal'), { create: true, clock: SYSTEM_CLOCK });
+    const layout = await openLayout(join(cwd, 'traversal'), { create: true, clock: systemClock });
     await makeLayered([[file('../../../up', 'up'), file('/abs', 'abs'), symlink('out', '/'), file('out/through', 'through')]]).pushTo(layout, '1');
     await run('rootfs', 'oci:traversal:1', '-o', 'traversal.tar');
     expect(execFileSync('tar', ['-tf', join(cwd, 'traversal.tar')], { encoding: 'utf8' })).toBe('up\nabs\nout\nthrough\n');

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 
 import { beforeAll, describe, expect, test } from 'vitest';
 
-import { SYSTEM_CLOCK } from '../../src/cli/system-clock.ts';
+import { systemClock } from '../../src/clock.ts';
 import { main } from '../../src/main.ts';
 import { createMemoryPlace } from '../../src/stores/memory.ts';
 import { openLayout } from '../../src/stores/oci-layout.ts';
@@ -22,7 +22,7 @@ let registry: FakeRegistry;
 
 beforeAll(async () => {
   cwd = temporaryFolder('look');
-  const layout = await openLayout(join(cwd, 'app'), { create: true, clock: SYSTEM_CLOCK });
+  const layout = await openLayout(join(cwd, 'app'), { create: true, clock: systemClock });
   await SHOW.pushTo(layout, 'show');
   await INDEX.pushAll(layout, 'index');
   await makeArtifact({ size: 2000, subject: INDEX.root, annotations: { 'org.example.note': 'signed' } }).pushAll(layout, 'sbom');
@@ -131,7 +131,7 @@ describe('inspect', () => {
   });
 
   test('inspect shows the first image where there is none for this machine', async () => {
-    const layout = await openLayout(join(cwd, 'foreign'), { create: true, clock: SYSTEM_CLOCK });
+    const layout = await openLayout(join(cwd, 'foreign'), { create: true, clock: systemClock });
     await makeIndex({ platforms: [{ os: 'linux', architecture: 's390x' }] }).pushAll(layout, '1');
     const { io } = await run(['inspect', 'oci:foreign:1']);
     expect(io.stdoutText()).toContain('Image of linux/s390x');
@@ -163,7 +163,7 @@ describe('config', () => {
   });
 
   test('config makes harmful characters visible on a terminal only', async () => {
-    const layout = await openLayout(join(cwd, 'evil'), { create: true, clock: SYSTEM_CLOCK });
+    const layout = await openLayout(join(cwd, 'evil'), { create: true, clock: systemClock });
     await makeImage().pushAll(layout, '1');
     const { io } = await run(['config', 'oci:evil:1'], { isTTY: true });
     expect(io.stdoutText()).toMatch(/^\{.*\}\n$/);

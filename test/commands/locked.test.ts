@@ -3,7 +3,7 @@ import { join } from 'node:path';
 
 import { beforeEach, expect, test } from 'vitest';
 
-import { SYSTEM_CLOCK } from '../../src/cli/system-clock.ts';
+import { systemClock } from '../../src/clock.ts';
 import { openLayout } from '../../src/stores/oci-layout.ts';
 import { systemProcesses } from '../../src/stores/processes.ts';
 import { makeImage } from '../support/images.ts';
@@ -19,7 +19,7 @@ beforeEach(async () => {
   cwd = temporaryFolder('locked');
   folder = join(cwd, 'images');
   lock = join(folder, '.regi.lock');
-  const layout = await openLayout(folder, { create: true, clock: SYSTEM_CLOCK });
+  const layout = await openLayout(folder, { create: true, clock: systemClock });
   await makeImage().pushAll(layout, 'registry.example/app:1');
 });
 

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 
 import { beforeAll, beforeEach, expect, test } from 'vitest';
 
-import { SYSTEM_CLOCK } from '../../src/cli/system-clock.ts';
+import { systemClock } from '../../src/clock.ts';
 import { main } from '../../src/main.ts';
 import { openLayout } from '../../src/stores/oci-layout.ts';
 import { startFakeRegistry, type FakeRegistry } from '../support/fake-registry.ts';
@@ -18,7 +18,7 @@ let registry: FakeRegistry;
 
 beforeAll(async () => {
   cwd = temporaryFolder('push');
-  await INDEX.pushAll(await openLayout(join(cwd, 'app'), { create: true, clock: SYSTEM_CLOCK }), '1.4');
+  await INDEX.pushAll(await openLayout(join(cwd, 'app'), { create: true, clock: systemClock }), '1.4');
 });
 
 beforeEach(async () => {
@@ -49,7 +49,7 @@ test('push --dry-run writes nothing', async () => {
 });
 
 test('push asks which image of several is meant', async () => {
-  const layout = await openLayout(join(cwd, 'several'), { create: true, clock: SYSTEM_CLOCK });
+  const layout = await openLayout(join(cwd, 'several'), { create: true, clock: systemClock });
   await makeImage().pushAll(layout, 'one');
   await makeImage({ seed: 7 }).pushAll(layout, 'two');
   const { status, io } = await run(['push', './several', `${registry.host}/team/app:1`]);

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
 
-import { SYSTEM_CLOCK } from '../../src/cli/system-clock.ts';
+import { systemClock } from '../../src/clock.ts';
 import { createMemoryPlace } from '../../src/stores/memory.ts';
 import { openLayout } from '../../src/stores/oci-layout.ts';
 import type { Place } from '../../src/store.ts';
@@ -64,7 +64,7 @@ describe('manifest put', () => {
   });
 
   test('manifest put refuses a manifest whose content is not in a layout', async () => {
-    await openLayout(join(cwd, 'empty'), { create: true, clock: SYSTEM_CLOCK });
+    await openLayout(join(cwd, 'empty'), { create: true, clock: systemClock });
     const { status, stderr } = await run(['manifest', 'put', 'oci:empty:1', 'manifest.json']);
     expect(status).toBe(3);
     expect(stderr).toMatch(

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 
 import { beforeEach, describe, expect, test } from 'vitest';
 
-import { SYSTEM_CLOCK } from '../../src/cli/system-clock.ts';
+import { systemClock } from '../../src/clock.ts';
 import { main } from '../../src/main.ts';
 import type { Digest } from '../../src/oci/digest.ts';
 import { createMemoryPlace } from '../../src/stores/memory.ts';
@@ -37,7 +37,7 @@ async function run(argv: readonly string[]): Promise<{ readonly status: number; 
 /** The layout `DIR` with an image and an index. */
 async function writeImages(): Promise<string> {
   const folder = join(cwd, 'images');
-  const layout = await openLayout(folder, { create: true, clock: SYSTEM_CLOCK });
+  const layout = await openLayout(folder, { create: true, clock: systemClock });
   await image.pushAll(layout, '1');
   await index.pushAll(layout, '2');
   return folder;

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { beforeAll, describe, expect, test } from 'vitest';
 import * as z from 'zod';
 
-import { SYSTEM_CLOCK } from '../../src/cli/system-clock.ts';
+import { systemClock } from '../../src/clock.ts';
 import { COMMANDS } from '../../src/commands/index.ts';
 import { encodedOf } from '../../src/oci/digest.ts';
 import { createMemoryPlace } from '../../src/stores/memory.ts';
@@ -39,7 +39,7 @@ let app: string;
 beforeAll(async () => {
   cwd = temporaryFolder('json');
   writeFileSync(join(cwd, 'file.json'), '{}');
-  const layout = await openLayout(join(cwd, 'app'), { create: true, clock: SYSTEM_CLOCK });
+  const layout = await openLayout(join(cwd, 'app'), { create: true, clock: systemClock });
   await makeShowImage().pushTo(layout, 'show');
   await BEFORE.pushTo(layout, 'before');
   await AFTER.pushTo(layout, 'after');

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 
 import { beforeAll, describe, expect, test } from 'vitest';
 
-import { SYSTEM_CLOCK } from '../../src/cli/system-clock.ts';
+import { systemClock } from '../../src/clock.ts';
 import { openLayout } from '../../src/stores/oci-layout.ts';
 import { startDockerRegistry, type DockerRegistry } from '../support/docker-registry.ts';
 import { makeIndex } from '../support/images.ts';
@@ -29,7 +29,7 @@ describeReal('the local store', ['docker-registry', 'skopeo', 'podman'], () => {
   beforeAll(async () => {
     [registry, other] = await Promise.all([startDockerRegistry(), startDockerRegistry({ delete: true })]);
     const folder = temporaryFolder('versions');
-    const layout = await openLayout(folder, { create: true, clock: SYSTEM_CLOCK });
+    const layout = await openLayout(folder, { create: true, clock: systemClock });
     for (const [at, version] of VERSIONS.entries()) {
       await version.pushAll(layout, String(at + 1));
       await skopeo.copy(`oci:${folder}:${at + 1}`, `docker://${from(String(at + 1))}`, { all: true });

@@ -1,6 +1,6 @@
 import { cpSync } from 'node:fs';
 
-import { SYSTEM_CLOCK } from '../../src/cli/system-clock.ts';
+import { systemClock } from '../../src/clock.ts';
 import { main } from '../../src/main.ts';
 import type { Digest } from '../../src/oci/digest.ts';
 import { parseReference } from '../../src/oci/reference.ts';
@@ -25,7 +25,7 @@ export function localImages(original?: LocalImages): LocalImages {
   const folder = temporaryFolder('data');
   if (original !== undefined) cpSync(original.folder, folder, { recursive: true });
   const withStore = async <Result>(create: boolean, work: (store: LocalStore) => Promise<Result>): Promise<Result> => {
-    const store = await LocalStore.open(folder, { create, clock: SYSTEM_CLOCK });
+    const store = await LocalStore.open(folder, { create, clock: systemClock });
     try {
       return await work(store);
     } finally {
