@@ -21,7 +21,7 @@ interface Block {
   readonly script: string;
 }
 
-/** The shell blocks of a page, also those inside a list. */
+/** The shell blocks of a page, also those inside a list. The README's own set-up is `bash`: it would run these tests again. */
 function blocksOf(page: string): readonly Block[] {
   const text = readFileSync(join(ROOT, page), 'utf8');
   return [...text.matchAll(/^(?<indent> *)```sh\n(?<script>.*?)^ *```$/gms)].map(({ groups, index }) => ({

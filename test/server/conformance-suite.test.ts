@@ -1,55 +1,32 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 
-import { toDescriptorJson, type Descriptor } from '../../src/oci/descriptor.ts';
-import { digestOf } from '../../src/oci/digest.ts';
+import { toDescriptorJson } from '../../src/oci/descriptor.ts';
 import { MEDIA_TYPE } from '../../src/oci/media-types.ts';
-import type { Place } from '../../src/store.ts';
-import { openLayoutPlace } from '../../src/stores/layout-place.ts';
-import { createMemoryPlace } from '../../src/stores/memory.ts';
 import { startFakeRegistry, type FakeRegistry } from '../support/fake-registry.ts';
-import { makeBlob, nodeOf, type TestNode } from '../support/images.ts';
-import { errorCodes, sendRaw, type RawAnswer, type RawRequest } from '../support/raw-request.ts';
-import { realClock } from '../support/real-clock.ts';
-import { temporaryFolder } from '../support/temporary-folder.ts';
+import { makeBlob, nodeOf } from '../support/images.ts';
+import { errorCodes, type RawAnswer, type RawRequest } from '../support/raw-request.ts';
+import {
+  PLACES,
+  conformanceClient,
+  ABSENT,
+  CROSS,
+  EMPTY,
+  NAME,
+  OCTETS,
+  config,
+  firstConfig,
+  firstManifest,
+  layer,
+  manifest,
+  manifests,
+  otherConfigs,
+  subject,
+} from '../support/conformance.ts';
 
 // What the conformance suite of the distribution specification asks, in its order and by its names, of every place that is served:
 // https://github.com/opencontainers/distribution-spec/tree/v1.1.1/conformance
 
-const places: readonly (readonly [string, () => Promise<Place & { readonly close?: () => Promise<void> }>])[] = [
-  ['memory', async () => createMemoryPlace()],
-  ['a layout', () => openLayoutPlace(temporaryFolder('conformance'), { create: true, clock: realClock })],
-  ['the local store', () => openLayoutPlace(temporaryFolder('conformance'), { create: true, clock: realClock, isShared: true })],
-];
-
-const NAME = '/v2/myorg/myrepo';
-const CROSS = '/v2/myorg/other';
-const OCTETS = { 'content-type': 'application/octet-stream' };
-
-const EMPTY = nodeOf(MEDIA_TYPE.ociEmpty, Buffer.from('{}'));
-const ABSENT = digestOf(Buffer.from('hello world'));
-
-const config = (text: string): TestNode =>
-  nodeOf(MEDIA_TYPE.ociConfig, Buffer.from(JSON.stringify({ author: text, architecture: 'amd64', os: 'linux', rootfs: { type: 'layers', diff_ids: [] } })));
-const layer = nodeOf('application/vnd.oci.image.layer.v1.tar+gzip', Buffer.from('H4sIAAAAAAAAA', 'base64'));
-
-interface ManifestOptions {
-  readonly subject?: Descriptor;
-  readonly artifactType?: string;
-  readonly layers?: readonly Descriptor[];
-  readonly annotations?: Readonly<Record<string, string>>;
-}
-
-function manifest(of: Descriptor, { subject, layers = [layer.descriptor], ...rest }: ManifestOptions = {}): TestNode {
-  const json = { schemaVersion: 2, mediaType: MEDIA_TYPE.ociManifest, config: toDescriptorJson(of), layers: layers.map(toDescriptorJson), ...rest };
-  return nodeOf(MEDIA_TYPE.ociManifest, Buffer.from(JSON.stringify({ ...json, ...(subject && { subject: toDescriptorJson(subject) }) })));
-}
-
-const configs = [0, 1, 2, 3, 4].map((number) => config(`author ${number}`));
-const manifests = configs.map(({ descriptor }) => manifest(descriptor));
-const [firstConfig = EMPTY, ...otherConfigs] = configs;
-const [firstManifest = EMPTY, , , , subject = EMPTY] = manifests;
-
-describe.each(places)('conformance over %s', (_place, createPlace) => {
+describe.each(PLACES)('conformance over %s', (_place, createPlace) => {
   let registry: FakeRegistry;
 
   beforeAll(async () => {
@@ -61,30 +38,7 @@ describe.each(places)('conformance over %s', (_place, createPlace) => {
     };
   });
 
-  function send(method: string, path: string, rest: Omit<RawRequest, 'method' | 'path'> = {}): Promise<RawAnswer> {
-    return sendRaw(registry.url, { method, path, ...rest });
-  }
-
-  async function start(query = '', name = NAME): Promise<string> {
-    const { status, headers } = await send('POST', `${name}/blobs/uploads/${query}`, { headers: { 'content-length': 0 } });
-    expect(status).toBe(202);
-    return relative(headers.location);
-  }
-
-  /** Locations may be absolute. */
-  function relative(location: string | undefined): string {
-    const { pathname, search } = new URL(location ?? '', registry.url);
-    return pathname + search;
-  }
-
-  async function pushBlob({ descriptor, bytes }: TestNode): Promise<number> {
-    const path = withDigest(await start(), descriptor.digest);
-    return (await send('PUT', path, { headers: { ...OCTETS, 'content-length': bytes.byteLength }, body: bytes })).status;
-  }
-
-  function putManifest(reference: string, { descriptor, bytes }: TestNode): Promise<RawAnswer> {
-    return send('PUT', `${NAME}/manifests/${reference}`, { headers: { 'content-type': descriptor.mediaType }, body: bytes });
-  }
+  const { send, start, relative, pushBlob, putManifest, withDigest } = conformanceClient(() => registry.url);
 
   describe('Pull', () => {
     beforeAll(async () => {
@@ -435,10 +389,4 @@ describe.each(places)('conformance over %s', (_place, createPlace) => {
       expect((await send('GET', location)).status).toBe(404);
     });
   });
-
-  function withDigest(location: string, digest: string): string {
-    const url = new URL(location, registry.url);
-    url.searchParams.set('digest', digest);
-    return url.pathname + url.search;
-  }
 });
