@@ -1,16 +1,13 @@
 import type { ArchiveOutput } from './archive-output.ts';
-
-/** Small chunks are gathered to this size: a write of a 16 KiB TLS record costs nearly as much. A kill loses what is gathered. */
-const BUFFER_BYTES = 256 * 1024;
+import { GatheredWrites } from './gathered-writes.ts';
 
 /** The place of one content in a file that others write to as well. A byte outside is a bug, and is not written. */
 export class ArchiveWindow {
   readonly #output: ArchiveOutput;
   readonly #offset: number;
   readonly #size: number;
+  readonly #gathered: GatheredWrites;
   #written: number;
-  #buffer: Buffer | undefined;
-  #used = 0;
 
   /** @param start bytes that are there already. */
   constructor(output: ArchiveOutput, { offset, size, start }: { readonly offset: number; readonly size: number; readonly start: number }) {
@@ -18,6 +15,7 @@ export class ArchiveWindow {
     this.#offset = offset;
     this.#size = size;
     this.#written = start;
+    this.#gathered = new GatheredWrites((bytes) => this.#put(bytes), size);
   }
 
   /** Bytes that are in the file. */
@@ -27,19 +25,13 @@ export class ArchiveWindow {
 
   /** Takes a copy of what it does not write at once. */
   async write(chunk: Uint8Array): Promise<void> {
-    if (this.#written + this.#used + chunk.byteLength > this.#size) throw new RangeError(`Cannot write more than ${this.#size} bytes into the place of a part`);
-    if (this.#used + chunk.byteLength > BUFFER_BYTES) await this.flush();
-    if (chunk.byteLength >= BUFFER_BYTES) return this.#put(chunk);
-    this.#buffer ??= Buffer.allocUnsafe(Math.min(BUFFER_BYTES, this.#size));
-    this.#buffer.set(chunk, this.#used);
-    this.#used += chunk.byteLength;
+    const end = this.#written + this.#gathered.waiting + chunk.byteLength;
+    if (end > this.#size) throw new RangeError(`Cannot write more than ${this.#size} bytes into the place of a part`);
+    await this.#gathered.write(chunk);
   }
 
-  async flush(): Promise<void> {
-    if (this.#buffer === undefined || this.#used === 0) return;
-    const piece = this.#buffer.subarray(0, this.#used);
-    this.#used = 0;
-    await this.#put(piece);
+  flush(): Promise<void> {
+    return this.#gathered.flush();
   }
 
   async #put(bytes: Uint8Array): Promise<void> {

@@ -1,17 +1,14 @@
 import type { FileHandle } from 'node:fs/promises';
 
+import { GatheredWrites } from './gathered-writes.ts';
 import { guarded } from './storage-error.ts';
-
-/** Small chunks are gathered to this size: a write of a 16 KiB TLS record costs nearly as much. A kill loses what is gathered. */
-const BUFFER_BYTES = 256 * 1024;
 
 /** Writes a file from one position on. */
 export class FileWriter {
   readonly #file: FileHandle;
   readonly #path: string;
+  readonly #gathered = new GatheredWrites((bytes) => this.#put(bytes));
   #position: number;
-  #buffer: Buffer | undefined;
-  #used = 0;
 
   /**
    * @param path for messages.
@@ -24,19 +21,12 @@ export class FileWriter {
   }
 
   /** Takes a copy of what it does not write at once. @throws {StorageError} when the disk refuses. */
-  async write(chunk: Uint8Array): Promise<void> {
-    if (this.#used + chunk.byteLength > BUFFER_BYTES) await this.flush();
-    if (chunk.byteLength >= BUFFER_BYTES) return this.#put(chunk);
-    this.#buffer ??= Buffer.allocUnsafe(BUFFER_BYTES);
-    this.#buffer.set(chunk, this.#used);
-    this.#used += chunk.byteLength;
+  write(chunk: Uint8Array): Promise<void> {
+    return this.#gathered.write(chunk);
   }
 
-  async flush(): Promise<void> {
-    if (this.#buffer === undefined || this.#used === 0) return;
-    const piece = this.#buffer.subarray(0, this.#used);
-    this.#used = 0;
-    await this.#put(piece);
+  flush(): Promise<void> {
+    return this.#gathered.flush();
   }
 
   async #put(bytes: Uint8Array): Promise<void> {
