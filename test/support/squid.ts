@@ -15,7 +15,7 @@ export interface SquidOptions {
 
 export interface Squid {
   readonly port: number;
-  /** `CONNECT registry.test:443` or `GET http://registry.test/v2/`, and the status of each. */
+  /** `CONNECT registry.test:443` or `GET http://registry.test/v2/`, and the status of each. A line comes after the answer did: wait for it. */
   requests(): readonly string[];
 }
 
