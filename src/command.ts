@@ -41,10 +41,16 @@ export interface CommandBody<Row> {
   json?(row: Row): unknown;
 }
 
+/** What people come for, in the order in which help lists it. */
+export const COMMAND_GROUPS = ['Move', 'Look', 'Manage', 'Air gap', 'Local store', 'Raw parts', 'Credentials', 'Around it'] as const;
+
+export type CommandGroup = (typeof COMMAND_GROUPS)[number];
+
 /** What a command is. */
 export interface CommandSpec {
   /** Such as `copy` or `tags list`. */
   readonly name: string;
+  readonly group: CommandGroup;
   /** Whole names too: `ls` for `tags list`. */
   readonly aliases?: readonly string[] | undefined;
   readonly summary: string;

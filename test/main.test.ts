@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 
+import { COMMAND_GROUPS } from '../src/command.ts';
 import { COMMANDS } from '../src/commands/index.ts';
 import { RegiError } from '../src/errors.ts';
 import { InterruptedError } from '../src/interrupted.ts';
@@ -7,6 +8,7 @@ import { main } from '../src/main.ts';
 import { ECHO, fakeCommand } from './support/commands.ts';
 import { expectGolden } from './support/golden.ts';
 import { fakeIo, type FakeIo, type FakeIoOptions } from './support/io.ts';
+import { runMain } from './support/run-main.ts';
 
 const FORMS = [
   ['help', ['help']],
@@ -33,6 +35,25 @@ describe('help', () => {
     await main(['help', 'copy'], wanted);
     expect(await main(argv, io)).toBe(0);
     expect(io.stdoutText()).toBe(wanted.stdoutText());
+  });
+
+  test('the list of commands fits 80 columns and 54 rows, a line a command', async () => {
+    const io = fakeIo({ columns: 80 });
+    await main(['help'], io);
+    const lines = io.stdoutText().split('\n');
+    expect(lines.filter((line) => line.length > 80)).toEqual([]);
+    expect(lines.filter((line) => line.startsWith('   '))).toEqual([]);
+    expect(lines.length).toBeLessThanOrEqual(54 + 1);
+  });
+
+  test('the list of commands names each, in one of the groups', async () => {
+    const { stdout } = await runMain(['help']);
+    const missing = COMMANDS.filter(({ name }) => {
+      const [topic = '', second] = name.split(' ');
+      return !new RegExp(`^  (?:${name}\\b|${topic} [a-z|]*\\b${second ?? ''}\\b)`, 'm').test(stdout);
+    });
+    expect(missing.map(({ name }) => name)).toEqual([]);
+    for (const group of COMMAND_GROUPS) expect(stdout).toContain(`\n${group}\n`);
   });
 
   test.each([40, 80, 120])('no line passes %d columns where words can be broken', async (columns) => {

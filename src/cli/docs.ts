@@ -1,4 +1,5 @@
 import type { CommandSpec, OptionSpec } from '../command.ts';
+import { groupCommands } from './command-groups.ts';
 import { EXIT_MEANINGS } from './exit-meanings.ts';
 import { GLOBAL_OPTIONS } from './global-options.ts';
 import { optionSummary } from './help-text.ts';
@@ -19,10 +20,13 @@ export function docPages(commands: readonly CommandSpec[]): readonly DocPage[] {
 function listPage(commands: readonly CommandSpec[]): string {
   return page([
     '# Commands',
-    table(
-      ['command', 'does'],
-      commands.map((spec) => [`[\`regi ${spec.name}\`](${pageName(spec)})`, spec.summary]),
-    ),
+    ...groupCommands(commands).flatMap(({ group, members }) => [
+      `## ${group}`,
+      table(
+        ['command', 'does'],
+        members.map((spec) => [`[\`regi ${spec.name}\`](${pageName(spec)})`, spec.summary]),
+      ),
+    ]),
     '## Flags of every command',
     optionTable(GLOBAL_OPTIONS),
     EXIT_STATUSES,

@@ -1,12 +1,15 @@
 import type { CommandSpec, OptionSpec } from '../command.ts';
+import { groupCommands, TOPICS } from './command-groups.ts';
 import { GLOBAL_OPTIONS } from './global-options.ts';
 import { optionSyntax, usageLine } from './parse-arguments.ts';
 
-const DEFAULT_COLUMNS = 100;
+const DEFAULT_COLUMNS = 80;
 const MIN_COLUMNS = 40;
 const MAX_COLUMNS = 120;
 /** A left column wider than this gets its text on the next line. */
 const MAX_LEFT = 34;
+/** In the list of all commands, so that summaries stay on their line in 80 columns. */
+const MAX_LISTED_NAME = 26;
 
 type Row = readonly [left: string, right: string];
 
@@ -32,30 +35,58 @@ export function commandHelp(spec: CommandSpec, columns: number | undefined): str
 /** `regi help`, and `regi help tags`: the commands that have a name, or another name, which starts with the words of `prefix`. */
 export function overviewHelp(commands: readonly CommandSpec[], prefix: string, columns: number | undefined): string {
   const width = clampColumns(columns);
-  return sections([
-    prefix === '' ? wrap('regi moves container images between registries, layouts and archives, without a container engine', width) : '',
-    `Usage: regi ${prefix === '' ? '' : `${prefix} `}COMMAND [ARGUMENTS] [FLAGS]`,
-    section(
-      'Commands',
-      commands.flatMap((spec) => overviewRow(spec, prefix)),
-      width,
-    ),
-    prefix === '' ? section('Flags of every command', GLOBAL_OPTIONS.map(optionRow), width) : '',
-    wrap('`regi help COMMAND` shows the arguments, flags and examples of a command. `regi --version` shows the version.', width),
-  ]);
+  const hint = '`regi help COMMAND` shows its arguments, flags and examples.';
+  if (prefix === '')
+    return sections([TAGLINE, 'Usage: regi COMMAND [ARGUMENTS] [FLAGS]', groupSections(commands, width), globalNames(width), wrap(hint, width)]);
+  const rows = commands.flatMap((spec) => topicRow(spec, prefix));
+  return sections([`Usage: regi ${prefix} COMMAND [ARGUMENTS] [FLAGS]`, section('Commands', rows, width), wrap(hint, width)]);
+}
+
+const TAGLINE = 'regi moves container images without a container engine';
+
+/** All commands in as few lines as they can be read in: no empty ones, and one of those that share a word and a group. */
+function groupSections(commands: readonly CommandSpec[], width: number): string {
+  const groups = groupCommands(commands).map(({ group, members }) => ({ group, rows: overviewRows(members) }));
+  const left = leftWidth(groups.flatMap(({ rows }) => rows));
+  return groups.map(({ group, rows }) => `${group}\n${rows.map((row) => formatRow(row, left, width)).join('\n')}`).join('\n');
+}
+
+function overviewRows(members: readonly CommandSpec[]): readonly Row[] {
+  const rows = new Map<string, Row>();
+  for (const spec of members) {
+    const [topic = '', second] = spec.name.split(' ');
+    const summary = second === undefined ? undefined : TOPICS[topic];
+    const siblings = members.filter(({ name }) => name.startsWith(`${topic} `)).map(({ name }) => name.slice(topic.length + 1));
+    if (summary === undefined || siblings.length < 2) rows.set(spec.name, [namesAndArguments(spec), spec.summary]);
+    else rows.set(topic, [`${topic} ${siblings.join('|')}`, summary]);
+  }
+  return [...rows.values()];
+}
+
+/** Under all its names of one word, where there is room: those of docker's `image` and of other tools would crowd the list. */
+function namesAndArguments(spec: CommandSpec): string {
+  const names = [spec.name, ...(spec.aliases ?? []).filter((name) => !name.includes(' '))];
+  const all = argumentsOf(spec, names.join(', '));
+  return all.length > MAX_LISTED_NAME ? argumentsOf(spec, spec.name) : all;
 }
 
 /** Under the name that belongs to the prefix, and the others behind it: `image ls` is `images`. */
-function overviewRow(spec: CommandSpec, prefix: string): readonly Row[] {
+function topicRow(spec: CommandSpec, prefix: string): readonly Row[] {
   const names = [spec.name, ...(spec.aliases ?? [])];
-  const shown = names.find((name) => prefix === '' || name.startsWith(`${prefix} `));
+  const shown = names.find((name) => name.startsWith(`${prefix} `));
   if (shown === undefined) return [];
-  // The list of all has enough words without those of docker's `image` and of other tools.
-  const others = names.filter((name) => name !== shown && (prefix !== '' || !name.includes(' ')));
-  const usage = usageLine(spec)
-    .replace(`regi ${spec.name}`, shown)
+  const others = names.filter((name) => name !== shown);
+  return [[argumentsOf(spec, shown), others.length === 0 ? spec.summary : `${spec.summary} (also: ${others.join(', ')})`]];
+}
+
+function argumentsOf(spec: CommandSpec, name: string): string {
+  return usageLine(spec)
+    .replace(`regi ${spec.name}`, name)
     .replace(/ \[FLAGS\]$/, '');
-  return [[usage, others.length === 0 ? spec.summary : `${spec.summary} (also: ${others.join(', ')})`]];
+}
+
+function globalNames(width: number): string {
+  return wrap(`Every command takes ${GLOBAL_OPTIONS.map(({ name }) => `--${name}`).join(', ')}.`, width);
 }
 
 /** What an option does, with its choices and whether it may be given several times. */
@@ -73,8 +104,12 @@ function optionRow(option: OptionSpec): Row {
 
 function section(title: string, rows: readonly Row[], width: number): string {
   if (rows.length === 0) return '';
-  const left = Math.min(MAX_LEFT, Math.max(...rows.map(([text]) => text.length)));
+  const left = leftWidth(rows);
   return `${title}:\n${rows.map((row) => formatRow(row, left, width)).join('\n')}`;
+}
+
+function leftWidth(rows: readonly Row[]): number {
+  return Math.min(MAX_LEFT, Math.max(...rows.map(([text]) => text.length)));
 }
 
 function formatRow([left, right]: Row, leftWidth: number, width: number): string {

@@ -1,4 +1,5 @@
 import type { CommandSpec, OptionSpec } from '../command.ts';
+import { groupCommands } from './command-groups.ts';
 import { EXIT_MEANINGS } from './exit-meanings.ts';
 import { GLOBAL_OPTIONS } from './global-options.ts';
 import { optionSummary } from './help-text.ts';
@@ -29,8 +30,7 @@ export function manPage(commands: readonly CommandSpec[]): string {
     escape('COMMAND [ARGUMENTS] [FLAGS]'),
     '.SH DESCRIPTION',
     ...paragraphs(DESCRIPTION),
-    '.SH COMMANDS',
-    ...commands.flatMap(commandSection),
+    ...groupCommands(commands).flatMap(({ group, members }) => [`.SH ${escape(`COMMANDS: ${group.toUpperCase()}`)}`, ...members.flatMap(commandSection)]),
     '.SH FLAGS OF EVERY COMMAND',
     ...GLOBAL_OPTIONS.flatMap(optionEntry),
     '.SH EXIT STATUS',

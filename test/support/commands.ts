@@ -9,6 +9,7 @@ export function fakeCommand(run: (args: ParsedArguments, context: Context) => As
   };
   return {
     name: 'probe',
+    group: 'Around it',
     summary: 'Probe something',
     description: 'Probes something and says what it found.',
     arguments: [{ name: 'THING', summary: 'what to probe', optional: true, variadic: true }],

@@ -2,8 +2,9 @@ import type { CommandSpec } from '../../command.ts';
 
 export const attachSpec = {
   name: 'attach',
+  group: 'Manage',
   changes: true,
-  summary: 'Attach files to an image, such as an SBOM or a report',
+  summary: 'Attach files to an image: an SBOM, a report',
   description:
     'Makes an artifact of the files that refers to an image, and puts it beside the image: in its registry, or its OCI layout. The image stays as it is, byte for byte. ' +
     '`regi referrers` lists what is attached, and `regi copy --referrers` takes it along. A registry that knows no referrers gets them under the tag that the ' +

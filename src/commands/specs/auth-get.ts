@@ -2,6 +2,7 @@ import type { CommandSpec } from '../../command.ts';
 
 export const authGetSpec = {
   name: 'auth get',
+  group: 'Credentials',
   summary: 'Print the login for a registry, for another program',
   description:
     "Prints the login that regi uses for a registry in the form of docker's credential helpers, password included: " +

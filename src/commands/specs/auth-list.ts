@@ -2,6 +2,7 @@ import type { CommandSpec } from '../../command.ts';
 
 export const authListSpec = {
   name: 'auth list',
+  group: 'Credentials',
   summary: 'List the logins that are stored, and where',
   description:
     'Lists every login that regi would find, the place it is kept in, and which one is used for each registry. Passwords are neither shown nor read.\n\n' +

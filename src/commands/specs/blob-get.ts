@@ -2,6 +2,7 @@ import type { CommandSpec } from '../../command.ts';
 
 export const blobGetSpec = {
   name: 'blob get',
+  group: 'Raw parts',
   summary: 'Print a blob, or write it to a file',
   description:
     'Prints the bytes of a layer, config or other blob, verified on the way. When they turn out to be others than the digest says, what was printed is not to ' +

@@ -2,6 +2,7 @@ import type { CommandSpec } from '../../command.ts';
 
 export const blobPutSpec = {
   name: 'blob put',
+  group: 'Raw parts',
   changes: true,
   summary: 'Put a file into a repository as a blob',
   description:

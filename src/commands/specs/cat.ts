@@ -3,6 +3,7 @@ import { LOCATION_ARGUMENT, PLATFORM_OPTION } from './shared-options.ts';
 
 export const catSpec = {
   name: 'cat',
+  group: 'Look',
   summary: 'Print files of an image',
   description:
     'Prints the content of files as a container of the image would see them, one behind the other. Symbolic links lead on inside the image. Nothing is unpacked or kept: ' +

@@ -2,7 +2,8 @@ import type { CommandSpec } from '../../command.ts';
 
 export const completionSpec = {
   name: 'completion',
-  summary: 'Print what makes a shell complete the words of regi',
+  group: 'Around it',
+  summary: 'Print what makes a shell complete regi commands',
   description:
     'Prints a script for bash, zsh or fish. With it, Tab completes commands, flags and their values, kinds of places, files, registries with a login, images of the ' +
     'local store, and the repositories and tags of a registry that answers within two seconds. Nothing is asked of the keychain, and no password of anybody.\n\n' +

@@ -3,6 +3,7 @@ import { LOCATION_ARGUMENT, PLATFORM_OPTION } from './shared-options.ts';
 
 export const configSpec = {
   name: 'config',
+  group: 'Raw parts',
   summary: 'Print the config of an image, byte for byte',
   description:
     'Prints the exact bytes of the config, verified and with no newline added. Of an image of several platforms it is that of this machine, with linux for the ' +

@@ -3,6 +3,7 @@ import { DIGESTFILE_OPTION } from './shared-options.ts';
 
 export const copySpec = {
   name: 'copy',
+  group: 'Move',
   aliases: ['cp'],
   changes: true,
   summary: 'Copy images from anywhere to anywhere',

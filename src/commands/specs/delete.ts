@@ -2,6 +2,7 @@ import type { CommandSpec } from '../../command.ts';
 
 export const deleteSpec = {
   name: 'delete',
+  group: 'Manage',
   changes: true,
   summary: 'Delete an image, with all its tags',
   description:

@@ -3,6 +3,7 @@ import { PLATFORM_OPTION } from './shared-options.ts';
 
 export const diffSpec = {
   name: 'diff',
+  group: 'Look',
   summary: 'Show what changed between two images',
   description:
     'Compares two images of the same platform, wherever they are: their configs, layers and files. A line begins with what it is about, and + for what only the second ' +

@@ -3,6 +3,7 @@ import { LOCATION_ARGUMENT, PLATFORM_OPTION } from './shared-options.ts';
 
 export const digestSpec = {
   name: 'digest',
+  group: 'Look',
   summary: 'Print the digest that a name points at',
   description:
     'Prints the digest of an image, which for an image of several platforms is that of its index. Costs one request that registries do not count as a pull.',

@@ -2,6 +2,7 @@ import type { CommandSpec } from '../../command.ts';
 
 export const doctorSpec = {
   name: 'doctor',
+  group: 'Around it',
   summary: 'Find out why a registry cannot be used',
   description:
     'Looks at a registry step by step: proxy, mirrors, name, TCP, TLS with the certificates it shows, the API, how it asks for a login, which login is ' +

@@ -3,6 +3,7 @@ import { DIGESTFILE_OPTION } from './shared-options.ts';
 
 export const exportSpec = {
   name: 'export',
+  group: 'Air gap',
   aliases: ['save', 'image save'],
   changes: true,
   summary: 'Write many images into one archive',

@@ -3,6 +3,7 @@ import { LOCATION_ARGUMENT, PLATFORM_OPTION } from './shared-options.ts';
 
 export const filesSpec = {
   name: 'files',
+  group: 'Look',
   summary: 'List the files of an image',
   description:
     'Lists what a container of the image would see, sorted by path: the layers are read as they stream by and laid on each other in memory, what later layers remove ' +

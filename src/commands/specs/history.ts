@@ -3,6 +3,7 @@ import { LOCATION_ARGUMENT, PLATFORM_OPTION } from './shared-options.ts';
 
 export const historySpec = {
   name: 'history',
+  group: 'Look',
   summary: 'Show how an image was made',
   description:
     'Shows each step of the build from the base up: the compressed size of its layer, drawn as a bar too, and the command. --json has the commands in full.',

@@ -2,6 +2,7 @@ import type { CommandSpec } from '../../command.ts';
 
 export const imagesSpec = {
   name: 'images',
+  group: 'Local store',
   aliases: ['image ls', 'image list'],
   summary: 'List the images of the local store',
   description:

@@ -3,6 +3,7 @@ import { DIGESTFILE_OPTION } from './shared-options.ts';
 
 export const importSpec = {
   name: 'import',
+  group: 'Air gap',
   aliases: ['load', 'image load'],
   changes: true,
   summary: 'Bring every image of an archive into a registry',

@@ -2,6 +2,7 @@ import type { CommandSpec } from '../../command.ts';
 
 export const indexAddSpec = {
   name: 'index add',
+  group: 'Manage',
   changes: true,
   summary: 'Add images to an index',
   description:

@@ -2,6 +2,7 @@ import type { CommandSpec } from '../../command.ts';
 
 export const indexCreateSpec = {
   name: 'index create',
+  group: 'Manage',
   changes: true,
   summary: 'Make one image of several platforms out of several images',
   description:

@@ -2,6 +2,7 @@ import type { CommandSpec } from '../../command.ts';
 
 export const indexRemoveSpec = {
   name: 'index remove',
+  group: 'Manage',
   aliases: ['index rm'],
   changes: true,
   summary: 'Take images out of an index',

@@ -3,6 +3,7 @@ import { LOCATION_ARGUMENT, PLATFORM_OPTION } from './shared-options.ts';
 
 export const inspectSpec = {
   name: 'inspect',
+  group: 'Look',
   summary: 'Show what an image is',
   description:
     'Shows digest, platforms, entrypoint, environment, labels and layers of an image, without reading its layers. Of an image of several platforms it shows ' +

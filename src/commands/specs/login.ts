@@ -4,6 +4,7 @@ const NOT_ON_THE_COMMAND_LINE = 'other users of this machine can read command li
 
 export const loginSpec = {
   name: 'login',
+  group: 'Credentials',
   changes: true,
   summary: 'Log in to a registry',
   description:

@@ -2,6 +2,7 @@ import type { CommandSpec } from '../../command.ts';
 
 export const logoutSpec = {
   name: 'logout',
+  group: 'Credentials',
   changes: true,
   summary: 'Remove the login for a registry',
   description:

@@ -2,6 +2,7 @@ import type { CommandSpec } from '../../command.ts';
 
 export const manifestPutSpec = {
   name: 'manifest put',
+  group: 'Raw parts',
   changes: true,
   summary: 'Put a manifest into a repository, byte for byte',
   description:

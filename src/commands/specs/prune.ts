@@ -2,6 +2,7 @@ import type { CommandSpec } from '../../command.ts';
 
 export const pruneSpec = {
   name: 'prune',
+  group: 'Local store',
   aliases: ['image prune'],
   changes: true,
   summary: 'Free what nothing in the local store names',

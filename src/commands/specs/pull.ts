@@ -2,9 +2,10 @@ import type { CommandSpec } from '../../command.ts';
 
 export const pullSpec = {
   name: 'pull',
+  group: 'Move',
   aliases: ['image pull'],
   changes: true,
-  summary: 'Pull an image into the local store, a folder or a file',
+  summary: 'Pull an image to the local store, a folder or file',
   description:
     "Pulls the image for this machine's platform, or where there is none for linux on the same processor. Without --output it goes into the local store " +
     '(see `regi help images`), and `regi images`, `regi tag`, `regi push` and `regi rmi` know it by its name. -o DIR/ writes it into an OCI layout, which is made ' +

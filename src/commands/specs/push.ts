@@ -3,9 +3,10 @@ import { DIGESTFILE_OPTION } from './shared-options.ts';
 
 export const pushSpec = {
   name: 'push',
+  group: 'Move',
   aliases: ['image push'],
   changes: true,
-  summary: 'Push images of the local store, a layout or an archive',
+  summary: 'Push from the local store, a layout or an archive',
   description:
     'References alone are images of the local store, and each is pushed under its own name. With a layout, an archive or local:REF before them, that image is ' +
     'pushed to every one of them. It goes whole, with all the platforms that are there. A blob goes to each registry once, whatever number of references are there, and ' +

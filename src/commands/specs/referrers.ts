@@ -3,6 +3,7 @@ import { LOCATION_ARGUMENT, PLATFORM_OPTION } from './shared-options.ts';
 
 export const referrersSpec = {
   name: 'referrers',
+  group: 'Look',
   summary: 'Show what signs and describes an image',
   description:
     'Shows signatures, SBOMs, attestations and whatever else refers to an image, as a tree: to the image itself, to each manifest of its index, and to those in turn. ' +

@@ -2,6 +2,7 @@ import type { CommandSpec } from '../../command.ts';
 
 export const reposListSpec = {
   name: 'repos list',
+  group: 'Look',
   aliases: ['catalog', 'repo ls'],
   summary: 'List the repositories of a registry',
   description:

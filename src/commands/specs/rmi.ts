@@ -2,6 +2,7 @@ import type { CommandSpec } from '../../command.ts';
 
 export const rmiSpec = {
   name: 'rmi',
+  group: 'Local store',
   aliases: ['image rm', 'image remove'],
   changes: true,
   summary: 'Remove images from the local store',

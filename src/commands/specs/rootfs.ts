@@ -3,6 +3,7 @@ import { LOCATION_ARGUMENT, PLATFORM_OPTION } from './shared-options.ts';
 
 export const rootfsSpec = {
   name: 'rootfs',
+  group: 'Look',
   summary: 'Write the files of an image as one tar',
   description:
     'Writes the merged file system of an image as a plain tar, as docker export and crane export do: owners, permissions, times, extended attributes, hard links and ' +

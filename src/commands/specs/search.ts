@@ -2,6 +2,7 @@ import type { CommandSpec } from '../../command.ts';
 
 export const searchSpec = {
   name: 'search',
+  group: 'Look',
   summary: 'Find repositories by words of their names',
   description:
     'Searches Docker Hub, best matches first: official images, verified publishers and sponsored open-source projects are marked, with stars and pulls. With a registry ' +

@@ -2,6 +2,7 @@ import type { CommandSpec } from '../../command.ts';
 
 export const serveSpec = {
   name: 'serve',
+  group: 'Around it',
   changes: true,
   summary: 'Run a registry on this machine',
   description:

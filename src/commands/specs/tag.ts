@@ -2,6 +2,7 @@ import type { CommandSpec } from '../../command.ts';
 
 export const tagSpec = {
   name: 'tag',
+  group: 'Move',
   aliases: ['image tag'],
   changes: true,
   summary: 'Give an image another name where it is',

@@ -2,6 +2,7 @@ import type { CommandSpec } from '../../command.ts';
 
 export const tagsDeleteSpec = {
   name: 'tags delete',
+  group: 'Manage',
   aliases: ['tags rm', 'tag delete', 'tag rm'],
   changes: true,
   summary: 'Delete tags, and not what they name',

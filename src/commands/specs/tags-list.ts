@@ -2,6 +2,7 @@ import type { CommandSpec } from '../../command.ts';
 
 export const tagsListSpec = {
   name: 'tags list',
+  group: 'Look',
   aliases: ['ls', 'tags ls', 'tag ls', 'tag list'],
   summary: 'List the tags of a repository',
   description:

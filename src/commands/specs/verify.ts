@@ -2,6 +2,7 @@ import type { CommandSpec } from '../../command.ts';
 
 export const verifySpec = {
   name: 'verify',
+  group: 'Air gap',
   summary: 'Read everything again and check it',
   description:
     'Reads every manifest, config and layer that an image leads to, and compares size and digest. A layout or archive without a name behind it is verified whole, ' +
