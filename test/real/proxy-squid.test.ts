@@ -34,7 +34,7 @@ describeReal('regi behind squid', ['squid', 'docker-registry', 'openssl'], () =>
     const login = { REGI_REGISTRY: named(secure), REGI_USERNAME: 'ci', REGI_PASSWORD: 'registry canary' };
     const copied = await regiAtHome(['-vv', 'copy', '--ca-file', certificates.caPath, tinyLayout(), `${named(secure)}/app:1`], { env: { ...env, ...login } });
     expect(copied).toMatchObject({ status: 0 });
-    await expect.poll(squid.requests).toContain(`CONNECT ${named(secure)} 200`);
+    await expect.poll(() => squid.requests()).toContain(`CONNECT ${named(secure)} 200`);
     expect(copied.stderr).not.toContain('canary');
     expect(copied.stderr).not.toContain(Buffer.from(`${LOGIN.user}:${LOGIN.password}`).toString('base64'));
     expect(await regiAtHome(['digest', '--ca-file', certificates.caPath, `${named(secure)}/app:1`], { env: { ...env, ...login } })).toMatchObject({
@@ -46,7 +46,7 @@ describeReal('regi behind squid', ['squid', 'docker-registry', 'openssl'], () =>
     const args = ['--plain-http', named(plain)];
     expect(await regiAtHome(['copy', ...args, tinyLayout(), `${named(plain)}/app:1`], { env })).toMatchObject({ status: 0 });
     expect(await regiAtHome(['digest', ...args, `${named(plain)}/app:1`], { env })).toMatchObject({ status: 0 });
-    await expect.poll(squid.requests).toContain(`HEAD http://${named(plain)}/v2/app/manifests/1 200`);
+    await expect.poll(() => squid.requests()).toContain(`HEAD http://${named(plain)}/v2/app/manifests/1 200`);
   });
 
   test('goes around the proxy where NO_PROXY says so', async () => {
@@ -56,7 +56,7 @@ describeReal('regi behind squid', ['squid', 'docker-registry', 'openssl'], () =>
     // One request that does pass through it: whatever passed before stands above it in the log.
     expect(await regiAtHome(['digest', ...args, `${named(plain)}/direct:1`], { env })).toMatchObject({ status: 0 });
     const through = `HEAD http://${named(plain)}/v2/direct/manifests/1 200`;
-    await expect.poll(squid.requests).toContain(through);
+    await expect.poll(() => squid.requests()).toContain(through);
     expect(squid.requests().filter((line) => line.includes('/direct/'))).toEqual([through]);
   });
 
