@@ -21,10 +21,11 @@ export function guardAgainstBrowsers(call: Call, rules: HostRules): void {
   if (call.headers.origin !== undefined)
     throw new RefusedRequestError('DENIED', 'Cannot answer a request with an Origin header: this registry is not for web pages');
   const host = call.headers.host;
-  if (host === undefined || !isKnownHost(host.toLowerCase(), rules)) {
+  // Only HTTP/1.0 may leave it out, as health checks of load balancers do and no browser does.
+  if (host !== undefined && !isKnownHost(host.toLowerCase(), rules)) {
     throw new RefusedRequestError(
       'DENIED',
-      `Cannot answer under the name ${JSON.stringify((host ?? '').slice(0, 255))}: expected an address or a name this registry was told`,
+      `Cannot answer under the name ${JSON.stringify(host.slice(0, 255))}: expected an address or a name this registry was told`,
     );
   }
 }

@@ -104,7 +104,7 @@ interface Exchange {
 }
 
 function toExchange(request: IncomingMessage, response: ServerResponse, expectsContinue: boolean): Exchange {
-  const target = request.url ?? '';
+  const { target, headers } = originForm(request);
   const mark = target.indexOf('?');
   const gone = new AbortController();
   response.once('close', () => {
@@ -119,11 +119,25 @@ function toExchange(request: IncomingMessage, response: ServerResponse, expectsC
     method: request.method ?? '',
     path: mark < 0 ? target : target.slice(0, mark),
     query: new URLSearchParams(mark < 0 ? '' : target.slice(mark + 1)),
-    headers: request.headers,
+    headers,
     body,
     signal: gone.signal,
   };
   return { request, response, call, mustContinue: () => waits };
+}
+
+const ABSOLUTE_FORM = /^https?:\/\/(?<host>[^/?]*)(?<rest>.*)$/i;
+
+/**
+ * What is asked for and under which name. Clients that take a registry for a proxy write its name before the path; it counts then in
+ * place of the header.
+ *
+ * @see https://www.rfc-editor.org/rfc/rfc9112#section-3.2.2
+ */
+function originForm({ url: target = '', headers }: IncomingMessage): { readonly target: string; readonly headers: IncomingMessage['headers'] } {
+  const { host, rest } = ABSOLUTE_FORM.exec(target)?.groups ?? {};
+  if (host === undefined || rest === undefined) return { target, headers };
+  return { target: rest, headers: { ...headers, host } };
 }
 
 function reason(error: unknown): string {

@@ -69,7 +69,10 @@ export function isTag(text: string): boolean {
 }
 
 function nameOf(segments: readonly string[], taken: number): string {
-  const name = segments.slice(0, segments.length - taken).join('/');
+  const name = segments
+    .slice(0, segments.length - taken)
+    .map(decode)
+    .join('/');
   if (!isRepositoryName(name)) {
     throw new RefusedRequestError(
       'NAME_INVALID',

@@ -36,9 +36,17 @@ describe('end-1: GET /v2/', () => {
     expect([answer.status, errorCodes(answer), answer.headers.allow]).toEqual([405, ['UNSUPPORTED'], allow]);
   });
 
-  test.each(['UPPER', 'a//b', '-a', 'a/', 'a..b', 'a___b', `${'a/'.repeat(130)}b`])('answers NAME_INVALID to the name %j', async (name) => {
-    const answer = await send('GET', `/v2/${name}/tags/list`);
-    expect([answer.status, errorCodes(answer)]).toEqual([400, ['NAME_INVALID']]);
+  test.each(['UPPER', 'a//b', '-a', 'a/', 'a/..%2fb', 'a%2e%2e/b', 'a..b', 'a___b', `${'a/'.repeat(130)}b`])(
+    'answers NAME_INVALID to the name %j',
+    async (name) => {
+      const answer = await send('GET', `/v2/${name}/tags/list`);
+      expect([answer.status, errorCodes(answer)]).toEqual([400, ['NAME_INVALID']]);
+    },
+  );
+
+  test('takes a percent-encoded name', async () => {
+    await image.pushAll(spec.store, 'v1');
+    for (const name of ['team%2Fapp', 'te%61m/app']) expect((await send('HEAD', `/v2/${name}/manifests/v1`)).status).toBe(200);
   });
 
   test('takes names that end like endpoints', async () => {

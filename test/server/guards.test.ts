@@ -8,7 +8,7 @@ import { parseRoute } from '../../src/server/router.ts';
 import { RefusedRequestError } from '../../src/server/errors.ts';
 import { createMemoryPlace } from '../../src/stores/memory.ts';
 import { makeImage } from '../support/images.ts';
-import { errorCodes, sendRaw } from '../support/raw-request.ts';
+import { errorCodes, exchangeText, sendRaw } from '../support/raw-request.ts';
 
 const running: RunningServer[] = [];
 
@@ -35,6 +35,22 @@ describe('guards against browsers', () => {
       expect((await sendRaw(url, { path: '/v2/', headers: { host } })).status).toBe(200);
     },
   );
+
+  test('answers without Host, as HTTP/1.0 allows', async () => {
+    const { url } = await start();
+    expect(await exchangeText(url, 'GET /v2/ HTTP/1.0\r\n\r\n')).toMatch(/^HTTP\/1\.1 200 /);
+  });
+
+  test('answers to the absolute form', async () => {
+    const { url } = await start({ place: createMemoryPlace() });
+    const { status } = await sendRaw(url, { path: `${url.origin}/v2/?n=1`, headers: { host: 'evil.example' } });
+    expect(status).toBe(200);
+  });
+
+  test('refuses an unknown name in the absolute form', async () => {
+    const answer = await sendRaw((await start()).url, { path: 'http://evil.example/v2/', headers: { host: 'localhost' } });
+    expect([answer.status, errorCodes(answer)]).toEqual([403, ['DENIED']]);
+  });
 
   test('refuses any Origin, its own name too', async () => {
     const { url } = await start({ allowedHosts: ['registry.local'] });

@@ -1,4 +1,5 @@
 import { request as httpRequest, type IncomingHttpHeaders, type IncomingMessage, type OutgoingHttpHeaders } from 'node:http';
+import { connect } from 'node:net';
 import { buffer } from 'node:stream/consumers';
 
 export interface RawRequest {
@@ -34,4 +35,13 @@ export async function sendRaw(url: string | URL, { method = 'GET', path, headers
 export function errorCodes({ body }: RawAnswer): readonly string[] {
   const { errors } = JSON.parse(body.toString()) as { readonly errors: readonly { readonly code: string }[] };
   return errors.map(({ code }) => code);
+}
+
+/** What comes back for a text that is sent as it is, until the server closes the connection. */
+export async function exchangeText(url: string | URL, text: string): Promise<string> {
+  const { hostname, port } = new URL(url);
+  const socket = connect(Number(port), hostname);
+  // No end() before the answer: a server may take a half-closed connection for a client that is gone.
+  socket.write(text, 'latin1');
+  return (await buffer(socket)).toString('latin1');
 }
