@@ -1,25 +1,26 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 import { beforeAll, describe, expect, test } from 'vitest';
-import * as z from 'zod';
 
 import { systemClock } from '../../src/clock.ts';
 import { COMMANDS } from '../../src/commands/index.ts';
-import { encodedOf } from '../../src/oci/digest.ts';
+import { main } from '../../src/main.ts';
+import { encodedOf, parseDigest } from '../../src/oci/digest.ts';
 import { createMemoryPlace } from '../../src/stores/memory.ts';
 import { openLayout } from '../../src/stores/oci-layout.ts';
 import { startFakeRegistry, type FakeRegistry } from '../support/fake-registry.ts';
+import { fakeIo } from '../support/io.ts';
 import { makeArtifact, makeImage, makeIndex } from '../support/images.ts';
+import { expectSchema, fitsSchema, hasSchema, rowsOf } from '../support/json-schema.ts';
 import { makeLayered, member } from '../support/layered-image.ts';
-import { runMain } from '../support/run-main.ts';
+import { runMain, type RunMainOptions } from '../support/run-main.ts';
 import { makeShowImage } from '../support/show-image.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
 const DOCS = fileURLToPath(new URL('../../docs/', import.meta.url));
 const PAGE = readFileSync(join(DOCS, 'json.md'), 'utf8');
-const { $defs } = JSON.parse(readFileSync(join(DOCS, 'json.schema.json'), 'utf8')) as { readonly $defs: Readonly<Record<string, object>> };
 
 const INDEX = makeIndex({ attestations: true });
 const { file, folder, symlink, whiteout } = member;
@@ -43,9 +44,13 @@ beforeAll(async () => {
   await makeShowImage().pushTo(layout, 'show');
   await BEFORE.pushTo(layout, 'before');
   await AFTER.pushTo(layout, 'after');
+  await BEFORE.pushTo(await openLayout(join(cwd, 'removed'), { create: true, clock: systemClock }), '1');
+  await BEFORE.pushTo(await openLayout(join(cwd, 'broken'), { create: true, clock: systemClock }), '1');
+  rmSync(join(cwd, 'broken', 'blobs', 'sha256', encodedOf(parseDigest(BEFORE.layers[0]?.digest ?? ''))));
   const place = createMemoryPlace();
   const store = place.open('team/app');
   await INDEX.pushAll(store, '1');
+  for (const name of ['edited/app', 'added/app']) await INDEX.pushAll(place.open(name), '1');
   const sbom = makeArtifact({ subject: INDEX.root, annotations: { 'org.example.note': 'yes' } });
   await sbom.pushAll(store, 'sbom');
   await makeArtifact({ subject: sbom.root, seed: 3 }).pushAll(store);
@@ -57,66 +62,128 @@ beforeAll(async () => {
 });
 
 /** Every object of the command is what the schema of that name says, and all members that it may have. */
-async function expectAnswers(name: string, ...argv: readonly string[]): Promise<readonly unknown[]> {
-  const { status, stdout, stderr } = await runMain([...argv, '--json'], { cwd });
-  expect(status, stderr).toBe(0);
-  const rows = stdout
-    .trimEnd()
-    .split('\n')
-    .map((line) => JSON.parse(line) as unknown);
-  for (const row of rows) expect(schemaOf(name).safeParse(row), JSON.stringify(row)).toMatchObject({ success: true });
-  expect(stdout).not.toContain('null');
+async function expectAnswers(name: string, argv: readonly string[], options: RunMainOptions, expected = 0): Promise<readonly unknown[]> {
+  const { status, stdout, stderr } = await runMain([...argv, '--json'], options);
+  expect(status, stderr).toBe(expected);
+  const rows = rowsOf(stdout);
+  for (const row of rows) expectSchema(name, row);
   return rows;
 }
 
-function schemaOf(name: string): z.ZodType {
-  const pointer = `#/$defs/${name}`;
-  return z.fromJSONSchema({ $ref: pointer, $defs } as Parameters<typeof z.fromJSONSchema>[0]);
+/** A command line, and what has to be done before it in the same home. */
+interface Case {
+  readonly name: string;
+  readonly argv: () => readonly string[];
+  readonly before?: () => readonly (readonly string[])[];
+  readonly stdin?: string | undefined;
+  readonly status?: number;
 }
 
+const pullApp = (): readonly (readonly string[])[] => [['pull', `${app}:1`]];
+const exportTo = (file: string) => (): readonly (readonly string[])[] => [['export', `${app}:1`, '-o', file]];
+const pushAgain = (tag: string) => (): readonly (readonly string[])[] => [['push', 'oci:app:after', `${registry.host}/deleted/${tag}:1`]];
+const loginHere = (): readonly string[] => ['login', '-u', 'me', '--password-stdin', '--authfile', 'auth.json', registry.host];
+
+const CASES: readonly Case[] = [
+  { name: 'inspect', argv: () => ['inspect', 'oci:app:show'] },
+  { name: 'inspect', argv: () => ['inspect', `${app}:1`] },
+  { name: 'inspect', argv: () => ['inspect', `${app}:sbom`] },
+  { name: 'history', argv: () => ['history', 'oci:app:show'] },
+  { name: 'digest', argv: () => ['digest', `${app}:1`] },
+  { name: 'tags list', argv: () => ['tags', 'list', '--digests', '--sort', 'created', app] },
+  { name: 'repos list', argv: () => ['repos', 'list', registry.host] },
+  { name: 'search', argv: () => ['search', `${registry.host}/app`] },
+  { name: 'referrers', argv: () => ['referrers', `${app}:1`] },
+  { name: 'files', argv: () => ['files', 'oci:app:after'] },
+  { name: 'diff', argv: () => ['diff', 'oci:app:before', 'oci:app:after'] },
+  { name: 'manifest get', argv: () => ['manifest', 'get', `${app}:1`] },
+  { name: 'manifest get', argv: () => ['inspect', '--raw', `${app}:1`] },
+  { name: 'config', argv: () => ['config', 'oci:app:show'] },
+  { name: 'config', argv: () => ['inspect', '--config', 'oci:app:show'] },
+  { name: 'blob get', argv: () => ['blob', 'get', `oci:app@${BEFORE.layers[0]?.digest}`, '-o', 'layer'] },
+  { name: 'rootfs', argv: () => ['rootfs', 'oci:app:after', '-o', 'rootfs.tar'] },
+  { name: 'copy', argv: () => ['copy', `${app}:1`, `${registry.host}/other/app:1`] },
+  { name: 'copy', argv: () => ['copy', `${app}:1`, `${registry.host}/planned/app:1`, '--dry-run'] },
+  { name: 'push', argv: () => ['push', 'oci:app:before', `${registry.host}/pushed/app:1`] },
+  { name: 'tag', argv: () => ['tag', `${app}:1`, 'again'] },
+  { name: 'attach', argv: () => ['attach', 'file.json', '--to', `${app}:1`, '--type', 'application/vnd.example.report'] },
+  { name: 'manifest put', argv: () => ['manifest', 'put', `${app}:put`, 'index.json'] },
+  { name: 'blob put', argv: () => ['blob', 'put', app, 'file.json'] },
+  { name: 'pull', argv: () => ['pull', `${app}:1`] },
+  { name: 'pull', argv: () => ['pull', `${app}:1`, '-o', 'pulled/'] },
+  { name: 'export', argv: () => ['export', `${app}:1`, '-o', 'exported.tar'] },
+  { name: 'import', before: exportTo('app.tar'), argv: () => ['import', 'app.tar', `${registry.host}/imported`] },
+  { name: 'import', before: exportTo('again.tar'), argv: () => ['import', 'again.tar'] },
+  { name: 'verify', argv: () => ['verify', `${app}:1`] },
+  { name: 'verify', argv: () => ['verify', 'oci:broken'], status: 7 },
+  { name: 'images', before: pullApp, argv: () => ['images'] },
+  { name: 'rmi', before: pullApp, argv: () => ['rmi', `${app}:1`] },
+  { name: 'prune', before: pullApp, argv: () => ['prune'] },
+  { name: 'prune', argv: () => ['prune', '--journal', '--dry-run'] },
+  { name: 'tags delete', before: pushAgain('tag'), argv: () => ['tags', 'delete', `${registry.host}/deleted/tag:1`] },
+  { name: 'delete', before: pushAgain('image'), argv: () => ['delete', '--yes', `${registry.host}/deleted/image@${AFTER.root.digest}`] },
+  { name: 'delete', argv: () => ['delete', '--yes', `oci:removed@${BEFORE.root.digest}`] },
+  { name: 'index create', argv: () => ['index', 'create', `${registry.host}/made/app:1`, 'oci:app:before'] },
+  { name: 'index add', argv: () => ['index', 'add', `${registry.host}/added/app:1`, 'oci:app:before', '--replace'] },
+  { name: 'index remove', argv: () => ['index', 'remove', `${registry.host}/edited/app:1`, `${INDEX.images[0]?.root.digest}`] },
+  { name: 'login', argv: loginHere, stdin: 'secret' },
+  { name: 'logout', before: () => [loginHere()], stdin: 'secret', argv: () => ['logout', '--authfile', 'auth.json', registry.host] },
+  { name: 'logout', argv: () => ['logout', 'registry.example'] },
+  { name: 'auth list', before: () => [loginHere()], stdin: 'secret', argv: () => ['auth', 'list', '--authfile', 'auth.json'] },
+  { name: 'auth get', before: () => [loginHere()], stdin: 'secret', argv: () => ['auth', 'get', '--authfile', 'auth.json', registry.host] },
+  { name: 'doctor', argv: () => ['doctor', registry.host] },
+  { name: 'doctor', argv: () => ['doctor', `${registry.host}/team/app`, '--push'] },
+  { name: 'completion', argv: () => ['completion', 'bash'] },
+];
+
+/** What answers with the bytes of files, and refuses `--json`. */
+const WITHOUT_JSON: ReadonlySet<string> = new Set(['cat']);
+
 describe('docs/json.schema.json', () => {
-  test.each([
-    ['inspect', () => ['inspect', 'oci:app:show']],
-    ['inspect', () => ['inspect', `${app}:1`]],
-    ['inspect', () => ['inspect', `${app}:sbom`]],
-    ['history', () => ['history', 'oci:app:show']],
-    ['digest', () => ['digest', `${app}:1`]],
-    ['tags list', () => ['tags', 'list', '--digests', '--sort', 'created', app]],
-    ['repos list', () => ['repos', 'list', registry.host]],
-    ['search', () => ['search', `${registry.host}/app`]],
-    ['referrers', () => ['referrers', `${app}:1`]],
-    ['files', () => ['files', 'oci:app:after']],
-    ['diff', () => ['diff', 'oci:app:before', 'oci:app:after']],
-    ['manifest get', () => ['manifest', 'get', `${app}:1`]],
-    ['manifest get', () => ['inspect', '--raw', `${app}:1`]],
-    ['config', () => ['config', 'oci:app:show']],
-    ['config', () => ['inspect', '--config', 'oci:app:show']],
-    ['blob get', () => ['blob', 'get', `oci:app@${BEFORE.layers[0]?.digest}`, '-o', 'layer']],
-    ['rootfs', () => ['rootfs', 'oci:app:after', '-o', 'rootfs.tar']],
-    ['copy', () => ['copy', `${app}:1`, `${registry.host}/other/app:1`]],
-    ['push', () => ['push', 'oci:app:before', `${registry.host}/pushed/app:1`]],
-    ['tag', () => ['tag', `${app}:1`, 'again']],
-    ['attach', () => ['attach', 'file.json', '--to', `${app}:1`, '--type', 'application/vnd.example.report']],
-    ['manifest put', () => ['manifest', 'put', `${app}:put`, 'index.json']],
-    ['blob put', () => ['blob', 'put', app, 'file.json']],
-  ] as const)('%s answers as the schema says', async (name, argv) => {
-    expect((await expectAnswers(name, ...argv())).length).toBeGreaterThan(0);
+  test.each(CASES)('$name answers as the schema says', async ({ name, argv, before, stdin, status }) => {
+    const options = { cwd, home: temporaryFolder('home'), ...(stdin !== undefined && { stdin }) };
+    for (const earlier of before?.() ?? []) expect(await runMain(earlier, options), earlier.join(' ')).toMatchObject({ status: 0 });
+    expect((await expectAnswers(name, argv(), options, status)).length).toBeGreaterThan(0);
+  });
+
+  test('serve says where it listens as the schema says', async () => {
+    const stopping = new AbortController();
+    const io = fakeIo({ cwd, home: temporaryFolder('home'), signal: stopping.signal });
+    const ended = main(['serve', '--memory', '--listen', '127.0.0.1:0', '--json'], io);
+    await expect.poll(() => io.stdoutText(), { timeout: 30_000 }).toContain('\n');
+    stopping.abort(new Error('stop'));
+    expect(await ended).toBe(0);
+    expectSchema('serve', rowsOf(io.stdoutText())[0]);
+  });
+
+  test('every command has a schema, a line on the page and a test of what it says', () => {
+    const names = COMMANDS.map(({ name }) => name).filter((name) => !WITHOUT_JSON.has(name));
+    const tested = new Set([...CASES.map(({ name }) => name), 'serve']);
+    expect(names.filter((name) => !hasSchema(name))).toEqual([]);
+    expect(names.filter((name) => !tested.has(name))).toEqual([]);
+    expect(names.filter((name) => !PAGE.includes(`\`${name}\``))).toEqual([]);
+  });
+
+  test.each([...WITHOUT_JSON])('%s refuses --json', async (name) => {
+    const { status, stderr } = await runMain([name, 'oci:app:after', 'a', '--json'], { cwd });
+    expect(status).toBe(2);
+    expectSchema('error', rowsOf(stderr).at(-1));
   });
 
   test('errors are as the schema says', async () => {
     const { stderr } = await runMain(['digest', '--json', `${app}:gone`]);
-    const line: unknown = JSON.parse(stderr.trimEnd().split('\n').at(-1) ?? '');
-    expect(schemaOf('error').safeParse(line)).toMatchObject({ success: true });
+    expectSchema('error', rowsOf(stderr).at(-1));
+  });
+
+  test('warnings are as the schema says', async () => {
+    const { stderr } = await runMain(['copy', '--json', `${app}:1`, `${registry.host}/bare/app:1`, '--platform', 'linux/amd64']);
+    const warnings = rowsOf(stderr);
+    expect(warnings.length).toBeGreaterThan(0);
+    for (const row of warnings) expectSchema('warning', row);
   });
 
   test('the schema refuses what a command does not say', () => {
-    expect(schemaOf('digest').safeParse({ name: 'a', digest: 'sha256:0', mediaType: 'b', size: 1, more: true }).success).toBe(false);
-    expect(schemaOf('digest').safeParse({ name: 'a', digest: 'latest', mediaType: 'b', size: 1 }).success).toBe(false);
-  });
-
-  test('the page names every command that the schema describes', () => {
-    const commands = COMMANDS.map(({ name }) => name).filter((name) => name in $defs);
-    expect(commands.length).toBeGreaterThan(15);
-    for (const command of commands) expect(PAGE).toContain(`\`${command}\``);
+    expect(fitsSchema('digest', { name: 'a', digest: 'sha256:0', mediaType: 'b', size: 1, more: true })).toBe(false);
+    expect(fitsSchema('digest', { name: 'a', digest: 'latest', mediaType: 'b', size: 1 })).toBe(false);
   });
 });
