@@ -7,8 +7,9 @@ import type { ManifestNode } from './read-manifest.ts';
 import { resolveIfThere } from './resolve-if-there.ts';
 import { together } from './together.ts';
 
-/** Tags under which cosign keeps signatures, attestations and SBOMs of a manifest: `sha256-<hex>.sig`. */
+/** Tags under which cosign keeps signatures, attestations and SBOMs of a manifest: `sha256-<hex>.sig`. None for a sha512, which no tag is long enough for. */
 export function cosignTags(digest: Digest): readonly string[] {
+  if (algorithmOf(digest) !== 'sha256') return [];
   return ['sig', 'att', 'sbom'].map((kind) => `${algorithmOf(digest)}-${encodedOf(digest)}.${kind}`);
 }
 

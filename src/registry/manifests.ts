@@ -3,11 +3,12 @@ import { discard, readAtMost } from '../http/body.ts';
 import { LIMITS } from '../limits.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import { algorithmOf, digestOf, isDigest, type Digest } from '../oci/digest.ts';
-import { essence, isManifestType, MANIFEST_ACCEPT } from '../oci/media-types.ts';
+import { childrenOf, parseManifest } from '../oci/manifest.ts';
+import { essence, isForeignLayerType, isManifestType, MANIFEST_ACCEPT } from '../oci/media-types.ts';
 import type { CallOptions } from '../store.ts';
 import { contradicts, statedDigest, statedSize } from './answer-headers.ts';
 import type { RegistryResponse } from './connection.ts';
-import { invalidResponse, isWebPage, responseError } from './errors.ts';
+import { invalidResponse, isWebPage, RefusedError, responseError, ServerFailedError, type ResponseError } from './errors.ts';
 import { guessManifestType } from './manifest-type.ts';
 import { display, manifestPath, sendToRead, sendToWrite, type RemoteRepository } from './remote-repository.ts';
 import { WrongDigestError } from './wrong-digest.ts';
@@ -118,12 +119,27 @@ export async function putManifest(
     body: manifest.bytes,
     signal,
   });
-  if (response.status !== 201 && response.status !== 200 && response.status !== 202) throw await responseError(action, response);
+  if (response.status !== 201 && response.status !== 200 && response.status !== 202)
+    throw foreignRefused(action, await responseError(action, response), manifest);
   await discard(response);
   if (isWebPage(response)) throw invalidResponse(action, response, 'expected status 201');
   checkDigest(action, manifest.descriptor.digest, statedDigest(action, response));
   const tags = (response.headers.get('oci-tag') ?? '').split(',').map((text) => text.trim());
   return { subject: response.headers.get('oci-subject')?.trim(), tags };
+}
+
+/**
+ * docker-registry answers 500 and MANIFEST_BLOB_UNKNOWN to an image with layers that are at their own URLs (those of Windows), unless it is
+ * configured to take them; it will not take it later either.
+ */
+function foreignRefused(action: string, error: ResponseError, { bytes, descriptor }: FetchedManifest): ResponseError {
+  if (!(error instanceof ServerFailedError || error instanceof RefusedError) || !error.problems.some(({ code }) => code === 'MANIFEST_BLOB_UNKNOWN'))
+    return error;
+  if (!childrenOf(parseManifest(bytes, descriptor.mediaType)).some(({ mediaType }) => isForeignLayerType(mediaType))) return error;
+  return new RefusedError(`${action}: "${error.host}" takes no image with layers that are elsewhere (status ${error.status})`, error, {
+    hint: 'whoever runs the registry can allow their URLs: validation.manifests.urls.allow in the configuration of docker-registry',
+    cause: error,
+  });
 }
 
 /**

@@ -151,6 +151,20 @@ describe('putManifest()', () => {
     const { repository } = registry({ PUT: { status: 200, headers: { 'content-type': 'text/html' } } });
     await expect(putManifest(repository, 'v1', manifest)).rejects.toMatchObject({ code: 'INVALID_RESPONSE' });
   });
+
+  test('says why docker-registry takes no image with foreign layers, whatever its status', async () => {
+    const config = { mediaType: MEDIA_TYPE.ociConfig, digest: other, size: 2 };
+    const layers = [{ mediaType: 'application/vnd.oci.image.layer.nondistributable.v1.tar+gzip', digest: other, size: 9, urls: ['https://mcr.example/l'] }];
+    const windows = new TextEncoder().encode(JSON.stringify({ schemaVersion: 2, mediaType: MEDIA_TYPE.ociManifest, config, layers }));
+    const { repository } = registry({ PUT: { status: 500, body: { errors: [{ code: 'UNKNOWN' }, { code: 'MANIFEST_BLOB_UNKNOWN' }] } } });
+    const node = { descriptor: { mediaType: MEDIA_TYPE.ociManifest, digest: digestOf(windows), size: windows.byteLength }, bytes: windows };
+    await expect(putManifest(repository, 'v1', node)).rejects.toMatchObject({ code: 'REFUSED', hint: expect.stringContaining('manifests.urls') });
+  });
+
+  test('takes another image for a failure of the registry', async () => {
+    const { repository } = registry({ PUT: { status: 500, body: { errors: [{ code: 'MANIFEST_BLOB_UNKNOWN' }] } } });
+    await expect(putManifest(repository, 'v1', manifest)).rejects.toMatchObject({ code: 'SERVER_FAILED' });
+  });
 });
 
 test('deleteManifest() fails with REFUSED where a registry does not delete', async () => {
