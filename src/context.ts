@@ -30,7 +30,8 @@ export interface Settings {
   readonly authfile: string | undefined;
   readonly sourceCredentials: CredentialPointer | undefined;
   readonly destinationCredentials: CredentialPointer | undefined;
-  readonly idleTimeoutMs: number;
+  /** How long a peer may be silent, an upload's answer included; undefined leaves the transport's own defaults. */
+  readonly timeoutMs: number | undefined;
   readonly retries: number;
 }
 

@@ -17,7 +17,7 @@ export const GLOBAL_OPTIONS = [
   { name: 'authfile', value: 'FILE', summary: 'read credentials from this file' },
   { name: 'src-creds', value: 'WHO', summary: 'credentials of the source: USER:env:NAME or USER:file:PATH' },
   { name: 'dest-creds', value: 'WHO', summary: 'credentials of the destination, written in the same way' },
-  { name: 'timeout', value: 'S', summary: 'give up on a peer that is silent for S seconds (60)' },
+  { name: 'timeout', value: 'S', summary: 'give up on a peer that is silent for S seconds (60; 900 while it stores what it was sent)' },
   { name: 'retry', value: 'N', summary: 'try a failed request N times more (5)' },
 ] as const satisfies readonly OptionSpec[];
 

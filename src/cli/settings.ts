@@ -6,7 +6,6 @@ import type { Io } from '../io.ts';
 import { parseBytes, parseCount, parseCredentialPointer, parseHost, parseHostOrCidr, parseSeconds } from '../option-values.ts';
 import type { GlobalOptionName } from './global-options.ts';
 
-const DEFAULT_IDLE_TIMEOUT_MS = 60_000;
 const DEFAULT_RETRIES = 5;
 /** More connections to one host than this are an attack, or are taken for one. */
 const MAX_CONCURRENCY = 256;
@@ -43,7 +42,7 @@ export function parseSettings(values: OptionValues, { env, cwd }: Pick<Io, 'env'
     authfile: path('authfile'),
     sourceCredentials: parsed(values, 'src-creds', (where, text) => withAbsolutePath(parseCredentialPointer(where, text), cwd)),
     destinationCredentials: parsed(values, 'dest-creds', (where, text) => withAbsolutePath(parseCredentialPointer(where, text), cwd)),
-    idleTimeoutMs: parsed(values, 'timeout', parseSeconds) ?? DEFAULT_IDLE_TIMEOUT_MS,
+    timeoutMs: parsed(values, 'timeout', parseSeconds),
     retries: parsed(values, 'retry', (where, text) => parseCount(where, text, 0, MAX_RETRIES)) ?? DEFAULT_RETRIES,
   };
 }

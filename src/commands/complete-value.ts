@@ -95,7 +95,7 @@ function quietContext(settings: Settings, io: Io): Context {
   return {
     // The keychain may be locked, and would ask for its password in the middle of a word.
     io: { ...io, signal, runKeychain: undefined },
-    settings: { ...settings, idleTimeoutMs: PATIENCE_MS },
+    settings: { ...settings, timeoutMs: PATIENCE_MS },
     signal,
     onEvent: () => undefined,
     warn: () => undefined,

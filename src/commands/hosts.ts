@@ -95,7 +95,8 @@ export async function createHosts(context: Context): Promise<Hosts> {
       tls: async (origin) => ({ ...policy.tls(origin), ...(await certificates(origin)) }),
       proxy,
       lookup: io.lookup,
-      idleTimeoutMs: settings.idleTimeoutMs,
+      idleTimeoutMs: settings.timeoutMs,
+      answerTimeoutMs: settings.timeoutMs,
     });
     return { policy, transport };
   }

@@ -43,7 +43,7 @@ async function* runServe(args: ParsedArguments, context: Context): AsyncIterable
       listen,
       readOnly,
       clock: io.clock,
-      idleTimeoutMs: settings.idleTimeoutMs,
+      idleTimeoutMs: settings.timeoutMs,
       log: context.log,
       warn: (line) => context.warn(line),
     });

@@ -18,11 +18,11 @@ export interface TransportOptions {
   readonly proxy?: ProxyChooser | undefined;
   /** Name resolution; the system's when absent. */
   readonly lookup?: LookupFunction | undefined;
-  /** For name, TCP and TLS together. Milliseconds. */
+  /** For name, TCP and TLS together; 10 s, or less where a peer may do nothing for less. Milliseconds. */
   readonly connectTimeoutMs?: number | undefined;
-  /** How long a peer may do nothing. Milliseconds. */
+  /** How long a peer may do nothing; 60 s when absent. Milliseconds. */
   readonly idleTimeoutMs?: number | undefined;
-  /** How long PUT and PATCH may take to be answered once they are sent: storage commits are slow. Milliseconds. */
+  /** How long PUT and PATCH may take to be answered once they are sent; 15 minutes when absent, because storage commits are slow. Milliseconds. */
   readonly answerTimeoutMs?: number | undefined;
   /** To count together with other transports. */
   readonly counters?: TransportCounters | undefined;
@@ -62,7 +62,8 @@ const ANSWER_TIMEOUT_MS = 15 * 60_000;
 
 /** Makes a transport over undici. It keeps connections open between requests: `close()` it. */
 export function createTransport(options: TransportOptions): HttpTransport {
-  const { connectTimeoutMs = CONNECT_TIMEOUT_MS, idleTimeoutMs = IDLE_TIMEOUT_MS, answerTimeoutMs = ANSWER_TIMEOUT_MS } = options;
+  const { idleTimeoutMs = IDLE_TIMEOUT_MS, answerTimeoutMs = ANSWER_TIMEOUT_MS } = options;
+  const { connectTimeoutMs = Math.min(CONNECT_TIMEOUT_MS, idleTimeoutMs) } = options;
   const { counters = new TransportCounters(), slabs = new SlabPool() } = options;
   const pools = new Map<string, Promise<ConnectionPool>>();
   let isClosed = false;

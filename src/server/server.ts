@@ -33,7 +33,7 @@ export class ListenError extends RegiError {
 const DEFAULT_HOST = '127.0.0.1';
 const HEADER_BYTES = 32 * 1024;
 const HEADERS_TIMEOUT_MS = 30_000;
-const IDLE_TIMEOUT_MS = 120_000;
+const IDLE_TIMEOUT_MS = 60_000;
 /** Longer than clients and proxies keep theirs, so that it is never the server that closes under a request. */
 const KEEP_ALIVE_MS = 75_000;
 

@@ -7,7 +7,7 @@ const OUTSIDE = { env: {}, cwd: '/folder' };
 
 describe('parseSettings()', () => {
   test('has the documented defaults', () => {
-    expect(parseSettings({}, OUTSIDE)).toMatchObject({ json: false, quiet: false, verbosity: 0, progress: 'auto', idleTimeoutMs: 60_000, retries: 5 });
+    expect(parseSettings({}, OUTSIDE)).toMatchObject({ json: false, quiet: false, verbosity: 0, progress: 'auto', timeoutMs: undefined, retries: 5 });
   });
 
   test('reads every flag', () => {
@@ -42,7 +42,7 @@ describe('parseSettings()', () => {
       authfile: '/auth.json',
       sourceCredentials: { username: 'me', from: { kind: 'file', path: '/folder/secret' } },
       destinationCredentials: undefined,
-      idleTimeoutMs: 5000,
+      timeoutMs: 5000,
       retries: 0,
     });
   });
