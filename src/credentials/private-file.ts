@@ -4,6 +4,7 @@ import { dirname, resolve } from 'node:path';
 
 import { RegiError } from '../errors.ts';
 import { withFileLock } from './file-lock.ts';
+import { overwriteFile } from './overwrite-file.ts';
 
 /** A file of the user's configuration that cannot be written. */
 export class UnwritableConfigError extends RegiError {
@@ -17,7 +18,7 @@ export interface ChangeOptions {
 
 /**
  * Changes a file of the user's configuration, one at a time: beside it, to the disk, and then in its place, so that a reader sees the old text
- * or the new one. A symbolic link stays and what it points at is written; the owner stays.
+ * or the new one. A symbolic link stays and what it points at is written; the owner stays. A file that is a mount of its own is overwritten.
  *
  * @param shown names the file in messages.
  * @param change gives the new text, made of what is there now; undefined changes nothing.
@@ -45,23 +46,35 @@ export async function changePrivateFile(path: string, shown: string, change: () 
 
 async function write(target: string, text: string, { keepsMode = false }: ChangeOptions): Promise<void> {
   const before = await ifThere(stat(target));
+  // oxlint-disable-next-line no-bitwise -- a mode is bits
+  const mode = before && before.mode & (keepsMode ? 0o777 : 0o600);
   const temporary = `${target}.${randomUUID()}.tmp`;
   try {
     const file = await open(temporary, 'wx', 0o600);
     try {
       await file.writeFile(text);
-      // oxlint-disable-next-line no-bitwise -- a mode is bits
-      if (before !== undefined) await file.chmod(before.mode & (keepsMode ? 0o777 : 0o600));
+      if (mode !== undefined) await file.chmod(mode);
       await file.sync();
     } finally {
       await file.close();
     }
     // Of somebody else's file, only the superuser can leave the owner as it was; that is who needs it, under sudo.
     if (before !== undefined) await chown(temporary, before.uid, before.gid).catch(() => undefined);
-    await rename(temporary, target);
+    try {
+      await rename(temporary, target);
+    } catch (error) {
+      if (mode === undefined || !isMount(error)) throw error;
+      // The whole text lies beside it meanwhile, should the machine die.
+      await overwriteFile(target, text, mode);
+    }
   } finally {
     await rm(temporary, { force: true });
   }
+}
+
+/** Whether a file could not be replaced because it is mounted by itself, as containers mount one file of their host. */
+function isMount(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && (error.code === 'EBUSY' || error.code === 'EXDEV');
 }
 
 const PROBLEMS: Readonly<Record<string, string>> = {
