@@ -35,12 +35,15 @@ export class MissingBaseError extends RegiError {
 
   constructor(layers: readonly Descriptor[], carried: readonly string[]) {
     const bytes = layers.reduce((sum, { size }) => sum + size, 0);
-    super(`Cannot import: ${formatCount(layers.length, 'layer')} (${formatBytes(bytes)}) that the archive leaves out are not there; nothing was written`, {
-      hint:
-        carried.length === 0
-          ? 'the archive is not whole; write it again'
-          : `import the archive before it there first (${carried.slice(0, 3).join(', ')}${carried.length > 3 ? ', …' : ''}), name a repository that has them with --base REPO, or export without --since`,
-    });
+    super(
+      `Cannot import: ${formatCount(layers.length, 'layer')} (${formatBytes(bytes)}) that the archive leaves out ${layers.length === 1 ? 'is' : 'are'} not there; nothing was written`,
+      {
+        hint:
+          carried.length === 0
+            ? 'the archive is not whole; write it again'
+            : `import the archive before it there first (${carried.slice(0, 3).join(', ')}${carried.length > 3 ? ', …' : ''}), name a repository that has them with --base REPO, or export without --since`,
+      },
+    );
     this.layers = layers;
   }
 }

@@ -7,6 +7,7 @@ import { identifierOf, type Reference } from '../oci/reference.ts';
 import type { Place, Store } from '../store.ts';
 import type { LocalStore } from '../stores/local-store.ts';
 import type { LayoutStore } from '../stores/oci-layout.ts';
+import { refuseFileName } from './file-not-image.ts';
 import type { ImageSource } from './image-source.ts';
 import type { ArchiveLocation, LayoutLocation, Location } from './location.ts';
 import type { Registries } from './registries.ts';
@@ -137,6 +138,7 @@ class CommandStores implements Stores {
     switch (location.kind) {
       case 'registry': {
         const { reference } = location;
+        if (side === 'source') await refuseFileName(reference, this.#context.io);
         const store = (await this.#connect()).open(reference, side);
         return {
           store,

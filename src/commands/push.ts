@@ -12,6 +12,7 @@ import { copyRows } from './copy-rows.ts';
 import { digestText, type DigestRow } from './digest-row.ts';
 import { parseLocation, parseRepositoryLocation, type ArchiveLocation, type LayoutLocation, type Location } from './location.ts';
 import { withStores, type Stores } from './open-store.ts';
+import { refuseFileName } from './file-not-image.ts';
 import { parseSourceLocation } from './path-location.ts';
 
 /** `regi push`: an image of this machine to one or several references. */
@@ -23,6 +24,7 @@ export const pushCommand: CommandBody<DigestRow> = {
 async function* runPush(args: ParsedArguments, context: Context): AsyncIterable<DigestRow> {
   const first = positional(args, 0, 'an image');
   const source = await parseSourceLocation(first, context.io);
+  if (source.kind === 'registry') await refuseFileName(source.reference, context.io);
   const [, whole = '', ...others] = args.positionals;
   yield* withStores(context, { dryRun: flag(args, 'dry-run') }, async function* (stores) {
     if (whole.endsWith('/') && others.length === 0 && isPlace(source)) {

@@ -8,17 +8,20 @@ import { childrenOf, type ImageManifest } from '../oci/manifest.ts';
 import { isManifestType } from '../oci/media-types.ts';
 import { formatPlatform } from '../oci/platform.ts';
 import type { CallOptions, Source } from '../store.ts';
+import { isAttestation } from './choose-platform.ts';
 import { readManifest } from './read-manifest.ts';
 
 /** What a list shows of an image. */
 export interface ImageSummary {
   /** What docker calls the image id: the digest of the config; of an index its own. */
   readonly id: Digest;
+  /** Of an index, that of its first image that is here. */
   readonly created: string | undefined;
   /** All that is there, compressed as it is, each blob once. Bytes. */
   readonly size: number;
   /** Undefined for an index, and for what runs nowhere. */
   readonly platform: string | undefined;
+  /** Of an index, those of its first image that is here. */
   readonly labels: Readonly<Record<string, string>>;
   /** Why it cannot be shown; then only id and size are of use. */
   readonly problem: string | undefined;
@@ -29,13 +32,13 @@ export async function summarizeImage(source: Source, root: Descriptor, options: 
   try {
     const nodes = new Map<Digest, number>();
     const first = await walk(source, root, nodes, options, 0);
-    const id = first === undefined ? root.digest : first.config.digest;
-    const config = first === undefined ? undefined : await readConfig(source, first, options);
+    const config = first === undefined ? undefined : await readConfig(source, first.manifest, options);
+    const isOne = first?.digest === root.digest;
     return {
-      id,
+      id: isOne ? first.manifest.config.digest : root.digest,
       created: config?.created,
       size: [...nodes.values()].reduce((sum, size) => sum + size, 0),
-      platform: config?.platform === undefined ? undefined : formatPlatform(config.platform),
+      platform: !isOne || config?.platform === undefined ? undefined : formatPlatform(config.platform),
       labels: config?.labels ?? {},
       problem: undefined,
     };
@@ -47,18 +50,27 @@ export async function summarizeImage(source: Source, root: Descriptor, options: 
 
 const DAMAGED: ReadonlySet<string> = new Set(['NOT_FOUND', 'CONTENT_MISMATCH', 'INVALID_MANIFEST', 'INVALID_DIGEST', 'LIMIT_EXCEEDED', 'UNSUPPORTED']);
 
-/** Adds up what the image is made of and is there; the image, when the root is no index. */
-async function walk(source: Source, node: Descriptor, sizes: Map<Digest, number>, options: CallOptions, depth: number): Promise<ImageManifest | undefined> {
+interface FoundImage {
+  readonly manifest: ImageManifest;
+  readonly digest: Digest;
+}
+
+/** Adds up what the image is made of and is there; the first image of it. */
+async function walk(source: Source, node: Descriptor, sizes: Map<Digest, number>, options: CallOptions, depth: number): Promise<FoundImage | undefined> {
   options.signal?.throwIfAborted();
   if (sizes.has(node.digest) || depth > LIMITS.indexDepth) return undefined;
   sizes.set(node.digest, node.size);
   const { manifest } = await readManifest(source, node, options);
+  let first: FoundImage | undefined = manifest.kind === 'image' ? { manifest, digest: node.digest } : undefined;
   for (const child of childrenOf(manifest)) {
     if (!isManifestType(child.mediaType)) sizes.set(child.digest, child.size);
     // An index may list platforms that are not here.
-    else if (await source.exists(child, options)) await walk(source, child, sizes, options, depth + 1);
+    else if (await source.exists(child, options)) {
+      const found = await walk(source, child, sizes, options, depth + 1);
+      if (!isAttestation(child)) first ??= found;
+    }
   }
-  return manifest.kind === 'image' ? manifest : undefined;
+  return first;
 }
 
 async function readConfig(source: Source, { config }: ImageManifest, options: CallOptions): Promise<ImageConfig | undefined> {

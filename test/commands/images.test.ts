@@ -112,6 +112,11 @@ describe('regi images', () => {
     expect(row['platform']).toBeUndefined();
   });
 
+  test('shows the age of an index as that of its first image', async () => {
+    await local.keep(INDEX, 'all:1');
+    expect(JSON.parse(await printed('--json', 'all'))).toMatchObject({ created: '2024-01-01T00:00:00Z' });
+  });
+
   test('shows an artifact, which has no age', async () => {
     await local.keep(makeArtifact(), 'chart:1');
     expect(await printed('chart')).toMatch(/^REPOSITORY .*\nchart +1 +[0-9a-f]{12} +N\/A +\S+ B\n$/);
