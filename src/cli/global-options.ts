@@ -5,7 +5,12 @@ export const GLOBAL_OPTIONS = [
   { name: 'json', summary: 'answer with one JSON object a line, and report errors as JSON' },
   { name: 'quiet', short: 'q', summary: 'print nothing but errors and the answer' },
   { name: 'verbose', short: 'v', repeatable: true, summary: 'show each request; -vv shows headers too' },
-  { name: 'progress', value: 'MODE', choices: ['auto', 'plain', 'json', 'none'], summary: 'how progress is shown on standard error' },
+  {
+    name: 'progress',
+    value: 'MODE',
+    choices: ['auto', 'plain', 'json', 'none'],
+    summary: 'how progress is shown on standard error; auto is plain lines in CI',
+  },
   { name: 'color', value: 'WHEN', choices: ['auto', 'always', 'never'], summary: 'when to use colours; NO_COLOR is respected' },
   { name: 'concurrency', value: 'N', summary: 'connections per host' },
   { name: 'limit-rate', value: 'BYTES', summary: 'bytes per second for the whole command, such as 10M' },

@@ -75,10 +75,13 @@ function eventObject(event: CopyEvent): object {
     case 'progress':
       return { kind: event.kind, target: nodeObject(event.target), bytes: event.bytes, to: event.to };
     case 'found':
+    case 'read':
     case 'copied':
     case 'skipped':
     case 'foreign':
       return { kind: event.kind, target: nodeObject(event.target), to: event.to };
+    case 'listed':
+      return { kind: event.kind, images: event.images };
     case 'failed':
       return { kind: event.kind, image: event.image, error: errorObject(event.error) };
     case 'warning':

@@ -47,6 +47,8 @@ function plainLine(event: CopyEvent, isPlan: boolean, milliseconds: number | und
       return blobLine('foreign', event.target, 'stays at its own URLs');
     case 'resolved':
     case 'found':
+    case 'read':
+    case 'listed':
     case 'started':
     case 'progress':
     case 'tagged':

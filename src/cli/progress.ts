@@ -24,6 +24,12 @@ export interface ProgressStyle {
   readonly isPlan: boolean;
 }
 
+/** Some services run jobs at a terminal, whose output nobody watches: a log of drawings is no log. */
+function canDrawOver({ stderr, env }: Io): boolean {
+  const isJob = !['', '0', 'false'].includes(env['CI'] ?? '');
+  return stderr.isTTY && env['TERM'] !== 'dumb' && !isJob;
+}
+
 /** The progress that flags and terminal ask for. */
 export function createProgress(settings: Settings, { color, isPlan }: ProgressStyle, io: Io, area: StatusArea): Progress {
   switch (settings.progress) {
@@ -35,7 +41,7 @@ export function createProgress(settings: Settings, { color, isPlan }: ProgressSt
       return plainProgress(io.clock, isPlan, area);
     case 'auto':
       // A plan moves nothing that could be watched, and its lines are what is wanted.
-      if (io.stderr.isTTY && io.env['TERM'] !== 'dumb' && !isPlan) return liveProgress(io, color, area);
+      if (canDrawOver(io) && !isPlan) return liveProgress(io, color, area);
       // Who reads JSON reads it on standard error too.
       return settings.json ? NO_PROGRESS : plainProgress(io.clock, isPlan, area);
     default:

@@ -50,15 +50,21 @@ function transferLine({ target, bytes, speed }: ActiveTransfer, style: LineStyle
 
 function totalLine(view: TransferView, style: LineStyle): string {
   const left = view.bytes - view.moved;
-  const parts = [
-    `${view.finished} of ${view.nodes} blobs`,
-    `${formatBytes(view.moved)} of ${formatBytes(view.bytes)}`,
-    ...(view.active.length > 0 ? [`${formatBytes(Math.round(view.speed))}/s`] : []),
-    ...(left > 0 && view.speed > 0 && view.steady ? [`${formatWholeSeconds((left / view.speed) * 1000)} left`] : []),
+  const blobs = `${view.finished} of ${view.nodes} blobs`;
+  const images = view.images === undefined ? undefined : `${view.finishedImages} of ${view.images} images`;
+  const isMoving = view.active.length > 0;
+  const canTell = left > 0 && view.speed > 0 && view.steady;
+  // In the order of their places; the number says how dear a part is when there is not room for all.
+  const parts: readonly (readonly [dear: number, text: string | undefined])[] = [
+    [0, images],
+    [images === undefined ? 0 : 3, blobs],
+    [2, `${formatBytes(view.moved)} of ${formatBytes(view.bytes)}`],
+    [4, isMoving ? `${formatBytes(Math.round(view.speed))}/s` : undefined],
+    [1, canTell ? `${formatWholeSeconds((left / view.speed) * 1000)} left` : undefined],
   ];
   const separator = style.unicode ? ' · ' : ', ';
-  while (parts.length > 1 && parts.join(separator).length > usable(style)) parts.splice(Math.min(2, parts.length - 2), 1);
-  return fit(parts.join(separator), usable(style));
+  const withRoom = [4, 3, 2, 1, 0].map((most) => parts.flatMap(([dear, text]) => (text === undefined || dear > most ? [] : [text])).join(separator));
+  return fit(withRoom.find((line) => line.length <= usable(style)) ?? withRoom.at(-1) ?? '', usable(style));
 }
 
 function bar(share: number, width: number, { color, unicode }: LineStyle): string {

@@ -20,6 +20,9 @@ export interface ActiveTransfer {
 /** What a live view shows. */
 export interface TransferView {
   readonly active: readonly ActiveTransfer[];
+  /** Images that the command is to move, where that is known and more than one; and of these finished. */
+  readonly images: number | undefined;
+  readonly finishedImages: number;
   /** Nodes known, and of these finished. */
   readonly nodes: number;
   readonly finished: number;
@@ -40,6 +43,8 @@ export class TransferModel {
   #openBytes = 0;
   #meter: SpeedMeter | undefined;
   #finished = 0;
+  #images: number | undefined;
+  #finishedImages = 0;
   #movedBefore = 0;
 
   /** @param now milliseconds. */
@@ -73,18 +78,26 @@ export class TransferModel {
       case 'skipped':
       case 'foreign': {
         if (isManifestType(event.target.mediaType)) return;
-        this.#active.delete(keyOf(event));
-        this.#openBytes -= this.#open.get(keyOf(event)) ?? 0;
-        this.#open.delete(keyOf(event));
-        this.#finished += 1;
+        this.#finish(event);
         if (event.kind === 'copied') this.#movedBefore += event.target.size;
         return;
       }
-      case 'resolved':
+      case 'read': {
+        const read = this.#active.get(keyOf(event))?.bytes ?? 0;
+        this.#finish(event);
+        this.#movedBefore += read;
+        return;
+      }
+      case 'listed':
+        this.#images = event.images;
+        return;
       case 'unchanged':
       case 'kept':
       case 'tagged':
       case 'failed':
+        this.#finishedImages += 1;
+        return;
+      case 'resolved':
       case 'warning':
       case 'note':
         return;
@@ -97,6 +110,8 @@ export class TransferModel {
     const active = [...this.#active.values()].map(({ target, bytes, meter }) => ({ target, bytes, speed: meter.speed(now) }));
     return {
       active,
+      images: this.#images === 1 ? undefined : this.#images,
+      finishedImages: this.#finishedImages,
       nodes: this.#finished + this.#open.size,
       finished: this.#finished,
       bytes: this.#movedBefore + this.#openBytes,
@@ -104,6 +119,14 @@ export class TransferModel {
       speed: this.#meter?.speed(now) ?? 0,
       steady: this.#meter !== undefined && now - this.#meter.begun >= STEADY_MS,
     };
+  }
+
+  #finish(event: { readonly target: Descriptor; readonly to: string }): void {
+    const key = keyOf(event);
+    this.#active.delete(key);
+    this.#openBytes -= this.#open.get(key) ?? 0;
+    this.#open.delete(key);
+    this.#finished += 1;
   }
 
   #find({ target, to }: { readonly target: Descriptor; readonly to: string }): void {

@@ -61,13 +61,18 @@ async function* tagJobs(source: Location, destination: Location, patterns: reado
   refuseTag(destination);
   const from = await stores.open(source, 'source');
   const to = await stores.open(destination, 'destination');
-  for await (const tag of matchingTags(from, patterns, context)) yield job(from, to, { reference: tag, tag }, false);
+  // A list that breaks off is found out before anything is copied, and how many there are is known.
+  const tags: string[] = [];
+  for await (const tag of matchingTags(from, patterns, context)) tags.push(tag);
+  context.onEvent({ kind: 'listed', images: tags.length });
+  for (const tag of tags) yield job(from, to, { reference: tag, tag }, false);
 }
 
 /** The list is parsed whole before its first image is begun: a mistake in its last line must not be found after an hour. */
 async function* listedJobs(file: string, prefix: string | undefined, stores: Stores, context: Context): AsyncIterable<NamedJob | FailedJob> {
   const planned = parseCopyList(await readList(file, context), { name: file === '-' ? 'standard input' : JSON.stringify(file), prefix });
   if (planned.length === 0) context.warn('There is nothing to copy: the list names no images', 'write one "SRC [DST]" a line');
+  else context.onEvent({ kind: 'listed', images: planned.length });
   for (const { source, destination, image } of planned) {
     try {
       yield await oneJob(source, destination, stores, planned.length === 1);

@@ -18,6 +18,24 @@ export function counted(content: Bytes, target: Descriptor, from: Pick<Source, '
   };
 }
 
+/** The same, and when no more is read that is told too. Of bytes that go nowhere else. */
+function read(content: Bytes, target: Descriptor, from: Pick<Source, 'repository'>, context: Context): Bytes {
+  const bytes = counted(content, target, from, context);
+  return {
+    async *[Symbol.asyncIterator]() {
+      let failed = false;
+      try {
+        yield* bytes;
+      } catch (error) {
+        failed = true;
+        throw error;
+      } finally {
+        if (!failed) context.onEvent({ kind: 'read', target, to: HERE });
+      }
+    },
+  };
+}
+
 /** The same source, whose layers are shown as progress while they are read. Manifests and configs are there at once. */
 export function countedSource(source: Source, context: Context): Source {
   return {
@@ -27,7 +45,7 @@ export function countedSource(source: Source, context: Context): Source {
     exists: (target, options) => source.exists(target, options),
     fetch: (target, options) => {
       const content = source.fetch(target, options);
-      return target.mediaType.endsWith('json') ? content : counted(content, target, source, context);
+      return target.mediaType.endsWith('json') ? content : read(content, target, source, context);
     },
   };
 }

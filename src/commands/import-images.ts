@@ -56,6 +56,7 @@ export async function* importImages(
     context.warn('There is nothing to import: the archive holds no images');
     return;
   }
+  context.onEvent({ kind: 'listed', images: planned.length });
   const record = await openDigestFile(value(args, 'digestfile'), context);
   const imports = await openAll(planned, from, stores);
   const bases = await planBases(imports, from, { naming, bases: named, stores, context });

@@ -11,7 +11,7 @@ import { readManifest } from '../operations/read-manifest.ts';
 import { together } from '../operations/together.ts';
 import type { Source } from '../store.ts';
 import type { TarFile } from '../tar/tar-file.ts';
-import { countedSource } from './counted-bytes.ts';
+import { countedSource, HERE } from './counted-bytes.ts';
 import { parseLocation } from './location.ts';
 import type { Stores } from './open-store.ts';
 
@@ -23,6 +23,8 @@ export interface LayeredImage {
   readonly manifest: ImageManifest;
   /** Reading it is shown as progress. */
   readonly source: Source;
+  /** Shows that layers are going to be read. */
+  readonly announce: (layers: readonly Descriptor[]) => void;
 }
 
 /** Layers read at once: unpacking keeps a processor busy, and a registry sends several faster than one. */
@@ -44,7 +46,10 @@ export async function openLayered(stores: Stores, typed: string, platform: strin
   const descriptor = imageForHost(found, io.host);
   const { manifest } = descriptor === found.root.descriptor ? found.root : await readManifest(store, descriptor, { signal });
   if (manifest.kind === 'index') throw new InvalidManifestError(`Cannot look into ${descriptor.digest}: expected an image, found an index in the index`);
-  return { typed, descriptor, manifest, source: countedSource(store, context) };
+  const announce = (layers: readonly Descriptor[]): void => {
+    for (const target of layers) context.onEvent({ kind: 'found', target, to: HERE });
+  };
+  return { typed, descriptor, manifest, source: countedSource(store, context), announce };
 }
 
 export interface ListLayersOptions {
@@ -56,10 +61,11 @@ export interface ListLayersOptions {
 
 /** Lists the files of each layer, from the base up. */
 export async function listLayers(
-  { source, manifest }: LayeredImage,
+  { source, manifest, announce }: LayeredImage,
   { signal, budget = new LayerBudget(), visitorOf }: ListLayersOptions,
 ): Promise<readonly (readonly TarFile[])[]> {
   const limit = pLimit(AT_ONCE);
+  announce(manifest.layers);
   const tasks = manifest.layers.map(
     (layer, number) => (either: AbortSignal) =>
       limit(() => {

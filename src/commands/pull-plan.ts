@@ -30,9 +30,14 @@ export async function* plannedPulls(reference: Reference, from: OpenedStore, arg
   }
   const { store, name } = from;
   if (!canListTags(store)) throw new UsageError(`Cannot list the tags of "${name}"`, { hint: 'name one tag' });
-  for await (const tag of store.listTags({ signal: context.signal })) {
+  const tags: string[] = [];
+  for await (const tag of store.listTags({ signal: context.signal })) tags.push(tag);
+  let images = tags.length;
+  context.onEvent({ kind: 'listed', images });
+  for (const tag of tags) {
     const planned = await planPull({ ...reference, tag: parseTag(tag) }, from, args, context);
     if (planned !== undefined) yield planned;
+    else context.onEvent({ kind: 'listed', images: (images -= 1) });
   }
 }
 

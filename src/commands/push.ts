@@ -38,7 +38,9 @@ async function* runPush(args: ParsedArguments, context: Context): AsyncIterable<
       pushes.map(async ({ from, to }) => jobFrom(await stores.open(from, 'source'), { kind: 'registry', reference: to }, stores, pushes.length === 1)),
     );
     // A name that is there twice is one.
-    yield* copyRows(new Map(jobs.map((job) => [job.image, job])).values(), args, context);
+    const byImage = new Map(jobs.map((job) => [job.image, job]));
+    context.onEvent({ kind: 'listed', images: byImage.size });
+    yield* copyRows(byImage.values(), args, context);
   });
 }
 

@@ -54,6 +54,8 @@ export function addEvent(totals: CopyTotals, event: CopyEvent): CopyTotals {
       return { ...totals, images: { ...totals.images, [event.kind]: totals.images[event.kind] + 1 } };
     case 'resolved':
     case 'found':
+    case 'read':
+    case 'listed':
     case 'started':
     case 'warning':
     case 'note':

@@ -6,6 +6,8 @@ import type { Descriptor } from '../oci/descriptor.ts';
  * whatever number of images share it.
  */
 export type CopyEvent =
+  /** So many images are to be moved. Told once it is known, where a command names several; a later one takes its place. */
+  | { readonly kind: 'listed'; readonly images: number }
   /** The root of an image is known and pinned. */
   | { readonly kind: 'resolved'; readonly image: string; readonly root: Descriptor }
   /** The name already points at that very root; nothing was walked. */
@@ -23,6 +25,8 @@ export type CopyEvent =
   /** The node is at the destination now. `from` is the repository of the destination it was mounted from. */
   | { readonly kind: 'skipped' | 'copied'; readonly target: Descriptor; readonly to: string }
   | { readonly kind: 'mounted'; readonly target: Descriptor; readonly from: string; readonly to: string }
+  /** A node was read as far as somebody wanted it, and is nowhere else for that: `to` is no repository. */
+  | { readonly kind: 'read'; readonly target: Descriptor; readonly to: string }
   /** A foreign layer: its content stays at its own URLs. */
   | { readonly kind: 'foreign'; readonly target: Descriptor; readonly to: string }
   /** The image is whole at the destination and has its name. */

@@ -141,8 +141,11 @@ describe('live progress', () => {
     expect(shown(io)).toEqual([]);
   });
 
-  test('is plain where the terminal cannot move its cursor', async () => {
-    const { io, area, progress, pass } = open('auto', { isTTY: true, env: { TERM: 'dumb' } });
+  test.each([
+    ['the terminal cannot move its cursor', { TERM: 'dumb' }],
+    ['a job runs at a terminal', { TERM: 'xterm', CI: 'true' }],
+  ])('is plain where %s', async (_where, env) => {
+    const { io, area, progress, pass } = open('auto', { isTTY: true, env });
     play(progress, pass);
     await area.flush();
     expect(io.stderrText()).toMatch(/^copied {3}sha256:/);
@@ -185,6 +188,30 @@ describe('transferLines()', () => {
     expect(known.view(10)).toMatchObject({ nodes: 2, finished: 1, bytes: 101 * MIB, moved: MIB });
     known.add({ kind: 'skipped', target: BIG, to: TO }, 20);
     expect(known.view(20)).toMatchObject({ nodes: 2, finished: 2, bytes: MIB, moved: MIB });
+  });
+
+  test('counts images that are done beside blobs, and keeps them where there is room for little', () => {
+    const many = new TransferModel();
+    many.add({ kind: 'listed', images: 12 }, 0);
+    many.add({ kind: 'started', target: BIG, from: 'a', to: TO }, 0);
+    for (let at = 100; at <= 1000; at += 100) many.add({ kind: 'progress', target: BIG, bytes: 2.5 * MIB, to: TO }, at);
+    for (const kind of ['tagged', 'unchanged'] as const) many.add({ kind, image: 'x', root: ROOT }, 1000);
+    const total = (columns: number) => transferLines(many.view(1000), { columns, rows: 24, color: false, unicode: true }).at(-1);
+    expect(total(100)).toBe('2 of 12 images · 0 of 1 blobs · 25.0 MiB of 100.0 MiB · 25.0 MiB/s · 3 s left');
+    expect(total(80)).toBe('2 of 12 images · 0 of 1 blobs · 25.0 MiB of 100.0 MiB · 25.0 MiB/s · 3 s left');
+    expect(total(60)).toBe('2 of 12 images · 25.0 MiB of 100.0 MiB · 3 s left');
+    expect(total(40)).toBe('2 of 12 images · 3 s left');
+    many.add({ kind: 'listed', images: 1 }, 1000);
+    expect(total(100)).toMatch(/^0 of 1 blobs/);
+  });
+
+  test('counts what was read as finished, by the bytes that were wanted of it', () => {
+    const reading = new TransferModel();
+    for (const target of [BIG, SMALL]) reading.add({ kind: 'found', target, to: '' }, 0);
+    reading.add({ kind: 'started', target: BIG, from: 'a', to: '' }, 0);
+    reading.add({ kind: 'progress', target: BIG, bytes: MIB, to: '' }, 10);
+    reading.add({ kind: 'read', target: BIG, to: '' }, 20);
+    expect(reading.view(20)).toMatchObject({ nodes: 2, finished: 1, bytes: 2 * MIB, moved: MIB, active: [] });
   });
 
   test('starts again from nothing when a transfer is restarted', () => {

@@ -6,6 +6,7 @@ import * as z from 'zod';
 
 import { startFakeRegistry, type FakeRegistry } from '../support/fake-registry.ts';
 import { makeIndex } from '../support/images.ts';
+import { makeLayered, member } from '../support/layered-image.ts';
 import { runMain } from '../support/run-main.ts';
 
 const PAGE = readFileSync(fileURLToPath(new URL('../../docs/progress-events.md', import.meta.url)), 'utf8');
@@ -47,6 +48,18 @@ test('docs/progress-events.md describes what a copy tells, as a schema and in wo
   for (const kind of ['resolved', 'unchanged', 'kept', 'found', 'started', 'progress', 'copied', 'mounted', 'tagged', 'summary', 'error'])
     expect(seen).toContain(kind);
   for (const kind of seen) if (kind !== 'error') expect(PAGE).toContain(`\`${kind}\``);
+});
+
+test('docs/progress-events.md describes what commands tell that read layers or move several images', async () => {
+  const { host } = registry;
+  const image = makeLayered([[member.file('a', 'a')], [member.file('b', 'b')]]);
+  await image.pushTo(registry.place.open('team/files'), '1');
+  const read = await eventsOf('files', `${host}/team/files:1`);
+  expect(read.filter(({ kind }) => kind === 'found')).toHaveLength(2);
+  expect(read.filter(({ kind }) => kind === 'read')).toHaveLength(2);
+  const many = await eventsOf('copy', '--all-tags', `${host}/team/app`, `${host}/every/app`);
+  expect(many).toContainEqual({ kind: 'listed', images: 2 });
+  for (const kind of ['read', 'listed']) expect(PAGE).toContain(`\`${kind}\``);
 });
 
 test('the schema refuses what is no event', () => {
