@@ -1,35 +1,57 @@
-/** The library's public face. What is not listed here may change at any time. */
-export type { Bytes, CallOptions, FetchOptions, Place, PushOptions, Source, Store } from './store.ts';
-export { canDelete, canListReferrers, canListTags, canMount, canOffer, canResolveBlobs, canUntag } from './store.ts';
-export { EXIT_STATUS, RegiError, type ErrorCode } from './errors.ts';
-export { systemClock, type Clock } from './clock.ts';
-export { bytesOf, collect, owned, verified } from './bytes.ts';
-export type { Descriptor, Platform } from './oci/descriptor.ts';
+/** The library's public face, explained in docs/library.md. What is not listed here may change at any time. */
+
+// Names of images, and what they are made of.
 export { digestOf, parseDigest, type Digest } from './oci/digest.ts';
+export type { Descriptor, Platform } from './oci/descriptor.ts';
+export type { HistoryEntry, ImageConfig } from './oci/image-config.ts';
 export { parseManifest, type ImageIndex, type ImageManifest, type Manifest } from './oci/manifest.ts';
 export { formatPlatform, parsePlatform } from './oci/platform.ts';
-export { formatReference, parseReference, type Reference } from './oci/reference.ts';
-export type { CopyEvent, OnEvent } from './operations/events.ts';
-export { CopyError, type CopiedImage, type CopyJob } from './operations/copy-image.ts';
-export { copyImages, PartialFailureError, type CopyImagesOptions } from './operations/copy-images.ts';
-export { resolveImage } from './operations/resolve-image.ts';
-export { readManifest, type ManifestNode } from './operations/read-manifest.ts';
-export type { ExportJob } from './operations/collect-images.ts';
-export { exportImages, type ExportedImage, type ExportOptions } from './operations/export-images.ts';
-export { createTransport, type HttpTransport, type TransportOptions } from './http/transport.ts';
-export { HostPolicy, type HostRules } from './http/hosts.ts';
-export { TokenCache } from './auth/token-cache.ts';
-export type { Credential, CredentialSource, FoundCredential } from './credentials/credential.ts';
-export { createConnection, type Connection, type ConnectionOptions } from './registry/connection.ts';
-export { createRegistryStore, type RegistryStore } from './stores/registry-store.ts';
-export { openArchives, type ArchiveOptions, type ArchivePlace } from './stores/archive.ts';
-export { archiveAt, type WriteArchiveOptions } from './stores/archive-writer.ts';
-export type { NamedImage } from './stores/named-images.ts';
-export { createMemoryPlace, createMemoryStore } from './stores/memory.ts';
+export { familiarReference, formatReference, identifierOf, parseReference, parseRepository, parseTag } from './oci/reference.ts';
+export type { Reference, Repository, Tag } from './oci/reference.ts';
+
+// What every place can do, and what some can.
+export { canDelete, canListReferrers, canListTags, canMount, canOffer, canResolveBlobs, canUntag } from './store.ts';
+export type { BlobResolver, Deleter, Mounter, Offerer, ReferrerLister, ReferrerOptions, TagLister, Untagger } from './store.ts';
+export type { Bytes, CallOptions, FetchOptions, Place, PushOptions, Source, Store } from './store.ts';
+export { bytesOf, collect, collectVerified, owned, verified, type SeekableBytes } from './bytes.ts';
+
+// The places.
+export { createRegistryClient, type OpenRepositoryOptions, type RegistryClient, type RegistryClientOptions } from './stores/registry-client.ts';
+export type { RegistryPlace } from './stores/registry-place.ts';
+export type { RegistryStore } from './stores/registry-store.ts';
 export { openLayout, type LayoutOptions, type LayoutStore } from './stores/oci-layout.ts';
 export { openLayoutPlace, type LayoutPlace } from './stores/layout-place.ts';
+export { openArchives, type ArchiveOptions, type ArchivePlace } from './stores/archive.ts';
+export type { ReadOnlyStore } from './stores/archive-store.ts';
+export type { NamedImage } from './stores/named-images.ts';
+export { archiveAt, type WriteArchiveOptions } from './stores/archive-writer.ts';
+export { createMemoryPlace, createMemoryStore, type MemoryPlace, type MemoryStore } from './stores/memory.ts';
+export type { HostRules } from './http/hosts.ts';
+
+// Logins.
+export { createCredentialChain, type CredentialChainOptions } from './credentials/chain.ts';
+export type { Credential, CredentialSource, FoundCredential } from './credentials/credential.ts';
+
+// What is done with images.
+export { CopyError, copyImage, type CopiedImage, type CopyImageOptions, type CopyJob } from './operations/copy-image.ts';
+export { copyImages, PartialFailureError, type CopyImagesOptions, type FailedJob } from './operations/copy-images.ts';
+export type { CopySessionOptions } from './operations/copy-session.ts';
+export type { CopyEvent, OnEvent } from './operations/events.ts';
+export { inspectImage, type EntryReport, type ImageReport, type InspectReport, type LayerReport } from './operations/inspect-image.ts';
+export type { PlatformChoice } from './operations/read-for-host.ts';
+export { readManifest, type ManifestNode } from './operations/read-manifest.ts';
+export { resolveImage } from './operations/resolve-image.ts';
+export { verifyImages, type FoundProblem, type NamedRoot, type VerifyOptions, type VerifyReport } from './operations/verify-image.ts';
+export type { ExportJob } from './operations/collect-images.ts';
+export { exportImages, type ExportedImage, type ExportOptions } from './operations/export-images.ts';
+
+// A registry of one's own.
 export { startServer, type RunningServer, type ServerOptions } from './server/server.ts';
 export { createHandler, type Handler, type HandlerOptions } from './server/handler.ts';
-export type { Authenticate } from './server/authenticate.ts';
+export type { Authenticate, Verdict } from './server/authenticate.ts';
 export { authenticateHtpasswd } from './server/htpasswd.ts';
 export { fileSpool, memorySpool, type Spool } from './server/spool.ts';
+
+// What goes wrong, and the time.
+export { EXIT_STATUS, RegiError, type ErrorCode } from './errors.ts';
+export { systemClock, type Clock } from './clock.ts';

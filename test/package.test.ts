@@ -1,10 +1,12 @@
-import { cpSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-import { beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
-import { runOrThrow, runProgram } from './support/run-program.ts';
+import { createMemoryPlace, startServer, type RunningServer } from '../src/index.ts';
+import { makeIndex } from './support/images.ts';
+import { runProgram, type Finished } from './support/run-program.ts';
 import { temporaryFolder } from './support/temporary-folder.ts';
 
 const ROOT = fileURLToPath(new URL('../', import.meta.url));
@@ -12,74 +14,97 @@ const TSC = join(ROOT, 'node_modules', 'typescript', 'bin', 'tsc');
 /** A slow machine may take this long to compile. Milliseconds. */
 const TIMEOUT_MS = 120_000;
 
-const USE = `
-import { copyImages, createMemoryPlace, createMemoryStore, parseReference, type CopyEvent, type Reference } from 'regi';
+/** The programs of the page about the library, by the heading that they stand below. */
+const EXAMPLES = [
+  ...readFileSync(join(ROOT, 'docs', 'library.md'), 'utf8').matchAll(/^## (?<title>[^\n]*)\n(?:(?!^## ).)*?^```ts\n(?<program>.*?)^```$/gms),
+].map(({ groups }) => ({ title: groups?.['title'] ?? '', program: groups?.['program'] ?? '' }));
 
-const reference: Reference = parseReference('registry.example/team/app:1.0');
-const seen: CopyEvent['kind'][] = [];
-const options = { onEvent: (event: CopyEvent) => void seen.push(event.kind), keepGoing: true };
-const jobs = [{ source: createMemoryStore(), reference: '1.0', destination: createMemoryPlace('there').open(reference.path), image: 'app' }];
-try {
-  for await (const copied of copyImages(jobs, options)) console.log(copied.root.digest);
-} catch (error) {
-  console.log(error instanceof Error ? error.name : 'other', seen.join());
-}
-`;
+/** What some of them say in the end. */
+const SAID: Readonly<Record<string, RegExp>> = {
+  'Copy an image': /^copied sha256:[0-9a-f]{64}\n$/,
+  'Many at once, with events, until aborted': /^(?:.*\n)*backup\/app:1\.4 is sha256:[0-9a-f]{64}\nbackup\/app:2\.0 is sha256:[0-9a-f]{64}\n$/,
+  Logins: /^1\.4\n2\.0\n$/,
+  'What goes wrong': /^No such tag: Cannot /,
+  'Look at images': /^(?:.*\n)*team\/app\n\[ 'linux\/amd64', 'linux\/arm64\/v8' \]/,
+  Archives: /\ntrue \d+ \[\]\n$/,
+};
 
+let registry: RunningServer;
 let project: string;
 
-/** A project beside ours that has regi installed, as \`npm pack\` would ship it. */
+/** A project beside ours that has regi installed, as `npm pack` would ship it, and a registry with two images. */
 beforeAll(async () => {
+  const place = createMemoryPlace();
+  await makeIndex({ seed: 1 }).pushAll(place.open('team/app'), '1.4');
+  await makeIndex({ seed: 2 }).pushAll(place.open('team/app'), '2.0');
+  registry = await startServer({ place });
   project = temporaryFolder('project');
-  const installed = join(project, 'node_modules', 'regi');
-  mkdirSync(installed, { recursive: true });
-  cpSync(join(ROOT, 'package.json'), join(installed, 'package.json'));
-  cpSync(join(ROOT, 'dist'), join(installed, 'dist'), { recursive: true, filter: (path) => path !== join(ROOT, 'dist', 'types') });
-  const { status, stdout } = await compile(ROOT, ['-p', 'tsconfig.types.json', '--outDir', join(installed, 'dist', 'types')]);
-  expect(status, stdout).toBe(0);
-  mkdirSync(join(project, 'node_modules', '@types'));
-  for (const name of ['undici', 'zod', '@types/node']) symlinkSync(join(ROOT, 'node_modules', name), join(project, 'node_modules', name));
-  writeFileSync(join(project, 'package.json'), JSON.stringify({ type: 'module' }));
-  writeFileSync(join(project, 'use.ts'), USE);
+  await installPackage(project);
+  for (const [at, { program }] of EXAMPLES.entries()) writeFileSync(join(project, `example-${at}.ts`), located(program));
 }, TIMEOUT_MS);
+
+afterAll(() => registry.destroy());
 
 test.each([
   { module: 'nodenext', moduleResolution: 'nodenext' },
   { module: 'esnext', moduleResolution: 'bundler' },
 ])(
-  'a strict project compiles with moduleResolution $moduleResolution',
-  async (compilerOptions) => {
-    const config = `${compilerOptions.moduleResolution}.json`;
-    const strict = { target: 'es2023', strict: true, exactOptionalPropertyTypes: true, noUncheckedIndexedAccess: true, types: ['node'] };
-    const all = { ...strict, skipLibCheck: false, outDir: compilerOptions.moduleResolution, ...compilerOptions };
-    writeFileSync(join(project, config), JSON.stringify({ compilerOptions: all, files: ['use.ts'] }));
-    const { status, stdout } = await compile(project, ['-p', config]);
+  'the examples compile in a strict project with moduleResolution $moduleResolution, and so do all types they meet',
+  async (resolution) => {
+    const strict = { strict: true, exactOptionalPropertyTypes: true, noUncheckedIndexedAccess: true, noImplicitReturns: true };
+    const { status, stdout } = await compileExamples({ ...resolution, ...strict, skipLibCheck: false, noEmit: true });
     expect(status, stdout).toBe(0);
   },
   TIMEOUT_MS,
 );
 
-test(
-  'a program runs what it imports from the package',
-  async () => {
-    const { status, stdout } = await compile(project, [
-      'use.ts',
-      '--ignoreConfig',
-      '--module',
-      'nodenext',
-      '--target',
-      'es2023',
-      '--types',
-      'node',
-      '--outDir',
-      'run',
-    ]);
+describe('what is imported from the package does what the page says', () => {
+  beforeAll(async () => {
+    const { status, stdout } = await compileExamples({ module: 'nodenext', noCheck: true, outDir: 'run' });
     expect(status, stdout).toBe(0);
-    expect(await runOrThrow(process.execPath, [join(project, 'run', 'use.js')], { env: {} })).toBe('PartialFailureError failed\n');
-  },
-  TIMEOUT_MS,
-);
+  }, TIMEOUT_MS);
 
-function compile(cwd: string, args: readonly string[]): ReturnType<typeof runProgram> {
+  test.each(EXAMPLES.map(({ title }, at) => [title, at] as const))(
+    '%s',
+    async (title, at) => {
+      const env = { HOME: temporaryFolder('home') };
+      const { status, stdout, stderr } = await runProgram(process.execPath, [join(project, 'run', `example-${at}.js`)], { env, timeoutMs: TIMEOUT_MS });
+      expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+      expect(stdout).toMatch(SAID[title] ?? '');
+    },
+    TIMEOUT_MS,
+  );
+});
+
+test('every part of the page about the library that has a program is tested', () => {
+  expect(EXAMPLES.map(({ title }) => title)).toEqual(expect.arrayContaining(Object.keys(SAID)));
+});
+
+/** With its registry and its folder. */
+function located(program: string): string {
+  return program.replaceAll('registry.example', registry.url.host).replaceAll("'/srv/", `'${temporaryFolder('srv')}/`);
+}
+
+/** The package as a program finds it. Of what regi needs, its types may mention Node's own only. */
+async function installPackage(folder: string): Promise<void> {
+  const installed = join(folder, 'node_modules', 'regi');
+  mkdirSync(installed, { recursive: true });
+  cpSync(join(ROOT, 'package.json'), join(installed, 'package.json'));
+  cpSync(join(ROOT, 'dist'), join(installed, 'dist'), { recursive: true, filter: (path) => path !== join(ROOT, 'dist', 'types') });
+  const { status, stdout } = await compile(ROOT, ['-p', 'tsconfig.types.json', '--outDir', join(installed, 'dist', 'types')]);
+  expect(status, stdout).toBe(0);
+  mkdirSync(join(folder, 'node_modules', '@types'));
+  symlinkSync(join(ROOT, 'node_modules', '@types', 'node'), join(folder, 'node_modules', '@types', 'node'));
+  writeFileSync(join(folder, 'package.json'), JSON.stringify({ type: 'module' }));
+}
+
+function compileExamples(options: Readonly<Record<string, string | boolean>>): Promise<Finished> {
+  const config = `${options['moduleResolution'] ?? 'run'}.json`;
+  const compilerOptions = { target: 'es2023', types: ['node'], rootDir: '.', ...options };
+  writeFileSync(join(project, config), JSON.stringify({ compilerOptions, files: EXAMPLES.map((_, at) => `example-${at}.ts`) }));
+  return compile(project, ['-p', config]);
+}
+
+function compile(cwd: string, args: readonly string[]): Promise<Finished> {
   return runProgram(process.execPath, [TSC, ...args], { env: {}, cwd });
 }

@@ -4,7 +4,7 @@ import type { CommandBody, ParsedArguments } from '../command.ts';
 import type { Context } from '../context.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import { parsePlatform } from '../oci/platform.ts';
-import { copyImages } from '../operations/copy-images.ts';
+import { copyImage } from '../operations/copy-image.ts';
 import { madeSource, type MadeNode } from '../operations/made-source.ts';
 import { makeArtifact, type Artifact } from '../operations/make-artifact.ts';
 import { resolveImage } from '../operations/resolve-image.ts';
@@ -46,9 +46,8 @@ async function* runAttach(args: ParsedArguments, context: Context): AsyncIterabl
     const { root, nodes } = artifact;
     const job = { source: madeSource(nodes), reference: root.digest, destination: store, image: `${name}@${root.digest}` };
     const wasThere = await store.exists(root, { signal });
-    for await (const copied of copyImages([job], { signal, onEvent, lanes: lanesOf(context) })) {
-      yield { ...digestRow({ ...copied, outcome: wasThere ? 'unchanged' : copied.outcome }, name), artifactType, subject: subject.digest };
-    }
+    const copied = await copyImage(job, { signal, onEvent, lanes: lanesOf(context) });
+    yield { ...digestRow({ ...copied, outcome: wasThere ? 'unchanged' : copied.outcome }, name), artifactType, subject: subject.digest };
   });
 }
 

@@ -9,7 +9,7 @@ import type { LayoutLocation } from './location.ts';
 /** Deletes an image of a layout with the content that nothing else there needs. Returns the bytes that became free. */
 export async function deleteFromLayout({ path }: LayoutLocation, target: Descriptor, { io, signal, note }: Context): Promise<number> {
   const layout = new OciLayout(resolve(io.cwd, path), { create: false, clock: io.clock, signal, onWait: note });
-  await layout.open(false);
+  await layout.open();
   try {
     const { removed } = await deleteImage(layout, target, { now: io.clock.now(), signal });
     return removed.reduce((sum, { size }) => sum + size, 0);

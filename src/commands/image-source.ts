@@ -36,7 +36,7 @@ async function openWhole(location: ArchiveLocation | LayoutLocation, context: Co
   }
   const { OciLayout } = await import('../stores/oci-layout.ts');
   const layout = new OciLayout(resolve(io.cwd, location.path), { create: false, clock: io.clock, signal });
-  await layout.open(false);
+  await layout.open();
   const index = await layout.readIndex();
   return { store: layout, images: namedImages(index, namesIn(index, unnamed)), unnamed, omitted: [], close: () => layout.close() };
 }

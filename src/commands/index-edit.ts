@@ -1,7 +1,7 @@
 import type { Context } from '../context.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import { parseDigest } from '../oci/digest.ts';
-import type { CopyJob } from '../operations/copy-image.ts';
+import { copyImage, type CopyJob } from '../operations/copy-image.ts';
 import { copyImages } from '../operations/copy-images.ts';
 import { indexEntries } from '../operations/index-entries.ts';
 import { madeSource, type MadeNode } from '../operations/made-source.ts';
@@ -60,8 +60,7 @@ export async function landIndex(index: MadeNode, { store, name, tag, pinned, def
   const { digest } = index.descriptor;
   const image = given === undefined ? `${name}@${digest}` : `${name}:${given}`;
   const job: CopyJob = { source: madeSource([index]), reference: digest, destination: store, tag: given, image };
-  for await (const copied of copyImages([job], { signal, onEvent, lanes: lanesOf(context) })) return digestRow(copied, name);
-  throw new Error('A copy without an answer');
+  return digestRow(await copyImage(job, { signal, onEvent, lanes: lanesOf(context) }), name);
 }
 
 /** Reads the index that is to be changed. */

@@ -48,7 +48,7 @@ async function openLayoutFolder({ path }: LayoutLocation, context: Context): Pro
   const { OciLayout: Layout } = await import('../stores/oci-layout.ts');
   const { io, signal } = context;
   const layout = new Layout(resolve(io.cwd, path), { create: false, clock: io.clock, signal });
-  await layout.open(false);
+  await layout.open();
   return wholeLayout(layout, await layout.readIndex(), () => layout.close(), context);
 }
 

@@ -6,7 +6,7 @@ import { $ZodError } from 'zod/v4/core';
 import { readConfigFile, showPath } from '../credentials/config-file.ts';
 import { InvalidConfigError } from '../credentials/invalid-config.ts';
 import { isHostRule } from '../http/hosts.ts';
-import { describeIssue } from '../oci/descriptor.ts';
+import { describeIssue } from '../oci/describe-issue.ts';
 import { printable } from '../redact.ts';
 import type { Mirror } from './registries-conf.ts';
 

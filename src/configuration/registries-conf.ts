@@ -3,7 +3,7 @@ import * as z from 'zod/mini';
 import { $ZodError } from 'zod/v4/core';
 
 import { InvalidConfigError } from '../credentials/invalid-config.ts';
-import { describeIssue } from '../oci/descriptor.ts';
+import { describeIssue } from '../oci/describe-issue.ts';
 import { printable } from '../redact.ts';
 
 /** For which references a mirror is asked. */

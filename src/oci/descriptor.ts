@@ -1,8 +1,8 @@
 import * as z from 'zod/mini';
 
 import { RegiError } from '../errors.ts';
+import { describeIssue } from './describe-issue.ts';
 import { isDigest, parseDigest, type Digest } from './digest.ts';
-import { quote } from './quote.ts';
 
 /** A platform as index entries and configs name it. Values are as found: compare them after `normalizePlatform()`. */
 export interface Platform {
@@ -92,16 +92,6 @@ export function toDescriptorJson({ platform, ...rest }: Descriptor): Record<stri
 /** Two descriptors of the same content. */
 export function sameContent(a: Descriptor, b: Descriptor): boolean {
   return a.digest === b.digest && a.size === b.size;
-}
-
-/** First complaint of a failed parse, such as `expected string, found number at "digest"`. */
-export function describeIssue(error: z.core.$ZodError): string {
-  const issue = error.issues[0];
-  if (issue === undefined) return 'unexpected shape';
-  const path = issue.path.join('.');
-  const keys = issue.code === 'unrecognized_keys' ? `unknown key ${issue.keys.map((key) => quote(key)).join(', ')}` : 'unexpected value';
-  const wanted = 'expected' in issue ? `expected ${String(issue.expected)}` : keys;
-  return path === '' ? wanted : `${wanted} at ${quote(path)}`;
 }
 
 function invalidDigest(digest: string, where: string): InvalidManifestError {

@@ -3,7 +3,7 @@ import { sameContent, type Descriptor, type Platform } from '../oci/descriptor.t
 import type { Digest } from '../oci/digest.ts';
 import type { CallOptions, Source, Store } from '../store.ts';
 import { copyCosignTags, landReferrers } from './copy-referrers.ts';
-import type { CopySession, Route } from './copy-session.ts';
+import { CopySession, type CopySessionOptions, type Route } from './copy-session.ts';
 import { narrowImage } from './narrow-image.ts';
 import type { ManifestNode } from './read-manifest.ts';
 import { resolveIfThere } from './resolve-if-there.ts';
@@ -70,7 +70,14 @@ export class OtherDigestError extends RegiError {
  *
  * @throws {CopyError} with the code of what went wrong.
  */
-export async function copyImage(session: CopySession, job: CopyJob, options: CopyImageOptions & { readonly signal: AbortSignal }): Promise<CopiedImage> {
+export async function copyImage(job: CopyJob, options: CopyImageOptions & CopySessionOptions = {}): Promise<CopiedImage> {
+  const { signal = new AbortController().signal } = options;
+  signal.throwIfAborted();
+  return copyInSession(new CopySession(options), job, { ...options, signal });
+}
+
+/** The same for one image of several that share a session. */
+export async function copyInSession(session: CopySession, job: CopyJob, options: CopyImageOptions & { readonly signal: AbortSignal }): Promise<CopiedImage> {
   try {
     return await copyOne(session, job, options);
   } catch (error) {

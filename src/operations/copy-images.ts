@@ -1,5 +1,5 @@
 import { RegiError } from '../errors.ts';
-import { CopyError, copyImage, type CopiedImage, type CopyImageOptions, type CopyJob } from './copy-image.ts';
+import { CopyError, copyInSession, type CopiedImage, type CopyImageOptions, type CopyJob } from './copy-image.ts';
 import { CopySession, type CopySessionOptions } from './copy-session.ts';
 import { eitherSignal } from './either-signal.ts';
 import { inOrder } from './in-order.ts';
@@ -79,7 +79,7 @@ export async function* copyImages(
   async function attempt(job: CopyJob | FailedJob, either: AbortSignal): Promise<CopiedImage | undefined> {
     try {
       if ('error' in job) throw job.error instanceof RegiError ? new CopyError(job.image, job.error) : job.error;
-      return await copyImage(session, job, { ...options, signal: either });
+      return await copyInSession(session, job, { ...options, signal: either });
     } catch (error) {
       // Images that were stopped because another failed have no failure of their own.
       if (either.aborted) return undefined;

@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 
-import type { Clock } from '../clock.ts';
+import { systemClock, type Clock } from '../clock.ts';
 import { createEndpoints, type RegistryOptions } from './endpoints.ts';
 import { errorAnswer } from './errors.ts';
 import type { Answer, Call, Middleware } from './exchange.ts';
@@ -10,7 +10,8 @@ import { memorySpool, type Spool } from './spool.ts';
 import { UPLOAD_LIMITS, UploadSessions, type UploadLimits } from './upload-sessions.ts';
 
 export interface HandlerOptions extends RegistryOptions {
-  readonly clock: Pick<Clock, 'now'>;
+  /** The system's when absent. */
+  readonly clock?: Pick<Clock, 'now'> | undefined;
   /** Where unfinished uploads wait; memory when absent. */
   readonly spool?: Spool | undefined;
   readonly uploadLimits?: UploadLimits | undefined;
@@ -44,13 +45,13 @@ const COMMON_HEADERS = { 'docker-distribution-api-version': 'registry/2.0', 'x-c
 
 /** Makes a registry over a place that a node:http or node:https server can serve. */
 export function createHandler(options: HandlerOptions): Handler {
+  const { clock = systemClock, log = () => undefined, warn = log, around = (call, next) => next(call) } = options;
   const sessions = new UploadSessions(
     options.spool ?? memorySpool(),
-    options.clock,
+    clock,
     options.uploadLimits ?? (options.spool === undefined ? MEMORY_LIMITS : UPLOAD_LIMITS),
   );
   const endpoints = createEndpoints(options, sessions);
-  const { clock, log = () => undefined, warn = log, around = (call, next) => next(call) } = options;
 
   const answer = async (call: Call): Promise<Answer> => {
     try {

@@ -3,7 +3,7 @@ import { open, rm, stat, statfs, type FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
 import { ContentMismatchError } from '../bytes.ts';
-import type { Clock } from '../clock.ts';
+import { systemClock, type Clock } from '../clock.ts';
 import { algorithmOf, digestFrom } from '../oci/digest.ts';
 import type { Bytes, CallOptions } from '../store.ts';
 import type { ArchivePart, ArchivePlan, ArchiveTarget, OpenAt, WriteArchive } from '../tar/archive-target.ts';
@@ -19,7 +19,8 @@ import { guarded, ifPresent, StorageError } from './storage-error.ts';
 import { TempFiles } from './temp-files.ts';
 
 export interface WriteArchiveOptions extends CallOptions {
-  readonly clock: Clock;
+  /** The system's when absent. */
+  readonly clock?: Clock | undefined;
   /** Told when another process writes the same archive and is waited for. */
   readonly onWait?: ((message: string) => void) | undefined;
   /** Told once, when an earlier run has left something to go on with. Bytes. */
@@ -44,7 +45,7 @@ const FAT_TYPES: ReadonlySet<number> = new Set([0x4d44]);
  * @throws {UnsafeFileError} when a link or device is where `path.part` goes.
  * @throws {ArchiveTooLargeError} when the file system holds no file of that size.
  */
-export function archiveAt(path: string, options: WriteArchiveOptions): WriteArchive {
+export function archiveAt(path: string, options: WriteArchiveOptions = {}): WriteArchive {
   return async (plan, work) => {
     options.signal?.throwIfAborted();
     const found = await ifPresent('write', path, stat(path));
@@ -77,8 +78,8 @@ export async function discardUnfinished(path: string, options: Pick<WriteArchive
 }
 
 function locked(path: string, options: Pick<WriteArchiveOptions, 'clock' | 'onWait' | 'processes' | 'signal'>, work: () => Promise<void>): Promise<void> {
-  const processes = options.processes ?? systemProcesses;
-  return withLock(`${path}.part.lock`, { ...options, processes, temps: new TempFiles(dirname(path), processes) }, work);
+  const { clock = systemClock, processes = systemProcesses } = options;
+  return withLock(`${path}.part.lock`, { ...options, clock, processes, temps: new TempFiles(dirname(path), processes) }, work);
 }
 
 function journalOf(path: string): string {

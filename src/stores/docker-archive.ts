@@ -3,7 +3,8 @@ import { createHash } from 'node:crypto';
 import * as z from 'zod/mini';
 
 import { LIMITS } from '../limits.ts';
-import { describeIssue, toDescriptorJson, type Descriptor } from '../oci/descriptor.ts';
+import { describeIssue } from '../oci/describe-issue.ts';
+import { toDescriptorJson, type Descriptor } from '../oci/descriptor.ts';
 import { digestFrom, digestOf, isDigest, type Digest } from '../oci/digest.ts';
 import { parseImageConfig } from '../oci/image-config.ts';
 import { MEDIA_TYPE } from '../oci/media-types.ts';

@@ -33,7 +33,7 @@ const NAMESPACE_MARK = '?ns=';
 export async function openLayoutPlace(path: string, options: LayoutOptions): Promise<LayoutPlace> {
   options.signal?.throwIfAborted();
   const layout = new OciLayout(path, options);
-  await layout.open(options.create);
+  await layout.open();
   const catalog = new LayoutCatalog(layout, repositoryNameOf(basename(path)));
   return {
     name: layout.place,

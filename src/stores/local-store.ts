@@ -43,7 +43,7 @@ export class LocalStore {
   static async open(folder: string, options: Omit<LayoutOptions, 'isShared'>): Promise<LocalStore> {
     const layout = new OciLayout(folder, { ...options, isShared: true });
     try {
-      await layout.open(options.create);
+      await layout.open();
       return new LocalStore(layout, true);
     } catch (error) {
       // Without an index.json it is just being made by another, or was when that was killed.

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 
 import { bytesOf, collectVerified } from '../bytes.ts';
-import type { Clock } from '../clock.ts';
+import { systemClock, type Clock } from '../clock.ts';
 import { RegiError } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
 import { InvalidManifestError, type Descriptor } from '../oci/descriptor.ts';
@@ -56,8 +56,9 @@ export type LayoutStore = Store & BlobResolver & TagLister & ReferrerLister & De
 
 export interface LayoutOptions extends CallOptions {
   /** Makes the layout when the folder is missing or empty. Without it nothing is written by opening. */
-  readonly create: boolean;
-  readonly clock: Clock;
+  readonly create?: boolean | undefined;
+  /** The system's when absent. */
+  readonly clock?: Clock | undefined;
   /** Told when another process holds the layout and is waited for. */
   readonly onWait?: ((message: string) => void) | undefined;
   readonly processes?: Processes | undefined;
@@ -98,7 +99,7 @@ export class AmbiguousReferenceError extends RegiError {
 export async function openLayout(path: string, options: LayoutOptions): Promise<LayoutStore> {
   options.signal?.throwIfAborted();
   const layout = new OciLayout(path, options);
-  await layout.open(options.create);
+  await layout.open();
   return layout;
 }
 
@@ -111,6 +112,7 @@ export class OciLayout implements LayoutStore {
   readonly repository = '';
   readonly #root: string;
   readonly #options: LayoutOptions;
+  readonly #clock: Clock;
   readonly #processes: Processes;
   readonly #temps: TempFiles;
   readonly #partials: PartialBlobs;
@@ -124,16 +126,17 @@ export class OciLayout implements LayoutStore {
     this.place = `oci:${root}`;
     this.#root = root;
     this.#options = options;
+    this.#clock = options.clock ?? systemClock;
     this.#processes = options.processes ?? systemProcesses;
     this.#temps = new TempFiles(root, this.#processes);
-    this.#partials = new PartialBlobs(root, { processes: this.#processes, clock: options.clock, onBegin: options.onPartial });
+    this.#partials = new PartialBlobs(root, { processes: this.#processes, clock: this.#clock, onBegin: options.onPartial });
     this.#blobs = new LayoutBlobs(root, this.#temps, this.#partials);
     this.#leases = new TempFiles(root, this.#processes, 'lease');
-    this.#lease = options.isShared === true && options.create ? new Lease(this.#leases) : undefined;
+    this.#lease = options.isShared === true && options.create === true ? new Lease(this.#leases) : undefined;
   }
 
-  async open(create: boolean): Promise<void> {
-    if (!create) {
+  async open(): Promise<void> {
+    if (this.#options.create !== true) {
       await checkMarker(this.#root);
       await this.readIndex();
       return;
@@ -333,8 +336,8 @@ export class OciLayout implements LayoutStore {
   }
 
   async #locked<T>({ signal }: CallOptions, work: () => Promise<T>): Promise<T> {
-    const { clock, onWait } = this.#options;
-    const lock = { clock, processes: this.#processes, temps: this.#temps, signal, onWait };
+    const { onWait } = this.#options;
+    const lock = { clock: this.#clock, processes: this.#processes, temps: this.#temps, signal, onWait };
     return withLock(join(this.#root, '.regi.lock'), lock, work);
   }
 
