@@ -1,3 +1,3 @@
 #!/usr/bin/env node
 // It knows by which name it was started.
-await import(new URL('regi.js', import.meta.url).href);
+require('./regi.js');

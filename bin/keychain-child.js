@@ -1,6 +1,10 @@
-import { text } from 'node:stream/consumers';
+const path = require('node:path');
+const { text } = require('node:stream/consumers');
 
 // What regi starts to ask the keychain: one request on standard input, one answer on standard output.
 /** @type {typeof import('../src/credentials/keychain-child.ts')} */
-const { answerKeychain } = await import(new URL('../dist/credentials/keychain-child.js', import.meta.url).href);
-process.stdout.write(await answerKeychain(await text(process.stdin)), () => process.exit());
+const { answerKeychain } = require(path.join(__dirname, '../dist/keychain-child.cjs'));
+void text(process.stdin).then(async (request) => {
+  const answer = await answerKeychain(request);
+  process.stdout.write(answer, () => process.exit());
+});

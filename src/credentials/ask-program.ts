@@ -1,5 +1,3 @@
-import { spawn } from 'node:child_process';
-
 import { LIMITS } from '../limits.ts';
 
 /** How a program that was asked something ended. */
@@ -19,7 +17,9 @@ export interface AskProgramOptions {
 }
 
 /** Runs a program that is given one text and answers with another: secrets travel through its pipes, where nobody else can look. */
-export function askProgram(path: string, args: readonly string[], { input, env, timeoutMs, signal }: AskProgramOptions): Promise<ProgramResult> {
+export async function askProgram(path: string, args: readonly string[], { input, env, timeoutMs, signal }: AskProgramOptions): Promise<ProgramResult> {
+  // Most commands ask nobody, and Node compiles this module in each process.
+  const { spawn } = await import('node:child_process');
   return new Promise((resolve, reject) => {
     if (signal?.aborted === true) return reject(signal.reason);
     const program = spawn(path, args, { env: { ...env }, stdio: ['pipe', 'pipe', 'ignore'], windowsHide: true });

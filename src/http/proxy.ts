@@ -113,6 +113,8 @@ class ProxyExceptions {
   }
 
   #add(entry: string): void {
+    // Of an empty list too: Node compiles its pattern of addresses when it is first asked for one, which takes milliseconds.
+    if (entry === '') return;
     if (entry === '*') this.#isAll = true;
     const [, network = '', bits = ''] = /^([0-9a-f.:]+)\/(\d{1,3})$/.exec(entry) ?? [];
     const version = isIP(network);

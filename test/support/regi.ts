@@ -6,7 +6,7 @@ import { type Finished, type Running, startProgram } from './run-program.ts';
 import { temporaryFolder } from './temporary-folder.ts';
 
 export interface RegiOptions {
-  /** Added to an environment that has PATH, and an empty HOME, and nothing else. */
+  /** Added to an environment that has PATH, an empty HOME, a cache of the test file, and nothing else. */
   readonly env?: Readonly<Record<string, string>> | undefined;
   /** An empty folder when absent. */
   readonly cwd?: string | undefined;
@@ -34,6 +34,8 @@ const PEAK_PROBE = `data:text/javascript,${encodeURIComponent(
    process.on('exit', () => { try { writeFileSync(process.env.REGI_TEST_PEAK, readFileSync('/proc/self/status')); } catch {} });`,
 )}`;
 
+let cache: string | undefined;
+
 /** Runs the built `regi` to its end, whatever its exit status. */
 export function runRegi(args: readonly string[], options?: RegiOptions): Promise<RegiFinished> {
   return spawnRegi(args, options).finished;
@@ -44,7 +46,7 @@ export function spawnRegi(args: readonly string[], { env = {}, cwd, input, timeo
   const home = temporaryFolder('home');
   const peak = join(temporaryFolder('peak'), 'status');
   const { finished, ...running } = startProgram(process.execPath, ['--import', PEAK_PROBE, BIN, ...args], {
-    env: { PATH: process.env['PATH'] ?? '', HOME: home, REGI_TEST_PEAK: peak, ...env },
+    env: { PATH: process.env['PATH'] ?? '', HOME: home, XDG_CACHE_HOME: (cache ??= temporaryFolder('cache')), REGI_TEST_PEAK: peak, ...env },
     cwd: cwd ?? temporaryFolder('cwd'),
     input,
     timeoutMs,

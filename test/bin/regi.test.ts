@@ -1,0 +1,31 @@
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+import { expect, test } from 'vitest';
+
+import { runRegi } from '../support/regi.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
+
+const MANIFEST = fileURLToPath(new URL('../../package.json', import.meta.url));
+
+test('regi --version tells the version of the package', async () => {
+  const { version } = JSON.parse(readFileSync(MANIFEST, 'utf8')) as { version: string };
+  expect(await runRegi(['--version'])).toMatchObject({ status: 0, stdout: `${version}\n`, stderr: '' });
+});
+
+test('regi keeps what V8 compiled in the cache of the user, and runs the same with it', async () => {
+  const cache = temporaryFolder('cache');
+  const env = { XDG_CACHE_HOME: cache };
+  const first = await runRegi(['images', '--help'], { env });
+  const folder = join(cache, 'regi');
+  expect(readdirSync(folder)).not.toEqual([]);
+  expect(statSync(folder).mode % 0o1000).toBe(0o700);
+  expect(await runRegi(['images', '--help'], { env })).toMatchObject({ status: 0, stdout: first.stdout, stderr: '' });
+});
+
+test('regi keeps nothing with NODE_DISABLE_COMPILE_CACHE', async () => {
+  const cache = temporaryFolder('cache');
+  expect(await runRegi(['images', '--help'], { env: { XDG_CACHE_HOME: cache, NODE_DISABLE_COMPILE_CACHE: '1' } })).toMatchObject({ status: 0 });
+  expect(existsSync(join(cache, 'regi'))).toBe(false);
+});
