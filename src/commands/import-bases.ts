@@ -1,10 +1,12 @@
 import type { Context } from '../context.ts';
-import { RegiError } from '../errors.ts';
+import { RegiError, type ErrorCode } from '../errors.ts';
 import { formatBytes, formatCount } from '../format.ts';
-import type { Descriptor } from '../oci/descriptor.ts';
+import type { Descriptor, Platform } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
+import { quote } from '../oci/quote.ts';
 import type { Reference, Repository } from '../oci/reference.ts';
 import { blobsNotCarried, locateBases, type BaseNeed } from '../operations/base-layers.ts';
+import { PlatformNotFoundError } from '../operations/choose-platform.ts';
 import { Lanes } from '../operations/lanes.ts';
 import type { Store } from '../store.ts';
 import type { NamedJob } from './copy-jobs.ts';
@@ -48,8 +50,23 @@ export class MissingBaseError extends RegiError {
   }
 }
 
+/** An image that cannot be imported: which. Code and hint are the cause's. */
+export class ImportError extends RegiError {
+  readonly code: ErrorCode;
+  /** What the archive calls it. */
+  readonly image: string;
+
+  constructor(image: string, cause: RegiError) {
+    super(`Cannot import ${quote(image)}: ${cause.message}`, { hint: cause.hint, cause });
+    this.code = cause.code;
+    this.image = image;
+  }
+}
+
 interface PlanBasesOptions {
   readonly naming: ImportNaming;
+  /** Those that are wanted; all when there are none. */
+  readonly platforms: readonly Platform[];
   readonly bases: readonly Repository[];
   readonly stores: Stores;
   readonly context: Context;
@@ -59,11 +76,12 @@ interface PlanBasesOptions {
  * Finds what an archive leaves out, for all images before any is begun. By the name of the image at its destination.
  *
  * @throws {MissingBaseError} when a layer is nowhere; the list is told before.
+ * @throws {ImportError} when an image has not the platforms that are wanted.
  */
 export async function planBases(
   imports: readonly (PlannedImport & { readonly job: NamedJob })[],
   { store, omitted }: ImageSource,
-  { naming, bases, stores, context }: PlanBasesOptions,
+  { naming, platforms, bases, stores, context }: PlanBasesOptions,
 ): Promise<ReadonlyMap<string, PlannedBases>> {
   const { signal } = context;
   const recorded = new Map<Digest, readonly string[]>(omitted.map(({ digest, repositories }) => [digest, repositories]));
@@ -73,9 +91,8 @@ export async function planBases(
   const byImage = new Map<string, Map<string, Digest>>();
   for (const { job, name, target } of imports) {
     const { destination } = job;
-    const root = await store.resolve(job.reference, { signal });
     const keys = new Map<string, Digest>();
-    for (const layer of await blobsNotCarried(store, root, { signal })) {
+    for (const layer of await missingLayers({ store, job, name, platforms }, signal)) {
       const key = `${destination.place} ${destination.repository} ${layer.digest}`;
       keys.set(key, layer.digest);
       if (needs.has(key)) continue;
@@ -105,6 +122,18 @@ export async function planBases(
   return new Map(
     [...byImage].map(([image, keys]) => [image, { held: [...keys.keys()].flatMap((key) => held.get(key) ?? []), digests: new Set(keys.values()) }]),
   );
+}
+
+async function missingLayers(
+  { store, job, name, platforms }: { readonly store: Store; readonly job: NamedJob; readonly name: string; readonly platforms: readonly Platform[] },
+  signal: AbortSignal,
+): Promise<readonly Descriptor[]> {
+  const root = await store.resolve(job.reference, { signal });
+  try {
+    return await blobsNotCarried(store, root, platforms, { signal });
+  } catch (error) {
+    throw error instanceof PlatformNotFoundError ? new ImportError(name, error) : error;
+  }
 }
 
 interface NamedNeed {

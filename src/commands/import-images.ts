@@ -42,6 +42,7 @@ interface Import extends PlannedImport {
  * is written; then one image that fails does not stop the others.
  *
  * @throws {UsageError} when two images go to one name.
+ * @throws {ImportError} when an image has not the platforms that are wanted.
  * @throws {MissingBaseError} when layers are missing that the archive leaves out.
  * @throws {PartialFailureError} at the end, when some of several failed.
  */
@@ -59,7 +60,8 @@ export async function* importImages(
   context.onEvent({ kind: 'listed', images: planned.length });
   const record = await openDigestFile(value(args, 'digestfile'), context);
   const imports = await openAll(planned, from, stores);
-  const bases = await planBases(imports, from, { naming, bases: named, stores, context });
+  const given = copyOptions(args, context);
+  const bases = await planBases(imports, from, { naming, platforms: given.platforms ?? [], bases: named, stores, context });
   const byImage = new Map(imports.map((each) => [each.job.image, each]));
   const results = new Map<string, string>();
   const brought = new Set<string>();
@@ -70,7 +72,7 @@ export async function* importImages(
     if (!isKnown) context.onEvent(event);
   };
   try {
-    const options = { ...copyOptions(args, context), onEvent, keepGoing: imports.length > 1 };
+    const options = { ...given, onEvent, keepGoing: imports.length > 1 };
     for await (const copied of copyImages(jobsOf(imports, bases, brought, context), options)) {
       const done = byImage.get(copied.image);
       if (done === undefined) throw new Error(`An image was copied that nobody planned: ${copied.image}`);

@@ -1,14 +1,15 @@
 import { verified } from '../bytes.ts';
 import { RegiError } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
-import { InvalidManifestError, type Descriptor } from '../oci/descriptor.ts';
+import { InvalidManifestError, type Descriptor, type Platform } from '../oci/descriptor.ts';
 import { childrenOf } from '../oci/manifest.ts';
 import { isForeignLayerType, isManifestType } from '../oci/media-types.ts';
 import { canMount, type Bytes, type CallOptions, type Source, type Store } from '../store.ts';
 import type { OnEvent } from './events.ts';
 import { inOrder } from './in-order.ts';
 import type { Lanes } from './lanes.ts';
-import { readManifest } from './read-manifest.ts';
+import { narrowImage } from './narrow-image.ts';
+import { readManifest, type ManifestNode } from './read-manifest.ts';
 
 /** A layer that an archive leaves out, and a repository that an image of it goes to. */
 export interface BaseNeed {
@@ -29,21 +30,28 @@ export interface BaseOptions {
 const AT_ONCE = 64;
 
 /**
- * What an image is made of and `source` does not carry.
+ * What an image is made of, or those platforms of it that are wanted, and `source` does not carry.
  *
- * @throws {RegiError} with code NOT_FOUND when a manifest is missing: archives leave out layers only.
+ * @param platforms as `copyImage` takes them; all when there are none.
+ * @throws {RegiError} with code NOT_FOUND when a manifest is missing: archives leave out layers only; or when a platform is.
  */
-export async function blobsNotCarried(source: Source, root: Descriptor, options: CallOptions = {}): Promise<readonly Descriptor[]> {
+export async function blobsNotCarried(
+  source: Source,
+  root: Descriptor,
+  platforms: readonly Platform[],
+  options: CallOptions = {},
+): Promise<readonly Descriptor[]> {
   const found: Descriptor[] = [];
-  const visit = async (node: Descriptor, depth: number): Promise<void> => {
-    if (depth > LIMITS.indexDepth) throw new InvalidManifestError(`Cannot read ${node.digest}: expected at most ${LIMITS.indexDepth} levels of indexes`);
-    const { manifest } = await readManifest(source, node, options);
+  const read = (node: Descriptor): Promise<ManifestNode> => readManifest(source, node, options);
+  const visit = async ({ descriptor, manifest }: ManifestNode, depth: number): Promise<void> => {
+    if (depth > LIMITS.indexDepth) throw new InvalidManifestError(`Cannot read ${descriptor.digest}: expected at most ${LIMITS.indexDepth} levels of indexes`);
     for (const child of childrenOf(manifest)) {
-      if (isManifestType(child.mediaType)) await visit(child, depth + 1);
+      if (isManifestType(child.mediaType)) await visit(await read(child), depth + 1);
       else if (!isForeignLayerType(child.mediaType) && !(await source.exists(child, options))) found.push(child);
     }
   };
-  await visit(root, 0);
+  const whole = await read(root);
+  await visit(platforms.length === 0 ? whole : await narrowImage(whole, platforms, read, source, options), 0);
   return found;
 }
 

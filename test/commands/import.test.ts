@@ -83,6 +83,28 @@ describe('regi import', () => {
     expect(started).toHaveLength(1);
   });
 
+  test('--platform brings that platform of each image', async () => {
+    const path = writeTar(layoutMembers([{ image: index, refName: '1.0', fullName: 'registry.example/team/app:1.0' }]));
+    const { status, stdout } = await run(path, to.host, '--platform', 'linux/arm64');
+    const arm64 = index.images[1]?.root.digest;
+    expect([status, stdout]).toEqual([0, `${to.host}/team/app@${arm64 ?? ''}\n`]);
+    expect(await to.place.open('team/app').resolve('1.0')).toMatchObject({ digest: arm64 });
+  });
+
+  test('--platform needs no layers that the archive leaves out of other platforms', async () => {
+    const [amd64, arm64] = index.images;
+    const without = (amd64?.layers ?? []).map(({ digest }) => digest);
+    const path = writeTar(layoutMembers([{ image: index, fullName: 'registry.example/team/app:1.0' }], without));
+    expect((await run(path, to.host)).status).toBe(3);
+    expect(await run(path, to.host, '--platform', 'linux/arm64')).toMatchObject({ status: 0, stdout: `${to.host}/team/app@${arm64?.root.digest ?? ''}\n` });
+  });
+
+  test('an image without the platform stops the plan before anything is written', async () => {
+    const { status, stderr } = await run(writeTar(layoutMembers(both)), to.host, '--platform', 'linux/s390x');
+    expect([status, writes()]).toEqual([3, 0]);
+    expect(stderr).toContain('Cannot import "docker.io/library/debian:12": Cannot find platform "linux/s390x"');
+  });
+
   test('a second time moves nothing', async () => {
     const path = writeTar(layoutMembers(both));
     await run(path, to.host);

@@ -22,6 +22,7 @@ export const importSpec = {
   options: [
     { name: 'map', value: 'OLD=NEW', repeatable: true, summary: 'another name for an image, or with all its tags for a repository' },
     { name: 'base', value: 'REPO', repeatable: true, summary: 'a repository of that registry that has what an incremental archive leaves out' },
+    { name: 'platform', value: 'P', repeatable: true, summary: 'only this platform: os/arch[/variant]; several make a smaller index' },
     { name: 'no-clobber', short: 'n', summary: 'never move a tag that is there' },
     { name: 'dry-run', summary: 'write nothing; say where images go and what would be sent, mounted and skipped' },
     { name: 'force', summary: 'walk and repair images even when their tags match' },
@@ -32,6 +33,7 @@ export const importSpec = {
     { command: 'regi import images.tar registry.example:5000/mirror', summary: 'Every image of an archive into a registry' },
     { command: 'regi import images.tar', summary: 'Into the local store, as docker load does' },
     { command: 'regi import images.tar --map debian=registry.example/base/debian', summary: 'Every tag of a repository under another name' },
+    { command: 'regi import images.tar registry.example:5000 --platform linux/arm64', summary: 'Only what runs on the machines there' },
     { command: 'regi import --dry-run more.tar registry.example:5000/mirror', summary: 'See whether an incremental archive has all it needs' },
   ],
   load: async () => (await import('../import.ts')).importCommand,
