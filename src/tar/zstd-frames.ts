@@ -32,8 +32,14 @@ export class ZstdFrames {
   #skip = 0;
   #checksum = false;
 
-  /** @throws {LimitExceededError} on a window over the limit. @throws {InvalidCompressionError} on what is no frame. */
-  look(chunk: Uint8Array): void {
+  /**
+   * Looks at the next bytes. Gives the places in them where a frame has ended.
+   *
+   * @throws {LimitExceededError} on a window over the limit.
+   * @throws {InvalidCompressionError} on what is no frame.
+   */
+  look(chunk: Uint8Array): readonly number[] {
+    const ends: number[] = [];
     let at = 0;
     while (at < chunk.byteLength) {
       if (this.#skip > 0) {
@@ -41,12 +47,14 @@ export class ZstdFrames {
         this.#skip -= step;
         at += step;
         if (this.#skip === 0) this.#skipped();
-        continue;
+      } else {
+        this.#gathered.push(chunk[at] ?? 0);
+        at += 1;
+        if (this.#gathered.length === this.#need) this.#step(this.#gathered.splice(0));
       }
-      this.#gathered.push(chunk[at] ?? 0);
-      at += 1;
-      if (this.#gathered.length === this.#need) this.#step(this.#gathered.splice(0));
+      if (this.atEnd) ends.push(at);
     }
+    return ends;
   }
 
   /** Whether the bytes so far end where a frame ends. */
