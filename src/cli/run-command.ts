@@ -3,7 +3,7 @@ import type { Settings } from '../context.ts';
 import { RegiError } from '../errors.ts';
 import type { Io } from '../io.ts';
 import { createContext } from './create-context.ts';
-import { rowWriter } from './output.ts';
+import { rowWriter, type RowWriter } from './output.ts';
 import { createProgress } from './progress.ts';
 import type { StatusArea } from './status-area.ts';
 
@@ -23,14 +23,16 @@ export async function runCommand({ spec, args, settings, color }: Invocation, io
   const progress = createProgress(settings, { color, isPlan: args.options['dry-run'] === true }, io, area);
   const context = createContext(io, settings, progress, area);
   let completed = false;
+  let rows: RowWriter | undefined;
   try {
     io.signal.throwIfAborted();
     const body = await spec.load();
-    const rows = rowWriter(io.stdout, body, context, () => area.clear());
+    rows = rowWriter(io.stdout, body, context, area);
     for await (const row of body.run(args, context)) {
       await rows.write(row);
       if (rows.gone && spec.changes !== true) break;
     }
+    await rows.flush();
     completed = true;
   } catch (error) {
     // Whatever broke while things were taken down says less than why they were.
@@ -38,6 +40,8 @@ export async function runCommand({ spec, args, settings, color }: Invocation, io
     completed = error instanceof RegiError && error.code === 'PARTIAL_FAILURE';
     throw error;
   } finally {
+    // Rows that came before a failure are true; that they cannot be written is what failed, or says less than what did.
+    await rows?.flush().catch(() => undefined);
     progress.end(completed);
     await area.flush();
   }

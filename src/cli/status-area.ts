@@ -17,9 +17,20 @@ export class StatusArea {
   #area: readonly string[] = [];
   #pending: Promise<void> = Promise.resolve();
   #waiting = 0;
+  #before: () => Promise<void> = () => Promise.resolve();
 
   constructor(output: TextOutput) {
     this.#output = output;
+  }
+
+  /** Lets all that is printed from now on wait for `before`, which another stream of the same terminal may need. It must not throw. */
+  follow(before: () => Promise<void>): void {
+    this.#before = before;
+  }
+
+  /** Whether nothing is drawn and all that was printed is with the reader. */
+  get isQuiet(): boolean {
+    return this.#area.length === 0 && this.#waiting === 0;
   }
 
   /** Prints lines that stay. */
@@ -66,6 +77,7 @@ export class StatusArea {
   #write(text: string): void {
     this.#waiting += 1;
     this.#pending = this.#pending
+      .then(() => this.#before())
       .then(() => this.#output.write(text))
       .catch(() => undefined)
       .finally(() => {

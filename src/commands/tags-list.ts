@@ -29,25 +29,27 @@ export const tagsListCommand: CommandBody<TagRow> = {
   text: ({ tag, digest }) => `${tag}${digest === undefined ? '' : `\t${digest}`}\n`,
 };
 
-async function* runTagsList(args: ParsedArguments, context: Context): AsyncIterable<TagRow> {
+function runTagsList(args: ParsedArguments, context: Context): AsyncIterable<TagRow> {
   const location = parseRepositoryLocation(positional(args, 0, 'a repository'));
   const accepts = tagFilter(values(args, 'match'));
   const order = TAG_ORDERS.find((known) => known === value(args, 'sort'));
   const limitText = value(args, 'limit');
   const limit = limitText === undefined ? Number.POSITIVE_INFINITY : parseCount('--limit', limitText, 1, MAX_LIMIT);
   const wants: Wants = { digests: flag(args, 'digests'), created: order === 'created' };
-  yield* withStores(context, {}, async function* (stores) {
+  return withStores(context, {}, async function* (stores) {
     const { store, name } = await stores.open(location, 'source');
     if (!canListTags(store)) throw new UsageError(`Cannot list the tags of "${name}"`);
-    const tags = accepted(store.listTags({ signal: context.signal }), accepts);
+    const tags = store.listTags({ signal: context.signal });
     if (order === undefined) {
-      yield* looked(store, first(tags, limit), wants, context);
+      const rows = accepted(tags, accepts, limit);
+      yield* wants.digests ? looked(store, rows, wants, context) : rows;
       return;
     }
     // Dates must be known of all before the first can be chosen; digests only of those that are shown.
-    const found = await all(wants.created ? looked(store, tags, wants, context) : tags);
+    const rows = accepted(tags, accepts, Number.POSITIVE_INFINITY);
+    const found = await all(wants.created ? looked(store, rows, wants, context) : rows);
     const shown = sortTags(found, order).slice(0, Math.min(limit, found.length));
-    yield* wants.created ? shown : looked(store, shown, wants, context);
+    yield* wants.created || !wants.digests ? shown : looked(store, shown, wants, context);
   });
 }
 
@@ -56,15 +58,12 @@ interface Wants {
   readonly created: boolean;
 }
 
-async function* accepted(tags: AsyncIterable<string>, accepts: (tag: string) => boolean): AsyncIterable<TagRow> {
-  for await (const tag of tags) if (accepts(tag)) yield { tag };
-}
-
 /** The page behind the last that is wanted is not asked for. */
-async function* first<T>(items: AsyncIterable<T>, limit: number): AsyncIterable<T> {
+async function* accepted(tags: AsyncIterable<string>, accepts: (tag: string) => boolean, limit: number): AsyncIterable<TagRow> {
   let count = 0;
-  for await (const item of items) {
-    yield item;
+  for await (const tag of tags) {
+    if (!accepts(tag)) continue;
+    yield { tag };
     count += 1;
     if (count >= limit) return;
   }
@@ -77,10 +76,6 @@ async function all<T>(items: AsyncIterable<T>): Promise<readonly T[]> {
 }
 
 async function* looked(store: Store, rows: Iterable<TagRow> | AsyncIterable<TagRow>, wants: Wants, context: Context): AsyncIterable<TagRow> {
-  if (!wants.digests && !wants.created) {
-    yield* rows;
-    return;
-  }
   const limit = context.settings.concurrency ?? AT_ONCE;
   const answers = inOrder(asynchronous(rows), { limit, signal: context.signal }, async ({ tag }, signal) => settled(look(store, tag, wants, signal)));
   for await (const answer of answers) {

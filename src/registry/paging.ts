@@ -53,7 +53,8 @@ export async function* listPages<Item>(connection: Connection, listing: Listing<
     const keys = new Set(items.map(listing.keyOf));
     if (keys.size > 0 && before.size > 0 && [...keys].every((key) => before.has(key)))
       return connection.warn(`${action} further: the next page has nothing new`);
-    yield* items;
+    // Not yield*, which wraps each item of an array in two promises more.
+    for (const item of items) yield item;
     const next = nextPage(new URL(path, 'https://registry.invalid'), link);
     if (next.kind === 'end') return;
     if (next.kind === 'broken') return connection.warn(`${action} further: ${next.problem}`);

@@ -115,6 +115,12 @@ describe('tags list of 10,000 tags', () => {
     expect(registry.count('GET', 'tags')).toBe(10);
   });
 
+  test('tags list writes rows together', async () => {
+    const io = fakeIo();
+    expect(await main(['tags', 'list', `${registry.host}/team/many`], io)).toBe(0);
+    expect(io.stdoutWrites()).toBeLessThan(200);
+  });
+
   test('tags list --limit asks for no page that it does not need', async () => {
     registry.forgetRequests();
     const { stdout } = await runMain(['tags', 'list', '--limit', '1500', `${registry.host}/team/many`]);
