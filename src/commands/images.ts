@@ -1,14 +1,16 @@
 import type { CommandBody, ParsedArguments } from '../command.ts';
 import type { Context } from '../context.ts';
-import { formatAge, formatBytes } from '../format.ts';
-import { encodedOf, type Digest } from '../oci/digest.ts';
+import type { Digest } from '../oci/digest.ts';
 import { familiarReference } from '../oci/reference.ts';
 import { summarizeImage, type ImageSummary } from '../operations/summarize-image.ts';
-import type { LocalImage } from '../stores/local-store.ts';
-import { flag, values } from './arguments.ts';
-import { parseImageFilter } from './image-filter.ts';
+import type { CallOptions } from '../store.ts';
+import type { LocalImage, LocalStore } from '../stores/local-store.ts';
+import { UsageError } from '../usage-error.ts';
+import { flag, value, values } from './arguments.ts';
+import { parseImageFilter, timeOf } from './image-filter.ts';
+import { imageLines, parseImageFormat, type ImageFormat } from './image-lines.ts';
+import { findLocal } from './local-images.ts';
 import { withStores } from './open-store.ts';
-import { tableLines } from './table-lines.ts';
 
 /** An image of the local store by one of its names. */
 export interface ImageRow {
@@ -25,7 +27,7 @@ export interface ImageRow {
   /** Bytes, compressed as it is kept. */
   readonly size: number;
   readonly platform: string | undefined;
-  /** The line of the table, and above the first the head of it; with `--quiet` the id. */
+  /** As it is printed, and above the first the head of a table. */
   readonly line: string;
 }
 
@@ -37,10 +39,13 @@ export const imagesCommand: CommandBody<ImageRow> = {
 };
 
 async function* runImages(args: ParsedArguments, context: Context): AsyncIterable<ImageRow> {
-  const accepts = parseImageFilter(args.positionals[0], values(args, 'filter'));
+  const now = context.io.clock.now();
+  const filter = parseImageFilter(args.positionals[0], values(args, 'filter'), now);
+  const format = formatOf(args, context);
   yield* withStores(context, {}, async function* (stores) {
     const { signal, settings, warn, note } = context;
     const store = await stores.openLocal('source');
+    const accepts = filter.accepting(await timesOf(filter.others, store, { signal }));
     const found: { readonly image: LocalImage; readonly summary: ImageSummary }[] = [];
     for (const image of await store.images({ signal })) {
       const summary = await summarizeImage(store.content, image.root, { signal });
@@ -53,7 +58,7 @@ async function* runImages(args: ParsedArguments, context: Context): AsyncIterabl
     const rows = found.toSorted(byAge).map(({ image, summary }) => rowOf(image, summary));
     if (rows.length === 0 && !settings.quiet) note('There are no such images in the local store; to get one, type: regi pull REF');
     const shown = settings.json ? rows : listed(rows, args, settings.quiet);
-    const lines = settings.quiet ? shown.map(({ id }) => `${idText(id, args)}\n`) : tableOf(shown, args, context.io.clock.now());
+    const lines = imageLines(shown, format, { whole: flag(args, 'no-trunc'), now });
     for (const [index, row] of shown.entries()) yield { ...row, line: lines[index] ?? '' };
   });
 }
@@ -73,33 +78,26 @@ function listed(rows: readonly Row[], args: ParsedArguments, quiet: boolean): re
   return rows.filter(({ repository, tag, id }) => repository === undefined || tag !== undefined || !tagged.has(`${repository} ${id}`));
 }
 
-/** Docker's columns; the head stands above the first line. */
-function tableOf(rows: readonly Row[], args: ParsedArguments, now: number): readonly string[] {
+/** @throws {UsageError} when two flags say how. */
+function formatOf(args: ParsedArguments, { settings }: Context): ImageFormat {
   const digests = flag(args, 'digests');
-  const head = ['REPOSITORY', 'TAG', ...(digests ? ['DIGEST'] : []), 'IMAGE ID', 'CREATED', 'SIZE'];
-  const cells = rows.map(({ repository, tag, digest, id, created, size }) => [
-    repository ?? '<none>',
-    tag ?? '<none>',
-    ...(digests ? [digest] : []),
-    idText(id, args),
-    ageOf(created, now),
-    formatBytes(size),
-  ]);
-  const [first = '', ...lines] = tableLines([head, ...cells]);
-  return lines.map((line, index) => (index === 0 ? `${first}${line}` : line));
+  const typed = value(args, 'format');
+  if (typed === undefined) return settings.quiet ? { kind: 'id' } : { kind: 'table', digests };
+  if (settings.quiet || settings.json) {
+    const other = settings.quiet ? '--quiet' : '--json';
+    throw new UsageError(`Cannot use --format together with ${other}`, { hint: 'leave one of them out' });
+  }
+  return parseImageFormat(typed, digests);
 }
 
-function idText(id: Digest, args: ParsedArguments): string {
-  return flag(args, 'no-trunc') ? id : encodedOf(id).slice(0, 12);
-}
-
-/** From here on dates are meant; before it, tools write that they do not tell. */
-const FIRST_DATE = Date.UTC(1990, 0, 1);
-
-function ageOf(created: string | undefined, now: number): string {
-  const time = Date.parse(created ?? '');
-  if (Number.isNaN(time) || time < FIRST_DATE) return 'N/A';
-  return time > now ? 'just now' : `${formatAge(now - time)} ago`;
+/** When the images that others are compared with were made. */
+async function timesOf(others: readonly string[], store: LocalStore, options: CallOptions): Promise<ReadonlyMap<string, number | undefined>> {
+  const times = new Map<string, number | undefined>();
+  for (const text of others) {
+    const [image] = (await findLocal(store, text, options)).images;
+    if (image !== undefined) times.set(text, timeOf((await summarizeImage(store.content, image.root, options)).created));
+  }
+  return times;
 }
 
 /** The youngest first, as docker does it. */

@@ -4,6 +4,7 @@ import { RegiError } from '../errors.ts';
 import { familiarReference } from '../oci/reference.ts';
 import type { Sweep } from '../stores/layout-garbage.ts';
 import type { LocalImage, LocalStore } from '../stores/local-store.ts';
+import { NotInStoreError } from '../stores/not-found.ts';
 import { flag } from './arguments.ts';
 import { eachArgument } from './each-argument.ts';
 import { findLocal, type LocalMatch } from './local-images.ts';
@@ -34,8 +35,21 @@ async function* runRmi(args: ParsedArguments, context: Context): AsyncIterable<R
     // As a source: what is not there need not be made to find nothing in it.
     const store = await stores.openLocal('source');
     const images = args.positionals.map((text) => ({ text: text.replace(/^local:/, '') }));
-    yield* eachArgument(images, context, async ({ text }) => removeOne(store, text, flag(args, 'force'), context));
+    yield* eachArgument(images, context, async ({ text }) =>
+      flag(args, 'force') ? removeIfThere(store, text, context) : removeOne(store, text, false, context),
+    );
   });
+}
+
+/** As docker: with --force what is not there is said, and is no failure. */
+async function removeIfThere(store: LocalStore, text: string, context: Context): Promise<RemovedRow> {
+  try {
+    return await removeOne(store, text, true, context);
+  } catch (error) {
+    if (!(error instanceof NotInStoreError)) throw error;
+    context.warn(`${error.message}; nothing of it was removed`);
+    return { untagged: [], deleted: [], bytes: 0 };
+  }
 }
 
 async function removeOne(store: LocalStore, text: string, force: boolean, { io, signal }: Context): Promise<RemovedRow> {

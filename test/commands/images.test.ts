@@ -72,6 +72,8 @@ describe('regi images', () => {
     ['dangling=true', ['-f', 'dangling=true'], ['<none>:<none>']],
     ['dangling=false', ['-f', 'dangling=false', 'nginx'], ['nginx:1.27']],
     ['a label', ['-f', 'label=org.example.test', 'nginx'], ['nginx:1.27']],
+    ['an age and what has no name', ['-f', 'dangling=true', '-f', 'until=2024-01-02'], ['<none>:<none>']],
+    ['docker’s -a', ['-a', 'nginx'], ['nginx:1.27']],
     ['a label with its value', ['-f', 'label=org.example.test=yes', 'nginx'], ['nginx:1.27']],
   ])('lists by %s', async (_what, args, names) => {
     expect(await listed(...args)).toEqual(names);
@@ -87,14 +89,34 @@ describe('regi images', () => {
   });
 
   test.each([
-    ['a filter that is none', ['-f', 'before=nginx'], 'reference='],
+    ['a filter that is none', ['-f', 'size=1'], 'reference='],
+    ['a time that is none', ['-f', 'until=yesterday'], 'until=24h'],
+    ['a template that is none', ['--format', '{{.Nope}}'], 'Repository, Tag'],
+    ['a template beside --quiet', ['-q', '--format', '{{.ID}}'], 'leave one'],
     ['a word of dangling that is none', ['-f', 'dangling=perhaps'], 'dangling=true'],
-    ['docker’s -a', ['-a'], 'every image is listed'],
-    ['docker’s --format', ['--format', '{{.ID}}'], '--json'],
   ])('refuses %s', async (_what, args, hint) => {
     const { status, io } = await local.run(['images', ...args]);
     expect([status, io.stdoutText()]).toEqual([2, '']);
     expect(io.stderrText()).toContain(hint);
+  });
+
+  test.each([
+    ['a template', '{{.Repository}}:{{.Tag}} {{.ID}}', `nginx:1.27 ${idOf(AMD64)}\n`],
+    ['a table of a template', 'table {{.Tag}}\\t{{.Repository}}', 'TAG    REPOSITORY\n1.27   nginx\n'],
+    ['a part as JSON', '{{json .Tag}}', '"1.27"\n'],
+  ])('prints %s as docker does', async (_what, format, text) => {
+    expect(await printed('--format', format, 'nginx')).toBe(text);
+  });
+
+  test('--format table and json are what docker has', async () => {
+    expect(await printed('--format', 'table', 'nginx')).toBe(await printed('nginx'));
+    expect(JSON.parse(await printed('--format', 'json', 'nginx'))).toMatchObject({ Repository: 'nginx', Tag: '1.27', ID: idOf(AMD64) });
+  });
+
+  test('an image to compare with has to be there', async () => {
+    const { status, io } = await local.run(['images', '-f', 'before=absent']);
+    expect([status, io.stdoutText()]).toEqual([3, '']);
+    expect(await printed('-q', '-f', 'since=nginx:1.27')).toBe('');
   });
 
   test('hides a digest of what has a tag beside it, unless digests are asked for', async () => {

@@ -73,6 +73,13 @@ describe('regi rmi', () => {
     expect(await local.names()).toContain('docker.io/library/nginx:1.27');
   });
 
+  test('-f says what is not there, and is no failure for it, as docker has it', async () => {
+    const { status, io } = await local.run(['rmi', '-f', 'absent:1']);
+    expect([status, io.stdoutText()]).toEqual([0, '']);
+    expect(io.stderrText()).toMatch(/^regi: warning: Cannot find "absent:1" in the local store/);
+    expect((await local.run(['rmi', 'absent:1'])).status).toBe(3);
+  });
+
   test('refuses an id with names in several repositories, and takes it with --force', async () => {
     await local.keep(AMD64, 'registry.example/mirror/nginx:1');
     const { status, io } = await local.run(['rmi', ID]);

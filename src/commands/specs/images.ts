@@ -12,14 +12,26 @@ export const imagesSpec = {
     'With --quiet the ids alone, each once.',
   arguments: [{ name: 'NAME', summary: 'only this repository, or this image; a glob', optional: true }],
   options: [
+    { name: 'all', short: 'a', summary: 'as docker has it; every image is listed without it too' },
     { name: 'digests', summary: 'show digests too: those of the registry, of an index although one platform of it is here' },
-    { name: 'filter', short: 'f', value: 'WHICH', repeatable: true, summary: 'reference=PATTERN, dangling=true, dangling=false or label=KEY[=VALUE]' },
+    {
+      name: 'filter',
+      short: 'f',
+      value: 'WHICH',
+      repeatable: true,
+      summary: 'reference=PATTERN, label=KEY[=VALUE], before=IMAGE, since=IMAGE, until=24h or a date, dangling=true or dangling=false',
+    },
+    {
+      name: 'format',
+      value: 'TEMPLATE',
+      summary: 'a Go template of Repository, Tag, Digest, ID, CreatedSince, CreatedAt and Size; table or json, as docker has it',
+    },
     { name: 'no-trunc', summary: 'show ids in full' },
   ],
-  refusedFlags: { '-a': 'every image is listed without it', '--all': 'every image is listed without it', '--format': 'use --json' },
   examples: [
     { command: 'regi images', summary: 'List all' },
     { command: "regi images --filter 'reference=registry.example/*/app'", summary: 'List some' },
+    { command: "regi images --format '{{.Repository}}:{{.Tag}}'", summary: 'List names alone' },
     { command: 'regi rmi $(regi images -q --filter dangling=true)', summary: 'Remove images that have lost their name' },
   ],
   load: async () => (await import('../images.ts')).imagesCommand,

@@ -15,12 +15,12 @@ export const pruneSpec = {
   options: [
     { name: 'journal', summary: 'forget what interrupted commands would go on with, and nothing else' },
     { name: 'dry-run', summary: 'delete nothing; say what would be' },
+    { name: 'force', short: 'f', summary: 'as docker has it; nothing is asked without it either' },
   ],
   refusedFlags: {
-    '-f': 'prune asks nothing; leave it out',
-    '--force': 'prune asks nothing; leave it out',
-    '-a': 'images that have a name are removed by `regi rmi`',
-    '--all': 'images that have a name are removed by `regi rmi`',
+    '-a': 'it would remove every image that has a name; when that is meant, type: regi rmi --force $(regi images -q)',
+    '--all': 'it would remove every image that has a name; when that is meant, type: regi rmi --force $(regi images -q)',
+    '--filter': 'choose the images by name: regi rmi $(regi images -q --filter until=24h)',
   },
   examples: [
     { command: 'regi prune', summary: 'Free space' },
