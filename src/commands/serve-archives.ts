@@ -13,27 +13,32 @@ const PREFIXED = /^(?:docker-|oci-)?archive:/;
 const TAR_NAME = /\.(?:tar|tgz|tzst)(?:\.\w+)?$/;
 
 /**
- * The paths of the archives that words of the command line name: bare paths of files, or `archive:FILE`. Undefined when none of
- * them is one.
+ * The paths of what words of the command line name to be served as one and read only: bare paths, `archive:FILE`, `oci:DIR`. Undefined for
+ * a single folder, which can be written to.
  *
- * @throws {UsageError} when some are and others are not.
+ * @throws {UsageError} when one of several is neither archive nor folder.
  */
 export async function archivePaths(words: readonly string[], { io }: Context): Promise<readonly string[] | undefined> {
-  const paths: string[] = [];
-  for (const word of words) {
-    if (PREFIXED.test(word)) {
-      const location = parseRepositoryLocation(word);
-      if ('path' in location) paths.push(location.path === '-' ? '-' : resolve(io.cwd, location.path));
-    } else if (await isArchive(resolve(io.cwd, word))) paths.push(resolve(io.cwd, word));
+  const [first = '', ...others] = words;
+  if (others.length > 0) return Promise.all(words.map((word) => pathOf(word, io.cwd)));
+  if (PREFIXED.test(first)) return [await pathOf(first, io.cwd)];
+  return first !== '' && (await isArchive(resolve(io.cwd, first))) ? [resolve(io.cwd, first)] : undefined;
+}
+
+async function pathOf(word: string, cwd: string): Promise<string> {
+  const path = resolve(cwd, word);
+  if (!/^\w[\w-]+:/.test(word)) {
+    if ((await kindOf(path)) === 'folder' || (await isArchive(path))) return path;
+    throw new UsageError(`Cannot serve ${JSON.stringify(word)}: expected an archive or a layout folder, found nothing`, { hint: 'check the path' });
   }
-  if (paths.length === 0) return undefined;
-  if (paths.length === words.length) return paths;
-  throw new UsageError('Cannot serve archives together with other places: expected one kind', {
-    hint: 'put the images into one layout: regi copy archive:FILE oci:DIR',
+  const location = word === 'local:' ? undefined : parseRepositoryLocation(word);
+  if (location !== undefined && 'path' in location && location.kind !== 'dir') return location.path === '-' ? '-' : resolve(cwd, location.path);
+  throw new UsageError(`Cannot serve ${JSON.stringify(word)} together with other places: expected archives and layout folders`, {
+    hint: 'serve it alone, on a port of its own: --listen 127.0.0.1:5001',
   });
 }
 
-/** Opens archives to be served straight from their files. The caller closes them. */
+/** Opens archives, and folders beside them, to be served straight from their files. The caller closes them. */
 export async function openServedArchives(paths: readonly string[], { io, signal, warn, note }: Context): Promise<ArchivePlace> {
   const archives = await openArchives(paths, { signal, tempFolder: io.env['TMPDIR'] ?? tmpdir(), input: io.stdin.bytes(), onUnpack: note, onNotice: warn });
   const { omitted } = archives;

@@ -1,7 +1,6 @@
 import type { CommandBody, ParsedArguments } from '../command.ts';
 import type { Context } from '../context.ts';
 import { startServer, type RunningServer } from '../server/server.ts';
-import { UsageError } from '../usage-error.ts';
 import { flag, value } from './arguments.ts';
 import { DEFAULT_LISTEN, parseListenAddress } from './listen-address.ts';
 import { archivePaths, openServedArchives } from './serve-archives.ts';
@@ -63,13 +62,11 @@ async function* runServe(args: ParsedArguments, context: Context): AsyncIterable
 
 async function openPlace(archives: readonly string[] | undefined, args: ParsedArguments, context: Context): Promise<ServedPlace> {
   const memory = flag(args, 'memory');
-  const [location, second] = args.positionals;
+  const [location] = args.positionals;
   if (archives !== undefined && !memory) {
     const place = await openServedArchives(archives, context);
     return { place, repositoryFor: (name, namespace) => place.repositoryFor(name, namespace), close: () => place.close() };
   }
-  if (second !== undefined)
-    throw new UsageError('Cannot serve several folders: expected one, or archives', { hint: 'copy the images into one layout: regi copy oci:A oci:B' });
   return openServedPlace({ location, memory, readOnly: flag(args, 'read-only') }, context);
 }
 

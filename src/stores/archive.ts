@@ -1,14 +1,19 @@
+import { stat } from 'node:fs/promises';
+import { basename } from 'node:path';
+
 import type { Repository } from '../oci/reference.ts';
 import type { Place } from '../store.ts';
 import { OMITTED_RECORD, parseBlobList, type CarriedBlob } from '../tar/carried-blobs.ts';
 import { indexTar } from '../tar/index-tar.ts';
 import { layoutRoot, noImages, readMember, readOciContents, type ArchiveContents, type OpenTar } from './archive-contents.ts';
-import { openArchiveFile, type ArchiveFile, type ArchiveFileOptions } from './archive-file.ts';
+import { openArchiveFile, type ArchiveFileOptions } from './archive-file.ts';
 import { ArchiveStore, type ReadOnlyStore } from './archive-store.ts';
 import { DOCKER_MANIFEST, readDockerContents } from './docker-archive.ts';
+import { readFolderContents } from './folder-contents.ts';
 import { EMPTY_INDEX, type LayoutEntry, type LayoutIndex } from './layout-index.ts';
-import { findRepository, namesIn, repositoriesOf, servedNames, unnamedRepository, type EntryName } from './layout-names.ts';
+import { findRepository, namesIn, NO_REGISTRY, repositoriesOf, repositoryNameOf, servedNames, unnamedRepository, type EntryName } from './layout-names.ts';
 import { namedImages, type NamedImage } from './named-images.ts';
+import { ifPresent } from './storage-error.ts';
 
 /** The images of a tar. `open('')` has them all, by tag or full name; the repositories are those that a registry would serve. */
 export interface ArchivePlace extends Place {
@@ -45,35 +50,40 @@ const NAMESPACE_MARK = '?ns=';
  * @throws {InvalidArchiveError} when there are no images in it.
  */
 export async function openArchive(path: string, options: ArchiveOptions): Promise<ArchivePlace> {
-  const { file, contents, names, omitted } = await readArchive(path, options);
-  return placeOf(options.name ?? `archive:${path}`, { contents, names, omitted, close: () => file.close(), onNotice: options.onNotice });
+  const { close, ...read } = await readArchive(path, options);
+  return placeOf(options.name ?? `archive:${path}`, { ...read, close, onNotice: options.onNotice });
 }
 
 /**
  * Opens several archives as one place: what one of them leaves out another may carry. A name that several have means the image of
- * the last, and it is said.
+ * the last, and it is said. Image layout folders may be among them, and are read as they are at this moment.
  *
- * @throws as `openArchive`.
+ * @throws as `openArchive`, and as `openLayout` for folders.
  */
 export async function openArchives(paths: readonly string[], options: Omit<ArchiveOptions, 'name'>): Promise<ArchivePlace> {
-  const [first = '', ...others] = paths;
-  if (others.length === 0) return openArchive(first, options);
   const opened: ReadArchive[] = [];
-  const close = async (): Promise<void> => void (await Promise.all(opened.map(({ file }) => file.close())));
+  const close = async (): Promise<void> => void (await Promise.all(opened.map((archive) => archive.close())));
   try {
-    for (const path of paths) opened.push(await readArchive(path, options));
-    return placeOf(paths.map((path) => `archive:${path}`).join(' '), { ...mergeArchives(opened, options), close, onNotice: options.onNotice });
+    for (const path of paths) opened.push(await ((await isFolder(path)) ? readFolder(path, options) : readArchive(path, options)));
+    const [only, ...others] = opened;
+    const merged = only !== undefined && others.length === 0 ? only : mergeArchives(opened, options);
+    return placeOf(opened.map(({ name }) => name).join(' '), { ...merged, close, onNotice: options.onNotice });
   } catch (error) {
     await close();
     throw error;
   }
 }
 
-interface ReadArchive extends Pick<ArchivePlace, 'omitted'> {
+async function isFolder(path: string): Promise<boolean> {
+  return path !== '-' && (await ifPresent('open', path, stat(path)))?.isDirectory() === true;
+}
+
+interface ReadArchive extends Pick<ArchivePlace, 'name' | 'omitted' | 'close'> {
   readonly path: string;
-  readonly file: ArchiveFile;
   readonly contents: ArchiveContents;
   readonly names: readonly EntryName[];
+  /** By which the images are served. */
+  readonly served: readonly EntryName[];
 }
 
 async function readArchive(path: string, options: ArchiveOptions): Promise<ReadArchive> {
@@ -85,18 +95,34 @@ async function readArchive(path: string, options: ArchiveOptions): Promise<ReadA
     });
     const contents = await readContents({ path, file, tar }, options);
     const omitted = await readOmitted({ path, file, tar }, options);
-    return { path, file, contents, names: namesIn(contents.index, unnamedRepository(path)), omitted };
+    return { name: `archive:${path}`, path, contents, ...namesOf(contents, unnamedRepository(path)), omitted, close: () => file.close() };
   } catch (error) {
     await file.close();
     throw error;
   }
 }
 
-function mergeArchives(opened: readonly ReadArchive[], { onNotice }: Pick<ArchiveOptions, 'onNotice'>): Pick<ReadArchive, 'contents' | 'names' | 'omitted'> {
+async function readFolder(path: string, { signal }: Pick<ArchiveOptions, 'signal'>): Promise<ReadArchive> {
+  const contents = await readFolderContents(path, { signal });
+  const repository = { domain: NO_REGISTRY, path: repositoryNameOf(basename(path)) };
+  return { name: `oci:${path}`, path, contents, ...namesOf(contents, repository), omitted: [], close: async () => undefined };
+}
+
+/** The only image without a name, as skopeo and podman write it, could not be asked for by any: it is served as `latest`. */
+function namesOf({ index }: ArchiveContents, repository: Repository): Pick<ReadArchive, 'names' | 'served'> {
+  const names = namesIn(index, repository);
+  const [only, ...others] = index.entries;
+  if (names.length > 0 || only === undefined || others.length > 0) return { names, served: names };
+  return { names, served: [{ entry: only, repository, tag: 'latest', text: 'latest' }] };
+}
+
+type Merged = Pick<ReadArchive, 'contents' | 'names' | 'served' | 'omitted'>;
+
+function mergeArchives(opened: readonly ReadArchive[], { onNotice }: Pick<ArchiveOptions, 'onNotice'>): Merged {
   const byName = new Map<string, { readonly name: EntryName; readonly path: string }>();
   const replaced = new Set<LayoutEntry>();
-  for (const { names, path } of opened) {
-    for (const name of names) {
+  for (const { served, path } of opened) {
+    for (const name of served) {
       if (name.tag === undefined) continue;
       const key = `${name.repository.domain}/${name.repository.path}:${name.tag}`;
       const before = byName.get(key);
@@ -112,6 +138,7 @@ function mergeArchives(opened: readonly ReadArchive[], { onNotice }: Pick<Archiv
   return {
     contents: { format: opened.some(({ contents }) => contents.format === 'oci') ? 'oci' : 'docker', index: { ...EMPTY_INDEX, entries }, find },
     names: opened.flatMap(({ names }) => names).filter(({ entry }) => !replaced.has(entry)),
+    served: opened.flatMap(({ served }) => served).filter(({ entry }) => !replaced.has(entry)),
     omitted: opened.flatMap(({ omitted }) => omitted).filter(({ digest }) => find(digest) === undefined),
   };
 }
@@ -130,9 +157,9 @@ async function readOmitted(open: OpenTar, { signal }: ArchiveOptions): Promise<r
 
 type Opened = Pick<ConstructorParameters<typeof ArchiveStore>[0], 'contents' | 'onNotice'> &
   Pick<ArchivePlace, 'close' | 'omitted'> &
-  Pick<ReadArchive, 'names'>;
+  Pick<ReadArchive, 'names' | 'served'>;
 
-function placeOf(place: string, { contents, names, omitted, onNotice, close }: Opened): ArchivePlace {
+function placeOf(place: string, { contents, names, served, omitted, onNotice, close }: Opened): ArchivePlace {
   const { index, format } = contents;
   const storeOf = (repository: string, own: LayoutIndex): ReadOnlyStore => new ArchiveStore({ place, repository, contents, index: own, onNotice });
   return {
@@ -142,7 +169,7 @@ function placeOf(place: string, { contents, names, omitted, onNotice, close }: O
     close,
     images: () => namedImages(index, names),
     async *repositories({ signal } = {}) {
-      for (const name of servedNames(repositoriesOf(names))) {
+      for (const name of servedNames(repositoriesOf(served))) {
         signal?.throwIfAborted();
         yield name;
       }
@@ -150,7 +177,7 @@ function placeOf(place: string, { contents, names, omitted, onNotice, close }: O
     open(name) {
       if (name === '') return storeOf('', index);
       const [wanted = '', namespace] = name.split(NAMESPACE_MARK, 2);
-      return storeOf(wanted, indexOf(index, names, findRepository(repositoriesOf(names), wanted, namespace)));
+      return storeOf(wanted, indexOf(index, served, findRepository(repositoriesOf(served), wanted, namespace)));
     },
     repositoryFor: (name, namespace) => (namespace === undefined ? name : `${name}${NAMESPACE_MARK}${namespace}`),
   };

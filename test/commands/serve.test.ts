@@ -7,6 +7,7 @@ import { describe, expect, test } from 'vitest';
 import { main } from '../../src/main.ts';
 import { json, layoutMembers } from '../support/archives.ts';
 import { makeImage } from '../support/images.ts';
+import { openLayout } from '../../src/stores/oci-layout.ts';
 import { fakeIo, type FakeIo } from '../support/io.ts';
 import { leftovers } from '../support/layout-folder.ts';
 import { localImages } from '../support/local-images.ts';
@@ -30,10 +31,12 @@ describe('regi serve refuses', () => {
     ['a repository', ['docker://registry.example/app'], 2, 'oci:DIR'],
     ['an archive that is not there', ['images.tar'], 3, 'check the path'],
     ['a file that is no archive', ['file'], 7, 'give an image archive'],
-    ['an archive beside a folder', ['archive:images.tar', 'oci:dir'], 2, 'one layout'],
+    ['a folder beside an archive that is not there', ['oci:dir', 'archive:images.tar'], 3, 'path'],
+    ['the local store beside an archive', ['images.tar', 'local:'], 2, '--listen'],
+    ['a repository beside an archive', ['images.tar', 'docker://registry.example/app'], 2, '--listen'],
+    ['a word that is nothing beside an archive', ['images.tar', 'nothing'], 2, 'check the path'],
     ['an image of an archive', ['archive:images.tar:1.0'], 2, 'archive:images.tar'],
     ['an archive beside --memory', ['--memory', 'archive:images.tar'], 2, 'leave one'],
-    ['several folders', ['oci:dir', 'oci:more'], 2, 'one layout'],
     ['a location beside --memory', ['--memory', 'oci:dir'], 2, 'leave one'],
     ['an empty registry that stays empty', ['--memory', '--read-only'], 2, '--read-only'],
     ['a layout that is to be read and is not there', ['oci:dir', '--read-only'], 3, 'oci:'],
@@ -90,6 +93,19 @@ describe('regi serve', () => {
       expect(await answers(`${url}/v2/library/debian/tags/list`)).toEqual({ name: 'library/debian', tags: ['12'] });
     });
     expect(io.stderrText()).toMatch(/^listening on .+\n$/);
+  });
+
+  test('archives and folders are served as one', async () => {
+    const path = writeTar(layoutMembers([{ image: makeImage(), fullName: 'docker.io/library/debian:12' }]));
+    const folder = temporaryFolder('served');
+    const layout = await openLayout(join(folder, 'builds'), { create: true });
+    await makeImage({ seed: 2 }).pushAll(layout, 'v1');
+    await served(folder, [path, 'oci:builds'], async (url) => {
+      expect(await answers(`${url}/v2/_catalog`)).toEqual({ repositories: ['builds', 'library/debian'] });
+    });
+    await served(folder, ['builds', 'builds', '--listen', '0.0.0.0:0'], async (url) => {
+      expect(await answers(`${url}/v2/builds/tags/list`)).toEqual({ name: 'builds', tags: ['v1'] });
+    });
   });
 
   test('an archive needs no guard on an open address, because it cannot be written to', async () => {

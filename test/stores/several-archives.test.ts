@@ -1,11 +1,16 @@
+import { rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 
 import { describe, expect, test } from 'vitest';
 
 import { openArchives, type ArchivePlace } from '../../src/stores/archive.ts';
+import { openLayout } from '../../src/stores/oci-layout.ts';
 import { json, layoutMembers } from '../support/archives.ts';
 import { afterFile } from '../support/cleanup.ts';
 import { makeImage } from '../support/images.ts';
+import { blobPath } from '../support/layout-folder.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 import { writeTar } from '../support/tar-builder.ts';
 import { listAll, readAll } from '../support/watched.ts';
 
@@ -49,6 +54,31 @@ describe('openArchives()', () => {
     const delta = writeTar([...layoutMembers([{ image: one, fullName: 'a.example/app:2' }], [layer.digest]), json('regi-omitted.json', record)]);
     const place = await open([delta, writeTar(layoutMembers([{ image: two, fullName: 'a.example/other:1' }]))]);
     expect(place.omitted).toEqual([{ digest: layer.digest, size: layer.size, repositories: ['a.example/base'] }]);
+  });
+
+  test('takes image layout folders too', async () => {
+    const folder = join(temporaryFolder('several'), 'app');
+    const layout = await openLayout(folder, { create: true });
+    await two.pushAll(layout, 'a.example/app:2');
+    const place = await open([writeTar(layoutMembers([{ image: one, fullName: 'a.example/app:1' }])), folder]);
+    expect(await listAll(place.open('app').listTags())).toEqual(['1', '2']);
+    for (const { descriptor, bytes } of two.nodes.values()) expect(await readAll(place.open('app').fetch(descriptor))).toEqual(bytes);
+  });
+
+  test('finds no bytes of a folder that lost them since', async () => {
+    const folder = join(temporaryFolder('several'), 'app');
+    await one.pushAll(await openLayout(folder, { create: true }), '1');
+    const place = await open([folder]);
+    rmSync(blobPath(folder, layer.digest));
+    await expect(readAll(place.open('app').fetch(layer))).rejects.toMatchObject({ code: 'CONTENT_MISMATCH' });
+  });
+
+  test('serves the only image, when it has no name, as that of the file and latest', async () => {
+    const place = await open([writeTar(layoutMembers([{ image: one }]))]);
+    const [repository = ''] = await listAll(place.repositories());
+    expect(await listAll(place.open(repository).listTags())).toEqual(['latest']);
+    expect(await place.open(repository).resolve('latest')).toEqual(one.root);
+    expect(place.images()).toMatchObject([{ name: undefined, tag: undefined }]);
   });
 
   test('a name that two have means the image of the last, and it is said', async () => {

@@ -8,10 +8,11 @@ export const serveSpec = {
   description:
     'Serves the local store (see `regi help images`) as an OCI registry: pull, push, mount, list, delete; or with LOC an image layout. With --memory there is no folder, and everything is gone when it stops. ' +
     'Archives are served to be pulled from, straight from their files: nothing is unpacked or copied. Several are served as one, so that an incremental archive ' +
-    'stands beside the one before it; of a name that several have, the last counts.\n\n' +
+    'stands beside the one before it; of a name that several have, the last counts. Layout folders may be among them: they are read only then, as they are when the ' +
+    'command begins.\n\n' +
     'An image that index.json names by a full reference is served by its repository path without the registry: "docker.io/library/debian:12" as ' +
     '"library/debian:12". Where two registries have the same path, each is served with its host before it, and "?ns=HOST" of a mirror\'s client chooses. ' +
-    'Bare tags are served in a repository named after the folder or file: the tag "1.0" of "oci:./Builds" as "builds:1.0". What is pushed is written under ' +
+    'Bare tags are served in a repository named after the folder or file: the tag "1.0" of "oci:./Builds" as "builds:1.0", and an only image without a name as "latest". What is pushed is written under ' +
     'its full reference, "localhost/team/app:1.0" for what is new, so that `oci:DIR:localhost/team/app:1.0` finds it, and a restart too. ' +
     'All repositories of a layout share its content.\n\n' +
     'Whoever may use this machine may use a registry on loopback. Another address needs --htpasswd or --read-only. Requests of web pages (an Origin header, ' +
@@ -21,7 +22,8 @@ export const serveSpec = {
   arguments: [
     {
       name: 'LOC',
-      summary: 'local: for the local store, which is the default; oci:DIR, made when it is missing; the path of a layout folder; or the paths of archives',
+      summary:
+        'local: for the local store, which is the default; oci:DIR, made when it is missing; the path of a layout folder; or the paths of several, and of archives',
       optional: true,
       variadic: true,
     },
@@ -40,6 +42,7 @@ export const serveSpec = {
     { command: 'regi serve oci:./images', summary: 'A registry that keeps what is pushed in a folder' },
     { command: 'regi serve --memory --listen 127.0.0.1:0', summary: 'A registry for a test, on a free port' },
     { command: 'regi serve /media/stick/images.tar --listen 0.0.0.0:5000', summary: 'Let a whole network pull from a stick' },
+    { command: 'regi serve images.tar more.tar oci:./builds', summary: 'Two archives and a folder as one registry' },
   ],
   load: async () => (await import('../serve.ts')).serveCommand,
 } as const satisfies CommandSpec;
