@@ -6,10 +6,13 @@ export class Watchdog {
   #timer: NodeJS.Timeout | undefined;
   #ms = 0;
   #onTimeout: (() => void) | undefined;
+  /** How often it was started or stopped. */
+  #turn = 0;
 
   /** Calls `onTimeout` after `ms`, unless started anew or stopped before. 0 never does. */
   start(ms: number, onTimeout: () => void): void {
     if (ms === 0) return this.stop();
+    this.#turn += 1;
     this.#onTimeout = onTimeout;
     if (this.#timer !== undefined && this.#ms === ms) {
       this.#timer.refresh();
@@ -21,6 +24,7 @@ export class Watchdog {
   }
 
   stop(): void {
+    this.#turn += 1;
     this.#onTimeout = undefined;
   }
 
@@ -32,8 +36,14 @@ export class Watchdog {
   }
 
   #fire(): void {
-    const onTimeout = this.#onTimeout;
-    this.#onTimeout = undefined;
-    onTimeout?.();
+    if (this.#onTimeout === undefined) return;
+    const turn = this.#turn;
+    // A process that was halted, or got no time, finds its timer over before it has read what came meanwhile: the sockets come first.
+    setImmediate(() => {
+      if (this.#turn !== turn) return;
+      const onTimeout = this.#onTimeout;
+      this.stop();
+      onTimeout?.();
+    });
   }
 }

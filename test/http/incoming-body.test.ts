@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import type { ServerResponse } from 'node:http';
 
 import { describe, expect, test } from 'vitest';
 
@@ -110,8 +111,24 @@ describe('the body of an answer', () => {
 
   test('body times out when the server sends no more', async () => {
     const server = await startHttpServer((_request, response) => void response.writeHead(200).write('x'));
-    const response = await testTransport({ idleTimeoutMs: 30 }).send({ method: 'GET', url: server.url('/') });
-    await expect(textOf(response)).rejects.toMatchObject({ code: 'TIMEOUT', phase: 'body', timeoutMs: 30 });
+    const response = await testTransport({ idleTimeoutMs: 500 }).send({ method: 'GET', url: server.url('/'), answerTimeoutMs: 60_000 });
+    await expect(textOf(response)).rejects.toMatchObject({ code: 'TIMEOUT', phase: 'body', timeoutMs: 500 });
+  });
+
+  test('body does not time out when the process was halted while bytes came', async () => {
+    const answered = deferred<ServerResponse>();
+    const server = await startHttpServer((_request, response) => {
+      response.writeHead(200).write('x');
+      answered.resolve(response);
+    });
+    const { body } = await testTransport({ idleTimeoutMs: 500 }).send({ method: 'GET', url: server.url('/'), answerTimeoutMs: 60_000 });
+    const chunks = body[Symbol.asyncIterator]();
+    await chunks.next();
+    const pending = chunks.next();
+    (await answered.promise).end('y');
+    // The bytes are in the kernel, and nothing runs for longer than the timeout.
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 800);
+    expect(Buffer.from((await pending).value ?? []).toString()).toBe('y');
   });
 
   test('body does not time out while nobody asks for more', async () => {
@@ -121,12 +138,12 @@ describe('the body of an answer', () => {
       await asked.promise;
       response.end('y');
     });
-    const transport = testTransport({ idleTimeoutMs: 20 });
-    const response = await transport.send({ method: 'GET', url: server.url('/') });
+    const transport = testTransport({ idleTimeoutMs: 500 });
+    const response = await transport.send({ method: 'GET', url: server.url('/'), answerTimeoutMs: 60_000 });
     const body = response.body[Symbol.asyncIterator]();
     await body.next();
     // By the time that a reader who waits gets its timeout, one that does not wait would have had it too.
-    const watched = await transport.send({ method: 'GET', url: server.url('/') });
+    const watched = await transport.send({ method: 'GET', url: server.url('/'), answerTimeoutMs: 60_000 });
     await expect(textOf(watched)).rejects.toMatchObject({ code: 'TIMEOUT' });
     asked.resolve();
     expect((await body.next()).done).toBe(false);
