@@ -19,8 +19,9 @@ export interface AskAtTerminalOptions extends AskOptions {
 export function askAtTerminal({ input, screen, question, hidden, signal }: AskAtTerminalOptions): Promise<string | undefined> {
   return new Promise((resolve, reject) => {
     if (signal.aborted) return reject(signal.reason);
-    if (hidden) screen.write(question);
     const lines = createInterface({ input, output: hidden ? nowhere() : screen, terminal: true, historySize: 0, tabSize: 1 });
+    // By now the terminal echoes nothing: who types as soon as there is a question is not shown.
+    if (hidden) screen.write(question);
     let isOver = false;
     const finish = (settle: () => void, after: string): void => {
       if (isOver) return;

@@ -38,6 +38,19 @@ describe('askAtTerminal()', () => {
     expect(shown()).toMatch(/Password: \n$/);
   });
 
+  test('asks for a password only when the terminal echoes no more', async () => {
+    const { input, ask, rawModes, shown } = terminal();
+    const shownBefore: string[] = [];
+    input.setRawMode = (mode) => {
+      rawModes.push(mode);
+      shownBefore.push(shown());
+    };
+    const password = ask('Password: ', true);
+    input.write('s3cret\r');
+    await password;
+    expect([rawModes[0], shownBefore[0]]).toEqual([true, '']);
+  });
+
   test.each([
     ['Enter', '\r'],
     ['Ctrl-D', '\x04'],
