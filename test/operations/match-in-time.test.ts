@@ -4,12 +4,12 @@ import { matchInTime } from '../../src/operations/match-in-time.ts';
 
 describe('matchInTime()', () => {
   test('answers as the expression does', () => {
-    const matches = matchInTime(/^a+$/, 1000);
+    const matches = matchInTime(/^a+$/, 60_000);
     expect(['aaa', 'aab', ''].map(matches)).toEqual([true, false, false]);
   });
 
   test('throws when the expression takes too long, and answers afterwards', () => {
-    const matches = matchInTime(/^(a+)+$/, 20);
+    const matches = matchInTime(/^(a+)+$/, 500);
     expect(() => matches(`${'a'.repeat(100)}!`)).toThrow(expect.objectContaining({ code: 'ERR_SCRIPT_EXECUTION_TIMEOUT' }));
     expect(matches('a')).toBe(true);
   });
