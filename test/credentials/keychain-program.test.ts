@@ -23,7 +23,7 @@ describe('createKeychainProgram()', () => {
       const request = JSON.parse(await text(process.stdin));
       const seen = JSON.stringify([process.argv, process.env]).includes(request.secret);
       console.log(JSON.stringify({ kind: 'done', secret: request.kind + ' ' + request.account + ' ' + seen }));`);
-    expect(await run({ kind: 'set', account: 'a.example', secret: 's3cret' }, { timeoutMs: 10_000 })).toEqual({ kind: 'done', secret: 'set a.example false' });
+    expect(await run({ kind: 'set', account: 'a.example', secret: 's3cret' }, { timeoutMs: 60_000 })).toEqual({ kind: 'done', secret: 'set a.example false' });
   });
 
   test('ends a child whose thread is blocked, and says that it timed out', async () => {
@@ -39,7 +39,7 @@ describe('createKeychainProgram()', () => {
 
   test('takes a child that dies for a keychain that fails', async () => {
     const run = await program(`process.kill(process.pid, 'SIGSEGV');`);
-    expect(await run(GET, { timeoutMs: 10_000 })).toMatchObject({ kind: 'failed' });
+    expect(await run(GET, { timeoutMs: 60_000 })).toMatchObject({ kind: 'failed' });
   });
 
   test('names the session bus that is only a socket', async () => {
@@ -47,7 +47,7 @@ describe('createKeychainProgram()', () => {
     const { createServer } = await import('node:net');
     const server = createServer().listen(join(folder, 'bus'));
     const run = await program('console.log(JSON.stringify({ kind: "done", secret: process.env.DBUS_SESSION_BUS_ADDRESS }));', { XDG_RUNTIME_DIR: folder });
-    expect(await run(GET, { timeoutMs: 10_000 })).toEqual({ kind: 'done', secret: `unix:path=${folder}/bus` });
+    expect(await run(GET, { timeoutMs: 60_000 })).toEqual({ kind: 'done', secret: `unix:path=${folder}/bus` });
     server.close();
   });
 });

@@ -53,7 +53,7 @@ describe.each(PAGES.filter((page) => blocksOf(page).length > 0))('%s', (page) =>
     for (const [name, text] of filesOf(page)) writeFileSync(join(cwd, name), named(text));
     writeFileSync(join(home, '.config', 'regi', 'config.yaml'), JSON.stringify({ hosts: { 'docker.io': mirrored, 'quay.io': mirrored } }));
     await fill(registry.host);
-  }, 60_000);
+  });
 
   const named = (text: string): string =>
     text
@@ -62,15 +62,11 @@ describe.each(PAGES.filter((page) => blocksOf(page).length > 0))('%s', (page) =>
       .replaceAll('/media/stick', join(cwd, 'stick'));
 
   // In their order: a page tells one story.
-  test.each(blocksOf(page))(
-    'the block at line $line runs',
-    async ({ script }) => {
-      const env = { PATH, HOME: home, LC_ALL: 'C.UTF-8' };
-      const { status, stdout, stderr } = await runProgram('/bin/bash', ['-euo', 'pipefail', '-c', named(script)], { env, cwd, timeoutMs: 60_000 });
-      expect(status, `${named(script)}\n${stdout}${stderr}`).toBe(0);
-    },
-    90_000,
-  );
+  test.each(blocksOf(page))('the block at line $line runs', async ({ script }) => {
+    const env = { PATH, HOME: home, LC_ALL: 'C.UTF-8' };
+    const { status, stdout, stderr } = await runProgram('/bin/bash', ['-euo', 'pipefail', '-c', named(script)], { env, cwd });
+    expect(status, `${named(script)}\n${stdout}${stderr}`).toBe(0);
+  });
 });
 
 test('every page of docs is in the list, and some have blocks', () => {

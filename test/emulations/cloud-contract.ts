@@ -52,7 +52,7 @@ export function describeCloud(name: string, make: () => Emulation, more: (cloud:
 /** A `describe` for tests of servers under their real names, which are skipped where they cannot be had. */
 export function describePrivileged(title: string, body: () => void): void {
   const note = isPrivileged ? '' : ' (needs root, for port 443 and a hosts file of its own)';
-  describe(`${title}${note}`, { skip: !isPrivileged && !isRequired, timeout: 60_000 }, () => {
+  describe(`${title}${note}`, { skip: !isPrivileged && !isRequired }, () => {
     body();
   });
 }

@@ -162,7 +162,7 @@ describe('slabs that are overwritten when nobody looks into them any more', () =
       // Else nothing was put to the test.
       expect(freed()).toBeGreaterThan(count / 2);
     },
-    60_000 + SCHEDULES * 200,
+    600_000 + SCHEDULES * 400,
   );
 
   test('a chunk is not overwritten before the next is asked for', async () => {

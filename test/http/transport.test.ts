@@ -285,9 +285,9 @@ describe('send() of servers that do not speak HTTP as they should', () => {
   test('send() waits for a slow PUT as long as it was told to', async () => {
     const server = await startHttpServer((request, response) => {
       request.resume();
-      request.once('end', () => setTimeout(() => response.writeHead(201).end(), 80));
+      request.once('end', () => setTimeout(() => response.writeHead(201).end(), 700));
     });
-    const transport = testTransport({ idleTimeoutMs: 20, answerTimeoutMs: 5000 });
+    const transport = testTransport({ idleTimeoutMs: 500, answerTimeoutMs: 60_000 });
     expect((await transport.send({ method: 'PUT', url: server.url('/'), body: Buffer.from('manifest') })).status).toBe(201);
     await expect(transport.send({ method: 'PUT', url: server.url('/'), answerTimeoutMs: 20 })).rejects.toMatchObject({ code: 'TIMEOUT' });
   });

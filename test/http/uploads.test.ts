@@ -237,7 +237,7 @@ describe('a streamed body', () => {
 
   test('send() leaves the patience with slow content to the content', async () => {
     const server = await startHttpServer(async (request, response) => void response.end(await hashSlowly(request)));
-    const transport = testTransport({ idleTimeoutMs: 20 });
+    const transport = testTransport({ idleTimeoutMs: 500 });
     const silent = await startRawServer(() => {});
     async function* content(): AsyncGenerator<Uint8Array> {
       yield Buffer.from('a');

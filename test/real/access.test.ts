@@ -123,5 +123,5 @@ describeReal('regi and a registry with token authentication', ['docker-registry'
 
     expect(copied).toMatchObject({ status: 0, stdout: `${slow.host}/team/debian@${imageDigest}\n` });
     expect(tokens.requests.filter(({ status }) => status === 200).length).toBeGreaterThan(1);
-  }, 120_000);
+  });
 });

@@ -17,7 +17,7 @@ describeReal('regi between two docker-registry processes', ['docker-registry', '
     [a, b] = await Promise.all([startDockerRegistry({ delete: true }), startDockerRegistry({ delete: true })]);
     const pushed = await runRegi(['copy', images.image, `${a.host}/debian:12`]);
     expect(pushed).toMatchObject({ status: 0, stdout: `${a.host}/debian@${images.imageDigest}\n` });
-  }, 300_000);
+  });
 
   test('copy brings an image from registry to registry, and skopeo reads the same digest on both', async () => {
     const copied = await runRegi(['copy', `${a.host}/debian:12`, `${b.host}/mirror/debian:12`]);

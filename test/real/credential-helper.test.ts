@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 
 import { expect, test } from 'vitest';
 
-import { startDesktopSession } from '../support/desktop-session.ts';
+import { PROMPT_MS, startDesktopSession } from '../support/desktop-session.ts';
 import { startDockerRegistry } from '../support/docker-registry.ts';
 import { describeReal, requireTool, type Tool } from '../support/real-tools.ts';
 import { runRegi } from '../support/regi.ts';
@@ -88,7 +88,7 @@ describeReal('docker-credential-regi', ['docker-registry', 'dbus-daemon', 'gnome
     expect(await session.search()).not.toContain(PASSWORD);
   });
 
-  test('says within five seconds that the keyring is locked', async () => {
+  test('says that the keyring is locked, and does not wait for its prompt', async () => {
     const { home, session, env } = await start(() => ({}));
     const login = `{"ServerURL":"a.example","Username":"${USER}","Secret":"${PASSWORD}"}\n`;
     expect(await runProgram(process.execPath, [PROGRAM, 'store'], { env, input: login })).toMatchObject({ status: 0 });
@@ -96,7 +96,7 @@ describeReal('docker-credential-regi', ['docker-registry', 'dbus-daemon', 'gnome
     const locked = await startDesktopSession({ home, keyring: 'locked', prompt: 'hangs' });
     const begin = performance.now();
     const asked = await runProgram(process.execPath, [PROGRAM, 'get'], { env: locked.env, input: 'a.example' });
-    expect(performance.now() - begin).toBeLessThan(5_000);
+    expect(performance.now() - begin).toBeLessThan(PROMPT_MS / 2);
     expect(asked).toMatchObject({ status: 1, stdout: expect.stringContaining('Cannot use the keychain: it gave no answer within 3.5 s') });
   });
 });

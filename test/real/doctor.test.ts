@@ -1,11 +1,10 @@
 import { writeFileSync } from 'node:fs';
-import { once } from 'node:events';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 
 import { beforeAll, expect, test } from 'vitest';
 
 import { makeCertificates, makeSigningCertificate } from '../support/certificates.ts';
+import { freePort } from '../support/daemon.ts';
 import { startDockerRegistry } from '../support/docker-registry.ts';
 import { homeWith, regiAtHome } from '../support/home.ts';
 import { startNginx } from '../support/nginx.ts';
@@ -93,11 +92,7 @@ describeReal('regi doctor and a real docker-registry', ['docker-registry', 'ngin
   });
 
   test('says that nothing listens', async () => {
-    const server = createServer().listen(0, '127.0.0.1');
-    await once(server, 'listening');
-    const address = server.address();
-    server.close();
-    const { status, stdout } = await doctor([`${NAME}:${typeof address === 'object' ? address?.port : ''}`]);
+    const { status, stdout } = await doctor([`${NAME}:${await freePort()}`]);
     expect(status).toBe(5);
     expect(stdout).toMatch(/^✘ tcp .* nothing listens there$/m);
   });

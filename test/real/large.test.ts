@@ -30,7 +30,7 @@ describeReal('regi with large layers', ['docker-registry'], () => {
     expect(pushed).toMatchObject({ status: 0, stdout: `${a.host}/big@${digest}\n` });
     expect(copied).toMatchObject({ status: 0, stdout: `${b.host}/big@${digest}\n` });
     for (const { peakBytes } of [pushed, copied]) expect(peakBytes).toBeLessThan(150_000_000);
-  }, 300_000);
+  });
 
   test('exports an image of 1 GiB in less than 110 MB of memory, with no copy beside the archive', async () => {
     const { image, digest } = await largeLayout(1024 * MIB);
@@ -47,7 +47,7 @@ describeReal('regi with large layers', ['docker-registry'], () => {
     expect(exported.peakBytes).toBeLessThan(110_000_000);
     expect([...touched].filter((name) => !/^b\.tar(?:\.part(?:\.journal|\.lock)?)?$/.test(name ?? '') && !name?.startsWith('.regi-'))).toEqual([]);
     expect(statSync(join(cwd, 'b.tar')).size).toBeLessThan(1025 * MIB);
-  }, 120_000);
+  });
 
   test('leaves no tag behind when it is interrupted, and takes its upload back', async () => {
     const { image } = await largeLayout(64 * MIB);
@@ -55,8 +55,11 @@ describeReal('regi with large layers', ['docker-registry'], () => {
     const slow = await startThrottleProxy(registry.host, { bytesPerSecond: 8 * MIB });
     const running = spawnRegi(['copy', image, `${slow.host}/big:1`]);
     await slow.transferred(4 * MIB);
+    slow.throttle({ bytesPerSecond: MIB / 4 });
+    await expect.poll(() => registry.uploadedBytes()).toBeGreaterThan(MIB);
 
     running.process.kill('SIGINT');
+    slow.throttle({});
     const { status, stdout } = await running.finished;
 
     expect(status).toBe(130);
@@ -66,7 +69,7 @@ describeReal('regi with large layers', ['docker-registry'], () => {
     // frees the bytes.
     const asked = (await registry.requests()).filter(({ method, path }) => method === 'GET' && path.includes('/blobs/uploads/'));
     expect(asked.map((request) => request.status)).toEqual([404]);
-  }, 60_000);
+  });
 
   test('leaves in a layout only what the next run goes on with when it is interrupted', async () => {
     const { image } = await largeLayout(64 * MIB);
@@ -76,6 +79,8 @@ describeReal('regi with large layers', ['docker-registry'], () => {
     const folder = temporaryFolder('interrupted');
     const running = spawnRegi(['copy', `${slow.host}/big:1`, `oci:${folder}/out:1`]);
     await slow.transferred(4 * MIB);
+    slow.throttle({ bytesPerSecond: MIB / 2 });
+    await expect.poll(() => leftovers(join(folder, 'out')).some((name) => statSync(join(folder, 'out', name)).size > 3 * MIB)).toBe(true);
 
     running.process.kill('SIGINT');
 
@@ -89,5 +94,5 @@ describeReal('regi with large layers', ['docker-registry'], () => {
     expect((await runRegi(['copy', `${slow.host}/big:1`, `oci:${folder}/out:1`])).status).toBe(0);
     expect(slow.bytesDown - before).toBeLessThan(62 * MIB);
     expect(leftovers(join(folder, 'out'))).toEqual([]);
-  }, 60_000);
+  });
 });

@@ -112,7 +112,7 @@ describeReal('the local store', ['docker-registry', 'skopeo', 'podman'], () => {
       const large = await largeLayout(8 * 1024 * 1024);
       const name = `${other.host}/large:1`;
       await regi('copy', '-q', large.image, name);
-      const running = spawnRegi(['pull', '--progress', 'json', '--limit-rate', '2000000', name], { env: { REGI_DATA: data } });
+      const running = spawnRegi(['pull', '--progress', 'json', '--limit-rate', '400000', name], { env: { REGI_DATA: data } });
       running.process.stderr.on('data', () => {
         if (running.output.stderr.includes('"kind":"progress"')) running.process.kill('SIGKILL');
       });

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 
 import { describe, expect, test } from 'vitest';
 
-import { startDesktopSession } from '../support/desktop-session.ts';
+import { PROMPT_MS, startDesktopSession } from '../support/desktop-session.ts';
 import { startDockerRegistry } from '../support/docker-registry.ts';
 import { describeReal, requireTool } from '../support/real-tools.ts';
 import { runRegi } from '../support/regi.ts';
@@ -131,7 +131,7 @@ describeReal('regi login with a real Secret Service', ['docker-registry', 'dbus-
     ['locked, with nobody answering its prompt', { keyring: 'locked', prompt: 'hangs' }, 'it gave no answer within 3.5 s'],
     ['not running', { keyring: 'none' }, 'no Secret Service runs in this session'],
   ] as const)('a keyring that is %s', (_name, options, reason) => {
-    test('costs at most five seconds, has its line, and leaves what works without it', async () => {
+    test('is not waited for, has its line, and leaves what works without it', async () => {
       const { host, home } = await start();
       const unlocked = await startDesktopSession({ home, keyring: 'unlocked' });
       expect(await login(host, unlocked.env)).toMatchObject({ status: 0 });
@@ -141,17 +141,17 @@ describeReal('regi login with a real Secret Service', ['docker-registry', 'dbus-
       const reading = await timed(() => read(host, env));
       expect(reading.result.stderr).toContain(`Cannot read the login for "${host}" from the keychain: ${reason}`);
       expect(reading.result.status).toBe(4);
-      expect(reading.ms).toBeLessThan(5_000);
+      expect(reading.ms).toBeLessThan(PROMPT_MS / 2);
 
       const refused = await timed(() => login(host, env, PASSWORD, ['--keychain-only']));
       expect(refused.result).toMatchObject({ status: 1, stdout: '', stderr: expect.stringContaining(`Cannot store the login in the keychain: ${reason}`) });
-      expect(refused.ms).toBeLessThan(5_000);
+      expect(refused.ms).toBeLessThan(PROMPT_MS / 2);
       expect(existsSync(configFile(home))).toBe(false);
 
       const storing = await timed(() => login(host, env));
       expect(storing.result).toMatchObject({ status: 0, stderr: expect.stringContaining(`in ~/.docker/config.json (not encrypted, mode 0600) because`) });
       expect(storing.result.stderr).toContain(reason);
-      expect(storing.ms).toBeLessThan(5_000);
+      expect(storing.ms).toBeLessThan(PROMPT_MS / 2);
       expect(await read(host, env)).toMatchObject({ status: 3 });
     });
   });
@@ -159,10 +159,10 @@ describeReal('regi login with a real Secret Service', ['docker-registry', 'dbus-
   test('asks a locked keyring nothing where regi has stored nothing in it', async () => {
     const { host, home } = await start();
     const { env } = await startDesktopSession({ home, keyring: 'locked', prompt: 'hangs' });
-    const { result, ms } = await timed(() => read(host, env));
-    expect(result).toMatchObject({ status: 4 });
-    expect(result.stderr).not.toContain('keychain');
-    expect(ms).toBeLessThan(3_000);
+    const { status, stderr } = await read(host, env);
+    expect(status).toBe(4);
+    // Whoever had asked it would tell that it gave no answer.
+    expect(stderr).not.toContain('keychain');
   });
 });
 

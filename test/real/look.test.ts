@@ -17,7 +17,7 @@ describeReal('regi looks, pulls and pushes as skopeo does', ['docker-registry', 
     images = await realImages();
     registry = await startDockerRegistry();
     await skopeo.copy(images.index, `docker://${registry.host}/team/multi:1`, { all: true });
-  }, 300_000);
+  });
 
   test('push puts an image where skopeo reads it, under each of its names', async () => {
     const names = [`${registry.host}/team/app:12`, `${registry.host}/team/app:stable`, `${registry.host}/mirror/app:12`];

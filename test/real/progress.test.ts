@@ -24,7 +24,7 @@ describeReal('the live view, at a terminal', ['tmux', 'bash'], () => {
 
   async function copyAt(columns: number, rows: number, name: string): Promise<Terminal> {
     const terminal = await openTerminal(['bash', '--noprofile', '--norc'], { columns, rows, env: { PS1: '> ' } });
-    await terminal.keys(`regi copy --limit-rate 300K oci:${folder}:1 ${served.host}/${name}:1`, 'Enter');
+    await terminal.keys(`regi copy --limit-rate 200K oci:${folder}:1 ${served.host}/${name}:1`, 'Enter');
     await terminal.until(TOTAL);
     return terminal;
   }
@@ -48,7 +48,8 @@ describeReal('the live view, at a terminal', ['tmux', 'bash'], () => {
       const screen = await terminal.until(pattern);
       expect(screen.slice(screen.search(TOTAL)).match(/of 13 blobs/g)?.length).toBeGreaterThan(0);
     }
-    expect(await terminal.visible()).toMatch(/^(?:(?!of 13 blobs)[\s\S])*of 13 blobs(?:(?!of 13 blobs)[\s\S])*$/);
+    // A look may fall between two halves of a frame; a view that was left behind stays.
+    await expect.poll(() => terminal.visible()).toMatch(/^(?:(?!of 13 blobs)[\s\S])*of 13 blobs(?:(?!of 13 blobs)[\s\S])*$/);
   });
 
   test('leaves a clean terminal after Ctrl-C', async () => {

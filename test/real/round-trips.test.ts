@@ -31,7 +31,7 @@ describeReal('what regi asks of registries', ['docker-registry'], () => {
     for (const [tag, image] of images.entries()) await image.pushAll(store, `v${tag}`);
     layer = images[0]?.layers[2]?.digest ?? '';
     expect(await runRegi(['copy', '--all-tags', `oci:${folder}`, `${a.host}/team/app`])).toMatchObject({ status: 0 });
-  }, 120_000);
+  });
 
   async function requestsOf(args: readonly string[]): Promise<{ readonly source: readonly LoggedRequest[]; readonly destination: readonly LoggedRequest[] }> {
     await Promise.all([a.forgetRequests(), b.forgetRequests()]);

@@ -16,9 +16,16 @@ export function afterFile(cleanup: Cleanup): void {
   cleanups.push(cleanup);
 }
 
+/** @throws {AggregateError} after the last of them, when any failed: the others still have their servers to stop. */
 async function runAll(): Promise<void> {
+  const failures: unknown[] = [];
   for (let cleanup = cleanups.pop(); cleanup !== undefined; cleanup = cleanups.pop()) {
-    const pending = cleanup();
-    if (pending !== undefined) await pending;
+    try {
+      const pending = cleanup();
+      if (pending !== undefined) await pending;
+    } catch (error) {
+      failures.push(error);
+    }
   }
+  if (failures.length > 0) throw new AggregateError(failures, `Cannot clean up: ${failures.map(String).join('; ')}`);
 }

@@ -6,6 +6,9 @@ import { findTool, requireTool } from './real-tools.ts';
 import { type Running, runOrThrow, startProgram } from './run-program.ts';
 import { temporaryFolder } from './temporary-folder.ts';
 
+/** How long a prompt hangs at which nobody looks: longer than any test waits in vain, and gone by itself soon after. Milliseconds. */
+export const PROMPT_MS = 60_000;
+
 export interface DesktopSessionOptions {
   /** Where the keyring's file is; that of an earlier session to find its entries again. */
   readonly home: string;
@@ -27,8 +30,7 @@ export interface DesktopSession {
 /** A D-Bus session with a real gnome-keyring, of which no display and no person is part. */
 export async function startDesktopSession({ home, keyring, prompt = 'fails' }: DesktopSessionOptions): Promise<DesktopSession> {
   const runtime = temporaryFolder('runtime');
-  // Long enough for whoever waits in vain, and gone by itself soon after.
-  if (prompt === 'hangs') replaceService(runtime, 'org.gnome.keyring.SystemPrompter', '/bin/sh -c "exec sleep 20 >/dev/null 2>&1"');
+  if (prompt === 'hangs') replaceService(runtime, 'org.gnome.keyring.SystemPrompter', `/bin/sh -c "exec sleep ${PROMPT_MS / 1000} >/dev/null 2>&1"`);
   if (keyring === 'none') replaceService(runtime, 'org.freedesktop.secrets', '/bin/false');
   const base = { PATH: process.env['PATH'] ?? '', HOME: home, XDG_RUNTIME_DIR: runtime };
   const bus = startBound(requireTool('dbus-daemon'), ['--session', '--nofork', '--nosyslog', '--print-address'], base);
@@ -42,7 +44,7 @@ export async function startDesktopSession({ home, keyring, prompt = 'fails' }: D
     const mode = keyring === 'unlocked' ? '--unlock' : '--start';
     // It goes into the background when it is ready, and must not take our pipes with it.
     const command = `"$0" ${mode} --components=secrets >/dev/null 2>&1`;
-    await runOrThrow('/bin/sh', ['-c', command, requireTool('gnome-keyring-daemon')], { env, input: 'password of the keyring', timeoutMs: 20_000 });
+    await runOrThrow('/bin/sh', ['-c', command, requireTool('gnome-keyring-daemon')], { env, input: 'password of the keyring' });
   }
   return { env, stop, search: () => runOrThrow('/bin/sh', ['-c', '"$0" search --all service regi 2>&1', requireTool('secret-tool')], { env }) };
 }

@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs';
+import { readdirSync, statSync, writeFileSync } from 'node:fs';
 import { request as httpRequest } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import { join } from 'node:path';
@@ -52,11 +52,13 @@ export interface DockerRegistry {
   /** What it answered since the start or the last `forgetRequests()`, in the order in which the answers ended. */
   requests(): Promise<readonly LoggedRequest[]>;
   forgetRequests(): Promise<void>;
+  /** What unfinished uploads have on its disk. */
+  uploadedBytes(): number;
   /** Ends the process. Called by itself after the last test of the file. */
   stop(): Promise<void>;
 }
 
-const START_TIMEOUT_MS = 20_000;
+const START_TIMEOUT_MS = 120_000;
 const LISTENING = /listening on (127\.0\.0\.1:\d+)/;
 /** Apache's combined log format. */
 const ACCESS = /^\S+ \S+ \S+ \[[^\]]*\] "([A-Z]+) (\S+) HTTP\/[\d.]+" (\d{3}) (\d+) "[^"]*" "([^"]*)"$/;
@@ -104,6 +106,10 @@ export async function startDockerRegistry(options: DockerRegistryOptions = {}): 
     forgetRequests: async () => {
       forgotten = (await logged()).length;
     },
+    uploadedBytes: () =>
+      readdirSync(storage, { recursive: true, encoding: 'utf8' })
+        .filter((name) => /\/_uploads\/[^/]+\/data$/.test(name))
+        .reduce((sum, name) => sum + (statSync(join(storage, name), { throwIfNoEntry: false })?.size ?? 0), 0),
   };
 }
 

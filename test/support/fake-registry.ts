@@ -174,7 +174,10 @@ function makeGate(match: Match): Gate {
   const reached = new Promise<void>((resolve) => (reach = resolve));
   const pass = async (signal: AbortSignal): Promise<void> => {
     reach();
-    const left = new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
+    const left = new Promise<void>((resolve) => {
+      if (signal.aborted) resolve();
+      else signal.addEventListener('abort', () => resolve(), { once: true });
+    });
     await Promise.race([opened, left]);
   };
   return { match, reached, release: () => release(), pass };

@@ -5,7 +5,7 @@ export interface RunOptions {
   readonly env: Readonly<Record<string, string>>;
   readonly cwd?: string | undefined;
   readonly input?: string | Uint8Array | undefined;
-  /** The program is killed after this; 5 minutes when absent. */
+  /** The program is killed after this; 10 minutes when absent. */
   readonly timeoutMs?: number | undefined;
 }
 
@@ -27,7 +27,7 @@ export interface Running {
 const SIGNAL_NUMBERS: Readonly<Record<string, number>> = { SIGHUP: 1, SIGINT: 2, SIGKILL: 9, SIGPIPE: 13, SIGTERM: 15 };
 
 /** Starts a program and collects its output. Never blocks the event loop: servers that the program talks to may run in this process. */
-export function startProgram(path: string, args: readonly string[], { env, cwd, input, timeoutMs = 300_000 }: RunOptions): Running {
+export function startProgram(path: string, args: readonly string[], { env, cwd, input, timeoutMs = 600_000 }: RunOptions): Running {
   const child = spawn(path, args, { env, cwd, timeout: timeoutMs, killSignal: 'SIGKILL' });
   const output = { stdout: '', stderr: '' };
   child.stdout.setEncoding('utf8').on('data', (text: string) => void (output.stdout += text));

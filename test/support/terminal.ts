@@ -31,7 +31,7 @@ export interface Terminal {
   resize(columns: number, rows: number): Promise<void>;
 }
 
-const PATIENCE_MS = 15_000;
+const PATIENCE_MS = 120_000;
 
 /** Starts a program in a terminal of that size. It ends with the test file. */
 export async function openTerminal(command: readonly string[], { columns = 100, rows = 30, env = {}, cwd }: TerminalOptions = {}): Promise<Terminal> {
