@@ -167,7 +167,7 @@ function exchangeReason(subject: Subject, reason: string, cause: unknown): { tex
       subject.url.protocol === 'http:'
         ? 'the server may speak https there: name the host without --plain-http'
         : 'a proxy may stand between: ask who runs the server';
-    return { text: `the server does not speak HTTP as it should (${reason})`, hint };
+    return { text: `the server does not speak HTTP as it should (${faultOf(reason, cause)})`, hint };
   }
   if (reason === 'UND_ERR_HEADERS_OVERFLOW') return { text: 'the server sends too many headers', hint: 'ask who runs the server' };
   const text = CUT_REASONS.has(reason) ? 'the connection was cut' : messageOf(cause);
@@ -182,8 +182,24 @@ function tlsError(host: string, reason: string, cause: unknown): TlsError {
 }
 
 function reasonOf(cause: unknown): string {
-  const code: unknown = cause instanceof Error && 'code' in cause ? cause.code : undefined;
-  return typeof code === 'string' ? code : 'UNKNOWN';
+  if (!(cause instanceof Error)) return 'UNKNOWN';
+  const code: unknown = 'code' in cause ? cause.code : undefined;
+  if (code === 'UND_ERR_SOCKET' && Object.hasOwn(UNASKED, cause.message)) return 'HPE_UNASKED';
+  if (typeof code === 'string') return code;
+  // undici 7.30 looks its parser's errors up in a table that it has the wrong way round, so that they have no code.
+  return cause.name === 'HTTPParserError' ? 'HPE_INVALID' : 'UNKNOWN';
+}
+
+/** What undici says of answers that HTTP allows only to those who ask for them. It closes the connection then. */
+const UNASKED: Readonly<Record<string, string>> = {
+  'bad response': 'it says 100 Continue unasked',
+  'bad upgrade': 'it switches protocols unasked',
+};
+
+/** The parser's own words, `Invalid character in chunk size`, where it has some. */
+function faultOf(reason: string, cause: unknown): string {
+  const text = messageOf(cause);
+  return UNASKED[text] ?? /\(([^()]+)\)$/.exec(text)?.[1] ?? reason;
 }
 
 /** Node's and undici's own messages: they name addresses, never headers or URLs. */

@@ -4,6 +4,7 @@ import type { Dispatcher } from 'undici';
 
 import { bytesOf } from '../bytes.ts';
 import { contentLength } from './body.ts';
+import { BodyPace } from './body-pace.ts';
 import type { Connection } from './connection.ts';
 import { BodySizeError, describe, exchangeError, ProxyError, TimeoutError, type Phase } from './errors.ts';
 import { headersOf } from './headers.ts';
@@ -142,12 +143,20 @@ class Exchange implements Dispatcher.DispatchHandler {
 
   #openIncoming(): IncomingBody {
     const { idleTimeoutMs } = this.#options;
+    const pace = new BodyPace(idleTimeoutMs);
+    const onTimeout = (): void => {
+      const what = pace.bytes === 0 ? 'the server sends no more bytes' : `the server sends no more than ${pace.bytes} bytes`;
+      this.#fail(this.#timeout(idleTimeoutMs, what));
+    };
     return new IncomingBody({
       wanted: () => {
-        this.#watchdog.start(idleTimeoutMs, () => this.#fail(this.#timeout(idleTimeoutMs, 'the server sends no more bytes')));
+        this.#watchdog.start(pace.asked(), onTimeout);
         this.#controller?.resume();
       },
-      satisfied: () => this.#watchdog.stop(),
+      satisfied: (bytes) => {
+        this.#watchdog.stop();
+        pace.came(bytes);
+      },
       left: () => this.#over(false),
       hold: (chunk) => this.#connection.reader?.hold(chunk),
     });

@@ -4,8 +4,8 @@ import type { Bytes } from '../store.ts';
 export interface IncomingHooks {
   /** A reader waits, and nothing is here: let more come. */
   wanted(): void;
-  /** What was waited for has come. */
-  satisfied(): void;
+  /** What was waited for has come: so many bytes. */
+  satisfied(bytes: number): void;
   /** The reader leaves before the end. */
   left(): void;
   /** A chunk is with the reader, or waits for it: it must not be overwritten before the function that this returns is called. */
@@ -82,7 +82,7 @@ export class IncomingBody implements Bytes, AsyncIterator<Uint8Array, undefined>
     }
     this.#releaseLent = release;
     this.#waiting = undefined;
-    this.#hooks.satisfied();
+    this.#hooks.satisfied(chunk.byteLength);
     waiting.resolve({ done: false, value: chunk });
     return true;
   }

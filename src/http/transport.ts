@@ -20,7 +20,7 @@ export interface TransportOptions {
   readonly lookup?: LookupFunction | undefined;
   /** For name, TCP and TLS together; 10 s, or less where a peer may do nothing for less. Milliseconds. */
   readonly connectTimeoutMs?: number | undefined;
-  /** How long a peer may do nothing; 60 s when absent. Milliseconds. */
+  /** How long a peer may do nothing, or next to nothing; 60 s when absent. Milliseconds. */
   readonly idleTimeoutMs?: number | undefined;
   /** How long PUT and PATCH may take to be answered once they are sent; 15 minutes when absent, because storage commits are slow. Milliseconds. */
   readonly answerTimeoutMs?: number | undefined;

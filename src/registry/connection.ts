@@ -215,15 +215,16 @@ class HttpConnection implements Connection {
     const { host, credentials, tokens, clock, onNotice } = this.#options;
     const origin = this.#originOf(scheme);
     const send: Transport = (request) =>
-      this.#detector.settled === undefined && request.url.origin === origin.origin ? this.#sendProbe(request) : this.#retried(request);
+      this.#detector.settled === undefined && request.url.origin === origin.origin ? this.#sendProbe(request, scheme) : this.#retried(request);
     const made = createAuthorizer({ send, origin, host, credentials, tokens, clock, retries: this.retries, onNotice });
     this.#authorizers.set(scheme, made);
     return made;
   }
 
   /** Sends once: a server of the other scheme closes the connection, and would be asked again and again. */
-  async #sendProbe(request: HttpRequest): Promise<HttpResponse> {
+  async #sendProbe(request: HttpRequest, scheme: Scheme): Promise<HttpResponse> {
     const response = await this.#once(request);
+    if (response.status !== 400) this.#detector.found(scheme);
     const decision = retryOfStatus(response, 0, { clock: this.clock });
     if (decision.kind === 'retry' && this.retries > 0) {
       await discard(response);

@@ -40,6 +40,11 @@ export class SchemeDetector {
     return this.#settled;
   }
 
+  /** The registry has answered by `scheme`: what fails from here on is not for want of another one. */
+  found(scheme: Scheme): void {
+    this.#settled = scheme;
+  }
+
   /** Runs `attempt` with the scheme, or with one after the other until one is answered. */
   async run<T>(attempt: (scheme: Scheme) => Promise<T>): Promise<T> {
     while (this.#settled === undefined && this.#probe !== undefined) await this.#probe;
@@ -64,6 +69,7 @@ export class SchemeDetector {
         this.#settled = scheme;
         return answer;
       } catch (error) {
+        if (this.#settled !== undefined) throw error;
         // Plain http was cut by chance, and TLS is not spoken at all: so it is plain http.
         if (scheme === last && error instanceof TlsError && error.plainHttp && this.#schemes.includes('http')) return this.#settle('http', attempt);
         if (scheme === last || !mayBeOtherScheme(error)) throw error;

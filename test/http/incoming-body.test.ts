@@ -131,6 +131,20 @@ describe('the body of an answer', () => {
     expect(Buffer.from((await pending).value ?? []).toString()).toBe('y');
   });
 
+  test('body times out when it comes too slowly to end in a lifetime', async () => {
+    const server = await startHttpServer((_request, response) => {
+      response.writeHead(200, { 'content-length': '1000000' }).write('x');
+      const timer = setInterval(() => response.write('y'), 40);
+      response.once('close', () => clearInterval(timer));
+    });
+    const response = await testTransport({ idleTimeoutMs: 1000 }).send({ method: 'GET', url: server.url('/') });
+    await expect(textOf(response)).rejects.toMatchObject({
+      code: 'TIMEOUT',
+      phase: 'body',
+      message: expect.stringMatching(/: the server sends no more than [1-9]\d* bytes for 1 s$/) as string,
+    });
+  });
+
   test('body does not time out while nobody asks for more', async () => {
     const asked = deferred();
     const server = await startHttpServer(async (_request, response) => {

@@ -245,10 +245,24 @@ describe('send() over TLS', () => {
 
 describe('send() of servers that do not speak HTTP as they should', () => {
   test.each([
+    ['no HTTP', 'SSH-2.0-OpenSSH_9.2\r\n', 'Expected HTTP/, RTSP/ or ICE/'],
+    ['a TLS alert', '\u0015\u0003\u0001\u0000\u0002\u0002\u0046', 'Expected HTTP/, RTSP/ or ICE/'],
+    ['a Content-Length that is no number', 'HTTP/1.1 200 OK\r\ncontent-length: -1\r\n\r\n', 'Invalid character in Content-Length'],
+    ['100 Continue', 'HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n\r\n', 'it says 100 Continue unasked'],
+    ['an upgrade', 'HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: x\r\n\r\n', 'it switches protocols unasked'],
+  ])('send() says of %s that it is not the HTTP that it should be', async (_what, answer, fault) => {
+    const server = await startRawServer((socket) => socket.once('data', () => socket.end(answer, 'latin1')));
+    const failure = testTransport().send({ method: 'GET', url: server.url('/x') });
+    await expect(failure).rejects.toMatchObject({
+      phase: 'answer',
+      reason: expect.stringMatching(/^HPE_/) as string,
+      message: `Cannot GET "${server.origin}/x": the server does not speak HTTP as it should (${fault})`,
+    });
+  });
+
+  test.each([
     ['two Content-Length headers', 'HTTP/1.1 200 OK\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\nab'],
     ['a bare line feed smuggling a header', 'HTTP/1.1 200 OK\r\nx: a\rset-cookie: b\r\n\r\n'],
-    ['no HTTP', 'SSH-2.0-OpenSSH_9.2\r\n'],
-    ['a TLS alert', '\u0015\u0003\u0001\u0000\u0002\u0002\u0046'],
   ])('send() refuses %s', async (_what, answer) => {
     const server = await startRawServer((socket) => socket.once('data', () => socket.end(answer, 'latin1')));
     const error = await testTransport()

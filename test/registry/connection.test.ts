@@ -159,6 +159,19 @@ describe('the scheme', () => {
     expect([requests.length, clock.sleeps.length, connection.origin()]).toEqual([2, 0, 'https://localhost:5000']);
   });
 
+  test('is what the registry answered by, also when what it redirects to fails', async () => {
+    const refused = failure('ECONNREFUSED', 'connect');
+    const { connection, requests } = connect(
+      (request) => {
+        if (request.url.host === 'localhost:5000') return { status: 307, headers: { location: 'http://storage.example/blob' } };
+        throw refused;
+      },
+      { ...loopback, retries: 0 },
+    );
+    await expect(connection.send('GET', '/v2/', { scopes: [] })).rejects.toBe(refused);
+    expect(requests.map(({ url }) => url.origin)).toEqual(['http://localhost:5000', 'http://storage.example']);
+  });
+
   test('is http after all when its connection was cut by chance and TLS is not spoken', async () => {
     let count = 0;
     const { connection } = connect((request) => {

@@ -1,0 +1,39 @@
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+
+import { BodyPace } from '../../src/http/body-pace.ts';
+
+beforeEach(() => void vi.useFakeTimers({ toFake: ['performance'] }));
+afterEach(() => void vi.useRealTimers());
+
+/** A reader that waits `ms` for `bytes`; gives how long it might have waited. */
+function wait(pace: BodyPace, ms: number, bytes: number): number {
+  const patience = pace.asked();
+  vi.advanceTimersByTime(ms);
+  pace.came(bytes);
+  return patience;
+}
+
+test('asked() gives less time to a body that trickles', () => {
+  const pace = new BodyPace(1000);
+  expect([wait(pace, 400, 1), wait(pace, 400, 1), wait(pace, 150, 1), pace.asked(), pace.bytes]).toEqual([1000, 600, 200, 50, 3]);
+});
+
+test('asked() gives a body all the time again when enough has come', () => {
+  const pace = new BodyPace(1000);
+  expect([wait(pace, 400, 200), wait(pace, 400, 56), pace.asked(), pace.bytes]).toEqual([1000, 600, 1000, 0]);
+});
+
+test('asked() does not count what the reader takes for itself', () => {
+  const pace = new BodyPace(1000);
+  wait(pace, 400, 1);
+  vi.advanceTimersByTime(100_000);
+  expect(pace.asked()).toBe(600);
+});
+
+test('asked() gives at least a moment, and for ever when that was asked for', () => {
+  const pace = new BodyPace(1000);
+  wait(pace, 5000, 1);
+  const patient = new BodyPace(0);
+  wait(patient, 5000, 1);
+  expect([pace.asked(), patient.asked()]).toEqual([1, 0]);
+});
