@@ -2,6 +2,7 @@ import { Command, CommanderError, Option } from 'commander';
 
 import type { CommandSpec, OptionSpec, ParsedArguments } from '../command.ts';
 import { UsageError } from '../usage-error.ts';
+import { foreignFlagHint } from './foreign-flags.ts';
 import { GLOBAL_OPTIONS } from './global-options.ts';
 import { nearest } from './suggest.ts';
 
@@ -107,12 +108,13 @@ function unknownOption(typed: string, spec: CommandSpec, specs: readonly OptionS
   if (specs.some((candidate) => `--${candidate.name}` === flag)) {
     return new UsageError(`Cannot give "${flag}" a value: it is a switch`, { hint: `type ${flag} alone` });
   }
+  const foreign = foreignFlagHint(flag, (name) => specs.some((candidate) => candidate.name === name));
   const suggestion = nearest(
     flag,
     specs.map((candidate) => `--${candidate.name}`),
   );
   return new UsageError(`Cannot use ${JSON.stringify(flag)}: "regi ${spec.name}" has no such flag`, {
-    hint: suggestion === undefined ? seeHelp(spec) : `did you mean ${suggestion}? ${seeHelp(spec)}`,
+    hint: foreign ?? (suggestion === undefined ? seeHelp(spec) : `did you mean ${suggestion}? ${seeHelp(spec)}`),
   });
 }
 
