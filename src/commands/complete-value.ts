@@ -79,7 +79,9 @@ export async function completeValue(question: ValueQuestion, settings: Settings,
     case 'repository':
     case 'registry': {
       const { locationValues } = await import('./complete-location.ts');
-      return locationValues({ word: question.word, kind, local: LOCAL_COMMANDS.has(question.command) }, quietContext(settings, io));
+      return patiently(io, (signal) =>
+        locationValues({ word: question.word, kind, local: LOCAL_COMMANDS.has(question.command) }, quietContext(settings, { ...io, signal })),
+      );
     }
     default:
       return assertNever(kind);
@@ -89,14 +91,27 @@ export async function completeValue(question: ValueQuestion, settings: Settings,
 /** Commands that take a bare word for an image of the local store. */
 const LOCAL_COMMANDS: ReadonlySet<string> = new Set(['tag', 'push', 'images', 'rmi', 'export']);
 
-/** Says nothing, asks nobody, and gives up soon. */
+/** Aborts the signal of `work` when it takes longer than anybody waits. */
+async function patiently<T>({ clock, signal }: Io, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  const [patience, done] = [new AbortController(), new AbortController()];
+  clock.sleep(PATIENCE_MS, done.signal).then(
+    () => patience.abort(),
+    () => undefined,
+  );
+  try {
+    return await work(AbortSignal.any([signal, patience.signal]));
+  } finally {
+    done.abort();
+  }
+}
+
+/** Says nothing, and asks nobody. */
 function quietContext(settings: Settings, io: Io): Context {
-  const signal = AbortSignal.any([io.signal, AbortSignal.timeout(PATIENCE_MS)]);
   return {
     // The keychain may be locked, and would ask for its password in the middle of a word.
-    io: { ...io, signal, runKeychain: undefined },
+    io: { ...io, runKeychain: undefined },
     settings: { ...settings, timeoutMs: PATIENCE_MS },
-    signal,
+    signal: io.signal,
     onEvent: () => undefined,
     warn: () => undefined,
     note: () => undefined,

@@ -7,6 +7,7 @@ import { complete } from '../../src/cli/complete.ts';
 import { flagsOf } from '../../src/cli/completion-point.ts';
 import { VALUE_KINDS } from '../../src/commands/complete-value.ts';
 import { COMMANDS } from '../../src/commands/index.ts';
+import { main } from '../../src/main.ts';
 import { openLayout } from '../../src/stores/oci-layout.ts';
 import { startFakeRegistry, type FakeRegistry } from '../support/fake-registry.ts';
 import { makeImage } from '../support/images.ts';
@@ -33,7 +34,7 @@ beforeAll(async () => {
 });
 
 async function candidates(...words: readonly string[]): Promise<readonly string[]> {
-  const found = await complete(words, fakeIo({ home, cwd, clock: realClock }), COMMANDS);
+  const found = await complete(words, fakeIo({ home, cwd }), COMMANDS);
   return found.map(({ value }) => value);
 }
 
@@ -107,10 +108,19 @@ describe('complete()', () => {
     expect(await candidates('copy', host)).toEqual([]);
   });
 
+  test('offers nothing where a registry does not answer in time', async () => {
+    const slow = await startFakeRegistry();
+    const gate = slow.hold({});
+    const clock = { ...realClock, sleep: () => gate.reached };
+    expect(await complete(['copy', `${slow.host}/team/`], fakeIo({ home, cwd, clock }), COMMANDS)).toEqual([]);
+    gate.release();
+  });
+
   test('offers nothing, and says nothing, where a registry does not answer well', async () => {
     const odd = await startFakeRegistry();
     odd.fault({ match: {}, times: 99, action: { kind: 'answer', status: 500, body: 'no' } });
-    const { status, stdout, stderr } = await runMain(['__complete', 'copy', `${odd.host}/team/`], { home, cwd });
-    expect({ status, stdout, stderr, requests: odd.requests.length }).toEqual({ status: 0, stdout: '', stderr: '', requests: 1 });
+    const io = fakeIo({ home, cwd });
+    const status = await main(['__complete', 'copy', `${odd.host}/team/`], io);
+    expect([status, io.stdoutText(), io.stderrText(), odd.requests.length]).toEqual([0, '', '', 1]);
   });
 });
