@@ -115,10 +115,16 @@ const MEANING = {
 export function errorAnswer(error: unknown): Answer {
   if (error instanceof RefusedRequestError) return jsonAnswer(error.status, { errors: error.errors }, error.headers);
   if (error instanceof MissingContentError) return jsonAnswer(SPEC_STATUS.MANIFEST_BLOB_UNKNOWN, { errors: error.errors });
+  if (isFull(error)) return jsonAnswer(507, { errors: [{ code: 'UNKNOWN', message: 'Cannot keep it: the disk of the registry is full' }] });
   const code = error instanceof RegiError ? MEANING[error.code] : 'UNKNOWN';
   const status = error instanceof RegiError && error.code === 'LIMIT_EXCEEDED' ? 413 : SPEC_STATUS[code];
   const message = error instanceof RegiError && status < 500 ? error.message : 'Cannot answer: the registry failed';
   return jsonAnswer(status, { errors: [{ code, message }] });
+}
+
+/** That is no failure that passes, and clients ask five times again after a 500. */
+function isFull(error: unknown): boolean {
+  return error instanceof RegiError && error.code === 'STORAGE_FAILED' && 'errno' in error && (error.errno === 'ENOSPC' || error.errno === 'EDQUOT');
 }
 
 /** Whether an error says that something is not there. */

@@ -33,7 +33,6 @@ import {
   entriesNamed,
   formatLayoutIndex,
   namesOf,
-  parseLayoutIndex,
   withName,
   withoutDigest,
   withoutName,
@@ -41,6 +40,7 @@ import {
   type LayoutEntry,
   type LayoutIndex,
 } from './layout-index.ts';
+import { readIndexFile } from './layout-index-file.ts';
 import { Lease, readLeases, type HeldLease } from './layout-lease.ts';
 import { withLock } from './layout-lock.ts';
 import { checkMarker, createMarker } from './layout-marker.ts';
@@ -49,7 +49,6 @@ import { readReferrer, walkReferrers } from './layout-referrers.ts';
 import { describeNames, NotInStoreError } from './not-found.ts';
 import { PartialBlobs } from './partial-blobs.ts';
 import { systemProcesses, type Processes } from './processes.ts';
-import { readRegular } from './regular-file.ts';
 import { TempFiles } from './temp-files.ts';
 
 export type LayoutStore = Store & BlobResolver & TagLister & ReferrerLister & Deleter & Untagger & PartialKeeper;
@@ -143,7 +142,7 @@ export class OciLayout implements LayoutStore {
     }
     await createMarker(this.#root, this.#temps);
     // A process that was killed here has left a layout without index.json: an empty one.
-    if ((await this.#readIndexIfPresent()) === undefined) await this.change(this.#options, async (index) => index);
+    if ((await readIndexFile(this.#root)) === undefined) await this.change(this.#options, async (index) => index);
   }
 
   async resolve(reference: string, options: CallOptions = {}): Promise<Descriptor> {
@@ -300,7 +299,7 @@ export class OciLayout implements LayoutStore {
    */
   async change({ signal }: CallOptions, change: (index: LayoutIndex) => Promise<LayoutIndex>, then?: () => Promise<void>): Promise<void> {
     await this.#locked({ signal }, async () => {
-      const before = await this.#readIndexIfPresent();
+      const before = await readIndexFile(this.#root);
       const after = await change(before ?? EMPTY_INDEX);
       if (after !== before) {
         signal?.throwIfAborted();
@@ -343,14 +342,9 @@ export class OciLayout implements LayoutStore {
 
   /** @throws {MissingIndexError} when there is none. @throws {InvalidManifestError} when it is no index. */
   async readIndex(): Promise<LayoutIndex> {
-    const index = await this.#readIndexIfPresent();
+    const index = await readIndexFile(this.#root);
     if (index === undefined) throw new MissingIndexError(`Cannot read the image layout ${JSON.stringify(this.#root)}: expected an index.json, found none`);
     return index;
-  }
-
-  async #readIndexIfPresent(): Promise<LayoutIndex | undefined> {
-    const bytes = await readRegular(join(this.#root, 'index.json'), LIMITS.manifestBytes);
-    return bytes === undefined ? undefined : parseLayoutIndex(bytes, JSON.stringify(join(this.#root, 'index.json')));
   }
 
   #missing(index: LayoutIndex, reference: string): NotInStoreError {

@@ -76,6 +76,13 @@ describe('openLayout()', () => {
     await expect(create(join(file, 'layout'))).rejects.toMatchObject({ code: 'STORAGE_FAILED', errno: 'ENOTDIR' });
   });
 
+  test.each(['', '{"sch', '[]', '{"manifests":7}'])('says what to do about an index.json that is %j', async (text) => {
+    const folder = temporaryFolder('layout');
+    await create(folder);
+    writeFileSync(join(folder, 'index.json'), text);
+    await expect(open(folder)).rejects.toMatchObject({ code: 'INVALID_MANIFEST', hint: expect.stringContaining('put a copy of the file back') });
+  });
+
   test('goes on with a layout whose maker was killed before it wrote index.json', async () => {
     const folder = temporaryFolder('layout');
     writeFileSync(join(folder, 'oci-layout'), '{"imageLayoutVersion":"1.0.0"}');
