@@ -1,4 +1,4 @@
-import { resolve } from 'node:path';
+import { dirname, resolve } from 'node:path';
 
 import type { ParsedArguments } from '../command.ts';
 import type { Context } from '../context.ts';
@@ -7,6 +7,7 @@ import { isTag, parseReference, parseTag, withDefaultTag, type Reference } from 
 import type { ExportJob } from '../operations/collect-images.ts';
 import { exportImages, type ExportOptions } from '../operations/export-images.ts';
 import { archiveAt } from '../stores/archive-writer.ts';
+import type { Shortage } from '../stores/free-space.ts';
 import type { WriteArchive } from '../tar/archive-target.ts';
 import { UsageError } from '../usage-error.ts';
 import { flag, positional, value } from './arguments.ts';
@@ -51,11 +52,16 @@ export async function* copyToArchive(args: ParsedArguments, to: ArchiveLocation,
  * @throws {UsageError} when that is a terminal.
  */
 export function writeArchiveTo(path: string, context: Context, volumeBytes?: number): WriteArchive {
-  const { io, signal, note } = context;
+  const { io, signal, note, warn } = context;
   if (path !== '-') {
     const onResume = (bytes: number): void => note(`Going on with ${JSON.stringify(`${path}.part`)}: ${formatBytes(bytes)} are there`);
     const file = resolve(io.cwd, path);
-    return journaledArchive(file, archiveAt(file, { clock: io.clock, signal, onWait: note, onResume, volumeBytes }), context);
+    const onShort = ({ wanted, free }: Shortage): void =>
+      warn(
+        `The archive takes ${formatBytes(wanted)}, and ${JSON.stringify(dirname(file))} has ${formatBytes(free)} left`,
+        'make room there while it is written, or press Ctrl-C and name a file on another disk',
+      );
+    return journaledArchive(file, archiveAt(file, { clock: io.clock, signal, onWait: note, onResume, onShort, volumeBytes }), context);
   }
   if (io.stdout.isTTY) throw new UsageError('Cannot write an archive to a terminal', { hint: 'name a file, or send it on: … | ssh host regi import -' });
   return async (_plan, work) => work({ kind: 'stream', write: (chunk) => io.stdout.write(chunk) });

@@ -13,6 +13,7 @@ import { ArchiveJournal, STEP_BYTES } from './archive-journal.ts';
 import { ArchiveOutput, ArchiveTooLargeError } from './archive-output.ts';
 import { MAX_VOLUMES } from './archive-volumes.ts';
 import { ArchiveWindow } from './archive-window.ts';
+import { shortageAt, type Shortage } from './free-space.ts';
 import { withLock } from './layout-lock.ts';
 import { systemProcesses, type Processes } from './processes.ts';
 import { guarded, ifPresent, StorageError } from './storage-error.ts';
@@ -25,6 +26,8 @@ export interface WriteArchiveOptions extends CallOptions {
   readonly onWait?: ((message: string) => void) | undefined;
   /** Told once, when an earlier run has left something to go on with. Bytes. */
   readonly onResume?: ((bytes: number) => void) | undefined;
+  /** Told when there seems to be too little room for the archive. */
+  readonly onShort?: ((shortage: Shortage) => void) | undefined;
   /** Bytes of each of several files, `path.001` and so on, that the archive is written to; one file when absent. */
   readonly volumeBytes?: number | undefined;
   readonly processes?: Processes | undefined;
@@ -97,6 +100,7 @@ async function writeFile(path: string, plan: ArchivePlan, work: (target: Archive
     const part = await PartFile.open(path, plan, options);
     let finished = false;
     try {
+      await tellShortage(path, plan.size, options);
       await work({ kind: 'file', write: (place, openAt, call) => part.write(place, openAt, call) });
       options.signal?.throwIfAborted();
       await part.finish();
@@ -105,6 +109,17 @@ async function writeFile(path: string, plan: ArchivePlan, work: (target: Archive
       await part.close(finished);
     }
   });
+}
+
+async function tellShortage(path: string, size: number, { onShort }: WriteArchiveOptions): Promise<void> {
+  if (onShort === undefined) return;
+  const begun = await ArchiveOutput.unfinished(path);
+  const shortage = await shortageAt(
+    path,
+    size,
+    begun.map((file) => file.path),
+  );
+  if (shortage !== undefined) onShort(shortage);
 }
 
 /** FAT takes what it can and fails at the last byte, hours later. */

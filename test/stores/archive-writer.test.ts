@@ -159,3 +159,23 @@ describe('archiveAt()', () => {
     expect(Buffer.compare(await reading, await whole())).toBe(0);
   });
 });
+
+test('archiveAt() tells of an archive that the disk has no room for, before the first byte', async () => {
+  const huge = { ...first.descriptor, size: 2 ** 50 };
+  const told: number[] = [];
+  const write = archiveAt(path, { clock: instantClock(), onShort: ({ wanted }) => told.push(wanted) });
+  const stop = new Error('nothing is written');
+  await expect(
+    write(planTar<ArchivePart>([{ kind: 'node', name: 'huge', size: huge.size, target: huge }]), async () => {
+      throw stop;
+    }),
+  ).rejects.toBe(stop);
+  expect(told).toEqual([expect.any(Number)]);
+  expect(told[0]).toBeGreaterThan(2 ** 50 - 2 ** 20);
+});
+
+test('archiveAt() tells of no shortage when there is room', async () => {
+  const told: unknown[] = [];
+  await archiveAt(path, { clock: instantClock(), onShort: (shortage) => told.push(shortage) })(plan, async () => undefined);
+  expect(told).toEqual([]);
+});
