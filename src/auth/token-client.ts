@@ -40,10 +40,14 @@ export class TokenServiceError extends RegiError {
   readonly status: number;
 
   constructor({ host, realm }: TokenRequest, status: number, found: string) {
+    const code = codeOf(status);
     super(`Cannot get a token for "${host}" from "${realm.url.origin}": expected an answer with a token, found ${found}`, {
-      hint: `the fault is the token service's; look closer with: regi doctor ${host}`,
+      hint:
+        code === 'RATE_LIMITED'
+          ? `wait and try again, with fewer connections: --concurrency 2; or log in: regi login ${host}`
+          : `the fault is the token service's; look closer with: regi doctor ${host}`,
     });
-    this.code = codeOf(status);
+    this.code = code;
     this.host = host;
     this.realm = realm.url.origin;
     this.status = status;

@@ -1,4 +1,5 @@
 import type { Clock } from '../clock.ts';
+import { Admissions } from './admissions.ts';
 import { discard } from './body.ts';
 import { NetworkError, TimeoutError } from './errors.ts';
 import type { HttpRequest, HttpResponse, Layer, Method, Transport } from './message.ts';
@@ -29,6 +30,8 @@ export interface RetryOptions {
   /** A server that asks to wait longer is not waited for: its answer is the result. Milliseconds. */
   readonly maxRetryAfterMs?: number | undefined;
   readonly onRetry?: ((event: RetryEvent) => void) | undefined;
+  /** To count together with other layers. */
+  readonly admissions?: Admissions | undefined;
 }
 
 export const DEFAULT_RETRIES = 5;
@@ -59,18 +62,28 @@ const PASSING_REASONS: ReadonlySet<string> = new Set([
 
 /**
  * Repeats requests that failed for a passing reason, after a growing wait or the one that the server asks for. Streamed bodies are
- * never repeated here: who made the stream knows from where to go on, with `backoffMs()` and `retryOfStatus()`.
+ * never repeated here: who made the stream knows from where to go on, with `backoffMs()` and `retryOfStatus()`. A 429 while other
+ * requests get through is not counted among the repetitions.
  */
-export function retryLayer({ clock, retries = DEFAULT_RETRIES, maxRetryAfterMs = MAX_RETRY_AFTER_MS, onRetry }: RetryOptions): Layer {
+export function retryLayer(options: RetryOptions): Layer {
+  const { clock, retries = DEFAULT_RETRIES, maxRetryAfterMs = MAX_RETRY_AFTER_MS, onRetry, admissions = new Admissions() } = options;
   return (next) => {
     // Where nothing ever answered, a refused connection is a wrong address; elsewhere it is a server that restarts.
     const answered = new Set<string>();
     return async function send(request) {
+      const { origin } = request.url;
+      const turn = admissions.wait(origin);
+      let failures = 0;
       for (let attempt = 0; ; attempt++) {
         const outcome = await tryOnce(next, request);
-        if (outcome.response) answered.add(request.url.origin);
-        const decision = decide(request, outcome, { attempt, clock, maxRetryAfterMs, answered });
-        if (decision.kind !== 'retry' || attempt >= retries) return finish(outcome);
+        if (outcome.response) {
+          answered.add(origin);
+          admissions.note(origin, outcome.response.status);
+        }
+        const decision = decide(request, outcome, { attempt: failures, clock, maxRetryAfterMs, answered });
+        const isNotOurTurn = retries > 0 && outcome.response?.status === 429 && turn.isMoving();
+        if (!isNotOurTurn) failures += 1;
+        if (decision.kind !== 'retry' || failures > retries) return finish(outcome);
         if (outcome.response) await discard(outcome.response);
         const cause = outcome.response?.status ?? outcome.error;
         onRetry?.({ method: request.method, url: request.url, attempt: attempt + 1, delayMs: decision.delayMs, cause });

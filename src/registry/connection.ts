@@ -5,6 +5,7 @@ import { settle } from '../auth/settle.ts';
 import type { TokenCache } from '../auth/token-cache.ts';
 import type { Clock } from '../clock.ts';
 import type { CredentialSource } from '../credentials/credential.ts';
+import { Admissions } from '../http/admissions.ts';
 import { discard } from '../http/body.ts';
 import type { Scheme } from '../http/hosts.ts';
 import type { HttpHeaders, HttpRequest, HttpResponse, Layer, Method, Transport } from '../http/message.ts';
@@ -62,6 +63,8 @@ export interface Connection {
   /** How often something that failed for a passing reason is repeated. */
   readonly retries: number;
   readonly uploadSizes: UploadSizes;
+  /** Who was let through, where a registry limits how often it is asked. */
+  readonly admissions: Admissions;
   /** Scheme, host and port that answer; undefined before the first answer where several schemes are possible. */
   origin(): string | undefined;
   /**
@@ -118,6 +121,7 @@ class HttpConnection implements Connection {
   readonly clock: Clock;
   readonly retries: number;
   readonly uploadSizes: UploadSizes;
+  readonly admissions = new Admissions();
   readonly #options: ConnectionOptions;
   readonly #detector: SchemeDetector;
   readonly #authorizers = new Map<Scheme, Authorizer>();
@@ -138,8 +142,9 @@ class HttpConnection implements Connection {
     this.#detector = new SchemeDetector(options.schemes);
     this.uploadSizes = new UploadSizes(this.#originOf('https').hostname, chunkSize);
     this.#once = log === undefined ? transport : log(transport);
-    this.#retried = retryLayer({ clock, retries, onRetry })(this.#once);
-    this.#retriedAfterProbe = retryLayer({ clock, retries: retries - 1, onRetry })(this.#once);
+    const { admissions } = this;
+    this.#retried = retryLayer({ clock, retries, onRetry, admissions })(this.#once);
+    this.#retriedAfterProbe = retryLayer({ clock, retries: retries - 1, onRetry, admissions })(this.#once);
     this.#readWarnings = createWarningReader((text) => this.warn(`"${host}" says: ${text}`));
     this.#readQuota = createQuotaReader(host, (message, hint) => options.onNotice?.(message, hint));
   }

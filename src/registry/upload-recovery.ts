@@ -1,5 +1,6 @@
 import { ContentMismatchError } from '../bytes.ts';
 import { RegiError } from '../errors.ts';
+import type { Turn } from '../http/admissions.ts';
 import { backoffMs, MAX_RETRY_AFTER_MS } from '../http/retry.ts';
 import { blobExists } from './blobs.ts';
 import { NotFoundError, RateLimitedError, RefusedError, RegistryAnswerError } from './errors.ts';
@@ -44,6 +45,7 @@ const SHRINKS = 12;
 /** What the failures of one upload have left of its patience. */
 export class UploadRecovery {
   readonly #upload: Upload;
+  readonly #turn: Turn;
   #failures = 0;
   #shrinks = 0;
   #refillAt: number;
@@ -52,19 +54,22 @@ export class UploadRecovery {
 
   constructor(upload: Upload) {
     this.#upload = upload;
+    const { connection } = upload.repository;
+    this.#turn = connection.admissions.wait(connection.origin() ?? '');
     this.#refillAt = refillBytes(upload.target.size);
-    this.#trustsCount = upload.repository.connection.uploadSizes.chunkToContinue(upload.target.size) !== undefined;
+    this.#trustsCount = connection.uploadSizes.chunkToContinue(upload.target.size) !== undefined;
   }
 
   /**
    * Waits, and finds out how an upload goes on that failed with `error`. A session that is of no use any more is deleted.
    *
+   * @param isUntouched nothing was taken in this attempt.
    * @throws what failed, when trying again is of no use or was tried often enough; the signal's reason when it aborts.
    */
-  async after(error: unknown, state: UploadState): Promise<Recovery> {
+  async after(error: unknown, state: UploadState, isUntouched: boolean): Promise<Recovery> {
     const isGone = error instanceof RegistryAnswerError && error.status === 404;
     try {
-      const recovery = await this.#recover(error, state);
+      const recovery = await this.#recover(error, state, isUntouched);
       if (recovery.kind === 'start-again' && !isGone && recovery.isGone !== true) await cancelUpload(this.#upload.repository, state.session);
       return recovery;
     } catch (failure) {
@@ -75,7 +80,7 @@ export class UploadRecovery {
     }
   }
 
-  async #recover(error: unknown, state: UploadState): Promise<Recovery & { readonly isGone?: boolean }> {
+  async #recover(error: unknown, state: UploadState, isUntouched: boolean): Promise<Recovery & { readonly isGone?: boolean }> {
     const { repository, signal } = this.#upload;
     signal?.throwIfAborted();
     if (error instanceof SourceFailure) throw error.failure;
@@ -83,8 +88,12 @@ export class UploadRecovery {
       this.#shrink(error);
       return { kind: 'start-again' };
     }
-    await repository.connection.clock.sleep(this.#waitMs(error), signal);
-    this.#failures += 1;
+    const { clock, retries } = repository.connection;
+    const isNotOurTurn = retries > 0 && error instanceof RateLimitedError && this.#turn.isMoving();
+    if (!isNotOurTurn) this.#failures += 1;
+    await clock.sleep(this.#waitMs(error), signal);
+    // To ask what it has, or for another session, is what a registry that is asked too often wants least.
+    if (error instanceof RateLimitedError && isUntouched) return { kind: 'go-on', state: { ...state, given: state.position } };
     if (state.position > 0 && isMiscount(error)) this.#trustsCount = false;
     return mayBeKept(error) && this.#trustsCount ? this.#ask(state) : { kind: 'start-again' };
   }
@@ -97,8 +106,8 @@ export class UploadRecovery {
   #waitMs(error: unknown): number {
     const { clock, retries } = this.#upload.repository.connection;
     const asked = error instanceof RegistryAnswerError ? error.retryAfterMs : undefined;
-    if (!isRestartable(error) || this.#failures >= retries || (asked ?? 0) > MAX_RETRY_AFTER_MS) throw error;
-    return asked ?? backoffMs(this.#failures, clock);
+    if (!isRestartable(error) || this.#failures > retries || (asked ?? 0) > MAX_RETRY_AFTER_MS) throw error;
+    return asked ?? backoffMs(Math.max(0, this.#failures - 1), clock);
   }
 
   async #ask(state: UploadState): Promise<Recovery & { readonly isGone?: boolean }> {

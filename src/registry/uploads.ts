@@ -44,12 +44,13 @@ export async function uploadBlob(repository: RemoteRepository, target: Descripto
   try {
     for (;;) {
       const state = waiting ?? startOf(await startUpload(repository, action, { signal }));
+      const { session: begun } = state;
       try {
         await rememberUpload(upload, state);
         await attempt(upload, state, opened);
         break;
       } catch (error) {
-        const next = await recovery.after(error, state);
+        const next = await recovery.after(error, state, state.session === begun);
         if (next.kind === 'done') break;
         waiting = next.kind === 'go-on' ? next.state : undefined;
         opened = undefined;

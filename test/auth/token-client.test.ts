@@ -139,6 +139,11 @@ describe('fetchToken()', () => {
     expect(outcome).toMatchObject({ code, realm: 'https://auth.example' });
   });
 
+  test('says how to ask less of a service that is asked too often', async () => {
+    const { outcome } = await run(requestOf(), { status: 429 });
+    expect(outcome).toMatchObject({ hint: 'wait and try again, with fewer connections: --concurrency 2; or log in: regi login registry.example' });
+  });
+
   test('stops reading an endless answer', async () => {
     let read = 0;
     const endless = {

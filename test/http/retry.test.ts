@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 
 import { bytesOf } from '../../src/bytes.ts';
+import { Admissions } from '../../src/http/admissions.ts';
 import { NetworkError, TimeoutError, TlsError, type Phase } from '../../src/http/errors.ts';
 import { headersOf } from '../../src/http/headers.ts';
 import type { HttpRequest, HttpResponse, Method, Transport } from '../../src/http/message.ts';
@@ -54,6 +55,24 @@ describe('retryLayer()', () => {
     const { transport, requests, discarded } = scripted(503);
     const response = await retryLayer({ clock: instantClock(), retries: 2 })(transport)({ method: 'GET', url });
     expect([response.status, requests.length, discarded()]).toEqual([503, 3, 2]);
+  });
+
+  test('retryLayer() does not count a 429 while others get through', async () => {
+    const admissions = new Admissions();
+    const { transport, requests } = scripted(...Array.from({ length: 9 }, () => 429), 200);
+    const crowded: Transport = async (request) => {
+      if (requests.length < 7) admissions.note(url.origin, 404);
+      return transport(request);
+    };
+    const options = { clock: instantClock(), retries: 3, admissions };
+    expect(await retryLayer(options)(crowded)({ method: 'GET', url })).toMatchObject({ status: 200 });
+    expect(requests).toHaveLength(10);
+  });
+
+  test.each([0, 2])('retryLayer() gives up a 429 after %i retries where nobody gets through', async (retries) => {
+    const { transport, requests } = scripted(429);
+    await retryLayer({ clock: instantClock(), retries })(transport)({ method: 'GET', url });
+    expect(requests).toHaveLength(retries + 1);
   });
 
   test('retryLayer() throws the last error when retries are used up', async () => {

@@ -107,6 +107,25 @@ describe('uploadBlob() after a failure', () => {
     expect(clock.sleeps).toEqual([7000]);
   });
 
+  test('asks a registry that limits how often it is asked for nothing else', async () => {
+    const { repository, steps, kept } = registry(first('PUT', () => ({ status: 429 }), 2));
+    await uploadBlob(repository, target, bytesOf(bytes));
+    expect(steps).toEqual(['POST', 'PUT', 'PUT', 'PUT']);
+    expect(kept).toContain(target.digest);
+  });
+
+  test('is not given up while the registry lets others through', async () => {
+    let others = 0;
+    const made = registry(({ method }) => {
+      if (method !== 'PUT' || others === 20) return undefined;
+      others += 1;
+      made.repository.connection.admissions.note('https://registry.example', 200);
+      return { status: 429 };
+    });
+    await uploadBlob(made.repository, target, bytesOf(bytes));
+    expect(made.kept).toContain(target.digest);
+  });
+
   test('does not wait for an hour', async () => {
     const { repository } = registry(first('PUT', () => ({ status: 429, headers: { 'retry-after': '3600' } })));
     await expect(uploadBlob(repository, target, bytesOf(bytes))).rejects.toMatchObject({ code: 'RATE_LIMITED' });
