@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto';
-import { mkdir, readdir, rm, writeFile } from 'node:fs/promises';
+import { readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import type { Clock } from '../clock.ts';
 import { assertNever, RegiError } from '../errors.ts';
 import { parseJournalEntry, type JournalEntry, type JournalSubject } from './journal-entry.ts';
+import { makeFolder } from './make-folder.ts';
 import type { Processes } from './processes.ts';
 import { readRegular } from './regular-file.ts';
 import { guarded, ifPresent } from './storage-error.ts';
@@ -57,7 +58,7 @@ export class Journal {
       const known = await this.#read(name);
       if (known !== undefined && !(await this.#isLeft(known))) return;
       const entry: JournalEntry = { subject, owner, writtenMs: this.#options.clock.now() };
-      await guarded('create', this.#folder, mkdir(this.#folder, { recursive: true, mode: 0o700 }));
+      await guarded('create', this.#folder, makeFolder(this.#folder, { mode: 0o700 }));
       const path = join(this.#folder, name);
       // In its place: one that is half written is worth nothing, and is found out by its parser.
       await guarded('write', path, writeFile(path, `${JSON.stringify({ version: 1, ...entry })}\n`, { mode: 0o600 }));

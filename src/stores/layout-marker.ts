@@ -1,10 +1,11 @@
-import { mkdir, readdir } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { dirname, join, parse } from 'node:path';
 
 import { bytesOf } from '../bytes.ts';
 import { RegiError } from '../errors.ts';
 import { syncFolder, writeAtomically } from './atomic-write.ts';
 import { parseJsonObject } from './layout-index.ts';
+import { makeFolder } from './make-folder.ts';
 import { describeNames } from './not-found.ts';
 import { readRegular } from './regular-file.ts';
 import { guarded, ifPresent } from './storage-error.ts';
@@ -60,7 +61,7 @@ export async function checkMarker(root: string): Promise<void> {
  * @throws {NotALayoutError} when the folder holds other things: a mistyped path must not be littered.
  */
 export async function createMarker(root: string, temps: TempFiles): Promise<void> {
-  const made = await guarded('create', root, mkdir(root, { recursive: true }));
+  const made = await guarded('create', root, makeFolder(root));
   if (made !== undefined) await syncParents(root, made);
   if (await hasMarker(root)) return;
   const others = ((await listFolder(root)) ?? []).filter((name) => !name.startsWith('.'));
