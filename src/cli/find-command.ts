@@ -1,5 +1,6 @@
 import type { CommandSpec, OptionSpec } from '../command.ts';
 import { UsageError } from '../usage-error.ts';
+import { hintForForeign } from './foreign-words.ts';
 import { GLOBAL_OPTIONS } from './global-options.ts';
 import { nearest } from './suggest.ts';
 
@@ -28,17 +29,18 @@ export function findCommand(argv: readonly string[], commands: readonly CommandS
   const spec = byName.get(name);
   if (spec !== undefined) return { kind: 'run', spec, words };
   if (next === undefined || argv.some(isHelpFlag)) return overview(name, next, byName);
-  throw unknownCommand(name, next, byName);
+  throw unknownCommand(name, [next, ...words.slice(words.indexOf(next) + 1)], byName);
 }
 
 function findHelp(words: readonly string[], byName: ReadonlyMap<string, CommandSpec>): Request {
+  if (words[0] === 'help') return { kind: 'overview', prefix: '' };
   const { name, next } = splitName(words, byName);
   const spec = byName.get(name);
   return spec === undefined ? overview(name, next, byName) : { kind: 'help', spec };
 }
 
 function overview(prefix: string, next: string | undefined, byName: ReadonlyMap<string, CommandSpec>): Request {
-  if (next !== undefined) throw unknownCommand(prefix, next, byName);
+  if (next !== undefined) throw unknownCommand(prefix, [next], byName);
   return { kind: 'overview', prefix };
 }
 
@@ -82,11 +84,13 @@ function isHelpFlag(word: string): boolean {
   return word === '--help' || word === '-h';
 }
 
-function unknownCommand(prefix: string, next: string, byName: ReadonlyMap<string, CommandSpec>): UsageError {
+function unknownCommand(prefix: string, [next = '', after]: readonly string[], byName: ReadonlyMap<string, CommandSpec>): UsageError {
   const typed = prefix === '' ? next : `${prefix} ${next}`;
   const refusal = Object.hasOwn(REFUSED, typed) ? REFUSED[typed] : undefined;
   if (refusal !== undefined) return new UsageError(`Cannot guess what ${JSON.stringify(typed)} is to remove`, { hint: refusal });
-  const suggestion = nearest(typed, byName.keys());
+  const foreign = (after === undefined ? undefined : hintForForeign(`${typed} ${after}`)) ?? hintForForeign(typed);
+  if (foreign !== undefined) return new UsageError(`Cannot find command ${JSON.stringify(typed)}`, { hint: foreign });
+  const suggestion = nearest(typed.toLowerCase(), byName.keys());
   const list = '`regi help` lists the commands';
   return new UsageError(`Cannot find command ${JSON.stringify(typed)}`, {
     hint: suggestion === undefined ? list : `did you mean \`regi ${suggestion}\`? ${list}`,

@@ -23,7 +23,9 @@ export async function writeOutput(typed: string, content: Bytes, { io, signal }:
   const folder = dirname(path);
   const [there, parent] = await Promise.all([path, folder].map(async (name) => ifPresent('write', name, stat(name))));
   if (parent === undefined)
-    throw new UsageError(`Cannot write to ${JSON.stringify(typed)}: there is no folder ${JSON.stringify(folder)}`, { hint: 'make the folder first' });
+    throw new UsageError(`Cannot write to ${JSON.stringify(typed)}: there is no folder ${JSON.stringify(folder)}`, {
+      hint: `make it first: mkdir -p ${JSON.stringify(folder)}`,
+    });
   if (there?.isDirectory() === true) {
     throw new UsageError(`Cannot write to ${JSON.stringify(typed)}: expected a file, found a folder`, {
       hint: `name a file in it: -o ${typed.replace(/\/+$/, '')}/${name}`,

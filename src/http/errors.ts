@@ -122,9 +122,11 @@ export function connectError(origin: URL, cause: unknown): RegiError {
   const reason = reasonOf(cause);
   if (isTlsFailure(reason, messageOf(cause))) return tlsError(host, reason, cause);
   const said = CONNECT_REASONS[reason];
-  // Only upper-case letters make a registry of a word without a dot, a port or "localhost".
+  // Upper-case letters make a registry of a word without a dot, a port or "localhost"; here they are lower-case, as in every URL.
   const isWord = NAME_REASONS.has(reason) && !/[.:]/.test(host) && host !== 'localhost';
-  const hint = isWord ? 'names of repositories are lower-case: one with upper-case letters before its first "/" is read as a registry' : said?.hint;
+  const hint = isWord
+    ? 'check the spelling of the host; names of repositories are lower-case: one with upper-case letters before its first "/" is read as a registry'
+    : said?.hint;
   const options = { cause, hint: hint ?? 'check the network connection, then try again' };
   return new NetworkError(`Cannot connect to "${host}": ${said?.text ?? messageOf(cause)}`, { host, phase: 'connect', reason }, options);
 }

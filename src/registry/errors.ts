@@ -167,11 +167,13 @@ function isLostUpload(problems: readonly Problem[]): boolean {
   return problems.some(({ code }) => code === 'BLOB_UPLOAD_INVALID' || code === 'BLOB_UPLOAD_UNKNOWN');
 }
 
-function absenceHint({ method }: RegistryResponse, problems: readonly Problem[]): string {
+function absenceHint({ method, host, repository, url }: RegistryResponse, problems: readonly Problem[]): string {
   // Amazon's registries make no repository by a push.
   const isWrite = method !== 'GET' && method !== 'HEAD' && method !== 'DELETE';
   if (isWrite && problems.some(({ code }) => code === 'NAME_UNKNOWN')) return 'create the repository first, or check the spelling of its name';
-  return 'check the spelling of registry, repository and tag or digest';
+  const isImage = repository !== undefined && /\/manifests\/[^/]+$/.test(url.pathname);
+  if (!isImage || problems.some(({ code }) => code === 'NAME_UNKNOWN')) return 'check the spelling of registry, repository and tag or digest';
+  return `check the spelling; the tags that are there: regi tags list ${host}/${repository}`;
 }
 
 function rateLimitHint(response: RegistryResponse): string {

@@ -1,5 +1,5 @@
 import { createHash, type Hash } from 'node:crypto';
-import { open, rm, stat, statfs, type FileHandle } from 'node:fs/promises';
+import { access, open, rm, stat, statfs, type FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
 import { ContentMismatchError } from '../bytes.ts';
@@ -95,6 +95,8 @@ async function writeInOrder(file: FileHandle, path: string, chunk: Uint8Array): 
 }
 
 async function writeFile(path: string, plan: ArchivePlan, work: (target: ArchiveTarget) => Promise<void>, options: WriteArchiveOptions): Promise<void> {
+  // Before the lock, whose name nobody knows.
+  await guarded('write', path, access(dirname(path)));
   await checkSize(path, plan.size, options.volumeBytes);
   await locked(path, options, async () => {
     const part = await PartFile.open(path, plan, options);

@@ -1,3 +1,5 @@
+import { dirname } from 'node:path';
+
 import { RegiError } from '../errors.ts';
 
 /** A disk or folder that does not do what was asked of it. */
@@ -8,7 +10,7 @@ export class StorageError extends RegiError {
   readonly errno: string;
 
   constructor(action: string, path: string, errno: string, cause: unknown) {
-    const problem = PROBLEMS.get(errno);
+    const problem = errno === 'ENOENT' && action === 'write' ? noFolder(path) : PROBLEMS.get(errno);
     super(`Cannot ${action} ${JSON.stringify(path)}: ${problem?.found ?? 'the system refused'} (${errno})`, {
       hint: problem?.hint ?? 'check the path and the disk',
       cause,
@@ -21,6 +23,12 @@ export class StorageError extends RegiError {
 interface Problem {
   readonly found: string;
   readonly hint: string;
+}
+
+/** What is written need not be there; what holds it has to. */
+function noFolder(path: string): Problem {
+  const folder = JSON.stringify(dirname(path));
+  return { found: `there is no folder ${folder}`, hint: `make it first: mkdir -p ${folder}` };
 }
 
 const FULL_HINT = 'free some space there, or choose another folder, and run the command again';

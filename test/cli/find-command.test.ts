@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'vitest';
 
 import { findCommand } from '../../src/cli/find-command.ts';
+import { FOREIGN_WORDS, hintForForeign } from '../../src/cli/foreign-words.ts';
+import { COMMANDS as ALL } from '../../src/commands/index.ts';
 import { UsageError } from '../../src/usage-error.ts';
 import { ECHO } from '../support/commands.ts';
 
@@ -8,6 +10,19 @@ const COPY = { ...ECHO, name: 'copy' };
 const TAGS_LIST = { ...ECHO, name: 'tags list', aliases: ['ls'] };
 const TAGS_DELETE = { ...ECHO, name: 'tags delete' };
 const COMMANDS = [COPY, TAGS_LIST, TAGS_DELETE];
+
+test('no hint is for a command that there is', () => {
+  const names = new Set(ALL.flatMap(({ name, aliases }) => [name, ...(aliases ?? [])]));
+  expect(FOREIGN_WORDS.filter((words) => names.has(words))).toEqual([]);
+});
+
+test('what the hints say to type are commands that there are', () => {
+  const named = FOREIGN_WORDS.flatMap((words) => [...(hintForForeign(words) ?? '').matchAll(/regi ([a-z]+(?: (?:get|put|list|delete|create|add)\b)?)/g)]).map(
+    ([, name]) => name,
+  );
+  const names = new Set(['moves', 'changes', ...ALL.map(({ name }) => name)]);
+  expect(named.filter((name) => !names.has(name ?? ''))).toEqual([]);
+});
 
 describe('findCommand()', () => {
   test.each([
@@ -23,6 +38,7 @@ describe('findCommand()', () => {
   test.each([
     [[], ''],
     [['help'], ''],
+    [['help', 'help'], ''],
     [['--help'], ''],
     [['tags'], 'tags'],
     [['help', 'tags'], 'tags'],
@@ -40,6 +56,12 @@ describe('findCommand()', () => {
     [['tags', 'lsit', 'x'], 'Cannot find command "tags lsit"', 'did you mean `regi tags list`?'],
     [['frobnicate'], 'Cannot find command "frobnicate"', '`regi help` lists the commands'],
     [['help', 'nothing'], 'Cannot find command "nothing"', '`regi help` lists the commands'],
+    [['run', 'x'], 'Cannot find command "run"', 'runs none'],
+    [['COPY', 'a', 'b'], 'Cannot find command "COPY"', 'did you mean `regi copy`?'],
+    [['manifest', 'inspect', 'x'], 'Cannot find command "manifest"', 'regi manifest get LOC'],
+    [['artifact', 'list', 'x'], 'Cannot find command "artifact"', 'regi referrers LOC'],
+    [['validate', 'x'], 'Cannot find command "validate"', 'regi verify LOC'],
+    [['constructor'], 'Cannot find command "constructor"', '`regi help` lists the commands'],
     [['rm', 'x:1'], 'Cannot guess what "rm" is to remove', 'regi rmi REF'],
   ])('refuses %j with a hint', (argv, message, hint) => {
     expect(() => findCommand(argv, COMMANDS)).toThrow(UsageError);
