@@ -1,4 +1,3 @@
-import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
@@ -11,7 +10,7 @@ import { canListReferrers } from '../../src/store.ts';
 import { expectGolden } from '../support/golden.ts';
 import { type ImageOptions, makeArtifact, makeImage, type TestImage, type TestImageManifest } from '../support/images.ts';
 import { realClock } from '../support/real-clock.ts';
-import { describeReal, findTool } from '../support/real-tools.ts';
+import { describeReal, isPrivileged } from '../support/real-tools.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 import type { RegistryCore } from './core.ts';
 import type { Emulation } from './emulation.ts';
@@ -33,9 +32,6 @@ export interface Cloud {
   /** Remembers, at the end of a test, a limit that it has seen and how regi goes about it. */
   readonly limit: (text: string) => void;
 }
-
-/** What an emulation needs besides the programs, and the usual machine may not give. */
-const isPrivileged = process.getuid?.() === 0 && spawnSync(findTool('unshare') ?? 'false', ['-m', 'true']).status === 0;
 
 const isRequired = process.env['REGI_REQUIRE_SERVERS'] === '1';
 

@@ -2,19 +2,15 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-import { spawnSync } from 'node:child_process';
-
 import { beforeAll, describe, expect, test } from 'vitest';
 
 import { largeLayout, type LargeLayout } from '../support/large-layout.ts';
-import { describeReal, findTool, requireTool } from '../support/real-tools.ts';
+import { describeReal, isPrivileged, requireTool } from '../support/real-tools.ts';
 import { runProgram, type Finished } from '../support/run-program.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 import { tinyLayout } from '../support/tiny-layout.ts';
 
 const BIN = fileURLToPath(new URL('../../bin/regi.js', import.meta.url));
-/** Mounting in a namespace of one's own is root's alone. */
-const isPrivileged = process.getuid?.() === 0 && spawnSync(findTool('unshare') ?? 'false', ['-m', 'true']).status === 0;
 
 describeReal('disks that are full or read-only', ['unshare'], () => {
   describe.runIf(isPrivileged)('as root in a namespace', () => {

@@ -1,16 +1,13 @@
-import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 
 import { describe, expect, test } from 'vitest';
 
 import { homeWith } from '../support/home.ts';
-import { describeReal, findTool, requireTool } from '../support/real-tools.ts';
+import { describeReal, isPrivileged, requireTool } from '../support/real-tools.ts';
 import { runProgram, type Finished } from '../support/run-program.ts';
 
 const BIN = fileURLToPath(new URL('../../bin/regi.js', import.meta.url));
 const LOGINS = '{"auths":{"gone.example":{"auth":"YTpi"},"kept.example":{"auth":"YTpi"}}}';
-/** Mounting in a namespace of one's own is root's alone. */
-const isPrivileged = process.getuid?.() === 0 && spawnSync(findTool('unshare') ?? 'false', ['-m', 'true']).status === 0;
 
 /** What `docker run -v ~/.docker/config.json:/root/.docker/config.json` makes of it: a file that cannot be replaced. */
 describeReal('a config.json that is a mount of its own', ['unshare'], () => {

@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { accessSync, constants } from 'node:fs';
 import { delimiter, join } from 'node:path';
 
@@ -38,6 +39,9 @@ export function findTool(name: Tool): string | undefined {
   const folders = [...(process.env['PATH'] ?? '').split(delimiter), ...SYSTEM_FOLDERS];
   return folders.map((folder) => join(folder, name)).find(isExecutable);
 }
+
+/** Whether a test may mount in a namespace of its own, and listen below port 1024: root's alone, and not in every container. */
+export const isPrivileged = process.getuid?.() === 0 && spawnSync(findTool('unshare') ?? 'false', ['-m', 'true']).status === 0;
 
 export function hasTool(name: Tool): boolean {
   return findTool(name) !== undefined;

@@ -26,8 +26,8 @@ export interface Terminal {
   screen(): Promise<string>;
   /** The same without what has scrolled off. */
   visible(): Promise<string>;
-  /** Waits until the screen matches. @throws {Error} with the screen when it does not in time. */
-  until(pattern: RegExp): Promise<string>;
+  /** Waits until the screen matches, two minutes when nothing else is said. @throws {Error} with the screen when it does not in time. */
+  until(pattern: RegExp, patienceMs?: number): Promise<string>;
   resize(columns: number, rows: number): Promise<void>;
 }
 
@@ -59,8 +59,8 @@ export async function openTerminal(command: readonly string[], { columns = 100, 
     keys: async (...keys) => void (await tmux('send-keys', '--', ...keys)),
     screen,
     visible: () => capture(),
-    async until(pattern) {
-      for (const end = Date.now() + PATIENCE_MS; ;) {
+    async until(pattern, patienceMs = PATIENCE_MS) {
+      for (const end = Date.now() + patienceMs; ;) {
         const text = await screen();
         if (pattern.test(text)) return text;
         if (Date.now() > end) throw new Error(`Expected ${String(pattern)} on the screen, found\n${text}`);
