@@ -10,6 +10,7 @@ import { archiveAt } from '../stores/archive-writer.ts';
 import type { Shortage } from '../stores/free-space.ts';
 import type { WriteArchive } from '../tar/archive-target.ts';
 import { UsageError } from '../usage-error.ts';
+import { archivePipe } from './archive-pipe.ts';
 import { flag, positional, value } from './arguments.ts';
 import { copyOptions } from './copy-options.ts';
 import { openDigestFile, type DigestRow } from './digest-row.ts';
@@ -64,7 +65,7 @@ export function writeArchiveTo(path: string, context: Context, volumeBytes?: num
     return journaledArchive(file, archiveAt(file, { clock: io.clock, signal, onWait: note, onResume, onShort, volumeBytes }), context);
   }
   if (io.stdout.isTTY) throw new UsageError('Cannot write an archive to a terminal', { hint: 'name a file, or send it on: … | ssh host regi import -' });
-  return async (_plan, work) => work({ kind: 'stream', write: (chunk) => io.stdout.write(chunk) });
+  return async (_plan, work) => work({ kind: 'stream', write: archivePipe(io.stdout) });
 }
 
 /** @param wanted what was typed behind the file: a tag or a full reference. */

@@ -135,6 +135,17 @@ describe('regi export', () => {
     expect(io.stderrText()).toContain(`archive:-:${ref('team/app:1.0')}@${index.root.digest}`);
   });
 
+  test('-o - says in two lines that the program which reads it has ended', async () => {
+    for (const argv of [
+      ['export', '-o', '-'],
+      ['pull', '-o', '-'],
+    ]) {
+      const io = fakeIo({ cwd, home: cwd, stdoutBreaksAt: 1 });
+      expect(await main([...argv, ref('team/app:1.0'), '-q'], io)).toBe(1);
+      expect(io.stderrText()).toMatch(/^regi: Cannot write the archive to standard output: the program that reads it has ended\n {2}\S.+\n$/);
+    }
+  });
+
   test('docker-archive: writes the old format', async () => {
     expect((await run(ref('team/app:1.0'), '-o', 'docker-archive:b.tar')).status).toBe(0);
     expect((await openForTest(join(cwd, 'b.tar'))).format).toBe('docker');
