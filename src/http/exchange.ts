@@ -23,8 +23,11 @@ export interface ExchangeOptions {
   readonly answerTimeoutMs: number;
   readonly userAgent: string;
   /** The connection is not needed any more. Called once. */
-  readonly onOver: (isReusable: boolean) => void;
+  readonly onOver: (end: ExchangeEnd) => void;
 }
+
+/** `done`: the connection can be used again. `unanswered`: it broke before there was an answer. `broken`: all else. */
+export type ExchangeEnd = 'done' | 'unanswered' | 'broken';
 
 /**
  * One request and its answer on one connection.
@@ -113,13 +116,14 @@ class Exchange implements Dispatcher.DispatchHandler {
 
   onResponseEnd(): void {
     this.#incoming?.finish();
-    this.#over(true);
+    this.#over('done');
   }
 
   onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
     // A request that undici refuses to send is a mistake of ours.
     const isMistake = 'code' in error && error.code === 'UND_ERR_INVALID_ARG';
-    this.#fail(isMistake ? error : exchangeError(this.#request, this.#phase(), this.#connection.failure ?? error));
+    const end = this.#phase() === 'answer' ? 'unanswered' : 'broken';
+    this.#fail(isMistake ? error : exchangeError(this.#request, this.#phase(), this.#connection.failure ?? error), end);
   }
 
   /** Delivers the answer; before that, the source of a body that was sent whole may still object. */
@@ -157,7 +161,7 @@ class Exchange implements Dispatcher.DispatchHandler {
         this.#watchdog.stop();
         pace.came(bytes);
       },
-      left: () => this.#over(false),
+      left: () => this.#over('broken'),
       hold: (chunk) => this.#connection.reader?.hold(chunk),
     });
   }
@@ -188,23 +192,23 @@ class Exchange implements Dispatcher.DispatchHandler {
   readonly #onAbort = (): void => this.#fail(this.#request.signal?.reason);
 
   /** The first failure is the one that is told; the connection is not used again. */
-  #fail(error: unknown): void {
+  #fail(error: unknown, end: ExchangeEnd = 'broken'): void {
     if (this.#isSettled && this.#isOver) return;
     this.#isSettled = true;
     this.#settle.reject(error);
     this.#incoming?.abort(error);
     this.#outgoing?.leave();
-    this.#over(false);
+    this.#over(end);
     this.#unlisten();
   }
 
-  #over(isReusable: boolean): void {
+  #over(end: ExchangeEnd): void {
     if (this.#isOver) return;
     this.#isOver = true;
     this.#watchdog.end();
     this.#connection.reader?.endBulk();
     this.#outgoing?.release();
-    this.#options.onOver(isReusable);
+    this.#options.onOver(end);
     this.#unlisten();
   }
 

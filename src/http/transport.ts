@@ -80,13 +80,13 @@ export function createTransport(options: TransportOptions): HttpTransport {
     });
     request.signal?.throwIfAborted();
     if (isClosed) throw new Error('The transport is closed');
-    const connection = pool.acquire();
+    const connection = pool.acquire(request.body === undefined || request.body instanceof Uint8Array);
     counters.add(url.origin, 'requests');
     return exchange(connection, request, {
       idleTimeoutMs,
       answerTimeoutMs: request.answerTimeoutMs ?? (method === 'PUT' || method === 'PATCH' ? answerTimeoutMs : idleTimeoutMs),
       userAgent: options.userAgent,
-      onOver: (isReusable) => pool.release(connection, isReusable),
+      onOver: (end) => pool.release(connection, end),
     });
   }
 

@@ -122,7 +122,8 @@ function nextLocation(connection: Connection, action: string, response: Registry
   if (text === '') return undefined;
   if (!URL.canParse(text, response.url.href)) throw invalidResponse(action, response, 'expected a URL in its Location header');
   const place = uploadPlace(text, response, connection.origin() ?? response.url.origin);
-  if (place === undefined) throw invalidResponse(action, response, 'expected an upload by https, because the registry itself is reached by https');
+  if (place === undefined)
+    throw invalidResponse(action, response, 'expected an upload by https, or by http as the registry itself, and no user in its Location header');
   return place;
 }
 
