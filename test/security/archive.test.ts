@@ -124,11 +124,19 @@ describe('tar-oci-layout', () => {
 });
 
 describe('tar-ref-poison', () => {
-  test('a name that is no reference makes no repository', async () => {
+  test('a name that is no reference makes no repository: an only image has that of its file', async () => {
     const members = layoutMembers([{ image, refName: '-x', fullName: '--help' }]);
     const archive = await openForTest(writeTar(members));
-    expect(await listAll(archive.repositories())).toEqual([]);
+    expect(await listAll(archive.repositories())).toEqual(['images']);
     expect(archive.images()).toEqual([expect.objectContaining({ name: '--help', repository: undefined })]);
+  });
+
+  test('names that are no references make no repositories of several images', async () => {
+    const members = layoutMembers([
+      { image, refName: '-x', fullName: '--help' },
+      { image: makeImage({ seed: 2 }), refName: '-y', fullName: '--version' },
+    ]);
+    expect(await listAll((await openForTest(writeTar(members))).repositories())).toEqual([]);
   });
 });
 
