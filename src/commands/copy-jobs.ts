@@ -3,6 +3,7 @@ import type { Context } from '../context.ts';
 import { RegiError } from '../errors.ts';
 import type { CopyJob } from '../operations/copy-image.ts';
 import type { FailedJob } from '../operations/copy-images.ts';
+import { canListTags } from '../store.ts';
 import { UsageError } from '../usage-error.ts';
 import { flag, positional, value, values } from './arguments.ts';
 import { parseCopyList } from './copy-list.ts';
@@ -35,7 +36,7 @@ export async function* copyJobs(args: ParsedArguments, stores: Stores, context: 
   }
   const source = parseLocation(positional(args, 0, 'a source', 'type: regi copy SRC DST'));
   const destination = parseLocation(positional(args, 1, 'a destination', `type: regi copy ${args.positionals[0] ?? 'SRC'} DST`));
-  if (whole) yield* tagJobs(source, destination, patterns, stores, context);
+  if (whole) yield* tagJobs(source, destination, args, stores, context);
   else yield await oneJob(source, destination, stores, true);
 }
 
@@ -56,16 +57,28 @@ function ownTag({ tag, pinned, defaultTag }: OpenedStore): string | undefined {
   return tag ?? (pinned === undefined ? defaultTag : undefined);
 }
 
-async function* tagJobs(source: Location, destination: Location, patterns: readonly string[], stores: Stores, context: Context): AsyncIterable<NamedJob> {
+async function* tagJobs(source: Location, destination: Location, args: ParsedArguments, stores: Stores, context: Context): AsyncIterable<NamedJob> {
   refuseTag(source);
   refuseTag(destination);
   const from = await stores.open(source, 'source');
-  const to = await stores.open(destination, 'destination');
+  const opened = await stores.open(destination, 'destination');
+  // With --no-clobber each tag is looked at just before it is set.
+  const mayHint = destination.kind === 'registry' && !flag(args, 'no-clobber');
+  const to = mayHint ? await hinted(opened, stores, context) : opened;
   // A list that breaks off is found out before anything is copied, and how many there are is known.
   const tags: string[] = [];
-  for await (const tag of matchingTags(from, patterns, context)) tags.push(tag);
+  for await (const tag of matchingTags(from, values(args, 'tags'), context)) tags.push(tag);
   context.onEvent({ kind: 'listed', images: tags.length });
   for (const tag of tags) yield job(from, to, { reference: tag, tag }, false);
+}
+
+/** Also connects to the destination while the source lists its tags. */
+async function hinted(to: OpenedStore, stores: Stores, { signal }: Context): Promise<OpenedStore> {
+  if (!canListTags(to.store)) return to;
+  const { perhapsNew } = await import('../stores/perhaps-new.ts');
+  const { store, close } = perhapsNew(to.store, { signal });
+  stores.atEnd(close);
+  return { ...to, store };
 }
 
 /** The list is parsed whole before its first image is begun: a mistake in its last line must not be found after an hour. */

@@ -41,6 +41,8 @@ export interface Stores {
   openRegistry(host: string): Promise<Place>;
   /** Everything that an archive or layout holds, or the one image that the location names, to read. */
   openImages(location: ArchiveLocation | LayoutLocation): Promise<ImageSource>;
+  /** Has `close` called at the end of the command, before what it may use is closed. */
+  atEnd(close: () => Promise<void>): void;
   /** The local store: as a source it need not be there, as a destination it is made. */
   openLocal(side: Side): Promise<LocalStore>;
 }
@@ -95,6 +97,10 @@ class CommandStores implements Stores {
     const opened = await openImageSource(location, this.#context);
     this.#closers.push(opened.close);
     return { ...opened, store: await this.#decorate(opened.store, 'source') };
+  }
+
+  atEnd(close: () => Promise<void>): void {
+    this.#closers.push(close);
   }
 
   openLocal(side: Side): Promise<LocalStore> {
