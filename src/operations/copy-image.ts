@@ -92,8 +92,10 @@ async function copyOne(session: CopySession, job: CopyJob, options: CopyImageOpt
   const route: Route = { source, destination };
   const [found, there] = await together<[Descriptor, Descriptor | undefined]>(
     [
-      (either) => session.ask(source, either, () => source.resolve(job.reference, { signal: either })),
-      async (either) => (tag === undefined ? undefined : session.ask(destination, either, () => resolveIfThere(destination, tag, { signal: either }))),
+      // An image that is begun goes first: else all would end at the same time, and the destination would have nothing to do until then.
+      (either) => session.ask(source, either, () => source.resolve(job.reference, { signal: either }), { yields: true }),
+      async (either) =>
+        tag === undefined ? undefined : session.ask(destination, either, () => resolveIfThere(destination, tag, { signal: either }), { yields: true }),
     ],
     signal,
   );

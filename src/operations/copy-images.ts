@@ -5,7 +5,7 @@ import { eitherSignal } from './either-signal.ts';
 import { inOrder } from './in-order.ts';
 
 /** Images walked at once. Their transfers share the session's lanes, so this bounds memory and not speed. */
-const IMAGES_AT_ONCE = 32;
+const IMAGES_AT_ONCE = 64;
 
 export interface CopyImagesOptions extends CopyImageOptions, CopySessionOptions {
   /** Go on with the others when one fails. */

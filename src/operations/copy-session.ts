@@ -4,9 +4,9 @@ import { InvalidManifestError, type Descriptor } from '../oci/descriptor.ts';
 import { childrenOf } from '../oci/manifest.ts';
 import { isForeignLayerType, isManifestType } from '../oci/media-types.ts';
 import { SingleFlight } from '../single-flight.ts';
-import { canMount, canOffer, type Source, type Store } from '../store.ts';
+import { canMount, canOffer, type Bytes, type Source, type Store } from '../store.ts';
 import type { OnEvent } from './events.ts';
-import { isSmall, Lanes, type LaneWidths } from './lanes.ts';
+import { isSmall, Lanes, type LaneOptions, type LaneWidths } from './lanes.ts';
 import { readManifest, type ManifestNode } from './read-manifest.ts';
 import { RecentManifests } from './recent-manifests.ts';
 import { together } from './together.ts';
@@ -44,8 +44,8 @@ export class CopySession {
   }
 
   /** Runs one request to a store within its host's lanes. */
-  async ask<T>(store: Source, signal: AbortSignal, request: () => Promise<T>): Promise<T> {
-    return this.#lanes.run([store.place], 0, signal, request);
+  async ask<T>(store: Source, signal: AbortSignal, request: () => Promise<T>, options: LaneOptions = {}): Promise<T> {
+    return this.#lanes.run([store.place], 0, signal, request, options);
   }
 
   /** Reads a manifest of the source, once for all who need it. */
@@ -126,11 +126,10 @@ export class CopySession {
   }
 
   async #transfer(route: Route, blob: Descriptor, holder: string | undefined, signal: AbortSignal): Promise<void> {
-    const { destination, source } = route;
+    const { destination } = route;
     const to = destination.repository;
-    const content = verified(this.#counted(route, blob, signal), blob);
     if (holder === undefined && canOffer(destination) && isSmall(blob.size)) {
-      const outcome = await this.#lanes.run([source.place, destination.place], blob.size, signal, () => destination.offer(blob, content, { signal }));
+      const outcome = await this.#send(route, blob, signal, (content) => destination.offer(blob, content, { signal }));
       this.onEvent({ kind: outcome === 'there' ? 'skipped' : 'copied', target: blob, to });
       return;
     }
@@ -139,12 +138,26 @@ export class CopySession {
       return;
     }
     if (holder !== undefined && canMount(destination)) {
-      const outcome = await this.#lanes.run([source.place, destination.place], blob.size, signal, () => destination.mount(blob, holder, content, { signal }));
+      const outcome = await this.#send(route, blob, signal, (content) => destination.mount(blob, holder, content, { signal }));
       this.onEvent(outcome === 'mounted' ? { kind: 'mounted', target: blob, from: holder, to } : { kind: 'copied', target: blob, to });
       return;
     }
-    await this.#lanes.run([source.place, destination.place], blob.size, signal, () => destination.push(blob, content, { signal }));
+    await this.#send(route, blob, signal, (content) => destination.push(blob, content, { signal }));
     this.onEvent({ kind: 'copied', target: blob, to });
+  }
+
+  /**
+   * Runs what sends a blob within the lanes of both hosts. The source's is left when its bytes have come: what is still waited for is the
+   * destination's answer. Bytes that are then asked for once more come without a lane.
+   */
+  async #send<T>(route: Route, blob: Descriptor, signal: AbortSignal, send: (content: Bytes) => Promise<T>): Promise<T> {
+    const { source, destination } = route;
+    return this.#lanes.run([source.place, destination.place], blob.size, signal, async (leave) => {
+      const onEnd = (): void => {
+        if (source.place !== destination.place) leave(source.place);
+      };
+      return send(verified(this.#counted(route, blob, signal, onEnd), blob));
+    });
   }
 
   #repositoriesWith({ place }: Store, { digest }: Descriptor): Map<string, Promise<boolean>> {
@@ -161,7 +174,7 @@ export class CopySession {
   }
 
   /** The source's bytes, each opening and each chunk told as an event. */
-  #counted({ source, destination }: Route, target: Descriptor, signal: AbortSignal): SeekableBytes {
+  #counted({ source, destination }: Route, target: Descriptor, signal: AbortSignal, onEnd: () => void): SeekableBytes {
     const { onEvent } = this;
     const to = destination.repository;
     async function* read(offset: number): AsyncGenerator<Uint8Array> {
@@ -171,6 +184,7 @@ export class CopySession {
         onEvent({ kind: 'progress', target, bytes: chunk.byteLength, to });
         yield chunk;
       }
+      onEnd();
     }
     return seekable((offset) => ({ [Symbol.asyncIterator]: () => read(offset) }));
   }

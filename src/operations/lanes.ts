@@ -1,4 +1,4 @@
-import pLimit, { type LimitFunction } from 'p-limit';
+import { Lane } from './lane.ts';
 
 /** Blobs up to this many bytes are small: what they cost is the round trip, not the bytes. */
 const SMALL_BYTES = 1024 * 1024;
@@ -18,9 +18,17 @@ export const DEFAULT_LANES: LaneWidths = { small: 24, large: 4 };
 export const SLOW_LANES: LaneWidths = { small: 3, large: 1 };
 
 interface HostLanes {
-  readonly small: LimitFunction;
-  readonly large: LimitFunction;
+  readonly small: Lane;
+  readonly large: Lane;
 }
+
+export interface LaneOptions {
+  /** Lets all that waits for the same host without this go first: what begins something new may wait for what ends something. */
+  readonly yields?: boolean | undefined;
+}
+
+/** Gives the room at one of the places back before the work ends. */
+export type Leave = (place: string) => void;
 
 /**
  * The one scheduler of a command: how many transfers each host serves at once, however many images are moved. Small ones have
@@ -40,18 +48,22 @@ export class Lanes {
    *
    * Room is taken in one order over all places: two transfers in opposite directions cannot wait for each other.
    */
-  async run<T>(places: readonly string[], size: number, signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+  async run<T>(places: readonly string[], size: number, signal: AbortSignal, work: (leave: Leave) => Promise<T>, options: LaneOptions = {}): Promise<T> {
     const lane = isSmall(size) ? 'small' : 'large';
     const ordered = [...new Set(places)].toSorted();
-    const start = ordered.reduceRight<() => Promise<T>>(
-      (inner, place) => () => this.#host(place)[lane](inner),
-      async () => {
-        signal.throwIfAborted();
-        for (const place of ordered) this.#host(place);
-        return work();
-      },
-    );
-    return start();
+    const held = new Map<string, () => void>();
+    const leave = (place: string): void => {
+      held.get(place)?.();
+      held.delete(place);
+    };
+    try {
+      for (const place of ordered) held.set(place, await this.#host(place)[lane].enter(options));
+      signal.throwIfAborted();
+      for (const place of ordered) this.#host(place);
+      return await work(leave);
+    } finally {
+      for (const place of ordered) leave(place);
+    }
   }
 
   #host(place: string): HostLanes {
@@ -65,8 +77,8 @@ export class Lanes {
 }
 
 function lanesOf(widths: LaneWidths): HostLanes {
-  if (!('both' in widths)) return { small: pLimit(widths.small), large: pLimit(widths.large) };
-  const both = pLimit(widths.both);
+  if (!('both' in widths)) return { small: new Lane(widths.small), large: new Lane(widths.large) };
+  const both = new Lane(widths.both);
   return { small: both, large: both };
 }
 
@@ -76,11 +88,7 @@ function fit(lanes: HostLanes, widths: LaneWidths): HostLanes {
   const isOne = small === large;
   const sum = 'both' in widths ? widths.both : widths.small + widths.large;
   const ofLarge = 'both' in widths ? 1 : widths.large;
-  setWidth(small, isOne ? sum : Math.max(1, sum - ofLarge));
-  if (!isOne) setWidth(large, ofLarge);
+  small.widen(isOne ? sum : Math.max(1, sum - ofLarge));
+  if (!isOne) large.widen(ofLarge);
   return lanes;
-}
-
-function setWidth(lane: LimitFunction, width: number): void {
-  if (lane.concurrency !== width) lane.concurrency = width;
 }

@@ -125,4 +125,48 @@ describe('Lanes.run()', () => {
     await expect(second).rejects.toThrow('stop');
     expect(started).toBe(false);
   });
+
+  test('lets what does not yield go first, and keeps the order of the rest', async () => {
+    const lanes = new Lanes({ small: 1, large: 1 });
+    const first = transfer(lanes, ['a'], 10);
+    const order: string[] = [];
+    const waiting = [
+      ['new image', true],
+      ['begun image', false],
+      ['another new image', true],
+    ] as const;
+    const done = waiting.map(([name, yields]) => lanes.run(['a'], 10, never, async () => order.push(name), { yields }));
+    first.release();
+    await Promise.all([first.done, ...done]);
+    expect(order).toEqual(['begun image', 'new image', 'another new image']);
+  });
+
+  test('gives the room of a place to the next when it is left before the work ends, once', async () => {
+    const lanes = new Lanes({ small: 1, large: 1 });
+    let end = (): void => {};
+    const gate = new Promise<void>((resolve) => (end = resolve));
+    const first = lanes.run(['a', 'b'], 10, never, async (leave) => {
+      leave('a');
+      leave('a');
+      await gate;
+    });
+    await turns();
+    const [second, third, other] = [transfer(lanes, ['a'], 10), transfer(lanes, ['a'], 10), transfer(lanes, ['b'], 10)];
+    await turns();
+    expect([second, third, other].map(({ isRunning }) => isRunning())).toEqual([true, false, false]);
+
+    end();
+    await first;
+    await turns();
+
+    expect([second, third, other].map(({ isRunning }) => isRunning())).toEqual([true, false, true]);
+    for (const { release } of [second, third, other]) release();
+    await Promise.all([second.done, third.done, other.done]);
+  });
+
+  test('gives the room back when the work fails', async () => {
+    const lanes = new Lanes({ small: 1, large: 1 });
+    await expect(lanes.run(['a', 'b'], 10, never, () => Promise.reject(new Error('broken')))).rejects.toThrow('broken');
+    await expect(lanes.run(['a', 'b'], 10, never, async () => 'next')).resolves.toBe('next');
+  });
 });
