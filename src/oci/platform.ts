@@ -7,7 +7,9 @@ export class InvalidPlatformError extends RegiError {
   readonly code = 'INVALID_PLATFORM';
 
   constructor(text: string, problem: string) {
-    super(`Cannot parse platform ${quote(text)}: ${problem}`, { hint: 'write OS/ARCHITECTURE[/VARIANT], such as linux/amd64 or linux/arm/v7' });
+    super(`Cannot parse platform ${quote(text)}: ${problem}`, {
+      hint: text.includes(',') ? 'give --platform once for each' : 'write OS/ARCHITECTURE[/VARIANT], such as linux/amd64 or linux/arm/v7',
+    });
   }
 }
 

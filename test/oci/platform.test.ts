@@ -31,6 +31,11 @@ describe('pickPlatform() chooses as containerd', () => {
 });
 
 describe('parsePlatform()', () => {
+  test('says how several are given', () => {
+    const host = { os: 'linux', architecture: 'amd64' };
+    expect(() => parsePlatform('linux/arm64,linux/amd64', host)).toThrow(expect.objectContaining({ hint: 'give --platform once for each' }) as Error);
+  });
+
   test('takes what is missing from the host', () => {
     expect(parsePlatform('linux', { os: 'darwin', architecture: 'arm64' })).toEqual({ os: 'linux', architecture: 'arm64' });
     expect(parsePlatform('linux', { os: 'linux', architecture: 'arm', variant: 'v6' })).toEqual({ os: 'linux', architecture: 'arm', variant: 'v6' });
