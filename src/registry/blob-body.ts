@@ -13,6 +13,14 @@ export function rangeFrom(position: number): Readonly<Record<string, string>> | 
 }
 
 /**
+ * Whether a server answers a range with something that cannot be gone on with: some caches refuse ranges, or send the wrong one, of what they
+ * give as a whole.
+ */
+export function isRangeUnusable(response: RegistryResponse, target: Descriptor, position: number): boolean {
+  return response.status === 416 || (response.status === 206 && !isRange(response, target, position));
+}
+
+/**
  * The bytes of an answer from `position` on, whether the server honoured the range or sent all. Not verified.
  *
  * @throws {InvalidResponseError} when it sent something else.
@@ -25,8 +33,12 @@ export async function bodyFrom(action: string, response: RegistryResponse, targe
   }
   // The server ignored the range and sends all of it again.
   if (response.status === 200) return withoutFirst(response.body, position);
-  const range = parseContentRange(response.headers.get('content-range'));
-  if (range?.start === position && (range.total ?? target.size) === target.size) return response.body;
+  if (isRange(response, target, position)) return response.body;
   await discard(response);
   throw invalidResponse(action, response, `expected the range from byte ${position} of ${target.size}`);
+}
+
+function isRange(response: RegistryResponse, target: Descriptor, position: number): boolean {
+  const range = parseContentRange(response.headers.get('content-range'));
+  return range?.start === position && (range.total ?? target.size) === target.size;
 }

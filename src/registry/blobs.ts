@@ -3,7 +3,7 @@ import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { Bytes, CallOptions, FetchOptions } from '../store.ts';
 import { statedSize } from './answer-headers.ts';
-import { bodyFrom, rangeFrom } from './blob-body.ts';
+import { bodyFrom, isRangeUnusable, rangeFrom } from './blob-body.ts';
 import type { RegistryResponse } from './connection.ts';
 import { parseContentRange } from './content-range.ts';
 import { invalidResponse, isWebPage, responseError } from './errors.ts';
@@ -54,12 +54,13 @@ export async function resolveBlob(repository: RemoteRepository, digest: Digest, 
 
 /**
  * Opens a blob. When its connection breaks, reading goes on where it stopped, with a new request to the registry: the storage
- * it redirects to has signed URLs that expire within minutes. The bytes are not verified.
+ * it redirects to has signed URLs that expire within minutes. A server that cannot do that sends all of it again, of which the start is passed
+ * over. The bytes are not verified.
  *
  * A blob with `urls` that the registry does not have is read from those, without credentials.
  *
  * @throws {NotFoundError} while iterating, when it is nowhere.
- * @throws {InvalidResponseError} while iterating, when the server sends another range than was asked for.
+ * @throws {InvalidResponseError} while iterating, when what the server sends begins elsewhere, range or not.
  * @see https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#pulling-blobs
  */
 export function fetchBlob(repository: RemoteRepository, target: Descriptor, { offset = 0, signal }: FetchOptions = {}): Bytes {
@@ -87,7 +88,11 @@ function sizeOf(answer: RegistryResponse): number | undefined {
 
 async function openBlob(repository: RemoteRepository, target: Descriptor, position: number, { signal }: CallOptions): Promise<Bytes> {
   const action = `Cannot read ${display(repository, target.digest)}`;
-  const response = await askForBlob(repository, target.digest, position, { signal });
+  let response = await askForBlob(repository, target.digest, position, { signal });
+  if (position > 0 && isRangeUnusable(response, target, position)) {
+    await discard(response);
+    response = await askForBlob(repository, target.digest, 0, { signal });
+  }
   if (response.status !== 404 || (target.urls ?? []).length === 0) return bodyFrom(action, response, target, position);
   const notThere = await responseError(action, response);
   return openForeign(repository.connection, target, position, { action, notThere, registryAddress: response.remoteAddress, signal });

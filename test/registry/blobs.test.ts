@@ -94,6 +94,16 @@ describe('fetchBlob()', () => {
     expect(requests[0]?.headers).toMatchObject({ range: 'bytes=600-' });
   });
 
+  test.each([
+    ['refused', { status: 416, headers: { 'content-range': 'bytes */1000' } }],
+    ['another one', { status: 206, headers: { 'content-range': 'bytes 0-9/1000' }, body: bytes.subarray(0, 10) }],
+    ['in several parts', { status: 206, headers: { 'content-type': 'multipart/byteranges; boundary=x' }, body: '--x' }],
+  ])('asks for the whole when the range is %s', async (_, answer) => {
+    const { repository, requests } = registry(({ headers }) => (headers?.['range'] === undefined ? { status: 200, body: bytes } : answer));
+    expect(await readAll(fetchBlob(repository, target, { offset: 600 }))).toEqual(bytes.slice(600));
+    expect(requests).toHaveLength(2);
+  });
+
   test('skips what it has when the server ignores the range', async () => {
     const { repository } = registry(() => ({ status: 200, body: cutless([bytes.subarray(0, 300), bytes.subarray(300)]) }));
     expect(await readAll(fetchBlob(repository, target, { offset: 600 }))).toEqual(bytes.slice(600));
@@ -146,7 +156,7 @@ describe('fetchBlob()', () => {
     ['starts elsewhere', 'bytes 500-999/1000'],
     ['is of another whole', 'bytes 600-1998/1999'],
     ['is not told', ''],
-  ])('refuses a range that %s', async (_, range) => {
+  ])('refuses all when even the whole is a range that %s', async (_, range) => {
     const { repository } = registry(() => ({ status: 206, headers: { 'content-range': range }, body: bytes }));
     await expect(readAll(fetchBlob(repository, target, { offset: 600 }))).rejects.toMatchObject({ code: 'INVALID_RESPONSE' });
   });
