@@ -81,9 +81,9 @@ export async function createRegistries(context: Context): Promise<Registries> {
       clock: io.clock,
       retries,
       log,
-      onRetry({ method, url, attempt, delayMs, cause }) {
-        context.log(`${method} ${url.host} failed; attempt ${attempt + 1} in ${delayMs} ms`);
-        if (cause === 429 && slowDown(context, asked)) context.log(`${asked} is asked too often: few requests at once from now on`);
+      onRetry: ({ method, url, attempt, delayMs }) => context.log(`${method} ${url.host} failed; attempt ${attempt + 1} in ${delayMs} ms`),
+      onTooMany() {
+        if (slowDown(context, asked)) context.log(`${asked} is asked too often: few requests at once from now on`);
       },
       onWarning: context.warn,
       onNotice: context.warn,

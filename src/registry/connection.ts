@@ -100,6 +100,8 @@ export interface ConnectionOptions {
   /** Sees each request as it goes out. */
   readonly log?: Layer | undefined;
   readonly onRetry?: ((event: RetryEvent) => void) | undefined;
+  /** Hears of each answer that says 429, also to a streamed body, which no layer repeats. */
+  readonly onTooMany?: (() => void) | undefined;
   /** Takes what the registry wants a person to know, and what is odd about it. */
   readonly onWarning?: ((message: string) => void) | undefined;
   /** Takes what a person should know of how we prove who we are, and of what is left of a limit. */
@@ -141,7 +143,7 @@ class HttpConnection implements Connection {
     this.#options = options;
     this.#detector = new SchemeDetector(options.schemes);
     this.uploadSizes = new UploadSizes(this.#originOf('https').hostname, chunkSize);
-    this.#once = log === undefined ? transport : log(transport);
+    this.#once = noticing(log === undefined ? transport : log(transport), options.onTooMany);
     const { admissions } = this;
     this.#retried = retryLayer({ clock, retries, onRetry, admissions })(this.#once);
     this.#retriedAfterProbe = retryLayer({ clock, retries: retries - 1, onRetry, admissions })(this.#once);
@@ -257,4 +259,12 @@ class HttpConnection implements Connection {
 
 function requestOf(method: Method, url: URL, { accept, headers, ...rest }: AnonymousDetails & { readonly body?: HttpRequest['body'] }): HttpRequest {
   return { method, url, headers: { ...(accept !== undefined && { accept }), ...headers }, body: rest.body, reach: rest.reach, signal: rest.signal };
+}
+
+function noticing(send: Transport, onTooMany: (() => void) | undefined): Transport {
+  return async (request) => {
+    const response = await send(request);
+    if (response.status === 429) onTooMany?.();
+    return response;
+  };
 }

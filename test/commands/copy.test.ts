@@ -63,6 +63,13 @@ describe('regi copy', () => {
     expect([busy.connections() <= 4, calm.connections() > 4]).toEqual([true, true]);
   });
 
+  test('a registry that answers 429 to the content of a blob is asked by few connections from then on', async () => {
+    const to = await destination();
+    to.fault({ match: { method: 'PUT', path: /blobs\/uploads/ }, action: { kind: 'answer', status: 429, headers: { 'retry-after': '0' } } });
+    const { status, stderr } = await runMain(['copy', '-v', `${from.host}/team/app:1.0`, `${to.host}/app:1`]);
+    expect({ status, stderr }).toEqual({ status: 0, stderr: expect.stringContaining(`${to.host} is asked too often`) });
+  });
+
   test('answers with one line an image and nothing else, and writes the same into --digestfile', async () => {
     const to = await destination();
     const cwd = temporaryFolder('cwd');
