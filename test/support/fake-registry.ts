@@ -111,6 +111,8 @@ export async function startFakeRegistry(options: FakeRegistryOptions = {}): Prom
 
   const handler = createHandler({ clock: { now: () => Date.now() }, ...options, place, around, authenticate: authority?.authenticate });
   const server = options.tls === undefined ? createServer() : createTlsServer(options.tls);
+  // Node closes a connection that was free for 5 seconds: on a slow machine in the very moment of the next request.
+  server.keepAliveTimeout = 0;
   server.on('request', (request, response) => {
     sockets.set(request.headers, request.socket);
     void handler.handle(request, response);
