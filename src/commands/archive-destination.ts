@@ -1,5 +1,5 @@
 import type { ParsedArguments } from '../command.ts';
-import { parseLocation, type ArchiveLocation } from './location.ts';
+import { parseLocation, type ArchiveLocation } from '../locations/location.ts';
 
 /** The archive that a copy goes to; undefined when it goes elsewhere. */
 export function archiveDestination(args: ParsedArguments): ArchiveLocation | undefined {

@@ -13,10 +13,10 @@ import { UsageError } from '../usage-error.ts';
 import { value, values } from './arguments.ts';
 import { lanesOf } from './copy-options.ts';
 import { digestRow, digestText, type DigestRow } from './digest-row.ts';
-import { parseLocation } from './location.ts';
+import { parseLocation } from '../locations/location.ts';
 import { parseAnnotations, parseMediaType } from './media-type-value.ts';
-import { openToChange } from './open-to-change.ts';
-import { withStores } from './open-store.ts';
+import { openToChange } from '../locations/open-to-change.ts';
+import { withStores } from '../locations/open-store.ts';
 
 export interface AttachedRow extends DigestRow {
   readonly artifactType: string;

@@ -6,8 +6,8 @@ import { IDENTITY_TOKEN_USER } from '../credentials/docker-source.ts';
 import { RegiError } from '../errors.ts';
 import { UsageError } from '../usage-error.ts';
 import { positional } from './arguments.ts';
-import { credentialPlaces } from './credential-places.ts';
-import { parseRegistryName } from './registry-name.ts';
+import { credentialPlaces } from '../locations/credential-places.ts';
+import { parseRegistryName } from '../locations/registry-name.ts';
 
 /** In the words of docker's credential helpers. */
 export interface HelperAnswer {

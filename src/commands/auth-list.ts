@@ -2,8 +2,8 @@ import type { CommandBody, ParsedArguments } from '../command.ts';
 import type { Context } from '../context.ts';
 import type { RankedLogin } from '../credentials/known-login.ts';
 import { listLogins, ONLY } from '../credentials/list-logins.ts';
-import { credentialPlaces } from './credential-places.ts';
-import { tableLines } from './table-lines.ts';
+import { credentialPlaces } from '../locations/credential-places.ts';
+import { tableLines } from '../answers/table-lines.ts';
 
 export interface AuthRow {
   readonly registry: string;

@@ -6,8 +6,8 @@ import { canResolveBlobs } from '../store.ts';
 import { UsageError } from '../usage-error.ts';
 import { positional, value } from './arguments.ts';
 import { counted, HERE } from './counted-bytes.ts';
-import { parseLocation } from './location.ts';
-import { withStores, type OpenedStore } from './open-store.ts';
+import { parseLocation } from '../locations/location.ts';
+import { withStores, type OpenedStore } from '../locations/open-store.ts';
 import { writeOutput } from './write-output.ts';
 
 /** A piece of the blob, valid until the next is asked for; or what was written to a file. */

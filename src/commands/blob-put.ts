@@ -9,8 +9,8 @@ import { digestFrom, type Digest } from '../oci/digest.ts';
 import type { Bytes } from '../store.ts';
 import { positional } from './arguments.ts';
 import { counted, HERE } from './counted-bytes.ts';
-import { parseRepositoryLocation } from './location.ts';
-import { withStores } from './open-store.ts';
+import { parseRepositoryLocation } from '../locations/location.ts';
+import { withStores } from '../locations/open-store.ts';
 
 /** A blob as it is now in its repository. */
 interface PutBlob {

@@ -11,9 +11,9 @@ import { readLayer } from '../operations/read-layer.ts';
 import { nameOf } from '../tar/tar-file.ts';
 import { UsageError } from '../usage-error.ts';
 import { positional, value } from './arguments.ts';
-import { findFile } from './image-file.ts';
+import { findFile } from '../answers/image-file.ts';
 import { listLayers, openLayered, type LayeredImage } from './layered-image.ts';
-import { withStores } from './open-store.ts';
+import { withStores } from '../locations/open-store.ts';
 
 /** A piece of a file, valid until the next is asked for; as text where a terminal shows it. */
 type Piece = Uint8Array | string;

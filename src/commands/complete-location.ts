@@ -3,9 +3,9 @@ import { listLogins } from '../credentials/list-logins.ts';
 import { familiarReference } from '../oci/reference.ts';
 import { canListTags } from '../store.ts';
 import { pathValues, type CompletedValue } from './complete-path.ts';
-import { credentialPlaces } from './credential-places.ts';
-import { parseRepositoryLocation, type Location } from './location.ts';
-import { withStores } from './open-store.ts';
+import { credentialPlaces } from '../locations/credential-places.ts';
+import { parseRepositoryLocation, type Location } from '../locations/location.ts';
+import { withStores } from '../locations/open-store.ts';
 
 export interface LocationQuestion {
   readonly word: string;

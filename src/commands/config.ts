@@ -7,8 +7,8 @@ import { readManifest } from '../operations/read-manifest.ts';
 import type { CallOptions, Source } from '../store.ts';
 import { positional, value } from './arguments.ts';
 import { exactBytes } from './exact-bytes.ts';
-import { parseLocation } from './location.ts';
-import { withStores } from './open-store.ts';
+import { parseLocation } from '../locations/location.ts';
+import { withStores } from '../locations/open-store.ts';
 
 export interface ConfigAnswer {
   readonly digest: string;

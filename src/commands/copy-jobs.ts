@@ -7,9 +7,9 @@ import { canListTags } from '../store.ts';
 import { UsageError } from '../usage-error.ts';
 import { flag, positional, value, values } from './arguments.ts';
 import { parseCopyList } from './copy-list.ts';
-import { parseLocation, type Location } from './location.ts';
+import { parseLocation, type Location } from '../locations/location.ts';
 import { matchingTags } from './matching-tags.ts';
-import type { OpenedStore, Stores } from './open-store.ts';
+import type { OpenedStore, Stores } from '../locations/open-store.ts';
 import { readList } from './read-list.ts';
 
 /** A job, and the destination's name without its tag. */

@@ -1,5 +1,5 @@
 import { RegiError, type ErrorCode } from '../errors.ts';
-import { parseLocation, type Location } from './location.ts';
+import { parseLocation, type Location } from '../locations/location.ts';
 
 /** A line of a list of images. */
 export interface ListedCopy {

@@ -4,7 +4,7 @@ import { parsePlatform } from '../oci/platform.ts';
 import type { CopyImagesOptions } from '../operations/copy-images.ts';
 import { DEFAULT_LANES, SLOW_LANES } from '../operations/lanes.ts';
 import { flag, values } from './arguments.ts';
-import { configuredLanes, isSlow } from './host-lanes.ts';
+import { configuredLanes, isSlow } from '../locations/host-lanes.ts';
 
 /** What the flags say of a copy; those that a command does not have are not set. */
 export function copyOptions(args: ParsedArguments, context: Context): CopyImagesOptions {

@@ -14,9 +14,9 @@ import { archivePipe } from './archive-pipe.ts';
 import { flag, positional, value } from './arguments.ts';
 import { copyOptions } from './copy-options.ts';
 import { openDigestFile, type DigestRow } from './digest-row.ts';
-import { parseLocation, type ArchiveLocation, type Location } from './location.ts';
-import type { OpenedStore, Stores } from './open-store.ts';
-import { journaledArchive } from './unfinished.ts';
+import { parseLocation, type ArchiveLocation, type Location } from '../locations/location.ts';
+import type { OpenedStore, Stores } from '../locations/open-store.ts';
+import { journaledArchive } from '../locations/unfinished.ts';
 
 /** What an image is called in an archive: by its full name where anybody knows it. */
 export type ArchiveName = Pick<ExportJob, 'name' | 'tag'>;

@@ -5,7 +5,7 @@ import { flag } from './arguments.ts';
 import { copyJobs } from './copy-jobs.ts';
 import { copyRows } from './copy-rows.ts';
 import { digestText, type DigestRow } from './digest-row.ts';
-import { withStores } from './open-store.ts';
+import { withStores } from '../locations/open-store.ts';
 
 /** `regi copy`: images from any location to any location. */
 export const copyCommand: CommandBody<DigestRow> = {

@@ -4,7 +4,7 @@ import type { Context } from '../context.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import { deleteImage } from '../stores/layout-delete.ts';
 import { OciLayout } from '../stores/oci-layout.ts';
-import type { LayoutLocation } from './location.ts';
+import type { LayoutLocation } from '../locations/location.ts';
 
 /** Deletes an image of a layout with the content that nothing else there needs. Returns the bytes that became free. */
 export async function deleteFromLayout({ path }: LayoutLocation, target: Descriptor, { io, signal, note }: Context): Promise<number> {

@@ -9,8 +9,8 @@ import { canDelete } from '../store.ts';
 import { UsageError } from '../usage-error.ts';
 import { flag, positional } from './arguments.ts';
 import { eachArgument, type Typed } from './each-argument.ts';
-import { parseLocation, type Location } from './location.ts';
-import { withStores, type Stores } from './open-store.ts';
+import { parseLocation, type Location } from '../locations/location.ts';
+import { withStores, type Stores } from '../locations/open-store.ts';
 
 export interface DeletedRow {
   /** Without tag and digest: `registry.example/team/app`. */

@@ -12,10 +12,10 @@ import { LayerBudget, treeOf, type VisitFile } from '../operations/list-layer.ts
 import { readConfig } from '../operations/read-for-host.ts';
 import type { TarFile } from '../tar/tar-file.ts';
 import { flag, positional, value } from './arguments.ts';
-import { diffText, type DiffRow } from './diff-text.ts';
-import { fileReport } from './image-file.ts';
+import { diffText, type DiffRow } from '../answers/diff-text.ts';
+import { fileReport } from '../answers/image-file.ts';
 import { listLayers, openLayered, type LayeredImage } from './layered-image.ts';
-import { withStores } from './open-store.ts';
+import { withStores } from '../locations/open-store.ts';
 
 /** `regi diff`: what changed between two images. */
 export const diffCommand: CommandBody<DiffRow> = {

@@ -5,8 +5,8 @@ import { parseDigest, type Digest } from '../oci/digest.ts';
 import { parsePlatform } from '../oci/platform.ts';
 import { resolveImage } from '../operations/resolve-image.ts';
 import { positional, value } from './arguments.ts';
-import { parseLocation } from './location.ts';
-import { withStores } from './open-store.ts';
+import { parseLocation } from '../locations/location.ts';
+import { withStores } from '../locations/open-store.ts';
 
 export interface DigestAnswer {
   readonly name: string;

@@ -7,12 +7,12 @@ import { examineRegistry } from '../operations/doctor/examine-registry.ts';
 import type { Step, TimedFinding } from '../operations/doctor/finding.ts';
 import { UsageError } from '../usage-error.ts';
 import { flag } from './arguments.ts';
-import { credentialPlaces } from './credential-places.ts';
-import type { Hosts } from './hosts.ts';
-import { pageStyle } from './page-style.ts';
-import { createRegistries } from './registries.ts';
-import { parseRegistryPlace } from './registry-name.ts';
-import { wrapText } from './text-lines.ts';
+import { credentialPlaces } from '../locations/credential-places.ts';
+import type { Hosts } from '../locations/hosts.ts';
+import { pageStyle } from '../answers/page-style.ts';
+import { createRegistries } from '../locations/registries.ts';
+import { parseRegistryPlace } from '../locations/registry-name.ts';
+import { wrapText } from '../answers/text-lines.ts';
 
 /** A registry with which something is wrong. Its code is that of the step that says what. */
 export class UnhealthyRegistryError extends RegiError {

@@ -7,7 +7,7 @@ import type { Digest } from '../oci/digest.ts';
 import { layersCarriedBy } from '../operations/carried-layers.ts';
 import { ifPresent } from '../stores/storage-error.ts';
 import { mergeCarried, parseBlobList, type CarriedBlob } from '../tar/carried-blobs.ts';
-import { openArchiveAt } from './open-path.ts';
+import { openArchiveAt } from '../locations/open-path.ts';
 
 /** A list has some 150 bytes a layer. */
 const LIST_BYTES = 256 * 1024 * 1024;

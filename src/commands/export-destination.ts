@@ -4,7 +4,7 @@ import { parseBytes } from '../option-values.ts';
 import { UsageError } from '../usage-error.ts';
 import { flag, value, values } from './arguments.ts';
 import { formatOf } from './copy-to-archive.ts';
-import type { ArchiveLocation } from './location.ts';
+import type { ArchiveLocation } from '../locations/location.ts';
 import { pullDestination } from './pull-destination.ts';
 
 /** Where `regi export` writes. */

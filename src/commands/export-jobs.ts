@@ -7,9 +7,9 @@ import { UsageError } from '../usage-error.ts';
 import { flag, value, values } from './arguments.ts';
 import { nameInArchive } from './copy-to-archive.ts';
 import { parseExportList, type ListedExport } from './export-list.ts';
-import { parseLocation, parseRepositoryLocation, type ArchiveLocation, type LayoutLocation, type Location } from './location.ts';
+import { parseLocation, parseRepositoryLocation, type ArchiveLocation, type LayoutLocation, type Location } from '../locations/location.ts';
 import { matchingTags, NoTagError } from './matching-tags.ts';
-import type { Stores } from './open-store.ts';
+import type { Stores } from '../locations/open-store.ts';
 import { readList } from './read-list.ts';
 
 /**

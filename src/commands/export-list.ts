@@ -1,7 +1,7 @@
 import { RegiError } from '../errors.ts';
 import { parseReference, withDefaultTag, type Reference } from '../oci/reference.ts';
 import { ListLineError } from './copy-list.ts';
-import { parseLocation, type Location } from './location.ts';
+import { parseLocation, type Location } from '../locations/location.ts';
 
 /** A line of a list of images to export. */
 export interface ListedExport {

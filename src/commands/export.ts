@@ -17,7 +17,7 @@ import { digestText, openDigestFile, type DigestRow } from './digest-row.ts';
 import { readEarlierLayers } from './earlier-layers.ts';
 import { exportDestination, type ExportDestination } from './export-destination.ts';
 import { exportJobs } from './export-jobs.ts';
-import { withStores } from './open-store.ts';
+import { withStores } from '../locations/open-store.ts';
 
 /** `regi export`: many images into one archive. */
 export const exportCommand: CommandBody<DigestRow> = {

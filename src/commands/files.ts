@@ -6,9 +6,9 @@ import { parseCount } from '../option-values.ts';
 import { nameOf } from '../tar/tar-file.ts';
 import { printable } from '../redact.ts';
 import { flag, positional, value } from './arguments.ts';
-import { fileReport, findFile, type FileReport } from './image-file.ts';
+import { fileReport, findFile, type FileReport } from '../answers/image-file.ts';
 import { listLayers, openLayered } from './layered-image.ts';
-import { withStores } from './open-store.ts';
+import { withStores } from '../locations/open-store.ts';
 
 interface FileRow {
   readonly file: FileReport;

@@ -3,10 +3,10 @@ import type { Context } from '../context.ts';
 import { parsePlatform } from '../oci/platform.ts';
 import { inspectImage, type HistoryReport } from '../operations/inspect-image.ts';
 import { positional, value } from './arguments.ts';
-import { commandOf, layerLines } from './layer-lines.ts';
-import { parseLocation } from './location.ts';
-import { withStores } from './open-store.ts';
-import { pageStyle } from './page-style.ts';
+import { commandOf, layerLines } from '../answers/layer-lines.ts';
+import { parseLocation } from '../locations/location.ts';
+import { withStores } from '../locations/open-store.ts';
+import { pageStyle } from '../answers/page-style.ts';
 
 /** All steps in one row: their bars are drawn beside the largest. */
 export interface HistoryAnswer {

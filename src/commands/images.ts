@@ -8,9 +8,9 @@ import type { LocalImage, LocalStore } from '../stores/local-store.ts';
 import { UsageError } from '../usage-error.ts';
 import { flag, value, values } from './arguments.ts';
 import { parseImageFilter, timeOf } from './image-filter.ts';
-import { imageLines, parseImageFormat, type ImageFormat } from './image-lines.ts';
-import { findLocal } from './local-images.ts';
-import { withStores } from './open-store.ts';
+import { imageLines, parseImageFormat, type ImageFormat } from '../answers/image-lines.ts';
+import { findLocal } from '../locations/local-images.ts';
+import { withStores } from '../locations/open-store.ts';
 
 /** An image of the local store by one of its names. */
 export interface ImageRow {

@@ -11,10 +11,10 @@ import { Lanes } from '../operations/lanes.ts';
 import type { Store } from '../store.ts';
 import type { NamedJob } from './copy-jobs.ts';
 import { lanesOf } from './copy-options.ts';
-import type { ImageSource } from './image-source.ts';
+import type { ImageSource } from '../locations/image-source.ts';
 import { repositoriesOfBase, type ImportNaming, type PlannedImport } from './import-names.ts';
-import type { Stores } from './open-store.ts';
-import { tableLines } from './table-lines.ts';
+import type { Stores } from '../locations/open-store.ts';
+import { tableLines } from '../answers/table-lines.ts';
 
 /** A layer that the archive leaves out, and the repository beside its destination that has it. */
 export interface HeldBase {

@@ -14,11 +14,11 @@ import { jobFrom, type NamedJob } from './copy-jobs.ts';
 import { copyOptions, lanesOf } from './copy-options.ts';
 import { TagKeptError } from './copy-rows.ts';
 import { digestRow, openDigestFile, type DigestRow } from './digest-row.ts';
-import type { ImageSource } from './image-source.ts';
+import type { ImageSource } from '../locations/image-source.ts';
 import { planBases, type PlannedBases } from './import-bases.ts';
 import { planNames, type ImportNaming, type PlannedImport } from './import-names.ts';
-import type { Stores } from './open-store.ts';
-import { tableLines } from './table-lines.ts';
+import type { Stores } from '../locations/open-store.ts';
+import { tableLines } from '../answers/table-lines.ts';
 
 export interface ImportRow extends DigestRow {
   /** What the archive calls the image. */

@@ -2,8 +2,8 @@ import { formatReference, InvalidReferenceError, parseReference, parseRepository
 import { quote } from '../oci/quote.ts';
 import type { NamedImage } from '../stores/named-images.ts';
 import { UsageError } from '../usage-error.ts';
-import type { ImageSource } from './image-source.ts';
-import { parseLocation, type NamedLocation } from './location.ts';
+import type { ImageSource } from '../locations/image-source.ts';
+import { parseLocation, type NamedLocation } from '../locations/location.ts';
 
 /** Where a repository of an archive goes; a tag or digest is added to it. */
 interface Destination {

@@ -9,8 +9,8 @@ import { flag, positional, values } from './arguments.ts';
 import { digestText } from './digest-row.ts';
 import { importImages, type ImportRow } from './import-images.ts';
 import { parseMapping, parsePrefix } from './import-names.ts';
-import { parseLocation, type ArchiveLocation, type LayoutLocation } from './location.ts';
-import { withStores } from './open-store.ts';
+import { parseLocation, type ArchiveLocation, type LayoutLocation } from '../locations/location.ts';
+import { withStores } from '../locations/open-store.ts';
 
 /** `regi import`: every image of an archive, into a registry or the local store. */
 export const importCommand: CommandBody<ImportRow> = {

@@ -4,9 +4,9 @@ import { withEntries } from '../operations/edit-index.ts';
 import { flag, positional } from './arguments.ts';
 import { digestText, type DigestRow } from './digest-row.ts';
 import { gatherEntries, landEntries, landIndex, readIndex, warnOfSignatures } from './index-edit.ts';
-import { parseLocation } from './location.ts';
-import { openToChange } from './open-to-change.ts';
-import { withStores } from './open-store.ts';
+import { parseLocation } from '../locations/location.ts';
+import { openToChange } from '../locations/open-to-change.ts';
+import { withStores } from '../locations/open-store.ts';
 
 /** `regi index add`: more images under the name of an index. */
 export const indexAddCommand: CommandBody<DigestRow> = {

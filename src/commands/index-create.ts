@@ -5,9 +5,9 @@ import { UsageError } from '../usage-error.ts';
 import { positional, values } from './arguments.ts';
 import { digestText, type DigestRow } from './digest-row.ts';
 import { gatherEntries, landEntries, landIndex } from './index-edit.ts';
-import { parseLocation } from './location.ts';
+import { parseLocation } from '../locations/location.ts';
 import { parseAnnotations } from './media-type-value.ts';
-import { withStores } from './open-store.ts';
+import { withStores } from '../locations/open-store.ts';
 
 /** `regi index create`: one name for images of several platforms. */
 export const indexCreateCommand: CommandBody<DigestRow> = {

@@ -10,8 +10,8 @@ import { hasReferrers } from '../operations/warn-of-referrers.ts';
 import type { Source } from '../store.ts';
 import { lanesOf } from './copy-options.ts';
 import { digestRow, type DigestRow } from './digest-row.ts';
-import { parseLocation, type Location } from './location.ts';
-import type { OpenedStore, Stores } from './open-store.ts';
+import { parseLocation, type Location } from '../locations/location.ts';
+import type { OpenedStore, Stores } from '../locations/open-store.ts';
 
 /** Entries for an index, and the store that each is to be copied from. */
 export interface GatheredEntry {

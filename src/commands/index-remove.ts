@@ -11,9 +11,9 @@ import { UsageError } from '../usage-error.ts';
 import { positional, values } from './arguments.ts';
 import { digestText, type DigestRow } from './digest-row.ts';
 import { landIndex, readIndex, warnOfSignatures } from './index-edit.ts';
-import { parseLocation } from './location.ts';
-import { openToChange } from './open-to-change.ts';
-import { withStores, type OpenedStore } from './open-store.ts';
+import { parseLocation } from '../locations/location.ts';
+import { openToChange } from '../locations/open-to-change.ts';
+import { withStores, type OpenedStore } from '../locations/open-store.ts';
 
 /** An index that does not list what is to be removed from it. */
 export class NotListedError extends RegiError {

@@ -9,12 +9,12 @@ import { UsageError } from '../usage-error.ts';
 import { flag, positional, value } from './arguments.ts';
 import { configJson, findConfig, type ConfigAnswer } from './config.ts';
 import { exactBytes } from './exact-bytes.ts';
-import { parseTemplate } from './go-template.ts';
-import { inspectText } from './inspect-text.ts';
+import { parseTemplate } from '../answers/go-template.ts';
+import { inspectText } from '../answers/inspect-text.ts';
 import { manifestJson, type ManifestAnswer } from './manifest-get.ts';
-import { parseLocation } from './location.ts';
-import { withStores, type OpenedStore } from './open-store.ts';
-import { pageStyle } from './page-style.ts';
+import { parseLocation } from '../locations/location.ts';
+import { withStores, type OpenedStore } from '../locations/open-store.ts';
+import { pageStyle } from '../answers/page-style.ts';
 
 /** What a name points at, under its name. */
 export interface NamedReport extends InspectReport {

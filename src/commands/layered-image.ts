@@ -12,8 +12,8 @@ import { together } from '../operations/together.ts';
 import type { Source } from '../store.ts';
 import type { TarFile } from '../tar/tar-file.ts';
 import { countedSource, HERE } from './counted-bytes.ts';
-import { parseLocation } from './location.ts';
-import type { Stores } from './open-store.ts';
+import { parseLocation } from '../locations/location.ts';
+import type { Stores } from '../locations/open-store.ts';
 
 /** An image whose layers are read. */
 export interface LayeredImage {

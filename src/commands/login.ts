@@ -9,9 +9,9 @@ import { LIMITS } from '../limits.ts';
 import { ping } from '../registry/ping.ts';
 import { UsageError } from '../usage-error.ts';
 import { flag, value } from './arguments.ts';
-import { credentialPlaces } from './credential-places.ts';
-import { parseRegistryName } from './registry-name.ts';
-import { createRegistries } from './registries.ts';
+import { credentialPlaces } from '../locations/credential-places.ts';
+import { parseRegistryName } from '../locations/registry-name.ts';
+import { createRegistries } from '../locations/registries.ts';
 
 export interface LoginAnswer {
   readonly registry: string;

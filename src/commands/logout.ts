@@ -4,8 +4,8 @@ import type { RankedLogin } from '../credentials/known-login.ts';
 import { listLogins } from '../credentials/list-logins.ts';
 import { isRemovable, removeLogin } from '../credentials/remove-login.ts';
 import { flag } from './arguments.ts';
-import { credentialPlaces } from './credential-places.ts';
-import { parseRegistryName } from './registry-name.ts';
+import { credentialPlaces } from '../locations/credential-places.ts';
+import { parseRegistryName } from '../locations/registry-name.ts';
 
 export interface LogoutAnswer {
   readonly registry: string;

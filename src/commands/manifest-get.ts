@@ -5,8 +5,8 @@ import { readManifest } from '../operations/read-manifest.ts';
 import { resolveImage } from '../operations/resolve-image.ts';
 import { positional, value } from './arguments.ts';
 import { exactBytes } from './exact-bytes.ts';
-import { parseLocation } from './location.ts';
-import { withStores } from './open-store.ts';
+import { parseLocation } from '../locations/location.ts';
+import { withStores } from '../locations/open-store.ts';
 
 export interface ManifestAnswer {
   readonly digest: string;

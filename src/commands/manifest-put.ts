@@ -11,9 +11,9 @@ import { childrenOf, parseManifest, type Manifest } from '../oci/manifest.ts';
 import type { Store } from '../store.ts';
 import { openLocalFile } from '../stores/local-file.ts';
 import { positional, value } from './arguments.ts';
-import { parseLocation } from './location.ts';
+import { parseLocation } from '../locations/location.ts';
 import { parseMediaType } from './media-type-value.ts';
-import { withStores, type OpenedStore } from './open-store.ts';
+import { withStores, type OpenedStore } from '../locations/open-store.ts';
 
 /** A manifest as it is now in its repository. */
 interface PutManifest {

@@ -3,7 +3,7 @@ import { RegiError } from '../errors.ts';
 import { tagFilter } from '../operations/select-tags.ts';
 import { canListTags } from '../store.ts';
 import { UsageError } from '../usage-error.ts';
-import type { OpenedStore } from './open-store.ts';
+import type { OpenedStore } from '../locations/open-store.ts';
 
 /** No tag of a repository is wanted. Nothing to move is a mistake, not a success. */
 export class NoTagError extends RegiError {

@@ -2,7 +2,7 @@ import type { CommandBody, ParsedArguments } from '../command.ts';
 import type { Context } from '../context.ts';
 import { formatBytes } from '../format.ts';
 import { flag } from './arguments.ts';
-import { withStores } from './open-store.ts';
+import { withStores } from '../locations/open-store.ts';
 
 export interface PruneRow {
   /** Manifests, configs and layers; with `--journal` files and uploads. */
@@ -37,7 +37,7 @@ async function* runPrune(args: ParsedArguments, context: Context): AsyncIterable
 }
 
 async function unfinishedBytes(context: Context): Promise<number> {
-  const { findUnfinished } = await import('./forget-unfinished.ts');
+  const { findUnfinished } = await import('../locations/forget-unfinished.ts');
   let bytes = 0;
   for await (const unfinished of findUnfinished(context)) bytes += unfinished.bytes;
   return bytes;
@@ -45,7 +45,7 @@ async function unfinishedBytes(context: Context): Promise<number> {
 
 /** Only what is unfinished: who wants to get rid of that has not asked for anything else to go. */
 async function forget(context: Context, dryRun: boolean): Promise<PruneRow> {
-  const { findUnfinished } = await import('./forget-unfinished.ts');
+  const { findUnfinished } = await import('../locations/forget-unfinished.ts');
   const deleted: string[] = [];
   let bytes = 0;
   for await (const unfinished of findUnfinished(context)) {

@@ -3,7 +3,7 @@ import { resolve } from 'node:path';
 
 import type { Context } from '../context.ts';
 import { UsageError } from '../usage-error.ts';
-import { parseLocation, parseRepositoryLocation, type ArchiveLocation } from './location.ts';
+import { parseLocation, parseRepositoryLocation, type ArchiveLocation } from '../locations/location.ts';
 
 /** Where `regi pull` puts images. */
 export type PullDestination =

@@ -9,7 +9,7 @@ import { imageForHost, readForHost, servesHost, type ImageForHost } from '../ope
 import { canListTags } from '../store.ts';
 import { UsageError } from '../usage-error.ts';
 import { flag, value } from './arguments.ts';
-import type { OpenedStore } from './open-store.ts';
+import type { OpenedStore } from '../locations/open-store.ts';
 
 /** An image to pull: which part of what its name points at. */
 export interface PlannedPull {

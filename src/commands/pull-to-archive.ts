@@ -4,8 +4,8 @@ import type { ExportJob } from '../operations/collect-images.ts';
 import { exportImages } from '../operations/export-images.ts';
 import { formatOf, writeArchiveTo } from './copy-to-archive.ts';
 import { lanesOf } from './copy-options.ts';
-import type { ArchiveLocation } from './location.ts';
-import type { OpenedStore } from './open-store.ts';
+import type { ArchiveLocation } from '../locations/location.ts';
+import type { OpenedStore } from '../locations/open-store.ts';
 import type { PlannedPull } from './pull-plan.ts';
 import type { PullRow } from './pull.ts';
 

@@ -8,8 +8,8 @@ import { resolveIfThere } from '../operations/resolve-if-there.ts';
 import { UsageError } from '../usage-error.ts';
 import { flag, positional, value } from './arguments.ts';
 import { lanesOf } from './copy-options.ts';
-import { parseLocation, parseRepositoryLocation, type Location } from './location.ts';
-import { withStores, type OpenedStore, type Stores } from './open-store.ts';
+import { parseLocation, parseRepositoryLocation, type Location } from '../locations/location.ts';
+import { withStores, type OpenedStore, type Stores } from '../locations/open-store.ts';
 import { pullDestination, type PullDestination } from './pull-destination.ts';
 import { plannedPulls, type PlannedPull } from './pull-plan.ts';
 

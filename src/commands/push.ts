@@ -10,10 +10,10 @@ import { flag, positional } from './arguments.ts';
 import { jobFrom } from './copy-jobs.ts';
 import { copyRows } from './copy-rows.ts';
 import { digestText, type DigestRow } from './digest-row.ts';
-import { parseLocation, parseRepositoryLocation, type ArchiveLocation, type LayoutLocation, type Location } from './location.ts';
-import { withStores, type Stores } from './open-store.ts';
-import { refuseFileName } from './file-not-image.ts';
-import { parseSourceLocation } from './path-location.ts';
+import { parseLocation, parseRepositoryLocation, type ArchiveLocation, type LayoutLocation, type Location } from '../locations/location.ts';
+import { withStores, type Stores } from '../locations/open-store.ts';
+import { refuseFileName } from '../locations/file-not-image.ts';
+import { parseSourceLocation } from '../locations/path-location.ts';
 
 /** `regi push`: an image of this machine to one or several references. */
 export const pushCommand: CommandBody<DigestRow> = {
@@ -85,7 +85,7 @@ async function tagsOf(store: LocalStore, repository: Reference, options: CallOpt
 }
 
 async function isThere(store: LocalStore, text: string, options: CallOptions): Promise<boolean> {
-  const { findLocal } = await import('./local-images.ts');
+  const { findLocal } = await import('../locations/local-images.ts');
   try {
     return (await findLocal(store, text.replace(/^docker:\/\//, ''), options)).by !== 'id';
   } catch (error) {

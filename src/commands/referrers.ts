@@ -9,10 +9,10 @@ import { resolveImage } from '../operations/resolve-image.ts';
 import { canListReferrers } from '../store.ts';
 import { printable } from '../redact.ts';
 import { positional, value } from './arguments.ts';
-import { fit } from './layer-lines.ts';
-import { parseLocation } from './location.ts';
-import { withStores } from './open-store.ts';
-import { pageStyle } from './page-style.ts';
+import { fit } from '../answers/layer-lines.ts';
+import { parseLocation } from '../locations/location.ts';
+import { withStores } from '../locations/open-store.ts';
+import { pageStyle } from '../answers/page-style.ts';
 
 /** A line of the tree. Names are those of `--json`, and so are API. */
 type ReferrerRow =

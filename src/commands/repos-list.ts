@@ -5,7 +5,7 @@ import { parseHost } from '../option-values.ts';
 import { RegistryAnswerError } from '../registry/errors.ts';
 import { UsageError } from '../usage-error.ts';
 import { positional } from './arguments.ts';
-import { withStores } from './open-store.ts';
+import { withStores } from '../locations/open-store.ts';
 
 export interface RepositoryRow {
   /** Without its registry: `team/app`. */

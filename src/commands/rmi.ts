@@ -7,8 +7,8 @@ import type { LocalImage, LocalStore } from '../stores/local-store.ts';
 import { NotInStoreError } from '../stores/not-found.ts';
 import { flag } from './arguments.ts';
 import { eachArgument } from './each-argument.ts';
-import { findLocal, type LocalMatch } from './local-images.ts';
-import { withStores } from './open-store.ts';
+import { findLocal, type LocalMatch } from '../locations/local-images.ts';
+import { withStores } from '../locations/open-store.ts';
 
 export interface RemovedRow {
   /** Names that are gone, as people write them. */

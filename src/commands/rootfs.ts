@@ -9,7 +9,7 @@ import { ifPresent } from '../stores/storage-error.ts';
 import { UsageError } from '../usage-error.ts';
 import { positional, value } from './arguments.ts';
 import { listLayers, openLayered } from './layered-image.ts';
-import { withStores } from './open-store.ts';
+import { withStores } from '../locations/open-store.ts';
 import { writeOutput } from './write-output.ts';
 
 /** A piece of the tar, valid until the next is asked for; or what was written to a file. */

@@ -6,10 +6,10 @@ import { printable } from '../redact.ts';
 import type { FoundRepository } from '../registry/found-repository.ts';
 import { UsageError } from '../usage-error.ts';
 import { positional, value, values } from './arguments.ts';
-import { fit } from './layer-lines.ts';
-import { pageStyle } from './page-style.ts';
-import { createRegistries, type Registries } from './registries.ts';
-import { tableLines } from './table-lines.ts';
+import { fit } from '../answers/layer-lines.ts';
+import { pageStyle } from '../answers/page-style.ts';
+import { createRegistries, type Registries } from '../locations/registries.ts';
+import { tableLines } from '../answers/table-lines.ts';
 
 /** A repository that was found. Names are those of `--json`, and so are API. */
 interface SearchRow {

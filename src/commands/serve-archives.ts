@@ -7,7 +7,7 @@ import { formatBytes, formatCount } from '../format.ts';
 import { openArchives, type ArchivePlace } from '../stores/archive.ts';
 import { volumeName } from '../stores/archive-volumes.ts';
 import { UsageError } from '../usage-error.ts';
-import { parseRepositoryLocation } from './location.ts';
+import { parseRepositoryLocation } from '../locations/location.ts';
 
 const PREFIXED = /^(?:docker-|oci-)?archive:/;
 const TAR_NAME = /\.(?:tar|tgz|tzst)(?:\.\w+)?$/;

@@ -6,8 +6,8 @@ import { assertNever } from '../errors.ts';
 import type { ServerOptions } from '../server/server.ts';
 import { UsageError } from '../usage-error.ts';
 import { LOCAL_STORE, NotInStoreError } from '../stores/not-found.ts';
-import { parseRepositoryLocation } from './location.ts';
-import { UnsupportedLocationError } from './open-store.ts';
+import { parseRepositoryLocation } from '../locations/location.ts';
+import { UnsupportedLocationError } from '../locations/open-store.ts';
 
 /** What a server serves, and what depends on that. */
 export type ServedPlace = Pick<ServerOptions, 'place' | 'repositoryFor' | 'spool'> & { readonly close?: () => Promise<void> };
@@ -38,7 +38,7 @@ const LOCAL = 'local:';
 
 /** Others tidy up the local store, and must know what is being pushed to it. */
 async function localFolder({ io }: Context): Promise<Folder> {
-  const { localStoreFolder } = await import('./local-folder.ts');
+  const { localStoreFolder } = await import('../locations/local-folder.ts');
   return { path: localStoreFolder(io), create: true, isShared: true };
 }
 

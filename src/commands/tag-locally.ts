@@ -2,8 +2,8 @@ import type { Context } from '../context.ts';
 import { RegiError } from '../errors.ts';
 import { formatReference } from '../oci/reference.ts';
 import type { DigestRow } from './digest-row.ts';
-import { findLocal, type LocalMatch } from './local-images.ts';
-import type { Stores } from './open-store.ts';
+import { findLocal, type LocalMatch } from '../locations/local-images.ts';
+import type { Stores } from '../locations/open-store.ts';
 import type { NewName } from './tag.ts';
 
 /** An image that is to get a name in the local store, and is not there. */

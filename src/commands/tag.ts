@@ -8,8 +8,8 @@ import { UsageError } from '../usage-error.ts';
 import { flag, positional } from './arguments.ts';
 import { lanesOf } from './copy-options.ts';
 import { digestRow, digestText, type DigestRow } from './digest-row.ts';
-import { parseLocation } from './location.ts';
-import { withStores, type Stores } from './open-store.ts';
+import { parseLocation } from '../locations/location.ts';
+import { withStores, type Stores } from '../locations/open-store.ts';
 import type { NamedJob } from './copy-jobs.ts';
 
 /** A name that an image is to get. */
@@ -57,7 +57,7 @@ const IMAGE_ID = /^(?:sha256:[0-9a-f]{64}|[0-9a-f]{12,64})$/;
 async function parseImage(text: string, stores: Stores, { signal }: Context): Promise<{ readonly image: Reference; readonly isLocal: boolean }> {
   const bare = text.replace(LOCAL, '');
   if (IMAGE_ID.test(bare)) {
-    const { findLocal } = await import('./local-images.ts');
+    const { findLocal } = await import('../locations/local-images.ts');
     const found = await ifFound(findLocal(await stores.openLocal('source'), bare, { signal }));
     if (found !== undefined) return { image: found.images[0]?.reference ?? NAMELESS, isLocal: true };
   }

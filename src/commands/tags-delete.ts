@@ -10,8 +10,8 @@ import { canDelete, canUntag } from '../store.ts';
 import { UsageError } from '../usage-error.ts';
 import { flag, positional } from './arguments.ts';
 import { eachArgument, type Typed } from './each-argument.ts';
-import { parseLocation, type Location } from './location.ts';
-import { withStores, type OpenedStore } from './open-store.ts';
+import { parseLocation, type Location } from '../locations/location.ts';
+import { withStores, type OpenedStore } from '../locations/open-store.ts';
 
 export interface UntaggedRow {
   /** Without tag: `registry.example/team/app`. */

@@ -8,8 +8,8 @@ import { parseCount } from '../option-values.ts';
 import { canListTags, type Store } from '../store.ts';
 import { UsageError } from '../usage-error.ts';
 import { flag, positional, value, values } from './arguments.ts';
-import { parseRepositoryLocation } from './location.ts';
-import { withStores } from './open-store.ts';
+import { parseRepositoryLocation } from '../locations/location.ts';
+import { withStores } from '../locations/open-store.ts';
 
 export interface TagRow {
   readonly tag: string;

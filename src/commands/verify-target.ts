@@ -7,9 +7,9 @@ import type { Source } from '../store.ts';
 import type { LayoutIndex } from '../stores/layout-index.ts';
 import type { OciLayout } from '../stores/oci-layout.ts';
 import { UsageError } from '../usage-error.ts';
-import type { ArchiveLocation, LayoutLocation, Location } from './location.ts';
-import type { Stores } from './open-store.ts';
-import { parseSourceLocation } from './path-location.ts';
+import type { ArchiveLocation, LayoutLocation, Location } from '../locations/location.ts';
+import type { Stores } from '../locations/open-store.ts';
+import { parseSourceLocation } from '../locations/path-location.ts';
 
 /** What is to be verified: one image, or a place with all it holds. */
 export interface VerifyTarget extends Pick<VerifyOptions, 'blobs' | 'isSparse' | 'omitted'> {
@@ -64,7 +64,7 @@ function isArchive(location: Location): location is ArchiveLocation {
 /** One image of an archive, or all it holds. */
 async function openArchiveTarget(text: string, location: ArchiveLocation, bases: readonly string[], context: Context): Promise<VerifyTarget> {
   const [{ openArchiveAt }, { archiveBlobs }, { withBases }] = await Promise.all([
-    import('./open-path.ts'),
+    import('../locations/open-path.ts'),
     import('../stores/archive-blobs.ts'),
     import('../stores/archive-bases.ts'),
   ]);

@@ -5,8 +5,8 @@ import { formatBytes, formatCount } from '../format.ts';
 import { verifyImages, type FoundProblem, type VerifyReport } from '../operations/verify-image.ts';
 import { flag, values } from './arguments.ts';
 import { SomeFailedError } from './each-argument.ts';
-import { withStores, type Stores } from './open-store.ts';
-import { tableLines } from './table-lines.ts';
+import { withStores, type Stores } from '../locations/open-store.ts';
+import { tableLines } from '../answers/table-lines.ts';
 import { openVerifyTarget } from './verify-target.ts';
 
 export interface VerifyRow extends VerifyReport {

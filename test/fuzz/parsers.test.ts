@@ -6,7 +6,7 @@ import { describe, expect, test } from 'vitest';
 
 import { parseChallenges, selectChallenge } from '../../src/auth/challenge.ts';
 import { parseTokenAnswer } from '../../src/auth/token-answer.ts';
-import { parseLocation } from '../../src/commands/location.ts';
+import { parseLocation } from '../../src/locations/location.ts';
 import { parseRegistriesConf } from '../../src/configuration/registries-conf.ts';
 import { findAuthEntry, parseDockerConfig, parseFlatConfig } from '../../src/credentials/docker-config.ts';
 import { RegiError } from '../../src/errors.ts';

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 
-import { commandOf } from '../../src/commands/layer-lines.ts';
-import { fitText, wrapText } from '../../src/commands/text-lines.ts';
+import { commandOf } from '../../src/answers/layer-lines.ts';
+import { fitText, wrapText } from '../../src/answers/text-lines.ts';
 
 test.each([
   ['', 5, ['']],

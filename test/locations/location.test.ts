@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 
-import { InvalidLocationError, parseLocation, parseRepositoryLocation } from '../../src/commands/location.ts';
+import { InvalidLocationError, parseLocation, parseRepositoryLocation } from '../../src/locations/location.ts';
 import { RegiError } from '../../src/errors.ts';
 import { formatReference } from '../../src/oci/reference.ts';
 import { outcomeOf } from '../support/outcome.ts';

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 
 import { beforeAll, expect, test } from 'vitest';
 
-import { refuseFileName } from '../../src/commands/file-not-image.ts';
+import { refuseFileName } from '../../src/locations/file-not-image.ts';
 import { main } from '../../src/main.ts';
 import { parseReference } from '../../src/oci/reference.ts';
 import { fakeIo } from '../support/io.ts';
