@@ -4,14 +4,22 @@ import { fileURLToPath } from 'node:url';
 
 import { expect, test } from 'vitest';
 
+import { runProgram } from '../support/run-program.ts';
 import { runRegi } from '../support/regi.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
+const BIN = fileURLToPath(new URL('../../bin/regi.js', import.meta.url));
 const MANIFEST = fileURLToPath(new URL('../../package.json', import.meta.url));
 
 test('regi --version tells the version of the package', async () => {
   const { version } = JSON.parse(readFileSync(MANIFEST, 'utf8')) as { version: string };
   expect(await runRegi(['--version'])).toMatchObject({ status: 0, stdout: `${version}\n`, stderr: '' });
+});
+
+test('regi --version says why it cannot be written', async () => {
+  const { status, stderr } = await runProgram('sh', ['-c', '"$@" >/dev/full', 'sh', process.execPath, BIN, '--version'], { env: {} });
+  expect(status).toBe(1);
+  expect(stderr).toMatch(/^regi: Cannot write the answer: ENOSPC/);
 });
 
 test('regi keeps what V8 compiled in the cache of the user, and runs the same with it', async () => {
