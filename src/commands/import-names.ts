@@ -1,4 +1,4 @@
-import { formatReference, InvalidReferenceError, parseReference, parseRepository, parseTag, type Reference, type Repository } from '../oci/reference.ts';
+import { formatReference, InvalidReferenceError, parseRepository, parseTag, referenceIn, type Reference, type Repository } from '../oci/reference.ts';
 import { quote } from '../oci/quote.ts';
 import type { NamedImage } from '../stores/named-images.ts';
 import { UsageError } from '../usage-error.ts';
@@ -122,13 +122,13 @@ export function planNames({ images, unnamed, omitted }: NamesIn, naming: ImportN
 }
 
 function isSameRepository(old: string, repository: string): boolean {
-  const known = tryParse(repository);
+  const known = referenceIn(repository);
   return known !== undefined && isOfRepository(old, known);
 }
 
 /** Where what the archive calls `repository` has gone before, likeliest first: another archive of the same names came there. */
 export function repositoriesOfBase(repository: string, naming: ImportNaming): readonly Repository[] {
-  const known = tryParse(repository);
+  const known = referenceIn(repository);
   if (known === undefined) return [];
   const mapped = naming.mappings.filter(({ old }) => isOfRepository(old, known)).map(({ to }) => to.reference);
   return [...mapped, ...(naming.prefix === undefined ? [] : [under(naming.prefix, known)])];
@@ -159,18 +159,18 @@ function under(prefix: Repository, { path }: Repository): Repository {
 /** `debian:12`, a bare tag, or a digest. */
 function meansImage(old: string, { name, tag, repository, root }: NamedImage): boolean {
   if (old === name || old === root.digest || (repository === undefined && old === tag)) return true;
-  const typed = tryParse(old);
+  const typed = referenceIn(old);
   return typed?.tag !== undefined && typed.tag === tag && repository !== undefined && isOfRepository(old, repository);
 }
 
 /** `debian`, without a tag. */
 function isRepository(old: string, repository: Repository): boolean {
-  const typed = tryParse(old);
+  const typed = referenceIn(old);
   return typed !== undefined && typed.tag === undefined && typed.digest === undefined && isOfRepository(old, repository);
 }
 
 function isOfRepository(old: string, { domain, path }: Repository): boolean {
-  const typed = tryParse(old);
+  const typed = referenceIn(old);
   return typed !== undefined && typed.domain === domain && typed.path === path;
 }
 
@@ -183,13 +183,4 @@ function sameName({ name, target }: PlannedImport, second: string): UsageError {
 function describe(images: readonly NamedImage[]): string {
   const names = images.map(({ name, root }) => name ?? root.digest);
   return `it holds ${names.slice(0, 5).map(quote).join(', ')}${names.length > 5 ? ` and ${names.length - 5} more` : ''}`;
-}
-
-function tryParse(text: string): Reference | undefined {
-  try {
-    return parseReference(text);
-  } catch (error) {
-    if (error instanceof InvalidReferenceError) return undefined;
-    throw error;
-  }
 }

@@ -1,6 +1,6 @@
 import { RegiError } from '../errors.ts';
 import type { Context } from '../context.ts';
-import { formatReference, identifierOf, InvalidReferenceError, parseReference, withDefaultTag, type Reference } from '../oci/reference.ts';
+import { formatReference, identifierOf, parseReference, referenceIn, withDefaultTag, type Reference } from '../oci/reference.ts';
 import { summarizeImage } from '../operations/summarize-image.ts';
 import type { CallOptions } from '../store.ts';
 import type { LocalImage, LocalStore } from '../stores/local-store.ts';
@@ -29,7 +29,7 @@ export type LocalMatch =
 export async function findLocal(store: LocalStore, text: string, options: CallOptions = {}): Promise<LocalMatch> {
   const images = await store.images(options);
   const id = IMAGE_ID.exec(text)?.[1];
-  const reference = id === undefined ? parseReference(text) : tryParse(text);
+  const reference = id === undefined ? parseReference(text) : referenceIn(text);
   const named = reference === undefined ? [] : images.filter((image) => image.name !== undefined && isNamed(image, reference));
   if (named.length > 0) return { by: reference?.digest === undefined ? 'name' : 'digest', images: named };
   const identified = id === undefined ? [] : await imagesOfId(store, images, id, options);
@@ -80,13 +80,4 @@ async function imagesOfId(store: LocalStore, images: readonly LocalImage[], id: 
     throw new AmbiguousIdError(`Cannot choose an image with the id "${id}": expected one, found several`, { hint: 'write more digits of it' });
   }
   return found;
-}
-
-function tryParse(text: string): Reference | undefined {
-  try {
-    return parseReference(text);
-  } catch (error) {
-    if (error instanceof InvalidReferenceError) return undefined;
-    throw error;
-  }
 }

@@ -85,6 +85,16 @@ export function parseReference(text: string): Reference {
   return { domain, path, ...(tag !== undefined && { tag }), ...(digest !== undefined && { digest }) };
 }
 
+/** What `parseReference()` makes of a name that another tool wrote; undefined when it is no reference. */
+export function referenceIn(name: string): Reference | undefined {
+  try {
+    return parseReference(name);
+  } catch (error) {
+    if (error instanceof InvalidReferenceError) return undefined;
+    throw error;
+  }
+}
+
 /**
  * Parses the name of a repository, by the rules of `parseReference`.
  *

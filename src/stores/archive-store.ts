@@ -6,7 +6,7 @@ import type { Digest } from '../oci/digest.ts';
 import { manifestTypeOf, parseManifest } from '../oci/manifest.ts';
 import { isIndexType } from '../oci/media-types.ts';
 import { formatPlatform } from '../oci/platform.ts';
-import { formatReference, InvalidReferenceError, parseReference, withDefaultTag } from '../oci/reference.ts';
+import { formatReference, referenceIn, withDefaultTag } from '../oci/reference.ts';
 import type { BlobResolver, Bytes, CallOptions, FetchOptions, ReferrerLister, ReferrerOptions, Store, TagLister } from '../store.ts';
 import type { ArchiveContents } from './archive-contents.ts';
 import { descriptorOf, digestIn, entriesNamed, namesOf, usable, type LayoutEntry, type LayoutIndex } from './layout-index.ts';
@@ -205,10 +205,6 @@ export class ArchiveStore implements ReadOnlyStore {
 
 /** `alpine:3` as archives have it: `docker.io/library/alpine:3`. */
 function fullName(reference: string): string | undefined {
-  try {
-    return formatReference(withDefaultTag(parseReference(reference)));
-  } catch (error) {
-    if (error instanceof InvalidReferenceError) return undefined;
-    throw error;
-  }
+  const parsed = referenceIn(reference);
+  return parsed && formatReference(withDefaultTag(parsed));
 }

@@ -9,7 +9,7 @@ import { digestFrom, digestOf, isDigest, type Digest } from '../oci/digest.ts';
 import { parseImageConfig } from '../oci/image-config.ts';
 import { MEDIA_TYPE } from '../oci/media-types.ts';
 import { quote } from '../oci/quote.ts';
-import { formatReference, InvalidReferenceError, parseReference, withDefaultTag } from '../oci/reference.ts';
+import { formatReference, referenceIn, withDefaultTag } from '../oci/reference.ts';
 import type { CallOptions } from '../store.ts';
 import { compressionOf, MAGIC_BYTES, type Compression } from '../tar/decompress.ts';
 import type { TarEntry } from '../tar/index-tar.ts';
@@ -114,20 +114,12 @@ async function makeManifest(
 /** Docker's own annotations for the same names, so that both formats are looked up alike. */
 function namesOf({ RepoTags }: DockerImage): readonly Readonly<Record<string, string>>[] {
   return (RepoTags ?? []).map((name) => {
-    const reference = tryParse(name);
+    const named = referenceIn(name);
+    const reference = named && withDefaultTag(named);
     // A name that is no reference stays what it is: it is shown, and never used as one.
     if (reference?.tag === undefined) return { [REF_NAME]: name };
     return { [REF_NAME]: reference.tag, [IMAGE_NAME]: formatReference(reference) };
   });
-}
-
-function tryParse(name: string): ReturnType<typeof parseReference> | undefined {
-  try {
-    return withDefaultTag(parseReference(name));
-  } catch (error) {
-    if (error instanceof InvalidReferenceError) return undefined;
-    throw error;
-  }
 }
 
 /** Several names may be one file: each is read once. */

@@ -1,6 +1,6 @@
 import { basename } from 'node:path';
 
-import { InvalidReferenceError, isTag, parseReference, type Reference, type Repository } from '../oci/reference.ts';
+import { isTag, referenceIn, type Reference, type Repository } from '../oci/reference.ts';
 import type { LayoutEntry, LayoutIndex } from './layout-index.ts';
 
 /** Which tag of which repository an entry of index.json is. */
@@ -86,25 +86,15 @@ function domainOf(namespace: string): string {
 }
 
 function parseEntry(entry: LayoutEntry, fallback: Repository): EntryName | undefined {
-  const full = entry.imageName === undefined ? undefined : tryParse(entry.imageName);
+  const full = entry.imageName === undefined ? undefined : referenceIn(entry.imageName);
   if (entry.imageName !== undefined && full !== undefined) return { entry, text: entry.imageName, ...named(full) };
   const text = entry.refName;
   if (text === undefined) return undefined;
   if (isTag(text)) return { entry, text, repository: fallback, tag: text };
-  const reference = tryParse(text);
+  const reference = referenceIn(text);
   return reference === undefined ? undefined : { entry, text, ...named(reference) };
 }
 
 function named({ domain, path, tag, digest }: Reference): Pick<EntryName, 'repository' | 'tag'> {
   return { repository: { domain, path }, tag: tag ?? (digest === undefined ? 'latest' : undefined) };
-}
-
-/** Names that are no references are other tools' own affair. */
-function tryParse(text: string): Reference | undefined {
-  try {
-    return parseReference(text);
-  } catch (error) {
-    if (error instanceof InvalidReferenceError) return undefined;
-    throw error;
-  }
 }

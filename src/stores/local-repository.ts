@@ -1,6 +1,6 @@
 import type { Descriptor } from '../oci/descriptor.ts';
 import { isDigest, type Digest } from '../oci/digest.ts';
-import { familiarReference, InvalidReferenceError, parseReference, parseTag, type Repository } from '../oci/reference.ts';
+import { familiarReference, parseTag, referenceIn, type Repository } from '../oci/reference.ts';
 import type {
   BlobResolver,
   Bytes,
@@ -116,13 +116,8 @@ export class LocalRepository implements Store, BlobResolver, Mounter, TagLister,
   }
 
   #tagIn(name: string): string | undefined {
-    try {
-      const { domain, path, tag } = parseReference(name);
-      return domain === this.#named.domain && path === this.#named.path ? tag : undefined;
-    } catch (error) {
-      if (error instanceof InvalidReferenceError) return undefined;
-      throw error;
-    }
+    const found = referenceIn(name);
+    return found?.domain === this.#named.domain && found.path === this.#named.path ? found.tag : undefined;
   }
 
   #absent(reference: string): never {

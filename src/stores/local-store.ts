@@ -1,6 +1,6 @@
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
-import { formatReference, InvalidReferenceError, parseReference, type Reference, type Repository } from '../oci/reference.ts';
+import { formatReference, referenceIn, type Reference, type Repository } from '../oci/reference.ts';
 import type { CallOptions } from '../store.ts';
 import { annotationOf, descriptorOf, EMPTY_INDEX, nameOf, withAnnotation, withoutName, type LayoutEntry, type LayoutIndex } from './layout-index.ts';
 import { sweepLayout, withoutNameless, type Sweep } from './layout-garbage.ts';
@@ -111,15 +111,5 @@ export class LocalStore {
 
 function imageOf(entry: LayoutEntry): LocalImage {
   const name = entry.imageName ?? entry.refName;
-  return { name, reference: name === undefined ? undefined : tryParse(name), root: descriptorOf(entry), pulled: annotationOf(entry, PULLED) };
-}
-
-/** Names that are no references are other tools' own affair. */
-function tryParse(name: string): Reference | undefined {
-  try {
-    return parseReference(name);
-  } catch (error) {
-    if (error instanceof InvalidReferenceError) return undefined;
-    throw error;
-  }
+  return { name, reference: name === undefined ? undefined : referenceIn(name), root: descriptorOf(entry), pulled: annotationOf(entry, PULLED) };
 }

@@ -1,7 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 
-import { RegiError } from '../../src/errors.ts';
 import { digestOf } from '../../src/oci/digest.ts';
 import {
   apiHost,
@@ -14,8 +13,9 @@ import {
   parseRepository,
   parseTag,
   pullReference,
-  withDefaultTag,
+  referenceIn,
   type Reference,
+  withDefaultTag,
 } from '../../src/oci/reference.ts';
 import { outcomeOf } from '../support/outcome.ts';
 import table from '../tables/references.json' with { type: 'json' };
@@ -137,7 +137,7 @@ describe('parseReference() on any text', () => {
   test('gives what formatReference() and familiarReference() write and it reads back', () => {
     fc.assert(
       fc.property(anyText, (text) => {
-        const reference = referenceIn(text);
+        const reference = referenceIn(text) ?? parseReference('app');
         expect(parseReference(formatReference(reference))).toEqual(reference);
         expect(parseReference(familiarReference(reference))).toEqual(reference);
       }),
@@ -148,7 +148,7 @@ describe('parseReference() on any text', () => {
   test('gives parts that cannot leave a URL path', () => {
     fc.assert(
       fc.property(anyText, (text) => {
-        const reference = referenceIn(text);
+        const reference = referenceIn(text) ?? parseReference('app');
         expect(`${reference.path}/${identifierOf(reference)}`).toMatch(/^(?!.*(?:^|\/)\.\.?(?:\/|$))[A-Za-z0-9_.:/-]+$/);
       }),
     );
@@ -264,8 +264,12 @@ function failureOf(text: string, parse: (text: string) => unknown = parseReferen
   throw new Error(`expected ${JSON.stringify(text)} to be refused`);
 }
 
-/** The reference that the text is, or else one of no interest. */
-function referenceIn(text: string): Reference {
-  const outcome = outcomeOf(() => parseReference(text));
-  return outcome instanceof RegiError ? parseReference('app') : outcome;
-}
+describe('referenceIn()', () => {
+  test('gives what parseReference() gives', () => {
+    expect(referenceIn('alpine:3')).toEqual(parseReference('alpine:3'));
+  });
+
+  test.each(['', 'Alpine', '<none>:<none>', '../etc'])('gives undefined for %j', (name) => {
+    expect(referenceIn(name)).toBeUndefined();
+  });
+});
