@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 
 import { describe, expect, test } from 'vitest';
 
-const ROOT = fileURLToPath(new URL('..', import.meta.url));
+const ROOT = fileURLToPath(new URL('../', import.meta.url));
 const MAX_LINES = 400;
 
 /** From the top down. Imports go to a lower layer, or to the same folder. */
@@ -86,7 +86,7 @@ describe('layers', () => {
     const eager = listed.flatMap(({ path, text }) =>
       [...text.matchAll(/^import (?!type)[^;]*from '(?<target>[^']+)'/gm)]
         .map((match) => match.groups?.['target'] ?? '')
-        .filter((target) => !target.startsWith('.'))
+        .filter((target) => !target.startsWith('./'))
         .map((target) => `${path} imports ${target}`),
     );
     expect(eager).toEqual([]);

@@ -6,7 +6,7 @@ import { expect, test } from 'vitest';
 
 import { expectGolden } from './support/golden.ts';
 
-const ROOT = fileURLToPath(new URL('..', import.meta.url));
+const ROOT = fileURLToPath(new URL('../', import.meta.url));
 
 interface LockedPackage {
   readonly version?: string;

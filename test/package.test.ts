@@ -9,7 +9,7 @@ import { makeIndex } from './support/images.ts';
 import { runProgram, type Finished } from './support/run-program.ts';
 import { temporaryFolder } from './support/temporary-folder.ts';
 
-const ROOT = fileURLToPath(new URL('..', import.meta.url));
+const ROOT = fileURLToPath(new URL('../', import.meta.url));
 const TSC = join(ROOT, 'node_modules', 'typescript', 'bin', 'tsc');
 /** A slow machine may take this long to compile. Milliseconds. */
 const TIMEOUT_MS = 120_000;

@@ -20,7 +20,7 @@ export type TarEntryType = 'file' | 'folder' | 'symlink' | 'hardlink' | 'special
 
 export interface TarEntry {
   readonly type: TarEntryType;
-  /** As written, without "." before it and "/" behind. */
+  /** As written, without "./" before it and "/" behind. */
   readonly name: string;
   /** Where the content begins in the tar. */
   readonly offset: number;
@@ -64,7 +64,7 @@ export async function indexTar(file: RandomAccess, { signal, what = 'the tar' }:
   return { entries, find: (name) => follow(entries, plainName(name)) };
 }
 
-/** A name as it is looked up: no "." before it, no "/" behind, no empty or "." part. ".." stays, and so finds nothing by itself. */
+/** A name as it is looked up: no "./" before it, no "/" behind, no empty or "." part. ".." stays, and so finds nothing by itself. */
 export function plainName(name: string): string {
   const parts = name.split('/').filter((part) => part !== '' && part !== '.');
   return `${name.startsWith('/') ? '/' : ''}${parts.join('/')}`;
@@ -78,7 +78,7 @@ function follow(entries: ReadonlyMap<string, TarEntry>, start: string): TarEntry
     if (entry.type === 'file') return entry;
     // A hard link names from the top, a symbolic one from its own folder.
     name = entry.type === 'hardlink' ? plainName(entry.link) : posix.join(posix.dirname(name), entry.link);
-    if (name.startsWith('/') || name === '..' || name.startsWith('..')) return undefined;
+    if (name.startsWith('/') || name === '..' || name.startsWith('../')) return undefined;
   }
   return undefined;
 }

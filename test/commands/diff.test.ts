@@ -105,7 +105,7 @@ test('diff of an image and itself says so, and reads no layer', async () => {
 test('diff compares by content: another build of the same files is the same', async () => {
   const layout = await openLayout(join(cwd, 'rebuilt'), { create: true, clock: systemClock });
   await makeLayered([[file('a', 'x', { mtime: 1 }), hardlink('b', 'a')]]).pushTo(layout, '1');
-  await makeLayered([[folder('.'), file('./b', 'x', { mtime: 2 })], [file('./a', 'x', { mtime: 3 })]]).pushTo(layout, '2');
+  await makeLayered([[folder('./'), file('./b', 'x', { mtime: 2 })], [file('./a', 'x', { mtime: 3 })]]).pushTo(layout, '2');
   const { stdout } = await runMain(['diff', 'oci:rebuilt:1', 'oci:rebuilt:2'], { cwd });
   expect(stdout).toContain('The files are the same\n');
 });

@@ -10,7 +10,7 @@ import { COMMANDS } from '../../src/commands/index.ts';
 import { fakeIo } from '../support/io.ts';
 import { runMain } from '../support/run-main.ts';
 
-const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 
 /** What regi has to be able to do, by the names that people type. An alias counts. */
 const PROMISED = [

@@ -13,7 +13,7 @@ import { startServe, type Served } from '../support/serve.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 import { pathWithRegi } from '../support/terminal.ts';
 
-const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const PAGES = ['README.md', ...readdirSync(join(ROOT, 'docs')).flatMap((name) => (name.endsWith('.md') ? [`docs/${name}`] : []))];
 
 interface Block {

@@ -8,7 +8,7 @@ import { findCommand } from '../../src/cli/find-command.ts';
 import { parseArguments } from '../../src/cli/parse-arguments.ts';
 import { COMMANDS } from '../../src/commands/index.ts';
 
-const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const PAGES = ['README.md', ...readdirSync(join(ROOT, 'docs')).flatMap((name) => (name.endsWith('.md') ? [`docs/${name}`] : []))];
 
 /** What stands in `code` and begins with regi, up to where a shell would take over. */

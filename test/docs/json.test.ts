@@ -19,7 +19,7 @@ import { runMain, type RunMainOptions } from '../support/run-main.ts';
 import { makeShowImage } from '../support/show-image.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
-const DOCS = fileURLToPath(new URL('../../docs', import.meta.url));
+const DOCS = fileURLToPath(new URL('../../docs/', import.meta.url));
 const PAGE = readFileSync(join(DOCS, 'json.md'), 'utf8');
 
 const INDEX = makeIndex({ attestations: true });

@@ -7,7 +7,7 @@ import { test } from 'vitest';
 import { expectGolden } from '../support/golden.ts';
 import type { CloudFacts } from './cloud-contract.ts';
 
-const FOLDER = fileURLToPath(new URL('../golden/registries', import.meta.url));
+const FOLDER = fileURLToPath(new URL('../golden/registries/', import.meta.url));
 
 /** The order of the page; a system that is not named here comes last. */
 const ORDER = [

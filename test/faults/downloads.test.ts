@@ -25,7 +25,7 @@ async function source(): Promise<FakeRegistry> {
 
 async function pull(registry: FakeRegistry): Promise<{ readonly status: number; readonly stderr: string; readonly damaged: readonly string[] }> {
   const cwd = temporaryFolder('pull');
-  const { status, stderr } = await runMain(['pull', '--timeout', '2', `${registry.host}/app:v1`, '-o', '.'], { cwd });
+  const { status, stderr } = await runMain(['pull', '--timeout', '2', `${registry.host}/app:v1`, '-o', './'], { cwd });
   return { status, stderr: status === 0 ? '' : stderr, damaged: damagedBlobs(cwd) };
 }
 

@@ -29,7 +29,7 @@ function pathsOf(found: FileTree): readonly string[] {
 describe('FileTree', () => {
   test.each([
     ['a file of the upper layer covers the lower', [[file('a')], [file('a')]], ['a 1']],
-    ['names are the same with ".", "/" and "//"', [[file('./x/a')], [file('/x//a')]], ['x/', 'x/a 1']],
+    ['names are the same with "./", "/" and "//"', [[file('./x/a')], [file('/x//a')]], ['x/', 'x/a 1']],
     ['a whiteout removes a file', [[file('d/a'), file('d/b')], [whiteout('d/a')]], ['d/', 'd/b 0']],
     ['a whiteout removes a folder with all in it', [[file('d/e/a')], [whiteout('d/e')]], ['d/']],
     ['a whiteout leaves what its own layer has put there, in whichever order', [[file('a')], [file('a'), whiteout('a')]], ['a 1']],
@@ -122,7 +122,7 @@ describe('FileTree', () => {
       ],
       /names of at most 4096 bytes/,
     ],
-    ['a root that is a file', [[file('.')]], /expected a folder as the root/],
+    ['a root that is a file', [[file('./')]], /expected a folder as the root/],
   ] as const)('%s is refused', async (_, layers, message) => {
     await expect(tree(...layers)).rejects.toThrow(message);
   });

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 
 import { expect } from 'vitest';
 
-const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 
 /** Compares with a file of the repository; with `UPDATE_GOLDEN=1` it writes the file instead. */
 export function expectGolden(path: string, found: string): void {

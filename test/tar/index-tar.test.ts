@@ -44,7 +44,7 @@ describe('indexTar()', () => {
     ['a PAX path', [pax({ path: 'päx/nämé' }), { name: 'short' }], 'päx/nämé'],
     ['a global PAX path', [pax({ path: 'global' }, 'g'), { name: 'short' }], 'global'],
     ['a local PAX path over a global one', [pax({ path: 'global' }, 'g'), pax({ path: 'local' }), { name: 'short' }], 'local'],
-    ['a name without "."', [{ name: './a/./b//c' }], 'a/b/c'],
+    ['a name without "./"', [{ name: './a/./b//c' }], 'a/b/c'],
     ['a name of 100 bytes without NUL', [{ name: 'n'.repeat(100) }], 'n'.repeat(100)],
   ] as const)('indexTar() reads %s', async (_, members, name) => {
     expect((await only(members))?.name).toBe(name);
@@ -197,7 +197,8 @@ describe('find()', () => {
       'y/layer.tar',
     ],
     ['a hard link from the top', [{ name: 'y/layer.tar' }, { name: 'x/layer.tar', typeflag: '1', link: './y/layer.tar' }], 'x/layer.tar', 'y/layer.tar'],
-    ['a name with "."', [{ name: 'a' }], './a', 'a'],
+    ['a name with "./"', [{ name: 'a' }], './a', 'a'],
+    ['a link to a name that begins with two dots', [{ name: '..data/a' }, { name: 'a', typeflag: '2', link: '..data/a' }], 'a', '..data/a'],
   ])('find() follows %s', async (_, members, name, found) => {
     expect((await index(members)).find(name)?.name).toBe(found);
   });
