@@ -10,6 +10,7 @@ import { compressionOf, MAGIC_BYTES, unpacked } from '../tar/decompress.ts';
 import type { RandomAccess } from '../tar/index-tar.ts';
 import { abortable } from './abortable.ts';
 import { openVolumes } from './archive-volumes.ts';
+import { fill } from './regular-file.ts';
 import { guarded, ifPresent, StorageError } from './storage-error.ts';
 
 /** An archive that can be read at any place, until it is closed. */
@@ -115,16 +116,6 @@ function chunksOf(file: RandomAccess): Bytes {
 
 function fileOf(handle: FileHandle, path: string, size: number): ArchiveFile {
   return { size, read: (buffer, position) => fill(handle, path, buffer, position), close: () => handle.close() };
-}
-
-async function fill(handle: FileHandle, path: string, buffer: Uint8Array, position: number): Promise<number> {
-  let used = 0;
-  while (used < buffer.byteLength) {
-    const { bytesRead } = await guarded('read', path, handle.read(buffer, used, buffer.byteLength - used, position + used));
-    if (bytesRead === 0) break;
-    used += bytesRead;
-  }
-  return used;
 }
 
 /** From the handle's own position on: pipes have no other. */

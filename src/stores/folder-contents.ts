@@ -5,8 +5,7 @@ import type { CallOptions } from '../store.ts';
 import type { RandomAccess } from '../tar/index-tar.ts';
 import type { ArchiveContents, StoredContent } from './archive-contents.ts';
 import { OciLayout } from './oci-layout.ts';
-import { openRegular } from './regular-file.ts';
-import { guarded } from './storage-error.ts';
+import { fill, openRegular } from './regular-file.ts';
 
 /**
  * Reads an image layout folder as the contents of an archive: as it is at this moment. What is written to it later is not seen, and what is
@@ -32,13 +31,7 @@ function fileAt(path: string, size: number): RandomAccess {
       const file = await openRegular(path);
       if (file === undefined) return 0;
       try {
-        let used = 0;
-        while (used < buffer.byteLength) {
-          const { bytesRead } = await guarded('read', path, file.read(buffer, used, buffer.byteLength - used, position + used));
-          if (bytesRead === 0) break;
-          used += bytesRead;
-        }
-        return used;
+        return await fill(file, path, buffer, position);
       } finally {
         await file.close();
       }

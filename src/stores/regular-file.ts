@@ -75,16 +75,21 @@ export async function readRegular(path: string, limit: number): Promise<Uint8Arr
     const { size } = await guarded('read', path, file.stat());
     if (size > limit) throw new LimitExceededError(`Cannot read ${JSON.stringify(path)}: expected at most ${limit} bytes, found ${size}`);
     const buffer = new Uint8Array(size);
-    let used = 0;
-    while (used < size) {
-      const { bytesRead } = await guarded('read', path, file.read(buffer, used, size - used, used));
-      if (bytesRead === 0) break;
-      used += bytesRead;
-    }
-    return buffer.subarray(0, used);
+    return buffer.subarray(0, await fill(file, path, buffer, 0));
   } finally {
     await file.close();
   }
+}
+
+/** Reads from `position` on until `buffer` is full or the file ends, and says how many bytes that were. `path` is for messages. */
+export async function fill(file: FileHandle, path: string, buffer: Uint8Array, position: number): Promise<number> {
+  let used = 0;
+  while (used < buffer.byteLength) {
+    const { bytesRead } = await guarded('read', path, file.read(buffer, used, buffer.byteLength - used, position + used));
+    if (bytesRead === 0) break;
+    used += bytesRead;
+  }
+  return used;
 }
 
 async function openUnfollowed(path: string): Promise<FileHandle | undefined> {
