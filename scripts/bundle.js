@@ -42,7 +42,7 @@ const withoutUnused = {
 // One file, because Node 20 loads sixty slowly; the names in a stack trace stay.
 await build({
   ...common,
-  entryPoints: { main: 'src/main.ts', 'keychain-child': 'src/credentials/keychain-child.ts' },
+  entryPoints: { main: 'src/main.ts', 'keychain-child': 'src/credentials/keychain/child.ts' },
   outdir: 'dist',
   outExtension: { '.js': '.cjs' },
   format: 'cjs',

@@ -1,5 +1,5 @@
 import type { Io } from './io.ts';
-import type { OnEvent } from './operations/events.ts';
+import type { OnEvent } from './operations/copy/events.ts';
 
 export type ProgressMode = 'auto' | 'plain' | 'json' | 'none';
 

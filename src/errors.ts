@@ -61,3 +61,29 @@ export abstract class RegiError extends Error {
 export function assertNever(value: never): never {
   throw new Error(`Unexpected value: ${JSON.stringify(value)}`);
 }
+
+/** A command line that cannot be run as it stands: a wrong flag, a value that does not parse, arguments that exclude each other. */
+export class UsageError extends RegiError {
+  readonly code = 'USAGE';
+}
+
+export type InterruptSignal = 'SIGINT' | 'SIGTERM';
+
+const SIGNAL_STATUS = { SIGINT: 130, SIGTERM: 143 } as const satisfies Record<InterruptSignal, number>;
+
+/** Somebody asked the whole command to end. It is the reason of `io.signal`. */
+export class InterruptedError extends RegiError {
+  readonly code = 'INTERRUPTED';
+  /** What a shell reports of a program that such a signal ended. */
+  readonly exitStatus: number;
+
+  constructor(signal: InterruptSignal) {
+    super(`Interrupted by ${signal}`);
+    this.exitStatus = SIGNAL_STATUS[signal];
+  }
+}
+
+/** A configuration of the user that cannot be read or contradicts itself. Its content is never quoted: it may be a secret. */
+export class InvalidConfigError extends RegiError {
+  readonly code = 'INVALID_CONFIG';
+}

@@ -16,15 +16,15 @@ export type { Bytes, CallOptions, FetchOptions, Place, PushOptions, Source, Stor
 export { bytesOf, collect, collectVerified, owned, verified, type SeekableBytes } from './bytes.ts';
 
 // The places.
-export { createRegistryClient, type OpenRepositoryOptions, type RegistryClient, type RegistryClientOptions } from './stores/registry-client.ts';
-export type { RegistryPlace } from './stores/registry-place.ts';
-export type { RegistryStore } from './stores/registry-store.ts';
-export { openLayout, type LayoutOptions, type LayoutStore } from './stores/oci-layout.ts';
-export { openLayoutPlace, type LayoutPlace } from './stores/layout-place.ts';
-export { openArchives, type ArchiveOptions, type ArchivePlace } from './stores/archive.ts';
-export type { ReadOnlyStore } from './stores/archive-store.ts';
-export type { NamedImage } from './stores/named-images.ts';
-export { archiveAt, type WriteArchiveOptions } from './stores/archive-writer.ts';
+export { createRegistryClient, type OpenRepositoryOptions, type RegistryClient, type RegistryClientOptions } from './stores/registry/registry-client.ts';
+export type { RegistryPlace } from './stores/registry/registry-place.ts';
+export type { RegistryStore } from './stores/registry/registry-store.ts';
+export { openLayout, type LayoutOptions, type LayoutStore } from './stores/layout/oci-layout.ts';
+export { openLayoutPlace, type LayoutPlace } from './stores/layout/place.ts';
+export { openArchives, type ArchiveOptions, type ArchivePlace } from './stores/archive/archive.ts';
+export type { ReadOnlyStore } from './stores/archive/store.ts';
+export type { NamedImage } from './stores/archive/named-images.ts';
+export { archiveAt, type WriteArchiveOptions } from './stores/archive/writer.ts';
 export { createMemoryPlace, createMemoryStore, type MemoryPlace, type MemoryStore } from './stores/memory.ts';
 export type { HostRules } from './http/hosts.ts';
 
@@ -33,17 +33,17 @@ export { createCredentialChain, type CredentialChainOptions } from './credential
 export type { Credential, CredentialSource, FoundCredential } from './credentials/credential.ts';
 
 // What is done with images.
-export { CopyError, copyImage, type CopiedImage, type CopyImageOptions, type CopyJob } from './operations/copy-image.ts';
-export { copyImages, PartialFailureError, type CopyImagesOptions, type FailedJob } from './operations/copy-images.ts';
-export type { CopySessionOptions } from './operations/copy-session.ts';
-export type { CopyEvent, OnEvent } from './operations/events.ts';
-export { inspectImage, type EntryReport, type ImageReport, type InspectReport, type LayerReport } from './operations/inspect-image.ts';
-export type { PlatformChoice } from './operations/read-for-host.ts';
-export { readManifest, type ManifestNode } from './operations/read-manifest.ts';
-export { resolveImage } from './operations/resolve-image.ts';
-export { verifyImages, type FoundProblem, type NamedRoot, type VerifyOptions, type VerifyReport } from './operations/verify-image.ts';
-export type { ExportJob } from './operations/collect-images.ts';
-export { exportImages, type ExportedImage, type ExportOptions } from './operations/export-images.ts';
+export { CopyError, copyImage, type CopiedImage, type CopyImageOptions, type CopyJob } from './operations/copy/copy-image.ts';
+export { copyImages, PartialFailureError, type CopyImagesOptions, type FailedJob } from './operations/copy/copy-images.ts';
+export type { CopySessionOptions } from './operations/copy/session.ts';
+export type { CopyEvent, OnEvent } from './operations/copy/events.ts';
+export { inspectImage, type EntryReport, type ImageReport, type InspectReport, type LayerReport } from './operations/inspect/inspect-image.ts';
+export type { PlatformChoice } from './operations/copy/read-for-host.ts';
+export { readManifest, type ManifestNode } from './operations/copy/read-manifest.ts';
+export { resolveImage } from './operations/copy/resolve-image.ts';
+export { verifyImages, type FoundProblem, type NamedRoot, type VerifyOptions, type VerifyReport } from './operations/inspect/verify-image.ts';
+export type { ExportJob } from './operations/archive/collect-images.ts';
+export { exportImages, type ExportedImage, type ExportOptions } from './operations/archive/export-images.ts';
 
 // A registry of one's own.
 export { startServer, type RunningServer, type ServerOptions } from './server/server.ts';

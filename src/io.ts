@@ -1,7 +1,7 @@
 import type { LookupFunction } from 'node:net';
 
 import type { Clock } from './clock.ts';
-import type { RunKeychain } from './credentials/keychain-program.ts';
+import type { RunKeychain } from './credentials/keychain/program.ts';
 import type { Platform } from './oci/descriptor.ts';
 import type { Bytes } from './store.ts';
 

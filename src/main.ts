@@ -1,12 +1,12 @@
 import { failureText, speaksJson } from './cli/create-context.ts';
 import { exitStatusOf } from './cli/exit-status.ts';
-import { findCommand } from './cli/find-command.ts';
-import { commandHelp, overviewHelp } from './cli/help-text.ts';
-import { writeAnswer } from './cli/output.ts';
-import { HELP_WANTED, parseArguments } from './cli/parse-arguments.ts';
+import { findCommand } from './cli/parse/find-command.ts';
+import { commandHelp, overviewHelp } from './cli/help/help-text.ts';
+import { writeAnswer } from './cli/output/output.ts';
+import { HELP_WANTED, parseArguments } from './cli/parse/parse-arguments.ts';
 import { runCommand } from './cli/run-command.ts';
-import { parseSettings, wantsColor } from './cli/settings.ts';
-import { StatusArea } from './cli/status-area.ts';
+import { parseSettings, wantsColor } from './cli/parse/settings.ts';
+import { StatusArea } from './cli/output/status-area.ts';
 import type { CommandSpec } from './command.ts';
 import { COMMANDS } from './commands/index.ts';
 import type { Io } from './io.ts';

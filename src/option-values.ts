@@ -1,7 +1,7 @@
 import { isIP, isIPv4 } from 'node:net';
 
 import type { CredentialPointer } from './context.ts';
-import { UsageError } from './usage-error.ts';
+import { UsageError } from './errors.ts';
 
 /** `K` is 1024, as in docker, curl and wget; `kB` is 1000, as in the SI. Lower-cased. */
 const BYTE_UNITS: Readonly<Record<string, number>> = {

@@ -12,26 +12,24 @@ const LAYERS: readonly (readonly string[])[] = [
   ['src/main.ts', 'src/index.ts'],
   ['src/cli/'],
   ['src/commands/'],
-  ['src/answers/', 'src/locations/'],
+  ['src/render/', 'src/targets/'],
   // What a command is and what it is given.
   ['src/command.ts', 'src/context.ts', 'src/io.ts', 'src/option-values.ts'],
-  ['src/operations/', 'src/server/', 'src/stores/'],
+  ['src/doctor/', 'src/operations/', 'src/server/', 'src/stores/'],
   ['src/registry/'],
   // Files that say how hosts are reached; both of the next layer are needed for that.
   ['src/auth/', 'src/configuration/'],
   ['src/credentials/', 'src/http/', 'src/tar/'],
-  ['src/bytes.ts', 'src/store.ts'],
+  ['src/disk/'],
+  ['src/abortable.ts', 'src/bytes.ts', 'src/store.ts'],
   ['src/oci/'],
   [
     'src/clock.ts',
+    'src/concurrency/',
     'src/errors.ts',
     'src/format.ts',
-    'src/interrupted.ts',
-    'src/json-text.ts',
     'src/limits.ts',
     'src/redact.ts',
-    'src/single-flight.ts',
-    'src/usage-error.ts',
     'src/version.ts',
   ],
 ];
@@ -39,6 +37,7 @@ const LAYERS: readonly (readonly string[])[] = [
 /** Layers that stand side by side and do not see each other. */
 const STRANGERS: readonly (readonly [from: string, to: string])[] = [
   ['src/operations/', 'src/stores/'],
+  ['src/operations/', 'src/doctor/'],
   ['src/operations/', 'src/server/'],
   ['src/server/', 'src/stores/'],
   ['src/server/', 'src/operations/'],
@@ -46,8 +45,8 @@ const STRANGERS: readonly (readonly [from: string, to: string])[] = [
   ['src/configuration/', 'src/auth/'],
   ['src/credentials/', 'src/http/'],
   ['src/http/', 'src/credentials/'],
-  ['src/answers/', 'src/locations/'],
-  ['src/locations/', 'src/answers/'],
+  ['src/render/', 'src/targets/'],
+  ['src/targets/', 'src/render/'],
 ];
 
 interface SourceFile {

@@ -2,8 +2,7 @@ import { describe, expect, test } from 'vitest';
 
 import { COMMAND_GROUPS } from '../src/command.ts';
 import { COMMANDS } from '../src/commands/index.ts';
-import { RegiError } from '../src/errors.ts';
-import { InterruptedError } from '../src/interrupted.ts';
+import { RegiError, InterruptedError } from '../src/errors.ts';
 import { main } from '../src/main.ts';
 import { ECHO, fakeCommand } from './support/commands.ts';
 import { expectGolden } from './support/golden.ts';

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 
 import { parseBytes, parseCount, parseCredentialPointer, parseHost, parseHostOrCidr, parseSeconds } from '../src/option-values.ts';
-import { UsageError } from '../src/usage-error.ts';
+import { UsageError } from '../src/errors.ts';
 
 describe('parseBytes()', () => {
   test.each([

@@ -1,6 +1,5 @@
-import type { CredentialSource, FoundCredential } from '../credentials/credential.ts';
-import { credentialIdentity } from '../credentials/identity.ts';
-import { SingleFlight } from '../single-flight.ts';
+import { type CredentialSource, type FoundCredential, credentialIdentity } from '../credentials/credential.ts';
+import { SingleFlight } from '../concurrency/single-flight.ts';
 
 /** What a registry thinks of a credential, as far as is known. */
 type Standing = 'accepted' | 'refused';

@@ -1,20 +1,18 @@
 import type { Clock } from '../clock.ts';
-import type { CredentialSource, FoundCredential } from '../credentials/credential.ts';
-import { credentialIdentity } from '../credentials/identity.ts';
+import { type CredentialSource, type FoundCredential, credentialIdentity } from '../credentials/credential.ts';
 import { assertNever } from '../errors.ts';
 import { isLoopback } from '../http/hosts.ts';
 import type { HttpRequest, HttpResponse, Transport } from '../http/message.ts';
 import { printable, secretsIn } from '../redact.ts';
 import { Account } from './account.ts';
-import { basicAuthorization } from './basic.ts';
-import { parseChallenges, selectChallenge, type UsableChallenge } from './challenge.ts';
+import { basicAuthorization, parseChallenges, selectChallenge, type UsableChallenge } from './challenge.ts';
 import { NotAuthorisedError, type AuthorizedResponse, type TriedCredentials } from './not-authorised.ts';
 import { checkRealm } from './realm.ts';
 import { SchemeMemory, type Scheme } from './scheme-memory.ts';
 import { mergeScopes, parseScopes, sameScopes, type Scope } from './scope.ts';
 import { settle } from './settle.ts';
-import { SingleFlight } from '../single-flight.ts';
-import { isHeaderSafe, type Token } from './token-answer.ts';
+import { SingleFlight } from '../concurrency/single-flight.ts';
+import { isHeaderSafe, type Token } from './token.ts';
 import type { TokenCache, TokenKey } from './token-cache.ts';
 import { fetchToken } from './token-client.ts';
 

@@ -138,3 +138,8 @@ function isTokenCharacter(character: string): boolean {
 function isToken68Character(character: string): boolean {
   return /[A-Za-z0-9._~+/-]/.test(character);
 }
+
+/** The value of a Basic `Authorization` header, UTF-8. @see https://www.rfc-editor.org/rfc/rfc7617 */
+export function basicAuthorization(username: string, password: string): string {
+  return `Basic ${Buffer.from(`${username}:${password}`, 'utf8').toString('base64')}`;
+}

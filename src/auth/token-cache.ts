@@ -1,8 +1,8 @@
 import type { Clock } from '../clock.ts';
 import { LIMITS } from '../limits.ts';
 import { scopeKey, type Scope } from './scope.ts';
-import { SingleFlight } from '../single-flight.ts';
-import type { Token } from './token-answer.ts';
+import { SingleFlight } from '../concurrency/single-flight.ts';
+import type { Token } from './token.ts';
 
 /** What a token is good for. A token is never used for anything that differs in one of these. */
 export interface TokenKey {

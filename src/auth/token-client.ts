@@ -1,16 +1,15 @@
 import type { Clock } from '../clock.ts';
 import type { Credential, FoundCredential } from '../credentials/credential.ts';
 import { assertNever, RegiError, type ErrorCode } from '../errors.ts';
-import { askAgain } from '../http/ask-again.ts';
+import { askAgain, DEFAULT_RETRIES } from '../http/retry.ts';
 import { discard, readAtMost } from '../http/body.ts';
 import type { HttpRequest, HttpResponse, Transport } from '../http/message.ts';
-import { DEFAULT_RETRIES } from '../http/retry.ts';
 import { LIMITS } from '../limits.ts';
-import { basicAuthorization } from './basic.ts';
+import { basicAuthorization } from './challenge.ts';
 import { NotAuthorisedError } from './not-authorised.ts';
 import { UnsafeRealmError, type SafeRealm } from './realm.ts';
 import { formatScope, type Scope } from './scope.ts';
-import { parseTokenAnswer, type Token } from './token-answer.ts';
+import { parseTokenAnswer, type Token } from './token.ts';
 
 export interface TokenRequest {
   /** The registry that the token is for, as written in references. */

@@ -1,10 +1,10 @@
 import type { Context, Settings } from '../context.ts';
 import type { Io } from '../io.ts';
 import { printable } from '../redact.ts';
-import { errorObject, errorText } from './error-text.ts';
-import { jsonLine } from './output.ts';
-import type { Progress } from './progress.ts';
-import type { StatusArea } from './status-area.ts';
+import { errorObject, errorText } from './output/error-text.ts';
+import { jsonLine } from './output/output.ts';
+import type { Progress } from './progress/progress.ts';
+import type { StatusArea } from './output/status-area.ts';
 
 /** What a command is given: everything it says goes to the status area, as `settings` wants it. */
 export function createContext(io: Io, settings: Settings, progress: Progress, area: StatusArea): Context {

@@ -1,5 +1,5 @@
-import { createKeychain } from '../credentials/keychain.ts';
-import { answerAsHelper, type HelperAnswer } from '../credentials/serve-helper.ts';
+import { createKeychain } from '../credentials/keychain/keychain.ts';
+import { answerAsHelper, type HelperAnswer } from '../credentials/logins/serve-helper.ts';
 import type { Io } from '../io.ts';
 import { LIMITS } from '../limits.ts';
 import { printable } from '../redact.ts';

@@ -1,11 +1,11 @@
 import { endianness, homedir } from 'node:os';
 
-import type { RunKeychain } from '../credentials/keychain-program.ts';
-import { InterruptedError, type InterruptSignal } from '../interrupted.ts';
-import type { Io } from '../io.ts';
-import { hostPlatform } from './host-platform.ts';
-import { textInput, textOutput, type InputStream, type OutputStream } from './streams.ts';
 import { systemClock } from '../clock.ts';
+import type { RunKeychain } from '../credentials/keychain/program.ts';
+import { InterruptedError, type InterruptSignal } from '../errors.ts';
+import type { Io } from '../io.ts';
+import type { Platform } from '../oci/descriptor.ts';
+import { type InputStream, type OutputStream, textInput, textOutput } from './output/streams.ts';
 
 /** What is used of Node's `process`. */
 export interface HostProcess {
@@ -58,7 +58,7 @@ export function openIo(host: HostProcess, { keychainScript }: OpenIoOptions = {}
 /** Most commands never ask it, so its code is not loaded before. */
 function lazyKeychain({ execPath, env }: HostProcess, script: string): RunKeychain {
   return async (request, options) => {
-    const { createKeychainProgram } = await import('../credentials/keychain-program.ts');
+    const { createKeychainProgram } = await import('../credentials/keychain/program.ts');
     return createKeychainProgram({ execPath, script, env })(request, options);
   };
 }
@@ -66,4 +66,28 @@ function lazyKeychain({ execPath, env }: HostProcess, script: string): RunKeycha
 function armVersion(variables: unknown): string | undefined {
   if (typeof variables !== 'object' || variables === null || !('arm_version' in variables)) return undefined;
   return typeof variables.arm_version === 'string' || typeof variables.arm_version === 'number' ? String(variables.arm_version) : undefined;
+}
+
+/** What Node says of the machine it runs on. */
+export interface MachineFacts {
+  /** `process.platform`. */
+  readonly platform: string;
+  /** `process.arch`. */
+  readonly arch: string;
+  /** `os.endianness()`. */
+  readonly endianness: 'BE' | 'LE';
+  /** `process.config.variables.arm_version`, such as `7`. */
+  readonly armVersion?: string | undefined;
+}
+
+/** Names of Go, which image platforms use, where Node has others. */
+const OS: Readonly<Record<string, string>> = { win32: 'windows', sunos: 'solaris' };
+const ARCHITECTURE: Readonly<Record<string, string>> = { x64: 'amd64', ia32: '386', mipsel: 'mipsle' };
+
+/** The platform of this machine in the words of image indexes. */
+export function hostPlatform({ platform, arch, endianness, armVersion }: MachineFacts): Platform {
+  const os = OS[platform] ?? platform;
+  if (arch === 'arm') return { os, architecture: 'arm', variant: `v${armVersion ?? '7'}` };
+  if (arch === 'ppc64') return { os, architecture: endianness === 'LE' ? 'ppc64le' : 'ppc64' };
+  return { os, architecture: ARCHITECTURE[arch] ?? arch };
 }

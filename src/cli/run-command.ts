@@ -3,9 +3,9 @@ import type { Settings } from '../context.ts';
 import { RegiError } from '../errors.ts';
 import type { Io } from '../io.ts';
 import { createContext } from './create-context.ts';
-import { rowWriter, type RowWriter } from './output.ts';
-import { createProgress } from './progress.ts';
-import type { StatusArea } from './status-area.ts';
+import { rowWriter, type RowWriter } from './output/output.ts';
+import { createProgress } from './progress/progress.ts';
+import type { StatusArea } from './output/status-area.ts';
 
 export interface Invocation {
   readonly spec: CommandSpec;

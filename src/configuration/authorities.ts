@@ -1,7 +1,9 @@
+import { X509Certificate } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
 import * as tls from 'node:tls';
 
+import { InvalidConfigError } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
 
 export interface AuthoritiesOptions {
@@ -88,4 +90,35 @@ async function readText(path: string): Promise<string> {
 
 function reasonOf(error: unknown): string {
   return error instanceof Error && 'code' in error ? String(error.code) : 'it cannot be opened';
+}
+
+/**
+ * Reads a file of certificate authorities that the user named.
+ *
+ * @param where it was named: `--ca-file`.
+ * @throws {InvalidConfigError} when it cannot be read, or holds no certificate.
+ */
+export async function readCaFile(path: string, where: string, signal: AbortSignal): Promise<string> {
+  const hint = `give ${where} a file of PEM certificates`;
+  let text: string;
+  try {
+    text = await readFile(path, { encoding: 'utf8', signal });
+  } catch (cause) {
+    signal.throwIfAborted();
+    const reason = cause instanceof Error && 'code' in cause ? String(cause.code) : 'unknown reason';
+    throw new InvalidConfigError(`Cannot read the certificate authorities in "${path}": ${reason}`, { hint, cause });
+  }
+  if (hasCertificate(text)) return text;
+  throw new InvalidConfigError(`Cannot use the certificate authorities in "${path}": expected PEM certificates, found none`, { hint });
+}
+
+/** Whether a text holds a PEM certificate that can be read. */
+export function hasCertificate(text: string): boolean {
+  const [block] = /-----BEGIN (?:TRUSTED |X509 )?CERTIFICATE-----[^-]+-----END (?:TRUSTED |X509 )?CERTIFICATE-----/.exec(text) ?? [];
+  if (block === undefined) return false;
+  try {
+    return new X509Certificate(block).subject !== undefined;
+  } catch {
+    return false;
+  }
 }

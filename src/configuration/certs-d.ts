@@ -1,9 +1,9 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
-import { showPath } from '../credentials/config-file.ts';
-import { InvalidConfigError } from '../credentials/invalid-config.ts';
-import { hasCertificate } from './pem.ts';
+import { showPath } from '../disk/config-file.ts';
+import { InvalidConfigError } from '../errors.ts';
+import { hasCertificate } from './authorities.ts';
 
 /** Certificates for one registry. PEM texts; each client certificate has its key at the same place. */
 export interface HostCertificates {

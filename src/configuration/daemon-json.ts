@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 
-import { readConfigFile, showPath } from '../credentials/config-file.ts';
-import { InvalidConfigError } from '../credentials/invalid-config.ts';
+import { readConfigFile, showPath } from '../disk/config-file.ts';
+import { InvalidConfigError } from '../errors.ts';
 import { isHostRule } from '../http/hosts.ts';
 import { printable } from '../redact.ts';
 

@@ -3,8 +3,8 @@ import { dirname, join, resolve } from 'node:path';
 import * as z from 'zod/mini';
 import { $ZodError } from 'zod/v4/core';
 
-import { readConfigFile, showPath } from '../credentials/config-file.ts';
-import { InvalidConfigError } from '../credentials/invalid-config.ts';
+import { readConfigFile, showPath } from '../disk/config-file.ts';
+import { InvalidConfigError } from '../errors.ts';
 import { isHostRule } from '../http/hosts.ts';
 import { describeIssue } from '../oci/describe-issue.ts';
 import { printable } from '../redact.ts';
@@ -64,7 +64,7 @@ export async function readRegiConfig({ env, home, cwd }: RegiConfigOptions): Pro
 }
 
 async function parseFile(text: string, shown: string): Promise<z.infer<typeof File>> {
-  const { parse, YAMLParseError } = await import('./yaml.ts');
+  const { parse, YAMLParseError } = await import('./regi-config.ts');
   try {
     // Aliases could make a small file a large one; nobody needs them here.
     return z.parse(File, parse(text, { maxAliasCount: 0 }) ?? null);
@@ -107,3 +107,6 @@ function checkHost(host: string, shown: string): string {
 function invalid(shown: string, problem: string, cause?: unknown): InvalidConfigError {
   return new InvalidConfigError(`Cannot use "${shown}": ${problem}`, { hint: 'its form is in docs/mirrors-and-proxies.md', cause });
 }
+
+/** One module of ours for all that is used of `yaml`: imported lazily by itself, its CommonJS would have no named exports in the bundle. */
+export { parse, YAMLParseError } from 'yaml';

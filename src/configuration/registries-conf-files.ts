@@ -1,8 +1,8 @@
 import { readdir } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 
-import { readConfigFile, showPath } from '../credentials/config-file.ts';
-import { InvalidConfigError } from '../credentials/invalid-config.ts';
+import { readConfigFile, showPath } from '../disk/config-file.ts';
+import { InvalidConfigError } from '../errors.ts';
 import type { RegistriesConf } from './registries-conf.ts';
 
 export interface RegistriesConfOptions {

@@ -2,7 +2,7 @@ import { parse, TomlError } from 'smol-toml';
 import * as z from 'zod/mini';
 import { $ZodError } from 'zod/v4/core';
 
-import { InvalidConfigError } from '../credentials/invalid-config.ts';
+import { InvalidConfigError } from '../errors.ts';
 import { describeIssue } from '../oci/describe-issue.ts';
 import { printable } from '../redact.ts';
 

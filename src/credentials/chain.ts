@@ -1,10 +1,10 @@
 import { containersAuthPaths, createContainersSource, flatAuthPath, namedAuthFile } from './containers-auth.ts';
 import type { CredentialSource } from './credential.ts';
-import { createDockerAuthVariableSource } from './docker-auth-variable.ts';
-import { createDockerSource, type DockerSourceOptions } from './docker-source.ts';
+import { createDockerAuthVariableSource } from './docker/auth-variable.ts';
+import { createDockerSource, type DockerSourceOptions } from './docker/source.ts';
 import { createEnvironmentSource } from './environment.ts';
-import { createKeychainSource } from './keychain-source.ts';
-import type { Keychain } from './keychain.ts';
+import { createKeychainSource } from './keychain/source.ts';
+import type { Keychain } from './keychain/keychain.ts';
 import { createPointerSource, type PasswordPointer } from './pointer.ts';
 
 export interface CredentialChainOptions extends DockerSourceOptions {

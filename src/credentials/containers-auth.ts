@@ -1,13 +1,13 @@
 import { join, resolve } from 'node:path';
 
 import { printable } from '../redact.ts';
-import { credentialOf } from './auth-entry.ts';
-import { readConfigFile, showPath } from './config-file.ts';
+import { credentialOf } from './docker/auth-entry.ts';
+import { readConfigFile, showPath } from '../disk/config-file.ts';
 import type { CredentialSource, FoundCredential } from './credential.ts';
-import { hostOfKey, parseDockerConfig, parseFlatConfig, type DockerConfig } from './docker-config.ts';
-import { IDENTITY_TOKEN_USER, warnOfSkipped, type DockerSourceOptions } from './docker-source.ts';
-import { askHelper, createHelperRunner, type RunHelper } from './helper.ts';
-import { InvalidConfigError } from './invalid-config.ts';
+import { hostOfKey, parseDockerConfig, parseFlatConfig, type DockerConfig } from './docker/config.ts';
+import { IDENTITY_TOKEN_USER, warnOfSkipped, type DockerSourceOptions } from './docker/source.ts';
+import { askHelper, createHelperRunner, type RunHelper } from './docker/helper.ts';
+import { InvalidConfigError } from '../errors.ts';
 
 export interface ContainersSourceOptions extends DockerSourceOptions {
   readonly path: string;

@@ -1,3 +1,5 @@
+import { createHash } from 'node:crypto';
+
 /** What proves who asks. A discriminated union, because a token goes where a password must not. */
 export type Credential =
   | { readonly kind: 'password'; readonly username: string; readonly password: string }
@@ -19,3 +21,15 @@ export interface FoundCredential {
  * @param host as written in references, port included: `registry.example:5000`, `docker.io`.
  */
 export type CredentialSource = (host: string, repository: string | undefined, signal?: AbortSignal) => Promise<FoundCredential | undefined>;
+
+/**
+ * Tells credentials apart in keys of caches without being one: the same text for the same credential, `anonymous` for none.
+ * Not for output: a short password could be guessed from it.
+ */
+export function credentialIdentity(credential: Credential | undefined): string {
+  if (credential === undefined) return 'anonymous';
+  const parts = credential.kind === 'password' ? [credential.username, credential.password] : [credential.token];
+  return createHash('sha256')
+    .update(JSON.stringify([credential.kind, ...parts]))
+    .digest('hex');
+}

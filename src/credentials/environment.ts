@@ -1,6 +1,6 @@
 import type { CredentialSource } from './credential.ts';
-import { dockerKey, hostOfKey } from './docker-config.ts';
-import { InvalidConfigError } from './invalid-config.ts';
+import { dockerKey, hostOfKey } from './docker/config.ts';
+import { InvalidConfigError } from '../errors.ts';
 
 /**
  * The credentials of `REGI_REGISTRY`, `REGI_USERNAME` and `REGI_PASSWORD`. They are for that one registry: a password that went

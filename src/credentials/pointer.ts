@@ -1,9 +1,9 @@
 import { resolve } from 'node:path';
 
-import { readConfigFile } from './config-file.ts';
+import { readConfigFile } from '../disk/config-file.ts';
 import type { CredentialSource } from './credential.ts';
-import { dockerKey } from './docker-config.ts';
-import { InvalidConfigError } from './invalid-config.ts';
+import { dockerKey } from './docker/config.ts';
+import { InvalidConfigError } from '../errors.ts';
 
 /** Where a password is, never the password. */
 export interface PasswordPointer {

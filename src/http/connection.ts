@@ -4,7 +4,7 @@ import type { Client, Dispatcher } from 'undici';
 
 import { LIMITS } from '../limits.ts';
 import { openSocket, type Opening, type Target } from './connector.ts';
-import { SlabReader } from './slab-reader.ts';
+import { SlabReader } from './slabs.ts';
 
 /** How long an unused connection is kept, unless the server announces less. Servers close after 60 s and more; ours comes first. */
 const KEEP_ALIVE_MS = 15_000;

@@ -4,14 +4,12 @@ import type { Dispatcher } from 'undici';
 
 import { bytesOf } from '../bytes.ts';
 import { contentLength } from './body.ts';
-import { BodyPace } from './body-pace.ts';
+import { BodyPace, Watchdog } from './pace.ts';
 import type { Connection } from './connection.ts';
 import { BodySizeError, describe, exchangeError, ProxyError, TimeoutError, type Phase } from './errors.ts';
-import { headersOf } from './headers.ts';
+import { headersOf, type HttpRequest, type HttpResponse, type StreamBody } from './message.ts';
 import { IncomingBody } from './incoming-body.ts';
-import type { HttpRequest, HttpResponse, StreamBody } from './message.ts';
 import { OutgoingBody } from './outgoing-body.ts';
-import { Watchdog } from './watchdog.ts';
 
 /** Bodies of so many bytes are read into slabs. What is smaller, a slab would be too large for. */
 const BULK_BYTES = 256 * 1024;

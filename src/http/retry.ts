@@ -1,5 +1,5 @@
 import type { Clock } from '../clock.ts';
-import { Admissions } from './admissions.ts';
+import { Admissions } from '../concurrency/admissions.ts';
 import { discard } from './body.ts';
 import { NetworkError, TimeoutError } from './errors.ts';
 import type { HttpRequest, HttpResponse, Layer, Method, Transport } from './message.ts';
@@ -173,4 +173,33 @@ function isRepeatable(method: Method, error: unknown): boolean {
 
 function isStream(body: HttpRequest['body']): boolean {
   return body !== undefined && !(body instanceof Uint8Array);
+}
+
+export interface AskAgainOptions {
+  readonly clock: Clock;
+  /** Repetitions, the first attempt not counted. */
+  readonly retries: number;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * Sends a request and reads its whole answer; both once more when the connection breaks in the middle of the body. It is for answers that
+ * are small enough for memory: there is nothing to go on from. What fails before the body, `retryLayer()` has repeated already.
+ *
+ * @throws what `ask` throws.
+ */
+export async function askAgain<T>(ask: () => Promise<T>, { clock, retries, signal }: AskAgainOptions): Promise<T> {
+  for (let attempt = 0; ; attempt += 1) {
+    try {
+      return await ask();
+    } catch (error) {
+      signal?.throwIfAborted();
+      if (attempt >= retries || !isPassing(error) || !isOfBody(error)) throw error;
+    }
+    await clock.sleep(backoffMs(attempt, clock), signal);
+  }
+}
+
+function isOfBody(error: unknown): boolean {
+  return (error instanceof NetworkError || error instanceof TimeoutError) && error.phase === 'body';
 }

@@ -17,7 +17,7 @@ export interface TlsSettings {
 }
 
 /** Certificates or keys that OpenSSL cannot use. */
-export class UnusableCertificatesError extends RegiError {
+class UnusableCertificatesError extends RegiError {
   readonly code = 'INVALID_CONFIG';
 
   constructor(host: string, cause: unknown) {

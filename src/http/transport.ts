@@ -1,13 +1,12 @@
 import type { LookupFunction } from 'node:net';
 import type { SecureContext } from 'node:tls';
 
-import { ConnectionPool } from './connection-pool.ts';
 import type { Target } from './connector.ts';
-import { TransportCounters } from './counters.ts';
 import { exchange } from './exchange.ts';
 import type { HttpRequest, HttpResponse, Transport } from './message.ts';
+import { ConnectionPool } from './pool.ts';
 import type { ProxyChooser, ProxyServer } from './proxy.ts';
-import { SlabPool } from './slab-pool.ts';
+import { SlabPool } from './slabs.ts';
 import { secureContextOf, type TlsSettings } from './tls.ts';
 
 export interface TransportOptions {
@@ -131,4 +130,29 @@ function emplace<Key, Value>(map: Map<Key, Value>, key: Key, make: () => Value):
   const made = make();
   map.set(key, made);
   return made;
+}
+
+/** What went to one origin. */
+export interface OriginCounts {
+  readonly requests: number;
+  readonly connections: number;
+}
+
+/** Counts requests and connections per origin (`https://registry.example:5000`): round trips are the cost that users feel. */
+class TransportCounters {
+  readonly #counts = new Map<string, { requests: number; connections: number }>();
+
+  add(origin: string, what: keyof OriginCounts): void {
+    const counts = this.#counts.get(origin) ?? { requests: 0, connections: 0 };
+    counts[what] += 1;
+    this.#counts.set(origin, counts);
+  }
+
+  of(origin: string): OriginCounts {
+    return { requests: 0, connections: 0, ...this.#counts.get(origin) };
+  }
+
+  entries(): Iterable<readonly [origin: string, counts: OriginCounts]> {
+    return this.#counts.entries();
+  }
 }

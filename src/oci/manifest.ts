@@ -28,7 +28,7 @@ export interface ImageIndex {
 export type Manifest = ImageManifest | ImageIndex;
 
 /** A manifest of a kind that regi does not move. */
-export class UnsupportedManifestError extends RegiError {
+class UnsupportedManifestError extends RegiError {
   readonly code = 'UNSUPPORTED';
 }
 

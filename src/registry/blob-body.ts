@@ -4,7 +4,6 @@ import type { Descriptor } from '../oci/descriptor.ts';
 import type { Bytes } from '../store.ts';
 import { statedSize } from './answer-headers.ts';
 import type { RegistryResponse } from './connection.ts';
-import { parseContentRange } from './content-range.ts';
 import { invalidResponse, isWebPage, responseError } from './errors.ts';
 
 /** What asks for the bytes from `position` on; nothing for the whole, because a range of all confuses some caches. */
@@ -41,4 +40,26 @@ export async function bodyFrom(action: string, response: RegistryResponse, targe
 function isRange(response: RegistryResponse, target: Descriptor, position: number): boolean {
   const range = parseContentRange(response.headers.get('content-range'));
   return range?.start === position && (range.total ?? target.size) === target.size;
+}
+
+/** What a 206 carries. */
+export interface ContentRange {
+  /** First byte, from 0. */
+  readonly start: number;
+  /** Size of the whole; undefined when the server does not know. Bytes. */
+  readonly total: number | undefined;
+}
+
+/**
+ * Parses the `Content-Range` of a 206 answer; undefined when it is malformed.
+ *
+ * @see https://www.rfc-editor.org/rfc/rfc9110#section-14.4
+ */
+export function parseContentRange(text: string | undefined): ContentRange | undefined {
+  const match = /^\s*bytes\s+(\d{1,16})-(\d{1,16})\/(\d{1,16}|\*)\s*$/i.exec(text ?? '');
+  if (match === null) return undefined;
+  const [start, end] = [Number(match[1]), Number(match[2])];
+  const total = match[3] === '*' ? undefined : Number(match[3]);
+  const isSound = Number.isSafeInteger(end) && start <= end && (total === undefined || end < total);
+  return isSound ? { start, total } : undefined;
 }

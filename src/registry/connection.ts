@@ -5,7 +5,7 @@ import { settle } from '../auth/settle.ts';
 import type { TokenCache } from '../auth/token-cache.ts';
 import type { Clock } from '../clock.ts';
 import type { CredentialSource } from '../credentials/credential.ts';
-import { Admissions } from '../http/admissions.ts';
+import { Admissions } from '../concurrency/admissions.ts';
 import { discard } from '../http/body.ts';
 import type { Scheme } from '../http/hosts.ts';
 import type { HttpHeaders, HttpRequest, HttpResponse, Layer, Method, Transport } from '../http/message.ts';
@@ -13,10 +13,10 @@ import { followRedirects } from '../http/redirect.ts';
 import { backoffMs, DEFAULT_RETRIES, isPassing, retryLayer, retryOfStatus, type RetryEvent } from '../http/retry.ts';
 import { apiHost } from '../oci/reference.ts';
 import { withoutSecrets } from '../redact.ts';
-import { KeyedLock } from './keyed-lock.ts';
+import { KeyedLock } from '../concurrency/keyed-lock.ts';
 import { createQuotaReader } from './pull-quota.ts';
 import { isTlsComplaint, SchemeDetector, SpokeTlsError } from './scheme-detector.ts';
-import { UploadSizes } from './upload-limits.ts';
+import { UploadSizes } from './upload/sizes.ts';
 import { createWarningReader } from './warnings.ts';
 
 /** What a request carries besides method and place. */

@@ -3,6 +3,7 @@ import { RegiError, type RegiErrorOptions } from '../errors.ts';
 import type { Method } from '../http/message.ts';
 import { rateLimit, retryAfterMs } from '../http/retry-after.ts';
 import { LIMITS } from '../limits.ts';
+import type { Digest } from '../oci/digest.ts';
 import { essence } from '../oci/media-types.ts';
 import { redactUrl, withoutSecrets } from '../redact.ts';
 import type { RegistryResponse } from './connection.ts';
@@ -193,4 +194,17 @@ function refusalHint(response: RegistryResponse, problems: readonly Problem[]): 
   if (response.status === 413) return 'something before the registry limits the size of a request; send smaller ones: --chunk-size 5000000';
   if (problems.some(({ code }) => code === 'NAME_INVALID')) return 'the registry has rules of its own for names; try another repository name';
   return undefined;
+}
+
+/** The registry holds other bytes under a name than it should. */
+export class WrongDigestError extends RegiError {
+  readonly code = 'CONTENT_MISMATCH';
+  readonly expected: Digest;
+  readonly found: Digest;
+
+  constructor(action: string, expected: Digest, found: Digest) {
+    super(`${action}: expected ${expected}, found ${found}`, { hint: 'the registry, or something before it, changes what it holds; do not use this image' });
+    this.expected = expected;
+    this.found = found;
+  }
 }

@@ -1,17 +1,15 @@
-import { askAgain } from '../http/ask-again.ts';
 import { discard, readAtMost } from '../http/body.ts';
+import { askAgain } from '../http/retry.ts';
 import { LIMITS } from '../limits.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
-import { algorithmOf, digestOf, isDigest, type Digest } from '../oci/digest.ts';
+import { algorithmOf, type Digest, digestOf, isDigest } from '../oci/digest.ts';
 import { childrenOf, parseManifest } from '../oci/manifest.ts';
-import { essence, isForeignLayerType, isManifestType, MANIFEST_ACCEPT } from '../oci/media-types.ts';
+import { essence, isForeignLayerType, isManifestType, MANIFEST_ACCEPT, MEDIA_TYPE } from '../oci/media-types.ts';
 import type { CallOptions } from '../store.ts';
 import { contradicts, statedDigest, statedSize } from './answer-headers.ts';
 import type { RegistryResponse } from './connection.ts';
-import { invalidResponse, isWebPage, RefusedError, responseError, ServerFailedError, type ResponseError } from './errors.ts';
-import { guessManifestType } from './manifest-type.ts';
-import { display, manifestPath, sendToRead, sendToWrite, type RemoteRepository } from './remote-repository.ts';
-import { WrongDigestError } from './wrong-digest.ts';
+import { invalidResponse, isWebPage, RefusedError, responseError, type ResponseError, ServerFailedError, WrongDigestError } from './errors.ts';
+import { display, manifestPath, type RemoteRepository, sendToRead, sendToWrite } from './remote-repository.ts';
 
 /** A manifest with the bytes that its digest is of. */
 export interface FetchedManifest {
@@ -203,4 +201,32 @@ function checkDigest(action: string, expected: Digest, found: Digest | undefined
 
 async function send(repository: RemoteRepository, method: 'GET' | 'HEAD', reference: string, { signal }: CallOptions): Promise<RegistryResponse> {
   return sendToRead(repository, method, manifestPath(repository, reference), { accept: MANIFEST_ACCEPT, signal });
+}
+
+/**
+ * Finds the media type of a manifest that was read: what the registry says when that names a manifest, else what the bytes
+ * say. Old registries send schema 1 as text/plain and others all JSON as application/json. Undefined when neither says it.
+ */
+export function guessManifestType(contentType: string | undefined, bytes: Uint8Array): string | undefined {
+  const told = essence(contentType ?? '');
+  if (isManifestType(told)) return told;
+  const body = parseObject(bytes);
+  if (body === undefined) return undefined;
+  const inside = body['mediaType'];
+  if (typeof inside === 'string' && isManifestType(inside)) return inside;
+  if (body['schemaVersion'] === 1) return 'signatures' in body ? MEDIA_TYPE.dockerSchema1Signed : MEDIA_TYPE.dockerSchema1;
+  if (Array.isArray(body['manifests'])) return MEDIA_TYPE.ociIndex;
+  if ('config' in body && Array.isArray(body['layers'])) return MEDIA_TYPE.ociManifest;
+  if (typeof inside === 'string' && inside !== '') return inside;
+  return told === '' ? undefined : told;
+}
+
+function parseObject(bytes: Uint8Array): Readonly<Record<string, unknown>> | undefined {
+  try {
+    const value: unknown = JSON.parse(new TextDecoder().decode(bytes));
+    return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Readonly<Record<string, unknown>>) : undefined;
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined;
+    throw error;
+  }
 }

@@ -1,12 +1,11 @@
 import { RegiError } from '../errors.ts';
 import { type Descriptor, InvalidManifestError, toDescriptorJson } from '../oci/descriptor.ts';
-import { digestOf, type Digest } from '../oci/digest.ts';
+import { algorithmOf, type Digest, digestOf, encodedOf } from '../oci/digest.ts';
 import { MEDIA_TYPE } from '../oci/media-types.ts';
 import type { CallOptions } from '../store.ts';
 import { NotFoundError } from './errors.ts';
-import { itemsIn } from './json-list.ts';
+import { itemsIn } from './lists.ts';
 import { fetchManifest, isManifestMissing, putManifest } from './manifests.ts';
-import { referrersTag } from './referrers-tag.ts';
 import { display, type RemoteRepository } from './remote-repository.ts';
 
 /** The index of the tag schema. Entries are kept as found: other tools may have put more into them than regi knows. */
@@ -15,7 +14,7 @@ export interface ReferrersIndex {
 }
 
 /** Another writer took our entry out of the index again, each time that we tried. */
-export class ReferrerLostError extends RegiError {
+class ReferrerLostError extends RegiError {
   readonly code = 'FAILED';
 }
 
@@ -97,4 +96,14 @@ function lists(entries: readonly unknown[], digest: Digest): boolean {
 
 function digestIn(entry: unknown): unknown {
   return typeof entry === 'object' && entry !== null && 'digest' in entry ? entry.digest : undefined;
+}
+
+/**
+ * The tag whose index lists the referrers of `subject` where the registry has no referrers API. Of a sha512 digest it holds only
+ * the first 64 hex digits.
+ *
+ * @see https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#referrers-tag-schema
+ */
+export function referrersTag(subject: Digest): string {
+  return `${algorithmOf(subject).slice(0, 32)}-${encodedOf(subject).slice(0, 64)}`;
 }

@@ -6,8 +6,7 @@ import type { Digest } from '../oci/digest.ts';
 import { essence, MEDIA_TYPE } from '../oci/media-types.ts';
 import type { CallOptions, ReferrerOptions } from '../store.ts';
 import type { RegistryResponse } from './connection.ts';
-import { itemsIn } from './json-list.ts';
-import { listPages } from './paging.ts';
+import { itemsIn, listPages } from './lists.ts';
 import { readReferrersIndex } from './referrers-index.ts';
 import { display, scopesToRead, type RemoteRepository } from './remote-repository.ts';
 

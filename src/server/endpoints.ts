@@ -2,14 +2,13 @@ import { assertNever } from '../errors.ts';
 import type { Place } from '../store.ts';
 import type { Authenticate } from './authenticate.ts';
 import { deleteBlob, getBlob } from './blobs.ts';
-import { listRepositories } from './catalog.ts';
+import { listRepositories, listTags } from './lists.ts';
 import { RefusedRequestError } from './errors.ts';
 import { jsonAnswer, type Answer, type Call } from './exchange.ts';
 import { guardAgainstBrowsers, type HostRules } from './guards.ts';
 import { deleteManifest, getManifest, putManifest } from './manifests.ts';
 import { listReferrers } from './referrers.ts';
 import { METHODS, parseRoute, type Route } from './router.ts';
-import { listTags } from './tags.ts';
 import type { UploadSessions } from './upload-sessions.ts';
 import { cancelUpload, finishUpload, startUpload, uploadChunk, uploadStatus } from './uploads.ts';
 

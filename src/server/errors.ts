@@ -6,7 +6,7 @@ import { jsonAnswer, type Answer, type AnswerHeaders } from './exchange.ts';
  *
  * @see https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#error-codes
  */
-export const SPEC_STATUS = {
+const SPEC_STATUS = {
   BLOB_UNKNOWN: 404,
   BLOB_UPLOAD_INVALID: 400,
   BLOB_UPLOAD_UNKNOWN: 404,

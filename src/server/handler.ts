@@ -5,7 +5,7 @@ import { createEndpoints, type RegistryOptions } from './endpoints.ts';
 import { errorAnswer } from './errors.ts';
 import type { Answer, Call, Middleware } from './exchange.ts';
 import { bodyOf, drain, isUnread } from './request-body.ts';
-import { sendAnswer } from './send-answer.ts';
+import { sendAnswer } from './send-response.ts';
 import { memorySpool, type Spool } from './spool.ts';
 import { UPLOAD_LIMITS, UploadSessions, type UploadLimits } from './upload-sessions.ts';
 

@@ -26,7 +26,7 @@ export interface RunningServer {
 }
 
 /** An address that cannot be listened on. */
-export class ListenError extends RegiError {
+class ListenError extends RegiError {
   readonly code = 'FAILED';
 }
 

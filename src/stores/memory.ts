@@ -17,7 +17,7 @@ import type {
   TagLister,
   Untagger,
 } from '../store.ts';
-import { abortable } from './abortable.ts';
+import { abortable } from '../abortable.ts';
 import { describeNames, NotInStoreError } from './not-found.ts';
 import { referrerOf } from './referrer.ts';
 

@@ -17,7 +17,7 @@ export interface CarriedBlob {
 export type BlobListKind = 'omitted' | 'carried';
 
 /** A list that is none, or of another kind or version. */
-export class InvalidBlobListError extends RegiError {
+class InvalidBlobListError extends RegiError {
   readonly code = 'INVALID_ARCHIVE';
 }
 

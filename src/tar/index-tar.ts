@@ -3,8 +3,7 @@ import { posix } from 'node:path';
 import { LimitExceededError } from '../bytes.ts';
 import { LIMITS } from '../limits.ts';
 import type { CallOptions } from '../store.ts';
-import { BLOCK_BYTES, paddingOf, parseHeader, textOf, type RawHeader } from './header.ts';
-import { InvalidTarError } from './invalid-tar.ts';
+import { BLOCK_BYTES, paddingOf, parseHeader, textOf, type RawHeader, InvalidTarError } from './header.ts';
 import { parsePax, type PaxRecords } from './pax.ts';
 
 /** A file that can be read at any place. */

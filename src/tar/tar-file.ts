@@ -1,5 +1,4 @@
-import { BLOCK_BYTES, paddingOf, parseHeader } from './header.ts';
-import { formatOctal, parseNumber } from './numbers.ts';
+import { BLOCK_BYTES, paddingOf, parseHeader, formatOctal, parseNumber } from './header.ts';
 import { formatPax, type PaxRecords } from './pax.ts';
 
 export type TarFileType = 'file' | 'folder' | 'symlink' | 'hardlink' | 'character' | 'block' | 'fifo';

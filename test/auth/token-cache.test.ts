@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 
 import { parseScopes } from '../../src/auth/scope.ts';
-import type { Token } from '../../src/auth/token-answer.ts';
+import type { Token } from '../../src/auth/token.ts';
 import { TokenCache, type TokenKey } from '../../src/auth/token-cache.ts';
 import { LIMITS } from '../../src/limits.ts';
 import { fakeClock, type FakeClock } from '../support/fake-clock.ts';

@@ -3,12 +3,11 @@ import { join } from 'node:path';
 
 import { beforeAll, describe, expect, test } from 'vitest';
 
-import { complete } from '../../src/cli/complete.ts';
-import { flagsOf } from '../../src/cli/completion-point.ts';
-import { VALUE_KINDS } from '../../src/commands/complete-value.ts';
+import { complete, flagsOf } from '../../src/cli/complete.ts';
+import { VALUE_KINDS } from '../../src/commands/complete/value.ts';
 import { COMMANDS } from '../../src/commands/index.ts';
 import { main } from '../../src/main.ts';
-import { openLayout } from '../../src/stores/oci-layout.ts';
+import { openLayout } from '../../src/stores/layout/oci-layout.ts';
 import { startFakeRegistry, type FakeRegistry } from '../support/fake-registry.ts';
 import { makeImage } from '../support/images.ts';
 import { fakeIo } from '../support/io.ts';

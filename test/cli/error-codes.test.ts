@@ -3,8 +3,7 @@ import { join } from 'node:path';
 
 import { describe, expect, test } from 'vitest';
 
-import { EXIT_STATUS, type ErrorCode } from '../../src/errors.ts';
-import { InterruptedError } from '../../src/interrupted.ts';
+import { EXIT_STATUS, type ErrorCode, InterruptedError } from '../../src/errors.ts';
 import { makeCertificates } from '../support/certificates.ts';
 import { startFakeRegistry, type FakeRegistryOptions } from '../support/fake-registry.ts';
 import { expectGolden } from '../support/golden.ts';

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 
 import { complete } from '../../src/cli/complete.ts';
-import { docPages } from '../../src/cli/docs.ts';
+import { docPages } from '../../src/cli/help/docs.ts';
 import { COMMANDS } from '../../src/commands/index.ts';
 import { fakeIo } from '../support/io.ts';
 import { runMain } from '../support/run-main.ts';

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 
 import { beforeEach, describe, expect, test } from 'vitest';
 
-import { InterruptedError, type InterruptSignal } from '../../src/interrupted.ts';
+import { InterruptedError, type InterruptSignal } from '../../src/errors.ts';
 import { main } from '../../src/main.ts';
 import { createMemoryPlace } from '../../src/stores/memory.ts';
 import { startFakeRegistry, type FakeRegistry } from '../support/fake-registry.ts';

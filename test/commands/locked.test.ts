@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { beforeEach, expect, test } from 'vitest';
 
 import { systemClock } from '../../src/clock.ts';
-import { openLayout } from '../../src/stores/oci-layout.ts';
-import { systemProcesses } from '../../src/stores/processes.ts';
+import { openLayout } from '../../src/stores/layout/oci-layout.ts';
+import { systemProcesses } from '../../src/disk/processes.ts';
 import { makeImage } from '../support/images.ts';
 import { readIndexJson } from '../support/layout-folder.ts';
 import { runMain, type MainResult } from '../support/run-main.ts';

@@ -5,7 +5,7 @@ import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
 
 import { systemClock } from '../../src/clock.ts';
 import { createMemoryPlace } from '../../src/stores/memory.ts';
-import { openLayout } from '../../src/stores/oci-layout.ts';
+import { openLayout } from '../../src/stores/layout/oci-layout.ts';
 import type { Place } from '../../src/store.ts';
 import { startFakeRegistry, type FakeRegistry } from '../support/fake-registry.ts';
 import { makeBlob, makeImage } from '../support/images.ts';

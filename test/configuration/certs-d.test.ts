@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, test, vi } from 'vitest';
 
 import { certificateFolders, readHostCertificates, type CertsDOptions, type FileReader } from '../../src/configuration/certs-d.ts';
-import { InvalidConfigError } from '../../src/credentials/invalid-config.ts';
+import { InvalidConfigError } from '../../src/errors.ts';
 import { makeSigningCertificate } from '../support/certificates.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 

@@ -2,10 +2,9 @@ import { readFileSync } from 'node:fs';
 
 import { describe, expect, test } from 'vitest';
 
-import { matchPrefix, rewrite } from '../../src/configuration/prefix.ts';
-import { findRule, pullSources, takes } from '../../src/configuration/pull-sources.ts';
+import { matchPrefix, rewrite, findRule, pullSources, takes } from '../../src/configuration/pull-sources.ts';
 import { mergeRegistriesConf, parseLocation, parseRegistriesConf, type RegistriesConf } from '../../src/configuration/registries-conf.ts';
-import { InvalidConfigError } from '../../src/credentials/invalid-config.ts';
+import { InvalidConfigError } from '../../src/errors.ts';
 import { formatReference, parseReference } from '../../src/oci/reference.ts';
 
 interface Match {

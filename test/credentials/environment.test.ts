@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 
 import { createEnvironmentSource } from '../../src/credentials/environment.ts';
-import { InvalidConfigError } from '../../src/credentials/invalid-config.ts';
+import { InvalidConfigError } from '../../src/errors.ts';
 
 const ALL = { REGI_REGISTRY: 'registry.example:5000', REGI_USERNAME: 'alice', REGI_PASSWORD: 's3cret' };
 

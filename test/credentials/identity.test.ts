@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 
-import { credentialIdentity } from '../../src/credentials/identity.ts';
+import { credentialIdentity } from '../../src/credentials/credential.ts';
 
 describe('credentialIdentity()', () => {
   test('tells credentials apart', () => {

@@ -10,7 +10,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 import { systemClock } from '../../src/clock.ts';
-import { openLayout } from '../../src/stores/oci-layout.ts';
+import { openLayout } from '../../src/stores/layout/oci-layout.ts';
 import { makeIndex } from '../support/images.ts';
 
 const REGI = fileURLToPath(new URL('../bin/regi.js', import.meta.url));

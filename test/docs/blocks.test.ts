@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 
 import { beforeAll, describe, expect, test } from 'vitest';
 
-import { openLayout } from '../../src/stores/oci-layout.ts';
+import { openLayout } from '../../src/stores/layout/oci-layout.ts';
 import { makeIndex } from '../support/images.ts';
 import { realClock } from '../support/real-clock.ts';
 import { runRegi } from '../support/regi.ts';

@@ -4,8 +4,8 @@ import { fileURLToPath } from 'node:url';
 
 import { describe, expect, test } from 'vitest';
 
-import { findCommand } from '../../src/cli/find-command.ts';
-import { parseArguments } from '../../src/cli/parse-arguments.ts';
+import { findCommand } from '../../src/cli/parse/find-command.ts';
+import { parseArguments } from '../../src/cli/parse/parse-arguments.ts';
 import { COMMANDS } from '../../src/commands/index.ts';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));

@@ -9,7 +9,7 @@ import { COMMANDS } from '../../src/commands/index.ts';
 import { main } from '../../src/main.ts';
 import { encodedOf, parseDigest } from '../../src/oci/digest.ts';
 import { createMemoryPlace } from '../../src/stores/memory.ts';
-import { openLayout } from '../../src/stores/oci-layout.ts';
+import { openLayout } from '../../src/stores/layout/oci-layout.ts';
 import { startFakeRegistry, type FakeRegistry } from '../support/fake-registry.ts';
 import { fakeIo } from '../support/io.ts';
 import { makeArtifact, makeImage, makeIndex } from '../support/images.ts';

@@ -5,7 +5,7 @@ import { beforeAll, describe, expect, test } from 'vitest';
 
 import { bytesOf } from '../../src/bytes.ts';
 import { RegiError } from '../../src/errors.ts';
-import { openLayout } from '../../src/stores/oci-layout.ts';
+import { openLayout } from '../../src/stores/layout/oci-layout.ts';
 import { canListReferrers } from '../../src/store.ts';
 import { expectGolden } from '../support/golden.ts';
 import { type ImageOptions, makeArtifact, makeImage, type TestImage, type TestImageManifest } from '../support/images.ts';

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 
-import { openLayout } from '../../src/stores/oci-layout.ts';
+import { openLayout } from '../../src/stores/layout/oci-layout.ts';
 import { makeIndex } from '../support/images.ts';
 import { realClock } from '../support/real-clock.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';

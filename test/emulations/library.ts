@@ -1,5 +1,5 @@
-import { parseSettings } from '../../src/cli/settings.ts';
-import { createRegistries } from '../../src/locations/registries.ts';
+import { parseSettings } from '../../src/cli/parse/settings.ts';
+import { createRegistries } from '../../src/targets/registries.ts';
 import type { Context } from '../../src/context.ts';
 import { parseReference } from '../../src/oci/reference.ts';
 import { canDelete, canUntag, type Deleter, type Store, type Untagger } from '../../src/store.ts';

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 
-import { askAgain } from '../../src/http/ask-again.ts';
+import { askAgain } from '../../src/http/retry.ts';
 import { NetworkError, TimeoutError } from '../../src/http/errors.ts';
 import { instantClock } from '../support/instant-clock.ts';
 

@@ -3,9 +3,8 @@ import { describe, expect, test } from 'vitest';
 
 import { bytesOf } from '../../src/bytes.ts';
 import { connectError, exchangeError, NetworkError } from '../../src/http/errors.ts';
-import { headersOf } from '../../src/http/headers.ts';
+import { headersOf, type HttpRequest, type HttpResponse, type Transport } from '../../src/http/message.ts';
 import { logLayer } from '../../src/http/log.ts';
-import type { HttpRequest, HttpResponse, Transport } from '../../src/http/message.ts';
 import { nextHop } from '../../src/http/redirect.ts';
 import { instantClock } from '../support/instant-clock.ts';
 

@@ -1,6 +1,5 @@
-import { createServer } from 'node:net';
+import { createServer, type AddressInfo, type LookupFunction } from 'node:net';
 import { once } from 'node:events';
-import type { AddressInfo, LookupFunction } from 'node:net';
 
 import { expect, onTestFinished, test } from 'vitest';
 

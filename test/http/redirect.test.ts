@@ -1,8 +1,7 @@
 import { describe, expect, test } from 'vitest';
 
 import { bytesOf } from '../../src/bytes.ts';
-import { headersOf } from '../../src/http/headers.ts';
-import type { HttpRequest, HttpResponse, Method } from '../../src/http/message.ts';
+import { headersOf, type HttpRequest, type HttpResponse, type Method } from '../../src/http/message.ts';
 import { followRedirects, nextHop, TooManyRedirectsError, UnsafeRedirectError } from '../../src/http/redirect.ts';
 import { startHttpServer } from '../support/http-server.ts';
 import { testTransport } from '../support/transport.ts';

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 
-import { headersOf } from '../../src/http/headers.ts';
+import { headersOf } from '../../src/http/message.ts';
 import { retryOfStatus } from '../../src/http/retry.ts';
 import { rateLimit, retryAfterMs } from '../../src/http/retry-after.ts';
 import { instantClock } from '../support/instant-clock.ts';

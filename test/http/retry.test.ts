@@ -1,10 +1,9 @@
 import { describe, expect, test } from 'vitest';
 
 import { bytesOf } from '../../src/bytes.ts';
-import { Admissions } from '../../src/http/admissions.ts';
+import { Admissions } from '../../src/concurrency/admissions.ts';
 import { NetworkError, TimeoutError, TlsError, type Phase } from '../../src/http/errors.ts';
-import { headersOf } from '../../src/http/headers.ts';
-import type { HttpRequest, HttpResponse, Method, Transport } from '../../src/http/message.ts';
+import { headersOf, type HttpRequest, type HttpResponse, type Method, type Transport } from '../../src/http/message.ts';
 import { backoffMs, retryLayer, type RetryEvent } from '../../src/http/retry.ts';
 import { instantClock } from '../support/instant-clock.ts';
 

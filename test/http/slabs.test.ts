@@ -4,7 +4,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { describe, expect, test } from 'vitest';
 
 import { readAtMost } from '../../src/http/body.ts';
-import { SlabPool } from '../../src/http/slab-pool.ts';
+import { SlabPool } from '../../src/http/slabs.ts';
 import type { HttpTransport } from '../../src/http/transport.ts';
 import { makeCertificates, type Certificates } from '../support/certificates.ts';
 import { startHttpServer, type TestServer } from '../support/http-server.ts';

@@ -4,12 +4,12 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 
 import { parseReference } from '../../src/oci/reference.ts';
-import { copyImages } from '../../src/operations/copy-images.ts';
-import { exportImages } from '../../src/operations/export-images.ts';
-import type { ExportJob } from '../../src/operations/collect-images.ts';
-import { archiveAt } from '../../src/stores/archive-writer.ts';
+import { copyImages } from '../../src/operations/copy/copy-images.ts';
+import { exportImages } from '../../src/operations/archive/export-images.ts';
+import type { ExportJob } from '../../src/operations/archive/collect-images.ts';
+import { archiveAt } from '../../src/stores/archive/writer.ts';
 import { createMemoryStore } from '../../src/stores/memory.ts';
-import { openLayout } from '../../src/stores/oci-layout.ts';
+import { openLayout } from '../../src/stores/layout/oci-layout.ts';
 import type { Source } from '../../src/store.ts';
 import { openForTest } from '../support/archives.ts';
 import { makeImage, makeIndex } from '../support/images.ts';

@@ -1,8 +1,7 @@
 import { describe, expect, test } from 'vitest';
 
-import { openLayout, type LayoutStore } from '../../src/stores/oci-layout.ts';
-import type { TestImage } from '../support/images.ts';
-import { makeArtifact, makeImage, makeIndex } from '../support/images.ts';
+import { openLayout, type LayoutStore } from '../../src/stores/layout/oci-layout.ts';
+import { type TestImage, makeArtifact, makeImage, makeIndex } from '../support/images.ts';
 import { damagedBlobs } from '../support/layout-folder.ts';
 import { realClock } from '../support/real-clock.ts';
 import { describeReal } from '../support/real-tools.ts';

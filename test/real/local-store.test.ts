@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 
 import { systemClock } from '../../src/clock.ts';
-import { openLayout } from '../../src/stores/oci-layout.ts';
+import { openLayout } from '../../src/stores/layout/oci-layout.ts';
 import { startDockerRegistry, type DockerRegistry } from '../support/docker-registry.ts';
 import { makeIndex } from '../support/images.ts';
 import { largeLayout } from '../support/large-layout.ts';

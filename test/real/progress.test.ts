@@ -1,6 +1,6 @@
 import { beforeAll, expect, test } from 'vitest';
 
-import { openLayout } from '../../src/stores/oci-layout.ts';
+import { openLayout } from '../../src/stores/layout/oci-layout.ts';
 import { makeImage } from '../support/images.ts';
 import { describeReal } from '../support/real-tools.ts';
 import { realClock } from '../support/real-clock.ts';

@@ -2,8 +2,8 @@ import { expect, test } from 'vitest';
 
 import { bytesOf } from '../../src/bytes.ts';
 import type { ConnectionOptions } from '../../src/registry/connection.ts';
-import { referrersTag } from '../../src/registry/referrers-tag.ts';
-import { createRegistryPlace, type RegistryPlace } from '../../src/stores/registry-place.ts';
+import { referrersTag } from '../../src/registry/referrers-index.ts';
+import { createRegistryPlace, type RegistryPlace } from '../../src/stores/registry/registry-place.ts';
 import { startDockerRegistry, type DockerRegistry } from '../support/docker-registry.ts';
 import { makeArtifact, makeBlob, makeImage, makeIndex } from '../support/images.ts';
 import { describeReal } from '../support/real-tools.ts';

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { NetworkError, TlsError } from '../../src/http/errors.ts';
 import type { HttpRequest } from '../../src/http/message.ts';
 import type { ConnectionOptions } from '../../src/registry/connection.ts';
-import { ping } from '../../src/registry/ping.ts';
+import { ping } from '../../src/registry/remote-repository.ts';
 import { fakeTransport, showRequest, type FakeAnswer } from '../support/fake-transport.ts';
 import { instantClock } from '../support/instant-clock.ts';
 import { testConnection } from '../support/registry-connection.ts';

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 
-import { parseContentRange } from '../../src/registry/content-range.ts';
+import { parseContentRange } from '../../src/registry/blob-body.ts';
 
 test.each([
   ['bytes 5-9/10', { start: 5, total: 10 }],

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 
 import { MEDIA_TYPE } from '../../src/oci/media-types.ts';
-import { guessManifestType } from '../../src/registry/manifest-type.ts';
+import { guessManifestType } from '../../src/registry/manifests.ts';
 
 const bytes = (value: unknown): Uint8Array => new TextEncoder().encode(JSON.stringify(value));
 

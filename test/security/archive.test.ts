@@ -9,7 +9,7 @@ import { describe, expect, test } from 'vitest';
 import { bytesOf, collectVerified } from '../../src/bytes.ts';
 import { LIMITS } from '../../src/limits.ts';
 import { digestOf } from '../../src/oci/digest.ts';
-import { archiveAt } from '../../src/stores/archive-writer.ts';
+import { archiveAt } from '../../src/stores/archive/writer.ts';
 import type { ArchivePart } from '../../src/tar/archive-target.ts';
 import { planTar } from '../../src/tar/plan-tar.ts';
 import { blobName, json, layoutMembers, openForTest } from '../support/archives.ts';

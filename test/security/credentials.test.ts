@@ -11,7 +11,7 @@ import { logLayer } from '../../src/http/log.ts';
 import { digestOf } from '../../src/oci/digest.ts';
 import type { Connection, ConnectionOptions } from '../../src/registry/connection.ts';
 import { fetchBlob } from '../../src/registry/blobs.ts';
-import { uploadBlob } from '../../src/registry/uploads.ts';
+import { uploadBlob } from '../../src/registry/upload/upload.ts';
 import { bytesOf } from '../../src/bytes.ts';
 import { makeCertificates, type Certificates } from '../support/certificates.ts';
 import { startFakeRegistry } from '../support/fake-registry.ts';

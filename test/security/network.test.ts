@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 
 import { createProxyChooser } from '../../src/http/proxy.ts';
-import { InterruptedError } from '../../src/interrupted.ts';
+import { InterruptedError } from '../../src/errors.ts';
 import { startFakeRegistry, type FakeRegistry } from '../support/fake-registry.ts';
 import { makeImage, type TestImageManifest } from '../support/images.ts';
 import { instantClock } from '../support/instant-clock.ts';

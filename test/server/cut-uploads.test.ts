@@ -2,9 +2,8 @@ import { readdirSync } from 'node:fs';
 
 import { beforeEach, describe, expect, test } from 'vitest';
 
-import { openLayoutPlace } from '../../src/stores/layout-place.ts';
-import type { Fault } from '../support/fake-registry.ts';
-import { startFakeRegistry, type FakeRegistry } from '../support/fake-registry.ts';
+import { openLayoutPlace } from '../../src/stores/layout/place.ts';
+import { type Fault, startFakeRegistry, type FakeRegistry } from '../support/fake-registry.ts';
 import { instantClock, type InstantClock } from '../support/instant-clock.ts';
 import { makeBlob } from '../support/images.ts';
 import { damagedBlobs, leftovers } from '../support/layout-folder.ts';

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 
 import { errorAnswer } from '../../src/server/errors.ts';
-import { StorageError } from '../../src/stores/storage-error.ts';
+import { StorageError } from '../../src/disk/errno.ts';
 
 test.each([
   ['ENOSPC', 507],

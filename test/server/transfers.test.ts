@@ -9,7 +9,7 @@ import { fileSpool, memorySpool } from '../../src/server/spool.ts';
 import { UploadSessions } from '../../src/server/upload-sessions.ts';
 import type { Bytes, Place, Store } from '../../src/store.ts';
 import { createMemoryPlace } from '../../src/stores/memory.ts';
-import { decorate } from '../../src/stores/decorate.ts';
+import { decorate } from '../../src/stores/decorators/decorate.ts';
 import { type FakeRegistry, startFakeRegistry } from '../support/fake-registry.ts';
 import { makeBlob, makeImage } from '../support/images.ts';
 import { errorCodes, type RawAnswer, sendRaw } from '../support/raw-request.ts';

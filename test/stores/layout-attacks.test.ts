@@ -10,7 +10,7 @@ import type { RegiError } from '../../src/errors.ts';
 import { LIMITS } from '../../src/limits.ts';
 import type { Descriptor } from '../../src/oci/descriptor.ts';
 import { MEDIA_TYPE } from '../../src/oci/media-types.ts';
-import { openLayout, type LayoutStore } from '../../src/stores/oci-layout.ts';
+import { openLayout, type LayoutStore } from '../../src/stores/layout/oci-layout.ts';
 import { makeArtifact, makeBlob, makeImage } from '../support/images.ts';
 import { instantClock } from '../support/instant-clock.ts';
 import { blobPath, writeBlob, writeLayout } from '../support/layout-folder.ts';

@@ -5,9 +5,9 @@ import { build } from 'esbuild';
 import { beforeAll, describe, expect, test } from 'vitest';
 
 import { bytesOf } from '../../src/bytes.ts';
-import { openLayout } from '../../src/stores/oci-layout.ts';
-import { systemProcesses } from '../../src/stores/processes.ts';
-import { TempFiles } from '../../src/stores/temp-files.ts';
+import { openLayout } from '../../src/stores/layout/oci-layout.ts';
+import { systemProcesses } from '../../src/disk/processes.ts';
+import { TempFiles } from '../../src/disk/temp-files.ts';
 import { makeBlob, makeImage } from '../support/images.ts';
 import { damagedBlobs, leftovers, readIndexJson } from '../support/layout-folder.ts';
 import { realClock } from '../support/real-clock.ts';

@@ -4,8 +4,8 @@ import { join } from 'node:path';
 
 import { describe, expect, test } from 'vitest';
 
-import { openArchives, type ArchivePlace } from '../../src/stores/archive.ts';
-import { openLayout } from '../../src/stores/oci-layout.ts';
+import { openArchives, type ArchivePlace } from '../../src/stores/archive/archive.ts';
+import { openLayout } from '../../src/stores/layout/oci-layout.ts';
 import { json, layoutMembers } from '../support/archives.ts';
 import { afterFile } from '../support/cleanup.ts';
 import { makeImage } from '../support/images.ts';

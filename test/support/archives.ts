@@ -1,9 +1,8 @@
 import { tmpdir } from 'node:os';
 
-import type { Digest } from '../../src/oci/digest.ts';
-import { algorithmOf, encodedOf } from '../../src/oci/digest.ts';
+import { type Digest, algorithmOf, encodedOf } from '../../src/oci/digest.ts';
 import { toDescriptorJson, type Descriptor } from '../../src/oci/descriptor.ts';
-import { openArchive, type ArchiveOptions, type ArchivePlace } from '../../src/stores/archive.ts';
+import { openArchive, type ArchiveOptions, type ArchivePlace } from '../../src/stores/archive/archive.ts';
 import type { TestImage, TestNode } from './images.ts';
 import type { TarMember } from './tar-builder.ts';
 import { afterFile } from './cleanup.ts';

@@ -4,7 +4,7 @@ import { toDescriptorJson, type Descriptor } from '../../src/oci/descriptor.ts';
 import { digestOf } from '../../src/oci/digest.ts';
 import { MEDIA_TYPE } from '../../src/oci/media-types.ts';
 import type { Place } from '../../src/store.ts';
-import { openLayoutPlace } from '../../src/stores/layout-place.ts';
+import { openLayoutPlace } from '../../src/stores/layout/place.ts';
 import { createMemoryPlace } from '../../src/stores/memory.ts';
 import { nodeOf, type TestNode } from './images.ts';
 import { sendRaw, type RawAnswer, type RawRequest } from './raw-request.ts';

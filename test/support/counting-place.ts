@@ -1,5 +1,5 @@
 import { ConnectionCut } from '../../src/server/handler.ts';
-import { decorate } from '../../src/stores/decorate.ts';
+import { decorate } from '../../src/stores/decorators/decorate.ts';
 import type { Bytes, Place } from '../../src/store.ts';
 
 export interface CountingPlace extends Place {

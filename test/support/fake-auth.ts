@@ -3,8 +3,7 @@ import { Readable } from 'node:stream';
 
 import { owned } from '../../src/bytes.ts';
 import { parseBasic, type Authenticate, type Verdict } from '../../src/server/authenticate.ts';
-import type { Answer, Call } from '../../src/server/exchange.ts';
-import { jsonAnswer } from '../../src/server/exchange.ts';
+import { type Answer, type Call, jsonAnswer } from '../../src/server/exchange.ts';
 
 /** How the fake asks for credentials. */
 export type FakeAuth =

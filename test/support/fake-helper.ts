@@ -1,4 +1,4 @@
-import type { RunHelper } from '../../src/credentials/helper.ts';
+import type { RunHelper } from '../../src/credentials/docker/helper.ts';
 
 export interface FakeHelper {
   readonly run: RunHelper;

@@ -1,4 +1,4 @@
-import type { KeychainResult, RunKeychain } from '../../src/credentials/keychain-program.ts';
+import type { KeychainResult, RunKeychain } from '../../src/credentials/keychain/program.ts';
 
 export interface FakeKeychain {
   readonly run: RunKeychain;

@@ -1,6 +1,5 @@
 import { bytesOf } from '../../src/bytes.ts';
-import { headersOf } from '../../src/http/headers.ts';
-import type { HttpRequest, HttpResponse, Transport } from '../../src/http/message.ts';
+import { headersOf, type HttpRequest, type HttpResponse, type Transport } from '../../src/http/message.ts';
 import type { Bytes } from '../../src/store.ts';
 
 export interface FakeAnswer {

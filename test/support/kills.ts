@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 
-import { openLayoutPlace } from '../../src/stores/layout-place.ts';
+import { openLayoutPlace } from '../../src/stores/layout/place.ts';
 import { createMemoryPlace } from '../../src/stores/memory.ts';
 import { startDockerRegistry } from './docker-registry.ts';
 import { startFakeRegistry } from './fake-registry.ts';

@@ -1,4 +1,4 @@
-import { openLayout } from '../../src/stores/oci-layout.ts';
+import { openLayout } from '../../src/stores/layout/oci-layout.ts';
 import { makeImage } from './images.ts';
 import { realClock } from './real-clock.ts';
 

@@ -4,7 +4,7 @@ import { systemClock } from '../../src/clock.ts';
 import { main } from '../../src/main.ts';
 import type { Digest } from '../../src/oci/digest.ts';
 import { parseReference } from '../../src/oci/reference.ts';
-import { LocalStore } from '../../src/stores/local-store.ts';
+import { LocalStore } from '../../src/stores/layout/local-store.ts';
 import type { TestImage } from './images.ts';
 import { fakeIo, type FakeIo, type FakeIoOptions } from './io.ts';
 import { temporaryFolder } from './temporary-folder.ts';

@@ -1,4 +1,4 @@
-import { decorate } from '../../src/stores/decorate.ts';
+import { decorate } from '../../src/stores/decorators/decorate.ts';
 import { canMount, type Store } from '../../src/store.ts';
 
 export interface Call {

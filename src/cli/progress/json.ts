@@ -1,0 +1,102 @@
+import type { Clock } from '../../clock.ts';
+import { assertNever } from '../../errors.ts';
+import type { Descriptor } from '../../oci/descriptor.ts';
+import { addEvent, NO_TOTALS } from '../../operations/copy/totals.ts';
+import type { CopyEvent } from '../../operations/copy/events.ts';
+import { errorObject } from '../output/error-text.ts';
+import { jsonLine } from '../output/output.ts';
+import type { Progress } from './progress.ts';
+import type { StatusArea } from '../output/status-area.ts';
+
+/** Bytes that moved are told this often per node; chunk by chunk would be 65,000 lines per GiB over TLS. */
+const INTERVAL_MS = 100;
+
+type ProgressEvent = Extract<CopyEvent, { kind: 'progress' }>;
+
+interface Moving {
+  readonly event: ProgressEvent;
+  readonly bytes: number;
+  readonly toldAt: number;
+}
+
+/** The event stream as JSON lines, and a last one of kind `summary`. */
+export function jsonProgress(clock: Clock, isPlan: boolean, area: StatusArea): Progress {
+  const begun = clock.now();
+  const moving = new Map<string, Moving>();
+  let totals = NO_TOTALS;
+
+  const tell = (value: object): void => area.print(jsonLine(value).trimEnd());
+  const flush = ({ event, bytes }: Moving): void => {
+    if (bytes > 0) tell(eventObject({ ...event, bytes }));
+  };
+
+  return {
+    showsMessages: true,
+    onEvent(event) {
+      totals = addEvent(totals, event);
+      if (event.kind === 'progress') {
+        const key = keyOf(event);
+        const before = moving.get(key);
+        const now = clock.now();
+        const next = { event, bytes: event.bytes + (before?.bytes ?? 0), toldAt: before?.toldAt ?? now };
+        if (before !== undefined && now - before.toldAt < INTERVAL_MS) {
+          moving.set(key, next);
+          return;
+        }
+        moving.set(key, { event, bytes: 0, toldAt: now });
+        flush(next);
+        return;
+      }
+      if ('target' in event) {
+        const before = moving.get(keyOf(event));
+        if (before !== undefined) flush(before);
+        moving.delete(keyOf(event));
+      }
+      tell(eventObject(event));
+    },
+    end(completed) {
+      if (completed) tell({ kind: 'summary', ...(isPlan && { dryRun: true }), ...totals, milliseconds: clock.now() - begun });
+    },
+  };
+}
+
+/** The documented shape of an event: descriptors with their three members, errors with code, message and hint. */
+function eventObject(event: CopyEvent): object {
+  switch (event.kind) {
+    case 'resolved':
+    case 'unchanged':
+    case 'kept':
+    case 'tagged':
+      return { kind: event.kind, image: event.image, root: nodeObject(event.root) };
+    case 'started':
+    case 'mounted':
+      return { kind: event.kind, target: nodeObject(event.target), from: event.from, to: event.to };
+    case 'resumed':
+    case 'progress':
+      return { kind: event.kind, target: nodeObject(event.target), bytes: event.bytes, to: event.to };
+    case 'found':
+    case 'read':
+    case 'copied':
+    case 'skipped':
+    case 'foreign':
+      return { kind: event.kind, target: nodeObject(event.target), to: event.to };
+    case 'listed':
+      return { kind: event.kind, images: event.images };
+    case 'failed':
+      return { kind: event.kind, image: event.image, error: errorObject(event.error) };
+    case 'warning':
+      return { kind: event.kind, message: event.message, hint: event.hint };
+    case 'note':
+      return { kind: event.kind, message: event.message };
+    default:
+      return assertNever(event);
+  }
+}
+
+function nodeObject({ mediaType, digest, size }: Descriptor): object {
+  return { mediaType, digest, size };
+}
+
+function keyOf({ target, to }: { readonly target: Descriptor; readonly to: string }): string {
+  return `${to} ${target.digest}`;
+}

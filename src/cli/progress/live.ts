@@ -1,0 +1,59 @@
+import type { Io } from '../../io.ts';
+import { NO_TOTALS } from '../../operations/copy/totals.ts';
+import { printable } from '../../redact.ts';
+import { addBlobs, summaryLine } from './summary.ts';
+import type { Progress } from './progress.ts';
+import type { StatusArea } from '../output/status-area.ts';
+import { transferLines, type LineStyle } from './transfer-lines.ts';
+import { TransferModel } from './transfer-model.ts';
+
+const FRAME_MS = 100;
+const DEFAULT_COLUMNS = 80;
+const DEFAULT_ROWS = 24;
+
+/** For terminals: a line per active blob with bar, bytes and speed, and a total; ten times a second at most. */
+export function liveProgress({ clock, stderr, env }: Pick<Io, 'clock' | 'stderr' | 'env'>, color: boolean, area: StatusArea): Progress {
+  const begun = clock.now();
+  const model = new TransferModel();
+  const stopping = new AbortController();
+  let totals = NO_TOTALS;
+  let drawing = false;
+
+  const style = (): LineStyle => ({
+    columns: stderr.columns() ?? DEFAULT_COLUMNS,
+    rows: stderr.rows() ?? DEFAULT_ROWS,
+    color,
+    unicode: showsUnicode(env),
+  });
+
+  async function drawUntilStopped(): Promise<void> {
+    for (;;) {
+      // First, so that what is over at once does not flash. It rejects only when the drawing is to end.
+      await clock.sleep(FRAME_MS, stopping.signal).catch(() => undefined);
+      if (stopping.signal.aborted) return;
+      area.draw(transferLines(model.view(clock.now()), style()));
+    }
+  }
+
+  return {
+    showsMessages: false,
+    onEvent(event) {
+      totals = addBlobs(totals, event);
+      model.add(event, clock.now());
+      if (event.kind === 'unchanged') area.print(printable(`${event.image} is unchanged`));
+      if (event.kind !== 'started' || drawing) return;
+      drawing = true;
+      void drawUntilStopped();
+    },
+    end(completed) {
+      stopping.abort();
+      void area.clear();
+      if (completed) area.print(summaryLine(totals, clock.now() - begun));
+    },
+  };
+}
+
+/** Locales without UTF-8 would show bytes in place of lines. */
+function showsUnicode(env: Io['env']): boolean {
+  return /utf-?8/i.test(env['LC_ALL'] || env['LC_CTYPE'] || env['LANG'] || '');
+}

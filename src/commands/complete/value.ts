@@ -1,0 +1,120 @@
+import type { Context, Settings } from '../../context.ts';
+import { assertNever } from '../../errors.ts';
+import type { Io } from '../../io.ts';
+import { pathValues, type CompletedValue } from './path.ts';
+
+/** A word that is being typed. */
+export interface ValueQuestion {
+  /** What it is called where the command is described: `REF`, `FILE`. */
+  readonly name: string;
+  readonly word: string;
+  /** The command's name; empty for the value of a flag. */
+  readonly command: string;
+}
+
+type ValueKind = 'location' | 'local or location' | 'repository' | 'registry' | 'path' | 'platform' | 'shell' | 'nothing';
+
+/** What the names of arguments and values mean. A test sees to it that every name in use stands here. */
+export const VALUE_KINDS: Readonly<Record<string, ValueKind>> = {
+  A: 'location',
+  B: 'location',
+  BLOB: 'location',
+  BYTES: 'nothing',
+  DIGEST: 'nothing',
+  DST: 'location',
+  FILE: 'path',
+  HOST: 'registry',
+  'HOST:PORT': 'nothing',
+  IMAGE: 'local or location',
+  'KEY=VALUE': 'nothing',
+  LOC: 'location',
+  MODE: 'nothing',
+  N: 'nothing',
+  NAME: 'local or location',
+  NEW: 'local or location',
+  OLD: 'path',
+  'OLD=NEW': 'nothing',
+  ORDER: 'nothing',
+  P: 'platform',
+  PATH: 'nothing',
+  PATTERN: 'nothing',
+  PREFIX: 'registry',
+  REF: 'local or location',
+  REGISTRY: 'registry',
+  REPO: 'repository',
+  S: 'nothing',
+  SHELL: 'shell',
+  SIZE: 'nothing',
+  SRC: 'location',
+  TEMPLATE: 'nothing',
+  TERM: 'nothing',
+  TYPE: 'nothing',
+  USER: 'nothing',
+  WHEN: 'nothing',
+  WHERE: 'nothing',
+  WHICH: 'nothing',
+  WHO: 'nothing',
+};
+
+/** Those that most images have. Others can be typed. */
+const PLATFORMS = ['linux/amd64', 'linux/arm64', 'linux/arm/v7', 'linux/arm/v6', 'linux/386', 'linux/ppc64le', 'linux/s390x', 'linux/riscv64', 'windows/amd64'];
+
+/** Longer than this nobody waits for a Tab. Milliseconds. */
+const PATIENCE_MS = 2000;
+
+/** What a value could become. Never throws: what cannot be found out in time is left out. */
+export async function completeValue(question: ValueQuestion, settings: Settings, io: Io): Promise<readonly CompletedValue[]> {
+  const kind = VALUE_KINDS[question.name] ?? 'nothing';
+  switch (kind) {
+    case 'nothing':
+      return [];
+    case 'platform':
+      return PLATFORMS.map((value) => ({ value }));
+    case 'shell':
+      return ['bash', 'zsh', 'fish'].map((value) => ({ value }));
+    case 'path':
+      return pathValues('', question.word, io);
+    case 'location':
+    case 'local or location':
+    case 'repository':
+    case 'registry': {
+      const { locationValues } = await import('./location.ts');
+      return patiently(io, (signal) =>
+        locationValues({ word: question.word, kind, local: LOCAL_COMMANDS.has(question.command) }, quietContext(settings, { ...io, signal })),
+      );
+    }
+    default:
+      return assertNever(kind);
+  }
+}
+
+/** Commands that take a bare word for an image of the local store. */
+const LOCAL_COMMANDS: ReadonlySet<string> = new Set(['tag', 'push', 'images', 'rmi', 'export']);
+
+/** Aborts the signal of `work` when it takes longer than anybody waits. */
+async function patiently<T>({ clock, signal }: Io, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  const [patience, done] = [new AbortController(), new AbortController()];
+  clock.sleep(PATIENCE_MS, done.signal).then(
+    () => patience.abort(),
+    () => undefined,
+  );
+  try {
+    return await work(AbortSignal.any([signal, patience.signal]));
+  } finally {
+    done.abort();
+  }
+}
+
+/** Says nothing, and asks nobody. */
+function quietContext(settings: Settings, io: Io): Context {
+  return {
+    // The keychain may be locked, and would ask for its password in the middle of a word.
+    io: { ...io, runKeychain: undefined },
+    settings: { ...settings, timeoutMs: PATIENCE_MS },
+    signal: io.signal,
+    onEvent: () => undefined,
+    warn: () => undefined,
+    note: () => undefined,
+    log: () => undefined,
+  };
+}

@@ -1,0 +1,168 @@
+import type { CommandBody, ParsedArguments } from '../../command.ts';
+import type { Context } from '../../context.ts';
+import { assertNever } from '../../errors.ts';
+import { shortDigest } from '../../format.ts';
+import { parsePlatform } from '../../oci/platform.ts';
+import { readManifest } from '../../operations/copy/read-manifest.ts';
+import { referrerTree, type ReferrerNode, type SubjectNode } from '../../operations/referrers/tree.ts';
+import { resolveImage } from '../../operations/copy/resolve-image.ts';
+import { canListReferrers } from '../../store.ts';
+import { printable } from '../../redact.ts';
+import { positional, value } from '../arguments/arguments.ts';
+import { fit } from '../../render/layers.ts';
+import { parseLocation } from '../../targets/location.ts';
+import { withStores } from '../../targets/open-store.ts';
+import { pageStyle } from '../../render/page-style.ts';
+
+/** A line of the tree. Names are those of `--json`, and so are API. */
+type ReferrerRow =
+  | { readonly kind: 'image'; readonly name: string; readonly digest: string; readonly mediaType: string }
+  /** A manifest of the image's index that something refers to. */
+  | { readonly kind: 'platform'; readonly platform: string | undefined; readonly digest: string; readonly branch: Branch }
+  | {
+      readonly kind: 'referrer';
+      readonly artifactType: string | undefined;
+      readonly digest: string;
+      readonly mediaType: string;
+      /** Bytes of the manifest. */
+      readonly size: number;
+      /** The digest that it refers to. */
+      readonly subject: string;
+      readonly found: ReferrerNode['found'];
+      readonly tag: string | undefined;
+      readonly annotations: Readonly<Record<string, string>>;
+      readonly branch: Branch;
+    };
+
+/** For each level whether more follows on it: what the lines before a row are drawn from. */
+type Branch = readonly boolean[];
+
+/** `regi referrers`: what signs and describes an image, as a tree. */
+export const referrersCommand: CommandBody<ReferrerRow> = {
+  run: runReferrers,
+  text: rowText,
+  json: (row) => {
+    if (row.kind === 'image') return row;
+    const { branch: _, ...shown } = row;
+    return shown;
+  },
+};
+
+async function* runReferrers(args: ParsedArguments, context: Context): AsyncIterable<ReferrerRow> {
+  const typed = positional(args, 0, 'an image');
+  const location = parseLocation(typed);
+  const platform = value(args, 'platform');
+  const type = value(args, 'type');
+  const { signal, io } = context;
+  yield* withStores(context, {}, async function* (stores) {
+    const { store, reference } = await stores.open(location, 'source');
+    const root = await readManifest(
+      store,
+      await resolveImage(store, reference, platform === undefined ? undefined : parsePlatform(platform, io.host), { signal }),
+      { signal },
+    );
+    if (!canListReferrers(store)) context.note(`"${typed}" is in a place that keeps no referrers; only tags and the index are looked at`);
+    const subjects = await referrerTree(store, root, { signal, accepts: type === undefined ? undefined : typeFilter(type) });
+    yield { kind: 'image', name: typed, digest: root.descriptor.digest, mediaType: root.manifest.mediaType };
+    const rows = treeRows(subjects);
+    yield* rows;
+    if (rows.length === 0) context.note(type === undefined ? 'nothing refers to it' : `nothing of type "${type}" refers to it`);
+  });
+}
+
+function treeRows([image, ...platforms]: readonly SubjectNode[]): readonly ReferrerRow[] {
+  if (image === undefined) return [];
+  const shown = platforms.filter(({ referrers }) => referrers.length > 0);
+  return [
+    ...referrerRows(image.referrers, image.descriptor.digest, [], shown.length > 0),
+    ...shown.flatMap(({ descriptor, platform, referrers }, index): readonly ReferrerRow[] => {
+      const branch = [index < shown.length - 1];
+      return [{ kind: 'platform', platform, digest: descriptor.digest, branch }, ...referrerRows(referrers, descriptor.digest, branch, false)];
+    }),
+  ];
+}
+
+function referrerRows(nodes: readonly ReferrerNode[], subject: string, above: Branch, isMore: boolean): readonly ReferrerRow[] {
+  return nodes.flatMap(({ descriptor, artifactType, found, tag, referrers }, index): readonly ReferrerRow[] => {
+    const { digest, mediaType, size, annotations = {} } = descriptor;
+    const branch = [...above, isMore || index < nodes.length - 1];
+    const row: ReferrerRow = { kind: 'referrer', artifactType, digest, mediaType, size, subject, found, tag, annotations, branch };
+    return [row, ...referrerRows(referrers, digest, branch, false)];
+  });
+}
+
+/** `*` stands for any characters. */
+function typeFilter(pattern: string): (artifactType: string) => boolean {
+  const parts = pattern.split('*');
+  const [first = '', ...rest] = parts;
+  const last = rest.pop();
+  return (text) => {
+    if (last === undefined) return text === first;
+    if (!text.startsWith(first)) return false;
+    let at = first.length;
+    for (const part of rest) {
+      const there = text.indexOf(part, at);
+      if (there < 0) return false;
+      at = there + part.length;
+    }
+    return text.length - last.length >= at && text.endsWith(last);
+  };
+}
+
+function rowText(row: ReferrerRow, context: Context): string {
+  const style = pageStyle(context);
+  const lead = row.kind === 'image' ? '' : branchText(row.branch, style.unicode);
+  const [before, after] = partsOf(row);
+  const line = (digest: string): string => `${lead}${printable([before, digest, after].filter((part) => part !== '').join('  '))}`;
+  if (!context.io.stdout.isTTY || line(row.digest).length < style.columns) return `${line(row.digest)}\n`;
+  return `${fit(line(shortDigest(row.digest)), style.columns - 1, style)}\n`;
+}
+
+/** What stands before the digest, and what behind. */
+function partsOf(row: ReferrerRow): readonly [before: string, after: string] {
+  switch (row.kind) {
+    case 'image':
+      return [row.name, ''];
+    case 'platform':
+      return [row.platform ?? '', ''];
+    case 'referrer':
+      return [nameOf(row), noteOf(row)];
+    default:
+      return assertNever(row);
+  }
+}
+
+type ShownReferrer = Extract<ReferrerRow, { readonly kind: 'referrer' }>;
+
+/** What cosign keeps under a tag has the media types of an image. */
+const COSIGN_KINDS: ReadonlyMap<string, string> = new Map([
+  ['sig', 'signature'],
+  ['att', 'attestation'],
+  ['sbom', 'SBOM'],
+]);
+
+function nameOf({ artifactType, mediaType, tag = '' }: ShownReferrer): string {
+  return COSIGN_KINDS.get(tag.slice(tag.lastIndexOf('.') + 1)) ?? artifactType ?? mediaType;
+}
+
+function noteOf({ found, annotations }: ShownReferrer): string {
+  switch (found) {
+    case 'subject':
+      return annotations['org.opencontainers.image.created'] ?? '';
+    case 'tag':
+      return '(a tag of cosign)';
+    case 'index':
+      return '(in the index)';
+    default:
+      return assertNever(found);
+  }
+}
+
+function branchText(branch: Branch, unicode: boolean): string {
+  const [line, blank, fork, end] = unicode ? ['│   ', '    ', '├── ', '└── '] : ['|   ', '    ', '|-- ', '`-- '];
+  const own = branch.at(-1) === true ? fork : end;
+  return `${branch
+    .slice(0, -1)
+    .map((isMore) => (isMore ? line : blank))
+    .join('')}${own}`;
+}

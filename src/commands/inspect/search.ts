@@ -1,0 +1,137 @@
+import type { CommandBody, ParsedArguments } from '../../command.ts';
+import type { Context } from '../../context.ts';
+import { RegiError, UsageError } from '../../errors.ts';
+import { parseCount, parseHost } from '../../option-values.ts';
+import { printable } from '../../redact.ts';
+import type { FoundRepository } from '../../registry/search.ts';
+import { positional, value, values } from '../arguments/arguments.ts';
+import { fit } from '../../render/layers.ts';
+import { pageStyle } from '../../render/page-style.ts';
+import { createRegistries, type Registries } from '../../targets/registries.ts';
+import { tableLines } from '../../render/text.ts';
+
+/** A repository that was found. Names are those of `--json`, and so are API. */
+interface SearchRow {
+  /** As it is written in a reference. */
+  readonly name: string;
+  readonly description: string;
+  readonly mark: FoundRepository['mark'];
+  readonly stars: number | undefined;
+  readonly pulls: number | string | undefined;
+  /** The line of the table, and above the first the head of it. */
+  readonly line: string;
+}
+
+/** A registry that cannot be searched. */
+export class NotSearchableError extends RegiError {
+  readonly code = 'UNSUPPORTED';
+}
+
+const DEFAULT_LIMIT = 25;
+/** Docker Hub gives no more. */
+const MAX_LIMIT = 100;
+
+/** `regi search`: repositories by words of their names. */
+export const searchCommand: CommandBody<SearchRow> = {
+  run: runSearch,
+  text: ({ line }) => line,
+  json: ({ line: _line, ...row }) => row,
+};
+
+async function* runSearch(args: ParsedArguments, context: Context): AsyncIterable<SearchRow> {
+  const { host, term } = parseSearch(positional(args, 0, 'a word'));
+  const limitText = value(args, 'limit');
+  const limit = limitText === undefined ? DEFAULT_LIMIT : parseCount('--limit', limitText, 1, MAX_LIMIT);
+  const accepts = parseFilters(values(args, 'filter'));
+  const registries = await createRegistries(context);
+  try {
+    const found = await search(registries, host, term, limit, context.signal);
+    const shown = found.filter(accepts).slice(0, limit);
+    if (shown.length === 0) context.note(`"${host ?? 'docker.io'}" has nothing that matches ${JSON.stringify(term)}`);
+    const lines = tableOf(shown, host, context);
+    for (const [index, { repository, ...rest }] of shown.entries()) yield { name: nameOf(repository, host), ...rest, line: lines[index] ?? '' };
+  } finally {
+    await registries.close();
+  }
+}
+
+async function search(registries: Registries, host: string | undefined, term: string, limit: number, signal: AbortSignal): Promise<readonly FoundRepository[]> {
+  if (host === undefined) {
+    const { HUB_HOST, searchHub } = await import('../../registry/search.ts');
+    return searchHub(registries.connect(HUB_HOST, 'source'), term, { limit, signal });
+  }
+  const { searchHarbor } = await import('../../registry/search.ts');
+  return (await searchHarbor(registries.connect(host, 'source'), term, { signal })) ?? searchCatalog(registries, host, term, limit, signal);
+}
+
+/** Other registries have a list at most. */
+async function searchCatalog(registries: Registries, host: string, term: string, limit: number, signal: AbortSignal): Promise<readonly FoundRepository[]> {
+  const found: FoundRepository[] = [];
+  try {
+    for await (const repository of registries.openPlace(host).repositories({ signal })) {
+      if (!repository.includes(term.toLowerCase())) continue;
+      found.push({ repository, description: '', mark: undefined, stars: undefined, pulls: undefined });
+      if (found.length >= limit) break;
+    }
+  } catch (error) {
+    if (!(error instanceof RegiError) || (error.code !== 'NOT_FOUND' && error.code !== 'REFUSED')) throw error;
+    throw new NotSearchableError(`Cannot search "${host}": it has neither a search nor a catalog`, {
+      hint: `name a repository and list its tags: regi tags list ${host}/NAME`,
+      cause: error,
+    });
+  }
+  return found;
+}
+
+/** As docker: what stands before the first "/" is a registry when it looks like one. */
+function parseSearch(text: string): { readonly host: string | undefined; readonly term: string } {
+  const slash = text.indexOf('/');
+  const [first, rest] = [text.slice(0, Math.max(slash, 0)), text.slice(slash + 1)];
+  const isHost = first === 'localhost' || /[.:]/.test(first);
+  if (!isHost) return { host: undefined, term: required(text) };
+  const host = parseHost('TERM', first);
+  return { host: /^(?:(?:www|index|hub|registry-1)\.)?docker\.(?:io|com)$/.test(host) ? undefined : host, term: required(rest) };
+}
+
+function required(term: string): string {
+  if (term.trim() !== '') return term.trim();
+  throw new UsageError('Cannot search for nothing: expected a word', { hint: 'type: regi search nginx, or regi search registry.example/nginx' });
+}
+
+/** Docker's filters. @throws {UsageError} on others. */
+function parseFilters(texts: readonly string[]): (found: FoundRepository) => boolean {
+  const filters = texts.map((text): ((found: FoundRepository) => boolean) => {
+    const [, name, wanted = ''] = /^([a-z-]+)=(.+)$/.exec(text) ?? [];
+    if (name === 'stars') {
+      const least = parseCount('--filter stars', wanted, 0, 999_999_999);
+      return ({ stars = 0 }) => stars >= least;
+    }
+    const isYes = ['true', '1'].includes(wanted);
+    if (name === 'is-official' && (isYes || ['false', '0'].includes(wanted))) return ({ mark }) => (mark === 'official') === isYes;
+    throw new UsageError(`Cannot use ${JSON.stringify(text)} for "--filter": expected stars=N or is-official=true`, { hint: 'write --filter stars=10' });
+  });
+  return (found) => filters.every((accepts) => accepts(found));
+}
+
+function nameOf(repository: string, host: string | undefined): string {
+  return host === undefined ? repository : `${host}/${repository}`;
+}
+
+const DESCRIPTION_WIDTH = 60;
+
+/** Columns that nobody fills are left out. */
+function tableOf(found: readonly FoundRepository[], host: string | undefined, context: Context): readonly string[] {
+  const style = pageStyle(context);
+  const columns: readonly (readonly [head: string, cell: (row: FoundRepository) => string])[] = [
+    ['NAME', ({ repository }) => printable(nameOf(repository, host))],
+    ['MARK', ({ mark = '' }) => mark],
+    ['STARS', ({ stars }) => (stars === undefined ? '' : String(stars))],
+    ['PULLS', ({ pulls }) => (pulls === undefined ? '' : printable(String(pulls)))],
+    ['DESCRIPTION', ({ description }) => fit(printable(description.replace(/\s+/g, ' ')), DESCRIPTION_WIDTH, style)],
+  ];
+  const used = columns.filter(([head, cell]) => head === 'NAME' || found.some((row) => cell(row) !== ''));
+  const [first = '', ...lines] = tableLines([used.map(([head]) => head), ...found.map((row) => used.map(([, cell]) => cell(row)))]).map((line) =>
+    context.io.stdout.isTTY ? `${fit(line.trimEnd(), style.columns - 1, style)}\n` : line,
+  );
+  return lines.map((line, index) => (index === 0 ? `${first}${line}` : line));
+}

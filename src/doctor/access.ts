@@ -1,0 +1,134 @@
+import { parseChallenges, selectChallenge, type UsableChallenge } from '../auth/challenge.ts';
+import { NotAuthorisedError } from '../auth/not-authorised.ts';
+import { checkRealm } from '../auth/realm.ts';
+import { repositoryScope } from '../auth/scope.ts';
+import type { FoundCredential } from '../credentials/credential.ts';
+import { assertNever } from '../errors.ts';
+import { discard } from '../http/body.ts';
+import { rateLimit, type RateLimit } from '../http/retry-after.ts';
+import { printable } from '../redact.ts';
+import type { Connection } from '../registry/connection.ts';
+import { invalidResponse, isWebPage, responseError } from '../registry/errors.ts';
+import { sendToRead, type RemoteRepository } from '../registry/remote-repository.ts';
+import { failed, note, ok, type Finding } from './finding.ts';
+
+/** The registry's first answer, to somebody it does not know. */
+export interface FirstAnswer {
+  readonly finding: Finding;
+  /** What it wants; undefined when it wants nothing. */
+  readonly challenge: UsableChallenge | undefined;
+  readonly isOpen: boolean;
+  readonly remoteAddress: string | undefined;
+  readonly quota: RateLimit | undefined;
+}
+
+/**
+ * Asks for `/v2/` without credentials.
+ *
+ * @throws {RegiError} when something else answers than a registry.
+ */
+export async function lookAtApi(connection: Connection, origin: URL, signal: AbortSignal | undefined): Promise<FirstAnswer> {
+  const action = `Cannot use ${JSON.stringify(connection.name)} as a registry`;
+  const response = await connection.sendAnonymously('GET', new URL('/v2/', origin), { signal });
+  const { status, headers, remoteAddress } = response;
+  if (![200, 401, 403].includes(status)) throw await responseError(action, response);
+  if (status !== 401 && isWebPage(response)) throw invalidResponse(action, response, 'expected JSON');
+  await discard(response);
+  const version = headers.get('docker-distribution-api-version');
+  const server = headers.get('server');
+  const said = [`status ${status}`, ...[version, server].flatMap((text) => (text === undefined ? [] : [printable(text, 60)]))].join(', ');
+  const facts = { status, version, server };
+  return {
+    finding: ok('api', status === 200 ? `lets everybody in (${said})` : `answers, and wants to know who asks (${said})`, { facts }),
+    challenge: selectChallenge(parseChallenges(headers.get('www-authenticate'))),
+    isOpen: status === 200,
+    remoteAddress,
+    quota: rateLimit(headers),
+  };
+}
+
+/** @throws {UnsafeRealmError} when it names a token service that must not be asked. */
+export function lookAtChallenge({ challenge, isOpen, remoteAddress }: FirstAnswer, host: string, origin: URL): Finding {
+  if (challenge === undefined) {
+    return isOpen ? note('challenge', 'none') : note('challenge', 'none that regi can answer', { hint: 'what answers there may not be the registry itself' });
+  }
+  switch (challenge.kind) {
+    case 'basic':
+      return ok('challenge', 'Basic: user and password go to the registry itself', { facts: { scheme: 'basic' } });
+    case 'bearer': {
+      const { realm, service } = challenge;
+      checkRealm(realm, { origin, host, remoteAddress });
+      const named = service === undefined ? '' : `, for the service "${printable(service, 100)}"`;
+      return ok('challenge', `Bearer: tokens come from ${realm.origin}${named}`, { facts: { scheme: 'bearer', realm: realm.origin, service } });
+    }
+    default:
+      return assertNever(challenge);
+  }
+}
+
+export function lookAtCredential(found: FoundCredential | undefined, host: string): Finding {
+  if (found === undefined) return note('credential', 'none is stored', { hint: `to store one: regi login ${host}` });
+  const { credential, origin } = found;
+  return ok('credential', `${nameOf(found)} from ${origin}`, {
+    facts: { kind: credential.kind, origin, username: credential.kind === 'registry-token' ? undefined : credential.username },
+  });
+}
+
+/** Shows the credential, or nobody's; neither is tried without it. */
+export async function lookAtLogin(
+  connection: Connection,
+  found: FoundCredential | undefined,
+  { challenge, isOpen }: FirstAnswer,
+  repository: string | undefined,
+  signal: AbortSignal | undefined,
+): Promise<Finding> {
+  if (isOpen) return note('login', 'not asked for');
+  try {
+    const scopes = repository === undefined ? [] : [repositoryScope(repository, ['pull'])];
+    const response = await connection.send('GET', '/v2/', { scopes, repository, canRetryAnonymously: false, signal });
+    if (response.status !== 200) throw await responseError(`Cannot log in to ${JSON.stringify(connection.name)}`, response);
+    await discard(response);
+    const how = challenge?.kind === 'bearer' ? ', with a token' : '';
+    return ok('login', `${found === undefined ? 'anybody' : nameOf(found)} is let in${how}`);
+  } catch (error) {
+    if (!(error instanceof NotAuthorisedError)) throw error;
+    if (found !== undefined) {
+      const verdict = error.tried?.refused === true ? 'were refused' : 'are not enough';
+      return { ...failed('login', error), message: `the credentials from ${found.origin} ${verdict} (status ${error.status})` };
+    }
+    if (challenge?.kind !== 'bearer')
+      return { ...failed('login', error), message: `nobody comes in without a login, and none is stored (status ${error.status})` };
+    return note('login', 'nothing is given to who has no name; what is public may be read all the same', { hint: `regi login ${connection.name}` });
+  }
+}
+
+/** Asks for one tag of a repository that a person named. */
+export async function lookAtRepository(
+  connection: Connection,
+  repository: string,
+  { mayBeNew, signal }: { readonly mayBeNew: boolean; readonly signal: AbortSignal },
+): Promise<Finding> {
+  const name = JSON.stringify(`${connection.name}/${repository}`);
+  const remote: RemoteRepository = { connection, name: repository, access: 'read' };
+  const response = await sendToRead(remote, 'GET', `/v2/${repository}/tags/list?n=1`, { signal });
+  if (response.status === 404 && mayBeNew) {
+    await discard(response);
+    return note('repository', `${name} is not there yet`, { facts: { exists: false } });
+  }
+  if (response.status !== 200) return failed('repository', await responseError(`Cannot read ${name}`, response));
+  await discard(response);
+  return ok('repository', `${name} may be read`);
+}
+
+function nameOf({ credential }: FoundCredential): string {
+  switch (credential.kind) {
+    case 'password':
+      return `the user ${JSON.stringify(credential.username)}`;
+    case 'identity-token':
+      return 'an identity token';
+    case 'registry-token':
+      return 'a registry token';
+    default:
+      return assertNever(credential);
+  }
+}

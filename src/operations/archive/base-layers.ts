@@ -1,0 +1,128 @@
+import { verified } from '../../bytes.ts';
+import { RegiError } from '../../errors.ts';
+import { LIMITS } from '../../limits.ts';
+import { InvalidManifestError, type Descriptor, type Platform } from '../../oci/descriptor.ts';
+import { childrenOf } from '../../oci/manifest.ts';
+import { isForeignLayerType, isManifestType } from '../../oci/media-types.ts';
+import { canMount, type Bytes, type CallOptions, type Source, type Store } from '../../store.ts';
+import type { OnEvent } from '../copy/events.ts';
+import { inOrder } from '../../concurrency/in-order.ts';
+import type { Lanes } from '../../concurrency/lanes.ts';
+import { narrowImage } from '../copy/narrow-image.ts';
+import { readManifest, type ManifestNode } from '../copy/read-manifest.ts';
+
+/** A layer that an archive leaves out, and a repository that an image of it goes to. */
+export interface BaseNeed {
+  readonly layer: Descriptor;
+  readonly destination: Store;
+  /** Other repositories of the same place, the likeliest to have it first. */
+  readonly candidates: readonly Store[];
+}
+
+/** Where such a layer is: in the repository already, in another, or in none. */
+export type BaseOrigin = { readonly kind: 'there' | 'nowhere' } | { readonly kind: 'held'; readonly by: Store };
+
+export interface BaseOptions {
+  readonly lanes: Lanes;
+  readonly signal: AbortSignal;
+}
+
+const AT_ONCE = 64;
+
+/**
+ * What an image is made of, or those platforms of it that are wanted, and `source` does not carry.
+ *
+ * @param platforms as `copyImage` takes them; all when there are none.
+ * @throws {RegiError} with code NOT_FOUND when a manifest is missing: archives leave out layers only; or when a platform is.
+ */
+export async function blobsNotCarried(
+  source: Source,
+  root: Descriptor,
+  platforms: readonly Platform[],
+  options: CallOptions = {},
+): Promise<readonly Descriptor[]> {
+  const found: Descriptor[] = [];
+  const read = (node: Descriptor): Promise<ManifestNode> => readManifest(source, node, options);
+  const visit = async ({ descriptor, manifest }: ManifestNode, depth: number): Promise<void> => {
+    if (depth > LIMITS.indexDepth) throw new InvalidManifestError(`Cannot read ${descriptor.digest}: expected at most ${LIMITS.indexDepth} levels of indexes`);
+    for (const child of childrenOf(manifest)) {
+      if (isManifestType(child.mediaType)) await visit(await read(child), depth + 1);
+      else if (!isForeignLayerType(child.mediaType) && !(await source.exists(child, options))) found.push(child);
+    }
+  };
+  const whole = await read(root);
+  await visit(platforms.length === 0 ? whole : await narrowImage(whole, platforms, read, source, options), 0);
+  return found;
+}
+
+/** Asks, without writing anything, where layers are that an archive leaves out. In the order of `needs`. */
+export async function locateBases(needs: readonly BaseNeed[], { lanes, signal }: BaseOptions): Promise<readonly BaseOrigin[]> {
+  const has = (store: Store, layer: Descriptor, inner: AbortSignal): Promise<boolean> =>
+    lanes.run([store.place], 0, inner, () => store.exists(layer, { signal: inner }));
+  const locate = async ({ layer, destination, candidates }: BaseNeed, inner: AbortSignal): Promise<BaseOrigin> => {
+    if (await has(destination, layer, inner)) return { kind: 'there' };
+    for (const by of candidates) if (await mayHave(() => has(by, layer, inner))) return { kind: 'held', by };
+    return { kind: 'nowhere' };
+  };
+  async function* listed(): AsyncGenerator<BaseNeed> {
+    yield* needs;
+  }
+  const attempt = async (need: BaseNeed, inner: AbortSignal): Promise<{ readonly origin: BaseOrigin } | { readonly error: unknown }> => {
+    try {
+      return { origin: await locate(need, inner) };
+    } catch (error) {
+      return { error };
+    }
+  };
+  const origins: BaseOrigin[] = [];
+  for await (const outcome of inOrder(listed(), { limit: AT_ONCE, signal }, attempt)) {
+    signal.throwIfAborted();
+    if ('error' in outcome) throw outcome.error;
+    origins.push(outcome.origin);
+  }
+  signal.throwIfAborted();
+  return origins;
+}
+
+/** A repository that we may not read is none to take anything from. */
+async function mayHave(ask: () => Promise<boolean>): Promise<boolean> {
+  try {
+    return await ask();
+  } catch (error) {
+    if (error instanceof RegiError && (error.code === 'NOT_AUTHORISED' || error.code === 'NOT_FOUND')) return false;
+    throw error;
+  }
+}
+
+/** Mounts a layer from the repository that has it; where that is not done, its bytes are fetched there and pushed. */
+export async function bringBase(
+  { layer, destination }: BaseNeed,
+  by: Store,
+  { lanes, signal, onEvent }: BaseOptions & { readonly onEvent: OnEvent },
+): Promise<void> {
+  const to = destination.repository;
+  onEvent({ kind: 'found', target: layer, to });
+  const content = verified(counted(by, layer, { to, signal, onEvent }), layer);
+  const outcome = await lanes.run([destination.place], layer.size, signal, async () => {
+    if (canMount(destination)) return destination.mount(layer, by.repository, content, { signal });
+    await destination.push(layer, content, { signal });
+    return 'copied';
+  });
+  onEvent(outcome === 'mounted' ? { kind: 'mounted', target: layer, from: by.repository, to } : { kind: 'copied', target: layer, to });
+}
+
+function counted(
+  by: Store,
+  target: Descriptor,
+  { to, signal, onEvent }: { readonly to: string; readonly signal: AbortSignal; readonly onEvent: OnEvent },
+): Bytes {
+  return {
+    async *[Symbol.asyncIterator]() {
+      onEvent({ kind: 'started', target, from: by.repository, to });
+      for await (const chunk of by.fetch(target, { signal })) {
+        onEvent({ kind: 'progress', target, bytes: chunk.byteLength, to });
+        yield chunk;
+      }
+    },
+  };
+}

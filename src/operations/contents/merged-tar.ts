@@ -1,0 +1,80 @@
+import type { Descriptor } from '../../oci/descriptor.ts';
+import type { Bytes, CallOptions, Source } from '../../store.ts';
+import { BLOCK_BYTES, paddingOf } from '../../tar/header.ts';
+import { encodeFileHeader, type TarFile } from '../../tar/tar-file.ts';
+import type { FileTree, FolderNode } from './file-tree.ts';
+import { readLayer } from './read-layer.ts';
+
+/** What one tool writes for a folder that no layer describes: it only has files in it. */
+const UNDESCRIBED: TarFile = {
+  type: 'folder',
+  name: '',
+  link: '',
+  size: 0,
+  mode: 0o755,
+  uid: 0,
+  gid: 0,
+  user: '',
+  group: '',
+  mtime: 0,
+  major: 0,
+  minor: 0,
+  records: new Map(),
+};
+
+/**
+ * The files of an image as one tar, as a container sees them. The layers are read once more, from the base up; nothing is stored.
+ *
+ * A file with several names stands under the first in order, and the others are hard links to it. Folders stand behind all files:
+ * one that nobody may write into, or whose time is to stay, gets both when it is full, whoever unpacks the tar. The root itself is
+ * left out, so that unpacking changes no folder that was there.
+ *
+ * @param tree of the same layers.
+ * @throws what `readLayer` throws, while iterating.
+ */
+export async function* mergedTar(source: Source, layers: readonly Descriptor[], tree: FileTree, options: CallOptions = {}): AsyncGenerator<Uint8Array> {
+  const { files, folders } = plan(tree, layers.length);
+  for (const [number, layer] of layers.entries()) {
+    const wanted = files[number] ?? new Map<number, readonly string[]>();
+    // A layer of which nothing is left to see need not be read again.
+    if (wanted.size === 0) continue;
+    let index = 0;
+    for await (const { file, content } of readLayer(source, layer, options)) {
+      const names = wanted.get(index);
+      if (names !== undefined) yield* entries(file, content, names);
+      index += 1;
+    }
+  }
+  for (const { path, node } of folders) yield encodeFileHeader({ ...(node.own?.file ?? UNDESCRIBED), name: `${path}/` });
+  yield new Uint8Array(2 * BLOCK_BYTES);
+}
+
+async function* entries(file: TarFile, content: Bytes, [first = '', ...others]: readonly string[]): AsyncGenerator<Uint8Array> {
+  yield encodeFileHeader({ ...file, name: first });
+  if (file.size > 0) yield* content;
+  const padding = paddingOf(file.size);
+  if (padding > 0) yield new Uint8Array(padding);
+  for (const name of others) yield encodeFileHeader({ ...file, type: 'hardlink', name, link: first, size: 0 });
+}
+
+interface Plan {
+  /** For each layer its files that are seen, by their place in it, with their names. */
+  readonly files: readonly ReadonlyMap<number, readonly string[]>[];
+  readonly folders: readonly { readonly path: string; readonly node: FolderNode }[];
+}
+
+function plan(tree: FileTree, layers: number): Plan {
+  const files = Array.from({ length: layers }, () => new Map<number, string[]>());
+  const folders: { readonly path: string; readonly node: FolderNode }[] = [];
+  for (const [path, node] of tree.walk()) {
+    if (node.kind === 'folder') {
+      if (path !== '') folders.push({ path, node });
+      continue;
+    }
+    const { layer, index } = node.own;
+    const names = files[layer]?.get(index);
+    if (names === undefined) files[layer]?.set(index, [path]);
+    else names.push(path);
+  }
+  return { files, folders };
+}

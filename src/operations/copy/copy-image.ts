@@ -1,0 +1,166 @@
+import { RegiError, type ErrorCode } from '../../errors.ts';
+import { sameContent, type Descriptor, type Platform } from '../../oci/descriptor.ts';
+import type { Digest } from '../../oci/digest.ts';
+import type { CallOptions, Source, Store } from '../../store.ts';
+import { copyCosignTags, landReferrers } from '../referrers/copy.ts';
+import { CopySession, type CopySessionOptions, type Route } from './session.ts';
+import { narrowImage } from './narrow-image.ts';
+import type { ManifestNode } from './read-manifest.ts';
+import { resolveIfThere } from './resolve-image.ts';
+import { together } from '../../concurrency/together.ts';
+
+/** One image to copy. */
+export interface CopyJob {
+  readonly source: Source;
+  /** Tag or digest at the source; empty where the source holds one image only. */
+  readonly reference: string;
+  readonly destination: Store;
+  /** The tag it gets; without one it is kept by digest only. */
+  readonly tag?: string | undefined;
+  /** The digest that the destination was named with: no other may go there. */
+  readonly pinned?: Digest | undefined;
+  /** The destination's name as a person reads it. */
+  readonly image: string;
+}
+
+export interface CopyImageOptions extends CallOptions {
+  /** One: that platform's manifest. Several: an index of those. None: everything, unchanged. */
+  readonly platforms?: readonly Platform[] | undefined;
+  /** Walk and repair even when the tag matches. */
+  readonly force?: boolean | undefined;
+  /** Never move a tag that is there. */
+  readonly noClobber?: boolean | undefined;
+  /** Copy what refers to the image too: signatures, SBOMs, attestations. */
+  readonly referrers?: boolean | undefined;
+}
+
+export interface CopiedImage {
+  readonly image: string;
+  /** The destination's manifest. */
+  readonly root: Descriptor;
+  /** `kept`: the tag was there with other content, and stays so. */
+  readonly outcome: 'copied' | 'unchanged' | 'kept';
+}
+
+/** A copy that failed: which image. Code and hint are the cause's. */
+export class CopyError extends RegiError {
+  readonly code: ErrorCode;
+  readonly image: string;
+
+  constructor(image: string, cause: RegiError) {
+    super(`Cannot copy to "${image}": ${cause.message}`, { hint: cause.hint, cause });
+    this.code = cause.code;
+    this.image = image;
+  }
+}
+
+/** The source is another image than the one the destination was named with. */
+class OtherDigestError extends RegiError {
+  readonly code = 'CONTENT_MISMATCH';
+
+  constructor(wanted: Digest, found: Digest) {
+    super(`Cannot keep ${found} under another digest: expected ${wanted}`, {
+      hint: 'leave out the digest of the destination, or name that digest at the source',
+    });
+  }
+}
+
+/**
+ * Copies one image. The tag moves last, so no reader ever sees half an image; digests never change unless `platforms` narrows.
+ *
+ * @throws {CopyError} with the code of what went wrong.
+ */
+export async function copyImage(job: CopyJob, options: CopyImageOptions & CopySessionOptions = {}): Promise<CopiedImage> {
+  const { signal = new AbortController().signal } = options;
+  signal.throwIfAborted();
+  return copyInSession(new CopySession(options), job, { ...options, signal });
+}
+
+/** The same for one image of several that share a session. */
+export async function copyInSession(session: CopySession, job: CopyJob, options: CopyImageOptions & { readonly signal: AbortSignal }): Promise<CopiedImage> {
+  try {
+    return await copyOne(session, job, options);
+  } catch (error) {
+    options.signal.throwIfAborted();
+    throw error instanceof RegiError ? new CopyError(job.image, error) : error;
+  }
+}
+
+async function copyOne(session: CopySession, job: CopyJob, options: CopyImageOptions & { readonly signal: AbortSignal }): Promise<CopiedImage> {
+  const { source, destination, image, tag } = job;
+  const { signal } = options;
+  const route: Route = { source, destination };
+  const [found, there] = await together<[Descriptor, Descriptor | undefined]>(
+    [
+      // An image that is begun goes first: else all would end at the same time, and the destination would have nothing to do until then.
+      (either) => session.ask(source, either, () => source.resolve(job.reference, { signal: either }), { yields: true }),
+      async (either) =>
+        tag === undefined ? undefined : session.ask(destination, either, () => resolveIfThere(destination, tag, { signal: either }), { yields: true }),
+    ],
+    signal,
+  );
+  const narrowed = await narrowRoot(session, route, found, options);
+  const root = narrowed?.descriptor ?? found;
+  if (job.pinned !== undefined && job.pinned !== root.digest) throw new OtherDigestError(job.pinned, root.digest);
+  session.onEvent({ kind: 'resolved', image, root });
+  const same = there !== undefined && there.digest === root.digest;
+  if (there !== undefined && !same && options.noClobber === true) {
+    session.onEvent({ kind: 'kept', image, root: there });
+    return { image, root: there, outcome: 'kept' };
+  }
+  if (same && options.force !== true && options.referrers !== true) {
+    session.onEvent({ kind: 'unchanged', image, root });
+    return { image, root, outcome: 'unchanged' };
+  }
+  await landRoot(session, route, narrowed ?? root, { ...options, tag, same });
+  session.onEvent(same ? { kind: 'unchanged', image, root } : { kind: 'tagged', image, root });
+  return { image, root, outcome: same ? 'unchanged' : 'copied' };
+}
+
+interface LandRootOptions extends CopyImageOptions {
+  readonly signal: AbortSignal;
+  readonly tag: string | undefined;
+  /** The tag points at the root already. */
+  readonly same: boolean;
+}
+
+async function landRoot(session: CopySession, route: Route, root: Descriptor | ManifestNode, options: LandRootOptions): Promise<void> {
+  const { signal, force = false, same } = options;
+  const { destination } = route;
+  const target = 'manifest' in root ? root.descriptor : root;
+  const [node, isThere] = await together<[ManifestNode, boolean]>(
+    [
+      async (either) => ('manifest' in root ? root : session.read(route.source, root, either)),
+      async (either) => same || session.ask(destination, either, () => destination.exists(target, { signal: either })),
+    ],
+    signal,
+  );
+  if (!isThere || force) await session.landChildren(route, node, signal);
+  if (options.referrers === true) {
+    // The subject first, then what refers to it, then the tag: who sees the tag sees the signatures too.
+    if (!isThere || force) await session.sendManifest(destination, node, signal);
+    await landReferrers(session, route, node, signal);
+    await copyCosignTags(session, route, node, signal);
+  }
+  if (!same || force) await session.sendManifest(destination, node, signal, options.tag);
+}
+
+async function narrowRoot(
+  session: CopySession,
+  { source }: Route,
+  root: Descriptor,
+  options: CopyImageOptions & { readonly signal: AbortSignal },
+): Promise<ManifestNode | undefined> {
+  const { platforms = [], signal } = options;
+  if (platforms.length === 0) return undefined;
+  const read = (descriptor: Descriptor): Promise<ManifestNode> => session.read(source, descriptor, signal);
+  const narrowed = await narrowImage(await read(root), platforms, read, source, { signal });
+  if (!sameContent(narrowed.descriptor, root) && narrowed.manifest.kind === 'index') {
+    session.onEvent({
+      kind: 'warning',
+      message: `The index was narrowed to ${narrowed.manifest.manifests.length} manifests and has a digest of its own`,
+      hint: 'signatures of the whole index do not apply to it',
+    });
+  }
+  return narrowed;
+}

@@ -1,0 +1,224 @@
+import { bytesOf, seekable, verified, type SeekableBytes } from '../../bytes.ts';
+import { LIMITS } from '../../limits.ts';
+import { InvalidManifestError, type Descriptor } from '../../oci/descriptor.ts';
+import { childrenOf } from '../../oci/manifest.ts';
+import { isForeignLayerType, isManifestType } from '../../oci/media-types.ts';
+import { SingleFlight } from '../../concurrency/single-flight.ts';
+import { canMount, canOffer, type Bytes, type Source, type Store } from '../../store.ts';
+import type { OnEvent } from './events.ts';
+import { isSmall, Lanes, type LaneOptions, type LaneWidths } from '../../concurrency/lanes.ts';
+import { readManifest, type ManifestNode } from './read-manifest.ts';
+import { RecentManifests } from './recent-manifests.ts';
+import { together } from '../../concurrency/together.ts';
+
+export interface CopySessionOptions {
+  readonly onEvent?: OnEvent | undefined;
+  /** Walk below manifests that are there already, and so find children that were lost. */
+  readonly force?: boolean | undefined;
+  readonly lanes?: LaneWidths | ((place: string) => LaneWidths) | undefined;
+}
+
+/** From where to where a graph is copied. */
+export interface Route {
+  readonly source: Source;
+  readonly destination: Store;
+}
+
+/**
+ * What the images of one command share: each node lands once in each destination, a blob that one repository of a place has
+ * is mounted into the next, and the lanes of each host are filled by all images together.
+ */
+export class CopySession {
+  readonly onEvent: OnEvent;
+  readonly #force: boolean;
+  readonly #lanes: Lanes;
+  readonly #landings = new SingleFlight<void>(new Map());
+  readonly #manifests = new SingleFlight<ManifestNode>(new RecentManifests());
+  /** By place and digest: the repositories that have the blob or are about to, and whether it came. */
+  readonly #holders = new Map<string, Map<string, Promise<boolean>>>();
+
+  constructor({ onEvent = () => {}, force = false, lanes }: CopySessionOptions = {}) {
+    this.onEvent = onEvent;
+    this.#force = force;
+    this.#lanes = new Lanes(lanes);
+  }
+
+  /** Runs one request to a store within its host's lanes. */
+  async ask<T>(store: Source, signal: AbortSignal, request: () => Promise<T>, options: LaneOptions = {}): Promise<T> {
+    return this.#lanes.run([store.place], 0, signal, request, options);
+  }
+
+  /** Reads a manifest of the source, once for all who need it. */
+  async read(source: Source, descriptor: Descriptor, signal: AbortSignal): Promise<ManifestNode> {
+    return this.#manifests.run(
+      nodeKey(source, descriptor),
+      (inner) => this.ask(source, inner, () => readManifest(source, descriptor, { signal: inner })),
+      signal,
+    );
+  }
+
+  /**
+   * Brings a node and all below it to the destination, children first.
+   *
+   * @throws {InvalidManifestError} when indexes nest deeper than any real image.
+   */
+  async land(route: Route, node: Descriptor, signal: AbortSignal, depth = 0): Promise<void> {
+    if (depth > LIMITS.indexDepth) throw new InvalidManifestError(`Cannot copy ${node.digest}: expected at most ${LIMITS.indexDepth} levels of indexes`);
+    await this.#landings.run(
+      nodeKey(route.destination, node),
+      (inner) => {
+        this.onEvent({ kind: 'found', target: node, to: route.destination.repository });
+        return isManifestType(node.mediaType) ? this.#landManifest(route, node, inner, depth) : this.#landBlob(route, node, inner);
+      },
+      signal,
+    );
+  }
+
+  /** Brings everything below a manifest to the destination; all of it has settled before the first failure is thrown. */
+  async landChildren(route: Route, { manifest }: ManifestNode, signal: AbortSignal, depth = 0): Promise<void> {
+    await together(
+      childrenOf(manifest).map((child) => (either: AbortSignal) => this.land(route, child, either, depth + 1)),
+      signal,
+    );
+  }
+
+  /** Sends a manifest whose children are there, and names it in the same step when `tag` is given. */
+  async sendManifest(destination: Store, { descriptor, bytes }: ManifestNode, signal: AbortSignal, tag?: string): Promise<void> {
+    await this.ask(destination, signal, () => destination.push(descriptor, bytesOf(bytes), { signal, tag }));
+    this.onEvent({ kind: 'copied', target: descriptor, to: destination.repository });
+  }
+
+  async #landManifest(route: Route, node: Descriptor, signal: AbortSignal, depth: number): Promise<void> {
+    const { destination, source } = route;
+    if (!this.#force && (await this.#isThere(destination, node, signal))) {
+      this.onEvent({ kind: 'skipped', target: node, to: destination.repository });
+      return;
+    }
+    const read = await this.read(source, node, signal);
+    await this.landChildren(route, read, signal, depth);
+    if (this.#force && (await this.#isThere(destination, node, signal))) {
+      this.onEvent({ kind: 'skipped', target: node, to: destination.repository });
+      return;
+    }
+    await this.sendManifest(destination, read, signal);
+  }
+
+  async #landBlob(route: Route, blob: Descriptor, signal: AbortSignal): Promise<void> {
+    const { destination } = route;
+    if (isForeignLayerType(blob.mediaType)) {
+      this.onEvent({ kind: 'foreign', target: blob, to: destination.repository });
+      return;
+    }
+    if (!canMount(destination)) return this.#transfer(route, blob, undefined, signal);
+    const repositories = this.#repositoriesWith(destination, blob);
+    const other = [...repositories].find(([repository]) => repository !== destination.repository);
+    // Registered before anything is awaited: the next image must see that this one is already on its way.
+    const { promise: arrival, resolve: arrived } = deferred<boolean>();
+    repositories.set(destination.repository, arrival);
+    try {
+      await this.#transfer(route, blob, await holderOf(route, other, signal), signal);
+      arrived(true);
+    } catch (error) {
+      if (repositories.get(destination.repository) === arrival) repositories.delete(destination.repository);
+      arrived(false);
+      throw error;
+    }
+  }
+
+  async #transfer(route: Route, blob: Descriptor, holder: string | undefined, signal: AbortSignal): Promise<void> {
+    const { destination } = route;
+    const to = destination.repository;
+    if (holder === undefined && canOffer(destination) && isSmall(blob.size)) {
+      const outcome = await this.#send(route, blob, signal, (content) => destination.offer(blob, content, { signal }));
+      this.onEvent({ kind: outcome === 'there' ? 'skipped' : 'copied', target: blob, to });
+      return;
+    }
+    if (await this.#isThere(destination, blob, signal)) {
+      this.onEvent({ kind: 'skipped', target: blob, to });
+      return;
+    }
+    if (holder !== undefined && canMount(destination)) {
+      const outcome = await this.#send(route, blob, signal, (content) => destination.mount(blob, holder, content, { signal }));
+      this.onEvent(outcome === 'mounted' ? { kind: 'mounted', target: blob, from: holder, to } : { kind: 'copied', target: blob, to });
+      return;
+    }
+    await this.#send(route, blob, signal, (content) => destination.push(blob, content, { signal }));
+    this.onEvent({ kind: 'copied', target: blob, to });
+  }
+
+  /**
+   * Runs what sends a blob within the lanes of both hosts. The source's is left when its bytes have come: what is still waited for is the
+   * destination's answer. Bytes that are then asked for once more come without a lane.
+   */
+  async #send<T>(route: Route, blob: Descriptor, signal: AbortSignal, send: (content: Bytes) => Promise<T>): Promise<T> {
+    const { source, destination } = route;
+    return this.#lanes.run([source.place, destination.place], blob.size, signal, async (leave) => {
+      const onEnd = (): void => {
+        if (source.place !== destination.place) leave(source.place);
+      };
+      return send(verified(this.#counted(route, blob, signal, onEnd), blob));
+    });
+  }
+
+  #repositoriesWith({ place }: Store, { digest }: Descriptor): Map<string, Promise<boolean>> {
+    const key = `${place} ${digest}`;
+    const known = this.#holders.get(key);
+    if (known !== undefined) return known;
+    const repositories = new Map<string, Promise<boolean>>();
+    this.#holders.set(key, repositories);
+    return repositories;
+  }
+
+  async #isThere(destination: Store, node: Descriptor, signal: AbortSignal): Promise<boolean> {
+    return this.ask(destination, signal, () => destination.exists(node, { signal }));
+  }
+
+  /** The source's bytes, each opening and each chunk told as an event. */
+  #counted({ source, destination }: Route, target: Descriptor, signal: AbortSignal, onEnd: () => void): SeekableBytes {
+    const { onEvent } = this;
+    const to = destination.repository;
+    async function* read(offset: number): AsyncGenerator<Uint8Array> {
+      onEvent({ kind: 'started', target, from: source.repository, to });
+      if (offset > 0) onEvent({ kind: 'resumed', target, bytes: offset, to });
+      for await (const chunk of source.fetch(target, { signal, offset })) {
+        onEvent({ kind: 'progress', target, bytes: chunk.byteLength, to });
+        yield chunk;
+      }
+      onEnd();
+    }
+    return seekable((offset) => ({ [Symbol.asyncIterator]: () => read(offset) }));
+  }
+}
+
+/** A repository of the destination's place to mount from; one that is just getting the blob is waited for. */
+async function holderOf(
+  { source, destination }: Route,
+  other: readonly [string, Promise<boolean>] | undefined,
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  if (other !== undefined && (await unlessAborted(other[1], signal))) return other[0];
+  return source.place === destination.place && source.repository !== destination.repository ? source.repository : undefined;
+}
+
+/** What a node is taken for decides what is done with it: one image may leave a layer at its own URLs that another brings along. */
+function nodeKey(store: Source, { mediaType, digest, size }: Descriptor): string {
+  const kind = isManifestType(mediaType) ? 'manifest' : isForeignLayerType(mediaType) ? 'foreign' : 'blob';
+  return `${store.place} ${store.repository} ${kind} ${digest} ${size}`;
+}
+
+async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  signal.throwIfAborted();
+  return new Promise((resolve, reject) => {
+    const onAbort = (): void => reject(signal.reason);
+    signal.addEventListener('abort', onAbort, { once: true });
+    void promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
+  });
+}
+
+function deferred<T>(): { readonly promise: Promise<T>; readonly resolve: (value: T) => void } {
+  let resolve: (value: T) => void = () => {};
+  const promise = new Promise<T>((settle) => {
+    resolve = settle;
+  });
+  return { promise, resolve };
+}

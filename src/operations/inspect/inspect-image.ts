@@ -1,0 +1,203 @@
+import type { Descriptor } from '../../oci/descriptor.ts';
+import type { Digest } from '../../oci/digest.ts';
+import { parseImageConfig, type HistoryEntry, type ImageConfig } from '../../oci/image-config.ts';
+import { artifactTypeOf, type ImageManifest } from '../../oci/manifest.ts';
+import { formatPlatform } from '../../oci/platform.ts';
+import type { CallOptions, Source } from '../../store.ts';
+import { isAttestation } from '../copy/choose-platform.ts';
+import { readConfig, readForHost, type ImageForHost, type PlatformChoice } from '../copy/read-for-host.ts';
+import { readManifest, type ManifestNode } from '../copy/read-manifest.ts';
+
+/** An entry of an index. Names of all reports are those of `--json`, and so are API. */
+export interface EntryReport {
+  /** `linux/arm64/v8`; undefined for what runs nowhere. */
+  readonly platform: string | undefined;
+  readonly digest: Digest;
+  readonly mediaType: string;
+  /** Bytes of the manifest. */
+  readonly size: number;
+  readonly artifactType: string | undefined;
+  /** The digest of the entry that this attestation is about; undefined for everything else. */
+  readonly attests: string | undefined;
+  readonly annotations: Readonly<Record<string, string>>;
+}
+
+export interface LayerReport {
+  readonly digest: Digest;
+  readonly mediaType: string;
+  /** Bytes, compressed. */
+  readonly size: number;
+  readonly diffId: string | undefined;
+  /** The command that made it. */
+  readonly createdBy: string | undefined;
+  readonly created: string | undefined;
+  readonly comment: string | undefined;
+  readonly annotations: Readonly<Record<string, string>>;
+  readonly urls: readonly string[];
+}
+
+/** A step of the build, with its layer when it has one. */
+export interface HistoryReport extends HistoryEntry {
+  readonly digest: Digest | undefined;
+  /** Bytes, compressed; 0 without a layer. */
+  readonly size: number;
+}
+
+/** One image or artifact. */
+export interface ImageReport extends Omit<ImageConfig, 'platform' | 'history' | 'diffIds'> {
+  readonly digest: Digest;
+  readonly mediaType: string;
+  /** Bytes of the manifest. */
+  readonly size: number;
+  /** `linux/amd64`; undefined for an artifact. */
+  readonly platform: string | undefined;
+  readonly os: string | undefined;
+  readonly architecture: string | undefined;
+  readonly variant: string | undefined;
+  /** What it is when it is no image to run. */
+  readonly artifactType: string | undefined;
+  readonly configDigest: Digest;
+  readonly configMediaType: string;
+  /** The layers together, compressed. Bytes. */
+  readonly compressedSize: number;
+  readonly base: { readonly name: string | undefined; readonly digest: string | undefined } | undefined;
+  readonly subject: Digest | undefined;
+  readonly annotations: Readonly<Record<string, string>>;
+  readonly layers: readonly LayerReport[];
+  readonly history: readonly HistoryReport[];
+}
+
+/** What a name points at. */
+export interface InspectReport {
+  readonly digest: Digest;
+  readonly mediaType: string;
+  /** Bytes of the manifest. */
+  readonly size: number;
+  readonly annotations: Readonly<Record<string, string>>;
+  /** Of an index; else empty. */
+  readonly manifests: readonly EntryReport[];
+  /** Undefined for an index in which nothing can be shown as an image. */
+  readonly image: ImageReport | undefined;
+}
+
+/**
+ * Looks at an image without its layers: manifest, and of one platform the config. Without a platform that is this machine's,
+ * and where the image has none for it the first.
+ *
+ * @throws {PlatformNotFoundError} when the image lacks the platform that was asked for.
+ */
+export async function inspectImage(source: Source, reference: string, choice: PlatformChoice, options: CallOptions = {}): Promise<InspectReport> {
+  const found = await readForHost(source, reference, choice, options);
+  const { descriptor, manifest } = found.root;
+  const shown = await shownNode(source, found, options);
+  return {
+    digest: descriptor.digest,
+    mediaType: manifest.mediaType,
+    size: descriptor.size,
+    annotations: manifest.annotations,
+    manifests: manifest.kind === 'index' ? entryReports(manifest.manifests, found) : [],
+    image: shown?.manifest.kind === 'image' ? await imageReport(source, shown.descriptor, shown.manifest, found, options) : undefined,
+  };
+}
+
+async function shownNode(source: Source, { root, entries, chosen }: ImageForHost, options: CallOptions): Promise<ManifestNode | undefined> {
+  if (root.manifest.kind === 'image') return root;
+  const entry = chosen ?? entries[0];
+  return entry === undefined ? undefined : readManifest(source, entry, options);
+}
+
+function entryReports(manifests: readonly Descriptor[], { entries }: ImageForHost): readonly EntryReport[] {
+  const platforms = new Map(entries.map(({ digest, platform }) => [digest, formatPlatform(platform)]));
+  return manifests.map((entry) => ({
+    platform: platforms.get(entry.digest),
+    digest: entry.digest,
+    mediaType: entry.mediaType,
+    size: entry.size,
+    artifactType: entry.artifactType,
+    attests: isAttestation(entry) ? entry.annotations?.['vnd.docker.reference.digest'] : undefined,
+    annotations: entry.annotations ?? {},
+  }));
+}
+
+async function imageReport(
+  source: Source,
+  descriptor: Descriptor,
+  manifest: ImageManifest,
+  { root }: ImageForHost,
+  options: CallOptions,
+): Promise<ImageReport> {
+  const isRunnable = /\.image(?:\.config)?\.v1\+json$/.test(manifest.config.mediaType);
+  const config = isRunnable ? parseImageConfig(await readConfig(source, manifest, options)) : undefined;
+  const { platform, history, diffIds, ...said } = config ?? NO_CONFIG;
+  const made = history.filter(({ empty }) => !empty);
+  return {
+    digest: descriptor.digest,
+    mediaType: manifest.mediaType,
+    size: descriptor.size,
+    platform: platform === undefined ? undefined : formatPlatform(platform),
+    os: platform?.os,
+    architecture: platform?.architecture,
+    variant: platform?.variant,
+    artifactType: manifest.artifactType !== undefined || !isRunnable ? artifactTypeOf(manifest) : undefined,
+    configDigest: manifest.config.digest,
+    configMediaType: manifest.config.mediaType,
+    compressedSize: manifest.layers.reduce((sum, layer) => sum + layer.size, 0),
+    ...said,
+    base: baseOf(manifest.annotations, root.manifest.annotations, said.labels),
+    subject: manifest.subject?.digest,
+    annotations: manifest.annotations,
+    layers: manifest.layers.map((layer, index) => layerReport(layer, made[index], diffIds[index])),
+    history: withLayers(history, manifest.layers),
+  };
+}
+
+const NO_CONFIG: ImageConfig = {
+  platform: undefined,
+  created: undefined,
+  author: undefined,
+  user: undefined,
+  workingDir: undefined,
+  stopSignal: undefined,
+  entrypoint: [],
+  cmd: [],
+  env: [],
+  exposedPorts: [],
+  volumes: [],
+  labels: {},
+  diffIds: [],
+  history: [],
+};
+
+function layerReport(layer: Descriptor, step: HistoryEntry | undefined, diffId: string | undefined): LayerReport {
+  return {
+    digest: layer.digest,
+    mediaType: layer.mediaType,
+    size: layer.size,
+    diffId,
+    createdBy: step?.createdBy,
+    created: step?.created,
+    comment: step?.comment,
+    annotations: layer.annotations ?? {},
+    urls: layer.urls ?? [],
+  };
+}
+
+/** Every step of the history with its layer. Layers that the history does not tell of are steps without a word. */
+function withLayers(history: readonly HistoryEntry[], layers: readonly Descriptor[]): readonly HistoryReport[] {
+  const left = layers.values();
+  const told = history.map((entry): HistoryReport => {
+    const layer = entry.empty ? undefined : left.next().value;
+    return { ...entry, digest: layer?.digest, size: layer?.size ?? 0 };
+  });
+  const untold = { created: undefined, createdBy: undefined, author: undefined, comment: undefined, empty: false };
+  return [...told, ...[...left].map(({ digest, size }): HistoryReport => ({ ...untold, digest, size }))];
+}
+
+const BASE_NAME = 'org.opencontainers.image.base.name';
+const BASE_DIGEST = 'org.opencontainers.image.base.digest';
+
+/** @see https://github.com/opencontainers/image-spec/blob/v1.1.1/annotations.md */
+function baseOf(...sources: readonly Readonly<Record<string, string>>[]): ImageReport['base'] {
+  const said = sources.find((source) => source[BASE_NAME] !== undefined || source[BASE_DIGEST] !== undefined);
+  return said === undefined ? undefined : { name: said[BASE_NAME], digest: said[BASE_DIGEST] };
+}

@@ -1,0 +1,79 @@
+import { collectVerified } from '../../bytes.ts';
+import { RegiError } from '../../errors.ts';
+import { LIMITS } from '../../limits.ts';
+import type { Descriptor } from '../../oci/descriptor.ts';
+import type { Digest } from '../../oci/digest.ts';
+import { parseImageConfig, type ImageConfig } from '../../oci/image-config.ts';
+import { childrenOf, type ImageManifest } from '../../oci/manifest.ts';
+import { isManifestType } from '../../oci/media-types.ts';
+import { formatPlatform } from '../../oci/platform.ts';
+import type { CallOptions, Source } from '../../store.ts';
+import { isAttestation } from '../copy/choose-platform.ts';
+import { readManifest } from '../copy/read-manifest.ts';
+
+/** What a list shows of an image. */
+export interface ImageSummary {
+  /** What docker calls the image id: the digest of the config; of an index its own. */
+  readonly id: Digest;
+  /** Of an index, that of its first image that is here. */
+  readonly created: string | undefined;
+  /** All that is there, compressed as it is, each blob once. Bytes. */
+  readonly size: number;
+  /** Undefined for an index, and for what runs nowhere. */
+  readonly platform: string | undefined;
+  /** Of an index, those of its first image that is here. */
+  readonly labels: Readonly<Record<string, string>>;
+  /** Why it cannot be shown; then only id and size are of use. */
+  readonly problem: string | undefined;
+}
+
+/** Reads manifests and config of an image, and nothing else. A damaged one is told as its problem, so that a list shows the others. */
+export async function summarizeImage(source: Source, root: Descriptor, options: CallOptions = {}): Promise<ImageSummary> {
+  try {
+    const nodes = new Map<Digest, number>();
+    const first = await walk(source, root, nodes, options, 0);
+    const config = first === undefined ? undefined : await readConfig(source, first.manifest, options);
+    const isOne = first?.digest === root.digest;
+    return {
+      id: isOne ? first.manifest.config.digest : root.digest,
+      created: config?.created,
+      size: [...nodes.values()].reduce((sum, size) => sum + size, 0),
+      platform: !isOne || config?.platform === undefined ? undefined : formatPlatform(config.platform),
+      labels: config?.labels ?? {},
+      problem: undefined,
+    };
+  } catch (error) {
+    if (!(error instanceof RegiError) || !DAMAGED.has(error.code)) throw error;
+    return { id: root.digest, created: undefined, size: root.size, platform: undefined, labels: {}, problem: error.message };
+  }
+}
+
+const DAMAGED: ReadonlySet<string> = new Set(['NOT_FOUND', 'CONTENT_MISMATCH', 'INVALID_MANIFEST', 'INVALID_DIGEST', 'LIMIT_EXCEEDED', 'UNSUPPORTED']);
+
+interface FoundImage {
+  readonly manifest: ImageManifest;
+  readonly digest: Digest;
+}
+
+/** Adds up what the image is made of and is there; the first image of it. */
+async function walk(source: Source, node: Descriptor, sizes: Map<Digest, number>, options: CallOptions, depth: number): Promise<FoundImage | undefined> {
+  options.signal?.throwIfAborted();
+  if (sizes.has(node.digest) || depth > LIMITS.indexDepth) return undefined;
+  sizes.set(node.digest, node.size);
+  const { manifest } = await readManifest(source, node, options);
+  let first: FoundImage | undefined = manifest.kind === 'image' ? { manifest, digest: node.digest } : undefined;
+  for (const child of childrenOf(manifest)) {
+    if (!isManifestType(child.mediaType)) sizes.set(child.digest, child.size);
+    // An index may list platforms that are not here.
+    else if (await source.exists(child, options)) {
+      const found = await walk(source, child, sizes, options, depth + 1);
+      if (!isAttestation(child)) first ??= found;
+    }
+  }
+  return first;
+}
+
+async function readConfig(source: Source, { config }: ImageManifest, options: CallOptions): Promise<ImageConfig | undefined> {
+  if (!/\.image(?:\.config)?\.v1\+json$/.test(config.mediaType)) return undefined;
+  return parseImageConfig(await collectVerified(source.fetch(config, options), config, LIMITS.configBytes));
+}

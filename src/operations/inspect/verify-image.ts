@@ -1,0 +1,232 @@
+import { collectVerified, LimitExceededError } from '../../bytes.ts';
+import { LIMITS } from '../../limits.ts';
+import type { Descriptor } from '../../oci/descriptor.ts';
+import type { Digest } from '../../oci/digest.ts';
+import { parseImageConfig } from '../../oci/image-config.ts';
+import { childrenOf, type Manifest } from '../../oci/manifest.ts';
+import { isForeignLayerType, isManifestType } from '../../oci/media-types.ts';
+import type { CallOptions, Source } from '../../store.ts';
+import { isAttestation } from '../copy/choose-platform.ts';
+import { inOrder } from '../../concurrency/in-order.ts';
+import { readManifest } from '../copy/read-manifest.ts';
+import { problemOf, verifyBlob, type NodeProblem } from './verify-blob.ts';
+
+/** An image that a place names. */
+export interface NamedRoot {
+  /** Undefined for one without a name. */
+  readonly name: string | undefined;
+  readonly descriptor: Descriptor;
+}
+
+/** A node that is not as it should be. Names are those of `--json`, and so are API. */
+export interface FoundProblem {
+  /**
+   * `absent`: a platform that an archive lists and does not carry, which is no fault. `absent-in-base`: a layer that it leaves out, because
+   * an earlier archive carried it. `extra`: nothing leads to it, which is no fault either.
+   */
+  readonly status: NodeProblem['status'] | 'absent' | 'absent-in-base' | 'extra';
+  readonly digest: Digest;
+  /** Unknown of an extra. */
+  readonly mediaType: string | undefined;
+  /** Bytes, as whoever names it says; of an extra those that are there. */
+  readonly size: number;
+  /** What is wrong. */
+  readonly problem: string | undefined;
+  /** The first image that it is part of. */
+  readonly image: string | undefined;
+}
+
+export interface VerifyReport {
+  /** Nothing is missing, not even what only an earlier archive has, and nothing corrupt. */
+  readonly whole: boolean;
+  readonly images: number;
+  /** Nodes that were read to their end and are what their descriptors say. */
+  readonly verified: number;
+  /** Of those. */
+  readonly bytes: number;
+  readonly problems: readonly FoundProblem[];
+}
+
+export interface VerifyOptions extends CallOptions {
+  /** Unpack layers too, and compare with the diff_ids of the configs. */
+  readonly deep?: boolean | undefined;
+  /** Platforms of an index may be absent, as `docker save` writes it. */
+  readonly isSparse?: boolean | undefined;
+  /** What an incremental archive says that an earlier one carried. */
+  readonly omitted?: ReadonlySet<Digest> | undefined;
+  /** All content of the place, to find what nothing leads to. */
+  readonly blobs?: AsyncIterable<{ readonly digest: Digest; readonly size: number }> | undefined;
+  /** Nodes that are read at once. */
+  readonly concurrency?: number | undefined;
+}
+
+const AT_ONCE = 8;
+
+/**
+ * Reads everything that `roots` lead to, each node once, and compares it with its descriptor.
+ *
+ * @throws whatever says nothing about the content: the network, a refused login, a failing disk.
+ */
+export async function verifyImages(source: Source, roots: readonly NamedRoot[], options: VerifyOptions = {}): Promise<VerifyReport> {
+  const walk = new Walk(source, options);
+  let level: readonly Node[] = roots.map(({ name, descriptor }) => ({ descriptor, image: name, mayBeAbsent: false }));
+  for (let depth = 0; level.length > 0; depth += 1) level = await walk.readManifests(level, depth);
+  await walk.readBlobs();
+  if (options.blobs !== undefined) await walk.findExtras(options.blobs);
+  return walk.report(roots.length);
+}
+
+interface Node {
+  readonly descriptor: Descriptor;
+  readonly image: string | undefined;
+  readonly mayBeAbsent: boolean;
+}
+
+interface BlobNode extends Node {
+  readonly diffIds: Set<string>;
+}
+
+class Walk {
+  readonly #source: Source;
+  readonly #options: VerifyOptions;
+  readonly #signal: AbortSignal;
+  /** By digest and size: two descriptors of one digest cannot both be right unless they are the same. */
+  readonly #manifests = new Set<string>();
+  readonly #blobs = new Map<string, BlobNode>();
+  readonly #named = new Set<Digest>();
+  readonly #problems: FoundProblem[] = [];
+  #verified = 0;
+  #bytes = 0;
+
+  constructor(source: Source, options: VerifyOptions) {
+    this.#source = source;
+    this.#options = options;
+    this.#signal = options.signal ?? new AbortController().signal;
+  }
+
+  /** Reads the manifests among `nodes`, which are `depth` levels below what was named; what else they are is left for `readBlobs()`. Gives what the manifests lead to. */
+  async readManifests(nodes: readonly Node[], depth: number): Promise<readonly Node[]> {
+    const fresh: Node[] = [];
+    for (const node of nodes) {
+      const { descriptor } = node;
+      const key = keyOf(descriptor);
+      this.#named.add(descriptor.digest);
+      if (!isManifestType(descriptor.mediaType)) {
+        if (!isForeignLayerType(descriptor.mediaType) && !this.#blobs.has(key)) this.#blobs.set(key, { ...node, diffIds: new Set() });
+      } else if (!this.#manifests.has(key)) {
+        this.#manifests.add(key);
+        if (depth <= LIMITS.indexDepth) fresh.push(node);
+        else this.#add(descriptor, node.image, { status: 'corrupt', problem: `It is below more than ${LIMITS.indexDepth} levels of indexes` });
+      }
+    }
+    if (this.#manifests.size > LIMITS.storeManifests)
+      throw new LimitExceededError(`Cannot verify more than ${LIMITS.storeManifests} manifests of ${JSON.stringify(this.#source.place)}`);
+    const read = await this.#all(fresh, (node, signal) => this.#readManifest(node, signal));
+    return read.flat();
+  }
+
+  /** Reads every blob that was met. */
+  async readBlobs(): Promise<void> {
+    await this.#all([...this.#blobs.values()], async ({ descriptor, image, diffIds }, signal) => {
+      const found = await verifyBlob(this.#source, descriptor, diffIds, { signal });
+      if (found === undefined) this.#count(descriptor);
+      else if (found.status === 'missing' && this.#options.omitted?.has(descriptor.digest) === true)
+        this.#add(descriptor, image, { status: 'absent-in-base', problem: 'an earlier archive carried it' });
+      else this.#add(descriptor, image, found);
+    });
+  }
+
+  async findExtras(blobs: AsyncIterable<{ readonly digest: Digest; readonly size: number }>): Promise<void> {
+    for await (const { digest, size } of blobs) {
+      this.#signal.throwIfAborted();
+      if (!this.#named.has(digest)) this.#problems.push({ status: 'extra', digest, mediaType: undefined, size, problem: undefined, image: undefined });
+    }
+  }
+
+  report(images: number): VerifyReport {
+    const whole = this.#problems.every(({ status }) => status === 'absent' || status === 'extra');
+    return { whole, images, verified: this.#verified, bytes: this.#bytes, problems: this.#problems };
+  }
+
+  async #readManifest({ descriptor, image, mayBeAbsent }: Node, signal: AbortSignal): Promise<readonly Node[]> {
+    try {
+      const { manifest } = await readManifest(this.#source, descriptor, { signal });
+      this.#count(descriptor);
+      const isSparse = this.#options.isSparse === true && manifest.kind === 'index';
+      const children = childrenOf(manifest).map((child): Node => ({ descriptor: child, image, mayBeAbsent: isSparse && !isAttestation(child) }));
+      if (this.#options.deep === true) await this.#expectDiffIds(manifest, image, signal);
+      return children;
+    } catch (error) {
+      signal.throwIfAborted();
+      const found = problemOf(error);
+      if (mayBeAbsent && found.status === 'missing')
+        this.#add(descriptor, image, { status: 'absent', problem: 'the archive lists this platform and does not carry it' });
+      else this.#add(descriptor, image, found);
+      return [];
+    }
+  }
+
+  /** Notes what the layers of an image must unpack to. A config that cannot be read is told when its bytes are. */
+  async #expectDiffIds(manifest: Manifest, image: string | undefined, signal: AbortSignal): Promise<void> {
+    if (manifest.kind !== 'image' || !/\.image(?:\.config)?\.v1\+json$/.test(manifest.config.mediaType)) return;
+    const diffIds = await this.#readDiffIds(manifest.config, signal);
+    if (diffIds === undefined) return;
+    if (diffIds.length !== manifest.layers.length) {
+      const problem = `It lists ${diffIds.length} diff_ids, and the manifest ${manifest.layers.length} layers`;
+      this.#add(manifest.config, image, { status: 'corrupt', problem });
+      return;
+    }
+    for (const [index, layer] of manifest.layers.entries()) {
+      const diffId = diffIds[index];
+      if (diffId === undefined || isForeignLayerType(layer.mediaType)) continue;
+      const node = this.#blobs.get(keyOf(layer)) ?? { descriptor: layer, image, mayBeAbsent: false, diffIds: new Set() };
+      this.#blobs.set(keyOf(layer), node);
+      node.diffIds.add(diffId);
+    }
+  }
+
+  async #readDiffIds(config: Descriptor, signal: AbortSignal): Promise<readonly string[] | undefined> {
+    try {
+      return parseImageConfig(await collectVerified(this.#source.fetch(config, { signal }), config, LIMITS.configBytes))?.diffIds;
+    } catch (error) {
+      signal.throwIfAborted();
+      problemOf(error);
+      return undefined;
+    }
+  }
+
+  #count({ size }: Descriptor): void {
+    this.#verified += 1;
+    this.#bytes += size;
+  }
+
+  #add({ digest, mediaType, size }: Descriptor, image: string | undefined, { status, problem }: { status: FoundProblem['status']; problem: string }): void {
+    this.#problems.push({ status, digest, mediaType, size, problem, image });
+  }
+
+  /** Runs `work` for each, some at once, and has settled all when it ends or throws. */
+  async #all<Item, Result>(items: readonly Item[], work: (item: Item, signal: AbortSignal) => Promise<Result>): Promise<readonly Result[]> {
+    const results: Result[] = [];
+    async function* listed(): AsyncGenerator<Item> {
+      yield* items;
+    }
+    const attempt = async (item: Item, signal: AbortSignal): Promise<{ readonly value: Result } | { readonly error: unknown }> => {
+      try {
+        return { value: await work(item, signal) };
+      } catch (error) {
+        return { error };
+      }
+    };
+    for await (const outcome of inOrder(listed(), { limit: this.#options.concurrency ?? AT_ONCE, signal: this.#signal }, attempt)) {
+      this.#signal.throwIfAborted();
+      if ('error' in outcome) throw outcome.error;
+      results.push(outcome.value);
+    }
+    this.#signal.throwIfAborted();
+    return results;
+  }
+}
+
+function keyOf({ digest, size }: Descriptor): string {
+  return `${digest} ${size}`;
+}

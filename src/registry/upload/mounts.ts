@@ -1,0 +1,88 @@
+import { NotAuthorisedError } from '../../auth/not-authorised.ts';
+import { repositoryScope, type Scope } from '../../auth/scope.ts';
+import { verified } from '../../bytes.ts';
+import { discard } from '../../http/body.ts';
+import type { Descriptor } from '../../oci/descriptor.ts';
+import type { Bytes, CallOptions } from '../../store.ts';
+import { responseError } from '../errors.ts';
+import { openAhead, proved } from './content.ts';
+import { display, scopesToWrite, uploadsPath, type RemoteRepository } from '../remote-repository.ts';
+import { cancelUpload, sessionOf, type UploadSession } from './session.ts';
+import { uploadBlob } from './upload.ts';
+
+type MountAnswer = { readonly kind: 'mounted' } | { readonly kind: 'session'; readonly session: UploadSession } | { readonly kind: 'refused' };
+
+/** Statuses of registries that do not know the parameters, the source, or us there: a plain upload may still do. */
+const NOT_MOUNTED: ReadonlySet<number> = new Set([400, 401, 403, 404, 405]);
+
+/**
+ * Mounts a blob from another repository of the same registry. Where that is not done, `content` is uploaded, in the session that
+ * the registry opened instead if it did; without `content` nothing is left behind.
+ *
+ * @param from name of the other repository.
+ * @see https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#mounting-a-blob-from-another-repository
+ */
+export async function mountBlob(
+  repository: RemoteRepository,
+  target: Descriptor,
+  from: string,
+  { content, signal }: CallOptions & { readonly content: Bytes | undefined },
+): Promise<'mounted' | 'copied' | 'refused'> {
+  const scopes = [...scopesToWrite(repository), repositoryScope(from, ['pull'])];
+  const answer = await askForMount(repository, target, from, { scopes, signal });
+  if (answer.kind === 'mounted') return 'mounted';
+  const session = answer.kind === 'session' ? answer.session : undefined;
+  if (content === undefined) {
+    if (session !== undefined) await cancelUpload(repository, session);
+    return 'refused';
+  }
+  await uploadBlob(repository, target, content, { session, signal });
+  return 'copied';
+}
+
+/**
+ * Uploads a blob unless it is there, which is asked in the request that opens the upload: a mount from the repository into itself. A registry
+ * that does not answer this takes a blob twice, so it is for small ones.
+ *
+ * @see https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#mounting-a-blob-from-another-repository
+ */
+export async function offerBlob(
+  repository: RemoteRepository,
+  target: Descriptor,
+  content: Bytes,
+  { isLikelyThere, signal }: CallOptions & { /** Its content is not opened beside the request. */ readonly isLikelyThere: boolean },
+): Promise<'there' | 'copied'> {
+  const whole = verified(content, target);
+  const opened = isLikelyThere ? undefined : openAhead(proved(whole, target));
+  try {
+    const answer = await askForMount(repository, target, repository.name, { scopes: scopesToWrite(repository), signal });
+    if (answer.kind === 'mounted') return 'there';
+    const session = answer.kind === 'session' ? answer.session : undefined;
+    await uploadBlob(repository, target, whole, { session, opened, signal });
+    return 'copied';
+  } finally {
+    opened?.close();
+  }
+}
+
+async function askForMount(
+  repository: RemoteRepository,
+  target: Descriptor,
+  from: string,
+  { scopes, signal }: CallOptions & { readonly scopes: readonly Scope[] },
+): Promise<MountAnswer> {
+  const { connection, name } = repository;
+  const action = `Cannot mount ${display(repository, target.digest)} from ${JSON.stringify(from)}`;
+  const path = `${uploadsPath(repository)}?mount=${encodeURIComponent(target.digest)}&from=${encodeURIComponent(from)}`;
+  try {
+    const response = await connection.send('POST', path, { scopes, repository: name, body: new Uint8Array(0), signal });
+    if (response.status === 202) return { kind: 'session', session: await sessionOf(connection, action, response) };
+    if (response.status !== 201 && !NOT_MOUNTED.has(response.status)) throw await responseError(action, response);
+    await discard(response);
+    return response.status === 201 ? { kind: 'mounted' } : { kind: 'refused' };
+  } catch (error) {
+    // The token service may refuse the other repository, and us with it.
+    if (error instanceof NotAuthorisedError) return { kind: 'refused' };
+    throw error;
+  }
+}

@@ -1,0 +1,144 @@
+import type { Context } from '../context.ts';
+import { assertNever } from '../errors.ts';
+import { formatBytes, formatCount, shortDigest } from '../format.ts';
+import type { ConfigChange } from '../operations/contents/diff-configs.ts';
+import type { FileChange, FileDifference } from '../operations/contents/diff-trees.ts';
+import { printable } from '../redact.ts';
+import type { FileReport } from './image-file.ts';
+import { commandOf, fit } from './layers.ts';
+import { pageStyle } from './page-style.ts';
+
+interface ImageSide {
+  /** As it was typed. */
+  readonly name: string;
+  readonly digest: string;
+  readonly layers: number;
+  /** Bytes of the layers together, compressed. */
+  readonly size: number;
+}
+
+/** A line of `regi diff`. Names are those of `--json`, and so are API. */
+export type DiffRow =
+  | { readonly kind: 'images'; readonly before: ImageSide; readonly after: ImageSide }
+  | ({ readonly kind: 'config' } & ConfigChange)
+  | {
+      readonly kind: 'layer';
+      readonly change: 'same' | 'added' | 'removed';
+      readonly digest: string;
+      /** Bytes, compressed. */
+      readonly size: number;
+      readonly createdBy: string | undefined;
+    }
+  | {
+      readonly kind: 'file';
+      readonly change: FileChange['change'];
+      readonly path: string;
+      /** Of a changed one. */
+      readonly differs: readonly FileDifference[] | undefined;
+      readonly before: FileReport | undefined;
+      readonly after: FileReport | undefined;
+    }
+  | DiffSummary;
+
+export interface DiffSummary {
+  readonly kind: 'summary';
+  /** Files and folders. */
+  readonly added: number;
+  readonly removed: number;
+  readonly changed: number;
+  /** Bytes by which files grew, new ones included. */
+  readonly addedBytes: number;
+  /** Bytes by which files shrank, those that are gone included. */
+  readonly removedBytes: number;
+}
+
+type Rows<Kind extends DiffRow['kind']> = Extract<DiffRow, { readonly kind: Kind }>;
+
+const MARKS = { same: '=', added: '+', removed: '-', changed: '~' } as const;
+const SIZE_WIDTH = 10;
+
+/** A line for each, the kind first, so that `grep ^file` finds its own. A terminal gets as much of it as fits. */
+export function diffText(row: DiffRow, context: Context): string {
+  const style = pageStyle(context);
+  const lines = linesOf(row).map((line) => (context.io.stdout.isTTY ? fit(line, style.columns - 1, style) : line));
+  return lines.map((line) => `${line}\n`).join('');
+}
+
+function linesOf(row: DiffRow): readonly string[] {
+  switch (row.kind) {
+    case 'images':
+      return [sideLine('---', row.before), sideLine('+++', row.after)];
+    case 'config':
+      return [`config ${MARKS[row.change]} ${printable(configText(row))}`];
+    case 'layer':
+      return [
+        `layer  ${MARKS[row.change]} ${formatBytes(row.size).padStart(SIZE_WIDTH)}  ${shortDigest(row.digest)}  ${commandOf(row.createdBy ?? '')}`.trimEnd(),
+      ];
+    case 'file':
+      return [`file   ${MARKS[row.change]} ${sizeText(row).padStart(SIZE_WIDTH)}  ${printable(fileText(row))}`];
+    case 'summary':
+      return [summaryText(row)];
+    default:
+      return assertNever(row);
+  }
+}
+
+function sideLine(mark: string, { name, digest, layers, size }: ImageSide): string {
+  return `${mark} ${printable(name)}  ${shortDigest(digest)}  ${formatCount(layers, 'layer')}, ${formatBytes(size)}`;
+}
+
+function configText({ change, name, before, after }: ConfigChange): string {
+  switch (change) {
+    case 'added':
+      return `${name} ${valueText(after)}`;
+    case 'removed':
+      return `${name} ${valueText(before)}`;
+    case 'changed':
+      return `${name} ${valueText(before)} -> ${valueText(after)}`;
+    default:
+      return assertNever(change);
+  }
+}
+
+function valueText(value: unknown): string {
+  return JSON.stringify(value);
+}
+
+/** Of a changed file by how much it grew or shrank; empty where that is nothing. */
+function sizeText({ change, before, after }: Rows<'file'>): string {
+  const [old, now] = [before?.size ?? 0, after?.size ?? 0];
+  if (change !== 'changed') return (after ?? before)?.type === 'file' ? formatBytes(Math.max(old, now)) : '';
+  if (old === now) return '';
+  return `${now > old ? '+' : '-'}${formatBytes(Math.abs(now - old))}`;
+}
+
+function fileText({ path, differs = [], before, after }: Rows<'file'>): string {
+  const report = after ?? before;
+  const folder = report?.type === 'folder' && path !== '/' ? '/' : '';
+  if (before === undefined || after === undefined) return `${path}${folder}${report?.link === undefined ? '' : ` -> ${report.link}`}`;
+  return `${path}${folder} (${differs.map((difference) => differenceText(difference, before, after)).join(', ')})`;
+}
+
+function differenceText(difference: FileDifference, before: FileReport, after: FileReport): string {
+  switch (difference) {
+    case 'content':
+      return 'content';
+    case 'type':
+      return `${before.type} -> ${after.type}`;
+    case 'mode':
+      return `mode ${before.mode} -> ${after.mode}`;
+    case 'owner':
+      return `owner ${before.uid}:${before.gid} -> ${after.uid}:${after.gid}`;
+    case 'link':
+      return `link ${before.link ?? ''} -> ${after.link ?? ''}`;
+    case 'device':
+      return `device ${before.device ?? ''} -> ${after.device ?? ''}`;
+    default:
+      return assertNever(difference);
+  }
+}
+
+function summaryText({ added, removed, changed, addedBytes, removedBytes }: DiffSummary): string {
+  if (added + removed + changed === 0) return 'The files are the same';
+  return `${formatCount(added + removed + changed, 'file')} differ: ${added} added, ${removed} removed, ${changed} changed; +${formatBytes(addedBytes)}, -${formatBytes(removedBytes)}`;
+}

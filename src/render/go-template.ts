@@ -1,0 +1,175 @@
+import { jsonText } from '../format.ts';
+import { quote } from '../oci/quote.ts';
+import { UsageError } from '../errors.ts';
+
+/** A template that does not parse, or that asks for what is not there. */
+class TemplateError extends UsageError {
+  constructor(problem: string, hint = 'write {{.Name}}, {{index .Map "key"}}, {{json .}}, {{join .List ","}}, {{len .List}} or {{range .List}}…{{end}}') {
+    super(`Cannot use the template: ${problem}`, { hint });
+  }
+}
+
+/** Makes text of a value. */
+export type Template = (value: object) => string;
+
+type Node =
+  | { readonly kind: 'text'; readonly text: string }
+  | { readonly kind: 'action'; readonly words: readonly string[] }
+  | { readonly kind: 'range'; readonly over: readonly string[]; readonly body: readonly Node[] };
+
+const WORD = /"(?:[^"\\]|\\.)*"|[^\s"]+/gy;
+
+/**
+ * Parses the part of Go's templates that people use to look at images. Names are those of the `--json` object, in any case.
+ *
+ * @throws {TemplateError} when it has anything else.
+ * @see https://pkg.go.dev/text/template@go1.22.0
+ */
+export function parseTemplate(text: string): Template {
+  // As docker and skopeo: a shell gives these two characters as they are typed.
+  const pieces = text
+    .replaceAll(String.raw`\n`, '\n')
+    .replaceAll(String.raw`\t`, '\t')
+    .split(/(\{\{.*?\}\})/s);
+  const { nodes, rest } = parseNodes(pieces, false);
+  if (rest.length > 0) throw new TemplateError('{{end}} without {{range}}');
+  return (root) => render(nodes, { value: root, root });
+}
+
+function parseNodes(pieces: readonly string[], inRange: boolean): { nodes: readonly Node[]; rest: readonly string[] } {
+  const nodes: Node[] = [];
+  let rest = pieces;
+  while (rest.length > 0) {
+    const [piece = '', ...more] = rest;
+    rest = more;
+    if (!piece.startsWith('{{') || !piece.endsWith('}}')) {
+      if (piece.includes('{{')) throw new TemplateError('expected "}}" behind "{{"');
+      if (piece !== '') nodes.push({ kind: 'text', text: piece });
+      continue;
+    }
+    const words = wordsOf(piece.slice(2, -2));
+    if (words[0] === 'end') return inRange ? { nodes, rest } : { nodes, rest: [piece] };
+    if (words[0] !== 'range') {
+      nodes.push({ kind: 'action', words });
+      continue;
+    }
+    const inner = parseNodes(rest, true);
+    nodes.push({ kind: 'range', over: words.slice(1), body: inner.nodes });
+    rest = inner.rest;
+  }
+  if (inRange) throw new TemplateError('{{range}} without {{end}}');
+  return { nodes, rest };
+}
+
+/** The words of an action; what is piped into a function becomes its last argument. */
+function wordsOf(action: string): readonly string[] {
+  const trimmed = action.trim();
+  const words: string[] = [];
+  for (WORD.lastIndex = 0; WORD.lastIndex < trimmed.length;) {
+    const word = WORD.exec(trimmed)?.[0];
+    if (word === undefined) throw new TemplateError(`cannot read ${quote(trimmed)}`);
+    words.push(word);
+    while (/\s/.test(trimmed[WORD.lastIndex] ?? '')) WORD.lastIndex += 1;
+  }
+  const pipe = words.indexOf('|');
+  const piped = pipe < 0 ? words : [...words.slice(pipe + 1), ...words.slice(0, pipe)];
+  if (piped.length === 0) throw new TemplateError('expected something between "{{" and "}}"');
+  if (/[()$|]|:=/.test(piped.filter((word) => !word.startsWith('"')).join(' '))) throw new TemplateError(`cannot read ${quote(trimmed)}`);
+  return piped;
+}
+
+/** What "." is, and what it is outside of every range. */
+interface Scope {
+  readonly value: unknown;
+  readonly root: object;
+}
+
+function render(nodes: readonly Node[], scope: Scope): string {
+  return nodes.map((node) => renderNode(node, scope)).join('');
+}
+
+function renderNode(node: Node, scope: Scope): string {
+  if (node.kind === 'text') return node.text;
+  if (node.kind === 'action') return formatValue(evaluate(node.words, scope));
+  const over = evaluate(node.over, scope);
+  const items: readonly unknown[] = Array.isArray(over) ? over : isMap(over) ? Object.values(over) : [];
+  return items.map((value) => render(node.body, { ...scope, value })).join('');
+}
+
+function evaluate([first = '', ...rest]: readonly string[], scope: Scope): unknown {
+  switch (first) {
+    case 'json':
+      return jsonText(operand(rest[0], scope) ?? null);
+    case 'len':
+      return lengthOf(operand(rest[0], scope));
+    case 'join':
+      return joined(operand(rest[0], scope), operand(rest[1], scope));
+    case 'index':
+      return rest.slice(1).reduce((found: unknown, word) => member(found, operand(word, scope)) ?? '', operand(rest[0], scope));
+    case 'println':
+      return `${formatValue(operand(rest[0], scope))}\n`;
+    default:
+      if (rest.length > 0 || !/^[."\d]/.test(first)) throw new TemplateError(`no function is called ${quote(first)}`);
+      return operand(first, scope);
+  }
+}
+
+function operand(word: string | undefined, { value, root }: Scope): unknown {
+  if (word === undefined) throw new TemplateError('expected a name behind the function');
+  if (word.startsWith('"')) return textIn(word);
+  if (/^\d{1,9}$/.test(word)) return Number(word);
+  if (word === '.') return value;
+  if (!word.startsWith('.')) throw new TemplateError(`expected a name that begins with ".", found ${quote(word)}`);
+  const [first = '', ...names] = word.slice(1).split('.');
+  if (value === root && keyOf(root, first) === undefined) {
+    throw new TemplateError(`nothing here is called ${quote(first)}`, `it has ${Object.keys(root).join(', ')}`);
+  }
+  return names.reduce((found: unknown, name) => field(found, name), field(value, first));
+}
+
+function field(from: unknown, name: string): unknown {
+  if (!isMap(from)) throw new TemplateError(`${quote(name)} is asked of what has no names`);
+  const key = keyOf(from, name);
+  return key === undefined ? undefined : from[key];
+}
+
+/** The exact name, as of labels, else the name in any case: those of Go begin with a capital. */
+function keyOf(from: object, name: string): string | undefined {
+  return Object.hasOwn(from, name) ? name : Object.keys(from).find((key) => key.toLowerCase() === name.toLowerCase());
+}
+
+function member(from: unknown, key: unknown): unknown {
+  if (Array.isArray(from) && typeof key === 'number') return from[key];
+  return isMap(from) && typeof key === 'string' && Object.hasOwn(from, key) ? from[key] : undefined;
+}
+
+function joined(list: unknown, separator: unknown): string {
+  if (!Array.isArray(list) || typeof separator !== 'string') throw new TemplateError('join takes a list and a text');
+  return list.map((item) => formatValue(item)).join(separator);
+}
+
+function lengthOf(value: unknown): number {
+  if (typeof value === 'string' || Array.isArray(value)) return value.length;
+  return isMap(value) ? Object.keys(value).length : 0;
+}
+
+/** As Go prints it: `[a b]`, `map[a:1 b:2]`. */
+function formatValue(value: unknown): string {
+  if (value === undefined || value === null) return '<no value>';
+  if (Array.isArray(value)) return `[${value.map((item) => formatValue(item)).join(' ')}]`;
+  if (!isMap(value)) return typeof value === 'string' ? value : JSON.stringify(value);
+  const entries = Object.entries(value).toSorted(([a], [b]) => (a < b ? -1 : 1));
+  return `map[${entries.map(([key, item]) => `${key}:${formatValue(item)}`).join(' ')}]`;
+}
+
+function textIn(word: string): string {
+  try {
+    return String(JSON.parse(word));
+  } catch {
+    throw new TemplateError(`cannot read ${quote(word)}`);
+  }
+}
+
+function isMap(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

@@ -1,0 +1,104 @@
+import { assertNever } from '../errors.ts';
+import { formatAge, formatBytes, jsonText } from '../format.ts';
+import { encodedOf, type Digest } from '../oci/digest.ts';
+import { parseTemplate, type Template } from './go-template.ts';
+import { tableLines } from './text.ts';
+
+/** What a list says of an image. */
+export interface ListedImage {
+  readonly repository: string | undefined;
+  readonly tag: string | undefined;
+  readonly digest: string;
+  readonly id: Digest;
+  readonly created: string | undefined;
+  /** Bytes. */
+  readonly size: number;
+}
+
+/** How `regi images` prints: `id` alone, docker's table, a line each of a template, or a table of what a template shows. */
+export type ImageFormat =
+  | { readonly kind: 'id' }
+  | { readonly kind: 'table'; readonly digests: boolean }
+  | { readonly kind: 'json' }
+  | { readonly kind: 'lines' | 'columns'; readonly template: Template };
+
+/** Docker's names of what a template shows, and the heads of their columns. */
+const HEADS = {
+  Repository: 'REPOSITORY',
+  Tag: 'TAG',
+  Digest: 'DIGEST',
+  ID: 'IMAGE ID',
+  CreatedSince: 'CREATED',
+  CreatedAt: 'CREATED AT',
+  Size: 'SIZE',
+} as const;
+
+/**
+ * Parses `--format` as docker does: `table`, `json`, a template, or `table` and a template whose columns are set off by `\t`.
+ *
+ * @throws {TemplateError} when the template cannot be read.
+ */
+export function parseImageFormat(text: string, digests: boolean): ImageFormat {
+  if (text === 'table') return { kind: 'table', digests };
+  if (text === 'json') return { kind: 'json' };
+  const columns = /^table\s+(?<template>.+)$/s.exec(text)?.groups?.['template'];
+  return columns === undefined ? { kind: 'lines', template: parseTemplate(text) } : { kind: 'columns', template: parseTemplate(columns) };
+}
+
+export interface LineOptions {
+  /** Ids in full. */
+  readonly whole: boolean;
+  /** Milliseconds. */
+  readonly now: number;
+}
+
+/** A text for each image; above the first the head of the table, where there is one. */
+export function imageLines(images: readonly ListedImage[], format: ImageFormat, options: LineOptions): readonly string[] {
+  const views = images.map((image) => viewOf(image, options));
+  switch (format.kind) {
+    case 'id':
+      return views.map(({ ID }) => `${ID}\n`);
+    case 'json':
+      return views.map((view) => `${jsonText(view)}\n`);
+    case 'lines':
+      return views.map((view) => `${format.template(view)}\n`);
+    case 'columns':
+      return withHead([HEADS, ...views].map((view) => format.template(view).split('\t')));
+    case 'table':
+      return withHead([HEADS, ...views].map((view) => cellsOf(view, format.digests)));
+    default:
+      return assertNever(format);
+  }
+}
+
+type View = Readonly<Record<keyof typeof HEADS, string>>;
+
+function viewOf({ repository, tag, digest, id, created, size }: ListedImage, { whole, now }: LineOptions): View {
+  return {
+    Repository: repository ?? '<none>',
+    Tag: tag ?? '<none>',
+    Digest: digest,
+    ID: whole ? id : encodedOf(id).slice(0, 12),
+    CreatedSince: ageOf(created, now),
+    CreatedAt: created ?? 'N/A',
+    Size: formatBytes(size),
+  };
+}
+
+function cellsOf({ Repository, Tag, Digest: digest, ID, CreatedSince, Size }: View, digests: boolean): readonly string[] {
+  return [Repository, Tag, ...(digests ? [digest] : []), ID, CreatedSince, Size];
+}
+
+function withHead(rows: readonly (readonly string[])[]): readonly string[] {
+  const [first = '', ...lines] = tableLines(rows);
+  return lines.map((line, index) => (index === 0 ? `${first}${line}` : line));
+}
+
+/** From here on dates are meant; before it, tools write that they do not tell. */
+const FIRST_DATE = Date.UTC(1990, 0, 1);
+
+function ageOf(created: string | undefined, now: number): string {
+  const time = Date.parse(created ?? '');
+  if (Number.isNaN(time) || time < FIRST_DATE) return 'N/A';
+  return time > now ? 'just now' : `${formatAge(now - time)} ago`;
+}

@@ -1,0 +1,100 @@
+import { readdir } from 'node:fs/promises';
+import { dirname, join, parse } from 'node:path';
+
+import { bytesOf } from '../../bytes.ts';
+import { RegiError } from '../../errors.ts';
+import { syncFolder, writeAtomically } from '../../disk/atomic-write.ts';
+import { parseJsonObject } from './index-json.ts';
+import { makeFolder } from '../../disk/make-folder.ts';
+import { describeNames } from '../not-found.ts';
+import { readRegular } from '../../disk/regular-file.ts';
+import { guarded, ifPresent } from '../../disk/errno.ts';
+import type { TempFiles } from '../../disk/temp-files.ts';
+
+const VERSION = '1.0.0';
+
+/** An `oci-layout` file has one member; the rest is room for spaces and future members. */
+const MARKER_BYTES = 64 * 1024;
+
+/** There is no image layout at a path. */
+export class LayoutNotFoundError extends RegiError {
+  readonly code = 'NOT_FOUND';
+  readonly path: string;
+
+  constructor(path: string, found: string, hint: string) {
+    super(`Cannot open the image layout ${JSON.stringify(path)}: expected a folder with an oci-layout file, found ${found}`, { hint });
+    this.path = path;
+  }
+}
+
+/** A layout of a version that regi does not know, or a folder of something else. */
+class UnsupportedLayoutError extends RegiError {
+  readonly code = 'UNSUPPORTED';
+}
+
+/** A folder that holds other things, where a layout was to be made. */
+class NotALayoutError extends RegiError {
+  readonly code = 'REFUSED';
+}
+
+/**
+ * Checks that a folder is an image layout of a known version.
+ *
+ * @throws {LayoutNotFoundError} when there is none.
+ * @throws {UnsupportedLayoutError} when it is of another version.
+ * @see https://github.com/opencontainers/image-spec/blob/v1.1.1/image-layout.md#oci-layout-file
+ */
+export async function checkMarker(root: string): Promise<void> {
+  if (await hasMarker(root)) return;
+  const names = await listFolder(root);
+  if (names === undefined) throw new LayoutNotFoundError(root, 'nothing', 'check the path; oci: takes the folder that holds index.json');
+  throw new LayoutNotFoundError(
+    root,
+    'none',
+    names.length === 0 ? 'the folder is empty' : `${describeNames(names)}; oci: takes the folder that holds index.json`,
+  );
+}
+
+/**
+ * Makes an empty layout in a new or empty folder, or checks the one that is there.
+ *
+ * @throws {NotALayoutError} when the folder holds other things: a mistyped path must not be littered.
+ */
+export async function createMarker(root: string, temps: TempFiles): Promise<void> {
+  const made = await guarded('create', root, makeFolder(root));
+  if (made !== undefined) await syncParents(root, made);
+  if (await hasMarker(root)) return;
+  const others = ((await listFolder(root)) ?? []).filter((name) => !name.startsWith('.'));
+  // Another process may be making the same layout.
+  if (others.length > 0 && !(await hasMarker(root))) {
+    throw new NotALayoutError(`Cannot make an image layout in ${JSON.stringify(root)}: expected an empty folder, found ${JSON.stringify(others[0])}`, {
+      hint: 'name a new or empty folder, or one that holds an image layout',
+    });
+  }
+  const marker = new TextEncoder().encode(JSON.stringify({ imageLayoutVersion: VERSION }));
+  await writeAtomically(join(root, 'oci-layout'), await temps.next(), bytesOf(marker));
+}
+
+async function hasMarker(root: string): Promise<boolean> {
+  const bytes = await readRegular(join(root, 'oci-layout'), MARKER_BYTES);
+  if (bytes === undefined) return false;
+  const version = parseJsonObject(bytes, 'oci-layout')['imageLayoutVersion'];
+  if (version !== VERSION) {
+    throw new UnsupportedLayoutError(`Cannot open the image layout ${JSON.stringify(root)}: expected version ${VERSION}, found ${JSON.stringify(version)}`, {
+      hint: 'write it again with a tool that makes layouts of version 1.0.0',
+    });
+  }
+  return true;
+}
+
+async function listFolder(root: string): Promise<readonly string[] | undefined> {
+  return ifPresent('read', root, readdir(root));
+}
+
+/** The folders from `made`, the topmost that was created, down to `root` have new names in their parents. */
+async function syncParents(root: string, made: string): Promise<void> {
+  for (let folder = root; folder !== parse(folder).root; folder = dirname(folder)) {
+    await syncFolder(dirname(folder));
+    if (folder === made) return;
+  }
+}

@@ -1,0 +1,22 @@
+import { listRepositories } from '../../registry/lists.ts';
+import type { Connection } from '../../registry/connection.ts';
+import type { CallOptions, Place } from '../../store.ts';
+import { createRegistryStore, type RegistryStore } from './registry-store.ts';
+
+export interface RegistryPlaceOptions {
+  readonly connection: Connection;
+  readonly access?: 'read' | 'write' | undefined;
+}
+
+export interface RegistryPlace extends Place {
+  open(repository: string): RegistryStore;
+}
+
+/** Makes the Place of a whole registry. Its repositories are known only where it has a catalog that we may read. */
+export function createRegistryPlace({ connection, access }: RegistryPlaceOptions): RegistryPlace {
+  return {
+    name: connection.name,
+    repositories: ({ signal }: CallOptions = {}) => listRepositories(connection, { signal }),
+    open: (repository) => createRegistryStore({ connection, repository, access }),
+  };
+}

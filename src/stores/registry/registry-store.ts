@@ -1,0 +1,178 @@
+import { collectVerified } from '../../bytes.ts';
+import { LIMITS } from '../../limits.ts';
+import type { Descriptor } from '../../oci/descriptor.ts';
+import { algorithmOf, isDigest, parseDigest, type Digest } from '../../oci/digest.ts';
+import { isManifestType } from '../../oci/media-types.ts';
+import { parseTag, type Tag } from '../../oci/reference.ts';
+import { blobExists, deleteBlob, fetchBlob, resolveBlob } from '../../registry/blobs.ts';
+import type { Connection } from '../../registry/connection.ts';
+import { NotFoundError } from '../../registry/errors.ts';
+import { deleteManifest, fetchManifest, manifestExists, putManifest, resolveManifest, type FetchedManifest } from '../../registry/manifests.ts';
+import { mountBlob, offerBlob } from '../../registry/upload/mounts.ts';
+import { addToReferrersIndex, removeFromReferrersIndex } from '../../registry/referrers-index.ts';
+import { hasReferrersApi, listReferrers } from '../../registry/referrers.ts';
+import type { RemoteRepository } from '../../registry/remote-repository.ts';
+import { listTags } from '../../registry/lists.ts';
+import { forgetUpload, type UploadJournal } from '../../registry/upload/journal.ts';
+import { uploadBlob } from '../../registry/upload/upload.ts';
+import type {
+  BlobResolver,
+  Bytes,
+  CallOptions,
+  Deleter,
+  FetchOptions,
+  Mounter,
+  Offerer,
+  PushOptions,
+  ReferrerLister,
+  ReferrerOptions,
+  Store,
+  TagLister,
+  Untagger,
+} from '../../store.ts';
+import { referrerOf } from '../referrer.ts';
+
+export interface RegistryStoreOptions {
+  readonly connection: Connection;
+  /** Checked by the reference grammar. */
+  readonly repository: string;
+  /** `write` for a destination: its reads ask for the same token as its writes. `read` when absent; it may write, too. */
+  readonly access?: 'read' | 'write' | undefined;
+  /** Remembers uploads that are not finished, for the next run; without it they are deleted. */
+  readonly uploads?: UploadJournal | undefined;
+}
+
+export type RegistryStore = Store & Mounter & Offerer & TagLister & ReferrerLister & Deleter & Untagger & BlobResolver;
+
+/** Makes the Store of one repository of a registry. Manifests are told from blobs by their media type. */
+export function createRegistryStore({ connection, repository, access = 'read', uploads }: RegistryStoreOptions): RegistryStore {
+  return new RemoteStore({ connection, name: repository, access, uploads });
+}
+
+class RemoteStore implements RegistryStore {
+  readonly place: string;
+  readonly repository: string;
+  readonly #remote: RemoteRepository;
+  /** The tag by which a manifest was found last. */
+  readonly #tags = new Map<Digest, Tag>();
+  /** Once one blob was there, the next may well be. */
+  #isLikelyThere = false;
+
+  constructor(remote: RemoteRepository) {
+    this.place = `registry:${remote.connection.name}`;
+    this.repository = remote.name;
+    this.#remote = remote;
+  }
+
+  async resolve(reference: string, options: CallOptions = {}): Promise<Descriptor> {
+    const name = checked(reference);
+    const found = await resolveManifest(this.#remote, name, options);
+    if (!isDigest(name)) this.#tags.set(found.digest, name);
+    return found;
+  }
+
+  async resolveBlob(digest: Digest, options: CallOptions = {}): Promise<Descriptor> {
+    return resolveBlob(this.#remote, digest, options);
+  }
+
+  fetch(target: Descriptor, options: FetchOptions = {}): Bytes {
+    return isManifestType(target.mediaType) ? this.#openManifest(target, options) : fetchBlob(this.#remote, target, options);
+  }
+
+  async exists(target: Descriptor, options: CallOptions = {}): Promise<boolean> {
+    if (isManifestType(target.mediaType)) return manifestExists(this.#remote, target.digest, options);
+    const isThere = await blobExists(this.#remote, target, options);
+    if (isThere) await forgetUpload({ repository: this.#remote, target });
+    return isThere;
+  }
+
+  async push(expected: Descriptor, content: Bytes, { tag, signal }: PushOptions = {}): Promise<void> {
+    const name = tag === undefined ? undefined : parseTag(tag);
+    if (!isManifestType(expected.mediaType)) return uploadBlob(this.#remote, expected, content, { signal });
+    const bytes = await collectVerified(content, expected, LIMITS.manifestBytes);
+    await this.#put({ descriptor: expected, bytes }, name, { signal });
+  }
+
+  async tag(target: Descriptor, reference: string, options: CallOptions = {}): Promise<void> {
+    const tag = parseTag(reference);
+    await this.#put(await this.#fetchManifest(target.digest, options), tag, options);
+  }
+
+  async mount(target: Descriptor, from: string, content: Bytes | undefined, { signal }: CallOptions = {}): Promise<'mounted' | 'copied' | 'refused'> {
+    return mountBlob(this.#remote, target, from, { content, signal });
+  }
+
+  async offer(target: Descriptor, content: Bytes, { signal }: CallOptions = {}): Promise<'there' | 'copied'> {
+    const outcome = await offerBlob(this.#remote, target, content, { isLikelyThere: this.#isLikelyThere, signal });
+    if (outcome === 'there') {
+      this.#isLikelyThere = true;
+      await forgetUpload({ repository: this.#remote, target });
+    }
+    return outcome;
+  }
+
+  listTags(options: CallOptions = {}): AsyncIterable<string> {
+    return listTags(this.#remote, options);
+  }
+
+  listReferrers(target: Descriptor, options: ReferrerOptions = {}): AsyncIterable<Descriptor> {
+    return listReferrers(this.#remote, target, options);
+  }
+
+  async delete(target: Descriptor, options: CallOptions = {}): Promise<void> {
+    if (!isManifestType(target.mediaType)) return deleteBlob(this.#remote, target, options);
+    const { bytes, descriptor } = await fetchManifest(this.#remote, target.digest, options);
+    await deleteManifest(this.#remote, target.digest, options);
+    const referrer = referrerOf(bytes, descriptor);
+    if (referrer === undefined || (await hasReferrersApi(this.#remote, referrer.subject, options))) return;
+    await removeFromReferrersIndex(this.#remote, referrer.subject, target.digest, options);
+  }
+
+  async untag(tag: string, options: CallOptions = {}): Promise<void> {
+    await deleteManifest(this.#remote, parseTag(tag), options);
+  }
+
+  #openManifest(target: Descriptor, { offset = 0, signal }: FetchOptions): Bytes {
+    const read = (): Promise<FetchedManifest> => this.#fetchManifest(target.digest, { signal });
+    return {
+      async *[Symbol.asyncIterator]() {
+        const { bytes } = await read();
+        if (offset < bytes.byteLength) yield bytes.subarray(offset);
+      },
+    };
+  }
+
+  /** By digest; where that is not there, although a tag was just said to name it, by the tag: docker.pkg.github.com knows no digests. */
+  async #fetchManifest(digest: Digest, options: CallOptions): Promise<FetchedManifest> {
+    try {
+      return await fetchManifest(this.#remote, digest, options);
+    } catch (error) {
+      const tag = this.#tags.get(digest);
+      if (tag === undefined || !(error instanceof NotFoundError)) throw error;
+      const named = await fetchManifest(this.#remote, tag, options);
+      if (named.descriptor.digest !== digest) throw error;
+      return named;
+    }
+  }
+
+  async #put(manifest: FetchedManifest, tag: Tag | undefined, options: CallOptions): Promise<void> {
+    const subject = await this.#putUnder(manifest, tag, options);
+    const referrer = subject === undefined ? referrerOf(manifest.bytes, manifest.descriptor) : undefined;
+    if (referrer !== undefined) await addToReferrersIndex(this.#remote, referrer.subject, referrer.descriptor, options);
+  }
+
+  /** Returns the subject where the registry lists the manifest among its referrers by itself. */
+  async #putUnder(manifest: FetchedManifest, tag: Tag | undefined, options: CallOptions): Promise<string | undefined> {
+    const { digest } = manifest.descriptor;
+    // Under a tag alone a registry would keep it by its sha256, and another digest would be what the tag names.
+    const needsDigest = tag === undefined || algorithmOf(digest) !== 'sha256';
+    const named = needsDigest ? await putManifest(this.#remote, digest, manifest, { ...options, tag }) : undefined;
+    if (tag === undefined || named?.tags.includes(tag) === true) return named?.subject;
+    return (await putManifest(this.#remote, tag, manifest, options)).subject;
+  }
+}
+
+/** Checked before it becomes a path. */
+function checked(reference: string): Digest | Tag {
+  return isDigest(reference) || reference.includes(':') ? parseDigest(reference) : parseTag(reference);
+}

@@ -1,0 +1,141 @@
+import type { Context } from '../context.ts';
+import { readAuthorities, readCaFile } from '../configuration/authorities.ts';
+import { readHostCertificates } from '../configuration/certs-d.ts';
+import { readInsecureRegistries } from '../configuration/daemon-json.ts';
+import { BlockedRegistryError, findRule, pullSources, type PullSource } from '../configuration/pull-sources.ts';
+import { readRegiConfig } from '../configuration/regi-config.ts';
+import { readRegistriesConf } from '../configuration/registries-conf-files.ts';
+import type { RegistryRule } from '../configuration/registries-conf.ts';
+import type { Target } from '../http/connector.ts';
+import { HostPolicy, type HostRules, type Scheme } from '../http/hosts.ts';
+import type { Transport } from '../http/message.ts';
+import { createProxyChooser } from '../http/proxy.ts';
+import type { TlsSettings } from '../http/tls.ts';
+import { createTransport, type HttpTransport } from '../http/transport.ts';
+import { apiHost, formatReference, withDefaultTag, type Reference } from '../oci/reference.ts';
+import { parseBytes } from '../option-values.ts';
+import { VERSION } from '../version.ts';
+import { configureLanes } from './host-lanes.ts';
+
+/** How a registry is contacted. */
+export interface Way {
+  readonly schemes: readonly Scheme[];
+  readonly transport: Transport;
+  /** How connections to an origin are made: proxy, authorities, certificates. */
+  readonly targetOf: (origin: URL) => Promise<Target>;
+  /** Upload in chunks of this many bytes. */
+  readonly chunkSize: number | undefined;
+}
+
+/** What flags, variables and files say of the hosts that one command contacts. */
+export interface Hosts {
+  /** @param insecure what registries.conf says of what is read or written there. */
+  way(host: string, insecure: boolean): Way;
+  /**
+   * Where an image may be read: the mirrors of its registry, then the registry, which may be at another place.
+   *
+   * @throws {BlockedRegistryError}
+   */
+  sources(reference: Reference): readonly PullSource[];
+  /**
+   * Whether registries.conf has what is at a reference, or at a host, contacted without verification. Writes and lists go to no mirror, and to
+   * no other place.
+   *
+   * @throws {BlockedRegistryError}
+   */
+  isInsecure(name: Reference | string): boolean;
+  close(): Promise<void>;
+}
+
+/**
+ * Reads the files about hosts: regi's config.yaml, registries.conf, docker's daemon.json. Certificates are read when a host is contacted.
+ *
+ * @throws {InvalidConfigError} when one of the first two cannot be read, or `--ca-file`.
+ */
+export async function createHosts(context: Context): Promise<Hosts> {
+  const { io, settings, signal, warn, log } = context;
+  const { env, home, cwd } = io;
+  const { os } = io.host;
+  const [own, registriesConf, insecureRegistries, ca] = await Promise.all([
+    readRegiConfig({ env, home, cwd }),
+    readRegistriesConf({ env, home, cwd }),
+    readInsecureRegistries({ home, warn, log }),
+    settings.caFile === undefined ? undefined : readCaFile(settings.caFile, '--ca-file', signal),
+  ]);
+  configureLanes(context, (host) => own.get(host.toLowerCase())?.concurrency);
+  const insecureByName = [...own].flatMap(([host, { insecure }]) => (insecure ? [host] : []));
+  const rules: HostRules = {
+    insecureRegistries: [...settings.insecureRegistries, ...insecureRegistries, ...insecureByName],
+    plainHttp: settings.plainHttp,
+    tlsSkipVerify: settings.tlsSkipVerify,
+    ca,
+  };
+  const proxy = createProxyChooser(env);
+  /** As written in references, by the host that a URL has. */
+  const names = new Map<string, string>();
+  const authorities = once(() => readAuthorities({ env, os, warn }));
+
+  async function certificates(origin: URL): Promise<Pick<TlsSettings, 'system' | 'ca' | 'cert' | 'key'>> {
+    const name = names.get(origin.host) ?? origin.host;
+    const file = own.get(name.toLowerCase())?.ca;
+    const [system, found, named] = await Promise.all([
+      authorities(),
+      readHostCertificates(name, { home, os, warn }),
+      file === undefined ? [] : readCaFile(file, `the host ${name} in config.yaml`, signal).then((text) => [text]),
+    ]);
+    const all = [...(ca === undefined ? [] : [ca]), ...named, ...found.ca];
+    return { system, ca: all.length === 0 ? undefined : all, ...(found.cert.length > 0 && { cert: found.cert, key: found.key }) };
+  }
+
+  function createWay(more: readonly string[]): { readonly policy: HostPolicy; readonly transport: HttpTransport } {
+    const policy = new HostPolicy({ ...rules, insecureRegistries: [...(rules.insecureRegistries ?? []), ...more] });
+    const transport = createTransport({
+      userAgent: `regi/${VERSION}`,
+      tls: async (origin) => ({ ...policy.tls(origin), ...(await certificates(origin)) }),
+      proxy,
+      lookup: io.lookup,
+      idleTimeoutMs: settings.timeoutMs,
+      answerTimeoutMs: settings.timeoutMs,
+    });
+    return { policy, transport };
+  }
+
+  const strict = createWay([]);
+  /** registries.conf may call one namespace of a host insecure: connections for it are not shared with the others. */
+  const loose = new Map<string, typeof strict>();
+
+  function way(host: string, insecure: boolean): Way {
+    names.set(new URL(`https://${apiHost(host)}`).host, host);
+    const known = insecure ? (loose.get(host) ?? createWay([host])) : strict;
+    if (insecure) loose.set(host, known);
+    const chunkSize = own.get(host.toLowerCase())?.chunkSize;
+    return {
+      schemes: known.policy.for(host).schemes,
+      transport: known.transport.send,
+      targetOf: (origin) => known.transport.targetOf(origin),
+      chunkSize: settings.chunkSize ?? (chunkSize === undefined ? undefined : parseBytes(`chunkSize of ${host} in config.yaml`, chunkSize)),
+    };
+  }
+
+  function ruleOf(reference: Reference | string): RegistryRule | undefined {
+    if (registriesConf === undefined) return undefined;
+    const name = typeof reference === 'string' ? reference : formatReference(withDefaultTag(reference));
+    const rule = findRule(registriesConf.conf, name);
+    if (rule?.blocked === true) throw new BlockedRegistryError(name, rule.prefix, registriesConf.files);
+    return rule;
+  }
+
+  return {
+    way,
+    sources: (reference) => pullSources(withDefaultTag(reference), ruleOf(reference), own.get(reference.domain.toLowerCase())?.mirrors),
+    isInsecure: (name) => ruleOf(name)?.insecure ?? false,
+    close: async () => {
+      await Promise.all([strict, ...loose.values()].map(({ transport }) => transport.close()));
+    },
+  };
+}
+
+function once<T>(make: () => Promise<T>): () => Promise<T> {
+  let made: Promise<T> | undefined;
+  return () => (made ??= make());
+}

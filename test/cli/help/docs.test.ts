@@ -1,0 +1,54 @@
+import { readdirSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+
+import { describe, expect, test } from 'vitest';
+
+import { docPages } from '../../../src/cli/help/docs.ts';
+import { manPage } from '../../../src/cli/help/man-page.ts';
+import { COMMANDS } from '../../../src/commands/index.ts';
+import { expectGolden } from '../../support/golden.ts';
+
+const FOLDER = 'docs/commands';
+
+describe('docs/commands', () => {
+  test.each(docPages(COMMANDS))('$file is what the command definitions say (`npm run docs` rewrites it)', ({ file, text }) => {
+    expectGolden(`${FOLDER}/${file}`, text);
+  });
+
+  test('has no page of a command that is gone', () => {
+    const files = readdirSync(fileURLToPath(new URL(`../../../${FOLDER}`, import.meta.url)));
+    expect(files.sort()).toEqual(
+      docPages(COMMANDS)
+        .map(({ file }) => file)
+        .sort(),
+    );
+  });
+});
+
+test('man/regi.1 is what the command definitions say (`npm run docs` rewrites it)', () => {
+  expectGolden('man/regi.1', manPage(COMMANDS));
+});
+
+describe('COMMANDS', () => {
+  test.each(COMMANDS.map((spec) => [spec.name, spec] as const))('%s is written as the others are', (_name, spec) => {
+    expect(spec.summary).toMatch(/^[A-Z][^.]*$/);
+    expect(spec.description).toMatch(/\.$/);
+    expect(spec.examples.length).toBeGreaterThan(0);
+    for (const { command, summary } of spec.examples) {
+      expect(command).toMatch(/^regi /);
+      expect(summary).toMatch(/^[A-Z][^.]*$/);
+    }
+    for (const { summary } of [...spec.options, ...spec.arguments]) expect(summary).toMatch(/^[^A-Z].*[^.]$|^[A-Z]{2,}/);
+  });
+
+  test('names and aliases are unique', () => {
+    const names = COMMANDS.flatMap(({ name, aliases }) => [name, ...(aliases ?? [])]);
+    expect(new Set(names).size).toBe(names.length);
+  });
+
+  test('no command has a flag that every command has', async () => {
+    const { GLOBAL_OPTIONS } = await import('../../../src/cli/parse/global-options.ts');
+    const taken = new Set<string>(GLOBAL_OPTIONS.map(({ name }) => name));
+    expect(COMMANDS.flatMap(({ options }) => options.map(({ name }) => name)).filter((name) => taken.has(name))).toEqual([]);
+  });
+});

@@ -1,0 +1,87 @@
+import { PassThrough } from 'node:stream';
+
+import { describe, expect, test } from 'vitest';
+
+import { askAtTerminal } from '../../../src/cli/output/ask-at-terminal.ts';
+import { InterruptedError } from '../../../src/errors.ts';
+
+/** A terminal: keys go in, and whether it echoes itself is what was set last. */
+function terminal() {
+  const rawModes: boolean[] = [];
+  const input = Object.assign(new PassThrough(), { isTTY: true, setRawMode: (mode: boolean) => void rawModes.push(mode) });
+  const screen = new PassThrough();
+  let shown = '';
+  screen.setEncoding('utf8').on('data', (text: string) => (shown += text));
+  const controller = new AbortController();
+  const ask = (question: string, hidden: boolean) => askAtTerminal({ input, screen, question, hidden, signal: controller.signal });
+  return { input, ask, rawModes, controller, shown: () => shown };
+}
+
+describe('askAtTerminal()', () => {
+  test('gives the line that is typed, and shows it', async () => {
+    const { input, ask, shown } = terminal();
+    const answer = ask('User name: ', false);
+    input.write('cI\x7fi\r');
+    expect(await answer).toBe('ci');
+    expect(shown()).toContain('User name: ');
+  });
+
+  test('shows nothing of what is typed when it is hidden, not even after a visible question', async () => {
+    const { input, ask, shown } = terminal();
+    const username = ask('User name: ', false);
+    input.write('ci\r');
+    await username;
+    const password = ask('Password: ', true);
+    for (const key of 's3cretx') input.write(key);
+    input.write('\x7f\r');
+    expect(await password).toBe('s3cret');
+    expect(shown()).toMatch(/Password: \n$/);
+  });
+
+  test('asks for a password only when the terminal echoes no more', async () => {
+    const { input, ask, rawModes, shown } = terminal();
+    const shownBefore: string[] = [];
+    input.setRawMode = (mode) => {
+      rawModes.push(mode);
+      shownBefore.push(shown());
+    };
+    const password = ask('Password: ', true);
+    input.write('s3cret\r');
+    await password;
+    expect([rawModes[0], shownBefore[0]]).toEqual([true, '']);
+  });
+
+  test.each([
+    ['Enter', '\r'],
+    ['Ctrl-D', '\x04'],
+    ['Ctrl-C', '\x03'],
+  ])('gives the terminal its own echo back after %s', async (_name, key) => {
+    const { input, ask, rawModes } = terminal();
+    const answer = ask('Password: ', true).catch(() => undefined);
+    input.write(key);
+    await answer;
+    expect(rawModes).toEqual([true, false]);
+  });
+
+  test('is interrupted by Ctrl-C, which is no signal meanwhile', async () => {
+    const { input, ask } = terminal();
+    const answer = ask('Password: ', true);
+    input.write('half\x03');
+    await expect(answer).rejects.toBeInstanceOf(InterruptedError);
+  });
+
+  test('gives nothing at the end of input', async () => {
+    const { input, ask } = terminal();
+    const answer = ask('Password: ', true);
+    input.write('\x04');
+    expect(await answer).toBeUndefined();
+  });
+
+  test('ends when its signal aborts', async () => {
+    const { ask, controller, rawModes } = terminal();
+    const answer = ask('Password: ', true);
+    controller.abort(new InterruptedError('SIGTERM'));
+    await expect(answer).rejects.toThrow('SIGTERM');
+    expect(rawModes.at(-1)).toBe(false);
+  });
+});

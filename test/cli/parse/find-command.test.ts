@@ -1,0 +1,71 @@
+import { describe, expect, test } from 'vitest';
+
+import { findCommand } from '../../../src/cli/parse/find-command.ts';
+import { FOREIGN_WORDS, hintForForeign } from '../../../src/cli/parse/foreign-words.ts';
+import { COMMANDS as ALL } from '../../../src/commands/index.ts';
+import { UsageError } from '../../../src/errors.ts';
+import { ECHO } from '../../support/commands.ts';
+
+const COPY = { ...ECHO, name: 'copy' };
+const TAGS_LIST = { ...ECHO, name: 'tags list', aliases: ['ls'] };
+const TAGS_DELETE = { ...ECHO, name: 'tags delete' };
+const COMMANDS = [COPY, TAGS_LIST, TAGS_DELETE];
+
+test('no hint is for a command that there is', () => {
+  const names = new Set(ALL.flatMap(({ name, aliases }) => [name, ...(aliases ?? [])]));
+  expect(FOREIGN_WORDS.filter((words) => names.has(words))).toEqual([]);
+});
+
+test('what the hints say to type are commands that there are', () => {
+  const named = FOREIGN_WORDS.flatMap((words) => [...(hintForForeign(words) ?? '').matchAll(/regi ([a-z]+(?: (?:get|put|list|delete|create|add)\b)?)/g)]).map(
+    ([, name]) => name,
+  );
+  const names = new Set(['moves', 'changes', ...ALL.map(({ name }) => name)]);
+  expect(named.filter((name) => !names.has(name ?? ''))).toEqual([]);
+});
+
+describe('findCommand()', () => {
+  test.each([
+    [['copy', 'a', 'b'], COPY, ['a', 'b']],
+    [['tags', 'list', 'list'], TAGS_LIST, ['list']],
+    [['ls', 'repo', '-q'], TAGS_LIST, ['repo', '-q']],
+    [['--json', '--timeout', '5', 'tags', '-q', 'delete', 'x'], TAGS_DELETE, ['--json', '--timeout', '5', '-q', 'x']],
+    [['copy', '--', 'list'], COPY, ['--', 'list']],
+  ])('finds the command of %j and keeps the other words', (argv, spec, words) => {
+    expect(findCommand(argv, COMMANDS)).toEqual({ kind: 'run', spec, words });
+  });
+
+  test.each([
+    [[], ''],
+    [['help'], ''],
+    [['help', 'help'], ''],
+    [['--help'], ''],
+    [['tags'], 'tags'],
+    [['help', 'tags'], 'tags'],
+    [['tags', '-h'], 'tags'],
+  ])('gives an overview for %j', (argv, prefix) => {
+    expect(findCommand(argv, COMMANDS)).toEqual({ kind: 'overview', prefix });
+  });
+
+  test('gives the help of a command', () => {
+    expect(findCommand(['help', 'tags', 'list'], COMMANDS)).toEqual({ kind: 'help', spec: TAGS_LIST });
+  });
+
+  test.each([
+    [['cpoy'], 'Cannot find command "cpoy"', 'did you mean `regi copy`?'],
+    [['tags', 'lsit', 'x'], 'Cannot find command "tags lsit"', 'did you mean `regi tags list`?'],
+    [['frobnicate'], 'Cannot find command "frobnicate"', '`regi help` lists the commands'],
+    [['help', 'nothing'], 'Cannot find command "nothing"', '`regi help` lists the commands'],
+    [['run', 'x'], 'Cannot find command "run"', 'runs none'],
+    [['COPY', 'a', 'b'], 'Cannot find command "COPY"', 'did you mean `regi copy`?'],
+    [['manifest', 'inspect', 'x'], 'Cannot find command "manifest"', 'regi manifest get LOC'],
+    [['artifact', 'list', 'x'], 'Cannot find command "artifact"', 'regi referrers LOC'],
+    [['validate', 'x'], 'Cannot find command "validate"', 'regi verify LOC'],
+    [['constructor'], 'Cannot find command "constructor"', '`regi help` lists the commands'],
+    [['rm', 'x:1'], 'Cannot guess what "rm" is to remove', 'regi rmi REF'],
+  ])('refuses %j with a hint', (argv, message, hint) => {
+    expect(() => findCommand(argv, COMMANDS)).toThrow(UsageError);
+    expect(() => findCommand(argv, COMMANDS)).toThrow(message);
+    expect(() => findCommand(argv, COMMANDS)).toThrow(expect.objectContaining({ hint: expect.stringContaining(hint) as string }));
+  });
+});

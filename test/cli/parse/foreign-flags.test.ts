@@ -1,0 +1,63 @@
+import { describe, expect, test } from 'vitest';
+
+import { foreignFlagHint } from '../../../src/cli/parse/foreign-flags.ts';
+import { parseArguments } from '../../../src/cli/parse/parse-arguments.ts';
+import { COMMANDS } from '../../../src/commands/index.ts';
+import type { CommandSpec } from '../../../src/command.ts';
+
+describe('parseArguments() with a flag of another tool', () => {
+  test.each([
+    ['copy', '--src-tls-verify=false', '--tls-skip-verify HOST'],
+    ['copy', '--insecure', '--plain-http HOST'],
+    ['copy', '--all', 'an image goes with all its platforms'],
+    ['inspect', '--override-arch=arm64', '--platform OS/ARCH'],
+    ['copy', '-r', '--referrers'],
+    ['copy', '--retry-times=3', '--retry N'],
+    ['pull', '--disable-content-trust', 'leave it out'],
+    ['tags list', '--debug', '-v to see requests'],
+  ])('regi %s %s says what to type', (name, flag, hint) => {
+    expect(() => parseArguments(specOf(name), [flag, 'a', 'b'])).toThrow(
+      expect.objectContaining({ code: 'USAGE', message: expect.stringContaining('has no such flag'), hint: expect.stringContaining(hint) }),
+    );
+  });
+
+  test('repeats no value, which may be a password', () => {
+    expect(() => parseArguments(specOf('copy'), ['--dest-username=alice:secret', 'a', 'b'])).toThrow(
+      expect.objectContaining({ message: expect.not.stringContaining('secret'), hint: expect.not.stringContaining('secret') }),
+    );
+  });
+});
+
+describe('foreignFlagHint()', () => {
+  test('says nothing of platforms and referrers where the command has neither', () => {
+    expect(['--all', '--override-arch', '-r'].map((flag) => foreignFlagHint(flag, () => false))).toEqual([undefined, undefined, undefined]);
+  });
+
+  test.each(COMMANDS.map((spec) => [spec.name, spec] as const))('regi %s: names flags that it takes', (_name, spec) => {
+    const words = [
+      '--tls-verify',
+      '--from-plain-http',
+      '--all',
+      '--arch',
+      '-r',
+      '--retry-times',
+      '--jobs',
+      '--src-authfile',
+      '--creds',
+      '--cert-dir',
+      '--debug',
+    ];
+    const flags = words.flatMap((flag) => foreignFlagHint(flag, hasOption(spec))?.match(/--[a-z-]+/g) ?? []);
+    for (const flag of new Set(flags)) expect(() => parseArguments(spec, [flag])).not.toThrow(/no such flag/);
+  });
+});
+
+function hasOption({ options }: CommandSpec): (name: string) => boolean {
+  return (name) => options.some((option) => option.name === name);
+}
+
+function specOf(name: string): CommandSpec {
+  const spec = COMMANDS.find((candidate) => candidate.name === name);
+  if (spec === undefined) throw new Error(`No command ${name}`);
+  return spec;
+}

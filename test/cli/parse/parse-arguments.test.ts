@@ -1,0 +1,82 @@
+import { describe, expect, test } from 'vitest';
+
+import type { ParsedArguments } from '../../../src/command.ts';
+import { HELP_WANTED, parseArguments } from '../../../src/cli/parse/parse-arguments.ts';
+import { UsageError } from '../../../src/errors.ts';
+import { ECHO, fakeCommand } from '../../support/commands.ts';
+
+const TWO_ARGUMENTS = fakeCommand(yieldNothing, {
+  arguments: [
+    { name: 'SRC', summary: 'from' },
+    { name: 'DST', summary: 'to' },
+  ],
+});
+
+describe('parseArguments()', () => {
+  test('gives switches, values and lists by the names of their specs', () => {
+    const { positionals, options } = parse(['a', '--platform', 'linux/amd64', '-p', 'linux/arm64', 'b', '--mode=fast', '--dry-run', '-vv', '--json']);
+    expect(positionals).toEqual(['a', 'b']);
+    expect(options).toMatchObject({ platform: ['linux/amd64', 'linux/arm64'], mode: 'fast', 'dry-run': true, json: true });
+    expect(options['verbose']).toHaveLength(2);
+    expect(options['quiet']).toBeUndefined();
+  });
+
+  test('gives a flag that begins with no- as a switch', () => {
+    expect(parse(['--no-clobber']).options['no-clobber']).toBe(true);
+    expect(parse([]).options['no-clobber']).toBeUndefined();
+  });
+
+  test('takes words behind -- as arguments', () => {
+    expect(parse(['--', '--json']).positionals).toEqual(['--json']);
+  });
+
+  test('wants help when asked, whatever is missing', () => {
+    expect(parseArguments(TWO_ARGUMENTS, ['--help'])).toBe(HELP_WANTED);
+    expect(parseArguments(TWO_ARGUMENTS, ['a', '-h'])).toBe(HELP_WANTED);
+  });
+
+  test.each([
+    [['--plattform', 'x'], /"--plattform": "regi probe" has no such flag/, /did you mean --platform\?/],
+    [['--zzzzzzzz'], /"--zzzzzzzz"/, /`regi help probe` lists the flags/],
+    [['--platform'], /Cannot use "-p, --platform P" without its value/, /regi help probe/],
+    [['--mode', 'fats'], /"fats" for "--mode": expected fast, slow/, /did you mean --mode fast\?/],
+    [['--json=true'], /Cannot give "--json" a value/, /type --json alone/],
+  ])('refuses %j with a hint', (words, message, hint) => {
+    const error = refusal(() => parse(words));
+    expect(error.message).toMatch(message);
+    expect(error.hint).toMatch(hint);
+  });
+
+  test('names the argument that is missing and the whole form', () => {
+    const error = refusal(() => parseArguments(TWO_ARGUMENTS, ['a']));
+    expect(error.message).toBe('Cannot run "regi probe" without DST');
+    expect(error.hint).toContain('regi probe SRC DST [FLAGS]');
+  });
+
+  test('refuses too many arguments', () => {
+    expect(refusal(() => parseArguments(TWO_ARGUMENTS, ['a', 'b', 'c'])).message).toContain('expected at most 2');
+  });
+
+  test('repeats no value of a mistyped flag, because it may be a password', () => {
+    const error = refusal(() => parse(['--passwrd=hunter2']));
+    expect(`${error.message} ${error.hint}`).not.toContain('hunter2');
+  });
+});
+
+function parse(words: readonly string[]): ParsedArguments {
+  const parsed = parseArguments(ECHO, words);
+  if (parsed === HELP_WANTED) throw new Error('Unexpected help');
+  return parsed;
+}
+
+function refusal(run: () => unknown): UsageError {
+  try {
+    run();
+  } catch (error) {
+    if (error instanceof UsageError) return error;
+    throw error;
+  }
+  throw new Error('Nothing was refused');
+}
+
+async function* yieldNothing(): AsyncIterable<never> {}

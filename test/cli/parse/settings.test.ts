@@ -1,0 +1,68 @@
+import { describe, expect, test } from 'vitest';
+
+import { parseSettings, wantsColor } from '../../../src/cli/parse/settings.ts';
+import { fakeIo } from '../../support/io.ts';
+
+const OUTSIDE = { env: {}, cwd: '/folder' };
+
+describe('parseSettings()', () => {
+  test('has the documented defaults', () => {
+    expect(parseSettings({}, OUTSIDE)).toMatchObject({ json: false, quiet: false, verbosity: 0, progress: 'auto', timeoutMs: undefined, retries: 5 });
+  });
+
+  test('reads every flag', () => {
+    const settings = parseSettings(
+      {
+        verbose: ['', '', ''],
+        progress: 'plain',
+        concurrency: '4',
+        'limit-rate': '1M',
+        'chunk-size': '5M',
+        'insecure-registry': ['10.0.0.0/8'],
+        'plain-http': ['A.example'],
+        'tls-skip-verify': ['b.example:5000'],
+        'ca-file': 'ca.pem',
+        authfile: '/auth.json',
+        'src-creds': 'me:file:secret',
+        timeout: '5',
+        retry: '0',
+      },
+      OUTSIDE,
+    );
+    expect(settings).toMatchObject({
+      verbosity: 2,
+      progress: 'plain',
+      concurrency: 4,
+      limitRate: 1024 * 1024,
+      chunkSize: 5 * 1024 * 1024,
+      insecureRegistries: ['10.0.0.0/8'],
+      plainHttp: ['a.example'],
+      tlsSkipVerify: ['b.example:5000'],
+      caFile: '/folder/ca.pem',
+      authfile: '/auth.json',
+      sourceCredentials: { username: 'me', from: { kind: 'file', path: '/folder/secret' } },
+      destinationCredentials: undefined,
+      timeoutMs: 5000,
+      retries: 0,
+    });
+  });
+
+  test('adds the insecure registries of the environment, and says when they do not parse', () => {
+    expect(parseSettings({}, { ...OUTSIDE, env: { REGI_INSECURE_REGISTRIES: 'a:5000, 10.0.0.0/8' } }).insecureRegistries).toEqual(['a:5000', '10.0.0.0/8']);
+    expect(() => parseSettings({}, { ...OUTSIDE, env: { REGI_INSECURE_REGISTRIES: 'http://a' } })).toThrow('"REGI_INSECURE_REGISTRIES"');
+  });
+
+  test('shows no progress with --quiet', () => {
+    expect(parseSettings({ quiet: true, progress: 'plain' }, OUTSIDE).progress).toBe('none');
+  });
+});
+
+describe('wantsColor()', () => {
+  test('asks the flag, then NO_COLOR, then the terminal', () => {
+    expect(wantsColor({ color: 'always' }, fakeIo({ env: { NO_COLOR: '1' } }))).toBe(true);
+    expect(wantsColor({}, fakeIo({ isTTY: true, env: { NO_COLOR: '1' } }))).toBe(false);
+    expect(wantsColor({ color: 'never' }, fakeIo({ isTTY: true }))).toBe(false);
+    expect(wantsColor({}, fakeIo({ isTTY: true }))).toBe(true);
+    expect(wantsColor({}, fakeIo())).toBe(false);
+  });
+});

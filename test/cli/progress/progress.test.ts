@@ -1,0 +1,288 @@
+import { setImmediate } from 'node:timers/promises';
+
+import { describe, expect, test } from 'vitest';
+
+import { createProgress, type Progress } from '../../../src/cli/progress/progress.ts';
+import { parseSettings } from '../../../src/cli/parse/settings.ts';
+import { StatusArea } from '../../../src/cli/output/status-area.ts';
+import { transferLines } from '../../../src/cli/progress/transfer-lines.ts';
+import { TransferModel } from '../../../src/cli/progress/transfer-model.ts';
+import type { Clock } from '../../../src/clock.ts';
+import type { ProgressMode } from '../../../src/context.ts';
+import { layer, manifest } from '../../support/events.ts';
+import { fakeIo, type FakeIo } from '../../support/io.ts';
+
+const MIB = 1024 * 1024;
+const BIG = layer('big', 100 * MIB);
+const SMALL = layer('small', MIB);
+const ROOT = manifest('root');
+const TO = 'b.example/app';
+
+describe('plain progress', () => {
+  test('prints a line per finished blob and a summary', async () => {
+    const { io, area, progress, pass } = open('plain');
+    play(progress, pass);
+    progress.end(true);
+    await area.flush();
+    expect(io.stderrText().trimEnd().split('\n')).toEqual([
+      expect.stringMatching(/^copied {3}sha256:[0-9a-f]{12} {2}100\.0 MiB in 2\.0 s$/),
+      expect.stringMatching(/^mounted {2}sha256:[0-9a-f]{12} {4}1\.0 MiB from base$/),
+      '1 blob copied (100.0 MiB), 1 mounted in 2.0 s (50.0 MiB/s)',
+    ]);
+  });
+
+  test('foretells with --dry-run, and says that nothing was written', async () => {
+    const { io, area, progress, pass } = open('auto', { isTTY: true, isPlan: true });
+    play(progress, pass);
+    progress.end(true);
+    await area.flush();
+    expect(io.stderrText().trimEnd().split('\n')).toEqual([
+      expect.stringMatching(/^upload {3}sha256:[0-9a-f]{12} {2}100\.0 MiB/),
+      expect.stringMatching(/^mount {4}sha256:[0-9a-f]{12} {4}1\.0 MiB from base$/),
+      'to upload: 1 blob (100.0 MiB), to mount: 1 blob (1.0 MiB); nothing was written',
+    ]);
+  });
+
+  test('says once that an image is there already', async () => {
+    const { io, area, progress } = open('plain');
+    progress.onEvent({ kind: 'resolved', image: `${TO}:1`, root: ROOT });
+    progress.onEvent({ kind: 'unchanged', image: `${TO}:1`, root: ROOT });
+    progress.end(true);
+    await area.flush();
+    expect(io.stderrText()).toBe('same     b.example/app:1 is unchanged\n');
+  });
+
+  test('leaves standard error to JSON with --json, unless it is asked for', async () => {
+    for (const mode of ['auto', 'plain'] as const) {
+      const { io, area, progress, pass } = open(mode, { json: true });
+      play(progress, pass);
+      progress.end(true);
+      await area.flush();
+      expect(io.stderrText() === '').toBe(mode === 'auto');
+    }
+  });
+
+  test('prints no summary of a command that did not come to its end, nor of one that moved nothing', async () => {
+    for (const completed of [true, false]) {
+      const { io, area, progress } = open('plain');
+      if (!completed) progress.onEvent({ kind: 'copied', target: BIG, to: TO });
+      progress.end(completed);
+      await area.flush();
+      expect(io.stderrText()).not.toMatch(/ in \d/);
+    }
+  });
+});
+
+describe('json progress', () => {
+  test('prints every event as an object, bytes added up, and a summary', async () => {
+    const { io, area, progress, pass } = open('json');
+    play(progress, pass);
+    progress.onEvent({ kind: 'failed', image: 'x', error: new Error('broken') });
+    progress.end(true);
+    await area.flush();
+    const lines = io
+      .stderrText()
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line) as Record<string, unknown>);
+    expect(lines.map(({ kind }) => kind)).toEqual(
+      ['resolved', 'found', 'found', 'started', 'progress', 'copied', 'mounted', 'copied', 'tagged', 'failed', 'summary'].flatMap((kind) =>
+        // The first chunk is told when a second has passed and again what was left at the end.
+        kind === 'progress' ? [kind, kind] : [kind],
+      ),
+    );
+    const moved = lines.filter(({ kind }) => kind === 'progress').reduce((sum, { bytes }) => sum + Number(bytes), 0);
+    expect(moved).toBe(100 * MIB);
+    expect(lines[3]).toEqual({ kind: 'started', target: { mediaType: BIG.mediaType, digest: BIG.digest, size: BIG.size }, from: 'a', to: TO });
+    expect(lines.at(-2)).toMatchObject({ kind: 'failed', image: 'x', error: { code: 'BUG' } });
+    expect(lines.at(-1)).toMatchObject({ kind: 'summary', bytesMoved: 100 * MIB, copied: { nodes: 2 } });
+  });
+});
+
+describe('progress that is not wanted', () => {
+  test('prints nothing', async () => {
+    const { io, area, progress, pass } = open('none');
+    play(progress, pass);
+    progress.end(true);
+    await area.flush();
+    expect(io.stderrText()).toBe('');
+  });
+});
+
+describe('live progress', () => {
+  test('draws over itself and leaves nothing but the summary', async () => {
+    const { io, area, progress, pass, frame } = open('auto', { isTTY: true, columns: 100 });
+    progress.onEvent({ kind: 'started', target: SMALL, from: 'a', to: 'other/app' });
+    for (let count = 0; count < 3; count += 1) await frame();
+    expect(shown(io)).toHaveLength(2);
+    progress.onEvent({ kind: 'skipped', target: SMALL, to: 'other/app' });
+    play(progress, pass);
+    await frame();
+    progress.end(true);
+    await area.flush();
+    expect(shown(io)).toEqual(['1 blob copied (100.0 MiB), 1 mounted, 1 already there in 2.0 s (50.0 MiB/s)']);
+  });
+
+  test('does not flash when all is over at once', async () => {
+    const { io, area, progress, pass } = open('auto', { isTTY: true, columns: 100 });
+    play(progress, pass);
+    progress.end(true);
+    await area.flush();
+    expect(io.stderrText()).toBe('1 blob copied (100.0 MiB), 1 mounted in 2.0 s (50.0 MiB/s)\n');
+  });
+
+  test('leaves a clean terminal when the command is interrupted', async () => {
+    const { io, area, progress, frame } = open('auto', { isTTY: true, columns: 100 });
+    progress.onEvent({ kind: 'started', target: BIG, from: 'a', to: TO });
+    await frame();
+    expect(shown(io)).toHaveLength(2);
+    progress.end(false);
+    await area.flush();
+    expect(shown(io)).toEqual([]);
+  });
+
+  test.each([
+    ['the terminal cannot move its cursor', { TERM: 'dumb' }],
+    ['a job runs at a terminal', { TERM: 'xterm', CI: 'true' }],
+  ])('is plain where %s', async (_where, env) => {
+    const { io, area, progress, pass } = open('auto', { isTTY: true, env });
+    play(progress, pass);
+    await area.flush();
+    expect(io.stderrText()).toMatch(/^copied {3}sha256:/);
+  });
+});
+
+describe('transferLines()', () => {
+  const model = new TransferModel();
+  for (const target of [BIG, SMALL]) model.add({ kind: 'started', target, from: 'a', to: TO }, 0);
+  for (let at = 100; at <= 1000; at += 100) model.add({ kind: 'progress', target: BIG, bytes: 2.5 * MIB, to: TO }, at);
+  const view = model.view(1000);
+
+  test('shows bar, bytes and speed, and a total with the time that is left', () => {
+    const lines = transferLines(view, { columns: 100, rows: 24, color: false, unicode: false });
+    expect(lines[0]).toMatch(/^sha256:[0-9a-f]{12} ={8}-{24} {2}25% {2}25\.0 MiB \/ 100\.0 MiB {3}25\.0 MiB\/s$/);
+    expect(lines[2]).toBe('0 of 2 blobs, 25.0 MiB of 101.0 MiB, 25.0 MiB/s, 3 s left');
+  });
+
+  test.each([20, 30, 40, 60, 80, 100, 200])('no line reaches the last of %d columns', (columns) => {
+    for (const unicode of [true, false]) {
+      for (const line of transferLines(view, { columns, rows: 24, color: false, unicode })) expect(line.length).toBeLessThan(columns);
+    }
+  });
+
+  test('shows the first transfers and how many more there are', () => {
+    const many = new TransferModel();
+    for (let index = 0; index < 20; index += 1) many.add({ kind: 'started', target: layer(`layer ${index}`, MIB), from: 'a', to: TO }, 0);
+    const lines = transferLines(many.view(0), { columns: 80, rows: 24, color: false, unicode: true });
+    expect(lines).toHaveLength(10);
+    expect(lines[8]).toBe('  and 12 more');
+    for (const rows of [12, 8, 5, 3]) expect(transferLines(many.view(0), { columns: 80, rows, color: false, unicode: true }).length).toBeLessThan(rows);
+  });
+
+  test('counts what has still to move from the moment that it is known, and what turns out to be there no more', () => {
+    const known = new TransferModel();
+    for (const target of [BIG, SMALL]) known.add({ kind: 'found', target, to: TO }, 0);
+    known.add({ kind: 'started', target: SMALL, from: 'a', to: TO }, 0);
+    expect(known.view(0)).toMatchObject({ nodes: 2, finished: 0, bytes: 101 * MIB, moved: 0 });
+    known.add({ kind: 'copied', target: SMALL, to: TO }, 10);
+    expect(known.view(10)).toMatchObject({ nodes: 2, finished: 1, bytes: 101 * MIB, moved: MIB });
+    known.add({ kind: 'skipped', target: BIG, to: TO }, 20);
+    expect(known.view(20)).toMatchObject({ nodes: 2, finished: 2, bytes: MIB, moved: MIB });
+  });
+
+  test('counts images that are done beside blobs, and keeps them where there is room for little', () => {
+    const many = new TransferModel();
+    many.add({ kind: 'listed', images: 12 }, 0);
+    many.add({ kind: 'started', target: BIG, from: 'a', to: TO }, 0);
+    for (let at = 100; at <= 1000; at += 100) many.add({ kind: 'progress', target: BIG, bytes: 2.5 * MIB, to: TO }, at);
+    for (const kind of ['tagged', 'unchanged'] as const) many.add({ kind, image: 'x', root: ROOT }, 1000);
+    const total = (columns: number) => transferLines(many.view(1000), { columns, rows: 24, color: false, unicode: true }).at(-1);
+    expect(total(100)).toBe('2 of 12 images · 0 of 1 blobs · 25.0 MiB of 100.0 MiB · 25.0 MiB/s · 3 s left');
+    expect(total(80)).toBe('2 of 12 images · 0 of 1 blobs · 25.0 MiB of 100.0 MiB · 25.0 MiB/s · 3 s left');
+    expect(total(60)).toBe('2 of 12 images · 25.0 MiB of 100.0 MiB · 3 s left');
+    expect(total(40)).toBe('2 of 12 images · 3 s left');
+    many.add({ kind: 'listed', images: 1 }, 1000);
+    expect(total(100)).toMatch(/^0 of 1 blobs/);
+  });
+
+  test('counts what was read as finished, by the bytes that were wanted of it', () => {
+    const reading = new TransferModel();
+    for (const target of [BIG, SMALL]) reading.add({ kind: 'found', target, to: '' }, 0);
+    reading.add({ kind: 'started', target: BIG, from: 'a', to: '' }, 0);
+    reading.add({ kind: 'progress', target: BIG, bytes: MIB, to: '' }, 10);
+    reading.add({ kind: 'read', target: BIG, to: '' }, 20);
+    expect(reading.view(20)).toMatchObject({ nodes: 2, finished: 1, bytes: 2 * MIB, moved: MIB, active: [] });
+  });
+
+  test('starts again from nothing when a transfer is restarted', () => {
+    const restarted = new TransferModel();
+    restarted.add({ kind: 'started', target: SMALL, from: 'a', to: TO }, 0);
+    restarted.add({ kind: 'progress', target: SMALL, bytes: 1000, to: TO }, 10);
+    restarted.add({ kind: 'started', target: SMALL, from: 'a', to: TO }, 20);
+    expect(restarted.view(30)).toMatchObject({ moved: 0, nodes: 1 });
+  });
+});
+
+interface OpenOptions {
+  readonly isTTY?: boolean;
+  readonly columns?: number;
+  readonly env?: Record<string, string>;
+  readonly isPlan?: boolean;
+  readonly json?: boolean;
+}
+
+function open(
+  mode: ProgressMode,
+  { isPlan = false, json = false, ...options }: OpenOptions = {},
+): { io: FakeIo; area: StatusArea; progress: Progress; pass: (ms: number) => void; frame: () => Promise<void> } {
+  let now = 0;
+  const frames: (() => void)[] = [];
+  const clock: Clock = {
+    now: () => now,
+    random: () => 0,
+    sleep: (_ms, signal) =>
+      new Promise((resolve, reject) => {
+        frames.push(resolve);
+        signal?.addEventListener('abort', () => reject(new Error('stopped')));
+      }),
+  };
+  const io = fakeIo({ ...options, clock });
+  const area = new StatusArea(io.stderr);
+  const settings = parseSettings({ progress: mode, json }, io);
+  const frame = async (): Promise<void> => {
+    for (const resolve of frames.splice(0)) resolve();
+    await setImmediate();
+    await area.flush();
+  };
+  return { io, area, progress: createProgress(settings, { color: false, isPlan }, io, area), pass: (ms) => (now += ms), frame };
+}
+
+/** One image of a big layer that moves in two seconds, a small one that is mounted, and the manifest. */
+function play(progress: Progress, pass: (ms: number) => void): void {
+  progress.onEvent({ kind: 'resolved', image: `${TO}:1`, root: ROOT });
+  for (const target of [BIG, SMALL]) progress.onEvent({ kind: 'found', target, to: TO });
+  progress.onEvent({ kind: 'started', target: BIG, from: 'a', to: TO });
+  for (let chunk = 0; chunk < 100; chunk += 1) progress.onEvent({ kind: 'progress', target: BIG, bytes: MIB, to: TO });
+  pass(2000);
+  progress.onEvent({ kind: 'copied', target: BIG, to: TO });
+  progress.onEvent({ kind: 'mounted', target: SMALL, from: 'base', to: TO });
+  progress.onEvent({ kind: 'copied', target: { ...ROOT, size: 0 }, to: TO });
+  progress.onEvent({ kind: 'tagged', image: `${TO}:1`, root: ROOT });
+}
+
+/** What a terminal shows after all that was written: enough of one for cursor-up, erase-line and erase-down. */
+function shown(io: FakeIo): readonly string[] {
+  const lines: string[] = [''];
+  let row = 0;
+  for (const [token] of io.stderrText().matchAll(/\u001b\[\??\d*[A-Za-z]|\r|\n|[^\u001b\r\n]+/g)) {
+    const up = /^\u001b\[(\d+)A$/.exec(token);
+    if (up !== null) row -= Number(up[1]);
+    else if (token === '\u001b[0J') lines.splice(row, lines.length - row, '');
+    else if (token === '\u001b[2K') lines[row] = '';
+    else if (token === '\n') {
+      row += 1;
+      lines[row] ??= '';
+    } else if (!token.startsWith('\u001b') && token !== '\r') lines[row] = `${lines[row] ?? ''}${token}`;
+  }
+  return lines.filter((line) => line !== '');
+}

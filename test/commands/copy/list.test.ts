@@ -1,0 +1,39 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+
+import { ListLineError, parseCopyList } from '../../../src/commands/copy/list.ts';
+import { outcomeOf } from '../../support/outcome.ts';
+
+const parse = (text: string, prefix?: string) => parseCopyList(text, { name: 'the list', prefix });
+
+describe('parseCopyList()', () => {
+  test.each([
+    ['a.example/x:1 b.example/y:2', undefined, 'b.example/y:2'],
+    ['a.example/team/x:1', 'b.example/mirror', 'b.example/mirror/team/x:1'],
+    ['debian:12', 'b.example/mirror/', 'b.example/mirror/library/debian:12'],
+    [`a.example/x@sha256:${'a'.repeat(64)}`, 'b.example', `b.example/x@sha256:${'a'.repeat(64)}`],
+    ['docker://a.example/x:1 \t oci:folder:y', undefined, 'oci:folder:y'],
+  ])('reads %j', (text, prefix, image) => {
+    expect(parse(text, prefix)).toMatchObject([{ image }]);
+  });
+
+  test('passes over empty lines and comments, and knows line ends of Windows', () => {
+    expect(parse('\r\n# one\r\na.example/x b.example/x\r\n   \r\n')).toHaveLength(1);
+  });
+
+  test.each([
+    ['a.example/x', undefined, 'expected a destination beside "a.example/x"'],
+    ['oci:folder:x', 'b.example', 'expected a destination beside "oci:folder:x"'],
+    ['a.example/x b.example/y z', undefined, 'expected "SRC [DST]", found 3 words'],
+    ['a.example/X b.example/y', undefined, 'Repository names are lower-case: "a.example/X"'],
+    ['a.example/x b.example/y\na.example/z b.example/y:latest', undefined, 'line 1 copies to "b.example/y:latest" too'],
+  ])('refuses %j', (text, prefix, problem) => {
+    const error = outcomeOf(() => parse(text, prefix));
+    expect(error).toBeInstanceOf(ListLineError);
+    expect(error).toMatchObject({ message: expect.stringContaining(`of the list: ${problem}`) as string, hint: expect.any(String) as string });
+  });
+
+  test('gives a list or a RegiError on any text', () => {
+    fc.assert(fc.property(fc.string({ unit: 'binary' }), (text) => void outcomeOf(() => parse(text, 'b.example'))));
+  });
+});

@@ -1,0 +1,124 @@
+import { join } from 'node:path';
+
+import { beforeAll, expect, test } from 'vitest';
+
+import { systemClock } from '../../../src/clock.ts';
+import { main } from '../../../src/main.ts';
+import { createMemoryPlace } from '../../../src/stores/memory.ts';
+import { openLayout } from '../../../src/stores/layout/oci-layout.ts';
+import { startFakeRegistry, type FakeRegistry } from '../../support/fake-registry.ts';
+import { expectGolden } from '../../support/golden.ts';
+import { fakeIo } from '../../support/io.ts';
+import { makeLayered, member } from '../../support/layered-image.ts';
+import { runMain } from '../../support/run-main.ts';
+import { temporaryFolder } from '../../support/temporary-folder.ts';
+
+const { file, folder, symlink, hardlink, whiteout } = member;
+
+const BASE = [
+  folder('etc'),
+  file('etc/passwd', 'root\n', { mtime: 1_700_000_000 }),
+  file('etc/same', 'the same size'),
+  file('etc/shadow', 'secret', { mode: 0o600 }),
+  file('etc/kind', 'a file'),
+  symlink('etc/link', 'passwd'),
+  hardlink('etc/again', 'etc/passwd'),
+  file('doc/a', 'a'.repeat(3000)),
+  file('doc/deep/b', 'b'),
+  { name: 'dev/x', typeflag: '3' },
+];
+
+const BEFORE = makeLayered([BASE, [file('opt/old', 'old')]], {
+  config: { Cmd: ['bash'], Env: ['PATH=/bin', 'LANG=C'], Labels: { version: '1', kept: 'yes' }, ExposedPorts: { '80/tcp': {} } },
+});
+const AFTER = makeLayered(
+  [
+    BASE,
+    [
+      file('etc/passwd', 'root\n', { mtime: 1_800_000_000 }),
+      file('etc/same', 'a other bytes'),
+      file('etc/shadow', 'secret', { mode: 0o640 }),
+      folder('etc/kind'),
+      symlink('etc/link', 'shadow'),
+      whiteout('doc'),
+      file('opt/new', 'n'.repeat(2048)),
+      symlink('opt/sh', '/bin/sh'),
+    ],
+    [file('etc/evil\n- \u001b[2J', 'evil')],
+  ],
+  { config: { Cmd: ['bash', '-l'], Env: ['PATH=/bin:/usr/bin', 'LANG=C'], Labels: { kept: 'yes' }, ExposedPorts: { '80/tcp': {} }, User: 'me' } },
+);
+
+let cwd: string;
+let registry: FakeRegistry;
+
+beforeAll(async () => {
+  cwd = temporaryFolder('diff');
+  const layout = await openLayout(join(cwd, 'app'), { create: true, clock: systemClock });
+  await BEFORE.pushTo(layout, 'before');
+  await AFTER.pushTo(layout, 'after');
+  const place = createMemoryPlace();
+  await BEFORE.pushTo(place.open('team/app'), 'before');
+  await AFTER.pushTo(place.open('team/app'), 'after');
+  registry = await startFakeRegistry({ place });
+});
+
+test('diff tells configs, layers and files apart', async () => {
+  const { status, stdout, stderr } = await runMain(['diff', 'oci:app:before', 'oci:app:after'], { cwd });
+  expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+  expectGolden('test/golden/look/diff.txt', stdout);
+});
+
+test('diff --json is the golden rows', async () => {
+  const { stdout } = await runMain(['diff', '--json', 'oci:app:before', 'oci:app:after'], { cwd });
+  expectGolden('test/golden/look/diff.jsonl', stdout);
+});
+
+test('diff the other way round tells the opposite', async () => {
+  const { stdout } = await runMain(['diff', 'oci:app:after', 'oci:app:before'], { cwd });
+  expect(stdout).toContain('file   -    2.0 KiB  /opt/new\n');
+  expect(stdout).toContain('file   +    2.9 KiB  /doc/a\n');
+});
+
+test('diff reads layers that both have once', async () => {
+  const [before, after] = ['before', 'after'].map((tag) => `${registry.host}/team/app:${tag}`);
+  registry.forgetRequests();
+  await runMain(['diff', before ?? '', after ?? '']);
+  // Two configs and four different layers.
+  expect(registry.count('GET', 'blob')).toBe(2 + 4);
+});
+
+test('diff --no-files reads no layer', async () => {
+  registry.forgetRequests();
+  const { stdout } = await runMain(['diff', '--no-files', `${registry.host}/team/app:before`, `${registry.host}/team/app:after`]);
+  expect(registry.count('GET', 'blob')).toBe(2);
+  expect(stdout).not.toMatch(/^file/m);
+});
+
+test('diff of an image and itself says so, and reads no layer', async () => {
+  registry.forgetRequests();
+  const { status, stderr } = await runMain(['diff', `${registry.host}/team/app:before`, 'oci:app:before'], { cwd });
+  expect({ status, stderr }).toEqual({ status: 0, stderr: 'both are the same image\n' });
+  expect(registry.count('GET', 'blob')).toBe(0);
+});
+
+test('diff compares by content: another build of the same files is the same', async () => {
+  const layout = await openLayout(join(cwd, 'rebuilt'), { create: true, clock: systemClock });
+  await makeLayered([[file('a', 'x', { mtime: 1 }), hardlink('b', 'a')]]).pushTo(layout, '1');
+  await makeLayered([[folder('./'), file('./b', 'x', { mtime: 2 })], [file('./a', 'x', { mtime: 3 })]]).pushTo(layout, '2');
+  const { stdout } = await runMain(['diff', 'oci:rebuilt:1', 'oci:rebuilt:2'], { cwd });
+  expect(stdout).toContain('The files are the same\n');
+});
+
+test('diff fits a terminal', async () => {
+  const io = fakeIo({ isTTY: true, columns: 50, cwd });
+  expect(await main(['diff', 'oci:app:before', 'oci:app:after'], io)).toBe(0);
+  expect(
+    Math.max(
+      ...io
+        .stdoutText()
+        .split('\n')
+        .map(({ length }) => length),
+    ),
+  ).toBeLessThan(50);
+});

@@ -1,0 +1,95 @@
+import { beforeAll, describe, expect, test } from 'vitest';
+
+import { encodedOf } from '../../../src/oci/digest.ts';
+import { main } from '../../../src/main.ts';
+import { createMemoryPlace } from '../../../src/stores/memory.ts';
+import { startFakeRegistry, type FakeRegistry } from '../../support/fake-registry.ts';
+import { expectGolden } from '../../support/golden.ts';
+import { makeArtifact, makeImage, makeIndex } from '../../support/images.ts';
+import { fakeIo } from '../../support/io.ts';
+import { runMain, type MainResult } from '../../support/run-main.ts';
+
+const INDEX = makeIndex({ attestations: true });
+const [AMD64] = INDEX.images;
+const SBOM = makeArtifact({
+  artifactType: 'application/spdx+json',
+  subject: INDEX.root,
+  annotations: { 'org.opencontainers.image.created': '2024-05-06T07:08:09Z' },
+});
+const SIGNED_SBOM = makeArtifact({ artifactType: 'application/vnd.example.signature', subject: SBOM.root });
+const SCAN = makeArtifact({ artifactType: 'application/vnd.example.scan\u001b[2J', subject: AMD64?.root });
+const COSIGN = makeImage({ seed: 50 });
+const PLAIN = makeImage({ seed: 60 });
+
+let registry: FakeRegistry;
+
+beforeAll(async () => {
+  const place = createMemoryPlace();
+  const store = place.open('team/app');
+  await INDEX.pushAll(store, '1');
+  await PLAIN.pushAll(store, 'plain');
+  for (const artifact of [SBOM, SIGNED_SBOM, SCAN]) await artifact.pushAll(store);
+  await COSIGN.pushAll(store, `sha256-${encodedOf(INDEX.root.digest)}.sig`);
+  registry = await startFakeRegistry({ place });
+});
+
+function run(...argv: readonly string[]): Promise<MainResult> {
+  return runMain(['referrers', ...argv, `${registry.host}/team/app:1`], { env: { LANG: 'C.UTF-8' } });
+}
+
+/** The port is another each time. */
+function steady(text: string): string {
+  return text.replaceAll(registry.host, '127.0.0.1:5000');
+}
+
+describe('referrers', () => {
+  test('referrers draws what refers to an image, to its platforms, and to those in turn', async () => {
+    const { status, stdout, stderr } = await run();
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+    expectGolden('test/golden/look/referrers.txt', steady(stdout));
+  });
+
+  test('referrers --json is the golden rows', async () => {
+    expectGolden('test/golden/look/referrers.jsonl', steady((await run('--json')).stdout));
+  });
+
+  test.each([
+    ['application/spdx+json', [SBOM.root.digest]],
+    ['*signature', [SBOM.root.digest, SIGNED_SBOM.root.digest]],
+    ['application/*+json', [SBOM.root.digest, COSIGN.root.digest, ...INDEX.attestations.map(({ root }) => root.digest)]],
+    ['nothing', []],
+  ])('referrers --type %s keeps what has that type, and what leads to it', async (type, digests) => {
+    const { stdout } = await run('--json', '--type', type);
+    const rows = stdout
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line) as { readonly kind: string; readonly digest: string });
+    expect(rows.filter(({ kind }) => kind === 'referrer').map(({ digest }) => digest)).toEqual(digests);
+  });
+
+  test('referrers says when there is nothing', async () => {
+    const { status, stdout, stderr } = await runMain(['referrers', `${registry.host}/team/app:plain`]);
+    expect({ status, stderr }).toEqual({ status: 0, stderr: 'nothing refers to it\n' });
+    expect(stdout).toBe(`${registry.host}/team/app:plain  ${PLAIN.root.digest}\n`);
+  });
+
+  test('referrers fits a narrow terminal without UTF-8', async () => {
+    const io = fakeIo({ isTTY: true, columns: 60 });
+    expect(await main(['referrers', `${registry.host}/team/app:1`], io)).toBe(0);
+    expect(
+      Math.max(
+        ...io
+          .stdoutText()
+          .split('\n')
+          .map(({ length }) => length),
+      ),
+    ).toBeLessThan(60);
+    expect(io.stdoutText()).not.toMatch(/[^\n -~]/);
+  });
+
+  test('referrers --platform begins at the manifest of the platform', async () => {
+    const { stdout } = await run('--json', '--platform', 'linux/amd64');
+    expect(stdout).toContain(SCAN.root.digest);
+    expect(stdout).not.toContain(SBOM.root.digest);
+  });
+});

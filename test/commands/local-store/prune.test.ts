@@ -1,0 +1,72 @@
+import { writeFileSync } from 'node:fs';
+
+import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
+
+import { expectGolden } from '../../support/golden.ts';
+import { makeBlob, makeImage } from '../../support/images.ts';
+import { blobPath } from '../../support/layout-folder.ts';
+import { localImages, type LocalImages } from '../../support/local-images.ts';
+
+const [OLD, NEW] = [makeImage({ seed: 1 }), makeImage({ seed: 2 })];
+
+const original = localImages();
+let local: LocalImages;
+
+beforeAll(async () => {
+  await original.keep(OLD, 'app:1');
+  await original.keep(NEW, 'app:1');
+});
+
+beforeEach(() => {
+  local = localImages(original);
+});
+
+describe('regi prune', () => {
+  test('removes images that have lost their name, and prints what and how much', async () => {
+    const { status, io } = await local.run(['prune']);
+    expect([status, io.stderrText()]).toEqual([0, '']);
+    expectGolden('test/golden/local/prune.txt', io.stdoutText());
+    expect(await local.names()).toEqual(['docker.io/library/app:1']);
+  });
+
+  test('a second time there is nothing to do', async () => {
+    await local.run(['prune']);
+    expect((await local.run(['prune'])).io.stdoutText()).toBe('Total reclaimed space: 0 B\n');
+  });
+
+  test('--dry-run says what would go, and removes nothing', async () => {
+    const { io } = await local.run(['prune', '--dry-run']);
+    expect(io.stdoutText().match(/^Would delete: /gm)).toHaveLength(OLD.nodes.size);
+    expect(await local.names()).toHaveLength(2);
+  });
+
+  test('-q prints the sum alone', async () => {
+    expect((await local.run(['prune', '-q'])).io.stdoutText()).toMatch(/^Total reclaimed space: .+\n$/);
+  });
+
+  test('--json tells digests and bytes', async () => {
+    const bytes = [...OLD.nodes.values()].reduce((sum, { descriptor }) => sum + descriptor.size, 0);
+    expect(JSON.parse((await local.run(['prune', '--json'])).io.stdoutText())).toMatchObject({ deleted: { length: OLD.nodes.size }, bytes, dryRun: false });
+  });
+
+  test('says what stays because another program may be about to name it', async () => {
+    const { bytes, descriptor } = makeBlob(1000);
+    writeFileSync(blobPath(local.folder, descriptor.digest), bytes);
+    expect((await local.run(['prune'])).io.stderrText()).toContain('1.0 KiB that nothing names are younger than ten minutes and stay');
+  });
+
+  test('does nothing where there is no store', async () => {
+    const { status, io } = await localImages().run(['prune']);
+    expect([status, io.stdoutText()]).toEqual([0, 'Total reclaimed space: 0 B\n']);
+  });
+
+  test.each(['-f', '--force'])('takes docker’s %s, which changes nothing', async (option) => {
+    expect((await localImages().run(['image', 'prune', option])).status).toBe(0);
+  });
+
+  test.each(['-a', '--all', '--filter'])('refuses docker’s %s, and says what to do', async (option) => {
+    const { status, io } = await local.run(['prune', option]);
+    expect([status, io.stdoutText()]).toEqual([2, '']);
+    expect(io.stderrText()).toMatch(/regi rmi/);
+  });
+});

@@ -1,0 +1,283 @@
+import { rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+import { beforeEach, describe, expect, test } from 'vitest';
+
+import { systemClock } from '../../../src/clock.ts';
+import { main } from '../../../src/main.ts';
+import type { Digest } from '../../../src/oci/digest.ts';
+import { createMemoryPlace } from '../../../src/stores/memory.ts';
+import { decorate } from '../../../src/stores/decorators/decorate.ts';
+import { openLayout } from '../../../src/stores/layout/oci-layout.ts';
+import { bytesOf } from '../../../src/bytes.ts';
+import { json, layoutMembers } from '../../support/archives.ts';
+import { startFakeRegistry } from '../../support/fake-registry.ts';
+import { expectGolden } from '../../support/golden.ts';
+import { makeImage, makeIndex, type TestImageManifest } from '../../support/images.ts';
+import { fakeIo, type FakeIo } from '../../support/io.ts';
+import { blobPath } from '../../support/layout-folder.ts';
+import { localImages } from '../../support/local-images.ts';
+import { writeTar } from '../../support/tar-builder.ts';
+import { temporaryFolder } from '../../support/temporary-folder.ts';
+
+const image = makeImage({ layers: [1000, 2000] });
+const index = makeIndex({ seed: 5 });
+
+let cwd: string;
+
+beforeEach(() => {
+  cwd = temporaryFolder('verify');
+});
+
+async function run(argv: readonly string[]): Promise<{ readonly status: number; readonly io: FakeIo }> {
+  const io = fakeIo({ cwd });
+  return { status: await main(argv, io), io };
+}
+
+/** The layout `DIR` with an image and an index. */
+async function writeImages(): Promise<string> {
+  const folder = join(cwd, 'images');
+  const layout = await openLayout(folder, { create: true, clock: systemClock });
+  await image.pushAll(layout, '1');
+  await index.pushAll(layout, '2');
+  return folder;
+}
+
+function firstLayer({ layers }: TestImageManifest): Digest {
+  const [layer] = layers;
+  if (layer === undefined) throw new Error('An image without layers');
+  return layer.digest;
+}
+
+describe('regi verify of a layout', () => {
+  test('prints one line for what is whole', async () => {
+    await writeImages();
+    const { status, io } = await run(['verify', 'oci:images']);
+    expect([status, io.stderrText()]).toEqual([0, '']);
+    expect(io.stdoutText()).toMatch(/^oci:images: whole: 2 images, 13 nodes of .+ verified\n$/);
+  });
+
+  test('prints a table of what is missing, corrupt and extra, and exits 7', async () => {
+    const folder = await writeImages();
+    rmSync(blobPath(folder, image.config.digest));
+    truncateSync(blobPath(folder, firstLayer(image)), 10);
+    const [first] = index.images;
+    writeFileSync(blobPath(folder, first?.root.digest ?? index.root.digest), Buffer.alloc(first?.root.size ?? 0, 32));
+    writeFileSync(blobPath(folder, makeImage({ seed: 50 }).root.digest), 'left over');
+    const { status, io } = await run(['verify', 'oci:images']);
+    expect(status).toBe(7);
+    expectGolden('test/golden/local/verify.txt', io.stdoutText());
+    expectGolden('test/golden/local/verify-stderr.txt', io.stderrText());
+  });
+
+  test('--json tells the same', async () => {
+    const folder = await writeImages();
+    rmSync(blobPath(folder, image.config.digest));
+    const { status, io } = await run(['verify', '--json', 'oci:images']);
+    expect(status).toBe(7);
+    expect(JSON.parse(io.stdoutText())).toMatchObject({
+      location: 'oci:images',
+      whole: false,
+      images: 2,
+      verified: 12,
+      problems: [{ status: 'missing', digest: image.config.digest, mediaType: image.config.mediaType, size: image.config.size, image: '1' }],
+    });
+    expect(JSON.parse(io.stderrText())).toMatchObject({ error: { code: 'CONTENT_MISMATCH' } });
+  });
+
+  test('reads one image alone, and calls nothing extra then', async () => {
+    const folder = await writeImages();
+    rmSync(blobPath(folder, image.config.digest));
+    expect((await run(['verify', 'oci:images:2'])).status).toBe(0);
+    expect((await run(['verify', 'oci:images:1'])).status).toBe(7);
+    expect((await run(['verify', 'oci:images:2'])).io.stdoutText()).not.toContain('extra');
+  });
+
+  test('goes on behind a place that is not whole, and names it at the end', async () => {
+    const folder = await writeImages();
+    rmSync(blobPath(folder, image.config.digest));
+    const { status, io } = await run(['verify', 'oci:images:1', 'oci:images:2']);
+    expect([status, io.stdoutText().match(/^oci:\S+ (?:not )?whole/gm)]).toEqual([7, ['oci:images:1: not whole', 'oci:images:2: whole']]);
+    expect(io.stderrText()).toContain('Cannot vouch for "oci:images:1"');
+  });
+
+  test('goes on behind a place that cannot be opened, tells why, and exits 8', async () => {
+    await writeImages();
+    const { status, io } = await run(['verify', 'oci:absent', 'oci:images']);
+    expect([status, io.stdoutText()]).toEqual([8, expect.stringMatching(/^oci:images: whole/)]);
+    expect(io.stderrText()).toContain('Cannot open the image layout');
+    expect(io.stderrText()).toContain('1 of 2 failed');
+  });
+
+  test('stops at what was mistyped', async () => {
+    await writeImages();
+    expect((await run(['verify', 'App:1', 'oci:images'])).status).toBe(2);
+  });
+
+  test('-q prints nothing for what is whole', async () => {
+    await writeImages();
+    const { status, io } = await run(['verify', '-q', 'oci:images']);
+    expect([status, io.stdoutText(), io.stderrText()]).toEqual([0, '', '']);
+  });
+
+  test('does not follow a link in place of a blob', async () => {
+    const folder = await writeImages();
+    const path = blobPath(folder, image.config.digest);
+    rmSync(path);
+    symlinkSync('/etc/passwd', path);
+    const { status, io } = await run(['verify', 'oci:images']);
+    expect(status).not.toBe(0);
+    expect(io.stdoutText()).not.toContain('root:');
+  });
+
+  test('--deep compares the diff_ids', async () => {
+    await writeImages();
+    expect((await run(['verify', '--deep', 'oci:images'])).status).toBe(0);
+  });
+
+  test.each([
+    ['a folder that is not there', 'oci:absent', 3],
+    ['a name that is not there', 'oci:images:9', 3],
+    ['a file that is not there', './absent.tar', 3],
+  ])('of %s exits 3', async (_what, location, expected) => {
+    await writeImages();
+    const { status, io } = await run(['verify', location]);
+    expect([status, io.stdoutText()]).toEqual([expected, '']);
+  });
+});
+
+describe('regi verify of the local store', () => {
+  test('reads all of it with "local:", and one image by its name or id', async () => {
+    const local = localImages();
+    await local.keep(image, 'app:1');
+    await local.keep(index, 'app:2');
+    const texts = ['local:', 'local:app:1', `local:${image.config.digest.slice(7, 19)}`];
+    const { status, io } = await local.run(['verify', ...texts]);
+    expect([status, io.stdoutText().match(/^local:\S* whole: \d image/gm)]).toEqual([
+      0,
+      ['local: whole: 2 image', 'local:app:1: whole: 1 image', `${texts[2]}: whole: 1 image`],
+    ]);
+  });
+
+  test('shows what nothing names as extra, which is no fault', async () => {
+    const local = localImages();
+    await local.keep(image, 'app:1');
+    writeFileSync(blobPath(local.folder, index.root.digest), 'left over');
+    const { status, io } = await local.run(['verify', 'local:']);
+    expect([status, io.stdoutText()]).toEqual([0, expect.stringContaining(`extra   ${index.root.digest}`)]);
+  });
+
+  test('tells of a damaged layer', async () => {
+    const local = localImages();
+    await local.keep(image, 'app:1');
+    writeFileSync(blobPath(local.folder, firstLayer(image)), 'damaged');
+    expect((await local.run(['verify', 'local:'])).status).toBe(7);
+  });
+});
+
+describe('regi verify of a registry', () => {
+  test('vouches for an image that is whole', async () => {
+    const registry = await startFakeRegistry();
+    await index.pushAll(registry.place.open('team/app'), '1');
+    const { status, io } = await run(['verify', `${registry.host}/team/app:1`, '--deep']);
+    expect([status, io.stdoutText()]).toMatchObject([0, expect.stringMatching(/: whole: 1 image, 9 nodes of /)]);
+  });
+
+  test('tells of a layer that is not what its digest says', async () => {
+    const place = createMemoryPlace();
+    const open = place.open('team/app');
+    const damaged = decorate(open, {
+      fetch: (target, options) => (target.digest === firstLayer(image) ? bytesOf(Buffer.alloc(target.size)) : open.fetch(target, options)),
+    });
+    await image.pushAll(open, '1');
+    const registry = await startFakeRegistry({ place: { ...place, open: () => damaged } });
+    const { status, io } = await run(['verify', '--retry', '0', `${registry.host}/team/app:1`]);
+    expect([status, io.stdoutText()]).toMatchObject([7, expect.stringContaining(`corrupt   ${firstLayer(image)}`)]);
+  });
+
+  test('fails with the failure of the registry, which says nothing about the image', async () => {
+    const registry = await startFakeRegistry();
+    await image.pushAll(registry.place.open('team/app'), '1');
+    registry.fault({ match: { method: 'GET', path: /\/blobs\// }, action: { kind: 'answer', status: 403 } });
+    const { status, io } = await run(['verify', '--retry', '0', `${registry.host}/team/app:1`]);
+    expect([status, io.stdoutText()]).toEqual([4, '']);
+  });
+});
+
+describe('regi verify of an archive', () => {
+  const named = [{ image, refName: '1', fullName: 'registry.example/app:1' }];
+
+  test.each([
+    ['whole', layoutMembers(named), 0, ': whole: 1 image, 4 nodes'],
+    ['without a layer', layoutMembers(named, [firstLayer(image)]), 7, `missing   ${firstLayer(image)}`],
+    [
+      'with another byte',
+      layoutMembers(named).map((member) => (member.name.endsWith(firstLayer(image).slice(7)) ? { ...member, content: flipped(member.content) } : member)),
+      7,
+      `corrupt   ${firstLayer(image)}`,
+    ],
+    [
+      'with what nothing names',
+      [...layoutMembers(named), { name: `blobs/sha256/${index.root.digest.slice(7)}`, content: 'x' }],
+      0,
+      `extra   ${index.root.digest}`,
+    ],
+  ])('that is %s', async (_what, members, expected, line) => {
+    const { status, io } = await run(['verify', `archive:${writeTar(members)}`]);
+    expect(io.stdoutText()).toContain(line);
+    expect(status).toBe(expected);
+  });
+
+  test('tells of platforms that docker save listed and did not carry, which is no fault', async () => {
+    const [first, second] = index.images;
+    if (first === undefined || second === undefined) throw new Error('An index of two');
+    const path = writeTar(
+      layoutMembers([{ image: index, refName: '1' }], [second.root.digest, second.config.digest, ...second.layers.map(({ digest }) => digest)]),
+    );
+    const { status, io } = await run(['verify', path]);
+    expect([status, io.stdoutText()]).toEqual([0, expect.stringContaining(`absent   ${second.root.digest}`)]);
+  });
+
+  describe('that adds to another', () => {
+    const left = firstLayer(image);
+    const record = { regi: 'omitted', version: 1, blobs: [{ digest: left, size: image.layers[0]?.size, repositories: ['registry.example/app'] }] };
+    const delta = (): string => writeTar([...layoutMembers(named, [left]), json('regi-omitted.json', record)], 'delta.tar');
+    const base = (): string => writeTar(layoutMembers([{ image, refName: '0' }]), 'base.tar');
+
+    test('shows what it leaves out as absent (in base), and says how to look there', async () => {
+      const { status, io } = await run(['verify', `archive:${delta()}`]);
+      expect([status, io.stdoutText()]).toEqual([7, expect.stringContaining(`absent (in base)   ${left}`)]);
+      expect(io.stderrText()).toContain('layers are in an earlier archive');
+      expect(io.stderrText()).toContain('--base OLD.tar');
+    });
+
+    test('is whole with --base', async () => {
+      const { status, io } = await run(['verify', `archive:${delta()}`, '--base', base()]);
+      expect([status, io.stderrText(), io.stdoutText()]).toEqual([0, '', expect.stringContaining(': whole: 1 image, 4 nodes of ')]);
+    });
+
+    test('is not whole with another than its base', async () => {
+      const other = writeTar(layoutMembers([{ image: makeImage({ seed: 30 }), refName: '0' }]), 'other.tar');
+      expect((await run(['verify', `archive:${delta()}`, '--base', other])).status).toBe(7);
+    });
+
+    test('is not whole when the layer is damaged in its base', async () => {
+      const members = layoutMembers([{ image, refName: '0' }]).map((member) =>
+        member.name.endsWith(left.slice(7)) ? { ...member, content: flipped(member.content) } : member,
+      );
+      const { status, io } = await run(['verify', `archive:${delta()}`, '--base', writeTar(members)]);
+      expect([status, io.stdoutText()]).toEqual([7, expect.stringContaining(`corrupt   ${left}`)]);
+    });
+
+    test.each(['oci:images', 'local:'])('--base is for archives only, and not for %s', async (location) => {
+      await writeImages();
+      expect((await run(['verify', location, '--base', base()])).status).toBe(2);
+    });
+  });
+});
+
+function flipped(content: string | Uint8Array | undefined): Uint8Array {
+  const bytes = Buffer.from(content ?? '');
+  bytes[bytes.byteLength - 1] = 255 - (bytes.at(-1) ?? 0);
+  return bytes;
+}

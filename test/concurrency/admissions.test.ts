@@ -1,0 +1,22 @@
+import { expect, test } from 'vitest';
+
+import { Admissions } from '../../src/concurrency/admissions.ts';
+
+test('isMoving() says whether anybody was let through since it was asked', () => {
+  const admissions = new Admissions();
+  const turn = admissions.wait('https://a.example');
+  const answers = [turn.isMoving()];
+  for (const status of [429, 404, 429]) {
+    admissions.note('https://a.example', status);
+    answers.push(turn.isMoving());
+  }
+  expect(answers).toEqual([false, false, true, false]);
+});
+
+test('isMoving() says nothing of other origins, and of what was before', () => {
+  const admissions = new Admissions();
+  admissions.note('https://a.example', 200);
+  const turn = admissions.wait('https://a.example');
+  admissions.note('https://b.example', 200);
+  expect(turn.isMoving()).toBe(false);
+});

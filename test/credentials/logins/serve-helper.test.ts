@@ -1,0 +1,87 @@
+import { describe, expect, test } from 'vitest';
+
+import { createKeychain } from '../../../src/credentials/keychain/keychain.ts';
+import { readKeychainIndex } from '../../../src/credentials/keychain/index-file.ts';
+import { answerAsHelper } from '../../../src/credentials/logins/serve-helper.ts';
+import { fakeClock } from '../../support/fake-clock.ts';
+import { fakeKeychain } from '../../support/fake-keychain.ts';
+import { temporaryFolder } from '../../support/temporary-folder.ts';
+
+const HUB = 'https://index.docker.io/v1/';
+const NOT_FOUND = { status: 1, stdout: 'credentials not found in native keychain\n' };
+
+function helper() {
+  const fake = fakeKeychain();
+  const place = { env: {}, home: temporaryFolder('home') };
+  const keychain = createKeychain({ run: fake.run, env: {}, os: 'darwin', isTerminal: false, clock: fakeClock(), note: () => undefined });
+  const ask = (verb: string, input = '') => answerAsHelper(verb, input, { ...place, keychain });
+  const store = (url: string, user = 'ci') => ask('store', JSON.stringify({ ServerURL: url, Username: user, Secret: 's3cret' }));
+  return { fake, place, ask, store };
+}
+
+describe('answerAsHelper()', () => {
+  test('gives what was stored, under the name that is asked for', async () => {
+    const { ask, store } = helper();
+    expect(await store('registry.local:5000')).toEqual({ status: 0, stdout: '' });
+    expect(await ask('get', 'registry.local:5000\n')).toEqual({
+      status: 0,
+      stdout: '{"ServerURL":"registry.local:5000","Username":"ci","Secret":"s3cret"}\n',
+    });
+  });
+
+  test.each([
+    [HUB, 'docker.io'],
+    ['https://registry.example/v2/', 'registry.example'],
+    ['registry.example:5000', 'http://registry.example:5000'],
+  ])('takes %s and %s for the same registry', async (stored, asked) => {
+    const { ask, store } = helper();
+    await store(stored);
+    expect((await ask('get', asked)).status).toBe(0);
+  });
+
+  test('says the words that mean "none", and asks the keychain nothing', async () => {
+    const { ask, fake } = helper();
+    expect(await ask('get', 'registry.example')).toEqual(NOT_FOUND);
+    expect(fake.asked).toEqual([]);
+  });
+
+  test('lists user names, and no secret', async () => {
+    const { ask, store } = helper();
+    expect(await ask('list', 'unused')).toEqual({ status: 0, stdout: '{}\n' });
+    await store(HUB, 'octocat');
+    await store('registry.example');
+    expect(await ask('list')).toEqual({ status: 0, stdout: `{"${HUB}":"octocat","registry.example":"ci"}\n` });
+  });
+
+  test('forgets, and what is not there too', async () => {
+    const { ask, store, fake, place } = helper();
+    await store('registry.example');
+    for (const url of ['registry.example', 'http://registry.example', 'https://registry.example']) {
+      expect(await ask('erase', url)).toEqual({ status: 0, stdout: '' });
+    }
+    expect(await ask('get', 'registry.example')).toEqual(NOT_FOUND);
+    expect([fake.entries.size, (await readKeychainIndex(place)).size]).toEqual([0, 0]);
+  });
+
+  test.each([
+    ['get', '', 'no credentials server URL'],
+    ['erase', '\n', 'no credentials server URL'],
+    ['store', '{"ServerURL":"","Username":"ci","Secret":"x"}', 'no credentials server URL'],
+    ['store', '{"ServerURL":"a.example","Username":"","Secret":"x"}', 'no credentials username'],
+    ['store', 's3cret', 'Cannot store a login: expected JSON with "ServerURL", "Username" and "Secret"'],
+    ['gte', '', 'Cannot do "gte": expected get, store, erase, list or version'],
+  ])('answers %s of %j on standard output, with status 1', async (verb, input, stdout) => {
+    const { ask } = helper();
+    expect(await ask(verb, input)).toEqual({ status: 1, stdout: `${stdout}\n` });
+  });
+
+  test('says what is wrong with the keychain, and what to do', async () => {
+    const { ask, store, fake } = helper();
+    await store('registry.example');
+    fake.fail({ kind: 'failed', reason: 'unlock prompt was dismissed' });
+    expect(await ask('get', 'registry.example')).toEqual({
+      status: 1,
+      stdout: 'Cannot use the keychain: it is locked, and was not unlocked; unlock it in the desktop session, and try again\n',
+    });
+  });
+});

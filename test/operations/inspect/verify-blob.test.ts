@@ -1,0 +1,166 @@
+import { gzipSync } from 'node:zlib';
+
+import { describe, expect, test } from 'vitest';
+
+import { bytesOf } from '../../../src/bytes.ts';
+import { digestOf } from '../../../src/oci/digest.ts';
+import { verifyBlob } from '../../../src/operations/inspect/verify-blob.ts';
+import type { Source } from '../../../src/store.ts';
+import { decorate } from '../../../src/stores/decorators/decorate.ts';
+import { createMemoryPlace } from '../../../src/stores/memory.ts';
+import { nodeOf, type TestNode } from '../../support/images.ts';
+import { poisoned } from '../../support/poison.ts';
+import { randomBytes } from '../../support/random-bytes.ts';
+
+const TAR = randomBytes(100_000, 1);
+const DIFF_ID = digestOf(TAR);
+const LAYER = 'application/vnd.oci.image.layer.v1.tar';
+
+/** A store that gives `bytes` whatever is asked for, in chunks whose memory is used again. */
+function giving(bytes: Uint8Array, chunkSize = 1000): Source {
+  return decorate(createMemoryPlace().open('app'), { fetch: () => poisoned(bytes, { chunkSize }) });
+}
+
+/** One zstd frame of raw blocks (RFC 8878, 3.1.1.2). */
+function zstdOf(bytes: Uint8Array): Uint8Array {
+  const blocks: Uint8Array[] = [Buffer.from('28b52ffda0', 'hex'), wordOf(bytes.byteLength, 4)];
+  for (let at = 0; at < bytes.byteLength; at += 65_536) {
+    const block = bytes.subarray(at, at + 65_536);
+    const last = at + block.byteLength === bytes.byteLength ? 1 : 0;
+    blocks.push(wordOf(block.byteLength * 8 + last, 3), block);
+  }
+  return Buffer.concat(blocks);
+}
+
+/** One zstd frame of RLE blocks: 128 KiB of zeros for each 4 bytes, and no size before it. */
+function zstdBomb(blocks: number): Uint8Array {
+  const head = Buffer.from('28b52ffd0058', 'hex');
+  return Buffer.concat([
+    head,
+    ...Array.from({ length: blocks }, (_, at) => Buffer.concat([wordOf(131_072 * 8 + 2 + (at + 1 === blocks ? 1 : 0), 3), Buffer.alloc(1)])),
+  ]);
+}
+
+function wordOf(value: number, length: number): Uint8Array {
+  const word = Buffer.alloc(length);
+  word.writeUIntLE(value, 0, length);
+  return word;
+}
+
+const layers: readonly (readonly [string, TestNode])[] = [
+  ['plain', nodeOf(LAYER, TAR)],
+  ['gzip', nodeOf(`${LAYER}+gzip`, gzipSync(TAR))],
+  ['gzip of two members', nodeOf(`${LAYER}+gzip`, Buffer.concat([gzipSync(TAR.subarray(0, 70)), gzipSync(TAR.subarray(70))]))],
+  ['zstd', nodeOf(`${LAYER}+zstd`, zstdOf(TAR))],
+  ['gzip under the name of zstd', nodeOf(`${LAYER}+zstd`, gzipSync(TAR))],
+];
+
+describe('verifyBlob()', () => {
+  test('finds nothing wrong with a whole blob', async () => {
+    const { descriptor, bytes } = nodeOf(LAYER, TAR);
+    expect(await verifyBlob(giving(bytes), descriptor, [])).toBeUndefined();
+  });
+
+  test.each([
+    ['a byte is another', Buffer.concat([TAR.subarray(0, -1), Buffer.from([255 - (TAR.at(-1) ?? 0)])]), 'corrupt'],
+    ['it is too short', TAR.subarray(1), 'corrupt'],
+    ['it is too long', Buffer.concat([TAR, TAR]), 'corrupt'],
+    ['it is empty', new Uint8Array(), 'corrupt'],
+  ])('tells when %s', async (_what, bytes, status) => {
+    expect(await verifyBlob(giving(bytes), nodeOf(LAYER, TAR).descriptor, [])).toMatchObject({ status });
+  });
+
+  test('tells when it is not there', async () => {
+    expect(await verifyBlob(createMemoryPlace().open('app'), nodeOf(LAYER, TAR).descriptor, [])).toMatchObject({ status: 'missing' });
+  });
+
+  test('passes on what says nothing about the content', async () => {
+    const problem = new Error('the disk is on fire');
+    const failing = decorate(createMemoryPlace().open('app'), {
+      fetch: () => ({
+        async *[Symbol.asyncIterator]() {
+          yield TAR.subarray(0, 10);
+          throw problem;
+        },
+      }),
+    });
+    await expect(verifyBlob(failing, nodeOf(LAYER, TAR).descriptor, [])).rejects.toBe(problem);
+  });
+
+  test('passes on the reason of an abort', async () => {
+    const reason = new Error('stop');
+    const { descriptor, bytes } = nodeOf(LAYER, TAR);
+    const store = createMemoryPlace().open('app');
+    await store.push(descriptor, bytesOf(bytes));
+    await expect(verifyBlob(store, descriptor, [], { signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
+  });
+});
+
+describe('verifyBlob() with diff_ids', () => {
+  test.each(layers)('unpacks %s', async (_what, { descriptor, bytes }) => {
+    expect(await verifyBlob(giving(bytes), descriptor, [DIFF_ID])).toBeUndefined();
+  });
+
+  test.each(layers)('tells when %s unpacks to something else', async (_what, { descriptor, bytes }) => {
+    const found = await verifyBlob(giving(bytes), descriptor, [digestOf(Buffer.from('else'))]);
+    expect(found).toMatchObject({ status: 'corrupt', problem: expect.stringContaining(`It unpacks to ${DIFF_ID}`) });
+  });
+
+  test('compares with a sha512 diff_id too', async () => {
+    const { descriptor, bytes } = nodeOf(LAYER, gzipSync(TAR));
+    expect(await verifyBlob(giving(bytes), descriptor, [digestOf(TAR, 'sha512')])).toBeUndefined();
+  });
+
+  test('tells of damaged bytes rather than that they cannot be unpacked', async () => {
+    const { descriptor, bytes } = nodeOf(`${LAYER}+gzip`, gzipSync(TAR));
+    const damaged = Buffer.from(bytes);
+    damaged.fill(0, 500, 600);
+    expect(await verifyBlob(giving(damaged), descriptor, [DIFF_ID])).toMatchObject({ status: 'corrupt', problem: expect.stringContaining('found sha256:') });
+  });
+
+  test.each([
+    ['gzip that was cut before it was pushed', gzipSync(TAR).subarray(0, 5000)],
+    ['zstd that was cut before it was pushed', zstdOf(TAR).subarray(0, 5000)],
+    ['bzip2', Buffer.from('BZh91AY&SY')],
+    ['xz', Buffer.from('fd377a585a000004', 'hex')],
+  ])('tells when it cannot unpack %s', async (_what, bytes) => {
+    const { descriptor } = nodeOf(LAYER, bytes);
+    expect(await verifyBlob(giving(bytes), descriptor, [DIFF_ID])).toMatchObject({ status: 'corrupt', problem: expect.stringContaining('Cannot unpack') });
+  });
+
+  test('tells when the config gives no digest', async () => {
+    const { descriptor, bytes } = nodeOf(LAYER, TAR);
+    expect(await verifyBlob(giving(bytes), descriptor, ['sha256:../../etc'])).toMatchObject({
+      status: 'corrupt',
+      problem: expect.stringContaining('no digest'),
+    });
+  });
+
+  test('counts what stands behind the packed part to the digest', async () => {
+    const { descriptor, bytes } = nodeOf(LAYER, Buffer.concat([gzipSync(TAR), Buffer.alloc(512)]));
+    const damaged = Buffer.from(bytes);
+    damaged[damaged.byteLength - 1] = 1;
+    expect(await verifyBlob(giving(damaged), descriptor, [DIFF_ID])).toMatchObject({ status: 'corrupt' });
+  });
+
+  test.each([
+    ['gzip', Buffer.concat(Array.from({ length: 100 }, () => gzipSync(new Uint8Array(1_000_000))))],
+    ['zstd', zstdBomb(1000)],
+  ])('bomb-verify: stops to unpack %s that becomes too much', async (_what, bytes) => {
+    const { descriptor } = nodeOf(LAYER, bytes);
+    const limits = { unpackedBytes: 5_000_000, unpackedRatio: 10 };
+    const found = await verifyBlob(giving(bytes), descriptor, [DIFF_ID], { limits });
+    expect(found).toMatchObject({ status: 'corrupt', problem: expect.stringContaining('layers do not shrink like that') });
+  });
+
+  test('takes a layer that shrinks well, as long as it is small', async () => {
+    const zeros = new Uint8Array(4_000_000);
+    const { descriptor, bytes } = nodeOf(LAYER, gzipSync(zeros));
+    expect(await verifyBlob(giving(bytes), descriptor, [digestOf(zeros)], { limits: { unpackedBytes: 5_000_000, unpackedRatio: 10 } })).toBeUndefined();
+  });
+
+  test('opens the content of several diff_ids again for each', async () => {
+    const { descriptor, bytes } = nodeOf(LAYER, TAR);
+    expect(await verifyBlob(decorate(createMemoryPlace().open('app'), { fetch: () => bytesOf(bytes) }), descriptor, [DIFF_ID, DIFF_ID])).toBeUndefined();
+  });
+});

@@ -1,0 +1,390 @@
+import { describe, expect, test } from 'vitest';
+
+import { bytesOf, seekable } from '../../../src/bytes.ts';
+import { NetworkError } from '../../../src/http/errors.ts';
+import { digestOf } from '../../../src/oci/digest.ts';
+import type { ConnectionOptions } from '../../../src/registry/connection.ts';
+import { uploadBlob } from '../../../src/registry/upload/upload.ts';
+import type { Bytes } from '../../../src/store.ts';
+import { instantClock } from '../../support/instant-clock.ts';
+import { poisoned } from '../../support/poison.ts';
+import { testRepository } from '../../support/registry-connection.ts';
+import { uploadRegistry, type Interfere } from '../../support/upload-registry.ts';
+import { watched } from '../../support/watched.ts';
+
+const bytes = new Uint8Array(1000).map((_, index) => index % 251);
+const target = { mediaType: 'x', digest: digestOf(bytes), size: bytes.byteLength };
+const cut = new NetworkError('cut', { host: 'registry.example', phase: 'answer', reason: 'ECONNRESET' });
+
+function registry(interfere?: Interfere, options: Partial<ConnectionOptions> = {}) {
+  const fake = uploadRegistry(interfere);
+  const clock = instantClock();
+  return { ...fake, clock, repository: testRepository(fake.send, { clock, retries: 2, ...options }) };
+}
+
+/** Strikes the first requests of a method. */
+function first(method: string, answer: () => ReturnType<Interfere>, times = 1): Interfere {
+  let left = times;
+  return (request) => (request.method === method && left-- > 0 ? answer() : undefined);
+}
+
+describe('uploadBlob() in one request', () => {
+  test('is one POST and one PUT', async () => {
+    const { repository, steps, kept, requests } = registry();
+    await uploadBlob(repository, target, bytesOf(bytes));
+    expect([steps, [...kept]]).toEqual([['POST', 'PUT'], [target.digest]]);
+    expect(requests[1]?.headers).toEqual({ 'content-type': 'application/octet-stream' });
+  });
+
+  test('adds the digest to the query of the location and leaves the rest as it is', async () => {
+    const { repository, requests } = registry();
+    await uploadBlob(repository, target, bytesOf(bytes));
+    expect(requests[1]?.url.search).toBe(`?_state=0%2F&digest=${encodeURIComponent(target.digest)}`);
+  });
+
+  test('uploads an empty blob', async () => {
+    const empty = new Uint8Array();
+    const { repository, kept } = registry();
+    await uploadBlob(repository, { mediaType: 'x', digest: digestOf(empty), size: 0 }, bytesOf(empty));
+    expect([...kept]).toEqual([digestOf(empty)]);
+  });
+
+  test('fails when the registry says that it kept something else', async () => {
+    const found = digestOf(new Uint8Array(1));
+    const { repository } = registry(first('PUT', () => ({ status: 201, headers: { 'docker-content-digest': found } })));
+    await expect(uploadBlob(repository, target, bytesOf(bytes))).rejects.toMatchObject({ code: 'CONTENT_MISMATCH', found });
+  });
+
+  test('fails when the registry does not say where to send it', async () => {
+    const { repository } = registry(first('POST', () => ({ status: 202 })));
+    await expect(uploadBlob(repository, target, bytesOf(bytes))).rejects.toMatchObject({
+      code: 'INVALID_RESPONSE',
+      message: expect.stringContaining('Location'),
+    });
+  });
+
+  test('sends nothing by http when the registry is reached by https', async () => {
+    const { repository, requests } = registry(first('POST', () => ({ status: 202, headers: { location: 'http://evil.example/u' } })));
+    await expect(uploadBlob(repository, target, bytesOf(bytes))).rejects.toMatchObject({ code: 'INVALID_RESPONSE' });
+    expect(requests).toHaveLength(1);
+  });
+});
+
+describe('uploadBlob() after a failure', () => {
+  test.each([
+    [
+      'the connection is cut',
+      () => {
+        throw cut;
+      },
+    ],
+    ['the registry fails', () => ({ status: 500 })],
+    ['the session is lost', () => ({ status: 404, body: { errors: [{ code: 'BLOB_UPLOAD_INVALID' }] } })],
+    ['the session is lost and nothing more is said', () => ({ status: 404 })],
+    ['the registry reads other bytes', () => ({ status: 400, body: { errors: [{ code: 'DIGEST_INVALID' }] } })],
+  ] satisfies readonly [string, () => ReturnType<Interfere>][])('starts the blob again when %s', async (_, answer) => {
+    const { repository, kept, open } = registry(first('PUT', answer));
+    await uploadBlob(repository, target, bytesOf(bytes));
+    expect(kept).toContain(target.digest);
+    expect(open.size).toBeLessThanOrEqual(1);
+  });
+
+  test('deletes the session before it starts again', async () => {
+    const { repository, steps, open } = registry(first('PUT', () => ({ status: 503 })));
+    await uploadBlob(repository, target, bytesOf(bytes));
+    expect([steps, open.size]).toEqual([['POST', 'PUT', 'GET', 'DELETE', 'POST', 'PUT'], 0]);
+  });
+
+  test('gives up after as many restarts as are allowed', async () => {
+    const { repository, steps } = registry(first('PUT', () => ({ status: 500 }), 99));
+    await expect(uploadBlob(repository, target, bytesOf(bytes))).rejects.toMatchObject({ code: 'SERVER_FAILED' });
+    expect(steps.filter((step) => step === 'PUT')).toHaveLength(3);
+  });
+
+  test('waits as long as the registry asks', async () => {
+    const { repository, clock } = registry(first('PUT', () => ({ status: 429, headers: { 'retry-after': '7' } })));
+    await uploadBlob(repository, target, bytesOf(bytes));
+    expect(clock.sleeps).toEqual([7000]);
+  });
+
+  test('asks a registry that limits how often it is asked for nothing else', async () => {
+    const { repository, steps, kept } = registry(first('PUT', () => ({ status: 429 }), 2));
+    await uploadBlob(repository, target, bytesOf(bytes));
+    expect(steps).toEqual(['POST', 'PUT', 'PUT', 'PUT']);
+    expect(kept).toContain(target.digest);
+  });
+
+  test('is not given up while the registry lets others through', async () => {
+    let others = 0;
+    const made = registry(({ method }) => {
+      if (method !== 'PUT' || others === 20) return undefined;
+      others += 1;
+      made.repository.connection.admissions.note('https://registry.example', 200);
+      return { status: 429 };
+    });
+    await uploadBlob(made.repository, target, bytesOf(bytes));
+    expect(made.kept).toContain(target.digest);
+  });
+
+  test('does not wait for an hour', async () => {
+    const { repository } = registry(first('PUT', () => ({ status: 429, headers: { 'retry-after': '3600' } })));
+    await expect(uploadBlob(repository, target, bytesOf(bytes))).rejects.toMatchObject({ code: 'RATE_LIMITED' });
+  });
+
+  test.each([
+    [405, 'REFUSED'],
+    [409, 'REFUSED'],
+  ])('fails at once on %i', async (status, code) => {
+    const { repository, steps } = registry(first('PUT', () => ({ status })));
+    await expect(uploadBlob(repository, target, bytesOf(bytes))).rejects.toMatchObject({ code });
+    expect(steps).toEqual(['POST', 'PUT', 'DELETE']);
+  });
+
+  test('fails with the error of the content, which no restart mends, and deletes the session', async () => {
+    const error = new Error('disk');
+    const broken: Bytes = {
+      async *[Symbol.asyncIterator]() {
+        yield bytes.subarray(0, 10);
+        throw error;
+      },
+    };
+    const { repository, steps, open } = registry();
+    await expect(uploadBlob(repository, target, broken)).rejects.toBe(error);
+    expect([steps, open.size]).toEqual([['POST', 'DELETE'], 0]);
+  });
+
+  test('keeps nothing of content that is not what its descriptor says', async () => {
+    const { repository, kept, open } = registry();
+    await expect(uploadBlob(repository, target, bytesOf(new Uint8Array(1000)))).rejects.toMatchObject({ code: 'CONTENT_MISMATCH' });
+    expect([kept.size, open.size]).toEqual([0, 0]);
+  });
+
+  test('deletes the session when the signal aborts, and rejects with its reason', async () => {
+    const controller = new AbortController();
+    const reason = new Error('stop');
+    const { repository, open } = registry((request) => {
+      if (request.method === 'PUT') controller.abort(reason);
+      return undefined;
+    });
+    await expect(uploadBlob(repository, target, bytesOf(bytes), { signal: controller.signal })).rejects.toBe(reason);
+    expect(open.size).toBe(0);
+  });
+
+  test('fails with its own error when the session cannot be deleted', async () => {
+    const { repository } = registry((request) => {
+      if (request.method === 'PUT') return { status: 409 };
+      if (request.method === 'DELETE') throw cut;
+      return undefined;
+    });
+    await expect(uploadBlob(repository, target, bytesOf(bytes))).rejects.toMatchObject({ status: 409 });
+  });
+
+  test('opens content once for each try, and closes it', async () => {
+    const { content, opened, closed } = watched(bytesOf(bytes));
+    await uploadBlob(registry(first('PUT', () => ({ status: 500 }))).repository, target, content);
+    expect([opened(), closed()]).toEqual([2, 2]);
+  });
+});
+
+describe('uploadBlob() where the registry keeps what it has', () => {
+  /** The first requests of a method are cut when so many bytes of them have arrived. */
+  function cutAfter(method: string, kept: readonly number[]): Interfere {
+    const left = [...kept];
+    return (request, _body, keep) => {
+      const bytes = request.method === method ? left.shift() : undefined;
+      if (bytes === undefined) return undefined;
+      keep(bytes);
+      throw cut;
+    };
+  }
+
+  test('goes on behind it', async () => {
+    const { repository, steps, kept } = registry(cutAfter('PUT', [300]));
+    await uploadBlob(repository, target, bytesOf(bytes));
+    expect([steps, [...kept]]).toEqual([['POST', 'PUT', 'GET', 'PATCH 300-999', 'PUT'], [target.digest]]);
+  });
+
+  test('goes on from the next chunk when one of them is cut', async () => {
+    const { repository, steps, kept } = registry(cutAfter('PATCH', [400]), { chunkSize: 400 });
+    await uploadBlob(repository, target, bytesOf(bytes));
+    expect(steps).toEqual(['POST', 'PATCH 0-399', 'GET', 'PATCH 400-799', 'PATCH 800-999', 'PUT']);
+    expect(kept).toContain(target.digest);
+  });
+
+  test('survives more cuts than there are tries, while more and more arrives', async () => {
+    const { repository, kept } = registry(
+      (request, _body, keep) => {
+        if (request.method !== 'PATCH' && request.method !== 'PUT') return undefined;
+        if (Number(/^\d+/.exec(request.headers?.['content-range'] ?? '0')) >= 900 || request.body === undefined) return undefined;
+        if (request.body instanceof Uint8Array) return undefined;
+        keep(100);
+        throw cut;
+      },
+      { retries: 1 },
+    );
+    await uploadBlob(repository, target, bytesOf(bytes));
+    expect(kept).toContain(target.digest);
+  });
+
+  test('reads no more of the content again than what lies between two marks', async () => {
+    const large = new Uint8Array(1_000_000).map((_, index) => index % 251);
+    const blob = { mediaType: 'x', digest: digestOf(large), size: large.byteLength };
+    const opened: number[] = [];
+    const content = seekable((position) => {
+      opened.push(position);
+      return poisoned(large.subarray(position), { chunkSize: 10_000 });
+    });
+    const { repository, kept } = registry(cutAfter('PUT', [700_000]));
+    await uploadBlob(repository, blob, content);
+    expect(kept).toContain(blob.digest);
+    expect(opened).toHaveLength(2);
+    expect(opened[1]).toBeGreaterThan(700_000 - 80_000);
+    expect(opened[1]).toBeLessThanOrEqual(700_000);
+  });
+
+  test('sends nothing again when only the answer was lost', async () => {
+    const { send, steps, kept } = registry();
+    let lost = 1;
+    const repository = testRepository(async (request) => {
+      const response = await send(request);
+      if (request.method === 'PUT' && lost-- > 0) throw cut;
+      return response;
+    });
+    await uploadBlob(repository, target, bytesOf(bytes));
+    expect([steps, [...kept]]).toEqual([['POST', 'PUT', 'GET', 'HEAD'], [target.digest]]);
+  });
+
+  test.each([
+    ['more than it was given', '0-4999'],
+    ['what cannot be read', 'a lot'],
+    ['nothing', '0--1'],
+    ['one byte or none', '0-0'],
+    ['a range that does not begin at the first byte', '5-9'],
+  ])('starts again when it claims to have %s', async (_, range) => {
+    const cuts = cutAfter('PUT', [0]);
+    const { repository, steps, open, kept } = registry((request, body, keep) =>
+      request.method === 'GET' ? { status: 204, headers: { range } } : cuts(request, body, keep),
+    );
+    await uploadBlob(repository, target, bytesOf(bytes));
+    expect([steps, open.size]).toEqual([['POST', 'PUT', 'GET', 'DELETE', 'POST', 'PUT'], 0]);
+    expect(kept).toContain(target.digest);
+  });
+
+  /** Quay counts one byte too many, says `bytes=`, and names no Location. */
+  test('starts again, and asks no more, when going on there does not work', async () => {
+    const cuts = cutAfter('PUT', [300, 0]);
+    const { repository, steps, open, kept } = registry((request, body, keep) => {
+      if (request.method === 'GET') return { status: 204, headers: { range: 'bytes=0-300' } };
+      if (request.headers?.['content-range'] === '301-999') return { status: 416 };
+      return cuts(request, body, keep);
+    });
+    await uploadBlob(repository, target, bytesOf(bytes));
+    expect(steps).toEqual(['POST', 'PUT', 'GET', 'PATCH 301-999', 'DELETE', 'POST', 'PUT', 'DELETE', 'POST', 'PUT']);
+    expect([open.size, kept.has(target.digest)]).toEqual([0, true]);
+  });
+
+  test('never commits bytes that changed between two readings', async () => {
+    const readings = [bytes, new Uint8Array(1000)];
+    const { repository, kept, open } = registry(cutAfter('PUT', [300]));
+    const content = seekable((position) => bytesOf((readings.shift() ?? bytes).subarray(position)));
+    await expect(uploadBlob(repository, target, content)).rejects.toMatchObject({ code: 'CONTENT_MISMATCH' });
+    expect([kept.size, open.size]).toEqual([0, 0]);
+  });
+
+  test('proves all bytes also when nothing is left to send', async () => {
+    const { repository, steps, kept } = registry(cutAfter('PATCH', [500, 500]), { chunkSize: 500 });
+    await uploadBlob(repository, target, bytesOf(bytes));
+    expect(steps).toEqual(['POST', 'PATCH 0-499', 'GET', 'PATCH 500-999', 'GET', 'PUT']);
+    expect(kept).toContain(target.digest);
+  });
+
+  test('is not asked where uploads are one request', async () => {
+    const { repository, steps } = registry(cutAfter('PUT', [300]), { host: 'europe-docker.pkg.dev' });
+    await uploadBlob(repository, target, bytesOf(bytes));
+    expect(steps).toEqual(['POST', 'PUT', 'DELETE', 'POST', 'PUT']);
+  });
+
+  test('sends the rest in chunks where requests are bounded', async () => {
+    const { repository, steps } = registry(cutAfter('PATCH', [400]), { chunkSize: 400 });
+    await uploadBlob(repository, target, bytesOf(bytes));
+    expect(steps.filter((step) => step.startsWith('PATCH'))).toEqual(['PATCH 0-399', 'PATCH 400-799', 'PATCH 800-999']);
+  });
+});
+
+describe('uploadBlob() in chunks', () => {
+  test('sends them in order, each to the location of the answer before', async () => {
+    const { repository, steps, kept } = registry(undefined, { chunkSize: 400 });
+    await uploadBlob(repository, target, bytesOf(bytes));
+    expect(steps).toEqual(['POST', 'PATCH 0-399', 'PATCH 400-799', 'PATCH 800-999', 'PUT']);
+    expect(kept).toContain(target.digest);
+  });
+
+  test('tells the length of each', async () => {
+    const { repository, requests } = registry(undefined, { chunkSize: 400 });
+    await uploadBlob(repository, target, bytesOf(bytes));
+    expect(requests.map(({ body }) => (body instanceof Uint8Array ? body.byteLength : body?.size))).toEqual([0, 400, 400, 200, 0]);
+  });
+
+  test('are as large as the registry wants them at least', async () => {
+    const { repository, steps } = registry(
+      first('POST', () => ({ status: 202, headers: { location: '/v2/team/app/blobs/uploads/x', 'oci-chunk-min-length': '600' } })),
+      { chunkSize: 400, retries: 0 },
+    );
+    await expect(uploadBlob(repository, target, bytesOf(bytes))).rejects.toThrow();
+    expect(steps[1]).toBe('PATCH 0-599');
+  });
+
+  test('begin when one request is too large for a proxy, and stay for later blobs', async () => {
+    const { repository, steps } = registry((_, body) => (body.byteLength > 200_000 ? { status: 413, body: '<html>' } : undefined));
+    const large = new Uint8Array(400_000);
+    const blob = { mediaType: 'x', digest: digestOf(large), size: large.byteLength };
+    await uploadBlob(repository, blob, bytesOf(large));
+    await uploadBlob(repository, blob, bytesOf(large));
+    const chunks = ['POST', 'PATCH 0-199999', 'PATCH 200000-399999', 'PUT'];
+    expect(steps).toEqual(['POST', 'PUT', 'DELETE', ...chunks, ...chunks]);
+  });
+
+  test('end with the refusal when even small ones are too large', async () => {
+    const { repository, open } = registry((_, body) => (body.byteLength > 0 ? { status: 413 } : undefined));
+    const large = new Uint8Array(400_000);
+    await expect(uploadBlob(repository, { mediaType: 'x', digest: digestOf(large), size: large.byteLength }, bytesOf(large))).rejects.toMatchObject({
+      status: 413,
+    });
+    expect(open.size).toBe(0);
+  });
+
+  /** ECR answers 201, and its Range stays at the end of the first chunk. */
+  test('do not believe the Range of the answers', async () => {
+    const fake = registry(undefined, { chunkSize: 400 });
+    const { send } = fake;
+    const repository = testRepository(
+      async (request) => {
+        const response = await send(request);
+        return request.method === 'PATCH'
+          ? { ...response, status: 201, headers: { ...response.headers, get: (name) => (name === 'range' ? '0-399' : response.headers.get(name)) } }
+          : response;
+      },
+      { chunkSize: 400 },
+    );
+    await uploadBlob(repository, target, bytesOf(bytes));
+    expect(fake.kept).toContain(target.digest);
+  });
+
+  test('start again as a whole when the first of them is cut', async () => {
+    const { repository, steps, kept } = registry(
+      first('PATCH', () => {
+        throw cut;
+      }),
+      { chunkSize: 600 },
+    );
+    await uploadBlob(repository, target, bytesOf(bytes));
+    expect(steps).toEqual(['POST', 'PATCH 0-599', 'GET', 'DELETE', 'POST', 'PATCH 0-599', 'PATCH 600-999', 'PUT']);
+    expect(kept).toContain(target.digest);
+  });
+
+  test('keep nothing of content that is not what its descriptor says', async () => {
+    const { repository, kept, open } = registry(undefined, { chunkSize: 400 });
+    await expect(uploadBlob(repository, target, bytesOf(new Uint8Array(1000)))).rejects.toMatchObject({ code: 'CONTENT_MISMATCH' });
+    expect([kept.size, open.size]).toEqual([0, 0]);
+  });
+});

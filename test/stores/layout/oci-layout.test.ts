@@ -1,0 +1,319 @@
+import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+import { describe, expect, test } from 'vitest';
+
+import { bytesOf } from '../../../src/bytes.ts';
+import { MEDIA_TYPE } from '../../../src/oci/media-types.ts';
+import { openLayout, type LayoutStore } from '../../../src/stores/layout/oci-layout.ts';
+import { storeContract } from '../../contract/store-contract.ts';
+import { makeArtifact, makeBlob, makeImage, makeIndex } from '../../support/images.ts';
+import { instantClock } from '../../support/instant-clock.ts';
+import { assertNoLeftovers, blobPath, readIndexJson, writeBlob, writeLayout } from '../../support/layout-folder.ts';
+import { realClock } from '../../support/real-clock.ts';
+import { temporaryFolder } from '../../support/temporary-folder.ts';
+import { listAll, readAll } from '../../support/watched.ts';
+
+const REF_NAME = 'org.opencontainers.image.ref.name';
+const IMAGE_NAME = 'io.containerd.image.name';
+
+storeContract(
+  'oci-layout',
+  async () => {
+    const folder = temporaryFolder('layout');
+    return {
+      store: await openLayout(folder, { create: true, clock: realClock }),
+      close: async () => assertNoLeftovers(folder),
+    };
+  },
+  { mounts: false },
+);
+
+function open(folder: string): Promise<LayoutStore> {
+  return openLayout(folder, { create: false, clock: instantClock() });
+}
+
+function create(folder: string): Promise<LayoutStore> {
+  return openLayout(folder, { create: true, clock: instantClock() });
+}
+
+describe('openLayout()', () => {
+  test('makes an empty layout in a folder that does not exist', async () => {
+    const folder = join(temporaryFolder('layout'), 'new', 'layout');
+    await create(folder);
+    expect(JSON.parse(readFileSync(join(folder, 'oci-layout'), 'utf8'))).toEqual({ imageLayoutVersion: '1.0.0' });
+    expect(readIndexJson(folder)).toEqual({ schemaVersion: 2, mediaType: MEDIA_TYPE.ociIndex, manifests: [] });
+  });
+
+  test('opens what it has made', async () => {
+    const folder = temporaryFolder('layout');
+    await makeImage().pushAll(await create(folder), 'v1');
+    expect(await (await open(folder)).resolve('v1')).toEqual(makeImage().root);
+  });
+
+  test('fails with NOT_FOUND when the folder is missing', async () => {
+    const folder = join(temporaryFolder('layout'), 'absent');
+    await expect(open(folder)).rejects.toMatchObject({ code: 'NOT_FOUND', path: folder });
+    expect(existsSync(folder)).toBe(false);
+  });
+
+  test('fails with NOT_FOUND and says what is there when oci-layout is missing', async () => {
+    const folder = temporaryFolder('layout');
+    writeFileSync(join(folder, 'notes.txt'), 'text');
+    await expect(open(folder)).rejects.toMatchObject({ code: 'NOT_FOUND', hint: expect.stringContaining('"notes.txt"') });
+  });
+
+  test('refuses to make a layout among other files', async () => {
+    const folder = temporaryFolder('layout');
+    writeFileSync(join(folder, 'notes.txt'), 'text');
+    await expect(create(folder)).rejects.toMatchObject({ code: 'REFUSED' });
+    expect(existsSync(join(folder, 'oci-layout'))).toBe(false);
+  });
+
+  test('fails with STORAGE_FAILED when the path leads through a file', async () => {
+    const file = join(temporaryFolder('layout'), 'file');
+    writeFileSync(file, 'text');
+    await expect(create(join(file, 'layout'))).rejects.toMatchObject({ code: 'STORAGE_FAILED', errno: 'ENOTDIR' });
+  });
+
+  test.each(['', '{"sch', '[]', '{"manifests":7}'])('says what to do about an index.json that is %j', async (text) => {
+    const folder = temporaryFolder('layout');
+    await create(folder);
+    writeFileSync(join(folder, 'index.json'), text);
+    await expect(open(folder)).rejects.toMatchObject({ code: 'INVALID_MANIFEST', hint: expect.stringContaining('put a copy of the file back') });
+  });
+
+  test('goes on with a layout whose maker was killed before it wrote index.json', async () => {
+    const folder = temporaryFolder('layout');
+    writeFileSync(join(folder, 'oci-layout'), '{"imageLayoutVersion":"1.0.0"}');
+    await makeImage().pushAll(await create(folder), 'v1');
+    expect(readIndexJson(folder).manifests).toHaveLength(1);
+  });
+
+  test('keeps the images of a layout that it opens to write', async () => {
+    const folder = temporaryFolder('layout');
+    await makeImage({ seed: 1 }).pushAll(await create(folder), 'v1');
+    await makeImage({ seed: 2 }).pushAll(await create(folder), 'v2');
+    expect(await listAll((await open(folder)).listTags())).toEqual(['v1', 'v2']);
+  });
+});
+
+describe('resolve()', () => {
+  const [first, second] = [makeImage({ seed: 1 }), makeImage({ seed: 2 })];
+
+  function layoutOf(...names: readonly Readonly<Record<string, string>>[]): string {
+    const roots = [first.root, second.root];
+    const folder = writeLayout({ schemaVersion: 2, manifests: names.map((annotations, at) => ({ ...roots[at], annotations })) });
+    for (const { bytes } of [...first.nodes.values(), ...second.nodes.values()]) writeBlob(folder, bytes);
+    return folder;
+  }
+
+  test.each([
+    ['a tag', { [REF_NAME]: 'v1' }, 'v1'],
+    ['a full reference', { [REF_NAME]: 'registry.example/app:v1' }, 'registry.example/app:v1'],
+    ["containerd's name", { [REF_NAME]: 'v1', [IMAGE_NAME]: 'docker.io/library/app:v1' }, 'docker.io/library/app:v1'],
+    ["the tag beside containerd's name", { [REF_NAME]: 'v1', [IMAGE_NAME]: 'docker.io/library/app:v1' }, 'v1'],
+    ['a tag with its digest', { [REF_NAME]: 'v1' }, `v1@${first.root.digest}`],
+    ['nothing, the only image', { [REF_NAME]: 'v1' }, ''],
+    ['nothing, the only image, which has no name', {}, ''],
+  ])('finds an image by %s', async (_, annotations, reference) => {
+    const store = await open(layoutOf(annotations));
+    expect(await store.resolve(reference)).toEqual(first.root);
+  });
+
+  test('takes the digest and not the tag when a reference has both', async () => {
+    const store = await open(layoutOf({ [REF_NAME]: 'v1' }, { [REF_NAME]: 'v2' }));
+    expect(await store.resolve(`v1@${second.root.digest}`)).toEqual(second.root);
+  });
+
+  test('refuses to choose between two images of one tag', async () => {
+    const store = await open(layoutOf({ [REF_NAME]: '1', [IMAGE_NAME]: 'docker.io/a:1' }, { [REF_NAME]: '1', [IMAGE_NAME]: 'docker.io/b:1' }));
+    await expect(store.resolve('1')).rejects.toMatchObject({ code: 'USAGE', hint: expect.stringContaining('"docker.io/a:1", "docker.io/b:1"') });
+    expect(await store.resolve('docker.io/b:1')).toEqual(second.root);
+  });
+
+  test('says the names when there are several images and none is named', async () => {
+    const store = await open(layoutOf({ [REF_NAME]: 'v1' }, { [REF_NAME]: 'v2' }));
+    await expect(store.resolve('')).rejects.toMatchObject({ code: 'USAGE', hint: expect.stringContaining('"v1", "v2"') });
+  });
+
+  test('takes the only image although it has two names', async () => {
+    const store = await create(temporaryFolder('layout'));
+    await first.pushAll(store, 'v1');
+    await store.tag(first.root, 'v2');
+    expect(await store.resolve('')).toEqual(first.root);
+  });
+
+  test('takes the only image although it has referrers', async () => {
+    const store = await create(temporaryFolder('layout'));
+    await first.pushAll(store, 'v1');
+    await makeArtifact({ subject: first.root }).pushAll(store);
+    expect(await store.resolve('')).toEqual(first.root);
+  });
+
+  test('says the names when there is no such image', async () => {
+    const store = await open(layoutOf({ [REF_NAME]: 'v1' }));
+    await expect(store.resolve('v2')).rejects.toMatchObject({ code: 'NOT_FOUND', hint: 'it holds "v1"' });
+  });
+
+  test('fails with NOT_FOUND in an empty layout', async () => {
+    const store = await create(temporaryFolder('layout'));
+    await expect(store.resolve('')).rejects.toMatchObject({ code: 'NOT_FOUND', hint: 'it holds no named images' });
+  });
+
+  test('takes no layer for a manifest', async () => {
+    const store = await open(layoutOf({ [REF_NAME]: 'v1' }));
+    await expect(store.resolve(first.layers[0]?.digest ?? '')).rejects.toMatchObject({ code: 'NOT_FOUND' });
+  });
+});
+
+describe('tag()', () => {
+  test('keeps members and entries that it does not know', async () => {
+    const image = makeImage();
+    const foreign = {
+      mediaType: 'application/vnd.example',
+      digest: `blake3:${'0'.repeat(64)}`,
+      size: 1,
+      'org.example': [1],
+      annotations: { [REF_NAME]: 'x', 'org.example.a': 'b' },
+    };
+    const folder = writeLayout({ schemaVersion: 2, 'org.example': { kept: true }, annotations: { a: 'b' }, manifests: [foreign] });
+    await image.pushAll(await open(folder), 'v1');
+    expect(readIndexJson(folder)).toEqual({
+      schemaVersion: 2,
+      'org.example': { kept: true },
+      annotations: { a: 'b' },
+      manifests: [foreign, { ...image.root, annotations: { [REF_NAME]: 'v1' } }],
+    });
+  });
+
+  test('replaces the entry of the same name', async () => {
+    const folder = temporaryFolder('layout');
+    const store = await create(folder);
+    await makeImage({ seed: 1 }).pushAll(store, 'v1');
+    await makeImage({ seed: 2 }).pushAll(store, 'v1');
+    expect(readIndexJson(folder).manifests.map(({ digest }) => digest)).toEqual([makeImage({ seed: 2 }).root.digest]);
+  });
+
+  test('gives a full reference to containerd too', async () => {
+    const folder = temporaryFolder('layout');
+    await makeImage().pushAll(await create(folder), 'registry.example/app:v1');
+    expect(readIndexJson(folder).manifests[0]?.annotations).toEqual({ [REF_NAME]: 'registry.example/app:v1', [IMAGE_NAME]: 'registry.example/app:v1' });
+  });
+
+  test('keeps another image of the same tag under its full name', async () => {
+    const old = makeImage({ seed: 1 });
+    const folder = writeLayout({ schemaVersion: 2, manifests: [{ ...old.root, annotations: { [REF_NAME]: '1', [IMAGE_NAME]: 'docker.io/a:1' } }] });
+    const store = await open(folder);
+    const young = makeImage({ seed: 2 });
+    await young.pushAll(store, '1');
+    expect([await store.resolve('1'), await store.resolve('docker.io/a:1')]).toEqual([young.root, old.root]);
+  });
+
+  test('lists a manifest under no name when given none', async () => {
+    const folder = temporaryFolder('layout');
+    const store = await create(folder);
+    await makeImage().pushAll(store, '');
+    await store.tag(makeImage().root, makeImage().root.digest);
+    expect(readIndexJson(folder).manifests).toEqual([makeImage().root]);
+  });
+
+  test('names an entry that had no name, and keeps what else it says', async () => {
+    const image = makeImage();
+    const folder = writeLayout({ schemaVersion: 2, manifests: [{ ...image.root, annotations: { 'org.example.a': 'b' } }] });
+    await image.pushAll(await open(folder), 'v1');
+    expect(readIndexJson(folder).manifests).toEqual([{ ...image.root, annotations: { 'org.example.a': 'b', [REF_NAME]: 'v1' } }]);
+  });
+
+  test('writes nothing when the name is there already', async () => {
+    const folder = temporaryFolder('layout');
+    const store = await create(folder);
+    await makeImage().pushAll(store, 'v1');
+    const before = statSync(join(folder, 'index.json'), { bigint: true });
+    await store.tag(makeImage().root, 'v1');
+    expect(statSync(join(folder, 'index.json'), { bigint: true }).ino).toBe(before.ino);
+  });
+
+  test('loses no name when many are given at once', async () => {
+    const store = await create(temporaryFolder('layout'));
+    const image = makeImage();
+    await image.pushAll(store);
+    const names = Array.from({ length: 20 }, (_, at) => `v${at}`);
+    await Promise.all(names.map((name) => store.tag(image.root, name)));
+    expect((await listAll(store.listTags())).toSorted()).toEqual(names.toSorted());
+  });
+});
+
+describe('push()', () => {
+  test('does not write a blob again that is there', async () => {
+    const folder = temporaryFolder('layout');
+    const store = await create(folder);
+    const { descriptor, bytes } = makeBlob(1000);
+    await store.push(descriptor, bytesOf(bytes));
+    const before = statSync(blobPath(folder, descriptor.digest), { bigint: true });
+    await store.push(descriptor, bytesOf(bytes));
+    expect(statSync(blobPath(folder, descriptor.digest), { bigint: true }).ino).toBe(before.ino);
+  });
+
+  test('replaces a blob of the wrong size', async () => {
+    const folder = temporaryFolder('layout');
+    const store = await create(folder);
+    const { descriptor, bytes } = makeBlob(1000);
+    mkdirSync(join(folder, 'blobs', 'sha256'), { recursive: true });
+    writeFileSync(blobPath(folder, descriptor.digest), bytes.subarray(0, 10));
+    await store.push(descriptor, bytesOf(bytes));
+    expect(await readAll(store.fetch(descriptor))).toEqual(bytes);
+  });
+
+  test('puts sha512 blobs into a folder of their own', async () => {
+    const folder = temporaryFolder('layout');
+    const { descriptor, bytes } = makeBlob(10, 1, 'sha512');
+    await (await create(folder)).push(descriptor, bytesOf(bytes));
+    expect(existsSync(join(folder, 'blobs', 'sha512', descriptor.digest.slice('sha512:'.length)))).toBe(true);
+  });
+});
+
+describe('fetch()', () => {
+  test('fails with CONTENT_MISMATCH when the file has another size', async () => {
+    const folder = temporaryFolder('layout');
+    const store = await create(folder);
+    const { descriptor, bytes } = makeBlob(1000);
+    await store.push(descriptor, bytesOf(bytes));
+    writeFileSync(blobPath(folder, descriptor.digest), Buffer.concat([bytes, bytes]));
+    await expect(readAll(store.fetch(descriptor))).rejects.toMatchObject({ code: 'CONTENT_MISMATCH' });
+  });
+});
+
+describe('listReferrers()', () => {
+  test('finds referrers in a nested index', async () => {
+    const image = makeImage();
+    const artifact = makeArtifact({ subject: image.root });
+    const inner = { schemaVersion: 2, mediaType: MEDIA_TYPE.ociIndex, manifests: [artifact.root] };
+    const bytes = Buffer.from(JSON.stringify(inner));
+    const folder = writeLayout({ schemaVersion: 2, manifests: [] });
+    const nested = { mediaType: MEDIA_TYPE.ociIndex, digest: writeBlob(folder, bytes), size: bytes.byteLength };
+    writeFileSync(join(folder, 'index.json'), JSON.stringify({ schemaVersion: 2, manifests: [nested] }));
+    for (const node of artifact.nodes.values()) writeBlob(folder, node.bytes);
+    expect((await listAll((await open(folder)).listReferrers(image.root))).map(({ digest }) => digest)).toEqual([artifact.root.digest]);
+  });
+
+  test('finds a referrer whose tag was taken away or given to another', async () => {
+    const store = await create(temporaryFolder('layout'));
+    const image = makeImage();
+    await image.pushAll(store, 'v1');
+    for (const [seed, tag] of [
+      [1, 'a'],
+      [2, 'b'],
+    ] as const)
+      await makeArtifact({ subject: image.root, size: 10, seed }).pushAll(store, tag);
+    await store.untag('a');
+    await store.tag(image.root, 'b');
+    expect(await listAll(store.listReferrers(image.root))).toHaveLength(2);
+  });
+
+  test('passes over manifests that the layout lacks', async () => {
+    const image = makeImage();
+    const folder = writeLayout({ schemaVersion: 2, manifests: [makeIndex().root, image.root] });
+    expect(await listAll((await open(folder)).listReferrers(image.root))).toEqual([]);
+  });
+});

@@ -1,0 +1,90 @@
+import { setImmediate } from 'node:timers/promises';
+
+import { describe, expect, test } from 'vitest';
+
+import { bytesOf } from '../../../src/bytes.ts';
+import { RegiError } from '../../../src/errors.ts';
+import { NotFoundError, ServerFailedError } from '../../../src/registry/errors.ts';
+import { decorate } from '../../../src/stores/decorators/decorate.ts';
+import { createMemoryStore } from '../../../src/stores/memory.ts';
+import { perhapsNew } from '../../../src/stores/registry/new-repository-probe.ts';
+import { canListTags, type Store, type TagLister } from '../../../src/store.ts';
+import { deferred } from '../../support/deferred.ts';
+import { makeImage } from '../../support/images.ts';
+
+const image = makeImage();
+const facts = { host: 'registry.example', method: 'GET', url: 'https://registry.example/v2/app/tags/list', retryAfterMs: undefined } as const;
+const unknown = (code: string | undefined): NotFoundError => new NotFoundError('Cannot list', { ...facts, status: 404, problems: [{ code, message: 'no' }] });
+
+/** A store with an image, whose list of tags is what `answer` makes. That it is asked at all shows what the hint has done. */
+async function withImage(answer: (signal: AbortSignal | undefined) => Promise<void>): Promise<Store & TagLister> {
+  const store = createMemoryStore();
+  await image.pushAll(store, 'old');
+  const listed = decorate(store, {
+    async *listTags({ signal } = {}) {
+      await answer(signal);
+      yield 'old';
+    },
+  });
+  if (!canListTags(listed)) throw new Error('A memory store lists its tags');
+  return listed;
+}
+
+describe('perhapsNew()', () => {
+  test('asks for no tag and no manifest when the registry has no such repository, and still for blobs', async () => {
+    const { store, close } = perhapsNew(await withImage(() => Promise.reject(unknown('NAME_UNKNOWN'))));
+    await close();
+
+    expect(await store.exists(image.root)).toBe(false);
+    await expect(store.resolve('old')).rejects.toMatchObject({ code: 'NOT_FOUND' });
+    expect(await store.exists(image.config)).toBe(true);
+    expect(await store.resolve(image.root.digest)).toMatchObject({ digest: image.root.digest });
+  });
+
+  test('asks for what it has pushed and tagged itself', async () => {
+    const { store, close } = perhapsNew(await withImage(() => Promise.reject(unknown('NAME_UNKNOWN'))));
+    await close();
+
+    await store.push(image.root, bytesOf(image.nodes.get(image.root.digest)?.bytes ?? new Uint8Array(0)), { tag: 'one' });
+    await store.tag(image.root, 'two');
+
+    expect(await store.exists(image.root)).toBe(true);
+    for (const tag of ['one', 'two']) expect(await store.resolve(tag)).toMatchObject({ digest: image.root.digest });
+  });
+
+  test.each([
+    ['it has one', () => Promise.resolve()],
+    ['its 404 has another code', () => Promise.reject(unknown('UNSUPPORTED'))],
+    ['its 404 has no code', () => Promise.reject(unknown(undefined))],
+    ['it fails', () => Promise.reject(new ServerFailedError('Cannot list', { ...facts, status: 503, problems: [] }))],
+  ])('asks for everything when %s', async (_, answer) => {
+    const { store, close } = perhapsNew(await withImage(answer));
+    await close();
+
+    expect(await store.exists(image.root)).toBe(true);
+    expect(await store.resolve('old')).toMatchObject({ digest: image.root.digest });
+  });
+
+  test('asks for everything while the answer has not come', async () => {
+    const never = deferred();
+    const stopped = (signal: AbortSignal | undefined): Promise<void> =>
+      new Promise((resolve, reject) => {
+        signal?.addEventListener('abort', () => reject(signal.reason as Error), { once: true });
+        void never.promise.then(resolve);
+      });
+    const { store, close } = perhapsNew(await withImage(stopped));
+
+    expect(await store.exists(image.root)).toBe(true);
+    await close();
+    expect(await store.exists(image.root)).toBe(true);
+  });
+
+  test('close() throws what is a bug', async () => {
+    const { close } = perhapsNew(await withImage(() => Promise.reject(new TypeError('bug'))));
+    // An error that comes after close() is that of a request which was stopped.
+    await setImmediate();
+    const error: unknown = await close().catch((reason: unknown) => reason);
+    expect(error).toBeInstanceOf(TypeError);
+    expect(error).not.toBeInstanceOf(RegiError);
+  });
+});
