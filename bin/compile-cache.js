@@ -19,8 +19,15 @@ const BUILD_LENGTH = 16;
  */
 function loadCompiled(bundle, command) {
   const folder = cacheFolder();
-  const { enableCompileCache } = /** @type {{ enableCompileCache?: (folder: string) => void }} */ (/** @type {unknown} */ (nodeModule));
-  if (enableCompileCache === undefined && folder !== undefined && command !== undefined && /^[a-z-]+$/.test(command)) {
+  const { enableCompileCache } = /** @type {{ enableCompileCache?: (folder: string) => void }} */ (
+    /** @type {unknown} */ (nodeModule)
+  );
+  if (
+    enableCompileCache === undefined &&
+    folder !== undefined &&
+    command !== undefined &&
+    /^[a-z-]+$/.test(command)
+  ) {
     return runScript(bundle, folder, command);
   }
   if (folder !== undefined && isOwn(folder)) enableCompileCache?.(folder);
@@ -37,11 +44,23 @@ function runScript(bundle, folder, command) {
   const build = source.slice(-BUILD_LENGTH - 1, -1);
   const file = path.join(folder, `${build}-${process.version}-${process.arch}-${command}`);
   const cachedData = readOwn(folder, file);
-  const script = new vm.Script(`(function (exports, require, module, __filename, __dirname) { ${source}})`, { filename: bundle, cachedData });
+  const script = new vm.Script(
+    `(function (exports, require, module, __filename, __dirname) { ${source}})`,
+    { filename: bundle, cachedData },
+  );
   const loaded = { exports: {} };
-  script.runInThisContext()(loaded.exports, nodeModule.createRequire(bundle), loaded, bundle, path.dirname(bundle));
+  script.runInThisContext()(
+    loaded.exports,
+    nodeModule.createRequire(bundle),
+    loaded,
+    bundle,
+    path.dirname(bundle),
+  );
   const isKept = cachedData !== undefined && script.cachedDataRejected !== true;
-  return { exports: loaded.exports, keep: () => void (isKept || write(folder, file, () => script.createCachedData())) };
+  return {
+    exports: loaded.exports,
+    keep: () => void (isKept || write(folder, file, () => script.createCachedData())),
+  };
 }
 
 /** Where the system keeps what may be thrown away; undefined where there is no home. */
@@ -49,9 +68,13 @@ function cacheFolder() {
   const { env, platform } = process;
   if (env['NODE_DISABLE_COMPILE_CACHE']) return undefined;
   const home = env['HOME'] ?? homedir();
-  if (platform === 'win32') return env['LOCALAPPDATA'] && path.join(env['LOCALAPPDATA'], 'regi', 'cache');
+  if (platform === 'win32')
+    return env['LOCALAPPDATA'] && path.join(env['LOCALAPPDATA'], 'regi', 'cache');
   const named = env['XDG_CACHE_HOME'];
-  const folder = named && path.isAbsolute(named) ? named : path.join(home, platform === 'darwin' ? 'Library/Caches' : '.cache');
+  const folder =
+    named && path.isAbsolute(named)
+      ? named
+      : path.join(home, platform === 'darwin' ? 'Library/Caches' : '.cache');
   return path.isAbsolute(folder) ? path.join(folder, 'regi') : undefined;
 }
 
@@ -75,7 +98,10 @@ function isOwn(folder) {
  * @param {fs.Stats} stats
  */
 function isOnlyOurs({ uid, mode }) {
-  return process.geteuid === undefined || (uid === process.geteuid() && (mode % 0o100) % 0o40 < 0o20 && (mode % 0o10) % 0o4 < 0o2);
+  return (
+    process.geteuid === undefined ||
+    (uid === process.geteuid() && (mode % 0o100) % 0o40 < 0o20 && (mode % 0o10) % 0o4 < 0o2)
+  );
 }
 
 /**
@@ -112,7 +138,8 @@ function write(folder, file, compiled) {
     fs.renameSync(part, file);
     const build = path.basename(file).slice(0, BUILD_LENGTH);
     for (const name of fs.readdirSync(folder)) {
-      if (/^[0-9a-f]{16}-v/.test(name) && !name.startsWith(build)) fs.rmSync(path.join(folder, name), { force: true });
+      if (/^[0-9a-f]{16}-v/.test(name) && !name.startsWith(build))
+        fs.rmSync(path.join(folder, name), { force: true });
     }
   } catch {
     fs.rmSync(part, { force: true });

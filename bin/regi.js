@@ -15,12 +15,16 @@ if (!isHelper && words.length === 1 && ['--version', '-V', 'version'].includes(w
   } catch (error) {
     // A reader that has gone is no failure.
     if (!(error instanceof Error && 'code' in error && error.code === 'EPIPE')) {
-      process.stderr.write(`regi: Cannot write the answer: ${error instanceof Error ? error.message : String(error)}\n`);
+      process.stderr.write(
+        `regi: Cannot write the answer: ${error instanceof Error ? error.message : String(error)}\n`,
+      );
       process.exitCode = 1;
     }
   }
 } else if (!existsSync(bundle)) {
-  process.stderr.write('regi: Cannot start without dist/main.cjs\n  type `npm run build` in the folder of regi\n');
+  process.stderr.write(
+    'regi: Cannot start without dist/main.cjs\n  type `npm run build` in the folder of regi\n',
+  );
   process.exitCode = 1;
 } else {
   void start();
@@ -29,13 +33,20 @@ if (!isHelper && words.length === 1 && ['--version', '-V', 'version'].includes(w
 async function start() {
   // V8 of Node 20 optimises undici's HTTP parser in the background and makes the process wait for it at its end:
   // a single GET takes 146 ms with that and 80 ms without. Newer versions do not, and start slower with the flag.
-  if (process.versions.node.startsWith('20.')) require('node:v8').setFlagsFromString('--liftoff-only');
+  if (process.versions.node.startsWith('20.'))
+    require('node:v8').setFlagsFromString('--liftoff-only');
   const { loadCompiled } = require('./compile-cache.js');
-  const { exports, keep } = loadCompiled(bundle, isHelper ? 'docker-credential-regi' : words.find((word) => !word.startsWith('-')));
+  const { exports, keep } = loadCompiled(
+    bundle,
+    isHelper ? 'docker-credential-regi' : words.find((word) => !word.startsWith('-')),
+  );
   /** @type {typeof import('../src/main.ts')} */
   const { helperMain, main, openIo } = exports;
   const run = isHelper ? helperMain : main;
-  const status = await run(words, openIo(process, { keychainScript: path.join(__dirname, 'keychain-child.js') }));
+  const status = await run(
+    words,
+    openIo(process, { keychainScript: path.join(__dirname, 'keychain-child.js') }),
+  );
   process.exitCode = status;
   if (status === 0) keep();
   // Everything is written by now. A connection that somebody forgot to close must not keep the shell waiting.

@@ -5,7 +5,14 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { build } from 'esbuild';
 
 /** @type {import('esbuild').BuildOptions} */
-const common = { bundle: true, external: ['@napi-rs/keyring'], platform: 'node', target: 'node20', legalComments: 'linked', logLevel: 'warning' };
+const common = {
+  bundle: true,
+  external: ['@napi-rs/keyring'],
+  platform: 'node',
+  target: 'node20',
+  legalComments: 'linked',
+  logLevel: 'warning',
+};
 
 /**
  * What packages of ours load at their start and never use here. Node compiles such a module anew in each process.
@@ -14,17 +21,30 @@ const common = { bundle: true, external: ['@napi-rs/keyring'], platform: 'node',
  */
 const UNUSED = [
   // A client that is told `allowH2` would; undici puts up with a Node that was built without it.
-  { importer: /node_modules\/undici\//, module: 'node:http2', contents: 'module.exports = { constants: {} };' },
+  {
+    importer: /node_modules\/undici\//,
+    module: 'node:http2',
+    contents: 'module.exports = { constants: {} };',
+  },
   // For one number, which our connections set themselves.
-  { importer: /node_modules\/undici\//, module: 'node:http', contents: 'module.exports = { maxHeaderSize: 16384 };' },
+  {
+    importer: /node_modules\/undici\//,
+    module: 'node:http',
+    contents: 'module.exports = { maxHeaderSize: 16384 };',
+  },
   // It asserts by calling it, and nothing else.
   {
     importer: /node_modules\/undici\//,
     module: 'node:assert',
-    contents: "module.exports = (value, message = 'a false assertion') => { if (!value) throw new Error(message); };",
+    contents:
+      "module.exports = (value, message = 'a false assertion') => { if (!value) throw new Error(message); };",
   },
   // For commands that are programs of their own.
-  { importer: /node_modules\/commander\//, module: 'node:child_process', contents: 'module.exports = {};' },
+  {
+    importer: /node_modules\/commander\//,
+    module: 'node:child_process',
+    contents: 'module.exports = {};',
+  },
 ];
 
 /** @type {import('esbuild').Plugin} */
@@ -32,10 +52,15 @@ const withoutUnused = {
   name: 'without-unused',
   setup(esbuild) {
     esbuild.onResolve({ filter: /^node:/ }, ({ path, importer }) => {
-      const at = UNUSED.findIndex((unused) => unused.module === path && unused.importer.test(importer.replaceAll('\\', '/')));
+      const at = UNUSED.findIndex(
+        (unused) => unused.module === path && unused.importer.test(importer.replaceAll('\\', '/')),
+      );
       return at < 0 ? undefined : { path: `${at}`, namespace: 'unused' };
     });
-    esbuild.onLoad({ filter: /^/, namespace: 'unused' }, ({ path }) => ({ contents: UNUSED[Number(path)]?.contents ?? '', loader: 'js' }));
+    esbuild.onLoad({ filter: /^/, namespace: 'unused' }, ({ path }) => ({
+      contents: UNUSED[Number(path)]?.contents ?? '',
+      loader: 'js',
+    }));
   },
 };
 
@@ -55,7 +80,11 @@ await build({
 });
 // The last line names the content, for bin/compile-cache.js.
 const main = readFileSync('dist/main.cjs', 'latin1');
-writeFileSync('dist/main.cjs', `${main}// ${createHash('sha256').update(main).digest('hex').slice(0, 16)}\n`, 'latin1');
+writeFileSync(
+  'dist/main.cjs',
+  `${main}// ${createHash('sha256').update(main).digest('hex').slice(0, 16)}\n`,
+  'latin1',
+);
 
 await build({
   ...common,
@@ -63,5 +92,7 @@ await build({
   outdir: 'dist',
   format: 'esm',
   splitting: true,
-  banner: { js: "import{createRequire}from'node:module';const require=createRequire(import.meta.url);" },
+  banner: {
+    js: "import{createRequire}from'node:module';const require=createRequire(import.meta.url);",
+  },
 });

@@ -11,9 +11,12 @@ export class ContentMismatchError extends RegiError {
   readonly expected: Descriptor;
 
   constructor(expected: Descriptor, found: string) {
-    super(`Cannot accept ${expected.digest}: expected ${expected.size} bytes of that digest, found ${found}`, {
-      hint: 'the source is damaged or was changed; try another source, or push the image there again',
-    });
+    super(
+      `Cannot accept ${expected.digest}: expected ${expected.size} bytes of that digest, found ${found}`,
+      {
+        hint: 'the source is damaged or was changed; try another source, or push the image there again',
+      },
+    );
     this.expected = expected;
   }
 }
@@ -159,7 +162,8 @@ export async function collect(content: Bytes, limit: number, what: string): Prom
   let size = 0;
   for await (const chunk of content) {
     size += chunk.byteLength;
-    if (size > limit) throw new LimitExceededError(`Cannot read ${what}: expected at most ${limit} bytes`);
+    if (size > limit)
+      throw new LimitExceededError(`Cannot read ${what}: expected at most ${limit} bytes`);
     chunks.push(copyOf(chunk));
   }
   return Buffer.concat(chunks, size);
@@ -171,14 +175,24 @@ export async function collect(content: Bytes, limit: number, what: string): Prom
  * @throws {LimitExceededError} when the descriptor itself is over `limit`.
  * @throws {ContentMismatchError} when the bytes are others.
  */
-export async function collectVerified(content: Bytes, expected: Descriptor, limit: number): Promise<Uint8Array> {
-  if (expected.size > limit) throw new LimitExceededError(`Cannot read ${expected.digest}: expected at most ${limit} bytes, found a size of ${expected.size}`);
+export async function collectVerified(
+  content: Bytes,
+  expected: Descriptor,
+  limit: number,
+): Promise<Uint8Array> {
+  if (expected.size > limit)
+    throw new LimitExceededError(
+      `Cannot read ${expected.digest}: expected at most ${limit} bytes, found a size of ${expected.size}`,
+    );
   return collect(verified(content, expected), limit, expected.digest);
 }
 
 /** Whether bytes in memory are those of `expected`. */
 export function matches(content: Uint8Array, expected: Descriptor): boolean {
-  return content.byteLength === expected.size && digestOf(content, algorithmOf(expected.digest)) === expected.digest;
+  return (
+    content.byteLength === expected.size &&
+    digestOf(content, algorithmOf(expected.digest)) === expected.digest
+  );
 }
 
 /** The same bytes in chunks that the reader may keep. */

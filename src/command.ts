@@ -42,7 +42,16 @@ export interface CommandBody<Row> {
 }
 
 /** What people come for, in the order in which help lists it. */
-export const COMMAND_GROUPS = ['Move', 'Look', 'Manage', 'Air gap', 'Local store', 'Raw parts', 'Credentials', 'Around it'] as const;
+export const COMMAND_GROUPS = [
+  'Move',
+  'Look',
+  'Manage',
+  'Air gap',
+  'Local store',
+  'Raw parts',
+  'Credentials',
+  'Around it',
+] as const;
 
 export type CommandGroup = (typeof COMMAND_GROUPS)[number];
 

@@ -6,7 +6,9 @@ export type ProgressMode = 'auto' | 'plain' | 'json' | 'none';
 /** Where a side's password is, never the password: command lines are readable by everyone on the machine. */
 export interface CredentialPointer {
   readonly username: string;
-  readonly from: { readonly kind: 'env'; readonly name: string } | { readonly kind: 'file'; readonly path: string };
+  readonly from:
+    | { readonly kind: 'env'; readonly name: string }
+    | { readonly kind: 'file'; readonly path: string };
 }
 
 /** The flags that every command takes, parsed. */

@@ -69,7 +69,10 @@ export class UsageError extends RegiError {
 
 export type InterruptSignal = 'SIGINT' | 'SIGTERM';
 
-const SIGNAL_STATUS = { SIGINT: 130, SIGTERM: 143 } as const satisfies Record<InterruptSignal, number>;
+const SIGNAL_STATUS = { SIGINT: 130, SIGTERM: 143 } as const satisfies Record<
+  InterruptSignal,
+  number
+>;
 
 /** Somebody asked the whole command to end. It is the reason of `io.signal`. */
 export class InterruptedError extends RegiError {

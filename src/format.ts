@@ -45,5 +45,7 @@ export function jsonText(value: unknown): string {
 
 function escapeCharacter(character: string): string {
   // Escapes of JSON are of UTF-16 units: a character outside the basic plane has two.
-  return [...Array(character.length).keys()].map((index) => `\\u${character.charCodeAt(index).toString(16).padStart(4, '0')}`).join('');
+  return [...Array(character.length).keys()]
+    .map((index) => `\\u${character.charCodeAt(index).toString(16).padStart(4, '0')}`)
+    .join('');
 }

@@ -4,19 +4,61 @@
 export { digestOf, parseDigest, type Digest } from './oci/digest.ts';
 export type { Descriptor, Platform } from './oci/descriptor.ts';
 export type { HistoryEntry, ImageConfig } from './oci/image-config.ts';
-export { parseManifest, type ImageIndex, type ImageManifest, type Manifest } from './oci/manifest.ts';
+export {
+  parseManifest,
+  type ImageIndex,
+  type ImageManifest,
+  type Manifest,
+} from './oci/manifest.ts';
 export { formatPlatform, parsePlatform } from './oci/platform.ts';
-export { familiarReference, formatReference, identifierOf, parseReference, parseRepository, parseTag } from './oci/reference.ts';
+export {
+  familiarReference,
+  formatReference,
+  identifierOf,
+  parseReference,
+  parseRepository,
+  parseTag,
+} from './oci/reference.ts';
 export type { Reference, Repository, Tag } from './oci/reference.ts';
 
 // What every place can do, and what some can.
-export { canDelete, canListReferrers, canListTags, canMount, canOffer, canResolveBlobs, canUntag } from './store.ts';
-export type { BlobResolver, Deleter, Mounter, Offerer, ReferrerLister, ReferrerOptions, TagLister, Untagger } from './store.ts';
-export type { Bytes, CallOptions, FetchOptions, Place, PushOptions, Source, Store } from './store.ts';
+export {
+  canDelete,
+  canListReferrers,
+  canListTags,
+  canMount,
+  canOffer,
+  canResolveBlobs,
+  canUntag,
+} from './store.ts';
+export type {
+  BlobResolver,
+  Deleter,
+  Mounter,
+  Offerer,
+  ReferrerLister,
+  ReferrerOptions,
+  TagLister,
+  Untagger,
+} from './store.ts';
+export type {
+  Bytes,
+  CallOptions,
+  FetchOptions,
+  Place,
+  PushOptions,
+  Source,
+  Store,
+} from './store.ts';
 export { bytesOf, collect, collectVerified, owned, verified, type SeekableBytes } from './bytes.ts';
 
 // The places.
-export { createRegistryClient, type OpenRepositoryOptions, type RegistryClient, type RegistryClientOptions } from './stores/registry/registry-client.ts';
+export {
+  createRegistryClient,
+  type OpenRepositoryOptions,
+  type RegistryClient,
+  type RegistryClientOptions,
+} from './stores/registry/registry-client.ts';
 export type { RegistryPlace } from './stores/registry/registry-place.ts';
 export type { RegistryStore } from './stores/registry/registry-store.ts';
 export { openLayout, type LayoutOptions, type LayoutStore } from './stores/layout/oci-layout.ts';
@@ -25,7 +67,12 @@ export { openArchives, type ArchiveOptions, type ArchivePlace } from './stores/a
 export type { ReadOnlyStore } from './stores/archive/store.ts';
 export type { NamedImage } from './stores/archive/named-images.ts';
 export { archiveAt, type WriteArchiveOptions } from './stores/archive/writer.ts';
-export { createMemoryPlace, createMemoryStore, type MemoryPlace, type MemoryStore } from './stores/memory.ts';
+export {
+  createMemoryPlace,
+  createMemoryStore,
+  type MemoryPlace,
+  type MemoryStore,
+} from './stores/memory.ts';
 export type { HostRules } from './http/hosts.ts';
 
 // Logins.
@@ -33,17 +80,44 @@ export { createCredentialChain, type CredentialChainOptions } from './credential
 export type { Credential, CredentialSource, FoundCredential } from './credentials/credential.ts';
 
 // What is done with images.
-export { CopyError, copyImage, type CopiedImage, type CopyImageOptions, type CopyJob } from './operations/copy/copy-image.ts';
-export { copyImages, PartialFailureError, type CopyImagesOptions, type FailedJob } from './operations/copy/copy-images.ts';
+export {
+  CopyError,
+  copyImage,
+  type CopiedImage,
+  type CopyImageOptions,
+  type CopyJob,
+} from './operations/copy/copy-image.ts';
+export {
+  copyImages,
+  PartialFailureError,
+  type CopyImagesOptions,
+  type FailedJob,
+} from './operations/copy/copy-images.ts';
 export type { CopySessionOptions } from './operations/copy/session.ts';
 export type { CopyEvent, OnEvent } from './operations/copy/events.ts';
-export { inspectImage, type EntryReport, type ImageReport, type InspectReport, type LayerReport } from './operations/inspect/inspect-image.ts';
+export {
+  inspectImage,
+  type EntryReport,
+  type ImageReport,
+  type InspectReport,
+  type LayerReport,
+} from './operations/inspect/inspect-image.ts';
 export type { PlatformChoice } from './operations/copy/read-for-host.ts';
 export { readManifest, type ManifestNode } from './operations/copy/read-manifest.ts';
 export { resolveImage } from './operations/copy/resolve-image.ts';
-export { verifyImages, type FoundProblem, type NamedRoot, type VerifyOptions, type VerifyReport } from './operations/inspect/verify-image.ts';
+export {
+  verifyImages,
+  type FoundProblem,
+  type NamedRoot,
+  type VerifyOptions,
+  type VerifyReport,
+} from './operations/inspect/verify-image.ts';
 export type { ExportJob } from './operations/archive/collect-images.ts';
-export { exportImages, type ExportedImage, type ExportOptions } from './operations/archive/export-images.ts';
+export {
+  exportImages,
+  type ExportedImage,
+  type ExportOptions,
+} from './operations/archive/export-images.ts';
 
 // A registry of one's own.
 export { startServer, type RunningServer, type ServerOptions } from './server/server.ts';

@@ -19,20 +19,31 @@ export { openIo } from './cli/open-io.ts';
  * @param argv the words behind the program's name.
  * @returns the exit status. It throws nothing.
  */
-export async function main(argv: readonly string[], io: Io, commands: readonly CommandSpec[] = COMMANDS): Promise<number> {
+export async function main(
+  argv: readonly string[],
+  io: Io,
+  commands: readonly CommandSpec[] = COMMANDS,
+): Promise<number> {
   const area = new StatusArea(io.stderr);
   // Until the flags are parsed, this is how to know in which form a mistake in them is to be reported.
   let reporting = { json: wantsJson(argv), verbosity: 0 as 0 | 1 | 2 };
   try {
     if (argv[0] === COMPLETE) return await printCandidates(argv.slice(1), io, commands);
     const request = findCommand(argv, commands);
-    if (request.kind === 'overview') return await printHelp(overviewHelp(commands, request.prefix, io.stdout.columns()), io);
-    if (request.kind === 'help') return await printHelp(commandHelp(request.spec, io.stdout.columns()), io);
+    if (request.kind === 'overview')
+      return await printHelp(overviewHelp(commands, request.prefix, io.stdout.columns()), io);
+    if (request.kind === 'help')
+      return await printHelp(commandHelp(request.spec, io.stdout.columns()), io);
     const args = parseArguments(request.spec, request.words);
-    if (args === HELP_WANTED) return await printHelp(commandHelp(request.spec, io.stdout.columns()), io);
+    if (args === HELP_WANTED)
+      return await printHelp(commandHelp(request.spec, io.stdout.columns()), io);
     const settings = parseSettings(args.options, io);
     reporting = { json: speaksJson(settings), verbosity: settings.verbosity };
-    await runCommand({ spec: request.spec, args, settings, color: wantsColor(args.options, io) }, io, area);
+    await runCommand(
+      { spec: request.spec, args, settings, color: wantsColor(args.options, io) },
+      io,
+      area,
+    );
     return 0;
   } catch (error) {
     area.print(failureText(error, reporting));
@@ -50,7 +61,11 @@ export async function helperMain(argv: readonly string[], io: Io): Promise<numbe
 /** What the scripts of `regi completion` type. */
 const COMPLETE = '__complete';
 
-async function printCandidates(words: readonly string[], io: Io, commands: readonly CommandSpec[]): Promise<number> {
+async function printCandidates(
+  words: readonly string[],
+  io: Io,
+  commands: readonly CommandSpec[],
+): Promise<number> {
   const { candidateLines, complete } = await import('./cli/complete.ts');
   await writeAnswer(io.stdout, candidateLines(await complete(words, io, commands)));
   return 0;
@@ -64,5 +79,9 @@ async function printHelp(text: string, io: Io): Promise<number> {
 function wantsJson(argv: readonly string[]): boolean {
   const dashes = argv.indexOf('--');
   const words = dashes < 0 ? argv : argv.slice(0, dashes);
-  return words.includes('--json') || words.includes('--progress=json') || words.some((word, at) => word === '--progress' && words[at + 1] === 'json');
+  return (
+    words.includes('--json') ||
+    words.includes('--progress=json') ||
+    words.some((word, at) => word === '--progress' && words[at + 1] === 'json')
+  );
 }

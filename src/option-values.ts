@@ -18,7 +18,13 @@ const BYTE_UNITS: Readonly<Record<string, number>> = {
   gb: 1000 ** 3,
 };
 
-const SECOND_UNITS: Readonly<Record<string, number>> = { '': 1000, ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
+const SECOND_UNITS: Readonly<Record<string, number>> = {
+  '': 1000,
+  ms: 1,
+  s: 1000,
+  m: 60_000,
+  h: 3_600_000,
+};
 
 /** Timers of Node count in 32 bits: a longer one fires at once. */
 const MAX_TIMEOUT_MS = 24 * 3_600_000;
@@ -31,7 +37,12 @@ const MAX_TIMEOUT_MS = 24 * 3_600_000;
 export function parseBytes(where: string, text: string): number {
   const bytes = Math.floor(parseAmount(text, BYTE_UNITS));
   if (Number.isSafeInteger(bytes) && bytes >= 1) return bytes;
-  throw invalidValue(where, text, 'a number of bytes', 'write a size such as 500000, 10M or 1.5GiB');
+  throw invalidValue(
+    where,
+    text,
+    'a number of bytes',
+    'write a size such as 500000, 10M or 1.5GiB',
+  );
 }
 
 /**
@@ -42,7 +53,12 @@ export function parseBytes(where: string, text: string): number {
 export function parseSeconds(where: string, text: string): number {
   const milliseconds = Math.round(parseAmount(text, SECOND_UNITS));
   if (milliseconds >= 1 && milliseconds <= MAX_TIMEOUT_MS) return milliseconds;
-  throw invalidValue(where, text, 'seconds, more than 0 and at most a day', 'write a number of seconds such as 30, or 2m');
+  throw invalidValue(
+    where,
+    text,
+    'seconds, more than 0 and at most a day',
+    'write a number of seconds such as 30, or 2m',
+  );
 }
 
 /**
@@ -53,7 +69,12 @@ export function parseSeconds(where: string, text: string): number {
 export function parseCount(where: string, text: string, minimum: number, maximum: number): number {
   const count = /^\d{1,9}$/.test(text) ? Number(text) : Number.NaN;
   if (count >= minimum && count <= maximum) return count;
-  throw invalidValue(where, text, `a whole number from ${minimum} to ${maximum}`, `write ${where} and such a number`);
+  throw invalidValue(
+    where,
+    text,
+    `a whole number from ${minimum} to ${maximum}`,
+    `write ${where} and such a number`,
+  );
 }
 
 /**
@@ -63,7 +84,12 @@ export function parseCount(where: string, text: string, minimum: number, maximum
  */
 export function parseHost(where: string, text: string): string {
   if (isHost(text)) return text.toLowerCase();
-  throw invalidValue(where, text, 'a host with or without a port', 'write it as in an image name, without https:// and path: registry.example:5000');
+  throw invalidValue(
+    where,
+    text,
+    'a host with or without a port',
+    'write it as in an image name, without https:// and path: registry.example:5000',
+  );
 }
 
 /**
@@ -73,7 +99,12 @@ export function parseHost(where: string, text: string): string {
  */
 export function parseHostOrCidr(where: string, text: string): string {
   if (isHost(text) || isCidr(text)) return text.toLowerCase();
-  throw invalidValue(where, text, 'a host with or without a port, or a CIDR range', 'write registry.example:5000 or 10.0.0.0/8, without https://');
+  throw invalidValue(
+    where,
+    text,
+    'a host with or without a port, or a CIDR range',
+    'write registry.example:5000 or 10.0.0.0/8, without https://',
+  );
 }
 
 /**
@@ -88,24 +119,32 @@ export function parseCredentialPointer(where: string, text: string): CredentialP
     if (kind === 'file') return { username, from: { kind: 'file', path: pointer } };
     if (/^[A-Za-z_]\w*$/.test(pointer)) return { username, from: { kind: 'env', name: pointer } };
   }
-  throw new UsageError(`Cannot read the value of "${where}": expected USER:env:NAME or USER:file:PATH`, {
-    hint: `put the password into an environment variable and write ${where} USER:env:NAME; other users of this machine can read command lines`,
-  });
+  throw new UsageError(
+    `Cannot read the value of "${where}": expected USER:env:NAME or USER:file:PATH`,
+    {
+      hint: `put the password into an environment variable and write ${where} USER:env:NAME; other users of this machine can read command lines`,
+    },
+  );
 }
 
 function invalidValue(where: string, found: string, wanted: string, hint: string): UsageError {
-  return new UsageError(`Cannot use ${JSON.stringify(found)} for "${where}": expected ${wanted}`, { hint });
+  return new UsageError(`Cannot use ${JSON.stringify(found)} for "${where}": expected ${wanted}`, {
+    hint,
+  });
 }
 
 function parseAmount(text: string, units: Readonly<Record<string, number>>): number {
-  const { number, unit } = /^(?<number>\d{1,15}(?:\.\d{1,9})?) ?(?<unit>[a-z]*)$/i.exec(text)?.groups ?? {};
+  const { number, unit } =
+    /^(?<number>\d{1,15}(?:\.\d{1,9})?) ?(?<unit>[a-z]*)$/i.exec(text)?.groups ?? {};
   if (number === undefined || unit === undefined) return Number.NaN;
   const key = unit.toLowerCase();
   return Object.hasOwn(units, key) ? Number(number) * (units[key] ?? Number.NaN) : Number.NaN;
 }
 
 function isHost(text: string): boolean {
-  const { bracketed, name, port } = /^(?:\[(?<bracketed>[^\]]+)\]|(?<name>[a-z0-9_.-]+))(?::(?<port>\d{1,5}))?$/i.exec(text)?.groups ?? {};
+  const { bracketed, name, port } =
+    /^(?:\[(?<bracketed>[^\]]+)\]|(?<name>[a-z0-9_.-]+))(?::(?<port>\d{1,5}))?$/i.exec(text)
+      ?.groups ?? {};
   if (port !== undefined && (Number(port) < 1 || Number(port) > 65_535)) return false;
   if (bracketed !== undefined) return isIP(bracketed) === 6;
   return name !== undefined && /^[a-z0-9]/i.test(name) && text.length <= 253 + ':65535'.length;
@@ -114,5 +153,9 @@ function isHost(text: string): boolean {
 function isCidr(text: string): boolean {
   const slash = text.indexOf('/');
   const [address, length] = [text.slice(0, Math.max(slash, 0)), text.slice(slash + 1)];
-  return isIP(address) !== 0 && /^\d{1,3}$/.test(length) && Number(length) <= (isIPv4(address) ? 32 : 128);
+  return (
+    isIP(address) !== 0 &&
+    /^\d{1,3}$/.test(length) &&
+    Number(length) <= (isIPv4(address) ? 32 : 128)
+  );
 }

@@ -22,7 +22,13 @@ const HARMLESS_PARAMETERS: ReadonlySet<string> = new Set([
 ]);
 
 /** Headers that carry a URL, or several: shown, though one of the names sounds like a secret. */
-const URL_HEADERS: ReadonlySet<string> = new Set(['content-location', 'link', 'location', 'referer', 'www-authenticate']);
+const URL_HEADERS: ReadonlySet<string> = new Set([
+  'content-location',
+  'link',
+  'location',
+  'referer',
+  'www-authenticate',
+]);
 
 const SECRET_HEADER = /auth|token|secret|cookie|credential|passw|signature|api-?key|session/;
 
@@ -39,7 +45,9 @@ export function redactUrl(url: URL | string): string {
   // Of anything but http the path may be the secret: data:, mailto:user@…
   if (parsed.host === '') return `${parsed.protocol}${HIDDEN}`;
   const user = parsed.username === '' && parsed.password === '' ? '' : `${HIDDEN}@`;
-  return printable(`${parsed.protocol}//${user}${parsed.host}${parsed.pathname}${redactQuery(parsed.search)}`);
+  return printable(
+    `${parsed.protocol}//${user}${parsed.host}${parsed.pathname}${redactQuery(parsed.search)}`,
+  );
 }
 
 /** The value of a header as it may be logged. */
@@ -60,7 +68,9 @@ const SHORTEST_SECRET = 4;
 /** Text of a peer without the secrets that it was told: some servers say back in an error what they were sent. */
 export function withoutSecrets(text: string, secrets: readonly string[]): string {
   const shown = text.replace(AUTHORIZATION_VALUE, `$1 ${HIDDEN}`);
-  return secrets.filter(({ length }) => length >= SHORTEST_SECRET).reduce((rest, secret) => rest.replaceAll(secret, HIDDEN), shown);
+  return secrets
+    .filter(({ length }) => length >= SHORTEST_SECRET)
+    .reduce((rest, secret) => rest.replaceAll(secret, HIDDEN), shown);
 }
 
 /** The secrets in the value of an Authorization header: as it was sent, and of Basic the password too. */
@@ -89,14 +99,21 @@ const SHORT_ESCAPES: Readonly<Record<string, string>> = { '\n': '\\n', '\r': '\\
 
 function escapeCharacter(character: string): string {
   const code = character.codePointAt(0) ?? 0;
-  return SHORT_ESCAPES[character] ?? (code < 0x100 ? `\\x${code.toString(16).padStart(2, '0')}` : `\\u{${code.toString(16)}}`);
+  return (
+    SHORT_ESCAPES[character] ??
+    (code < 0x100 ? `\\x${code.toString(16).padStart(2, '0')}` : `\\u{${code.toString(16)}}`)
+  );
 }
 
 function redactUrlsIn(name: string, value: string): string {
   if (name !== 'link' && name !== 'www-authenticate') return redactUrl(value);
   // Both grammars put their URLs between delimiters: <…> and "…".
-  return value.replace(/<([^<>]*)>|"([a-z][a-z0-9+.-]*:[^"]*)"/gi, (_match, linked: string | undefined, quoted: string | undefined) =>
-    linked === undefined ? `"${isHttp(quoted ?? '') ? redactUrl(quoted ?? '') : quoted}"` : `<${redactUrl(linked)}>`,
+  return value.replace(
+    /<([^<>]*)>|"([a-z][a-z0-9+.-]*:[^"]*)"/gi,
+    (_match, linked: string | undefined, quoted: string | undefined) =>
+      linked === undefined
+        ? `"${isHttp(quoted ?? '') ? redactUrl(quoted ?? '') : quoted}"`
+        : `<${redactUrl(linked)}>`,
   );
 }
 
@@ -107,7 +124,9 @@ function isHttp(text: string): boolean {
 /** A path with a query, as in most Location and Link headers. */
 function redactRelative(text: string): string {
   const [path = '', ...query] = (text.split('#', 1)[0] ?? '').split('?');
-  return printable(`${path.replace(/^(\w[\w+.-]*:)?\/\/[^/]*@/, `$1//${HIDDEN}@`)}${redactQuery(query.join('?'))}`);
+  return printable(
+    `${path.replace(/^(\w[\w+.-]*:)?\/\/[^/]*@/, `$1//${HIDDEN}@`)}${redactQuery(query.join('?'))}`,
+  );
 }
 
 function redactQuery(search: string): string {

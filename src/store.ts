@@ -60,7 +60,12 @@ export interface Mounter {
    * Mounts `target` from the repository `from`, or, when the place does not mount it, takes `content` instead.
    * Without `content` a blob that cannot be mounted is `refused`, and nothing is left behind.
    */
-  mount(target: Descriptor, from: string, content: Bytes | undefined, options?: CallOptions): Promise<'mounted' | 'copied' | 'refused'>;
+  mount(
+    target: Descriptor,
+    from: string,
+    content: Bytes | undefined,
+    options?: CallOptions,
+  ): Promise<'mounted' | 'copied' | 'refused'>;
 }
 
 /** Finds out whether a blob is there in the same step in which it begins to take it. Worth it for small blobs: a doubtful answer costs its bytes. */

@@ -66,7 +66,9 @@ describe('layers', () => {
 
   test('imports run down only', () => {
     const upward = FILES.flatMap(({ path, imports }) =>
-      imports.filter((imported) => layerOf(imported.path) < layerOf(path)).map((imported) => `${path} imports ${imported.path}`),
+      imports
+        .filter((imported) => layerOf(imported.path) < layerOf(path))
+        .map((imported) => `${path} imports ${imported.path}`),
     );
     expect(upward).toEqual([]);
   });
@@ -74,14 +76,18 @@ describe('layers', () => {
   test('layers that stand side by side do not see each other', () => {
     const seen = FILES.flatMap(({ path, imports }) =>
       imports
-        .filter((imported) => STRANGERS.some(([from, to]) => path.startsWith(from) && imported.path.startsWith(to)))
+        .filter((imported) =>
+          STRANGERS.some(([from, to]) => path.startsWith(from) && imported.path.startsWith(to)),
+        )
         .map((imported) => `${path} imports ${imported.path}`),
     );
     expect(seen).toEqual([]);
   });
 
   test('commands are loaded when they run, not when they are listed', () => {
-    const listed = FILES.filter(({ path }) => path === 'src/commands/index.ts' || path.startsWith('src/commands/specs/'));
+    const listed = FILES.filter(
+      ({ path }) => path === 'src/commands/index.ts' || path.startsWith('src/commands/specs/'),
+    );
     const eager = listed.flatMap(({ path, text }) =>
       [...text.matchAll(/^import (?!type)[^;]*from '(?<target>[^']+)'/gm)]
         .map((match) => match.groups?.['target'] ?? '')
@@ -98,25 +104,35 @@ describe('layers', () => {
 
 describe('files', () => {
   test(`none has more than ${MAX_LINES} lines`, () => {
-    expect(FILES.filter(({ text }) => text.split('\n').length > MAX_LINES + 1).map(({ path }) => path)).toEqual([]);
+    expect(
+      FILES.filter(({ text }) => text.split('\n').length > MAX_LINES + 1).map(({ path }) => path),
+    ).toEqual([]);
   });
 
   // A docker credential helper is a thing and not a lack of a name.
   test('none is named for being useful', () => {
-    expect(FILES.filter(({ path }) => /(?:^|[/-])(?:utils?|helpers|common|misc)[./-]/.test(path)).map(({ path }) => path)).toEqual([]);
+    expect(
+      FILES.filter(({ path }) => /(?:^|[/-])(?:utils?|helpers|common|misc)[./-]/.test(path)).map(
+        ({ path }) => path,
+      ),
+    ).toEqual([]);
   });
 
   test('only bin touches process and console', () => {
     // Names of their own are allowed: a module about processes may call one `process`. The linter knows the scopes.
     const touching = FILES.filter(({ text }) =>
-      /(?<![\w.'`"-])(?:console\.\w|process\.(?:argv|cwd|env|exit|nextTick|on|platform|std(?:in|out|err))\b)/.test(withoutComments(text)),
+      /(?<![\w.'`"-])(?:console\.\w|process\.(?:argv|cwd|env|exit|nextTick|on|platform|std(?:in|out|err))\b)/.test(
+        withoutComments(text),
+      ),
     ).map(({ path }) => path);
     expect(touching).toEqual([]);
   });
 });
 
 function layerOf(path: string): number {
-  return LAYERS.findIndex((layer) => layer.some((member) => (member.endsWith('/') ? path.startsWith(member) : path === member)));
+  return LAYERS.findIndex((layer) =>
+    layer.some((member) => (member.endsWith('/') ? path.startsWith(member) : path === member)),
+  );
 }
 
 function readSources(): readonly SourceFile[] {
@@ -130,7 +146,9 @@ function readSources(): readonly SourceFile[] {
 }
 
 function importsOf(path: string, text: string): SourceFile['imports'] {
-  const statements = withoutComments(text).matchAll(/^(?:import|export)\s+(?<type>type\s)?(?<names>[^;]*?)\sfrom\s+'(?<target>\.[^']*)'/gms);
+  const statements = withoutComments(text).matchAll(
+    /^(?:import|export)\s+(?<type>type\s)?(?<names>[^;]*?)\sfrom\s+'(?<target>\.[^']*)'/gms,
+  );
   const lazy = withoutComments(text).matchAll(/\bimport\('(?<target>\.[^']*)'\)/g);
   return [
     ...[...statements].map(({ groups }) => ({
@@ -145,7 +163,10 @@ function importsOf(path: string, text: string): SourceFile['imports'] {
 /** `{ type A, type B }`. */
 function onlyTypes(names: string): boolean {
   const inside = /^\{(?<list>.*)\}$/s.exec(names.trim())?.groups?.['list'];
-  return inside !== undefined && inside.split(',').every((name) => name.trim() === '' || name.trim().startsWith('type '));
+  return (
+    inside !== undefined &&
+    inside.split(',').every((name) => name.trim() === '' || name.trim().startsWith('type '))
+  );
 }
 
 function withoutComments(text: string): string {

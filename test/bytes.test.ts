@@ -1,7 +1,18 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 
-import { bytesOf, collect, collectVerified, ContentMismatchError, LimitExceededError, matches, owned, seekable, verified, withoutFirst } from '../src/bytes.ts';
+import {
+  bytesOf,
+  collect,
+  collectVerified,
+  ContentMismatchError,
+  LimitExceededError,
+  matches,
+  owned,
+  seekable,
+  verified,
+  withoutFirst,
+} from '../src/bytes.ts';
 import type { Descriptor } from '../src/oci/descriptor.ts';
 import { digestOf, type DigestAlgorithm } from '../src/oci/digest.ts';
 import type { Bytes } from '../src/store.ts';
@@ -21,14 +32,21 @@ describe('verified().from()', () => {
 
   test('gives the rest, after a reading that broke off anywhere', async () => {
     await fc.assert(
-      fc.asyncProperty(fc.nat(300_000), fc.nat(300_000), fc.integer({ min: 1000, max: 100_000 }), fc.boolean(), async (read, wanted, chunkSize, seeks) => {
-        const content = new Uint8Array(300_000).map((_, index) => (index * 7) % 251);
-        const open = (position: number): Bytes => poisoned(content.subarray(position), { chunkSize });
-        const proved = verified(seeks ? seekable(open) : open(0), descriptorOf(content));
-        await readUpTo(proved, read);
-        // Not toEqual: on buffers of this size it takes longer than the rest of the file.
-        expect((await joined(proved.from(wanted))).equals(content.subarray(wanted))).toBe(true);
-      }),
+      fc.asyncProperty(
+        fc.nat(300_000),
+        fc.nat(300_000),
+        fc.integer({ min: 1000, max: 100_000 }),
+        fc.boolean(),
+        async (read, wanted, chunkSize, seeks) => {
+          const content = new Uint8Array(300_000).map((_, index) => (index * 7) % 251);
+          const open = (position: number): Bytes =>
+            poisoned(content.subarray(position), { chunkSize });
+          const proved = verified(seeks ? seekable(open) : open(0), descriptorOf(content));
+          await readUpTo(proved, read);
+          // Not toEqual: on buffers of this size it takes longer than the rest of the file.
+          expect((await joined(proved.from(wanted))).equals(content.subarray(wanted))).toBe(true);
+        },
+      ),
       { numRuns: 50 },
     );
   });
@@ -49,7 +67,11 @@ describe('verified().from()', () => {
 
   test('refuses a rest that does not belong to what was read before', async () => {
     const content = new Uint8Array(300_000).fill(1);
-    const source = seekable((position) => poisoned(position === 0 ? content : new Uint8Array(300_000 - position), { chunkSize: 10_000 }));
+    const source = seekable((position) =>
+      poisoned(position === 0 ? content : new Uint8Array(300_000 - position), {
+        chunkSize: 10_000,
+      }),
+    );
     const proved = verified(source, descriptorOf(content));
     await readUpTo(proved, 200_000);
     await expect(joined(proved.from(150_000))).rejects.toThrow(ContentMismatchError);
@@ -64,9 +86,16 @@ describe('verified().from()', () => {
 
 test('withoutFirst() gives what is behind', async () => {
   await fc.assert(
-    fc.asyncProperty(fc.uint8Array({ maxLength: 50 }), fc.nat(60), fc.integer({ min: 1, max: 20 }), async (content, count, chunkSize) => {
-      expect(await joined(withoutFirst(poisoned(content, { chunkSize }), count))).toEqual(Buffer.from(content.subarray(count)));
-    }),
+    fc.asyncProperty(
+      fc.uint8Array({ maxLength: 50 }),
+      fc.nat(60),
+      fc.integer({ min: 1, max: 20 }),
+      async (content, count, chunkSize) => {
+        expect(await joined(withoutFirst(poisoned(content, { chunkSize }), count))).toEqual(
+          Buffer.from(content.subarray(count)),
+        );
+      },
+    ),
   );
 });
 
@@ -78,7 +107,10 @@ describe('verified()', () => {
         fc.integer({ min: 1, max: 64 }),
         fc.constantFrom('sha256' as const, 'sha512' as const),
         async (content, chunkSize, algorithm) => {
-          const proved = verified(poisoned(content, { chunkSize }), descriptorOf(content, algorithm));
+          const proved = verified(
+            poisoned(content, { chunkSize }),
+            descriptorOf(content, algorithm),
+          );
           expect(await joined(proved)).toEqual(Buffer.from(content));
         },
       ),
@@ -87,12 +119,19 @@ describe('verified()', () => {
 
   test('refuses any other content of that size', async () => {
     await fc.assert(
-      fc.asyncProperty(fc.uint8Array({ minLength: 1, maxLength: 100 }), fc.nat(), fc.integer({ min: 1, max: 255 }), async (content, at, change) => {
-        const other = new Uint8Array(content);
-        const index = at % other.length;
-        other[index] = (Number(other[index]) + change) % 256;
-        await expect(joined(verified(poisoned(other, { chunkSize: 7 }), descriptorOf(content)))).rejects.toThrow(ContentMismatchError);
-      }),
+      fc.asyncProperty(
+        fc.uint8Array({ minLength: 1, maxLength: 100 }),
+        fc.nat(),
+        fc.integer({ min: 1, max: 255 }),
+        async (content, at, change) => {
+          const other = new Uint8Array(content);
+          const index = at % other.length;
+          other[index] = (Number(other[index]) + change) % 256;
+          await expect(
+            joined(verified(poisoned(other, { chunkSize: 7 }), descriptorOf(content))),
+          ).rejects.toThrow(ContentMismatchError);
+        },
+      ),
     );
   });
 
@@ -113,21 +152,34 @@ describe('verified()', () => {
     };
     const seen: number[] = [];
     const run = async (): Promise<void> => {
-      for await (const chunk of verified(endless, descriptorOf(CONTENT))) seen.push(chunk.byteLength);
+      for await (const chunk of verified(endless, descriptorOf(CONTENT)))
+        seen.push(chunk.byteLength);
     };
-    await expect(run()).rejects.toThrow(`expected ${CONTENT.length} bytes of that digest, found more bytes than that`);
+    await expect(run()).rejects.toThrow(
+      `expected ${CONTENT.length} bytes of that digest, found more bytes than that`,
+    );
     expect({ opened, closed, seen }).toEqual({ opened: 2, closed: 1, seen: [CONTENT.length] });
   });
 
   test('refuses content that ends early, and says how much there was', async () => {
-    await expect(joined(verified(bytesOf(CONTENT.subarray(0, 5)), descriptorOf(CONTENT)))).rejects.toThrow(
-      expect.objectContaining({ code: 'CONTENT_MISMATCH', message: expect.stringContaining('found 5 bytes'), expected: descriptorOf(CONTENT) }),
+    await expect(
+      joined(verified(bytesOf(CONTENT.subarray(0, 5)), descriptorOf(CONTENT))),
+    ).rejects.toThrow(
+      expect.objectContaining({
+        code: 'CONTENT_MISMATCH',
+        message: expect.stringContaining('found 5 bytes'),
+        expected: descriptorOf(CONTENT),
+      }),
     );
   });
 
   test('refuses no bytes where some are expected, and takes none where none are', async () => {
-    await expect(joined(verified(bytesOf(new Uint8Array()), descriptorOf(CONTENT)))).rejects.toThrow(ContentMismatchError);
-    expect(await joined(verified(bytesOf(new Uint8Array()), descriptorOf(new Uint8Array())))).toHaveLength(0);
+    await expect(
+      joined(verified(bytesOf(new Uint8Array()), descriptorOf(CONTENT))),
+    ).rejects.toThrow(ContentMismatchError);
+    expect(
+      await joined(verified(bytesOf(new Uint8Array()), descriptorOf(new Uint8Array()))),
+    ).toHaveLength(0);
   });
 
   test('closes the source when the reader leaves early', async () => {
@@ -158,8 +210,12 @@ describe('verified()', () => {
   test('hashes once what is already proved for that descriptor, and anew for another', async () => {
     const proved = verified(bytesOf(CONTENT), descriptorOf(CONTENT));
     expect(verified(proved, descriptorOf(CONTENT))).toBe(proved);
-    await expect(joined(verified(proved, { ...descriptorOf(CONTENT), size: 5 }))).rejects.toThrow(ContentMismatchError);
-    await expect(joined(verified(proved, { ...descriptorOf(CONTENT), digest: digestOf(new Uint8Array()) }))).rejects.toThrow(ContentMismatchError);
+    await expect(joined(verified(proved, { ...descriptorOf(CONTENT), size: 5 }))).rejects.toThrow(
+      ContentMismatchError,
+    );
+    await expect(
+      joined(verified(proved, { ...descriptorOf(CONTENT), digest: digestOf(new Uint8Array()) })),
+    ).rejects.toThrow(ContentMismatchError);
   });
 
   test('passes on what the source throws', async () => {
@@ -175,7 +231,9 @@ describe('verified()', () => {
 
 describe('collect()', () => {
   test('copies chunks that are overwritten afterwards', async () => {
-    expect(Buffer.from(await collect(poisoned(CONTENT, { chunkSize: 4 }), 100, 'x'))).toEqual(CONTENT);
+    expect(Buffer.from(await collect(poisoned(CONTENT, { chunkSize: 4 }), 100, 'x'))).toEqual(
+      CONTENT,
+    );
   });
 
   test('takes exactly the limit', async () => {
@@ -193,7 +251,10 @@ describe('collect()', () => {
       },
     };
     await expect(collect(endless, CONTENT.length, 'the token')).rejects.toThrow(
-      expect.objectContaining({ code: 'LIMIT_EXCEEDED', message: `Cannot read the token: expected at most ${CONTENT.length} bytes` }),
+      expect.objectContaining({
+        code: 'LIMIT_EXCEEDED',
+        message: `Cannot read the token: expected at most ${CONTENT.length} bytes`,
+      }),
     );
     expect(opened).toBe(2);
   });
@@ -201,7 +262,11 @@ describe('collect()', () => {
 
 describe('collectVerified()', () => {
   test('gives verified bytes', async () => {
-    expect(Buffer.from(await collectVerified(poisoned(CONTENT, { chunkSize: 3 }), descriptorOf(CONTENT), 100))).toEqual(CONTENT);
+    expect(
+      Buffer.from(
+        await collectVerified(poisoned(CONTENT, { chunkSize: 3 }), descriptorOf(CONTENT), 100),
+      ),
+    ).toEqual(CONTENT);
   });
 
   test('opens nothing when the descriptor is over the limit', async () => {
@@ -212,12 +277,16 @@ describe('collectVerified()', () => {
         yield CONTENT;
       },
     };
-    await expect(collectVerified(source, descriptorOf(CONTENT), 10)).rejects.toThrow(LimitExceededError);
+    await expect(collectVerified(source, descriptorOf(CONTENT), 10)).rejects.toThrow(
+      LimitExceededError,
+    );
     expect(isOpened).toBe(false);
   });
 
   test('refuses other bytes', async () => {
-    await expect(collectVerified(bytesOf(CONTENT), descriptorOf(Buffer.from('x'.repeat(CONTENT.length))), 100)).rejects.toThrow(ContentMismatchError);
+    await expect(
+      collectVerified(bytesOf(CONTENT), descriptorOf(Buffer.from('x'.repeat(CONTENT.length))), 100),
+    ).rejects.toThrow(ContentMismatchError);
   });
 });
 
@@ -255,7 +324,11 @@ describe('matches()', () => {
 });
 
 function descriptorOf(content: Uint8Array, algorithm: DigestAlgorithm = 'sha256'): Descriptor {
-  return { mediaType: 'application/octet-stream', digest: digestOf(content, algorithm), size: content.byteLength };
+  return {
+    mediaType: 'application/octet-stream',
+    digest: digestOf(content, algorithm),
+    size: content.byteLength,
+  };
 }
 
 async function joined(content: Bytes): Promise<Buffer> {

@@ -24,20 +24,36 @@ const LOCK = JSON.parse(readFileSync(join(ROOT, 'package-lock.json'), 'utf8')) a
 const PACKAGES = Object.entries(LOCK.packages).filter(([path]) => path !== '');
 
 test('every package is locked to one content', () => {
-  expect(PACKAGES.filter(([, { version, integrity }]) => version === undefined || integrity?.startsWith('sha512-') !== true).map(([path]) => path)).toEqual([]);
+  expect(
+    PACKAGES.filter(
+      ([, { version, integrity }]) =>
+        version === undefined || integrity?.startsWith('sha512-') !== true,
+    ).map(([path]) => path),
+  ).toEqual([]);
 });
 
 test('no package that is installed with regi runs a script of its own', () => {
-  expect(PACKAGES.filter(([, { dev, hasInstallScript }]) => dev !== true && hasInstallScript === true).map(([path]) => path)).toEqual([]);
+  expect(
+    PACKAGES.filter(
+      ([, { dev, hasInstallScript }]) => dev !== true && hasInstallScript === true,
+    ).map(([path]) => path),
+  ).toEqual([]);
 });
 
 test('no package that is in dist/ runs a script of its own, and regi is installed with none but the one that is native', () => {
-  expect(bundledPackages().filter((name) => LOCK.packages[`node_modules/${name}`]?.hasInstallScript === true)).toEqual([]);
+  expect(
+    bundledPackages().filter(
+      (name) => LOCK.packages[`node_modules/${name}`]?.hasInstallScript === true,
+    ),
+  ).toEqual([]);
   expect(Object.keys(LOCK.packages['']?.dependencies ?? {})).toEqual(['@napi-rs/keyring']);
 });
 
 test('THIRD-PARTY-LICENSES.txt has the licence of each package that is in dist/', () => {
-  expectGolden('THIRD-PARTY-LICENSES.txt', `The files in dist/ contain these packages.\n${bundledPackages().map(licenceOf).join('')}`);
+  expectGolden(
+    'THIRD-PARTY-LICENSES.txt',
+    `The files in dist/ contain these packages.\n${bundledPackages().map(licenceOf).join('')}`,
+  );
 });
 
 /** What the sources import, and what that depends on. */
@@ -46,7 +62,8 @@ function bundledPackages(): readonly string[] {
   const add = (name: string): void => {
     if (found.has(name)) return;
     found.add(name);
-    for (const dependency of Object.keys(LOCK.packages[`node_modules/${name}`]?.dependencies ?? {})) add(dependency);
+    for (const dependency of Object.keys(LOCK.packages[`node_modules/${name}`]?.dependencies ?? {}))
+      add(dependency);
   };
   for (const file of readdirSync(join(ROOT, 'src'), { recursive: true, encoding: 'utf8' })) {
     if (!file.endsWith('.ts') || file.endsWith('.d.ts')) continue;

@@ -25,7 +25,9 @@ test('a program copies an image with what the library exports', async () => {
   const { path } = parseReference('registry.example/team/app');
   const destination = createMemoryPlace('there').open(path);
 
-  for await (const copied of copyImages([{ source, reference: '1.0', destination, tag: '1.0', image: path }])) {
+  for await (const copied of copyImages([
+    { source, reference: '1.0', destination, tag: '1.0', image: path },
+  ])) {
     expect(copied.root.digest).toBe(image.root.digest);
   }
 
@@ -39,17 +41,26 @@ test('a program writes an archive and reads it with what the library exports', a
   const folder = temporaryFolder('library');
   const path = join(folder, 'images.tar');
   async function* jobs(): AsyncGenerator<ExportJob> {
-    yield { source, reference: '1.0', name: parseReference('registry.example/team/app:1.0'), image: 'app' };
+    yield {
+      source,
+      reference: '1.0',
+      name: parseReference('registry.example/team/app:1.0'),
+      image: 'app',
+    };
   }
 
   await exportImages(jobs(), archiveAt(path, { clock: systemClock }));
   const archive = await openArchives([path], { tempFolder: folder });
 
-  expect(archive.images()).toEqual([expect.objectContaining({ name: 'registry.example/team/app:1.0', root: image.root })]);
+  expect(archive.images()).toEqual([
+    expect.objectContaining({ name: 'registry.example/team/app:1.0', root: image.root }),
+  ]);
   await archive.close();
 });
 
 test('VERSION is that of package.json', () => {
-  const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { readonly version: string };
+  const { version } = JSON.parse(
+    readFileSync(new URL('../package.json', import.meta.url), 'utf8'),
+  ) as { readonly version: string };
   expect(VERSION).toBe(version);
 });

@@ -7,7 +7,9 @@ import { expect, test } from 'vitest';
 import { LIMITS } from '../src/limits.ts';
 
 const SOURCE = fileURLToPath(new URL('../src/', import.meta.url));
-const FILES = readdirSync(SOURCE, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.ts') && name !== 'limits.ts');
+const FILES = readdirSync(SOURCE, { recursive: true, encoding: 'utf8' }).filter(
+  (name) => name.endsWith('.ts') && name !== 'limits.ts',
+);
 const USED = FILES.map((name) => readFileSync(join(SOURCE, name), 'utf8')).join('\n');
 const TEXT = readFileSync(join(SOURCE, 'limits.ts'), 'utf8');
 

@@ -29,7 +29,12 @@ describe('help', () => {
     expectGolden(`test/golden/cli/help/${name.replaceAll(' ', '-')}.txt`, io.stdoutText());
   });
 
-  test.each([[['copy', '--help']], [['copy', '-h', '--nonsense']], [['cp', '--help']], [['help', 'cp']]])('%j is the help of copy', async (argv) => {
+  test.each([
+    [['copy', '--help']],
+    [['copy', '-h', '--nonsense']],
+    [['cp', '--help']],
+    [['help', 'cp']],
+  ])('%j is the help of copy', async (argv) => {
     const [wanted, io] = [fakeIo(), fakeIo()];
     await main(['help', 'copy'], wanted);
     expect(await main(argv, io)).toBe(0);
@@ -49,22 +54,29 @@ describe('help', () => {
     const { stdout } = await runMain(['help']);
     const missing = COMMANDS.filter(({ name }) => {
       const [topic = '', second] = name.split(' ');
-      return !new RegExp(`^  (?:${name}\\b|${topic} [a-z|]*\\b${second ?? ''}\\b)`, 'm').test(stdout);
+      return !new RegExp(`^  (?:${name}\\b|${topic} [a-z|]*\\b${second ?? ''}\\b)`, 'm').test(
+        stdout,
+      );
     });
     expect(missing.map(({ name }) => name)).toEqual([]);
     for (const group of COMMAND_GROUPS) expect(stdout).toContain(`\n${group}\n`);
   });
 
-  test.each([40, 80, 120])('no line passes %d columns where words can be broken', async (columns) => {
-    const io = fakeIo({ columns });
-    await main(['help', 'copy'], io);
-    const prose = io
-      .stdoutText()
-      .split('\n')
-      .filter((line) => !/^ {2}(?:regi|#)|^Usage|^Also/.test(line));
-    // A left column may be wider than a narrow terminal; what stands beside it is never narrower than 20.
-    expect(Math.max(...prose.map((line) => line.length))).toBeLessThanOrEqual(Math.max(columns, 58));
-  });
+  test.each([40, 80, 120])(
+    'no line passes %d columns where words can be broken',
+    async (columns) => {
+      const io = fakeIo({ columns });
+      await main(['help', 'copy'], io);
+      const prose = io
+        .stdoutText()
+        .split('\n')
+        .filter((line) => !/^ {2}(?:regi|#)|^Usage|^Also/.test(line));
+      // A left column may be wider than a narrow terminal; what stands beside it is never narrower than 20.
+      expect(Math.max(...prose.map((line) => line.length))).toBeLessThanOrEqual(
+        Math.max(columns, 58),
+      );
+    },
+  );
 });
 
 describe('mistakes', () => {
@@ -85,7 +97,11 @@ describe('mistakes', () => {
     const { status, io } = await run(['--json', 'probe', '--timeout', 'soon']);
     expect(status).toBe(2);
     expect(JSON.parse(io.stderrText())).toEqual({
-      error: { code: 'USAGE', message: expect.stringContaining('"soon" for "--timeout"') as string, hint: expect.any(String) as string },
+      error: {
+        code: 'USAGE',
+        message: expect.stringContaining('"soon" for "--timeout"') as string,
+        hint: expect.any(String) as string,
+      },
     });
   });
 
@@ -102,7 +118,14 @@ describe('rows', () => {
   });
 
   test('main() writes each row as text', async () => {
-    const { status, io } = await run(['probe'], {}, { ...rows, load: async () => ({ ...(await rows.load()), text: (row) => (row as { tag: string }).tag }) });
+    const { status, io } = await run(
+      ['probe'],
+      {},
+      {
+        ...rows,
+        load: async () => ({ ...(await rows.load()), text: (row) => (row as { tag: string }).tag }),
+      },
+    );
     expect(status).toBe(0);
     expect(io.stdoutText()).toBe('a\nb\n');
     expect(io.stderrText()).toBe('');
@@ -138,7 +161,10 @@ describe('rows', () => {
 
   test('main() passes arguments and settings', async () => {
     const { io } = await run(['probe', 'x', '-p', 'linux/arm64', '--dry-run']);
-    expect(JSON.parse(io.stdoutText())).toMatchObject({ positionals: ['x'], options: { platform: ['linux/arm64'], 'dry-run': true } });
+    expect(JSON.parse(io.stdoutText())).toMatchObject({
+      positionals: ['x'],
+      options: { platform: ['linux/arm64'], 'dry-run': true },
+    });
   });
 });
 
@@ -186,14 +212,20 @@ describe('failures', () => {
   });
 
   test('main() shows causes with --verbose', async () => {
-    const { io } = await run(['probe', '-v'], {}, failing(new TestError(new Error('socket hang up'))));
+    const { io } = await run(
+      ['probe', '-v'],
+      {},
+      failing(new TestError(new Error('socket hang up'))),
+    );
     expect(io.stderrText()).toContain('  because: socket hang up\n');
   });
 
   test('main() shows the stack of a bug and answers 1', async () => {
     const { status, io } = await run(['probe'], {}, failing(new TypeError('x is not a function')));
     expect(status).toBe(1);
-    expect(io.stderrText()).toMatch(/^regi: Unexpected TypeError: x is not a function\n {2}this is a fault of regi.*\n {2}at /);
+    expect(io.stderrText()).toMatch(
+      /^regi: Unexpected TypeError: x is not a function\n {2}this is a fault of regi.*\n {2}at /,
+    );
   });
 
   test('main() prints each image that failed, and then the count', async () => {
@@ -208,7 +240,9 @@ describe('failures', () => {
     );
     expect(status).toBe(8);
     expect(io.stdoutText()).toBe('answer\n');
-    expect(io.stderrText()).toMatch(/^regi: Cannot find "x"\n {2}try y\n1 image failed in 0.0 s\nregi: 1 of 2 failed\n {2}run the same command again.*\n$/);
+    expect(io.stderrText()).toMatch(
+      /^regi: Cannot find "x"\n {2}try y\n1 image failed in 0.0 s\nregi: 1 of 2 failed\n {2}run the same command again.*\n$/,
+    );
   });
 
   test('main() answers 130 to SIGINT and 143 to SIGTERM, whatever broke on the way', async () => {
@@ -238,7 +272,9 @@ describe('what a command says', () => {
   });
 
   test('main() prints warnings and notes on standard error, and requests only with --verbose', async () => {
-    expect((await run(['probe'], {}, talking)).io.stderrText()).toBe('regi: warning: Careful\n  look twice\nWorking\n');
+    expect((await run(['probe'], {}, talking)).io.stderrText()).toBe(
+      'regi: warning: Careful\n  look twice\nWorking\n',
+    );
     expect((await run(['probe', '-v'], {}, talking)).io.stderrText()).toContain('GET /v2/ 200\n');
   });
 
@@ -250,7 +286,9 @@ describe('what a command says', () => {
 
   test('main() prints warnings as objects with --json', async () => {
     const { io } = await run(['probe', '--json'], {}, talking);
-    expect(io.stderrText().split('\n')[0]).toBe('{"warning":{"message":"Careful","hint":"look twice"}}');
+    expect(io.stderrText().split('\n')[0]).toBe(
+      '{"warning":{"message":"Careful","hint":"look twice"}}',
+    );
   });
 });
 
@@ -277,7 +315,11 @@ function failing(error: Error): ReturnType<typeof fakeCommand> {
   });
 }
 
-async function run(argv: readonly string[], options: FakeIoOptions = {}, command = ECHO): Promise<{ status: number; io: FakeIo }> {
+async function run(
+  argv: readonly string[],
+  options: FakeIoOptions = {},
+  command = ECHO,
+): Promise<{ status: number; io: FakeIo }> {
   const io = fakeIo(options);
   return { status: await main(argv, io, [...COMMANDS, command]), io };
 }

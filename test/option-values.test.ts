@@ -1,7 +1,14 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 
-import { parseBytes, parseCount, parseCredentialPointer, parseHost, parseHostOrCidr, parseSeconds } from '../src/option-values.ts';
+import {
+  parseBytes,
+  parseCount,
+  parseCredentialPointer,
+  parseHost,
+  parseHostOrCidr,
+  parseSeconds,
+} from '../src/option-values.ts';
 import { UsageError } from '../src/errors.ts';
 
 describe('parseBytes()', () => {
@@ -17,7 +24,19 @@ describe('parseBytes()', () => {
     expect(parseBytes('--limit-rate', text)).toBe(bytes);
   });
 
-  test.each(['', '0', '-1', '1e9', 'M', '10 X', '0.1', '1.', '999999999999999G', '10constructor', 'NaN'])('refuses %j', (text) => {
+  test.each([
+    '',
+    '0',
+    '-1',
+    '1e9',
+    'M',
+    '10 X',
+    '0.1',
+    '1.',
+    '999999999999999G',
+    '10constructor',
+    'NaN',
+  ])('refuses %j', (text) => {
     expect(() => parseBytes('--limit-rate', text)).toThrow(UsageError);
   });
 });
@@ -40,21 +59,38 @@ describe('parseSeconds()', () => {
 describe('parseCount()', () => {
   test('takes whole numbers within its bounds only', () => {
     expect(parseCount('--retry', '0', 0, 100)).toBe(0);
-    for (const text of ['101', '-1', '1.5', '', '0x10', '١']) expect(() => parseCount('--retry', text, 0, 100)).toThrow('from 0 to 100');
+    for (const text of ['101', '-1', '1.5', '', '0x10', '١'])
+      expect(() => parseCount('--retry', text, 0, 100)).toThrow('from 0 to 100');
   });
 });
 
 describe('parseHost()', () => {
-  test.each(['localhost', 'Registry.Example:5000', '127.0.0.1:80', '[::1]:5000', '[fe80::1]', 'my_host'])('takes %j', (text) => {
+  test.each([
+    'localhost',
+    'Registry.Example:5000',
+    '127.0.0.1:80',
+    '[::1]:5000',
+    '[fe80::1]',
+    'my_host',
+  ])('takes %j', (text) => {
     expect(parseHost('--plain-http', text)).toBe(text.toLowerCase());
   });
 
-  test.each(['', 'https://registry.example', 'registry.example/path', 'a:0', 'a:65536', 'a:b', '[::1', '::1', 'user@host', '-x', 'a b'])(
-    'refuses %j',
-    (text) => {
-      expect(() => parseHost('--plain-http', text)).toThrow(UsageError);
-    },
-  );
+  test.each([
+    '',
+    'https://registry.example',
+    'registry.example/path',
+    'a:0',
+    'a:65536',
+    'a:b',
+    '[::1',
+    '::1',
+    'user@host',
+    '-x',
+    'a b',
+  ])('refuses %j', (text) => {
+    expect(() => parseHost('--plain-http', text)).toThrow(UsageError);
+  });
 });
 
 describe('parseHostOrCidr()', () => {
@@ -69,8 +105,14 @@ describe('parseHostOrCidr()', () => {
 
 describe('parseCredentialPointer()', () => {
   test('reads where the password is', () => {
-    expect(parseCredentialPointer('--src-creds', 'robot$ci:env:CI_TOKEN')).toEqual({ username: 'robot$ci', from: { kind: 'env', name: 'CI_TOKEN' } });
-    expect(parseCredentialPointer('--src-creds', 'me:file:/run/secrets/a:b')).toEqual({ username: 'me', from: { kind: 'file', path: '/run/secrets/a:b' } });
+    expect(parseCredentialPointer('--src-creds', 'robot$ci:env:CI_TOKEN')).toEqual({
+      username: 'robot$ci',
+      from: { kind: 'env', name: 'CI_TOKEN' },
+    });
+    expect(parseCredentialPointer('--src-creds', 'me:file:/run/secrets/a:b')).toEqual({
+      username: 'me',
+      from: { kind: 'file', path: '/run/secrets/a:b' },
+    });
   });
 
   test('repeats nothing of what it refuses, because it is probably a password', () => {

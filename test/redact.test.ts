@@ -5,16 +5,31 @@ import { printable, redactHeader, redactUrl, secretsIn, withoutSecrets } from '.
 
 describe('redactUrl()', () => {
   test.each([
-    ['https://registry.test:5000/v2/a/tags/list?n=100&last=b', 'https://registry.test:5000/v2/a/tags/list?n=100&last=b'],
+    [
+      'https://registry.test:5000/v2/a/tags/list?n=100&last=b',
+      'https://registry.test:5000/v2/a/tags/list?n=100&last=b',
+    ],
     ['https://user:hunter2@registry.test/v2/', 'https://***@registry.test/v2/'],
     ['https://hunter2@registry.test/v2/', 'https://***@registry.test/v2/'],
-    ['https://s3.test/x?X-Amz-Date=1&X-Amz-Signature=hunter2', 'https://s3.test/x?X-Amz-Date=1&X-Amz-Signature=***'],
+    [
+      'https://s3.test/x?X-Amz-Date=1&X-Amz-Signature=hunter2',
+      'https://s3.test/x?X-Amz-Date=1&X-Amz-Signature=***',
+    ],
     ['https://blob.test/x?sv=2020&sig=hunter2', 'https://blob.test/x?sv=***&sig=***'],
-    ['https://registry.test/v2/a/blobs/uploads/1?_state=hunter2', 'https://registry.test/v2/a/blobs/uploads/1?_state=***'],
-    ['https://auth.test/token?service=s&scope=repository:a:pull&password=hunter2', 'https://auth.test/token?service=s&scope=repository:a:pull&password=***'],
+    [
+      'https://registry.test/v2/a/blobs/uploads/1?_state=hunter2',
+      'https://registry.test/v2/a/blobs/uploads/1?_state=***',
+    ],
+    [
+      'https://auth.test/token?service=s&scope=repository:a:pull&password=hunter2',
+      'https://auth.test/token?service=s&scope=repository:a:pull&password=***',
+    ],
     ['https://cdn.test/x?hunter2', 'https://cdn.test/x?***'],
     ['https://cdn.test/x#hunter2', 'https://cdn.test/x'],
-    ['/v2/a/blobs/uploads/1?_state=hunter2&digest=sha256:ab', '/v2/a/blobs/uploads/1?_state=***&digest=sha256:ab'],
+    [
+      '/v2/a/blobs/uploads/1?_state=hunter2&digest=sha256:ab',
+      '/v2/a/blobs/uploads/1?_state=***&digest=sha256:ab',
+    ],
     ['//user:hunter2@cdn.test/x?token=hunter2', '//***@cdn.test/x?token=***'],
     ['https://user:hunter2@[bad/x', 'https://***@[bad/x'],
     ['data:text/plain,hunter2', 'data:***'],
@@ -23,16 +38,22 @@ describe('redactUrl()', () => {
   });
 
   test('redactUrl() takes a URL', () => {
-    expect(redactUrl(new URL('https://registry.test/?token=x'))).toBe('https://registry.test/?token=***');
+    expect(redactUrl(new URL('https://registry.test/?token=x'))).toBe(
+      'https://registry.test/?token=***',
+    );
   });
 
   test('redactUrl() shows no user, password or unknown parameter, whatever they are', () => {
     const secret = fc.stringMatching(/^[A-Z]{12}$/);
-    const name = fc.stringMatching(/^[a-z_]{1,12}$/).filter((text) => redactUrl(`/?${text}=1`).includes('***'));
+    const name = fc
+      .stringMatching(/^[a-z_]{1,12}$/)
+      .filter((text) => redactUrl(`/?${text}=1`).includes('***'));
     fc.assert(
       fc.property(secret, name, fc.boolean(), (text, parameter, isRelative) => {
         const tail = `/v2/?${parameter}=${text}&${text}`;
-        expect(redactUrl(isRelative ? tail : `https://${text}:${text}@registry.test${tail}#${text}`)).not.toContain(text);
+        expect(
+          redactUrl(isRelative ? tail : `https://${text}:${text}@registry.test${tail}#${text}`),
+        ).not.toContain(text);
       }),
     );
   });
@@ -48,8 +69,16 @@ describe('redactHeader()', () => {
     ['Private-Token', 'hunter2', '***'],
     ['x-api-key', 'hunter2', '***'],
     ['Location', '/uploads/1?_state=hunter2', '/uploads/1?_state=***'],
-    ['Link', '</v2/_catalog?n=1&token=hunter2>; rel="next"', '</v2/_catalog?n=1&token=***>; rel="next"'],
-    ['WWW-Authenticate', 'Bearer realm="https://u:hunter2@auth.test/token",service="s"', 'Bearer realm="https://***@auth.test/token",service="s"'],
+    [
+      'Link',
+      '</v2/_catalog?n=1&token=hunter2>; rel="next"',
+      '</v2/_catalog?n=1&token=***>; rel="next"',
+    ],
+    [
+      'WWW-Authenticate',
+      'Bearer realm="https://u:hunter2@auth.test/token",service="s"',
+      'Bearer realm="https://***@auth.test/token",service="s"',
+    ],
     ['Content-Type', 'application/json', 'application/json'],
     ['Docker-Content-Digest', 'sha256:ab', 'sha256:ab'],
     ['X-Odd', 'a\u001b[2Jb', 'a\\x1b[2Jb'],
@@ -103,10 +132,18 @@ describe('withoutSecrets()', () => {
 
   test('leaves no secret that it was told of', () => {
     fc.assert(
-      fc.property(fc.string(), fc.string({ minLength: 4 }), fc.string(), (before, secret, after) => {
-        fc.pre(!'***'.includes(secret));
-        expect(withoutSecrets(before + secret + after, [secret]).includes(secret) && !`${before}***${after}`.includes(secret)).toBe(false);
-      }),
+      fc.property(
+        fc.string(),
+        fc.string({ minLength: 4 }),
+        fc.string(),
+        (before, secret, after) => {
+          fc.pre(!'***'.includes(secret));
+          expect(
+            withoutSecrets(before + secret + after, [secret]).includes(secret) &&
+              !`${before}***${after}`.includes(secret),
+          ).toBe(false);
+        },
+      ),
     );
   });
 });
@@ -115,7 +152,10 @@ describe('secretsIn()', () => {
   test.each([
     [undefined, []],
     ['Bearer abc', ['abc']],
-    [`Basic ${Buffer.from('u:p:q').toString('base64')}`, [Buffer.from('u:p:q').toString('base64'), 'p:q']],
+    [
+      `Basic ${Buffer.from('u:p:q').toString('base64')}`,
+      [Buffer.from('u:p:q').toString('base64'), 'p:q'],
+    ],
     ['nonsense', []],
   ])('%s', (header, expected) => {
     expect(secretsIn(header)).toEqual(expected);

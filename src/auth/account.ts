@@ -1,4 +1,8 @@
-import { type CredentialSource, type FoundCredential, credentialIdentity } from '../credentials/credential.ts';
+import {
+  type CredentialSource,
+  type FoundCredential,
+  credentialIdentity,
+} from '../credentials/credential.ts';
 import { SingleFlight } from '../concurrency/single-flight.ts';
 
 /** What a registry thinks of a credential, as far as is known. */
@@ -17,7 +21,10 @@ export class Account {
     this.#source = source;
   }
 
-  async find(repository: string | undefined, signal?: AbortSignal): Promise<FoundCredential | undefined> {
+  async find(
+    repository: string | undefined,
+    signal?: AbortSignal,
+  ): Promise<FoundCredential | undefined> {
     if (this.#found.has(repository)) return this.#found.get(repository);
     return this.#lookups.run(
       JSON.stringify(repository ?? null),

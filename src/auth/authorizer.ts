@@ -1,12 +1,25 @@
 import type { Clock } from '../clock.ts';
-import { type CredentialSource, type FoundCredential, credentialIdentity } from '../credentials/credential.ts';
+import {
+  type CredentialSource,
+  type FoundCredential,
+  credentialIdentity,
+} from '../credentials/credential.ts';
 import { assertNever } from '../errors.ts';
 import { isLoopback } from '../http/hosts.ts';
 import type { HttpRequest, HttpResponse, Transport } from '../http/message.ts';
 import { printable, secretsIn } from '../redact.ts';
 import { Account } from './account.ts';
-import { basicAuthorization, parseChallenges, selectChallenge, type UsableChallenge } from './challenge.ts';
-import { NotAuthorisedError, type AuthorizedResponse, type TriedCredentials } from './not-authorised.ts';
+import {
+  basicAuthorization,
+  parseChallenges,
+  selectChallenge,
+  type UsableChallenge,
+} from './challenge.ts';
+import {
+  NotAuthorisedError,
+  type AuthorizedResponse,
+  type TriedCredentials,
+} from './not-authorised.ts';
 import { checkRealm } from './realm.ts';
 import { SchemeMemory, type Scheme } from './scheme-memory.ts';
 import { mergeScopes, parseScopes, sameScopes, type Scope } from './scope.ts';
@@ -60,7 +73,13 @@ type Authorization =
   | { readonly kind: 'anonymous' }
   /** The credential itself: Basic, or a registry token. */
   | { readonly kind: 'credential'; readonly header: string; readonly found: FoundCredential }
-  | { readonly kind: 'token'; readonly header: string; readonly key: TokenKey; readonly token: Token; readonly isFresh: boolean };
+  | {
+      readonly kind: 'token';
+      readonly header: string;
+      readonly key: TokenKey;
+      readonly token: Token;
+      readonly isFresh: boolean;
+    };
 
 /** One call of `send()`. Each flag is a step that is taken once, so that it ends whatever the registry answers. */
 interface Journey {
@@ -98,8 +117,17 @@ class ChallengeAuthorizer implements Authorizer {
 
   async send(request: HttpRequest, options: AuthorizeOptions): Promise<AuthorizedResponse> {
     if (request.url.origin !== this.#options.origin.origin) return this.#options.send(request);
-    const mayGoAnonymous = options.canRetryAnonymously ?? (request.method === 'GET' || request.method === 'HEAD');
-    const journey: Journey = { request, options, mayGoAnonymous, anonymous: false, challenged: false, widened: false, refreshed: false };
+    const mayGoAnonymous =
+      options.canRetryAnonymously ?? (request.method === 'GET' || request.method === 'HEAD');
+    const journey: Journey = {
+      request,
+      options,
+      mayGoAnonymous,
+      anonymous: false,
+      challenged: false,
+      widened: false,
+      refreshed: false,
+    };
     let authorization = await this.#authorize(journey);
     for (;;) {
       const response = await this.#options.send(withAuthorization(request, authorization));
@@ -110,7 +138,11 @@ class ChallengeAuthorizer implements Authorizer {
       const answer = await settle(response, request.signal);
       const next = await this.#next(journey, authorization, answer);
       if (next === undefined) {
-        return { ...answer, tried: this.#tried(options.repository), secrets: this.#secrets(options.repository, authorization) };
+        return {
+          ...answer,
+          tried: this.#tried(options.repository),
+          secrets: this.#secrets(options.repository, authorization),
+        };
       }
       authorization = next;
     }
@@ -118,12 +150,19 @@ class ChallengeAuthorizer implements Authorizer {
 
   #secrets(repository: string | undefined, sent: Authorization): readonly string[] {
     const credential = this.#account.known(repository)?.credential;
-    const own = credential === undefined ? [] : [credential.kind === 'password' ? credential.password : credential.token];
+    const own =
+      credential === undefined
+        ? []
+        : [credential.kind === 'password' ? credential.password : credential.token];
     return 'header' in sent ? [...own, ...secretsIn(sent.header)] : own;
   }
 
   /** What to send next after a 401 or 403; undefined when nothing is left to try. */
-  async #next(journey: Journey, sent: Authorization, answer: HttpResponse): Promise<Authorization | undefined> {
+  async #next(
+    journey: Journey,
+    sent: Authorization,
+    answer: HttpResponse,
+  ): Promise<Authorization | undefined> {
     // A transport that followed a redirect shows a stranger's challenge.
     if (answer.url.origin !== this.#options.origin.origin) return undefined;
     const challenge = challengeOf(answer);
@@ -133,7 +172,9 @@ class ChallengeAuthorizer implements Authorizer {
       case 'anonymous':
         return undefined;
       case 'credential':
-        return answer.status === 401 ? this.#afterCredential(journey, sent.found, answer, challenge) : undefined;
+        return answer.status === 401
+          ? this.#afterCredential(journey, sent.found, answer, challenge)
+          : undefined;
       case 'token':
         return this.#afterToken(journey, sent, answer, challenge);
       default:
@@ -141,11 +182,22 @@ class ChallengeAuthorizer implements Authorizer {
     }
   }
 
-  async #afterUnasked(journey: Journey, answer: HttpResponse, challenge: UsableChallenge | undefined): Promise<Authorization | undefined> {
+  async #afterUnasked(
+    journey: Journey,
+    answer: HttpResponse,
+    challenge: UsableChallenge | undefined,
+  ): Promise<Authorization | undefined> {
     // Old GCR and Harbor challenge properly only on the ping; Artifactory may say 403 first.
     const asker = challenge === undefined ? await this.#ping(journey) : answer;
     const isAccepted = asker !== undefined && this.#accept(journey, asker, challengeOf(asker));
-    if (!isAccepted && !(answer.status === 403 && isArtifactory(answer) && this.#accept(journey, answer, { kind: 'basic' }))) {
+    if (
+      !isAccepted &&
+      !(
+        answer.status === 403 &&
+        isArtifactory(answer) &&
+        this.#accept(journey, answer, { kind: 'basic' })
+      )
+    ) {
       this.#noticeUnknownSchemes(answer);
       return undefined;
     }
@@ -160,10 +212,16 @@ class ChallengeAuthorizer implements Authorizer {
     challenge: UsableChallenge | undefined,
   ): Promise<Authorization | undefined> {
     // Basic was only guessed from another resource.
-    if (challenge?.kind === 'bearer' && !journey.challenged && this.#accept(journey, answer, challenge)) return this.#authorize(journey);
+    if (
+      challenge?.kind === 'bearer' &&
+      !journey.challenged &&
+      this.#accept(journey, answer, challenge)
+    )
+      return this.#authorize(journey);
     this.#account.refused(found);
     // Where this request was challenged when it was bare, Basic has no anonymous form; a token may still be given to anybody.
-    const isHopeless = journey.challenged && this.#schemes.get(journey.options.scopes)?.kind === 'basic';
+    const isHopeless =
+      journey.challenged && this.#schemes.get(journey.options.scopes)?.kind === 'basic';
     if (journey.anonymous || !journey.mayGoAnonymous || isHopeless) return undefined;
     this.#goAnonymous(journey, found);
     return this.#authorize(journey);
@@ -177,7 +235,8 @@ class ChallengeAuthorizer implements Authorizer {
   ): Promise<Authorization | undefined> {
     const isOld = !isFresh || this.#options.clock.now() >= token.expiresAt;
     // Harbor asks for Basic once a token was not good enough: that is a refusal of the token, not another scheme.
-    if (challenge?.kind !== 'bearer') return this.#refresh(journey, key, token, answer.status === 401 && isOld);
+    if (challenge?.kind !== 'bearer')
+      return this.#refresh(journey, key, token, answer.status === 401 && isOld);
     if (challenge.error === 'insufficient_scope' && !journey.widened) {
       journey.widened = true;
       const wider = mergeScopes(key.scopes, parseScopes(challenge.scope));
@@ -189,11 +248,17 @@ class ChallengeAuthorizer implements Authorizer {
     if (answer.status !== 401) return undefined;
     // Artifactory has a realm for each of its repositories.
     const isOtherService = challenge.realm.href !== key.realm || challenge.service !== key.service;
-    if (isOtherService && !journey.challenged && this.#accept(journey, answer, challenge)) return this.#authorize(journey);
+    if (isOtherService && !journey.challenged && this.#accept(journey, answer, challenge))
+      return this.#authorize(journey);
     return this.#refresh(journey, key, token, challenge.error === 'invalid_token' || isOld);
   }
 
-  async #refresh(journey: Journey, key: TokenKey, token: Token, isWorthwhile: boolean): Promise<Authorization | undefined> {
+  async #refresh(
+    journey: Journey,
+    key: TokenKey,
+    token: Token,
+    isWorthwhile: boolean,
+  ): Promise<Authorization | undefined> {
     if (!isWorthwhile || journey.refreshed) return undefined;
     journey.refreshed = true;
     this.#options.tokens.forget(key, token);
@@ -219,8 +284,14 @@ class ChallengeAuthorizer implements Authorizer {
   async #ping({ request }: Journey): Promise<HttpResponse | undefined> {
     const url = new URL('/v2/', this.#options.origin);
     if (request.url.pathname === url.pathname) return undefined;
-    this.#pinged ??= await this.#pings.run('', async (signal) => settle(await this.#options.send({ method: 'GET', url, signal }), signal), request.signal);
-    return this.#pinged.status === 401 && this.#pinged.url.origin === url.origin ? this.#pinged : undefined;
+    this.#pinged ??= await this.#pings.run(
+      '',
+      async (signal) => settle(await this.#options.send({ method: 'GET', url, signal }), signal),
+      request.signal,
+    );
+    return this.#pinged.status === 401 && this.#pinged.url.origin === url.origin
+      ? this.#pinged
+      : undefined;
   }
 
   async #authorize(journey: Journey): Promise<Authorization> {
@@ -231,20 +302,33 @@ class ChallengeAuthorizer implements Authorizer {
     const isRefused = found !== undefined && this.#account.isRefused(found);
     if (isRefused && !journey.mayGoAnonymous) throw this.#refusal(401, repository);
     const usable = isRefused || journey.anonymous ? undefined : found;
-    if (usable?.credential.kind === 'registry-token') return this.#withRegistryToken(usable, usable.credential.token, repository);
+    if (usable?.credential.kind === 'registry-token')
+      return this.#withRegistryToken(usable, usable.credential.token, repository);
     if (scheme.kind === 'bearer') return this.#withToken(journey, scheme, usable);
     if (usable?.credential.kind !== 'password') return { kind: 'anonymous' };
     this.#warnOfPlainHttp(this.#options.origin);
-    return { kind: 'credential', header: basicAuthorization(usable.credential.username, usable.credential.password), found: usable };
+    return {
+      kind: 'credential',
+      header: basicAuthorization(usable.credential.username, usable.credential.password),
+      found: usable,
+    };
   }
 
-  #withRegistryToken(found: FoundCredential, token: string, repository: string | undefined): Authorization {
+  #withRegistryToken(
+    found: FoundCredential,
+    token: string,
+    repository: string | undefined,
+  ): Authorization {
     if (!isHeaderSafe(token)) throw this.#refusal(401, repository);
     this.#warnOfPlainHttp(this.#options.origin);
     return { kind: 'credential', header: `Bearer ${token}`, found };
   }
 
-  async #withToken(journey: Journey, scheme: BearerScheme, found: FoundCredential | undefined): Promise<Authorization> {
+  async #withToken(
+    journey: Journey,
+    scheme: BearerScheme,
+    found: FoundCredential | undefined,
+  ): Promise<Authorization> {
     try {
       return await this.#getToken(journey, scheme, found);
     } catch (error) {
@@ -259,19 +343,32 @@ class ChallengeAuthorizer implements Authorizer {
     }
   }
 
-  async #getToken(journey: Journey, scheme: BearerScheme, found: FoundCredential | undefined): Promise<Authorization> {
+  async #getToken(
+    journey: Journey,
+    scheme: BearerScheme,
+    found: FoundCredential | undefined,
+  ): Promise<Authorization> {
     const { origin, host, tokens, send, clock, retries } = this.#options;
     const { repository } = journey.options;
     const { realm, service } = scheme;
     const scopes = this.#schemes.widened(journey.options.scopes);
-    const key: TokenKey = { origin: origin.origin, identity: credentialIdentity(found?.credential), realm: realm.url.href, service, scopes };
+    const key: TokenKey = {
+      origin: origin.origin,
+      identity: credentialIdentity(found?.credential),
+      realm: realm.url.href,
+      service,
+      scopes,
+    };
     let isFresh = false;
     const token = await tokens.get(
       key,
       (signal) => {
         isFresh = true;
         if (found !== undefined) this.#warnOfPlainHttp(realm.url);
-        return fetchToken({ host, repository, realm, service, scopes, credential: found, signal }, { send, clock, retries });
+        return fetchToken(
+          { host, repository, realm, service, scopes, credential: found, signal },
+          { send, clock, retries },
+        );
       },
       journey.request.signal,
     );
@@ -279,7 +376,13 @@ class ChallengeAuthorizer implements Authorizer {
   }
 
   #refusal(status: number, repository: string | undefined, cause?: unknown): NotAuthorisedError {
-    return new NotAuthorisedError({ host: this.#options.host, repository, status, tried: this.#tried(repository), cause });
+    return new NotAuthorisedError({
+      host: this.#options.host,
+      repository,
+      status,
+      tried: this.#tried(repository),
+      cause,
+    });
   }
 
   #tried(repository: string | undefined): TriedCredentials | undefined {
@@ -290,20 +393,28 @@ class ChallengeAuthorizer implements Authorizer {
   #goAnonymous(journey: Journey, found: FoundCredential): void {
     journey.anonymous = true;
     const { host } = this.#options;
-    this.#notice(`The credentials from ${found.origin} were refused by "${host}": trying without them`, `regi login ${host}`);
+    this.#notice(
+      `The credentials from ${found.origin} were refused by "${host}": trying without them`,
+      `regi login ${host}`,
+    );
   }
 
   #noticeUnknownSchemes(answer: HttpResponse): void {
     const challenges = parseChallenges(answer.headers.get('www-authenticate'));
     if (challenges.length === 0) return;
     const asked = challenges.map(({ scheme }) => scheme).join(', ');
-    this.#notice(`Cannot authenticate at "${this.#options.host}": expected a Basic challenge, or Bearer with a realm, found ${printable(asked, 100)}`);
+    this.#notice(
+      `Cannot authenticate at "${this.#options.host}": expected a Basic challenge, or Bearer with a realm, found ${printable(asked, 100)}`,
+    );
   }
 
   #warnOfPlainHttp(target: URL): void {
     // Nobody is on the way within this machine.
     if (target.protocol !== 'http:' || isLoopback(target.hostname.replace(/^\[|\]$/g, ''))) return;
-    this.#notice(`Credentials for "${this.#options.host}" go over plain http: everyone on the way can read them`, 'use https where the registry has it');
+    this.#notice(
+      `Credentials for "${this.#options.host}" go over plain http: everyone on the way can read them`,
+      'use https where the registry has it',
+    );
   }
 
   #notice(message: string, hint?: string): void {
@@ -319,7 +430,11 @@ function challengeOf(answer: HttpResponse): UsableChallenge | undefined {
 
 /** It may say 403 and no challenge to who has shown nothing, and takes the password all the same. @see https://jfrog.com/jira/browse/RTFACT-18971 */
 function isArtifactory({ headers }: HttpResponse): boolean {
-  return headers.get('x-jfrog-version') !== undefined || headers.get('x-artifactory-id') !== undefined || /^Artifactory\//i.test(headers.get('server') ?? '');
+  return (
+    headers.get('x-jfrog-version') !== undefined ||
+    headers.get('x-artifactory-id') !== undefined ||
+    /^Artifactory\//i.test(headers.get('server') ?? '')
+  );
 }
 
 function withAuthorization(request: HttpRequest, authorization: Authorization): HttpRequest {

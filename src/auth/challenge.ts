@@ -46,7 +46,11 @@ export function parseChallenges(header: string | undefined): readonly Challenge[
     }
     if (!isBoundary(text, at)) return challenges;
     const token68 = readToken68(text, next);
-    challenges.push({ scheme: word.toLowerCase(), params: new Map(), ...(token68 !== undefined && { token68 }) });
+    challenges.push({
+      scheme: word.toLowerCase(),
+      params: new Map(),
+      ...(token68 !== undefined && { token68 }),
+    });
     at = token68 === undefined ? next : next + token68.length;
   }
 }
@@ -56,7 +60,13 @@ export function selectChallenge(challenges: readonly Challenge[]): UsableChallen
   for (const { scheme, params } of challenges) {
     const realm = scheme === 'bearer' ? parseRealm(params.get('realm')) : undefined;
     if (realm === undefined) continue;
-    return { kind: 'bearer', realm, service: textOf(params.get('service')), scope: textOf(params.get('scope')), error: textOf(params.get('error')) };
+    return {
+      kind: 'bearer',
+      realm,
+      service: textOf(params.get('service')),
+      scope: textOf(params.get('scope')),
+      error: textOf(params.get('error')),
+    };
   }
   return challenges.some(({ scheme }) => scheme === 'basic') ? { kind: 'basic' } : undefined;
 }

@@ -42,11 +42,17 @@ export class NotAuthorisedError extends RegiError {
   constructor({ host, repository, status, action, detail, tried, cause }: Refusal) {
     const what = repository === undefined ? host : `${host}/${repository}`;
     const answer = detail === undefined ? `status ${status}` : `status ${status}, ${detail}`;
-    super(`${action ?? `Cannot access "${what}"`}: it does not exist, or needs a login${describeTried(tried)} (${answer})`, {
-      // A login does not help against what was given to this one command.
-      hint: tried?.refused === true ? `check user and password in ${tried.origin}, or type: regi login ${host}` : `regi login ${host}`,
-      ...(cause !== undefined && { cause }),
-    });
+    super(
+      `${action ?? `Cannot access "${what}"`}: it does not exist, or needs a login${describeTried(tried)} (${answer})`,
+      {
+        // A login does not help against what was given to this one command.
+        hint:
+          tried?.refused === true
+            ? `check user and password in ${tried.origin}, or type: regi login ${host}`
+            : `regi login ${host}`,
+        ...(cause !== undefined && { cause }),
+      },
+    );
     this.host = host;
     this.repository = repository;
     this.status = status;
@@ -56,5 +62,7 @@ export class NotAuthorisedError extends RegiError {
 
 function describeTried(tried: TriedCredentials | undefined): string {
   if (tried === undefined) return '';
-  return tried.refused ? `; the credentials from ${tried.origin} were refused` : `; the credentials from ${tried.origin} are not enough`;
+  return tried.refused
+    ? `; the credentials from ${tried.origin} were refused`
+    : `; the credentials from ${tried.origin} are not enough`;
 }

@@ -47,22 +47,35 @@ export class UnsafeRealmError extends RegiError {
 export function checkRealm(realm: URL, registry: RealmNamer): SafeRealm {
   const { origin, host } = registry;
   if (realm.protocol !== 'https:' && origin.protocol !== 'http:') {
-    throw new UnsafeRealmError(host, realm, 'expected https, because the registry itself was reached by https');
+    throw new UnsafeRealmError(
+      host,
+      realm,
+      'expected https, because the registry itself was reached by https',
+    );
   }
-  if (realm.host === origin.host && realm.protocol === origin.protocol) return { url: realm, reach: 'any' };
+  if (realm.host === origin.host && realm.protocol === origin.protocol)
+    return { url: realm, reach: 'any' };
   if (isInternal(registry)) return { url: realm, reach: 'any' };
   if (isInternalHost(realm.hostname)) {
-    throw new UnsafeRealmError(host, realm, 'expected a public address, because that of the registry is public');
+    throw new UnsafeRealmError(
+      host,
+      realm,
+      'expected a public address, because that of the registry is public',
+    );
   }
   return { url: realm, reach: 'public' };
 }
 
 /** Behind a proxy only the name is known; a name that does not say that it is internal counts as public. */
 function isInternal({ origin, remoteAddress }: RealmNamer): boolean {
-  return remoteAddress === undefined ? isInternalHost(origin.hostname) : isPrivateAddress(remoteAddress);
+  return remoteAddress === undefined
+    ? isInternalHost(origin.hostname)
+    : isPrivateAddress(remoteAddress);
 }
 
 function isInternalHost(hostname: string): boolean {
   const name = hostname.replace(/^\[|\]$/g, '').replace(/\.$/, '');
-  return isIP(name) === 0 ? name === 'localhost' || name.endsWith('.localhost') : isPrivateAddress(name);
+  return isIP(name) === 0
+    ? name === 'localhost' || name.endsWith('.localhost')
+    : isPrivateAddress(name);
 }

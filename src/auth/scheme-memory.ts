@@ -3,7 +3,9 @@ import type { SafeRealm } from './realm.ts';
 import { scopeKey, type Scope } from './scope.ts';
 
 /** How a registry wants to be shown who asks. */
-export type Scheme = { readonly kind: 'basic' } | { readonly kind: 'bearer'; readonly realm: SafeRealm; readonly service: string | undefined };
+export type Scheme =
+  | { readonly kind: 'basic' }
+  | { readonly kind: 'bearer'; readonly realm: SafeRealm; readonly service: string | undefined };
 
 /**
  * What a registry was seen to want. It is kept for the resource it was wanted for, and as the best guess for others of the same

@@ -18,7 +18,12 @@ export type Scope =
 export type RepositoryAction = 'pull' | 'push' | 'delete' | '*';
 
 /** For listing a registry's repositories. */
-export const CATALOG_SCOPE: Scope = { kind: 'resource', type: 'registry', name: 'catalog', actions: ['*'] };
+export const CATALOG_SCOPE: Scope = {
+  kind: 'resource',
+  type: 'registry',
+  name: 'catalog',
+  actions: ['*'],
+};
 
 export function repositoryScope(name: string, actions: readonly RepositoryAction[]): Scope {
   return { kind: 'resource', type: 'repository', name, actions };
@@ -29,7 +34,12 @@ export function parseScope(text: string): Scope {
   const first = text.indexOf(':');
   const last = text.lastIndexOf(':');
   if (first <= 0 || last <= first + 1 || last === text.length - 1) return { kind: 'opaque', text };
-  return { kind: 'resource', type: text.slice(0, first), name: text.slice(first + 1, last), actions: text.slice(last + 1).split(',') };
+  return {
+    kind: 'resource',
+    type: text.slice(0, first),
+    name: text.slice(first + 1, last),
+    actions: text.slice(last + 1).split(','),
+  };
 }
 
 /** Parses the `scope` of a challenge: none, one, or several with spaces between. */
@@ -41,7 +51,9 @@ export function parseScopes(text: string | undefined): readonly Scope[] {
 }
 
 export function formatScope(scope: Scope): string {
-  return scope.kind === 'opaque' ? scope.text : `${scope.type}:${scope.name}:${scope.actions.join(',')}`;
+  return scope.kind === 'opaque'
+    ? scope.text
+    : `${scope.type}:${scope.name}:${scope.actions.join(',')}`;
 }
 
 /**
@@ -53,7 +65,8 @@ export function mergeScopes(needed: readonly Scope[], added: readonly Scope[]): 
   for (const scope of [...needed, ...added]) {
     const key = resourceKey(scope);
     const held = merged.get(key);
-    if (held?.kind === 'resource' && scope.kind === 'resource') merged.set(key, { ...held, actions: [...new Set([...held.actions, ...scope.actions])] });
+    if (held?.kind === 'resource' && scope.kind === 'resource')
+      merged.set(key, { ...held, actions: [...new Set([...held.actions, ...scope.actions])] });
     else merged.set(key, scope);
   }
   return [...merged.values()];
@@ -62,7 +75,9 @@ export function mergeScopes(needed: readonly Scope[], added: readonly Scope[]): 
 /** The same text for the same set of scopes, whatever the order of scopes and actions: distribution emits them from a Go map. */
 export function scopeKey(scopes: readonly Scope[]): string {
   const texts = mergeScopes(scopes, []).map((scope) =>
-    formatScope(scope.kind === 'opaque' ? scope : { ...scope, actions: [...new Set(scope.actions)].sort() }),
+    formatScope(
+      scope.kind === 'opaque' ? scope : { ...scope, actions: [...new Set(scope.actions)].sort() },
+    ),
   );
   return [...new Set(texts)].sort().join(' ');
 }

@@ -5,7 +5,10 @@ import { LIMITS } from '../limits.ts';
  * Takes the body of a refusal off its connection, so that others may use it while we look for what to answer, and gives the same
  * answer with the body in memory. What is over the bound of error bodies is left unread.
  */
-export async function settle(response: HttpResponse, signal: AbortSignal | undefined): Promise<HttpResponse> {
+export async function settle(
+  response: HttpResponse,
+  signal: AbortSignal | undefined,
+): Promise<HttpResponse> {
   const chunks: Uint8Array[] = [];
   let size = 0;
   try {

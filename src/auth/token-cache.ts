@@ -29,7 +29,11 @@ export class TokenCache {
   }
 
   /** The held token, or else what `fetch` brings; many who ask at once cause one fetch. A failure is not kept. */
-  async get(key: TokenKey, fetch: (signal: AbortSignal) => Promise<Token>, signal?: AbortSignal): Promise<Token> {
+  async get(
+    key: TokenKey,
+    fetch: (signal: AbortSignal) => Promise<Token>,
+    signal?: AbortSignal,
+  ): Promise<Token> {
     const id = idOf(key);
     const held = this.#tokens.get(id);
     if (held !== undefined && this.#isFresh(held)) return held;

@@ -40,12 +40,15 @@ export class TokenServiceError extends RegiError {
 
   constructor({ host, realm }: TokenRequest, status: number, found: string) {
     const code = codeOf(status);
-    super(`Cannot get a token for "${host}" from "${realm.url.origin}": expected an answer with a token, found ${found}`, {
-      hint:
-        code === 'RATE_LIMITED'
-          ? `wait and try again, with fewer connections: --concurrency 2; or log in: regi login ${host}`
-          : `the fault is the token service's; look closer with: regi doctor ${host}`,
-    });
+    super(
+      `Cannot get a token for "${host}" from "${realm.url.origin}": expected an answer with a token, found ${found}`,
+      {
+        hint:
+          code === 'RATE_LIMITED'
+            ? `wait and try again, with fewer connections: --concurrency 2; or log in: regi login ${host}`
+            : `the fault is the token service's; look closer with: regi doctor ${host}`,
+      },
+    );
     this.code = code;
     this.host = host;
     this.realm = realm.url.origin;
@@ -87,14 +90,23 @@ export async function fetchToken(request: TokenRequest, client: TokenClient): Pr
     if (!way.goOnAt.includes(answer)) break;
   }
   const [needed] = request.scopes;
-  if (needed !== undefined && request.scopes.length > 1 && statuses.some((status) => TOO_MUCH_ASKED.includes(status))) {
+  if (
+    needed !== undefined &&
+    request.scopes.length > 1 &&
+    statuses.some((status) => TOO_MUCH_ASKED.includes(status))
+  ) {
     return fetchToken({ ...request, scopes: [needed] }, client);
   }
   throw refusalOf(request, statuses);
 }
 
 /** The URL of a token request by GET. The realm's own query stays as it is: it may be signed. */
-export function tokenUrl(realm: URL, service: string | undefined, scopes: readonly Scope[], account?: string): URL {
+export function tokenUrl(
+  realm: URL,
+  service: string | undefined,
+  scopes: readonly Scope[],
+  account?: string,
+): URL {
   const pairs = [
     ...(service === undefined ? [] : [['service', service] as const]),
     ...scopes.map((scope) => ['scope', formatScope(scope)] as const),
@@ -119,7 +131,9 @@ function waysOf(request: TokenRequest): readonly Way[] {
       return [
         // GitLab and Google answer 404, Artifactory 401, others 405 or 400 to any POST.
         { request: byPost(request, credential), goOnAt: [400, 401, 404, 405] },
-        ...(credential.username === undefined ? [] : [{ request: byGet(request, credential.username, credential.token), goOnAt: [] }]),
+        ...(credential.username === undefined
+          ? []
+          : [{ request: byGet(request, credential.username, credential.token), goOnAt: [] }]),
       ];
     case 'registry-token':
       throw new Error('A registry token is for the registry itself, not for a token service');
@@ -135,14 +149,18 @@ function byGet(request: TokenRequest, username?: string, password?: string): Htt
     url: tokenUrl(realm.url, service, scopes, username),
     headers: {
       accept: 'application/json',
-      ...(username !== undefined && password !== undefined && { authorization: basicAuthorization(username, password) }),
+      ...(username !== undefined &&
+        password !== undefined && { authorization: basicAuthorization(username, password) }),
     },
     reach: realm.reach,
     signal,
   };
 }
 
-function byPost(request: TokenRequest, credential: Exclude<Credential, { kind: 'registry-token' }>): HttpRequest {
+function byPost(
+  request: TokenRequest,
+  credential: Exclude<Credential, { kind: 'registry-token' }>,
+): HttpRequest {
   const { realm, service, scopes, signal } = request;
   const form = new URLSearchParams({
     ...(credential.kind === 'password'
@@ -163,14 +181,23 @@ function byPost(request: TokenRequest, credential: Exclude<Credential, { kind: '
 }
 
 /** The token, or the status of an answer that has none. */
-async function askForToken(sent: HttpRequest, request: TokenRequest, askedAt: number, { send }: TokenClient): Promise<Token | number> {
+async function askForToken(
+  sent: HttpRequest,
+  request: TokenRequest,
+  askedAt: number,
+  { send }: TokenClient,
+): Promise<Token | number> {
   const answer = await ask(sent, request, send);
   if (answer.status >= 200 && answer.status < 300) return readToken(answer, request, askedAt);
   await discard(answer);
   return answer.status;
 }
 
-async function ask(first: HttpRequest, { host, realm }: TokenRequest, send: Transport): Promise<HttpResponse> {
+async function ask(
+  first: HttpRequest,
+  { host, realm }: TokenRequest,
+  send: Transport,
+): Promise<HttpResponse> {
   let request = first;
   for (let hop = 0; ; hop += 1) {
     const answer = await send(request);
@@ -178,7 +205,11 @@ async function ask(first: HttpRequest, { host, realm }: TokenRequest, send: Tran
     if (target === undefined) return answer;
     if (target.origin !== realm.url.origin) {
       await discard(answer);
-      throw new UnsafeRealmError(host, target, `expected no redirect to another origin, and "${realm.url.origin}" redirects there`);
+      throw new UnsafeRealmError(
+        host,
+        target,
+        `expected no redirect to another origin, and "${realm.url.origin}" redirects there`,
+      );
     }
     if (request.method !== 'GET' || hop >= LIMITS.tokenRedirects) return answer;
     await discard(answer);
@@ -188,24 +219,45 @@ async function ask(first: HttpRequest, { host, realm }: TokenRequest, send: Tran
 
 function redirectTarget(answer: HttpResponse, url: URL): URL | undefined {
   const location = answer.headers.get('location');
-  if (![301, 302, 303, 307, 308].includes(answer.status) || location === undefined || !URL.canParse(location, url.href)) return undefined;
+  if (
+    ![301, 302, 303, 307, 308].includes(answer.status) ||
+    location === undefined ||
+    !URL.canParse(location, url.href)
+  )
+    return undefined;
   return new URL(location, url);
 }
 
-async function readToken(answer: HttpResponse, request: TokenRequest, askedAt: number): Promise<Token> {
-  const body = await readAtMost(answer, LIMITS.tokenBytes, `the answer of the token service "${request.realm.url.origin}"`);
+async function readToken(
+  answer: HttpResponse,
+  request: TokenRequest,
+  askedAt: number,
+): Promise<Token> {
+  const body = await readAtMost(
+    answer,
+    LIMITS.tokenBytes,
+    `the answer of the token service "${request.realm.url.origin}"`,
+  );
   const token = parseTokenAnswer(body, askedAt);
-  if (token === undefined) throw new TokenServiceError(request, answer.status, `none in status ${answer.status}`);
+  if (token === undefined)
+    throw new TokenServiceError(request, answer.status, `none in status ${answer.status}`);
   return token;
 }
 
 function refusalOf(request: TokenRequest, statuses: readonly number[]): RegiError {
   const { host, repository, credential } = request;
-  const status = statuses.find((candidate) => candidate === 401 || candidate === 403) ?? statuses[0] ?? 0;
+  const status =
+    statuses.find((candidate) => candidate === 401 || candidate === 403) ?? statuses[0] ?? 0;
   // OAuth2 says invalid_grant for a refused refresh token, with status 400 (RFC 6749 §5.2).
   const isGrantRefused = status === 400 && credential?.credential.kind === 'identity-token';
-  if (status !== 401 && status !== 403 && !isGrantRefused) return new TokenServiceError(request, status, `status ${status}`);
-  return new NotAuthorisedError({ host, repository, status, tried: credential && { origin: credential.origin, refused: status !== 403 } });
+  if (status !== 401 && status !== 403 && !isGrantRefused)
+    return new TokenServiceError(request, status, `status ${status}`);
+  return new NotAuthorisedError({
+    host,
+    repository,
+    status,
+    tried: credential && { origin: credential.origin, refused: status !== 403 },
+  });
 }
 
 function codeOf(status: number): ErrorCode {

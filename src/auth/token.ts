@@ -34,7 +34,11 @@ export function parseTokenAnswer(body: Uint8Array, askedAt: number): Token | und
   const value = answer.data.token || answer.data.access_token;
   if (typeof value !== 'string' || !isHeaderSafe(value)) return undefined;
   const life = lifeOf(answer.data.expires_in);
-  return { value, obtainedAt: askedAt, expiresAt: issuedAt(answer.data.issued_at, askedAt, life) + life };
+  return {
+    value,
+    obtainedAt: askedAt,
+    expiresAt: issuedAt(answer.data.issued_at, askedAt, life) + life,
+  };
 }
 
 /** A token becomes part of a header: visible ASCII only. */

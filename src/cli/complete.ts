@@ -18,19 +18,36 @@ export interface Candidate {
  * What the last of `words` could become, each candidate once. Whatever fails on the way, such as a registry that does not answer in
  * time, makes fewer candidates and no noise: somebody is typing.
  */
-export async function complete(words: readonly string[], io: Io, commands: readonly CommandSpec[]): Promise<readonly Candidate[]> {
+export async function complete(
+  words: readonly string[],
+  io: Io,
+  commands: readonly CommandSpec[],
+): Promise<readonly Candidate[]> {
   const point = completionPoint(words, commands);
   const candidates = await candidatesAt(point, words, io, commands);
   const word = words.at(-1) ?? '';
-  return [...new Map(candidates.filter(({ value }) => value.startsWith(word)).map((candidate) => [candidate.value, candidate])).values()];
+  return [
+    ...new Map(
+      candidates
+        .filter(({ value }) => value.startsWith(word))
+        .map((candidate) => [candidate.value, candidate]),
+    ).values(),
+  ];
 }
 
 /** The candidates as the scripts of the shells read them: a line each, the note behind a tab. */
 export function candidateLines(candidates: readonly Candidate[]): string {
-  return candidates.map(({ value, note }) => `${printable(value)}${note === '' ? '' : `\t${printable(note)}`}\n`).join('');
+  return candidates
+    .map(({ value, note }) => `${printable(value)}${note === '' ? '' : `\t${printable(note)}`}\n`)
+    .join('');
 }
 
-async function candidatesAt(point: CompletionPoint, words: readonly string[], io: Io, commands: readonly CommandSpec[]): Promise<readonly Candidate[]> {
+async function candidatesAt(
+  point: CompletionPoint,
+  words: readonly string[],
+  io: Io,
+  commands: readonly CommandSpec[],
+): Promise<readonly Candidate[]> {
   switch (point.kind) {
     case 'command':
       return commandWords(point.before, commands);
@@ -38,12 +55,20 @@ async function candidatesAt(point: CompletionPoint, words: readonly string[], io
       return flagsOf(point.spec).flatMap(flagCandidates);
     case 'option': {
       const { option, lead, word } = point;
-      const values = option.choices?.map((value) => ({ value, note: '' })) ?? (await valuesOf({ name: option.value ?? '', word, command: '' }, words, io));
+      const values =
+        option.choices?.map((value) => ({ value, note: '' })) ??
+        (await valuesOf({ name: option.value ?? '', word, command: '' }, words, io));
       return values.map(({ value, note }) => ({ value: `${lead}${value}`, note }));
     }
     case 'argument': {
-      const values = await valuesOf({ name: point.name, word: point.word, command: point.spec.name }, words, io);
-      return point.before === undefined ? values : [...commandWords(point.before, commands), ...values];
+      const values = await valuesOf(
+        { name: point.name, word: point.word, command: point.spec.name },
+        words,
+        io,
+      );
+      return point.before === undefined
+        ? values
+        : [...commandWords(point.before, commands), ...values];
     }
     case 'nothing':
       return [];
@@ -53,9 +78,19 @@ async function candidatesAt(point: CompletionPoint, words: readonly string[], io
 }
 
 /** The next words of all names that begin with those of `before`. */
-function commandWords(before: readonly string[], commands: readonly CommandSpec[]): readonly Candidate[] {
-  const named = commands.flatMap((spec) => [spec.name, ...(spec.aliases ?? [])].map((name) => ({ parts: name.split(' '), summary: spec.summary })));
-  const matching = named.filter(({ parts }) => parts.length > before.length && before.every((part, at) => parts[at] === part));
+function commandWords(
+  before: readonly string[],
+  commands: readonly CommandSpec[],
+): readonly Candidate[] {
+  const named = commands.flatMap((spec) =>
+    [spec.name, ...(spec.aliases ?? [])].map((name) => ({
+      parts: name.split(' '),
+      summary: spec.summary,
+    })),
+  );
+  const matching = named.filter(
+    ({ parts }) => parts.length > before.length && before.every((part, at) => parts[at] === part),
+  );
   const words = new Map<string, { summary?: string; readonly next: Set<string> }>();
   for (const { parts, summary } of matching) {
     const [value = '', next] = parts.slice(before.length);
@@ -64,16 +99,24 @@ function commandWords(before: readonly string[], commands: readonly CommandSpec[
     if (next === undefined) known.summary = summary;
     else known.next.add(next);
   }
-  if (before.length === 0) words.set('help', { summary: 'Show how a command is used', next: new Set() });
+  if (before.length === 0)
+    words.set('help', { summary: 'Show how a command is used', next: new Set() });
   // A word that is a command, and the beginning of others too, says what it does itself.
-  return [...words].map(([value, { summary, next }]) => ({ value, note: summary ?? [...next].join(', ') }));
+  return [...words].map(([value, { summary, next }]) => ({
+    value,
+    note: summary ?? [...next].join(', '),
+  }));
 }
 
 function flagCandidates({ name, summary }: OptionSpec): readonly Candidate[] {
   return [{ value: `--${name}`, note: summary }];
 }
 
-async function valuesOf(question: ValueQuestion, words: readonly string[], io: Io): Promise<readonly Candidate[]> {
+async function valuesOf(
+  question: ValueQuestion,
+  words: readonly string[],
+  io: Io,
+): Promise<readonly Candidate[]> {
   const values = await completeValue(question, settingsOf(words, io), io);
   return values.map(({ value, note = '' }) => ({ value, note }));
 }
@@ -83,7 +126,9 @@ function settingsOf(words: readonly string[], io: Io): ReturnType<typeof parseSe
   const single: Record<string, string> = {};
   const several: Record<string, readonly string[]> = {};
   for (const [at, word] of words.slice(0, -1).entries()) {
-    const option = flagsOf(undefined).find(({ name }) => word === `--${name}` || word.startsWith(`--${name}=`));
+    const option = flagsOf(undefined).find(
+      ({ name }) => word === `--${name}` || word.startsWith(`--${name}=`),
+    );
     if (option?.value === undefined) continue;
     const value = word.includes('=') ? word.slice(word.indexOf('=') + 1) : (words[at + 1] ?? '');
     if (option.repeatable === true) several[option.name] = [...(several[option.name] ?? []), value];
@@ -105,9 +150,20 @@ export type CompletionPoint =
   | { readonly kind: 'command'; readonly before: readonly string[]; readonly word: string }
   | { readonly kind: 'flag'; readonly spec: CommandSpec | undefined; readonly word: string }
   /** The value of a flag; `lead` is what stands before it in the same word: `--platform=`. */
-  | { readonly kind: 'option'; readonly option: OptionSpec; readonly lead: string; readonly word: string }
+  | {
+      readonly kind: 'option';
+      readonly option: OptionSpec;
+      readonly lead: string;
+      readonly word: string;
+    }
   /** `before` where the name of another command may go on: `tag ls` behind `tag`. */
-  | { readonly kind: 'argument'; readonly spec: CommandSpec; readonly name: string; readonly word: string; readonly before: readonly string[] | undefined }
+  | {
+      readonly kind: 'argument';
+      readonly spec: CommandSpec;
+      readonly name: string;
+      readonly word: string;
+      readonly before: readonly string[] | undefined;
+    }
   | { readonly kind: 'nothing' };
 
 /**
@@ -115,19 +171,30 @@ export type CompletionPoint =
  *
  * @param words behind the program's name; the last is the one at the cursor, and may be empty.
  */
-export function completionPoint(words: readonly string[], commands: readonly CommandSpec[]): CompletionPoint {
-  const byName = new Map(commands.flatMap((spec) => [spec.name, ...(spec.aliases ?? [])].map((name) => [name, spec] as const)));
+export function completionPoint(
+  words: readonly string[],
+  commands: readonly CommandSpec[],
+): CompletionPoint {
+  const byName = new Map(
+    commands.flatMap((spec) =>
+      [spec.name, ...(spec.aliases ?? [])].map((name) => [name, spec] as const),
+    ),
+  );
   const word = words.at(-1) ?? '';
   const name: string[] = [];
   let spec: CommandSpec | undefined;
   let arguments_ = 0;
   let pending: OptionSpec | undefined;
   let dashes = false;
-  const [helps, before] = words[0] === 'help' && words.length > 1 ? [true, words.slice(1, -1)] : [false, words.slice(0, -1)];
+  const [helps, before] =
+    words[0] === 'help' && words.length > 1
+      ? [true, words.slice(1, -1)]
+      : [false, words.slice(0, -1)];
   for (const given of before) {
     if (pending !== undefined) pending = undefined;
     else if (!dashes && given === '--') dashes = true;
-    else if (!dashes && given.startsWith('-')) pending = given.includes('=') ? undefined : optionOf(given, spec);
+    else if (!dashes && given.startsWith('-'))
+      pending = given.includes('=') ? undefined : optionOf(given, spec);
     else if (arguments_ === 0 && isBeginning([...name, given].join(' '), byName)) {
       name.push(given);
       spec = byName.get(name.join(' '));
@@ -135,28 +202,42 @@ export function completionPoint(words: readonly string[], commands: readonly Com
   }
   if (pending !== undefined) return { kind: 'option', option: pending, lead: '', word };
   if (!dashes && word.startsWith('-')) return flagPoint(word, spec);
-  const isLonger = arguments_ === 0 && [...byName.keys()].some((known) => known.startsWith([...name, ''].join(' ')));
-  if (spec === undefined || helps) return isLonger ? { kind: 'command', before: name, word } : { kind: 'nothing' };
+  const isLonger =
+    arguments_ === 0 &&
+    [...byName.keys()].some((known) => known.startsWith([...name, ''].join(' ')));
+  if (spec === undefined || helps)
+    return isLonger ? { kind: 'command', before: name, word } : { kind: 'nothing' };
   const last = spec.arguments.at(-1);
   const argument = spec.arguments[arguments_] ?? (last?.variadic === true ? last : undefined);
-  return argument === undefined ? { kind: 'nothing' } : { kind: 'argument', spec, name: argument.name, word, before: isLonger ? name : undefined };
+  return argument === undefined
+    ? { kind: 'nothing' }
+    : { kind: 'argument', spec, name: argument.name, word, before: isLonger ? name : undefined };
 }
 
 /** The flags that can stand behind a command's name; before it only those of every command. */
 export function flagsOf(spec: CommandSpec | undefined): readonly OptionSpec[] {
-  return [...(spec?.options ?? []), ...GLOBAL_OPTIONS, { name: 'help', short: 'h', summary: 'show the arguments, flags and examples' }];
+  return [
+    ...(spec?.options ?? []),
+    ...GLOBAL_OPTIONS,
+    { name: 'help', short: 'h', summary: 'show the arguments, flags and examples' },
+  ];
 }
 
 function flagPoint(word: string, spec: CommandSpec | undefined): CompletionPoint {
   const equals = word.indexOf('=');
   if (equals < 0) return { kind: 'flag', spec, word };
   const option = optionOf(word.slice(0, equals), spec);
-  return option === undefined ? { kind: 'nothing' } : { kind: 'option', option, lead: word.slice(0, equals + 1), word: word.slice(equals + 1) };
+  return option === undefined
+    ? { kind: 'nothing' }
+    : { kind: 'option', option, lead: word.slice(0, equals + 1), word: word.slice(equals + 1) };
 }
 
 /** The option that a flag names, when it takes a value. */
 function optionOf(flag: string, spec: CommandSpec | undefined): OptionSpec | undefined {
-  return flagsOf(spec).find(({ name, short, value }) => value !== undefined && (flag === `--${name}` || flag === `-${short}`));
+  return flagsOf(spec).find(
+    ({ name, short, value }) =>
+      value !== undefined && (flag === `--${name}` || flag === `-${short}`),
+  );
 }
 
 function isBeginning(words: string, byName: ReadonlyMap<string, CommandSpec>): boolean {

@@ -7,7 +7,12 @@ import type { Progress } from './progress/progress.ts';
 import type { StatusArea } from './output/status-area.ts';
 
 /** What a command is given: everything it says goes to the status area, as `settings` wants it. */
-export function createContext(io: Io, settings: Settings, progress: Progress, area: StatusArea): Context {
+export function createContext(
+  io: Io,
+  settings: Settings,
+  progress: Progress,
+  area: StatusArea,
+): Context {
   const json = speaksJson(settings);
   const warn = (message: string, hint?: string): void => {
     if (progress.showsMessages) progress.onEvent({ kind: 'warning', message, hint });
@@ -30,7 +35,8 @@ export function createContext(io: Io, settings: Settings, progress: Progress, ar
       progress.onEvent(event);
       if (progress.showsMessages) return;
       if (event.kind === 'warning') warn(event.message, event.hint);
-      if (event.kind === 'failed') area.print(failureText(event.error, { json, verbosity: settings.verbosity }));
+      if (event.kind === 'failed')
+        area.print(failureText(event.error, { json, verbosity: settings.verbosity }));
     },
   };
 }
@@ -41,7 +47,10 @@ export function speaksJson({ json, progress }: Pick<Settings, 'json' | 'progress
 }
 
 /** An error as the flags want it, without its last newline. */
-export function failureText(error: unknown, { json, verbosity }: Pick<Settings, 'json' | 'verbosity'>): string {
+export function failureText(
+  error: unknown,
+  { json, verbosity }: Pick<Settings, 'json' | 'verbosity'>,
+): string {
   return json ? jsonLine({ error: errorObject(error) }).trimEnd() : errorText(error, verbosity > 0);
 }
 

@@ -21,7 +21,9 @@ export async function credentialHelper(argv: readonly string[], io: Io): Promise
     return status;
   } catch (error) {
     // Clients show what stands on standard output.
-    await io.stdout.write(`${printable(error instanceof Error ? error.message : String(error))}\n`).catch(() => undefined);
+    await io.stdout
+      .write(`${printable(error instanceof Error ? error.message : String(error))}\n`)
+      .catch(() => undefined);
     return exitStatusOf(error);
   }
 }
@@ -29,13 +31,25 @@ export async function credentialHelper(argv: readonly string[], io: Io): Promise
 async function answer(argv: readonly string[], io: Io): Promise<HelperAnswer> {
   const [verb = '', ...rest] = argv;
   const { stdin, stdout, stderr, env, home, clock, signal } = io;
-  if (verb === 'version' || verb === '--version') return { status: 0, stdout: `docker-credential-regi ${VERSION}\n` };
+  if (verb === 'version' || verb === '--version')
+    return { status: 0, stdout: `docker-credential-regi ${VERSION}\n` };
   if (verb === 'help' || verb === '--help') return { status: 0, stdout: USAGE };
   if (verb === '' || rest.length > 0) return { status: 1, stdout: USAGE };
-  if (verb === 'get' && stdout.isTTY) return { status: 1, stdout: 'Cannot print a password on a terminal: pipe it into the program that needs it\n' };
+  if (verb === 'get' && stdout.isTTY)
+    return {
+      status: 1,
+      stdout: 'Cannot print a password on a terminal: pipe it into the program that needs it\n',
+    };
   // Nothing is asked for with `list`, and not every client closes what it does not use.
   const input = verb === 'list' ? '' : await stdin.read(LIMITS.passwordBytes);
   const note = (message: string): void => void stderr.write(`${message}\n`).catch(() => undefined);
-  const keychain = createKeychain({ run: io.runKeychain, env, os: io.host.os, isTerminal: stderr.isTTY, clock, note });
+  const keychain = createKeychain({
+    run: io.runKeychain,
+    env,
+    os: io.host.os,
+    isTerminal: stderr.isTTY,
+    clock,
+    note,
+  });
   return answerAsHelper(verb, input, { keychain, env, home }, signal);
 }

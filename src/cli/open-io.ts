@@ -50,7 +50,12 @@ export function openIo(host: HostProcess, { keychainScript }: OpenIoOptions = {}
     home: homedir(),
     clock: systemClock,
     signal: controller.signal,
-    host: hostPlatform({ platform: host.platform, arch: host.arch, endianness: endianness(), armVersion: armVersion(host.config.variables) }),
+    host: hostPlatform({
+      platform: host.platform,
+      arch: host.arch,
+      endianness: endianness(),
+      armVersion: armVersion(host.config.variables),
+    }),
     runKeychain: keychainScript === undefined ? undefined : lazyKeychain(host, keychainScript),
   };
 }
@@ -64,8 +69,11 @@ function lazyKeychain({ execPath, env }: HostProcess, script: string): RunKeycha
 }
 
 function armVersion(variables: unknown): string | undefined {
-  if (typeof variables !== 'object' || variables === null || !('arm_version' in variables)) return undefined;
-  return typeof variables.arm_version === 'string' || typeof variables.arm_version === 'number' ? String(variables.arm_version) : undefined;
+  if (typeof variables !== 'object' || variables === null || !('arm_version' in variables))
+    return undefined;
+  return typeof variables.arm_version === 'string' || typeof variables.arm_version === 'number'
+    ? String(variables.arm_version)
+    : undefined;
 }
 
 /** What Node says of the machine it runs on. */
@@ -82,7 +90,11 @@ export interface MachineFacts {
 
 /** Names of Go, which image platforms use, where Node has others. */
 const OS: Readonly<Record<string, string>> = { win32: 'windows', sunos: 'solaris' };
-const ARCHITECTURE: Readonly<Record<string, string>> = { x64: 'amd64', ia32: '386', mipsel: 'mipsle' };
+const ARCHITECTURE: Readonly<Record<string, string>> = {
+  x64: 'amd64',
+  ia32: '386',
+  mipsel: 'mipsle',
+};
 
 /** The platform of this machine in the words of image indexes. */
 export function hostPlatform({ platform, arch, endianness, armVersion }: MachineFacts): Platform {

@@ -19,8 +19,17 @@ export interface Invocation {
  *
  * @throws whatever the command throws; once `io.signal` has aborted, its reason.
  */
-export async function runCommand({ spec, args, settings, color }: Invocation, io: Io, area: StatusArea): Promise<void> {
-  const progress = createProgress(settings, { color, isPlan: args.options['dry-run'] === true }, io, area);
+export async function runCommand(
+  { spec, args, settings, color }: Invocation,
+  io: Io,
+  area: StatusArea,
+): Promise<void> {
+  const progress = createProgress(
+    settings,
+    { color, isPlan: args.options['dry-run'] === true },
+    io,
+    area,
+  );
   const context = createContext(io, settings, progress, area);
   let completed = false;
   let rows: RowWriter | undefined;

@@ -1,9 +1,34 @@
 import type { CommandSpec } from '../command.ts';
-import { attachSpec, deleteSpec, indexAddSpec, indexCreateSpec, indexRemoveSpec, tagsDeleteSpec } from './specs/manage.ts';
+import {
+  attachSpec,
+  deleteSpec,
+  indexAddSpec,
+  indexCreateSpec,
+  indexRemoveSpec,
+  tagsDeleteSpec,
+} from './specs/manage.ts';
 import { authGetSpec, authListSpec, loginSpec, logoutSpec } from './specs/credentials.ts';
-import { blobGetSpec, blobPutSpec, configSpec, manifestGetSpec, manifestPutSpec } from './specs/low-level.ts';
+import {
+  blobGetSpec,
+  blobPutSpec,
+  configSpec,
+  manifestGetSpec,
+  manifestPutSpec,
+} from './specs/low-level.ts';
 import { completionSpec, doctorSpec, serveSpec } from './specs/other.ts';
-import { catSpec, diffSpec, digestSpec, filesSpec, historySpec, inspectSpec, referrersSpec, reposListSpec, rootfsSpec, searchSpec, tagsListSpec } from './specs/inspect.ts';
+import {
+  catSpec,
+  diffSpec,
+  digestSpec,
+  filesSpec,
+  historySpec,
+  inspectSpec,
+  referrersSpec,
+  reposListSpec,
+  rootfsSpec,
+  searchSpec,
+  tagsListSpec,
+} from './specs/inspect.ts';
 import { copySpec, pullSpec, pushSpec, tagSpec } from './specs/move.ts';
 import { exportSpec, importSpec, verifySpec } from './specs/air-gap.ts';
 import { imagesSpec, pruneSpec, rmiSpec } from './specs/local-store.ts';

@@ -7,7 +7,9 @@ export function isSmall(bytes: number): boolean {
 }
 
 /** Requests to one host at once: by what they carry, or whatever they carry. */
-export type LaneWidths = { readonly small: number; readonly large: number } | { readonly both: number };
+export type LaneWidths =
+  | { readonly small: number; readonly large: number }
+  | { readonly both: number };
 
 /** 24 small ones hide the round trips of a usual image in one wave; 4 large ones fill a link. */
 export const DEFAULT_LANES: LaneWidths = { small: 24, large: 4 };
@@ -46,7 +48,13 @@ export class Lanes {
    *
    * Room is taken in one order over all places: two transfers in opposite directions cannot wait for each other.
    */
-  async run<T>(places: readonly string[], size: number, signal: AbortSignal, work: (leave: Leave) => Promise<T>, options: LaneOptions = {}): Promise<T> {
+  async run<T>(
+    places: readonly string[],
+    size: number,
+    signal: AbortSignal,
+    work: (leave: Leave) => Promise<T>,
+    options: LaneOptions = {},
+  ): Promise<T> {
     const lane = isSmall(size) ? 'small' : 'large';
     const ordered = [...new Set(places)].toSorted();
     const held = new Map<string, () => void>();
@@ -103,7 +111,9 @@ class Lane {
   }
 
   /** Resolves when there is room, with what gives it back; giving it back twice does nothing. */
-  async enter({ yields = false }: { readonly yields?: boolean | undefined } = {}): Promise<() => void> {
+  async enter({ yields = false }: { readonly yields?: boolean | undefined } = {}): Promise<
+    () => void
+  > {
     if (this.#inside < this.#width) this.#inside += 1;
     else await new Promise<void>((admit) => (yields ? this.#yielding : this.#waiting).push(admit));
     let isInside = true;

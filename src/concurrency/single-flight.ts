@@ -30,7 +30,11 @@ export class SingleFlight<T> {
    * @param job its signal aborts when everybody who waited has left.
    * @throws the signal's reason when it aborts first, else what the job throws.
    */
-  async run(key: string, job: (signal: AbortSignal) => Promise<T>, signal?: AbortSignal): Promise<T> {
+  async run(
+    key: string,
+    job: (signal: AbortSignal) => Promise<T>,
+    signal?: AbortSignal,
+  ): Promise<T> {
     signal?.throwIfAborted();
     const kept = this.#results?.get(key);
     if (kept !== undefined) return kept.value;
@@ -48,7 +52,9 @@ export class SingleFlight<T> {
         flight.controller.abort(signal.reason);
       };
       signal.addEventListener('abort', onAbort, { once: true });
-      void flight.result.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
+      void flight.result
+        .then(resolve, reject)
+        .finally(() => signal.removeEventListener('abort', onAbort));
     });
   }
 

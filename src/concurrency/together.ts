@@ -1,13 +1,18 @@
 import { setMaxListeners } from 'node:events';
 
-type Tasks<Results extends readonly unknown[]> = { readonly [Index in keyof Results]: (signal: AbortSignal) => Promise<Results[Index]> };
+type Tasks<Results extends readonly unknown[]> = {
+  readonly [Index in keyof Results]: (signal: AbortSignal) => Promise<Results[Index]>;
+};
 
 /**
  * Runs tasks at once. The first failure aborts the others, and is thrown when all have settled: nothing goes on behind an error.
  *
  * @throws the signal's reason when it has aborted, else what the first task threw that failed.
  */
-export async function together<Results extends readonly unknown[]>(tasks: Tasks<Results>, signal: AbortSignal): Promise<Results> {
+export async function together<Results extends readonly unknown[]>(
+  tasks: Tasks<Results>,
+  signal: AbortSignal,
+): Promise<Results> {
   const failed = new AbortController();
   const either = eitherSignal(signal, failed.signal);
   const settled = await Promise.allSettled(
@@ -21,7 +26,9 @@ export async function together<Results extends readonly unknown[]>(tasks: Tasks<
     }),
   );
   signal.throwIfAborted();
-  const results = settled.flatMap((outcome) => (outcome.status === 'fulfilled' ? [outcome.value] : []));
+  const results = settled.flatMap((outcome) =>
+    outcome.status === 'fulfilled' ? [outcome.value] : [],
+  );
   if (results.length < settled.length) throw failed.signal.reason;
   return results as unknown as Results;
 }

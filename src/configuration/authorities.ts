@@ -32,7 +32,12 @@ const BUNDLES = [
  *
  * @see https://github.com/golang/go/blob/go1.24.0/src/crypto/x509/root_unix.go
  */
-export async function readAuthorities({ env, os, warn, bundles = BUNDLES }: AuthoritiesOptions): Promise<readonly string[]> {
+export async function readAuthorities({
+  env,
+  os,
+  warn,
+  bundles = BUNDLES,
+}: AuthoritiesOptions): Promise<readonly string[]> {
   const file = env['SSL_CERT_FILE'] ?? '';
   const folders = (env['SSL_CERT_DIR'] ?? '').split(delimiter).filter((folder) => folder !== '');
   const named = await Promise.all([
@@ -61,24 +66,39 @@ function askNode(): readonly string[] {
   return typeof ask === 'function' ? (ask as (kind: string) => string[])('system') : [];
 }
 
-async function readNamed(path: string, variable: string, warn: AuthoritiesOptions['warn'] | undefined): Promise<readonly string[]> {
+async function readNamed(
+  path: string,
+  variable: string,
+  warn: AuthoritiesOptions['warn'] | undefined,
+): Promise<readonly string[]> {
   if (path === '') return [];
   try {
     return [await readText(path)];
   } catch (error) {
-    warn?.(`Cannot read "${path}", which ${variable} names: ${reasonOf(error)}`, `correct ${variable}, or unset it`);
+    warn?.(
+      `Cannot read "${path}", which ${variable} names: ${reasonOf(error)}`,
+      `correct ${variable}, or unset it`,
+    );
     return [];
   }
 }
 
-async function readFolder(folder: string, warn: AuthoritiesOptions['warn']): Promise<readonly string[]> {
+async function readFolder(
+  folder: string,
+  warn: AuthoritiesOptions['warn'],
+): Promise<readonly string[]> {
   try {
     const names = await readdir(folder);
-    const texts = await Promise.all(names.map((name) => readText(join(folder, name)).catch(() => '')));
+    const texts = await Promise.all(
+      names.map((name) => readText(join(folder, name)).catch(() => '')),
+    );
     // Each certificate is there twice: by its name, and by a link that is named for its hash.
     return [...new Set(texts)];
   } catch (error) {
-    warn(`Cannot read "${folder}", which SSL_CERT_DIR names: ${reasonOf(error)}`, 'correct SSL_CERT_DIR, or unset it');
+    warn(
+      `Cannot read "${folder}", which SSL_CERT_DIR names: ${reasonOf(error)}`,
+      'correct SSL_CERT_DIR, or unset it',
+    );
     return [];
   }
 }
@@ -98,23 +118,37 @@ function reasonOf(error: unknown): string {
  * @param where it was named: `--ca-file`.
  * @throws {InvalidConfigError} when it cannot be read, or holds no certificate.
  */
-export async function readCaFile(path: string, where: string, signal: AbortSignal): Promise<string> {
+export async function readCaFile(
+  path: string,
+  where: string,
+  signal: AbortSignal,
+): Promise<string> {
   const hint = `give ${where} a file of PEM certificates`;
   let text: string;
   try {
     text = await readFile(path, { encoding: 'utf8', signal });
   } catch (cause) {
     signal.throwIfAborted();
-    const reason = cause instanceof Error && 'code' in cause ? String(cause.code) : 'unknown reason';
-    throw new InvalidConfigError(`Cannot read the certificate authorities in "${path}": ${reason}`, { hint, cause });
+    const reason =
+      cause instanceof Error && 'code' in cause ? String(cause.code) : 'unknown reason';
+    throw new InvalidConfigError(
+      `Cannot read the certificate authorities in "${path}": ${reason}`,
+      { hint, cause },
+    );
   }
   if (hasCertificate(text)) return text;
-  throw new InvalidConfigError(`Cannot use the certificate authorities in "${path}": expected PEM certificates, found none`, { hint });
+  throw new InvalidConfigError(
+    `Cannot use the certificate authorities in "${path}": expected PEM certificates, found none`,
+    { hint },
+  );
 }
 
 /** Whether a text holds a PEM certificate that can be read. */
 export function hasCertificate(text: string): boolean {
-  const [block] = /-----BEGIN (?:TRUSTED |X509 )?CERTIFICATE-----[^-]+-----END (?:TRUSTED |X509 )?CERTIFICATE-----/.exec(text) ?? [];
+  const [block] =
+    /-----BEGIN (?:TRUSTED |X509 )?CERTIFICATE-----[^-]+-----END (?:TRUSTED |X509 )?CERTIFICATE-----/.exec(
+      text,
+    ) ?? [];
   if (block === undefined) return false;
   try {
     return new X509Certificate(block).subject !== undefined;

@@ -29,10 +29,16 @@ export interface FileReader {
 
 const NO_CERTIFICATES: HostCertificates = { ca: [], cert: [], key: [] };
 
-const FILES: FileReader = { list: (folder) => readdir(folder), read: (path) => readFile(path, 'utf8') };
+const FILES: FileReader = {
+  list: (folder) => readdir(folder),
+  read: (path) => readFile(path, 'utf8'),
+};
 
 /** The folders that may hold certificates of registries, those of podman and skopeo first, each with one folder a registry. */
-export function certificateFolders({ home, systemFolder = '/etc' }: Pick<CertsDOptions, 'home' | 'systemFolder'>): readonly string[] {
+export function certificateFolders({
+  home,
+  systemFolder = '/etc',
+}: Pick<CertsDOptions, 'home' | 'systemFolder'>): readonly string[] {
   return [
     join(home, '.config/containers/certs.d'),
     join(systemFolder, 'containers/certs.d'),
@@ -49,7 +55,10 @@ export function certificateFolders({ home, systemFolder = '/etc' }: Pick<CertsDO
  * @throws {InvalidConfigError} when half of a pair is missing, or a file cannot be read.
  * @see https://github.com/containers/image/blob/v5.36.0/docs/containers-certs.d.5.md
  */
-export async function readHostCertificates(host: string, options: CertsDOptions): Promise<HostCertificates> {
+export async function readHostCertificates(
+  host: string,
+  options: CertsDOptions,
+): Promise<HostCertificates> {
   const { files = FILES, home, os } = options;
   // A file name of Windows has no colon: docker leaves it out there.
   const name = os === 'windows' ? host.replace(':', '') : host;
@@ -61,17 +70,29 @@ export async function readHostCertificates(host: string, options: CertsDOptions)
   return NO_CERTIFICATES;
 }
 
-async function list(folder: string, files: FileReader, home: string): Promise<readonly string[] | undefined> {
+async function list(
+  folder: string,
+  files: FileReader,
+  home: string,
+): Promise<readonly string[] | undefined> {
   try {
     return (await files.list(folder)).toSorted();
   } catch (cause) {
     const code = codeOf(cause);
     if (code === 'ENOENT' || code === 'EACCES' || code === 'EPERM') return undefined;
-    throw new InvalidConfigError(`Cannot read the certificates in "${showPath(folder, home)}": ${code}`, { hint: 'make it a folder, or remove it', cause });
+    throw new InvalidConfigError(
+      `Cannot read the certificates in "${showPath(folder, home)}": ${code}`,
+      { hint: 'make it a folder, or remove it', cause },
+    );
   }
 }
 
-async function readCertificates(folder: string, names: readonly string[], files: FileReader, { home, warn }: CertsDOptions): Promise<HostCertificates> {
+async function readCertificates(
+  folder: string,
+  names: readonly string[],
+  files: FileReader,
+  { home, warn }: CertsDOptions,
+): Promise<HostCertificates> {
   const shown = showPath(folder, home);
   const read = (name: string): Promise<string> => files.read(join(folder, name));
   const certificates = { ca: [] as string[], cert: [] as string[], key: [] as string[] };
@@ -80,20 +101,30 @@ async function readCertificates(folder: string, names: readonly string[], files:
       const text = await readAuthority(read(name), `${shown}/${name}`);
       if (text === undefined) continue;
       if (hasCertificate(text)) certificates.ca.push(text);
-      else warn(`Cannot use "${shown}/${name}": expected PEM certificates, found none`, 'write it in PEM, beginning with -----BEGIN CERTIFICATE-----');
+      else
+        warn(
+          `Cannot use "${shown}/${name}": expected PEM certificates, found none`,
+          'write it in PEM, beginning with -----BEGIN CERTIFICATE-----',
+        );
     } else if (name.endsWith('.cert')) {
       const key = `${name.slice(0, -'.cert'.length)}.key`;
       if (!names.includes(key)) {
-        throw new InvalidConfigError(`Cannot find the key "${key}" of the client certificate "${name}" in "${shown}"`, {
-          hint: 'put the key there; if it is no client certificate but an authority, name it *.crt',
-        });
+        throw new InvalidConfigError(
+          `Cannot find the key "${key}" of the client certificate "${name}" in "${shown}"`,
+          {
+            hint: 'put the key there; if it is no client certificate but an authority, name it *.crt',
+          },
+        );
       }
       certificates.cert.push(await readHalf(read(name), `${shown}/${name}`));
       certificates.key.push(await readHalf(read(key), `${shown}/${key}`));
     } else if (name.endsWith('.key')) {
       const cert = `${name.slice(0, -'.key'.length)}.cert`;
       if (names.includes(cert)) continue;
-      throw new InvalidConfigError(`Cannot find the client certificate "${cert}" of the key "${name}" in "${shown}"`, { hint: 'put the certificate there' });
+      throw new InvalidConfigError(
+        `Cannot find the client certificate "${cert}" of the key "${name}" in "${shown}"`,
+        { hint: 'put the certificate there' },
+      );
     }
   }
   return certificates;
@@ -118,7 +149,10 @@ async function readHalf(text: Promise<string>, shown: string): Promise<string> {
 }
 
 function unreadable(shown: string, cause: unknown): InvalidConfigError {
-  return new InvalidConfigError(`Cannot read "${shown}": ${codeOf(cause)}`, { hint: `make it readable: chmod u+r ${shown}`, cause });
+  return new InvalidConfigError(`Cannot read "${shown}": ${codeOf(cause)}`, {
+    hint: `make it readable: chmod u+r ${shown}`,
+    cause,
+  });
 }
 
 function codeOf(error: unknown): string {

@@ -20,16 +20,24 @@ export interface DaemonJsonOptions {
  *
  * @see https://docs.docker.com/reference/cli/dockerd/#daemon-configuration-file
  */
-export async function readInsecureRegistries(options: DaemonJsonOptions): Promise<readonly string[]> {
+export async function readInsecureRegistries(
+  options: DaemonJsonOptions,
+): Promise<readonly string[]> {
   const { home, systemFolder = '/etc' } = options;
   const found: string[] = [];
-  for (const path of [join(systemFolder, 'docker/daemon.json'), join(home, '.config/docker/daemon.json')]) {
+  for (const path of [
+    join(systemFolder, 'docker/daemon.json'),
+    join(home, '.config/docker/daemon.json'),
+  ]) {
     found.push(...(await readOne(path, options)));
   }
   return found;
 }
 
-async function readOne(path: string, { home, warn, log }: DaemonJsonOptions): Promise<readonly string[]> {
+async function readOne(
+  path: string,
+  { home, warn, log }: DaemonJsonOptions,
+): Promise<readonly string[]> {
   const shown = showPath(path, home);
   try {
     const text = await readConfigFile(path, shown);
@@ -38,7 +46,10 @@ async function readOne(path: string, { home, warn, log }: DaemonJsonOptions): Pr
   } catch (error) {
     if (error instanceof InvalidConfigError) log(`${error.message}; it is ignored`);
     else if (error instanceof MalformedError)
-      warn(`Cannot use "insecure-registries" of "${shown}": ${error.message}`, 'docker does not start with it either: correct it');
+      warn(
+        `Cannot use "insecure-registries" of "${shown}": ${error.message}`,
+        'docker does not start with it either: correct it',
+      );
     else throw error;
     return [];
   }
@@ -53,9 +64,11 @@ function insecureOf(text: string): readonly string[] {
   } catch {
     throw new MalformedError('expected JSON');
   }
-  if (typeof config !== 'object' || config === null) throw new MalformedError('expected a JSON object');
+  if (typeof config !== 'object' || config === null)
+    throw new MalformedError('expected a JSON object');
   const list: unknown = Reflect.get(config, 'insecure-registries') ?? [];
-  if (!Array.isArray(list) || !list.every((entry) => typeof entry === 'string')) throw new MalformedError('expected a list of texts');
+  if (!Array.isArray(list) || !list.every((entry) => typeof entry === 'string'))
+    throw new MalformedError('expected a list of texts');
   return list;
 }
 
@@ -63,6 +76,8 @@ function checked(entry: string, shown: string, warn: DaemonJsonOptions['warn']):
   // docker takes a scheme, and forgets it.
   const rule = entry.replace(/^https?:\/\//, '').replace(/\/$/, '');
   if (isHostRule(rule, { networks: true })) return [rule];
-  warn(`Cannot use the insecure registry "${printable(entry, 160)}" of "${shown}": expected HOST, HOST:PORT or a network`);
+  warn(
+    `Cannot use the insecure registry "${printable(entry, 160)}" of "${shown}": expected HOST, HOST:PORT or a network`,
+  );
   return [];
 }

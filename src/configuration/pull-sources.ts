@@ -19,15 +19,23 @@ export class BlockedRegistryError extends RegiError {
 
   /** @param name of an image or host. */
   constructor(name: string, prefix: string, files: readonly string[]) {
-    super(`Cannot use "${name}": the registry "${prefix}" is blocked`, { hint: `it is blocked in one of: ${files.join(', ')}` });
+    super(`Cannot use "${name}": the registry "${prefix}" is blocked`, {
+      hint: `it is blocked in one of: ${files.join(', ')}`,
+    });
   }
 }
 
 /** The rule with the longest prefix that fits. */
-export function findRule({ registries }: Pick<RegistriesConf, 'registries'>, reference: string): RegistryRule | undefined {
+export function findRule(
+  { registries }: Pick<RegistriesConf, 'registries'>,
+  reference: string,
+): RegistryRule | undefined {
   return registries
     .filter(({ prefix }) => matchPrefix(reference, prefix) !== undefined)
-    .reduce<RegistryRule | undefined>((best, rule) => (best === undefined || rule.prefix.length > best.prefix.length ? rule : best), undefined);
+    .reduce<RegistryRule | undefined>(
+      (best, rule) => (best === undefined || rule.prefix.length > best.prefix.length ? rule : best),
+      undefined,
+    );
 }
 
 /**
@@ -36,12 +44,23 @@ export function findRule({ registries }: Pick<RegistriesConf, 'registries'>, ref
  * @param mirrors of regi's own configuration; they take the place of those of the rule.
  * @throws {InvalidConfigError} when a location makes no reference.
  */
-export function pullSources(reference: Reference, rule: RegistryRule | undefined, mirrors: readonly Mirror[] | undefined): readonly PullSource[] {
+export function pullSources(
+  reference: Reference,
+  rule: RegistryRule | undefined,
+  mirrors: readonly Mirror[] | undefined,
+): readonly PullSource[] {
   const prefix = rule?.prefix ?? reference.domain;
   const listed =
-    mirrors === undefined ? (rule?.mirrors ?? []).map((mirror) => ({ ...mirror, prefix })) : mirrors.map((mirror) => ({ ...mirror, prefix: reference.domain }));
+    mirrors === undefined
+      ? (rule?.mirrors ?? []).map((mirror) => ({ ...mirror, prefix }))
+      : mirrors.map((mirror) => ({ ...mirror, prefix: reference.domain }));
   return [
-    ...listed.map(({ location, insecure, use, prefix: covered }) => ({ reference: rewritten(reference, covered, location), insecure, use, isMirror: true })),
+    ...listed.map(({ location, insecure, use, prefix: covered }) => ({
+      reference: rewritten(reference, covered, location),
+      insecure,
+      use,
+      isMirror: true,
+    })),
     {
       reference: rule === undefined ? reference : rewritten(reference, rule.prefix, rule.location),
       insecure: rule?.insecure ?? false,
@@ -59,9 +78,12 @@ export function takes({ use }: Pick<PullSource, 'use'>, kind: 'tag' | 'digest'):
 function rewritten(reference: Reference, prefix: string, location: string): Reference {
   const found = rewrite(reference, prefix, location);
   if (found !== undefined) return found;
-  throw new InvalidConfigError(`Cannot put the location "${location}" in the place of "${prefix}" in "${formatReference(reference)}"`, {
-    hint: 'correct that location in registries.conf, or in the mirrors of config.yaml',
-  });
+  throw new InvalidConfigError(
+    `Cannot put the location "${location}" in the place of "${prefix}" in "${formatReference(reference)}"`,
+    {
+      hint: 'correct that location in registries.conf, or in the mirrors of config.yaml',
+    },
+  );
 }
 
 /**
@@ -71,8 +93,14 @@ function rewritten(reference: Reference, prefix: string, location: string): Refe
  * @see https://github.com/containers/image/blob/v5.36.0/docs/containers-registries.conf.5.md#choosing-a-registry-toml-table
  */
 export function matchPrefix(reference: string, prefix: string): number | undefined {
-  const end = prefix.startsWith('*.') ? endOfDomain(reference, prefix.slice(1)) : reference.startsWith(prefix) ? prefix.length : undefined;
-  return end !== undefined && (end === reference.length || ':/@'.includes(reference.charAt(end))) ? end : undefined;
+  const end = prefix.startsWith('*.')
+    ? endOfDomain(reference, prefix.slice(1))
+    : reference.startsWith(prefix)
+      ? prefix.length
+      : undefined;
+  return end !== undefined && (end === reference.length || ':/@'.includes(reference.charAt(end)))
+    ? end
+    : undefined;
 }
 
 function endOfDomain(reference: string, domain: string): number | undefined {
@@ -85,7 +113,11 @@ function endOfDomain(reference: string, domain: string): number | undefined {
  *
  * @returns undefined when the prefix does not fit, or the result is no reference in full.
  */
-export function rewrite(reference: Reference, prefix: string, location: string): Reference | undefined {
+export function rewrite(
+  reference: Reference,
+  prefix: string,
+  location: string,
+): Reference | undefined {
   const text = formatReference(reference);
   const covered = matchPrefix(text, prefix);
   if (covered === undefined) return undefined;

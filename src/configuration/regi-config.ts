@@ -34,12 +34,21 @@ const MAX_CONCURRENCY = 256;
 
 const Host = z.strictObject({
   insecure: z.optional(z.boolean()),
-  mirrors: z.optional(z.array(z.union([z.string(), z.strictObject({ location: z.string(), insecure: z.optional(z.boolean()) })]))),
+  mirrors: z.optional(
+    z.array(
+      z.union([
+        z.string(),
+        z.strictObject({ location: z.string(), insecure: z.optional(z.boolean()) }),
+      ]),
+    ),
+  ),
   ca: z.optional(z.string()),
   concurrency: z.optional(z.int().check(z.minimum(1), z.maximum(MAX_CONCURRENCY))),
   chunkSize: z.optional(z.union([z.string(), z.int().check(z.minimum(1))])),
 });
-const File = z.nullable(z.strictObject({ hosts: z.optional(z.nullable(z.record(z.string(), z.nullable(Host)))) }));
+const File = z.nullable(
+  z.strictObject({ hosts: z.optional(z.nullable(z.record(z.string(), z.nullable(Host)))) }),
+);
 
 /**
  * Reads regi's own configuration, `$REGI_CONFIG` or `config.yaml` in regi's folder of the user's settings: a map of `hosts`, each as written in
@@ -48,18 +57,31 @@ const File = z.nullable(z.strictObject({ hosts: z.optional(z.nullable(z.record(z
  * @returns by host in lower case; empty when there is no such file.
  * @throws {InvalidConfigError} when it cannot be read or is malformed, or `REGI_CONFIG` names no file.
  */
-export async function readRegiConfig({ env, home, cwd }: RegiConfigOptions): Promise<ReadonlyMap<string, HostConfig>> {
+export async function readRegiConfig({
+  env,
+  home,
+  cwd,
+}: RegiConfigOptions): Promise<ReadonlyMap<string, HostConfig>> {
   const named = env['REGI_CONFIG'] ?? '';
-  const path = named === '' ? join(env['XDG_CONFIG_HOME'] || join(home, '.config'), 'regi', 'config.yaml') : resolve(cwd, named);
+  const path =
+    named === ''
+      ? join(env['XDG_CONFIG_HOME'] || join(home, '.config'), 'regi', 'config.yaml')
+      : resolve(cwd, named);
   const shown = showPath(path, home);
   const text = await readConfigFile(path, shown);
   if (text === undefined) {
     if (named === '') return new Map();
-    throw new InvalidConfigError(`Cannot find "${named}": expected the file that REGI_CONFIG names`, { hint: 'correct REGI_CONFIG, or unset it' });
+    throw new InvalidConfigError(
+      `Cannot find "${named}": expected the file that REGI_CONFIG names`,
+      { hint: 'correct REGI_CONFIG, or unset it' },
+    );
   }
   const { hosts } = (await parseFile(text, shown)) ?? {};
   return new Map(
-    Object.entries(hosts ?? {}).map(([host, entry]) => [checkHost(host, shown), hostConfig(entry ?? {}, { host, shown, home, folder: dirname(path) })]),
+    Object.entries(hosts ?? {}).map(([host, entry]) => [
+      checkHost(host, shown),
+      hostConfig(entry ?? {}, { host, shown, home, folder: dirname(path) }),
+    ]),
   );
 }
 
@@ -71,7 +93,11 @@ async function parseFile(text: string, shown: string): Promise<z.infer<typeof Fi
   } catch (cause) {
     if (cause instanceof $ZodError) throw invalid(shown, describeIssue(cause), cause);
     const line = cause instanceof YAMLParseError ? cause.linePos?.[0]?.line : undefined;
-    throw invalid(shown, line === undefined ? 'expected YAML' : `expected YAML in line ${line}`, cause);
+    throw invalid(
+      shown,
+      line === undefined ? 'expected YAML' : `expected YAML in line ${line}`,
+      cause,
+    );
   }
 }
 
@@ -84,9 +110,14 @@ interface Place {
 
 function hostConfig(entry: z.infer<typeof Host>, { host, shown, home, folder }: Place): HostConfig {
   const mirrors = entry.mirrors?.map((mirror): Mirror => {
-    const { location, insecure = false } = typeof mirror === 'string' ? { location: mirror } : mirror;
+    const { location, insecure = false } =
+      typeof mirror === 'string' ? { location: mirror } : mirror;
     const bare = location.replace(/\/+$/, '');
-    if (bare === '' || bare.includes('://')) throw invalid(shown, `mirrors of ${host}: expected HOST[:PORT][/PATH], found "${printable(location, 160)}"`);
+    if (bare === '' || bare.includes('://'))
+      throw invalid(
+        shown,
+        `mirrors of ${host}: expected HOST[:PORT][/PATH], found "${printable(location, 160)}"`,
+      );
     return { location: bare, insecure, use: 'all' };
   });
   const ca = entry.ca?.replace(/^~(?=\/)/, () => home);
@@ -105,7 +136,10 @@ function checkHost(host: string, shown: string): string {
 }
 
 function invalid(shown: string, problem: string, cause?: unknown): InvalidConfigError {
-  return new InvalidConfigError(`Cannot use "${shown}": ${problem}`, { hint: 'its form is in docs/mirrors-and-proxies.md', cause });
+  return new InvalidConfigError(`Cannot use "${shown}": ${problem}`, {
+    hint: 'its form is in docs/mirrors-and-proxies.md',
+    cause,
+  });
 }
 
 /** One module of ours for all that is used of `yaml`: imported lazily by itself, its CommonJS would have no named exports in the bundle. */

@@ -28,7 +28,9 @@ export interface LoadedRegistriesConf {
  * @returns undefined when there is none that speaks of registries.
  * @throws {InvalidConfigError} when one cannot be read or is malformed.
  */
-export async function readRegistriesConf(options: RegistriesConfOptions): Promise<LoadedRegistriesConf | undefined> {
+export async function readRegistriesConf(
+  options: RegistriesConfOptions,
+): Promise<LoadedRegistriesConf | undefined> {
   const { home } = options;
   const read: { readonly shown: string; readonly text: string }[] = [];
   for (const path of [...(await mainFile(options)), ...(await dropIns(options))]) {
@@ -38,37 +40,56 @@ export async function readRegistriesConf(options: RegistriesConfOptions): Promis
   }
   if (!read.some(({ text }) => ABOUT_REGISTRIES.test(text))) return undefined;
   const { mergeRegistriesConf, parseRegistriesConf } = await import('./registries-conf.ts');
-  return { conf: mergeRegistriesConf(read.map(({ text, shown }) => parseRegistriesConf(text, shown))), files: read.map(({ shown }) => shown) };
+  return {
+    conf: mergeRegistriesConf(read.map(({ text, shown }) => parseRegistriesConf(text, shown))),
+    files: read.map(({ shown }) => shown),
+  };
 }
 
 /** A file with short names alone, as distributions ship it, says nothing to us: it costs no parser. */
 const ABOUT_REGISTRIES = /^\s*\[*\s*["']?registr/m;
 
 /** The folders that may hold a `registries.conf`, the one that counts most first. */
-function folders({ env, home, systemFolders = ['/etc', '/usr/share'] }: RegistriesConfOptions): readonly string[] {
-  return [env['XDG_CONFIG_HOME'] || join(home, '.config'), ...systemFolders].map((folder) => join(folder, 'containers'));
+function folders({
+  env,
+  home,
+  systemFolders = ['/etc', '/usr/share'],
+}: RegistriesConfOptions): readonly string[] {
+  return [env['XDG_CONFIG_HOME'] || join(home, '.config'), ...systemFolders].map((folder) =>
+    join(folder, 'containers'),
+  );
 }
 
 async function mainFile(options: RegistriesConfOptions): Promise<readonly string[]> {
   const { env, cwd, home } = options;
   const named = env['CONTAINERS_REGISTRIES_CONF'] ?? '';
-  const candidates = named === '' ? folders(options).map((folder) => join(folder, 'registries.conf')) : [resolve(cwd, named)];
+  const candidates =
+    named === ''
+      ? folders(options).map((folder) => join(folder, 'registries.conf'))
+      : [resolve(cwd, named)];
   for (const path of candidates) {
     if ((await readConfigFile(path, showPath(path, home))) !== undefined) return [path];
   }
   if (named === '') return [];
-  throw new InvalidConfigError(`Cannot find "${named}": expected the file that CONTAINERS_REGISTRIES_CONF names`, {
-    hint: 'correct CONTAINERS_REGISTRIES_CONF, or unset it',
-  });
+  throw new InvalidConfigError(
+    `Cannot find "${named}": expected the file that CONTAINERS_REGISTRIES_CONF names`,
+    {
+      hint: 'correct CONTAINERS_REGISTRIES_CONF, or unset it',
+    },
+  );
 }
 
 async function dropIns(options: RegistriesConfOptions): Promise<readonly string[]> {
   const { env, cwd, home } = options;
   const named = env['CONTAINERS_REGISTRIES_CONF_DIR'] ?? '';
-  const places = named === '' ? folders(options).map((folder) => join(folder, 'registries.conf.d')) : [resolve(cwd, named)];
+  const places =
+    named === ''
+      ? folders(options).map((folder) => join(folder, 'registries.conf.d'))
+      : [resolve(cwd, named)];
   const byName = new Map<string, string>();
   for (const folder of places) {
-    for (const name of await confFiles(folder, home)) if (!byName.has(name)) byName.set(name, join(folder, name));
+    for (const name of await confFiles(folder, home))
+      if (!byName.has(name)) byName.set(name, join(folder, name));
   }
   return [...byName.values()].toSorted((a, b) => (basename(a) < basename(b) ? -1 : 1));
 }
@@ -79,6 +100,9 @@ async function confFiles(folder: string, home: string): Promise<readonly string[
   } catch (cause) {
     const code = cause instanceof Error && 'code' in cause ? cause.code : undefined;
     if (code === 'ENOENT' || code === 'ENOTDIR') return [];
-    throw new InvalidConfigError(`Cannot read "${showPath(folder, home)}": ${String(code)}`, { hint: 'make it readable', cause });
+    throw new InvalidConfigError(`Cannot read "${showPath(folder, home)}": ${String(code)}`, {
+      hint: 'make it readable',
+      cause,
+    });
   }
 }

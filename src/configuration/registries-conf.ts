@@ -54,7 +54,13 @@ const File = z.object({
         'mirror-by-digest-only': z.optional(z.boolean()),
         'pull-from-mirror': z.optional(z.string()),
         mirror: z.optional(
-          z.array(z.object({ location: z.optional(z.string()), insecure: z.optional(z.boolean()), 'pull-from-mirror': z.optional(z.string()) })),
+          z.array(
+            z.object({
+              location: z.optional(z.string()),
+              insecure: z.optional(z.boolean()),
+              'pull-from-mirror': z.optional(z.string()),
+            }),
+          ),
         ),
       }),
     ),
@@ -80,15 +86,19 @@ type MirrorTable = NonNullable<RegistryTable['mirror']>[number];
 export function parseRegistriesConf(text: string, shown: string): RegistriesConf {
   const file = parseFile(text, shown);
   const fail: Fail = (problem) => {
-    throw new InvalidConfigError(`Cannot use "${shown}": ${printable(problem, 300)}`, { hint: 'see man containers-registries.conf for its form' });
+    throw new InvalidConfigError(`Cannot use "${shown}": ${printable(problem, 300)}`, {
+      hint: 'see man containers-registries.conf for its form',
+    });
   };
   const isV2 = file.registry !== undefined || file['unqualified-search-registries'] !== undefined;
-  if (file.registries !== undefined && isV2) fail('expected version 1 ([registries.search]) or version 2 ([[registry]]), found both');
+  if (file.registries !== undefined && isV2)
+    fail('expected version 1 ([registries.search]) or version 2 ([[registry]]), found both');
   const v1 = file.registries;
   const tables = v1 === undefined ? (file.registry ?? []) : tablesOfV1(v1, fail);
   const rules = tables.map((table) => ruleOf(table, fail));
   refuseConflicts(rules, fail);
-  const search = v1 === undefined ? file['unqualified-search-registries'] : (v1.search?.registries ?? []);
+  const search =
+    v1 === undefined ? file['unqualified-search-registries'] : (v1.search?.registries ?? []);
   return {
     registries: firstOfEach(rules),
     search: search?.map((entry) => hostOnly(parseLocation(entry, fail), fail)),
@@ -99,9 +109,12 @@ export function parseRegistriesConf(text: string, shown: string): RegistriesConf
 
 /** Drop-ins over a main file: what a later one says of a prefix replaces the whole table of an earlier one. */
 export function mergeRegistriesConf(files: readonly RegistriesConf[]): RegistriesConf {
-  const last = <Key extends keyof RegistriesConf>(key: Key): RegistriesConf[Key] | undefined => files.findLast((file) => file[key] !== undefined)?.[key];
+  const last = <Key extends keyof RegistriesConf>(key: Key): RegistriesConf[Key] | undefined =>
+    files.findLast((file) => file[key] !== undefined)?.[key];
   const helpers = last('credentialHelpers') ?? [];
-  const rules = new Map(files.flatMap(({ registries }) => registries).map((rule) => [rule.prefix, rule]));
+  const rules = new Map(
+    files.flatMap(({ registries }) => registries).map((rule) => [rule.prefix, rule]),
+  );
   return {
     registries: sorted([...rules.values()]),
     search: last('search'),
@@ -117,10 +130,16 @@ function parseFile(text: string, shown: string): FileTable {
     return z.parse(File, parse(text));
   } catch (cause) {
     if (cause instanceof TomlError) {
-      throw new InvalidConfigError(`Cannot read "${shown}": expected TOML in line ${cause.line}, column ${cause.column}`, { hint: 'correct that line', cause });
+      throw new InvalidConfigError(
+        `Cannot read "${shown}": expected TOML in line ${cause.line}, column ${cause.column}`,
+        { hint: 'correct that line', cause },
+      );
     }
     if (!(cause instanceof $ZodError)) throw cause;
-    throw new InvalidConfigError(`Cannot use "${shown}": ${describeIssue(cause)}`, { hint: 'correct that value', cause });
+    throw new InvalidConfigError(`Cannot use "${shown}": ${describeIssue(cause)}`, {
+      hint: 'correct that value',
+      cause,
+    });
   }
 }
 
@@ -130,40 +149,70 @@ function parseFile(text: string, shown: string): FileTable {
  * @param fail is told what is wrong.
  */
 export function parseLocation(text: string, fail: Fail): string {
-  if (/^[a-z][a-z0-9+.-]*:\/\//i.test(text)) return fail(`invalid location "${text}": expected HOST[:PORT][/PATH] without a scheme`);
+  if (/^[a-z][a-z0-9+.-]*:\/\//i.test(text))
+    return fail(`invalid location "${text}": expected HOST[:PORT][/PATH] without a scheme`);
   return text.replace(/\/+$/, '');
 }
 
 function hostOnly(location: string, fail: Fail): string {
-  return location.includes('/') ? fail(`invalid search registry "${location}": expected a host without a path`) : location;
+  return location.includes('/')
+    ? fail(`invalid search registry "${location}": expected a host without a path`)
+    : location;
 }
 
 function ruleOf(table: RegistryTable, fail: Fail): RegistryRule {
   const location = parseLocation(table.location ?? '', fail);
-  const prefix = table.prefix === undefined || table.prefix === '' ? location : parseLocation(table.prefix, fail);
+  const prefix =
+    table.prefix === undefined || table.prefix === ''
+      ? location
+      : parseLocation(table.prefix, fail);
   if (prefix === '') fail('expected a prefix or a location in each [[registry]]');
-  if (location === '' && !prefix.startsWith('*.')) fail(`expected a location for the prefix "${prefix}": only one as in *.example.com needs none`);
-  if ((table['pull-from-mirror'] ?? '') !== '') fail(`pull-from-mirror is for mirrors, and must not be set for the registry "${prefix}"`);
+  if (location === '' && !prefix.startsWith('*.'))
+    fail(`expected a location for the prefix "${prefix}": only one as in *.example.com needs none`);
+  if ((table['pull-from-mirror'] ?? '') !== '')
+    fail(`pull-from-mirror is for mirrors, and must not be set for the registry "${prefix}"`);
   const byDigest = table['mirror-by-digest-only'] ?? false;
   const mirrors = (table.mirror ?? []).map((mirror) => mirrorOf(mirror, prefix, byDigest, fail));
-  return { prefix, location, insecure: table.insecure ?? false, blocked: table.blocked ?? false, mirrors };
+  return {
+    prefix,
+    location,
+    insecure: table.insecure ?? false,
+    blocked: table.blocked ?? false,
+    mirrors,
+  };
 }
 
 function mirrorOf(table: MirrorTable, prefix: string, byDigest: boolean, fail: Fail): Mirror {
   const location = parseLocation(table.location ?? '', fail);
   if (location === '') fail(`expected a location in each mirror of "${prefix}"`);
   const use = table['pull-from-mirror'] ?? '';
-  if (byDigest && use !== '') fail(`cannot set mirror-by-digest-only for "${prefix}" and pull-from-mirror for its mirror "${location}" at the same time`);
+  if (byDigest && use !== '')
+    fail(
+      `cannot set mirror-by-digest-only for "${prefix}" and pull-from-mirror for its mirror "${location}" at the same time`,
+    );
   if (use !== '' && use !== 'all' && use !== 'digest-only' && use !== 'tag-only') {
-    return fail(`unsupported pull-from-mirror "${use}" of the mirror "${location}": expected all, digest-only or tag-only`);
+    return fail(
+      `unsupported pull-from-mirror "${use}" of the mirror "${location}": expected all, digest-only or tag-only`,
+    );
   }
-  return { location, insecure: table.insecure ?? false, use: byDigest ? 'digest-only' : use === '' ? 'all' : use };
+  return {
+    location,
+    insecure: table.insecure ?? false,
+    use: byDigest ? 'digest-only' : use === '' ? 'all' : use,
+  };
 }
 
-function tablesOfV1({ block, insecure }: NonNullable<FileTable['registries']>, fail: Fail): readonly RegistryTable[] {
+function tablesOfV1(
+  { block, insecure }: NonNullable<FileTable['registries']>,
+  fail: Fail,
+): readonly RegistryTable[] {
   const blocked = (block?.registries ?? []).map((entry) => parseLocation(entry, fail));
   const loose = (insecure?.registries ?? []).map((entry) => parseLocation(entry, fail));
-  return [...new Set([...blocked, ...loose])].map((location) => ({ location, blocked: blocked.includes(location), insecure: loose.includes(location) }));
+  return [...new Set([...blocked, ...loose])].map((location) => ({
+    location,
+    blocked: blocked.includes(location),
+    insecure: loose.includes(location),
+  }));
 }
 
 /** One place with several prefixes is either insecure for all of them or for none. */
@@ -174,13 +223,18 @@ function refuseConflicts(rules: readonly RegistryRule[], fail: Fail): void {
     const other = seen.get(place) ?? rule;
     seen.set(place, other);
     for (const key of ['insecure', 'blocked'] as const) {
-      if (rule[key] !== other[key]) fail(`registry "${place}" is defined multiple times with conflicting "${key}"`);
+      if (rule[key] !== other[key])
+        fail(`registry "${place}" is defined multiple times with conflicting "${key}"`);
     }
   }
 }
 
 function firstOfEach(rules: readonly RegistryRule[]): readonly RegistryRule[] {
-  return sorted(rules.filter((rule, index) => rules.findIndex(({ prefix }) => prefix === rule.prefix) === index));
+  return sorted(
+    rules.filter(
+      (rule, index) => rules.findIndex(({ prefix }) => prefix === rule.prefix) === index,
+    ),
+  );
 }
 
 function sorted(rules: readonly RegistryRule[]): readonly RegistryRule[] {

@@ -17,12 +17,20 @@ export interface AskProgramOptions {
 }
 
 /** Runs a program that is given one text and answers with another: secrets travel through its pipes, where nobody else can look. */
-export async function askProgram(path: string, args: readonly string[], { input, env, timeoutMs, signal }: AskProgramOptions): Promise<ProgramResult> {
+export async function askProgram(
+  path: string,
+  args: readonly string[],
+  { input, env, timeoutMs, signal }: AskProgramOptions,
+): Promise<ProgramResult> {
   // Most commands ask nobody, and Node compiles this module in each process.
   const { spawn } = await import('node:child_process');
   return new Promise((resolve, reject) => {
     if (signal?.aborted === true) return reject(signal.reason);
-    const program = spawn(path, args, { env: { ...env }, stdio: ['pipe', 'pipe', 'ignore'], windowsHide: true });
+    const program = spawn(path, args, {
+      env: { ...env },
+      stdio: ['pipe', 'pipe', 'ignore'],
+      windowsHide: true,
+    });
     const chunks: Buffer[] = [];
     let size = 0;
     const finish = (settle: () => void): void => {
@@ -37,8 +45,18 @@ export async function askProgram(path: string, args: readonly string[], { input,
     const onAbort = (): void => finish(() => reject(signal?.reason));
     const timer = setTimeout(() => finish(() => resolve({ kind: 'timed-out' })), timeoutMs);
     signal?.addEventListener('abort', onAbort, { once: true });
-    program.on('error', (error) => finish(() => (isMissing(error) ? resolve({ kind: 'missing' }) : reject(error))));
-    program.once('close', (status) => finish(() => resolve({ kind: 'exited', status: status ?? -1, stdout: Buffer.concat(chunks).toString('utf8') })));
+    program.on('error', (error) =>
+      finish(() => (isMissing(error) ? resolve({ kind: 'missing' }) : reject(error))),
+    );
+    program.once('close', (status) =>
+      finish(() =>
+        resolve({
+          kind: 'exited',
+          status: status ?? -1,
+          stdout: Buffer.concat(chunks).toString('utf8'),
+        }),
+      ),
+    );
     program.stdout.on('data', (chunk: Buffer) => {
       chunks.push(chunk);
       size += chunk.byteLength;

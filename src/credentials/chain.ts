@@ -1,4 +1,9 @@
-import { containersAuthPaths, createContainersSource, flatAuthPath, namedAuthFile } from './containers-auth.ts';
+import {
+  containersAuthPaths,
+  createContainersSource,
+  flatAuthPath,
+  namedAuthFile,
+} from './containers-auth.ts';
 import type { CredentialSource } from './credential.ts';
 import { createDockerAuthVariableSource } from './docker/auth-variable.ts';
 import { createDockerSource, type DockerSourceOptions } from './docker/source.ts';
@@ -26,14 +31,22 @@ export function createCredentialChain(options: CredentialChainOptions): Credenti
   const { pointer, env, warn, home, cwd, authfile, keychain } = options;
   const named = namedAuthFile(authfile, env, cwd);
   return firstOf([
-    ...(pointer === undefined ? [] : [createPointerSource(pointer.password, pointer.registry, options)]),
+    ...(pointer === undefined
+      ? []
+      : [createPointerSource(pointer.password, pointer.registry, options)]),
     createEnvironmentSource(env),
-    ...(named === undefined ? [] : [createContainersSource({ ...options, path: named, isRequired: true })]),
+    ...(named === undefined
+      ? []
+      : [createContainersSource({ ...options, path: named, isRequired: true })]),
     createDockerAuthVariableSource(env, warn),
     createDockerSource(options),
     ...(keychain === undefined ? [] : [createKeychainSource({ env, home, warn, keychain })]),
-    ...(named === undefined ? containersAuthPaths(env, home) : []).map((path) => createContainersSource({ ...options, path })),
-    ...(named === undefined ? [createContainersSource({ ...options, path: flatAuthPath(home), isFlat: true })] : []),
+    ...(named === undefined ? containersAuthPaths(env, home) : []).map((path) =>
+      createContainersSource({ ...options, path }),
+    ),
+    ...(named === undefined
+      ? [createContainersSource({ ...options, path: flatAuthPath(home), isFlat: true })]
+      : []),
   ]);
 }
 

@@ -4,7 +4,12 @@ import { printable } from '../redact.ts';
 import { credentialOf } from './docker/auth-entry.ts';
 import { readConfigFile, showPath } from '../disk/config-file.ts';
 import type { CredentialSource, FoundCredential } from './credential.ts';
-import { hostOfKey, parseDockerConfig, parseFlatConfig, type DockerConfig } from './docker/config.ts';
+import {
+  hostOfKey,
+  parseDockerConfig,
+  parseFlatConfig,
+  type DockerConfig,
+} from './docker/config.ts';
 import { IDENTITY_TOKEN_USER, warnOfSkipped, type DockerSourceOptions } from './docker/source.ts';
 import { askHelper, createHelperRunner, type RunHelper } from './docker/helper.ts';
 import { InvalidConfigError } from '../errors.ts';
@@ -17,7 +22,11 @@ export interface ContainersSourceOptions extends DockerSourceOptions {
   readonly isFlat?: boolean | undefined;
 }
 
-const DOCKER_HUB_NAMES: ReadonlySet<string> = new Set(['docker.io', 'index.docker.io', 'registry-1.docker.io']);
+const DOCKER_HUB_NAMES: ReadonlySet<string> = new Set([
+  'docker.io',
+  'index.docker.io',
+  'registry-1.docker.io',
+]);
 
 /**
  * The credentials of one auth.json of podman, buildah and skopeo. Its keys may name a namespace or a repository: the longest that
@@ -26,15 +35,27 @@ const DOCKER_HUB_NAMES: ReadonlySet<string> = new Set(['docker.io', 'index.docke
  * @see https://github.com/containers/image/blob/v5.36.0/docs/containers-auth.json.5.md
  */
 export function createContainersSource(options: ContainersSourceOptions): CredentialSource {
-  const { path, home, env, warn, isRequired = false, isFlat = false, runHelper = createHelperRunner(env) } = options;
+  const {
+    path,
+    home,
+    env,
+    warn,
+    isRequired = false,
+    isFlat = false,
+    runHelper = createHelperRunner(env),
+  } = options;
   const shown = showPath(path, home);
   let config: Promise<DockerConfig> | undefined;
 
   const load = async (): Promise<DockerConfig> => {
     const text = await readConfigFile(path, shown);
     if (text === undefined && isRequired)
-      throw new InvalidConfigError(`Cannot find "${shown}": expected a file with credentials`, { hint: 'correct --authfile or REGISTRY_AUTH_FILE' });
-    const loaded = isFlat ? parseFlatConfig(text ?? '', shown) : parseDockerConfig(text ?? '', shown);
+      throw new InvalidConfigError(`Cannot find "${shown}": expected a file with credentials`, {
+        hint: 'correct --authfile or REGISTRY_AUTH_FILE',
+      });
+    const loaded = isFlat
+      ? parseFlatConfig(text ?? '', shown)
+      : parseDockerConfig(text ?? '', shown);
     warnOfSkipped(loaded, shown, warn);
     return loaded;
   };
@@ -47,10 +68,15 @@ export function createContainersSource(options: ContainersSourceOptions): Creden
 }
 
 /** The auth.json files that are read when none is named, in this order. */
-export function containersAuthPaths(env: Readonly<Record<string, string | undefined>>, home: string): readonly string[] {
+export function containersAuthPaths(
+  env: Readonly<Record<string, string | undefined>>,
+  home: string,
+): readonly string[] {
   const runtime = env['XDG_RUNTIME_DIR'];
   const settings = env['XDG_CONFIG_HOME'] || join(home, '.config');
-  return [...(runtime ? [runtime] : []), settings].map((folder) => join(folder, 'containers', 'auth.json'));
+  return [...(runtime ? [runtime] : []), settings].map((folder) =>
+    join(folder, 'containers', 'auth.json'),
+  );
 }
 
 /** The file of docker before 1.7, which podman and skopeo read last of all. */
@@ -59,30 +85,50 @@ export function flatAuthPath(home: string): string {
 }
 
 /** The file that `--authfile` or `REGISTRY_AUTH_FILE` names. */
-export function namedAuthFile(authfile: string | undefined, env: Readonly<Record<string, string | undefined>>, cwd: string): string | undefined {
+export function namedAuthFile(
+  authfile: string | undefined,
+  env: Readonly<Record<string, string | undefined>>,
+  cwd: string,
+): string | undefined {
   const named = authfile ?? (env['REGISTRY_AUTH_FILE'] || undefined);
   return named && resolve(cwd, named);
 }
 
-async function askFor({ credHelpers }: DockerConfig, host: string, run: RunHelper, signal: AbortSignal | undefined): Promise<FoundCredential | undefined> {
+async function askFor(
+  { credHelpers }: DockerConfig,
+  host: string,
+  run: RunHelper,
+  signal: AbortSignal | undefined,
+): Promise<FoundCredential | undefined> {
   const helper = credHelpers.get(host);
   if (helper === undefined || helper === '') return undefined;
   const login = await askHelper(helper, host, run, signal);
   if (login === undefined) return undefined;
   const { username, secret } = login;
   return {
-    credential: username === IDENTITY_TOKEN_USER ? { kind: 'identity-token', token: secret } : { kind: 'password', username, password: secret },
+    credential:
+      username === IDENTITY_TOKEN_USER
+        ? { kind: 'identity-token', token: secret }
+        : { kind: 'password', username, password: secret },
     origin: `docker-credential-${printable(helper, 60)}`,
   };
 }
 
-function find({ auths }: DockerConfig, host: string, repository: string | undefined, shown: string): FoundCredential | undefined {
+function find(
+  { auths }: DockerConfig,
+  host: string,
+  repository: string | undefined,
+  shown: string,
+): FoundCredential | undefined {
   const entries = new Map([...auths].map(([key, entry]) => [normalizeKey(key), entry]));
   const components = [normalizeHost(host), ...(repository?.split('/') ?? [])];
   for (let length = components.length; length > 0; length -= 1) {
     const entry = entries.get(components.slice(0, length).join('/'));
     // Without "auth" an entry counts as empty there, whatever tokens it has.
-    const credential = entry?.username === undefined ? undefined : credentialOf({ ...entry, registryToken: undefined });
+    const credential =
+      entry?.username === undefined
+        ? undefined
+        : credentialOf({ ...entry, registryToken: undefined });
     if (credential !== undefined) return { credential, origin: shown };
   }
   return undefined;

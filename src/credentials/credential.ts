@@ -4,7 +4,11 @@ import { createHash } from 'node:crypto';
 export type Credential =
   | { readonly kind: 'password'; readonly username: string; readonly password: string }
   /** An OAuth2 refresh token (docker's identitytoken); only for the token endpoint, by POST. */
-  | { readonly kind: 'identity-token'; readonly token: string; readonly username?: string | undefined }
+  | {
+      readonly kind: 'identity-token';
+      readonly token: string;
+      readonly username?: string | undefined;
+    }
   /** Sent to the registry as Bearer, verbatim (docker's registrytoken). */
   | { readonly kind: 'registry-token'; readonly token: string };
 
@@ -20,7 +24,11 @@ export interface FoundCredential {
  *
  * @param host as written in references, port included: `registry.example:5000`, `docker.io`.
  */
-export type CredentialSource = (host: string, repository: string | undefined, signal?: AbortSignal) => Promise<FoundCredential | undefined>;
+export type CredentialSource = (
+  host: string,
+  repository: string | undefined,
+  signal?: AbortSignal,
+) => Promise<FoundCredential | undefined>;
 
 /**
  * Tells credentials apart in keys of caches without being one: the same text for the same credential, `anonymous` for none.
@@ -28,7 +36,10 @@ export type CredentialSource = (host: string, repository: string | undefined, si
  */
 export function credentialIdentity(credential: Credential | undefined): string {
   if (credential === undefined) return 'anonymous';
-  const parts = credential.kind === 'password' ? [credential.username, credential.password] : [credential.token];
+  const parts =
+    credential.kind === 'password'
+      ? [credential.username, credential.password]
+      : [credential.token];
   return createHash('sha256')
     .update(JSON.stringify([credential.kind, ...parts]))
     .digest('hex');

@@ -8,7 +8,9 @@ import { InvalidConfigError } from '../errors.ts';
 /** Where a password is, never the password. */
 export interface PasswordPointer {
   readonly username: string;
-  readonly from: { readonly kind: 'env'; readonly name: string } | { readonly kind: 'file'; readonly path: string };
+  readonly from:
+    | { readonly kind: 'env'; readonly name: string }
+    | { readonly kind: 'file'; readonly path: string };
 }
 
 export interface PointerSurroundings {
@@ -29,21 +31,38 @@ export function parsePasswordPointer(text: string): PasswordPointer | undefined 
  *
  * @returns a source that throws {InvalidConfigError} when there is no password where the flag points.
  */
-export function createPointerSource(pointer: PasswordPointer, registry: string, surroundings: PointerSurroundings): CredentialSource {
+export function createPointerSource(
+  pointer: PasswordPointer,
+  registry: string,
+  surroundings: PointerSurroundings,
+): CredentialSource {
   return async (host) => {
     if (dockerKey(host) !== dockerKey(registry)) return undefined;
     const password = await readPassword(pointer, surroundings);
-    return { credential: { kind: 'password', username: pointer.username, password }, origin: originOf(pointer) };
+    return {
+      credential: { kind: 'password', username: pointer.username, password },
+      origin: originOf(pointer),
+    };
   };
 }
 
-async function readPassword(pointer: PasswordPointer, { env, cwd }: PointerSurroundings): Promise<string> {
+async function readPassword(
+  pointer: PasswordPointer,
+  { env, cwd }: PointerSurroundings,
+): Promise<string> {
   const { from } = pointer;
-  const password = from.kind === 'env' ? env[from.name] : (await readConfigFile(resolve(cwd, from.path), from.path))?.replace(/\r?\n$/, '');
+  const password =
+    from.kind === 'env'
+      ? env[from.name]
+      : (await readConfigFile(resolve(cwd, from.path), from.path))?.replace(/\r?\n$/, '');
   if (password === undefined || password === '') {
-    throw new InvalidConfigError(`Cannot find a password in ${originOf(pointer)}: expected it to be there and not empty`, {
-      hint: from.kind === 'env' ? `export ${from.name}=…` : `write the password into ${from.path}`,
-    });
+    throw new InvalidConfigError(
+      `Cannot find a password in ${originOf(pointer)}: expected it to be there and not empty`,
+      {
+        hint:
+          from.kind === 'env' ? `export ${from.name}=…` : `write the password into ${from.path}`,
+      },
+    );
   }
   return password;
 }

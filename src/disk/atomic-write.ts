@@ -14,7 +14,12 @@ import { TempFiles } from './temp-files.ts';
  *
  * @throws {StorageError} when the disk refuses. What `content` throws comes through as it is.
  */
-export async function writeAtomically(path: string, temp: string, content: Bytes, { signal }: CallOptions = {}): Promise<void> {
+export async function writeAtomically(
+  path: string,
+  temp: string,
+  content: Bytes,
+  { signal }: CallOptions = {},
+): Promise<void> {
   const file = await guarded('write', path, open(temp, 'wx', 0o666));
   let renamed = false;
   try {
@@ -48,7 +53,14 @@ export async function syncFolder(path: string): Promise<void> {
   }
 }
 
-const UNSYNCABLE: ReadonlySet<string> = new Set(['EPERM', 'EACCES', 'EISDIR', 'EINVAL', 'ENOTSUP', 'EOPNOTSUPP']);
+const UNSYNCABLE: ReadonlySet<string> = new Set([
+  'EPERM',
+  'EACCES',
+  'EISDIR',
+  'EINVAL',
+  'ENOTSUP',
+  'EOPNOTSUPP',
+]);
 
 async function writeAll(file: FileHandle, path: string, content: Bytes): Promise<void> {
   const writer = new FileWriter(file, path);
@@ -85,7 +97,11 @@ export class FileWriter {
   async #put(bytes: Uint8Array): Promise<void> {
     let done = 0;
     while (done < bytes.byteLength) {
-      const { bytesWritten } = await guarded('write', this.#path, this.#file.write(bytes, done, bytes.byteLength - done, this.#position));
+      const { bytesWritten } = await guarded(
+        'write',
+        this.#path,
+        this.#file.write(bytes, done, bytes.byteLength - done, this.#position),
+      );
       done += bytesWritten;
       this.#position += bytesWritten;
     }
@@ -93,7 +109,11 @@ export class FileWriter {
 }
 
 /** Writes a small file whole or not at all, in place of what was there. */
-export async function replaceFile(path: string, content: Uint8Array, options: CallOptions = {}): Promise<void> {
+export async function replaceFile(
+  path: string,
+  content: Uint8Array,
+  options: CallOptions = {},
+): Promise<void> {
   const temps = new TempFiles(dirname(path), systemProcesses);
   await writeAtomically(path, await temps.next(), bytesOf(content), options);
 }

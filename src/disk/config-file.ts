@@ -21,7 +21,10 @@ export async function readConfigFile(path: string, shown: string): Promise<strin
         size += bytesRead;
         if (bytesRead === 0 || size === buffer.byteLength) break;
       }
-      if (size > LIMITS.credentialFileBytes) throw new InvalidConfigError(`Cannot read "${shown}": expected at most ${LIMITS.credentialFileBytes} bytes`);
+      if (size > LIMITS.credentialFileBytes)
+        throw new InvalidConfigError(
+          `Cannot read "${shown}": expected at most ${LIMITS.credentialFileBytes} bytes`,
+        );
       return buffer.toString('utf8', 0, size).replace(/^\ufeff/, '');
     } finally {
       await file.close();
@@ -30,16 +33,23 @@ export async function readConfigFile(path: string, shown: string): Promise<strin
     if (cause instanceof InvalidConfigError) throw cause;
     const code = errnoOf(cause);
     if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
-    throw new InvalidConfigError(`Cannot read "${shown}": ${code ?? 'it cannot be opened'}`, { hint: `make it readable: chmod u+r ${shown}`, cause });
+    throw new InvalidConfigError(`Cannot read "${shown}": ${code ?? 'it cannot be opened'}`, {
+      hint: `make it readable: chmod u+r ${shown}`,
+      cause,
+    });
   }
 }
 
 /** The path as a person writes it: with `~` for the home folder. */
 export function showPath(path: string, home: string): string {
   const inside = relative(home, path);
-  return home === '' || inside === '' || inside.startsWith('..') || isAbsolute(inside) ? path : `~/${inside.split(sep).join('/')}`;
+  return home === '' || inside === '' || inside.startsWith('..') || isAbsolute(inside)
+    ? path
+    : `~/${inside.split(sep).join('/')}`;
 }
 
 function errnoOf(error: unknown): string | undefined {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
+  return error instanceof Error && 'code' in error && typeof error.code === 'string'
+    ? error.code
+    : undefined;
 }

@@ -11,10 +11,13 @@ export class StorageError extends RegiError {
 
   constructor(action: string, path: string, errno: string, cause: unknown) {
     const problem = errno === 'ENOENT' && action === 'write' ? noFolder(path) : PROBLEMS.get(errno);
-    super(`Cannot ${action} ${JSON.stringify(path)}: ${problem?.found ?? 'the system refused'} (${errno})`, {
-      hint: problem?.hint ?? 'check the path and the disk',
-      cause,
-    });
+    super(
+      `Cannot ${action} ${JSON.stringify(path)}: ${problem?.found ?? 'the system refused'} (${errno})`,
+      {
+        hint: problem?.hint ?? 'check the path and the disk',
+        cause,
+      },
+    );
     this.path = path;
     this.errno = errno;
   }
@@ -39,15 +42,42 @@ const PROBLEMS: ReadonlyMap<string, Problem> = new Map([
   ['EDQUOT', { found: 'the disk quota is used up', hint: FULL_HINT }],
   ['EACCES', { found: 'permission denied', hint: PERMISSION_HINT }],
   ['EPERM', { found: 'the operation is not permitted', hint: PERMISSION_HINT }],
-  ['EROFS', { found: 'the file system is read-only', hint: 'choose a folder on a writable file system' }],
+  [
+    'EROFS',
+    { found: 'the file system is read-only', hint: 'choose a folder on a writable file system' },
+  ],
   ['ENOENT', { found: 'there is no such path', hint: 'check the path' }],
   ['ENOTDIR', { found: 'a part of the path is not a folder', hint: 'check the path' }],
   ['EISDIR', { found: 'it is a folder', hint: 'check the path' }],
-  ['EEXIST', { found: 'a file of that name is in the way', hint: 'choose another name, or move the file away' }],
+  [
+    'EEXIST',
+    {
+      found: 'a file of that name is in the way',
+      hint: 'choose another name, or move the file away',
+    },
+  ],
   ['ENAMETOOLONG', { found: 'the name is too long', hint: 'choose a shorter path' }],
-  ['EFBIG', { found: 'the file system holds no file of that size', hint: 'choose a folder on another file system' }],
-  ['EMFILE', { found: 'too many files are open', hint: 'raise the limit (ulimit -n), or lower --concurrency' }],
-  ['ENFILE', { found: 'too many files are open on this machine', hint: 'close other programs, or lower --concurrency' }],
+  [
+    'EFBIG',
+    {
+      found: 'the file system holds no file of that size',
+      hint: 'choose a folder on another file system',
+    },
+  ],
+  [
+    'EMFILE',
+    {
+      found: 'too many files are open',
+      hint: 'raise the limit (ulimit -n), or lower --concurrency',
+    },
+  ],
+  [
+    'ENFILE',
+    {
+      found: 'too many files are open on this machine',
+      hint: 'close other programs, or lower --concurrency',
+    },
+  ],
   ['EIO', { found: 'the device failed', hint: 'check the disk' }],
 ]);
 
@@ -67,7 +97,11 @@ export async function guarded<T>(action: string, path: string, operation: Promis
 }
 
 /** The same, but undefined when there is nothing at `path`. */
-export async function ifPresent<T>(action: string, path: string, operation: Promise<T>): Promise<T | undefined> {
+export async function ifPresent<T>(
+  action: string,
+  path: string,
+  operation: Promise<T>,
+): Promise<T | undefined> {
   try {
     return await guarded(action, path, operation);
   } catch (error) {

@@ -10,9 +10,12 @@ export class ConfigLockedError extends RegiError {
   readonly code = 'LOCKED';
 
   constructor(shown: string, lock: string) {
-    super(`Cannot change "${shown}": expected it free within ${WAIT_MS / 1000} s, found it locked all the time`, {
-      hint: `wait until the other programs are done; when none runs: rm ${lock}`,
-    });
+    super(
+      `Cannot change "${shown}": expected it free within ${WAIT_MS / 1000} s, found it locked all the time`,
+      {
+        hint: `wait until the other programs are done; when none runs: rm ${lock}`,
+      },
+    );
   }
 }
 
@@ -29,7 +32,12 @@ const STALE_MS = 3_000;
  * @param shown names the file in messages.
  * @throws {ConfigLockedError} when others keep it.
  */
-export async function withFileLock<T>(path: string, shown: string, work: () => Promise<T>, clock: Clock = systemClock): Promise<T> {
+export async function withFileLock<T>(
+  path: string,
+  shown: string,
+  work: () => Promise<T>,
+  clock: Clock = systemClock,
+): Promise<T> {
   const lock = `${path}.regi-lock`;
   const token = randomUUID();
   await mkdir(dirname(lock), { recursive: true, mode: 0o700 });

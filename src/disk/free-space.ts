@@ -15,7 +15,11 @@ export interface Shortage {
  *
  * @param begun files that are part of it already.
  */
-export async function shortageAt(path: string, size: number, begun: readonly string[]): Promise<Shortage | undefined> {
+export async function shortageAt(
+  path: string,
+  size: number,
+  begun: readonly string[],
+): Promise<Shortage | undefined> {
   try {
     const { bavail, bsize, blocks } = await statfs(dirname(path));
     // Some network file systems do not say.

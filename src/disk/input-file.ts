@@ -29,8 +29,13 @@ const CHUNK_BYTES = 1024 * 1024;
  * @throws {InputFileError} when there is no such file, or a folder.
  * @throws {StorageError} when it cannot be read.
  */
-export async function openLocalFile(path: string, { signal }: CallOptions = {}): Promise<LocalFile> {
-  const read = ({ offset = 0, signal: inner }: FetchOptions = {}): Bytes => ({ [Symbol.asyncIterator]: () => chunks(path, offset, inner) });
+export async function openLocalFile(
+  path: string,
+  { signal }: CallOptions = {},
+): Promise<LocalFile> {
+  const read = ({ offset = 0, signal: inner }: FetchOptions = {}): Bytes => ({
+    [Symbol.asyncIterator]: () => chunks(path, offset, inner),
+  });
   const hash = createHash('sha256');
   let size = 0;
   for await (const chunk of read({ signal })) {
@@ -40,13 +45,21 @@ export async function openLocalFile(path: string, { signal }: CallOptions = {}):
   return { digest: parseDigest(`sha256:${hash.digest('hex')}`), size, read };
 }
 
-async function* chunks(path: string, offset: number, signal: AbortSignal | undefined): AsyncGenerator<Uint8Array> {
+async function* chunks(
+  path: string,
+  offset: number,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<Uint8Array> {
   const file = await openFile(path);
   try {
     const buffer = new Uint8Array(CHUNK_BYTES);
     for (let position = offset; ;) {
       signal?.throwIfAborted();
-      const { bytesRead } = await guarded('read', path, file.read(buffer, 0, buffer.byteLength, position));
+      const { bytesRead } = await guarded(
+        'read',
+        path,
+        file.read(buffer, 0, buffer.byteLength, position),
+      );
       if (bytesRead === 0) return;
       position += bytesRead;
       yield buffer.subarray(0, bytesRead);
@@ -61,11 +74,16 @@ async function openFile(path: string): Promise<FileHandle> {
     const file = await guarded('read', path, open(path, 'r'));
     if ((await file.stat()).isDirectory()) {
       await file.close();
-      throw new InputFileError(`Cannot read "${path}": expected a file, found a folder`, { hint: 'pack it first: tar -czf FILE FOLDER' });
+      throw new InputFileError(`Cannot read "${path}": expected a file, found a folder`, {
+        hint: 'pack it first: tar -czf FILE FOLDER',
+      });
     }
     return file;
   } catch (error) {
     if (!(error instanceof StorageError) || errnoOf(error.cause) !== 'ENOENT') throw error;
-    throw new InputFileError(`Cannot read "${path}": there is no such file`, { hint: 'check the spelling of the path', cause: error });
+    throw new InputFileError(`Cannot read "${path}": there is no such file`, {
+      hint: 'check the spelling of the path',
+      cause: error,
+    });
   }
 }

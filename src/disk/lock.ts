@@ -15,9 +15,12 @@ class LockedError extends RegiError {
   readonly holder: ProcessIdentity | undefined;
 
   constructor(path: string, holder: ProcessIdentity | undefined) {
-    super(`Cannot lock ${JSON.stringify(path)}: expected it free within ${WAIT_MS / 1000} seconds, found it held by ${describe(holder)}`, {
-      hint: 'wait until that process has ended; when no regi runs there, remove the lock file',
-    });
+    super(
+      `Cannot lock ${JSON.stringify(path)}: expected it free within ${WAIT_MS / 1000} seconds, found it held by ${describe(holder)}`,
+      {
+        hint: 'wait until that process has ended; when no regi runs there, remove the lock file',
+      },
+    );
     this.path = path;
     this.holder = holder;
   }
@@ -52,7 +55,11 @@ const queues = new Map<string, Promise<void>>();
  *
  * @throws {LockedError} when the holder keeps it for 10 seconds.
  */
-export async function withLock<T>(path: string, options: LockOptions, work: () => Promise<T>): Promise<T> {
+export async function withLock<T>(
+  path: string,
+  options: LockOptions,
+  work: () => Promise<T>,
+): Promise<T> {
   const before = queues.get(path) ?? Promise.resolve();
   const run = before.then(() => lockAndRun(path, options, work));
   const settled = run.then(
@@ -67,7 +74,11 @@ export async function withLock<T>(path: string, options: LockOptions, work: () =
   }
 }
 
-async function lockAndRun<T>(path: string, options: LockOptions, work: () => Promise<T>): Promise<T> {
+async function lockAndRun<T>(
+  path: string,
+  options: LockOptions,
+  work: () => Promise<T>,
+): Promise<T> {
   await acquire(path, options);
   try {
     return await work();
@@ -88,7 +99,12 @@ async function acquire(path: string, options: LockOptions): Promise<void> {
     const held = await readLock(path);
     // It was given back between the two looks.
     if (held === undefined) continue;
-    if (held.holder !== undefined && (await processes.isGone(held.holder)) && (await breakLock(path, held, own, options))) continue;
+    if (
+      held.holder !== undefined &&
+      (await processes.isGone(held.holder)) &&
+      (await breakLock(path, held, own, options))
+    )
+      continue;
     // Each look takes time too, and on a slow disk more than the pauses. A clock that is set back must not make the wait longer.
     const waited = Math.max(slept, clock.now() - began);
     if (waited >= WAIT_MS) throw new LockedError(path, held.holder);
@@ -119,15 +135,22 @@ async function readLock(path: string): Promise<HeldLock | undefined> {
  * Removes a lock whose process is gone. Whoever does so first holds a guard file that is named for that very lock, and looks
  * again: else the slower of two could remove the lock that the faster has just taken.
  */
-async function breakLock(path: string, held: HeldLock, own: ProcessIdentity, options: LockOptions): Promise<boolean> {
+async function breakLock(
+  path: string,
+  held: HeldLock,
+  own: ProcessIdentity,
+  options: LockOptions,
+): Promise<boolean> {
   const guard = `${path}.${createHash('sha256').update(held.text).digest('hex').slice(0, 16)}`;
   if (!(await createExclusively(guard, own, options))) {
     const breaker = await readLock(guard);
-    if (breaker?.holder !== undefined && (await options.processes.isGone(breaker.holder))) await rm(guard, { force: true });
+    if (breaker?.holder !== undefined && (await options.processes.isGone(breaker.holder)))
+      await rm(guard, { force: true });
     return false;
   }
   try {
-    if ((await readLock(path))?.text === held.text) await guarded('remove', path, rm(path, { force: true }));
+    if ((await readLock(path))?.text === held.text)
+      await guarded('remove', path, rm(path, { force: true }));
     return true;
   } finally {
     await rm(guard, { force: true });
@@ -135,7 +158,11 @@ async function breakLock(path: string, held: HeldLock, own: ProcessIdentity, opt
 }
 
 /** Creates the file whole in one step, by a link to a finished one, so that no reader ever meets it half written. */
-async function createExclusively(path: string, own: ProcessIdentity, { temps }: LockOptions): Promise<boolean> {
+async function createExclusively(
+  path: string,
+  own: ProcessIdentity,
+  { temps }: LockOptions,
+): Promise<boolean> {
   const temp = await temps.next();
   const text = `${JSON.stringify(own)}\n`;
   try {
@@ -153,7 +180,13 @@ async function createExclusively(path: string, own: ProcessIdentity, { temps }: 
 }
 
 /** What file systems without hard links answer: FAT, some network shares. */
-const LINKLESS: ReadonlySet<string> = new Set(['EPERM', 'ENOSYS', 'ENOTSUP', 'EOPNOTSUPP', 'EMLINK']);
+const LINKLESS: ReadonlySet<string> = new Set([
+  'EPERM',
+  'ENOSYS',
+  'ENOTSUP',
+  'EOPNOTSUPP',
+  'EMLINK',
+]);
 
 async function createInPlace(path: string, text: string): Promise<boolean> {
   try {
@@ -176,10 +209,13 @@ function parseHolder(text: string): ProcessIdentity | undefined {
   if (typeof value !== 'object' || value === null) return undefined;
   const { pid, host, space, started } = value as Record<string, unknown>;
   if (typeof pid !== 'number' || !Number.isSafeInteger(pid) || pid <= 0) return undefined;
-  if (typeof host !== 'string' || typeof space !== 'string' || typeof started !== 'string') return undefined;
+  if (typeof host !== 'string' || typeof space !== 'string' || typeof started !== 'string')
+    return undefined;
   return { pid, host, space, started };
 }
 
 function describe(holder: ProcessIdentity | undefined): string {
-  return holder === undefined ? 'a process that has not said its name' : `process ${holder.pid} on ${JSON.stringify(holder.host)}`;
+  return holder === undefined
+    ? 'a process that has not said its name'
+    : `process ${holder.pid} on ${JSON.stringify(holder.host)}`;
 }

@@ -15,7 +15,10 @@ export interface MakeFolderOptions {
  * @returns the topmost folder that was made; undefined when all were there.
  * @throws what the system says.
  */
-export async function makeFolder(path: string, { mode }: MakeFolderOptions = {}): Promise<string | undefined> {
+export async function makeFolder(
+  path: string,
+  { mode }: MakeFolderOptions = {},
+): Promise<string | undefined> {
   try {
     return await makeOne(path, mode);
   } catch (error) {

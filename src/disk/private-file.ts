@@ -1,5 +1,14 @@
 import { randomUUID } from 'node:crypto';
-import { chown, type FileHandle, open, readlink, realpath, rename, rm, stat } from 'node:fs/promises';
+import {
+  chown,
+  type FileHandle,
+  open,
+  readlink,
+  realpath,
+  rename,
+  rm,
+  stat,
+} from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 
 import { RegiError } from '../errors.ts';
@@ -24,7 +33,12 @@ export interface ChangeOptions {
  * @throws {UnwritableConfigError} when the system refuses.
  * @throws {ConfigLockedError} when another regi keeps the file.
  */
-export async function changePrivateFile(path: string, shown: string, change: () => Promise<string | undefined>, options: ChangeOptions = {}): Promise<void> {
+export async function changePrivateFile(
+  path: string,
+  shown: string,
+  change: () => Promise<string | undefined>,
+  options: ChangeOptions = {},
+): Promise<void> {
   // Most of the time nothing is to be done, also where nothing can be.
   if ((await change()) === undefined) return;
   try {
@@ -34,16 +48,26 @@ export async function changePrivateFile(path: string, shown: string, change: () 
       if (text !== undefined) await write(target, text, options);
     });
   } catch (cause) {
-    const code = cause instanceof Error && !(cause instanceof RegiError) && 'code' in cause ? String(cause.code) : undefined;
+    const code =
+      cause instanceof Error && !(cause instanceof RegiError) && 'code' in cause
+        ? String(cause.code)
+        : undefined;
     if (code === undefined) throw cause;
-    throw new UnwritableConfigError(`Cannot write "${shown}": ${PROBLEMS[code] ?? 'the system refused'} (${code})`, {
-      hint: `check the owner, mode and free space of ${shown} and its folder`,
-      cause,
-    });
+    throw new UnwritableConfigError(
+      `Cannot write "${shown}": ${PROBLEMS[code] ?? 'the system refused'} (${code})`,
+      {
+        hint: `check the owner, mode and free space of ${shown} and its folder`,
+        cause,
+      },
+    );
   }
 }
 
-async function write(target: string, text: string, { keepsMode = false }: ChangeOptions): Promise<void> {
+async function write(
+  target: string,
+  text: string,
+  { keepsMode = false }: ChangeOptions,
+): Promise<void> {
   const before = await ifThere(stat(target));
   // oxlint-disable-next-line no-bitwise -- a mode is bits
   const mode = before && before.mode & (keepsMode ? 0o777 : 0o600);
@@ -73,7 +97,9 @@ async function write(target: string, text: string, { keepsMode = false }: Change
 
 /** Whether a file could not be replaced because it is mounted by itself, as containers mount one file of their host. */
 function isMount(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && (error.code === 'EBUSY' || error.code === 'EXDEV');
+  return (
+    error instanceof Error && 'code' in error && (error.code === 'EBUSY' || error.code === 'EXDEV')
+  );
 }
 
 const PROBLEMS: Readonly<Record<string, string>> = {
@@ -97,7 +123,12 @@ async function ifThere<T>(operation: Promise<T>): Promise<T | undefined> {
   try {
     return await operation;
   } catch (error) {
-    if (error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'EINVAL')) return undefined;
+    if (
+      error instanceof Error &&
+      'code' in error &&
+      (error.code === 'ENOENT' || error.code === 'EINVAL')
+    )
+      return undefined;
     throw error;
   }
 }

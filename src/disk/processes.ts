@@ -62,7 +62,9 @@ async function readStatus(id: string): Promise<Status | undefined> {
   if (text === undefined) return undefined;
   const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
   const started = fields[19];
-  return started === undefined ? undefined : { started, isZombie: fields[0] === 'Z' || fields[0] === 'X' };
+  return started === undefined
+    ? undefined
+    : { started, isZombie: fields[0] === 'Z' || fields[0] === 'X' };
 }
 
 async function readSpace(): Promise<string> {

@@ -58,7 +58,8 @@ export async function statRegular(path: string): Promise<Stats | undefined> {
  */
 export async function isFolder(path: string): Promise<boolean> {
   const found = await ifPresent('read', path, lstat(path));
-  if (found !== undefined && !found.isDirectory()) throw new UnsafeFileError(path, 'folder', kindOf(found));
+  if (found !== undefined && !found.isDirectory())
+    throw new UnsafeFileError(path, 'folder', kindOf(found));
   return found !== undefined;
 }
 
@@ -73,7 +74,10 @@ export async function readRegular(path: string, limit: number): Promise<Uint8Arr
   if (file === undefined) return undefined;
   try {
     const { size } = await guarded('read', path, file.stat());
-    if (size > limit) throw new LimitExceededError(`Cannot read ${JSON.stringify(path)}: expected at most ${limit} bytes, found ${size}`);
+    if (size > limit)
+      throw new LimitExceededError(
+        `Cannot read ${JSON.stringify(path)}: expected at most ${limit} bytes, found ${size}`,
+      );
     const buffer = new Uint8Array(size);
     return buffer.subarray(0, await fill(file, path, buffer, 0));
   } finally {
@@ -82,10 +86,19 @@ export async function readRegular(path: string, limit: number): Promise<Uint8Arr
 }
 
 /** Reads from `position` on until `buffer` is full or the file ends, and says how many bytes that were. `path` is for messages. */
-export async function fill(file: FileHandle, path: string, buffer: Uint8Array, position: number): Promise<number> {
+export async function fill(
+  file: FileHandle,
+  path: string,
+  buffer: Uint8Array,
+  position: number,
+): Promise<number> {
   let used = 0;
   while (used < buffer.byteLength) {
-    const { bytesRead } = await guarded('read', path, file.read(buffer, used, buffer.byteLength - used, position + used));
+    const { bytesRead } = await guarded(
+      'read',
+      path,
+      file.read(buffer, used, buffer.byteLength - used, position + used),
+    );
     if (bytesRead === 0) break;
     used += bytesRead;
   }
@@ -96,7 +109,8 @@ async function openUnfollowed(path: string): Promise<FileHandle | undefined> {
   try {
     return await ifPresent('read', path, open(path, OPEN_FLAGS));
   } catch (error) {
-    if (error instanceof StorageError && error.errno === 'ELOOP') throw new UnsafeFileError(path, 'file', 'a symbolic link');
+    if (error instanceof StorageError && error.errno === 'ELOOP')
+      throw new UnsafeFileError(path, 'file', 'a symbolic link');
     throw error;
   }
 }

@@ -42,12 +42,16 @@ export class TempFiles {
   /** The name that only this process gives. @param name hexadecimal. */
   async named(name: string): Promise<string> {
     const own = await this.#processes.self();
-    return join(this.#folder, `.regi-${this.#kind}.${own.pid}.${own.started}.${machineOf(own)}.${name}`);
+    return join(
+      this.#folder,
+      `.regi-${this.#kind}.${own.pid}.${own.started}.${machineOf(own)}.${name}`,
+    );
   }
 
   /** Removes what processes of this machine left that are gone. */
   async sweep(): Promise<void> {
-    for (const { path, isOwnerGone } of await this.list()) if (isOwnerGone) await removeIfAllowed(path);
+    for (const { path, isOwnerGone } of await this.list())
+      if (isOwnerGone) await removeIfAllowed(path);
   }
 
   /** Every file of this kind. */
@@ -59,7 +63,9 @@ export class TempFiles {
       const owner = parseName(name, this.#kind);
       if (owner === undefined) continue;
       const isElsewhere = owner.machine !== machineOf(own);
-      const isOwnerGone = !isElsewhere && (await this.#processes.isGone({ ...own, pid: owner.pid, started: owner.started }));
+      const isOwnerGone =
+        !isElsewhere &&
+        (await this.#processes.isGone({ ...own, pid: owner.pid, started: owner.started }));
       files.push({ path: join(this.#folder, name), name: owner.name, isElsewhere, isOwnerGone });
     }
     return files;
@@ -85,7 +91,14 @@ interface Owner {
 /** Undefined for what is no file of that kind. */
 function parseName(name: string, wanted: string): Owner | undefined {
   const [, kind, pid, started, machine, own] = NAME.exec(name) ?? [];
-  if (kind !== wanted || pid === undefined || started === undefined || machine === undefined || own === undefined) return undefined;
+  if (
+    kind !== wanted ||
+    pid === undefined ||
+    started === undefined ||
+    machine === undefined ||
+    own === undefined
+  )
+    return undefined;
   return { pid: Number(pid), started, machine, name: own };
 }
 

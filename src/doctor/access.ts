@@ -27,19 +27,33 @@ export interface FirstAnswer {
  *
  * @throws {RegiError} when something else answers than a registry.
  */
-export async function lookAtApi(connection: Connection, origin: URL, signal: AbortSignal | undefined): Promise<FirstAnswer> {
+export async function lookAtApi(
+  connection: Connection,
+  origin: URL,
+  signal: AbortSignal | undefined,
+): Promise<FirstAnswer> {
   const action = `Cannot use ${JSON.stringify(connection.name)} as a registry`;
   const response = await connection.sendAnonymously('GET', new URL('/v2/', origin), { signal });
   const { status, headers, remoteAddress } = response;
   if (![200, 401, 403].includes(status)) throw await responseError(action, response);
-  if (status !== 401 && isWebPage(response)) throw invalidResponse(action, response, 'expected JSON');
+  if (status !== 401 && isWebPage(response))
+    throw invalidResponse(action, response, 'expected JSON');
   await discard(response);
   const version = headers.get('docker-distribution-api-version');
   const server = headers.get('server');
-  const said = [`status ${status}`, ...[version, server].flatMap((text) => (text === undefined ? [] : [printable(text, 60)]))].join(', ');
+  const said = [
+    `status ${status}`,
+    ...[version, server].flatMap((text) => (text === undefined ? [] : [printable(text, 60)])),
+  ].join(', ');
   const facts = { status, version, server };
   return {
-    finding: ok('api', status === 200 ? `lets everybody in (${said})` : `answers, and wants to know who asks (${said})`, { facts }),
+    finding: ok(
+      'api',
+      status === 200
+        ? `lets everybody in (${said})`
+        : `answers, and wants to know who asks (${said})`,
+      { facts },
+    ),
     challenge: selectChallenge(parseChallenges(headers.get('www-authenticate'))),
     isOpen: status === 200,
     remoteAddress,
@@ -48,18 +62,30 @@ export async function lookAtApi(connection: Connection, origin: URL, signal: Abo
 }
 
 /** @throws {UnsafeRealmError} when it names a token service that must not be asked. */
-export function lookAtChallenge({ challenge, isOpen, remoteAddress }: FirstAnswer, host: string, origin: URL): Finding {
+export function lookAtChallenge(
+  { challenge, isOpen, remoteAddress }: FirstAnswer,
+  host: string,
+  origin: URL,
+): Finding {
   if (challenge === undefined) {
-    return isOpen ? note('challenge', 'none') : note('challenge', 'none that regi can answer', { hint: 'what answers there may not be the registry itself' });
+    return isOpen
+      ? note('challenge', 'none')
+      : note('challenge', 'none that regi can answer', {
+          hint: 'what answers there may not be the registry itself',
+        });
   }
   switch (challenge.kind) {
     case 'basic':
-      return ok('challenge', 'Basic: user and password go to the registry itself', { facts: { scheme: 'basic' } });
+      return ok('challenge', 'Basic: user and password go to the registry itself', {
+        facts: { scheme: 'basic' },
+      });
     case 'bearer': {
       const { realm, service } = challenge;
       checkRealm(realm, { origin, host, remoteAddress });
       const named = service === undefined ? '' : `, for the service "${printable(service, 100)}"`;
-      return ok('challenge', `Bearer: tokens come from ${realm.origin}${named}`, { facts: { scheme: 'bearer', realm: realm.origin, service } });
+      return ok('challenge', `Bearer: tokens come from ${realm.origin}${named}`, {
+        facts: { scheme: 'bearer', realm: realm.origin, service },
+      });
     }
     default:
       return assertNever(challenge);
@@ -67,10 +93,15 @@ export function lookAtChallenge({ challenge, isOpen, remoteAddress }: FirstAnswe
 }
 
 export function lookAtCredential(found: FoundCredential | undefined, host: string): Finding {
-  if (found === undefined) return note('credential', 'none is stored', { hint: `to store one: regi login ${host}` });
+  if (found === undefined)
+    return note('credential', 'none is stored', { hint: `to store one: regi login ${host}` });
   const { credential, origin } = found;
   return ok('credential', `${nameOf(found)} from ${origin}`, {
-    facts: { kind: credential.kind, origin, username: credential.kind === 'registry-token' ? undefined : credential.username },
+    facts: {
+      kind: credential.kind,
+      origin,
+      username: credential.kind === 'registry-token' ? undefined : credential.username,
+    },
   });
 }
 
@@ -85,8 +116,14 @@ export async function lookAtLogin(
   if (isOpen) return note('login', 'not asked for');
   try {
     const scopes = repository === undefined ? [] : [repositoryScope(repository, ['pull'])];
-    const response = await connection.send('GET', '/v2/', { scopes, repository, canRetryAnonymously: false, signal });
-    if (response.status !== 200) throw await responseError(`Cannot log in to ${JSON.stringify(connection.name)}`, response);
+    const response = await connection.send('GET', '/v2/', {
+      scopes,
+      repository,
+      canRetryAnonymously: false,
+      signal,
+    });
+    if (response.status !== 200)
+      throw await responseError(`Cannot log in to ${JSON.stringify(connection.name)}`, response);
     await discard(response);
     const how = challenge?.kind === 'bearer' ? ', with a token' : '';
     return ok('login', `${found === undefined ? 'anybody' : nameOf(found)} is let in${how}`);
@@ -94,11 +131,21 @@ export async function lookAtLogin(
     if (!(error instanceof NotAuthorisedError)) throw error;
     if (found !== undefined) {
       const verdict = error.tried?.refused === true ? 'were refused' : 'are not enough';
-      return { ...failed('login', error), message: `the credentials from ${found.origin} ${verdict} (status ${error.status})` };
+      return {
+        ...failed('login', error),
+        message: `the credentials from ${found.origin} ${verdict} (status ${error.status})`,
+      };
     }
     if (challenge?.kind !== 'bearer')
-      return { ...failed('login', error), message: `nobody comes in without a login, and none is stored (status ${error.status})` };
-    return note('login', 'nothing is given to who has no name; what is public may be read all the same', { hint: `regi login ${connection.name}` });
+      return {
+        ...failed('login', error),
+        message: `nobody comes in without a login, and none is stored (status ${error.status})`,
+      };
+    return note(
+      'login',
+      'nothing is given to who has no name; what is public may be read all the same',
+      { hint: `regi login ${connection.name}` },
+    );
   }
 }
 
@@ -115,7 +162,8 @@ export async function lookAtRepository(
     await discard(response);
     return note('repository', `${name} is not there yet`, { facts: { exists: false } });
   }
-  if (response.status !== 200) return failed('repository', await responseError(`Cannot read ${name}`, response));
+  if (response.status !== 200)
+    return failed('repository', await responseError(`Cannot read ${name}`, response));
   await discard(response);
   return ok('repository', `${name} may be read`);
 }

@@ -28,16 +28,28 @@ export async function orUnknown(step: Step, look: () => Promise<Finding>): Promi
   try {
     return await look();
   } catch (error) {
-    if (error instanceof NotAuthorisedError) return note(step, `not for whoever asks (status ${error.status})`);
-    if (error instanceof RegiError && REFUSALS.has(error.code)) return note(step, `not known: ${error.message}`);
+    if (error instanceof NotAuthorisedError)
+      return note(step, `not for whoever asks (status ${error.status})`);
+    if (error instanceof RegiError && REFUSALS.has(error.code))
+      return note(step, `not known: ${error.message}`);
     throw error;
   }
 }
 
-const REFUSALS: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['REFUSED', 'NOT_FOUND', 'UNSUPPORTED', 'INVALID_RESPONSE', 'INVALID_MANIFEST']);
+const REFUSALS: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  'REFUSED',
+  'NOT_FOUND',
+  'UNSUPPORTED',
+  'INVALID_RESPONSE',
+  'INVALID_MANIFEST',
+]);
 
 /** @param known what an earlier answer said. */
-export async function lookAtRateLimit(connection: Connection, known: RateLimit | undefined, signal: AbortSignal | undefined): Promise<Finding> {
+export async function lookAtRateLimit(
+  connection: Connection,
+  known: RateLimit | undefined,
+  signal: AbortSignal | undefined,
+): Promise<Finding> {
   const quota = connection.name === HUB ? await askHub(connection, signal) : known;
   if (quota === undefined) return note('rate limit', 'none is announced');
   const { limit, remaining, windowSeconds, source } = quota;
@@ -48,30 +60,56 @@ export async function lookAtRateLimit(connection: Connection, known: RateLimit |
   });
 }
 
-async function askHub(connection: Connection, signal: AbortSignal | undefined): Promise<RateLimit | undefined> {
+async function askHub(
+  connection: Connection,
+  signal: AbortSignal | undefined,
+): Promise<RateLimit | undefined> {
   const scopes = [repositoryScope(HUB_PREVIEW, ['pull'])];
   const path = `/v2/${HUB_PREVIEW}/manifests/latest`;
   const response = await connection.send('HEAD', path, { scopes, accept: MANIFEST_ACCEPT, signal });
-  if (response.status === 429) throw await responseError('Cannot learn the pull limit of Docker Hub', response);
+  if (response.status === 429)
+    throw await responseError('Cannot learn the pull limit of Docker Hub', response);
   await discard(response);
   return rateLimit(response.headers);
 }
 
 /** Whether there is a list of repositories, and one of them. */
-export async function lookAtCatalog(connection: Connection, signal: AbortSignal | undefined): Promise<{ finding: Finding; repository?: string | undefined }> {
-  if (connection.name === HUB) return { finding: note('catalog', 'Docker Hub has none; look at https://hub.docker.com', { facts: { supported: false } }) };
-  const response = await connection.send('GET', '/v2/_catalog?n=1', { scopes: [CATALOG_SCOPE], signal });
+export async function lookAtCatalog(
+  connection: Connection,
+  signal: AbortSignal | undefined,
+): Promise<{ finding: Finding; repository?: string | undefined }> {
+  if (connection.name === HUB)
+    return {
+      finding: note('catalog', 'Docker Hub has none; look at https://hub.docker.com', {
+        facts: { supported: false },
+      }),
+    };
+  const response = await connection.send('GET', '/v2/_catalog?n=1', {
+    scopes: [CATALOG_SCOPE],
+    signal,
+  });
   const { status } = response;
   if (status !== 200) {
     await discard(response);
     const isForbidden = status === 401 || status === 403;
-    const message = isForbidden ? `not for whoever asks (status ${status})` : `not supported (status ${status})`;
-    return { finding: note('catalog', message, { facts: { supported: isForbidden ? undefined : false } }) };
+    const message = isForbidden
+      ? `not for whoever asks (status ${status})`
+      : `not supported (status ${status})`;
+    return {
+      finding: note('catalog', message, { facts: { supported: isForbidden ? undefined : false } }),
+    };
   }
-  const body = await readJson(await readAtMost(response, LIMITS.pageBytes, 'the list of repositories'));
+  const body = await readJson(
+    await readAtMost(response, LIMITS.pageBytes, 'the list of repositories'),
+  );
   const repositories = stringsIn(body, 'repositories');
-  const repository = repositories?.map((name) => checkedName(connection.name, name)).find((name) => name !== undefined);
-  return { repository, finding: ok('catalog', 'repositories can be listed', { facts: { supported: true } }) };
+  const repository = repositories
+    ?.map((name) => checkedName(connection.name, name))
+    .find((name) => name !== undefined);
+  return {
+    repository,
+    finding: ok('catalog', 'repositories can be listed', { facts: { supported: true } }),
+  };
 }
 
 /** What a registry lists becomes part of a path, and of what is shown. */
@@ -85,27 +123,50 @@ function checkedName(host: string, name: string): string | undefined {
 }
 
 /** @param repository any that is known to be there. */
-export async function lookAtReferrers(connection: Connection, repository: string | undefined, signal: AbortSignal | undefined): Promise<Finding> {
+export async function lookAtReferrers(
+  connection: Connection,
+  repository: string | undefined,
+  signal: AbortSignal | undefined,
+): Promise<Finding> {
   if (repository === undefined)
-    return note('referrers', 'not probed: only a repository tells', { hint: `name one: regi doctor ${connection.name}/REPOSITORY` });
-  if (await hasReferrersApi({ connection, name: repository, access: 'read' }, NOTHING, { signal })) {
-    return ok('referrers', 'the registry lists what refers to an image', { facts: { supported: true } });
+    return note('referrers', 'not probed: only a repository tells', {
+      hint: `name one: regi doctor ${connection.name}/REPOSITORY`,
+    });
+  if (
+    await hasReferrersApi({ connection, name: repository, access: 'read' }, NOTHING, { signal })
+  ) {
+    return ok('referrers', 'the registry lists what refers to an image', {
+      facts: { supported: true },
+    });
   }
-  return note('referrers', 'not supported: signatures and attestations are found by tags that name a digest', { facts: { supported: false } });
+  return note(
+    'referrers',
+    'not supported: signatures and attestations are found by tags that name a digest',
+    { facts: { supported: false } },
+  );
 }
 
 /** Asks for what cannot be there to be deleted. @param repository one that a person named. */
-export async function lookAtDelete(connection: Connection, repository: string | undefined, signal: AbortSignal | undefined): Promise<Finding> {
+export async function lookAtDelete(
+  connection: Connection,
+  repository: string | undefined,
+  signal: AbortSignal | undefined,
+): Promise<Finding> {
   if (repository === undefined) return note('delete', 'not probed: only a repository tells');
   const remote: RemoteRepository = { connection, name: repository, access: 'write' };
   const response = await sendToWrite(remote, 'DELETE', manifestPath(remote, NOTHING), { signal });
   const { status } = response;
   await discard(response);
-  if (status === 404 || (status >= 200 && status < 300)) return ok('delete', 'images can be deleted by digest', { facts: { supported: true } });
-  if (status === 401 || status === 403) return note('delete', `not for whoever asks (status ${status})`);
+  if (status === 404 || (status >= 200 && status < 300))
+    return ok('delete', 'images can be deleted by digest', { facts: { supported: true } });
+  if (status === 401 || status === 403)
+    return note('delete', `not for whoever asks (status ${status})`);
   if (status === 405) {
     const hint = otherWayToDelete(connection.name);
-    return note('delete', 'not supported, or switched off there (status 405)', { facts: { supported: false }, ...(hint !== undefined && { hint }) });
+    return note('delete', 'not supported, or switched off there (status 405)', {
+      facts: { supported: false },
+      ...(hint !== undefined && { hint }),
+    });
   }
   return note('delete', `not known (status ${status})`);
 }

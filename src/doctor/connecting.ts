@@ -27,30 +27,52 @@ export function lookAtProxy({ target }: Line): Finding {
   if (target.proxy === undefined) return note('proxy', 'none: connections go straight there');
   const { url, authorization } = target.proxy;
   const how = authorization === undefined ? '' : ', with user and password';
-  return ok('proxy', `connections go through ${url.origin}${how}`, { facts: { proxy: url.origin } });
+  return ok('proxy', `connections go through ${url.origin}${how}`, {
+    facts: { proxy: url.origin },
+  });
 }
 
 /** Behind a proxy only the proxy's own name is ours to resolve. */
 export async function lookAtName({ origin, target, lookup, signal }: Line): Promise<Finding> {
   const { proxy } = target;
   const asked = proxy?.url ?? origin;
-  const addresses = await resolveName(asked, lookup, target.timeoutMs, { signal }).catch((error: unknown) => {
-    throw proxy !== undefined && error instanceof NetworkError ? proxyConnectError(origin, proxy.url, error.cause) : error;
-  });
+  const addresses = await resolveName(asked, lookup, target.timeoutMs, { signal }).catch(
+    (error: unknown) => {
+      throw proxy !== undefined && error instanceof NetworkError
+        ? proxyConnectError(origin, proxy.url, error.cause)
+        : error;
+    },
+  );
   const whose = proxy === undefined ? '' : `the proxy `;
   if (isIP(asked.hostname.replace(/^\[|\]$/g, '')) !== 0) {
-    return note('name', `${whose}${asked.hostname} is an address, and needs no name server`, { facts: { addresses } });
+    return note('name', `${whose}${asked.hostname} is an address, and needs no name server`, {
+      facts: { addresses },
+    });
   }
-  const more = addresses.length > SHOWN_ADDRESSES ? ` and ${addresses.length - SHOWN_ADDRESSES} more` : '';
-  return ok('name', `${whose}${asked.hostname} is ${addresses.slice(0, SHOWN_ADDRESSES).join(', ')}${more}`, { facts: { addresses } });
+  const more =
+    addresses.length > SHOWN_ADDRESSES ? ` and ${addresses.length - SHOWN_ADDRESSES} more` : '';
+  return ok(
+    'name',
+    `${whose}${asked.hostname} is ${addresses.slice(0, SHOWN_ADDRESSES).join(', ')}${more}`,
+    { facts: { addresses } },
+  );
 }
 
 /** Whether the registry, or the proxy before it, takes a connection; what is said on it comes later. */
 export async function lookAtTcp({ origin, target, signal }: Line): Promise<Finding> {
   const goal = target.proxy?.url ?? origin;
-  await probeConnection({ ...target, origin: new URL(`http://${origin.hostname}:${portOf(origin)}`), secureContext: undefined }, { signal });
+  await probeConnection(
+    {
+      ...target,
+      origin: new URL(`http://${origin.hostname}:${portOf(origin)}`),
+      secureContext: undefined,
+    },
+    { signal },
+  );
   const whose = target.proxy === undefined ? '' : 'the proxy ';
-  return ok('tcp', `port ${portOf(goal)} of ${whose}${goal.hostname} answers`, { facts: { port: portOf(goal) } });
+  return ok('tcp', `port ${portOf(goal)} of ${whose}${goal.hostname} answers`, {
+    facts: { port: portOf(goal) },
+  });
 }
 
 function portOf({ port, protocol }: URL): number {
@@ -59,19 +81,30 @@ function portOf({ port, protocol }: URL): number {
 
 export async function lookAtTls({ origin, target, clock, signal }: Line): Promise<Finding> {
   if (origin.protocol === 'http:') {
-    return note('tls', 'plain http: nothing is encrypted, and nobody proves who it is', { facts: { encrypted: false } });
+    return note('tls', 'plain http: nothing is encrypted, and nobody proves who it is', {
+      facts: { encrypted: false },
+    });
   }
   try {
     return judge(await probeConnection(target, { signal }), clock);
   } catch (error) {
     if (!(error instanceof TlsError) || error.plainHttp) throw error;
     const shown = await lookAtUntrusted(target, signal);
-    return { ...failed('tls', error), ...(shown && { message: `${error.message}; it shows ${describe(shown)}`, facts: factsOf(shown) }) };
+    return {
+      ...failed('tls', error),
+      ...(shown && {
+        message: `${error.message}; it shows ${describe(shown)}`,
+        facts: factsOf(shown),
+      }),
+    };
   }
 }
 
 /** What a server shows that is not trusted helps whoever has to mend it. Nothing is sent there. */
-async function lookAtUntrusted(target: Target, signal: AbortSignal | undefined): Promise<TlsFacts | undefined> {
+async function lookAtUntrusted(
+  target: Target,
+  signal: AbortSignal | undefined,
+): Promise<TlsFacts | undefined> {
   try {
     return await probeConnection({ ...target, rejectUnauthorized: false }, { signal });
   } catch (error) {
@@ -90,16 +123,27 @@ function judge(shown: TlsFacts | undefined, clock: Clock): Finding {
   }
   const days = expiresAt === undefined ? undefined : Math.floor((expiresAt - clock.now()) / DAY_MS);
   const isEnding = days !== undefined && days < SOON_DAYS;
-  return ok('tls', describe(shown), { facts, ...(isEnding && { hint: `the certificate ends in ${formatCount(days, 'day')}: tell who runs the registry` }) });
+  return ok('tls', describe(shown), {
+    facts,
+    ...(isEnding && {
+      hint: `the certificate ends in ${formatCount(days, 'day')}: tell who runs the registry`,
+    }),
+  });
 }
 
 /** `TLSv1.3, registry.example < R11 < ISRG Root X1, until 2026-03-01`. */
 function describe({ protocol, chain, expiresAt }: TlsFacts): string {
-  const until = expiresAt === undefined ? '' : `, until ${new Date(expiresAt).toISOString().slice(0, 10)}`;
+  const until =
+    expiresAt === undefined ? '' : `, until ${new Date(expiresAt).toISOString().slice(0, 10)}`;
   return `${protocol}, ${chain.join(' < ')}${until}`;
 }
 
-function factsOf({ protocol, chain, expiresAt, distrust }: TlsFacts): Readonly<Record<string, unknown>> {
+function factsOf({
+  protocol,
+  chain,
+  expiresAt,
+  distrust,
+}: TlsFacts): Readonly<Record<string, unknown>> {
   const expires = expiresAt === undefined ? undefined : new Date(expiresAt).toISOString();
   return { encrypted: true, protocol, chain, expires, verified: distrust === undefined };
 }

@@ -9,8 +9,21 @@ import type { Scheme } from '../http/hosts.ts';
 import { apiHost } from '../oci/reference.ts';
 import type { Connection } from '../registry/connection.ts';
 import type { RemoteRepository } from '../registry/remote-repository.ts';
-import { lookAtApi, lookAtChallenge, lookAtCredential, lookAtLogin, lookAtRepository, type FirstAnswer } from './access.ts';
-import { lookAtCatalog, lookAtDelete, lookAtRateLimit, lookAtReferrers, orUnknown } from './capabilities.ts';
+import {
+  lookAtApi,
+  lookAtChallenge,
+  lookAtCredential,
+  lookAtLogin,
+  lookAtRepository,
+  type FirstAnswer,
+} from './access.ts';
+import {
+  lookAtCatalog,
+  lookAtDelete,
+  lookAtRateLimit,
+  lookAtReferrers,
+  orUnknown,
+} from './capabilities.ts';
 import { lookAtName, lookAtProxy, lookAtTcp, lookAtTls, type Line } from './connecting.ts';
 import { examine, note, ok, type Finding, type Step, type TimedFinding } from './finding.ts';
 import { lookAtChunks, lookAtMount, lookAtPush, uploadsAreNotProbed } from './uploading.ts';
@@ -59,7 +72,10 @@ function take({ clock, signal }: Examination, step: Step, look: Look): Promise<T
 }
 
 /** @returns whether there is a line. */
-async function* lookAtLine(examination: Examination, origin: URL): AsyncGenerator<TimedFinding, boolean> {
+async function* lookAtLine(
+  examination: Examination,
+  origin: URL,
+): AsyncGenerator<TimedFinding, boolean> {
   const { lookup, clock, signal, mirrors, targetOf } = examination;
   const looks: readonly (readonly [Step, (line: Line) => Promise<Finding> | Finding])[] = [
     ['proxy', lookAtProxy],
@@ -69,7 +85,9 @@ async function* lookAtLine(examination: Examination, origin: URL): AsyncGenerato
     ['tls', lookAtTls],
   ];
   for (const [step, look] of looks) {
-    const found = await take(examination, step, async () => look({ origin, target: await targetOf(origin), lookup, clock, signal }));
+    const found = await take(examination, step, async () =>
+      look({ origin, target: await targetOf(origin), lookup, clock, signal }),
+    );
     // Authorities and certificates are read with the first step, which asks nobody: their time would be taken for the proxy's.
     yield { ...found, ms: step === 'proxy' || step === 'mirrors' ? 0 : found.ms };
     if (found.status === 'failed') return false;
@@ -84,7 +102,11 @@ interface Visit {
 }
 
 /** @returns undefined where nothing behind the door can be looked at. */
-async function* lookAtAccess(examination: Examination, nobody: Connection, origin: URL): AsyncGenerator<TimedFinding, Visit | undefined> {
+async function* lookAtAccess(
+  examination: Examination,
+  nobody: Connection,
+  origin: URL,
+): AsyncGenerator<TimedFinding, Visit | undefined> {
   const { host, repository, findCredential, connectAs, signal } = examination;
   let answer: FirstAnswer | undefined;
   yield await take(examination, 'api', async () => {
@@ -115,10 +137,18 @@ async function* lookAtAccess(examination: Examination, nobody: Connection, origi
   return { connection, answer: first };
 }
 
-async function* lookAtCapabilities(examination: Examination, { connection, answer }: Visit): AsyncGenerator<TimedFinding> {
+async function* lookAtCapabilities(
+  examination: Examination,
+  { connection, answer }: Visit,
+): AsyncGenerator<TimedFinding> {
   const { repository, tryPush, signal } = examination;
-  if (repository !== undefined) yield await take(examination, 'repository', () => lookAtRepository(connection, repository, { mayBeNew: tryPush, signal }));
-  yield await take(examination, 'rate limit', () => lookAtRateLimit(connection, answer.quota, signal));
+  if (repository !== undefined)
+    yield await take(examination, 'repository', () =>
+      lookAtRepository(connection, repository, { mayBeNew: tryPush, signal }),
+    );
+  yield await take(examination, 'rate limit', () =>
+    lookAtRateLimit(connection, answer.quota, signal),
+  );
   let listed: string | undefined;
   const lookAtList = async (): Promise<Finding> => {
     const catalog = await lookAtCatalog(connection, signal);
@@ -126,24 +156,38 @@ async function* lookAtCapabilities(examination: Examination, { connection, answe
     return catalog.finding;
   };
   yield await take(examination, 'catalog', () => orUnknown('catalog', lookAtList));
-  yield await take(examination, 'referrers', () => orUnknown('referrers', () => lookAtReferrers(connection, repository ?? listed, signal)));
-  yield await take(examination, 'delete', () => orUnknown('delete', () => lookAtDelete(connection, repository, signal)));
+  yield await take(examination, 'referrers', () =>
+    orUnknown('referrers', () => lookAtReferrers(connection, repository ?? listed, signal)),
+  );
+  yield await take(examination, 'delete', () =>
+    orUnknown('delete', () => lookAtDelete(connection, repository, signal)),
+  );
   if (tryPush && repository !== undefined) {
     const remote: RemoteRepository = { connection, name: repository, access: 'write' };
     yield await take(examination, 'push', () => lookAtPush(remote, signal));
-    yield await take(examination, 'mount', () => orUnknown('mount', () => lookAtMount(remote, signal)));
-  } else for (const finding of uploadsAreNotProbed(connection, repository)) yield { ...finding, ms: 0 };
+    yield await take(examination, 'mount', () =>
+      orUnknown('mount', () => lookAtMount(remote, signal)),
+    );
+  } else
+    for (const finding of uploadsAreNotProbed(connection, repository)) yield { ...finding, ms: 0 };
   yield { ...lookAtChunks(connection), ms: 0 };
 }
 
 function lookAtMirrors(mirrors: readonly string[]): Finding {
   const [first] = mirrors;
   if (first === undefined) return note('mirrors', 'none');
-  return ok('mirrors', `pulls ask ${mirrors.join(', then ')} first`, { facts: { mirrors }, hint: `to look at one: regi doctor ${first}` });
+  return ok('mirrors', `pulls ask ${mirrors.join(', then ')} first`, {
+    facts: { mirrors },
+    hint: `to look at one: regi doctor ${first}`,
+  });
 }
 
 /** Where several schemes are possible, one request tells. What goes wrong with it shows in its own step. */
-async function settleScheme(connection: Connection, schemes: readonly Scheme[], signal: AbortSignal): Promise<Scheme> {
+async function settleScheme(
+  connection: Connection,
+  schemes: readonly Scheme[],
+  signal: AbortSignal,
+): Promise<Scheme> {
   const [first = 'https'] = schemes;
   if (schemes.length < 2) return first;
   try {

@@ -40,11 +40,19 @@ export interface TimedFinding extends Finding {
   readonly ms: number;
 }
 
-export function ok(step: Step, message: string, more: Pick<Finding, 'hint' | 'facts'> = {}): Finding {
+export function ok(
+  step: Step,
+  message: string,
+  more: Pick<Finding, 'hint' | 'facts'> = {},
+): Finding {
   return { step, status: 'ok', message, ...more };
 }
 
-export function note(step: Step, message: string, more: Pick<Finding, 'hint' | 'facts'> = {}): Finding {
+export function note(
+  step: Step,
+  message: string,
+  more: Pick<Finding, 'hint' | 'facts'> = {},
+): Finding {
   return { step, status: 'note', message, ...more };
 }
 
@@ -53,7 +61,12 @@ export function failed(step: Step, error: RegiError): Finding {
 }
 
 /** Takes one step. What regi means to throw is what it finds; a bug is thrown on, and so is whatever an abort ends. */
-export async function examine(step: Step, clock: Clock, signal: AbortSignal | undefined, look: () => Promise<Finding>): Promise<TimedFinding> {
+export async function examine(
+  step: Step,
+  clock: Clock,
+  signal: AbortSignal | undefined,
+  look: () => Promise<Finding>,
+): Promise<TimedFinding> {
   signal?.throwIfAborted();
   const begun = clock.now();
   try {

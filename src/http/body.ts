@@ -11,11 +11,17 @@ const DISCARD_TIMEOUT_MS = 1000;
  * @param what names the body in the message: `the token of "auth.example"`.
  * @throws {LimitExceededError} when the body has, or says that it has, more than `limit` bytes.
  */
-export async function readAtMost(response: HttpResponse, limit: number, what: string): Promise<Uint8Array> {
+export async function readAtMost(
+  response: HttpResponse,
+  limit: number,
+  what: string,
+): Promise<Uint8Array> {
   const size = contentLength(response);
   if (size !== undefined && size > limit) {
     await discard(response);
-    throw new LimitExceededError(`Cannot read ${what}: expected at most ${limit} bytes, found ${size}`);
+    throw new LimitExceededError(
+      `Cannot read ${what}: expected at most ${limit} bytes, found ${size}`,
+    );
   }
   return collect(response.body, limit, what);
 }
@@ -31,7 +37,8 @@ export async function discard(response: HttpResponse): Promise<void> {
   const timer = setTimeout(leave, DISCARD_TIMEOUT_MS);
   try {
     let left: number = LIMITS.discardBytes;
-    for (let step = await body.next(); step.done !== true && left > 0; step = await body.next()) left -= step.value.byteLength;
+    for (let step = await body.next(); step.done !== true && left > 0; step = await body.next())
+      left -= step.value.byteLength;
   } catch {
     // A cut or stalled body has closed its connection itself.
   } finally {

@@ -30,7 +30,10 @@ export class Connection {
     const forwarder = target.origin.protocol === 'http:' ? target.proxy : undefined;
     this.forwarder = forwarder?.url;
     this.proxyAuthorization = forwarder?.authorization;
-    this.reader = target.proxy === undefined && target.slabs !== undefined ? new SlabReader(target.slabs) : undefined;
+    this.reader =
+      target.proxy === undefined && target.slabs !== undefined
+        ? new SlabReader(target.slabs)
+        : undefined;
     this.#client = new UndiciClient(target.origin, {
       // Timers are ours: undici's are off by up to half a second, and do not watch an upload.
       headersTimeout: 0,
@@ -42,7 +45,8 @@ export class Connection {
         this.#opening = openSocket(
           target,
           (error, socket) => {
-            if (socket === undefined) return callback(error ?? new Error('No socket and no error'), null);
+            if (socket === undefined)
+              return callback(error ?? new Error('No socket and no error'), null);
             this.#socket = socket;
             socket.once('error', (failure) => {
               this.#failure = failure;
@@ -70,7 +74,12 @@ export class Connection {
 
   /** Whether another exchange may be tried on it. */
   get isOpen(): boolean {
-    return !this.#isDestroyed && this.#socket !== undefined && !this.#socket.destroyed && this.#socket.writable;
+    return (
+      !this.#isDestroyed &&
+      this.#socket !== undefined &&
+      !this.#socket.destroyed &&
+      this.#socket.writable
+    );
   }
 
   dispatch(options: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): void {

@@ -1,11 +1,23 @@
 import { lookup as systemLookup } from 'node:dns';
-import { connect as connectTcp, isIP, type LookupFunction, type OnReadOpts, type Socket } from 'node:net';
+import {
+  connect as connectTcp,
+  isIP,
+  type LookupFunction,
+  type OnReadOpts,
+  type Socket,
+} from 'node:net';
 import { connect as connectTls, type SecureContext } from 'node:tls';
 
 import { LIMITS } from '../limits.ts';
 import { printable } from '../redact.ts';
 import { isPrivateAddress } from './address.ts';
-import { connectError, proxyConnectError, ProxyError, TimeoutError, UnsafeAddressError } from './errors.ts';
+import {
+  connectError,
+  proxyConnectError,
+  ProxyError,
+  TimeoutError,
+  UnsafeAddressError,
+} from './errors.ts';
 import type { ProxyServer } from './proxy.ts';
 import type { SlabPool, SlabReader } from './slabs.ts';
 
@@ -23,7 +35,9 @@ export interface Target {
   /** Undefined for plain http. */
   readonly secureContext: SecureContext | undefined;
   /** What stands between, and how it proves who it is. */
-  readonly proxy?: (ProxyServer & { readonly secureContext: SecureContext | undefined }) | undefined;
+  readonly proxy?:
+    | (ProxyServer & { readonly secureContext: SecureContext | undefined })
+    | undefined;
   /** For large bodies; Node allocates memory for every read when absent. */
   readonly slabs?: SlabPool | undefined;
   session: Buffer | undefined;
@@ -57,11 +71,18 @@ const KEEP_ALIVE_MS = 60_000;
 export function openSocket(target: Target, onConnected: OnConnected, reader?: SlabReader): Opening {
   const { origin, proxy, timeoutMs } = target;
   const sockets: Socket[] = [];
-  const destroy = (reason: Error = new Error('the connection was given up')): void => void sockets.at(-1)?.destroy(reason);
+  const destroy = (reason: Error = new Error('the connection was given up')): void =>
+    void sockets.at(-1)?.destroy(reason);
   const timer = setTimeout(() => {
     const through = proxy === undefined ? '' : ` through the proxy "${proxy.url.host}"`;
     const message = `Cannot connect to "${origin.host}"${through}: no connection within ${timeoutMs / 1000} s`;
-    destroy(new TimeoutError(message, { host: origin.host, phase: 'connect', timeoutMs }, { hint: 'check host, port, proxy and firewall' }));
+    destroy(
+      new TimeoutError(
+        message,
+        { host: origin.host, phase: 'connect', timeoutMs },
+        { hint: 'check host, port, proxy and firewall' },
+      ),
+    );
   }, timeoutMs).unref();
   open(target, sockets, reader).then(
     (socket) => {
@@ -79,7 +100,11 @@ export function openSocket(target: Target, onConnected: OnConnected, reader?: Sl
 }
 
 /** @param sockets takes each as it is begun; the last one is the outermost. */
-async function open(target: Target, sockets: Socket[], reader: SlabReader | undefined): Promise<Socket> {
+async function open(
+  target: Target,
+  sockets: Socket[],
+  reader: SlabReader | undefined,
+): Promise<Socket> {
   const { origin, proxy, reach, secureContext } = target;
   const host = hostOf(origin);
   if (reach === 'public' && isPrivateAddress(host)) throw new UnsafeAddressError(origin.host, host);
@@ -87,7 +112,9 @@ async function open(target: Target, sockets: Socket[], reader: SlabReader | unde
   if (proxy === undefined) {
     const lookup = lookupOf(target);
     const onread = reader?.onread;
-    const socket = isTls ? dialTls(origin, target, { secureContext, lookup, onread }) : dialTcp(origin, lookup, onread);
+    const socket = isTls
+      ? dialTls(origin, target, { secureContext, lookup, onread })
+      : dialTcp(origin, lookup, onread);
     reader?.attach(socket);
     sockets.push(socket);
     await event(socket, isTls ? 'secureConnect' : 'connect');
@@ -103,11 +130,17 @@ async function open(target: Target, sockets: Socket[], reader: SlabReader | unde
   return socket;
 }
 
-async function openProxy(target: Target, { url, secureContext }: NonNullable<Target['proxy']>, sockets: Socket[]): Promise<Socket> {
+async function openProxy(
+  target: Target,
+  { url, secureContext }: NonNullable<Target['proxy']>,
+  sockets: Socket[],
+): Promise<Socket> {
   const { lookup = systemLookup } = target;
   const isTls = url.protocol === 'https:';
   // Who cannot trust the registry must be able to trust the proxy all the same: it is verified whatever `target` says.
-  const socket = isTls ? dialTls(url, { rejectUnauthorized: true, session: undefined }, { secureContext, lookup }) : dialTcp(url, lookup);
+  const socket = isTls
+    ? dialTls(url, { rejectUnauthorized: true, session: undefined }, { secureContext, lookup })
+    : dialTcp(url, lookup);
   sockets.push(socket);
   try {
     await event(socket, isTls ? 'secureConnect' : 'connect');
@@ -118,7 +151,12 @@ async function openProxy(target: Target, { url, secureContext }: NonNullable<Tar
 }
 
 function dialTcp(url: URL, lookup: LookupFunction, onread?: OnReadOpts): Socket {
-  const stream = { ...addressOptions(url), ...(onread && { onread }), lookup, writableHighWaterMark: 1 };
+  const stream = {
+    ...addressOptions(url),
+    ...(onread && { onread }),
+    lookup,
+    writableHighWaterMark: 1,
+  };
   return connectTcp(stream);
 }
 
@@ -130,7 +168,11 @@ interface TlsWay {
   readonly socket?: Socket;
 }
 
-function dialTls(url: URL, target: Pick<Target, 'rejectUnauthorized' | 'session'>, { secureContext, lookup, onread, socket: through }: TlsWay): Socket {
+function dialTls(
+  url: URL,
+  target: Pick<Target, 'rejectUnauthorized' | 'session'>,
+  { secureContext, lookup, onread, socket: through }: TlsWay,
+): Socket {
   const address = addressOptions(url);
   const stream = {
     ...address,
@@ -188,11 +230,18 @@ function lookupOf({ origin, reach, lookup = systemLookup }: Target): LookupFunct
   return (hostname, options, callback) => {
     lookup(hostname, options, (error, found, family) => {
       if (error !== null) return callback(error, found, family);
-      const addresses = typeof found === 'string' ? [{ address: found, family: family ?? isIP(found) }] : found;
+      const addresses =
+        typeof found === 'string' ? [{ address: found, family: family ?? isIP(found) }] : found;
       const allowed = addresses.filter(({ address }) => !isPrivateAddress(address));
       const [first] = allowed;
-      if (first === undefined) return callback(new UnsafeAddressError(origin.host, addresses[0]?.address ?? 'unknown'), []);
-      return options.all === true ? callback(null, allowed) : callback(null, first.address, first.family);
+      if (first === undefined)
+        return callback(
+          new UnsafeAddressError(origin.host, addresses[0]?.address ?? 'unknown'),
+          [],
+        );
+      return options.all === true
+        ? callback(null, allowed)
+        : callback(null, first.address, first.family);
     });
   };
 }
@@ -214,9 +263,17 @@ const END_OF_HEAD = '\r\n\r\n';
  * @throws {ProxyError} when the proxy refuses.
  * @see https://www.rfc-editor.org/rfc/rfc9110#section-9.3.6
  */
-function openTunnel(socket: Socket, origin: URL, { url, authorization }: ProxyServer): Promise<void> {
+function openTunnel(
+  socket: Socket,
+  origin: URL,
+  { url, authorization }: ProxyServer,
+): Promise<void> {
   const authority = `${origin.hostname}:${origin.port === '' ? (origin.protocol === 'https:' ? 443 : 80) : origin.port}`;
-  const lines = [`CONNECT ${authority} HTTP/1.1`, `Host: ${authority}`, ...(authorization === undefined ? [] : [`Proxy-Authorization: ${authorization}`])];
+  const lines = [
+    `CONNECT ${authority} HTTP/1.1`,
+    `Host: ${authority}`,
+    ...(authorization === undefined ? [] : [`Proxy-Authorization: ${authorization}`]),
+  ];
   return new Promise((resolve, reject) => {
     let head = '';
     const settle = (error?: Error): void => {
@@ -224,18 +281,29 @@ function openTunnel(socket: Socket, origin: URL, { url, authorization }: ProxySe
       if (error === undefined) resolve();
       else reject(error);
     };
-    const onClose = (): void => settle(new ProxyError(origin.host, url.host, 'CLOSED', 'it closed the connection unanswered'));
+    const onClose = (): void =>
+      settle(
+        new ProxyError(origin.host, url.host, 'CLOSED', 'it closed the connection unanswered'),
+      );
     const onData = (chunk: Buffer): void => {
       head += chunk.toString('latin1');
       const end = head.indexOf(END_OF_HEAD);
       if (end < 0) {
-        if (head.length > LIMITS.headerBytes) settle(new ProxyError(origin.host, url.host, 'MALFORMED', 'it answered with too many headers'));
+        if (head.length > LIMITS.headerBytes)
+          settle(
+            new ProxyError(origin.host, url.host, 'MALFORMED', 'it answered with too many headers'),
+          );
         return;
       }
-      const [, status = '', reason = ''] = /^HTTP\/1\.[01] (\d{3})(?: ([^\r\n]*))?/.exec(head) ?? [];
+      const [, status = '', reason = ''] =
+        /^HTTP\/1\.[01] (\d{3})(?: ([^\r\n]*))?/.exec(head) ?? [];
       if (!status.startsWith('2')) return settle(refusal(origin, url, status, reason));
       // A server speaks only after the client's hello: whatever follows the head is no part of the tunnel.
-      settle(head.length > end + END_OF_HEAD.length ? new ProxyError(origin.host, url.host, 'MALFORMED', 'it spoke into the tunnel') : undefined);
+      settle(
+        head.length > end + END_OF_HEAD.length
+          ? new ProxyError(origin.host, url.host, 'MALFORMED', 'it spoke into the tunnel')
+          : undefined,
+      );
     };
     socket.on('data', onData).once('error', settle).once('close', onClose);
     socket.write(`${lines.join('\r\n')}${END_OF_HEAD}`);
@@ -243,7 +311,18 @@ function openTunnel(socket: Socket, origin: URL, { url, authorization }: ProxySe
 }
 
 function refusal(origin: URL, proxy: URL, status: string, reason: string): ProxyError {
-  if (status === '') return new ProxyError(origin.host, proxy.host, 'MALFORMED', 'what answers there speaks no http');
+  if (status === '')
+    return new ProxyError(
+      origin.host,
+      proxy.host,
+      'MALFORMED',
+      'what answers there speaks no http',
+    );
   if (status === '407') return ProxyError.unauthorized(origin.host, proxy.host);
-  return new ProxyError(origin.host, proxy.host, 'REFUSED', `it refused with status ${status}${reason === '' ? '' : ` (${printable(reason, 80)})`}`);
+  return new ProxyError(
+    origin.host,
+    proxy.host,
+    'REFUSED',
+    `it refused with status ${status}${reason === '' ? '' : ` (${printable(reason, 80)})`}`,
+  );
 }

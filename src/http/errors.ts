@@ -24,7 +24,11 @@ export class NetworkError extends RegiError {
   /** What the system or the HTTP parser calls it: ECONNREFUSED, HPE_INVALID_CONSTANT; undefined when it has no name. */
   readonly reason: string | undefined;
 
-  constructor(message: string, facts: { host: string; phase: Phase; reason?: string | undefined }, options: RegiErrorOptions = {}) {
+  constructor(
+    message: string,
+    facts: { host: string; phase: Phase; reason?: string | undefined },
+    options: RegiErrorOptions = {},
+  ) {
     super(message, options);
     this.host = facts.host;
     this.phase = facts.phase;
@@ -37,15 +41,34 @@ export class ProxyError extends NetworkError {
   /** Host and port of the proxy. */
   readonly proxy: string;
 
-  constructor(host: string, proxy: string, reason: string, text: string, options: RegiErrorOptions = {}) {
-    const hint = options.hint ?? `check the proxy in HTTPS_PROXY and HTTP_PROXY, or go around it: NO_PROXY=${host.replace(/:\d+$/, '')}`;
-    super(`Cannot connect to "${host}" through the proxy "${proxy}": ${text}`, { host, phase: 'connect', reason: `PROXY_${reason}` }, { ...options, hint });
+  constructor(
+    host: string,
+    proxy: string,
+    reason: string,
+    text: string,
+    options: RegiErrorOptions = {},
+  ) {
+    const hint =
+      options.hint ??
+      `check the proxy in HTTPS_PROXY and HTTP_PROXY, or go around it: NO_PROXY=${host.replace(/:\d+$/, '')}`;
+    super(
+      `Cannot connect to "${host}" through the proxy "${proxy}": ${text}`,
+      { host, phase: 'connect', reason: `PROXY_${reason}` },
+      { ...options, hint },
+    );
     this.proxy = proxy;
   }
 
   static unauthorized(host: string, proxy: string): ProxyError {
-    const hint = 'write user and password of the proxy into the variable: HTTPS_PROXY=http://USER:PASSWORD@HOST:PORT, percent-encoded';
-    return new ProxyError(host, proxy, 'UNAUTHORISED', 'it wants a user and a password, or other ones', { hint });
+    const hint =
+      'write user and password of the proxy into the variable: HTTPS_PROXY=http://USER:PASSWORD@HOST:PORT, percent-encoded';
+    return new ProxyError(
+      host,
+      proxy,
+      'UNAUTHORISED',
+      'it wants a user and a password, or other ones',
+      { hint },
+    );
   }
 }
 
@@ -59,7 +82,11 @@ export class TlsError extends RegiError {
   /** The server answered in plain http. */
   readonly plainHttp: boolean;
 
-  constructor(message: string, facts: { host: string; reason: string; plainHttp?: boolean }, options: RegiErrorOptions) {
+  constructor(
+    message: string,
+    facts: { host: string; reason: string; plainHttp?: boolean },
+    options: RegiErrorOptions,
+  ) {
     super(message, options);
     this.host = facts.host;
     this.reason = facts.reason;
@@ -75,7 +102,11 @@ export class TimeoutError extends RegiError {
   readonly phase: Phase;
   readonly timeoutMs: number;
 
-  constructor(message: string, facts: { host: string; phase: Phase; timeoutMs: number }, options: RegiErrorOptions = {}) {
+  constructor(
+    message: string,
+    facts: { host: string; phase: Phase; timeoutMs: number },
+    options: RegiErrorOptions = {},
+  ) {
     super(message, options);
     this.host = facts.host;
     this.phase = facts.phase;
@@ -91,9 +122,12 @@ export class UnsafeAddressError extends RegiError {
   readonly address: string;
 
   constructor(host: string, address: string) {
-    super(`Cannot connect to "${host}": a server at a public address named it, and its own address ${address} is private`, {
-      hint: 'nothing was sent there; tell who runs the registry what it answers with',
-    });
+    super(
+      `Cannot connect to "${host}": a server at a public address named it, and its own address ${address} is private`,
+      {
+        hint: 'nothing was sent there; tell who runs the registry what it answers with',
+      },
+    );
     this.host = host;
     this.address = address;
   }
@@ -128,14 +162,20 @@ export function connectError(origin: URL, cause: unknown): RegiError {
     ? 'check the spelling of the host; names of repositories are lower-case: one with upper-case letters before its first "/" is read as a registry'
     : said?.hint;
   const options = { cause, hint: hint ?? 'check the network connection, then try again' };
-  return new NetworkError(`Cannot connect to "${host}": ${said?.text ?? messageOf(cause)}`, { host, phase: 'connect', reason }, options);
+  return new NetworkError(
+    `Cannot connect to "${host}": ${said?.text ?? messageOf(cause)}`,
+    { host, phase: 'connect', reason },
+    options,
+  );
 }
 
 /** What a failure to connect to a proxy, `cause`, means to a person who wanted to reach `origin`. */
 export function proxyConnectError(origin: URL, proxy: URL, cause: unknown): RegiError {
   if (cause instanceof RegiError) return cause;
   const reason = reasonOf(cause);
-  const text = isTlsFailure(reason, messageOf(cause)) ? explainTls(proxy.host, reason, cause).text : (CONNECT_REASONS[reason]?.text ?? messageOf(cause));
+  const text = isTlsFailure(reason, messageOf(cause))
+    ? explainTls(proxy.host, reason, cause).text
+    : (CONNECT_REASONS[reason]?.text ?? messageOf(cause));
   return new ProxyError(origin.host, proxy.host, reason, text, { cause });
 }
 
@@ -147,36 +187,70 @@ export function exchangeError(subject: Subject, phase: Phase, cause: unknown): R
   // OpenSSL alerts may come after the handshake: a TLS 1.3 server refuses a client certificate only then.
   if (isTlsFailure(reason, messageOf(cause))) return tlsError(host, reason, cause);
   const { text, hint } = exchangeReason(subject, reason, cause);
-  return new NetworkError(`Cannot ${describe(subject)}: ${text}`, { host, phase, reason }, { cause, hint });
+  return new NetworkError(
+    `Cannot ${describe(subject)}: ${text}`,
+    { host, phase, reason },
+    { cause, hint },
+  );
 }
 
-const CONNECT_REASONS: Readonly<Record<string, { readonly text: string; readonly hint: string }>> = {
-  ENOTFOUND: { text: 'no such host', hint: 'check the spelling of the host' },
-  EAI_AGAIN: { text: 'its name cannot be resolved now', hint: 'check the network connection and the name server, then try again' },
-  ECONNREFUSED: { text: 'nothing listens there', hint: 'check host and port, and that the registry is running' },
-  ECONNRESET: { text: 'the connection was closed at once', hint: 'try again; if it stays, check port and firewall' },
-  EHOSTUNREACH: { text: 'no way to that host', hint: 'check the network connection, VPN and firewall' },
-  ENETUNREACH: { text: 'no way to that network', hint: 'check the network connection, VPN and firewall' },
-  ETIMEDOUT: { text: 'no answer', hint: 'check host, port and firewall' },
-};
+const CONNECT_REASONS: Readonly<Record<string, { readonly text: string; readonly hint: string }>> =
+  {
+    ENOTFOUND: { text: 'no such host', hint: 'check the spelling of the host' },
+    EAI_AGAIN: {
+      text: 'its name cannot be resolved now',
+      hint: 'check the network connection and the name server, then try again',
+    },
+    ECONNREFUSED: {
+      text: 'nothing listens there',
+      hint: 'check host and port, and that the registry is running',
+    },
+    ECONNRESET: {
+      text: 'the connection was closed at once',
+      hint: 'try again; if it stays, check port and firewall',
+    },
+    EHOSTUNREACH: {
+      text: 'no way to that host',
+      hint: 'check the network connection, VPN and firewall',
+    },
+    ENETUNREACH: {
+      text: 'no way to that network',
+      hint: 'check the network connection, VPN and firewall',
+    },
+    ETIMEDOUT: { text: 'no answer', hint: 'check host, port and firewall' },
+  };
 
 /** Of a name that does not resolve. */
 const NAME_REASONS: ReadonlySet<string> = new Set(['ENOTFOUND', 'EAI_AGAIN']);
 
-function exchangeReason(subject: Subject, reason: string, cause: unknown): { text: string; hint: string } {
+function exchangeReason(
+  subject: Subject,
+  reason: string,
+  cause: unknown,
+): { text: string; hint: string } {
   if (reason.startsWith('HPE_')) {
     const hint =
       subject.url.protocol === 'http:'
         ? 'the server may speak https there: name the host without --plain-http'
         : 'a proxy may stand between: ask who runs the server';
-    return { text: `the server does not speak HTTP as it should (${faultOf(reason, cause)})`, hint };
+    return {
+      text: `the server does not speak HTTP as it should (${faultOf(reason, cause)})`,
+      hint,
+    };
   }
-  if (reason === 'UND_ERR_HEADERS_OVERFLOW') return { text: 'the server sends too many headers', hint: 'ask who runs the server' };
+  if (reason === 'UND_ERR_HEADERS_OVERFLOW')
+    return { text: 'the server sends too many headers', hint: 'ask who runs the server' };
   const text = CUT_REASONS.has(reason) ? 'the connection was cut' : messageOf(cause);
   return { text, hint: 'try again; if it stays, a proxy or firewall may cut the connection' };
 }
 
-const CUT_REASONS: ReadonlySet<string> = new Set(['ECONNRESET', 'EPIPE', 'ECONNABORTED', 'UND_ERR_SOCKET', 'UND_ERR_RES_CONTENT_LENGTH_MISMATCH']);
+const CUT_REASONS: ReadonlySet<string> = new Set([
+  'ECONNRESET',
+  'EPIPE',
+  'ECONNABORTED',
+  'UND_ERR_SOCKET',
+  'UND_ERR_RES_CONTENT_LENGTH_MISMATCH',
+]);
 
 function tlsError(host: string, reason: string, cause: unknown): TlsError {
   const { text, hint, plainHttp } = explainTls(host, reason, cause);

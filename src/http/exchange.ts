@@ -6,7 +6,14 @@ import { bytesOf } from '../bytes.ts';
 import { contentLength } from './body.ts';
 import { BodyPace, Watchdog } from './pace.ts';
 import type { Connection } from './connection.ts';
-import { BodySizeError, describe, exchangeError, ProxyError, TimeoutError, type Phase } from './errors.ts';
+import {
+  BodySizeError,
+  describe,
+  exchangeError,
+  ProxyError,
+  TimeoutError,
+  type Phase,
+} from './errors.ts';
 import { headersOf, type HttpRequest, type HttpResponse, type StreamBody } from './message.ts';
 import { IncomingBody } from './incoming-body.ts';
 import { OutgoingBody } from './outgoing-body.ts';
@@ -32,7 +39,11 @@ export type ExchangeEnd = 'done' | 'unanswered' | 'broken';
  *
  * @throws the signal's reason, what the request's content threw, or an error of errors.ts. After the answer's head these come out of its body.
  */
-export function exchange(connection: Connection, request: HttpRequest, options: ExchangeOptions): Promise<HttpResponse> {
+export function exchange(
+  connection: Connection,
+  request: HttpRequest,
+  options: ExchangeOptions,
+): Promise<HttpResponse> {
   return new Promise((resolve, reject) => {
     new Exchange(connection, request, options, { resolve, reject }).start();
   });
@@ -57,7 +68,12 @@ class Exchange implements Dispatcher.DispatchHandler {
   /** The connection is given back. */
   #isOver = false;
 
-  constructor(connection: Connection, request: HttpRequest, options: ExchangeOptions, settle: Settle) {
+  constructor(
+    connection: Connection,
+    request: HttpRequest,
+    options: ExchangeOptions,
+    settle: Settle,
+  ) {
     this.#connection = connection;
     this.#request = request;
     this.#options = options;
@@ -95,16 +111,28 @@ class Exchange implements Dispatcher.DispatchHandler {
     if (this.#outgoing === undefined) this.#awaitAnswer();
   }
 
-  onResponseStart(_controller: Dispatcher.DispatchController, status: number, headers: Record<string, string | string[] | undefined>): void {
+  onResponseStart(
+    _controller: Dispatcher.DispatchController,
+    status: number,
+    headers: Record<string, string | string[] | undefined>,
+  ): void {
     if (status < 200 || this.#isOver) return;
     const { url } = this.#request;
     const { forwarder } = this.#connection;
-    if (status === 407 && forwarder !== undefined) return this.#fail(ProxyError.unauthorized(url.host, forwarder.host));
+    if (status === 407 && forwarder !== undefined)
+      return this.#fail(ProxyError.unauthorized(url.host, forwarder.host));
     this.#watchdog.stop();
     const body = this.#openIncoming();
     this.#incoming = body;
-    const response = { status, headers: headersOf(headers), url, remoteAddress: this.#connection.remoteAddress, body };
-    if (this.#request.method !== 'HEAD' && (contentLength(response) ?? Infinity) >= BULK_BYTES) this.#connection.reader?.startBulk();
+    const response = {
+      status,
+      headers: headersOf(headers),
+      url,
+      remoteAddress: this.#connection.remoteAddress,
+      body,
+    };
+    if (this.#request.method !== 'HEAD' && (contentLength(response) ?? Infinity) >= BULK_BYTES)
+      this.#connection.reader?.startBulk();
     void this.#answer(response);
   }
 
@@ -121,7 +149,12 @@ class Exchange implements Dispatcher.DispatchHandler {
     // A request that undici refuses to send is a mistake of ours.
     const isMistake = 'code' in error && error.code === 'UND_ERR_INVALID_ARG';
     const end = this.#phase() === 'answer' ? 'unanswered' : 'broken';
-    this.#fail(isMistake ? error : exchangeError(this.#request, this.#phase(), this.#connection.failure ?? error), end);
+    this.#fail(
+      isMistake
+        ? error
+        : exchangeError(this.#request, this.#phase(), this.#connection.failure ?? error),
+      end,
+    );
   }
 
   /** Delivers the answer; before that, the source of a body that was sent whole may still object. */
@@ -140,14 +173,21 @@ class Exchange implements Dispatcher.DispatchHandler {
       sent: () => this.#awaitAnswer(),
       failed: (error: unknown) => this.#fail(error),
     };
-    return new OutgoingBody(body, hooks, (found) => new BodySizeError(this.#request, body.size, found));
+    return new OutgoingBody(
+      body,
+      hooks,
+      (found) => new BodySizeError(this.#request, body.size, found),
+    );
   }
 
   #openIncoming(): IncomingBody {
     const { idleTimeoutMs } = this.#options;
     const pace = new BodyPace(idleTimeoutMs);
     const onTimeout = (): void => {
-      const what = pace.bytes === 0 ? 'the server sends no more bytes' : `the server sends no more than ${pace.bytes} bytes`;
+      const what =
+        pace.bytes === 0
+          ? 'the server sends no more bytes'
+          : `the server sends no more than ${pace.bytes} bytes`;
       this.#fail(this.#timeout(idleTimeoutMs, what));
     };
     return new IncomingBody({
@@ -170,7 +210,8 @@ class Exchange implements Dispatcher.DispatchHandler {
 
   /** Watches the request. Once the answer is there the watchdog is its reader's. */
   #watch(ms: number, what: string): void {
-    if (this.#incoming === undefined && !this.#isOver) this.#watchdog.start(ms, () => this.#fail(this.#timeout(ms, what)));
+    if (this.#incoming === undefined && !this.#isOver)
+      this.#watchdog.start(ms, () => this.#fail(this.#timeout(ms, what)));
   }
 
   #unwatch(): void {
@@ -179,7 +220,11 @@ class Exchange implements Dispatcher.DispatchHandler {
 
   #timeout(timeoutMs: number, what: string): TimeoutError {
     const message = `Cannot ${describe(this.#request)}: ${what} for ${timeoutMs / 1000} s`;
-    return new TimeoutError(message, { host: this.#request.url.host, phase: this.#phase(), timeoutMs }, { hint: 'try again, or allow more with --timeout' });
+    return new TimeoutError(
+      message,
+      { host: this.#request.url.host, phase: this.#phase(), timeoutMs },
+      { hint: 'try again, or allow more with --timeout' },
+    );
   }
 
   #phase(): Phase {
@@ -212,7 +257,8 @@ class Exchange implements Dispatcher.DispatchHandler {
 
   /** The signal outlives the exchange by far: it belongs to the whole command. */
   #unlisten(): void {
-    if (this.#isSettled && this.#isOver) this.#request.signal?.removeEventListener('abort', this.#onAbort);
+    if (this.#isSettled && this.#isOver)
+      this.#request.signal?.removeEventListener('abort', this.#onAbort);
   }
 }
 

@@ -30,9 +30,12 @@ export class InvalidHostRuleError extends RegiError {
   readonly code = 'USAGE';
 
   constructor(text: string, expected: string) {
-    super(`Cannot use "${printable(text, 160)}" as the name of a registry host: expected ${expected}`, {
-      hint: 'write it as in a reference, such as registry.example:5000, without https:// and path',
-    });
+    super(
+      `Cannot use "${printable(text, 160)}" as the name of a registry host: expected ${expected}`,
+      {
+        hint: 'write it as in a reference, such as registry.example:5000, without https:// and path',
+      },
+    );
   }
 }
 
@@ -116,14 +119,19 @@ class HostMatcher {
     const version = isIP(name);
     if (version !== 0 && this.#networks.check(name, version === 4 ? 'ipv4' : 'ipv6')) return true;
     return this.#hosts.some(
-      (rule) => rule.name === name && (rule.port === undefined || rule.port === port || (port === undefined && DEFAULT_PORTS.has(rule.port))),
+      (rule) =>
+        rule.name === name &&
+        (rule.port === undefined ||
+          rule.port === port ||
+          (port === undefined && DEFAULT_PORTS.has(rule.port))),
     );
   }
 
   #addNetwork(rule: string): void {
     const [, network = '', bits = ''] = /^([0-9a-f.:]+)\/(\d{1,3})$/i.exec(rule.trim()) ?? [];
     const version = isIP(network);
-    if (version === 0 || Number(bits) > (version === 4 ? 32 : 128)) throw new InvalidHostRuleError(rule, 'a network such as 10.0.0.0/8');
+    if (version === 0 || Number(bits) > (version === 4 ? 32 : 128))
+      throw new InvalidHostRuleError(rule, 'a network such as 10.0.0.0/8');
     this.#networks.addSubnet(network, Number(bits), version === 4 ? 'ipv4' : 'ipv6');
   }
 }
@@ -131,11 +139,13 @@ class HostMatcher {
 const NAME = /^[a-z0-9_](?:[a-z0-9._-]*[a-z0-9_])?\.?$/;
 
 function parseHost(text: string): Host {
-  const [, bracketed, plain, digits] = /^(?:\[([^\]]*)\]|([^:[\]]*))(?::(\d{1,5}))?$/.exec(text.trim()) ?? [];
+  const [, bracketed, plain, digits] =
+    /^(?:\[([^\]]*)\]|([^:[\]]*))(?::(\d{1,5}))?$/.exec(text.trim()) ?? [];
   const name = (bracketed ?? plain ?? '').toLowerCase();
   const port = digits === undefined ? undefined : Number(digits);
   const isName = bracketed === undefined ? NAME.test(name) : isIP(name) === 6;
-  if (!isName || (port !== undefined && (port === 0 || port > 65_535))) throw new InvalidHostRuleError(text, 'HOST or HOST:PORT');
+  if (!isName || (port !== undefined && (port === 0 || port > 65_535)))
+    throw new InvalidHostRuleError(text, 'HOST or HOST:PORT');
   return { name, port };
 }
 
@@ -146,5 +156,7 @@ LOOPBACK.addAddress('::1', 'ipv6');
 /** A name that means this machine whatever the resolver says; lower case, without brackets. */
 export function isLoopback(name: string): boolean {
   const version = isIP(name);
-  return name === 'localhost' || (version !== 0 && LOOPBACK.check(name, version === 4 ? 'ipv4' : 'ipv6'));
+  return (
+    name === 'localhost' || (version !== 0 && LOOPBACK.check(name, version === 4 ? 'ipv4' : 'ipv6'))
+  );
 }

@@ -28,7 +28,9 @@ export class IncomingBody implements Bytes, AsyncIterator<Uint8Array, undefined>
   #releaseUnread: Release;
   /** Lets go of the reader's chunk. Only `next()` does: a reader that leaves, or whose body fails, may still have it in a socket. */
   #releaseLent: Release;
-  #waiting: { readonly resolve: (step: Step) => void; readonly reject: (error: unknown) => void } | undefined;
+  #waiting:
+    | { readonly resolve: (step: Step) => void; readonly reject: (error: unknown) => void }
+    | undefined;
   #ending: { readonly error?: unknown } | undefined;
   #isOpened = false;
 
@@ -52,7 +54,10 @@ export class IncomingBody implements Bytes, AsyncIterator<Uint8Array, undefined>
       return Promise.resolve({ done: false, value });
     }
     if (this.#ending !== undefined) return this.#end(this.#ending);
-    if (this.#waiting !== undefined) return Promise.reject(new Error('The next chunk of a response was asked for before the last one came'));
+    if (this.#waiting !== undefined)
+      return Promise.reject(
+        new Error('The next chunk of a response was asked for before the last one came'),
+      );
     return new Promise((resolve, reject) => {
       this.#waiting = { resolve, reject };
       this.#hooks.wanted();

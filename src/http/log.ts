@@ -21,7 +21,10 @@ export function logLayer({ clock, log, verbosity }: LogOptions): Layer {
       const start = clock.now();
       const subject = `${request.method} ${redactUrl(request.url)}`;
       // Said when it is over, all of it together: between the lines of other requests nobody could tell whose headers they are.
-      const say = (outcome: string, headers: Iterable<readonly [name: string, value: string]> = []): void => {
+      const say = (
+        outcome: string,
+        headers: Iterable<readonly [name: string, value: string]> = [],
+      ): void => {
         log(`${subject} ${outcome} ${Math.round(clock.now() - start)} ms`);
         if (verbosity < 2) return;
         const secrets = secretsIn(request.headers?.['authorization']);
@@ -44,8 +47,13 @@ export function logLayer({ clock, log, verbosity }: LogOptions): Layer {
     };
 }
 
-function logHeaders(mark: string, headers: Iterable<readonly [name: string, value: string]>, log: (line: string) => void): void {
-  for (const [name, value] of headers) log(`${mark} ${printable(name)}: ${redactHeader(name, value)}`);
+function logHeaders(
+  mark: string,
+  headers: Iterable<readonly [name: string, value: string]>,
+  log: (line: string) => void,
+): void {
+  for (const [name, value] of headers)
+    log(`${mark} ${printable(name)}: ${redactHeader(name, value)}`);
 }
 
 function bytesOfExchange({ method, body }: HttpRequest, response: HttpResponse): string {

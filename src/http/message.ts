@@ -48,7 +48,9 @@ export type Transport = (request: HttpRequest) => Promise<HttpResponse>;
 export type Layer = (next: Transport) => Transport;
 
 /** Makes headers of names in any case; values of a repeated name are joined with ", ". */
-export function headersOf(values: Readonly<Record<string, string | readonly string[] | undefined>>): HttpHeaders {
+export function headersOf(
+  values: Readonly<Record<string, string | readonly string[] | undefined>>,
+): HttpHeaders {
   const byName = new Map<string, string>();
   for (const [name, value] of Object.entries(values)) {
     if (value === undefined) continue;

@@ -28,7 +28,9 @@ const PIECE_BYTES = 256 * 1024;
  * have a high-water mark of 1. undici forgets an iterator that waits for its source when a request is aborted or answered
  * early; `leave()` is what closes the source then.
  */
-export class OutgoingBody implements AsyncIterable<Uint8Array>, AsyncIterator<Uint8Array, undefined> {
+export class OutgoingBody
+  implements AsyncIterable<Uint8Array>, AsyncIterator<Uint8Array, undefined>
+{
   readonly #body: StreamBody;
   readonly #hooks: OutgoingHooks;
   /** Makes the error for a source of another length; told what was found. */
@@ -109,7 +111,8 @@ export class OutgoingBody implements AsyncIterable<Uint8Array>, AsyncIterator<Ui
       const chunk = await this.#ask();
       if (this.#isLeft) return;
       if (chunk === undefined) return this.#fail(this.#sizeError(`${this.#given}`));
-      if (this.#given + chunk.byteLength > this.#body.size) return this.#fail(this.#sizeError('more'));
+      if (this.#given + chunk.byteLength > this.#body.size)
+        return this.#fail(this.#sizeError('more'));
       this.#rest = chunk;
       this.#waiting?.(this.#carve());
       this.#waiting = undefined;

@@ -33,7 +33,11 @@ export class ConnectionPool {
    */
   acquire(isReplayable: boolean): Connection {
     if (this.#closesUnannounced && !isReplayable) return this.#open();
-    for (let connection = this.#idle.pop(); connection !== undefined; connection = this.#idle.pop()) {
+    for (
+      let connection = this.#idle.pop();
+      connection !== undefined;
+      connection = this.#idle.pop()
+    ) {
       if (connection.isOpen) return connection;
       this.#drop(connection);
     }

@@ -31,7 +31,12 @@ const CHAIN_LENGTH = 10;
  * @throws {NetworkError} when there are none.
  * @throws {TimeoutError} when nobody knows within `timeoutMs`.
  */
-export function resolveName(url: URL, lookup: LookupFunction = systemLookup, timeoutMs: number, { signal }: ProbeOptions = {}): Promise<readonly string[]> {
+export function resolveName(
+  url: URL,
+  lookup: LookupFunction = systemLookup,
+  timeoutMs: number,
+  { signal }: ProbeOptions = {},
+): Promise<readonly string[]> {
   const name = url.hostname.replace(/^\[|\]$/g, '');
   if (isIP(name) !== 0) return Promise.resolve([name]);
   return new Promise((resolve, reject) => {
@@ -44,14 +49,22 @@ export function resolveName(url: URL, lookup: LookupFunction = systemLookup, tim
     const timer = setTimeout(() => {
       const message = `Cannot resolve "${name}": no answer within ${timeoutMs / 1000} s`;
       settle(() =>
-        reject(new TimeoutError(message, { host: url.host, phase: 'connect', timeoutMs }, { hint: 'check the network connection and the name server' })),
+        reject(
+          new TimeoutError(
+            message,
+            { host: url.host, phase: 'connect', timeoutMs },
+            { hint: 'check the network connection and the name server' },
+          ),
+        ),
       );
     }, timeoutMs).unref();
     if (signal?.aborted === true) return onAbort();
     signal?.addEventListener('abort', onAbort, { once: true });
     lookup(name, { all: true }, (error, found) => {
       if (error !== null) return settle(() => reject(connectError(url, error)));
-      settle(() => resolve(typeof found === 'string' ? [found] : found.map(({ address }) => address)));
+      settle(() =>
+        resolve(typeof found === 'string' ? [found] : found.map(({ address }) => address)),
+      );
     });
   });
 }
@@ -62,10 +75,15 @@ export function resolveName(url: URL, lookup: LookupFunction = systemLookup, tim
  * @returns undefined over plain http.
  * @throws {NetworkError | TlsError | TimeoutError | ProxyError} as the transport does.
  */
-export async function probeConnection(target: Target, options: ProbeOptions = {}): Promise<TlsFacts | undefined> {
+export async function probeConnection(
+  target: Target,
+  options: ProbeOptions = {},
+): Promise<TlsFacts | undefined> {
   const socket = await dial(target, options);
   try {
-    return socket instanceof TLSSocket && target.origin.protocol === 'https:' ? factsOf(socket) : undefined;
+    return socket instanceof TLSSocket && target.origin.protocol === 'https:'
+      ? factsOf(socket)
+      : undefined;
   } finally {
     socket.on('error', () => undefined).destroy();
   }
@@ -96,7 +114,10 @@ function factsOf(socket: TLSSocket): TlsFacts {
     chain: chainOf(certificate),
     expiresAt: Number.isNaN(expiresAt) ? undefined : expiresAt,
     // Without verification it is set to the name of the fault: DEPTH_ZERO_SELF_SIGNED_CERT.
-    distrust: socket.authorized || !authorizationError ? undefined : printable(String(authorizationError), 100),
+    distrust:
+      socket.authorized || !authorizationError
+        ? undefined
+        : printable(String(authorizationError), 100),
   };
 }
 
@@ -106,18 +127,31 @@ function chainOf(certificate: DetailedPeerCertificate): readonly string[] {
   const seen = new Set<string>();
   let last = certificate;
   let current: DetailedPeerCertificate | undefined = certificate;
-  while (current !== undefined && names.length < CHAIN_LENGTH && !seen.has(current.fingerprint256)) {
+  while (
+    current !== undefined &&
+    names.length < CHAIN_LENGTH &&
+    !seen.has(current.fingerprint256)
+  ) {
     seen.add(current.fingerprint256);
     names.push(nameOf(current.subject));
     last = current;
     current = current.issuerCertificate;
   }
   const isRoot = JSON.stringify(last.issuer) === JSON.stringify(last.subject);
-  return isRoot || names.length === CHAIN_LENGTH ? names : [...names, `${nameOf(last.issuer)} (unknown here)`];
+  return isRoot || names.length === CHAIN_LENGTH
+    ? names
+    : [...names, `${nameOf(last.issuer)} (unknown here)`];
 }
 
 /** The types say that both are always there; of an empty certificate they are not. */
 function nameOf(party: Partial<DetailedPeerCertificate['subject']> | undefined): string {
   const named: unknown = party?.CN ?? party?.O ?? party?.OU;
-  return printable(Array.isArray(named) ? named.join(', ') : typeof named === 'string' ? named : 'a certificate without a name', 100);
+  return printable(
+    Array.isArray(named)
+      ? named.join(', ')
+      : typeof named === 'string'
+        ? named
+        : 'a certificate without a name',
+    100,
+  );
 }

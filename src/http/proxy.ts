@@ -18,7 +18,9 @@ export class InvalidProxyError extends RegiError {
   readonly code = 'INVALID_CONFIG';
 
   constructor(variable: string, problem: string) {
-    super(`Cannot use the proxy in ${variable}: ${problem}`, { hint: `write it as ${variable}=http://proxy.example:3128, or unset ${variable}` });
+    super(`Cannot use the proxy in ${variable}: ${problem}`, {
+      hint: `write it as ${variable}=http://proxy.example:3128, or unset ${variable}`,
+    });
   }
 }
 
@@ -36,7 +38,12 @@ export function createProxyChooser(env: Environment): ProxyChooser {
   const exceptions = new ProxyExceptions(valueOf(env, 'NO_PROXY')?.value ?? '');
   const isCgi = (env['REQUEST_METHOD'] ?? '') !== '';
   return (origin) => {
-    const found = origin.protocol === 'https:' ? valueOf(env, 'HTTPS_PROXY') : isCgi ? undefined : valueOf(env, 'HTTP_PROXY');
+    const found =
+      origin.protocol === 'https:'
+        ? valueOf(env, 'HTTPS_PROXY')
+        : isCgi
+          ? undefined
+          : valueOf(env, 'HTTP_PROXY');
     if (found === undefined || exceptions.covers(origin)) return undefined;
     return parseProxy(found);
   };
@@ -54,7 +61,11 @@ function valueOf(env: Environment, upper: string): Variable | undefined {
 
 function parseProxy({ name, value }: Variable): ProxyServer {
   const text = value.includes('://') ? value : `http://${value}`;
-  if (/^socks/i.test(text)) throw new InvalidProxyError(name, 'socks is not supported; expected a proxy over http or https');
+  if (/^socks/i.test(text))
+    throw new InvalidProxyError(
+      name,
+      'socks is not supported; expected a proxy over http or https',
+    );
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (url === undefined || !['http:', 'https:'].includes(url.protocol) || url.hostname === '') {
     throw new InvalidProxyError(name, 'expected http://HOST:PORT, https://HOST:PORT or HOST:PORT');
@@ -102,14 +113,22 @@ class ProxyExceptions {
     // `localhost.` is localhost, and BlockList knows [::ffff:127.0.0.1] for 127.0.0.1: else a request leaves by a proxy that the list keeps it from.
     const host = hostname.replace(/^\[|\]$/g, '').replace(/\.$/, '');
     const asked = port === '' ? (protocol === 'https:' ? '443' : '80') : port;
-    const isAt = (rule: { readonly port: string | undefined }): boolean => rule.port === undefined || rule.port === asked;
+    const isAt = (rule: { readonly port: string | undefined }): boolean =>
+      rule.port === undefined || rule.port === asked;
     const version = isIP(host);
     if (host === 'localhost' || this.#isAll) return true;
     if (version === 0) {
-      return this.#hosts.some((rule) => isAt(rule) && (host.endsWith(rule.suffix) || (rule.includesItself && host === rule.suffix.slice(1))));
+      return this.#hosts.some(
+        (rule) =>
+          isAt(rule) &&
+          (host.endsWith(rule.suffix) || (rule.includesItself && host === rule.suffix.slice(1))),
+      );
     }
     const family = version === 4 ? 'ipv4' : 'ipv6';
-    return LOOPBACK.check(host, family) || this.#addresses.some((rule) => isAt(rule) && rule.addresses.check(host, family));
+    return (
+      LOOPBACK.check(host, family) ||
+      this.#addresses.some((rule) => isAt(rule) && rule.addresses.check(host, family))
+    );
   }
 
   #add(entry: string): void {
@@ -119,7 +138,8 @@ class ProxyExceptions {
     const [, network = '', bits = ''] = /^([0-9a-f.:]+)\/(\d{1,3})$/.exec(entry) ?? [];
     const version = isIP(network);
     if (version !== 0) {
-      if (Number(bits) <= (version === 4 ? 32 : 128)) this.#addNetwork(network, Number(bits), undefined);
+      if (Number(bits) <= (version === 4 ? 32 : 128))
+        this.#addNetwork(network, Number(bits), undefined);
       return;
     }
     const { host, port } = splitPort(entry);

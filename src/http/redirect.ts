@@ -11,7 +11,9 @@ export class UnsafeRedirectError extends RegiError {
   readonly code = 'UNSAFE_REDIRECT';
 
   constructor(request: HttpRequest, problem: string) {
-    super(`Cannot follow the redirect of ${describe(request)}: ${problem}`, { hint: 'nothing was sent there; ask who runs the server' });
+    super(`Cannot follow the redirect of ${describe(request)}: ${problem}`, {
+      hint: 'nothing was sent there; ask who runs the server',
+    });
   }
 }
 
@@ -20,12 +22,18 @@ export class TooManyRedirectsError extends RegiError {
   readonly code = 'INVALID_RESPONSE';
 
   constructor(request: HttpRequest, limit: number) {
-    super(`Cannot ${describe(request)}: expected at most ${limit} redirects`, { hint: 'the server sends in a circle; ask who runs it' });
+    super(`Cannot ${describe(request)}: expected at most ${limit} redirects`, {
+      hint: 'the server sends in a circle; ask who runs it',
+    });
   }
 }
 
 /** What proves who we are, and so belongs to one origin only. */
-const SECRET_HEADERS: ReadonlySet<string> = new Set(['authorization', 'cookie', 'proxy-authorization']);
+const SECRET_HEADERS: ReadonlySet<string> = new Set([
+  'authorization',
+  'cookie',
+  'proxy-authorization',
+]);
 
 /** Headers about a body; they go when the body goes. */
 const BODY_HEADERS: ReadonlySet<string> = new Set([
@@ -93,7 +101,10 @@ export async function followRedirects(
 }
 
 /** As `nextHop()`, and gets rid of the body of an answer that is not the last. */
-async function nextAfter(hop: HttpRequest, response: HttpResponse): Promise<HttpRequest | undefined> {
+async function nextAfter(
+  hop: HttpRequest,
+  response: HttpResponse,
+): Promise<HttpRequest | undefined> {
   let next: HttpRequest | undefined;
   try {
     next = nextHop(hop, response);
@@ -107,16 +118,23 @@ async function nextAfter(hop: HttpRequest, response: HttpResponse): Promise<Http
 
 function safeUrl(request: HttpRequest, response: HttpResponse, location: string): URL {
   if (!URL.canParse(location, response.url.href)) {
-    throw new UnsafeRedirectError(request, `expected a URL, found "${printable(redactUrl(location), 200)}"`);
+    throw new UnsafeRedirectError(
+      request,
+      `expected a URL, found "${printable(redactUrl(location), 200)}"`,
+    );
   }
   const url = new URL(location, response.url);
   if (url.protocol !== 'https:' && url.protocol !== 'http:') {
-    throw new UnsafeRedirectError(request, `expected http or https, found "${printable(url.protocol, 40)}"`);
+    throw new UnsafeRedirectError(
+      request,
+      `expected http or https, found "${printable(url.protocol, 40)}"`,
+    );
   }
   if (url.protocol === 'http:' && response.url.protocol === 'https:') {
     throw new UnsafeRedirectError(request, `it leads from https to plain http, to "${url.host}"`);
   }
-  if (url.username !== '' || url.password !== '') throw new UnsafeRedirectError(request, `it names a user in its URL, "${redactUrl(url)}"`);
+  if (url.username !== '' || url.password !== '')
+    throw new UnsafeRedirectError(request, `it names a user in its URL, "${redactUrl(url)}"`);
   // A Location without a fragment inherits the request's, which is of no use to a server.
   url.hash = '';
   return url;
@@ -126,7 +144,10 @@ function methodAfter(request: HttpRequest, status: number): Method {
   const { method } = request;
   if (method === 'GET' || method === 'HEAD' || status === 307 || status === 308) return method;
   if (status === 303) return 'GET';
-  throw new UnsafeRedirectError(request, `expected 307 or 308, which keep the method, found ${status}`);
+  throw new UnsafeRedirectError(
+    request,
+    `expected 307 or 308, which keep the method, found ${status}`,
+  );
 }
 
 function isPublic(address: string | undefined): boolean {

@@ -21,11 +21,15 @@ export function retryAfterMs(headers: HttpHeaders, now: number): number | undefi
   if (asked !== undefined) {
     if (/^\d{1,9}$/.test(asked)) return Number(asked) * 1000;
     const time = parseHttpDate(asked, now);
-    return time === undefined ? undefined : Math.max(0, time - (parseHttpDate(headers.get('date')?.trim() ?? '', now) ?? now));
+    return time === undefined
+      ? undefined
+      : Math.max(0, time - (parseHttpDate(headers.get('date')?.trim() ?? '', now) ?? now));
   }
   // Docker Hub's API: a time in seconds since 1970, and not a number of seconds.
   const until = headers.get('x-retry-after')?.trim();
-  return until !== undefined && /^\d{10}$/.test(until) ? Math.max(0, Number(until) * 1000 - now) : undefined;
+  return until !== undefined && /^\d{10}$/.test(until)
+    ? Math.max(0, Number(until) * 1000 - now)
+    : undefined;
 }
 
 /**
@@ -69,7 +73,14 @@ function parseHttpDate(text: string, now: number): number | undefined {
     const { year = '', month = '', day, hour, minute, second } = form.exec(text)?.groups ?? {};
     const monthIndex = MONTHS.indexOf(month.toLowerCase());
     if (monthIndex < 0) continue;
-    const time = Date.UTC(fullYear(year, now), monthIndex, Number(day), Number(hour), Number(minute), Number(second));
+    const time = Date.UTC(
+      fullYear(year, now),
+      monthIndex,
+      Number(day),
+      Number(hour),
+      Number(minute),
+      Number(second),
+    );
     return Number.isNaN(time) ? undefined : time;
   }
   return undefined;

@@ -66,7 +66,13 @@ const PASSING_REASONS: ReadonlySet<string> = new Set([
  * requests get through is not counted among the repetitions.
  */
 export function retryLayer(options: RetryOptions): Layer {
-  const { clock, retries = DEFAULT_RETRIES, maxRetryAfterMs = MAX_RETRY_AFTER_MS, onRetry, admissions = new Admissions() } = options;
+  const {
+    clock,
+    retries = DEFAULT_RETRIES,
+    maxRetryAfterMs = MAX_RETRY_AFTER_MS,
+    onRetry,
+    admissions = new Admissions(),
+  } = options;
   return (next) => {
     // Where nothing ever answered, a refused connection is a wrong address; elsewhere it is a server that restarts.
     const answered = new Set<string>();
@@ -80,13 +86,24 @@ export function retryLayer(options: RetryOptions): Layer {
           answered.add(origin);
           admissions.note(origin, outcome.response.status);
         }
-        const decision = decide(request, outcome, { attempt: failures, clock, maxRetryAfterMs, answered });
+        const decision = decide(request, outcome, {
+          attempt: failures,
+          clock,
+          maxRetryAfterMs,
+          answered,
+        });
         const isNotOurTurn = retries > 0 && outcome.response?.status === 429 && turn.isMoving();
         if (!isNotOurTurn) failures += 1;
         if (decision.kind !== 'retry' || failures > retries) return finish(outcome);
         if (outcome.response) await discard(outcome.response);
         const cause = outcome.response?.status ?? outcome.error;
-        onRetry?.({ method: request.method, url: request.url, attempt: attempt + 1, delayMs: decision.delayMs, cause });
+        onRetry?.({
+          method: request.method,
+          url: request.url,
+          attempt: attempt + 1,
+          delayMs: decision.delayMs,
+          cause,
+        });
         await clock.sleep(decision.delayMs, request.signal);
       }
     };
@@ -110,16 +127,20 @@ export function retryOfStatus(
 ): RetryDecision {
   if (!RETRY_STATUSES.has(response.status)) return { kind: 'give-up' };
   const asked = retryAfterMs(response.headers, clock.now());
-  if (asked !== undefined) return asked > maxRetryAfterMs ? { kind: 'too-long' } : { kind: 'retry', delayMs: asked };
+  if (asked !== undefined)
+    return asked > maxRetryAfterMs ? { kind: 'too-long' } : { kind: 'retry', delayMs: asked };
   // Docker Hub's pull limit: it comes back after hours, and a login helps at once.
-  if (response.status === 429 && rateLimit(response.headers)?.remaining === 0) return { kind: 'too-long' };
+  if (response.status === 429 && rateLimit(response.headers)?.remaining === 0)
+    return { kind: 'too-long' };
   return { kind: 'retry', delayMs: backoffMs(attempt, clock) };
 }
 
 /** Whether a failure of the network may pass. It says nothing of whether the request may be repeated. */
 export function isPassing(error: unknown): boolean {
   if (error instanceof TimeoutError) return true;
-  return error instanceof NetworkError && error.reason !== undefined && PASSING_REASONS.has(error.reason);
+  return (
+    error instanceof NetworkError && error.reason !== undefined && PASSING_REASONS.has(error.reason)
+  );
 }
 
 interface Outcome {
@@ -147,7 +168,11 @@ function finish({ response, error }: Outcome): HttpResponse {
   throw error;
 }
 
-function decide(request: HttpRequest, { response, error }: Outcome, { attempt, clock, maxRetryAfterMs, answered }: Circumstances): RetryDecision {
+function decide(
+  request: HttpRequest,
+  { response, error }: Outcome,
+  { attempt, clock, maxRetryAfterMs, answered }: Circumstances,
+): RetryDecision {
   const { method, body, signal, url } = request;
   if (signal?.aborted === true || isStream(body)) return { kind: 'give-up' };
   if (response !== undefined) {
@@ -155,7 +180,8 @@ function decide(request: HttpRequest, { response, error }: Outcome, { attempt, c
     if (method === 'PATCH' && response.status !== 429) return { kind: 'give-up' };
     return retryOfStatus(response, attempt, { clock, maxRetryAfterMs });
   }
-  const isRestart = error instanceof NetworkError && error.reason === 'ECONNREFUSED' && answered.has(url.origin);
+  const isRestart =
+    error instanceof NetworkError && error.reason === 'ECONNREFUSED' && answered.has(url.origin);
   const mayRepeat = (isPassing(error) || isRestart) && isRepeatable(method, error);
   return mayRepeat ? { kind: 'retry', delayMs: backoffMs(attempt, clock) } : { kind: 'give-up' };
 }
@@ -166,7 +192,8 @@ function decide(request: HttpRequest, { response, error }: Outcome, { attempt, c
  */
 function isRepeatable(method: Method, error: unknown): boolean {
   if (method === 'GET' || method === 'HEAD') return true;
-  const phase = error instanceof NetworkError || error instanceof TimeoutError ? error.phase : undefined;
+  const phase =
+    error instanceof NetworkError || error instanceof TimeoutError ? error.phase : undefined;
   if (phase === 'connect') return true;
   return method !== 'PATCH' && !(error instanceof TimeoutError);
 }
@@ -188,7 +215,10 @@ export interface AskAgainOptions {
  *
  * @throws what `ask` throws.
  */
-export async function askAgain<T>(ask: () => Promise<T>, { clock, retries, signal }: AskAgainOptions): Promise<T> {
+export async function askAgain<T>(
+  ask: () => Promise<T>,
+  { clock, retries, signal }: AskAgainOptions,
+): Promise<T> {
   for (let attempt = 0; ; attempt += 1) {
     try {
       return await ask();

@@ -91,7 +91,10 @@ export class SlabReader {
 
   constructor(pool: SlabPool) {
     this.#pool = pool;
-    this.onread = { buffer: () => this.#room(), callback: (size, bytes) => this.#take(size, bytes) };
+    this.onread = {
+      buffer: () => this.#room(),
+      callback: (size, bytes) => this.#take(size, bytes),
+    };
   }
 
   /** Takes the socket that was made with `onread`, before it has read anything. */
@@ -109,7 +112,8 @@ export class SlabReader {
     };
     const unshift = socket.unshift.bind(socket);
     socket.unshift = (chunk: unknown, encoding?: BufferEncoding): void => {
-      const slab = chunk instanceof Uint8Array && chunk.byteLength > 0 ? this.#pool.slabOf(chunk) : undefined;
+      const slab =
+        chunk instanceof Uint8Array && chunk.byteLength > 0 ? this.#pool.slabOf(chunk) : undefined;
       if (slab !== undefined) this.#queue(slab);
       unshift(chunk, encoding);
     };
@@ -133,7 +137,10 @@ export class SlabReader {
   }
 
   #room(): Uint8Array {
-    if (this.#current !== undefined && (!this.#isBulk || this.#current.bytes.byteLength - this.#used < LEAST_ROOM)) {
+    if (
+      this.#current !== undefined &&
+      (!this.#isBulk || this.#current.bytes.byteLength - this.#used < LEAST_ROOM)
+    ) {
       this.#pool.release(this.#current);
       this.#current = undefined;
     }

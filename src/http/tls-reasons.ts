@@ -8,7 +8,8 @@ export interface TlsExplanation {
   readonly plainHttp: boolean;
 }
 
-const UNKNOWN_AUTHORITY = 'its certificate is signed by an authority that this machine does not know';
+const UNKNOWN_AUTHORITY =
+  'its certificate is signed by an authority that this machine does not know';
 
 const CERTIFICATE_REASONS: Readonly<Record<string, string>> = {
   CERT_HAS_EXPIRED: 'its certificate has expired',
@@ -33,12 +34,15 @@ const BEYOND_AUTHORITIES: ReadonlySet<string> = new Set([
 ]);
 
 /** Names of OpenSSL's verification results that are in no other family. */
-const OTHER_TLS_REASON = /^(ERR_SSL_|ERR_TLS_|ERR_OSSL_|CERT_|CRL_|UNABLE_TO_|INVALID_CA$|INVALID_PURPOSE$|PATH_LENGTH_EXCEEDED$|EPROTO$)/;
+const OTHER_TLS_REASON =
+  /^(ERR_SSL_|ERR_TLS_|ERR_OSSL_|CERT_|CRL_|UNABLE_TO_|INVALID_CA$|INVALID_PURPOSE$|PATH_LENGTH_EXCEEDED$|EPROTO$)/;
 
 /** Alerts by which a server says that it wants another client certificate, or one at all. */
 const WANTS_CERTIFICATE = /ALERT_(CERTIFICATE_REQUIRED|BAD_CERTIFICATE|NO_CERTIFICATE)$/;
-const REFUSES_CERTIFICATE = /ALERT_(UNKNOWN_CA|CERTIFICATE_UNKNOWN|CERTIFICATE_EXPIRED|CERTIFICATE_REVOKED|UNSUPPORTED_CERTIFICATE|ACCESS_DENIED)$/;
-const OLD_PROTOCOL = /(UNSUPPORTED_PROTOCOL|ALERT_PROTOCOL_VERSION|VERSION_TOO_LOW|NO_PROTOCOLS_AVAILABLE)$/;
+const REFUSES_CERTIFICATE =
+  /ALERT_(UNKNOWN_CA|CERTIFICATE_UNKNOWN|CERTIFICATE_EXPIRED|CERTIFICATE_REVOKED|UNSUPPORTED_CERTIFICATE|ACCESS_DENIED)$/;
+const OLD_PROTOCOL =
+  /(UNSUPPORTED_PROTOCOL|ALERT_PROTOCOL_VERSION|VERSION_TOO_LOW|NO_PROTOCOLS_AVAILABLE)$/;
 
 /** Whether an error with this code and message is one of TLS. */
 export function isTlsFailure(reason: string, message: string): boolean {
@@ -55,7 +59,10 @@ export function isTlsFailure(reason: string, message: string): boolean {
 export function explainTls(host: string, reason: string, cause: unknown): TlsExplanation {
   const message = cause instanceof Error ? cause.message : '';
   // What Go calls "server gave HTTP response to HTTPS client".
-  if (/wrong version number|packet length too long/i.test(message) || reason === 'ERR_SSL_WRONG_VERSION_NUMBER') {
+  if (
+    /wrong version number|packet length too long/i.test(message) ||
+    reason === 'ERR_SSL_WRONG_VERSION_NUMBER'
+  ) {
     return {
       text: `Cannot connect to "${host}": it does not speak TLS on that port, but perhaps plain http`,
       hint: `if you trust the network between: --plain-http ${host}`,
@@ -65,7 +72,11 @@ export function explainTls(host: string, reason: string, cause: unknown): TlsExp
   return { ...explainTrust(host, reason, cause), plainHttp: false };
 }
 
-function explainTrust(host: string, reason: string, cause: unknown): { text: string; hint: string } {
+function explainTrust(
+  host: string,
+  reason: string,
+  cause: unknown,
+): { text: string; hint: string } {
   const certificate = CERTIFICATE_REASONS[reason];
   if (certificate !== undefined) {
     const blindly = `to trust it blindly: --tls-skip-verify ${host}`;
@@ -76,13 +87,22 @@ function explainTrust(host: string, reason: string, cause: unknown): { text: str
   }
   const place = `~/.config/docker/certs.d/${host}/`;
   if (WANTS_CERTIFICATE.test(reason)) {
-    return { text: `Cannot connect to "${host}": it wants a client certificate`, hint: `put yours and its key at ${place}client.cert and ${place}client.key` };
+    return {
+      text: `Cannot connect to "${host}": it wants a client certificate`,
+      hint: `put yours and its key at ${place}client.cert and ${place}client.key`,
+    };
   }
   if (REFUSES_CERTIFICATE.test(reason)) {
-    return { text: `Cannot connect to "${host}": it refuses our client certificate (${reason})`, hint: `look at the certificate and key in ${place}` };
+    return {
+      text: `Cannot connect to "${host}": it refuses our client certificate (${reason})`,
+      hint: `look at the certificate and key in ${place}`,
+    };
   }
   if (OLD_PROTOCOL.test(reason)) {
-    return { text: `Cannot connect to "${host}": it speaks no TLS of version 1.2 or later`, hint: 'ask who runs the server to update it' };
+    return {
+      text: `Cannot connect to "${host}": it speaks no TLS of version 1.2 or later`,
+      hint: 'ask who runs the server to update it',
+    };
   }
   if (reason.endsWith('ALERT_HANDSHAKE_FAILURE')) {
     return {
@@ -90,15 +110,24 @@ function explainTrust(host: string, reason: string, cause: unknown): { text: str
       hint: `if it wants a client certificate, put yours and its key at ${place}client.cert and ${place}client.key`,
     };
   }
-  return { text: `Cannot trust "${host}": TLS failed (${reason})`, hint: 'ask who runs the server' };
+  return {
+    text: `Cannot trust "${host}": TLS failed (${reason})`,
+    hint: 'ask who runs the server',
+  };
 }
 
 /** ` (it is for "a.example", "b.example")` of a certificate for other names. */
 function namesIn(cause: unknown): string {
   if (!(cause instanceof Error) || !('cert' in cause)) return '';
   const { cert } = cause;
-  const names = typeof cert === 'object' && cert !== null && 'subjectaltname' in cert ? cert.subjectaltname : undefined;
+  const names =
+    typeof cert === 'object' && cert !== null && 'subjectaltname' in cert
+      ? cert.subjectaltname
+      : undefined;
   if (typeof names !== 'string' || names === '') return '';
   const list = names.split(', ').map((name) => `"${name.replace(/^(DNS|IP Address):/, '')}"`);
-  return printable(` (it is for ${list.slice(0, 5).join(', ')}${list.length > 5 ? ', …' : ''})`, 300);
+  return printable(
+    ` (it is for ${list.slice(0, 5).join(', ')}${list.length > 5 ? ', …' : ''})`,
+    300,
+  );
 }

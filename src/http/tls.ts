@@ -21,10 +21,13 @@ class UnusableCertificatesError extends RegiError {
   readonly code = 'INVALID_CONFIG';
 
   constructor(host: string, cause: unknown) {
-    super(`Cannot use the certificates for "${host}": ${printable(cause instanceof Error ? cause.message : 'unknown reason', 200)}`, {
-      hint: `look at --ca-file, and at the certificates and keys for ${host} in certs.d`,
-      cause,
-    });
+    super(
+      `Cannot use the certificates for "${host}": ${printable(cause instanceof Error ? cause.message : 'unknown reason', 200)}`,
+      {
+        hint: `look at --ca-file, and at the certificates and keys for ${host} in certs.d`,
+        cause,
+      },
+    );
   }
 }
 
@@ -37,7 +40,10 @@ const PLAIN_CONTEXTS = new WeakMap<readonly string[], SecureContext>();
  * @param host for messages.
  * @throws {UnusableCertificatesError} when a text is no PEM, or a key is not that of its certificate.
  */
-export function secureContextOf({ system = rootCertificates, ca, cert, key }: TlsSettings, host: string): SecureContext {
+export function secureContextOf(
+  { system = rootCertificates, ca, cert, key }: TlsSettings,
+  host: string,
+): SecureContext {
   const isPlain = ca === undefined && cert === undefined;
   const known = isPlain ? PLAIN_CONTEXTS.get(system) : undefined;
   if (known !== undefined) return known;

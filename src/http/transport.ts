@@ -75,15 +75,21 @@ export function createTransport(options: TransportOptions): HttpTransport {
     const { url, method, reach = 'any' } = request;
     const pool = await emplace(pools, `${reach} ${url.origin}`, async () => {
       const target = await targetOf(url, reach);
-      return new ConnectionPool(UndiciClient, target, () => counters.add(url.origin, 'connections'));
+      return new ConnectionPool(UndiciClient, target, () =>
+        counters.add(url.origin, 'connections'),
+      );
     });
     request.signal?.throwIfAborted();
     if (isClosed) throw new Error('The transport is closed');
-    const connection = pool.acquire(request.body === undefined || request.body instanceof Uint8Array);
+    const connection = pool.acquire(
+      request.body === undefined || request.body instanceof Uint8Array,
+    );
     counters.add(url.origin, 'requests');
     return exchange(connection, request, {
       idleTimeoutMs,
-      answerTimeoutMs: request.answerTimeoutMs ?? (method === 'PUT' || method === 'PATCH' ? answerTimeoutMs : idleTimeoutMs),
+      answerTimeoutMs:
+        request.answerTimeoutMs ??
+        (method === 'PUT' || method === 'PATCH' ? answerTimeoutMs : idleTimeoutMs),
       userAgent: options.userAgent,
       onOver: (end) => pool.release(connection, end),
     });
@@ -118,7 +124,9 @@ export function createTransport(options: TransportOptions): HttpTransport {
   async function close(): Promise<void> {
     isClosed = true;
     const opened = await Promise.allSettled(pools.values());
-    await Promise.all(opened.map(async (pool) => (pool.status === 'fulfilled' ? pool.value.close() : undefined)));
+    await Promise.all(
+      opened.map(async (pool) => (pool.status === 'fulfilled' ? pool.value.close() : undefined)),
+    );
   }
 
   return { send, counters, targetOf, close };

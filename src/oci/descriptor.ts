@@ -65,12 +65,17 @@ const descriptorShape = z.object({
  */
 export function parseDescriptor(value: unknown, where: string): Descriptor {
   const parsed = descriptorShape.safeParse(value);
-  if (!parsed.success) throw new InvalidManifestError(`Cannot read descriptor ${where}: ${describeIssue(parsed.error)}`);
+  if (!parsed.success)
+    throw new InvalidManifestError(
+      `Cannot read descriptor ${where}: ${describeIssue(parsed.error)}`,
+    );
   const { mediaType, digest, size, urls, annotations, data, artifactType } = parsed.data;
   const platform = parsed.data.platform ? toPlatform(parsed.data.platform) : undefined;
   if (!isDigest(digest)) throw invalidDigest(digest, where);
   if (!Number.isSafeInteger(size) || size < 0) {
-    throw new InvalidManifestError(`Cannot read descriptor ${where}: expected a size in whole bytes, found ${size}`);
+    throw new InvalidManifestError(
+      `Cannot read descriptor ${where}: expected a size in whole bytes, found ${size}`,
+    );
   }
   return {
     mediaType,
@@ -98,14 +103,21 @@ function invalidDigest(digest: string, where: string): InvalidManifestError {
   try {
     parseDigest(digest);
   } catch (cause) {
-    if (cause instanceof RegiError) return new InvalidManifestError(`Cannot read descriptor ${where}: ${cause.message}`, { cause });
+    if (cause instanceof RegiError)
+      return new InvalidManifestError(`Cannot read descriptor ${where}: ${cause.message}`, {
+        cause,
+      });
     throw cause;
   }
   throw new Error(`Digest ${JSON.stringify(digest)} was refused and then accepted`);
 }
 
 /** Undefined for the `{}` and the empty names that tools write for artifacts: such an entry has no platform. */
-function toPlatform({ os = '', architecture = '', ...shape }: z.infer<typeof platformShape>): Platform | undefined {
+function toPlatform({
+  os = '',
+  architecture = '',
+  ...shape
+}: z.infer<typeof platformShape>): Platform | undefined {
   if (os === '' || architecture === '') return undefined;
   return {
     os,

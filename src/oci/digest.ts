@@ -38,11 +38,20 @@ export function parseDigest(text: string): Digest {
   const colon = text.indexOf(':');
   if (colon < 0) throw new InvalidDigestError(text, 'expected an algorithm, ":" and hex digits');
   const algorithm = text.slice(0, colon);
-  if (!isAlgorithm(algorithm)) throw new InvalidDigestError(text, `expected sha256 or sha512, found algorithm ${quote(algorithm)}`);
+  if (!isAlgorithm(algorithm))
+    throw new InvalidDigestError(
+      text,
+      `expected sha256 or sha512, found algorithm ${quote(algorithm)}`,
+    );
   const encoded = text.slice(colon + 1);
   const wanted = HEX_LENGTH[algorithm];
-  if (encoded.length !== wanted) throw new InvalidDigestError(text, `expected ${wanted} hex digits, found ${encoded.length} characters`);
-  if (!/^[0-9a-f]+$/.test(encoded)) throw new InvalidDigestError(text, 'expected the digits 0-9 and a-f only');
+  if (encoded.length !== wanted)
+    throw new InvalidDigestError(
+      text,
+      `expected ${wanted} hex digits, found ${encoded.length} characters`,
+    );
+  if (!/^[0-9a-f]+$/.test(encoded))
+    throw new InvalidDigestError(text, 'expected the digits 0-9 and a-f only');
   return text as Digest;
 }
 
@@ -50,7 +59,11 @@ export function parseDigest(text: string): Digest {
 export function isDigest(text: string): text is Digest {
   const colon = text.indexOf(':');
   const algorithm = text.slice(0, Math.max(colon, 0));
-  return isAlgorithm(algorithm) && text.length === colon + 1 + HEX_LENGTH[algorithm] && /^[0-9a-f]+$/.test(text.slice(colon + 1));
+  return (
+    isAlgorithm(algorithm) &&
+    text.length === colon + 1 + HEX_LENGTH[algorithm] &&
+    /^[0-9a-f]+$/.test(text.slice(colon + 1))
+  );
 }
 
 /** The digest of bytes that are in memory. */

@@ -54,7 +54,11 @@ export function parseImageConfig(bytes: Uint8Array): ImageConfig | undefined {
     env: textsOf(inner['Env']),
     exposedPorts: Object.keys(objectOf(inner['ExposedPorts'])),
     volumes: Object.keys(objectOf(inner['Volumes'])),
-    labels: Object.fromEntries(Object.entries(objectOf(inner['Labels'])).filter((entry): entry is [string, string] => typeof entry[1] === 'string')),
+    labels: Object.fromEntries(
+      Object.entries(objectOf(inner['Labels'])).filter(
+        (entry): entry is [string, string] => typeof entry[1] === 'string',
+      ),
+    ),
     diffIds: textsOf(objectOf(json['rootfs'])['diff_ids']),
     history: listOf(json['history']).map(toHistoryEntry),
   };
@@ -64,7 +68,12 @@ function platformOf(json: JsonObject): Platform | undefined {
   const [os, architecture] = [textOf(json['os']), textOf(json['architecture'])];
   if (os === undefined || architecture === undefined) return undefined;
   const [variant, osVersion] = [textOf(json['variant']), textOf(json['os.version'])];
-  return { os, architecture, ...(variant !== undefined && { variant }), ...(osVersion !== undefined && { osVersion }) };
+  return {
+    os,
+    architecture,
+    ...(variant !== undefined && { variant }),
+    ...(osVersion !== undefined && { osVersion }),
+  };
 }
 
 function toHistoryEntry(value: unknown): HistoryEntry {

@@ -25,12 +25,22 @@ export const MANIFEST_ACCEPT = [
   MEDIA_TYPE.dockerSchema1,
 ].join(', ');
 
-const INDEX_TYPES: ReadonlySet<string> = new Set([MEDIA_TYPE.ociIndex, MEDIA_TYPE.dockerManifestList]);
-const IMAGE_TYPES: ReadonlySet<string> = new Set([MEDIA_TYPE.ociManifest, MEDIA_TYPE.dockerManifest]);
-const SCHEMA1_TYPES: ReadonlySet<string> = new Set([MEDIA_TYPE.dockerSchema1, MEDIA_TYPE.dockerSchema1Signed]);
+const INDEX_TYPES: ReadonlySet<string> = new Set([
+  MEDIA_TYPE.ociIndex,
+  MEDIA_TYPE.dockerManifestList,
+]);
+const IMAGE_TYPES: ReadonlySet<string> = new Set([
+  MEDIA_TYPE.ociManifest,
+  MEDIA_TYPE.dockerManifest,
+]);
+const SCHEMA1_TYPES: ReadonlySet<string> = new Set([
+  MEDIA_TYPE.dockerSchema1,
+  MEDIA_TYPE.dockerSchema1Signed,
+]);
 
 /** Layers whose content lives at `urls` and is not uploaded (deprecated by the image-spec, still met). */
-const FOREIGN_LAYER = /^application\/vnd\.(docker\.image\.rootfs\.foreign\.diff\.tar|oci\.image\.layer\.nondistributable\.v1\.tar)(?:[.+]\w+)?$/;
+const FOREIGN_LAYER =
+  /^application\/vnd\.(docker\.image\.rootfs\.foreign\.diff\.tar|oci\.image\.layer\.nondistributable\.v1\.tar)(?:[.+]\w+)?$/;
 
 export function isIndexType(mediaType: string): boolean {
   return INDEX_TYPES.has(mediaType);

@@ -8,7 +8,9 @@ export class InvalidPlatformError extends RegiError {
 
   constructor(text: string, problem: string) {
     super(`Cannot parse platform ${quote(text)}: ${problem}`, {
-      hint: text.includes(',') ? 'give --platform once for each' : 'write OS/ARCHITECTURE[/VARIANT], such as linux/amd64 or linux/arm/v7',
+      hint: text.includes(',')
+        ? 'give --platform once for each'
+        : 'write OS/ARCHITECTURE[/VARIANT], such as linux/amd64 or linux/arm/v7',
     });
   }
 }
@@ -25,7 +27,9 @@ const OS_COMPONENT = /^([A-Za-z0-9_-]+)(?:\(([A-Za-z0-9_.%-]*)((?:\+[A-Za-z0-9_.
 
 /** Go's list (go/build/syslist.go): a single word is told apart by it. */
 const KNOWN_OS: ReadonlySet<string> = new Set(
-  'aix android darwin dragonfly freebsd hurd illumos ios js linux nacl netbsd openbsd plan9 solaris windows zos'.split(' '),
+  'aix android darwin dragonfly freebsd hurd illumos ios js linux nacl netbsd openbsd plan9 solaris windows zos'.split(
+    ' ',
+  ),
 );
 const KNOWN_ARCHITECTURE: ReadonlySet<string> = new Set(
   (
@@ -51,10 +55,19 @@ export function parsePlatform(text: string, host: Platform): Platform {
   if (more.length > 0) throw new InvalidPlatformError(text, 'expected at most three parts');
   const system = parseSystem(first, text);
   for (const part of [architecture, variant]) {
-    if (part !== undefined && !COMPONENT.test(part)) throw new InvalidPlatformError(text, `expected letters, digits, "_", "." and "-", found ${quote(part)}`);
+    if (part !== undefined && !COMPONENT.test(part))
+      throw new InvalidPlatformError(
+        text,
+        `expected letters, digits, "_", "." and "-", found ${quote(part)}`,
+      );
   }
   if (architecture === undefined) return parseWord(first, system, host, text);
-  return { ...system, ...(variant === undefined ? withoutCommonVariant(normalizeCpu({ architecture })) : withArm64Variant({ architecture, variant })) };
+  return {
+    ...system,
+    ...(variant === undefined
+      ? withoutCommonVariant(normalizeCpu({ architecture }))
+      : withArm64Variant({ architecture, variant })),
+  };
 }
 
 /** The platform as people write it: `windows(10.0.17763)/amd64`. */
@@ -87,31 +100,48 @@ export function normalizePlatform(platform: Platform): Platform {
  *
  * @param have an entry without a platform is passed over: read its config, and pass what that says.
  */
-export function pickPlatform(wanted: Platform, have: readonly (Platform | undefined)[], match: PlatformMatch): number | undefined {
+export function pickPlatform(
+  wanted: Platform,
+  have: readonly (Platform | undefined)[],
+  match: PlatformMatch,
+): number | undefined {
   const want = normalizePlatform(wanted);
   let best: { readonly index: number; readonly distance: number } | undefined;
   for (const [index, platform] of have.entries()) {
-    const distance = platform === undefined ? undefined : distanceOf(want, normalizePlatform(platform), match);
-    if (distance !== undefined && (best === undefined || distance < best.distance)) best = { index, distance };
+    const distance =
+      platform === undefined ? undefined : distanceOf(want, normalizePlatform(platform), match);
+    if (distance !== undefined && (best === undefined || distance < best.distance))
+      best = { index, distance };
   }
   return best?.index;
 }
 
-function parseSystem(part: string, text: string): Pick<Platform, 'os' | 'osVersion' | 'osFeatures'> {
+function parseSystem(
+  part: string,
+  text: string,
+): Pick<Platform, 'os' | 'osVersion' | 'osFeatures'> {
   const found = OS_COMPONENT.exec(part);
-  if (found === null) throw new InvalidPlatformError(text, `expected an operating system, found ${quote(part)}`);
+  if (found === null)
+    throw new InvalidPlatformError(text, `expected an operating system, found ${quote(part)}`);
   const [, os = '', version = '', features = ''] = found;
   const osVersion = decodeOption(version, text);
   const osFeatures = features.split('+').slice(1);
   return {
     os: normalizeOs(os),
     ...(osVersion !== '' && { osVersion }),
-    ...(osFeatures.length > 0 && { osFeatures: osFeatures.map((feature) => decodeOption(feature, text)) }),
+    ...(osFeatures.length > 0 && {
+      osFeatures: osFeatures.map((feature) => decodeOption(feature, text)),
+    }),
   };
 }
 
 /** A single word: an operating system, or else an architecture. */
-function parseWord(word: string, system: Pick<Platform, 'os'>, host: Platform, text: string): Platform {
+function parseWord(
+  word: string,
+  system: Pick<Platform, 'os'>,
+  host: Platform,
+  text: string,
+): Platform {
   if (KNOWN_OS.has(system.os)) return { ...system, ...withoutCommonVariant(normalizeCpu(host)) };
   const cpu = withoutCommonVariant(normalizeCpu({ architecture: word }));
   if (KNOWN_ARCHITECTURE.has(cpu.architecture)) return { os: normalizeOs(host.os), ...cpu };
@@ -141,7 +171,10 @@ function normalizeCpu(cpu: Cpu): Cpu {
     case 'armel':
       return toCpu('arm', 'v6');
     case 'arm':
-      return toCpu('arm', variant === '' ? 'v7' : /^[5-8]$/.test(variant) ? `v${variant}` : variant);
+      return toCpu(
+        'arm',
+        variant === '' ? 'v7' : /^[5-8]$/.test(variant) ? `v${variant}` : variant,
+      );
     default:
       return toCpu(architecture, variant);
   }
@@ -164,7 +197,9 @@ function withoutCommonVariant(cpu: Cpu): Cpu {
 /** Whoever writes three parts gets three. */
 function withArm64Variant(written: Cpu): Cpu {
   const cpu = normalizeCpu(written);
-  return cpu.architecture === 'arm64' && cpu.variant === undefined ? { ...cpu, variant: 'v8' } : cpu;
+  return cpu.architecture === 'arm64' && cpu.variant === undefined
+    ? { ...cpu, variant: 'v8' }
+    : cpu;
 }
 
 /** Farther than any older variant. */
@@ -177,7 +212,8 @@ const OTHER_BUILD = 0.5;
 /** How far `have` is from `want`, both normalised: 0 is the same, undefined does not serve. */
 function distanceOf(want: Platform, have: Platform, match: PlatformMatch): number | undefined {
   if (want.os !== have.os) return undefined;
-  if (have.osFeatures?.some((feature) => want.osFeatures?.includes(feature) !== true) === true) return undefined;
+  if (have.osFeatures?.some((feature) => want.osFeatures?.includes(feature) !== true) === true)
+    return undefined;
   const build = want.os === 'windows' ? buildDistance(want.osVersion, have.osVersion) : 0;
   const cpu = cpuDistance(want, have, match);
   return build === undefined || cpu === undefined ? undefined : cpu + build;
@@ -187,8 +223,14 @@ function cpuDistance(want: Cpu, have: Cpu, match: PlatformMatch): number | undef
   if (want.architecture === have.architecture && want.variant === have.variant) return 0;
   if (match === 'strict') return undefined;
   if (want.architecture === have.architecture) return variantDistance(want, have);
-  if (want.architecture === 'amd64' && have.architecture === '386' && have.variant === undefined) return OTHER_ARCHITECTURE;
-  if (want.architecture !== 'arm64' || have.architecture !== 'arm' || arm64Version(want.variant) === undefined) return undefined;
+  if (want.architecture === 'amd64' && have.architecture === '386' && have.variant === undefined)
+    return OTHER_ARCHITECTURE;
+  if (
+    want.architecture !== 'arm64' ||
+    have.architecture !== 'arm' ||
+    arm64Version(want.variant) === undefined
+  )
+    return undefined;
   const distance = cpuDistance({ architecture: 'arm', variant: 'v8' }, have, match);
   return distance === undefined ? undefined : OTHER_ARCHITECTURE + distance;
 }
@@ -207,12 +249,20 @@ function variantDistance(want: Cpu, have: Cpu): number | undefined {
   }
 }
 
-function olderBy(want: number | undefined, have: number | undefined, least: number): number | undefined {
-  return want === undefined || have === undefined || have < least || have > want ? undefined : want - have;
+function olderBy(
+  want: number | undefined,
+  have: number | undefined,
+  least: number,
+): number | undefined {
+  return want === undefined || have === undefined || have < least || have > want
+    ? undefined
+    : want - have;
 }
 
 function plainVersion(variant: string | undefined): number | undefined {
-  return variant !== undefined && /^v[1-9]\d?$/.test(variant) ? Number(variant.slice(1)) : undefined;
+  return variant !== undefined && /^v[1-9]\d?$/.test(variant)
+    ? Number(variant.slice(1))
+    : undefined;
 }
 
 interface Arm64Version {
@@ -226,7 +276,10 @@ function arm64Version(variant = 'v8'): Arm64Version | undefined {
 }
 
 /** v9.0 was made from v8.5, so v9.x runs everything up to v9.x and v8.(x+5). */
-function arm64Distance(want: Arm64Version | undefined, have: Arm64Version | undefined): number | undefined {
+function arm64Distance(
+  want: Arm64Version | undefined,
+  have: Arm64Version | undefined,
+): number | undefined {
   if (want === undefined || have === undefined) return undefined;
   if (want.major === have.major) return olderBy(want.minor, have.minor, 0);
   const distance = want.major === 9 ? olderBy(want.minor + 5, have.minor, 0) : undefined;
@@ -244,7 +297,9 @@ function buildDistance(want: string | undefined, have: string | undefined): numb
 
 const STABLE_BUILD = 20348;
 
-function parseBuild(version = ''): { readonly release: string; readonly build: number } | undefined {
+function parseBuild(
+  version = '',
+): { readonly release: string; readonly build: number } | undefined {
   const found = /^(\d{1,3}\.\d{1,3})\.(\d{1,5})(?:\.|$)/.exec(version);
   return found?.[1] === undefined ? undefined : { release: found[1], build: Number(found[2]) };
 }
@@ -253,11 +308,19 @@ function decodeOption(option: string, text: string): string {
   try {
     return decodeURIComponent(option);
   } catch (cause) {
-    if (cause instanceof URIError) throw new InvalidPlatformError(text, `expected "%" and two hex digits, found ${quote(option)}`);
+    if (cause instanceof URIError)
+      throw new InvalidPlatformError(
+        text,
+        `expected "%" and two hex digits, found ${quote(option)}`,
+      );
     throw cause;
   }
 }
 
 function encodeOption(option: string): string {
-  return option.replace(/[^A-Za-z0-9_.-]+/g, (odd) => [...Buffer.from(odd)].map((byte) => `%${byte.toString(16).toUpperCase().padStart(2, '0')}`).join(''));
+  return option.replace(/[^A-Za-z0-9_.-]+/g, (odd) =>
+    [...Buffer.from(odd)]
+      .map((byte) => `%${byte.toString(16).toUpperCase().padStart(2, '0')}`)
+      .join(''),
+  );
 }

@@ -10,7 +10,9 @@ export function quote(text: string): string {
   const bare = login > 0 ? `***@${text.slice(login)}` : text;
   // The query of a URL may be a signature.
   const shown = SCHEME.test(text) ? bare.replace(/\?.*$/s, '?…') : bare;
-  return printable(JSON.stringify(shown.length > SHOWN_LENGTH ? `${shown.slice(0, SHOWN_LENGTH)}…` : shown));
+  return printable(
+    JSON.stringify(shown.length > SHOWN_LENGTH ? `${shown.slice(0, SHOWN_LENGTH)}…` : shown),
+  );
 }
 
 /** The text without `scheme://`. */

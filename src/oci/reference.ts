@@ -38,7 +38,8 @@ export class InvalidReferenceError extends RegiError {
 const FORM = 'write [HOST[:PORT]/]NAME[:TAG][@DIGEST]';
 const DIGEST_FORM = 'write @sha256:<64 hex> or @sha512:<128 hex>, in lower case';
 const TAG_FORM = 'write a tag of up to 128 letters, digits, "_", "." and "-"';
-const PLACES_OF_COLON = 'write ":" only before a port, as in HOST:5000/NAME, and before the tag at the end';
+const PLACES_OF_COLON =
+  'write ":" only before a port, as in HOST:5000/NAME, and before the tag at the end';
 
 const HUB = 'docker.io';
 const HUB_LEGACY = 'index.docker.io';
@@ -82,7 +83,12 @@ export function parseReference(text: string): Reference {
   const path = domain === HUB && !pieces.name.includes('/') ? OFFICIAL + pieces.name : pieces.name;
   checkPath(path, pieces);
   const tag = pieces.tag === undefined ? undefined : checkTag(pieces.tag, text);
-  return { domain, path, ...(tag !== undefined && { tag }), ...(digest !== undefined && { digest }) };
+  return {
+    domain,
+    path,
+    ...(tag !== undefined && { tag }),
+    ...(digest !== undefined && { digest }),
+  };
 }
 
 /** What `parseReference()` makes of a name that another tool wrote; undefined when it is no reference. */
@@ -105,18 +111,30 @@ export function parseRepository(text: string): Repository {
   if (tag === undefined && digest === undefined) return { domain, path };
   const name = text.slice(0, text.length - suffixOf({ tag, digest }).length);
   // `localhost:5000` is what people write for a registry, and docker reads it as a repository with a tag.
-  const isAddress = digest === undefined && !name.includes('/') && isHost(name) && /^\d+$/.test(tag ?? '');
-  const [part, found] = digest === undefined ? (['tag', `tag ${quote(tag ?? '')}`] as const) : (['digest', 'a digest'] as const);
-  throw new InvalidReferenceError(part, `Cannot parse repository ${quote(text)}: expected a name alone, found ${found}`, {
-    hint: isAddress ? `write ${quote(`${text}/NAME`)} for a repository of that registry` : `write ${quote(name)}`,
-  });
+  const isAddress =
+    digest === undefined && !name.includes('/') && isHost(name) && /^\d+$/.test(tag ?? '');
+  const [part, found] =
+    digest === undefined
+      ? (['tag', `tag ${quote(tag ?? '')}`] as const)
+      : (['digest', 'a digest'] as const);
+  throw new InvalidReferenceError(
+    part,
+    `Cannot parse repository ${quote(text)}: expected a name alone, found ${found}`,
+    {
+      hint: isAddress
+        ? `write ${quote(`${text}/NAME`)} for a repository of that registry`
+        : `write ${quote(name)}`,
+    },
+  );
 }
 
 /** @throws {InvalidReferenceError} when the text is no tag. */
 export function parseTag(text: string): Tag {
   const problem = tagProblem(text);
   if (problem === undefined) return text as Tag;
-  throw new InvalidReferenceError('tag', `Cannot parse tag ${quote(text)}: ${problem}`, { hint: TAG_FORM });
+  throw new InvalidReferenceError('tag', `Cannot parse tag ${quote(text)}: ${problem}`, {
+    hint: TAG_FORM,
+  });
 }
 
 /** Whether `parseTag` would take the text. */
@@ -137,14 +155,19 @@ export function familiarReference(reference: Reference): string {
   const { domain, path } = reference;
   const suffix = suffixOf(reference);
   if (domain !== HUB) return `${domain}/${path}${suffix}`;
-  const name = path.startsWith(OFFICIAL) && !path.includes('/', OFFICIAL.length) ? path.slice(OFFICIAL.length) : path;
+  const name =
+    path.startsWith(OFFICIAL) && !path.includes('/', OFFICIAL.length)
+      ? path.slice(OFFICIAL.length)
+      : path;
   const isClear = name.includes('/') ? !isHost(firstWord(name)) : suffix !== '' || !isBareHex(name);
   return isClear ? `${name}${suffix}` : `${domain}/${name}${suffix}`;
 }
 
 /** The same, tagged `latest` if it has neither tag nor digest. */
 export function withDefaultTag(reference: Reference): Reference {
-  return reference.tag === undefined && reference.digest === undefined ? { ...reference, tag: DEFAULT_TAG as Tag } : reference;
+  return reference.tag === undefined && reference.digest === undefined
+    ? { ...reference, tag: DEFAULT_TAG as Tag }
+    : reference;
 }
 
 /** What docker asks a registry for: the digest alone if there is one, else the tag, else `latest`. */
@@ -166,15 +189,33 @@ export function apiHost(domain: string): string {
 /** Texts that are something else than a reference, and are told so. */
 function refuseForeign(text: string): void {
   if (text === '') throw failure('reference', text, 'expected the name of an image, found nothing');
-  if (/^\s|\s$/.test(text)) throw failure('reference', text, 'expected no blanks around it', `write ${quote(text.trim())}`);
-  if (isBareHex(text)) throw failure('reference', text, '64 hex digits alone name no repository', `write NAME@sha256:${text}`);
+  if (/^\s|\s$/.test(text))
+    throw failure('reference', text, 'expected no blanks around it', `write ${quote(text.trim())}`);
+  if (isBareHex(text))
+    throw failure(
+      'reference',
+      text,
+      '64 hex digits alone name no repository',
+      `write NAME@sha256:${text}`,
+    );
   const login = endOfUserinfo(text);
   const address = withoutScheme(text);
   const rest = withoutScheme(text.slice(login)).replace(/[?#].*$/s, '');
   if (login > 0 && (address !== text || /[./]/.test(rest))) {
-    throw failure('reference', text, 'a reference holds no user name and no password', `write ${quote(rest)}; "regi login" keeps names and passwords`);
+    throw failure(
+      'reference',
+      text,
+      'a reference holds no user name and no password',
+      `write ${quote(rest)}; "regi login" keeps names and passwords`,
+    );
   }
-  if (address !== text) throw failure('reference', text, 'a reference has no scheme', rest === '' ? FORM : `write ${quote(rest)}`);
+  if (address !== text)
+    throw failure(
+      'reference',
+      text,
+      'a reference has no scheme',
+      rest === '' ? FORM : `write ${quote(rest)}`,
+    );
 }
 
 function split(text: string): Pieces {
@@ -185,7 +226,13 @@ function split(text: string): Pieces {
   const host = beforeDigest.includes('/') && isHost(first) ? first : undefined;
   const rest = host === undefined ? beforeDigest : beforeDigest.slice(host.length + 1);
   const colon = rest.indexOf(':');
-  return { text, host, name: colon < 0 ? rest : rest.slice(0, colon), tag: colon < 0 ? undefined : rest.slice(colon + 1), digest };
+  return {
+    text,
+    host,
+    name: colon < 0 ? rest : rest.slice(0, colon),
+    tag: colon < 0 ? undefined : rest.slice(colon + 1),
+    digest,
+  };
 }
 
 function firstWord(name: string): string {
@@ -207,24 +254,49 @@ function isBareHex(text: string): boolean {
 function checkHost(host: string, pieces: Pieces): void {
   const { text } = pieces;
   if (host.startsWith('[')) {
-    if (!IPV6.test(host)) throw failure('registry', text, `expected an address as in "[fc00::1]:5000", found ${quote(host)}`);
+    if (!IPV6.test(host))
+      throw failure(
+        'registry',
+        text,
+        `expected an address as in "[fc00::1]:5000", found ${quote(host)}`,
+      );
     return;
   }
   const [name = '', port, ...more] = host.split(':');
   if (more.length > 0)
-    throw failure('registry', text, `expected one ":" and a port in ${quote(host)}`, 'write an IPv6 address in brackets: [fc00::1]:5000/NAME');
-  if (port !== undefined && !/^[0-9]+$/.test(port)) throw failure('registry', text, `expected a port number after ":", found ${quote(port)}`, PLACES_OF_COLON);
+    throw failure(
+      'registry',
+      text,
+      `expected one ":" and a port in ${quote(host)}`,
+      'write an IPv6 address in brackets: [fc00::1]:5000/NAME',
+    );
+  if (port !== undefined && !/^[0-9]+$/.test(port))
+    throw failure(
+      'registry',
+      text,
+      `expected a port number after ":", found ${quote(port)}`,
+      PLACES_OF_COLON,
+    );
   if (name.split('.').every((label) => LABEL.test(label))) return;
   // It was taken for a host for its upper-case letter only; whoever wrote it meant a repository.
   if (!isSurelyHost(host)) throw upperCase(pieces);
-  throw failure('registry', text, `expected letters, digits and "-" between the dots of a registry's name, found ${quote(name)}`);
+  throw failure(
+    'registry',
+    text,
+    `expected letters, digits and "-" between the dots of a registry's name, found ${quote(name)}`,
+  );
 }
 
 function checkPath(path: string, pieces: Pieces): void {
   const { text, name } = pieces;
   if (name === '') throw failure('repository', text, 'expected the name of a repository');
   if (name.toLowerCase() !== name) throw upperCase(pieces);
-  if (path.length > PATH_LENGTH) throw failure('repository', text, `expected a repository name of at most ${PATH_LENGTH} characters, found ${path.length}`);
+  if (path.length > PATH_LENGTH)
+    throw failure(
+      'repository',
+      text,
+      `expected a repository name of at most ${PATH_LENGTH} characters, found ${path.length}`,
+    );
   for (const component of name.split('/')) {
     if (!COMPONENT.test(component)) throw failure('repository', text, componentProblem(component));
   }
@@ -233,8 +305,10 @@ function checkPath(path: string, pieces: Pieces): void {
 function componentProblem(component: string): string {
   if (component === '') return 'expected a name on both sides of each "/"';
   const odd = /[^a-z0-9._-]/u.exec(component)?.[0];
-  if (odd !== undefined) return `expected a-z, 0-9, ".", "_", "-" and "/" in a repository name, found ${quote(odd)}`;
-  if (/^[._-]|[._-]$/.test(component)) return `expected a letter or digit at both ends of ${quote(component)}`;
+  if (odd !== undefined)
+    return `expected a-z, 0-9, ".", "_", "-" and "/" in a repository name, found ${quote(odd)}`;
+  if (/^[._-]|[._-]$/.test(component))
+    return `expected a letter or digit at both ends of ${quote(component)}`;
   return `expected one ".", one or two "_", or some "-" between letters and digits, found ${quote(component)}`;
 }
 
@@ -242,32 +316,50 @@ function upperCase({ text, host, name }: Pieces): InvalidReferenceError {
   const kept = host !== undefined && isSurelyHost(host) ? host.length : 0;
   const end = (host === undefined ? 0 : host.length + 1) + name.length;
   const suggestion = text.slice(0, kept) + text.slice(kept, end).toLowerCase() + text.slice(end);
-  return new InvalidReferenceError('repository', `Repository names are lower-case: ${quote(text)}`, { hint: `write ${quote(suggestion)}` });
+  return new InvalidReferenceError(
+    'repository',
+    `Repository names are lower-case: ${quote(text)}`,
+    { hint: `write ${quote(suggestion)}` },
+  );
 }
 
 function checkTag(tag: string, text: string): Tag {
   const problem = tagProblem(tag);
   if (problem === undefined) return tag as Tag;
-  throw failure('tag', text, problem, tag === '' ? 'write a tag after the ":", or leave the ":" away' : /[/:]/.test(tag) ? PLACES_OF_COLON : TAG_FORM);
+  throw failure(
+    'tag',
+    text,
+    problem,
+    tag === ''
+      ? 'write a tag after the ":", or leave the ":" away'
+      : /[/:]/.test(tag)
+        ? PLACES_OF_COLON
+        : TAG_FORM,
+  );
 }
 
 function tagProblem(tag: string): string | undefined {
   if (tag === '') return 'expected a tag after ":"';
-  if (tag.length > TAG_LENGTH) return `expected a tag of at most ${TAG_LENGTH} characters, found ${tag.length}`;
+  if (tag.length > TAG_LENGTH)
+    return `expected a tag of at most ${TAG_LENGTH} characters, found ${tag.length}`;
   if (TAG.test(tag)) return undefined;
   const odd = /[^A-Za-z0-9_.-]/u.exec(tag)?.[0];
-  if (odd === undefined) return `expected a letter, digit or "_" at the beginning of tag ${quote(tag)}`;
+  if (odd === undefined)
+    return `expected a letter, digit or "_" at the beginning of tag ${quote(tag)}`;
   return `expected letters, digits, "_", "." and "-" in tag ${quote(tag)}, found ${quote(odd)}`;
 }
 
 function checkDigest(digest: string, text: string): Digest {
   if (digest === '') throw failure('digest', text, 'expected a digest after "@"', DIGEST_FORM);
-  if (digest.includes('@')) throw failure('digest', text, 'expected one "@" and one digest', DIGEST_FORM);
-  if (/^[^:]*:[^:]*:/.test(digest)) throw failure('digest', text, 'expected the tag before the digest', 'write NAME:TAG@DIGEST');
+  if (digest.includes('@'))
+    throw failure('digest', text, 'expected one "@" and one digest', DIGEST_FORM);
+  if (/^[^:]*:[^:]*:/.test(digest))
+    throw failure('digest', text, 'expected the tag before the digest', 'write NAME:TAG@DIGEST');
   try {
     return parseDigest(digest);
   } catch (cause) {
-    if (cause instanceof InvalidDigestError) throw failure('digest', text, `in its digest, ${cause.problem}`, DIGEST_FORM, cause);
+    if (cause instanceof InvalidDigestError)
+      throw failure('digest', text, `in its digest, ${cause.problem}`, DIGEST_FORM, cause);
     throw cause;
   }
 }
@@ -276,6 +368,15 @@ function suffixOf({ tag, digest }: Pick<Reference, 'tag' | 'digest'>): string {
   return `${tag === undefined ? '' : `:${tag}`}${digest === undefined ? '' : `@${digest}`}`;
 }
 
-function failure(part: ReferencePart, text: string, problem: string, hint = FORM, cause?: unknown): InvalidReferenceError {
-  return new InvalidReferenceError(part, `Cannot parse reference ${quote(text)}: ${problem}`, { hint, ...(cause !== undefined && { cause }) });
+function failure(
+  part: ReferencePart,
+  text: string,
+  problem: string,
+  hint = FORM,
+  cause?: unknown,
+): InvalidReferenceError {
+  return new InvalidReferenceError(part, `Cannot parse reference ${quote(text)}: ${problem}`, {
+    hint,
+    ...(cause !== undefined && { cause }),
+  });
 }

@@ -11,7 +11,8 @@ import type { RegistryResponse } from './connection.ts';
 export function statedDigest(action: string, response: RegistryResponse): Digest | undefined {
   const text = response.headers.get('docker-content-digest')?.trim() ?? '';
   if (text === '') return undefined;
-  if (!isDigest(text)) throw invalidResponse(action, response, 'expected a digest in Docker-Content-Digest');
+  if (!isDigest(text))
+    throw invalidResponse(action, response, 'expected a digest in Docker-Content-Digest');
   return parseDigest(text);
 }
 

@@ -15,8 +15,14 @@ export function rangeFrom(position: number): Readonly<Record<string, string>> | 
  * Whether a server answers a range with something that cannot be gone on with: some caches refuse ranges, or send the wrong one, of what they
  * give as a whole.
  */
-export function isRangeUnusable(response: RegistryResponse, target: Descriptor, position: number): boolean {
-  return response.status === 416 || (response.status === 206 && !isRange(response, target, position));
+export function isRangeUnusable(
+  response: RegistryResponse,
+  target: Descriptor,
+  position: number,
+): boolean {
+  return (
+    response.status === 416 || (response.status === 206 && !isRange(response, target, position))
+  );
 }
 
 /**
@@ -24,8 +30,14 @@ export function isRangeUnusable(response: RegistryResponse, target: Descriptor, 
  *
  * @throws {InvalidResponseError} when it sent something else.
  */
-export async function bodyFrom(action: string, response: RegistryResponse, target: Descriptor, position: number): Promise<Bytes> {
-  if (response.status !== 200 && response.status !== 206) throw await responseError(action, response);
+export async function bodyFrom(
+  action: string,
+  response: RegistryResponse,
+  target: Descriptor,
+  position: number,
+): Promise<Bytes> {
+  if (response.status !== 200 && response.status !== 206)
+    throw await responseError(action, response);
   if (isWebPage(response) && statedSize(response.headers) !== target.size) {
     await discard(response);
     throw invalidResponse(action, response, 'expected a blob');
@@ -34,7 +46,11 @@ export async function bodyFrom(action: string, response: RegistryResponse, targe
   if (response.status === 200) return withoutFirst(response.body, position);
   if (isRange(response, target, position)) return response.body;
   await discard(response);
-  throw invalidResponse(action, response, `expected the range from byte ${position} of ${target.size}`);
+  throw invalidResponse(
+    action,
+    response,
+    `expected the range from byte ${position} of ${target.size}`,
+  );
 }
 
 function isRange(response: RegistryResponse, target: Descriptor, position: number): boolean {

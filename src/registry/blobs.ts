@@ -7,7 +7,13 @@ import { bodyFrom, isRangeUnusable, rangeFrom, parseContentRange } from './blob-
 import type { RegistryResponse } from './connection.ts';
 import { invalidResponse, isWebPage, responseError } from './errors.ts';
 import { openForeign } from './foreign-blobs.ts';
-import { blobPath, display, sendToRead, sendToWrite, type RemoteRepository } from './remote-repository.ts';
+import {
+  blobPath,
+  display,
+  sendToRead,
+  sendToWrite,
+  type RemoteRepository,
+} from './remote-repository.ts';
 import { resuming } from './resuming.ts';
 
 /**
@@ -17,7 +23,11 @@ import { resuming } from './resuming.ts';
  * @throws {InvalidResponseError} when it is there with another size than `target` says: one of the two is wrong.
  * @see https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#checking-if-content-exists-in-the-registry
  */
-export async function blobExists(repository: RemoteRepository, target: Descriptor, options: CallOptions = {}): Promise<boolean> {
+export async function blobExists(
+  repository: RemoteRepository,
+  target: Descriptor,
+  options: CallOptions = {},
+): Promise<boolean> {
   const action = `Cannot look for ${display(repository, target.digest)}`;
   const answer = await headOrGet(repository, target.digest, options);
   if (answer.status === 404) {
@@ -41,13 +51,18 @@ export async function blobExists(repository: RemoteRepository, target: Descripto
  * @throws {NotFoundError} when it is not there.
  * @throws {InvalidResponseError} when the registry does not say its size.
  */
-export async function resolveBlob(repository: RemoteRepository, digest: Digest, options: CallOptions = {}): Promise<Descriptor> {
+export async function resolveBlob(
+  repository: RemoteRepository,
+  digest: Digest,
+  options: CallOptions = {},
+): Promise<Descriptor> {
   const action = `Cannot resolve ${display(repository, digest)}`;
   const answer = await headOrGet(repository, digest, options);
   if (answer.status !== 200 && answer.status !== 206) throw await responseError(action, answer);
   await discard(answer);
   const size = sizeOf(answer);
-  if (isWebPage(answer) || size === undefined) throw invalidResponse(action, answer, 'expected the size of a blob');
+  if (isWebPage(answer) || size === undefined)
+    throw invalidResponse(action, answer, 'expected the size of a blob');
   return { mediaType: 'application/octet-stream', digest, size };
 }
 
@@ -62,9 +77,14 @@ export async function resolveBlob(repository: RemoteRepository, digest: Digest, 
  * @throws {InvalidResponseError} while iterating, when what the server sends begins elsewhere, range or not.
  * @see https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#pulling-blobs
  */
-export function fetchBlob(repository: RemoteRepository, target: Descriptor, { offset = 0, signal }: FetchOptions = {}): Bytes {
+export function fetchBlob(
+  repository: RemoteRepository,
+  target: Descriptor,
+  { offset = 0, signal }: FetchOptions = {},
+): Bytes {
   const { clock, retries } = repository.connection;
-  const open = (position: number): Promise<Bytes> => openBlob(repository, target, position, { signal });
+  const open = (position: number): Promise<Bytes> =>
+    openBlob(repository, target, position, { signal });
   return resuming({ open, size: target.size, offset, clock, retries, signal });
 }
 
@@ -74,43 +94,77 @@ export function fetchBlob(repository: RemoteRepository, target: Descriptor, { of
  * @throws {NotFoundError} when it is not there.
  * @throws {RefusedError} where it is not supported.
  */
-export async function deleteBlob(repository: RemoteRepository, target: Descriptor, { signal }: CallOptions = {}): Promise<void> {
-  const response = await sendToWrite(repository, 'DELETE', blobPath(repository, target.digest), { signal });
-  if (response.status < 200 || response.status > 204) throw await responseError(`Cannot delete ${display(repository, target.digest)}`, response);
+export async function deleteBlob(
+  repository: RemoteRepository,
+  target: Descriptor,
+  { signal }: CallOptions = {},
+): Promise<void> {
+  const response = await sendToWrite(repository, 'DELETE', blobPath(repository, target.digest), {
+    signal,
+  });
+  if (response.status < 200 || response.status > 204)
+    throw await responseError(`Cannot delete ${display(repository, target.digest)}`, response);
   await discard(response);
 }
 
 /** Size of the whole blob that an answer is of, where it says it. */
 function sizeOf(answer: RegistryResponse): number | undefined {
-  return answer.status === 206 ? parseContentRange(answer.headers.get('content-range'))?.total : statedSize(answer.headers);
+  return answer.status === 206
+    ? parseContentRange(answer.headers.get('content-range'))?.total
+    : statedSize(answer.headers);
 }
 
-async function openBlob(repository: RemoteRepository, target: Descriptor, position: number, { signal }: CallOptions): Promise<Bytes> {
+async function openBlob(
+  repository: RemoteRepository,
+  target: Descriptor,
+  position: number,
+  { signal }: CallOptions,
+): Promise<Bytes> {
   const action = `Cannot read ${display(repository, target.digest)}`;
   let response = await askForBlob(repository, target.digest, position, { signal });
   if (position > 0 && isRangeUnusable(response, target, position)) {
     await discard(response);
     response = await askForBlob(repository, target.digest, 0, { signal });
   }
-  if (response.status !== 404 || (target.urls ?? []).length === 0) return bodyFrom(action, response, target, position);
+  if (response.status !== 404 || (target.urls ?? []).length === 0)
+    return bodyFrom(action, response, target, position);
   const notThere = await responseError(action, response);
-  return openForeign(repository.connection, target, position, { action, notThere, registryAddress: response.remoteAddress, signal });
+  return openForeign(repository.connection, target, position, {
+    action,
+    notThere,
+    registryAddress: response.remoteAddress,
+    signal,
+  });
 }
 
 /** Storage refuses a URL whose signature has expired on the way, as one with a fast clock does always; the registry signs another one. */
-async function askForBlob(repository: RemoteRepository, digest: Digest, position: number, { signal }: CallOptions): Promise<RegistryResponse> {
-  const ask = (): Promise<RegistryResponse> => sendToRead(repository, 'GET', blobPath(repository, digest), { headers: rangeFrom(position), signal });
+async function askForBlob(
+  repository: RemoteRepository,
+  digest: Digest,
+  position: number,
+  { signal }: CallOptions,
+): Promise<RegistryResponse> {
+  const ask = (): Promise<RegistryResponse> =>
+    sendToRead(repository, 'GET', blobPath(repository, digest), {
+      headers: rangeFrom(position),
+      signal,
+    });
   const response = await ask();
   if (response.isOwn || (response.status !== 401 && response.status !== 403)) return response;
   await discard(response);
   return ask();
 }
 
-async function headOrGet(repository: RemoteRepository, digest: Digest, { signal }: CallOptions): Promise<RegistryResponse> {
+async function headOrGet(
+  repository: RemoteRepository,
+  digest: Digest,
+  { signal }: CallOptions,
+): Promise<RegistryResponse> {
   const path = blobPath(repository, digest);
   const head = await sendToRead(repository, 'HEAD', path, { signal });
   // Storage that the registry redirects to has a URL signed for GET, and refuses HEAD.
-  const isRefusedByStorage = head.status >= 400 && head.status !== 404 && head.url.origin !== repository.connection.origin();
+  const isRefusedByStorage =
+    head.status >= 400 && head.status !== 404 && head.url.origin !== repository.connection.origin();
   if (!isRefusedByStorage) return head;
   await discard(head);
   return sendToRead(repository, 'GET', path, { headers: { range: 'bytes=0-0' }, signal });

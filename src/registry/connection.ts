@@ -8,9 +8,23 @@ import type { CredentialSource } from '../credentials/credential.ts';
 import { Admissions } from '../concurrency/admissions.ts';
 import { discard } from '../http/body.ts';
 import type { Scheme } from '../http/hosts.ts';
-import type { HttpHeaders, HttpRequest, HttpResponse, Layer, Method, Transport } from '../http/message.ts';
+import type {
+  HttpHeaders,
+  HttpRequest,
+  HttpResponse,
+  Layer,
+  Method,
+  Transport,
+} from '../http/message.ts';
 import { followRedirects } from '../http/redirect.ts';
-import { backoffMs, DEFAULT_RETRIES, isPassing, retryLayer, retryOfStatus, type RetryEvent } from '../http/retry.ts';
+import {
+  backoffMs,
+  DEFAULT_RETRIES,
+  isPassing,
+  retryLayer,
+  retryOfStatus,
+  type RetryEvent,
+} from '../http/retry.ts';
 import { apiHost } from '../oci/reference.ts';
 import { withoutSecrets } from '../redact.ts';
 import { KeyedLock } from '../concurrency/keyed-lock.ts';
@@ -146,7 +160,9 @@ class HttpConnection implements Connection {
     this.#once = noticing(log === undefined ? transport : log(transport), options.onTooMany);
     const { admissions } = this;
     this.#retried = retryLayer({ clock, retries, onRetry, admissions })(this.#once);
-    this.#retriedAfterProbe = retryLayer({ clock, retries: retries - 1, onRetry, admissions })(this.#once);
+    this.#retriedAfterProbe = retryLayer({ clock, retries: retries - 1, onRetry, admissions })(
+      this.#once,
+    );
     this.#readWarnings = createWarningReader((text) => this.warn(`"${host}" says: ${text}`));
     this.#readQuota = createQuotaReader(host, (message, hint) => options.onNotice?.(message, hint));
   }
@@ -157,28 +173,46 @@ class HttpConnection implements Connection {
   }
 
   async send(method: Method, path: string, details: CallDetails): Promise<RegistryResponse> {
-    return this.#detected(method, details, (scheme) => this.#ask(scheme, requestOf(method, new URL(path, this.#originOf(scheme)), details), details));
+    return this.#detected(method, details, (scheme) =>
+      this.#ask(scheme, requestOf(method, new URL(path, this.#originOf(scheme)), details), details),
+    );
   }
 
   async sendTo(method: Method, url: URL, details: CallDetails): Promise<RegistryResponse> {
-    return this.#detector.run((scheme) => this.#ask(scheme, requestOf(method, url, details), details));
+    return this.#detector.run((scheme) =>
+      this.#ask(scheme, requestOf(method, url, details), details),
+    );
   }
 
   /** Looks for the scheme again when the registry was away while it was looked for; one that is known, the retry layer asks again. */
-  async #detected<T>(method: Method, { signal }: CallDetails, attempt: (scheme: Scheme) => Promise<T>): Promise<T> {
+  async #detected<T>(
+    method: Method,
+    { signal }: CallDetails,
+    attempt: (scheme: Scheme) => Promise<T>,
+  ): Promise<T> {
     for (let failures = 0; ; failures += 1) {
       try {
         return await this.#detector.run(attempt);
       } catch (error) {
         signal?.throwIfAborted();
         const isKnown = this.#detector.settled !== undefined;
-        if (isKnown || (method !== 'GET' && method !== 'HEAD') || !isPassing(error) || failures >= this.retries) throw error;
+        if (
+          isKnown ||
+          (method !== 'GET' && method !== 'HEAD') ||
+          !isPassing(error) ||
+          failures >= this.retries
+        )
+          throw error;
       }
       await this.clock.sleep(backoffMs(failures, this.clock), signal);
     }
   }
 
-  async sendAnonymously(method: Method, url: URL, details: AnonymousDetails): Promise<RegistryResponse> {
+  async sendAnonymously(
+    method: Method,
+    url: URL,
+    details: AnonymousDetails,
+  ): Promise<RegistryResponse> {
     const response = await followRedirects(requestOf(method, url, details), this.#retried);
     return this.#respond(method, response);
   }
@@ -191,7 +225,11 @@ class HttpConnection implements Connection {
     return this.#locks.run(key, task);
   }
 
-  async #ask(scheme: Scheme, request: HttpRequest, details: CallDetails): Promise<RegistryResponse> {
+  async #ask(
+    scheme: Scheme,
+    request: HttpRequest,
+    details: CallDetails,
+  ): Promise<RegistryResponse> {
     const { scopes, repository, canRetryAnonymously, redirects = 'follow' } = details;
     const authorizer = this.#authorizer(scheme);
     let tried: TriedCredentials | undefined;
@@ -206,14 +244,31 @@ class HttpConnection implements Connection {
       if (response.status < 400) this.#readQuota(response.headers);
       return response;
     };
-    const response = await (redirects === 'follow' ? followRedirects(request, send) : send(request));
+    const response = await (redirects === 'follow'
+      ? followRedirects(request, send)
+      : send(request));
     return this.#respond(request.method, { ...response, tried, secrets }, repository);
   }
 
   #respond(method: Method, response: AuthorizedResponse, repository?: string): RegistryResponse {
     const { status, headers, url, remoteAddress, body, tried, secrets = [] } = response;
-    const isOwn = this.#options.schemes.some((scheme) => this.#originOf(scheme).origin === url.origin);
-    return { status, headers, url, remoteAddress, body, tried, secrets, isOwn, method, host: this.name, repository, receivedAt: this.clock.now() };
+    const isOwn = this.#options.schemes.some(
+      (scheme) => this.#originOf(scheme).origin === url.origin,
+    );
+    return {
+      status,
+      headers,
+      url,
+      remoteAddress,
+      body,
+      tried,
+      secrets,
+      isOwn,
+      method,
+      host: this.name,
+      repository,
+      receivedAt: this.clock.now(),
+    };
   }
 
   #authorizer(scheme: Scheme): Authorizer {
@@ -222,8 +277,19 @@ class HttpConnection implements Connection {
     const { host, credentials, tokens, clock, onNotice } = this.#options;
     const origin = this.#originOf(scheme);
     const send: Transport = (request) =>
-      this.#detector.settled === undefined && request.url.origin === origin.origin ? this.#sendProbe(request, scheme) : this.#retried(request);
-    const made = createAuthorizer({ send, origin, host, credentials, tokens, clock, retries: this.retries, onNotice });
+      this.#detector.settled === undefined && request.url.origin === origin.origin
+        ? this.#sendProbe(request, scheme)
+        : this.#retried(request);
+    const made = createAuthorizer({
+      send,
+      origin,
+      host,
+      credentials,
+      tokens,
+      clock,
+      retries: this.retries,
+      onNotice,
+    });
     this.#authorizers.set(scheme, made);
     return made;
   }
@@ -236,18 +302,28 @@ class HttpConnection implements Connection {
     if (decision.kind === 'retry' && this.retries > 0) {
       await discard(response);
       const { method, url, signal } = request;
-      this.#options.onRetry?.({ method, url, attempt: 1, delayMs: decision.delayMs, cause: response.status });
+      this.#options.onRetry?.({
+        method,
+        url,
+        attempt: 1,
+        delayMs: decision.delayMs,
+        cause: response.status,
+      });
       await this.clock.sleep(decision.delayMs, signal);
       return this.#retriedAfterProbe(request);
     }
     if (response.status !== 400) return response;
     const settled = await settle(response, request.signal);
-    if (await isTlsComplaint(await this.#withReason(settled, request))) throw new SpokeTlsError(`"${this.name}" speaks TLS`);
+    if (await isTlsComplaint(await this.#withReason(settled, request)))
+      throw new SpokeTlsError(`"${this.name}" speaks TLS`);
     return settled;
   }
 
   /** The answer to a HEAD has no body to say why: the same is asked with one. */
-  async #withReason(response: HttpResponse, { method, url, signal }: HttpRequest): Promise<HttpResponse> {
+  async #withReason(
+    response: HttpResponse,
+    { method, url, signal }: HttpRequest,
+  ): Promise<HttpResponse> {
     if (method !== 'HEAD' || url.protocol !== 'http:') return response;
     return settle(await this.#once({ method: 'GET', url: new URL('/v2/', url), signal }), signal);
   }
@@ -257,8 +333,19 @@ class HttpConnection implements Connection {
   }
 }
 
-function requestOf(method: Method, url: URL, { accept, headers, ...rest }: AnonymousDetails & { readonly body?: HttpRequest['body'] }): HttpRequest {
-  return { method, url, headers: { ...(accept !== undefined && { accept }), ...headers }, body: rest.body, reach: rest.reach, signal: rest.signal };
+function requestOf(
+  method: Method,
+  url: URL,
+  { accept, headers, ...rest }: AnonymousDetails & { readonly body?: HttpRequest['body'] },
+): HttpRequest {
+  return {
+    method,
+    url,
+    headers: { ...(accept !== undefined && { accept }), ...headers },
+    body: rest.body,
+    reach: rest.reach,
+    signal: rest.signal,
+  };
 }
 
 function noticing(send: Transport, onTooMany: (() => void) | undefined): Transport {

@@ -79,8 +79,13 @@ const WEB_PAGE_TYPES: ReadonlySet<string> = new Set(['text/html', 'application/x
  *
  * @param action what could not be done: `Cannot resolve "registry.example/app:1"`.
  */
-export async function responseError(action: string, response: RegistryResponse): Promise<ResponseError> {
-  const problems = parseProblems(withoutSecrets(await readError(response), response.secrets)).map((problem) => hidden(problem, response.secrets));
+export async function responseError(
+  action: string,
+  response: RegistryResponse,
+): Promise<ResponseError> {
+  const problems = parseProblems(withoutSecrets(await readError(response), response.secrets)).map(
+    (problem) => hidden(problem, response.secrets),
+  );
   const facts = factsOf(response, problems);
   const { status } = response;
   const { host } = facts;
@@ -88,17 +93,35 @@ export async function responseError(action: string, response: RegistryResponse):
   const answer = said === '' ? `status ${status}` : `status ${status}, ${said}`;
   // Nobody logs in to a storage: its URLs are signed, and expire.
   if ((status === 401 || status === 403) && !response.isOwn) {
-    return new RefusedError(`${action}: "${response.url.host}", where "${host}" sent us, refused it (${answer})`, facts, {
-      hint: 'try again; if it stays, ask who runs the registry',
-    });
+    return new RefusedError(
+      `${action}: "${response.url.host}", where "${host}" sent us, refused it (${answer})`,
+      facts,
+      {
+        hint: 'try again; if it stays, ask who runs the registry',
+      },
+    );
   }
   if (status === 401 || status === 403) {
     const { repository, tried } = response;
-    return new NotAuthorisedError({ host, repository, status, action, detail: said === '' ? undefined : said, tried });
+    return new NotAuthorisedError({
+      host,
+      repository,
+      status,
+      action,
+      detail: said === '' ? undefined : said,
+      tried,
+    });
   }
   if (status === 429 || problems.some(({ code }) => code === 'TOOMANYREQUESTS')) {
-    const wait = facts.retryAfterMs === undefined ? '' : `; it asks to wait ${Math.ceil(facts.retryAfterMs / 1000)} s`;
-    return new RateLimitedError(`${action}: "${host}" limits how much may be asked (${answer})${wait}`, facts, { hint: rateLimitHint(response) });
+    const wait =
+      facts.retryAfterMs === undefined
+        ? ''
+        : `; it asks to wait ${Math.ceil(facts.retryAfterMs / 1000)} s`;
+    return new RateLimitedError(
+      `${action}: "${host}" limits how much may be asked (${answer})${wait}`,
+      facts,
+      { hint: rateLimitHint(response) },
+    );
   }
   if (status === 404 && !isLostUpload(problems)) {
     return new NotFoundError(`${action}: "${host}" does not have it (${answer})`, facts, {
@@ -106,12 +129,21 @@ export async function responseError(action: string, response: RegistryResponse):
     });
   }
   if (status >= 500 || status === 408 || status === 499 || status === 404 || status === 416) {
-    return new ServerFailedError(`${action}: "${host}" failed (${answer})`, facts, { hint: 'try again later; a longer --retry waits out short failures' });
+    return new ServerFailedError(`${action}: "${host}" failed (${answer})`, facts, {
+      hint: 'try again later; a longer --retry waits out short failures',
+    });
   }
-  if (status >= 400) return new RefusedError(`${action}: "${host}" refused it (${answer})`, facts, { hint: refusalHint(response, problems) });
-  return new InvalidResponseError(`${action}: "${host}" gave an answer that makes no sense here (${answer})`, facts, {
-    hint: `look at what answers there: regi doctor ${host}`,
-  });
+  if (status >= 400)
+    return new RefusedError(`${action}: "${host}" refused it (${answer})`, facts, {
+      hint: refusalHint(response, problems),
+    });
+  return new InvalidResponseError(
+    `${action}: "${host}" gave an answer that makes no sense here (${answer})`,
+    facts,
+    {
+      hint: `look at what answers there: regi doctor ${host}`,
+    },
+  );
 }
 
 /**
@@ -119,16 +151,28 @@ export async function responseError(action: string, response: RegistryResponse):
  *
  * @param problem what was wanted and found: `expected a Location header`.
  */
-export function invalidResponse(action: string, response: RegistryResponse, problem: string): InvalidResponseError {
+export function invalidResponse(
+  action: string,
+  response: RegistryResponse,
+  problem: string,
+): InvalidResponseError {
   const facts = factsOf(response, []);
   if (!isWebPage(response)) {
-    return new InvalidResponseError(`${action}: "${facts.host}" gave an answer that makes no sense: ${problem}`, facts, {
-      hint: `look at what answers there: regi doctor ${facts.host}`,
-    });
+    return new InvalidResponseError(
+      `${action}: "${facts.host}" gave an answer that makes no sense: ${problem}`,
+      facts,
+      {
+        hint: `look at what answers there: regi doctor ${facts.host}`,
+      },
+    );
   }
-  return new InvalidResponseError(`${action}: expected a registry at "${facts.host}", found a web page (status ${facts.status})`, facts, {
-    hint: `a proxy or login page answers instead of the registry; open ${response.url.origin}/v2/ in a browser`,
-  });
+  return new InvalidResponseError(
+    `${action}: expected a registry at "${facts.host}", found a web page (status ${facts.status})`,
+    facts,
+    {
+      hint: `a proxy or login page answers instead of the registry; open ${response.url.origin}/v2/ in a browser`,
+    },
+  );
 }
 
 /** Whether the answer is a page for people: of a captive portal, a single sign-on or a proxy. */
@@ -143,7 +187,14 @@ function hidden({ code, message }: Problem, secrets: readonly string[]): Problem
 
 function factsOf(response: RegistryResponse, problems: readonly Problem[]): AnswerFacts {
   const { host, method, status } = response;
-  return { host, method, url: redactUrl(response.url), status, problems, retryAfterMs: retryAfterMs(response.headers, response.receivedAt) };
+  return {
+    host,
+    method,
+    url: redactUrl(response.url),
+    status,
+    problems,
+    retryAfterMs: retryAfterMs(response.headers, response.receivedAt),
+  };
 }
 
 /** The start of the body; what was read before it broke is better than nothing. */
@@ -165,15 +216,22 @@ async function readError(response: RegistryResponse): Promise<string> {
 
 /** distribution answers 404 for an upload session that it lost: the session is not there, which says nothing of the blob. */
 function isLostUpload(problems: readonly Problem[]): boolean {
-  return problems.some(({ code }) => code === 'BLOB_UPLOAD_INVALID' || code === 'BLOB_UPLOAD_UNKNOWN');
+  return problems.some(
+    ({ code }) => code === 'BLOB_UPLOAD_INVALID' || code === 'BLOB_UPLOAD_UNKNOWN',
+  );
 }
 
-function absenceHint({ method, host, repository, url }: RegistryResponse, problems: readonly Problem[]): string {
+function absenceHint(
+  { method, host, repository, url }: RegistryResponse,
+  problems: readonly Problem[],
+): string {
   // Amazon's registries make no repository by a push.
   const isWrite = method !== 'GET' && method !== 'HEAD' && method !== 'DELETE';
-  if (isWrite && problems.some(({ code }) => code === 'NAME_UNKNOWN')) return 'create the repository first, or check the spelling of its name';
+  if (isWrite && problems.some(({ code }) => code === 'NAME_UNKNOWN'))
+    return 'create the repository first, or check the spelling of its name';
   const isImage = repository !== undefined && /\/manifests\/[^/]+$/.test(url.pathname);
-  if (!isImage || problems.some(({ code }) => code === 'NAME_UNKNOWN')) return 'check the spelling of registry, repository and tag or digest';
+  if (!isImage || problems.some(({ code }) => code === 'NAME_UNKNOWN'))
+    return 'check the spelling of registry, repository and tag or digest';
   return `check the spelling; the tags that are there: regi tags list ${host}/${repository}`;
 }
 
@@ -184,15 +242,19 @@ function rateLimitHint(response: RegistryResponse): string {
 }
 
 function refusalHint(response: RegistryResponse, problems: readonly Problem[]): string | undefined {
-  const undeletable = response.method === 'DELETE' ? deleteHint(response.host, response.status, problems) : undefined;
+  const undeletable =
+    response.method === 'DELETE' ? deleteHint(response.host, response.status, problems) : undefined;
   if (undeletable !== undefined) return undeletable;
   // nginx finishes the handshake without a client certificate, and refuses each request then.
   if (response.status === 400 && problems.some(({ message }) => /SSL certificate/i.test(message))) {
     return `put your client certificate and its key at ~/.config/docker/certs.d/${response.host}/client.cert and client.key`;
   }
-  if (isImmutable(response.status, problems)) return 'the tag may not be moved there: choose another tag, or change that rule of the registry';
-  if (response.status === 413) return 'something before the registry limits the size of a request; send smaller ones: --chunk-size 5000000';
-  if (problems.some(({ code }) => code === 'NAME_INVALID')) return 'the registry has rules of its own for names; try another repository name';
+  if (isImmutable(response.status, problems))
+    return 'the tag may not be moved there: choose another tag, or change that rule of the registry';
+  if (response.status === 413)
+    return 'something before the registry limits the size of a request; send smaller ones: --chunk-size 5000000';
+  if (problems.some(({ code }) => code === 'NAME_INVALID'))
+    return 'the registry has rules of its own for names; try another repository name';
   return undefined;
 }
 
@@ -203,7 +265,9 @@ export class WrongDigestError extends RegiError {
   readonly found: Digest;
 
   constructor(action: string, expected: Digest, found: Digest) {
-    super(`${action}: expected ${expected}, found ${found}`, { hint: 'the registry, or something before it, changes what it holds; do not use this image' });
+    super(`${action}: expected ${expected}, found ${found}`, {
+      hint: 'the registry, or something before it, changes what it holds; do not use this image',
+    });
     this.expected = expected;
     this.found = found;
   }

@@ -19,15 +19,25 @@ export interface ForeignOptions {
  * they get no credentials, their challenges are not answered (CVE-2020-15157), and those that a registry at a public address
  * serves may not lead into our own network.
  */
-export async function openForeign(connection: Connection, target: Descriptor, position: number, options: ForeignOptions): Promise<Bytes> {
+export async function openForeign(
+  connection: Connection,
+  target: Descriptor,
+  position: number,
+  options: ForeignOptions,
+): Promise<Bytes> {
   const { action, notThere, registryAddress, signal } = options;
-  const reach = registryAddress !== undefined && isPrivateAddress(registryAddress) ? 'any' : 'public';
+  const reach =
+    registryAddress !== undefined && isPrivateAddress(registryAddress) ? 'any' : 'public';
   let failure = notThere;
   for (const text of target.urls ?? []) {
     const url = URL.canParse(text) ? new URL(text) : undefined;
     if (url?.protocol !== 'https:' && url?.protocol !== 'http:') continue;
     try {
-      const response = await connection.sendAnonymously('GET', url, { headers: rangeFrom(position), reach, signal });
+      const response = await connection.sendAnonymously('GET', url, {
+        headers: rangeFrom(position),
+        reach,
+        signal,
+      });
       return await bodyFrom(action, response, target, position);
     } catch (error) {
       signal?.throwIfAborted();

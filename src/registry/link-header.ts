@@ -55,16 +55,22 @@ export function nextPage(asked: URL, link: string | undefined): NextPage {
   if (links === undefined) return { kind: 'broken', problem: 'its Link header is malformed' };
   const next = links.find(({ relations }) => relations.includes('next'));
   if (next === undefined) return { kind: 'end' };
-  if (!URL.canParse(next.target, asked.href)) return { kind: 'broken', problem: 'its Link header names no URL' };
+  if (!URL.canParse(next.target, asked.href))
+    return { kind: 'broken', problem: 'its Link header names no URL' };
   const { search } = new URL(next.target, asked);
-  if (search === '') return { kind: 'broken', problem: 'its Link header leads back to the first page' };
+  if (search === '')
+    return { kind: 'broken', problem: 'its Link header leads back to the first page' };
   const url = new URL(asked);
   url.search = search;
-  if (url.href === asked.href) return { kind: 'broken', problem: 'its Link header leads to the same page again' };
+  if (url.href === asked.href)
+    return { kind: 'broken', problem: 'its Link header leads to the same page again' };
   return { kind: 'next', url };
 }
 
-function readRelations(text: string, start: number): { readonly relations: readonly string[]; readonly end: number } | undefined {
+function readRelations(
+  text: string,
+  start: number,
+): { readonly relations: readonly string[]; readonly end: number } | undefined {
   let relations: readonly string[] | undefined;
   let index = skip(WHITESPACE, text, start);
   while (text[index] === ';') {
@@ -72,7 +78,10 @@ function readRelations(text: string, start: number): { readonly relations: reado
     const nameEnd = skip(TOKEN, text, nameStart);
     const name = text.slice(nameStart, nameEnd).toLowerCase();
     const afterName = skip(WHITESPACE, text, nameEnd);
-    const value = text[afterName] === '=' ? readValue(text, skip(WHITESPACE, text, afterName + 1)) : { value: '', end: afterName };
+    const value =
+      text[afterName] === '='
+        ? readValue(text, skip(WHITESPACE, text, afterName + 1))
+        : { value: '', end: afterName };
     if (value === undefined) return undefined;
     // Further rel parameters are ignored (RFC 8288 §3.3).
     if (name === 'rel') relations ??= value.value.toLowerCase().split(/\s+/);
@@ -82,7 +91,10 @@ function readRelations(text: string, start: number): { readonly relations: reado
   return { relations: relations ?? [], end: index };
 }
 
-function readValue(text: string, start: number): { readonly value: string; readonly end: number } | undefined {
+function readValue(
+  text: string,
+  start: number,
+): { readonly value: string; readonly end: number } | undefined {
   if (text[start] === '"') return readQuotedString(text, start);
   const end = skip(BARE_VALUE, text, start);
   return { value: text.slice(start, end), end };

@@ -35,7 +35,10 @@ export interface Listing<Item> extends CallOptions {
  * @throws {LimitExceededError} when a page or the number of pages is beyond any honest one.
  * @see https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#listing-tags
  */
-export async function* listPages<Item>(connection: Connection, listing: Listing<Item>): AsyncGenerator<Item> {
+export async function* listPages<Item>(
+  connection: Connection,
+  listing: Listing<Item>,
+): AsyncGenerator<Item> {
   const { action, signal } = listing;
   const asked = new Set<string>();
   let before: ReadonlySet<string> = new Set();
@@ -45,12 +48,22 @@ export async function* listPages<Item>(connection: Connection, listing: Listing<
     const { scopes, repository, accept, redirects } = listing;
     const url = path;
     const ask = async (): Promise<Page<Item>> => {
-      const response = await connection.send('GET', url, { scopes, repository, accept, redirects, signal });
+      const response = await connection.send('GET', url, {
+        scopes,
+        repository,
+        accept,
+        redirects,
+        signal,
+      });
       if (page === 0) await listing.checkFirst?.(response);
       if (response.status !== 200) throw await responseError(action, response);
       return { items: await readPage(listing, response), link: response.headers.get('link') };
     };
-    const { items, link } = await askAgain(ask, { clock: connection.clock, retries: connection.retries, signal });
+    const { items, link } = await askAgain(ask, {
+      clock: connection.clock,
+      retries: connection.retries,
+      signal,
+    });
     const keys = new Set(items.map(listing.keyOf));
     if (keys.size > 0 && before.size > 0 && [...keys].every((key) => before.has(key)))
       return connection.warn(`${action} further: the next page has nothing new`);
@@ -60,10 +73,13 @@ export async function* listPages<Item>(connection: Connection, listing: Listing<
     if (next.kind === 'end') return;
     if (next.kind === 'broken') return connection.warn(`${action} further: ${next.problem}`);
     path = next.url.pathname + next.url.search;
-    if (asked.has(path)) return connection.warn(`${action} further: its pages go round in a circle`);
+    if (asked.has(path))
+      return connection.warn(`${action} further: its pages go round in a circle`);
     before = keys;
   }
-  throw new LimitExceededError(`${action}: expected at most ${LIMITS.pages} pages`, { hint: 'the registry pages without end; tell who runs it' });
+  throw new LimitExceededError(`${action}: expected at most ${LIMITS.pages} pages`, {
+    hint: 'the registry pages without end; tell who runs it',
+  });
 }
 
 interface Page<Item> {
@@ -72,10 +88,16 @@ interface Page<Item> {
   readonly link: string | undefined;
 }
 
-async function readPage<Item>(listing: Listing<Item>, response: RegistryResponse): Promise<readonly Item[]> {
-  const text = new TextDecoder().decode(await readAtMost(response, LIMITS.pageBytes, `a page of ${JSON.stringify(listing.path)}`));
+async function readPage<Item>(
+  listing: Listing<Item>,
+  response: RegistryResponse,
+): Promise<readonly Item[]> {
+  const text = new TextDecoder().decode(
+    await readAtMost(response, LIMITS.pageBytes, `a page of ${JSON.stringify(listing.path)}`),
+  );
   const items = listing.itemsOf(parseJson(text), response);
-  if (items === undefined) throw invalidResponse(listing.action, response, 'expected a list in JSON');
+  if (items === undefined)
+    throw invalidResponse(listing.action, response, 'expected a list in JSON');
   return items;
 }
 
@@ -97,7 +119,10 @@ const PAGE_SIZE = 1000;
  * @throws {NotFoundError} when the registry has no such repository.
  * @see https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#listing-tags
  */
-export function listTags(repository: RemoteRepository, { signal }: CallOptions = {}): AsyncIterable<string> {
+export function listTags(
+  repository: RemoteRepository,
+  { signal }: CallOptions = {},
+): AsyncIterable<string> {
   const { connection, name } = repository;
   return listPages(connection, {
     path: `/v2/${name}/tags/list?n=${PAGE_SIZE}`,
@@ -118,7 +143,10 @@ export function listTags(repository: RemoteRepository, { signal }: CallOptions =
  * @throws {NotAuthorisedError} when it is not for us.
  * @see https://github.com/distribution/distribution/blob/v3.0.0/docs/content/spec/api.md#listing-repositories
  */
-export function listRepositories(connection: Connection, { signal }: CallOptions = {}): AsyncIterable<string> {
+export function listRepositories(
+  connection: Connection,
+  { signal }: CallOptions = {},
+): AsyncIterable<string> {
   return listPages(connection, {
     path: `/v2/_catalog?n=${PAGE_SIZE}`,
     scopes: [CATALOG_SCOPE],
@@ -137,7 +165,9 @@ export function stringsIn(body: unknown, name: string): readonly string[] | unde
   const list = memberOf(body, name);
   if (list.kind === 'none') return undefined;
   if (list.value === undefined || list.value === null) return [];
-  return Array.isArray(list.value) && list.value.every((item) => typeof item === 'string') ? list.value : undefined;
+  return Array.isArray(list.value) && list.value.every((item) => typeof item === 'string')
+    ? list.value
+    : undefined;
 }
 
 /** The items of such a list, each still to be parsed. */
@@ -148,7 +178,10 @@ export function itemsIn(body: unknown, name: string): readonly unknown[] | undef
   return Array.isArray(list.value) ? list.value : undefined;
 }
 
-function memberOf(body: unknown, name: string): { readonly kind: 'some'; readonly value: unknown } | { readonly kind: 'none' } {
+function memberOf(
+  body: unknown,
+  name: string,
+): { readonly kind: 'some'; readonly value: unknown } | { readonly kind: 'none' } {
   if (typeof body !== 'object' || body === null || Array.isArray(body)) return { kind: 'none' };
   const value = (body as Readonly<Record<string, unknown>>)[name];
   return value === undefined && 'errors' in body ? { kind: 'none' } : { kind: 'some', value };

@@ -20,13 +20,18 @@ export function parseProblems(body: string): readonly Problem[] {
   if (text === '') return [];
   const json = parseJson(text);
   if (json !== undefined) return problemsOf(json);
-  if (text.startsWith('<')) return [problem(undefined, titleOf(text))].filter(({ message }) => message !== '');
+  if (text.startsWith('<'))
+    return [problem(undefined, titleOf(text))].filter(({ message }) => message !== '');
   return [problem(undefined, text.split('\n', 1)[0] ?? '')];
 }
 
 /** The problems as one phrase: `MANIFEST_UNKNOWN "manifest unknown"`; empty when there are none. */
 export function describeProblems(problems: readonly Problem[]): string {
-  const shown = problems.slice(0, 3).map(({ code, message }) => [code, message === '' ? undefined : JSON.stringify(message)].filter(Boolean).join(' '));
+  const shown = problems
+    .slice(0, 3)
+    .map(({ code, message }) =>
+      [code, message === '' ? undefined : JSON.stringify(message)].filter(Boolean).join(' '),
+    );
   const more = problems.length - shown.length;
   return more > 0 ? `${shown.join(', ')} and ${more} more` : shown.join(', ');
 }
@@ -43,7 +48,10 @@ function problemOf(entry: Readonly<Record<string, unknown>>): Problem {
     .map((name) => entry[name])
     .find((value) => typeof value === 'string' && value !== '');
   const code = entry['code'];
-  return problem(typeof code === 'string' && code !== '' ? code : undefined, typeof message === 'string' ? message : '');
+  return problem(
+    typeof code === 'string' && code !== '' ? code : undefined,
+    typeof message === 'string' ? message : '',
+  );
 }
 
 function problem(code: string | undefined, message: string): Problem {

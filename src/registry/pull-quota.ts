@@ -12,19 +12,34 @@ const HOUR_SECONDS = 3600;
  *
  * @param host as written in references.
  */
-export function createQuotaReader(host: string, report: (message: string, hint: string) => void): (headers: HttpHeaders) => void {
+export function createQuotaReader(
+  host: string,
+  report: (message: string, hint: string) => void,
+): (headers: HttpHeaders) => void {
   let isReported = false;
   return (headers) => {
     const quota = rateLimit(headers);
     // At none the next pull is refused, and the refusal says it.
-    if (isReported || quota === undefined || quota.remaining === 0 || quota.remaining > quota.limit * LITTLE) return;
+    if (
+      isReported ||
+      quota === undefined ||
+      quota.remaining === 0 ||
+      quota.remaining > quota.limit * LITTLE
+    )
+      return;
     isReported = true;
-    report(`"${host}" allows ${quota.remaining} more pulls of ${quota.limit}${windowOf(quota)}`, quotaHint(host, quota));
+    report(
+      `"${host}" allows ${quota.remaining} more pulls of ${quota.limit}${windowOf(quota)}`,
+      quotaHint(host, quota),
+    );
   };
 }
 
 /** What helps against a limit of pulls: a login, where an address is counted and not a user. */
-export function quotaHint(host: string, { source, windowSeconds }: Pick<RateLimit, 'source' | 'windowSeconds'>): string {
+export function quotaHint(
+  host: string,
+  { source, windowSeconds }: Pick<RateLimit, 'source' | 'windowSeconds'>,
+): string {
   const isAnonymous = source === undefined || isIP(source) !== 0;
   if (isAnonymous) return `log in for a higher pull limit: regi login ${host}`;
   const when = windowSeconds === undefined ? '' : ` after ${describeSeconds(windowSeconds)}`;
@@ -37,5 +52,7 @@ export function windowOf({ windowSeconds }: Pick<RateLimit, 'windowSeconds'>): s
 }
 
 function describeSeconds(seconds: number): string {
-  return seconds >= HOUR_SECONDS ? `${Math.round(seconds / HOUR_SECONDS)} hours` : `${seconds} seconds`;
+  return seconds >= HOUR_SECONDS
+    ? `${Math.round(seconds / HOUR_SECONDS)} hours`
+    : `${seconds} seconds`;
 }

@@ -24,7 +24,11 @@ const ATTEMPTS = 5;
 /**
  * Reads the tag-schema index of a subject; undefined when the tag is missing or is no index: then there are no referrers.
  */
-export async function readReferrersIndex(repository: RemoteRepository, subject: Digest, options: CallOptions = {}): Promise<ReferrersIndex | undefined> {
+export async function readReferrersIndex(
+  repository: RemoteRepository,
+  subject: Digest,
+  options: CallOptions = {},
+): Promise<ReferrersIndex | undefined> {
   // Mostly there is none, and Docker Hub counts a GET as a pull.
   if (await isManifestMissing(repository, referrersTag(subject), options)) return undefined;
   const found = await fetchIndex(repository, subject, options);
@@ -38,12 +42,24 @@ export async function readReferrersIndex(repository: RemoteRepository, subject: 
  * @throws {ReferrerLostError} when others write it at the same time, again and again.
  * @see https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#pushing-manifests-with-subject
  */
-export async function addToReferrersIndex(repository: RemoteRepository, subject: Digest, referrer: Descriptor, options: CallOptions = {}): Promise<void> {
-  await changeIndex(repository, subject, options, (entries) => (lists(entries, referrer.digest) ? undefined : [...entries, toDescriptorJson(referrer)]));
+export async function addToReferrersIndex(
+  repository: RemoteRepository,
+  subject: Digest,
+  referrer: Descriptor,
+  options: CallOptions = {},
+): Promise<void> {
+  await changeIndex(repository, subject, options, (entries) =>
+    lists(entries, referrer.digest) ? undefined : [...entries, toDescriptorJson(referrer)],
+  );
 }
 
 /** Takes a manifest that was deleted out of the tag-schema index of its subject. */
-export async function removeFromReferrersIndex(repository: RemoteRepository, subject: Digest, referrer: Digest, options: CallOptions = {}): Promise<void> {
+export async function removeFromReferrersIndex(
+  repository: RemoteRepository,
+  subject: Digest,
+  referrer: Digest,
+  options: CallOptions = {},
+): Promise<void> {
   await changeIndex(repository, subject, options, (entries) =>
     lists(entries, referrer) ? entries.filter((entry) => digestIn(entry) !== referrer) : undefined,
   );
@@ -60,18 +76,28 @@ async function changeIndex(
   await repository.connection.exclusively(`${repository.name}:${tag}`, async () => {
     for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
       const found = await fetchIndex(repository, subject, options);
-      if (found === 'other') throw new InvalidManifestError(`Cannot list a referrer in ${display(repository, tag)}: expected an index, found another manifest`);
+      if (found === 'other')
+        throw new InvalidManifestError(
+          `Cannot list a referrer in ${display(repository, tag)}: expected an index, found another manifest`,
+        );
       const changed = change(found?.entries ?? []);
       if (changed === undefined) return;
       await putIndex(repository, tag, changed, options);
     }
-    throw new ReferrerLostError(`Cannot list a referrer in ${display(repository, tag)}: another writer undoes it each time`, {
-      hint: 'push the referrer again when nobody else pushes referrers of the same image',
-    });
+    throw new ReferrerLostError(
+      `Cannot list a referrer in ${display(repository, tag)}: another writer undoes it each time`,
+      {
+        hint: 'push the referrer again when nobody else pushes referrers of the same image',
+      },
+    );
   });
 }
 
-async function fetchIndex(repository: RemoteRepository, subject: Digest, options: CallOptions): Promise<ReferrersIndex | 'other' | undefined> {
+async function fetchIndex(
+  repository: RemoteRepository,
+  subject: Digest,
+  options: CallOptions,
+): Promise<ReferrersIndex | 'other' | undefined> {
   try {
     const { descriptor, bytes } = await fetchManifest(repository, referrersTag(subject), options);
     if (descriptor.mediaType !== MEDIA_TYPE.ociIndex) return 'other';
@@ -84,9 +110,20 @@ async function fetchIndex(repository: RemoteRepository, subject: Digest, options
   }
 }
 
-async function putIndex(repository: RemoteRepository, tag: string, manifests: readonly unknown[], options: CallOptions): Promise<void> {
-  const bytes = new TextEncoder().encode(JSON.stringify({ schemaVersion: 2, mediaType: MEDIA_TYPE.ociIndex, manifests }));
-  const descriptor: Descriptor = { mediaType: MEDIA_TYPE.ociIndex, digest: digestOf(bytes), size: bytes.byteLength };
+async function putIndex(
+  repository: RemoteRepository,
+  tag: string,
+  manifests: readonly unknown[],
+  options: CallOptions,
+): Promise<void> {
+  const bytes = new TextEncoder().encode(
+    JSON.stringify({ schemaVersion: 2, mediaType: MEDIA_TYPE.ociIndex, manifests }),
+  );
+  const descriptor: Descriptor = {
+    mediaType: MEDIA_TYPE.ociIndex,
+    digest: digestOf(bytes),
+    size: bytes.byteLength,
+  };
   await putManifest(repository, tag, { descriptor, bytes }, options);
 }
 
@@ -95,7 +132,9 @@ function lists(entries: readonly unknown[], digest: Digest): boolean {
 }
 
 function digestIn(entry: unknown): unknown {
-  return typeof entry === 'object' && entry !== null && 'digest' in entry ? entry.digest : undefined;
+  return typeof entry === 'object' && entry !== null && 'digest' in entry
+    ? entry.digest
+    : undefined;
 }
 
 /**

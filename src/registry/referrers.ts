@@ -21,20 +21,30 @@ const API_ABSENT: ReadonlySet<number> = new Set([404, 405, 406, 501]);
  * @throws {InvalidManifestError} when an entry is no descriptor.
  * @see https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#listing-referrers
  */
-export async function* listReferrers(repository: RemoteRepository, target: Descriptor, options: ReferrerOptions = {}): AsyncGenerator<Descriptor> {
+export async function* listReferrers(
+  repository: RemoteRepository,
+  target: Descriptor,
+  options: ReferrerOptions = {},
+): AsyncGenerator<Descriptor> {
   const { artifactType } = options;
   let count = 0;
   for await (const referrer of referrersOf(repository, target, options)) {
     count += 1;
     if (count > LIMITS.descriptors)
-      throw new LimitExceededError(`Cannot list the referrers of ${display(repository, target.digest)}: expected at most ${LIMITS.descriptors}`);
+      throw new LimitExceededError(
+        `Cannot list the referrers of ${display(repository, target.digest)}: expected at most ${LIMITS.descriptors}`,
+      );
     // The filter of the request is optional for registries (OCI-Filters-Applied); filtering again is the same.
     if (artifactType === undefined || referrer.artifactType === artifactType) yield referrer;
   }
 }
 
 /** Whether the registry lists referrers by itself, so that no tag must be kept. */
-export async function hasReferrersApi(repository: RemoteRepository, subject: Digest, options: CallOptions = {}): Promise<boolean> {
+export async function hasReferrersApi(
+  repository: RemoteRepository,
+  subject: Digest,
+  options: CallOptions = {},
+): Promise<boolean> {
   try {
     for await (const _ of referrersByApi(repository, subject, options)) break;
     return true;
@@ -44,19 +54,32 @@ export async function hasReferrersApi(repository: RemoteRepository, subject: Dig
   }
 }
 
-async function* referrersOf(repository: RemoteRepository, target: Descriptor, options: ReferrerOptions): AsyncGenerator<Descriptor> {
+async function* referrersOf(
+  repository: RemoteRepository,
+  target: Descriptor,
+  options: ReferrerOptions,
+): AsyncGenerator<Descriptor> {
   try {
     yield* referrersByApi(repository, target.digest, options);
   } catch (error) {
     // Thrown by the first answer only, so nothing was yielded yet.
     if (!(error instanceof NoReferrersApi)) throw error;
-    yield* (await readReferrersIndex(repository, target.digest, options))?.entries.map((entry, index) => parseDescriptor(entry, `manifests[${index}]`)) ?? [];
+    yield* (
+      (await readReferrersIndex(repository, target.digest, options))?.entries.map((entry, index) =>
+        parseDescriptor(entry, `manifests[${index}]`),
+      ) ?? []
+    );
   }
 }
 
-function referrersByApi(repository: RemoteRepository, subject: Digest, { artifactType, signal }: ReferrerOptions): AsyncIterable<Descriptor> {
+function referrersByApi(
+  repository: RemoteRepository,
+  subject: Digest,
+  { artifactType, signal }: ReferrerOptions,
+): AsyncIterable<Descriptor> {
   const { connection, name } = repository;
-  const query = artifactType === undefined ? '' : `?artifactType=${encodeURIComponent(artifactType)}`;
+  const query =
+    artifactType === undefined ? '' : `?artifactType=${encodeURIComponent(artifactType)}`;
   return listPages(connection, {
     path: `/v2/${name}/referrers/${subject}${query}`,
     scopes: scopesToRead(repository),
@@ -66,7 +89,10 @@ function referrersByApi(repository: RemoteRepository, subject: Digest, { artifac
     redirects: 'none',
     action: `Cannot list the referrers of ${display(repository, subject)}`,
     checkFirst: requireApi,
-    itemsOf: (body) => itemsIn(body, 'manifests')?.map((item, index) => parseDescriptor(item, `manifests[${index}]`)),
+    itemsOf: (body) =>
+      itemsIn(body, 'manifests')?.map((item, index) =>
+        parseDescriptor(item, `manifests[${index}]`),
+      ),
     keyOf: ({ digest }) => digest,
     signal,
   });
@@ -75,7 +101,8 @@ function referrersByApi(repository: RemoteRepository, subject: Digest, { artifac
 async function requireApi(response: RegistryResponse): Promise<void> {
   const { status } = response;
   const isIndex = essence(response.headers.get('content-type') ?? '') === MEDIA_TYPE.ociIndex;
-  const isAbsent = API_ABSENT.has(status) || (status >= 300 && status < 400) || (status === 200 && !isIndex);
+  const isAbsent =
+    API_ABSENT.has(status) || (status >= 300 && status < 400) || (status === 200 && !isIndex);
   if (!isAbsent) return;
   await discard(response);
   throw new NoReferrersApi();

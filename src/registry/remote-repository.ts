@@ -21,13 +21,31 @@ export interface RemoteRepository {
 export type RepositoryCall = Omit<CallDetails, 'repository' | 'scopes'>;
 
 /** Sends a request that only reads. */
-export async function sendToRead(repository: RemoteRepository, method: Method, path: string, call: RepositoryCall): Promise<RegistryResponse> {
-  return repository.connection.send(method, path, { ...call, repository: repository.name, scopes: scopesToRead(repository) });
+export async function sendToRead(
+  repository: RemoteRepository,
+  method: Method,
+  path: string,
+  call: RepositoryCall,
+): Promise<RegistryResponse> {
+  return repository.connection.send(method, path, {
+    ...call,
+    repository: repository.name,
+    scopes: scopesToRead(repository),
+  });
 }
 
 /** Sends a request that changes something. */
-export async function sendToWrite(repository: RemoteRepository, method: Method, path: string, call: RepositoryCall): Promise<RegistryResponse> {
-  return repository.connection.send(method, path, { ...call, repository: repository.name, scopes: scopesToWrite(repository) });
+export async function sendToWrite(
+  repository: RemoteRepository,
+  method: Method,
+  path: string,
+  call: RepositoryCall,
+): Promise<RegistryResponse> {
+  return repository.connection.send(method, path, {
+    ...call,
+    repository: repository.name,
+    scopes: scopesToWrite(repository),
+  });
 }
 
 export function scopesToRead({ name, access }: RemoteRepository): readonly Scope[] {
@@ -55,7 +73,8 @@ export function uploadsPath({ name }: RemoteRepository): string {
 
 /** For messages, quoted: `"registry.example/team/app:1"`; the repository alone without `reference`. */
 export function display({ connection, name }: RemoteRepository, reference?: string): string {
-  const suffix = reference === undefined ? '' : `${reference.includes(':') ? '@' : ':'}${reference}`;
+  const suffix =
+    reference === undefined ? '' : `${reference.includes(':') ? '@' : ':'}${reference}`;
   return JSON.stringify(`${connection.name}/${name}${suffix}`);
 }
 
@@ -72,9 +91,16 @@ export interface PingOptions extends CallOptions {
  * @throws {InvalidResponseError} when something else answers than a registry.
  * @see https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#determining-support
  */
-export async function ping(connection: Connection, { signal, canRetryAnonymously }: PingOptions = {}): Promise<void> {
+export async function ping(
+  connection: Connection,
+  { signal, canRetryAnonymously }: PingOptions = {},
+): Promise<void> {
   const action = `Cannot use ${JSON.stringify(connection.name)} as a registry`;
-  const response = await connection.send('GET', '/v2/', { scopes: [], canRetryAnonymously, signal });
+  const response = await connection.send('GET', '/v2/', {
+    scopes: [],
+    canRetryAnonymously,
+    signal,
+  });
   if (response.status !== 200) throw await responseError(action, response);
   await discard(response);
   if (isWebPage(response)) throw invalidResponse(action, response, 'expected JSON');

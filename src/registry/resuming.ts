@@ -42,7 +42,8 @@ export function resuming({ open, size, offset, clock, retries, signal }: Resumab
           return;
         } catch (error) {
           signal?.throwIfAborted();
-          if (!(error instanceof RegiError) || !CUTS.has(error.code) || position >= size) throw error;
+          if (!(error instanceof RegiError) || !CUTS.has(error.code) || position >= size)
+            throw error;
           cut = error;
         }
         if (position >= refillAt) {

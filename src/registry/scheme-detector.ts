@@ -71,7 +71,13 @@ export class SchemeDetector {
       } catch (error) {
         if (this.#settled !== undefined) throw error;
         // Plain http was cut by chance, and TLS is not spoken at all: so it is plain http.
-        if (scheme === last && error instanceof TlsError && error.plainHttp && this.#schemes.includes('http')) return this.#settle('http', attempt);
+        if (
+          scheme === last &&
+          error instanceof TlsError &&
+          error.plainHttp &&
+          this.#schemes.includes('http')
+        )
+          return this.#settle('http', attempt);
         if (scheme === last || !mayBeOtherScheme(error)) throw error;
       }
     }
@@ -85,7 +91,13 @@ export class SchemeDetector {
 }
 
 /** `PROXY_REFUSED`: a proxy could not connect there, or allows tunnels only to port 443. */
-const OTHER_SCHEME_REASONS: ReadonlySet<string> = new Set(['ECONNRESET', 'ECONNREFUSED', 'EPIPE', 'UND_ERR_SOCKET', 'PROXY_REFUSED']);
+const OTHER_SCHEME_REASONS: ReadonlySet<string> = new Set([
+  'ECONNRESET',
+  'ECONNREFUSED',
+  'EPIPE',
+  'UND_ERR_SOCKET',
+  'PROXY_REFUSED',
+]);
 
 /** Failures that a server of the other scheme gives: closed unanswered, TLS bytes for HTTP, no TLS, or nothing on the default port. */
 function mayBeOtherScheme(error: unknown): boolean {

@@ -20,7 +20,11 @@ export interface FoundRepository {
 export type JsonObject = Readonly<Record<string, unknown>>;
 
 /** The objects of the list that is member `name` of an answer's JSON; undefined when there is no such list. */
-export async function readResults(response: RegistryResponse, name: string, what: string): Promise<readonly JsonObject[] | undefined> {
+export async function readResults(
+  response: RegistryResponse,
+  name: string,
+  what: string,
+): Promise<readonly JsonObject[] | undefined> {
   const body = parseObject(await readAtMost(response, LIMITS.pageBytes, what));
   const list = body?.[name];
   return Array.isArray(list) ? list.filter(isObject) : undefined;
@@ -53,18 +57,41 @@ function isObject(value: unknown): value is JsonObject {
  *
  * @see https://github.com/goharbor/harbor/blob/v2.14.0/api/v2.0/swagger.yaml
  */
-export async function searchHarbor(connection: Connection, term: string, { signal }: CallOptions = {}): Promise<readonly FoundRepository[] | undefined> {
+export async function searchHarbor(
+  connection: Connection,
+  term: string,
+  { signal }: CallOptions = {},
+): Promise<readonly FoundRepository[] | undefined> {
   const ask = async (): Promise<readonly FoundRepository[] | undefined> => {
     const path = `/api/v2.0/search?q=${encodeURIComponent(term)}`;
-    const response = await connection.send('GET', path, { scopes: [], accept: 'application/json', redirects: 'none', signal });
+    const response = await connection.send('GET', path, {
+      scopes: [],
+      accept: 'application/json',
+      redirects: 'none',
+      signal,
+    });
     if (response.status !== 200 || isWebPage(response)) {
       await discard(response);
       return undefined;
     }
-    const results = await readResults(response, 'repository', `the search of ${JSON.stringify(connection.name)}`);
+    const results = await readResults(
+      response,
+      'repository',
+      `the search of ${JSON.stringify(connection.name)}`,
+    );
     return results?.flatMap((result) => {
       const repository = textOf(result['repository_name']);
-      return repository === undefined ? [] : [{ repository, description: '', mark: undefined, stars: undefined, pulls: countOf(result['pull_count']) }];
+      return repository === undefined
+        ? []
+        : [
+            {
+              repository,
+              description: '',
+              mark: undefined,
+              stars: undefined,
+              pulls: countOf(result['pull_count']),
+            },
+          ];
     });
   };
   return askAgain(ask, { clock: connection.clock, retries: connection.retries, signal });
@@ -81,7 +108,11 @@ const NEW_SEARCH = `https://${HUB_HOST}/api/search/v4`;
 /** What docker itself asks: official images and stars, and nothing else that is still true. */
 const OLD_SEARCH = 'https://index.docker.io/v1/search';
 
-const MARKS: Readonly<Record<string, FoundRepository['mark']>> = { official: 'official', verified_publisher: 'verified', open_source: 'sponsored' };
+const MARKS: Readonly<Record<string, FoundRepository['mark']>> = {
+  official: 'official',
+  verified_publisher: 'verified',
+  open_source: 'sponsored',
+};
 
 /**
  * Searches Docker Hub, best matches first.
@@ -91,7 +122,11 @@ const MARKS: Readonly<Record<string, FoundRepository['mark']>> = { official: 'of
  *
  * @throws {RateLimitedError} and other errors of answers.
  */
-export async function searchHub(connection: Connection, term: string, { limit, signal }: SearchOptions): Promise<readonly FoundRepository[]> {
+export async function searchHub(
+  connection: Connection,
+  term: string,
+  { limit, signal }: SearchOptions,
+): Promise<readonly FoundRepository[]> {
   const action = `Cannot search Docker Hub for ${JSON.stringify(term)}`;
   // Docker's command drops it too: official images are found by their short name.
   const query = term.replace(/^library\//, '');
@@ -101,7 +136,8 @@ export async function searchHub(connection: Connection, term: string, { limit, s
     const response = await get(connection, OLD_SEARCH, { q: query, n: String(limit) }, signal);
     if (response.status !== 200) throw await responseError(action, response);
     const results = await readResults(response, 'results', 'the search of Docker Hub');
-    if (results === undefined) throw invalidResponse(action, response, 'expected a list of results');
+    if (results === undefined)
+      throw invalidResponse(action, response, 'expected a list of results');
     return results.flatMap(oldResult).slice(0, limit);
   };
   return askAgain(ask, { clock: connection.clock, retries: connection.retries, signal });
@@ -112,17 +148,33 @@ interface Query extends SearchOptions {
 }
 
 /** Undefined when it does not answer as expected. */
-async function newSearch(connection: Connection, action: string, { query, limit, signal }: Query): Promise<readonly FoundRepository[] | undefined> {
-  const response = await get(connection, NEW_SEARCH, { query, type: 'image', size: String(limit), from: '0' }, signal);
+async function newSearch(
+  connection: Connection,
+  action: string,
+  { query, limit, signal }: Query,
+): Promise<readonly FoundRepository[] | undefined> {
+  const response = await get(
+    connection,
+    NEW_SEARCH,
+    { query, type: 'image', size: String(limit), from: '0' },
+    signal,
+  );
   if (response.status === 429) throw await responseError(action, response);
   if (response.status !== 200) {
     await discard(response);
     return undefined;
   }
-  return (await readResults(response, 'results', 'the search of Docker Hub'))?.flatMap(newResult).slice(0, limit);
+  return (await readResults(response, 'results', 'the search of Docker Hub'))
+    ?.flatMap(newResult)
+    .slice(0, limit);
 }
 
-function get(connection: Connection, place: string, query: Readonly<Record<string, string>>, signal: AbortSignal | undefined): Promise<RegistryResponse> {
+function get(
+  connection: Connection,
+  place: string,
+  query: Readonly<Record<string, string>>,
+  signal: AbortSignal | undefined,
+): Promise<RegistryResponse> {
   const url = new URL(place);
   for (const [name, value] of Object.entries(query)) url.searchParams.set(name, value);
   return connection.sendAnonymously('GET', url, { accept: 'application/json', signal });

@@ -28,7 +28,9 @@ export function parseWarnings(header: string): readonly string[] {
  * Makes the reader of one registry's warnings: it reports each text once, and no more than a screenful altogether, however
  * many answers repeat them.
  */
-export function createWarningReader(report: (text: string) => void): (header: string | undefined) => void {
+export function createWarningReader(
+  report: (text: string) => void,
+): (header: string | undefined) => void {
   const seen = new Set<string>();
   let bytes = 0;
   return (header) => {

@@ -60,7 +60,9 @@ const SIZE_WIDTH = 10;
 /** A line for each, the kind first, so that `grep ^file` finds its own. A terminal gets as much of it as fits. */
 export function diffText(row: DiffRow, context: Context): string {
   const style = pageStyle(context);
-  const lines = linesOf(row).map((line) => (context.io.stdout.isTTY ? fit(line, style.columns - 1, style) : line));
+  const lines = linesOf(row).map((line) =>
+    context.io.stdout.isTTY ? fit(line, style.columns - 1, style) : line,
+  );
   return lines.map((line) => `${line}\n`).join('');
 }
 
@@ -75,7 +77,9 @@ function linesOf(row: DiffRow): readonly string[] {
         `layer  ${MARKS[row.change]} ${formatBytes(row.size).padStart(SIZE_WIDTH)}  ${shortDigest(row.digest)}  ${commandOf(row.createdBy ?? '')}`.trimEnd(),
       ];
     case 'file':
-      return [`file   ${MARKS[row.change]} ${sizeText(row).padStart(SIZE_WIDTH)}  ${printable(fileText(row))}`];
+      return [
+        `file   ${MARKS[row.change]} ${sizeText(row).padStart(SIZE_WIDTH)}  ${printable(fileText(row))}`,
+      ];
     case 'summary':
       return [summaryText(row)];
     default:
@@ -107,7 +111,8 @@ function valueText(value: unknown): string {
 /** Of a changed file by how much it grew or shrank; empty where that is nothing. */
 function sizeText({ change, before, after }: Rows<'file'>): string {
   const [old, now] = [before?.size ?? 0, after?.size ?? 0];
-  if (change !== 'changed') return (after ?? before)?.type === 'file' ? formatBytes(Math.max(old, now)) : '';
+  if (change !== 'changed')
+    return (after ?? before)?.type === 'file' ? formatBytes(Math.max(old, now)) : '';
   if (old === now) return '';
   return `${now > old ? '+' : '-'}${formatBytes(Math.abs(now - old))}`;
 }
@@ -115,7 +120,8 @@ function sizeText({ change, before, after }: Rows<'file'>): string {
 function fileText({ path, differs = [], before, after }: Rows<'file'>): string {
   const report = after ?? before;
   const folder = report?.type === 'folder' && path !== '/' ? '/' : '';
-  if (before === undefined || after === undefined) return `${path}${folder}${report?.link === undefined ? '' : ` -> ${report.link}`}`;
+  if (before === undefined || after === undefined)
+    return `${path}${folder}${report?.link === undefined ? '' : ` -> ${report.link}`}`;
   return `${path}${folder} (${differs.map((difference) => differenceText(difference, before, after)).join(', ')})`;
 }
 

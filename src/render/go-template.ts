@@ -4,7 +4,10 @@ import { UsageError } from '../errors.ts';
 
 /** A template that does not parse, or that asks for what is not there. */
 class TemplateError extends UsageError {
-  constructor(problem: string, hint = 'write {{.Name}}, {{index .Map "key"}}, {{json .}}, {{join .List ","}}, {{len .List}} or {{range .List}}…{{end}}') {
+  constructor(
+    problem: string,
+    hint = 'write {{.Name}}, {{index .Map "key"}}, {{json .}}, {{join .List ","}}, {{len .List}} or {{range .List}}…{{end}}',
+  ) {
     super(`Cannot use the template: ${problem}`, { hint });
   }
 }
@@ -36,7 +39,10 @@ export function parseTemplate(text: string): Template {
   return (root) => render(nodes, { value: root, root });
 }
 
-function parseNodes(pieces: readonly string[], inRange: boolean): { nodes: readonly Node[]; rest: readonly string[] } {
+function parseNodes(
+  pieces: readonly string[],
+  inRange: boolean,
+): { nodes: readonly Node[]; rest: readonly string[] } {
   const nodes: Node[] = [];
   let rest = pieces;
   while (rest.length > 0) {
@@ -74,7 +80,8 @@ function wordsOf(action: string): readonly string[] {
   const pipe = words.indexOf('|');
   const piped = pipe < 0 ? words : [...words.slice(pipe + 1), ...words.slice(0, pipe)];
   if (piped.length === 0) throw new TemplateError('expected something between "{{" and "}}"');
-  if (/[()$|]|:=/.test(piped.filter((word) => !word.startsWith('"')).join(' '))) throw new TemplateError(`cannot read ${quote(trimmed)}`);
+  if (/[()$|]|:=/.test(piped.filter((word) => !word.startsWith('"')).join(' ')))
+    throw new TemplateError(`cannot read ${quote(trimmed)}`);
   return piped;
 }
 
@@ -92,7 +99,11 @@ function renderNode(node: Node, scope: Scope): string {
   if (node.kind === 'text') return node.text;
   if (node.kind === 'action') return formatValue(evaluate(node.words, scope));
   const over = evaluate(node.over, scope);
-  const items: readonly unknown[] = Array.isArray(over) ? over : isMap(over) ? Object.values(over) : [];
+  const items: readonly unknown[] = Array.isArray(over)
+    ? over
+    : isMap(over)
+      ? Object.values(over)
+      : [];
   return items.map((value) => render(node.body, { ...scope, value })).join('');
 }
 
@@ -105,11 +116,17 @@ function evaluate([first = '', ...rest]: readonly string[], scope: Scope): unkno
     case 'join':
       return joined(operand(rest[0], scope), operand(rest[1], scope));
     case 'index':
-      return rest.slice(1).reduce((found: unknown, word) => member(found, operand(word, scope)) ?? '', operand(rest[0], scope));
+      return rest
+        .slice(1)
+        .reduce(
+          (found: unknown, word) => member(found, operand(word, scope)) ?? '',
+          operand(rest[0], scope),
+        );
     case 'println':
       return `${formatValue(operand(rest[0], scope))}\n`;
     default:
-      if (rest.length > 0 || !/^[."\d]/.test(first)) throw new TemplateError(`no function is called ${quote(first)}`);
+      if (rest.length > 0 || !/^[."\d]/.test(first))
+        throw new TemplateError(`no function is called ${quote(first)}`);
       return operand(first, scope);
   }
 }
@@ -119,10 +136,14 @@ function operand(word: string | undefined, { value, root }: Scope): unknown {
   if (word.startsWith('"')) return textIn(word);
   if (/^\d{1,9}$/.test(word)) return Number(word);
   if (word === '.') return value;
-  if (!word.startsWith('.')) throw new TemplateError(`expected a name that begins with ".", found ${quote(word)}`);
+  if (!word.startsWith('.'))
+    throw new TemplateError(`expected a name that begins with ".", found ${quote(word)}`);
   const [first = '', ...names] = word.slice(1).split('.');
   if (value === root && keyOf(root, first) === undefined) {
-    throw new TemplateError(`nothing here is called ${quote(first)}`, `it has ${Object.keys(root).join(', ')}`);
+    throw new TemplateError(
+      `nothing here is called ${quote(first)}`,
+      `it has ${Object.keys(root).join(', ')}`,
+    );
   }
   return names.reduce((found: unknown, name) => field(found, name), field(value, first));
 }
@@ -135,7 +156,9 @@ function field(from: unknown, name: string): unknown {
 
 /** The exact name, as of labels, else the name in any case: those of Go begin with a capital. */
 function keyOf(from: object, name: string): string | undefined {
-  return Object.hasOwn(from, name) ? name : Object.keys(from).find((key) => key.toLowerCase() === name.toLowerCase());
+  return Object.hasOwn(from, name)
+    ? name
+    : Object.keys(from).find((key) => key.toLowerCase() === name.toLowerCase());
 }
 
 function member(from: unknown, key: unknown): unknown {
@@ -144,7 +167,8 @@ function member(from: unknown, key: unknown): unknown {
 }
 
 function joined(list: unknown, separator: unknown): string {
-  if (!Array.isArray(list) || typeof separator !== 'string') throw new TemplateError('join takes a list and a text');
+  if (!Array.isArray(list) || typeof separator !== 'string')
+    throw new TemplateError('join takes a list and a text');
   return list.map((item) => formatValue(item)).join(separator);
 }
 

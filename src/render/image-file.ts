@@ -1,5 +1,10 @@
 import { RegiError } from '../errors.ts';
-import { insideRoot, type FileTree, type FoundNode, type TreeNode } from '../operations/contents/file-tree.ts';
+import {
+  insideRoot,
+  type FileTree,
+  type FoundNode,
+  type TreeNode,
+} from '../operations/contents/file-tree.ts';
 import type { ImageManifest } from '../oci/manifest.ts';
 import { nameOf, nameText, type TarFileType } from '../tar/tar-file.ts';
 
@@ -36,10 +41,25 @@ class FileNotFoundError extends RegiError {
   }
 }
 
-export function fileReport(path: string, node: TreeNode, { layers }: Pick<ImageManifest, 'layers'>): FileReport {
+export function fileReport(
+  path: string,
+  node: TreeNode,
+  { layers }: Pick<ImageManifest, 'layers'>,
+): FileReport {
   const shown = `/${nameText(path)}`;
   if (node.own === undefined)
-    return { path: shown, type: 'folder', mode: '0755', uid: 0, gid: 0, size: 0, modified: undefined, link: undefined, device: undefined, layer: undefined };
+    return {
+      path: shown,
+      type: 'folder',
+      mode: '0755',
+      uid: 0,
+      gid: 0,
+      size: 0,
+      modified: undefined,
+      link: undefined,
+      device: undefined,
+      layer: undefined,
+    };
   const { file, layer } = node.own;
   const type = file.type === 'hardlink' ? 'file' : file.type;
   return {
@@ -73,7 +93,11 @@ export function findFile(tree: FileTree, typed: string, image: string): FoundNod
       `"/${nameText(link.path)}" is a link to ${JSON.stringify(nameText(link.node.own.file.link))}, which is not in the image`,
     );
   }
-  throw new FileNotFoundError(typed, image, `look what is there: regi files ${image} ${nearestFolder(tree, path)}`);
+  throw new FileNotFoundError(
+    typed,
+    image,
+    `look what is there: regi files ${image} ${nearestFolder(tree, path)}`,
+  );
 }
 
 /** What is there of a path. */

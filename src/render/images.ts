@@ -42,7 +42,9 @@ export function parseImageFormat(text: string, digests: boolean): ImageFormat {
   if (text === 'table') return { kind: 'table', digests };
   if (text === 'json') return { kind: 'json' };
   const columns = /^table\s+(?<template>.+)$/s.exec(text)?.groups?.['template'];
-  return columns === undefined ? { kind: 'lines', template: parseTemplate(text) } : { kind: 'columns', template: parseTemplate(columns) };
+  return columns === undefined
+    ? { kind: 'lines', template: parseTemplate(text) }
+    : { kind: 'columns', template: parseTemplate(columns) };
 }
 
 export interface LineOptions {
@@ -53,7 +55,11 @@ export interface LineOptions {
 }
 
 /** A text for each image; above the first the head of the table, where there is one. */
-export function imageLines(images: readonly ListedImage[], format: ImageFormat, options: LineOptions): readonly string[] {
+export function imageLines(
+  images: readonly ListedImage[],
+  format: ImageFormat,
+  options: LineOptions,
+): readonly string[] {
   const views = images.map((image) => viewOf(image, options));
   switch (format.kind) {
     case 'id':
@@ -73,7 +79,10 @@ export function imageLines(images: readonly ListedImage[], format: ImageFormat, 
 
 type View = Readonly<Record<keyof typeof HEADS, string>>;
 
-function viewOf({ repository, tag, digest, id, created, size }: ListedImage, { whole, now }: LineOptions): View {
+function viewOf(
+  { repository, tag, digest, id, created, size }: ListedImage,
+  { whole, now }: LineOptions,
+): View {
   return {
     Repository: repository ?? '<none>',
     Tag: tag ?? '<none>',
@@ -85,7 +94,10 @@ function viewOf({ repository, tag, digest, id, created, size }: ListedImage, { w
   };
 }
 
-function cellsOf({ Repository, Tag, Digest: digest, ID, CreatedSince, Size }: View, digests: boolean): readonly string[] {
+function cellsOf(
+  { Repository, Tag, Digest: digest, ID, CreatedSince, Size }: View,
+  digests: boolean,
+): readonly string[] {
   return [Repository, Tag, ...(digests ? [digest] : []), ID, CreatedSince, Size];
 }
 

@@ -1,5 +1,9 @@
 import { formatAge, formatBytes, formatCount, shortDigest } from '../format.ts';
-import type { EntryReport, ImageReport, InspectReport } from '../operations/inspect/inspect-image.ts';
+import type {
+  EntryReport,
+  ImageReport,
+  InspectReport,
+} from '../operations/inspect/inspect-image.ts';
 import { printable } from '../redact.ts';
 import { commandOf, fit, layerLines, type PageStyle } from './layers.ts';
 import { wrapText } from './text.ts';
@@ -20,11 +24,18 @@ const VALUE_LINES = 4;
 const FIRST_DATE = Date.UTC(1990, 0, 1);
 
 /** What a name points at, as a page for people. No line is wider than the style says, and no character of a registry is live. */
-export function inspectText({ reference, ...report }: InspectReport & { readonly reference: string }, options: InspectTextOptions): string {
+export function inspectText(
+  { reference, ...report }: InspectReport & { readonly reference: string },
+  options: InspectTextOptions,
+): string {
   const { image } = report;
   const isIndex = image?.digest !== report.digest;
   return [
-    [...wrap(reference, options.columns - 1), ...wrap(report.digest, options.columns - 1), ...wrap(report.mediaType, options.columns - 1)],
+    [
+      ...wrap(reference, options.columns - 1),
+      ...wrap(report.digest, options.columns - 1),
+      ...wrap(report.mediaType, options.columns - 1),
+    ],
     isIndex ? fieldLines(annotationFields(report.annotations), options) : [],
     isIndex ? indexLines(report.manifests, options) : [],
     image === undefined ? [] : imageLines(image, isIndex, options),
@@ -35,21 +46,35 @@ export function inspectText({ reference, ...report }: InspectReport & { readonly
     .join('\n');
 }
 
-function indexLines(manifests: readonly EntryReport[], style: InspectTextOptions): readonly string[] {
+function indexLines(
+  manifests: readonly EntryReport[],
+  style: InspectTextOptions,
+): readonly string[] {
   const attestations = manifests.filter(({ attests }) => attests !== undefined);
   const shown = manifests.filter(({ attests }) => attests === undefined);
-  const names = shown.map(({ platform, artifactType, mediaType }) => printable(platform ?? artifactType ?? mediaType, 60));
+  const names = shown.map(({ platform, artifactType, mediaType }) =>
+    printable(platform ?? artifactType ?? mediaType, 60),
+  );
   const width = Math.max(0, ...names.map((name) => name.length));
   const isWide = shown.every(({ digest }) => 4 + width + digest.length < style.columns);
-  const lines = shown.map(({ digest }, index) => `  ${(names[index] ?? '').padEnd(width)}  ${isWide ? digest : shortDigest(digest)}`);
+  const lines = shown.map(
+    ({ digest }, index) =>
+      `  ${(names[index] ?? '').padEnd(width)}  ${isWide ? digest : shortDigest(digest)}`,
+  );
   return [
     'Platforms',
     ...lines.map((line) => fit(line, style.columns - 1, style)),
-    ...(attestations.length > 0 ? [`  and ${formatCount(attestations.length, 'attestation')}`] : []),
+    ...(attestations.length > 0
+      ? [`  and ${formatCount(attestations.length, 'attestation')}`]
+      : []),
   ];
 }
 
-function imageLines(image: ImageReport, isChild: boolean, options: InspectTextOptions): readonly string[] {
+function imageLines(
+  image: ImageReport,
+  isChild: boolean,
+  options: InspectTextOptions,
+): readonly string[] {
   const { base } = image;
   const fields: readonly Field[] = [
     ['platform', optional(isChild ? undefined : image.platform)],
@@ -57,7 +82,12 @@ function imageLines(image: ImageReport, isChild: boolean, options: InspectTextOp
     ['refers to', optional(image.subject)],
     ['created', image.created === undefined ? [] : [createdText(image.created, options.now)]],
     ['author', optional(image.author)],
-    ['size', [`${formatBytes(image.compressedSize)} in ${formatCount(image.layers.length, image.artifactType === undefined ? 'layer' : 'blob')}`]],
+    [
+      'size',
+      [
+        `${formatBytes(image.compressedSize)} in ${formatCount(image.layers.length, image.artifactType === undefined ? 'layer' : 'blob')}`,
+      ],
+    ],
     ['base', [...optional(base?.name), ...optional(base?.digest)]],
     ['user', optional(image.user)],
     ['workdir', optional(image.workingDir)],
@@ -80,7 +110,11 @@ function blobLines(image: ImageReport, style: InspectTextOptions): readonly stri
   const isArtifact = image.artifactType !== undefined;
   const lines = image.layers.map(({ digest, size, createdBy, comment, annotations, mediaType }) => {
     const title = annotations['org.opencontainers.image.title'];
-    return { digest, size, what: isArtifact ? printable(title ?? mediaType) : commandOf(createdBy ?? comment ?? '') };
+    return {
+      digest,
+      size,
+      what: isArtifact ? printable(title ?? mediaType) : commandOf(createdBy ?? comment ?? ''),
+    };
   });
   return [isArtifact ? 'Blobs' : 'Layers', ...layerLines(lines, style)];
 }
@@ -95,7 +129,9 @@ function createdText(created: string, now: number): string {
 
 function annotationFields(annotations: Readonly<Record<string, string>>): readonly Field[] {
   // Those of the base have a line of their own.
-  const shown = Object.entries(annotations).filter(([name]) => !name.startsWith('org.opencontainers.image.base.'));
+  const shown = Object.entries(annotations).filter(
+    ([name]) => !name.startsWith('org.opencontainers.image.base.'),
+  );
   return [['annotations', shown.map(([name, text]) => `${name}=${text}`)]];
 }
 
@@ -103,13 +139,18 @@ function fieldLines(fields: readonly Field[], style: InspectTextOptions): readon
   return fields.flatMap(([label, values]) => {
     const width = Math.max(style.columns - 1 - LABEL_WIDTH, 8);
     const lines = values.flatMap((text) => shortened(wrap(text, width), width, style));
-    return lines.map((line, index) => `${(index === 0 ? `  ${label} ` : '').padEnd(LABEL_WIDTH)}${line}`);
+    return lines.map(
+      (line, index) => `${(index === 0 ? `  ${label} ` : '').padEnd(LABEL_WIDTH)}${line}`,
+    );
   });
 }
 
 function shortened(lines: readonly string[], width: number, style: PageStyle): readonly string[] {
   if (lines.length <= VALUE_LINES) return lines;
-  return [...lines.slice(0, VALUE_LINES - 1), fit(lines.slice(VALUE_LINES - 1).join(''), width, style)];
+  return [
+    ...lines.slice(0, VALUE_LINES - 1),
+    fit(lines.slice(VALUE_LINES - 1).join(''), width, style),
+  ];
 }
 
 /** Lines of a text that is made harmless before it is measured. */

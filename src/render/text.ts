@@ -1,5 +1,6 @@
 /** What a terminal draws two columns wide: the scripts of East Asia, and pictures. */
-const WIDE = /^[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6]|^\p{Emoji_Presentation}|\ufe0f/u;
+const WIDE =
+  /^[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6]|^\p{Emoji_Presentation}|\ufe0f/u;
 
 /** No page shows more of one value. */
 const LONGEST = 16 * 1024;
@@ -41,7 +42,10 @@ function cut(text: string, width: number): string {
 }
 
 function columnsOf(text: string): number {
-  return [...segmenter().segment(text)].reduce((sum, { segment }) => sum + (WIDE.test(segment) ? 2 : 1), 0);
+  return [...segmenter().segment(text)].reduce(
+    (sum, { segment }) => sum + (WIDE.test(segment) ? 2 : 1),
+    0,
+  );
 }
 
 let known: Intl.Segmenter | undefined;
@@ -54,7 +58,9 @@ function segmenter(): Intl.Segmenter {
 /** Rows of cells as lines whose columns stand below each other. The first row is the head. */
 export function tableLines(rows: readonly (readonly string[])[]): readonly string[] {
   const columns = Math.max(0, ...rows.map((cells) => cells.length));
-  const widths = Array.from({ length: columns }, (_, column) => Math.max(...rows.map((cells) => cells[column]?.length ?? 0)));
+  const widths = Array.from({ length: columns }, (_, column) =>
+    Math.max(...rows.map((cells) => cells[column]?.length ?? 0)),
+  );
   return rows.map(
     (cells) =>
       `${cells

@@ -23,7 +23,10 @@ export interface RegistryOptions extends HostRules {
 }
 
 /** The distribution protocol over a place: from request to answer, with no socket in sight. */
-export function createEndpoints(options: RegistryOptions, sessions: UploadSessions): (call: Call) => Promise<Answer> {
+export function createEndpoints(
+  options: RegistryOptions,
+  sessions: UploadSessions,
+): (call: Call) => Promise<Answer> {
   const { place, authenticate, repositoryFor = (name) => name } = options;
   return async (call) => {
     guardAgainstBrowsers(call, options);
@@ -49,17 +52,24 @@ async function answerRoute(call: Call, route: RepositoryRoute, target: Target): 
     case 'referrers':
       return listReferrers(call, store, { name, digest: route.digest });
     case 'manifest':
-      if (call.method === 'PUT') return putManifest(call, store, { name, reference: route.reference });
-      return call.method === 'DELETE' ? deleteManifest(call, store, route.reference) : getManifest(call, store, route.reference);
+      if (call.method === 'PUT')
+        return putManifest(call, store, { name, reference: route.reference });
+      return call.method === 'DELETE'
+        ? deleteManifest(call, store, route.reference)
+        : getManifest(call, store, route.reference);
     case 'blob':
-      return call.method === 'DELETE' ? deleteBlob(call, store, route.digest) : getBlob(call, store, route.digest);
+      return call.method === 'DELETE'
+        ? deleteBlob(call, store, route.digest)
+        : getBlob(call, store, route.digest);
     case 'uploads':
       return startUpload(call, target, name);
     case 'upload': {
       const at = { name, session: route.session };
       if (call.method === 'PATCH') return uploadChunk(call, target, at);
       if (call.method === 'PUT') return finishUpload(call, target, at);
-      return call.method === 'DELETE' ? cancelUpload(sessions, store.repository, at) : uploadStatus(sessions, store.repository, at);
+      return call.method === 'DELETE'
+        ? cancelUpload(sessions, store.repository, at)
+        : uploadStatus(sessions, store.repository, at);
     }
     default:
       return assertNever(route);
@@ -69,8 +79,13 @@ async function answerRoute(call: Call, route: RepositoryRoute, target: Target): 
 async function authorize(call: Call, authenticate: Authenticate | undefined): Promise<void> {
   const verdict = await authenticate?.(call);
   if (verdict === undefined || verdict.kind === 'allowed') return;
-  if (verdict.kind === 'denied') throw new RefusedRequestError('DENIED', 'Cannot do that: these credentials do not allow it');
-  throw new RefusedRequestError('UNAUTHORIZED', 'Cannot answer without credentials that are right', { headers: { 'www-authenticate': verdict.challenge } });
+  if (verdict.kind === 'denied')
+    throw new RefusedRequestError('DENIED', 'Cannot do that: these credentials do not allow it');
+  throw new RefusedRequestError(
+    'UNAUTHORIZED',
+    'Cannot answer without credentials that are right',
+    { headers: { 'www-authenticate': verdict.challenge } },
+  );
 }
 
 function requireMethod(call: Call, route: Route, readOnly: boolean): void {
@@ -78,6 +93,11 @@ function requireMethod(call: Call, route: Route, readOnly: boolean): void {
   const methods: readonly string[] = METHODS[route.kind];
   const allowed = readOnly ? methods.filter((method) => reading.includes(method)) : methods;
   if (allowed.includes(call.method)) return;
-  const why = readOnly && methods.includes(call.method) ? 'this registry is read-only' : `expected ${methods.join(', ')}`;
-  throw new RefusedRequestError('UNSUPPORTED', `Cannot ${call.method} there: ${why}`, { headers: { allow: allowed.join(', ') } });
+  const why =
+    readOnly && methods.includes(call.method)
+      ? 'this registry is read-only'
+      : `expected ${methods.join(', ')}`;
+  throw new RefusedRequestError('UNSUPPORTED', `Cannot ${call.method} there: ${why}`, {
+    headers: { allow: allowed.join(', ') },
+  });
 }

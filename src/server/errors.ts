@@ -53,7 +53,11 @@ export class RefusedRequestError extends RegiError {
   readonly errors: readonly SpecError[];
   readonly headers: AnswerHeaders;
 
-  constructor(code: SpecCode, message: string, { status, detail, headers, cause }: RefusalOptions = {}) {
+  constructor(
+    code: SpecCode,
+    message: string,
+    { status, detail, headers, cause }: RefusalOptions = {},
+  ) {
     super(message, { cause });
     this.status = status ?? SPEC_STATUS[code];
     this.errors = [{ code, message, ...(detail !== undefined && { detail }) }];
@@ -67,7 +71,9 @@ export class MissingContentError extends RegiError {
   readonly errors: readonly SpecError[];
 
   constructor(digests: readonly string[]) {
-    super(`Cannot keep the manifest: ${digests.length} of the nodes it names are not in the repository`);
+    super(
+      `Cannot keep the manifest: ${digests.length} of the nodes it names are not in the repository`,
+    );
     this.errors = digests.map((digest) => ({
       code: 'MANIFEST_BLOB_UNKNOWN',
       message: `Cannot keep the manifest: ${digest} is not in the repository`,
@@ -113,18 +119,32 @@ const MEANING = {
  * @see https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#error-codes
  */
 export function errorAnswer(error: unknown): Answer {
-  if (error instanceof RefusedRequestError) return jsonAnswer(error.status, { errors: error.errors }, error.headers);
-  if (error instanceof MissingContentError) return jsonAnswer(SPEC_STATUS.MANIFEST_BLOB_UNKNOWN, { errors: error.errors });
-  if (isFull(error)) return jsonAnswer(507, { errors: [{ code: 'UNKNOWN', message: 'Cannot keep it: the disk of the registry is full' }] });
+  if (error instanceof RefusedRequestError)
+    return jsonAnswer(error.status, { errors: error.errors }, error.headers);
+  if (error instanceof MissingContentError)
+    return jsonAnswer(SPEC_STATUS.MANIFEST_BLOB_UNKNOWN, { errors: error.errors });
+  if (isFull(error))
+    return jsonAnswer(507, {
+      errors: [{ code: 'UNKNOWN', message: 'Cannot keep it: the disk of the registry is full' }],
+    });
   const code = error instanceof RegiError ? MEANING[error.code] : 'UNKNOWN';
-  const status = error instanceof RegiError && error.code === 'LIMIT_EXCEEDED' ? 413 : SPEC_STATUS[code];
-  const message = error instanceof RegiError && status < 500 ? error.message : 'Cannot answer: the registry failed';
+  const status =
+    error instanceof RegiError && error.code === 'LIMIT_EXCEEDED' ? 413 : SPEC_STATUS[code];
+  const message =
+    error instanceof RegiError && status < 500
+      ? error.message
+      : 'Cannot answer: the registry failed';
   return jsonAnswer(status, { errors: [{ code, message }] });
 }
 
 /** That is no failure that passes, and clients ask five times again after a 500. */
 function isFull(error: unknown): boolean {
-  return error instanceof RegiError && error.code === 'STORAGE_FAILED' && 'errno' in error && (error.errno === 'ENOSPC' || error.errno === 'EDQUOT');
+  return (
+    error instanceof RegiError &&
+    error.code === 'STORAGE_FAILED' &&
+    'errno' in error &&
+    (error.errno === 'ENOSPC' || error.errno === 'EDQUOT')
+  );
 }
 
 /** Whether an error says that something is not there. */

@@ -36,7 +36,11 @@ export type Middleware = (call: Call, next: (call: Call) => Promise<Answer>) => 
 
 /** An answer that is JSON. */
 export function jsonAnswer(status: number, value: unknown, headers: AnswerHeaders = {}): Answer {
-  return { status, headers: { 'content-type': 'application/json', ...headers }, body: Buffer.from(JSON.stringify(value)) };
+  return {
+    status,
+    headers: { 'content-type': 'application/json', ...headers },
+    body: Buffer.from(JSON.stringify(value)),
+  };
 }
 
 /** An answer of headers only. */

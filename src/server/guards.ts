@@ -19,7 +19,10 @@ export interface HostRules {
  */
 export function guardAgainstBrowsers(call: Call, rules: HostRules): void {
   if (call.headers.origin !== undefined)
-    throw new RefusedRequestError('DENIED', 'Cannot answer a request with an Origin header: this registry is not for web pages');
+    throw new RefusedRequestError(
+      'DENIED',
+      'Cannot answer a request with an Origin header: this registry is not for web pages',
+    );
   const host = call.headers.host;
   // Only HTTP/1.0 may leave it out, as health checks of load balancers do and no browser does.
   if (host !== undefined && !isKnownHost(host.toLowerCase(), rules)) {
@@ -33,7 +36,9 @@ export function guardAgainstBrowsers(call: Call, rules: HostRules): void {
 function isKnownHost(host: string, { listenHost, allowedHosts = [] }: HostRules): boolean {
   const name = withoutPort(host);
   if (name === 'localhost' || isIP(name) !== 0) return true;
-  const known = [...(listenHost === undefined ? [] : [listenHost]), ...allowedHosts].map((text) => text.toLowerCase());
+  const known = [...(listenHost === undefined ? [] : [listenHost]), ...allowedHosts].map((text) =>
+    text.toLowerCase(),
+  );
   return known.includes(name) || known.includes(host);
 }
 

@@ -26,7 +26,11 @@ export interface HandlerOptions extends RegistryOptions {
 /** A registry as node:http wants it. */
 export interface Handler {
   /** For the events `request` and, with `expectsContinue`, `checkContinue`. Never rejects. */
-  readonly handle: (request: IncomingMessage, response: ServerResponse, options?: { readonly expectsContinue: boolean }) => Promise<void>;
+  readonly handle: (
+    request: IncomingMessage,
+    response: ServerResponse,
+    options?: { readonly expectsContinue: boolean },
+  ) => Promise<void>;
   /** Ends the uploads that are not finished. */
   readonly close: () => Promise<void>;
 }
@@ -41,11 +45,19 @@ const MEMORY_LIMITS: UploadLimits = { ...UPLOAD_LIMITS, bytes: 1024 ** 3 };
 const DRAIN_BYTES = 16 * 1024 * 1024;
 
 /** On every answer: clients of docker's time ask for the version, and no browser shall guess that a blob is a page. */
-const COMMON_HEADERS = { 'docker-distribution-api-version': 'registry/2.0', 'x-content-type-options': 'nosniff' };
+const COMMON_HEADERS = {
+  'docker-distribution-api-version': 'registry/2.0',
+  'x-content-type-options': 'nosniff',
+};
 
 /** Makes a registry over a place that a node:http or node:https server can serve. */
 export function createHandler(options: HandlerOptions): Handler {
-  const { clock = systemClock, log = () => undefined, warn = log, around = (call, next) => next(call) } = options;
+  const {
+    clock = systemClock,
+    log = () => undefined,
+    warn = log,
+    around = (call, next) => next(call),
+  } = options;
   const sessions = new UploadSessions(
     options.spool ?? memorySpool(),
     clock,
@@ -58,7 +70,8 @@ export function createHandler(options: HandlerOptions): Handler {
       return await endpoints(call);
     } catch (error) {
       const refusal = errorAnswer(error);
-      if (refusal.status >= 500 && !call.signal.aborted) warn(`Cannot answer ${call.method} ${call.path}: ${reason(error)}`);
+      if (refusal.status >= 500 && !call.signal.aborted)
+        warn(`Cannot answer ${call.method} ${call.path}: ${reason(error)}`);
       return refusal;
     }
   };
@@ -73,23 +86,35 @@ export function createHandler(options: HandlerOptions): Handler {
         await respond(exchange, await around(call, answer));
       } catch (error) {
         response.destroy();
-        if (!call.signal.aborted && !(error instanceof ConnectionCut)) warn(`Cannot finish ${call.method} ${call.path}: ${reason(error)}`);
+        if (!call.signal.aborted && !(error instanceof ConnectionCut))
+          warn(`Cannot finish ${call.method} ${call.path}: ${reason(error)}`);
       }
       const status = response.writableFinished ? String(response.statusCode) : 'cut';
-      log(`${request.socket.remoteAddress ?? '-'} ${call.method} ${request.url ?? ''} ${status} ${clock.now() - startedMs} ms`);
+      log(
+        `${request.socket.remoteAddress ?? '-'} ${call.method} ${request.url ?? ''} ${status} ${clock.now() - startedMs} ms`,
+      );
     },
     close: () => sessions.close(),
   };
 }
 
-async function respond({ request, response, mustContinue }: Exchange, answer: Answer): Promise<void> {
+async function respond(
+  { request, response, mustContinue }: Exchange,
+  answer: Answer,
+): Promise<void> {
   const head = request.method === 'HEAD';
   const sent: Answer = { ...answer, headers: { ...COMMON_HEADERS, ...answer.headers } };
   if (!isUnread(request)) return sendAnswer(response, sent, { head });
   // Nothing comes before `100 Continue`, which nobody will send now.
-  if (mustContinue()) return sendAnswer(response, { ...sent, headers: { ...sent.headers, connection: 'close' } }, { head });
+  if (mustContinue())
+    return sendAnswer(
+      response,
+      { ...sent, headers: { ...sent.headers, connection: 'close' } },
+      { head },
+    );
   // The store had the content already. An answer in the middle of a body confuses clients, so they say all they have to say.
-  if (answer.status < 400 && !(await drain(request, Infinity))) throw new ConnectionCut('Client left before the end of its request');
+  if (answer.status < 400 && !(await drain(request, Infinity)))
+    throw new ConnectionCut('Client left before the end of its request');
   // A refusal is sent at once, and the body read on: with unread bytes the socket would be reset and the refusal lost.
   const drained = drain(request, DRAIN_BYTES);
   await sendAnswer(response, sent, { head });
@@ -104,7 +129,11 @@ interface Exchange {
   readonly mustContinue: () => boolean;
 }
 
-function toExchange(request: IncomingMessage, response: ServerResponse, expectsContinue: boolean): Exchange {
+function toExchange(
+  request: IncomingMessage,
+  response: ServerResponse,
+  expectsContinue: boolean,
+): Exchange {
   const { target, headers } = originForm(request);
   const mark = target.indexOf('?');
   const gone = new AbortController();
@@ -135,7 +164,10 @@ const ABSOLUTE_FORM = /^https?:\/\/(?<host>[^/?]*)(?<rest>.*)$/i;
  *
  * @see https://www.rfc-editor.org/rfc/rfc9112#section-3.2.2
  */
-function originForm({ url: target = '', headers }: IncomingMessage): { readonly target: string; readonly headers: IncomingMessage['headers'] } {
+function originForm({ url: target = '', headers }: IncomingMessage): {
+  readonly target: string;
+  readonly headers: IncomingMessage['headers'];
+} {
   const { host, rest } = ABSOLUTE_FORM.exec(target)?.groups ?? {};
   if (host === undefined || rest === undefined) return { target, headers };
   return { target: rest, headers: { ...headers, host } };

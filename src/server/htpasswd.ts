@@ -50,12 +50,18 @@ function parseHtpasswd(text: string): ReadonlyMap<string, string> {
     const colon = line.indexOf(':');
     const hash = line.slice(colon + 1);
     if (colon < 1 || !BCRYPT.test(hash)) {
-      throw new InvalidHtpasswdError(`Cannot read htpasswd line ${index + 1}: expected a user, ":" and a bcrypt hash`, {
-        hint: 'make it with: htpasswd -B FILE USER',
-      });
+      throw new InvalidHtpasswdError(
+        `Cannot read htpasswd line ${index + 1}: expected a user, ":" and a bcrypt hash`,
+        {
+          hint: 'make it with: htpasswd -B FILE USER',
+        },
+      );
     }
     users.set(line.slice(0, colon), hash);
   }
-  if (users.size === 0) throw new InvalidHtpasswdError('Cannot use htpasswd: expected at least one user', { hint: 'make one with: htpasswd -B FILE USER' });
+  if (users.size === 0)
+    throw new InvalidHtpasswdError('Cannot use htpasswd: expected at least one user', {
+      hint: 'make one with: htpasswd -B FILE USER',
+    });
   return users;
 }

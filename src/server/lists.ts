@@ -18,7 +18,11 @@ export interface Page {
  * @throws {RefusedRequestError} when `n` is no number.
  * @see https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#listing-tags
  */
-async function pageOf(names: AsyncIterable<string>, query: URLSearchParams, path: string): Promise<Page> {
+async function pageOf(
+  names: AsyncIterable<string>,
+  query: URLSearchParams,
+  path: string,
+): Promise<Page> {
   const length = pageLength(query.get('n'));
   const last = query.get('last');
   const following: string[] = [];
@@ -34,7 +38,10 @@ async function pageOf(names: AsyncIterable<string>, query: URLSearchParams, path
 function pageLength(n: string | null): number {
   if (n === null) return PAGE_LENGTH;
   if (!/^[0-9]{1,15}$/.test(n))
-    throw new RefusedRequestError('PAGINATION_NUMBER_INVALID', `Cannot use n=${JSON.stringify(n.slice(0, 32))}: expected a whole number`);
+    throw new RefusedRequestError(
+      'PAGINATION_NUMBER_INVALID',
+      `Cannot use n=${JSON.stringify(n.slice(0, 32))}: expected a whole number`,
+    );
   return Math.min(Number(n), PAGE_LENGTH);
 }
 
@@ -49,7 +56,11 @@ function compare(a: string, b: string): number {
  * @see https://distribution.github.io/distribution/spec/api/#listing-repositories
  */
 export async function listRepositories(call: Call, place: Place): Promise<Answer> {
-  const page = await pageOf(place.repositories({ signal: call.signal }), call.query, '/v2/_catalog');
+  const page = await pageOf(
+    place.repositories({ signal: call.signal }),
+    call.query,
+    '/v2/_catalog',
+  );
   return jsonAnswer(200, { repositories: page.names }, page.headers);
 }
 
@@ -59,10 +70,19 @@ export async function listRepositories(call: Call, place: Place): Promise<Answer
  * @param name the repository as the path has it.
  * @see https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#listing-tags
  */
-export async function listTags(call: Call, { place, store }: { readonly place: Place; readonly store: Store }, name: string): Promise<Answer> {
-  if (!canListTags(store)) throw new RefusedRequestError('UNSUPPORTED', 'Cannot list tags: this registry keeps no list of them');
+export async function listTags(
+  call: Call,
+  { place, store }: { readonly place: Place; readonly store: Store },
+  name: string,
+): Promise<Answer> {
+  if (!canListTags(store))
+    throw new RefusedRequestError(
+      'UNSUPPORTED',
+      'Cannot list tags: this registry keeps no list of them',
+    );
   const page = await tagPage(call, store.listTags({ signal: call.signal }), name);
-  if (page.names.length === 0 && !(await hasRepository(place, store.repository, call.signal))) throw unknownName(name);
+  if (page.names.length === 0 && !(await hasRepository(place, store.repository, call.signal)))
+    throw unknownName(name);
   return jsonAnswer(200, { name, tags: page.names }, page.headers);
 }
 
@@ -74,11 +94,17 @@ async function tagPage(call: Call, tags: AsyncIterable<string>, name: string): P
   }
 }
 
-async function hasRepository(place: Place, repository: string, signal: AbortSignal): Promise<boolean> {
+async function hasRepository(
+  place: Place,
+  repository: string,
+  signal: AbortSignal,
+): Promise<boolean> {
   for await (const name of place.repositories({ signal })) if (name === repository) return true;
   return false;
 }
 
 function unknownName(name: string): RefusedRequestError {
-  return new RefusedRequestError('NAME_UNKNOWN', `Cannot find repository ${JSON.stringify(name)}`, { detail: { name } });
+  return new RefusedRequestError('NAME_UNKNOWN', `Cannot find repository ${JSON.stringify(name)}`, {
+    detail: { name },
+  });
 }

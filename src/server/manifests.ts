@@ -20,9 +20,18 @@ import { isTag } from './router.ts';
 export async function getManifest(call: Call, store: Store, reference: string): Promise<Answer> {
   const manifest = await findManifest(store, reference, call.signal);
   const etag = `"${manifest.digest}"`;
-  const headers = { 'content-type': manifest.mediaType, 'docker-content-digest': manifest.digest, etag };
+  const headers = {
+    'content-type': manifest.mediaType,
+    'docker-content-digest': manifest.digest,
+    etag,
+  };
   if (isUnchanged(call, etag)) return emptyAnswer(304, headers);
-  if (call.method === 'HEAD') return { status: 200, headers, body: { content: store.fetch(manifest, { signal: call.signal }), size: manifest.size } };
+  if (call.method === 'HEAD')
+    return {
+      status: 200,
+      headers,
+      body: { content: store.fetch(manifest, { signal: call.signal }), size: manifest.size },
+    };
   return { status: 200, headers, body: await readManifest(store, manifest, call.signal) };
 }
 
@@ -33,25 +42,37 @@ export async function getManifest(call: Call, store: Store, reference: string): 
  * @param name the repository as the path has it.
  * @see https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#pushing-manifests
  */
-export async function putManifest(call: Call, store: Store, { name, reference }: { readonly name: string; readonly reference: string }): Promise<Answer> {
+export async function putManifest(
+  call: Call,
+  store: Store,
+  { name, reference }: { readonly name: string; readonly reference: string },
+): Promise<Answer> {
   const { digest: wanted, tags } = namesOf(reference, call.query);
   if (call.body.length !== undefined && call.body.length > LIMITS.manifestBytes) throw tooLarge();
   const bytes = await readBody(call);
   const digest = digestOf(bytes, wanted === undefined ? 'sha256' : algorithmOf(wanted));
   if (wanted !== undefined && wanted !== digest) {
-    throw new RefusedRequestError('DIGEST_INVALID', `Cannot keep the manifest as ${wanted}: its digest is ${digest}`, { detail: { digest } });
+    throw new RefusedRequestError(
+      'DIGEST_INVALID',
+      `Cannot keep the manifest as ${wanted}: its digest is ${digest}`,
+      { detail: { digest } },
+    );
   }
   const manifest = parseBody(bytes, call.headers['content-type']);
   await requireChildren(store, manifest, call.signal);
   const descriptor: Descriptor = { mediaType: manifest.mediaType, digest, size: bytes.byteLength };
   const [firstTag, ...otherTags] = tags;
-  await store.push(descriptor, bytesOf(bytes), { signal: call.signal, ...(firstTag !== undefined && { tag: firstTag }) });
+  await store.push(descriptor, bytesOf(bytes), {
+    signal: call.signal,
+    ...(firstTag !== undefined && { tag: firstTag }),
+  });
   for (const tag of otherTags) await store.tag(descriptor, tag, { signal: call.signal });
   return emptyAnswer(201, {
     location: `/v2/${name}/manifests/${digest}`,
     'docker-content-digest': digest,
     ...(wanted !== undefined && tags.length > 0 && { 'oci-tag': tags }),
-    ...(manifest.subject !== undefined && canListReferrers(store) && { 'oci-subject': manifest.subject.digest }),
+    ...(manifest.subject !== undefined &&
+      canListReferrers(store) && { 'oci-subject': manifest.subject.digest }),
   });
 }
 
@@ -64,16 +85,28 @@ export async function deleteManifest(call: Call, store: Store, reference: string
   const { signal } = call;
   const manifest = await findManifest(store, reference, signal);
   if (isDigest(reference)) {
-    if (!canDelete(store)) throw new RefusedRequestError('UNSUPPORTED', 'Cannot delete a manifest: this registry deletes nothing');
+    if (!canDelete(store))
+      throw new RefusedRequestError(
+        'UNSUPPORTED',
+        'Cannot delete a manifest: this registry deletes nothing',
+      );
     await store.delete(manifest, { signal });
   } else {
-    if (!canUntag(store)) throw new RefusedRequestError('UNSUPPORTED', 'Cannot delete a tag: this registry deletes nothing');
+    if (!canUntag(store))
+      throw new RefusedRequestError(
+        'UNSUPPORTED',
+        'Cannot delete a tag: this registry deletes nothing',
+      );
     await store.untag(reference, { signal });
   }
   return emptyAnswer(202);
 }
 
-async function findManifest(store: Store, reference: string, signal: AbortSignal): Promise<Descriptor> {
+async function findManifest(
+  store: Store,
+  reference: string,
+  signal: AbortSignal,
+): Promise<Descriptor> {
   if (reference.includes(':')) parseDigest(reference);
   else if (!isTag(reference)) throw unknownManifest(reference);
   try {
@@ -85,24 +118,39 @@ async function findManifest(store: Store, reference: string, signal: AbortSignal
   throw unknownManifest(reference);
 }
 
-async function readManifest(store: Store, manifest: Descriptor, signal: AbortSignal): Promise<Uint8Array> {
+async function readManifest(
+  store: Store,
+  manifest: Descriptor,
+  signal: AbortSignal,
+): Promise<Uint8Array> {
   try {
     return await collectVerified(store.fetch(manifest, { signal }), manifest, LIMITS.manifestBytes);
   } catch (error) {
     if (!(error instanceof RegiError && error.code === 'CONTENT_MISMATCH')) throw error;
     // The fault is the registry's own, and must not read as if the client had sent a wrong digest.
-    throw new RefusedRequestError('UNKNOWN', `Cannot send ${manifest.digest}: what is stored under it is damaged`, { cause: error });
+    throw new RefusedRequestError(
+      'UNKNOWN',
+      `Cannot send ${manifest.digest}: what is stored under it is damaged`,
+      { cause: error },
+    );
   }
 }
 
 /** What a PUT names: by tag, one tag; by digest, that digest and each `?tag=`. */
-function namesOf(reference: string, query: URLSearchParams): { readonly digest: Digest | undefined; readonly tags: readonly string[] } {
+function namesOf(
+  reference: string,
+  query: URLSearchParams,
+): { readonly digest: Digest | undefined; readonly tags: readonly string[] } {
   if (!reference.includes(':')) return { digest: undefined, tags: [checkTag(reference)] };
   return { digest: parseDigest(reference), tags: [...new Set(query.getAll('tag'))].map(checkTag) };
 }
 
 function checkTag(tag: string): string {
-  if (!isTag(tag)) throw new RefusedRequestError('TAG_INVALID', `Cannot use tag ${JSON.stringify(tag.slice(0, 160))}: expected 1 to 128 of A-Z a-z 0-9 _ . -`);
+  if (!isTag(tag))
+    throw new RefusedRequestError(
+      'TAG_INVALID',
+      `Cannot use tag ${JSON.stringify(tag.slice(0, 160))}: expected 1 to 128 of A-Z a-z 0-9 _ . -`,
+    );
   return tag;
 }
 
@@ -117,16 +165,25 @@ async function readBody(call: Call): Promise<Uint8Array> {
 function parseBody(bytes: Uint8Array, contentType: string | undefined): Manifest {
   const told = contentType === undefined ? undefined : essence(contentType);
   if (told !== undefined && !isManifestType(told)) {
-    throw new RefusedRequestError('MANIFEST_INVALID', `Cannot keep a manifest of type ${JSON.stringify(told)}: expected an OCI or docker manifest or index`);
+    throw new RefusedRequestError(
+      'MANIFEST_INVALID',
+      `Cannot keep a manifest of type ${JSON.stringify(told)}: expected an OCI or docker manifest or index`,
+    );
   }
   try {
     return parseManifest(bytes, told);
   } catch (error) {
-    throw error instanceof RegiError ? new RefusedRequestError('MANIFEST_INVALID', error.message, { cause: error }) : error;
+    throw error instanceof RegiError
+      ? new RefusedRequestError('MANIFEST_INVALID', error.message, { cause: error })
+      : error;
   }
 }
 
-async function requireChildren(store: Store, manifest: Manifest, signal: AbortSignal): Promise<void> {
+async function requireChildren(
+  store: Store,
+  manifest: Manifest,
+  signal: AbortSignal,
+): Promise<void> {
   const children = new Map(childrenOf(manifest).map((child) => [child.digest, child]));
   const missing: Digest[] = [];
   for (const child of children.values()) {
@@ -137,9 +194,16 @@ async function requireChildren(store: Store, manifest: Manifest, signal: AbortSi
 }
 
 function tooLarge(): RefusedRequestError {
-  return new RefusedRequestError('SIZE_INVALID', `Cannot take the manifest: expected at most ${LIMITS.manifestBytes} bytes`, { status: 413 });
+  return new RefusedRequestError(
+    'SIZE_INVALID',
+    `Cannot take the manifest: expected at most ${LIMITS.manifestBytes} bytes`,
+    { status: 413 },
+  );
 }
 
 function unknownManifest(reference: string): RefusedRequestError {
-  return new RefusedRequestError('MANIFEST_UNKNOWN', `Cannot find manifest ${JSON.stringify(reference.slice(0, 160))} in the repository`);
+  return new RefusedRequestError(
+    'MANIFEST_UNKNOWN',
+    `Cannot find manifest ${JSON.stringify(reference.slice(0, 160))} in the repository`,
+  );
 }

@@ -4,7 +4,8 @@ export type RangeRequest =
   | { readonly kind: 'part'; readonly first: number; readonly last: number }
   | { readonly kind: 'unsatisfiable' };
 
-const ONE_RANGE = /^bytes[ \t]*=[ \t]*(?:(\d{1,15})[ \t]*-[ \t]*(\d{1,15})?|-[ \t]*(\d{1,15}))[ \t]*$/i;
+const ONE_RANGE =
+  /^bytes[ \t]*=[ \t]*(?:(\d{1,15})[ \t]*-[ \t]*(\d{1,15})?|-[ \t]*(\d{1,15}))[ \t]*$/i;
 
 /**
  * Reads a Range header for a content of `size` bytes. Anything but one byte range is ignored, as RFC 9110 allows: the answer
@@ -18,7 +19,9 @@ export function parseRange(header: string | undefined, size: number): RangeReque
   const [, from, to, suffix] = match;
   if (suffix !== undefined) {
     const length = Math.min(Number(suffix), size);
-    return length === 0 ? { kind: 'unsatisfiable' } : { kind: 'part', first: size - length, last: size - 1 };
+    return length === 0
+      ? { kind: 'unsatisfiable' }
+      : { kind: 'part', first: size - length, last: size - 1 };
   }
   const first = Number(from);
   const last = to === undefined ? size - 1 : Math.min(Number(to), size - 1);
@@ -34,7 +37,9 @@ const CHUNK_RANGE = /^([0-9]{1,15})-([0-9]{1,15})$/;
  * @returns undefined when it is malformed.
  * @see https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#pushing-a-blob-in-chunks
  */
-export function parseChunkRange(header: string): { readonly first: number; readonly last: number } | undefined {
+export function parseChunkRange(
+  header: string,
+): { readonly first: number; readonly last: number } | undefined {
   const match = CHUNK_RANGE.exec(header);
   if (!match) return undefined;
   const first = Number(match[1]);

@@ -33,7 +33,9 @@ export function isUnread(request: IncomingMessage): boolean {
 export async function drain(request: IncomingMessage, limit: number): Promise<boolean> {
   let left = limit;
   try {
-    for await (const chunk of request.iterator({ destroyOnReturn: false }) as AsyncIterable<Uint8Array>) {
+    for await (const chunk of request.iterator({
+      destroyOnReturn: false,
+    }) as AsyncIterable<Uint8Array>) {
       left -= chunk.byteLength;
       if (left < 0) return false;
     }

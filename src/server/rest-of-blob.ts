@@ -28,8 +28,16 @@ export function restOf(body: Bytes, { start, size, onTaken }: Rest): SeekableByt
   return seekable((offset) => ({
     async *[Symbol.asyncIterator]() {
       // The store begins again when the digest is another one.
-      if (isRead) throw new LostPartError('DIGEST_INVALID', 'Cannot keep the blob: its bytes have another digest');
-      if (offset < start) throw new LostPartError('BLOB_UPLOAD_UNKNOWN', 'Cannot go on with the upload: what was received of it is lost');
+      if (isRead)
+        throw new LostPartError(
+          'DIGEST_INVALID',
+          'Cannot keep the blob: its bytes have another digest',
+        );
+      if (offset < start)
+        throw new LostPartError(
+          'BLOB_UPLOAD_UNKNOWN',
+          'Cannot go on with the upload: what was received of it is lost',
+        );
       isRead = true;
       let position = offset;
       if (offset > start) onTaken(offset - start);

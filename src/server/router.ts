@@ -44,16 +44,22 @@ export function parseRoute(path: string): Route {
   const last = decode(rest.at(-1) ?? '');
   const before = rest.at(-2);
   if (before === 'tags' && last === 'list') return { kind: 'tags', repository: nameOf(rest, 2) };
-  if (before === 'manifests') return { kind: 'manifest', repository: nameOf(rest, 2), reference: last };
-  if (before === 'referrers') return { kind: 'referrers', repository: nameOf(rest, 2), digest: last };
+  if (before === 'manifests')
+    return { kind: 'manifest', repository: nameOf(rest, 2), reference: last };
+  if (before === 'referrers')
+    return { kind: 'referrers', repository: nameOf(rest, 2), digest: last };
   if (before === 'uploads' && rest.at(-3) === 'blobs') {
     const repository = nameOf(rest, 3);
-    return last === '' ? { kind: 'uploads', repository } : { kind: 'upload', repository, session: last };
+    return last === ''
+      ? { kind: 'uploads', repository }
+      : { kind: 'upload', repository, session: last };
   }
   if (before === 'blobs') {
     const repository = nameOf(rest, 2);
     // Clients that lose the slash would be redirected elsewhere, and turn the POST into a GET on the way.
-    return last === 'uploads' ? { kind: 'uploads', repository } : { kind: 'blob', repository, digest: last };
+    return last === 'uploads'
+      ? { kind: 'uploads', repository }
+      : { kind: 'blob', repository, digest: last };
   }
   throw unknownPath();
 }
@@ -92,5 +98,9 @@ function decode(segment: string): string {
 }
 
 function unknownPath(): RefusedRequestError {
-  return new RefusedRequestError('UNSUPPORTED', 'Cannot find that path: expected an endpoint under /v2/', { status: 404 });
+  return new RefusedRequestError(
+    'UNSUPPORTED',
+    'Cannot find that path: expected an endpoint under /v2/',
+    { status: 404 },
+  );
 }

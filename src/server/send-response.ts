@@ -11,7 +11,11 @@ class WrongLengthError extends Error {}
  *
  * @throws what reading the body throws, with the connection cut so that the client cannot take the part for the whole.
  */
-export async function sendAnswer(response: ServerResponse, answer: Answer, { head }: { readonly head: boolean }): Promise<void> {
+export async function sendAnswer(
+  response: ServerResponse,
+  answer: Answer,
+  { head }: { readonly head: boolean },
+): Promise<void> {
   const { status, headers, body } = answer;
   const size = body === undefined ? 0 : body instanceof Uint8Array ? body.byteLength : body.size;
   // A 204 or 304 has no length (RFC 9110 §8.6).
@@ -82,5 +86,10 @@ function closedError(): Error {
 }
 
 function mutable(headers: Answer['headers']): Record<string, string | string[]> {
-  return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, typeof value === 'string' ? value : [...value]]));
+  return Object.fromEntries(
+    Object.entries(headers).map(([name, value]) => [
+      name,
+      typeof value === 'string' ? value : [...value],
+    ]),
+  );
 }

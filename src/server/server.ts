@@ -1,4 +1,9 @@
-import { createServer as createHttpServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import {
+  createServer as createHttpServer,
+  type IncomingMessage,
+  type Server,
+  type ServerResponse,
+} from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
 
@@ -7,7 +12,9 @@ import { createHandler, type Handler, type HandlerOptions } from './handler.ts';
 
 export interface ServerOptions extends Omit<HandlerOptions, 'listenHost'> {
   /** 127.0.0.1 and a free port when absent. */
-  readonly listen?: { readonly host?: string | undefined; readonly port?: number | undefined } | undefined;
+  readonly listen?:
+    | { readonly host?: string | undefined; readonly port?: number | undefined }
+    | undefined;
   /** PEM texts; with them the server speaks https only. */
   readonly tls?: { readonly cert: string; readonly key: string } | undefined;
   /** How long a connection may be silent in the middle of a request. Milliseconds. */
@@ -65,18 +72,39 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   };
   options.signal?.addEventListener('abort', onAbort, { once: true });
   server.once('close', () => options.signal?.removeEventListener('abort', onAbort));
-  return { url: new URL(`${options.tls ? 'https' : 'http'}://${host.includes(':') ? `[${host}]` : host}:${port}/`), port, close, destroy };
+  return {
+    url: new URL(
+      `${options.tls ? 'https' : 'http'}://${host.includes(':') ? `[${host}]` : host}:${port}/`,
+    ),
+    port,
+    close,
+    destroy,
+  };
 }
 
 function createServer({ tls }: ServerOptions): Server {
   // No bound on a whole request: a layer may take hours. What bounds it is silence.
-  const settings = { maxHeaderSize: HEADER_BYTES, headersTimeout: HEADERS_TIMEOUT_MS, requestTimeout: 0, keepAliveTimeout: KEEP_ALIVE_MS };
-  return tls === undefined ? createHttpServer(settings) : createHttpsServer({ ...settings, cert: tls.cert, key: tls.key, minVersion: 'TLSv1.2' });
+  const settings = {
+    maxHeaderSize: HEADER_BYTES,
+    headersTimeout: HEADERS_TIMEOUT_MS,
+    requestTimeout: 0,
+    keepAliveTimeout: KEEP_ALIVE_MS,
+  };
+  return tls === undefined
+    ? createHttpServer(settings)
+    : createHttpsServer({ ...settings, cert: tls.cert, key: tls.key, minVersion: 'TLSv1.2' });
 }
 
 function attach(server: Server, handler: Handler, idleTimeoutMs: number): void {
-  const running = new Map<Socket, { readonly request: IncomingMessage; readonly response: ServerResponse }>();
-  const handle = (request: IncomingMessage, response: ServerResponse, expectsContinue: boolean): void => {
+  const running = new Map<
+    Socket,
+    { readonly request: IncomingMessage; readonly response: ServerResponse }
+  >();
+  const handle = (
+    request: IncomingMessage,
+    response: ServerResponse,
+    expectsContinue: boolean,
+  ): void => {
     running.set(request.socket, { request, response });
     if (!server.listening) response.setHeader('connection', 'close');
     response.once('close', () => {
@@ -92,7 +120,8 @@ function attach(server: Server, handler: Handler, idleTimeoutMs: number): void {
   server.setTimeout(idleTimeoutMs, (socket: Socket) => {
     const exchange = running.get(socket);
     // All has arrived and nothing is sent yet: the store is at work (a large blob is synced), and the silence is ours.
-    if (exchange !== undefined && exchange.request.complete && !exchange.response.headersSent) return;
+    if (exchange !== undefined && exchange.request.complete && !exchange.response.headersSent)
+      return;
     socket.destroy();
   });
 }
@@ -102,10 +131,15 @@ async function listen(server: Server, host: string, port: number): Promise<void>
     server.once('error', (cause: NodeJS.ErrnoException) => {
       const taken = cause.code === 'EADDRINUSE';
       reject(
-        new ListenError(`Cannot listen on ${host}:${port}: ${taken ? 'the port is taken' : cause.message}`, {
-          cause,
-          hint: taken ? 'choose another port with --listen HOST:PORT' : 'give an address of this machine with --listen HOST:PORT',
-        }),
+        new ListenError(
+          `Cannot listen on ${host}:${port}: ${taken ? 'the port is taken' : cause.message}`,
+          {
+            cause,
+            hint: taken
+              ? 'choose another port with --listen HOST:PORT'
+              : 'give an address of this machine with --listen HOST:PORT',
+          },
+        ),
       );
     });
     server.listen(port, host, resolve);

@@ -76,7 +76,12 @@ class UnnamedFile implements SpoolFile {
   async append(chunk: Uint8Array): Promise<void> {
     let done = 0;
     while (done < chunk.byteLength) {
-      const { bytesWritten } = await this.#file.write(chunk, done, chunk.byteLength - done, this.#size);
+      const { bytesWritten } = await this.#file.write(
+        chunk,
+        done,
+        chunk.byteLength - done,
+        this.#size,
+      );
       done += bytesWritten;
       this.#size += bytesWritten;
     }
@@ -90,7 +95,12 @@ class UnnamedFile implements SpoolFile {
         const slab = Buffer.allocUnsafeSlow(Math.min(SLAB_BYTES, size));
         let position = 0;
         while (position < size) {
-          const { bytesRead } = await file.read(slab, 0, Math.min(slab.byteLength, size - position), position);
+          const { bytesRead } = await file.read(
+            slab,
+            0,
+            Math.min(slab.byteLength, size - position),
+            position,
+          );
           if (bytesRead === 0) throw new Error(`Spool file ended at ${position} of ${size} bytes`);
           position += bytesRead;
           yield slab.subarray(0, bytesRead);

@@ -15,7 +15,11 @@ export interface UploadLimits {
   readonly idleMs: number;
 }
 
-export const UPLOAD_LIMITS: UploadLimits = { sessions: 1000, bytes: 1024 ** 4, idleMs: 60 * 60 * 1000 };
+export const UPLOAD_LIMITS: UploadLimits = {
+  sessions: 1000,
+  bytes: 1024 ** 4,
+  idleMs: 60 * 60 * 1000,
+};
 
 /** An upload that is not finished. */
 export interface UploadSession {
@@ -99,7 +103,11 @@ export class UploadSessions {
    */
   async exclusively<T>({ repository, id }: UploadSession, work: () => Promise<T>): Promise<T> {
     const session = this.#find(repository, id);
-    if (session.busy) throw new RefusedRequestError('RANGE_INVALID', 'Cannot take the chunk: another one of this upload is on its way');
+    if (session.busy)
+      throw new RefusedRequestError(
+        'RANGE_INVALID',
+        'Cannot take the chunk: another one of this upload is on its way',
+      );
     session.busy = true;
     try {
       return await work();
@@ -148,7 +156,11 @@ export class UploadSessions {
    *
    * @param discard frees what the store has of it when the upload ends, finished or not.
    */
-  goStraight({ repository, id }: UploadSession, target: Descriptor, discard: () => Promise<void>): void {
+  goStraight(
+    { repository, id }: UploadSession,
+    target: Descriptor,
+    discard: () => Promise<void>,
+  ): void {
     const session = this.#find(repository, id);
     session.target = target;
     session.discard = discard;
@@ -208,14 +220,24 @@ export class UploadSessions {
   }
 
   async #evict(): Promise<void> {
-    const idle = [...this.#sessions.values()].filter((session) => !session.busy).sort((a, b) => a.lastUsedMs - b.lastUsedMs)[0];
-    if (idle === undefined) throw new RefusedRequestError('TOOMANYREQUESTS', `Cannot begin an upload: ${this.#sessions.size} are being written`);
+    const idle = [...this.#sessions.values()]
+      .filter((session) => !session.busy)
+      .sort((a, b) => a.lastUsedMs - b.lastUsedMs)[0];
+    if (idle === undefined)
+      throw new RefusedRequestError(
+        'TOOMANYREQUESTS',
+        `Cannot begin an upload: ${this.#sessions.size} are being written`,
+      );
     await this.end(idle);
   }
 
   #reserve(session: OpenSession, bytes: number): void {
     if (this.#bytes + bytes > this.#limits.bytes) {
-      throw new RefusedRequestError('SIZE_INVALID', `Cannot take more bytes: unfinished uploads may hold ${this.#limits.bytes} together`, { status: 413 });
+      throw new RefusedRequestError(
+        'SIZE_INVALID',
+        `Cannot take more bytes: unfinished uploads may hold ${this.#limits.bytes} together`,
+        { status: 413 },
+      );
     }
     this.#bytes += bytes;
     session.reserved += bytes;
@@ -232,5 +254,8 @@ export class UploadSessions {
 }
 
 function unknownUpload(): RefusedRequestError {
-  return new RefusedRequestError('BLOB_UPLOAD_UNKNOWN', 'Cannot find that upload: it ended, was left alone too long, or never began');
+  return new RefusedRequestError(
+    'BLOB_UPLOAD_UNKNOWN',
+    'Cannot find that upload: it ended, was left alone too long, or never began',
+  );
 }

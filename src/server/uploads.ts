@@ -1,7 +1,14 @@
 import type { Descriptor } from '../oci/descriptor.ts';
 import { parseDigest, type Digest } from '../oci/digest.ts';
 import { RegiError } from '../errors.ts';
-import { canKeepPartials, canMount, type Bytes, type PartialKeeper, type Place, type Store } from '../store.ts';
+import {
+  canKeepPartials,
+  canMount,
+  type Bytes,
+  type PartialKeeper,
+  type Place,
+  type Store,
+} from '../store.ts';
 import { BLOB_TYPE, findBlob } from './blobs.ts';
 import { RefusedRequestError } from './errors.ts';
 import { emptyAnswer, type Answer, type AnswerHeaders, type Call } from './exchange.ts';
@@ -16,7 +23,11 @@ import type { UploadSession, UploadSessions } from './upload-sessions.ts';
  * @param name the repository as the path has it.
  * @see https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#pushing-blobs
  */
-export async function startUpload(call: Call, { place, store, sessions }: UploadTarget, name: string): Promise<Answer> {
+export async function startUpload(
+  call: Call,
+  { place, store, sessions }: UploadTarget,
+  name: string,
+): Promise<Answer> {
   const digest = call.query.get('digest');
   if (digest !== null) return pushAtOnce(call, { place, store, sessions }, name, digest);
   const mount = call.query.get('mount');
@@ -26,7 +37,10 @@ export async function startUpload(call: Call, { place, store, sessions }: Upload
   }
   const algorithm = call.query.get('digest-algorithm');
   if (algorithm !== null && algorithm !== 'sha256' && algorithm !== 'sha512') {
-    throw new RefusedRequestError('DIGEST_INVALID', `Cannot use digest algorithm ${JSON.stringify(algorithm.slice(0, 32))}: expected sha256 or sha512`);
+    throw new RefusedRequestError(
+      'DIGEST_INVALID',
+      `Cannot use digest algorithm ${JSON.stringify(algorithm.slice(0, 32))}: expected sha256 or sha512`,
+    );
   }
   return accepted(202, name, await sessions.start(store.repository));
 }
@@ -39,12 +53,20 @@ export interface UploadTarget {
 }
 
 /** Answers GET: how much has arrived. */
-export function uploadStatus(sessions: UploadSessions, repository: string, at: UploadLocation): Answer {
+export function uploadStatus(
+  sessions: UploadSessions,
+  repository: string,
+  at: UploadLocation,
+): Answer {
   return accepted(204, at.name, sessions.find(repository, at.session));
 }
 
 /** Answers PATCH: takes a chunk, or a stream of unknown length when there is no Content-Range. */
-export async function uploadChunk(call: Call, { store, sessions }: UploadTarget, at: UploadLocation): Promise<Answer> {
+export async function uploadChunk(
+  call: Call,
+  { store, sessions }: UploadTarget,
+  at: UploadLocation,
+): Promise<Answer> {
   const session = sessions.find(store.repository, at.session);
   await sessions.exclusively(session, async () => {
     const { target } = session;
@@ -55,12 +77,17 @@ export async function uploadChunk(call: Call, { store, sessions }: UploadTarget,
 }
 
 /** Answers PUT: takes what is still missing and keeps the blob, if it has the digest. */
-export async function finishUpload(call: Call, { store, sessions }: UploadTarget, at: UploadLocation): Promise<Answer> {
+export async function finishUpload(
+  call: Call,
+  { store, sessions }: UploadTarget,
+  at: UploadLocation,
+): Promise<Answer> {
   const session = sessions.find(store.repository, at.session);
   const digest = parseDigest(call.query.get('digest') ?? '');
   await sessions.exclusively(session, async () => {
     const { body } = call;
-    if (session.target !== undefined) return finishStraight(call, { store, sessions }, session, at.name, digest);
+    if (session.target !== undefined)
+      return finishStraight(call, { store, sessions }, session, at.name, digest);
     if (session.size === 0 && body.length !== undefined) {
       // Nothing came before, so the body is the blob: it goes straight to the store and never touches the spool.
       const target: Descriptor = { mediaType: BLOB_TYPE, digest, size: body.length };
@@ -73,14 +100,24 @@ export async function finishUpload(call: Call, { store, sessions }: UploadTarget
       return;
     }
     await append(call, sessions, session, at.name);
-    await pushOrEnd(call, { store, sessions }, session, { mediaType: BLOB_TYPE, digest, size: session.size }, sessions.content(session));
+    await pushOrEnd(
+      call,
+      { store, sessions },
+      session,
+      { mediaType: BLOB_TYPE, digest, size: session.size },
+      sessions.content(session),
+    );
   });
   await sessions.end(session);
   return created(at.name, digest);
 }
 
 /** Answers DELETE. */
-export async function cancelUpload(sessions: UploadSessions, repository: string, at: UploadLocation): Promise<Answer> {
+export async function cancelUpload(
+  sessions: UploadSessions,
+  repository: string,
+  at: UploadLocation,
+): Promise<Answer> {
   await sessions.end(sessions.find(repository, at.session));
   return emptyAnswer(204);
 }
@@ -91,18 +128,29 @@ export interface UploadLocation {
   readonly session: string;
 }
 
-async function pushAtOnce(call: Call, { store, sessions }: UploadTarget, name: string, digestText: string): Promise<Answer> {
+async function pushAtOnce(
+  call: Call,
+  { store, sessions }: UploadTarget,
+  name: string,
+  digestText: string,
+): Promise<Answer> {
   const digest = parseDigest(digestText);
   const { length, content } = call.body;
   if (length !== undefined) {
-    await store.push({ mediaType: BLOB_TYPE, digest, size: length }, content, { signal: call.signal });
+    await store.push({ mediaType: BLOB_TYPE, digest, size: length }, content, {
+      signal: call.signal,
+    });
     return created(name, digest);
   }
   const session = await sessions.start(store.repository);
   try {
     await sessions.exclusively(session, async () => {
       await sessions.append(session, content);
-      await store.push({ mediaType: BLOB_TYPE, digest, size: session.size }, sessions.content(session), { signal: call.signal });
+      await store.push(
+        { mediaType: BLOB_TYPE, digest, size: session.size },
+        sessions.content(session),
+        { signal: call.signal },
+      );
     });
   } finally {
     await sessions.end(session);
@@ -111,7 +159,12 @@ async function pushAtOnce(call: Call, { store, sessions }: UploadTarget, name: s
 }
 
 /** Undefined when the client has to send the blob after all; which is never an error, says the specification. */
-async function mountBlob(call: Call, place: Place, store: Store, digestText: string): Promise<Descriptor | undefined> {
+async function mountBlob(
+  call: Call,
+  place: Place,
+  store: Store,
+  digestText: string,
+): Promise<Descriptor | undefined> {
   const from = call.query.get('from') ?? store.repository;
   if (!isRepositoryName(from)) return undefined;
   const source = place.open(from);
@@ -119,17 +172,29 @@ async function mountBlob(call: Call, place: Place, store: Store, digestText: str
   if (blob === undefined) return undefined;
   if (from === store.repository) return blob;
   if (canMount(store)) {
-    return (await store.mount(blob, from, undefined, { signal: call.signal })) === 'refused' ? undefined : blob;
+    return (await store.mount(blob, from, undefined, { signal: call.signal })) === 'refused'
+      ? undefined
+      : blob;
   }
-  await store.push({ ...blob, mediaType: BLOB_TYPE }, source.fetch(blob, { signal: call.signal }), { signal: call.signal });
+  await store.push({ ...blob, mediaType: BLOB_TYPE }, source.fetch(blob, { signal: call.signal }), {
+    signal: call.signal,
+  });
   return blob;
 }
 
-async function findIfThere(source: Store, digestText: string, signal: AbortSignal): Promise<Descriptor | undefined> {
+async function findIfThere(
+  source: Store,
+  digestText: string,
+  signal: AbortSignal,
+): Promise<Descriptor | undefined> {
   try {
     return await findBlob(source, digestText, signal);
   } catch (error) {
-    if (error instanceof RefusedRequestError || (error instanceof RegiError && error.code === 'INVALID_DIGEST')) return undefined;
+    if (
+      error instanceof RefusedRequestError ||
+      (error instanceof RegiError && error.code === 'INVALID_DIGEST')
+    )
+      return undefined;
     throw error;
   }
 }
@@ -142,16 +207,28 @@ function keepsPartial(store: Store, { size }: Descriptor): store is Store & Part
 }
 
 /** A body that ends an upload whose bytes go straight to the store. */
-async function finishStraight(call: Call, to: Pick<UploadTarget, 'store' | 'sessions'>, session: UploadSession, name: string, digest: Digest): Promise<void> {
+async function finishStraight(
+  call: Call,
+  to: Pick<UploadTarget, 'store' | 'sessions'>,
+  session: UploadSession,
+  name: string,
+  digest: Digest,
+): Promise<void> {
   const { target } = session;
   if (target === undefined || target.digest !== digest) {
     await to.sessions.end(session);
-    throw new RefusedRequestError('DIGEST_INVALID', `Cannot finish the upload: expected the digest it was begun with, found ${digest}`);
+    throw new RefusedRequestError(
+      'DIGEST_INVALID',
+      `Cannot finish the upload: expected the digest it was begun with, found ${digest}`,
+    );
   }
   if (!session.isKept) await goOn(call, to, session, name, target);
   if (session.isKept) return;
   await to.sessions.end(session);
-  throw new RefusedRequestError('SIZE_INVALID', `Cannot finish the upload: expected ${target.size} bytes, found ${session.size}`);
+  throw new RefusedRequestError(
+    'SIZE_INVALID',
+    `Cannot finish the upload: expected ${target.size} bytes, found ${session.size}`,
+  );
 }
 
 /** Takes more of a blob whose bytes go straight to the store. When it is cut off, the store keeps what has come. */
@@ -163,7 +240,11 @@ async function goOn(
   target: Descriptor,
 ): Promise<void> {
   checkChunk(call, session, name);
-  const rest = restOf(call.body.content, { start: session.size, size: target.size, onTaken: (bytes) => sessions.count(session, bytes) });
+  const rest = restOf(call.body.content, {
+    start: session.size,
+    size: target.size,
+    onTaken: (bytes) => sessions.count(session, bytes),
+  });
   try {
     await pushOrEnd(call, { store, sessions }, session, target, rest);
     sessions.kept(session);
@@ -172,7 +253,12 @@ async function goOn(
   }
 }
 
-async function append(call: Call, sessions: UploadSessions, session: UploadSession, name: string): Promise<void> {
+async function append(
+  call: Call,
+  sessions: UploadSessions,
+  session: UploadSession,
+  name: string,
+): Promise<void> {
   checkChunk(call, session, name);
   const before = session.size;
   await sessions.append(session, call.body.content);
@@ -180,7 +266,10 @@ async function append(call: Call, sessions: UploadSessions, session: UploadSessi
   const chunk = range === undefined ? undefined : parseChunkRange(range);
   if (chunk !== undefined && session.size - before !== chunk.last - chunk.first + 1) {
     await sessions.end(session);
-    throw new RefusedRequestError('SIZE_INVALID', `Cannot take the chunk: expected bytes ${chunk.first}-${chunk.last}, found ${session.size - before} bytes`);
+    throw new RefusedRequestError(
+      'SIZE_INVALID',
+      `Cannot take the chunk: expected bytes ${chunk.first}-${chunk.last}, found ${session.size - before} bytes`,
+    );
   }
 }
 
@@ -200,7 +289,10 @@ function checkChunk(call: Call, session: UploadSession, name: string): void {
   }
   const length = chunk.last - chunk.first + 1;
   if (call.body.length !== undefined && call.body.length !== length) {
-    throw new RefusedRequestError('SIZE_INVALID', `Cannot take the chunk: Content-Range says ${length} bytes, Content-Length ${call.body.length}`);
+    throw new RefusedRequestError(
+      'SIZE_INVALID',
+      `Cannot take the chunk: Content-Range says ${length} bytes, Content-Length ${call.body.length}`,
+    );
   }
 }
 
@@ -215,13 +307,20 @@ async function pushOrEnd(
   try {
     await store.push(expected, content, { signal: call.signal });
   } catch (error) {
-    if (error instanceof LostPartError || (error instanceof RegiError && error.code === 'CONTENT_MISMATCH')) await sessions.end(session);
+    if (
+      error instanceof LostPartError ||
+      (error instanceof RegiError && error.code === 'CONTENT_MISMATCH')
+    )
+      await sessions.end(session);
     throw error;
   }
 }
 
 function created(name: string, digest: Digest): Answer {
-  return emptyAnswer(201, { location: `/v2/${name}/blobs/${digest}`, 'docker-content-digest': digest });
+  return emptyAnswer(201, {
+    location: `/v2/${name}/blobs/${digest}`,
+    'docker-content-digest': digest,
+  });
 }
 
 function accepted(status: 202 | 204, name: string, session: UploadSession): Answer {

@@ -25,7 +25,13 @@ import { referrerOf } from './referrer.ts';
 const CHUNK_BYTES = 1024 * 1024;
 
 /** One repository in memory, with every capability that a Store can have. */
-export type MemoryStore = Store & BlobResolver & Mounter & TagLister & ReferrerLister & Deleter & Untagger;
+export type MemoryStore = Store &
+  BlobResolver &
+  Mounter &
+  TagLister &
+  ReferrerLister &
+  Deleter &
+  Untagger;
 
 /** Repositories in memory, which mount from one another. */
 export interface MemoryPlace extends Place {
@@ -66,7 +72,11 @@ class MemoryRepository implements MemoryStore {
   readonly #manifests = new Map<string, Descriptor>();
   readonly #tags = new Map<string, Descriptor>();
 
-  constructor(place: string, repository: string, sibling: (repository: string) => MemoryRepository | undefined) {
+  constructor(
+    place: string,
+    repository: string,
+    sibling: (repository: string) => MemoryRepository | undefined,
+  ) {
     this.place = place;
     this.repository = repository;
     this.#sibling = sibling;
@@ -87,7 +97,13 @@ class MemoryRepository implements MemoryStore {
     signal?.throwIfAborted();
     const content = this.#contents.get(digest);
     if (content === undefined) throw this.#missing(digest);
-    return this.#manifests.get(digest) ?? { mediaType: 'application/octet-stream', digest, size: content.byteLength };
+    return (
+      this.#manifests.get(digest) ?? {
+        mediaType: 'application/octet-stream',
+        digest,
+        size: content.byteLength,
+      }
+    );
   }
 
   fetch(target: Descriptor, { signal, offset = 0 }: FetchOptions = {}): Bytes {
@@ -98,7 +114,9 @@ class MemoryRepository implements MemoryStore {
         const content = read();
         // Copies: the reader owns nothing of the store, and what it writes into a chunk stays its own affair. Small ones, for the
         // content may be a large layer that many read at once.
-        const slab = new Uint8Array(Math.min(CHUNK_BYTES, Math.max(content.byteLength - offset, 0)));
+        const slab = new Uint8Array(
+          Math.min(CHUNK_BYTES, Math.max(content.byteLength - offset, 0)),
+        );
         for (let position = offset; position < content.byteLength;) {
           signal?.throwIfAborted();
           const piece = content.subarray(position, position + slab.byteLength);
@@ -115,7 +133,11 @@ class MemoryRepository implements MemoryStore {
     return this.#contents.get(target.digest)?.byteLength === target.size;
   }
 
-  async push(expected: Descriptor, content: Bytes, { signal, tag }: PushOptions = {}): Promise<void> {
+  async push(
+    expected: Descriptor,
+    content: Bytes,
+    { signal, tag }: PushOptions = {},
+  ): Promise<void> {
     signal?.throwIfAborted();
     if (this.#contents.get(expected.digest)?.byteLength !== expected.size) {
       // The bound is the descriptor's own size: memory is what this store is made of.
@@ -134,7 +156,12 @@ class MemoryRepository implements MemoryStore {
     this.#tags.set(reference, named);
   }
 
-  async mount(target: Descriptor, from: string, content: Bytes | undefined, options: CallOptions = {}): Promise<'mounted' | 'copied' | 'refused'> {
+  async mount(
+    target: Descriptor,
+    from: string,
+    content: Bytes | undefined,
+    options: CallOptions = {},
+  ): Promise<'mounted' | 'copied' | 'refused'> {
     options.signal?.throwIfAborted();
     const sibling = this.#sibling(from);
     const held = sibling === undefined ? undefined : sibling.#contents.get(target.digest);
@@ -154,12 +181,16 @@ class MemoryRepository implements MemoryStore {
     }
   }
 
-  async *listReferrers(target: Descriptor, { signal, artifactType }: ReferrerOptions = {}): AsyncIterable<Descriptor> {
+  async *listReferrers(
+    target: Descriptor,
+    { signal, artifactType }: ReferrerOptions = {},
+  ): AsyncIterable<Descriptor> {
     for (const candidate of this.#manifests.values()) {
       signal?.throwIfAborted();
       const referrer = referrerOf(this.#read(candidate), candidate);
       if (referrer?.subject !== target.digest) continue;
-      if (artifactType === undefined || referrer.descriptor.artifactType === artifactType) yield referrer.descriptor;
+      if (artifactType === undefined || referrer.descriptor.artifactType === artifactType)
+        yield referrer.descriptor;
     }
   }
 
@@ -167,7 +198,8 @@ class MemoryRepository implements MemoryStore {
     signal?.throwIfAborted();
     if (!this.#contents.delete(target.digest)) throw this.#missing(target.digest);
     this.#manifests.delete(target.digest);
-    for (const [tag, named] of this.#tags) if (named.digest === target.digest) this.#tags.delete(tag);
+    for (const [tag, named] of this.#tags)
+      if (named.digest === target.digest) this.#tags.delete(tag);
   }
 
   async untag(tag: string, { signal }: CallOptions = {}): Promise<void> {

@@ -12,7 +12,10 @@ export class NotInStoreError extends RegiError {
   readonly place: string;
 
   constructor(reference: string, place: string, hint: string) {
-    super(`Cannot find ${reference === '' ? 'an image' : quote(reference)} in ${place === LOCAL_STORE ? place : JSON.stringify(place)}`, { hint });
+    super(
+      `Cannot find ${reference === '' ? 'an image' : quote(reference)} in ${place === LOCAL_STORE ? place : JSON.stringify(place)}`,
+      { hint },
+    );
     this.reference = reference;
     this.place = place;
   }

@@ -16,13 +16,22 @@ export interface Referrer {
  *
  * @see https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#listing-referrers
  */
-export function referrerOf(bytes: Uint8Array, { mediaType, digest, size }: Descriptor): Referrer | undefined {
+export function referrerOf(
+  bytes: Uint8Array,
+  { mediaType, digest, size }: Descriptor,
+): Referrer | undefined {
   const manifest = tryParse(bytes, mediaType);
   if (manifest?.subject === undefined) return undefined;
   const artifactType = artifactTypeOf(manifest);
   return {
     subject: manifest.subject.digest,
-    descriptor: { mediaType, digest, size, ...(artifactType !== undefined && { artifactType }), annotations: manifest.annotations },
+    descriptor: {
+      mediaType,
+      digest,
+      size,
+      ...(artifactType !== undefined && { artifactType }),
+      annotations: manifest.annotations,
+    },
   };
 }
 

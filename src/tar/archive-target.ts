@@ -6,7 +6,11 @@ import type { PlacedFile, TarPlan } from './plan-tar.ts';
 /** One file of an image archive that is written: small and made here, or a node that comes from elsewhere. */
 export type ArchivePart = NewEntry &
   (
-    | { readonly kind: 'made'; readonly bytes: Uint8Array; /** The manifest that it is. */ readonly target?: Descriptor | undefined }
+    | {
+        readonly kind: 'made';
+        readonly bytes: Uint8Array;
+        /** The manifest that it is. */ readonly target?: Descriptor | undefined;
+      }
     | { readonly kind: 'node'; readonly target: Descriptor }
   );
 
@@ -33,4 +37,7 @@ export type ArchiveTarget =
   | { readonly kind: 'stream'; write(chunk: Uint8Array): Promise<void> };
 
 /** Runs `work` with the place where the planned archive goes. It appears only when `work` has ended well. */
-export type WriteArchive = (plan: ArchivePlan, work: (target: ArchiveTarget) => Promise<void>) => Promise<void>;
+export type WriteArchive = (
+  plan: ArchivePlan,
+  work: (target: ArchiveTarget) => Promise<void>,
+) => Promise<void>;

@@ -29,15 +29,23 @@ const VERSION = 1;
 const listShape = z.object({
   regi: z.string(),
   version: z.number(),
-  blobs: z.array(z.object({ digest: z.string(), size: z.number(), repositories: z.array(z.string()) })),
+  blobs: z.array(
+    z.object({ digest: z.string(), size: z.number(), repositories: z.array(z.string()) }),
+  ),
 });
 
 /** The same blobs in any order give the same bytes. */
 export function formatBlobList(kind: BlobListKind, blobs: Iterable<CarriedBlob>): Uint8Array {
   const sorted = [...blobs]
-    .map(({ digest, size, repositories }) => ({ digest, size, repositories: [...new Set(repositories)].toSorted() }))
+    .map(({ digest, size, repositories }) => ({
+      digest,
+      size,
+      repositories: [...new Set(repositories)].toSorted(),
+    }))
     .toSorted((a, b) => (a.digest < b.digest ? -1 : 1));
-  return new TextEncoder().encode(`${JSON.stringify({ regi: kind, version: VERSION, blobs: sorted })}\n`);
+  return new TextEncoder().encode(
+    `${JSON.stringify({ regi: kind, version: VERSION, blobs: sorted })}\n`,
+  );
 }
 
 /**
@@ -46,9 +54,16 @@ export function formatBlobList(kind: BlobListKind, blobs: Iterable<CarriedBlob>)
  * @param what it is, for the message: `the list "sent.json"`.
  * @throws {InvalidBlobListError}
  */
-export function parseBlobList(kind: BlobListKind, bytes: Uint8Array, what: string): readonly CarriedBlob[] {
+export function parseBlobList(
+  kind: BlobListKind,
+  bytes: Uint8Array,
+  what: string,
+): readonly CarriedBlob[] {
   const refuse = (problem: string, cause?: unknown): InvalidBlobListError =>
-    new InvalidBlobListError(`Cannot read ${what}: ${problem}`, { hint: 'give what `regi export` wrote with --write-list, or the archive itself', cause });
+    new InvalidBlobListError(`Cannot read ${what}: ${problem}`, {
+      hint: 'give what `regi export` wrote with --write-list, or the archive itself',
+      cause,
+    });
   let json: unknown;
   try {
     json = JSON.parse(new TextDecoder().decode(bytes));
@@ -58,16 +73,22 @@ export function parseBlobList(kind: BlobListKind, bytes: Uint8Array, what: strin
   const parsed = listShape.safeParse(json);
   if (!parsed.success) throw refuse(describeIssue(parsed.error));
   const { regi, version, blobs } = parsed.data;
-  if (regi !== kind || version !== VERSION) throw refuse(`expected "${kind}" of version ${VERSION}, found ${JSON.stringify(regi)} of version ${version}`);
+  if (regi !== kind || version !== VERSION)
+    throw refuse(
+      `expected "${kind}" of version ${VERSION}, found ${JSON.stringify(regi)} of version ${version}`,
+    );
   return blobs.map(({ digest, size, repositories }) => {
     if (!isDigest(digest)) throw refuse(`expected a digest, found ${JSON.stringify(digest)}`);
-    if (!Number.isSafeInteger(size) || size < 0) throw refuse(`expected a size in whole bytes, found ${size}`);
+    if (!Number.isSafeInteger(size) || size < 0)
+      throw refuse(`expected a size in whole bytes, found ${size}`);
     return { digest, size, repositories };
   });
 }
 
 /** By digest; of a blob that several lists have, the repositories of all. */
-export function mergeCarried(lists: Iterable<Iterable<CarriedBlob>>): ReadonlyMap<Digest, CarriedBlob> {
+export function mergeCarried(
+  lists: Iterable<Iterable<CarriedBlob>>,
+): ReadonlyMap<Digest, CarriedBlob> {
   const merged = new Map<Digest, CarriedBlob>();
   for (const list of lists) {
     for (const blob of list) {

@@ -30,7 +30,11 @@ export function compressionOf(start: Uint8Array): Compression {
  * @throws {InvalidCompressionError} while iterating, on damaged content, and on bzip2 and xz.
  * @throws {LimitExceededError} while iterating, on a zstd frame that wants more memory than `zstdWindowBytes`.
  */
-export function unpacked(content: Bytes, compression: Compression, options: CallOptions = {}): Bytes {
+export function unpacked(
+  content: Bytes,
+  compression: Compression,
+  options: CallOptions = {},
+): Bytes {
   switch (compression) {
     case 'none':
       return content;
@@ -40,9 +44,12 @@ export function unpacked(content: Bytes, compression: Compression, options: Call
       return { [Symbol.asyncIterator]: () => unzstd(guarded(content), options) };
     case 'bzip2':
     case 'xz':
-      throw new InvalidCompressionError(`Cannot unpack ${compression}: expected gzip, zstd or a plain tar`, {
-        hint: `unpack it first: ${compression === 'xz' ? 'xz -d' : 'bzip2 -d'} FILE`,
-      });
+      throw new InvalidCompressionError(
+        `Cannot unpack ${compression}: expected gzip, zstd or a plain tar`,
+        {
+          hint: `unpack it first: ${compression === 'xz' ? 'xz -d' : 'bzip2 -d'} FILE`,
+        },
+      );
     default:
       return compression satisfies never;
   }
@@ -50,7 +57,12 @@ export function unpacked(content: Bytes, compression: Compression, options: Call
 
 function isSkippable(start: Uint8Array): boolean {
   const [first = 0, ...rest] = start.subarray(0, 4);
-  return first >= 0x50 && first <= 0x5f && rest.length === 3 && [0x2a, 0x4d, 0x18].every((byte, at) => rest[at] === byte);
+  return (
+    first >= 0x50 &&
+    first <= 0x5f &&
+    rest.length === 3 &&
+    [0x2a, 0x4d, 0x18].every((byte, at) => rest[at] === byte)
+  );
 }
 
 /**
@@ -68,7 +80,11 @@ function guarded(content: Bytes): Bytes {
           from = end;
         }
       }
-      if (!frames.atEnd) throw new InvalidCompressionError('Cannot unpack zstd: expected more bytes, found the end', { hint: 'the file was not copied whole' });
+      if (!frames.atEnd)
+        throw new InvalidCompressionError(
+          'Cannot unpack zstd: expected more bytes, found the end',
+          { hint: 'the file was not copied whole' },
+        );
     },
   };
 }
@@ -105,7 +121,12 @@ async function* unzstdInJavaScript(content: Bytes): AsyncGenerator<Uint8Array> {
 
 const PIECE_BYTES = 64 * 1024;
 
-async function* through(kind: Compression, decoder: Gunzip, content: Bytes, { signal }: CallOptions): AsyncGenerator<Uint8Array> {
+async function* through(
+  kind: Compression,
+  decoder: Gunzip,
+  content: Bytes,
+  { signal }: CallOptions,
+): AsyncGenerator<Uint8Array> {
   let failure: { readonly error: unknown } | undefined;
   const feeding = feed(decoder, content).catch((error: unknown) => {
     failure ??= { error };
@@ -148,5 +169,8 @@ function drained(decoder: Gunzip): Promise<void> {
 
 function damaged(kind: Compression, cause: unknown): InvalidCompressionError {
   const reason = cause instanceof Error ? cause.message : 'unknown reason';
-  return new InvalidCompressionError(`Cannot unpack ${kind}: ${reason}`, { hint: 'the file is damaged or was not copied whole; copy it here again', cause });
+  return new InvalidCompressionError(`Cannot unpack ${kind}: ${reason}`, {
+    hint: 'the file is damaged or was not copied whole; copy it here again',
+    cause,
+  });
 }

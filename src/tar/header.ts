@@ -54,9 +54,11 @@ const FILE_MODE = 0o444;
 export function parseHeader(block: Uint8Array): HeaderOutcome {
   if (block.every((byte) => byte === 0)) return { kind: 'end' };
   const stored = parseNumber(fieldOf(block, FIELD.checksum));
-  if (stored === undefined || !checksumsOf(block).includes(stored)) return { kind: 'invalid', problem: 'expected a header, found other bytes' };
+  if (stored === undefined || !checksumsOf(block).includes(stored))
+    return { kind: 'invalid', problem: 'expected a header, found other bytes' };
   const size = parseNumber(fieldOf(block, FIELD.size));
-  if (size === undefined) return { kind: 'invalid', problem: 'expected a size in the header, found other characters' };
+  if (size === undefined)
+    return { kind: 'invalid', problem: 'expected a size in the header, found other characters' };
   const name = textOf(fieldOf(block, FIELD.name));
   // GNU's form ("ustar  ") keeps times where ustar keeps the beginning of a long name.
   const isUstar = latin1Of(fieldOf(block, FIELD.magic)) === 'ustar\0';
@@ -78,13 +80,28 @@ export function parseHeader(block: Uint8Array): HeaderOutcome {
  * @throws {RangeError} on a size that is no safe integer: the caller has not checked it.
  */
 export function encodeHeader({ name, size }: NewEntry): Uint8Array {
-  if (!Number.isSafeInteger(size) || size < 0) throw new RangeError(`Cannot write a header: expected a size in whole bytes, found ${size}`);
+  if (!Number.isSafeInteger(size) || size < 0)
+    throw new RangeError(`Cannot write a header: expected a size in whole bytes, found ${size}`);
   const split = splitName(name);
-  const records = { ...(split === undefined && { path: name }), ...(size > OCTAL_SIZE && { size: String(size) }) };
-  const own = block({ ...(split ?? { name: asciiTail(name), prefix: '' }), size: size > OCTAL_SIZE ? 0 : size, typeflag: '0', mode: FILE_MODE });
+  const records = {
+    ...(split === undefined && { path: name }),
+    ...(size > OCTAL_SIZE && { size: String(size) }),
+  };
+  const own = block({
+    ...(split ?? { name: asciiTail(name), prefix: '' }),
+    size: size > OCTAL_SIZE ? 0 : size,
+    typeflag: '0',
+    mode: FILE_MODE,
+  });
   if (Object.keys(records).length === 0) return own;
   const pax = formatPax(records);
-  const before = block({ name: `PaxHeaders/${asciiTail(name)}`.slice(0, NAME_BYTES), prefix: '', size: pax.byteLength, typeflag: 'x', mode: FILE_MODE });
+  const before = block({
+    name: `PaxHeaders/${asciiTail(name)}`.slice(0, NAME_BYTES),
+    prefix: '',
+    size: pax.byteLength,
+    typeflag: 'x',
+    mode: FILE_MODE,
+  });
   return Buffer.concat([before, pax, new Uint8Array(paddingOf(pax.byteLength)), own]);
 }
 
@@ -105,7 +122,11 @@ function block({ name, prefix, size, typeflag, mode }: Fields): Uint8Array {
   const made = Buffer.alloc(BLOCK_BYTES);
   const octal = (value: number, width: number): string => formatOctal(value, width) ?? '';
   made.write(name, FIELD.name[0], 'latin1');
-  made.write(octal(mode, 8) + octal(0, 8) + octal(0, 8) + octal(size, 12) + octal(0, 12), 100, 'latin1');
+  made.write(
+    octal(mode, 8) + octal(0, 8) + octal(0, 8) + octal(size, 12) + octal(0, 12),
+    100,
+    'latin1',
+  );
   made.write(`        ${typeflag}`, FIELD.checksum[0], 'latin1');
   made.write('ustar\u000000', FIELD.magic[0], 'latin1');
   made.write(octal(0, 8) + octal(0, 8), 329, 'latin1');
@@ -121,7 +142,9 @@ function splitName(name: string): { readonly name: string; readonly prefix: stri
   if (name.length <= NAME_BYTES) return { name, prefix: '' };
   const slash = name.lastIndexOf('/', PREFIX_BYTES);
   const tail = name.slice(slash + 1);
-  return slash > 0 && tail.length > 0 && tail.length <= NAME_BYTES ? { name: tail, prefix: name.slice(0, slash) } : undefined;
+  return slash > 0 && tail.length > 0 && tail.length <= NAME_BYTES
+    ? { name: tail, prefix: name.slice(0, slash) }
+    : undefined;
 }
 
 /** Something for readers that know no PAX records. */
@@ -211,7 +234,12 @@ export class InvalidTarError extends RegiError {
    * @param what is read, such as `the tar`.
    * @param problem what was expected and found, such as `expected a header, found other bytes`.
    */
-  constructor(what: string, offset: number, problem: string, hint = 'the file is damaged or was not copied whole; copy it here again') {
+  constructor(
+    what: string,
+    offset: number,
+    problem: string,
+    hint = 'the file is damaged or was not copied whole; copy it here again',
+  ) {
     super(`Cannot read ${what} at byte ${offset}: ${problem}`, { hint });
     this.offset = offset;
   }

@@ -3,7 +3,14 @@ import { posix } from 'node:path';
 import { LimitExceededError } from '../bytes.ts';
 import { LIMITS } from '../limits.ts';
 import type { CallOptions } from '../store.ts';
-import { BLOCK_BYTES, paddingOf, parseHeader, textOf, type RawHeader, InvalidTarError } from './header.ts';
+import {
+  BLOCK_BYTES,
+  paddingOf,
+  parseHeader,
+  textOf,
+  type RawHeader,
+  InvalidTarError,
+} from './header.ts';
 import { parsePax, type PaxRecords } from './pax.ts';
 
 /** A file that can be read at any place. */
@@ -44,7 +51,14 @@ export interface IndexTarOptions extends CallOptions {
   readonly what?: string | undefined;
 }
 
-const TYPES: Readonly<Record<string, TarEntryType>> = { '0': 'file', '\0': 'file', '7': 'file', '1': 'hardlink', '2': 'symlink', '5': 'folder' };
+const TYPES: Readonly<Record<string, TarEntryType>> = {
+  '0': 'file',
+  '\0': 'file',
+  '7': 'file',
+  '1': 'hardlink',
+  '2': 'symlink',
+  '5': 'folder',
+};
 const GIVE_ARCHIVE = 'give an image archive: a tar, plain or packed by gzip or zstd';
 /** Links, devices, folders and pipes: what their size says is not content (POSIX, and what Go's and Python's readers do). */
 const WITHOUT_CONTENT: ReadonlySet<string> = new Set(['1', '2', '3', '4', '5', '6']);
@@ -57,7 +71,10 @@ const WITHOUT_CONTENT: ReadonlySet<string> = new Set(['1', '2', '3', '4', '5', '
  * @throws {InvalidTarError} with the offset, when the tar is cut, damaged, or has sparse entries, whose content is a puzzle.
  * @throws {LimitExceededError} when there are more entries, or larger names, than any image archive has.
  */
-export async function indexTar(file: RandomAccess, { signal, what = 'the tar' }: IndexTarOptions = {}): Promise<TarIndex> {
+export async function indexTar(
+  file: RandomAccess,
+  { signal, what = 'the tar' }: IndexTarOptions = {},
+): Promise<TarIndex> {
   const entries = new Map<string, TarEntry>();
   for await (const entry of new TarScan(file, what).entries(signal)) entries.set(entry.name, entry);
   return { entries, find: (name) => follow(entries, plainName(name)) };
@@ -73,10 +90,14 @@ function follow(entries: ReadonlyMap<string, TarEntry>, start: string): TarEntry
   let name = start;
   for (let hops = 0; hops <= LIMITS.tarLinks; hops += 1) {
     const entry = entries.get(name);
-    if (entry === undefined || entry.type === 'folder' || entry.type === 'special') return undefined;
+    if (entry === undefined || entry.type === 'folder' || entry.type === 'special')
+      return undefined;
     if (entry.type === 'file') return entry;
     // A hard link names from the top, a symbolic one from its own folder.
-    name = entry.type === 'hardlink' ? plainName(entry.link) : posix.join(posix.dirname(name), entry.link);
+    name =
+      entry.type === 'hardlink'
+        ? plainName(entry.link)
+        : posix.join(posix.dirname(name), entry.link);
     if (name.startsWith('/') || name === '..' || name.startsWith('../')) return undefined;
   }
   return undefined;
@@ -110,7 +131,11 @@ class TarScan {
       signal?.throwIfAborted();
       const header = await this.#header(position);
       if (header === undefined) {
-        if (extended) throw this.#invalid(position, 'expected the entry of the extension header before, found the end');
+        if (extended)
+          throw this.#invalid(
+            position,
+            'expected the entry of the extension header before, found the end',
+          );
         return;
       }
       const { typeflag } = header;
@@ -122,9 +147,13 @@ class TarScan {
         continue;
       }
       const entry = this.#entry(header, next, position);
-      if (entry.offset + entry.size > this.#file.size) throw this.#cut(position, entry.name, entry.size, content);
+      if (entry.offset + entry.size > this.#file.size)
+        throw this.#cut(position, entry.name, entry.size, content);
       count += 1;
-      if (count > LIMITS.tarEntries) throw new LimitExceededError(`Cannot read ${this.#what}: expected at most ${LIMITS.tarEntries} entries`);
+      if (count > LIMITS.tarEntries)
+        throw new LimitExceededError(
+          `Cannot read ${this.#what}: expected at most ${LIMITS.tarEntries} entries`,
+        );
       yield entry.type === 'special' ? { ...entry, size: 0 } : entry;
       position = entry.offset + entry.size + paddingOf(entry.size);
       next = {};
@@ -135,8 +164,13 @@ class TarScan {
   async #header(position: number): Promise<RawHeader | undefined> {
     if (position >= this.#file.size) return undefined;
     const read = await this.#file.read(this.#block, position);
-    if (read < BLOCK_BYTES && position === 0) throw this.#invalid(0, `expected a tar, found ${read} bytes`, GIVE_ARCHIVE);
-    if (read < BLOCK_BYTES) throw this.#invalid(position, `expected a header of ${BLOCK_BYTES} bytes, found ${read} bytes and the end of the file`);
+    if (read < BLOCK_BYTES && position === 0)
+      throw this.#invalid(0, `expected a tar, found ${read} bytes`, GIVE_ARCHIVE);
+    if (read < BLOCK_BYTES)
+      throw this.#invalid(
+        position,
+        `expected a header of ${BLOCK_BYTES} bytes, found ${read} bytes and the end of the file`,
+      );
     const outcome = parseHeader(this.#block);
     if (outcome.kind === 'invalid') {
       if (position === 0) throw this.#invalid(0, 'expected a tar, found other bytes', GIVE_ARCHIVE);
@@ -158,11 +192,17 @@ class TarScan {
     return content;
   }
 
-  #extended(typeflag: 'x' | 'g' | 'L' | 'K', content: Uint8Array, before: Extensions, position: number): Extensions {
+  #extended(
+    typeflag: 'x' | 'g' | 'L' | 'K',
+    content: Uint8Array,
+    before: Extensions,
+    position: number,
+  ): Extensions {
     if (typeflag === 'L') return { ...before, name: textOf(content) };
     if (typeflag === 'K') return { ...before, link: textOf(content) };
     const records = parsePax(content);
-    if (records === undefined) throw this.#invalid(position, 'expected PAX records, found other bytes');
+    if (records === undefined)
+      throw this.#invalid(position, 'expected PAX records, found other bytes');
     if (typeflag === 'g') {
       this.#global = new Map([...this.#global, ...records]);
       return before;
@@ -171,7 +211,8 @@ class TarScan {
   }
 
   #paxExtensions(records: PaxRecords, position: number): Extensions {
-    for (const key of records.keys()) if (key.startsWith('GNU.sparse.')) throw this.#sparse(position);
+    for (const key of records.keys())
+      if (key.startsWith('GNU.sparse.')) throw this.#sparse(position);
     const [name, link, size] = [records.get('path'), records.get('linkpath'), records.get('size')];
     return {
       ...(name !== undefined && name !== '' && { name }),
@@ -183,9 +224,14 @@ class TarScan {
   #entry(header: RawHeader, own: Extensions, position: number): TarEntry {
     const { typeflag } = header;
     if (typeflag === 'S') throw this.#sparse(position);
-    const { name = header.name, link = header.link, size = header.size } = { ...this.#paxExtensions(this.#global, position), ...own };
+    const {
+      name = header.name,
+      link = header.link,
+      size = header.size,
+    } = { ...this.#paxExtensions(this.#global, position), ...own };
     // Before ustar a folder was a file whose name ends with "/".
-    const known = typeflag === '\0' && name.endsWith('/') ? 'folder' : (TYPES[typeflag] ?? 'special');
+    const known =
+      typeflag === '\0' && name.endsWith('/') ? 'folder' : (TYPES[typeflag] ?? 'special');
     const isLink = known === 'hardlink' || known === 'symlink';
     return {
       type: known,
@@ -201,12 +247,20 @@ class TarScan {
   }
 
   #sparse(position: number): InvalidTarError {
-    return this.#invalid(position, 'expected whole files, found a sparse entry', 'pack it again without --sparse (-S)');
+    return this.#invalid(
+      position,
+      'expected whole files, found a sparse entry',
+      'pack it again without --sparse (-S)',
+    );
   }
 
   #paxSize(text: string, position: number): number {
     const size = /^\d{1,16}$/.test(text) ? Number(text) : Number.NaN;
-    if (!Number.isSafeInteger(size)) throw this.#invalid(position, `expected a size in whole bytes, found ${JSON.stringify(text.slice(0, 40))}`);
+    if (!Number.isSafeInteger(size))
+      throw this.#invalid(
+        position,
+        `expected a size in whole bytes, found ${JSON.stringify(text.slice(0, 40))}`,
+      );
     return size;
   }
 

@@ -9,17 +9,23 @@ export type PaxEncoding = 'utf8' | 'latin1';
  *
  * @see https://pubs.opengroup.org/onlinepubs/9799919799/utilities/pax.html#tag_20_94_13_03
  */
-export function parsePax(content: Uint8Array, encoding: PaxEncoding = 'utf8'): PaxRecords | undefined {
+export function parsePax(
+  content: Uint8Array,
+  encoding: PaxEncoding = 'utf8',
+): PaxRecords | undefined {
   const records = new Map<string, string>();
   let at = 0;
   while (at < content.byteLength) {
     // Some writers fill the last block up with NULs and count them in.
-    if (content[at] === 0) return content.subarray(at).every((byte) => byte === 0) ? records : undefined;
+    if (content[at] === 0)
+      return content.subarray(at).every((byte) => byte === 0) ? records : undefined;
     const blank = content.indexOf(0x20, at);
-    const digits = blank < 0 || blank - at > 10 ? '' : decode(content.subarray(at, blank), encoding);
+    const digits =
+      blank < 0 || blank - at > 10 ? '' : decode(content.subarray(at, blank), encoding);
     const length = /^[1-9]\d*$/.test(digits) ? Number(digits) : 0;
     const end = at + length;
-    if (length === 0 || end > content.byteLength || end <= blank + 1 || content[end - 1] !== 0x0a) return undefined;
+    if (length === 0 || end > content.byteLength || end <= blank + 1 || content[end - 1] !== 0x0a)
+      return undefined;
     const record = decode(content.subarray(blank + 1, end - 1), encoding);
     const equals = record.indexOf('=');
     if (equals <= 0) return undefined;
@@ -30,7 +36,10 @@ export function parsePax(content: Uint8Array, encoding: PaxEncoding = 'utf8'): P
 }
 
 /** The content of a PAX header. */
-export function formatPax(records: Readonly<Record<string, string>>, encoding: PaxEncoding = 'utf8'): Uint8Array {
+export function formatPax(
+  records: Readonly<Record<string, string>>,
+  encoding: PaxEncoding = 'utf8',
+): Uint8Array {
   const texts = Object.entries(records).map((record) => formatRecord(record, encoding));
   return Buffer.from(texts.join(''), encoding);
 }
@@ -44,5 +53,7 @@ function formatRecord([name, value]: readonly [string, string], encoding: PaxEnc
 }
 
 function decode(bytes: Uint8Array, encoding: PaxEncoding): string {
-  return encoding === 'utf8' ? new TextDecoder().decode(bytes) : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString(encoding);
+  return encoding === 'utf8'
+    ? new TextDecoder().decode(bytes)
+    : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString(encoding);
 }

@@ -42,7 +42,10 @@ export function planTar<File extends NewEntry>(files: readonly File[]): TarPlan<
  *
  * @throws {WrongSizeError} when a content has another size than planned: what follows would be nonsense to a reader.
  */
-export async function* tarBytes<File extends NewEntry>(plan: TarPlan<File>, open: (file: File) => Bytes): AsyncGenerator<Uint8Array> {
+export async function* tarBytes<File extends NewEntry>(
+  plan: TarPlan<File>,
+  open: (file: File) => Bytes,
+): AsyncGenerator<Uint8Array> {
   for (const { file, header } of plan.files) {
     yield header;
     let size = 0;
@@ -51,7 +54,8 @@ export async function* tarBytes<File extends NewEntry>(plan: TarPlan<File>, open
       if (size > file.size) break;
       yield chunk;
     }
-    if (size !== file.size) throw new WrongSizeError(`Cannot write "${file.name}": expected ${file.size} bytes`);
+    if (size !== file.size)
+      throw new WrongSizeError(`Cannot write "${file.name}": expected ${file.size} bytes`);
     const padding = paddingOf(file.size);
     if (padding > 0) yield new Uint8Array(padding);
   }

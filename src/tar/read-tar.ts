@@ -36,7 +36,10 @@ const TYPES: Readonly<Record<string, TarFileType>> = {
  * @throws {InvalidTarError} while iterating, with the offset, when the tar is cut, damaged, or has sparse files.
  * @throws {LimitExceededError} while iterating, on extension headers that are larger than any real ones.
  */
-export async function* readTar(content: Bytes, options: ReadTarOptions = {}): AsyncGenerator<StreamedFile> {
+export async function* readTar(
+  content: Bytes,
+  options: ReadTarOptions = {},
+): AsyncGenerator<StreamedFile> {
   const scan = new TarStream(content, options.what ?? 'the tar');
   try {
     yield* scan.files(options.signal);
@@ -72,7 +75,11 @@ class TarStream {
       const start = reader.position;
       const header = await this.#header(start);
       if (header === undefined) {
-        if (next !== undefined) throw this.#invalid(start, 'expected the entry of the extension header before, found the end');
+        if (next !== undefined)
+          throw this.#invalid(
+            start,
+            'expected the entry of the extension header before, found the end',
+          );
         await reader.skip(Number.POSITIVE_INFINITY);
         return;
       }
@@ -85,7 +92,11 @@ class TarStream {
       const end = reader.position + file.size;
       // Only what the header says that follows: links and devices have a size in some tars, and no content.
       yield { file, content: this.#content(file, start) };
-      if (reader.position < end && (await reader.skip(end - reader.position), reader.position < end)) throw this.#cut(start, file);
+      if (
+        reader.position < end &&
+        (await reader.skip(end - reader.position), reader.position < end)
+      )
+        throw this.#cut(start, file);
       await this.#padding(file.size, start);
       next = undefined;
     }
@@ -99,9 +110,17 @@ class TarStream {
     const block = await this.#reader.take(BLOCK_BYTES);
     // Without blocks of zeros the tar ends where the content ends; an empty one is a tar of nothing.
     if (block.byteLength === 0) return undefined;
-    if (block.byteLength < BLOCK_BYTES) throw this.#invalid(start, `expected a header of ${BLOCK_BYTES} bytes, found ${block.byteLength} bytes and the end`);
+    if (block.byteLength < BLOCK_BYTES)
+      throw this.#invalid(
+        start,
+        `expected a header of ${BLOCK_BYTES} bytes, found ${block.byteLength} bytes and the end`,
+      );
     const outcome = parseFileHeader(block);
-    if (outcome.kind === 'invalid') throw this.#invalid(start, start === 0 ? 'expected a tar, found other bytes' : outcome.problem);
+    if (outcome.kind === 'invalid')
+      throw this.#invalid(
+        start,
+        start === 0 ? 'expected a tar, found other bytes' : outcome.problem,
+      );
     return outcome.kind === 'end' ? undefined : outcome.header;
   }
 
@@ -112,16 +131,26 @@ class TarStream {
       );
     }
     const content = await this.#reader.take(size);
-    if (content.byteLength < size) throw this.#invalid(start, `expected ${size} bytes of extension, found ${content.byteLength} and the end`);
+    if (content.byteLength < size)
+      throw this.#invalid(
+        start,
+        `expected ${size} bytes of extension, found ${content.byteLength} and the end`,
+      );
     await this.#padding(size, start);
     return content;
   }
 
-  #extended(typeflag: 'x' | 'g' | 'L' | 'K', content: Uint8Array, before: Extensions | undefined, start: number): Extensions | undefined {
+  #extended(
+    typeflag: 'x' | 'g' | 'L' | 'K',
+    content: Uint8Array,
+    before: Extensions | undefined,
+    start: number,
+  ): Extensions | undefined {
     if (typeflag === 'L') return { ...before, name: untilNul(content) };
     if (typeflag === 'K') return { ...before, link: untilNul(content) };
     const records = parsePax(content, 'latin1');
-    if (records === undefined) throw this.#invalid(start, 'expected PAX records, found other bytes');
+    if (records === undefined)
+      throw this.#invalid(start, 'expected PAX records, found other bytes');
     if (typeflag === 'x') return { ...before, records };
     this.#global = new Map([...this.#global, ...records]);
     return before;
@@ -130,12 +159,22 @@ class TarStream {
   #file(header: TarFileHeader, own: Extensions, start: number): TarFile {
     const { typeflag, ...fields } = header;
     const records = this.#records(own);
-    const isSparse = typeflag === 'S' || [...records.keys()].some((name) => name.startsWith('GNU.sparse.'));
-    if (isSparse) throw this.#invalid(start, 'expected whole files, found a sparse one', 'build the image again with a tool that packs files whole');
+    const isSparse =
+      typeflag === 'S' || [...records.keys()].some((name) => name.startsWith('GNU.sparse.'));
+    if (isSparse)
+      throw this.#invalid(
+        start,
+        'expected whole files, found a sparse one',
+        'build the image again with a tool that packs files whole',
+      );
     const name = records.get('path') ?? own.name ?? fields.name;
     // Before ustar a folder was a file whose name ends with "/".
     const type = typeflag === '\0' && name.endsWith('/') ? 'folder' : TYPES[typeflag];
-    if (type === undefined) throw this.#invalid(start, `expected a file, folder, link or device, found type ${JSON.stringify(typeflag)}`);
+    if (type === undefined)
+      throw this.#invalid(
+        start,
+        `expected a file, folder, link or device, found type ${JSON.stringify(typeflag)}`,
+      );
     const isLink = type === 'hardlink' || type === 'symlink';
     return {
       ...fields,
@@ -171,22 +210,34 @@ class TarStream {
 
   async #padding(size: number, start: number): Promise<void> {
     const padding = paddingOf(size);
-    if ((await this.#reader.skip(padding)) < padding) throw this.#invalid(start, 'expected whole blocks, found the end');
+    if ((await this.#reader.skip(padding)) < padding)
+      throw this.#invalid(start, 'expected whole blocks, found the end');
   }
 
   #number(records: PaxRecords, name: string, otherwise: number, start: number): number {
     const text = records.get(name);
     if (text === undefined) return otherwise;
     const number = /^\d{1,16}$/.test(text) ? Number(text) : Number.NaN;
-    if (!Number.isSafeInteger(number)) throw this.#invalid(start, `expected a number as ${name}, found ${JSON.stringify(text.slice(0, 40))}`);
+    if (!Number.isSafeInteger(number))
+      throw this.#invalid(
+        start,
+        `expected a number as ${name}, found ${JSON.stringify(text.slice(0, 40))}`,
+      );
     return number;
   }
 
   #cut(start: number, { name, size }: TarFile): InvalidTarError {
-    return this.#invalid(start, `expected ${size} bytes of ${JSON.stringify(name.slice(0, 200))}, found the end`);
+    return this.#invalid(
+      start,
+      `expected ${size} bytes of ${JSON.stringify(name.slice(0, 200))}, found the end`,
+    );
   }
 
-  #invalid(start: number, problem: string, hint = 'the layer was packed wrongly; build or pull the image again'): InvalidTarError {
+  #invalid(
+    start: number,
+    problem: string,
+    hint = 'the layer was packed wrongly; build or pull the image again',
+  ): InvalidTarError {
     return new InvalidTarError(this.#what, start, problem, hint);
   }
 }
@@ -242,7 +293,8 @@ class ChunkReader {
   /** Drops the next `size` bytes, and says how many there were. */
   async skip(size: number): Promise<number> {
     const start = this.#position;
-    while (this.#position - start < size) if ((await this.#next(size - (this.#position - start))) === undefined) break;
+    while (this.#position - start < size)
+      if ((await this.#next(size - (this.#position - start))) === undefined) break;
     return this.#position - start;
   }
 

@@ -1,7 +1,14 @@
 import { BLOCK_BYTES, paddingOf, parseHeader, formatOctal, parseNumber } from './header.ts';
 import { formatPax, type PaxRecords } from './pax.ts';
 
-export type TarFileType = 'file' | 'folder' | 'symlink' | 'hardlink' | 'character' | 'block' | 'fifo';
+export type TarFileType =
+  | 'file'
+  | 'folder'
+  | 'symlink'
+  | 'hardlink'
+  | 'character'
+  | 'block'
+  | 'fifo';
 
 /**
  * Everything that a tar says of one file, besides its content. Names, links and records hold one character per byte (latin1), so that
@@ -39,7 +46,15 @@ export type TarFileHeaderOutcome =
   | { readonly kind: 'header'; readonly header: TarFileHeader }
   | Exclude<ReturnType<typeof parseHeader>, { readonly kind: 'header' }>;
 
-const TYPEFLAGS = { file: '0', hardlink: '1', symlink: '2', character: '3', block: '4', folder: '5', fifo: '6' } as const satisfies Record<TarFileType, string>;
+const TYPEFLAGS = {
+  file: '0',
+  hardlink: '1',
+  symlink: '2',
+  character: '3',
+  block: '4',
+  folder: '5',
+  fifo: '6',
+} as const satisfies Record<TarFileType, string>;
 
 /** What 7 octal digits can say. */
 const OCTAL_ID = 8 ** 7 - 1;
@@ -64,7 +79,8 @@ export function parseFileHeader(block: Uint8Array): TarFileHeaderOutcome {
   const outcome = parseHeader(block);
   if (outcome.kind !== 'header') return outcome;
   const bytes = Buffer.from(block.buffer, block.byteOffset, block.byteLength);
-  const number = (start: number, end: number): number => parseNumber(bytes.subarray(start, end)) ?? 0;
+  const number = (start: number, end: number): number =>
+    parseNumber(bytes.subarray(start, end)) ?? 0;
   const magic = bytes.toString('latin1', 257, 263);
   const isUstar = magic === 'ustar\0';
   const hasOwners = magic.startsWith('ustar');
@@ -100,16 +116,34 @@ export function encodeFileHeader(file: TarFile): Uint8Array {
   const own = block(file);
   if (Object.keys(records).length === 0) return own;
   const pax = formatPax(records, 'latin1');
-  const before = block({ ...file, type: 'file', name: `PaxHeaders/${tail(file.name)}`, link: '', size: pax.byteLength }, 'x');
+  const before = block(
+    {
+      ...file,
+      type: 'file',
+      name: `PaxHeaders/${tail(file.name)}`,
+      link: '',
+      size: pax.byteLength,
+    },
+    'x',
+  );
   return Buffer.concat([before, pax, new Uint8Array(paddingOf(pax.byteLength)), own]);
 }
 
 function block(file: TarFile, typeflag: string = TYPEFLAGS[file.type]): Uint8Array {
   const made = Buffer.alloc(BLOCK_BYTES);
   const mtime = Math.min(Math.max(Math.floor(file.mtime), 0), OCTAL_SIZE);
-  const octal = (value: number, width: number): string => formatOctal(value, width) ?? formatOctal(0, width) ?? '';
+  const octal = (value: number, width: number): string =>
+    formatOctal(value, width) ?? formatOctal(0, width) ?? '';
   made.write(file.name.length > NAME_BYTES ? tail(file.name) : file.name, 0, NAME_BYTES, 'latin1');
-  made.write(octal(file.mode, 8) + octal(file.uid, 8) + octal(file.gid, 8) + octal(file.size, 12) + octal(mtime, 12), 100, 'latin1');
+  made.write(
+    octal(file.mode, 8) +
+      octal(file.uid, 8) +
+      octal(file.gid, 8) +
+      octal(file.size, 12) +
+      octal(mtime, 12),
+    100,
+    'latin1',
+  );
   made.write(`        ${typeflag}`, 148, 'latin1');
   made.write(file.link.slice(0, NAME_BYTES), 157, NAME_BYTES, 'latin1');
   made.write('ustar\u000000', 257, 'latin1');

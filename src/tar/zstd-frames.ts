@@ -84,23 +84,33 @@ export class ZstdFrames {
 
   #onMagic(magic: number): void {
     if (magic === MAGIC) return this.#expect({ kind: 'descriptor' }, 1);
-    if (magic >= SKIPPABLE_FIRST && magic <= SKIPPABLE_LAST) return this.#expect({ kind: 'skip-size' }, 4);
-    throw new InvalidCompressionError('Cannot unpack: expected a zstd frame, found other bytes', { hint: 'the file is damaged; copy it here again' });
+    if (magic >= SKIPPABLE_FIRST && magic <= SKIPPABLE_LAST)
+      return this.#expect({ kind: 'skip-size' }, 4);
+    throw new InvalidCompressionError('Cannot unpack: expected a zstd frame, found other bytes', {
+      hint: 'the file is damaged; copy it here again',
+    });
   }
 
   #onDescriptor(descriptor: number): void {
     this.#checksum = bits(descriptor, 2, 1) === 1;
-    const length = windowBytes(descriptor) + dictionaryBytes(descriptor) + contentSizeBytes(descriptor);
+    const length =
+      windowBytes(descriptor) + dictionaryBytes(descriptor) + contentSizeBytes(descriptor);
     this.#expect({ kind: 'header', descriptor }, length);
   }
 
   #onHeader(bytes: readonly number[], descriptor: number): void {
     const window = windowBytes(descriptor);
-    const size = window === 1 ? windowSize(bytes[0] ?? 0) : littleEndian(bytes.slice(dictionaryBytes(descriptor)));
+    const size =
+      window === 1
+        ? windowSize(bytes[0] ?? 0)
+        : littleEndian(bytes.slice(dictionaryBytes(descriptor)));
     if (size > LIMITS.zstdWindowBytes) {
-      throw new LimitExceededError(`Cannot unpack: expected a zstd window of at most ${LIMITS.zstdWindowBytes} bytes, found ${size}`, {
-        hint: 'compress it again without --long and --ultra',
-      });
+      throw new LimitExceededError(
+        `Cannot unpack: expected a zstd window of at most ${LIMITS.zstdWindowBytes} bytes, found ${size}`,
+        {
+          hint: 'compress it again without --long and --ultra',
+        },
+      );
     }
     this.#expect({ kind: 'block' }, 3);
   }
@@ -110,7 +120,9 @@ export class ZstdFrames {
     const type = bits(header, 1, 2);
     const size = Math.floor(header / 8);
     if (type === 3)
-      throw new InvalidCompressionError('Cannot unpack: expected a zstd block, found other bytes', { hint: 'the file is damaged; copy it here again' });
+      throw new InvalidCompressionError('Cannot unpack: expected a zstd block, found other bytes', {
+        hint: 'the file is damaged; copy it here again',
+      });
     // A block of one repeated byte.
     this.#pass((type === 1 ? 1 : size) + (last && this.#checksum ? CHECKSUM_BYTES : 0), last);
   }

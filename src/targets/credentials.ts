@@ -12,8 +12,23 @@ export interface CredentialPlaces extends FileLoginsOptions {
 /** The places of one command: a keychain that failed once is not asked again by it. */
 export function credentialPlaces({ io, settings, warn, note }: Context): CredentialPlaces {
   const { env, home, cwd } = io;
-  const keychain = createKeychain({ run: io.runKeychain, env, os: io.host.os, isTerminal: io.stderr.isTTY, clock: io.clock, note });
-  return { env, home, cwd, warn, authfile: settings.authfile, keychain, runHelper: withOwnHelper(createHelperRunner(env), { env, home, keychain }) };
+  const keychain = createKeychain({
+    run: io.runKeychain,
+    env,
+    os: io.host.os,
+    isTerminal: io.stderr.isTTY,
+    clock: io.clock,
+    note,
+  });
+  return {
+    env,
+    home,
+    cwd,
+    warn,
+    authfile: settings.authfile,
+    keychain,
+    runHelper: withOwnHelper(createHelperRunner(env), { env, home, keychain }),
+  };
 }
 
 /**

@@ -13,7 +13,9 @@ class FileNotImageError extends RegiError {
   readonly path: string;
 
   constructor(path: string) {
-    super(`Cannot take ${quote(path)} for an image in a registry: it is a file here`, { hint: `write ${quote(`archive:${path}`)} for the file` });
+    super(`Cannot take ${quote(path)} for an image in a registry: it is a file here`, {
+      hint: `write ${quote(`archive:${path}`)} for the file`,
+    });
     this.path = path;
   }
 }
@@ -26,8 +28,12 @@ const TAR_NAME = /\.(?:tar|tgz|tzst)(?:\.\w+)?$/;
  *
  * @throws {FileNotImageError}
  */
-export async function refuseFileName({ domain, path, tag, digest }: Reference, { cwd }: Pick<Io, 'cwd'>): Promise<void> {
-  if (domain !== 'docker.io' || tag !== undefined || digest !== undefined || !TAR_NAME.test(path)) return;
+export async function refuseFileName(
+  { domain, path, tag, digest }: Reference,
+  { cwd }: Pick<Io, 'cwd'>,
+): Promise<void> {
+  if (domain !== 'docker.io' || tag !== undefined || digest !== undefined || !TAR_NAME.test(path))
+    return;
   const typed = familiarReference({ domain, path });
   if (await isFile(resolve(cwd, typed))) throw new FileNotImageError(typed);
 }

@@ -21,10 +21,14 @@ export async function* findUnfinished(context: Context): AsyncIterable<Unfinishe
   const entries = await journalOf(context).list();
   for (const entry of entries) yield* unfinishedOf(entry, context);
   const local = localStoreFolder(context.io);
-  if (!entries.some(({ subject }) => subject.kind === 'layout' && subject.path === local)) yield* partialsIn(local, context);
+  if (!entries.some(({ subject }) => subject.kind === 'layout' && subject.path === local))
+    yield* partialsIn(local, context);
 }
 
-async function* unfinishedOf({ subject }: JournalEntry, context: Context): AsyncIterable<Unfinished> {
+async function* unfinishedOf(
+  { subject }: JournalEntry,
+  context: Context,
+): AsyncIterable<Unfinished> {
   const journal = journalOf(context);
   switch (subject.kind) {
     case 'archive': {
@@ -45,10 +49,15 @@ async function* unfinishedOf({ subject }: JournalEntry, context: Context): Async
     case 'layout':
       yield* partialsIn(subject.path, context);
       // Whoever is writing there remembers it again.
-      if ((await partialsOf(subject.path, context).list()).length === 0) await journal.remove(subject);
+      if ((await partialsOf(subject.path, context).list()).length === 0)
+        await journal.remove(subject);
       return;
     case 'upload':
-      yield { name: `upload to ${new URL(subject.origin).host}/${subject.repository}@${subject.digest}`, bytes: 0, forget: () => journal.remove(subject) };
+      yield {
+        name: `upload to ${new URL(subject.origin).host}/${subject.repository}@${subject.digest}`,
+        bytes: 0,
+        forget: () => journal.remove(subject),
+      };
       return;
     default:
       assertNever(subject);
@@ -58,7 +67,12 @@ async function* unfinishedOf({ subject }: JournalEntry, context: Context): Async
 async function* partialsIn(folder: string, context: Context): AsyncIterable<Unfinished> {
   const partials = partialsOf(folder, context);
   for (const partial of await partials.list()) {
-    if (partial.isLeft) yield { name: `oci:${folder}@${partial.digest}`, bytes: partial.size, forget: () => partials.remove(partial) };
+    if (partial.isLeft)
+      yield {
+        name: `oci:${folder}@${partial.digest}`,
+        bytes: partial.size,
+        forget: () => partials.remove(partial),
+      };
   }
 }
 

@@ -2,7 +2,12 @@ import type { Context } from '../context.ts';
 import { readAuthorities, readCaFile } from '../configuration/authorities.ts';
 import { readHostCertificates } from '../configuration/certs-d.ts';
 import { readInsecureRegistries } from '../configuration/daemon-json.ts';
-import { BlockedRegistryError, findRule, pullSources, type PullSource } from '../configuration/pull-sources.ts';
+import {
+  BlockedRegistryError,
+  findRule,
+  pullSources,
+  type PullSource,
+} from '../configuration/pull-sources.ts';
 import { readRegiConfig } from '../configuration/regi-config.ts';
 import { readRegistriesConf } from '../configuration/registries-conf-files.ts';
 import type { RegistryRule } from '../configuration/registries-conf.ts';
@@ -75,20 +80,34 @@ export async function createHosts(context: Context): Promise<Hosts> {
   const names = new Map<string, string>();
   const authorities = once(() => readAuthorities({ env, os, warn }));
 
-  async function certificates(origin: URL): Promise<Pick<TlsSettings, 'system' | 'ca' | 'cert' | 'key'>> {
+  async function certificates(
+    origin: URL,
+  ): Promise<Pick<TlsSettings, 'system' | 'ca' | 'cert' | 'key'>> {
     const name = names.get(origin.host) ?? origin.host;
     const file = own.get(name.toLowerCase())?.ca;
     const [system, found, named] = await Promise.all([
       authorities(),
       readHostCertificates(name, { home, os, warn }),
-      file === undefined ? [] : readCaFile(file, `the host ${name} in config.yaml`, signal).then((text) => [text]),
+      file === undefined
+        ? []
+        : readCaFile(file, `the host ${name} in config.yaml`, signal).then((text) => [text]),
     ]);
     const all = [...(ca === undefined ? [] : [ca]), ...named, ...found.ca];
-    return { system, ca: all.length === 0 ? undefined : all, ...(found.cert.length > 0 && { cert: found.cert, key: found.key }) };
+    return {
+      system,
+      ca: all.length === 0 ? undefined : all,
+      ...(found.cert.length > 0 && { cert: found.cert, key: found.key }),
+    };
   }
 
-  function createWay(more: readonly string[]): { readonly policy: HostPolicy; readonly transport: HttpTransport } {
-    const policy = new HostPolicy({ ...rules, insecureRegistries: [...(rules.insecureRegistries ?? []), ...more] });
+  function createWay(more: readonly string[]): {
+    readonly policy: HostPolicy;
+    readonly transport: HttpTransport;
+  } {
+    const policy = new HostPolicy({
+      ...rules,
+      insecureRegistries: [...(rules.insecureRegistries ?? []), ...more],
+    });
     const transport = createTransport({
       userAgent: `regi/${VERSION}`,
       tls: async (origin) => ({ ...policy.tls(origin), ...(await certificates(origin)) }),
@@ -113,21 +132,32 @@ export async function createHosts(context: Context): Promise<Hosts> {
       schemes: known.policy.for(host).schemes,
       transport: known.transport.send,
       targetOf: (origin) => known.transport.targetOf(origin),
-      chunkSize: settings.chunkSize ?? (chunkSize === undefined ? undefined : parseBytes(`chunkSize of ${host} in config.yaml`, chunkSize)),
+      chunkSize:
+        settings.chunkSize ??
+        (chunkSize === undefined
+          ? undefined
+          : parseBytes(`chunkSize of ${host} in config.yaml`, chunkSize)),
     };
   }
 
   function ruleOf(reference: Reference | string): RegistryRule | undefined {
     if (registriesConf === undefined) return undefined;
-    const name = typeof reference === 'string' ? reference : formatReference(withDefaultTag(reference));
+    const name =
+      typeof reference === 'string' ? reference : formatReference(withDefaultTag(reference));
     const rule = findRule(registriesConf.conf, name);
-    if (rule?.blocked === true) throw new BlockedRegistryError(name, rule.prefix, registriesConf.files);
+    if (rule?.blocked === true)
+      throw new BlockedRegistryError(name, rule.prefix, registriesConf.files);
     return rule;
   }
 
   return {
     way,
-    sources: (reference) => pullSources(withDefaultTag(reference), ruleOf(reference), own.get(reference.domain.toLowerCase())?.mirrors),
+    sources: (reference) =>
+      pullSources(
+        withDefaultTag(reference),
+        ruleOf(reference),
+        own.get(reference.domain.toLowerCase())?.mirrors,
+      ),
     isInsecure: (name) => ruleOf(name)?.insecure ?? false,
     close: async () => {
       await Promise.all([strict, ...loose.values()].map(({ transport }) => transport.close()));

@@ -21,24 +21,48 @@ export interface ImageSource {
 }
 
 /** Opens an archive or layout to read what is in it. The caller closes it. */
-export async function openImageSource(location: ArchiveLocation | LayoutLocation, context: Context): Promise<ImageSource> {
+export async function openImageSource(
+  location: ArchiveLocation | LayoutLocation,
+  context: Context,
+): Promise<ImageSource> {
   const opened = await openWhole(location, context);
   return { ...opened, images: await imagesMeant(opened, location, context) };
 }
 
-async function openWhole(location: ArchiveLocation | LayoutLocation, context: Context): Promise<ImageSource> {
+async function openWhole(
+  location: ArchiveLocation | LayoutLocation,
+  context: Context,
+): Promise<ImageSource> {
   const { io, signal } = context;
-  const unnamed = unnamedRepository(location.path === '-' ? 'images' : basename(resolve(io.cwd, location.path)));
+  const unnamed = unnamedRepository(
+    location.path === '-' ? 'images' : basename(resolve(io.cwd, location.path)),
+  );
   if (location.kind !== 'oci') {
     const { openArchiveAt } = await import('./open-path.ts');
     const archive = await openArchiveAt(location, context);
-    return { store: archive.open(''), images: archive.images(), unnamed, omitted: archive.omitted, close: () => archive.close() };
+    return {
+      store: archive.open(''),
+      images: archive.images(),
+      unnamed,
+      omitted: archive.omitted,
+      close: () => archive.close(),
+    };
   }
   const { OciLayout } = await import('../stores/layout/oci-layout.ts');
-  const layout = new OciLayout(resolve(io.cwd, location.path), { create: false, clock: io.clock, signal });
+  const layout = new OciLayout(resolve(io.cwd, location.path), {
+    create: false,
+    clock: io.clock,
+    signal,
+  });
   await layout.open();
   const index = await layout.readIndex();
-  return { store: layout, images: namedImages(index, namesIn(index, unnamed)), unnamed, omitted: [], close: () => layout.close() };
+  return {
+    store: layout,
+    images: namedImages(index, namesIn(index, unnamed)),
+    unnamed,
+    omitted: [],
+    close: () => layout.close(),
+  };
 }
 
 /** The store itself finds the one that a name means: it knows what to say when there is none, or when there are several. */
@@ -51,7 +75,9 @@ async function imagesMeant(
   if (wanted === undefined) return images;
   try {
     const root = await store.resolve(wanted, { signal });
-    const found = images.find((image) => isNamed(image, wanted)) ?? images.find((image) => image.root.digest === root.digest);
+    const found =
+      images.find((image) => isNamed(image, wanted)) ??
+      images.find((image) => image.root.digest === root.digest);
     return [found ?? { name: undefined, tag: undefined, repository: undefined, root }];
   } catch (error) {
     await close();

@@ -7,7 +7,12 @@ import type { Io } from '../io.ts';
  *
  * @see https://specifications.freedesktop.org/basedir-spec/0.8/
  */
-export function localStoreFolder({ env, home, cwd, host }: Pick<Io, 'env' | 'home' | 'cwd' | 'host'>): string {
+export function localStoreFolder({
+  env,
+  home,
+  cwd,
+  host,
+}: Pick<Io, 'env' | 'home' | 'cwd' | 'host'>): string {
   const given = env['REGI_DATA'] ?? '';
   if (given !== '') return resolve(cwd, given);
   switch (host.os) {

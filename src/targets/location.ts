@@ -45,13 +45,25 @@ export class InvalidLocationError extends RegiError {
   readonly code = 'INVALID_REFERENCE';
 }
 
-const PATH_KINDS = ['oci', 'archive', 'docker-archive', 'oci-archive', 'dir'] as const satisfies readonly Location['kind'][];
+const PATH_KINDS = [
+  'oci',
+  'archive',
+  'docker-archive',
+  'oci-archive',
+  'dir',
+] as const satisfies readonly Location['kind'][];
 type PathKind = (typeof PATH_KINDS)[number];
 
 /** What other tools move by these prefixes. Without the check, `docker-daemon:debian` is a repository of that name on Docker Hub. */
 const FOREIGN: Readonly<Record<string, { readonly why: string; readonly hint: string }>> = {
-  'docker-daemon': { why: 'it needs a container engine', hint: 'run "docker save IMAGE -o FILE", and write archive:FILE' },
-  'containers-storage': { why: 'it needs a container engine', hint: 'run "podman save --format oci-archive -o FILE IMAGE", and write archive:FILE' },
+  'docker-daemon': {
+    why: 'it needs a container engine',
+    hint: 'run "docker save IMAGE -o FILE", and write archive:FILE',
+  },
+  'containers-storage': {
+    why: 'it needs a container engine',
+    hint: 'run "podman save --format oci-archive -o FILE IMAGE", and write archive:FILE',
+  },
   ostree: { why: 'it is no place that regi reads', hint: 'write oci:DIR or archive:FILE' },
   sif: { why: 'it is no place that regi reads', hint: 'write oci:DIR or archive:FILE' },
   tarball: { why: 'it is no place that regi reads', hint: 'write oci:DIR or archive:FILE' },
@@ -90,14 +102,19 @@ export function parseRepositoryLocation(text: string): Location {
   const location = parse(text, parseRepository);
   if ('path' in location && (location.reference !== undefined || location.digest !== undefined)) {
     const hint = `write "${location.kind}:${location.path}"`;
-    throw new InvalidLocationError(`Cannot parse location ${quote(text)}: expected no name of an image`, { hint });
+    throw new InvalidLocationError(
+      `Cannot parse location ${quote(text)}: expected no name of an image`,
+      { hint },
+    );
   }
   return location;
 }
 
 function parse(text: string, parseName: (name: string) => Reference): Location {
-  if (text.startsWith(REFERENCE_PREFIX)) return { kind: 'registry', reference: parseName(text.slice(REFERENCE_PREFIX.length)) };
-  if (text.startsWith(LOCAL_PREFIX)) return { kind: 'local', reference: parseName(text.slice(LOCAL_PREFIX.length)) };
+  if (text.startsWith(REFERENCE_PREFIX))
+    return { kind: 'registry', reference: parseName(text.slice(REFERENCE_PREFIX.length)) };
+  if (text.startsWith(LOCAL_PREFIX))
+    return { kind: 'local', reference: parseName(text.slice(LOCAL_PREFIX.length)) };
   if (isBarePath(text)) throw barePath(text);
   const kind = PATH_KINDS.find((prefix) => text.startsWith(`${prefix}:`));
   if (kind !== undefined) return parsePathLocation(kind, text);
@@ -115,14 +132,30 @@ function parsePathLocation(kind: PathKind, text: string): Location {
   const path = colon < 0 ? named : named.slice(0, colon);
   checkPath(path, kind, text);
   const reference = colon < 0 ? undefined : checkName(named.slice(colon + 1), text);
-  return { kind, path, ...(reference !== undefined && { reference }), ...(digest !== undefined && { digest }) };
+  return {
+    kind,
+    path,
+    ...(reference !== undefined && { reference }),
+    ...(digest !== undefined && { digest }),
+  };
 }
 
 function checkPath(path: string, kind: PathKind, text: string): void {
   const action = `Cannot parse location ${quote(text)}`;
-  const form = kind === 'dir' ? 'dir:DIR' : kind === 'oci' ? 'oci:DIR[:REF|@DIGEST]' : `${kind}:FILE[:REF|@DIGEST]`;
-  if (path === '') throw new InvalidLocationError(`${action}: expected a path after "${kind}:"`, { hint: `write ${form}` });
-  if (path.includes('\0')) throw new InvalidLocationError(`${action}: expected a path without NUL characters`, { hint: `write ${form}` });
+  const form =
+    kind === 'dir'
+      ? 'dir:DIR'
+      : kind === 'oci'
+        ? 'oci:DIR[:REF|@DIGEST]'
+        : `${kind}:FILE[:REF|@DIGEST]`;
+  if (path === '')
+    throw new InvalidLocationError(`${action}: expected a path after "${kind}:"`, {
+      hint: `write ${form}`,
+    });
+  if (path.includes('\0'))
+    throw new InvalidLocationError(`${action}: expected a path without NUL characters`, {
+      hint: `write ${form}`,
+    });
   // No shell expands it behind a prefix, and the image would go into a folder named "~".
   if (/^~[\\/]?/.test(path)) {
     const hint = `write ${quote(text.replace('~', '$HOME'))}, or "${kind}:./~…" for a folder of that name`;
@@ -132,9 +165,16 @@ function checkPath(path: string, kind: PathKind, text: string): void {
 
 function checkName(name: string, text: string): string {
   const hint = 'write a tag or a full reference after the path, whose own characters hold no ":"';
-  if (name === '') throw new InvalidLocationError(`Cannot parse location ${quote(text)}: expected a tag or reference after the last ":"`, { hint });
+  if (name === '')
+    throw new InvalidLocationError(
+      `Cannot parse location ${quote(text)}: expected a tag or reference after the last ":"`,
+      { hint },
+    );
   if (name.length <= NAME_INSIDE_LENGTH && NAME_INSIDE.test(name)) return name;
-  throw new InvalidLocationError(`Cannot parse location ${quote(text)}: expected a tag or reference, found ${quote(name)}`, { hint });
+  throw new InvalidLocationError(
+    `Cannot parse location ${quote(text)}: expected a tag or reference, found ${quote(name)}`,
+    { hint },
+  );
 }
 
 /** Whether a text is a path without a prefix: `./dir`, `/dir`, `..`. */
@@ -144,19 +184,27 @@ function isBarePath(text: string): boolean {
 
 function barePath(text: string): InvalidLocationError {
   const path = text.startsWith('~') ? text.replace('~', '$HOME') : text;
-  const [likely, other] = /\.(?:tar|tgz|tar\.\w+)$/i.test(text) ? ['archive', 'oci'] : ['oci', 'archive'];
+  const [likely, other] = /\.(?:tar|tgz|tar\.\w+)$/i.test(text)
+    ? ['archive', 'oci']
+    : ['oci', 'archive'];
   const use = { archive: 'for an image file', oci: 'for a layout folder' } as const;
-  return new InvalidLocationError(`Cannot parse location ${quote(text)}: expected a prefix that says what the path is`, {
-    hint: `write ${quote(`${likely}:${path}`)} ${use[likely as keyof typeof use]}, or ${quote(`${other}:${path}`)} ${use[other as keyof typeof use]}`,
-  });
+  return new InvalidLocationError(
+    `Cannot parse location ${quote(text)}: expected a prefix that says what the path is`,
+    {
+      hint: `write ${quote(`${likely}:${path}`)} ${use[likely as keyof typeof use]}, or ${quote(`${other}:${path}`)} ${use[other as keyof typeof use]}`,
+    },
+  );
 }
 
 /** `oci://registry.example/app` is how helm writes a registry; as a path it would quietly be a folder at the root. */
 function schemeOfPath(kind: PathKind, text: string): InvalidLocationError {
   const rest = text.slice(kind.length + 3);
-  return new InvalidLocationError(`Cannot parse location ${quote(text)}: expected a path after "${kind}:", found "//"`, {
-    hint: `write ${quote(rest)} for an image in a registry, or ${quote(`${kind}:/${rest}`)} for a path`,
-  });
+  return new InvalidLocationError(
+    `Cannot parse location ${quote(text)}: expected a path after "${kind}:", found "//"`,
+    {
+      hint: `write ${quote(rest)} for an image in a registry, or ${quote(`${kind}:/${rest}`)} for a path`,
+    },
+  );
 }
 
 function refuseForeignPrefix(text: string): void {
@@ -165,13 +213,22 @@ function refuseForeignPrefix(text: string): void {
   const prefix = text.slice(0, colon);
   const foreign = Object.hasOwn(FOREIGN, prefix) ? FOREIGN[prefix] : undefined;
   if (foreign !== undefined) {
-    throw new InvalidLocationError(`Cannot use ${quote(text)}: "${prefix}:" is not for regi, ${foreign.why}`, { hint: foreign.hint });
+    throw new InvalidLocationError(
+      `Cannot use ${quote(text)}: "${prefix}:" is not for regi, ${foreign.why}`,
+      { hint: foreign.hint },
+    );
   }
   // A tag begins with no ".", "/" or "~", so what stands before the colon was meant as a prefix.
-  if (/^[a-z][a-z0-9+-]*$/i.test(prefix) && /^(?:\.{0,2}[\\/](?!\/)|~)/.test(text.slice(colon + 1))) {
-    throw new InvalidLocationError(`Cannot parse location ${quote(text)}: unknown prefix "${prefix}:"`, {
-      hint: 'write oci:DIR for a layout folder, archive:FILE for an image file, or a reference for a registry',
-    });
+  if (
+    /^[a-z][a-z0-9+-]*$/i.test(prefix) &&
+    /^(?:\.{0,2}[\\/](?!\/)|~)/.test(text.slice(colon + 1))
+  ) {
+    throw new InvalidLocationError(
+      `Cannot parse location ${quote(text)}: unknown prefix "${prefix}:"`,
+      {
+        hint: 'write oci:DIR for a layout folder, archive:FILE for an image file, or a reference for a registry',
+      },
+    );
   }
 }
 
@@ -179,7 +236,10 @@ function refuseForeignPrefix(text: string): void {
 const TAR_NAME = /\.(?:tar|tgz|tzst)(?:\.\w+)?$/;
 
 /** Parses a location that is only read: a path needs no prefix, for the disk knows whether it is an archive or a layout. */
-export async function parseSourceLocation(text: string, { cwd }: Pick<Io, 'cwd'>): Promise<Location> {
+export async function parseSourceLocation(
+  text: string,
+  { cwd }: Pick<Io, 'cwd'>,
+): Promise<Location> {
   if (!isBarePath(text)) return parseLocation(text);
   const isArchive = (await isFile(resolve(cwd, text))) ?? TAR_NAME.test(text);
   return parseLocation(`${isArchive ? 'archive' : 'oci'}:${text}`);

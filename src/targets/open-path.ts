@@ -24,28 +24,55 @@ export async function openPath(
   const { kind, path, reference, digest } = location;
   if (side === 'destination') {
     throw new NotADestinationError(`Cannot write to "${kind}:${path}" image by image`, {
-      hint: kind === 'dir' ? 'write oci:DIR or archive:FILE' : 'write all images at once: regi export REF… -o FILE',
+      hint:
+        kind === 'dir'
+          ? 'write oci:DIR or archive:FILE'
+          : 'write all images at once: regi export REF… -o FILE',
     });
   }
-  const common = { reference: digest ?? reference ?? '', tag: reference, pinned: digest, defaultTag: undefined, name: `${kind}:${path}` };
+  const common = {
+    reference: digest ?? reference ?? '',
+    tag: reference,
+    pinned: digest,
+    defaultTag: undefined,
+    name: `${kind}:${path}`,
+  };
   if (kind === 'dir') {
     const store = await openFolder(resolve(context.io.cwd, path), context);
     return { opened: { store, ...common }, close: async () => undefined };
   }
   const archive = await openArchiveAt(location, context);
   const image = imageMeant(archive, location);
-  const fullName = image?.repository === undefined || image.tag === undefined ? undefined : parseReference(`${formatReference(image.repository)}:${image.tag}`);
-  return { opened: { store: archive.open(''), ...common, tag: reference ?? image?.tag, fullName }, close: () => archive.close() };
+  const fullName =
+    image?.repository === undefined || image.tag === undefined
+      ? undefined
+      : parseReference(`${formatReference(image.repository)}:${image.tag}`);
+  return {
+    opened: { store: archive.open(''), ...common, tag: reference ?? image?.tag, fullName },
+    close: () => archive.close(),
+  };
 }
 
 /** The image of a name, or the only one where none was typed: what it is called goes with it. */
-function imageMeant(archive: ArchivePlace, { reference, digest }: ArchiveLocation): NamedImage | undefined {
-  const images = archive.images().filter(({ name, tag }) => digest === undefined && (reference === undefined || reference === name || reference === tag));
+function imageMeant(
+  archive: ArchivePlace,
+  { reference, digest }: ArchiveLocation,
+): NamedImage | undefined {
+  const images = archive
+    .images()
+    .filter(
+      ({ name, tag }) =>
+        digest === undefined &&
+        (reference === undefined || reference === name || reference === tag),
+    );
   return images.length === 1 ? images[0] : undefined;
 }
 
 /** Opens an archive with all its images. The caller closes it. */
-export function openArchiveAt({ kind, path }: ArchiveLocation, { io, signal, warn, note }: Context): Promise<ArchivePlace> {
+export function openArchiveAt(
+  { kind, path }: ArchiveLocation,
+  { io, signal, warn, note }: Context,
+): Promise<ArchivePlace> {
   return openArchive(path === '-' ? '-' : resolve(io.cwd, path), {
     signal,
     name: `${kind}:${path}`,

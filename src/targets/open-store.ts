@@ -58,7 +58,11 @@ export class UnsupportedLocationError extends RegiError {
 }
 
 /** Gives `use` the stores of a command, and closes whatever they share however it ends. */
-export async function* withStores<Row>(context: Context, options: StoresOptions, use: (stores: Stores) => AsyncIterable<Row>): AsyncIterable<Row> {
+export async function* withStores<Row>(
+  context: Context,
+  options: StoresOptions,
+  use: (stores: Stores) => AsyncIterable<Row>,
+): AsyncIterable<Row> {
   const stores = new CommandStores(context, options);
   try {
     yield* use(stores);
@@ -117,12 +121,21 @@ class CommandStores implements Stores {
   }
 
   async #openLocal(side: Side): Promise<LocalStore> {
-    const [{ LocalStore: Local }, { localStoreFolder }] = await Promise.all([import('../stores/layout/local-store.ts'), import('./local-folder.ts')]);
+    const [{ LocalStore: Local }, { localStoreFolder }] = await Promise.all([
+      import('../stores/layout/local-store.ts'),
+      import('./local-folder.ts'),
+    ]);
     const { io, signal, note } = this.#context;
     const create = side === 'destination' && this.#options.dryRun !== true;
     const folder = localStoreFolder(io);
     const onPartial = create ? await this.#journaled(folder) : undefined;
-    const store = await Local.open(folder, { create, clock: io.clock, signal, onWait: note, onPartial });
+    const store = await Local.open(folder, {
+      create,
+      clock: io.clock,
+      signal,
+      onWait: note,
+      onPartial,
+    });
     this.#closers.push(() => store.close());
     return store;
   }
@@ -136,7 +149,9 @@ class CommandStores implements Stores {
   }
 
   #connect(): Promise<Registries> {
-    this.#registries ??= import('./registries.ts').then(({ createRegistries }) => createRegistries(this.#context));
+    this.#registries ??= import('./registries.ts').then(({ createRegistries }) =>
+      createRegistries(this.#context),
+    );
     return this.#registries;
   }
 
@@ -161,11 +176,21 @@ class CommandStores implements Stores {
         const create = side === 'destination' && this.#options.dryRun !== true;
         const path = resolve(io.cwd, location.path);
         const onPartial = create ? await this.#journaled(path) : undefined;
-        const store = await openLayout(path, { create, clock: io.clock, signal, onPartial, onWait: note });
+        const store = await openLayout(path, {
+          create,
+          clock: io.clock,
+          signal,
+          onPartial,
+          onWait: note,
+        });
         return {
           store,
           reference: location.digest ?? location.reference ?? '',
-          tag: location.reference ?? (side === 'source' && location.digest === undefined ? await onlyName(store, signal) : undefined),
+          tag:
+            location.reference ??
+            (side === 'source' && location.digest === undefined
+              ? await onlyName(store, signal)
+              : undefined),
           pinned: location.digest,
           defaultTag: undefined,
           name: `oci:${location.path}`,
@@ -203,7 +228,10 @@ class CommandStores implements Stores {
 
   /** One limit for the whole command, whatever number of sources it reads. */
   async #createThrottle(bytesPerSecond: number): Promise<Decorator> {
-    const [{ throttled }, { createRateLimit }] = await Promise.all([import('../stores/decorators/throttled.ts'), import('../stores/decorators/throttled.ts')]);
+    const [{ throttled }, { createRateLimit }] = await Promise.all([
+      import('../stores/decorators/throttled.ts'),
+      import('../stores/decorators/throttled.ts'),
+    ]);
     const limit = createRateLimit(bytesPerSecond, this.#context.io.clock);
     return (store) => throttled(store, limit);
   }

@@ -23,8 +23,11 @@ export async function openToChange(location: Location, stores: Stores): Promise<
       return { ...(await stores.open(location, 'destination')), reference };
     }
     default:
-      throw new UsageError(`Cannot change "${location.kind}:${location.path}": expected a registry, an OCI layout or the local store`, {
-        hint: `copy it into a layout first: regi copy ${location.kind}:${location.path} oci:DIR:TAG`,
-      });
+      throw new UsageError(
+        `Cannot change "${location.kind}:${location.path}": expected a registry, an OCI layout or the local store`,
+        {
+          hint: `copy it into a layout first: regi copy ${location.kind}:${location.path} oci:DIR:TAG`,
+        },
+      );
   }
 }

@@ -57,20 +57,35 @@ export async function createRegistries(context: Context): Promise<Registries> {
   const closers: (() => void)[] = [];
 
   /** @param asked the registry that the user named: credentials of a flag are for that one, and not for its mirrors. */
-  function connect(host: string, side: Side, { asked = host, isMirror = false, insecure = hosts.isInsecure(host) } = {}): Connection {
+  function connect(
+    host: string,
+    side: Side,
+    { asked = host, isMirror = false, insecure = hosts.isInsecure(host) } = {},
+  ): Connection {
     const given = side === 'source' ? settings.sourceCredentials : settings.destinationCredentials;
     const pointer = asked === host ? given : undefined;
     // Without credentials of its own, a side shares connection and tokens with the other.
     const key = `${pointer === undefined ? '' : side} ${insecure ? 'insecure' : ''} ${isMirror ? 'mirror' : ''} ${host}`;
     const known = connections.get(key);
     if (known !== undefined) return known;
-    const chain = createCredentialChain({ ...places, pointer: pointer === undefined ? undefined : { password: pointer, registry: host } });
-    const made = connectAs(host, chain, { asked, insecure, retries: isMirror ? Math.min(settings.retries, MIRROR_RETRIES) : settings.retries });
+    const chain = createCredentialChain({
+      ...places,
+      pointer: pointer === undefined ? undefined : { password: pointer, registry: host },
+    });
+    const made = connectAs(host, chain, {
+      asked,
+      insecure,
+      retries: isMirror ? Math.min(settings.retries, MIRROR_RETRIES) : settings.retries,
+    });
     connections.set(key, made);
     return made;
   }
 
-  function connectAs(host: string, credentials: CredentialSource, options: ConnectAsOptions = {}): Connection {
+  function connectAs(
+    host: string,
+    credentials: CredentialSource,
+    options: ConnectAsOptions = {},
+  ): Connection {
     const { insecure = hosts.isInsecure(host), retries = settings.retries, asked = host } = options;
     checkHost(host);
     return createConnection({
@@ -81,9 +96,11 @@ export async function createRegistries(context: Context): Promise<Registries> {
       clock: io.clock,
       retries,
       log,
-      onRetry: ({ method, url, attempt, delayMs }) => context.log(`${method} ${url.host} failed; attempt ${attempt + 1} in ${delayMs} ms`),
+      onRetry: ({ method, url, attempt, delayMs }) =>
+        context.log(`${method} ${url.host} failed; attempt ${attempt + 1} in ${delayMs} ms`),
       onTooMany() {
-        if (slowDown(context, asked)) context.log(`${asked} is asked too often: few requests at once from now on`);
+        if (slowDown(context, asked))
+          context.log(`${asked} is asked too often: few requests at once from now on`);
       },
       onWarning: context.warn,
       onNotice: context.warn,
@@ -96,13 +113,22 @@ export async function createRegistries(context: Context): Promise<Registries> {
     if (side === 'destination') {
       const uploads = journaledUploads(connection, path, context);
       closers.push(uploads.close);
-      return createRegistryStore({ connection, repository: path, access: 'write', uploads: uploads.journal });
+      return createRegistryStore({
+        connection,
+        repository: path,
+        access: 'write',
+        uploads: uploads.journal,
+      });
     }
     const upstream = createRegistryStore({ connection, repository: path, access: 'read' });
     return openMirrored(reference, hosts.sources(reference), upstream, {
       open: (source) =>
         createRegistryStore({
-          connection: connect(source.reference.domain, side, { asked: domain, isMirror: source.isMirror, insecure: source.insecure }),
+          connection: connect(source.reference.domain, side, {
+            asked: domain,
+            isMirror: source.isMirror,
+            insecure: source.insecure,
+          }),
           repository: source.reference.path,
         }),
       log: context.log,
@@ -126,7 +152,10 @@ export async function createRegistries(context: Context): Promise<Registries> {
 /** Docker's grammar takes hosts that no URL does: ports over 65535, four numbers that are no address. */
 function checkHost(host: string): void {
   if (URL.canParse(`https://${host}`)) return;
-  throw new InvalidHostError(`Cannot contact "${host}": expected a host name or address, and a port up to 65535`, {
-    hint: 'check the part before the first "/"',
-  });
+  throw new InvalidHostError(
+    `Cannot contact "${host}": expected a host name or address, and a port up to 65535`,
+    {
+      hint: 'check the part before the first "/"',
+    },
+  );
 }

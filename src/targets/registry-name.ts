@@ -3,7 +3,12 @@ import { parseReference, parseRepository } from '../oci/reference.ts';
 import { UsageError } from '../errors.ts';
 
 const DOCKER_HUB = 'docker.io';
-const DOCKER_HUB_NAMES: ReadonlySet<string> = new Set([DOCKER_HUB, 'index.docker.io', 'registry-1.docker.io', 'hub.docker.com']);
+const DOCKER_HUB_NAMES: ReadonlySet<string> = new Set([
+  DOCKER_HUB,
+  'index.docker.io',
+  'registry-1.docker.io',
+  'hub.docker.com',
+]);
 
 /**
  * Parses the registry that a person logs in to: `registry.example:5000`, `https://registry.example/`, or nothing for Docker Hub.
@@ -15,9 +20,12 @@ export function parseRegistryName(text: string | undefined): string {
   const host = withoutScheme(text ?? DOCKER_HUB).split('/', 1)[0] ?? '';
   if (DOCKER_HUB_NAMES.has(host)) return DOCKER_HUB;
   if (nameInReferences(host) === host) return host;
-  throw new UsageError(`Cannot use ${quote(text ?? '')} as a registry: expected a host with a dot or a port, or localhost`, {
-    hint: 'write it as in image names: registry.example, registry.example:5000; nothing means Docker Hub',
-  });
+  throw new UsageError(
+    `Cannot use ${quote(text ?? '')} as a registry: expected a host with a dot or a port, or localhost`,
+    {
+      hint: 'write it as in image names: registry.example, registry.example:5000; nothing means Docker Hub',
+    },
+  );
 }
 
 /**
@@ -26,7 +34,10 @@ export function parseRegistryName(text: string | undefined): string {
  * @throws {UsageError} when it is none that a reference could name.
  * @throws {InvalidReferenceError} when the repository is none.
  */
-export function parseRegistryPlace(text: string | undefined): { readonly host: string; readonly repository: string | undefined } {
+export function parseRegistryPlace(text: string | undefined): {
+  readonly host: string;
+  readonly repository: string | undefined;
+} {
   const host = parseRegistryName(text);
   const bare = withoutScheme(text ?? '').replace(/\/+$/, '');
   const slash = bare.indexOf('/');

@@ -18,7 +18,11 @@ export function journalOf(context: Context): Journal {
   const known = JOURNALS.get(context);
   if (known !== undefined) return known;
   const { io, log } = context;
-  const journal = new Journal(stateFolder(io), { clock: io.clock, processes: systemProcesses, onFailure: log });
+  const journal = new Journal(stateFolder(io), {
+    clock: io.clock,
+    processes: systemProcesses,
+    onFailure: log,
+  });
   JOURNALS.set(context, journal);
   return journal;
 }
@@ -27,11 +31,17 @@ export function journalOf(context: Context): Journal {
 export function tellKept(context: Context): void {
   if (TOLD.has(context)) return;
   TOLD.add(context);
-  context.note('What has arrived is kept: run the same command again to go on; `regi prune --journal` forgets it');
+  context.note(
+    'What has arrived is kept: run the same command again to go on; `regi prune --journal` forgets it',
+  );
 }
 
 /** The same, remembered until it is finished. @param path of the archive, absolute. */
-export function journaledArchive(path: string, write: WriteArchive, context: Context): WriteArchive {
+export function journaledArchive(
+  path: string,
+  write: WriteArchive,
+  context: Context,
+): WriteArchive {
   const journal = journalOf(context);
   const subject: JournalSubject = { kind: 'archive', path };
   return async (plan, work) => {
@@ -68,7 +78,10 @@ export function journaledLayout(path: string, context: Context): JournaledLayout
     },
     async close() {
       if (!isBegun) return;
-      const partials = await new PartialBlobs(path, { processes: systemProcesses, clock: context.io.clock }).list();
+      const partials = await new PartialBlobs(path, {
+        processes: systemProcesses,
+        clock: context.io.clock,
+      }).list();
       if (partials.length > 0) tellKept(context);
       else await journal.remove(subject);
     },
@@ -82,11 +95,20 @@ export interface JournaledUploads {
   readonly close: () => void;
 }
 
-export function journaledUploads(connection: Connection, repository: string, context: Context): JournaledUploads {
+export function journaledUploads(
+  connection: Connection,
+  repository: string,
+  context: Context,
+): JournaledUploads {
   let unfinished = 0;
   const onChange = (remembered: number): void => {
     unfinished = remembered;
   };
-  const journal = createUploadJournal({ journal: journalOf(context), origin: () => connection.origin(), repository, onChange });
+  const journal = createUploadJournal({
+    journal: journalOf(context),
+    origin: () => connection.origin(),
+    repository,
+    onChange,
+  });
   return { journal, close: () => void (unfinished > 0 && tellKept(context)) };
 }

@@ -7,41 +7,80 @@ import { CATALOG_SCOPE, repositoryScope } from '../../src/auth/scope.ts';
 import type { Credential } from '../../src/credentials/credential.ts';
 import type { HttpRequest, Method } from '../../src/http/message.ts';
 import type { FakeAnswer } from '../support/fake-transport.ts';
-import { ORIGIN, REALM, BEARER, PASSWORD, BASIC_ALICE, PULL, PUSH, setUp, request, tokenRegistry, challenge, failure } from '../support/authorizer.ts';
+import {
+  ORIGIN,
+  REALM,
+  BEARER,
+  PASSWORD,
+  BASIC_ALICE,
+  PULL,
+  PUSH,
+  setUp,
+  request,
+  tokenRegistry,
+  challenge,
+  failure,
+} from '../support/authorizer.ts';
 
 describe('send() of a registry with Basic', () => {
   const basic = ({ headers, url }: HttpRequest): FakeAnswer =>
-    headers?.['authorization'] === BASIC_ALICE ? { status: url.pathname.includes('secret') ? 403 : 200 } : challenge('Basic realm="basic-realm"');
+    headers?.['authorization'] === BASIC_ALICE
+      ? { status: url.pathname.includes('secret') ? 403 : 200 }
+      : challenge('Basic realm="basic-realm"');
 
   test('sends the password only after a Basic challenge, then at once', async () => {
     const setup = setUp(basic, { credential: PASSWORD });
     expect((await setup.authorizer.send(request(), PULL)).status).toBe(200);
-    expect((await setup.authorizer.send(request('/v2/b/tags/list'), { scopes: [repositoryScope('b', ['pull'])] })).status).toBe(200);
-    expect(setup.requests.map(({ headers }) => headers?.['authorization'])).toEqual([undefined, BASIC_ALICE, BASIC_ALICE]);
+    expect(
+      (
+        await setup.authorizer.send(request('/v2/b/tags/list'), {
+          scopes: [repositoryScope('b', ['pull'])],
+        })
+      ).status,
+    ).toBe(200);
+    expect(setup.requests.map(({ headers }) => headers?.['authorization'])).toEqual([
+      undefined,
+      BASIC_ALICE,
+      BASIC_ALICE,
+    ]);
   });
 
   test('gives the 401 back without asking twice when there are no credentials', async () => {
     const setup = setUp(basic);
-    expect(await setup.authorizer.send(request(), PULL)).toMatchObject({ status: 401, tried: undefined });
+    expect(await setup.authorizer.send(request(), PULL)).toMatchObject({
+      status: 401,
+      tried: undefined,
+    });
     expect(setup.requests.length).toBe(1);
   });
 
   test('sends refused credentials once, and reads no more than the registry showed it', async () => {
     const setup = setUp(() => challenge('Basic realm="r"'), { credential: PASSWORD });
-    expect(await setup.authorizer.send(request(), PULL)).toMatchObject({ status: 401, tried: { origin: '~/.docker/config.json', refused: true } });
+    expect(await setup.authorizer.send(request(), PULL)).toMatchObject({
+      status: 401,
+      tried: { origin: '~/.docker/config.json', refused: true },
+    });
     expect(setup.requests.length).toBe(2);
     await setup.authorizer.send(request(), PULL);
-    expect(setup.requests.filter(({ headers }) => headers?.['authorization'] !== undefined).length).toBe(1);
+    expect(
+      setup.requests.filter(({ headers }) => headers?.['authorization'] !== undefined).length,
+    ).toBe(1);
   });
 
   test('does not take credentials that worked before for refused everywhere', async () => {
     let strict = false;
-    const setup = setUp((asked) => (strict ? challenge('Basic realm="r"') : basic(asked)), { credential: PASSWORD });
+    const setup = setUp((asked) => (strict ? challenge('Basic realm="r"') : basic(asked)), {
+      credential: PASSWORD,
+    });
     await setup.authorizer.send(request(), PULL);
     strict = true;
-    expect(await setup.authorizer.send(request('/v2/app/blobs/uploads/', 'POST'), PUSH)).toMatchObject({ status: 401, tried: { refused: false } });
+    expect(
+      await setup.authorizer.send(request('/v2/app/blobs/uploads/', 'POST'), PUSH),
+    ).toMatchObject({ status: 401, tried: { refused: false } });
     strict = false;
-    expect((await setup.authorizer.send(request('/v2/app/blobs/uploads/', 'POST'), PUSH)).status).toBe(200);
+    expect(
+      (await setup.authorizer.send(request('/v2/app/blobs/uploads/', 'POST'), PUSH)).status,
+    ).toBe(200);
   });
 
   test('gives a 403 back with what was tried', async () => {
@@ -56,7 +95,10 @@ describe('send() of a registry with Basic', () => {
     const setup = setUp(
       ({ url, headers }) => {
         if (url.origin !== ORIGIN) return { status: 200, body: { token: 't' } };
-        if (url.pathname === '/v2/_catalog') return headers?.['authorization'] === BASIC_ALICE ? { status: 200 } : challenge('Basic realm="harbor"');
+        if (url.pathname === '/v2/_catalog')
+          return headers?.['authorization'] === BASIC_ALICE
+            ? { status: 200 }
+            : challenge('Basic realm="harbor"');
         return headers?.['authorization'] === 'Bearer t' ? { status: 200 } : challenge(BEARER);
       },
       { credential: PASSWORD },
@@ -73,7 +115,9 @@ describe('send() of a registry with Basic', () => {
     const setup = setUp(basic, { credential: PASSWORD, origin: 'http://registry.example' });
     await setup.authorizer.send(request('/v2/', 'GET', 'http://registry.example'), PULL);
     await setup.authorizer.send(request('/v2/', 'GET', 'http://registry.example'), PULL);
-    expect(setup.notices).toEqual(['Credentials for "registry.example" go over plain http: everyone on the way can read them']);
+    expect(setup.notices).toEqual([
+      'Credentials for "registry.example" go over plain http: everyone on the way can read them',
+    ]);
   });
 
   test('does not warn of plain http within this machine', async () => {
@@ -89,7 +133,10 @@ describe('send() with a registry token', () => {
   test('shows it to the registry as it is, and to no realm', async () => {
     const setup = setUp(tokenRegistry({ accepts: (token) => token === 'BEARER' }), { credential });
     expect((await setup.authorizer.send(request(), PULL)).status).toBe(200);
-    expect(setup.log()).toEqual([`GET ${ORIGIN}/v2/app/manifests/1`, `GET ${ORIGIN}/v2/app/manifests/1 Bearer BEARER`]);
+    expect(setup.log()).toEqual([
+      `GET ${ORIGIN}/v2/app/manifests/1`,
+      `GET ${ORIGIN}/v2/app/manifests/1 Bearer BEARER`,
+    ]);
   });
 
   test('reads anonymously when it is refused', async () => {
@@ -99,44 +146,58 @@ describe('send() with a registry token', () => {
   });
 
   test('refuses one that would break the header', async () => {
-    const setup = setUp(tokenRegistry(), { credential: { kind: 'registry-token', token: 'a\r\nX: b' } });
-    expect(await failure(setup.authorizer.send(request(), PULL))).toMatchObject({ code: 'NOT_AUTHORISED' });
+    const setup = setUp(tokenRegistry(), {
+      credential: { kind: 'registry-token', token: 'a\r\nX: b' },
+    });
+    expect(await failure(setup.authorizer.send(request(), PULL))).toMatchObject({
+      code: 'NOT_AUTHORISED',
+    });
   });
 });
 
 describe('send() sends no secret to', () => {
   const challengers = [BEARER, 'Basic realm="x"', `Bearer realm="${ORIGIN}/token"`];
 
-  test.each(['https://storage.example', 'http://registry.example', 'https://registry.example:8443', 'https://cdn.registry.example'])(
-    'another origin: %s',
-    async (origin) => {
-      for (const header of challengers) {
-        const setup = setUp((asked) => (asked.url.origin === origin ? challenge(header) : tokenRegistry()(asked)), { credential: PASSWORD });
-        await setup.authorizer.send(request(), PULL);
-        const before = setup.requests.length;
-        const foreign = request('/blob?sig=1', 'GET', origin);
-        expect((await setup.authorizer.send(foreign, PULL)).status).toBe(401);
-        expect(setup.requests.slice(before)).toEqual([foreign]);
-      }
-    },
-  );
+  test.each([
+    'https://storage.example',
+    'http://registry.example',
+    'https://registry.example:8443',
+    'https://cdn.registry.example',
+  ])('another origin: %s', async (origin) => {
+    for (const header of challengers) {
+      const setup = setUp(
+        (asked) => (asked.url.origin === origin ? challenge(header) : tokenRegistry()(asked)),
+        { credential: PASSWORD },
+      );
+      await setup.authorizer.send(request(), PULL);
+      const before = setup.requests.length;
+      const foreign = request('/blob?sig=1', 'GET', origin);
+      expect((await setup.authorizer.send(foreign, PULL)).status).toBe(401);
+      expect(setup.requests.slice(before)).toEqual([foreign]);
+    }
+  });
 
   test('a realm that a redirect target named', async () => {
-    const setup = setUp(() => ({ ...challenge(BEARER), url: new URL('https://evil.example/v2/') }), { credential: PASSWORD });
+    const setup = setUp(
+      () => ({ ...challenge(BEARER), url: new URL('https://evil.example/v2/') }),
+      { credential: PASSWORD },
+    );
     expect((await setup.authorizer.send(request(), PULL)).status).toBe(401);
     expect(setup.requests.length).toBe(1);
     expect(setup.lookups).toEqual([]);
   });
 
-  test.each(['http://auth.example/token', 'https://169.254.169.254/token', 'https://localhost/token', 'https://[::1]/token'])(
-    'the realm %s of a public registry',
-    async (realm) => {
-      const setup = setUp(() => challenge(`Bearer realm="${realm}"`), { credential: PASSWORD });
-      expect(await failure(setup.authorizer.send(request(), PULL))).toBeInstanceOf(UnsafeRealmError);
-      expect(setup.requests.length).toBe(1);
-      expect(setup.lookups).toEqual([]);
-    },
-  );
+  test.each([
+    'http://auth.example/token',
+    'https://169.254.169.254/token',
+    'https://localhost/token',
+    'https://[::1]/token',
+  ])('the realm %s of a public registry', async (realm) => {
+    const setup = setUp(() => challenge(`Bearer realm="${realm}"`), { credential: PASSWORD });
+    expect(await failure(setup.authorizer.send(request(), PULL))).toBeInstanceOf(UnsafeRealmError);
+    expect(setup.requests.length).toBe(1);
+    expect(setup.lookups).toEqual([]);
+  });
 
   test('a private address that the name of a realm leads to', async () => {
     const setup = setUp(tokenRegistry(), { credential: PASSWORD });
@@ -146,7 +207,10 @@ describe('send() sends no secret to', () => {
 
   test('the user info of a realm', async () => {
     const setup = setUp(
-      (asked) => (asked.url.origin === ORIGIN ? challenge('Bearer realm="https://eve:pw@auth.example/token"') : { status: 200, body: { token: 't' } }),
+      (asked) =>
+        asked.url.origin === ORIGIN
+          ? challenge('Bearer realm="https://eve:pw@auth.example/token"')
+          : { status: 200, body: { token: 't' } },
       { credential: PASSWORD },
     );
     await setup.authorizer.send(request(), PULL);
@@ -165,7 +229,11 @@ describe('send()', () => {
       'Digest realm="x"',
       `Bearer realm="${ORIGIN}/token2"`,
     );
-    const answer = fc.record({ status: fc.constantFrom(200, 401, 403), header, body: fc.constantFrom('', '{"token":"t"}') });
+    const answer = fc.record({
+      status: fc.constantFrom(200, 401, 403),
+      header,
+      body: fc.constantFrom('', '{"token":"t"}'),
+    });
     const credential = fc.constantFrom<Credential | undefined>(
       undefined,
       PASSWORD,
@@ -173,17 +241,22 @@ describe('send()', () => {
       { kind: 'registry-token', token: 'b' },
     );
     await fc.assert(
-      fc.asyncProperty(fc.infiniteStream(answer), credential, fc.constantFrom<Method>('GET', 'PUT'), async (answers, chosen, method) => {
-        const setup = setUp(
-          () => {
-            const { status, header: value, body } = answers.next().value;
-            return { status, headers: { 'www-authenticate': value }, body };
-          },
-          { credential: chosen },
-        );
-        await failure(setup.authorizer.send(request('/v2/app/manifests/1', method), PULL));
-        expect(setup.requests.length).toBeLessThan(20);
-      }),
+      fc.asyncProperty(
+        fc.infiniteStream(answer),
+        credential,
+        fc.constantFrom<Method>('GET', 'PUT'),
+        async (answers, chosen, method) => {
+          const setup = setUp(
+            () => {
+              const { status, header: value, body } = answers.next().value;
+              return { status, headers: { 'www-authenticate': value }, body };
+            },
+            { credential: chosen },
+          );
+          await failure(setup.authorizer.send(request('/v2/app/manifests/1', method), PULL));
+          expect(setup.requests.length).toBeLessThan(20);
+        },
+      ),
     );
   });
 
@@ -207,11 +280,20 @@ describe('send()', () => {
               body: { errors: [{ message: password }], token: '', x: token },
             };
             const setup = setUp(
-              (asked) => (asked.url.origin === ORIGIN ? challenge(`${BEARER.replace(REALM, `${REALM}?key=${token}`)},error="${token}"`) : echo),
+              (asked) =>
+                asked.url.origin === ORIGIN
+                  ? challenge(`${BEARER.replace(REALM, `${REALM}?key=${token}`)},error="${token}"`)
+                  : echo,
               { credential },
             );
-            const error = await failure(setup.authorizer.send(request('/v2/app/manifests/1', method), PULL));
-            const shown = [String(error), error instanceof NotAuthorisedError ? error.hint : '', ...setup.notices].join('\n');
+            const error = await failure(
+              setup.authorizer.send(request('/v2/app/manifests/1', method), PULL),
+            );
+            const shown = [
+              String(error),
+              error instanceof NotAuthorisedError ? error.hint : '',
+              ...setup.notices,
+            ].join('\n');
             expect(shown).not.toContain(password);
             expect(shown).not.toContain(token);
           }
@@ -228,11 +310,15 @@ describe('send()', () => {
       controller.abort(new Error('interrupted'));
       return { status: 200, body: { token: 't' } };
     });
-    await expect(setup.authorizer.send({ ...request(), signal: controller.signal }, PULL)).rejects.toThrow('interrupted');
+    await expect(
+      setup.authorizer.send({ ...request(), signal: controller.signal }, PULL),
+    ).rejects.toThrow('interrupted');
   });
 
   test('gives on why credentials cannot be looked up', async () => {
-    const setup = setUp(tokenRegistry(), { credentials: () => Promise.reject(new Error('keychain locked')) });
+    const setup = setUp(tokenRegistry(), {
+      credentials: () => Promise.reject(new Error('keychain locked')),
+    });
     await expect(setup.authorizer.send(request(), PULL)).rejects.toThrow('keychain locked');
   });
 });

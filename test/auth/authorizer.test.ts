@@ -3,7 +3,21 @@ import { NotAuthorisedError } from '../../src/auth/not-authorised.ts';
 import { repositoryScope } from '../../src/auth/scope.ts';
 import { bytesOf } from '../../src/bytes.ts';
 import { textOf } from '../support/fake-transport.ts';
-import { ORIGIN, REALM, BEARER, PASSWORD, BASIC_ALICE, PULL, PUSH, setUp, request, tokenRegistry, challenge, failure, bodyOf } from '../support/authorizer.ts';
+import {
+  ORIGIN,
+  REALM,
+  BEARER,
+  PASSWORD,
+  BASIC_ALICE,
+  PULL,
+  PUSH,
+  setUp,
+  request,
+  tokenRegistry,
+  challenge,
+  failure,
+  bodyOf,
+} from '../support/authorizer.ts';
 
 describe('send() of an open registry', () => {
   test('adds nothing and looks nothing up when nothing is asked', async () => {
@@ -21,7 +35,10 @@ describe('send() of an open registry', () => {
   });
 
   test('pings for a challenge after a bare 403, and gives the 403 back when there is none', async () => {
-    const setup = setUp(({ url }) => (url.pathname === '/v2/' ? { status: 200 } : { status: 403, body: 'no' }), { credential: PASSWORD });
+    const setup = setUp(
+      ({ url }) => (url.pathname === '/v2/' ? { status: 200 } : { status: 403, body: 'no' }),
+      { credential: PASSWORD },
+    );
     const answer = await setup.authorizer.send(request(), PULL);
     expect(answer.status).toBe(403);
     expect(await bodyOf(answer)).toBe('no');
@@ -43,14 +60,18 @@ describe('send() of a registry with tokens', () => {
   test('asks for the scope of the challenge when it knows none', async () => {
     const setup = setUp(tokenRegistry());
     await setup.authorizer.send(request('/v2/'), { scopes: [] });
-    expect(setup.requests[1]?.url.searchParams.getAll('scope')).toEqual(['repository:placeholder:pull']);
+    expect(setup.requests[1]?.url.searchParams.getAll('scope')).toEqual([
+      'repository:placeholder:pull',
+    ]);
   });
 
   test('authorises later requests at once, for any repository', async () => {
     const setup = setUp(tokenRegistry(), { credential: PASSWORD });
     await setup.authorizer.send(request(), PULL);
     await setup.authorizer.send(request(), PULL);
-    await setup.authorizer.send(request('/v2/other/tags/list'), { scopes: [repositoryScope('other', ['pull'])] });
+    await setup.authorizer.send(request('/v2/other/tags/list'), {
+      scopes: [repositoryScope('other', ['pull'])],
+    });
     expect(setup.log().slice(3)).toEqual([
       'GET https://registry.example/v2/app/manifests/1 Bearer t1',
       `GET https://auth.example/token?service=s&scope=repository%3Aother%3Apull&account=alice ${BASIC_ALICE}`,
@@ -61,12 +82,18 @@ describe('send() of a registry with tokens', () => {
   test('sends the password to the realm and never to the registry', async () => {
     const setup = setUp(tokenRegistry(), { credential: PASSWORD });
     await setup.authorizer.send(request(), PULL);
-    expect(setup.requests.filter(({ url }) => url.origin === ORIGIN).map(({ headers }) => headers?.['authorization'])).toEqual([undefined, 'Bearer t1']);
+    expect(
+      setup.requests
+        .filter(({ url }) => url.origin === ORIGIN)
+        .map(({ headers }) => headers?.['authorization']),
+    ).toEqual([undefined, 'Bearer t1']);
   });
 
   test('looks credentials up once and gets one token, however many ask', async () => {
     const setup = setUp(tokenRegistry(), { credential: PASSWORD });
-    const answers = await Promise.all(Array.from({ length: 8 }, () => setup.authorizer.send(request(), PULL)));
+    const answers = await Promise.all(
+      Array.from({ length: 8 }, () => setup.authorizer.send(request(), PULL)),
+    );
     expect(answers.map(({ status }) => status)).toEqual(Array(8).fill(200));
     expect(setup.lookups).toEqual(['registry.example']);
     expect(setup.requests.filter(({ url }) => url.origin !== ORIGIN).length).toBe(1);
@@ -81,7 +108,11 @@ describe('send() of a registry with tokens', () => {
   });
 
   test('renews a token before it expires', async () => {
-    const setup = setUp(tokenRegistry({ grants: (_request, count) => ({ status: 200, body: { token: `t${count}`, expires_in: 3 } }) }));
+    const setup = setUp(
+      tokenRegistry({
+        grants: (_request, count) => ({ status: 200, body: { token: `t${count}`, expires_in: 3 } }),
+      }),
+    );
     await setup.authorizer.send(request(), PULL);
     setup.clock.advance(2500);
     await setup.authorizer.send(request(), PULL);
@@ -96,49 +127,76 @@ describe('send() of a registry with tokens', () => {
   test('gives up when the second token is invalid too', async () => {
     const setup = setUp(tokenRegistry({ accepts: () => false }), { credential: PASSWORD });
     const answer = await setup.authorizer.send(request(), PULL);
-    expect(answer).toMatchObject({ status: 401, tried: { origin: '~/.docker/config.json', refused: false } });
+    expect(answer).toMatchObject({
+      status: 401,
+      tried: { origin: '~/.docker/config.json', refused: false },
+    });
     expect(await bodyOf(answer)).toContain('UNAUTHORIZED');
     expect(setup.requests.length).toBe(5);
   });
 
   test('renews a kept token that Harbor refuses with a Basic challenge', async () => {
     let revoked = '';
-    const setup = setUp(tokenRegistry({ accepts: (token) => token !== revoked, refusal: (token) => (token === undefined ? BEARER : 'Basic realm="harbor"') }), {
-      credential: PASSWORD,
-    });
+    const setup = setUp(
+      tokenRegistry({
+        accepts: (token) => token !== revoked,
+        refusal: (token) => (token === undefined ? BEARER : 'Basic realm="harbor"'),
+      }),
+      {
+        credential: PASSWORD,
+      },
+    );
     await setup.authorizer.send(request(), PULL);
     revoked = 't1';
     expect((await setup.authorizer.send(request(), PULL)).status).toBe(200);
   });
 
   test('takes a Basic challenge to a new token for a refusal, not for another scheme', async () => {
-    const setup = setUp(tokenRegistry({ accepts: () => false, refusal: (token) => (token === undefined ? BEARER : 'Basic realm="harbor"') }), {
-      credential: PASSWORD,
-    });
+    const setup = setUp(
+      tokenRegistry({
+        accepts: () => false,
+        refusal: (token) => (token === undefined ? BEARER : 'Basic realm="harbor"'),
+      }),
+      {
+        credential: PASSWORD,
+      },
+    );
     expect((await setup.authorizer.send(request(), PULL)).status).toBe(401);
-    expect(setup.log().filter((line) => line.includes(ORIGIN) && line.includes('Basic'))).toEqual([]);
+    expect(setup.log().filter((line) => line.includes(ORIGIN) && line.includes('Basic'))).toEqual(
+      [],
+    );
   });
 
-  test.each([401, 403])('asks for what is missing when the scope is insufficient (%d), and remembers it', async (status) => {
-    const wider = `Bearer realm="${REALM}",service="s",scope="repository:app:delete,pull",error="insufficient_scope"`;
-    const scopes: string[][] = [];
-    const setup = setUp(({ url, headers }) => {
-      if (url.origin !== ORIGIN) {
-        scopes.push(url.searchParams.getAll('scope'));
-        return { status: 200, body: { token: `t${scopes.length}` } };
-      }
-      const token = headers?.['authorization'];
-      if (token === undefined) return challenge(BEARER);
-      return token === 'Bearer t2' ? { status: 202 } : challenge(wider, status);
-    });
-    await setup.authorizer.send(request('/v2/app/manifests/1', 'DELETE'), PULL);
-    expect(scopes).toEqual([['repository:app:pull'], ['repository:app:pull,delete']]);
-    await setup.authorizer.send(request('/v2/app/manifests/2', 'DELETE'), PULL);
-    expect(setup.log().at(-1)).toBe('DELETE https://registry.example/v2/app/manifests/2 Bearer t2');
-  });
+  test.each([401, 403])(
+    'asks for what is missing when the scope is insufficient (%d), and remembers it',
+    async (status) => {
+      const wider = `Bearer realm="${REALM}",service="s",scope="repository:app:delete,pull",error="insufficient_scope"`;
+      const scopes: string[][] = [];
+      const setup = setUp(({ url, headers }) => {
+        if (url.origin !== ORIGIN) {
+          scopes.push(url.searchParams.getAll('scope'));
+          return { status: 200, body: { token: `t${scopes.length}` } };
+        }
+        const token = headers?.['authorization'];
+        if (token === undefined) return challenge(BEARER);
+        return token === 'Bearer t2' ? { status: 202 } : challenge(wider, status);
+      });
+      await setup.authorizer.send(request('/v2/app/manifests/1', 'DELETE'), PULL);
+      expect(scopes).toEqual([['repository:app:pull'], ['repository:app:pull,delete']]);
+      await setup.authorizer.send(request('/v2/app/manifests/2', 'DELETE'), PULL);
+      expect(setup.log().at(-1)).toBe(
+        'DELETE https://registry.example/v2/app/manifests/2 Bearer t2',
+      );
+    },
+  );
 
   test('ends when the scope stays insufficient', async () => {
-    const setup = setUp(tokenRegistry({ accepts: () => false, refusal: () => `${BEARER},error="insufficient_scope"` }));
+    const setup = setUp(
+      tokenRegistry({
+        accepts: () => false,
+        refusal: () => `${BEARER},error="insufficient_scope"`,
+      }),
+    );
     expect((await setup.authorizer.send(request(), PULL)).status).toBe(401);
     expect(setup.requests.length).toBeLessThan(8);
   });
@@ -157,13 +215,19 @@ describe('send() of a registry with tokens', () => {
     const setup = setUp(() => ({ status: 401 }), { credential: PASSWORD });
     expect((await setup.authorizer.send(request(), PULL)).status).toBe(401);
     await setup.authorizer.send(request(), PULL);
-    expect(setup.log()).toEqual([`GET ${ORIGIN}/v2/app/manifests/1`, `GET ${ORIGIN}/v2/`, `GET ${ORIGIN}/v2/app/manifests/1`]);
+    expect(setup.log()).toEqual([
+      `GET ${ORIGIN}/v2/app/manifests/1`,
+      `GET ${ORIGIN}/v2/`,
+      `GET ${ORIGIN}/v2/app/manifests/1`,
+    ]);
   });
 
   test('says that it does not know the scheme', async () => {
     const setup = setUp(() => challenge('Digest realm="r", qop="auth"'));
     expect((await setup.authorizer.send(request(), PULL)).status).toBe(401);
-    expect(setup.notices).toEqual(['Cannot authenticate at "registry.example": expected a Basic challenge, or Bearer with a realm, found digest']);
+    expect(setup.notices).toEqual([
+      'Cannot authenticate at "registry.example": expected a Basic challenge, or Bearer with a realm, found digest',
+    ]);
   });
 
   test('goes to the realm of each repository where there are several (Artifactory)', async () => {
@@ -175,40 +239,58 @@ describe('send() of a registry with tokens', () => {
         : challenge(`Bearer realm="https://auth.example/${repository}",service="s"`);
     });
     const get = async (name: string): Promise<number> =>
-      (await setup.authorizer.send(request(`/v2/${name}/tags/list`), { scopes: [repositoryScope(name, ['pull'])] })).status;
-    expect([await get('a'), await get('b'), await get('a'), await get('b')]).toEqual([200, 200, 200, 200]);
+      (
+        await setup.authorizer.send(request(`/v2/${name}/tags/list`), {
+          scopes: [repositoryScope(name, ['pull'])],
+        })
+      ).status;
+    expect([await get('a'), await get('b'), await get('a'), await get('b')]).toEqual([
+      200, 200, 200, 200,
+    ]);
     expect(setup.requests.length).toBe(3 + 4 + 1 + 1);
   });
 
   test('gives an error of the token service on', async () => {
     const setup = setUp(tokenRegistry({ grants: () => ({ status: 503 }) }));
-    expect(await failure(setup.authorizer.send(request(), PULL))).toMatchObject({ code: 'SERVER_FAILED' });
+    expect(await failure(setup.authorizer.send(request(), PULL))).toMatchObject({
+      code: 'SERVER_FAILED',
+    });
   });
 });
 
 describe('send() with refused credentials', () => {
   const refusing = tokenRegistry({
-    grants: ({ headers }) => (headers?.['authorization'] === undefined ? { status: 200, body: { token: 't' } } : { status: 401 }),
+    grants: ({ headers }) =>
+      headers?.['authorization'] === undefined
+        ? { status: 200, body: { token: 't' } }
+        : { status: 401 },
   });
 
   test('reads without them, and says so once', async () => {
     const setup = setUp(refusing, { credential: PASSWORD });
     expect((await setup.authorizer.send(request(), PULL)).status).toBe(200);
     expect((await setup.authorizer.send(request(), PULL)).status).toBe(200);
-    expect(setup.notices).toEqual(['The credentials from ~/.docker/config.json were refused by "registry.example": trying without them']);
+    expect(setup.notices).toEqual([
+      'The credentials from ~/.docker/config.json were refused by "registry.example": trying without them',
+    ]);
   });
 
   test('does not send them again', async () => {
     const setup = setUp(refusing, { credential: PASSWORD });
     await setup.authorizer.send(request(), PULL);
-    await setup.authorizer.send(request('/v2/other/tags/list'), { scopes: [repositoryScope('other', ['pull'])], repository: 'other' });
+    await setup.authorizer.send(request('/v2/other/tags/list'), {
+      scopes: [repositoryScope('other', ['pull'])],
+      repository: 'other',
+    });
     await failure(setup.authorizer.send(request('/v2/app/blobs/uploads/', 'POST'), PUSH));
     expect(setup.log().filter((line) => line.includes('Basic')).length).toBe(1);
   });
 
   test('does not write without them', async () => {
     const setup = setUp(refusing, { credential: PASSWORD });
-    const error = await failure(setup.authorizer.send(request('/v2/app/blobs/uploads/', 'POST'), PUSH));
+    const error = await failure(
+      setup.authorizer.send(request('/v2/app/blobs/uploads/', 'POST'), PUSH),
+    );
     expect(error).toBeInstanceOf(NotAuthorisedError);
     expect(error).toMatchObject({
       tried: { origin: '~/.docker/config.json', refused: true },
@@ -219,11 +301,15 @@ describe('send() with refused credentials', () => {
 
   test('does not read without them where the caller forbids it', async () => {
     const setup = setUp(refusing, { credential: PASSWORD });
-    expect(await failure(setup.authorizer.send(request(), { ...PULL, canRetryAnonymously: false }))).toMatchObject({ code: 'NOT_AUTHORISED' });
+    expect(
+      await failure(setup.authorizer.send(request(), { ...PULL, canRetryAnonymously: false })),
+    ).toMatchObject({ code: 'NOT_AUTHORISED' });
   });
 
   test('names them when reading without them does not help either', async () => {
-    const setup = setUp(tokenRegistry({ grants: () => ({ status: 401 }) }), { credential: PASSWORD });
+    const setup = setUp(tokenRegistry({ grants: () => ({ status: 401 }) }), {
+      credential: PASSWORD,
+    });
     for (const _time of [1, 2]) {
       expect(await failure(setup.authorizer.send(request(), PULL))).toMatchObject({
         code: 'NOT_AUTHORISED',
@@ -236,12 +322,18 @@ describe('send() with refused credentials', () => {
     const setup = setUp(
       tokenRegistry({
         accepts: () => false,
-        grants: ({ headers }) => (headers?.['authorization'] === undefined ? { status: 200, body: { token: 't' } } : { status: 401 }),
+        grants: ({ headers }) =>
+          headers?.['authorization'] === undefined
+            ? { status: 200, body: { token: 't' } }
+            : { status: 401 },
       }),
       {
         credential: PASSWORD,
       },
     );
-    expect(await setup.authorizer.send(request(), PULL)).toMatchObject({ status: 401, tried: { refused: true } });
+    expect(await setup.authorizer.send(request(), PULL)).toMatchObject({
+      status: 401,
+      tried: { refused: true },
+    });
   });
 });

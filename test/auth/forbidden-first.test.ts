@@ -7,13 +7,19 @@ import { instantClock } from '../support/instant-clock.ts';
 
 /** Artifactory may answer 403, without a challenge and on the ping too, to who has shown nothing yet (RTFACT-18971). */
 function authorize(marks: Readonly<Record<string, string>>) {
-  const transport = fakeTransport(({ headers }) => ({ status: headers?.['authorization'] === undefined ? 403 : 200, headers: marks }));
+  const transport = fakeTransport(({ headers }) => ({
+    status: headers?.['authorization'] === undefined ? 403 : 200,
+    headers: marks,
+  }));
   const clock = instantClock();
   const authorizer = createAuthorizer({
     send: transport.send,
     origin: new URL('https://corp.example'),
     host: 'corp.example',
-    credentials: async () => ({ credential: { kind: 'password', username: 'u', password: 'p' }, origin: 'test' }),
+    credentials: async () => ({
+      credential: { kind: 'password', username: 'u', password: 'p' },
+      origin: 'test',
+    }),
     tokens: new TokenCache(clock),
     clock,
   });
@@ -21,12 +27,13 @@ function authorize(marks: Readonly<Record<string, string>>) {
   return authorizer.send({ method: 'GET', url }, { scopes: [] });
 }
 
-test.each([{ 'x-jfrog-version': 'Artifactory/7.90.1' }, { 'x-artifactory-id': 'x' }, { server: 'Artifactory/7.90.1' }])(
-  'send() answers a 403 of %j with the password',
-  async (marks) => {
-    expect((await authorize(marks as Record<string, string>)).status).toBe(200);
-  },
-);
+test.each([
+  { 'x-jfrog-version': 'Artifactory/7.90.1' },
+  { 'x-artifactory-id': 'x' },
+  { server: 'Artifactory/7.90.1' },
+])('send() answers a 403 of %j with the password', async (marks) => {
+  expect((await authorize(marks as Record<string, string>)).status).toBe(200);
+});
 
 test('send() shows no password to another server that says 403 and asks for nothing', async () => {
   expect((await authorize({ server: 'nginx' })).status).toBe(403);

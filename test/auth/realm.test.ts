@@ -3,33 +3,47 @@ import { describe, expect, test } from 'vitest';
 import { checkRealm, UnsafeRealmError } from '../../src/auth/realm.ts';
 
 function check(realm: string, origin: string, remoteAddress?: string): string {
-  return checkRealm(new URL(realm), { origin: new URL(origin), host: new URL(origin).host, remoteAddress }).reach;
+  return checkRealm(new URL(realm), {
+    origin: new URL(origin),
+    host: new URL(origin).host,
+    remoteAddress,
+  }).reach;
 }
 
 describe('checkRealm()', () => {
   test('lets a public registry name a service on another public host, for connections to public addresses only', () => {
-    expect(check('https://auth.docker.io/token', 'https://registry-1.docker.io', '3.94.1.2')).toBe('public');
+    expect(check('https://auth.docker.io/token', 'https://registry-1.docker.io', '3.94.1.2')).toBe(
+      'public',
+    );
   });
 
   test('lets a registry name itself, whatever its address', () => {
-    expect(check('https://registry.example/token', 'https://registry.example', '3.94.1.2')).toBe('any');
+    expect(check('https://registry.example/token', 'https://registry.example', '3.94.1.2')).toBe(
+      'any',
+    );
   });
 
   test('lets a registry on a literal address name itself', () => {
     expect(check('https://10.0.0.1:5000/token', 'https://10.0.0.1:5000')).toBe('any');
   });
 
-  test.each(['10.0.0.8', '127.0.0.1', 'fd00::8', '::ffff:192.168.0.1'])('lets a registry at %s name internal services', (address) => {
-    expect(check('https://10.0.0.9/token', 'https://registry.corp', address)).toBe('any');
-  });
+  test.each(['10.0.0.8', '127.0.0.1', 'fd00::8', '::ffff:192.168.0.1'])(
+    'lets a registry at %s name internal services',
+    (address) => {
+      expect(check('https://10.0.0.9/token', 'https://registry.corp', address)).toBe('any');
+    },
+  );
 
   test('lets a registry that was reached by plain http name a plain http service', () => {
     expect(check('http://127.0.0.1:5001/token', 'http://127.0.0.1:5000', '127.0.0.1')).toBe('any');
   });
 
-  test.each(['http://auth.evil/token', 'http://registry.example/token'])('refuses %s of a registry reached by https', (realm) => {
-    expect(() => check(realm, 'https://registry.example', '3.94.1.2')).toThrow(UnsafeRealmError);
-  });
+  test.each(['http://auth.evil/token', 'http://registry.example/token'])(
+    'refuses %s of a registry reached by https',
+    (realm) => {
+      expect(() => check(realm, 'https://registry.example', '3.94.1.2')).toThrow(UnsafeRealmError);
+    },
+  );
 
   test.each([
     'https://127.0.0.1/token',
@@ -52,16 +66,26 @@ describe('checkRealm()', () => {
   });
 
   test('takes a registry behind a proxy for public', () => {
-    expect(() => check('https://10.1.2.3/token', 'https://registry.example')).toThrow(UnsafeRealmError);
+    expect(() => check('https://10.1.2.3/token', 'https://registry.example')).toThrow(
+      UnsafeRealmError,
+    );
   });
 
   test('refuses the private realm on another port of the same literal host of a public registry', () => {
-    expect(() => check('https://127.0.0.1:2375/token', 'https://127.0.0.1:5000', '3.94.1.2')).toThrow(UnsafeRealmError);
+    expect(() =>
+      check('https://127.0.0.1:2375/token', 'https://127.0.0.1:5000', '3.94.1.2'),
+    ).toThrow(UnsafeRealmError);
   });
 
   test('has the code UNSAFE_REALM and shows neither user nor query of the realm', () => {
-    const error = attempt(() => check('http://user:pw@auth.evil/token?secret=1', 'https://registry.example', '3.94.1.2'));
-    expect(error).toMatchObject({ code: 'UNSAFE_REALM', host: 'registry.example', realm: 'http://auth.evil' });
+    const error = attempt(() =>
+      check('http://user:pw@auth.evil/token?secret=1', 'https://registry.example', '3.94.1.2'),
+    );
+    expect(error).toMatchObject({
+      code: 'UNSAFE_REALM',
+      host: 'registry.example',
+      realm: 'http://auth.evil',
+    });
     expect(String(error)).not.toMatch(/pw|secret/);
   });
 });

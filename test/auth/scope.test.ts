@@ -1,7 +1,15 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 
-import { formatScope, mergeScopes, parseScope, parseScopes, repositoryScope, sameScopes, scopeKey } from '../../src/auth/scope.ts';
+import {
+  formatScope,
+  mergeScopes,
+  parseScope,
+  parseScopes,
+  repositoryScope,
+  sameScopes,
+  scopeKey,
+} from '../../src/auth/scope.ts';
 
 describe('parseScope()', () => {
   test('splits the type at the first colon and the actions at the last', () => {
@@ -13,18 +21,29 @@ describe('parseScope()', () => {
     });
   });
 
-  test.each(['aws', '*', '', ':', 'a:b', ':a:b', 'a::b', 'a:b:'])('passes %j on as it is', (text) => {
-    expect(parseScope(text)).toEqual({ kind: 'opaque', text });
-  });
+  test.each(['aws', '*', '', ':', 'a:b', ':a:b', 'a::b', 'a:b:'])(
+    'passes %j on as it is',
+    (text) => {
+      expect(parseScope(text)).toEqual({ kind: 'opaque', text });
+    },
+  );
 
   test('formatScope() of it gives any text back', () => {
-    fc.assert(fc.property(fc.oneof(fc.string(), fc.stringMatching(/^[a-c:,*]{0,12}$/)), (text) => formatScope(parseScope(text)) === text));
+    fc.assert(
+      fc.property(
+        fc.oneof(fc.string(), fc.stringMatching(/^[a-c:,*]{0,12}$/)),
+        (text) => formatScope(parseScope(text)) === text,
+      ),
+    );
   });
 });
 
 describe('parseScopes()', () => {
   test('reads several with spaces between', () => {
-    expect(parseScopes('repository:a:pull  aws').map(formatScope)).toEqual(['repository:a:pull', 'aws']);
+    expect(parseScopes('repository:a:pull  aws').map(formatScope)).toEqual([
+      'repository:a:pull',
+      'aws',
+    ]);
   });
 
   test('is empty when there is no scope', () => {
@@ -38,7 +57,11 @@ describe('mergeScopes()', () => {
       [repositoryScope('b', ['pull', 'push']), repositoryScope('a', ['pull'])],
       parseScopes('repository:a:push,pull repository:b:delete *'),
     );
-    expect(merged.map(formatScope)).toEqual(['repository:b:pull,push,delete', 'repository:a:pull,push', '*']);
+    expect(merged.map(formatScope)).toEqual([
+      'repository:b:pull,push,delete',
+      'repository:a:pull,push',
+      '*',
+    ]);
   });
 
   test('changes nothing when all is there', () => {
@@ -49,7 +72,12 @@ describe('mergeScopes()', () => {
 
 describe('sameScopes()', () => {
   test('ignores the order of scopes and actions', () => {
-    expect(sameScopes(parseScopes('repository:a:pull,push repository:b:pull'), parseScopes('repository:b:pull repository:a:push,pull'))).toBe(true);
+    expect(
+      sameScopes(
+        parseScopes('repository:a:pull,push repository:b:pull'),
+        parseScopes('repository:b:pull repository:a:push,pull'),
+      ),
+    ).toBe(true);
   });
 
   test.each([
@@ -64,8 +92,13 @@ describe('sameScopes()', () => {
 
 describe('scopeKey()', () => {
   test('is the same for any order', () => {
-    const scope = fc.tuple(fc.constantFrom('a', 'b', 'c'), fc.array(fc.constantFrom('pull', 'push', 'delete'), { minLength: 1 }));
-    const scopes = fc.array(scope.map(([name, actions]) => parseScope(`repository:${name}:${actions.join(',')}`)));
+    const scope = fc.tuple(
+      fc.constantFrom('a', 'b', 'c'),
+      fc.array(fc.constantFrom('pull', 'push', 'delete'), { minLength: 1 }),
+    );
+    const scopes = fc.array(
+      scope.map(([name, actions]) => parseScope(`repository:${name}:${actions.join(',')}`)),
+    );
     fc.assert(fc.property(scopes, (list) => scopeKey(list) === scopeKey(list.toReversed())));
   });
 });

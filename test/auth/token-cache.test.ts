@@ -14,7 +14,10 @@ const KEY: TokenKey = {
   scopes: parseScopes('repository:a:pull,push'),
 };
 
-function counter(clock: FakeClock, lifeMs: number): { fetch: () => Promise<Token>; count: () => number } {
+function counter(
+  clock: FakeClock,
+  lifeMs: number,
+): { fetch: () => Promise<Token>; count: () => number } {
   let count = 0;
   return {
     count: () => count,
@@ -123,7 +126,9 @@ describe('TokenCache', () => {
       KEY,
       (signal) => {
         seen.push(signal);
-        return new Promise<Token>((_, reject) => signal.addEventListener('abort', () => reject(signal.reason as Error)));
+        return new Promise<Token>((_, reject) =>
+          signal.addEventListener('abort', () => reject(signal.reason as Error)),
+        );
       },
       controller.signal,
     );
@@ -136,7 +141,10 @@ describe('TokenCache', () => {
     const clock = fakeClock();
     const tokens = new TokenCache(clock);
     const { fetch, count } = counter(clock, 3_600_000);
-    const keyOf = (index: number): TokenKey => ({ ...KEY, scopes: parseScopes(`repository:r${index}:pull`) });
+    const keyOf = (index: number): TokenKey => ({
+      ...KEY,
+      scopes: parseScopes(`repository:r${index}:pull`),
+    });
     for (let index = 0; index <= LIMITS.tokens; index += 1) await tokens.get(keyOf(index), fetch);
     await tokens.get(keyOf(1), fetch);
     expect(count()).toBe(LIMITS.tokens + 1);

@@ -6,7 +6,13 @@ import { parseScopes } from '../../src/auth/scope.ts';
 import { fetchToken, TokenServiceError, type TokenRequest } from '../../src/auth/token-client.ts';
 import type { Credential, FoundCredential } from '../../src/credentials/credential.ts';
 import { fakeClock } from '../support/fake-clock.ts';
-import { fakeTransport, showRequest, textOf, type FakeAnswer, type FakeTransport } from '../support/fake-transport.ts';
+import {
+  fakeTransport,
+  showRequest,
+  textOf,
+  type FakeAnswer,
+  type FakeTransport,
+} from '../support/fake-transport.ts';
 
 const ALICE = found({ kind: 'password', username: 'alice', password: 's3cret' });
 const BASIC_ALICE = `Basic ${Buffer.from('alice:s3cret').toString('base64')}`;
@@ -30,14 +36,20 @@ function requestOf(changes: Partial<TokenRequest> = {}): TokenRequest {
   };
 }
 
-async function run(request: TokenRequest, ...answers: readonly FakeAnswer[]): Promise<{ transport: FakeTransport; outcome: unknown }> {
+async function run(
+  request: TokenRequest,
+  ...answers: readonly FakeAnswer[]
+): Promise<{ transport: FakeTransport; outcome: unknown }> {
   const rest = [...answers];
   const transport = fakeTransport(() => rest.shift() ?? { status: 500 });
-  const outcome = await fetchToken(request, { send: transport.send, clock: fakeClock() }).catch((error: unknown) => error);
+  const outcome = await fetchToken(request, { send: transport.send, clock: fakeClock() }).catch(
+    (error: unknown) => error,
+  );
   return { transport, outcome };
 }
 
-const QUERY = 'service=registry.example&scope=repository%3Ateam%2Fapp%3Apull%2Cpush&scope=repository%3Abase%3Apull';
+const QUERY =
+  'service=registry.example&scope=repository%3Ateam%2Fapp%3Apull%2Cpush&scope=repository%3Abase%3Apull';
 
 describe('fetchToken()', () => {
   test('asks by GET without credentials for anonymous', async () => {
@@ -48,14 +60,23 @@ describe('fetchToken()', () => {
 
   test('asks by GET with Basic and the account for a password', async () => {
     const { transport } = await run(requestOf({ credential: ALICE }), OK);
-    expect(transport.requests.map(showRequest)).toEqual([`GET ${REALM}?${QUERY}&account=alice ${BASIC_ALICE}`]);
+    expect(transport.requests.map(showRequest)).toEqual([
+      `GET ${REALM}?${QUERY}&account=alice ${BASIC_ALICE}`,
+    ]);
   });
 
   test('sends user names of robots and UTF-8 passwords unharmed', async () => {
-    const { transport } = await run(requestOf({ credential: found({ kind: 'password', username: 'robot$proj+ci', password: 'pä:ß' }) }), OK);
+    const { transport } = await run(
+      requestOf({
+        credential: found({ kind: 'password', username: 'robot$proj+ci', password: 'pä:ß' }),
+      }),
+      OK,
+    );
     const [request] = transport.requests;
     expect(request?.url.searchParams.get('account')).toBe('robot$proj+ci');
-    expect(request?.headers?.['authorization']).toBe(`Basic ${Buffer.from('robot$proj+ci:pä:ß', 'utf8').toString('base64')}`);
+    expect(request?.headers?.['authorization']).toBe(
+      `Basic ${Buffer.from('robot$proj+ci:pä:ß', 'utf8').toString('base64')}`,
+    );
   });
 
   test('leaves an absent service out', async () => {
@@ -82,26 +103,51 @@ describe('fetchToken()', () => {
     });
   });
 
-  test.each([400, 401, 404, 405])('falls back to GET when POST with an identity token of a known user is answered with %d', async (status) => {
-    const named = found({ kind: 'identity-token', token: 'R3FRESH', username: '00000000' });
-    const { transport, outcome } = await run(requestOf({ credential: named, scopes: [] }), { status }, OK);
-    expect(transport.requests[1]?.headers?.['authorization']).toBe(`Basic ${Buffer.from('00000000:R3FRESH').toString('base64')}`);
-    expect(outcome).toMatchObject({ value: 't' });
-  });
+  test.each([400, 401, 404, 405])(
+    'falls back to GET when POST with an identity token of a known user is answered with %d',
+    async (status) => {
+      const named = found({ kind: 'identity-token', token: 'R3FRESH', username: '00000000' });
+      const { transport, outcome } = await run(
+        requestOf({ credential: named, scopes: [] }),
+        { status },
+        OK,
+      );
+      expect(transport.requests[1]?.headers?.['authorization']).toBe(
+        `Basic ${Buffer.from('00000000:R3FRESH').toString('base64')}`,
+      );
+      expect(outcome).toMatchObject({ value: 't' });
+    },
+  );
 
-  test.each([404, 405])('asks by POST with the password when GET is answered with %d', async (status) => {
-    const { transport, outcome } = await run(requestOf({ credential: ALICE }), { status }, { status: 200, body: { access_token: 'a' } });
-    const [, post] = transport.requests;
-    const form = new URLSearchParams(post && (await textOf(post)));
-    expect([form.get('grant_type'), form.get('username'), form.get('password')]).toEqual(['password', 'alice', 's3cret']);
-    expect(outcome).toMatchObject({ value: 'a' });
-  });
+  test.each([404, 405])(
+    'asks by POST with the password when GET is answered with %d',
+    async (status) => {
+      const { transport, outcome } = await run(
+        requestOf({ credential: ALICE }),
+        { status },
+        { status: 200, body: { access_token: 'a' } },
+      );
+      const [, post] = transport.requests;
+      const form = new URLSearchParams(post && (await textOf(post)));
+      expect([form.get('grant_type'), form.get('username'), form.get('password')]).toEqual([
+        'password',
+        'alice',
+        's3cret',
+      ]);
+      expect(outcome).toMatchObject({ value: 'a' });
+    },
+  );
 
-  test.each([400, 414, 431])('asks for the first scope alone when all are too many (%d)', async (status) => {
-    const { transport, outcome } = await run(requestOf(), { status }, OK);
-    expect(transport.requests[1]?.url.searchParams.getAll('scope')).toEqual(['repository:team/app:pull,push']);
-    expect(outcome).toMatchObject({ value: 't' });
-  });
+  test.each([400, 414, 431])(
+    'asks for the first scope alone when all are too many (%d)',
+    async (status) => {
+      const { transport, outcome } = await run(requestOf(), { status }, OK);
+      expect(transport.requests[1]?.url.searchParams.getAll('scope')).toEqual([
+        'repository:team/app:pull,push',
+      ]);
+      expect(outcome).toMatchObject({ value: 't' });
+    },
+  );
 
   test.each([
     [401, true],
@@ -109,9 +155,15 @@ describe('fetchToken()', () => {
   ])('says which credentials did not help on %d', async (status, refused) => {
     const { outcome } = await run(requestOf({ credential: ALICE }), { status });
     expect(outcome).toBeInstanceOf(NotAuthorisedError);
-    expect(outcome).toMatchObject({ code: 'NOT_AUTHORISED', status, tried: { origin: '~/.docker/config.json', refused } });
+    expect(outcome).toMatchObject({
+      code: 'NOT_AUTHORISED',
+      status,
+      tried: { origin: '~/.docker/config.json', refused },
+    });
     expect(outcome).toHaveProperty('hint', expect.stringMatching(/regi login registry\.example$/));
-    expect(String(outcome)).toContain('"registry.example/team/app": it does not exist, or needs a login');
+    expect(String(outcome)).toContain(
+      '"registry.example/team/app": it does not exist, or needs a login',
+    );
     expect(String(outcome)).toContain('~/.docker/config.json');
     expect(String(outcome)).not.toMatch(/s3cret|alice/);
   });
@@ -122,7 +174,10 @@ describe('fetchToken()', () => {
   });
 
   test('takes 400 to a refresh token for its refusal', async () => {
-    const { outcome } = await run(requestOf({ credential: REFRESH, scopes: [] }), { status: 400, body: { error: 'invalid_grant' } });
+    const { outcome } = await run(requestOf({ credential: REFRESH, scopes: [] }), {
+      status: 400,
+      body: { error: 'invalid_grant' },
+    });
     expect(outcome).toMatchObject({ code: 'NOT_AUTHORISED', tried: { refused: true } });
   });
 
@@ -141,7 +196,9 @@ describe('fetchToken()', () => {
 
   test('says how to ask less of a service that is asked too often', async () => {
     const { outcome } = await run(requestOf(), { status: 429 });
-    expect(outcome).toMatchObject({ hint: 'wait and try again, with fewer connections: --concurrency 2; or log in: regi login registry.example' });
+    expect(outcome).toMatchObject({
+      hint: 'wait and try again, with fewer connections: --concurrency 2; or log in: regi login registry.example',
+    });
   });
 
   test('stops reading an endless answer', async () => {
@@ -160,8 +217,14 @@ describe('fetchToken()', () => {
   });
 
   test('follows a redirect inside the realm', async () => {
-    const { transport, outcome } = await run(requestOf({ credential: ALICE, scopes: [] }), { status: 301, headers: { location: '/token/' } }, OK);
-    expect(transport.requests[1] && showRequest(transport.requests[1])).toBe(`GET https://auth.example/token/ ${BASIC_ALICE}`);
+    const { transport, outcome } = await run(
+      requestOf({ credential: ALICE, scopes: [] }),
+      { status: 301, headers: { location: '/token/' } },
+      OK,
+    );
+    expect(transport.requests[1] && showRequest(transport.requests[1])).toBe(
+      `GET https://auth.example/token/ ${BASIC_ALICE}`,
+    );
     expect(outcome).toMatchObject({ value: 't' });
   });
 
@@ -179,7 +242,11 @@ describe('fetchToken()', () => {
     [REFRESH, 'https://evil.example/token'],
     [undefined, 'https://evil.example/token'],
   ])('sends nothing when the service redirects elsewhere', async (credential, location) => {
-    const { transport, outcome } = await run(requestOf({ credential }), { status: 307, headers: { location } }, OK);
+    const { transport, outcome } = await run(
+      requestOf({ credential }),
+      { status: 307, headers: { location } },
+      OK,
+    );
     expect(outcome).toBeInstanceOf(UnsafeRealmError);
     expect(transport.requests.map(({ url }) => url.origin)).toEqual(['https://auth.example']);
   });

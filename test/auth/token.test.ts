@@ -6,7 +6,10 @@ import { parseTokenAnswer } from '../../src/auth/token.ts';
 const NOW = Date.parse('2026-01-02T03:04:05Z');
 
 function parse(answer: unknown): ReturnType<typeof parseTokenAnswer> {
-  return parseTokenAnswer(new TextEncoder().encode(typeof answer === 'string' ? answer : JSON.stringify(answer)), NOW);
+  return parseTokenAnswer(
+    new TextEncoder().encode(typeof answer === 'string' ? answer : JSON.stringify(answer)),
+    NOW,
+  );
 }
 
 function lifeOf(answer: object): number | undefined {

@@ -2,7 +2,15 @@
  * `npm run bench`: what regi costs, beside what this machine has of skopeo, crane, regctl and oras. Every client does every workload in turn,
  * again and again, and medians are compared: a noisy machine is noisy for all.
  */
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statfsSync,
+  writeFileSync,
+} from 'node:fs';
 import { cpus, release, tmpdir, totalmem } from 'node:os';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -61,26 +69,42 @@ async function bench(): Promise<void> {
   const cache = process.env['REGI_BENCH_CACHE'] ?? join(tmpdir(), 'regi-bench');
   mkdirSync(cache, { recursive: true });
   const disk = mkdtempSync(join(cache, 'run-'));
-  const storage = mkdtempSync(join(process.env['REGI_BENCH_STORAGE'] ?? memoryFolder() ?? cache, 'regi-bench-'));
+  const storage = mkdtempSync(
+    join(process.env['REGI_BENCH_STORAGE'] ?? memoryFolder() ?? cache, 'regi-bench-'),
+  );
   const servers = new Servers({ regi: REGI, cache, storage, disk, say });
   try {
     const regi = regiClient('regi', REGI);
     const wanted = flags.only?.split(',');
-    const list = workloads({ servers, regi, folder: storage, isLarge: flags.large }).filter(({ id }) => wanted?.includes(id) ?? true);
-    if (flags.list) return void process.stdout.write(list.map(({ id, title, aim }) => `${id.padEnd(8)} ${title} (${aim})\n`).join(''));
-    const others = flags.against.map((bin, index) => regiClient(`regi ${index === 0 ? 'before' : `before ${index + 1}`}`, resolve(bin)));
+    const list = workloads({ servers, regi, folder: storage, isLarge: flags.large }).filter(
+      ({ id }) => wanted?.includes(id) ?? true,
+    );
+    if (flags.list)
+      return void process.stdout.write(
+        list.map(({ id, title, aim }) => `${id.padEnd(8)} ${title} (${aim})\n`).join(''),
+      );
+    const others = flags.against.map((bin, index) =>
+      regiClient(`regi ${index === 0 ? 'before' : `before ${index + 1}`}`, resolve(bin)),
+    );
     const clients = [regi, ...others, ...(flags['no-peers'] ? [] : findPeers())];
     const rows: Row[] = [];
     const verdicts: Verdict[] = [];
     for (const workload of list) {
-      const own = workload.missing === undefined ? await run(workload, clients, servers, disk) : undefined;
+      const own =
+        workload.missing === undefined ? await run(workload, clients, servers, disk) : undefined;
       rows.push(...(own?.rows ?? []));
       const { id, title, aim } = workload;
-      verdicts.push({ workload: id, title, aim, text: own === undefined ? (workload.missing ?? '') : judge(workload, own.rows, own.subject) });
+      verdicts.push({
+        workload: id,
+        title,
+        aim,
+        text: own === undefined ? (workload.missing ?? '') : judge(workload, own.rows, own.subject),
+      });
     }
     const report = { machine: machine(), rows, verdicts };
     process.stdout.write(`${reportText(report)}\n`);
-    if (flags.json !== undefined) writeFileSync(flags.json, `${JSON.stringify(report, undefined, 2)}\n`);
+    if (flags.json !== undefined)
+      writeFileSync(flags.json, `${JSON.stringify(report, undefined, 2)}\n`);
   } finally {
     await servers.stop();
     for (const folder of [storage, disk]) rmSync(folder, { recursive: true, force: true });
@@ -94,7 +118,12 @@ async function run(
   home: string,
 ): Promise<{ readonly rows: readonly Row[]; readonly subject: string }> {
   const plan = await workload.plan();
-  const turns = contestants(plan, clients, home).map((contestant): Turn => ({ ...contestant, costs: [], requests: undefined, connections: undefined }));
+  const turns = contestants(plan, clients, home).map((contestant): Turn => ({
+    ...contestant,
+    costs: [],
+    requests: undefined,
+    connections: undefined,
+  }));
   const runs = Number(flags.runs) * (workload.repeat ?? 1);
   for (let round = 0; round < runs; round += 1) {
     for (const turn of turns) {
@@ -102,12 +131,22 @@ async function run(
       if (first !== undefined && (first.status !== 0 || first.wall > SLOW_SECONDS)) continue;
       await plan.prepare?.(turn.name);
       const connections = await connectionsOf(servers);
-      if (round === 0) for (const registry of plan.registries ?? []) await registry.forgetRequests();
-      const measured = await measure(turn.argv, { env: turn.env, cwd: home, timeoutMs: TIMEOUT_MS });
+      if (round === 0)
+        for (const registry of plan.registries ?? []) await registry.forgetRequests();
+      const measured = await measure(turn.argv, {
+        env: turn.env,
+        cwd: home,
+        timeoutMs: TIMEOUT_MS,
+      });
       turn.costs.push(measured);
       if (round > 0) continue;
-      say(`${workload.id} ${turn.name}: ${measured.status === 0 ? seconds(measured.wall) : `exit status ${measured.status}: ${lastLine(measured.stderr)}`}`);
-      turn.connections = servers.links.length === 0 ? undefined : (await connectionsOf(servers)) - connections || undefined;
+      say(
+        `${workload.id} ${turn.name}: ${measured.status === 0 ? seconds(measured.wall) : `exit status ${measured.status}: ${lastLine(measured.stderr)}`}`,
+      );
+      turn.connections =
+        servers.links.length === 0
+          ? undefined
+          : (await connectionsOf(servers)) - connections || undefined;
       if (plan.registries !== undefined) {
         turn.requests = 0;
         for (const registry of plan.registries) turn.requests += (await registry.requests()).length;
@@ -117,19 +156,43 @@ async function run(
   const rows = turns.map(({ name, costs, requests, connections }) => {
     const failed = costs.find(({ status }) => status !== 0);
     const failure = failed && lastLine(failed.stderr);
-    return rowOf(costs, { workload: workload.id, title: workload.title, client: name, requests, connections, failure });
+    return rowOf(costs, {
+      workload: workload.id,
+      title: workload.title,
+      client: name,
+      requests,
+      connections,
+      failure,
+    });
   });
   return { rows, subject: plan.subject ?? 'regi' };
 }
 
-function contestants({ task, synced, others = [] }: Plan, clients: readonly Client[], home: string): readonly Contestant[] {
+function contestants(
+  { task, synced, others = [] }: Plan,
+  clients: readonly Client[],
+  home: string,
+): readonly Contestant[] {
   // Nothing that this machine's user has logged in to or configured may decide.
-  const env = { PATH: process.env['PATH'] ?? '', HOME: home, XDG_CONFIG_HOME: home, XDG_DATA_HOME: home, XDG_RUNTIME_DIR: home, TMPDIR: home };
+  const env = {
+    PATH: process.env['PATH'] ?? '',
+    HOME: home,
+    XDG_CONFIG_HOME: home,
+    XDG_DATA_HOME: home,
+    XDG_RUNTIME_DIR: home,
+    TMPDIR: home,
+  };
   const able = clients.flatMap((client) => {
     const argv = task && client.argv(task, home);
     return argv === undefined || task === undefined
       ? []
-      : [{ name: client.name, argv: synced === undefined ? argv : withSync(argv, synced), env: { ...env, ...client.env?.(task, home) } }];
+      : [
+          {
+            name: client.name,
+            argv: synced === undefined ? argv : withSync(argv, synced),
+            env: { ...env, ...client.env?.(task, home) },
+          },
+        ];
   });
   return [...able, ...others.map((other) => ({ ...other, env }))];
 }
@@ -142,10 +205,15 @@ function withSync(argv: readonly string[], file: string): readonly string[] {
 function judge(workload: Workload, rows: readonly Row[], subject: string): string {
   const own = rows.find(({ client }) => client === subject);
   if (own === undefined || own.failure !== undefined) return 'failed';
-  const isOther = ({ client, failure }: Row): boolean => client !== subject && !client.startsWith('regi before') && failure === undefined;
-  const limit = workload.limit(new Map(rows.filter(isOther).map(({ client, wall }) => [client, wall])));
+  const isOther = ({ client, failure }: Row): boolean =>
+    client !== subject && !client.startsWith('regi before') && failure === undefined;
+  const limit = workload.limit(
+    new Map(rows.filter(isOther).map(({ client, wall }) => [client, wall])),
+  );
   if (limit === undefined)
-    return workload.id.startsWith('P8') ? `${((own.peakBytes ?? NaN) / 1e6).toFixed(0)} MB` : `${seconds(own.wall)}, nobody to compare with`;
+    return workload.id.startsWith('P8')
+      ? `${((own.peakBytes ?? NaN) / 1e6).toFixed(0)} MB`
+      : `${seconds(own.wall)}, nobody to compare with`;
   const factor = own.wall / limit;
   return `${seconds(own.wall)} of ${seconds(limit)}: ${factor <= 1 ? 'met' : `missed, ${factor.toFixed(2)} ×`}`;
 }
@@ -164,7 +232,9 @@ function memoryFolder(): string | undefined {
 }
 
 function machine(): string {
-  const load = existsSync('/proc/loadavg') ? (readFileSync('/proc/loadavg', 'utf8').split(' ')[0] ?? '') : '';
+  const load = existsSync('/proc/loadavg')
+    ? (readFileSync('/proc/loadavg', 'utf8').split(' ')[0] ?? '')
+    : '';
   const [cpu] = cpus();
   return [
     `${cpus().length} × ${cpu?.model.trim() ?? 'unknown'}, ${(totalmem() / 2 ** 30).toFixed(0)} GiB, Linux ${release()}, Node ${process.versions.node}`,

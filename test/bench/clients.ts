@@ -11,14 +11,39 @@ export interface Endpoint {
 
 /** A thing to do that several clients can. */
 export type Task =
-  | { readonly kind: 'copy'; readonly from: Endpoint; readonly to: Endpoint; readonly image: string }
-  | { readonly kind: 'copy-tags'; readonly from: Endpoint; readonly to: Endpoint; readonly repository: string }
+  | {
+      readonly kind: 'copy';
+      readonly from: Endpoint;
+      readonly to: Endpoint;
+      readonly image: string;
+    }
+  | {
+      readonly kind: 'copy-tags';
+      readonly from: Endpoint;
+      readonly to: Endpoint;
+      readonly repository: string;
+    }
   | { readonly kind: 'list'; readonly at: Endpoint; readonly repository: string }
   | { readonly kind: 'digest'; readonly at: Endpoint; readonly image: string }
-  | { readonly kind: 'pull'; readonly at: Endpoint; readonly image: string; readonly folder: string }
+  | {
+      readonly kind: 'pull';
+      readonly at: Endpoint;
+      readonly image: string;
+      readonly folder: string;
+    }
   /** Into one tar, which is on the disk afterwards. */
-  | { readonly kind: 'export'; readonly at: Endpoint; readonly image: string; readonly file: string }
-  | { readonly kind: 'import'; readonly file: string; readonly at: Endpoint; readonly image: string }
+  | {
+      readonly kind: 'export';
+      readonly at: Endpoint;
+      readonly image: string;
+      readonly file: string;
+    }
+  | {
+      readonly kind: 'import';
+      readonly file: string;
+      readonly at: Endpoint;
+      readonly image: string;
+    }
   | { readonly kind: 'version' };
 
 /** A program that moves images. */
@@ -31,22 +56,40 @@ export interface Client {
 
 export function regiClient(name: string, bin: string): Client {
   const trust = (...endpoints: readonly Endpoint[]) =>
-    endpoints.flatMap((endpoint) => (endpoint.trust ? ['--ca-file', endpoint.trust.caPath] : [])).slice(0, 2);
+    endpoints
+      .flatMap((endpoint) => (endpoint.trust ? ['--ca-file', endpoint.trust.caPath] : []))
+      .slice(0, 2);
   const run = (...args: readonly string[]) => [process.execPath, bin, ...args];
   return {
     name,
     argv(task) {
       switch (task.kind) {
         case 'copy':
-          return run('copy', ...trust(task.from, task.to), `${task.from.host}/${task.image}`, `${task.to.host}/${task.image}`);
+          return run(
+            'copy',
+            ...trust(task.from, task.to),
+            `${task.from.host}/${task.image}`,
+            `${task.to.host}/${task.image}`,
+          );
         case 'copy-tags':
-          return run('copy', '--all-tags', ...trust(task.from, task.to), `${task.from.host}/${task.repository}`, `${task.to.host}/${task.repository}`);
+          return run(
+            'copy',
+            '--all-tags',
+            ...trust(task.from, task.to),
+            `${task.from.host}/${task.repository}`,
+            `${task.to.host}/${task.repository}`,
+          );
         case 'list':
           return run('tags', 'list', ...trust(task.at), `${task.at.host}/${task.repository}`);
         case 'digest':
           return run('digest', ...trust(task.at), `${task.at.host}/${task.image}`);
         case 'pull':
-          return run('copy', ...trust(task.at), `${task.at.host}/${task.image}`, `oci:${task.folder}:1`);
+          return run(
+            'copy',
+            ...trust(task.at),
+            `${task.at.host}/${task.image}`,
+            `oci:${task.folder}:1`,
+          );
         case 'export':
           return run('export', ...trust(task.at), `${task.at.host}/${task.image}`, '-o', task.file);
         case 'import':
@@ -62,7 +105,9 @@ export function regiClient(name: string, bin: string): Client {
 export function findPeers(): readonly Client[] {
   return [skopeo, crane, regctl, oras].flatMap((peer) => {
     const path = onPath(peer.name);
-    return path === undefined ? [] : [{ ...peer, argv: (task: Task, home: string) => withProgram(path, peer.argv(task, home)) }];
+    return path === undefined
+      ? []
+      : [{ ...peer, argv: (task: Task, home: string) => withProgram(path, peer.argv(task, home)) }];
   });
 }
 
@@ -70,28 +115,75 @@ const skopeo: Client = {
   name: 'skopeo',
   argv(task) {
     const policy = ['--insecure-policy'];
-    const access = (prefix: string, { trust }: Endpoint) => (trust ? `--${prefix}cert-dir=${trust.caFolder}` : `--${prefix}tls-verify=false`);
+    const access = (prefix: string, { trust }: Endpoint) =>
+      trust ? `--${prefix}cert-dir=${trust.caFolder}` : `--${prefix}tls-verify=false`;
     switch (task.kind) {
       case 'copy':
-        return [...policy, 'copy', '-q', access('src-', task.from), access('dest-', task.to)].concat(
+        return [
+          ...policy,
+          'copy',
+          '-q',
+          access('src-', task.from),
+          access('dest-', task.to),
+        ].concat(
           `docker://${task.from.host}/${task.image}`,
           `docker://${task.to.host}/${task.image}`,
         );
       case 'copy-tags':
-        return [...policy, 'sync', '--src', 'docker', '--dest', 'docker', access('src-', task.from), access('dest-', task.to)].concat(
-          `${task.from.host}/${task.repository}`,
-          task.to.host,
-        );
+        return [
+          ...policy,
+          'sync',
+          '--src',
+          'docker',
+          '--dest',
+          'docker',
+          access('src-', task.from),
+          access('dest-', task.to),
+        ].concat(`${task.from.host}/${task.repository}`, task.to.host);
       case 'list':
-        return [...policy, 'list-tags', access('', task.at), `docker://${task.at.host}/${task.repository}`];
+        return [
+          ...policy,
+          'list-tags',
+          access('', task.at),
+          `docker://${task.at.host}/${task.repository}`,
+        ];
       case 'digest':
-        return [...policy, 'inspect', '--format', '{{.Digest}}', '--no-tags', access('', task.at), `docker://${task.at.host}/${task.image}`];
+        return [
+          ...policy,
+          'inspect',
+          '--format',
+          '{{.Digest}}',
+          '--no-tags',
+          access('', task.at),
+          `docker://${task.at.host}/${task.image}`,
+        ];
       case 'pull':
-        return [...policy, 'copy', '-q', access('src-', task.at), `docker://${task.at.host}/${task.image}`, `oci:${task.folder}:1`];
+        return [
+          ...policy,
+          'copy',
+          '-q',
+          access('src-', task.at),
+          `docker://${task.at.host}/${task.image}`,
+          `oci:${task.folder}:1`,
+        ];
       case 'export':
-        return [...policy, 'copy', '-q', access('src-', task.at), `docker://${task.at.host}/${task.image}`, `oci-archive:${task.file}:1`];
+        return [
+          ...policy,
+          'copy',
+          '-q',
+          access('src-', task.at),
+          `docker://${task.at.host}/${task.image}`,
+          `oci-archive:${task.file}:1`,
+        ];
       case 'import':
-        return [...policy, 'copy', '-q', access('dest-', task.at), `oci-archive:${task.file}`, `docker://${task.at.host}/${task.image}`];
+        return [
+          ...policy,
+          'copy',
+          '-q',
+          access('dest-', task.at),
+          `oci-archive:${task.file}`,
+          `docker://${task.at.host}/${task.image}`,
+        ];
       case 'version':
         return ['--version'];
     }
@@ -106,7 +198,14 @@ const crane: Client = {
       case 'copy':
         return ['copy', `${task.from.host}/${task.image}`, `${task.to.host}/${task.image}`];
       case 'copy-tags':
-        return ['copy', '--all-tags', '-j', '16', `${task.from.host}/${task.repository}`, `${task.to.host}/${task.repository}`];
+        return [
+          'copy',
+          '--all-tags',
+          '-j',
+          '16',
+          `${task.from.host}/${task.repository}`,
+          `${task.to.host}/${task.repository}`,
+        ];
       case 'list':
         return ['ls', `${task.at.host}/${task.repository}`];
       case 'digest':
@@ -121,7 +220,8 @@ const crane: Client = {
         return ['version'];
     }
   },
-  env: (task) => (trustOf(task) === undefined ? {} : { SSL_CERT_FILE: trustOf(task)?.caPath ?? '' }),
+  env: (task) =>
+    trustOf(task) === undefined ? {} : { SSL_CERT_FILE: trustOf(task)?.caPath ?? '' },
 };
 
 const regctl: Client = {
@@ -129,7 +229,12 @@ const regctl: Client = {
   argv(task) {
     switch (task.kind) {
       case 'copy':
-        return ['image', 'copy', `${task.from.host}/${task.image}`, `${task.to.host}/${task.image}`];
+        return [
+          'image',
+          'copy',
+          `${task.from.host}/${task.image}`,
+          `${task.to.host}/${task.image}`,
+        ];
       case 'list':
         return ['tag', 'ls', `${task.at.host}/${task.repository}`];
       case 'digest':
@@ -150,7 +255,9 @@ const regctl: Client = {
     const folder = join(home, 'regctl');
     mkdirSync(folder, { recursive: true });
     const config = join(folder, 'config.json');
-    const hosts = endpointsOf(task).map(({ host, trust }) => [host, trust ? { tls: 'insecure' } : { tls: 'disabled' }] as const);
+    const hosts = endpointsOf(task).map(
+      ({ host, trust }) => [host, trust ? { tls: 'insecure' } : { tls: 'disabled' }] as const,
+    );
     writeFileSync(config, JSON.stringify({ hosts: Object.fromEntries(hosts) }));
     return { REGCTL_CONFIG: config };
   },
@@ -159,7 +266,8 @@ const regctl: Client = {
 const oras: Client = {
   name: 'oras',
   argv(task) {
-    const access = (prefix: string, { trust }: Endpoint) => (trust ? [`--${prefix}ca-file`, trust.caPath] : [`--${prefix}plain-http`]);
+    const access = (prefix: string, { trust }: Endpoint) =>
+      trust ? [`--${prefix}ca-file`, trust.caPath] : [`--${prefix}plain-http`];
     switch (task.kind) {
       case 'copy':
         return ['cp', '--no-tty', ...access('from-', task.from), ...access('to-', task.to)].concat(
@@ -171,7 +279,14 @@ const oras: Client = {
       case 'digest':
         return ['resolve', ...access('', task.at), `${task.at.host}/${task.image}`];
       case 'pull':
-        return ['cp', '--no-tty', ...access('from-', task.at), `${task.at.host}/${task.image}`, '--to-oci-layout', `${task.folder}:1`];
+        return [
+          'cp',
+          '--no-tty',
+          ...access('from-', task.at),
+          `${task.at.host}/${task.image}`,
+          '--to-oci-layout',
+          `${task.folder}:1`,
+        ];
       case 'version':
         return ['version'];
       case 'copy-tags':
@@ -182,7 +297,10 @@ const oras: Client = {
   },
 };
 
-function withProgram(path: string, args: readonly string[] | undefined): readonly string[] | undefined {
+function withProgram(
+  path: string,
+  args: readonly string[] | undefined,
+): readonly string[] | undefined {
   return args && [path, ...args];
 }
 

@@ -26,9 +26,16 @@ const PLANS = {
   /** 20 layers of 200 KiB. */
   small: { '1': layers(20, 200 * KIB, 300) },
   /** 50 tags: 5 layers of 2 MiB that all share, and one of 100 KiB of each. */
-  many: Object.fromEntries(Array.from({ length: 50 }, (_, tag) => [`t${tag}`, [...layers(5, 2 * MIB, 400), ...layers(1, 100 * KIB, 500 + tag)]])),
+  many: Object.fromEntries(
+    Array.from({ length: 50 }, (_, tag) => [
+      `t${tag}`,
+      [...layers(5, 2 * MIB, 400), ...layers(1, 100 * KIB, 500 + tag)],
+    ]),
+  ),
   /** One manifest under 10,000 tags. */
-  tags: Object.fromEntries(Array.from({ length: 10_000 }, (_, tag) => [`v${tag}`, layers(1, KIB, 600)])),
+  tags: Object.fromEntries(
+    Array.from({ length: 10_000 }, (_, tag) => [`v${tag}`, layers(1, KIB, 600)]),
+  ),
   /** 10 GiB in one layer. */
   large: { '1': layers(1, 10 * 1024 * MIB, 700) },
 } as const satisfies Record<string, CorpusPlan>;
@@ -73,10 +80,18 @@ async function writeCorpus(plan: CorpusPlan, folder: string): Promise<void> {
       os: 'linux',
       rootfs: { type: 'layers', diff_ids: found.map(({ digest }) => digest) },
     });
-    const manifest = keep(MEDIA_TYPE.ociManifest, { schemaVersion: 2, mediaType: MEDIA_TYPE.ociManifest, config, layers: found });
+    const manifest = keep(MEDIA_TYPE.ociManifest, {
+      schemaVersion: 2,
+      mediaType: MEDIA_TYPE.ociManifest,
+      config,
+      layers: found,
+    });
     manifests.push({ ...manifest, annotations: { 'org.opencontainers.image.ref.name': tag } });
   }
-  writeFileSync(join(folder, 'index.json'), JSON.stringify({ schemaVersion: 2, mediaType: MEDIA_TYPE.ociIndex, manifests }));
+  writeFileSync(
+    join(folder, 'index.json'),
+    JSON.stringify({ schemaVersion: 2, mediaType: MEDIA_TYPE.ociIndex, manifests }),
+  );
   writeFileSync(join(folder, 'oci-layout'), JSON.stringify({ imageLayoutVersion: '1.0.0' }));
 }
 

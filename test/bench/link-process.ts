@@ -36,11 +36,19 @@ const server = createServer({ allowHalfOpen: true, noDelay: true }, (client) => 
   carry(client, upstream, up, openAt, (bytes) => (counts.bytesUp += bytes));
   carry(upstream, client, down, 0, (bytes) => (counts.bytesDown += bytes));
 });
-server.listen(0, '127.0.0.1', () => process.send?.({ port: (server.address() as AddressInfo).port }));
+server.listen(0, '127.0.0.1', () =>
+  process.send?.({ port: (server.address() as AddressInfo).port }),
+);
 process.on('message', () => process.send?.(counts satisfies LinkCounts));
 process.once('disconnect', () => process.exit());
 
-function carry(source: Socket, destination: Socket, lane: Lane, openAt: number, count: (bytes: number) => void): void {
+function carry(
+  source: Socket,
+  destination: Socket,
+  lane: Lane,
+  openAt: number,
+  count: (bytes: number) => void,
+): void {
   /** In the order in which they are due; an empty one is the end. */
   const travelling: { readonly due: number; readonly chunk: Uint8Array }[] = [];
   let bytes = 0;
@@ -64,7 +72,11 @@ function carry(source: Socket, destination: Socket, lane: Lane, openAt: number, 
     timer = undefined;
     const now = performance.now() + 0.5;
     if (!destination.destroyed) destination.cork();
-    for (let first = travelling[0]; first !== undefined && first.due <= now; first = travelling[0]) {
+    for (
+      let first = travelling[0];
+      first !== undefined && first.due <= now;
+      first = travelling[0]
+    ) {
       travelling.shift();
       bytes -= first.chunk.byteLength;
       count(first.chunk.byteLength);
@@ -87,7 +99,10 @@ function carry(source: Socket, destination: Socket, lane: Lane, openAt: number, 
     }, 1);
   };
 
-  const isFull = (): boolean => bytes > WINDOW_BYTES || (destination.writableNeedDrain && !destination.destroyed) || lane.freeAt - performance.now() > QUEUE_MS;
+  const isFull = (): boolean =>
+    bytes > WINDOW_BYTES ||
+    (destination.writableNeedDrain && !destination.destroyed) ||
+    lane.freeAt - performance.now() > QUEUE_MS;
 
   source.on('data', send);
   source.once('end', () => send(new Uint8Array(0)));

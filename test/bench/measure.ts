@@ -34,13 +34,35 @@ const PEAK_INTERVAL_MS = 20;
 const WRAPPER = `start=$EPOCHREALTIME; "$@" 3>&-; status=$?; end=$EPOCHREALTIME; { echo "$status $start $end"; times; } >&3`;
 
 /** Runs a program, alone, and tells what it cost. */
-export async function measure(argv: readonly string[], { env, cwd, timeoutMs }: MeasureOptions): Promise<Measured> {
-  const child = spawn('bash', ['-c', WRAPPER, 'bench', ...argv], { env, cwd, stdio: ['ignore', 'pipe', 'pipe', 'pipe'], timeout: timeoutMs });
+export async function measure(
+  argv: readonly string[],
+  { env, cwd, timeoutMs }: MeasureOptions,
+): Promise<Measured> {
+  const child = spawn('bash', ['-c', WRAPPER, 'bench', ...argv], {
+    env,
+    cwd,
+    stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
+    timeout: timeoutMs,
+  });
   const peak = watchPeak(child.pid);
-  const [stdout, stderr, report] = await Promise.all([text(child.stdout as Readable), text(child.stderr as Readable), text(child.stdio[3] as Readable)]);
+  const [stdout, stderr, report] = await Promise.all([
+    text(child.stdout as Readable),
+    text(child.stderr as Readable),
+    text(child.stdio[3] as Readable),
+  ]);
   const peakBytes = peak.stop();
-  const [, status, start, end, userMinutes, user, systemMinutes, system] = REPORT.exec(report) ?? [];
-  if (status === undefined) return { status: 124, stdout, stderr: `${stderr}\nstopped after ${timeoutMs} ms`, wall: NaN, user: NaN, system: NaN, peakBytes };
+  const [, status, start, end, userMinutes, user, systemMinutes, system] =
+    REPORT.exec(report) ?? [];
+  if (status === undefined)
+    return {
+      status: 124,
+      stdout,
+      stderr: `${stderr}\nstopped after ${timeoutMs} ms`,
+      wall: NaN,
+      user: NaN,
+      system: NaN,
+      peakBytes,
+    };
   return {
     status: Number(status),
     stdout,
@@ -60,9 +82,13 @@ function watchPeak(shell: number | undefined): { stop(): number | undefined } {
   let most: number | undefined;
   const look = (): void => {
     try {
-      const child = readFileSync(`/proc/${shell}/task/${shell}/children`, 'utf8').trim().split(' ')[0];
+      const child = readFileSync(`/proc/${shell}/task/${shell}/children`, 'utf8')
+        .trim()
+        .split(' ')[0];
       if (child === undefined || child === '') return;
-      const kibibytes = /^VmHWM:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${child}/status`, 'utf8'))?.[1];
+      const kibibytes = /^VmHWM:\s+(\d+) kB$/m.exec(
+        readFileSync(`/proc/${child}/status`, 'utf8'),
+      )?.[1];
       if (kibibytes !== undefined) most = Math.max(most ?? 0, Number(kibibytes) * 1024);
     } catch {
       // It has ended between the two reads.

@@ -33,7 +33,10 @@ export interface Report {
   readonly verdicts: readonly Verdict[];
 }
 
-export function rowOf(costs: readonly Cost[], facts: Pick<Row, 'workload' | 'title' | 'client' | 'requests' | 'connections' | 'failure'>): Row {
+export function rowOf(
+  costs: readonly Cost[],
+  facts: Pick<Row, 'workload' | 'title' | 'client' | 'requests' | 'connections' | 'failure'>,
+): Row {
   const peaks = costs.flatMap(({ peakBytes }) => (peakBytes === undefined ? [] : [peakBytes]));
   return {
     ...facts,
@@ -47,24 +50,52 @@ export function rowOf(costs: readonly Cost[], facts: Pick<Row, 'workload' | 'tit
 
 /** Markdown, that reads as text too. */
 export function reportText({ machine, rows, verdicts }: Report): string {
-  const head = ['', 'workload', 'client', 'wall', '(best)', '× regi', 'CPU', 'peak', 'requests', 'connections', 'runs'];
+  const head = [
+    '',
+    'workload',
+    'client',
+    'wall',
+    '(best)',
+    '× regi',
+    'CPU',
+    'peak',
+    'requests',
+    'connections',
+    'runs',
+  ];
   const cells = rows.map((row, index) => [
     row.workload === rows[index - 1]?.workload ? '' : row.workload,
     row.workload === rows[index - 1]?.workload ? '' : row.title,
     row.client,
     ...(row.failure === undefined
-      ? [seconds(row.wall), seconds(row.fastestWall), ratio(row, rows), seconds(row.cpu), megabytes(row)]
+      ? [
+          seconds(row.wall),
+          seconds(row.fastestWall),
+          ratio(row, rows),
+          seconds(row.cpu),
+          megabytes(row),
+        ]
       : [`failed: ${row.failure}`, '', '', '', '']),
     row.requests === undefined ? '' : String(row.requests),
     row.connections === undefined ? '' : String(row.connections),
     String(row.runs),
   ]);
   const judged = verdicts.map(({ workload, title, aim, text }) => [workload, title, aim, text]);
-  return [machine, '', table(head, cells), '', table(['', 'workload', 'aim', 'result'], judged), ''].join('\n');
+  return [
+    machine,
+    '',
+    table(head, cells),
+    '',
+    table(['', 'workload', 'aim', 'result'], judged),
+    '',
+  ].join('\n');
 }
 
 function ratio(row: Row, rows: readonly Row[]): string {
-  const own = rows.find(({ workload, client, failure }) => workload === row.workload && client === 'regi' && failure === undefined);
+  const own = rows.find(
+    ({ workload, client, failure }) =>
+      workload === row.workload && client === 'regi' && failure === undefined,
+  );
   return own === undefined || own === row ? '' : (row.wall / own.wall).toFixed(2);
 }
 
@@ -85,8 +116,15 @@ export function median(values: readonly number[]): number {
 
 function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
   const all = [head, ...rows].map((row) => row.map((cell) => cell.replaceAll('|', '\\|')));
-  const widths = head.map((_, column) => Math.max(...all.map((row) => row[column]?.length ?? 0), 1));
-  const line = (row: readonly string[]): string => `| ${row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join(' | ')} |`;
+  const widths = head.map((_, column) =>
+    Math.max(...all.map((row) => row[column]?.length ?? 0), 1),
+  );
+  const line = (row: readonly string[]): string =>
+    `| ${row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join(' | ')} |`;
   const [first = [], ...rest] = all;
-  return [line(first), `|${widths.map((width) => '-'.repeat(width + 2)).join('|')}|`, ...rest.map(line)].join('\n');
+  return [
+    line(first),
+    `|${widths.map((width) => '-'.repeat(width + 2)).join('|')}|`,
+    ...rest.map(line),
+  ].join('\n');
 }

@@ -76,7 +76,9 @@ export class Servers {
   }
 
   certificates(): Promise<ReturnType<typeof makeCertificates>> {
-    return this.#once('certificates', async () => makeCertificates({ hosts: ['127.0.0.1', 'localhost'] }));
+    return this.#once('certificates', async () =>
+      makeCertificates({ hosts: ['127.0.0.1', 'localhost'] }),
+    );
   }
 
   /** The host by which a client reaches a registry over a line. */
@@ -100,20 +102,36 @@ export class Servers {
       const trust = kind.tls === true ? ['--ca-file', (await this.certificates()).caPath] : [];
       const many = corpus === 'many' ? Array.from({ length: 50 }, (_, tag) => `t${tag}`) : ['1'];
       // One after the other, and by regi only to be quick: docker-registry keeps what it is sent, whoever sends it.
-      for (const tag of many) await this.regi(['copy', '-q', ...trust, `oci:${layout}:${tag}`, `${registry.host}/${corpus}:${tag}`]);
+      for (const tag of many)
+        await this.regi([
+          'copy',
+          '-q',
+          ...trust,
+          `oci:${layout}:${tag}`,
+          `${registry.host}/${corpus}:${tag}`,
+        ]);
     });
     return registry;
   }
 
   regi(args: readonly string[]): Promise<string> {
-    return runOrThrow(process.execPath, [this.#options.regi, ...args], { env: { PATH: process.env['PATH'] ?? '', HOME: this.#options.storage } });
+    return runOrThrow(process.execPath, [this.#options.regi, ...args], {
+      env: { PATH: process.env['PATH'] ?? '', HOME: this.#options.storage },
+    });
   }
 
   /** `regi serve` on a layout, from the code as it is now. */
   serve(corpus: CorpusName): Promise<string> {
     return this.#once(`serve ${corpus}`, async () => {
       const layout = await this.layout(corpus);
-      const args = [this.#options.regi, 'serve', `oci:${layout}`, '--read-only', '--listen', '127.0.0.1:0'];
+      const args = [
+        this.#options.regi,
+        'serve',
+        `oci:${layout}`,
+        '--read-only',
+        '--listen',
+        '127.0.0.1:0',
+      ];
       const child = spawn(process.execPath, args, {
         stdio: ['ignore', 'ignore', 'pipe'],
         env: { PATH: process.env['PATH'] ?? '', HOME: this.#options.storage },
@@ -138,8 +156,14 @@ export class Servers {
         if (!pathname.endsWith('/tags/list')) return void response.end('{}');
         const from = Number(searchParams.get('last')?.slice(1) ?? 0);
         const to = Math.min(from + pageLength, count);
-        if (to < count) response.setHeader('link', `<${pathname}?n=${pageLength}&last=v${to}>; rel="next"`);
-        response.end(JSON.stringify({ name: 'tags', tags: Array.from({ length: to - from }, (_, index) => `v${from + index}`) }));
+        if (to < count)
+          response.setHeader('link', `<${pathname}?n=${pageLength}&last=v${to}>; rel="next"`);
+        response.end(
+          JSON.stringify({
+            name: 'tags',
+            tags: Array.from({ length: to - from }, (_, index) => `v${from + index}`),
+          }),
+        );
       });
       server.listen(0, '127.0.0.1').unref();
       await once(server, 'listening');
@@ -149,7 +173,8 @@ export class Servers {
 
   /** Makes a destination empty again. docker-registry of 2.8 remembers nothing of its files when no cache is configured. */
   async empty(registry: DockerRegistry): Promise<void> {
-    for (const name of readdirSync(registry.storage)) rmSync(join(registry.storage, name), { recursive: true, force: true });
+    for (const name of readdirSync(registry.storage))
+      rmSync(join(registry.storage, name), { recursive: true, force: true });
   }
 
   async stop(): Promise<void> {

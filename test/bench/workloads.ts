@@ -26,7 +26,9 @@ export interface Plan {
   /** The task of every client. */
   readonly task?: Task | undefined;
   /** Contestants that are no clients of registries, or that do another task. */
-  readonly others?: readonly { readonly name: string; readonly argv: readonly string[] }[] | undefined;
+  readonly others?:
+    | readonly { readonly name: string; readonly argv: readonly string[] }[]
+    | undefined;
   /** A file that each run has to bring to the disk. */
   readonly synced?: string | undefined;
   /** Who is judged, where it is not regi. */
@@ -46,23 +48,112 @@ export interface WorkloadOptions {
 }
 
 /** All workloads, in the order of their numbers. */
-export function workloads({ servers, regi, folder, isLarge }: WorkloadOptions): readonly Workload[] {
-  const copy = (corpus: CorpusName, link: LinkKind = 'loopback', kind: Omit<RegistryKind, 'side'> = {}) => copyPlan(servers, corpus, link, kind);
+export function workloads({
+  servers,
+  regi,
+  folder,
+  isLarge,
+}: WorkloadOptions): readonly Workload[] {
+  const copy = (
+    corpus: CorpusName,
+    link: LinkKind = 'loopback',
+    kind: Omit<RegistryKind, 'side'> = {},
+  ) => copyPlan(servers, corpus, link, kind);
 
   return [
-    { id: 'P1', title: '1 GiB in 8 layers', aim: '≤ 1.0 × the fastest', limit: fastest(1), plan: () => copy('eight') },
-    { id: 'P1t', title: 'the same over TLS', aim: '≤ 1.0 × the fastest', limit: fastest(1), plan: () => copy('eight', 'loopback', { tls: true }) },
-    { id: 'P1r', title: 'the same at 40 ms and 1 Gbit/s', aim: '≤ 1.0 × the fastest', limit: fastest(1), plan: () => copy('eight', 'gigabit') },
-    { id: 'P2', title: 'one layer of 1 GiB', aim: '≤ 1.0 × the fastest', limit: fastest(1), plan: () => copy('one') },
-    { id: 'P3', title: '20 layers of 200 KiB at 40 ms', aim: '≤ 0.6 s', limit: () => 0.6, plan: () => copy('small', 'far') },
-    { id: 'P4', title: '50 tags with shared layers at 40 ms', aim: '≤ 1.2 s', limit: () => 1.2, plan: () => copyTags(servers, false) },
-    { id: 'P4again', title: '… again, nothing to do', aim: '≤ 0.75 s', limit: () => 0.75, plan: () => copyTags(servers, true) },
-    { id: 'P5', title: 'export 1 GiB to a tar, and sync it', aim: '≤ 1.0 × the fastest', limit: fastest(1), plan: () => exportPlan(servers, 'loopback') },
-    { id: 'P5r', title: 'the same at 40 ms', aim: '≤ 0.7 × the fastest', limit: fastest(0.7), plan: () => exportPlan(servers, 'far') },
-    { id: 'P6', title: 'import that tar', aim: '≤ 1.0 × the fastest', limit: fastest(1), plan: () => importPlan(servers, regi) },
-    { id: 'P7v', title: '--version', aim: '≤ 1.15 × `node -e 0`', limit: times(1.15, NODE), plan: async () => startUp({ kind: 'version' }), repeat: 4 },
-    { id: 'P7d', title: 'digest on loopback', aim: '≤ 2.0 × `node -e 0`', limit: times(2, NODE), plan: () => digestPlan(servers), repeat: 4 },
-    { id: 'P8', title: 'peak memory, a layer of 1 GiB', aim: '≤ 110 MB', limit: () => undefined, plan: () => copy('one') },
+    {
+      id: 'P1',
+      title: '1 GiB in 8 layers',
+      aim: '≤ 1.0 × the fastest',
+      limit: fastest(1),
+      plan: () => copy('eight'),
+    },
+    {
+      id: 'P1t',
+      title: 'the same over TLS',
+      aim: '≤ 1.0 × the fastest',
+      limit: fastest(1),
+      plan: () => copy('eight', 'loopback', { tls: true }),
+    },
+    {
+      id: 'P1r',
+      title: 'the same at 40 ms and 1 Gbit/s',
+      aim: '≤ 1.0 × the fastest',
+      limit: fastest(1),
+      plan: () => copy('eight', 'gigabit'),
+    },
+    {
+      id: 'P2',
+      title: 'one layer of 1 GiB',
+      aim: '≤ 1.0 × the fastest',
+      limit: fastest(1),
+      plan: () => copy('one'),
+    },
+    {
+      id: 'P3',
+      title: '20 layers of 200 KiB at 40 ms',
+      aim: '≤ 0.6 s',
+      limit: () => 0.6,
+      plan: () => copy('small', 'far'),
+    },
+    {
+      id: 'P4',
+      title: '50 tags with shared layers at 40 ms',
+      aim: '≤ 1.2 s',
+      limit: () => 1.2,
+      plan: () => copyTags(servers, false),
+    },
+    {
+      id: 'P4again',
+      title: '… again, nothing to do',
+      aim: '≤ 0.75 s',
+      limit: () => 0.75,
+      plan: () => copyTags(servers, true),
+    },
+    {
+      id: 'P5',
+      title: 'export 1 GiB to a tar, and sync it',
+      aim: '≤ 1.0 × the fastest',
+      limit: fastest(1),
+      plan: () => exportPlan(servers, 'loopback'),
+    },
+    {
+      id: 'P5r',
+      title: 'the same at 40 ms',
+      aim: '≤ 0.7 × the fastest',
+      limit: fastest(0.7),
+      plan: () => exportPlan(servers, 'far'),
+    },
+    {
+      id: 'P6',
+      title: 'import that tar',
+      aim: '≤ 1.0 × the fastest',
+      limit: fastest(1),
+      plan: () => importPlan(servers, regi),
+    },
+    {
+      id: 'P7v',
+      title: '--version',
+      aim: '≤ 1.15 × `node -e 0`',
+      limit: times(1.15, NODE),
+      plan: async () => startUp({ kind: 'version' }),
+      repeat: 4,
+    },
+    {
+      id: 'P7d',
+      title: 'digest on loopback',
+      aim: '≤ 2.0 × `node -e 0`',
+      limit: times(2, NODE),
+      plan: () => digestPlan(servers),
+      repeat: 4,
+    },
+    {
+      id: 'P8',
+      title: 'peak memory, a layer of 1 GiB',
+      aim: '≤ 110 MB',
+      limit: () => undefined,
+      plan: () => copy('one'),
+    },
     {
       id: 'P8x',
       title: 'peak memory, a layer of 10 GiB',
@@ -71,9 +162,28 @@ export function workloads({ servers, regi, folder, isLarge }: WorkloadOptions): 
       plan: () => copy('large', 'loopback', { onDisk: true }),
       missing: isLarge ? undefined : 'left out: give --large',
     },
-    { id: 'P9', title: 'tags list of 10,000', aim: '≤ 1.3 × `regi digest`', limit: times(1.3, DIGEST), plan: () => listPlan(servers, regi), repeat: 2 },
-    { id: 'P9p', title: '… in pages of 1,000 at 40 ms', aim: '≤ 1.1 × the fastest', limit: fastest(1.1), plan: () => pagedPlan(servers) },
-    { id: 'P10', title: 'pull 1 GiB from regi serve', aim: '≥ docker-registry', limit: times(1, FROM_DOCKER_REGISTRY), plan: () => servePlan(servers, folder) },
+    {
+      id: 'P9',
+      title: 'tags list of 10,000',
+      aim: '≤ 1.3 × `regi digest`',
+      limit: times(1.3, DIGEST),
+      plan: () => listPlan(servers, regi),
+      repeat: 2,
+    },
+    {
+      id: 'P9p',
+      title: '… in pages of 1,000 at 40 ms',
+      aim: '≤ 1.1 × the fastest',
+      limit: fastest(1.1),
+      plan: () => pagedPlan(servers),
+    },
+    {
+      id: 'P10',
+      title: 'pull 1 GiB from regi serve',
+      aim: '≥ docker-registry',
+      limit: times(1, FROM_DOCKER_REGISTRY),
+      plan: () => servePlan(servers, folder),
+    },
   ];
 }
 
@@ -93,13 +203,26 @@ function times(factor: number, name: string): Workload['limit'] {
   };
 }
 
-async function copyPlan(servers: Servers, corpus: CorpusName, link: LinkKind, kind: Omit<RegistryKind, 'side'>): Promise<Plan> {
+async function copyPlan(
+  servers: Servers,
+  corpus: CorpusName,
+  link: LinkKind,
+  kind: Omit<RegistryKind, 'side'>,
+): Promise<Plan> {
   const source = await servers.push(corpus, { side: 'source', ...kind });
   const destination = await servers.registry({ side: 'destination', ...kind });
   const trust = kind.tls === true ? await servers.certificates() : undefined;
-  const endpoint = async ({ host }: DockerRegistry): Promise<Endpoint> => ({ host: await servers.reach(host, link), trust });
+  const endpoint = async ({ host }: DockerRegistry): Promise<Endpoint> => ({
+    host: await servers.reach(host, link),
+    trust,
+  });
   return {
-    task: { kind: 'copy', from: await endpoint(source), to: await endpoint(destination), image: `${corpus}:1` },
+    task: {
+      kind: 'copy',
+      from: await endpoint(source),
+      to: await endpoint(destination),
+      image: `${corpus}:1`,
+    },
     prepare: () => servers.empty(destination),
     registries: [source, destination],
   };
@@ -109,7 +232,12 @@ async function exportPlan(servers: Servers, link: LinkKind): Promise<Plan> {
   const source = await servers.push('eight', { side: 'source' });
   const file = join(servers.disk, 'exported.tar');
   return {
-    task: { kind: 'export', at: { host: await servers.reach(source.host, link) }, image: 'eight:1', file },
+    task: {
+      kind: 'export',
+      at: { host: await servers.reach(source.host, link) },
+      image: 'eight:1',
+      file,
+    },
     synced: file,
     prepare: async () => rmSync(file, { force: true }),
     registries: [source],
@@ -117,9 +245,13 @@ async function exportPlan(servers: Servers, link: LinkKind): Promise<Plan> {
 }
 
 async function importPlan(servers: Servers, regi: Client): Promise<Plan> {
-  const [source, destination] = await Promise.all([servers.push('eight', { side: 'source' }), servers.registry({ side: 'destination' })]);
+  const [source, destination] = await Promise.all([
+    servers.push('eight', { side: 'source' }),
+    servers.registry({ side: 'destination' }),
+  ]);
   const file = join(servers.disk, 'imported.tar');
-  const [, ...args] = regi.argv({ kind: 'export', at: { host: source.host }, image: 'eight:1', file }, '') ?? [];
+  const [, ...args] =
+    regi.argv({ kind: 'export', at: { host: source.host }, image: 'eight:1', file }, '') ?? [];
   await servers.regi(args.slice(1));
   return {
     task: { kind: 'import', file, at: { host: destination.host }, image: 'eight:1' },
@@ -130,8 +262,12 @@ async function importPlan(servers: Servers, regi: Client): Promise<Plan> {
 
 async function copyTags(servers: Servers, again: boolean): Promise<Plan> {
   const source = await servers.push('many', { side: 'source' });
-  const destination = await (again ? servers.push('many', { side: 'destination' }) : servers.registry({ side: 'destination' }));
-  const [from, to] = await Promise.all([source, destination].map(async ({ host }) => ({ host: await servers.reach(host, 'far') })));
+  const destination = await (again
+    ? servers.push('many', { side: 'destination' })
+    : servers.registry({ side: 'destination' }));
+  const [from, to] = await Promise.all(
+    [source, destination].map(async ({ host }) => ({ host: await servers.reach(host, 'far') })),
+  );
   if (from === undefined || to === undefined) throw new Error('Two hosts are two endpoints');
   return {
     task: { kind: 'copy-tags', from, to, repository: 'many' },
@@ -153,19 +289,35 @@ async function listPlan(servers: Servers, regi: Client): Promise<Plan> {
   const source = await servers.push('tags', { side: 'source' });
   const at = { host: source.host };
   const digest = regi.argv({ kind: 'digest', at, image: 'tags:v0' }, '') ?? [];
-  return { task: { kind: 'list', at, repository: 'tags' }, others: [{ name: DIGEST, argv: digest }], registries: [source] };
+  return {
+    task: { kind: 'list', at, repository: 'tags' },
+    others: [{ name: DIGEST, argv: digest }],
+    registries: [source],
+  };
 }
 
 async function pagedPlan(servers: Servers): Promise<Plan> {
   const host = await servers.pages(10_000, 1000);
-  return { task: { kind: 'list', at: { host: await servers.reach(host, 'far') }, repository: 'tags' } };
+  return {
+    task: { kind: 'list', at: { host: await servers.reach(host, 'far') }, repository: 'tags' },
+  };
 }
 
 async function servePlan(servers: Servers, folder: string): Promise<Plan> {
-  const [source, served] = await Promise.all([servers.push('eight', { side: 'source' }), servers.serve('eight')]);
+  const [source, served] = await Promise.all([
+    servers.push('eight', { side: 'source' }),
+    servers.serve('eight'),
+  ]);
   const repository = `corpus-1-eight`;
   const blobs = layerDigests(await servers.layout('eight'));
-  const curl = (base: string) => ['curl', '-sSf', '-Z', '--parallel-max', '4', ...blobs.flatMap((digest) => ['-o', '/dev/null', `${base}/blobs/${digest}`])];
+  const curl = (base: string) => [
+    'curl',
+    '-sSf',
+    '-Z',
+    '--parallel-max',
+    '4',
+    ...blobs.flatMap((digest) => ['-o', '/dev/null', `${base}/blobs/${digest}`]),
+  ];
   const target = join(folder, 'pulled');
   const pull = (host: string, image: string) => [
     'skopeo',
@@ -191,7 +343,11 @@ async function servePlan(servers: Servers, folder: string): Promise<Plan> {
 /** Of the first image of a layout. */
 function layerDigests(layout: string): readonly string[] {
   const read = (path: string): unknown => JSON.parse(readFileSync(join(layout, path), 'utf8'));
-  const index = read('index.json') as { readonly manifests: readonly { readonly digest: string }[] };
-  const manifest = read(`blobs/sha256/${index.manifests[0]?.digest.slice('sha256:'.length)}`) as { readonly layers: readonly { readonly digest: string }[] };
+  const index = read('index.json') as {
+    readonly manifests: readonly { readonly digest: string }[];
+  };
+  const manifest = read(`blobs/sha256/${index.manifests[0]?.digest.slice('sha256:'.length)}`) as {
+    readonly layers: readonly { readonly digest: string }[];
+  };
   return manifest.layers.map(({ digest }) => digest);
 }

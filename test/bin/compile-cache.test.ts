@@ -1,4 +1,12 @@
-import { chmodSync, mkdirSync, readdirSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { join, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -30,11 +38,16 @@ describe('runScript()', () => {
 
   function writeBundle(answer: string, build: string): void {
     // Not on one line: the comment ends the file, as in the real one.
-    writeFileSync(bundle, `exports.answer = () => '${answer}';\nexports.folder = __dirname;\nexports.path = require('node:path');\n// ${build}\n`);
+    writeFileSync(
+      bundle,
+      `exports.answer = () => '${answer}';\nexports.folder = __dirname;\nexports.path = require('node:path');\n// ${build}\n`,
+    );
   }
 
   async function start(command = 'digest'): Promise<unknown> {
-    const text = await runOrThrow(process.execPath, ['-e', RUN, MODULE, bundle, folder, command], { env: {} });
+    const text = await runOrThrow(process.execPath, ['-e', RUN, MODULE, bundle, folder, command], {
+      env: {},
+    });
     return JSON.parse(text);
   }
 
@@ -76,13 +89,16 @@ describe('runScript()', () => {
     expect(readdirSync(folder)).toContain('notes');
   });
 
-  test.each(['666', '660', '622'])('does not take a file that others can write to (mode %s)', async (mode) => {
-    const { path, inode } = await run();
-    chmodSync(path, Number.parseInt(mode, 8));
-    const again = await run();
-    expect(again.inode).not.toBe(inode);
-    expect(statSync(path).mode % 0o1000).toBe(0o600);
-  });
+  test.each(['666', '660', '622'])(
+    'does not take a file that others can write to (mode %s)',
+    async (mode) => {
+      const { path, inode } = await run();
+      chmodSync(path, Number.parseInt(mode, 8));
+      const again = await run();
+      expect(again.inode).not.toBe(inode);
+      expect(statSync(path).mode % 0o1000).toBe(0o600);
+    },
+  );
 
   test('neither takes nor keeps anything in a folder that others can write to', async () => {
     const { path } = await run();
@@ -96,13 +112,16 @@ describe('runScript()', () => {
     expect(readFileSync(path)).toHaveLength(kept.length);
   });
 
-  test.each([0, 1, 40, 200])('goes on without a file that is cut to %d bytes, and makes it again', async (length) => {
-    const { path } = await run();
-    const { size } = statSync(path);
-    truncateSync(path, length);
-    expect((await run()).answer).toBe('one');
-    expect(statSync(path).size).toBe(size);
-  });
+  test.each([0, 1, 40, 200])(
+    'goes on without a file that is cut to %d bytes, and makes it again',
+    async (length) => {
+      const { path } = await run();
+      const { size } = statSync(path);
+      truncateSync(path, length);
+      expect((await run()).answer).toBe('one');
+      expect(statSync(path).size).toBe(size);
+    },
+  );
 
   test('goes on where no folder can be made', async () => {
     folder = join(bundle, 'not-a-folder');

@@ -13,11 +13,19 @@ const MANIFEST = fileURLToPath(new URL('../../package.json', import.meta.url));
 
 test('regi --version tells the version of the package', async () => {
   const { version } = JSON.parse(readFileSync(MANIFEST, 'utf8')) as { version: string };
-  expect(await runRegi(['--version'])).toMatchObject({ status: 0, stdout: `${version}\n`, stderr: '' });
+  expect(await runRegi(['--version'])).toMatchObject({
+    status: 0,
+    stdout: `${version}\n`,
+    stderr: '',
+  });
 });
 
 test('regi --version says why it cannot be written', async () => {
-  const { status, stderr } = await runProgram('sh', ['-c', '"$@" >/dev/full', 'sh', process.execPath, BIN, '--version'], { env: {} });
+  const { status, stderr } = await runProgram(
+    'sh',
+    ['-c', '"$@" >/dev/full', 'sh', process.execPath, BIN, '--version'],
+    { env: {} },
+  );
   expect(status).toBe(1);
   expect(stderr).toMatch(/^regi: Cannot write the answer: ENOSPC/);
 });
@@ -29,11 +37,19 @@ test('regi keeps what V8 compiled in the cache of the user, and runs the same wi
   const folder = join(cache, 'regi');
   expect(readdirSync(folder)).not.toEqual([]);
   expect(statSync(folder).mode % 0o1000).toBe(0o700);
-  expect(await runRegi(['images', '--help'], { env })).toMatchObject({ status: 0, stdout: first.stdout, stderr: '' });
+  expect(await runRegi(['images', '--help'], { env })).toMatchObject({
+    status: 0,
+    stdout: first.stdout,
+    stderr: '',
+  });
 });
 
 test('regi keeps nothing with NODE_DISABLE_COMPILE_CACHE', async () => {
   const cache = temporaryFolder('cache');
-  expect(await runRegi(['images', '--help'], { env: { XDG_CACHE_HOME: cache, NODE_DISABLE_COMPILE_CACHE: '1' } })).toMatchObject({ status: 0 });
+  expect(
+    await runRegi(['images', '--help'], {
+      env: { XDG_CACHE_HOME: cache, NODE_DISABLE_COMPILE_CACHE: '1' },
+    }),
+  ).toMatchObject({ status: 0 });
   expect(existsSync(join(cache, 'regi'))).toBe(false);
 });

@@ -22,14 +22,24 @@ let registry: FakeRegistry;
 
 beforeAll(async () => {
   registry = await startFakeRegistry();
-  for (const tag of ['1.4', '1.5', 'latest']) await image.pushAll(registry.place.open('team/app'), tag);
+  for (const tag of ['1.4', '1.5', 'latest'])
+    await image.pushAll(registry.place.open('team/app'), tag);
   await image.pushAll(registry.place.open('team/web'), '1');
-  await image.pushAll(await openLayout(join(cwd, 'layout'), { create: true, clock: realClock }), 'v1');
+  await image.pushAll(
+    await openLayout(join(cwd, 'layout'), { create: true, clock: realClock }),
+    'v1',
+  );
   mkdirSync(join(home, '.docker'));
-  writeFileSync(join(home, '.docker', 'config.json'), JSON.stringify({ auths: { 'registry.example': { auth: 'dTpw' } } }));
+  writeFileSync(
+    join(home, '.docker', 'config.json'),
+    JSON.stringify({ auths: { 'registry.example': { auth: 'dTpw' } } }),
+  );
   writeFileSync(join(cwd, '.hidden'), '');
   writeFileSync(join(cwd, 'list.txt'), '');
-  await runMain(['copy', `${registry.host}/team/app:1.4`, 'local:registry.example/team/app:1.4'], { home, cwd });
+  await runMain(['copy', `${registry.host}/team/app:1.4`, 'local:registry.example/team/app:1.4'], {
+    home,
+    cwd,
+  });
 });
 
 async function candidates(...words: readonly string[]): Promise<readonly string[]> {
@@ -44,18 +54,28 @@ describe('complete()', () => {
       const [word = '', ...rest] = name.split(' ');
       expect(first).toContain(word);
       if (rest.length > 0) expect(await candidates(word, '')).toContain(rest[0]);
-      expect(await candidates('help', ...name.split(' ').slice(0, -1), '')).toContain(rest.at(-1) ?? word);
+      expect(await candidates('help', ...name.split(' ').slice(0, -1), '')).toContain(
+        rest.at(-1) ?? word,
+      );
     }
   });
 
-  test.each(COMMANDS.map((spec) => [spec.name, spec] as const))('offers every flag of %s, with what it does', async (name, spec) => {
-    const found = await complete([...name.split(' '), '--'], fakeIo(), COMMANDS);
-    expect(found.map(({ value }) => value)).toEqual(expect.arrayContaining(flagsOf(spec).map((option) => `--${option.name}`)));
-    expect(found.filter(({ note }) => note === '')).toEqual([]);
-  });
+  test.each(COMMANDS.map((spec) => [spec.name, spec] as const))(
+    'offers every flag of %s, with what it does',
+    async (name, spec) => {
+      const found = await complete([...name.split(' '), '--'], fakeIo(), COMMANDS);
+      expect(found.map(({ value }) => value)).toEqual(
+        expect.arrayContaining(flagsOf(spec).map((option) => `--${option.name}`)),
+      );
+      expect(found.filter(({ note }) => note === '')).toEqual([]);
+    },
+  );
 
   test('knows what every argument and every value is', () => {
-    const names = COMMANDS.flatMap(({ arguments: given, options }) => [...given.map(({ name }) => name), ...options.flatMap(({ value }) => value ?? [])]);
+    const names = COMMANDS.flatMap(({ arguments: given, options }) => [
+      ...given.map(({ name }) => name),
+      ...options.flatMap(({ value }) => value ?? []),
+    ]);
     const values = flagsOf(undefined).flatMap(({ value }) => value ?? []);
     expect(
       [...new Set([...names, ...values])].filter((name) => !Object.hasOwn(VALUE_KINDS, name)),
@@ -100,10 +120,21 @@ describe('complete()', () => {
 
   test('asks a registry for its repositories, and then for tags', async () => {
     const { host } = registry;
-    expect(await candidates('copy', `${host}/team/`)).toEqual([`${host}/team/app:`, `${host}/team/web:`]);
-    expect(await candidates('ls', `${host}/team/`)).toEqual([`${host}/team/app`, `${host}/team/web`]);
-    expect(await candidates('copy', `${host}/team/app:1`)).toEqual([`${host}/team/app:1.4`, `${host}/team/app:1.5`]);
-    expect(await candidates('copy', `docker://${host}/team/app:l`)).toEqual([`docker://${host}/team/app:latest`]);
+    expect(await candidates('copy', `${host}/team/`)).toEqual([
+      `${host}/team/app:`,
+      `${host}/team/web:`,
+    ]);
+    expect(await candidates('ls', `${host}/team/`)).toEqual([
+      `${host}/team/app`,
+      `${host}/team/web`,
+    ]);
+    expect(await candidates('copy', `${host}/team/app:1`)).toEqual([
+      `${host}/team/app:1.4`,
+      `${host}/team/app:1.5`,
+    ]);
+    expect(await candidates('copy', `docker://${host}/team/app:l`)).toEqual([
+      `docker://${host}/team/app:latest`,
+    ]);
     expect(await candidates('copy', host)).toEqual([]);
   });
 
@@ -111,7 +142,9 @@ describe('complete()', () => {
     const slow = await startFakeRegistry();
     const gate = slow.hold({});
     const clock = { ...realClock, sleep: () => gate.reached };
-    expect(await complete(['copy', `${slow.host}/team/`], fakeIo({ home, cwd, clock }), COMMANDS)).toEqual([]);
+    expect(
+      await complete(['copy', `${slow.host}/team/`], fakeIo({ home, cwd, clock }), COMMANDS),
+    ).toEqual([]);
     gate.release();
   });
 

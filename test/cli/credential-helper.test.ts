@@ -17,27 +17,63 @@ describe('docker-credential-regi', () => {
   test('speaks the protocol over standard input and output', async () => {
     const options = { home: temporaryFolder('home'), runKeychain: fakeKeychain().run };
     const login = '{"ServerURL":"a.example","Username":"ci","Secret":"s3cret"}\n';
-    expect(await run(['store'], { ...options, stdin: login })).toEqual({ status: 0, stdout: '', stderr: '' });
-    expect(await run(['get'], { ...options, stdin: 'a.example\n' })).toEqual({ status: 0, stdout: login, stderr: '' });
-    expect(await run(['list'], options)).toEqual({ status: 0, stdout: '{"a.example":"ci"}\n', stderr: '' });
-    expect(await run(['erase'], { ...options, stdin: 'a.example' })).toEqual({ status: 0, stdout: '', stderr: '' });
+    expect(await run(['store'], { ...options, stdin: login })).toEqual({
+      status: 0,
+      stdout: '',
+      stderr: '',
+    });
+    expect(await run(['get'], { ...options, stdin: 'a.example\n' })).toEqual({
+      status: 0,
+      stdout: login,
+      stderr: '',
+    });
+    expect(await run(['list'], options)).toEqual({
+      status: 0,
+      stdout: '{"a.example":"ci"}\n',
+      stderr: '',
+    });
+    expect(await run(['erase'], { ...options, stdin: 'a.example' })).toEqual({
+      status: 0,
+      stdout: '',
+      stderr: '',
+    });
     expect(await run(['get'], { ...options, stdin: 'a.example' })).toMatchObject({ status: 1 });
   });
 
   test('prints no password on a terminal', async () => {
-    expect(await run(['get'], { isTTY: true, stdin: 'a.example' })).toMatchObject({ status: 1, stdout: expect.stringContaining('terminal') });
+    expect(await run(['get'], { isTTY: true, stdin: 'a.example' })).toMatchObject({
+      status: 1,
+      stdout: expect.stringContaining('terminal'),
+    });
   });
 
   test.each([[[]], [['get', 'a.example']]])('explains itself on %j', async (argv) => {
-    expect(await run(argv)).toEqual({ status: 1, stdout: 'Usage: docker-credential-regi get|store|erase|list|version\n', stderr: '' });
+    expect(await run(argv)).toEqual({
+      status: 1,
+      stdout: 'Usage: docker-credential-regi get|store|erase|list|version\n',
+      stderr: '',
+    });
   });
 
   test('says its version', async () => {
-    expect(await run(['version'])).toMatchObject({ status: 0, stdout: expect.stringMatching(/^docker-credential-regi \d+\.\d+\.\d+\n$/) });
+    expect(await run(['version'])).toMatchObject({
+      status: 0,
+      stdout: expect.stringMatching(/^docker-credential-regi \d+\.\d+\.\d+\n$/),
+    });
   });
 
   test('reads nothing of the configuration of docker, which may name it', async () => {
-    const env = { ...BUS, DOCKER_CONFIG: '/dev/null/nowhere', REGI_REGISTRY: 'a.example', REGI_USERNAME: 'x', REGI_PASSWORD: 'y' };
-    expect(await run(['get'], { env, stdin: 'a.example' })).toEqual({ status: 1, stdout: 'credentials not found in native keychain\n', stderr: '' });
+    const env = {
+      ...BUS,
+      DOCKER_CONFIG: '/dev/null/nowhere',
+      REGI_REGISTRY: 'a.example',
+      REGI_USERNAME: 'x',
+      REGI_PASSWORD: 'y',
+    };
+    expect(await run(['get'], { env, stdin: 'a.example' })).toEqual({
+      status: 1,
+      stdout: 'credentials not found in native keychain\n',
+      stderr: '',
+    });
   });
 });

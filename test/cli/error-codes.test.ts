@@ -24,23 +24,41 @@ interface Case {
 
 const image = makeImage();
 
-function answers(status: number, code: string, message: string, match: { method?: string; path?: RegExp } = {}): FakeRegistryOptions {
+function answers(
+  status: number,
+  code: string,
+  message: string,
+  match: { method?: string; path?: RegExp } = {},
+): FakeRegistryOptions {
   const body = JSON.stringify({ errors: [{ code, message }] });
-  return { faults: [{ match, times: 99, action: { kind: 'answer', status, headers: { 'content-type': 'application/json' }, body } }] };
+  return {
+    faults: [
+      {
+        match,
+        times: 99,
+        action: { kind: 'answer', status, headers: { 'content-type': 'application/json' }, body },
+      },
+    ],
+  };
 }
 
 const interrupted = AbortSignal.abort(new InterruptedError('SIGINT'));
 
 /** One for each code: a new one does not compile until it is shown how a person meets it. */
 const CASES = {
-  FAILED: { argv: ['delete', `REGISTRY/team/app@${image.root.digest}`], run: { isTTY: true, typed: ['n'] } },
+  FAILED: {
+    argv: ['delete', `REGISTRY/team/app@${image.root.digest}`],
+    run: { isTTY: true, typed: ['n'] },
+  },
   REFUSED: {
     argv: ['delete', '--yes', `REGISTRY/team/app@${image.root.digest}`],
     registry: answers(405, 'UNSUPPORTED', 'The operation is unsupported.', { method: 'DELETE' }),
   },
   UNSUPPORTED: { argv: ['repos', 'list', 'docker.io'] },
   ALREADY_EXISTS: { argv: ['copy', '--no-clobber', 'LAYOUT', 'REGISTRY/team/app:1'] },
-  STORAGE_FAILED: { argv: ['copy', '--digestfile', 'nowhere/digests', 'LAYOUT', 'REGISTRY/team/app:2'] },
+  STORAGE_FAILED: {
+    argv: ['copy', '--digestfile', 'nowhere/digests', 'LAYOUT', 'REGISTRY/team/app:2'],
+  },
   LOCKED: { argv: ['tags', 'delete', 'LAYOUT'], files: { 'layout/.regi.lock': 'held' } },
   USAGE: { argv: ['cpoy', 'REGISTRY/team/app:1', 'LAYOUT'] },
   INVALID_REFERENCE: { argv: ['inspect', 'REGISTRY/Team/App:1'] },
@@ -52,23 +70,48 @@ const CASES = {
     files: { 'home/.docker/config.json': '{"auths":' },
   },
   NOT_FOUND: { argv: ['digest', 'REGISTRY/team/app:2'] },
-  NOT_AUTHORISED: { argv: ['digest', 'REGISTRY/team/app:1'], registry: { auth: { kind: 'basic', users: {} } } },
+  NOT_AUTHORISED: {
+    argv: ['digest', 'REGISTRY/team/app:1'],
+    registry: { auth: { kind: 'basic', users: {} } },
+  },
   UNSAFE_REALM: {
     argv: ['digest', '--tls-skip-verify', 'REGISTRY', 'REGISTRY/team/app:1'],
     registry: { tls: certificate(), auth: { kind: 'bearer', realm: 'http://auth.example/token' } },
   },
   UNSAFE_REDIRECT: {
     argv: ['inspect', 'REGISTRY/team/app:1'],
-    registry: { faults: [{ match: { path: /blobs/ }, times: 99, action: { kind: 'redirect', to: 'ftp://storage.example/blob' } }] },
+    registry: {
+      faults: [
+        {
+          match: { path: /blobs/ },
+          times: 99,
+          action: { kind: 'redirect', to: 'ftp://storage.example/blob' },
+        },
+      ],
+    },
   },
   INVALID_RESPONSE: {
     argv: ['digest', 'REGISTRY/team/app:1'],
     registry: {
-      faults: [{ match: {}, times: 99, action: { kind: 'answer', status: 200, headers: { 'content-type': 'text/html' }, body: '<title>Sign in</title>' } }],
+      faults: [
+        {
+          match: {},
+          times: 99,
+          action: {
+            kind: 'answer',
+            status: 200,
+            headers: { 'content-type': 'text/html' },
+            body: '<title>Sign in</title>',
+          },
+        },
+      ],
     },
   },
   NETWORK: { argv: ['digest', '127.0.0.1:1/team/app:1'] },
-  SERVER_FAILED: { argv: ['digest', 'REGISTRY/team/app:1'], registry: answers(503, 'UNAVAILABLE', 'storage is down') },
+  SERVER_FAILED: {
+    argv: ['digest', 'REGISTRY/team/app:1'],
+    registry: answers(503, 'UNAVAILABLE', 'storage is down'),
+  },
   TIMEOUT: {
     argv: ['digest', '--timeout', '0.1', '--retry', '0', 'REGISTRY/team/app:1'],
     registry: { faults: [{ match: {}, times: 99, action: { kind: 'stall' } }] },
@@ -80,20 +123,39 @@ const CASES = {
   },
   CONTENT_MISMATCH: {
     argv: ['inspect', 'REGISTRY/team/app:1'],
-    registry: { faults: [{ match: { method: 'GET', path: /blobs/ }, times: 99, action: { kind: 'corrupt' } }] },
+    registry: {
+      faults: [{ match: { method: 'GET', path: /blobs/ }, times: 99, action: { kind: 'corrupt' } }],
+    },
   },
   INVALID_MANIFEST: {
     argv: ['inspect', 'oci:odd'],
-    files: { 'oci-layout': '{"imageLayoutVersion":"1.0.0"}', 'odd/oci-layout': '{"imageLayoutVersion":"1.0.0"}', 'odd/index.json': '[]' },
+    files: {
+      'oci-layout': '{"imageLayoutVersion":"1.0.0"}',
+      'odd/oci-layout': '{"imageLayoutVersion":"1.0.0"}',
+      'odd/index.json': '[]',
+    },
   },
-  INVALID_ARCHIVE: { argv: ['inspect', 'archive:image.tar'], files: { 'image.tar': 'no tar at all' } },
+  INVALID_ARCHIVE: {
+    argv: ['inspect', 'archive:image.tar'],
+    files: { 'image.tar': 'no tar at all' },
+  },
   LIMIT_EXCEEDED: {
     argv: ['tags', 'list', 'REGISTRY/team/app'],
-    registry: { faults: [{ match: { path: /tags/ }, times: 99, action: { kind: 'replace-body', body: ' '.repeat(9_000_000) } }] },
+    registry: {
+      faults: [
+        {
+          match: { path: /tags/ },
+          times: 99,
+          action: { kind: 'replace-body', body: ' '.repeat(9_000_000) },
+        },
+      ],
+    },
   },
   PARTIAL_FAILURE: {
     argv: ['copy', '--keep-going', '--from', 'list'],
-    files: { list: 'REGISTRY/team/app:1 REGISTRY/mirror/app:1\nREGISTRY/team/app:2 REGISTRY/mirror/app:2\n' },
+    files: {
+      list: 'REGISTRY/team/app:1 REGISTRY/mirror/app:1\nREGISTRY/team/app:2 REGISTRY/mirror/app:2\n',
+    },
   },
   INTERRUPTED: { argv: ['copy', 'LAYOUT', 'REGISTRY/team/app:2'], run: { signal: interrupted } },
 } as const satisfies Readonly<Record<ErrorCode, Case>>;
@@ -111,10 +173,16 @@ describe('errors', () => {
       await image.pushAll(registry.place.open('team/app'), '1');
       const layout = tinyLayout();
       const [home, cwd] = [temporaryFolder('home'), temporaryFolder('cwd')];
-      const filled = (text: string): string => text.replaceAll('REGISTRY', registry.host).replaceAll('LAYOUT', layout);
+      const filled = (text: string): string =>
+        text.replaceAll('REGISTRY', registry.host).replaceAll('LAYOUT', layout);
       for (const [path, text] of Object.entries(files)) {
         const [first = '', ...rest] = path.split('/');
-        const file = first === 'home' ? join(home, ...rest) : first === 'layout' ? join(layout.slice('oci:'.length, -':1'.length), ...rest) : join(cwd, path);
+        const file =
+          first === 'home'
+            ? join(home, ...rest)
+            : first === 'layout'
+              ? join(layout.slice('oci:'.length, -':1'.length), ...rest)
+              : join(cwd, path);
         mkdirSync(join(file, '..'), { recursive: true });
         writeFileSync(file, filled(text));
       }
@@ -132,10 +200,22 @@ describe('errors', () => {
       const json = await runMain([...words, '--json'], { home, cwd, ...run });
       const last = json.stderr.trimEnd().split('\n').at(-1) ?? '';
 
-      expect({ plain: plain.status, json: json.status }).toEqual({ plain: EXIT_STATUS[code as ErrorCode], json: EXIT_STATUS[code as ErrorCode] });
+      expect({ plain: plain.status, json: json.status }).toEqual({
+        plain: EXIT_STATUS[code as ErrorCode],
+        json: EXIT_STATUS[code as ErrorCode],
+      });
       expect(JSON.parse(last)).toMatchObject({ error: { code } });
-      expect(plain.stderr).toMatch(code === 'INTERRUPTED' ? /^regi: Interrupted by SIGINT\n$/m : /^regi: [A-Z].*[^.]\n {2}\S.*\n$/m);
-      expectGolden(`test/golden/errors/${code}.txt`, stable(`$ regi ${words.join(' ')}\n${plain.stderr}exit status ${plain.status}\n\n${last}\n`));
+      expect(plain.stderr).toMatch(
+        code === 'INTERRUPTED'
+          ? /^regi: Interrupted by SIGINT\n$/m
+          : /^regi: [A-Z].*[^.]\n {2}\S.*\n$/m,
+      );
+      expectGolden(
+        `test/golden/errors/${code}.txt`,
+        stable(
+          `$ regi ${words.join(' ')}\n${plain.stderr}exit status ${plain.status}\n\n${last}\n`,
+        ),
+      );
     },
   );
 });

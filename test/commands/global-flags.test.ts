@@ -4,7 +4,11 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 
 import { makeCertificates } from '../support/certificates.ts';
-import { startFakeRegistry, type FakeRegistry, type FakeRegistryOptions } from '../support/fake-registry.ts';
+import {
+  startFakeRegistry,
+  type FakeRegistry,
+  type FakeRegistryOptions,
+} from '../support/fake-registry.ts';
 import { makeImage } from '../support/images.ts';
 import { lookupLoopback } from '../support/named-loopback.ts';
 import { runMain } from '../support/run-main.ts';
@@ -12,7 +16,9 @@ import { temporaryFolder } from '../support/temporary-folder.ts';
 
 const image = makeImage({ layers: Array.from({ length: 12 }, (_, index) => 1000 + index) });
 
-async function pair(options: FakeRegistryOptions = {}): Promise<{ from: FakeRegistry; to: FakeRegistry; args: readonly string[] }> {
+async function pair(
+  options: FakeRegistryOptions = {},
+): Promise<{ from: FakeRegistry; to: FakeRegistry; args: readonly string[] }> {
   const [from, to] = [await startFakeRegistry(options), await startFakeRegistry(options)];
   await image.pushAll(from.place.open('app'), '1');
   return { from, to, args: ['copy', `${from.host}/app:1`, `${to.host}/app:1`] };
@@ -53,29 +59,51 @@ describe('flags of every command, from end to end', () => {
   test.each([0, 2])('--retry %d asks so often again', async (retries) => {
     const { from } = await pair();
     from.fault({ match: {}, times: 100, action: { kind: 'answer', status: 503 } });
-    const { status, sleeps } = await runMain(['digest', `${from.host}/app:1`, '--retry', String(retries)]);
-    expect({ status, asked: from.requests.length, waits: sleeps.length }).toEqual({ status: 5, asked: retries + 1, waits: retries });
+    const { status, sleeps } = await runMain([
+      'digest',
+      `${from.host}/app:1`,
+      '--retry',
+      String(retries),
+    ]);
+    expect({ status, asked: from.requests.length, waits: sleeps.length }).toEqual({
+      status: 5,
+      asked: retries + 1,
+      waits: retries,
+    });
   });
 
   test('-q leaves the answer, and errors', async () => {
     const { from, to, args } = await pair();
-    expect(await runMain([...args, '-q'])).toMatchObject({ status: 0, stdout: `${to.host}/app@${image.root.digest}\n`, stderr: '' });
+    expect(await runMain([...args, '-q'])).toMatchObject({
+      status: 0,
+      stdout: `${to.host}/app@${image.root.digest}\n`,
+      stderr: '',
+    });
     expect((await runMain(['digest', '-q', `${from.host}/app:nope`])).stderr).toMatch(/^regi: /);
   });
 
   test('-v says each request once, -vv its headers behind it', async () => {
     const { from } = await pair();
-    expect((await runMain(['digest', '-v', `${from.host}/app:1`])).stderr).toMatch(/^HEAD http:\S+\/v2\/app\/manifests\/1 200 0 bytes \d+ ms\n$/);
-    expect((await runMain(['digest', '-vv', `${from.host}/app:1`])).stderr).toMatch(/^HEAD .* ms\n> accept: .*\n< /);
+    expect((await runMain(['digest', '-v', `${from.host}/app:1`])).stderr).toMatch(
+      /^HEAD http:\S+\/v2\/app\/manifests\/1 200 0 bytes \d+ ms\n$/,
+    );
+    expect((await runMain(['digest', '-vv', `${from.host}/app:1`])).stderr).toMatch(
+      /^HEAD .* ms\n> accept: .*\n< /,
+    );
   });
 
   test('--json leaves nothing but JSON on both streams', async () => {
     const { from, args } = await pair();
-    from.fault({ match: { method: 'HEAD' }, action: { kind: 'headers', headers: { warning: '299 - "be careful"' } } });
+    from.fault({
+      match: { method: 'HEAD' },
+      action: { kind: 'headers', headers: { warning: '299 - "be careful"' } },
+    });
     const done = await runMain([...args, '--json']);
     const failed = await runMain(['digest', '--json', `${from.host}/app:nope`]);
     expect([done.status, failed.status]).toEqual([0, 3]);
-    const objects = [done.stdout, done.stderr, failed.stderr].flatMap((text) => text.trimEnd().split('\n')).map((line) => JSON.parse(line) as object);
+    const objects = [done.stdout, done.stderr, failed.stderr]
+      .flatMap((text) => text.trimEnd().split('\n'))
+      .map((line) => JSON.parse(line) as object);
     expect(objects).toMatchObject([
       { outcome: 'copied' },
       { warning: { message: expect.stringContaining('be careful') as string } },
@@ -93,12 +121,20 @@ describe('flags of every command, from end to end', () => {
       .map((line) => JSON.parse(line) as Record<string, unknown>);
     expect(events[0]).toMatchObject({ kind: 'resolved' });
     expect(events.filter(({ kind }) => kind === 'found')).toHaveLength(13);
-    expect(events.at(-1)).toMatchObject({ kind: 'summary', copied: { nodes: 14 }, images: { tagged: 1 } });
+    expect(events.at(-1)).toMatchObject({
+      kind: 'summary',
+      copied: { nodes: 14 },
+      images: { tagged: 1 },
+    });
   });
 
   test('a Warning of the registry is shown once, however many answers repeat it', async () => {
     const { from, args } = await pair();
-    from.fault({ match: {}, times: 100, action: { kind: 'headers', headers: { warning: '299 - "this registry closes in May"' } } });
+    from.fault({
+      match: {},
+      times: 100,
+      action: { kind: 'headers', headers: { warning: '299 - "this registry closes in May"' } },
+    });
     const { stderr } = await runMain([...args]);
     expect(stderr.match(/closes in May/g)).toHaveLength(1);
   });
@@ -113,7 +149,15 @@ describe('credentials and trust, from end to end', () => {
     await image.pushAll(from.place.open('app'), '1');
     const cwd = temporaryFolder('cwd');
     writeFileSync(join(cwd, 'password'), 'b-secret\n');
-    const args = ['copy', `${from.host}/app:1`, `${to.host}/app:1`, '--src-creds', 'alice:env:A', '--dest-creds', 'bob:file:password'];
+    const args = [
+      'copy',
+      `${from.host}/app:1`,
+      `${to.host}/app:1`,
+      '--src-creds',
+      'alice:env:A',
+      '--dest-creds',
+      'bob:file:password',
+    ];
 
     expect((await runMain(args, { cwd, env: { A: 'a-secret' } })).status).toBe(0);
     const { status, stderr } = await runMain(args, { cwd, env: { A: 'wrong' } });
@@ -123,21 +167,37 @@ describe('credentials and trust, from end to end', () => {
   });
 
   test('--authfile is read instead of the files of docker and podman', async () => {
-    const registry = await startFakeRegistry({ auth: { kind: 'basic', users: { alice: 'a-secret' } } });
+    const registry = await startFakeRegistry({
+      auth: { kind: 'basic', users: { alice: 'a-secret' } },
+    });
     await image.pushAll(registry.place.open('app'), '1');
     const cwd = temporaryFolder('cwd');
-    writeFileSync(join(cwd, 'auth.json'), JSON.stringify({ auths: { [registry.host]: { auth: Buffer.from('alice:a-secret').toString('base64') } } }));
-    expect((await runMain(['digest', `${registry.host}/app:1`, '--authfile', 'auth.json'], { cwd })).status).toBe(0);
+    writeFileSync(
+      join(cwd, 'auth.json'),
+      JSON.stringify({
+        auths: { [registry.host]: { auth: Buffer.from('alice:a-secret').toString('base64') } },
+      }),
+    );
+    expect(
+      (await runMain(['digest', `${registry.host}/app:1`, '--authfile', 'auth.json'], { cwd }))
+        .status,
+    ).toBe(0);
     expect((await runMain(['digest', `${registry.host}/app:1`], { cwd })).status).toBe(4);
   });
 
   test('a registry with a certificate of its own needs --ca-file, --tls-skip-verify or REGI_INSECURE_REGISTRIES', async () => {
     const certificates = makeCertificates({ hosts: ['registry.test'] });
-    const registry = await startFakeRegistry({ tls: certificates, allowedHosts: ['registry.test'] });
+    const registry = await startFakeRegistry({
+      tls: certificates,
+      allowedHosts: ['registry.test'],
+    });
     await image.pushAll(registry.place.open('app'), '1');
     const host = registry.host.replace('127.0.0.1', 'registry.test');
     const digest = (flags: readonly string[], env: Record<string, string> = {}) =>
-      runMain(['digest', `${host}/app:1`, '--retry', '0', ...flags], { env, lookup: lookupLoopback });
+      runMain(['digest', `${host}/app:1`, '--retry', '0', ...flags], {
+        env,
+        lookup: lookupLoopback,
+      });
 
     const refused = await digest([]);
     expect(refused.status).toBe(5);
@@ -146,14 +206,19 @@ describe('credentials and trust, from end to end', () => {
     expect((await digest(['--tls-skip-verify', host])).status).toBe(0);
     expect((await digest(['--insecure-registry', 'registry.test'])).status).toBe(0);
     expect((await digest([], { REGI_INSECURE_REGISTRIES: `10.0.0.0/8, ${host}` })).status).toBe(0);
-    expect((await digest([], { REGI_INSECURE_REGISTRIES: 'https://registry.test' })).status).toBe(2);
+    expect((await digest([], { REGI_INSECURE_REGISTRIES: 'https://registry.test' })).status).toBe(
+      2,
+    );
   });
 
   test('--plain-http is for the host that it names', async () => {
     const registry = await startFakeRegistry({ allowedHosts: ['registry.test'] });
     await image.pushAll(registry.place.open('app'), '1');
     const host = registry.host.replace('127.0.0.1', 'registry.test');
-    const digest = (named: string) => runMain(['digest', `${host}/app:1`, '--retry', '0', '--plain-http', named], { lookup: lookupLoopback });
+    const digest = (named: string) =>
+      runMain(['digest', `${host}/app:1`, '--retry', '0', '--plain-http', named], {
+        lookup: lookupLoopback,
+      });
     expect((await digest(host)).status).toBe(0);
     expect((await digest('other.test')).status).toBe(5);
   });

@@ -16,7 +16,8 @@ import { temporaryFolder } from '../support/temporary-folder.ts';
 
 const MIB = 1024 * 1024;
 const IMAGE = makeImage({ layers: [4 * MIB] });
-const KEPT = '{"kind":"note","message":"What has arrived is kept: run the same command again to go on; `regi prune --journal` forgets it"}';
+const KEPT =
+  '{"kind":"note","message":"What has arrived is kept: run the same command again to go on; `regi prune --journal` forgets it"}';
 
 let cwd: string;
 let home: string;
@@ -33,8 +34,15 @@ beforeEach(async () => {
 });
 
 /** Runs a command, and interrupts it when 2 MiB of the layer have come. */
-async function interrupted(argv: readonly string[], signal: InterruptSignal = 'SIGINT'): Promise<MainResult> {
-  registry.fault({ match: { method: 'GET', path: /blobs/ }, times: 2, action: { kind: 'stall', afterBytes: 3 * MIB } });
+async function interrupted(
+  argv: readonly string[],
+  signal: InterruptSignal = 'SIGINT',
+): Promise<MainResult> {
+  registry.fault({
+    match: { method: 'GET', path: /blobs/ },
+    times: 2,
+    action: { kind: 'stall', afterBytes: 3 * MIB },
+  });
   const controller = new AbortController();
   const instant = instantClock();
   let now = instant.now();
@@ -75,7 +83,11 @@ describe('an interrupted pull into a layout', () => {
     ['SIGTERM', 143],
   ] as const)('keeps what has come and says so, on %s', async (signal, expected) => {
     const { status, stderr } = await interrupted(PULL(), signal);
-    expect([status, stderr.includes(KEPT), stderr.includes(`Interrupted by ${signal}`)]).toEqual([expected, true, true]);
+    expect([status, stderr.includes(KEPT), stderr.includes(`Interrupted by ${signal}`)]).toEqual([
+      expected,
+      true,
+      true,
+    ]);
     expect(leftovers(join(cwd, 'out')).map((name) => name.slice(0, 10))).toEqual(['.regi-part']);
   });
 
@@ -83,15 +95,30 @@ describe('an interrupted pull into a layout', () => {
     await interrupted(PULL());
     registry.forgetRequests();
     const { status, stderr } = await again(PULL());
-    expect([status, stderr]).toEqual([0, expect.stringMatching(/^resumed +sha256:[0-9a-f]+ +4\.0 MiB [\d.]+ [KM]iB are there already$/m)]);
-    expect(registry.requests.filter(({ headers }) => headers['range'] !== undefined)).toHaveLength(1);
-    expect([leftovers(join(cwd, 'out')), damagedBlobs(join(cwd, 'out')), stateFiles()]).toEqual([[], [], []]);
+    expect([status, stderr]).toEqual([
+      0,
+      expect.stringMatching(
+        /^resumed +sha256:[0-9a-f]+ +4\.0 MiB [\d.]+ [KM]iB are there already$/m,
+      ),
+    ]);
+    expect(registry.requests.filter(({ headers }) => headers['range'] !== undefined)).toHaveLength(
+      1,
+    );
+    expect([leftovers(join(cwd, 'out')), damagedBlobs(join(cwd, 'out')), stateFiles()]).toEqual([
+      [],
+      [],
+      [],
+    ]);
   });
 
   test('is forgotten by prune --journal, once it was shown by --dry-run', async () => {
     await interrupted(PULL());
     const shown = await again(['prune', '--journal', '--dry-run']);
-    expect(shown.stdout).toMatch(new RegExp(`^Would delete: oci:${cwd}/out@sha256:[0-9a-f]{64}\nTotal reclaimed space: [^0].*\n$`));
+    expect(shown.stdout).toMatch(
+      new RegExp(
+        `^Would delete: oci:${cwd}/out@sha256:[0-9a-f]{64}\nTotal reclaimed space: [^0].*\n$`,
+      ),
+    );
     expect(leftovers(join(cwd, 'out'))).toHaveLength(1);
     const forgotten = await again(['prune', '--journal']);
     expect(forgotten.stdout).toMatch(/^Deleted: oci:/);
@@ -106,13 +133,17 @@ describe('an interrupted pull into the local store', () => {
     expect(stderr).toContain(KEPT);
     registry.forgetRequests();
     expect((await again(['pull', image])).status).toBe(0);
-    expect(registry.requests.filter(({ headers }) => headers['range'] !== undefined)).toHaveLength(1);
+    expect(registry.requests.filter(({ headers }) => headers['range'] !== undefined)).toHaveLength(
+      1,
+    );
     expect(stateFiles()).toEqual([]);
   });
 
   test('is left by prune, which says so', async () => {
     await interrupted(['pull', image]);
-    expect((await again(['prune'])).stderr).toMatch(/^[\d.]+ [KM]iB stay for interrupted commands to go on with; `regi prune --journal` forgets them$/m);
+    expect((await again(['prune'])).stderr).toMatch(
+      /^[\d.]+ [KM]iB stay for interrupted commands to go on with; `regi prune --journal` forgets them$/m,
+    );
     expect((await again(['pull', image])).stderr).toContain('resumed');
   });
 
@@ -137,13 +168,18 @@ describe('an interrupted pull into an archive', () => {
 
   test('is forgotten by prune --journal', async () => {
     await interrupted(PULL());
-    expect((await again(['prune', '--journal'])).stdout).toMatch(new RegExp(`^Deleted: ${cwd}/out.tar.part\n`));
+    expect((await again(['prune', '--journal'])).stdout).toMatch(
+      new RegExp(`^Deleted: ${cwd}/out.tar.part\n`),
+    );
     expect([readdirSync(cwd), stateFiles()]).toEqual([[], []]);
   });
 
   test('that was removed by hand is no news to prune --journal', async () => {
     await interrupted(PULL());
     for (const name of readdirSync(cwd)) rmSync(join(cwd, name));
-    expect([(await again(['prune', '--journal'])).stdout, stateFiles()]).toEqual(['Total reclaimed space: 0 B\n', []]);
+    expect([(await again(['prune', '--journal'])).stdout, stateFiles()]).toEqual([
+      'Total reclaimed space: 0 B\n',
+      [],
+    ]);
   });
 });

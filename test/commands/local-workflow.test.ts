@@ -28,23 +28,36 @@ beforeEach(async () => {
 describe('regi pull into the local store', () => {
   test('keeps the manifest for this machine under the full name, with the digest of the index', async () => {
     const { status, io } = await local.run(['pull', image]);
-    expect([status, io.stdoutText()]).toEqual([0, `Digest: ${INDEX.root.digest}\nStatus: Downloaded newer image for ${image}\n${image}\n`]);
+    expect([status, io.stdoutText()]).toEqual([
+      0,
+      `Digest: ${INDEX.root.digest}\nStatus: Downloaded newer image for ${image}\n${image}\n`,
+    ]);
     expect(readIndexJson(local.folder).manifests).toMatchObject([
-      { digest: AMD64.root.digest, annotations: { 'io.containerd.image.name': image, 'io.regi.pulled.digest': INDEX.root.digest } },
+      {
+        digest: AMD64.root.digest,
+        annotations: {
+          'io.containerd.image.name': image,
+          'io.regi.pulled.digest': INDEX.root.digest,
+        },
+      },
     ]);
   });
 
   test('says that an image is up to date, and moves nothing', async () => {
     await local.run(['pull', image]);
     registry.forgetRequests();
-    expect((await local.run(['pull', image])).io.stdoutText()).toContain(`Status: Image is up to date for ${image}\n`);
+    expect((await local.run(['pull', image])).io.stdoutText()).toContain(
+      `Status: Image is up to date for ${image}\n`,
+    );
     expect(registry.count('GET', 'blob')).toBe(0);
   });
 
   test('gets back what was removed from the store behind its name', async () => {
     await local.run(['pull', image]);
     await local.run(['rmi', image]);
-    expect((await local.run(['pull', image])).io.stdoutText()).toContain('Status: Downloaded newer image');
+    expect((await local.run(['pull', image])).io.stdoutText()).toContain(
+      'Status: Downloaded newer image',
+    );
     expect((await local.run(['verify', 'local:'])).status).toBe(0);
   });
 
@@ -54,14 +67,19 @@ describe('regi pull into the local store', () => {
     const { io } = await local.run(['pull', '-q', image]);
     expect([io.stdoutText(), io.stderrText()]).toEqual([`${image}\n`, '']);
     expect(await local.names()).toEqual(expect.arrayContaining([image, undefined]));
-    expect((await local.run(['images', '-q', '-f', 'dangling=true'])).io.stdoutText()).toBe(`${AMD64.config.digest.slice(7, 19)}\n`);
+    expect((await local.run(['images', '-q', '-f', 'dangling=true'])).io.stdoutText()).toBe(
+      `${AMD64.config.digest.slice(7, 19)}\n`,
+    );
   });
 
   test('forgets the digest of an index when the name is a single image now', async () => {
     await local.run(['pull', image]);
     await OTHER.pushAll(place.open('team/app'), '1.4');
     await local.run(['pull', image]);
-    expect(readIndexJson(local.folder).manifests.find(({ digest }) => digest === OTHER.root.digest)?.annotations).not.toHaveProperty('io.regi.pulled.digest');
+    expect(
+      readIndexJson(local.folder).manifests.find(({ digest }) => digest === OTHER.root.digest)
+        ?.annotations,
+    ).not.toHaveProperty('io.regi.pulled.digest');
   });
 
   test('of a digest is listed by the digest that was typed, and found by it', async () => {
@@ -69,7 +87,9 @@ describe('regi pull into the local store', () => {
     expect((await local.run(['pull', pinned])).status).toBe(0);
     const { io } = await local.run(['images', '--digests']);
     expect(io.stdoutText()).toContain(`team/app   <none>   ${INDEX.root.digest}`);
-    expect((await local.run(['digest', `local:${pinned}`])).io.stdoutText()).toBe(`${AMD64.root.digest}\n`);
+    expect((await local.run(['digest', `local:${pinned}`])).io.stdoutText()).toBe(
+      `${AMD64.root.digest}\n`,
+    );
     expect((await local.run(['prune'])).io.stdoutText()).toBe('Total reclaimed space: 0 B\n');
     expect((await local.run(['rmi', pinned])).io.stdoutText()).toContain(`Untagged: ${pinned}\n`);
     expect(await local.names()).toEqual([]);
@@ -77,22 +97,38 @@ describe('regi pull into the local store', () => {
 
   test('takes two platforms of one name after one another, and the last has it', async () => {
     await local.run(['pull', '--platform', 'arm64', image]);
-    expect((await local.run(['images', '--json'])).io.stdoutText()).toContain('"platform":"linux/arm64/v8"');
+    expect((await local.run(['images', '--json'])).io.stdoutText()).toContain(
+      '"platform":"linux/arm64/v8"',
+    );
     await local.run(['pull', image]);
-    expect((await local.run(['digest', `local:${image}`])).io.stdoutText()).toBe(`${AMD64.root.digest}\n`);
+    expect((await local.run(['digest', `local:${image}`])).io.stdoutText()).toBe(
+      `${AMD64.root.digest}\n`,
+    );
     expect(ARM64.root.digest).not.toBe(AMD64.root.digest);
   });
 
   test('-a takes every tag, and --all-platforms the index whole', async () => {
     await INDEX.pushAll(place.open('team/app'), 'latest');
-    expect((await local.run(['pull', '-a', '--all-platforms', `${registry.host}/team/app`])).status).toBe(0);
-    expect(new Set(await local.names())).toEqual(new Set([`${registry.host}/team/app:1.4`, `${registry.host}/team/app:latest`]));
-    expect(readIndexJson(local.folder).manifests.every(({ digest }) => digest === INDEX.root.digest)).toBe(true);
+    expect(
+      (await local.run(['pull', '-a', '--all-platforms', `${registry.host}/team/app`])).status,
+    ).toBe(0);
+    expect(new Set(await local.names())).toEqual(
+      new Set([`${registry.host}/team/app:1.4`, `${registry.host}/team/app:latest`]),
+    );
+    expect(
+      readIndexJson(local.folder).manifests.every(({ digest }) => digest === INDEX.root.digest),
+    ).toBe(true);
   });
 
   test('of what is not there makes no store', async () => {
     const folder = `${local.folder}/new`;
-    expect((await local.run(['pull', `${registry.host}/team/app:absent`], { env: { REGI_DATA: folder } })).status).toBe(3);
+    expect(
+      (
+        await local.run(['pull', `${registry.host}/team/app:absent`], {
+          env: { REGI_DATA: folder },
+        })
+      ).status,
+    ).toBe(3);
     expect(existsSync(folder)).toBe(false);
   });
 
@@ -107,10 +143,22 @@ describe('regi tag in the local store', () => {
   beforeEach(() => local.keep(AMD64, 'nginx:1.27', INDEX.root.digest));
 
   test('gives an image the name of another registry, and says where', async () => {
-    const { status, io } = await local.run(['tag', 'nginx:1.27', 'registry.local:5000/gallery/ui:v1', 'registry.local:5000/gallery/ui']);
+    const { status, io } = await local.run([
+      'tag',
+      'nginx:1.27',
+      'registry.local:5000/gallery/ui:v1',
+      'registry.local:5000/gallery/ui',
+    ]);
     expect([status, io.stderrText()]).toEqual([0, 'Tagging in the local store\n']);
-    expect(io.stdoutText()).toBe(`local:registry.local:5000/gallery/ui@${AMD64.root.digest}\n`.repeat(2));
-    expect(await local.names()).toEqual(expect.arrayContaining(['registry.local:5000/gallery/ui:v1', 'registry.local:5000/gallery/ui:latest']));
+    expect(io.stdoutText()).toBe(
+      `local:registry.local:5000/gallery/ui@${AMD64.root.digest}\n`.repeat(2),
+    );
+    expect(await local.names()).toEqual(
+      expect.arrayContaining([
+        'registry.local:5000/gallery/ui:v1',
+        'registry.local:5000/gallery/ui:latest',
+      ]),
+    );
   });
 
   test.each([
@@ -130,7 +178,9 @@ describe('regi tag in the local store', () => {
 
   test('of what is not there exits 3, hints at copy, and makes no store', async () => {
     const folder = `${local.folder}/new`;
-    const { status, io } = await local.run(['tag', 'absent:1', 'registry.local:5000/ui:1'], { env: { REGI_DATA: folder } });
+    const { status, io } = await local.run(['tag', 'absent:1', 'registry.local:5000/ui:1'], {
+      env: { REGI_DATA: folder },
+    });
     expect([status, existsSync(folder)]).toEqual([3, false]);
     expect(io.stderrText()).toContain('regi copy absent:1 registry.local:5000/ui:1');
   });
@@ -139,7 +189,9 @@ describe('regi tag in the local store', () => {
     await local.keep(OTHER, 'other:1');
     await local.run(['tag', 'nginx:1.27', 'registry.local:5000/ui:1']);
     await local.run(['tag', 'other:1', 'registry.local:5000/ui:1']);
-    expect((await local.run(['digest', 'local:registry.local:5000/ui:1'])).io.stdoutText()).toBe(`${OTHER.root.digest}\n`);
+    expect((await local.run(['digest', 'local:registry.local:5000/ui:1'])).io.stdoutText()).toBe(
+      `${OTHER.root.digest}\n`,
+    );
     expect((await local.run(['images', '-f', 'dangling=true', '-q'])).io.stdoutText()).toBe('');
   });
 });
@@ -149,16 +201,26 @@ describe('regi push from the local store', () => {
     const name = `${registry.host}/gallery/ui:v1`;
     await local.keep(AMD64, name);
     const { status, io } = await local.run(['push', name]);
-    expect([status, io.stdoutText()]).toEqual([0, `${registry.host}/gallery/ui@${AMD64.root.digest}\n`]);
-    expect(await place.open('gallery/ui').resolve('v1')).toMatchObject({ digest: AMD64.root.digest });
+    expect([status, io.stdoutText()]).toEqual([
+      0,
+      `${registry.host}/gallery/ui@${AMD64.root.digest}\n`,
+    ]);
+    expect(await place.open('gallery/ui').resolve('v1')).toMatchObject({
+      digest: AMD64.root.digest,
+    });
   });
 
   test('-a pushes every tag of a repository, and no other', async () => {
     for (const tag of ['1', '2']) await local.keep(AMD64, `${registry.host}/gallery/ui:${tag}`);
     await local.keep(OTHER, `${registry.host}/gallery/other:3`);
     const { status, io } = await local.run(['push', '-a', `${registry.host}/gallery/ui`]);
-    expect([status, io.stdoutText()]).toEqual([0, `${registry.host}/gallery/ui@${AMD64.root.digest}\n`.repeat(2)]);
-    await expect(place.open('gallery/other').resolve('3')).rejects.toMatchObject({ code: 'NOT_FOUND' });
+    expect([status, io.stdoutText()]).toEqual([
+      0,
+      `${registry.host}/gallery/ui@${AMD64.root.digest}\n`.repeat(2),
+    ]);
+    await expect(place.open('gallery/other').resolve('3')).rejects.toMatchObject({
+      code: 'NOT_FOUND',
+    });
   });
 
   test('names the tags that are there when another is asked for', async () => {
@@ -172,15 +234,21 @@ describe('regi push from the local store', () => {
     await local.run(['pull', image]);
     registry.forgetRequests();
     expect((await local.run(['push', image])).status).toBe(0);
-    expect(registry.requests.filter(({ method, kind }) => method === 'GET' && kind !== 'version')).toEqual([]);
+    expect(
+      registry.requests.filter(({ method, kind }) => method === 'GET' && kind !== 'version'),
+    ).toEqual([]);
   });
 });
 
 describe('local: as a location', () => {
   test('is copied to and from, and inspected', async () => {
     expect((await local.run(['copy', image, 'local:app:1'])).status).toBe(0);
-    expect((await local.run(['digest', 'local:app:1'])).io.stdoutText()).toBe(`${INDEX.root.digest}\n`);
-    expect((await local.run(['copy', 'local:app:1', `${registry.host}/back/app:1`])).io.stdoutText()).toBe(`${registry.host}/back/app@${INDEX.root.digest}\n`);
+    expect((await local.run(['digest', 'local:app:1'])).io.stdoutText()).toBe(
+      `${INDEX.root.digest}\n`,
+    );
+    expect(
+      (await local.run(['copy', 'local:app:1', `${registry.host}/back/app:1`])).io.stdoutText(),
+    ).toBe(`${registry.host}/back/app@${INDEX.root.digest}\n`);
     expect((await local.run(['copy', 'local:app:1', 'oci:out:1'])).status).toBe(0);
   });
 

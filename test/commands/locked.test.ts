@@ -38,8 +38,12 @@ test.each([
   const before = readIndexJson(folder);
   const { status, stdout, stderr, sleeps } = await run(...argv);
   expect([status, stdout, readIndexJson(folder)]).toEqual([1, '', before]);
-  expect(stderr).toContain(`Waiting for process ${holder.pid} on ${JSON.stringify(holder.host)}, which holds`);
-  expect(stderr).toMatch(/^regi: .*Cannot lock .+: expected it free within 10 seconds, found it held by process \d+ on ".+"\n {2}wait until/m);
+  expect(stderr).toContain(
+    `Waiting for process ${holder.pid} on ${JSON.stringify(holder.host)}, which holds`,
+  );
+  expect(stderr).toMatch(
+    /^regi: .*Cannot lock .+: expected it free within 10 seconds, found it held by process \d+ on ".+"\n {2}wait until/m,
+  );
   expect(sleeps.reduce((sum, ms) => sum + ms, 0)).toBe(10_000);
 });
 

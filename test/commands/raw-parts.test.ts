@@ -37,29 +37,48 @@ function run(argv: readonly string[], options: RunMainOptions = {}): Promise<Mai
 describe('manifest put', () => {
   test('manifest put gives a manifest a tag, byte for byte, and prints its digest', async () => {
     const name = `${registry.host}/team/app`;
-    expect(await run(['manifest', 'put', `${name}:2`, 'manifest.json'])).toMatchObject({ status: 0, stdout: `${name}@${IMAGE.root.digest}\n`, stderr: '' });
+    expect(await run(['manifest', 'put', `${name}:2`, 'manifest.json'])).toMatchObject({
+      status: 0,
+      stdout: `${name}@${IMAGE.root.digest}\n`,
+      stderr: '',
+    });
     expect((await run(['manifest', 'get', `${name}:2`])).stdout).toBe(MANIFEST.toString());
   });
 
   test('manifest put reads standard input', async () => {
-    expect(await run(['manifest', 'put', `${registry.host}/team/app:3`, '-'], { stdin: MANIFEST.toString() })).toMatchObject({ status: 0 });
+    expect(
+      await run(['manifest', 'put', `${registry.host}/team/app:3`, '-'], {
+        stdin: MANIFEST.toString(),
+      }),
+    ).toMatchObject({ status: 0 });
     expect((await place.open('team/app').resolve('3')).digest).toBe(IMAGE.root.digest);
   });
 
   test('manifest put by digest makes no tag', async () => {
-    const { stdout } = await run(['manifest', 'put', '--json', `${registry.host}/team/app@${IMAGE.root.digest}`, 'manifest.json']);
+    const { stdout } = await run([
+      'manifest',
+      'put',
+      '--json',
+      `${registry.host}/team/app@${IMAGE.root.digest}`,
+      'manifest.json',
+    ]);
     expect(JSON.parse(stdout)).toEqual({
       name: `${registry.host}/team/app`,
       digest: IMAGE.root.digest,
       mediaType: IMAGE.root.mediaType,
       size: MANIFEST.byteLength,
     });
-    await expect(place.open('team/app').resolve('latest')).rejects.toMatchObject({ code: 'NOT_FOUND' });
+    await expect(place.open('team/app').resolve('latest')).rejects.toMatchObject({
+      code: 'NOT_FOUND',
+    });
   });
 
   test('manifest put refuses another digest than the name says, and sends nothing', async () => {
     const other = makeImage({ seed: 9 }).root.digest;
-    expect((await run(['manifest', 'put', `${registry.host}/team/app@${other}`, 'manifest.json'])).status).toBe(7);
+    expect(
+      (await run(['manifest', 'put', `${registry.host}/team/app@${other}`, 'manifest.json']))
+        .status,
+    ).toBe(7);
     expect(registry.count('PUT')).toBe(0);
   });
 
@@ -73,13 +92,24 @@ describe('manifest put', () => {
   });
 
   test('manifest put quotes a registry that misses content', async () => {
-    const { status, stderr } = await run(['manifest', 'put', `${registry.host}/other/app:1`, 'manifest.json']);
+    const { status, stderr } = await run([
+      'manifest',
+      'put',
+      `${registry.host}/other/app:1`,
+      'manifest.json',
+    ]);
     expect(status).not.toBe(0);
     expect(stderr).toContain('BLOB_UNKNOWN');
   });
 
   test.each([
-    ['what is no manifest', 'text.json', '"hello"', 7, /Cannot read manifest: expected a JSON object/],
+    [
+      'what is no manifest',
+      'text.json',
+      '"hello"',
+      7,
+      /Cannot read manifest: expected a JSON object/,
+    ],
     ['what is no JSON', 'text.txt', 'hello', 7, /Cannot read manifest: expected JSON/],
   ])('manifest put refuses %s', async (_, path, content, status, message) => {
     writeFileSync(join(cwd, path), content);
@@ -89,7 +119,9 @@ describe('manifest put', () => {
   });
 
   test('manifest put names a file that is not there', async () => {
-    expect(await run(['manifest', 'put', `${registry.host}/team/app:x`, 'gone.json'])).toMatchObject({
+    expect(
+      await run(['manifest', 'put', `${registry.host}/team/app:x`, 'gone.json']),
+    ).toMatchObject({
       status: 3,
       stderr: `regi: Cannot read "${join(cwd, 'gone.json')}": there is no such file\n  check the spelling of the path\n`,
     });
@@ -102,12 +134,18 @@ describe('blob put', () => {
   test('blob put puts a file, and prints where it is', async () => {
     writeFileSync(join(cwd, 'blob'), BLOB.bytes);
     const name = `${registry.host}/team/app`;
-    expect(await run(['-q', 'blob', 'put', name, 'blob'])).toMatchObject({ status: 0, stdout: `${name}@${BLOB.descriptor.digest}\n`, stderr: '' });
+    expect(await run(['-q', 'blob', 'put', name, 'blob'])).toMatchObject({
+      status: 0,
+      stdout: `${name}@${BLOB.descriptor.digest}\n`,
+      stderr: '',
+    });
     expect(await place.open('team/app').exists(BLOB.descriptor)).toBe(true);
   });
 
   test('blob put reads standard input', async () => {
-    const { status, stdout } = await run(['blob', 'put', `${registry.host}/team/app`, '-'], { stdin: 'hello' });
+    const { status, stdout } = await run(['blob', 'put', `${registry.host}/team/app`, '-'], {
+      stdin: 'hello',
+    });
     expect({ status, stdout }).toEqual({
       status: 0,
       stdout: `${registry.host}/team/app@sha256:2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824\n`,
@@ -115,10 +153,14 @@ describe('blob put', () => {
   });
 
   test('blob put sends nothing that is there', async () => {
-    const { stdout } = await run(['blob', 'put', '--json', `${registry.host}/team/app`, '-'], { stdin: '{}' });
+    const { stdout } = await run(['blob', 'put', '--json', `${registry.host}/team/app`, '-'], {
+      stdin: '{}',
+    });
     expect(JSON.parse(stdout)).toMatchObject({ outcome: 'copied', size: 2 });
     registry.forgetRequests();
-    const again = await run(['blob', 'put', '--json', `${registry.host}/team/app`, '-'], { stdin: '{}' });
+    const again = await run(['blob', 'put', '--json', `${registry.host}/team/app`, '-'], {
+      stdin: '{}',
+    });
     expect(JSON.parse(again.stdout)).toMatchObject({ outcome: 'unchanged' });
     expect([registry.count('POST'), registry.count('PUT')]).toEqual([0, 0]);
   });
@@ -131,9 +173,13 @@ describe('blob put', () => {
     for (const { descriptor, bytes } of IMAGE.nodes.values()) {
       if (descriptor.digest === IMAGE.root.digest) continue;
       writeFileSync(join(cwd, 'part'), bytes);
-      expect((await run(['blob', 'put', 'oci:made', 'part'])).stdout).toBe(`oci:made@${descriptor.digest}\n`);
+      expect((await run(['blob', 'put', 'oci:made', 'part'])).stdout).toBe(
+        `oci:made@${descriptor.digest}\n`,
+      );
     }
-    expect((await run(['manifest', 'put', 'oci:made:1', 'manifest.json'])).stdout).toBe(`oci:made@${IMAGE.root.digest}\n`);
+    expect((await run(['manifest', 'put', 'oci:made:1', 'manifest.json'])).stdout).toBe(
+      `oci:made@${IMAGE.root.digest}\n`,
+    );
     expect((await run(['verify', 'oci:made:1'])).status).toBe(0);
   });
 });

@@ -11,10 +11,16 @@ describe('--timeout', () => {
   test('ends the wait for the answer to an upload', async () => {
     const server = await startHttpServer((request, response) => {
       request.resume();
-      if (request.method === 'POST') response.writeHead(202, { location: '/v2/app/blobs/uploads/1' }).end();
+      if (request.method === 'POST')
+        response.writeHead(202, { location: '/v2/app/blobs/uploads/1' }).end();
       else if (request.method !== 'PUT') response.writeHead(404).end();
     });
-    const answer = await regiAtHome(['copy', ...OPTIONS, tinyLayout('app:1'), `${server.origin.replace('http://', '')}/app:1`]);
+    const answer = await regiAtHome([
+      'copy',
+      ...OPTIONS,
+      tinyLayout('app:1'),
+      `${server.origin.replace('http://', '')}/app:1`,
+    ]);
     expect(answer.status).toBe(5);
     expect(answer.stderr).toContain('no answer for 1 s');
     expect(answer.stderr).toContain('allow more with --timeout');

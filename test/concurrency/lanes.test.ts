@@ -27,7 +27,9 @@ async function turns(): Promise<void> {
 describe('Lanes.run()', () => {
   test('bounds each host as its own widths say', async () => {
     const lanes = new Lanes((place) => (place === 'narrow' ? { both: 1 } : { small: 2, large: 2 }));
-    const transfers = ['narrow', 'narrow', 'wide', 'wide'].map((place) => transfer(lanes, [place], 10));
+    const transfers = ['narrow', 'narrow', 'wide', 'wide'].map((place) =>
+      transfer(lanes, [place], 10),
+    );
     await turns();
     expect(transfers.map(({ isRunning }) => isRunning())).toEqual([true, false, true, true]);
     for (const { release } of transfers) release();
@@ -60,7 +62,15 @@ describe('Lanes.run()', () => {
     for (const { release } of first) release();
     await turns();
 
-    expect([...first, ...later, last].map(({ isRunning }) => isRunning())).toEqual([true, true, true, true, false, false, false]);
+    expect([...first, ...later, last].map(({ isRunning }) => isRunning())).toEqual([
+      true,
+      true,
+      true,
+      true,
+      false,
+      false,
+      false,
+    ]);
     for (const { release } of [...later, last]) release();
     await Promise.all([...first, ...later, last].map(({ done }) => done));
   });
@@ -79,7 +89,11 @@ describe('Lanes.run()', () => {
 
   test('never lets small blobs wait behind large ones', async () => {
     const lanes = new Lanes({ small: 1, large: 1 });
-    const [first, second, small] = [transfer(lanes, ['a'], LARGE), transfer(lanes, ['a'], LARGE), transfer(lanes, ['a'], 10)];
+    const [first, second, small] = [
+      transfer(lanes, ['a'], LARGE),
+      transfer(lanes, ['a'], LARGE),
+      transfer(lanes, ['a'], 10),
+    ];
     await turns();
     expect([first, second, small].map(({ isRunning }) => isRunning())).toEqual([true, false, true]);
     for (const { release } of [first, second, small]) release();
@@ -135,7 +149,9 @@ describe('Lanes.run()', () => {
       ['begun image', false],
       ['another new image', true],
     ] as const;
-    const done = waiting.map(([name, yields]) => lanes.run(['a'], 10, never, async () => order.push(name), { yields }));
+    const done = waiting.map(([name, yields]) =>
+      lanes.run(['a'], 10, never, async () => order.push(name), { yields }),
+    );
     first.release();
     await Promise.all([first.done, ...done]);
     expect(order).toEqual(['begun image', 'new image', 'another new image']);
@@ -151,9 +167,17 @@ describe('Lanes.run()', () => {
       await gate;
     });
     await turns();
-    const [second, third, other] = [transfer(lanes, ['a'], 10), transfer(lanes, ['a'], 10), transfer(lanes, ['b'], 10)];
+    const [second, third, other] = [
+      transfer(lanes, ['a'], 10),
+      transfer(lanes, ['a'], 10),
+      transfer(lanes, ['b'], 10),
+    ];
     await turns();
-    expect([second, third, other].map(({ isRunning }) => isRunning())).toEqual([true, false, false]);
+    expect([second, third, other].map(({ isRunning }) => isRunning())).toEqual([
+      true,
+      false,
+      false,
+    ]);
 
     end();
     await first;
@@ -166,7 +190,9 @@ describe('Lanes.run()', () => {
 
   test('gives the room back when the work fails', async () => {
     const lanes = new Lanes({ small: 1, large: 1 });
-    await expect(lanes.run(['a', 'b'], 10, never, () => Promise.reject(new Error('broken')))).rejects.toThrow('broken');
+    await expect(
+      lanes.run(['a', 'b'], 10, never, () => Promise.reject(new Error('broken'))),
+    ).rejects.toThrow('broken');
     await expect(lanes.run(['a', 'b'], 10, never, async () => 'next')).resolves.toBe('next');
   });
 });

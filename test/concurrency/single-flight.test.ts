@@ -4,7 +4,11 @@ import { SingleFlight } from '../../src/concurrency/single-flight.ts';
 
 /** Work that ends when the test says so, or when it is aborted. */
 function work() {
-  const started: { resolve: (value: string) => void; reject: (error: unknown) => void; signal: AbortSignal }[] = [];
+  const started: {
+    resolve: (value: string) => void;
+    reject: (error: unknown) => void;
+    signal: AbortSignal;
+  }[] = [];
   const start = vi.fn(
     (signal: AbortSignal) =>
       new Promise<string>((resolve, reject) => {
@@ -121,7 +125,9 @@ describe('SingleFlight.run()', () => {
 
   test('starts nothing when the signal is aborted already', async () => {
     const { start } = work();
-    await expect(new SingleFlight<string>().run('layer', start, AbortSignal.abort(new Error('stop')))).rejects.toThrow('stop');
+    await expect(
+      new SingleFlight<string>().run('layer', start, AbortSignal.abort(new Error('stop'))),
+    ).rejects.toThrow('stop');
     expect(start).not.toHaveBeenCalled();
   });
 });

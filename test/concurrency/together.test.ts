@@ -6,7 +6,9 @@ import { deferred } from '../support/deferred.ts';
 const never = new AbortController().signal;
 
 function untilAborted(signal: AbortSignal): Promise<never> {
-  return new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason as Error)));
+  return new Promise((_, reject) =>
+    signal.addEventListener('abort', () => reject(signal.reason as Error)),
+  );
 }
 
 describe('together()', () => {

@@ -3,13 +3,22 @@ import { join } from 'node:path';
 
 import { describe, expect, test, vi } from 'vitest';
 
-import { certificateFolders, readHostCertificates, type CertsDOptions, type FileReader } from '../../src/configuration/certs-d.ts';
+import {
+  certificateFolders,
+  readHostCertificates,
+  type CertsDOptions,
+  type FileReader,
+} from '../../src/configuration/certs-d.ts';
 import { InvalidConfigError } from '../../src/errors.ts';
 import { makeSigningCertificate } from '../support/certificates.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
 interface Table {
-  readonly 'host-match': readonly { readonly registry: string; readonly dir: string; readonly match: boolean }[];
+  readonly 'host-match': readonly {
+    readonly registry: string;
+    readonly dir: string;
+    readonly match: boolean;
+  }[];
   readonly cases: readonly {
     readonly files: string | readonly string[];
     readonly expected?: { readonly extraCAs: number; readonly clientCerts: number } | string;
@@ -17,13 +26,23 @@ interface Table {
   }[];
 }
 
-const TABLE = JSON.parse(readFileSync(new URL('../tables/certs-d.json', import.meta.url), 'utf8')) as Table;
+const TABLE = JSON.parse(
+  readFileSync(new URL('../tables/certs-d.json', import.meta.url), 'utf8'),
+) as Table;
 const { cert: PEM } = makeSigningCertificate();
 const HOST = 'registry.test:5000';
 
-function place(): CertsDOptions & { readonly folder: string; readonly warn: ReturnType<typeof vi.fn<CertsDOptions['warn']>> } {
+function place(): CertsDOptions & {
+  readonly folder: string;
+  readonly warn: ReturnType<typeof vi.fn<CertsDOptions['warn']>>;
+} {
   const root = temporaryFolder('certs');
-  const options = { home: join(root, 'home'), systemFolder: join(root, 'etc'), os: 'linux', warn: vi.fn<CertsDOptions['warn']>() };
+  const options = {
+    home: join(root, 'home'),
+    systemFolder: join(root, 'etc'),
+    os: 'linux',
+    warn: vi.fn<CertsDOptions['warn']>(),
+  };
   const [first = ''] = certificateFolders(options);
   return { ...options, folder: join(first, HOST) };
 }
@@ -34,14 +53,18 @@ function write(folder: string, ...names: readonly string[]): void {
 }
 
 /** Files of which some may not be read: the tests may run as root, who reads everything. */
-function forbidding(isForbidden: (path: string) => boolean, names: readonly string[] = []): FileReader {
+function forbidding(
+  isForbidden: (path: string) => boolean,
+  names: readonly string[] = [],
+): FileReader {
   const guard = (path: string): void => {
     if (isForbidden(path)) throw Object.assign(new Error('no'), { code: 'EACCES' });
   };
   return {
     list: async (folder) => {
       guard(folder);
-      if (!folder.includes('.config/docker')) throw Object.assign(new Error('no'), { code: 'ENOENT' });
+      if (!folder.includes('.config/docker'))
+        throw Object.assign(new Error('no'), { code: 'ENOENT' });
       return names;
     },
     read: async (path) => {
@@ -52,28 +75,35 @@ function forbidding(isForbidden: (path: string) => boolean, names: readonly stri
 }
 
 describe('the table certs-d.json', () => {
-  test.each(TABLE['host-match'])('a folder $dir is for $registry: $match', async ({ registry, dir, match }) => {
-    const options = place();
-    const [parent = ''] = certificateFolders(options);
-    write(join(parent, dir), 'ca.crt');
-    expect((await readHostCertificates(registry, options)).ca).toHaveLength(match ? 1 : 0);
-  });
+  test.each(TABLE['host-match'])(
+    'a folder $dir is for $registry: $match',
+    async ({ registry, dir, match }) => {
+      const options = place();
+      const [parent = ''] = certificateFolders(options);
+      write(join(parent, dir), 'ca.crt');
+      expect((await readHostCertificates(registry, options)).ca).toHaveLength(match ? 1 : 0);
+    },
+  );
 
-  test.each(TABLE.cases.filter(({ files }) => Array.isArray(files)))('the files $files', async ({ files, expected, error }) => {
-    const options = place();
-    write(options.folder, ...[files].flat());
-    const reading = readHostCertificates(HOST, options);
-    if (typeof expected === 'object') {
-      const { ca, cert, key } = await reading;
-      expect({ extraCAs: ca.length, clientCerts: cert.length }).toEqual(expected);
-      expect(key).toHaveLength(cert.length);
-    } else {
-      expect(error).toEqual(expect.any(String));
-      const failure = await reading.catch((thrown: unknown) => thrown);
-      expect(failure).toBeInstanceOf(InvalidConfigError);
-      for (const half of ['client-cert-1.cert', 'client-cert-1.key']) expect((failure as Error).message).toContain(half);
-    }
-  });
+  test.each(TABLE.cases.filter(({ files }) => Array.isArray(files)))(
+    'the files $files',
+    async ({ files, expected, error }) => {
+      const options = place();
+      write(options.folder, ...[files].flat());
+      const reading = readHostCertificates(HOST, options);
+      if (typeof expected === 'object') {
+        const { ca, cert, key } = await reading;
+        expect({ extraCAs: ca.length, clientCerts: cert.length }).toEqual(expected);
+        expect(key).toHaveLength(cert.length);
+      } else {
+        expect(error).toEqual(expect.any(String));
+        const failure = await reading.catch((thrown: unknown) => thrown);
+        expect(failure).toBeInstanceOf(InvalidConfigError);
+        for (const half of ['client-cert-1.cert', 'client-cert-1.key'])
+          expect((failure as Error).message).toContain(half);
+      }
+    },
+  );
 
   test('no folder is no error', async () => {
     expect(await readHostCertificates(HOST, place())).toEqual({ ca: [], cert: [], key: [] });
@@ -104,7 +134,9 @@ describe('the table certs-d.json', () => {
     ['x.key', ['x.cert', 'x.key']],
   ])('%s without permission to read is an error', async (name, names) => {
     const files = forbidding((path) => path.endsWith(name), names);
-    await expect(readHostCertificates(HOST, { ...place(), files })).rejects.toThrow(`"~/.config/docker/certs.d/${HOST}/${name}"`);
+    await expect(readHostCertificates(HOST, { ...place(), files })).rejects.toThrow(
+      `"~/.config/docker/certs.d/${HOST}/${name}"`,
+    );
   });
 
   test('an authority that is no PEM gets a warning', async () => {
@@ -112,14 +144,18 @@ describe('the table certs-d.json', () => {
     write(options.folder);
     writeFileSync(join(options.folder, 'bad.crt'), 'nothing');
     expect((await readHostCertificates(HOST, options)).ca).toEqual([]);
-    expect(options.warn).toHaveBeenCalledWith(expect.stringContaining('bad.crt'), expect.any(String));
+    expect(options.warn).toHaveBeenCalledWith(
+      expect.stringContaining('bad.crt'),
+      expect.any(String),
+    );
   });
 });
 
 describe('readHostCertificates()', () => {
   test('readHostCertificates() takes the first folder that is there and does not merge', async () => {
     const options = place();
-    for (const [index, parent] of certificateFolders(options).entries()) write(join(parent, HOST), ...['a.crt', 'b.crt', 'c.crt'].slice(0, index + 1));
+    for (const [index, parent] of certificateFolders(options).entries())
+      write(join(parent, HOST), ...['a.crt', 'b.crt', 'c.crt'].slice(0, index + 1));
     expect((await readHostCertificates(HOST, options)).ca).toHaveLength(1);
   });
 

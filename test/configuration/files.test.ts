@@ -5,21 +5,39 @@ import { rootCertificates } from 'node:tls';
 import { describe, expect, test, vi } from 'vitest';
 
 import { readAuthorities, type AuthoritiesOptions } from '../../src/configuration/authorities.ts';
-import { readInsecureRegistries, type DaemonJsonOptions } from '../../src/configuration/daemon-json.ts';
+import {
+  readInsecureRegistries,
+  type DaemonJsonOptions,
+} from '../../src/configuration/daemon-json.ts';
 import { readRegiConfig } from '../../src/configuration/regi-config.ts';
 import { readRegistriesConf } from '../../src/configuration/registries-conf-files.ts';
 import { homeWith } from '../support/home.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
-const PEM = (name: string): string => `-----BEGIN CERTIFICATE-----\n${name}\n-----END CERTIFICATE-----\n`;
+const PEM = (name: string): string =>
+  `-----BEGIN CERTIFICATE-----\n${name}\n-----END CERTIFICATE-----\n`;
 
 describe('readAuthorities()', () => {
-  function read(env: AuthoritiesOptions['env'], options: Partial<AuthoritiesOptions> = {}): Promise<readonly string[]> {
+  function read(
+    env: AuthoritiesOptions['env'],
+    options: Partial<AuthoritiesOptions> = {},
+  ): Promise<readonly string[]> {
     const root = homeWith({ 'bundle.crt': PEM('system') });
-    return readAuthorities({ env, os: 'linux', warn: vi.fn<AuthoritiesOptions['warn']>(), bundles: ['/nowhere.crt', join(root, 'bundle.crt')], ...options });
+    return readAuthorities({
+      env,
+      os: 'linux',
+      warn: vi.fn<AuthoritiesOptions['warn']>(),
+      bundles: ['/nowhere.crt', join(root, 'bundle.crt')],
+      ...options,
+    });
   }
 
-  const files = homeWith({ 'file.pem': PEM('file'), 'folder/a.pem': PEM('folder'), 'folder/b.0': PEM('folder'), 'folder/README': 'no' });
+  const files = homeWith({
+    'file.pem': PEM('file'),
+    'folder/a.pem': PEM('folder'),
+    'folder/b.0': PEM('folder'),
+    'folder/README': 'no',
+  });
   const file = join(files, 'file.pem');
   const folder = join(files, 'folder');
 
@@ -40,8 +58,13 @@ describe('readAuthorities()', () => {
 
   test('a variable that names nothing gets a warning', async () => {
     const warn = vi.fn<AuthoritiesOptions['warn']>();
-    expect(await read({ SSL_CERT_FILE: '/nowhere.pem', SSL_CERT_DIR: '/nowhere' }, { warn })).toEqual(rootCertificates);
-    expect(warn.mock.calls.map(([message]) => message)).toEqual([expect.stringContaining('SSL_CERT_FILE'), expect.stringContaining('SSL_CERT_DIR')]);
+    expect(
+      await read({ SSL_CERT_FILE: '/nowhere.pem', SSL_CERT_DIR: '/nowhere' }, { warn }),
+    ).toEqual(rootCertificates);
+    expect(warn.mock.calls.map(([message]) => message)).toEqual([
+      expect.stringContaining('SSL_CERT_FILE'),
+      expect.stringContaining('SSL_CERT_DIR'),
+    ]);
   });
 });
 
@@ -54,23 +77,39 @@ describe('readInsecureRegistries()', () => {
       ...(system !== undefined && { 'etc/docker/daemon.json': system }),
       ...(user !== undefined && { '.config/docker/daemon.json': user }),
     });
-    return { home, systemFolder: join(home, 'etc'), warn: vi.fn<DaemonJsonOptions['warn']>(), log: vi.fn<DaemonJsonOptions['log']>() };
+    return {
+      home,
+      systemFolder: join(home, 'etc'),
+      warn: vi.fn<DaemonJsonOptions['warn']>(),
+      log: vi.fn<DaemonJsonOptions['log']>(),
+    };
   }
 
   test('reads that of the system and that of the user', async () => {
-    const given = options('{"insecure-registries":["registry.local:5000","10.0.0.0/8"]}', '{"insecure-registries":["http://other.test/"],"debug":true}');
-    expect(await readInsecureRegistries(given)).toEqual(['registry.local:5000', '10.0.0.0/8', 'other.test']);
+    const given = options(
+      '{"insecure-registries":["registry.local:5000","10.0.0.0/8"]}',
+      '{"insecure-registries":["http://other.test/"],"debug":true}',
+    );
+    expect(await readInsecureRegistries(given)).toEqual([
+      'registry.local:5000',
+      '10.0.0.0/8',
+      'other.test',
+    ]);
     expect(given.warn).not.toHaveBeenCalled();
   });
 
-  test.each(['{', '[]7', 'null', '{"insecure-registries":"a.test"}', '{"insecure-registries":[1]}', '{"insecure-registries":["a b"]}'])(
-    '%s gets a warning, and nothing is insecure',
-    async (text) => {
-      const given = options(undefined, text);
-      expect(await readInsecureRegistries(given)).toEqual([]);
-      expect(given.warn).toHaveBeenCalledTimes(1);
-    },
-  );
+  test.each([
+    '{',
+    '[]7',
+    'null',
+    '{"insecure-registries":"a.test"}',
+    '{"insecure-registries":[1]}',
+    '{"insecure-registries":["a b"]}',
+  ])('%s gets a warning, and nothing is insecure', async (text) => {
+    const given = options(undefined, text);
+    expect(await readInsecureRegistries(given)).toEqual([]);
+    expect(given.warn).toHaveBeenCalledTimes(1);
+  });
 
   test('one that cannot be read is passed over with a line for -v', async () => {
     const given = options(undefined, undefined);
@@ -98,10 +137,15 @@ describe('readRegiConfig()', () => {
   });
 
   test('finds the file by REGI_CONFIG, then in XDG_CONFIG_HOME', async () => {
-    const home = homeWith({ 'own.yaml': 'hosts: {a.test: {}}', 'xdg/regi/config.yaml': 'hosts: {b.test: {}}' });
+    const home = homeWith({
+      'own.yaml': 'hosts: {a.test: {}}',
+      'xdg/regi/config.yaml': 'hosts: {b.test: {}}',
+    });
     const env = { REGI_CONFIG: 'own.yaml', XDG_CONFIG_HOME: join(home, 'xdg') };
     expect([...(await readRegiConfig({ env, home, cwd: home })).keys()]).toEqual(['a.test']);
-    expect([...(await readRegiConfig({ env: { ...env, REGI_CONFIG: '' }, home, cwd: home })).keys()]).toEqual(['b.test']);
+    expect([
+      ...(await readRegiConfig({ env: { ...env, REGI_CONFIG: '' }, home, cwd: home })).keys(),
+    ]).toEqual(['b.test']);
   });
 
   test.each(['', '# nothing\n', 'hosts:\n'])('%j says nothing', async (yaml) => {
@@ -115,16 +159,25 @@ describe('readRegistriesConf()', () => {
     return `[[registry]]\nlocation = "${location}"\n`;
   }
 
-  function machine(files: Readonly<Record<string, string>>): Parameters<typeof readRegistriesConf>[0] {
+  function machine(
+    files: Readonly<Record<string, string>>,
+  ): Parameters<typeof readRegistriesConf>[0] {
     const root = temporaryFolder('machine');
     for (const [path, text] of Object.entries(files)) {
       mkdirSync(dirname(join(root, path)), { recursive: true });
       writeFileSync(join(root, path), text);
     }
-    return { env: {}, home: join(root, 'home'), cwd: root, systemFolders: [join(root, 'etc'), join(root, 'usr')] };
+    return {
+      env: {},
+      home: join(root, 'home'),
+      cwd: root,
+      systemFolders: [join(root, 'etc'), join(root, 'usr')],
+    };
   }
 
-  async function locations(options: Parameters<typeof readRegistriesConf>[0]): Promise<readonly string[] | undefined> {
+  async function locations(
+    options: Parameters<typeof readRegistriesConf>[0],
+  ): Promise<readonly string[] | undefined> {
     return (await readRegistriesConf(options))?.conf.registries.map(({ location }) => location);
   }
 
@@ -151,7 +204,11 @@ describe('readRegistriesConf()', () => {
   });
 
   test('takes what the variables of podman name', async () => {
-    const files = { 'etc/containers/registries.conf': table('etc'), 'mine.conf': table('mine'), 'd/1.conf': table('dropped') };
+    const files = {
+      'etc/containers/registries.conf': table('etc'),
+      'mine.conf': table('mine'),
+      'd/1.conf': table('dropped'),
+    };
     const options = machine(files);
     const env = { CONTAINERS_REGISTRIES_CONF: 'mine.conf', CONTAINERS_REGISTRIES_CONF_DIR: 'd' };
     expect(await locations({ ...options, env })).toEqual(['dropped', 'mine']);
@@ -159,7 +216,12 @@ describe('readRegistriesConf()', () => {
 
   test('says nothing where no file speaks of registries', async () => {
     expect(
-      await locations(machine({ 'etc/containers/registries.conf': 'unqualified-search-registries = ["a.test"]\n[aliases]\n"a" = "b.test/a"\n' })),
+      await locations(
+        machine({
+          'etc/containers/registries.conf':
+            'unqualified-search-registries = ["a.test"]\n[aliases]\n"a" = "b.test/a"\n',
+        }),
+      ),
     ).toBeUndefined();
     expect(await locations(machine({}))).toBeUndefined();
   });

@@ -2,8 +2,19 @@ import { readFileSync } from 'node:fs';
 
 import { describe, expect, test } from 'vitest';
 
-import { matchPrefix, rewrite, findRule, pullSources, takes } from '../../src/configuration/pull-sources.ts';
-import { mergeRegistriesConf, parseLocation, parseRegistriesConf, type RegistriesConf } from '../../src/configuration/registries-conf.ts';
+import {
+  matchPrefix,
+  rewrite,
+  findRule,
+  pullSources,
+  takes,
+} from '../../src/configuration/pull-sources.ts';
+import {
+  mergeRegistriesConf,
+  parseLocation,
+  parseRegistriesConf,
+  type RegistriesConf,
+} from '../../src/configuration/registries-conf.ts';
 import { InvalidConfigError } from '../../src/errors.ts';
 import { formatReference, parseReference } from '../../src/oci/reference.ts';
 
@@ -22,21 +33,50 @@ interface Table {
   readonly 'parse-location': readonly { readonly input: string; readonly expected?: string }[];
   readonly 'prefix-match': readonly Match[];
   readonly 'subdomain-match': readonly Match[];
-  readonly rewrite: readonly { readonly ref: string; readonly prefix: string; readonly location: string; readonly expected: string }[];
-  readonly 'rewrite-fails': readonly { readonly ref: string; readonly prefix: string; readonly location: string }[];
-  readonly 'find-registry': { readonly conf: string; readonly cases: readonly { readonly ref: string; readonly location: string | null }[] };
+  readonly rewrite: readonly {
+    readonly ref: string;
+    readonly prefix: string;
+    readonly location: string;
+    readonly expected: string;
+  }[];
+  readonly 'rewrite-fails': readonly {
+    readonly ref: string;
+    readonly prefix: string;
+    readonly location: string;
+  }[];
+  readonly 'find-registry': {
+    readonly conf: string;
+    readonly cases: readonly { readonly ref: string; readonly location: string | null }[];
+  };
   readonly 'pull-sources': { readonly conf: string; readonly cases: readonly Candidates[] };
   readonly 'man-page-example': { readonly conf: string; readonly cases: readonly Candidates[] };
   readonly invalid: readonly { readonly conf: string }[];
-  readonly v1: { readonly conf: string; readonly search: readonly string[]; readonly registries: number };
-  readonly dropins: { readonly search: readonly string[]; readonly 'locations-in-order (longest prefix first)': readonly string[] };
-  readonly 'search-list-merge': readonly { readonly base: string; readonly dir: string; readonly search: readonly string[] }[];
-  readonly 'credential-helpers': readonly { readonly base: string; readonly dir: string | null; readonly helpers: readonly string[] }[];
+  readonly v1: {
+    readonly conf: string;
+    readonly search: readonly string[];
+    readonly registries: number;
+  };
+  readonly dropins: {
+    readonly search: readonly string[];
+    readonly 'locations-in-order (longest prefix first)': readonly string[];
+  };
+  readonly 'search-list-merge': readonly {
+    readonly base: string;
+    readonly dir: string;
+    readonly search: readonly string[];
+  }[];
+  readonly 'credential-helpers': readonly {
+    readonly base: string;
+    readonly dir: string | null;
+    readonly helpers: readonly string[];
+  }[];
   readonly 'short-name-mode': readonly { readonly value: string; readonly ok?: boolean }[];
   readonly fixtures: Readonly<Record<string, string>>;
 }
 
-const TABLE = JSON.parse(readFileSync(new URL('../tables/registries-conf.json', import.meta.url), 'utf8')) as Table;
+const TABLE = JSON.parse(
+  readFileSync(new URL('../tables/registries-conf.json', import.meta.url), 'utf8'),
+) as Table;
 
 function fixture(name: string): RegistriesConf {
   return parseRegistriesConf(TABLE.fixtures[name] ?? '', name);
@@ -44,7 +84,9 @@ function fixture(name: string): RegistriesConf {
 
 /** A main file and its drop-ins, as the reader of files gives them. */
 function load(base: string, folder: string | null): RegistriesConf {
-  const dropIns = Object.keys(TABLE.fixtures).filter((name) => folder !== null && name.startsWith(`${folder}/`) && name.endsWith('.conf'));
+  const dropIns = Object.keys(TABLE.fixtures).filter(
+    (name) => folder !== null && name.startsWith(`${folder}/`) && name.endsWith('.conf'),
+  );
   return mergeRegistriesConf([base, ...dropIns.toSorted()].map(fixture));
 }
 
@@ -72,26 +114,45 @@ describe('the table registries-conf.json', () => {
     },
   );
 
-  test.each(TABLE.rewrite)('rewrite() puts "$location" for $prefix in $ref', ({ ref, prefix, location, expected }) => {
-    const rewritten = rewrite(parseReference(ref), prefix, location);
-    expect(rewritten && formatReference(rewritten)).toBe(expected);
-  });
+  test.each(TABLE.rewrite)(
+    'rewrite() puts "$location" for $prefix in $ref',
+    ({ ref, prefix, location, expected }) => {
+      const rewritten = rewrite(parseReference(ref), prefix, location);
+      expect(rewritten && formatReference(rewritten)).toBe(expected);
+    },
+  );
 
-  test.each(TABLE['rewrite-fails'])('rewrite() refuses "$location" for $prefix in $ref', ({ ref, prefix, location }) => {
-    expect(rewrite(parseReference(ref), prefix, location)).toBeUndefined();
-  });
+  test.each(TABLE['rewrite-fails'])(
+    'rewrite() refuses "$location" for $prefix in $ref',
+    ({ ref, prefix, location }) => {
+      expect(rewrite(parseReference(ref), prefix, location)).toBeUndefined();
+    },
+  );
 
-  test.each(TABLE['find-registry'].cases)('findRule() finds $location for $ref', ({ ref, location }) => {
-    expect(findRule(load('find-registry.conf', 'registries.conf.d'), ref)?.location ?? null).toBe(location);
-  });
+  test.each(TABLE['find-registry'].cases)(
+    'findRule() finds $location for $ref',
+    ({ ref, location }) => {
+      expect(findRule(load('find-registry.conf', 'registries.conf.d'), ref)?.location ?? null).toBe(
+        location,
+      );
+    },
+  );
 
-  test.each(TABLE['pull-sources'].cases)('pullSources() of $ref', ({ ref, candidates: expected }) => {
-    expect(candidates(fixture(TABLE['pull-sources'].conf), ref)).toEqual(expected);
-  });
+  test.each(TABLE['pull-sources'].cases)(
+    'pullSources() of $ref',
+    ({ ref, candidates: expected }) => {
+      expect(candidates(fixture(TABLE['pull-sources'].conf), ref)).toEqual(expected);
+    },
+  );
 
-  test.each(TABLE['man-page-example'].cases)('pullSources() of the manual, $ref', ({ ref, candidates: expected }) => {
-    expect(candidates(parseRegistriesConf(TABLE['man-page-example'].conf, 'the manual'), ref)).toEqual(expected);
-  });
+  test.each(TABLE['man-page-example'].cases)(
+    'pullSources() of the manual, $ref',
+    ({ ref, candidates: expected }) => {
+      expect(
+        candidates(parseRegistriesConf(TABLE['man-page-example'].conf, 'the manual'), ref),
+      ).toEqual(expected);
+    },
+  );
 
   test.each(TABLE.invalid)('parseRegistriesConf() refuses $conf', ({ conf }) => {
     expect(TABLE.fixtures[conf]).toBeDefined();
@@ -102,44 +163,74 @@ describe('the table registries-conf.json', () => {
     const conf = fixture(TABLE.v1.conf);
     expect(conf.search).toEqual(TABLE.v1.search);
     expect(conf.registries).toHaveLength(TABLE.v1.registries);
-    expect(conf.registries.find(({ prefix }) => prefix === 'registry-b.com')).toMatchObject({ insecure: true, blocked: true });
+    expect(conf.registries.find(({ prefix }) => prefix === 'registry-b.com')).toMatchObject({
+      insecure: true,
+      blocked: true,
+    });
   });
 
   test('mergeRegistriesConf() lets drop-ins replace whole tables', () => {
     const conf = load('base-for-registries.d.conf', 'registries.conf.d');
     expect(conf.search).toEqual(TABLE.dropins.search);
-    expect(conf.registries.map(({ location }) => location)).toEqual(TABLE.dropins['locations-in-order (longest prefix first)']);
-    expect(conf.registries.find(({ prefix }) => prefix === 'base.com')).toMatchObject({ blocked: true, insecure: false });
+    expect(conf.registries.map(({ location }) => location)).toEqual(
+      TABLE.dropins['locations-in-order (longest prefix first)'],
+    );
+    expect(conf.registries.find(({ prefix }) => prefix === 'base.com')).toMatchObject({
+      blocked: true,
+      insecure: false,
+    });
   });
 
-  test.each(TABLE['search-list-merge'])('mergeRegistriesConf() searches $search with $dir', ({ base, dir, search }) => {
-    expect(load(base, dir).search).toEqual(search);
-  });
+  test.each(TABLE['search-list-merge'])(
+    'mergeRegistriesConf() searches $search with $dir',
+    ({ base, dir, search }) => {
+      expect(load(base, dir).search).toEqual(search);
+    },
+  );
 
-  test.each(TABLE['credential-helpers'])('mergeRegistriesConf() of $base and $dir has the helpers $helpers', ({ base, dir, helpers }) => {
-    expect(load(base, dir).credentialHelpers).toEqual(helpers);
-  });
+  test.each(TABLE['credential-helpers'])(
+    'mergeRegistriesConf() of $base and $dir has the helpers $helpers',
+    ({ base, dir, helpers }) => {
+      expect(load(base, dir).credentialHelpers).toEqual(helpers);
+    },
+  );
 
-  test.each(TABLE['short-name-mode'])('parseRegistriesConf() with short-name-mode $value', ({ value, ok }) => {
-    if (ok === undefined) expect(mergeRegistriesConf([fixture('empty.conf')]).shortNameMode).toBe('permissive');
-    else if (ok) expect(parseRegistriesConf(`short-name-mode = "${value}"`, 'it').shortNameMode).toBe(value);
-    else expect(() => parseRegistriesConf(`short-name-mode = "${value}"`, 'it')).toThrow(InvalidConfigError);
-  });
+  test.each(TABLE['short-name-mode'])(
+    'parseRegistriesConf() with short-name-mode $value',
+    ({ value, ok }) => {
+      if (ok === undefined)
+        expect(mergeRegistriesConf([fixture('empty.conf')]).shortNameMode).toBe('permissive');
+      else if (ok)
+        expect(parseRegistriesConf(`short-name-mode = "${value}"`, 'it').shortNameMode).toBe(value);
+      else
+        expect(() => parseRegistriesConf(`short-name-mode = "${value}"`, 'it')).toThrow(
+          InvalidConfigError,
+        );
+    },
+  );
 });
 
 describe('parseRegistriesConf()', () => {
   test('parseRegistriesConf() names file and line of what is no TOML', () => {
-    expect(() => parseRegistriesConf('[[registry]]\nlocation = oops', '/etc/it.conf')).toThrow(/"\/etc\/it\.conf".*line 2/);
+    expect(() => parseRegistriesConf('[[registry]]\nlocation = oops', '/etc/it.conf')).toThrow(
+      /"\/etc\/it\.conf".*line 2/,
+    );
   });
 
   test('parseRegistriesConf() passes over what it does not know', () => {
-    expect(parseRegistriesConf('unknown = 1\n[[registry]]\nlocation = "a.test"\nnew-key = true', 'it').registries).toHaveLength(1);
+    expect(
+      parseRegistriesConf('unknown = 1\n[[registry]]\nlocation = "a.test"\nnew-key = true', 'it')
+        .registries,
+    ).toHaveLength(1);
   });
 });
 
 describe('findRule()', () => {
   test('findRule() wants Docker Hub written out, as podman does', () => {
-    const { registries, ...rest } = parseRegistriesConf('[[registry]]\nlocation = "docker.io/alpine"\n', 'it');
+    const { registries, ...rest } = parseRegistriesConf(
+      '[[registry]]\nlocation = "docker.io/alpine"\n',
+      'it',
+    );
     expect(findRule({ registries, ...rest }, 'docker.io/library/alpine:latest')).toBeUndefined();
   });
 });
@@ -149,12 +240,16 @@ describe('pullSources()', () => {
     const reference = parseReference('registry.com/app:1');
     const own = [{ location: 'own.test/cache', insecure: false, use: 'all' as const }];
     const rule = findRule(fixture('mirrors.conf'), 'registry.com/app:1');
-    expect(pullSources(reference, rule, own).map((source) => formatReference(source.reference))).toEqual(['own.test/cache/app:1', 'registry.com/app:1']);
+    expect(
+      pullSources(reference, rule, own).map((source) => formatReference(source.reference)),
+    ).toEqual(['own.test/cache/app:1', 'registry.com/app:1']);
     expect(pullSources(reference, rule, [])).toHaveLength(1);
   });
 
   test('pullSources() says which location makes no reference', () => {
     const mirrors = [{ location: 'NOT valid', insecure: false, use: 'all' as const }];
-    expect(() => pullSources(parseReference('registry.com/app:1'), undefined, mirrors)).toThrow('NOT valid');
+    expect(() => pullSources(parseReference('registry.com/app:1'), undefined, mirrors)).toThrow(
+      'NOT valid',
+    );
   });
 });

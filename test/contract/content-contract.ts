@@ -13,7 +13,9 @@ export function contentContract(store: () => Store): void {
   describe('content', () => {
     test('push() keeps nothing when the digest does not match', async () => {
       const { descriptor } = makeBlob(1000, 1);
-      await expect(store().push(descriptor, bytesOf(makeBlob(1000, 2).bytes))).rejects.toMatchObject({ code: 'CONTENT_MISMATCH' });
+      await expect(
+        store().push(descriptor, bytesOf(makeBlob(1000, 2).bytes)),
+      ).rejects.toMatchObject({ code: 'CONTENT_MISMATCH' });
       expect(await store().exists(descriptor)).toBe(false);
     });
 
@@ -23,7 +25,9 @@ export function contentContract(store: () => Store): void {
     ])('push() keeps nothing when the content is too %s', async (_, size) => {
       const { descriptor, bytes } = makeBlob(1000);
       const other = size < 1000 ? bytes.subarray(0, size) : Buffer.concat([bytes, Buffer.alloc(1)]);
-      await expect(store().push(descriptor, bytesOf(other))).rejects.toMatchObject({ code: 'CONTENT_MISMATCH' });
+      await expect(store().push(descriptor, bytesOf(other))).rejects.toMatchObject({
+        code: 'CONTENT_MISMATCH',
+      });
       expect(await store().exists(descriptor)).toBe(false);
     });
 
@@ -38,14 +42,18 @@ export function contentContract(store: () => Store): void {
           }
         },
       };
-      await expect(store().push(descriptor, endless)).rejects.toMatchObject({ code: 'CONTENT_MISMATCH' });
+      await expect(store().push(descriptor, endless)).rejects.toMatchObject({
+        code: 'CONTENT_MISMATCH',
+      });
       expect(asked).toBe(3);
     });
 
     test('push() closes content that does not match', async () => {
       const { descriptor } = makeBlob(1000, 1);
       const content = watched(poisoned(makeBlob(2000, 2).bytes, { chunkSize: 100 }));
-      await expect(store().push(descriptor, content.content)).rejects.toMatchObject({ code: 'CONTENT_MISMATCH' });
+      await expect(store().push(descriptor, content.content)).rejects.toMatchObject({
+        code: 'CONTENT_MISMATCH',
+      });
       expect([content.opened(), content.closed()]).toEqual([1, 1]);
     });
 
@@ -69,17 +77,23 @@ export function contentContract(store: () => Store): void {
       expect(await store().exists(descriptor)).toBe(false);
     });
 
-    test.each([1, 4093, 65_536, 2 * 1024 * 1024])('push() copies borrowed chunks of %i bytes before it asks for the next', async (chunkSize) => {
-      const size = chunkSize === 1 ? 3000 : LARGE_BYTES;
-      const { descriptor, bytes } = makeBlob(size);
-      await store().push(descriptor, poisoned(bytes, { chunkSize }));
-      expect(Buffer.compare(await readAll(store().fetch(descriptor)), bytes)).toBe(0);
-    });
+    test.each([1, 4093, 65_536, 2 * 1024 * 1024])(
+      'push() copies borrowed chunks of %i bytes before it asks for the next',
+      async (chunkSize) => {
+        const size = chunkSize === 1 ? 3000 : LARGE_BYTES;
+        const { descriptor, bytes } = makeBlob(size);
+        await store().push(descriptor, poisoned(bytes, { chunkSize }));
+        expect(Buffer.compare(await readAll(store().fetch(descriptor)), bytes)).toBe(0);
+      },
+    );
 
     test('push() keeps an empty blob', async () => {
       const { descriptor } = makeBlob(0);
       await store().push(descriptor, bytesOf(new Uint8Array()));
-      expect([await store().exists(descriptor), await readAll(store().fetch(descriptor))]).toEqual([true, new Uint8Array()]);
+      expect([await store().exists(descriptor), await readAll(store().fetch(descriptor))]).toEqual([
+        true,
+        new Uint8Array(),
+      ]);
     });
 
     test('push() keeps a blob of a sha512 digest', async () => {
@@ -90,12 +104,18 @@ export function contentContract(store: () => Store): void {
 
     test('push() verifies sha512 digests', async () => {
       const { descriptor } = makeBlob(1000, 1, 'sha512');
-      await expect(store().push(descriptor, bytesOf(makeBlob(1000, 2).bytes))).rejects.toMatchObject({ code: 'CONTENT_MISMATCH' });
+      await expect(
+        store().push(descriptor, bytesOf(makeBlob(1000, 2).bytes)),
+      ).rejects.toMatchObject({ code: 'CONTENT_MISMATCH' });
     });
 
     test('push() of one digest several times at once leaves one whole blob', async () => {
       const { descriptor, bytes } = makeBlob(LARGE_BYTES);
-      await Promise.all([1000, 65_536, 1_000_000].map((chunkSize) => store().push(descriptor, poisoned(bytes, { chunkSize }))));
+      await Promise.all(
+        [1000, 65_536, 1_000_000].map((chunkSize) =>
+          store().push(descriptor, poisoned(bytes, { chunkSize })),
+        ),
+      );
       expect(Buffer.compare(await readAll(store().fetch(descriptor)), bytes)).toBe(0);
     });
 
@@ -134,18 +154,27 @@ export function contentContract(store: () => Store): void {
     test('push() keeps an image whole', async () => {
       const index = makeIndex({ attestations: true, layers: [5000, 70_000] });
       await index.pushAll(store(), 'v1');
-      for (const { descriptor, bytes } of index.nodes.values()) expect(await readAll(store().fetch(descriptor))).toEqual(bytes);
+      for (const { descriptor, bytes } of index.nodes.values())
+        expect(await readAll(store().fetch(descriptor))).toEqual(bytes);
     });
 
     test('tag() fails with NOT_FOUND when the manifest is missing', async () => {
-      await expect(store().tag(makeImage().root, 'v1')).rejects.toMatchObject({ code: 'NOT_FOUND' });
+      await expect(store().tag(makeImage().root, 'v1')).rejects.toMatchObject({
+        code: 'NOT_FOUND',
+      });
     });
 
     test('fetch() leaves content whole when it is read several times at once', async () => {
       const { descriptor, bytes } = makeBlob(LARGE_BYTES);
       await store().push(descriptor, bytesOf(bytes));
-      const readers = await Promise.all([0, 1, LARGE_BYTES - 5].map((offset) => readAll(store().fetch(descriptor, { offset }))));
-      expect(readers.map((read, at) => Buffer.compare(read, bytes.subarray([0, 1, LARGE_BYTES - 5][at])))).toEqual([0, 0, 0]);
+      const readers = await Promise.all(
+        [0, 1, LARGE_BYTES - 5].map((offset) => readAll(store().fetch(descriptor, { offset }))),
+      );
+      expect(
+        readers.map((read, at) =>
+          Buffer.compare(read, bytes.subarray([0, 1, LARGE_BYTES - 5][at])),
+        ),
+      ).toEqual([0, 0, 0]);
     });
   });
 }

@@ -1,7 +1,15 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 
 import { bytesOf } from '../../src/bytes.ts';
-import { canDelete, canListReferrers, canListTags, canMount, canOffer, canUntag, type Store } from '../../src/store.ts';
+import {
+  canDelete,
+  canListReferrers,
+  canListTags,
+  canMount,
+  canOffer,
+  canUntag,
+  type Store,
+} from '../../src/store.ts';
 import { makeArtifact, makeBlob, makeImage, makeIndex, nodeOf } from '../support/images.ts';
 import { listAll, readAll, watched } from '../support/watched.ts';
 import { contentContract } from './content-contract.ts';
@@ -33,7 +41,12 @@ const LARGE_BYTES = 5 * 1024 * 1024 + 17;
 export function storeContract(
   name: string,
   create: () => Promise<StoreUnderTest>,
-  { keepsContent = true, knowsWhatItHas = true, mounts = true, deletes = true }: StoreContractOptions = {},
+  {
+    keepsContent = true,
+    knowsWhatItHas = true,
+    mounts = true,
+    deletes = true,
+  }: StoreContractOptions = {},
 ): void {
   describe(`${name} as a Store`, () => {
     let made: StoreUnderTest;
@@ -98,7 +111,9 @@ export function storeContract(
         const { descriptor, bytes } = makeBlob(10);
         await seed.push(descriptor, bytesOf(bytes));
         const reason = new Error('stop');
-        await expect(readAll(store.fetch(descriptor, { signal: AbortSignal.abort(reason) }))).rejects.toBe(reason);
+        await expect(
+          readAll(store.fetch(descriptor, { signal: AbortSignal.abort(reason) })),
+        ).rejects.toBe(reason);
       });
 
       test('exists() is false before and true after a push', async () => {
@@ -115,7 +130,9 @@ export function storeContract(
 
       test('resolve() fails with NOT_FOUND when nothing has that digest', async () => {
         await makeImage({ seed: 1 }).pushAll(seed, 'here');
-        await expect(store.resolve(makeImage({ seed: 2 }).root.digest)).rejects.toMatchObject({ code: 'NOT_FOUND' });
+        await expect(store.resolve(makeImage({ seed: 2 }).root.digest)).rejects.toMatchObject({
+          code: 'NOT_FOUND',
+        });
       });
 
       test.each([
@@ -126,7 +143,10 @@ export function storeContract(
         ['an image of sha512 digests', makeImage({ algorithm: 'sha512' })],
       ])('resolve() finds %s by tag and by digest', async (_, image) => {
         await image.pushAll(seed, 'v1');
-        expect([await store.resolve('v1'), await store.resolve(image.root.digest)]).toEqual([image.root, image.root]);
+        expect([await store.resolve('v1'), await store.resolve(image.root.digest)]).toEqual([
+          image.root,
+          image.root,
+        ]);
       });
 
       test('resolve() finds a manifest by digest when it has no tag', async () => {
@@ -138,7 +158,9 @@ export function storeContract(
 
       test('resolve() rejects with the reason when the signal has aborted', async () => {
         const reason = new Error('stop');
-        await expect(store.resolve('v1', { signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
+        await expect(store.resolve('v1', { signal: AbortSignal.abort(reason) })).rejects.toBe(
+          reason,
+        );
       });
     });
 
@@ -162,7 +184,8 @@ export function storeContract(
 
       test('push() names the manifest when given a tag', async () => {
         const { root, nodes } = makeImage();
-        for (const { descriptor, bytes } of nodes.values()) await store.push(descriptor, bytesOf(bytes), descriptor === root ? { tag: 'v1' } : {});
+        for (const { descriptor, bytes } of nodes.values())
+          await store.push(descriptor, bytesOf(bytes), descriptor === root ? { tag: 'v1' } : {});
         expect(await store.resolve('v1')).toEqual(root);
       });
 
@@ -178,13 +201,18 @@ export function storeContract(
         await first.pushAll(store, 'v1');
         await store.tag(first.root, 'latest');
         await second.pushAll(store, 'v1');
-        expect([await store.resolve('latest'), await store.resolve(first.root.digest)]).toEqual([first.root, first.root]);
+        expect([await store.resolve('latest'), await store.resolve(first.root.digest)]).toEqual([
+          first.root,
+          first.root,
+        ]);
       });
 
       test('push() rejects with the reason when the signal has aborted', async () => {
         const { descriptor, bytes } = makeBlob(10);
         const reason = new Error('stop');
-        await expect(store.push(descriptor, bytesOf(bytes), { signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
+        await expect(
+          store.push(descriptor, bytesOf(bytes), { signal: AbortSignal.abort(reason) }),
+        ).rejects.toBe(reason);
         expect(await store.exists(descriptor)).toBe(false);
       });
     });
@@ -223,7 +251,10 @@ export function storeContract(
         await seed.tag(image.root, 'v2');
         await store.untag('v1');
         await expect(store.resolve('v1')).rejects.toMatchObject({ code: 'NOT_FOUND' });
-        return expect([await store.resolve('v2'), await store.exists(image.root)]).toEqual([image.root, true]);
+        return expect([await store.resolve('v2'), await store.exists(image.root)]).toEqual([
+          image.root,
+          true,
+        ]);
       });
 
       test('untag() fails with NOT_FOUND when nothing has that name', async () => {
@@ -238,13 +269,17 @@ export function storeContract(
           await image.pushAll(seed, 'v1');
           await store.delete(image.root);
           await expect(store.resolve('v1')).rejects.toMatchObject({ code: 'NOT_FOUND' });
-          await expect(store.resolve(image.root.digest)).rejects.toMatchObject({ code: 'NOT_FOUND' });
+          await expect(store.resolve(image.root.digest)).rejects.toMatchObject({
+            code: 'NOT_FOUND',
+          });
           return expect(await store.exists(image.root)).toBe(false);
         });
 
         test('delete() fails with NOT_FOUND when the node is missing', async () => {
           if (!canDelete(store)) throw new Error('Expected a store that deletes');
-          return expect(store.delete(makeImage().root)).rejects.toMatchObject({ code: 'NOT_FOUND' });
+          return expect(store.delete(makeImage().root)).rejects.toMatchObject({
+            code: 'NOT_FOUND',
+          });
         });
       };
       if (deletes) deletesNodes();
@@ -252,32 +287,54 @@ export function storeContract(
       test('listReferrers() gives the manifests whose subject is the image', async () => {
         if (!canListReferrers(store)) throw new Error('Expected a store that lists referrers');
         const [image, other] = [makeImage({ seed: 1 }), makeImage({ seed: 2 })];
-        const artifact = makeArtifact({ subject: image.root, artifactType: 'application/vnd.example.sig', annotations: { 'org.example.key': 'value' } });
+        const artifact = makeArtifact({
+          subject: image.root,
+          artifactType: 'application/vnd.example.sig',
+          annotations: { 'org.example.key': 'value' },
+        });
         await image.pushAll(seed, 'v1');
         await other.pushAll(seed, 'v2');
         await artifact.pushAll(seed);
-        const expected = { ...artifact.root, artifactType: 'application/vnd.example.sig', annotations: { 'org.example.key': 'value' } };
-        return expect([await listAll(store.listReferrers(image.root)), await listAll(store.listReferrers(other.root))]).toEqual([[expected], []]);
+        const expected = {
+          ...artifact.root,
+          artifactType: 'application/vnd.example.sig',
+          annotations: { 'org.example.key': 'value' },
+        };
+        return expect([
+          await listAll(store.listReferrers(image.root)),
+          await listAll(store.listReferrers(other.root)),
+        ]).toEqual([[expected], []]);
       });
 
       test('listReferrers() gives only those of the artifact type asked for', async () => {
         if (!canListReferrers(store)) throw new Error('Expected a store that lists referrers');
         const image = makeImage();
         await image.pushAll(seed, 'v1');
-        for (const kind of ['a', 'b']) await makeArtifact({ subject: image.root, artifactType: `application/vnd.${kind}` }).pushAll(seed);
-        const found = await listAll(store.listReferrers(image.root, { artifactType: 'application/vnd.b' }));
+        for (const kind of ['a', 'b'])
+          await makeArtifact({
+            subject: image.root,
+            artifactType: `application/vnd.${kind}`,
+          }).pushAll(seed);
+        const found = await listAll(
+          store.listReferrers(image.root, { artifactType: 'application/vnd.b' }),
+        );
         return expect(found.map(({ artifactType }) => artifactType)).toEqual(['application/vnd.b']);
       });
 
       const mountsBlobs = (): void => {
         test('mount() takes a blob from another repository without its bytes', async () => {
           const { sibling } = made;
-          if (!canMount(store) || sibling === undefined) throw new Error('Expected a store that mounts, and a sibling');
+          if (!canMount(store) || sibling === undefined)
+            throw new Error('Expected a store that mounts, and a sibling');
           const { descriptor, bytes } = makeBlob(1000);
           await sibling.push(descriptor, bytesOf(bytes));
           const content = watched(bytesOf(bytes));
           const outcome = await store.mount(descriptor, sibling.repository, content.content);
-          return expect([outcome, content.opened(), await store.exists(descriptor)]).toEqual(['mounted', 0, true]);
+          return expect([outcome, content.opened(), await store.exists(descriptor)]).toEqual([
+            'mounted',
+            0,
+            true,
+          ]);
         });
       };
       if (mounts) mountsBlobs();
@@ -285,7 +342,8 @@ export function storeContract(
       const takesContent = (): void => {
         test('mount() takes the content when the other repository does not have the blob', async () => {
           const { sibling } = made;
-          if (!canMount(store) || sibling === undefined) throw new Error('Expected a store that mounts, and a sibling');
+          if (!canMount(store) || sibling === undefined)
+            throw new Error('Expected a store that mounts, and a sibling');
           const { descriptor, bytes } = nodeOf('application/octet-stream', Buffer.from('a blob'));
           const outcome = await store.mount(descriptor, sibling.repository, bytesOf(bytes));
           return expect([outcome, await store.exists(descriptor)]).toEqual(['copied', true]);
@@ -293,9 +351,13 @@ export function storeContract(
 
         test('mount() is refused, and leaves nothing, when there is neither blob nor content', async () => {
           const { sibling } = made;
-          if (!canMount(store) || sibling === undefined) throw new Error('Expected a store that mounts, and a sibling');
+          if (!canMount(store) || sibling === undefined)
+            throw new Error('Expected a store that mounts, and a sibling');
           const { descriptor } = makeBlob(1000);
-          return expect([await store.mount(descriptor, sibling.repository, undefined), await store.exists(descriptor)]).toEqual(['refused', false]);
+          return expect([
+            await store.mount(descriptor, sibling.repository, undefined),
+            await store.exists(descriptor),
+          ]).toEqual(['refused', false]);
         });
       };
       if (mounts && keepsContent) takesContent();

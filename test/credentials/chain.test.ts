@@ -9,7 +9,10 @@ import { temporaryFolder } from '../support/temporary-folder.ts';
 
 const nothing: CredentialSource = async () => undefined;
 const failing: CredentialSource = () => Promise.reject(new Error('locked'));
-const found: CredentialSource = async (host) => ({ credential: { kind: 'registry-token', token: 't' }, origin: host });
+const found: CredentialSource = async (host) => ({
+  credential: { kind: 'registry-token', token: 't' },
+  origin: host,
+});
 
 describe('firstOf()', () => {
   test('takes the first answer and asks no further', async () => {
@@ -29,11 +32,22 @@ describe('createCredentialChain()', () => {
   test('asks flag, REGI_*, DOCKER_AUTH_CONFIG and the docker config in this order', async () => {
     const home = temporaryFolder();
     await mkdir(join(home, '.docker'));
-    const auths = (user: string): string => JSON.stringify({ auths: { 'a.example': { auth: Buffer.from(`${user}:p`).toString('base64') } } });
+    const auths = (user: string): string =>
+      JSON.stringify({
+        auths: { 'a.example': { auth: Buffer.from(`${user}:p`).toString('base64') } },
+      });
     await writeFile(join(home, '.docker', 'config.json'), auths('file'));
     const variable = { DOCKER_AUTH_CONFIG: auths('variable') };
-    const regi = { ...variable, REGI_REGISTRY: 'a.example', REGI_USERNAME: 'regi', REGI_PASSWORD: 'p' };
-    const pointer = { password: { username: 'flag', from: { kind: 'env', name: 'REGI_PASSWORD' } }, registry: 'a.example' } as const;
+    const regi = {
+      ...variable,
+      REGI_REGISTRY: 'a.example',
+      REGI_USERNAME: 'regi',
+      REGI_PASSWORD: 'p',
+    };
+    const pointer = {
+      password: { username: 'flag', from: { kind: 'env', name: 'REGI_PASSWORD' } },
+      registry: 'a.example',
+    } as const;
     const base = { home, cwd: home, warn: () => undefined };
     const chains = [
       createCredentialChain({ ...base, env: regi, pointer }),
@@ -41,7 +55,14 @@ describe('createCredentialChain()', () => {
       createCredentialChain({ ...base, env: variable }),
       createCredentialChain({ ...base, env: {} }),
     ];
-    const origins = await Promise.all(chains.map(async (chain) => (await chain('a.example', undefined))?.origin));
-    expect(origins).toEqual(['the variable REGI_PASSWORD', 'REGI_USERNAME and REGI_PASSWORD', 'DOCKER_AUTH_CONFIG', '~/.docker/config.json']);
+    const origins = await Promise.all(
+      chains.map(async (chain) => (await chain('a.example', undefined))?.origin),
+    );
+    expect(origins).toEqual([
+      'the variable REGI_PASSWORD',
+      'REGI_USERNAME and REGI_PASSWORD',
+      'DOCKER_AUTH_CONFIG',
+      '~/.docker/config.json',
+    ]);
   });
 });

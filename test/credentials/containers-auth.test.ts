@@ -3,7 +3,11 @@ import { join } from 'node:path';
 
 import { describe, expect, test } from 'vitest';
 
-import { containersAuthPaths, createContainersSource, namedAuthFile } from '../../src/credentials/containers-auth.ts';
+import {
+  containersAuthPaths,
+  createContainersSource,
+  namedAuthFile,
+} from '../../src/credentials/containers-auth.ts';
 import type { CredentialSource } from '../../src/credentials/credential.ts';
 import table from '../tables/docker-config.json' with { type: 'json' };
 import { temporaryFolder } from '../support/temporary-folder.ts';
@@ -28,7 +32,10 @@ interface Row {
 
 const rows = table.containers as readonly Row[];
 
-function setUp(config: unknown, isFlat = false): { readonly source: CredentialSource; readonly warnings: string[]; readonly asked: string[] } {
+function setUp(
+  config: unknown,
+  isFlat = false,
+): { readonly source: CredentialSource; readonly warnings: string[]; readonly asked: string[] } {
   const home = temporaryFolder();
   const path = join(home, 'auth.json');
   if (config !== null) writeFileSync(path, JSON.stringify(config));
@@ -65,14 +72,22 @@ describe('createContainersSource() does as podman and skopeo:', () => {
 
 describe('createContainersSource()', () => {
   test('fails when the named file is not there', async () => {
-    const source = createContainersSource({ env: {}, home: '/', warn: () => undefined, path: join(temporaryFolder(), 'gone.json'), isRequired: true });
+    const source = createContainersSource({
+      env: {},
+      home: '/',
+      warn: () => undefined,
+      path: join(temporaryFolder(), 'gone.json'),
+      isRequired: true,
+    });
     await expect(source('a', undefined)).rejects.toMatchObject({ code: 'INVALID_CONFIG' });
   });
 
   test('warns of an entry that it skips', async () => {
     const { source, warnings } = setUp({ auths: { 'a.example': { auth: '!!!' } } });
     expect(await source('a.example', undefined)).toBeUndefined();
-    expect(warnings).toEqual(['Cannot use the entry "a.example" of ~/auth.json: expected "auth" to be base64 with padding']);
+    expect(warnings).toEqual([
+      'Cannot use the entry "a.example" of ~/auth.json: expected "auth" to be base64 with padding',
+    ]);
   });
 });
 
@@ -85,13 +100,17 @@ describe('containersAuthPaths()', () => {
   });
 
   test('knows XDG_CONFIG_HOME', () => {
-    expect(containersAuthPaths({ XDG_CONFIG_HOME: '/etc/a' }, '/home/a')).toEqual(['/etc/a/containers/auth.json']);
+    expect(containersAuthPaths({ XDG_CONFIG_HOME: '/etc/a' }, '/home/a')).toEqual([
+      '/etc/a/containers/auth.json',
+    ]);
   });
 });
 
 describe('namedAuthFile()', () => {
   test('prefers the flag to the variable', () => {
-    expect(namedAuthFile('x.json', { REGISTRY_AUTH_FILE: '/y.json' }, '/here')).toBe('/here/x.json');
+    expect(namedAuthFile('x.json', { REGISTRY_AUTH_FILE: '/y.json' }, '/here')).toBe(
+      '/here/x.json',
+    );
     expect(namedAuthFile(undefined, { REGISTRY_AUTH_FILE: '/y.json' }, '/here')).toBe('/y.json');
     expect(namedAuthFile(undefined, { REGISTRY_AUTH_FILE: '' }, '/here')).toBeUndefined();
   });
@@ -100,5 +119,7 @@ describe('namedAuthFile()', () => {
 function wanted({ expect: expected }: Row): object | undefined {
   if (expected === null) return undefined;
   const { username, password = '', identitytoken } = expected;
-  return identitytoken === undefined ? { kind: 'password', username, password } : { kind: 'identity-token', token: identitytoken, username };
+  return identitytoken === undefined
+    ? { kind: 'password', username, password }
+    : { kind: 'identity-token', token: identitytoken, username };
 }

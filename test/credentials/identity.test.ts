@@ -15,8 +15,14 @@ describe('credentialIdentity()', () => {
   });
 
   test('is the same for the same credential and does not hold it', () => {
-    const identity = credentialIdentity({ kind: 'password', username: 'alice', password: 's3cret' });
-    expect(identity).toBe(credentialIdentity({ kind: 'password', username: 'alice', password: 's3cret' }));
+    const identity = credentialIdentity({
+      kind: 'password',
+      username: 'alice',
+      password: 's3cret',
+    });
+    expect(identity).toBe(
+      credentialIdentity({ kind: 'password', username: 'alice', password: 's3cret' }),
+    );
     expect(identity).not.toContain('s3cret');
   });
 });

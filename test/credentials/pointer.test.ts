@@ -15,9 +15,12 @@ describe('parsePasswordPointer()', () => {
     expect(parsePasswordPointer(text)).toEqual(pointer);
   });
 
-  test.each(['', 'alice', 'alice:s3cret', 'alice:env:', ':env:X', 'alice:ENV:X', 'alice:vault:X'])('refuses %j', (text) => {
-    expect(parsePasswordPointer(text)).toBeUndefined();
-  });
+  test.each(['', 'alice', 'alice:s3cret', 'alice:env:', ':env:X', 'alice:ENV:X', 'alice:vault:X'])(
+    'refuses %j',
+    (text) => {
+      expect(parsePasswordPointer(text)).toBeUndefined();
+    },
+  );
 });
 
 describe('createPointerSource()', () => {
@@ -39,13 +42,28 @@ describe('createPointerSource()', () => {
   test('reads the file, from the current folder and without its last line break', async () => {
     const cwd = temporaryFolder();
     await writeFile(join(cwd, 'pw'), ' s3cret \r\n');
-    const source = createPointerSource({ username: 'alice', from: { kind: 'file', path: 'pw' } }, 'a.example', { env: {}, cwd });
-    expect(await source('a.example', undefined)).toMatchObject({ credential: { password: ' s3cret ' }, origin: 'pw' });
+    const source = createPointerSource(
+      { username: 'alice', from: { kind: 'file', path: 'pw' } },
+      'a.example',
+      { env: {}, cwd },
+    );
+    expect(await source('a.example', undefined)).toMatchObject({
+      credential: { password: ' s3cret ' },
+      origin: 'pw',
+    });
   });
 
   test('fails when there is nothing', async () => {
     const surroundings = { env: {}, cwd: temporaryFolder() };
-    await expect(createPointerSource(pointer, 'a', surroundings)('a', undefined)).rejects.toMatchObject({ code: 'INVALID_CONFIG', hint: 'export PW=…' });
-    await expect(createPointerSource({ username: 'u', from: { kind: 'file', path: 'gone' } }, 'a', surroundings)('a', undefined)).rejects.toThrow('in gone');
+    await expect(
+      createPointerSource(pointer, 'a', surroundings)('a', undefined),
+    ).rejects.toMatchObject({ code: 'INVALID_CONFIG', hint: 'export PW=…' });
+    await expect(
+      createPointerSource(
+        { username: 'u', from: { kind: 'file', path: 'gone' } },
+        'a',
+        surroundings,
+      )('a', undefined),
+    ).rejects.toThrow('in gone');
   });
 });

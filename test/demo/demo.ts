@@ -18,7 +18,12 @@ const MIB = 1024 * 1024;
 
 const folder = mkdtempSync(join(tmpdir(), 'regi-demo-'));
 /** Nothing of the person who tries it is read or changed: no login, no configuration. */
-const env = { PATH: process.env['PATH'] ?? '', HOME: folder, TERM: process.env['TERM'] ?? '', DBUS_SESSION_BUS_ADDRESS: '' };
+const env = {
+  PATH: process.env['PATH'] ?? '',
+  HOME: folder,
+  TERM: process.env['TERM'] ?? '',
+  DBUS_SESSION_BUS_ADDRESS: '',
+};
 const servers: ChildProcess[] = [];
 
 try {
@@ -64,7 +69,9 @@ async function demo(): Promise<void> {
   say('A mistake says what was wrong, and what to type');
   await regi('copy', `${a}/team/hello:2.0`, `${b}/mirror/hello:2.0`).catch(() => undefined);
 
-  say('That was regi. `regi help` lists its commands; README.md says what to type if you used docker, crane, skopeo or regctl');
+  say(
+    'That was regi. `regi help` lists its commands; README.md says what to type if you used docker, crane, skopeo or regctl',
+  );
 }
 
 async function buildImage(): Promise<void> {
@@ -75,7 +82,11 @@ async function buildImage(): Promise<void> {
 /** Starts a registry and waits until it listens. */
 async function serve(...place: readonly string[]): Promise<string> {
   const args = ['serve', ...place, '--listen', '127.0.0.1:0'];
-  const server = spawn(process.execPath, [REGI, ...args], { cwd: folder, env, stdio: ['ignore', 'ignore', 'pipe'] });
+  const server = spawn(process.execPath, [REGI, ...args], {
+    cwd: folder,
+    env,
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
   servers.push(server);
   let printed = '';
   for await (const text of server.stderr.setEncoding('utf8') as AsyncIterable<string>) {
@@ -91,7 +102,11 @@ async function serve(...place: readonly string[]): Promise<string> {
 
 async function regi(...args: readonly string[]): Promise<void> {
   show(args);
-  const child = spawn(process.execPath, [REGI, ...args], { cwd: folder, env, stdio: ['ignore', 'inherit', 'inherit'] });
+  const child = spawn(process.execPath, [REGI, ...args], {
+    cwd: folder,
+    env,
+    stdio: ['ignore', 'inherit', 'inherit'],
+  });
   const [status] = (await once(child, 'close')) as [number | null];
   if (status !== 0) throw new Error(`regi ${args.join(' ')} ended with status ${status}`);
 }

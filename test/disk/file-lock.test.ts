@@ -20,7 +20,9 @@ test('withFileLock() holds the lock while the work runs, and no longer', async (
 
 test('withFileLock() gives the lock back when the work fails', async () => {
   const { path, lock } = place();
-  await expect(withFileLock(path, 'x', () => Promise.reject(new Error('broken')))).rejects.toThrow('broken');
+  await expect(withFileLock(path, 'x', () => Promise.reject(new Error('broken')))).rejects.toThrow(
+    'broken',
+  );
   expect(existsSync(lock)).toBe(false);
 });
 
@@ -35,7 +37,10 @@ test('withFileLock() takes over the lock of one that was killed', async () => {
 test('withFileLock() gives up where others take turns all the time', async () => {
   const { path, lock } = place();
   let turns = 0;
-  const clock = { ...instantClock(), sleep: async () => writeFileSync(lock, `another ${(turns += 1)}`) };
+  const clock = {
+    ...instantClock(),
+    sleep: async () => writeFileSync(lock, `another ${(turns += 1)}`),
+  };
   writeFileSync(lock, 'another');
   const waiting = withFileLock(path, '~/config.json', async () => 'done', clock);
   await expect(waiting).rejects.toBeInstanceOf(ConfigLockedError);

@@ -23,10 +23,14 @@ beforeEach(() => {
 });
 
 /** A machine on which only the processes of `running` run. */
-function options(running: readonly ProcessIdentity[], changes: Partial<LockOptions> = {}): LockOptions {
+function options(
+  running: readonly ProcessIdentity[],
+  changes: Partial<LockOptions> = {},
+): LockOptions {
   const processes: Processes = {
     self: async () => OWN,
-    isGone: async ({ pid, started }) => !running.some((process) => process.pid === pid && process.started === started),
+    isGone: async ({ pid, started }) =>
+      !running.some((process) => process.pid === pid && process.started === started),
   };
   return { clock: instantClock(), processes, temps: new TempFiles(folder, processes), ...changes };
 }
@@ -51,7 +55,10 @@ describe('withLock()', () => {
       await new Promise(setImmediate);
       order.push(`${name} ends`);
     };
-    await Promise.all([withLock(path, options([OWN]), work('a')), withLock(path, options([OWN]), work('b'))]);
+    await Promise.all([
+      withLock(path, options([OWN]), work('a')),
+      withLock(path, options([OWN]), work('b')),
+    ]);
     expect(order).toEqual(['a begins', 'a ends', 'b begins', 'b ends']);
   });
 
@@ -60,8 +67,15 @@ describe('withLock()', () => {
     const clock = instantClock();
     const start = clock.now();
     const waiting = withLock(path, options([OWN, OTHER], { clock }), async () => undefined);
-    await expect(waiting).rejects.toMatchObject({ code: 'LOCKED', holder: OTHER, message: expect.stringContaining('process 2000 on "here"') });
-    expect([clock.now() - start, readFileSync(path, 'utf8')]).toEqual([10_000, JSON.stringify(OTHER)]);
+    await expect(waiting).rejects.toMatchObject({
+      code: 'LOCKED',
+      holder: OTHER,
+      message: expect.stringContaining('process 2000 on "here"'),
+    });
+    expect([clock.now() - start, readFileSync(path, 'utf8')]).toEqual([
+      10_000,
+      JSON.stringify(OTHER),
+    ]);
   });
 
   test('counts the time that it takes to look as time waited', async () => {
@@ -75,7 +89,9 @@ describe('withLock()', () => {
         return base.processes.isGone(process);
       },
     };
-    await expect(withLock(path, { ...base, processes }, async () => undefined)).rejects.toMatchObject({ code: 'LOCKED' });
+    await expect(
+      withLock(path, { ...base, processes }, async () => undefined),
+    ).rejects.toMatchObject({ code: 'LOCKED' });
     expect(clock.sleeps.length).toBeLessThan(12);
   });
 
@@ -83,7 +99,9 @@ describe('withLock()', () => {
     writeFileSync(path, JSON.stringify(OTHER));
     const clock = instantClock();
     const base = options([OWN, OTHER], { clock, onWait: () => clock.advance(-3_600_000) });
-    await expect(withLock(path, base, async () => undefined)).rejects.toMatchObject({ code: 'LOCKED' });
+    await expect(withLock(path, base, async () => undefined)).rejects.toMatchObject({
+      code: 'LOCKED',
+    });
     expect(clock.sleeps.reduce((sum, ms) => sum + ms, 0)).toBe(10_000);
   });
 
@@ -95,22 +113,33 @@ describe('withLock()', () => {
       await clock.sleep(ms, signal);
       if (clock.sleeps.length === 3) rmSync(path);
     };
-    const base = options([OWN, OTHER], { clock: { ...clock, sleep }, onWait: (message) => messages.push(message) });
+    const base = options([OWN, OTHER], {
+      clock: { ...clock, sleep },
+      onWait: (message) => messages.push(message),
+    });
     expect([await withLock(path, base, async () => 'done'), messages]).toEqual(['done', []]);
   });
 
   test('tells once whom it waits for', async () => {
     writeFileSync(path, JSON.stringify(OTHER));
     const messages: string[] = [];
-    const waiting = withLock(path, options([OWN, OTHER], { onWait: (message) => messages.push(message) }), async () => undefined);
+    const waiting = withLock(
+      path,
+      options([OWN, OTHER], { onWait: (message) => messages.push(message) }),
+      async () => undefined,
+    );
     await expect(waiting).rejects.toThrow('Cannot lock');
-    expect(messages).toEqual([`Waiting for process 2000 on "here", which holds ${JSON.stringify(path)}`]);
+    expect(messages).toEqual([
+      `Waiting for process 2000 on "here", which holds ${JSON.stringify(path)}`,
+    ]);
   });
 
   test('takes over the lock of a process that is gone', async () => {
     writeFileSync(path, JSON.stringify(OTHER));
     const clock = instantClock();
-    const held = await withLock(path, options([OWN], { clock }), async () => readFileSync(path, 'utf8'));
+    const held = await withLock(path, options([OWN], { clock }), async () =>
+      readFileSync(path, 'utf8'),
+    );
     expect([JSON.parse(held), clock.sleeps, leftovers(folder)]).toEqual([OWN, [], []]);
   });
 
@@ -126,15 +155,23 @@ describe('withLock()', () => {
         return base.processes.isGone(process);
       },
     };
-    await expect(withLock(path, { ...base, processes }, async () => undefined)).rejects.toMatchObject({ code: 'LOCKED', holder: faster });
+    await expect(
+      withLock(path, { ...base, processes }, async () => undefined),
+    ).rejects.toMatchObject({ code: 'LOCKED', holder: faster });
     expect(readFileSync(path, 'utf8')).toBe(JSON.stringify(faster));
   });
 
   test('goes on when a process was killed while it took a lock over', async () => {
     const text = JSON.stringify(OTHER);
     writeFileSync(path, text);
-    writeFileSync(`${path}.${createHash('sha256').update(text).digest('hex').slice(0, 16)}`, JSON.stringify({ ...OTHER, pid: 3000 }));
-    expect([await withLock(path, options([OWN]), async () => 'done'), leftovers(folder)]).toEqual(['done', []]);
+    writeFileSync(
+      `${path}.${createHash('sha256').update(text).digest('hex').slice(0, 16)}`,
+      JSON.stringify({ ...OTHER, pid: 3000 }),
+    );
+    expect([await withLock(path, options([OWN]), async () => 'done'), leftovers(folder)]).toEqual([
+      'done',
+      [],
+    ]);
   });
 
   test('takes over the lock of an earlier process of the same pid', async () => {
@@ -142,20 +179,31 @@ describe('withLock()', () => {
     expect(await withLock(path, options([OWN, OTHER]), async () => 'done')).toBe('done');
   });
 
-  test.each(['', '{', '[]', '{"pid":"1"}', '{"pid":-1,"host":"h","space":"","started":""}', '{"pid":0,"host":"h","space":"","started":""}'])(
-    'does not take over a lock that says %j',
-    async (text) => {
-      writeFileSync(path, text);
-      await expect(withLock(path, options([OWN]), async () => undefined)).rejects.toMatchObject({ code: 'LOCKED', holder: undefined });
-      expect(existsSync(path)).toBe(true);
-    },
-  );
+  test.each([
+    '',
+    '{',
+    '[]',
+    '{"pid":"1"}',
+    '{"pid":-1,"host":"h","space":"","started":""}',
+    '{"pid":0,"host":"h","space":"","started":""}',
+  ])('does not take over a lock that says %j', async (text) => {
+    writeFileSync(path, text);
+    await expect(withLock(path, options([OWN]), async () => undefined)).rejects.toMatchObject({
+      code: 'LOCKED',
+      holder: undefined,
+    });
+    expect(existsSync(path)).toBe(true);
+  });
 
   test('rejects with the reason when the signal aborts while it waits', async () => {
     writeFileSync(path, JSON.stringify(OTHER));
     const reason = new Error('stop');
     const controller = new AbortController();
-    const waiting = withLock(path, options([OWN, OTHER], { signal: controller.signal, onWait: () => controller.abort(reason) }), async () => undefined);
+    const waiting = withLock(
+      path,
+      options([OWN, OTHER], { signal: controller.signal, onWait: () => controller.abort(reason) }),
+      async () => undefined,
+    );
     await expect(waiting).rejects.toBe(reason);
   });
 });
@@ -165,16 +213,32 @@ describe('systemProcesses', () => {
     expect(await systemProcesses.isGone(await systemProcesses.self())).toBe(false);
   });
 
-  test.runIf(process.platform === 'linux')('isGone() is true for an earlier process of the same pid', async () => {
-    expect(await systemProcesses.isGone({ ...(await systemProcesses.self()), started: '1' })).toBe(true);
-  });
+  test.runIf(process.platform === 'linux')(
+    'isGone() is true for an earlier process of the same pid',
+    async () => {
+      expect(
+        await systemProcesses.isGone({ ...(await systemProcesses.self()), started: '1' }),
+      ).toBe(true);
+    },
+  );
 
   test('isGone() is true when no process has the pid', async () => {
     // Above the largest pid that Linux gives (4194304).
-    expect(await systemProcesses.isGone({ ...(await systemProcesses.self()), pid: 4_194_305 })).toBe(true);
+    expect(
+      await systemProcesses.isGone({ ...(await systemProcesses.self()), pid: 4_194_305 }),
+    ).toBe(true);
   });
 
-  test.each([{ host: 'another' }, { space: 'pid:[1]' }])('isGone() is never certain of %j', async (where) => {
-    expect(await systemProcesses.isGone({ ...(await systemProcesses.self()), pid: 4_194_305, ...where })).toBe(false);
-  });
+  test.each([{ host: 'another' }, { space: 'pid:[1]' }])(
+    'isGone() is never certain of %j',
+    async (where) => {
+      expect(
+        await systemProcesses.isGone({
+          ...(await systemProcesses.self()),
+          pid: 4_194_305,
+          ...where,
+        }),
+      ).toBe(false);
+    },
+  );
 });

@@ -30,14 +30,22 @@ describe('makeFolder()', () => {
     const root = temporaryFolder('make');
     writeFileSync(join(root, 'file'), '');
     await expect(makeFolder(join(root, 'file'))).rejects.toMatchObject({ code: 'EEXIST' });
-    await expect(makeFolder(join(root, 'file', 'a', 'b'))).rejects.toMatchObject({ code: 'ENOTDIR' });
+    await expect(makeFolder(join(root, 'file', 'a', 'b'))).rejects.toMatchObject({
+      code: 'ENOTDIR',
+    });
   });
 });
 
-test.runIf(existsSync('/proc/self'))('copy() into a place where no folder can be made ends, and says so', async () => {
-  const from = temporaryFolder('layout');
-  await makeLayered([[member.file('a', 'a')]]).pushTo(await openLayout(from, { create: true, clock: systemClock }), '1');
-  const { status, stderr } = await runMain(['copy', `oci:${from}:1`, 'oci:/proc/nowhere:1']);
-  expect(status).toBe(1);
-  expect(stderr).toContain('Cannot create "/proc/nowhere"');
-});
+test.runIf(existsSync('/proc/self'))(
+  'copy() into a place where no folder can be made ends, and says so',
+  async () => {
+    const from = temporaryFolder('layout');
+    await makeLayered([[member.file('a', 'a')]]).pushTo(
+      await openLayout(from, { create: true, clock: systemClock }),
+      '1',
+    );
+    const { status, stderr } = await runMain(['copy', `oci:${from}:1`, 'oci:/proc/nowhere:1']);
+    expect(status).toBe(1);
+    expect(stderr).toContain('Cannot create "/proc/nowhere"');
+  },
+);

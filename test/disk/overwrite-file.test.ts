@@ -31,5 +31,7 @@ test('overwriteFile() keeps the file itself, and gives it the mode', async () =>
 });
 
 test('overwriteFile() makes no file', async () => {
-  await expect(overwriteFile(join(temporaryFolder(), 'config.json'), '{}', 0o600)).rejects.toMatchObject({ code: 'ENOENT' });
+  await expect(
+    overwriteFile(join(temporaryFolder(), 'config.json'), '{}', 0o600),
+  ).rejects.toMatchObject({ code: 'ENOENT' });
 });

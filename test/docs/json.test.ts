@@ -24,7 +24,9 @@ const PAGE = readFileSync(join(DOCS, 'json.md'), 'utf8');
 
 const INDEX = makeIndex({ attestations: true });
 const { file, folder, symlink, whiteout } = member;
-const BEFORE = makeLayered([[file('a', 'a'), folder('d'), file('d/x', 'x')]], { config: { Cmd: ['a'], Env: ['A=1'] } });
+const BEFORE = makeLayered([[file('a', 'a'), folder('d'), file('d/x', 'x')]], {
+  config: { Cmd: ['a'], Env: ['A=1'] },
+});
 const AFTER = makeLayered(
   [
     [file('a', 'b'), folder('d', 0o700), symlink('l', 'a')],
@@ -44,9 +46,17 @@ beforeAll(async () => {
   await makeShowImage().pushTo(layout, 'show');
   await BEFORE.pushTo(layout, 'before');
   await AFTER.pushTo(layout, 'after');
-  await BEFORE.pushTo(await openLayout(join(cwd, 'removed'), { create: true, clock: systemClock }), '1');
-  await BEFORE.pushTo(await openLayout(join(cwd, 'broken'), { create: true, clock: systemClock }), '1');
-  rmSync(join(cwd, 'broken', 'blobs', 'sha256', encodedOf(parseDigest(BEFORE.layers[0]?.digest ?? ''))));
+  await BEFORE.pushTo(
+    await openLayout(join(cwd, 'removed'), { create: true, clock: systemClock }),
+    '1',
+  );
+  await BEFORE.pushTo(
+    await openLayout(join(cwd, 'broken'), { create: true, clock: systemClock }),
+    '1',
+  );
+  rmSync(
+    join(cwd, 'broken', 'blobs', 'sha256', encodedOf(parseDigest(BEFORE.layers[0]?.digest ?? ''))),
+  );
   const place = createMemoryPlace();
   const store = place.open('team/app');
   await INDEX.pushAll(store, '1');
@@ -62,7 +72,12 @@ beforeAll(async () => {
 });
 
 /** Every object of the command is what the schema of that name says, and all members that it may have. */
-async function expectAnswers(name: string, argv: readonly string[], options: RunMainOptions, expected = 0): Promise<readonly unknown[]> {
+async function expectAnswers(
+  name: string,
+  argv: readonly string[],
+  options: RunMainOptions,
+  expected = 0,
+): Promise<readonly unknown[]> {
   const { status, stdout, stderr } = await runMain([...argv, '--json'], options);
   expect(status, stderr).toBe(expected);
   const rows = rowsOf(stdout);
@@ -80,9 +95,21 @@ interface Case {
 }
 
 const pullApp = (): readonly (readonly string[])[] => [['pull', `${app}:1`]];
-const exportTo = (file: string) => (): readonly (readonly string[])[] => [['export', `${app}:1`, '-o', file]];
-const pushAgain = (tag: string) => (): readonly (readonly string[])[] => [['push', 'oci:app:after', `${registry.host}/deleted/${tag}:1`]];
-const loginHere = (): readonly string[] => ['login', '-u', 'me', '--password-stdin', '--authfile', 'auth.json', registry.host];
+const exportTo = (file: string) => (): readonly (readonly string[])[] => [
+  ['export', `${app}:1`, '-o', file],
+];
+const pushAgain = (tag: string) => (): readonly (readonly string[])[] => [
+  ['push', 'oci:app:after', `${registry.host}/deleted/${tag}:1`],
+];
+const loginHere = (): readonly string[] => [
+  'login',
+  '-u',
+  'me',
+  '--password-stdin',
+  '--authfile',
+  'auth.json',
+  registry.host,
+];
 
 const CASES: readonly Case[] = [
   { name: 'inspect', argv: () => ['inspect', 'oci:app:show'] },
@@ -100,19 +127,36 @@ const CASES: readonly Case[] = [
   { name: 'manifest get', argv: () => ['inspect', '--raw', `${app}:1`] },
   { name: 'config', argv: () => ['config', 'oci:app:show'] },
   { name: 'config', argv: () => ['inspect', '--config', 'oci:app:show'] },
-  { name: 'blob get', argv: () => ['blob', 'get', `oci:app@${BEFORE.layers[0]?.digest}`, '-o', 'layer'] },
+  {
+    name: 'blob get',
+    argv: () => ['blob', 'get', `oci:app@${BEFORE.layers[0]?.digest}`, '-o', 'layer'],
+  },
   { name: 'rootfs', argv: () => ['rootfs', 'oci:app:after', '-o', 'rootfs.tar'] },
   { name: 'copy', argv: () => ['copy', `${app}:1`, `${registry.host}/other/app:1`] },
   { name: 'copy', argv: () => ['copy', `${app}:1`, `${registry.host}/planned/app:1`, '--dry-run'] },
   { name: 'push', argv: () => ['push', 'oci:app:before', `${registry.host}/pushed/app:1`] },
   { name: 'tag', argv: () => ['tag', `${app}:1`, 'again'] },
-  { name: 'attach', argv: () => ['attach', 'file.json', '--to', `${app}:1`, '--type', 'application/vnd.example.report'] },
+  {
+    name: 'attach',
+    argv: () => [
+      'attach',
+      'file.json',
+      '--to',
+      `${app}:1`,
+      '--type',
+      'application/vnd.example.report',
+    ],
+  },
   { name: 'manifest put', argv: () => ['manifest', 'put', `${app}:put`, 'index.json'] },
   { name: 'blob put', argv: () => ['blob', 'put', app, 'file.json'] },
   { name: 'pull', argv: () => ['pull', `${app}:1`] },
   { name: 'pull', argv: () => ['pull', `${app}:1`, '-o', 'pulled/'] },
   { name: 'export', argv: () => ['export', `${app}:1`, '-o', 'exported.tar'] },
-  { name: 'import', before: exportTo('app.tar'), argv: () => ['import', 'app.tar', `${registry.host}/imported`] },
+  {
+    name: 'import',
+    before: exportTo('app.tar'),
+    argv: () => ['import', 'app.tar', `${registry.host}/imported`],
+  },
   { name: 'import', before: exportTo('again.tar'), argv: () => ['import', 'again.tar'] },
   { name: 'verify', argv: () => ['verify', `${app}:1`] },
   { name: 'verify', argv: () => ['verify', 'oci:broken'], status: 7 },
@@ -120,17 +164,54 @@ const CASES: readonly Case[] = [
   { name: 'rmi', before: pullApp, argv: () => ['rmi', `${app}:1`] },
   { name: 'prune', before: pullApp, argv: () => ['prune'] },
   { name: 'prune', argv: () => ['prune', '--journal', '--dry-run'] },
-  { name: 'tags delete', before: pushAgain('tag'), argv: () => ['tags', 'delete', `${registry.host}/deleted/tag:1`] },
-  { name: 'delete', before: pushAgain('image'), argv: () => ['delete', '--yes', `${registry.host}/deleted/image@${AFTER.root.digest}`] },
+  {
+    name: 'tags delete',
+    before: pushAgain('tag'),
+    argv: () => ['tags', 'delete', `${registry.host}/deleted/tag:1`],
+  },
+  {
+    name: 'delete',
+    before: pushAgain('image'),
+    argv: () => ['delete', '--yes', `${registry.host}/deleted/image@${AFTER.root.digest}`],
+  },
   { name: 'delete', argv: () => ['delete', '--yes', `oci:removed@${BEFORE.root.digest}`] },
-  { name: 'index create', argv: () => ['index', 'create', `${registry.host}/made/app:1`, 'oci:app:before'] },
-  { name: 'index add', argv: () => ['index', 'add', `${registry.host}/added/app:1`, 'oci:app:before', '--replace'] },
-  { name: 'index remove', argv: () => ['index', 'remove', `${registry.host}/edited/app:1`, `${INDEX.images[0]?.root.digest}`] },
+  {
+    name: 'index create',
+    argv: () => ['index', 'create', `${registry.host}/made/app:1`, 'oci:app:before'],
+  },
+  {
+    name: 'index add',
+    argv: () => ['index', 'add', `${registry.host}/added/app:1`, 'oci:app:before', '--replace'],
+  },
+  {
+    name: 'index remove',
+    argv: () => [
+      'index',
+      'remove',
+      `${registry.host}/edited/app:1`,
+      `${INDEX.images[0]?.root.digest}`,
+    ],
+  },
   { name: 'login', argv: loginHere, stdin: 'secret' },
-  { name: 'logout', before: () => [loginHere()], stdin: 'secret', argv: () => ['logout', '--authfile', 'auth.json', registry.host] },
+  {
+    name: 'logout',
+    before: () => [loginHere()],
+    stdin: 'secret',
+    argv: () => ['logout', '--authfile', 'auth.json', registry.host],
+  },
   { name: 'logout', argv: () => ['logout', 'registry.example'] },
-  { name: 'auth list', before: () => [loginHere()], stdin: 'secret', argv: () => ['auth', 'list', '--authfile', 'auth.json'] },
-  { name: 'auth get', before: () => [loginHere()], stdin: 'secret', argv: () => ['auth', 'get', '--authfile', 'auth.json', registry.host] },
+  {
+    name: 'auth list',
+    before: () => [loginHere()],
+    stdin: 'secret',
+    argv: () => ['auth', 'list', '--authfile', 'auth.json'],
+  },
+  {
+    name: 'auth get',
+    before: () => [loginHere()],
+    stdin: 'secret',
+    argv: () => ['auth', 'get', '--authfile', 'auth.json', registry.host],
+  },
   { name: 'doctor', argv: () => ['doctor', registry.host] },
   { name: 'doctor', argv: () => ['doctor', `${registry.host}/team/app`, '--push'] },
   { name: 'completion', argv: () => ['completion', 'bash'] },
@@ -140,11 +221,15 @@ const CASES: readonly Case[] = [
 const WITHOUT_JSON: ReadonlySet<string> = new Set(['cat']);
 
 describe('docs/json.schema.json', () => {
-  test.each(CASES)('$name answers as the schema says', async ({ name, argv, before, stdin, status }) => {
-    const options = { cwd, home: temporaryFolder('home'), ...(stdin !== undefined && { stdin }) };
-    for (const earlier of before?.() ?? []) expect(await runMain(earlier, options), earlier.join(' ')).toMatchObject({ status: 0 });
-    expect((await expectAnswers(name, argv(), options, status)).length).toBeGreaterThan(0);
-  });
+  test.each(CASES)(
+    '$name answers as the schema says',
+    async ({ name, argv, before, stdin, status }) => {
+      const options = { cwd, home: temporaryFolder('home'), ...(stdin !== undefined && { stdin }) };
+      for (const earlier of before?.() ?? [])
+        expect(await runMain(earlier, options), earlier.join(' ')).toMatchObject({ status: 0 });
+      expect((await expectAnswers(name, argv(), options, status)).length).toBeGreaterThan(0);
+    },
+  );
 
   test('serve says where it listens as the schema says', async () => {
     const stopping = new AbortController();
@@ -176,14 +261,25 @@ describe('docs/json.schema.json', () => {
   });
 
   test('warnings are as the schema says', async () => {
-    const { stderr } = await runMain(['copy', '--json', `${app}:1`, `${registry.host}/bare/app:1`, '--platform', 'linux/amd64']);
+    const { stderr } = await runMain([
+      'copy',
+      '--json',
+      `${app}:1`,
+      `${registry.host}/bare/app:1`,
+      '--platform',
+      'linux/amd64',
+    ]);
     const warnings = rowsOf(stderr);
     expect(warnings.length).toBeGreaterThan(0);
     for (const row of warnings) expectSchema('warning', row);
   });
 
   test('the schema refuses what a command does not say', () => {
-    expect(fitsSchema('digest', { name: 'a', digest: 'sha256:0', mediaType: 'b', size: 1, more: true })).toBe(false);
-    expect(fitsSchema('digest', { name: 'a', digest: 'latest', mediaType: 'b', size: 1 })).toBe(false);
+    expect(
+      fitsSchema('digest', { name: 'a', digest: 'sha256:0', mediaType: 'b', size: 1, more: true }),
+    ).toBe(false);
+    expect(fitsSchema('digest', { name: 'a', digest: 'latest', mediaType: 'b', size: 1 })).toBe(
+      false,
+    );
   });
 });

@@ -9,8 +9,13 @@ import { makeIndex } from '../support/images.ts';
 import { makeLayered, member } from '../support/layered-image.ts';
 import { runMain } from '../support/run-main.ts';
 
-const PAGE = readFileSync(fileURLToPath(new URL('../../docs/progress-events.md', import.meta.url)), 'utf8');
-const SCHEMA = JSON.parse(/```json\n(?<schema>.*?)```/s.exec(PAGE)?.groups?.['schema'] ?? '') as Parameters<typeof z.fromJSONSchema>[0];
+const PAGE = readFileSync(
+  fileURLToPath(new URL('../../docs/progress-events.md', import.meta.url)),
+  'utf8',
+);
+const SCHEMA = JSON.parse(
+  /```json\n(?<schema>.*?)```/s.exec(PAGE)?.groups?.['schema'] ?? '',
+) as Parameters<typeof z.fromJSONSchema>[0];
 const EVENT = z.fromJSONSchema(SCHEMA);
 
 let registry: FakeRegistry;
@@ -20,17 +25,21 @@ beforeEach(async () => {
   await makeIndex({ seed: 5 }).pushAll(registry.place.open('team/app'), '2');
 });
 
-async function eventsOf(...argv: readonly string[]): Promise<readonly { readonly kind?: string }[]> {
+async function eventsOf(
+  ...argv: readonly string[]
+): Promise<readonly { readonly kind?: string }[]> {
   const { stderr } = await runMain([...argv, '--progress', 'json']);
   const events = stderr
     .trimEnd()
     .split('\n')
     .map((line) => JSON.parse(line) as { readonly kind?: string });
-  for (const event of events) expect(EVENT.safeParse(event), JSON.stringify(event)).toMatchObject({ success: true });
+  for (const event of events)
+    expect(EVENT.safeParse(event), JSON.stringify(event)).toMatchObject({ success: true });
   return events;
 }
 
-const kindsOf = (events: readonly { readonly kind?: string }[]): ReadonlySet<string> => new Set(events.map(({ kind }) => kind ?? 'error'));
+const kindsOf = (events: readonly { readonly kind?: string }[]): ReadonlySet<string> =>
+  new Set(events.map(({ kind }) => kind ?? 'error'));
 
 test('docs/progress-events.md describes what a copy tells, as a schema and in words', async () => {
   const { host } = registry;
@@ -39,13 +48,35 @@ test('docs/progress-events.md describes what a copy tells, as a schema and in wo
     ['copy', `${host}/team/app:1`, `${host}/mirror/app:1`],
     ['copy', `${host}/team/app:1`, `${host}/mirror/app:1`],
     ['copy', '--no-clobber', `${host}/team/app:2`, `${host}/mirror/app:1`],
-    ['copy', '--dry-run', '--platform', 'linux/amd64', '--platform', 'linux/arm64', '--all-tags', `${host}/team/app`, `${host}/other/app`],
+    [
+      'copy',
+      '--dry-run',
+      '--platform',
+      'linux/amd64',
+      '--platform',
+      'linux/arm64',
+      '--all-tags',
+      `${host}/team/app`,
+      `${host}/other/app`,
+    ],
     ['copy', `${host}/team/app:1`, 'local:team/app:1'],
     ['copy', `${host}/team/nope:1`, `${host}/mirror/nope:1`],
   ]) {
     for (const kind of kindsOf(await eventsOf(...argv))) seen.add(kind);
   }
-  for (const kind of ['resolved', 'unchanged', 'kept', 'found', 'started', 'progress', 'copied', 'mounted', 'tagged', 'summary', 'error'])
+  for (const kind of [
+    'resolved',
+    'unchanged',
+    'kept',
+    'found',
+    'started',
+    'progress',
+    'copied',
+    'mounted',
+    'tagged',
+    'summary',
+    'error',
+  ])
     expect(seen).toContain(kind);
   for (const kind of seen) if (kind !== 'error') expect(PAGE).toContain(`\`${kind}\``);
 });
@@ -63,6 +94,11 @@ test('docs/progress-events.md describes what commands tell that read layers or m
 });
 
 test('the schema refuses what is no event', () => {
-  for (const value of [{}, { kind: 'new' }, { kind: 'found', target: {}, to: '' }, { kind: 'warning', message: 1 }])
+  for (const value of [
+    {},
+    { kind: 'new' },
+    { kind: 'found', target: {}, to: '' },
+    { kind: 'warning', message: 1 },
+  ])
     expect(EVENT.safeParse(value).success).toBe(false);
 });

@@ -13,9 +13,15 @@ function piecesOf(phrase: string): readonly string[] {
 
 test('docs/troubleshooting.md quotes what regi says', () => {
   const page = readFileSync(join(ROOT, 'docs/troubleshooting.md'), 'utf8');
-  const phrases = [...page.matchAll(/^\| [^|]*`(?<phrase>[^`|]+)`[^|]* \|/gm)].map(({ groups }) => groups?.['phrase'] ?? '');
-  const files = readdirSync(join(ROOT, 'src'), { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.ts'));
+  const phrases = [...page.matchAll(/^\| [^|]*`(?<phrase>[^`|]+)`[^|]* \|/gm)].map(
+    ({ groups }) => groups?.['phrase'] ?? '',
+  );
+  const files = readdirSync(join(ROOT, 'src'), { recursive: true, encoding: 'utf8' }).filter(
+    (name) => name.endsWith('.ts'),
+  );
   const source = files.map((name) => readFileSync(join(ROOT, 'src', name), 'utf8')).join('\n');
   expect(phrases.length).toBeGreaterThan(10);
-  expect(phrases.filter((phrase) => !piecesOf(phrase).every((piece) => source.includes(piece.trim())))).toEqual([]);
+  expect(
+    phrases.filter((phrase) => !piecesOf(phrase).every((piece) => source.includes(piece.trim()))),
+  ).toEqual([]);
 });

@@ -15,7 +15,10 @@ const BODY_LIMIT = 20_000_000;
 export const REFRESH_TOKEN = 'eyJhbGciOiJSUzI1NiJ9.canary-refresh-token.c2lnbmF0dXJl';
 
 /** Azure Container Registry. */
-export function acr(): Emulation & { readonly asked: Bearer['asked']; readonly faults: { commits: number } } {
+export function acr(): Emulation & {
+  readonly asked: Bearer['asked'];
+  readonly faults: { commits: number };
+} {
   const faults = { commits: 0 };
   const logins = [
     // What `az acr login --expose-token` gives is a refresh token for this user.
@@ -27,7 +30,8 @@ export function acr(): Emulation & { readonly asked: Bearer['asked']; readonly f
     storage: { origin: STORAGE },
     referrers: true,
     // An empty member that a client must carry on.
-    link: ({ url, last, size }) => `<${url.pathname}?last=${encodeURIComponent(last)}&n=${size}&orderby=>; rel="next"`,
+    link: ({ url, last, size }) =>
+      `<${url.pathname}?last=${encodeURIComponent(last)}&n=${size}&orderby=>; rel="next"`,
   });
   const { guard, token, tokens, asked } = bearer({
     realm: `${ORIGIN}/oauth2/token`,
@@ -36,7 +40,8 @@ export function acr(): Emulation & { readonly asked: Bearer['asked']; readonly f
     catalog: true,
     // Refresh tokens are exchanged by POST, passwords are refused there with 400; the answer says nothing of its lifetime.
     post: (form, grant) => {
-      if (form.get('grant_type') !== 'refresh_token') return refusal(400, 'BAD_REQUEST', 'grant_type is not supported');
+      if (form.get('grant_type') !== 'refresh_token')
+        return refusal(400, 'BAD_REQUEST', 'grant_type is not supported');
       return form.get('refresh_token') === REFRESH_TOKEN
         ? grant((form.get('scope') ?? '').split(' '))
         : refusal(401, 'UNAUTHORIZED', 'authentication required');
@@ -61,10 +66,15 @@ export function acr(): Emulation & { readonly asked: Bearer['asked']; readonly f
       http.patch(`${ORIGIN}/v2/*`, ({ request }) => {
         const range = request.headers.get('content-range');
         if (range === null) return undefined;
-        if (!/^\d+-\d+$/.test(range)) return refusal(400, 'UNKNOWN', 'the Content-Range header format is invalid');
-        return request.headers.has('content-length') ? undefined : refusal(400, 'CONTENT_LENGTH_INVALID', 'content length is invalid');
+        if (!/^\d+-\d+$/.test(range))
+          return refusal(400, 'UNKNOWN', 'the Content-Range header format is invalid');
+        return request.headers.has('content-length')
+          ? undefined
+          : refusal(400, 'CONTENT_LENGTH_INVALID', 'content length is invalid');
       }),
-      http.put(`${ORIGIN}/v2/*`, ({ request }) => (Number(request.headers.get('content-length') ?? 0) > BODY_LIMIT ? tooLarge() : undefined)),
+      http.put(`${ORIGIN}/v2/*`, ({ request }) =>
+        Number(request.headers.get('content-length') ?? 0) > BODY_LIMIT ? tooLarge() : undefined,
+      ),
       // Now and then the end of an upload is 416, for no reason of the client's.
       http.put(/azurecr\.io\/v2\/.+\/uploads\/.+$/, () => {
         if (faults.commits === 0) return undefined;
@@ -72,7 +82,9 @@ export function acr(): Emulation & { readonly asked: Bearer['asked']; readonly f
         return refusal(416, 'BLOB_UPLOAD_INVALID', 'blob upload invalid');
       }),
       // Tags go by Azure's own API, manifests by digest.
-      http.delete(/azurecr\.io\/v2\/.+\/manifests\/(?!sha256:).+$/, () => refusal(405, 'UNSUPPORTED', 'The operation is unsupported.')),
+      http.delete(/azurecr\.io\/v2\/.+\/manifests\/(?!sha256:).+$/, () =>
+        refusal(405, 'UNSUPPORTED', 'The operation is unsupported.'),
+      ),
       http.all(`${ORIGIN}/v2/*`, ({ request }) => core.answer(request)),
       http.all(`${STORAGE}/*`, ({ request }) => answerStorage(core, request)),
     ],
@@ -80,6 +92,7 @@ export function acr(): Emulation & { readonly asked: Bearer['asked']; readonly f
 }
 
 function tooLarge(): Response {
-  const body = '<html><head><title>413 Request Entity Too Large</title></head><body>AzureContainerRegistry</body></html>';
+  const body =
+    '<html><head><title>413 Request Entity Too Large</title></head><body>AzureContainerRegistry</body></html>';
   return new Response(body, { status: 413, headers: { 'content-type': 'text/html' } });
 }

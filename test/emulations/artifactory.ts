@@ -6,7 +6,11 @@ import type { Emulation } from './emulation.ts';
 
 const HOST = 'corp.jfrog.io';
 const ORIGIN = `https://${HOST}`;
-const MARKS = { 'x-jfrog-version': 'Artifactory/7.90.1 79001900', 'x-artifactory-id': 'canarynode', server: 'Artifactory/7.90.1' };
+const MARKS = {
+  'x-jfrog-version': 'Artifactory/7.90.1 79001900',
+  'x-artifactory-id': 'canarynode',
+  server: 'Artifactory/7.90.1',
+};
 
 export interface ArtifactoryOptions {
   /** Whether everything, the ping too, is 403 without a challenge to who shows nothing. */
@@ -25,7 +29,8 @@ export function artifactory({ forbids = false }: ArtifactoryOptions = {}): Emula
     refusal: problem,
     pageSize: 10,
     // The key of the repository is lost, and the page goes by number.
-    link: ({ url, position, size }) => `</v2/${url.pathname.replace(/^\/v2\/[^/]+\//, '')}?last=${position}&n=${size}>; rel="next"`,
+    link: ({ url, position, size }) =>
+      `</v2/${url.pathname.replace(/^\/v2\/[^/]+\//, '')}?last=${position}&n=${size}>; rel="next"`,
   });
   const { guard, token, tokens } = bearer({
     realm: `${ORIGIN}/artifactory/api/docker/docker-local/v2/token`,
@@ -39,7 +44,9 @@ export function artifactory({ forbids = false }: ArtifactoryOptions = {}): Emula
   });
   const isKnown = (request: Request): boolean => {
     const login = parseBasic(request.headers.get('authorization'));
-    return logins.some(({ username, password }) => username === login?.username && password === login.password);
+    return logins.some(
+      ({ username, password }) => username === login?.username && password === login.password,
+    );
   };
   return {
     title: 'JFrog Artifactory',
@@ -50,7 +57,9 @@ export function artifactory({ forbids = false }: ArtifactoryOptions = {}): Emula
     core,
     secrets: () => [core.signature, ...tokens()],
     handlers: [
-      http.all(`${ORIGIN}/artifactory/api/docker/docker-local/v2/token`, ({ request }) => token(request)),
+      http.all(`${ORIGIN}/artifactory/api/docker/docker-local/v2/token`, ({ request }) =>
+        token(request),
+      ),
       // There is a catalog for each repository key, none for the host.
       http.get(`${ORIGIN}/v2/_catalog`, () => problem(404, '', 'Not Found')),
       http.all(`${ORIGIN}/v2/*`, ({ request }) => {
@@ -58,11 +67,13 @@ export function artifactory({ forbids = false }: ArtifactoryOptions = {}): Emula
         if (isKnown(request)) return undefined;
         const isPing = new URL(request.url).pathname === '/v2/';
         // The first answer may be a refusal and no question.
-        if (!request.headers.has('authorization') && (forbids || !isPing)) return problem(403, '', 'Forbidden');
+        if (!request.headers.has('authorization') && (forbids || !isPing))
+          return problem(403, '', 'Forbidden');
         const challenge = guard(request);
         if (challenge === undefined) return undefined;
         const answer = problem(401, '', 'Authentication is required');
-        if (!forbids) answer.headers.set('www-authenticate', challenge.headers.get('www-authenticate') ?? '');
+        if (!forbids)
+          answer.headers.set('www-authenticate', challenge.headers.get('www-authenticate') ?? '');
         return answer;
       }),
       http.all(`${ORIGIN}/v2/*`, ({ request }) => core.answer(request)),
@@ -73,5 +84,8 @@ export function artifactory({ forbids = false }: ArtifactoryOptions = {}): Emula
 /** Errors have a status where others have a code. */
 function problem(status: number, _code: string, message: string): Response {
   const body = JSON.stringify({ errors: [{ status, message }] });
-  return new Response(body, { status, headers: { 'content-type': 'application/json;charset=ISO-8859-1', ...MARKS } });
+  return new Response(body, {
+    status,
+    headers: { 'content-type': 'application/json;charset=ISO-8859-1', ...MARKS },
+  });
 }

@@ -8,7 +8,13 @@ import { RegiError } from '../../src/errors.ts';
 import { openLayout } from '../../src/stores/layout/oci-layout.ts';
 import { canListReferrers } from '../../src/store.ts';
 import { expectGolden } from '../support/golden.ts';
-import { type ImageOptions, makeArtifact, makeImage, type TestImage, type TestImageManifest } from '../support/images.ts';
+import {
+  type ImageOptions,
+  makeArtifact,
+  makeImage,
+  type TestImage,
+  type TestImageManifest,
+} from '../support/images.ts';
 import { realClock } from '../support/real-clock.ts';
 import { describeReal, isPrivileged } from '../support/real-tools.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
@@ -39,7 +45,11 @@ const isRequired = process.env['REGI_REQUIRE_SERVERS'] === '1';
  * The tests that every system has to pass: first skopeo, because the same hands wrote emulation and regi, then regi. They run in order, share
  * one server, and what they find is compared with `test/golden/registries/NAME.json`, of which docs/registries.md is made.
  */
-export function describeCloud(name: string, make: () => Emulation, more: (cloud: Cloud) => void): void {
+export function describeCloud(
+  name: string,
+  make: () => Emulation,
+  more: (cloud: Cloud) => void,
+): void {
   describePrivileged('emulation', () => {
     describeReal(name, ['skopeo', 'unshare', 'openssl'], () => describeSystem(name, make, more));
   });
@@ -69,12 +79,42 @@ function describeSystem(name: string, make: () => Emulation, more: (cloud: Cloud
     const place = `docker://${registry}/${repositories[0]}:skopeo`;
     const { layout, image } = await layoutOf({ seed: 11 });
     const out = temporaryFolder('out');
-    expect(await served.skopeo(['login', ...tls, '-u', username, '--password-stdin', registry], `${password}-wrong`)).not.toMatchObject({ status: 0 });
-    expect(await served.skopeo(['login', ...tls, '-u', username, '--password-stdin', registry], password)).toMatchObject({ status: 0 });
-    expect(await served.skopeo(['copy', '--quiet', ...tls.map(() => '--dest-tls-verify=false'), layout, place])).toMatchObject({ status: 0 });
-    const listed = await served.skopeo(['list-tags', ...tls, `docker://${registry}/${repositories[0]}`]);
+    expect(
+      await served.skopeo(
+        ['login', ...tls, '-u', username, '--password-stdin', registry],
+        `${password}-wrong`,
+      ),
+    ).not.toMatchObject({ status: 0 });
+    expect(
+      await served.skopeo(
+        ['login', ...tls, '-u', username, '--password-stdin', registry],
+        password,
+      ),
+    ).toMatchObject({ status: 0 });
+    expect(
+      await served.skopeo([
+        'copy',
+        '--quiet',
+        ...tls.map(() => '--dest-tls-verify=false'),
+        layout,
+        place,
+      ]),
+    ).toMatchObject({ status: 0 });
+    const listed = await served.skopeo([
+      'list-tags',
+      ...tls,
+      `docker://${registry}/${repositories[0]}`,
+    ]);
     expect(listed.stdout).toContain('"skopeo"');
-    expect(await served.skopeo(['copy', '--quiet', ...tls.map(() => '--src-tls-verify=false'), place, `oci:${out}:1`])).toMatchObject({ status: 0 });
+    expect(
+      await served.skopeo([
+        'copy',
+        '--quiet',
+        ...tls.map(() => '--src-tls-verify=false'),
+        place,
+        `oci:${out}:1`,
+      ]),
+    ).toMatchObject({ status: 0 });
     expect(readFileSync(join(out, 'index.json'), 'utf8')).toContain(image.root.digest);
     works['skopeo'] = 'yes';
   });
@@ -114,9 +154,14 @@ function describeSystem(name: string, make: () => Emulation, more: (cloud: Cloud
     works['push, pull, copy'] = 'yes';
     works['list tags'] = 'yes';
     // A mount from the repository into itself asks whether the blob is there.
-    const isFromAnother = (url: URL): boolean => url.searchParams.has('mount') && !url.pathname.includes(`/${url.searchParams.get('from')}/blobs/`);
-    const mounts = served.seen.slice(before).filter(({ method, url }) => method === 'POST' && isFromAnother(url));
-    works['mount'] = mounts.length > 0 && mounts.every(({ status }) => status === 201) ? 'yes' : 'no: copied';
+    const isFromAnother = (url: URL): boolean =>
+      url.searchParams.has('mount') &&
+      !url.pathname.includes(`/${url.searchParams.get('from')}/blobs/`);
+    const mounts = served.seen
+      .slice(before)
+      .filter(({ method, url }) => method === 'POST' && isFromAnother(url));
+    works['mount'] =
+      mounts.length > 0 && mounts.every(({ status }) => status === 201) ? 'yes' : 'no: copied';
   });
 
   test('regi copies again without moving anything', async () => {
@@ -124,7 +169,9 @@ function describeSystem(name: string, make: () => Emulation, more: (cloud: Cloud
     await served.regi(['copy', layout, served.ref('again')]);
     const before = served.seen.length;
     expect((await served.regi(['copy', layout, served.ref('again')])).status).toBe(0);
-    expect(served.seen.slice(before).filter(({ method }) => method !== 'GET' && method !== 'HEAD')).toEqual([]);
+    expect(
+      served.seen.slice(before).filter(({ method }) => method !== 'GET' && method !== 'HEAD'),
+    ).toEqual([]);
   });
 
   test('a wrong password in the configuration ends with status 4, and the message says where it was found', async () => {
@@ -136,7 +183,10 @@ function describeSystem(name: string, make: () => Emulation, more: (cloud: Cloud
       ['digest', served.ref('1')],
     ]) {
       const { status, stderr } = await served.regi(['-vv', ...argv], { home });
-      expect([status, stderr]).toEqual([4, expect.stringMatching(/the credentials from .*config\.json.* were refused/)]);
+      expect([status, stderr]).toEqual([
+        4,
+        expect.stringMatching(/the credentials from .*config\.json.* were refused/),
+      ]);
       expectNoSecrets(served, stderr);
     }
     works['wrong password'] = 'exit 4';
@@ -149,15 +199,19 @@ function describeSystem(name: string, make: () => Emulation, more: (cloud: Cloud
     works['referrers'] = await outcome(() =>
       withRegistry(served, async ({ open }) => {
         const store = open(served.emulation.repositories[0]);
-        for (const { descriptor, bytes } of artifact.nodes.values()) await store.push(descriptor, bytesOf(bytes));
+        for (const { descriptor, bytes } of artifact.nodes.values())
+          await store.push(descriptor, bytesOf(bytes));
         if (!canListReferrers(store)) throw new Error('A registry lists referrers');
         const found: string[] = [];
         for await (const { digest } of store.listReferrers(image.root)) found.push(digest);
         expect(found).toEqual([artifact.root.digest]);
       }),
     );
-    const tags = [...(served.emulation.core.find(served.emulation.repositories[0])?.tags.keys() ?? [])];
-    if (works['referrers'] === 'yes') works['referrers'] = tags.some((tag) => tag.startsWith('sha256-')) ? 'by tag' : 'API';
+    const tags = [
+      ...(served.emulation.core.find(served.emulation.repositories[0])?.tags.keys() ?? []),
+    ];
+    if (works['referrers'] === 'yes')
+      works['referrers'] = tags.some((tag) => tag.startsWith('sha256-')) ? 'by tag' : 'API';
   });
 
   test('regi deletes what can be deleted', async () => {
@@ -187,50 +241,94 @@ function describeSystem(name: string, make: () => Emulation, more: (cloud: Cloud
         .map((line) => [stepOf(line).step, stepOf(line)]),
     );
     expect([status, status === 0 ? '' : stderr]).toEqual([0, '']);
-    expect(steps.get('login')).toMatchObject({ status: 'ok', message: expect.stringContaining(' is let in') });
+    expect(steps.get('login')).toMatchObject({
+      status: 'ok',
+      message: expect.stringContaining(' is let in'),
+    });
     expect(steps.get('repository')).toMatchObject({ status: 'ok' });
-    expect(served.seen.slice(before).filter(({ method, url }) => url.pathname.startsWith('/v2/') && !['GET', 'HEAD', 'DELETE'].includes(method))).toEqual([]);
+    expect(
+      served.seen
+        .slice(before)
+        .filter(
+          ({ method, url }) =>
+            url.pathname.startsWith('/v2/') && !['GET', 'HEAD', 'DELETE'].includes(method),
+        ),
+    ).toEqual([]);
     expectNoSecrets(served, stdout + stderr);
     const pushed = await served.regi(['doctor', '--push', repository]);
-    expect([pushed.status, pushed.stdout]).toEqual([0, expect.stringMatching(/^[+] push .*may be written: an upload was begun and given up/m)]);
+    expect([pushed.status, pushed.stdout]).toEqual([
+      0,
+      expect.stringMatching(/^[+] push .*may be written: an upload was begun and given up/m),
+    ]);
     expect(served.emulation.core.uploads.size).toBe(0);
     const [{ username, password }] = served.emulation.logins;
-    const refused = await served.regi(['-vv', 'doctor', repository], { home: served.homeOf({ username, password: `${password}wrong` }) });
-    expect([refused.status, refused.stdout]).toEqual([4, expect.stringMatching(/^x login .*the credentials from .*config\.json were refused/m)]);
+    const refused = await served.regi(['-vv', 'doctor', repository], {
+      home: served.homeOf({ username, password: `${password}wrong` }),
+    });
+    expect([refused.status, refused.stdout]).toEqual([
+      4,
+      expect.stringMatching(/^x login .*the credentials from .*config\.json were refused/m),
+    ]);
     expectNoSecrets(served, refused.stdout + refused.stderr);
     // Who has no login is let in where tokens are for everybody, and told so where not: never stopped by what only some may know.
-    const nobody = await served.regi(['doctor', served.emulation.registry], { home: temporaryFolder('home') });
+    const nobody = await served.regi(['doctor', served.emulation.registry], {
+      home: temporaryFolder('home'),
+    });
     const wantsPassword = /^[+] challenge .*Basic/m.test(nobody.stdout);
-    expect([nobody.status, /^x (\S+)/m.exec(nobody.stdout)?.[1]]).toEqual(wantsPassword ? [4, 'login'] : [0, undefined]);
+    expect([nobody.status, /^x (\S+)/m.exec(nobody.stdout)?.[1]]).toEqual(
+      wantsPassword ? [4, 'login'] : [0, undefined],
+    );
   });
 
   test('regi lists repositories where there is a catalog', async () => {
-    const { status, stdout, stderr } = await served.regi(['repos', 'list', served.emulation.registry]);
+    const { status, stdout, stderr } = await served.regi([
+      'repos',
+      'list',
+      served.emulation.registry,
+    ]);
     if (status === 0) expect(stdout.split('\n')).toContain(served.emulation.repositories[0]);
-    works['catalog'] = status === 0 ? 'yes' : `no (${/status (\d+)/.exec(stderr)?.[1] ?? `exit ${status}`})`;
+    works['catalog'] =
+      status === 0 ? 'yes' : `no (${/status (\d+)/.exec(stderr)?.[1] ?? `exit ${status}`})`;
   });
 
   more({ served: () => served, limit: (text) => void limits.push(text) });
 
   test('storage and strangers never saw what proves who we are', () => {
     const { registry, hosts } = served.emulation;
-    const trusted = new Set([registry === 'docker.io' ? 'registry-1.docker.io' : registry.replace(/:\d+$/, '')]);
+    const trusted = new Set([
+      registry === 'docker.io' ? 'registry-1.docker.io' : registry.replace(/:\d+$/, ''),
+    ]);
     // Go's clients send a token to names below that of the registry.
     const ours = served.seen.filter(({ headers }) => headers['user-agent']?.startsWith('regi/'));
-    const strange = ours.filter(({ url, authorization }) => authorization !== undefined && !trusted.has(url.hostname) && !isTokenService(url));
+    const strange = ours.filter(
+      ({ url, authorization }) =>
+        authorization !== undefined && !trusted.has(url.hostname) && !isTokenService(url),
+    );
     expect(strange.map(({ url }) => url.host)).toEqual([]);
     expect(served.seen.every(({ url }) => hosts.includes(url.hostname))).toBe(true);
-    expect(served.seen.filter(({ status }) => status === 418 || status === 421).map(({ method, url }) => `${method} ${url.href}`)).toEqual([]);
+    expect(
+      served.seen
+        .filter(({ status }) => status === 418 || status === 421)
+        .map(({ method, url }) => `${method} ${url.href}`),
+    ).toEqual([]);
   });
 
   test('all of this stands in docs/registries.md', () => {
-    const facts: CloudFacts = { title: served.emulation.title, registry: served.emulation.registry, users: usersOf(served), works, limits };
+    const facts: CloudFacts = {
+      title: served.emulation.title,
+      registry: served.emulation.registry,
+      users: usersOf(served),
+      works,
+      limits,
+    };
     expectGolden(`test/golden/registries/${name}.json`, `${JSON.stringify(facts, undefined, 2)}\n`);
   });
 }
 
 /** An image in an OCI layout of its own, as regi and skopeo name it. */
-export async function layoutOf(options: ImageOptions): Promise<{ readonly layout: string; readonly image: TestImageManifest }> {
+export async function layoutOf(
+  options: ImageOptions,
+): Promise<{ readonly layout: string; readonly image: TestImageManifest }> {
   const folder = temporaryFolder('layout');
   const image = makeImage(options);
   await image.pushAll(await openLayout(folder, { create: true, clock: realClock }), '1');
@@ -238,7 +336,12 @@ export async function layoutOf(options: ImageOptions): Promise<{ readonly layout
 }
 
 /** Puts an image into an emulation, past its rules. */
-export function seed(core: RegistryCore, repository: string, tags: readonly string[], image: TestImage): void {
+export function seed(
+  core: RegistryCore,
+  repository: string,
+  tags: readonly string[],
+  image: TestImage,
+): void {
   const kept = core.repository(repository);
   for (const [digest, { descriptor, bytes }] of image.nodes) {
     if (descriptor.mediaType.includes('manifest') || descriptor.mediaType.includes('index'))
@@ -251,9 +354,15 @@ export function seed(core: RegistryCore, repository: string, tags: readonly stri
 /** Fails when a password, a token, a signature, or what a password looks like in a header, is in a text. */
 export function expectNoSecrets({ emulation }: Served, text: string): void {
   const passwords = emulation.logins.flatMap(({ username, password }) =>
-    [password, `${password}wrong`].flatMap((word) => [word, Buffer.from(`${username}:${word}`).toString('base64'), encodeURIComponent(word)]),
+    [password, `${password}wrong`].flatMap((word) => [
+      word,
+      Buffer.from(`${username}:${word}`).toString('base64'),
+      encodeURIComponent(word),
+    ]),
   );
-  const shown = [...passwords, ...(emulation.secrets?.() ?? [])].filter((secret) => text.includes(secret));
+  const shown = [...passwords, ...(emulation.secrets?.() ?? [])].filter((secret) =>
+    text.includes(secret),
+  );
   expect(shown).toEqual([]);
 }
 
@@ -269,7 +378,11 @@ async function outcome(run: () => Promise<unknown>): Promise<string> {
   }
 }
 
-function stepOf(line: string): { readonly step: string; readonly status: string; readonly message: string } {
+function stepOf(line: string): {
+  readonly step: string;
+  readonly status: string;
+  readonly message: string;
+} {
   return JSON.parse(line) as ReturnType<typeof stepOf>;
 }
 
@@ -278,5 +391,7 @@ function usersOf({ emulation }: Served): readonly string[] {
 }
 
 function isTokenService({ hostname, pathname }: URL): boolean {
-  return /token|auth/.test(pathname) && !pathname.startsWith('/v2/') && !hostname.includes('storage');
+  return (
+    /token|auth/.test(pathname) && !pathname.startsWith('/v2/') && !hostname.includes('storage')
+  );
 }

@@ -14,9 +14,14 @@ export class RegistryCore extends RegistryState {
   /** Answers as distribution would. */
   async answer(request: Request): Promise<Response> {
     const url = new URL(request.url);
-    if (url.pathname === '/v2/') return Response.json({}, { headers: { 'docker-distribution-api-version': 'registry/2.0' } });
+    if (url.pathname === '/v2/')
+      return Response.json({}, { headers: { 'docker-distribution-api-version': 'registry/2.0' } });
     const route = parseRoute(url.pathname);
-    if (route === undefined) return new Response('404 page not found\n', { status: 404, headers: { 'content-type': 'text/plain; charset=utf-8' } });
+    if (route === undefined)
+      return new Response('404 page not found\n', {
+        status: 404,
+        headers: { 'content-type': 'text/plain; charset=utf-8' },
+      });
     switch (route.kind) {
       case 'catalog':
       case 'tags':

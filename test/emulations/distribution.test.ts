@@ -10,7 +10,9 @@ describeCloud('distribution', distribution, ({ served, limit }) => {
     const io = served().io();
     expect(await main(['digest', served().ref('1')], io)).toBe(5);
     expect(io.stderrText()).toContain('--plain-http registry.local:5000');
-    limit('Plain http under a name is used only when it is named: `--plain-http registry.local:5000`.');
+    limit(
+      'Plain http under a name is used only when it is named: `--plain-http registry.local:5000`.',
+    );
   });
 
   test('a password over plain http is worth a warning', async () => {
@@ -21,7 +23,11 @@ describeCloud('distribution', distribution, ({ served, limit }) => {
   test('tags that come all at once end', async () => {
     const tags = Array.from({ length: 1500 }, (_, index) => `t${(index * 7) % 1500}`);
     seed(served().emulation.core, 'many', tags, makeImage({ seed: 111 }));
-    const { stdout, stderr } = await served().regi(['tags', 'list', served().ref('1', 'many').replace(/:1$/, '')]);
+    const { stdout, stderr } = await served().regi([
+      'tags',
+      'list',
+      served().ref('1', 'many').replace(/:1$/, ''),
+    ]);
     expect(stdout.trim().split('\n')).toHaveLength(1500);
     expect(stderr).not.toContain('further');
     limit('All tags come at once, unsorted, whatever page is asked for.');

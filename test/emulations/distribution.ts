@@ -25,12 +25,21 @@ export function distribution(): Emulation {
     handlers: [
       http.all(`${ORIGIN}/v2/*`, ({ request }) => guard(request)),
       // Without its last slash a POST is redirected, and becomes a GET.
-      http.all(/\/(?:v2|uploads)$/, ({ request }) => new Response(null, { status: 301, headers: { location: `${new URL(request.url).pathname}/` } })),
+      http.all(
+        /\/(?:v2|uploads)$/,
+        ({ request }) =>
+          new Response(null, {
+            status: 301,
+            headers: { location: `${new URL(request.url).pathname}/` },
+          }),
+      ),
       // Accept is taken by the letter: an OCI manifest is only for who names its type.
       http.get(/\/v2\/.+\/manifests\/.+$/, ({ request }) => withoutItsType(core, request)),
       http.head(/\/v2\/.+\/manifests\/.+$/, ({ request }) => withoutItsType(core, request)),
       // Deleting is switched off unless somebody switches it on.
-      http.delete(/\/v2\/.+\/manifests\/.+$/, () => refusal(405, 'UNSUPPORTED', 'The operation is unsupported.')),
+      http.delete(/\/v2\/.+\/manifests\/.+$/, () =>
+        refusal(405, 'UNSUPPORTED', 'The operation is unsupported.'),
+      ),
       // Tags come all at once, unsorted, whatever page is asked for; catalog pages are of at most 1000.
       http.get(`${ORIGIN}/v2/*`, ({ request }) => {
         const url = new URL(request.url);
@@ -49,6 +58,14 @@ function withoutItsType(core: RegistryCore, request: Request): Response | undefi
   const { repository = '', reference = '' } = parseRoute(new URL(request.url).pathname) ?? {};
   const kept = core.find(repository);
   const mediaType = kept?.manifests.get(digestNamed(kept, reference) ?? '')?.mediaType ?? '';
-  if (!mediaType.startsWith('application/vnd.oci.') || request.headers.get('accept')?.includes(mediaType) !== false) return undefined;
-  return refusal(404, 'MANIFEST_UNKNOWN', 'OCI manifest found, but accept header does not support OCI manifests');
+  if (
+    !mediaType.startsWith('application/vnd.oci.') ||
+    request.headers.get('accept')?.includes(mediaType) !== false
+  )
+    return undefined;
+  return refusal(
+    404,
+    'MANIFEST_UNKNOWN',
+    'OCI manifest found, but accept header does not support OCI manifests',
+  );
 }

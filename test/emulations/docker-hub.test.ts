@@ -16,16 +16,26 @@ describeCloud(
 
     test('a bare name is an official image, and needs no login', async () => {
       seed(hub.core, 'library/debian', ['latest'], image);
-      const { stdout } = await served().regi(['digest', 'debian'], { home: temporaryFolder('home') });
+      const { stdout } = await served().regi(['digest', 'debian'], {
+        home: temporaryFolder('home'),
+      });
       expect(stdout).toBe(`${image.root.digest}\n`);
-      expect(hub.asked.at(-1)).toMatchObject({ scopes: ['repository:library/debian:pull'], account: undefined });
+      expect(hub.asked.at(-1)).toMatchObject({
+        scopes: ['repository:library/debian:pull'],
+        account: undefined,
+      });
     });
 
     test('what everybody may pull is pulled with a wrong password too, and a warning says so', async () => {
       seed(hub.core, 'library/debian', ['latest'], image);
       const home = served().homeOf({ username: 'somebody', password: 'dckr_pat_canary-expired' });
       const { status, stderr } = await served().regi(['digest', 'debian'], { home });
-      expect([status, stderr]).toEqual([0, expect.stringMatching(/credentials from .*config\.json were refused by "docker\.io": trying without them/)]);
+      expect([status, stderr]).toEqual([
+        0,
+        expect.stringMatching(
+          /credentials from .*config\.json were refused by "docker\.io": trying without them/,
+        ),
+      ]);
     });
 
     test('a check costs no pull, and a copy costs one', async () => {
@@ -39,16 +49,26 @@ describeCloud(
       await served().regi(['copy', 'counted:1', out]);
       expect(hub.pulls.remaining).toBe(49);
       hub.pulls.remaining = undefined;
-      limit('Pulls are limited. A check is a HEAD and costs none, a copy costs one for each manifest, an unchanged tag none.');
+      limit(
+        'Pulls are limited. A check is a HEAD and costs none, a copy costs one for each manifest, an unchanged tag none.',
+      );
     });
 
     test('a tenth of the pulls left is worth one warning, half of them is not', async () => {
       seed(hub.core, 'library/warned', ['1'], image);
       hub.pulls.remaining = 50;
-      expect((await served().regi(['copy', 'warned:1', `oci:${temporaryFolder('out')}:1`])).stderr).not.toContain('pulls');
+      expect(
+        (await served().regi(['copy', 'warned:1', `oci:${temporaryFolder('out')}:1`])).stderr,
+      ).not.toContain('pulls');
       hub.pulls.remaining = 10;
-      const { stderr } = await served().regi(['copy', 'warned:1', `oci:${temporaryFolder('out')}:1`]);
-      expect(stderr.match(/regi: warning: "docker\.io" allows 10 more pulls of 100 in 6 hours/g)).toHaveLength(1);
+      const { stderr } = await served().regi([
+        'copy',
+        'warned:1',
+        `oci:${temporaryFolder('out')}:1`,
+      ]);
+      expect(
+        stderr.match(/regi: warning: "docker\.io" allows 10 more pulls of 100 in 6 hours/g),
+      ).toHaveLength(1);
       hub.pulls.remaining = undefined;
       limit('regi warns when a tenth of the pulls is left.');
     });
@@ -56,25 +76,35 @@ describeCloud(
     test.each([
       ['who is not logged in', undefined, 'regi login docker.io'],
       ['who is logged in', 'own', 'pulls come back after 6 hours'],
-    ])('the limit of six hours fails at once with status 6, and says to %s what to do', async (_, who, hint) => {
-      seed(hub.core, 'library/limited', ['1'], image);
-      hub.pulls.remaining = 0;
-      const result = await served().regi(['copy', 'limited:1', `oci:${temporaryFolder('out')}:1`], who === undefined ? { home: temporaryFolder('home') } : {});
-      hub.pulls.remaining = undefined;
-      expect(result).toMatchObject({ status: 6, sleeps: [] });
-      expect(result.stderr).toContain('You have reached your pull rate limit');
-      expect(result.stderr.split('\n').at(-2)).toContain(hint);
-    });
+    ])(
+      'the limit of six hours fails at once with status 6, and says to %s what to do',
+      async (_, who, hint) => {
+        seed(hub.core, 'library/limited', ['1'], image);
+        hub.pulls.remaining = 0;
+        const result = await served().regi(
+          ['copy', 'limited:1', `oci:${temporaryFolder('out')}:1`],
+          who === undefined ? { home: temporaryFolder('home') } : {},
+        );
+        hub.pulls.remaining = undefined;
+        expect(result).toMatchObject({ status: 6, sleeps: [] });
+        expect(result.stderr).toContain('You have reached your pull rate limit');
+        expect(result.stderr.split('\n').at(-2)).toContain(hint);
+      },
+    );
 
     test('regi doctor shows what is left of the pulls, which costs none', async () => {
       seed(hub.core, 'ratelimitpreview/test', ['latest'], image);
       hub.pulls.remaining = 7;
       const { status, stdout } = await served().regi(['doctor']);
       expect([status, hub.pulls.remaining]).toEqual([0, 7]);
-      expect(stdout).toMatch(/^\+ rate limit .*7 of 100 pulls are left in 6 hours, counted for f2cf3f3a/m);
+      expect(stdout).toMatch(
+        /^\+ rate limit .*7 of 100 pulls are left in 6 hours, counted for f2cf3f3a/m,
+      );
       expect(stdout).toContain('> pulls come back after 6 hours');
       hub.pulls.remaining = undefined;
-      expect((await served().regi(['doctor'])).stdout).toMatch(/^- rate limit .*none is announced$/m);
+      expect((await served().regi(['doctor'])).stdout).toMatch(
+        /^- rate limit .*none is announced$/m,
+      );
       limit('`regi doctor` shows what is left of them.');
     });
 
@@ -82,9 +112,15 @@ describeCloud(
       const { layout, image: untagged } = await layoutOf({ seed: 42 });
       await served().regi(['copy', layout, served().ref('moved')]);
       hub.core.find(hub.repositories[0])?.tags.delete('moved');
-      await withRegistry(served(), async ({ open }) => open(hub.repositories[0]).delete(untagged.root));
-      expect(hub.asked.some(({ scopes }) => scopes.some((scope) => scope.includes('delete')))).toBe(true);
-      limit('A manifest is deleted by digest when no tag names it (403 before); tags are deleted on the website.');
+      await withRegistry(served(), async ({ open }) =>
+        open(hub.repositories[0]).delete(untagged.root),
+      );
+      expect(hub.asked.some(({ scopes }) => scopes.some((scope) => scope.includes('delete')))).toBe(
+        true,
+      );
+      limit(
+        'A manifest is deleted by digest when no tag names it (403 before); tags are deleted on the website.',
+      );
     });
   },
 );

@@ -34,7 +34,9 @@ export function dockerHub(): DockerHub {
     isPublic: (repository) => repository.startsWith('library/') || repository.startsWith('public/'),
     // OAuth2 works as well as GET, for passwords and for refresh tokens.
     post: (form, grant) =>
-      logins.some(({ password }) => [form.get('password'), form.get('refresh_token')].includes(password))
+      logins.some(({ password }) =>
+        [form.get('password'), form.get('refresh_token')].includes(password),
+      )
         ? grant((form.get('scope') ?? '').split(' '))
         : refusal(401, 'UNAUTHORIZED', 'incorrect username or password'),
   });
@@ -44,7 +46,8 @@ export function dockerHub(): DockerHub {
   async function pull(request: Request): Promise<Response> {
     if (pulls.remaining === undefined) return core.answer(request);
     if (request.method === 'GET') {
-      if (pulls.remaining === 0) return withQuota(refusal(429, 'TOOMANYREQUESTS', LIMIT_TEXT), request);
+      if (pulls.remaining === 0)
+        return withQuota(refusal(429, 'TOOMANYREQUESTS', LIMIT_TEXT), request);
       pulls.remaining -= 1;
     }
     return withQuota(await core.answer(request), request);
@@ -55,7 +58,10 @@ export function dockerHub(): DockerHub {
     const headers = new Headers(answer.headers);
     headers.set('ratelimit-limit', `${pulls.limit};w=21600`);
     headers.set('ratelimit-remaining', `${pulls.remaining};w=21600`);
-    headers.set('docker-ratelimit-source', isAnonymous(request) ? '192.0.2.1' : 'f2cf3f3a-1b1b-4d34-9a5e-0123456789ab');
+    headers.set(
+      'docker-ratelimit-source',
+      isAnonymous(request) ? '192.0.2.1' : 'f2cf3f3a-1b1b-4d34-9a5e-0123456789ab',
+    );
     return new Response(answer.body, { status: answer.status, headers });
   }
 
@@ -72,16 +78,23 @@ export function dockerHub(): DockerHub {
     handlers: [
       http.all(REALM, ({ request }) => token(request)),
       http.all(`${ORIGIN}/v2/*`, ({ request }) => guard(request)),
-      http.get(/^https:\/\/registry-1\.docker\.io\/v2\/.+\/manifests\/.+$/, ({ request }) => pull(request)),
-      http.head(/^https:\/\/registry-1\.docker\.io\/v2\/.+\/manifests\/.+$/, ({ request }) => pull(request)),
+      http.get(/^https:\/\/registry-1\.docker\.io\/v2\/.+\/manifests\/.+$/, ({ request }) =>
+        pull(request),
+      ),
+      http.head(/^https:\/\/registry-1\.docker\.io\/v2\/.+\/manifests\/.+$/, ({ request }) =>
+        pull(request),
+      ),
       // By digest only, and not while a tag names it.
       http.delete(/^https:\/\/registry-1\.docker\.io\/v2\/.+\/manifests\/.+$/, ({ request }) => {
         const route = parseRoute(new URL(request.url).pathname);
         const kept = core.find(route?.repository ?? '');
         const digest = digestNamed(kept, route?.reference ?? '');
         if (kept === undefined || digest === undefined) return undefined;
-        if (digest !== route?.reference) return refusal(405, 'UNSUPPORTED', 'The operation is unsupported.');
-        return tagsOf(kept, digest).length > 0 ? refusal(403, 'DENIED', 'requested access to the resource is denied') : undefined;
+        if (digest !== route?.reference)
+          return refusal(405, 'UNSUPPORTED', 'The operation is unsupported.');
+        return tagsOf(kept, digest).length > 0
+          ? refusal(403, 'DENIED', 'requested access to the resource is denied')
+          : undefined;
       }),
       http.all(`${ORIGIN}/v2/*`, ({ request }) => core.answer(request)),
       http.all(`${STORAGE}/*`, ({ request }) => answerStorage(core, request)),

@@ -14,7 +14,13 @@ describeCloud(
     test('everybody may pull', async () => {
       const image = makeImage({ seed: 56 });
       seed(cloud.core, 'public/app', ['1'], image);
-      expect((await served().regi(['digest', served().ref('1', 'public/app')], { home: temporaryFolder('home') })).stdout).toBe(`${image.root.digest}\n`);
+      expect(
+        (
+          await served().regi(['digest', served().ref('1', 'public/app')], {
+            home: temporaryFolder('home'),
+          })
+        ).stdout,
+      ).toBe(`${image.root.digest}\n`);
       limit('Everybody may pull; a login needs a token of us-east-1.');
     });
 

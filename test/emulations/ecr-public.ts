@@ -41,10 +41,14 @@ export function ecrPublic(): Emulation & { readonly asked: Bearer['asked'] } {
     secrets: () => [core.signature, ...tokens()],
     handlers: [
       http.all(`${ORIGIN}/token/`, ({ request }) => token(request)),
-      http.get(`${ORIGIN}/v2/_catalog`, () => refusal(404, 'UNSUPPORTED', 'The operation is unsupported.')),
+      http.get(`${ORIGIN}/v2/_catalog`, () =>
+        refusal(404, 'UNSUPPORTED', 'The operation is unsupported.'),
+      ),
       http.all(`${ORIGIN}/v2/*`, ({ request }) => guard(request)),
       // Deleting is for Amazon's own API.
-      http.delete(/public\.ecr\.aws\/v2\/.+\/manifests\/.+$/, () => refusal(405, 'UNSUPPORTED', 'The operation is unsupported.')),
+      http.delete(/public\.ecr\.aws\/v2\/.+\/manifests\/.+$/, () =>
+        refusal(405, 'UNSUPPORTED', 'The operation is unsupported.'),
+      ),
       http.all(`${ORIGIN}/v2/*`, ({ request }) => core.answer(request)),
       http.all(`${STORAGE}/*`, ({ request }) => answerStorage(core, request)),
     ],

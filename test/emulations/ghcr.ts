@@ -13,7 +13,11 @@ const CHUNK_LIMIT = 4 * 1024 * 1024;
 /** GitHub's container registry. */
 export function ghcr(): Emulation & { readonly CHUNK_LIMIT: number } {
   const logins = [{ username: 'octocat', password: 'ghp_canary0123456789' }] as const;
-  const core = new RegistryCore({ origin: ORIGIN, storage: { origin: STORAGE }, tagOrder: 'oldest-first' });
+  const core = new RegistryCore({
+    origin: ORIGIN,
+    storage: { origin: STORAGE },
+    tagOrder: 'oldest-first',
+  });
   // Any user name goes with a classic token, public images still need the anonymous one, and the scope of a ping is a placeholder.
   const { guard, token, tokens } = bearer({
     realm: `${ORIGIN}/token`,
@@ -33,17 +37,31 @@ export function ghcr(): Emulation & { readonly CHUNK_LIMIT: number } {
     secrets: () => [core.signature, ...tokens()],
     handlers: [
       http.all(`${ORIGIN}/token`, ({ request }) => token(request)),
-      http.get(`${ORIGIN}/v2/_catalog`, () => new Response('404 page not found\n', { status: 404, headers: { 'content-type': 'text/plain' } })),
+      http.get(
+        `${ORIGIN}/v2/_catalog`,
+        () =>
+          new Response('404 page not found\n', {
+            status: 404,
+            headers: { 'content-type': 'text/plain' },
+          }),
+      ),
       http.all(`${ORIGIN}/v2/*`, ({ request }) => guard(request)),
       // A chunk with Content-Range may have 4 MiB; without that header, as docker sends it, any size.
       http.patch(`${ORIGIN}/v2/*`, ({ request }) =>
-        request.headers.has('content-range') && Number(request.headers.get('content-length')) > CHUNK_LIMIT
-          ? refusal(416, 'REQUESTED_RANGE_NOT_SATISFIABLE', 'content range exceeds the maximum permissible limit of 4.00MiB')
+        request.headers.has('content-range') &&
+        Number(request.headers.get('content-length')) > CHUNK_LIMIT
+          ? refusal(
+              416,
+              'REQUESTED_RANGE_NOT_SATISFIABLE',
+              'content range exceeds the maximum permissible limit of 4.00MiB',
+            )
           : undefined,
       ),
       // Nothing is deleted by the distribution API, only by that of the packages.
       http.delete(`${ORIGIN}/v2/:owner/*`, ({ request }) =>
-        request.url.includes('/uploads/') ? undefined : refusal(405, 'UNSUPPORTED', 'The operation is unsupported.'),
+        request.url.includes('/uploads/')
+          ? undefined
+          : refusal(405, 'UNSUPPORTED', 'The operation is unsupported.'),
       ),
       // Instead of referrers there is a way to a web page of another host, which must never see a token.
       http.get(/^https:\/\/ghcr\.io\/v2\/.+\/referrers\/.+$/, ({ request }) => {
@@ -52,7 +70,13 @@ export function ghcr(): Emulation & { readonly CHUNK_LIMIT: number } {
         return new Response(null, { status: 303, headers: { location: page } });
       }),
       http.all(`${ORIGIN}/v2/*`, ({ request }) => core.answer(request)),
-      http.all('https://github.com/*', () => new Response('<!DOCTYPE html><title>GitHub</title>', { headers: { 'content-type': 'text/html; charset=utf-8' } })),
+      http.all(
+        'https://github.com/*',
+        () =>
+          new Response('<!DOCTYPE html><title>GitHub</title>', {
+            headers: { 'content-type': 'text/html; charset=utf-8' },
+          }),
+      ),
       http.all(`${STORAGE}/*`, ({ request }) => answerStorage(core, request)),
     ],
   };

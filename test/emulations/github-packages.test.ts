@@ -14,24 +14,57 @@ describeCloud('github-enterprise', () => githubPackages('docker.github.corp.exam
 function tests({ served, limit }: Cloud): void {
   test('an image is retagged although no manifest is known by its digest', async () => {
     expect(await served().regi(['tag', served().ref('1'), '2'])).toMatchObject({ status: 0 });
-    expect((await served().regi(['digest', served().ref('2')])).stdout).toBe((await served().regi(['digest', served().ref('1')])).stdout);
-    limit('No manifest is known by its digest: regi goes by the tag that named it, and checks the digest.');
+    expect((await served().regi(['digest', served().ref('2')])).stdout).toBe(
+      (await served().regi(['digest', served().ref('1')])).stdout,
+    );
+    limit(
+      'No manifest is known by its digest: regi goes by the tag that named it, and checks the digest.',
+    );
   });
 
   test('an index is refused, and the reason is shown', async () => {
     const folder = temporaryFolder('layout');
-    await makeIndex({ layers: [1000] }).pushAll(await openLayout(folder, { create: true, clock: realClock }), '1');
-    const { status, stderr } = await served().regi(['copy', `oci:${folder}:1`, served().ref('index')]);
-    expect([status, stderr]).toEqual([3, expect.stringContaining('must pull using IMAGE_NAME:VERSION and not IMAGE_NAME:SHA')]);
-    const others = await served().skopeo(['copy', '--quiet', '--all', `oci:${folder}:1`, `docker://${served().ref('index')}`]);
+    await makeIndex({ layers: [1000] }).pushAll(
+      await openLayout(folder, { create: true, clock: realClock }),
+      '1',
+    );
+    const { status, stderr } = await served().regi([
+      'copy',
+      `oci:${folder}:1`,
+      served().ref('index'),
+    ]);
+    expect([status, stderr]).toEqual([
+      3,
+      expect.stringContaining('must pull using IMAGE_NAME:VERSION and not IMAGE_NAME:SHA'),
+    ]);
+    const others = await served().skopeo([
+      'copy',
+      '--quiet',
+      '--all',
+      `oci:${folder}:1`,
+      `docker://${served().ref('index')}`,
+    ]);
     expect(others).not.toMatchObject({ status: 0 });
-    limit('No images of several platforms: an index names its images by digest. `--platform` copies one.');
+    limit(
+      'No images of several platforms: an index names its images by digest. `--platform` copies one.',
+    );
   });
 
   test('one platform of an index goes', async () => {
     const folder = temporaryFolder('layout');
-    await makeIndex({ layers: [1000] }).pushAll(await openLayout(folder, { create: true, clock: realClock }), '1');
-    expect(await served().regi(['copy', '--platform', 'linux/arm64', `oci:${folder}:1`, served().ref('one')])).toMatchObject({ status: 0 });
+    await makeIndex({ layers: [1000] }).pushAll(
+      await openLayout(folder, { create: true, clock: realClock }),
+      '1',
+    );
+    expect(
+      await served().regi([
+        'copy',
+        '--platform',
+        'linux/arm64',
+        `oci:${folder}:1`,
+        served().ref('one'),
+      ]),
+    ).toMatchObject({ status: 0 });
   });
 
   test('a name that is not OWNER/REPOSITORY/IMAGE is not there', async () => {

@@ -28,8 +28,15 @@ export function gitlab(): Emulation & { readonly asked: Bearer['asked'] } {
     logins,
     isPublic: (repository) => repository.startsWith('public/'),
     answer: (value) => ({ token: value }),
-    wrongPassword: () => Response.json({ errors: [{ code: 'UNAUTHORIZED', message: 'HTTP Basic: Access denied' }] }, { status: 401 }),
-    anonymous: (scopes) => (scopes.some((scope) => scope.startsWith('repository:public/')) ? undefined : new Response('access forbidden', { status: 403 })),
+    wrongPassword: () =>
+      Response.json(
+        { errors: [{ code: 'UNAUTHORIZED', message: 'HTTP Basic: Access denied' }] },
+        { status: 401 },
+      ),
+    anonymous: (scopes) =>
+      scopes.some((scope) => scope.startsWith('repository:public/'))
+        ? undefined
+        : new Response('access forbidden', { status: 403 }),
   });
   return {
     title: 'GitLab',

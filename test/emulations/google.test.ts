@@ -11,7 +11,12 @@ describeCloud(
   () => (gcr = google('gcr.io')),
   ({ served, limit }) => {
     test('a 401 without a challenge is answered by that of the ping', () => {
-      expect(served().seen.some(({ url, status, authorization }) => url.pathname === '/v2/' && status === 401 && authorization === undefined)).toBe(true);
+      expect(
+        served().seen.some(
+          ({ url, status, authorization }) =>
+            url.pathname === '/v2/' && status === 401 && authorization === undefined,
+        ),
+      ).toBe(true);
       expect(gcr.asked.every(({ method }) => method === 'GET')).toBe(true);
       limit('Some refusals name no token service: regi asks `/v2/` for it.');
     });
@@ -25,7 +30,9 @@ describeCloud(
     test('an upload is one request, whatever size of chunks was asked for', async () => {
       const { layout } = await layoutOf({ layers: [3_000_000], seed: 71 });
       const before = served().seen.length;
-      expect(await served().regi(['copy', '--chunk-size', '1000000', layout, served().ref('whole')])).toMatchObject({ status: 0 });
+      expect(
+        await served().regi(['copy', '--chunk-size', '1000000', layout, served().ref('whole')]),
+      ).toMatchObject({ status: 0 });
       expect(
         served()
           .seen.slice(before)
@@ -39,13 +46,18 @@ describeCloud(
       await served().regi(['copy', layout, served().ref('dangling')]);
       await withRegistry(served(), async ({ open }) => {
         await expect(open('project/repo/app').delete(image.root)).rejects.toMatchObject({
-          message: expect.stringContaining('Manifest is still referenced by tag: dangling') as string,
+          message: expect.stringContaining(
+            'Manifest is still referenced by tag: dangling',
+          ) as string,
           hint: 'delete the tags that name it first: regi tags delete',
         });
       });
       // skopeo goes by digest alone.
       const deleted = await served().skopeo(['delete', `docker://${served().ref('dangling')}`]);
-      expect([deleted.status, deleted.stderr]).toEqual([1, expect.stringContaining('GOOGLE_MANIFEST_DANGLING_TAG')]);
+      expect([deleted.status, deleted.stderr]).toEqual([
+        1,
+        expect.stringContaining('GOOGLE_MANIFEST_DANGLING_TAG'),
+      ]);
       limit('A manifest is deleted after its tags.');
     });
   },

@@ -42,7 +42,9 @@ export function harbor(): Emulation & { readonly asked: Bearer['asked'] } {
     secrets: () => [core.signature, ...tokens()],
     handlers: [
       http.get(`${ORIGIN}/service/token`, ({ request }) =>
-        new URL(request.url).searchParams.get('service') === 'harbor-registry' ? token(request) : new Response('unable to handle service', { status: 400 }),
+        new URL(request.url).searchParams.get('service') === 'harbor-registry'
+          ? token(request)
+          : new Response('unable to handle service', { status: 400 }),
       ),
       http.get(`${ORIGIN}/v2/_catalog`, ({ request }) => catalogGuard(request)),
       http.all(`${ORIGIN}/v2/*`, ({ request }) => {
@@ -51,17 +53,31 @@ export function harbor(): Emulation & { readonly asked: Bearer['asked'] } {
         if (route?.kind === 'catalog') return undefined;
         // A project that is not there: a challenge, and nothing in it.
         if (route !== undefined && !PROJECTS.includes(route.repository.split('/', 1)[0] ?? '')) {
-          return refusal(401, 'UNAUTHORIZED', `project ${route.repository.split('/', 1)[0]} not found`, { 'www-authenticate': '' });
+          return refusal(
+            401,
+            'UNAUTHORIZED',
+            `project ${route.repository.split('/', 1)[0]} not found`,
+            { 'www-authenticate': '' },
+          );
         }
         const login = parseBasic(request.headers.get('authorization'));
-        if (logins.some(({ username, password }) => username === login?.username && password === login.password)) return undefined;
+        if (
+          logins.some(
+            ({ username, password }) => username === login?.username && password === login.password,
+          )
+        )
+          return undefined;
         const refused = guard(request);
         if (refused === undefined || !request.headers.has('authorization')) return refused;
         // Whoever showed something that was not good enough is asked for Basic from then on.
-        return refusal(401, 'UNAUTHORIZED', 'unauthorized to access repository', { 'www-authenticate': 'Basic realm="harbor"' });
+        return refusal(401, 'UNAUTHORIZED', 'unauthorized to access repository', {
+          'www-authenticate': 'Basic realm="harbor"',
+        });
       }),
       // A manifest goes with all its tags; a tag alone only by Harbor's own API.
-      http.delete(/\/v2\/.+\/manifests\/(?!sha256:).+$/, () => refusal(400, 'UNSUPPORTED', 'deleting by tag is not supported')),
+      http.delete(/\/v2\/.+\/manifests\/(?!sha256:).+$/, () =>
+        refusal(400, 'UNSUPPORTED', 'deleting by tag is not supported'),
+      ),
       http.get(`${ORIGIN}/v2/*`, async ({ request }) => {
         const n = new URL(request.url).searchParams.get('n');
         if (n !== null && Number(n) < 0) return refusal(400, 'BAD_REQUEST', 'invalid n');

@@ -14,14 +14,27 @@ interface OpenRegistry {
 }
 
 /** Uses the registry of an emulation as a command does, for what no command does yet. */
-export async function withRegistry<T>(served: Served, use: (registry: OpenRegistry) => Promise<T>, call?: RegiCall): Promise<T> {
+export async function withRegistry<T>(
+  served: Served,
+  use: (registry: OpenRegistry) => Promise<T>,
+  call?: RegiCall,
+): Promise<T> {
   const { registry } = served.emulation;
   const io = served.io(call);
   const told: string[] = [];
   const say = (message: string): void => void told.push(message);
-  const access = served.caFile === undefined ? { 'plain-http': [registry] } : { 'ca-file': served.caFile };
+  const access =
+    served.caFile === undefined ? { 'plain-http': [registry] } : { 'ca-file': served.caFile };
   const settings = parseSettings(access, io);
-  const context: Context = { io, settings, signal: io.signal, onEvent: () => undefined, warn: say, note: say, log: say };
+  const context: Context = {
+    io,
+    settings,
+    signal: io.signal,
+    onEvent: () => undefined,
+    warn: say,
+    note: say,
+    log: say,
+  };
   const registries = await createRegistries(context);
   try {
     return await use({

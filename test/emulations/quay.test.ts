@@ -11,7 +11,9 @@ describeCloud(
   () => (cloud = quay()),
   ({ served, limit }) => {
     test('scopes are pull and push only, also to delete', () => {
-      const actions = cloud.asked.flatMap(({ scopes }) => scopes.flatMap((scope) => scope.split(':').at(-1)?.split(',') ?? []));
+      const actions = cloud.asked.flatMap(({ scopes }) =>
+        scopes.flatMap((scope) => scope.split(':').at(-1)?.split(',') ?? []),
+      );
       expect(new Set(actions)).toEqual(new Set(['pull', 'push']));
       limit('Scopes are pull and push: deleting needs push.');
     });
@@ -20,7 +22,11 @@ describeCloud(
       const tags = Array.from({ length: 250 }, (_, index) => `t${index}`);
       seed(cloud.core, 'ns/many', tags, makeImage({ seed: 101 }));
       const before = served().seen.length;
-      const { stdout } = await served().regi(['tags', 'list', served().ref('1', 'ns/many').replace(/:1$/, '')]);
+      const { stdout } = await served().regi([
+        'tags',
+        'list',
+        served().ref('1', 'ns/many').replace(/:1$/, ''),
+      ]);
       expect(stdout.trim().split('\n')).toEqual(tags);
       const pages = served()
         .seen.slice(before)
@@ -31,14 +37,25 @@ describeCloud(
 
     test('ranges that are counted in another way do no harm to chunks', async () => {
       const { layout, image } = await layoutOf({ layers: [3_000_000], seed: 102 });
-      expect(await served().regi(['copy', '--chunk-size', '1000000', layout, served().ref('chunked')])).toMatchObject({ status: 0 });
-      expect((await served().regi(['digest', served().ref('chunked')])).stdout).toBe(`${image.root.digest}\n`);
+      expect(
+        await served().regi(['copy', '--chunk-size', '1000000', layout, served().ref('chunked')]),
+      ).toMatchObject({ status: 0 });
+      expect((await served().regi(['digest', served().ref('chunked')])).stdout).toBe(
+        `${image.root.digest}\n`,
+      );
     });
 
     test('a nested name ends with status 1, and the reason is shown', async () => {
       const { layout } = await layoutOf({ seed: 103 });
-      const { status, stderr } = await served().regi(['copy', layout, served().ref('1', 'ns/nested/app')]);
-      expect([status, stderr]).toEqual([1, expect.stringContaining('Nested repositories are not supported')]);
+      const { status, stderr } = await served().regi([
+        'copy',
+        layout,
+        served().ref('1', 'ns/nested/app'),
+      ]);
+      expect([status, stderr]).toEqual([
+        1,
+        expect.stringContaining('Nested repositories are not supported'),
+      ]);
       limit('Nested names are refused unless switched on there.');
     });
   },

@@ -37,10 +37,15 @@ export function quay(): Emulation & { readonly asked: Bearer['asked'] } {
     // The grammar of scopes knows pull, push and *; a deletion is a push.
     deleteNeeds: 'push',
     checkScopes: (scopes) => {
-      const strange = scopes.find((scope) => !/^repository:[^:]+(?::\d+\/[^:]+)?:(?:(?:pull|push|\*)(?:,|$))+$/.test(scope));
-      return strange === undefined ? undefined : refusal(400, 'INVALID_REQUEST', `Unable to decode repository and actions: ${strange}`);
+      const strange = scopes.find(
+        (scope) => !/^repository:[^:]+(?::\d+\/[^:]+)?:(?:(?:pull|push|\*)(?:,|$))+$/.test(scope),
+      );
+      return strange === undefined
+        ? undefined
+        : refusal(400, 'INVALID_REQUEST', `Unable to decode repository and actions: ${strange}`);
     },
-    anonymous: (scopes) => (scopes.length === 0 ? refusal(401, 'UNAUTHORIZED', 'Unauthorized') : undefined),
+    anonymous: (scopes) =>
+      scopes.length === 0 ? refusal(401, 'UNAUTHORIZED', 'Unauthorized') : undefined,
   });
   return {
     title: 'Quay',
@@ -53,7 +58,9 @@ export function quay(): Emulation & { readonly asked: Bearer['asked'] } {
     secrets: () => [core.signature, ...tokens()],
     handlers: [
       http.all(`${ORIGIN}/v2/auth`, ({ request }) =>
-        request.method === 'GET' ? token(request) : refusal(405, 'METHOD NOT ALLOWED', 'The method is not allowed'),
+        request.method === 'GET'
+          ? token(request)
+          : refusal(405, 'METHOD NOT ALLOWED', 'The method is not allowed'),
       ),
       // Everybody may list what they may see.
       http.get(`${ORIGIN}/v2/_catalog`, ({ request }) => core.answer(request)),
@@ -62,7 +69,8 @@ export function quay(): Emulation & { readonly asked: Bearer['asked'] } {
         const route = parseRoute(new URL(request.url).pathname);
         if (route === undefined) return undefined;
         // Nested names are switched off unless somebody switches them on.
-        if (route.repository.split('/').length > 2) return refusal(400, 'NAME_INVALID', 'Nested repositories are not supported');
+        if (route.repository.split('/').length > 2)
+          return refusal(400, 'NAME_INVALID', 'Nested repositories are not supported');
         if (route.kind === 'uploads') return withQuayRange(await core.answer(request), request);
         return undefined;
       }),
@@ -78,7 +86,10 @@ function withQuayRange(answer: Response, { method }: Request): Response {
   if (method === 'POST' && answer.status === 202) headers.set('range', 'bytes=0--1');
   if (method === 'GET' && answer.status === 204) {
     headers.delete('location');
-    headers.set('range', `bytes=0-${Number(/(\d+)$/.exec(headers.get('range') ?? '')?.[1] ?? 0) + 1}`);
+    headers.set(
+      'range',
+      `bytes=0-${Number(/(\d+)$/.exec(headers.get('range') ?? '')?.[1] ?? 0) + 1}`,
+    );
   }
   return new Response(answer.body, { status: answer.status, headers });
 }

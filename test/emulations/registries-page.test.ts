@@ -27,7 +27,17 @@ const ORDER = [
   'distribution',
 ];
 
-const COLUMNS = ['login', 'push, pull, copy', 'mount', 'list tags', 'delete tag', 'delete digest', 'catalog', 'referrers', 'skopeo'];
+const COLUMNS = [
+  'login',
+  'push, pull, copy',
+  'mount',
+  'list tags',
+  'delete tag',
+  'delete digest',
+  'catalog',
+  'referrers',
+  'skopeo',
+];
 
 // Made of what the tests of each emulation found, not by hand: they compare their part with the same files.
 test('docs/registries.md says what the tests of the emulations found', () => {
@@ -35,9 +45,14 @@ test('docs/registries.md says what the tests of the emulations found', () => {
 });
 
 function readFacts(): readonly CloudFacts[] {
-  const names = existsSync(FOLDER) ? readdirSync(FOLDER).map((file) => file.replace(/\.json$/, '')) : [];
-  const place = (name: string): number => (ORDER.includes(name) ? ORDER.indexOf(name) : ORDER.length);
-  return names.toSorted((a, b) => place(a) - place(b)).map((name) => JSON.parse(readFileSync(join(FOLDER, `${name}.json`), 'utf8')) as CloudFacts);
+  const names = existsSync(FOLDER)
+    ? readdirSync(FOLDER).map((file) => file.replace(/\.json$/, ''))
+    : [];
+  const place = (name: string): number =>
+    ORDER.includes(name) ? ORDER.indexOf(name) : ORDER.length;
+  return names
+    .toSorted((a, b) => place(a) - place(b))
+    .map((name) => JSON.parse(readFileSync(join(FOLDER, `${name}.json`), 'utf8')) as CloudFacts);
 }
 
 function pageOf(systems: readonly CloudFacts[]): string {
@@ -78,7 +93,11 @@ function rowOf({ title, works }: CloudFacts): string {
 }
 
 function sectionOf({ title, registry, users, limits }: CloudFacts): string {
-  return [`**${title}** (\`${registry}\`), logged in as ${users.map((user) => `\`${user}\``).join(', ')}`, '', ...limits.map((text) => `- ${text}`)]
+  return [
+    `**${title}** (\`${registry}\`), logged in as ${users.map((user) => `\`${user}\``).join(', ')}`,
+    '',
+    ...limits.map((text) => `- ${text}`),
+  ]
     .join('\n')
     .trimEnd();
 }

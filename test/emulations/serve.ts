@@ -1,7 +1,12 @@
 import { lookup as systemLookup } from 'node:dns';
 import { once } from 'node:events';
 import { mkdirSync, writeFileSync } from 'node:fs';
-import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http';
+import {
+  createServer,
+  type IncomingMessage,
+  type RequestListener,
+  type ServerResponse,
+} from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import { type LookupFunction, isIP } from 'node:net';
 import { join } from 'node:path';
@@ -72,10 +77,18 @@ export async function serveEmulation(emulation: Emulation): Promise<Served> {
   const seen: Seen[] = [];
   const port = Number(/:(\d+)$/.exec(registry)?.[1] ?? 443);
   const certificates = scheme === 'https' ? makeCertificates({ hosts }) : undefined;
-  const handle: RequestListener = (request, response) => void answer(emulation, { scheme, seen }, request, response);
-  const address = await listen(() => (certificates === undefined ? createServer(handle) : createTlsServer(certificates, handle)), port);
+  const handle: RequestListener = (request, response) =>
+    void answer(emulation, { scheme, seen }, request, response);
+  const address = await listen(
+    () =>
+      certificates === undefined ? createServer(handle) : createTlsServer(certificates, handle),
+    port,
+  );
   const hostsFile = join(temporaryFolder('hosts'), 'hosts');
-  writeFileSync(hostsFile, `127.0.0.1 localhost\n${hosts.map((host) => `${address} ${host}\n`).join('')}`);
+  writeFileSync(
+    hostsFile,
+    `127.0.0.1 localhost\n${hosts.map((host) => `${address} ${host}\n`).join('')}`,
+  );
   const skopeoHome = temporaryFolder('skopeo');
   const caFile = certificates?.caPath;
 
@@ -84,13 +97,28 @@ export async function serveEmulation(emulation: Emulation): Promise<Served> {
     mkdirSync(join(home, '.docker'));
     const key = registry === 'docker.io' ? 'https://index.docker.io/v1/' : registry;
     const auth = Buffer.from(`${username}:${password}`).toString('base64');
-    writeFileSync(join(home, '.docker', 'config.json'), JSON.stringify({ auths: { [key]: { auth } } }));
+    writeFileSync(
+      join(home, '.docker', 'config.json'),
+      JSON.stringify({ auths: { [key]: { auth } } }),
+    );
     return home;
   };
   const ownHome = homeOf(logins[0]);
-  const io = ({ home = ownHome, stdin, env }: RegiCall = {}): FakeIo & { readonly clock: InstantClock } => {
+  const io = ({ home = ownHome, stdin, env }: RegiCall = {}): FakeIo & {
+    readonly clock: InstantClock;
+  } => {
     const clock = instantClock();
-    return { ...fakeIo({ home, cwd: home, clock, env: env ?? {}, lookup: lookupOf(hosts, address), ...(stdin !== undefined && { stdin }) }), clock };
+    return {
+      ...fakeIo({
+        home,
+        cwd: home,
+        clock,
+        env: env ?? {},
+        lookup: lookupOf(hosts, address),
+        ...(stdin !== undefined && { stdin }),
+      }),
+      clock,
+    };
   };
   return {
     emulation,
@@ -98,18 +126,28 @@ export async function serveEmulation(emulation: Emulation): Promise<Served> {
     caFile,
     homeOf,
     io,
-    ref: (tagOrDigest, repository = emulation.repositories[0]) => `${registry}/${repository}${tagOrDigest.includes(':') ? '@' : ':'}${tagOrDigest}`,
+    ref: (tagOrDigest, repository = emulation.repositories[0]) =>
+      `${registry}/${repository}${tagOrDigest.includes(':') ? '@' : ':'}${tagOrDigest}`,
     async regi(argv, call) {
       const outside = io(call);
       const access = caFile === undefined ? ['--plain-http', registry] : ['--ca-file', caFile];
       const status = await main([...argv, ...access], outside);
-      return { status, stdout: outside.stdoutText(), stderr: outside.stderrText(), sleeps: outside.clock.sleeps };
+      return {
+        status,
+        stdout: outside.stdoutText(),
+        stderr: outside.stderrText(),
+        sleeps: outside.clock.sleeps,
+      };
     },
     skopeo: (args, input) =>
-      runProgram(requireTool('unshare'), ['-m', 'sh', '-c', ENTER, 'sh', hostsFile, requireTool('skopeo'), ...SKOPEO_FLAGS, ...args], {
-        env: skopeoEnv(skopeoHome, caFile),
-        input,
-      }),
+      runProgram(
+        requireTool('unshare'),
+        ['-m', 'sh', '-c', ENTER, 'sh', hostsFile, requireTool('skopeo'), ...SKOPEO_FLAGS, ...args],
+        {
+          env: skopeoEnv(skopeoHome, caFile),
+          input,
+        },
+      ),
   };
 }
 
@@ -155,9 +193,18 @@ function lookupOf(hosts: readonly string[], address: string): LookupFunction {
   return (hostname, options, callback) => {
     if (isIP(hostname) !== 0) return systemLookup(hostname, options, callback);
     if (!hosts.includes(hostname)) {
-      return callback(Object.assign(new Error(`getaddrinfo ENOTFOUND ${hostname}`), { code: 'ENOTFOUND', syscall: 'getaddrinfo', hostname }), []);
+      return callback(
+        Object.assign(new Error(`getaddrinfo ENOTFOUND ${hostname}`), {
+          code: 'ENOTFOUND',
+          syscall: 'getaddrinfo',
+          hostname,
+        }),
+        [],
+      );
     }
-    return options.all === true ? callback(null, [{ address, family: 4 }]) : callback(null, address, 4);
+    return options.all === true
+      ? callback(null, [{ address, family: 4 }])
+      : callback(null, address, 4);
   };
 }
 
@@ -166,24 +213,42 @@ interface Place {
   readonly seen: Seen[];
 }
 
-async function answer({ handlers }: Emulation, { scheme, seen }: Place, request: IncomingMessage, response: ServerResponse): Promise<void> {
+async function answer(
+  { handlers }: Emulation,
+  { scheme, seen }: Place,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
   const url = new URL(request.url ?? '/', `${scheme}://${request.headers.host}`);
   const { method = 'GET', headers } = request;
   try {
-    if (Number(headers['content-length'] ?? 0) > BODY_LIMIT) throw new Error('The body is too large for an emulation');
+    if (Number(headers['content-length'] ?? 0) > BODY_LIMIT)
+      throw new Error('The body is too large for an emulation');
     const body = await buffer(request);
     const asked = new Request(url, {
       method,
-      headers: Object.entries(headers).flatMap(([name, value]): [string, string][] => (typeof value === 'string' ? [[name, value]] : [])),
+      headers: Object.entries(headers).flatMap(([name, value]): [string, string][] =>
+        typeof value === 'string' ? [[name, value]] : [],
+      ),
       ...(body.byteLength > 0 && { body: new Uint8Array(body) }),
     });
-    const answered = (await getResponse([...handlers], asked)) ?? new Response('nobody answers here\n', { status: 421 });
-    seen.push({ method, url, status: answered.status, authorization: headers.authorization, headers });
+    const answered =
+      (await getResponse([...handlers], asked)) ??
+      new Response('nobody answers here\n', { status: 421 });
+    seen.push({
+      method,
+      url,
+      status: answered.status,
+      authorization: headers.authorization,
+      headers,
+    });
     response.writeHead(answered.status, [...answered.headers].flat());
     response.end(method === 'HEAD' ? undefined : Buffer.from(await answered.arrayBuffer()));
   } catch (error) {
     // A fault of the emulation must fail the test that met it, and not be retried as a fault of the registry.
     seen.push({ method, url, status: 418, authorization: headers.authorization, headers });
-    response.writeHead(418, { 'content-type': 'text/plain' }).end(String(error instanceof Error ? error.stack : error));
+    response
+      .writeHead(418, { 'content-type': 'text/plain' })
+      .end(String(error instanceof Error ? error.stack : error));
   }
 }

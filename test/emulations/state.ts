@@ -32,7 +32,14 @@ export interface CoreOptions {
   /** What is served when more is asked for. */
   readonly pageSize?: number | undefined;
   /** Text of the `Link` header; relative, as distribution's, when absent. */
-  readonly link?: ((next: { readonly url: URL; readonly last: string; readonly size: number; readonly position: number }) => string) | undefined;
+  readonly link?:
+    | ((next: {
+        readonly url: URL;
+        readonly last: string;
+        readonly size: number;
+        readonly position: number;
+      }) => string)
+    | undefined;
   /** False answers 202 to any mount. */
   readonly mounts?: boolean | undefined;
   readonly referrers?: boolean | undefined;
@@ -72,7 +79,9 @@ export class RegistryState {
 
   /** Blobs of any repository: storage does not know repositories. */
   blob(digest: string): Uint8Array | undefined {
-    return [...this.#repositories.values()].map(({ blobs }) => blobs.get(digest)).find((bytes) => bytes !== undefined);
+    return [...this.#repositories.values()]
+      .map(({ blobs }) => blobs.get(digest))
+      .find((bytes) => bytes !== undefined);
   }
 
   refuse(status: number, code: string, message: string): Response {
@@ -81,7 +90,12 @@ export class RegistryState {
 }
 
 /** An error in the form of the distribution-spec. */
-export function refusal(status: number, code: string, message: string, headers?: Readonly<Record<string, string>>): Response {
+export function refusal(
+  status: number,
+  code: string,
+  message: string,
+  headers?: Readonly<Record<string, string>>,
+): Response {
   return Response.json({ errors: [{ code, message }] }, { status, ...(headers && { headers }) });
 }
 
@@ -96,7 +110,9 @@ export interface Route {
 export function parseRoute(path: string): Route | undefined {
   if (path === '/v2/_catalog') return { kind: 'catalog', repository: '', reference: '' };
   const [, repository = '', what, reference = ''] =
-    /^\/v2\/([a-z0-9._/-]+?)\/(tags(?=\/list$)|referrers(?=\/)|manifests(?=\/)|blobs\/uploads(?=\/)|blobs(?=\/))\/(.*)$/.exec(path) ?? [];
+    /^\/v2\/([a-z0-9._/-]+?)\/(tags(?=\/list$)|referrers(?=\/)|manifests(?=\/)|blobs\/uploads(?=\/)|blobs(?=\/))\/(.*)$/.exec(
+      path,
+    ) ?? [];
   const decoded = decodeURIComponent(reference);
   switch (what) {
     case 'tags':

@@ -23,9 +23,18 @@ async function source(): Promise<FakeRegistry> {
   return registry;
 }
 
-async function pull(registry: FakeRegistry): Promise<{ readonly status: number; readonly stderr: string; readonly damaged: readonly string[] }> {
+async function pull(
+  registry: FakeRegistry,
+): Promise<{
+  readonly status: number;
+  readonly stderr: string;
+  readonly damaged: readonly string[];
+}> {
   const cwd = temporaryFolder('pull');
-  const { status, stderr } = await runMain(['pull', '--timeout', '2', `${registry.host}/app:v1`, '-o', './'], { cwd });
+  const { status, stderr } = await runMain(
+    ['pull', '--timeout', '2', `${registry.host}/app:v1`, '-o', './'],
+    { cwd },
+  );
   return { status, stderr: status === 0 ? '' : stderr, damaged: damagedBlobs(cwd) };
 }
 
@@ -33,11 +42,15 @@ const WELL = { status: 0, stderr: '', damaged: [] };
 
 /** Bytes of the layer that the registry sent, all answers together. */
 function bytesSent(registry: FakeRegistry): number {
-  return registry.requests.filter(({ url }) => url.includes(LAYER.digest)).reduce((total, { sent }) => total + sent, 0);
+  return registry.requests
+    .filter(({ url }) => url.includes(LAYER.digest))
+    .reduce((total, { sent }) => total + sent, 0);
 }
 
 function rangesOf(registry: FakeRegistry): readonly (string | undefined)[] {
-  return registry.requests.filter(({ method, url }) => method === 'GET' && url.includes(LAYER.digest)).map(({ headers }) => headers.range);
+  return registry.requests
+    .filter(({ method, url }) => method === 'GET' && url.includes(LAYER.digest))
+    .map(({ headers }) => headers.range);
 }
 
 describe('a download that is cut', () => {
@@ -48,13 +61,19 @@ describe('a download that is cut', () => {
     const [first, second] = rangesOf(registry);
     expect(first).toBeUndefined();
     // What was on its way when the connection broke is lost with it.
-    expect(Number(/^bytes=(\d+)-$/.exec(second ?? 'bytes=0-')?.[1])).toBeLessThanOrEqual((LAYER.size * tenths) / 10);
+    expect(Number(/^bytes=(\d+)-$/.exec(second ?? 'bytes=0-')?.[1])).toBeLessThanOrEqual(
+      (LAYER.size * tenths) / 10,
+    );
     expect(bytesSent(registry)).toBeLessThanOrEqual(LAYER.size + IN_FLIGHT);
   });
 
   test('at each tenth comes to its end', async () => {
     const registry = await source();
-    registry.fault({ match: isLayer, times: 9, action: { kind: 'cut', afterBytes: Math.ceil(LAYER.size / 10) } });
+    registry.fault({
+      match: isLayer,
+      times: 9,
+      action: { kind: 'cut', afterBytes: Math.ceil(LAYER.size / 10) },
+    });
     expect(await pull(registry)).toEqual(WELL);
     expect(new Set(rangesOf(registry)).size).toBe(rangesOf(registry).length);
   });
@@ -68,12 +87,23 @@ describe('a download that is cut', () => {
     ],
     [
       'ends well, from the start, when the range is of another size',
-      { kind: 'headers', headers: { 'content-range': `bytes 1000-${LAYER.size}/${LAYER.size + 1}` } },
+      {
+        kind: 'headers',
+        headers: { 'content-range': `bytes 1000-${LAYER.size}/${LAYER.size + 1}` },
+      },
       WELL.status,
     ],
-    ['ends well, from the start, when no range is named', { kind: 'headers', headers: { 'content-range': undefined } }, WELL.status],
+    [
+      'ends well, from the start, when no range is named',
+      { kind: 'headers', headers: { 'content-range': undefined } },
+      WELL.status,
+    ],
     ['fails when it is refused, range or not', { kind: 'answer', status: 416 }, 5],
-    ['fails when a web page comes instead', { kind: 'answer', status: 200, headers: { 'content-type': 'text/html' }, body: '<html>' }, 5],
+    [
+      'fails when a web page comes instead',
+      { kind: 'answer', status: 200, headers: { 'content-type': 'text/html' }, body: '<html>' },
+      5,
+    ],
   ] as const)('%s', async (_, action, status) => {
     const registry = await source();
     registry.fault({ match: isLayer, action: { kind: 'cut', afterBytes: 1000 } });
@@ -83,22 +113,35 @@ describe('a download that is cut', () => {
 });
 
 describe('storage behind the registry', () => {
-  async function storageOf(registry: FakeRegistry, expired: number): Promise<{ readonly asked: () => number }> {
+  async function storageOf(
+    registry: FakeRegistry,
+    expired: number,
+  ): Promise<{ readonly asked: () => number }> {
     let asked = 0;
     const bytes = Buffer.from(IMAGE.nodes.get(LAYER.digest)?.bytes ?? []);
     const storage = await startHttpServer((request, response) => {
       asked += 1;
-      if (asked <= expired) return void response.writeHead(403, { 'content-type': 'application/xml' }).end('<Error><Code>AccessDenied</Code></Error>');
+      if (asked <= expired)
+        return void response
+          .writeHead(403, { 'content-type': 'application/xml' })
+          .end('<Error><Code>AccessDenied</Code></Error>');
       const start = Number(/^bytes=(\d+)-$/.exec(request.headers.range ?? 'bytes=0-')?.[1]);
       response.writeHead(start > 0 ? 206 : 200, {
-        ...(start > 0 && { 'content-range': `bytes ${start}-${bytes.byteLength - 1}/${bytes.byteLength}` }),
+        ...(start > 0 && {
+          'content-range': `bytes ${start}-${bytes.byteLength - 1}/${bytes.byteLength}`,
+        }),
         'content-length': bytes.byteLength - start,
       });
       // The first answer that is good breaks off.
-      if (asked === expired + 1) return void response.write(bytes.subarray(0, 500_000), () => response.destroy());
+      if (asked === expired + 1)
+        return void response.write(bytes.subarray(0, 500_000), () => response.destroy());
       response.end(bytes.subarray(start));
     });
-    registry.fault({ match: isLayer, times: 99, action: { kind: 'redirect', to: `${storage.origin}/blob?signature=x` } });
+    registry.fault({
+      match: isLayer,
+      times: 99,
+      action: { kind: 'redirect', to: `${storage.origin}/blob?signature=x` },
+    });
     return { asked: () => asked };
   }
 
@@ -128,12 +171,24 @@ test('a registry that is away for a while is waited for', async () => {
 });
 
 test.each([-12, -3, 3, 12])('a clock that is %i hours off changes nothing', async (hours) => {
-  const registry = await startFakeRegistry({ auth: { kind: 'bearer', anonymous: ['pull'], expiresIn: 300 } });
+  const registry = await startFakeRegistry({
+    auth: { kind: 'bearer', anonymous: ['pull'], expiresIn: 300 },
+  });
   await IMAGE.pushAll(registry.place.open('app'), 'v1');
-  registry.fault({ match: isLayer, action: { kind: 'answer', status: 503, headers: { 'retry-after': new Date(Date.now() + 20_000).toUTCString() } } });
+  registry.fault({
+    match: isLayer,
+    action: {
+      kind: 'answer',
+      status: 503,
+      headers: { 'retry-after': new Date(Date.now() + 20_000).toUTCString() },
+    },
+  });
   const clock = instantClock(Date.now() + hours * 3_600_000);
 
-  const { status, stderr, sleeps } = await runMain(['pull', `${registry.host}/app:v1`, '-o', 'out/'], { clock });
+  const { status, stderr, sleeps } = await runMain(
+    ['pull', `${registry.host}/app:v1`, '-o', 'out/'],
+    { clock },
+  );
 
   expect({ status, stderr: status === 0 ? '' : stderr }).toEqual({ status: 0, stderr: '' });
   expect(sleeps).toHaveLength(1);

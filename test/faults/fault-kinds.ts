@@ -2,7 +2,14 @@ import type { Call } from '../../src/server/exchange.ts';
 import type { Fault, FaultAction } from '../support/fake-registry.ts';
 
 /** What a request is for. */
-export type Target = 'find' | 'read-manifest' | 'read-blob' | 'read-list' | 'start-upload' | 'upload' | 'write-manifest';
+export type Target =
+  | 'find'
+  | 'read-manifest'
+  | 'read-blob'
+  | 'read-list'
+  | 'start-upload'
+  | 'upload'
+  | 'write-manifest';
 
 /** How a command ends that one such fault strikes. */
 export type Ending =
@@ -46,9 +53,26 @@ const RETRY_AFTER = {
 export const FAULT_KINDS: readonly FaultKind[] = [
   { name: 'closed without an answer', targets: ALL, action: { kind: 'hang-up' }, ending: 'well' },
   { name: 'closed in the head', targets: READS, action: { kind: 'cut-head' }, ending: 'well' },
-  { name: 'outage of 2 connections', targets: ALL, action: { kind: 'outage', connections: 2 }, ending: 'well' },
-  { name: 'no answer', targets: [...READS, 'find', 'start-upload'], action: { kind: 'stall' }, ending: 'either', isSlow: true },
-  { name: 'stalls in the body', targets: READS, action: { kind: 'stall', afterBytes: { tenths: 5 } }, ending: 'well', isSlow: true },
+  {
+    name: 'outage of 2 connections',
+    targets: ALL,
+    action: { kind: 'outage', connections: 2 },
+    ending: 'well',
+  },
+  {
+    name: 'no answer',
+    targets: [...READS, 'find', 'start-upload'],
+    action: { kind: 'stall' },
+    ending: 'either',
+    isSlow: true,
+  },
+  {
+    name: 'stalls in the body',
+    targets: READS,
+    action: { kind: 'stall', afterBytes: { tenths: 5 } },
+    ending: 'well',
+    isSlow: true,
+  },
   ...TENTHS.map((tenths): FaultKind => ({
     name: `cut after ${tenths}/10`,
     targets: READS,
@@ -58,7 +82,12 @@ export const FAULT_KINDS: readonly FaultKind[] = [
   ...PASSING_STATUSES.map((status): FaultKind => ({
     name: `status ${status}`,
     targets: ALL,
-    action: { kind: 'answer', status, headers: { 'content-type': 'text/html' }, body: GATEWAY_PAGE },
+    action: {
+      kind: 'answer',
+      status,
+      headers: { 'content-type': 'text/html' },
+      body: GATEWAY_PAGE,
+    },
     ending: 'well',
   })),
   ...Object.entries(RETRY_AFTER).flatMap(([when, { value, ending }]) =>
@@ -69,25 +98,65 @@ export const FAULT_KINDS: readonly FaultKind[] = [
       ending,
     })),
   ),
-  { name: 'status 401 without a challenge', targets: ALL, action: { kind: 'answer', status: 401 }, ending: 'either' },
+  {
+    name: 'status 401 without a challenge',
+    targets: ALL,
+    action: { kind: 'answer', status: 401 },
+    ending: 'either',
+  },
   {
     name: 'web page with status 200',
     targets: READS,
-    action: { kind: 'answer', status: 200, headers: { 'content-type': 'text/html' }, body: GATEWAY_PAGE },
+    action: {
+      kind: 'answer',
+      status: 200,
+      headers: { 'content-type': 'text/html' },
+      body: GATEWAY_PAGE,
+    },
     ending: 'error',
   },
-  { name: 'wrong byte', targets: ['read-manifest', 'read-blob'], action: { kind: 'corrupt', at: 20 }, ending: 'error' },
-  { name: 'length too long', targets: READS, action: { kind: 'wrong-length', by: 10 }, ending: 'either' },
-  { name: 'length too short', targets: READS, action: { kind: 'wrong-length', by: -10 }, ending: 'either' },
-  { name: 'another body', targets: READS, action: { kind: 'replace-body', body: '{"errors":[]}' }, ending: 'error' },
+  {
+    name: 'wrong byte',
+    targets: ['read-manifest', 'read-blob'],
+    action: { kind: 'corrupt', at: 20 },
+    ending: 'error',
+  },
+  {
+    name: 'length too long',
+    targets: READS,
+    action: { kind: 'wrong-length', by: 10 },
+    ending: 'either',
+  },
+  {
+    name: 'length too short',
+    targets: READS,
+    action: { kind: 'wrong-length', by: -10 },
+    ending: 'either',
+  },
+  {
+    name: 'another body',
+    targets: READS,
+    action: { kind: 'replace-body', body: '{"errors":[]}' },
+    ending: 'error',
+  },
   {
     name: 'wrong digest in the head',
     targets: ['read-manifest', 'write-manifest', 'upload'],
     action: { kind: 'headers', headers: { 'docker-content-digest': `sha256:${'0'.repeat(64)}` } },
     ending: 'error',
   },
-  { name: 'clock hours ahead', targets: ALL, action: { kind: 'headers', headers: { date: 'Mon, 01 Jan 2024 09:00:00 GMT' } }, ending: 'well' },
-  { name: 'no Location', targets: ['start-upload'], action: { kind: 'headers', headers: { location: undefined } }, ending: 'error' },
+  {
+    name: 'clock hours ahead',
+    targets: ALL,
+    action: { kind: 'headers', headers: { date: 'Mon, 01 Jan 2024 09:00:00 GMT' } },
+    ending: 'well',
+  },
+  {
+    name: 'no Location',
+    targets: ['start-upload'],
+    action: { kind: 'headers', headers: { location: undefined } },
+    ending: 'error',
+  },
   ...TENTHS.map((tenths): FaultKind => ({
     name: `upload cut after ${tenths}/10, session kept`,
     targets: ['upload'],
@@ -100,32 +169,67 @@ export const FAULT_KINDS: readonly FaultKind[] = [
     action: { kind: 'cut-request', afterBytes: { tenths }, session: 'lost' },
     ending: 'well',
   })),
-  { name: 'answer lost', targets: ['start-upload', 'upload', 'write-manifest'], action: { kind: 'lose-answer' }, ending: 'well' },
+  {
+    name: 'answer lost',
+    targets: ['start-upload', 'upload', 'write-manifest'],
+    action: { kind: 'lose-answer' },
+    ending: 'well',
+  },
   {
     name: 'session lost, 404',
     targets: ['upload'],
     action: { kind: 'answer', status: 404, body: '{"errors":[{"code":"BLOB_UPLOAD_UNKNOWN"}]}' },
     ending: 'well',
   },
-  { name: 'session out of step, 416', targets: ['upload'], action: { kind: 'answer', status: 416, headers: { range: '0-9' } }, ending: 'well' },
-  { name: 'digest refused, 400', targets: ['upload'], action: { kind: 'answer', status: 400, body: '{"errors":[{"code":"DIGEST_INVALID"}]}' }, ending: 'well' },
+  {
+    name: 'session out of step, 416',
+    targets: ['upload'],
+    action: { kind: 'answer', status: 416, headers: { range: '0-9' } },
+    ending: 'well',
+  },
+  {
+    name: 'digest refused, 400',
+    targets: ['upload'],
+    action: { kind: 'answer', status: 400, body: '{"errors":[{"code":"DIGEST_INVALID"}]}' },
+    ending: 'well',
+  },
 ];
 
 /** The fault as one registry plays it on one repository. */
 export function faultOf(kind: FaultKind, target: Target, repository: string, times = 1): Fault {
-  return { name: kind.name, times, action: kind.action, match: (call) => belongsTo(call, repository) && targetOf(call) === target };
+  return {
+    name: kind.name,
+    times,
+    action: kind.action,
+    match: (call) => belongsTo(call, repository) && targetOf(call) === target,
+  };
 }
 
 /** What a request is for; undefined for what no fault strikes: giving up a session, asking for its state. */
-export function targetOf({ method, path, body }: Pick<Call, 'method' | 'path' | 'body'>): Target | undefined {
+export function targetOf({
+  method,
+  path,
+  body,
+}: Pick<Call, 'method' | 'path' | 'body'>): Target | undefined {
   if (path.includes('/blobs/uploads/')) {
     if (method === 'POST') return 'start-upload';
-    return (method === 'PUT' || method === 'PATCH') && (body.length ?? 1) > 0 ? 'upload' : undefined;
+    return (method === 'PUT' || method === 'PATCH') && (body.length ?? 1) > 0
+      ? 'upload'
+      : undefined;
   }
   const isRead = method === 'GET';
-  if (path.includes('/tags/list') || path === '/v2/_catalog') return isRead ? 'read-list' : undefined;
-  if (path.includes('/manifests/')) return isRead ? 'read-manifest' : method === 'HEAD' ? 'find' : method === 'PUT' ? 'write-manifest' : undefined;
-  if (path.includes('/blobs/')) return isRead ? 'read-blob' : method === 'HEAD' ? 'find' : undefined;
+  if (path.includes('/tags/list') || path === '/v2/_catalog')
+    return isRead ? 'read-list' : undefined;
+  if (path.includes('/manifests/'))
+    return isRead
+      ? 'read-manifest'
+      : method === 'HEAD'
+        ? 'find'
+        : method === 'PUT'
+          ? 'write-manifest'
+          : undefined;
+  if (path.includes('/blobs/'))
+    return isRead ? 'read-blob' : method === 'HEAD' ? 'find' : undefined;
   return undefined;
 }
 

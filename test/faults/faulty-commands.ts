@@ -78,7 +78,12 @@ export const FAULTY_COMMANDS: readonly FaultyCommand[] = [
   {
     name: 'import',
     asks: { destination: WRITES },
-    argv: ({ archive, destination, name }) => ['import', archive, '--map', `app=${destination.host}/${name}`],
+    argv: ({ archive, destination, name }) => [
+      'import',
+      archive,
+      '--map',
+      `app=${destination.host}/${name}`,
+    ],
     ...INTO_REGISTRY,
   },
   {
@@ -86,21 +91,30 @@ export const FAULTY_COMMANDS: readonly FaultyCommand[] = [
     asks: { source: READS },
     argv: (scene) => ['pull', from(scene), '-o', 'out/'],
     flaws: async ({ folder, image }) => flawsOfLayout(join(folder, 'out'), image.images[0]),
-    remains: async ({ folder }, stdout) => [...printed(stdout), ...(await remainsOfLayout(join(folder, 'out')))],
+    remains: async ({ folder }, stdout) => [
+      ...printed(stdout),
+      ...(await remainsOfLayout(join(folder, 'out'))),
+    ],
   },
   {
     name: 'copy oci:',
     asks: { source: READS },
     argv: (scene) => ['copy', from(scene), 'oci:out:v1'],
     flaws: async ({ folder, image }) => flawsOfLayout(join(folder, 'out'), image),
-    remains: async ({ folder }, stdout) => [...printed(stdout), ...(await remainsOfLayout(join(folder, 'out')))],
+    remains: async ({ folder }, stdout) => [
+      ...printed(stdout),
+      ...(await remainsOfLayout(join(folder, 'out'))),
+    ],
   },
   {
     name: 'export',
     asks: { source: READS },
     argv: (scene) => ['export', from(scene), '-o', 'out.tar'],
     flaws: async ({ folder, image }) => flawsOfArchive(join(folder, 'out.tar'), image),
-    remains: async ({ folder }, stdout) => [...printed(stdout), ...(existsSync(join(folder, 'out.tar')) ? ['the archive is there'] : [])],
+    remains: async ({ folder }, stdout) => [
+      ...printed(stdout),
+      ...(existsSync(join(folder, 'out.tar')) ? ['the archive is there'] : []),
+    ],
   },
   {
     name: 'inspect',
@@ -120,28 +134,34 @@ export const FAULTY_COMMANDS: readonly FaultyCommand[] = [
     name: 'digest',
     asks: { source: ['find'] },
     argv: (scene) => ['digest', from(scene)],
-    flaws: async ({ image }, stdout) => (stdout === `${image.root.digest}\n` ? [] : [`standard output is ${JSON.stringify(stdout)}`]),
+    flaws: async ({ image }, stdout) =>
+      stdout === `${image.root.digest}\n` ? [] : [`standard output is ${JSON.stringify(stdout)}`],
     remains: async (_, stdout) => printed(stdout),
   },
   {
     name: 'manifest get',
     asks: { source: ['read-manifest'] },
     argv: (scene) => ['manifest', 'get', from(scene)],
-    flaws: async ({ image }, stdout) => (stdout === Buffer.from(image.nodes.get(image.root.digest)?.bytes ?? []).toString() ? [] : ['other bytes']),
+    flaws: async ({ image }, stdout) =>
+      stdout === Buffer.from(image.nodes.get(image.root.digest)?.bytes ?? []).toString()
+        ? []
+        : ['other bytes'],
     remains: async (_, stdout) => printed(stdout),
   },
   {
     name: 'tags list',
     asks: { source: ['read-list'] },
     argv: ({ source }) => ['tags', 'list', `${source.host}/app`],
-    flaws: async (_, stdout) => (stdout === 'v1\n' ? [] : [`standard output is ${JSON.stringify(stdout)}`]),
+    flaws: async (_, stdout) =>
+      stdout === 'v1\n' ? [] : [`standard output is ${JSON.stringify(stdout)}`],
     remains: async (_, stdout) => printed(stdout),
   },
   {
     name: 'repos list',
     asks: { source: ['read-list'] },
     argv: ({ source }) => ['repos', 'list', source.host],
-    flaws: async (_, stdout) => (stdout === 'app\n' ? [] : [`standard output is ${JSON.stringify(stdout)}`]),
+    flaws: async (_, stdout) =>
+      stdout === 'app\n' ? [] : [`standard output is ${JSON.stringify(stdout)}`],
     remains: async (_, stdout) => printed(stdout),
   },
 ];
@@ -157,7 +177,9 @@ async function flawsOf(store: Store, tag: string, image: TestImage): Promise<rea
   if (root.digest !== image.root.digest) return [`the tag names ${root.digest}`];
   const flaws: string[] = [];
   for (const { descriptor, bytes } of image.nodes.values()) {
-    const found = (await store.exists(descriptor)) ? await collect(store.fetch(descriptor), bytes.byteLength + 1, descriptor.digest) : undefined;
+    const found = (await store.exists(descriptor))
+      ? await collect(store.fetch(descriptor), bytes.byteLength + 1, descriptor.digest)
+      : undefined;
     if (found === undefined) flaws.push(`${descriptor.digest} is missing`);
     else if (Buffer.compare(found, bytes) !== 0) flaws.push(`${descriptor.digest} has other bytes`);
   }
@@ -171,13 +193,20 @@ async function hasTag(store: Store, tag: string): Promise<boolean> {
   );
 }
 
-async function flawsOfLayout(folder: string, image: TestImage | undefined): Promise<readonly string[]> {
+async function flawsOfLayout(
+  folder: string,
+  image: TestImage | undefined,
+): Promise<readonly string[]> {
   if (!existsSync(join(folder, 'index.json'))) return ['there is no index.json'];
   const named = readIndexJson(folder).manifests.map(({ digest }) => digest);
   const damaged = damagedBlobs(folder);
-  const missing = [...(image?.nodes.values() ?? [])].filter(({ descriptor }) => !existsSync(join(folder, 'blobs', 'sha256', descriptor.digest.slice(7))));
+  const missing = [...(image?.nodes.values() ?? [])].filter(
+    ({ descriptor }) => !existsSync(join(folder, 'blobs', 'sha256', descriptor.digest.slice(7))),
+  );
   return [
-    ...(named.length === 1 && named[0] === image?.root.digest ? [] : [`index.json names ${named.join(', ')}`]),
+    ...(named.length === 1 && named[0] === image?.root.digest
+      ? []
+      : [`index.json names ${named.join(', ')}`]),
     ...damaged.map((name) => `${name} has other bytes`),
     ...missing.map(({ descriptor }) => `${descriptor.digest} is missing`),
     ...leftovers(folder).map((name) => `${name} is left`),
@@ -203,7 +232,9 @@ async function flawsOfArchive(path: string, image: TestImage): Promise<readonly 
   try {
     const repositories: string[] = [];
     for await (const name of archive.repositories()) repositories.push(name);
-    return repositories.length === 1 ? await flawsOf(archive.open(repositories[0] ?? ''), 'v1', image) : [`the archive has ${repositories.join(', ')}`];
+    return repositories.length === 1
+      ? await flawsOf(archive.open(repositories[0] ?? ''), 'v1', image)
+      : [`the archive has ${repositories.join(', ')}`];
   } finally {
     await archive.close();
   }

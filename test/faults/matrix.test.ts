@@ -24,7 +24,13 @@ beforeAll(async () => {
   mkdirSync(join(folder, 'home'));
   await runMain(['copy', `${source.host}/app:v1`, `oci:${join(folder, 'layout')}:v1`]);
   await runMain(['copy', `${source.host}/app:v1`, `archive:${join(folder, 'image.tar')}:app:v1`]);
-  shared = { image: IMAGE, source, destination, layout: join(folder, 'layout'), archive: join(folder, 'image.tar') };
+  shared = {
+    image: IMAGE,
+    source,
+    destination,
+    layout: join(folder, 'layout'),
+    archive: join(folder, 'image.tar'),
+  };
 });
 
 interface Strike {
@@ -38,7 +44,9 @@ function strikesOn({ name, asks }: FaultyCommand): readonly Strike[] {
   let turn = 0;
   return (['source', 'destination'] as const).flatMap((side) =>
     FAULT_KINDS.flatMap((kind) => {
-      const all = kind.targets.filter((target) => asks[side]?.includes(target)).map((target): Strike => ({ kind, target, side }));
+      const all = kind.targets
+        .filter((target) => asks[side]?.includes(target))
+        .map((target): Strike => ({ kind, target, side }));
       turn += 1;
       const chosen = all[turn % all.length];
       return name === 'copy' || chosen === undefined ? all : [chosen];
@@ -48,32 +56,36 @@ function strikesOn({ name, asks }: FaultyCommand): readonly Strike[] {
 
 describe.each(FAULTY_COMMANDS)('$name', (command) => {
   const { argv, flaws, remains } = command;
-  test.each(strikesOn(command).map((strike) => [`${strike.kind.name}: ${strike.target} at the ${strike.side}`, strike] as const))(
-    '%s',
-    async (_, { kind, target, side }) => {
-      runs += 1;
-      const scene: Scene = { ...shared, folder: join(folder, `${runs}`), name: `app-${runs}` };
-      mkdirSync(scene.folder);
-      const registry: FakeRegistry = scene[side];
-      registry.forgetRequests();
-      registry.fault(faultOf(kind, target, side === 'source' ? 'app' : scene.name));
+  test.each(
+    strikesOn(command).map(
+      (strike) => [`${strike.kind.name}: ${strike.target} at the ${strike.side}`, strike] as const,
+    ),
+  )('%s', async (_, { kind, target, side }) => {
+    runs += 1;
+    const scene: Scene = { ...shared, folder: join(folder, `${runs}`), name: `app-${runs}` };
+    mkdirSync(scene.folder);
+    const registry: FakeRegistry = scene[side];
+    registry.forgetRequests();
+    registry.fault(faultOf(kind, target, side === 'source' ? 'app' : scene.name));
 
-      const { status, stdout, stderr } = await runMain([...argv(scene), '--timeout', kind.isSlow === true ? '0.75' : '30'], {
+    const { status, stdout, stderr } = await runMain(
+      [...argv(scene), '--timeout', kind.isSlow === true ? '0.75' : '30'],
+      {
         cwd: scene.folder,
         home: join(folder, 'home'),
         clock: instantClock(),
-      });
+      },
+    );
 
-      expect(registry.requests.filter(({ fault }) => fault === kind.name).length, 'strikes').toBe(1);
-      expect(stderr).not.toMatch(/a fault of regi/);
-      if (status === 0) expect(await flaws(scene, stdout)).toEqual([]);
-      else {
-        expect([4, 5, 6, 7], stderr).toContain(status);
-        expect(stderr).toMatch(/^regi: Cannot .+\n {2}\S|^\{"error":\{"code":"(?!BUG)/m);
-        expect(await remains(scene, stdout)).toEqual([]);
-      }
-      rmSync(scene.folder, { recursive: true });
-      if (kind.ending !== 'either') expect(status === 0 ? 'well' : 'error', stderr).toBe(kind.ending);
-    },
-  );
+    expect(registry.requests.filter(({ fault }) => fault === kind.name).length, 'strikes').toBe(1);
+    expect(stderr).not.toMatch(/a fault of regi/);
+    if (status === 0) expect(await flaws(scene, stdout)).toEqual([]);
+    else {
+      expect([4, 5, 6, 7], stderr).toContain(status);
+      expect(stderr).toMatch(/^regi: Cannot .+\n {2}\S|^\{"error":\{"code":"(?!BUG)/m);
+      expect(await remains(scene, stdout)).toEqual([]);
+    }
+    rmSync(scene.folder, { recursive: true });
+    if (kind.ending !== 'either') expect(status === 0 ? 'well' : 'error', stderr).toBe(kind.ending);
+  });
 });

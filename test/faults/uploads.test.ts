@@ -17,27 +17,46 @@ async function source(): Promise<FakeRegistry> {
   return registry;
 }
 
-const isLayer = ({ method, headers }: { method: string; headers: { 'content-length'?: string | undefined } }): boolean =>
-  method === 'PUT' && Number(headers['content-length'] ?? 0) === LAYER.size;
+const isLayer = ({
+  method,
+  headers,
+}: {
+  method: string;
+  headers: { 'content-length'?: string | undefined };
+}): boolean => method === 'PUT' && Number(headers['content-length'] ?? 0) === LAYER.size;
 
 /** Bytes of the layer that reached the destination, all requests together. */
 function bytesReceived(registry: FakeRegistry): number {
-  return registry.requests.filter(({ kind }) => kind === 'upload').reduce((total, { bytes }) => total + bytes, 0) - IMAGE.config.size;
+  return (
+    registry.requests
+      .filter(({ kind }) => kind === 'upload')
+      .reduce((total, { bytes }) => total + bytes, 0) - IMAGE.config.size
+  );
 }
 
 describe('an upload that is cut', () => {
-  test.each(TENTHS)('after %i tenths goes on there where the session is kept, and sends nothing twice', async (tenths) => {
-    const [from, to] = [await source(), await startFakeRegistry()];
-    const afterBytes = Math.floor((LAYER.size * tenths) / 10);
-    to.fault({ match: isLayer, action: { kind: 'cut-request', afterBytes, session: 'kept' } });
+  test.each(TENTHS)(
+    'after %i tenths goes on there where the session is kept, and sends nothing twice',
+    async (tenths) => {
+      const [from, to] = [await source(), await startFakeRegistry()];
+      const afterBytes = Math.floor((LAYER.size * tenths) / 10);
+      to.fault({ match: isLayer, action: { kind: 'cut-request', afterBytes, session: 'kept' } });
 
-    const { status, stdout } = await runMain(['copy', `${from.host}/app:v1`, `${to.host}/app:v1`]);
+      const { status, stdout } = await runMain([
+        'copy',
+        `${from.host}/app:v1`,
+        `${to.host}/app:v1`,
+      ]);
 
-    expect({ status, stdout }).toEqual({ status: 0, stdout: `${to.host}/app@${IMAGE.root.digest}\n` });
-    expect(await to.place.open('app').exists(LAYER)).toBe(true);
-    // What the server had read and not yet told is sent again: the chunk in its hands.
-    expect(bytesReceived(to)).toBeLessThanOrEqual(LAYER.size + 256 * 1024);
-  });
+      expect({ status, stdout }).toEqual({
+        status: 0,
+        stdout: `${to.host}/app@${IMAGE.root.digest}\n`,
+      });
+      expect(await to.place.open('app').exists(LAYER)).toBe(true);
+      // What the server had read and not yet told is sent again: the chunk in its hands.
+      expect(bytesReceived(to)).toBeLessThanOrEqual(LAYER.size + 256 * 1024);
+    },
+  );
 
   test.each(TENTHS)('after %i tenths starts again where the session is lost', async (tenths) => {
     const [from, to] = [await source(), await startFakeRegistry()];
@@ -52,9 +71,18 @@ describe('an upload that is cut', () => {
 
   test('at every tenth comes to its end', async () => {
     const [from, to] = [await source(), await startFakeRegistry()];
-    const isLarge = ({ path, body }: { path: string; body: { length: number | undefined } }): boolean =>
-      UPLOAD.test(path) && (body.length ?? 0) > LAYER.size / 10;
-    to.fault({ match: isLarge, times: 9, action: { kind: 'cut-request', afterBytes: Math.floor(LAYER.size / 10), session: 'kept' } });
+    const isLarge = ({
+      path,
+      body,
+    }: {
+      path: string;
+      body: { length: number | undefined };
+    }): boolean => UPLOAD.test(path) && (body.length ?? 0) > LAYER.size / 10;
+    to.fault({
+      match: isLarge,
+      times: 9,
+      action: { kind: 'cut-request', afterBytes: Math.floor(LAYER.size / 10), session: 'kept' },
+    });
 
     const { status } = await runMain(['copy', `${from.host}/app:v1`, `${to.host}/app:v1`]);
 
@@ -65,11 +93,16 @@ describe('an upload that is cut', () => {
 
   test('is read from the source again from where it goes on, and not from its first byte', async () => {
     const [from, to] = [await source(), await startFakeRegistry()];
-    to.fault({ match: isLayer, action: { kind: 'cut-request', afterBytes: 2_000_000, session: 'kept' } });
+    to.fault({
+      match: isLayer,
+      action: { kind: 'cut-request', afterBytes: 2_000_000, session: 'kept' },
+    });
 
     expect((await runMain(['copy', `${from.host}/app:v1`, `${to.host}/app:v1`])).status).toBe(0);
 
-    const ranges = from.requests.filter(({ method, url }) => method === 'GET' && url.includes(LAYER.digest)).map(({ headers }) => headers.range);
+    const ranges = from.requests
+      .filter(({ method, url }) => method === 'GET' && url.includes(LAYER.digest))
+      .map(({ headers }) => headers.range);
     expect(ranges[0]).toBeUndefined();
     // The registry keeps what it had read of the 2 MB when it cut the connection.
     expect(Number(/^bytes=(\d+)-$/.exec(ranges[1] ?? '')?.[1])).toBeGreaterThan(500_000);
@@ -90,9 +123,18 @@ test('an upload that the registry stops reading is broken off, and comes to its 
   const large = makeImage({ layers: [10_000_000] });
   const [from, to] = [await startFakeRegistry(), await startFakeRegistry()];
   await large.pushAll(from.place.open('app'), 'v1');
-  to.fault({ match: ({ path, body }) => UPLOAD.test(path) && (body.length ?? 0) > 1_000_000, action: { kind: 'stall-request', afterBytes: { tenths: 2 } } });
+  to.fault({
+    match: ({ path, body }) => UPLOAD.test(path) && (body.length ?? 0) > 1_000_000,
+    action: { kind: 'stall-request', afterBytes: { tenths: 2 } },
+  });
 
-  const { status, stderr } = await runMain(['copy', '--timeout', '2', `${from.host}/app:v1`, `${to.host}/app:v1`]);
+  const { status, stderr } = await runMain([
+    'copy',
+    '--timeout',
+    '2',
+    `${from.host}/app:v1`,
+    `${to.host}/app:v1`,
+  ]);
 
   expect({ status, stderr: status === 0 ? '' : stderr }).toEqual({ status: 0, stderr: '' });
 });

@@ -8,7 +8,11 @@ import { parseChallenges, selectChallenge } from '../../src/auth/challenge.ts';
 import { parseTokenAnswer } from '../../src/auth/token.ts';
 import { parseLocation } from '../../src/targets/location.ts';
 import { parseRegistriesConf } from '../../src/configuration/registries-conf.ts';
-import { findAuthEntry, parseDockerConfig, parseFlatConfig } from '../../src/credentials/docker/config.ts';
+import {
+  findAuthEntry,
+  parseDockerConfig,
+  parseFlatConfig,
+} from '../../src/credentials/docker/config.ts';
 import { RegiError } from '../../src/errors.ts';
 import { parseImageConfig } from '../../src/oci/image-config.ts';
 import { childrenOf, manifestTypeOf, parseManifest } from '../../src/oci/manifest.ts';
@@ -42,16 +46,44 @@ const PARSERS: readonly Parser[] = [
   { corpus: 'reference', read: asText(parseLocation) },
   { corpus: 'challenge', read: asText((text) => selectChallenge(parseChallenges(text))) },
   { corpus: 'challenge', read: asText(parseWarnings) },
-  { corpus: 'link', read: asText((text) => [parseLinkHeader(text), nextPage(new URL('https://registry.example/v2/app/tags/list'), text)]) },
-  { corpus: 'range', read: asText((text) => [parseContentRange(text), parseRange(text, 1000), parseChunkRange(text)]) },
-  { corpus: 'manifest', read: (bytes) => [manifestTypeOf(bytes), childrenOf(parseManifest(bytes, undefined))] },
+  {
+    corpus: 'link',
+    read: asText((text) => [
+      parseLinkHeader(text),
+      nextPage(new URL('https://registry.example/v2/app/tags/list'), text),
+    ]),
+  },
+  {
+    corpus: 'range',
+    read: asText((text) => [
+      parseContentRange(text),
+      parseRange(text, 1000),
+      parseChunkRange(text),
+    ]),
+  },
+  {
+    corpus: 'manifest',
+    read: (bytes) => [manifestTypeOf(bytes), childrenOf(parseManifest(bytes, undefined))],
+  },
   { corpus: 'manifest', read: (bytes) => parseImageConfig(bytes) },
   { corpus: 'token-answer', read: (bytes) => parseTokenAnswer(bytes, 0) },
   { corpus: 'error-body', read: asText((text) => describeProblems(parseProblems(text))) },
-  { corpus: 'docker-config', read: asText((text) => findAuthEntry(parseDockerConfig(text, 'config.json'), 'registry.example')) },
+  {
+    corpus: 'docker-config',
+    read: asText((text) =>
+      findAuthEntry(parseDockerConfig(text, 'config.json'), 'registry.example'),
+    ),
+  },
   { corpus: 'docker-config', read: asText((text) => parseFlatConfig(text, '.dockercfg')) },
-  { corpus: 'registries-conf', read: asText((text) => parseRegistriesConf(text, 'registries.conf')) },
-  { corpus: 'tar-header', encoding: 'base64', read: (bytes) => [parseHeader(blockOf(bytes)), parsePax(bytes.subarray(512))] },
+  {
+    corpus: 'registries-conf',
+    read: asText((text) => parseRegistriesConf(text, 'registries.conf')),
+  },
+  {
+    corpus: 'tar-header',
+    encoding: 'base64',
+    read: (bytes) => [parseHeader(blockOf(bytes)), parsePax(bytes.subarray(512))],
+  },
   { corpus: 'tar-header', encoding: 'base64', read: (bytes) => indexTar(inMemory(bytes)) },
 ];
 
@@ -96,49 +128,79 @@ type Edit =
   | { readonly kind: 'delete'; readonly at: number; readonly count: number }
   | { readonly kind: 'insert'; readonly at: number; readonly text: string }
   | { readonly kind: 'byte'; readonly at: number; readonly value: number }
-  | { readonly kind: 'repeat'; readonly at: number; readonly count: number; readonly times: number };
+  | {
+      readonly kind: 'repeat';
+      readonly at: number;
+      readonly count: number;
+      readonly times: number;
+    };
 
 const POSITION = fc.double({ min: 0, max: 1, noNaN: true });
 
 const EDIT: fc.Arbitrary<Edit> = fc.oneof(
-  fc.record({ kind: fc.constant('delete' as const), at: POSITION, count: fc.integer({ min: 1, max: 12 }) }),
-  fc.record({ kind: fc.constant('insert' as const), at: POSITION, text: fc.constantFrom(...TOKENS) }),
+  fc.record({
+    kind: fc.constant('delete' as const),
+    at: POSITION,
+    count: fc.integer({ min: 1, max: 12 }),
+  }),
+  fc.record({
+    kind: fc.constant('insert' as const),
+    at: POSITION,
+    text: fc.constantFrom(...TOKENS),
+  }),
   fc.record({ kind: fc.constant('byte' as const), at: POSITION, value: fc.nat(255) }),
-  fc.record({ kind: fc.constant('repeat' as const), at: POSITION, count: fc.integer({ min: 1, max: 20 }), times: fc.integer({ min: 2, max: 40 }) }),
+  fc.record({
+    kind: fc.constant('repeat' as const),
+    at: POSITION,
+    count: fc.integer({ min: 1, max: 20 }),
+    times: fc.integer({ min: 2, max: 40 }),
+  }),
 );
 
-describe.each(PARSERS.map((parser, index) => ({ ...parser, index })))('parser $index, on what is like $corpus', ({ corpus, encoding, read }) => {
-  const entries = corpusOf(corpus, encoding);
+describe.each(PARSERS.map((parser, index) => ({ ...parser, index })))(
+  'parser $index, on what is like $corpus',
+  ({ corpus, encoding, read }) => {
+    const entries = corpusOf(corpus, encoding);
 
-  test('reads or refuses all of the corpus', async () => {
-    for (const entry of entries) await readOrRefuse(read, entry);
-  });
+    test('reads or refuses all of the corpus', async () => {
+      for (const entry of entries) await readOrRefuse(read, entry);
+    });
 
-  test('reads or refuses all that is like it', async () => {
-    const input = fc.tuple(fc.constantFrom(...entries), fc.array(EDIT, { minLength: 1, maxLength: 6 })).map(([entry, edits]) => edits.reduce(edited, entry));
-    await fc.assert(
-      fc.asyncProperty(input, (bytes) => readOrRefuse(read, bytes)),
-      { numRuns: 300 },
-    );
-  });
+    test('reads or refuses all that is like it', async () => {
+      const input = fc
+        .tuple(fc.constantFrom(...entries), fc.array(EDIT, { minLength: 1, maxLength: 6 }))
+        .map(([entry, edits]) => edits.reduce(edited, entry));
+      await fc.assert(
+        fc.asyncProperty(input, (bytes) => readOrRefuse(read, bytes)),
+        { numRuns: 300 },
+      );
+    });
 
-  test('reads or refuses any bytes', async () => {
-    await fc.assert(
-      fc.asyncProperty(fc.uint8Array({ maxLength: 2000 }), (bytes) => readOrRefuse(read, Buffer.from(bytes))),
-      { numRuns: 100 },
-    );
-  });
+    test('reads or refuses any bytes', async () => {
+      await fc.assert(
+        fc.asyncProperty(fc.uint8Array({ maxLength: 2000 }), (bytes) =>
+          readOrRefuse(read, Buffer.from(bytes)),
+        ),
+        { numRuns: 100 },
+      );
+    });
 
-  test('is done with long input in bounded time', async () => {
-    for (const entry of [...entries.slice(0, 8), ...TOKENS.map((token) => Buffer.from(token))]) {
-      if (entry.byteLength === 0) continue;
-      const long = Buffer.concat(Array.from({ length: Math.ceil(LONG_BYTES / entry.byteLength) }, () => entry));
-      const begun = performance.now();
-      await readOrRefuse(read, long);
-      expect(performance.now() - begun, JSON.stringify(entry.toString().slice(0, 40))).toBeLessThan(LONGEST_MS);
-    }
-  });
-});
+    test('is done with long input in bounded time', async () => {
+      for (const entry of [...entries.slice(0, 8), ...TOKENS.map((token) => Buffer.from(token))]) {
+        if (entry.byteLength === 0) continue;
+        const long = Buffer.concat(
+          Array.from({ length: Math.ceil(LONG_BYTES / entry.byteLength) }, () => entry),
+        );
+        const begun = performance.now();
+        await readOrRefuse(read, long);
+        expect(
+          performance.now() - begun,
+          JSON.stringify(entry.toString().slice(0, 40)),
+        ).toBeLessThan(LONGEST_MS);
+      }
+    });
+  },
+);
 
 async function readOrRefuse(read: Parser['read'], input: Buffer): Promise<void> {
   try {
@@ -161,7 +223,11 @@ function edited(bytes: Buffer, edit: Edit): Buffer {
     case 'byte':
       return Buffer.concat([head, Buffer.from([edit.value]), tail.subarray(1)]);
     case 'repeat':
-      return Buffer.concat([head, ...Array.from({ length: edit.times }, () => tail.subarray(0, edit.count)), tail]);
+      return Buffer.concat([
+        head,
+        ...Array.from({ length: edit.times }, () => tail.subarray(0, edit.count)),
+        tail,
+      ]);
   }
 }
 
@@ -171,5 +237,7 @@ function blockOf(bytes: Buffer): Uint8Array {
 
 function corpusOf(name: string, encoding: 'base64' | 'utf8' = 'utf8'): readonly Buffer[] {
   const path = fileURLToPath(new URL(`../corpus/${name}.json`, import.meta.url));
-  return (JSON.parse(readFileSync(path, 'utf8')) as readonly string[]).map((text) => Buffer.from(text, encoding));
+  return (JSON.parse(readFileSync(path, 'utf8')) as readonly string[]).map((text) =>
+    Buffer.from(text, encoding),
+  );
 }

@@ -15,12 +15,20 @@ function wait(pace: BodyPace, ms: number, bytes: number): number {
 
 test('asked() gives less time to a body that trickles', () => {
   const pace = new BodyPace(1000);
-  expect([wait(pace, 400, 1), wait(pace, 400, 1), wait(pace, 150, 1), pace.asked(), pace.bytes]).toEqual([1000, 600, 200, 50, 3]);
+  expect([
+    wait(pace, 400, 1),
+    wait(pace, 400, 1),
+    wait(pace, 150, 1),
+    pace.asked(),
+    pace.bytes,
+  ]).toEqual([1000, 600, 200, 50, 3]);
 });
 
 test('asked() gives a body all the time again when enough has come', () => {
   const pace = new BodyPace(1000);
-  expect([wait(pace, 400, 200), wait(pace, 400, 56), pace.asked(), pace.bytes]).toEqual([1000, 600, 1000, 0]);
+  expect([wait(pace, 400, 200), wait(pace, 400, 56), pace.asked(), pace.bytes]).toEqual([
+    1000, 600, 1000, 0,
+  ]);
 });
 
 test('asked() does not count what the reader takes for itself', () => {

@@ -23,7 +23,9 @@ test('send() gives an upload a connection of its own where one was closed unanno
   const upload = async (): Promise<number | string> => {
     await discard(await transport.send({ method: 'POST', url: server.url('/uploads/') }));
     const body = { content: bytesOf(Buffer.from('layer')), size: 5 };
-    const answer = await transport.send({ method: 'PUT', url: server.url('/uploads/1'), body }).catch((error: { code: string }) => error.code);
+    const answer = await transport
+      .send({ method: 'PUT', url: server.url('/uploads/1'), body })
+      .catch((error: { code: string }) => error.code);
     return typeof answer === 'string' ? answer : answer.status;
   };
   expect([await upload(), await upload()]).toEqual(['NETWORK', 202]);

@@ -13,7 +13,10 @@ describe('connectError()', () => {
     });
   });
 
-  test.each(['https://registry.example', 'https://registry:5000', 'http://localhost'])('says of %s to check its spelling', (url) => {
-    expect(connectError(new URL(url), missing).hint).toBe('check the spelling of the host');
-  });
+  test.each(['https://registry.example', 'https://registry:5000', 'http://localhost'])(
+    'says of %s to check its spelling',
+    (url) => {
+      expect(connectError(new URL(url), missing).hint).toBe('check the spelling of the host');
+    },
+  );
 });

@@ -7,19 +7,30 @@ const STRICT = { schemes: ['https'], verify: true };
 const LOOPBACK = { schemes: ['http', 'https'], verify: true };
 
 describe('HostPolicy.for()', () => {
-  test.each(['registry.test', 'registry.test:5000', '10.0.0.1:5000', '192.168.1.1', 'localhost.evil.test', 'notlocalhost', '[fd00::1]:5000', '128.0.0.1'])(
-    'for() wants verified https of %s',
-    (host) => {
-      expect(new HostPolicy().for(host)).toEqual(STRICT);
-    },
-  );
+  test.each([
+    'registry.test',
+    'registry.test:5000',
+    '10.0.0.1:5000',
+    '192.168.1.1',
+    'localhost.evil.test',
+    'notlocalhost',
+    '[fd00::1]:5000',
+    '128.0.0.1',
+  ])('for() wants verified https of %s', (host) => {
+    expect(new HostPolicy().for(host)).toEqual(STRICT);
+  });
 
-  test.each(['localhost', 'localhost:5000', 'LOCALHOST:5000', '127.0.0.1', '127.1.2.3:80', '[::1]:5000', '[0:0:0:0:0:0:0:1]:5000'])(
-    'for() tries plain http first at %s',
-    (host) => {
-      expect(new HostPolicy().for(host)).toEqual(LOOPBACK);
-    },
-  );
+  test.each([
+    'localhost',
+    'localhost:5000',
+    'LOCALHOST:5000',
+    '127.0.0.1',
+    '127.1.2.3:80',
+    '[::1]:5000',
+    '[0:0:0:0:0:0:0:1]:5000',
+  ])('for() tries plain http first at %s', (host) => {
+    expect(new HostPolicy().for(host)).toEqual(LOOPBACK);
+  });
 
   test.each([
     ['registry.test', 'registry.test', LOOSE],
@@ -42,7 +53,9 @@ describe('HostPolicy.for()', () => {
   });
 
   test('for() speaks only http where that was named', () => {
-    expect(new HostPolicy({ plainHttp: ['registry.test:5000'] }).for('registry.test:5000')).toEqual({ schemes: ['http'], verify: true });
+    expect(new HostPolicy({ plainHttp: ['registry.test:5000'] }).for('registry.test:5000')).toEqual(
+      { schemes: ['http'], verify: true },
+    );
   });
 
   test('for() skips only verification where that was named, on loopback too', () => {
@@ -75,12 +88,18 @@ describe('HostPolicy.for()', () => {
 
 describe('HostPolicy.tls()', () => {
   test('tls() verifies with the named authorities', () => {
-    expect(new HostPolicy({ ca: 'PEM' }).tls(new URL('https://registry.test'))).toEqual({ ca: 'PEM', rejectUnauthorized: true });
+    expect(new HostPolicy({ ca: 'PEM' }).tls(new URL('https://registry.test'))).toEqual({
+      ca: 'PEM',
+      rejectUnauthorized: true,
+    });
   });
 
-  test.each(['https://registry.test:5000', 'https://[fd00::1]:5000'])('tls() verifies nothing at %s when it was named insecure', (origin) => {
-    const policy = new HostPolicy({ insecureRegistries: ['registry.test:5000', 'fd00::/8'] });
-    expect(policy.tls(new URL(origin)).rejectUnauthorized).toBe(false);
-    expect(policy.tls(new URL('https://auth.test')).rejectUnauthorized).toBe(true);
-  });
+  test.each(['https://registry.test:5000', 'https://[fd00::1]:5000'])(
+    'tls() verifies nothing at %s when it was named insecure',
+    (origin) => {
+      const policy = new HostPolicy({ insecureRegistries: ['registry.test:5000', 'fd00::/8'] });
+      expect(policy.tls(new URL(origin)).rejectUnauthorized).toBe(false);
+      expect(policy.tls(new URL('https://auth.test')).rejectUnauthorized).toBe(true);
+    },
+  );
 });

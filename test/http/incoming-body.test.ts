@@ -77,8 +77,14 @@ describe('the body of an answer', () => {
   test('body throws the reason of a signal that aborts while it is awaited', async () => {
     const controller = new AbortController();
     const reason = new Error('stop');
-    const server = await startHttpServer((_request, response) => void response.writeHead(200, { 'content-length': '10' }).write('x'));
-    const response = await testTransport().send({ method: 'GET', url: server.url('/'), signal: controller.signal });
+    const server = await startHttpServer(
+      (_request, response) => void response.writeHead(200, { 'content-length': '10' }).write('x'),
+    );
+    const response = await testTransport().send({
+      method: 'GET',
+      url: server.url('/'),
+      signal: controller.signal,
+    });
     const body = response.body[Symbol.asyncIterator]();
     await body.next();
     const pending = body.next();
@@ -89,19 +95,32 @@ describe('the body of an answer', () => {
 
   test.each([
     ['ends before its Content-Length', 'HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nabc'],
-    ['ends before its Content-Length on a connection that was to be closed', 'HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 10\r\n\r\nabc'],
-    ['ends before its last chunk', 'HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n'],
+    [
+      'ends before its Content-Length on a connection that was to be closed',
+      'HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 10\r\n\r\nabc',
+    ],
+    [
+      'ends before its last chunk',
+      'HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n',
+    ],
   ])('body is a network error when it %s', async (_what, answer) => {
     const server = await startRawServer((socket) => socket.once('data', () => socket.end(answer)));
     const response = await testTransport().send({ method: 'GET', url: server.url('/cut') });
     const error = await textOf(response).catch((error: unknown) => error);
     expect(error).toBeInstanceOf(NetworkError);
-    expect(error).toMatchObject({ phase: 'body', message: `Cannot GET "${server.origin}/cut": the connection was cut` });
+    expect(error).toMatchObject({
+      phase: 'body',
+      message: `Cannot GET "${server.origin}/cut": the connection was cut`,
+    });
   });
 
   test('body is a network error when the connection is reset', async () => {
     const server = await startRawServer((socket) => {
-      socket.once('data', () => socket.write('HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nabc', () => socket.resetAndDestroy()));
+      socket.once('data', () =>
+        socket.write('HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nabc', () =>
+          socket.resetAndDestroy(),
+        ),
+      );
     });
     const failure = testTransport()
       .send({ method: 'GET', url: server.url('/') })
@@ -110,9 +129,19 @@ describe('the body of an answer', () => {
   });
 
   test('body times out when the server sends no more', async () => {
-    const server = await startHttpServer((_request, response) => void response.writeHead(200).write('x'));
-    const response = await testTransport({ idleTimeoutMs: 500 }).send({ method: 'GET', url: server.url('/'), answerTimeoutMs: 60_000 });
-    await expect(textOf(response)).rejects.toMatchObject({ code: 'TIMEOUT', phase: 'body', timeoutMs: 500 });
+    const server = await startHttpServer(
+      (_request, response) => void response.writeHead(200).write('x'),
+    );
+    const response = await testTransport({ idleTimeoutMs: 500 }).send({
+      method: 'GET',
+      url: server.url('/'),
+      answerTimeoutMs: 60_000,
+    });
+    await expect(textOf(response)).rejects.toMatchObject({
+      code: 'TIMEOUT',
+      phase: 'body',
+      timeoutMs: 500,
+    });
   });
 
   test('body does not time out when the process was halted while bytes came', async () => {
@@ -121,7 +150,11 @@ describe('the body of an answer', () => {
       response.writeHead(200).write('x');
       answered.resolve(response);
     });
-    const { body } = await testTransport({ idleTimeoutMs: 500 }).send({ method: 'GET', url: server.url('/'), answerTimeoutMs: 60_000 });
+    const { body } = await testTransport({ idleTimeoutMs: 500 }).send({
+      method: 'GET',
+      url: server.url('/'),
+      answerTimeoutMs: 60_000,
+    });
     const chunks = body[Symbol.asyncIterator]();
     await chunks.next();
     const pending = chunks.next();
@@ -137,11 +170,16 @@ describe('the body of an answer', () => {
       const timer = setInterval(() => response.write('y'), 40);
       response.once('close', () => clearInterval(timer));
     });
-    const response = await testTransport({ idleTimeoutMs: 1000 }).send({ method: 'GET', url: server.url('/') });
+    const response = await testTransport({ idleTimeoutMs: 1000 }).send({
+      method: 'GET',
+      url: server.url('/'),
+    });
     await expect(textOf(response)).rejects.toMatchObject({
       code: 'TIMEOUT',
       phase: 'body',
-      message: expect.stringMatching(/: the server sends no more than [1-9]\d* bytes for 1 s$/) as string,
+      message: expect.stringMatching(
+        /: the server sends no more than [1-9]\d* bytes for 1 s$/,
+      ) as string,
     });
   });
 
@@ -153,11 +191,19 @@ describe('the body of an answer', () => {
       response.end('y');
     });
     const transport = testTransport({ idleTimeoutMs: 500 });
-    const response = await transport.send({ method: 'GET', url: server.url('/'), answerTimeoutMs: 60_000 });
+    const response = await transport.send({
+      method: 'GET',
+      url: server.url('/'),
+      answerTimeoutMs: 60_000,
+    });
     const body = response.body[Symbol.asyncIterator]();
     await body.next();
     // By the time that a reader who waits gets its timeout, one that does not wait would have had it too.
-    const watched = await transport.send({ method: 'GET', url: server.url('/'), answerTimeoutMs: 60_000 });
+    const watched = await transport.send({
+      method: 'GET',
+      url: server.url('/'),
+      answerTimeoutMs: 60_000,
+    });
     await expect(textOf(watched)).rejects.toMatchObject({ code: 'TIMEOUT' });
     asked.resolve();
     expect((await body.next()).done).toBe(false);

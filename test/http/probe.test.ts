@@ -12,18 +12,23 @@ import { startFakeRegistry } from '../support/fake-registry.ts';
 const silent: LookupFunction = () => undefined;
 
 test('resolveName() gives an address as it is, and a name as the lookup has it', async () => {
-  const lookup: LookupFunction = (_name, _options, callback) => callback(null, [{ address: '10.0.0.7', family: 4 }]);
+  const lookup: LookupFunction = (_name, _options, callback) =>
+    callback(null, [{ address: '10.0.0.7', family: 4 }]);
   expect(await resolveName(new URL('https://[::1]:5000'), silent, 1000)).toEqual(['::1']);
   expect(await resolveName(new URL('https://registry.test'), lookup, 1000)).toEqual(['10.0.0.7']);
 });
 
 test('resolveName() throws a TimeoutError when nobody answers', async () => {
-  await expect(resolveName(new URL('https://registry.test'), silent, 1)).rejects.toBeInstanceOf(TimeoutError);
+  await expect(resolveName(new URL('https://registry.test'), silent, 1)).rejects.toBeInstanceOf(
+    TimeoutError,
+  );
 });
 
 test('resolveName() ends when it is aborted', async () => {
   const controller = new AbortController();
-  const pending = resolveName(new URL('https://registry.test'), silent, 60_000, { signal: controller.signal });
+  const pending = resolveName(new URL('https://registry.test'), silent, 60_000, {
+    signal: controller.signal,
+  });
   controller.abort(new Error('enough'));
   await expect(pending).rejects.toThrow('enough');
 });
@@ -33,7 +38,11 @@ test('probeConnection() gives the chain and the end of the certificate', async (
   const { url } = await startFakeRegistry({ tls });
   const transport = createTransport({ userAgent: 'test', tls: () => ({ ca: tls.ca }) });
   const found = await probeConnection(await transport.targetOf(new URL(url)));
-  expect(found).toMatchObject({ protocol: 'TLSv1.3', chain: ['regi test server', 'regi test CA'], distrust: undefined });
+  expect(found).toMatchObject({
+    protocol: 'TLSv1.3',
+    chain: ['regi test server', 'regi test CA'],
+    distrust: undefined,
+  });
   expect(Math.round(((found?.expiresAt ?? 0) - Date.now()) / 86_400_000)).toBe(5);
 });
 
@@ -42,7 +51,9 @@ test('probeConnection() throws what a request would, and shows the rest to whoev
   const { url } = await startFakeRegistry({ tls });
   const target = await createTransport({ userAgent: 'test' }).targetOf(new URL(url));
   await expect(probeConnection(target)).rejects.toBeInstanceOf(TlsError);
-  expect(await probeConnection({ ...target, rejectUnauthorized: false })).toMatchObject({ distrust: 'SELF_SIGNED_CERT_IN_CHAIN' });
+  expect(await probeConnection({ ...target, rejectUnauthorized: false })).toMatchObject({
+    distrust: 'SELF_SIGNED_CERT_IN_CHAIN',
+  });
 });
 
 test('probeConnection() ends when it is aborted', async () => {
@@ -50,7 +61,9 @@ test('probeConnection() ends when it is aborted', async () => {
   const server = createServer(() => undefined).listen(0, '127.0.0.1');
   await once(server, 'listening');
   onTestFinished(() => void server.close());
-  const target = await createTransport({ userAgent: 'test' }).targetOf(new URL(`https://127.0.0.1:${(server.address() as AddressInfo).port}`));
+  const target = await createTransport({ userAgent: 'test' }).targetOf(
+    new URL(`https://127.0.0.1:${(server.address() as AddressInfo).port}`),
+  );
   const controller = new AbortController();
   const pending = probeConnection(target, { signal: controller.signal });
   controller.abort(new Error('enough'));

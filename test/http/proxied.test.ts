@@ -4,7 +4,12 @@ import type { IncomingMessage } from 'node:http';
 import { describe, expect, test } from 'vitest';
 
 import { discard, readAtMost } from '../../src/http/body.ts';
-import { NetworkError, ProxyError, TimeoutError, UnsafeAddressError } from '../../src/http/errors.ts';
+import {
+  NetworkError,
+  ProxyError,
+  TimeoutError,
+  UnsafeAddressError,
+} from '../../src/http/errors.ts';
 import { createProxyChooser } from '../../src/http/proxy.ts';
 import type { HttpTransport } from '../../src/http/transport.ts';
 import { makeCertificates } from '../support/certificates.ts';
@@ -20,7 +25,8 @@ function transportThrough(proxy: string, connectTimeoutMs?: number): HttpTranspo
     proxy: createProxyChooser({ HTTP_PROXY: proxy, HTTPS_PROXY: proxy }),
     tls: () => ({ ca: certificates.ca }),
     // The proxy resolves names: whoever asks here has gone around it.
-    lookup: (_name, _options, callback) => callback(Object.assign(new Error('asked'), { code: 'ENOTFOUND' }), []),
+    lookup: (_name, _options, callback) =>
+      callback(Object.assign(new Error('asked'), { code: 'ENOTFOUND' }), []),
     connectTimeoutMs,
   });
 }
@@ -39,27 +45,52 @@ describe.each([
   ['an https proxy', certificates],
 ])('send() through %s', (_what, proxyCertificates) => {
   test('send() reaches an https server by a tunnel, and does not take the address of the proxy for its', async () => {
-    const server = await startHttpServer((request, response) => void response.end(JSON.stringify(request.headers)), certificates);
-    const proxy = await startForwardProxy({ certificates: proxyCertificates, port: server.port, login: 'user:secret' });
-    const response = await transportThrough(proxy.url.replace('//', '//user:secret@')).send({ method: 'GET', url: new URL('https://registry.test/v2/') });
+    const server = await startHttpServer(
+      (request, response) => void response.end(JSON.stringify(request.headers)),
+      certificates,
+    );
+    const proxy = await startForwardProxy({
+      certificates: proxyCertificates,
+      port: server.port,
+      login: 'user:secret',
+    });
+    const response = await transportThrough(proxy.url.replace('//', '//user:secret@')).send({
+      method: 'GET',
+      url: new URL('https://registry.test/v2/'),
+    });
     expect(response.status).toBe(200);
     expect(response.remoteAddress).toBeUndefined();
     expect(proxy.requests).toEqual(['CONNECT registry.test:443']);
-    const headers = JSON.parse(Buffer.from(await readAtMost(response, 10_000, 'it')).toString()) as Record<string, string>;
+    const headers = JSON.parse(
+      Buffer.from(await readAtMost(response, 10_000, 'it')).toString(),
+    ) as Record<string, string>;
     expect(headers['host']).toBe('registry.test');
     expect(JSON.stringify(headers)).not.toMatch(/proxy|c2VjcmV0|secret/i);
   });
 
   test('send() reaches an http server by its whole URL', async () => {
-    const server = await startHttpServer((request, response) => void response.end(`${request.headers.host} ${request.url}`));
-    const proxy = await startForwardProxy({ certificates: proxyCertificates, port: server.port, login: 'user:secret' });
+    const server = await startHttpServer(
+      (request, response) => void response.end(`${request.headers.host} ${request.url}`),
+    );
+    const proxy = await startForwardProxy({
+      certificates: proxyCertificates,
+      port: server.port,
+      login: 'user:secret',
+    });
     const transport = transportThrough(proxy.url.replace('//', '//user:secret@'));
     for (let i = 0; i < 2; i++) {
-      const response = await transport.send({ method: 'GET', url: new URL('http://registry.test:5000/v2/?n=1') });
+      const response = await transport.send({
+        method: 'GET',
+        url: new URL('http://registry.test:5000/v2/?n=1'),
+      });
       expect(response.remoteAddress).toBeUndefined();
-      expect(Buffer.from(await readAtMost(response, 1000, 'it')).toString()).toBe('registry.test:5000 /v2/?n=1');
+      expect(Buffer.from(await readAtMost(response, 1000, 'it')).toString()).toBe(
+        'registry.test:5000 /v2/?n=1',
+      );
     }
-    expect(proxy.requests).toEqual(Array.from({ length: 2 }, () => 'GET http://registry.test:5000/v2/?n=1'));
+    expect(proxy.requests).toEqual(
+      Array.from({ length: 2 }, () => 'GET http://registry.test:5000/v2/?n=1'),
+    );
     expect(transport.counters.of('http://registry.test:5000').connections).toBe(1);
   });
 
@@ -67,36 +98,53 @@ describe.each([
     ['https', 4093],
     ['https', 1_000_000],
     ['http', 1_000_000],
-  ])('send() asks for no borrowed chunk before the last one has left, over %s in chunks of %i', async (scheme, chunkSize) => {
-    const server = await startHttpServer(
-      async (request, response) => void response.end(await hashSlowly(request)),
-      scheme === 'https' ? certificates : undefined,
-    );
-    const proxy = await startForwardProxy({ certificates: proxyCertificates, port: server.port });
-    const content = Buffer.alloc(4_000_000, 'abcdefghijk');
-    const response = await transportThrough(proxy.url).send({
-      method: 'PUT',
-      url: new URL(`${scheme}://registry.test/blob`),
-      body: { content: poisoned(content, { chunkSize }), size: content.byteLength },
-    });
-    expect(Buffer.from(await readAtMost(response, 1000, 'the hash')).toString()).toBe(createHash('sha256').update(content).digest('hex'));
-  });
+  ])(
+    'send() asks for no borrowed chunk before the last one has left, over %s in chunks of %i',
+    async (scheme, chunkSize) => {
+      const server = await startHttpServer(
+        async (request, response) => void response.end(await hashSlowly(request)),
+        scheme === 'https' ? certificates : undefined,
+      );
+      const proxy = await startForwardProxy({ certificates: proxyCertificates, port: server.port });
+      const content = Buffer.alloc(4_000_000, 'abcdefghijk');
+      const response = await transportThrough(proxy.url).send({
+        method: 'PUT',
+        url: new URL(`${scheme}://registry.test/blob`),
+        body: { content: poisoned(content, { chunkSize }), size: content.byteLength },
+      });
+      expect(Buffer.from(await readAtMost(response, 1000, 'the hash')).toString()).toBe(
+        createHash('sha256').update(content).digest('hex'),
+      );
+    },
+  );
 });
 
 describe('a proxy that does not let us through', () => {
-  test.each(['https', 'http'])('send() says that a proxy wants a password, over %s', async (scheme) => {
-    const proxy = await startForwardProxy({ login: 'user:right' });
-    const url = proxy.url.replace('//', '//user:canary@');
-    const error = await transportThrough(url)
-      .send({ method: 'GET', url: new URL(`${scheme}://registry.test/`) })
-      .catch((thrown: unknown) => thrown);
-    expect(error).toBeInstanceOf(ProxyError);
-    expect(error).toMatchObject({ code: 'NETWORK', phase: 'connect', reason: 'PROXY_UNAUTHORISED', proxy: new URL(proxy.url).host });
-    expect(String((error as Error).stack)).not.toContain('canary');
-  });
+  test.each(['https', 'http'])(
+    'send() says that a proxy wants a password, over %s',
+    async (scheme) => {
+      const proxy = await startForwardProxy({ login: 'user:right' });
+      const url = proxy.url.replace('//', '//user:canary@');
+      const error = await transportThrough(url)
+        .send({ method: 'GET', url: new URL(`${scheme}://registry.test/`) })
+        .catch((thrown: unknown) => thrown);
+      expect(error).toBeInstanceOf(ProxyError);
+      expect(error).toMatchObject({
+        code: 'NETWORK',
+        phase: 'connect',
+        reason: 'PROXY_UNAUTHORISED',
+        proxy: new URL(proxy.url).host,
+      });
+      expect(String((error as Error).stack)).not.toContain('canary');
+    },
+  );
 
   test.each([
-    ['HTTP/1.1 403 Forbidden by policy\r\n\r\n', 'PROXY_REFUSED', 'status 403 (Forbidden by policy)'],
+    [
+      'HTTP/1.1 403 Forbidden by policy\r\n\r\n',
+      'PROXY_REFUSED',
+      'status 403 (Forbidden by policy)',
+    ],
     ['HTTP/1.1 503\r\n\r\n', 'PROXY_REFUSED', 'status 503'],
     ['SSH-2.0-OpenSSH\r\n\r\n', 'PROXY_MALFORMED', 'speaks no http'],
     ['HTTP/1.1 200 OK\r\n\r\ntoo early', 'PROXY_MALFORMED', 'spoke into the tunnel'],
@@ -107,7 +155,11 @@ describe('a proxy that does not let us through', () => {
     const error = await transportThrough(proxy.url)
       .send({ method: 'GET', url: new URL('https://registry.test/') })
       .catch((thrown: unknown) => thrown);
-    expect(error).toMatchObject({ reason, message: expect.stringContaining(text) as unknown, hint: expect.stringContaining('NO_PROXY') as unknown });
+    expect(error).toMatchObject({
+      reason,
+      message: expect.stringContaining(text) as unknown,
+      hint: expect.stringContaining('NO_PROXY') as unknown,
+    });
   });
 
   test('send() names the proxy that does not listen', async () => {
@@ -115,7 +167,9 @@ describe('a proxy that does not let us through', () => {
       .send({ method: 'GET', url: new URL('https://registry.test/') })
       .catch((thrown: unknown) => thrown);
     expect(error).toBeInstanceOf(NetworkError);
-    expect((error as Error).message).toBe('Cannot connect to "registry.test" through the proxy "127.0.0.1:1": nothing listens there');
+    expect((error as Error).message).toBe(
+      'Cannot connect to "registry.test" through the proxy "127.0.0.1:1": nothing listens there',
+    );
   });
 
   test('send() gives up on a proxy that says nothing', async () => {
@@ -129,22 +183,34 @@ describe('a proxy that does not let us through', () => {
 
   test('send() ends when it is aborted while the proxy says nothing', async () => {
     const controller = new AbortController();
-    const silent = await startRawServer((socket) => socket.once('data', () => controller.abort(new Error('enough'))));
-    const sending = transportThrough(silent.origin).send({ method: 'GET', url: new URL('https://registry.test/'), signal: controller.signal });
+    const silent = await startRawServer((socket) =>
+      socket.once('data', () => controller.abort(new Error('enough'))),
+    );
+    const sending = transportThrough(silent.origin).send({
+      method: 'GET',
+      url: new URL('https://registry.test/'),
+      signal: controller.signal,
+    });
     await expect(sending).rejects.toThrow('enough');
   });
 
   test('send() verifies a server behind a proxy by its own name', async () => {
     const server = await startHttpServer((_request, response) => void response.end(), certificates);
     const proxy = await startForwardProxy({ port: server.port });
-    await expect(transportThrough(proxy.url).send({ method: 'GET', url: new URL('https://other.test/') })).rejects.toMatchObject({ code: 'TLS' });
+    await expect(
+      transportThrough(proxy.url).send({ method: 'GET', url: new URL('https://other.test/') }),
+    ).rejects.toMatchObject({ code: 'TLS' });
   });
 });
 
 describe('what only public addresses may answer, behind a proxy', () => {
   test('send() refuses a private address that is written in the URL', async () => {
     const proxy = await startForwardProxy();
-    const sending = transportThrough(proxy.url).send({ method: 'GET', url: new URL('https://10.0.0.1/token'), reach: 'public' });
+    const sending = transportThrough(proxy.url).send({
+      method: 'GET',
+      url: new URL('https://10.0.0.1/token'),
+      reach: 'public',
+    });
     await expect(sending).rejects.toThrow(UnsafeAddressError);
     expect(proxy.requests).toEqual([]);
   });
@@ -152,7 +218,11 @@ describe('what only public addresses may answer, behind a proxy', () => {
   test('send() leaves names to the proxy', async () => {
     const server = await startHttpServer((_request, response) => void response.end(), certificates);
     const proxy = await startForwardProxy({ port: server.port });
-    const response = await transportThrough(proxy.url).send({ method: 'GET', url: new URL('https://registry.test/token'), reach: 'public' });
+    const response = await transportThrough(proxy.url).send({
+      method: 'GET',
+      url: new URL('https://registry.test/token'),
+      reach: 'public',
+    });
     expect(response.status).toBe(200);
     await discard(response);
   });

@@ -5,7 +5,11 @@ import { createProxyChooser, InvalidProxyError } from '../../src/http/proxy.ts';
 const PROXY = 'http://proxy.test:3128';
 
 function isProxied(noProxy: string, url: string): boolean {
-  return createProxyChooser({ HTTP_PROXY: PROXY, HTTPS_PROXY: PROXY, NO_PROXY: noProxy })(new URL(url)) !== undefined;
+  return (
+    createProxyChooser({ HTTP_PROXY: PROXY, HTTPS_PROXY: PROXY, NO_PROXY: noProxy })(
+      new URL(url),
+    ) !== undefined
+  );
 }
 
 describe('createProxyChooser()', () => {
@@ -22,13 +26,24 @@ describe('createProxyChooser()', () => {
   });
 
   test('upper case comes before lower case, and empty is unset', () => {
-    expect(createProxyChooser({ HTTPS_PROXY: 'http://upper.test', https_proxy: PROXY })(new URL('https://a.test'))?.url.host).toBe('upper.test');
-    expect(createProxyChooser({ HTTPS_PROXY: '', https_proxy: PROXY })(new URL('https://a.test'))?.url.origin).toBe(PROXY);
+    expect(
+      createProxyChooser({ HTTPS_PROXY: 'http://upper.test', https_proxy: PROXY })(
+        new URL('https://a.test'),
+      )?.url.host,
+    ).toBe('upper.test');
+    expect(
+      createProxyChooser({ HTTPS_PROXY: '', https_proxy: PROXY })(new URL('https://a.test'))?.url
+        .origin,
+    ).toBe(PROXY);
   });
 
   test('HTTP_PROXY is not believed in a program that serves CGI', () => {
-    expect(createProxyChooser({ HTTP_PROXY: PROXY, REQUEST_METHOD: 'GET' })(new URL('http://a.test'))).toBeUndefined();
-    expect(createProxyChooser({ HTTPS_PROXY: PROXY, REQUEST_METHOD: 'GET' })(new URL('https://a.test'))).toBeDefined();
+    expect(
+      createProxyChooser({ HTTP_PROXY: PROXY, REQUEST_METHOD: 'GET' })(new URL('http://a.test')),
+    ).toBeUndefined();
+    expect(
+      createProxyChooser({ HTTPS_PROXY: PROXY, REQUEST_METHOD: 'GET' })(new URL('https://a.test')),
+    ).toBeDefined();
   });
 
   test.each([
@@ -40,7 +55,9 @@ describe('createProxyChooser()', () => {
     const found = createProxyChooser({ HTTPS_PROXY: value })(new URL('https://a.test'));
     expect(found?.url.origin).toBe(origin);
     expect(found?.url.href).not.toContain('@');
-    expect(found?.authorization).toBe(login === undefined ? undefined : `Basic ${Buffer.from(login).toString('base64')}`);
+    expect(found?.authorization).toBe(
+      login === undefined ? undefined : `Basic ${Buffer.from(login).toString('base64')}`,
+    );
   });
 
   test.each([
@@ -51,7 +68,8 @@ describe('createProxyChooser()', () => {
     ['http://user:canary%@proxy.test', 'percent-encoded'],
     ['a canary b', 'expected'],
   ])('the value %s is refused, and never shown', (value, problem) => {
-    const ask = (): unknown => createProxyChooser({ HTTPS_PROXY: value })(new URL('https://a.test'));
+    const ask = (): unknown =>
+      createProxyChooser({ HTTPS_PROXY: value })(new URL('https://a.test'));
     expect(ask).toThrow(InvalidProxyError);
     expect(ask).toThrow(problem);
     expect(ask).not.toThrow('canary');

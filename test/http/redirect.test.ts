@@ -1,22 +1,51 @@
 import { describe, expect, test } from 'vitest';
 
 import { bytesOf } from '../../src/bytes.ts';
-import { headersOf, type HttpRequest, type HttpResponse, type Method } from '../../src/http/message.ts';
-import { followRedirects, nextHop, TooManyRedirectsError, UnsafeRedirectError } from '../../src/http/redirect.ts';
+import {
+  headersOf,
+  type HttpRequest,
+  type HttpResponse,
+  type Method,
+} from '../../src/http/message.ts';
+import {
+  followRedirects,
+  nextHop,
+  TooManyRedirectsError,
+  UnsafeRedirectError,
+} from '../../src/http/redirect.ts';
 import { startHttpServer } from '../support/http-server.ts';
 import { testTransport } from '../support/transport.ts';
 
-const SECRETS = { authorization: 'Bearer secret', cookie: 'session=secret', 'proxy-authorization': 'Basic secret' };
+const SECRETS = {
+  authorization: 'Bearer secret',
+  cookie: 'session=secret',
+  'proxy-authorization': 'Basic secret',
+};
 
 function request(overrides: Partial<HttpRequest> = {}): HttpRequest {
-  return { method: 'GET', url: new URL('https://registry.test/v2/a/blobs/x'), headers: { ...SECRETS, accept: '*/*' }, ...overrides };
+  return {
+    method: 'GET',
+    url: new URL('https://registry.test/v2/a/blobs/x'),
+    headers: { ...SECRETS, accept: '*/*' },
+    ...overrides,
+  };
 }
 
 function answer(
   location: string | undefined,
-  { status = 307, url = 'https://registry.test/v2/a/blobs/x', remoteAddress = '93.184.216.34' } = {},
+  {
+    status = 307,
+    url = 'https://registry.test/v2/a/blobs/x',
+    remoteAddress = '93.184.216.34',
+  } = {},
 ): HttpResponse {
-  return { status, headers: headersOf({ location }), url: new URL(url), remoteAddress, body: bytesOf(new Uint8Array(0)) };
+  return {
+    status,
+    headers: headersOf({ location }),
+    url: new URL(url),
+    remoteAddress,
+    body: bytesOf(new Uint8Array(0)),
+  };
 }
 
 describe('nextHop()', () => {
@@ -37,24 +66,35 @@ describe('nextHop()', () => {
     expect(nextHop(request(), answer(location))?.url.href).toBe(expected);
   });
 
-  test.each(['https://cdn.test/x', 'https://registry.test:444/x', 'https://sub.registry.test/x', 'https://registry.test.evil.test/x'])(
-    'nextHop() leaves credentials behind on the way to %s',
-    (location) => {
-      expect(nextHop(request(), answer(location))?.headers).toEqual({ accept: '*/*' });
-    },
-  );
+  test.each([
+    'https://cdn.test/x',
+    'https://registry.test:444/x',
+    'https://sub.registry.test/x',
+    'https://registry.test.evil.test/x',
+  ])('nextHop() leaves credentials behind on the way to %s', (location) => {
+    expect(nextHop(request(), answer(location))?.headers).toEqual({ accept: '*/*' });
+  });
 
   test('nextHop() leaves credentials behind when only the scheme changes', () => {
-    const hop = nextHop(request({ url: new URL('http://registry.test/') }), answer('https://registry.test/x', { url: 'http://registry.test/' }));
+    const hop = nextHop(
+      request({ url: new URL('http://registry.test/') }),
+      answer('https://registry.test/x', { url: 'http://registry.test/' }),
+    );
     expect(hop?.headers).toEqual({ accept: '*/*' });
   });
 
   test('nextHop() leaves credentials behind whatever the case of their names', () => {
-    expect(nextHop(request({ headers: { Authorization: 'secret' } }), answer('https://cdn.test/'))?.headers).toEqual({});
+    expect(
+      nextHop(request({ headers: { Authorization: 'secret' } }), answer('https://cdn.test/'))
+        ?.headers,
+    ).toEqual({});
   });
 
   test('nextHop() keeps credentials on the same origin', () => {
-    expect(nextHop(request(), answer('https://registry.test:443/x'))?.headers).toEqual({ ...SECRETS, accept: '*/*' });
+    expect(nextHop(request(), answer('https://registry.test:443/x'))?.headers).toEqual({
+      ...SECRETS,
+      accept: '*/*',
+    });
   });
 
   test.each([
@@ -91,14 +131,19 @@ describe('nextHop()', () => {
     ['PATCH', 301],
     ['DELETE', 302],
   ] as const)('nextHop() refuses to guess the method of %s after %i', (method: Method, status) => {
-    expect(() => nextHop(request({ method }), answer('/x', { status }))).toThrow(`expected 307 or 308, which keep the method, found ${status}`);
+    expect(() => nextHop(request({ method }), answer('/x', { status }))).toThrow(
+      `expected 307 or 308, which keep the method, found ${status}`,
+    );
   });
 
   test('nextHop() keeps a body with its method, and drops it with it', () => {
     const body = Buffer.from('x');
     const put = request({ method: 'PUT', body, headers: { 'content-type': 'a/b' } });
     expect(nextHop(put, answer('/x'))).toMatchObject({ body, headers: { 'content-type': 'a/b' } });
-    expect(nextHop(put, answer('/x', { status: 303 }))).toMatchObject({ body: undefined, headers: {} });
+    expect(nextHop(put, answer('/x', { status: 303 }))).toMatchObject({
+      body: undefined,
+      headers: {},
+    });
   });
 
   test.each([
@@ -110,18 +155,30 @@ describe('nextHop()', () => {
   });
 
   test('nextHop() does not widen the reach again', () => {
-    expect(nextHop(request({ reach: 'public' }), answer('https://cdn.test/', { remoteAddress: '10.0.0.7' }))?.reach).toBe('public');
+    expect(
+      nextHop(
+        request({ reach: 'public' }),
+        answer('https://cdn.test/', { remoteAddress: '10.0.0.7' }),
+      )?.reach,
+    ).toBe('public');
   });
 
   test('nextHop() keeps the reach when a proxy hides the address', () => {
-    expect(nextHop(request(), { ...answer('https://cdn.test/'), remoteAddress: undefined })?.reach).toBeUndefined();
+    expect(
+      nextHop(request(), { ...answer('https://cdn.test/'), remoteAddress: undefined })?.reach,
+    ).toBeUndefined();
   });
 });
 
 describe('followRedirects()', () => {
   test('followRedirects() sends no credentials to where a registry redirects', async () => {
-    const storage = await startHttpServer((incoming, response) => void response.end(JSON.stringify(incoming.headers)));
-    const registry = await startHttpServer((_incoming, response) => void response.writeHead(307, { location: `${storage.origin}/blob` }).end('elsewhere'));
+    const storage = await startHttpServer(
+      (incoming, response) => void response.end(JSON.stringify(incoming.headers)),
+    );
+    const registry = await startHttpServer(
+      (_incoming, response) =>
+        void response.writeHead(307, { location: `${storage.origin}/blob` }).end('elsewhere'),
+    );
     const { send, counters } = testTransport();
     const response = await followRedirects(request({ url: registry.url('/v2/') }), send);
     const chunks: Uint8Array[] = [];
@@ -135,8 +192,13 @@ describe('followRedirects()', () => {
 
   test('followRedirects() stops at the limit', async () => {
     let hops = 0;
-    const circle = async (hop: HttpRequest): Promise<HttpResponse> => (hops++, answer('/again', { url: hop.url.href }));
-    await expect(followRedirects(request(), circle, 3)).rejects.toBeInstanceOf(TooManyRedirectsError);
+    const circle = async (hop: HttpRequest): Promise<HttpResponse> => (
+      hops++,
+      answer('/again', { url: hop.url.href })
+    );
+    await expect(followRedirects(request(), circle, 3)).rejects.toBeInstanceOf(
+      TooManyRedirectsError,
+    );
     expect(hops).toBe(4);
   });
 
@@ -148,7 +210,10 @@ describe('followRedirects()', () => {
     }
     const send = async (hop: HttpRequest): Promise<HttpResponse> => {
       const isLast = hop.url.pathname === '/end';
-      return { ...answer('/end', { status: isLast ? 200 : 302 }), body: { [Symbol.asyncIterator]: body } };
+      return {
+        ...answer('/end', { status: isLast ? 200 : 302 }),
+        body: { [Symbol.asyncIterator]: body },
+      };
     };
     expect((await followRedirects(request(), send)).status).toBe(200);
     expect(closed).toBe(1);
@@ -160,7 +225,10 @@ describe('followRedirects()', () => {
       closed++;
       yield new Uint8Array(0);
     }
-    const send = async (): Promise<HttpResponse> => ({ ...answer('http://cdn.test/'), body: { [Symbol.asyncIterator]: body } });
+    const send = async (): Promise<HttpResponse> => ({
+      ...answer('http://cdn.test/'),
+      body: { [Symbol.asyncIterator]: body },
+    });
     await expect(followRedirects(request(), send)).rejects.toBeInstanceOf(UnsafeRedirectError);
     expect(closed).toBe(1);
   });

@@ -15,7 +15,12 @@ interface Row {
     readonly delaySeconds?: number | null;
     readonly failFast?: boolean;
     readonly retry?: boolean;
-    readonly rateLimit?: { limit: number; remaining: number; windowSeconds: number | null; source: string | null } | null;
+    readonly rateLimit?: {
+      limit: number;
+      remaining: number;
+      windowSeconds: number | null;
+      source: string | null;
+    } | null;
   };
 }
 
@@ -23,10 +28,13 @@ const table = json as unknown as { readonly now: string; readonly cases: readonl
 const now = Date.parse(table.now);
 
 describe('retryAfterMs()', () => {
-  test.each(table.cases.filter((row) => row.expect.delaySeconds !== undefined))('retryAfterMs() reads $id', ({ headers, expect: { delaySeconds } }) => {
-    const expected = typeof delaySeconds === 'number' ? delaySeconds * 1000 : undefined;
-    expect(retryAfterMs(headersOf(headers), now)).toBe(expected);
-  });
+  test.each(table.cases.filter((row) => row.expect.delaySeconds !== undefined))(
+    'retryAfterMs() reads $id',
+    ({ headers, expect: { delaySeconds } }) => {
+      const expected = typeof delaySeconds === 'number' ? delaySeconds * 1000 : undefined;
+      expect(retryAfterMs(headersOf(headers), now)).toBe(expected);
+    },
+  );
 
   test.each([
     ['Saturday, 20-Sep-80 12:00:00 GMT', 'two digits that would be more than 50 years ahead'],
@@ -43,7 +51,10 @@ describe('retryAfterMs()', () => {
     );
     fc.assert(
       fc.property(value, value, (first, second) => {
-        const wait = retryAfterMs(headersOf({ 'retry-after': first, 'x-retry-after': second }), now);
+        const wait = retryAfterMs(
+          headersOf({ 'retry-after': first, 'x-retry-after': second }),
+          now,
+        );
         expect(wait === undefined || (Number.isSafeInteger(wait) && wait >= 0)).toBe(true);
       }),
     );
@@ -51,25 +62,43 @@ describe('retryAfterMs()', () => {
 });
 
 describe('rateLimit()', () => {
-  test.each(table.cases.filter((row) => row.expect.rateLimit !== undefined))('rateLimit() reads $id', ({ headers, expect: { rateLimit: expected } }) => {
-    const found = rateLimit(headersOf(headers));
-    expect(found && { ...found, windowSeconds: found.windowSeconds ?? null, source: found.source ?? null }).toEqual(expected ?? undefined);
-  });
+  test.each(table.cases.filter((row) => row.expect.rateLimit !== undefined))(
+    'rateLimit() reads $id',
+    ({ headers, expect: { rateLimit: expected } }) => {
+      const found = rateLimit(headersOf(headers));
+      expect(
+        found && {
+          ...found,
+          windowSeconds: found.windowSeconds ?? null,
+          source: found.source ?? null,
+        },
+      ).toEqual(expected ?? undefined);
+    },
+  );
 });
 
 describe('retryOfStatus()', () => {
   const clock = { ...instantClock(now), now: () => now };
-  const decide = ({ status, headers }: Row) => retryOfStatus({ status, headers: headersOf(headers) }, 0, { clock });
+  const decide = ({ status, headers }: Row) =>
+    retryOfStatus({ status, headers: headersOf(headers) }, 0, { clock });
 
-  test.each(table.cases.filter((row) => row.expect.failFast === true))('retryOfStatus() does not wait for $id', (row) => {
-    expect(decide(row)).toEqual({ kind: 'too-long' });
-  });
+  test.each(table.cases.filter((row) => row.expect.failFast === true))(
+    'retryOfStatus() does not wait for $id',
+    (row) => {
+      expect(decide(row)).toEqual({ kind: 'too-long' });
+    },
+  );
 
-  test.each(table.cases.filter((row) => row.expect.retry !== undefined))('retryOfStatus() says whether $id is worth a retry', (row) => {
-    expect(decide(row).kind).toBe(row.expect.retry === true ? 'retry' : 'give-up');
-  });
+  test.each(table.cases.filter((row) => row.expect.retry !== undefined))(
+    'retryOfStatus() says whether $id is worth a retry',
+    (row) => {
+      expect(decide(row).kind).toBe(row.expect.retry === true ? 'retry' : 'give-up');
+    },
+  );
 
   test('retryOfStatus() waits as long as the server asks', () => {
-    expect(retryOfStatus({ status: 503, headers: headersOf({ 'retry-after': '7' }) }, 3, { clock })).toEqual({ kind: 'retry', delayMs: 7000 });
+    expect(
+      retryOfStatus({ status: 503, headers: headersOf({ 'retry-after': '7' }) }, 3, { clock }),
+    ).toEqual({ kind: 'retry', delayMs: 7000 });
   });
 });

@@ -3,7 +3,13 @@ import { describe, expect, test } from 'vitest';
 import { bytesOf } from '../../src/bytes.ts';
 import { Admissions } from '../../src/concurrency/admissions.ts';
 import { NetworkError, TimeoutError, TlsError, type Phase } from '../../src/http/errors.ts';
-import { headersOf, type HttpRequest, type HttpResponse, type Method, type Transport } from '../../src/http/message.ts';
+import {
+  headersOf,
+  type HttpRequest,
+  type HttpResponse,
+  type Method,
+  type Transport,
+} from '../../src/http/message.ts';
 import { backoffMs, retryLayer, type RetryEvent } from '../../src/http/retry.ts';
 import { instantClock } from '../support/instant-clock.ts';
 
@@ -12,7 +18,11 @@ type Step = number | Error | { readonly status: number; readonly headers: Record
 const url = new URL('https://registry.test/v2/');
 
 /** Answers with each step once, and with the last one for ever. Counts the bodies that were closed or read. */
-function scripted(...steps: Step[]): { transport: Transport; requests: HttpRequest[]; discarded: () => number } {
+function scripted(...steps: Step[]): {
+  transport: Transport;
+  requests: HttpRequest[];
+  discarded: () => number;
+} {
   const requests: HttpRequest[] = [];
   let discarded = 0;
   async function transport(request: HttpRequest): Promise<HttpResponse> {
@@ -24,7 +34,13 @@ function scripted(...steps: Step[]): { transport: Transport; requests: HttpReque
       discarded++;
       yield new Uint8Array(0);
     }
-    return { status, headers: headersOf(headers), url: request.url, remoteAddress: undefined, body: { [Symbol.asyncIterator]: body } };
+    return {
+      status,
+      headers: headersOf(headers),
+      url: request.url,
+      remoteAddress: undefined,
+      body: { [Symbol.asyncIterator]: body },
+    };
   }
   return { transport, requests, discarded: () => discarded };
 }
@@ -52,7 +68,10 @@ describe('retryLayer()', () => {
 
   test('retryLayer() returns the last answer when retries are used up, unread', async () => {
     const { transport, requests, discarded } = scripted(503);
-    const response = await retryLayer({ clock: instantClock(), retries: 2 })(transport)({ method: 'GET', url });
+    const response = await retryLayer({ clock: instantClock(), retries: 2 })(transport)({
+      method: 'GET',
+      url,
+    });
     expect([response.status, requests.length, discarded()]).toEqual([503, 3, 2]);
   });
 
@@ -64,20 +83,27 @@ describe('retryLayer()', () => {
       return transport(request);
     };
     const options = { clock: instantClock(), retries: 3, admissions };
-    expect(await retryLayer(options)(crowded)({ method: 'GET', url })).toMatchObject({ status: 200 });
+    expect(await retryLayer(options)(crowded)({ method: 'GET', url })).toMatchObject({
+      status: 200,
+    });
     expect(requests).toHaveLength(10);
   });
 
-  test.each([0, 2])('retryLayer() gives up a 429 after %i retries where nobody gets through', async (retries) => {
-    const { transport, requests } = scripted(429);
-    await retryLayer({ clock: instantClock(), retries })(transport)({ method: 'GET', url });
-    expect(requests).toHaveLength(retries + 1);
-  });
+  test.each([0, 2])(
+    'retryLayer() gives up a 429 after %i retries where nobody gets through',
+    async (retries) => {
+      const { transport, requests } = scripted(429);
+      await retryLayer({ clock: instantClock(), retries })(transport)({ method: 'GET', url });
+      expect(requests).toHaveLength(retries + 1);
+    },
+  );
 
   test('retryLayer() throws the last error when retries are used up', async () => {
     const error = network('ECONNRESET');
     const { transport, requests } = scripted(error);
-    await expect(retryLayer({ clock: instantClock(), retries: 1 })(transport)({ method: 'GET', url })).rejects.toBe(error);
+    await expect(
+      retryLayer({ clock: instantClock(), retries: 1 })(transport)({ method: 'GET', url }),
+    ).rejects.toBe(error);
     expect(requests).toHaveLength(2);
   });
 
@@ -89,20 +115,27 @@ describe('retryLayer()', () => {
 
   test('retryLayer() waits as long as the server asks', async () => {
     const clock = instantClock();
-    await retryLayer({ clock })(scripted({ status: 429, headers: { 'retry-after': '5' } }, 200).transport)({ method: 'HEAD', url });
+    await retryLayer({ clock })(
+      scripted({ status: 429, headers: { 'retry-after': '5' } }, 200).transport,
+    )({ method: 'HEAD', url });
     expect(clock.sleeps).toEqual([5000]);
   });
 
   test('retryLayer() does not wait longer than it may', async () => {
     const clock = instantClock();
-    const { transport, requests } = scripted({ status: 429, headers: { 'retry-after': '61' } }, 200);
+    const { transport, requests } = scripted(
+      { status: 429, headers: { 'retry-after': '61' } },
+      200,
+    );
     const response = await retryLayer({ clock })(transport)({ method: 'GET', url });
     expect([response.status, requests.length, clock.sleeps]).toEqual([429, 1, []]);
   });
 
   test('retryLayer() tells of each repetition', async () => {
     const events: RetryEvent[] = [];
-    await retryLayer({ clock: instantClock(), onRetry: (event) => events.push(event) })(scripted(502, 200).transport)({ method: 'GET', url });
+    await retryLayer({ clock: instantClock(), onRetry: (event) => events.push(event) })(
+      scripted(502, 200).transport,
+    )({ method: 'GET', url });
     expect(events).toEqual([{ method: 'GET', url, attempt: 1, delayMs: 375, cause: 502 }]);
   });
 
@@ -110,7 +143,9 @@ describe('retryLayer()', () => {
     const controller = new AbortController();
     const reason = new Error('stop');
     const { transport, requests } = scripted(503);
-    const send = retryLayer({ clock: instantClock(), onRetry: () => controller.abort(reason) })(transport);
+    const send = retryLayer({ clock: instantClock(), onRetry: () => controller.abort(reason) })(
+      transport,
+    );
     await expect(send({ method: 'GET', url, signal: controller.signal })).rejects.toBe(reason);
     expect(requests).toHaveLength(1);
   });
@@ -160,7 +195,10 @@ describe('retryLayer()', () => {
 
 describe('backoffMs()', () => {
   test('backoffMs() stays between half and all of the doubled wait, and under half a minute', () => {
-    const at = (attempt: number, random: number) => backoffMs(attempt, { ...instantClock(), random: () => random });
-    expect([at(0, 0), at(0, 0.999), at(3, 0), at(3, 0.999), at(50, 0.999)]).toEqual([250, 500, 2000, 3998, 29985]);
+    const at = (attempt: number, random: number) =>
+      backoffMs(attempt, { ...instantClock(), random: () => random });
+    expect([at(0, 0), at(0, 0.999), at(3, 0), at(3, 0.999), at(50, 0.999)]).toEqual([
+      250, 500, 2000, 3998, 29985,
+    ]);
   });
 });

@@ -41,7 +41,9 @@ function scheduleOf(seed: number): Schedule {
   const random = randomOf(seed);
   const isHuge = random(30) === 0;
   const isTiny = !isHuge && random(4) === 0;
-  const size = isHuge ? 8 * KIB * KIB + random(KIB * KIB) : 1 + random(isTiny ? 3 * KIB : 700 * KIB);
+  const size = isHuge
+    ? 8 * KIB * KIB + random(KIB * KIB)
+    : 1 + random(isTiny ? 3 * KIB : 700 * KIB);
   const chunk = isHuge ? 1 + random(24 * KIB) : 1 + random(isTiny ? 3 : 200 * KIB);
   return { seed, size, chunk, isChunked: random(2) === 0 };
 }
@@ -49,7 +51,10 @@ function scheduleOf(seed: number): Schedule {
 function contentOf({ seed, size }: Schedule): Buffer {
   const content = Buffer.alloc(size);
   for (let position = 0; position < size; position += 4)
-    content.writeUInt32LE(((seed + 1) * (position + 7) * 40_503) % 2 ** 32, Math.min(position, Math.max(0, size - 4)));
+    content.writeUInt32LE(
+      ((seed + 1) * (position + 7) * 40_503) % 2 ** 32,
+      Math.min(position, Math.max(0, size - 4)),
+    );
   return content;
 }
 
@@ -64,12 +69,14 @@ function sha256(content: Uint8Array): string {
 /** Sends the content of the schedule that the path names, in pieces, as the schedule says. */
 async function give(request: IncomingMessage, response: ServerResponse): Promise<void> {
   const schedule = scheduleOf(Number(request.url?.slice(1)));
-  const content = schedule.size < 4 ? Buffer.alloc(schedule.size, schedule.seed) : contentOf(schedule);
+  const content =
+    schedule.size < 4 ? Buffer.alloc(schedule.size, schedule.seed) : contentOf(schedule);
   const random = randomOf(schedule.seed + 1);
   if (!schedule.isChunked) response.setHeader('content-length', content.byteLength);
   for (let position = 0; position < content.byteLength;) {
     const end = position + 1 + random(schedule.chunk);
-    if (!response.write(content.subarray(position, end))) await new Promise((resolve) => response.once('drain', resolve));
+    if (!response.write(content.subarray(position, end)))
+      await new Promise((resolve) => response.once('drain', resolve));
     position = end;
     if (random(4) === 0) await stutter(random(3));
   }
@@ -94,11 +101,18 @@ async function take(request: IncomingMessage, response: ServerResponse): Promise
 }
 
 async function startServer(certificates?: Certificates): Promise<TestServer> {
-  return startHttpServer((request, response) => void (request.method === 'GET' ? give : take)(request, response), certificates);
+  return startHttpServer(
+    (request, response) => void (request.method === 'GET' ? give : take)(request, response),
+    certificates,
+  );
 }
 
 /** The digest that the server found in what it was sent of what it gave. */
-async function passOn(transport: HttpTransport, server: TestServer, schedule: Schedule): Promise<string> {
+async function passOn(
+  transport: HttpTransport,
+  server: TestServer,
+  schedule: Schedule,
+): Promise<string> {
   const { body } = await transport.send({ method: 'GET', url: server.url(`/${schedule.seed}`) });
   const random = randomOf(schedule.seed + 3);
   async function* slowly(): AsyncGenerator<Uint8Array> {
@@ -108,7 +122,11 @@ async function passOn(transport: HttpTransport, server: TestServer, schedule: Sc
     }
   }
   const content = { [Symbol.asyncIterator]: slowly };
-  const answer = await transport.send({ method: 'PUT', url: server.url(`/${schedule.seed}`), body: { content, size: schedule.size } });
+  const answer = await transport.send({
+    method: 'PUT',
+    url: server.url(`/${schedule.seed}`),
+    body: { content, size: schedule.size },
+  });
   return Buffer.from(await readAtMost(answer, KIB, 'the digest')).toString();
 }
 
@@ -125,14 +143,19 @@ function watchedPool() {
 }
 
 /** Seeds of the schedules whose bytes did not arrive as they were. */
-async function findCorrupt(transport: HttpTransport, server: TestServer, seeds: readonly number[]): Promise<readonly number[]> {
+async function findCorrupt(
+  transport: HttpTransport,
+  server: TestServer,
+  seeds: readonly number[],
+): Promise<readonly number[]> {
   const corrupt: number[] = [];
   const left = seeds.values();
   await Promise.all(
     Array.from({ length: AT_ONCE }, async () => {
       for (const seed of left) {
         const schedule = scheduleOf(seed);
-        const expected = schedule.size < 4 ? Buffer.alloc(schedule.size, seed) : contentOf(schedule);
+        const expected =
+          schedule.size < 4 ? Buffer.alloc(schedule.size, seed) : contentOf(schedule);
         if ((await passOn(transport, server, schedule)) !== sha256(expected)) corrupt.push(seed);
       }
     }),
@@ -149,7 +172,10 @@ describe('slabs that are overwritten when nobody looks into them any more', () =
     async (_, certificates, count) => {
       const server = await startServer(certificates);
       const { pool, freed } = watchedPool();
-      const transport = testTransport({ slabs: pool, tls: () => ({ ca: certificates === undefined ? [] : [certificates.ca] }) });
+      const transport = testTransport({
+        slabs: pool,
+        tls: () => ({ ca: certificates === undefined ? [] : [certificates.ca] }),
+      });
 
       expect(
         await findCorrupt(
@@ -169,7 +195,10 @@ describe('slabs that are overwritten when nobody looks into them any more', () =
     const server = await startServer();
     const { pool } = watchedPool();
     const transport = testTransport({ slabs: pool });
-    const seed = Array.from({ length: 500 }, (_, index) => index).find((index) => scheduleOf(index).size > 8 * KIB * KIB) ?? 0;
+    const seed =
+      Array.from({ length: 500 }, (_, index) => index).find(
+        (index) => scheduleOf(index).size > 8 * KIB * KIB,
+      ) ?? 0;
     const { body } = await transport.send({ method: 'GET', url: server.url(`/${seed}`) });
     const hash = createHash('sha256');
     for await (const chunk of body) {
@@ -182,17 +211,25 @@ describe('slabs that are overwritten when nobody looks into them any more', () =
   });
 
   test('a large body is read in few slabs, that are used again', async () => {
-    const server = await startHttpServer((_request, response) => void response.end(Buffer.alloc(64 * KIB * KIB)));
+    const server = await startHttpServer(
+      (_request, response) => void response.end(Buffer.alloc(64 * KIB * KIB)),
+    );
     const { pool, freed } = watchedPool();
     const memories = new Set<ArrayBufferLike>();
-    const { body } = await testTransport({ slabs: pool }).send({ method: 'GET', url: server.url('/') });
-    for await (const chunk of body) if (pool.slabOf(chunk) !== undefined) memories.add(chunk.buffer);
+    const { body } = await testTransport({ slabs: pool }).send({
+      method: 'GET',
+      url: server.url('/'),
+    });
+    for await (const chunk of body)
+      if (pool.slabOf(chunk) !== undefined) memories.add(chunk.buffer);
     expect(memories.size).toBeLessThan(6);
     expect(freed()).toBeGreaterThan(50);
   });
 
   test('the slab of a reader that left is not used again', async () => {
-    const server = await startHttpServer((_request, response) => void response.end(Buffer.alloc(4 * KIB * KIB, 7)));
+    const server = await startHttpServer(
+      (_request, response) => void response.end(Buffer.alloc(4 * KIB * KIB, 7)),
+    );
     const { pool } = watchedPool();
     const transport = testTransport({ slabs: pool });
     const { body } = await transport.send({ method: 'GET', url: server.url('/') });
@@ -201,14 +238,24 @@ describe('slabs that are overwritten when nobody looks into them any more', () =
       kept = chunk;
       if (pool.slabOf(chunk) !== undefined) break;
     }
-    for (let turn = 0; turn < 3; turn += 1) await readAtMost(await transport.send({ method: 'GET', url: server.url('/') }), 4 * KIB * KIB, 'it');
+    for (let turn = 0; turn < 3; turn += 1)
+      await readAtMost(
+        await transport.send({ method: 'GET', url: server.url('/') }),
+        4 * KIB * KIB,
+        'it',
+      );
     expect(kept?.every((byte) => byte === 7)).toBe(true);
   });
 
   test('a small body lies in no slab', async () => {
-    const server = await startHttpServer((_request, response) => void response.end(Buffer.alloc(64 * KIB)));
+    const server = await startHttpServer(
+      (_request, response) => void response.end(Buffer.alloc(64 * KIB)),
+    );
     const { pool } = watchedPool();
-    const { body } = await testTransport({ slabs: pool }).send({ method: 'GET', url: server.url('/') });
+    const { body } = await testTransport({ slabs: pool }).send({
+      method: 'GET',
+      url: server.url('/'),
+    });
     for await (const chunk of body) expect(pool.slabOf(chunk)).toBeUndefined();
   });
 });

@@ -30,9 +30,19 @@ describe('send()', () => {
   });
 
   test('send() names itself and asks for bytes as they are', async () => {
-    const server = await startHttpServer((request, response) => void response.end(JSON.stringify(request.headers)));
-    const response = await testTransport().send({ method: 'GET', url: server.url('/'), headers: { accept: 'a/b' } });
-    expect(JSON.parse(await textOf(response))).toMatchObject({ 'user-agent': 'regi-test', 'accept-encoding': 'identity', accept: 'a/b' });
+    const server = await startHttpServer(
+      (request, response) => void response.end(JSON.stringify(request.headers)),
+    );
+    const response = await testTransport().send({
+      method: 'GET',
+      url: server.url('/'),
+      headers: { accept: 'a/b' },
+    });
+    expect(JSON.parse(await textOf(response))).toMatchObject({
+      'user-agent': 'regi-test',
+      'accept-encoding': 'identity',
+      accept: 'a/b',
+    });
   });
 
   test('send() joins the values of a repeated header', async () => {
@@ -50,33 +60,46 @@ describe('send()', () => {
       response.end();
     });
     const transport = testTransport();
-    for (let i = 0; i < 20; i++) await discard(await transport.send({ method: 'HEAD', url: server.url(`/${i}`) }));
+    for (let i = 0; i < 20; i++)
+      await discard(await transport.send({ method: 'HEAD', url: server.url(`/${i}`) }));
     expect(transport.counters.of(server.origin)).toEqual({ requests: 20, connections: 1 });
   });
 
   test('send() uses a connection again after a body that was discarded', async () => {
-    const server = await startHttpServer((_request, response) => void response.end('x'.repeat(10_000)));
+    const server = await startHttpServer(
+      (_request, response) => void response.end('x'.repeat(10_000)),
+    );
     const transport = testTransport();
-    for (let i = 0; i < 5; i++) await discard(await transport.send({ method: 'GET', url: server.url('/') }));
+    for (let i = 0; i < 5; i++)
+      await discard(await transport.send({ method: 'GET', url: server.url('/') }));
     expect(transport.counters.of(server.origin).connections).toBe(1);
   });
 
   test('send() closes the connection of a long body that was discarded', async () => {
-    const server = await startHttpServer((_request, response) => void response.end('x'.repeat(1_000_000)));
+    const server = await startHttpServer(
+      (_request, response) => void response.end('x'.repeat(1_000_000)),
+    );
     const transport = testTransport();
-    for (let i = 0; i < 2; i++) await discard(await transport.send({ method: 'GET', url: server.url('/') }));
+    for (let i = 0; i < 2; i++)
+      await discard(await transport.send({ method: 'GET', url: server.url('/') }));
     expect(transport.counters.of(server.origin).connections).toBe(2);
   });
 
   test('send() opens connections for requests that run at once', async () => {
     const server = await startHttpServer((_request, response) => void response.end('ok'));
     const transport = testTransport();
-    await Promise.all([1, 2, 3].map(async () => textOf(await transport.send({ method: 'GET', url: server.url('/') }))));
+    await Promise.all(
+      [1, 2, 3].map(async () =>
+        textOf(await transport.send({ method: 'GET', url: server.url('/') })),
+      ),
+    );
     expect(transport.counters.of(server.origin)).toEqual({ requests: 3, connections: 3 });
   });
 
   test('send() follows no redirect', async () => {
-    const server = await startHttpServer((_request, response) => void response.writeHead(307, { location: '/there' }).end());
+    const server = await startHttpServer(
+      (_request, response) => void response.writeHead(307, { location: '/there' }).end(),
+    );
     const response = await testTransport().send({ method: 'GET', url: server.url('/') });
     expect(response.status).toBe(307);
   });
@@ -86,7 +109,9 @@ describe('send()', () => {
       response.setHeader('Content-Encoding', 'gzip');
       response.end('as it is');
     });
-    expect(await textOf(await testTransport().send({ method: 'GET', url: server.url('/') }))).toBe('as it is');
+    expect(await textOf(await testTransport().send({ method: 'GET', url: server.url('/') }))).toBe(
+      'as it is',
+    );
   });
 
   test('send() skips informational answers', async () => {
@@ -99,21 +124,35 @@ describe('send()', () => {
 
   test('send() throws the reason of a signal that has aborted', async () => {
     const reason = new Error('stop');
-    await expect(testTransport().send({ method: 'GET', url: new URL('http://127.0.0.1:1'), signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
+    await expect(
+      testTransport().send({
+        method: 'GET',
+        url: new URL('http://127.0.0.1:1'),
+        signal: AbortSignal.abort(reason),
+      }),
+    ).rejects.toBe(reason);
   });
 
   test('send() throws the reason of a signal that aborts while it connects', async () => {
     const controller = new AbortController();
     const reason = new Error('stop');
     const transport = testTransport({ lookup: () => controller.abort(reason) });
-    await expect(transport.send({ method: 'GET', url: new URL('http://slow.test'), signal: controller.signal })).rejects.toBe(reason);
+    await expect(
+      transport.send({
+        method: 'GET',
+        url: new URL('http://slow.test'),
+        signal: controller.signal,
+      }),
+    ).rejects.toBe(reason);
   });
 
   test('send() throws the reason of a signal that aborts while it waits for the answer', async () => {
     const controller = new AbortController();
     const reason = new Error('stop');
     const server = await startHttpServer(() => controller.abort(reason));
-    await expect(testTransport().send({ method: 'GET', url: server.url('/'), signal: controller.signal })).rejects.toBe(reason);
+    await expect(
+      testTransport().send({ method: 'GET', url: server.url('/'), signal: controller.signal }),
+    ).rejects.toBe(reason);
   });
 
   test('send() leaves no listener on the signal', async () => {
@@ -122,8 +161,10 @@ describe('send()', () => {
     const added: string[] = [];
     const add = signal.addEventListener.bind(signal);
     const remove = signal.removeEventListener.bind(signal);
-    signal.addEventListener = (...args: Parameters<typeof add>) => void (added.push('x'), add(...args));
-    signal.removeEventListener = (...args: Parameters<typeof remove>) => void (added.pop(), remove(...args));
+    signal.addEventListener = (...args: Parameters<typeof add>) =>
+      void (added.push('x'), add(...args));
+    signal.removeEventListener = (...args: Parameters<typeof remove>) =>
+      void (added.pop(), remove(...args));
     await textOf(await testTransport().send({ method: 'GET', url: server.url('/'), signal }));
     expect(added).toEqual([]);
   });
@@ -131,18 +172,32 @@ describe('send()', () => {
   test('send() fails when the transport is closed', async () => {
     const transport = testTransport();
     await transport.close();
-    await expect(transport.send({ method: 'GET', url: new URL('http://127.0.0.1:1') })).rejects.toThrow('closed');
+    await expect(
+      transport.send({ method: 'GET', url: new URL('http://127.0.0.1:1') }),
+    ).rejects.toThrow('closed');
   });
 });
 
 describe('send() of what cannot be reached', () => {
   test('send() names a host that does not exist', async () => {
     const transport = testTransport({
-      lookup: (host, _options, callback) => callback(Object.assign(new Error(`getaddrinfo ENOTFOUND ${host}`), { code: 'ENOTFOUND' }), []),
+      lookup: (host, _options, callback) =>
+        callback(
+          Object.assign(new Error(`getaddrinfo ENOTFOUND ${host}`), { code: 'ENOTFOUND' }),
+          [],
+        ),
     });
-    const error = await transport.send({ method: 'GET', url: new URL('https://no.test:5000/v2/') }).catch((error: unknown) => error);
+    const error = await transport
+      .send({ method: 'GET', url: new URL('https://no.test:5000/v2/') })
+      .catch((error: unknown) => error);
     expect(error).toBeInstanceOf(NetworkError);
-    expect(error).toMatchObject({ code: 'NETWORK', host: 'no.test:5000', reason: 'ENOTFOUND', phase: 'connect', hint: 'check the spelling of the host' });
+    expect(error).toMatchObject({
+      code: 'NETWORK',
+      host: 'no.test:5000',
+      reason: 'ENOTFOUND',
+      phase: 'connect',
+      hint: 'check the spelling of the host',
+    });
   });
 
   test('send() names a port where nothing listens', async () => {
@@ -150,44 +205,75 @@ describe('send() of what cannot be reached', () => {
     const error = await testTransport()
       .send({ method: 'GET', url: new URL(`http://127.0.0.2:${port}/`) })
       .catch((error: unknown) => error);
-    expect(error).toMatchObject({ message: `Cannot connect to "127.0.0.2:${port}": nothing listens there`, reason: 'ECONNREFUSED', phase: 'connect' });
+    expect(error).toMatchObject({
+      message: `Cannot connect to "127.0.0.2:${port}": nothing listens there`,
+      reason: 'ECONNREFUSED',
+      phase: 'connect',
+    });
   });
 
   test('send() gives up on a connection that does not come', async () => {
     const transport = testTransport({ lookup: () => {}, connectTimeoutMs: 20 });
-    const error = await transport.send({ method: 'GET', url: new URL('http://slow.test') }).catch((error: unknown) => error);
+    const error = await transport
+      .send({ method: 'GET', url: new URL('http://slow.test') })
+      .catch((error: unknown) => error);
     expect(error).toBeInstanceOf(TimeoutError);
-    expect(error).toMatchObject({ code: 'TIMEOUT', phase: 'connect', message: 'Cannot connect to "slow.test": no connection within 0.02 s' });
+    expect(error).toMatchObject({
+      code: 'TIMEOUT',
+      phase: 'connect',
+      message: 'Cannot connect to "slow.test": no connection within 0.02 s',
+    });
   });
 
   test('send() gives up on a TLS handshake that does not come', async () => {
     const server = await startRawServer(() => {});
     const transport = testTransport({ connectTimeoutMs: 20 });
-    await expect(transport.send({ method: 'GET', url: new URL(`https://127.0.0.1:${server.port}`) })).rejects.toMatchObject({
+    await expect(
+      transport.send({ method: 'GET', url: new URL(`https://127.0.0.1:${server.port}`) }),
+    ).rejects.toMatchObject({
       code: 'TIMEOUT',
       phase: 'connect',
     });
   });
 
   test('send() asks the lookup that it was given', async () => {
-    const server = await startHttpServer((request, response) => void response.end(request.headers.host));
+    const server = await startHttpServer(
+      (request, response) => void response.end(request.headers.host),
+    );
     const transport = testTransport({
-      lookup: (_host, options, callback) => (options.all ? callback(null, [{ address: '127.0.0.1', family: 4 }]) : callback(null, '127.0.0.1', 4)),
+      lookup: (_host, options, callback) =>
+        options.all
+          ? callback(null, [{ address: '127.0.0.1', family: 4 }])
+          : callback(null, '127.0.0.1', 4),
     });
-    const response = await transport.send({ method: 'GET', url: new URL(`http://registry.test:${server.port}/`) });
+    const response = await transport.send({
+      method: 'GET',
+      url: new URL(`http://registry.test:${server.port}/`),
+    });
     expect(await textOf(response)).toBe(`registry.test:${server.port}`);
   });
 
-  test.each(['http://127.0.0.1:PORT', 'http://[::1]:PORT', 'http://0x7f.1:PORT', 'http://named.test:PORT', 'https://named.test:PORT'])(
+  test.each([
+    'http://127.0.0.1:PORT',
+    'http://[::1]:PORT',
+    'http://0x7f.1:PORT',
+    'http://named.test:PORT',
+    'https://named.test:PORT',
+  ])(
     'send() opens no connection to %s when only public addresses may be reached',
     async (origin) => {
       let connections = 0;
       const server = await startRawServer(() => connections++);
       const transport = testTransport({
-        lookup: (_host, options, callback) => (options.all ? callback(null, [{ address: '127.0.0.1', family: 4 }]) : callback(null, '127.0.0.1', 4)),
+        lookup: (_host, options, callback) =>
+          options.all
+            ? callback(null, [{ address: '127.0.0.1', family: 4 }])
+            : callback(null, '127.0.0.1', 4),
       });
       const url = new URL(origin.replace('PORT', String(server.port)));
-      const error = await transport.send({ method: 'GET', url, reach: 'public' }).catch((error: unknown) => error);
+      const error = await transport
+        .send({ method: 'GET', url, reach: 'public' })
+        .catch((error: unknown) => error);
       expect(error).toBeInstanceOf(UnsafeAddressError);
       expect(error).toMatchObject({ code: 'UNSAFE_REALM' });
       expect(connections).toBe(0);
@@ -201,7 +287,10 @@ describe('send() over TLS', () => {
   const elsewhere = makeCertificates({ hosts: ['elsewhere.test'] });
 
   test('send() trusts a server whose authority was named', async () => {
-    const server = await startHttpServer((_request, response) => void response.end('ok'), certificates);
+    const server = await startHttpServer(
+      (_request, response) => void response.end('ok'),
+      certificates,
+    );
     const transport = testTransport({ tls: () => ({ ca: certificates.ca }) });
     expect(await textOf(await transport.send({ method: 'GET', url: server.url('/') }))).toBe('ok');
   });
@@ -213,7 +302,12 @@ describe('send() over TLS', () => {
   });
 
   test.each([
-    ['an unknown authority', certificates, undefined, 'signed by an authority that this machine does not know'],
+    [
+      'an unknown authority',
+      certificates,
+      undefined,
+      'signed by an authority that this machine does not know',
+    ],
     ['an expired certificate', expired, expired.ca, 'has expired'],
     ['a certificate for another name', elsewhere, elsewhere.ca, 'is for another name'],
   ] as const)('send() refuses %s', async (_what, served, ca, said) => {
@@ -222,7 +316,11 @@ describe('send() over TLS', () => {
       .send({ method: 'GET', url: server.url('/') })
       .catch((error: unknown) => error);
     expect(error).toBeInstanceOf(TlsError);
-    expect(error).toMatchObject({ code: 'TLS', plainHttp: false, hint: expect.stringContaining(`--tls-skip-verify 127.0.0.1:${server.port}`) });
+    expect(error).toMatchObject({
+      code: 'TLS',
+      plainHttp: false,
+      hint: expect.stringContaining(`--tls-skip-verify 127.0.0.1:${server.port}`),
+    });
     expect((error as Error).message).toContain(said);
   });
 
@@ -231,14 +329,25 @@ describe('send() over TLS', () => {
     const error = await testTransport()
       .send({ method: 'GET', url: new URL(`https://127.0.0.1:${server.port}/v2/`) })
       .catch((error: unknown) => error);
-    expect(error).toMatchObject({ code: 'TLS', plainHttp: true, hint: `if you trust the network between: --plain-http 127.0.0.1:${server.port}` });
+    expect(error).toMatchObject({
+      code: 'TLS',
+      plainHttp: true,
+      hint: `if you trust the network between: --plain-http 127.0.0.1:${server.port}`,
+    });
   });
 
   test('send() asks for TLS settings once per origin', async () => {
-    const server = await startHttpServer((_request, response) => void response.end('ok'), certificates);
+    const server = await startHttpServer(
+      (_request, response) => void response.end('ok'),
+      certificates,
+    );
     let asked = 0;
     const transport = testTransport({ tls: () => ({ ca: (asked++, certificates.ca) }) });
-    await Promise.all([1, 2, 3].map(async () => textOf(await transport.send({ method: 'GET', url: server.url('/') }))));
+    await Promise.all(
+      [1, 2, 3].map(async () =>
+        textOf(await transport.send({ method: 'GET', url: server.url('/') })),
+      ),
+    );
     expect(asked).toBe(1);
   });
 });
@@ -247,24 +356,46 @@ describe('send() of servers that do not speak HTTP as they should', () => {
   test.each([
     ['no HTTP', 'SSH-2.0-OpenSSH_9.2\r\n', 'Expected HTTP/, RTSP/ or ICE/'],
     ['a TLS alert', '\u0015\u0003\u0001\u0000\u0002\u0002\u0046', 'Expected HTTP/, RTSP/ or ICE/'],
-    ['a Content-Length that is no number', 'HTTP/1.1 200 OK\r\ncontent-length: -1\r\n\r\n', 'Invalid character in Content-Length'],
-    ['100 Continue', 'HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n\r\n', 'it says 100 Continue unasked'],
-    ['an upgrade', 'HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: x\r\n\r\n', 'it switches protocols unasked'],
-  ])('send() says of %s that it is not the HTTP that it should be', async (_what, answer, fault) => {
-    const server = await startRawServer((socket) => socket.once('data', () => socket.end(answer, 'latin1')));
-    const failure = testTransport().send({ method: 'GET', url: server.url('/x') });
-    await expect(failure).rejects.toMatchObject({
-      phase: 'answer',
-      reason: expect.stringMatching(/^HPE_/) as string,
-      message: `Cannot GET "${server.origin}/x": the server does not speak HTTP as it should (${fault})`,
-    });
-  });
+    [
+      'a Content-Length that is no number',
+      'HTTP/1.1 200 OK\r\ncontent-length: -1\r\n\r\n',
+      'Invalid character in Content-Length',
+    ],
+    [
+      '100 Continue',
+      'HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n\r\n',
+      'it says 100 Continue unasked',
+    ],
+    [
+      'an upgrade',
+      'HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: x\r\n\r\n',
+      'it switches protocols unasked',
+    ],
+  ])(
+    'send() says of %s that it is not the HTTP that it should be',
+    async (_what, answer, fault) => {
+      const server = await startRawServer((socket) =>
+        socket.once('data', () => socket.end(answer, 'latin1')),
+      );
+      const failure = testTransport().send({ method: 'GET', url: server.url('/x') });
+      await expect(failure).rejects.toMatchObject({
+        phase: 'answer',
+        reason: expect.stringMatching(/^HPE_/) as string,
+        message: `Cannot GET "${server.origin}/x": the server does not speak HTTP as it should (${fault})`,
+      });
+    },
+  );
 
   test.each([
-    ['two Content-Length headers', 'HTTP/1.1 200 OK\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\nab'],
+    [
+      'two Content-Length headers',
+      'HTTP/1.1 200 OK\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\nab',
+    ],
     ['a bare line feed smuggling a header', 'HTTP/1.1 200 OK\r\nx: a\rset-cookie: b\r\n\r\n'],
   ])('send() refuses %s', async (_what, answer) => {
-    const server = await startRawServer((socket) => socket.once('data', () => socket.end(answer, 'latin1')));
+    const server = await startRawServer((socket) =>
+      socket.once('data', () => socket.end(answer, 'latin1')),
+    );
     const error = await testTransport()
       .send({ method: 'GET', url: server.url('/') })
       .catch((error: unknown) => error);
@@ -274,14 +405,20 @@ describe('send() of servers that do not speak HTTP as they should', () => {
 
   test('send() refuses endless headers', async () => {
     const server = await startRawServer((socket) => {
-      socket.once('data', () => socket.write(`HTTP/1.1 200 OK\r\n${`x-filler: ${'y'.repeat(1000)}\r\n`.repeat(100)}\r\n`));
+      socket.once('data', () =>
+        socket.write(`HTTP/1.1 200 OK\r\n${`x-filler: ${'y'.repeat(1000)}\r\n`.repeat(100)}\r\n`),
+      );
     });
-    await expect(testTransport().send({ method: 'GET', url: server.url('/') })).rejects.toMatchObject({ reason: 'UND_ERR_HEADERS_OVERFLOW' });
+    await expect(
+      testTransport().send({ method: 'GET', url: server.url('/') }),
+    ).rejects.toMatchObject({ reason: 'UND_ERR_HEADERS_OVERFLOW' });
   });
 
   test('send() is a network error of phase answer when the connection is closed unanswered', async () => {
     const server = await startRawServer((socket) => socket.once('data', () => socket.end()));
-    await expect(testTransport().send({ method: 'GET', url: server.url('/') })).rejects.toMatchObject({
+    await expect(
+      testTransport().send({ method: 'GET', url: server.url('/') }),
+    ).rejects.toMatchObject({
       code: 'NETWORK',
       phase: 'answer',
       reason: 'UND_ERR_SOCKET',
@@ -293,7 +430,11 @@ describe('send() of servers that do not speak HTTP as they should', () => {
     const error = await testTransport({ idleTimeoutMs: 30 })
       .send({ method: 'GET', url: server.url('/v2/') })
       .catch((error: unknown) => error);
-    expect(error).toMatchObject({ code: 'TIMEOUT', phase: 'answer', message: `Cannot GET "${server.origin}/v2/": no answer for 0.03 s` });
+    expect(error).toMatchObject({
+      code: 'TIMEOUT',
+      phase: 'answer',
+      message: `Cannot GET "${server.origin}/v2/": no answer for 0.03 s`,
+    });
   });
 
   test('send() waits for a slow PUT as long as it was told to', async () => {
@@ -302,8 +443,13 @@ describe('send() of servers that do not speak HTTP as they should', () => {
       request.once('end', () => setTimeout(() => response.writeHead(201).end(), 700));
     });
     const transport = testTransport({ idleTimeoutMs: 500, answerTimeoutMs: 60_000 });
-    expect((await transport.send({ method: 'PUT', url: server.url('/'), body: Buffer.from('manifest') })).status).toBe(201);
-    await expect(transport.send({ method: 'PUT', url: server.url('/'), answerTimeoutMs: 20 })).rejects.toMatchObject({ code: 'TIMEOUT' });
+    expect(
+      (await transport.send({ method: 'PUT', url: server.url('/'), body: Buffer.from('manifest') }))
+        .status,
+    ).toBe(201);
+    await expect(
+      transport.send({ method: 'PUT', url: server.url('/'), answerTimeoutMs: 20 }),
+    ).rejects.toMatchObject({ code: 'TIMEOUT' });
   });
 });
 

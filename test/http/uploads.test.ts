@@ -49,7 +49,11 @@ function endless(chunk: Uint8Array): { content: Bytes; closed: Promise<void> } {
 }
 
 /** Content that gives one chunk and then waits until `signal` aborts. */
-function stalling(signal: AbortSignal): { content: Bytes; closed: Promise<void>; stalled: Promise<void> } {
+function stalling(signal: AbortSignal): {
+  content: Bytes;
+  closed: Promise<void>;
+  stalled: Promise<void>;
+} {
   const closed = deferred();
   const stalled = deferred();
   async function* content(): AsyncGenerator<Uint8Array> {
@@ -63,7 +67,11 @@ function stalling(signal: AbortSignal): { content: Bytes; closed: Promise<void>;
       closed.resolve();
     }
   }
-  return { content: { [Symbol.asyncIterator]: content }, closed: closed.promise, stalled: stalled.promise };
+  return {
+    content: { [Symbol.asyncIterator]: content },
+    closed: closed.promise,
+    stalled: stalled.promise,
+  };
 }
 
 describe('a streamed body', () => {
@@ -72,17 +80,25 @@ describe('a streamed body', () => {
     ['http', undefined, 1_000_000],
     ['https', certificates, 4093],
     ['https', certificates, 1_000_000],
-  ] as const)('send() asks for no borrowed chunk before the last one has left, over %s (%#)', async (_scheme, tls, chunkSize) => {
-    const server = await startHttpServer(async (request, response) => void response.end(await hashSlowly(request)), tls);
-    const content = randomLike(6_000_000);
-    const transport = testTransport({ tls: () => ({ ca: certificates.ca }) });
-    const response = await transport.send({
-      method: 'PUT',
-      url: server.url('/blob'),
-      body: { content: poisoned(content, { chunkSize }), size: content.byteLength },
-    });
-    expect(Buffer.from(await readAtMost(response, 1000, 'the hash')).toString()).toBe(sha256(content));
-  });
+  ] as const)(
+    'send() asks for no borrowed chunk before the last one has left, over %s (%#)',
+    async (_scheme, tls, chunkSize) => {
+      const server = await startHttpServer(
+        async (request, response) => void response.end(await hashSlowly(request)),
+        tls,
+      );
+      const content = randomLike(6_000_000);
+      const transport = testTransport({ tls: () => ({ ca: certificates.ca }) });
+      const response = await transport.send({
+        method: 'PUT',
+        url: server.url('/blob'),
+        body: { content: poisoned(content, { chunkSize }), size: content.byteLength },
+      });
+      expect(Buffer.from(await readAtMost(response, 1000, 'the hash')).toString()).toBe(
+        sha256(content),
+      );
+    },
+  );
 
   test('send() announces the size of a body', async () => {
     const server = await startHttpServer((request, response) => {
@@ -92,7 +108,10 @@ describe('a streamed body', () => {
       request.once('end', () => response.end());
     });
     const transport = testTransport();
-    for (const body of [Buffer.from('12345'), { content: bytesOf(Buffer.from('12345')), size: 5 }]) {
+    for (const body of [
+      Buffer.from('12345'),
+      { content: bytesOf(Buffer.from('12345')), size: 5 },
+    ]) {
       const response = await transport.send({ method: 'PUT', url: server.url('/'), body });
       expect(response.headers.get('x-length')).toBe('5');
       expect(response.headers.get('x-encoding')).toBe('undefined');
@@ -106,23 +125,38 @@ describe('a streamed body', () => {
     ['empty bytes', new Uint8Array(0)],
     ['an empty stream', { content: bytesOf(new Uint8Array(0)), size: 0 }],
   ])('send() announces 0 bytes of a POST with %s', async (_what, body) => {
-    const server = await startHttpServer((request, response) => void response.end(request.headers['content-length']));
+    const server = await startHttpServer(
+      (request, response) => void response.end(request.headers['content-length']),
+    );
     const response = await testTransport().send({ method: 'POST', url: server.url('/'), body });
     expect(Buffer.from(await readAtMost(response, 10, 'it')).toString()).toBe('0');
   });
 
   test('send() skips empty chunks', async () => {
-    const server = await startHttpServer(async (request, response) => void response.end(await hashSlowly(request)));
+    const server = await startHttpServer(
+      async (request, response) => void response.end(await hashSlowly(request)),
+    );
     async function* content(): AsyncGenerator<Uint8Array> {
       for (const text of ['', 'a', '', '', 'b', '']) yield Buffer.from(text);
     }
-    const response = await testTransport().send({ method: 'PUT', url: server.url('/'), body: { content: { [Symbol.asyncIterator]: content }, size: 2 } });
-    expect(Buffer.from(await readAtMost(response, 1000, 'it')).toString()).toBe(sha256(Buffer.from('ab')));
+    const response = await testTransport().send({
+      method: 'PUT',
+      url: server.url('/'),
+      body: { content: { [Symbol.asyncIterator]: content }, size: 2 },
+    });
+    expect(Buffer.from(await readAtMost(response, 1000, 'it')).toString()).toBe(
+      sha256(Buffer.from('ab')),
+    );
   });
 
   test('send() does not open a body when it cannot connect', async () => {
     let isOpened = false;
-    const content = { [Symbol.asyncIterator]: () => ((isOpened = true), bytesOf(Buffer.from('x'))[Symbol.asyncIterator]()) };
+    const content = {
+      [Symbol.asyncIterator]: () => (
+        (isOpened = true),
+        bytesOf(Buffer.from('x'))[Symbol.asyncIterator]()
+      ),
+    };
     await testTransport()
       .send({ method: 'PUT', url: new URL('http://127.0.0.1:1/'), body: { content, size: 1 } })
       .catch(() => {});
@@ -136,7 +170,11 @@ describe('a streamed body', () => {
   ])('send() fails when a body is %s than its size', async (_what, text, size, said) => {
     const server = await startHttpServer((request) => void request.resume());
     const error = await testTransport()
-      .send({ method: 'PUT', url: server.url('/'), body: { content: bytesOf(Buffer.from(text)), size } })
+      .send({
+        method: 'PUT',
+        url: server.url('/'),
+        body: { content: bytesOf(Buffer.from(text)), size },
+      })
       .catch((error: unknown) => error);
     expect(error).toBeInstanceOf(BodySizeError);
     expect((error as Error).message).toContain(said);
@@ -149,7 +187,11 @@ describe('a streamed body', () => {
       yield Buffer.from('abc');
       throw failure;
     }
-    const sent = testTransport().send({ method: 'PUT', url: server.url('/'), body: { content: { [Symbol.asyncIterator]: content }, size: 6 } });
+    const sent = testTransport().send({
+      method: 'PUT',
+      url: server.url('/'),
+      body: { content: { [Symbol.asyncIterator]: content }, size: 6 },
+    });
     await expect(sent).rejects.toBe(failure);
   });
 
@@ -164,14 +206,25 @@ describe('a streamed body', () => {
       for (let turn = 0; turn < 50; turn++) await new Promise(setImmediate);
       throw failure;
     }
-    const sent = testTransport().send({ method: 'PUT', url: server.url('/'), body: { content: { [Symbol.asyncIterator]: content }, size: 3 } });
+    const sent = testTransport().send({
+      method: 'PUT',
+      url: server.url('/'),
+      body: { content: { [Symbol.asyncIterator]: content }, size: 3 },
+    });
     await expect(sent).rejects.toBe(failure);
   });
 
   test('send() delivers an early 413, and closes the content', async () => {
-    const server = await startHttpServer((_request, response) => void response.writeHead(413, { 'content-type': 'text/plain' }).end('too large'));
+    const server = await startHttpServer(
+      (_request, response) =>
+        void response.writeHead(413, { 'content-type': 'text/plain' }).end('too large'),
+    );
     const { content, closed } = endless(Buffer.alloc(65_536));
-    const response = await testTransport().send({ method: 'PUT', url: server.url('/'), body: { content, size: 2 ** 40 } });
+    const response = await testTransport().send({
+      method: 'PUT',
+      url: server.url('/'),
+      body: { content, size: 2 ** 40 },
+    });
     expect(response.status).toBe(413);
     expect(Buffer.from(await readAtMost(response, 1000, 'it')).toString()).toBe('too large');
     await closed;
@@ -186,17 +239,29 @@ describe('a streamed body', () => {
     });
     const controller = new AbortController();
     const { content, closed } = stalling(controller.signal);
-    const response = await testTransport().send({ method: 'PUT', url: server.url('/'), body: { content, size: 100 } });
+    const response = await testTransport().send({
+      method: 'PUT',
+      url: server.url('/'),
+      body: { content, size: 100 },
+    });
     expect(Buffer.from(await readAtMost(response, 1000, 'it')).toString()).toBe('no thanks');
     controller.abort();
     await closed;
   });
 
   test('send() goes on with another connection after an early answer', async () => {
-    const server = await startHttpServer((request, response) => void response.writeHead(request.method === 'PUT' ? 413 : 200).end());
+    const server = await startHttpServer(
+      (request, response) => void response.writeHead(request.method === 'PUT' ? 413 : 200).end(),
+    );
     const transport = testTransport();
     const { content } = endless(Buffer.alloc(65_536));
-    await discard(await transport.send({ method: 'PUT', url: server.url('/'), body: { content, size: 2 ** 40 } }));
+    await discard(
+      await transport.send({
+        method: 'PUT',
+        url: server.url('/'),
+        body: { content, size: 2 ** 40 },
+      }),
+    );
     expect((await transport.send({ method: 'GET', url: server.url('/') })).status).toBe(200);
   });
 
@@ -205,7 +270,12 @@ describe('a streamed body', () => {
     const controller = new AbortController();
     const { content, closed, stalled } = stalling(controller.signal);
     const reason = new Error('stop');
-    const sent = testTransport().send({ method: 'PUT', url: server.url('/'), body: { content, size: 100 }, signal: controller.signal });
+    const sent = testTransport().send({
+      method: 'PUT',
+      url: server.url('/'),
+      body: { content, size: 100 },
+      signal: controller.signal,
+    });
     const failed = sent.catch((error: unknown) => error);
     await stalled;
     controller.abort(reason);
@@ -214,9 +284,17 @@ describe('a streamed body', () => {
   });
 
   test('send() closes the content when the connection breaks', async () => {
-    const server = await startRawServer((socket) => socket.once('data', () => socket.resetAndDestroy()));
+    const server = await startRawServer((socket) =>
+      socket.once('data', () => socket.resetAndDestroy()),
+    );
     const { content, closed } = endless(Buffer.alloc(65_536));
-    await expect(testTransport().send({ method: 'PUT', url: server.url('/'), body: { content, size: 2 ** 40 } })).rejects.toMatchObject({
+    await expect(
+      testTransport().send({
+        method: 'PUT',
+        url: server.url('/'),
+        body: { content, size: 2 ** 40 },
+      }),
+    ).rejects.toMatchObject({
       code: 'NETWORK',
       phase: 'answer',
     });
@@ -226,7 +304,11 @@ describe('a streamed body', () => {
   test('send() times out and closes the content when the server takes no more', async () => {
     const server = await startRawServer((socket) => socket.pause());
     const { content, closed } = endless(Buffer.alloc(65_536));
-    const sent = testTransport({ idleTimeoutMs: 50 }).send({ method: 'PUT', url: server.url('/'), body: { content, size: 2 ** 40 } });
+    const sent = testTransport({ idleTimeoutMs: 50 }).send({
+      method: 'PUT',
+      url: server.url('/'),
+      body: { content, size: 2 ** 40 },
+    });
     await expect(sent).rejects.toMatchObject({
       code: 'TIMEOUT',
       phase: 'answer',
@@ -236,7 +318,9 @@ describe('a streamed body', () => {
   });
 
   test('send() leaves the patience with slow content to the content', async () => {
-    const server = await startHttpServer(async (request, response) => void response.end(await hashSlowly(request)));
+    const server = await startHttpServer(
+      async (request, response) => void response.end(await hashSlowly(request)),
+    );
     const transport = testTransport({ idleTimeoutMs: 500 });
     const silent = await startRawServer(() => {});
     async function* content(): AsyncGenerator<Uint8Array> {
@@ -245,17 +329,28 @@ describe('a streamed body', () => {
       await transport.send({ method: 'GET', url: silent.url('/') }).catch(() => {});
       yield Buffer.from('b');
     }
-    const response = await transport.send({ method: 'PUT', url: server.url('/'), body: { content: { [Symbol.asyncIterator]: content }, size: 2 } });
+    const response = await transport.send({
+      method: 'PUT',
+      url: server.url('/'),
+      body: { content: { [Symbol.asyncIterator]: content }, size: 2 },
+    });
     expect(response.status).toBe(200);
   });
 
   test('send() pipes the body of one answer into another request', async () => {
     const blob = randomLike(3_000_000);
     const source = await startHttpServer((_request, response) => void response.end(blob));
-    const target = await startHttpServer(async (request, response) => void response.end(await hashSlowly(request)), certificates);
+    const target = await startHttpServer(
+      async (request, response) => void response.end(await hashSlowly(request)),
+      certificates,
+    );
     const transport = testTransport({ tls: () => ({ ca: certificates.ca }) });
     const { body } = await transport.send({ method: 'GET', url: source.url('/') });
-    const response = await transport.send({ method: 'PUT', url: target.url('/'), body: { content: body, size: blob.byteLength } });
+    const response = await transport.send({
+      method: 'PUT',
+      url: target.url('/'),
+      body: { content: body, size: blob.byteLength },
+    });
     expect(Buffer.from(await readAtMost(response, 1000, 'it')).toString()).toBe(sha256(blob));
   });
 });

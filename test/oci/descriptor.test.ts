@@ -1,7 +1,12 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 
-import { parseDescriptor, sameContent, toDescriptorJson, type Descriptor } from '../../src/oci/descriptor.ts';
+import {
+  parseDescriptor,
+  sameContent,
+  toDescriptorJson,
+  type Descriptor,
+} from '../../src/oci/descriptor.ts';
 import { digestOf } from '../../src/oci/digest.ts';
 import { outcomeOf } from '../support/outcome.ts';
 
@@ -16,47 +21,98 @@ describe('parseDescriptor()', () => {
       annotations: { a: 'b' },
       data: 'e30=',
       artifactType: 'application/y',
-      platform: { os: 'windows', architecture: 'amd64', variant: 'v2', 'os.version': '10.0.17763', 'os.features': ['win32k'] },
+      platform: {
+        os: 'windows',
+        architecture: 'amd64',
+        variant: 'v2',
+        'os.version': '10.0.17763',
+        'os.features': ['win32k'],
+      },
     };
     expect(parseDescriptor({ ...full, unknown: 1 }, 'x')).toEqual({
       ...full,
-      platform: { os: 'windows', architecture: 'amd64', variant: 'v2', osVersion: '10.0.17763', osFeatures: ['win32k'] },
+      platform: {
+        os: 'windows',
+        architecture: 'amd64',
+        variant: 'v2',
+        osVersion: '10.0.17763',
+        osFeatures: ['win32k'],
+      },
     });
   });
 
   test('reads the nulls that Go writes as absent', () => {
-    expect(parseDescriptor({ ...PLAIN, urls: null, annotations: null, platform: null }, 'x')).toEqual(PLAIN);
-    expect(parseDescriptor({ ...PLAIN, platform: { os: 'linux', architecture: 'arm', 'os.features': null } }, 'x').platform).toEqual({
+    expect(
+      parseDescriptor({ ...PLAIN, urls: null, annotations: null, platform: null }, 'x'),
+    ).toEqual(PLAIN);
+    expect(
+      parseDescriptor(
+        { ...PLAIN, platform: { os: 'linux', architecture: 'arm', 'os.features': null } },
+        'x',
+      ).platform,
+    ).toEqual({
       os: 'linux',
       architecture: 'arm',
     });
   });
 
-  test.each([{}, { os: '', architecture: '' }, { os: 'linux' }, { architecture: 'amd64', os: '' }])('reads the half platform %j as none', (platform) => {
-    expect(parseDescriptor({ ...PLAIN, platform }, 'x')).toEqual(PLAIN);
-  });
+  test.each([{}, { os: '', architecture: '' }, { os: 'linux' }, { architecture: 'amd64', os: '' }])(
+    'reads the half platform %j as none',
+    (platform) => {
+      expect(parseDescriptor({ ...PLAIN, platform }, 'x')).toEqual(PLAIN);
+    },
+  );
 
   test.each([
     [undefined, 'Cannot read descriptor config: expected object'],
-    [{ ...PLAIN, mediaType: undefined }, 'Cannot read descriptor config: expected string at "mediaType"'],
-    [{ ...PLAIN, platform: { os: 1, architecture: 'amd64' } }, 'Cannot read descriptor config: expected string at "platform.os"'],
-    [{ ...PLAIN, annotations: { a: 1 } }, 'Cannot read descriptor config: expected string at "annotations.a"'],
+    [
+      { ...PLAIN, mediaType: undefined },
+      'Cannot read descriptor config: expected string at "mediaType"',
+    ],
+    [
+      { ...PLAIN, platform: { os: 1, architecture: 'amd64' } },
+      'Cannot read descriptor config: expected string at "platform.os"',
+    ],
+    [
+      { ...PLAIN, annotations: { a: 1 } },
+      'Cannot read descriptor config: expected string at "annotations.a"',
+    ],
     [{ ...PLAIN, size: '2' }, 'Cannot read descriptor config: expected number at "size"'],
-    [{ ...PLAIN, size: -1 }, 'Cannot read descriptor config: expected a size in whole bytes, found -1'],
-    [{ ...PLAIN, size: 1.5 }, 'Cannot read descriptor config: expected a size in whole bytes, found 1.5'],
-    [{ ...PLAIN, size: 2 ** 53 }, 'Cannot read descriptor config: expected a size in whole bytes, found 9007199254740992'],
-    [{ ...PLAIN, size: JSON.parse('1e400') as number }, 'Cannot read descriptor config: expected number at "size"'],
-    [{ ...PLAIN, digest: 'sha256:ab' }, 'Cannot read descriptor config: Cannot parse digest "sha256:ab": expected 64 hex digits, found 2 characters'],
+    [
+      { ...PLAIN, size: -1 },
+      'Cannot read descriptor config: expected a size in whole bytes, found -1',
+    ],
+    [
+      { ...PLAIN, size: 1.5 },
+      'Cannot read descriptor config: expected a size in whole bytes, found 1.5',
+    ],
+    [
+      { ...PLAIN, size: 2 ** 53 },
+      'Cannot read descriptor config: expected a size in whole bytes, found 9007199254740992',
+    ],
+    [
+      { ...PLAIN, size: JSON.parse('1e400') as number },
+      'Cannot read descriptor config: expected number at "size"',
+    ],
+    [
+      { ...PLAIN, digest: 'sha256:ab' },
+      'Cannot read descriptor config: Cannot parse digest "sha256:ab": expected 64 hex digits, found 2 characters',
+    ],
     [{ ...PLAIN, digest: `md5:${'a'.repeat(32)}` }, /expected sha256 or sha512/],
     [{ ...PLAIN, digest: `sha256:../../${'a'.repeat(58)}` }, /expected the digits/],
   ])('refuses %j', (value, message) => {
     expect(() => parseDescriptor(value, 'config')).toThrow(
-      expect.objectContaining({ code: 'INVALID_MANIFEST', message: expect.stringMatching(asRegex(message)) }),
+      expect.objectContaining({
+        code: 'INVALID_MANIFEST',
+        message: expect.stringMatching(asRegex(message)),
+      }),
     );
   });
 
   test('keeps __proto__ out of what it returns', () => {
-    const value: unknown = JSON.parse(`{"mediaType":"x","digest":"${DIGEST}","size":2,"__proto__":{"evil":1},"annotations":{"__proto__":"x"}}`);
+    const value: unknown = JSON.parse(
+      `{"mediaType":"x","digest":"${DIGEST}","size":2,"__proto__":{"evil":1},"annotations":{"__proto__":"x"}}`,
+    );
     const descriptor = parseDescriptor(value, 'x');
     expect('evil' in descriptor).toBe(false);
     expect(Object.getPrototypeOf(descriptor.annotations ?? {})).toBe(Object.prototype);
@@ -65,7 +121,9 @@ describe('parseDescriptor()', () => {
   test('reads back what toDescriptorJson() writes', () => {
     fc.assert(
       fc.property(descriptors(), (descriptor) => {
-        expect(parseDescriptor(JSON.parse(JSON.stringify(toDescriptorJson(descriptor))), 'x')).toEqual(descriptor);
+        expect(
+          parseDescriptor(JSON.parse(JSON.stringify(toDescriptorJson(descriptor))), 'x'),
+        ).toEqual(descriptor);
       }),
     );
   });
@@ -74,7 +132,17 @@ describe('parseDescriptor()', () => {
     const member = fc.option(fc.oneof(fc.jsonValue(), fc.constant(DIGEST)), { nil: undefined });
     const value = fc.oneof(
       fc.jsonValue(),
-      fc.record({ mediaType: member, digest: member, size: member, urls: member, annotations: member, platform: member }, { requiredKeys: [] }),
+      fc.record(
+        {
+          mediaType: member,
+          digest: member,
+          size: member,
+          urls: member,
+          annotations: member,
+          platform: member,
+        },
+        { requiredKeys: [] },
+      ),
     );
     fc.assert(
       fc.property(value, (json) => {
@@ -89,7 +157,9 @@ describe('sameContent()', () => {
     const descriptor = parseDescriptor(PLAIN, 'x');
     expect(sameContent(descriptor, { ...descriptor, mediaType: 'other' })).toBe(true);
     expect(sameContent(descriptor, { ...descriptor, size: 3 })).toBe(false);
-    expect(sameContent(descriptor, { ...descriptor, digest: digestOf(new Uint8Array()) })).toBe(false);
+    expect(sameContent(descriptor, { ...descriptor, digest: digestOf(new Uint8Array()) })).toBe(
+      false,
+    );
   });
 });
 
@@ -101,9 +171,17 @@ function descriptors(): fc.Arbitrary<Descriptor> {
       digest: fc.uint8Array().map((bytes) => digestOf(bytes)),
       size: fc.maxSafeNat(),
       urls: fc.array(word),
-      annotations: fc.dictionary(fc.stringMatching(/^[a-z.]{1,9}$/), fc.string(), { noNullPrototype: true }),
+      annotations: fc.dictionary(fc.stringMatching(/^[a-z.]{1,9}$/), fc.string(), {
+        noNullPrototype: true,
+      }),
       platform: fc.record(
-        { os: word, architecture: word, variant: word, osVersion: word, osFeatures: fc.array(word) },
+        {
+          os: word,
+          architecture: word,
+          variant: word,
+          osVersion: word,
+          osFeatures: fc.array(word),
+        },
         { requiredKeys: ['os', 'architecture'] },
       ),
     },

@@ -9,7 +9,14 @@ test('parseImageConfig() reads what an image says', () => {
     architecture: 'arm',
     variant: 'v7',
     created: '2025-01-01T00:00:00Z',
-    config: { Entrypoint: ['/app'], Cmd: null, Env: ['A=b'], Labels: { a: 'b' }, ExposedPorts: { '80/tcp': {} }, User: '' },
+    config: {
+      Entrypoint: ['/app'],
+      Cmd: null,
+      Env: ['A=b'],
+      Labels: { a: 'b' },
+      ExposedPorts: { '80/tcp': {} },
+      User: '',
+    },
     rootfs: { diff_ids: ['sha256:00'] },
     history: [
       { created_by: 'ADD x', empty_layer: false },
@@ -33,19 +40,33 @@ test('parseImageConfig() reads what an image says', () => {
 });
 
 test('parseImageConfig() keeps a label that is called like a member of every object', () => {
-  expect(Object.entries(parseImageConfig(Buffer.from('{"config":{"Labels":{"__proto__":"x"}}}'))?.labels ?? {})).toEqual([['__proto__', 'x']]);
+  expect(
+    Object.entries(
+      parseImageConfig(Buffer.from('{"config":{"Labels":{"__proto__":"x"}}}'))?.labels ?? {},
+    ),
+  ).toEqual([['__proto__', 'x']]);
 });
 
 test('parseImageConfig() is undefined for what is no JSON object', () => {
-  for (const text of ['', '[]', 'null', '"x"', '{']) expect(parseImageConfig(Buffer.from(text))).toBeUndefined();
+  for (const text of ['', '[]', 'null', '"x"', '{'])
+    expect(parseImageConfig(Buffer.from(text))).toBeUndefined();
 });
 
 test('parseImageConfig() takes any JSON object, whatever the types of its members', () => {
   const anything = fc.jsonValue();
   fc.assert(
-    fc.property(fc.record({ os: anything, config: anything, history: anything, rootfs: anything, created: anything }), (json) => {
-      expect(parse(json)).toBeDefined();
-    }),
+    fc.property(
+      fc.record({
+        os: anything,
+        config: anything,
+        history: anything,
+        rootfs: anything,
+        created: anything,
+      }),
+      (json) => {
+        expect(parse(json)).toBeDefined();
+      },
+    ),
   );
 });
 

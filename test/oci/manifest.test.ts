@@ -7,17 +7,29 @@ import { artifactTypeOf, childrenOf, parseManifest } from '../../src/oci/manifes
 import { MEDIA_TYPE } from '../../src/oci/media-types.ts';
 import { outcomeOf } from '../support/outcome.ts';
 
-const node = (text: string, mediaType = 'application/x') => ({ mediaType, digest: digestOf(Buffer.from(text)), size: text.length });
+const node = (text: string, mediaType = 'application/x') => ({
+  mediaType,
+  digest: digestOf(Buffer.from(text)),
+  size: text.length,
+});
 const CONFIG = node('config', MEDIA_TYPE.ociConfig);
 const LAYERS = [node('one'), node('two')];
 const IMAGE = { schemaVersion: 2, config: CONFIG, layers: LAYERS };
-const INDEX = { schemaVersion: 2, manifests: [node('a', MEDIA_TYPE.ociManifest), node('b', MEDIA_TYPE.ociManifest)] };
+const INDEX = {
+  schemaVersion: 2,
+  manifests: [node('a', MEDIA_TYPE.ociManifest), node('b', MEDIA_TYPE.ociManifest)],
+};
 
 const bytes = (value: unknown): Uint8Array => Buffer.from(JSON.stringify(value));
 
 describe('parseManifest()', () => {
   test('reads an image manifest', () => {
-    expect(parseManifest(bytes({ ...IMAGE, mediaType: MEDIA_TYPE.ociManifest, annotations: { a: 'b' } }), MEDIA_TYPE.ociManifest)).toEqual({
+    expect(
+      parseManifest(
+        bytes({ ...IMAGE, mediaType: MEDIA_TYPE.ociManifest, annotations: { a: 'b' } }),
+        MEDIA_TYPE.ociManifest,
+      ),
+    ).toEqual({
       kind: 'image',
       mediaType: MEDIA_TYPE.ociManifest,
       config: CONFIG,
@@ -27,7 +39,9 @@ describe('parseManifest()', () => {
   });
 
   test('reads an index', () => {
-    expect(parseManifest(bytes({ ...INDEX, mediaType: MEDIA_TYPE.dockerManifestList }), undefined)).toEqual({
+    expect(
+      parseManifest(bytes({ ...INDEX, mediaType: MEDIA_TYPE.dockerManifestList }), undefined),
+    ).toEqual({
       kind: 'index',
       mediaType: MEDIA_TYPE.dockerManifestList,
       manifests: INDEX.manifests,
@@ -36,27 +50,44 @@ describe('parseManifest()', () => {
   });
 
   test('keeps subject and artifactType', () => {
-    const manifest = parseManifest(bytes({ ...IMAGE, subject: node('s'), artifactType: 'application/y' }), undefined);
+    const manifest = parseManifest(
+      bytes({ ...IMAGE, subject: node('s'), artifactType: 'application/y' }),
+      undefined,
+    );
     expect(manifest.subject).toEqual(node('s'));
     expect(manifest.artifactType).toBe('application/y');
   });
 
-  test.each([undefined, 'text/plain', 'application/json'])('tells a manifest without a type by its members (%s)', (told) => {
-    expect(parseManifest(bytes(IMAGE), told).mediaType).toBe(MEDIA_TYPE.ociManifest);
-    expect(parseManifest(bytes(INDEX), told).mediaType).toBe(MEDIA_TYPE.ociIndex);
-    expect(parseManifest(bytes({ ...IMAGE, mediaType: '' }), told).mediaType).toBe(MEDIA_TYPE.ociManifest);
-  });
+  test.each([undefined, 'text/plain', 'application/json'])(
+    'tells a manifest without a type by its members (%s)',
+    (told) => {
+      expect(parseManifest(bytes(IMAGE), told).mediaType).toBe(MEDIA_TYPE.ociManifest);
+      expect(parseManifest(bytes(INDEX), told).mediaType).toBe(MEDIA_TYPE.ociIndex);
+      expect(parseManifest(bytes({ ...IMAGE, mediaType: '' }), told).mediaType).toBe(
+        MEDIA_TYPE.ociManifest,
+      );
+    },
+  );
 
   test('takes the type it is told when the body names none', () => {
-    expect(parseManifest(bytes(IMAGE), MEDIA_TYPE.dockerManifest).mediaType).toBe(MEDIA_TYPE.dockerManifest);
+    expect(parseManifest(bytes(IMAGE), MEDIA_TYPE.dockerManifest).mediaType).toBe(
+      MEDIA_TYPE.dockerManifest,
+    );
   });
 
   test('reads null lists, as Go writes empty ones', () => {
-    expect(parseManifest(bytes({ ...IMAGE, layers: null, subject: null, annotations: null }), MEDIA_TYPE.ociManifest)).toMatchObject({
+    expect(
+      parseManifest(
+        bytes({ ...IMAGE, layers: null, subject: null, annotations: null }),
+        MEDIA_TYPE.ociManifest,
+      ),
+    ).toMatchObject({
       layers: [],
       annotations: {},
     });
-    expect(parseManifest(bytes({ ...INDEX, manifests: null }), MEDIA_TYPE.ociIndex)).toMatchObject({ manifests: [] });
+    expect(parseManifest(bytes({ ...INDEX, manifests: null }), MEDIA_TYPE.ociIndex)).toMatchObject({
+      manifests: [],
+    });
   });
 
   test.each([
@@ -67,7 +98,11 @@ describe('parseManifest()', () => {
     ['an image that says it is an index', { ...IMAGE, mediaType: MEDIA_TYPE.ociIndex }, undefined],
     ['an index offered as an image', INDEX, MEDIA_TYPE.ociManifest],
     ['an image offered as an index', IMAGE, MEDIA_TYPE.ociIndex],
-    ['another type than was offered', { ...IMAGE, mediaType: MEDIA_TYPE.dockerManifest }, MEDIA_TYPE.ociManifest],
+    [
+      'another type than was offered',
+      { ...IMAGE, mediaType: MEDIA_TYPE.dockerManifest },
+      MEDIA_TYPE.ociManifest,
+    ],
     ['schema 1 members', { ...IMAGE, fsLayers: [] }, MEDIA_TYPE.ociManifest],
     ['neither', { schemaVersion: 2 }, undefined],
     ['no schemaVersion', { config: CONFIG, layers: LAYERS }, MEDIA_TYPE.ociManifest],
@@ -76,29 +111,44 @@ describe('parseManifest()', () => {
     ['layers that are no list', { ...IMAGE, layers: {} }, MEDIA_TYPE.ociManifest],
     ['an image without config', { schemaVersion: 2, layers: [] }, MEDIA_TYPE.ociManifest],
     ['an index without manifests', { schemaVersion: 2 }, MEDIA_TYPE.ociIndex],
-    ['a layer with a bad digest', { ...IMAGE, layers: [{ ...node('x'), digest: 'sha256:..' }] }, MEDIA_TYPE.ociManifest],
+    [
+      'a layer with a bad digest',
+      { ...IMAGE, layers: [{ ...node('x'), digest: 'sha256:..' }] },
+      MEDIA_TYPE.ociManifest,
+    ],
     ['a list', [], undefined],
     ['null', null, undefined],
     ['text', 'x', undefined],
   ])('refuses %s (CVE-2021-41190 and others)', (_what, body, told) => {
-    expect(() => parseManifest(bytes(body), told)).toThrow(expect.objectContaining({ code: 'INVALID_MANIFEST' }));
+    expect(() => parseManifest(bytes(body), told)).toThrow(
+      expect.objectContaining({ code: 'INVALID_MANIFEST' }),
+    );
   });
 
   test('names the layer that is wrong', () => {
-    expect(() => parseManifest(bytes({ ...IMAGE, layers: [node('x'), { ...node('y'), size: -1 }] }), undefined)).toThrow(
-      'Cannot read descriptor layers[1]: expected a size in whole bytes, found -1',
-    );
+    expect(() =>
+      parseManifest(
+        bytes({ ...IMAGE, layers: [node('x'), { ...node('y'), size: -1 }] }),
+        undefined,
+      ),
+    ).toThrow('Cannot read descriptor layers[1]: expected a size in whole bytes, found -1');
   });
 
   test('refuses schema 1 as something regi does not move', () => {
     const body = { schemaVersion: 1, fsLayers: [], history: [] };
-    expect(() => parseManifest(bytes(body), undefined)).toThrow(expect.objectContaining({ code: 'UNSUPPORTED' }));
-    expect(() => parseManifest(bytes(IMAGE), MEDIA_TYPE.dockerSchema1Signed)).toThrow(expect.objectContaining({ code: 'UNSUPPORTED' }));
+    expect(() => parseManifest(bytes(body), undefined)).toThrow(
+      expect.objectContaining({ code: 'UNSUPPORTED' }),
+    );
+    expect(() => parseManifest(bytes(IMAGE), MEDIA_TYPE.dockerSchema1Signed)).toThrow(
+      expect.objectContaining({ code: 'UNSUPPORTED' }),
+    );
   });
 
   test('refuses more entries than the limit', () => {
     const manifests = Array.from({ length: LIMITS.descriptors + 1 }, () => ({}));
-    expect(() => parseManifest(bytes({ schemaVersion: 2, manifests }), MEDIA_TYPE.ociIndex)).toThrow(`found ${LIMITS.descriptors + 1}`);
+    expect(() =>
+      parseManifest(bytes({ schemaVersion: 2, manifests }), MEDIA_TYPE.ociIndex),
+    ).toThrow(`found ${LIMITS.descriptors + 1}`);
   });
 
   test.each([
@@ -109,7 +159,10 @@ describe('parseManifest()', () => {
     ['a long type', bytes({ ...IMAGE, mediaType: 'x'.repeat(1_000_000) })],
   ])('refuses %s, and says so in a short line', (_what, content) => {
     const outcome = outcomeOf(() => parseManifest(content, MEDIA_TYPE.ociManifest));
-    expect(outcome).toMatchObject({ code: 'INVALID_MANIFEST', message: expect.stringMatching(/^.{10,600}$/s) });
+    expect(outcome).toMatchObject({
+      code: 'INVALID_MANIFEST',
+      message: expect.stringMatching(/^.{10,600}$/s),
+    });
   });
 
   test('gives a value or a RegiError on any JSON', () => {
@@ -128,9 +181,13 @@ describe('parseManifest()', () => {
       { requiredKeys: [] },
     );
     fc.assert(
-      fc.property(fc.oneof(body, fc.jsonValue()), fc.option(fc.constantFrom(...Object.values(MEDIA_TYPE)), { nil: undefined }), (value, told) => {
-        expect(outcomeOf(() => parseManifest(bytes(value), told))).toBeDefined();
-      }),
+      fc.property(
+        fc.oneof(body, fc.jsonValue()),
+        fc.option(fc.constantFrom(...Object.values(MEDIA_TYPE)), { nil: undefined }),
+        (value, told) => {
+          expect(outcomeOf(() => parseManifest(bytes(value), told))).toBeDefined();
+        },
+      ),
       { numRuns: 1000 },
     );
   });
@@ -138,7 +195,10 @@ describe('parseManifest()', () => {
 
 describe('childrenOf()', () => {
   test('gives config and layers of an image, and not its subject', () => {
-    expect(childrenOf(parseManifest(bytes({ ...IMAGE, subject: node('s') }), undefined))).toEqual([CONFIG, ...LAYERS]);
+    expect(childrenOf(parseManifest(bytes({ ...IMAGE, subject: node('s') }), undefined))).toEqual([
+      CONFIG,
+      ...LAYERS,
+    ]);
   });
 
   test('gives the manifests of an index', () => {

@@ -13,20 +13,44 @@ import {
 
 describe('isManifestType()', () => {
   test.each([MEDIA_TYPE.ociIndex, MEDIA_TYPE.dockerManifestList])('knows the index %s', (type) => {
-    expect([isManifestType(type), isIndexType(type), isImageManifestType(type), isSchema1Type(type)]).toEqual([true, true, false, false]);
+    expect([
+      isManifestType(type),
+      isIndexType(type),
+      isImageManifestType(type),
+      isSchema1Type(type),
+    ]).toEqual([true, true, false, false]);
   });
 
-  test.each([MEDIA_TYPE.ociManifest, MEDIA_TYPE.dockerManifest])('knows the image manifest %s', (type) => {
-    expect([isManifestType(type), isIndexType(type), isImageManifestType(type), isSchema1Type(type)]).toEqual([true, false, true, false]);
-  });
+  test.each([MEDIA_TYPE.ociManifest, MEDIA_TYPE.dockerManifest])(
+    'knows the image manifest %s',
+    (type) => {
+      expect([
+        isManifestType(type),
+        isIndexType(type),
+        isImageManifestType(type),
+        isSchema1Type(type),
+      ]).toEqual([true, false, true, false]);
+    },
+  );
 
-  test.each([MEDIA_TYPE.dockerSchema1, MEDIA_TYPE.dockerSchema1Signed])('knows the old manifest %s', (type) => {
-    expect([isManifestType(type), isIndexType(type), isImageManifestType(type), isSchema1Type(type)]).toEqual([true, false, false, true]);
-  });
+  test.each([MEDIA_TYPE.dockerSchema1, MEDIA_TYPE.dockerSchema1Signed])(
+    'knows the old manifest %s',
+    (type) => {
+      expect([
+        isManifestType(type),
+        isIndexType(type),
+        isImageManifestType(type),
+        isSchema1Type(type),
+      ]).toEqual([true, false, false, true]);
+    },
+  );
 
-  test.each([MEDIA_TYPE.ociConfig, MEDIA_TYPE.ociEmpty, 'application/json', '', 'toString'])('knows no manifest in %j', (type) => {
-    expect(isManifestType(type)).toBe(false);
-  });
+  test.each([MEDIA_TYPE.ociConfig, MEDIA_TYPE.ociEmpty, 'application/json', '', 'toString'])(
+    'knows no manifest in %j',
+    (type) => {
+      expect(isManifestType(type)).toBe(false);
+    },
+  );
 });
 
 describe('MANIFEST_ACCEPT', () => {
@@ -48,7 +72,11 @@ describe('isForeignLayerType()', () => {
     expect(isForeignLayerType(type)).toBe(true);
   });
 
-  test.each(['application/vnd.oci.image.layer.v1.tar+gzip', 'application/vnd.docker.image.rootfs.diff.tar.gzip', ''])('is false of %j', (type) => {
+  test.each([
+    'application/vnd.oci.image.layer.v1.tar+gzip',
+    'application/vnd.docker.image.rootfs.diff.tar.gzip',
+    '',
+  ])('is false of %j', (type) => {
     expect(isForeignLayerType(type)).toBe(false);
   });
 });

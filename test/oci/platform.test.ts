@@ -3,7 +3,14 @@ import { describe, expect, test } from 'vitest';
 
 import { RegiError } from '../../src/errors.ts';
 import type { Platform } from '../../src/oci/descriptor.ts';
-import { formatPlatform, InvalidPlatformError, normalizePlatform, parsePlatform, pickPlatform, type PlatformMatch } from '../../src/oci/platform.ts';
+import {
+  formatPlatform,
+  InvalidPlatformError,
+  normalizePlatform,
+  parsePlatform,
+  pickPlatform,
+  type PlatformMatch,
+} from '../../src/oci/platform.ts';
 import { outcomeOf } from '../support/outcome.ts';
 import table from '../tables/platforms.json' with { type: 'json' };
 
@@ -26,27 +33,42 @@ describe('parsePlatform() reads as containerd', () => {
 
 describe('pickPlatform() chooses as containerd', () => {
   test.each(table.match)('$want $mode of $have', (row) => {
-    expect(pickPlatform(parse(row.want), row.have.map(parse), row.mode as PlatformMatch) ?? null).toBe(row.pick);
+    expect(
+      pickPlatform(parse(row.want), row.have.map(parse), row.mode as PlatformMatch) ?? null,
+    ).toBe(row.pick);
   });
 });
 
 describe('parsePlatform()', () => {
   test('says how several are given', () => {
     const host = { os: 'linux', architecture: 'amd64' };
-    expect(() => parsePlatform('linux/arm64,linux/amd64', host)).toThrow(expect.objectContaining({ hint: 'give --platform once for each' }) as Error);
+    expect(() => parsePlatform('linux/arm64,linux/amd64', host)).toThrow(
+      expect.objectContaining({ hint: 'give --platform once for each' }) as Error,
+    );
   });
 
   test('takes what is missing from the host', () => {
-    expect(parsePlatform('linux', { os: 'darwin', architecture: 'arm64' })).toEqual({ os: 'linux', architecture: 'arm64' });
-    expect(parsePlatform('linux', { os: 'linux', architecture: 'arm', variant: 'v6' })).toEqual({ os: 'linux', architecture: 'arm', variant: 'v6' });
-    expect(parsePlatform('arm64', { os: 'macos', architecture: 'arm64' })).toEqual({ os: 'darwin', architecture: 'arm64' });
+    expect(parsePlatform('linux', { os: 'darwin', architecture: 'arm64' })).toEqual({
+      os: 'linux',
+      architecture: 'arm64',
+    });
+    expect(parsePlatform('linux', { os: 'linux', architecture: 'arm', variant: 'v6' })).toEqual({
+      os: 'linux',
+      architecture: 'arm',
+      variant: 'v6',
+    });
+    expect(parsePlatform('arm64', { os: 'macos', architecture: 'arm64' })).toEqual({
+      os: 'darwin',
+      architecture: 'arm64',
+    });
   });
 
   test('names the part that is wrong and says what to type', () => {
     expect(() => parse('linux/am d64')).toThrow(
       expect.objectContaining({
         code: 'INVALID_PLATFORM',
-        message: 'Cannot parse platform "linux/am d64": expected letters, digits, "_", "." and "-", found "am d64"',
+        message:
+          'Cannot parse platform "linux/am d64": expected letters, digits, "_", "." and "-", found "am d64"',
         hint: 'write OS/ARCHITECTURE[/VARIANT], such as linux/amd64 or linux/arm/v7',
       }),
     );
@@ -59,7 +81,9 @@ describe('parsePlatform()', () => {
   test('gives a value or a RegiError on any text', () => {
     const anyText = fc.oneof(
       fc.string({ unit: 'binary' }),
-      fc.string({ unit: fc.constantFrom('linux', 'arm', 'v7', '/', '(', ')', '+', '%', '25', '.', '1') }),
+      fc.string({
+        unit: fc.constantFrom('linux', 'arm', 'v7', '/', '(', ')', '+', '%', '25', '.', '1'),
+      }),
     );
     fc.assert(
       fc.property(anyText, (text) => {
@@ -125,7 +149,11 @@ describe('normalizePlatform()', () => {
 });
 
 describe('pickPlatform()', () => {
-  const pick = (want: string, have: readonly string[], match: PlatformMatch = 'only'): number | undefined => pickPlatform(parse(want), have.map(parse), match);
+  const pick = (
+    want: string,
+    have: readonly string[],
+    match: PlatformMatch = 'only',
+  ): number | undefined => pickPlatform(parse(want), have.map(parse), match);
 
   test('passes over entries without a platform', () => {
     expect(pickPlatform(HOST, [undefined, HOST], 'strict')).toBe(1);
@@ -147,12 +175,24 @@ describe('pickPlatform()', () => {
 
   test('takes no image that needs a feature nobody wanted', () => {
     expect(pick('windows/amd64', ['windows(10.0.17763.1+win32k)/amd64'])).toBeUndefined();
-    expect(pick('windows(10.0.17763+win32k)/amd64', ['windows(10.0.17763.1+win32k)/amd64'])).toBe(0);
+    expect(pick('windows(10.0.17763+win32k)/amd64', ['windows(10.0.17763.1+win32k)/amd64'])).toBe(
+      0,
+    );
   });
 
   test('takes the build of windows itself, and since 20348 an older one too', () => {
-    expect(pick('windows(10.0.26100)/amd64', ['windows(10.0.20348.1)/amd64', 'windows(10.0.26100.3)/amd64'])).toBe(1);
-    expect(pick('windows(10.0.26100)/amd64', ['windows(10.0.17763.1)/amd64', 'windows(10.0.20348.1)/amd64'])).toBe(1);
+    expect(
+      pick('windows(10.0.26100)/amd64', [
+        'windows(10.0.20348.1)/amd64',
+        'windows(10.0.26100.3)/amd64',
+      ]),
+    ).toBe(1);
+    expect(
+      pick('windows(10.0.26100)/amd64', [
+        'windows(10.0.17763.1)/amd64',
+        'windows(10.0.20348.1)/amd64',
+      ]),
+    ).toBe(1);
     expect(pick('windows(10.0.17763)/amd64', ['windows(10.0.14393.1)/amd64'])).toBeUndefined();
     expect(pick('windows(10.0.20348)/amd64', ['windows(10.0.26100.1)/amd64'])).toBeUndefined();
   });
@@ -164,9 +204,15 @@ describe('pickPlatform()', () => {
 });
 
 function inJson({ osVersion, osFeatures, ...rest }: Platform): unknown {
-  return { ...rest, ...(osVersion !== undefined && { 'os.version': osVersion }), ...(osFeatures !== undefined && { 'os.features': osFeatures }) };
+  return {
+    ...rest,
+    ...(osVersion !== undefined && { 'os.version': osVersion }),
+    ...(osFeatures !== undefined && { 'os.features': osFeatures }),
+  };
 }
 
 function sorted(platform: Platform): Platform {
-  return platform.osFeatures === undefined ? platform : { ...platform, osFeatures: [...platform.osFeatures].sort() };
+  return platform.osFeatures === undefined
+    ? platform
+    : { ...platform, osFeatures: [...platform.osFeatures].sort() };
 }

@@ -60,29 +60,69 @@ describe('parseReference() reads as docker', () => {
 describe('parseReference() says what is wrong and what to type', () => {
   test.each([
     ['foo/Bar', 'Repository names are lower-case: "foo/Bar"', 'write "foo/bar"'],
-    ['Docker/Docker:1', 'Repository names are lower-case: "Docker/Docker:1"', 'write "docker/docker:1"'],
-    ['Registry.Local:5000/App:V1', 'Repository names are lower-case: "Registry.Local:5000/App:V1"', 'write "Registry.Local:5000/app:V1"'],
+    [
+      'Docker/Docker:1',
+      'Repository names are lower-case: "Docker/Docker:1"',
+      'write "docker/docker:1"',
+    ],
+    [
+      'Registry.Local:5000/App:V1',
+      'Repository names are lower-case: "Registry.Local:5000/App:V1"',
+      'write "Registry.Local:5000/app:V1"',
+    ],
     ['Foo_x/bar', 'Repository names are lower-case: "Foo_x/bar"', 'write "foo_x/bar"'],
-    [HEX, `Cannot parse reference "${HEX}": 64 hex digits alone name no repository`, `write NAME@sha256:${HEX}`],
-    ['https://reg.example/app', 'Cannot parse reference "https://reg.example/app": a reference has no scheme', 'write "reg.example/app"'],
-    ['ubuntu:', 'Cannot parse reference "ubuntu:": expected a tag after ":"', 'write a tag after the ":", or leave the ":" away'],
+    [
+      HEX,
+      `Cannot parse reference "${HEX}": 64 hex digits alone name no repository`,
+      `write NAME@sha256:${HEX}`,
+    ],
+    [
+      'https://reg.example/app',
+      'Cannot parse reference "https://reg.example/app": a reference has no scheme',
+      'write "reg.example/app"',
+    ],
+    [
+      'ubuntu:',
+      'Cannot parse reference "ubuntu:": expected a tag after ":"',
+      'write a tag after the ":", or leave the ":" away',
+    ],
     [' ubuntu', 'Cannot parse reference " ubuntu": expected no blanks around it', 'write "ubuntu"'],
     [
       'reg.example:abc/app',
       'Cannot parse reference "reg.example:abc/app": expected a port number after ":", found "abc"',
       'write ":" only before a port, as in HOST:5000/NAME, and before the tag at the end',
     ],
-    ['fe80::1/app', 'Cannot parse reference "fe80::1/app": expected one ":" and a port in "fe80::1"', 'write an IPv6 address in brackets: [fc00::1]:5000/NAME'],
+    [
+      'fe80::1/app',
+      'Cannot parse reference "fe80::1/app": expected one ":" and a port in "fe80::1"',
+      'write an IPv6 address in brackets: [fc00::1]:5000/NAME',
+    ],
     [
       'app@sha256:abcd',
       'Cannot parse reference "app@sha256:abcd": in its digest, expected 64 hex digits, found 4 characters',
       'write @sha256:<64 hex> or @sha512:<128 hex>, in lower case',
     ],
-    [`app@${DIGEST}:1`, `Cannot parse reference "app@${DIGEST}:1": expected the tag before the digest`, 'write NAME:TAG@DIGEST'],
-    ['a..b', 'Cannot parse reference "a..b": expected one ".", one or two "_", or some "-" between letters and digits, found "a..b"', undefined],
-    ['-app', 'Cannot parse reference "-app": expected a letter or digit at both ends of "-app"', undefined],
+    [
+      `app@${DIGEST}:1`,
+      `Cannot parse reference "app@${DIGEST}:1": expected the tag before the digest`,
+      'write NAME:TAG@DIGEST',
+    ],
+    [
+      'a..b',
+      'Cannot parse reference "a..b": expected one ".", one or two "_", or some "-" between letters and digits, found "a..b"',
+      undefined,
+    ],
+    [
+      '-app',
+      'Cannot parse reference "-app": expected a letter or digit at both ends of "-app"',
+      undefined,
+    ],
     ['a//b', 'Cannot parse reference "a//b": expected a name on both sides of each "/"', undefined],
-    ['a?x=1', 'Cannot parse reference "a?x=1": expected a-z, 0-9, ".", "_", "-" and "/" in a repository name, found "?"', undefined],
+    [
+      'a?x=1',
+      'Cannot parse reference "a?x=1": expected a-z, 0-9, ".", "_", "-" and "/" in a repository name, found "?"',
+      undefined,
+    ],
     ['', 'Cannot parse reference "": expected the name of an image, found nothing', undefined],
   ])('%s', (text, message, hint) => {
     const error = failureOf(text);
@@ -121,7 +161,26 @@ describe('parseReference() never repeats a password', () => {
 describe('parseReference() on any text', () => {
   const anyText = fc.oneof(
     fc.string({ unit: 'binary' }),
-    fc.string({ unit: fc.constantFrom('a', 'B', '0', ':', '/', '@', '.', '-', '_', '[', ']', 'sha256', DIGEST, ' ', '%', '\n') }),
+    fc.string({
+      unit: fc.constantFrom(
+        'a',
+        'B',
+        '0',
+        ':',
+        '/',
+        '@',
+        '.',
+        '-',
+        '_',
+        '[',
+        ']',
+        'sha256',
+        DIGEST,
+        ' ',
+        '%',
+        '\n',
+      ),
+    }),
   );
 
   test('gives a value or a RegiError', () => {
@@ -149,7 +208,9 @@ describe('parseReference() on any text', () => {
     fc.assert(
       fc.property(anyText, (text) => {
         const reference = referenceIn(text) ?? parseReference('app');
-        expect(`${reference.path}/${identifierOf(reference)}`).toMatch(/^(?!.*(?:^|\/)\.\.?(?:\/|$))[A-Za-z0-9_.:/-]+$/);
+        expect(`${reference.path}/${identifierOf(reference)}`).toMatch(
+          /^(?!.*(?:^|\/)\.\.?(?:\/|$))[A-Za-z0-9_.:/-]+$/,
+        );
       }),
     );
   });
@@ -193,7 +254,9 @@ describe('familiarReference()', () => {
   });
 
   test('keeps the domain when the short form would be another image', () => {
-    expect(familiarReference(parseReference('docker.io/localhost/app'))).toBe('docker.io/localhost/app');
+    expect(familiarReference(parseReference('docker.io/localhost/app'))).toBe(
+      'docker.io/localhost/app',
+    );
     expect(familiarReference(parseReference('docker.io/a.b/c:1'))).toBe('docker.io/a.b/c:1');
     expect(familiarReference(parseReference(`docker.io/${HEX}`))).toBe(`docker.io/${HEX}`);
   });
@@ -201,14 +264,25 @@ describe('familiarReference()', () => {
 
 describe('parseRepository()', () => {
   test('gives domain and path', () => {
-    expect(parseRepository('reg.example:5000/team/app')).toEqual({ domain: 'reg.example:5000', path: 'team/app' });
+    expect(parseRepository('reg.example:5000/team/app')).toEqual({
+      domain: 'reg.example:5000',
+      path: 'team/app',
+    });
   });
 
   test.each([
     ['ubuntu:22.04', 'expected a name alone, found tag "22.04"', 'write "ubuntu"'],
     [`ubuntu:22.04@${DIGEST}`, 'expected a name alone, found a digest', 'write "ubuntu"'],
-    ['reg.example:5000/team/app:12', 'expected a name alone, found tag "12"', 'write "reg.example:5000/team/app"'],
-    ['localhost:5000', 'expected a name alone, found tag "5000"', 'write "localhost:5000/NAME" for a repository of that registry'],
+    [
+      'reg.example:5000/team/app:12',
+      'expected a name alone, found tag "12"',
+      'write "reg.example:5000/team/app"',
+    ],
+    [
+      'localhost:5000',
+      'expected a name alone, found tag "5000"',
+      'write "localhost:5000/NAME" for a repository of that registry',
+    ],
   ])('refuses %s', (text, problem, hint) => {
     const error = failureOf(text, parseRepository);
     expect(error.message).toBe(`Cannot parse repository ${JSON.stringify(text)}: ${problem}`);
@@ -243,22 +317,30 @@ function references(): fc.Arbitrary<Reference> {
     fc.constantFrom('localhost', '[fc00::1]', 'docker.io', 'index.example'),
     fc.tuple(label, label).map((labels) => labels.join('.')),
   );
-  const domain = fc.tuple(host, fc.option(fc.nat(65_535), { nil: undefined })).map(([name, port]) => (port === undefined ? name : `${name}:${port}`));
+  const domain = fc
+    .tuple(host, fc.option(fc.nat(65_535), { nil: undefined }))
+    .map(([name, port]) => (port === undefined ? name : `${name}:${port}`));
   const path = fc.array(component, { minLength: 1, maxLength: 4 });
-  const tag = fc.option(fc.stringMatching(/^[A-Za-z0-9_][A-Za-z0-9_.-]{0,20}$/), { nil: undefined });
+  const tag = fc.option(fc.stringMatching(/^[A-Za-z0-9_][A-Za-z0-9_.-]{0,20}$/), {
+    nil: undefined,
+  });
   const digest = fc.option(
     fc.uint8Array().map((bytes) => digestOf(bytes)),
     { nil: undefined },
   );
   return fc.record({ domain, path, tag, digest }).map(({ domain, path, tag, digest }) => ({
     domain,
-    path: domain === 'docker.io' && path.length === 1 ? `library/${path.join('/')}` : path.join('/'),
+    path:
+      domain === 'docker.io' && path.length === 1 ? `library/${path.join('/')}` : path.join('/'),
     ...(tag !== undefined && { tag: parseTag(tag) }),
     ...(digest !== undefined && { digest }),
   }));
 }
 
-function failureOf(text: string, parse: (text: string) => unknown = parseReference): InvalidReferenceError {
+function failureOf(
+  text: string,
+  parse: (text: string) => unknown = parseReference,
+): InvalidReferenceError {
   const outcome = outcomeOf(() => parse(text));
   if (outcome instanceof InvalidReferenceError) return outcome;
   throw new Error(`expected ${JSON.stringify(text)} to be refused`);

@@ -4,7 +4,11 @@ import { RegiError } from '../../src/errors.ts';
 import type { Descriptor } from '../../src/oci/descriptor.ts';
 import { MEDIA_TYPE } from '../../src/oci/media-types.ts';
 import type { CopiedImage, CopyJob } from '../../src/operations/copy/copy-image.ts';
-import { copyImages, type CopyImagesOptions, type FailedJob } from '../../src/operations/copy/copy-images.ts';
+import {
+  copyImages,
+  type CopyImagesOptions,
+  type FailedJob,
+} from '../../src/operations/copy/copy-images.ts';
 import type { CopyEvent } from '../../src/operations/copy/events.ts';
 import type { Store } from '../../src/store.ts';
 import { decorate } from '../../src/stores/decorators/decorate.ts';
@@ -23,10 +27,17 @@ interface Outcome {
 }
 
 /** Copies to the end or to the error, and tells both. */
-async function run(jobs: Iterable<CopyJob | FailedJob> | AsyncIterable<CopyJob | FailedJob>, options: CopyImagesOptions = {}): Promise<Outcome> {
+async function run(
+  jobs: Iterable<CopyJob | FailedJob> | AsyncIterable<CopyJob | FailedJob>,
+  options: CopyImagesOptions = {},
+): Promise<Outcome> {
   const [done, events]: [string[], CopyEvent[]] = [[], []];
   try {
-    for await (const { image } of copyImages(jobs, { ...options, onEvent: (event) => events.push(event) })) done.push(image);
+    for await (const { image } of copyImages(jobs, {
+      ...options,
+      onEvent: (event) => events.push(event),
+    }))
+      done.push(image);
     return { done, events, error: undefined };
   } catch (error) {
     return { done, events, error };
@@ -40,7 +51,11 @@ async function sourceWith(...images: readonly TestImage[]): Promise<Store> {
 }
 
 /** `before` runs before the first byte of `target` is read; what it throws is what reading fails with. */
-function reading(store: Store, target: Descriptor | undefined, before: (signal: AbortSignal | undefined) => Promise<void>): Store {
+function reading(
+  store: Store,
+  target: Descriptor | undefined,
+  before: (signal: AbortSignal | undefined) => Promise<void>,
+): Store {
   return decorate(store, {
     fetch: (wanted, options) =>
       wanted.digest !== target?.digest
@@ -59,7 +74,9 @@ const lost = async (): Promise<never> => {
 };
 
 function untilAborted(signal: AbortSignal | undefined): Promise<never> {
-  return new Promise((_, reject) => signal?.addEventListener('abort', () => reject(signal.reason as Error)));
+  return new Promise((_, reject) =>
+    signal?.addEventListener('abort', () => reject(signal.reason as Error)),
+  );
 }
 
 function job(source: Store, reference: string, destination: Store, tag = reference): CopyJob {
@@ -82,14 +99,20 @@ describe('copyImages() when one of several fails', () => {
       await lost();
     });
 
-    const { done, error } = await run([job(await sourceWith(good), 'v0', watched, 'good'), job(broken, 'v0', watched, 'bad')]);
+    const { done, error } = await run([
+      job(await sourceWith(good), 'v0', watched, 'good'),
+      job(broken, 'v0', watched, 'bad'),
+    ]);
 
     expect(done).toEqual(['good']);
     expect(error).toMatchObject({ name: 'CopyError', code: 'NETWORK' });
   });
 
   test('lets the next image bring a layer whose transfer was given up with it', async () => {
-    const [first, second] = [makeImage({ seed: 1, layers: [100, 200] }), makeImage({ seed: 1, layers: [100, 300] })];
+    const [first, second] = [
+      makeImage({ seed: 1, layers: [100, 200] }),
+      makeImage({ seed: 1, layers: [100, 300] }),
+    ];
     expect(first.layers[0]).toEqual(second.layers[0]);
     const source = await sourceWith(first, second);
     const begun = deferred();
@@ -116,7 +139,8 @@ describe('copyImages() when one of several fails', () => {
       const onEvent = (event: CopyEvent): void => {
         if (event.kind === 'failed') failed.resolve();
       };
-      for await (const { image } of copyImages(jobs(), { keepGoing: true, onEvent })) results.push(image);
+      for await (const { image } of copyImages(jobs(), { keepGoing: true, onEvent }))
+        results.push(image);
     })();
 
     await expect(copying).rejects.toMatchObject({ code: 'PARTIAL_FAILURE', failed: 1, total: 2 });
@@ -126,7 +150,10 @@ describe('copyImages() when one of several fails', () => {
   });
 
   test('does not keep an image that failed waiting for the layer that another repository is getting', async () => {
-    const [slow, bad] = [makeImage({ seed: 1, layers: [100, 200] }), makeImage({ seed: 1, layers: [100, 300] })];
+    const [slow, bad] = [
+      makeImage({ seed: 1, layers: [100, 200] }),
+      makeImage({ seed: 1, layers: [100, 300] }),
+    ];
     const place = createMemoryPlace();
     const release = deferred();
     const begun = deferred();
@@ -144,9 +171,13 @@ describe('copyImages() when one of several fails', () => {
       if (event.kind === 'failed') release.resolve();
     };
 
-    const jobs = [job(stalled, 'v0', place.open('slow'), 'slow'), job(broken, 'v0', place.open('bad'), 'bad')];
+    const jobs = [
+      job(stalled, 'v0', place.open('slow'), 'slow'),
+      job(broken, 'v0', place.open('bad'), 'bad'),
+    ];
     const copying = (async () => {
-      for await (const { image } of copyImages(jobs, { keepGoing: true, onEvent })) results.push(image);
+      for await (const { image } of copyImages(jobs, { keepGoing: true, onEvent }))
+        results.push(image);
     })();
 
     await expect(copying).rejects.toMatchObject({ code: 'PARTIAL_FAILURE' });
@@ -158,7 +189,8 @@ describe('copyImages() when one of several fails', () => {
     const place = createMemoryPlace();
     const source = await sourceWith(image);
     const begun = deferred();
-    const isLayer = (event: CopyEvent): boolean => event.kind === 'mounted' && event.target.digest === image.layers[0]?.digest;
+    const isLayer = (event: CopyEvent): boolean =>
+      event.kind === 'mounted' && event.target.digest === image.layers[0]?.digest;
     const broken = reading(source, image.layers[0], async () => {
       await begun.promise;
       await lost();
@@ -170,7 +202,10 @@ describe('copyImages() when one of several fails', () => {
       },
     });
 
-    const { done, events } = await run([job(broken, 'v0', place.open('first'), 'first'), job(source, 'v0', waits, 'second')], { keepGoing: true });
+    const { done, events } = await run(
+      [job(broken, 'v0', place.open('first'), 'first'), job(source, 'v0', waits, 'second')],
+      { keepGoing: true },
+    );
 
     expect(done).toEqual(['second']);
     expect(events.some(isLayer)).toBe(false);
@@ -179,17 +214,28 @@ describe('copyImages() when one of several fails', () => {
   test('counts one that could not even be begun', async () => {
     const image = makeImage();
     const destination = createMemoryStore();
-    const jobs = [{ image: 'nowhere', error: new LostError('Cannot open: nothing is there') }, job(await sourceWith(image), 'v0', destination, 'good')];
+    const jobs = [
+      { image: 'nowhere', error: new LostError('Cannot open: nothing is there') },
+      job(await sourceWith(image), 'v0', destination, 'good'),
+    ];
 
     const going = await run(jobs, { keepGoing: true });
-    expect(going).toMatchObject({ done: ['good'], error: { code: 'PARTIAL_FAILURE', failed: 1, total: 2 } });
-    expect(going.events.filter(({ kind }) => kind === 'failed')).toMatchObject([{ image: 'nowhere' }]);
+    expect(going).toMatchObject({
+      done: ['good'],
+      error: { code: 'PARTIAL_FAILURE', failed: 1, total: 2 },
+    });
+    expect(going.events.filter(({ kind }) => kind === 'failed')).toMatchObject([
+      { image: 'nowhere' },
+    ]);
     expect(await run(jobs)).toMatchObject({ error: { code: 'NETWORK' } });
   });
 });
 
 describe('copyImages() when its list fails', () => {
-  async function* cutShort(begun: Promise<void>, ...jobs: readonly CopyJob[]): AsyncGenerator<CopyJob> {
+  async function* cutShort(
+    begun: Promise<void>,
+    ...jobs: readonly CopyJob[]
+  ): AsyncGenerator<CopyJob> {
     yield* jobs;
     await begun;
     throw new LostError('Cannot list: the connection was cut');
@@ -213,7 +259,10 @@ describe('copyImages() when its list fails', () => {
   });
 
   test('finishes them first when asked to go on', async () => {
-    const { done, error } = await run(cutShort(Promise.resolve(), job(await sourceWith(makeImage()), 'v0', createMemoryStore())), { keepGoing: true });
+    const { done, error } = await run(
+      cutShort(Promise.resolve(), job(await sourceWith(makeImage()), 'v0', createMemoryStore())),
+      { keepGoing: true },
+    );
     expect(done).toEqual(['v0']);
     expect(error).toBeInstanceOf(LostError);
   });
@@ -221,8 +270,12 @@ describe('copyImages() when its list fails', () => {
   test('refuses two images for one name, and takes the same image twice', async () => {
     const source = await sourceWith(makeImage({ seed: 1 }), makeImage({ seed: 2 }));
     const destination = createMemoryStore();
-    expect(await run([job(source, 'v0', destination, 'x'), job(source, 'v1', destination, 'x')])).toMatchObject({ error: { code: 'USAGE', image: 'x' } });
-    expect(await run([job(source, 'v0', destination, 'x'), job(source, 'v0', destination, 'x')])).toMatchObject({ done: ['x', 'x'], error: undefined });
+    expect(
+      await run([job(source, 'v0', destination, 'x'), job(source, 'v1', destination, 'x')]),
+    ).toMatchObject({ error: { code: 'USAGE', image: 'x' } });
+    expect(
+      await run([job(source, 'v0', destination, 'x'), job(source, 'v0', destination, 'x')]),
+    ).toMatchObject({ done: ['x', 'x'], error: undefined });
   });
 });
 
@@ -280,7 +333,9 @@ describe('copyImages() of many', () => {
         if (tagged === 99) release.resolve();
       },
     });
-    const jobs = Array.from({ length: 100 }, (_, index) => job(index === 0 ? stalled : source, 'v0', counted, `t${index}`));
+    const jobs = Array.from({ length: 100 }, (_, index) =>
+      job(index === 0 ? stalled : source, 'v0', counted, `t${index}`),
+    );
 
     const { done, error } = await run(jobs);
 
@@ -289,16 +344,28 @@ describe('copyImages() of many', () => {
   });
 
   test('tells of each node once that it has to be there, before it moves', async () => {
-    const [first, second] = [makeImage({ seed: 1, layers: [100, 200] }), makeImage({ seed: 1, layers: [100, 300] })];
+    const [first, second] = [
+      makeImage({ seed: 1, layers: [100, 200] }),
+      makeImage({ seed: 1, layers: [100, 300] }),
+    ];
     const destination = createMemoryStore();
     const source = await sourceWith(first, second);
 
     const { events } = await run([job(source, 'v0', destination), job(source, 'v1', destination)]);
 
     const found = events.flatMap((event) => (event.kind === 'found' ? [event.target.digest] : []));
-    expect(found.toSorted()).toEqual([...new Set([...first.nodes.keys(), ...second.nodes.keys()])].filter((digest) => !isRoot(digest)).toSorted());
+    expect(found.toSorted()).toEqual(
+      [...new Set([...first.nodes.keys(), ...second.nodes.keys()])]
+        .filter((digest) => !isRoot(digest))
+        .toSorted(),
+    );
     const position = (kind: CopyEvent['kind']): number =>
-      events.findIndex((event) => event.kind === kind && 'target' in event && event.target.digest === first.layers[0]?.digest);
+      events.findIndex(
+        (event) =>
+          event.kind === kind &&
+          'target' in event &&
+          event.target.digest === first.layers[0]?.digest,
+      );
     expect(position('found')).toBeLessThan(position('started'));
 
     function isRoot(digest: string): boolean {
@@ -317,12 +384,22 @@ describe('copyImages() of many', () => {
     const manifestWith = (own: Descriptor) =>
       nodeOf(
         MEDIA_TYPE.ociManifest,
-        Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType: MEDIA_TYPE.ociManifest, config: config.descriptor, layers: [own] })),
+        Buffer.from(
+          JSON.stringify({
+            schemaVersion: 2,
+            mediaType: MEDIA_TYPE.ociManifest,
+            config: config.descriptor,
+            layers: [own],
+          }),
+        ),
       );
     const source = createMemoryStore();
     const roots = [manifestWith(foreign), manifestWith(layer.descriptor)];
-    for (const { descriptor, bytes } of [layer, config, ...roots]) await source.push(descriptor, toBytes(bytes));
-    await Promise.all(roots.map(async ({ descriptor }, index) => source.tag(descriptor, `v${index}`)));
+    for (const { descriptor, bytes } of [layer, config, ...roots])
+      await source.push(descriptor, toBytes(bytes));
+    await Promise.all(
+      roots.map(async ({ descriptor }, index) => source.tag(descriptor, `v${index}`)),
+    );
     const destination = createMemoryStore();
 
     const { error } = await run([job(source, 'v0', destination), job(source, 'v1', destination)]);

@@ -13,7 +13,12 @@ async function dial(certificates: Certificates, servername: string): Promise<str
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   onTestFinished(() => void server.close());
-  const socket = connect({ host: '127.0.0.1', port: (server.address() as AddressInfo).port, ca: certificates.ca, servername });
+  const socket = connect({
+    host: '127.0.0.1',
+    port: (server.address() as AddressInfo).port,
+    ca: certificates.ca,
+    servername,
+  });
   onTestFinished(() => void socket.destroy());
   return new Promise((resolve) => {
     socket.once('secureConnect', () => resolve('secure'));

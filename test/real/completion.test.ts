@@ -12,9 +12,18 @@ import { openTerminal, pathWithRegi, type Terminal } from '../support/terminal.t
 import { tinyLayout } from '../support/tiny-layout.ts';
 
 const SHELLS = {
-  bash: { start: ['bash', '--noprofile', '--norc'], setUp: ['PS1="> "', 'source <(regi completion bash)'] },
-  zsh: { start: ['zsh', '-f'], setUp: ['PS1="> "', 'autoload -U compinit; compinit -u', 'source <(regi completion zsh)'] },
-  fish: { start: ['fish', '--private'], setUp: ['function fish_prompt; echo "> "; end', 'regi completion fish | source'] },
+  bash: {
+    start: ['bash', '--noprofile', '--norc'],
+    setUp: ['PS1="> "', 'source <(regi completion bash)'],
+  },
+  zsh: {
+    start: ['zsh', '-f'],
+    setUp: ['PS1="> "', 'autoload -U compinit; compinit -u', 'source <(regi completion zsh)'],
+  },
+  fish: {
+    start: ['fish', '--private'],
+    setUp: ['function fish_prompt; echo "> "; end', 'regi completion fish | source'],
+  },
 } as const;
 
 describeReal('completion in real shells, at a terminal', ['bash', 'zsh', 'fish', 'tmux'], () => {
@@ -24,7 +33,8 @@ describeReal('completion in real shells, at a terminal', ['bash', 'zsh', 'fish',
   beforeAll(async () => {
     served = await startServe(['--memory']);
     const pushed = tinyLayout();
-    for (const tag of ['1.4', '1.5', 'latest']) await runRegi(['push', pushed, `${served.host}/team/app:${tag}`]);
+    for (const tag of ['1.4', '1.5', 'latest'])
+      await runRegi(['push', pushed, `${served.host}/team/app:${tag}`]);
     cwd = temporaryFolder('cwd');
     mkdirSync(join(cwd, 'images'));
     writeFileSync(join(cwd, 'images.txt'), '');
@@ -89,6 +99,10 @@ describeReal('completion in real shells, at a terminal', ['bash', 'zsh', 'fish',
 
   test('bash 3 and 5 get the words of a line with flags in it', async () => {
     const script = `source <(regi completion bash); COMP_LINE='regi --json copy --progress=pl'; COMP_POINT=\${#COMP_LINE}; _regi; printf '%s\\n' "\${COMPREPLY[@]}"`;
-    expect(await runOrThrow(requireTool('bash'), ['--norc', '-c', script], { env: { PATH: pathWithRegi(), HOME: temporaryFolder('home') } })).toBe('plain\n');
+    expect(
+      await runOrThrow(requireTool('bash'), ['--norc', '-c', script], {
+        env: { PATH: pathWithRegi(), HOME: temporaryFolder('home') },
+      }),
+    ).toBe('plain\n');
   });
 });

@@ -30,9 +30,17 @@ async function sourceOf(...images: readonly TestImage[]): Promise<Source> {
   const nodes = new Map(images.flatMap((image) => [...image.nodes]));
   const roots = new Set(images.map(({ root }) => root.digest));
   const size = (isRoot: boolean): number =>
-    [...nodes.values()].filter(({ descriptor }) => roots.has(descriptor.digest) === isRoot).reduce((sum, { bytes }) => sum + bytes.byteLength, 0);
+    [...nodes.values()]
+      .filter(({ descriptor }) => roots.has(descriptor.digest) === isRoot)
+      .reduce((sum, { bytes }) => sum + bytes.byteLength, 0);
   const references = images.map((_, at) => `${registry.host}/team/app:${at}`);
-  return { registry, place, args: ['export', '--concurrency', '2', ...references, '-o', 'b.tar'], bytes: size(false), manifestBytes: size(true) };
+  return {
+    registry,
+    place,
+    args: ['export', '--concurrency', '2', ...references, '-o', 'b.tar'],
+    bytes: size(false),
+    manifestBytes: size(true),
+  };
 }
 
 /** What the journal of an export that was killed says is there. */
@@ -66,7 +74,10 @@ async function killedAt(
 
 describe('an export that was killed', () => {
   const layers = Array.from({ length: 8 }, () => 300_000);
-  const images = [makeImage({ seed: 1, layers }), makeImage({ seed: 1, layers: [...layers, 300_000] })];
+  const images = [
+    makeImage({ seed: 1, layers }),
+    makeImage({ seed: 1, layers: [...layers, 300_000] }),
+  ];
   let source: Source;
   let whole: Uint8Array;
 
@@ -78,13 +89,19 @@ describe('an export that was killed', () => {
   });
 
   const share = Array.from({ length: KILLS }, () => Math.random());
-  test.each(share)('at %f of its bytes fetches what is missing and nothing else, and ends with the same archive', async (part) => {
-    const { cwd, noted, fetched } = await killedAt(source, Math.max(1, Math.floor(part * source.bytes)));
-    expect(fetched).toBe(source.bytes - noted);
-    expect(readFileSync(join(cwd, 'b.tar')).equals(whole)).toBe(true);
-    expect(readdirSync(cwd)).toEqual(['b.tar']);
-    expect(await runRegi(['verify', 'archive:b.tar'], { cwd })).toMatchObject({ status: 0 });
-  });
+  test.each(share)(
+    'at %f of its bytes fetches what is missing and nothing else, and ends with the same archive',
+    async (part) => {
+      const { cwd, noted, fetched } = await killedAt(
+        source,
+        Math.max(1, Math.floor(part * source.bytes)),
+      );
+      expect(fetched).toBe(source.bytes - noted);
+      expect(readFileSync(join(cwd, 'b.tar')).equals(whole)).toBe(true);
+      expect(readdirSync(cwd)).toEqual(['b.tar']);
+      expect(await runRegi(['verify', 'archive:b.tar'], { cwd })).toMatchObject({ status: 0 });
+    },
+  );
 
   test('late keeps the blobs that were there', async () => {
     const { noted } = await killedAt(source, Math.floor(0.9 * source.bytes));
@@ -96,6 +113,8 @@ describe('an export that was killed', () => {
     const { cwd, noted, fetched } = await killedAt(large, 40 * MIB);
     expect(noted).toBeGreaterThanOrEqual(16 * MIB);
     expect(fetched).toBe(large.bytes - noted);
-    expect(await runRegi(['verify', '--deep', 'archive:b.tar'], { cwd })).toMatchObject({ status: 0 });
+    expect(await runRegi(['verify', '--deep', 'archive:b.tar'], { cwd })).toMatchObject({
+      status: 0,
+    });
   });
 });

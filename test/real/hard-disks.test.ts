@@ -31,7 +31,11 @@ describeReal('disks that are full or read-only', ['unshare'], () => {
         LARGE: large.image,
         TINY: tinyLayout(),
       };
-      return runProgram(requireTool('unshare'), ['-m', 'sh', '-c', `regi() { "$NODE" "$BIN" "$@"; }\n${script}`], { env });
+      return runProgram(
+        requireTool('unshare'),
+        ['-m', 'sh', '-c', `regi() { "$NODE" "$BIN" "$@"; }\n${script}`],
+        { env },
+      );
     }
 
     test('a copy onto a full disk exits 1, says so, and leaves nothing half written', async () => {
@@ -79,7 +83,15 @@ describeReal('disks that are full or read-only', ['unshare'], () => {
          regi rmi tiny:1; echo "status $?"`,
         mount,
       );
-      expect(stdout.match(/^status \d+$/gm)).toEqual(['status 0', 'status 0', 'status 0', 'status 0', 'status 0', 'status 1', 'status 1']);
+      expect(stdout.match(/^status \d+$/gm)).toEqual([
+        'status 0',
+        'status 0',
+        'status 0',
+        'status 0',
+        'status 0',
+        'status 1',
+        'status 1',
+      ]);
       expect(stdout).toMatch(/^1$/m);
       expect(stderr).toMatch(/read-only/i);
     });

@@ -26,7 +26,8 @@ beforeAll(async () => {
 /** In the middle of each fifth: the soak has other points each time. */
 async function killed(command: KilledCommand): Promise<readonly KillOutcome[]> {
   const outcomes: KillOutcome[] = [];
-  for (const bytes of killPoints(world.size, KILLS, () => 0.5)) outcomes.push(await killAt(world, command, bytes));
+  for (const bytes of killPoints(world.size, KILLS, () => 0.5))
+    outcomes.push(await killAt(world, command, bytes));
   return outcomes;
 }
 
@@ -41,15 +42,20 @@ describe('kill -9', () => {
     async (_, command) => {
       const outcomes = await killed(command);
       expectWhole(outcomes);
-      for (const { first, second, size } of outcomes) expect((first + second) / size).toBeLessThan(1.1);
+      for (const { first, second, size } of outcomes)
+        expect((first + second) / size).toBeLessThan(1.1);
     },
   );
 });
 
 describeReal('kill -9 with a registry that forgets what was cut', ['docker-registry'], () => {
-  test.each(UPLOADS.map((command) => [command.name, command] as const))('%s sends nothing again that was there whole', async (_, command) => {
-    const outcomes = await killed(command);
-    expectWhole(outcomes);
-    for (const { second, missing = 0 } of outcomes) expect(second).toBeLessThan(missing * 1.01 + OVERHEAD_BYTES);
-  });
+  test.each(UPLOADS.map((command) => [command.name, command] as const))(
+    '%s sends nothing again that was there whole',
+    async (_, command) => {
+      const outcomes = await killed(command);
+      expectWhole(outcomes);
+      for (const { second, missing = 0 } of outcomes)
+        expect(second).toBeLessThan(missing * 1.01 + OVERHEAD_BYTES);
+    },
+  );
 });

@@ -16,7 +16,9 @@ const MIB = 1024 * 1024;
 /** Files of a folder and all below it. */
 function filesBelow(folder: string): readonly string[] {
   if (!existsSync(folder)) return [];
-  return readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((name) => statSync(join(folder, name)).isFile());
+  return readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((name) =>
+    statSync(join(folder, name)).isFile(),
+  );
 }
 
 describeReal('regi with large layers', ['docker-registry'], () => {
@@ -38,14 +40,25 @@ describeReal('regi with large layers', ['docker-registry'], () => {
     await runRegi(['copy', image, `${registry.host}/big:1`]);
     const [cwd, temps] = [temporaryFolder('export'), temporaryFolder('temps')];
     const touched = new Set<string | null>();
-    const watchers = [cwd, temps].map((folder) => watch(folder, (_event, name) => void touched.add(name)));
+    const watchers = [cwd, temps].map((folder) =>
+      watch(folder, (_event, name) => void touched.add(name)),
+    );
 
-    const exported = await runRegi(['export', `${registry.host}/big:1`, '-o', 'b.tar'], { cwd, env: { TMPDIR: temps } });
+    const exported = await runRegi(['export', `${registry.host}/big:1`, '-o', 'b.tar'], {
+      cwd,
+      env: { TMPDIR: temps },
+    });
     for (const watcher of watchers) watcher.close();
 
     expect(exported).toMatchObject({ status: 0, stdout: `archive:b.tar@${digest}\n` });
     expect(exported.peakBytes).toBeLessThan(110_000_000);
-    expect([...touched].filter((name) => !/^b\.tar(?:\.part(?:\.journal|\.lock)?)?$/.test(name ?? '') && !name?.startsWith('.regi-'))).toEqual([]);
+    expect(
+      [...touched].filter(
+        (name) =>
+          !/^b\.tar(?:\.part(?:\.journal|\.lock)?)?$/.test(name ?? '') &&
+          !name?.startsWith('.regi-'),
+      ),
+    ).toEqual([]);
     expect(statSync(join(cwd, 'b.tar')).size).toBeLessThan(1025 * MIB);
   });
 
@@ -67,7 +80,9 @@ describeReal('regi with large layers', ['docker-registry'], () => {
     expect((await fetch(`${registry.url}/v2/big/manifests/1`)).status).toBe(404);
     // Registry 2.8 has forgotten the session of a cut request by then, and answers 404 when it is asked what it has; its own purge
     // frees the bytes.
-    const asked = (await registry.requests()).filter(({ method, path }) => method === 'GET' && path.includes('/blobs/uploads/'));
+    const asked = (await registry.requests()).filter(
+      ({ method, path }) => method === 'GET' && path.includes('/blobs/uploads/'),
+    );
     expect(asked.map((request) => request.status)).toEqual([404]);
   });
 
@@ -80,12 +95,22 @@ describeReal('regi with large layers', ['docker-registry'], () => {
     const running = spawnRegi(['copy', `${slow.host}/big:1`, `oci:${folder}/out:1`]);
     await slow.transferred(4 * MIB);
     slow.throttle({ bytesPerSecond: MIB / 2 });
-    await expect.poll(() => leftovers(join(folder, 'out')).some((name) => statSync(join(folder, 'out', name)).size > 3 * MIB)).toBe(true);
+    await expect
+      .poll(() =>
+        leftovers(join(folder, 'out')).some(
+          (name) => statSync(join(folder, 'out', name)).size > 3 * MIB,
+        ),
+      )
+      .toBe(true);
 
     running.process.kill('SIGINT');
 
     expect((await running.finished).status).toBe(130);
-    expect(filesBelow(join(folder, 'out', 'blobs')).every((name) => statSync(join(folder, 'out', 'blobs', name)).size < MIB)).toBe(true);
+    expect(
+      filesBelow(join(folder, 'out', 'blobs')).every(
+        (name) => statSync(join(folder, 'out', 'blobs', name)).size < MIB,
+      ),
+    ).toBe(true);
     expect((await runRegi(['digest', `oci:${folder}/out:1`])).status).toBe(3);
     expect(leftovers(join(folder, 'out')).map((name) => name.slice(0, 10))).toEqual(['.regi-part']);
 

@@ -14,7 +14,8 @@ function create(folder: string): Promise<LayoutStore> {
 }
 
 async function expectWhole(store: LayoutStore, image: TestImage): Promise<void> {
-  for (const { descriptor, bytes } of image.nodes.values()) expect(await readAll(store.fetch(descriptor))).toEqual(bytes);
+  for (const { descriptor, bytes } of image.nodes.values())
+    expect(await readAll(store.fetch(descriptor))).toEqual(bytes);
 }
 
 describeReal('an image layout and skopeo', ['skopeo'], () => {
@@ -35,10 +36,10 @@ describeReal('an image layout and skopeo', ['skopeo'], () => {
       const [first, second] = [makeImage({ seed: 1 }), makeImage({ seed: 2 })];
       await first.pushAll(store, 'v1');
       await second.pushAll(store, 'registry.example/app:v1');
-      expect([await skopeo.digest(`oci:${folder}:v1`), await skopeo.digest(`oci:${folder}:registry.example/app:v1`)]).toEqual([
-        first.root.digest,
-        second.root.digest,
-      ]);
+      expect([
+        await skopeo.digest(`oci:${folder}:v1`),
+        await skopeo.digest(`oci:${folder}:registry.example/app:v1`),
+      ]).toEqual([first.root.digest, second.root.digest]);
     });
 
     test('the only image without a name', async () => {
@@ -65,7 +66,10 @@ describeReal('an image layout and skopeo', ['skopeo'], () => {
       await image.pushAll(await create(from), 'v1');
       await skopeo.copy(`oci:${from}:v1`, `oci:${to}:v2`, { all });
       const store = await openLayout(to, { create: false, clock: realClock });
-      expect([await store.resolve('v2'), await store.resolve('')]).toEqual([image.root, image.root]);
+      expect([await store.resolve('v2'), await store.resolve('')]).toEqual([
+        image.root,
+        image.root,
+      ]);
       await expectWhole(store, image);
     });
 

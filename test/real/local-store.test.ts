@@ -16,7 +16,13 @@ import { skopeo } from '../support/skopeo.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
 /** Three versions that have layers in common, as tags of one repository. */
-const VERSIONS = [1, 2, 3].map((version) => makeIndex({ attestations: true, layers: [200_000, 50_000], annotations: { version: String(version) } }));
+const VERSIONS = [1, 2, 3].map((version) =>
+  makeIndex({
+    attestations: true,
+    layers: [200_000, 50_000],
+    annotations: { version: String(version) },
+  }),
+);
 const [FIRST] = VERSIONS;
 const AMD64 = FIRST?.images[0]?.root.digest ?? '';
 const ID = FIRST?.images[0]?.config.digest.slice(7, 19) ?? '';
@@ -27,36 +33,61 @@ describeReal('the local store', ['docker-registry', 'skopeo', 'podman'], () => {
   const from = (tag: string): string => `${registry.host}/team/app:${tag}`;
 
   beforeAll(async () => {
-    [registry, other] = await Promise.all([startDockerRegistry(), startDockerRegistry({ delete: true })]);
+    [registry, other] = await Promise.all([
+      startDockerRegistry(),
+      startDockerRegistry({ delete: true }),
+    ]);
     const folder = temporaryFolder('versions');
     const layout = await openLayout(folder, { create: true, clock: systemClock });
     for (const [at, version] of VERSIONS.entries()) {
       await version.pushAll(layout, String(at + 1));
-      await skopeo.copy(`oci:${folder}:${at + 1}`, `docker://${from(String(at + 1))}`, { all: true });
+      await skopeo.copy(`oci:${folder}:${at + 1}`, `docker://${from(String(at + 1))}`, {
+        all: true,
+      });
     }
   });
 
   /** Runs regi on one store. */
-  function onStore(data = temporaryFolder('data')): { readonly data: string; readonly regi: (...args: readonly string[]) => Promise<RegiFinished> } {
+  function onStore(data = temporaryFolder('data')): {
+    readonly data: string;
+    readonly regi: (...args: readonly string[]) => Promise<RegiFinished>;
+  } {
     return { data, regi: (...args) => runRegi(args, { env: { REGI_DATA: data } }) };
   }
 
   test('pull, images, tag, push, rmi and prune work as with docker', async () => {
     const { data, regi } = onStore();
     const pulled = await regi('pull', from('1'));
-    expect(pulled.stdout).toBe(`Digest: ${FIRST?.root.digest ?? ''}\nStatus: Downloaded newer image for ${from('1')}\n${from('1')}\n`);
-    expect((await regi('pull', from('1'))).stdout).toContain(`Status: Image is up to date for ${from('1')}\n`);
+    expect(pulled.stdout).toBe(
+      `Digest: ${FIRST?.root.digest ?? ''}\nStatus: Downloaded newer image for ${from('1')}\n${from('1')}\n`,
+    );
+    expect((await regi('pull', from('1'))).stdout).toContain(
+      `Status: Image is up to date for ${from('1')}\n`,
+    );
 
     const listed = await regi('images', '--digests');
-    expect(listed.stdout.split('\n')[1]?.split(/ {2,}/).slice(0, 4)).toEqual([`${registry.host}/team/app`, '1', FIRST?.root.digest, ID]);
+    expect(listed.stdout.split('\n')[1]?.split(/ {2,}/).slice(0, 4)).toEqual([
+      `${registry.host}/team/app`,
+      '1',
+      FIRST?.root.digest,
+      ID,
+    ]);
     expect((await regi('images', '-q')).stdout).toBe(`${ID}\n`);
 
     const name = `${other.host}/gallery/ui:v1`;
-    expect(await regi('tag', from('1'), name)).toMatchObject({ status: 0, stdout: `local:${other.host}/gallery/ui@${AMD64}\n` });
-    expect(await regi('push', name)).toMatchObject({ status: 0, stdout: `${other.host}/gallery/ui@${AMD64}\n` });
+    expect(await regi('tag', from('1'), name)).toMatchObject({
+      status: 0,
+      stdout: `local:${other.host}/gallery/ui@${AMD64}\n`,
+    });
+    expect(await regi('push', name)).toMatchObject({
+      status: 0,
+      stdout: `${other.host}/gallery/ui@${AMD64}\n`,
+    });
     expect(await skopeo.digest(`docker://${name}`)).toBe(AMD64);
 
-    expect((await regi('rmi', from('1'))).stdout).toBe(`Untagged: ${from('1')}\nUntagged: ${registry.host}/team/app@${FIRST?.root.digest ?? ''}\n`);
+    expect((await regi('rmi', from('1'))).stdout).toBe(
+      `Untagged: ${from('1')}\nUntagged: ${registry.host}/team/app@${FIRST?.root.digest ?? ''}\n`,
+    );
     expect((await regi('rmi', name)).stdout).toMatch(/^Untagged: .+\n(?:Deleted: sha256:.+\n){4}$/);
     expect((await regi('images')).stdout).toBe('');
     expect((await regi('prune')).stdout).toBe('Total reclaimed space: 0 B\n');
@@ -66,7 +97,8 @@ describeReal('the local store', ['docker-registry', 'skopeo', 'podman'], () => {
   test('is tagged by an image id, and pushed with every tag', async () => {
     const { regi } = onStore();
     await regi('pull', '-q', from('1'));
-    for (const tag of ['a', 'b']) expect(await regi('tag', ID, `${other.host}/by/id:${tag}`)).toMatchObject({ status: 0 });
+    for (const tag of ['a', 'b'])
+      expect(await regi('tag', ID, `${other.host}/by/id:${tag}`)).toMatchObject({ status: 0 });
     expect(await regi('push', '-a', `${other.host}/by/id`)).toMatchObject({ status: 0 });
     expect(await skopeo.listTags(`docker://${other.host}/by/id`)).toEqual(['a', 'b']);
   });
@@ -74,9 +106,13 @@ describeReal('the local store', ['docker-registry', 'skopeo', 'podman'], () => {
   test('skopeo reads it, and what skopeo writes there is an image of it', async () => {
     const { data, regi } = onStore();
     await regi('pull', '-q', from('2'));
-    expect(await skopeo.digest(`oci:${data}:${from('2')}`)).toBe(VERSIONS[1]?.images[0]?.root.digest);
+    expect(await skopeo.digest(`oci:${data}:${from('2')}`)).toBe(
+      VERSIONS[1]?.images[0]?.root.digest,
+    );
     await skopeo.copy(`docker://${from('3')}`, `oci:${data}:registry.example/by/skopeo:3`);
-    expect((await regi('images', 'registry.example/by/skopeo')).stdout).toContain('registry.example/by/skopeo   3');
+    expect((await regi('images', 'registry.example/by/skopeo')).stdout).toContain(
+      'registry.example/by/skopeo   3',
+    );
     expect(await regi('prune')).toMatchObject({ stdout: 'Total reclaimed space: 0 B\n' });
     expect(await regi('verify', 'local:')).toMatchObject({ status: 0 });
   });
@@ -86,7 +122,12 @@ describeReal('the local store', ['docker-registry', 'skopeo', 'podman'], () => {
     await regi('pull', '-q', '--all-platforms', from('1'));
     const served = await startServe([], { env: { REGI_DATA: data } });
     expect(await skopeo.digest(`docker://${served.host}/team/app:1`)).toBe(FIRST?.root.digest);
-    const id = await createEngine().podman('pull', '-q', '--tls-verify=false', `${served.host}/team/app:1`);
+    const id = await createEngine().podman(
+      'pull',
+      '-q',
+      '--tls-verify=false',
+      `${served.host}/team/app:1`,
+    );
     expect(id.slice(0, 12)).toBe(ID);
     expect(await served.stop()).toMatchObject({ status: 0 });
   });
@@ -97,7 +138,9 @@ describeReal('the local store', ['docker-registry', 'skopeo', 'podman'], () => {
       for (let round = 0; round < 3; round += 1) {
         const pulls = ['1', '2', '3', '1'].map((tag) => regi('pull', '-q', from(tag)));
         const tidying = [regi('prune'), regi('rmi', from('2')), regi('prune')];
-        expect((await Promise.all(pulls)).map(({ status, stderr }) => [status, stderr])).toEqual(pulls.map(() => [0, '']));
+        expect((await Promise.all(pulls)).map(({ status, stderr }) => [status, stderr])).toEqual(
+          pulls.map(() => [0, '']),
+        );
         await Promise.all(tidying);
         expect(await regi('verify', 'local:')).toMatchObject({ status: 0 });
         expect(damagedBlobs(data)).toEqual([]);
@@ -112,7 +155,9 @@ describeReal('the local store', ['docker-registry', 'skopeo', 'podman'], () => {
       const large = await largeLayout(8 * 1024 * 1024);
       const name = `${other.host}/large:1`;
       await regi('copy', '-q', large.image, name);
-      const running = spawnRegi(['pull', '--progress', 'json', '--limit-rate', '400000', name], { env: { REGI_DATA: data } });
+      const running = spawnRegi(['pull', '--progress', 'json', '--limit-rate', '400000', name], {
+        env: { REGI_DATA: data },
+      });
       running.process.stderr.on('data', () => {
         if (running.output.stderr.includes('"kind":"progress"')) running.process.kill('SIGKILL');
       });
@@ -121,14 +166,20 @@ describeReal('the local store', ['docker-registry', 'skopeo', 'podman'], () => {
       expect(await regi('prune')).toMatchObject({ status: 0 });
       expect(leftovers(data).filter((file) => file.includes('lease'))).toEqual([]);
       expect(await regi('pull', '-q', name)).toMatchObject({ status: 0 });
-      expect(await regi('verify', 'local:')).toMatchObject({ status: 0, stdout: expect.stringContaining('local: whole: 1 image') });
+      expect(await regi('verify', 'local:')).toMatchObject({
+        status: 0,
+        stdout: expect.stringContaining('local: whole: 1 image'),
+      });
     });
   });
 
   test('an image pushed to regi serve and one pulled beside it are both there', async () => {
     const { data, regi } = onStore();
     const served = await startServe([], { env: { REGI_DATA: data } });
-    const [pushed, pulled] = await Promise.all([runRegi(['copy', from('1'), `${served.host}/by/push:1`]), regi('pull', '-q', from('2'))]);
+    const [pushed, pulled] = await Promise.all([
+      runRegi(['copy', from('1'), `${served.host}/by/push:1`]),
+      regi('pull', '-q', from('2')),
+    ]);
     expect([pushed.status, pulled.status]).toEqual([0, 0]);
     await served.stop();
     expect(

@@ -32,19 +32,30 @@ describeReal('regi login at a terminal', ['docker-registry', 'tmux'], () => {
   });
 });
 
-describeReal('regi and a locked keyring at a terminal', ['docker-registry', 'dbus-daemon', 'gnome-keyring-daemon', 'secret-tool', 'tmux'], () => {
-  test('says what it waits for, and Ctrl-C ends the wait', async () => {
-    const { host } = await startDockerRegistry({ htpasswd: { user: USER, password: PASSWORD } });
-    const home = temporaryFolder('home');
-    const unlocked = await startDesktopSession({ home, keyring: 'unlocked' });
-    expect(await runRegi(['login', '-u', USER, '--password-stdin', host], { env: unlocked.env, input: PASSWORD })).toMatchObject({ status: 0 });
-    await unlocked.stop();
-    const { env } = await startDesktopSession({ home, keyring: 'locked', prompt: 'hangs' });
-    const { PATH: _, ...session } = env;
-    const terminal = await openTerminal(SHELL, { env: session });
-    await terminal.keys(`regi digest ${host}/app:1`, 'Enter');
-    await terminal.until(/Waiting for the keyring: type its password into the window that it opened \(up to 60 s\)/);
-    await terminal.keys('C-c');
-    await terminal.until(/Interrupted by SIGINT\n>/);
-  });
-});
+describeReal(
+  'regi and a locked keyring at a terminal',
+  ['docker-registry', 'dbus-daemon', 'gnome-keyring-daemon', 'secret-tool', 'tmux'],
+  () => {
+    test('says what it waits for, and Ctrl-C ends the wait', async () => {
+      const { host } = await startDockerRegistry({ htpasswd: { user: USER, password: PASSWORD } });
+      const home = temporaryFolder('home');
+      const unlocked = await startDesktopSession({ home, keyring: 'unlocked' });
+      expect(
+        await runRegi(['login', '-u', USER, '--password-stdin', host], {
+          env: unlocked.env,
+          input: PASSWORD,
+        }),
+      ).toMatchObject({ status: 0 });
+      await unlocked.stop();
+      const { env } = await startDesktopSession({ home, keyring: 'locked', prompt: 'hangs' });
+      const { PATH: _, ...session } = env;
+      const terminal = await openTerminal(SHELL, { env: session });
+      await terminal.keys(`regi digest ${host}/app:1`, 'Enter');
+      await terminal.until(
+        /Waiting for the keyring: type its password into the window that it opened \(up to 60 s\)/,
+      );
+      await terminal.keys('C-c');
+      await terminal.until(/Interrupted by SIGINT\n>/);
+    });
+  },
+);

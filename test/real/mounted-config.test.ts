@@ -24,7 +24,8 @@ describeReal('a config.json that is a mount of its own', ['unshare'], () => {
         NODE: process.execPath,
         BIN,
       };
-      const setUp = 'set -e\nregi() { "$NODE" "$BIN" "$@"; }\nbind() { mount --bind $1 "$SOURCE" "$CONFIG"; }\n';
+      const setUp =
+        'set -e\nregi() { "$NODE" "$BIN" "$@"; }\nbind() { mount --bind $1 "$SOURCE" "$CONFIG"; }\n';
       return runProgram(requireTool('unshare'), ['-m', 'sh', '-c', setUp + script], { env });
     }
 
@@ -35,7 +36,9 @@ describeReal('a config.json that is a mount of its own', ['unshare'], () => {
       expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
       const [said, ...rest] = stdout.trim().split('\n');
       expect(said).toBe('Removed the login for gone.example from ~/.docker/config.json');
-      expect(JSON.parse(rest.slice(0, -2).join('\n'))).toEqual({ auths: { 'kept.example': { auth: 'YTpi' } } });
+      expect(JSON.parse(rest.slice(0, -2).join('\n'))).toEqual({
+        auths: { 'kept.example': { auth: 'YTpi' } },
+      });
       expect(rest.slice(-2)).toEqual(['600', 'config.json']);
     });
 
@@ -45,7 +48,9 @@ describeReal('a config.json that is a mount of its own', ['unshare'], () => {
       );
       expect(status).toBe(0);
       expect(stdout).toBe(`status 1\n${LOGINS}`);
-      expect(stderr).toContain('Cannot write "~/.docker/config.json": the file system is read-only (EROFS)');
+      expect(stderr).toContain(
+        'Cannot write "~/.docker/config.json": the file system is read-only (EROFS)',
+      );
     });
 
     /** An indented text is longer than this one, and the disk of one page is full with it. */

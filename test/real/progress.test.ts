@@ -23,8 +23,15 @@ describeReal('the live view, at a terminal', ['tmux', 'bash'], () => {
   });
 
   async function copyAt(columns: number, rows: number, name: string): Promise<Terminal> {
-    const terminal = await openTerminal(['bash', '--noprofile', '--norc'], { columns, rows, env: { PS1: '> ' } });
-    await terminal.keys(`regi copy --limit-rate 200K oci:${folder}:1 ${served.host}/${name}:1`, 'Enter');
+    const terminal = await openTerminal(['bash', '--noprofile', '--norc'], {
+      columns,
+      rows,
+      env: { PS1: '> ' },
+    });
+    await terminal.keys(
+      `regi copy --limit-rate 200K oci:${folder}:1 ${served.host}/${name}:1`,
+      'Enter',
+    );
     await terminal.until(TOTAL);
     return terminal;
   }
@@ -34,7 +41,8 @@ describeReal('the live view, at a terminal', ['tmux', 'bash'], () => {
     const screen = await wide.until(/B\/s.*\n.*of 13 blobs · .* left$/m);
     expect(screen).toMatch(/^sha256:[0-9a-f]{12} ━*─* +\d+% +\S+ \S+ \/ 1\.0 MiB +\S+ \S+B\/s$/m);
     const narrow = await copyAt(40, 24, 'narrow');
-    for (const line of (await narrow.until(/%.*\n.*of 13 blobs/)).split('\n')) expect(line.length).toBeLessThanOrEqual(40);
+    for (const line of (await narrow.until(/%.*\n.*of 13 blobs/)).split('\n'))
+      expect(line.length).toBeLessThanOrEqual(40);
   });
 
   test('is one view after the terminal was made narrower, lower and wider again', async () => {
@@ -49,7 +57,9 @@ describeReal('the live view, at a terminal', ['tmux', 'bash'], () => {
       expect(screen.slice(screen.search(TOTAL)).match(/of 13 blobs/g)?.length).toBeGreaterThan(0);
     }
     // A look may fall between two halves of a frame; a view that was left behind stays.
-    await expect.poll(() => terminal.visible()).toMatch(/^(?:(?!of 13 blobs)[\s\S])*of 13 blobs(?:(?!of 13 blobs)[\s\S])*$/);
+    await expect
+      .poll(() => terminal.visible())
+      .toMatch(/^(?:(?!of 13 blobs)[\s\S])*of 13 blobs(?:(?!of 13 blobs)[\s\S])*$/);
   });
 
   test('leaves a clean terminal after Ctrl-C', async () => {

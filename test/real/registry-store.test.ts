@@ -3,7 +3,10 @@ import { expect, test } from 'vitest';
 import { bytesOf } from '../../src/bytes.ts';
 import type { ConnectionOptions } from '../../src/registry/connection.ts';
 import { referrersTag } from '../../src/registry/referrers-index.ts';
-import { createRegistryPlace, type RegistryPlace } from '../../src/stores/registry/registry-place.ts';
+import {
+  createRegistryPlace,
+  type RegistryPlace,
+} from '../../src/stores/registry/registry-place.ts';
 import { startDockerRegistry, type DockerRegistry } from '../support/docker-registry.ts';
 import { makeArtifact, makeBlob, makeImage, makeIndex } from '../support/images.ts';
 import { describeReal } from '../support/real-tools.ts';
@@ -11,13 +14,25 @@ import { testConnection } from '../support/registry-connection.ts';
 import { testTransport } from '../support/transport.ts';
 import { listAll, readAll } from '../support/watched.ts';
 
-function placeOf({ host }: DockerRegistry, options: Partial<ConnectionOptions> = {}): RegistryPlace {
-  return createRegistryPlace({ connection: testConnection(testTransport().send, { host, schemes: ['http', 'https'], ...options }), access: 'write' });
+function placeOf(
+  { host }: DockerRegistry,
+  options: Partial<ConnectionOptions> = {},
+): RegistryPlace {
+  return createRegistryPlace({
+    connection: testConnection(testTransport().send, {
+      host,
+      schemes: ['http', 'https'],
+      ...options,
+    }),
+    access: 'write',
+  });
 }
 
 /** How the registry answered to the end of uploads that nobody finished. Their empty folders it keeps all the same. */
 async function cancels(registry: DockerRegistry): Promise<readonly number[]> {
-  return (await registry.requests()).filter(({ method }) => method === 'DELETE').map(({ status }) => status);
+  return (await registry.requests())
+    .filter(({ method }) => method === 'DELETE')
+    .map(({ status }) => status);
 }
 
 describeReal('a repository of docker-registry', ['docker-registry'], () => {
@@ -28,7 +43,8 @@ describeReal('a repository of docker-registry', ['docker-registry'], () => {
     const store = placeOf(await startDockerRegistry()).open('team/app');
     await image.pushAll(store, 'v1');
     expect(await store.resolve('v1')).toEqual(image.root);
-    for (const { descriptor, bytes } of image.nodes.values()) expect(Buffer.compare(await readAll(store.fetch(descriptor)), bytes)).toBe(0);
+    for (const { descriptor, bytes } of image.nodes.values())
+      expect(Buffer.compare(await readAll(store.fetch(descriptor)), bytes)).toBe(0);
   });
 
   test('takes a blob in chunks', async () => {
@@ -36,7 +52,12 @@ describeReal('a repository of docker-registry', ['docker-registry'], () => {
     const store = placeOf(registry, { chunkSize: 300_000 }).open('team/app');
     const { descriptor, bytes } = makeBlob(1_000_000);
     await store.push(descriptor, bytesOf(bytes));
-    expect(Buffer.compare(await readAll(store.fetch(descriptor, { offset: 500_000 })), bytes.subarray(500_000))).toBe(0);
+    expect(
+      Buffer.compare(
+        await readAll(store.fetch(descriptor, { offset: 500_000 })),
+        bytes.subarray(500_000),
+      ),
+    ).toBe(0);
     expect((await registry.requests()).filter(({ method }) => method === 'PATCH')).toHaveLength(4);
   });
 
@@ -46,7 +67,9 @@ describeReal('a repository of docker-registry', ['docker-registry'], () => {
     const { descriptor, bytes } = makeBlob(1000);
     await place.open('base/image').push(descriptor, bytesOf(bytes));
     expect(await place.open('team/app').mount(descriptor, 'base/image', undefined)).toBe('mounted');
-    expect(await place.open('team/app').mount(makeBlob(1001).descriptor, 'base/image', undefined)).toBe('refused');
+    expect(
+      await place.open('team/app').mount(makeBlob(1001).descriptor, 'base/image', undefined),
+    ).toBe('refused');
     expect(await cancels(registry)).toEqual([204]);
   });
 
@@ -54,7 +77,9 @@ describeReal('a repository of docker-registry', ['docker-registry'], () => {
     const registry = await startDockerRegistry();
     const store = placeOf(registry).open('team/app');
     const { descriptor } = makeBlob(100_000);
-    await expect(store.push(descriptor, bytesOf(new Uint8Array(100_000)))).rejects.toMatchObject({ code: 'CONTENT_MISMATCH' });
+    await expect(store.push(descriptor, bytesOf(new Uint8Array(100_000)))).rejects.toMatchObject({
+      code: 'CONTENT_MISMATCH',
+    });
     expect(await store.exists(descriptor)).toBe(false);
     // 2.8 forgets a session of which a request was cut.
     expect(await cancels(registry)).toEqual([404]);
@@ -66,8 +91,13 @@ describeReal('a repository of docker-registry', ['docker-registry'], () => {
     await image.pushAll(store, 'v1');
     const artifact = makeArtifact({ subject: image.root });
     await artifact.pushAll(store);
-    expect((await listAll(store.listReferrers(image.root))).map(({ digest }) => digest)).toEqual([artifact.root.digest]);
-    expect([...(await listAll(store.listTags()))].sort()).toEqual([referrersTag(image.root.digest), 'v1']);
+    expect((await listAll(store.listReferrers(image.root))).map(({ digest }) => digest)).toEqual([
+      artifact.root.digest,
+    ]);
+    expect([...(await listAll(store.listTags()))].sort()).toEqual([
+      referrersTag(image.root.digest),
+      'v1',
+    ]);
   });
 
   test('lists its tags and the repositories beside it', async () => {
@@ -75,13 +105,20 @@ describeReal('a repository of docker-registry', ['docker-registry'], () => {
     const image = makeImage();
     await image.pushAll(place.open('team/app'), 'v1');
     await place.open('team/app').tag(image.root, 'v2');
-    expect([await listAll(place.open('team/app').listTags()), await listAll(place.repositories())]).toEqual([['v1', 'v2'], ['team/app']]);
+    expect([
+      await listAll(place.open('team/app').listTags()),
+      await listAll(place.repositories()),
+    ]).toEqual([['v1', 'v2'], ['team/app']]);
   });
 
   test('refuses to delete, and says so', async () => {
     const store = placeOf(await startDockerRegistry()).open('team/app');
     const image = makeImage();
     await image.pushAll(store, 'v1');
-    await expect(store.delete(image.root)).rejects.toMatchObject({ code: 'REFUSED', status: 405, hint: expect.stringContaining('switched off') });
+    await expect(store.delete(image.root)).rejects.toMatchObject({
+      code: 'REFUSED',
+      status: 405,
+      hint: expect.stringContaining('switched off'),
+    });
   });
 });

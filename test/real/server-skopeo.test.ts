@@ -18,7 +18,12 @@ import { temporaryFolder } from '../support/temporary-folder.ts';
 import { tinyLayout } from '../support/tiny-layout.ts';
 
 async function start(options: Partial<ServerOptions> = {}): Promise<RunningServer> {
-  const server = await startServer({ place: createMemoryPlace(), clock: { now: () => Date.now() }, spool: fileSpool(temporaryFolder('spool')), ...options });
+  const server = await startServer({
+    place: createMemoryPlace(),
+    clock: { now: () => Date.now() },
+    spool: fileSpool(temporaryFolder('spool')),
+    ...options,
+  });
   afterFile(server.destroy);
   return server;
 }
@@ -38,7 +43,11 @@ describeReal('regi serve and skopeo', ['skopeo', 'htpasswd', 'openssl'], () => {
     await skopeo.copy(at('team/app:1'), back);
     expect(await skopeo.digest(at('team/app:1'))).toBe(await skopeo.digest(layout));
     expect(await skopeo.rawManifest(back)).toBe(await skopeo.rawManifest(layout));
-    expect(await skopeo.inspect(at('team/app:1'))).toMatchObject({ RepoTags: ['1'], Os: 'linux', Architecture: 'amd64' });
+    expect(await skopeo.inspect(at('team/app:1'))).toMatchObject({
+      RepoTags: ['1'],
+      Os: 'linux',
+      Architecture: 'amd64',
+    });
   });
 
   test('lists tags, and copies inside the registry', async () => {
@@ -51,7 +60,9 @@ describeReal('regi serve and skopeo', ['skopeo', 'htpasswd', 'openssl'], () => {
 
   test('deletes by what skopeo resolves the tag to', async () => {
     await skopeo.copy(tinyLayout('three'), at('gone/app:1'));
-    expect(await skopeo.run(['delete', '--tls-verify=false', at('gone/app:1')])).toMatchObject({ status: 0 });
+    expect(await skopeo.run(['delete', '--tls-verify=false', at('gone/app:1')])).toMatchObject({
+      status: 0,
+    });
     expect(await skopeo.listTags(at('gone/app'))).toEqual([]);
   });
 
@@ -77,12 +88,22 @@ describeReal('regi serve and skopeo', ['skopeo', 'htpasswd', 'openssl'], () => {
     const image = makeImage();
     await image.pushAll(place.open('app'), '1');
     const { caFolder, cert, key } = makeCertificates({ hosts: ['127.0.0.1'] });
-    const file = execFileSync(requireTool('htpasswd'), ['-nbB', 'alice', 'secret'], { encoding: 'utf8' });
-    const { port } = await start({ place, tls: { cert, key }, authenticate: authenticateHtpasswd(file) });
+    const file = execFileSync(requireTool('htpasswd'), ['-nbB', 'alice', 'secret'], {
+      encoding: 'utf8',
+    });
+    const { port } = await start({
+      place,
+      tls: { cert, key },
+      authenticate: authenticateHtpasswd(file),
+    });
     const name = `docker://127.0.0.1:${port}/app:1`;
     expect(await skopeo.digest(name, { caFolder, creds: 'alice:secret' })).toBe(image.root.digest);
-    await expect(skopeo.digest(name, { caFolder, creds: 'alice:wrong' })).rejects.toThrow(/unauthorized|authentication required/i);
-    await expect(skopeo.digest(name, { caFolder })).rejects.toThrow(/unauthorized|authentication required/i);
+    await expect(skopeo.digest(name, { caFolder, creds: 'alice:wrong' })).rejects.toThrow(
+      /unauthorized|authentication required/i,
+    );
+    await expect(skopeo.digest(name, { caFolder })).rejects.toThrow(
+      /unauthorized|authentication required/i,
+    );
   });
 
   test('keeps layers as they were sent', async () => {
@@ -92,6 +113,7 @@ describeReal('regi serve and skopeo', ['skopeo', 'htpasswd', 'openssl'], () => {
     await image.pushAll(place.open('app'), '1');
     const { port } = await start({ place });
     await skopeo.copy(`docker://127.0.0.1:${port}/app:1`, `dir:${folder}`);
-    for (const { digest } of image.layers) expect(digestOf(readFileSync(join(folder, digest.slice('sha256:'.length))))).toBe(digest);
+    for (const { digest } of image.layers)
+      expect(digestOf(readFileSync(join(folder, digest.slice('sha256:'.length))))).toBe(digest);
   });
 });

@@ -14,20 +14,32 @@ describeReal('startDockerRegistry()', ['docker-registry', 'skopeo', 'openssl'], 
     const layout = tinyLayout();
     await skopeo.copy(layout, `docker://${host}/app:1`);
     expect(await skopeo.digest(`docker://${host}/app:1`)).toBe(await skopeo.digest(layout));
-    expect(await skopeo.rawManifest(`docker://${host}/app:1`)).toBe(await skopeo.rawManifest(layout));
+    expect(await skopeo.rawManifest(`docker://${host}/app:1`)).toBe(
+      await skopeo.rawManifest(layout),
+    );
     expect(await skopeo.listTags(`docker://${host}/app`)).toEqual(['1']);
   });
 
   test('takes the right password behind TLS, and no other', async () => {
     const certificates = makeCertificates({ hosts: ['127.0.0.1'] });
-    const { host } = await startDockerRegistry({ htpasswd: { user: 'alice', password: 'a secret' }, tls: certificates });
+    const { host } = await startDockerRegistry({
+      htpasswd: { user: 'alice', password: 'a secret' },
+      tls: certificates,
+    });
     const place = `docker://${host}/app:1`;
     const { caFolder } = certificates;
     await skopeo.copy(tinyLayout(), place, { to: { creds: 'alice:a secret', caFolder } });
-    expect(await skopeo.inspect(place, { creds: 'alice:a secret', caFolder })).toMatchObject({ Architecture: 'amd64', Os: 'linux' });
-    await expect(skopeo.inspect(place, { creds: 'alice:another', caFolder })).rejects.toThrow('authentication required');
+    expect(await skopeo.inspect(place, { creds: 'alice:a secret', caFolder })).toMatchObject({
+      Architecture: 'amd64',
+      Os: 'linux',
+    });
+    await expect(skopeo.inspect(place, { creds: 'alice:another', caFolder })).rejects.toThrow(
+      'authentication required',
+    );
     const otherCa = makeCertificates({ hosts: ['127.0.0.1'] }).caFolder;
-    await expect(skopeo.inspect(place, { creds: 'alice:a secret', caFolder: otherCa })).rejects.toThrow('certificate');
+    await expect(
+      skopeo.inspect(place, { creds: 'alice:a secret', caFolder: otherCa }),
+    ).rejects.toThrow('certificate');
   });
 
   test('allows DELETE only when asked', async () => {
@@ -75,7 +87,9 @@ describeReal('realImages()', ['docker-registry', 'skopeo', 'buildah'], () => {
   });
 
   test('builds an index of three platforms whose first is the image', async () => {
-    const { manifests } = JSON.parse(await skopeo.rawManifest(images.index)) as { manifests: { digest: string; platform: object }[] };
+    const { manifests } = JSON.parse(await skopeo.rawManifest(images.index)) as {
+      manifests: { digest: string; platform: object }[];
+    };
     expect(manifests.map(({ platform }) => platform)).toEqual([
       { architecture: 'amd64', os: 'linux' },
       { architecture: 'arm64', os: 'linux', variant: 'v8' },
@@ -95,7 +109,10 @@ describeReal('realImages()', ['docker-registry', 'skopeo', 'buildah'], () => {
 
 test('runRegi() runs the built program in an empty home and measures its memory', async () => {
   const { status, stdout, peakBytes } = await runRegi(['--version']);
-  expect({ status, stdout }).toEqual({ status: 0, stdout: expect.stringMatching(/^\d+\.\d+\.\d+\S*\n$/) });
+  expect({ status, stdout }).toEqual({
+    status: 0,
+    stdout: expect.stringMatching(/^\d+\.\d+\.\d+\S*\n$/),
+  });
   expect(peakBytes).toBeGreaterThan(20_000_000);
   expect(peakBytes).toBeLessThan(150_000_000);
 });

@@ -19,14 +19,19 @@ describeReal('regi tags list in a pipe', [], () => {
     const store = place.open('team/app');
     const image = makeImage();
     await image.pushAll(store);
-    for (let index = 0; index < 10_000; index += 1) await store.tag(image.root, `t${String(index).padStart(5, '0')}`);
+    for (let index = 0; index < 10_000; index += 1)
+      await store.tag(image.root, `t${String(index).padStart(5, '0')}`);
     registry = await startFakeRegistry({ place });
   });
 
   test('tags list ends quietly when its reader has gone, and asks for no further page', async () => {
     const second = registry.hold({ path: /last=t00999/ });
     const env = { PATH: process.env['PATH'] ?? '', HOME: temporaryFolder('home') };
-    const running = startProgram(process.execPath, [BIN, 'tags', 'list', `${registry.host}/team/app`], { env });
+    const running = startProgram(
+      process.execPath,
+      [BIN, 'tags', 'list', `${registry.host}/team/app`],
+      { env },
+    );
     await second.reached;
     await expect.poll(() => running.output.stdout, { timeout: 30_000 }).toContain('t00999\n');
     const { stdout } = running.process;
@@ -39,6 +44,10 @@ describeReal('regi tags list in a pipe', [], () => {
   test('tags list | head -1 ends quietly', async () => {
     const script = `set -o pipefail; "${process.execPath}" "${BIN}" tags list ${registry.host}/team/app | head -1`;
     const env = { PATH: process.env['PATH'] ?? '', HOME: temporaryFolder('home') };
-    expect(await runProgram('/bin/bash', ['-c', script], { env })).toMatchObject({ status: 0, stdout: 't00000\n', stderr: '' });
+    expect(await runProgram('/bin/bash', ['-c', script], { env })).toMatchObject({
+      status: 0,
+      stdout: 't00000\n',
+      stderr: '',
+    });
   });
 });

@@ -24,7 +24,9 @@ const FILES = [
 
 async function ours(): Promise<Uint8Array> {
   const plan = planTar(FILES.map((file) => ({ ...file, size: file.content.byteLength })));
-  return readAll({ [Symbol.asyncIterator]: () => tarBytes(plan, ({ content }) => bytesOf(content)) });
+  return readAll({
+    [Symbol.asyncIterator]: () => tarBytes(plan, ({ content }) => bytesOf(content)),
+  });
 }
 
 async function written(): Promise<string> {
@@ -68,18 +70,27 @@ describeReal('GNU tar', ['tar'], () => {
   test('reads what we write', async () => {
     const folder = temporaryFolder('tar');
     execFileSync('tar', ['-xf', await written(), '-C', folder]);
-    expect(FILES.map(({ name }) => new Uint8Array(readFileSync(join(folder, name))))).toEqual(FILES.map(({ content }) => content));
+    expect(FILES.map(({ name }) => new Uint8Array(readFileSync(join(folder, name))))).toEqual(
+      FILES.map(({ content }) => content),
+    );
   });
 
   test.each(['ustar', 'gnu', 'pax', 'v7'])('writes %s that we read', async (format) => {
     const folder = temporaryFolder('tar');
     // The older formats have room for short names only.
-    const files = format === 'gnu' || format === 'pax' ? FILES : FILES.filter(({ name }) => name.length < 60);
+    const files =
+      format === 'gnu' || format === 'pax' ? FILES : FILES.filter(({ name }) => name.length < 60);
     for (const { name, content } of files) {
       mkdirSync(join(folder, name, '..'), { recursive: true });
       writeFileSync(join(folder, name), content);
     }
-    const bytes = execFileSync('tar', ['-c', `--format=${format}`, '-C', folder, ...files.map(({ name }) => `./${name}`)]);
+    const bytes = execFileSync('tar', [
+      '-c',
+      `--format=${format}`,
+      '-C',
+      folder,
+      ...files.map(({ name }) => `./${name}`),
+    ]);
     expect(await readBack(bytes)).toEqual(files.map(({ name, content }) => [name, content]));
   });
 });
@@ -88,19 +99,33 @@ describeReal("Python's tarfile", ['python3'], () => {
   test('reads what we write', async () => {
     const program =
       'import sys, tarfile, json; t = tarfile.open(sys.argv[1]); print(json.dumps([[m.name, t.extractfile(m).read().hex(), m.mode, m.mtime] for m in t.getmembers()]))';
-    const found = JSON.parse(execFileSync('python3', ['-c', program, await written()], { encoding: 'utf8' })) as unknown;
-    expect(found).toEqual(FILES.map(({ name, content }) => [name, Buffer.from(content).toString('hex'), 0o444, 0]));
+    const found = JSON.parse(
+      execFileSync('python3', ['-c', program, await written()], { encoding: 'utf8' }),
+    ) as unknown;
+    expect(found).toEqual(
+      FILES.map(({ name, content }) => [name, Buffer.from(content).toString('hex'), 0o444, 0]),
+    );
   });
 
-  test.each(['USTAR_FORMAT', 'GNU_FORMAT', 'PAX_FORMAT'])('writes %s that we read', async (format) => {
-    const path = join(temporaryFolder('tar'), 'theirs.tar');
-    const files = format === 'USTAR_FORMAT' ? FILES.filter(({ name }) => name.length < 60) : FILES;
-    const program = `import sys, io, json, tarfile
+  test.each(['USTAR_FORMAT', 'GNU_FORMAT', 'PAX_FORMAT'])(
+    'writes %s that we read',
+    async (format) => {
+      const path = join(temporaryFolder('tar'), 'theirs.tar');
+      const files =
+        format === 'USTAR_FORMAT' ? FILES.filter(({ name }) => name.length < 60) : FILES;
+      const program = `import sys, io, json, tarfile
 with tarfile.open(sys.argv[1], 'w', format=tarfile.${format}) as t:
     for name, content in json.load(sys.stdin):
         info = tarfile.TarInfo(name); info.size = len(content) // 2
         t.addfile(info, io.BytesIO(bytes.fromhex(content)))`;
-    execFileSync('python3', ['-c', program, path], { input: JSON.stringify(files.map(({ name, content }) => [name, Buffer.from(content).toString('hex')])) });
-    expect(await readBack(new Uint8Array(readFileSync(path)))).toEqual(files.map(({ name, content }) => [name, content]));
-  });
+      execFileSync('python3', ['-c', program, path], {
+        input: JSON.stringify(
+          files.map(({ name, content }) => [name, Buffer.from(content).toString('hex')]),
+        ),
+      });
+      expect(await readBack(new Uint8Array(readFileSync(path)))).toEqual(
+        files.map(({ name, content }) => [name, content]),
+      );
+    },
+  );
 });

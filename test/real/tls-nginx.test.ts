@@ -3,7 +3,12 @@ import { join } from 'node:path';
 
 import { beforeAll, describe, expect, test } from 'vitest';
 
-import { makeCertificates, makeSigningCertificate, type Certificates, type SigningCertificate } from '../support/certificates.ts';
+import {
+  makeCertificates,
+  makeSigningCertificate,
+  type Certificates,
+  type SigningCertificate,
+} from '../support/certificates.ts';
 import { startDockerRegistry } from '../support/docker-registry.ts';
 import { homeWith, regiAtHome } from '../support/home.ts';
 import { startNginx, type Nginx, type NginxOptions } from '../support/nginx.ts';
@@ -25,7 +30,9 @@ describeReal('regi and a registry behind nginx', ['docker-registry', 'nginx', 'o
     await regiAtHome(['copy', '--plain-http', upstream, tinyLayout(), `${upstream}/app:1`]);
   });
 
-  async function serve(options: Omit<NginxOptions, 'upstream'>): Promise<Nginx & { readonly name: string }> {
+  async function serve(
+    options: Omit<NginxOptions, 'upstream'>,
+  ): Promise<Nginx & { readonly name: string }> {
     const nginx = await startNginx({ upstream, ...options });
     return { ...nginx, name: `${NAME}:${nginx.port}` };
   }
@@ -38,14 +45,24 @@ describeReal('regi and a registry behind nginx', ['docker-registry', 'nginx', 'o
     });
 
     test('copies when --ca-file names the authority', async () => {
-      expect(await regiAtHome(['copy', '--ca-file', good.caPath, tinyLayout('new'), `${name}/app:2`])).toMatchObject({ status: 0 });
-      expect(await regiAtHome(['digest', '--ca-file', good.caPath, `${name}/app:2`])).toMatchObject({ status: 0 });
+      expect(
+        await regiAtHome(['copy', '--ca-file', good.caPath, tinyLayout('new'), `${name}/app:2`]),
+      ).toMatchObject({ status: 0 });
+      expect(await regiAtHome(['digest', '--ca-file', good.caPath, `${name}/app:2`])).toMatchObject(
+        { status: 0 },
+      );
     });
 
-    test.each(['.config/docker/certs.d', '.config/containers/certs.d'])('reads when ~/%s has the authority for that host', async (folder) => {
-      const home = homeWith({ [`${folder}/${name}/ca.crt`]: good.ca });
-      expect(await regiAtHome(['digest', `${name}/app:1`], { home })).toMatchObject({ status: 0, stderr: '' });
-    });
+    test.each(['.config/docker/certs.d', '.config/containers/certs.d'])(
+      'reads when ~/%s has the authority for that host',
+      async (folder) => {
+        const home = homeWith({ [`${folder}/${name}/ca.crt`]: good.ca });
+        expect(await regiAtHome(['digest', `${name}/app:1`], { home })).toMatchObject({
+          status: 0,
+          stderr: '',
+        });
+      },
+    );
 
     test('does not read when certs.d has the authority for another port', async () => {
       const home = homeWith({ [`.config/docker/certs.d/${NAME}/ca.crt`]: good.ca });
@@ -53,21 +70,33 @@ describeReal('regi and a registry behind nginx', ['docker-registry', 'nginx', 'o
     });
 
     test('reads when config.yaml names the authority for that host', async () => {
-      const home = homeWith({ '.config/regi/config.yaml': `hosts:\n  ${name}:\n    ca: ca.pem\n`, '.config/regi/ca.pem': good.ca });
-      expect(await regiAtHome(['digest', `${name}/app:1`], { home })).toMatchObject({ status: 0, stderr: '' });
+      const home = homeWith({
+        '.config/regi/config.yaml': `hosts:\n  ${name}:\n    ca: ca.pem\n`,
+        '.config/regi/ca.pem': good.ca,
+      });
+      expect(await regiAtHome(['digest', `${name}/app:1`], { home })).toMatchObject({
+        status: 0,
+        stderr: '',
+      });
     });
 
     test('reads with SSL_CERT_FILE, and with SSL_CERT_DIR', async () => {
-      expect(await regiAtHome(['digest', `${name}/app:1`], { env: { SSL_CERT_FILE: good.caPath } })).toMatchObject({ status: 0, stderr: '' });
+      expect(
+        await regiAtHome(['digest', `${name}/app:1`], { env: { SSL_CERT_FILE: good.caPath } }),
+      ).toMatchObject({ status: 0, stderr: '' });
       const folder = temporaryFolder('hashed');
       symlinkSync(good.caPath, join(folder, '0.0'));
-      expect(await regiAtHome(['digest', `${name}/app:1`], { env: { SSL_CERT_DIR: folder } })).toMatchObject({ status: 0, stderr: '' });
+      expect(
+        await regiAtHome(['digest', `${name}/app:1`], { env: { SSL_CERT_DIR: folder } }),
+      ).toMatchObject({ status: 0, stderr: '' });
     });
 
     test('still trusts NODE_EXTRA_CA_CERTS when --ca-file names another authority', async () => {
       const other = makeCertificates({ hosts: ['other.test'] });
       const env = { NODE_EXTRA_CA_CERTS: good.caPath };
-      expect(await regiAtHome(['digest', '--ca-file', other.caPath, `${name}/app:1`], { env })).toMatchObject({ status: 0 });
+      expect(
+        await regiAtHome(['digest', '--ca-file', other.caPath, `${name}/app:1`], { env }),
+      ).toMatchObject({ status: 0 });
     });
 
     test('does not trust it otherwise, and says what to type', async () => {
@@ -77,7 +106,9 @@ describeReal('regi and a registry behind nginx', ['docker-registry', 'nginx', 'o
         `regi: Cannot trust "${name}": its certificate is signed by an authority that this machine does not know\n` +
           `  name its authority with --ca-file FILE; to trust it blindly: --tls-skip-verify ${name}\n`,
       );
-      expect(await regiAtHome(['digest', '--tls-skip-verify', name, `${name}/app:1`])).toMatchObject({ status: 0 });
+      expect(
+        await regiAtHome(['digest', '--tls-skip-verify', name, `${name}/app:1`]),
+      ).toMatchObject({ status: 0 });
     });
 
     test('refuses a --ca-file without certificates, and one that is not there', async () => {
@@ -85,14 +116,18 @@ describeReal('regi and a registry behind nginx', ['docker-registry', 'nginx', 'o
       const refused = await regiAtHome(['digest', '--ca-file', empty, `${name}/app:1`]);
       expect(refused.status).toBe(2);
       expect(refused.stderr).toContain('expected PEM certificates');
-      expect(await regiAtHome(['digest', '--ca-file', '/nowhere.pem', `${name}/app:1`])).toMatchObject({ status: 2 });
+      expect(
+        await regiAtHome(['digest', '--ca-file', '/nowhere.pem', `${name}/app:1`]),
+      ).toMatchObject({ status: 2 });
     });
   });
 
   test('says that a certificate is signed by itself', async () => {
     const { cert, key } = makeSigningCertificate();
     const folder = homeWith({ 'cert.pem': cert, 'key.pem': key });
-    const { name } = await serve({ tls: { certPath: join(folder, 'cert.pem'), keyPath: join(folder, 'key.pem') } });
+    const { name } = await serve({
+      tls: { certPath: join(folder, 'cert.pem'), keyPath: join(folder, 'key.pem') },
+    });
     const refused = await regiAtHome(['digest', `${name}/app:1`]);
     expect(refused.status).toBe(5);
     expect(refused.stderr).toContain(`Cannot trust "${name}": its certificate is signed by itself`);
@@ -113,7 +148,9 @@ describeReal('regi and a registry behind nginx', ['docker-registry', 'nginx', 'o
     const { name } = await serve({ tls: other });
     const refused = await regiAtHome(['digest', '--ca-file', other.caPath, `${name}/app:1`]);
     expect(refused.status).toBe(5);
-    expect(refused.stderr).toContain('its certificate is for another name (it is for "other.test", "more.test")');
+    expect(refused.stderr).toContain(
+      'its certificate is for another name (it is for "other.test", "more.test")',
+    );
   });
 
   test('says that plain http is spoken on the port, and reads with what it says to type', async () => {
@@ -122,7 +159,9 @@ describeReal('regi and a registry behind nginx', ['docker-registry', 'nginx', 'o
     expect(refused.status).toBe(5);
     expect(refused.stderr).toContain('does not speak TLS on that port');
     expect(refused.stderr).toContain(`--plain-http ${name}`);
-    expect(await regiAtHome(['digest', '--plain-http', name, `${name}/app:1`])).toMatchObject({ status: 0 });
+    expect(await regiAtHome(['digest', '--plain-http', name, `${name}/app:1`])).toMatchObject({
+      status: 0,
+    });
   });
 
   test('speaks no TLS before version 1.2', async () => {
@@ -141,9 +180,18 @@ describeReal('regi and a registry behind nginx', ['docker-registry', 'nginx', 'o
 
     test('copies with the certificate and key in certs.d', async () => {
       const folder = `.config/docker/certs.d/${name}`;
-      const home = homeWith({ [`${folder}/ca.crt`]: good.ca, [`${folder}/client.cert`]: client.cert, [`${folder}/client.key`]: client.key });
-      expect(await regiAtHome(['copy', tinyLayout('mutual'), `${name}/app:3`], { home })).toMatchObject({ status: 0 });
-      expect(await regiAtHome(['digest', `${name}/app:3`], { home })).toMatchObject({ status: 0, stderr: '' });
+      const home = homeWith({
+        [`${folder}/ca.crt`]: good.ca,
+        [`${folder}/client.cert`]: client.cert,
+        [`${folder}/client.key`]: client.key,
+      });
+      expect(
+        await regiAtHome(['copy', tinyLayout('mutual'), `${name}/app:3`], { home }),
+      ).toMatchObject({ status: 0 });
+      expect(await regiAtHome(['digest', `${name}/app:3`], { home })).toMatchObject({
+        status: 0,
+        stderr: '',
+      });
     });
 
     test('says where a certificate belongs when there is none', async () => {
@@ -154,7 +202,10 @@ describeReal('regi and a registry behind nginx', ['docker-registry', 'nginx', 'o
 
     test('refuses half a pair', async () => {
       const folder = `.config/docker/certs.d/${name}`;
-      const home = homeWith({ [`${folder}/ca.crt`]: good.ca, [`${folder}/client.cert`]: client.cert });
+      const home = homeWith({
+        [`${folder}/ca.crt`]: good.ca,
+        [`${folder}/client.cert`]: client.cert,
+      });
       const refused = await regiAtHome(['digest', `${name}/app:1`], { home });
       expect(refused.status).toBe(2);
       expect(refused.stderr).toContain('client.key');
@@ -162,7 +213,10 @@ describeReal('regi and a registry behind nginx', ['docker-registry', 'nginx', 'o
 
     test('refuses a key of another certificate', async () => {
       const folder = `.config/docker/certs.d/${name}`;
-      const home = homeWith({ [`${folder}/client.cert`]: client.cert, [`${folder}/client.key`]: makeSigningCertificate().key });
+      const home = homeWith({
+        [`${folder}/client.cert`]: client.cert,
+        [`${folder}/client.key`]: makeSigningCertificate().key,
+      });
       const refused = await regiAtHome(['digest', `${name}/app:1`], { home });
       expect(refused.status).toBe(2);
       expect(refused.stderr).toContain(`Cannot use the certificates for "${name}"`);
@@ -170,14 +224,20 @@ describeReal('regi and a registry behind nginx', ['docker-registry', 'nginx', 'o
   });
 
   test('understands the alert of a registry that wants a client certificate itself', async () => {
-    const registry = await startDockerRegistry({ tls: { cert: good.cert, key: good.key, clientCa: client.certPath } });
+    const registry = await startDockerRegistry({
+      tls: { cert: good.cert, key: good.key, clientCa: client.certPath },
+    });
     const name = registry.host.replace('127.0.0.1', NAME);
     const refused = await regiAtHome(['digest', '--ca-file', good.caPath, `${name}/app:1`]);
     expect(refused.stderr).toContain(`Cannot connect to "${name}": it wants a client certificate`);
     expect(refused.status).toBe(5);
     const stranger = makeSigningCertificate();
     const folder = `.config/docker/certs.d/${name}`;
-    const home = homeWith({ [`${folder}/ca.crt`]: good.ca, [`${folder}/client.cert`]: stranger.cert, [`${folder}/client.key`]: stranger.key });
+    const home = homeWith({
+      [`${folder}/ca.crt`]: good.ca,
+      [`${folder}/client.cert`]: stranger.cert,
+      [`${folder}/client.key`]: stranger.key,
+    });
     const other = await regiAtHome(['digest', `${name}/app:1`], { home });
     expect(other.status).toBe(5);
     expect(other.stderr).toContain('certificate');

@@ -13,23 +13,37 @@ import { testRepository } from '../support/registry-connection.ts';
 import { readAll } from '../support/watched.ts';
 
 const bytes = new Uint8Array(1000).map((_, index) => index % 251);
-const target: Descriptor = { mediaType: 'application/octet-stream', digest: digestOf(bytes), size: bytes.byteLength };
+const target: Descriptor = {
+  mediaType: 'application/octet-stream',
+  digest: digestOf(bytes),
+  size: bytes.byteLength,
+};
 
 function registry(handle: (request: HttpRequest) => FakeAnswer) {
   const clock = instantClock();
   const transport = fakeTransport(handle);
-  return { repository: testRepository(transport.send, { retries: 2, clock }), requests: transport.requests, clock };
+  return {
+    repository: testRepository(transport.send, { retries: 2, clock }),
+    requests: transport.requests,
+    clock,
+  };
 }
 
-const startOf = ({ headers }: HttpRequest): number => Number(/^bytes=(\d+)-/.exec(headers?.['range'] ?? '')?.[1] ?? 0);
+const startOf = ({ headers }: HttpRequest): number =>
+  Number(/^bytes=(\d+)-/.exec(headers?.['range'] ?? '')?.[1] ?? 0);
 
 /** What a server does that knows ranges. */
 function ranged(request: HttpRequest, cutAt?: number): FakeAnswer {
   const start = startOf(request);
   const rest = bytes.subarray(start);
   const body = cutAt === undefined ? rest : cut(rest, cutAt);
-  if (start === 0) return { status: 200, headers: { 'content-length': String(bytes.byteLength) }, body };
-  return { status: 206, headers: { 'content-range': `bytes ${start}-${bytes.byteLength - 1}/${bytes.byteLength}` }, body };
+  if (start === 0)
+    return { status: 200, headers: { 'content-length': String(bytes.byteLength) }, body };
+  return {
+    status: 206,
+    headers: { 'content-range': `bytes ${start}-${bytes.byteLength - 1}/${bytes.byteLength}` },
+    body,
+  };
 }
 
 /** A connection that breaks after some bytes. */
@@ -37,13 +51,21 @@ function cut(content: Uint8Array, after: number): Bytes {
   return {
     async *[Symbol.asyncIterator]() {
       if (after > 0) yield content.subarray(0, after);
-      if (after < content.byteLength) throw new NetworkError('cut', { host: 'registry.example', phase: 'body', reason: 'ECONNRESET' });
+      if (after < content.byteLength)
+        throw new NetworkError('cut', {
+          host: 'registry.example',
+          phase: 'body',
+          reason: 'ECONNRESET',
+        });
     },
   };
 }
 
 describe('blobExists()', () => {
-  const head = (status: number, size?: number): FakeAnswer => ({ status, headers: size === undefined ? {} : { 'content-length': String(size) } });
+  const head = (status: number, size?: number): FakeAnswer => ({
+    status,
+    headers: size === undefined ? {} : { 'content-length': String(size) },
+  });
 
   test.each([
     ['is there', head(200, 1000), true],
@@ -55,7 +77,9 @@ describe('blobExists()', () => {
   });
 
   test('fails when the size is another', async () => {
-    await expect(blobExists(registry(() => head(200, 999)).repository, target)).rejects.toMatchObject({ code: 'INVALID_RESPONSE' });
+    await expect(
+      blobExists(registry(() => head(200, 999)).repository, target),
+    ).rejects.toMatchObject({ code: 'INVALID_RESPONSE' });
   });
 
   test('does not compare the size of a body that a proxy compressed', async () => {
@@ -70,9 +94,12 @@ describe('blobExists()', () => {
   /** S3 signs URLs for one method: HEAD on that of a GET is 403. */
   test('asks for one byte when the storage behind a redirect refuses HEAD', async () => {
     const { repository } = registry(({ method, url, headers }) => {
-      if (url.host === 'registry.example') return { status: 307, headers: { location: 'https://storage.example/signed' } };
+      if (url.host === 'registry.example')
+        return { status: 307, headers: { location: 'https://storage.example/signed' } };
       if (method === 'HEAD') return { status: 403 };
-      return headers?.['range'] === 'bytes=0-0' ? { status: 206, headers: { 'content-range': 'bytes 0-0/1000' } } : { status: 500 };
+      return headers?.['range'] === 'bytes=0-0'
+        ? { status: 206, headers: { 'content-range': 'bytes 0-0/1000' } }
+        : { status: 500 };
     });
     expect(await blobExists(repository, target)).toBe(true);
   });
@@ -96,16 +123,27 @@ describe('fetchBlob()', () => {
 
   test.each([
     ['refused', { status: 416, headers: { 'content-range': 'bytes */1000' } }],
-    ['another one', { status: 206, headers: { 'content-range': 'bytes 0-9/1000' }, body: bytes.subarray(0, 10) }],
-    ['in several parts', { status: 206, headers: { 'content-type': 'multipart/byteranges; boundary=x' }, body: '--x' }],
+    [
+      'another one',
+      { status: 206, headers: { 'content-range': 'bytes 0-9/1000' }, body: bytes.subarray(0, 10) },
+    ],
+    [
+      'in several parts',
+      { status: 206, headers: { 'content-type': 'multipart/byteranges; boundary=x' }, body: '--x' },
+    ],
   ])('asks for the whole when the range is %s', async (_, answer) => {
-    const { repository, requests } = registry(({ headers }) => (headers?.['range'] === undefined ? { status: 200, body: bytes } : answer));
+    const { repository, requests } = registry(({ headers }) =>
+      headers?.['range'] === undefined ? { status: 200, body: bytes } : answer,
+    );
     expect(await readAll(fetchBlob(repository, target, { offset: 600 }))).toEqual(bytes.slice(600));
     expect(requests).toHaveLength(2);
   });
 
   test('skips what it has when the server ignores the range', async () => {
-    const { repository } = registry(() => ({ status: 200, body: cutless([bytes.subarray(0, 300), bytes.subarray(300)]) }));
+    const { repository } = registry(() => ({
+      status: 200,
+      body: cutless([bytes.subarray(0, 300), bytes.subarray(300)]),
+    }));
     expect(await readAll(fetchBlob(repository, target, { offset: 600 }))).toEqual(bytes.slice(600));
   });
 
@@ -128,7 +166,11 @@ describe('fetchBlob()', () => {
   test('asks the registry again after a cut, because the signed URL of its storage has expired', async () => {
     let signed = 0;
     const { repository, requests } = registry((request) => {
-      if (request.url.host === 'registry.example') return { status: 307, headers: { location: `https://storage.example/?sig=${(signed += 1)}` } };
+      if (request.url.host === 'registry.example')
+        return {
+          status: 307,
+          headers: { location: `https://storage.example/?sig=${(signed += 1)}` },
+        };
       return ranged(request, signed === 1 ? 400 : undefined);
     });
     expect(await readAll(fetchBlob(repository, target))).toEqual(bytes);
@@ -157,27 +199,47 @@ describe('fetchBlob()', () => {
     ['is of another whole', 'bytes 600-1998/1999'],
     ['is not told', ''],
   ])('refuses all when even the whole is a range that %s', async (_, range) => {
-    const { repository } = registry(() => ({ status: 206, headers: { 'content-range': range }, body: bytes }));
-    await expect(readAll(fetchBlob(repository, target, { offset: 600 }))).rejects.toMatchObject({ code: 'INVALID_RESPONSE' });
+    const { repository } = registry(() => ({
+      status: 206,
+      headers: { 'content-range': range },
+      body: bytes,
+    }));
+    await expect(readAll(fetchBlob(repository, target, { offset: 600 }))).rejects.toMatchObject({
+      code: 'INVALID_RESPONSE',
+    });
   });
 
   test('refuses a web page', async () => {
-    const { repository } = registry(() => ({ status: 200, headers: { 'content-type': 'text/html' }, body: '<html>' }));
-    await expect(readAll(fetchBlob(repository, target))).rejects.toMatchObject({ code: 'INVALID_RESPONSE', message: expect.stringContaining('web page') });
+    const { repository } = registry(() => ({
+      status: 200,
+      headers: { 'content-type': 'text/html' },
+      body: '<html>',
+    }));
+    await expect(readAll(fetchBlob(repository, target))).rejects.toMatchObject({
+      code: 'INVALID_RESPONSE',
+      message: expect.stringContaining('web page'),
+    });
   });
 
   test('fails with NOT_FOUND when it is not there', async () => {
-    await expect(readAll(fetchBlob(registry(() => ({ status: 404 })).repository, target))).rejects.toMatchObject({ code: 'NOT_FOUND' });
+    await expect(
+      readAll(fetchBlob(registry(() => ({ status: 404 })).repository, target)),
+    ).rejects.toMatchObject({ code: 'NOT_FOUND' });
   });
 });
 
 describe('fetchBlob() of a foreign layer', () => {
-  const foreign = { ...target, urls: ['ftp://x', 'https://a.example/layer', 'https://b.example/layer'] };
+  const foreign = {
+    ...target,
+    urls: ['ftp://x', 'https://a.example/layer', 'https://b.example/layer'],
+  };
 
   test('reads the first URL that has it, without credentials', async () => {
     const { repository, requests } = registry((request) => {
       if (request.url.host === 'b.example') return ranged(request);
-      return request.url.host === 'a.example' ? { status: 401, headers: { 'www-authenticate': 'Basic realm="x"' } } : { status: 404 };
+      return request.url.host === 'a.example'
+        ? { status: 401, headers: { 'www-authenticate': 'Basic realm="x"' } }
+        : { status: 404 };
     });
     expect(await readAll(fetchBlob(repository, foreign))).toEqual(bytes);
     expect(requests.map(({ url, headers }) => [url.host, headers?.['authorization']])).toEqual([
@@ -191,7 +253,9 @@ describe('fetchBlob() of a foreign layer', () => {
     ['203.0.113.5', 'public'],
     ['10.0.0.7', 'any'],
   ])('named by a registry at %s goes to %s addresses', async (remoteAddress, reach) => {
-    const { repository, requests } = registry((request) => (request.url.host === 'registry.example' ? { status: 404, remoteAddress } : ranged(request)));
+    const { repository, requests } = registry((request) =>
+      request.url.host === 'registry.example' ? { status: 404, remoteAddress } : ranged(request),
+    );
     await readAll(fetchBlob(repository, foreign));
     expect(requests[1]?.reach).toBe(reach);
   });
@@ -204,7 +268,9 @@ describe('fetchBlob() of a foreign layer', () => {
 });
 
 test('deleteBlob() fails with REFUSED where a registry does not delete blobs', async () => {
-  await expect(deleteBlob(registry(() => ({ status: 405 })).repository, target)).rejects.toMatchObject({ code: 'REFUSED' });
+  await expect(
+    deleteBlob(registry(() => ({ status: 405 })).repository, target),
+  ).rejects.toMatchObject({ code: 'REFUSED' });
 });
 
 function cutless(chunks: readonly Uint8Array[]): Bytes {

@@ -8,28 +8,40 @@ import { fakeTransport, showRequest, type FakeAnswer } from '../support/fake-tra
 import { instantClock } from '../support/instant-clock.ts';
 import { testConnection } from '../support/registry-connection.ts';
 
-const password: ConnectionOptions['credentials'] = async () => ({ credential: { kind: 'password', username: 'u', password: 'p' }, origin: 'test' });
+const password: ConnectionOptions['credentials'] = async () => ({
+  credential: { kind: 'password', username: 'u', password: 'p' },
+  origin: 'test',
+});
 const challenge = { 'www-authenticate': 'Basic realm="x"' };
 const basic = `Basic ${Buffer.from('u:p').toString('base64')}`;
 
-function connect(handle: (request: HttpRequest) => FakeAnswer, options: Partial<ConnectionOptions> = {}) {
+function connect(
+  handle: (request: HttpRequest) => FakeAnswer,
+  options: Partial<ConnectionOptions> = {},
+) {
   const transport = fakeTransport(handle);
   return { connection: testConnection(transport.send, options), requests: transport.requests };
 }
 
-const failure = (reason: string, phase: 'connect' | 'answer' = 'answer') => new NetworkError('x', { host: 'h', phase, reason });
+const failure = (reason: string, phase: 'connect' | 'answer' = 'answer') =>
+  new NetworkError('x', { host: 'h', phase, reason });
 const isHttp = ({ url }: HttpRequest): boolean => url.protocol === 'http:';
 
 describe('send()', () => {
   test('asks docker.io at the host of its API', async () => {
     const { connection, requests } = connect(() => ({ status: 200 }), { host: 'docker.io' });
     await connection.send('GET', '/v2/library/alpine/tags/list?n=1', { scopes: [] });
-    expect(requests.map(showRequest)).toEqual(['GET https://registry-1.docker.io/v2/library/alpine/tags/list?n=1']);
+    expect(requests.map(showRequest)).toEqual([
+      'GET https://registry-1.docker.io/v2/library/alpine/tags/list?n=1',
+    ]);
   });
 
   test('answers a challenge', async () => {
     const { connection, requests } = connect(
-      ({ headers }) => (headers?.['authorization'] === undefined ? { status: 401, headers: challenge } : { status: 200 }),
+      ({ headers }) =>
+        headers?.['authorization'] === undefined
+          ? { status: 401, headers: challenge }
+          : { status: 200 },
       { credentials: password },
     );
     expect((await connection.send('GET', '/v2/', { scopes: [] })).status).toBe(200);
@@ -61,13 +73,20 @@ describe('send()', () => {
   });
 
   test('answers with a redirect when it shall not follow', async () => {
-    const { connection, requests } = connect(() => ({ status: 303, headers: { location: 'https://other.example/' } }));
-    expect((await connection.send('GET', '/v2/x', { scopes: [], redirects: 'none' })).status).toBe(303);
+    const { connection, requests } = connect(() => ({
+      status: 303,
+      headers: { location: 'https://other.example/' },
+    }));
+    expect((await connection.send('GET', '/v2/x', { scopes: [], redirects: 'none' })).status).toBe(
+      303,
+    );
     expect(requests).toHaveLength(1);
   });
 
   test('tells which credentials did not help', async () => {
-    const { connection } = connect(() => ({ status: 401, headers: challenge }), { credentials: password });
+    const { connection } = connect(() => ({ status: 401, headers: challenge }), {
+      credentials: password,
+    });
     expect(await connection.send('GET', '/v2/', { scopes: [] })).toMatchObject({
       status: 401,
       host: 'registry.example',
@@ -80,7 +99,10 @@ describe('send()', () => {
     const { connection } = connect(
       ({ url }) =>
         url.host === 'registry.example'
-          ? { status: 307, headers: { location: 'https://storage.example/x', warning: '299 - "old image"' } }
+          ? {
+              status: 307,
+              headers: { location: 'https://storage.example/x', warning: '299 - "old image"' },
+            }
           : { status: 200, headers: { warning: '299 - "buy more"' } },
       { onWarning: (message) => warnings.push(message) },
     );
@@ -93,18 +115,27 @@ describe('send()', () => {
 describe('sendTo()', () => {
   test('sends credentials to the registry itself and to nobody else', async () => {
     const { connection, requests } = connect(
-      ({ headers }) => (headers?.['authorization'] === undefined ? { status: 401, headers: challenge } : { status: 201 }),
+      ({ headers }) =>
+        headers?.['authorization'] === undefined
+          ? { status: 401, headers: challenge }
+          : { status: 201 },
       { credentials: password },
     );
     await connection.sendTo('PUT', new URL('https://registry.example/u'), { scopes: [] });
     await connection.sendTo('PUT', new URL('https://uploads.example/u'), { scopes: [] });
-    expect(requests.filter(({ headers }) => headers?.['authorization'] !== undefined).map(({ url }) => url.host)).toEqual(['registry.example']);
+    expect(
+      requests
+        .filter(({ headers }) => headers?.['authorization'] !== undefined)
+        .map(({ url }) => url.host),
+    ).toEqual(['registry.example']);
   });
 });
 
 describe('sendAnonymously()', () => {
   test('sends no credentials to the registry either', async () => {
-    const { connection, requests } = connect(() => ({ status: 401, headers: challenge }), { credentials: password });
+    const { connection, requests } = connect(() => ({ status: 401, headers: challenge }), {
+      credentials: password,
+    });
     await connection.send('GET', '/v2/', { scopes: [] });
     await connection.sendAnonymously('GET', new URL('https://registry.example/layer'), {});
     expect(requests.at(-1)?.headers).toEqual({});
@@ -127,49 +158,72 @@ describe('the scheme', () => {
     const { connection, requests } = connect(() => ({ status: 404 }), loopback);
     await connection.send('GET', '/v2/a', { scopes: [] });
     await connection.send('GET', '/v2/b', { scopes: [] });
-    expect(requests.map(showRequest)).toEqual(['GET http://localhost:5000/v2/a', 'GET http://localhost:5000/v2/b']);
+    expect(requests.map(showRequest)).toEqual([
+      'GET http://localhost:5000/v2/a',
+      'GET http://localhost:5000/v2/b',
+    ]);
   });
 
   test.each([
     ['Go', 'Client sent an HTTP request to an HTTPS server.\n'],
-    ['nginx', '<html><head><title>400 The plain HTTP request was sent to HTTPS port</title></head>'],
+    [
+      'nginx',
+      '<html><head><title>400 The plain HTTP request was sent to HTTPS port</title></head>',
+    ],
     ['Apache', "Reason: You're speaking plain HTTP to an SSL-enabled server port."],
   ])('is https on loopback when a TLS server of %s complains', async (_, body) => {
-    const { connection, requests } = connect((request) => (isHttp(request) ? { status: 400, body } : { status: 200 }), loopback);
+    const { connection, requests } = connect(
+      (request) => (isHttp(request) ? { status: 400, body } : { status: 200 }),
+      loopback,
+    );
     expect((await connection.send('GET', '/v2/', { scopes: [] })).status).toBe(200);
     expect(requests.map(({ url }) => url.protocol)).toEqual(['http:', 'https:']);
   });
 
   test('is http on loopback when a 400 is the registry itself speaking', async () => {
-    const { connection } = connect(() => ({ status: 400, body: '{"errors":[{"code":"NAME_INVALID"}]}' }), loopback);
+    const { connection } = connect(
+      () => ({ status: 400, body: '{"errors":[{"code":"NAME_INVALID"}]}' }),
+      loopback,
+    );
     const response = await connection.send('GET', '/v2/', { scopes: [] });
     expect([response.status, connection.origin()]).toEqual([400, 'http://localhost:5000']);
   });
 
-  test.each(['ECONNRESET', 'UND_ERR_SOCKET', 'HPE_INVALID_CONSTANT'])('is https on loopback when plain http ends in %s, tried once', async (reason) => {
-    const clock = instantClock();
-    const { connection, requests } = connect(
-      (request) => {
-        if (isHttp(request)) throw failure(reason);
-        return { status: 200 };
-      },
-      { ...loopback, clock },
-    );
-    await connection.send('GET', '/v2/', { scopes: [] });
-    expect([requests.length, clock.sleeps.length, connection.origin()]).toEqual([2, 0, 'https://localhost:5000']);
-  });
+  test.each(['ECONNRESET', 'UND_ERR_SOCKET', 'HPE_INVALID_CONSTANT'])(
+    'is https on loopback when plain http ends in %s, tried once',
+    async (reason) => {
+      const clock = instantClock();
+      const { connection, requests } = connect(
+        (request) => {
+          if (isHttp(request)) throw failure(reason);
+          return { status: 200 };
+        },
+        { ...loopback, clock },
+      );
+      await connection.send('GET', '/v2/', { scopes: [] });
+      expect([requests.length, clock.sleeps.length, connection.origin()]).toEqual([
+        2,
+        0,
+        'https://localhost:5000',
+      ]);
+    },
+  );
 
   test('is what the registry answered by, also when what it redirects to fails', async () => {
     const refused = failure('ECONNREFUSED', 'connect');
     const { connection, requests } = connect(
       (request) => {
-        if (request.url.host === 'localhost:5000') return { status: 307, headers: { location: 'http://storage.example/blob' } };
+        if (request.url.host === 'localhost:5000')
+          return { status: 307, headers: { location: 'http://storage.example/blob' } };
         throw refused;
       },
       { ...loopback, retries: 0 },
     );
     await expect(connection.send('GET', '/v2/', { scopes: [] })).rejects.toBe(refused);
-    expect(requests.map(({ url }) => url.origin)).toEqual(['http://localhost:5000', 'http://storage.example']);
+    expect(requests.map(({ url }) => url.origin)).toEqual([
+      'http://localhost:5000',
+      'http://storage.example',
+    ]);
   });
 
   test('is http after all when its connection was cut by chance and TLS is not spoken', async () => {
@@ -205,7 +259,9 @@ describe('the scheme', () => {
     const { connection, requests } = connect(() => {
       throw tls(true);
     });
-    await expect(connection.send('GET', '/v2/', { scopes: [] })).rejects.toMatchObject({ code: 'TLS' });
+    await expect(connection.send('GET', '/v2/', { scopes: [] })).rejects.toMatchObject({
+      code: 'TLS',
+    });
     expect(requests.map(({ url }) => url.protocol)).toEqual(['https:']);
   });
 
@@ -213,14 +269,26 @@ describe('the scheme', () => {
     const { connection, requests } = connect(() => {
       throw failure('ENOTFOUND', 'connect');
     }, insecure);
-    await expect(connection.send('GET', '/v2/', { scopes: [] })).rejects.toMatchObject({ code: 'NETWORK' });
+    await expect(connection.send('GET', '/v2/', { scopes: [] })).rejects.toMatchObject({
+      code: 'NETWORK',
+    });
     expect(requests.map(({ url }) => url.protocol)).toEqual(['https:']);
   });
 
   test('is found once for many requests at once', async () => {
-    const { connection, requests } = connect((request) => (isHttp(request) ? { status: 400, body: 'plain HTTP' } : { status: 200 }), loopback);
-    await Promise.all([1, 2, 3].map((number) => connection.send('GET', `/v2/${number}`, { scopes: [] })));
-    expect(requests.map(({ url }) => url.protocol)).toEqual(['http:', 'https:', 'https:', 'https:']);
+    const { connection, requests } = connect(
+      (request) => (isHttp(request) ? { status: 400, body: 'plain HTTP' } : { status: 200 }),
+      loopback,
+    );
+    await Promise.all(
+      [1, 2, 3].map((number) => connection.send('GET', `/v2/${number}`, { scopes: [] })),
+    );
+    expect(requests.map(({ url }) => url.protocol)).toEqual([
+      'http:',
+      'https:',
+      'https:',
+      'https:',
+    ]);
   });
 
   test('is looked for again by those who waited when the first request failed', async () => {
@@ -229,7 +297,9 @@ describe('the scheme', () => {
       if ((count += 1) === 1) throw failure('ENOTFOUND', 'connect');
       return { status: 200 };
     }, loopback);
-    const outcomes = await Promise.allSettled([1, 2].map(() => connection.send('GET', '/v2/', { scopes: [] })));
+    const outcomes = await Promise.allSettled(
+      [1, 2].map(() => connection.send('GET', '/v2/', { scopes: [] })),
+    );
     expect(outcomes.map(({ status }) => status)).toEqual(['rejected', 'fulfilled']);
   });
 
@@ -240,7 +310,10 @@ describe('the scheme', () => {
   });
 
   test('of the first request sends no credentials unasked', async () => {
-    const { connection, requests } = connect(() => ({ status: 200 }), { ...loopback, credentials: password });
+    const { connection, requests } = connect(() => ({ status: 200 }), {
+      ...loopback,
+      credentials: password,
+    });
     await connection.send('GET', '/v2/', { scopes: [] });
     expect(requests[0]?.headers).toEqual({});
   });
@@ -248,11 +321,17 @@ describe('the scheme', () => {
 
 describe('ping()', () => {
   test('is content with any 200 that is no web page', async () => {
-    await expect(ping(connect(() => ({ status: 200, body: '{}' })).connection)).resolves.toBeUndefined();
+    await expect(
+      ping(connect(() => ({ status: 200, body: '{}' })).connection),
+    ).resolves.toBeUndefined();
   });
 
   test('refuses a captive portal', async () => {
-    const { connection } = connect(() => ({ status: 200, headers: { 'content-type': 'text/html' }, body: '<html>' }));
+    const { connection } = connect(() => ({
+      status: 200,
+      headers: { 'content-type': 'text/html' },
+      body: '<html>',
+    }));
     await expect(ping(connection)).rejects.toMatchObject({ code: 'INVALID_RESPONSE' });
   });
 });

@@ -15,7 +15,9 @@ import { fakeTransport, type FakeAnswer } from '../support/fake-transport.ts';
 import { testConnection } from '../support/registry-connection.ts';
 
 async function answered(answer: FakeAnswer, path = '/v2/'): Promise<RegistryResponse> {
-  return testConnection(fakeTransport(() => answer).send, { retries: 0 }).send('GET', path, { scopes: [] });
+  return testConnection(fakeTransport(() => answer).send, { retries: 0 }).send('GET', path, {
+    scopes: [],
+  });
 }
 
 async function errorOf(answer: FakeAnswer): Promise<Error> {
@@ -43,20 +45,32 @@ test.each([
 });
 
 test('responseError() quotes what the registry says', async () => {
-  const error = await errorOf({ status: 404, body: { errors: [{ code: 'MANIFEST_UNKNOWN', message: 'manifest unknown' }] } });
-  expect(error.message).toBe('Cannot read "x": "registry.example" does not have it (status 404, MANIFEST_UNKNOWN "manifest unknown")');
+  const error = await errorOf({
+    status: 404,
+    body: { errors: [{ code: 'MANIFEST_UNKNOWN', message: 'manifest unknown' }] },
+  });
+  expect(error.message).toBe(
+    'Cannot read "x": "registry.example" does not have it (status 404, MANIFEST_UNKNOWN "manifest unknown")',
+  );
 });
 
 test('responseError() quotes what the registry says with a 403', async () => {
-  const error = await errorOf({ status: 403, body: { errors: [{ code: 'DENIED', message: 'quota exceeded' }] } });
+  const error = await errorOf({
+    status: 403,
+    body: { errors: [{ code: 'DENIED', message: 'quota exceeded' }] },
+  });
   expect(error).toMatchObject({
-    message: 'Cannot read "x": it does not exist, or needs a login (status 403, DENIED "quota exceeded")',
+    message:
+      'Cannot read "x": it does not exist, or needs a login (status 403, DENIED "quota exceeded")',
     hint: 'regi login registry.example',
   });
 });
 
 test('responseError() keeps method, redacted URL, status and problems', async () => {
-  const response = await answered({ status: 400, body: { errors: [{ code: 'A', message: 'b' }] } }, '/v2/x?_state=secret');
+  const response = await answered(
+    { status: 400, body: { errors: [{ code: 'A', message: 'b' }] } },
+    '/v2/x?_state=secret',
+  );
   expect(await responseError('Cannot', response)).toMatchObject({
     method: 'GET',
     url: 'https://registry.example/v2/x?_state=***',
@@ -66,24 +80,37 @@ test('responseError() keeps method, redacted URL, status and problems', async ()
 });
 
 test('responseError() does not take a lost upload session for an absence', async () => {
-  expect(await errorOf({ status: 404, body: { errors: [{ code: 'BLOB_UPLOAD_UNKNOWN' }] } })).toBeInstanceOf(ServerFailedError);
+  expect(
+    await errorOf({ status: 404, body: { errors: [{ code: 'BLOB_UPLOAD_UNKNOWN' }] } }),
+  ).toBeInstanceOf(ServerFailedError);
 });
 
 test('responseError() keeps how long the registry asks to wait', async () => {
   const error = await errorOf({ status: 429, headers: { 'retry-after': '90' } });
-  expect(error).toMatchObject({ retryAfterMs: 90_000, message: expect.stringContaining('asks to wait 90 s') });
+  expect(error).toMatchObject({
+    retryAfterMs: 90_000,
+    message: expect.stringContaining('asks to wait 90 s'),
+  });
 });
 
 test('responseError() hints at a login when Docker Hub limits pulls', async () => {
-  const connection = testConnection(fakeTransport(() => ({ status: 429, headers: { 'ratelimit-limit': '100;w=21600', 'ratelimit-remaining': '0' } })).send, {
-    host: 'docker.io',
-  });
+  const connection = testConnection(
+    fakeTransport(() => ({
+      status: 429,
+      headers: { 'ratelimit-limit': '100;w=21600', 'ratelimit-remaining': '0' },
+    })).send,
+    {
+      host: 'docker.io',
+    },
+  );
   const error = await responseError('Cannot', await connection.send('GET', '/v2/', { scopes: [] }));
   expect(error.hint).toContain('regi login docker.io');
 });
 
 test('responseError() hints at --chunk-size when the body is too large', async () => {
-  expect(await errorOf({ status: 413, body: '<html><title>413 Request Entity Too Large</title>' })).toMatchObject({
+  expect(
+    await errorOf({ status: 413, body: '<html><title>413 Request Entity Too Large</title>' }),
+  ).toMatchObject({
     hint: expect.stringContaining('--chunk-size'),
   });
 });
@@ -103,7 +130,10 @@ test('responseError() reads no more than 64 KiB of an endless body', async () =>
 });
 
 test('invalidResponse() says when a web page answers instead of a registry', async () => {
-  const response = await answered({ status: 200, headers: { 'content-type': 'text/html; charset=utf-8' } });
+  const response = await answered({
+    status: 200,
+    headers: { 'content-type': 'text/html; charset=utf-8' },
+  });
   expect(invalidResponse('Cannot read "x"', response, 'expected y').message).toBe(
     'Cannot read "x": expected a registry at "registry.example", found a web page (status 200)',
   );
@@ -111,10 +141,20 @@ test('invalidResponse() says when a web page answers instead of a registry', asy
 
 test('responseError() does not ask for a login when a storage refuses', async () => {
   const connection = testConnection(
-    fakeTransport(({ url }) => (url.host === 'registry.example' ? { status: 307, headers: { location: 'https://storage.example/x' } } : { status: 403 })).send,
+    fakeTransport(({ url }) =>
+      url.host === 'registry.example'
+        ? { status: 307, headers: { location: 'https://storage.example/x' } }
+        : { status: 403 },
+    ).send,
   );
-  const error = await responseError('Cannot read "x"', await connection.send('GET', '/v2/a/blobs/x', { scopes: [] }));
-  expect(error).toMatchObject({ code: 'REFUSED', message: expect.stringContaining('"storage.example", where "registry.example" sent us') });
+  const error = await responseError(
+    'Cannot read "x"',
+    await connection.send('GET', '/v2/a/blobs/x', { scopes: [] }),
+  );
+  expect(error).toMatchObject({
+    code: 'REFUSED',
+    message: expect.stringContaining('"storage.example", where "registry.example" sent us'),
+  });
 });
 
 test.each([
@@ -123,5 +163,7 @@ test.each([
   ['registry.example', 'its own tool'],
 ])('responseError() hints how to delete at %s', async (host, hint) => {
   const connection = testConnection(fakeTransport(() => ({ status: 405 })).send, { host });
-  expect((await responseError('Cannot', await connection.send('DELETE', '/v2/x', { scopes: [] }))).hint).toContain(hint);
+  expect(
+    (await responseError('Cannot', await connection.send('DELETE', '/v2/x', { scopes: [] }))).hint,
+  ).toContain(hint);
 });

@@ -11,10 +11,13 @@ test.each(table.cases)('nextPage() follows the row $id', ({ requestUrl, link, ne
   expect(found.kind === 'next' ? found.url.href : null).toBe(next);
 });
 
-test.each(['no-angle-brackets', 'unclosed-bracket', 'same-page-again', 'target-without-query'])('nextPage() says that the row %s is broken', (id) => {
-  const row = table.cases.find((candidate) => candidate.id === id);
-  expect(nextPage(new URL(row?.requestUrl ?? ''), row?.link ?? '').kind).toBe('broken');
-});
+test.each(['no-angle-brackets', 'unclosed-bracket', 'same-page-again', 'target-without-query'])(
+  'nextPage() says that the row %s is broken',
+  (id) => {
+    const row = table.cases.find((candidate) => candidate.id === id);
+    expect(nextPage(new URL(row?.requestUrl ?? ''), row?.link ?? '').kind).toBe('broken');
+  },
+);
 
 test('nextPage() says that a target which is no URL is broken', () => {
   expect(nextPage(asked, '<http://[?x>; rel="next"').kind).toBe('broken');
@@ -31,7 +34,8 @@ test('nextPage() throws on no text, and never leaves origin and path', () => {
   fc.assert(
     fc.property(fc.oneof(fc.string(), fc.stringMatching(/^<[^>]*>; rel="?next"?.*$/)), (link) => {
       const next = nextPage(asked, link);
-      if (next.kind === 'next') expect([next.url.origin, next.url.pathname]).toEqual([asked.origin, asked.pathname]);
+      if (next.kind === 'next')
+        expect([next.url.origin, next.url.pathname]).toEqual([asked.origin, asked.pathname]);
     }),
   );
 });

@@ -15,14 +15,20 @@ const page = (tags: readonly string[] | null, link?: string): FakeAnswer => ({
 function tagsOf(handle: (request: HttpRequest) => FakeAnswer) {
   const transport = fakeTransport(handle);
   const warnings: string[] = [];
-  const tags = listTags(testRepository(transport.send, { retries: 0, onWarning: (message) => warnings.push(message) }));
+  const tags = listTags(
+    testRepository(transport.send, { retries: 0, onWarning: (message) => warnings.push(message) }),
+  );
   return { tags, warnings, requests: transport.requests };
 }
 
 const last = ({ url }: HttpRequest): string | null => url.searchParams.get('last');
 
 test('listTags() follows links to the end', async () => {
-  const { tags, requests } = tagsOf((request) => (last(request) === null ? page(['a', 'b'], '</v2/other/tags/list?last=b>; rel="next"') : page(['c'])));
+  const { tags, requests } = tagsOf((request) =>
+    last(request) === null
+      ? page(['a', 'b'], '</v2/other/tags/list?last=b>; rel="next"')
+      : page(['c']),
+  );
   expect(await listAll(tags)).toEqual(['a', 'b', 'c']);
   expect(requests.map(({ url }) => url.href)).toEqual([
     'https://registry.example/v2/team/app/tags/list?n=1000',
@@ -47,13 +53,17 @@ test('listTags() yields nothing for "tags":null', async () => {
 });
 
 test('listTags() goes on after an empty page', async () => {
-  const { tags } = tagsOf((request) => (last(request) === null ? page([], '<?last=a>; rel="next"') : page(['b'])));
+  const { tags } = tagsOf((request) =>
+    last(request) === null ? page([], '<?last=a>; rel="next"') : page(['b']),
+  );
   expect(await listAll(tags)).toEqual(['b']);
 });
 
 test('listTags() ends, with a warning, when a link leads to a page already read', async () => {
   const { tags, warnings } = tagsOf((request) =>
-    last(request) === 'x' ? page(['b'], '<?last=y>; rel="next"') : page([last(request) ?? 'a'], '<?last=x>; rel="next"'),
+    last(request) === 'x'
+      ? page(['b'], '<?last=y>; rel="next"')
+      : page([last(request) ?? 'a'], '<?last=x>; rel="next"'),
   );
   expect(await listAll(tags)).toEqual(['a', 'b', 'y']);
   expect(warnings).toEqual([expect.stringContaining('circle')]);
@@ -62,7 +72,9 @@ test('listTags() ends, with a warning, when a link leads to a page already read'
 /** A server that ignores `last`, and counts up a parameter of its own. */
 test('listTags() ends, with a warning, when a page has nothing new', async () => {
   let count = 0;
-  const { tags, warnings, requests } = tagsOf(() => page(['a', 'b'], `<?last=b&page=${(count += 1)}>; rel="next"`));
+  const { tags, warnings, requests } = tagsOf(() =>
+    page(['a', 'b'], `<?last=b&page=${(count += 1)}>; rel="next"`),
+  );
   expect(await listAll(tags)).toEqual(['a', 'b']);
   expect(requests).toHaveLength(2);
   expect(warnings).toEqual([expect.stringContaining('nothing new')]);
@@ -86,7 +98,9 @@ test('listTags() stops reading a page that is too large', async () => {
       for (;;) yield new Uint8Array(1024 * 1024).fill(32);
     },
   };
-  await expect(listAll(tagsOf(() => ({ status: 200, body })).tags)).rejects.toMatchObject({ code: 'LIMIT_EXCEEDED' });
+  await expect(listAll(tagsOf(() => ({ status: 200, body })).tags)).rejects.toMatchObject({
+    code: 'LIMIT_EXCEEDED',
+  });
 });
 
 test.each([
@@ -94,19 +108,29 @@ test.each([
   ['another shape', { status: 200, body: { tags: [1] } }],
   ['no object', { status: 200, body: '[]' }],
 ])('listTags() refuses %s', async (_, answer) => {
-  await expect(listAll(tagsOf(() => answer).tags)).rejects.toMatchObject({ code: 'INVALID_RESPONSE' });
+  await expect(listAll(tagsOf(() => answer).tags)).rejects.toMatchObject({
+    code: 'INVALID_RESPONSE',
+  });
 });
 
 test('listTags() fails with NOT_FOUND when there is no such repository', async () => {
-  await expect(listAll(tagsOf(() => ({ status: 404 })).tags)).rejects.toMatchObject({ code: 'NOT_FOUND' });
+  await expect(listAll(tagsOf(() => ({ status: 404 })).tags)).rejects.toMatchObject({
+    code: 'NOT_FOUND',
+  });
 });
 
 test('listRepositories() reads the catalog', async () => {
   const transport = fakeTransport((request) =>
     last(request) === null
-      ? { status: 200, headers: { link: '</v2/_catalog?last=a%2Fb&n=1>; rel="next"' }, body: { repositories: ['a/b'] } }
+      ? {
+          status: 200,
+          headers: { link: '</v2/_catalog?last=a%2Fb&n=1>; rel="next"' },
+          body: { repositories: ['a/b'] },
+        }
       : { status: 200, body: { repositories: [] } },
   );
   expect(await listAll(listRepositories(testConnection(transport.send)))).toEqual(['a/b']);
-  expect(transport.requests.at(-1)?.url.href).toBe('https://registry.example/v2/_catalog?last=a%2Fb&n=1');
+  expect(transport.requests.at(-1)?.url.href).toBe(
+    'https://registry.example/v2/_catalog?last=a%2Fb&n=1',
+  );
 });

@@ -3,27 +3,46 @@ import { describe, expect, test } from 'vitest';
 import type { Descriptor } from '../../src/oci/descriptor.ts';
 import { digestOf } from '../../src/oci/digest.ts';
 import { MANIFEST_ACCEPT, MEDIA_TYPE } from '../../src/oci/media-types.ts';
-import { deleteManifest, fetchManifest, manifestExists, putManifest, resolveManifest } from '../../src/registry/manifests.ts';
+import {
+  deleteManifest,
+  fetchManifest,
+  manifestExists,
+  putManifest,
+  resolveManifest,
+} from '../../src/registry/manifests.ts';
 import { fakeTransport, showRequest, type FakeAnswer } from '../support/fake-transport.ts';
 import { testRepository } from '../support/registry-connection.ts';
 
 const bytes = new TextEncoder().encode('{"schemaVersion":2,"manifests":[]}');
-const descriptor: Descriptor = { mediaType: MEDIA_TYPE.ociIndex, digest: digestOf(bytes), size: bytes.byteLength };
+const descriptor: Descriptor = {
+  mediaType: MEDIA_TYPE.ociIndex,
+  digest: digestOf(bytes),
+  size: bytes.byteLength,
+};
 const other = digestOf(new Uint8Array(1));
-const headers = { 'content-type': MEDIA_TYPE.ociIndex, 'content-length': String(bytes.byteLength), 'docker-content-digest': descriptor.digest };
+const headers = {
+  'content-type': MEDIA_TYPE.ociIndex,
+  'content-length': String(bytes.byteLength),
+  'docker-content-digest': descriptor.digest,
+};
 const whole: FakeAnswer = { status: 200, headers, body: bytes };
 
 /** A registry whose answers depend on the method only. */
 function registry(answers: Partial<Record<string, FakeAnswer>>) {
   const transport = fakeTransport(({ method }) => answers[method] ?? { status: 500 });
-  return { repository: testRepository(transport.send, { retries: 0 }), requests: transport.requests };
+  return {
+    repository: testRepository(transport.send, { retries: 0 }),
+    requests: transport.requests,
+  };
 }
 
 describe('resolveManifest()', () => {
   test('asks once, by HEAD, for all manifest types', async () => {
     const { repository, requests } = registry({ HEAD: { status: 200, headers } });
     expect(await resolveManifest(repository, 'v1')).toEqual(descriptor);
-    expect(requests.map(showRequest)).toEqual(['HEAD https://registry.example/v2/team/app/manifests/v1']);
+    expect(requests.map(showRequest)).toEqual([
+      'HEAD https://registry.example/v2/team/app/manifests/v1',
+    ]);
     expect(requests[0]?.headers?.['accept']).toBe(MANIFEST_ACCEPT);
   });
 
@@ -32,14 +51,19 @@ describe('resolveManifest()', () => {
     ['the length', { ...headers, 'content-length': '' }],
     ['the length, saying 0', { ...headers, 'content-length': '0' }],
     ['the type', { ...headers, 'content-type': 'application/json' }],
-    ['the true length, being compressed', { ...headers, 'content-encoding': 'gzip', 'content-length': '7' }],
+    [
+      'the true length, being compressed',
+      { ...headers, 'content-encoding': 'gzip', 'content-length': '7' },
+    ],
   ])('reads and hashes the manifest when the head lacks %s', async (_, incomplete) => {
     const { repository } = registry({ HEAD: { status: 200, headers: incomplete }, GET: whole });
     expect(await resolveManifest(repository, 'v1')).toEqual(descriptor);
   });
 
   test('does not need the digest of what it asked by digest', async () => {
-    const { repository, requests } = registry({ HEAD: { status: 200, headers: { ...headers, 'docker-content-digest': '' } } });
+    const { repository, requests } = registry({
+      HEAD: { status: 200, headers: { ...headers, 'docker-content-digest': '' } },
+    });
     expect(await resolveManifest(repository, descriptor.digest)).toEqual(descriptor);
     expect(requests).toHaveLength(1);
   });
@@ -50,8 +74,14 @@ describe('resolveManifest()', () => {
   });
 
   test('fails with the reason that GET gives when both are refused', async () => {
-    const { repository } = registry({ HEAD: { status: 403 }, GET: { status: 403, body: { errors: [{ code: 'DENIED', message: 'blocked by policy' }] } } });
-    await expect(resolveManifest(repository, 'v1')).rejects.toMatchObject({ code: 'NOT_AUTHORISED', message: expect.stringContaining('blocked by policy') });
+    const { repository } = registry({
+      HEAD: { status: 403 },
+      GET: { status: 403, body: { errors: [{ code: 'DENIED', message: 'blocked by policy' }] } },
+    });
+    await expect(resolveManifest(repository, 'v1')).rejects.toMatchObject({
+      code: 'NOT_AUTHORISED',
+      message: expect.stringContaining('blocked by policy'),
+    });
   });
 
   test('fails with NOT_FOUND on 404 and asks no further', async () => {
@@ -61,22 +91,37 @@ describe('resolveManifest()', () => {
   });
 
   test('does not take a failing server for an absence', async () => {
-    await expect(resolveManifest(registry({ HEAD: { status: 503 } }).repository, 'v1')).rejects.toMatchObject({ code: 'SERVER_FAILED' });
+    await expect(
+      resolveManifest(registry({ HEAD: { status: 503 } }).repository, 'v1'),
+    ).rejects.toMatchObject({ code: 'SERVER_FAILED' });
   });
 
   test('refuses another digest than the one asked for', async () => {
-    const { repository } = registry({ HEAD: { status: 200, headers: { ...headers, 'docker-content-digest': other } } });
-    await expect(resolveManifest(repository, descriptor.digest)).rejects.toMatchObject({ code: 'CONTENT_MISMATCH' });
+    const { repository } = registry({
+      HEAD: { status: 200, headers: { ...headers, 'docker-content-digest': other } },
+    });
+    await expect(resolveManifest(repository, descriptor.digest)).rejects.toMatchObject({
+      code: 'CONTENT_MISMATCH',
+    });
   });
 
   test('refuses a malformed digest', async () => {
-    const { repository } = registry({ HEAD: { status: 200, headers: { ...headers, 'docker-content-digest': 'sha256:../../x' } } });
-    await expect(resolveManifest(repository, 'v1')).rejects.toMatchObject({ code: 'INVALID_RESPONSE' });
+    const { repository } = registry({
+      HEAD: { status: 200, headers: { ...headers, 'docker-content-digest': 'sha256:../../x' } },
+    });
+    await expect(resolveManifest(repository, 'v1')).rejects.toMatchObject({
+      code: 'INVALID_RESPONSE',
+    });
   });
 
   test('refuses a web page', async () => {
-    const { repository } = registry({ HEAD: { status: 200, headers: { ...headers, 'content-type': 'text/html' } } });
-    await expect(resolveManifest(repository, 'v1')).rejects.toMatchObject({ code: 'INVALID_RESPONSE', message: expect.stringContaining('web page') });
+    const { repository } = registry({
+      HEAD: { status: 200, headers: { ...headers, 'content-type': 'text/html' } },
+    });
+    await expect(resolveManifest(repository, 'v1')).rejects.toMatchObject({
+      code: 'INVALID_RESPONSE',
+      message: expect.stringContaining('web page'),
+    });
   });
 });
 
@@ -88,22 +133,35 @@ describe('fetchManifest()', () => {
 
   test('refuses other bytes than those of the digest asked for', async () => {
     const answer = { ...whole, headers: { ...headers, 'docker-content-digest': '' } };
-    await expect(fetchManifest(registry({ GET: answer }).repository, other)).rejects.toMatchObject({ code: 'CONTENT_MISMATCH', expected: other });
+    await expect(fetchManifest(registry({ GET: answer }).repository, other)).rejects.toMatchObject({
+      code: 'CONTENT_MISMATCH',
+      expected: other,
+    });
   });
 
   test('refuses bytes that are not those of the stated digest', async () => {
     const answer = { ...whole, headers: { ...headers, 'docker-content-digest': other } };
-    await expect(fetchManifest(registry({ GET: answer }).repository, 'v1')).rejects.toMatchObject({ code: 'CONTENT_MISMATCH' });
+    await expect(fetchManifest(registry({ GET: answer }).repository, 'v1')).rejects.toMatchObject({
+      code: 'CONTENT_MISMATCH',
+    });
   });
 
   test('takes the sha256 that is stated for what was asked by sha512', async () => {
     const digest = digestOf(bytes, 'sha512');
-    expect((await fetchManifest(registry({ GET: whole }).repository, digest)).descriptor.digest).toBe(digest);
+    expect(
+      (await fetchManifest(registry({ GET: whole }).repository, digest)).descriptor.digest,
+    ).toBe(digest);
   });
 
   test('stops at a manifest over 4 MiB', async () => {
-    const answer = { status: 200, headers: { 'content-type': MEDIA_TYPE.ociIndex }, body: new Uint8Array(4 * 1024 * 1024 + 1) };
-    await expect(fetchManifest(registry({ GET: answer }).repository, 'v1')).rejects.toMatchObject({ code: 'LIMIT_EXCEEDED' });
+    const answer = {
+      status: 200,
+      headers: { 'content-type': MEDIA_TYPE.ociIndex },
+      body: new Uint8Array(4 * 1024 * 1024 + 1),
+    };
+    await expect(fetchManifest(registry({ GET: answer }).repository, 'v1')).rejects.toMatchObject({
+      code: 'LIMIT_EXCEEDED',
+    });
   });
 });
 
@@ -112,18 +170,30 @@ describe('manifestExists()', () => {
     [200, true],
     [404, false],
   ])('answers %i with %s', async (status, expected) => {
-    expect(await manifestExists(registry({ HEAD: { status, headers: status === 200 ? headers : {} } }).repository, descriptor.digest)).toBe(expected);
+    expect(
+      await manifestExists(
+        registry({ HEAD: { status, headers: status === 200 ? headers : {} } }).repository,
+        descriptor.digest,
+      ),
+    ).toBe(expected);
   });
 
   test('asks by GET when HEAD is refused', async () => {
-    expect(await manifestExists(registry({ HEAD: { status: 405 }, GET: whole }).repository, descriptor.digest)).toBe(true);
+    expect(
+      await manifestExists(
+        registry({ HEAD: { status: 405 }, GET: whole }).repository,
+        descriptor.digest,
+      ),
+    ).toBe(true);
   });
 
   test.each([
     [401, 'NOT_AUTHORISED'],
     [500, 'SERVER_FAILED'],
   ])('does not take a %i for an absence', async (status, code) => {
-    await expect(manifestExists(registry({ HEAD: { status } }).repository, descriptor.digest)).rejects.toMatchObject({ code });
+    await expect(
+      manifestExists(registry({ HEAD: { status } }).repository, descriptor.digest),
+    ).rejects.toMatchObject({ code });
   });
 });
 
@@ -133,41 +203,92 @@ describe('putManifest()', () => {
   test('sends the bytes under their media type', async () => {
     const { repository, requests } = registry({ PUT: { status: 201 } });
     await putManifest(repository, 'v1', manifest);
-    expect(requests[0]).toMatchObject({ method: 'PUT', body: bytes, headers: { 'content-type': MEDIA_TYPE.ociIndex } });
+    expect(requests[0]).toMatchObject({
+      method: 'PUT',
+      body: bytes,
+      headers: { 'content-type': MEDIA_TYPE.ociIndex },
+    });
   });
 
   test('tells the subject that the registry lists itself, and the tags it gave', async () => {
-    const { repository, requests } = registry({ PUT: { status: 201, headers: { 'oci-subject': other, 'oci-tag': 'v1, v2' } } });
-    expect(await putManifest(repository, descriptor.digest, manifest, { tag: 'v1' })).toEqual({ subject: other, tags: ['v1', 'v2'] });
+    const { repository, requests } = registry({
+      PUT: { status: 201, headers: { 'oci-subject': other, 'oci-tag': 'v1, v2' } },
+    });
+    expect(await putManifest(repository, descriptor.digest, manifest, { tag: 'v1' })).toEqual({
+      subject: other,
+      tags: ['v1', 'v2'],
+    });
     expect(requests[0]?.url.search).toBe('?tag=v1');
   });
 
   test('fails when the registry says that it keeps other bytes', async () => {
-    const { repository } = registry({ PUT: { status: 201, headers: { 'docker-content-digest': other } } });
-    await expect(putManifest(repository, 'v1', manifest)).rejects.toMatchObject({ code: 'CONTENT_MISMATCH', found: other });
+    const { repository } = registry({
+      PUT: { status: 201, headers: { 'docker-content-digest': other } },
+    });
+    await expect(putManifest(repository, 'v1', manifest)).rejects.toMatchObject({
+      code: 'CONTENT_MISMATCH',
+      found: other,
+    });
   });
 
   test('fails when a web page answers with 200', async () => {
-    const { repository } = registry({ PUT: { status: 200, headers: { 'content-type': 'text/html' } } });
-    await expect(putManifest(repository, 'v1', manifest)).rejects.toMatchObject({ code: 'INVALID_RESPONSE' });
+    const { repository } = registry({
+      PUT: { status: 200, headers: { 'content-type': 'text/html' } },
+    });
+    await expect(putManifest(repository, 'v1', manifest)).rejects.toMatchObject({
+      code: 'INVALID_RESPONSE',
+    });
   });
 
   test('says why docker-registry takes no image with foreign layers, whatever its status', async () => {
     const config = { mediaType: MEDIA_TYPE.ociConfig, digest: other, size: 2 };
-    const layers = [{ mediaType: 'application/vnd.oci.image.layer.nondistributable.v1.tar+gzip', digest: other, size: 9, urls: ['https://mcr.example/l'] }];
-    const windows = new TextEncoder().encode(JSON.stringify({ schemaVersion: 2, mediaType: MEDIA_TYPE.ociManifest, config, layers }));
-    const { repository } = registry({ PUT: { status: 500, body: { errors: [{ code: 'UNKNOWN' }, { code: 'MANIFEST_BLOB_UNKNOWN' }] } } });
-    const node = { descriptor: { mediaType: MEDIA_TYPE.ociManifest, digest: digestOf(windows), size: windows.byteLength }, bytes: windows };
-    await expect(putManifest(repository, 'v1', node)).rejects.toMatchObject({ code: 'REFUSED', hint: expect.stringContaining('manifests.urls') });
+    const layers = [
+      {
+        mediaType: 'application/vnd.oci.image.layer.nondistributable.v1.tar+gzip',
+        digest: other,
+        size: 9,
+        urls: ['https://mcr.example/l'],
+      },
+    ];
+    const windows = new TextEncoder().encode(
+      JSON.stringify({ schemaVersion: 2, mediaType: MEDIA_TYPE.ociManifest, config, layers }),
+    );
+    const { repository } = registry({
+      PUT: {
+        status: 500,
+        body: { errors: [{ code: 'UNKNOWN' }, { code: 'MANIFEST_BLOB_UNKNOWN' }] },
+      },
+    });
+    const node = {
+      descriptor: {
+        mediaType: MEDIA_TYPE.ociManifest,
+        digest: digestOf(windows),
+        size: windows.byteLength,
+      },
+      bytes: windows,
+    };
+    await expect(putManifest(repository, 'v1', node)).rejects.toMatchObject({
+      code: 'REFUSED',
+      hint: expect.stringContaining('manifests.urls'),
+    });
   });
 
   test('takes another image for a failure of the registry', async () => {
-    const { repository } = registry({ PUT: { status: 500, body: { errors: [{ code: 'MANIFEST_BLOB_UNKNOWN' }] } } });
-    await expect(putManifest(repository, 'v1', manifest)).rejects.toMatchObject({ code: 'SERVER_FAILED' });
+    const { repository } = registry({
+      PUT: { status: 500, body: { errors: [{ code: 'MANIFEST_BLOB_UNKNOWN' }] } },
+    });
+    await expect(putManifest(repository, 'v1', manifest)).rejects.toMatchObject({
+      code: 'SERVER_FAILED',
+    });
   });
 });
 
 test('deleteManifest() fails with REFUSED where a registry does not delete', async () => {
-  const { repository } = registry({ DELETE: { status: 405, body: { errors: [{ code: 'UNSUPPORTED' }] } } });
-  await expect(deleteManifest(repository, 'v1')).rejects.toMatchObject({ code: 'REFUSED', problems: [{ code: 'UNSUPPORTED' }] });
+  const { repository } = registry({
+    DELETE: { status: 405, body: { errors: [{ code: 'UNSUPPORTED' }] } },
+  });
+  await expect(deleteManifest(repository, 'v1')).rejects.toMatchObject({
+    code: 'REFUSED',
+    problems: [{ code: 'UNSUPPORTED' }],
+  });
 });

@@ -4,14 +4,38 @@ import { expect, test } from 'vitest';
 import { describeProblems, parseProblems } from '../../src/registry/problems.ts';
 
 test.each([
-  ['the errors of the specification', '{"errors":[{"code":"NAME_UNKNOWN","message":"no such","detail":{}}]}', [{ code: 'NAME_UNKNOWN', message: 'no such' }]],
-  ['errors of Artifactory, without code', '{"errors":[{"status":400,"message":"bad"}]}', [{ code: undefined, message: 'bad' }]],
-  ['a message', '{"message":"toomanyrequests: slow down"}', [{ code: undefined, message: 'toomanyrequests: slow down' }]],
+  [
+    'the errors of the specification',
+    '{"errors":[{"code":"NAME_UNKNOWN","message":"no such","detail":{}}]}',
+    [{ code: 'NAME_UNKNOWN', message: 'no such' }],
+  ],
+  [
+    'errors of Artifactory, without code',
+    '{"errors":[{"status":400,"message":"bad"}]}',
+    [{ code: undefined, message: 'bad' }],
+  ],
+  [
+    'a message',
+    '{"message":"toomanyrequests: slow down"}',
+    [{ code: undefined, message: 'toomanyrequests: slow down' }],
+  ],
   ['details', '{"details":"limit"}', [{ code: undefined, message: 'limit' }]],
   ['an error object', '{"error":{"code":"X","message":"y"}}', [{ code: 'X', message: 'y' }]],
-  ['a page', '<html><head><title>413 Request\n Entity Too Large</title></head></html>', [{ code: undefined, message: '413 Request Entity Too Large' }]],
-  ['a page with a heading only', '<html><h1>Oops</h1></html>', [{ code: undefined, message: 'Oops' }]],
-  ['text, its first line', '404 page not found\nmore', [{ code: undefined, message: '404 page not found' }]],
+  [
+    'a page',
+    '<html><head><title>413 Request\n Entity Too Large</title></head></html>',
+    [{ code: undefined, message: '413 Request Entity Too Large' }],
+  ],
+  [
+    'a page with a heading only',
+    '<html><h1>Oops</h1></html>',
+    [{ code: undefined, message: 'Oops' }],
+  ],
+  [
+    'text, its first line',
+    '404 page not found\nmore',
+    [{ code: undefined, message: '404 page not found' }],
+  ],
   ['JSON that says nothing', '{}', []],
   ['nothing', ' ', []],
 ])('parseProblems() reads %s', (_, body, problems) => {
@@ -19,7 +43,9 @@ test.each([
 });
 
 test('parseProblems() makes control characters visible', () => {
-  expect(parseProblems('{"errors":[{"code":"A","message":"\\u001b[31mred"}]}')[0]?.message).toBe('\\x1b[31mred');
+  expect(parseProblems('{"errors":[{"code":"A","message":"\\u001b[31mred"}]}')[0]?.message).toBe(
+    '\\x1b[31mred',
+  );
 });
 
 test('parseProblems() shortens a long text', () => {

@@ -20,7 +20,9 @@ function reportsOf(remainings: readonly number[]): readonly string[] {
 
 describe('createQuotaReader()', () => {
   test('reports a tenth, once', () => {
-    expect(reportsOf([22, 21, 20, 19, 1])).toEqual(['"docker.io" allows 20 more pulls of 200 in 6 hours']);
+    expect(reportsOf([22, 21, 20, 19, 1])).toEqual([
+      '"docker.io" allows 20 more pulls of 200 in 6 hours',
+    ]);
   });
 
   test('reports nothing when nothing is left, because the refusal does', () => {
@@ -29,17 +31,30 @@ describe('createQuotaReader()', () => {
 
   test('reports nothing where nothing is limited', () => {
     const reports: string[] = [];
-    createQuotaReader('docker.io', (message) => void reports.push(message))({ get: () => undefined, entries: () => [][Symbol.iterator]() });
+    createQuotaReader(
+      'docker.io',
+      (message) => void reports.push(message),
+    )({ get: () => undefined, entries: () => [][Symbol.iterator]() });
     expect(reports).toEqual([]);
   });
 });
 
 describe('quotaHint()', () => {
-  test.each(['192.0.2.1', '2600:3c00::', undefined])('says how to log in when %s is counted', (source) => {
-    expect(quotaHint('docker.io', { source, windowSeconds: 21_600 })).toBe('log in for a higher pull limit: regi login docker.io');
-  });
+  test.each(['192.0.2.1', '2600:3c00::', undefined])(
+    'says how to log in when %s is counted',
+    (source) => {
+      expect(quotaHint('docker.io', { source, windowSeconds: 21_600 })).toBe(
+        'log in for a higher pull limit: regi login docker.io',
+      );
+    },
+  );
 
   test('says when pulls come back when a user is counted', () => {
-    expect(quotaHint('docker.io', { source: 'f2cf3f3a-1b1b-4d34-9a5e-0123456789ab', windowSeconds: 21_600 })).toMatch(/^pulls come back after 6 hours/);
+    expect(
+      quotaHint('docker.io', {
+        source: 'f2cf3f3a-1b1b-4d34-9a5e-0123456789ab',
+        windowSeconds: 21_600,
+      }),
+    ).toMatch(/^pulls come back after 6 hours/);
   });
 });

@@ -4,7 +4,11 @@ import type { HttpRequest } from '../../src/http/message.ts';
 import { toDescriptorJson, type Descriptor } from '../../src/oci/descriptor.ts';
 import { digestOf } from '../../src/oci/digest.ts';
 import { MEDIA_TYPE } from '../../src/oci/media-types.ts';
-import { addToReferrersIndex, removeFromReferrersIndex, referrersTag } from '../../src/registry/referrers-index.ts';
+import {
+  addToReferrersIndex,
+  removeFromReferrersIndex,
+  referrersTag,
+} from '../../src/registry/referrers-index.ts';
 import { hasReferrersApi, listReferrers } from '../../src/registry/referrers.ts';
 import { fakeTransport, textOf, type FakeAnswer } from '../support/fake-transport.ts';
 import { testRepository } from '../support/registry-connection.ts';
@@ -20,15 +24,25 @@ const subject = node(0);
 const [signature, sbom] = [node(1, 'application/signature'), node(2, 'application/sbom')];
 const tag = referrersTag(subject.digest);
 
-const index = (referrers: readonly Descriptor[], headers: Readonly<Record<string, string>> = {}): FakeAnswer => ({
+const index = (
+  referrers: readonly Descriptor[],
+  headers: Readonly<Record<string, string>> = {},
+): FakeAnswer => ({
   status: 200,
   headers: { 'content-type': MEDIA_TYPE.ociIndex, ...headers },
-  body: { schemaVersion: 2, mediaType: MEDIA_TYPE.ociIndex, manifests: referrers.map(toDescriptorJson) },
+  body: {
+    schemaVersion: 2,
+    mediaType: MEDIA_TYPE.ociIndex,
+    manifests: referrers.map(toDescriptorJson),
+  },
 });
 
 function registry(handle: (request: HttpRequest) => FakeAnswer | Promise<FakeAnswer>) {
   const transport = fakeTransport(handle);
-  return { repository: testRepository(transport.send, { retries: 0 }), requests: transport.requests };
+  return {
+    repository: testRepository(transport.send, { retries: 0 }),
+    requests: transport.requests,
+  };
 }
 
 const isApi = ({ url }: HttpRequest): boolean => url.pathname.includes('/referrers/');
@@ -39,19 +53,27 @@ describe('referrersTag()', () => {
   });
 
   test('holds half of a sha512', () => {
-    expect(referrersTag(digestOf(new Uint8Array(), 'sha512'))).toBe('sha512-cf83e1357eefb8bdf1542850d66d8007d620e4050b5715dc83f4a921d36ce9ce');
+    expect(referrersTag(digestOf(new Uint8Array(), 'sha512'))).toBe(
+      'sha512-cf83e1357eefb8bdf1542850d66d8007d620e4050b5715dc83f4a921d36ce9ce',
+    );
   });
 });
 
 describe('listReferrers()', () => {
   test('asks the API and follows its pages', async () => {
-    const { repository } = registry(({ url }) => (url.searchParams.has('last') ? index([sbom]) : index([signature], { link: '<?last=x>; rel="next"' })));
+    const { repository } = registry(({ url }) =>
+      url.searchParams.has('last')
+        ? index([sbom])
+        : index([signature], { link: '<?last=x>; rel="next"' }),
+    );
     expect(await listAll(listReferrers(repository, subject))).toEqual([signature, sbom]);
   });
 
   test('filters by artifact type also where the registry does not', async () => {
     const { repository, requests } = registry(() => index([signature, sbom]));
-    expect(await listAll(listReferrers(repository, subject, { artifactType: 'application/sbom' }))).toEqual([sbom]);
+    expect(
+      await listAll(listReferrers(repository, subject, { artifactType: 'application/sbom' })),
+    ).toEqual([sbom]);
     expect(requests[0]?.url.search).toBe('?artifactType=application%2Fsbom');
   });
 
@@ -61,9 +83,14 @@ describe('listReferrers()', () => {
     ['a redirect', { status: 303, headers: { location: 'https://github.example/' } }],
     ['a web page', { status: 200, headers: { 'content-type': 'text/html' }, body: '<html>' }],
   ])('reads the tag when the API answers with %s', async (_, answer) => {
-    const { repository, requests } = registry((request) => (isApi(request) ? answer : index([signature])));
+    const { repository, requests } = registry((request) =>
+      isApi(request) ? answer : index([signature]),
+    );
     expect(await listAll(listReferrers(repository, subject))).toEqual([signature]);
-    const [api, byTag] = [`/v2/team/app/referrers/${subject.digest}`, `/v2/team/app/manifests/${tag}`];
+    const [api, byTag] = [
+      `/v2/team/app/referrers/${subject.digest}`,
+      `/v2/team/app/manifests/${tag}`,
+    ];
     expect(requests.map(({ method, url }) => [method, url.pathname])).toEqual([
       ['GET', api],
       ['HEAD', byTag],
@@ -86,22 +113,33 @@ describe('listReferrers()', () => {
   });
 
   test.each([401, 500])('does not take a %i for no referrers', async (status) => {
-    await expect(listAll(listReferrers(registry(() => ({ status })).repository, subject))).rejects.toThrow();
+    await expect(
+      listAll(listReferrers(registry(() => ({ status })).repository, subject)),
+    ).rejects.toThrow();
   });
 
   test('refuses an entry with a bad digest', async () => {
-    const { repository } = registry(() => index([{ ...signature, digest: 'sha256:../x' as Descriptor['digest'] }]));
-    await expect(listAll(listReferrers(repository, subject))).rejects.toMatchObject({ code: 'INVALID_MANIFEST' });
+    const { repository } = registry(() =>
+      index([{ ...signature, digest: 'sha256:../x' as Descriptor['digest'] }]),
+    );
+    await expect(listAll(listReferrers(repository, subject))).rejects.toMatchObject({
+      code: 'INVALID_MANIFEST',
+    });
   });
 
   test('stops at a list that is too long', async () => {
     let page = 0;
     const { repository } = registry(() => {
       page += 1;
-      const entries = Array.from({ length: 10_000 }, (_, entry) => ({ ...signature, digest: digestOf(new TextEncoder().encode(`${page} ${entry}`)) }));
+      const entries = Array.from({ length: 10_000 }, (_, entry) => ({
+        ...signature,
+        digest: digestOf(new TextEncoder().encode(`${page} ${entry}`)),
+      }));
       return index(entries, { link: `<?last=${page}>; rel="next"` });
     });
-    await expect(listAll(listReferrers(repository, subject))).rejects.toMatchObject({ code: 'LIMIT_EXCEEDED' });
+    await expect(listAll(listReferrers(repository, subject))).rejects.toMatchObject({
+      code: 'LIMIT_EXCEEDED',
+    });
   });
 });
 
@@ -114,17 +152,24 @@ test.each([
 
 describe('the index of the tag schema', () => {
   /** A registry with that one tag. */
-  function tagged(first: FakeAnswer | undefined, onPut: (text: string, count: number) => string | undefined = (text) => text) {
+  function tagged(
+    first: FakeAnswer | undefined,
+    onPut: (text: string, count: number) => string | undefined = (text) => text,
+  ) {
     let held = first;
     let puts = 0;
     const made = registry(async (request) => {
       if (request.method === 'GET') return held ?? { status: 404 };
       puts += 1;
       const text = onPut(await textOf(request), puts);
-      held = text === undefined ? undefined : { status: 200, headers: { 'content-type': MEDIA_TYPE.ociIndex }, body: text };
+      held =
+        text === undefined
+          ? undefined
+          : { status: 200, headers: { 'content-type': MEDIA_TYPE.ociIndex }, body: text };
       return { status: 201 };
     });
-    const entries = (): readonly { digest: string }[] => JSON.parse(typeof held?.body === 'string' ? held.body : '{"manifests":[]}').manifests;
+    const entries = (): readonly { digest: string }[] =>
+      JSON.parse(typeof held?.body === 'string' ? held.body : '{"manifests":[]}').manifests;
     return { ...made, entries, puts: () => puts };
   }
 
@@ -153,9 +198,14 @@ describe('the index of the tag schema', () => {
 
   test('addToReferrersIndex() writes again when another writer undid it', async () => {
     const undone = JSON.stringify({ schemaVersion: 2, manifests: [sbom] });
-    const { repository, entries, puts } = tagged(undefined, (text, count) => (count === 1 ? undone : text));
+    const { repository, entries, puts } = tagged(undefined, (text, count) =>
+      count === 1 ? undone : text,
+    );
     await addToReferrersIndex(repository, subject.digest, signature);
-    expect([entries().map(({ digest }) => digest), puts()]).toEqual([[sbom.digest, signature.digest], 2]);
+    expect([entries().map(({ digest }) => digest), puts()]).toEqual([
+      [sbom.digest, signature.digest],
+      2,
+    ]);
   });
 
   test('addToReferrersIndex() gives up when it is undone each time', async () => {
@@ -167,14 +217,23 @@ describe('the index of the tag schema', () => {
   });
 
   test('addToReferrersIndex() overwrites no tag that is something else', async () => {
-    const { repository, puts } = tagged({ status: 200, headers: { 'content-type': MEDIA_TYPE.ociManifest }, body: '{}' });
-    await expect(addToReferrersIndex(repository, subject.digest, signature)).rejects.toMatchObject({ code: 'INVALID_MANIFEST' });
+    const { repository, puts } = tagged({
+      status: 200,
+      headers: { 'content-type': MEDIA_TYPE.ociManifest },
+      body: '{}',
+    });
+    await expect(addToReferrersIndex(repository, subject.digest, signature)).rejects.toMatchObject({
+      code: 'INVALID_MANIFEST',
+    });
     expect(puts()).toBe(0);
   });
 
   test('addToReferrersIndex() called for two at once lists both', async () => {
     const { repository, entries, puts } = tagged(undefined);
-    await Promise.all([addToReferrersIndex(repository, subject.digest, signature), addToReferrersIndex(repository, subject.digest, sbom)]);
+    await Promise.all([
+      addToReferrersIndex(repository, subject.digest, signature),
+      addToReferrersIndex(repository, subject.digest, sbom),
+    ]);
     expect([entries(), puts()]).toEqual([[signature, sbom], 2]);
   });
 

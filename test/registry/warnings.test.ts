@@ -18,7 +18,12 @@ test.each([
 });
 
 test('parseWarnings() ends on any text', () => {
-  fc.assert(fc.property(fc.string({ unit: fc.constantFrom('2', '9', ' ', '-', '"', ',', '\\', 'a') }), (text) => void parseWarnings(text)));
+  fc.assert(
+    fc.property(
+      fc.string({ unit: fc.constantFrom('2', '9', ' ', '-', '"', ',', '\\', 'a') }),
+      (text) => void parseWarnings(text),
+    ),
+  );
 });
 
 test('createWarningReader() reports a text once', () => {

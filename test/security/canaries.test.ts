@@ -24,7 +24,11 @@ const IMAGE = makeIndex({ layers: [50_000] });
 
 const AUTHS: Readonly<Record<string, FakeAuth>> = {
   basic: { kind: 'basic', users: { alice: CANARY.password } },
-  bearer: { kind: 'bearer', users: { alice: CANARY.password }, tokenOf: (serial) => `${CANARY.token}-${serial}` },
+  bearer: {
+    kind: 'bearer',
+    users: { alice: CANARY.password },
+    tokenOf: (serial) => `${CANARY.token}-${serial}`,
+  },
 };
 
 interface Planted {
@@ -39,7 +43,12 @@ async function plant(auth: FakeAuth): Promise<Planted> {
   await IMAGE.pushAll(registry.place.open('app'), 'v1');
   const home = temporaryFolder('home');
   mkdirSync(join(home, '.docker'));
-  const config = { auths: { [registry.host]: { auth: CANARY.basic }, 'elsewhere.example': { auth: CANARY.otherBasic, identitytoken: CANARY.other } } };
+  const config = {
+    auths: {
+      [registry.host]: { auth: CANARY.basic },
+      'elsewhere.example': { auth: CANARY.otherBasic, identitytoken: CANARY.other },
+    },
+  };
   writeFileSync(join(home, '.docker', 'config.json'), JSON.stringify(config), { mode: 0o600 });
   return { registry, home, cwd: temporaryFolder('cwd') };
 }
@@ -57,8 +66,14 @@ function echo(registry: FakeRegistry, times = 200): void {
         const said = `refused ${sent} which is ${sent.replace(/^\w+ /, '')} and ${decoded}`;
         return {
           status: 400,
-          headers: { warning: `299 - "${said}"`, 'x-echo': said, 'content-type': 'application/json' },
-          body: Buffer.from(JSON.stringify({ errors: [{ code: 'DENIED', message: said, detail: said }] })),
+          headers: {
+            warning: `299 - "${said}"`,
+            'x-echo': said,
+            'content-type': 'application/json',
+          },
+          body: Buffer.from(
+            JSON.stringify({ errors: [{ code: 'DENIED', message: said, detail: said }] }),
+          ),
         };
       },
     },
@@ -103,7 +118,13 @@ const COMMANDS: readonly (readonly [name: string, argv: (host: string) => readon
   ['logout', () => ['logout', 'elsewhere.example']],
 ];
 
-const FORMS: readonly (readonly string[])[] = [[], ['-vv'], ['--json'], ['--progress', 'json'], ['-q']];
+const FORMS: readonly (readonly string[])[] = [
+  [],
+  ['-vv'],
+  ['--json'],
+  ['--progress', 'json'],
+  ['-q'],
+];
 
 describe.each(Object.entries(AUTHS))('with %s authentication no secret comes out', (_, auth) => {
   let planted: Planted;
@@ -120,65 +141,110 @@ describe.each(Object.entries(AUTHS))('with %s authentication no secret comes out
     expect([...leaksBelow(home), ...leaksBelow(cwd)]).toEqual([]);
   });
 
-  test.each(COMMANDS)('of %s, when the registry says back what it was sent', async (_name, argv) => {
-    const { registry, home, cwd } = planted;
-    echo(registry);
-    for (const form of FORMS) {
-      const result = await runMain([...argv(registry.host), ...form], { home, cwd });
-      expect({ form, leaks: leaksIn(result) }).toEqual({ form, leaks: [] });
-    }
-    registry.forgetFaults();
-    expect([...leaksBelow(home), ...leaksBelow(cwd)]).toEqual([]);
-  });
+  test.each(COMMANDS)(
+    'of %s, when the registry says back what it was sent',
+    async (_name, argv) => {
+      const { registry, home, cwd } = planted;
+      echo(registry);
+      for (const form of FORMS) {
+        const result = await runMain([...argv(registry.host), ...form], { home, cwd });
+        expect({ form, leaks: leaksIn(result) }).toEqual({ form, leaks: [] });
+      }
+      registry.forgetFaults();
+      expect([...leaksBelow(home), ...leaksBelow(cwd)]).toEqual([]);
+    },
+  );
 });
 
 describe('no secret of a URL comes out', () => {
   test.each([
-    ['of a redirect with a user', `http://u:${CANARY.userinfo}@storage.example/x?sig=${CANARY.signature}`],
-    ['of a redirect to another scheme', `ftp://u:${CANARY.userinfo}@storage.example/x?sig=${CANARY.signature}`],
+    [
+      'of a redirect with a user',
+      `http://u:${CANARY.userinfo}@storage.example/x?sig=${CANARY.signature}`,
+    ],
+    [
+      'of a redirect to another scheme',
+      `ftp://u:${CANARY.userinfo}@storage.example/x?sig=${CANARY.signature}`,
+    ],
     ['of a redirect to nobody', `http://127.0.0.1:1/x?X-Amz-Signature=${CANARY.signature}`],
     ['of a redirect that is no URL', `http://u:${CANARY.userinfo}@[/?sig=${CANARY.signature}`],
   ])('%s', async (_, to) => {
     const registry = await startFakeRegistry();
     await IMAGE.pushAll(registry.place.open('app'), 'v1');
-    registry.fault({ match: { method: 'GET', path: /blobs/ }, times: 99, action: { kind: 'redirect', to } });
-    for (const form of FORMS) expect(leaksIn(await runMain(['pull', '--retry', '1', `${registry.host}/app:v1`, ...form]))).toEqual([]);
+    registry.fault({
+      match: { method: 'GET', path: /blobs/ },
+      times: 99,
+      action: { kind: 'redirect', to },
+    });
+    for (const form of FORMS)
+      expect(
+        leaksIn(await runMain(['pull', '--retry', '1', `${registry.host}/app:v1`, ...form])),
+      ).toEqual([]);
   });
 
-  test.each([`http://u:${CANARY.userinfo}@x.example/u?_state=${CANARY.signature}`, `/v2/app/blobs/uploads/1?_state=${CANARY.signature}`])(
-    'of an upload at %s',
-    async (location) => {
-      const [from, to] = [await startFakeRegistry(), await startFakeRegistry()];
-      await IMAGE.pushAll(from.place.open('app'), 'v1');
-      to.fault({ match: { method: 'POST' }, times: 99, action: { kind: 'headers', headers: { location } } });
-      const home = temporaryFolder('home');
-      for (const form of FORMS)
-        expect(leaksIn(await runMain(['copy', '--retry', '1', `${from.host}/app:v1`, `${to.host}/app:v1`, ...form], { home }))).toEqual([]);
-      expect(leaksBelow(home)).toEqual([]);
-    },
-  );
+  test.each([
+    `http://u:${CANARY.userinfo}@x.example/u?_state=${CANARY.signature}`,
+    `/v2/app/blobs/uploads/1?_state=${CANARY.signature}`,
+  ])('of an upload at %s', async (location) => {
+    const [from, to] = [await startFakeRegistry(), await startFakeRegistry()];
+    await IMAGE.pushAll(from.place.open('app'), 'v1');
+    to.fault({
+      match: { method: 'POST' },
+      times: 99,
+      action: { kind: 'headers', headers: { location } },
+    });
+    const home = temporaryFolder('home');
+    for (const form of FORMS)
+      expect(
+        leaksIn(
+          await runMain(
+            ['copy', '--retry', '1', `${from.host}/app:v1`, `${to.host}/app:v1`, ...form],
+            { home },
+          ),
+        ),
+      ).toEqual([]);
+    expect(leaksBelow(home)).toEqual([]);
+  });
 
-  test.each([`socks5://u:${CANARY.proxy}@proxy.example:1`, `http://u:${CANARY.proxy}@127.0.0.1:1`, `http://u:${CANARY.proxy}@[`])(
-    'of the proxy %s',
-    async (proxy) => {
-      for (const form of FORMS) {
-        const result = await runMain(['digest', '--retry', '0', 'registry.example/app:v1', ...form], { env: { HTTPS_PROXY: proxy } });
-        expect({ leaks: leaksIn(result), failed: result.status !== 0 }).toEqual({ leaks: [], failed: true });
-      }
-    },
-  );
+  test.each([
+    `socks5://u:${CANARY.proxy}@proxy.example:1`,
+    `http://u:${CANARY.proxy}@127.0.0.1:1`,
+    `http://u:${CANARY.proxy}@[`,
+  ])('of the proxy %s', async (proxy) => {
+    for (const form of FORMS) {
+      const result = await runMain(['digest', '--retry', '0', 'registry.example/app:v1', ...form], {
+        env: { HTTPS_PROXY: proxy },
+      });
+      expect({ leaks: leaksIn(result), failed: result.status !== 0 }).toEqual({
+        leaks: [],
+        failed: true,
+      });
+    }
+  });
 
   test('of a reference with a user', async () => {
-    expect(leaksIn(await runMain(['digest', `u:${CANARY.userinfo}@registry.example/app`]))).toEqual([]);
-    expect(leaksIn(await runMain(['digest', `https://u:${CANARY.userinfo}@registry.example/app`]))).toEqual([]);
+    expect(leaksIn(await runMain(['digest', `u:${CANARY.userinfo}@registry.example/app`]))).toEqual(
+      [],
+    );
+    expect(
+      leaksIn(await runMain(['digest', `https://u:${CANARY.userinfo}@registry.example/app`])),
+    ).toEqual([]);
   });
 });
 
 test('a password that is refused is not repeated', async () => {
-  const registry = await startFakeRegistry({ auth: { kind: 'basic', users: { alice: 'another' } } });
+  const registry = await startFakeRegistry({
+    auth: { kind: 'basic', users: { alice: 'another' } },
+  });
   echo(registry);
   for (const form of FORMS) {
-    const result = await runMain(['login', registry.host, '-u', 'alice', '--password-stdin', ...form], { stdin: `${CANARY.password}\n` });
-    expect({ leaks: leaksIn(result), failed: result.status !== 0 }).toEqual({ leaks: [], failed: true });
+    const result = await runMain(
+      ['login', registry.host, '-u', 'alice', '--password-stdin', ...form],
+      { stdin: `${CANARY.password}\n` },
+    );
+    expect({ leaks: leaksIn(result), failed: result.status !== 0 }).toEqual({
+      leaks: [],
+      failed: true,
+    });
   }
 });

@@ -27,32 +27,53 @@ import { readAll } from '../support/watched.ts';
 
 const PASSWORD = 'Pa55word-of-alice';
 
-const ALICE: CredentialSource = async () => ({ credential: { kind: 'password', username: 'alice', password: PASSWORD }, origin: 'a test' });
+const ALICE: CredentialSource = async () => ({
+  credential: { kind: 'password', username: 'alice', password: PASSWORD },
+  origin: 'a test',
+});
 
 /** A registry at a public address that is spoken to without a network, by somebody who has a password for it. */
-function asAlice(handle: (request: HttpRequest) => FakeAnswer, options: Partial<ConnectionOptions> = {}): { connection: Connection; requests: HttpRequest[] } {
+function asAlice(
+  handle: (request: HttpRequest) => FakeAnswer,
+  options: Partial<ConnectionOptions> = {},
+): { connection: Connection; requests: HttpRequest[] } {
   const transport = fakeTransport(handle);
-  return { connection: testConnection(transport.send, { credentials: ALICE, retries: 0, ...options }), requests: transport.requests };
+  return {
+    connection: testConnection(transport.send, { credentials: ALICE, retries: 0, ...options }),
+    requests: transport.requests,
+  };
 }
 
 function bearer(realm: string, rest = ''): FakeAnswer {
-  return { status: 401, headers: { 'www-authenticate': `Bearer realm="${realm}",service="s"${rest}` } };
+  return {
+    status: 401,
+    headers: { 'www-authenticate': `Bearer realm="${realm}",service="s"${rest}` },
+  };
 }
 
 function read(connection: Connection): Promise<unknown> {
-  return connection.send('GET', '/v2/app/manifests/1', { scopes: [{ kind: 'resource', type: 'repository', name: 'app', actions: ['pull'] }] });
+  return connection.send('GET', '/v2/app/manifests/1', {
+    scopes: [{ kind: 'resource', type: 'repository', name: 'app', actions: ['pull'] }],
+  });
 }
 
-const authorizationOf = ({ headers }: HttpRequest): string | undefined => headers?.['authorization'];
+const authorizationOf = ({ headers }: HttpRequest): string | undefined =>
+  headers?.['authorization'];
 
 describe('where secrets go', () => {
   test('cred-redirect-blob: the storage that a registry redirects to gets neither Authorization nor Cookie', async () => {
     const image = makeImage();
-    const registry = await startFakeRegistry({ auth: { kind: 'basic', users: { alice: PASSWORD } } });
+    const registry = await startFakeRegistry({
+      auth: { kind: 'basic', users: { alice: PASSWORD } },
+    });
     await image.pushAll(registry.place.open('app'), 'v1');
     const seen: (string | undefined)[] = [];
     const storage = await startHttpServer((request, response) => {
-      seen.push(request.headers.authorization, request.headers.cookie, request.headers['proxy-authorization']);
+      seen.push(
+        request.headers.authorization,
+        request.headers.cookie,
+        request.headers['proxy-authorization'],
+      );
       const digest = /sha256:[0-9a-f]{64}/.exec(request.url ?? '')?.[0] ?? '';
       response.end(image.nodes.get(digest as never)?.bytes);
     });
@@ -73,10 +94,20 @@ describe('where secrets go', () => {
 
   test('cred-upload-location-http: an upload Location by plain http on the same host is used by https', async () => {
     const content = Buffer.from('a blob');
-    const target = { mediaType: 'application/octet-stream', digest: digestOf(content), size: content.byteLength };
+    const target = {
+      mediaType: 'application/octet-stream',
+      digest: digestOf(content),
+      size: content.byteLength,
+    };
     const { connection, requests } = asAlice(({ method, headers }) => {
-      if (headers?.['authorization'] === undefined) return { status: 401, headers: { 'www-authenticate': 'Basic realm="r"' } };
-      return method === 'POST' ? { status: 202, headers: { location: 'http://registry.example/v2/app/blobs/uploads/1?state=s' } } : { status: 201 };
+      if (headers?.['authorization'] === undefined)
+        return { status: 401, headers: { 'www-authenticate': 'Basic realm="r"' } };
+      return method === 'POST'
+        ? {
+            status: 202,
+            headers: { location: 'http://registry.example/v2/app/blobs/uploads/1?state=s' },
+          }
+        : { status: 201 };
     });
 
     await uploadBlob({ connection, name: 'app', access: 'write' }, target, bytesOf(content));
@@ -106,10 +137,14 @@ describe('where secrets go', () => {
 
   test('cred-realm-private-ip: a name that leads to a private address is not connected to either', async () => {
     const { connection, requests } = asAlice(({ url }) =>
-      url.host === 'auth.example' ? { status: 200, body: { token: 't' } } : bearer('https://auth.example/t'),
+      url.host === 'auth.example'
+        ? { status: 200, body: { token: 't' } }
+        : bearer('https://auth.example/t'),
     );
     await read(connection).catch(() => undefined);
-    expect(requests.find(({ url }) => url.host === 'auth.example')).toMatchObject({ reach: 'public' });
+    expect(requests.find(({ url }) => url.host === 'auth.example')).toMatchObject({
+      reach: 'public',
+    });
   });
 
   test('cred-realm-other-domain: the registry may name a public https service elsewhere, and -v says where the secret went', async () => {
@@ -117,13 +152,18 @@ describe('where secrets go', () => {
     const clock = instantClock();
     const { connection, requests } = asAlice(
       ({ url, headers }) => {
-        if (url.host === 'auth.other.example') return { status: 200, body: { token: 'token-of-other' } };
-        return headers?.['authorization'] === undefined ? bearer('https://auth.other.example/token') : { status: 200 };
+        if (url.host === 'auth.other.example')
+          return { status: 200, body: { token: 'token-of-other' } };
+        return headers?.['authorization'] === undefined
+          ? bearer('https://auth.other.example/token')
+          : { status: 200 };
       },
       { log: logLayer({ clock, log: (line) => lines.push(line), verbosity: 1 }) },
     );
     await read(connection);
-    expect(requests.map((request) => [request.url.host, authorizationOf(request)?.split(' ')[0]])).toEqual([
+    expect(
+      requests.map((request) => [request.url.host, authorizationOf(request)?.split(' ')[0]]),
+    ).toEqual([
       ['registry.example', undefined],
       ['auth.other.example', 'Basic'],
       ['registry.example', 'Bearer'],
@@ -134,7 +174,9 @@ describe('where secrets go', () => {
 
   test('cred-realm-other-domain: a redirect target cannot name one', async () => {
     const { connection, requests } = asAlice(({ url }) =>
-      url.host === 'registry.example' ? { status: 307, headers: { location: 'https://cdn.example/x' } } : bearer('https://auth.evil.example/token'),
+      url.host === 'registry.example'
+        ? { status: 307, headers: { location: 'https://cdn.example/x' } }
+        : bearer('https://auth.evil.example/token'),
     );
     await read(connection);
     expect(requests.map(({ url }) => url.host)).toEqual(['registry.example', 'cdn.example']);
@@ -143,11 +185,18 @@ describe('where secrets go', () => {
 
   test('cred-realm-other-domain: the refresh token of another registry is not shown to it', async () => {
     const credentials: CredentialSource = async (host) =>
-      host === 'registry.example' ? { credential: { kind: 'identity-token', token: 'refresh-token-of-registry' }, origin: 'a test' } : undefined;
+      host === 'registry.example'
+        ? {
+            credential: { kind: 'identity-token', token: 'refresh-token-of-registry' },
+            origin: 'a test',
+          }
+        : undefined;
     const tokens = new TokenCache(instantClock());
     const { send, requests } = fakeTransport(({ url, headers }) => {
       if (url.host === 'auth.shared.example') return { status: 200, body: { token: 'anonymous' } };
-      return headers?.['authorization'] === undefined ? bearer('https://auth.shared.example/token') : { status: 200 };
+      return headers?.['authorization'] === undefined
+        ? bearer('https://auth.shared.example/token')
+        : { status: 200 };
     });
     await read(testConnection(send, { host: 'evil.example', credentials, tokens }));
     const asked = requests.filter(({ url }) => url.host === 'auth.shared.example');
@@ -156,7 +205,9 @@ describe('where secrets go', () => {
 
   test('cred-realm-redirect: a token service that redirects to another host gets nothing there', async () => {
     const { connection, requests } = asAlice(({ url }) =>
-      url.host === 'auth.example' ? { status: 302, headers: { location: 'https://evil.example/steal' } } : bearer('https://auth.example/token'),
+      url.host === 'auth.example'
+        ? { status: 302, headers: { location: 'https://evil.example/steal' } }
+        : bearer('https://auth.example/token'),
     );
     await expect(read(connection)).rejects.toMatchObject({ code: 'UNSAFE_REALM' });
     expect(requests.map(({ url }) => url.host)).not.toContain('evil.example');
@@ -164,11 +215,22 @@ describe('where secrets go', () => {
 
   test('cred-foreign-url: the address of a foreign layer is asked without credentials, and its challenge is not answered', async () => {
     const content = Buffer.from('foreign');
-    const target = { mediaType: 'application/octet-stream', digest: digestOf(content), size: content.byteLength, urls: ['https://evil.example/x'] };
-    const { connection, requests } = asAlice(({ url }) => (url.host === 'evil.example' ? bearer('https://evil.example/token') : { status: 404 }));
-    await expect(readAll(fetchBlob({ connection, name: 'app', access: 'read' }, target))).rejects.toMatchObject({ code: 'REFUSED' });
+    const target = {
+      mediaType: 'application/octet-stream',
+      digest: digestOf(content),
+      size: content.byteLength,
+      urls: ['https://evil.example/x'],
+    };
+    const { connection, requests } = asAlice(({ url }) =>
+      url.host === 'evil.example' ? bearer('https://evil.example/token') : { status: 404 },
+    );
+    await expect(
+      readAll(fetchBlob({ connection, name: 'app', access: 'read' }, target)),
+    ).rejects.toMatchObject({ code: 'REFUSED' });
     const evil = requests.filter(({ url }) => url.host === 'evil.example');
-    expect(evil.map((request) => [request.url.pathname, authorizationOf(request)])).toEqual([['/x', undefined]]);
+    expect(evil.map((request) => [request.url.pathname, authorizationOf(request)])).toEqual([
+      ['/x', undefined],
+    ]);
   });
 
   test('cred-mirror: credentials of a flag are for the registry that was named', async () => {
@@ -177,7 +239,10 @@ describe('where secrets go', () => {
       home: temporaryFolder('home'),
       cwd: '/',
       warn: () => {},
-      pointer: { password: { username: 'alice', from: { kind: 'env', name: 'PASSWORD' } }, registry: 'registry.example' },
+      pointer: {
+        password: { username: 'alice', from: { kind: 'env', name: 'PASSWORD' } },
+        registry: 'registry.example',
+      },
     });
     expect(await chain('registry.example', undefined)).toBeDefined();
     expect(await chain('mirror.other.example', undefined)).toBeUndefined();
@@ -187,8 +252,11 @@ describe('where secrets go', () => {
     const tokens = new TokenCache(instantClock());
     let count = 0;
     const { send, requests } = fakeTransport(({ url, headers }) => {
-      if (url.host === 'auth.example') return { status: 200, body: { token: `token-${(count += 1)}` } };
-      return headers?.['authorization'] === undefined ? bearer('https://auth.example/token') : { status: 200 };
+      if (url.host === 'auth.example')
+        return { status: 200, body: { token: `token-${(count += 1)}` } };
+      return headers?.['authorization'] === undefined
+        ? bearer('https://auth.example/token')
+        : { status: 200 };
     });
     for (const [host, name] of [
       ['one.example', 'a'],
@@ -196,7 +264,9 @@ describe('where secrets go', () => {
       ['two.example', 'a'],
     ] as const) {
       const connection = testConnection(send, { host, credentials: ALICE, tokens });
-      await connection.send('GET', `/v2/${name}/tags/list`, { scopes: [{ kind: 'resource', type: 'repository', name, actions: ['pull'] }] });
+      await connection.send('GET', `/v2/${name}/tags/list`, {
+        scopes: [{ kind: 'resource', type: 'repository', name, actions: ['pull'] }],
+      });
     }
     const shown = requests.map(authorizationOf).filter((value) => value?.startsWith('Bearer'));
     expect(shown).toEqual(['Bearer token-1', 'Bearer token-2', 'Bearer token-3']);
@@ -212,7 +282,11 @@ describe('where secrets go', () => {
         }
       },
     };
-    const { connection } = asAlice(({ url }) => (url.host === 'auth.example' ? { status: 200, body: endless } : bearer('https://auth.example/token')));
+    const { connection } = asAlice(({ url }) =>
+      url.host === 'auth.example'
+        ? { status: 200, body: endless }
+        : bearer('https://auth.example/token'),
+    );
     await expect(read(connection)).rejects.toMatchObject({ code: 'LIMIT_EXCEEDED' });
     expect(read64).toBeLessThanOrEqual(66 * 1024);
   });
@@ -229,7 +303,10 @@ describe('plain http', () => {
     const host = registry.host.replace('127.0.0.1', 'registry.test');
     const env = { REGI_REGISTRY: host, REGI_USERNAME: 'alice', REGI_PASSWORD: PASSWORD };
 
-    const { status, stderr } = await runMain(['digest', `${host}/app:v1`, '--retry', '0'], { env, lookup: lookupLoopback });
+    const { status, stderr } = await runMain(['digest', `${host}/app:v1`, '--retry', '0'], {
+      env,
+      lookup: lookupLoopback,
+    });
 
     expect({ status, lines: stderr.trimEnd().split('\n').length }).toEqual({ status: 5, lines: 2 });
     expect(stderr).toContain('--plain-http');
@@ -237,23 +314,35 @@ describe('plain http', () => {
   });
 
   test('cred-http-fallback-insecure: a registry whose TLS works is never asked by http, verified or not', async () => {
-    const registry = await startFakeRegistry({ tls: certificates, allowedHosts: ['registry.test'] });
+    const registry = await startFakeRegistry({
+      tls: certificates,
+      allowedHosts: ['registry.test'],
+    });
     await makeImage().pushAll(registry.place.open('app'), 'v1');
     const host = registry.host.replace('127.0.0.1', 'registry.test');
 
-    const { status, stderr } = await runMain(['digest', `${host}/app:v1`, '--insecure-registry', host, '-v'], { lookup: lookupLoopback });
+    const { status, stderr } = await runMain(
+      ['digest', `${host}/app:v1`, '--insecure-registry', host, '-v'],
+      { lookup: lookupLoopback },
+    );
 
     expect(status).toBe(0);
     expect(stderr).not.toContain('http://');
   });
 
   test('cred-http-fallback-insecure: a password that goes over plain http is told', async () => {
-    const registry = await startFakeRegistry({ allowedHosts: ['registry.test'], auth: { kind: 'basic', users: { alice: PASSWORD } } });
+    const registry = await startFakeRegistry({
+      allowedHosts: ['registry.test'],
+      auth: { kind: 'basic', users: { alice: PASSWORD } },
+    });
     await makeImage().pushAll(registry.place.open('app'), 'v1');
     const host = registry.host.replace('127.0.0.1', 'registry.test');
     const env = { REGI_REGISTRY: host, REGI_USERNAME: 'alice', REGI_PASSWORD: PASSWORD };
 
-    const { status, stderr } = await runMain(['digest', `${host}/app:v1`, '--insecure-registry', host], { env, lookup: lookupLoopback });
+    const { status, stderr } = await runMain(
+      ['digest', `${host}/app:v1`, '--insecure-registry', host],
+      { env, lookup: lookupLoopback },
+    );
 
     expect(status).toBe(0);
     expect(stderr.match(/go over plain http/g)).toHaveLength(1);
@@ -262,24 +351,36 @@ describe('plain http', () => {
 
 describe('what is shown', () => {
   test('cred-helper-missing: a helper that is not installed is named, and nothing else is tried', async () => {
-    const registry = await startFakeRegistry({ auth: { kind: 'basic', users: { alice: PASSWORD } } });
+    const registry = await startFakeRegistry({
+      auth: { kind: 'basic', users: { alice: PASSWORD } },
+    });
     const home = temporaryFolder('home');
     mkdirSync(join(home, '.docker'));
     const auth = Buffer.from(`alice:${PASSWORD}`).toString('base64');
     writeFileSync(
       join(home, '.docker', 'config.json'),
-      JSON.stringify({ auths: { [registry.host]: { auth } }, credHelpers: { [registry.host]: 'is-not-there' } }),
+      JSON.stringify({
+        auths: { [registry.host]: { auth } },
+        credHelpers: { [registry.host]: 'is-not-there' },
+      }),
     );
 
-    const { status, stderr } = await runMain(['digest', `${registry.host}/app:v1`], { home, env: { PATH: '/nowhere' } });
+    const { status, stderr } = await runMain(['digest', `${registry.host}/app:v1`], {
+      home,
+      env: { PATH: '/nowhere' },
+    });
 
     expect(status).not.toBe(0);
     expect(stderr).toContain('docker-credential-is-not-there');
-    expect(registry.requests.filter(({ headers }) => headers.authorization !== undefined)).toEqual([]);
+    expect(registry.requests.filter(({ headers }) => headers.authorization !== undefined)).toEqual(
+      [],
+    );
   });
 
   test('cred-log: -vv shows no password, no token and no signature', async () => {
-    const registry = await startFakeRegistry({ auth: { kind: 'bearer', users: { alice: PASSWORD } } });
+    const registry = await startFakeRegistry({
+      auth: { kind: 'bearer', users: { alice: PASSWORD } },
+    });
     const image = makeImage();
     await image.pushAll(registry.place.open('app'), 'v1');
     const storage = await startHttpServer((request, response) => {
@@ -298,14 +399,25 @@ describe('what is shown', () => {
     });
 
     expect(status).toBe(0);
-    const secrets = [PASSWORD, Buffer.from(`alice:${PASSWORD}`).toString('base64'), '5ignature', 'token-1'];
+    const secrets = [
+      PASSWORD,
+      Buffer.from(`alice:${PASSWORD}`).toString('base64'),
+      '5ignature',
+      'token-1',
+    ];
     expect(secrets.filter((secret) => stderr.includes(secret))).toEqual([]);
     expect(stderr).toContain('authorization: Bearer ***');
   });
 
   test('cred-cmdline: a password on the command line is refused, and not repeated', async () => {
     for (const flag of ['--src-creds', '--dest-creds']) {
-      const { status, stderr } = await runMain(['copy', flag, `alice:${PASSWORD}`, 'a.example/x', 'b.example/y']);
+      const { status, stderr } = await runMain([
+        'copy',
+        flag,
+        `alice:${PASSWORD}`,
+        'a.example/x',
+        'b.example/y',
+      ]);
       expect(status).toBe(2);
       expect(stderr).toContain('USER:env:NAME');
       expect(stderr).not.toContain(PASSWORD);
@@ -314,9 +426,17 @@ describe('what is shown', () => {
 
   test('cred-dup-headers: an answer with two lengths is an error of the connection', async () => {
     const server = await startRawServer((socket) => {
-      socket.on('data', () => socket.write('HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\n123456'));
+      socket.on('data', () =>
+        socket.write('HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\n123456'),
+      );
     });
-    const { status, stderr } = await runMain(['tags', 'list', `127.0.0.1:${server.port}/app`, '--retry', '0']);
+    const { status, stderr } = await runMain([
+      'tags',
+      'list',
+      `127.0.0.1:${server.port}/app`,
+      '--retry',
+      '0',
+    ]);
     expect(status).toBe(5);
     expect(stderr.trimEnd().split('\n')).toHaveLength(2);
   });

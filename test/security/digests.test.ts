@@ -14,47 +14,79 @@ import { runMain, type MainResult } from '../support/run-main.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
 /** Copies `source` into a new layout, and tells whether anything can be found there. */
-async function copyToLayout(source: string, ...flags: readonly string[]): Promise<MainResult & { readonly kept: boolean; readonly folder: string }> {
+async function copyToLayout(
+  source: string,
+  ...flags: readonly string[]
+): Promise<MainResult & { readonly kept: boolean; readonly folder: string }> {
   const folder = join(temporaryFolder('layout'), 'to');
   const result = await runMain(['copy', ...flags, source, `oci:${folder}:v1`]);
   const { status } = await runMain(['digest', `oci:${folder}:v1`]);
   return { ...result, kept: status === 0, folder };
 }
 
-const BAD_DIGESTS = ['sha256:../../../../etc/passwd', 'sha256:abc', `SHA256:${'a'.repeat(64)}`, `sha256:${'A'.repeat(64)}`, `sha384:${'a'.repeat(96)}`, '', 5];
+const BAD_DIGESTS = [
+  'sha256:../../../../etc/passwd',
+  'sha256:abc',
+  `SHA256:${'a'.repeat(64)}`,
+  `sha256:${'A'.repeat(64)}`,
+  `sha384:${'a'.repeat(96)}`,
+  '',
+  5,
+];
 
 describe('a digest that is none', () => {
   const { config, layers } = makeImage();
   const [layer] = layers;
 
-  test.each(BAD_DIGESTS)('dig-everywhere: %j is refused in config, layers, subject and index entries', async (digest) => {
-    const registry = await startFakeRegistry();
-    const hostile = [
-      manifestNode({ config: { ...config, digest } }),
-      manifestNode({ layers: [{ ...layer, digest }] }),
-      manifestNode({ subject: { ...config, mediaType: MEDIA_TYPE.ociManifest, digest } }),
-      manifestNode({ manifests: [{ ...config, mediaType: MEDIA_TYPE.ociManifest, digest }] }, MEDIA_TYPE.ociIndex),
-    ];
-    for (const [index, node] of hostile.entries()) {
-      await pushHostile(registry.place.open('app'), node, `v${index}`);
-      const { status, kept, stdout } = await copyToLayout(`${registry.host}/app:v${index}`);
-      expect({ status, kept, stdout }).toEqual({ status: 7, kept: false, stdout: '' });
-    }
-  });
+  test.each(BAD_DIGESTS)(
+    'dig-everywhere: %j is refused in config, layers, subject and index entries',
+    async (digest) => {
+      const registry = await startFakeRegistry();
+      const hostile = [
+        manifestNode({ config: { ...config, digest } }),
+        manifestNode({ layers: [{ ...layer, digest }] }),
+        manifestNode({ subject: { ...config, mediaType: MEDIA_TYPE.ociManifest, digest } }),
+        manifestNode(
+          { manifests: [{ ...config, mediaType: MEDIA_TYPE.ociManifest, digest }] },
+          MEDIA_TYPE.ociIndex,
+        ),
+      ];
+      for (const [index, node] of hostile.entries()) {
+        await pushHostile(registry.place.open('app'), node, `v${index}`);
+        const { status, kept, stdout } = await copyToLayout(`${registry.host}/app:v${index}`);
+        expect({ status, kept, stdout }).toEqual({ status: 7, kept: false, stdout: '' });
+      }
+    },
+  );
 
   test('dig-everywhere: it is refused in Docker-Content-Digest', async () => {
     const registry = await startFakeRegistry();
     await makeImage().pushAll(registry.place.open('app'), 'v1');
-    registry.fault({ match: { path: /manifests/ }, times: 10, action: { kind: 'headers', headers: { 'docker-content-digest': 'sha256:../../x' } } });
+    registry.fault({
+      match: { path: /manifests/ },
+      times: 10,
+      action: { kind: 'headers', headers: { 'docker-content-digest': 'sha256:../../x' } },
+    });
     expect(await copyToLayout(`${registry.host}/app:v1`)).toMatchObject({ status: 5, kept: false });
   });
 
   test('dig-everywhere: it is refused in the answer of the referrers API', async () => {
     const registry = await startFakeRegistry();
     await makeImage().pushAll(registry.place.open('app'), 'v1');
-    const body = JSON.stringify({ schemaVersion: 2, mediaType: MEDIA_TYPE.ociIndex, manifests: [{ ...config, digest: 'sha256:../../x' }] });
-    registry.fault({ match: { path: /referrers/ }, times: 10, action: { kind: 'replace-body', body } });
-    expect(await copyToLayout(`${registry.host}/app:v1`, '--referrers')).toMatchObject({ status: 7, kept: false });
+    const body = JSON.stringify({
+      schemaVersion: 2,
+      mediaType: MEDIA_TYPE.ociIndex,
+      manifests: [{ ...config, digest: 'sha256:../../x' }],
+    });
+    registry.fault({
+      match: { path: /referrers/ },
+      times: 10,
+      action: { kind: 'replace-body', body },
+    });
+    expect(await copyToLayout(`${registry.host}/app:v1`, '--referrers')).toMatchObject({
+      status: 7,
+      kept: false,
+    });
   });
 
   test('dig-everywhere: it is refused in index.json', async () => {
@@ -63,9 +95,17 @@ describe('a digest that is none', () => {
     const annotations = { 'org.opencontainers.image.ref.name': 'v1' };
     writeFileSync(
       join(folder, 'index.json'),
-      JSON.stringify({ schemaVersion: 2, manifests: [{ ...config, mediaType: MEDIA_TYPE.ociManifest, digest: 'sha256:../../x', annotations }] }),
+      JSON.stringify({
+        schemaVersion: 2,
+        manifests: [
+          { ...config, mediaType: MEDIA_TYPE.ociManifest, digest: 'sha256:../../x', annotations },
+        ],
+      }),
     );
-    expect(await runMain(['manifest', 'get', `oci:${folder}:v1`])).toMatchObject({ status: 7, stdout: '' });
+    expect(await runMain(['manifest', 'get', `oci:${folder}:v1`])).toMatchObject({
+      status: 7,
+      stdout: '',
+    });
   });
 });
 
@@ -80,16 +120,29 @@ describe('content that is not what its digest says', () => {
       action: { kind: 'replace-body', body: manifestNode({ annotations: { a: 'b' } }).bytes },
     });
 
-    expect(await copyToLayout(`${registry.host}/app@${image.root.digest}`)).toMatchObject({ status: 7, kept: false });
-    expect(await runMain(['manifest', 'get', `${registry.host}/app@${image.root.digest}`])).toMatchObject({ status: 7, stdout: '' });
+    expect(await copyToLayout(`${registry.host}/app@${image.root.digest}`)).toMatchObject({
+      status: 7,
+      kept: false,
+    });
+    expect(
+      await runMain(['manifest', 'get', `${registry.host}/app@${image.root.digest}`]),
+    ).toMatchObject({ status: 7, stdout: '' });
   });
 
   test('dig-header-mismatch: a manifest that is not what its own header says is not used', async () => {
     const registry = await startFakeRegistry();
     await makeImage().pushAll(registry.place.open('app'), 'v1');
     const headers = { 'docker-content-digest': digestOf(Buffer.from('something else')) };
-    registry.fault({ match: { method: 'HEAD' }, times: 10, action: { kind: 'answer', status: 405 } });
-    registry.fault({ match: { method: 'GET', path: /manifests/ }, times: 10, action: { kind: 'headers', headers } });
+    registry.fault({
+      match: { method: 'HEAD' },
+      times: 10,
+      action: { kind: 'answer', status: 405 },
+    });
+    registry.fault({
+      match: { method: 'GET', path: /manifests/ },
+      times: 10,
+      action: { kind: 'headers', headers },
+    });
     expect(await copyToLayout(`${registry.host}/app:v1`)).toMatchObject({ status: 7, kept: false });
   });
 
@@ -106,7 +159,11 @@ describe('content that is not what its digest says', () => {
     const image = makeImage({ layers: [100] });
     await image.pushAll(registry.place.open('app'), 'v1');
     const storage = await startEndlessServer(new Uint8Array(65_536));
-    registry.fault({ match: { method: 'GET', path: /blobs/ }, times: 10, action: { kind: 'redirect', to: `${storage.origin}/endless` } });
+    registry.fault({
+      match: { method: 'GET', path: /blobs/ },
+      times: 10,
+      action: { kind: 'redirect', to: `${storage.origin}/endless` },
+    });
 
     expect(await copyToLayout(`${registry.host}/app:v1`)).toMatchObject({ status: 7, kept: false });
     expect(storage.sent()).toBeLessThan(64 * 1024 * 1024);
@@ -115,12 +172,20 @@ describe('content that is not what its digest says', () => {
   test('dig-config: a config that is damaged, or too large to be one, is refused where it is read', async () => {
     const registry = await startFakeRegistry();
     await makeImage().pushAll(registry.place.open('app'), 'v1');
-    registry.fault({ match: { method: 'GET', path: /blobs/ }, times: 1, action: { kind: 'corrupt', at: 3 } });
-    expect(await runMain(['digest', '--platform', 'linux/amd64', `${registry.host}/app:v1`])).toMatchObject({ status: 7, stdout: '' });
+    registry.fault({
+      match: { method: 'GET', path: /blobs/ },
+      times: 1,
+      action: { kind: 'corrupt', at: 3 },
+    });
+    expect(
+      await runMain(['digest', '--platform', 'linux/amd64', `${registry.host}/app:v1`]),
+    ).toMatchObject({ status: 7, stdout: '' });
 
     const huge = { ...makeImage().config, size: 5 * 1024 * 1024 };
     await pushHostile(registry.place.open('app'), manifestNode({ config: huge }), 'huge');
-    expect(await runMain(['digest', '--platform', 'linux/amd64', `${registry.host}/app:huge`])).toMatchObject({ status: 7, stdout: '' });
+    expect(
+      await runMain(['digest', '--platform', 'linux/amd64', `${registry.host}/app:huge`]),
+    ).toMatchObject({ status: 7, stdout: '' });
   });
 
   test('dig-config: a config that is no JSON names no platform, and travels as the bytes it is', async () => {
@@ -141,8 +206,15 @@ describe('content that is not what its digest says', () => {
     const [from, to] = [await startFakeRegistry(), await startFakeRegistry()];
     await makeImage().pushAll(from.place.open('app'), 'v1');
     const headers = { 'docker-content-digest': digestOf(Buffer.from('something else')) };
-    to.fault({ match: { method: 'PUT', path: /manifests/ }, times: 10, action: { kind: 'headers', headers } });
-    expect(await runMain(['copy', `${from.host}/app:v1`, `${to.host}/app:v1`])).toMatchObject({ status: 7, stdout: '' });
+    to.fault({
+      match: { method: 'PUT', path: /manifests/ },
+      times: 10,
+      action: { kind: 'headers', headers },
+    });
+    expect(await runMain(['copy', `${from.host}/app:v1`, `${to.host}/app:v1`])).toMatchObject({
+      status: 7,
+      stdout: '',
+    });
   });
 
   test('dig-range-resume: a transfer that goes on with other content is noticed', async () => {
@@ -158,26 +230,44 @@ describe('content that is not what its digest says', () => {
   test.each([
     ['another range', { 'content-range': 'bytes 0-9/200000' }, 206, 5],
     ['all of it again', {}, 200, 0],
-  ])('dig-range-resume: an answer with %s gives the right bytes or none', async (_, headers, status, expected) => {
-    const registry = await startFakeRegistry();
-    const image = makeImage({ layers: [200_000] });
-    const [layer] = image.layers;
-    await image.pushAll(registry.place.open('app'), 'v1');
-    const blob = { method: 'GET', path: new RegExp(`blobs/${layer?.digest ?? ''}`) };
-    registry.fault({ match: blob, action: { kind: 'cut', afterBytes: 100_000 } });
-    const bytes = [...image.nodes.values()].find(({ descriptor }) => descriptor.digest === layer?.digest)?.bytes ?? '';
-    registry.fault({ match: blob, times: 20, action: { kind: 'answer', status, headers, body: bytes } });
-    expect(await copyToLayout(`${registry.host}/app:v1`)).toMatchObject({ status: expected, kept: expected === 0 });
-  });
+  ])(
+    'dig-range-resume: an answer with %s gives the right bytes or none',
+    async (_, headers, status, expected) => {
+      const registry = await startFakeRegistry();
+      const image = makeImage({ layers: [200_000] });
+      const [layer] = image.layers;
+      await image.pushAll(registry.place.open('app'), 'v1');
+      const blob = { method: 'GET', path: new RegExp(`blobs/${layer?.digest ?? ''}`) };
+      registry.fault({ match: blob, action: { kind: 'cut', afterBytes: 100_000 } });
+      const bytes =
+        [...image.nodes.values()].find(({ descriptor }) => descriptor.digest === layer?.digest)
+          ?.bytes ?? '';
+      registry.fault({
+        match: blob,
+        times: 20,
+        action: { kind: 'answer', status, headers, body: bytes },
+      });
+      expect(await copyToLayout(`${registry.host}/app:v1`)).toMatchObject({
+        status: expected,
+        kept: expected === 0,
+      });
+    },
+  );
 
   test('dig-gzip-transport: bytes are asked for as they are stored, and those compressed on the way are not taken', async () => {
     const registry = await startFakeRegistry();
     await makeImage().pushAll(registry.place.open('app'), 'v1');
     expect(await copyToLayout(`${registry.host}/app:v1`)).toMatchObject({ status: 0 });
-    expect(new Set(registry.requests.map(({ headers }) => headers['accept-encoding']))).toEqual(new Set(['identity']));
+    expect(new Set(registry.requests.map(({ headers }) => headers['accept-encoding']))).toEqual(
+      new Set(['identity']),
+    );
 
     const compressed = { 'content-encoding': 'gzip', 'content-type': MEDIA_TYPE.ociManifest };
-    registry.fault({ match: { method: 'GET', path: /manifests/ }, times: 10, action: { kind: 'answer', status: 200, headers: compressed, body: 'squeezed' } });
+    registry.fault({
+      match: { method: 'GET', path: /manifests/ },
+      times: 10,
+      action: { kind: 'answer', status: 200, headers: compressed, body: 'squeezed' },
+    });
     expect(await copyToLayout(`${registry.host}/app:v1`)).toMatchObject({ status: 7, kept: false });
   });
 });
@@ -190,22 +280,40 @@ describe('names and digests', () => {
     await current.pushAll(registry.place.open('app'), 'v1');
     await makeImage({ seed: 3 }).pushAll(registry.place.open('other'), 'v1');
 
-    const { status, stdout } = await runMain(['digest', `${registry.host}/app:v1@${old.root.digest}`]);
+    const { status, stdout } = await runMain([
+      'digest',
+      `${registry.host}/app:v1@${old.root.digest}`,
+    ]);
     expect({ status, stdout }).toEqual({ status: 0, stdout: `${old.root.digest}\n` });
-    expect(await runMain(['digest', `${registry.host}/other:v1@${old.root.digest}`])).toMatchObject({ status: 3, stdout: '' });
+    expect(await runMain(['digest', `${registry.host}/other:v1@${old.root.digest}`])).toMatchObject(
+      { status: 3, stdout: '' },
+    );
   });
 
   test('dig-unknown-alg: sha512 is proved as sha512', async () => {
     const registry = await startFakeRegistry();
     const image = makeIndex({ algorithm: 'sha512' });
     await image.pushAll(registry.place.open('app'), 'v1');
-    const { status, stdout, folder } = await copyToLayout(`${registry.host}/app@${image.root.digest}`);
-    expect({ status, stdout }).toEqual({ status: 0, stdout: `oci:${folder}@${image.root.digest}\n` });
+    const { status, stdout, folder } = await copyToLayout(
+      `${registry.host}/app@${image.root.digest}`,
+    );
+    expect({ status, stdout }).toEqual({
+      status: 0,
+      stdout: `oci:${folder}@${image.root.digest}\n`,
+    });
     expect(readdirSync(join(folder, 'blobs'))).toContain('sha512');
 
-    registry.fault({ match: { method: 'GET', path: /blobs\/sha512/ }, times: 10, action: { kind: 'corrupt', at: 0 } });
+    registry.fault({
+      match: { method: 'GET', path: /blobs\/sha512/ },
+      times: 10,
+      action: { kind: 'corrupt', at: 0 },
+    });
     const damaged = await copyToLayout(`${registry.host}/app@${image.root.digest}`);
     expect(damaged).toMatchObject({ status: 7, kept: false });
-    expect(existsSync(join(damaged.folder, 'blobs', 'sha512', image.root.digest.slice('sha512:'.length)))).toBe(false);
+    expect(
+      existsSync(
+        join(damaged.folder, 'blobs', 'sha512', image.root.digest.slice('sha512:'.length)),
+      ),
+    ).toBe(false);
   });
 });

@@ -29,7 +29,11 @@ describe('a layout that somebody else has made', () => {
     const secret = join(temporaryFolder('secret'), 'secret');
     renameSync(join(blobs, LAYER), secret);
     symlinkSync(secret, join(blobs, LAYER));
-    const { status, stdout, stderr } = await runMain(['copy', `oci:${folder}:v1`, `${host}/stolen:v1`]);
+    const { status, stdout, stderr } = await runMain([
+      'copy',
+      `oci:${folder}:v1`,
+      `${host}/stolen:v1`,
+    ]);
     expect({ isRefused: status !== 0, stdout }).toEqual({ isRefused: true, stdout: '' });
     expect(stderr).toContain('symbolic link');
   });
@@ -42,7 +46,9 @@ describe('a layout that somebody else has made', () => {
     expect((await runMain(['copy', `oci:${folder}:v1`, `${host}/stolen:v1`])).status).not.toBe(0);
     const before = readdirSync(elsewhere);
     rmSync(join(elsewhere, LAYER));
-    expect((await runMain(['copy', '--force', `${host}/app:v1`, `oci:${folder}:v1`])).status).not.toBe(0);
+    expect(
+      (await runMain(['copy', '--force', `${host}/app:v1`, `oci:${folder}:v1`])).status,
+    ).not.toBe(0);
     expect(readdirSync(elsewhere)).toEqual(before.filter((name) => name !== LAYER));
   });
 
@@ -50,7 +56,9 @@ describe('a layout that somebody else has made', () => {
     const { folder, blobs, host } = await layout();
     rmSync(join(blobs, LAYER));
     execFileSync('mkfifo', [join(blobs, LAYER)]);
-    expect(await runMain(['copy', `oci:${folder}:v1`, `${host}/stolen:v1`])).toMatchObject({ stdout: '' });
+    expect(await runMain(['copy', `oci:${folder}:v1`, `${host}/stolen:v1`])).toMatchObject({
+      stdout: '',
+    });
     rmSync(join(folder, 'index.json'));
     execFileSync('mkfifo', [join(folder, 'index.json')]);
     const { status, stdout } = await runMain(['tags', 'list', `oci:${folder}`]);
@@ -65,7 +73,9 @@ describe('a layout that somebody else has made', () => {
     mkdirSync(join(folder, 'blobs', 'sha512'));
     expect((await runMain(['copy', `oci:${folder}:v1`, `${host}/broken:v1`])).status).toBe(3);
 
-    expect((await runMain(['copy', '--force', `${host}/app:v1`, `oci:${folder}:v1`])).status).toBe(0);
+    expect((await runMain(['copy', '--force', `${host}/app:v1`, `oci:${folder}:v1`])).status).toBe(
+      0,
+    );
     expect((await runMain(['copy', `oci:${folder}:v1`, `${host}/whole:v1`])).status).toBe(0);
   });
 });

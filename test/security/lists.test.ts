@@ -6,12 +6,17 @@ import { startHttpServer } from '../support/http-server.ts';
 import { runMain } from '../support/run-main.ts';
 
 /** A registry that answers every request with one page. */
-async function listing(page: (url: URL) => { body: string; link?: string }): Promise<{ host: string; asked: () => number }> {
+async function listing(
+  page: (url: URL) => { body: string; link?: string },
+): Promise<{ host: string; asked: () => number }> {
   let asked = 0;
   const server = await startHttpServer((request, response) => {
     asked += 1;
     const { body, link } = page(new URL(request.url ?? '/', 'http://x'));
-    response.writeHead(200, { 'content-type': 'application/json', ...(link !== undefined && { link }) });
+    response.writeHead(200, {
+      'content-type': 'application/json',
+      ...(link !== undefined && { link }),
+    });
     response.end(body);
   });
   return { host: server.origin.replace('http://', ''), asked: () => asked };
@@ -19,11 +24,22 @@ async function listing(page: (url: URL) => { body: string; link?: string }): Pro
 
 test.each([
   ['to itself', () => '</v2/app/tags/list>; rel="next"'],
-  ['that changes and gives the same again', (url: URL) => `</v2/app/tags/list?last=${Number(url.searchParams.get('last') ?? 0) + 1}>; rel="next"`],
+  [
+    'that changes and gives the same again',
+    (url: URL) =>
+      `</v2/app/tags/list?last=${Number(url.searchParams.get('last') ?? 0) + 1}>; rel="next"`,
+  ],
 ])('lst-link-loop: a list whose pages link %s ends, and says so', async (_, linkOf) => {
-  const { host, asked } = await listing((url) => ({ body: '{"name":"app","tags":["a","b"]}', link: linkOf(url) }));
+  const { host, asked } = await listing((url) => ({
+    body: '{"name":"app","tags":["a","b"]}',
+    link: linkOf(url),
+  }));
   const { status, stdout, stderr } = await runMain(['tags', 'list', `${host}/app`]);
-  expect({ status, stdout, asked: asked() <= 3 }).toEqual({ status: 0, stdout: 'a\nb\n', asked: true });
+  expect({ status, stdout, asked: asked() <= 3 }).toEqual({
+    status: 0,
+    stdout: 'a\nb\n',
+    asked: true,
+  });
   expect(stderr).toContain('regi: warning: ');
 });
 
@@ -39,7 +55,12 @@ test('lst-link-loop: a list that has something new for ever is left after 10,000
 test('lst-link-loop: a next page on another host is not asked for', async () => {
   const elsewhere = await listing(() => ({ body: '{"tags":["stolen"]}' }));
   const { host } = await listing((url) =>
-    url.search === '' ? { body: '{"tags":["a"]}', link: `<http://${elsewhere.host}/v2/app/tags/list?last=a>; rel="next"` } : { body: '{"tags":["b"]}' },
+    url.search === ''
+      ? {
+          body: '{"tags":["a"]}',
+          link: `<http://${elsewhere.host}/v2/app/tags/list?last=a>; rel="next"`,
+        }
+      : { body: '{"tags":["b"]}' },
   );
   const { stdout } = await runMain(['tags', 'list', `${host}/app`]);
   expect(stdout).not.toContain('stolen');
@@ -68,7 +89,12 @@ test('lst-terminal: nor does the text of a warning or an error', async () => {
   const headers = { warning: '299 - "careful \u009b2J"' };
   registry.fault({
     match: { path: /tags/ },
-    action: { kind: 'answer', status: 400, headers, body: JSON.stringify({ errors: [{ code: 'X\u001b[1m', message: '\u001b[2J\nsecond' }] }) },
+    action: {
+      kind: 'answer',
+      status: 400,
+      headers,
+      body: JSON.stringify({ errors: [{ code: 'X\u001b[1m', message: '\u001b[2J\nsecond' }] }),
+    },
   });
   const { stderr } = await runMain(['tags', 'list', `${registry.host}/app`]);
   expect(stderr).not.toMatch(/[\u001b\u009b]/);

@@ -14,10 +14,12 @@ import { buildTar } from '../support/tar-builder.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
 /** Clears the screen, sets the title, asks the terminal to type, turns text around, hides it, breaks lines, and half a pair. */
-const HOSTILE = '\u001b[2J\u001b]0;title\u0007\u001bP\u009b31m\u202egpj.exe\u2066\u200b\u00ad\u0085\u2028\u0008\rover\u007f';
+const HOSTILE =
+  '\u001b[2J\u001b]0;title\u0007\u001bP\u009b31m\u202egpj.exe\u2066\u200b\u00ad\u0085\u2028\u0008\rover\u007f';
 
 /** What must not reach a terminal raw: controls but line feed and tab, and marks that turn or hide text. */
-const STEERING = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]/u;
+const STEERING =
+  /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]/u;
 
 const encode = (value: unknown): Uint8Array => new TextEncoder().encode(JSON.stringify(value));
 
@@ -36,7 +38,14 @@ async function pushHostileImage(registry: FakeRegistry): Promise<void> {
       os: 'linux',
       created: HOSTILE,
       author: HOSTILE,
-      config: { Env: [`PATH=${HOSTILE}`], Entrypoint: [HOSTILE], Cmd: [HOSTILE], User: HOSTILE, WorkingDir: HOSTILE, Labels: { [HOSTILE]: HOSTILE } },
+      config: {
+        Env: [`PATH=${HOSTILE}`],
+        Entrypoint: [HOSTILE],
+        Cmd: [HOSTILE],
+        User: HOSTILE,
+        WorkingDir: HOSTILE,
+        Labels: { [HOSTILE]: HOSTILE },
+      },
       rootfs: { type: 'layers', diff_ids: [digestOf(tar)] },
       history: [{ created: HOSTILE, created_by: HOSTILE, comment: HOSTILE, author: HOSTILE }],
     }),
@@ -63,7 +72,8 @@ async function pushHostileImage(registry: FakeRegistry): Promise<void> {
       annotations: { [HOSTILE]: HOSTILE },
     }),
   );
-  for (const { descriptor, bytes } of [layer, config, manifest, sbom]) await store.push(descriptor, bytesOf(bytes));
+  for (const { descriptor, bytes } of [layer, config, manifest, sbom])
+    await store.push(descriptor, bytesOf(bytes));
   await store.tag(manifest.descriptor, 'v1');
 }
 
@@ -104,7 +114,10 @@ describe('an image whose every text steers a terminal', () => {
 
   test.each(COMMANDS)('%s shows nothing of it raw', async (_, argv) => {
     for (const flags of [[], ['-v'], ['--json']]) {
-      const result = await runMain([...argv(image), '--progress', 'plain', '--color', 'never', ...flags], { isTTY: true, columns: 200 });
+      const result = await runMain(
+        [...argv(image), '--progress', 'plain', '--color', 'never', ...flags],
+        { isTTY: true, columns: 200 },
+      );
       expect({ flags, raw: raw(result) }).toEqual({ flags, raw: [] });
       // What fails early shows nothing, and proves nothing.
       if (!flags.includes('--json')) expect(result.status, result.stderr).toBe(0);
@@ -115,14 +128,29 @@ describe('an image whose every text steers a terminal', () => {
     const home = temporaryFolder('home');
     const cwd = temporaryFolder('cwd');
     const results = [];
-    for (const argv of [['pull', image], ['images'], ['images', '--json'], ['rmi', image], ['prune']]) {
-      results.push(await runMain([...argv, '--progress', 'plain', '--color', 'never'], { isTTY: true, home, cwd }));
+    for (const argv of [
+      ['pull', image],
+      ['images'],
+      ['images', '--json'],
+      ['rmi', image],
+      ['prune'],
+    ]) {
+      results.push(
+        await runMain([...argv, '--progress', 'plain', '--color', 'never'], {
+          isTTY: true,
+          home,
+          cwd,
+        }),
+      );
     }
     expect(results.flatMap(raw)).toEqual([]);
   });
 });
 
-const ALL_COMMANDS: readonly (readonly [name: string, argv: (host: string) => readonly string[]])[] = [
+const ALL_COMMANDS: readonly (readonly [
+  name: string,
+  argv: (host: string) => readonly string[],
+])[] = [
   ...COMMANDS.map(([name, argv]) => [name, (host: string) => argv(`${host}/app:v1`)] as const),
   ['tags list', (host) => ['tags', 'list', `${host}/app`]],
   ['repos list', (host) => ['repos', 'list', host]],
@@ -134,26 +162,39 @@ const ALL_COMMANDS: readonly (readonly [name: string, argv: (host: string) => re
   ['blob get', (host) => ['blob', 'get', `${host}/app@sha256:${'0'.repeat(64)}`, '-o', 'blob']],
 ];
 
-describe.each([400, 401, 403, 404, 429, 500, 200])('a registry that answers everything with %i and texts that steer a terminal', (status) => {
-  let host: string;
-  beforeAll(async () => {
-    const text = `x${HOSTILE}`;
-    const { origin } = await startHttpServer((_request, response) => {
-      response.writeHead(status, {
-        'content-type': 'application/json',
-        ...(status === 401 && { 'www-authenticate': 'Odd\u009b realm="\u009b31m"' }),
-        warning: '299 - "careful \u009b2J"',
-        'x-other': '\u009b',
+describe.each([400, 401, 403, 404, 429, 500, 200])(
+  'a registry that answers everything with %i and texts that steer a terminal',
+  (status) => {
+    let host: string;
+    beforeAll(async () => {
+      const text = `x${HOSTILE}`;
+      const { origin } = await startHttpServer((_request, response) => {
+        response.writeHead(status, {
+          'content-type': 'application/json',
+          ...(status === 401 && { 'www-authenticate': 'Odd\u009b realm="\u009b31m"' }),
+          warning: '299 - "careful \u009b2J"',
+          'x-other': '\u009b',
+        });
+        response.end(
+          JSON.stringify({
+            errors: [{ code: text, message: text }],
+            tags: [text],
+            repositories: [text],
+            name: text,
+          }),
+        );
       });
-      response.end(JSON.stringify({ errors: [{ code: text, message: text }], tags: [text], repositories: [text], name: text }));
+      host = origin.replace('http://', '');
     });
-    host = origin.replace('http://', '');
-  });
 
-  test.each(ALL_COMMANDS)('%s shows none of them raw', async (_, argv) => {
-    for (const flags of [[], ['-vv'], ['--json']]) {
-      const result = await runMain([...argv(host), '--retry', '0', '--progress', 'plain', '--color', 'never', ...flags], { isTTY: true, stdin: 'secret' });
-      expect({ flags, raw: raw(result) }).toEqual({ flags, raw: [] });
-    }
-  });
-});
+    test.each(ALL_COMMANDS)('%s shows none of them raw', async (_, argv) => {
+      for (const flags of [[], ['-vv'], ['--json']]) {
+        const result = await runMain(
+          [...argv(host), '--retry', '0', '--progress', 'plain', '--color', 'never', ...flags],
+          { isTTY: true, stdin: 'secret' },
+        );
+        expect({ flags, raw: raw(result) }).toEqual({ flags, raw: [] });
+      }
+    });
+  },
+);

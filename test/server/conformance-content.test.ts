@@ -23,7 +23,11 @@ describe('end-8: listing tags', () => {
 
   test('GET answers all tags in ASCII order', async () => {
     const answer = await tags();
-    expect([answer.status, answer.headers['content-type'], answer.headers.link]).toEqual([200, 'application/json', undefined]);
+    expect([answer.status, answer.headers['content-type'], answer.headers.link]).toEqual([
+      200,
+      'application/json',
+      undefined,
+    ]);
     expect(parsed(answer)).toEqual({ name: 'team/app', tags: ['V1', 'a', 'latest', 'v10', 'v2'] });
   });
 
@@ -64,7 +68,10 @@ describe('end-8: listing tags', () => {
   test('GET /v2/_catalog answers the repositories, page by page', async () => {
     for (const name of ['b', 'a']) await image.pushAll(spec.registry.place.open(name));
     const { headers, body } = await send('GET', '/v2/_catalog?n=2');
-    expect([JSON.parse(body.toString()), headers.link]).toEqual([{ repositories: ['a', 'b'] }, '</v2/_catalog?n=2&last=b>; rel="next"']);
+    expect([JSON.parse(body.toString()), headers.link]).toEqual([
+      { repositories: ['a', 'b'] },
+      '</v2/_catalog?n=2&last=b>; rel="next"',
+    ]);
   });
 });
 
@@ -83,8 +90,12 @@ describe('end-9, 10: deleting', () => {
 
   test('DELETE of a digest answers 202 and its tags are gone too', async () => {
     expect((await send('DELETE', `/v2/team/app/manifests/${image.root.digest}`)).status).toBe(202);
-    for (const reference of [image.root.digest, 'v1', 'v2']) expect((await send('GET', `/v2/team/app/manifests/${reference}`)).status).toBe(404);
-    expect(JSON.parse((await send('GET', '/v2/team/app/tags/list')).body.toString())).toEqual({ name: 'team/app', tags: [] });
+    for (const reference of [image.root.digest, 'v1', 'v2'])
+      expect((await send('GET', `/v2/team/app/manifests/${reference}`)).status).toBe(404);
+    expect(JSON.parse((await send('GET', '/v2/team/app/tags/list')).body.toString())).toEqual({
+      name: 'team/app',
+      tags: [],
+    });
   });
 
   test('DELETE of a blob answers 202 and it is gone', async () => {
@@ -104,9 +115,18 @@ describe('end-9, 10: deleting', () => {
 });
 
 describe('end-12: referrers', () => {
-  const sbom = makeArtifact({ subject: image.root, artifactType: 'application/vnd.example.sbom', annotations: { 'org.example.kind': 'sbom' } });
-  const signature = makeArtifact({ subject: image.root, artifactType: 'application/vnd.example.signature', seed: 2 });
-  const referrers = (rest: string): Promise<RawAnswer> => send('GET', `/v2/team/app/referrers/${rest}`);
+  const sbom = makeArtifact({
+    subject: image.root,
+    artifactType: 'application/vnd.example.sbom',
+    annotations: { 'org.example.kind': 'sbom' },
+  });
+  const signature = makeArtifact({
+    subject: image.root,
+    artifactType: 'application/vnd.example.signature',
+    seed: 2,
+  });
+  const referrers = (rest: string): Promise<RawAnswer> =>
+    send('GET', `/v2/team/app/referrers/${rest}`);
   const entries = ({ body }: RawAnswer): readonly Record<string, unknown>[] =>
     (JSON.parse(body.toString()) as { manifests: Record<string, unknown>[] }).manifests;
 
@@ -120,24 +140,40 @@ describe('end-12: referrers', () => {
     await sbom.pushAll(spec.store);
     await signature.pushAll(spec.store);
     const answer = await referrers(image.root.digest);
-    expect([answer.status, answer.headers['content-type'], answer.headers['oci-filters-applied']]).toEqual([200, MEDIA_TYPE.ociIndex, undefined]);
-    expect(JSON.parse(answer.body.toString())).toMatchObject({ schemaVersion: 2, mediaType: MEDIA_TYPE.ociIndex });
+    expect([
+      answer.status,
+      answer.headers['content-type'],
+      answer.headers['oci-filters-applied'],
+    ]).toEqual([200, MEDIA_TYPE.ociIndex, undefined]);
+    expect(JSON.parse(answer.body.toString())).toMatchObject({
+      schemaVersion: 2,
+      mediaType: MEDIA_TYPE.ociIndex,
+    });
     expect(entries(answer)).toHaveLength(2);
-    expect(entries(answer)).toContainEqual({ ...sbom.root, artifactType: 'application/vnd.example.sbom', annotations: { 'org.example.kind': 'sbom' } });
+    expect(entries(answer)).toContainEqual({
+      ...sbom.root,
+      artifactType: 'application/vnd.example.sbom',
+      annotations: { 'org.example.kind': 'sbom' },
+    });
   });
 
   test('GET with artifactType answers those only and says that it filtered', async () => {
     await sbom.pushAll(spec.store);
     await signature.pushAll(spec.store);
-    const answer = await referrers(`${image.root.digest}?artifactType=${encodeURIComponent('application/vnd.example.signature')}`);
+    const answer = await referrers(
+      `${image.root.digest}?artifactType=${encodeURIComponent('application/vnd.example.signature')}`,
+    );
     expect(answer.headers['oci-filters-applied']).toBe('artifactType');
     expect(entries(answer).map(({ digest }) => digest)).toEqual([signature.root.digest]);
   });
 
-  test.each([ABSENT, image.root.digest])('GET answers 200 and an empty index for %s', async (digest) => {
-    const answer = await referrers(digest);
-    expect([answer.status, entries(answer)]).toEqual([200, []]);
-  });
+  test.each([ABSENT, image.root.digest])(
+    'GET answers 200 and an empty index for %s',
+    async (digest) => {
+      const answer = await referrers(digest);
+      expect([answer.status, entries(answer)]).toEqual([200, []]);
+    },
+  );
 
   test('GET answers DIGEST_INVALID for what is no digest', async () => {
     const answer = await referrers('latest');
@@ -151,7 +187,9 @@ describe('end-12: referrers', () => {
   });
 
   test('GET pages a list that is too long for one index', async () => {
-    const many = Array.from({ length: 501 }, (_, index) => makeArtifact({ subject: image.root, annotations: { index: String(index) } }));
+    const many = Array.from({ length: 501 }, (_, index) =>
+      makeArtifact({ subject: image.root, annotations: { index: String(index) } }),
+    );
     for (const artifact of many) await artifact.pushAll(spec.store);
     const one = await referrers(image.root.digest);
     const next = /^<([^>]+)>; rel="next"$/.exec(String(one.headers.link))?.[1] ?? '';

@@ -22,7 +22,11 @@ describe('end-4, 5, 6: pushing a blob', () => {
   /** Whether the answer is that of a finished upload, and the blob is where it says. */
   async function isPushed({ status, headers }: RawAnswer, of = blob): Promise<boolean> {
     const { body } = await send('GET', headers.location ?? '');
-    return status === 201 && headers['docker-content-digest'] === of.descriptor.digest && body.equals(of.bytes);
+    return (
+      status === 201 &&
+      headers['docker-content-digest'] === of.descriptor.digest &&
+      body.equals(of.bytes)
+    );
   }
 
   test('POST answers 202 and where to send the bytes', async () => {
@@ -37,22 +41,41 @@ describe('end-4, 5, 6: pushing a blob', () => {
 
   test('POST then PUT keeps the blob', async () => {
     const headers = { 'content-type': 'application/octet-stream' };
-    expect(await isPushed(await send('PUT', withDigest(await startUpload(), digest), { headers, body: blob.bytes }))).toBe(true);
+    expect(
+      await isPushed(
+        await send('PUT', withDigest(await startUpload(), digest), { headers, body: blob.bytes }),
+      ),
+    ).toBe(true);
   });
 
   test('POST with the digest and the bytes keeps the blob', async () => {
-    expect(await isPushed(await send('POST', `/v2/team/app/blobs/uploads/?digest=${digest}`, { body: blob.bytes }))).toBe(true);
+    expect(
+      await isPushed(
+        await send('POST', `/v2/team/app/blobs/uploads/?digest=${digest}`, { body: blob.bytes }),
+      ),
+    ).toBe(true);
   });
 
   test('POST with the digest keeps a blob of unknown length', async () => {
     expect(
-      await isPushed(await send('POST', `/v2/team/app/blobs/uploads/?digest=${digest}`, { body: [blob.bytes.subarray(0, 7), blob.bytes.subarray(7)] })),
+      await isPushed(
+        await send('POST', `/v2/team/app/blobs/uploads/?digest=${digest}`, {
+          body: [blob.bytes.subarray(0, 7), blob.bytes.subarray(7)],
+        }),
+      ),
     ).toBe(true);
   });
 
   test('PUT keeps the empty blob', async () => {
     const empty = makeBlob(0);
-    expect(await isPushed(await send('PUT', withDigest(await startUpload(), empty.descriptor.digest), { headers: { 'content-length': 0 } }), empty)).toBe(true);
+    expect(
+      await isPushed(
+        await send('PUT', withDigest(await startUpload(), empty.descriptor.digest), {
+          headers: { 'content-length': 0 },
+        }),
+        empty,
+      ),
+    ).toBe(true);
   });
 
   test('chunks with Content-Range in order keep the blob', async () => {
@@ -61,19 +84,44 @@ describe('end-4, 5, 6: pushing a blob', () => {
       [0, 1999],
       [2000, 3999],
     ] as const) {
-      const headers = { 'content-type': 'application/octet-stream', 'content-range': `${first}-${last}` };
-      const answer = await send('PATCH', location, { headers, body: blob.bytes.subarray(first, last + 1) });
-      expect([answer.status, answer.headers.range, answer.headers['content-length']]).toEqual([202, `0-${last}`, '0']);
+      const headers = {
+        'content-type': 'application/octet-stream',
+        'content-range': `${first}-${last}`,
+      };
+      const answer = await send('PATCH', location, {
+        headers,
+        body: blob.bytes.subarray(first, last + 1),
+      });
+      expect([answer.status, answer.headers.range, answer.headers['content-length']]).toEqual([
+        202,
+        `0-${last}`,
+        '0',
+      ]);
       location = answer.headers.location ?? '';
     }
     const headers = { 'content-range': '4000-4999' };
-    expect(await isPushed(await send('PUT', withDigest(location, digest), { headers, body: blob.bytes.subarray(4000) }))).toBe(true);
+    expect(
+      await isPushed(
+        await send('PUT', withDigest(location, digest), {
+          headers,
+          body: blob.bytes.subarray(4000),
+        }),
+      ),
+    ).toBe(true);
   });
 
   test('a streamed PATCH and an empty PUT keep the blob', async () => {
-    const patched = await send('PATCH', await startUpload(), { body: [blob.bytes.subarray(0, 1), blob.bytes.subarray(1)] });
+    const patched = await send('PATCH', await startUpload(), {
+      body: [blob.bytes.subarray(0, 1), blob.bytes.subarray(1)],
+    });
     expect([patched.status, patched.headers.range]).toEqual([202, '0-4999']);
-    expect(await isPushed(await send('PUT', withDigest(patched.headers.location ?? '', digest), { headers: { 'content-length': 0 } }))).toBe(true);
+    expect(
+      await isPushed(
+        await send('PUT', withDigest(patched.headers.location ?? '', digest), {
+          headers: { 'content-length': 0 },
+        }),
+      ),
+    ).toBe(true);
   });
 
   test.each([
@@ -83,15 +131,32 @@ describe('end-4, 5, 6: pushing a blob', () => {
     ['an end before its start', '2000-1000'],
   ])('PATCH answers 416 and where to go on for %s', async (_, range) => {
     const location = await startUpload();
-    await send('PATCH', location, { headers: { 'content-range': '0-1999' }, body: blob.bytes.subarray(0, 2000) });
-    const answer = await send('PATCH', location, { headers: { 'content-range': range }, body: blob.bytes.subarray(2000) });
-    expect([answer.status, answer.headers.range, answer.headers.location, errorCodes(answer)]).toEqual([416, '0-1999', location, ['RANGE_INVALID']]);
-    const rest = await send('PUT', withDigest(location, digest), { headers: { 'content-range': '2000-4999' }, body: blob.bytes.subarray(2000) });
+    await send('PATCH', location, {
+      headers: { 'content-range': '0-1999' },
+      body: blob.bytes.subarray(0, 2000),
+    });
+    const answer = await send('PATCH', location, {
+      headers: { 'content-range': range },
+      body: blob.bytes.subarray(2000),
+    });
+    expect([
+      answer.status,
+      answer.headers.range,
+      answer.headers.location,
+      errorCodes(answer),
+    ]).toEqual([416, '0-1999', location, ['RANGE_INVALID']]);
+    const rest = await send('PUT', withDigest(location, digest), {
+      headers: { 'content-range': '2000-4999' },
+      body: blob.bytes.subarray(2000),
+    });
     expect(rest.status).toBe(201);
   });
 
   test('PATCH answers SIZE_INVALID when Content-Range and Content-Length disagree', async () => {
-    const answer = await send('PATCH', await startUpload(), { headers: { 'content-range': '0-9' }, body: blob.bytes });
+    const answer = await send('PATCH', await startUpload(), {
+      headers: { 'content-range': '0-9' },
+      body: blob.bytes,
+    });
     expect([answer.status, errorCodes(answer)]).toEqual([400, ['SIZE_INVALID']]);
   });
 
@@ -104,15 +169,25 @@ describe('end-4, 5, 6: pushing a blob', () => {
     expect((await send('GET', location)).status).toBe(404);
   });
 
-  test.each(['', '?digest=', '?digest=md5:d41d8cd98f00b204e9800998ecf8427e'])('PUT answers DIGEST_INVALID to %j', async (query) => {
-    const answer = await send('PUT', `${await startUpload()}${query}`, { body: blob.bytes });
-    expect([answer.status, errorCodes(answer)]).toEqual([400, ['DIGEST_INVALID']]);
-  });
+  test.each(['', '?digest=', '?digest=md5:d41d8cd98f00b204e9800998ecf8427e'])(
+    'PUT answers DIGEST_INVALID to %j',
+    async (query) => {
+      const answer = await send('PUT', `${await startUpload()}${query}`, { body: blob.bytes });
+      expect([answer.status, errorCodes(answer)]).toEqual([400, ['DIGEST_INVALID']]);
+    },
+  );
 
-  test.each(['PATCH', 'PUT', 'GET', 'DELETE'])('%s answers BLOB_UPLOAD_UNKNOWN for an upload that never began', async (method) => {
-    const answer = await send(method, `/v2/team/app/blobs/uploads/nothing?digest=${digest}`, method.startsWith('P') ? { body: blob.bytes } : {});
-    expect([answer.status, errorCodes(answer)]).toEqual([404, ['BLOB_UPLOAD_UNKNOWN']]);
-  });
+  test.each(['PATCH', 'PUT', 'GET', 'DELETE'])(
+    '%s answers BLOB_UPLOAD_UNKNOWN for an upload that never began',
+    async (method) => {
+      const answer = await send(
+        method,
+        `/v2/team/app/blobs/uploads/nothing?digest=${digest}`,
+        method.startsWith('P') ? { body: blob.bytes } : {},
+      );
+      expect([answer.status, errorCodes(answer)]).toEqual([404, ['BLOB_UPLOAD_UNKNOWN']]);
+    },
+  );
 
   test('an upload of one repository is unknown in another', async () => {
     const location = await startUpload();
@@ -121,8 +196,14 @@ describe('end-4, 5, 6: pushing a blob', () => {
 
   test('sha512 works as sha256 does', async () => {
     const strong = makeBlob(3000, 2, 'sha512');
-    const answer = await send('PUT', withDigest(await startUpload('?digest-algorithm=sha512'), strong.descriptor.digest), { body: strong.bytes });
-    expect(answer.headers['docker-content-digest']).toBe(`sha512:${createHash('sha512').update(strong.bytes).digest('hex')}`);
+    const answer = await send(
+      'PUT',
+      withDigest(await startUpload('?digest-algorithm=sha512'), strong.descriptor.digest),
+      { body: strong.bytes },
+    );
+    expect(answer.headers['docker-content-digest']).toBe(
+      `sha512:${createHash('sha512').update(strong.bytes).digest('hex')}`,
+    );
     expect(await isPushed(answer, strong)).toBe(true);
   });
 
@@ -133,7 +214,11 @@ describe('end-4, 5, 6: pushing a blob', () => {
 
   test('answers a client that waits for 100 Continue', async () => {
     const headers = { expect: '100-continue' };
-    expect(await isPushed(await send('PUT', withDigest(await startUpload(), digest), { headers, body: blob.bytes }))).toBe(true);
+    expect(
+      await isPushed(
+        await send('PUT', withDigest(await startUpload(), digest), { headers, body: blob.bytes }),
+      ),
+    ).toBe(true);
   });
 });
 
@@ -143,7 +228,12 @@ describe('end-13, 14: an upload on its way', () => {
     expect((await send('GET', location)).headers.range).toBe('0-0');
     await send('PATCH', location, { body: blob.bytes.subarray(0, 1234) });
     const { status, headers } = await send('GET', location);
-    expect([status, headers.range, headers.location, headers['content-length']]).toEqual([204, '0-1233', location, undefined]);
+    expect([status, headers.range, headers.location, headers['content-length']]).toEqual([
+      204,
+      '0-1233',
+      location,
+      undefined,
+    ]);
   });
 
   test('DELETE answers 204 and the upload is gone', async () => {
@@ -155,7 +245,8 @@ describe('end-13, 14: an upload on its way', () => {
 
 describe('end-11: mounting a blob', () => {
   beforeEach(() => spec.store.push(blob.descriptor, bytesOf(blob.bytes)));
-  const mount = (query: string): Promise<RawAnswer> => send('POST', `/v2/team/other/blobs/uploads/?${query}`, { headers: { 'content-length': 0 } });
+  const mount = (query: string): Promise<RawAnswer> =>
+    send('POST', `/v2/team/other/blobs/uploads/?${query}`, { headers: { 'content-length': 0 } });
 
   test('POST answers 201 and the blob is there', async () => {
     const { status, headers } = await mount(`mount=${blob.descriptor.digest}&from=team/app`);
@@ -172,11 +263,20 @@ describe('end-11: mounting a blob', () => {
   ])('POST answers 202 and an upload when %s', async (_, query) => {
     const { status, headers } = await mount(query);
     expect(status).toBe(202);
-    expect((await send('PUT', withDigest(headers.location ?? '', blob.descriptor.digest), { body: blob.bytes })).status).toBe(201);
+    expect(
+      (
+        await send('PUT', withDigest(headers.location ?? '', blob.descriptor.digest), {
+          body: blob.bytes,
+        })
+      ).status,
+    ).toBe(201);
   });
 
   test('POST answers 201 for a blob that is in the repository itself', async () => {
-    const { status } = await send('POST', `/v2/team/app/blobs/uploads/?mount=${blob.descriptor.digest}&from=team/app`);
+    const { status } = await send(
+      'POST',
+      `/v2/team/app/blobs/uploads/?mount=${blob.descriptor.digest}&from=team/app`,
+    );
     expect(status).toBe(201);
   });
 });
@@ -190,22 +290,38 @@ describe('end-7: pushing a manifest', () => {
   ])('PUT by tag keeps an %s and names it', async (_, pushed) => {
     await pushBlobs(pushed);
     const { status, headers } = await putManifest('v1', rootOf(pushed));
-    expect([status, headers['docker-content-digest'], headers['oci-subject']]).toEqual([201, pushed.root.digest, undefined]);
-    expect((await send('GET', headers.location ?? '')).body.equals(rootOf(pushed).bytes)).toBe(true);
-    expect((await send('HEAD', '/v2/team/app/manifests/v1')).headers['docker-content-digest']).toBe(pushed.root.digest);
+    expect([status, headers['docker-content-digest'], headers['oci-subject']]).toEqual([
+      201,
+      pushed.root.digest,
+      undefined,
+    ]);
+    expect((await send('GET', headers.location ?? '')).body.equals(rootOf(pushed).bytes)).toBe(
+      true,
+    );
+    expect((await send('HEAD', '/v2/team/app/manifests/v1')).headers['docker-content-digest']).toBe(
+      pushed.root.digest,
+    );
   });
 
   test('PUT by digest keeps it without a name', async () => {
     await pushBlobs(image);
     expect((await putManifest(image.root.digest, rootOf(image))).status).toBe(201);
-    expect(JSON.parse((await send('GET', '/v2/team/app/tags/list')).body.toString())).toEqual({ name: 'team/app', tags: [] });
+    expect(JSON.parse((await send('GET', '/v2/team/app/tags/list')).body.toString())).toEqual({
+      name: 'team/app',
+      tags: [],
+    });
   });
 
   test('PUT by digest with ?tag= names it and says so', async () => {
     await pushBlobs(image);
-    const { status, headers } = await putManifest(`${image.root.digest}?tag=a&tag=b`, rootOf(image));
+    const { status, headers } = await putManifest(
+      `${image.root.digest}?tag=a&tag=b`,
+      rootOf(image),
+    );
     expect([status, headers['oci-tag']]).toEqual([201, 'a, b']);
-    expect((await send('HEAD', '/v2/team/app/manifests/b')).headers['docker-content-digest']).toBe(image.root.digest);
+    expect((await send('HEAD', '/v2/team/app/manifests/b')).headers['docker-content-digest']).toBe(
+      image.root.digest,
+    );
   });
 
   test('PUT by sha512 keeps it under that digest', async () => {
@@ -213,7 +329,9 @@ describe('end-7: pushing a manifest', () => {
     await pushBlobs(strong);
     const { status, headers } = await putManifest(`${strong.root.digest}?tag=v1`, rootOf(strong));
     expect([status, headers['docker-content-digest']]).toEqual([201, strong.root.digest]);
-    expect((await send('HEAD', '/v2/team/app/manifests/v1')).headers['docker-content-digest']).toBe(strong.root.digest);
+    expect((await send('HEAD', '/v2/team/app/manifests/v1')).headers['docker-content-digest']).toBe(
+      strong.root.digest,
+    );
   });
 
   test('PUT moves a tag', async () => {
@@ -221,7 +339,9 @@ describe('end-7: pushing a manifest', () => {
     await image.pushAll(spec.store, 'latest');
     await pushBlobs(next);
     await putManifest('latest', rootOf(next));
-    expect((await send('HEAD', '/v2/team/app/manifests/latest')).headers['docker-content-digest']).toBe(next.root.digest);
+    expect(
+      (await send('HEAD', '/v2/team/app/manifests/latest')).headers['docker-content-digest'],
+    ).toBe(next.root.digest);
     expect((await send('HEAD', `/v2/team/app/manifests/${image.root.digest}`)).status).toBe(200);
   });
 
@@ -233,8 +353,13 @@ describe('end-7: pushing a manifest', () => {
 
   test('PUT answers one MANIFEST_BLOB_UNKNOWN for each blob that is missing, and keeps nothing', async () => {
     const answer = await putManifest('v1', rootOf(image));
-    const details = (JSON.parse(answer.body.toString()) as { errors: { detail: { digest: string } }[] }).errors.map(({ detail }) => detail.digest);
-    expect([answer.status, errorCodes(answer)]).toEqual([400, ['MANIFEST_BLOB_UNKNOWN', 'MANIFEST_BLOB_UNKNOWN', 'MANIFEST_BLOB_UNKNOWN']]);
+    const details = (
+      JSON.parse(answer.body.toString()) as { errors: { detail: { digest: string } }[] }
+    ).errors.map(({ detail }) => detail.digest);
+    expect([answer.status, errorCodes(answer)]).toEqual([
+      400,
+      ['MANIFEST_BLOB_UNKNOWN', 'MANIFEST_BLOB_UNKNOWN', 'MANIFEST_BLOB_UNKNOWN'],
+    ]);
     expect(details).toEqual([image.config, ...image.layers].map(({ digest }) => digest));
     expect((await send('HEAD', '/v2/team/app/manifests/v1')).status).toBe(404);
   });
@@ -247,9 +372,28 @@ describe('end-7: pushing a manifest', () => {
   test('PUT takes a foreign layer whose content is elsewhere', async () => {
     const config = makeBlob(10);
     await spec.store.push(config.descriptor, bytesOf(config.bytes));
-    const foreign = { mediaType: 'application/vnd.docker.image.rootfs.foreign.diff.tar.gzip', digest: ABSENT, size: 1, urls: ['https://example.com/'] };
-    const body = Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType: MEDIA_TYPE.dockerManifest, config: config.descriptor, layers: [foreign] }));
-    expect((await send('PUT', '/v2/team/app/manifests/v1', { headers: { 'content-type': MEDIA_TYPE.dockerManifest }, body })).status).toBe(201);
+    const foreign = {
+      mediaType: 'application/vnd.docker.image.rootfs.foreign.diff.tar.gzip',
+      digest: ABSENT,
+      size: 1,
+      urls: ['https://example.com/'],
+    };
+    const body = Buffer.from(
+      JSON.stringify({
+        schemaVersion: 2,
+        mediaType: MEDIA_TYPE.dockerManifest,
+        config: config.descriptor,
+        layers: [foreign],
+      }),
+    );
+    expect(
+      (
+        await send('PUT', '/v2/team/app/manifests/v1', {
+          headers: { 'content-type': MEDIA_TYPE.dockerManifest },
+          body,
+        })
+      ).status,
+    ).toBe(201);
   });
 
   test.each([
@@ -257,19 +401,36 @@ describe('end-7: pushing a manifest', () => {
     ['a body of another type than Content-Type', MEDIA_TYPE.ociIndex, rootOf(image).bytes],
     ['a type that is none of a manifest', 'application/json', rootOf(image).bytes],
     ['schema 1', MEDIA_TYPE.dockerSchema1Signed, '{"schemaVersion":1}'],
-    ['a body that reads as manifest and index', MEDIA_TYPE.ociManifest, '{"schemaVersion":2,"config":{},"layers":[],"manifests":[]}'],
+    [
+      'a body that reads as manifest and index',
+      MEDIA_TYPE.ociManifest,
+      '{"schemaVersion":2,"config":{},"layers":[],"manifests":[]}',
+    ],
   ])('PUT answers MANIFEST_INVALID to %s', async (_, type, body) => {
-    const answer = await send('PUT', '/v2/team/app/manifests/v1', { headers: { 'content-type': type }, body: Buffer.from(body) });
+    const answer = await send('PUT', '/v2/team/app/manifests/v1', {
+      headers: { 'content-type': type },
+      body: Buffer.from(body),
+    });
     expect([answer.status, errorCodes(answer)]).toEqual([400, ['MANIFEST_INVALID']]);
   });
 
   test('PUT takes 4 MiB', async () => {
     await pushBlobs(image);
     const small = JSON.parse(Buffer.from(rootOf(image).bytes).toString()) as object;
-    const padding = 4 * 1024 * 1024 - JSON.stringify({ ...small, annotations: { padding: '' } }).length;
-    const body = Buffer.from(JSON.stringify({ ...small, annotations: { padding: 'x'.repeat(padding) } }));
+    const padding =
+      4 * 1024 * 1024 - JSON.stringify({ ...small, annotations: { padding: '' } }).length;
+    const body = Buffer.from(
+      JSON.stringify({ ...small, annotations: { padding: 'x'.repeat(padding) } }),
+    );
     expect(body.byteLength).toBe(4 * 1024 * 1024);
-    expect((await send('PUT', '/v2/team/app/manifests/v1', { headers: { 'content-type': MEDIA_TYPE.ociManifest }, body })).status).toBe(201);
+    expect(
+      (
+        await send('PUT', '/v2/team/app/manifests/v1', {
+          headers: { 'content-type': MEDIA_TYPE.ociManifest },
+          body,
+        })
+      ).status,
+    ).toBe(201);
   });
 
   test.each([
@@ -277,7 +438,10 @@ describe('end-7: pushing a manifest', () => {
     ['no declared length', (body: Buffer) => [body]],
   ])('PUT answers 413 to more than 4 MiB with %s', async (_, shape) => {
     const body = shape(Buffer.alloc(4 * 1024 * 1024 + 1, ' '));
-    const answer = await send('PUT', '/v2/team/app/manifests/v1', { headers: { 'content-type': MEDIA_TYPE.ociManifest }, body });
+    const answer = await send('PUT', '/v2/team/app/manifests/v1', {
+      headers: { 'content-type': MEDIA_TYPE.ociManifest },
+      body,
+    });
     expect([answer.status, errorCodes(answer)]).toEqual([413, ['SIZE_INVALID']]);
   });
 

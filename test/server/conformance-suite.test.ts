@@ -38,7 +38,9 @@ describe.each(PLACES)('conformance over %s', (_place, createPlace) => {
     };
   });
 
-  const { send, start, relative, pushBlob, putManifest, withDigest } = conformanceClient(() => registry.url);
+  const { send, start, relative, pushBlob, putManifest, withDigest } = conformanceClient(
+    () => registry.url,
+  );
 
   describe('Pull', () => {
     beforeAll(async () => {
@@ -46,12 +48,18 @@ describe.each(PLACES)('conformance over %s', (_place, createPlace) => {
       expect((await putManifest('tagtest0', firstManifest)).status).toBe(201);
     });
 
-    test.each(['HEAD', 'GET'])('%s request to nonexistent blob should result in 404 response', async (method) => {
-      expect((await send(method, `${NAME}/blobs/${ABSENT}`)).status).toBe(404);
-    });
+    test.each(['HEAD', 'GET'])(
+      '%s request to nonexistent blob should result in 404 response',
+      async (method) => {
+        expect((await send(method, `${NAME}/blobs/${ABSENT}`)).status).toBe(404);
+      },
+    );
 
     test.each(['HEAD', 'GET'])('%s request to existing blob should yield 200', async (method) => {
-      const { status, headers } = await send(method, `${NAME}/blobs/${firstConfig.descriptor.digest}`);
+      const { status, headers } = await send(
+        method,
+        `${NAME}/blobs/${firstConfig.descriptor.digest}`,
+      );
       expect([status, headers['docker-content-digest'], headers['content-length']]).toEqual([
         200,
         firstConfig.descriptor.digest,
@@ -59,9 +67,12 @@ describe.each(PLACES)('conformance over %s', (_place, createPlace) => {
       ]);
     });
 
-    test.each(['HEAD', 'GET'])('%s request to nonexistent manifest should return 404', async (method) => {
-      expect((await send(method, `${NAME}/manifests/.INVALID_MANIFEST_NAME`)).status).toBe(404);
-    });
+    test.each(['HEAD', 'GET'])(
+      '%s request to nonexistent manifest should return 404',
+      async (method) => {
+        expect((await send(method, `${NAME}/manifests/.INVALID_MANIFEST_NAME`)).status).toBe(404);
+      },
+    );
 
     test.each([
       ['HEAD', firstManifest.descriptor.digest],
@@ -69,8 +80,14 @@ describe.each(PLACES)('conformance over %s', (_place, createPlace) => {
       ['GET', firstManifest.descriptor.digest],
       ['GET', 'tagtest0'],
     ])('%s request to manifest path %s should yield 200 response', async (method, reference) => {
-      const { status, headers } = await send(method, `${NAME}/manifests/${reference}`, { headers: { accept: MEDIA_TYPE.ociManifest } });
-      expect([status, headers['docker-content-digest'], headers['content-type']]).toEqual([200, firstManifest.descriptor.digest, MEDIA_TYPE.ociManifest]);
+      const { status, headers } = await send(method, `${NAME}/manifests/${reference}`, {
+        headers: { accept: MEDIA_TYPE.ociManifest },
+      });
+      expect([status, headers['docker-content-digest'], headers['content-type']]).toEqual([
+        200,
+        firstManifest.descriptor.digest,
+        MEDIA_TYPE.ociManifest,
+      ]);
     });
 
     test('400 response body should contain OCI-conforming JSON message', async () => {
@@ -86,12 +103,17 @@ describe.each(PLACES)('conformance over %s', (_place, createPlace) => {
     const blob = makeBlob(3000, 11);
 
     test('PATCH request with blob in body should yield 202, and PUT with digest 201', async () => {
-      const patched = await send('PATCH', await start(), { headers: OCTETS, body: [blob.bytes.subarray(0, 100), blob.bytes.subarray(100)] });
+      const patched = await send('PATCH', await start(), {
+        headers: OCTETS,
+        body: [blob.bytes.subarray(0, 100), blob.bytes.subarray(100)],
+      });
       expect(patched.status).toBe(202);
       const path = withDigest(relative(patched.headers.location), blob.descriptor.digest);
       const put = await send('PUT', path, { headers: { ...OCTETS, 'content-length': 0 } });
       expect([put.status, put.headers.location]).toEqual([201, expect.any(String)]);
-      expect((await send('GET', relative(put.headers.location))).body).toEqual(Buffer.from(blob.bytes));
+      expect((await send('GET', relative(put.headers.location))).body).toEqual(
+        Buffer.from(blob.bytes),
+      );
     });
   });
 
@@ -104,7 +126,10 @@ describe.each(PLACES)('conformance over %s', (_place, createPlace) => {
 
     test('POST request with digest and blob should yield a 201 or 202', async () => {
       const path = `${NAME}/blobs/uploads/?digest=${single.descriptor.digest}`;
-      const { status, headers } = await send('POST', path, { headers: { ...OCTETS, 'content-length': single.descriptor.size }, body: single.bytes });
+      const { status, headers } = await send('POST', path, {
+        headers: { ...OCTETS, 'content-length': single.descriptor.size },
+        body: single.bytes,
+      });
       expect(status).toBe(201);
       expect((await send('GET', relative(headers.location))).status).toBe(200);
     });
@@ -155,7 +180,9 @@ describe.each(PLACES)('conformance over %s', (_place, createPlace) => {
     });
 
     test('PUT request with digest should return 201', async () => {
-      const { status, headers } = await send('PUT', withDigest(location, blob.descriptor.digest), { headers: { ...OCTETS, 'content-length': 0 } });
+      const { status, headers } = await send('PUT', withDigest(location, blob.descriptor.digest), {
+        headers: { ...OCTETS, 'content-length': 0 },
+      });
       expect(status).toBe(201);
       expect((await send('GET', relative(headers.location))).body).toEqual(Buffer.from(blob.bytes));
     });
@@ -163,21 +190,41 @@ describe.each(PLACES)('conformance over %s', (_place, createPlace) => {
 
   describe('Push: Cross-Repository Blob Mount', () => {
     test('POST request to mount another repository’s blob should return 201, and GET 200', async () => {
-      const mounted = await send('POST', `${CROSS}/blobs/uploads/?mount=${firstConfig.descriptor.digest}&from=myorg/myrepo`, {
-        headers: { 'content-length': 0 },
-      });
-      expect([mounted.status, relative(mounted.headers.location)]).toEqual([201, expect.stringContaining('myorg/other')]);
-      expect((await send('GET', `${CROSS}/blobs/${firstConfig.descriptor.digest}`)).status).toBe(200);
+      const mounted = await send(
+        'POST',
+        `${CROSS}/blobs/uploads/?mount=${firstConfig.descriptor.digest}&from=myorg/myrepo`,
+        {
+          headers: { 'content-length': 0 },
+        },
+      );
+      expect([mounted.status, relative(mounted.headers.location)]).toEqual([
+        201,
+        expect.stringContaining('myorg/other'),
+      ]);
+      expect((await send('GET', `${CROSS}/blobs/${firstConfig.descriptor.digest}`)).status).toBe(
+        200,
+      );
     });
 
     test('Cross-mounting of nonexistent blob should yield session id, which takes the blob', async () => {
       const blob = makeBlob(500, 15);
       const location = await start(`?mount=${blob.descriptor.digest}&from=myorg/myrepo`, CROSS);
-      expect((await send('PUT', withDigest(location, blob.descriptor.digest), { headers: OCTETS, body: blob.bytes })).status).toBe(201);
+      expect(
+        (
+          await send('PUT', withDigest(location, blob.descriptor.digest), {
+            headers: OCTETS,
+            body: blob.bytes,
+          })
+        ).status,
+      ).toBe(201);
     });
 
     test('Cross-mounting without from should return 201 or 202', async () => {
-      const { status } = await send('POST', `/v2/myorg/third/blobs/uploads/?mount=${firstConfig.descriptor.digest}`, { headers: { 'content-length': 0 } });
+      const { status } = await send(
+        'POST',
+        `/v2/myorg/third/blobs/uploads/?mount=${firstConfig.descriptor.digest}`,
+        { headers: { 'content-length': 0 } },
+      );
       expect([201, 202]).toContain(status);
     });
   });
@@ -194,14 +241,19 @@ describe.each(PLACES)('conformance over %s', (_place, createPlace) => {
     test('PUT should accept a manifest upload, under a tag and under its digest', async () => {
       for (const [number, node] of manifests.entries()) {
         const { status, headers } = await putManifest(`test${number}`, node);
-        expect([status, relative(headers.location)]).toEqual([201, expect.stringContaining('/manifests/')]);
+        expect([status, relative(headers.location)]).toEqual([
+          201,
+          expect.stringContaining('/manifests/'),
+        ]);
         expect((await putManifest(node.descriptor.digest, node)).status).toBe(201);
         expect((await send('GET', relative(headers.location))).status).toBe(200);
       }
     });
 
     test('Registry should accept a manifest upload with no layers', async () => {
-      expect((await putManifest('emptylayer', manifest(firstConfig.descriptor, { layers: [] }))).status).toBe(201);
+      expect(
+        (await putManifest('emptylayer', manifest(firstConfig.descriptor, { layers: [] }))).status,
+      ).toBe(201);
       expect((await send('GET', `${NAME}/manifests/emptylayer`)).status).toBe(200);
     });
 
@@ -224,7 +276,9 @@ describe.each(PLACES)('conformance over %s', (_place, createPlace) => {
     test('a tag can be moved', async () => {
       await putManifest('moved', firstManifest);
       await putManifest('moved', subject);
-      expect((await send('HEAD', `${NAME}/manifests/moved`)).headers['docker-content-digest']).toBe(subject.descriptor.digest);
+      expect((await send('HEAD', `${NAME}/manifests/moved`)).headers['docker-content-digest']).toBe(
+        subject.descriptor.digest,
+      );
     });
   });
 
@@ -251,16 +305,30 @@ describe.each(PLACES)('conformance over %s', (_place, createPlace) => {
   });
 
   describe('Content Discovery: references', () => {
-    const types = ['application/vnd.nhl.peanut.butter.bagel', 'application/vnd.nba.strawberry.jam.croissant'] as const;
+    const types = [
+      'application/vnd.nhl.peanut.butter.bagel',
+      'application/vnd.nba.strawberry.jam.croissant',
+    ] as const;
     const byConfig = types.map((type) => nodeOf(type, Buffer.from(`config of ${type}`)));
     const artifacts = [
       ...byConfig.map((own) => manifest(own.descriptor, { subject: subject.descriptor })),
       ...types.map((artifactType) =>
-        manifest(EMPTY.descriptor, { subject: subject.descriptor, artifactType, annotations: { 'org.opencontainers.conformance.test': artifactType } }),
+        manifest(EMPTY.descriptor, {
+          subject: subject.descriptor,
+          artifactType,
+          annotations: { 'org.opencontainers.conformance.test': artifactType },
+        }),
       ),
     ];
-    const missing = manifest(EMPTY.descriptor, { layers: [EMPTY.descriptor], artifactType: types[0], annotations: { never: 'pushed' } });
-    const early = manifest(EMPTY.descriptor, { subject: missing.descriptor, artifactType: types[0] });
+    const missing = manifest(EMPTY.descriptor, {
+      layers: [EMPTY.descriptor],
+      artifactType: types[0],
+      annotations: { never: 'pushed' },
+    });
+    const early = manifest(EMPTY.descriptor, {
+      subject: missing.descriptor,
+      artifactType: types[0],
+    });
     const index = nodeOf(
       MEDIA_TYPE.ociIndex,
       Buffer.from(
@@ -281,10 +349,16 @@ describe.each(PLACES)('conformance over %s', (_place, createPlace) => {
       readonly annotations?: unknown;
     }
 
-    async function referrers(path: string): Promise<{ readonly answer: RawAnswer; readonly entries: readonly Entry[] }> {
+    async function referrers(
+      path: string,
+    ): Promise<{ readonly answer: RawAnswer; readonly entries: readonly Entry[] }> {
       const answer = await send('GET', `${NAME}/referrers/${path}`);
       expect([answer.status, answer.headers['content-type']]).toEqual([200, MEDIA_TYPE.ociIndex]);
-      const json = JSON.parse(answer.body.toString()) as { readonly mediaType: string; readonly schemaVersion: number; readonly manifests: readonly Entry[] };
+      const json = JSON.parse(answer.body.toString()) as {
+        readonly mediaType: string;
+        readonly schemaVersion: number;
+        readonly manifests: readonly Entry[];
+      };
       expect([json.mediaType, json.schemaVersion]).toEqual([MEDIA_TYPE.ociIndex, 2]);
       return { answer, entries: json.manifests };
     }
@@ -295,7 +369,9 @@ describe.each(PLACES)('conformance over %s', (_place, createPlace) => {
         const { status, headers } = await putManifest(node.descriptor.digest, node);
         expect([status, headers['oci-subject']]).toEqual([201, subject.descriptor.digest]);
       }
-      expect((await putManifest(early.descriptor.digest, early)).headers['oci-subject']).toBe(missing.descriptor.digest);
+      expect((await putManifest(early.descriptor.digest, early)).headers['oci-subject']).toBe(
+        missing.descriptor.digest,
+      );
     });
 
     test('GET request to nonexistent blob should result in empty 200 response', async () => {
@@ -312,50 +388,91 @@ describe.each(PLACES)('conformance over %s', (_place, createPlace) => {
           artifactType: types[at % 2],
           ...(at >= 2 && { annotations: { 'org.opencontainers.conformance.test': types[at % 2] } }),
         })),
-        { digest: index.descriptor.digest, artifactType: 'application/vnd.food.stand', annotations: { 'org.opencontainers.conformance.test': 'test index' } },
+        {
+          digest: index.descriptor.digest,
+          artifactType: 'application/vnd.food.stand',
+          annotations: { 'org.opencontainers.conformance.test': 'test index' },
+        },
       ].toSorted((a, b) => (a.digest < b.digest ? -1 : 1));
       expect(sorted).toMatchObject(expected);
       expect(sorted).toHaveLength(5);
     });
 
     test('GET request to existing blob with filter should yield 200', async () => {
-      const { answer, entries } = await referrers(`${subject.descriptor.digest}?artifactType=${encodeURIComponent(types[0])}`);
+      const { answer, entries } = await referrers(
+        `${subject.descriptor.digest}?artifactType=${encodeURIComponent(types[0])}`,
+      );
       expect(answer.headers['oci-filters-applied']).toBe('artifactType');
-      expect(new Set(entries.map(({ digest }) => digest))).toEqual(new Set([artifacts[0], artifacts[2]].map((node) => node?.descriptor.digest)));
+      expect(new Set(entries.map(({ digest }) => digest))).toEqual(
+        new Set([artifacts[0], artifacts[2]].map((node) => node?.descriptor.digest)),
+      );
     });
 
     test('GET request to missing manifest should yield 200', async () => {
-      expect((await referrers(missing.descriptor.digest)).entries.map(({ digest }) => digest)).toEqual([early.descriptor.digest]);
+      expect(
+        (await referrers(missing.descriptor.digest)).entries.map(({ digest }) => digest),
+      ).toEqual([early.descriptor.digest]);
     });
   });
 
   describe('sha512', () => {
     const blob = makeBlob(700, 16, 'sha512');
-    const own = nodeOf(MEDIA_TYPE.ociConfig, Buffer.from('{"os":"linux","architecture":"arm64"}'), 'sha512');
+    const own = nodeOf(
+      MEDIA_TYPE.ociConfig,
+      Buffer.from('{"os":"linux","architecture":"arm64"}'),
+      'sha512',
+    );
 
     test('a blob and a manifest are kept and given under their sha512 digest', async () => {
       for (const { descriptor, bytes } of [blob, own]) {
         const location = await start('?digest-algorithm=sha512');
-        const put = await send('PUT', withDigest(location, descriptor.digest), { headers: OCTETS, body: bytes });
-        expect([put.status, put.headers['docker-content-digest']]).toEqual([201, descriptor.digest]);
-        expect((await send('GET', `${NAME}/blobs/${descriptor.digest}`)).body).toEqual(Buffer.from(bytes));
+        const put = await send('PUT', withDigest(location, descriptor.digest), {
+          headers: OCTETS,
+          body: bytes,
+        });
+        expect([put.status, put.headers['docker-content-digest']]).toEqual([
+          201,
+          descriptor.digest,
+        ]);
+        expect((await send('GET', `${NAME}/blobs/${descriptor.digest}`)).body).toEqual(
+          Buffer.from(bytes),
+        );
       }
       const { bytes } = manifest(own.descriptor, { layers: [blob.descriptor] });
       const node = nodeOf(MEDIA_TYPE.ociManifest, bytes, 'sha512');
       const put = await putManifest(`${node.descriptor.digest}?tag=strong`, node);
-      expect([put.status, put.headers['docker-content-digest'], put.headers['oci-tag']]).toEqual([201, node.descriptor.digest, 'strong']);
+      expect([put.status, put.headers['docker-content-digest'], put.headers['oci-tag']]).toEqual([
+        201,
+        node.descriptor.digest,
+        'strong',
+      ]);
       for (const reference of [node.descriptor.digest, 'strong']) {
         const got = await send('GET', `${NAME}/manifests/${reference}`);
-        expect([got.status, got.headers['docker-content-digest'], got.body]).toEqual([200, node.descriptor.digest, Buffer.from(bytes)]);
+        expect([got.status, got.headers['docker-content-digest'], got.body]).toEqual([
+          200,
+          node.descriptor.digest,
+          Buffer.from(bytes),
+        ]);
       }
     });
 
     test('a referrer of a sha512 subject is listed', async () => {
-      const of = nodeOf(MEDIA_TYPE.ociManifest, manifest(own.descriptor, { layers: [blob.descriptor] }).bytes, 'sha512').descriptor;
-      const node = manifest(EMPTY.descriptor, { subject: of, artifactType: 'application/vnd.example.strong' });
-      expect((await putManifest(node.descriptor.digest, node)).headers['oci-subject']).toBe(of.digest);
+      const of = nodeOf(
+        MEDIA_TYPE.ociManifest,
+        manifest(own.descriptor, { layers: [blob.descriptor] }).bytes,
+        'sha512',
+      ).descriptor;
+      const node = manifest(EMPTY.descriptor, {
+        subject: of,
+        artifactType: 'application/vnd.example.strong',
+      });
+      expect((await putManifest(node.descriptor.digest, node)).headers['oci-subject']).toBe(
+        of.digest,
+      );
       const { body } = await send('GET', `${NAME}/referrers/${of.digest}`);
-      expect((JSON.parse(body.toString()) as { readonly manifests: readonly unknown[] }).manifests).toHaveLength(1);
+      expect(
+        (JSON.parse(body.toString()) as { readonly manifests: readonly unknown[] }).manifests,
+      ).toHaveLength(1);
     });
   });
 
@@ -364,7 +481,9 @@ describe.each(PLACES)('conformance over %s', (_place, createPlace) => {
       expect((await send('DELETE', `${NAME}/manifests/test1`)).status).toBe(202);
       expect((await send('GET', `${NAME}/manifests/test1`)).status).toBe(404);
       expect((await send('GET', `${NAME}/tags/list`)).body.toString()).not.toContain('"test1"');
-      expect((await send('GET', `${NAME}/manifests/${manifests[1]?.descriptor.digest ?? ''}`)).status).toBe(200);
+      expect(
+        (await send('GET', `${NAME}/manifests/${manifests[1]?.descriptor.digest ?? ''}`)).status,
+      ).toBe(200);
     });
 
     test('DELETE request to manifest (digest) should yield 202 response, and GET 404', async () => {
@@ -373,7 +492,9 @@ describe.each(PLACES)('conformance over %s', (_place, createPlace) => {
         expect((await send('GET', `${NAME}/manifests/${descriptor.digest}`)).status).toBe(404);
       }
       expect((await send('GET', `${NAME}/manifests/test0`)).status).toBe(404);
-      expect((await send('DELETE', `${NAME}/manifests/${firstManifest.descriptor.digest}`)).status).toBe(404);
+      expect(
+        (await send('DELETE', `${NAME}/manifests/${firstManifest.descriptor.digest}`)).status,
+      ).toBe(404);
     });
 
     test('DELETE request to blob URL should yield 202 response, and GET 404', async () => {

@@ -23,7 +23,10 @@ let location: string;
 beforeEach(async () => {
   folder = temporaryFolder('layout');
   clock = instantClock();
-  registry = await startFakeRegistry({ place: await openLayoutPlace(folder, { create: true, clock: realClock }), clock });
+  registry = await startFakeRegistry({
+    place: await openLayoutPlace(folder, { create: true, clock: realClock }),
+    clock,
+  });
   location = (await send('POST', '/v2/app/blobs/uploads/')).headers.location ?? '';
   return () => registry.stop();
 });
@@ -31,7 +34,10 @@ beforeEach(async () => {
 function send(
   method: string,
   path: string,
-  rest: { readonly headers?: Record<string, string>; readonly body?: Uint8Array | readonly Uint8Array[] } = {},
+  rest: {
+    readonly headers?: Record<string, string>;
+    readonly body?: Uint8Array | readonly Uint8Array[];
+  } = {},
 ): Promise<RawAnswer> {
   return sendRaw(registry.url, { method, path, ...rest });
 }
@@ -41,12 +47,18 @@ function put(body: Uint8Array = bytes, headers: Record<string, string> = {}): Pr
 }
 
 function patch(from: number, to = bytes.byteLength): Promise<RawAnswer> {
-  return send('PATCH', location, { body: bytes.subarray(from, to), headers: { 'content-range': `${from}-${to - 1}` } });
+  return send('PATCH', location, {
+    body: bytes.subarray(from, to),
+    headers: { 'content-range': `${from}-${to - 1}` },
+  });
 }
 
 /** A PUT of everything that breaks off. */
 async function cutPut(): Promise<void> {
-  const fault: Fault = { match: { method: 'PUT' }, action: { kind: 'cut-request', afterBytes: CUT_AT } };
+  const fault: Fault = {
+    match: { method: 'PUT' },
+    action: { kind: 'cut-request', afterBytes: CUT_AT },
+  };
   registry.fault(fault);
   await expect(put()).rejects.toThrow();
 }
@@ -72,20 +84,28 @@ describe('a PUT of a large blob that is cut', () => {
     expect((await patch(next + 10)).status).toBe(202);
     expect(await range()).toBe(`0-${bytes.byteLength - 1}`);
     expect((await put(new Uint8Array())).status).toBe(201);
-    expect(Buffer.compare((await send('GET', `/v2/app/blobs/${descriptor.digest}`)).body, bytes)).toBe(0);
+    expect(
+      Buffer.compare((await send('GET', `/v2/app/blobs/${descriptor.digest}`)).body, bytes),
+    ).toBe(0);
     expect([leftovers(folder), damagedBlobs(folder)]).toEqual([[], []]);
   });
 
   test('goes on by a PUT of the rest', async () => {
     await cutPut();
     const next = Number((await range())?.slice(2)) + 1;
-    expect((await put(bytes.subarray(next), { 'content-range': `${next}-${bytes.byteLength - 1}` })).status).toBe(201);
+    expect(
+      (await put(bytes.subarray(next), { 'content-range': `${next}-${bytes.byteLength - 1}` }))
+        .status,
+    ).toBe(201);
     expect([leftovers(folder), damagedBlobs(folder)]).toEqual([[], []]);
   });
 
   /** The client was killed between its last byte and the answer: what the store had was whole, and no blob yet. */
   test('is kept by a PUT of nothing when all of it had come', async () => {
-    const all: Fault = { match: { method: 'PUT' }, action: { kind: 'cut-request', afterBytes: bytes.byteLength } };
+    const all: Fault = {
+      match: { method: 'PUT' },
+      action: { kind: 'cut-request', afterBytes: bytes.byteLength },
+    };
     registry.fault(all);
     await expect(put()).rejects.toThrow();
     const next = Number((await range())?.slice(2)) + 1;
@@ -103,7 +123,9 @@ describe('a PUT of a large blob that is cut', () => {
   test('refuses to become another blob, and is gone then', async () => {
     await cutPut();
     const other = makeBlob(10, 9).descriptor.digest;
-    const answer = await send('PUT', `${location}?digest=${other}`, { body: bytes.subarray(CUT_AT) });
+    const answer = await send('PUT', `${location}?digest=${other}`, {
+      body: bytes.subarray(CUT_AT),
+    });
     expect([answer.status, errorCodes(answer)]).toEqual([400, ['DIGEST_INVALID']]);
     expect([(await send('GET', location)).status, leftovers(folder)]).toEqual([404, []]);
   });
@@ -120,7 +142,11 @@ describe('a PUT of a large blob that is cut', () => {
     const next = Number((await range())?.slice(2)) + 1;
     const answer = await put(new Uint8Array(bytes.byteLength - next));
     expect([answer.status, errorCodes(answer)]).toEqual([400, ['DIGEST_INVALID']]);
-    expect([(await send('GET', location)).status, leftovers(folder), readdirSync(`${folder}/blobs/sha256`)]).toEqual([404, [], []]);
+    expect([
+      (await send('GET', location)).status,
+      leftovers(folder),
+      readdirSync(`${folder}/blobs/sha256`),
+    ]).toEqual([404, [], []]);
   });
 
   test('is freed by DELETE', async () => {
@@ -141,7 +167,10 @@ describe('a PUT of a large blob that is cut', () => {
     await cutPut();
     const next = Number((await range())?.slice(2)) + 1;
     await send('POST', `/v2/app/blobs/uploads/?digest=${descriptor.digest}`, { body: bytes });
-    expect((await put(bytes.subarray(next), { 'content-range': `${next}-${bytes.byteLength - 1}` })).status).toBe(201);
+    expect(
+      (await put(bytes.subarray(next), { 'content-range': `${next}-${bytes.byteLength - 1}` }))
+        .status,
+    ).toBe(201);
     expect([leftovers(folder), damagedBlobs(folder)]).toEqual([[], []]);
   });
 });

@@ -8,7 +8,9 @@ test.each([
   ['EDQUOT', 507],
   ['EIO', 500],
 ])('errorAnswer() tells %s as status %i, and no path', (errno, status) => {
-  const { status: found, body } = errorAnswer(new StorageError('write', '/home/alice/data', errno, undefined));
+  const { status: found, body } = errorAnswer(
+    new StorageError('write', '/home/alice/data', errno, undefined),
+  );
   expect(found).toBe(status);
   expect(Buffer.from(body as Uint8Array).toString()).not.toContain('alice');
 });

@@ -17,24 +17,39 @@ afterEach(async () => {
 });
 
 async function start(options: Partial<ServerOptions> = {}): Promise<RunningServer> {
-  const server = await startServer({ place: createMemoryPlace(), clock: { now: () => 0 }, ...options });
+  const server = await startServer({
+    place: createMemoryPlace(),
+    clock: { now: () => 0 },
+    ...options,
+  });
   running.push(server);
   return server;
 }
 
 describe('guards against browsers', () => {
-  test.each(['evil.example', 'evil.example:5000', 'localhost.evil.example', '127.0.0.1.evil.example', '[::1'])('refuses Host %j', async (host) => {
+  test.each([
+    'evil.example',
+    'evil.example:5000',
+    'localhost.evil.example',
+    '127.0.0.1.evil.example',
+    '[::1',
+  ])('refuses Host %j', async (host) => {
     const answer = await sendRaw((await start()).url, { path: '/v2/', headers: { host } });
     expect([answer.status, errorCodes(answer)]).toEqual([403, ['DENIED']]);
   });
 
-  test.each(['localhost', 'LOCALHOST:1', '127.0.0.1:5000', '10.1.2.3', '[::1]:5000', 'registry.local:5000', 'other.example:443'])(
-    'answers under Host %j',
-    async (host) => {
-      const { url } = await start({ allowedHosts: ['registry.local', 'other.example:443'] });
-      expect((await sendRaw(url, { path: '/v2/', headers: { host } })).status).toBe(200);
-    },
-  );
+  test.each([
+    'localhost',
+    'LOCALHOST:1',
+    '127.0.0.1:5000',
+    '10.1.2.3',
+    '[::1]:5000',
+    'registry.local:5000',
+    'other.example:443',
+  ])('answers under Host %j', async (host) => {
+    const { url } = await start({ allowedHosts: ['registry.local', 'other.example:443'] });
+    expect((await sendRaw(url, { path: '/v2/', headers: { host } })).status).toBe(200);
+  });
 
   test('answers without Host, as HTTP/1.0 allows', async () => {
     const { url } = await start();
@@ -43,18 +58,27 @@ describe('guards against browsers', () => {
 
   test('answers to the absolute form', async () => {
     const { url } = await start({ place: createMemoryPlace() });
-    const { status } = await sendRaw(url, { path: `${url.origin}/v2/?n=1`, headers: { host: 'evil.example' } });
+    const { status } = await sendRaw(url, {
+      path: `${url.origin}/v2/?n=1`,
+      headers: { host: 'evil.example' },
+    });
     expect(status).toBe(200);
   });
 
   test('refuses an unknown name in the absolute form', async () => {
-    const answer = await sendRaw((await start()).url, { path: 'http://evil.example/v2/', headers: { host: 'localhost' } });
+    const answer = await sendRaw((await start()).url, {
+      path: 'http://evil.example/v2/',
+      headers: { host: 'localhost' },
+    });
     expect([answer.status, errorCodes(answer)]).toEqual([403, ['DENIED']]);
   });
 
   test('refuses any Origin, its own name too', async () => {
     const { url } = await start({ allowedHosts: ['registry.local'] });
-    const answer = await sendRaw(url, { path: '/v2/', headers: { host: 'registry.local', origin: 'http://registry.local' } });
+    const answer = await sendRaw(url, {
+      path: '/v2/',
+      headers: { host: 'registry.local', origin: 'http://registry.local' },
+    });
     expect([answer.status, errorCodes(answer)]).toEqual([403, ['DENIED']]);
   });
 });
@@ -74,7 +98,10 @@ describe('read-only', () => {
   test('answers reads', async () => {
     const place = createMemoryPlace();
     await makeImage().pushAll(place.open('a'), 'v1');
-    expect((await sendRaw((await start({ place, readOnly: true })).url, { path: '/v2/a/manifests/v1' })).status).toBe(200);
+    expect(
+      (await sendRaw((await start({ place, readOnly: true })).url, { path: '/v2/a/manifests/v1' }))
+        .status,
+    ).toBe(200);
   });
 });
 
@@ -84,24 +111,41 @@ describe('authenticateHtpasswd()', () => {
 
   test.each(['alice:wonder:land', 'bob:x'])('lets %s in', async (userinfo) => {
     const { url } = await start({ authenticate: authenticateHtpasswd(text) });
-    for (let time = 0; time < 2; time += 1) expect((await sendRaw(url, { path: '/v2/', headers: { authorization: basic(userinfo) } })).status).toBe(200);
+    for (let time = 0; time < 2; time += 1)
+      expect(
+        (await sendRaw(url, { path: '/v2/', headers: { authorization: basic(userinfo) } })).status,
+      ).toBe(200);
   });
 
-  test.each([undefined, basic('alice:wrong'), basic('nobody:x'), basic('alice'), 'Basic ???', 'Bearer token'])('challenges %j', async (authorization) => {
+  test.each([
+    undefined,
+    basic('alice:wrong'),
+    basic('nobody:x'),
+    basic('alice'),
+    'Basic ???',
+    'Bearer token',
+  ])('challenges %j', async (authorization) => {
     const { url } = await start({ authenticate: authenticateHtpasswd(text) });
-    const answer = await sendRaw(url, { path: '/v2/', headers: authorization === undefined ? {} : { authorization } });
+    const answer = await sendRaw(url, {
+      path: '/v2/',
+      headers: authorization === undefined ? {} : { authorization },
+    });
     expect([answer.status, errorCodes(answer)]).toEqual([401, ['UNAUTHORIZED']]);
     expect(answer.headers['www-authenticate']).toMatch(/^Basic realm="regi"/);
   });
 
   test('is asked before anything is looked up', async () => {
     const { url } = await start({ authenticate: authenticateHtpasswd(text) });
-    for (const path of ['/v2/nowhere/tags/list', '/v2/NO/tags/list', '/elsewhere']) expect((await sendRaw(url, { path })).status).toBe(401);
+    for (const path of ['/v2/nowhere/tags/list', '/v2/NO/tags/list', '/elsewhere'])
+      expect((await sendRaw(url, { path })).status).toBe(401);
   });
 
-  test.each(['', 'alice', 'alice:{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ=', ':x', 'alice:$apr1$x$y'])('throws on %j', (file) => {
-    expect(() => authenticateHtpasswd(file)).toThrow(InvalidHtpasswdError);
-  });
+  test.each(['', 'alice', 'alice:{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ=', ':x', 'alice:$apr1$x$y'])(
+    'throws on %j',
+    (file) => {
+      expect(() => authenticateHtpasswd(file)).toThrow(InvalidHtpasswdError);
+    },
+  );
 
   test('repeats no hash in its message', () => {
     expect(() => authenticateHtpasswd('alice:SECRETHASH')).toThrow(/^(?!.*SECRETHASH)/);
@@ -111,7 +155,10 @@ describe('authenticateHtpasswd()', () => {
 describe('startServer()', () => {
   test('refuses a port that is taken and says so', async () => {
     const { port } = await start();
-    await expect(start({ listen: { port } })).rejects.toMatchObject({ code: 'FAILED', message: expect.stringContaining('the port is taken') as string });
+    await expect(start({ listen: { port } })).rejects.toMatchObject({
+      code: 'FAILED',
+      message: expect.stringContaining('the port is taken') as string,
+    });
   });
 
   test('logs a line for each request', async () => {
@@ -132,7 +179,10 @@ describe('startServer()', () => {
   test('serves another repository for a name when it is told so', async () => {
     const place = createMemoryPlace();
     await makeImage().pushAll(place.open('ghcr.io/team/app'), 'v1');
-    const { url } = await start({ place, repositoryFor: (name, namespace) => (namespace === undefined ? name : `${namespace}/${name}`) });
+    const { url } = await start({
+      place,
+      repositoryFor: (name, namespace) => (namespace === undefined ? name : `${namespace}/${name}`),
+    });
     expect((await sendRaw(url, { path: '/v2/team/app/manifests/v1?ns=ghcr.io' })).status).toBe(200);
     expect((await sendRaw(url, { path: '/v2/team/app/manifests/v1' })).status).toBe(404);
   });
@@ -140,7 +190,22 @@ describe('startServer()', () => {
 
 describe('parseRoute()', () => {
   test('throws a refusal and nothing else on any path', () => {
-    const segment = fc.oneof(fc.string(), fc.constantFrom('v2', 'blobs', 'uploads', 'manifests', 'tags', 'list', 'referrers', 'a', '..', '%2f', '%'));
+    const segment = fc.oneof(
+      fc.string(),
+      fc.constantFrom(
+        'v2',
+        'blobs',
+        'uploads',
+        'manifests',
+        'tags',
+        'list',
+        'referrers',
+        'a',
+        '..',
+        '%2f',
+        '%',
+      ),
+    );
     const isSafe = (segments: readonly string[]): boolean => {
       try {
         const route = parseRoute(`/${segments.join('/')}`);

@@ -30,7 +30,10 @@ const blob = makeBlob(3 * 1024 * 1024 + 17);
 function send(
   method: string,
   path: string,
-  rest: { readonly headers?: Record<string, string>; readonly body?: Uint8Array | readonly Uint8Array[] } = {},
+  rest: {
+    readonly headers?: Record<string, string>;
+    readonly body?: Uint8Array | readonly Uint8Array[];
+  } = {},
 ): Promise<RawAnswer> {
   return sendRaw(registry.url, { method, path, ...rest });
 }
@@ -61,7 +64,11 @@ describe('GET of a blob', () => {
     const place = placeReading(recycling);
     await place.open('app').push(blob.descriptor, bytesOf(blob.bytes));
     const fake = await startFakeRegistry({ place });
-    const answers = await Promise.all(Array.from({ length: 4 }, () => sendRaw(fake.url, { path: `/v2/app/blobs/${blob.descriptor.digest}` })));
+    const answers = await Promise.all(
+      Array.from({ length: 4 }, () =>
+        sendRaw(fake.url, { path: `/v2/app/blobs/${blob.descriptor.digest}` }),
+      ),
+    );
     expect(answers.every(({ body }) => body.equals(blob.bytes))).toBe(true);
   });
 
@@ -84,7 +91,9 @@ describe('GET of a blob', () => {
     const huge = { ...blob.descriptor, size: 1024 ** 4 };
     const place = placeReading(endless);
     const open = place.open('app');
-    const fake = await startFakeRegistry({ place: { ...place, open: () => Object.assign(open, { resolveBlob: async () => huge }) } });
+    const fake = await startFakeRegistry({
+      place: { ...place, open: () => Object.assign(open, { resolveBlob: async () => huge }) },
+    });
     const socket = connect(Number(new URL(fake.url).port), '127.0.0.1');
     socket.write(`GET /v2/app/blobs/${blob.descriptor.digest} HTTP/1.1\r\nhost: localhost\r\n\r\n`);
     await new Promise((resolve) => socket.once('readable', resolve));
@@ -100,7 +109,9 @@ describe('GET of a blob', () => {
     const place = placeReading(() => bytesOf(stored));
     await place.open('app').push(blob.descriptor, bytesOf(blob.bytes));
     const fake = await startFakeRegistry({ place });
-    await expect(sendRaw(fake.url, { path: `/v2/app/blobs/${blob.descriptor.digest}` })).rejects.toThrow(CUT);
+    await expect(
+      sendRaw(fake.url, { path: `/v2/app/blobs/${blob.descriptor.digest}` }),
+    ).rejects.toThrow(CUT);
   });
 });
 
@@ -126,55 +137,89 @@ describe('uploads', () => {
         expect((await send('PUT', `${location}?digest=${descriptor.digest}`)).status).toBe(201);
       }
       const root = image.nodes.get(image.root.digest)?.bytes ?? new Uint8Array();
-      return (await send('PUT', '/v2/app/manifests/v1', { headers: { 'content-type': image.root.mediaType }, body: root })).status;
+      return (
+        await send('PUT', '/v2/app/manifests/v1', {
+          headers: { 'content-type': image.root.mediaType },
+          body: root,
+        })
+      ).status;
     };
     expect(await Promise.all([push(), push(), push()])).toEqual([201, 201, 201]);
     const store = registry.place.open('app');
     for (const { descriptor, bytes } of image.nodes.values()) {
-      expect(Buffer.from(await collect(store.fetch(descriptor), descriptor.size, 'node')).equals(bytes)).toBe(true);
+      expect(
+        Buffer.from(await collect(store.fetch(descriptor), descriptor.size, 'node')).equals(bytes),
+      ).toBe(true);
     }
   });
 
   test('a PUT that is cut keeps nothing', async () => {
     registry.fault({ match: { method: 'PUT' }, action: { kind: 'cut-request', afterBytes: 1000 } });
     const location = await startUpload();
-    await expect(send('PUT', `${location}?digest=${blob.descriptor.digest}`, { body: blob.bytes })).rejects.toThrow(CUT);
+    await expect(
+      send('PUT', `${location}?digest=${blob.descriptor.digest}`, { body: blob.bytes }),
+    ).rejects.toThrow(CUT);
     expect((await send('HEAD', `/v2/app/blobs/${blob.descriptor.digest}`)).status).toBe(404);
-    expect((await send('PUT', `${location}?digest=${blob.descriptor.digest}`, { body: blob.bytes })).status).toBe(201);
+    expect(
+      (await send('PUT', `${location}?digest=${blob.descriptor.digest}`, { body: blob.bytes }))
+        .status,
+    ).toBe(201);
   });
 
   test('a PATCH that is cut can go on from where it was', async () => {
-    registry.fault({ match: { method: 'PATCH' }, action: { kind: 'cut-request', afterBytes: 1_500_000 } });
+    registry.fault({
+      match: { method: 'PATCH' },
+      action: { kind: 'cut-request', afterBytes: 1_500_000 },
+    });
     const location = await startUpload();
     await expect(send('PATCH', location, { body: blob.bytes })).rejects.toThrow(CUT);
     const range = (await send('GET', location)).headers.range ?? '';
     expect(range).toBe('0-1499999');
     const rest = blob.bytes.subarray(1_500_000);
     const headers = { 'content-range': `1500000-${blob.bytes.byteLength - 1}` };
-    expect((await send('PUT', `${location}?digest=${blob.descriptor.digest}`, { headers, body: rest })).status).toBe(201);
+    expect(
+      (await send('PUT', `${location}?digest=${blob.descriptor.digest}`, { headers, body: rest }))
+        .status,
+    ).toBe(201);
   });
 
   test('a refusal reaches a client that is still sending', async () => {
-    const answer = await send('PUT', `/v2/app/blobs/uploads/nothing?digest=${blob.descriptor.digest}`, { body: blob.bytes });
+    const answer = await send(
+      'PUT',
+      `/v2/app/blobs/uploads/nothing?digest=${blob.descriptor.digest}`,
+      { body: blob.bytes },
+    );
     expect([answer.status, errorCodes(answer)]).toEqual([404, ['BLOB_UPLOAD_UNKNOWN']]);
   });
 
   test('a blob that is there already is taken to its end, and the connection goes on', async () => {
     await registry.place.open('app').push(blob.descriptor, bytesOf(blob.bytes));
-    expect((await send('PUT', `${await startUpload()}?digest=${blob.descriptor.digest}`, { body: blob.bytes })).status).toBe(201);
+    expect(
+      (
+        await send('PUT', `${await startUpload()}?digest=${blob.descriptor.digest}`, {
+          body: blob.bytes,
+        })
+      ).status,
+    ).toBe(201);
   });
 
   test('a second chunk at the same time is refused', async () => {
     const sessions = new UploadSessions(memorySpool(), { now: () => 0 });
     const session = await sessions.start('app');
     await sessions.exclusively(session, async () => {
-      await expect(sessions.exclusively(session, async () => undefined)).rejects.toMatchObject({ status: 416 });
+      await expect(sessions.exclusively(session, async () => undefined)).rejects.toMatchObject({
+        status: 416,
+      });
     });
   });
 
   test('an upload left alone too long is unknown, and its bytes are free', async () => {
     let now = 0;
-    const sessions = new UploadSessions(memorySpool(), { now: () => now }, { sessions: 10, bytes: 100, idleMs: 1000 });
+    const sessions = new UploadSessions(
+      memorySpool(),
+      { now: () => now },
+      { sessions: 10, bytes: 100, idleMs: 1000 },
+    );
     const session = await sessions.start('app');
     await sessions.exclusively(session, () => sessions.append(session, bytesOf(Buffer.alloc(100))));
     now = 1000;
@@ -187,7 +232,11 @@ describe('uploads', () => {
 
   test('the upload idle longest makes room for one too many', async () => {
     let now = 0;
-    const sessions = new UploadSessions(memorySpool(), { now: () => (now += 1) }, { sessions: 2, bytes: 100, idleMs: 1000 });
+    const sessions = new UploadSessions(
+      memorySpool(),
+      { now: () => (now += 1) },
+      { sessions: 2, bytes: 100, idleMs: 1000 },
+    );
     const [first, second] = [await sessions.start('app'), await sessions.start('app')];
     await sessions.start('app');
     expect(() => sessions.find('app', first.id)).toThrow('Cannot find that upload');
@@ -195,9 +244,15 @@ describe('uploads', () => {
   });
 
   test('more bytes than all uploads may hold are answered with 413', async () => {
-    const fake = await startFakeRegistry({ uploadLimits: { sessions: 10, bytes: 1000, idleMs: 1000 } });
+    const fake = await startFakeRegistry({
+      uploadLimits: { sessions: 10, bytes: 1000, idleMs: 1000 },
+    });
     const { headers } = await sendRaw(fake.url, { method: 'POST', path: '/v2/app/blobs/uploads/' });
-    const answer = await sendRaw(fake.url, { method: 'PATCH', path: headers.location ?? '', body: Buffer.alloc(1001) });
+    const answer = await sendRaw(fake.url, {
+      method: 'PATCH',
+      path: headers.location ?? '',
+      body: Buffer.alloc(1001),
+    });
     expect([answer.status, errorCodes(answer)]).toEqual([413, ['SIZE_INVALID']]);
   });
 
@@ -207,7 +262,11 @@ describe('uploads', () => {
     const session = await sessions.start('app');
     await sessions.exclusively(session, () => sessions.append(session, bytesOf(blob.bytes)));
     expect(readdirSync(folder)).toEqual([]);
-    expect(Buffer.from(await collect(sessions.content(session), session.size, 'upload')).equals(blob.bytes)).toBe(true);
+    expect(
+      Buffer.from(await collect(sessions.content(session), session.size, 'upload')).equals(
+        blob.bytes,
+      ),
+    ).toBe(true);
     await sessions.close();
   });
 });
@@ -229,7 +288,10 @@ describe('close()', () => {
         return next(call);
       },
     });
-    const transfer = sendRaw(server.url, { path: `/v2/app/blobs/${blob.descriptor.digest}`, headers: { connection: 'keep-alive' } });
+    const transfer = sendRaw(server.url, {
+      path: `/v2/app/blobs/${blob.descriptor.digest}`,
+      headers: { connection: 'keep-alive' },
+    });
     await reached;
     const closed = server.close();
     await expect(sendRaw(server.url, { path: '/v2/' })).rejects.toThrow('ECONNREFUSED');
@@ -258,10 +320,19 @@ describe('close()', () => {
   });
 
   test('a client that is silent in the middle of a request is cut off', async () => {
-    const server = await startServer({ place: createMemoryPlace(), clock: { now: () => 0 }, idleTimeoutMs: 1000 });
-    const { headers } = await sendRaw(server.url, { method: 'POST', path: '/v2/app/blobs/uploads/' });
+    const server = await startServer({
+      place: createMemoryPlace(),
+      clock: { now: () => 0 },
+      idleTimeoutMs: 1000,
+    });
+    const { headers } = await sendRaw(server.url, {
+      method: 'POST',
+      path: '/v2/app/blobs/uploads/',
+    });
     const socket = connect(server.port, '127.0.0.1');
-    socket.write(`PATCH ${headers.location ?? ''} HTTP/1.1\r\nhost: localhost\r\ncontent-length: 10\r\n\r\nabc`);
+    socket.write(
+      `PATCH ${headers.location ?? ''} HTTP/1.1\r\nhost: localhost\r\ncontent-length: 10\r\n\r\nabc`,
+    );
     await new Promise((resolve) => socket.once('close', resolve).resume());
     expect((await sendRaw(server.url, { path: headers.location ?? '' })).headers.range).toBe('0-2');
     await server.close();

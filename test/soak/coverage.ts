@@ -22,9 +22,14 @@ export class Coverage {
   readonly pairs: readonly Pair[];
 
   constructor() {
-    this.pairs = FAULTY_COMMANDS.flatMap((command) => FAULT_KINDS.map((kind): Pair => ({ kind, command, places: placesOf(kind, command), hits: 0 }))).filter(
-      ({ places }) => places.length > 0,
-    );
+    this.pairs = FAULTY_COMMANDS.flatMap((command) =>
+      FAULT_KINDS.map((kind): Pair => ({
+        kind,
+        command,
+        places: placesOf(kind, command),
+        hits: 0,
+      })),
+    ).filter(({ places }) => places.length > 0);
   }
 
   /** One of the pairs with the fewest hits. */
@@ -38,12 +43,16 @@ export class Coverage {
 
   /** A second fault for the same run of a command. */
   another({ command }: Pair, random: Random): Pair | undefined {
-    const candidates = this.pairs.filter((pair) => pair.command === command && pair.kind.isSlow !== true);
+    const candidates = this.pairs.filter(
+      (pair) => pair.command === command && pair.kind.isSlow !== true,
+    );
     return candidates[random.below(candidates.length)];
   }
 
   count(kind: string, command: string): void {
-    const pair = this.pairs.find((candidate) => candidate.kind.name === kind && candidate.command.name === command);
+    const pair = this.pairs.find(
+      (candidate) => candidate.kind.name === kind && candidate.command.name === command,
+    );
     if (pair !== undefined) pair.hits += 1;
   }
 
@@ -58,6 +67,8 @@ export class Coverage {
 
 function placesOf({ targets }: FaultKind, { asks }: FaultyCommand): readonly Place[] {
   return (['source', 'destination'] as const).flatMap((side) =>
-    targets.filter((target) => asks[side]?.includes(target)).map((target): Place => ({ side, target })),
+    targets
+      .filter((target) => asks[side]?.includes(target))
+      .map((target): Place => ({ side, target })),
   );
 }

@@ -58,9 +58,14 @@ export function reportText(tally: Tally, coverage: Coverage, seconds: number): s
 /** Fault kind × command; `·` where a command sends no request that the fault could strike. */
 function tableText(coverage: Coverage): string {
   const width = Math.max(...FAULT_KINDS.map(({ name }) => name.length));
-  const names = FAULTY_COMMANDS.map(({ name }) => name.replace(/ --?chunk-size/, '-chunks').replace(' ', '-'));
-  const hits = new Map(coverage.pairs.map(({ kind, command, hits: count }) => [`${kind.name} ${command.name}`, count]));
-  const cell = (text: string, index: number): string => text.padStart((names[index]?.length ?? 0) + 2);
+  const names = FAULTY_COMMANDS.map(({ name }) =>
+    name.replace(/ --?chunk-size/, '-chunks').replace(' ', '-'),
+  );
+  const hits = new Map(
+    coverage.pairs.map(({ kind, command, hits: count }) => [`${kind.name} ${command.name}`, count]),
+  );
+  const cell = (text: string, index: number): string =>
+    text.padStart((names[index]?.length ?? 0) + 2);
   return [
     `${''.padEnd(width)}${names.map(cell).join('')}`,
     ...FAULT_KINDS.map(

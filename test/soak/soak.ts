@@ -30,7 +30,11 @@ const { values } = parseArgs({
 const IMAGE = makeIndex({ layers: [120_000] });
 const folder = mkdtempSync(join(tmpdir(), 'regi-soak-'));
 try {
-  process.exitCode = await soak(Number(values.seconds), Number(values.seed), Number(values.workers));
+  process.exitCode = await soak(
+    Number(values.seconds),
+    Number(values.seed),
+    Number(values.workers),
+  );
 } finally {
   rmSync(folder, { recursive: true, force: true });
 }
@@ -54,18 +58,33 @@ async function soak(seconds: number, seed: number, workers: number): Promise<num
   const coverage = new Coverage();
   const begun = Date.now();
   const isOver = (): boolean => Date.now() - begun >= seconds * 1000;
-  process.stdout.write(`soak: seed ${seed}, ${seconds} s, ${workers} at once, ${coverage.pairs.length} pairs of fault kind and command\n`);
+  process.stdout.write(
+    `soak: seed ${seed}, ${seconds} s, ${workers} at once, ${coverage.pairs.length} pairs of fault kind and command\n`,
+  );
   await Promise.all(
     Array.from({ length: workers }, (_, index) => {
       const own = join(folder, `worker-${index}`);
       mkdirSync(own);
-      return runWorker({ image: IMAGE, layout, archive, folder: own, random: new Random(seed * 1000 + index), coverage, tally, main: regi, isOver });
+      return runWorker({
+        image: IMAGE,
+        layout,
+        archive,
+        folder: own,
+        random: new Random(seed * 1000 + index),
+        coverage,
+        tally,
+        main: regi,
+        isOver,
+      });
     }),
   );
   process.stdout.write(reportText(tally, coverage, (Date.now() - begun) / 1000));
   if (!isClean(tally)) return fail(1, 'what is listed above was found');
   if (coverage.least() >= WANTED_HITS && coverage.total() >= WANTED_FAULTS) return 0;
-  return fail(2, `too little was tried: expected ${WANTED_FAULTS} faults and ${WANTED_HITS} of each kind on each command; allow more with --seconds`);
+  return fail(
+    2,
+    `too little was tried: expected ${WANTED_FAULTS} faults and ${WANTED_HITS} of each kind on each command; allow more with --seconds`,
+  );
 }
 
 function fail(status: number, why: string): number {
@@ -77,11 +96,16 @@ function fail(status: number, why: string): number {
 async function arrange(): Promise<{ readonly layout: string; readonly archive: string }> {
   const registry = await startFakeRegistry();
   await IMAGE.pushAll(registry.place.open('app'), 'v1');
-  const [layout, archive, home] = [join(folder, 'layout'), join(folder, 'image.tar'), join(folder, 'home')];
+  const [layout, archive, home] = [
+    join(folder, 'layout'),
+    join(folder, 'image.tar'),
+    join(folder, 'home'),
+  ];
   mkdirSync(home);
   for (const to of [`oci:${layout}:v1`, `archive:${archive}:app:v1`]) {
     const io = fakeIo({ cwd: folder, home, clock: realClock });
-    if ((await main(['copy', `${registry.host}/app:v1`, to], io)) !== 0) throw new Error(io.stderrText());
+    if ((await main(['copy', `${registry.host}/app:v1`, to], io)) !== 0)
+      throw new Error(io.stderrText());
   }
   await registry.stop();
   return { layout, archive };

@@ -27,14 +27,17 @@ export async function buildUnverified(outdir: string): Promise<typeof main> {
     outExtension: { '.js': '.mjs' },
     external: ['@napi-rs/keyring'],
     logLevel: 'warning',
-    banner: { js: "import{createRequire}from'node:module';const require=createRequire(import.meta.url);" },
+    banner: {
+      js: "import{createRequire}from'node:module';const require=createRequire(import.meta.url);",
+    },
     plugins: [
       {
         name: 'unverified',
         setup(host) {
           host.onLoad({ filter: /src[/\\]bytes\.ts$/ }, ({ path }) => {
             const source = readFileSync(path, 'utf8');
-            if (!source.includes(PROOF)) throw new Error(`Cannot switch the proof off: ${path} has no line "${PROOF}"`);
+            if (!source.includes(PROOF))
+              throw new Error(`Cannot switch the proof off: ${path} has no line "${PROOF}"`);
             return { contents: source.replace(PROOF, ''), loader: 'ts' };
           });
         },

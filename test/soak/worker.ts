@@ -46,13 +46,23 @@ interface Ran {
 export async function runWorker(options: WorkerOptions): Promise<void> {
   const { image, random, coverage, isOver, folder } = options;
   const held = new FreshPlace();
-  const [source, destination] = [await startFakeRegistry(), await startFakeRegistry({ place: held })];
+  const [source, destination] = [
+    await startFakeRegistry(),
+    await startFakeRegistry({ place: held }),
+  ];
   await image.pushAll(source.place.open('app'), 'v1');
   for (let count = 0; !isOver(); count += 1) {
     held.empty();
     const pair = coverage.next(random);
-    const scene: Scene = { ...options, source, destination, folder: join(folder, String(count)), name: 'copied' };
-    for (const name of ['', 'home', 'tmp', 'out-of']) mkdirSync(join(scene.folder, name), { recursive: true });
+    const scene: Scene = {
+      ...options,
+      source,
+      destination,
+      folder: join(folder, String(count)),
+      name: 'copied',
+    };
+    for (const name of ['', 'home', 'tmp', 'out-of'])
+      mkdirSync(join(scene.folder, name), { recursive: true });
     await runScene(options, pair, { ...scene, folder: join(scene.folder, 'out-of') });
     rmSync(scene.folder, { recursive: true, force: true });
   }
@@ -65,7 +75,8 @@ async function runScene(options: WorkerOptions, pair: Pair, scene: Scene): Promi
   const faults = inject(options, pair, scene);
   const ran = await run(options, scene, pair, ['--timeout', '0.25']);
   const about = `${command.name} · ${faults.join(' + ')} · `;
-  for (const { fault } of [...scene.source.requests, ...scene.destination.requests]) if (fault !== undefined) coverage.count(fault, command.name);
+  for (const { fault } of [...scene.source.requests, ...scene.destination.requests])
+    if (fault !== undefined) coverage.count(fault, command.name);
   tally.operations += 1;
   tally.retries += ran.retries;
   if (ran.status === 'hung') {
@@ -81,19 +92,22 @@ async function runScene(options: WorkerOptions, pair: Pair, scene: Scene): Promi
     return;
   }
   tally.endedWithError += 1;
-  if (![4, 5, 6, 7].includes(ran.status)) tally.mismatches.push(`${about}exit ${ran.status}: ${ran.stderr.trim()}`);
+  if (![4, 5, 6, 7].includes(ran.status))
+    tally.mismatches.push(`${about}exit ${ran.status}: ${ran.stderr.trim()}`);
   await look(await command.remains(scene, ran.stdout));
   if (random.next() > RUN_AGAIN) return;
   tally.runAgain += 1;
   for (const registry of [scene.source, scene.destination]) registry.forgetFaults();
   // Without a fault nobody has to be given up, and a busy machine may be slow.
   const again = await run(options, scene, pair, []);
-  if (again.status !== 0) tally.mismatches.push(`${about}run again: exit ${again.status}: ${again.stderr.trim()}`);
+  if (again.status !== 0)
+    tally.mismatches.push(`${about}run again: exit ${again.status}: ${again.stderr.trim()}`);
   else await look(await command.flaws(scene, again.stdout));
   tally.leaks.push(...leftIn(scene).map((name) => `${about}run again: ${name}`));
 
   async function look(flaws: readonly string[]): Promise<void> {
-    for (const flaw of flaws) (flaw.endsWith('is left') ? tally.leaks : tally.mismatches).push(about + flaw);
+    for (const flaw of flaws)
+      (flaw.endsWith('is left') ? tally.leaks : tally.mismatches).push(about + flaw);
   }
 }
 
@@ -108,18 +122,27 @@ function inject({ random, coverage }: WorkerOptions, pair: Pair, scene: Scene): 
     const place = places[random.below(places.length)];
     if (place === undefined) throw new Error(`Fault "${kind.name}" has no place`);
     const times = index === 0 && kind.isSlow !== true ? 1 + random.below(3) : 1;
-    scene[place.side].fault(faultOf(kind, place.target, place.side === 'source' ? 'app' : scene.name, times));
+    scene[place.side].fault(
+      faultOf(kind, place.target, place.side === 'source' ? 'app' : scene.name, times),
+    );
     return `${times} × ${kind.name}: ${place.target} at the ${place.side}`;
   });
 }
 
-async function run({ main: regi, random }: WorkerOptions, scene: Scene, { command }: Pair, flags: readonly string[]): Promise<Ran> {
+async function run(
+  { main: regi, random }: WorkerOptions,
+  scene: Scene,
+  { command }: Pair,
+  flags: readonly string[],
+): Promise<Ran> {
   const clock = hurriedClock(random);
   const stop = new AbortController();
   const [home, temp] = [join(scene.folder, '..', 'home'), join(scene.folder, '..', 'tmp')];
   const io = fakeIo({ cwd: scene.folder, home, env: { TMPDIR: temp }, clock, signal: stop.signal });
   const ended = new AbortController();
-  const late = delay(HUNG_MS, 'hung' as const, { signal: ended.signal }).catch(() => 'hung' as const);
+  const late = delay(HUNG_MS, 'hung' as const, { signal: ended.signal }).catch(
+    () => 'hung' as const,
+  );
   const status = await Promise.race([regi([...command.argv(scene), ...flags], io), late]);
   ended.abort();
   if (status === 'hung') stop.abort();
@@ -144,13 +167,19 @@ function hurriedClock(random: Random): Clock & { sleeps(): number } {
 /** Bytes of blobs that crossed the wire, and those that did so more than once. */
 function countBytes({ source, destination, image }: Scene, tally: Tally): void {
   const read = new Map<string, number>();
-  for (const { kind, url, sent } of source.requests) if (kind === 'blob') read.set(url, (read.get(url) ?? 0) + sent);
-  const uploads = destination.requests.filter(({ kind }) => kind === 'upload').reduce((sum, { bytes }) => sum + bytes, 0);
-  const blobs = [...image.nodes.values()].map(({ descriptor }) => descriptor).filter(({ mediaType }) => !isManifestType(mediaType));
+  for (const { kind, url, sent } of source.requests)
+    if (kind === 'blob') read.set(url, (read.get(url) ?? 0) + sent);
+  const uploads = destination.requests
+    .filter(({ kind }) => kind === 'upload')
+    .reduce((sum, { bytes }) => sum + bytes, 0);
+  const blobs = [...image.nodes.values()]
+    .map(({ descriptor }) => descriptor)
+    .filter(({ mediaType }) => !isManifestType(mediaType));
   const whole = uploads === 0 ? 0 : blobs.reduce((sum, { size }) => sum + size, 0);
   tally.bytesMoved += uploads + [...read.values()].reduce((sum, bytes) => sum + bytes, 0);
   tally.bytesResent += Math.max(0, uploads - whole);
-  for (const { digest, size } of blobs) tally.bytesResent += Math.max(0, (read.get(`/v2/app/blobs/${digest}`) ?? 0) - size);
+  for (const { digest, size } of blobs)
+    tally.bytesResent += Math.max(0, (read.get(`/v2/app/blobs/${digest}`) ?? 0) - size);
 }
 
 /** Files outside the result: unpacked archives, journals of what is finished. */

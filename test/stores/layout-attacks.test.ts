@@ -1,5 +1,13 @@
 import { execFileSync } from 'node:child_process';
-import { linkSync, mkdirSync, renameSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  linkSync,
+  mkdirSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 
@@ -83,7 +91,10 @@ describe('lay-fifo', () => {
     ['push()', () => store.push(descriptor, bytesOf(bytes))],
   ])('%s refuses a named pipe and does not hang', async (_, call) => {
     execFileSync('mkfifo', [blobPath(folder, descriptor.digest)]);
-    await expect(call()).rejects.toMatchObject({ code: 'REFUSED', message: expect.stringContaining('a named pipe') });
+    await expect(call()).rejects.toMatchObject({
+      code: 'REFUSED',
+      message: expect.stringContaining('a named pipe'),
+    });
   });
 
   test('fetch() refuses a folder', async () => {
@@ -105,17 +116,23 @@ describe('lay-fifo', () => {
     });
   });
 
-  test.each(['index.json', 'oci-layout'])('openLayout() refuses when %s is a named pipe', async (name) => {
-    rmSync(join(folder, name));
-    execFileSync('mkfifo', [join(folder, name)]);
-    await expect(open(folder)).rejects.toMatchObject({ code: 'REFUSED' });
-  });
+  test.each(['index.json', 'oci-layout'])(
+    'openLayout() refuses when %s is a named pipe',
+    async (name) => {
+      rmSync(join(folder, name));
+      execFileSync('mkfifo', [join(folder, name)]);
+      await expect(open(folder)).rejects.toMatchObject({ code: 'REFUSED' });
+    },
+  );
 
-  test.each(['index.json', 'oci-layout'])('openLayout() refuses when %s is a symbolic link', async (name) => {
-    renameSync(join(folder, name), join(folder, 'moved'));
-    symlinkSync('moved', join(folder, name));
-    await expect(open(folder)).rejects.toMatchObject({ code: 'REFUSED' });
-  });
+  test.each(['index.json', 'oci-layout'])(
+    'openLayout() refuses when %s is a symbolic link',
+    async (name) => {
+      renameSync(join(folder, name), join(folder, 'moved'));
+      symlinkSync('moved', join(folder, name));
+      await expect(open(folder)).rejects.toMatchObject({ code: 'REFUSED' });
+    },
+  );
 });
 
 describe('dig-everywhere: index.json', () => {
@@ -130,15 +147,28 @@ describe('dig-everywhere: index.json', () => {
     '',
     7,
   ])('resolve() refuses the digest %s', async (digest) => {
-    const layout = await open(writeLayout({ schemaVersion: 2, manifests: [{ ...descriptor, digest, annotations: { [REF_NAME]: 'v1' } }] }));
+    const layout = await open(
+      writeLayout({
+        schemaVersion: 2,
+        manifests: [{ ...descriptor, digest, annotations: { [REF_NAME]: 'v1' } }],
+      }),
+    );
     await expect(layout.resolve('v1')).rejects.toMatchObject({ code: 'INVALID_MANIFEST' });
     await expect(layout.resolve('')).rejects.toMatchObject({ code: 'INVALID_MANIFEST' });
   });
 
-  test.each([-1, 1e308, '12', 2 ** 53, 0.5, null])('resolve() refuses the size %s', async (size) => {
-    const layout = await open(writeLayout({ schemaVersion: 2, manifests: [{ ...descriptor, size, annotations: { [REF_NAME]: 'v1' } }] }));
-    await expect(layout.resolve('v1')).rejects.toMatchObject({ code: 'INVALID_MANIFEST' });
-  });
+  test.each([-1, 1e308, '12', 2 ** 53, 0.5, null])(
+    'resolve() refuses the size %s',
+    async (size) => {
+      const layout = await open(
+        writeLayout({
+          schemaVersion: 2,
+          manifests: [{ ...descriptor, size, annotations: { [REF_NAME]: 'v1' } }],
+        }),
+      );
+      await expect(layout.resolve('v1')).rejects.toMatchObject({ code: 'INVALID_MANIFEST' });
+    },
+  );
 
   test('resolve() finds the images beside a bad entry', async () => {
     const { root } = makeImage();
@@ -146,20 +176,30 @@ describe('dig-everywhere: index.json', () => {
       { ...descriptor, digest: 'bad', annotations: { [REF_NAME]: 'bad' } },
       { ...root, annotations: { [REF_NAME]: 'v1' } },
     ];
-    expect(await (await open(writeLayout({ schemaVersion: 2, manifests }))).resolve('v1')).toEqual(root);
+    expect(await (await open(writeLayout({ schemaVersion: 2, manifests }))).resolve('v1')).toEqual(
+      root,
+    );
   });
 
   test('resolve() refuses a reference with a bad digest', async () => {
-    await expect(store.resolve('v1@sha256:../../etc/passwd')).rejects.toMatchObject({ code: 'INVALID_DIGEST' });
+    await expect(store.resolve('v1@sha256:../../etc/passwd')).rejects.toMatchObject({
+      code: 'INVALID_DIGEST',
+    });
   });
 });
 
 describe('man-lie-annotations', () => {
-  test.each(['../../x', '/etc/passwd', 'C:\\x', '-x', '.', '__proto__'])('a name like %s is a name and no path', async (name) => {
-    const image = makeImage();
-    await image.pushAll(store, name);
-    expect([await store.resolve(name), await listAll(store.listTags())]).toEqual([image.root, [name]]);
-  });
+  test.each(['../../x', '/etc/passwd', 'C:\\x', '-x', '.', '__proto__'])(
+    'a name like %s is a name and no path',
+    async (name) => {
+      const image = makeImage();
+      await image.pushAll(store, name);
+      expect([await store.resolve(name), await listAll(store.listTags())]).toEqual([
+        image.root,
+        [name],
+      ]);
+    },
+  );
 
   test('control characters of names are not printed', async () => {
     await makeImage().pushAll(store, 'a\n\u001b[31m\u202e');
@@ -172,26 +212,41 @@ describe('man-lie-annotations', () => {
 });
 
 describe('tar-oci-layout: the files of a layout', () => {
-  test.each(['1.0.1', '2.0.0', 1, null, undefined])('openLayout() refuses the version %s', async (version) => {
-    const layout = writeLayout({ schemaVersion: 2, manifests: [] }, { version: version ?? null });
-    await expect(open(layout)).rejects.toMatchObject({ code: 'UNSUPPORTED' });
-  });
-
-  test.each(['', '{', '[]', 'null', '"1.0.0"'])('openLayout() refuses an oci-layout that is %j', async (text) => {
-    writeFileSync(join(folder, 'oci-layout'), text);
-    await expect(open(folder)).rejects.toMatchObject({ code: 'INVALID_MANIFEST' });
-  });
-
-  test.each(['', '{', '[]', '{"manifests":{}}', '{"manifests":[1]}', '{"schemaVersion":1}', '{"manifests":[],"layers":[]}', '\u0000'])(
-    'openLayout() refuses an index.json that is %j',
-    async (text) => {
-      await expect(open(writeLayout(text))).rejects.toMatchObject({ code: 'INVALID_MANIFEST' });
+  test.each(['1.0.1', '2.0.0', 1, null, undefined])(
+    'openLayout() refuses the version %s',
+    async (version) => {
+      const layout = writeLayout({ schemaVersion: 2, manifests: [] }, { version: version ?? null });
+      await expect(open(layout)).rejects.toMatchObject({ code: 'UNSUPPORTED' });
     },
   );
 
-  test.each(['{}', '{"manifests":null}', '{"schemaVersion":2}'])('openLayout() takes an index.json that is %j for an empty one', async (text) => {
-    expect(await listAll((await open(writeLayout(text))).listTags())).toEqual([]);
+  test.each(['', '{', '[]', 'null', '"1.0.0"'])(
+    'openLayout() refuses an oci-layout that is %j',
+    async (text) => {
+      writeFileSync(join(folder, 'oci-layout'), text);
+      await expect(open(folder)).rejects.toMatchObject({ code: 'INVALID_MANIFEST' });
+    },
+  );
+
+  test.each([
+    '',
+    '{',
+    '[]',
+    '{"manifests":{}}',
+    '{"manifests":[1]}',
+    '{"schemaVersion":1}',
+    '{"manifests":[],"layers":[]}',
+    '\u0000',
+  ])('openLayout() refuses an index.json that is %j', async (text) => {
+    await expect(open(writeLayout(text))).rejects.toMatchObject({ code: 'INVALID_MANIFEST' });
   });
+
+  test.each(['{}', '{"manifests":null}', '{"schemaVersion":2}'])(
+    'openLayout() takes an index.json that is %j for an empty one',
+    async (text) => {
+      expect(await listAll((await open(writeLayout(text))).listTags())).toEqual([]);
+    },
+  );
 
   test('openLayout() says that index.json is missing', async () => {
     rmSync(join(folder, 'index.json'));
@@ -204,13 +259,18 @@ describe('tar-oci-layout: the files of a layout', () => {
   });
 
   test('openLayout() refuses an index.json of too many entries', async () => {
-    const layout = writeLayout({ schemaVersion: 2, manifests: Array.from({ length: LIMITS.descriptors + 1 }, () => ({})) });
+    const layout = writeLayout({
+      schemaVersion: 2,
+      manifests: Array.from({ length: LIMITS.descriptors + 1 }, () => ({})),
+    });
     await expect(open(layout)).rejects.toMatchObject({ code: 'INVALID_MANIFEST' });
   });
 
   test('fetch() fails with NOT_FOUND when the blob of an entry is missing', async () => {
     const layout = await open(writeLayout({ schemaVersion: 2, manifests: [descriptor] }));
-    await expect(readAll(layout.fetch(await layout.resolve('')))).rejects.toMatchObject({ code: 'NOT_FOUND' });
+    await expect(readAll(layout.fetch(await layout.resolve('')))).rejects.toMatchObject({
+      code: 'NOT_FOUND',
+    });
   });
 });
 
@@ -219,8 +279,14 @@ describe('man-nested-index', () => {
   function nest(depth: number): Descriptor {
     let node: Descriptor = artifact.root;
     for (let level = 0; level < depth; level += 1) {
-      const index = Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType: MEDIA_TYPE.ociIndex, manifests: [node] }));
-      node = { mediaType: MEDIA_TYPE.ociIndex, digest: writeBlob(folder, index), size: index.byteLength };
+      const index = Buffer.from(
+        JSON.stringify({ schemaVersion: 2, mediaType: MEDIA_TYPE.ociIndex, manifests: [node] }),
+      );
+      node = {
+        mediaType: MEDIA_TYPE.ociIndex,
+        digest: writeBlob(folder, index),
+        size: index.byteLength,
+      };
     }
     return node;
   }
@@ -233,14 +299,22 @@ describe('man-nested-index', () => {
     [100, 0],
   ])('listReferrers() in %i nested indexes finds %i', async (depth, found) => {
     await artifact.pushAll(store);
-    writeFileSync(join(folder, 'index.json'), JSON.stringify({ schemaVersion: 2, manifests: [nest(depth)] }));
+    writeFileSync(
+      join(folder, 'index.json'),
+      JSON.stringify({ schemaVersion: 2, manifests: [nest(depth)] }),
+    );
     expect(await listAll(store.listReferrers(subject))).toHaveLength(found);
   });
 
   test('listReferrers() fails with CONTENT_MISMATCH when an index is not what its digest says', async () => {
     const index = nest(1);
     writeFileSync(blobPath(folder, index.digest), ' '.repeat(index.size));
-    writeFileSync(join(folder, 'index.json'), JSON.stringify({ schemaVersion: 2, manifests: [index] }));
-    await expect(listAll(store.listReferrers(subject))).rejects.toMatchObject({ code: 'CONTENT_MISMATCH' });
+    writeFileSync(
+      join(folder, 'index.json'),
+      JSON.stringify({ schemaVersion: 2, manifests: [index] }),
+    );
+    await expect(listAll(store.listReferrers(subject))).rejects.toMatchObject({
+      code: 'CONTENT_MISMATCH',
+    });
   });
 });

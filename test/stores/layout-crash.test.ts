@@ -45,7 +45,10 @@ describe('lay-crash', () => {
   test('push() removes what a killed process has left', async () => {
     const folder = temporaryFolder('layout');
     const store = await openLayout(folder, { create: true, clock: realClock });
-    const gone = { ...systemProcesses, self: async () => ({ ...(await systemProcesses.self()), pid: 4_194_305 }) };
+    const gone = {
+      ...systemProcesses,
+      self: async () => ({ ...(await systemProcesses.self()), pid: 4_194_305 }),
+    };
     writeFileSync(await new TempFiles(folder, gone).next(), 'half a blob');
     const { descriptor, bytes } = makeBlob(10);
     await store.push(descriptor, bytesOf(bytes));
@@ -55,7 +58,10 @@ describe('lay-crash', () => {
   test('push() leaves what a living process and another machine are writing', async () => {
     const folder = temporaryFolder('layout');
     const store = await openLayout(folder, { create: true, clock: realClock });
-    const elsewhere = { ...systemProcesses, self: async () => ({ ...(await systemProcesses.self()), pid: 4_194_305, host: 'another' }) };
+    const elsewhere = {
+      ...systemProcesses,
+      self: async () => ({ ...(await systemProcesses.self()), pid: 4_194_305, host: 'another' }),
+    };
     writeFileSync(await new TempFiles(folder, systemProcesses).next(), 'ours');
     writeFileSync(await new TempFiles(folder, elsewhere).next(), 'theirs');
     const { descriptor, bytes } = makeBlob(10);
@@ -71,26 +77,37 @@ describe('lay-crash', () => {
     expect(await listAll(store.listTags())).toEqual(['v1']);
   });
 
-  test.each([1, 3, 6])('a writer killed after %i images leaves only whole blobs, and the next one goes on', async (lines) => {
-    const folder = temporaryFolder('layout');
-    await killAfter(startWriter(folder, 'a', 1000), lines);
-    expect(damagedBlobs(folder)).toEqual([]);
-    const { status, stderr } = await startWriter(folder, 'b', 2).finished;
-    expect([status, stderr, leftovers(folder)]).toEqual([0, '', []]);
-    expect(readIndexJson(folder).manifests.length).toBeGreaterThanOrEqual(lines + 2);
-  });
+  test.each([1, 3, 6])(
+    'a writer killed after %i images leaves only whole blobs, and the next one goes on',
+    async (lines) => {
+      const folder = temporaryFolder('layout');
+      await killAfter(startWriter(folder, 'a', 1000), lines);
+      expect(damagedBlobs(folder)).toEqual([]);
+      const { status, stderr } = await startWriter(folder, 'b', 2).finished;
+      expect([status, stderr, leftovers(folder)]).toEqual([0, '', []]);
+      expect(readIndexJson(folder).manifests.length).toBeGreaterThanOrEqual(lines + 2);
+    },
+  );
 });
 
 describe('several processes on one layout', () => {
   test('take over the lock of a killed one without losing an image', async () => {
     const folder = temporaryFolder('layout');
     await openLayout(folder, { create: true, clock: realClock });
-    writeFileSync(join(folder, '.regi.lock'), JSON.stringify({ ...(await systemProcesses.self()), pid: 4_194_305 }));
+    writeFileSync(
+      join(folder, '.regi.lock'),
+      JSON.stringify({ ...(await systemProcesses.self()), pid: 4_194_305 }),
+    );
     const names = ['a', 'b', 'c', 'd'];
     const ends = await Promise.all(names.map((name) => startWriter(folder, name, 2).finished));
     expect(ends.map(({ status }) => status)).toEqual([0, 0, 0, 0]);
-    const tags = await listAll((await openLayout(folder, { create: false, clock: realClock })).listTags());
-    expect([tags.toSorted(), leftovers(folder)]).toEqual([names.flatMap((name) => [`${name}-0`, `${name}-1`]), []]);
+    const tags = await listAll(
+      (await openLayout(folder, { create: false, clock: realClock })).listTags(),
+    );
+    expect([tags.toSorted(), leftovers(folder)]).toEqual([
+      names.flatMap((name) => [`${name}-0`, `${name}-1`]),
+      [],
+    ]);
   });
 
   test('end with every image of both, whole', async () => {
@@ -101,15 +118,18 @@ describe('several processes on one layout', () => {
       [0, ''],
     ]);
     const store = await openLayout(folder, { create: false, clock: realClock });
-    expect((await listAll(store.listTags())).toSorted()).toEqual(['a', 'b'].flatMap((name) => Array.from({ length: 8 }, (_, at) => `${name}-${at}`)));
+    expect((await listAll(store.listTags())).toSorted()).toEqual(
+      ['a', 'b'].flatMap((name) => Array.from({ length: 8 }, (_, at) => `${name}-${at}`)),
+    );
     for (let seed = 0; seed < 8; seed += 1) {
-      for (const { descriptor, bytes } of makeImage({ seed, layers: [200_000] }).nodes.values()) expect(await readAll(store.fetch(descriptor))).toEqual(bytes);
+      for (const { descriptor, bytes } of makeImage({ seed, layers: [200_000] }).nodes.values())
+        expect(await readAll(store.fetch(descriptor))).toEqual(bytes);
     }
-    expect([damagedBlobs(folder), leftovers(folder), existsSync(join(folder, '.regi.lock')), readdirSync(folder).toSorted()]).toEqual([
-      [],
-      [],
-      false,
-      ['blobs', 'index.json', 'oci-layout'],
-    ]);
+    expect([
+      damagedBlobs(folder),
+      leftovers(folder),
+      existsSync(join(folder, '.regi.lock')),
+      readdirSync(folder).toSorted(),
+    ]).toEqual([[], [], false, ['blobs', 'index.json', 'oci-layout']]);
   });
 });

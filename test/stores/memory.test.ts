@@ -37,7 +37,10 @@ describe('createMemoryStore()', () => {
   test('resolve() says which names there are when one is missing', async () => {
     const store = createMemoryStore();
     await makeImage().pushAll(store, 'v1');
-    await expect(store.resolve('v2')).rejects.toMatchObject({ message: 'Cannot find "v2" in "memory"', hint: 'it holds "v1"' });
+    await expect(store.resolve('v2')).rejects.toMatchObject({
+      message: 'Cannot find "v2" in "memory"',
+      hint: 'it holds "v1"',
+    });
   });
 
   test('listReferrers() is not stopped by a manifest that cannot be read', async () => {
@@ -45,7 +48,10 @@ describe('createMemoryStore()', () => {
     const image = makeImage();
     await image.pushAll(store, 'v1');
     const broken = makeBlob(100);
-    await store.push({ ...broken.descriptor, mediaType: image.root.mediaType }, bytesOf(broken.bytes));
+    await store.push(
+      { ...broken.descriptor, mediaType: image.root.mediaType },
+      bytesOf(broken.bytes),
+    );
     await makeArtifact({ subject: image.root }).pushAll(store);
     expect(await listAll(store.listReferrers(image.root))).toHaveLength(1);
   });

@@ -18,7 +18,10 @@ const [one, two] = [makeImage({ seed: 1 }), makeImage({ seed: 2 })];
 const [layer = one.root] = one.layers;
 
 async function open(paths: readonly string[], notices: string[] = []): Promise<ArchivePlace> {
-  const place = await openArchives(paths, { tempFolder: tmpdir(), onNotice: (message) => notices.push(message) });
+  const place = await openArchives(paths, {
+    tempFolder: tmpdir(),
+    onNotice: (message) => notices.push(message),
+  });
   afterFile(() => place.close());
   return place;
 }
@@ -36,33 +39,60 @@ describe('openArchives()', () => {
     ]);
     expect(await listAll(place.repositories())).toEqual(['app', 'other']);
     expect(await listAll(place.open('app').listTags())).toEqual(['1', '2']);
-    expect([await place.open('app').resolve('1'), await place.open('app').resolve('2')]).toEqual([one.root, two.root]);
+    expect([await place.open('app').resolve('1'), await place.open('app').resolve('2')]).toEqual([
+      one.root,
+      two.root,
+    ]);
   });
 
   test('reads each node from the archive that has it', async () => {
-    const omitted = json('regi-omitted.json', { regi: 'omitted', version: 1, blobs: [{ digest: layer.digest, size: layer.size, repositories: [] }] });
+    const omitted = json('regi-omitted.json', {
+      regi: 'omitted',
+      version: 1,
+      blobs: [{ digest: layer.digest, size: layer.size, repositories: [] }],
+    });
     const place = await open([
-      writeTar([...layoutMembers([{ image: one, fullName: 'a.example/app:2' }], [layer.digest]), omitted]),
+      writeTar([
+        ...layoutMembers([{ image: one, fullName: 'a.example/app:2' }], [layer.digest]),
+        omitted,
+      ]),
       writeTar(layoutMembers([{ image: one, fullName: 'a.example/base:1' }])),
     ]);
-    for (const { descriptor, bytes } of one.nodes.values()) expect(await readAll(place.open('app').fetch(descriptor))).toEqual(bytes);
+    for (const { descriptor, bytes } of one.nodes.values())
+      expect(await readAll(place.open('app').fetch(descriptor))).toEqual(bytes);
     expect(place.omitted).toEqual([]);
   });
 
   test('tells what none of them carries', async () => {
-    const record = { regi: 'omitted', version: 1, blobs: [{ digest: layer.digest, size: layer.size, repositories: ['a.example/base'] }] };
-    const delta = writeTar([...layoutMembers([{ image: one, fullName: 'a.example/app:2' }], [layer.digest]), json('regi-omitted.json', record)]);
-    const place = await open([delta, writeTar(layoutMembers([{ image: two, fullName: 'a.example/other:1' }]))]);
-    expect(place.omitted).toEqual([{ digest: layer.digest, size: layer.size, repositories: ['a.example/base'] }]);
+    const record = {
+      regi: 'omitted',
+      version: 1,
+      blobs: [{ digest: layer.digest, size: layer.size, repositories: ['a.example/base'] }],
+    };
+    const delta = writeTar([
+      ...layoutMembers([{ image: one, fullName: 'a.example/app:2' }], [layer.digest]),
+      json('regi-omitted.json', record),
+    ]);
+    const place = await open([
+      delta,
+      writeTar(layoutMembers([{ image: two, fullName: 'a.example/other:1' }])),
+    ]);
+    expect(place.omitted).toEqual([
+      { digest: layer.digest, size: layer.size, repositories: ['a.example/base'] },
+    ]);
   });
 
   test('takes image layout folders too', async () => {
     const folder = join(temporaryFolder('several'), 'app');
     const layout = await openLayout(folder, { create: true });
     await two.pushAll(layout, 'a.example/app:2');
-    const place = await open([writeTar(layoutMembers([{ image: one, fullName: 'a.example/app:1' }])), folder]);
+    const place = await open([
+      writeTar(layoutMembers([{ image: one, fullName: 'a.example/app:1' }])),
+      folder,
+    ]);
     expect(await listAll(place.open('app').listTags())).toEqual(['1', '2']);
-    for (const { descriptor, bytes } of two.nodes.values()) expect(await readAll(place.open('app').fetch(descriptor))).toEqual(bytes);
+    for (const { descriptor, bytes } of two.nodes.values())
+      expect(await readAll(place.open('app').fetch(descriptor))).toEqual(bytes);
   });
 
   test('finds no bytes of a folder that lost them since', async () => {
@@ -70,7 +100,9 @@ describe('openArchives()', () => {
     await one.pushAll(await openLayout(folder, { create: true }), '1');
     const place = await open([folder]);
     rmSync(blobPath(folder, layer.digest));
-    await expect(readAll(place.open('app').fetch(layer))).rejects.toMatchObject({ code: 'CONTENT_MISMATCH' });
+    await expect(readAll(place.open('app').fetch(layer))).rejects.toMatchObject({
+      code: 'CONTENT_MISMATCH',
+    });
   });
 
   test('serves the only image, when it has no name, as that of the file and latest', async () => {
@@ -83,7 +115,9 @@ describe('openArchives()', () => {
 
   test('a name that two have means the image of the last, and it is said', async () => {
     const notices: string[] = [];
-    const paths = [one, two].map((image) => writeTar(layoutMembers([{ image, refName: '1', fullName: 'a.example/app:1' }])));
+    const paths = [one, two].map((image) =>
+      writeTar(layoutMembers([{ image, refName: '1', fullName: 'a.example/app:1' }])),
+    );
     const place = await open(paths, notices);
     expect(await place.open('app').resolve('1')).toEqual(two.root);
     expect(notices).toEqual([expect.stringContaining('"a.example/app:1"')]);

@@ -2,13 +2,20 @@ import { tmpdir } from 'node:os';
 
 import { type Digest, algorithmOf, encodedOf } from '../../src/oci/digest.ts';
 import { toDescriptorJson, type Descriptor } from '../../src/oci/descriptor.ts';
-import { openArchive, type ArchiveOptions, type ArchivePlace } from '../../src/stores/archive/archive.ts';
+import {
+  openArchive,
+  type ArchiveOptions,
+  type ArchivePlace,
+} from '../../src/stores/archive/archive.ts';
 import type { TestImage, TestNode } from './images.ts';
 import type { TarMember } from './tar-builder.ts';
 import { afterFile } from './cleanup.ts';
 
 /** Opens an archive that is closed after the last test of the file. */
-export async function openForTest(path: string, options: Partial<ArchiveOptions> = {}): Promise<ArchivePlace> {
+export async function openForTest(
+  path: string,
+  options: Partial<ArchiveOptions> = {},
+): Promise<ArchivePlace> {
   const archive = await openArchive(path, { tempFolder: tmpdir(), ...options });
   afterFile(() => archive.close());
   return archive;
@@ -21,7 +28,10 @@ export interface NamedImage {
 }
 
 /** The members of an image layout in a tar. `without`: blobs that are not carried. */
-export function layoutMembers(images: readonly NamedImage[], without: readonly Digest[] = []): readonly TarMember[] {
+export function layoutMembers(
+  images: readonly NamedImage[],
+  without: readonly Digest[] = [],
+): readonly TarMember[] {
   const nodes = new Map<Digest, TestNode>(images.flatMap(({ image }) => [...image.nodes]));
   return [
     json('oci-layout', { imageLayoutVersion: '1.0.0' }),

@@ -1,19 +1,34 @@
-import { createAuthorizer, type AuthorizeOptions, type Authorizer } from '../../src/auth/authorizer.ts';
+import {
+  createAuthorizer,
+  type AuthorizeOptions,
+  type Authorizer,
+} from '../../src/auth/authorizer.ts';
 import type { AuthorizedResponse } from '../../src/auth/not-authorised.ts';
 import { repositoryScope } from '../../src/auth/scope.ts';
 import { TokenCache } from '../../src/auth/token-cache.ts';
 import type { Credential, CredentialSource } from '../../src/credentials/credential.ts';
 import type { HttpRequest, Method } from '../../src/http/message.ts';
 import { fakeClock, type FakeClock } from './fake-clock.ts';
-import { fakeTransport, showRequest, type FakeAnswer, type FakeTransport } from './fake-transport.ts';
+import {
+  fakeTransport,
+  showRequest,
+  type FakeAnswer,
+  type FakeTransport,
+} from './fake-transport.ts';
 
 export const ORIGIN = 'https://registry.example';
 export const REALM = 'https://auth.example/token';
 export const BEARER = `Bearer realm="${REALM}",service="s",scope="repository:placeholder:pull"`;
 export const PASSWORD: Credential = { kind: 'password', username: 'alice', password: 's3cret' };
 export const BASIC_ALICE = `Basic ${Buffer.from('alice:s3cret').toString('base64')}`;
-export const PULL: AuthorizeOptions = { scopes: [repositoryScope('app', ['pull'])], repository: 'app' };
-export const PUSH: AuthorizeOptions = { scopes: [repositoryScope('app', ['pull', 'push'])], repository: 'app' };
+export const PULL: AuthorizeOptions = {
+  scopes: [repositoryScope('app', ['pull'])],
+  repository: 'app',
+};
+export const PUSH: AuthorizeOptions = {
+  scopes: [repositoryScope('app', ['pull', 'push'])],
+  repository: 'app',
+};
 
 export interface Setup extends FakeTransport {
   readonly authorizer: Authorizer;
@@ -30,7 +45,10 @@ export interface SetupOptions {
   readonly origin?: string;
 }
 
-export function setUp(handle: (request: HttpRequest, setup: Setup) => FakeAnswer | Promise<FakeAnswer>, options: SetupOptions = {}): Setup {
+export function setUp(
+  handle: (request: HttpRequest, setup: Setup) => FakeAnswer | Promise<FakeAnswer>,
+  options: SetupOptions = {},
+): Setup {
   const { credential, origin = ORIGIN } = options;
   const clock = fakeClock();
   const notices: string[] = [];
@@ -51,11 +69,22 @@ export function setUp(handle: (request: HttpRequest, setup: Setup) => FakeAnswer
     clock,
     onNotice: (message) => void notices.push(message),
   });
-  const setup: Setup = { ...transport, authorizer, clock, notices, lookups, log: () => transport.requests.map(showRequest) };
+  const setup: Setup = {
+    ...transport,
+    authorizer,
+    clock,
+    notices,
+    lookups,
+    log: () => transport.requests.map(showRequest),
+  };
   return setup;
 }
 
-export function request(path = '/v2/app/manifests/1', method: Method = 'GET', origin = ORIGIN): HttpRequest {
+export function request(
+  path = '/v2/app/manifests/1',
+  method: Method = 'GET',
+  origin = ORIGIN,
+): HttpRequest {
   return { method, url: new URL(path, origin) };
 }
 
@@ -77,7 +106,11 @@ export function tokenRegistry({
     }
     const token = asked.headers?.['authorization']?.replace(/^Bearer /, '');
     if (token !== undefined && accepts(token)) return { status: 200, body: 'content' };
-    return { status: 401, headers: { 'www-authenticate': refusal(token) }, body: { errors: [{ code: 'UNAUTHORIZED' }] } };
+    return {
+      status: 401,
+      headers: { 'www-authenticate': refusal(token) },
+      body: { errors: [{ code: 'UNAUTHORIZED' }] },
+    };
   };
 }
 

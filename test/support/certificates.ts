@@ -29,7 +29,11 @@ export interface Certificates {
 const DAY_MS = 24 * 60 * 60 * 1000;
 
 /** Makes a test CA and a server certificate for `hosts` with the openssl program, in a temporary folder. */
-export function makeCertificates({ hosts, days = 2, expired = false }: CertificateOptions): Certificates {
+export function makeCertificates({
+  hosts,
+  days = 2,
+  expired = false,
+}: CertificateOptions): Certificates {
   const folder = temporaryFolder('certificates');
   const caFolder = temporaryFolder('ca');
   const caPath = join(caFolder, 'ca.crt');
@@ -43,41 +47,65 @@ export function makeCertificates({ hosts, days = 2, expired = false }: Certifica
 
   const caKeyPath = join(folder, 'ca.key');
   openssl(
-    ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '30', '-subj', '/CN=regi test CA', '-config', config].concat([
-      '-extensions',
-      'ca_extensions',
-      '-keyout',
-      caKeyPath,
-      '-out',
-      caPath,
-    ]),
+    [
+      'req',
+      '-x509',
+      '-newkey',
+      'ec',
+      '-pkeyopt',
+      'ec_paramgen_curve:P-256',
+      '-nodes',
+      '-days',
+      '30',
+      '-subj',
+      '/CN=regi test CA',
+      '-config',
+      config,
+    ].concat(['-extensions', 'ca_extensions', '-keyout', caKeyPath, '-out', caPath]),
   );
   const requestPath = join(folder, 'server.csr');
   openssl(
-    ['req', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-subj', '/CN=regi test server', '-config', config].concat([
-      '-keyout',
-      keyPath,
-      '-out',
-      requestPath,
-    ]),
+    [
+      'req',
+      '-newkey',
+      'ec',
+      '-pkeyopt',
+      'ec_paramgen_curve:P-256',
+      '-nodes',
+      '-subj',
+      '/CN=regi test server',
+      '-config',
+      config,
+    ].concat(['-keyout', keyPath, '-out', requestPath]),
   );
   const end = expired ? Date.now() - DAY_MS : Date.now() + days * DAY_MS;
   const start = Math.min(end, Date.now()) - DAY_MS;
   openssl(
-    ['ca', '-batch', '-notext', '-config', config, '-name', 'test_ca', '-startdate', openSslDate(start), '-enddate', openSslDate(end)].concat([
-      '-cert',
-      caPath,
-      '-keyfile',
-      caKeyPath,
-      '-in',
-      requestPath,
-      '-out',
-      certPath,
-    ]),
+    [
+      'ca',
+      '-batch',
+      '-notext',
+      '-config',
+      config,
+      '-name',
+      'test_ca',
+      '-startdate',
+      openSslDate(start),
+      '-enddate',
+      openSslDate(end),
+    ].concat(['-cert', caPath, '-keyfile', caKeyPath, '-in', requestPath, '-out', certPath]),
   );
 
   const text = (path: string): string => readFileSync(path, 'utf8');
-  return { ca: text(caPath), cert: text(certPath), key: text(keyPath), caPath, certPath, keyPath, caFolder };
+  return {
+    ca: text(caPath),
+    cert: text(certPath),
+    key: text(keyPath),
+    caPath,
+    certPath,
+    keyPath,
+    caFolder,
+  };
 }
 
 /** An RSA key and its own certificate, for what signs tokens: PEM texts, and the certificate as a file. */
@@ -91,7 +119,21 @@ export function makeSigningCertificate(): SigningCertificate {
   const folder = temporaryFolder('signing');
   const keyPath = join(folder, 'signing.key');
   const certPath = join(folder, 'signing.crt');
-  openssl(['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '2', '-subj', '/CN=regi test token server', '-keyout', keyPath, '-out', certPath]);
+  openssl([
+    'req',
+    '-x509',
+    '-newkey',
+    'rsa:2048',
+    '-nodes',
+    '-days',
+    '2',
+    '-subj',
+    '/CN=regi test token server',
+    '-keyout',
+    keyPath,
+    '-out',
+    certPath,
+  ]);
   return { cert: readFileSync(certPath, 'utf8'), key: readFileSync(keyPath, 'utf8'), certPath };
 }
 

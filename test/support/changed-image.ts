@@ -35,16 +35,31 @@ export async function changedImage(image: string): Promise<string> {
   const layout = join(folder, 'layout');
   const env = { PATH: process.env['PATH'] ?? '', HOME: folder, TMPDIR: folder };
   mkdirSync(join(folder, '.config', 'containers'), { recursive: true });
-  writeFileSync(join(folder, '.config', 'containers', 'policy.json'), '{"default":[{"type":"insecureAcceptAnything"}]}');
-  await runOrThrow(requireTool('skopeo'), ['copy', '--quiet', image, `oci:${layout}:changed`], { env });
+  writeFileSync(
+    join(folder, '.config', 'containers', 'policy.json'),
+    '{"default":[{"type":"insecureAcceptAnything"}]}',
+  );
+  await runOrThrow(requireTool('skopeo'), ['copy', '--quiet', image, `oci:${layout}:changed`], {
+    env,
+  });
   const bundle = join(folder, 'bundle');
-  await runOrThrow(requireTool('umoci'), ['unpack', '--image', `${layout}:changed`, bundle], { env });
+  await runOrThrow(requireTool('umoci'), ['unpack', '--image', `${layout}:changed`, bundle], {
+    env,
+  });
   for (const step of STEPS) {
     await runOrThrow('/bin/sh', ['-ec', step], { env, cwd: join(bundle, 'rootfs') });
-    await runOrThrow(requireTool('umoci'), ['repack', '--refresh-bundle', '--image', `${layout}:changed`, bundle], { env });
+    await runOrThrow(
+      requireTool('umoci'),
+      ['repack', '--refresh-bundle', '--image', `${layout}:changed`, bundle],
+      { env },
+    );
   }
   const tar = join(folder, 'opaque.tar');
   writeFileSync(tar, buildTar(OPAQUE));
-  await runOrThrow(requireTool('umoci'), ['raw', 'add-layer', '--image', `${layout}:changed`, tar], { env });
+  await runOrThrow(
+    requireTool('umoci'),
+    ['raw', 'add-layer', '--image', `${layout}:changed`, tar],
+    { env },
+  );
   return `oci:${layout}:changed`;
 }

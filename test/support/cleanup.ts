@@ -27,5 +27,6 @@ async function runAll(): Promise<void> {
       failures.push(error);
     }
   }
-  if (failures.length > 0) throw new AggregateError(failures, `Cannot clean up: ${failures.map(String).join('; ')}`);
+  if (failures.length > 0)
+    throw new AggregateError(failures, `Cannot clean up: ${failures.map(String).join('; ')}`);
 }

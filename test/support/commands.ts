@@ -2,10 +2,14 @@ import type { CommandBody, CommandSpec, ParsedArguments } from '../../src/comman
 import type { Context } from '../../src/context.ts';
 
 /** A command for tests of the command line itself: it yields what `run` yields. */
-export function fakeCommand(run: (args: ParsedArguments, context: Context) => AsyncIterable<unknown>, spec: Partial<CommandSpec> = {}): CommandSpec {
+export function fakeCommand(
+  run: (args: ParsedArguments, context: Context) => AsyncIterable<unknown>,
+  spec: Partial<CommandSpec> = {},
+): CommandSpec {
   const body: CommandBody<unknown> = {
     run,
-    text: (row) => (row instanceof Uint8Array || typeof row === 'string' ? row : JSON.stringify(row)),
+    text: (row) =>
+      row instanceof Uint8Array || typeof row === 'string' ? row : JSON.stringify(row),
   };
   return {
     name: 'probe',

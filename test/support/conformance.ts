@@ -12,10 +12,24 @@ import { realClock } from './real-clock.ts';
 import { temporaryFolder } from './temporary-folder.ts';
 
 /** Every kind of place that is served. */
-export const PLACES: readonly (readonly [string, () => Promise<Place & { readonly close?: () => Promise<void> }>])[] = [
+export const PLACES: readonly (readonly [
+  string,
+  () => Promise<Place & { readonly close?: () => Promise<void> }>,
+])[] = [
   ['memory', async () => createMemoryPlace()],
-  ['a layout', () => openLayoutPlace(temporaryFolder('conformance'), { create: true, clock: realClock })],
-  ['the local store', () => openLayoutPlace(temporaryFolder('conformance'), { create: true, clock: realClock, isShared: true })],
+  [
+    'a layout',
+    () => openLayoutPlace(temporaryFolder('conformance'), { create: true, clock: realClock }),
+  ],
+  [
+    'the local store',
+    () =>
+      openLayoutPlace(temporaryFolder('conformance'), {
+        create: true,
+        clock: realClock,
+        isShared: true,
+      }),
+  ],
 ];
 
 export const NAME = '/v2/myorg/myrepo';
@@ -26,8 +40,21 @@ export const EMPTY = nodeOf(MEDIA_TYPE.ociEmpty, Buffer.from('{}'));
 export const ABSENT = digestOf(Buffer.from('hello world'));
 
 export const config = (text: string): TestNode =>
-  nodeOf(MEDIA_TYPE.ociConfig, Buffer.from(JSON.stringify({ author: text, architecture: 'amd64', os: 'linux', rootfs: { type: 'layers', diff_ids: [] } })));
-export const layer = nodeOf('application/vnd.oci.image.layer.v1.tar+gzip', Buffer.from('H4sIAAAAAAAAA', 'base64'));
+  nodeOf(
+    MEDIA_TYPE.ociConfig,
+    Buffer.from(
+      JSON.stringify({
+        author: text,
+        architecture: 'amd64',
+        os: 'linux',
+        rootfs: { type: 'layers', diff_ids: [] },
+      }),
+    ),
+  );
+export const layer = nodeOf(
+  'application/vnd.oci.image.layer.v1.tar+gzip',
+  Buffer.from('H4sIAAAAAAAAA', 'base64'),
+);
 
 export interface ManifestOptions {
   readonly subject?: Descriptor;
@@ -36,9 +63,23 @@ export interface ManifestOptions {
   readonly annotations?: Readonly<Record<string, string>>;
 }
 
-export function manifest(of: Descriptor, { subject, layers = [layer.descriptor], ...rest }: ManifestOptions = {}): TestNode {
-  const json = { schemaVersion: 2, mediaType: MEDIA_TYPE.ociManifest, config: toDescriptorJson(of), layers: layers.map(toDescriptorJson), ...rest };
-  return nodeOf(MEDIA_TYPE.ociManifest, Buffer.from(JSON.stringify({ ...json, ...(subject && { subject: toDescriptorJson(subject) }) })));
+export function manifest(
+  of: Descriptor,
+  { subject, layers = [layer.descriptor], ...rest }: ManifestOptions = {},
+): TestNode {
+  const json = {
+    schemaVersion: 2,
+    mediaType: MEDIA_TYPE.ociManifest,
+    config: toDescriptorJson(of),
+    layers: layers.map(toDescriptorJson),
+    ...rest,
+  };
+  return nodeOf(
+    MEDIA_TYPE.ociManifest,
+    Buffer.from(
+      JSON.stringify({ ...json, ...(subject && { subject: toDescriptorJson(subject) }) }),
+    ),
+  );
 }
 
 export const configs = [0, 1, 2, 3, 4].map((number) => config(`author ${number}`));
@@ -47,7 +88,11 @@ export const [firstConfig = EMPTY, ...otherConfigs] = configs;
 export const [firstManifest = EMPTY, , , , subject = EMPTY] = manifests;
 
 export interface ConformanceClient {
-  readonly send: (method: string, path: string, rest?: Omit<RawRequest, 'method' | 'path'>) => Promise<RawAnswer>;
+  readonly send: (
+    method: string,
+    path: string,
+    rest?: Omit<RawRequest, 'method' | 'path'>,
+  ) => Promise<RawAnswer>;
   readonly start: (query?: string, name?: string) => Promise<string>;
   readonly relative: (location: string | undefined) => string;
   readonly pushBlob: (node: TestNode) => Promise<number>;
@@ -57,12 +102,18 @@ export interface ConformanceClient {
 
 /** What the suite does again and again, at the registry that listens at `base()`. */
 export function conformanceClient(base: () => string): ConformanceClient {
-  function send(method: string, path: string, rest: Omit<RawRequest, 'method' | 'path'> = {}): Promise<RawAnswer> {
+  function send(
+    method: string,
+    path: string,
+    rest: Omit<RawRequest, 'method' | 'path'> = {},
+  ): Promise<RawAnswer> {
     return sendRaw(base(), { method, path, ...rest });
   }
 
   async function start(query = '', name = NAME): Promise<string> {
-    const { status, headers } = await send('POST', `${name}/blobs/uploads/${query}`, { headers: { 'content-length': 0 } });
+    const { status, headers } = await send('POST', `${name}/blobs/uploads/${query}`, {
+      headers: { 'content-length': 0 },
+    });
     expect(status).toBe(202);
     return relative(headers.location);
   }
@@ -75,11 +126,19 @@ export function conformanceClient(base: () => string): ConformanceClient {
 
   async function pushBlob({ descriptor, bytes }: TestNode): Promise<number> {
     const path = withDigest(await start(), descriptor.digest);
-    return (await send('PUT', path, { headers: { ...OCTETS, 'content-length': bytes.byteLength }, body: bytes })).status;
+    return (
+      await send('PUT', path, {
+        headers: { ...OCTETS, 'content-length': bytes.byteLength },
+        body: bytes,
+      })
+    ).status;
   }
 
   function putManifest(reference: string, { descriptor, bytes }: TestNode): Promise<RawAnswer> {
-    return send('PUT', `${NAME}/manifests/${reference}`, { headers: { 'content-type': descriptor.mediaType }, body: bytes });
+    return send('PUT', `${NAME}/manifests/${reference}`, {
+      headers: { 'content-type': descriptor.mediaType },
+      body: bytes,
+    });
   }
 
   function withDigest(location: string, digest: string): string {

@@ -33,18 +33,26 @@ export async function freePort(): Promise<number> {
  *
  * @throws {Error} with what it wrote when it ends before that.
  */
-export async function startDaemon(tool: Tool, args: readonly string[], port: number): Promise<Daemon> {
+export async function startDaemon(
+  tool: Tool,
+  args: readonly string[],
+  port: number,
+): Promise<Daemon> {
   const setpriv = findTool('setpriv');
   const path = requireTool(tool);
   const options = { env: { PATH: process.env['PATH'] ?? '' }, timeoutMs: 0 };
-  const running = setpriv === undefined ? startProgram(path, args, options) : startProgram(setpriv, ['--pdeathsig', 'KILL', path, ...args], options);
+  const running =
+    setpriv === undefined
+      ? startProgram(path, args, options)
+      : startProgram(setpriv, ['--pdeathsig', 'KILL', path, ...args], options);
   let hasEnded = false;
   void running.finished.then(() => {
     hasEnded = true;
   });
   const deadline = Date.now() + START_TIMEOUT_MS;
   while (!(await takesConnections(port))) {
-    if (hasEnded || Date.now() > deadline) throw new Error(`Cannot start ${tool}:\n${running.output.stderr}${running.output.stdout}`);
+    if (hasEnded || Date.now() > deadline)
+      throw new Error(`Cannot start ${tool}:\n${running.output.stderr}${running.output.stdout}`);
     await delay(20);
   }
   return {

@@ -28,12 +28,25 @@ export interface DesktopSession {
 }
 
 /** A D-Bus session with a real gnome-keyring, of which no display and no person is part. */
-export async function startDesktopSession({ home, keyring, prompt = 'fails' }: DesktopSessionOptions): Promise<DesktopSession> {
+export async function startDesktopSession({
+  home,
+  keyring,
+  prompt = 'fails',
+}: DesktopSessionOptions): Promise<DesktopSession> {
   const runtime = temporaryFolder('runtime');
-  if (prompt === 'hangs') replaceService(runtime, 'org.gnome.keyring.SystemPrompter', `/bin/sh -c "exec sleep ${PROMPT_MS / 1000} >/dev/null 2>&1"`);
+  if (prompt === 'hangs')
+    replaceService(
+      runtime,
+      'org.gnome.keyring.SystemPrompter',
+      `/bin/sh -c "exec sleep ${PROMPT_MS / 1000} >/dev/null 2>&1"`,
+    );
   if (keyring === 'none') replaceService(runtime, 'org.freedesktop.secrets', '/bin/false');
   const base = { PATH: process.env['PATH'] ?? '', HOME: home, XDG_RUNTIME_DIR: runtime };
-  const bus = startBound(requireTool('dbus-daemon'), ['--session', '--nofork', '--nosyslog', '--print-address'], base);
+  const bus = startBound(
+    requireTool('dbus-daemon'),
+    ['--session', '--nofork', '--nosyslog', '--print-address'],
+    base,
+  );
   const stop = async (): Promise<void> => {
     bus.process.kill('SIGTERM');
     await bus.finished;
@@ -44,20 +57,39 @@ export async function startDesktopSession({ home, keyring, prompt = 'fails' }: D
     const mode = keyring === 'unlocked' ? '--unlock' : '--start';
     // It goes into the background when it is ready, and must not take our pipes with it.
     const command = `"$0" ${mode} --components=secrets >/dev/null 2>&1`;
-    await runOrThrow('/bin/sh', ['-c', command, requireTool('gnome-keyring-daemon')], { env, input: 'password of the keyring' });
+    await runOrThrow('/bin/sh', ['-c', command, requireTool('gnome-keyring-daemon')], {
+      env,
+      input: 'password of the keyring',
+    });
   }
-  return { env, stop, search: () => runOrThrow('/bin/sh', ['-c', '"$0" search --all service regi 2>&1', requireTool('secret-tool')], { env }) };
+  return {
+    env,
+    stop,
+    search: () =>
+      runOrThrow(
+        '/bin/sh',
+        ['-c', '"$0" search --all service regi 2>&1', requireTool('secret-tool')],
+        { env },
+      ),
+  };
 }
 
 /** D-Bus starts what a service file in the runtime folder names, rather than what is installed. */
 function replaceService(runtime: string, name: string, command: string): void {
   const folder = join(runtime, 'dbus-1', 'services');
   mkdirSync(folder, { recursive: true });
-  writeFileSync(join(folder, `${name}.service`), `[D-BUS Service]\nName=${name}\nExec=${command}\n`);
+  writeFileSync(
+    join(folder, `${name}.service`),
+    `[D-BUS Service]\nName=${name}\nExec=${command}\n`,
+  );
 }
 
 /** A test process that is killed takes its servers with it. */
-function startBound(path: string, args: readonly string[], env: Readonly<Record<string, string>>): Running {
+function startBound(
+  path: string,
+  args: readonly string[],
+  env: Readonly<Record<string, string>>,
+): Running {
   const setpriv = findTool('setpriv');
   return setpriv === undefined
     ? startProgram(path, args, { env, timeoutMs: 0 })
@@ -71,7 +103,10 @@ function firstLine({ process: child, output, finished }: Running): Promise<strin
       if (end >= 0) resolve(output.stdout.slice(0, end));
     };
     child.stdout.on('data', look);
-    void finished.then(({ stderr }) => reject(new Error(`Cannot start dbus-daemon:\n${stderr}`)), reject);
+    void finished.then(
+      ({ stderr }) => reject(new Error(`Cannot start dbus-daemon:\n${stderr}`)),
+      reject,
+    );
     look();
   });
 }

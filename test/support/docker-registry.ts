@@ -25,7 +25,11 @@ export interface DockerRegistryOptions {
   readonly htpasswd?: { readonly user: string; readonly password: string } | undefined;
   /** PEM texts. */
   readonly tls?:
-    | { readonly cert: string; readonly key: string; /** File of who signs client certificates; they are wanted then. */ readonly clientCa?: string }
+    | {
+        readonly cert: string;
+        readonly key: string;
+        /** File of who signs client certificates; they are wanted then. */ readonly clientCa?: string;
+      }
     | undefined;
   readonly token?: TokenAuth | undefined;
   /** Folder that keeps the content, to start a second process on what the first one has. A temporary one when absent. */
@@ -61,11 +65,14 @@ export interface DockerRegistry {
 const START_TIMEOUT_MS = 120_000;
 const LISTENING = /listening on (127\.0\.0\.1:\d+)/;
 /** Apache's combined log format. */
-const ACCESS = /^\S+ \S+ \S+ \[[^\]]*\] "([A-Z]+) (\S+) HTTP\/[\d.]+" (\d{3}) (\d+) "[^"]*" "([^"]*)"$/;
+const ACCESS =
+  /^\S+ \S+ \S+ \[[^\]]*\] "([A-Z]+) (\S+) HTTP\/[\d.]+" (\d{3}) (\d+) "[^"]*" "([^"]*)"$/;
 const MARKER = '/v2/?access-log-marker=';
 
 /** Starts Debian's docker-registry on a free port of loopback. */
-export async function startDockerRegistry(options: DockerRegistryOptions = {}): Promise<DockerRegistry> {
+export async function startDockerRegistry(
+  options: DockerRegistryOptions = {},
+): Promise<DockerRegistry> {
   const folder = temporaryFolder('docker-registry');
   const storage = options.storage ?? join(folder, 'storage');
   const config = join(folder, 'config.yml');
@@ -89,7 +96,11 @@ export async function startDockerRegistry(options: DockerRegistryOptions = {}): 
     markers += 1;
     const marker = `${MARKER}${markers}`;
     await touch(`${url}${marker}`);
-    await until(running, () => running.output.stdout.includes(`GET ${marker} `), `the request "${marker}" in the access log`);
+    await until(
+      running,
+      () => running.output.stdout.includes(`GET ${marker} `),
+      `the request "${marker}" in the access log`,
+    );
     return running.output.stdout
       .split('\n')
       .flatMap(parseAccess)
@@ -109,7 +120,11 @@ export async function startDockerRegistry(options: DockerRegistryOptions = {}): 
     uploadedBytes: () =>
       readdirSync(storage, { recursive: true, encoding: 'utf8' })
         .filter((name) => /\/_uploads\/[^/]+\/data$/.test(name))
-        .reduce((sum, name) => sum + (statSync(join(storage, name), { throwIfNoEntry: false })?.size ?? 0), 0),
+        .reduce(
+          (sum, name) =>
+            sum + (statSync(join(storage, name), { throwIfNoEntry: false })?.size ?? 0),
+          0,
+        ),
   };
 }
 
@@ -122,12 +137,19 @@ function configOf(options: DockerRegistryOptions, storage: string, folder: strin
       delete: { enabled: options.delete ?? false },
       maintenance: { uploadpurging: { enabled: false } },
     },
-    http: { addr: '127.0.0.1:0', secret: 'the same for every test', ...(options.tls === undefined ? {} : { tls: tlsConfig(options.tls, folder) }) },
+    http: {
+      addr: '127.0.0.1:0',
+      secret: 'the same for every test',
+      ...(options.tls === undefined ? {} : { tls: tlsConfig(options.tls, folder) }),
+    },
     ...authConfig(options, folder),
   };
 }
 
-function tlsConfig({ cert, key, clientCa }: NonNullable<DockerRegistryOptions['tls']>, folder: string): object {
+function tlsConfig(
+  { cert, key, clientCa }: NonNullable<DockerRegistryOptions['tls']>,
+  folder: string,
+): object {
   const certificate = join(folder, 'tls.crt');
   const keyFile = join(folder, 'tls.key');
   writeFileSync(certificate, cert);
@@ -148,7 +170,9 @@ function authConfig({ htpasswd, token }: DockerRegistryOptions, folder: string):
 function startBound(path: string, args: readonly string[]): Running {
   const setpriv = findTool('setpriv');
   const options = { env: { PATH: process.env['PATH'] ?? '' }, timeoutMs: 0 };
-  return setpriv === undefined ? startProgram(path, args, options) : startProgram(setpriv, ['--pdeathsig', 'KILL', path, ...args], options);
+  return setpriv === undefined
+    ? startProgram(path, args, options)
+    : startProgram(setpriv, ['--pdeathsig', 'KILL', path, ...args], options);
 }
 
 async function listening(running: Running): Promise<string> {
@@ -160,7 +184,8 @@ async function listening(running: Running): Promise<string> {
 function until(running: Running, isThere: () => boolean, what: string): Promise<void> {
   const { stdout, stderr } = running.process;
   return new Promise((resolve, reject) => {
-    const fail = (): void => settle(new Error(`Cannot find ${what}: docker-registry wrote\n${running.output.stderr}`));
+    const fail = (): void =>
+      settle(new Error(`Cannot find ${what}: docker-registry wrote\n${running.output.stderr}`));
     const timer = setTimeout(fail, START_TIMEOUT_MS);
     const look = (): void => void (isThere() && settle());
     const settle = (error?: Error): void => {
@@ -181,7 +206,11 @@ function until(running: Running, isThere: () => boolean, what: string): Promise<
 function touch(url: string): Promise<void> {
   const send = url.startsWith('https:') ? httpsRequest : httpRequest;
   return new Promise((resolve, reject) => {
-    const request = send(url, { agent: false, rejectUnauthorized: false, headers: { 'user-agent': 'access-log-marker' } });
+    const request = send(url, {
+      agent: false,
+      rejectUnauthorized: false,
+      headers: { 'user-agent': 'access-log-marker' },
+    });
     request.once('response', (response) => response.resume().once('end', resolve));
     request.once('error', reject);
     request.end();

@@ -10,7 +10,10 @@ export interface EndlessServer {
 }
 
 /** What an attacker's server does: it answers everything, and never stops. */
-export async function startEndlessServer(piece: string | Uint8Array, { status = 200, begin = '' } = {}): Promise<EndlessServer> {
+export async function startEndlessServer(
+  piece: string | Uint8Array,
+  { status = 200, begin = '' } = {},
+): Promise<EndlessServer> {
   const bytes = Buffer.from(piece);
   let sent = 0;
   const { origin } = await startHttpServer((_request, response) => {

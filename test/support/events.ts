@@ -4,7 +4,11 @@ import { MEDIA_TYPE } from '../../src/oci/media-types.ts';
 
 /** A layer that exists by name only. */
 export function layer(name: string, size: number): Descriptor {
-  return { mediaType: 'application/vnd.oci.image.layer.v1.tar+gzip', digest: digestOf(Buffer.from(name)), size };
+  return {
+    mediaType: 'application/vnd.oci.image.layer.v1.tar+gzip',
+    digest: digestOf(Buffer.from(name)),
+    size,
+  };
 }
 
 /** An image manifest that exists by name only. */

@@ -55,34 +55,62 @@ export function fakeAuthority(auth: FakeAuth, origin: () => string): FakeAuthori
   const authenticate: Authenticate = async ({ method, path, query, headers }) => {
     if (auth.kind === 'basic') {
       const given = parseBasic(headers.authorization);
-      return given !== undefined && auth.users[given.username] === given.password ? ALLOWED : { kind: 'challenge', challenge: 'Basic realm="fake"' };
+      return given !== undefined && auth.users[given.username] === given.password
+        ? ALLOWED
+        : { kind: 'challenge', challenge: 'Basic realm="fake"' };
     }
     const needed = scopesOf(method, path, query);
     const token = /^Bearer (.+)$/i.exec(headers.authorization ?? '')?.[1];
     const held = token === undefined ? undefined : granted.get(token);
     if (held !== undefined && needed.every((scope) => held.includes(scope))) return ALLOWED;
-    const error = token === undefined ? '' : `,error="${held === undefined ? 'invalid_token' : 'insufficient_scope'}"`;
+    const error =
+      token === undefined
+        ? ''
+        : `,error="${held === undefined ? 'invalid_token' : 'insufficient_scope'}"`;
     const scope = needed.length === 0 ? '' : `,scope="${joinActions(needed)}"`;
-    return { kind: 'challenge', challenge: `Bearer realm="${auth.realm ?? `${origin()}/token`}",service="${SERVICE}"${scope}${error}` };
+    return {
+      kind: 'challenge',
+      challenge: `Bearer realm="${auth.realm ?? `${origin()}/token`}",service="${SERVICE}"${scope}${error}`,
+    };
   };
 
   const token = async (call: Call): Promise<Answer | undefined> => {
     if (auth.kind === 'basic' || call.path !== '/token') return undefined;
-    const form = new URLSearchParams(call.method === 'POST' ? await text(Readable.from(owned(call.body.content))) : '');
-    const scopes = [...call.query.getAll('scope'), ...form.getAll('scope')].flatMap((scope) => scope.split(' ')).flatMap(splitActions);
-    const request: TokenRequest = { method: call.method, query: call.query, form, authorization: call.headers.authorization, scopes };
+    const form = new URLSearchParams(
+      call.method === 'POST' ? await text(Readable.from(owned(call.body.content))) : '',
+    );
+    const scopes = [...call.query.getAll('scope'), ...form.getAll('scope')]
+      .flatMap((scope) => scope.split(' '))
+      .flatMap(splitActions);
+    const request: TokenRequest = {
+      method: call.method,
+      query: call.query,
+      form,
+      authorization: call.headers.authorization,
+      scopes,
+    };
     requests.push(request);
     const scripted = auth.answer?.(request);
     if (scripted !== undefined) return scripted;
     const known = isKnown(request, auth.users ?? {});
     if (known === false || (known === undefined && auth.anonymous === undefined)) {
-      return jsonAnswer(401, { errors: [{ code: 'UNAUTHORIZED', message: 'incorrect username or password' }] });
+      return jsonAnswer(401, {
+        errors: [{ code: 'UNAUTHORIZED', message: 'incorrect username or password' }],
+      });
     }
-    const given = known === true ? scopes : scopes.filter((scope) => auth.anonymous?.some((action) => scope.endsWith(`:${action}`)));
+    const given =
+      known === true
+        ? scopes
+        : scopes.filter((scope) => auth.anonymous?.some((action) => scope.endsWith(`:${action}`)));
     serial += 1;
     const value = auth.tokenOf?.(serial) ?? `token-${serial}`;
     granted.set(value, given);
-    return jsonAnswer(200, { token: value, access_token: value, expires_in: auth.expiresIn ?? 300, issued_at: new Date().toISOString() });
+    return jsonAnswer(200, {
+      token: value,
+      access_token: value,
+      expires_in: auth.expiresIn ?? 300,
+      issued_at: new Date().toISOString(),
+    });
   };
 
   return { authenticate, token, requests, revokeTokens: () => granted.clear() };
@@ -91,11 +119,19 @@ export function fakeAuthority(auth: FakeAuth, origin: () => string): FakeAuthori
 const ALLOWED: Verdict = { kind: 'allowed' };
 
 /** True for right credentials, false for wrong ones, undefined without any. */
-function isKnown({ form, authorization }: TokenRequest, users: Readonly<Record<string, string>>): boolean | undefined {
+function isKnown(
+  { form, authorization }: TokenRequest,
+  users: Readonly<Record<string, string>>,
+): boolean | undefined {
   const refreshToken = form.get('refresh_token');
   if (refreshToken !== null) return Object.values(users).includes(refreshToken);
-  const given = form.get('grant_type') === 'password' ? { username: form.get('username') ?? '', password: form.get('password') } : parseBasic(authorization);
-  return given === undefined ? undefined : users[given.username] !== undefined && users[given.username] === given.password;
+  const given =
+    form.get('grant_type') === 'password'
+      ? { username: form.get('username') ?? '', password: form.get('password') }
+      : parseBasic(authorization);
+  return given === undefined
+    ? undefined
+    : users[given.username] !== undefined && users[given.username] === given.password;
 }
 
 /** One `repository:name:action` for each right that a request needs. */
@@ -106,7 +142,8 @@ function scopesOf(method: string, path: string, query: URLSearchParams): readonl
   const from = query.get('from');
   const mount = from === null ? [] : [`repository:${from}:pull`];
   if (method === 'GET' || method === 'HEAD') return [`repository:${name}:pull`];
-  if (method === 'DELETE' && !path.includes('/blobs/uploads/')) return [`repository:${name}:delete`];
+  if (method === 'DELETE' && !path.includes('/blobs/uploads/'))
+    return [`repository:${name}:delete`];
   return [`repository:${name}:pull`, `repository:${name}:push`, ...mount];
 }
 

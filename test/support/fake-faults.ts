@@ -5,12 +5,19 @@ import { ConnectionCut } from '../../src/server/handler.ts';
 import type { Bytes } from '../../src/store.ts';
 
 /** Which requests a fault strikes. `path` is tested against path and query. */
-export type Match = ((call: Call) => boolean) | { readonly method?: string | undefined; readonly path?: RegExp | undefined };
+export type Match =
+  | ((call: Call) => boolean)
+  | { readonly method?: string | undefined; readonly path?: RegExp | undefined };
 
 /** What a peer may do instead of answering well. Each says which real behaviour it stands for. */
 export type FaultAction =
   /** Any other answer: 429 with Retry-After, 503 of a load balancer, the HTML of a captive portal, 404 after a lost session. */
-  | { readonly kind: 'answer'; readonly status: number; readonly headers?: Readonly<Record<string, string>>; readonly body?: string | Uint8Array }
+  | {
+      readonly kind: 'answer';
+      readonly status: number;
+      readonly headers?: Readonly<Record<string, string>>;
+      readonly body?: string | Uint8Array;
+    }
   /** An answer that depends on the request. */
   | { readonly kind: 'answer-with'; readonly answer: (call: Call) => Answer }
   /** Closes without a word: a proxy that restarts, a keep-alive connection that was closed under the request. */
@@ -25,7 +32,11 @@ export type FaultAction =
    * Closes after so many bytes of the request's body. The session keeps them, as with distribution 3 and olareg, or is lost, as with
    * distribution 2.8 and zot. When nothing is said it is as regi's own server does: a PATCH is kept, a PUT is as if it never came.
    */
-  | { readonly kind: 'cut-request'; readonly afterBytes: Extent; readonly session?: 'kept' | 'lost' }
+  | {
+      readonly kind: 'cut-request';
+      readonly afterBytes: Extent;
+      readonly session?: 'kept' | 'lost';
+    }
   /** Sends so much of the body, then nothing more: a NAT that lost the connection. Without `afterBytes` not even a head. */
   | { readonly kind: 'stall'; readonly afterBytes?: Extent }
   /** Reads so much of the body, then nothing more: a registry whose storage hangs. */
@@ -39,7 +50,11 @@ export type FaultAction =
   /** `undefined` leaves a header out: registries without Docker-Content-Digest, Link, OCI-Subject, Location. */
   | { readonly kind: 'headers'; readonly headers: Readonly<Record<string, string | undefined>> }
   /** Sends the client elsewhere: blobs on S3 or a CDN (307), an ingress with another host name (301). */
-  | { readonly kind: 'redirect'; readonly to: string | ((call: Call) => string); readonly status?: number }
+  | {
+      readonly kind: 'redirect';
+      readonly to: string | ((call: Call) => string);
+      readonly status?: number;
+    }
   /** The request is handled, but its answer never comes: was it done or not? */
   | { readonly kind: 'lose-answer' };
 
@@ -68,7 +83,11 @@ export function playFault(action: FaultAction, line: FaultyLine): Middleware {
   return async (call, next) => {
     switch (action.kind) {
       case 'answer':
-        return { status: action.status, headers: action.headers ?? {}, body: toBytes(action.body ?? '') };
+        return {
+          status: action.status,
+          headers: action.headers ?? {},
+          body: toBytes(action.body ?? ''),
+        };
       case 'answer-with':
         return action.answer(call);
       case 'hang-up':
@@ -80,16 +99,23 @@ export function playFault(action: FaultAction, line: FaultyLine): Middleware {
         line.refuse(action.connections);
         throw new ConnectionCut('Scripted');
       case 'cut':
-        return withContent(await next(call), (content, size) => upTo(content, bytesIn(action.afterBytes, size), cut));
+        return withContent(await next(call), (content, size) =>
+          upTo(content, bytesIn(action.afterBytes, size), cut),
+        );
       case 'cut-request':
         return cutRequest(call, next, action);
       case 'stall': {
         if (action.afterBytes === undefined) return gone(call);
         const { afterBytes } = action;
-        return withContent(await next(call), (content, size) => upTo(content, bytesIn(afterBytes, size), () => gone(call)));
+        return withContent(await next(call), (content, size) =>
+          upTo(content, bytesIn(afterBytes, size), () => gone(call)),
+        );
       }
       case 'stall-request':
-        return brokenRequest(call, next, { afterBytes: bytesIn(action.afterBytes, call.body.length ?? 0), end: () => gone(call) });
+        return brokenRequest(call, next, {
+          afterBytes: bytesIn(action.afterBytes, call.body.length ?? 0),
+          end: () => gone(call),
+        });
       case 'wrong-length':
         return wrongLength(await next(call), action.by);
       case 'corrupt':
@@ -98,7 +124,9 @@ export function playFault(action: FaultAction, line: FaultyLine): Middleware {
         return { ...(await next(call)), body: toBytes(action.body) };
       case 'headers': {
         const answer = await next(call);
-        const headers = Object.entries({ ...answer.headers, ...action.headers }).filter((entry): entry is [string, string] => entry[1] !== undefined);
+        const headers = Object.entries({ ...answer.headers, ...action.headers }).filter(
+          (entry): entry is [string, string] => entry[1] !== undefined,
+        );
         return { ...answer, headers: Object.fromEntries(headers) };
       }
       case 'redirect': {
@@ -117,8 +145,12 @@ export function playFault(action: FaultAction, line: FaultyLine): Middleware {
 /** Whether a request is one that `match` means. */
 export function isMatch(call: Call, match: Match): boolean {
   if (typeof match === 'function') return match(call);
-  const url = call.query.size === 0 ? call.path : `${call.path}?${decodeURIComponent(call.query.toString())}`;
-  return (match.method === undefined || match.method === call.method) && (match.path === undefined || match.path.test(url));
+  const url =
+    call.query.size === 0 ? call.path : `${call.path}?${decodeURIComponent(call.query.toString())}`;
+  return (
+    (match.method === undefined || match.method === call.method) &&
+    (match.path === undefined || match.path.test(url))
+  );
 }
 
 async function cutRequest(
@@ -127,9 +159,17 @@ async function cutRequest(
   { afterBytes, session }: Extract<FaultAction, { readonly kind: 'cut-request' }>,
 ): Promise<Answer> {
   try {
-    return await brokenRequest(session === 'kept' ? asChunk(call) : call, next, { afterBytes: bytesIn(afterBytes, call.body.length ?? 0), end: cut });
+    return await brokenRequest(session === 'kept' ? asChunk(call) : call, next, {
+      afterBytes: bytesIn(afterBytes, call.body.length ?? 0),
+      end: cut,
+    });
   } finally {
-    if (session === 'lost') await next({ ...call, method: 'DELETE', body: { length: 0, content: bytesOf(new Uint8Array(0)) } });
+    if (session === 'lost')
+      await next({
+        ...call,
+        method: 'DELETE',
+        body: { length: 0, content: bytesOf(new Uint8Array(0)) },
+      });
   }
 }
 
@@ -158,7 +198,8 @@ async function brokenRequest(
 function withContent(answer: Answer, change: (content: Bytes, size: number) => Bytes): Answer {
   const { body } = answer;
   if (body === undefined) return answer;
-  const { content, size } = body instanceof Uint8Array ? { content: bytesOf(body), size: body.byteLength } : body;
+  const { content, size } =
+    body instanceof Uint8Array ? { content: bytesOf(body), size: body.byteLength } : body;
   return { ...answer, body: { content: change(content, size), size } };
 }
 
@@ -166,9 +207,13 @@ function withContent(answer: Answer, change: (content: Bytes, size: number) => B
 function wrongLength(answer: Answer, by: number): Answer {
   const { body } = answer;
   if (body === undefined) return answer;
-  const { content, size } = body instanceof Uint8Array ? { content: bytesOf(body), size: body.byteLength } : body;
+  const { content, size } =
+    body instanceof Uint8Array ? { content: bytesOf(body), size: body.byteLength } : body;
   const said = Math.max(0, size + by);
-  return { ...answer, body: { content: said < size ? firstOf(content, said) : content, size: said } };
+  return {
+    ...answer,
+    body: { content: said < size ? firstOf(content, said) : content, size: said },
+  };
 }
 
 function firstOf(content: Bytes, count: number): Bytes {

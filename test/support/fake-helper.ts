@@ -20,12 +20,18 @@ export function fakeHelper(): FakeHelper {
       asked.push(verb);
       switch (verb) {
         case 'store': {
-          const { ServerURL, Username, Secret } = JSON.parse(input) as Readonly<Record<string, string>>;
+          const { ServerURL, Username, Secret } = JSON.parse(input) as Readonly<
+            Record<string, string>
+          >;
           entries.set(ServerURL ?? '', { username: Username ?? '', secret: Secret ?? '' });
           return exited('');
         }
         case 'list':
-          return exited(JSON.stringify(Object.fromEntries([...entries].map(([key, { username }]) => [key, username]))));
+          return exited(
+            JSON.stringify(
+              Object.fromEntries([...entries].map(([key, { username }]) => [key, username])),
+            ),
+          );
         case 'erase':
           entries.delete(input);
           return exited('');
@@ -33,7 +39,13 @@ export function fakeHelper(): FakeHelper {
           const found = entries.get(input);
           return found === undefined
             ? exited('credentials not found in native keychain\n', 1)
-            : exited(JSON.stringify({ ServerURL: input, Username: found.username, Secret: found.secret }));
+            : exited(
+                JSON.stringify({
+                  ServerURL: input,
+                  Username: found.username,
+                  Secret: found.secret,
+                }),
+              );
         }
         default:
           throw new Error(`Unexpected verb: ${String(verb)}`);

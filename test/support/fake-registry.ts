@@ -17,7 +17,9 @@ import { isMatch, playFault, type Fault, type FaultyLine, type Match } from './f
 export type { FakeAuth } from './fake-auth.ts';
 export type { Fault, FaultAction, Match } from './fake-faults.ts';
 
-export interface FakeRegistryOptions extends Partial<Pick<HandlerOptions, 'readOnly' | 'spool' | 'uploadLimits' | 'clock'>> {
+export interface FakeRegistryOptions extends Partial<
+  Pick<HandlerOptions, 'readOnly' | 'spool' | 'uploadLimits' | 'clock'>
+> {
   /** Memory when absent. */
   readonly place?: Place | undefined;
   readonly faults?: readonly Fault[] | undefined;
@@ -89,27 +91,58 @@ export async function startFakeRegistry(options: FakeRegistryOptions = {}): Prom
   let refused = 0;
   let host = '';
   const scheme = options.tls === undefined ? 'http' : 'https';
-  const authority = options.auth === undefined ? undefined : fakeAuthority(options.auth, () => `${scheme}://${host}`);
+  const authority =
+    options.auth === undefined
+      ? undefined
+      : fakeAuthority(options.auth, () => `${scheme}://${host}`);
 
   const around: Middleware = async (call, next) => {
     const { method, headers } = call;
-    const entry: Mutable<FakeRequest> = { method, url: urlOf(call), kind: kindOf(call.path), headers, bytes: 0, sent: 0, fault: undefined, status: undefined };
+    const entry: Mutable<FakeRequest> = {
+      method,
+      url: urlOf(call),
+      kind: kindOf(call.path),
+      headers,
+      bytes: 0,
+      sent: 0,
+      fault: undefined,
+      status: undefined,
+    };
     log.push(entry);
-    const counted: Call = { ...call, body: { ...call.body, content: counting(call.body.content, entry) } };
-    await Promise.all(gates.filter((gate) => isMatch(call, gate.match)).map((gate) => gate.pass(call.signal)));
+    const counted: Call = {
+      ...call,
+      body: { ...call.body, content: counting(call.body.content, entry) },
+    };
+    await Promise.all(
+      gates.filter((gate) => isMatch(call, gate.match)).map((gate) => gate.pass(call.signal)),
+    );
     const struck = faults.find(({ fault, left }) => left > 0 && isMatch(call, fault.match));
-    const serve = async (inner: Call): ReturnType<typeof next> => (await authority?.token(inner)) ?? next(inner);
+    const serve = async (inner: Call): ReturnType<typeof next> =>
+      (await authority?.token(inner)) ?? next(inner);
     if (struck !== undefined) {
       struck.left -= 1;
       entry.fault = struck.fault.name;
     }
-    const line: FaultyLine = { writeRaw: (text) => void sockets.get(headers)?.write(text), refuse: (count) => (refused = count) };
-    const answer = await (struck === undefined ? serve(counted) : playFault(struck.fault.action, line)(counted, serve));
+    const line: FaultyLine = {
+      writeRaw: (text) => void sockets.get(headers)?.write(text),
+      refuse: (count) => (refused = count),
+    };
+    const answer = await (struck === undefined
+      ? serve(counted)
+      : playFault(struck.fault.action, line)(counted, serve));
     entry.status = answer.status;
-    return answer.body === undefined ? answer : { ...answer, body: countingAnswer(answer.body, entry) };
+    return answer.body === undefined
+      ? answer
+      : { ...answer, body: countingAnswer(answer.body, entry) };
   };
 
-  const handler = createHandler({ clock: { now: () => Date.now() }, ...options, place, around, authenticate: authority?.authenticate });
+  const handler = createHandler({
+    clock: { now: () => Date.now() },
+    ...options,
+    place,
+    around,
+    authenticate: authority?.authenticate,
+  });
   const server = options.tls === undefined ? createServer() : createTlsServer(options.tls);
   // Node closes a connection that was free for 5 seconds: on a slow machine in the very moment of the next request.
   server.keepAliveTimeout = 0;
@@ -117,8 +150,14 @@ export async function startFakeRegistry(options: FakeRegistryOptions = {}): Prom
     sockets.set(request.headers, request.socket);
     void handler.handle(request, response);
   });
-  server.on('checkContinue', (request, response) => void handler.handle(request, response, { expectsContinue: true }));
-  server.on(options.tls === undefined ? 'connection' : 'secureConnection', () => (connections += 1));
+  server.on(
+    'checkContinue',
+    (request, response) => void handler.handle(request, response, { expectsContinue: true }),
+  );
+  server.on(
+    options.tls === undefined ? 'connection' : 'secureConnection',
+    () => (connections += 1),
+  );
   server.on('connection', (socket: Socket) => {
     if (refused <= 0) return;
     refused -= 1;
@@ -146,7 +185,10 @@ export async function startFakeRegistry(options: FakeRegistryOptions = {}): Prom
     requests: log,
     authority,
     stop,
-    count: (method, kind) => log.filter((request) => request.method === method && (kind === undefined || request.kind === kind)).length,
+    count: (method, kind) =>
+      log.filter(
+        (request) => request.method === method && (kind === undefined || request.kind === kind),
+      ).length,
     forgetRequests: () => void log.splice(0),
     connections: () => connections,
     fault: (fault) => void faults.push({ fault, left: fault.times ?? 1 }),
@@ -186,7 +228,8 @@ function makeGate(match: Match): Gate {
 }
 
 function countingAnswer(body: Uint8Array | StreamBody, entry: { sent: number }): StreamBody {
-  const { content, size } = body instanceof Uint8Array ? { content: bytesOf(body), size: body.byteLength } : body;
+  const { content, size } =
+    body instanceof Uint8Array ? { content: bytesOf(body), size: body.byteLength } : body;
   return {
     size,
     content: {

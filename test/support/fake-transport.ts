@@ -1,5 +1,10 @@
 import { bytesOf } from '../../src/bytes.ts';
-import { headersOf, type HttpRequest, type HttpResponse, type Transport } from '../../src/http/message.ts';
+import {
+  headersOf,
+  type HttpRequest,
+  type HttpResponse,
+  type Transport,
+} from '../../src/http/message.ts';
 import type { Bytes } from '../../src/store.ts';
 
 export interface FakeAnswer {
@@ -20,7 +25,9 @@ export interface FakeTransport {
 }
 
 /** A transport without a network: answers are what `handle` makes of the request. */
-export function fakeTransport(handle: (request: HttpRequest) => FakeAnswer | Promise<FakeAnswer>): FakeTransport {
+export function fakeTransport(
+  handle: (request: HttpRequest) => FakeAnswer | Promise<FakeAnswer>,
+): FakeTransport {
   const requests: HttpRequest[] = [];
   return {
     requests,
@@ -36,7 +43,9 @@ export function fakeTransport(handle: (request: HttpRequest) => FakeAnswer | Pro
 
 /** `GET https://auth.example/token?service=s Basic …`: what went where. */
 export function showRequest({ method, url, headers }: HttpRequest): string {
-  return [method, url.href, headers?.['authorization']].filter((part) => part !== undefined).join(' ');
+  return [method, url.href, headers?.['authorization']]
+    .filter((part) => part !== undefined)
+    .join(' ');
 }
 
 /** The body of a request as text. */
@@ -49,13 +58,17 @@ export async function textOf(request: HttpRequest): Promise<string> {
   return text;
 }
 
-function toResponse(request: HttpRequest, { status, headers = {}, body, remoteAddress = '203.0.113.5', url = request.url }: FakeAnswer): HttpResponse {
+function toResponse(
+  request: HttpRequest,
+  { status, headers = {}, body, remoteAddress = '203.0.113.5', url = request.url }: FakeAnswer,
+): HttpResponse {
   return { status, headers: headersOf(headers), url, remoteAddress, body: toBytes(body) };
 }
 
 function toBytes(body: unknown): Bytes {
   if (body === undefined) return bytesOf(new Uint8Array());
   if (body instanceof Uint8Array) return bytesOf(body);
-  if (typeof body === 'object' && body !== null && Symbol.asyncIterator in body) return body as Bytes;
+  if (typeof body === 'object' && body !== null && Symbol.asyncIterator in body)
+    return body as Bytes;
   return bytesOf(new TextEncoder().encode(typeof body === 'string' ? body : JSON.stringify(body)));
 }

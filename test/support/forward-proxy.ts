@@ -24,19 +24,36 @@ export interface ForwardProxy {
 }
 
 /** Starts an http proxy on loopback: tunnels by CONNECT, and plain http by the whole URL. */
-export async function startForwardProxy({ certificates, login, port, refusal }: ForwardProxyOptions = {}): Promise<ForwardProxy> {
+export async function startForwardProxy({
+  certificates,
+  login,
+  port,
+  refusal,
+}: ForwardProxyOptions = {}): Promise<ForwardProxy> {
   const requests: string[] = [];
   const sockets = new Set<Socket>();
   const isAllowed = ({ headers }: IncomingMessage): boolean =>
-    login === undefined || headers['proxy-authorization'] === `Basic ${Buffer.from(login).toString('base64')}`;
-  const server: Server = certificates === undefined ? createServer() : createTlsServer({ cert: certificates.cert, key: certificates.key });
+    login === undefined ||
+    headers['proxy-authorization'] === `Basic ${Buffer.from(login).toString('base64')}`;
+  const server: Server =
+    certificates === undefined
+      ? createServer()
+      : createTlsServer({ cert: certificates.cert, key: certificates.key });
   server.on('request', (request, response) => {
     requests.push(`${request.method} ${request.url}`);
     if (!isAllowed(request)) return void response.writeHead(407).end();
     const target = new URL(request.url ?? '');
     const { 'proxy-authorization': _, ...headers } = request.headers;
-    const onward = httpRequest({ host: '127.0.0.1', port: port ?? target.port, path: `${target.pathname}${target.search}`, method: request.method, headers });
-    onward.once('response', (answer) => answer.pipe(response.writeHead(answer.statusCode ?? 500, answer.headers)));
+    const onward = httpRequest({
+      host: '127.0.0.1',
+      port: port ?? target.port,
+      path: `${target.pathname}${target.search}`,
+      method: request.method,
+      headers,
+    });
+    onward.once('response', (answer) =>
+      answer.pipe(response.writeHead(answer.statusCode ?? 500, answer.headers)),
+    );
     onward.once('error', () => response.destroy());
     request.pipe(onward);
   });
@@ -44,8 +61,12 @@ export async function startForwardProxy({ certificates, login, port, refusal }: 
     requests.push(`CONNECT ${request.url}`);
     socket.on('error', () => {});
     if (refusal !== undefined) return void socket.end(refusal);
-    if (!isAllowed(request)) return void socket.end('HTTP/1.1 407 Proxy Authentication Required\r\n\r\n');
-    const onward = connect({ host: '127.0.0.1', port: port ?? Number(/\d+$/.exec(request.url ?? '')?.[0]) });
+    if (!isAllowed(request))
+      return void socket.end('HTTP/1.1 407 Proxy Authentication Required\r\n\r\n');
+    const onward = connect({
+      host: '127.0.0.1',
+      port: port ?? Number(/\d+$/.exec(request.url ?? '')?.[0]),
+    });
     for (const end of [socket, onward]) sockets.add(end);
     onward.on('error', () => socket.destroy());
     onward.once('connect', () => {

@@ -29,8 +29,17 @@ export function homeWith(files: Readonly<Record<string, string>> = {}): string {
 }
 
 /** Runs regi in this process, on a machine where every name is 127.0.0.1 and which is configured by files in `home` alone. */
-export async function regiAtHome(args: readonly string[], { home = homeWith(), env = {} }: HomeOptions = {}): Promise<Answer> {
-  const io = fakeIo({ home, env: { CONTAINERS_REGISTRIES_CONF_DIR: home, ...env }, cwd: home, clock: realClock, lookup: lookupLoopback });
+export async function regiAtHome(
+  args: readonly string[],
+  { home = homeWith(), env = {} }: HomeOptions = {},
+): Promise<Answer> {
+  const io = fakeIo({
+    home,
+    env: { CONTAINERS_REGISTRIES_CONF_DIR: home, ...env },
+    cwd: home,
+    clock: realClock,
+    lookup: lookupLoopback,
+  });
   const status = await main(args, io);
   return { status, stdout: io.stdoutText(), stderr: io.stderrText() };
 }

@@ -1,6 +1,11 @@
 import { createServer, type RequestListener, type Server } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
-import { createServer as createTcpServer, type AddressInfo, type Server as TcpServer, type Socket } from 'node:net';
+import {
+  createServer as createTcpServer,
+  type AddressInfo,
+  type Server as TcpServer,
+  type Socket,
+} from 'node:net';
 
 import type { Certificates } from './certificates.ts';
 import { afterFile } from './cleanup.ts';
@@ -14,8 +19,14 @@ export interface TestServer {
 }
 
 /** Starts a real HTTP server on a free port of 127.0.0.1, over TLS when there are certificates. It ends with the test file. */
-export async function startHttpServer(onRequest: RequestListener, certificates?: Certificates): Promise<TestServer> {
-  const server: Server = certificates === undefined ? createServer(onRequest) : createTlsServer({ cert: certificates.cert, key: certificates.key }, onRequest);
+export async function startHttpServer(
+  onRequest: RequestListener,
+  certificates?: Certificates,
+): Promise<TestServer> {
+  const server: Server =
+    certificates === undefined
+      ? createServer(onRequest)
+      : createTlsServer({ cert: certificates.cert, key: certificates.key }, onRequest);
   // Node closes a connection that was free for 5 seconds: on a slow machine in the very moment of the next request.
   server.keepAliveTimeout = 0;
   afterFile(() => void server.closeAllConnections());

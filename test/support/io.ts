@@ -76,14 +76,18 @@ const STILL_CLOCK: Clock = {
     }),
 };
 
-function collector({ isTTY, columns, rows }: FakeIoOptions, breaksAt = Number.POSITIVE_INFINITY): TextOutput & { bytes(): Buffer; writes(): number } {
+function collector(
+  { isTTY, columns, rows }: FakeIoOptions,
+  breaksAt = Number.POSITIVE_INFINITY,
+): TextOutput & { bytes(): Buffer; writes(): number } {
   const chunks: Buffer[] = [];
   return {
     isTTY: isTTY === true,
     columns: () => columns,
     rows: () => rows,
     async write(chunk) {
-      if (chunks.length >= breaksAt) throw Object.assign(new Error('write EPIPE'), { code: 'EPIPE' });
+      if (chunks.length >= breaksAt)
+        throw Object.assign(new Error('write EPIPE'), { code: 'EPIPE' });
       chunks.push(Buffer.from(chunk));
     },
     bytes: () => Buffer.concat(chunks),

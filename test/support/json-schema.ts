@@ -4,7 +4,9 @@ import { expect } from 'vitest';
 import * as z from 'zod';
 
 /** What docs/json.schema.json describes, by the name of the command. */
-const { $defs } = JSON.parse(readFileSync(new URL('../../docs/json.schema.json', import.meta.url), 'utf8')) as {
+const { $defs } = JSON.parse(
+  readFileSync(new URL('../../docs/json.schema.json', import.meta.url), 'utf8'),
+) as {
   readonly $defs: Readonly<Record<string, object>>;
 };
 
@@ -14,7 +16,9 @@ export function hasSchema(name: string): boolean {
 
 /** Whether the object is what the schema of that name says, and has no member more. */
 export function fitsSchema(name: string, row: unknown): boolean {
-  const schema = z.fromJSONSchema({ $ref: `#/$defs/${name}`, $defs } as Parameters<typeof z.fromJSONSchema>[0]);
+  const schema = z.fromJSONSchema({ $ref: `#/$defs/${name}`, $defs } as Parameters<
+    typeof z.fromJSONSchema
+  >[0]);
   return schema.safeParse(row).success;
 }
 

@@ -71,16 +71,30 @@ export interface KillWorld {
 
 /** @param scale of the image: 1 is 48 MiB in five layers. */
 export async function createKillWorld(scale = 1): Promise<KillWorld> {
-  const image = makeImage({ layers: [16, 12, 10, 8, 2].map((mebibytes) => Math.round(mebibytes * MIB * scale)) });
+  const image = makeImage({
+    layers: [16, 12, 10, 8, 2].map((mebibytes) => Math.round(mebibytes * MIB * scale)),
+  });
   const place = createMemoryPlace();
   await image.pushAll(place.open('team/app'), '1');
   const registry = await startFakeRegistry({ place });
   const sourceLink = await startThrottleProxy(registry.host, LINK);
   const archive = join(temporaryFolder('archive'), 'app.tar');
-  const { status, stderr } = await runMain(['export', `${registry.host}/team/app:1`, '-o', archive]);
+  const { status, stderr } = await runMain([
+    'export',
+    `${registry.host}/team/app:1`,
+    '-o',
+    archive,
+  ]);
   if (status !== 0) throw new Error(`Cannot export the image to import\n${stderr}`);
   const size = [image.config, ...image.layers].reduce((sum, blob) => sum + blob.size, 0);
-  return { image, size, source: `${registry.host}/team/app:1`, slowSource: `${sourceLink.host}/team/app:1`, sourceLink, archive };
+  return {
+    image,
+    size,
+    source: `${registry.host}/team/app:1`,
+    slowSource: `${sourceLink.host}/team/app:1`,
+    sourceLink,
+    archive,
+  };
 }
 
 /** Into folders and files: what has arrived is gone on with. */
@@ -91,7 +105,16 @@ export const DOWNLOADS: readonly KilledCommand[] = [
       const { cwd, home, end } = folders();
       const folder = join(cwd, 'out');
       const argv = ['pull', source, '-o', 'out/'];
-      return { argv, cwd, home, link: sourceLink, direction: 'bytesDown', location: `oci:${folder}:1`, left: () => leftovers(folder), end };
+      return {
+        argv,
+        cwd,
+        home,
+        link: sourceLink,
+        direction: 'bytesDown',
+        location: `oci:${folder}:1`,
+        left: () => leftovers(folder),
+        end,
+      };
     },
   },
   {
@@ -99,7 +122,16 @@ export const DOWNLOADS: readonly KilledCommand[] = [
     open: async ({ slowSource: source, sourceLink }) => {
       const { cwd, home, end } = folders();
       const folder = join(home, '.local', 'share', 'regi');
-      return { argv: ['pull', source], cwd, home, link: sourceLink, direction: 'bytesDown', location: `local:${source}`, left: () => unclaimed(folder), end };
+      return {
+        argv: ['pull', source],
+        cwd,
+        home,
+        link: sourceLink,
+        direction: 'bytesDown',
+        location: `local:${source}`,
+        left: () => unclaimed(folder),
+        end,
+      };
     },
   },
   {
@@ -108,7 +140,16 @@ export const DOWNLOADS: readonly KilledCommand[] = [
       const { cwd, home, end } = folders();
       const left = (): readonly string[] => readdirSync(cwd).filter((name) => name !== 'out.tar');
       const argv = ['export', source, '-o', 'out.tar'];
-      return { argv, cwd, home, link: sourceLink, direction: 'bytesDown', location: `archive:${join(cwd, 'out.tar')}`, left, end };
+      return {
+        argv,
+        cwd,
+        home,
+        link: sourceLink,
+        direction: 'bytesDown',
+        location: `archive:${join(cwd, 'out.tar')}`,
+        left,
+        end,
+      };
     },
   },
 ];
@@ -121,13 +162,27 @@ interface Destination {
 
 /** Into a registry that forgets an upload of which a request was cut: what is not there whole is sent again. */
 export const UPLOADS: readonly KilledCommand[] = [
-  into('copy', 'team/copy', startDockerRegistry, ({ source }, host) => ['copy', source, `${host}/team/copy:1`]),
-  into('import', 'mirror/team/app', startDockerRegistry, ({ archive }, host) => ['import', archive, `${host}/mirror`]),
+  into('copy', 'team/copy', startDockerRegistry, ({ source }, host) => [
+    'copy',
+    source,
+    `${host}/team/copy:1`,
+  ]),
+  into('import', 'mirror/team/app', startDockerRegistry, ({ archive }, host) => [
+    'import',
+    archive,
+    `${host}/mirror`,
+  ]),
 ];
 
 /** Into a registry that keeps what has come of an upload: it is gone on with. */
 export const KEPT_UPLOADS: readonly KilledCommand[] = [
-  { name: 'push', open: async (world) => ({ ...(await into('', 'team/kept', startKeeping, pushArgs).open(world)), missing: undefined }) },
+  {
+    name: 'push',
+    open: async (world) => ({
+      ...(await into('', 'team/kept', startKeeping, pushArgs).open(world)),
+      missing: undefined,
+    }),
+  },
 ];
 
 function pushArgs({ archive }: KillWorld, host: string): readonly string[] {
@@ -135,10 +190,17 @@ function pushArgs({ archive }: KillWorld, host: string): readonly string[] {
 }
 
 async function startKeeping(): Promise<Destination> {
-  return startFakeRegistry({ place: await openLayoutPlace(temporaryFolder('kept'), { create: true, clock: realClock }) });
+  return startFakeRegistry({
+    place: await openLayoutPlace(temporaryFolder('kept'), { create: true, clock: realClock }),
+  });
 }
 
-function into(name: string, repository: string, start: () => Promise<Destination>, argv: (world: KillWorld, host: string) => readonly string[]): KilledCommand {
+function into(
+  name: string,
+  repository: string,
+  start: () => Promise<Destination>,
+  argv: (world: KillWorld, host: string) => readonly string[],
+): KilledCommand {
   return {
     name,
     open: async (world) => {
@@ -165,7 +227,11 @@ function into(name: string, repository: string, start: () => Promise<Destination
 }
 
 /** Kills a command when it has moved `bytes`, and runs it again. */
-export async function killAt(world: KillWorld, command: KilledCommand, bytes: number): Promise<KillOutcome> {
+export async function killAt(
+  world: KillWorld,
+  command: KilledCommand,
+  bytes: number,
+): Promise<KillOutcome> {
   const scene = await command.open(world);
   const { argv, cwd, home, link, direction } = scene;
   try {
@@ -174,7 +240,8 @@ export async function killAt(world: KillWorld, command: KilledCommand, bytes: nu
     await Promise.race([link.transferred(before.all + bytes), running.finished]);
     // Stopped first, so that what it has not read can be counted.
     running.process.kill('SIGSTOP');
-    const first = link[direction] - before.moved - (direction === 'bytesDown' ? unread(link.host) : 0);
+    const first =
+      link[direction] - before.moved - (direction === 'bytesDown' ? unread(link.host) : 0);
     running.process.kill('SIGKILL');
     const { status: firstStatus } = await running.finished;
     link.cut();
@@ -186,10 +253,19 @@ export async function killAt(world: KillWorld, command: KilledCommand, bytes: nu
     const left = [...scene.left(), ...remembered(home)];
     const problems = [
       ...(status === 0 ? [] : [`it ended with ${status}: ${stderr}`]),
-      ...(verified.status === 0 ? [] : [`verify ended with ${verified.status}: ${verified.stdout}${verified.stderr}`]),
+      ...(verified.status === 0
+        ? []
+        : [`verify ended with ${verified.status}: ${verified.stdout}${verified.stderr}`]),
       ...(left.length === 0 ? [] : [`it left ${left.join(', ')}`]),
     ];
-    return { command: command.name, ...moved, size: world.size, missing, killed: firstStatus !== 0, problems };
+    return {
+      command: command.name,
+      ...moved,
+      size: world.size,
+      missing,
+      killed: firstStatus !== 0,
+      problems,
+    };
   } finally {
     await scene.end();
   }
@@ -217,7 +293,11 @@ export function killPoints(size: number, count: number, random: () => number): r
   return Array.from({ length: count }, (_, at) => Math.floor((size * (at + random())) / count));
 }
 
-function folders(): { readonly cwd: string; readonly home: string; readonly end: () => Promise<void> } {
+function folders(): {
+  readonly cwd: string;
+  readonly home: string;
+  readonly end: () => Promise<void>;
+} {
   const [cwd, home] = [temporaryFolder('killed'), temporaryFolder('killed-home')];
   return {
     cwd,

@@ -30,11 +30,23 @@ export async function largeLayout(size: number): Promise<LargeLayout> {
     writeFileSync(join(blobs, digest.slice('sha256:'.length)), bytes);
     return { mediaType, digest, size: bytes.byteLength };
   };
-  const config = keep(MEDIA_TYPE.ociConfig, { architecture: 'amd64', os: 'linux', rootfs: { type: 'layers', diff_ids: [layer] } });
+  const config = keep(MEDIA_TYPE.ociConfig, {
+    architecture: 'amd64',
+    os: 'linux',
+    rootfs: { type: 'layers', diff_ids: [layer] },
+  });
   const layers = [{ mediaType: 'application/vnd.oci.image.layer.v1.tar', digest: layer, size }];
-  const manifest = keep(MEDIA_TYPE.ociManifest, { schemaVersion: 2, mediaType: MEDIA_TYPE.ociManifest, config, layers });
+  const manifest = keep(MEDIA_TYPE.ociManifest, {
+    schemaVersion: 2,
+    mediaType: MEDIA_TYPE.ociManifest,
+    config,
+    layers,
+  });
   const entry = { ...manifest, annotations: { 'org.opencontainers.image.ref.name': 'big' } };
-  writeFileSync(join(folder, 'index.json'), JSON.stringify({ schemaVersion: 2, manifests: [entry] }));
+  writeFileSync(
+    join(folder, 'index.json'),
+    JSON.stringify({ schemaVersion: 2, manifests: [entry] }),
+  );
   writeFileSync(join(folder, 'oci-layout'), JSON.stringify({ imageLayoutVersion: '1.0.0' }));
   return { image: `oci:${folder}:big`, digest: manifest.digest };
 }

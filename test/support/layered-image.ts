@@ -25,14 +25,22 @@ export interface LayeredOptions {
 export type LayerContent = readonly TarMember[] | Uint8Array;
 
 /** A linux/amd64 image of the layers, from the base up. */
-export function makeLayered(contents: readonly LayerContent[], { config: inner = {}, created = '2024-01-01T00:00:00Z' }: LayeredOptions = {}): LayeredImage {
+export function makeLayered(
+  contents: readonly LayerContent[],
+  { config: inner = {}, created = '2024-01-01T00:00:00Z' }: LayeredOptions = {},
+): LayeredImage {
   const layers = contents.map(layerNode);
   const config = jsonNode(MEDIA_TYPE.ociConfig, {
     architecture: 'amd64',
     os: 'linux',
     created,
     config: inner,
-    rootfs: { type: 'layers', diff_ids: contents.map((content) => digestOf(content instanceof Uint8Array ? content : buildTar(content))) },
+    rootfs: {
+      type: 'layers',
+      diff_ids: contents.map((content) =>
+        digestOf(content instanceof Uint8Array ? content : buildTar(content)),
+      ),
+    },
     history: contents.map((_, index) => ({ created_by: `COPY layer-${index} /` })),
   });
   const manifest = jsonNode(MEDIA_TYPE.ociManifest, {
@@ -45,7 +53,8 @@ export function makeLayered(contents: readonly LayerContent[], { config: inner =
     root: manifest.descriptor,
     layers: layers.map(({ descriptor }) => descriptor),
     async pushTo(store, tag) {
-      for (const { descriptor, bytes } of [...layers, config, manifest]) await store.push(descriptor, bytesOf(bytes));
+      for (const { descriptor, bytes } of [...layers, config, manifest])
+        await store.push(descriptor, bytesOf(bytes));
       await store.tag(manifest.descriptor, tag);
     },
   };
@@ -53,7 +62,11 @@ export function makeLayered(contents: readonly LayerContent[], { config: inner =
 
 /** Members of tars, shortly. */
 export const member = {
-  file: (name: string, content = name, more: Partial<TarMember> = {}): TarMember => ({ name, content, ...more }),
+  file: (name: string, content = name, more: Partial<TarMember> = {}): TarMember => ({
+    name,
+    content,
+    ...more,
+  }),
   folder: (name: string, mode = 0o755): TarMember => ({ name, typeflag: '5', mode }),
   symlink: (name: string, link: string): TarMember => ({ name, typeflag: '2', link, mode: 0o777 }),
   hardlink: (name: string, link: string): TarMember => ({ name, typeflag: '1', link }),

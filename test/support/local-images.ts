@@ -17,14 +17,20 @@ export interface LocalImages {
   /** Names in index.json; undefined for an image without one. */
   readonly names: () => Promise<readonly (string | undefined)[]>;
   /** Runs a command line on this store. */
-  readonly run: (argv: readonly string[], options?: FakeIoOptions) => Promise<{ readonly status: number; readonly io: FakeIo }>;
+  readonly run: (
+    argv: readonly string[],
+    options?: FakeIoOptions,
+  ) => Promise<{ readonly status: number; readonly io: FakeIo }>;
 }
 
 /** A local store of its own, empty and not yet there, or a copy of another. */
 export function localImages(original?: LocalImages): LocalImages {
   const folder = temporaryFolder('data');
   if (original !== undefined) cpSync(original.folder, folder, { recursive: true });
-  const withStore = async <Result>(create: boolean, work: (store: LocalStore) => Promise<Result>): Promise<Result> => {
+  const withStore = async <Result>(
+    create: boolean,
+    work: (store: LocalStore) => Promise<Result>,
+  ): Promise<Result> => {
     const store = await LocalStore.open(folder, { create, clock: systemClock });
     try {
       return await work(store);
@@ -37,12 +43,19 @@ export function localImages(original?: LocalImages): LocalImages {
     keep: (image, name, pulled) =>
       withStore(true, async (store) => {
         const reference = parseReference(name);
-        await image.pushAll(store.openRepository(reference), reference.digest ?? reference.tag ?? 'latest');
+        await image.pushAll(
+          store.openRepository(reference),
+          reference.digest ?? reference.tag ?? 'latest',
+        );
         if (pulled !== undefined) await store.recordPulled(reference, pulled);
       }),
     names: () => withStore(false, async (store) => (await store.images()).map(({ name }) => name)),
     run: async (argv, options) => {
-      const io = fakeIo({ cwd: temporaryFolder('cwd'), ...options, env: { REGI_DATA: folder, ...options?.env } });
+      const io = fakeIo({
+        cwd: temporaryFolder('cwd'),
+        ...options,
+        env: { REGI_DATA: folder, ...options?.env },
+      });
       return { status: await main(argv, io), io };
     },
   };

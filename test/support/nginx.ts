@@ -29,12 +29,20 @@ export async function startNginx(options: NginxOptions): Promise<Nginx> {
   const folder = temporaryFolder('nginx');
   const config = join(folder, 'nginx.conf');
   writeFileSync(config, configText(options, port, folder));
-  const daemon = await startDaemon('nginx', ['-p', folder, '-c', config, '-e', join(folder, 'error.log'), '-g', 'daemon off;'], port);
+  const daemon = await startDaemon(
+    'nginx',
+    ['-p', folder, '-c', config, '-e', join(folder, 'error.log'), '-g', 'daemon off;'],
+    port,
+  );
   afterFile(daemon.stop);
   return { port, host: `127.0.0.1:${port}`, stop: daemon.stop };
 }
 
-function configText({ upstream, tls, clientCa, protocols }: NginxOptions, port: number, folder: string): string {
+function configText(
+  { upstream, tls, clientCa, protocols }: NginxOptions,
+  port: number,
+  folder: string,
+): string {
   const lines =
     tls === undefined
       ? [`listen 127.0.0.1:${port};`]
@@ -43,8 +51,12 @@ function configText({ upstream, tls, clientCa, protocols }: NginxOptions, port: 
           `ssl_certificate ${tls.certPath};`,
           `ssl_certificate_key ${tls.keyPath};`,
           // Debian's OpenSSL speaks old versions only at the lowest level of security.
-          ...(protocols === undefined ? [] : [`ssl_protocols ${protocols};`, 'ssl_ciphers DEFAULT@SECLEVEL=0;']),
-          ...(clientCa === undefined ? [] : [`ssl_client_certificate ${clientCa};`, 'ssl_verify_client on;']),
+          ...(protocols === undefined
+            ? []
+            : [`ssl_protocols ${protocols};`, 'ssl_ciphers DEFAULT@SECLEVEL=0;']),
+          ...(clientCa === undefined
+            ? []
+            : [`ssl_client_certificate ${clientCa};`, 'ssl_verify_client on;']),
         ];
   return `worker_processes 1;
 pid ${folder}/nginx.pid;

@@ -17,9 +17,26 @@ export function createEngine(): Engine {
   const home = temporaryFolder('home');
   mkdirSync(join(home, '.config', 'containers'), { recursive: true });
   // Images are unsigned here; without a policy of its own a bare machine refuses them.
-  writeFileSync(join(home, '.config', 'containers', 'policy.json'), '{"default":[{"type":"insecureAcceptAnything"}]}');
-  const env = { PATH: process.env['PATH'] ?? '', HOME: home, XDG_RUNTIME_DIR: home, TMPDIR: home, BUILDAH_ISOLATION: 'chroot' };
-  const storage = ['--storage-driver', 'vfs', '--root', join(folder, 'root'), '--runroot', join(folder, 'runroot')];
-  const run = async (tool: Tool, args: readonly string[]): Promise<string> => (await runOrThrow(requireTool(tool), [...storage, ...args], { env })).trim();
+  writeFileSync(
+    join(home, '.config', 'containers', 'policy.json'),
+    '{"default":[{"type":"insecureAcceptAnything"}]}',
+  );
+  const env = {
+    PATH: process.env['PATH'] ?? '',
+    HOME: home,
+    XDG_RUNTIME_DIR: home,
+    TMPDIR: home,
+    BUILDAH_ISOLATION: 'chroot',
+  };
+  const storage = [
+    '--storage-driver',
+    'vfs',
+    '--root',
+    join(folder, 'root'),
+    '--runroot',
+    join(folder, 'runroot'),
+  ];
+  const run = async (tool: Tool, args: readonly string[]): Promise<string> =>
+    (await runOrThrow(requireTool(tool), [...storage, ...args], { env })).trim();
   return { podman: (...args) => run('podman', args), buildah: (...args) => run('buildah', args) };
 }

@@ -4,5 +4,7 @@ import { createCipheriv } from 'node:crypto';
 export function randomBytes(size: number, seed: number): Uint8Array {
   const key = Buffer.alloc(16);
   key.writeDoubleBE(seed);
-  return new Uint8Array(createCipheriv('aes-128-ctr', key, Buffer.alloc(16)).update(Buffer.alloc(size)));
+  return new Uint8Array(
+    createCipheriv('aes-128-ctr', key, Buffer.alloc(16)).update(Buffer.alloc(size)),
+  );
 }

@@ -1,4 +1,9 @@
-import { request as httpRequest, type IncomingHttpHeaders, type IncomingMessage, type OutgoingHttpHeaders } from 'node:http';
+import {
+  request as httpRequest,
+  type IncomingHttpHeaders,
+  type IncomingMessage,
+  type OutgoingHttpHeaders,
+} from 'node:http';
 import { connect } from 'node:net';
 import { buffer } from 'node:stream/consumers';
 
@@ -18,22 +23,38 @@ export interface RawAnswer {
 }
 
 /** One request over a connection of its own, with exactly the headers given. Rejects when the answer is cut. */
-export async function sendRaw(url: string | URL, { method = 'GET', path, headers = {}, body }: RawRequest): Promise<RawAnswer> {
+export async function sendRaw(
+  url: string | URL,
+  { method = 'GET', path, headers = {}, body }: RawRequest,
+): Promise<RawAnswer> {
   const response = await new Promise<IncomingMessage>((resolve, reject) => {
     const { hostname, port } = new URL(url);
     const length = body instanceof Uint8Array ? { 'content-length': body.byteLength } : {};
-    const request = httpRequest({ hostname, port, method, path, headers: { ...length, ...headers }, agent: false });
+    const request = httpRequest({
+      hostname,
+      port,
+      method,
+      path,
+      headers: { ...length, ...headers },
+      agent: false,
+    });
     request.once('response', resolve);
     request.once('error', reject);
     for (const chunk of body instanceof Uint8Array ? [body] : (body ?? [])) request.write(chunk);
     request.end();
   });
-  return { status: response.statusCode ?? 0, headers: response.headers, body: await buffer(response) };
+  return {
+    status: response.statusCode ?? 0,
+    headers: response.headers,
+    body: await buffer(response),
+  };
 }
 
 /** The codes of an error answer. */
 export function errorCodes({ body }: RawAnswer): readonly string[] {
-  const { errors } = JSON.parse(body.toString()) as { readonly errors: readonly { readonly code: string }[] };
+  const { errors } = JSON.parse(body.toString()) as {
+    readonly errors: readonly { readonly code: string }[];
+  };
   return errors.map(({ code }) => code);
 }
 

@@ -41,7 +41,9 @@ export function findTool(name: Tool): string | undefined {
 }
 
 /** Whether a test may mount in a namespace of its own, and listen below port 1024: root's alone, and not in every container. */
-export const isPrivileged = process.getuid?.() === 0 && spawnSync(findTool('unshare') ?? 'false', ['-m', 'true']).status === 0;
+export const isPrivileged =
+  process.getuid?.() === 0 &&
+  spawnSync(findTool('unshare') ?? 'false', ['-m', 'true']).status === 0;
 
 export function hasTool(name: Tool): boolean {
   return findTool(name) !== undefined;
@@ -54,7 +56,8 @@ export function hasTool(name: Tool): boolean {
  */
 export function requireTool(name: Tool): string {
   const path = findTool(name);
-  if (path === undefined) throw new Error(`Cannot find program "${name}": install Debian's package "${PACKAGES[name]}"`);
+  if (path === undefined)
+    throw new Error(`Cannot find program "${name}": install Debian's package "${PACKAGES[name]}"`);
   return path;
 }
 
@@ -66,7 +69,9 @@ export function describeReal(title: string, tools: readonly Tool[], body: () => 
   const missing = tools.filter((tool) => !hasTool(tool));
   const isRequired = process.env['REGI_REQUIRE_SERVERS'] === '1';
   const note = missing.length === 0 ? '' : ` (missing here: ${missing.join(', ')})`;
-  describe(`${title}${note}`, { skip: missing.length > 0 && !isRequired }, () => (missing.length > 0 && isRequired ? failFor(missing) : body()));
+  describe(`${title}${note}`, { skip: missing.length > 0 && !isRequired }, () =>
+    missing.length > 0 && isRequired ? failFor(missing) : body(),
+  );
 }
 
 function failFor(missing: readonly Tool[]): void {

@@ -42,16 +42,32 @@ export function runRegi(args: readonly string[], options?: RegiOptions): Promise
 }
 
 /** Starts the built `regi`, for tests that interrupt it or read along. */
-export function spawnRegi(args: readonly string[], { env = {}, cwd, input, timeoutMs }: RegiOptions = {}): RegiRunning {
+export function spawnRegi(
+  args: readonly string[],
+  { env = {}, cwd, input, timeoutMs }: RegiOptions = {},
+): RegiRunning {
   const home = temporaryFolder('home');
   const peak = join(temporaryFolder('peak'), 'status');
-  const { finished, ...running } = startProgram(process.execPath, ['--import', PEAK_PROBE, BIN, ...args], {
-    env: { PATH: process.env['PATH'] ?? '', HOME: home, XDG_CACHE_HOME: (cache ??= temporaryFolder('cache')), REGI_TEST_PEAK: peak, ...env },
-    cwd: cwd ?? temporaryFolder('cwd'),
-    input,
-    timeoutMs,
-  });
-  return { ...running, finished: finished.then((result) => ({ ...result, peakBytes: readPeak(peak) })) };
+  const { finished, ...running } = startProgram(
+    process.execPath,
+    ['--import', PEAK_PROBE, BIN, ...args],
+    {
+      env: {
+        PATH: process.env['PATH'] ?? '',
+        HOME: home,
+        XDG_CACHE_HOME: (cache ??= temporaryFolder('cache')),
+        REGI_TEST_PEAK: peak,
+        ...env,
+      },
+      cwd: cwd ?? temporaryFolder('cwd'),
+      input,
+      timeoutMs,
+    },
+  );
+  return {
+    ...running,
+    finished: finished.then((result) => ({ ...result, peakBytes: readPeak(peak) })),
+  };
 }
 
 function readPeak(path: string): number | undefined {

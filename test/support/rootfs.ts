@@ -58,14 +58,25 @@ export async function realImages(): Promise<RealImages> {
 }
 
 function imagesOf(layout: string): RealImages {
-  return { layout, image: `oci:${layout}:12`, imageDigest: digestOf(layout, '12'), index: `oci:${layout}:all`, indexDigest: digestOf(layout, 'all') };
+  return {
+    layout,
+    image: `oci:${layout}:12`,
+    imageDigest: digestOf(layout, '12'),
+    index: `oci:${layout}:all`,
+    indexDigest: digestOf(layout, 'all'),
+  };
 }
 
 function digestOf(layout: string, tag: string): string {
   const { manifests } = JSON.parse(readFileSync(join(layout, 'index.json'), 'utf8')) as {
-    readonly manifests: readonly { readonly digest: string; readonly annotations?: Readonly<Record<string, string>> }[];
+    readonly manifests: readonly {
+      readonly digest: string;
+      readonly annotations?: Readonly<Record<string, string>>;
+    }[];
   };
-  const found = manifests.find(({ annotations }) => annotations?.['org.opencontainers.image.ref.name'] === tag);
+  const found = manifests.find(
+    ({ annotations }) => annotations?.['org.opencontainers.image.ref.name'] === tag,
+  );
   if (found === undefined) throw new Error(`Cannot find tag "${tag}" in the layout "${layout}"`);
   return found.digest;
 }
@@ -89,16 +100,34 @@ async function build(rootfs: string, layout: string): Promise<string> {
     await run('manifest', 'add', 'localhost/all', `oci:${parts}:${recipe.name}`);
   }
   await run('manifest', 'push', '--quiet', '--all', 'localhost/all', `oci:${layout}:all`);
-  await runOrThrow(requireTool('skopeo'), ['copy', '--quiet', `oci:${parts}:amd64`, `oci:${layout}:12`], { env: environment() });
+  await runOrThrow(
+    requireTool('skopeo'),
+    ['copy', '--quiet', `oci:${parts}:amd64`, `oci:${layout}:12`],
+    { env: environment() },
+  );
   return layout;
 }
 
 /** One more layer on top; gives the name of the image. */
-async function addApp(run: Buildah, { name, arch, variant, from }: Recipe, app: string): Promise<string> {
+async function addApp(
+  run: Buildah,
+  { name, arch, variant, from }: Recipe,
+  app: string,
+): Promise<string> {
   const image = `localhost/${name}`;
   const working = await run('from', '--pull-never', from);
   await run('copy', '--quiet', working, app, '/opt/app');
-  await run('config', '--os', 'linux', '--arch', arch, ...(variant === undefined ? [] : ['--variant', variant]), '--cmd', '/bin/sh', working);
+  await run(
+    'config',
+    '--os',
+    'linux',
+    '--arch',
+    arch,
+    ...(variant === undefined ? [] : ['--variant', variant]),
+    '--cmd',
+    '/bin/sh',
+    working,
+  );
   await run('commit', ...REPRODUCIBLE, working, image);
   return image;
 }
@@ -108,16 +137,27 @@ type Buildah = (...args: readonly string[]) => Promise<string>;
 /** buildah with a storage of its own, and no say for what this machine has configured. */
 function buildah(): Buildah {
   const folder = temporaryFolder('buildah');
-  const storage = ['--storage-driver', 'vfs', '--root', join(folder, 'root'), '--runroot', join(folder, 'runroot')];
+  const storage = [
+    '--storage-driver',
+    'vfs',
+    '--root',
+    join(folder, 'root'),
+    '--runroot',
+    join(folder, 'runroot'),
+  ];
   const env = { ...environment(), BUILDAH_ISOLATION: 'chroot' };
-  return async (...args) => (await runOrThrow(requireTool('buildah'), [...storage, ...args], { env })).trim();
+  return async (...args) =>
+    (await runOrThrow(requireTool('buildah'), [...storage, ...args], { env })).trim();
 }
 
 function environment(): Readonly<Record<string, string>> {
   const home = temporaryFolder('home');
   // Images are unsigned here; without a policy of its own a bare machine refuses them.
   mkdirSync(join(home, '.config', 'containers'), { recursive: true });
-  writeFileSync(join(home, '.config', 'containers', 'policy.json'), '{"default":[{"type":"insecureAcceptAnything"}]}');
+  writeFileSync(
+    join(home, '.config', 'containers', 'policy.json'),
+    '{"default":[{"type":"insecureAcceptAnything"}]}',
+  );
   return { PATH: process.env['PATH'] ?? '', HOME: home, XDG_RUNTIME_DIR: home, TMPDIR: home };
 }
 
@@ -126,6 +166,7 @@ function smallTree(): string {
   const folder = temporaryFolder('tree');
   mkdirSync(join(folder, 'usr', 'share'), { recursive: true });
   writeFileSync(join(folder, 'usr', 'share', 'data'), randomBytes(8 * 1024 * 1024, 1));
-  for (const name of ['one', 'two', 'three']) writeFileSync(join(folder, 'usr', 'share', name), `${name}\n`.repeat(10_000));
+  for (const name of ['one', 'two', 'three'])
+    writeFileSync(join(folder, 'usr', 'share', name), `${name}\n`.repeat(10_000));
   return folder;
 }

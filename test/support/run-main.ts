@@ -16,8 +16,16 @@ export interface RunMainOptions extends Omit<FakeIoOptions, 'clock'> {
 }
 
 /** Runs a command line in this process: real network and files, an empty home, and waits that are over at once. */
-export async function runMain(argv: readonly string[], { clock = instantClock(), ...options }: RunMainOptions = {}): Promise<MainResult> {
-  const io = fakeIo({ home: temporaryFolder('home'), cwd: temporaryFolder('cwd'), clock, ...options });
+export async function runMain(
+  argv: readonly string[],
+  { clock = instantClock(), ...options }: RunMainOptions = {},
+): Promise<MainResult> {
+  const io = fakeIo({
+    home: temporaryFolder('home'),
+    cwd: temporaryFolder('cwd'),
+    clock,
+    ...options,
+  });
   const status = await main(argv, io);
   return { status, stdout: io.stdoutText(), stderr: io.stderrText(), sleeps: clock.sleeps };
 }

@@ -24,10 +24,20 @@ export interface Running {
   readonly finished: Promise<Finished>;
 }
 
-const SIGNAL_NUMBERS: Readonly<Record<string, number>> = { SIGHUP: 1, SIGINT: 2, SIGKILL: 9, SIGPIPE: 13, SIGTERM: 15 };
+const SIGNAL_NUMBERS: Readonly<Record<string, number>> = {
+  SIGHUP: 1,
+  SIGINT: 2,
+  SIGKILL: 9,
+  SIGPIPE: 13,
+  SIGTERM: 15,
+};
 
 /** Starts a program and collects its output. Never blocks the event loop: servers that the program talks to may run in this process. */
-export function startProgram(path: string, args: readonly string[], { env, cwd, input, timeoutMs = 600_000 }: RunOptions): Running {
+export function startProgram(
+  path: string,
+  args: readonly string[],
+  { env, cwd, input, timeoutMs = 600_000 }: RunOptions,
+): Running {
   const child = spawn(path, args, { env, cwd, timeout: timeoutMs, killSignal: 'SIGKILL' });
   const output = { stdout: '', stderr: '' };
   child.stdout.setEncoding('utf8').on('data', (text: string) => void (output.stdout += text));
@@ -36,13 +46,19 @@ export function startProgram(path: string, args: readonly string[], { env, cwd, 
   child.stdin.on('error', () => undefined).end(input);
   const ended = new Promise<number>((resolve, reject) => {
     child.once('error', reject);
-    child.once('close', (status, signal) => resolve(status ?? 128 + (SIGNAL_NUMBERS[signal ?? ''] ?? 0)));
+    child.once('close', (status, signal) =>
+      resolve(status ?? 128 + (SIGNAL_NUMBERS[signal ?? ''] ?? 0)),
+    );
   });
   return { process: child, output, finished: ended.then((status) => ({ status, ...output })) };
 }
 
 /** Runs a program to its end, whatever its exit status. */
-export function runProgram(path: string, args: readonly string[], options: RunOptions): Promise<Finished> {
+export function runProgram(
+  path: string,
+  args: readonly string[],
+  options: RunOptions,
+): Promise<Finished> {
   return startProgram(path, args, options).finished;
 }
 
@@ -51,8 +67,13 @@ export function runProgram(path: string, args: readonly string[], options: RunOp
  *
  * @throws {Error} with its standard error when it fails.
  */
-export async function runOrThrow(path: string, args: readonly string[], options: RunOptions): Promise<string> {
+export async function runOrThrow(
+  path: string,
+  args: readonly string[],
+  options: RunOptions,
+): Promise<string> {
   const { status, stdout, stderr } = await runProgram(path, args, options);
-  if (status !== 0) throw new Error(`Cannot run ${path} ${args.join(' ')}: exit status ${status}\n${stderr}`);
+  if (status !== 0)
+    throw new Error(`Cannot run ${path} ${args.join(' ')}: exit status ${status}\n${stderr}`);
   return stdout;
 }

@@ -34,8 +34,10 @@ export async function startServe(args: readonly string[], options?: RegiOptions)
   afterFile(async () => void (await stop('SIGKILL')));
   for (;;) {
     const { url, host } = LISTENING.exec(running.output.stderr)?.groups ?? {};
-    if (url !== undefined && host !== undefined) return { url, host, stderr: () => running.output.stderr, stop };
-    if (ended) throw new Error(`Expected a line "listening on", found the end\n${running.output.stderr}`);
+    if (url !== undefined && host !== undefined)
+      return { url, host, stderr: () => running.output.stderr, stop };
+    if (ended)
+      throw new Error(`Expected a line "listening on", found the end\n${running.output.stderr}`);
     await setImmediate();
   }
 }

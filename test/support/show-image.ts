@@ -40,7 +40,8 @@ export function makeShowImage(): ShowImage {
     root: manifest.descriptor,
     config: config.bytes,
     async pushTo(store, tag) {
-      for (const { descriptor, bytes } of [config, manifest]) await store.push(descriptor, bytesOf(bytes));
+      for (const { descriptor, bytes } of [config, manifest])
+        await store.push(descriptor, bytesOf(bytes));
       await store.tag(manifest.descriptor, tag);
     },
   };
@@ -55,20 +56,38 @@ const CONFIG = {
   config: {
     User: 'nginx',
     WorkingDir: '/srv/www',
-    Env: ['PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', 'NGINX_VERSION=1.27.2', 'EVIL=\u001b[31mred\u202etxt.exe\r\n'],
+    Env: [
+      'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
+      'NGINX_VERSION=1.27.2',
+      'EVIL=\u001b[31mred\u202etxt.exe\r\n',
+    ],
     Entrypoint: ['/docker-entrypoint.sh'],
     Cmd: ['nginx', '-g', 'daemon off;'],
     ExposedPorts: { '80/tcp': {} },
     Volumes: { '/data': {} },
     StopSignal: 'SIGQUIT',
-    Labels: { maintainer: '山田太郎 and the others of the team', 'org.example.long': 'x'.repeat(500) },
+    Labels: {
+      maintainer: '山田太郎 and the others of the team',
+      'org.example.long': 'x'.repeat(500),
+    },
   },
-  rootfs: { type: 'layers', diff_ids: LAYER_SIZES.map((_, index) => digestOf(encode(`tar ${index}`))) },
+  rootfs: {
+    type: 'layers',
+    diff_ids: LAYER_SIZES.map((_, index) => digestOf(encode(`tar ${index}`))),
+  },
   history: [
-    { created: '2025-09-01T00:00:00Z', created_by: '/bin/sh -c #(nop) ADD file:48ef5f2d4a1e2b0a in / ' },
-    { created: '2025-09-01T00:00:00Z', created_by: '/bin/sh -c #(nop)  CMD ["bash"]', empty_layer: true },
     {
-      created_by: 'RUN /bin/sh -c set -x \\\n    && groupadd --system --gid 101 nginx \\\n    && useradd --system nginx # buildkit',
+      created: '2025-09-01T00:00:00Z',
+      created_by: '/bin/sh -c #(nop) ADD file:48ef5f2d4a1e2b0a in / ',
+    },
+    {
+      created: '2025-09-01T00:00:00Z',
+      created_by: '/bin/sh -c #(nop)  CMD ["bash"]',
+      empty_layer: true,
+    },
+    {
+      created_by:
+        'RUN /bin/sh -c set -x \\\n    && groupadd --system --gid 101 nginx \\\n    && useradd --system nginx # buildkit',
       comment: 'buildkit.dockerfile.v0',
     },
     { created_by: '|1 VERSION=2 /bin/sh -c echo $VERSION > /version' },

@@ -35,13 +35,30 @@ export interface SkopeoImage {
  * Each method throws with skopeo's standard error when it fails; `run` gives the exit status instead.
  */
 export const skopeo = {
-  async copy(source: string, destination: string, { from, to, all = false, format }: SkopeoCopyOptions = {}): Promise<void> {
-    const flags = [...(all ? ['--all'] : []), ...(format === undefined ? [] : ['--format', format])];
-    await printed(['copy', '--quiet', ...flags, ...access('src-', source, from), ...access('dest-', destination, to), source, destination]);
+  async copy(
+    source: string,
+    destination: string,
+    { from, to, all = false, format }: SkopeoCopyOptions = {},
+  ): Promise<void> {
+    const flags = [
+      ...(all ? ['--all'] : []),
+      ...(format === undefined ? [] : ['--format', format]),
+    ];
+    await printed([
+      'copy',
+      '--quiet',
+      ...flags,
+      ...access('src-', source, from),
+      ...access('dest-', destination, to),
+      source,
+      destination,
+    ]);
   },
 
   async inspect(place: string, options?: SkopeoOptions): Promise<SkopeoImage> {
-    return JSON.parse(await printed(['inspect', ...access('', place, options), place])) as SkopeoImage;
+    return JSON.parse(
+      await printed(['inspect', ...access('', place, options), place]),
+    ) as SkopeoImage;
   },
 
   /** The manifest's own bytes, as text. */
@@ -51,12 +68,16 @@ export const skopeo = {
 
   /** Of what the tag names itself: an index has its own digest here, not that of the image for this machine. */
   async digest(place: string, options?: SkopeoOptions): Promise<string> {
-    return (await printed(['inspect', '--format', '{{.Digest}}', ...access('', place, options), place])).trim();
+    return (
+      await printed(['inspect', '--format', '{{.Digest}}', ...access('', place, options), place])
+    ).trim();
   },
 
   /** Of a repository, sorted. */
   async listTags(place: string, options?: SkopeoOptions): Promise<readonly string[]> {
-    const { Tags } = JSON.parse(await printed(['list-tags', ...access('', place, options), place])) as { readonly Tags: readonly string[] };
+    const { Tags } = JSON.parse(
+      await printed(['list-tags', ...access('', place, options), place]),
+    ) as { readonly Tags: readonly string[] };
     return Tags.toSorted();
   },
 
@@ -86,8 +107,15 @@ function emptyHome(): Readonly<Record<string, string>> {
   };
 }
 
-function access(prefix: 'src-' | 'dest-' | '', place: string, options: SkopeoOptions = {}): readonly string[] {
+function access(
+  prefix: 'src-' | 'dest-' | '',
+  place: string,
+  options: SkopeoOptions = {},
+): readonly string[] {
   if (!place.startsWith('docker://')) return [];
-  const tls = options.caFolder === undefined ? [`--${prefix}tls-verify=false`] : [`--${prefix}cert-dir=${options.caFolder}`];
+  const tls =
+    options.caFolder === undefined
+      ? [`--${prefix}tls-verify=false`]
+      : [`--${prefix}cert-dir=${options.caFolder}`];
   return options.creds === undefined ? tls : [...tls, `--${prefix}creds=${options.creds}`];
 }

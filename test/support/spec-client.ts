@@ -15,7 +15,11 @@ export interface SpecClient {
   readonly registry: FakeRegistry;
   /** The repository `team/app`. */
   readonly store: Store;
-  readonly send: (method: string, path: string, rest?: Omit<RawRequest, 'method' | 'path'>) => Promise<RawAnswer>;
+  readonly send: (
+    method: string,
+    path: string,
+    rest?: Omit<RawRequest, 'method' | 'path'>,
+  ) => Promise<RawAnswer>;
   /** Begins an upload to `team/app` and answers its location. */
   readonly startUpload: (query?: string) => Promise<string>;
   readonly withDigest: (location: string, digest: string) => string;
@@ -36,7 +40,8 @@ export function useSpecClient(): SpecClient {
     if (registry === undefined) throw new Error('A registry runs only during a test');
     return registry;
   };
-  const send: SpecClient['send'] = (method, path, rest = {}) => sendRaw(running().url, { method, path, ...rest });
+  const send: SpecClient['send'] = (method, path, rest = {}) =>
+    sendRaw(running().url, { method, path, ...rest });
   return {
     get registry() {
       return running();
@@ -46,7 +51,9 @@ export function useSpecClient(): SpecClient {
     },
     send,
     startUpload: async (query = '') => {
-      const { headers } = await send('POST', `/v2/team/app/blobs/uploads/${query}`, { headers: { 'content-length': 0 } });
+      const { headers } = await send('POST', `/v2/team/app/blobs/uploads/${query}`, {
+        headers: { 'content-length': 0 },
+      });
       return headers.location ?? '';
     },
     withDigest: (location, digest) => {
@@ -55,7 +62,10 @@ export function useSpecClient(): SpecClient {
       return url.pathname + url.search;
     },
     putManifest: (reference, { descriptor, bytes }) =>
-      send('PUT', `/v2/team/app/manifests/${reference}`, { headers: { 'content-type': descriptor.mediaType }, body: bytes }),
+      send('PUT', `/v2/team/app/manifests/${reference}`, {
+        headers: { 'content-type': descriptor.mediaType },
+        body: bytes,
+      }),
     pushBlobs: async (image) => {
       const store = running().place.open('team/app');
       for (const { descriptor, bytes } of image.nodes.values()) {

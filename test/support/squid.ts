@@ -28,7 +28,9 @@ export async function startSquid({ login, names }: SquidOptions): Promise<Squid>
   const log = join(folder, 'access.log');
   const passwords = join(folder, 'passwords');
   if (login !== undefined) {
-    const hash = execFileSync('openssl', ['passwd', '-apr1', login.password], { encoding: 'utf8' }).trim();
+    const hash = execFileSync('openssl', ['passwd', '-apr1', login.password], {
+      encoding: 'utf8',
+    }).trim();
     writeFileSync(passwords, `${login.user}:${hash}\n`);
   }
   writeFileSync(join(folder, 'hosts'), names.map((name) => `127.0.0.1 ${name}\n`).join(''));
@@ -65,5 +67,8 @@ export async function startSquid({ login, names }: SquidOptions): Promise<Squid>
   );
   const daemon = await startDaemon('squid', ['-N', '-n', `regi${port}`, '-f', config], port);
   afterFile(daemon.stop);
-  return { port, requests: () => (existsSync(log) ? readFileSync(log, 'utf8').trim().split('\n') : []) };
+  return {
+    port,
+    requests: () => (existsSync(log) ? readFileSync(log, 'utf8').trim().split('\n') : []),
+  };
 }

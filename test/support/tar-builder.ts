@@ -26,15 +26,22 @@ export interface TarMember {
 
 /** A tar by hand. `end`: blocks of zeros behind it, 2 when absent. */
 export function buildTar(members: readonly TarMember[], end = 2): Uint8Array {
-  return Buffer.concat([...members.flatMap((member) => [header(member), padded(Buffer.from(member.content ?? ''))]), Buffer.alloc(end * 512)]);
+  return Buffer.concat([
+    ...members.flatMap((member) => [header(member), padded(Buffer.from(member.content ?? ''))]),
+    Buffer.alloc(end * 512),
+  ]);
 }
 
 /** Extension records before a member. */
-export function pax(records: Readonly<Record<string, string>>, typeflag: 'x' | 'g' = 'x'): TarMember {
+export function pax(
+  records: Readonly<Record<string, string>>,
+  typeflag: 'x' | 'g' = 'x',
+): TarMember {
   const content = Object.entries(records).map(([name, value]) => {
     const rest = ` ${name}=${value}\n`;
     let length = Buffer.byteLength(rest);
-    while (Buffer.byteLength(`${length}${rest}`) !== length) length = Buffer.byteLength(`${length}${rest}`);
+    while (Buffer.byteLength(`${length}${rest}`) !== length)
+      length = Buffer.byteLength(`${length}${rest}`);
     return `${length}${rest}`;
   });
   return { name: 'PaxHeader', typeflag, content: content.join('') };
@@ -62,11 +69,25 @@ export function inMemory(bytes: Uint8Array): RandomAccess & { readonly reads: re
   };
 }
 
-function header({ name, content = '', typeflag = '0', link = '', size, sizeField, magic = 'ustar', prefix = '', mode = 0o644, mtime = 0 }: TarMember): Buffer {
+function header({
+  name,
+  content = '',
+  typeflag = '0',
+  link = '',
+  size,
+  sizeField,
+  magic = 'ustar',
+  prefix = '',
+  mode = 0o644,
+  mtime = 0,
+}: TarMember): Buffer {
   const made = Buffer.alloc(512);
   made.write(name, 0, 100);
   made.write(`${mode.toString(8).padStart(7, '0')}\0${'0000000\0'.repeat(2)}`, 100);
-  made.write(`${(size ?? Buffer.byteLength(content)).toString(8).padStart(11, '0')}\0${mtime.toString(8).padStart(11, '0')}\0`, 124);
+  made.write(
+    `${(size ?? Buffer.byteLength(content)).toString(8).padStart(11, '0')}\0${mtime.toString(8).padStart(11, '0')}\0`,
+    124,
+  );
   if (sizeField !== undefined) made.set(sizeField, 124);
   made.write(`        ${typeflag}`, 148);
   made.write(link, 157, 100);

@@ -34,11 +34,34 @@ export interface Terminal {
 const PATIENCE_MS = 120_000;
 
 /** Starts a program in a terminal of that size. It ends with the test file. */
-export async function openTerminal(command: readonly string[], { columns = 100, rows = 30, env = {}, cwd }: TerminalOptions = {}): Promise<Terminal> {
+export async function openTerminal(
+  command: readonly string[],
+  { columns = 100, rows = 30, env = {}, cwd }: TerminalOptions = {},
+): Promise<Terminal> {
   const socket = join(temporaryFolder('tmux'), 'socket');
-  const variables = { PATH: pathWithRegi(), HOME: temporaryFolder('home'), LC_ALL: 'C.UTF-8', TERM: 'screen-256color', HISTFILE: '/dev/null', ...env };
-  const tmux = (...args: readonly string[]): Promise<string> => runOrThrow(requireTool('tmux'), ['-S', socket, '-f', '/dev/null', ...args], { env: variables });
-  await tmux('-u', 'new-session', '-d', '-x', `${columns}`, '-y', `${rows}`, '-c', cwd ?? temporaryFolder('cwd'), '--', ...command);
+  const variables = {
+    PATH: pathWithRegi(),
+    HOME: temporaryFolder('home'),
+    LC_ALL: 'C.UTF-8',
+    TERM: 'screen-256color',
+    HISTFILE: '/dev/null',
+    ...env,
+  };
+  const tmux = (...args: readonly string[]): Promise<string> =>
+    runOrThrow(requireTool('tmux'), ['-S', socket, '-f', '/dev/null', ...args], { env: variables });
+  await tmux(
+    '-u',
+    'new-session',
+    '-d',
+    '-x',
+    `${columns}`,
+    '-y',
+    `${rows}`,
+    '-c',
+    cwd ?? temporaryFolder('cwd'),
+    '--',
+    ...command,
+  );
   // What ends is still looked at.
   await tmux('set-option', '-g', 'remain-on-exit', 'on');
   await tmux('set-option', '-g', 'status', 'off');
@@ -63,11 +86,13 @@ export async function openTerminal(command: readonly string[], { columns = 100, 
       for (const end = Date.now() + patienceMs; ;) {
         const text = await screen();
         if (pattern.test(text)) return text;
-        if (Date.now() > end) throw new Error(`Expected ${String(pattern)} on the screen, found\n${text}`);
+        if (Date.now() > end)
+          throw new Error(`Expected ${String(pattern)} on the screen, found\n${text}`);
         await setImmediate();
       }
     },
-    resize: async (width, height) => void (await tmux('resize-window', '-x', `${width}`, '-y', `${height}`)),
+    resize: async (width, height) =>
+      void (await tmux('resize-window', '-x', `${width}`, '-y', `${height}`)),
   };
 }
 

@@ -9,7 +9,10 @@ import { startThrottleProxy, type ThrottleOptions, type ThrottleProxy } from './
 
 /** A server that says everything back. */
 async function startEcho(options?: ThrottleOptions): Promise<ThrottleProxy> {
-  const server = createServer({ allowHalfOpen: true }, (socket) => void socket.on('error', () => undefined).pipe(socket));
+  const server = createServer(
+    { allowHalfOpen: true },
+    (socket) => void socket.on('error', () => undefined).pipe(socket),
+  );
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   onTestFinished(() => void server.close());
@@ -17,12 +20,19 @@ async function startEcho(options?: ThrottleOptions): Promise<ThrottleProxy> {
 }
 
 function dial(proxy: ThrottleProxy): Socket {
-  const socket = connect({ host: '127.0.0.1', port: Number(proxy.host.split(':')[1]), allowHalfOpen: true });
+  const socket = connect({
+    host: '127.0.0.1',
+    port: Number(proxy.host.split(':')[1]),
+    allowHalfOpen: true,
+  });
   onTestFinished(() => void socket.destroy());
   return socket;
 }
 
-async function echo(proxy: ThrottleProxy, content: Uint8Array): Promise<{ readonly answer: Buffer; readonly ms: number }> {
+async function echo(
+  proxy: ThrottleProxy,
+  content: Uint8Array,
+): Promise<{ readonly answer: Buffer; readonly ms: number }> {
   const start = performance.now();
   const answer = await buffer(dial(proxy).end(content));
   return { answer, ms: performance.now() - start };
@@ -32,7 +42,11 @@ test('startThrottleProxy() passes on every byte in order, and counts them', asyn
   const proxy = await startEcho({ latencyMs: 1 });
   const content = randomBytes(6_000_000, 1);
   expect((await echo(proxy, content)).answer.equals(content)).toBe(true);
-  expect(proxy).toMatchObject({ connections: 1, bytesUp: content.byteLength, bytesDown: content.byteLength });
+  expect(proxy).toMatchObject({
+    connections: 1,
+    bytesUp: content.byteLength,
+    bytesDown: content.byteLength,
+  });
 });
 
 test('startThrottleProxy() takes as long as the rate says', async () => {
@@ -51,7 +65,10 @@ test('startThrottleProxy() adds the latency once in each direction, not to each 
 
 test('throttle() changes a link that is in use', async () => {
   const proxy = await startEcho({ bytesPerSecond: 10_000 });
-  const { ms } = await Promise.all([echo(proxy, randomBytes(1_000_000, 1)), proxy.transferred(2000).then(() => proxy.throttle({}))]).then(([result]) => result);
+  const { ms } = await Promise.all([
+    echo(proxy, randomBytes(1_000_000, 1)),
+    proxy.transferred(2000).then(() => proxy.throttle({})),
+  ]).then(([result]) => result);
   // Of the hundred seconds that the link takes as it was.
   expect(ms).toBeLessThan(50_000);
 });

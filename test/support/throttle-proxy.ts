@@ -37,7 +37,10 @@ const SLICE_SECONDS = 0.05;
 const WINDOW_BYTES = 4 * 1024 * 1024;
 
 /** Starts a TCP proxy on loopback that stands before `target` (`127.0.0.1:PORT`) as a slow or a long line would. */
-export async function startThrottleProxy(target: string, options: ThrottleOptions = {}): Promise<ThrottleProxy> {
+export async function startThrottleProxy(
+  target: string,
+  options: ThrottleOptions = {},
+): Promise<ThrottleProxy> {
   const address = new URL(`tcp://${target}`);
   const lines = new Set<readonly [client: Socket, upstream: Socket]>();
   const watchers = new Set<() => void>();
@@ -45,7 +48,11 @@ export async function startThrottleProxy(target: string, options: ThrottleOption
   let link = options;
 
   const server = createServer({ allowHalfOpen: true }, (client) => {
-    const upstream = connect({ host: address.hostname, port: Number(address.port), allowHalfOpen: true });
+    const upstream = connect({
+      host: address.hostname,
+      port: Number(address.port),
+      allowHalfOpen: true,
+    });
     count.connections += 1;
     const line = [client, upstream] as const;
     lines.add(line);
@@ -107,7 +114,12 @@ export async function startThrottleProxy(target: string, options: ThrottleOption
 }
 
 /** Moves bytes one way: each slice leaves when the rate allows it and arrives `latencyMs` later, while the next ones are on their way. */
-async function pump(source: Socket, target: Socket, link: () => ThrottleOptions, onBytes: (bytes: number) => void): Promise<void> {
+async function pump(
+  source: Socket,
+  target: Socket,
+  link: () => ThrottleOptions,
+  onBytes: (bytes: number) => void,
+): Promise<void> {
   let freeAt = 0;
   let travelling = 0;
   let arrived: Promise<void> = Promise.resolve();
@@ -119,17 +131,25 @@ async function pump(source: Socket, target: Socket, link: () => ThrottleOptions,
     if (target.destroyed) return;
     onBytes(slice.byteLength);
     // A side that breaks meanwhile ends the line by its own error event.
-    if (!target.write(slice)) await Promise.race([once(target, 'drain'), once(target, 'close')]).catch(() => undefined);
+    if (!target.write(slice))
+      await Promise.race([once(target, 'drain'), once(target, 'close')]).catch(() => undefined);
   }
 
   // The other direction may still be open when this one ends.
-  for await (const chunk of source.iterator({ destroyOnReturn: false }) as AsyncIterable<Uint8Array>) {
+  for await (const chunk of source.iterator({
+    destroyOnReturn: false,
+  }) as AsyncIterable<Uint8Array>) {
     for (let offset = 0; offset < chunk.byteLength;) {
       const { bytesPerSecond, latencyMs = 0 } = link();
-      const length = bytesPerSecond === undefined ? chunk.byteLength : Math.max(1, Math.floor(bytesPerSecond * SLICE_SECONDS));
+      const length =
+        bytesPerSecond === undefined
+          ? chunk.byteLength
+          : Math.max(1, Math.floor(bytesPerSecond * SLICE_SECONDS));
       const slice = chunk.subarray(offset, offset + length);
       offset += length;
-      freeAt = Math.max(freeAt, performance.now()) + (bytesPerSecond === undefined ? 0 : (slice.byteLength / bytesPerSecond) * 1000);
+      freeAt =
+        Math.max(freeAt, performance.now()) +
+        (bytesPerSecond === undefined ? 0 : (slice.byteLength / bytesPerSecond) * 1000);
       await sleepUntil(freeAt);
       travelling += slice.byteLength;
       arrived = arrive(slice, freeAt + latencyMs, arrived);

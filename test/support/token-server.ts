@@ -15,7 +15,9 @@ import type { TokenAuth } from './docker-registry.ts';
 export type Rights = Readonly<Record<string, readonly string[]>>;
 
 export interface TokenServerOptions {
-  readonly users?: Readonly<Record<string, { readonly password: string; readonly rights: Rights }>> | undefined;
+  readonly users?:
+    | Readonly<Record<string, { readonly password: string; readonly rights: Rights }>>
+    | undefined;
   /** Rights without a name. Without this a request without credentials is refused. */
   readonly anonymous?: Rights | undefined;
   /** What is answered as `expires_in`, in seconds: 300 when absent, and nothing is answered when it is `'none'`. */
@@ -102,28 +104,57 @@ export async function startTokenServer(options: TokenServerOptions = {}): Promis
 
   async function answer(request: IncomingMessage): Promise<Answer> {
     const asked = request.method === 'POST' ? await parsePost(request) : parseGet(request);
-    const answered = request.method === 'POST' && options.getOnly === true ? refuse(405, 'method not allowed') : await grant(asked, request.method === 'POST');
+    const answered =
+      request.method === 'POST' && options.getOnly === true
+        ? refuse(405, 'method not allowed')
+        : await grant(asked, request.method === 'POST');
     const { grant: kind, user, service, clientId, scopes } = asked;
-    const granted = (answered.access ?? []).flatMap(({ type, name, actions }) => actions.map((action) => `${type}:${name}:${action}`));
-    requests.push({ method: request.method ?? '', grant: kind, user, service, clientId, scopes, granted, status: answered.status });
+    const granted = (answered.access ?? []).flatMap(({ type, name, actions }) =>
+      actions.map((action) => `${type}:${name}:${action}`),
+    );
+    requests.push({
+      method: request.method ?? '',
+      grant: kind,
+      user,
+      service,
+      clientId,
+      scopes,
+      granted,
+      status: answered.status,
+    });
     return answered;
   }
 
   async function grant(asked: Asked, isPost: boolean): Promise<Answer> {
-    if (asked.service !== undefined && asked.service !== SERVICE) return refuse(400, `unknown service "${asked.service}"`);
+    if (asked.service !== undefined && asked.service !== SERVICE)
+      return refuse(400, `unknown service "${asked.service}"`);
     if (isPost && asked.clientId === undefined) return refuse(400, 'client_id is required');
     if (asked.grant === 'unknown') return refuse(400, 'unsupported grant_type');
-    const user = asked.refreshToken === undefined ? asked.user : refreshTokens.get(asked.refreshToken);
+    const user =
+      asked.refreshToken === undefined ? asked.user : refreshTokens.get(asked.refreshToken);
     const rights = rightsOf(asked, user);
     if (rights === undefined) return refuse(401, 'authentication failed');
 
-    const access = asked.scopes.map((scope) => allowed(scope, rights)).filter(({ actions }) => actions.length > 0);
+    const access = asked.scopes
+      .map((scope) => allowed(scope, rights))
+      .filter(({ actions }) => actions.length > 0);
     const expiresIn = options.expiresIn ?? 300;
-    const token = await sign(signing, user ?? '', access, options.endsIn ?? (expiresIn === 'none' ? 60 : expiresIn));
-    const body: Record<string, unknown> = isPost ? { access_token: token, scope: asked.scopes.join(' ') } : { token, access_token: token };
+    const token = await sign(
+      signing,
+      user ?? '',
+      access,
+      options.endsIn ?? (expiresIn === 'none' ? 60 : expiresIn),
+    );
+    const body: Record<string, unknown> = isPost
+      ? { access_token: token, scope: asked.scopes.join(' ') }
+      : { token, access_token: token };
     if (expiresIn !== 'none') body['expires_in'] = expiresIn;
     body['issued_at'] = new Date().toISOString();
-    if (options.refreshTokens === true && user !== undefined && (asked.wantsRefreshToken || asked.refreshToken !== undefined)) {
+    if (
+      options.refreshTokens === true &&
+      user !== undefined &&
+      (asked.wantsRefreshToken || asked.refreshToken !== undefined)
+    ) {
       body['refresh_token'] = asked.refreshToken ?? newRefreshToken(user);
     }
     return { status: 200, body, access };
@@ -132,7 +163,9 @@ export async function startTokenServer(options: TokenServerOptions = {}): Promis
   function rightsOf(asked: Asked, user: string | undefined): Rights | undefined {
     if (asked.grant === 'anonymous') return options.anonymous;
     const known = user === undefined ? undefined : options.users?.[user];
-    return asked.grant === 'password' && known?.password !== asked.password ? undefined : known?.rights;
+    return asked.grant === 'password' && known?.password !== asked.password
+      ? undefined
+      : known?.rights;
   }
 
   function newRefreshToken(user: string): string {
@@ -141,7 +174,8 @@ export async function startTokenServer(options: TokenServerOptions = {}): Promis
     return token;
   }
 
-  const server = options.tls === undefined ? createServer(handle) : createTlsServer({ ...options.tls }, handle);
+  const server =
+    options.tls === undefined ? createServer(handle) : createTlsServer({ ...options.tls }, handle);
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   const stop = async (): Promise<void> => {
@@ -162,7 +196,12 @@ export async function startTokenServer(options: TokenServerOptions = {}): Promis
 }
 
 /** The claims that docker-registry 2.8 reads. `x5c` lets it verify the key by its `rootcertbundle`. */
-async function sign(signing: SigningCertificate, subject: string, access: readonly Access[], endsIn: number): Promise<string> {
+async function sign(
+  signing: SigningCertificate,
+  subject: string,
+  access: readonly Access[],
+  endsIn: number,
+): Promise<string> {
   const now = Math.floor(Date.now() / 1000);
   const der = signing.cert.replace(/-----[^-]+-----|\s/g, '');
   return new SignJWT({ access })
@@ -180,7 +219,8 @@ async function sign(signing: SigningCertificate, subject: string, access: readon
 function parseGet(request: IncomingMessage): Asked {
   const query = new URL(request.url ?? '/', 'http://token.test').searchParams;
   const basic = /^Basic (.+)$/i.exec(request.headers.authorization ?? '')?.[1];
-  const [user, password] = basic === undefined ? [] : splitOnce(Buffer.from(basic, 'base64').toString(), ':');
+  const [user, password] =
+    basic === undefined ? [] : splitOnce(Buffer.from(basic, 'base64').toString(), ':');
   return {
     grant: basic === undefined ? 'anonymous' : 'password',
     user,
@@ -215,7 +255,11 @@ function splitScopes(scope: string): readonly string[] {
 /** `type:name:action,action`; a name may hold a colon of its own (`host:port/name`). */
 function parseScope(scope: string): Access {
   const parts = scope.split(':');
-  return { type: parts[0] ?? '', name: parts.slice(1, -1).join(':'), actions: (parts.at(-1) ?? '').split(',') };
+  return {
+    type: parts[0] ?? '',
+    name: parts.slice(1, -1).join(':'),
+    actions: (parts.at(-1) ?? '').split(','),
+  };
 }
 
 /** The part of a scope that the rights allow. */
@@ -223,9 +267,15 @@ function allowed(scope: string, rights: Rights): Access {
   const { type, name, actions } = parseScope(scope);
   const asked = type === 'repository' ? name : `${type}:${name}`;
   const granted = Object.entries(rights)
-    .filter(([pattern]) => (pattern.endsWith('*') ? asked.startsWith(pattern.slice(0, -1)) : asked === pattern))
+    .filter(([pattern]) =>
+      pattern.endsWith('*') ? asked.startsWith(pattern.slice(0, -1)) : asked === pattern,
+    )
     .flatMap(([, granting]) => granting);
-  return { type, name, actions: actions.filter((action) => granted.includes(action) || granted.includes('*')) };
+  return {
+    type,
+    name,
+    actions: actions.filter((action) => granted.includes(action) || granted.includes('*')),
+  };
 }
 
 function splitOnce(value: string, separator: string): readonly [string, string] {
@@ -234,5 +284,12 @@ function splitOnce(value: string, separator: string): readonly [string, string] 
 }
 
 function refuse(status: number, details: string): Answer {
-  return { status, body: { error: status === 401 ? 'access_denied' : 'invalid_request', details, errors: [{ code: 'UNAUTHORIZED', message: details }] } };
+  return {
+    status,
+    body: {
+      error: status === 401 ? 'access_denied' : 'invalid_request',
+      details,
+      errors: [{ code: 'UNAUTHORIZED', message: details }],
+    },
+  };
 }

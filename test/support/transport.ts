@@ -1,4 +1,8 @@
-import { createTransport, type HttpTransport, type TransportOptions } from '../../src/http/transport.ts';
+import {
+  createTransport,
+  type HttpTransport,
+  type TransportOptions,
+} from '../../src/http/transport.ts';
 import { afterFile } from './cleanup.ts';
 
 /** A transport for the tests of one file; it is closed after the last of them. */

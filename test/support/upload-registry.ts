@@ -16,7 +16,11 @@ export interface UploadRegistry extends FakeTransport {
  * What a test lets a registry do instead; undefined lets it do its work. `body` is what the request sent, and `keep` puts that much of it
  * into the session, as registry 3 does before it notices that a request was cut.
  */
-export type Interfere = (request: HttpRequest, body: Uint8Array, keep: (bytes: number) => void) => FakeAnswer | undefined;
+export type Interfere = (
+  request: HttpRequest,
+  body: Uint8Array,
+  keep: (bytes: number) => void,
+) => FakeAnswer | undefined;
 
 /** The upload endpoints of a registry, in memory: sessions whose location changes with each answer, as those of distribution do. */
 export function uploadRegistry(interfere: Interfere = () => undefined): UploadRegistry {
@@ -30,18 +34,29 @@ export function uploadRegistry(interfere: Interfere = () => undefined): UploadRe
     const body = await bodyOf(request);
     const range = request.headers?.['content-range'];
     steps.push(range === undefined ? request.method : `${request.method} ${range}`);
-    return interfere(request, body, (bytes) => keep(request, body.subarray(0, bytes))) ?? serve(request, body);
+    return (
+      interfere(request, body, (bytes) => keep(request, body.subarray(0, bytes))) ??
+      serve(request, body)
+    );
   });
 
   function serve({ method, url }: HttpRequest, body: Uint8Array): FakeAnswer {
     if (method === 'POST') return start();
-    if (method === 'HEAD') return { status: kept.has(url.pathname.split('/').at(-1) ?? '') ? 200 : 404 };
+    if (method === 'HEAD')
+      return { status: kept.has(url.pathname.split('/').at(-1) ?? '') ? 200 : 404 };
     const id = url.pathname.split('/').at(-1) ?? '';
     const session = sessions.get(id);
     if (session === undefined || url.searchParams.get('_state') !== `${session.state}/`)
       return { status: 404, body: { errors: [{ code: 'BLOB_UPLOAD_UNKNOWN' }] } };
     if (method === 'DELETE') return close(id, { status: 204 });
-    if (method === 'GET') return { status: 204, headers: { location: locationOf(id), range: `0-${Math.max(0, session.content.byteLength - 1)}` } };
+    if (method === 'GET')
+      return {
+        status: 204,
+        headers: {
+          location: locationOf(id),
+          range: `0-${Math.max(0, session.content.byteLength - 1)}`,
+        },
+      };
     session.content = Buffer.concat([session.content, body]);
     session.state += 1;
     if (method === 'PATCH') return { status: 202, headers: { location: locationOf(id) } };

@@ -27,7 +27,10 @@ export function watched(inner: Bytes): Watched {
 }
 
 /** Gives `first` and then nothing more until `signal` aborts; `stalled` resolves when it has come that far. */
-export function stalling(first: Uint8Array, signal: AbortSignal): Watched & { readonly stalled: Promise<void> } {
+export function stalling(
+  first: Uint8Array,
+  signal: AbortSignal,
+): Watched & { readonly stalled: Promise<void> } {
   let arrive = (): void => undefined;
   const stalled = new Promise<void>((resolve) => {
     arrive = resolve;

@@ -30,38 +30,65 @@ describe('compressionOf()', () => {
 });
 
 describe('unpacked()', () => {
-  test.each([1, 100, 65_536])('unpacked() reads gzip in borrowed chunks of %i bytes', async (chunkSize) => {
-    const content = randomBytes(chunkSize === 1 ? 500 : 300_000, 1);
-    expect(await readAll(unpacked(poisoned(gzipSync(content), { chunkSize }), 'gzip'))).toEqual(content);
-  });
+  test.each([1, 100, 65_536])(
+    'unpacked() reads gzip in borrowed chunks of %i bytes',
+    async (chunkSize) => {
+      const content = randomBytes(chunkSize === 1 ? 500 : 300_000, 1);
+      expect(await readAll(unpacked(poisoned(gzipSync(content), { chunkSize }), 'gzip'))).toEqual(
+        content,
+      );
+    },
+  );
 
   test('bomb-multi-member: unpacked() reads several gzip members as one content', async () => {
-    expect(Buffer.from(await readAll(unpacked(bytesOf(Buffer.concat([gzipSync('one '), gzipSync('two')])), 'gzip'))).toString()).toBe('one two');
+    expect(
+      Buffer.from(
+        await readAll(
+          unpacked(bytesOf(Buffer.concat([gzipSync('one '), gzipSync('two')])), 'gzip'),
+        ),
+      ).toString(),
+    ).toBe('one two');
   });
 
-  test.each([1, 5, 1000])('unpacked() reads zstd frames, skippable ones too, in borrowed chunks of %i bytes', async (chunkSize) => {
-    const frames = Buffer.concat([SKIPPABLE, ZSTD_RAW, ZSTD_RAW]);
-    expect(Buffer.from(await readAll(unpacked(poisoned(frames, { chunkSize }), 'zstd'))).toString()).toBe('hello\nhello\n');
-  });
+  test.each([1, 5, 1000])(
+    'unpacked() reads zstd frames, skippable ones too, in borrowed chunks of %i bytes',
+    async (chunkSize) => {
+      const frames = Buffer.concat([SKIPPABLE, ZSTD_RAW, ZSTD_RAW]);
+      expect(
+        Buffer.from(await readAll(unpacked(poisoned(frames, { chunkSize }), 'zstd'))).toString(),
+      ).toBe('hello\nhello\n');
+    },
+  );
 
   test('unpacked() fails on gzip that is cut', async () => {
-    await expect(readAll(unpacked(bytesOf(gzipSync(randomBytes(1000, 1)).subarray(0, 500)), 'gzip'))).rejects.toMatchObject({ code: 'INVALID_ARCHIVE' });
+    await expect(
+      readAll(unpacked(bytesOf(gzipSync(randomBytes(1000, 1)).subarray(0, 500)), 'gzip')),
+    ).rejects.toMatchObject({ code: 'INVALID_ARCHIVE' });
   });
 
   test('unpacked() fails on zstd that is cut', async () => {
-    await expect(readAll(unpacked(bytesOf(ZSTD_RAW.subarray(0, 12)), 'zstd'))).rejects.toMatchObject({ code: 'INVALID_ARCHIVE' });
+    await expect(
+      readAll(unpacked(bytesOf(ZSTD_RAW.subarray(0, 12)), 'zstd')),
+    ).rejects.toMatchObject({ code: 'INVALID_ARCHIVE' });
   });
 
   test.each([
     ['of a window', '28b52ffd00a8'],
     ['of one segment', '28b52ffde00000000000010000'],
-  ])('bomb-zstd-window: unpacked() refuses a frame that asks for too much memory, by the size %s', async (_, hex) => {
-    await expect(readAll(unpacked(bytesOf(Buffer.from(hex, 'hex')), 'zstd'))).rejects.toMatchObject({ code: 'LIMIT_EXCEEDED' });
-  });
+  ])(
+    'bomb-zstd-window: unpacked() refuses a frame that asks for too much memory, by the size %s',
+    async (_, hex) => {
+      await expect(
+        readAll(unpacked(bytesOf(Buffer.from(hex, 'hex')), 'zstd')),
+      ).rejects.toMatchObject({ code: 'LIMIT_EXCEEDED' });
+    },
+  );
 
   test('bomb-zstd-window: unpacked() looks at every frame', async () => {
     const frames = Buffer.concat([ZSTD_RAW, Buffer.from('28b52ffd00a8', 'hex')]);
-    await expect(readAll(unpacked(bytesOf(frames), 'zstd'))).rejects.toMatchObject({ code: 'LIMIT_EXCEEDED' });
+    await expect(readAll(unpacked(bytesOf(frames), 'zstd'))).rejects.toMatchObject({
+      code: 'LIMIT_EXCEEDED',
+    });
   });
 
   test('unpacked() passes on what the content throws', async () => {
@@ -80,6 +107,7 @@ describe('unpacked()', () => {
   });
 
   test('unpacked() can be left early', async () => {
-    for await (const chunk of unpacked(bytesOf(gzipSync(new Uint8Array(10_000_000))), 'gzip')) if (chunk.byteLength > 0) break;
+    for await (const chunk of unpacked(bytesOf(gzipSync(new Uint8Array(10_000_000))), 'gzip'))
+      if (chunk.byteLength > 0) break;
   });
 });

@@ -8,12 +8,21 @@ import { planTar, tarBytes, WrongSizeError } from '../../src/tar/plan-tar.ts';
 import { inMemory } from '../support/tar-builder.ts';
 import { readAll } from '../support/watched.ts';
 
-const file = fc.record({ name: fc.stringMatching(/^[a-zä0-9._-]{1,60}(?:\/[a-zä0-9._-]{1,90}){0,3}$/), content: fc.uint8Array({ maxLength: 1500 }) });
+const file = fc.record({
+  name: fc.stringMatching(/^[a-zä0-9._-]{1,60}(?:\/[a-zä0-9._-]{1,90}){0,3}$/),
+  content: fc.uint8Array({ maxLength: 1500 }),
+});
 const files = fc.uniqueArray(file, { maxLength: 6, selector: ({ name }) => plainName(name) });
 
-function tarOf(list: readonly { readonly name: string; readonly content: Uint8Array }[]): Promise<Uint8Array> {
-  const plan = planTar(list.map(({ name, content }) => ({ name, size: content.byteLength, content })));
-  return readAll({ [Symbol.asyncIterator]: () => tarBytes(plan, ({ content }) => bytesOf(content)) });
+function tarOf(
+  list: readonly { readonly name: string; readonly content: Uint8Array }[],
+): Promise<Uint8Array> {
+  const plan = planTar(
+    list.map(({ name, content }) => ({ name, size: content.byteLength, content })),
+  );
+  return readAll({
+    [Symbol.asyncIterator]: () => tarBytes(plan, ({ content }) => bytesOf(content)),
+  });
 }
 
 describe('planTar()', () => {
@@ -25,7 +34,11 @@ describe('planTar()', () => {
         const { entries } = await indexTar(inMemory(bytes));
         expect(bytes.byteLength).toBe(plan.size);
         expect([...entries.values()].map(({ name, offset, size }) => [name, offset, size])).toEqual(
-          plan.files.map((placed) => [plainName(placed.file.name), placed.offset, placed.file.size]),
+          plan.files.map((placed) => [
+            plainName(placed.file.name),
+            placed.offset,
+            placed.file.size,
+          ]),
         );
         for (const [at, { content }] of list.entries()) {
           const offset = plan.files[at]?.offset ?? 0;
@@ -49,7 +62,10 @@ describe('planTar()', () => {
     const header = encodeHeader({ name: 'a', size: 9 * 1024 ** 3 });
     const sparse = {
       size: 10 * 1024 ** 3,
-      read: async (buffer: Uint8Array, position: number) => (buffer.fill(0).set(header.subarray(position, position + buffer.byteLength)), buffer.byteLength),
+      read: async (buffer: Uint8Array, position: number) => (
+        buffer.fill(0).set(header.subarray(position, position + buffer.byteLength)),
+        buffer.byteLength
+      ),
     };
     expect((await indexTar(sparse)).entries.get('a')?.size).toBe(9 * 1024 ** 3);
   });
@@ -65,7 +81,9 @@ describe('tarBytes()', () => {
     ['long', 11],
   ])('tarBytes() fails when a content is too %s', async (_, size) => {
     const plan = planTar([{ name: 'a', size: 10 }]);
-    const bytes = { [Symbol.asyncIterator]: () => tarBytes(plan, () => bytesOf(new Uint8Array(size))) };
+    const bytes = {
+      [Symbol.asyncIterator]: () => tarBytes(plan, () => bytesOf(new Uint8Array(size))),
+    };
     await expect(readAll(bytes)).rejects.toThrow(WrongSizeError);
   });
 });

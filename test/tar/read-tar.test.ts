@@ -5,7 +5,13 @@ import { bytesOf, collect } from '../../src/bytes.ts';
 import type { Bytes } from '../../src/store.ts';
 import { indexTar } from '../../src/tar/index-tar.ts';
 import { readTar } from '../../src/tar/read-tar.ts';
-import { encodeFileHeader, parseFileHeader, nameOf, nameText, type TarFile } from '../../src/tar/tar-file.ts';
+import {
+  encodeFileHeader,
+  parseFileHeader,
+  nameOf,
+  nameText,
+  type TarFile,
+} from '../../src/tar/tar-file.ts';
 import { poisoned } from '../support/poison.ts';
 import { buildTar, inMemory, pax, type TarMember } from '../support/tar-builder.ts';
 
@@ -33,7 +39,14 @@ describe('readTar()', () => {
     ]);
     for (const pieces of [1, 511, 512, 513, 100_000]) {
       expect(await read(tar, pieces)).toMatchObject([
-        { name: 'a', type: 'file', size: 513, mode: 0o4755, mtime: 1_700_000_000, content: 'x'.repeat(513) },
+        {
+          name: 'a',
+          type: 'file',
+          size: 513,
+          mode: 0o4755,
+          mtime: 1_700_000_000,
+          content: 'x'.repeat(513),
+        },
         { name: 'd/', type: 'folder', size: 0, content: '' },
         { name: 'd/b', type: 'file', content: 'y' },
       ]);
@@ -56,7 +69,10 @@ describe('readTar()', () => {
 
   test('readTar() finds what indexTar() finds', async () => {
     const name = fc.stringMatching(/^[a-z]{1,8}(?:\/[a-z]{1,8}){0,3}$/);
-    const member: fc.Arbitrary<TarMember> = fc.record({ name, content: fc.string({ maxLength: 1500 }) });
+    const member: fc.Arbitrary<TarMember> = fc.record({
+      name,
+      content: fc.string({ maxLength: 1500 }),
+    });
     await fc.assert(
       fc.asyncProperty(
         fc.uniqueArray(member, { selector: ({ name: key }) => key, maxLength: 6 }),
@@ -65,7 +81,9 @@ describe('readTar()', () => {
           const tar = buildTar(members);
           const { entries } = await indexTar(inMemory(tar));
           const found = await read(tar, pieces);
-          expect(found.map(({ name: at, size }) => ({ name: at, size }))).toEqual([...entries.values()].map(({ name: at, size }) => ({ name: at, size })));
+          expect(found.map(({ name: at, size }) => ({ name: at, size }))).toEqual(
+            [...entries.values()].map(({ name: at, size }) => ({ name: at, size })),
+          );
         },
       ),
       { numRuns: 50 },
@@ -74,17 +92,29 @@ describe('readTar()', () => {
 
   test.each([
     ['a PAX path', [pax({ path: 'ä/long' }), { name: 'short' }], 'ä/long'],
-    ['a GNU long name', [{ name: '././@LongLink', typeflag: 'L', content: `${'n'.repeat(150)}\0` }, { name: 'short' }], 'n'.repeat(150)],
+    [
+      'a GNU long name',
+      [
+        { name: '././@LongLink', typeflag: 'L', content: `${'n'.repeat(150)}\0` },
+        { name: 'short' },
+      ],
+      'n'.repeat(150),
+    ],
     ['a ustar prefix', [{ name: 'tail', prefix: 'long/folder' }], 'long/folder/tail'],
     ['a global header', [pax({ path: 'all' }, 'g'), { name: 'short' }], 'all'],
   ] as const)('readTar() takes the name from %s', async (_, members, name) => {
-    expect((await read(buildTar(members))).map((file) => nameText(file.name ?? ''))).toEqual([name]);
+    expect((await read(buildTar(members))).map((file) => nameText(file.name ?? ''))).toEqual([
+      name,
+    ]);
   });
 
   test('readTar() keeps PAX records, so that attributes and times are not lost', async () => {
     const records = { 'SCHILY.xattr.security.capability': 'x', mtime: '1700000000.25' };
     const [file] = await read(buildTar([pax(records), { name: 'a' }]));
-    expect(file).toMatchObject({ mtime: 1_700_000_000.25, records: new Map(Object.entries(records)) });
+    expect(file).toMatchObject({
+      mtime: 1_700_000_000.25,
+      records: new Map(Object.entries(records)),
+    });
   });
 
   test('readTar() reads on behind the end, so that whoever proves the content sees all of it', async () => {
@@ -110,15 +140,41 @@ describe('readTar()', () => {
   });
 
   test.each([
-    ['is cut in a header', (tar: Uint8Array) => tar.subarray(0, 300), /expected a header of 512 bytes, found 300 bytes and the end/],
-    ['is cut in the content', (tar: Uint8Array) => tar.subarray(0, 600), /expected 1000 bytes of "a", found the end/],
-    ['is other bytes', () => Buffer.alloc(2000, 'x'), /at byte 0: expected a tar, found other bytes/],
+    [
+      'is cut in a header',
+      (tar: Uint8Array) => tar.subarray(0, 300),
+      /expected a header of 512 bytes, found 300 bytes and the end/,
+    ],
+    [
+      'is cut in the content',
+      (tar: Uint8Array) => tar.subarray(0, 600),
+      /expected 1000 bytes of "a", found the end/,
+    ],
+    [
+      'is other bytes',
+      () => Buffer.alloc(2000, 'x'),
+      /at byte 0: expected a tar, found other bytes/,
+    ],
     ['has a sparse file', () => buildTar([{ name: 's', typeflag: 'S' }]), /found a sparse one/],
-    ['has a file of a type that nobody knows', () => buildTar([{ name: 's', typeflag: 'Z' }]), /found type "Z"/],
-    ['has an extension of nothing', () => buildTar([pax({ path: 'x' })]), /expected the entry of the extension header before/],
-    ['has an extension header that is too large', () => buildTar([{ name: 'x', typeflag: 'x', size: 2_000_000 }]), /at most 1048576 bytes, found 2000000/],
+    [
+      'has a file of a type that nobody knows',
+      () => buildTar([{ name: 's', typeflag: 'Z' }]),
+      /found type "Z"/,
+    ],
+    [
+      'has an extension of nothing',
+      () => buildTar([pax({ path: 'x' })]),
+      /expected the entry of the extension header before/,
+    ],
+    [
+      'has an extension header that is too large',
+      () => buildTar([{ name: 'x', typeflag: 'x', size: 2_000_000 }]),
+      /at most 1048576 bytes, found 2000000/,
+    ],
   ])('readTar() throws when the tar %s', async (_, change, message) => {
-    await expect(read(change(buildTar([{ name: 'a', content: 'x'.repeat(1000) }])))).rejects.toThrow(message);
+    await expect(
+      read(change(buildTar([{ name: 'a', content: 'x'.repeat(1000) }]))),
+    ).rejects.toThrow(message);
   });
 
   test('readTar() closes what it reads when its reader leaves early', async () => {
@@ -162,7 +218,10 @@ describe('encodeFileHeader()', () => {
     });
     await fc.assert(
       fc.asyncProperty(file, async (written) => {
-        const tar = Buffer.concat([encodeFileHeader({ ...written, records: new Map() }), new Uint8Array(1024)]);
+        const tar = Buffer.concat([
+          encodeFileHeader({ ...written, records: new Map() }),
+          new Uint8Array(1024),
+        ]);
         const found: TarFile[] = [];
         for await (const streamed of readTar(bytesOf(tar))) found.push(streamed.file);
         expect(found).toEqual([{ ...written, records: expect.any(Map) as unknown }]);
@@ -172,7 +231,10 @@ describe('encodeFileHeader()', () => {
 
   test('parseFileHeader() reads the fields of a device', () => {
     const header = encodeFileHeader({ ...DEVICE });
-    expect(parseFileHeader(header)).toMatchObject({ kind: 'header', header: { typeflag: '3', major: 5, minor: 1, mode: 0o620 } });
+    expect(parseFileHeader(header)).toMatchObject({
+      kind: 'header',
+      header: { typeflag: '3', major: 5, minor: 1, mode: 0o620 },
+    });
   });
 
   const DEVICE: TarFile = {

@@ -10,18 +10,22 @@ const EMPTY_SKIPPABLE = Buffer.from('5f2a4d1800000000', 'hex');
 
 describe('look()', () => {
   test('finds where each frame ends, and those that are passed over', () => {
-    expect(new ZstdFrames().look(Buffer.concat([SKIPPABLE, HELLO, EMPTY_SKIPPABLE, HELLO]))).toEqual([11, 26, 34, 49]);
+    expect(
+      new ZstdFrames().look(Buffer.concat([SKIPPABLE, HELLO, EMPTY_SKIPPABLE, HELLO])),
+    ).toEqual([11, 26, 34, 49]);
   });
 
   test('finds an end in the chunk in which it is, whatever came before', () => {
     const frames = new ZstdFrames();
     const bytes = Buffer.concat([HELLO, HELLO]);
-    expect([bytes.subarray(0, 10), bytes.subarray(10, 15), bytes.subarray(15, 16), bytes.subarray(16)].map((chunk) => frames.look(chunk))).toEqual([
-      [],
-      [5],
-      [],
-      [14],
-    ]);
+    expect(
+      [
+        bytes.subarray(0, 10),
+        bytes.subarray(10, 15),
+        bytes.subarray(15, 16),
+        bytes.subarray(16),
+      ].map((chunk) => frames.look(chunk)),
+    ).toEqual([[], [5], [], [14]]);
     expect(frames.atEnd).toBe(true);
   });
 

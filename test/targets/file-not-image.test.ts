@@ -28,6 +28,9 @@ test.each([
   expect(io.stderrText()).toContain('write "archive:images.tar" for the file');
 });
 
-test.each(['images.tar:1', 'registry.example/images.tar', 'more.tar', 'app'])('refuseFileName() lets %s be an image', async (text) => {
-  await expect(refuseFileName(parseReference(text), { cwd })).resolves.toBeUndefined();
-});
+test.each(['images.tar:1', 'registry.example/images.tar', 'more.tar', 'app'])(
+  'refuseFileName() lets %s be an image',
+  async (text) => {
+    await expect(refuseFileName(parseReference(text), { cwd })).resolves.toBeUndefined();
+  },
+);

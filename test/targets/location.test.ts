@@ -1,7 +1,11 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 
-import { InvalidLocationError, parseLocation, parseRepositoryLocation } from '../../src/targets/location.ts';
+import {
+  InvalidLocationError,
+  parseLocation,
+  parseRepositoryLocation,
+} from '../../src/targets/location.ts';
 import { RegiError } from '../../src/errors.ts';
 import { formatReference } from '../../src/oci/reference.ts';
 import { outcomeOf } from '../support/outcome.ts';
@@ -20,7 +24,8 @@ describe('parseLocation()', () => {
     [`local:reg.example/app@${DIGEST}`, 'local', `reg.example/app@${DIGEST}`],
   ])('reads %s as a reference', (text, kind, canonical) => {
     const location = parseLocation(text);
-    if (location.kind !== 'registry' && location.kind !== 'local') throw new Error(`found ${location.kind}`);
+    if (location.kind !== 'registry' && location.kind !== 'local')
+      throw new Error(`found ${location.kind}`);
     expect([location.kind, formatReference(location.reference)]).toEqual([kind, canonical]);
   });
 
@@ -28,7 +33,10 @@ describe('parseLocation()', () => {
     ['oci:dir', { kind: 'oci', path: 'dir' }],
     ['oci:./dir', { kind: 'oci', path: './dir' }],
     ['oci:/a/b:1', { kind: 'oci', path: '/a/b', reference: '1' }],
-    ['oci:dir:reg.example:5000/app:1', { kind: 'oci', path: 'dir', reference: 'reg.example:5000/app:1' }],
+    [
+      'oci:dir:reg.example:5000/app:1',
+      { kind: 'oci', path: 'dir', reference: 'reg.example:5000/app:1' },
+    ],
     [`oci:dir@${DIGEST}`, { kind: 'oci', path: 'dir', digest: DIGEST }],
     [`oci:dir:app:1@${DIGEST}`, { kind: 'oci', path: 'dir', reference: 'app:1', digest: DIGEST }],
     ['oci:/home/me@work/dir:1', { kind: 'oci', path: '/home/me@work/dir', reference: '1' }],
@@ -49,19 +57,47 @@ describe('parseLocation()', () => {
   });
 
   test.each([
-    ['./x', 'expected a prefix that says what the path is', 'write "oci:./x" for a layout folder, or "archive:./x" for an image file'],
-    ['/x/a.tar.gz', 'expected a prefix that says what the path is', 'write "archive:/x/a.tar.gz" for an image file, or "oci:/x/a.tar.gz" for a layout folder'],
-    ['../x', 'expected a prefix that says what the path is', 'write "oci:../x" for a layout folder, or "archive:../x" for an image file'],
-    ['~/x', 'expected a prefix that says what the path is', 'write "oci:$HOME/x" for a layout folder, or "archive:$HOME/x" for an image file'],
-    ['.', 'expected a prefix that says what the path is', 'write "oci:." for a layout folder, or "archive:." for an image file'],
-    ['C:\\x', 'expected a prefix that says what the path is', 'write "oci:C:\\\\x" for a layout folder, or "archive:C:\\\\x" for an image file'],
+    [
+      './x',
+      'expected a prefix that says what the path is',
+      'write "oci:./x" for a layout folder, or "archive:./x" for an image file',
+    ],
+    [
+      '/x/a.tar.gz',
+      'expected a prefix that says what the path is',
+      'write "archive:/x/a.tar.gz" for an image file, or "oci:/x/a.tar.gz" for a layout folder',
+    ],
+    [
+      '../x',
+      'expected a prefix that says what the path is',
+      'write "oci:../x" for a layout folder, or "archive:../x" for an image file',
+    ],
+    [
+      '~/x',
+      'expected a prefix that says what the path is',
+      'write "oci:$HOME/x" for a layout folder, or "archive:$HOME/x" for an image file',
+    ],
+    [
+      '.',
+      'expected a prefix that says what the path is',
+      'write "oci:." for a layout folder, or "archive:." for an image file',
+    ],
+    [
+      'C:\\x',
+      'expected a prefix that says what the path is',
+      'write "oci:C:\\\\x" for a layout folder, or "archive:C:\\\\x" for an image file',
+    ],
     ['oci:', 'expected a path after "oci:"', 'write oci:DIR[:REF|@DIGEST]'],
     ['archive::1', 'expected a path after "archive:"', 'write archive:FILE[:REF|@DIGEST]'],
     ['oci:dir:', 'expected a tag or reference after the last ":"', undefined],
     ['oci:dir:a b', 'expected a tag or reference, found "a b"', undefined],
     ['oci:dir:../x', 'expected a tag or reference, found "../x"', undefined],
     ['oci:a\0b', 'expected a path without NUL characters', undefined],
-    ['oci:~/x', 'the shell does not expand "~" there', 'write "oci:$HOME/x", or "oci:./~…" for a folder of that name'],
+    [
+      'oci:~/x',
+      'the shell does not expand "~" there',
+      'write "oci:$HOME/x", or "oci:./~…" for a folder of that name',
+    ],
     [
       'oci://reg.example/app:1',
       'expected a path after "oci:", found "//"',
@@ -76,18 +112,23 @@ describe('parseLocation()', () => {
     expect(error.hint).toContain(hint ?? 'write ');
   });
 
-  test.each(['docker-daemon:debian:12', 'docker-daemon:debian', 'containers-storage:debian', 'ostree:x@/y', 'ocidir://x'])(
-    'says that %s is not for regi',
-    (text) => {
-      const error = failureOf(text);
-      expect(error.code).toBe('INVALID_REFERENCE');
-      expect(error.message).toContain('is not for regi');
-      expect(error.hint).toMatch(/^(write|run) /);
-    },
-  );
+  test.each([
+    'docker-daemon:debian:12',
+    'docker-daemon:debian',
+    'containers-storage:debian',
+    'ostree:x@/y',
+    'ocidir://x',
+  ])('says that %s is not for regi', (text) => {
+    const error = failureOf(text);
+    expect(error.code).toBe('INVALID_REFERENCE');
+    expect(error.message).toContain('is not for regi');
+    expect(error.hint).toMatch(/^(write|run) /);
+  });
 
   test('leaves what is wrong in a reference to the reference', () => {
-    expect(failureOf('docker://Foo/Bar').message).toBe('Repository names are lower-case: "Foo/Bar"');
+    expect(failureOf('docker://Foo/Bar').message).toBe(
+      'Repository names are lower-case: "Foo/Bar"',
+    );
     expect(failureOf('https://reg.example/app').hint).toBe('write "reg.example/app"');
     expect(failureOf('oci:dir@sha256:ab').code).toBe('INVALID_DIGEST');
   });
@@ -127,7 +168,10 @@ describe('parseLocation()', () => {
 
 describe('parseRepositoryLocation()', () => {
   test('takes places without the name of an image', () => {
-    expect(parseRepositoryLocation('docker://reg.example/app')).toEqual({ kind: 'registry', reference: { domain: 'reg.example', path: 'app' } });
+    expect(parseRepositoryLocation('docker://reg.example/app')).toEqual({
+      kind: 'registry',
+      reference: { domain: 'reg.example', path: 'app' },
+    });
     expect(parseRepositoryLocation('oci:dir')).toEqual({ kind: 'oci', path: 'dir' });
   });
 

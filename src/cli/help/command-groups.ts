@@ -8,7 +8,10 @@ export interface GroupedCommands {
 
 /** The commands as help, the docs and the man page list them: by what people come for. Groups without any are left out. */
 export function groupCommands(commands: readonly CommandSpec[]): readonly GroupedCommands[] {
-  return COMMAND_GROUPS.map((group) => ({ group, members: commands.filter((spec) => spec.group === group) })).filter(({ members }) => members.length > 0);
+  return COMMAND_GROUPS.map((group) => ({
+    group,
+    members: commands.filter((spec) => spec.group === group),
+  })).filter(({ members }) => members.length > 0);
 }
 
 /** What commands that share their first word do, where a list has one line for them all. */

@@ -14,7 +14,10 @@ export interface DocPage {
 
 /** The manual: a page a command, and a list of them with what all have in common. */
 export function docPages(commands: readonly CommandSpec[]): readonly DocPage[] {
-  return [{ file: 'README.md', text: listPage(commands) }, ...commands.map((spec) => ({ file: pageName(spec), text: commandPage(spec) }))];
+  return [
+    { file: 'README.md', text: listPage(commands) },
+    ...commands.map((spec) => ({ file: pageName(spec), text: commandPage(spec) })),
+  ];
 }
 
 function listPage(commands: readonly CommandSpec[]): string {
@@ -45,7 +48,12 @@ function commandPage(spec: CommandSpec): string {
     ...(spec.arguments.length === 0 ? [] : ['## Arguments', argumentTable(spec)]),
     ...(spec.options.length === 0 ? [] : ['## Flags', optionTable(spec.options)]),
     'The [flags of every command](README.md#flags-of-every-command) are taken too.',
-    ...(spec.examples.length === 0 ? [] : ['## Examples', ...spec.examples.flatMap(({ command, summary }) => [`${summary}:`, fence([command])])]),
+    ...(spec.examples.length === 0
+      ? []
+      : [
+          '## Examples',
+          ...spec.examples.flatMap(({ command, summary }) => [`${summary}:`, fence([command])]),
+        ]),
   ]);
 }
 
@@ -75,7 +83,8 @@ function optionTable(options: readonly OptionSpec[]): string {
 }
 
 function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const line = (cells: readonly string[]): string => `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;
+  const line = (cells: readonly string[]): string =>
+    `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;
   return [line(head), `|${'---|'.repeat(head.length)}`, ...rows.map(line)].join('\n');
 }
 

@@ -27,28 +27,51 @@ export function commandHelp(spec: CommandSpec, columns: number | undefined): str
       width,
     ),
     section('Flags', spec.options.map(optionRow), width),
-    spec.examples.length === 0 ? '' : `Examples:\n${spec.examples.map(({ command, summary }) => `  # ${summary}\n  ${command}`).join('\n')}`,
+    spec.examples.length === 0
+      ? ''
+      : `Examples:\n${spec.examples.map(({ command, summary }) => `  # ${summary}\n  ${command}`).join('\n')}`,
     section('Flags of every command', GLOBAL_OPTIONS.map(optionRow), width),
   ]);
 }
 
 /** `regi help`, and `regi help tags`: the commands that have a name, or another name, which starts with the words of `prefix`. */
-export function overviewHelp(commands: readonly CommandSpec[], prefix: string, columns: number | undefined): string {
+export function overviewHelp(
+  commands: readonly CommandSpec[],
+  prefix: string,
+  columns: number | undefined,
+): string {
   const width = clampColumns(columns);
   const hint = '`regi help COMMAND` shows its arguments, flags and examples.';
   if (prefix === '')
-    return sections([TAGLINE, 'Usage: regi COMMAND [ARGUMENTS] [FLAGS]', groupSections(commands, width), globalNames(width), wrap(hint, width)]);
+    return sections([
+      TAGLINE,
+      'Usage: regi COMMAND [ARGUMENTS] [FLAGS]',
+      groupSections(commands, width),
+      globalNames(width),
+      wrap(hint, width),
+    ]);
   const rows = commands.flatMap((spec) => topicRow(spec, prefix));
-  return sections([`Usage: regi ${prefix} COMMAND [ARGUMENTS] [FLAGS]`, section('Commands', rows, width), wrap(hint, width)]);
+  return sections([
+    `Usage: regi ${prefix} COMMAND [ARGUMENTS] [FLAGS]`,
+    section('Commands', rows, width),
+    wrap(hint, width),
+  ]);
 }
 
 const TAGLINE = 'regi moves container images without a container engine';
 
 /** All commands in as few lines as they can be read in: no empty ones, and one of those that share a word and a group. */
 function groupSections(commands: readonly CommandSpec[], width: number): string {
-  const groups = groupCommands(commands).map(({ group, members }) => ({ group, rows: overviewRows(members) }));
+  const groups = groupCommands(commands).map(({ group, members }) => ({
+    group,
+    rows: overviewRows(members),
+  }));
   const left = leftWidth(groups.flatMap(({ rows }) => rows));
-  return groups.map(({ group, rows }) => `${group}\n${rows.map((row) => formatRow(row, left, width)).join('\n')}`).join('\n');
+  return groups
+    .map(
+      ({ group, rows }) => `${group}\n${rows.map((row) => formatRow(row, left, width)).join('\n')}`,
+    )
+    .join('\n');
 }
 
 function overviewRows(members: readonly CommandSpec[]): readonly Row[] {
@@ -56,8 +79,11 @@ function overviewRows(members: readonly CommandSpec[]): readonly Row[] {
   for (const spec of members) {
     const [topic = '', second] = spec.name.split(' ');
     const summary = second === undefined ? undefined : TOPICS[topic];
-    const siblings = members.filter(({ name }) => name.startsWith(`${topic} `)).map(({ name }) => name.slice(topic.length + 1));
-    if (summary === undefined || siblings.length < 2) rows.set(spec.name, [namesAndArguments(spec), spec.summary]);
+    const siblings = members
+      .filter(({ name }) => name.startsWith(`${topic} `))
+      .map(({ name }) => name.slice(topic.length + 1));
+    if (summary === undefined || siblings.length < 2)
+      rows.set(spec.name, [namesAndArguments(spec), spec.summary]);
     else rows.set(topic, [`${topic} ${siblings.join('|')}`, summary]);
   }
   return [...rows.values()];
@@ -76,7 +102,12 @@ function topicRow(spec: CommandSpec, prefix: string): readonly Row[] {
   const shown = names.find((name) => name.startsWith(`${prefix} `));
   if (shown === undefined) return [];
   const others = names.filter((name) => name !== shown);
-  return [[argumentsOf(spec, shown), others.length === 0 ? spec.summary : `${spec.summary} (also: ${others.join(', ')})`]];
+  return [
+    [
+      argumentsOf(spec, shown),
+      others.length === 0 ? spec.summary : `${spec.summary} (also: ${others.join(', ')})`,
+    ],
+  ];
 }
 
 function argumentsOf(spec: CommandSpec, name: string): string {
@@ -86,20 +117,27 @@ function argumentsOf(spec: CommandSpec, name: string): string {
 }
 
 function globalNames(width: number): string {
-  return wrap(`Every command takes ${GLOBAL_OPTIONS.map(({ name }) => `--${name}`).join(', ')}.`, width);
+  return wrap(
+    `Every command takes ${GLOBAL_OPTIONS.map(({ name }) => `--${name}`).join(', ')}.`,
+    width,
+  );
 }
 
 /** What an option does, with its choices and whether it may be given several times. */
 export function optionSummary({ summary, choices, repeatable, value }: OptionSpec): string {
-  const notes = [choices === undefined ? undefined : choices.join(', '), repeatable === true && value !== undefined ? 'repeatable' : undefined].filter(
-    (note) => note !== undefined,
-  );
+  const notes = [
+    choices === undefined ? undefined : choices.join(', '),
+    repeatable === true && value !== undefined ? 'repeatable' : undefined,
+  ].filter((note) => note !== undefined);
   return notes.length === 0 ? summary : `${summary} (${notes.join('; ')})`;
 }
 
 function optionRow(option: OptionSpec): Row {
   // Flags without a letter stand under those with one.
-  return [`${option.short === undefined ? '    ' : ''}${optionSyntax(option)}`, optionSummary(option)];
+  return [
+    `${option.short === undefined ? '    ' : ''}${optionSyntax(option)}`,
+    optionSummary(option),
+  ];
 }
 
 function section(title: string, rows: readonly Row[], width: number): string {
@@ -114,8 +152,13 @@ function leftWidth(rows: readonly Row[]): number {
 
 function formatRow([left, right]: Row, leftWidth: number, width: number): string {
   const indent = ' '.repeat(2 + leftWidth + 2);
-  const text = wrap(right, Math.max(width - indent.length, MIN_COLUMNS / 2)).replaceAll('\n', `\n${indent}`);
-  return left.length > leftWidth ? `  ${left}\n${indent}${text}` : `  ${left.padEnd(leftWidth)}  ${text}`;
+  const text = wrap(right, Math.max(width - indent.length, MIN_COLUMNS / 2)).replaceAll(
+    '\n',
+    `\n${indent}`,
+  );
+  return left.length > leftWidth
+    ? `  ${left}\n${indent}${text}`
+    : `  ${left.padEnd(leftWidth)}  ${text}`;
 }
 
 function sections(parts: readonly string[]): string {

@@ -11,7 +11,10 @@ const ENVIRONMENT: readonly (readonly [name: string, means: string])[] = [
   ['REGI_CONFIG', "the folder of regi's own configuration"],
   ['REGI_REGISTRY, REGI_USERNAME, REGI_PASSWORD', 'a login for one registry; all three'],
   ['REGI_INSECURE_REGISTRIES', 'as --insecure-registry, separated by commas or spaces'],
-  ['REGISTRY_AUTH_FILE, DOCKER_AUTH_CONFIG, DOCKER_CONFIG', 'where logins are read, as docker, podman and skopeo take them'],
+  [
+    'REGISTRY_AUTH_FILE, DOCKER_AUTH_CONFIG, DOCKER_CONFIG',
+    'where logins are read, as docker, podman and skopeo take them',
+  ],
   ['HTTPS_PROXY, HTTP_PROXY, NO_PROXY', 'proxies, and hosts that are asked without one'],
   ['SSL_CERT_FILE, SSL_CERT_DIR', 'certificate authorities in place of those of the system'],
   ['CONTAINERS_REGISTRIES_CONF', 'the registries.conf to read'],
@@ -30,7 +33,10 @@ export function manPage(commands: readonly CommandSpec[]): string {
     escape('COMMAND [ARGUMENTS] [FLAGS]'),
     '.SH DESCRIPTION',
     ...paragraphs(DESCRIPTION),
-    ...groupCommands(commands).flatMap(({ group, members }) => [`.SH ${escape(`COMMANDS: ${group.toUpperCase()}`)}`, ...members.flatMap(commandSection)]),
+    ...groupCommands(commands).flatMap(({ group, members }) => [
+      `.SH ${escape(`COMMANDS: ${group.toUpperCase()}`)}`,
+      ...members.flatMap(commandSection),
+    ]),
     '.SH FLAGS OF EVERY COMMAND',
     ...GLOBAL_OPTIONS.flatMap(optionEntry),
     '.SH EXIT STATUS',
@@ -54,11 +60,22 @@ function commandSection(spec: CommandSpec): readonly string[] {
   const { aliases = [], examples } = spec;
   return [
     `.SS ${escape(usageLine(spec))}`,
-    escape(`${spec.summary}.${aliases.length === 0 ? '' : ` Also: ${aliases.map((alias) => `regi ${alias}`).join(', ')}.`}`),
+    escape(
+      `${spec.summary}.${aliases.length === 0 ? '' : ` Also: ${aliases.map((alias) => `regi ${alias}`).join(', ')}.`}`,
+    ),
     ...paragraphs(spec.description).flatMap((line, at) => (at === 0 ? ['.PP', line] : [line])),
     ...spec.arguments.flatMap(({ name, summary }) => entry(name, summary)),
     ...spec.options.flatMap(optionEntry),
-    ...examples.flatMap(({ command, summary }) => ['.PP', `${escape(summary)}:`, '.PP', '.in +4', '.nf', escape(command), '.fi', '.in']),
+    ...examples.flatMap(({ command, summary }) => [
+      '.PP',
+      `${escape(summary)}:`,
+      '.PP',
+      '.in +4',
+      '.nf',
+      escape(command),
+      '.fi',
+      '.in',
+    ]),
   ];
 }
 
@@ -71,10 +88,16 @@ function entry(term: string, text: string): readonly string[] {
 }
 
 function paragraphs(text: string): readonly string[] {
-  return text.split('\n\n').flatMap((paragraph, at) => [...(at === 0 ? [] : ['.PP']), escape(paragraph)]);
+  return text
+    .split('\n\n')
+    .flatMap((paragraph, at) => [...(at === 0 ? [] : ['.PP']), escape(paragraph)]);
 }
 
 /** Text as roff prints it unchanged: a backslash begins an escape, "-" is a hyphen that no shell takes, "." and "'" begin a request. */
 function escape(text: string): string {
-  return text.replaceAll('\\', '\\e').replaceAll('-', '\\-').replaceAll('…', '...').replace(/^[.']/gm, '\\&$&');
+  return text
+    .replaceAll('\\', '\\e')
+    .replaceAll('-', '\\-')
+    .replaceAll('…', '...')
+    .replace(/^[.']/gm, '\\&$&');
 }

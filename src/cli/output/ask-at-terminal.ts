@@ -16,10 +16,22 @@ export interface AskAtTerminalOptions extends AskOptions {
  *
  * @throws {InterruptedError} at Ctrl-C: while keys are read one by one, the terminal sends no signal for it.
  */
-export function askAtTerminal({ input, screen, question, hidden, signal }: AskAtTerminalOptions): Promise<string | undefined> {
+export function askAtTerminal({
+  input,
+  screen,
+  question,
+  hidden,
+  signal,
+}: AskAtTerminalOptions): Promise<string | undefined> {
   return new Promise((resolve, reject) => {
     if (signal.aborted) return reject(signal.reason);
-    const lines = createInterface({ input, output: hidden ? nowhere() : screen, terminal: true, historySize: 0, tabSize: 1 });
+    const lines = createInterface({
+      input,
+      output: hidden ? nowhere() : screen,
+      terminal: true,
+      historySize: 0,
+      tabSize: 1,
+    });
     // By now the terminal echoes nothing: who types as soon as there is a question is not shown.
     if (hidden) screen.write(question);
     let isOver = false;
@@ -37,7 +49,9 @@ export function askAtTerminal({ input, screen, question, hidden, signal }: AskAt
     lines.on('SIGINT', () => finish(() => reject(new InterruptedError('SIGINT')), '\n'));
     lines.on('close', () => finish(() => resolve(undefined), '\n'));
     lines.on('error', (error) => finish(() => reject(error), '\n'));
-    lines.question(hidden ? '' : question, (line) => finish(() => resolve(line), hidden ? '\n' : ''));
+    lines.question(hidden ? '' : question, (line) =>
+      finish(() => resolve(line), hidden ? '\n' : ''),
+    );
   });
 }
 

@@ -32,10 +32,18 @@ export function errorText(error: unknown, causes = false): string {
 export function errorObject(error: unknown): ErrorObject {
   if (error instanceof RegiError) {
     const hint = error.hint ?? HINTS[error.code];
-    return { code: error.code, message: oneLine(error.message), ...(hint !== undefined && { hint: oneLine(hint) }) };
+    return {
+      code: error.code,
+      message: oneLine(error.message),
+      ...(hint !== undefined && { hint: oneLine(hint) }),
+    };
   }
   const message = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
-  return { code: 'BUG', message: oneLine(`Unexpected ${message}`), hint: 'this is a fault of regi: please report it with the command and these lines' };
+  return {
+    code: 'BUG',
+    message: oneLine(`Unexpected ${message}`),
+    hint: 'this is a fault of regi: please report it with the command and these lines',
+  };
 }
 
 /** What to type or do where the error itself knows nothing better. */

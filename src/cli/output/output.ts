@@ -11,10 +11,13 @@ class AnswerNotWrittenError extends RegiError {
   readonly code = 'STORAGE_FAILED';
 
   constructor(cause: unknown) {
-    super(`Cannot write to standard output: ${cause instanceof Error ? cause.message : 'unknown reason'}`, {
-      hint: 'free some space where it goes, or send it elsewhere',
-      cause,
-    });
+    super(
+      `Cannot write to standard output: ${cause instanceof Error ? cause.message : 'unknown reason'}`,
+      {
+        hint: 'free some space where it goes, or send it elsewhere',
+        cause,
+      },
+    );
   }
 }
 
@@ -38,7 +41,12 @@ const TEXT_AT_ONCE = 64 * 1024;
  *
  * @throws {AnswerNotWrittenError} in `write()` and `flush()`, from the first write that fails on.
  */
-export function rowWriter(output: TextOutput, body: CommandBody<unknown>, context: Context, area: StatusArea): RowWriter {
+export function rowWriter(
+  output: TextOutput,
+  body: CommandBody<unknown>,
+  context: Context,
+  area: StatusArea,
+): RowWriter {
   let gathered: string[] = [];
   let length = 0;
   let isFirst = true;
@@ -46,7 +54,8 @@ export function rowWriter(output: TextOutput, body: CommandBody<unknown>, contex
   let writing: Promise<void> = Promise.resolve();
 
   async function put(content: string | Uint8Array): Promise<void> {
-    if (content.length > 0 && !writer.gone) writer.gone = (await writeAnswer(output, content)) === 'gone';
+    if (content.length > 0 && !writer.gone)
+      writer.gone = (await writeAnswer(output, content)) === 'gone';
   }
 
   function flush(): Promise<void> {
@@ -71,7 +80,9 @@ export function rowWriter(output: TextOutput, body: CommandBody<unknown>, contex
     gone: false,
     flush,
     async write(row: unknown): Promise<void> {
-      const content = context.settings.json ? jsonLine(body.json === undefined ? row : body.json(row)) : textOf(body.text(row, context));
+      const content = context.settings.json
+        ? jsonLine(body.json === undefined ? row : body.json(row))
+        : textOf(body.text(row, context));
       if (writer.gone || content.length === 0) return;
       if (!area.isQuiet) await area.clear();
       if (typeof content !== 'string') {
@@ -99,7 +110,10 @@ function ignore(): void {}
  *
  * @throws {AnswerNotWrittenError}
  */
-export async function writeAnswer(output: TextOutput, content: string | Uint8Array): Promise<'written' | 'gone'> {
+export async function writeAnswer(
+  output: TextOutput,
+  content: string | Uint8Array,
+): Promise<'written' | 'gone'> {
   try {
     await output.write(content);
     return 'written';
@@ -111,7 +125,11 @@ export async function writeAnswer(output: TextOutput, content: string | Uint8Arr
 
 /** Whether a write failed because the reading end was closed. */
 export function isReaderGone(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && (error.code === 'EPIPE' || error.code === 'ERR_STREAM_DESTROYED');
+  return (
+    error instanceof Error &&
+    'code' in error &&
+    (error.code === 'EPIPE' || error.code === 'ERR_STREAM_DESTROYED')
+  );
 }
 
 /** Also for errors: one line, characters that could disturb a terminal escaped. */

@@ -48,7 +48,9 @@ export class StatusArea {
     const erased = lines.map((line) => `${ERASE_LINE}${line}\n`).join('');
     this.#area = lines;
     if (up === 0 && lines.length === 0) return;
-    this.#write(`${BEGIN_UPDATE}${cursorUp(up)}${isBroken ? ERASE_DOWN : ''}${erased}${lines.length < up ? ERASE_DOWN : ''}${END_UPDATE}`);
+    this.#write(
+      `${BEGIN_UPDATE}${cursorUp(up)}${isBroken ? ERASE_DOWN : ''}${erased}${lines.length < up ? ERASE_DOWN : ''}${END_UPDATE}`,
+    );
   }
 
   /** Takes the area away, so that another stream of the same terminal can write; the next `draw()` brings it back. */
@@ -71,7 +73,10 @@ export class StatusArea {
   /** Rows that the area takes: terminals break its lines anew when they are made narrower. */
   #height(): number {
     const columns = this.#output.columns() ?? Number.POSITIVE_INFINITY;
-    return this.#area.reduce((rows, line) => rows + Math.max(Math.ceil(line.replace(COLOR, '').length / columns), 1), 0);
+    return this.#area.reduce(
+      (rows, line) => rows + Math.max(Math.ceil(line.replace(COLOR, '').length / columns), 1),
+      0,
+    );
   }
 
   #write(text: string): void {

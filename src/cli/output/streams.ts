@@ -4,7 +4,11 @@ import type { TextInput, TextOutput } from '../../io.ts';
 import { UsageError } from '../../errors.ts';
 
 /** A stream of the process that is written to. */
-export type OutputStream = Writable & { readonly isTTY?: boolean | undefined; readonly columns?: number | undefined; readonly rows?: number | undefined };
+export type OutputStream = Writable & {
+  readonly isTTY?: boolean | undefined;
+  readonly columns?: number | undefined;
+  readonly rows?: number | undefined;
+};
 
 /** A stream of the process that is read from. */
 export type InputStream = Readable & { readonly isTTY?: boolean | undefined };
@@ -44,7 +48,8 @@ export function textInput(open: () => InputStream, screen: OutputStream): TextIn
       for await (const chunk of open()) {
         const bytes = Buffer.from(chunk as Uint8Array | string);
         size += bytes.byteLength;
-        if (size > limit) throw new UsageError(`Cannot read standard input: expected at most ${limit} bytes`);
+        if (size > limit)
+          throw new UsageError(`Cannot read standard input: expected at most ${limit} bytes`);
         chunks.push(bytes);
       }
       return Buffer.concat(chunks, size).toString('utf8');

@@ -22,7 +22,11 @@ const REFUSED: Readonly<Record<string, string>> = {
  * @throws {UsageError} when it names none; the hint suggests the nearest.
  */
 export function findCommand(argv: readonly string[], commands: readonly CommandSpec[]): Request {
-  const byName = new Map(commands.flatMap((spec) => [spec.name, ...(spec.aliases ?? [])].map((name) => [name, spec] as const)));
+  const byName = new Map(
+    commands.flatMap((spec) =>
+      [spec.name, ...(spec.aliases ?? [])].map((name) => [name, spec] as const),
+    ),
+  );
   const [first, ...rest] = argv;
   if (first === 'help') return findHelp(rest, byName);
   const { name, words, next } = splitName(argv, byName);
@@ -39,7 +43,11 @@ function findHelp(words: readonly string[], byName: ReadonlyMap<string, CommandS
   return spec === undefined ? overview(name, next, byName) : { kind: 'help', spec };
 }
 
-function overview(prefix: string, next: string | undefined, byName: ReadonlyMap<string, CommandSpec>): Request {
+function overview(
+  prefix: string,
+  next: string | undefined,
+  byName: ReadonlyMap<string, CommandSpec>,
+): Request {
   if (next !== undefined) throw unknownCommand(prefix, [next], byName);
   return { kind: 'overview', prefix };
 }
@@ -48,12 +56,16 @@ function overview(prefix: string, next: string | undefined, byName: ReadonlyMap<
  * Takes as many words as are the beginning of a command's name; flags may stand between them.
  * `next` is the first word that did not fit.
  */
-function splitName(argv: readonly string[], byName: ReadonlyMap<string, CommandSpec>): { name: string; words: readonly string[]; next: string | undefined } {
+function splitName(
+  argv: readonly string[],
+  byName: ReadonlyMap<string, CommandSpec>,
+): { name: string; words: readonly string[]; next: string | undefined } {
   let name = '';
   const words: string[] = [];
   for (let index = 0; index < argv.length; index += 1) {
     const word = argv[index] ?? '';
-    if (word === '--') return { name, words: [...words, ...argv.slice(index)], next: argv[index + 1] };
+    if (word === '--')
+      return { name, words: [...words, ...argv.slice(index)], next: argv[index + 1] };
     if (word.startsWith('-')) {
       words.push(word);
       const value = argv[index + 1];
@@ -64,7 +76,8 @@ function splitName(argv: readonly string[], byName: ReadonlyMap<string, CommandS
       continue;
     }
     const longer = name === '' ? word : `${name} ${word}`;
-    if (!startsAnyName(longer, byName)) return { name, words: [...words, ...argv.slice(index)], next: word };
+    if (!startsAnyName(longer, byName))
+      return { name, words: [...words, ...argv.slice(index)], next: word };
     name = longer;
   }
   return { name, words, next: undefined };
@@ -84,12 +97,22 @@ function isHelpFlag(word: string): boolean {
   return word === '--help' || word === '-h';
 }
 
-function unknownCommand(prefix: string, [next = '', after]: readonly string[], byName: ReadonlyMap<string, CommandSpec>): UsageError {
+function unknownCommand(
+  prefix: string,
+  [next = '', after]: readonly string[],
+  byName: ReadonlyMap<string, CommandSpec>,
+): UsageError {
   const typed = prefix === '' ? next : `${prefix} ${next}`;
   const refusal = Object.hasOwn(REFUSED, typed) ? REFUSED[typed] : undefined;
-  if (refusal !== undefined) return new UsageError(`Cannot guess what ${JSON.stringify(typed)} is to remove`, { hint: refusal });
-  const foreign = (after === undefined ? undefined : hintForForeign(`${typed} ${after}`)) ?? hintForForeign(typed);
-  if (foreign !== undefined) return new UsageError(`Cannot find command ${JSON.stringify(typed)}`, { hint: foreign });
+  if (refusal !== undefined)
+    return new UsageError(`Cannot guess what ${JSON.stringify(typed)} is to remove`, {
+      hint: refusal,
+    });
+  const foreign =
+    (after === undefined ? undefined : hintForForeign(`${typed} ${after}`)) ??
+    hintForForeign(typed);
+  if (foreign !== undefined)
+    return new UsageError(`Cannot find command ${JSON.stringify(typed)}`, { hint: foreign });
   const suggestion = nearest(typed.toLowerCase(), byName.keys());
   const list = '`regi help` lists the commands';
   return new UsageError(`Cannot find command ${JSON.stringify(typed)}`, {

@@ -1,6 +1,9 @@
-const NO_ENGINE = 'regi moves images and runs none; for an engine to run, type: regi pull REF -o FILE, and docker load -i FILE';
-const NO_EDITS = 'regi changes no layers and no configs; it moves what a build made: regi push oci:DIR REF';
-const LOCAL_INSPECT = 'type: regi inspect local:REF for the local store, or regi inspect REF for its registry';
+const NO_ENGINE =
+  'regi moves images and runs none; for an engine to run, type: regi pull REF -o FILE, and docker load -i FILE';
+const NO_EDITS =
+  'regi changes no layers and no configs; it moves what a build made: regi push oci:DIR REF';
+const LOCAL_INSPECT =
+  'type: regi inspect local:REF for the local store, or regi inspect REF for its registry';
 
 /** What other tools call what they do, and what to type for it here. */
 const HINTS: Readonly<Record<string, string>> = {
@@ -25,14 +28,16 @@ const HINTS: Readonly<Record<string, string>> = {
   'list-tags': 'type: regi tags list REPO',
   validate: 'type: regi verify LOC',
   sync: 'type: regi copy --all-tags SRC DST, or regi copy --from FILE PREFIX for many repositories',
-  mirror: 'type: regi copy --all-tags SRC DST, or regi copy --from FILE PREFIX for many repositories',
+  mirror:
+    'type: regi copy --all-tags SRC DST, or regi copy --from FILE PREFIX for many repositories',
   discover: 'type: regi referrers LOC',
   'artifact list': 'type: regi referrers LOC',
   'artifact put': 'type: regi attach FILE --to REF --type TYPE',
   backup: 'type: regi export REF… -o FILE',
   restore: 'type: regi import FILE PREFIX',
   'image inspect': LOCAL_INSPECT,
-  'image history': 'type: regi history local:REF for the local store, or regi history REF for its registry',
+  'image history':
+    'type: regi history local:REF for the local store, or regi history REF for its registry',
   'image copy': 'type: regi copy SRC DST',
   'image digest': 'type: regi digest LOC',
   'image config': 'type: regi config LOC',

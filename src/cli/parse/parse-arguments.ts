@@ -18,12 +18,20 @@ export const HELP_WANTED = Symbol('help wanted');
  * @throws {UsageError} when a flag is unknown, lacks its value or has one that is not among its choices, and when there are
  *   too few or too many arguments. Values are not quoted unless they are no secret for certain.
  */
-export function parseArguments(spec: CommandSpec, words: readonly string[]): ParsedArguments | typeof HELP_WANTED {
+export function parseArguments(
+  spec: CommandSpec,
+  words: readonly string[],
+): ParsedArguments | typeof HELP_WANTED {
   const specs: readonly OptionSpec[] = [...spec.options, ...GLOBAL_OPTIONS];
   const command = new Command(spec.name);
-  command.exitOverride().configureOutput({ writeOut: ignore, writeErr: ignore, outputError: ignore });
+  command
+    .exitOverride()
+    .configureOutput({ writeOut: ignore, writeErr: ignore, outputError: ignore });
   command.allowExcessArguments(false).showSuggestionAfterError(false);
-  for (const argument of spec.arguments) command.argument(argumentSyntax(argument.name, argument.optional === true, argument.variadic === true));
+  for (const argument of spec.arguments)
+    command.argument(
+      argumentSyntax(argument.name, argument.optional === true, argument.variadic === true),
+    );
   const options = specs.map((optionSpec) => [optionSpec, toOption(optionSpec, spec)] as const);
   for (const [, option] of options) command.addOption(option);
   try {
@@ -33,7 +41,12 @@ export function parseArguments(spec: CommandSpec, words: readonly string[]): Par
     if (error.code === 'commander.helpDisplayed') return HELP_WANTED;
     throw translate(error, spec, specs, words);
   }
-  return { positionals: command.args, options: Object.fromEntries(options.map(([{ name }, option]) => [name, valueOf(command, option)])) };
+  return {
+    positionals: command.args,
+    options: Object.fromEntries(
+      options.map(([{ name }, option]) => [name, valueOf(command, option)]),
+    ),
+  };
 }
 
 /** `--platform P`, `-q, --quiet`. */
@@ -48,16 +61,22 @@ function argumentSyntax(name: string, optional: boolean, variadic: boolean): str
 
 function toOption(optionSpec: OptionSpec, spec: CommandSpec): Option {
   const { name, short, value, repeatable, choices } = optionSpec;
-  const option = new Option(`${short === undefined ? '' : `-${short}, `}--${name}${value === undefined ? '' : ` <${value}>`}`);
+  const option = new Option(
+    `${short === undefined ? '' : `-${short}, `}--${name}${value === undefined ? '' : ` <${value}>`}`,
+  );
   if (value === undefined && repeatable !== true) return option;
   const check = (text: string): string => {
-    if (choices !== undefined && !choices.includes(text)) throw unknownChoice(optionSpec, choices, text, spec);
+    if (choices !== undefined && !choices.includes(text))
+      throw unknownChoice(optionSpec, choices, text, spec);
     return text;
   };
   // Not commander's `<value...>`: that takes the arguments behind it too. Its `choices()` knows no hint.
   if (repeatable !== true) return option.argParser<string>(check);
   // A repeatable switch is given no text; only how often it was there is of interest.
-  return option.argParser<readonly string[] | undefined>((text: string | undefined, before) => [...(before ?? []), check(text ?? '')]);
+  return option.argParser<readonly string[] | undefined>((text: string | undefined, before) => [
+    ...(before ?? []),
+    check(text ?? ''),
+  ]);
 }
 
 function valueOf(command: Command, option: Option): OptionValue {
@@ -67,7 +86,12 @@ function valueOf(command: Command, option: Option): OptionValue {
   return value as OptionValue;
 }
 
-function translate(error: CommanderError, spec: CommandSpec, specs: readonly OptionSpec[], words: readonly string[]): UsageError {
+function translate(
+  error: CommanderError,
+  spec: CommandSpec,
+  specs: readonly OptionSpec[],
+  words: readonly string[],
+): UsageError {
   switch (error.code) {
     case 'commander.unknownOption':
       return unknownOption(quoted(error), spec, specs);
@@ -77,16 +101,26 @@ function translate(error: CommanderError, spec: CommandSpec, specs: readonly Opt
       return new UsageError(`Cannot use "${flag}" without its value`, { hint: seeHelp(spec) });
     }
     case 'commander.missingArgument': {
-      return new UsageError(`Cannot run "regi ${spec.name}" without ${quoted(error)}`, { hint: `type \`${usageLine(spec)}\`; ${seeHelp(spec)}` });
+      return new UsageError(`Cannot run "regi ${spec.name}" without ${quoted(error)}`, {
+        hint: `type \`${usageLine(spec)}\`; ${seeHelp(spec)}`,
+      });
     }
     case 'commander.excessArguments': {
       const most = spec.arguments.length;
-      return new UsageError(`Cannot run "regi ${spec.name}" with so many arguments: expected ${most === 0 ? 'none' : `at most ${most}`}`, {
-        hint: words.some((word) => word.startsWith('-')) ? `${seeHelp(spec)}; switches take no value` : `type \`${usageLine(spec)}\``,
-      });
+      return new UsageError(
+        `Cannot run "regi ${spec.name}" with so many arguments: expected ${most === 0 ? 'none' : `at most ${most}`}`,
+        {
+          hint: words.some((word) => word.startsWith('-'))
+            ? `${seeHelp(spec)}; switches take no value`
+            : `type \`${usageLine(spec)}\``,
+        },
+      );
     }
     default:
-      return new UsageError(`Cannot read the command line of "regi ${spec.name}"`, { hint: seeHelp(spec), cause: error });
+      return new UsageError(`Cannot read the command line of "regi ${spec.name}"`, {
+        hint: seeHelp(spec),
+        cause: error,
+      });
   }
 }
 
@@ -103,26 +137,48 @@ function unknownOption(typed: string, spec: CommandSpec, specs: readonly OptionS
   // What follows "=" may be a password.
   const flag = typed.split('=', 1)[0] ?? typed;
   // A letter may have its value right behind it: -pSECRET.
-  const refused = Object.entries(spec.refusedFlags ?? {}).find(([name]) => (name.startsWith('--') ? name === flag : flag.startsWith(name)));
-  if (refused !== undefined) return new UsageError(`Cannot use "${refused[0]}": "regi ${spec.name}" has no such flag`, { hint: refused[1] });
+  const refused = Object.entries(spec.refusedFlags ?? {}).find(([name]) =>
+    name.startsWith('--') ? name === flag : flag.startsWith(name),
+  );
+  if (refused !== undefined)
+    return new UsageError(`Cannot use "${refused[0]}": "regi ${spec.name}" has no such flag`, {
+      hint: refused[1],
+    });
   if (specs.some((candidate) => `--${candidate.name}` === flag)) {
-    return new UsageError(`Cannot give "${flag}" a value: it is a switch`, { hint: `type ${flag} alone` });
+    return new UsageError(`Cannot give "${flag}" a value: it is a switch`, {
+      hint: `type ${flag} alone`,
+    });
   }
-  const foreign = foreignFlagHint(flag, (name) => specs.some((candidate) => candidate.name === name));
+  const foreign = foreignFlagHint(flag, (name) =>
+    specs.some((candidate) => candidate.name === name),
+  );
   const suggestion = nearest(
     flag,
     specs.map((candidate) => `--${candidate.name}`),
   );
-  return new UsageError(`Cannot use ${JSON.stringify(flag)}: "regi ${spec.name}" has no such flag`, {
-    hint: foreign ?? (suggestion === undefined ? seeHelp(spec) : `did you mean ${suggestion}? ${seeHelp(spec)}`),
-  });
+  return new UsageError(
+    `Cannot use ${JSON.stringify(flag)}: "regi ${spec.name}" has no such flag`,
+    {
+      hint:
+        foreign ??
+        (suggestion === undefined ? seeHelp(spec) : `did you mean ${suggestion}? ${seeHelp(spec)}`),
+    },
+  );
 }
 
-function unknownChoice({ name }: OptionSpec, choices: readonly string[], found: string, spec: CommandSpec): UsageError {
+function unknownChoice(
+  { name }: OptionSpec,
+  choices: readonly string[],
+  found: string,
+  spec: CommandSpec,
+): UsageError {
   const suggestion = nearest(found, choices);
-  return new UsageError(`Cannot use ${JSON.stringify(found)} for "--${name}": expected ${choices.join(', ')}`, {
-    hint: suggestion === undefined ? seeHelp(spec) : `did you mean --${name} ${suggestion}?`,
-  });
+  return new UsageError(
+    `Cannot use ${JSON.stringify(found)} for "--${name}": expected ${choices.join(', ')}`,
+    {
+      hint: suggestion === undefined ? seeHelp(spec) : `did you mean --${name} ${suggestion}?`,
+    },
+  );
 }
 
 function seeHelp(spec: CommandSpec): string {

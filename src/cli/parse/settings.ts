@@ -3,7 +3,14 @@ import { resolve } from 'node:path';
 import type { ParsedArguments } from '../../command.ts';
 import type { CredentialPointer, ProgressMode, Settings } from '../../context.ts';
 import type { Io } from '../../io.ts';
-import { parseBytes, parseCount, parseCredentialPointer, parseHost, parseHostOrCidr, parseSeconds } from '../../option-values.ts';
+import {
+  parseBytes,
+  parseCount,
+  parseCredentialPointer,
+  parseHost,
+  parseHostOrCidr,
+  parseSeconds,
+} from '../../option-values.ts';
 import type { GlobalOptionName } from './global-options.ts';
 
 const DEFAULT_RETRIES = 5;
@@ -19,43 +26,66 @@ type OptionValues = ParsedArguments['options'];
  *
  * @throws {UsageError} at the first value that is not what its flag takes.
  */
-export function parseSettings(values: OptionValues, { env, cwd }: Pick<Io, 'env' | 'cwd'>): Settings {
-  const path = (name: GlobalOptionName): string | undefined => parsed(values, name, (_, text) => resolve(cwd, text));
+export function parseSettings(
+  values: OptionValues,
+  { env, cwd }: Pick<Io, 'env' | 'cwd'>,
+): Settings {
+  const path = (name: GlobalOptionName): string | undefined =>
+    parsed(values, name, (_, text) => resolve(cwd, text));
   return {
     json: values['json'] === true,
     quiet: values['quiet'] === true,
     verbosity: parseVerbosity(list(values, 'verbose').length),
     progress: parseProgress(values),
-    concurrency: parsed(values, 'concurrency', (where, text) => parseCount(where, text, 1, MAX_CONCURRENCY)),
+    concurrency: parsed(values, 'concurrency', (where, text) =>
+      parseCount(where, text, 1, MAX_CONCURRENCY),
+    ),
     limitRate: parsed(values, 'limit-rate', parseBytes),
     chunkSize: parsed(values, 'chunk-size', parseBytes),
     insecureRegistries: [
-      ...list(values, 'insecure-registry').map((text) => parseHostOrCidr('--insecure-registry', text)),
+      ...list(values, 'insecure-registry').map((text) =>
+        parseHostOrCidr('--insecure-registry', text),
+      ),
       ...(env['REGI_INSECURE_REGISTRIES'] ?? '')
         .split(/[\s,]+/)
         .filter((text) => text !== '')
         .map((text) => parseHostOrCidr('REGI_INSECURE_REGISTRIES', text)),
     ],
     plainHttp: list(values, 'plain-http').map((text) => parseHost('--plain-http', text)),
-    tlsSkipVerify: list(values, 'tls-skip-verify').map((text) => parseHost('--tls-skip-verify', text)),
+    tlsSkipVerify: list(values, 'tls-skip-verify').map((text) =>
+      parseHost('--tls-skip-verify', text),
+    ),
     caFile: path('ca-file'),
     authfile: path('authfile'),
-    sourceCredentials: parsed(values, 'src-creds', (where, text) => withAbsolutePath(parseCredentialPointer(where, text), cwd)),
-    destinationCredentials: parsed(values, 'dest-creds', (where, text) => withAbsolutePath(parseCredentialPointer(where, text), cwd)),
+    sourceCredentials: parsed(values, 'src-creds', (where, text) =>
+      withAbsolutePath(parseCredentialPointer(where, text), cwd),
+    ),
+    destinationCredentials: parsed(values, 'dest-creds', (where, text) =>
+      withAbsolutePath(parseCredentialPointer(where, text), cwd),
+    ),
     timeoutMs: parsed(values, 'timeout', parseSeconds),
-    retries: parsed(values, 'retry', (where, text) => parseCount(where, text, 0, MAX_RETRIES)) ?? DEFAULT_RETRIES,
+    retries:
+      parsed(values, 'retry', (where, text) => parseCount(where, text, 0, MAX_RETRIES)) ??
+      DEFAULT_RETRIES,
   };
 }
 
 /** Whether standard error may be coloured: the flag, then NO_COLOR (https://no-color.org), then whether it is a terminal. */
-export function wantsColor(values: OptionValues, { env, stderr }: Pick<Io, 'env' | 'stderr'>): boolean {
+export function wantsColor(
+  values: OptionValues,
+  { env, stderr }: Pick<Io, 'env' | 'stderr'>,
+): boolean {
   const when = values['color'];
   if (when === 'always') return true;
   if (when === 'never' || (env['NO_COLOR'] ?? '') !== '' || env['TERM'] === 'dumb') return false;
   return stderr.isTTY;
 }
 
-function parsed<Value>(values: OptionValues, name: GlobalOptionName, parse: (where: string, text: string) => Value): Value | undefined {
+function parsed<Value>(
+  values: OptionValues,
+  name: GlobalOptionName,
+  parse: (where: string, text: string) => Value,
+): Value | undefined {
   const value = values[name];
   return typeof value === 'string' ? parse(`--${name}`, value) : undefined;
 }
@@ -77,5 +107,7 @@ function parseProgress(values: OptionValues): ProgressMode {
 }
 
 function withAbsolutePath(pointer: CredentialPointer, cwd: string): CredentialPointer {
-  return pointer.from.kind === 'file' ? { ...pointer, from: { kind: 'file', path: resolve(cwd, pointer.from.path) } } : pointer;
+  return pointer.from.kind === 'file'
+    ? { ...pointer, from: { kind: 'file', path: resolve(cwd, pointer.from.path) } }
+    : pointer;
 }

@@ -38,7 +38,11 @@ export function jsonProgress(clock: Clock, isPlan: boolean, area: StatusArea): P
         const key = keyOf(event);
         const before = moving.get(key);
         const now = clock.now();
-        const next = { event, bytes: event.bytes + (before?.bytes ?? 0), toldAt: before?.toldAt ?? now };
+        const next = {
+          event,
+          bytes: event.bytes + (before?.bytes ?? 0),
+          toldAt: before?.toldAt ?? now,
+        };
         if (before !== undefined && now - before.toldAt < INTERVAL_MS) {
           moving.set(key, next);
           return;
@@ -55,7 +59,13 @@ export function jsonProgress(clock: Clock, isPlan: boolean, area: StatusArea): P
       tell(eventObject(event));
     },
     end(completed) {
-      if (completed) tell({ kind: 'summary', ...(isPlan && { dryRun: true }), ...totals, milliseconds: clock.now() - begun });
+      if (completed)
+        tell({
+          kind: 'summary',
+          ...(isPlan && { dryRun: true }),
+          ...totals,
+          milliseconds: clock.now() - begun,
+        });
     },
   };
 }
@@ -73,7 +83,12 @@ function eventObject(event: CopyEvent): object {
       return { kind: event.kind, target: nodeObject(event.target), from: event.from, to: event.to };
     case 'resumed':
     case 'progress':
-      return { kind: event.kind, target: nodeObject(event.target), bytes: event.bytes, to: event.to };
+      return {
+        kind: event.kind,
+        target: nodeObject(event.target),
+        bytes: event.bytes,
+        to: event.to,
+      };
     case 'found':
     case 'read':
     case 'copied':

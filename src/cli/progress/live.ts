@@ -12,7 +12,11 @@ const DEFAULT_COLUMNS = 80;
 const DEFAULT_ROWS = 24;
 
 /** For terminals: a line per active blob with bar, bytes and speed, and a total; ten times a second at most. */
-export function liveProgress({ clock, stderr, env }: Pick<Io, 'clock' | 'stderr' | 'env'>, color: boolean, area: StatusArea): Progress {
+export function liveProgress(
+  { clock, stderr, env }: Pick<Io, 'clock' | 'stderr' | 'env'>,
+  color: boolean,
+  area: StatusArea,
+): Progress {
   const begun = clock.now();
   const model = new TransferModel();
   const stopping = new AbortController();

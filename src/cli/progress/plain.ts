@@ -26,17 +26,26 @@ export function plainProgress(clock: Clock, isPlan: boolean, area: StatusArea): 
       if (line !== undefined) area.print(printable(line));
     },
     end(completed) {
-      if (completed) area.print(isPlan ? planLine(totals) : summaryLine(totals, clock.now() - begun));
+      if (completed)
+        area.print(isPlan ? planLine(totals) : summaryLine(totals, clock.now() - begun));
     },
   };
 }
 
-function plainLine(event: CopyEvent, isPlan: boolean, milliseconds: number | undefined): string | undefined {
+function plainLine(
+  event: CopyEvent,
+  isPlan: boolean,
+  milliseconds: number | undefined,
+): string | undefined {
   switch (event.kind) {
     case 'unchanged':
       return `same     ${event.image} is unchanged`;
     case 'copied':
-      return blobLine(isPlan ? 'upload' : 'copied', event.target, milliseconds === undefined ? undefined : `in ${formatDuration(milliseconds)}`);
+      return blobLine(
+        isPlan ? 'upload' : 'copied',
+        event.target,
+        milliseconds === undefined ? undefined : `in ${formatDuration(milliseconds)}`,
+      );
     case 'mounted':
       return blobLine(isPlan ? 'mount' : 'mounted', event.target, `from ${event.from}`);
     case 'resumed':
@@ -64,7 +73,9 @@ function plainLine(event: CopyEvent, isPlan: boolean, milliseconds: number | und
 
 function blobLine(verb: string, target: Descriptor, note: string | undefined): string | undefined {
   if (isManifestType(target.mediaType)) return undefined;
-  return [verb.padEnd(8), shortDigest(target.digest), formatBytes(target.size).padStart(10), note].filter((part) => part !== undefined).join(' ');
+  return [verb.padEnd(8), shortDigest(target.digest), formatBytes(target.size).padStart(10), note]
+    .filter((part) => part !== undefined)
+    .join(' ');
 }
 
 function keyOf({ target, to }: { readonly target: Descriptor; readonly to: string }): string {

@@ -16,7 +16,11 @@ export interface Progress {
   end(completed: boolean): void;
 }
 
-const NO_PROGRESS: Progress = { showsMessages: false, onEvent: () => undefined, end: () => undefined };
+const NO_PROGRESS: Progress = {
+  showsMessages: false,
+  onEvent: () => undefined,
+  end: () => undefined,
+};
 
 export interface ProgressStyle {
   readonly color: boolean;
@@ -31,7 +35,12 @@ function canDrawOver({ stderr, env }: Io): boolean {
 }
 
 /** The progress that flags and terminal ask for. */
-export function createProgress(settings: Settings, { color, isPlan }: ProgressStyle, io: Io, area: StatusArea): Progress {
+export function createProgress(
+  settings: Settings,
+  { color, isPlan }: ProgressStyle,
+  io: Io,
+  area: StatusArea,
+): Progress {
   switch (settings.progress) {
     case 'none':
       return NO_PROGRESS;

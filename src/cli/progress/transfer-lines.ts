@@ -21,7 +21,10 @@ export interface LineStyle {
 export function transferLines(view: TransferView, style: LineStyle): readonly string[] {
   if (view.nodes === 0) return [];
   // An area that scrolls cannot be drawn over.
-  const shown = view.active.slice(0, Math.max(Math.min(MAX_TRANSFERS, style.rows - OTHER_LINES), 0));
+  const shown = view.active.slice(
+    0,
+    Math.max(Math.min(MAX_TRANSFERS, style.rows - OTHER_LINES), 0),
+  );
   const hidden = view.active.length - shown.length;
   return [
     ...shown.map((transfer) => transferLine(transfer, style)),
@@ -42,7 +45,9 @@ function transferLine({ target, bytes, speed }: ActiveTransfer, style: LineStyle
   const columns = usable(style);
   const full = `${name} ${percent} ${amounts} ${rate}`;
   const withRate = `${name} ${percent} ${rate}`;
-  const rest = [full, withRate, `${name} ${percent}`].find((text) => text.length + 1 + MIN_BAR <= columns);
+  const rest = [full, withRate, `${name} ${percent}`].find(
+    (text) => text.length + 1 + MIN_BAR <= columns,
+  );
   if (rest === undefined) return fit(`${name} ${percent}`, columns);
   const width = Math.min(MAX_BAR, columns - rest.length - 1);
   return `${name} ${bar(share, width, style)}${rest.slice(name.length)}`;
@@ -51,7 +56,8 @@ function transferLine({ target, bytes, speed }: ActiveTransfer, style: LineStyle
 function totalLine(view: TransferView, style: LineStyle): string {
   const left = view.bytes - view.moved;
   const blobs = `${view.finished} of ${view.nodes} blobs`;
-  const images = view.images === undefined ? undefined : `${view.finishedImages} of ${view.images} images`;
+  const images =
+    view.images === undefined ? undefined : `${view.finishedImages} of ${view.images} images`;
   const isMoving = view.active.length > 0;
   const canTell = left > 0 && view.speed > 0 && view.steady;
   // In the order of their places; the number says how dear a part is when there is not room for all.
@@ -63,8 +69,15 @@ function totalLine(view: TransferView, style: LineStyle): string {
     [1, canTell ? `${formatWholeSeconds((left / view.speed) * 1000)} left` : undefined],
   ];
   const separator = style.unicode ? ' · ' : ', ';
-  const withRoom = [4, 3, 2, 1, 0].map((most) => parts.flatMap(([dear, text]) => (text === undefined || dear > most ? [] : [text])).join(separator));
-  return fit(withRoom.find((line) => line.length <= usable(style)) ?? withRoom.at(-1) ?? '', usable(style));
+  const withRoom = [4, 3, 2, 1, 0].map((most) =>
+    parts
+      .flatMap(([dear, text]) => (text === undefined || dear > most ? [] : [text]))
+      .join(separator),
+  );
+  return fit(
+    withRoom.find((line) => line.length <= usable(style)) ?? withRoom.at(-1) ?? '',
+    usable(style),
+  );
 }
 
 function bar(share: number, width: number, { color, unicode }: LineStyle): string {

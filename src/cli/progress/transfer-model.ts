@@ -57,7 +57,11 @@ export class TransferModel {
         if (isManifestType(event.target.mediaType)) return;
         this.#find(event);
         this.#meter ??= new SpeedMeter(now);
-        this.#active.set(keyOf(event), { target: event.target, bytes: 0, meter: new SpeedMeter(now) });
+        this.#active.set(keyOf(event), {
+          target: event.target,
+          bytes: 0,
+          meter: new SpeedMeter(now),
+        });
         return;
       case 'resumed': {
         const transfer = this.#active.get(keyOf(event));
@@ -107,7 +111,11 @@ export class TransferModel {
   }
 
   view(now: number): TransferView {
-    const active = [...this.#active.values()].map(({ target, bytes, meter }) => ({ target, bytes, speed: meter.speed(now) }));
+    const active = [...this.#active.values()].map(({ target, bytes, meter }) => ({
+      target,
+      bytes,
+      speed: meter.speed(now),
+    }));
     return {
       active,
       images: this.#images === 1 ? undefined : this.#images,

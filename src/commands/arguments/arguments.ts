@@ -20,8 +20,14 @@ export function values({ options }: ParsedArguments, name: string): readonly str
 }
 
 /** A positional word that the command cannot do without. */
-export function positional({ positionals }: ParsedArguments, index: number, name: string, hint = 'add --help to see the arguments'): string {
+export function positional(
+  { positionals }: ParsedArguments,
+  index: number,
+  name: string,
+  hint = 'add --help to see the arguments',
+): string {
   const given = positionals[index];
-  if (given === undefined) throw new UsageError(`Cannot start: expected ${name}, found nothing`, { hint });
+  if (given === undefined)
+    throw new UsageError(`Cannot start: expected ${name}, found nothing`, { hint });
   return given;
 }

@@ -26,7 +26,8 @@ export function lanesOf(context: Context): CopyImagesOptions['lanes'] {
   const { concurrency } = context.settings;
   return (place) => {
     const both = concurrency ?? configuredLanes(context, place);
-    if (isSlow(context, place)) return both === undefined ? SLOW_LANES : { both: Math.min(both, 4) };
+    if (isSlow(context, place))
+      return both === undefined ? SLOW_LANES : { both: Math.min(both, 4) };
     return both === undefined ? DEFAULT_LANES : { both };
   };
 }

@@ -13,7 +13,9 @@ export class SomeFailedError extends RegiError {
   readonly total: number;
 
   constructor(failed: number, total: number) {
-    super(`Cannot finish: ${failed} of ${total} failed`, { hint: 'see above what is wrong with each; the others are done' });
+    super(`Cannot finish: ${failed} of ${total} failed`, {
+      hint: 'see above what is wrong with each; the others are done',
+    });
     this.failed = failed;
     this.total = total;
   }
@@ -36,7 +38,8 @@ export async function* eachArgument<Item extends Typed, Row>(
     } catch (error) {
       signal.throwIfAborted();
       // Ctrl-C at a question aborts no signal, and means all of it.
-      if (!(error instanceof RegiError) || error.code === 'INTERRUPTED' || items.length === 1) throw error;
+      if (!(error instanceof RegiError) || error.code === 'INTERRUPTED' || items.length === 1)
+        throw error;
       failed += 1;
       onEvent({ kind: 'failed', image: item.text, error });
     }

@@ -25,9 +25,14 @@ export class NoTagError extends RegiError {
  *
  * @throws {NoTagError} at the end, when there was none.
  */
-export async function* matchingTags(from: OpenedStore, patterns: readonly string[], { signal }: Context): AsyncIterable<string> {
+export async function* matchingTags(
+  from: OpenedStore,
+  patterns: readonly string[],
+  { signal }: Context,
+): AsyncIterable<string> {
   const accepts = tagFilter(patterns);
-  if (!canListTags(from.store)) throw new UsageError(`Cannot list the tags of "${from.name}"`, { hint: 'name one tag' });
+  if (!canListTags(from.store))
+    throw new UsageError(`Cannot list the tags of "${from.name}"`, { hint: 'name one tag' });
   let found = false;
   for await (const tag of from.store.listTags({ signal })) {
     if (!accepts(tag)) continue;

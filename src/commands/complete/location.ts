@@ -30,7 +30,10 @@ const MOST = 500;
 const PATH_KIND = /^(?:oci|archive|docker-archive|oci-archive|dir):/;
 
 /** What a location, repository or registry could become. Never throws. */
-export async function locationValues({ word, kind, local }: LocationQuestion, context: Context): Promise<readonly CompletedValue[]> {
+export async function locationValues(
+  { word, kind, local }: LocationQuestion,
+  context: Context,
+): Promise<readonly CompletedValue[]> {
   if (kind === 'registry') return hosts('', context);
   const path = PATH_KIND.exec(word)?.[0];
   if (path !== undefined) return insidePath(path, word.slice(path.length), kind, context);
@@ -40,43 +43,77 @@ export async function locationValues({ word, kind, local }: LocationQuestion, co
   const typed = word.slice(lead.length);
   const slash = typed.indexOf('/');
   const colon = typed.lastIndexOf(':');
-  if (kind !== 'repository' && colon > typed.lastIndexOf('/') && !isHost(typed.slice(0, colon), slash)) return tags(lead, typed.slice(0, colon), context);
+  if (
+    kind !== 'repository' &&
+    colon > typed.lastIndexOf('/') &&
+    !isHost(typed.slice(0, colon), slash)
+  )
+    return tags(lead, typed.slice(0, colon), context);
   const names = local && lead === '' ? await localNames('', context) : [];
-  if (slash > 0 && isHost(typed.slice(0, slash), slash)) return [...names, ...(await repositories(lead, typed.slice(0, slash), kind, context))];
-  const transports = lead === '' ? TRANSPORTS.filter(({ value }) => kind !== 'repository' || value === 'oci:') : [];
-  return [...names, ...transports, ...(await hosts(lead, context)).map(({ value }) => ({ value: `${value}/`, note: 'a registry' }))];
+  if (slash > 0 && isHost(typed.slice(0, slash), slash))
+    return [...names, ...(await repositories(lead, typed.slice(0, slash), kind, context))];
+  const transports =
+    lead === '' ? TRANSPORTS.filter(({ value }) => kind !== 'repository' || value === 'oci:') : [];
+  return [
+    ...names,
+    ...transports,
+    ...(await hosts(lead, context)).map(({ value }) => ({
+      value: `${value}/`,
+      note: 'a registry',
+    })),
+  ];
 }
 
 /** Whether the first part of a reference is a registry: as docker tells it, and a port is no tag. */
 function isHost(part: string, slash: number): boolean {
   const isName = part === 'localhost' || /[.:]/.test(part);
-  return slash < 0 ? part === 'localhost' || /^\d+(?:\.\d+){3}$/.test(part) : isName && !part.includes('/');
+  return slash < 0
+    ? part === 'localhost' || /^\d+(?:\.\d+){3}$/.test(part)
+    : isName && !part.includes('/');
 }
 
-async function insidePath(lead: string, rest: string, kind: LocationQuestion['kind'], context: Context): Promise<readonly CompletedValue[]> {
+async function insidePath(
+  lead: string,
+  rest: string,
+  kind: LocationQuestion['kind'],
+  context: Context,
+): Promise<readonly CompletedValue[]> {
   const colon = rest.lastIndexOf(':');
-  if (colon > 0 && kind !== 'repository' && lead !== 'dir:') return tags(lead, rest.slice(0, colon), context);
+  if (colon > 0 && kind !== 'repository' && lead !== 'dir:')
+    return tags(lead, rest.slice(0, colon), context);
   return pathValues(lead, rest, context.io);
 }
 
 /** The tags of a repository, an OCI layout or an archive. */
-async function tags(lead: string, name: string, context: Context): Promise<readonly CompletedValue[]> {
+async function tags(
+  lead: string,
+  name: string,
+  context: Context,
+): Promise<readonly CompletedValue[]> {
   return collect(async function* () {
     const location: Location = parseRepositoryLocation(`${lead}${name}`);
     yield* withStores(context, {}, async function* (stores) {
       const { store } = await stores.open(location, 'source');
-      if (canListTags(store)) for await (const tag of store.listTags({ signal: context.signal })) yield { value: `${lead}${name}:${tag}` };
+      if (canListTags(store))
+        for await (const tag of store.listTags({ signal: context.signal }))
+          yield { value: `${lead}${name}:${tag}` };
     });
   });
 }
 
-async function repositories(lead: string, host: string, kind: LocationQuestion['kind'], context: Context): Promise<readonly CompletedValue[]> {
+async function repositories(
+  lead: string,
+  host: string,
+  kind: LocationQuestion['kind'],
+  context: Context,
+): Promise<readonly CompletedValue[]> {
   // An image has a tag, which comes next.
   const end = kind === 'repository' ? '' : ':';
   return collect(() =>
     withStores(context, {}, async function* (stores) {
       const place = await stores.openRegistry(host);
-      for await (const repository of place.repositories({ signal: context.signal })) yield { value: `${lead}${host}/${repository}${end}` };
+      for await (const repository of place.repositories({ signal: context.signal }))
+        yield { value: `${lead}${host}/${repository}${end}` };
     }),
   );
 }
@@ -85,7 +122,9 @@ async function repositories(lead: string, host: string, kind: LocationQuestion['
 async function hosts(lead: string, context: Context): Promise<readonly CompletedValue[]> {
   return collect(async function* () {
     const logins = await listLogins(credentialPlaces(context), context.signal);
-    yield* logins.map(({ registry }) => ({ value: `${lead}${registry.split('/')[0] ?? registry}` }));
+    yield* logins.map(({ registry }) => ({
+      value: `${lead}${registry.split('/')[0] ?? registry}`,
+    }));
   });
 }
 
@@ -93,13 +132,17 @@ async function localNames(lead: string, context: Context): Promise<readonly Comp
   return collect(() =>
     withStores(context, {}, async function* (stores) {
       const images = await (await stores.openLocal('source')).images({ signal: context.signal });
-      for (const { reference } of images) if (reference !== undefined) yield { value: `${lead}${familiarReference(reference)}`, note: 'in the local store' };
+      for (const { reference } of images)
+        if (reference !== undefined)
+          yield { value: `${lead}${familiarReference(reference)}`, note: 'in the local store' };
     }),
   );
 }
 
 /** What comes before the end, the limit, the deadline or a failure. */
-async function collect(list: () => AsyncIterable<CompletedValue>): Promise<readonly CompletedValue[]> {
+async function collect(
+  list: () => AsyncIterable<CompletedValue>,
+): Promise<readonly CompletedValue[]> {
   const found: CompletedValue[] = [];
   try {
     for await (const value of list()) if (found.push(value) >= MOST) break;

@@ -17,16 +17,26 @@ const MOST = 1000;
  *
  * @param lead stands before the path in the same word: `oci:`. No shell expands `~` behind one.
  */
-export async function pathValues(lead: string, path: string, { cwd, home }: Pick<Io, 'cwd' | 'home'>): Promise<readonly CompletedValue[]> {
+export async function pathValues(
+  lead: string,
+  path: string,
+  { cwd, home }: Pick<Io, 'cwd' | 'home'>,
+): Promise<readonly CompletedValue[]> {
   const slash = path.lastIndexOf('/') + 1;
   const [folder, name] = [path.slice(0, slash), path.slice(slash)];
-  const expanded = lead === '' && folder.startsWith('~/') ? resolve(home, folder.slice(2)) : resolve(cwd, folder);
+  const expanded =
+    lead === '' && folder.startsWith('~/') ? resolve(home, folder.slice(2)) : resolve(cwd, folder);
   try {
     const entries = await readdir(expanded, { withFileTypes: true });
     return entries
-      .filter((entry) => entry.name.startsWith(name) && (name.startsWith('.') || !entry.name.startsWith('.')))
+      .filter(
+        (entry) =>
+          entry.name.startsWith(name) && (name.startsWith('.') || !entry.name.startsWith('.')),
+      )
       .slice(0, MOST)
-      .map((entry) => ({ value: `${lead}${folder}${entry.name}${entry.isDirectory() ? '/' : ''}` }));
+      .map((entry) => ({
+        value: `${lead}${folder}${entry.name}${entry.isDirectory() ? '/' : ''}`,
+      }));
   } catch {
     // No such folder, or not ours to read: nothing to offer.
     return [];

@@ -12,7 +12,15 @@ export interface ValueQuestion {
   readonly command: string;
 }
 
-type ValueKind = 'location' | 'local or location' | 'repository' | 'registry' | 'path' | 'platform' | 'shell' | 'nothing';
+type ValueKind =
+  | 'location'
+  | 'local or location'
+  | 'repository'
+  | 'registry'
+  | 'path'
+  | 'platform'
+  | 'shell'
+  | 'nothing';
 
 /** What the names of arguments and values mean. A test sees to it that every name in use stands here. */
 export const VALUE_KINDS: Readonly<Record<string, ValueKind>> = {
@@ -57,13 +65,27 @@ export const VALUE_KINDS: Readonly<Record<string, ValueKind>> = {
 };
 
 /** Those that most images have. Others can be typed. */
-const PLATFORMS = ['linux/amd64', 'linux/arm64', 'linux/arm/v7', 'linux/arm/v6', 'linux/386', 'linux/ppc64le', 'linux/s390x', 'linux/riscv64', 'windows/amd64'];
+const PLATFORMS = [
+  'linux/amd64',
+  'linux/arm64',
+  'linux/arm/v7',
+  'linux/arm/v6',
+  'linux/386',
+  'linux/ppc64le',
+  'linux/s390x',
+  'linux/riscv64',
+  'windows/amd64',
+];
 
 /** Longer than this nobody waits for a Tab. Milliseconds. */
 const PATIENCE_MS = 2000;
 
 /** What a value could become. Never throws: what cannot be found out in time is left out. */
-export async function completeValue(question: ValueQuestion, settings: Settings, io: Io): Promise<readonly CompletedValue[]> {
+export async function completeValue(
+  question: ValueQuestion,
+  settings: Settings,
+  io: Io,
+): Promise<readonly CompletedValue[]> {
   const kind = VALUE_KINDS[question.name] ?? 'nothing';
   switch (kind) {
     case 'nothing':
@@ -80,7 +102,10 @@ export async function completeValue(question: ValueQuestion, settings: Settings,
     case 'registry': {
       const { locationValues } = await import('./location.ts');
       return patiently(io, (signal) =>
-        locationValues({ word: question.word, kind, local: LOCAL_COMMANDS.has(question.command) }, quietContext(settings, { ...io, signal })),
+        locationValues(
+          { word: question.word, kind, local: LOCAL_COMMANDS.has(question.command) },
+          quietContext(settings, { ...io, signal }),
+        ),
       );
     }
     default:
@@ -92,7 +117,10 @@ export async function completeValue(question: ValueQuestion, settings: Settings,
 const LOCAL_COMMANDS: ReadonlySet<string> = new Set(['tag', 'push', 'images', 'rmi', 'export']);
 
 /** Aborts the signal of `work` when it takes longer than anybody waits. */
-async function patiently<T>({ clock, signal }: Io, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+async function patiently<T>(
+  { clock, signal }: Io,
+  work: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
   const [patience, done] = [new AbortController(), new AbortController()];
   clock.sleep(PATIENCE_MS, done.signal).then(
     () => patience.abort(),

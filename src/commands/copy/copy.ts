@@ -20,7 +20,9 @@ async function* runCopy(args: ParsedArguments, context: Context): AsyncIterable<
     yield* withStores(context, {}, (stores) => copyToArchive(args, archive, stores, context));
     return;
   }
-  yield* withStores(context, { dryRun: flag(args, 'dry-run') }, (stores) => copyRows(copyJobs(args, stores, context), args, context));
+  yield* withStores(context, { dryRun: flag(args, 'dry-run') }, (stores) =>
+    copyRows(copyJobs(args, stores, context), args, context),
+  );
 }
 
 /** The archive that a copy goes to; undefined when it goes elsewhere. */
@@ -28,5 +30,9 @@ export function archiveDestination(args: ParsedArguments): ArchiveLocation | und
   const text = args.positionals[1];
   if (text === undefined || !/^(?:\w+-)?archive:/.test(text)) return undefined;
   const location = parseLocation(text);
-  return location.kind === 'archive' || location.kind === 'docker-archive' || location.kind === 'oci-archive' ? location : undefined;
+  return location.kind === 'archive' ||
+    location.kind === 'docker-archive' ||
+    location.kind === 'oci-archive'
+    ? location
+    : undefined;
 }

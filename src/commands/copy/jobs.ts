@@ -21,34 +21,58 @@ export interface NamedJob extends CopyJob {
 }
 
 /** The images that a command line names, in its order, found as they are needed. */
-export async function* copyJobs(args: ParsedArguments, stores: Stores, context: Context): AsyncIterable<NamedJob | FailedJob> {
+export async function* copyJobs(
+  args: ParsedArguments,
+  stores: Stores,
+  context: Context,
+): AsyncIterable<NamedJob | FailedJob> {
   const patterns = values(args, 'tags');
   const whole = flag(args, 'all-tags') || patterns.length > 0;
   const list = value(args, 'from');
   if (list !== undefined) {
-    if (whole) throw new UsageError('Cannot use --from together with --all-tags or --tags', { hint: 'name the tags in the file, a line each' });
+    if (whole)
+      throw new UsageError('Cannot use --from together with --all-tags or --tags', {
+        hint: 'name the tags in the file, a line each',
+      });
     if (args.positionals.length > 1) {
-      throw new UsageError('Cannot use --from with a source beside it: expected at most a PREFIX', { hint: `type: regi copy --from ${list} PREFIX` });
+      throw new UsageError('Cannot use --from with a source beside it: expected at most a PREFIX', {
+        hint: `type: regi copy --from ${list} PREFIX`,
+      });
     }
     yield* listedJobs(list, args.positionals[0], stores, context);
     return;
   }
   const source = parseLocation(positional(args, 0, 'a source', 'type: regi copy SRC DST'));
-  const destination = parseLocation(positional(args, 1, 'a destination', `type: regi copy ${args.positionals[0] ?? 'SRC'} DST`));
+  const destination = parseLocation(
+    positional(args, 1, 'a destination', `type: regi copy ${args.positionals[0] ?? 'SRC'} DST`),
+  );
   if (whole) yield* tagJobs(source, destination, args, stores, context);
   else yield await oneJob(source, destination, stores, true);
 }
 
 /** The job of one image to one place. `alone`: it is all that the command does. */
-async function oneJob(source: Location, destination: Location, stores: Stores, alone: boolean): Promise<NamedJob> {
+async function oneJob(
+  source: Location,
+  destination: Location,
+  stores: Stores,
+  alone: boolean,
+): Promise<NamedJob> {
   return jobFrom(await stores.open(source, 'source'), destination, stores, alone);
 }
 
 /** The same for a source that is open already. */
-export async function jobFrom(from: OpenedStore, destination: Location, stores: Stores, alone: boolean): Promise<NamedJob> {
+export async function jobFrom(
+  from: OpenedStore,
+  destination: Location,
+  stores: Stores,
+  alone: boolean,
+): Promise<NamedJob> {
   const to = await stores.open(destination, 'destination');
   const tag = to.tag ?? (to.pinned === undefined ? (to.defaultTag ?? ownTag(from)) : undefined);
-  return { ...job(from, to, { reference: from.reference, tag }, alone), isListed: destination.kind === 'oci' };
+  return {
+    ...job(from, to, { reference: from.reference, tag }, alone),
+    isListed: destination.kind === 'oci',
+  };
 }
 
 /** What was typed, or what a name without a tag means in a registry. */
@@ -56,7 +80,13 @@ function ownTag({ tag, pinned, defaultTag }: OpenedStore): string | undefined {
   return tag ?? (pinned === undefined ? defaultTag : undefined);
 }
 
-async function* tagJobs(source: Location, destination: Location, args: ParsedArguments, stores: Stores, context: Context): AsyncIterable<NamedJob> {
+async function* tagJobs(
+  source: Location,
+  destination: Location,
+  args: ParsedArguments,
+  stores: Stores,
+  context: Context,
+): AsyncIterable<NamedJob> {
   refuseTag(source);
   refuseTag(destination);
   const from = await stores.open(source, 'source');
@@ -81,9 +111,21 @@ async function hinted(to: OpenedStore, stores: Stores, { signal }: Context): Pro
 }
 
 /** The list is parsed whole before its first image is begun: a mistake in its last line must not be found after an hour. */
-async function* listedJobs(file: string, prefix: string | undefined, stores: Stores, context: Context): AsyncIterable<NamedJob | FailedJob> {
-  const planned = parseCopyList(await readList(file, context), { name: file === '-' ? 'standard input' : JSON.stringify(file), prefix });
-  if (planned.length === 0) context.warn('There is nothing to copy: the list names no images', 'write one "SRC [DST]" a line');
+async function* listedJobs(
+  file: string,
+  prefix: string | undefined,
+  stores: Stores,
+  context: Context,
+): AsyncIterable<NamedJob | FailedJob> {
+  const planned = parseCopyList(await readList(file, context), {
+    name: file === '-' ? 'standard input' : JSON.stringify(file),
+    prefix,
+  });
+  if (planned.length === 0)
+    context.warn(
+      'There is nothing to copy: the list names no images',
+      'write one "SRC [DST]" a line',
+    );
   else context.onEvent({ kind: 'listed', images: planned.length });
   for (const { source, destination, image } of planned) {
     try {
@@ -95,9 +137,23 @@ async function* listedJobs(file: string, prefix: string | undefined, stores: Sto
   }
 }
 
-function job(from: OpenedStore, to: OpenedStore, { reference, tag }: { reference: string; tag: string | undefined }, alone: boolean): NamedJob {
+function job(
+  from: OpenedStore,
+  to: OpenedStore,
+  { reference, tag }: { reference: string; tag: string | undefined },
+  alone: boolean,
+): NamedJob {
   const image = tag === undefined ? to.name : `${to.name}:${tag}`;
-  return { source: from.store, reference, destination: to.store, tag, pinned: to.pinned, image, name: to.name, alone };
+  return {
+    source: from.store,
+    reference,
+    destination: to.store,
+    tag,
+    pinned: to.pinned,
+    image,
+    name: to.name,
+    alone,
+  };
 }
 
 function refuseTag(location: Location): void {

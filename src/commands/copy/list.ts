@@ -15,7 +15,15 @@ export class ListLineError extends RegiError {
   /** From 1. */
   readonly line: number;
 
-  constructor({ name, line, problem, hint }: { name: string; line: number; problem: string; hint: string | undefined }, cause?: RegiError) {
+  constructor(
+    {
+      name,
+      line,
+      problem,
+      hint,
+    }: { name: string; line: number; problem: string; hint: string | undefined },
+    cause?: RegiError,
+  ) {
     super(`Cannot use line ${line} of ${name}: ${problem}`, { hint, cause });
     this.code = cause?.code ?? 'USAGE';
     this.line = line;
@@ -29,23 +37,36 @@ export class ListLineError extends RegiError {
  * @param options.name of the list, for messages.
  * @throws {ListLineError} at the first line that is none, or that names the destination of an earlier one.
  */
-export function parseCopyList(text: string, { name, prefix }: { readonly name: string; readonly prefix: string | undefined }): readonly ListedCopy[] {
+export function parseCopyList(
+  text: string,
+  { name, prefix }: { readonly name: string; readonly prefix: string | undefined },
+): readonly ListedCopy[] {
   const earlier = new Map<string, number>();
   return text.split('\n').flatMap((whole, index) => {
     const words = whole.trim().split(/\s+/);
     const [from = '', to, extra] = words;
     if (from === '' || from.startsWith('#')) return [];
     const line = index + 1;
-    const refuse = (problem: string, hint: string): ListLineError => new ListLineError({ name, line, problem, hint });
-    if (extra !== undefined) throw refuse(`expected "SRC [DST]", found ${words.length} words`, 'write a source and a destination, with a blank between');
+    const refuse = (problem: string, hint: string): ListLineError =>
+      new ListLineError({ name, line, problem, hint });
+    if (extra !== undefined)
+      throw refuse(
+        `expected "SRC [DST]", found ${words.length} words`,
+        'write a source and a destination, with a blank between',
+      );
     try {
       const source = parseLocation(from);
       const image = to ?? prefixed(source, prefix);
-      if (image === undefined) throw refuse(`expected a destination beside ${JSON.stringify(from)}`, missingHint(source));
+      if (image === undefined)
+        throw refuse(`expected a destination beside ${JSON.stringify(from)}`, missingHint(source));
       const destination = parseLocation(image);
       const key = keyOf(destination);
       const before = key === undefined ? undefined : earlier.get(key);
-      if (before !== undefined) throw refuse(`line ${before} copies to ${JSON.stringify(image)} too`, 'give each image a destination of its own');
+      if (before !== undefined)
+        throw refuse(
+          `line ${before} copies to ${JSON.stringify(image)} too`,
+          'give each image a destination of its own',
+        );
       if (key !== undefined) earlier.set(key, line);
       return [{ source, destination, image }];
     } catch (error) {
@@ -71,5 +92,7 @@ function missingHint(source: Location): string {
 function keyOf({ kind, reference }: Location): string | undefined {
   if (typeof reference !== 'object') return undefined;
   const { domain, path, tag, digest } = reference;
-  return tag === undefined && digest !== undefined ? undefined : `${kind}:${domain}/${path}:${tag ?? 'latest'}`;
+  return tag === undefined && digest !== undefined
+    ? undefined
+    : `${kind}:${domain}/${path}:${tag ?? 'latest'}`;
 }

@@ -45,13 +45,17 @@ export async function* copyRows(
   };
   const warning = createBareWarning((image) => begun.get(image), args, context);
   try {
-    for await (const copied of copyImages(remembered(), { ...copyOptions(args, context), onEvent: warning.onEvent })) {
+    for await (const copied of copyImages(remembered(), {
+      ...copyOptions(args, context),
+      onEvent: warning.onEvent,
+    })) {
       const job = begun.get(copied.image);
       if (copied.outcome === 'kept') {
         if (job?.alone === true) throw new TagKeptError(copied.image, copied.root);
         context.note(`${copied.image} is kept: it is there already with other content`);
       }
-      if (job?.isListed === true && job.tag === undefined) await job.destination.tag(copied.root, copied.root.digest, { signal: context.signal });
+      if (job?.isListed === true && job.tag === undefined)
+        await job.destination.tag(copied.root, copied.root.digest, { signal: context.signal });
       await warning.after(copied, job);
       const row = digestRow(copied, job?.name ?? copied.image);
       await record(row);

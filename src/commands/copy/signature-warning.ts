@@ -22,18 +22,29 @@ export interface BareWarning {
  * One image copied without its signatures gets a warning; many do not, for it costs two requests an image. The source is asked while the
  * blobs move, when there are any: behind them it would be two round trips more to wait for.
  */
-export function createBareWarning(jobOf: (image: string) => NamedJob | undefined, args: ParsedArguments, context: Context): BareWarning {
+export function createBareWarning(
+  jobOf: (image: string) => NamedJob | undefined,
+  args: ParsedArguments,
+  context: Context,
+): BareWarning {
   const { concurrency } = context.settings;
   const closing = new AbortController();
   let resolved: Extract<CopyEvent, { kind: 'resolved' }> | undefined;
   let asked: Promise<boolean | undefined> | undefined;
 
-  const isWanted = (job: NamedJob | undefined): job is NamedJob => job?.alone === true && !flag(args, 'referrers');
+  const isWanted = (job: NamedJob | undefined): job is NamedJob =>
+    job?.alone === true && !flag(args, 'referrers');
 
   function ask(): void {
     const job = resolved && jobOf(resolved.image);
     // Who bounds the connections has them all in use.
-    if (resolved === undefined || asked !== undefined || concurrency !== undefined || !isWanted(job)) return;
+    if (
+      resolved === undefined ||
+      asked !== undefined ||
+      concurrency !== undefined ||
+      !isWanted(job)
+    )
+      return;
     const signal = eitherSignal(closing.signal, context.signal);
     // It rejects only when it is aborted, and then nobody listens.
     asked = hasReferrers(job.source, resolved.root, { signal }).catch(() => undefined);
@@ -47,7 +58,11 @@ export function createBareWarning(jobOf: (image: string) => NamedJob | undefined
     },
     async after({ outcome, root }, job) {
       if (outcome !== 'copied' || !isWanted(job)) return;
-      await warnOfReferrers(job.source, root, { ...context, concurrency, known: await answerFor(root) });
+      await warnOfReferrers(job.source, root, {
+        ...context,
+        concurrency,
+        known: await answerFor(root),
+      });
     },
     close: () => closing.abort(),
   };

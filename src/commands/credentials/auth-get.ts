@@ -29,15 +29,27 @@ export const authGetCommand: CommandBody<HelperAnswer> = {
 async function* runAuthGet(args: ParsedArguments, context: Context): AsyncIterable<HelperAnswer> {
   const registry = parseRegistryName(positional(args, 0, 'a registry'));
   if (context.io.stdout.isTTY) {
-    throw new UsageError('Cannot print a password on a terminal', { hint: `pipe it into the program that needs it: regi auth get ${registry} | PROGRAM` });
+    throw new UsageError('Cannot print a password on a terminal', {
+      hint: `pipe it into the program that needs it: regi auth get ${registry} | PROGRAM`,
+    });
   }
-  const found = await createCredentialChain(credentialPlaces(context))(registry, undefined, context.signal);
-  if (found === undefined) throw new NoLoginError(`Cannot find a login for "${registry}"`, { hint: `regi login ${registry}` });
+  const found = await createCredentialChain(credentialPlaces(context))(
+    registry,
+    undefined,
+    context.signal,
+  );
+  if (found === undefined)
+    throw new NoLoginError(`Cannot find a login for "${registry}"`, {
+      hint: `regi login ${registry}`,
+    });
   const { credential, origin } = found;
   if (credential.kind === 'registry-token') {
-    throw new NoLoginError(`Cannot hand over the login for "${registry}": ${origin} has a registry token, for which helpers have no form`);
+    throw new NoLoginError(
+      `Cannot hand over the login for "${registry}": ${origin} has a registry token, for which helpers have no form`,
+    );
   }
   const ServerURL = dockerKey(registry);
-  if (credential.kind === 'identity-token') yield { ServerURL, Username: IDENTITY_TOKEN_USER, Secret: credential.token };
+  if (credential.kind === 'identity-token')
+    yield { ServerURL, Username: IDENTITY_TOKEN_USER, Secret: credential.token };
   else yield { ServerURL, Username: credential.username, Secret: credential.password };
 }

@@ -26,7 +26,8 @@ const HEAD = ['REGISTRY', 'USER', 'PLACE', 'USED'] as const;
 
 async function* runAuthList(_args: ParsedArguments, context: Context): AsyncIterable<AuthRow> {
   const logins = await listLogins(credentialPlaces(context), context.signal);
-  if (logins.length === 0) context.note('No logins are stored; to store one, type: regi login REGISTRY');
+  if (logins.length === 0)
+    context.note('No logins are stored; to store one, type: regi login REGISTRY');
   const lines = tableLines([HEAD, ...logins.map(cellsOf)]);
   for (const [index, { registry, username, origin, used, reason }] of logins.entries()) {
     const line = `${index === 0 ? (lines[0] ?? '') : ''}${lines[index + 1] ?? ''}`;

@@ -28,10 +28,13 @@ export class LoginRefusedError extends RegiError {
   readonly registry: string;
 
   constructor(registry: string, username: string, cause: NotAuthorisedError) {
-    super(`Cannot log in to "${registry}" as ${JSON.stringify(username)}: the registry refused it (status ${cause.status}); nothing is stored`, {
-      hint: 'check user name and password; many registries want an access token instead of the password of the account',
-      cause,
-    });
+    super(
+      `Cannot log in to "${registry}" as ${JSON.stringify(username)}: the registry refused it (status ${cause.status}); nothing is stored`,
+      {
+        hint: 'check user name and password; many registries want an access token instead of the password of the account',
+        cause,
+      },
+    );
     this.registry = registry;
   }
 }
@@ -47,7 +50,10 @@ async function* runLogin(args: ParsedArguments, context: Context): AsyncIterable
   const { settings, signal } = context;
   const registry = parseRegistryName(args.positionals[0]);
   const keychainOnly = flag(args, 'keychain-only');
-  if (keychainOnly && settings.authfile !== undefined) throw new UsageError('Cannot use --keychain-only with --authfile: one of them says where to store');
+  if (keychainOnly && settings.authfile !== undefined)
+    throw new UsageError(
+      'Cannot use --keychain-only with --authfile: one of them says where to store',
+    );
   const places = credentialPlaces(context);
   // Also what is wrong with the environment is said before anybody types a password.
   const before = await loginBefore(registry, places);
@@ -56,43 +62,82 @@ async function* runLogin(args: ParsedArguments, context: Context): AsyncIterable
   const stored = await storeLogin(registry, login, { ...places, keychainOnly }, signal);
   tell(stored, registry, login, checked, context);
   if (before !== undefined && before.origin !== stored.origin)
-    context.warn(`The login in ${before.origin} comes before this one, and is used for "${registry}" while it is there`);
-  yield { registry, username: login.username, checked, storedIn: stored.kind, place: stored.origin };
+    context.warn(
+      `The login in ${before.origin} comes before this one, and is used for "${registry}" while it is there`,
+    );
+  yield {
+    registry,
+    username: login.username,
+    checked,
+    storedIn: stored.kind,
+    place: stored.origin,
+  };
 }
 
-async function readLogin(args: ParsedArguments, registry: string, context: Context): Promise<PlainLogin> {
+async function readLogin(
+  args: ParsedArguments,
+  registry: string,
+  context: Context,
+): Promise<PlainLogin> {
   const { stdin } = context.io;
   const fromInput = flag(args, 'password-stdin');
   const given = value(args, 'username');
   const example = `echo "$TOKEN" | regi login -u ${given ?? 'USER'} --password-stdin ${registry}`;
-  if (fromInput && given === undefined) throw new UsageError('Cannot log in without a user name', { hint: `type: ${example}` });
-  if (!fromInput && !stdin.isTTY) throw new UsageError('Cannot ask for a password: standard input is no terminal', { hint: `type: ${example}` });
+  if (fromInput && given === undefined)
+    throw new UsageError('Cannot log in without a user name', { hint: `type: ${example}` });
+  if (!fromInput && !stdin.isTTY)
+    throw new UsageError('Cannot ask for a password: standard input is no terminal', {
+      hint: `type: ${example}`,
+    });
   const username = given ?? (await ask('User name', registry, false, context));
   checkUsername(username);
-  const password = fromInput ? (await stdin.read(LIMITS.passwordBytes)).replace(/\r?\n$/, '') : await ask('Password', registry, true, context);
-  if (password === '') throw new UsageError('Cannot log in with an empty password', { hint: fromInput ? 'nothing came from standard input' : undefined });
+  const password = fromInput
+    ? (await stdin.read(LIMITS.passwordBytes)).replace(/\r?\n$/, '')
+    : await ask('Password', registry, true, context);
+  if (password === '')
+    throw new UsageError('Cannot log in with an empty password', {
+      hint: fromInput ? 'nothing came from standard input' : undefined,
+    });
   // A header holds none of these, and what reads the stored login back splits at them.
-  if (/[\0\r\n]/.test(password)) throw new UsageError('Cannot log in with a password of several lines', { hint: 'give one line on standard input' });
+  if (/[\0\r\n]/.test(password))
+    throw new UsageError('Cannot log in with a password of several lines', {
+      hint: 'give one line on standard input',
+    });
   return { username, password };
 }
 
 function checkUsername(username: string): void {
   if (username === '') throw new UsageError('Cannot log in with an empty user name');
   if (/[:\p{Cc}]/u.test(username)) {
-    throw new UsageError('Cannot log in with that user name: expected no ":" and no control characters', {
-      hint: 'give the user name alone; the password is asked for, or read with --password-stdin',
-    });
+    throw new UsageError(
+      'Cannot log in with that user name: expected no ":" and no control characters',
+      {
+        hint: 'give the user name alone; the password is asked for, or read with --password-stdin',
+      },
+    );
   }
 }
 
-async function ask(what: string, registry: string, hidden: boolean, { io, signal }: Context): Promise<string> {
+async function ask(
+  what: string,
+  registry: string,
+  hidden: boolean,
+  { io, signal }: Context,
+): Promise<string> {
   const line = await io.stdin.ask(`${what} for ${registry}: `, { hidden, signal });
-  if (line === undefined) throw new UsageError(`Cannot log in: expected the ${what.toLowerCase()}, found the end of the input`);
+  if (line === undefined)
+    throw new UsageError(
+      `Cannot log in: expected the ${what.toLowerCase()}, found the end of the input`,
+    );
   return hidden ? line : line.trim();
 }
 
 /** Whether the registry asked for the login at all. */
-async function check(registry: string, { username, password }: PlainLogin, context: Context): Promise<boolean> {
+async function check(
+  registry: string,
+  { username, password }: PlainLogin,
+  context: Context,
+): Promise<boolean> {
   const registries = await createRegistries(context);
   let isAsked = false;
   try {
@@ -110,9 +155,18 @@ async function check(registry: string, { username, password }: PlainLogin, conte
   }
 }
 
-function tell(stored: StoredLogin, registry: string, { username }: PlainLogin, checked: boolean, { warn, note }: Context): void {
+function tell(
+  stored: StoredLogin,
+  registry: string,
+  { username }: PlainLogin,
+  checked: boolean,
+  { warn, note }: Context,
+): void {
   if (!checked) warn(`"${registry}" asks nobody for a login, so this one is stored unchecked`);
-  if (stored.removedFrom !== undefined) note(`Removed the entry for ${registry} from ${stored.removedFrom}: it would have been used instead`);
+  if (stored.removedFrom !== undefined)
+    note(
+      `Removed the entry for ${registry} from ${stored.removedFrom}: it would have been used instead`,
+    );
   switch (stored.kind) {
     case 'keychain':
     case 'helper':
@@ -120,7 +174,8 @@ function tell(stored: StoredLogin, registry: string, { username }: PlainLogin, c
       return;
     case 'file': {
       const { fallback, origin } = stored;
-      const why = fallback === undefined ? '' : ` because the keychain cannot be used: ${fallback.reason}`;
+      const why =
+        fallback === undefined ? '' : ` because the keychain cannot be used: ${fallback.reason}`;
       note(`Stored the login of ${username} in ${origin} (not encrypted, mode 0600)${why}`);
       return;
     }

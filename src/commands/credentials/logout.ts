@@ -17,7 +17,9 @@ export interface LogoutAnswer {
 export const logoutCommand: CommandBody<LogoutAnswer> = {
   run: runLogout,
   text: ({ registry, removedFrom }) =>
-    removedFrom === undefined ? `Not logged in to ${registry}\n` : `Removed the login for ${registry} from ${removedFrom}\n`,
+    removedFrom === undefined
+      ? `Not logged in to ${registry}\n`
+      : `Removed the login for ${registry} from ${removedFrom}\n`,
 };
 
 async function* runLogout(args: ParsedArguments, context: Context): AsyncIterable<LogoutAnswer> {
@@ -34,7 +36,11 @@ async function* runLogout(args: ParsedArguments, context: Context): AsyncIterabl
     yield { registry: login.registry, username: login.username, removedFrom: login.origin };
   }
   if (meant.length === 0)
-    yield { registry: named === undefined && all ? 'any registry' : parseRegistryName(named), username: undefined, removedFrom: undefined };
+    yield {
+      registry: named === undefined && all ? 'any registry' : parseRegistryName(named),
+      username: undefined,
+      removedFrom: undefined,
+    };
   tellWhatRemains(
     meant.filter((login) => !chosen.includes(login)),
     context,
@@ -54,7 +60,10 @@ function usedFirst(one: RankedLogin, other: RankedLogin): number {
 
 function tellWhatRemains(remaining: readonly RankedLogin[], { warn }: Context): void {
   for (const { registry, origin, place } of remaining) {
-    const hint = place.kind === 'variable' ? `unset ${place.names.join(' ')}` : `to remove that too: regi logout --all ${registry}`;
+    const hint =
+      place.kind === 'variable'
+        ? `unset ${place.names.join(' ')}`
+        : `to remove that too: regi logout --all ${registry}`;
     warn(`There is still a login for "${registry}" in ${origin}`, hint);
   }
 }

@@ -17,10 +17,16 @@ const BRACE = '{'.charCodeAt(0);
  * The layers that whoever imported earlier archives has: each path is such an archive, or the list that `--write-list` wrote of it.
  * Undefined without paths.
  */
-export async function readEarlierLayers(paths: readonly string[], context: Context): Promise<ReadonlyMap<Digest, CarriedBlob> | undefined> {
+export async function readEarlierLayers(
+  paths: readonly string[],
+  context: Context,
+): Promise<ReadonlyMap<Digest, CarriedBlob> | undefined> {
   if (paths.length === 0) return undefined;
   const lists: (readonly CarriedBlob[])[] = [];
-  for (const path of paths) lists.push((await readList(resolve(context.io.cwd, path), path)) ?? (await readArchive(path, context)));
+  for (const path of paths)
+    lists.push(
+      (await readList(resolve(context.io.cwd, path), path)) ?? (await readArchive(path, context)),
+    );
   return mergeCarried(lists);
 }
 
@@ -33,7 +39,10 @@ async function readList(path: string, typed: string): Promise<readonly CarriedBl
     // No tar of images begins so.
     if (bytesRead === 0 || buffer[0] !== BRACE) return undefined;
     const { size } = await file.stat();
-    if (size > LIST_BYTES) throw new LimitExceededError(`Cannot read the list "${typed}": expected at most ${LIST_BYTES} bytes, found ${size}`);
+    if (size > LIST_BYTES)
+      throw new LimitExceededError(
+        `Cannot read the list "${typed}": expected at most ${LIST_BYTES} bytes, found ${size}`,
+      );
     return parseBlobList('carried', new Uint8Array(await file.readFile()), `the list "${typed}"`);
   } finally {
     await file.close();

@@ -46,12 +46,28 @@ async function* runExport(args: ParsedArguments, context: Context): AsyncIterabl
   };
   const name = `${to.archive.kind}:${to.archive.path}`;
   yield* withStores(context, {}, async function* (stores) {
-    const images = await exportImages(exportJobs(args, stores, context), writerOf(to, flag(args, 'dry-run'), context), options);
+    const images = await exportImages(
+      exportJobs(args, stores, context),
+      writerOf(to, flag(args, 'dry-run'), context),
+      options,
+    );
     if (flag(args, 'dry-run')) return;
-    await writeBeside(args, to, mergeCarried([earlier?.values() ?? [], planned === undefined ? [] : layersOf(planned.set)]), context);
+    await writeBeside(
+      args,
+      to,
+      mergeCarried([earlier?.values() ?? [], planned === undefined ? [] : layersOf(planned.set)]),
+      context,
+    );
     for (const { name: imageName, root } of images) {
       const image = imageName === undefined ? name : `${name}:${imageName}`;
-      const row: DigestRow = { name, image, digest: root.digest, mediaType: root.mediaType, size: root.size, outcome: 'copied' };
+      const row: DigestRow = {
+        name,
+        image,
+        digest: root.digest,
+        mediaType: root.mediaType,
+        size: root.size,
+        outcome: 'copied',
+      };
       await record(row);
       // The archive itself is on standard output then, and a line behind it would be part of it.
       if (to.archive.path === '-') context.note(`${image}@${root.digest}`);
@@ -60,20 +76,45 @@ async function* runExport(args: ParsedArguments, context: Context): AsyncIterabl
   });
 }
 
-function exportOptions(args: ParsedArguments, { archive }: ExportDestination, context: Context): ExportOptions {
+function exportOptions(
+  args: ParsedArguments,
+  { archive }: ExportDestination,
+  context: Context,
+): ExportOptions {
   const { signal, onEvent, platforms, referrers, lanes } = copyOptions(args, context);
   const typed = value(args, 'docker-platform');
   const dockerPlatform = typed === undefined ? undefined : parsePlatform(typed, context.io.host);
-  return { signal, onEvent, platforms, referrers, lanes, dockerPlatform, format: formatOf(archive) };
+  return {
+    signal,
+    onEvent,
+    platforms,
+    referrers,
+    lanes,
+    dockerPlatform,
+    format: formatOf(archive),
+  };
 }
 
-function writerOf({ archive, volumeBytes }: ExportDestination, isDryRun: boolean, context: Context): WriteArchive {
+function writerOf(
+  { archive, volumeBytes }: ExportDestination,
+  isDryRun: boolean,
+  context: Context,
+): WriteArchive {
   return isDryRun ? async () => undefined : writeArchiveTo(archive.path, context, volumeBytes);
 }
 
-function tellPlan({ plan, set }: Planned, isDryRun: boolean, isDelta: boolean, { note, onEvent }: Context): void {
-  const written = new Set(plan.files.flatMap(({ file }) => (file.target === undefined ? [] : [file.target.digest])));
-  const omitted = [...set.blobs.values()].filter(({ descriptor }) => !written.has(descriptor.digest));
+function tellPlan(
+  { plan, set }: Planned,
+  isDryRun: boolean,
+  isDelta: boolean,
+  { note, onEvent }: Context,
+): void {
+  const written = new Set(
+    plan.files.flatMap(({ file }) => (file.target === undefined ? [] : [file.target.digest])),
+  );
+  const omitted = [...set.blobs.values()].filter(
+    ({ descriptor }) => !written.has(descriptor.digest),
+  );
   if (isDelta) {
     const bytes = omitted.reduce((sum, { descriptor }) => sum + descriptor.size, 0);
     note(
@@ -83,7 +124,8 @@ function tellPlan({ plan, set }: Planned, isDryRun: boolean, isDelta: boolean, {
     );
   }
   if (!isDryRun) return;
-  for (const { file } of plan.files) if (file.target !== undefined) onEvent({ kind: 'copied', target: file.target, to: '' });
+  for (const { file } of plan.files)
+    if (file.target !== undefined) onEvent({ kind: 'copied', target: file.target, to: '' });
   note(`The archive would have ${formatBytes(plan.size)} (${plan.size} bytes)`);
 }
 
@@ -95,8 +137,13 @@ async function writeBeside(
   { io, signal, note }: Context,
 ): Promise<void> {
   const list = value(args, 'write-list');
-  if (list !== undefined) await replaceFile(resolve(io.cwd, list), formatBlobList('carried', carried.values()), { signal });
+  if (list !== undefined)
+    await replaceFile(resolve(io.cwd, list), formatBlobList('carried', carried.values()), {
+      signal,
+    });
   if (!flag(args, 'checksum')) return;
   const { writeChecksums } = await import('../../stores/archive/checksum.ts');
-  note(`Checksums are in ${JSON.stringify(await writeChecksums(resolve(io.cwd, to.archive.path), { isSplit: to.volumeBytes !== undefined, signal }))}`);
+  note(
+    `Checksums are in ${JSON.stringify(await writeChecksums(resolve(io.cwd, to.archive.path), { isSplit: to.volumeBytes !== undefined, signal }))}`,
+  );
 }

@@ -5,7 +5,11 @@ import type { Descriptor, Platform } from '../../oci/descriptor.ts';
 import type { Digest } from '../../oci/digest.ts';
 import { quote } from '../../oci/quote.ts';
 import type { Reference, Repository } from '../../oci/reference.ts';
-import { blobsNotCarried, locateBases, type BaseNeed } from '../../operations/archive/base-layers.ts';
+import {
+  blobsNotCarried,
+  locateBases,
+  type BaseNeed,
+} from '../../operations/archive/base-layers.ts';
 import { PlatformNotFoundError } from '../../operations/copy/choose-platform.ts';
 import { Lanes } from '../../concurrency/lanes.ts';
 import type { Store } from '../../store.ts';
@@ -84,7 +88,9 @@ export async function planBases(
   { naming, platforms, bases, stores, context }: PlanBasesOptions,
 ): Promise<ReadonlyMap<string, PlannedBases>> {
   const { signal } = context;
-  const recorded = new Map<Digest, readonly string[]>(omitted.map(({ digest, repositories }) => [digest, repositories]));
+  const recorded = new Map<Digest, readonly string[]>(
+    omitted.map(({ digest, repositories }) => [digest, repositories]),
+  );
   const open = storesOf(stores);
   const named = await Promise.all(bases.map((repository) => open('registry', repository)));
   const needs = new Map<string, NamedNeed>();
@@ -96,13 +102,25 @@ export async function planBases(
       const key = `${destination.place} ${destination.repository} ${layer.digest}`;
       keys.set(key, layer.digest);
       if (needs.has(key)) continue;
-      const repositories = (recorded.get(layer.digest) ?? []).flatMap((repository) => repositoriesOfBase(repository, naming));
+      const repositories = (recorded.get(layer.digest) ?? []).flatMap((repository) =>
+        repositoriesOfBase(repository, naming),
+      );
       const likely = await Promise.all(
-        repositories.filter(({ domain }) => domain === target.reference.domain).map((repository) => open(target.kind, repository)),
+        repositories
+          .filter(({ domain }) => domain === target.reference.domain)
+          .map((repository) => open(target.kind, repository)),
       );
       // Archives of bare tags record none; then it may be anywhere that this one goes.
-      const others = repositories.length === 0 ? imports.map(({ job: other }) => other.destination) : [];
-      needs.set(key, { need: { layer, destination, candidates: distinct([...likely, ...named, ...others], destination) }, name });
+      const others =
+        repositories.length === 0 ? imports.map(({ job: other }) => other.destination) : [];
+      needs.set(key, {
+        need: {
+          layer,
+          destination,
+          candidates: distinct([...likely, ...named, ...others], destination),
+        },
+        name,
+      });
     }
     byImage.set(job.image, keys);
   }
@@ -120,12 +138,28 @@ export async function planBases(
     }),
   );
   return new Map(
-    [...byImage].map(([image, keys]) => [image, { held: [...keys.keys()].flatMap((key) => held.get(key) ?? []), digests: new Set(keys.values()) }]),
+    [...byImage].map(([image, keys]) => [
+      image,
+      {
+        held: [...keys.keys()].flatMap((key) => held.get(key) ?? []),
+        digests: new Set(keys.values()),
+      },
+    ]),
   );
 }
 
 async function missingLayers(
-  { store, job, name, platforms }: { readonly store: Store; readonly job: NamedJob; readonly name: string; readonly platforms: readonly Platform[] },
+  {
+    store,
+    job,
+    name,
+    platforms,
+  }: {
+    readonly store: Store;
+    readonly job: NamedJob;
+    readonly name: string;
+    readonly platforms: readonly Platform[];
+  },
   signal: AbortSignal,
 ): Promise<readonly Descriptor[]> {
   const root = await store.resolve(job.reference, { signal });
@@ -142,16 +176,32 @@ interface NamedNeed {
   readonly name: string;
 }
 
-function refusal(missing: readonly NamedNeed[], recorded: ReadonlyMap<Digest, readonly string[]>, { note, warn, settings }: Context): MissingBaseError {
+function refusal(
+  missing: readonly NamedNeed[],
+  recorded: ReadonlyMap<Digest, readonly string[]>,
+  { note, warn, settings }: Context,
+): MissingBaseError {
   const layers = [...new Map(missing.map(({ need }) => [need.layer.digest, need.layer])).values()];
-  const rows = missing.map(({ need: { layer }, name }) => [layer.digest, formatBytes(layer.size), name, (recorded.get(layer.digest) ?? []).join(' ')]);
-  if (settings.json) for (const { need, name } of missing) warn(`Missing: ${need.layer.digest} (${need.layer.size} bytes) of ${name}`);
-  for (const line of tableLines([['MISSING', 'SIZE', 'IMAGE', 'CARRIED FOR'], ...rows])) note(line.trimEnd());
-  return new MissingBaseError(layers, [...new Set(layers.flatMap(({ digest }) => recorded.get(digest) ?? []))]);
+  const rows = missing.map(({ need: { layer }, name }) => [
+    layer.digest,
+    formatBytes(layer.size),
+    name,
+    (recorded.get(layer.digest) ?? []).join(' '),
+  ]);
+  if (settings.json)
+    for (const { need, name } of missing)
+      warn(`Missing: ${need.layer.digest} (${need.layer.size} bytes) of ${name}`);
+  for (const line of tableLines([['MISSING', 'SIZE', 'IMAGE', 'CARRIED FOR'], ...rows]))
+    note(line.trimEnd());
+  return new MissingBaseError(layers, [
+    ...new Set(layers.flatMap(({ digest }) => recorded.get(digest) ?? [])),
+  ]);
 }
 
 /** Each repository is opened once. */
-function storesOf(stores: Stores): (kind: PlannedImport['target']['kind'], repository: Repository) => Promise<Store> {
+function storesOf(
+  stores: Stores,
+): (kind: PlannedImport['target']['kind'], repository: Repository) => Promise<Store> {
   const opened = new Map<string, Promise<Store>>();
   return (kind, { domain, path }) => {
     const key = `${kind}:${domain}/${path}`;
@@ -165,6 +215,8 @@ function storesOf(stores: Stores): (kind: PlannedImport['target']['kind'], repos
 }
 
 function distinct(candidates: readonly Store[], { place, repository }: Store): readonly Store[] {
-  const others = candidates.filter((store) => store.place === place && store.repository !== repository);
+  const others = candidates.filter(
+    (store) => store.place === place && store.repository !== repository,
+  );
   return [...new Map(others.map((store) => [store.repository, store])).values()];
 }

@@ -61,23 +61,36 @@ export async function* importImages(
   const record = await openDigestFile(value(args, 'digestfile'), context);
   const imports = await openAll(planned, from, stores);
   const given = copyOptions(args, context);
-  const bases = await planBases(imports, from, { naming, platforms: given.platforms ?? [], bases: named, stores, context });
+  const bases = await planBases(imports, from, {
+    naming,
+    platforms: given.platforms ?? [],
+    bases: named,
+    stores,
+    context,
+  });
   const byImage = new Map(imports.map((each) => [each.job.image, each]));
   const results = new Map<string, string>();
   const brought = new Set<string>();
   const onEvent = (event: CopyEvent): void => {
     if (event.kind === 'failed') results.set(event.image, 'failed');
     // It was mounted or sent a moment ago, and told.
-    const isKnown = (event.kind === 'found' || event.kind === 'skipped') && brought.has(keyOf(event.to, event.target));
+    const isKnown =
+      (event.kind === 'found' || event.kind === 'skipped') &&
+      brought.has(keyOf(event.to, event.target));
     if (!isKnown) context.onEvent(event);
   };
   try {
     const options = { ...given, onEvent, keepGoing: imports.length > 1 };
     for await (const copied of copyImages(jobsOf(imports, bases, brought, context), options)) {
       const done = byImage.get(copied.image);
-      if (done === undefined) throw new Error(`An image was copied that nobody planned: ${copied.image}`);
-      if (copied.outcome === 'kept' && imports.length === 1) throw new TagKeptError(copied.image, copied.root);
-      results.set(copied.image, flag(args, 'dry-run') && copied.outcome === 'copied' ? 'would be copied' : copied.outcome);
+      if (done === undefined)
+        throw new Error(`An image was copied that nobody planned: ${copied.image}`);
+      if (copied.outcome === 'kept' && imports.length === 1)
+        throw new TagKeptError(copied.image, copied.root);
+      results.set(
+        copied.image,
+        flag(args, 'dry-run') && copied.outcome === 'copied' ? 'would be copied' : copied.outcome,
+      );
       const row: ImportRow = { source: done.name, ...digestRow(copied, done.job.name) };
       await record(row);
       yield row;
@@ -99,7 +112,9 @@ async function* jobsOf(
   for (const { job } of imports) {
     const base = bases.get(job.image);
     try {
-      const missing = (base?.held ?? []).filter(({ need }) => !brought.has(keyOf(need.destination.repository, need.layer)));
+      const missing = (base?.held ?? []).filter(
+        ({ need }) => !brought.has(keyOf(need.destination.repository, need.layer)),
+      );
       await together(
         missing.map(
           ({ need, by }) =>
@@ -109,7 +124,9 @@ async function* jobsOf(
         signal,
       );
       for (const { need } of missing) brought.add(keyOf(need.destination.repository, need.layer));
-      yield base === undefined ? job : { ...job, destination: knowing(job.destination, base.digests) };
+      yield base === undefined
+        ? job
+        : { ...job, destination: knowing(job.destination, base.digests) };
     } catch (error) {
       if (!(error instanceof RegiError)) throw error;
       yield { image: job.image, error };
@@ -121,19 +138,38 @@ function keyOf(repository: string, { digest }: Descriptor): string {
   return `${repository} ${digest}`;
 }
 
-async function openAll(planned: readonly PlannedImport[], { store }: ImageSource, stores: Stores): Promise<readonly Import[]> {
+async function openAll(
+  planned: readonly PlannedImport[],
+  { store }: ImageSource,
+  stores: Stores,
+): Promise<readonly Import[]> {
   return Promise.all(
     planned.map(async (plan): Promise<Import> => {
       const { name, tag, root } = plan.image;
-      const from = { store, reference: name ?? root.digest, tag, pinned: undefined, defaultTag: undefined, name: plan.name };
+      const from = {
+        store,
+        reference: name ?? root.digest,
+        tag,
+        pinned: undefined,
+        defaultTag: undefined,
+        name: plan.name,
+      };
       return { ...plan, job: await jobFrom(from, plan.target, stores, planned.length === 1) };
     }),
   );
 }
 
 /** A table for a person, when there is more than its one line can say. */
-function tellResults(imports: readonly Import[], results: ReadonlyMap<string, string>, { note }: Context): void {
+function tellResults(
+  imports: readonly Import[],
+  results: ReadonlyMap<string, string>,
+  { note }: Context,
+): void {
   if (imports.length < 2 || results.size === 0) return;
-  const rows = imports.map(({ name, job }) => [name, job.image, results.get(job.image) ?? 'not begun']);
+  const rows = imports.map(({ name, job }) => [
+    name,
+    job.image,
+    results.get(job.image) ?? 'not begun',
+  ]);
   for (const line of tableLines([['NAME', 'DESTINATION', 'RESULT'], ...rows])) note(line.trimEnd());
 }

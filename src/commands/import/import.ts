@@ -9,7 +9,11 @@ import { flag, positional, values } from '../arguments/arguments.ts';
 import { digestText } from '../output/digest-row.ts';
 import { importImages, type ImportRow } from './images.ts';
 import { parseMapping, parsePrefix } from './names.ts';
-import { parseLocation, type ArchiveLocation, type LayoutLocation } from '../../targets/location.ts';
+import {
+  parseLocation,
+  type ArchiveLocation,
+  type LayoutLocation,
+} from '../../targets/location.ts';
 import { withStores } from '../../targets/open-store.ts';
 
 /** `regi import`: every image of an archive, into a registry or the local store. */
@@ -20,11 +24,22 @@ export const importCommand: CommandBody<ImportRow> = {
 
 async function* runImport(args: ParsedArguments, context: Context): AsyncIterable<ImportRow> {
   const [, prefix] = args.positionals;
-  const naming = { prefix: prefix === undefined ? undefined : parsePrefix(prefix), mappings: values(args, 'map').map(parseMapping) };
+  const naming = {
+    prefix: prefix === undefined ? undefined : parsePrefix(prefix),
+    mappings: values(args, 'map').map(parseMapping),
+  };
   const bases = values(args, 'base').map(parseRepository);
-  const location = await parseFile(positional(args, 0, 'an archive', 'type: regi import FILE [PREFIX]'), context);
+  const location = await parseFile(
+    positional(args, 0, 'an archive', 'type: regi import FILE [PREFIX]'),
+    context,
+  );
   yield* withStores(context, { dryRun: flag(args, 'dry-run') }, async function* (stores) {
-    yield* importImages({ from: await stores.openImages(location), naming, bases }, args, stores, context);
+    yield* importImages(
+      { from: await stores.openImages(location), naming, bases },
+      args,
+      stores,
+      context,
+    );
   });
 }
 
@@ -37,7 +52,9 @@ async function parseFile(text: string, { io }: Context): Promise<ArchiveLocation
     if ('path' in location && location.kind !== 'dir') return location;
   }
   if (/^(?:docker:\/\/|dir:|local:)/.test(text)) {
-    throw new UsageError(`Cannot import "${text}": expected an archive`, { hint: `type: regi copy ${text} DST` });
+    throw new UsageError(`Cannot import "${text}": expected an archive`, {
+      hint: `type: regi copy ${text} DST`,
+    });
   }
   return { kind: (await isFolder(resolve(io.cwd, text))) ? 'oci' : 'archive', path: text };
 }

@@ -1,4 +1,12 @@
-import { formatReference, InvalidReferenceError, parseRepository, parseTag, referenceIn, type Reference, type Repository } from '../../oci/reference.ts';
+import {
+  formatReference,
+  InvalidReferenceError,
+  parseRepository,
+  parseTag,
+  referenceIn,
+  type Reference,
+  type Repository,
+} from '../../oci/reference.ts';
 import { quote } from '../../oci/quote.ts';
 import type { NamedImage } from '../../stores/archive/named-images.ts';
 import { UsageError } from '../../errors.ts';
@@ -42,7 +50,8 @@ export interface PlannedImport {
 export function parsePrefix(text: string): Repository {
   const bare = text.replace(/^docker:\/\//, '').replace(/\/+$/, '');
   const [host = ''] = bare.split('/', 1);
-  const refuse = (problem: string, hint: string): UsageError => new UsageError(`Cannot use ${quote(text)} as PREFIX: ${problem}`, { hint });
+  const refuse = (problem: string, hint: string): UsageError =>
+    new UsageError(`Cannot use ${quote(text)} as PREFIX: ${problem}`, { hint });
   let probe: Repository;
   try {
     probe = parseRepository(`${bare}/x`);
@@ -89,7 +98,10 @@ type NamesIn = Pick<ImageSource, 'images' | 'unnamed' | 'omitted'>;
  *
  * @throws {UsageError} when two images go to one name, when a mapping means no image, and when nothing says where an image goes.
  */
-export function planNames({ images, unnamed, omitted }: NamesIn, naming: ImportNaming): readonly PlannedImport[] {
+export function planNames(
+  { images, unnamed, omitted }: NamesIn,
+  naming: ImportNaming,
+): readonly PlannedImport[] {
   const used = new Set<NameMapping>();
   const planned = new Map<string, PlannedImport>();
   const unplaced: string[] = [];
@@ -101,22 +113,35 @@ export function planNames({ images, unnamed, omitted }: NamesIn, naming: ImportN
       continue;
     }
     const { kind, repository, tag } = destination;
-    const reference: Reference = tag === undefined ? { ...repository, digest: image.root.digest } : { ...repository, tag: parseTag(tag) };
+    const reference: Reference =
+      tag === undefined
+        ? { ...repository, digest: image.root.digest }
+        : { ...repository, tag: parseTag(tag) };
     const key = `${kind}:${formatReference(reference)}`;
     const before = planned.get(key);
-    if (before !== undefined && before.image.root.digest !== image.root.digest) throw sameName(before, name);
+    if (before !== undefined && before.image.root.digest !== image.root.digest)
+      throw sameName(before, name);
     planned.set(key, before ?? { image, name, target: { kind, reference } });
   }
   const recorded = new Set(omitted.flatMap(({ repositories }) => repositories));
-  const isRecorded = ({ old }: NameMapping): boolean => [...recorded].some((repository) => isSameRepository(old, repository));
-  const unusedMapping = naming.mappings.find((mapping) => !used.has(mapping) && !isRecorded(mapping));
+  const isRecorded = ({ old }: NameMapping): boolean =>
+    [...recorded].some((repository) => isSameRepository(old, repository));
+  const unusedMapping = naming.mappings.find(
+    (mapping) => !used.has(mapping) && !isRecorded(mapping),
+  );
   if (unusedMapping !== undefined) {
-    throw new UsageError(`Cannot use ${quote(unusedMapping.text)} for "--map": the archive has no image of that name`, { hint: describe(images) });
+    throw new UsageError(
+      `Cannot use ${quote(unusedMapping.text)} for "--map": the archive has no image of that name`,
+      { hint: describe(images) },
+    );
   }
   if (unplaced.length > 0) {
-    throw new UsageError(`Cannot tell where ${quote(unplaced[0] ?? '')} goes: no --map names it, and there is no PREFIX`, {
-      hint: 'add a PREFIX for all others; for a single image write archive:FILE:NAME in place of FILE',
-    });
+    throw new UsageError(
+      `Cannot tell where ${quote(unplaced[0] ?? '')} goes: no --map names it, and there is no PREFIX`,
+      {
+        hint: 'add a PREFIX for all others; for a single image write archive:FILE:NAME in place of FILE',
+      },
+    );
   }
   return [...planned.values()];
 }
@@ -127,10 +152,15 @@ function isSameRepository(old: string, repository: string): boolean {
 }
 
 /** Where what the archive calls `repository` has gone before, likeliest first: another archive of the same names came there. */
-export function repositoriesOfBase(repository: string, naming: ImportNaming): readonly Repository[] {
+export function repositoriesOfBase(
+  repository: string,
+  naming: ImportNaming,
+): readonly Repository[] {
   const known = referenceIn(repository);
   if (known === undefined) return [];
-  const mapped = naming.mappings.filter(({ old }) => isOfRepository(old, known)).map(({ to }) => to.reference);
+  const mapped = naming.mappings
+    .filter(({ old }) => isOfRepository(old, known))
+    .map(({ to }) => to.reference);
   return [...mapped, ...(naming.prefix === undefined ? [] : [under(naming.prefix, known)])];
 }
 
@@ -143,12 +173,14 @@ function destinationOf(
   const own = image.repository ?? unnamed;
   const exact = mappings.find(({ old }) => meansImage(old, image));
   const whole = exact ?? mappings.find(({ old }) => isRepository(old, own));
-  for (const mapping of mappings) if (meansImage(mapping.old, image) || isRepository(mapping.old, own)) used.add(mapping);
+  for (const mapping of mappings)
+    if (meansImage(mapping.old, image) || isRepository(mapping.old, own)) used.add(mapping);
   if (whole !== undefined) {
     const { domain, path, tag } = whole.to.reference;
     return { kind: whole.to.kind, repository: { domain, path }, tag: tag ?? image.tag };
   }
-  if (prefix !== undefined) return { kind: 'registry', repository: under(prefix, own), tag: image.tag };
+  if (prefix !== undefined)
+    return { kind: 'registry', repository: under(prefix, own), tag: image.tag };
   return mappings.length > 0 ? undefined : { kind: 'local', repository: own, tag: image.tag };
 }
 
@@ -160,13 +192,23 @@ function under(prefix: Repository, { path }: Repository): Repository {
 function meansImage(old: string, { name, tag, repository, root }: NamedImage): boolean {
   if (old === name || old === root.digest || (repository === undefined && old === tag)) return true;
   const typed = referenceIn(old);
-  return typed?.tag !== undefined && typed.tag === tag && repository !== undefined && isOfRepository(old, repository);
+  return (
+    typed?.tag !== undefined &&
+    typed.tag === tag &&
+    repository !== undefined &&
+    isOfRepository(old, repository)
+  );
 }
 
 /** `debian`, without a tag. */
 function isRepository(old: string, repository: Repository): boolean {
   const typed = referenceIn(old);
-  return typed !== undefined && typed.tag === undefined && typed.digest === undefined && isOfRepository(old, repository);
+  return (
+    typed !== undefined &&
+    typed.tag === undefined &&
+    typed.digest === undefined &&
+    isOfRepository(old, repository)
+  );
 }
 
 function isOfRepository(old: string, { domain, path }: Repository): boolean {
@@ -175,9 +217,12 @@ function isOfRepository(old: string, { domain, path }: Repository): boolean {
 }
 
 function sameName({ name, target }: PlannedImport, second: string): UsageError {
-  return new UsageError(`Cannot import ${quote(name)} and ${quote(second)} under one name: both would be ${quote(formatReference(target.reference))}`, {
-    hint: 'give one of them another name with --map OLD=NEW',
-  });
+  return new UsageError(
+    `Cannot import ${quote(name)} and ${quote(second)} under one name: both would be ${quote(formatReference(target.reference))}`,
+    {
+      hint: 'give one of them another name with --map OLD=NEW',
+    },
+  );
 }
 
 function describe(images: readonly NamedImage[]): string {

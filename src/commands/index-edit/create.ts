@@ -20,7 +20,10 @@ async function* runIndexCreate(args: ParsedArguments, context: Context): AsyncIt
   const location = parseLocation(typed);
   const { digest } = 'path' in location ? location : location.reference;
   if (digest !== undefined) {
-    throw new UsageError(`Cannot create "${typed}": the digest of an index follows from what is in it`, { hint: 'leave out the digest, and give a tag' });
+    throw new UsageError(
+      `Cannot create "${typed}": the digest of an index follows from what is in it`,
+      { hint: 'leave out the digest, and give a tag' },
+    );
   }
   const annotations = parseAnnotations(values(args, 'annotation'));
   yield* withStores(context, {}, async function* (stores) {

@@ -24,13 +24,21 @@ export interface GatheredEntry {
  *
  * @param near `@sha256:…` means an image of this repository or layout.
  */
-export async function gatherEntries(texts: readonly string[], near: Location, stores: Stores, { signal }: Context): Promise<readonly GatheredEntry[]> {
+export async function gatherEntries(
+  texts: readonly string[],
+  near: Location,
+  stores: Stores,
+  { signal }: Context,
+): Promise<readonly GatheredEntry[]> {
   // Parsed before the first is asked for.
   const locations = texts.map((text) => parseNear(text, near));
   const gathered = await Promise.all(
     locations.map(async (location) => {
       const { store, reference } = await stores.open(location, 'source');
-      return (await indexEntries(store, reference, { signal })).map((entry): GatheredEntry => ({ entry, source: store }));
+      return (await indexEntries(store, reference, { signal })).map((entry): GatheredEntry => ({
+        entry,
+        source: store,
+      }));
     }),
   );
   return gathered.flat();
@@ -45,31 +53,65 @@ function parseNear(text: string, near: Location): Location {
 }
 
 /** Brings what an index is to list to where the index goes. What is in that repository already costs nothing. */
-export async function landEntries(gathered: readonly GatheredEntry[], { store, name }: OpenedStore, context: Context): Promise<void> {
+export async function landEntries(
+  gathered: readonly GatheredEntry[],
+  { store, name }: OpenedStore,
+  context: Context,
+): Promise<void> {
   const jobs = gathered
     .filter(({ source }) => source.place !== store.place || source.repository !== store.repository)
-    .map(({ entry, source }): CopyJob => ({ source, reference: entry.digest, destination: store, image: `${name}@${entry.digest}` }));
+    .map(({ entry, source }): CopyJob => ({
+      source,
+      reference: entry.digest,
+      destination: store,
+      image: `${name}@${entry.digest}`,
+    }));
   const { signal, onEvent } = context;
   for await (const _ of copyImages(jobs, { signal, onEvent, lanes: lanesOf(context) }));
 }
 
 /** Puts an index there, and names it. Its entries are there. */
-export async function landIndex(index: MadeNode, { store, name, tag, pinned, defaultTag }: OpenedStore, context: Context): Promise<DigestRow> {
+export async function landIndex(
+  index: MadeNode,
+  { store, name, tag, pinned, defaultTag }: OpenedStore,
+  context: Context,
+): Promise<DigestRow> {
   const { signal, onEvent } = context;
   const given = tag ?? (pinned === undefined ? defaultTag : undefined);
   const { digest } = index.descriptor;
   const image = given === undefined ? `${name}@${digest}` : `${name}:${given}`;
-  const job: CopyJob = { source: madeSource([index]), reference: digest, destination: store, tag: given, image };
+  const job: CopyJob = {
+    source: madeSource([index]),
+    reference: digest,
+    destination: store,
+    tag: given,
+    image,
+  };
   return digestRow(await copyImage(job, { signal, onEvent, lanes: lanesOf(context) }), name);
 }
 
 /** Reads the index that is to be changed. */
-export async function readIndex({ store, reference }: OpenedStore, { signal }: Context): Promise<ManifestNode> {
+export async function readIndex(
+  { store, reference }: OpenedStore,
+  { signal }: Context,
+): Promise<ManifestNode> {
   return readManifest(store, await store.resolve(reference, { signal }), { signal });
 }
 
 /** A changed index has a digest of its own: signatures of the old one say nothing of it. */
-export async function warnOfSignatures(before: ManifestNode, { digest }: DigestRow, { store }: OpenedStore, { signal, warn }: Context): Promise<void> {
-  if (before.descriptor.digest === digest || !(await hasReferrers(store, before.descriptor, { signal }))) return;
-  warn('The index had signatures or other referrers, which say nothing of the changed one', 'sign it again, and attach again what belongs to it');
+export async function warnOfSignatures(
+  before: ManifestNode,
+  { digest }: DigestRow,
+  { store }: OpenedStore,
+  { signal, warn }: Context,
+): Promise<void> {
+  if (
+    before.descriptor.digest === digest ||
+    !(await hasReferrers(store, before.descriptor, { signal }))
+  )
+    return;
+  warn(
+    'The index had signatures or other referrers, which say nothing of the changed one',
+    'sign it again, and attach again what belongs to it',
+  );
 }

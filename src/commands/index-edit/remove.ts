@@ -31,13 +31,17 @@ async function* runIndexRemove(args: ParsedArguments, context: Context): AsyncIt
   const digests = args.positionals.slice(1).map((text) => parseDigest(text.replace(/^@/, '')));
   const platforms = values(args, 'platform');
   if (digests.length === 0 && platforms.length === 0) {
-    throw new UsageError(`Cannot remove anything from "${typed}": expected a digest or --platform`, { hint: `see what it lists: regi inspect ${typed}` });
+    throw new UsageError(
+      `Cannot remove anything from "${typed}": expected a digest or --platform`,
+      { hint: `see what it lists: regi inspect ${typed}` },
+    );
   }
   yield* withStores(context, {}, async function* (stores) {
     const opened = await openToChange(location, stores);
     const before = await readIndex(opened, context);
     const listed = digests.map((digest) => find(before, digest, typed));
-    const chosen = platforms.length === 0 ? [] : await ofPlatforms(before, platforms, opened, context);
+    const chosen =
+      platforms.length === 0 ? [] : await ofPlatforms(before, platforms, opened, context);
     const index = withoutEntries(before, [...listed, ...chosen]);
     const row = await landIndex(index, opened, context);
     yield row;
@@ -48,15 +52,29 @@ async function* runIndexRemove(args: ParsedArguments, context: Context): AsyncIt
 function find(index: ManifestNode, digest: Digest, typed: string): Descriptor {
   const entry = indexOf(index).manifests.find((candidate) => candidate.digest === digest);
   if (entry !== undefined) return entry;
-  throw new NotListedError(`Cannot remove ${digest} from "${typed}": the index does not list it`, { hint: `see what it lists: regi inspect ${typed}` });
+  throw new NotListedError(`Cannot remove ${digest} from "${typed}": the index does not list it`, {
+    hint: `see what it lists: regi inspect ${typed}`,
+  });
 }
 
 /** Exactly that platform: what is near to it must not go in its place. */
-async function ofPlatforms(index: ManifestNode, platforms: readonly string[], { store }: OpenedStore, { io, signal }: Context): Promise<readonly Descriptor[]> {
+async function ofPlatforms(
+  index: ManifestNode,
+  platforms: readonly string[],
+  { store }: OpenedStore,
+  { io, signal }: Context,
+): Promise<readonly Descriptor[]> {
   const wanted = platforms.map((text) => normalizePlatform(parsePlatform(text, io.host)));
-  const entries = await runnableEntries(indexOf(index), async (child) => readManifest(store, child, { signal }), store, { signal });
+  const entries = await runnableEntries(
+    indexOf(index),
+    async (child) => readManifest(store, child, { signal }),
+    store,
+    { signal },
+  );
   return wanted.flatMap((platform) => {
-    const found = entries.filter((entry) => formatPlatform(normalizePlatform(entry.platform)) === formatPlatform(platform));
+    const found = entries.filter(
+      (entry) => formatPlatform(normalizePlatform(entry.platform)) === formatPlatform(platform),
+    );
     if (found.length > 0) return found;
     throw new PlatformNotFoundError(
       platform,

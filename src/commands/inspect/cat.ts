@@ -36,11 +36,19 @@ export const catCommand: CommandBody<Piece> = {
 async function* runCat(args: ParsedArguments, context: Context): AsyncIterable<Piece> {
   const typed = positional(args, 0, 'an image');
   const paths = args.positionals.slice(1);
-  if (context.settings.json) throw new UsageError('Cannot show a file as JSON', { hint: 'leave out --json; regi files --json describes files' });
+  if (context.settings.json)
+    throw new UsageError('Cannot show a file as JSON', {
+      hint: 'leave out --json; regi files --json describes files',
+    });
   yield* withStores(context, {}, async function* (stores) {
     const image = await openLayered(stores, typed, value(args, 'platform'), context);
     const kept = new KeptFiles(paths);
-    const tree = treeOf(await listLayers(image, { signal: context.signal, visitorOf: (_, layer) => kept.visitor(layer) }));
+    const tree = treeOf(
+      await listLayers(image, {
+        signal: context.signal,
+        visitorOf: (_, layer) => kept.visitor(layer),
+      }),
+    );
     const files = paths.map((path) => contentOf(tree, path, typed));
     for (const [index, file] of files.entries()) {
       const there = kept.get(file);
@@ -52,17 +60,27 @@ async function* runCat(args: ParsedArguments, context: Context): AsyncIterable<P
 
 function contentOf(tree: FileTree, path: string, typed: string): LayerFile {
   const { node } = findFile(tree, path, typed);
-  if (node.kind === 'folder') throw new NotAFileError(`Cannot print ${JSON.stringify(path)}: it is a folder`, { hint: `list it: regi files ${typed} ${path}` });
-  if (node.own.file.type !== 'file') {
-    throw new NotAFileError(`Cannot print ${JSON.stringify(path)}: expected a file, found a device or pipe`, {
-      hint: `see what it is: regi files -l ${typed} ${path}`,
+  if (node.kind === 'folder')
+    throw new NotAFileError(`Cannot print ${JSON.stringify(path)}: it is a folder`, {
+      hint: `list it: regi files ${typed} ${path}`,
     });
+  if (node.own.file.type !== 'file') {
+    throw new NotAFileError(
+      `Cannot print ${JSON.stringify(path)}: expected a file, found a device or pipe`,
+      {
+        hint: `see what it is: regi files -l ${typed} ${path}`,
+      },
+    );
   }
   return node.own;
 }
 
 /** Reads its layer once more, to its end: only then are the bytes proved. */
-async function* readFile({ source, manifest }: LayeredImage, wanted: LayerFile, { signal }: Context): AsyncGenerator<Uint8Array> {
+async function* readFile(
+  { source, manifest }: LayeredImage,
+  wanted: LayerFile,
+  { signal }: Context,
+): AsyncGenerator<Uint8Array> {
   const layer: Descriptor | undefined = manifest.layers[wanted.layer];
   if (layer === undefined) return;
   let index = 0;
@@ -87,7 +105,8 @@ class KeptFiles {
 
   visitor(layer: number): VisitFile {
     return async ({ file, content }, index) => {
-      if (file.type !== 'file' || file.size > this.#left || !this.#names.has(baseOf(file.name))) return;
+      if (file.type !== 'file' || file.size > this.#left || !this.#names.has(baseOf(file.name)))
+        return;
       this.#left -= file.size;
       this.#contents.set(`${layer} ${index}`, await collect(content, file.size, file.name));
     };
@@ -103,12 +122,17 @@ function baseOf(name: string): string {
 }
 
 /** For a terminal, which bytes could turn upside down. */
-async function* asText(content: Iterable<Uint8Array> | AsyncIterable<Uint8Array>, path: string): AsyncGenerator<string> {
+async function* asText(
+  content: Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
+  path: string,
+): AsyncGenerator<string> {
   const decoder = new TextDecoder();
   let text = '';
   for await (const chunk of content) {
     if (chunk.includes(0)) {
-      throw new NotAFileError(`Cannot show ${JSON.stringify(path)} on a terminal: it is no text`, { hint: 'pipe it, or send it to a file: regi cat … > FILE' });
+      throw new NotAFileError(`Cannot show ${JSON.stringify(path)} on a terminal: it is no text`, {
+        hint: 'pipe it, or send it to a file: regi cat … > FILE',
+      });
     }
     text += decoder.decode(chunk, { stream: true });
     // Whole lines only: each piece of output ends one.

@@ -36,14 +36,24 @@ async function* runDiff(args: ParsedArguments, context: Context): AsyncIterable<
       return;
     }
     const [old, now] = [await configOf(before, context), await configOf(after, context)];
-    for (const change of diffConfigs(parseJson(old), parseJson(now))) yield { kind: 'config', ...change };
+    for (const change of diffConfigs(parseJson(old), parseJson(now)))
+      yield { kind: 'config', ...change };
     yield* layerRows(layersOf(before, old), layersOf(after, now));
     if (withFiles) yield* fileRows(before, after, context);
   });
 }
 
-function sideOf({ typed, descriptor, manifest }: LayeredImage): Extract<DiffRow, { kind: 'images' }>['before'] {
-  return { name: typed, digest: descriptor.digest, layers: manifest.layers.length, size: manifest.layers.reduce((sum, { size }) => sum + size, 0) };
+function sideOf({
+  typed,
+  descriptor,
+  manifest,
+}: LayeredImage): Extract<DiffRow, { kind: 'images' }>['before'] {
+  return {
+    name: typed,
+    digest: descriptor.digest,
+    layers: manifest.layers.length,
+    size: manifest.layers.reduce((sum, { size }) => sum + size, 0),
+  };
 }
 
 function configOf({ source, manifest }: LayeredImage, { signal }: Context): Promise<Uint8Array> {
@@ -64,7 +74,11 @@ type LayerFacts = Omit<Extract<DiffRow, { kind: 'layer' }>, 'kind' | 'change'>;
 
 function layersOf({ manifest }: LayeredImage, config: Uint8Array): readonly LayerFacts[] {
   const made = (parseImageConfig(config)?.history ?? []).filter(({ empty }) => !empty);
-  return manifest.layers.map(({ digest, size }, index) => ({ digest, size, createdBy: made[index]?.createdBy }));
+  return manifest.layers.map(({ digest, size }, index) => ({
+    digest,
+    size,
+    createdBy: made[index]?.createdBy,
+  }));
 }
 
 function* layerRows(old: readonly LayerFacts[], now: readonly LayerFacts[]): Iterable<DiffRow> {
@@ -75,7 +89,11 @@ function* layerRows(old: readonly LayerFacts[], now: readonly LayerFacts[]): Ite
   for (const layer of now.slice(shared)) yield { kind: 'layer', change: 'added', ...layer };
 }
 
-async function* fileRows(before: LayeredImage, after: LayeredImage, context: Context): AsyncIterable<DiffRow> {
+async function* fileRows(
+  before: LayeredImage,
+  after: LayeredImage,
+  context: Context,
+): AsyncIterable<DiffRow> {
   const contents = new Contents();
   const budget = new LayerBudget();
   const known = new Map<Digest, readonly TarFile[]>();
@@ -84,13 +102,21 @@ async function* fileRows(before: LayeredImage, after: LayeredImage, context: Con
   const totals = { added: 0, removed: 0, changed: 0, addedBytes: 0, removedBytes: 0 };
   for (const found of diffTrees(old, now)) {
     context.signal.throwIfAborted();
-    const was = 'before' in found ? fileReport(found.path, found.before, before.manifest) : undefined;
+    const was =
+      'before' in found ? fileReport(found.path, found.before, before.manifest) : undefined;
     const is = 'after' in found ? fileReport(found.path, found.after, after.manifest) : undefined;
     const path = (is ?? was)?.path ?? '';
     totals[found.change] += 1;
     totals.addedBytes += Math.max((is?.size ?? 0) - (was?.size ?? 0), 0);
     totals.removedBytes += Math.max((was?.size ?? 0) - (is?.size ?? 0), 0);
-    yield { kind: 'file', change: found.change, path, differs: found.change === 'changed' ? found.differs : undefined, before: was, after: is };
+    yield {
+      kind: 'file',
+      change: found.change,
+      path,
+      differs: found.change === 'changed' ? found.differs : undefined,
+      before: was,
+      after: is,
+    };
   }
   yield { kind: 'summary', ...totals };
 }
@@ -101,7 +127,12 @@ interface Shared {
   readonly known: Map<Digest, readonly TarFile[]>;
 }
 
-async function treeWith(image: LayeredImage, contents: Contents, { budget, known }: Shared, context: Context): Promise<ComparedTree> {
+async function treeWith(
+  image: LayeredImage,
+  contents: Contents,
+  { budget, known }: Shared,
+  context: Context,
+): Promise<ComparedTree> {
   const { layers } = image.manifest;
   const missing = layers.filter(({ digest }) => !known.has(digest));
   const read = await listLayers(
@@ -109,7 +140,10 @@ async function treeWith(image: LayeredImage, contents: Contents, { budget, known
     { ...context, budget, visitorOf: (layer) => contents.visitor(layer) },
   );
   for (const [index, { digest }] of missing.entries()) known.set(digest, read[index] ?? []);
-  return { tree: treeOf(layers.map(({ digest }) => known.get(digest) ?? [])), contentOf: (node) => contents.get(layers[node.own.layer], node) };
+  return {
+    tree: treeOf(layers.map(({ digest }) => known.get(digest) ?? [])),
+    contentOf: (node) => contents.get(layers[node.own.layer], node),
+  };
 }
 
 /** The digest of every file that has content. */

@@ -44,10 +44,16 @@ async function* runDigest(args: ParsedArguments, context: Context): AsyncIterabl
   const platform = value(args, 'platform');
   yield* withStores(context, {}, async function* (stores) {
     const { store, reference, name } = await stores.open(location, 'source');
-    const found = await resolveImage(store, reference, platform === undefined ? undefined : parsePlatform(platform, context.io.host), {
-      signal: context.signal,
-    });
-    if (wanted !== undefined && wanted !== found.digest) throw new UnexpectedDigestError(name, wanted, found.digest);
+    const found = await resolveImage(
+      store,
+      reference,
+      platform === undefined ? undefined : parsePlatform(platform, context.io.host),
+      {
+        signal: context.signal,
+      },
+    );
+    if (wanted !== undefined && wanted !== found.digest)
+      throw new UnexpectedDigestError(name, wanted, found.digest);
     yield { name, digest: found.digest, mediaType: found.mediaType, size: found.size };
   });
 }

@@ -28,7 +28,10 @@ async function* runFiles(args: ParsedArguments, context: Context): AsyncIterable
   const typed = positional(args, 0, 'an image');
   const path = args.positionals[1] ?? '/';
   const depthText = value(args, 'depth');
-  const depth = depthText === undefined ? Number.POSITIVE_INFINITY : parseCount('--depth', depthText, 1, MAX_DEPTH);
+  const depth =
+    depthText === undefined
+      ? Number.POSITIVE_INFINITY
+      : parseCount('--depth', depthText, 1, MAX_DEPTH);
   const long = flag(args, 'long');
   yield* withStores(context, {}, async function* (stores) {
     const image = await openLayered(stores, typed, value(args, 'platform'), context);
@@ -48,17 +51,36 @@ async function* runFiles(args: ParsedArguments, context: Context): AsyncIterable
 /** A link to a folder is that folder; one to a file is the link, as `ls -l` has it. */
 function shownNode(tree: FileTree, path: string, typed: string): FoundNode {
   const found = findFile(tree, path, typed);
-  return found.node.kind === 'folder' ? found : (tree.find(nameOf(insideRoot(path)), { last: false }) ?? found);
+  return found.node.kind === 'folder'
+    ? found
+    : (tree.find(nameOf(insideRoot(path)), { last: false }) ?? found);
 }
 
 function depthOf(path: string): number {
   return path === '' ? 0 : path.split('/').length;
 }
 
-const TYPE_LETTERS = { file: '-', folder: 'd', symlink: 'l', character: 'c', block: 'b', fifo: 'p' } as const satisfies Record<FileReport['type'], string>;
+const TYPE_LETTERS = {
+  file: '-',
+  folder: 'd',
+  symlink: 'l',
+  character: 'c',
+  block: 'b',
+  fifo: 'p',
+} as const satisfies Record<FileReport['type'], string>;
 
 /** As `tar -tv --numeric-owner` shows it, and so mostly as `ls -l`. */
-function longLine({ path, type, mode, uid, gid, size, modified, link, device }: FileReport): string {
+function longLine({
+  path,
+  type,
+  mode,
+  uid,
+  gid,
+  size,
+  modified,
+  link,
+  device,
+}: FileReport): string {
   const what = device?.replace(':', ',') ?? String(size);
   const owner = `${uid}/${gid}`;
   const when = modified === undefined ? '' : modified.slice(0, 16).replace('T', ' ');
@@ -70,7 +92,11 @@ function modeText(mode: string): string {
   const [special = 0, ...classes] = mode.split('').map(Number);
   return classes
     .map((bits, index) => {
-      const [read, write, run] = [Math.floor(bits / 4) % 2 === 1, Math.floor(bits / 2) % 2 === 1, bits % 2 === 1];
+      const [read, write, run] = [
+        Math.floor(bits / 4) % 2 === 1,
+        Math.floor(bits / 2) % 2 === 1,
+        bits % 2 === 1,
+      ];
       // setuid, setgid and sticky stand where the right to run stands.
       const isSpecial = Math.floor(special / 2 ** (2 - index)) % 2 === 1;
       const letter = index === 2 ? 't' : 's';

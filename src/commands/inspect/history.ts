@@ -20,7 +20,11 @@ export const historyCommand: CommandBody<HistoryAnswer> = {
   run: runHistory,
   text: ({ history }, context) =>
     layerLines(
-      history.map(({ digest, size, createdBy, comment }) => ({ digest, size, what: commandOf(createdBy ?? comment ?? '') })),
+      history.map(({ digest, size, createdBy, comment }) => ({
+        digest,
+        size,
+        what: commandOf(createdBy ?? comment ?? ''),
+      })),
       pageStyle(context),
     )
       .map((line) => `${line}\n`)
@@ -33,8 +37,15 @@ async function* runHistory(args: ParsedArguments, context: Context): AsyncIterab
   const { signal, io } = context;
   yield* withStores(context, {}, async function* (stores) {
     const { store, reference } = await stores.open(location, 'source');
-    const choice = { platform: platform === undefined ? undefined : parsePlatform(platform, io.host), host: io.host };
+    const choice = {
+      platform: platform === undefined ? undefined : parsePlatform(platform, io.host),
+      host: io.host,
+    };
     const { digest, image } = await inspectImage(store, reference, choice, { signal });
-    yield { digest: image?.digest ?? digest, platform: image?.platform, history: image?.history ?? [] };
+    yield {
+      digest: image?.digest ?? digest,
+      platform: image?.platform,
+      history: image?.history ?? [],
+    };
   });
 }

@@ -47,18 +47,35 @@ async function* runInspect(args: ParsedArguments, context: Context): AsyncIterab
     const { store, reference } = opened;
     switch (form.kind) {
       case 'raw': {
-        const { descriptor, bytes } = await readManifest(store, await resolveImage(store, reference, platform, { signal }), { signal });
-        yield { kind: 'manifest', manifest: { digest: descriptor.digest, mediaType: descriptor.mediaType, size: descriptor.size, bytes } };
+        const { descriptor, bytes } = await readManifest(
+          store,
+          await resolveImage(store, reference, platform, { signal }),
+          { signal },
+        );
+        yield {
+          kind: 'manifest',
+          manifest: {
+            digest: descriptor.digest,
+            mediaType: descriptor.mediaType,
+            size: descriptor.size,
+            bytes,
+          },
+        };
         return;
       }
       case 'config':
-        yield { kind: 'config', config: await findConfig(store, reference, { platform, host: io.host }, { signal }) };
+        yield {
+          kind: 'config',
+          config: await findConfig(store, reference, { platform, host: io.host }, { signal }),
+        };
         return;
       case 'format':
       case 'page': {
         const found = await inspectImage(store, reference, { platform, host: io.host }, { signal });
         const report: NamedReport = { name: opened.name, reference: fullName(opened), ...found };
-        yield form.kind === 'page' ? { kind: 'report', report } : { kind: 'text', text: `${form.template(templateValue(report))}\n` };
+        yield form.kind === 'page'
+          ? { kind: 'report', report }
+          : { kind: 'text', text: `${form.template(templateValue(report))}\n` };
         return;
       }
       default:
@@ -77,7 +94,9 @@ function formOf(args: ParsedArguments): Form {
   const format = value(args, 'format');
   const [raw, config] = [flag(args, 'raw'), flag(args, 'config')];
   if ([raw, config, format !== undefined].filter(Boolean).length > 1) {
-    throw new UsageError('Cannot use --raw, --config and --format together', { hint: 'ask for one of them' });
+    throw new UsageError('Cannot use --raw, --config and --format together', {
+      hint: 'ask for one of them',
+    });
   }
   if (format !== undefined) return { kind: 'format', template: parseTemplate(format) };
   return { kind: raw ? 'raw' : config ? 'config' : 'page' };

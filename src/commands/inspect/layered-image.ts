@@ -37,14 +37,28 @@ const AT_ONCE = 4;
  * @throws what `parseLocation` and opening throw.
  * @throws {PlatformNotFoundError} when the index has no such platform.
  */
-export async function openLayered(stores: Stores, typed: string, platform: string | undefined, context: Context): Promise<LayeredImage> {
+export async function openLayered(
+  stores: Stores,
+  typed: string,
+  platform: string | undefined,
+  context: Context,
+): Promise<LayeredImage> {
   const { io, signal } = context;
   const { store, reference } = await stores.open(parseLocation(typed), 'source');
-  const choice = { platform: platform === undefined ? undefined : parsePlatform(platform, io.host), host: io.host };
+  const choice = {
+    platform: platform === undefined ? undefined : parsePlatform(platform, io.host),
+    host: io.host,
+  };
   const found = await readForHost(store, reference, choice, { signal });
   const descriptor = imageForHost(found, io.host);
-  const { manifest } = descriptor === found.root.descriptor ? found.root : await readManifest(store, descriptor, { signal });
-  if (manifest.kind === 'index') throw new InvalidManifestError(`Cannot look into ${descriptor.digest}: expected an image, found an index in the index`);
+  const { manifest } =
+    descriptor === found.root.descriptor
+      ? found.root
+      : await readManifest(store, descriptor, { signal });
+  if (manifest.kind === 'index')
+    throw new InvalidManifestError(
+      `Cannot look into ${descriptor.digest}: expected an image, found an index in the index`,
+    );
   const announce = (layers: readonly Descriptor[]): void => {
     for (const target of layers) context.onEvent({ kind: 'found', target, to: HERE });
   };
@@ -69,7 +83,11 @@ export async function listLayers(
     (layer, number) => (either: AbortSignal) =>
       limit(() => {
         either.throwIfAborted();
-        return listLayer(source, layer, { budget, signal: either, visit: visitorOf?.(layer, number) });
+        return listLayer(source, layer, {
+          budget,
+          signal: either,
+          visit: visitorOf?.(layer, number),
+        });
       }),
   );
   return together(tasks, signal);

@@ -4,7 +4,11 @@ import { assertNever } from '../../errors.ts';
 import { shortDigest } from '../../format.ts';
 import { parsePlatform } from '../../oci/platform.ts';
 import { readManifest } from '../../operations/copy/read-manifest.ts';
-import { referrerTree, type ReferrerNode, type SubjectNode } from '../../operations/referrers/tree.ts';
+import {
+  referrerTree,
+  type ReferrerNode,
+  type SubjectNode,
+} from '../../operations/referrers/tree.ts';
 import { resolveImage } from '../../operations/copy/resolve-image.ts';
 import { canListReferrers } from '../../store.ts';
 import { printable } from '../../redact.ts';
@@ -16,9 +20,19 @@ import { pageStyle } from '../../render/page-style.ts';
 
 /** A line of the tree. Names are those of `--json`, and so are API. */
 type ReferrerRow =
-  | { readonly kind: 'image'; readonly name: string; readonly digest: string; readonly mediaType: string }
+  | {
+      readonly kind: 'image';
+      readonly name: string;
+      readonly digest: string;
+      readonly mediaType: string;
+    }
   /** A manifest of the image's index that something refers to. */
-  | { readonly kind: 'platform'; readonly platform: string | undefined; readonly digest: string; readonly branch: Branch }
+  | {
+      readonly kind: 'platform';
+      readonly platform: string | undefined;
+      readonly digest: string;
+      readonly branch: Branch;
+    }
   | {
       readonly kind: 'referrer';
       readonly artifactType: string | undefined;
@@ -58,15 +72,34 @@ async function* runReferrers(args: ParsedArguments, context: Context): AsyncIter
     const { store, reference } = await stores.open(location, 'source');
     const root = await readManifest(
       store,
-      await resolveImage(store, reference, platform === undefined ? undefined : parsePlatform(platform, io.host), { signal }),
+      await resolveImage(
+        store,
+        reference,
+        platform === undefined ? undefined : parsePlatform(platform, io.host),
+        { signal },
+      ),
       { signal },
     );
-    if (!canListReferrers(store)) context.note(`"${typed}" is in a place that keeps no referrers; only tags and the index are looked at`);
-    const subjects = await referrerTree(store, root, { signal, accepts: type === undefined ? undefined : typeFilter(type) });
-    yield { kind: 'image', name: typed, digest: root.descriptor.digest, mediaType: root.manifest.mediaType };
+    if (!canListReferrers(store))
+      context.note(
+        `"${typed}" is in a place that keeps no referrers; only tags and the index are looked at`,
+      );
+    const subjects = await referrerTree(store, root, {
+      signal,
+      accepts: type === undefined ? undefined : typeFilter(type),
+    });
+    yield {
+      kind: 'image',
+      name: typed,
+      digest: root.descriptor.digest,
+      mediaType: root.manifest.mediaType,
+    };
     const rows = treeRows(subjects);
     yield* rows;
-    if (rows.length === 0) context.note(type === undefined ? 'nothing refers to it' : `nothing of type "${type}" refers to it`);
+    if (rows.length === 0)
+      context.note(
+        type === undefined ? 'nothing refers to it' : `nothing of type "${type}" refers to it`,
+      );
   });
 }
 
@@ -77,18 +110,39 @@ function treeRows([image, ...platforms]: readonly SubjectNode[]): readonly Refer
     ...referrerRows(image.referrers, image.descriptor.digest, [], shown.length > 0),
     ...shown.flatMap(({ descriptor, platform, referrers }, index): readonly ReferrerRow[] => {
       const branch = [index < shown.length - 1];
-      return [{ kind: 'platform', platform, digest: descriptor.digest, branch }, ...referrerRows(referrers, descriptor.digest, branch, false)];
+      return [
+        { kind: 'platform', platform, digest: descriptor.digest, branch },
+        ...referrerRows(referrers, descriptor.digest, branch, false),
+      ];
     }),
   ];
 }
 
-function referrerRows(nodes: readonly ReferrerNode[], subject: string, above: Branch, isMore: boolean): readonly ReferrerRow[] {
-  return nodes.flatMap(({ descriptor, artifactType, found, tag, referrers }, index): readonly ReferrerRow[] => {
-    const { digest, mediaType, size, annotations = {} } = descriptor;
-    const branch = [...above, isMore || index < nodes.length - 1];
-    const row: ReferrerRow = { kind: 'referrer', artifactType, digest, mediaType, size, subject, found, tag, annotations, branch };
-    return [row, ...referrerRows(referrers, digest, branch, false)];
-  });
+function referrerRows(
+  nodes: readonly ReferrerNode[],
+  subject: string,
+  above: Branch,
+  isMore: boolean,
+): readonly ReferrerRow[] {
+  return nodes.flatMap(
+    ({ descriptor, artifactType, found, tag, referrers }, index): readonly ReferrerRow[] => {
+      const { digest, mediaType, size, annotations = {} } = descriptor;
+      const branch = [...above, isMore || index < nodes.length - 1];
+      const row: ReferrerRow = {
+        kind: 'referrer',
+        artifactType,
+        digest,
+        mediaType,
+        size,
+        subject,
+        found,
+        tag,
+        annotations,
+        branch,
+      };
+      return [row, ...referrerRows(referrers, digest, branch, false)];
+    },
+  );
 }
 
 /** `*` stands for any characters. */
@@ -113,8 +167,10 @@ function rowText(row: ReferrerRow, context: Context): string {
   const style = pageStyle(context);
   const lead = row.kind === 'image' ? '' : branchText(row.branch, style.unicode);
   const [before, after] = partsOf(row);
-  const line = (digest: string): string => `${lead}${printable([before, digest, after].filter((part) => part !== '').join('  '))}`;
-  if (!context.io.stdout.isTTY || line(row.digest).length < style.columns) return `${line(row.digest)}\n`;
+  const line = (digest: string): string =>
+    `${lead}${printable([before, digest, after].filter((part) => part !== '').join('  '))}`;
+  if (!context.io.stdout.isTTY || line(row.digest).length < style.columns)
+    return `${line(row.digest)}\n`;
   return `${fit(line(shortDigest(row.digest)), style.columns - 1, style)}\n`;
 }
 
@@ -159,7 +215,9 @@ function noteOf({ found, annotations }: ShownReferrer): string {
 }
 
 function branchText(branch: Branch, unicode: boolean): string {
-  const [line, blank, fork, end] = unicode ? ['│   ', '    ', '├── ', '└── '] : ['|   ', '    ', '|-- ', '`-- '];
+  const [line, blank, fork, end] = unicode
+    ? ['│   ', '    ', '├── ', '└── ']
+    : ['|   ', '    ', '|-- ', '`-- '];
   const own = branch.at(-1) === true ? fork : end;
   return `${branch
     .slice(0, -1)

@@ -19,7 +19,10 @@ export class NoCatalogError extends RegiError {
 
   constructor(host: string, hint: string, cause?: RegiError) {
     const status = cause instanceof RegistryAnswerError ? ` (status ${cause.status})` : '';
-    super(`Cannot list the repositories of "${host}": it keeps no catalog${status}`, { hint, cause });
+    super(`Cannot list the repositories of "${host}": it keeps no catalog${status}`, {
+      hint,
+      cause,
+    });
   }
 }
 
@@ -29,29 +32,49 @@ export const reposListCommand: CommandBody<RepositoryRow> = {
   text: ({ repository }) => `${repository}\n`,
 };
 
-async function* runReposList(args: ParsedArguments, context: Context): AsyncIterable<RepositoryRow> {
+async function* runReposList(
+  args: ParsedArguments,
+  context: Context,
+): AsyncIterable<RepositoryRow> {
   const { host, namespace } = parseRegistry(positional(args, 0, 'a registry'));
   if (host === 'docker.io' || host.endsWith('.docker.io')) {
-    throw new NoCatalogError(host, 'look on https://hub.docker.com, and list the tags of what you find: regi tags list debian');
+    throw new NoCatalogError(
+      host,
+      'look on https://hub.docker.com, and list the tags of what you find: regi tags list debian',
+    );
   }
   let found = false;
   yield* withStores(context, {}, async function* (stores) {
-    for await (const repository of repositoriesOf(host, (await stores.openRegistry(host)).repositories({ signal: context.signal }))) {
-      if (namespace !== '' && repository !== namespace && !repository.startsWith(`${namespace}/`)) continue;
+    for await (const repository of repositoriesOf(
+      host,
+      (await stores.openRegistry(host)).repositories({ signal: context.signal }),
+    )) {
+      if (namespace !== '' && repository !== namespace && !repository.startsWith(`${namespace}/`))
+        continue;
       found = true;
       yield { repository, name: `${host}/${repository}` };
     }
   });
-  if (!found) context.note(`"${host}${namespace === '' ? '' : `/${namespace}`}" holds no repository that may be seen`);
+  if (!found)
+    context.note(
+      `"${host}${namespace === '' ? '' : `/${namespace}`}" holds no repository that may be seen`,
+    );
 }
 
 /** A 404 or a refusal is of the catalog here, and of nothing that somebody named. */
-async function* repositoriesOf(host: string, repositories: AsyncIterable<string>): AsyncIterable<string> {
+async function* repositoriesOf(
+  host: string,
+  repositories: AsyncIterable<string>,
+): AsyncIterable<string> {
   try {
     yield* repositories;
   } catch (error) {
     if (error instanceof RegiError && (error.code === 'NOT_FOUND' || error.code === 'REFUSED')) {
-      throw new NoCatalogError(host, `name a repository and list its tags: regi tags list ${host}/NAME`, error);
+      throw new NoCatalogError(
+        host,
+        `name a repository and list its tags: regi tags list ${host}/NAME`,
+        error,
+      );
     }
     throw error;
   }
@@ -61,8 +84,14 @@ async function* repositoriesOf(host: string, repositories: AsyncIterable<string>
 function parseRegistry(text: string): { host: string; namespace: string } {
   const bare = text.replace(/^[a-z]+:\/\//i, '').replace(/^.*@|[?#].*$/gs, '');
   if (bare !== text) {
-    throw new UsageError('Cannot list repositories: expected a registry without scheme, user name and password', { hint: `type: regi repos list ${bare}` });
+    throw new UsageError(
+      'Cannot list repositories: expected a registry without scheme, user name and password',
+      { hint: `type: regi repos list ${bare}` },
+    );
   }
   const slash = text.indexOf('/');
-  return { host: parseHost('REGISTRY', slash < 0 ? text : text.slice(0, slash)), namespace: slash < 0 ? '' : text.slice(slash + 1).replace(/\/+$/, '') };
+  return {
+    host: parseHost('REGISTRY', slash < 0 ? text : text.slice(0, slash)),
+    namespace: slash < 0 ? '' : text.slice(slash + 1).replace(/\/+$/, ''),
+  };
 }

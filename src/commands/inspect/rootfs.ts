@@ -13,7 +13,9 @@ import { withStores } from '../../targets/open-store.ts';
 import { writeOutput } from '../output/write-output.ts';
 
 /** A piece of the tar, valid until the next is asked for; or what was written to a file. */
-type RootfsRow = { readonly kind: 'bytes'; readonly bytes: Uint8Array } | { readonly kind: 'file'; readonly file: RootfsFile };
+type RootfsRow =
+  | { readonly kind: 'bytes'; readonly bytes: Uint8Array }
+  | { readonly kind: 'file'; readonly file: RootfsFile };
 
 interface RootfsFile {
   /** Of the image. */
@@ -58,15 +60,26 @@ async function* runRootfs(args: ParsedArguments, context: Context): AsyncIterabl
   });
 }
 
-async function refuseOutput(path: string | undefined, image: string, { io, settings }: Context): Promise<void> {
+async function refuseOutput(
+  path: string | undefined,
+  image: string,
+  { io, settings }: Context,
+): Promise<void> {
   if (path !== undefined) {
     const file = resolve(io.cwd, path);
     const there = await ifPresent('write', file, stat(file));
     if (there?.isDirectory() !== true && !/[\\/]$/.test(path)) return;
-    throw new UsageError(`Cannot write to ${JSON.stringify(path)}: expected a file, found a folder`, {
-      hint: `unpack the tar into it: regi rootfs ${image} | tar -x -C ${path}`,
-    });
+    throw new UsageError(
+      `Cannot write to ${JSON.stringify(path)}: expected a file, found a folder`,
+      {
+        hint: `unpack the tar into it: regi rootfs ${image} | tar -x -C ${path}`,
+      },
+    );
   }
-  if (settings.json) throw new UsageError('Cannot show a tar as JSON', { hint: 'add -o FILE, or leave out --json' });
-  if (io.stdout.isTTY) throw new UsageError('Cannot show a tar on a terminal', { hint: `add -o FILE, or unpack it: regi rootfs ${image} | tar -x -C DIR` });
+  if (settings.json)
+    throw new UsageError('Cannot show a tar as JSON', { hint: 'add -o FILE, or leave out --json' });
+  if (io.stdout.isTTY)
+    throw new UsageError('Cannot show a tar on a terminal', {
+      hint: `add -o FILE, or unpack it: regi rootfs ${image} | tar -x -C DIR`,
+    });
 }

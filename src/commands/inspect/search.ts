@@ -41,40 +41,65 @@ export const searchCommand: CommandBody<SearchRow> = {
 async function* runSearch(args: ParsedArguments, context: Context): AsyncIterable<SearchRow> {
   const { host, term } = parseSearch(positional(args, 0, 'a word'));
   const limitText = value(args, 'limit');
-  const limit = limitText === undefined ? DEFAULT_LIMIT : parseCount('--limit', limitText, 1, MAX_LIMIT);
+  const limit =
+    limitText === undefined ? DEFAULT_LIMIT : parseCount('--limit', limitText, 1, MAX_LIMIT);
   const accepts = parseFilters(values(args, 'filter'));
   const registries = await createRegistries(context);
   try {
     const found = await search(registries, host, term, limit, context.signal);
     const shown = found.filter(accepts).slice(0, limit);
-    if (shown.length === 0) context.note(`"${host ?? 'docker.io'}" has nothing that matches ${JSON.stringify(term)}`);
+    if (shown.length === 0)
+      context.note(`"${host ?? 'docker.io'}" has nothing that matches ${JSON.stringify(term)}`);
     const lines = tableOf(shown, host, context);
-    for (const [index, { repository, ...rest }] of shown.entries()) yield { name: nameOf(repository, host), ...rest, line: lines[index] ?? '' };
+    for (const [index, { repository, ...rest }] of shown.entries())
+      yield { name: nameOf(repository, host), ...rest, line: lines[index] ?? '' };
   } finally {
     await registries.close();
   }
 }
 
-async function search(registries: Registries, host: string | undefined, term: string, limit: number, signal: AbortSignal): Promise<readonly FoundRepository[]> {
+async function search(
+  registries: Registries,
+  host: string | undefined,
+  term: string,
+  limit: number,
+  signal: AbortSignal,
+): Promise<readonly FoundRepository[]> {
   if (host === undefined) {
     const { HUB_HOST, searchHub } = await import('../../registry/search.ts');
     return searchHub(registries.connect(HUB_HOST, 'source'), term, { limit, signal });
   }
   const { searchHarbor } = await import('../../registry/search.ts');
-  return (await searchHarbor(registries.connect(host, 'source'), term, { signal })) ?? searchCatalog(registries, host, term, limit, signal);
+  return (
+    (await searchHarbor(registries.connect(host, 'source'), term, { signal })) ??
+    searchCatalog(registries, host, term, limit, signal)
+  );
 }
 
 /** Other registries have a list at most. */
-async function searchCatalog(registries: Registries, host: string, term: string, limit: number, signal: AbortSignal): Promise<readonly FoundRepository[]> {
+async function searchCatalog(
+  registries: Registries,
+  host: string,
+  term: string,
+  limit: number,
+  signal: AbortSignal,
+): Promise<readonly FoundRepository[]> {
   const found: FoundRepository[] = [];
   try {
     for await (const repository of registries.openPlace(host).repositories({ signal })) {
       if (!repository.includes(term.toLowerCase())) continue;
-      found.push({ repository, description: '', mark: undefined, stars: undefined, pulls: undefined });
+      found.push({
+        repository,
+        description: '',
+        mark: undefined,
+        stars: undefined,
+        pulls: undefined,
+      });
       if (found.length >= limit) break;
     }
   } catch (error) {
-    if (!(error instanceof RegiError) || (error.code !== 'NOT_FOUND' && error.code !== 'REFUSED')) throw error;
+    if (!(error instanceof RegiError) || (error.code !== 'NOT_FOUND' && error.code !== 'REFUSED'))
+      throw error;
     throw new NotSearchableError(`Cannot search "${host}": it has neither a search nor a catalog`, {
       hint: `name a repository and list its tags: regi tags list ${host}/NAME`,
       cause: error,
@@ -90,12 +115,17 @@ function parseSearch(text: string): { readonly host: string | undefined; readonl
   const isHost = first === 'localhost' || /[.:]/.test(first);
   if (!isHost) return { host: undefined, term: required(text) };
   const host = parseHost('TERM', first);
-  return { host: /^(?:(?:www|index|hub|registry-1)\.)?docker\.(?:io|com)$/.test(host) ? undefined : host, term: required(rest) };
+  return {
+    host: /^(?:(?:www|index|hub|registry-1)\.)?docker\.(?:io|com)$/.test(host) ? undefined : host,
+    term: required(rest),
+  };
 }
 
 function required(term: string): string {
   if (term.trim() !== '') return term.trim();
-  throw new UsageError('Cannot search for nothing: expected a word', { hint: 'type: regi search nginx, or regi search registry.example/nginx' });
+  throw new UsageError('Cannot search for nothing: expected a word', {
+    hint: 'type: regi search nginx, or regi search registry.example/nginx',
+  });
 }
 
 /** Docker's filters. @throws {UsageError} on others. */
@@ -107,8 +137,12 @@ function parseFilters(texts: readonly string[]): (found: FoundRepository) => boo
       return ({ stars = 0 }) => stars >= least;
     }
     const isYes = ['true', '1'].includes(wanted);
-    if (name === 'is-official' && (isYes || ['false', '0'].includes(wanted))) return ({ mark }) => (mark === 'official') === isYes;
-    throw new UsageError(`Cannot use ${JSON.stringify(text)} for "--filter": expected stars=N or is-official=true`, { hint: 'write --filter stars=10' });
+    if (name === 'is-official' && (isYes || ['false', '0'].includes(wanted)))
+      return ({ mark }) => (mark === 'official') === isYes;
+    throw new UsageError(
+      `Cannot use ${JSON.stringify(text)} for "--filter": expected stars=N or is-official=true`,
+      { hint: 'write --filter stars=10' },
+    );
   });
   return (found) => filters.every((accepts) => accepts(found));
 }
@@ -120,17 +154,30 @@ function nameOf(repository: string, host: string | undefined): string {
 const DESCRIPTION_WIDTH = 60;
 
 /** Columns that nobody fills are left out. */
-function tableOf(found: readonly FoundRepository[], host: string | undefined, context: Context): readonly string[] {
+function tableOf(
+  found: readonly FoundRepository[],
+  host: string | undefined,
+  context: Context,
+): readonly string[] {
   const style = pageStyle(context);
   const columns: readonly (readonly [head: string, cell: (row: FoundRepository) => string])[] = [
     ['NAME', ({ repository }) => printable(nameOf(repository, host))],
     ['MARK', ({ mark = '' }) => mark],
     ['STARS', ({ stars }) => (stars === undefined ? '' : String(stars))],
     ['PULLS', ({ pulls }) => (pulls === undefined ? '' : printable(String(pulls)))],
-    ['DESCRIPTION', ({ description }) => fit(printable(description.replace(/\s+/g, ' ')), DESCRIPTION_WIDTH, style)],
+    [
+      'DESCRIPTION',
+      ({ description }) =>
+        fit(printable(description.replace(/\s+/g, ' ')), DESCRIPTION_WIDTH, style),
+    ],
   ];
-  const used = columns.filter(([head, cell]) => head === 'NAME' || found.some((row) => cell(row) !== ''));
-  const [first = '', ...lines] = tableLines([used.map(([head]) => head), ...found.map((row) => used.map(([, cell]) => cell(row)))]).map((line) =>
+  const used = columns.filter(
+    ([head, cell]) => head === 'NAME' || found.some((row) => cell(row) !== ''),
+  );
+  const [first = '', ...lines] = tableLines([
+    used.map(([head]) => head),
+    ...found.map((row) => used.map(([, cell]) => cell(row))),
+  ]).map((line) =>
     context.io.stdout.isTTY ? `${fit(line.trimEnd(), style.columns - 1, style)}\n` : line,
   );
   return lines.map((line, index) => (index === 0 ? `${first}${line}` : line));

@@ -33,7 +33,10 @@ function runTagsList(args: ParsedArguments, context: Context): AsyncIterable<Tag
   const accepts = tagFilter(values(args, 'match'));
   const order = TAG_ORDERS.find((known) => known === value(args, 'sort'));
   const limitText = value(args, 'limit');
-  const limit = limitText === undefined ? Number.POSITIVE_INFINITY : parseCount('--limit', limitText, 1, MAX_LIMIT);
+  const limit =
+    limitText === undefined
+      ? Number.POSITIVE_INFINITY
+      : parseCount('--limit', limitText, 1, MAX_LIMIT);
   const wants: Wants = { digests: flag(args, 'digests'), created: order === 'created' };
   return withStores(context, {}, async function* (stores) {
     const { store, name } = await stores.open(location, 'source');
@@ -58,7 +61,11 @@ interface Wants {
 }
 
 /** The page behind the last that is wanted is not asked for. */
-async function* accepted(tags: AsyncIterable<string>, accepts: (tag: string) => boolean, limit: number): AsyncIterable<TagRow> {
+async function* accepted(
+  tags: AsyncIterable<string>,
+  accepts: (tag: string) => boolean,
+  limit: number,
+): AsyncIterable<TagRow> {
   let count = 0;
   for await (const tag of tags) {
     if (!accepts(tag)) continue;
@@ -74,9 +81,18 @@ async function all<T>(items: AsyncIterable<T>): Promise<readonly T[]> {
   return list;
 }
 
-async function* looked(store: Store, rows: Iterable<TagRow> | AsyncIterable<TagRow>, wants: Wants, context: Context): AsyncIterable<TagRow> {
+async function* looked(
+  store: Store,
+  rows: Iterable<TagRow> | AsyncIterable<TagRow>,
+  wants: Wants,
+  context: Context,
+): AsyncIterable<TagRow> {
   const limit = context.settings.concurrency ?? AT_ONCE;
-  const answers = inOrder(asynchronous(rows), { limit, signal: context.signal }, async ({ tag }, signal) => settled(look(store, tag, wants, signal)));
+  const answers = inOrder(
+    asynchronous(rows),
+    { limit, signal: context.signal },
+    async ({ tag }, signal) => settled(look(store, tag, wants, signal)),
+  );
   for await (const answer of answers) {
     context.signal.throwIfAborted();
     if ('error' in answer) throw answer.error;
@@ -84,12 +100,21 @@ async function* looked(store: Store, rows: Iterable<TagRow> | AsyncIterable<TagR
   }
 }
 
-async function look(store: Store, tag: string, { digests, created }: Wants, signal: AbortSignal): Promise<TagRow> {
+async function look(
+  store: Store,
+  tag: string,
+  { digests, created }: Wants,
+  signal: AbortSignal,
+): Promise<TagRow> {
   try {
     const root = await store.resolve(tag, { signal });
     if (!created) return { tag, digest: root.digest };
     const { readCreated } = await import('../../operations/inspect/read-created.ts');
-    return { tag, ...(digests && { digest: root.digest }), created: await readCreated(store, root, { signal }) };
+    return {
+      tag,
+      ...(digests && { digest: root.digest }),
+      created: await readCreated(store, root, { signal }),
+    };
   } catch (error) {
     // Deleted meanwhile, or a tag whose image is not whole: the others are still wanted.
     if (error instanceof RegiError && SHOWN_WITHOUT.has(error.code)) return { tag };
@@ -97,9 +122,17 @@ async function look(store: Store, tag: string, { digests, created }: Wants, sign
   }
 }
 
-const SHOWN_WITHOUT: ReadonlySet<string> = new Set(['NOT_FOUND', 'INVALID_MANIFEST', 'UNSUPPORTED', 'CONTENT_MISMATCH', 'LIMIT_EXCEEDED']);
+const SHOWN_WITHOUT: ReadonlySet<string> = new Set([
+  'NOT_FOUND',
+  'INVALID_MANIFEST',
+  'UNSUPPORTED',
+  'CONTENT_MISMATCH',
+  'LIMIT_EXCEEDED',
+]);
 
-async function settled<Row>(row: Promise<Row>): Promise<{ readonly row: Row } | { readonly error: unknown }> {
+async function settled<Row>(
+  row: Promise<Row>,
+): Promise<{ readonly row: Row } | { readonly error: unknown }> {
   try {
     return { row: await row };
   } catch (error) {

@@ -20,7 +20,8 @@ type Check = (image: LocalImage, summary: ImageSummary, times: Times) => boolean
 /** A pattern is typed by a person; a long one only costs time. */
 const PATTERN_LENGTH = 512;
 
-const KINDS = 'reference=PATTERN, label=KEY[=VALUE], before=IMAGE, since=IMAGE, until=TIME, dangling=true or dangling=false';
+const KINDS =
+  'reference=PATTERN, label=KEY[=VALUE], before=IMAGE, since=IMAGE, until=TIME, dangling=true or dangling=false';
 
 /**
  * Makes a filter of the name and the `--filter` values of a command line: images must fit all kinds, and of `reference` any.
@@ -28,7 +29,11 @@ const KINDS = 'reference=PATTERN, label=KEY[=VALUE], before=IMAGE, since=IMAGE, 
  * @param now milliseconds, for what is said as an age.
  * @throws {UsageError} on a filter that is none.
  */
-export function parseImageFilter(name: string | undefined, filters: readonly string[], now: number): ImageFilter {
+export function parseImageFilter(
+  name: string | undefined,
+  filters: readonly string[],
+  now: number,
+): ImageFilter {
   const patterns = name === undefined ? [] : [name];
   const checks: Check[] = [];
   const others: string[] = [];
@@ -36,8 +41,10 @@ export function parseImageFilter(name: string | undefined, filters: readonly str
     const at = filter.indexOf('=');
     const [key, wanted] = at < 0 ? [filter, ''] : [filter.slice(0, at), filter.slice(at + 1)];
     if (key === 'reference') patterns.push(wanted);
-    else if (key === 'dangling' && DANGLING.has(wanted)) checks.push((image) => (image.name === undefined) === DANGLING.get(wanted));
-    else if (key === 'label' && wanted !== '') checks.push((_, { labels }) => hasLabel(labels, wanted));
+    else if (key === 'dangling' && DANGLING.has(wanted))
+      checks.push((image) => (image.name === undefined) === DANGLING.get(wanted));
+    else if (key === 'label' && wanted !== '')
+      checks.push((_, { labels }) => hasLabel(labels, wanted));
     else if ((key === 'before' || key === 'since') && wanted !== '') {
       others.push(wanted);
       checks.push((_, { created }, times) => isOnSide(key, timeOf(created), times.get(wanted)));
@@ -54,7 +61,10 @@ export function parseImageFilter(name: string | undefined, filters: readonly str
     const matchers = patterns.map(matcherOf);
     checks.push((image) => matchers.some((matches) => matches(image)));
   }
-  return { others, accepting: (times) => (image, summary) => checks.every((check) => check(image, summary, times)) };
+  return {
+    others,
+    accepting: (times) => (image, summary) => checks.every((check) => check(image, summary, times)),
+  };
 }
 
 /** When something was made that says so, in ms. */
@@ -64,7 +74,11 @@ export function timeOf(created: string | undefined): number | undefined {
 }
 
 /** What does not say when it was made is on neither side. */
-function isOnSide(side: 'before' | 'since', time: number | undefined, other: number | undefined): boolean {
+function isOnSide(
+  side: 'before' | 'since',
+  time: number | undefined,
+  other: number | undefined,
+): boolean {
   if (time === undefined || other === undefined) return false;
   return side === 'before' ? time < other : time > other;
 }
@@ -89,14 +103,25 @@ const DURATION = /^(?:\d{1,9}(?:\.\d{1,9})?(?:ms|[smh]))+$/;
 function parseUntil(text: string, now: number): number {
   if (DURATION.test(text)) {
     const parts = [...text.matchAll(/([\d.]+)(ms|[smh])/g)];
-    return now - parts.reduce((sum, [, amount, unit]) => sum + Number(amount) * (UNIT_MS.get(unit ?? '') ?? 0), 0);
+    return (
+      now -
+      parts.reduce(
+        (sum, [, amount, unit]) => sum + Number(amount) * (UNIT_MS.get(unit ?? '') ?? 0),
+        0,
+      )
+    );
   }
   if (/^\d{1,12}(?:\.\d{1,9})?$/.test(text)) return Number(text) * 1000;
-  const time = /^\d{4}-\d\d-\d\d(?:T[\d:.]+(?:Z|[+-]\d\d:\d\d)?)?$/.test(text) ? timeOf(text) : undefined;
+  const time = /^\d{4}-\d\d-\d\d(?:T[\d:.]+(?:Z|[+-]\d\d:\d\d)?)?$/.test(text)
+    ? timeOf(text)
+    : undefined;
   if (time !== undefined) return time;
-  throw new UsageError(`Cannot use ${JSON.stringify(text)} for "until": expected an age such as 24h, or a date`, {
-    hint: 'write --filter until=24h, or until=2026-01-31T12:00:00Z',
-  });
+  throw new UsageError(
+    `Cannot use ${JSON.stringify(text)} for "until": expected an age such as 24h, or a date`,
+    {
+      hint: 'write --filter until=24h, or until=2026-01-31T12:00:00Z',
+    },
+  );
 }
 
 function hasLabel(labels: Readonly<Record<string, string>>, wanted: string): boolean {
@@ -108,12 +133,26 @@ function hasLabel(labels: Readonly<Record<string, string>>, wanted: string): boo
 
 /** As docker: the pattern may mean the repository alone, or the repository with its tag, in short or in full. */
 function matcherOf(pattern: string): (image: LocalImage) => boolean {
-  if (pattern.length > PATTERN_LENGTH) throw new UsageError(`Cannot use a pattern of ${pattern.length} characters: expected at most ${PATTERN_LENGTH}`);
-  const matches = picomatch(pattern, { dot: true, nonegate: true, noextglob: true, noglobstar: true, windows: false });
+  if (pattern.length > PATTERN_LENGTH)
+    throw new UsageError(
+      `Cannot use a pattern of ${pattern.length} characters: expected at most ${PATTERN_LENGTH}`,
+    );
+  const matches = picomatch(pattern, {
+    dot: true,
+    nonegate: true,
+    noextglob: true,
+    noglobstar: true,
+    windows: false,
+  });
   return ({ reference }) => {
     if (reference === undefined) return false;
     const { domain, path } = reference;
     const bare = { domain, path };
-    return [familiarReference(reference), formatReference(reference), familiarReference(bare), formatReference(bare)].some((text) => matches(text));
+    return [
+      familiarReference(reference),
+      formatReference(reference),
+      familiarReference(bare),
+      formatReference(bare),
+    ].some((text) => matches(text));
   };
 }

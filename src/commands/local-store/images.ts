@@ -53,10 +53,14 @@ async function* runImages(args: ParsedArguments, context: Context): AsyncIterabl
     }
     for (const { image, summary } of found) {
       if (summary.problem !== undefined)
-        warn(`${image.name ?? image.root.digest} is damaged: ${summary.problem}`, `to mend it, type: regi pull ${image.name ?? 'REF'}`);
+        warn(
+          `${image.name ?? image.root.digest} is damaged: ${summary.problem}`,
+          `to mend it, type: regi pull ${image.name ?? 'REF'}`,
+        );
     }
     const rows = found.toSorted(byAge).map(({ image, summary }) => rowOf(image, summary));
-    if (rows.length === 0 && !settings.quiet) note('There are no such images in the local store; to get one, type: regi pull REF');
+    if (rows.length === 0 && !settings.quiet)
+      note('There are no such images in the local store; to get one, type: regi pull REF');
     const shown = settings.json ? rows : listed(rows, args, settings.quiet);
     const lines = imageLines(shown, format, { whole: flag(args, 'no-trunc'), now });
     for (const [index, row] of shown.entries()) yield { ...row, line: lines[index] ?? '' };
@@ -65,17 +69,40 @@ async function* runImages(args: ParsedArguments, context: Context): AsyncIterabl
 
 type Row = Omit<ImageRow, 'line'>;
 
-function rowOf({ name, reference, root, pulled }: LocalImage, { id, created, size, platform }: ImageSummary): Row {
-  const repository = reference === undefined ? name : familiarReference({ domain: reference.domain, path: reference.path });
-  return { name, repository, tag: reference?.tag, digest: pulled ?? root.digest, manifest: root.digest, id, created, size, platform };
+function rowOf(
+  { name, reference, root, pulled }: LocalImage,
+  { id, created, size, platform }: ImageSummary,
+): Row {
+  const repository =
+    reference === undefined
+      ? name
+      : familiarReference({ domain: reference.domain, path: reference.path });
+  return {
+    name,
+    repository,
+    tag: reference?.tag,
+    digest: pulled ?? root.digest,
+    manifest: root.digest,
+    id,
+    created,
+    size,
+    platform,
+  };
 }
 
 /** As docker: an id once, and no line for a digest of what has a tag beside it, unless digests are shown. */
 function listed(rows: readonly Row[], args: ParsedArguments, quiet: boolean): readonly Row[] {
   if (quiet) return [...new Map(rows.map((row) => [row.id, row])).values()];
   if (flag(args, 'digests')) return rows;
-  const tagged = new Set(rows.flatMap(({ repository, tag, id }) => (tag === undefined ? [] : [`${repository ?? ''} ${id}`])));
-  return rows.filter(({ repository, tag, id }) => repository === undefined || tag !== undefined || !tagged.has(`${repository} ${id}`));
+  const tagged = new Set(
+    rows.flatMap(({ repository, tag, id }) =>
+      tag === undefined ? [] : [`${repository ?? ''} ${id}`],
+    ),
+  );
+  return rows.filter(
+    ({ repository, tag, id }) =>
+      repository === undefined || tag !== undefined || !tagged.has(`${repository} ${id}`),
+  );
 }
 
 /** @throws {UsageError} when two flags say how. */
@@ -85,23 +112,33 @@ function formatOf(args: ParsedArguments, { settings }: Context): ImageFormat {
   if (typed === undefined) return settings.quiet ? { kind: 'id' } : { kind: 'table', digests };
   if (settings.quiet || settings.json) {
     const other = settings.quiet ? '--quiet' : '--json';
-    throw new UsageError(`Cannot use --format together with ${other}`, { hint: 'leave one of them out' });
+    throw new UsageError(`Cannot use --format together with ${other}`, {
+      hint: 'leave one of them out',
+    });
   }
   return parseImageFormat(typed, digests);
 }
 
 /** When the images that others are compared with were made. */
-async function timesOf(others: readonly string[], store: LocalStore, options: CallOptions): Promise<ReadonlyMap<string, number | undefined>> {
+async function timesOf(
+  others: readonly string[],
+  store: LocalStore,
+  options: CallOptions,
+): Promise<ReadonlyMap<string, number | undefined>> {
   const times = new Map<string, number | undefined>();
   for (const text of others) {
     const [image] = (await findLocal(store, text, options)).images;
-    if (image !== undefined) times.set(text, timeOf((await summarizeImage(store.content, image.root, options)).created));
+    if (image !== undefined)
+      times.set(text, timeOf((await summarizeImage(store.content, image.root, options)).created));
   }
   return times;
 }
 
 /** The youngest first, as docker does it. */
-function byAge(a: { readonly image: LocalImage; readonly summary: ImageSummary }, b: typeof a): number {
+function byAge(
+  a: { readonly image: LocalImage; readonly summary: ImageSummary },
+  b: typeof a,
+): number {
   const [first, second] = [a, b].map(({ summary }) => Date.parse(summary.created ?? '') || 0);
   return (second ?? 0) - (first ?? 0) || compareNames(a.image.name, b.image.name);
 }

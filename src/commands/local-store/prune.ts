@@ -27,12 +27,25 @@ async function* runPrune(args: ParsedArguments, context: Context): AsyncIterable
   }
   yield* withStores(context, {}, async function* (stores) {
     const store = await stores.openLocal('source');
-    const { removed, youngBytes } = await store.prune({ now: context.io.clock.now(), dryRun, signal: context.signal });
+    const { removed, youngBytes } = await store.prune({
+      now: context.io.clock.now(),
+      dryRun,
+      signal: context.signal,
+    });
     if (youngBytes > 0)
-      context.note(`${formatBytes(youngBytes)} that nothing names are younger than ten minutes and stay: another program may be about to name them`);
+      context.note(
+        `${formatBytes(youngBytes)} that nothing names are younger than ten minutes and stay: another program may be about to name them`,
+      );
     const unfinished = await unfinishedBytes(context);
-    if (unfinished > 0) context.note(`${formatBytes(unfinished)} stay for interrupted commands to go on with; \`regi prune --journal\` forgets them`);
-    yield { deleted: removed.map(({ digest }) => digest), bytes: removed.reduce((sum, { size }) => sum + size, 0), dryRun };
+    if (unfinished > 0)
+      context.note(
+        `${formatBytes(unfinished)} stay for interrupted commands to go on with; \`regi prune --journal\` forgets them`,
+      );
+    yield {
+      deleted: removed.map(({ digest }) => digest),
+      bytes: removed.reduce((sum, { size }) => sum + size, 0),
+      dryRun,
+    };
   });
 }
 
@@ -58,6 +71,8 @@ async function forget(context: Context, dryRun: boolean): Promise<PruneRow> {
 }
 
 function pruneText({ deleted, bytes, dryRun }: PruneRow, { settings }: Context): string {
-  const lines = settings.quiet ? [] : deleted.map((digest) => `${dryRun ? 'Would delete' : 'Deleted'}: ${digest}\n`);
+  const lines = settings.quiet
+    ? []
+    : deleted.map((digest) => `${dryRun ? 'Would delete' : 'Deleted'}: ${digest}\n`);
   return `${lines.join('')}Total reclaimed space: ${formatBytes(bytes)}\n`;
 }

@@ -27,7 +27,11 @@ export class SeveralNamesError extends RegiError {
 /** `regi rmi`: names of the local store, and what nothing else needs, in docker's words. */
 export const rmiCommand: CommandBody<RemovedRow> = {
   run: runRmi,
-  text: ({ untagged, deleted }) => [...untagged.map((name) => `Untagged: ${name}\n`), ...deleted.map((digest) => `Deleted: ${digest}\n`)].join(''),
+  text: ({ untagged, deleted }) =>
+    [
+      ...untagged.map((name) => `Untagged: ${name}\n`),
+      ...deleted.map((digest) => `Deleted: ${digest}\n`),
+    ].join(''),
 };
 
 async function* runRmi(args: ParsedArguments, context: Context): AsyncIterable<RemovedRow> {
@@ -36,13 +40,19 @@ async function* runRmi(args: ParsedArguments, context: Context): AsyncIterable<R
     const store = await stores.openLocal('source');
     const images = args.positionals.map((text) => ({ text: text.replace(/^local:/, '') }));
     yield* eachArgument(images, context, async ({ text }) =>
-      flag(args, 'force') ? removeIfThere(store, text, context) : removeOne(store, text, false, context),
+      flag(args, 'force')
+        ? removeIfThere(store, text, context)
+        : removeOne(store, text, false, context),
     );
   });
 }
 
 /** As docker: with --force what is not there is said, and is no failure. */
-async function removeIfThere(store: LocalStore, text: string, context: Context): Promise<RemovedRow> {
+async function removeIfThere(
+  store: LocalStore,
+  text: string,
+  context: Context,
+): Promise<RemovedRow> {
   try {
     return await removeOne(store, text, true, context);
   } catch (error) {
@@ -52,7 +62,12 @@ async function removeIfThere(store: LocalStore, text: string, context: Context):
   }
 }
 
-async function removeOne(store: LocalStore, text: string, force: boolean, { io, signal }: Context): Promise<RemovedRow> {
+async function removeOne(
+  store: LocalStore,
+  text: string,
+  force: boolean,
+  { io, signal }: Context,
+): Promise<RemovedRow> {
   const options = { now: io.clock.now(), signal };
   const match = await findLocal(store, text, { signal });
   const images = chosen(match);
@@ -78,16 +93,28 @@ function chosen({ by, images }: LocalMatch): readonly LocalImage[] {
 }
 
 function refuseSeveral(id: string, images: readonly LocalImage[]): void {
-  const repositories = new Set(images.flatMap(({ reference }) => (reference === undefined ? [] : [`${reference.domain}/${reference.path}`])));
+  const repositories = new Set(
+    images.flatMap(({ reference }) =>
+      reference === undefined ? [] : [`${reference.domain}/${reference.path}`],
+    ),
+  );
   if (repositories.size < 2) return;
-  const names = images.flatMap(({ reference }) => (reference === undefined ? [] : [familiarReference(reference)]));
-  throw new SeveralNamesError(`Cannot remove "${id}": it has names in several repositories, ${names.join(', ')}`, {
-    hint: `name the ones to remove, or take all: regi rmi --force ${id}`,
-  });
+  const names = images.flatMap(({ reference }) =>
+    reference === undefined ? [] : [familiarReference(reference)],
+  );
+  throw new SeveralNamesError(
+    `Cannot remove "${id}": it has names in several repositories, ${names.join(', ')}`,
+    {
+      hint: `name the ones to remove, or take all: regi rmi --force ${id}`,
+    },
+  );
 }
 
 /** As docker: each name, and with the last name of its repository the digest that it was pulled by. */
-function untaggedLines(removed: readonly LocalImage[], left: readonly LocalImage[]): readonly string[] {
+function untaggedLines(
+  removed: readonly LocalImage[],
+  left: readonly LocalImage[],
+): readonly string[] {
   const lines = new Set<string>();
   const still = new Set(left.flatMap((image) => pulledName(image) ?? []));
   for (const image of removed) {
@@ -95,7 +122,8 @@ function untaggedLines(removed: readonly LocalImage[], left: readonly LocalImage
     const pulled = pulledName(image);
     // A name that is made of a digest is shown with the one that was typed, not with that of the platform.
     if (reference?.digest !== undefined && pulled !== undefined) lines.add(pulled);
-    else if (name !== undefined) lines.add(reference === undefined ? name : familiarReference(reference));
+    else if (name !== undefined)
+      lines.add(reference === undefined ? name : familiarReference(reference));
     if (pulled !== undefined && !still.has(pulled)) lines.add(pulled);
   }
   // The digests behind the names.
@@ -103,5 +131,7 @@ function untaggedLines(removed: readonly LocalImage[], left: readonly LocalImage
 }
 
 function pulledName({ reference, pulled }: LocalImage): string | undefined {
-  return reference === undefined || pulled === undefined ? undefined : `${familiarReference({ domain: reference.domain, path: reference.path })}@${pulled}`;
+  return reference === undefined || pulled === undefined
+    ? undefined
+    : `${familiarReference({ domain: reference.domain, path: reference.path })}@${pulled}`;
 }

@@ -11,7 +11,9 @@ import { withStores, type OpenedStore } from '../../targets/open-store.ts';
 import { writeOutput } from '../output/write-output.ts';
 
 /** A piece of the blob, valid until the next is asked for; or what was written to a file. */
-export type BlobRow = { readonly kind: 'bytes'; readonly bytes: Uint8Array } | { readonly kind: 'file'; readonly file: BlobFile };
+export type BlobRow =
+  | { readonly kind: 'bytes'; readonly bytes: Uint8Array }
+  | { readonly kind: 'file'; readonly file: BlobFile };
 
 export interface BlobFile {
   readonly digest: string;
@@ -48,19 +50,29 @@ async function* runBlobGet(args: ParsedArguments, context: Context): AsyncIterab
   });
 }
 
-async function resolveBlob({ store, pinned, name }: OpenedStore, { signal }: Context): Promise<Descriptor> {
+async function resolveBlob(
+  { store, pinned, name }: OpenedStore,
+  { signal }: Context,
+): Promise<Descriptor> {
   if (pinned === undefined) {
     throw new UsageError(`Cannot get a blob of "${name}": expected a digest behind it`, {
       hint: `type: regi blob get ${name}@sha256:…; regi manifest get shows the digests`,
     });
   }
   if (!canResolveBlobs(store))
-    throw new UsageError(`Cannot find single blobs in "${name}"`, { hint: 'copy the image into a layout first: regi copy SRC oci:DIR' });
+    throw new UsageError(`Cannot find single blobs in "${name}"`, {
+      hint: 'copy the image into a layout first: regi copy SRC oci:DIR',
+    });
   return store.resolveBlob(pinned, { signal });
 }
 
 function refuseOutput({ io, settings }: Context): void {
-  if (settings.json) throw new UsageError('Cannot show a blob as JSON', { hint: 'add -o FILE, or leave out --json' });
+  if (settings.json)
+    throw new UsageError('Cannot show a blob as JSON', {
+      hint: 'add -o FILE, or leave out --json',
+    });
   if (io.stdout.isTTY)
-    throw new UsageError('Cannot show a blob on a terminal: its bytes may be anything', { hint: 'add -o FILE, or pipe it: regi blob get … | less' });
+    throw new UsageError('Cannot show a blob on a terminal: its bytes may be anything', {
+      hint: 'add -o FILE, or pipe it: regi blob get … | less',
+    });
 }

@@ -44,14 +44,25 @@ async function* runBlobPut(args: ParsedArguments, context: Context): AsyncIterab
   try {
     yield* withStores(context, {}, async function* (stores) {
       const { store, name } = await stores.open(location, 'destination');
-      const blob: Descriptor = { mediaType: 'application/octet-stream', digest: input.digest, size: input.size };
+      const blob: Descriptor = {
+        mediaType: 'application/octet-stream',
+        digest: input.digest,
+        size: input.size,
+      };
       const isThere = await store.exists(blob, { signal });
       if (isThere) onEvent({ kind: 'skipped', target: blob, to: store.repository });
       else {
-        await store.push(blob, counted(input.read(), blob, { repository: HERE }, context), { signal });
+        await store.push(blob, counted(input.read(), blob, { repository: HERE }, context), {
+          signal,
+        });
         onEvent({ kind: 'copied', target: blob, to: HERE });
       }
-      yield { name, digest: blob.digest, size: blob.size, outcome: isThere ? 'unchanged' : 'copied' };
+      yield {
+        name,
+        digest: blob.digest,
+        size: blob.size,
+        outcome: isThere ? 'unchanged' : 'copied',
+      };
     });
   } finally {
     await input.close();
@@ -66,7 +77,10 @@ async function fromFile(path: string, { io, signal }: Context): Promise<Input> {
 
 /** Its digest must be known before it is sent, and it may have to be sent again: it waits in a file without a name. */
 async function fromStandardInput({ io, signal }: Context): Promise<Input> {
-  const [{ fileSpool }, { guarded }] = await Promise.all([import('../../server/spool.ts'), import('../../disk/errno.ts')]);
+  const [{ fileSpool }, { guarded }] = await Promise.all([
+    import('../../server/spool.ts'),
+    import('../../disk/errno.ts'),
+  ]);
   const folder = io.env['TMPDIR'] ?? tmpdir();
   const file = await guarded('write', folder, fileSpool(folder).create());
   try {
@@ -78,7 +92,12 @@ async function fromStandardInput({ io, signal }: Context): Promise<Input> {
       size += chunk.byteLength;
       await guarded('write', folder, file.append(chunk));
     }
-    return { digest: digestFrom(hash, 'sha256'), size, read: () => file.read(), close: () => file.close() };
+    return {
+      digest: digestFrom(hash, 'sha256'),
+      size,
+      read: () => file.read(),
+      close: () => file.close(),
+    };
   } catch (error) {
     await file.close();
     throw error;

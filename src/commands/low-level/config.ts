@@ -35,7 +35,15 @@ async function* runConfig(args: ParsedArguments, context: Context): AsyncIterabl
   const { signal, io } = context;
   yield* withStores(context, {}, async function* (stores) {
     const { store, reference } = await stores.open(location, 'source');
-    yield await findConfig(store, reference, { platform: platform === undefined ? undefined : parsePlatform(platform, io.host), host: io.host }, { signal });
+    yield await findConfig(
+      store,
+      reference,
+      {
+        platform: platform === undefined ? undefined : parsePlatform(platform, io.host),
+        host: io.host,
+      },
+      { signal },
+    );
   });
 }
 
@@ -44,13 +52,29 @@ async function* runConfig(args: ParsedArguments, context: Context): AsyncIterabl
  *
  * @throws {PlatformNotFoundError} when the index has no such platform.
  */
-export async function findConfig(store: Source, reference: string, choice: Parameters<typeof readForHost>[2], options: CallOptions): Promise<ConfigAnswer> {
+export async function findConfig(
+  store: Source,
+  reference: string,
+  choice: Parameters<typeof readForHost>[2],
+  options: CallOptions,
+): Promise<ConfigAnswer> {
   const found = await readForHost(store, reference, choice, options);
   const descriptor = imageForHost(found, choice.host);
-  const { manifest } = descriptor === found.root.descriptor ? found.root : await readManifest(store, descriptor, options);
-  if (manifest.kind === 'index') throw new InvalidManifestError(`Cannot read a config of ${descriptor.digest}: expected an image, found an index in the index`);
+  const { manifest } =
+    descriptor === found.root.descriptor
+      ? found.root
+      : await readManifest(store, descriptor, options);
+  if (manifest.kind === 'index')
+    throw new InvalidManifestError(
+      `Cannot read a config of ${descriptor.digest}: expected an image, found an index in the index`,
+    );
   const bytes = await readConfig(store, manifest, options);
-  return { digest: manifest.config.digest, mediaType: manifest.config.mediaType, size: manifest.config.size, bytes };
+  return {
+    digest: manifest.config.digest,
+    mediaType: manifest.config.mediaType,
+    size: manifest.config.size,
+    bytes,
+  };
 }
 
 /** Undefined for what is no JSON: some artifacts have such a config. */

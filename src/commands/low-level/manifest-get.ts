@@ -24,17 +24,35 @@ export const manifestGetCommand: CommandBody<ManifestAnswer> = {
 };
 
 export function manifestJson({ digest, mediaType, size, bytes }: ManifestAnswer): unknown {
-  return { digest, mediaType, size, manifest: JSON.parse(new TextDecoder().decode(bytes)) as unknown };
+  return {
+    digest,
+    mediaType,
+    size,
+    manifest: JSON.parse(new TextDecoder().decode(bytes)) as unknown,
+  };
 }
 
-async function* runManifestGet(args: ParsedArguments, context: Context): AsyncIterable<ManifestAnswer> {
+async function* runManifestGet(
+  args: ParsedArguments,
+  context: Context,
+): AsyncIterable<ManifestAnswer> {
   const location = parseLocation(positional(args, 0, 'an image'));
   const platform = value(args, 'platform');
   const { signal } = context;
   yield* withStores(context, {}, async function* (stores) {
     const { store, reference } = await stores.open(location, 'source');
-    const root = await resolveImage(store, reference, platform === undefined ? undefined : parsePlatform(platform, context.io.host), { signal });
+    const root = await resolveImage(
+      store,
+      reference,
+      platform === undefined ? undefined : parsePlatform(platform, context.io.host),
+      { signal },
+    );
     const { descriptor, bytes } = await readManifest(store, root, { signal });
-    yield { digest: descriptor.digest, mediaType: descriptor.mediaType, size: descriptor.size, bytes };
+    yield {
+      digest: descriptor.digest,
+      mediaType: descriptor.mediaType,
+      size: descriptor.size,
+      bytes,
+    };
   });
 }

@@ -49,7 +49,10 @@ export const manifestPutCommand: CommandBody<PutManifest> = {
   text: ({ name, digest }) => `${name}@${digest}\n`,
 };
 
-async function* runManifestPut(args: ParsedArguments, context: Context): AsyncIterable<PutManifest> {
+async function* runManifestPut(
+  args: ParsedArguments,
+  context: Context,
+): AsyncIterable<PutManifest> {
   const location = parseLocation(positional(args, 0, 'a name'));
   const given = value(args, 'media-type');
   const told = given === undefined ? undefined : parseMediaType('--media-type', given);
@@ -64,25 +67,42 @@ async function* runManifestPut(args: ParsedArguments, context: Context): AsyncIt
     if (location.kind !== 'registry') await requireContent(store, name, manifest, signal);
     const tag = opened.pinned === undefined ? (opened.tag ?? opened.defaultTag) : undefined;
     await store.push(expected, bytesOf(bytes), { signal, ...(tag !== undefined && { tag }) });
-    yield { name, tag, digest: expected.digest, mediaType: expected.mediaType, size: expected.size };
+    yield {
+      name,
+      tag,
+      digest: expected.digest,
+      mediaType: expected.mediaType,
+      size: expected.size,
+    };
   });
 }
 
 async function readInput(path: string, { io, signal }: Context): Promise<Uint8Array> {
-  if (path === '-') return collect(io.stdin.bytes(), LIMITS.manifestBytes, 'the manifest on standard input');
+  if (path === '-')
+    return collect(io.stdin.bytes(), LIMITS.manifestBytes, 'the manifest on standard input');
   const { read } = await openLocalFile(resolve(io.cwd, path), { signal });
   return collect(read({ signal }), LIMITS.manifestBytes, `the manifest in "${path}"`);
 }
 
 /** @throws {ContentMismatchError} when another digest was typed. */
-function descriptorOf(bytes: Uint8Array, { mediaType }: Manifest, { pinned }: OpenedStore): Descriptor {
+function descriptorOf(
+  bytes: Uint8Array,
+  { mediaType }: Manifest,
+  { pinned }: OpenedStore,
+): Descriptor {
   const digest = digestOf(bytes, pinned === undefined ? 'sha256' : algorithmOf(pinned));
-  if (pinned !== undefined && digest !== pinned) throw new ContentMismatchError({ mediaType, digest: pinned, size: bytes.byteLength }, digest);
+  if (pinned !== undefined && digest !== pinned)
+    throw new ContentMismatchError({ mediaType, digest: pinned, size: bytes.byteLength }, digest);
   return { mediaType, digest, size: bytes.byteLength };
 }
 
 /** A layout believes what it is told; what leads nowhere would be found by whoever reads it. */
-async function requireContent(store: Store, name: string, manifest: Manifest, signal: AbortSignal): Promise<void> {
+async function requireContent(
+  store: Store,
+  name: string,
+  manifest: Manifest,
+  signal: AbortSignal,
+): Promise<void> {
   const missing: Descriptor[] = [];
   for (const child of childrenOf(manifest)) {
     const isForeign = (child.urls ?? []).length > 0;

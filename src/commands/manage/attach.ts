@@ -33,7 +33,10 @@ export const attachCommand: CommandBody<AttachedRow> = {
 async function* runAttach(args: ParsedArguments, context: Context): AsyncIterable<AttachedRow> {
   const { signal, onEvent } = context;
   const to = required(args, 'to', 'the image', '--to registry.example/app:1.4');
-  const artifactType = parseMediaType('--type', required(args, 'type', 'what the files are', '--type application/spdx+json'));
+  const artifactType = parseMediaType(
+    '--type',
+    required(args, 'type', 'what the files are', '--type application/spdx+json'),
+  );
   const location = parseLocation(to);
   const platform = value(args, 'platform');
   const annotations = parseAnnotations(values(args, 'annotation'));
@@ -44,27 +47,47 @@ async function* runAttach(args: ParsedArguments, context: Context): AsyncIterabl
     const subject: Descriptor = await resolveImage(store, reference, wanted, { signal });
     const artifact: Artifact = makeArtifact({ artifactType, subject, files, annotations });
     const { root, nodes } = artifact;
-    const job = { source: madeSource(nodes), reference: root.digest, destination: store, image: `${name}@${root.digest}` };
+    const job = {
+      source: madeSource(nodes),
+      reference: root.digest,
+      destination: store,
+      image: `${name}@${root.digest}`,
+    };
     const wasThere = await store.exists(root, { signal });
     const copied = await copyImage(job, { signal, onEvent, lanes: lanesOf(context) });
-    yield { ...digestRow({ ...copied, outcome: wasThere ? 'unchanged' : copied.outcome }, name), artifactType, subject: subject.digest };
+    yield {
+      ...digestRow({ ...copied, outcome: wasThere ? 'unchanged' : copied.outcome }, name),
+      artifactType,
+      subject: subject.digest,
+    };
   });
 }
 
 function required(args: ParsedArguments, option: string, what: string, example: string): string {
   const given = value(args, option);
-  if (given === undefined) throw new UsageError(`Cannot attach without "--${option}": expected ${what}`, { hint: `add ${example}` });
+  if (given === undefined)
+    throw new UsageError(`Cannot attach without "--${option}": expected ${what}`, {
+      hint: `add ${example}`,
+    });
   return given;
 }
 
-async function readFiles(args: ParsedArguments, { io, signal }: Context): Promise<readonly MadeNode[]> {
+async function readFiles(
+  args: ParsedArguments,
+  { io, signal }: Context,
+): Promise<readonly MadeNode[]> {
   const given = value(args, 'media-type');
   const mediaType = given === undefined ? undefined : parseMediaType('--media-type', given);
   const files: MadeNode[] = [];
   for (const path of args.positionals) {
     const { digest, size, read } = await openLocalFile(resolve(io.cwd, path), { signal });
     files.push({
-      descriptor: { mediaType: mediaType ?? typeOf(path), digest, size, annotations: { 'org.opencontainers.image.title': basename(path) } },
+      descriptor: {
+        mediaType: mediaType ?? typeOf(path),
+        digest,
+        size,
+        annotations: { 'org.opencontainers.image.title': basename(path) },
+      },
       read,
     });
   }

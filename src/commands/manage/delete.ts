@@ -26,29 +26,41 @@ export class NotConfirmedError extends RegiError {
   readonly code = 'FAILED';
 
   constructor(image: string) {
-    super(`Cannot delete "${image}": it was not confirmed`, { hint: 'nothing of it was deleted; answer y, or add --yes' });
+    super(`Cannot delete "${image}": it was not confirmed`, {
+      hint: 'nothing of it was deleted; answer y, or add --yes',
+    });
   }
 }
 
 /** `regi delete`: a manifest with all its tags. */
 export const deleteCommand: CommandBody<DeletedRow> = {
   run: runDelete,
-  text: ({ name, digest, tags = [] }) => `${tags.map((tag) => `Untagged: ${name}:${tag}\n`).join('')}Deleted: ${name}@${digest}\n`,
+  text: ({ name, digest, tags = [] }) =>
+    `${tags.map((tag) => `Untagged: ${name}:${tag}\n`).join('')}Deleted: ${name}@${digest}\n`,
 };
 
 /** Tags looked at together. */
 const AT_ONCE = 16;
 
 async function* runDelete(args: ParsedArguments, context: Context): AsyncIterable<DeletedRow> {
-  positional(args, 0, 'an image by its digest', 'type: regi delete registry.example/app@sha256:…; regi digest shows it');
+  positional(
+    args,
+    0,
+    'an image by its digest',
+    'type: regi delete registry.example/app@sha256:…; regi digest shows it',
+  );
   // Parsed before the first is deleted: a slip in the last must not come to light when half is gone.
   const targets = args.positionals.map(parseTarget);
   const yes = flag(args, 'yes');
   if (!yes && !context.io.stdin.isTTY) {
-    throw new UsageError('Cannot ask whether to delete: standard input is no terminal', { hint: 'add --yes to delete without being asked' });
+    throw new UsageError('Cannot ask whether to delete: standard input is no terminal', {
+      hint: 'add --yes to delete without being asked',
+    });
   }
   yield* withStores(context, {}, async function* (stores) {
-    yield* eachArgument(targets, context, async (target) => deleteOne(target, yes, stores, context));
+    yield* eachArgument(targets, context, async (target) =>
+      deleteOne(target, yes, stores, context),
+    );
   });
 }
 
@@ -60,20 +72,36 @@ interface Target extends Typed {
 function parseTarget(text: string): Target {
   const location = parseLocation(text);
   if (location.kind === 'local')
-    throw new UsageError(`Cannot delete ${quote(text)} there: the local store has images`, { hint: `type: regi rmi ${text.slice(6)}` });
+    throw new UsageError(`Cannot delete ${quote(text)} there: the local store has images`, {
+      hint: `type: regi rmi ${text.slice(6)}`,
+    });
   const { digest } = 'path' in location ? location : location.reference;
   if (digest === undefined) {
-    throw new UsageError(`Cannot delete ${quote(text)}: expected a digest, for all tags of the image go with it`, {
-      hint: `delete the tag alone: regi tags delete ${text}; or see the digest: regi digest ${text}`,
-    });
+    throw new UsageError(
+      `Cannot delete ${quote(text)}: expected a digest, for all tags of the image go with it`,
+      {
+        hint: `delete the tag alone: regi tags delete ${text}; or see the digest: regi digest ${text}`,
+      },
+    );
   }
   return { text, location, digest };
 }
 
-async function deleteOne({ location, digest }: Target, yes: boolean, stores: Stores, context: Context): Promise<DeletedRow> {
+async function deleteOne(
+  { location, digest }: Target,
+  yes: boolean,
+  stores: Stores,
+  context: Context,
+): Promise<DeletedRow> {
   const { signal, settings } = context;
-  const { store, name } = await stores.open(location, location.kind === 'registry' ? 'destination' : 'source');
-  if (!canDelete(store)) throw new UsageError(`Cannot delete images of "${name}"`, { hint: 'images are deleted in registries and OCI layouts' });
+  const { store, name } = await stores.open(
+    location,
+    location.kind === 'registry' ? 'destination' : 'source',
+  );
+  if (!canDelete(store))
+    throw new UsageError(`Cannot delete images of "${name}"`, {
+      hint: 'images are deleted in registries and OCI layouts',
+    });
   const target = await store.resolve(digest, { signal });
   const plan = await lookBeforeDelete(store, target, {
     signal,
@@ -87,13 +115,22 @@ async function deleteOne({ location, digest }: Target, yes: boolean, stores: Sto
     return { name, digest, tags: plan.tags };
   }
   const { deleteFromLayout } = await import('./delete-from-layout.ts');
-  return { name, digest, tags: plan.tags, bytes: await deleteFromLayout(location, target, context) };
+  return {
+    name,
+    digest,
+    tags: plan.tags,
+    bytes: await deleteFromLayout(location, target, context),
+  };
 }
 
 function tell(image: string, { tags, referrers }: DeletionPlan, { note, warn }: Context): void {
-  if (tags === undefined) warn(`The tags of ${image} cannot be listed there; all that name it go with it`);
+  if (tags === undefined)
+    warn(`The tags of ${image} cannot be listed there; all that name it go with it`);
   else if (tags.length === 0) note(`No tag names ${image}`);
-  else note(`With ${image} ${tags.length === 1 ? 'goes its tag' : `go its ${tags.length} tags`} ${listed(tags)}`);
+  else
+    note(
+      `With ${image} ${tags.length === 1 ? 'goes its tag' : `go its ${tags.length} tags`} ${listed(tags)}`,
+    );
   if (referrers > 0)
     warn(
       `${formatCount(referrers, 'referrer')} of ${image} stay${referrers === 1 ? 's' : ''} behind and will refer to nothing`,
@@ -110,6 +147,9 @@ function listed(tags: readonly string[]): string {
 }
 
 async function confirm(name: string, digest: Digest, { io, signal }: Context): Promise<void> {
-  const answer = await io.stdin.ask(`Delete ${name}@${shortDigest(digest)}? [y/N] `, { hidden: false, signal });
+  const answer = await io.stdin.ask(`Delete ${name}@${shortDigest(digest)}? [y/N] `, {
+    hidden: false,
+    signal,
+  });
   if (!/^y(?:es)?$/i.test(answer?.trim() ?? '')) throw new NotConfirmedError(`${name}@${digest}`);
 }

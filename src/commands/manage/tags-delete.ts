@@ -25,10 +25,13 @@ export class TagDeletionUnsupportedError extends RegiError {
   readonly code = 'REFUSED';
 
   constructor(image: string, name: string, cause: RefusedError) {
-    super(`Cannot delete "${image}": the registry deletes whole manifests only, with all their tags (status ${cause.status})`, {
-      hint: `add --via-dummy to move the tag to a throw-away manifest and delete that; or delete the image: regi delete ${name}@DIGEST`,
-      cause,
-    });
+    super(
+      `Cannot delete "${image}": the registry deletes whole manifests only, with all their tags (status ${cause.status})`,
+      {
+        hint: `add --via-dummy to move the tag to a throw-away manifest and delete that; or delete the image: regi delete ${name}@DIGEST`,
+        cause,
+      },
+    );
   }
 }
 
@@ -46,7 +49,10 @@ async function* runTagsDelete(args: ParsedArguments, context: Context): AsyncIte
   yield* withStores(context, {}, async function* (stores) {
     yield* eachArgument(targets, context, async ({ location, tag }) => {
       // As a source: what is not there need not be made to delete nothing in it.
-      const opened = await stores.open(location, location.kind === 'registry' ? 'destination' : 'source');
+      const opened = await stores.open(
+        location,
+        location.kind === 'registry' ? 'destination' : 'source',
+      );
       return viaDummy ? removeViaDummy(opened, tag, context) : remove(opened, tag, context);
     });
   });
@@ -60,8 +66,11 @@ interface Target extends Typed {
 function parseTarget(text: string): Target {
   const location = parseLocation(text);
   if (location.kind === 'local')
-    throw new UsageError(`Cannot delete ${quote(text)} there: the local store has images`, { hint: `type: regi rmi ${text.slice(6)}` });
-  const { tag, digest } = 'path' in location ? { tag: location.reference, digest: location.digest } : location.reference;
+    throw new UsageError(`Cannot delete ${quote(text)} there: the local store has images`, {
+      hint: `type: regi rmi ${text.slice(6)}`,
+    });
+  const { tag, digest } =
+    'path' in location ? { tag: location.reference, digest: location.digest } : location.reference;
   if (digest !== undefined) {
     throw new UsageError(`Cannot delete ${quote(text)} as a tag: expected a tag, found a digest`, {
       hint: `delete the image with all its tags: regi delete ${text}; or leave out the digest`,
@@ -69,12 +78,21 @@ function parseTarget(text: string): Target {
   }
   // Nobody deletes "latest" by leaving it out.
   if (tag === undefined || isDigest(tag))
-    throw new UsageError(`Cannot delete a tag of ${quote(text)}: expected a tag, found none`, { hint: `see what is there: regi tags list ${text}` });
+    throw new UsageError(`Cannot delete a tag of ${quote(text)}: expected a tag, found none`, {
+      hint: `see what is there: regi tags list ${text}`,
+    });
   return { text, location, tag };
 }
 
-async function remove({ store, name }: OpenedStore, tag: string, { signal }: Context): Promise<UntaggedRow> {
-  if (!canUntag(store)) throw new UsageError(`Cannot delete tags of "${name}"`, { hint: 'tags are deleted in registries and OCI layouts' });
+async function remove(
+  { store, name }: OpenedStore,
+  tag: string,
+  { signal }: Context,
+): Promise<UntaggedRow> {
+  if (!canUntag(store))
+    throw new UsageError(`Cannot delete tags of "${name}"`, {
+      hint: 'tags are deleted in registries and OCI layouts',
+    });
   try {
     await store.untag(tag, { signal });
     return { name, tag };
@@ -86,13 +104,27 @@ async function remove({ store, name }: OpenedStore, tag: string, { signal }: Con
 
 /** Distribution 2 says 400 DIGEST_INVALID to a tag, Harbor 400 UNSUPPORTED, Docker Hub and Azure 405. Another reason, such as a rule, says itself. */
 function isByDigestOnly(error: unknown): error is RefusedError {
-  if (!(error instanceof RefusedError) || error.method !== 'DELETE' || otherWayToDelete(error.host) !== undefined) return false;
-  return error.status === 405 || error.problems.some(({ code }) => code === 'UNSUPPORTED' || code === 'DIGEST_INVALID');
+  if (
+    !(error instanceof RefusedError) ||
+    error.method !== 'DELETE' ||
+    otherWayToDelete(error.host) !== undefined
+  )
+    return false;
+  return (
+    error.status === 405 ||
+    error.problems.some(({ code }) => code === 'UNSUPPORTED' || code === 'DIGEST_INVALID')
+  );
 }
 
-async function removeViaDummy({ store, name }: OpenedStore, tag: string, { io, signal }: Context): Promise<UntaggedRow> {
+async function removeViaDummy(
+  { store, name }: OpenedStore,
+  tag: string,
+  { io, signal }: Context,
+): Promise<UntaggedRow> {
   if (!canDelete(store) || !store.place.startsWith('registry:')) {
-    throw new UsageError(`Cannot use --via-dummy in "${name}": expected a registry`, { hint: 'leave it out: tags are deleted there without it' });
+    throw new UsageError(`Cannot use --via-dummy in "${name}": expected a registry`, {
+      hint: 'leave it out: tags are deleted there without it',
+    });
   }
   const unique = `${io.clock.now()} ${io.clock.random()}`;
   const { digest } = await untagViaDummy(store, tag, { unique, signal });

@@ -12,7 +12,12 @@ class NotLocalError extends RegiError {
 }
 
 /** Gives an image of the local store other names there. */
-export async function* tagLocally(image: string, names: readonly NewName[], stores: Stores, context: Context): AsyncIterable<DigestRow> {
+export async function* tagLocally(
+  image: string,
+  names: readonly NewName[],
+  stores: Stores,
+  context: Context,
+): AsyncIterable<DigestRow> {
   const { signal } = context;
   // Not made for an image that is not in it.
   const [found] = (await find(image, names, stores, context)).images;
@@ -34,9 +39,16 @@ export async function* tagLocally(image: string, names: readonly NewName[], stor
   }
 }
 
-async function find(image: string, [first]: readonly NewName[], stores: Stores, { signal }: Context): Promise<LocalMatch> {
+async function find(
+  image: string,
+  [first]: readonly NewName[],
+  stores: Stores,
+  { signal }: Context,
+): Promise<LocalMatch> {
   try {
-    return await findLocal(await stores.openLocal('source'), image.replace(/^docker:\/\//, ''), { signal });
+    return await findLocal(await stores.openLocal('source'), image.replace(/^docker:\/\//, ''), {
+      signal,
+    });
   } catch (error) {
     if (!(error instanceof RegiError) || error.code !== 'NOT_FOUND') throw error;
     const target = first?.text.replace(/^local:/, '') ?? 'NEW';

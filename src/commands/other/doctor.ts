@@ -20,10 +20,13 @@ export class UnhealthyRegistryError extends RegiError {
   readonly steps: readonly Step[];
 
   constructor(registry: string, failures: readonly RegiError[], steps: readonly Step[]) {
-    super(`Cannot use "${registry}" as it is: ${steps.length === 1 ? 'the step' : 'the steps'} ${steps.map((step) => `"${step}"`).join(', ')} failed`, {
-      hint: failures[0]?.hint,
-      cause: failures[0],
-    });
+    super(
+      `Cannot use "${registry}" as it is: ${steps.length === 1 ? 'the step' : 'the steps'} ${steps.map((step) => `"${step}"`).join(', ')} failed`,
+      {
+        hint: failures[0]?.hint,
+        cause: failures[0],
+      },
+    );
     this.code = failures[0]?.code ?? 'FAILED';
     this.registry = registry;
     this.steps = steps;
@@ -34,7 +37,15 @@ export class UnhealthyRegistryError extends RegiError {
 export const doctorCommand: CommandBody<TimedFinding> = {
   run: runDoctor,
   text: findingText,
-  json: ({ step, status, message, hint, error, facts, ms }) => ({ step, status, ms: Math.round(ms), message, hint, code: error?.code, facts }),
+  json: ({ step, status, message, hint, error, facts, ms }) => ({
+    step,
+    status,
+    ms: Math.round(ms),
+    message,
+    hint,
+    code: error?.code,
+    facts,
+  }),
 };
 
 async function* runDoctor(args: ParsedArguments, context: Context): AsyncIterable<TimedFinding> {
@@ -42,14 +53,19 @@ async function* runDoctor(args: ParsedArguments, context: Context): AsyncIterabl
   const { host, repository } = parseRegistryPlace(args.positionals[0]);
   const tryPush = flag(args, 'push');
   if (tryPush && repository === undefined) {
-    throw new UsageError('Cannot try to push without a repository', { hint: `name one: regi doctor --push ${host}/REPOSITORY` });
+    throw new UsageError('Cannot try to push without a repository', {
+      hint: `name one: regi doctor --push ${host}/REPOSITORY`,
+    });
   }
   const registries = await createRegistries(context);
   const { hosts } = registries;
   const named = repository === undefined ? undefined : parseReference(`${host}/${repository}`);
   const insecure = hosts.isInsecure(named ?? host);
   const { schemes, targetOf } = hosts.way(host, insecure);
-  const pointer = settings.sourceCredentials && { password: settings.sourceCredentials, registry: host };
+  const pointer = settings.sourceCredentials && {
+    password: settings.sourceCredentials,
+    registry: host,
+  };
   const failures: RegiError[] = [];
   const steps: Step[] = [];
   try {
@@ -85,7 +101,10 @@ function mirrorsOf(hosts: Hosts, host: string, repository = 'library/any'): read
   return sources.filter(({ isMirror }) => isMirror).map(({ reference }) => reference.domain);
 }
 
-const MARKS = { ok: ['✔', '+'], failed: ['✘', 'x'], note: ['–', '-'] } as const satisfies Record<TimedFinding['status'], readonly string[]>;
+const MARKS = { ok: ['✔', '+'], failed: ['✘', 'x'], note: ['–', '-'] } as const satisfies Record<
+  TimedFinding['status'],
+  readonly string[]
+>;
 const STEP_COLUMNS = 'credential'.length;
 const TIME_COLUMNS = 8;
 const INDENT = 2 + STEP_COLUMNS + TIME_COLUMNS + 2;
@@ -95,9 +114,13 @@ const MIN_TEXT_COLUMNS = 20;
 function findingText({ step, status, message, hint, ms }: TimedFinding, context: Context): string {
   const { unicode } = pageStyle(context);
   const columns = context.io.stdout.columns();
-  const width = columns === undefined ? Number.POSITIVE_INFINITY : Math.max(columns - INDENT, MIN_TEXT_COLUMNS);
+  const width =
+    columns === undefined ? Number.POSITIVE_INFINITY : Math.max(columns - INDENT, MIN_TEXT_COLUMNS);
   const head = `${MARKS[status][unicode ? 0 : 1]} ${step.padEnd(STEP_COLUMNS)}${timeText(ms).padStart(TIME_COLUMNS)}  `;
-  const lines = [...wrapText(message, width), ...(hint === undefined ? [] : wrapText(`${unicode ? '→' : '>'} ${hint}`, width))];
+  const lines = [
+    ...wrapText(message, width),
+    ...(hint === undefined ? [] : wrapText(`${unicode ? '→' : '>'} ${hint}`, width)),
+  ];
   return lines.map((line, index) => `${index === 0 ? head : ' '.repeat(INDENT)}${line}\n`).join('');
 }
 

@@ -6,7 +6,12 @@ import type { Bytes, Source } from '../../store.ts';
 export const HERE = '';
 
 /** The same bytes, with progress like that of a copy. */
-export function counted(content: Bytes, target: Descriptor, from: Pick<Source, 'repository'>, { onEvent }: Context): Bytes {
+export function counted(
+  content: Bytes,
+  target: Descriptor,
+  from: Pick<Source, 'repository'>,
+  { onEvent }: Context,
+): Bytes {
   return {
     async *[Symbol.asyncIterator]() {
       onEvent({ kind: 'started', target, from: from.repository, to: HERE });
@@ -19,7 +24,12 @@ export function counted(content: Bytes, target: Descriptor, from: Pick<Source, '
 }
 
 /** The same, and when no more is read that is told too. Of bytes that go nowhere else. */
-function read(content: Bytes, target: Descriptor, from: Pick<Source, 'repository'>, context: Context): Bytes {
+function read(
+  content: Bytes,
+  target: Descriptor,
+  from: Pick<Source, 'repository'>,
+  context: Context,
+): Bytes {
   const bytes = counted(content, target, from, context);
   return {
     async *[Symbol.asyncIterator]() {

@@ -34,7 +34,10 @@ export function digestText({ name, digest, outcome }: DigestRow): string {
  *
  * @throws {StorageError} before anything is copied when the file cannot be written.
  */
-export async function openDigestFile(path: string | undefined, { io }: Context): Promise<(row: DigestRow) => Promise<void>> {
+export async function openDigestFile(
+  path: string | undefined,
+  { io }: Context,
+): Promise<(row: DigestRow) => Promise<void>> {
   if (path === undefined) return async () => undefined;
   const file = resolve(io.cwd, path);
   await guarded('write', file, writeFile(file, ''));

@@ -12,32 +12,51 @@ import type { Bytes } from '../../store.ts';
  * @param name such a file might have, for the hint.
  * @throws {UsageError} when there is no folder for it, or something that is no file has its name.
  */
-export async function writeOutput(typed: string, content: Bytes, { io, signal }: Context, name = 'blob'): Promise<void> {
-  const [{ writeAtomically }, { systemProcesses }, { TempFiles }, { ifPresent }] = await Promise.all([
-    import('../../disk/atomic-write.ts'),
-    import('../../disk/processes.ts'),
-    import('../../disk/temp-files.ts'),
-    import('../../disk/errno.ts'),
-  ]);
+export async function writeOutput(
+  typed: string,
+  content: Bytes,
+  { io, signal }: Context,
+  name = 'blob',
+): Promise<void> {
+  const [{ writeAtomically }, { systemProcesses }, { TempFiles }, { ifPresent }] =
+    await Promise.all([
+      import('../../disk/atomic-write.ts'),
+      import('../../disk/processes.ts'),
+      import('../../disk/temp-files.ts'),
+      import('../../disk/errno.ts'),
+    ]);
   const path = resolve(io.cwd, typed);
   const folder = dirname(path);
-  const [there, parent] = await Promise.all([path, folder].map(async (name) => ifPresent('write', name, stat(name))));
+  const [there, parent] = await Promise.all(
+    [path, folder].map(async (name) => ifPresent('write', name, stat(name))),
+  );
   if (parent === undefined)
-    throw new UsageError(`Cannot write to ${JSON.stringify(typed)}: there is no folder ${JSON.stringify(folder)}`, {
-      hint: `make it first: mkdir -p ${JSON.stringify(folder)}`,
-    });
+    throw new UsageError(
+      `Cannot write to ${JSON.stringify(typed)}: there is no folder ${JSON.stringify(folder)}`,
+      {
+        hint: `make it first: mkdir -p ${JSON.stringify(folder)}`,
+      },
+    );
   if (there?.isDirectory() === true) {
-    throw new UsageError(`Cannot write to ${JSON.stringify(typed)}: expected a file, found a folder`, {
-      hint: `name a file in it: -o ${typed.replace(/\/+$/, '')}/${name}`,
-    });
+    throw new UsageError(
+      `Cannot write to ${JSON.stringify(typed)}: expected a file, found a folder`,
+      {
+        hint: `name a file in it: -o ${typed.replace(/\/+$/, '')}/${name}`,
+      },
+    );
   }
   // A device would be replaced by a file, which root may do even to /dev/null.
   if (there?.isFile() === false) {
-    throw new UsageError(`Cannot write to ${JSON.stringify(typed)}: expected a file, found a device or pipe`, {
-      hint: 'leave out -o, and redirect standard output',
-    });
+    throw new UsageError(
+      `Cannot write to ${JSON.stringify(typed)}: expected a file, found a device or pipe`,
+      {
+        hint: 'leave out -o, and redirect standard output',
+      },
+    );
   }
-  await writeAtomically(path, await new TempFiles(folder, systemProcesses).next(), content, { signal });
+  await writeAtomically(path, await new TempFiles(folder, systemProcesses).next(), content, {
+    signal,
+  });
 }
 
 /**

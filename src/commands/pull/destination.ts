@@ -3,7 +3,11 @@ import { resolve } from 'node:path';
 
 import type { Context } from '../../context.ts';
 import { UsageError } from '../../errors.ts';
-import { parseLocation, parseRepositoryLocation, type ArchiveLocation } from '../../targets/location.ts';
+import {
+  parseLocation,
+  parseRepositoryLocation,
+  type ArchiveLocation,
+} from '../../targets/location.ts';
 
 /** Where `regi pull` puts images. */
 export type PullDestination =
@@ -16,13 +20,21 @@ export type PullDestination =
  *
  * @throws {UsageError} when it names neither.
  */
-export async function pullDestination(output: string | undefined, { io }: Context): Promise<PullDestination> {
+export async function pullDestination(
+  output: string | undefined,
+  { io }: Context,
+): Promise<PullDestination> {
   if (output === undefined) return { kind: 'local' };
   if (/^(?:oci|local|dir|(?:docker-|oci-)?archive):/.test(output)) {
-    const location = output.startsWith('oci:') ? parseRepositoryLocation(output) : parseLocation(output);
+    const location = output.startsWith('oci:')
+      ? parseRepositoryLocation(output)
+      : parseLocation(output);
     if (location.kind === 'oci') return { kind: 'layout', path: location.path };
-    if ('path' in location && location.kind !== 'dir') return { kind: 'archive', to: { ...location, kind: location.kind } };
-    throw new UsageError(`Cannot pull into "${output}": expected a file or a folder`, { hint: 'leave out -o for the local store' });
+    if ('path' in location && location.kind !== 'dir')
+      return { kind: 'archive', to: { ...location, kind: location.kind } };
+    throw new UsageError(`Cannot pull into "${output}": expected a file or a folder`, {
+      hint: 'leave out -o for the local store',
+    });
   }
   if (/[\\/]$/.test(output)) return { kind: 'layout', path: output.replace(/(?<=.)[\\/]+$/, '') };
   if (await isFolder(resolve(io.cwd, output))) return { kind: 'layout', path: output };

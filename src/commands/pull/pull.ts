@@ -38,15 +38,21 @@ async function* runPull(args: ParsedArguments, context: Context): AsyncIterable<
   const typed = positional(args, 0, 'an image');
   const location = flag(args, 'all-tags') ? parseRepositoryLocation(typed) : parseLocation(typed);
   if (location.kind !== 'registry') {
-    throw new UsageError('Cannot pull from there: expected an image of a registry', { hint: `type: regi copy ${typed} oci:DIR` });
+    throw new UsageError('Cannot pull from there: expected an image of a registry', {
+      hint: `type: regi copy ${typed} oci:DIR`,
+    });
   }
   if (flag(args, 'all-platforms') && value(args, 'platform') !== undefined) {
-    throw new UsageError('Cannot use --platform together with --all-platforms', { hint: 'leave one of them out' });
+    throw new UsageError('Cannot use --platform together with --all-platforms', {
+      hint: 'leave one of them out',
+    });
   }
   const destination = await pullDestination(value(args, 'output'), context);
   yield* withStores(context, {}, async function* (stores) {
     const from = await stores.open(location, 'source');
-    const reference = flag(args, 'all-tags') ? location.reference : withDefaultTag(location.reference);
+    const reference = flag(args, 'all-tags')
+      ? location.reference
+      : withDefaultTag(location.reference);
     const planned = plannedPulls(reference, from, args, context);
     if (destination.kind === 'archive') {
       const { pullToArchive } = await import('./to-archive.ts');
@@ -67,7 +73,11 @@ interface PullTo {
   readonly context: Context;
 }
 
-async function* pullImages(planned: AsyncIterable<PlannedPull>, from: OpenedStore, to: PullTo): AsyncIterable<PullRow> {
+async function* pullImages(
+  planned: AsyncIterable<PlannedPull>,
+  from: OpenedStore,
+  to: PullTo,
+): AsyncIterable<PullRow> {
   const { signal, onEvent } = to.context;
   const pulls = new Map<string, Pull>();
   const jobs = async function* (): AsyncIterable<CopyJob> {
@@ -77,7 +87,11 @@ async function* pullImages(planned: AsyncIterable<PlannedPull>, from: OpenedStor
       yield pull.job;
     }
   };
-  for await (const { image, root } of copyImages(jobs(), { signal, onEvent, lanes: lanesOf(to.context) })) {
+  for await (const { image, root } of copyImages(jobs(), {
+    signal,
+    onEvent,
+    lanes: lanesOf(to.context),
+  })) {
     const pull = pulls.get(image);
     if (pull === undefined) throw new Error(`An image was copied that nobody planned: ${image}`);
     const { reference, digest, platform, job, wasThere } = pull;
@@ -85,8 +99,13 @@ async function* pullImages(planned: AsyncIterable<PlannedPull>, from: OpenedStor
     if (job.tag === undefined) await job.destination.tag(root, root.digest, { signal });
     if (to.destination.kind === 'local') {
       const { domain, path } = reference;
-      const name = job.tag === undefined ? { domain, path, digest: root.digest } : { ...reference, digest: undefined };
-      await (await to.stores.openLocal('destination')).recordPulled(name, digest === root.digest ? undefined : digest, { signal });
+      const name =
+        job.tag === undefined
+          ? { domain, path, digest: root.digest }
+          : { ...reference, digest: undefined };
+      await (
+        await to.stores.openLocal('destination')
+      ).recordPulled(name, digest === root.digest ? undefined : digest, { signal });
     }
     yield {
       reference: formatReference(reference),
@@ -101,7 +120,11 @@ async function* pullImages(planned: AsyncIterable<PlannedPull>, from: OpenedStor
 }
 
 /** Finds out what to copy. The place is not made before the image is found. */
-async function beginPull(plan: PlannedPull, from: OpenedStore, { destination, stores, context }: PullTo): Promise<Pull> {
+async function beginPull(
+  plan: PlannedPull,
+  from: OpenedStore,
+  { destination, stores, context }: PullTo,
+): Promise<Pull> {
   const { signal } = context;
   const { reference, wanted } = plan;
   const to = await stores.open(locationFor(plan, destination), 'destination');
@@ -109,7 +132,8 @@ async function beginPull(plan: PlannedPull, from: OpenedStore, { destination, st
   const image = tag === undefined ? `${to.name}@${wanted.digest}` : `${to.name}:${tag}`;
   const there = await resolveIfThere(to.store, tag ?? wanted.digest, { signal });
   // In the local store it keeps its content, as it does in docker's, and nobody needs to be told.
-  if (there !== undefined && there.digest !== wanted.digest && destination.kind !== 'local') context.note(`${image} was ${there.digest} before`);
+  if (there !== undefined && there.digest !== wanted.digest && destination.kind !== 'local')
+    context.note(`${image} was ${there.digest} before`);
   return {
     ...plan,
     wasThere: there?.digest === wanted.digest,
@@ -128,7 +152,10 @@ function locationFor({ reference }: PlannedPull, destination: PullTo['destinatio
   }
 }
 
-function pullText({ reference, name, digest, status, destination }: PullRow, { settings }: Context): string {
+function pullText(
+  { reference, name, digest, status, destination }: PullRow,
+  { settings }: Context,
+): string {
   // The archive itself is on standard output then, and a line behind it would be part of it.
   if (/^[a-z-]*archive:-(?::|$)/.test(destination)) return '';
   if (settings.quiet) return `${reference}\n`;

@@ -10,18 +10,34 @@ import type { PlannedPull } from './plan.ts';
 import type { PullRow } from './pull.ts';
 
 /** Writes what is pulled into one new archive, under its own names. */
-export async function* pullToArchive(planned: AsyncIterable<PlannedPull>, from: OpenedStore, to: ArchiveLocation, context: Context): AsyncIterable<PullRow> {
+export async function* pullToArchive(
+  planned: AsyncIterable<PlannedPull>,
+  from: OpenedStore,
+  to: ArchiveLocation,
+  context: Context,
+): AsyncIterable<PullRow> {
   const { signal, onEvent } = context;
   const plans = new Map<string, PlannedPull>();
   async function* jobs(): AsyncGenerator<ExportJob> {
     for await (const plan of planned) {
       const image = formatReference(plan.reference);
       plans.set(image, plan);
-      const name = plan.reference.tag === undefined ? undefined : { ...plan.reference, digest: undefined };
-      yield { source: from.store, reference: plan.wanted.digest, ...(name !== undefined && { name }), image };
+      const name =
+        plan.reference.tag === undefined ? undefined : { ...plan.reference, digest: undefined };
+      yield {
+        source: from.store,
+        reference: plan.wanted.digest,
+        ...(name !== undefined && { name }),
+        image,
+      };
     }
   }
-  const images = await exportImages(jobs(), writeArchiveTo(to.path, context), { signal, onEvent, lanes: lanesOf(context), format: formatOf(to) });
+  const images = await exportImages(jobs(), writeArchiveTo(to.path, context), {
+    signal,
+    onEvent,
+    lanes: lanesOf(context),
+    format: formatOf(to),
+  });
   for (const { image, root } of images) {
     const plan = plans.get(image);
     if (plan === undefined) throw new Error(`An image was written that nobody planned: ${image}`);

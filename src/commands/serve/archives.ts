@@ -18,29 +18,50 @@ const TAR_NAME = /\.(?:tar|tgz|tzst)(?:\.\w+)?$/;
  *
  * @throws {UsageError} when one of several is neither archive nor folder.
  */
-export async function archivePaths(words: readonly string[], { io }: Context): Promise<readonly string[] | undefined> {
+export async function archivePaths(
+  words: readonly string[],
+  { io }: Context,
+): Promise<readonly string[] | undefined> {
   const [first = '', ...others] = words;
   if (others.length > 0) return Promise.all(words.map((word) => pathOf(word, io.cwd)));
   if (PREFIXED.test(first)) return [await pathOf(first, io.cwd)];
-  return first !== '' && (await isArchive(resolve(io.cwd, first))) ? [resolve(io.cwd, first)] : undefined;
+  return first !== '' && (await isArchive(resolve(io.cwd, first)))
+    ? [resolve(io.cwd, first)]
+    : undefined;
 }
 
 async function pathOf(word: string, cwd: string): Promise<string> {
   const path = resolve(cwd, word);
   if (!/^\w[\w-]+:/.test(word)) {
     if ((await kindOf(path)) === 'folder' || (await isArchive(path))) return path;
-    throw new UsageError(`Cannot serve ${JSON.stringify(word)}: expected an archive or a layout folder, found nothing`, { hint: 'check the path' });
+    throw new UsageError(
+      `Cannot serve ${JSON.stringify(word)}: expected an archive or a layout folder, found nothing`,
+      { hint: 'check the path' },
+    );
   }
   const location = word === 'local:' ? undefined : parseRepositoryLocation(word);
-  if (location !== undefined && 'path' in location && location.kind !== 'dir') return location.path === '-' ? '-' : resolve(cwd, location.path);
-  throw new UsageError(`Cannot serve ${JSON.stringify(word)} together with other places: expected archives and layout folders`, {
-    hint: 'serve it alone, on a port of its own: --listen 127.0.0.1:5001',
-  });
+  if (location !== undefined && 'path' in location && location.kind !== 'dir')
+    return location.path === '-' ? '-' : resolve(cwd, location.path);
+  throw new UsageError(
+    `Cannot serve ${JSON.stringify(word)} together with other places: expected archives and layout folders`,
+    {
+      hint: 'serve it alone, on a port of its own: --listen 127.0.0.1:5001',
+    },
+  );
 }
 
 /** Opens archives, and folders beside them, to be served straight from their files. The caller closes them. */
-export async function openServedArchives(paths: readonly string[], { io, signal, warn, note }: Context): Promise<ArchivePlace> {
-  const archives = await openArchives(paths, { signal, tempFolder: io.env['TMPDIR'] ?? tmpdir(), input: io.stdin.bytes(), onUnpack: note, onNotice: warn });
+export async function openServedArchives(
+  paths: readonly string[],
+  { io, signal, warn, note }: Context,
+): Promise<ArchivePlace> {
+  const archives = await openArchives(paths, {
+    signal,
+    tempFolder: io.env['TMPDIR'] ?? tmpdir(),
+    input: io.stdin.bytes(),
+    onUnpack: note,
+    onNotice: warn,
+  });
   const { omitted } = archives;
   if (omitted.length > 0) {
     const bytes = omitted.reduce((sum, { size }) => sum + size, 0);
@@ -54,7 +75,8 @@ export async function openServedArchives(paths: readonly string[], { io, signal,
 
 async function isArchive(path: string): Promise<boolean> {
   const kind = await kindOf(path);
-  if (kind === 'nothing') return TAR_NAME.test(path) || (await kindOf(volumeName(path, 1))) === 'file';
+  if (kind === 'nothing')
+    return TAR_NAME.test(path) || (await kindOf(volumeName(path, 1))) === 'file';
   return kind === 'file';
 }
 

@@ -20,9 +20,15 @@ const HINT = 'write --listen 127.0.0.1:5000, [::1]:5000 or 0.0.0.0:5000; port 0 
  * @throws {UsageError} on any other text.
  */
 export function parseListenAddress(text: string): ListenAddress {
-  const { bracketed, name, port } = /^(?:(?:\[(?<bracketed>[^\]]*)\]|(?<name>[A-Za-z0-9.-]*)):)?(?<port>\d{1,5})$/.exec(text)?.groups ?? {};
-  const wrong = port === undefined || Number(port) > 65_535 || (bracketed !== undefined && !isIPv6(bracketed));
-  if (wrong) throw new UsageError(`Cannot use ${JSON.stringify(text)} for "--listen": expected HOST:PORT`, { hint: HINT });
+  const { bracketed, name, port } =
+    /^(?:(?:\[(?<bracketed>[^\]]*)\]|(?<name>[A-Za-z0-9.-]*)):)?(?<port>\d{1,5})$/.exec(text)
+      ?.groups ?? {};
+  const wrong =
+    port === undefined || Number(port) > 65_535 || (bracketed !== undefined && !isIPv6(bracketed));
+  if (wrong)
+    throw new UsageError(`Cannot use ${JSON.stringify(text)} for "--listen": expected HOST:PORT`, {
+      hint: HINT,
+    });
   const host = bracketed ?? name ?? DEFAULT_LISTEN.host;
   return { host: host === '' ? '0.0.0.0' : host.toLowerCase(), port: Number(port) };
 }

@@ -18,7 +18,12 @@ class UnusableFileError extends RegiError {
   readonly code = 'INVALID_CONFIG';
   readonly path: string;
 
-  constructor(flag: string, path: string, problem: string, options: { readonly hint: string; readonly cause?: unknown }) {
+  constructor(
+    flag: string,
+    path: string,
+    problem: string,
+    options: { readonly hint: string; readonly cause?: unknown },
+  ) {
     super(`Cannot use the file ${JSON.stringify(path)} of "${flag}": ${problem}`, options);
     this.path = path;
   }
@@ -42,41 +47,67 @@ export async function readServeSecurity(
   const names = values(args, 'allow-host').map((name) => parseHost('--allow-host', name));
   const isOpen = !isLoopback(listen.host);
   if (isOpen && htpasswd === undefined && !readOnly) {
-    throw new UsageError(`Cannot listen on ${formatListenAddress(listen)} for everybody to write: expected --htpasswd or --read-only`, {
-      hint: 'add --read-only, or --htpasswd FILE with a file that `htpasswd -Bc FILE USER` makes',
-    });
+    throw new UsageError(
+      `Cannot listen on ${formatListenAddress(listen)} for everybody to write: expected --htpasswd or --read-only`,
+      {
+        hint: 'add --read-only, or --htpasswd FILE with a file that `htpasswd -Bc FILE USER` makes',
+      },
+    );
   }
   const tls = await readTls(args, context);
   if (isOpen && htpasswd !== undefined && tls === undefined) {
-    context.warn('Passwords cross the network readable by everybody on the way', 'add --tls-cert and --tls-key');
+    context.warn(
+      'Passwords cross the network readable by everybody on the way',
+      'add --tls-cert and --tls-key',
+    );
   }
   return {
     tls,
-    authenticate: htpasswd === undefined ? undefined : authenticateHtpasswd(await readText('--htpasswd', htpasswd, context)),
+    authenticate:
+      htpasswd === undefined
+        ? undefined
+        : authenticateHtpasswd(await readText('--htpasswd', htpasswd, context)),
     allowedHosts: [...names, ...(tls === undefined ? [] : namesOf(tls.cert))],
   };
 }
 
-async function readTls(args: ParsedArguments, context: Context): Promise<{ readonly cert: string; readonly key: string } | undefined> {
+async function readTls(
+  args: ParsedArguments,
+  context: Context,
+): Promise<{ readonly cert: string; readonly key: string } | undefined> {
   const [certPath, keyPath] = [value(args, 'tls-cert'), value(args, 'tls-key')];
   if (certPath === undefined && keyPath === undefined) return undefined;
   if (certPath === undefined || keyPath === undefined) {
-    const [given, missing] = certPath === undefined ? ['--tls-key', '--tls-cert'] : ['--tls-cert', '--tls-key'];
-    throw new UsageError(`Cannot use "${given}" without "${missing}"`, { hint: `add ${missing} FILE` });
+    const [given, missing] =
+      certPath === undefined ? ['--tls-key', '--tls-cert'] : ['--tls-cert', '--tls-key'];
+    throw new UsageError(`Cannot use "${given}" without "${missing}"`, {
+      hint: `add ${missing} FILE`,
+    });
   }
-  const [cert, key] = await Promise.all([readText('--tls-cert', certPath, context), readText('--tls-key', keyPath, context)]);
+  const [cert, key] = await Promise.all([
+    readText('--tls-cert', certPath, context),
+    readText('--tls-key', keyPath, context),
+  ]);
   try {
     createSecureContext({ cert });
   } catch (cause) {
-    throw new UnusableFileError('--tls-cert', certPath, 'expected certificates in PEM', { cause, hint: "the server's own certificate comes first in it" });
+    throw new UnusableFileError('--tls-cert', certPath, 'expected certificates in PEM', {
+      cause,
+      hint: "the server's own certificate comes first in it",
+    });
   }
   try {
     createSecureContext({ cert, key });
   } catch (cause) {
-    throw new UnusableFileError('--tls-key', keyPath, 'expected the private key of the certificate, in PEM and without a password', {
-      cause,
-      hint: 'take the key that the certificate was made for',
-    });
+    throw new UnusableFileError(
+      '--tls-key',
+      keyPath,
+      'expected the private key of the certificate, in PEM and without a password',
+      {
+        cause,
+        hint: 'take the key that the certificate was made for',
+      },
+    );
   }
   return { cert, key };
 }
@@ -84,7 +115,9 @@ async function readTls(args: ParsedArguments, context: Context): Promise<{ reado
 /** A page of another name fails at the certificate already. */
 function namesOf(cert: string): readonly string[] {
   const { subjectAltName = '' } = new X509Certificate(cert);
-  return [...subjectAltName.matchAll(/(?:^|, )DNS:(?<name>[A-Za-z0-9.-]+)(?=,|$)/g)].map((match) => match.groups?.['name'] ?? '');
+  return [...subjectAltName.matchAll(/(?:^|, )DNS:(?<name>[A-Za-z0-9.-]+)(?=,|$)/g)].map(
+    (match) => match.groups?.['name'] ?? '',
+  );
 }
 
 async function readText(flag: string, path: string, { io }: Context): Promise<string> {
@@ -97,8 +130,16 @@ async function readText(flag: string, path: string, { io }: Context): Promise<st
       await file.close();
     }
   } catch (cause) {
-    const problem = cause instanceof Error && 'code' in cause && cause.code === 'ENOENT' ? 'there is none' : 'it cannot be read';
-    throw new UnusableFileError(flag, path, problem, { cause, hint: 'check the path and who may read it' });
+    const problem =
+      cause instanceof Error && 'code' in cause && cause.code === 'ENOENT'
+        ? 'there is none'
+        : 'it cannot be read';
+    throw new UnusableFileError(flag, path, problem, {
+      cause,
+      hint: 'check the path and who may read it',
+    });
   }
-  throw new UnusableFileError(flag, path, `expected at most ${LIMITS.credentialFileBytes} bytes`, { hint: 'check the path' });
+  throw new UnusableFileError(flag, path, `expected at most ${LIMITS.credentialFileBytes} bytes`, {
+    hint: 'check the path',
+  });
 }

@@ -60,12 +60,20 @@ async function* runServe(args: ParsedArguments, context: Context): AsyncIterable
   }
 }
 
-async function openPlace(archives: readonly string[] | undefined, args: ParsedArguments, context: Context): Promise<ServedPlace> {
+async function openPlace(
+  archives: readonly string[] | undefined,
+  args: ParsedArguments,
+  context: Context,
+): Promise<ServedPlace> {
   const memory = flag(args, 'memory');
   const [location] = args.positionals;
   if (archives !== undefined && !memory) {
     const place = await openServedArchives(archives, context);
-    return { place, repositoryFor: (name, namespace) => place.repositoryFor(name, namespace), close: () => place.close() };
+    return {
+      place,
+      repositoryFor: (name, namespace) => place.repositoryFor(name, namespace),
+      close: () => place.close(),
+    };
   }
   return openServedPlace({ location, memory, readOnly: flag(args, 'read-only') }, context);
 }

@@ -1,6 +1,7 @@
 import type { CommandSpec } from '../../command.ts';
 
-const NOT_ON_THE_COMMAND_LINE = 'other users of this machine can read command lines; type: regi login -u USER --password-stdin REGISTRY < FILE';
+const NOT_ON_THE_COMMAND_LINE =
+  'other users of this machine can read command lines; type: regi login -u USER --password-stdin REGISTRY < FILE';
 
 export const loginSpec = {
   name: 'login',
@@ -12,16 +13,31 @@ export const loginSpec = {
     "They go where your docker configuration says (credHelpers, credsStore), else to the keychain of the system, else to docker's config.json, readable " +
     'by you alone; with --authfile or REGISTRY_AUTH_FILE to that file. regi says where. docker, podman and skopeo read what is in config.json too.\n\n' +
     'An entry that config.json already has in plain is removed when the login goes elsewhere, because it would be read first.',
-  arguments: [{ name: 'REGISTRY', summary: 'such as registry.example:5000 or https://registry.example; Docker Hub when left out', optional: true }],
+  arguments: [
+    {
+      name: 'REGISTRY',
+      summary:
+        'such as registry.example:5000 or https://registry.example; Docker Hub when left out',
+      optional: true,
+    },
+  ],
   options: [
-    { name: 'username', short: 'u', value: 'USER', summary: 'the user name; asked for on a terminal' },
+    {
+      name: 'username',
+      short: 'u',
+      value: 'USER',
+      summary: 'the user name; asked for on a terminal',
+    },
     { name: 'password-stdin', summary: 'read the password or token from standard input' },
     { name: 'keychain-only', summary: 'store in the keychain or a helper, or not at all' },
   ],
   refusedFlags: { '-p': NOT_ON_THE_COMMAND_LINE, '--password': NOT_ON_THE_COMMAND_LINE },
   examples: [
     { command: 'regi login registry.example', summary: 'Type user name and password' },
-    { command: 'regi login ghcr.io -u octocat --password-stdin < token.txt', summary: 'Log in from a script' },
+    {
+      command: 'regi login ghcr.io -u octocat --password-stdin < token.txt',
+      summary: 'Log in from a script',
+    },
   ],
   load: async () => (await import('../credentials/login.ts')).loginCommand,
 } as const satisfies CommandSpec;
@@ -35,8 +51,20 @@ export const logoutSpec = {
     "Removes the login that regi uses for a registry from where it is kept: a credential helper, docker's config.json, the keychain, or the auth.json of " +
     'podman and skopeo. Names the other places that still have one for it; with --all those are removed too.\n\n' +
     'What is in environment variables stays: only you can unset them.',
-  arguments: [{ name: 'REGISTRY', summary: 'such as registry.example:5000; Docker Hub when left out', optional: true }],
-  options: [{ name: 'all', short: 'a', summary: 'from every place that has one; without REGISTRY, the logins of all registries' }],
+  arguments: [
+    {
+      name: 'REGISTRY',
+      summary: 'such as registry.example:5000; Docker Hub when left out',
+      optional: true,
+    },
+  ],
+  options: [
+    {
+      name: 'all',
+      short: 'a',
+      summary: 'from every place that has one; without REGISTRY, the logins of all registries',
+    },
+  ],
   examples: [
     { command: 'regi logout registry.example', summary: 'Remove the login that is used' },
     { command: 'regi logout --all', summary: 'Remove every login that is stored on this machine' },
@@ -68,7 +96,11 @@ export const authGetSpec = {
   arguments: [{ name: 'REGISTRY', summary: 'such as registry.example:5000' }],
   options: [],
   examples: [
-    { command: 'regi auth get registry.example | jq -r .Secret | skopeo login -u ci --password-stdin registry.example', summary: 'Hand a login over' },
+    {
+      command:
+        'regi auth get registry.example | jq -r .Secret | skopeo login -u ci --password-stdin registry.example',
+      summary: 'Hand a login over',
+    },
   ],
   load: async () => (await import('../credentials/auth-get.ts')).authGetCommand,
 } as const satisfies CommandSpec;

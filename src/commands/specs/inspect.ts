@@ -20,11 +20,19 @@ export const inspectSpec = {
     PLATFORM_OPTION,
     { name: 'raw', summary: 'print the manifest, byte for byte' },
     { name: 'config', summary: 'print the config, byte for byte' },
-    { name: 'format', short: 'f', value: 'TEMPLATE', summary: 'print what a Go template makes of it' },
+    {
+      name: 'format',
+      short: 'f',
+      value: 'TEMPLATE',
+      summary: 'print what a Go template makes of it',
+    },
   ],
   examples: [
     { command: 'regi inspect debian:12', summary: 'Look at an image' },
-    { command: 'regi inspect --platform linux/arm64 --json debian:12 | jq .image.layers', summary: 'List the layers of another platform' },
+    {
+      command: 'regi inspect --platform linux/arm64 --json debian:12 | jq .image.layers',
+      summary: 'List the layers of another platform',
+    },
     { command: "regi inspect --format '{{.Digest}}' debian:12", summary: 'Print one fact' },
   ],
   load: async () => (await import('../inspect/inspect.ts')).inspectCommand,
@@ -49,10 +57,16 @@ export const digestSpec = {
   description:
     'Prints the digest of an image, which for an image of several platforms is that of its index. Costs one request that registries do not count as a pull.',
   arguments: [LOCATION_ARGUMENT],
-  options: [PLATFORM_OPTION, { name: 'expect', value: 'DIGEST', summary: 'fail with status 7 when it is another' }],
+  options: [
+    PLATFORM_OPTION,
+    { name: 'expect', value: 'DIGEST', summary: 'fail with status 7 when it is another' },
+  ],
   examples: [
     { command: 'regi digest debian:12', summary: 'Print the digest to pin' },
-    { command: 'regi digest --platform linux/arm64 debian:12', summary: 'Print the digest of one platform' },
+    {
+      command: 'regi digest --platform linux/arm64 debian:12',
+      summary: 'Print the digest of one platform',
+    },
   ],
   load: async () => (await import('../inspect/digest.ts')).digestCommand,
 } as const satisfies CommandSpec;
@@ -67,17 +81,38 @@ export const tagsListSpec = {
     '--sort semver and --sort created put the newest first, so that --limit keeps the newest; what is no version, or says no date, comes last. Sorting needs all ' +
     'pages, and --sort created reads manifest and config of every tag, which some registries count as pulls.\n\n' +
     '--digests adds the digest behind a tab, at the cost of one request a tag.',
-  arguments: [{ name: 'REPO', summary: 'a repository, such as registry.example/team/app, or oci:DIR' }],
+  arguments: [
+    { name: 'REPO', summary: 'a repository, such as registry.example/team/app, or oci:DIR' },
+  ],
   options: [
-    { name: 'match', value: 'PATTERN', repeatable: true, summary: 'only tags that match: a glob, a /regular expression/ or a semver range; ! excludes' },
-    { name: 'sort', value: 'ORDER', choices: ['name', 'semver', 'created'], summary: 'by name, or the newest first' },
+    {
+      name: 'match',
+      value: 'PATTERN',
+      repeatable: true,
+      summary: 'only tags that match: a glob, a /regular expression/ or a semver range; ! excludes',
+    },
+    {
+      name: 'sort',
+      value: 'ORDER',
+      choices: ['name', 'semver', 'created'],
+      summary: 'by name, or the newest first',
+    },
     { name: 'limit', value: 'N', summary: 'at most so many' },
     { name: 'digests', summary: 'what each tag names, too' },
   ],
   examples: [
-    { command: 'regi tags list docker.io/library/debian', summary: 'Every tag of an official image' },
-    { command: "regi ls registry.example/app --match '>=2.0.0' | head -5", summary: 'Five releases; only the pages needed for them are read' },
-    { command: 'regi ls registry.example/app --sort semver --limit 1', summary: 'The newest release' },
+    {
+      command: 'regi tags list docker.io/library/debian',
+      summary: 'Every tag of an official image',
+    },
+    {
+      command: "regi ls registry.example/app --match '>=2.0.0' | head -5",
+      summary: 'Five releases; only the pages needed for them are read',
+    },
+    {
+      command: 'regi ls registry.example/app --sort semver --limit 1',
+      summary: 'The newest release',
+    },
   ],
   load: async () => (await import('../inspect/tags-list.ts')).tagsListCommand,
 } as const satisfies CommandSpec;
@@ -89,11 +124,16 @@ export const reposListSpec = {
   summary: 'List the repositories of a registry',
   description:
     'Prints one repository a line, without the name of the registry, each page as it arrives. Many registries have no such list, or keep it for administrators.',
-  arguments: [{ name: 'REGISTRY', summary: 'HOST[:PORT], and behind a "/" a namespace to list no others' }],
+  arguments: [
+    { name: 'REGISTRY', summary: 'HOST[:PORT], and behind a "/" a namespace to list no others' },
+  ],
   options: [],
   examples: [
     { command: 'regi repos list registry.example:5000', summary: 'Every repository' },
-    { command: 'regi repos list registry.example/team', summary: 'The repositories whose names begin with team/' },
+    {
+      command: 'regi repos list registry.example/team',
+      summary: 'The repositories whose names begin with team/',
+    },
   ],
   load: async () => (await import('../inspect/repos-list.ts')).reposListCommand,
 } as const satisfies CommandSpec;
@@ -108,7 +148,13 @@ export const searchSpec = {
   arguments: [{ name: 'TERM', summary: 'a word, or REGISTRY/WORD' }],
   options: [
     { name: 'limit', value: 'N', summary: 'at most so many, of 1 to 100 (25)' },
-    { name: 'filter', short: 'f', value: 'WHICH', repeatable: true, summary: 'stars=N: at least so many; is-official=true' },
+    {
+      name: 'filter',
+      short: 'f',
+      value: 'WHICH',
+      repeatable: true,
+      summary: 'stars=N: at least so many; is-official=true',
+    },
   ],
   examples: [
     { command: 'regi search --filter is-official=true nginx', summary: 'Find official images' },
@@ -127,10 +173,23 @@ export const referrersSpec = {
     '--json has one object a line: "kind" is image, platform or referrer; of a referrer "artifactType", "digest", "mediaType", "size", "subject", "found" (subject, tag or ' +
     'index), "tag" and "annotations".',
   arguments: [LOCATION_ARGUMENT],
-  options: [PLATFORM_OPTION, { name: 'type', value: 'TYPE', summary: 'only artifacts of this type; * stands for any characters' }],
+  options: [
+    PLATFORM_OPTION,
+    {
+      name: 'type',
+      value: 'TYPE',
+      summary: 'only artifacts of this type; * stands for any characters',
+    },
+  ],
   examples: [
-    { command: 'regi referrers registry.example/team/app:1', summary: 'Who has signed it, and what is in it' },
-    { command: "regi referrers --json --type '*spdx*' registry.example/team/app:1 | jq -r .digest", summary: 'The digests of its SBOMs' },
+    {
+      command: 'regi referrers registry.example/team/app:1',
+      summary: 'Who has signed it, and what is in it',
+    },
+    {
+      command: "regi referrers --json --type '*spdx*' registry.example/team/app:1 | jq -r .digest",
+      summary: 'The digests of its SBOMs',
+    },
   ],
   load: async () => (await import('../inspect/referrers.ts')).referrersCommand,
 } as const satisfies CommandSpec;
@@ -145,15 +204,29 @@ export const filesSpec = {
     '-l adds type and permissions, owner, size in bytes and the time in UTC, as tar -tv does. A file with several names is listed under each. Characters that could ' +
     'disturb a terminal are written as escapes.\n\n' +
     '--json has "path", "type" (file, folder, symlink, character, block or fifo), "mode", "uid", "gid", "size", "modified", "link", "device" and "layer".',
-  arguments: [LOCATION_ARGUMENT, { name: 'PATH', summary: 'a folder or file of the image; all of it when absent', optional: true }],
+  arguments: [
+    LOCATION_ARGUMENT,
+    {
+      name: 'PATH',
+      summary: 'a folder or file of the image; all of it when absent',
+      optional: true,
+    },
+  ],
   options: [
     PLATFORM_OPTION,
     { name: 'long', short: 'l', summary: 'with permissions, owner, size and time' },
-    { name: 'depth', value: 'N', summary: 'no deeper than this: 1 is what is in the folder itself' },
+    {
+      name: 'depth',
+      value: 'N',
+      summary: 'no deeper than this: 1 is what is in the folder itself',
+    },
   ],
   examples: [
     { command: 'regi files -l --depth 1 debian:12 /etc', summary: 'Look into a folder' },
-    { command: "regi files --json debian:12 | jq -r 'select(.size > 10000000) | .path'", summary: 'Find large files' },
+    {
+      command: "regi files --json debian:12 | jq -r 'select(.size > 10000000) | .path'",
+      summary: 'Find large files',
+    },
   ],
   load: async () => (await import('../inspect/files.ts')).filesCommand,
 } as const satisfies CommandSpec;
@@ -170,7 +243,10 @@ export const catSpec = {
   options: [PLATFORM_OPTION],
   examples: [
     { command: 'regi cat debian:12 /etc/os-release', summary: 'Which system it is' },
-    { command: 'regi cat registry.example/team/app:1 /app/server > server', summary: 'Take a program out of an image' },
+    {
+      command: 'regi cat registry.example/team/app:1 /app/server > server',
+      summary: 'Take a program out of an image',
+    },
   ],
   load: async () => (await import('../inspect/cat.ts')).catCommand,
 } as const satisfies CommandSpec;
@@ -192,7 +268,10 @@ export const diffSpec = {
   options: [PLATFORM_OPTION, { name: 'no-files', summary: 'only configs and layers' }],
   examples: [
     { command: 'regi diff debian:12 debian:12-slim', summary: 'What slim leaves out' },
-    { command: 'regi diff registry.example/app:1 oci:./build:app | grep ^file', summary: 'Which files a build changes' },
+    {
+      command: 'regi diff registry.example/app:1 oci:./build:app | grep ^file',
+      summary: 'Which files a build changes',
+    },
   ],
   load: async () => (await import('../inspect/diff.ts')).diffCommand,
 } as const satisfies CommandSpec;
@@ -207,10 +286,24 @@ export const rootfsSpec = {
     'digests say; without it the exit status tells.\n\n' +
     'The tar has no name that leads out of the folder in which it is unpacked. Folders stand at its end, so that those that nobody may write into can be filled before.',
   arguments: [LOCATION_ARGUMENT],
-  options: [PLATFORM_OPTION, { name: 'output', short: 'o', value: 'FILE', summary: 'write to this file; - is standard output' }],
+  options: [
+    PLATFORM_OPTION,
+    {
+      name: 'output',
+      short: 'o',
+      value: 'FILE',
+      summary: 'write to this file; - is standard output',
+    },
+  ],
   examples: [
-    { command: 'regi rootfs debian:12 | tar -x -C rootfs', summary: 'Unpack an image into a folder' },
-    { command: 'regi rootfs --platform linux/arm64 debian:12 -o debian.tar', summary: 'Keep it as a file' },
+    {
+      command: 'regi rootfs debian:12 | tar -x -C rootfs',
+      summary: 'Unpack an image into a folder',
+    },
+    {
+      command: 'regi rootfs --platform linux/arm64 debian:12 -o debian.tar',
+      summary: 'Keep it as a file',
+    },
   ],
   load: async () => (await import('../inspect/rootfs.ts')).rootfsCommand,
 } as const satisfies CommandSpec;

@@ -10,21 +10,29 @@ export const imagesSpec = {
     '(macOS: ~/Library/Application Support/regi, Windows: %LOCALAPPDATA%\\regi).\n\n' +
     'The columns are those of docker. IMAGE ID is the digest of the config, of an index its own; SIZE is what the image takes here, compressed. ' +
     'With --quiet the ids alone, each once.',
-  arguments: [{ name: 'NAME', summary: 'only this repository, or this image; a glob', optional: true }],
+  arguments: [
+    { name: 'NAME', summary: 'only this repository, or this image; a glob', optional: true },
+  ],
   options: [
     { name: 'all', short: 'a', summary: 'as docker has it; every image is listed without it too' },
-    { name: 'digests', summary: 'show digests too: those of the registry, of an index although one platform of it is here' },
+    {
+      name: 'digests',
+      summary:
+        'show digests too: those of the registry, of an index although one platform of it is here',
+    },
     {
       name: 'filter',
       short: 'f',
       value: 'WHICH',
       repeatable: true,
-      summary: 'reference=PATTERN, label=KEY[=VALUE], before=IMAGE, since=IMAGE, until=24h or a date, dangling=true or dangling=false',
+      summary:
+        'reference=PATTERN, label=KEY[=VALUE], before=IMAGE, since=IMAGE, until=24h or a date, dangling=true or dangling=false',
     },
     {
       name: 'format',
       value: 'TEMPLATE',
-      summary: 'a Go template of Repository, Tag, Digest, ID, CreatedSince, CreatedAt and Size; table or json, as docker has it',
+      summary:
+        'a Go template of Repository, Tag, Digest, ID, CreatedSince, CreatedAt and Size; table or json, as docker has it',
     },
     { name: 'no-trunc', summary: 'show ids in full' },
   ],
@@ -32,7 +40,10 @@ export const imagesSpec = {
     { command: 'regi images', summary: 'List all' },
     { command: "regi images --filter 'reference=registry.example/*/app'", summary: 'List some' },
     { command: "regi images --format '{{.Repository}}:{{.Tag}}'", summary: 'List names alone' },
-    { command: 'regi rmi $(regi images -q --filter dangling=true)', summary: 'Remove images that have lost their name' },
+    {
+      command: 'regi rmi $(regi images -q --filter dangling=true)',
+      summary: 'Remove images that have lost their name',
+    },
   ],
   load: async () => (await import('../local-store/images.ts')).imagesCommand,
 } as const satisfies CommandSpec;
@@ -47,8 +58,18 @@ export const rmiSpec = {
     'Removes names, and with the last name of an image its content, but for what other images are made of and what another regi is writing. ' +
     'An image id of 12 or more digits means all names of that image.\n\nPrints "Untagged:" and "Deleted:" lines as docker does.',
   arguments: [{ name: 'REF', summary: 'an image, by name, digest or image id', variadic: true }],
-  options: [{ name: 'force', short: 'f', summary: 'remove an image id with names in several repositories; what is not there is no failure' }],
-  refusedFlags: { '--no-prune': 'what a name alone led to goes with it; to keep that, give it another name first: regi tag REF NEW' },
+  options: [
+    {
+      name: 'force',
+      short: 'f',
+      summary:
+        'remove an image id with names in several repositories; what is not there is no failure',
+    },
+  ],
+  refusedFlags: {
+    '--no-prune':
+      'what a name alone led to goes with it; to keep that, give it another name first: regi tag REF NEW',
+  },
   examples: [
     { command: 'regi rmi nginx:1.27', summary: 'Remove one name' },
     { command: 'regi rmi 0123456789ab', summary: 'Remove an image by its id' },
@@ -69,18 +90,25 @@ export const pruneSpec = {
     'archives, uploads.\n\nPrints what was deleted, and the bytes.',
   arguments: [],
   options: [
-    { name: 'journal', summary: 'forget what interrupted commands would go on with, and nothing else' },
+    {
+      name: 'journal',
+      summary: 'forget what interrupted commands would go on with, and nothing else',
+    },
     { name: 'dry-run', summary: 'delete nothing; say what would be' },
     { name: 'force', short: 'f', summary: 'as docker has it; nothing is asked without it either' },
   ],
   refusedFlags: {
     '-a': 'it would remove every image that has a name; when that is meant, type: regi rmi --force $(regi images -q)',
-    '--all': 'it would remove every image that has a name; when that is meant, type: regi rmi --force $(regi images -q)',
+    '--all':
+      'it would remove every image that has a name; when that is meant, type: regi rmi --force $(regi images -q)',
     '--filter': 'choose the images by name: regi rmi $(regi images -q --filter until=24h)',
   },
   examples: [
     { command: 'regi prune', summary: 'Free space' },
-    { command: 'regi prune --journal --dry-run', summary: 'See what interrupted commands have left' },
+    {
+      command: 'regi prune --journal --dry-run',
+      summary: 'See what interrupted commands have left',
+    },
   ],
   load: async () => (await import('../local-store/prune.ts')).pruneCommand,
 } as const satisfies CommandSpec;

@@ -5,10 +5,16 @@ export const manifestGetSpec = {
   name: 'manifest get',
   group: 'Raw parts',
   summary: 'Print a manifest, byte for byte',
-  description: 'Prints the exact bytes of a manifest or index, verified and with no newline added, so that piping them through sha256sum gives the digest.',
+  description:
+    'Prints the exact bytes of a manifest or index, verified and with no newline added, so that piping them through sha256sum gives the digest.',
   arguments: [LOCATION_ARGUMENT],
   options: [PLATFORM_OPTION],
-  examples: [{ command: 'regi manifest get debian:12 | jq .manifests', summary: 'Look at the platforms of an image' }],
+  examples: [
+    {
+      command: 'regi manifest get debian:12 | jq .manifests',
+      summary: 'Look at the platforms of an image',
+    },
+  ],
   load: async () => (await import('../low-level/manifest-get.ts')).manifestGetCommand,
 } as const satisfies CommandSpec;
 
@@ -25,10 +31,19 @@ export const manifestPutSpec = {
     { name: 'REF', summary: 'a reference, oci:DIR[:TAG] or local:REF' },
     { name: 'FILE', summary: 'a file of this machine; - is standard input' },
   ],
-  options: [{ name: 'media-type', value: 'TYPE', summary: 'of a manifest that does not say it itself' }],
+  options: [
+    { name: 'media-type', value: 'TYPE', summary: 'of a manifest that does not say it itself' },
+  ],
   examples: [
-    { command: 'regi manifest get registry.example/app:1 | regi manifest put registry.example/app:2 -', summary: 'Give an image a second tag' },
-    { command: 'regi manifest put registry.example/app:edited manifest.json', summary: 'Put a manifest that was edited' },
+    {
+      command:
+        'regi manifest get registry.example/app:1 | regi manifest put registry.example/app:2 -',
+      summary: 'Give an image a second tag',
+    },
+    {
+      command: 'regi manifest put registry.example/app:edited manifest.json',
+      summary: 'Put a manifest that was edited',
+    },
   ],
   load: async () => (await import('../low-level/manifest-put.ts')).manifestPutCommand,
 } as const satisfies CommandSpec;
@@ -42,7 +57,12 @@ export const configSpec = {
     "system where there is none of the machine's own.",
   arguments: [LOCATION_ARGUMENT],
   options: [PLATFORM_OPTION],
-  examples: [{ command: 'regi config debian:12 | jq .config.Env', summary: 'Print the environment that an image sets' }],
+  examples: [
+    {
+      command: 'regi config debian:12 | jq .config.Env',
+      summary: 'Print the environment that an image sets',
+    },
+  ],
   load: async () => (await import('../low-level/config.ts')).configCommand,
 } as const satisfies CommandSpec;
 
@@ -56,8 +76,14 @@ export const blobGetSpec = {
   arguments: [{ name: 'BLOB', summary: 'REPOSITORY@DIGEST, or oci:DIR@DIGEST' }],
   options: [{ name: 'output', short: 'o', value: 'FILE', summary: 'write to this file' }],
   examples: [
-    { command: 'regi blob get registry.example/team/app@sha256:… | tar -tz', summary: 'List the files of a layer' },
-    { command: 'regi blob get registry.example/team/app@sha256:… -o layer.tar.gz', summary: 'Save a layer' },
+    {
+      command: 'regi blob get registry.example/team/app@sha256:… | tar -tz',
+      summary: 'List the files of a layer',
+    },
+    {
+      command: 'regi blob get registry.example/team/app@sha256:… -o layer.tar.gz',
+      summary: 'Save a layer',
+    },
   ],
   load: async () => (await import('../low-level/blob-get.ts')).blobGetCommand,
 } as const satisfies CommandSpec;
@@ -75,6 +101,8 @@ export const blobPutSpec = {
     { name: 'FILE', summary: 'a file of this machine; - is standard input' },
   ],
   options: [],
-  examples: [{ command: 'regi blob put registry.example/team/app layer.tar.gz', summary: 'Put a layer' }],
+  examples: [
+    { command: 'regi blob put registry.example/team/app layer.tar.gz', summary: 'Put a layer' },
+  ],
   load: async () => (await import('../low-level/blob-put.ts')).blobPutCommand,
 } as const satisfies CommandSpec;

@@ -11,10 +11,18 @@ export const tagsDeleteSpec = {
     'Many registries delete whole images only. There --via-dummy moves the tag to an empty throw-away manifest and deletes that. It first tries with a manifest ' +
     'that has no tag whether the registry deletes at all, so that the tag is not touched where it does not.',
   arguments: [{ name: 'REF', summary: 'a reference with a tag, or oci:DIR:TAG', variadic: true }],
-  options: [{ name: 'via-dummy', summary: 'by way of a throw-away manifest, where the registry deletes no single tags' }],
+  options: [
+    {
+      name: 'via-dummy',
+      summary: 'by way of a throw-away manifest, where the registry deletes no single tags',
+    },
+  ],
   examples: [
     { command: 'regi tags delete registry.example/team/app:old', summary: 'Delete one tag' },
-    { command: 'regi tags delete --via-dummy registry.example/team/app:old', summary: 'The same where the registry refuses' },
+    {
+      command: 'regi tags delete --via-dummy registry.example/team/app:old',
+      summary: 'The same where the registry refuses',
+    },
   ],
   load: async () => (await import('../manage/tags-delete.ts')).tagsDeleteCommand,
 } as const satisfies CommandSpec;
@@ -31,8 +39,15 @@ export const deleteSpec = {
   arguments: [{ name: 'REF', summary: 'REPOSITORY@DIGEST, or oci:DIR@DIGEST', variadic: true }],
   options: [{ name: 'yes', short: 'y', summary: 'do not ask; needed where there is no terminal' }],
   examples: [
-    { command: 'regi delete registry.example/team/app@sha256:…', summary: 'See which tags go with an image, and delete it' },
-    { command: 'regi delete --yes registry.example/team/app@$(regi digest registry.example/team/app:old)', summary: 'Delete what a tag names, in a script' },
+    {
+      command: 'regi delete registry.example/team/app@sha256:…',
+      summary: 'See which tags go with an image, and delete it',
+    },
+    {
+      command:
+        'regi delete --yes registry.example/team/app@$(regi digest registry.example/team/app:old)',
+      summary: 'Delete what a tag names, in a script',
+    },
   ],
   load: async () => (await import('../manage/delete.ts')).deleteCommand,
 } as const satisfies CommandSpec;
@@ -50,15 +65,37 @@ export const attachSpec = {
   arguments: [{ name: 'FILE', summary: 'a file of this machine', variadic: true }],
   options: [
     { name: 'to', value: 'REF', summary: 'the image' },
-    { name: 'type', value: 'TYPE', summary: 'what the artifact is: a media type, such as application/spdx+json' },
-    { name: 'media-type', value: 'TYPE', summary: 'what the files are (application/json for .json, else application/octet-stream)' },
-    { name: 'platform', value: 'P', summary: 'attach to the manifest of this platform: os/arch[/variant]' },
-    { name: 'annotation', value: 'KEY=VALUE', repeatable: true, summary: 'an annotation of the artifact' },
+    {
+      name: 'type',
+      value: 'TYPE',
+      summary: 'what the artifact is: a media type, such as application/spdx+json',
+    },
+    {
+      name: 'media-type',
+      value: 'TYPE',
+      summary: 'what the files are (application/json for .json, else application/octet-stream)',
+    },
+    {
+      name: 'platform',
+      value: 'P',
+      summary: 'attach to the manifest of this platform: os/arch[/variant]',
+    },
+    {
+      name: 'annotation',
+      value: 'KEY=VALUE',
+      repeatable: true,
+      summary: 'an annotation of the artifact',
+    },
   ],
   examples: [
-    { command: 'regi attach sbom.spdx.json --to registry.example/team/app:1.4 --type application/spdx+json', summary: 'Attach an SBOM' },
     {
-      command: 'regi attach report.html --to registry.example/team/app:1.4 --type application/vnd.example.scan --media-type text/html',
+      command:
+        'regi attach sbom.spdx.json --to registry.example/team/app:1.4 --type application/spdx+json',
+      summary: 'Attach an SBOM',
+    },
+    {
+      command:
+        'regi attach report.html --to registry.example/team/app:1.4 --type application/vnd.example.scan --media-type text/html',
       summary: 'Attach the report of a scan',
     },
   ],
@@ -78,13 +115,24 @@ export const indexCreateSpec = {
     { name: 'REF', summary: 'the name of the index, in a registry or an OCI layout' },
     { name: 'IMAGE', summary: 'an image or index, from anywhere', variadic: true },
   ],
-  options: [{ name: 'annotation', value: 'KEY=VALUE', repeatable: true, summary: 'an annotation of the index' }],
+  options: [
+    {
+      name: 'annotation',
+      value: 'KEY=VALUE',
+      repeatable: true,
+      summary: 'an annotation of the index',
+    },
+  ],
   examples: [
     {
-      command: 'regi index create registry.example/app:1.4 registry.example/app:1.4-amd64 registry.example/app:1.4-arm64',
+      command:
+        'regi index create registry.example/app:1.4 registry.example/app:1.4-amd64 registry.example/app:1.4-arm64',
       summary: 'One name for the builds of two machines',
     },
-    { command: 'regi index create registry.example/app:1.4 oci:./amd64 oci:./arm64', summary: 'The same from layouts' },
+    {
+      command: 'regi index create registry.example/app:1.4 oci:./amd64 oci:./arm64',
+      summary: 'The same from layouts',
+    },
   ],
   load: async () => (await import('../index-edit/create.ts')).indexCreateCommand,
 } as const satisfies CommandSpec;
@@ -103,8 +151,14 @@ export const indexAddSpec = {
   ],
   options: [{ name: 'replace', summary: 'take the place of images of the same platform' }],
   examples: [
-    { command: 'regi index add registry.example/app:1.4 registry.example/app:1.4-s390x', summary: 'One more platform' },
-    { command: 'regi index add --replace registry.example/app:1.4 oci:./fixed', summary: 'Another image for a platform' },
+    {
+      command: 'regi index add registry.example/app:1.4 registry.example/app:1.4-s390x',
+      summary: 'One more platform',
+    },
+    {
+      command: 'regi index add --replace registry.example/app:1.4 oci:./fixed',
+      summary: 'Another image for a platform',
+    },
   ],
   load: async () => (await import('../index-edit/add.ts')).indexAddCommand,
 } as const satisfies CommandSpec;
@@ -122,7 +176,19 @@ export const indexRemoveSpec = {
     { name: 'REF', summary: 'the index, in a registry or an OCI layout' },
     { name: 'DIGEST', summary: 'what it lists', optional: true, variadic: true },
   ],
-  options: [{ name: 'platform', value: 'P', repeatable: true, summary: 'the image of this platform: os/arch[/variant]' }],
-  examples: [{ command: 'regi index remove registry.example/app:1.4 --platform linux/386', summary: 'Drop a platform' }],
+  options: [
+    {
+      name: 'platform',
+      value: 'P',
+      repeatable: true,
+      summary: 'the image of this platform: os/arch[/variant]',
+    },
+  ],
+  examples: [
+    {
+      command: 'regi index remove registry.example/app:1.4 --platform linux/386',
+      summary: 'Drop a platform',
+    },
+  ],
   load: async () => (await import('../index-edit/remove.ts')).indexRemoveCommand,
 } as const satisfies CommandSpec;

@@ -12,19 +12,47 @@ export const copySpec = {
     'What is at the destination already is not sent, a blob that another repository of the same registry has is mounted, and the tag moves last.\n\n' +
     'Prints one "registry/repository@sha256:…" line per image on standard output.',
   arguments: [
-    { name: 'SRC', summary: 'a reference, or oci:DIR[:TAG]; with --from it is left out', optional: true },
-    { name: 'DST', summary: 'a reference, or oci:DIR[:TAG]; with --from a PREFIX for lines that name no destination', optional: true },
+    {
+      name: 'SRC',
+      summary: 'a reference, or oci:DIR[:TAG]; with --from it is left out',
+      optional: true,
+    },
+    {
+      name: 'DST',
+      summary:
+        'a reference, or oci:DIR[:TAG]; with --from a PREFIX for lines that name no destination',
+      optional: true,
+    },
   ],
   options: [
-    { name: 'platform', value: 'P', repeatable: true, summary: 'only this platform: os/arch[/variant]; several make a smaller index' },
-    { name: 'all-tags', short: 'a', summary: 'every tag of the repository SRC to the repository DST' },
-    { name: 'tags', value: 'PATTERN', repeatable: true, summary: 'tags that match a glob, /regex/ or semver range; ! excludes' },
-    { name: 'from', value: 'FILE', summary: 'images from a file, "SRC [DST]" a line; - is standard input' },
+    {
+      name: 'platform',
+      value: 'P',
+      repeatable: true,
+      summary: 'only this platform: os/arch[/variant]; several make a smaller index',
+    },
+    {
+      name: 'all-tags',
+      short: 'a',
+      summary: 'every tag of the repository SRC to the repository DST',
+    },
+    {
+      name: 'tags',
+      value: 'PATTERN',
+      repeatable: true,
+      summary: 'tags that match a glob, /regex/ or semver range; ! excludes',
+    },
+    {
+      name: 'from',
+      value: 'FILE',
+      summary: 'images from a file, "SRC [DST]" a line; - is standard input',
+    },
     { name: 'referrers', summary: 'copy signatures, SBOMs and attestations too' },
     {
       name: 'no-clobber',
       short: 'n',
-      summary: 'never move a tag that is there with other content: a single image fails with status 1, of many those are passed over',
+      summary:
+        'never move a tag that is there with other content: a single image fails with status 1, of many those are passed over',
     },
     { name: 'dry-run', summary: 'write nothing; say what would be uploaded, mounted and skipped' },
     { name: 'force', summary: 'walk and repair the image even when the tag matches' },
@@ -32,10 +60,22 @@ export const copySpec = {
     DIGESTFILE_OPTION,
   ],
   examples: [
-    { command: 'regi copy debian:12 registry.example/mirror/debian:12', summary: 'Mirror an image with all its platforms' },
-    { command: 'regi copy oci:build registry.example/team/app:1.4', summary: 'Push a layout that a build made' },
-    { command: "regi copy --tags '>=1.2 <2' registry.example/team/app backup.example/team/app", summary: 'Copy the releases of one major version' },
-    { command: 'regi copy --dry-run --all-tags registry.example/team/app backup.example/team/app', summary: 'See how much would move' },
+    {
+      command: 'regi copy debian:12 registry.example/mirror/debian:12',
+      summary: 'Mirror an image with all its platforms',
+    },
+    {
+      command: 'regi copy oci:build registry.example/team/app:1.4',
+      summary: 'Push a layout that a build made',
+    },
+    {
+      command: "regi copy --tags '>=1.2 <2' registry.example/team/app backup.example/team/app",
+      summary: 'Copy the releases of one major version',
+    },
+    {
+      command: 'regi copy --dry-run --all-tags registry.example/team/app backup.example/team/app',
+      summary: 'See how much would move',
+    },
   ],
   load: async () => (await import('../copy/copy.ts')).copyCommand,
 } as const satisfies CommandSpec;
@@ -54,7 +94,13 @@ export const pullSpec = {
     'With --quiet the name alone.',
   arguments: [{ name: 'REF', summary: 'the image; with --all-tags a repository' }],
   options: [
-    { name: 'output', short: 'o', value: 'WHERE', summary: 'FILE for an archive, - for standard output, DIR/ with "/" at the end for an OCI layout' },
+    {
+      name: 'output',
+      short: 'o',
+      value: 'WHERE',
+      summary:
+        'FILE for an archive, - for standard output, DIR/ with "/" at the end for an OCI layout',
+    },
     { name: 'platform', value: 'P', summary: 'another platform: os/arch[/variant]' },
     { name: 'all-platforms', summary: 'the index whole' },
     { name: 'all-tags', short: 'a', summary: 'every tag of the repository' },
@@ -62,7 +108,10 @@ export const pullSpec = {
   examples: [
     { command: 'regi pull debian:12', summary: 'Pull an image into the local store' },
     { command: 'regi pull debian:12 -o debian.tar', summary: 'Write an archive for `docker load`' },
-    { command: 'regi pull --all-platforms registry.example/team/app:1.4 -o app/', summary: 'Pull an index whole into a new folder' },
+    {
+      command: 'regi pull --all-platforms registry.example/team/app:1.4 -o app/',
+      summary: 'Pull an index whole into a new folder',
+    },
   ],
   load: async () => (await import('../pull/pull.ts')).pullCommand,
 } as const satisfies CommandSpec;
@@ -78,12 +127,26 @@ export const pushSpec = {
     'pushed to every one of them. It goes whole, with all the platforms that are there. A blob goes to each registry once, whatever number of references are there, and ' +
     'what is there already is not sent. When REF ends with "/", every image of the layout or archive goes there under its own name, as `regi import` brings it.\n\nPrints one "registry/repository@sha256:…" line per reference on standard output.',
   arguments: [
-    { name: 'IMAGE', summary: 'a reference in the local store, or oci:DIR[:TAG], archive:FILE, local:REF, or a path such as ./dir' },
-    { name: 'REF', summary: 'where it goes; behind a reference, another one to push', optional: true, variadic: true },
+    {
+      name: 'IMAGE',
+      summary:
+        'a reference in the local store, or oci:DIR[:TAG], archive:FILE, local:REF, or a path such as ./dir',
+    },
+    {
+      name: 'REF',
+      summary: 'where it goes; behind a reference, another one to push',
+      optional: true,
+      variadic: true,
+    },
   ],
   options: [
     { name: 'all-tags', short: 'a', summary: 'every tag of the repository in the local store' },
-    { name: 'platform', value: 'P', repeatable: true, summary: 'only this platform: os/arch[/variant]; several make a smaller index' },
+    {
+      name: 'platform',
+      value: 'P',
+      repeatable: true,
+      summary: 'only this platform: os/arch[/variant]; several make a smaller index',
+    },
     { name: 'referrers', summary: 'push signatures, SBOMs and attestations too' },
     { name: 'no-clobber', short: 'n', summary: 'never move a tag that is there' },
     { name: 'dry-run', summary: 'write nothing; say what would be uploaded, mounted and skipped' },
@@ -92,10 +155,22 @@ export const pushSpec = {
     DIGESTFILE_OPTION,
   ],
   examples: [
-    { command: 'regi push registry.example/team/app:1.4', summary: 'Push what was pulled or tagged' },
-    { command: 'regi push oci:build registry.example/team/app:1.4', summary: 'Push what a build made' },
-    { command: 'regi push ./images.tar registry.example/mirror/', summary: 'Push every image of an archive by its own name' },
-    { command: 'regi push ./build registry.example/team/app:1.4 registry.example/team/app:latest', summary: 'Push it under two names' },
+    {
+      command: 'regi push registry.example/team/app:1.4',
+      summary: 'Push what was pulled or tagged',
+    },
+    {
+      command: 'regi push oci:build registry.example/team/app:1.4',
+      summary: 'Push what a build made',
+    },
+    {
+      command: 'regi push ./images.tar registry.example/mirror/',
+      summary: 'Push every image of an archive by its own name',
+    },
+    {
+      command: 'regi push ./build registry.example/team/app:1.4 registry.example/team/app:latest',
+      summary: 'Push it under two names',
+    },
   ],
   load: async () => (await import('../move/push.ts')).pushCommand,
 } as const satisfies CommandSpec;
@@ -115,11 +190,25 @@ export const tagSpec = {
     { name: 'REF', summary: 'the image' },
     { name: 'NEW', summary: 'a tag, or a reference', variadic: true },
   ],
-  options: [{ name: 'mount-only', summary: 'fail rather than send the bytes of a blob that cannot be mounted' }],
+  options: [
+    {
+      name: 'mount-only',
+      summary: 'fail rather than send the bytes of a blob that cannot be mounted',
+    },
+  ],
   examples: [
-    { command: 'regi tag registry.example/team/app:1.4 latest', summary: 'Move a tag of the same repository' },
-    { command: 'regi tag registry.example/staging/app:1.4 registry.example/release/app:1.4', summary: 'Promote an image without moving its bytes' },
-    { command: 'regi tag nginx:1.27 registry.example/mirror/nginx:1.27', summary: 'Name a pulled image for another registry' },
+    {
+      command: 'regi tag registry.example/team/app:1.4 latest',
+      summary: 'Move a tag of the same repository',
+    },
+    {
+      command: 'regi tag registry.example/staging/app:1.4 registry.example/release/app:1.4',
+      summary: 'Promote an image without moving its bytes',
+    },
+    {
+      command: 'regi tag nginx:1.27 registry.example/mirror/nginx:1.27',
+      summary: 'Name a pulled image for another registry',
+    },
   ],
   load: async () => (await import('../move/tag.ts')).tagCommand,
 } as const satisfies CommandSpec;

@@ -11,11 +11,25 @@ export const doctorSpec = {
     'cannot exist, to learn whether it deletes. With --push it begins an upload and gives it up again.\n\n' +
     'The exit status is that of the first step that failed. With --json each step is one object: step, status (ok, failed, note), ms, message, and where there ' +
     'are such hint, the code of the error, and facts.',
-  arguments: [{ name: 'REGISTRY', summary: 'HOST[:PORT][/REPOSITORY], or https://HOST; Docker Hub when left out', optional: true }],
-  options: [{ name: 'push', summary: 'try whether the repository may be written, and whether blobs can be mounted' }],
+  arguments: [
+    {
+      name: 'REGISTRY',
+      summary: 'HOST[:PORT][/REPOSITORY], or https://HOST; Docker Hub when left out',
+      optional: true,
+    },
+  ],
+  options: [
+    {
+      name: 'push',
+      summary: 'try whether the repository may be written, and whether blobs can be mounted',
+    },
+  ],
   examples: [
     { command: 'regi doctor registry.example:5000', summary: 'Look at a registry' },
-    { command: 'regi doctor --push ghcr.io/octocat/app', summary: 'See whether a login may push to a repository' },
+    {
+      command: 'regi doctor --push ghcr.io/octocat/app',
+      summary: 'See whether a login may push to a repository',
+    },
     { command: 'regi doctor', summary: 'See what is left of the pull limit of Docker Hub' },
   ],
   load: async () => (await import('../other/doctor.ts')).doctorCommand,
@@ -50,20 +64,48 @@ export const serveSpec = {
     },
   ],
   options: [
-    { name: 'listen', value: 'HOST:PORT', summary: 'where to listen (127.0.0.1:5000); port 0 takes a free one' },
+    {
+      name: 'listen',
+      value: 'HOST:PORT',
+      summary: 'where to listen (127.0.0.1:5000); port 0 takes a free one',
+    },
     { name: 'memory', summary: 'keep everything in memory' },
     { name: 'read-only', summary: 'refuse everything that writes' },
-    { name: 'htpasswd', value: 'FILE', summary: 'let in only the users of this file; made by `htpasswd -B`' },
+    {
+      name: 'htpasswd',
+      value: 'FILE',
+      summary: 'let in only the users of this file; made by `htpasswd -B`',
+    },
     { name: 'tls-cert', value: 'FILE', summary: 'speak https with this certificate chain, in PEM' },
     { name: 'tls-key', value: 'FILE', summary: 'the private key of --tls-cert, in PEM' },
-    { name: 'allow-host', value: 'HOST', repeatable: true, summary: 'answer under this name too; those of --tls-cert are known' },
+    {
+      name: 'allow-host',
+      value: 'HOST',
+      repeatable: true,
+      summary: 'answer under this name too; those of --tls-cert are known',
+    },
   ],
   examples: [
-    { command: 'regi serve', summary: 'Let containerd, docker or podman on this machine pull what regi pulled' },
-    { command: 'regi serve oci:./images', summary: 'A registry that keeps what is pushed in a folder' },
-    { command: 'regi serve --memory --listen 127.0.0.1:0', summary: 'A registry for a test, on a free port' },
-    { command: 'regi serve /media/stick/images.tar --listen 0.0.0.0:5000', summary: 'Let a whole network pull from a stick' },
-    { command: 'regi serve images.tar more.tar oci:./builds', summary: 'Two archives and a folder as one registry' },
+    {
+      command: 'regi serve',
+      summary: 'Let containerd, docker or podman on this machine pull what regi pulled',
+    },
+    {
+      command: 'regi serve oci:./images',
+      summary: 'A registry that keeps what is pushed in a folder',
+    },
+    {
+      command: 'regi serve --memory --listen 127.0.0.1:0',
+      summary: 'A registry for a test, on a free port',
+    },
+    {
+      command: 'regi serve /media/stick/images.tar --listen 0.0.0.0:5000',
+      summary: 'Let a whole network pull from a stick',
+    },
+    {
+      command: 'regi serve images.tar more.tar oci:./builds',
+      summary: 'Two archives and a folder as one registry',
+    },
   ],
   load: async () => (await import('../serve/serve.ts')).serveCommand,
 } as const satisfies CommandSpec;
@@ -79,9 +121,18 @@ export const completionSpec = {
   arguments: [{ name: 'SHELL', summary: 'bash, zsh or fish' }],
   options: [],
   examples: [
-    { command: 'regi completion bash > ~/.local/share/bash-completion/completions/regi', summary: 'For bash with bash-completion, once' },
-    { command: 'regi completion zsh > ~/.zfunc/_regi', summary: 'For zsh, once, into a folder of fpath' },
-    { command: 'regi completion fish > ~/.config/fish/completions/regi.fish', summary: 'For fish, once' },
+    {
+      command: 'regi completion bash > ~/.local/share/bash-completion/completions/regi',
+      summary: 'For bash with bash-completion, once',
+    },
+    {
+      command: 'regi completion zsh > ~/.zfunc/_regi',
+      summary: 'For zsh, once, into a folder of fpath',
+    },
+    {
+      command: 'regi completion fish > ~/.config/fish/completions/regi.fish',
+      summary: 'For fish, once',
+    },
   ],
   load: async () => (await import('../complete/completion.ts')).completionCommand,
 } as const satisfies CommandSpec;

@@ -7,7 +7,12 @@ import type { Source } from '../../store.ts';
 import type { LayoutIndex } from '../../stores/layout/index-json.ts';
 import type { OciLayout } from '../../stores/layout/oci-layout.ts';
 import { UsageError } from '../../errors.ts';
-import { type ArchiveLocation, type LayoutLocation, type Location, parseSourceLocation } from '../../targets/location.ts';
+import {
+  type ArchiveLocation,
+  type LayoutLocation,
+  type Location,
+  parseSourceLocation,
+} from '../../targets/location.ts';
 import type { Stores } from '../../targets/open-store.ts';
 
 /** What is to be verified: one image, or a place with all it holds. */
@@ -25,16 +30,26 @@ const NOTHING = async (): Promise<void> => undefined;
  * @param bases paths of archives that have what an incremental one leaves out.
  * @throws {UsageError} when there are some, and it is no archive.
  */
-export async function openVerifyTarget(text: string, bases: readonly string[], stores: Stores, context: Context): Promise<VerifyTarget> {
+export async function openVerifyTarget(
+  text: string,
+  bases: readonly string[],
+  stores: Stores,
+  context: Context,
+): Promise<VerifyTarget> {
   const { signal } = context;
   const location = text === 'local:' ? undefined : await parseSourceLocation(text, context.io);
-  if (location !== undefined && isArchive(location)) return openArchiveTarget(text, location, bases, context);
-  if (bases.length > 0) throw new UsageError(`Cannot use "--base" with ${JSON.stringify(text)}: expected an archive`, { hint: 'leave --base out' });
+  if (location !== undefined && isArchive(location))
+    return openArchiveTarget(text, location, bases, context);
+  if (bases.length > 0)
+    throw new UsageError(`Cannot use "--base" with ${JSON.stringify(text)}: expected an archive`, {
+      hint: 'leave --base out',
+    });
   if (location === undefined) {
     const store = await stores.openLocal('source');
     return wholeLayout(store.content, await store.readIndex({ signal }), NOTHING, context);
   }
-  if (location.kind === 'oci' && location.reference === undefined && location.digest === undefined) return openLayoutFolder(location, context);
+  if (location.kind === 'oci' && location.reference === undefined && location.digest === undefined)
+    return openLayoutFolder(location, context);
   const { store, reference } = await stores.open(location, 'source');
   return {
     source: store,
@@ -51,17 +66,36 @@ async function openLayoutFolder({ path }: LayoutLocation, context: Context): Pro
   return wholeLayout(layout, await layout.readIndex(), () => layout.close(), context);
 }
 
-async function wholeLayout(layout: OciLayout, { entries }: LayoutIndex, close: () => Promise<void>, { signal }: Context): Promise<VerifyTarget> {
+async function wholeLayout(
+  layout: OciLayout,
+  { entries }: LayoutIndex,
+  close: () => Promise<void>,
+  { signal }: Context,
+): Promise<VerifyTarget> {
   const { descriptorOf, nameOf } = await import('../../stores/layout/index-json.ts');
-  return { source: layout, roots: entries.map((entry) => ({ name: nameOf(entry), descriptor: descriptorOf(entry) })), blobs: layout.blobs({ signal }), close };
+  return {
+    source: layout,
+    roots: entries.map((entry) => ({ name: nameOf(entry), descriptor: descriptorOf(entry) })),
+    blobs: layout.blobs({ signal }),
+    close,
+  };
 }
 
 function isArchive(location: Location): location is ArchiveLocation {
-  return location.kind === 'archive' || location.kind === 'docker-archive' || location.kind === 'oci-archive';
+  return (
+    location.kind === 'archive' ||
+    location.kind === 'docker-archive' ||
+    location.kind === 'oci-archive'
+  );
 }
 
 /** One image of an archive, or all it holds. */
-async function openArchiveTarget(text: string, location: ArchiveLocation, bases: readonly string[], context: Context): Promise<VerifyTarget> {
+async function openArchiveTarget(
+  text: string,
+  location: ArchiveLocation,
+  bases: readonly string[],
+  context: Context,
+): Promise<VerifyTarget> {
   const [{ openArchiveAt }, { archiveBlobs }, { withBases }] = await Promise.all([
     import('../../targets/open-path.ts'),
     import('../../stores/archive/contents.ts'),
@@ -75,7 +109,10 @@ async function openArchiveTarget(text: string, location: ArchiveLocation, bases:
   try {
     const store = archive.open('');
     const wanted = digest ?? reference;
-    const named = wanted === undefined ? undefined : { name: text, descriptor: await store.resolve(wanted, { signal }) };
+    const named =
+      wanted === undefined
+        ? undefined
+        : { name: text, descriptor: await store.resolve(wanted, { signal }) };
     const { source, close } = await withBases(
       store,
       bases.map((base) => resolve(io.cwd, base.replace(/^(?:oci-)?archive:/, ''))),
@@ -84,9 +121,15 @@ async function openArchiveTarget(text: string, location: ArchiveLocation, bases:
     return {
       ...opened,
       source,
-      roots: named === undefined ? archive.images().map(({ name, root }) => ({ name, descriptor: root })) : [named],
+      roots:
+        named === undefined
+          ? archive.images().map(({ name, root }) => ({ name, descriptor: root }))
+          : [named],
       // Standard input cannot be read a second time.
-      blobs: named !== undefined || path === '-' ? undefined : archiveBlobs(resolve(io.cwd, path), { signal, tempFolder }),
+      blobs:
+        named !== undefined || path === '-'
+          ? undefined
+          : archiveBlobs(resolve(io.cwd, path), { signal, tempFolder }),
       close: async () => void (await Promise.all([archive.close(), close()])),
     };
   } catch (error) {

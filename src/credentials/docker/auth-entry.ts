@@ -18,7 +18,13 @@ export interface BadEntry {
 }
 
 const text = z.optional(z.nullable(z.string()));
-const entryShape = z.object({ auth: text, username: text, password: text, identitytoken: text, registrytoken: text });
+const entryShape = z.object({
+  auth: text,
+  username: text,
+  password: text,
+  identitytoken: text,
+  registrytoken: text,
+});
 
 /**
  * Decodes an entry. `auth` is standard base64 of `user:password`, split at the first colon, and wins over the plain members.
@@ -39,16 +45,31 @@ export function decodeAuthEntry(value: unknown): AuthEntry | BadEntry {
 }
 
 /** What the entry proves; undefined for an empty one, which only marks that a helper has it. Tokens win, as in docker. */
-export function credentialOf({ username, password, identityToken, registryToken }: AuthEntry): Credential | undefined {
+export function credentialOf({
+  username,
+  password,
+  identityToken,
+  registryToken,
+}: AuthEntry): Credential | undefined {
   if (registryToken !== undefined) return { kind: 'registry-token', token: registryToken };
-  if (identityToken !== undefined) return { kind: 'identity-token', token: identityToken, ...(username !== undefined && { username }) };
-  return username === undefined ? undefined : { kind: 'password', username, password: password ?? '' };
+  if (identityToken !== undefined)
+    return {
+      kind: 'identity-token',
+      token: identityToken,
+      ...(username !== undefined && { username }),
+    };
+  return username === undefined
+    ? undefined
+    : { kind: 'password', username, password: password ?? '' };
 }
 
-function decodeAuth(auth: string): { readonly username: string; readonly password: string } | BadEntry {
+function decodeAuth(
+  auth: string,
+): { readonly username: string; readonly password: string } | BadEntry {
   // Go's decoder skips line breaks and nothing else.
   const base64 = auth.replace(/[\r\n]/g, '');
-  if (base64.length % 4 !== 0 || !/^[A-Za-z0-9+/]*={0,2}$/.test(base64)) return { problem: 'expected "auth" to be base64 with padding' };
+  if (base64.length % 4 !== 0 || !/^[A-Za-z0-9+/]*={0,2}$/.test(base64))
+    return { problem: 'expected "auth" to be base64 with padding' };
   const login = Buffer.from(base64, 'base64').toString('utf8');
   const colon = login.indexOf(':');
   if (colon <= 0) return { problem: 'expected "auth" to be base64 of user:password' };

@@ -33,9 +33,12 @@ const configShape = z.object({
 export function parseDockerConfig(text: string, shown: string): DockerConfig {
   const config = configShape.safeParse(text.trim() === '' ? {} : parseJson(text, shown));
   if (!config.success) {
-    throw new InvalidConfigError(`Cannot read "${shown}": expected an object with "auths", "credsStore" and "credHelpers" as docker writes them`, {
-      hint: hintFor(shown),
-    });
+    throw new InvalidConfigError(
+      `Cannot read "${shown}": expected an object with "auths", "credsStore" and "credHelpers" as docker writes them`,
+      {
+        hint: hintFor(shown),
+      },
+    );
   }
   const auths = new Map<string, AuthEntry>();
   const skipped: { key: string; problem: string }[] = [];
@@ -44,7 +47,12 @@ export function parseDockerConfig(text: string, shown: string): DockerConfig {
     if ('problem' in entry) skipped.push({ key, problem: entry.problem });
     else auths.set(key, entry);
   }
-  return { auths, credsStore: config.data.credsStore || undefined, credHelpers: new Map(Object.entries(config.data.credHelpers ?? {})), skipped };
+  return {
+    auths,
+    credsStore: config.data.credsStore || undefined,
+    credHelpers: new Map(Object.entries(config.data.credHelpers ?? {})),
+    skipped,
+  };
 }
 
 /**

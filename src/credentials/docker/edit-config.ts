@@ -10,7 +10,13 @@ export interface PlainLogin {
   readonly password: string;
 }
 
-const SECRET_MEMBERS: ReadonlySet<string> = new Set(['auth', 'username', 'password', 'identitytoken', 'registrytoken']);
+const SECRET_MEMBERS: ReadonlySet<string> = new Set([
+  'auth',
+  'username',
+  'password',
+  'identitytoken',
+  'registrytoken',
+]);
 
 /** Where a configuration is, and its name in messages. */
 export interface ConfigFile {
@@ -21,7 +27,11 @@ export interface ConfigFile {
 }
 
 /** Writes a login in plain under `key`, as docker and podman do; other members of the entry stay. */
-export async function writePlainLogin(file: ConfigFile, key: string, { username, password }: PlainLogin): Promise<void> {
+export async function writePlainLogin(
+  file: ConfigFile,
+  key: string,
+  { username, password }: PlainLogin,
+): Promise<void> {
   const auth = Buffer.from(`${username}:${password}`).toString('base64');
   await edit(file, (auths) => ({ ...auths, [key]: { ...withoutSecrets(auths[key]), auth } }), {});
 }
@@ -30,7 +40,9 @@ export async function writePlainLogin(file: ConfigFile, key: string, { username,
 export async function markAsKeptByHelper(file: ConfigFile, key: string): Promise<void> {
   await edit(file, (auths) => {
     const entries = Object.entries({ ...auths, [key]: withoutSecrets(auths[key]) });
-    return Object.fromEntries(entries.filter(([written]) => written === key || hostOfKey(written) !== key));
+    return Object.fromEntries(
+      entries.filter(([written]) => written === key || hostOfKey(written) !== key),
+    );
   });
 }
 
@@ -41,7 +53,9 @@ export async function removeEntriesOfHost(file: ConfigFile, key: string): Promis
 
 /** Removes one entry. */
 export async function removeEntry(file: ConfigFile, key: string): Promise<void> {
-  await edit(file, (auths) => Object.fromEntries(Object.entries(auths).filter(([written]) => written !== key)));
+  await edit(file, (auths) =>
+    Object.fromEntries(Object.entries(auths).filter(([written]) => written !== key)),
+  );
 }
 
 /** Does nothing to a file in which nothing changes, nor to one that is not there and would say nothing. */
@@ -67,7 +81,9 @@ async function edit(
 }
 
 function withoutHost(auths: Members, key: string): Members {
-  return Object.fromEntries(Object.entries(auths).filter(([written]) => written !== key && hostOfKey(written) !== key));
+  return Object.fromEntries(
+    Object.entries(auths).filter(([written]) => written !== key && hostOfKey(written) !== key),
+  );
 }
 
 function withoutSecrets(entry: unknown): Members {

@@ -9,7 +9,12 @@ import { tryParseJson } from '../try-parse-json.ts';
 export type HelperVerb = 'get' | 'store' | 'erase' | 'list';
 
 /** Runs `docker-credential-<name> <verb>` with `input` on its standard input. */
-export type RunHelper = (name: string, verb: HelperVerb, input: string, signal: AbortSignal | undefined) => Promise<ProgramResult>;
+export type RunHelper = (
+  name: string,
+  verb: HelperVerb,
+  input: string,
+  signal: AbortSignal | undefined,
+) => Promise<ProgramResult>;
 
 export interface HelperLogin {
   readonly username: string;
@@ -46,7 +51,12 @@ const listShape = z.nullable(z.record(z.string(), z.string()));
  * @throws {CredentialHelperError} when it is missing, fails, does not answer in time or answers something else.
  * @see https://github.com/docker/docker-credential-helpers/blob/v0.9.3/README.md#development
  */
-export async function askHelper(name: string, key: string, run: RunHelper, signal?: AbortSignal): Promise<HelperLogin | undefined> {
+export async function askHelper(
+  name: string,
+  key: string,
+  run: RunHelper,
+  signal?: AbortSignal,
+): Promise<HelperLogin | undefined> {
   const stdout = await runToAnswer(name, 'get', key, run, signal);
   if (stdout === undefined) return undefined;
   const answer = answerShape.safeParse(tryParseJson(stdout));
@@ -60,17 +70,29 @@ export async function askHelper(name: string, key: string, run: RunHelper, signa
  *
  * @throws {CredentialHelperError} when it does not.
  */
-export async function storeWithHelper(name: string, key: string, { username, secret }: HelperLogin, run: RunHelper, signal?: AbortSignal): Promise<void> {
+export async function storeWithHelper(
+  name: string,
+  key: string,
+  { username, secret }: HelperLogin,
+  run: RunHelper,
+  signal?: AbortSignal,
+): Promise<void> {
   const input = JSON.stringify({ ServerURL: key, Username: username, Secret: secret });
   // A helper that quotes its input in an error must not bring the secret back.
   const silent: RunHelper = async (...call) => {
     const result = await run(...call);
     return result.kind === 'exited'
-      ? { ...result, stdout: result.stdout.replaceAll(secret, '***').replaceAll(JSON.stringify(secret).slice(1, -1), '***') }
+      ? {
+          ...result,
+          stdout: result.stdout
+            .replaceAll(secret, '***')
+            .replaceAll(JSON.stringify(secret).slice(1, -1), '***'),
+        }
       : result;
   };
   const stdout = await runToAnswer(name, 'store', input, silent, signal);
-  if (stdout === undefined) throw failure(name, 'FAILED', 'it says that it has nothing, where it was to store');
+  if (stdout === undefined)
+    throw failure(name, 'FAILED', 'it says that it has nothing, where it was to store');
 }
 
 /**
@@ -78,7 +100,12 @@ export async function storeWithHelper(name: string, key: string, { username, sec
  *
  * @throws {CredentialHelperError} when it fails.
  */
-export async function eraseWithHelper(name: string, key: string, run: RunHelper, signal?: AbortSignal): Promise<void> {
+export async function eraseWithHelper(
+  name: string,
+  key: string,
+  run: RunHelper,
+  signal?: AbortSignal,
+): Promise<void> {
   await runToAnswer(name, 'erase', key, run, signal);
 }
 
@@ -87,17 +114,35 @@ export async function eraseWithHelper(name: string, key: string, run: RunHelper,
  *
  * @throws {CredentialHelperError} when it fails, or does not know how to list.
  */
-export async function listOfHelper(name: string, run: RunHelper, signal?: AbortSignal): Promise<ReadonlyMap<string, string>> {
+export async function listOfHelper(
+  name: string,
+  run: RunHelper,
+  signal?: AbortSignal,
+): Promise<ReadonlyMap<string, string>> {
   const stdout = await runToAnswer(name, 'list', 'unused', run, signal);
-  const list = listShape.safeParse(stdout === undefined || stdout.trim() === '' ? {} : tryParseJson(stdout));
-  if (!list.success) throw failure(name, 'FAILED', 'expected JSON with a user name for each registry');
+  const list = listShape.safeParse(
+    stdout === undefined || stdout.trim() === '' ? {} : tryParseJson(stdout),
+  );
+  if (!list.success)
+    throw failure(name, 'FAILED', 'expected JSON with a user name for each registry');
   return new Map(Object.entries(list.data ?? {}));
 }
 
 /** What it printed; undefined when it says that it has nothing. */
-async function runToAnswer(name: string, verb: HelperVerb, input: string, run: RunHelper, signal: AbortSignal | undefined): Promise<string | undefined> {
+async function runToAnswer(
+  name: string,
+  verb: HelperVerb,
+  input: string,
+  run: RunHelper,
+  signal: AbortSignal | undefined,
+): Promise<string | undefined> {
   if (!/^[\w.-]+$/.test(name)) {
-    throw failure(name, 'INVALID_CONFIG', 'expected a name of letters, digits, ".", "_" and "-"', 'correct the name in the configuration');
+    throw failure(
+      name,
+      'INVALID_CONFIG',
+      'expected a name of letters, digits, ".", "_" and "-"',
+      'correct the name in the configuration',
+    );
   }
   const result = await run(name, verb, input, signal);
   switch (result.kind) {
@@ -115,7 +160,11 @@ async function runToAnswer(name: string, verb: HelperVerb, input: string, run: R
     case 'exited':
       if (result.status === 0) return result.stdout;
       if (result.stdout.trim() === NOT_FOUND) return undefined;
-      throw failure(name, 'FAILED', `it ended with status ${result.status} and said "${printable(result.stdout.trim(), 200)}"`);
+      throw failure(
+        name,
+        'FAILED',
+        `it ended with status ${result.status} and said "${printable(result.stdout.trim(), 200)}"`,
+      );
     default:
       return assertNever(result);
   }
@@ -126,12 +175,31 @@ export function programOf(name: string): string {
   return `docker-credential-${printable(name, 60)}`;
 }
 
-function failure(name: string, code: ErrorCode, problem: string, hint?: string): CredentialHelperError {
+function failure(
+  name: string,
+  code: ErrorCode,
+  problem: string,
+  hint?: string,
+): CredentialHelperError {
   const program = programOf(name);
-  return new CredentialHelperError(program, code, problem, hint ?? `see what it says: ${program} list`);
+  return new CredentialHelperError(
+    program,
+    code,
+    problem,
+    hint ?? `see what it says: ${program} list`,
+  );
 }
 
 /** Runs real helpers, found on the PATH of `env`. */
-export function createHelperRunner(env: Readonly<Record<string, string | undefined>>, timeoutMs: number = HELPER_TIMEOUT_MS): RunHelper {
-  return (name, verb, input, signal) => askProgram(`docker-credential-${name}`, [verb], { input: `${input}\n`, env, timeoutMs, signal });
+export function createHelperRunner(
+  env: Readonly<Record<string, string | undefined>>,
+  timeoutMs: number = HELPER_TIMEOUT_MS,
+): RunHelper {
+  return (name, verb, input, signal) =>
+    askProgram(`docker-credential-${name}`, [verb], {
+      input: `${input}\n`,
+      env,
+      timeoutMs,
+      signal,
+    });
 }

@@ -5,7 +5,14 @@ import { SingleFlight } from '../../concurrency/single-flight.ts';
 import { credentialOf, type AuthEntry } from './auth-entry.ts';
 import { readConfigFile, showPath } from '../../disk/config-file.ts';
 import type { Credential, CredentialSource, FoundCredential } from '../credential.ts';
-import { dockerKey, findAuthEntry, helperFor, hostOfKey, parseDockerConfig, type DockerConfig } from './config.ts';
+import {
+  dockerKey,
+  findAuthEntry,
+  helperFor,
+  hostOfKey,
+  parseDockerConfig,
+  type DockerConfig,
+} from './config.ts';
 import { askHelper, createHelperRunner, type HelperLogin, type RunHelper } from './helper.ts';
 
 export type Warn = (message: string, hint?: string) => void;
@@ -26,7 +33,12 @@ export const IDENTITY_TOKEN_USER = '<token>';
  * The credentials that docker would use: of `$DOCKER_CONFIG/config.json` or `~/.docker/config.json`, and of the helpers it names.
  * The file is read once, and each host looked up once, when first asked for. With a helper, user and password come only from it.
  */
-export function createDockerSource({ env, home, warn, runHelper = createHelperRunner(env) }: DockerSourceOptions): CredentialSource {
+export function createDockerSource({
+  env,
+  home,
+  warn,
+  runHelper = createHelperRunner(env),
+}: DockerSourceOptions): CredentialSource {
   const path = dockerConfigPath(env, home);
   const shown = showPath(path, home);
   const results = new Map<string, FoundCredential | undefined>();
@@ -45,7 +57,8 @@ export function createDockerSource({ env, home, warn, runHelper = createHelperRu
     const helper = helperFor(loaded, key);
     if (helper === undefined) return found(entry && credentialOf(entry), shown);
     const login = await askHelper(helper, key, runHelper, signal);
-    if (entry?.registryToken !== undefined) return found({ kind: 'registry-token', token: entry.registryToken }, shown);
+    if (entry?.registryToken !== undefined)
+      return found({ kind: 'registry-token', token: entry.registryToken }, shown);
     return found(login && credentialOf(entryOf(login)), `docker-credential-${helper}`);
   };
 
@@ -65,7 +78,10 @@ export function createDockerSource({ env, home, warn, runHelper = createHelperRu
 }
 
 /** Where docker keeps its configuration. */
-export function dockerConfigPath(env: Readonly<Record<string, string | undefined>>, home: string): string {
+export function dockerConfigPath(
+  env: Readonly<Record<string, string | undefined>>,
+  home: string,
+): string {
   return join(env['DOCKER_CONFIG'] || join(home, '.docker'), 'config.json');
 }
 
@@ -73,12 +89,17 @@ export function dockerConfigPath(env: Readonly<Record<string, string | undefined
 export function warnOfSkipped({ skipped }: DockerConfig, shown: string, warn: Warn): void {
   for (const { key, problem } of skipped) {
     const host = printable(hostOfKey(key).replace(/^.*@/, ''), 100);
-    warn(`Cannot use the entry "${host}" of ${shown}: ${problem}`, `write it anew: regi login ${host}`);
+    warn(
+      `Cannot use the entry "${host}" of ${shown}: ${problem}`,
+      `write it anew: regi login ${host}`,
+    );
   }
 }
 
 function entryOf({ username, secret }: HelperLogin): AuthEntry {
-  return username === IDENTITY_TOKEN_USER ? { identityToken: secret } : { username, password: secret };
+  return username === IDENTITY_TOKEN_USER
+    ? { identityToken: secret }
+    : { username, password: secret };
 }
 
 function found(credential: Credential | undefined, origin: string): FoundCredential | undefined {

@@ -1,4 +1,10 @@
-import { readSecret, removeSecret, writeSecret, type KeychainEntry, type OpenEntry } from './parts.ts';
+import {
+  readSecret,
+  removeSecret,
+  writeSecret,
+  type KeychainEntry,
+  type OpenEntry,
+} from './parts.ts';
 import type { KeychainRequest, KeychainResult } from './program.ts';
 
 /** The name under which the keychain shows what is regi's. */

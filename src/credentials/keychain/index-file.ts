@@ -26,15 +26,24 @@ export async function readKeychainIndex(place: ConfigPlace): Promise<ReadonlyMap
   if (text === undefined || text.trim() === '') return new Map();
   const index = indexShape.safeParse(tryParseJson(text));
   if (!index.success) {
-    throw new InvalidConfigError(`Cannot read "${shown}": expected {"logins":{"REGISTRY":{"username":"…"}}}`, {
-      hint: `remove it and log in again: rm ${shown}`,
-    });
+    throw new InvalidConfigError(
+      `Cannot read "${shown}": expected {"logins":{"REGISTRY":{"username":"…"}}}`,
+      {
+        hint: `remove it and log in again: rm ${shown}`,
+      },
+    );
   }
-  return new Map(Object.entries(index.data.logins).map(([account, { username }]) => [account, username]));
+  return new Map(
+    Object.entries(index.data.logins).map(([account, { username }]) => [account, username]),
+  );
 }
 
 /** Notes that the keychain has something under `account`; with no user name, that it no longer has. */
-export async function noteInKeychainIndex(account: string, username: string | undefined, place: ConfigPlace): Promise<void> {
+export async function noteInKeychainIndex(
+  account: string,
+  username: string | undefined,
+  place: ConfigPlace,
+): Promise<void> {
   const { path, shown } = indexFile(place);
   await changePrivateFile(path, shown, async () => {
     const before = await readKeychainIndex(place);

@@ -84,20 +84,31 @@ class ProgramKeychain implements Keychain {
     const secret = await this.#run({ kind: 'get', account }, signal);
     if (secret === undefined) return undefined;
     const { success, data } = secretShape.safeParse(tryParseJson(secret));
-    if (!success) throw new KeychainError('expected an entry that regi wrote', 'write it anew with regi login');
+    if (!success)
+      throw new KeychainError('expected an entry that regi wrote', 'write it anew with regi login');
     return { username: data.Username, secret: data.Secret };
   }
 
-  async set(account: string, { username, secret }: HelperLogin, signal?: AbortSignal): Promise<void> {
+  async set(
+    account: string,
+    { username, secret }: HelperLogin,
+    signal?: AbortSignal,
+  ): Promise<void> {
     const limit = this.#options.os === 'windows' ? WINDOWS_ENTRY_CHARACTERS : undefined;
-    await this.#run({ kind: 'set', account, secret: asciiJson({ Username: username, Secret: secret }), limit }, signal);
+    await this.#run(
+      { kind: 'set', account, secret: asciiJson({ Username: username, Secret: secret }), limit },
+      signal,
+    );
   }
 
   async delete(account: string, signal?: AbortSignal): Promise<void> {
     await this.#run({ kind: 'delete', account }, signal);
   }
 
-  async #run(request: KeychainRequest, signal: AbortSignal | undefined): Promise<string | undefined> {
+  async #run(
+    request: KeychainRequest,
+    signal: AbortSignal | undefined,
+  ): Promise<string | undefined> {
     if (this.#failure !== undefined) throw this.#failure;
     try {
       return await this.#ask(request, signal);
@@ -107,12 +118,22 @@ class ProgramKeychain implements Keychain {
     }
   }
 
-  async #ask(request: KeychainRequest, signal: AbortSignal | undefined): Promise<string | undefined> {
+  async #ask(
+    request: KeychainRequest,
+    signal: AbortSignal | undefined,
+  ): Promise<string | undefined> {
     const { run, env, os, isTerminal } = this.#options;
     const isSecretService = os !== 'darwin' && os !== 'windows';
-    if (run === undefined) throw new KeychainError('this build of regi has none', 'use a credential helper of docker instead');
+    if (run === undefined)
+      throw new KeychainError(
+        'this build of regi has none',
+        'use a credential helper of docker instead',
+      );
     if (isSecretService && (await sessionBus(env)) === undefined) {
-      throw new KeychainError('there is no D-Bus session', 'type it in a desktop session, or under dbus-run-session');
+      throw new KeychainError(
+        'there is no D-Bus session',
+        'type it in a desktop session, or under dbus-run-session',
+      );
     }
     const timeoutMs = isTerminal ? ATTENDED_TIMEOUT_MS : UNATTENDED_TIMEOUT_MS;
     const answered = new AbortController();
@@ -144,7 +165,9 @@ class ProgramKeychain implements Keychain {
     if (!isTerminal) return;
     try {
       await clock.sleep(PATIENCE_MS, answered);
-      note(`Waiting for the keyring: type its password into the window that it opened (up to ${ATTENDED_TIMEOUT_MS / 1000} s)`);
+      note(
+        `Waiting for the keyring: type its password into the window that it opened (up to ${ATTENDED_TIMEOUT_MS / 1000} s)`,
+      );
     } catch (error) {
       if (!answered.aborted) throw error;
     }
@@ -153,18 +176,35 @@ class ProgramKeychain implements Keychain {
 
 /** Other characters escaped: a text of parts must not be cut within one. */
 function asciiJson(value: object): string {
-  return JSON.stringify(value).replace(/[^ -~]/g, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`);
+  return JSON.stringify(value).replace(
+    /[^ -~]/g,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
 }
 
 const UNLOCK_HINT = 'unlock it in the desktop session, and try again';
 
 /** The library's words for the same thing differ, and say little to people. */
 function failureOf(reason: string): KeychainError {
-  if (/prompt was dismissed|locked/i.test(reason)) return new KeychainError('it is locked, and was not unlocked', UNLOCK_HINT);
-  if (/no result found/i.test(reason)) return new KeychainError('it has no default keyring yet', 'create one in the settings of the desktop');
+  if (/prompt was dismissed|locked/i.test(reason))
+    return new KeychainError('it is locked, and was not unlocked', UNLOCK_HINT);
+  if (/no result found/i.test(reason))
+    return new KeychainError(
+      'it has no default keyring yet',
+      'create one in the settings of the desktop',
+    );
   if (/ServiceUnknown|not provided by any|NameHasNoOwner|process \S+ exited/i.test(reason))
-    return new KeychainError('no Secret Service runs in this session', 'start one, such as gnome-keyring or KWallet');
+    return new KeychainError(
+      'no Secret Service runs in this session',
+      'start one, such as gnome-keyring or KWallet',
+    );
   if (/the secret has \d+ characters|longer than platform limit/i.test(reason))
-    return new KeychainError('the password is longer than it takes', 'use a credential helper of docker, or a token that is shorter');
-  return new KeychainError(`it says "${printable(reason, 200)}"`, 'open it in its own program and look there');
+    return new KeychainError(
+      'the password is longer than it takes',
+      'use a credential helper of docker, or a token that is shorter',
+    );
+  return new KeychainError(
+    `it says "${printable(reason, 200)}"`,
+    'open it in its own program and look there',
+  );
 }

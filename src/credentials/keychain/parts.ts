@@ -33,7 +33,9 @@ export async function readSecret(account: string, open: OpenEntry): Promise<stri
   const text = (await (await open(account)).getPassword()) ?? undefined;
   const head = headOf(text);
   if (head === undefined) return text;
-  const parts = await Promise.all(namesOf(account, head).map(async (name) => (await open(name)).getPassword()));
+  const parts = await Promise.all(
+    namesOf(account, head).map(async (name) => (await open(name)).getPassword()),
+  );
   return parts.every((part) => typeof part === 'string') ? parts.join('') : undefined;
 }
 
@@ -43,7 +45,12 @@ export async function readSecret(account: string, open: OpenEntry): Promise<stri
  * @param limit characters of an entry; undefined where the keychain has no limit.
  * @throws {SecretTooLongError}
  */
-export async function writeSecret(account: string, secret: string, limit: number | undefined, open: OpenEntry): Promise<void> {
+export async function writeSecret(
+  account: string,
+  secret: string,
+  limit: number | undefined,
+  open: OpenEntry,
+): Promise<void> {
   const entry = await open(account);
   // Where there is no limit there are no parts, and a locked keychain is asked once.
   const old = limit === undefined ? undefined : headOf((await entry.getPassword()) ?? undefined);
@@ -67,8 +74,13 @@ export async function removeSecret(account: string, open: OpenEntry): Promise<vo
   await removeParts(account, head, open);
 }
 
-async function removeParts(account: string, head: PartsHead | undefined, open: OpenEntry): Promise<void> {
-  for (const name of head === undefined ? [] : namesOf(account, head)) await (await open(name)).deletePassword();
+async function removeParts(
+  account: string,
+  head: PartsHead | undefined,
+  open: OpenEntry,
+): Promise<void> {
+  for (const name of head === undefined ? [] : namesOf(account, head))
+    await (await open(name)).deletePassword();
 }
 
 function namesOf(account: string, { parts, id }: PartsHead): readonly string[] {
@@ -77,8 +89,13 @@ function namesOf(account: string, { parts, id }: PartsHead): readonly string[] {
 
 function headOf(text: string | undefined): PartsHead | undefined {
   const value = tryParseJson(text ?? '');
-  if (typeof value !== 'object' || value === null || !('parts' in value) || !('id' in value)) return undefined;
+  if (typeof value !== 'object' || value === null || !('parts' in value) || !('id' in value))
+    return undefined;
   const { parts, id } = value;
-  const isHead = Number.isSafeInteger(parts) && Number(parts) > 0 && Number(parts) <= MAX_PARTS && typeof id === 'string';
+  const isHead =
+    Number.isSafeInteger(parts) &&
+    Number(parts) > 0 &&
+    Number(parts) <= MAX_PARTS &&
+    typeof id === 'string';
   return isHead ? { parts: Number(parts), id } : undefined;
 }

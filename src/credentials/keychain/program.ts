@@ -17,7 +17,9 @@ export type KeychainRequest =
 
 export type KeychainResult =
   /** `secret` is what `get` found; undefined for nothing. */
-  { readonly kind: 'done'; readonly secret: string | undefined } | { readonly kind: 'failed'; readonly reason: string } | { readonly kind: 'timed-out' };
+  | { readonly kind: 'done'; readonly secret: string | undefined }
+  | { readonly kind: 'failed'; readonly reason: string }
+  | { readonly kind: 'timed-out' };
 
 /** Does one thing in the keychain, within `timeoutMs`. */
 export type RunKeychain = (
@@ -37,7 +39,11 @@ export interface KeychainProgramOptions {
  * The keychain through a process of its own: the library blocks its thread while an unlock prompt waits for a person, and then not
  * even the end of the process comes through.
  */
-export function createKeychainProgram({ execPath, script, env }: KeychainProgramOptions): RunKeychain {
+export function createKeychainProgram({
+  execPath,
+  script,
+  env,
+}: KeychainProgramOptions): RunKeychain {
   return async (request, { timeoutMs, signal }) => {
     const bus = await sessionBus(env);
     const result = await askProgram(execPath, [script], {
@@ -48,7 +54,12 @@ export function createKeychainProgram({ execPath, script, env }: KeychainProgram
     });
     if (result.kind === 'timed-out') return result;
     if (result.kind !== 'exited') return { kind: 'failed', reason: 'its program cannot be used' };
-    return parseResult(result.stdout) ?? { kind: 'failed', reason: `its program ended with status ${result.status} and no answer` };
+    return (
+      parseResult(result.stdout) ?? {
+        kind: 'failed',
+        reason: `its program ended with status ${result.status} and no answer`,
+      }
+    );
   };
 }
 
@@ -63,7 +74,9 @@ function parseResult(text: string): KeychainResult | undefined {
 }
 
 /** The address of the D-Bus session, through which the Secret Service is asked; undefined where there is none. */
-export async function sessionBus(env: Readonly<Record<string, string | undefined>>): Promise<string | undefined> {
+export async function sessionBus(
+  env: Readonly<Record<string, string | undefined>>,
+): Promise<string | undefined> {
   const address = env['DBUS_SESSION_BUS_ADDRESS'];
   if (address) return address;
   const runtime = env['XDG_RUNTIME_DIR'];

@@ -16,7 +16,11 @@ export const KEYCHAIN_NAME = 'the keychain';
  * The logins that regi stored in the keychain. A keychain that cannot be read is warned of and passed over: what may be read by
  * anybody can then still be read, and a refusal says what to do.
  */
-export function createKeychainSource({ keychain, warn, ...place }: KeychainSourceOptions): CredentialSource {
+export function createKeychainSource({
+  keychain,
+  warn,
+  ...place
+}: KeychainSourceOptions): CredentialSource {
   let index: ReturnType<typeof readKeychainIndex> | undefined;
   return async (host, _repository, signal) => {
     const account = dockerKey(host);
@@ -27,12 +31,18 @@ export function createKeychainSource({ keychain, warn, ...place }: KeychainSourc
       if (login === undefined) return undefined;
       const { username, secret } = login;
       return {
-        credential: username === IDENTITY_TOKEN_USER ? { kind: 'identity-token', token: secret } : { kind: 'password', username, password: secret },
+        credential:
+          username === IDENTITY_TOKEN_USER
+            ? { kind: 'identity-token', token: secret }
+            : { kind: 'password', username, password: secret },
         origin: KEYCHAIN_NAME,
       };
     } catch (error) {
       if (!(error instanceof KeychainError)) throw error;
-      warn(`Cannot read the login for "${host}" from the keychain: ${error.reason}; going on without it`, error.hint);
+      warn(
+        `Cannot read the login for "${host}" from the keychain: ${error.reason}; going on without it`,
+        error.hint,
+      );
       return undefined;
     }
   };

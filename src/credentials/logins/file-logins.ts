@@ -1,10 +1,28 @@
 import { credentialOf, type AuthEntry } from '../docker/auth-entry.ts';
 import { readConfigFile, showPath } from '../../disk/config-file.ts';
-import { containersAuthPaths, flatAuthPath, namedAuthFile, normalizeKey } from '../containers-auth.ts';
-import { DOCKER_HUB_KEY, dockerKey, helperFor, hostOfKey, parseDockerConfig, parseFlatConfig, type DockerConfig } from '../docker/config.ts';
+import {
+  containersAuthPaths,
+  flatAuthPath,
+  namedAuthFile,
+  normalizeKey,
+} from '../containers-auth.ts';
+import {
+  DOCKER_HUB_KEY,
+  dockerKey,
+  helperFor,
+  hostOfKey,
+  parseDockerConfig,
+  parseFlatConfig,
+  type DockerConfig,
+} from '../docker/config.ts';
 import { dockerConfigPath, warnOfSkipped, type DockerSourceOptions } from '../docker/source.ts';
 import type { ConfigFile } from '../docker/edit-config.ts';
-import { createHelperRunner, CredentialHelperError, listOfHelper, programOf } from '../docker/helper.ts';
+import {
+  createHelperRunner,
+  CredentialHelperError,
+  listOfHelper,
+  programOf,
+} from '../docker/helper.ts';
 import type { KnownLogin } from './list.ts';
 
 export interface FileLoginsOptions extends DockerSourceOptions {
@@ -20,16 +38,23 @@ export function registryOfKey(key: string): string {
 }
 
 /** The logins of the auth file that a flag or variable names; none without one. */
-export async function namedFileLogins(options: FileLoginsOptions, signal?: AbortSignal): Promise<readonly KnownLogin[]> {
+export async function namedFileLogins(
+  options: FileLoginsOptions,
+  signal?: AbortSignal,
+): Promise<readonly KnownLogin[]> {
   const named = namedAuthFile(options.authfile, options.env, options.cwd);
   return named === undefined ? [] : containersLogins(named, options, signal);
 }
 
 /** The logins of podman and skopeo, where no file is named. */
-export async function defaultFileLogins(options: FileLoginsOptions, signal?: AbortSignal): Promise<readonly KnownLogin[]> {
+export async function defaultFileLogins(
+  options: FileLoginsOptions,
+  signal?: AbortSignal,
+): Promise<readonly KnownLogin[]> {
   if (namedAuthFile(options.authfile, options.env, options.cwd) !== undefined) return [];
   const logins: KnownLogin[] = [];
-  for (const path of containersAuthPaths(options.env, options.home)) logins.push(...(await containersLogins(path, options, signal)));
+  for (const path of containersAuthPaths(options.env, options.home))
+    logins.push(...(await containersLogins(path, options, signal)));
   return [...logins, ...(await flatLogins(options))];
 }
 
@@ -42,22 +67,36 @@ async function flatLogins({ home, warn }: FileLoginsOptions): Promise<readonly K
 }
 
 /** The logins of docker's config.json and of the helpers it names. */
-export async function dockerLogins(options: FileLoginsOptions, signal?: AbortSignal): Promise<readonly KnownLogin[]> {
+export async function dockerLogins(
+  options: FileLoginsOptions,
+  signal?: AbortSignal,
+): Promise<readonly KnownLogin[]> {
   const path = dockerConfigPath(options.env, options.home);
   const shown = showPath(path, options.home);
   const config = await load(path, shown, options);
   const kept = await helperLogins(config, { path, shown }, options, signal);
   const plain = plainLogins(config, { path, shown }).map((login) => {
     const helper = helperFor(config, dockerKey(login.registry));
-    return helper === undefined ? login : { ...login, ignored: `${programOf(helper)} is asked instead` };
+    return helper === undefined
+      ? login
+      : { ...login, ignored: `${programOf(helper)} is asked instead` };
   });
   return [...kept, ...plain];
 }
 
-async function containersLogins(path: string, options: FileLoginsOptions, signal: AbortSignal | undefined): Promise<readonly KnownLogin[]> {
+async function containersLogins(
+  path: string,
+  options: FileLoginsOptions,
+  signal: AbortSignal | undefined,
+): Promise<readonly KnownLogin[]> {
   const shown = showPath(path, options.home);
   const config = await load(path, shown, options);
-  const kept = await helperLogins({ ...config, credsStore: undefined }, { path, shown }, options, signal);
+  const kept = await helperLogins(
+    { ...config, credsStore: undefined },
+    { path, shown },
+    options,
+    signal,
+  );
   const plain = plainLogins(config, { path, shown }).map((login) => ({
     ...login,
     registry: login.place.kind === 'file' ? normalizeKey(login.place.key) : login.registry,
@@ -65,7 +104,11 @@ async function containersLogins(path: string, options: FileLoginsOptions, signal
   return [...kept, ...plain];
 }
 
-async function load(path: string, shown: string, { warn }: FileLoginsOptions): Promise<DockerConfig> {
+async function load(
+  path: string,
+  shown: string,
+  { warn }: FileLoginsOptions,
+): Promise<DockerConfig> {
   const config = parseDockerConfig((await readConfigFile(path, shown)) ?? '', shown);
   warnOfSkipped(config, shown, warn);
   return config;
@@ -75,12 +118,20 @@ function plainLogins({ auths }: DockerConfig, file: ConfigFile): readonly KnownL
   return [...auths].flatMap(([key, entry]) =>
     credentialOf(entry) === undefined
       ? []
-      : [{ registry: registryOfKey(key), username: nameOf(entry), origin: file.shown, place: { kind: 'file' as const, ...file, key } }],
+      : [
+          {
+            registry: registryOfKey(key),
+            username: nameOf(entry),
+            origin: file.shown,
+            place: { kind: 'file' as const, ...file, key },
+          },
+        ],
   );
 }
 
 function nameOf({ username, registryToken, identityToken }: AuthEntry): string | undefined {
-  if (registryToken !== undefined || (identityToken !== undefined && username === undefined)) return '<token>';
+  if (registryToken !== undefined || (identityToken !== undefined && username === undefined))
+    return '<token>';
   return username;
 }
 
@@ -91,7 +142,9 @@ async function helperLogins(
   options: FileLoginsOptions,
   signal: AbortSignal | undefined,
 ): Promise<readonly KnownLogin[]> {
-  const names = new Set([...credHelpers.values(), credsStore].filter((name) => name !== undefined && name !== ''));
+  const names = new Set(
+    [...credHelpers.values(), credsStore].filter((name) => name !== undefined && name !== ''),
+  );
   const logins: KnownLogin[] = [];
   for (const name of names) {
     if (name === undefined) continue;
@@ -102,17 +155,25 @@ async function helperLogins(
       origin: programOf(name),
       place: { kind: 'helper', name, key, path, shown },
     });
-    const isAskedFor = (key: string): boolean => (credHelpers.get(dockerKey(registryOfKey(key))) ?? credsStore) === name;
-    for (const [key, username] of listed ?? []) if (isAskedFor(key)) logins.push(login(key, username || undefined));
+    const isAskedFor = (key: string): boolean =>
+      (credHelpers.get(dockerKey(registryOfKey(key))) ?? credsStore) === name;
+    for (const [key, username] of listed ?? [])
+      if (isAskedFor(key)) logins.push(login(key, username || undefined));
     for (const [host, helper] of credHelpers) {
-      const isListed = [...(listed?.keys() ?? [])].some((key) => registryOfKey(key) === registryOfKey(host));
+      const isListed = [...(listed?.keys() ?? [])].some(
+        (key) => registryOfKey(key) === registryOfKey(host),
+      );
       if (helper === name && !isListed) logins.push(login(host, undefined));
     }
   }
   return logins;
 }
 
-async function tryToList(name: string, { env, warn, runHelper }: FileLoginsOptions, signal: AbortSignal | undefined) {
+async function tryToList(
+  name: string,
+  { env, warn, runHelper }: FileLoginsOptions,
+  signal: AbortSignal | undefined,
+) {
   try {
     return await listOfHelper(name, runHelper ?? createHelperRunner(env), signal);
   } catch (error) {

@@ -5,13 +5,22 @@ import { OWN_HELPER } from '../docker/helper.ts';
 import { createEnvironmentSource } from '../environment.ts';
 import { readKeychainIndex } from '../keychain/index-file.ts';
 import { KEYCHAIN_NAME } from '../keychain/source.ts';
-import { defaultFileLogins, dockerLogins, type FileLoginsOptions, namedFileLogins, registryOfKey } from './file-logins.ts';
+import {
+  defaultFileLogins,
+  dockerLogins,
+  type FileLoginsOptions,
+  namedFileLogins,
+  registryOfKey,
+} from './file-logins.ts';
 
 /**
  * Every login that is kept anywhere, in the order in which places are asked; the keychain itself is not: it may be locked.
  * Helpers are asked for names, never for secrets.
  */
-export async function listLogins(options: FileLoginsOptions, signal?: AbortSignal): Promise<readonly RankedLogin[]> {
+export async function listLogins(
+  options: FileLoginsOptions,
+  signal?: AbortSignal,
+): Promise<readonly RankedLogin[]> {
   const logins = [
     ...(await environmentLogins(options)),
     ...(await namedFileLogins(options, signal)),
@@ -25,7 +34,15 @@ export async function listLogins(options: FileLoginsOptions, signal?: AbortSigna
 
 /** The same entry of the keychain is not two logins because docker's configuration names our helper. */
 function isListedByOurHelper({ registry, place }: KnownLogin, all: readonly KnownLogin[]): boolean {
-  return place.kind === 'keychain' && all.some((other) => other.registry === registry && other.place.kind === 'helper' && other.place.name === OWN_HELPER);
+  return (
+    place.kind === 'keychain' &&
+    all.some(
+      (other) =>
+        other.registry === registry &&
+        other.place.kind === 'helper' &&
+        other.place.name === OWN_HELPER,
+    )
+  );
 }
 
 /**
@@ -33,8 +50,15 @@ function isListedByOurHelper({ registry, place }: KnownLogin, all: readonly Know
  *
  * @throws {InvalidConfigError} when the `REGI_*` variables are incomplete.
  */
-export async function loginBefore(registry: string, options: FileLoginsOptions): Promise<KnownLogin | undefined> {
-  const first = [...(await environmentLogins(options)), ...(await namedFileLogins(options)), ...variableLogins(options)];
+export async function loginBefore(
+  registry: string,
+  options: FileLoginsOptions,
+): Promise<KnownLogin | undefined> {
+  const first = [
+    ...(await environmentLogins(options)),
+    ...(await namedFileLogins(options)),
+    ...variableLogins(options),
+  ];
   return first.find((login) => login.registry === registry);
 }
 
@@ -43,7 +67,8 @@ function rank(logins: readonly KnownLogin[]): readonly RankedLogin[] {
   const ranked = logins.map((login) => {
     if (login.ignored !== undefined) return { ...login, used: false, reason: login.ignored };
     const winner = winners.get(login.registry) ?? widerWinner(login, winners);
-    if (winner !== undefined) return { ...login, used: false, reason: `it is asked after ${winner.origin}` };
+    if (winner !== undefined)
+      return { ...login, used: false, reason: `it is asked after ${winner.origin}` };
     winners.set(login.registry, login);
     return { ...login, used: true, reason: ONLY };
   });
@@ -54,14 +79,21 @@ function rank(logins: readonly KnownLogin[]): readonly RankedLogin[] {
 export const ONLY = 'it is the only one';
 
 function whyUsed(login: KnownLogin, all: readonly RankedLogin[]): string {
-  const beaten = all.filter((other) => !other.used && other.registry === login.registry).map(({ origin }) => origin);
+  const beaten = all
+    .filter((other) => !other.used && other.registry === login.registry)
+    .map(({ origin }) => origin);
   return beaten.length === 0 ? ONLY : `it is asked before ${[...new Set(beaten)].join(' and ')}`;
 }
 
 /** A login for all of a registry, in a place that is asked earlier: namespaces matter only within one file. */
-function widerWinner({ registry, origin }: KnownLogin, winners: ReadonlyMap<string, KnownLogin>): KnownLogin | undefined {
+function widerWinner(
+  { registry, origin }: KnownLogin,
+  winners: ReadonlyMap<string, KnownLogin>,
+): KnownLogin | undefined {
   const parts = registry.split('/');
-  const wider = parts.slice(1).map((_, dropped) => winners.get(parts.slice(0, dropped + 1).join('/')));
+  const wider = parts
+    .slice(1)
+    .map((_, dropped) => winners.get(parts.slice(0, dropped + 1).join('/')));
   return wider.find((winner) => winner !== undefined && winner.origin !== origin);
 }
 
@@ -70,7 +102,14 @@ async function environmentLogins({ env }: FileLoginsOptions): Promise<readonly K
   const found = await createEnvironmentSource(env)(registry, undefined);
   if (found?.credential.kind !== 'password') return [];
   const names = ['REGI_REGISTRY', 'REGI_USERNAME', 'REGI_PASSWORD'];
-  return [{ registry, username: found.credential.username, origin: found.origin, place: { kind: 'variable', names } }];
+  return [
+    {
+      registry,
+      username: found.credential.username,
+      origin: found.origin,
+      place: { kind: 'variable', names },
+    },
+  ];
 }
 
 function variableLogins({ env, warn }: FileLoginsOptions): readonly KnownLogin[] {
@@ -78,7 +117,14 @@ function variableLogins({ env, warn }: FileLoginsOptions): readonly KnownLogin[]
   return [...loadDockerAuthVariable(env, warn).auths].flatMap(([key, entry]) =>
     credentialOf(entry) === undefined
       ? []
-      : [{ registry: registryOfKey(key), username: entry.username, origin: name, place: { kind: 'variable' as const, names: [name] } }],
+      : [
+          {
+            registry: registryOfKey(key),
+            username: entry.username,
+            origin: name,
+            place: { kind: 'variable' as const, names: [name] },
+          },
+        ],
   );
 }
 
@@ -98,7 +144,13 @@ export type LoginPlace =
   | { readonly kind: 'variable'; readonly names: readonly string[] }
   | (ConfigFile & { readonly kind: 'file'; readonly key: string })
   /** A helper, and the configuration that names it. */
-  | { readonly kind: 'helper'; readonly name: string; readonly key: string; readonly path: string; readonly shown: string }
+  | {
+      readonly kind: 'helper';
+      readonly name: string;
+      readonly key: string;
+      readonly path: string;
+      readonly shown: string;
+    }
   | { readonly kind: 'keychain'; readonly account: string };
 
 /** A login that is kept somewhere: never with its secret. */

@@ -21,14 +21,23 @@ export function isRemovable({ place }: KnownLogin): boolean {
  * @throws {KeychainError} when the keychain cannot be used here and now.
  * @throws {CredentialHelperError} when the helper fails.
  */
-export async function removeLogin({ place }: KnownLogin, options: RemoveLoginOptions, signal?: AbortSignal): Promise<void> {
+export async function removeLogin(
+  { place }: KnownLogin,
+  options: RemoveLoginOptions,
+  signal?: AbortSignal,
+): Promise<void> {
   switch (place.kind) {
     case 'variable':
       return;
     case 'file':
       return removeEntry(place, place.key);
     case 'helper':
-      await eraseWithHelper(place.name, place.key, options.runHelper ?? createHelperRunner(options.env), signal);
+      await eraseWithHelper(
+        place.name,
+        place.key,
+        options.runHelper ?? createHelperRunner(options.env),
+        signal,
+      );
       // The empty entry that says that a helper has it.
       return removeEntry(place, place.key);
     case 'keychain':

@@ -4,7 +4,11 @@ import { RegiError } from '../../errors.ts';
 import { printable } from '../../redact.ts';
 import { dockerKey } from '../docker/config.ts';
 import { registryOfKey } from './file-logins.ts';
-import { noteInKeychainIndex, readKeychainIndex, type ConfigPlace } from '../keychain/index-file.ts';
+import {
+  noteInKeychainIndex,
+  readKeychainIndex,
+  type ConfigPlace,
+} from '../keychain/index-file.ts';
 import type { Keychain } from '../keychain/keychain.ts';
 import { tryParseJson } from '../try-parse-json.ts';
 
@@ -23,7 +27,11 @@ const NOT_FOUND = 'credentials not found in native keychain';
 const NO_SERVER_URL = 'no credentials server URL';
 const NO_USERNAME = 'no credentials username';
 
-const loginShape = z.object({ ServerURL: z.optional(z.string()), Username: z.optional(z.string()), Secret: z.optional(z.string()) });
+const loginShape = z.object({
+  ServerURL: z.optional(z.string()),
+  Username: z.optional(z.string()),
+  Secret: z.optional(z.string()),
+});
 
 /**
  * Does what a docker credential helper does for one verb, over the keychain and nothing else: docker's configuration may name this helper, and
@@ -31,7 +39,12 @@ const loginShape = z.object({ ServerURL: z.optional(z.string()), Username: z.opt
  *
  * @see https://github.com/docker/docker-credential-helpers/blob/v0.9.3/README.md#development
  */
-export async function answerAsHelper(verb: string, input: string, place: HelperPlace, signal?: AbortSignal): Promise<HelperAnswer> {
+export async function answerAsHelper(
+  verb: string,
+  input: string,
+  place: HelperPlace,
+  signal?: AbortSignal,
+): Promise<HelperAnswer> {
   try {
     switch (verb) {
       case 'get':
@@ -43,7 +56,9 @@ export async function answerAsHelper(verb: string, input: string, place: HelperP
       case 'list':
         return said(JSON.stringify(Object.fromEntries(await readKeychainIndex(place))));
       default:
-        return refused(`Cannot do "${printable(verb, 40)}": expected get, store, erase, list or version`);
+        return refused(
+          `Cannot do "${printable(verb, 40)}": expected get, store, erase, list or version`,
+        );
     }
   } catch (error) {
     if (signal?.aborted === true || !(error instanceof RegiError)) throw error;
@@ -51,7 +66,11 @@ export async function answerAsHelper(verb: string, input: string, place: HelperP
   }
 }
 
-async function get(url: string, place: HelperPlace, signal: AbortSignal | undefined): Promise<HelperAnswer> {
+async function get(
+  url: string,
+  place: HelperPlace,
+  signal: AbortSignal | undefined,
+): Promise<HelperAnswer> {
   if (url === '') return refused(NO_SERVER_URL);
   const account = accountOf(url);
   const isKnown = (await readKeychainIndex(place)).has(account);
@@ -60,9 +79,14 @@ async function get(url: string, place: HelperPlace, signal: AbortSignal | undefi
   return said(JSON.stringify({ ServerURL: url, Username: login.username, Secret: login.secret }));
 }
 
-async function store(input: string, place: HelperPlace, signal: AbortSignal | undefined): Promise<HelperAnswer> {
+async function store(
+  input: string,
+  place: HelperPlace,
+  signal: AbortSignal | undefined,
+): Promise<HelperAnswer> {
   const login = loginShape.safeParse(tryParseJson(input));
-  if (!login.success) return refused('Cannot store a login: expected JSON with "ServerURL", "Username" and "Secret"');
+  if (!login.success)
+    return refused('Cannot store a login: expected JSON with "ServerURL", "Username" and "Secret"');
   const { ServerURL: url = '', Username: username = '', Secret: secret = '' } = login.data;
   if (url.trim() === '') return refused(NO_SERVER_URL);
   if (username === '') return refused(NO_USERNAME);
@@ -73,7 +97,11 @@ async function store(input: string, place: HelperPlace, signal: AbortSignal | un
 }
 
 /** docker erases a host under every form of its name, one after the other: one that is not there is fine. */
-async function erase(url: string, place: HelperPlace, signal: AbortSignal | undefined): Promise<HelperAnswer> {
+async function erase(
+  url: string,
+  place: HelperPlace,
+  signal: AbortSignal | undefined,
+): Promise<HelperAnswer> {
   if (url === '') return refused(NO_SERVER_URL);
   const account = accountOf(url);
   if ((await readKeychainIndex(place)).has(account)) {

@@ -2,9 +2,21 @@ import { RegiError } from '../../errors.ts';
 import { readConfigFile, showPath } from '../../disk/config-file.ts';
 import { namedAuthFile, normalizeKey } from '../containers-auth.ts';
 import { credentialOf } from '../docker/auth-entry.ts';
-import { dockerKey, helperFor, hostOfKey, parseDockerConfig, type DockerConfig } from '../docker/config.ts';
+import {
+  dockerKey,
+  helperFor,
+  hostOfKey,
+  parseDockerConfig,
+  type DockerConfig,
+} from '../docker/config.ts';
 import { dockerConfigPath } from '../docker/source.ts';
-import { markAsKeptByHelper, removeEntriesOfHost, writePlainLogin, type ConfigFile, type PlainLogin } from '../docker/edit-config.ts';
+import {
+  markAsKeptByHelper,
+  removeEntriesOfHost,
+  writePlainLogin,
+  type ConfigFile,
+  type PlainLogin,
+} from '../docker/edit-config.ts';
 import type { FileLoginsOptions } from './file-logins.ts';
 import { createHelperRunner, programOf, storeWithHelper } from '../docker/helper.ts';
 import { noteInKeychainIndex } from '../keychain/index-file.ts';
@@ -41,17 +53,28 @@ class KeychainRequiredError extends RegiError {
  * @throws {KeychainRequiredError} when only a file is left, with `keychainOnly`.
  * @throws {CredentialHelperError} when the helper does not take it: its owner does not want it anywhere else.
  */
-export async function storeLogin(host: string, login: PlainLogin, options: StoreLoginOptions, signal?: AbortSignal): Promise<StoredLogin> {
+export async function storeLogin(
+  host: string,
+  login: PlainLogin,
+  options: StoreLoginOptions,
+  signal?: AbortSignal,
+): Promise<StoredLogin> {
   const named = namedAuthFile(options.authfile, options.env, options.cwd);
-  if (named !== undefined && !options.keychainOnly) return storeInNamedFile(host, login, named, options, signal);
+  if (named !== undefined && !options.keychainOnly)
+    return storeInNamedFile(host, login, named, options, signal);
   const path = dockerConfigPath(options.env, options.home);
   const file = { path, shown: showPath(path, options.home) };
   const config = await load(file);
   const key = dockerKey(host);
   const helper = helperFor(config, key);
-  if (helper !== undefined) return storeInHelper(helper, key, login, { file, config, options, signal });
+  if (helper !== undefined)
+    return storeInHelper(helper, key, login, { file, config, options, signal });
   if (config.credHelpers.get(key) === '') {
-    if (options.keychainOnly) throw keychainRequired(`credHelpers of ${file.shown} asks for the file itself`, `remove "${key}" from credHelpers there`);
+    if (options.keychainOnly)
+      throw keychainRequired(
+        `credHelpers of ${file.shown} asks for the file itself`,
+        `remove "${key}" from credHelpers there`,
+      );
     return storeInFile(file, key, login);
   }
   try {
@@ -85,19 +108,42 @@ async function storeInNamedFile(
   return storeInFile(file, normalizeKey(host), login);
 }
 
-async function storeInHelper(helper: string, key: string, { username, password }: PlainLogin, { file, config, options, signal }: Surroundings) {
-  await storeWithHelper(helper, key, { username, secret: password }, options.runHelper ?? createHelperRunner(options.env), signal);
+async function storeInHelper(
+  helper: string,
+  key: string,
+  { username, password }: PlainLogin,
+  { file, config, options, signal }: Surroundings,
+) {
+  await storeWithHelper(
+    helper,
+    key,
+    { username, secret: password },
+    options.runHelper ?? createHelperRunner(options.env),
+    signal,
+  );
   await markAsKeptByHelper(file, key);
-  return { kind: 'helper', origin: programOf(helper), removedFrom: hasPlainLogin(config, key) ? file.shown : undefined } satisfies StoredLogin;
+  return {
+    kind: 'helper',
+    origin: programOf(helper),
+    removedFrom: hasPlainLogin(config, key) ? file.shown : undefined,
+  } satisfies StoredLogin;
 }
 
 /** The index comes last: an entry of it says that the keychain has the login, and a file that still had one would be read first. */
-async function storeInKeychain(key: string, { username, password }: PlainLogin, { file, config, options, signal }: Surroundings) {
+async function storeInKeychain(
+  key: string,
+  { username, password }: PlainLogin,
+  { file, config, options, signal }: Surroundings,
+) {
   await options.keychain.set(key, { username, secret: password }, signal);
   const isShadowed = hasPlainLogin(config, key);
   if (isShadowed) await removeEntriesOfHost(file, key);
   await noteInKeychainIndex(key, username, options);
-  return { kind: 'keychain', origin: KEYCHAIN_NAME, removedFrom: isShadowed ? file.shown : undefined } satisfies StoredLogin;
+  return {
+    kind: 'keychain',
+    origin: KEYCHAIN_NAME,
+    removedFrom: isShadowed ? file.shown : undefined,
+  } satisfies StoredLogin;
 }
 
 async function storeInFile(file: ConfigFile, key: string, login: PlainLogin): Promise<StoredLogin> {
@@ -111,9 +157,15 @@ async function load({ path, shown }: ConfigFile): Promise<DockerConfig> {
 
 function hasPlainLogin({ auths, skipped }: DockerConfig, key: string): boolean {
   const isOfHost = (written: string): boolean => written === key || hostOfKey(written) === key;
-  return [...auths].some(([written, entry]) => isOfHost(written) && credentialOf(entry) !== undefined) || skipped.some(({ key: written }) => isOfHost(written));
+  return (
+    [...auths].some(([written, entry]) => isOfHost(written) && credentialOf(entry) !== undefined) ||
+    skipped.some(({ key: written }) => isOfHost(written))
+  );
 }
 
 function keychainRequired(reason: string, hint: string | undefined): KeychainRequiredError {
-  return new KeychainRequiredError(`Cannot store the login in the keychain: ${reason}; nothing is stored`, { hint });
+  return new KeychainRequiredError(
+    `Cannot store the login in the keychain: ${reason}; nothing is stored`,
+    { hint },
+  );
 }

@@ -20,7 +20,9 @@ export interface BaseNeed {
 }
 
 /** Where such a layer is: in the repository already, in another, or in none. */
-export type BaseOrigin = { readonly kind: 'there' | 'nowhere' } | { readonly kind: 'held'; readonly by: Store };
+export type BaseOrigin =
+  | { readonly kind: 'there' | 'nowhere' }
+  | { readonly kind: 'held'; readonly by: Store };
 
 export interface BaseOptions {
   readonly lanes: Lanes;
@@ -44,30 +46,47 @@ export async function blobsNotCarried(
   const found: Descriptor[] = [];
   const read = (node: Descriptor): Promise<ManifestNode> => readManifest(source, node, options);
   const visit = async ({ descriptor, manifest }: ManifestNode, depth: number): Promise<void> => {
-    if (depth > LIMITS.indexDepth) throw new InvalidManifestError(`Cannot read ${descriptor.digest}: expected at most ${LIMITS.indexDepth} levels of indexes`);
+    if (depth > LIMITS.indexDepth)
+      throw new InvalidManifestError(
+        `Cannot read ${descriptor.digest}: expected at most ${LIMITS.indexDepth} levels of indexes`,
+      );
     for (const child of childrenOf(manifest)) {
       if (isManifestType(child.mediaType)) await visit(await read(child), depth + 1);
-      else if (!isForeignLayerType(child.mediaType) && !(await source.exists(child, options))) found.push(child);
+      else if (!isForeignLayerType(child.mediaType) && !(await source.exists(child, options)))
+        found.push(child);
     }
   };
   const whole = await read(root);
-  await visit(platforms.length === 0 ? whole : await narrowImage(whole, platforms, read, source, options), 0);
+  await visit(
+    platforms.length === 0 ? whole : await narrowImage(whole, platforms, read, source, options),
+    0,
+  );
   return found;
 }
 
 /** Asks, without writing anything, where layers are that an archive leaves out. In the order of `needs`. */
-export async function locateBases(needs: readonly BaseNeed[], { lanes, signal }: BaseOptions): Promise<readonly BaseOrigin[]> {
+export async function locateBases(
+  needs: readonly BaseNeed[],
+  { lanes, signal }: BaseOptions,
+): Promise<readonly BaseOrigin[]> {
   const has = (store: Store, layer: Descriptor, inner: AbortSignal): Promise<boolean> =>
     lanes.run([store.place], 0, inner, () => store.exists(layer, { signal: inner }));
-  const locate = async ({ layer, destination, candidates }: BaseNeed, inner: AbortSignal): Promise<BaseOrigin> => {
+  const locate = async (
+    { layer, destination, candidates }: BaseNeed,
+    inner: AbortSignal,
+  ): Promise<BaseOrigin> => {
     if (await has(destination, layer, inner)) return { kind: 'there' };
-    for (const by of candidates) if (await mayHave(() => has(by, layer, inner))) return { kind: 'held', by };
+    for (const by of candidates)
+      if (await mayHave(() => has(by, layer, inner))) return { kind: 'held', by };
     return { kind: 'nowhere' };
   };
   async function* listed(): AsyncGenerator<BaseNeed> {
     yield* needs;
   }
-  const attempt = async (need: BaseNeed, inner: AbortSignal): Promise<{ readonly origin: BaseOrigin } | { readonly error: unknown }> => {
+  const attempt = async (
+    need: BaseNeed,
+    inner: AbortSignal,
+  ): Promise<{ readonly origin: BaseOrigin } | { readonly error: unknown }> => {
     try {
       return { origin: await locate(need, inner) };
     } catch (error) {
@@ -89,7 +108,11 @@ async function mayHave(ask: () => Promise<boolean>): Promise<boolean> {
   try {
     return await ask();
   } catch (error) {
-    if (error instanceof RegiError && (error.code === 'NOT_AUTHORISED' || error.code === 'NOT_FOUND')) return false;
+    if (
+      error instanceof RegiError &&
+      (error.code === 'NOT_AUTHORISED' || error.code === 'NOT_FOUND')
+    )
+      return false;
     throw error;
   }
 }
@@ -108,13 +131,21 @@ export async function bringBase(
     await destination.push(layer, content, { signal });
     return 'copied';
   });
-  onEvent(outcome === 'mounted' ? { kind: 'mounted', target: layer, from: by.repository, to } : { kind: 'copied', target: layer, to });
+  onEvent(
+    outcome === 'mounted'
+      ? { kind: 'mounted', target: layer, from: by.repository, to }
+      : { kind: 'copied', target: layer, to },
+  );
 }
 
 function counted(
   by: Store,
   target: Descriptor,
-  { to, signal, onEvent }: { readonly to: string; readonly signal: AbortSignal; readonly onEvent: OnEvent },
+  {
+    to,
+    signal,
+    onEvent,
+  }: { readonly to: string; readonly signal: AbortSignal; readonly onEvent: OnEvent },
 ): Bytes {
   return {
     async *[Symbol.asyncIterator]() {

@@ -20,17 +20,26 @@ export interface Omission {
 }
 
 /** The layers that an archive really has: its manifests may list more, and configs travel each time anyway. */
-export async function layersCarriedBy(source: Source, images: Iterable<EarlierImage>, options: CallOptions = {}): Promise<readonly CarriedBlob[]> {
+export async function layersCarriedBy(
+  source: Source,
+  images: Iterable<EarlierImage>,
+  options: CallOptions = {},
+): Promise<readonly CarriedBlob[]> {
   const found: CarriedBlob[] = [];
   const visit = async (node: Descriptor, repository: string | undefined): Promise<void> => {
     if (!(await source.exists(node, options))) return;
     const { manifest } = await readManifest(source, node, options);
     if (manifest.kind === 'index') {
-      for (const child of manifest.manifests) if (isManifestType(child.mediaType)) await visit(child, repository);
+      for (const child of manifest.manifests)
+        if (isManifestType(child.mediaType)) await visit(child, repository);
       return;
     }
     for (const { digest, size, mediaType } of manifest.layers) {
-      if (isForeignLayerType(mediaType) || !(await source.exists({ mediaType, digest, size }, options))) continue;
+      if (
+        isForeignLayerType(mediaType) ||
+        !(await source.exists({ mediaType, digest, size }, options))
+      )
+        continue;
       found.push({ digest, size, repositories: repository === undefined ? [] : [repository] });
     }
   };
@@ -44,9 +53,12 @@ export function layersOf({ images, manifests }: ImageSet): readonly CarriedBlob[
     const repositories = name === undefined ? [] : [`${name.domain}/${name.path}`];
     const below = (digest: Digest): readonly CarriedBlob[] => {
       const manifest = manifests.get(digest)?.manifest;
-      if (manifest?.kind === 'index') return manifest.manifests.flatMap((child) => below(child.digest));
+      if (manifest?.kind === 'index')
+        return manifest.manifests.flatMap((child) => below(child.digest));
       const layers = manifest?.layers ?? [];
-      return layers.filter(({ mediaType }) => !isForeignLayerType(mediaType)).map(({ digest: layer, size }) => ({ digest: layer, size, repositories }));
+      return layers
+        .filter(({ mediaType }) => !isForeignLayerType(mediaType))
+        .map(({ digest: layer, size }) => ({ digest: layer, size, repositories }));
     };
     return below(root.descriptor.digest);
   });
@@ -54,11 +66,18 @@ export function layersOf({ images, manifests }: ImageSet): readonly CarriedBlob[
 
 /** What of a set the reader has already. Configs travel each time: they are small, and what lists an image reads them. */
 export function omissionOf(set: ImageSet, earlier: ReadonlyMap<Digest, CarriedBlob>): Omission {
-  const configs = new Set([...set.manifests.values()].flatMap(({ manifest }) => (manifest.kind === 'image' ? [manifest.config.digest] : [])));
+  const configs = new Set(
+    [...set.manifests.values()].flatMap(({ manifest }) =>
+      manifest.kind === 'image' ? [manifest.config.digest] : [],
+    ),
+  );
   const omitted = [...set.blobs.values()].flatMap(({ descriptor: { digest, size } }) => {
     const known = configs.has(digest) ? undefined : earlier.get(digest);
     return known === undefined || known.size !== size ? [] : [known];
   });
-  const extra = omitted.length === 0 ? [] : [{ name: OMITTED_RECORD, bytes: formatBlobList('omitted', omitted) }];
+  const extra =
+    omitted.length === 0
+      ? []
+      : [{ name: OMITTED_RECORD, bytes: formatBlobList('omitted', omitted) }];
   return { omit: new Set(omitted.map(({ digest }) => digest)), extra };
 }

@@ -72,74 +72,143 @@ const IMAGES_AT_ONCE = 32;
  *
  * @throws {ExportError} with the code of what went wrong, at the first image that cannot be read.
  */
-export async function collectImages(session: CopySession, jobs: AsyncIterable<ExportJob>, options: CollectOptions = {}): Promise<ImageSet> {
+export async function collectImages(
+  session: CopySession,
+  jobs: AsyncIterable<ExportJob>,
+  options: CollectOptions = {},
+): Promise<ImageSet> {
   const signal = options.signal ?? new AbortController().signal;
   const images: CollectedImage[] = [];
   const manifests = new Map<Digest, ManifestNode>();
   const blobs = new Map<Digest, CollectedNode>();
-  const read = (job: ExportJob, inner: AbortSignal): Promise<Outcome> => readImage(session, job, { ...options, signal: inner });
+  const read = (job: ExportJob, inner: AbortSignal): Promise<Outcome> =>
+    readImage(session, job, { ...options, signal: inner });
   for await (const outcome of inOrder(jobs, { limit: IMAGES_AT_ONCE, signal }, read)) {
     signal.throwIfAborted();
     if (outcome.kind === 'failed') throw outcome.error;
     images.push(...outcome.images);
-    for (const node of outcome.manifests) if (!manifests.has(node.descriptor.digest)) manifests.set(node.descriptor.digest, node);
-    for (const node of outcome.blobs) if (!blobs.has(node.descriptor.digest)) blobs.set(node.descriptor.digest, node);
+    for (const node of outcome.manifests)
+      if (!manifests.has(node.descriptor.digest)) manifests.set(node.descriptor.digest, node);
+    for (const node of outcome.blobs)
+      if (!blobs.has(node.descriptor.digest)) blobs.set(node.descriptor.digest, node);
   }
   signal.throwIfAborted();
   return { images, manifests, blobs };
 }
 
 type Outcome =
-  | { readonly kind: 'read'; readonly images: readonly CollectedImage[]; readonly manifests: readonly ManifestNode[]; readonly blobs: readonly CollectedNode[] }
+  | {
+      readonly kind: 'read';
+      readonly images: readonly CollectedImage[];
+      readonly manifests: readonly ManifestNode[];
+      readonly blobs: readonly CollectedNode[];
+    }
   | { readonly kind: 'failed'; readonly error: unknown };
 
 /** Never rejects: an image that fails while another is awaited must not be an unhandled rejection. */
-async function readImage(session: CopySession, job: ExportJob, options: CollectOptions & { readonly signal: AbortSignal }): Promise<Outcome> {
+async function readImage(
+  session: CopySession,
+  job: ExportJob,
+  options: CollectOptions & { readonly signal: AbortSignal },
+): Promise<Outcome> {
   const { platforms = [], signal } = options;
   try {
     const { source } = job;
-    const found = await session.ask(source, signal, () => source.resolve(job.reference, { signal }));
-    const root = await narrowed(session, source, await session.read(source, found, signal), platforms, signal);
+    const found = await session.ask(source, signal, () =>
+      source.resolve(job.reference, { signal }),
+    );
+    const root = await narrowed(
+      session,
+      source,
+      await session.read(source, found, signal),
+      platforms,
+      signal,
+    );
     session.onEvent({ kind: 'resolved', image: job.image, root: root.descriptor });
     const own = await walk(session, source, root, signal, 0);
-    const referring = options.referrers === true ? await referrersOf(session, source, root, signal) : [];
-    const theirs = await Promise.all(referring.map((referrer) => walk(session, source, referrer.root, signal, 0)));
+    const referring =
+      options.referrers === true ? await referrersOf(session, source, root, signal) : [];
+    const theirs = await Promise.all(
+      referring.map((referrer) => walk(session, source, referrer.root, signal, 0)),
+    );
     const manifests = [...own, ...theirs.flat()];
     const images = [
       { job, root, isReferrer: false },
-      ...referring.map((referrer) => ({ job: jobOfReferrer(job, referrer), root: referrer.root, isReferrer: true })),
+      ...referring.map((referrer) => ({
+        job: jobOfReferrer(job, referrer),
+        root: referrer.root,
+        isReferrer: true,
+      })),
     ];
     return { kind: 'read', images, manifests, blobs: blobsOf(session, source, manifests) };
   } catch (error) {
-    return { kind: 'failed', error: error instanceof RegiError && !signal.aborted ? new ExportError(job.image, error) : error };
+    return {
+      kind: 'failed',
+      error:
+        error instanceof RegiError && !signal.aborted ? new ExportError(job.image, error) : error,
+    };
   }
 }
 
 /** In the archive a referrer is of the repository of its subject, by its digest; what cosign names by a tag keeps that. */
-function jobOfReferrer({ source, name, image }: ExportJob, { root, tag }: FoundReferrer): ExportJob {
+function jobOfReferrer(
+  { source, name, image }: ExportJob,
+  { root, tag }: FoundReferrer,
+): ExportJob {
   const { digest } = root.descriptor;
   const common = { source, reference: digest, image };
   if (name === undefined) return { ...common, ...(tag !== undefined && { tag }) };
   const { domain, path } = name;
-  return { ...common, name: tag === undefined ? { domain, path, digest } : { domain, path, tag: parseTag(tag) } };
+  return {
+    ...common,
+    name: tag === undefined ? { domain, path, digest } : { domain, path, tag: parseTag(tag) },
+  };
 }
 
-async function narrowed(session: CopySession, source: Source, root: ManifestNode, platforms: readonly Platform[], signal: AbortSignal): Promise<ManifestNode> {
+async function narrowed(
+  session: CopySession,
+  source: Source,
+  root: ManifestNode,
+  platforms: readonly Platform[],
+  signal: AbortSignal,
+): Promise<ManifestNode> {
   if (platforms.length === 0) return root;
-  return narrowImage(root, platforms, (descriptor) => session.read(source, descriptor, signal), source, { signal });
+  return narrowImage(
+    root,
+    platforms,
+    (descriptor) => session.read(source, descriptor, signal),
+    source,
+    { signal },
+  );
 }
 
 /** The manifest and all below it, children first. */
-async function walk(session: CopySession, source: Source, node: ManifestNode, signal: AbortSignal, depth: number): Promise<readonly ManifestNode[]> {
+async function walk(
+  session: CopySession,
+  source: Source,
+  node: ManifestNode,
+  signal: AbortSignal,
+  depth: number,
+): Promise<readonly ManifestNode[]> {
   if (depth > LIMITS.indexDepth) {
-    throw new InvalidManifestError(`Cannot export ${node.descriptor.digest}: expected at most ${LIMITS.indexDepth} levels of indexes`);
+    throw new InvalidManifestError(
+      `Cannot export ${node.descriptor.digest}: expected at most ${LIMITS.indexDepth} levels of indexes`,
+    );
   }
   const children = childrenOf(node.manifest).filter(({ mediaType }) => isManifestType(mediaType));
-  const below = await Promise.all(children.map(async (child) => walk(session, source, await session.read(source, child, signal), signal, depth + 1)));
+  const below = await Promise.all(
+    children.map(async (child) =>
+      walk(session, source, await session.read(source, child, signal), signal, depth + 1),
+    ),
+  );
   return [...below.flat(), node];
 }
 
-function blobsOf(session: CopySession, source: Source, manifests: readonly ManifestNode[]): readonly CollectedNode[] {
+function blobsOf(
+  session: CopySession,
+  source: Source,
+  manifests: readonly ManifestNode[],
+): readonly CollectedNode[] {
   return manifests.flatMap(({ manifest }) =>
     childrenOf(manifest).flatMap((descriptor) => {
       if (isManifestType(descriptor.mediaType)) return [];

@@ -27,14 +27,21 @@ export const DOCKER_PLATFORM: Platform = { os: 'linux', architecture: 'amd64' };
 
 const CONFIG_TYPES: ReadonlySet<string> = new Set([MEDIA_TYPE.ociConfig, MEDIA_TYPE.dockerConfig]);
 /** `…layer.v1.tar+gzip`, `…rootfs.diff.tar.gzip`: not the statements and signatures that dress up as images. */
-const LAYER_TYPE = /^application\/vnd\.(?:oci\.image\.layer\.v1|docker\.image\.rootfs\.diff)\.tar(?:[.+]\w+)?$/;
+const LAYER_TYPE =
+  /^application\/vnd\.(?:oci\.image\.layer\.v1|docker\.image\.rootfs\.diff)\.tar(?:[.+]\w+)?$/;
 
 /**
  * The images of a set that docker can load, each once, with all the names that mean it. Of an index it is the manifest of
  * `platform`, else the first that runs anywhere. Artifacts, attestations and images with foreign layers are none.
  */
-export async function dockerImages(set: ImageSet, options: DockerImagesOptions): Promise<readonly DockerImage[]> {
-  const found = new Map<Digest, { readonly manifest: ImageManifest; readonly repoTags: Set<string> }>();
+export async function dockerImages(
+  set: ImageSet,
+  options: DockerImagesOptions,
+): Promise<readonly DockerImage[]> {
+  const found = new Map<
+    Digest,
+    { readonly manifest: ImageManifest; readonly repoTags: Set<string> }
+  >();
   for (const image of set.images) {
     const digest = await runnableIn(set, image, options);
     const manifest = digest === undefined ? undefined : set.manifests.get(digest)?.manifest;
@@ -42,12 +49,22 @@ export async function dockerImages(set: ImageSet, options: DockerImagesOptions):
     const known = found.get(digest) ?? { manifest, repoTags: new Set<string>() };
     found.set(digest, known);
     const { name } = image.job;
-    if (name?.tag !== undefined) known.repoTags.add(familiarReference({ domain: name.domain, path: name.path, tag: name.tag }));
+    if (name?.tag !== undefined)
+      known.repoTags.add(
+        familiarReference({ domain: name.domain, path: name.path, tag: name.tag }),
+      );
   }
-  return [...found.values()].map(({ manifest, repoTags }) => ({ manifest, repoTags: [...repoTags] }));
+  return [...found.values()].map(({ manifest, repoTags }) => ({
+    manifest,
+    repoTags: [...repoTags],
+  }));
 }
 
-async function runnableIn(set: ImageSet, { job, root }: CollectedImage, { platform, onOther, signal }: DockerImagesOptions): Promise<Digest | undefined> {
+async function runnableIn(
+  set: ImageSet,
+  { job, root }: CollectedImage,
+  { platform, onOther, signal }: DockerImagesOptions,
+): Promise<Digest | undefined> {
   const { manifest, descriptor } = root;
   if (manifest.kind === 'image') return descriptor.digest;
   const read = async (child: { readonly digest: Digest }): Promise<typeof root> => {
@@ -69,5 +86,8 @@ async function runnableIn(set: ImageSet, { job, root }: CollectedImage, { platfo
 
 function isLoadable({ config, layers, artifactType, subject }: ImageManifest): boolean {
   if (artifactType !== undefined || subject !== undefined) return false;
-  return CONFIG_TYPES.has(config.mediaType) && layers.every(({ mediaType }) => LAYER_TYPE.test(mediaType));
+  return (
+    CONFIG_TYPES.has(config.mediaType) &&
+    layers.every(({ mediaType }) => LAYER_TYPE.test(mediaType))
+  );
 }

@@ -38,23 +38,39 @@ const IMAGE_NAME = 'io.containerd.image.name';
  * @throws {UnplannableArchiveError} when two images have one name, or docker's format has nothing to hold.
  */
 export function planArchive(set: ImageSet, options: PlanOptions): ArchivePlan {
-  return planTar(options.format === 'docker' ? dockerParts(set, options) : layoutParts(set, options));
+  return planTar(
+    options.format === 'docker' ? dockerParts(set, options) : layoutParts(set, options),
+  );
 }
 
-function layoutParts(set: ImageSet, { format, dockerImages, omit = new Set(), extra = [] }: PlanOptions): readonly ArchivePart[] {
+function layoutParts(
+  set: ImageSet,
+  { format, dockerImages, omit = new Set(), extra = [] }: PlanOptions,
+): readonly ArchivePart[] {
   const made = [
     json('oci-layout', { imageLayoutVersion: '1.0.0' }),
-    json('index.json', { schemaVersion: 2, mediaType: MEDIA_TYPE.ociIndex, manifests: indexEntries(set.images) }),
-    ...(format === 'both' && omit.size === 0 && dockerImages.length > 0 ? [json('manifest.json', manifestJson(dockerImages, blobName))] : []),
+    json('index.json', {
+      schemaVersion: 2,
+      mediaType: MEDIA_TYPE.ociIndex,
+      manifests: indexEntries(set.images),
+    }),
+    ...(format === 'both' && omit.size === 0 && dockerImages.length > 0
+      ? [json('manifest.json', manifestJson(dockerImages, blobName))]
+      : []),
     ...extra.map(({ name, bytes }) => part(name, bytes)),
   ];
   const [, index] = made;
   if (index !== undefined && index.size > LIMITS.manifestBytes) {
-    throw new UnplannableArchiveError(`Cannot write the archive: expected an index.json of at most ${LIMITS.manifestBytes} bytes, found ${index.size}`, {
-      hint: 'write the images into several archives',
-    });
+    throw new UnplannableArchiveError(
+      `Cannot write the archive: expected an index.json of at most ${LIMITS.manifestBytes} bytes, found ${index.size}`,
+      {
+        hint: 'write the images into several archives',
+      },
+    );
   }
-  const manifests = [...set.manifests.values()].map(({ descriptor, bytes }) => part(blobName(descriptor), bytes, descriptor));
+  const manifests = [...set.manifests.values()].map(({ descriptor, bytes }) =>
+    part(blobName(descriptor), bytes, descriptor),
+  );
   const blobs = [...set.blobs.values()]
     .filter(({ descriptor }) => !omit.has(descriptor.digest))
     .map(({ descriptor }) => node(blobName(descriptor), descriptor));
@@ -64,16 +80,22 @@ function layoutParts(set: ImageSet, { format, dockerImages, omit = new Set(), ex
 /** Docker's old format. Layers stay compressed as they are: docker, podman and skopeo look at their bytes, not at their names. */
 function dockerParts(set: ImageSet, { dockerImages }: PlanOptions): readonly ArchivePart[] {
   if (dockerImages.length === 0) {
-    throw new UnplannableArchiveError('Cannot write a docker archive: expected an image that runs, found none', {
-      hint: 'write archive:FILE, which holds everything',
-    });
+    throw new UnplannableArchiveError(
+      'Cannot write a docker archive: expected an image that runs, found none',
+      {
+        hint: 'write archive:FILE, which holds everything',
+      },
+    );
   }
   const files = new Map<string, ArchivePart>();
   const nameOf = (descriptor: Descriptor): string =>
-    isConfig(descriptor) ? `${encodedOf(descriptor.digest)}.json` : `${encodedOf(descriptor.digest)}.tar${suffixOf(descriptor)}`;
+    isConfig(descriptor)
+      ? `${encodedOf(descriptor.digest)}.json`
+      : `${encodedOf(descriptor.digest)}.tar${suffixOf(descriptor)}`;
   for (const { manifest } of dockerImages) {
     for (const descriptor of [manifest.config, ...manifest.layers]) {
-      if (set.blobs.has(descriptor.digest)) files.set(nameOf(descriptor), node(nameOf(descriptor), descriptor));
+      if (set.blobs.has(descriptor.digest))
+        files.set(nameOf(descriptor), node(nameOf(descriptor), descriptor));
     }
   }
   return [json('manifest.json', manifestJson(dockerImages, nameOf)), ...files.values()];
@@ -85,16 +107,27 @@ function indexEntries(images: readonly CollectedImage[]): readonly unknown[] {
   for (const { job, root } of images) {
     const annotations = annotationsOf(job, uses);
     const { mediaType, digest, size } = root.descriptor;
-    const key = annotations === undefined ? digest : (annotations[IMAGE_NAME] ?? `:${annotations[REF_NAME] ?? ''}`);
+    const key =
+      annotations === undefined
+        ? digest
+        : (annotations[IMAGE_NAME] ?? `:${annotations[REF_NAME] ?? ''}`);
     const artifactType = root.manifest.artifactType;
     const known = entries.get(key);
     if (known !== undefined && known['digest'] !== digest) {
-      throw new UnplannableArchiveError(`Cannot write two images under the name "${job.image}": ${String(known['digest'])} and ${digest}`, {
-        hint: 'give one of them another name',
-      });
+      throw new UnplannableArchiveError(
+        `Cannot write two images under the name "${job.image}": ${String(known['digest'])} and ${digest}`,
+        {
+          hint: 'give one of them another name',
+        },
+      );
     }
     entries.set(key, {
-      ...toDescriptorJson({ mediaType, digest, size, ...(artifactType !== undefined && { artifactType }) }),
+      ...toDescriptorJson({
+        mediaType,
+        digest,
+        size,
+        ...(artifactType !== undefined && { artifactType }),
+      }),
       ...(annotations !== undefined && { annotations }),
     });
   }
@@ -104,7 +137,10 @@ function indexEntries(images: readonly CollectedImage[]): readonly unknown[] {
 type Annotations = Readonly<Record<string, string>>;
 
 /** With two repositories and one tag, skopeo and regctl would silently take the wrong image by it. */
-function annotationsOf({ name, tag }: CollectedImage['job'], uses: ReadonlyMap<string, ReadonlySet<string>>): Annotations | undefined {
+function annotationsOf(
+  { name, tag }: CollectedImage['job'],
+  uses: ReadonlyMap<string, ReadonlySet<string>>,
+): Annotations | undefined {
   if (name === undefined) return tag === undefined ? undefined : { [REF_NAME]: tag };
   const full = formatReference(name.tag === undefined ? name : { ...name, digest: undefined });
   if (name.tag === undefined) return { [IMAGE_NAME]: full };
@@ -123,7 +159,10 @@ function usesOfTags(images: readonly CollectedImage[]): ReadonlyMap<string, Read
 }
 
 /** @see https://github.com/moby/moby/blob/v28.2.2/image/tarexport/tarexport.go */
-function manifestJson(images: readonly DockerImage[], nameOf: (descriptor: Descriptor) => string): unknown {
+function manifestJson(
+  images: readonly DockerImage[],
+  nameOf: (descriptor: Descriptor) => string,
+): unknown {
   return images.map(({ manifest, repoTags }) => ({
     Config: nameOf(manifest.config),
     RepoTags: repoTags.length === 0 ? null : repoTags,

@@ -26,7 +26,14 @@ export function diffConfigs(before: unknown, after: unknown): readonly ConfigCha
   return names.flatMap((name): readonly ConfigChange[] => {
     const [a, b] = [old.get(name), now.get(name)];
     if (JSON.stringify(a) === JSON.stringify(b)) return [];
-    return [{ change: a === undefined ? 'added' : b === undefined ? 'removed' : 'changed', name, before: a, after: b }];
+    return [
+      {
+        change: a === undefined ? 'added' : b === undefined ? 'removed' : 'changed',
+        name,
+        before: a,
+        after: b,
+      },
+    ];
   });
 }
 
@@ -41,8 +48,11 @@ function settingsOf(config: unknown): ReadonlyMap<string, unknown> {
   const inner = config['config'];
   if (!isObject(inner)) return settings;
   for (const [name, value] of Object.entries(inner)) {
-    if (name === 'Env' && Array.isArray(value)) for (const variable of value) putVariable(settings, variable);
-    else if (MAPS.has(name) && isObject(value)) for (const [key, own] of Object.entries(value)) settings.set(`${name} ${key}`, isEmpty(own) ? true : own);
+    if (name === 'Env' && Array.isArray(value))
+      for (const variable of value) putVariable(settings, variable);
+    else if (MAPS.has(name) && isObject(value))
+      for (const [key, own] of Object.entries(value))
+        settings.set(`${name} ${key}`, isEmpty(own) ? true : own);
     else put(name, value);
   }
   return settings;

@@ -14,7 +14,13 @@ export type FileDifference = 'type' | 'content' | 'mode' | 'owner' | 'link' | 'd
 export type FileChange =
   | { readonly change: 'added'; readonly path: string; readonly after: TreeNode }
   | { readonly change: 'removed'; readonly path: string; readonly before: TreeNode }
-  | { readonly change: 'changed'; readonly path: string; readonly before: TreeNode; readonly after: TreeNode; readonly differs: readonly FileDifference[] };
+  | {
+      readonly change: 'changed';
+      readonly path: string;
+      readonly before: TreeNode;
+      readonly after: TreeNode;
+      readonly differs: readonly FileDifference[];
+    };
 
 /**
  * Compares the files of two images, by path. What is in a folder that only one of them has is told too, one by one.
@@ -31,7 +37,13 @@ interface Pending {
   readonly after: TreeNode | undefined;
 }
 
-function* compare(root: string, first: TreeNode, second: TreeNode, before: ComparedTree, after: ComparedTree): Generator<FileChange> {
+function* compare(
+  root: string,
+  first: TreeNode,
+  second: TreeNode,
+  before: ComparedTree,
+  after: ComparedTree,
+): Generator<FileChange> {
   // No recursion: an image may be as deep as names are long.
   const left: Pending[] = [{ path: root, before: first, after: second }];
   for (let next = left.pop(); next !== undefined; next = left.pop()) {
@@ -43,30 +55,56 @@ function* compare(root: string, first: TreeNode, second: TreeNode, before: Compa
 
 /** Sorted by bytes, the last first. */
 function childrenOf({ path, before, after }: Pending): readonly Pending[] {
-  const [old, now] = [before, after].map((node) => (node?.kind === 'folder' ? node.children : NO_CHILDREN));
-  const names = [...new Set([...(old ?? NO_CHILDREN).keys(), ...(now ?? NO_CHILDREN).keys()])].toSorted((a, b) => (a < b ? 1 : -1));
-  return names.map((name) => ({ path: joined(path, name), before: old?.get(name), after: now?.get(name) }));
+  const [old, now] = [before, after].map((node) =>
+    node?.kind === 'folder' ? node.children : NO_CHILDREN,
+  );
+  const names = [
+    ...new Set([...(old ?? NO_CHILDREN).keys(), ...(now ?? NO_CHILDREN).keys()]),
+  ].toSorted((a, b) => (a < b ? 1 : -1));
+  return names.map((name) => ({
+    path: joined(path, name),
+    before: old?.get(name),
+    after: now?.get(name),
+  }));
 }
 
 const NO_CHILDREN: ReadonlyMap<string, TreeNode> = new Map();
 
-function changeOf({ path, before: old, after: now }: Pending, before: ComparedTree, after: ComparedTree): FileChange | undefined {
-  if (old === undefined) return now === undefined ? undefined : { change: 'added', path, after: now };
+function changeOf(
+  { path, before: old, after: now }: Pending,
+  before: ComparedTree,
+  after: ComparedTree,
+): FileChange | undefined {
+  if (old === undefined)
+    return now === undefined ? undefined : { change: 'added', path, after: now };
   if (now === undefined) return { change: 'removed', path, before: old };
   const differs = differencesOf(old, now, before, after);
-  return differs.length === 0 ? undefined : { change: 'changed', path, before: old, after: now, differs };
+  return differs.length === 0
+    ? undefined
+    : { change: 'changed', path, before: old, after: now, differs };
 }
 
 /** What folders are that no layer describes. */
 const UNDESCRIBED = { type: 'folder', mode: 0o755, uid: 0, gid: 0 } as const;
 
-function differencesOf(old: TreeNode, now: TreeNode, before: ComparedTree, after: ComparedTree): readonly FileDifference[] {
+function differencesOf(
+  old: TreeNode,
+  now: TreeNode,
+  before: ComparedTree,
+  after: ComparedTree,
+): readonly FileDifference[] {
   const [a, b] = [old.own?.file, now.own?.file];
   if (a === b) return [];
   const [first, second] = [a ?? UNDESCRIBED, b ?? UNDESCRIBED];
   if (first.type !== second.type) return ['type'];
   const found: FileDifference[] = [];
-  if (old.kind === 'leaf' && now.kind === 'leaf' && old.own.file.type === 'file' && !sameContent(old, now, before, after)) found.push('content');
+  if (
+    old.kind === 'leaf' &&
+    now.kind === 'leaf' &&
+    old.own.file.type === 'file' &&
+    !sameContent(old, now, before, after)
+  )
+    found.push('content');
   // Permissions of a link mean nothing, and tools write whatever they like.
   if (first.type !== 'symlink' && first.mode !== second.mode) found.push('mode');
   if (first.uid !== second.uid || first.gid !== second.gid) found.push('owner');
@@ -75,6 +113,11 @@ function differencesOf(old: TreeNode, now: TreeNode, before: ComparedTree, after
   return found;
 }
 
-function sameContent(old: LeafNode, now: LeafNode, before: ComparedTree, after: ComparedTree): boolean {
+function sameContent(
+  old: LeafNode,
+  now: LeafNode,
+  before: ComparedTree,
+  after: ComparedTree,
+): boolean {
   return old.own.file.size === now.own.file.size && before.contentOf(old) === after.contentOf(now);
 }

@@ -76,7 +76,9 @@ function entryOf(name: string): LayerEntry {
   if (path.split('/').some((part) => part.startsWith(AUFS))) return { kind: 'ignored' };
   if (!base.startsWith(WHITEOUT)) return { kind: 'file', path };
   const gone = base.slice(WHITEOUT.length);
-  return gone === '' || gone === '.' || gone === '..' ? { kind: 'ignored' } : { kind: 'whiteout', path: joined(folder, gone) };
+  return gone === '' || gone === '.' || gone === '..'
+    ? { kind: 'ignored' }
+    : { kind: 'whiteout', path: joined(folder, gone) };
 }
 
 /** The path from the root of the image, "." and ".." worked out; empty for the root. */
@@ -90,7 +92,13 @@ export function joined(folder: string, name: string): string {
 
 /** The files of an image as a container sees them, put together as a runtime unpacks the layers, without their content. */
 export class FileTree {
-  readonly root: FolderNode = { kind: 'folder', own: undefined, layer: 0, children: new Map(), pathBytes: 0 };
+  readonly root: FolderNode = {
+    kind: 'folder',
+    own: undefined,
+    layer: 0,
+    children: new Map(),
+    pathBytes: 0,
+  };
 
   /** Puts one more file of a layer on top. Layers come from the base up, and their files in their order. */
   add(entry: LayerFile): void {
@@ -131,7 +139,9 @@ export class FileTree {
   }
 
   /** Every path from a folder on, folders before what is in them, sorted by bytes. */
-  *walk(from: FoundNode = { path: '', node: this.root }): Generator<readonly [path: string, node: TreeNode]> {
+  *walk(
+    from: FoundNode = { path: '', node: this.root },
+  ): Generator<readonly [path: string, node: TreeNode]> {
     const left: (readonly [string, TreeNode])[] = [[from.path, from.node]];
     for (let next = left.pop(); next !== undefined; next = left.pop()) {
       yield next;
@@ -155,7 +165,11 @@ export class FileTree {
     if (file.link.length > LIMITS.pathBytes) throw tooLong(file.link.length);
     if (file.type === 'hardlink') {
       const target = this.#walk(insideRoot(file.link), { last: false });
-      if (target?.kind !== 'leaf') throw invalid(file, `expected a link to a file, found ${quote(nameText(file.link))}, which is none`);
+      if (target?.kind !== 'leaf')
+        throw invalid(
+          file,
+          `expected a link to a file, found ${quote(nameText(file.link))}, which is none`,
+        );
       parent.children.set(name, { kind: 'leaf', own: target.own, layer });
       return;
     }
@@ -174,9 +188,12 @@ export class FileTree {
   #makeFolder(path: string, layer: number): FolderNode {
     const found = this.#walk(path, { last: true, make: layer });
     if (found?.kind === 'folder') return found;
-    throw new InvalidLayerError(`Cannot read the layer: expected a folder ${quote(nameText(path))}, found something else`, {
-      hint: 'no runtime can unpack this image; build it again',
-    });
+    throw new InvalidLayerError(
+      `Cannot read the layer: expected a folder ${quote(nameText(path))}, found something else`,
+      {
+        hint: 'no runtime can unpack this image; build it again',
+      },
+    );
   }
 
   #place(path: string): { readonly parent: FolderNode | undefined; readonly name: string } {
@@ -199,7 +216,9 @@ export class FileTree {
         names.pop();
         continue;
       }
-      const child = folder.children.get(name) ?? (make === undefined ? undefined : makeChild(folder, name, make));
+      const child =
+        folder.children.get(name) ??
+        (make === undefined ? undefined : makeChild(folder, name, make));
       if (child === undefined) return undefined;
       if (child.kind === 'folder') {
         trail.push(child);
@@ -234,7 +253,13 @@ function partsOf(path: string): string[] {
 }
 
 function makeChild(folder: FolderNode, name: string, layer: number): FolderNode {
-  const child: FolderNode = { kind: 'folder', own: undefined, layer, children: new Map(), pathBytes: pathBytesIn(folder, name) };
+  const child: FolderNode = {
+    kind: 'folder',
+    own: undefined,
+    layer,
+    children: new Map(),
+    pathBytes: pathBytesIn(folder, name),
+  };
   folder.children.set(name, child);
   return child;
 }
@@ -251,9 +276,12 @@ function pathBytesIn(folder: FolderNode, name: string): number {
 }
 
 function tooLong(bytes: number): InvalidLayerError {
-  return new InvalidLayerError(`Cannot read the layer: expected names of at most ${LIMITS.pathBytes} bytes, found ${bytes}`, {
-    hint: 'no system has such names; do not trust this image',
-  });
+  return new InvalidLayerError(
+    `Cannot read the layer: expected names of at most ${LIMITS.pathBytes} bytes, found ${bytes}`,
+    {
+      hint: 'no system has such names; do not trust this image',
+    },
+  );
 }
 
 /** Removes what the layers below have in a folder, and keeps what this layer has put there. */
@@ -265,5 +293,7 @@ function removeBelow(folder: FolderNode, layer: number): void {
 }
 
 function invalid({ name }: TarFile, problem: string): InvalidLayerError {
-  return new InvalidLayerError(`Cannot read ${quote(nameText(name))} of the layer: ${problem}`, { hint: 'no runtime can unpack this image; build it again' });
+  return new InvalidLayerError(`Cannot read ${quote(nameText(name))} of the layer: ${problem}`, {
+    hint: 'no runtime can unpack this image; build it again',
+  });
 }

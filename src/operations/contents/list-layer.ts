@@ -18,7 +18,8 @@ export class LayerBudget {
     this.#bytes += name.length + link.length;
     for (const [key, value] of records) this.#bytes += key.length + value.length;
     if (this.#entries > LIMITS.layerEntries) throw tooMuch(`${LIMITS.layerEntries} files`);
-    if (this.#bytes > LIMITS.layerNamesBytes) throw tooMuch(`${LIMITS.layerNamesBytes} bytes of names and attributes`);
+    if (this.#bytes > LIMITS.layerNamesBytes)
+      throw tooMuch(`${LIMITS.layerNamesBytes} bytes of names and attributes`);
   }
 }
 
@@ -35,7 +36,11 @@ export interface ListLayerOptions extends CallOptions {
  *
  * @throws what `readLayer` throws.
  */
-export async function listLayer(source: Source, layer: Descriptor, { budget, visit, signal }: ListLayerOptions): Promise<readonly TarFile[]> {
+export async function listLayer(
+  source: Source,
+  layer: Descriptor,
+  { budget, visit, signal }: ListLayerOptions,
+): Promise<readonly TarFile[]> {
   const files: TarFile[] = [];
   for await (const streamed of readLayer(source, layer, { signal })) {
     budget.take(streamed.file);
@@ -52,10 +57,13 @@ export async function listLayer(source: Source, layer: Descriptor, { budget, vis
  */
 export function treeOf(layers: readonly (readonly TarFile[])[]): FileTree {
   const tree = new FileTree();
-  for (const [layer, files] of layers.entries()) for (const [index, file] of files.entries()) tree.add({ layer, index, file });
+  for (const [layer, files] of layers.entries())
+    for (const [index, file] of files.entries()) tree.add({ layer, index, file });
   return tree;
 }
 
 function tooMuch(limit: string): LimitExceededError {
-  return new LimitExceededError(`Cannot look into the image: expected at most ${limit}`, { hint: 'no honest image has more; do not trust this one' });
+  return new LimitExceededError(`Cannot look into the image: expected at most ${limit}`, {
+    hint: 'no honest image has more; do not trust this one',
+  });
 }

@@ -32,7 +32,12 @@ const UNDESCRIBED: TarFile = {
  * @param tree of the same layers.
  * @throws what `readLayer` throws, while iterating.
  */
-export async function* mergedTar(source: Source, layers: readonly Descriptor[], tree: FileTree, options: CallOptions = {}): AsyncGenerator<Uint8Array> {
+export async function* mergedTar(
+  source: Source,
+  layers: readonly Descriptor[],
+  tree: FileTree,
+  options: CallOptions = {},
+): AsyncGenerator<Uint8Array> {
   const { files, folders } = plan(tree, layers.length);
   for (const [number, layer] of layers.entries()) {
     const wanted = files[number] ?? new Map<number, readonly string[]>();
@@ -45,16 +50,22 @@ export async function* mergedTar(source: Source, layers: readonly Descriptor[], 
       index += 1;
     }
   }
-  for (const { path, node } of folders) yield encodeFileHeader({ ...(node.own?.file ?? UNDESCRIBED), name: `${path}/` });
+  for (const { path, node } of folders)
+    yield encodeFileHeader({ ...(node.own?.file ?? UNDESCRIBED), name: `${path}/` });
   yield new Uint8Array(2 * BLOCK_BYTES);
 }
 
-async function* entries(file: TarFile, content: Bytes, [first = '', ...others]: readonly string[]): AsyncGenerator<Uint8Array> {
+async function* entries(
+  file: TarFile,
+  content: Bytes,
+  [first = '', ...others]: readonly string[],
+): AsyncGenerator<Uint8Array> {
   yield encodeFileHeader({ ...file, name: first });
   if (file.size > 0) yield* content;
   const padding = paddingOf(file.size);
   if (padding > 0) yield new Uint8Array(padding);
-  for (const name of others) yield encodeFileHeader({ ...file, type: 'hardlink', name, link: first, size: 0 });
+  for (const name of others)
+    yield encodeFileHeader({ ...file, type: 'hardlink', name, link: first, size: 0 });
 }
 
 interface Plan {

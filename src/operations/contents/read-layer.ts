@@ -14,7 +14,11 @@ import { readTar, type StreamedFile } from '../../tar/read-tar.ts';
  * @throws {InvalidTarError} or {InvalidCompressionError} when they are no layer.
  * @throws {LimitExceededError} when they unpack to more than any honest layer.
  */
-export async function* readLayer(source: Source, layer: Descriptor, options: CallOptions = {}): AsyncGenerator<StreamedFile> {
+export async function* readLayer(
+  source: Source,
+  layer: Descriptor,
+  options: CallOptions = {},
+): AsyncGenerator<StreamedFile> {
   const what = `layer ${layer.digest}`;
   let isProved = false;
   const compressed: Bytes = {
@@ -58,15 +62,22 @@ function resumed(start: Uint8Array, rest: AsyncIterator<Uint8Array>): Bytes {
   };
 }
 
-async function* bounded(content: Bytes, layer: Descriptor, what: string): AsyncGenerator<Uint8Array> {
+async function* bounded(
+  content: Bytes,
+  layer: Descriptor,
+  what: string,
+): AsyncGenerator<Uint8Array> {
   const limit = Math.max(LIMITS.unpackedBytes, layer.size * LIMITS.unpackedRatio);
   let size = 0;
   for await (const chunk of content) {
     size += chunk.byteLength;
     if (size > limit) {
-      throw new LimitExceededError(`Cannot read ${what}: expected ${layer.size} bytes to unpack to at most ${limit}, found more`, {
-        hint: 'no honest layer is packed that tightly; do not trust this image',
-      });
+      throw new LimitExceededError(
+        `Cannot read ${what}: expected ${layer.size} bytes to unpack to at most ${limit}, found more`,
+        {
+          hint: 'no honest layer is packed that tightly; do not trust this image',
+        },
+      );
     }
     yield chunk;
   }

@@ -16,7 +16,10 @@ export class PlatformNotFoundError extends RegiError {
 
   constructor(wanted: Platform, available: readonly Platform[]) {
     super(`Cannot find platform "${formatPlatform(wanted)}" in the image`, {
-      hint: available.length === 0 ? 'it has no platforms at all' : `it has ${available.map((platform) => formatPlatform(platform)).join(', ')}`,
+      hint:
+        available.length === 0
+          ? 'it has no platforms at all'
+          : `it has ${available.map((platform) => formatPlatform(platform)).join(', ')}`,
     });
     this.wanted = wanted;
   }
@@ -34,7 +37,9 @@ export async function runnableEntries(
   const entries = await Promise.all(
     index.manifests.map(async (entry) => {
       const platform = entry.platform ?? (await platformOfChild(entry, read, source, options));
-      return platform === undefined || isAttestation(entry) || platform.os === 'unknown' ? undefined : { ...entry, platform };
+      return platform === undefined || isAttestation(entry) || platform.os === 'unknown'
+        ? undefined
+        : { ...entry, platform };
     }),
   );
   return entries.filter((entry) => entry !== undefined);
@@ -46,9 +51,14 @@ export async function runnableEntries(
  *
  * @throws {PlatformNotFoundError}
  */
-export function chooseEntry<Entry extends { readonly platform: Platform }>(entries: readonly Entry[], wanted: Platform): Entry {
+export function chooseEntry<Entry extends { readonly platform: Platform }>(
+  entries: readonly Entry[],
+  wanted: Platform,
+): Entry {
   const { architecture } = normalizePlatform(wanted);
-  const candidates = entries.filter((entry) => normalizePlatform(entry.platform).architecture === architecture);
+  const candidates = entries.filter(
+    (entry) => normalizePlatform(entry.platform).architecture === architecture,
+  );
   const chosen =
     candidates[
       pickPlatform(
@@ -73,14 +83,28 @@ const configShape = z.object({
 });
 
 /** The platform that an image's config names; undefined for an artifact, or a config that names none. */
-export async function platformOfImage(manifest: ImageManifest, source: Source, options: CallOptions = {}): Promise<Platform | undefined> {
+export async function platformOfImage(
+  manifest: ImageManifest,
+  source: Source,
+  options: CallOptions = {},
+): Promise<Platform | undefined> {
   if (!/\.image(\.config)?\.v1\+json$/.test(manifest.config.mediaType)) return undefined;
-  const bytes = await collectVerified(source.fetch(manifest.config, options), manifest.config, LIMITS.configBytes);
+  const bytes = await collectVerified(
+    source.fetch(manifest.config, options),
+    manifest.config,
+    LIMITS.configBytes,
+  );
   const config = configShape.safeParse(parseJson(bytes));
   if (!config.success) return undefined;
   const { os, architecture, variant, 'os.version': osVersion } = config.data;
-  if (os === undefined || os === '' || architecture === undefined || architecture === '') return undefined;
-  return { os, architecture, ...(variant !== undefined && { variant }), ...(osVersion !== undefined && { osVersion }) };
+  if (os === undefined || os === '' || architecture === undefined || architecture === '')
+    return undefined;
+  return {
+    os,
+    architecture,
+    ...(variant !== undefined && { variant }),
+    ...(osVersion !== undefined && { osVersion }),
+  };
 }
 
 /** A manifest that says something about another one of the index, and runs nowhere (buildkit's provenance and SBOMs). */
@@ -88,7 +112,12 @@ export function isAttestation(entry: Descriptor): boolean {
   return entry.annotations?.['vnd.docker.reference.type'] === 'attestation-manifest';
 }
 
-async function platformOfChild(entry: Descriptor, read: ReadNode, source: Source, options: CallOptions): Promise<Platform | undefined> {
+async function platformOfChild(
+  entry: Descriptor,
+  read: ReadNode,
+  source: Source,
+  options: CallOptions,
+): Promise<Platform | undefined> {
   if (isAttestation(entry)) return undefined;
   const { manifest } = await read(entry);
   return manifest.kind === 'image' ? platformOfImage(manifest, source, options) : undefined;

@@ -70,14 +70,21 @@ class OtherDigestError extends RegiError {
  *
  * @throws {CopyError} with the code of what went wrong.
  */
-export async function copyImage(job: CopyJob, options: CopyImageOptions & CopySessionOptions = {}): Promise<CopiedImage> {
+export async function copyImage(
+  job: CopyJob,
+  options: CopyImageOptions & CopySessionOptions = {},
+): Promise<CopiedImage> {
   const { signal = new AbortController().signal } = options;
   signal.throwIfAborted();
   return copyInSession(new CopySession(options), job, { ...options, signal });
 }
 
 /** The same for one image of several that share a session. */
-export async function copyInSession(session: CopySession, job: CopyJob, options: CopyImageOptions & { readonly signal: AbortSignal }): Promise<CopiedImage> {
+export async function copyInSession(
+  session: CopySession,
+  job: CopyJob,
+  options: CopyImageOptions & { readonly signal: AbortSignal },
+): Promise<CopiedImage> {
   try {
     return await copyOne(session, job, options);
   } catch (error) {
@@ -86,22 +93,37 @@ export async function copyInSession(session: CopySession, job: CopyJob, options:
   }
 }
 
-async function copyOne(session: CopySession, job: CopyJob, options: CopyImageOptions & { readonly signal: AbortSignal }): Promise<CopiedImage> {
+async function copyOne(
+  session: CopySession,
+  job: CopyJob,
+  options: CopyImageOptions & { readonly signal: AbortSignal },
+): Promise<CopiedImage> {
   const { source, destination, image, tag } = job;
   const { signal } = options;
   const route: Route = { source, destination };
   const [found, there] = await together<[Descriptor, Descriptor | undefined]>(
     [
       // An image that is begun goes first: else all would end at the same time, and the destination would have nothing to do until then.
-      (either) => session.ask(source, either, () => source.resolve(job.reference, { signal: either }), { yields: true }),
+      (either) =>
+        session.ask(source, either, () => source.resolve(job.reference, { signal: either }), {
+          yields: true,
+        }),
       async (either) =>
-        tag === undefined ? undefined : session.ask(destination, either, () => resolveIfThere(destination, tag, { signal: either }), { yields: true }),
+        tag === undefined
+          ? undefined
+          : session.ask(
+              destination,
+              either,
+              () => resolveIfThere(destination, tag, { signal: either }),
+              { yields: true },
+            ),
     ],
     signal,
   );
   const narrowed = await narrowRoot(session, route, found, options);
   const root = narrowed?.descriptor ?? found;
-  if (job.pinned !== undefined && job.pinned !== root.digest) throw new OtherDigestError(job.pinned, root.digest);
+  if (job.pinned !== undefined && job.pinned !== root.digest)
+    throw new OtherDigestError(job.pinned, root.digest);
   session.onEvent({ kind: 'resolved', image, root });
   const same = there !== undefined && there.digest === root.digest;
   if (there !== undefined && !same && options.noClobber === true) {
@@ -124,14 +146,21 @@ interface LandRootOptions extends CopyImageOptions {
   readonly same: boolean;
 }
 
-async function landRoot(session: CopySession, route: Route, root: Descriptor | ManifestNode, options: LandRootOptions): Promise<void> {
+async function landRoot(
+  session: CopySession,
+  route: Route,
+  root: Descriptor | ManifestNode,
+  options: LandRootOptions,
+): Promise<void> {
   const { signal, force = false, same } = options;
   const { destination } = route;
   const target = 'manifest' in root ? root.descriptor : root;
   const [node, isThere] = await together<[ManifestNode, boolean]>(
     [
       async (either) => ('manifest' in root ? root : session.read(route.source, root, either)),
-      async (either) => same || session.ask(destination, either, () => destination.exists(target, { signal: either })),
+      async (either) =>
+        same ||
+        session.ask(destination, either, () => destination.exists(target, { signal: either })),
     ],
     signal,
   );
@@ -153,7 +182,8 @@ async function narrowRoot(
 ): Promise<ManifestNode | undefined> {
   const { platforms = [], signal } = options;
   if (platforms.length === 0) return undefined;
-  const read = (descriptor: Descriptor): Promise<ManifestNode> => session.read(source, descriptor, signal);
+  const read = (descriptor: Descriptor): Promise<ManifestNode> =>
+    session.read(source, descriptor, signal);
   const narrowed = await narrowImage(await read(root), platforms, read, source, { signal });
   if (!sameContent(narrowed.descriptor, root) && narrowed.manifest.kind === 'index') {
     session.onEvent({

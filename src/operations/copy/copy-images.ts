@@ -1,5 +1,11 @@
 import { RegiError } from '../../errors.ts';
-import { CopyError, copyInSession, type CopiedImage, type CopyImageOptions, type CopyJob } from './copy-image.ts';
+import {
+  CopyError,
+  copyInSession,
+  type CopiedImage,
+  type CopyImageOptions,
+  type CopyJob,
+} from './copy-image.ts';
 import { CopySession, type CopySessionOptions } from './session.ts';
 import { eitherSignal } from '../../concurrency/together.ts';
 import { inOrder } from '../../concurrency/in-order.ts';
@@ -19,7 +25,9 @@ export class PartialFailureError extends RegiError {
   readonly total: number;
 
   constructor(failed: number, total: number) {
-    super(`Cannot finish: ${failed} of ${total} images failed`, { hint: 'run the same command again: what arrived is not copied twice' });
+    super(`Cannot finish: ${failed} of ${total} images failed`, {
+      hint: 'run the same command again: what arrived is not copied twice',
+    });
     this.failed = failed;
     this.total = total;
   }
@@ -60,7 +68,11 @@ export async function* copyImages(
   const session = new CopySession(options);
   const stop = new AbortController();
   const signal = eitherSignal(stop.signal, options.signal);
-  const state = { total: 0, failed: 0, unlisted: undefined as { readonly error: unknown } | undefined };
+  const state = {
+    total: 0,
+    failed: 0,
+    unlisted: undefined as { readonly error: unknown } | undefined,
+  };
 
   async function* listed(): AsyncGenerator<CopyJob | FailedJob> {
     const check = createDestinationCheck();
@@ -76,9 +88,13 @@ export async function* copyImages(
     }
   }
 
-  async function attempt(job: CopyJob | FailedJob, either: AbortSignal): Promise<CopiedImage | undefined> {
+  async function attempt(
+    job: CopyJob | FailedJob,
+    either: AbortSignal,
+  ): Promise<CopiedImage | undefined> {
     try {
-      if ('error' in job) throw job.error instanceof RegiError ? new CopyError(job.image, job.error) : job.error;
+      if ('error' in job)
+        throw job.error instanceof RegiError ? new CopyError(job.image, job.error) : job.error;
       return await copyInSession(session, job, { ...options, signal: either });
     } catch (error) {
       // Images that were stopped because another failed have no failure of their own.
@@ -90,7 +106,8 @@ export async function* copyImages(
     }
   }
 
-  for await (const copied of inOrder(listed(), { limit: IMAGES_AT_ONCE, signal }, attempt)) if (copied !== undefined) yield copied;
+  for await (const copied of inOrder(listed(), { limit: IMAGES_AT_ONCE, signal }, attempt))
+    if (copied !== undefined) yield copied;
   signal.throwIfAborted();
   if (state.unlisted !== undefined) throw state.unlisted.error;
   if (state.failed > 0) throw new PartialFailureError(state.failed, state.total);

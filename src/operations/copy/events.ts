@@ -17,14 +17,34 @@ export type CopyEvent =
   /** A node has to be at the destination: what becomes of it is told by its ending. Not told of the root of an image. */
   | { readonly kind: 'found'; readonly target: Descriptor; readonly to: string }
   /** A node's bytes begin to move. A restart is another `started`: what was counted for the node before is void. */
-  | { readonly kind: 'started'; readonly target: Descriptor; readonly from: string; readonly to: string }
+  | {
+      readonly kind: 'started';
+      readonly target: Descriptor;
+      readonly from: string;
+      readonly to: string;
+    }
   /** `bytes` of a node are at the destination since an earlier run, or an attempt before this one, and do not move. Told once behind `started`. */
-  | { readonly kind: 'resumed'; readonly target: Descriptor; readonly bytes: number; readonly to: string }
+  | {
+      readonly kind: 'resumed';
+      readonly target: Descriptor;
+      readonly bytes: number;
+      readonly to: string;
+    }
   /** `bytes` more of a node have moved. */
-  | { readonly kind: 'progress'; readonly target: Descriptor; readonly bytes: number; readonly to: string }
+  | {
+      readonly kind: 'progress';
+      readonly target: Descriptor;
+      readonly bytes: number;
+      readonly to: string;
+    }
   /** The node is at the destination now. `from` is the repository of the destination it was mounted from. */
   | { readonly kind: 'skipped' | 'copied'; readonly target: Descriptor; readonly to: string }
-  | { readonly kind: 'mounted'; readonly target: Descriptor; readonly from: string; readonly to: string }
+  | {
+      readonly kind: 'mounted';
+      readonly target: Descriptor;
+      readonly from: string;
+      readonly to: string;
+    }
   /** A node was read as far as somebody wanted it, and is nowhere else for that: `to` is no repository. */
   | { readonly kind: 'read'; readonly target: Descriptor; readonly to: string }
   /** A foreign layer: its content stays at its own URLs. */

@@ -2,7 +2,13 @@ import type { Descriptor, Platform } from '../../oci/descriptor.ts';
 import { digestOf } from '../../oci/digest.ts';
 import { parseManifest } from '../../oci/manifest.ts';
 import type { CallOptions, Source } from '../../store.ts';
-import { chooseEntry, isAttestation, platformOfImage, runnableEntries, type ReadNode } from './choose-platform.ts';
+import {
+  chooseEntry,
+  isAttestation,
+  platformOfImage,
+  runnableEntries,
+  type ReadNode,
+} from './choose-platform.ts';
 import type { ManifestNode } from './read-manifest.ts';
 
 /**
@@ -32,10 +38,18 @@ export async function narrowImage(
 }
 
 /** Filters the index as JSON, so that members regi does not know stay in it. */
-function narrowIndex({ bytes, descriptor, manifest }: ManifestNode, keep: ReadonlySet<string>): ManifestNode {
+function narrowIndex(
+  { bytes, descriptor, manifest }: ManifestNode,
+  keep: ReadonlySet<string>,
+): ManifestNode {
   const body = JSON.parse(new TextDecoder().decode(bytes)) as { manifests: unknown[] };
   const entries = manifest.kind === 'index' ? manifest.manifests : [];
-  const stays = (entry: Descriptor): boolean => keep.has(isAttestation(entry) ? (entry.annotations?.['vnd.docker.reference.digest'] ?? '') : entry.digest);
+  const stays = (entry: Descriptor): boolean =>
+    keep.has(
+      isAttestation(entry)
+        ? (entry.annotations?.['vnd.docker.reference.digest'] ?? '')
+        : entry.digest,
+    );
   body.manifests = body.manifests.filter((_, position) => {
     const entry = entries[position];
     return entry !== undefined && stays(entry);
@@ -44,7 +58,11 @@ function narrowIndex({ bytes, descriptor, manifest }: ManifestNode, keep: Readon
   const narrowed = new TextEncoder().encode(JSON.stringify(body));
   return {
     bytes: narrowed,
-    descriptor: { mediaType: manifest.mediaType, digest: digestOf(narrowed), size: narrowed.byteLength },
+    descriptor: {
+      mediaType: manifest.mediaType,
+      digest: digestOf(narrowed),
+      size: narrowed.byteLength,
+    },
     manifest: parseManifest(narrowed, manifest.mediaType),
   };
 }

@@ -3,7 +3,12 @@ import { LIMITS } from '../../limits.ts';
 import type { Descriptor, Platform } from '../../oci/descriptor.ts';
 import type { ImageManifest } from '../../oci/manifest.ts';
 import type { CallOptions, Source } from '../../store.ts';
-import { chooseEntry, PlatformNotFoundError, platformOfImage, runnableEntries } from './choose-platform.ts';
+import {
+  chooseEntry,
+  PlatformNotFoundError,
+  platformOfImage,
+  runnableEntries,
+} from './choose-platform.ts';
 import { readManifest, type ManifestNode } from './read-manifest.ts';
 
 /** An entry of an index that runs somewhere. */
@@ -31,15 +36,27 @@ export interface ImageForHost {
  *
  * @throws {PlatformNotFoundError} when the image lacks the platform that was asked for. Without one, `chosen` is undefined.
  */
-export async function readForHost(source: Source, reference: string, { platform, host }: PlatformChoice, options: CallOptions = {}): Promise<ImageForHost> {
+export async function readForHost(
+  source: Source,
+  reference: string,
+  { platform, host }: PlatformChoice,
+  options: CallOptions = {},
+): Promise<ImageForHost> {
   const root = await readManifest(source, await source.resolve(reference, options), options);
   if (root.manifest.kind === 'image') {
-    const own = platform === undefined ? undefined : await platformOfImage(root.manifest, source, options);
+    const own =
+      platform === undefined ? undefined : await platformOfImage(root.manifest, source, options);
     if (platform !== undefined && own !== undefined) chooseEntry([{ platform: own }], platform);
     return { root, entries: [], chosen: undefined };
   }
-  const entries = await runnableEntries(root.manifest, async (child) => readManifest(source, child, options), source, options);
-  const chosen = platform === undefined ? chooseForHost(entries, host) : chooseEntry(entries, platform);
+  const entries = await runnableEntries(
+    root.manifest,
+    async (child) => readManifest(source, child, options),
+    source,
+    options,
+  );
+  const chosen =
+    platform === undefined ? chooseForHost(entries, host) : chooseEntry(entries, platform);
   return { root, entries, chosen };
 }
 
@@ -58,7 +75,11 @@ export function imageForHost({ root, entries, chosen }: ImageForHost, host: Plat
 }
 
 /** The exact bytes of an image's config, verified. */
-export async function readConfig(source: Source, { config }: ImageManifest, options: CallOptions = {}): Promise<Uint8Array> {
+export async function readConfig(
+  source: Source,
+  { config }: ImageManifest,
+  options: CallOptions = {},
+): Promise<Uint8Array> {
   return collectVerified(source.fetch(config, options), config, LIMITS.configBytes);
 }
 
@@ -67,12 +88,18 @@ export function servesHost(platform: Platform, host: Platform): boolean {
   return chooseForHost([{ platform }], host) !== undefined;
 }
 
-function chooseForHost<Entry extends { readonly platform: Platform }>(entries: readonly Entry[], host: Platform): Entry | undefined {
+function chooseForHost<Entry extends { readonly platform: Platform }>(
+  entries: readonly Entry[],
+  host: Platform,
+): Entry | undefined {
   const linux = { os: 'linux', architecture: host.architecture, variant: host.variant };
   return chooseIfThere(entries, host) ?? chooseIfThere(entries, linux);
 }
 
-function chooseIfThere<Entry extends { readonly platform: Platform }>(entries: readonly Entry[], platform: Platform): Entry | undefined {
+function chooseIfThere<Entry extends { readonly platform: Platform }>(
+  entries: readonly Entry[],
+  platform: Platform,
+): Entry | undefined {
   try {
     return chooseEntry(entries, platform);
   } catch (error) {

@@ -16,7 +16,15 @@ export interface ManifestNode {
  *
  * @throws {RegiError} LIMIT_EXCEEDED over 4 MiB, CONTENT_MISMATCH, INVALID_MANIFEST, UNSUPPORTED, or what the source throws.
  */
-export async function readManifest(source: Source, descriptor: Descriptor, options: CallOptions = {}): Promise<ManifestNode> {
-  const bytes = await collectVerified(source.fetch(descriptor, options), descriptor, LIMITS.manifestBytes);
+export async function readManifest(
+  source: Source,
+  descriptor: Descriptor,
+  options: CallOptions = {},
+): Promise<ManifestNode> {
+  const bytes = await collectVerified(
+    source.fetch(descriptor, options),
+    descriptor,
+    LIMITS.manifestBytes,
+  );
   return { descriptor, bytes, manifest: parseManifest(bytes, descriptor.mediaType) };
 }

@@ -9,12 +9,22 @@ import { readManifest } from './read-manifest.ts';
  *
  * @throws {PlatformNotFoundError} when the image has no such platform.
  */
-export async function resolveImage(source: Source, reference: string, platform: Platform | undefined, options: CallOptions = {}): Promise<Descriptor> {
+export async function resolveImage(
+  source: Source,
+  reference: string,
+  platform: Platform | undefined,
+  options: CallOptions = {},
+): Promise<Descriptor> {
   const root = await source.resolve(reference, options);
   if (platform === undefined) return root;
   const { manifest } = await readManifest(source, root, options);
   if (manifest.kind === 'index') {
-    const entries = await runnableEntries(manifest, async (child) => readManifest(source, child, options), source, options);
+    const entries = await runnableEntries(
+      manifest,
+      async (child) => readManifest(source, child, options),
+      source,
+      options,
+    );
     return chooseEntry(entries, platform);
   }
   const own = await platformOfImage(manifest, source, options);
@@ -23,7 +33,11 @@ export async function resolveImage(source: Source, reference: string, platform: 
 }
 
 /** What a name points at, or undefined where the store proves that it has no such name. Any doubt is an error. */
-export async function resolveIfThere(store: Source, reference: string, options: CallOptions = {}): Promise<Descriptor | undefined> {
+export async function resolveIfThere(
+  store: Source,
+  reference: string,
+  options: CallOptions = {},
+): Promise<Descriptor | undefined> {
   try {
     return await store.resolve(reference, options);
   } catch (error) {

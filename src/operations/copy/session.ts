@@ -44,7 +44,12 @@ export class CopySession {
   }
 
   /** Runs one request to a store within its host's lanes. */
-  async ask<T>(store: Source, signal: AbortSignal, request: () => Promise<T>, options: LaneOptions = {}): Promise<T> {
+  async ask<T>(
+    store: Source,
+    signal: AbortSignal,
+    request: () => Promise<T>,
+    options: LaneOptions = {},
+  ): Promise<T> {
     return this.#lanes.run([store.place], 0, signal, request, options);
   }
 
@@ -63,32 +68,56 @@ export class CopySession {
    * @throws {InvalidManifestError} when indexes nest deeper than any real image.
    */
   async land(route: Route, node: Descriptor, signal: AbortSignal, depth = 0): Promise<void> {
-    if (depth > LIMITS.indexDepth) throw new InvalidManifestError(`Cannot copy ${node.digest}: expected at most ${LIMITS.indexDepth} levels of indexes`);
+    if (depth > LIMITS.indexDepth)
+      throw new InvalidManifestError(
+        `Cannot copy ${node.digest}: expected at most ${LIMITS.indexDepth} levels of indexes`,
+      );
     await this.#landings.run(
       nodeKey(route.destination, node),
       (inner) => {
         this.onEvent({ kind: 'found', target: node, to: route.destination.repository });
-        return isManifestType(node.mediaType) ? this.#landManifest(route, node, inner, depth) : this.#landBlob(route, node, inner);
+        return isManifestType(node.mediaType)
+          ? this.#landManifest(route, node, inner, depth)
+          : this.#landBlob(route, node, inner);
       },
       signal,
     );
   }
 
   /** Brings everything below a manifest to the destination; all of it has settled before the first failure is thrown. */
-  async landChildren(route: Route, { manifest }: ManifestNode, signal: AbortSignal, depth = 0): Promise<void> {
+  async landChildren(
+    route: Route,
+    { manifest }: ManifestNode,
+    signal: AbortSignal,
+    depth = 0,
+  ): Promise<void> {
     await together(
-      childrenOf(manifest).map((child) => (either: AbortSignal) => this.land(route, child, either, depth + 1)),
+      childrenOf(manifest).map(
+        (child) => (either: AbortSignal) => this.land(route, child, either, depth + 1),
+      ),
       signal,
     );
   }
 
   /** Sends a manifest whose children are there, and names it in the same step when `tag` is given. */
-  async sendManifest(destination: Store, { descriptor, bytes }: ManifestNode, signal: AbortSignal, tag?: string): Promise<void> {
-    await this.ask(destination, signal, () => destination.push(descriptor, bytesOf(bytes), { signal, tag }));
+  async sendManifest(
+    destination: Store,
+    { descriptor, bytes }: ManifestNode,
+    signal: AbortSignal,
+    tag?: string,
+  ): Promise<void> {
+    await this.ask(destination, signal, () =>
+      destination.push(descriptor, bytesOf(bytes), { signal, tag }),
+    );
     this.onEvent({ kind: 'copied', target: descriptor, to: destination.repository });
   }
 
-  async #landManifest(route: Route, node: Descriptor, signal: AbortSignal, depth: number): Promise<void> {
+  async #landManifest(
+    route: Route,
+    node: Descriptor,
+    signal: AbortSignal,
+    depth: number,
+  ): Promise<void> {
     const { destination, source } = route;
     if (!this.#force && (await this.#isThere(destination, node, signal))) {
       this.onEvent({ kind: 'skipped', target: node, to: destination.repository });
@@ -119,17 +148,25 @@ export class CopySession {
       await this.#transfer(route, blob, await holderOf(route, other, signal), signal);
       arrived(true);
     } catch (error) {
-      if (repositories.get(destination.repository) === arrival) repositories.delete(destination.repository);
+      if (repositories.get(destination.repository) === arrival)
+        repositories.delete(destination.repository);
       arrived(false);
       throw error;
     }
   }
 
-  async #transfer(route: Route, blob: Descriptor, holder: string | undefined, signal: AbortSignal): Promise<void> {
+  async #transfer(
+    route: Route,
+    blob: Descriptor,
+    holder: string | undefined,
+    signal: AbortSignal,
+  ): Promise<void> {
     const { destination } = route;
     const to = destination.repository;
     if (holder === undefined && canOffer(destination) && isSmall(blob.size)) {
-      const outcome = await this.#send(route, blob, signal, (content) => destination.offer(blob, content, { signal }));
+      const outcome = await this.#send(route, blob, signal, (content) =>
+        destination.offer(blob, content, { signal }),
+      );
       this.onEvent({ kind: outcome === 'there' ? 'skipped' : 'copied', target: blob, to });
       return;
     }
@@ -138,8 +175,14 @@ export class CopySession {
       return;
     }
     if (holder !== undefined && canMount(destination)) {
-      const outcome = await this.#send(route, blob, signal, (content) => destination.mount(blob, holder, content, { signal }));
-      this.onEvent(outcome === 'mounted' ? { kind: 'mounted', target: blob, from: holder, to } : { kind: 'copied', target: blob, to });
+      const outcome = await this.#send(route, blob, signal, (content) =>
+        destination.mount(blob, holder, content, { signal }),
+      );
+      this.onEvent(
+        outcome === 'mounted'
+          ? { kind: 'mounted', target: blob, from: holder, to }
+          : { kind: 'copied', target: blob, to },
+      );
       return;
     }
     await this.#send(route, blob, signal, (content) => destination.push(blob, content, { signal }));
@@ -150,7 +193,12 @@ export class CopySession {
    * Runs what sends a blob within the lanes of both hosts. The source's is left when its bytes have come: what is still waited for is the
    * destination's answer. Bytes that are then asked for once more come without a lane.
    */
-  async #send<T>(route: Route, blob: Descriptor, signal: AbortSignal, send: (content: Bytes) => Promise<T>): Promise<T> {
+  async #send<T>(
+    route: Route,
+    blob: Descriptor,
+    signal: AbortSignal,
+    send: (content: Bytes) => Promise<T>,
+  ): Promise<T> {
     const { source, destination } = route;
     return this.#lanes.run([source.place, destination.place], blob.size, signal, async (leave) => {
       const onEnd = (): void => {
@@ -174,7 +222,12 @@ export class CopySession {
   }
 
   /** The source's bytes, each opening and each chunk told as an event. */
-  #counted({ source, destination }: Route, target: Descriptor, signal: AbortSignal, onEnd: () => void): SeekableBytes {
+  #counted(
+    { source, destination }: Route,
+    target: Descriptor,
+    signal: AbortSignal,
+    onEnd: () => void,
+  ): SeekableBytes {
     const { onEvent } = this;
     const to = destination.repository;
     async function* read(offset: number): AsyncGenerator<Uint8Array> {
@@ -197,12 +250,18 @@ async function holderOf(
   signal: AbortSignal,
 ): Promise<string | undefined> {
   if (other !== undefined && (await unlessAborted(other[1], signal))) return other[0];
-  return source.place === destination.place && source.repository !== destination.repository ? source.repository : undefined;
+  return source.place === destination.place && source.repository !== destination.repository
+    ? source.repository
+    : undefined;
 }
 
 /** What a node is taken for decides what is done with it: one image may leave a layer at its own URLs that another brings along. */
 function nodeKey(store: Source, { mediaType, digest, size }: Descriptor): string {
-  const kind = isManifestType(mediaType) ? 'manifest' : isForeignLayerType(mediaType) ? 'foreign' : 'blob';
+  const kind = isManifestType(mediaType)
+    ? 'manifest'
+    : isForeignLayerType(mediaType)
+      ? 'foreign'
+      : 'blob';
   return `${store.place} ${store.repository} ${kind} ${digest} ${size}`;
 }
 

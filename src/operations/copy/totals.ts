@@ -8,7 +8,12 @@ export interface CopyTotals {
   readonly skipped: Tally;
   readonly foreign: Tally;
   /** Images that got their tag, that had it, whose tag is another's and stays so, that failed. */
-  readonly images: { readonly tagged: number; readonly unchanged: number; readonly kept: number; readonly failed: number };
+  readonly images: {
+    readonly tagged: number;
+    readonly unchanged: number;
+    readonly kept: number;
+    readonly failed: number;
+  };
   /** Bytes of content read, also those of attempts that failed. */
   readonly bytesMoved: number;
   /** Bytes that were there already, of nodes that were not whole: since an earlier run, or since an earlier attempt of this one. */
@@ -51,7 +56,10 @@ export function addEvent(totals: CopyTotals, event: CopyEvent): CopyTotals {
     case 'unchanged':
     case 'kept':
     case 'failed':
-      return { ...totals, images: { ...totals.images, [event.kind]: totals.images[event.kind] + 1 } };
+      return {
+        ...totals,
+        images: { ...totals.images, [event.kind]: totals.images[event.kind] + 1 },
+      };
     case 'resolved':
     case 'found':
     case 'read':

@@ -23,7 +23,12 @@ export interface Artifact {
  *
  * @see https://github.com/opencontainers/image-spec/blob/v1.1.1/manifest.md#guidelines-for-artifact-usage
  */
-export function makeArtifact({ artifactType, subject, files, annotations }: ArtifactParts): Artifact {
+export function makeArtifact({
+  artifactType,
+  subject,
+  files,
+  annotations,
+}: ArtifactParts): Artifact {
   const config = madeJson(MEDIA_TYPE.ociEmpty, {});
   const { mediaType, digest, size } = subject;
   const manifest = madeJson(MEDIA_TYPE.ociManifest, {

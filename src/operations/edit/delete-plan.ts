@@ -31,12 +31,23 @@ const CANNOT_LIST: ReadonlySet<string> = new Set(['NOT_FOUND', 'REFUSED', 'UNSUP
  *
  * @throws {RegiError} when a tag cannot be asked for: what cannot be seen must not be deleted unawares.
  */
-export async function lookBeforeDelete(store: Store, target: Descriptor, options: LookOptions): Promise<DeletionPlan> {
-  const [tags, referrers] = await Promise.all([tagsOf(store, target, options), countReferrers(store, target, options)]);
+export async function lookBeforeDelete(
+  store: Store,
+  target: Descriptor,
+  options: LookOptions,
+): Promise<DeletionPlan> {
+  const [tags, referrers] = await Promise.all([
+    tagsOf(store, target, options),
+    countReferrers(store, target, options),
+  ]);
   return { tags, referrers };
 }
 
-async function tagsOf(store: Store, { digest }: Descriptor, { signal, limit, onMany }: LookOptions): Promise<readonly string[] | undefined> {
+async function tagsOf(
+  store: Store,
+  { digest }: Descriptor,
+  { signal, limit, onMany }: LookOptions,
+): Promise<readonly string[] | undefined> {
   if (!canListTags(store)) return undefined;
   const found: string[] = [];
   let seen = 0;
@@ -58,7 +69,10 @@ async function tagsOf(store: Store, { digest }: Descriptor, { signal, limit, onM
   return listed.refused() ? undefined : found;
 }
 
-function listOrNothing(tags: AsyncIterable<string>): { readonly items: AsyncIterable<string>; readonly refused: () => boolean } {
+function listOrNothing(tags: AsyncIterable<string>): {
+  readonly items: AsyncIterable<string>;
+  readonly refused: () => boolean;
+} {
   let refused = false;
   return {
     refused: () => refused,
@@ -75,7 +89,11 @@ function listOrNothing(tags: AsyncIterable<string>): { readonly items: AsyncIter
   };
 }
 
-async function countReferrers(store: Store, target: Descriptor, { signal }: LookOptions): Promise<number> {
+async function countReferrers(
+  store: Store,
+  target: Descriptor,
+  { signal }: LookOptions,
+): Promise<number> {
   if (!canListReferrers(store)) return 0;
   let count = 0;
   try {

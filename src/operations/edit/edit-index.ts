@@ -29,10 +29,15 @@ class NotAnIndexError extends RegiError {
  * @throws {PlatformTakenError}
  * @see https://github.com/opencontainers/image-spec/blob/v1.1.1/image-index.md
  */
-export function newIndex(entries: readonly Descriptor[], annotations: Readonly<Record<string, string>>): MadeNode {
+export function newIndex(
+  entries: readonly Descriptor[],
+  annotations: Readonly<Record<string, string>>,
+): MadeNode {
   const manifests = distinct(entries);
   refuseSamePlatform(manifests);
-  const isDocker = Object.keys(annotations).length === 0 && manifests.every(({ mediaType }) => mediaType === MEDIA_TYPE.dockerManifest);
+  const isDocker =
+    Object.keys(annotations).length === 0 &&
+    manifests.every(({ mediaType }) => mediaType === MEDIA_TYPE.dockerManifest);
   const mediaType = isDocker ? MEDIA_TYPE.dockerManifestList : MEDIA_TYPE.ociIndex;
   return madeJson(mediaType, {
     schemaVersion: 2,
@@ -48,13 +53,23 @@ export function newIndex(entries: readonly Descriptor[], annotations: Readonly<R
  * @param replace an entry of the same platform goes, with what attests it.
  * @throws {PlatformTakenError} without `replace`.
  */
-export function withEntries(index: ManifestNode, added: readonly Descriptor[], replace: boolean): MadeNode {
+export function withEntries(
+  index: ManifestNode,
+  added: readonly Descriptor[],
+  replace: boolean,
+): MadeNode {
   const before = indexOf(index).manifests;
   const fresh = added.filter(({ digest }) => !before.some((entry) => entry.digest === digest));
-  const taken = replace ? before.filter((entry) => fresh.some((other) => isSamePlatform(entry, other))) : [];
+  const taken = replace
+    ? before.filter((entry) => fresh.some((other) => isSamePlatform(entry, other)))
+    : [];
   const gone = withAttestations(taken, before);
   refuseSamePlatform([...before.filter((entry) => !gone.has(entry)), ...fresh]);
-  return edited(index, (json) => [...json.filter((_, at) => !isIn(gone, before[at])), ...fresh.map(toDescriptorJson)], fresh);
+  return edited(
+    index,
+    (json) => [...json.filter((_, at) => !isIn(gone, before[at])), ...fresh.map(toDescriptorJson)],
+    fresh,
+  );
 }
 
 /**
@@ -66,9 +81,12 @@ export function withoutEntries(index: ManifestNode, removed: readonly Descriptor
   const before = indexOf(index).manifests;
   const gone = withAttestations(removed, before);
   if (gone.size === before.length) {
-    throw new NothingLeftError('Cannot remove every entry of an index: one that lists nothing is no image', {
-      hint: 'delete it as a whole: regi tags delete, or regi delete',
-    });
+    throw new NothingLeftError(
+      'Cannot remove every entry of an index: one that lists nothing is no image',
+      {
+        hint: 'delete it as a whole: regi tags delete, or regi delete',
+      },
+    );
   }
   return edited(index, (json) => json.filter((_, at) => !isIn(gone, before[at])), []);
 }
@@ -76,23 +94,46 @@ export function withoutEntries(index: ManifestNode, removed: readonly Descriptor
 /** @throws {NotAnIndexError} */
 export function indexOf({ manifest, descriptor }: ManifestNode): ImageIndex {
   if (manifest.kind === 'index') return manifest;
-  throw new NotAnIndexError(`Cannot change the entries of ${descriptor.digest}: expected an index, found an image of one platform`, {
-    hint: 'make an index of it: regi index create REF IMAGE…',
-  });
+  throw new NotAnIndexError(
+    `Cannot change the entries of ${descriptor.digest}: expected an index, found an image of one platform`,
+    {
+      hint: 'make an index of it: regi index create REF IMAGE…',
+    },
+  );
 }
 
 /** Edits the JSON, so that members regi does not know stay in it. */
-function edited({ bytes, manifest }: ManifestNode, edit: (json: readonly unknown[]) => readonly unknown[], added: readonly Descriptor[]): MadeNode {
-  const body = JSON.parse(new TextDecoder().decode(bytes)) as { readonly manifests: readonly unknown[] };
+function edited(
+  { bytes, manifest }: ManifestNode,
+  edit: (json: readonly unknown[]) => readonly unknown[],
+  added: readonly Descriptor[],
+): MadeNode {
+  const body = JSON.parse(new TextDecoder().decode(bytes)) as {
+    readonly manifests: readonly unknown[];
+  };
   // docker's kind of index lists no manifests of OCI.
-  const mediaType = added.every((entry) => entry.mediaType === MEDIA_TYPE.dockerManifest) ? manifest.mediaType : MEDIA_TYPE.ociIndex;
-  return madeJson(mediaType, { ...body, ...('mediaType' in body && { mediaType }), manifests: edit(body.manifests) });
+  const mediaType = added.every((entry) => entry.mediaType === MEDIA_TYPE.dockerManifest)
+    ? manifest.mediaType
+    : MEDIA_TYPE.ociIndex;
+  return madeJson(mediaType, {
+    ...body,
+    ...('mediaType' in body && { mediaType }),
+    manifests: edit(body.manifests),
+  });
 }
 
-function withAttestations(entries: readonly Descriptor[], all: readonly Descriptor[]): ReadonlySet<Descriptor> {
+function withAttestations(
+  entries: readonly Descriptor[],
+  all: readonly Descriptor[],
+): ReadonlySet<Descriptor> {
   const digests = new Set<string>(entries.map(({ digest }) => digest));
   return new Set(
-    all.filter((entry) => digests.has(entry.digest) || (isAttestation(entry) && digests.has(entry.annotations?.['vnd.docker.reference.digest'] ?? ''))),
+    all.filter(
+      (entry) =>
+        digests.has(entry.digest) ||
+        (isAttestation(entry) &&
+          digests.has(entry.annotations?.['vnd.docker.reference.digest'] ?? '')),
+    ),
   );
 }
 
@@ -100,15 +141,27 @@ function refuseSamePlatform(entries: readonly Descriptor[]): void {
   for (const [at, entry] of entries.entries()) {
     const other = entries.slice(0, at).find((before) => isSamePlatform(before, entry));
     if (other === undefined || entry.platform === undefined) continue;
-    throw new PlatformTakenError(`Cannot list two images for "${formatPlatform(entry.platform)}": ${other.digest} and ${entry.digest}`, {
-      hint: 'leave one of them out; of an index that is there, regi index add --replace takes its place',
-    });
+    throw new PlatformTakenError(
+      `Cannot list two images for "${formatPlatform(entry.platform)}": ${other.digest} and ${entry.digest}`,
+      {
+        hint: 'leave one of them out; of an index that is there, regi index add --replace takes its place',
+      },
+    );
   }
 }
 
 function isSamePlatform(a: Descriptor, b: Descriptor): boolean {
-  if (a.platform === undefined || b.platform === undefined || isAttestation(a) || isAttestation(b) || a.platform.os === 'unknown') return false;
-  return formatPlatform(normalizePlatform(a.platform)) === formatPlatform(normalizePlatform(b.platform));
+  if (
+    a.platform === undefined ||
+    b.platform === undefined ||
+    isAttestation(a) ||
+    isAttestation(b) ||
+    a.platform.os === 'unknown'
+  )
+    return false;
+  return (
+    formatPlatform(normalizePlatform(a.platform)) === formatPlatform(normalizePlatform(b.platform))
+  );
 }
 
 function distinct(entries: readonly Descriptor[]): readonly Descriptor[] {
@@ -120,12 +173,27 @@ function isIn(set: ReadonlySet<Descriptor>, entry: Descriptor | undefined): bool
 }
 
 /** What an index would list for an image: the image with its platform; of an index, all that it lists. */
-export async function indexEntries(source: Source, reference: string, options: CallOptions = {}): Promise<readonly Descriptor[]> {
+export async function indexEntries(
+  source: Source,
+  reference: string,
+  options: CallOptions = {},
+): Promise<readonly Descriptor[]> {
   const found = await source.resolve(reference, options);
   const { manifest, descriptor } = await readManifest(source, found, options);
   if (manifest.kind === 'index') return manifest.manifests;
   const platform = await platformOfImage(manifest, source, options);
   const { mediaType, digest, size } = descriptor;
-  const artifactType = platform === undefined && mediaType === MEDIA_TYPE.ociManifest ? artifactTypeOf(manifest) : undefined;
-  return [{ mediaType, digest, size, ...(artifactType !== undefined && { artifactType }), ...(platform && { platform }) }];
+  const artifactType =
+    platform === undefined && mediaType === MEDIA_TYPE.ociManifest
+      ? artifactTypeOf(manifest)
+      : undefined;
+  return [
+    {
+      mediaType,
+      digest,
+      size,
+      ...(artifactType !== undefined && { artifactType }),
+      ...(platform && { platform }),
+    },
+  ];
 }

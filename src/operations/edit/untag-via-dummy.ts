@@ -27,20 +27,35 @@ const RESTORE_TIMEOUT_MS = 10_000;
  * @returns what the tag named.
  * @throws {RegiError} NOT_FOUND without such a tag; what the registry says where it takes or deletes no manifest.
  */
-export async function untagViaDummy(store: Store & Deleter, tag: string, { unique, signal }: UntagViaDummyOptions): Promise<Descriptor> {
+export async function untagViaDummy(
+  store: Store & Deleter,
+  tag: string,
+  { unique, signal }: UntagViaDummyOptions,
+): Promise<Descriptor> {
   const before = await store.resolve(tag, { signal });
-  const config = nodeOf(MEDIA_TYPE.ociConfig, { architecture: 'amd64', os: 'linux', config: {}, rootfs: { type: 'layers', diff_ids: [] } });
+  const config = nodeOf(MEDIA_TYPE.ociConfig, {
+    architecture: 'amd64',
+    os: 'linux',
+    config: {},
+    rootfs: { type: 'layers', diff_ids: [] },
+  });
   await store.push(config.descriptor, bytesOf(config.bytes), { signal });
-  const [probe, dummy] = [dummyOf(config.descriptor, `${unique} probe`), dummyOf(config.descriptor, unique)];
+  const [probe, dummy] = [
+    dummyOf(config.descriptor, `${unique} probe`),
+    dummyOf(config.descriptor, unique),
+  ];
   await store.push(probe.descriptor, bytesOf(probe.bytes), { signal });
   await store.delete(probe.descriptor, { signal });
   try {
     await store.push(dummy.descriptor, bytesOf(dummy.bytes), { signal, tag });
     await store.delete(dummy.descriptor, { signal });
     if ((await resolveIfThere(store, tag, { signal })) !== undefined) {
-      throw new TagStaysError(`Cannot remove the tag "${tag}": the registry deleted the manifest that it named and keeps the tag`, {
-        hint: 'it names what it named before; delete it with the tool of the registry',
-      });
+      throw new TagStaysError(
+        `Cannot remove the tag "${tag}": the registry deleted the manifest that it named and keeps the tag`,
+        {
+          hint: 'it names what it named before; delete it with the tool of the registry',
+        },
+      );
     }
   } catch (error) {
     await putBack(store, before, tag, dummy.descriptor);
@@ -50,16 +65,24 @@ export async function untagViaDummy(store: Store & Deleter, tag: string, { uniqu
 }
 
 /** Only what still is the dummy, or names nothing: whoever moved the tag meanwhile meant it. */
-async function putBack(store: Store, before: Descriptor, tag: string, dummy: Descriptor): Promise<void> {
+async function putBack(
+  store: Store,
+  before: Descriptor,
+  tag: string,
+  dummy: Descriptor,
+): Promise<void> {
   const signal = AbortSignal.timeout(RESTORE_TIMEOUT_MS);
   try {
     const now = await resolveIfThere(store, tag, { signal });
     if (now === undefined || now.digest === dummy.digest) await store.tag(before, tag, { signal });
   } catch (error) {
-    throw new TagStaysError(`Cannot put the tag "${tag}" back to ${before.digest}: it may name an empty image now`, {
-      hint: `put it back: regi tag NAME@${before.digest} NAME:${tag}`,
-      cause: error,
-    });
+    throw new TagStaysError(
+      `Cannot put the tag "${tag}" back to ${before.digest}: it may name an empty image now`,
+      {
+        hint: `put it back: regi tag NAME@${before.digest} NAME:${tag}`,
+        cause: error,
+      },
+    );
   }
 }
 
@@ -74,7 +97,9 @@ function dummyOf({ mediaType, digest, size }: Descriptor, unique: string): Node 
     mediaType: MEDIA_TYPE.ociManifest,
     config: { mediaType, digest, size },
     layers: [],
-    annotations: { 'org.opencontainers.image.description': `made by regi to remove a tag; delete it where it is found (${unique})` },
+    annotations: {
+      'org.opencontainers.image.description': `made by regi to remove a tag; delete it where it is found (${unique})`,
+    },
   });
 }
 

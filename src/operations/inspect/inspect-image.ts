@@ -5,7 +5,12 @@ import { artifactTypeOf, type ImageManifest } from '../../oci/manifest.ts';
 import { formatPlatform } from '../../oci/platform.ts';
 import type { CallOptions, Source } from '../../store.ts';
 import { isAttestation } from '../copy/choose-platform.ts';
-import { readConfig, readForHost, type ImageForHost, type PlatformChoice } from '../copy/read-for-host.ts';
+import {
+  readConfig,
+  readForHost,
+  type ImageForHost,
+  type PlatformChoice,
+} from '../copy/read-for-host.ts';
 import { readManifest, type ManifestNode } from '../copy/read-manifest.ts';
 
 /** An entry of an index. Names of all reports are those of `--json`, and so are API. */
@@ -60,7 +65,9 @@ export interface ImageReport extends Omit<ImageConfig, 'platform' | 'history' | 
   readonly configMediaType: string;
   /** The layers together, compressed. Bytes. */
   readonly compressedSize: number;
-  readonly base: { readonly name: string | undefined; readonly digest: string | undefined } | undefined;
+  readonly base:
+    | { readonly name: string | undefined; readonly digest: string | undefined }
+    | undefined;
   readonly subject: Digest | undefined;
   readonly annotations: Readonly<Record<string, string>>;
   readonly layers: readonly LayerReport[];
@@ -86,7 +93,12 @@ export interface InspectReport {
  *
  * @throws {PlatformNotFoundError} when the image lacks the platform that was asked for.
  */
-export async function inspectImage(source: Source, reference: string, choice: PlatformChoice, options: CallOptions = {}): Promise<InspectReport> {
+export async function inspectImage(
+  source: Source,
+  reference: string,
+  choice: PlatformChoice,
+  options: CallOptions = {},
+): Promise<InspectReport> {
   const found = await readForHost(source, reference, choice, options);
   const { descriptor, manifest } = found.root;
   const shown = await shownNode(source, found, options);
@@ -96,18 +108,30 @@ export async function inspectImage(source: Source, reference: string, choice: Pl
     size: descriptor.size,
     annotations: manifest.annotations,
     manifests: manifest.kind === 'index' ? entryReports(manifest.manifests, found) : [],
-    image: shown?.manifest.kind === 'image' ? await imageReport(source, shown.descriptor, shown.manifest, found, options) : undefined,
+    image:
+      shown?.manifest.kind === 'image'
+        ? await imageReport(source, shown.descriptor, shown.manifest, found, options)
+        : undefined,
   };
 }
 
-async function shownNode(source: Source, { root, entries, chosen }: ImageForHost, options: CallOptions): Promise<ManifestNode | undefined> {
+async function shownNode(
+  source: Source,
+  { root, entries, chosen }: ImageForHost,
+  options: CallOptions,
+): Promise<ManifestNode | undefined> {
   if (root.manifest.kind === 'image') return root;
   const entry = chosen ?? entries[0];
   return entry === undefined ? undefined : readManifest(source, entry, options);
 }
 
-function entryReports(manifests: readonly Descriptor[], { entries }: ImageForHost): readonly EntryReport[] {
-  const platforms = new Map(entries.map(({ digest, platform }) => [digest, formatPlatform(platform)]));
+function entryReports(
+  manifests: readonly Descriptor[],
+  { entries }: ImageForHost,
+): readonly EntryReport[] {
+  const platforms = new Map(
+    entries.map(({ digest, platform }) => [digest, formatPlatform(platform)]),
+  );
   return manifests.map((entry) => ({
     platform: platforms.get(entry.digest),
     digest: entry.digest,
@@ -127,7 +151,9 @@ async function imageReport(
   options: CallOptions,
 ): Promise<ImageReport> {
   const isRunnable = /\.image(?:\.config)?\.v1\+json$/.test(manifest.config.mediaType);
-  const config = isRunnable ? parseImageConfig(await readConfig(source, manifest, options)) : undefined;
+  const config = isRunnable
+    ? parseImageConfig(await readConfig(source, manifest, options))
+    : undefined;
   const { platform, history, diffIds, ...said } = config ?? NO_CONFIG;
   const made = history.filter(({ empty }) => !empty);
   return {
@@ -138,7 +164,8 @@ async function imageReport(
     os: platform?.os,
     architecture: platform?.architecture,
     variant: platform?.variant,
-    artifactType: manifest.artifactType !== undefined || !isRunnable ? artifactTypeOf(manifest) : undefined,
+    artifactType:
+      manifest.artifactType !== undefined || !isRunnable ? artifactTypeOf(manifest) : undefined,
     configDigest: manifest.config.digest,
     configMediaType: manifest.config.mediaType,
     compressedSize: manifest.layers.reduce((sum, layer) => sum + layer.size, 0),
@@ -168,7 +195,11 @@ const NO_CONFIG: ImageConfig = {
   history: [],
 };
 
-function layerReport(layer: Descriptor, step: HistoryEntry | undefined, diffId: string | undefined): LayerReport {
+function layerReport(
+  layer: Descriptor,
+  step: HistoryEntry | undefined,
+  diffId: string | undefined,
+): LayerReport {
   return {
     digest: layer.digest,
     mediaType: layer.mediaType,
@@ -183,14 +214,26 @@ function layerReport(layer: Descriptor, step: HistoryEntry | undefined, diffId: 
 }
 
 /** Every step of the history with its layer. Layers that the history does not tell of are steps without a word. */
-function withLayers(history: readonly HistoryEntry[], layers: readonly Descriptor[]): readonly HistoryReport[] {
+function withLayers(
+  history: readonly HistoryEntry[],
+  layers: readonly Descriptor[],
+): readonly HistoryReport[] {
   const left = layers.values();
   const told = history.map((entry): HistoryReport => {
     const layer = entry.empty ? undefined : left.next().value;
     return { ...entry, digest: layer?.digest, size: layer?.size ?? 0 };
   });
-  const untold = { created: undefined, createdBy: undefined, author: undefined, comment: undefined, empty: false };
-  return [...told, ...[...left].map(({ digest, size }): HistoryReport => ({ ...untold, digest, size }))];
+  const untold = {
+    created: undefined,
+    createdBy: undefined,
+    author: undefined,
+    comment: undefined,
+    empty: false,
+  };
+  return [
+    ...told,
+    ...[...left].map(({ digest, size }): HistoryReport => ({ ...untold, digest, size })),
+  ];
 }
 
 const BASE_NAME = 'org.opencontainers.image.base.name';
@@ -198,6 +241,8 @@ const BASE_DIGEST = 'org.opencontainers.image.base.digest';
 
 /** @see https://github.com/opencontainers/image-spec/blob/v1.1.1/annotations.md */
 function baseOf(...sources: readonly Readonly<Record<string, string>>[]): ImageReport['base'] {
-  const said = sources.find((source) => source[BASE_NAME] !== undefined || source[BASE_DIGEST] !== undefined);
+  const said = sources.find(
+    (source) => source[BASE_NAME] !== undefined || source[BASE_DIGEST] !== undefined,
+  );
   return said === undefined ? undefined : { name: said[BASE_NAME], digest: said[BASE_DIGEST] };
 }

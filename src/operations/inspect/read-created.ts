@@ -14,7 +14,11 @@ const ANNOTATION = 'org.opencontainers.image.created';
  *
  * @throws {RegiError} when manifest or config cannot be read.
  */
-export async function readCreated(source: Source, root: Descriptor, options: CallOptions = {}): Promise<string | undefined> {
+export async function readCreated(
+  source: Source,
+  root: Descriptor,
+  options: CallOptions = {},
+): Promise<string | undefined> {
   let node = root;
   for (let depth = 0; depth <= LIMITS.indexDepth; depth += 1) {
     const { manifest } = await readManifest(source, node, options);
@@ -24,7 +28,9 @@ export async function readCreated(source: Source, root: Descriptor, options: Cal
       if (!/\.image(?:\.config)?\.v1\+json$/.test(manifest.config.mediaType)) return undefined;
       return parseImageConfig(await readConfig(source, manifest, options))?.created;
     }
-    const child = manifest.manifests.find((entry) => isManifestType(entry.mediaType) && !isAttestation(entry));
+    const child = manifest.manifests.find(
+      (entry) => isManifestType(entry.mediaType) && !isAttestation(entry),
+    );
     if (child === undefined) return undefined;
     node = child;
   }

@@ -28,27 +28,47 @@ export interface ImageSummary {
 }
 
 /** Reads manifests and config of an image, and nothing else. A damaged one is told as its problem, so that a list shows the others. */
-export async function summarizeImage(source: Source, root: Descriptor, options: CallOptions = {}): Promise<ImageSummary> {
+export async function summarizeImage(
+  source: Source,
+  root: Descriptor,
+  options: CallOptions = {},
+): Promise<ImageSummary> {
   try {
     const nodes = new Map<Digest, number>();
     const first = await walk(source, root, nodes, options, 0);
-    const config = first === undefined ? undefined : await readConfig(source, first.manifest, options);
+    const config =
+      first === undefined ? undefined : await readConfig(source, first.manifest, options);
     const isOne = first?.digest === root.digest;
     return {
       id: isOne ? first.manifest.config.digest : root.digest,
       created: config?.created,
       size: [...nodes.values()].reduce((sum, size) => sum + size, 0),
-      platform: !isOne || config?.platform === undefined ? undefined : formatPlatform(config.platform),
+      platform:
+        !isOne || config?.platform === undefined ? undefined : formatPlatform(config.platform),
       labels: config?.labels ?? {},
       problem: undefined,
     };
   } catch (error) {
     if (!(error instanceof RegiError) || !DAMAGED.has(error.code)) throw error;
-    return { id: root.digest, created: undefined, size: root.size, platform: undefined, labels: {}, problem: error.message };
+    return {
+      id: root.digest,
+      created: undefined,
+      size: root.size,
+      platform: undefined,
+      labels: {},
+      problem: error.message,
+    };
   }
 }
 
-const DAMAGED: ReadonlySet<string> = new Set(['NOT_FOUND', 'CONTENT_MISMATCH', 'INVALID_MANIFEST', 'INVALID_DIGEST', 'LIMIT_EXCEEDED', 'UNSUPPORTED']);
+const DAMAGED: ReadonlySet<string> = new Set([
+  'NOT_FOUND',
+  'CONTENT_MISMATCH',
+  'INVALID_MANIFEST',
+  'INVALID_DIGEST',
+  'LIMIT_EXCEEDED',
+  'UNSUPPORTED',
+]);
 
 interface FoundImage {
   readonly manifest: ImageManifest;
@@ -56,12 +76,19 @@ interface FoundImage {
 }
 
 /** Adds up what the image is made of and is there; the first image of it. */
-async function walk(source: Source, node: Descriptor, sizes: Map<Digest, number>, options: CallOptions, depth: number): Promise<FoundImage | undefined> {
+async function walk(
+  source: Source,
+  node: Descriptor,
+  sizes: Map<Digest, number>,
+  options: CallOptions,
+  depth: number,
+): Promise<FoundImage | undefined> {
   options.signal?.throwIfAborted();
   if (sizes.has(node.digest) || depth > LIMITS.indexDepth) return undefined;
   sizes.set(node.digest, node.size);
   const { manifest } = await readManifest(source, node, options);
-  let first: FoundImage | undefined = manifest.kind === 'image' ? { manifest, digest: node.digest } : undefined;
+  let first: FoundImage | undefined =
+    manifest.kind === 'image' ? { manifest, digest: node.digest } : undefined;
   for (const child of childrenOf(manifest)) {
     if (!isManifestType(child.mediaType)) sizes.set(child.digest, child.size);
     // An index may list platforms that are not here.
@@ -73,7 +100,13 @@ async function walk(source: Source, node: Descriptor, sizes: Map<Digest, number>
   return first;
 }
 
-async function readConfig(source: Source, { config }: ImageManifest, options: CallOptions): Promise<ImageConfig | undefined> {
+async function readConfig(
+  source: Source,
+  { config }: ImageManifest,
+  options: CallOptions,
+): Promise<ImageConfig | undefined> {
   if (!/\.image(?:\.config)?\.v1\+json$/.test(config.mediaType)) return undefined;
-  return parseImageConfig(await collectVerified(source.fetch(config, options), config, LIMITS.configBytes));
+  return parseImageConfig(
+    await collectVerified(source.fetch(config, options), config, LIMITS.configBytes),
+  );
 }

@@ -67,8 +67,16 @@ export async function verifyBlob(
 /** A layer that is whole, and is not what the config says. */
 class DiffIdError extends Error {}
 
-async function verifyUnpacked(source: Source, layer: Descriptor, diffId: string, options: VerifyBlobOptions): Promise<void> {
-  if (!isDigest(diffId)) throw new DiffIdError(`The config gives ${JSON.stringify(diffId)} as its diff_id, which is no digest`);
+async function verifyUnpacked(
+  source: Source,
+  layer: Descriptor,
+  diffId: string,
+  options: VerifyBlobOptions,
+): Promise<void> {
+  if (!isDigest(diffId))
+    throw new DiffIdError(
+      `The config gives ${JSON.stringify(diffId)} as its diff_id, which is no digest`,
+    );
   const content = source.fetch(layer, options);
   const compression = compressionOf(await startOf(content));
   let atEnd = false;
@@ -78,20 +86,33 @@ async function verifyUnpacked(source: Source, layer: Descriptor, diffId: string,
       atEnd = true;
     },
   };
-  const found = await digestOfUnpacked(unpacked(tracked, compression, options), layer, diffId, options);
+  const found = await digestOfUnpacked(
+    unpacked(tracked, compression, options),
+    layer,
+    diffId,
+    options,
+  );
   // What stands behind the packed part is not unpacked, and is a part of the digest.
   if (!atEnd) await drain(verified(content, layer));
-  if (found !== diffId) throw new DiffIdError(`It unpacks to ${found}, and the config says ${diffId}`);
+  if (found !== diffId)
+    throw new DiffIdError(`It unpacks to ${found}, and the config says ${diffId}`);
 }
 
-async function digestOfUnpacked(content: Bytes, layer: Descriptor, diffId: Digest, { limits = LIMITS }: VerifyBlobOptions): Promise<Digest> {
+async function digestOfUnpacked(
+  content: Bytes,
+  layer: Descriptor,
+  diffId: Digest,
+  { limits = LIMITS }: VerifyBlobOptions,
+): Promise<Digest> {
   const algorithm = algorithmOf(diffId);
   const hash = createHash(algorithm);
   let size = 0;
   for await (const chunk of content) {
     size += chunk.byteLength;
     if (size > limits.unpackedBytes && size > layer.size * limits.unpackedRatio) {
-      throw new LimitExceededError(`Cannot unpack ${layer.digest}: ${layer.size} bytes have become more than ${size}, and layers do not shrink like that`);
+      throw new LimitExceededError(
+        `Cannot unpack ${layer.digest}: ${layer.size} bytes have become more than ${size}, and layers do not shrink like that`,
+      );
     }
     hash.update(chunk);
   }

@@ -67,9 +67,17 @@ const AT_ONCE = 8;
  *
  * @throws whatever says nothing about the content: the network, a refused login, a failing disk.
  */
-export async function verifyImages(source: Source, roots: readonly NamedRoot[], options: VerifyOptions = {}): Promise<VerifyReport> {
+export async function verifyImages(
+  source: Source,
+  roots: readonly NamedRoot[],
+  options: VerifyOptions = {},
+): Promise<VerifyReport> {
   const walk = new Walk(source, options);
-  let level: readonly Node[] = roots.map(({ name, descriptor }) => ({ descriptor, image: name, mayBeAbsent: false }));
+  let level: readonly Node[] = roots.map(({ name, descriptor }) => ({
+    descriptor,
+    image: name,
+    mayBeAbsent: false,
+  }));
   for (let depth = 0; level.length > 0; depth += 1) level = await walk.readManifests(level, depth);
   await walk.readBlobs();
   if (options.blobs !== undefined) await walk.findExtras(options.blobs);
@@ -112,15 +120,22 @@ class Walk {
       const key = keyOf(descriptor);
       this.#named.add(descriptor.digest);
       if (!isManifestType(descriptor.mediaType)) {
-        if (!isForeignLayerType(descriptor.mediaType) && !this.#blobs.has(key)) this.#blobs.set(key, { ...node, diffIds: new Set() });
+        if (!isForeignLayerType(descriptor.mediaType) && !this.#blobs.has(key))
+          this.#blobs.set(key, { ...node, diffIds: new Set() });
       } else if (!this.#manifests.has(key)) {
         this.#manifests.add(key);
         if (depth <= LIMITS.indexDepth) fresh.push(node);
-        else this.#add(descriptor, node.image, { status: 'corrupt', problem: `It is below more than ${LIMITS.indexDepth} levels of indexes` });
+        else
+          this.#add(descriptor, node.image, {
+            status: 'corrupt',
+            problem: `It is below more than ${LIMITS.indexDepth} levels of indexes`,
+          });
       }
     }
     if (this.#manifests.size > LIMITS.storeManifests)
-      throw new LimitExceededError(`Cannot verify more than ${LIMITS.storeManifests} manifests of ${JSON.stringify(this.#source.place)}`);
+      throw new LimitExceededError(
+        `Cannot verify more than ${LIMITS.storeManifests} manifests of ${JSON.stringify(this.#source.place)}`,
+      );
     const read = await this.#all(fresh, (node, signal) => this.#readManifest(node, signal));
     return read.flat();
   }
@@ -131,44 +146,81 @@ class Walk {
       const found = await verifyBlob(this.#source, descriptor, diffIds, { signal });
       if (found === undefined) this.#count(descriptor);
       else if (found.status === 'missing' && this.#options.omitted?.has(descriptor.digest) === true)
-        this.#add(descriptor, image, { status: 'absent-in-base', problem: 'an earlier archive carried it' });
+        this.#add(descriptor, image, {
+          status: 'absent-in-base',
+          problem: 'an earlier archive carried it',
+        });
       else this.#add(descriptor, image, found);
     });
   }
 
-  async findExtras(blobs: AsyncIterable<{ readonly digest: Digest; readonly size: number }>): Promise<void> {
+  async findExtras(
+    blobs: AsyncIterable<{ readonly digest: Digest; readonly size: number }>,
+  ): Promise<void> {
     for await (const { digest, size } of blobs) {
       this.#signal.throwIfAborted();
-      if (!this.#named.has(digest)) this.#problems.push({ status: 'extra', digest, mediaType: undefined, size, problem: undefined, image: undefined });
+      if (!this.#named.has(digest))
+        this.#problems.push({
+          status: 'extra',
+          digest,
+          mediaType: undefined,
+          size,
+          problem: undefined,
+          image: undefined,
+        });
     }
   }
 
   report(images: number): VerifyReport {
     const whole = this.#problems.every(({ status }) => status === 'absent' || status === 'extra');
-    return { whole, images, verified: this.#verified, bytes: this.#bytes, problems: this.#problems };
+    return {
+      whole,
+      images,
+      verified: this.#verified,
+      bytes: this.#bytes,
+      problems: this.#problems,
+    };
   }
 
-  async #readManifest({ descriptor, image, mayBeAbsent }: Node, signal: AbortSignal): Promise<readonly Node[]> {
+  async #readManifest(
+    { descriptor, image, mayBeAbsent }: Node,
+    signal: AbortSignal,
+  ): Promise<readonly Node[]> {
     try {
       const { manifest } = await readManifest(this.#source, descriptor, { signal });
       this.#count(descriptor);
       const isSparse = this.#options.isSparse === true && manifest.kind === 'index';
-      const children = childrenOf(manifest).map((child): Node => ({ descriptor: child, image, mayBeAbsent: isSparse && !isAttestation(child) }));
+      const children = childrenOf(manifest).map((child): Node => ({
+        descriptor: child,
+        image,
+        mayBeAbsent: isSparse && !isAttestation(child),
+      }));
       if (this.#options.deep === true) await this.#expectDiffIds(manifest, image, signal);
       return children;
     } catch (error) {
       signal.throwIfAborted();
       const found = problemOf(error);
       if (mayBeAbsent && found.status === 'missing')
-        this.#add(descriptor, image, { status: 'absent', problem: 'the archive lists this platform and does not carry it' });
+        this.#add(descriptor, image, {
+          status: 'absent',
+          problem: 'the archive lists this platform and does not carry it',
+        });
       else this.#add(descriptor, image, found);
       return [];
     }
   }
 
   /** Notes what the layers of an image must unpack to. A config that cannot be read is told when its bytes are. */
-  async #expectDiffIds(manifest: Manifest, image: string | undefined, signal: AbortSignal): Promise<void> {
-    if (manifest.kind !== 'image' || !/\.image(?:\.config)?\.v1\+json$/.test(manifest.config.mediaType)) return;
+  async #expectDiffIds(
+    manifest: Manifest,
+    image: string | undefined,
+    signal: AbortSignal,
+  ): Promise<void> {
+    if (
+      manifest.kind !== 'image' ||
+      !/\.image(?:\.config)?\.v1\+json$/.test(manifest.config.mediaType)
+    )
+      return;
     const diffIds = await this.#readDiffIds(manifest.config, signal);
     if (diffIds === undefined) return;
     if (diffIds.length !== manifest.layers.length) {
@@ -179,15 +231,25 @@ class Walk {
     for (const [index, layer] of manifest.layers.entries()) {
       const diffId = diffIds[index];
       if (diffId === undefined || isForeignLayerType(layer.mediaType)) continue;
-      const node = this.#blobs.get(keyOf(layer)) ?? { descriptor: layer, image, mayBeAbsent: false, diffIds: new Set() };
+      const node = this.#blobs.get(keyOf(layer)) ?? {
+        descriptor: layer,
+        image,
+        mayBeAbsent: false,
+        diffIds: new Set(),
+      };
       this.#blobs.set(keyOf(layer), node);
       node.diffIds.add(diffId);
     }
   }
 
-  async #readDiffIds(config: Descriptor, signal: AbortSignal): Promise<readonly string[] | undefined> {
+  async #readDiffIds(
+    config: Descriptor,
+    signal: AbortSignal,
+  ): Promise<readonly string[] | undefined> {
     try {
-      return parseImageConfig(await collectVerified(this.#source.fetch(config, { signal }), config, LIMITS.configBytes))?.diffIds;
+      return parseImageConfig(
+        await collectVerified(this.#source.fetch(config, { signal }), config, LIMITS.configBytes),
+      )?.diffIds;
     } catch (error) {
       signal.throwIfAborted();
       problemOf(error);
@@ -200,24 +262,38 @@ class Walk {
     this.#bytes += size;
   }
 
-  #add({ digest, mediaType, size }: Descriptor, image: string | undefined, { status, problem }: { status: FoundProblem['status']; problem: string }): void {
+  #add(
+    { digest, mediaType, size }: Descriptor,
+    image: string | undefined,
+    { status, problem }: { status: FoundProblem['status']; problem: string },
+  ): void {
     this.#problems.push({ status, digest, mediaType, size, problem, image });
   }
 
   /** Runs `work` for each, some at once, and has settled all when it ends or throws. */
-  async #all<Item, Result>(items: readonly Item[], work: (item: Item, signal: AbortSignal) => Promise<Result>): Promise<readonly Result[]> {
+  async #all<Item, Result>(
+    items: readonly Item[],
+    work: (item: Item, signal: AbortSignal) => Promise<Result>,
+  ): Promise<readonly Result[]> {
     const results: Result[] = [];
     async function* listed(): AsyncGenerator<Item> {
       yield* items;
     }
-    const attempt = async (item: Item, signal: AbortSignal): Promise<{ readonly value: Result } | { readonly error: unknown }> => {
+    const attempt = async (
+      item: Item,
+      signal: AbortSignal,
+    ): Promise<{ readonly value: Result } | { readonly error: unknown }> => {
       try {
         return { value: await work(item, signal) };
       } catch (error) {
         return { error };
       }
     };
-    for await (const outcome of inOrder(listed(), { limit: this.#options.concurrency ?? AT_ONCE, signal: this.#signal }, attempt)) {
+    for await (const outcome of inOrder(
+      listed(),
+      { limit: this.#options.concurrency ?? AT_ONCE, signal: this.#signal },
+      attempt,
+    )) {
       this.#signal.throwIfAborted();
       if ('error' in outcome) throw outcome.error;
       results.push(outcome.value);

@@ -10,11 +10,18 @@ import { together } from '../../concurrency/together.ts';
 /** Tags under which cosign keeps signatures, attestations and SBOMs of a manifest: `sha256-<hex>.sig`. None for a sha512, which no tag is long enough for. */
 export function cosignTags(digest: Digest): readonly string[] {
   if (algorithmOf(digest) !== 'sha256') return [];
-  return ['sig', 'att', 'sbom'].map((kind) => `${algorithmOf(digest)}-${encodedOf(digest)}.${kind}`);
+  return ['sig', 'att', 'sbom'].map(
+    (kind) => `${algorithmOf(digest)}-${encodedOf(digest)}.${kind}`,
+  );
 }
 
 /** Brings what refers to the image and to each manifest of its index, and what refers to those, to the destination. */
-export async function landReferrers(session: CopySession, route: Route, root: ManifestNode, signal: AbortSignal): Promise<void> {
+export async function landReferrers(
+  session: CopySession,
+  route: Route,
+  root: ManifestNode,
+  signal: AbortSignal,
+): Promise<void> {
   const { source } = route;
   if (!canListReferrers(source)) return;
   const seen = new Set<Digest>();
@@ -33,10 +40,17 @@ export async function landReferrers(session: CopySession, route: Route, root: Ma
 }
 
 /** Copies cosign's tags of the image and of each manifest of its index, as far as the source has them. */
-export async function copyCosignTags(session: CopySession, route: Route, root: ManifestNode, signal: AbortSignal): Promise<void> {
+export async function copyCosignTags(
+  session: CopySession,
+  route: Route,
+  root: ManifestNode,
+  signal: AbortSignal,
+): Promise<void> {
   const tags = subjectsOf(root).flatMap(({ digest }) => cosignTags(digest));
   const copyTag = async (tag: string, either: AbortSignal): Promise<void> => {
-    const found = await session.ask(route.source, either, () => resolveIfThere(route.source, tag, { signal: either }));
+    const found = await session.ask(route.source, either, () =>
+      resolveIfThere(route.source, tag, { signal: either }),
+    );
     if (found === undefined) return;
     const node = await session.read(route.source, found, either);
     await session.landChildren(route, node, either);

@@ -15,7 +15,12 @@ export interface FoundReferrer {
 }
 
 /** Finds what refers to the image, to each manifest of its index, and to those in turn; cosign's tags too. */
-export async function referrersOf(session: CopySession, source: Source, root: ManifestNode, signal: AbortSignal): Promise<readonly FoundReferrer[]> {
+export async function referrersOf(
+  session: CopySession,
+  source: Source,
+  root: ManifestNode,
+  signal: AbortSignal,
+): Promise<readonly FoundReferrer[]> {
   const visit = async (subject: Descriptor, depth: number): Promise<readonly ManifestNode[]> => {
     if (depth > LIMITS.indexDepth || !canListReferrers(source)) return [];
     const nodes: ManifestNode[] = [];
@@ -34,6 +39,11 @@ export async function referrersOf(session: CopySession, source: Source, root: Ma
     Promise.all(subjects.map((subject) => visit(subject, 0))),
     Promise.all(subjects.flatMap(({ digest }) => cosignTags(digest)).map(tagged)),
   ]);
-  const distinct = new Map<Digest, ManifestNode>(listed.flat().map((node) => [node.descriptor.digest, node]));
-  return [...[...distinct.values()].map((node) => ({ root: node, tag: undefined })), ...signed.flat()];
+  const distinct = new Map<Digest, ManifestNode>(
+    listed.flat().map((node) => [node.descriptor.digest, node]),
+  );
+  return [
+    ...[...distinct.values()].map((node) => ({ root: node, tag: undefined })),
+    ...signed.flat(),
+  ];
 }

@@ -48,14 +48,21 @@ export async function referrerTree(
 ): Promise<readonly SubjectNode[]> {
   const walk = new ReferrerWalk(source);
   const { manifest } = root;
-  const children = manifest.kind === 'index' ? manifest.manifests.filter((entry) => !isAttestation(entry)) : [];
+  const children =
+    manifest.kind === 'index' ? manifest.manifests.filter((entry) => !isAttestation(entry)) : [];
   const attestations = manifest.kind === 'index' ? manifest.manifests.filter(isAttestation) : [];
   const subjects = [root.descriptor, ...children];
   return together(
     subjects.map((descriptor, index) => async (either: AbortSignal): Promise<SubjectNode> => {
-      const beside = attestations.filter(({ annotations }) => annotations?.['vnd.docker.reference.digest'] === descriptor.digest);
+      const beside = attestations.filter(
+        ({ annotations }) => annotations?.['vnd.docker.reference.digest'] === descriptor.digest,
+      );
       const referrers = await walk.referrersOf(descriptor, beside, either);
-      return { descriptor, platform: index === 0 ? undefined : platformOf(descriptor), referrers: kept(referrers, accepts) };
+      return {
+        descriptor,
+        platform: index === 0 ? undefined : platformOf(descriptor),
+        referrers: kept(referrers, accepts),
+      };
     }),
     signal,
   );
@@ -70,17 +77,34 @@ class ReferrerWalk {
     this.#source = source;
   }
 
-  async referrersOf(subject: Descriptor, beside: readonly Descriptor[], signal: AbortSignal): Promise<readonly ReferrerNode[]> {
+  async referrersOf(
+    subject: Descriptor,
+    beside: readonly Descriptor[],
+    signal: AbortSignal,
+  ): Promise<readonly ReferrerNode[]> {
     const [listed, tagged] = await together(
-      [(either: AbortSignal) => this.#list(subject, new Set([subject.digest]), either), (either: AbortSignal) => this.#tagged(subject.digest, either)],
+      [
+        (either: AbortSignal) => this.#list(subject, new Set([subject.digest]), either),
+        (either: AbortSignal) => this.#tagged(subject.digest, either),
+      ],
       signal,
     );
-    const attested = beside.map((descriptor): ReferrerNode => ({ descriptor, artifactType: ATTESTATION, found: 'index', tag: undefined, referrers: [] }));
+    const attested = beside.map((descriptor): ReferrerNode => ({
+      descriptor,
+      artifactType: ATTESTATION,
+      found: 'index',
+      tag: undefined,
+      referrers: [],
+    }));
     return [...listed, ...tagged, ...attested];
   }
 
   /** @param above manifests on the way here: a registry may say that two refer to each other. */
-  async #list(subject: Descriptor, above: ReadonlySet<Digest>, signal: AbortSignal): Promise<readonly ReferrerNode[]> {
+  async #list(
+    subject: Descriptor,
+    above: ReadonlySet<Digest>,
+    signal: AbortSignal,
+  ): Promise<readonly ReferrerNode[]> {
     const source = this.#source;
     if (!canListReferrers(source) || above.size > LIMITS.indexDepth) return [];
     const found = await this.#limit(async () => {
@@ -88,7 +112,9 @@ class ReferrerWalk {
       for await (const descriptor of source.listReferrers(subject, { signal })) {
         this.#count += 1;
         if (this.#count > LIMITS.descriptors)
-          throw new LimitExceededError(`Cannot list the referrers of ${subject.digest}: expected at most ${LIMITS.descriptors}`);
+          throw new LimitExceededError(
+            `Cannot list the referrers of ${subject.digest}: expected at most ${LIMITS.descriptors}`,
+          );
         if (!above.has(descriptor.digest)) list.push(descriptor);
       }
       return list;
@@ -96,7 +122,11 @@ class ReferrerWalk {
     return together(
       found.map((descriptor) => async (either: AbortSignal): Promise<ReferrerNode> => {
         const artifactType = descriptor.artifactType ?? (await this.#typeOf(descriptor, either));
-        const referrers = await this.#list(descriptor, new Set([...above, descriptor.digest]), either);
+        const referrers = await this.#list(
+          descriptor,
+          new Set([...above, descriptor.digest]),
+          either,
+        );
         return { descriptor, artifactType, found: 'subject', tag: undefined, referrers };
       }),
       signal,
@@ -105,11 +135,22 @@ class ReferrerWalk {
 
   async #tagged(digest: Digest, signal: AbortSignal): Promise<readonly ReferrerNode[]> {
     const found = await together(
-      cosignTags(digest).map((tag) => async (either: AbortSignal): Promise<ReferrerNode | undefined> => {
-        const descriptor = await this.#limit(() => resolveIfThere(this.#source, tag, { signal: either }));
-        if (descriptor === undefined) return undefined;
-        return { descriptor, artifactType: await this.#typeOf(descriptor, either), found: 'tag', tag, referrers: [] };
-      }),
+      cosignTags(digest).map(
+        (tag) =>
+          async (either: AbortSignal): Promise<ReferrerNode | undefined> => {
+            const descriptor = await this.#limit(() =>
+              resolveIfThere(this.#source, tag, { signal: either }),
+            );
+            if (descriptor === undefined) return undefined;
+            return {
+              descriptor,
+              artifactType: await this.#typeOf(descriptor, either),
+              found: 'tag',
+              tag,
+              referrers: [],
+            };
+          },
+      ),
       signal,
     );
     return found.filter((node) => node !== undefined);
@@ -117,14 +158,19 @@ class ReferrerWalk {
 
   /** Lists of old registries do not tell it. */
   async #typeOf(descriptor: Descriptor, signal: AbortSignal): Promise<string | undefined> {
-    const { manifest } = await this.#limit(() => readManifest(this.#source, descriptor, { signal }));
+    const { manifest } = await this.#limit(() =>
+      readManifest(this.#source, descriptor, { signal }),
+    );
     return artifactTypeOf(manifest);
   }
 }
 
 const ATTESTATION = 'application/vnd.in-toto+json';
 
-function kept(nodes: readonly ReferrerNode[], accepts: (artifactType: string) => boolean): readonly ReferrerNode[] {
+function kept(
+  nodes: readonly ReferrerNode[],
+  accepts: (artifactType: string) => boolean,
+): readonly ReferrerNode[] {
   return nodes.flatMap((node) => {
     const referrers = kept(node.referrers, accepts);
     return referrers.length > 0 || accepts(node.artifactType ?? '') ? [{ ...node, referrers }] : [];

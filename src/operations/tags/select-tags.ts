@@ -48,7 +48,9 @@ export function tagFilter(patterns: readonly string[]): (tag: string) => boolean
   const parsed = patterns.map(parseTagPattern);
   const wanted = parsed.filter((pattern) => !pattern.excludes);
   const unwanted = parsed.filter((pattern) => pattern.excludes);
-  return (tag) => (wanted.length === 0 || wanted.some((pattern) => pattern.matches(tag))) && !unwanted.some((pattern) => pattern.matches(tag));
+  return (tag) =>
+    (wanted.length === 0 || wanted.some((pattern) => pattern.matches(tag))) &&
+    !unwanted.some((pattern) => pattern.matches(tag));
 }
 
 /**
@@ -65,7 +67,11 @@ export function tagFilter(patterns: readonly string[]): (tag: string) => boolean
  * @throws {InvalidTagPatternError}
  */
 export function parseTagPattern(text: string): TagPattern {
-  if (text.length > PATTERN_LENGTH) throw new InvalidTagPatternError(text, `expected at most ${PATTERN_LENGTH} characters, found ${text.length}`);
+  if (text.length > PATTERN_LENGTH)
+    throw new InvalidTagPatternError(
+      text,
+      `expected at most ${PATTERN_LENGTH} characters, found ${text.length}`,
+    );
   const excludes = text.startsWith('!');
   const pattern = excludes ? text.slice(1) : text;
   return { text, excludes, matches: parseMatcher(pattern, text) };
@@ -80,17 +86,23 @@ function parseMatcher(pattern: string, text: string): TagPattern['matches'] {
     return (tag) => tag === pattern || matches(tag);
   }
   if (GLOB.test(pattern)) return globMatcher(pattern, text);
-  if (!isTag(pattern)) throw new InvalidTagPatternError(text, `expected a tag, a glob, a regular expression or versions, found ${quote(pattern)}`);
+  if (!isTag(pattern))
+    throw new InvalidTagPatternError(
+      text,
+      `expected a tag, a glob, a regular expression or versions, found ${quote(pattern)}`,
+    );
   return (tag) => tag === pattern;
 }
 
 function regexMatcher(pattern: string, text: string): TagPattern['matches'] {
   const [, source, flags] = REGEX.exec(pattern) ?? [];
-  if (source === undefined || source === '') throw new InvalidTagPatternError(text, 'expected a regular expression between two "/"');
+  if (source === undefined || source === '')
+    throw new InvalidTagPatternError(text, 'expected a regular expression between two "/"');
   try {
     return timed(new RegExp(source, flags), text);
   } catch (cause) {
-    if (cause instanceof SyntaxError) throw new InvalidTagPatternError(text, 'expected a regular expression of JavaScript', cause);
+    if (cause instanceof SyntaxError)
+      throw new InvalidTagPatternError(text, 'expected a regular expression of JavaScript', cause);
     throw cause;
   }
 }
@@ -98,9 +110,19 @@ function regexMatcher(pattern: string, text: string): TagPattern['matches'] {
 function globMatcher(pattern: string, text: string): TagPattern['matches'] {
   try {
     // Parentheses and "!" stay themselves: alternatives are {a,b}, and "!" excludes.
-    return timed(picomatch.makeRe(pattern, { dot: true, nonegate: true, noextglob: true, strictBrackets: true, windows: false }), text);
+    return timed(
+      picomatch.makeRe(pattern, {
+        dot: true,
+        nonegate: true,
+        noextglob: true,
+        strictBrackets: true,
+        windows: false,
+      }),
+      text,
+    );
   } catch (cause) {
-    if (cause instanceof SyntaxError) throw new InvalidTagPatternError(text, 'expected a glob with matching brackets', cause);
+    if (cause instanceof SyntaxError)
+      throw new InvalidTagPatternError(text, 'expected a glob with matching brackets', cause);
     throw cause;
   }
 }
@@ -110,7 +132,8 @@ function rangeMatcher(pattern: string, text: string): TagPattern['matches'] {
   try {
     range = new Range(pattern, { loose: true });
   } catch (cause) {
-    if (cause instanceof TypeError) throw new InvalidTagPatternError(text, 'expected a range of versions', cause);
+    if (cause instanceof TypeError)
+      throw new InvalidTagPatternError(text, 'expected a range of versions', cause);
     throw cause;
   }
   return (tag) => {
@@ -142,7 +165,11 @@ function timed(regex: RegExp, text: string): TagPattern['matches'] {
     try {
       return matches(tag);
     } catch (cause) {
-      throw new InvalidTagPatternError(text, `expected an answer within ${MATCH_TIMEOUT_MS} ms, found none for tag ${quote(tag)}`, cause);
+      throw new InvalidTagPatternError(
+        text,
+        `expected an answer within ${MATCH_TIMEOUT_MS} ms, found none for tag ${quote(tag)}`,
+        cause,
+      );
     }
   };
 }

@@ -16,7 +16,10 @@ export interface SortableTag {
  * Sorts tags: by name as `LC_ALL=C sort`, by version or by age with the newest first, so that a limit keeps the newest. What is no version, or has no
  * date, comes last. Equal ones are sorted by name.
  */
-export function sortTags<Row extends SortableTag>(rows: readonly Row[], order: TagOrder): readonly Row[] {
+export function sortTags<Row extends SortableTag>(
+  rows: readonly Row[],
+  order: TagOrder,
+): readonly Row[] {
   if (order === 'name') return rows.toSorted(byName);
   if (order === 'created')
     return sortedBy(
@@ -39,7 +42,8 @@ function sortedBy<Row extends SortableTag, Key>(
   const keyed = rows.map((row) => ({ row, key: keyOf(row) }));
   return keyed
     .toSorted((a, b) => {
-      if (a.key !== undefined && b.key !== undefined) return compare(a.key, b.key) || byName(a.row, b.row);
+      if (a.key !== undefined && b.key !== undefined)
+        return compare(a.key, b.key) || byName(a.row, b.row);
       return Number(a.key === undefined) - Number(b.key === undefined) || byName(a.row, b.row);
     })
     .map(({ row }) => row);

@@ -21,7 +21,8 @@ export class ContentParts {
     const read = (): AsyncGenerator<Uint8Array> => this.#read(size);
     return {
       [Symbol.asyncIterator]() {
-        if (isSpent) throw new PartSpentError('Cannot send a part of an upload again: its bytes have gone by');
+        if (isSpent)
+          throw new PartSpentError('Cannot send a part of an upload again: its bytes have gone by');
         isSpent = true;
         return read();
       },

@@ -1,7 +1,14 @@
 import { RegiError } from '../../errors.ts';
 import type { Descriptor } from '../../oci/descriptor.ts';
 import type { RemoteRepository } from '../remote-repository.ts';
-import { askUpload, cancelUpload, type Upload, type UploadSession, type UploadState, type UploadStatus } from './session.ts';
+import {
+  askUpload,
+  cancelUpload,
+  type Upload,
+  type UploadSession,
+  type UploadState,
+  type UploadStatus,
+} from './session.ts';
 
 /** What is smaller is sent again sooner than it is asked for. */
 const SMALLEST_BYTES = 1024 * 1024;
@@ -11,26 +18,41 @@ const ASK_TIMEOUT_MS = 3000;
 const SETTLE_MS = 250;
 
 /** The journal of uploads that are worth remembering; undefined for the others. */
-function journalFor({ uploads, connection }: RemoteRepository, target: Descriptor): UploadJournal | undefined {
-  return target.size >= SMALLEST_BYTES && connection.uploadSizes.chunkToContinue(target.size) !== undefined ? uploads : undefined;
+function journalFor(
+  { uploads, connection }: RemoteRepository,
+  target: Descriptor,
+): UploadJournal | undefined {
+  return target.size >= SMALLEST_BYTES &&
+    connection.uploadSizes.chunkToContinue(target.size) !== undefined
+    ? uploads
+    : undefined;
 }
 
 /** The upload of an earlier run, behind the bytes that the registry has of it; undefined when there is none, or it is of no use any more. */
-export async function findUnfinished({ repository, target, action, signal }: Upload): Promise<UploadState | undefined> {
+export async function findUnfinished({
+  repository,
+  target,
+  action,
+  signal,
+}: Upload): Promise<UploadState | undefined> {
   const journal = journalFor(repository, target);
   const url = await journal?.find(target);
   if (url === undefined) return undefined;
   const session: UploadSession = { location: { url, reach: 'any' }, minimumChunk: 0 };
   const status = await ask(repository, action, session, signal);
   signal?.throwIfAborted();
-  if (status?.kind === 'kept' && status.size <= target.size) return { session: status.session, position: status.size, given: status.size };
+  if (status?.kind === 'kept' && status.size <= target.size)
+    return { session: status.session, position: status.size, given: status.size };
   if (status?.kind !== 'gone') await cancelUpload(repository, session);
   await journal?.remove(target);
   return undefined;
 }
 
 /** Remembers where an upload goes on, before a byte of it is sent. */
-export async function rememberUpload({ repository, target }: Upload, { session, position }: UploadState): Promise<void> {
+export async function rememberUpload(
+  { repository, target }: Upload,
+  { session, position }: UploadState,
+): Promise<void> {
   await journalFor(repository, target)?.write(target, session.location.url, position);
 }
 
@@ -42,7 +64,8 @@ export async function keepOrCancel(upload: Upload, { session, given }: UploadSta
   const status = await askPatiently(repository, action, session);
   // It goes on where it is known to have begun: the registry is asked again then.
   if (status === undefined) return;
-  if (status.kind === 'kept' && status.size <= given) return journal.write(target, status.session.location.url, status.size);
+  if (status.kind === 'kept' && status.size <= given)
+    return journal.write(target, status.session.location.url, status.size);
   if (status.kind === 'gone') return journal.remove(target);
   return cancelForGood(upload, session);
 }
@@ -54,11 +77,18 @@ export async function cancelForGood(upload: Upload, session: UploadSession): Pro
 }
 
 /** An upload that is finished, or gone; also one whose run was killed before it could say so. */
-export async function forgetUpload({ repository, target }: Pick<Upload, 'repository' | 'target'>): Promise<void> {
+export async function forgetUpload({
+  repository,
+  target,
+}: Pick<Upload, 'repository' | 'target'>): Promise<void> {
   await journalFor(repository, target)?.remove(target);
 }
 
-async function askPatiently(repository: RemoteRepository, action: string, session: UploadSession): Promise<UploadStatus | undefined> {
+async function askPatiently(
+  repository: RemoteRepository,
+  action: string,
+  session: UploadSession,
+): Promise<UploadStatus | undefined> {
   const signal = AbortSignal.timeout(ASK_TIMEOUT_MS);
   const status = await ask(repository, action, session, signal);
   if (status?.kind !== 'unknown') return status;
@@ -67,7 +97,12 @@ async function askPatiently(repository: RemoteRepository, action: string, sessio
 }
 
 /** Undefined when there is no answer, which is no reason to fail: the blob can start again. */
-async function ask(repository: RemoteRepository, action: string, session: UploadSession, signal: AbortSignal | undefined): Promise<UploadStatus | undefined> {
+async function ask(
+  repository: RemoteRepository,
+  action: string,
+  session: UploadSession,
+  signal: AbortSignal | undefined,
+): Promise<UploadStatus | undefined> {
   try {
     return await askUpload(repository, action, session, { signal });
   } catch (error) {

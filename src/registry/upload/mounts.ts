@@ -6,11 +6,19 @@ import type { Descriptor } from '../../oci/descriptor.ts';
 import type { Bytes, CallOptions } from '../../store.ts';
 import { responseError } from '../errors.ts';
 import { openAhead, proved } from './content.ts';
-import { display, scopesToWrite, uploadsPath, type RemoteRepository } from '../remote-repository.ts';
+import {
+  display,
+  scopesToWrite,
+  uploadsPath,
+  type RemoteRepository,
+} from '../remote-repository.ts';
 import { cancelUpload, sessionOf, type UploadSession } from './session.ts';
 import { uploadBlob } from './upload.ts';
 
-type MountAnswer = { readonly kind: 'mounted' } | { readonly kind: 'session'; readonly session: UploadSession } | { readonly kind: 'refused' };
+type MountAnswer =
+  | { readonly kind: 'mounted' }
+  | { readonly kind: 'session'; readonly session: UploadSession }
+  | { readonly kind: 'refused' };
 
 /** Statuses of registries that do not know the parameters, the source, or us there: a plain upload may still do. */
 const NOT_MOUNTED: ReadonlySet<number> = new Set([400, 401, 403, 404, 405]);
@@ -50,12 +58,20 @@ export async function offerBlob(
   repository: RemoteRepository,
   target: Descriptor,
   content: Bytes,
-  { isLikelyThere, signal }: CallOptions & { /** Its content is not opened beside the request. */ readonly isLikelyThere: boolean },
+  {
+    isLikelyThere,
+    signal,
+  }: CallOptions & {
+    /** Its content is not opened beside the request. */ readonly isLikelyThere: boolean;
+  },
 ): Promise<'there' | 'copied'> {
   const whole = verified(content, target);
   const opened = isLikelyThere ? undefined : openAhead(proved(whole, target));
   try {
-    const answer = await askForMount(repository, target, repository.name, { scopes: scopesToWrite(repository), signal });
+    const answer = await askForMount(repository, target, repository.name, {
+      scopes: scopesToWrite(repository),
+      signal,
+    });
     if (answer.kind === 'mounted') return 'there';
     const session = answer.kind === 'session' ? answer.session : undefined;
     await uploadBlob(repository, target, whole, { session, opened, signal });
@@ -75,9 +91,16 @@ async function askForMount(
   const action = `Cannot mount ${display(repository, target.digest)} from ${JSON.stringify(from)}`;
   const path = `${uploadsPath(repository)}?mount=${encodeURIComponent(target.digest)}&from=${encodeURIComponent(from)}`;
   try {
-    const response = await connection.send('POST', path, { scopes, repository: name, body: new Uint8Array(0), signal });
-    if (response.status === 202) return { kind: 'session', session: await sessionOf(connection, action, response) };
-    if (response.status !== 201 && !NOT_MOUNTED.has(response.status)) throw await responseError(action, response);
+    const response = await connection.send('POST', path, {
+      scopes,
+      repository: name,
+      body: new Uint8Array(0),
+      signal,
+    });
+    if (response.status === 202)
+      return { kind: 'session', session: await sessionOf(connection, action, response) };
+    if (response.status !== 201 && !NOT_MOUNTED.has(response.status))
+      throw await responseError(action, response);
     await discard(response);
     return response.status === 201 ? { kind: 'mounted' } : { kind: 'refused' };
   } catch (error) {

@@ -69,7 +69,8 @@ export class UploadRecovery {
     const isGone = error instanceof RegistryAnswerError && error.status === 404;
     try {
       const recovery = await this.#recover(error, state, isUntouched);
-      if (recovery.kind === 'start-again' && !isGone && recovery.isGone !== true) await cancelUpload(this.#upload.repository, state.session);
+      if (recovery.kind === 'start-again' && !isGone && recovery.isGone !== true)
+        await cancelUpload(this.#upload.repository, state.session);
       return recovery;
     } catch (failure) {
       if (isGone) await forgetUpload(this.#upload);
@@ -79,7 +80,11 @@ export class UploadRecovery {
     }
   }
 
-  async #recover(error: unknown, state: UploadState, isUntouched: boolean): Promise<Recovery & { readonly isGone?: boolean }> {
+  async #recover(
+    error: unknown,
+    state: UploadState,
+    isUntouched: boolean,
+  ): Promise<Recovery & { readonly isGone?: boolean }> {
     const { repository, signal } = this.#upload;
     signal?.throwIfAborted();
     if (error instanceof SourceFailure) throw error.failure;
@@ -92,20 +97,23 @@ export class UploadRecovery {
     if (!isNotOurTurn) this.#failures += 1;
     await clock.sleep(this.#waitMs(error), signal);
     // To ask what it has, or for another session, is what a registry that is asked too often wants least.
-    if (error instanceof RateLimitedError && isUntouched) return { kind: 'go-on', state: { ...state, given: state.position } };
+    if (error instanceof RateLimitedError && isUntouched)
+      return { kind: 'go-on', state: { ...state, given: state.position } };
     if (state.position > 0 && isMiscount(error)) this.#trustsCount = false;
     return mayBeKept(error) && this.#trustsCount ? this.#ask(state) : { kind: 'start-again' };
   }
 
   #shrink({ sent, refusal }: TooLargeError): void {
     this.#shrinks += 1;
-    if (this.#shrinks > SHRINKS || !this.#upload.repository.connection.uploadSizes.refused(sent)) throw refusal;
+    if (this.#shrinks > SHRINKS || !this.#upload.repository.connection.uploadSizes.refused(sent))
+      throw refusal;
   }
 
   #waitMs(error: unknown): number {
     const { clock, retries } = this.#upload.repository.connection;
     const asked = error instanceof RegistryAnswerError ? error.retryAfterMs : undefined;
-    if (!isRestartable(error) || this.#failures > retries || (asked ?? 0) > MAX_RETRY_AFTER_MS) throw error;
+    if (!isRestartable(error) || this.#failures > retries || (asked ?? 0) > MAX_RETRY_AFTER_MS)
+      throw error;
     return asked ?? backoffMs(Math.max(0, this.#failures - 1), clock);
   }
 
@@ -114,7 +122,8 @@ export class UploadRecovery {
     const status = await askUpload(repository, action, state.session, { signal });
     if (status.kind === 'gone') {
       // A PUT that was done ends its session too.
-      const isDone = state.given === target.size && (await blobExists(repository, target, { signal }));
+      const isDone =
+        state.given === target.size && (await blobExists(repository, target, { signal }));
       return isDone ? { kind: 'done' } : { kind: 'start-again', isGone: true };
     }
     // Who has more than it was given has something else.
@@ -123,20 +132,33 @@ export class UploadRecovery {
       this.#failures = 0;
       this.#refillAt = status.size + refillBytes(target.size);
     }
-    return { kind: 'go-on', state: { session: status.session, position: status.size, given: status.size } };
+    return {
+      kind: 'go-on',
+      state: { session: status.session, position: status.size, given: status.size },
+    };
   }
 }
 
 /** Failures that another try may not have. A registry that misses the right digest of proved bytes got others on the way. */
 function isRestartable(error: unknown): boolean {
   if (!(error instanceof RegiError)) return false;
-  if (error.code === 'NETWORK' || error.code === 'TIMEOUT' || error.code === 'SERVER_FAILED') return true;
+  if (error.code === 'NETWORK' || error.code === 'TIMEOUT' || error.code === 'SERVER_FAILED')
+    return true;
   if (error instanceof NotFoundError) return error.method !== 'POST';
   if (error instanceof RateLimitedError) return true;
-  return error instanceof RefusedError && error.problems.some(({ code }) => code !== undefined && LOST_SESSION.has(code));
+  return (
+    error instanceof RefusedError &&
+    error.problems.some(({ code }) => code !== undefined && LOST_SESSION.has(code))
+  );
 }
 
-const LOST_SESSION: ReadonlySet<string> = new Set(['BLOB_UPLOAD_INVALID', 'BLOB_UPLOAD_UNKNOWN', 'DIGEST_INVALID', 'RANGE_INVALID', 'SIZE_INVALID']);
+const LOST_SESSION: ReadonlySet<string> = new Set([
+  'BLOB_UPLOAD_INVALID',
+  'BLOB_UPLOAD_UNKNOWN',
+  'DIGEST_INVALID',
+  'RANGE_INVALID',
+  'SIZE_INVALID',
+]);
 
 /** Whether the session may have outlived the failure: it said neither that it is lost nor that its bytes are wrong. */
 function mayBeKept(error: unknown): boolean {
@@ -146,7 +168,9 @@ function mayBeKept(error: unknown): boolean {
 
 /** Whether the registry found a gap, an overlap, or the wrong bytes. */
 function isMiscount(error: unknown): boolean {
-  return error instanceof RegistryAnswerError && (error instanceof RefusedError || error.status === 416);
+  return (
+    error instanceof RegistryAnswerError && (error instanceof RefusedError || error.status === 416)
+  );
 }
 
 /** Whether the next run may do what this one cannot: nobody has said that the bytes are wrong or unwanted. */

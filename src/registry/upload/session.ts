@@ -8,7 +8,13 @@ import type { Digest } from '../../oci/digest.ts';
 import type { CallOptions } from '../../store.ts';
 import type { Connection, RegistryResponse } from '../connection.ts';
 import { invalidResponse, responseError } from '../errors.ts';
-import { type RemoteRepository, type RepositoryCall, scopesToWrite, sendToWrite, uploadsPath } from '../remote-repository.ts';
+import {
+  type RemoteRepository,
+  type RepositoryCall,
+  scopesToWrite,
+  sendToWrite,
+  uploadsPath,
+} from '../remote-repository.ts';
 
 /** An upload that the registry waits for. */
 export interface UploadSession {
@@ -29,8 +35,15 @@ const NOTHING = new Uint8Array(0);
  * @throws {NotAuthorisedError} when we may not push.
  * @see https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#post-then-put
  */
-export async function startUpload(repository: RemoteRepository, action: string, { signal }: CallOptions = {}): Promise<UploadSession> {
-  const response = await sendToWrite(repository, 'POST', uploadsPath(repository), { body: NOTHING, signal });
+export async function startUpload(
+  repository: RemoteRepository,
+  action: string,
+  { signal }: CallOptions = {},
+): Promise<UploadSession> {
+  const response = await sendToWrite(repository, 'POST', uploadsPath(repository), {
+    body: NOTHING,
+    signal,
+  });
   if (response.status !== 202) throw await responseError(action, response);
   return sessionOf(repository.connection, action, response);
 }
@@ -40,21 +53,38 @@ export async function startUpload(repository: RemoteRepository, action: string, 
  *
  * @throws {InvalidResponseError} when the answer does not say where it is.
  */
-export async function sessionOf(connection: Connection, action: string, response: RegistryResponse): Promise<UploadSession> {
+export async function sessionOf(
+  connection: Connection,
+  action: string,
+  response: RegistryResponse,
+): Promise<UploadSession> {
   await discard(response);
   const location = nextLocation(connection, action, response);
   if (location === undefined) throw invalidResponse(action, response, 'expected a Location header');
-  const minimum = Number(/^\s*(\d{1,15})\s*$/.exec(response.headers.get('oci-chunk-min-length') ?? '')?.[1] ?? 0);
+  const minimum = Number(
+    /^\s*(\d{1,15})\s*$/.exec(response.headers.get('oci-chunk-min-length') ?? '')?.[1] ?? 0,
+  );
   return { location, minimumChunk: minimum };
 }
 
 /** Sends the next chunk, and returns the session where it goes on. */
-export async function sendChunk(repository: RemoteRepository, action: string, session: UploadSession, call: RepositoryCall): Promise<UploadSession> {
-  const response = await sendTo(repository, 'PATCH', session.location, { ...call, headers: { 'content-type': 'application/octet-stream', ...call.headers } });
+export async function sendChunk(
+  repository: RemoteRepository,
+  action: string,
+  session: UploadSession,
+  call: RepositoryCall,
+): Promise<UploadSession> {
+  const response = await sendTo(repository, 'PATCH', session.location, {
+    ...call,
+    headers: { 'content-type': 'application/octet-stream', ...call.headers },
+  });
   // ECR answers 201. What the Range of the answer says is not believed: ECR's stays at the first chunk, Quay's end is exclusive.
   if (response.status < 200 || response.status > 204) throw await responseError(action, response);
   await discard(response);
-  return { ...session, location: nextLocation(repository.connection, action, response) ?? session.location };
+  return {
+    ...session,
+    location: nextLocation(repository.connection, action, response) ?? session.location,
+  };
 }
 
 /** Ends the upload: with all of the content as `body`, or with nothing after chunks. The answer is the registry's proof. */
@@ -69,7 +99,8 @@ export async function commitUpload(
     body: call.body ?? NOTHING,
     headers: { 'content-type': 'application/octet-stream' },
   });
-  if (response.status !== 201 && response.status !== 200 && response.status !== 204) throw await responseError(action, response);
+  if (response.status !== 201 && response.status !== 200 && response.status !== 204)
+    throw await responseError(action, response);
   await discard(response);
   return response;
 }
@@ -87,13 +118,21 @@ export type UploadStatus =
  *
  * @see https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#pushing-a-blob-in-chunks
  */
-export async function askUpload(repository: RemoteRepository, action: string, session: UploadSession, { signal }: CallOptions): Promise<UploadStatus> {
+export async function askUpload(
+  repository: RemoteRepository,
+  action: string,
+  session: UploadSession,
+  { signal }: CallOptions,
+): Promise<UploadStatus> {
   const response = await sendTo(repository, 'GET', session.location, { signal });
   await discard(response);
   if (response.status === 404) return { kind: 'gone' };
   // `0-0` stands for no byte as well as for one.
-  const last = /^\s*(?:bytes\s*=\s*)?0-([1-9]\d{0,15})\s*$/i.exec(response.headers.get('range') ?? '')?.[1];
-  if (last === undefined || response.status < 200 || response.status > 204) return { kind: 'unknown' };
+  const last = /^\s*(?:bytes\s*=\s*)?0-([1-9]\d{0,15})\s*$/i.exec(
+    response.headers.get('range') ?? '',
+  )?.[1];
+  if (last === undefined || response.status < 200 || response.status > 204)
+    return { kind: 'unknown' };
   // Quay names no Location here.
   const location = nextLocation(repository.connection, action, response) ?? session.location;
   return { kind: 'kept', session: { ...session, location }, size: Number(last) + 1 };
@@ -103,7 +142,10 @@ export async function askUpload(repository: RemoteRepository, action: string, se
  * Tells the registry that nobody will finish the upload: unused sessions stay on its disk for days. Never throws, and takes no
  * signal, because it also cleans up after a cancel.
  */
-export async function cancelUpload(repository: RemoteRepository, { location }: UploadSession): Promise<void> {
+export async function cancelUpload(
+  repository: RemoteRepository,
+  { location }: UploadSession,
+): Promise<void> {
   try {
     const signal = AbortSignal.timeout(CANCEL_TIMEOUT_MS);
     await discard(await sendTo(repository, 'DELETE', location, { signal }));
@@ -120,18 +162,29 @@ function withDigest({ url: location, reach }: UploadPlace, digest: Digest): Uplo
   return { url, reach };
 }
 
-function nextLocation(connection: Connection, action: string, response: RegistryResponse): UploadPlace | undefined {
+function nextLocation(
+  connection: Connection,
+  action: string,
+  response: RegistryResponse,
+): UploadPlace | undefined {
   const text = response.headers.get('location')?.trim() ?? '';
   if (text === '') return undefined;
-  if (!URL.canParse(text, response.url.href)) throw invalidResponse(action, response, 'expected a URL in its Location header');
+  if (!URL.canParse(text, response.url.href))
+    throw invalidResponse(action, response, 'expected a URL in its Location header');
   const place = uploadPlace(text, response, connection.origin() ?? response.url.origin);
   if (place === undefined)
-    throw invalidResponse(action, response, 'expected an upload by https, or by http as the registry itself, and no user in its Location header');
+    throw invalidResponse(
+      action,
+      response,
+      'expected an upload by https, or by http as the registry itself, and no user in its Location header',
+    );
   return place;
 }
 
 function isTimeout(error: unknown): boolean {
-  return error instanceof DOMException && (error.name === 'TimeoutError' || error.name === 'AbortError');
+  return (
+    error instanceof DOMException && (error.name === 'TimeoutError' || error.name === 'AbortError')
+  );
 }
 
 async function sendTo(
@@ -141,7 +194,12 @@ async function sendTo(
   call: RepositoryCall,
 ): Promise<RegistryResponse> {
   const { connection, name } = repository;
-  return connection.sendTo(method, url, { ...call, reach, scopes: scopesToWrite(repository), repository: name });
+  return connection.sendTo(method, url, {
+    ...call,
+    reach,
+    scopes: scopesToWrite(repository),
+    repository: name,
+  });
 }
 
 /** What to upload and where. */
@@ -179,13 +237,25 @@ export interface UploadPlace {
  * @param origin of the registry.
  * @throws {TypeError} when it is no URL.
  */
-export function uploadPlace(text: string, response: HttpResponse, origin: string): UploadPlace | undefined {
+export function uploadPlace(
+  text: string,
+  response: HttpResponse,
+  origin: string,
+): UploadPlace | undefined {
   const own = new URL(origin);
   const url = new URL(text, response.url);
-  if (url.username !== '' || url.password !== '' || (url.protocol !== 'https:' && url.protocol !== 'http:')) return undefined;
+  if (
+    url.username !== '' ||
+    url.password !== '' ||
+    (url.protocol !== 'https:' && url.protocol !== 'http:')
+  )
+    return undefined;
   if (url.protocol === 'http:' && own.protocol === 'https:') {
-    return url.hostname === own.hostname ? { url: new URL(`${url.pathname}${url.search}`, own), reach: 'any' } : undefined;
+    return url.hostname === own.hostname
+      ? { url: new URL(`${url.pathname}${url.search}`, own), reach: 'any' }
+      : undefined;
   }
-  const isPublic = response.remoteAddress !== undefined && !isPrivateAddress(response.remoteAddress);
+  const isPublic =
+    response.remoteAddress !== undefined && !isPrivateAddress(response.remoteAddress);
   return { url, reach: url.origin !== own.origin && isPublic ? 'public' : 'any' };
 }

@@ -66,7 +66,9 @@ export class UploadSizes {
    */
   chunkToContinue(size: number, minimum = 0): number | undefined {
     const { canChunk = true, max = Number.MAX_SAFE_INTEGER, min = 0 } = this.#limits ?? {};
-    return canChunk ? Math.min(size, Math.max(Math.min(this.#largest ?? size, max), min, minimum)) : undefined;
+    return canChunk
+      ? Math.min(size, Math.max(Math.min(this.#largest ?? size, max), min, minimum))
+      : undefined;
   }
 
   /**
@@ -75,7 +77,11 @@ export class UploadSizes {
    * @returns whether a smaller one is worth a try.
    */
   refused(size: number): boolean {
-    if (this.#limits?.canChunk === false || size <= Math.max(SMALLEST_CHUNK, this.#limits?.min ?? 0)) return false;
+    if (
+      this.#limits?.canChunk === false ||
+      size <= Math.max(SMALLEST_CHUNK, this.#limits?.min ?? 0)
+    )
+      return false;
     const smaller = size > FIRST_CHUNK ? FIRST_CHUNK : Math.ceil(size / 2);
     this.#largest = Math.min(this.#largest ?? smaller, smaller);
     return true;

@@ -9,7 +9,15 @@ import { openAhead, type OpenedAhead, proved, watched } from './content.ts';
 import { display, type RemoteRepository } from '../remote-repository.ts';
 import { SourceFailure, TooLargeError, UploadRecovery } from './recovery.ts';
 import { findUnfinished, forgetUpload, rememberUpload } from './journal.ts';
-import { cancelUpload, commitUpload, sendChunk, startUpload, type UploadSession, type Upload, type UploadState } from './session.ts';
+import {
+  cancelUpload,
+  commitUpload,
+  sendChunk,
+  startUpload,
+  type UploadSession,
+  type Upload,
+  type UploadState,
+} from './session.ts';
 
 export interface UploadOptions extends CallOptions {
   /** A session that is open already, such as that of a mount which was not done. */
@@ -28,7 +36,12 @@ export interface UploadOptions extends CallOptions {
  * @throws {WrongDigestError} when the registry says that it kept something else.
  * @see https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#pushing-blobs
  */
-export async function uploadBlob(repository: RemoteRepository, target: Descriptor, content: Bytes, options: UploadOptions = {}): Promise<void> {
+export async function uploadBlob(
+  repository: RemoteRepository,
+  target: Descriptor,
+  content: Bytes,
+  options: UploadOptions = {},
+): Promise<void> {
   const { session, signal } = options;
   const action = `Cannot upload ${display(repository, target.digest)}`;
   const upload: Upload = { repository, target, content: verified(content, target), action, signal };
@@ -37,7 +50,10 @@ export async function uploadBlob(repository: RemoteRepository, target: Descripto
   if (unfinished !== undefined && session !== undefined) await cancelUpload(repository, session);
   let waiting = unfinished ?? (session && startOf(session));
   // The content's first bytes come while the registry opens the session.
-  let opened: OpenedAhead | undefined = unfinished === undefined ? (options.opened ?? openAhead(proved(upload.content, target))) : undefined;
+  let opened: OpenedAhead | undefined =
+    unfinished === undefined
+      ? (options.opened ?? openAhead(proved(upload.content, target)))
+      : undefined;
   try {
     for (;;) {
       const state = waiting ?? startOf(await startUpload(repository, action, { signal }));
@@ -64,31 +80,53 @@ function startOf(session: UploadSession): UploadState {
 }
 
 /** Sends what the registry does not have. The state's session is the one to go on with, whatever happens. */
-async function attempt(upload: Upload, state: UploadState, opened: OpenedAhead | undefined): Promise<void> {
+async function attempt(
+  upload: Upload,
+  state: UploadState,
+  opened: OpenedAhead | undefined,
+): Promise<void> {
   const { repository, target } = upload;
-  const source = watched(opened?.content ?? proved(upload.content, target, state.position), state.position);
+  const source = watched(
+    opened?.content ?? proved(upload.content, target, state.position),
+    state.position,
+  );
   const left = target.size - state.position;
   const { uploadSizes } = repository.connection;
   const { minimumChunk } = state.session;
-  const chunkSize = state.position === 0 ? uploadSizes.chunkFor(left, minimumChunk) : (uploadSizes.chunkToContinue(left, minimumChunk) ?? left);
+  const chunkSize =
+    state.position === 0
+      ? uploadSizes.chunkFor(left, minimumChunk)
+      : (uploadSizes.chunkToContinue(left, minimumChunk) ?? left);
   try {
-    const answer = await (chunkSize === undefined ? sendWhole(upload, state.session, source.content) : sendInChunks(upload, state, source.content, chunkSize));
+    const answer = await (chunkSize === undefined
+      ? sendWhole(upload, state.session, source.content)
+      : sendInChunks(upload, state, source.content, chunkSize));
     checkDigest(upload, answer);
   } catch (error) {
     state.given = source.position();
     const failure = source.failure();
     if (failure !== undefined) throw new SourceFailure(failure.error);
-    if (error instanceof RefusedError && error.status === 413) throw new TooLargeError(chunkSize ?? target.size, error);
+    if (error instanceof RefusedError && error.status === 413)
+      throw new TooLargeError(chunkSize ?? target.size, error);
     throw error;
   }
 }
 
-async function sendWhole({ repository, target, action, signal }: Upload, session: UploadSession, content: Bytes): Promise<RegistryResponse> {
+async function sendWhole(
+  { repository, target, action, signal }: Upload,
+  session: UploadSession,
+  content: Bytes,
+): Promise<RegistryResponse> {
   const body = target.size === 0 ? await drained(content) : { content, size: target.size };
   return commitUpload(repository, action, session, { digest: target.digest, body, signal });
 }
 
-async function sendInChunks(upload: Upload, state: UploadState, content: Bytes, chunkSize: number): Promise<RegistryResponse> {
+async function sendInChunks(
+  upload: Upload,
+  state: UploadState,
+  content: Bytes,
+  chunkSize: number,
+): Promise<RegistryResponse> {
   const { repository, target, action, signal } = upload;
   const parts = new ContentParts(content);
   try {
@@ -96,7 +134,11 @@ async function sendInChunks(upload: Upload, state: UploadState, content: Bytes, 
       const size = Math.min(chunkSize, target.size - sent);
       // No "bytes " and no "/total": Azure answers 400 to either.
       const headers = { 'content-range': `${sent}-${sent + size - 1}` };
-      state.session = await sendChunk(repository, action, state.session, { headers, body: { content: parts.take(size), size }, signal });
+      state.session = await sendChunk(repository, action, state.session, {
+        headers,
+        body: { content: parts.take(size), size },
+        signal,
+      });
       await rememberUpload(upload, { ...state, position: sent + size });
     }
     // The registry had all of it, which proves nothing: the bytes are its own count.
@@ -109,11 +151,14 @@ async function sendInChunks(upload: Upload, state: UploadState, content: Bytes, 
 
 /** Proves content that has nothing left to give. */
 async function drained(content: Bytes): Promise<Uint8Array> {
-  for await (const chunk of content) if (chunk.byteLength > 0) throw new Error('Content was proved to be at its end, and has more bytes');
+  for await (const chunk of content)
+    if (chunk.byteLength > 0)
+      throw new Error('Content was proved to be at its end, and has more bytes');
   return new Uint8Array(0);
 }
 
 function checkDigest({ action, target }: Upload, answer: RegistryResponse): void {
   const stated = statedDigest(action, answer);
-  if (stated !== undefined && contradicts(target.digest, stated)) throw new WrongDigestError(action, target.digest, stated);
+  if (stated !== undefined && contradicts(target.digest, stated))
+    throw new WrongDigestError(action, target.digest, stated);
 }

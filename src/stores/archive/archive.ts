@@ -7,8 +7,24 @@ import type { Place, Source } from '../../store.ts';
 import { type CarriedBlob, OMITTED_RECORD, parseBlobList } from '../../tar/carried-blobs.ts';
 import { indexTar } from '../../tar/index-tar.ts';
 import { EMPTY_INDEX, type LayoutEntry, type LayoutIndex } from '../layout/index-json.ts';
-import { type EntryName, findRepository, namesIn, NO_REGISTRY, repositoriesOf, repositoryNameOf, servedNames, unnamedRepository } from '../layout/names.ts';
-import { type ArchiveContents, layoutRoot, noImages, type OpenTar, readMember, readOciContents } from './contents.ts';
+import {
+  type EntryName,
+  findRepository,
+  namesIn,
+  NO_REGISTRY,
+  repositoriesOf,
+  repositoryNameOf,
+  servedNames,
+  unnamedRepository,
+} from '../layout/names.ts';
+import {
+  type ArchiveContents,
+  layoutRoot,
+  noImages,
+  type OpenTar,
+  readMember,
+  readOciContents,
+} from './contents.ts';
 import { DOCKER_MANIFEST, readDockerContents } from './docker-archive.ts';
 import { type ArchiveFileOptions, openArchiveFile } from './file.ts';
 import { readFolderContents } from './folder-contents.ts';
@@ -60,14 +76,26 @@ export async function openArchive(path: string, options: ArchiveOptions): Promis
  *
  * @throws as `openArchive`, and as `openLayout` for folders.
  */
-export async function openArchives(paths: readonly string[], options: Omit<ArchiveOptions, 'name'>): Promise<ArchivePlace> {
+export async function openArchives(
+  paths: readonly string[],
+  options: Omit<ArchiveOptions, 'name'>,
+): Promise<ArchivePlace> {
   const opened: ReadArchive[] = [];
-  const close = async (): Promise<void> => void (await Promise.all(opened.map((archive) => archive.close())));
+  const close = async (): Promise<void> =>
+    void (await Promise.all(opened.map((archive) => archive.close())));
   try {
-    for (const path of paths) opened.push(await ((await isFolder(path)) ? readFolder(path, options) : readArchive(path, options)));
+    for (const path of paths)
+      opened.push(
+        await ((await isFolder(path)) ? readFolder(path, options) : readArchive(path, options)),
+      );
     const [only, ...others] = opened;
-    const merged = only !== undefined && others.length === 0 ? only : mergeArchives(opened, options);
-    return placeOf(opened.map(({ name }) => name).join(' '), { ...merged, close, onNotice: options.onNotice });
+    const merged =
+      only !== undefined && others.length === 0 ? only : mergeArchives(opened, options);
+    return placeOf(opened.map(({ name }) => name).join(' '), {
+      ...merged,
+      close,
+      onNotice: options.onNotice,
+    });
   } catch (error) {
     await close();
     throw error;
@@ -95,21 +123,41 @@ async function readArchive(path: string, options: ArchiveOptions): Promise<ReadA
     });
     const contents = await readContents({ path, file, tar }, options);
     const omitted = await readOmitted({ path, file, tar }, options);
-    return { name: `archive:${path}`, path, contents, ...namesOf(contents, unnamedRepository(path)), omitted, close: () => file.close() };
+    return {
+      name: `archive:${path}`,
+      path,
+      contents,
+      ...namesOf(contents, unnamedRepository(path)),
+      omitted,
+      close: () => file.close(),
+    };
   } catch (error) {
     await file.close();
     throw error;
   }
 }
 
-async function readFolder(path: string, { signal }: Pick<ArchiveOptions, 'signal'>): Promise<ReadArchive> {
+async function readFolder(
+  path: string,
+  { signal }: Pick<ArchiveOptions, 'signal'>,
+): Promise<ReadArchive> {
   const contents = await readFolderContents(path, { signal });
   const repository = { domain: NO_REGISTRY, path: repositoryNameOf(basename(path)) };
-  return { name: `oci:${path}`, path, contents, ...namesOf(contents, repository), omitted: [], close: async () => undefined };
+  return {
+    name: `oci:${path}`,
+    path,
+    contents,
+    ...namesOf(contents, repository),
+    omitted: [],
+    close: async () => undefined,
+  };
 }
 
 /** The only image without a name, as skopeo and podman write it, could not be asked for by any: it is served as `latest`. */
-function namesOf({ index }: ArchiveContents, repository: Repository): Pick<ReadArchive, 'names' | 'served'> {
+function namesOf(
+  { index }: ArchiveContents,
+  repository: Repository,
+): Pick<ReadArchive, 'names' | 'served'> {
   const names = namesIn(index, repository);
   const [only, ...others] = index.entries;
   if (names.length > 0 || only === undefined || others.length > 0) return { names, served: names };
@@ -118,7 +166,10 @@ function namesOf({ index }: ArchiveContents, repository: Repository): Pick<ReadA
 
 type Merged = Pick<ReadArchive, 'contents' | 'names' | 'served' | 'omitted'>;
 
-function mergeArchives(opened: readonly ReadArchive[], { onNotice }: Pick<ArchiveOptions, 'onNotice'>): Merged {
+function mergeArchives(
+  opened: readonly ReadArchive[],
+  { onNotice }: Pick<ArchiveOptions, 'onNotice'>,
+): Merged {
   const byName = new Map<string, { readonly name: EntryName; readonly path: string }>();
   const replaced = new Set<LayoutEntry>();
   for (const { served, path } of opened) {
@@ -130,38 +181,64 @@ function mergeArchives(opened: readonly ReadArchive[], { onNotice }: Pick<Archiv
       if (before === undefined) continue;
       replaced.add(before.name.entry);
       if (before.name.entry.digest !== name.entry.digest)
-        onNotice?.(`${JSON.stringify(key)} is that of ${JSON.stringify(path)}; ${JSON.stringify(before.path)} has another of that name`);
+        onNotice?.(
+          `${JSON.stringify(key)} is that of ${JSON.stringify(path)}; ${JSON.stringify(before.path)} has another of that name`,
+        );
     }
   }
-  const find: ArchiveContents['find'] = (digest) => opened.map(({ contents }) => contents.find(digest)).find((found) => found !== undefined);
-  const entries = opened.flatMap(({ contents }) => contents.index.entries).filter((entry) => !replaced.has(entry));
+  const find: ArchiveContents['find'] = (digest) =>
+    opened.map(({ contents }) => contents.find(digest)).find((found) => found !== undefined);
+  const entries = opened
+    .flatMap(({ contents }) => contents.index.entries)
+    .filter((entry) => !replaced.has(entry));
   return {
-    contents: { format: opened.some(({ contents }) => contents.format === 'oci') ? 'oci' : 'docker', index: { ...EMPTY_INDEX, entries }, find },
+    contents: {
+      format: opened.some(({ contents }) => contents.format === 'oci') ? 'oci' : 'docker',
+      index: { ...EMPTY_INDEX, entries },
+      find,
+    },
     names: opened.flatMap(({ names }) => names).filter(({ entry }) => !replaced.has(entry)),
     served: opened.flatMap(({ served }) => served).filter(({ entry }) => !replaced.has(entry)),
-    omitted: opened.flatMap(({ omitted }) => omitted).filter(({ digest }) => find(digest) === undefined),
+    omitted: opened
+      .flatMap(({ omitted }) => omitted)
+      .filter(({ digest }) => find(digest) === undefined),
   };
 }
 
-async function readContents(open: OpenTar, { format, signal }: ArchiveOptions): Promise<ArchiveContents> {
+async function readContents(
+  open: OpenTar,
+  { format, signal }: ArchiveOptions,
+): Promise<ArchiveContents> {
   const root = layoutRoot(open.tar);
   if (root !== undefined && format !== 'docker') return readOciContents(open, root, { signal });
-  if (open.tar.find(DOCKER_MANIFEST) !== undefined && format !== 'oci') return readDockerContents(open, { signal });
+  if (open.tar.find(DOCKER_MANIFEST) !== undefined && format !== 'oci')
+    return readDockerContents(open, { signal });
   throw noImages(open, format);
 }
 
-async function readOmitted(open: OpenTar, { signal }: ArchiveOptions): Promise<readonly CarriedBlob[]> {
+async function readOmitted(
+  open: OpenTar,
+  { signal }: ArchiveOptions,
+): Promise<readonly CarriedBlob[]> {
   if (open.tar.find(OMITTED_RECORD) === undefined) return [];
-  return parseBlobList('omitted', await readMember(open, OMITTED_RECORD, { signal }), `${OMITTED_RECORD} of the archive ${JSON.stringify(open.path)}`);
+  return parseBlobList(
+    'omitted',
+    await readMember(open, OMITTED_RECORD, { signal }),
+    `${OMITTED_RECORD} of the archive ${JSON.stringify(open.path)}`,
+  );
 }
 
 type Opened = Pick<ConstructorParameters<typeof ArchiveStore>[0], 'contents' | 'onNotice'> &
   Pick<ArchivePlace, 'close' | 'omitted'> &
   Pick<ReadArchive, 'names' | 'served'>;
 
-function placeOf(place: string, { contents, names, served, omitted, onNotice, close }: Opened): ArchivePlace {
+function placeOf(
+  place: string,
+  { contents, names, served, omitted, onNotice, close }: Opened,
+): ArchivePlace {
   const { index, format } = contents;
-  const storeOf = (repository: string, own: LayoutIndex): ReadOnlyStore => new ArchiveStore({ place, repository, contents, index: own, onNotice });
+  const storeOf = (repository: string, own: LayoutIndex): ReadOnlyStore =>
+    new ArchiveStore({ place, repository, contents, index: own, onNotice });
   return {
     name: place,
     format,
@@ -177,16 +254,31 @@ function placeOf(place: string, { contents, names, served, omitted, onNotice, cl
     open(name) {
       if (name === '') return storeOf('', index);
       const [wanted = '', namespace] = name.split(NAMESPACE_MARK, 2);
-      return storeOf(wanted, indexOf(index, served, findRepository(repositoriesOf(served), wanted, namespace)));
+      return storeOf(
+        wanted,
+        indexOf(index, served, findRepository(repositoriesOf(served), wanted, namespace)),
+      );
     },
-    repositoryFor: (name, namespace) => (namespace === undefined ? name : `${name}${NAMESPACE_MARK}${namespace}`),
+    repositoryFor: (name, namespace) =>
+      namespace === undefined ? name : `${name}${NAMESPACE_MARK}${namespace}`,
   };
 }
 
 /** The tags of one repository. */
-function indexOf(index: LayoutIndex, names: readonly EntryName[], wanted: Repository | undefined): LayoutIndex {
-  const own = names.filter(({ repository }) => repository.domain === wanted?.domain && repository.path === wanted.path);
-  return { ...index, entries: own.flatMap(({ entry, tag }) => (tag === undefined ? [] : [{ ...entry, refName: tag, imageName: undefined }])) };
+function indexOf(
+  index: LayoutIndex,
+  names: readonly EntryName[],
+  wanted: Repository | undefined,
+): LayoutIndex {
+  const own = names.filter(
+    ({ repository }) => repository.domain === wanted?.domain && repository.path === wanted.path,
+  );
+  return {
+    ...index,
+    entries: own.flatMap(({ entry, tag }) =>
+      tag === undefined ? [] : [{ ...entry, refName: tag, imageName: undefined }],
+    ),
+  };
 }
 
 /** An archive together with earlier ones. */
@@ -203,9 +295,14 @@ export interface SourceWithBases {
  * @param bases absolute paths.
  * @throws as `openArchive`.
  */
-export async function withBases(store: Source, bases: readonly string[], options: Omit<ArchiveOptions, 'name'>): Promise<SourceWithBases> {
+export async function withBases(
+  store: Source,
+  bases: readonly string[],
+  options: Omit<ArchiveOptions, 'name'>,
+): Promise<SourceWithBases> {
   const opened: ArchivePlace[] = [];
-  const close = async (): Promise<void> => void (await Promise.all(opened.map((base) => base.close())));
+  const close = async (): Promise<void> =>
+    void (await Promise.all(opened.map((base) => base.close())));
   try {
     for (const path of bases) opened.push(await openArchive(path, options));
   } catch (error) {
@@ -223,7 +320,8 @@ export async function withBases(store: Source, bases: readonly string[], options
     },
     fetch: (target, call) => ({
       async *[Symbol.asyncIterator]() {
-        for (const candidate of stores) if (await candidate.exists(target, call)) return yield* candidate.fetch(target, call);
+        for (const candidate of stores)
+          if (await candidate.exists(target, call)) return yield* candidate.fetch(target, call);
         // It says best itself what it lacks.
         yield* store.fetch(target, call);
       },

@@ -19,8 +19,13 @@ export interface ChecksumOptions extends CallOptions {
  *
  * @returns the path of what was written.
  */
-export async function writeChecksums(path: string, { isSplit, signal }: ChecksumOptions): Promise<string> {
-  const files = isSplit ? (await volumesThere(path)).map((number) => volumeName(path, number)) : [path];
+export async function writeChecksums(
+  path: string,
+  { isSplit, signal }: ChecksumOptions,
+): Promise<string> {
+  const files = isSplit
+    ? (await volumesThere(path)).map((number) => volumeName(path, number))
+    : [path];
   const lines: string[] = [];
   for (const file of files) lines.push(`${await hashFile(file, { signal })}  ${basename(file)}\n`);
   const target = `${path}.sha256`;
@@ -30,7 +35,10 @@ export async function writeChecksums(path: string, { isSplit, signal }: Checksum
 
 async function hashFile(path: string, { signal }: CallOptions): Promise<string> {
   const hash = createHash('sha256');
-  const stream = createReadStream(path, { highWaterMark: READ_BYTES, ...(signal !== undefined && { signal }) });
+  const stream = createReadStream(path, {
+    highWaterMark: READ_BYTES,
+    ...(signal !== undefined && { signal }),
+  });
   await guarded(
     'read',
     path,

@@ -4,7 +4,14 @@ import { collectVerified, ContentMismatchError } from '../../bytes.ts';
 import { RegiError } from '../../errors.ts';
 import { LIMITS } from '../../limits.ts';
 import type { Descriptor } from '../../oci/descriptor.ts';
-import { algorithmOf, digestOf, encodedOf, isDigest, parseDigest, type Digest } from '../../oci/digest.ts';
+import {
+  algorithmOf,
+  digestOf,
+  encodedOf,
+  isDigest,
+  parseDigest,
+  type Digest,
+} from '../../oci/digest.ts';
 import { parseManifest } from '../../oci/manifest.ts';
 import type { BlobResolver, Bytes, CallOptions, FetchOptions, Store } from '../../store.ts';
 import { ReadOnlyPlaceError } from './store.ts';
@@ -21,9 +28,12 @@ class FolderNotFoundError extends RegiError {
   readonly path: string;
 
   constructor(path: string) {
-    super(`Cannot open the folder ${JSON.stringify(path)}: expected the manifest.json that skopeo writes for dir:, found none`, {
-      hint: 'check the path; oci: takes an image layout, archive: a tar',
-    });
+    super(
+      `Cannot open the folder ${JSON.stringify(path)}: expected the manifest.json that skopeo writes for dir:, found none`,
+      {
+        hint: 'check the path; oci: takes an image layout, archive: a tar',
+      },
+    );
     this.path = path;
   }
 }
@@ -60,11 +70,15 @@ class DirFolder implements FolderStore {
   async resolve(reference: string, options: CallOptions = {}): Promise<Descriptor> {
     options.signal?.throwIfAborted();
     if (reference === '' || reference === this.#root.digest) return this.#root;
-    if (!isDigest(reference)) throw new NotInStoreError(reference, this.place, 'it holds one image, which has no name');
+    if (!isDigest(reference))
+      throw new NotInStoreError(reference, this.place, 'it holds one image, which has no name');
     const size = (await statRegular(join(this.#path, manifestName(reference))))?.size;
     if (size === undefined || size > LIMITS.manifestBytes) throw this.#missing(reference);
     const unknown = { mediaType: 'application/octet-stream', digest: reference, size };
-    const { mediaType } = parseManifest(await collectVerified(this.fetch(unknown, options), unknown, LIMITS.manifestBytes), undefined);
+    const { mediaType } = parseManifest(
+      await collectVerified(this.fetch(unknown, options), unknown, LIMITS.manifestBytes),
+      undefined,
+    );
     return { mediaType, digest: reference, size };
   }
 
@@ -90,7 +104,11 @@ class DirFolder implements FolderStore {
           const buffer = new Uint8Array(Math.min(CHUNK_BYTES, Math.max(target.size - offset, 0)));
           for (let position = offset; position < target.size;) {
             signal?.throwIfAborted();
-            const { bytesRead } = await guarded('read', target.digest, file.read(buffer, 0, Math.min(buffer.byteLength, target.size - position), position));
+            const { bytesRead } = await guarded(
+              'read',
+              target.digest,
+              file.read(buffer, 0, Math.min(buffer.byteLength, target.size - position), position),
+            );
             if (bytesRead === 0) throw new ContentMismatchError(target, `${position} bytes`);
             position += bytesRead;
             yield buffer.subarray(0, bytesRead);
@@ -115,8 +133,11 @@ class DirFolder implements FolderStore {
     throw new ReadOnlyPlaceError(this.place);
   }
 
-  async #find(digest: Digest): Promise<{ readonly path: string; readonly size: number } | undefined> {
-    const names = digest === this.#root.digest ? ['manifest.json'] : [blobName(digest), manifestName(digest)];
+  async #find(
+    digest: Digest,
+  ): Promise<{ readonly path: string; readonly size: number } | undefined> {
+    const names =
+      digest === this.#root.digest ? ['manifest.json'] : [blobName(digest), manifestName(digest)];
     for (const name of names) {
       const path = join(this.#path, name);
       const found = await statRegular(path);
@@ -126,7 +147,11 @@ class DirFolder implements FolderStore {
   }
 
   #missing(digest: string): NotInStoreError {
-    return new NotInStoreError(digest, this.place, 'the folder is not whole; copy the image there again with "skopeo copy --all"');
+    return new NotInStoreError(
+      digest,
+      this.place,
+      'the folder is not whole; copy the image there again with "skopeo copy --all"',
+    );
   }
 }
 

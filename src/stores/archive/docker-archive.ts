@@ -13,8 +13,22 @@ import { formatReference, referenceIn, withDefaultTag } from '../../oci/referenc
 import type { CallOptions } from '../../store.ts';
 import { compressionOf, MAGIC_BYTES, type Compression } from '../../tar/decompress.ts';
 import type { TarEntry } from '../../tar/index-tar.ts';
-import { InvalidArchiveError, missingMember, readMember, storedIn, type ArchiveContents, type OpenTar, type StoredContent } from './contents.ts';
-import { EMPTY_INDEX, formatLayoutIndex, IMAGE_NAME, parseLayoutIndex, REF_NAME } from '../layout/index-json.ts';
+import {
+  InvalidArchiveError,
+  missingMember,
+  readMember,
+  storedIn,
+  type ArchiveContents,
+  type OpenTar,
+  type StoredContent,
+} from './contents.ts';
+import {
+  EMPTY_INDEX,
+  formatLayoutIndex,
+  IMAGE_NAME,
+  parseLayoutIndex,
+  REF_NAME,
+} from '../layout/index-json.ts';
 
 export const DOCKER_MANIFEST = 'manifest.json';
 
@@ -47,7 +61,10 @@ type DockerImage = z.infer<typeof manifestShape>[number];
  *
  * @throws {InvalidArchiveError} when manifest.json is not what it should be, or names what is not in the tar.
  */
-export async function readDockerContents(open: OpenTar, options: CallOptions = {}): Promise<ArchiveContents> {
+export async function readDockerContents(
+  open: OpenTar,
+  options: CallOptions = {},
+): Promise<ArchiveContents> {
   const images = parseManifestJson(open, await readMember(open, DOCKER_MANIFEST, options));
   const contents = new Map<Digest, StoredContent>();
   const layers = new LayerReader(open, contents, options);
@@ -55,7 +72,8 @@ export async function readDockerContents(open: OpenTar, options: CallOptions = {
   for (const image of images) {
     const manifest = await makeManifest(open, image, layers, contents, options);
     const names = namesOf(image);
-    for (const annotations of names.length === 0 ? [undefined] : names) entries.push({ ...toDescriptorJson(manifest), ...(annotations && { annotations }) });
+    for (const annotations of names.length === 0 ? [undefined] : names)
+      entries.push({ ...toDescriptorJson(manifest), ...(annotations && { annotations }) });
   }
   const json = { ...EMPTY_INDEX.json, manifests: entries };
   const index = parseLayoutIndex(new TextEncoder().encode(JSON.stringify(json)));
@@ -75,7 +93,9 @@ function parseManifestJson({ path }: OpenTar, bytes: Uint8Array): readonly Docke
   const parsed = manifestShape.safeParse(json);
   if (!parsed.success) throw new InvalidArchiveError(`${action}: ${describeIssue(parsed.error)}`);
   if (parsed.data.length > LIMITS.archiveImages)
-    throw new InvalidArchiveError(`${action}: expected at most ${LIMITS.archiveImages} images, found ${parsed.data.length}`);
+    throw new InvalidArchiveError(
+      `${action}: expected at most ${LIMITS.archiveImages} images, found ${parsed.data.length}`,
+    );
   return parsed.data;
 }
 
@@ -87,7 +107,11 @@ async function makeManifest(
   options: CallOptions,
 ): Promise<Descriptor> {
   const configBytes = await readMember(open, Config, options);
-  const config = { mediaType: MEDIA_TYPE.dockerConfig, digest: digestOf(configBytes), size: configBytes.byteLength };
+  const config = {
+    mediaType: MEDIA_TYPE.dockerConfig,
+    digest: digestOf(configBytes),
+    size: configBytes.byteLength,
+  };
   contents.set(config.digest, { kind: 'made', bytes: configBytes });
   const diffIds = parseImageConfig(configBytes)?.diffIds ?? [];
   const names = Layers ?? [];
@@ -144,7 +168,10 @@ class LayerReader {
     const start = new Uint8Array(Math.min(MAGIC_BYTES, entry.size));
     await file.read(start, entry.offset);
     const compression = compressionOf(start);
-    const digest = compression === 'none' && diffId !== undefined && isDigest(diffId) ? diffId : await this.#hash(entry);
+    const digest =
+      compression === 'none' && diffId !== undefined && isDigest(diffId)
+        ? diffId
+        : await this.#hash(entry);
     const layer = { mediaType: LAYER_TYPE[compression], digest, size: entry.size };
     const stored = storedIn(this.#open, entry);
     if (stored !== undefined) this.#contents.set(digest, stored);
@@ -159,7 +186,10 @@ class LayerReader {
       this.#options.signal?.throwIfAborted();
       const piece = buffer.subarray(0, Math.min(buffer.byteLength, size - at));
       const read = await this.#open.file.read(piece, offset + at);
-      if (read === 0) throw new InvalidArchiveError(`Cannot read the archive ${JSON.stringify(this.#open.path)}: it became shorter while it was read`);
+      if (read === 0)
+        throw new InvalidArchiveError(
+          `Cannot read the archive ${JSON.stringify(this.#open.path)}: it became shorter while it was read`,
+        );
       hash.update(piece.subarray(0, read));
       at += read;
     }

@@ -37,7 +37,9 @@ class ArchiveNotFoundError extends RegiError {
   readonly path: string;
 
   constructor(path: string, found: string, hint: string) {
-    super(`Cannot open the archive ${JSON.stringify(path)}: expected a file, found ${found}`, { hint });
+    super(`Cannot open the archive ${JSON.stringify(path)}: expected a file, found ${found}`, {
+      hint,
+    });
     this.path = path;
   }
 }
@@ -53,10 +55,14 @@ const SPARE_BYTES = 64 * 1024 * 1024;
  * @throws {ArchiveNotFoundError} when there is nothing, or a folder.
  * @throws {LimitExceededError} when a compressed archive unpacks to more than any real one.
  */
-export async function openArchiveFile(path: string, options: ArchiveFileOptions): Promise<ArchiveFile> {
+export async function openArchiveFile(
+  path: string,
+  options: ArchiveFileOptions,
+): Promise<ArchiveFile> {
   options.signal?.throwIfAborted();
   if (path === '-') {
-    if (options.input === undefined) throw new ArchiveNotFoundError('-', 'no standard input', 'name a file');
+    if (options.input === undefined)
+      throw new ArchiveNotFoundError('-', 'no standard input', 'name a file');
     return spool(options.input, path, 'it comes from standard input', options);
   }
   const volumes = await volumesInstead(path);
@@ -66,12 +72,18 @@ export async function openArchiveFile(path: string, options: ArchiveFileOptions)
   let kept = false;
   try {
     const found = await guarded('read', path, handle.stat());
-    if (found.isDirectory()) throw new ArchiveNotFoundError(path, 'a folder', `write oci:${path} for an image layout, dir:${path} for what skopeo calls dir`);
+    if (found.isDirectory())
+      throw new ArchiveNotFoundError(
+        path,
+        'a folder',
+        `write oci:${path} for an image layout, dir:${path} for what skopeo calls dir`,
+      );
     if (!found.isFile()) return await spool(streamOf(handle, path), path, 'it is a pipe', options);
     const start = new Uint8Array(MAGIC_BYTES);
     await fill(handle, path, start, 0);
     const compression = compressionOf(start);
-    if (compression !== 'none') return await spool(streamOf(handle, path), path, `it is packed by ${compression}`, options);
+    if (compression !== 'none')
+      return await spool(streamOf(handle, path), path, `it is packed by ${compression}`, options);
     kept = true;
     return fileOf(handle, path, found.size);
   } finally {
@@ -86,13 +98,18 @@ async function volumesInstead(path: string): Promise<ArchiveFile | undefined> {
   return openVolumes(path);
 }
 
-async function unpackedVolumes(volumes: ArchiveFile, path: string, options: ArchiveFileOptions): Promise<ArchiveFile> {
+async function unpackedVolumes(
+  volumes: ArchiveFile,
+  path: string,
+  options: ArchiveFileOptions,
+): Promise<ArchiveFile> {
   let kept = false;
   try {
     const start = new Uint8Array(Math.min(MAGIC_BYTES, volumes.size));
     await volumes.read(start, 0);
     const compression = compressionOf(start);
-    if (compression !== 'none') return await spool(chunksOf(volumes), path, `it is packed by ${compression}`, options);
+    if (compression !== 'none')
+      return await spool(chunksOf(volumes), path, `it is packed by ${compression}`, options);
     kept = true;
     return volumes;
   } finally {
@@ -115,7 +132,11 @@ function chunksOf(file: RandomAccess): Bytes {
 }
 
 function fileOf(handle: FileHandle, path: string, size: number): ArchiveFile {
-  return { size, read: (buffer, position) => fill(handle, path, buffer, position), close: () => handle.close() };
+  return {
+    size,
+    read: (buffer, position) => fill(handle, path, buffer, position),
+    close: () => handle.close(),
+  };
 }
 
 /** From the handle's own position on: pipes have no other. */
@@ -124,7 +145,11 @@ function streamOf(handle: FileHandle, path: string): Bytes {
     async *[Symbol.asyncIterator]() {
       const buffer = new Uint8Array(CHUNK_BYTES);
       for (;;) {
-        const { bytesRead } = await guarded('read', path, handle.read(buffer, 0, buffer.byteLength, null));
+        const { bytesRead } = await guarded(
+          'read',
+          path,
+          handle.read(buffer, 0, buffer.byteLength, null),
+        );
         if (bytesRead === 0) return;
         yield buffer.subarray(0, bytesRead);
       }
@@ -132,7 +157,12 @@ function streamOf(handle: FileHandle, path: string): Bytes {
   };
 }
 
-async function spool(content: Bytes, path: string, reason: string, options: ArchiveFileOptions): Promise<ArchiveFile> {
+async function spool(
+  content: Bytes,
+  path: string,
+  reason: string,
+  options: ArchiveFileOptions,
+): Promise<ArchiveFile> {
   const { tempFolder, signal, onUnpack } = options;
   const name = join(tempFolder, `regi-archive-${randomBytes(8).toString('hex')}`);
   const handle = await guarded('write', name, open(name, 'wx+', 0o600));
@@ -140,7 +170,9 @@ async function spool(content: Bytes, path: string, reason: string, options: Arch
   try {
     // It has no name from here on, so nobody else can open it and nothing is left behind.
     await guarded('write', name, rm(name, { force: true }));
-    onUnpack?.(`Unpacking ${JSON.stringify(path)} into ${JSON.stringify(tempFolder)}, because ${reason}`);
+    onUnpack?.(
+      `Unpacking ${JSON.stringify(path)} into ${JSON.stringify(tempFolder)}, because ${reason}`,
+    );
     const size = await fillSpool(handle, name, abortable(content, signal), options);
     kept = true;
     return fileOf(handle, path, size);
@@ -149,7 +181,12 @@ async function spool(content: Bytes, path: string, reason: string, options: Arch
   }
 }
 
-async function fillSpool(handle: FileHandle, name: string, content: Bytes, options: ArchiveFileOptions): Promise<number> {
+async function fillSpool(
+  handle: FileHandle,
+  name: string,
+  content: Bytes,
+  options: ArchiveFileOptions,
+): Promise<number> {
   const { tempFolder, signal, unpackedBytes = LIMITS.unpackedBytes } = options;
   const { start, rest } = await peek(content);
   const compression = compressionOf(start);
@@ -172,9 +209,12 @@ async function fillSpool(handle: FileHandle, name: string, content: Bytes, optio
     await writeFully(handle, name, chunk, size);
     size += chunk.byteLength;
     if (compression !== 'none' && size > unpackedBytes && size > taken * LIMITS.unpackedRatio) {
-      throw new LimitExceededError(`Cannot unpack the archive: ${taken} bytes have become more than ${size}, and images do not shrink like that`, {
-        hint: 'unpack it yourself if you trust where it came from, and give the plain tar',
-      });
+      throw new LimitExceededError(
+        `Cannot unpack the archive: ${taken} bytes have become more than ${size}, and images do not shrink like that`,
+        {
+          hint: 'unpack it yourself if you trust where it came from, and give the plain tar',
+        },
+      );
     }
   }
   return size;
@@ -197,10 +237,19 @@ async function peek(content: Bytes): Promise<{ readonly start: Uint8Array; reado
   return { start, rest };
 }
 
-async function writeFully(handle: FileHandle, name: string, chunk: Uint8Array, position: number): Promise<void> {
+async function writeFully(
+  handle: FileHandle,
+  name: string,
+  chunk: Uint8Array,
+  position: number,
+): Promise<void> {
   let written = 0;
   while (written < chunk.byteLength) {
-    const { bytesWritten } = await guarded('write', name, handle.write(chunk, written, chunk.byteLength - written, position + written));
+    const { bytesWritten } = await guarded(
+      'write',
+      name,
+      handle.write(chunk, written, chunk.byteLength - written, position + written),
+    );
     written += bytesWritten;
   }
 }

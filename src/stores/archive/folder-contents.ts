@@ -13,12 +13,20 @@ import { fill, openRegular } from '../../disk/regular-file.ts';
  *
  * @throws as `openLayout`.
  */
-export async function readFolderContents(path: string, { signal }: CallOptions = {}): Promise<ArchiveContents> {
+export async function readFolderContents(
+  path: string,
+  { signal }: CallOptions = {},
+): Promise<ArchiveContents> {
   const layout = new OciLayout(path, { create: false, signal });
   await layout.open();
   const stored = new Map<Digest, StoredContent>();
   for await (const { digest, size } of layout.blobs({ signal })) {
-    stored.set(digest, { kind: 'stored', file: fileAt(join(path, 'blobs', algorithmOf(digest), encodedOf(digest)), size), offset: 0, size });
+    stored.set(digest, {
+      kind: 'stored',
+      file: fileAt(join(path, 'blobs', algorithmOf(digest), encodedOf(digest)), size),
+      offset: 0,
+      size,
+    });
   }
   return { format: 'oci', index: await layout.readIndex(), find: (digest) => stored.get(digest) };
 }

@@ -37,7 +37,11 @@ export class ArchiveJournal {
    *
    * @throws {UnsafeFileError} when a link or device is in its place.
    */
-  static async read(path: string, plan: ArchivePlan, volumeBytes?: number): Promise<ReadonlyMap<number, number> | undefined> {
+  static async read(
+    path: string,
+    plan: ArchivePlan,
+    volumeBytes?: number,
+  ): Promise<ReadonlyMap<number, number> | undefined> {
     const bytes = await readRegular(path, JOURNAL_BYTES);
     if (bytes === undefined) return undefined;
     const [head, ...lines] = new TextDecoder().decode(bytes).split('\n');
@@ -52,10 +56,22 @@ export class ArchiveJournal {
   }
 
   /** Goes on with a journal, or begins it. */
-  static async open(path: string, plan: ArchivePlan, { written, volumeBytes }: JournalStart): Promise<ArchiveJournal> {
-    const file = await guarded('write', path, open(path, written === undefined ? 'wx' : 'a', 0o666));
+  static async open(
+    path: string,
+    plan: ArchivePlan,
+    { written, volumeBytes }: JournalStart,
+  ): Promise<ArchiveJournal> {
+    const file = await guarded(
+      'write',
+      path,
+      open(path, written === undefined ? 'wx' : 'a', 0o666),
+    );
     // Behind a line that was cut.
-    await guarded('write', path, file.appendFile(written === undefined ? `${headOf(plan, volumeBytes)}\n` : '\n'));
+    await guarded(
+      'write',
+      path,
+      file.appendFile(written === undefined ? `${headOf(plan, volumeBytes)}\n` : '\n'),
+    );
     return new ArchiveJournal(path, file, written ?? new Map());
   }
 

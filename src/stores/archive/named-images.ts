@@ -16,11 +16,19 @@ export interface NamedImage {
 }
 
 /** Every entry of an index.json with its name, in its order. @param names those that are references or tags. */
-export function namedImages({ entries }: LayoutIndex, names: readonly EntryName[]): readonly NamedImage[] {
+export function namedImages(
+  { entries }: LayoutIndex,
+  names: readonly EntryName[],
+): readonly NamedImage[] {
   const byEntry = new Map(names.map((named) => [named.entry, named]));
   return entries.map((entry) => {
     const named = byEntry.get(entry);
     const text = named?.text ?? entry.imageName ?? entry.refName;
-    return { name: text, tag: named?.tag, repository: named === undefined || isTag(named.text) ? undefined : named.repository, root: descriptorOf(entry) };
+    return {
+      name: text,
+      tag: named?.tag,
+      repository: named === undefined || isTag(named.text) ? undefined : named.repository,
+      root: descriptorOf(entry),
+    };
   });
 }

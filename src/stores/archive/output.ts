@@ -29,7 +29,11 @@ export class ArchiveOutput {
   readonly #volumeBytes: number | undefined;
   readonly #files: readonly FileHandle[];
 
-  private constructor(path: string, { size, volumeBytes }: OutputOptions, files: readonly FileHandle[]) {
+  private constructor(
+    path: string,
+    { size, volumeBytes }: OutputOptions,
+    files: readonly FileHandle[],
+  ) {
     this.#path = path;
     this.#size = size;
     this.#volumeBytes = volumeBytes;
@@ -42,10 +46,15 @@ export class ArchiveOutput {
   }
 
   /** What earlier runs have left, of one file or several. */
-  static async unfinished(path: string): Promise<readonly { readonly path: string; readonly size: number }[]> {
+  static async unfinished(
+    path: string,
+  ): Promise<readonly { readonly path: string; readonly size: number }[]> {
     const numbers = await volumesThere(`${path}.part`);
     const files: { readonly path: string; readonly size: number }[] = [];
-    for (const name of [`${path}.part`, ...numbers.map((number) => volumeName(`${path}.part`, number))]) {
+    for (const name of [
+      `${path}.part`,
+      ...numbers.map((number) => volumeName(`${path}.part`, number)),
+    ]) {
       const stats = await ifPresent('read', name, lstat(name));
       if (stats !== undefined) files.push({ path: name, size: stats.size });
     }
@@ -54,7 +63,8 @@ export class ArchiveOutput {
 
   /** Removes what earlier runs have left. */
   static async discard(path: string): Promise<void> {
-    for (const { path: name } of await ArchiveOutput.unfinished(path)) await guarded('remove', name, rm(name, { force: true }));
+    for (const { path: name } of await ArchiveOutput.unfinished(path))
+      await guarded('remove', name, rm(name, { force: true }));
   }
 
   /** @param isNew nothing is to be there; a link that is put there meanwhile is not followed. */
@@ -89,7 +99,11 @@ export class ArchiveOutput {
     let done = 0;
     while (done < buffer.byteLength) {
       const { file, name, offset, left } = this.#at(position + done);
-      const { bytesRead } = await guarded('read', name, file.read(buffer, done, Math.min(buffer.byteLength - done, left), offset));
+      const { bytesRead } = await guarded(
+        'read',
+        name,
+        file.read(buffer, done, Math.min(buffer.byteLength - done, left), offset),
+      );
       if (bytesRead === 0) break;
       done += bytesRead;
     }
@@ -102,14 +116,19 @@ export class ArchiveOutput {
     for (const [at, file] of this.#files.entries()) {
       const name = this.#nameOf(at);
       // Paddings and the end are zeros, which is what a file is made of where nobody wrote.
-      const bytes = this.#volumeBytes === undefined ? this.#size : Math.min(this.#volumeBytes, this.#size - at * this.#volumeBytes);
+      const bytes =
+        this.#volumeBytes === undefined
+          ? this.#size
+          : Math.min(this.#volumeBytes, this.#size - at * this.#volumeBytes);
       await this.#fitting(name, file.truncate(bytes));
       await guarded('write', name, file.sync());
     }
     if (this.#volumeBytes !== undefined) await this.#removeOld();
-    for (const [at, name] of [...names.entries()].toReversed()) await guarded('write', name, rename(this.#nameOf(at), name));
+    for (const [at, name] of [...names.entries()].toReversed())
+      await guarded('write', name, rename(this.#nameOf(at), name));
     // What had the name before is replaced, and would be read in place of the volumes.
-    if (this.#volumeBytes !== undefined) await guarded('remove', this.#path, rm(this.#path, { force: true }));
+    if (this.#volumeBytes !== undefined)
+      await guarded('remove', this.#path, rm(this.#path, { force: true }));
     await syncFolder(dirname(this.#path));
   }
 
@@ -128,12 +147,23 @@ export class ArchiveOutput {
     return unfinishedName(this.#path, at + 1, this.#volumeBytes);
   }
 
-  #at(position: number): { readonly file: FileHandle; readonly name: string; readonly offset: number; readonly left: number } {
+  #at(position: number): {
+    readonly file: FileHandle;
+    readonly name: string;
+    readonly offset: number;
+    readonly left: number;
+  } {
     const volume = this.#volumeBytes === undefined ? 0 : Math.floor(position / this.#volumeBytes);
     const start = volume * (this.#volumeBytes ?? 0);
     const file = this.#files[volume];
-    if (file === undefined) throw new RangeError(`Cannot use byte ${position} of an archive of ${this.#size}`);
-    return { file, name: this.#nameOf(volume), offset: position - start, left: (this.#volumeBytes ?? Number.MAX_SAFE_INTEGER) - (position - start) };
+    if (file === undefined)
+      throw new RangeError(`Cannot use byte ${position} of an archive of ${this.#size}`);
+    return {
+      file,
+      name: this.#nameOf(volume),
+      offset: position - start,
+      left: (this.#volumeBytes ?? Number.MAX_SAFE_INTEGER) - (position - start),
+    };
   }
 
   async #fitting<T>(name: string, operation: Promise<T>): Promise<T> {
@@ -141,10 +171,13 @@ export class ArchiveOutput {
       return await guarded('write', name, operation);
     } catch (error) {
       if (!(error instanceof StorageError) || error.errno !== 'EFBIG') throw error;
-      throw new ArchiveTooLargeError(`Cannot write ${JSON.stringify(this.#path)}: ${this.#size} bytes are more than a file may have there`, {
-        hint: SPLIT_HINT,
-        cause: error,
-      });
+      throw new ArchiveTooLargeError(
+        `Cannot write ${JSON.stringify(this.#path)}: ${this.#size} bytes are more than a file may have there`,
+        {
+          hint: SPLIT_HINT,
+          cause: error,
+        },
+      );
     }
   }
 }

@@ -7,9 +7,26 @@ import { manifestTypeOf, parseManifest } from '../../oci/manifest.ts';
 import { isIndexType } from '../../oci/media-types.ts';
 import { formatPlatform } from '../../oci/platform.ts';
 import { formatReference, referenceIn, withDefaultTag } from '../../oci/reference.ts';
-import type { BlobResolver, Bytes, CallOptions, FetchOptions, ReferrerLister, ReferrerOptions, Store, TagLister } from '../../store.ts';
+import type {
+  BlobResolver,
+  Bytes,
+  CallOptions,
+  FetchOptions,
+  ReferrerLister,
+  ReferrerOptions,
+  Store,
+  TagLister,
+} from '../../store.ts';
 import type { ArchiveContents } from './contents.ts';
-import { descriptorOf, digestIn, entriesNamed, namesOf, usable, type LayoutEntry, type LayoutIndex } from '../layout/index-json.ts';
+import {
+  descriptorOf,
+  digestIn,
+  entriesNamed,
+  namesOf,
+  usable,
+  type LayoutEntry,
+  type LayoutIndex,
+} from '../layout/index-json.ts';
 import { readReferrer, walkReferrers } from '../layout/referrers.ts';
 import { describeNames, NotInStoreError } from '../not-found.ts';
 import { AmbiguousReferenceError } from '../layout/oci-layout.ts';
@@ -22,7 +39,9 @@ export class ReadOnlyPlaceError extends RegiError {
   readonly code = 'UNSUPPORTED';
 
   constructor(place: string) {
-    super(`Cannot write into ${JSON.stringify(place)}: it is read only`, { hint: 'copy to another file: archive:NEW, or to a folder: oci:DIR' });
+    super(`Cannot write into ${JSON.stringify(place)}: it is read only`, {
+      hint: 'copy to another file: archive:NEW, or to a folder: oci:DIR',
+    });
   }
 }
 
@@ -89,7 +108,10 @@ export class ArchiveStore implements ReadOnlyStore {
         const buffer = new Uint8Array(Math.min(CHUNK_BYTES, Math.max(target.size - offset, 0)));
         for (let position = offset; position < target.size;) {
           signal?.throwIfAborted();
-          const read = await found.file.read(buffer.subarray(0, Math.min(buffer.byteLength, target.size - position)), found.offset + position);
+          const read = await found.file.read(
+            buffer.subarray(0, Math.min(buffer.byteLength, target.size - position)),
+            found.offset + position,
+          );
           if (read === 0) throw new ContentMismatchError(target, `${position} bytes`);
           position += read;
           yield buffer.subarray(0, read);
@@ -118,52 +140,72 @@ export class ArchiveStore implements ReadOnlyStore {
     }
   }
 
-  async *listReferrers(target: Descriptor, { signal, artifactType }: ReferrerOptions = {}): AsyncIterable<Descriptor> {
-    for await (const referrer of walkReferrers(this, usable(this.#options.contents.index.entries), { signal })) {
+  async *listReferrers(
+    target: Descriptor,
+    { signal, artifactType }: ReferrerOptions = {},
+  ): AsyncIterable<Descriptor> {
+    for await (const referrer of walkReferrers(this, usable(this.#options.contents.index.entries), {
+      signal,
+    })) {
       if (referrer.subject !== target.digest) continue;
-      if (artifactType === undefined || referrer.descriptor.artifactType === artifactType) yield referrer.descriptor;
+      if (artifactType === undefined || referrer.descriptor.artifactType === artifactType)
+        yield referrer.descriptor;
     }
   }
 
   #entryNamed(reference: string): LayoutEntry {
     const { index } = this.#options;
     const found = entriesNamed(index, reference);
-    const entries = found.length > 0 ? found : entriesNamed(index, fullName(reference) ?? reference);
+    const entries =
+      found.length > 0 ? found : entriesNamed(index, fullName(reference) ?? reference);
     const [entry] = entries;
     if (entry === undefined) throw this.#missing(reference);
-    if (entries.some((other) => other.digest !== entry.digest)) throw new AmbiguousReferenceError(reference, this.place, namesOf({ ...index, entries }));
+    if (entries.some((other) => other.digest !== entry.digest))
+      throw new AmbiguousReferenceError(reference, this.place, namesOf({ ...index, entries }));
     return entry;
   }
 
   async #onlyEntry(options: CallOptions): Promise<LayoutEntry> {
     const { index } = this.#options;
-    const named = index.entries.filter(({ refName }) => refName === undefined || !REFERRERS_TAG.test(refName));
+    const named = index.entries.filter(
+      ({ refName }) => refName === undefined || !REFERRERS_TAG.test(refName),
+    );
     const distinct = [...new Map(named.map((entry) => [entry.digest, entry])).values()];
     const [first] = distinct;
     if (first === undefined) throw this.#missing('');
     if (distinct.length === 1) return first;
     const images: LayoutEntry[] = [];
-    for (const entry of distinct) if ((await readReferrer(this, descriptorOf(entry), options)) === undefined) images.push(entry);
+    for (const entry of distinct)
+      if ((await readReferrer(this, descriptorOf(entry), options)) === undefined)
+        images.push(entry);
     const [only] = images;
-    if (only === undefined || images.length > 1) throw new AmbiguousReferenceError('', this.place, namesOf(index));
+    if (only === undefined || images.length > 1)
+      throw new AmbiguousReferenceError('', this.place, namesOf(index));
     return only;
   }
 
   async #resolveDigest(digest: Digest, options: CallOptions): Promise<Descriptor> {
-    const entry = this.#options.contents.index.entries.find((candidate) => candidate.digest === digest);
+    const entry = this.#options.contents.index.entries.find(
+      (candidate) => candidate.digest === digest,
+    );
     if (entry !== undefined) return descriptorOf(entry);
     const size = this.#sizeOf(digest);
     // A blob over the limit is no manifest, whatever is in it.
     if (size === undefined || size > LIMITS.manifestBytes) throw this.#missing(digest);
     const unknown = { mediaType: 'application/octet-stream', digest, size };
-    const mediaType = manifestTypeOf(await collectVerified(this.fetch(unknown, options), unknown, LIMITS.manifestBytes));
+    const mediaType = manifestTypeOf(
+      await collectVerified(this.fetch(unknown, options), unknown, LIMITS.manifestBytes),
+    );
     if (mediaType === undefined) throw this.#missing(digest);
     return { mediaType, digest, size };
   }
 
   async #carried(root: Descriptor, options: CallOptions): Promise<Descriptor> {
     if (!isIndexType(root.mediaType) || !(await this.exists(root, options))) return root;
-    const manifest = parseManifest(await collectVerified(this.fetch(root, options), root, LIMITS.manifestBytes), root.mediaType);
+    const manifest = parseManifest(
+      await collectVerified(this.fetch(root, options), root, LIMITS.manifestBytes),
+      root.mediaType,
+    );
     if (manifest.kind !== 'index') return root;
     const images = manifest.manifests.filter((entry) => entry.platform?.os !== 'unknown');
     const carried = images.filter((entry) => this.#sizeOf(entry.digest) === entry.size);

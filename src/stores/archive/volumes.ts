@@ -14,7 +14,9 @@ class MissingVolumeError extends RegiError {
   readonly path: string;
 
   constructor(path: string, code: 'NOT_FOUND' | 'INVALID_ARCHIVE', problem: string) {
-    super(`Cannot open the archive ${JSON.stringify(path)}: ${problem}`, { hint: 'copy all its files FILE.001, FILE.002, … here, whole' });
+    super(`Cannot open the archive ${JSON.stringify(path)}: ${problem}`, {
+      hint: 'copy all its files FILE.001, FILE.002, … here, whole',
+    });
     this.code = code;
     this.path = path;
   }
@@ -26,7 +28,11 @@ export function volumeName(path: string, number: number): string {
 }
 
 /** The files that an archive of `size` bytes is written to. */
-export function volumeNames(path: string, size: number, volumeBytes: number | undefined): readonly string[] {
+export function volumeNames(
+  path: string,
+  size: number,
+  volumeBytes: number | undefined,
+): readonly string[] {
   if (volumeBytes === undefined) return [path];
   return Array.from({ length: Math.ceil(size / volumeBytes) }, (_, at) => volumeName(path, at + 1));
 }
@@ -56,7 +62,12 @@ export async function openVolumes(path: string): Promise<ArchiveFile | undefined
   if (base !== path && numbers[0] !== 1) return undefined;
   for (const [at, number] of numbers.entries()) {
     const wanted = at + 1;
-    if (number !== wanted) throw new MissingVolumeError(base, 'NOT_FOUND', `expected ${JSON.stringify(basename(volumeName(base, wanted)))}, found none`);
+    if (number !== wanted)
+      throw new MissingVolumeError(
+        base,
+        'NOT_FOUND',
+        `expected ${JSON.stringify(basename(volumeName(base, wanted)))}, found none`,
+      );
   }
   return openAll(base, numbers);
 }
@@ -70,7 +81,8 @@ interface Volume {
 
 async function openAll(base: string, numbers: readonly number[]): Promise<ArchiveFile> {
   const volumes: Volume[] = [];
-  const close = async (): Promise<void> => void (await Promise.all(volumes.map(({ handle }) => handle.close())));
+  const close = async (): Promise<void> =>
+    void (await Promise.all(volumes.map(({ handle }) => handle.close())));
   try {
     let start = 0;
     for (const number of numbers) {
@@ -83,16 +95,29 @@ async function openAll(base: string, numbers: readonly number[]): Promise<Archiv
     const [first] = volumes;
     const cut = volumes.slice(0, -1).find(({ size }) => size !== first?.size);
     if (cut !== undefined) {
-      throw new MissingVolumeError(base, 'INVALID_ARCHIVE', `expected ${first?.size} bytes in ${JSON.stringify(basename(cut.path))}, found ${cut.size}`);
+      throw new MissingVolumeError(
+        base,
+        'INVALID_ARCHIVE',
+        `expected ${first?.size} bytes in ${JSON.stringify(basename(cut.path))}, found ${cut.size}`,
+      );
     }
-    return { size: start, volumes: volumes.length, read: (buffer, position) => readVolumes(volumes, buffer, position), close };
+    return {
+      size: start,
+      volumes: volumes.length,
+      read: (buffer, position) => readVolumes(volumes, buffer, position),
+      close,
+    };
   } catch (error) {
     await close();
     throw error;
   }
 }
 
-async function readVolumes(volumes: readonly Volume[], buffer: Uint8Array, position: number): Promise<number> {
+async function readVolumes(
+  volumes: readonly Volume[],
+  buffer: Uint8Array,
+  position: number,
+): Promise<number> {
   let used = 0;
   for (const { handle, path, start, size } of volumes) {
     while (used < buffer.byteLength && position + used >= start && position + used < start + size) {
@@ -107,6 +132,10 @@ async function readVolumes(volumes: readonly Volume[], buffer: Uint8Array, posit
 }
 
 /** The folder entry of a volume that is not finished. */
-export function unfinishedName(path: string, number: number, volumeBytes: number | undefined): string {
+export function unfinishedName(
+  path: string,
+  number: number,
+  volumeBytes: number | undefined,
+): string {
   return volumeBytes === undefined ? `${path}.part` : volumeName(`${path}.part`, number);
 }

@@ -13,7 +13,13 @@ import { type Processes, systemProcesses } from '../../disk/processes.ts';
 import { TempFiles } from '../../disk/temp-files.ts';
 import { algorithmOf, digestFrom } from '../../oci/digest.ts';
 import type { Bytes, CallOptions } from '../../store.ts';
-import type { ArchivePart, ArchivePlan, ArchiveTarget, OpenAt, WriteArchive } from '../../tar/archive-target.ts';
+import type {
+  ArchivePart,
+  ArchivePlan,
+  ArchiveTarget,
+  OpenAt,
+  WriteArchive,
+} from '../../tar/archive-target.ts';
 import type { PlacedFile } from '../../tar/plan-tar.ts';
 import { ArchiveJournal, STEP_BYTES } from './journal.ts';
 import { ArchiveOutput, ArchiveTooLargeError } from './output.ts';
@@ -73,16 +79,27 @@ export async function unfinishedArchive(path: string): Promise<number | undefine
  *
  * @throws {LockedError} when somebody is writing it.
  */
-export async function discardUnfinished(path: string, options: Pick<WriteArchiveOptions, 'clock' | 'onWait' | 'processes' | 'signal'>): Promise<void> {
+export async function discardUnfinished(
+  path: string,
+  options: Pick<WriteArchiveOptions, 'clock' | 'onWait' | 'processes' | 'signal'>,
+): Promise<void> {
   await locked(path, options, async () => {
     await ArchiveOutput.discard(path);
     await rm(journalOf(path), { force: true });
   });
 }
 
-function locked(path: string, options: Pick<WriteArchiveOptions, 'clock' | 'onWait' | 'processes' | 'signal'>, work: () => Promise<void>): Promise<void> {
+function locked(
+  path: string,
+  options: Pick<WriteArchiveOptions, 'clock' | 'onWait' | 'processes' | 'signal'>,
+  work: () => Promise<void>,
+): Promise<void> {
   const { clock = systemClock, processes = systemProcesses } = options;
-  return withLock(`${path}.part.lock`, { ...options, clock, processes, temps: new TempFiles(dirname(path), processes) }, work);
+  return withLock(
+    `${path}.part.lock`,
+    { ...options, clock, processes, temps: new TempFiles(dirname(path), processes) },
+    work,
+  );
 }
 
 function journalOf(path: string): string {
@@ -91,10 +108,16 @@ function journalOf(path: string): string {
 
 async function writeInOrder(file: FileHandle, path: string, chunk: Uint8Array): Promise<void> {
   let done = 0;
-  while (done < chunk.byteLength) done += (await guarded('write', path, file.write(chunk, done))).bytesWritten;
+  while (done < chunk.byteLength)
+    done += (await guarded('write', path, file.write(chunk, done))).bytesWritten;
 }
 
-async function writeFile(path: string, plan: ArchivePlan, work: (target: ArchiveTarget) => Promise<void>, options: WriteArchiveOptions): Promise<void> {
+async function writeFile(
+  path: string,
+  plan: ArchivePlan,
+  work: (target: ArchiveTarget) => Promise<void>,
+  options: WriteArchiveOptions,
+): Promise<void> {
   // Before the lock, whose name nobody knows.
   await guarded('write', path, access(dirname(path)));
   await checkSize(path, plan.size, options.volumeBytes);
@@ -113,7 +136,11 @@ async function writeFile(path: string, plan: ArchivePlan, work: (target: Archive
   });
 }
 
-async function tellShortage(path: string, size: number, { onShort }: WriteArchiveOptions): Promise<void> {
+async function tellShortage(
+  path: string,
+  size: number,
+  { onShort }: WriteArchiveOptions,
+): Promise<void> {
   if (onShort === undefined) return;
   const begun = await ArchiveOutput.unfinished(path);
   const shortage = await shortageAt(
@@ -127,16 +154,22 @@ async function tellShortage(path: string, size: number, { onShort }: WriteArchiv
 /** FAT takes what it can and fails at the last byte, hours later. */
 async function checkSize(path: string, size: number, volumeBytes = size): Promise<void> {
   if (size / volumeBytes > MAX_VOLUMES) {
-    throw new ArchiveTooLargeError(`Cannot write ${JSON.stringify(path)} in parts of ${volumeBytes} bytes: expected at most ${MAX_VOLUMES} parts`, {
-      hint: `give --split at least ${Math.ceil(size / MAX_VOLUMES)}`,
-    });
+    throw new ArchiveTooLargeError(
+      `Cannot write ${JSON.stringify(path)} in parts of ${volumeBytes} bytes: expected at most ${MAX_VOLUMES} parts`,
+      {
+        hint: `give --split at least ${Math.ceil(size / MAX_VOLUMES)}`,
+      },
+    );
   }
   if (Math.min(size, volumeBytes) <= FAT_BYTES) return;
   const folder = await guarded('write', dirname(path), statfs(dirname(path)));
   if (!FAT_TYPES.has(folder.type)) return;
-  throw new ArchiveTooLargeError(`Cannot write ${JSON.stringify(path)}: its file system holds files of up to 4 GiB, and the archive has ${size} bytes`, {
-    hint: 'write it in parts with --split 4G, or choose another file system',
-  });
+  throw new ArchiveTooLargeError(
+    `Cannot write ${JSON.stringify(path)}: its file system holds files of up to 4 GiB, and the archive has ${size} bytes`,
+    {
+      hint: 'write it in parts with --split 4G, or choose another file system',
+    },
+  );
 }
 
 class PartFile {
@@ -150,10 +183,16 @@ class PartFile {
     this.#numbers = new Map(plan.files.map((place, number) => [place, number]));
   }
 
-  static async open(path: string, plan: ArchivePlan, { onResume, volumeBytes }: WriteArchiveOptions): Promise<PartFile> {
+  static async open(
+    path: string,
+    plan: ArchivePlan,
+    { onResume, volumeBytes }: WriteArchiveOptions,
+  ): Promise<PartFile> {
     const journalPath = journalOf(path);
     const files = { size: plan.size, volumeBytes };
-    const written = (await ArchiveOutput.isThere(path, files)) ? await ArchiveJournal.read(journalPath, plan, volumeBytes) : undefined;
+    const written = (await ArchiveOutput.isThere(path, files))
+      ? await ArchiveJournal.read(journalPath, plan, volumeBytes)
+      : undefined;
     if (written === undefined) {
       // The journal first: one without its file is nothing, a file without its journal is of no use.
       await guarded('remove', journalPath, rm(journalPath, { force: true }));
@@ -161,14 +200,22 @@ class PartFile {
     } else onResume?.([...written.values()].reduce((sum, size) => sum + size, 0));
     const output = await ArchiveOutput.open(path, files, written === undefined);
     try {
-      return new PartFile(plan, output, await ArchiveJournal.open(journalPath, plan, { written, volumeBytes }));
+      return new PartFile(
+        plan,
+        output,
+        await ArchiveJournal.open(journalPath, plan, { written, volumeBytes }),
+      );
     } catch (error) {
       await output.close();
       throw error;
     }
   }
 
-  async write(place: PlacedFile<ArchivePart>, openAt: OpenAt, { signal }: CallOptions = {}): Promise<number> {
+  async write(
+    place: PlacedFile<ArchivePart>,
+    openAt: OpenAt,
+    { signal }: CallOptions = {},
+  ): Promise<number> {
     const { file, header, position } = place;
     await this.#output.write(header, position);
     if (file.kind === 'made') {
@@ -199,11 +246,19 @@ class PartFile {
     if (finished) await this.#journal.remove();
   }
 
-  async #fill({ place, number, openAt, signal }: Fill, target: PlacedTarget, known: number): Promise<void> {
+  async #fill(
+    { place, number, openAt, signal }: Fill,
+    target: PlacedTarget,
+    known: number,
+  ): Promise<void> {
     const algorithm = algorithmOf(target.digest);
     const hash = createHash(algorithm);
     await this.#hashWritten(hash, place.offset, known, signal);
-    const window = new ArchiveWindow(this.#output, { offset: place.offset, size: target.size, start: known });
+    const window = new ArchiveWindow(this.#output, {
+      offset: place.offset,
+      size: target.size,
+      start: known,
+    });
     let noted = known;
     let size = known;
     if (known < target.size || target.size === 0) {
@@ -232,11 +287,19 @@ class PartFile {
     await this.#journal.note(number, target.size);
   }
 
-  async #hashWritten(hash: Hash, offset: number, size: number, signal: AbortSignal | undefined): Promise<void> {
+  async #hashWritten(
+    hash: Hash,
+    offset: number,
+    size: number,
+    signal: AbortSignal | undefined,
+  ): Promise<void> {
     const buffer = new Uint8Array(Math.min(READ_BYTES, size));
     for (let at = 0; at < size;) {
       signal?.throwIfAborted();
-      const bytesRead = await this.#output.read(buffer.subarray(0, Math.min(buffer.byteLength, size - at)), offset + at);
+      const bytesRead = await this.#output.read(
+        buffer.subarray(0, Math.min(buffer.byteLength, size - at)),
+        offset + at,
+      );
       if (bytesRead === 0) {
         // The file is shorter than the journal says: what is missing counts as zeros, and the digest will tell.
         hash.update(new Uint8Array(1));
@@ -266,7 +329,14 @@ class ArchiveWindow {
   #written: number;
 
   /** @param start bytes that are there already. */
-  constructor(output: ArchiveOutput, { offset, size, start }: { readonly offset: number; readonly size: number; readonly start: number }) {
+  constructor(
+    output: ArchiveOutput,
+    {
+      offset,
+      size,
+      start,
+    }: { readonly offset: number; readonly size: number; readonly start: number },
+  ) {
     this.#output = output;
     this.#offset = offset;
     this.#size = size;
@@ -282,7 +352,8 @@ class ArchiveWindow {
   /** Takes a copy of what it does not write at once. */
   async write(chunk: Uint8Array): Promise<void> {
     const end = this.#written + this.#gathered.waiting + chunk.byteLength;
-    if (end > this.#size) throw new RangeError(`Cannot write more than ${this.#size} bytes into the place of a part`);
+    if (end > this.#size)
+      throw new RangeError(`Cannot write more than ${this.#size} bytes into the place of a part`);
     await this.#gathered.write(chunk);
   }
 

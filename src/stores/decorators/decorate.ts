@@ -1,14 +1,36 @@
-import type { BlobResolver, Deleter, Mounter, Offerer, ReferrerLister, Store, TagLister, Untagger } from '../../store.ts';
+import type {
+  BlobResolver,
+  Deleter,
+  Mounter,
+  Offerer,
+  ReferrerLister,
+  Store,
+  TagLister,
+  Untagger,
+} from '../../store.ts';
 
-type Capabilities = BlobResolver & Mounter & Offerer & TagLister & ReferrerLister & Deleter & Untagger;
+type Capabilities = BlobResolver &
+  Mounter &
+  Offerer &
+  TagLister &
+  ReferrerLister &
+  Deleter &
+  Untagger;
 
 /** What a decorator does otherwise than the store it decorates; undefined is a capability taken away. */
-export type StoreChanges = Partial<Omit<Store, 'place' | 'repository'>> & { readonly [Name in keyof Capabilities]?: Capabilities[Name] | undefined };
+export type StoreChanges = Partial<Omit<Store, 'place' | 'repository'>> & {
+  readonly [Name in keyof Capabilities]?: Capabilities[Name] | undefined;
+};
 
-const CAPABILITIES = { resolveBlob: true, mount: true, offer: true, listTags: true, listReferrers: true, delete: true, untag: true } as const satisfies Record<
-  keyof Capabilities,
-  true
->;
+const CAPABILITIES = {
+  resolveBlob: true,
+  mount: true,
+  offer: true,
+  listTags: true,
+  listReferrers: true,
+  delete: true,
+  untag: true,
+} as const satisfies Record<keyof Capabilities, true>;
 
 /**
  * A store that does what `inner` does, but for `changes`. It has exactly the capabilities of `inner`: a change to one that

@@ -63,7 +63,8 @@ class RememberedChanges {
   remove(target: Descriptor): void {
     this.#added.delete(target.digest);
     this.#removed.add(target.digest);
-    for (const [name, named] of this.#names) if (named?.digest === target.digest) this.#names.set(name, undefined);
+    for (const [name, named] of this.#names)
+      if (named?.digest === target.digest) this.#names.set(name, undefined);
   }
 
   name(target: Descriptor, reference: string): void {
@@ -96,14 +97,19 @@ class RememberedChanges {
 
   async *listTags(options?: CallOptions): AsyncIterable<string> {
     if (canListTags(this.#store)) {
-      for await (const tag of this.#store.listTags(options)) if (!this.#names.has(tag) && !(await this.#isGone(tag, options))) yield tag;
+      for await (const tag of this.#store.listTags(options))
+        if (!this.#names.has(tag) && !(await this.#isGone(tag, options))) yield tag;
     }
     for (const [name, named] of this.#names) if (named !== undefined) yield name;
   }
 
   missing(reference: string): NotInStoreError {
     const names = [...this.#names].filter(([, named]) => named !== undefined).map(([name]) => name);
-    return new NotInStoreError(reference, this.#store.place, names.length > 0 ? describeNames(names) : 'a dry run took it away; run without --dry-run');
+    return new NotInStoreError(
+      reference,
+      this.#store.place,
+      names.length > 0 ? describeNames(names) : 'a dry run took it away; run without --dry-run',
+    );
   }
 
   async #isGone(tag: string, options?: CallOptions): Promise<boolean> {

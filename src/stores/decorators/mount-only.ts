@@ -9,9 +9,12 @@ class MountRefusedError extends RegiError {
   readonly code = 'REFUSED';
 
   constructor(blob: Descriptor, place: string) {
-    super(`Cannot mount ${blob.digest} in ${place}: expected a mount, found that its bytes would have to be sent`, {
-      hint: 'leave out --mount-only to send them',
-    });
+    super(
+      `Cannot mount ${blob.digest} in ${place}: expected a mount, found that its bytes would have to be sent`,
+      {
+        hint: 'leave out --mount-only to send them',
+      },
+    );
   }
 }
 
@@ -24,7 +27,9 @@ export function mountOnly(store: Store): Store {
     },
     offer: undefined,
     async mount(target, from, _content, options) {
-      const outcome = canMount(store) ? await store.mount(target, from, undefined, options) : 'refused';
+      const outcome = canMount(store)
+        ? await store.mount(target, from, undefined, options)
+        : 'refused';
       if (outcome === 'refused') throw new MountRefusedError(target, store.place);
       return outcome;
     },

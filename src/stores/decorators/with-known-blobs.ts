@@ -12,6 +12,7 @@ export function knowing(store: Store, known: ReadonlySet<Digest>): Store {
   const has = ({ digest }: Descriptor): boolean => known.has(digest);
   return decorate(store, {
     exists: async (target, options) => has(target) || store.exists(target, options),
-    offer: async (target, content, options) => (has(target) || !canOffer(store) ? 'there' : store.offer(target, content, options)),
+    offer: async (target, content, options) =>
+      has(target) || !canOffer(store) ? 'there' : store.offer(target, content, options),
   });
 }

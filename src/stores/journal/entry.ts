@@ -47,15 +47,37 @@ type Members = Readonly<Record<string, unknown>>;
 
 function subjectOf(value: Members | undefined): JournalSubject | undefined {
   const { kind, path, origin, repository, digest, size, location, offset } = value ?? {};
-  if (kind === 'archive' || kind === 'layout') return typeof path === 'string' && path !== '' ? { kind, path } : undefined;
-  if (kind !== 'upload' || typeof origin !== 'string' || typeof repository !== 'string' || typeof location !== 'string') return undefined;
-  if (typeof digest !== 'string' || !isDigest(digest) || !isCount(size) || !isCount(offset) || offset > size) return undefined;
-  return isAt(location, origin) ? { kind, origin, repository, digest, size, location, offset } : undefined;
+  if (kind === 'archive' || kind === 'layout')
+    return typeof path === 'string' && path !== '' ? { kind, path } : undefined;
+  if (
+    kind !== 'upload' ||
+    typeof origin !== 'string' ||
+    typeof repository !== 'string' ||
+    typeof location !== 'string'
+  )
+    return undefined;
+  if (
+    typeof digest !== 'string' ||
+    !isDigest(digest) ||
+    !isCount(size) ||
+    !isCount(offset) ||
+    offset > size
+  )
+    return undefined;
+  return isAt(location, origin)
+    ? { kind, origin, repository, digest, size, location, offset }
+    : undefined;
 }
 
 function ownerOf(value: Members | undefined): ProcessIdentity | undefined {
   const { pid, host, space, started } = value ?? {};
-  if (!isCount(pid) || typeof host !== 'string' || typeof space !== 'string' || typeof started !== 'string') return undefined;
+  if (
+    !isCount(pid) ||
+    typeof host !== 'string' ||
+    typeof space !== 'string' ||
+    typeof started !== 'string'
+  )
+    return undefined;
   return { pid, host, space, started };
 }
 

@@ -46,7 +46,11 @@ export class Journal {
   async find(subject: JournalSubject): Promise<JournalEntry | undefined> {
     return this.#attempt(undefined, async () => {
       const entry = await this.#read(nameOf(subject));
-      return entry !== undefined && sameSubject(entry.subject, subject) && (await this.#isLeft(entry)) ? entry : undefined;
+      return entry !== undefined &&
+        sameSubject(entry.subject, subject) &&
+        (await this.#isLeft(entry))
+        ? entry
+        : undefined;
     });
   }
 
@@ -61,7 +65,11 @@ export class Journal {
       await guarded('create', this.#folder, makeFolder(this.#folder, { mode: 0o700 }));
       const path = join(this.#folder, name);
       // In its place: one that is half written is worth nothing, and is found out by its parser.
-      await guarded('write', path, writeFile(path, `${JSON.stringify({ version: 1, ...entry })}\n`, { mode: 0o600 }));
+      await guarded(
+        'write',
+        path,
+        writeFile(path, `${JSON.stringify({ version: 1, ...entry })}\n`, { mode: 0o600 }),
+      );
     });
   }
 
@@ -100,7 +108,8 @@ export class Journal {
   async #isLeft({ owner, writtenMs }: JournalEntry): Promise<boolean> {
     if (await this.#options.processes.isGone(owner)) return true;
     const own = await this.#options.processes.self();
-    if (owner.host === own.host && owner.space === own.space) return owner.pid === own.pid && owner.started === own.started;
+    if (owner.host === own.host && owner.space === own.space)
+      return owner.pid === own.pid && owner.started === own.started;
     return this.#options.clock.now() - writtenMs > ELSEWHERE_EXPIRY_MS;
   }
 

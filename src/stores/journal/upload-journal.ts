@@ -13,11 +13,22 @@ export interface UploadJournalOptions {
 }
 
 /** The uploads of one repository in the journal of this machine. A location on another origin than the registry's own is not remembered. */
-export function createUploadJournal({ journal, origin, repository, onChange }: UploadJournalOptions): UploadJournal {
+export function createUploadJournal({
+  journal,
+  origin,
+  repository,
+  onChange,
+}: UploadJournalOptions): UploadJournal {
   const remembered = new Set<string>();
-  const subjectOf = ({ digest, size }: Descriptor, location = '', offset = 0): UploadSubject | undefined => {
+  const subjectOf = (
+    { digest, size }: Descriptor,
+    location = '',
+    offset = 0,
+  ): UploadSubject | undefined => {
     const own = origin();
-    return own === undefined ? undefined : { kind: 'upload', origin: own, repository, digest, size, location, offset };
+    return own === undefined
+      ? undefined
+      : { kind: 'upload', origin: own, repository, digest, size, location, offset };
   };
   const tell = (): void => onChange?.(remembered.size);
   return {

@@ -55,7 +55,11 @@ export class LayoutBlobs {
           for (let position = offset; position < target.size;) {
             signal?.throwIfAborted();
             const wanted = Math.min(buffer.byteLength, target.size - position);
-            const { bytesRead } = await guarded('read', target.digest, file.read(buffer, 0, wanted, position));
+            const { bytesRead } = await guarded(
+              'read',
+              target.digest,
+              file.read(buffer, 0, wanted, position),
+            );
             if (bytesRead === 0) throw new ContentMismatchError(target, `${position} bytes`);
             position += bytesRead;
             yield buffer.subarray(0, bytesRead);
@@ -71,15 +75,27 @@ export class LayoutBlobs {
    * Writes a blob unless it is there whole. One of another size is what a crash without fsync leaves, and is replaced. A large one goes on
    * where an earlier run has stopped.
    */
-  async push(expected: Descriptor, content: Bytes, { signal }: CallOptions = {}): Promise<'written' | 'was there'> {
+  async push(
+    expected: Descriptor,
+    content: Bytes,
+    { signal }: CallOptions = {},
+  ): Promise<'written' | 'was there'> {
     signal?.throwIfAborted();
     if ((await this.sizeOf(expected.digest)) === expected.size) return 'was there';
     this.#swept ??= this.#sweep();
     await this.#swept;
     const path = this.#pathOf(expected.digest);
     await this.#makeFolder(dirname(path));
-    const isKept = this.#partials.canKeep(expected, content) && (await this.#partials.write(path, expected, content, { signal })) === 'written';
-    if (!isKept) await writeAtomically(path, await this.#temps.next(), verified(abortable(content, signal), expected), { signal });
+    const isKept =
+      this.#partials.canKeep(expected, content) &&
+      (await this.#partials.write(path, expected, content, { signal })) === 'written';
+    if (!isKept)
+      await writeAtomically(
+        path,
+        await this.#temps.next(),
+        verified(abortable(content, signal), expected),
+        { signal },
+      );
     return 'written';
   }
 
@@ -101,8 +117,11 @@ export class LayoutBlobs {
       for (const encoded of found ? await guarded('read', folder, readdir(folder)) : []) {
         signal?.throwIfAborted();
         const digest = `${algorithm}:${encoded}`;
-        const stats = isDigest(digest) ? await ifPresent('read', join(folder, encoded), lstat(join(folder, encoded))) : undefined;
-        if (isDigest(digest) && stats?.isFile() === true) yield { digest, size: stats.size, modifiedMs: stats.mtimeMs };
+        const stats = isDigest(digest)
+          ? await ifPresent('read', join(folder, encoded), lstat(join(folder, encoded)))
+          : undefined;
+        if (isDigest(digest) && stats?.isFile() === true)
+          yield { digest, size: stats.size, modifiedMs: stats.mtimeMs };
       }
     }
   }
@@ -157,7 +176,11 @@ export class LayoutBlobs {
   }
 
   #missing(digest: Digest): NotInStoreError {
-    return new NotInStoreError(digest, this.#root, 'the layout is not whole; copy the image there again from where it came');
+    return new NotInStoreError(
+      digest,
+      this.#root,
+      'the layout is not whole; copy the image there again from where it came',
+    );
   }
 }
 
@@ -166,6 +189,7 @@ async function makeFolder(path: string): Promise<void> {
     await guarded('create', path, mkdir(path));
   } catch (error) {
     // Another writer was faster; whether it is a folder is looked at again.
-    if (!(error instanceof StorageError && error.errno === 'EEXIST' && (await isFolder(path)))) throw error;
+    if (!(error instanceof StorageError && error.errno === 'EEXIST' && (await isFolder(path))))
+      throw error;
   }
 }

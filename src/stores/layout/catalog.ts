@@ -1,7 +1,14 @@
 import type { Repository } from '../../oci/reference.ts';
 import type { CallOptions } from '../../store.ts';
 import { descriptorOf, type LayoutIndex } from './index-json.ts';
-import { findRepository, namesIn, NO_REGISTRY, repositoriesOf, servedNames, type EntryName } from './names.ts';
+import {
+  findRepository,
+  namesIn,
+  NO_REGISTRY,
+  repositoriesOf,
+  servedNames,
+  type EntryName,
+} from './names.ts';
 import { readReferrer } from './referrers.ts';
 import type { OciLayout } from './oci-layout.ts';
 
@@ -25,15 +32,24 @@ export class LayoutCatalog {
   }
 
   /** The repository that is served as `name`; a new one without names when there is none. */
-  async find(name: string, namespace: string | undefined, options?: CallOptions): Promise<CatalogEntry> {
+  async find(
+    name: string,
+    namespace: string | undefined,
+    options?: CallOptions,
+  ): Promise<CatalogEntry> {
     const names = await this.#read(options);
-    const repository = findRepository(repositoriesOf(names), name, namespace) ?? { domain: NO_REGISTRY, path: name };
+    const repository = findRepository(repositoriesOf(names), name, namespace) ?? {
+      domain: NO_REGISTRY,
+      path: name,
+    };
     return { repository, names: names.filter((entry) => isSame(entry.repository, repository)) };
   }
 
   /** How a tag of the repository is written into index.json. Bare tags stay bare, so that `oci:DIR:TAG` goes on to find them. */
   nameOf(repository: Repository, tag: string): string {
-    return isSame(repository, this.#fallback) ? tag : `${repository.domain}/${repository.path}:${tag}`;
+    return isSame(repository, this.#fallback)
+      ? tag
+      : `${repository.domain}/${repository.path}:${tag}`;
   }
 
   /** The names in `index` that are of other repositories. */
@@ -45,7 +61,8 @@ export class LayoutCatalog {
   async *list(options?: CallOptions): AsyncIterable<string> {
     const repositories = repositoriesOf(await this.#read(options));
     yield* servedNames(repositories);
-    for (const name of this.#nameless) if (findRepository(repositories, name, undefined) === undefined) yield name;
+    for (const name of this.#nameless)
+      if (findRepository(repositories, name, undefined) === undefined) yield name;
   }
 
   /** Lists a repository until the process ends although nothing in it may have a name, as registries do. */

@@ -34,7 +34,11 @@ const YOUNG_MS = 10 * 60_000;
  * Changes index.json by `forget`, and then removes content that it does not lead to any more. Under the lock: no lease of a living
  * process loses anything, and what a dead one has claimed goes.
  */
-export async function sweepLayout(layout: OciLayout, forget: (index: LayoutIndex) => Promise<LayoutIndex>, options: SweepOptions): Promise<Sweep> {
+export async function sweepLayout(
+  layout: OciLayout,
+  forget: (index: LayoutIndex) => Promise<LayoutIndex>,
+  options: SweepOptions,
+): Promise<Sweep> {
   const { scope, given = [], now, signal, dryRun = false } = options;
   const doomed: StoredBlob[] = [];
   const spent: string[] = [];
@@ -51,9 +55,14 @@ export async function sweepLayout(layout: OciLayout, forget: (index: LayoutIndex
       const needed = await reachableFrom(layout, [...usable(after.entries), ...live], { signal });
       const gone = index.entries.filter((entry) => !after.entries.includes(entry));
       const abandoned = scope === 'everything' ? dead.flatMap(({ claims }) => claims) : [];
-      const lost = await reachableFrom(layout, [...usable(gone), ...given, ...abandoned], { signal });
-      const free = blobs.filter(({ digest }) => !needed.has(digest) && (scope === 'everything' || lost.has(digest)));
-      const isYoung = ({ digest, modifiedMs }: StoredBlob): boolean => !lost.has(digest) && modifiedMs > now - YOUNG_MS;
+      const lost = await reachableFrom(layout, [...usable(gone), ...given, ...abandoned], {
+        signal,
+      });
+      const free = blobs.filter(
+        ({ digest }) => !needed.has(digest) && (scope === 'everything' || lost.has(digest)),
+      );
+      const isYoung = ({ digest, modifiedMs }: StoredBlob): boolean =>
+        !lost.has(digest) && modifiedMs > now - YOUNG_MS;
       youngBytes = bytesOf(free.filter(isYoung));
       doomed.push(
         ...inOrderOf(
@@ -76,12 +85,17 @@ export async function sweepLayout(layout: OciLayout, forget: (index: LayoutIndex
 /**
  * The index without images that have no name. What refers to an image that stays (signatures, SBOMs) stays: it never has a name.
  */
-export async function withoutNameless(layout: OciLayout, index: LayoutIndex, options?: CallOptions): Promise<LayoutIndex> {
+export async function withoutNameless(
+  layout: OciLayout,
+  index: LayoutIndex,
+  options?: CallOptions,
+): Promise<LayoutIndex> {
   const kept = new Set<LayoutEntry>(index.entries.filter((entry) => nameOf(entry) !== undefined));
   const referrers: { readonly entry: LayoutEntry; readonly subject: Digest }[] = [];
   for (const entry of index.entries) {
     const [descriptor] = kept.has(entry) ? [] : usable([entry]);
-    const referrer = descriptor === undefined ? undefined : await readReferrerIfWhole(layout, descriptor, options);
+    const referrer =
+      descriptor === undefined ? undefined : await readReferrerIfWhole(layout, descriptor, options);
     if (referrer !== undefined) referrers.push({ entry, subject: referrer.subject });
   }
   for (let size = -1; size < kept.size;) {
@@ -89,7 +103,9 @@ export async function withoutNameless(layout: OciLayout, index: LayoutIndex, opt
     const needed = await reachableFrom(layout, usable([...kept]), options);
     for (const { entry, subject } of referrers) if (needed.has(subject)) kept.add(entry);
   }
-  return kept.size === index.entries.length ? index : { ...index, entries: index.entries.filter((entry) => kept.has(entry)) };
+  return kept.size === index.entries.length
+    ? index
+    : { ...index, entries: index.entries.filter((entry) => kept.has(entry)) };
 }
 
 async function listBlobs(layout: OciLayout, options: CallOptions): Promise<readonly StoredBlob[]> {
@@ -99,10 +115,16 @@ async function listBlobs(layout: OciLayout, options: CallOptions): Promise<reado
 }
 
 /** Manifests before what they lead to, however early this ends: a manifest that is there must mean that its image is. */
-function inOrderOf(blobs: readonly StoredBlob[], parentsFirst: ReadonlySet<Digest>): readonly StoredBlob[] {
+function inOrderOf(
+  blobs: readonly StoredBlob[],
+  parentsFirst: ReadonlySet<Digest>,
+): readonly StoredBlob[] {
   const rank = new Map([...parentsFirst].map((digest, at) => [digest, at]));
   // Of those that nobody knows the small come first: manifests are.
-  return blobs.toSorted((a, b) => (rank.get(a.digest) ?? rank.size) - (rank.get(b.digest) ?? rank.size) || a.size - b.size);
+  return blobs.toSorted(
+    (a, b) =>
+      (rank.get(a.digest) ?? rank.size) - (rank.get(b.digest) ?? rank.size) || a.size - b.size,
+  );
 }
 
 function bytesOf(blobs: readonly StoredBlob[]): number {
@@ -114,12 +136,17 @@ function bytesOf(blobs: readonly StoredBlob[]): number {
  *
  * @throws {StillNeededError} when another image, such as an index, is made of it; nothing is changed then.
  */
-export async function deleteImage(layout: OciLayout, target: Descriptor, { now, signal }: { readonly now: number } & CallOptions): Promise<Sweep> {
+export async function deleteImage(
+  layout: OciLayout,
+  target: Descriptor,
+  { now, signal }: { readonly now: number } & CallOptions,
+): Promise<Sweep> {
   return sweepLayout(
     layout,
     async (index) => {
       const after = withoutDigest(index, target.digest);
-      if (await layout.needs(after, target.digest, { signal })) throw new StillNeededError(target.digest, layout.place);
+      if (await layout.needs(after, target.digest, { signal }))
+        throw new StillNeededError(target.digest, layout.place);
       return after;
     },
     { scope: 'forgotten', given: [target], now, signal },

@@ -3,7 +3,12 @@ import { join } from 'node:path';
 import { LimitExceededError } from '../../bytes.ts';
 import { readRegular } from '../../disk/regular-file.ts';
 import { LIMITS } from '../../limits.ts';
-import { type Descriptor, InvalidManifestError, parseDescriptor, toDescriptorJson } from '../../oci/descriptor.ts';
+import {
+  type Descriptor,
+  InvalidManifestError,
+  parseDescriptor,
+  toDescriptorJson,
+} from '../../oci/descriptor.ts';
 import { type Digest, isDigest, parseDigest } from '../../oci/digest.ts';
 import { MEDIA_TYPE } from '../../oci/media-types.ts';
 import { quote } from '../../oci/quote.ts';
@@ -29,7 +34,10 @@ export interface LayoutIndex {
   readonly entries: readonly LayoutEntry[];
 }
 
-export const EMPTY_INDEX: LayoutIndex = { json: { schemaVersion: 2, mediaType: MEDIA_TYPE.ociIndex }, entries: [] };
+export const EMPTY_INDEX: LayoutIndex = {
+  json: { schemaVersion: 2, mediaType: MEDIA_TYPE.ociIndex },
+  entries: [],
+};
 
 /**
  * Parses an index.json. Entries are checked when they are used, by `descriptorOf`, so that one of an unknown kind does not bar
@@ -42,13 +50,21 @@ export const EMPTY_INDEX: LayoutIndex = { json: { schemaVersion: 2, mediaType: M
 export function parseLayoutIndex(bytes: Uint8Array, where = 'index.json'): LayoutIndex {
   const json = parseJsonObject(bytes, where);
   if (json['schemaVersion'] !== undefined && json['schemaVersion'] !== 2) {
-    throw new InvalidManifestError(`Cannot read ${where}: expected schemaVersion 2, found ${JSON.stringify(json['schemaVersion'])}`);
+    throw new InvalidManifestError(
+      `Cannot read ${where}: expected schemaVersion 2, found ${JSON.stringify(json['schemaVersion'])}`,
+    );
   }
-  if ('config' in json || 'layers' in json) throw new InvalidManifestError(`Cannot read ${where}: expected an index, found members of an image manifest`);
+  if ('config' in json || 'layers' in json)
+    throw new InvalidManifestError(
+      `Cannot read ${where}: expected an index, found members of an image manifest`,
+    );
   const manifests = json['manifests'] ?? [];
-  if (!Array.isArray(manifests)) throw new InvalidManifestError(`Cannot read ${where}: expected manifests to be a list`);
+  if (!Array.isArray(manifests))
+    throw new InvalidManifestError(`Cannot read ${where}: expected manifests to be a list`);
   if (manifests.length > LIMITS.descriptors) {
-    throw new InvalidManifestError(`Cannot read ${where}: expected at most ${LIMITS.descriptors} manifests, found ${manifests.length}`);
+    throw new InvalidManifestError(
+      `Cannot read ${where}: expected at most ${LIMITS.descriptors} manifests, found ${manifests.length}`,
+    );
   }
   return { json, entries: manifests.map(toEntry) };
 }
@@ -59,18 +75,26 @@ export function parseLayoutIndex(bytes: Uint8Array, where = 'index.json'): Layou
  * @throws {LimitExceededError} when it would be too large to be read again.
  */
 export function formatLayoutIndex({ json, entries }: LayoutIndex): Uint8Array {
-  const bytes = new TextEncoder().encode(JSON.stringify({ ...json, manifests: entries.map((entry) => entry.json) }));
+  const bytes = new TextEncoder().encode(
+    JSON.stringify({ ...json, manifests: entries.map((entry) => entry.json) }),
+  );
   if (bytes.byteLength > LIMITS.manifestBytes) {
-    throw new LimitExceededError(`Cannot write index.json: expected at most ${LIMITS.manifestBytes} bytes, found ${bytes.byteLength}`, {
-      hint: 'put some of the images into another layout',
-    });
+    throw new LimitExceededError(
+      `Cannot write index.json: expected at most ${LIMITS.manifestBytes} bytes, found ${bytes.byteLength}`,
+      {
+        hint: 'put some of the images into another layout',
+      },
+    );
   }
   return bytes;
 }
 
 /** What an entry points at, without the names and annotations that are the entry's own. @throws {InvalidManifestError} */
 export function descriptorOf(entry: LayoutEntry): Descriptor {
-  const { mediaType, digest, size } = parseDescriptor(entry.json, `of ${quote(nameOf(entry) ?? 'an unnamed image')} in index.json`);
+  const { mediaType, digest, size } = parseDescriptor(
+    entry.json,
+    `of ${quote(nameOf(entry) ?? 'an unnamed image')} in index.json`,
+  );
   return { mediaType, digest, size };
 }
 
@@ -81,7 +105,8 @@ export function nameOf(entry: LayoutEntry): string | undefined {
 /** Every name once. A tag that several images have (docker save writes those) is told by the full names. */
 export function namesOf({ entries }: LayoutIndex): readonly string[] {
   const uses = new Map<string, number>();
-  for (const { refName } of entries) if (refName !== undefined) uses.set(refName, (uses.get(refName) ?? 0) + 1);
+  for (const { refName } of entries)
+    if (refName !== undefined) uses.set(refName, (uses.get(refName) ?? 0) + 1);
   const names = entries.map((entry) => {
     const isShared = entry.refName !== undefined && (uses.get(entry.refName) ?? 0) > 1;
     return isShared ? (entry.imageName ?? entry.refName) : nameOf(entry);
@@ -111,19 +136,33 @@ export function withUnnamed(index: LayoutIndex, target: Descriptor): LayoutIndex
  * The index with `name` on `target` and on nothing else. An entry that has the name goes, unless it has a full name of its own
  * or its digest is in `kept`: then it stays without this name.
  */
-export function withName(index: LayoutIndex, target: Descriptor, name: string, kept: ReadonlySet<unknown> = new Set()): LayoutIndex {
+export function withName(
+  index: LayoutIndex,
+  target: Descriptor,
+  name: string,
+  kept: ReadonlySet<unknown> = new Set(),
+): LayoutIndex {
   const replaced = entriesNamed(index, name);
   const [current] = replaced;
-  if (current?.digest === target.digest && replaced.length === 1 && countNamed(index, name) === 1) return index;
+  if (current?.digest === target.digest && replaced.length === 1 && countNamed(index, name) === 1)
+    return index;
   const names = namesFor(name, current);
-  const unnamed = index.entries.find((entry) => entry.digest === target.digest && nameOf(entry) === undefined);
-  const rest = index.entries.filter((entry) => entry !== unnamed).flatMap((entry) => withoutNameOf(entry, name, kept));
+  const unnamed = index.entries.find(
+    (entry) => entry.digest === target.digest && nameOf(entry) === undefined,
+  );
+  const rest = index.entries
+    .filter((entry) => entry !== unnamed)
+    .flatMap((entry) => withoutNameOf(entry, name, kept));
   const named = unnamed === undefined ? newEntry(target, names) : annotated(unnamed, names);
   return { ...index, entries: [...rest, named] };
 }
 
 /** The index without the entries that `name` means; those whose digest is in `kept` stay under no name. */
-export function withoutName(index: LayoutIndex, name: string, kept: ReadonlySet<unknown> = new Set()): LayoutIndex {
+export function withoutName(
+  index: LayoutIndex,
+  name: string,
+  kept: ReadonlySet<unknown> = new Set(),
+): LayoutIndex {
   const removed = new Set(entriesNamed(index, name));
   const entries = index.entries.flatMap((entry) => {
     if (!removed.has(entry)) return [entry];
@@ -138,13 +177,23 @@ export function withoutDigest(index: LayoutIndex, digest: Digest): LayoutIndex {
 }
 
 /** The index with an annotation on the entries of that full name; undefined takes it away. The same when nothing changes. */
-export function withAnnotation(index: LayoutIndex, name: string, [key, value]: readonly [string, string | undefined]): LayoutIndex {
-  if (index.entries.every((entry) => entry.imageName !== name || annotationOf(entry, key) === value)) return index;
+export function withAnnotation(
+  index: LayoutIndex,
+  name: string,
+  [key, value]: readonly [string, string | undefined],
+): LayoutIndex {
+  if (
+    index.entries.every((entry) => entry.imageName !== name || annotationOf(entry, key) === value)
+  )
+    return index;
   const entries = index.entries.map((entry) => {
     if (entry.imageName !== name) return entry;
     const { annotations: before, ...rest } = entry.json;
     const { [key]: _before, ...others } = isObject(before) ? before : {};
-    return toEntry({ ...rest, annotations: { ...others, ...(value !== undefined && { [key]: value }) } });
+    return toEntry({
+      ...rest,
+      annotations: { ...others, ...(value !== undefined && { [key]: value }) },
+    });
   });
   return { ...index, entries };
 }
@@ -161,7 +210,8 @@ export function parseJsonObject(bytes: Uint8Array, what: string): JsonObject {
   } catch (cause) {
     throw new InvalidManifestError(`Cannot read ${what}: expected JSON`, { cause });
   }
-  if (!isObject(value)) throw new InvalidManifestError(`Cannot read ${what}: expected a JSON object`);
+  if (!isObject(value))
+    throw new InvalidManifestError(`Cannot read ${what}: expected a JSON object`);
   return value;
 }
 
@@ -179,12 +229,19 @@ function namesFor(name: string, current: LayoutEntry | undefined): Names {
 function isFullReference(name: string): boolean {
   const slash = name.indexOf('/');
   const domain = name.slice(0, Math.max(slash, 0));
-  return (/[.:]/.test(domain) || domain === 'localhost') && name.lastIndexOf(':') > name.lastIndexOf('/');
+  return (
+    (/[.:]/.test(domain) || domain === 'localhost') && name.lastIndexOf(':') > name.lastIndexOf('/')
+  );
 }
 
-function withoutNameOf(entry: LayoutEntry, name: string, kept: ReadonlySet<unknown>): readonly LayoutEntry[] {
+function withoutNameOf(
+  entry: LayoutEntry,
+  name: string,
+  kept: ReadonlySet<unknown>,
+): readonly LayoutEntry[] {
   if (entry.imageName !== name && entry.refName !== name) return [entry];
-  if (entry.imageName !== undefined && entry.imageName !== name) return [annotated(entry, { refName: entry.imageName, imageName: entry.imageName })];
+  if (entry.imageName !== undefined && entry.imageName !== name)
+    return [annotated(entry, { refName: entry.imageName, imageName: entry.imageName })];
   return kept.has(entry.digest) ? [annotated(entry, {})] : [];
 }
 
@@ -192,22 +249,40 @@ function countNamed({ entries }: LayoutIndex, name: string): number {
   return entries.filter((entry) => entry.refName === name || entry.imageName === name).length;
 }
 
-function newEntry({ mediaType, digest, size, artifactType, platform }: Descriptor, names: Names): LayoutEntry {
-  return annotated(toEntry(toDescriptorJson({ mediaType, digest, size, artifactType, platform })), names);
+function newEntry(
+  { mediaType, digest, size, artifactType, platform }: Descriptor,
+  names: Names,
+): LayoutEntry {
+  return annotated(
+    toEntry(toDescriptorJson({ mediaType, digest, size, artifactType, platform })),
+    names,
+  );
 }
 
 /** The same entry under other names. */
 function annotated({ json }: LayoutEntry, { refName, imageName }: Names): LayoutEntry {
   const { annotations: before, ...rest } = json;
   const { [REF_NAME]: _ref, [IMAGE_NAME]: _image, ...others } = isObject(before) ? before : {};
-  const annotations = { ...others, ...(refName !== undefined && { [REF_NAME]: refName }), ...(imageName !== undefined && { [IMAGE_NAME]: imageName }) };
+  const annotations = {
+    ...others,
+    ...(refName !== undefined && { [REF_NAME]: refName }),
+    ...(imageName !== undefined && { [IMAGE_NAME]: imageName }),
+  };
   return toEntry({ ...rest, ...(Object.keys(annotations).length > 0 && { annotations }) });
 }
 
 function toEntry(json: unknown): LayoutEntry {
-  if (!isObject(json)) throw new InvalidManifestError('Cannot read index.json: expected each of manifests to be an object');
+  if (!isObject(json))
+    throw new InvalidManifestError(
+      'Cannot read index.json: expected each of manifests to be an object',
+    );
   const annotations = isObject(json['annotations']) ? json['annotations'] : {};
-  return { json, refName: textOf(annotations[REF_NAME]), imageName: textOf(annotations[IMAGE_NAME]), digest: json['digest'] };
+  return {
+    json,
+    refName: textOf(annotations[REF_NAME]),
+    imageName: textOf(annotations[IMAGE_NAME]),
+    digest: json['digest'],
+  };
 }
 
 /** An empty annotation names nothing. */

@@ -41,7 +41,9 @@ export class Lease {
     const known = this.#claimed.get(target.digest);
     if (known !== undefined) return known;
     const { mediaType, digest, size } = target;
-    const added = this.#last.then(() => this.#write(`${JSON.stringify({ mediaType, digest, size })}\n`));
+    const added = this.#last.then(() =>
+      this.#write(`${JSON.stringify({ mediaType, digest, size })}\n`),
+    );
     this.#last = added.catch(() => undefined);
     this.#claimed.set(digest, added);
     return added;
@@ -86,7 +88,11 @@ export async function readLeases(files: TempFiles): Promise<readonly HeldLease[]
     const bytes = await readRegular(path, LIMITS.leaseBytes);
     if (bytes === undefined) continue;
     const lines = new TextDecoder().decode(bytes).split('\n');
-    leases.push({ path, isLive: !isOwnerGone, claims: lines.flatMap((line) => parseClaim(line) ?? []) });
+    leases.push({
+      path,
+      isLive: !isOwnerGone,
+      claims: lines.flatMap((line) => parseClaim(line) ?? []),
+    });
   }
   return leases;
 }

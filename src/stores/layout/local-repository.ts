@@ -14,12 +14,21 @@ import type {
   TagLister,
   Untagger,
 } from '../../store.ts';
-import { descriptorOf, EMPTY_INDEX, entriesNamed, nameOf, withName, type LayoutIndex } from './index-json.ts';
+import {
+  descriptorOf,
+  EMPTY_INDEX,
+  entriesNamed,
+  nameOf,
+  withName,
+  type LayoutIndex,
+} from './index-json.ts';
 import { LOCAL_STORE, NotInStoreError } from '../not-found.ts';
 import type { OciLayout } from './oci-layout.ts';
 
 /** One repository of the local store. */
-export class LocalRepository implements Store, BlobResolver, Mounter, TagLister, ReferrerLister, Untagger {
+export class LocalRepository
+  implements Store, BlobResolver, Mounter, TagLister, ReferrerLister, Untagger
+{
   readonly place: string;
   readonly repository: string;
   readonly #layout: OciLayout;
@@ -27,7 +36,11 @@ export class LocalRepository implements Store, BlobResolver, Mounter, TagLister,
   readonly #readIndex: (options: CallOptions) => Promise<LayoutIndex>;
 
   /** @param readIndex gives `EMPTY_INDEX` itself for a store that is not there yet. */
-  constructor(layout: OciLayout, repository: Repository, readIndex: (options: CallOptions) => Promise<LayoutIndex>) {
+  constructor(
+    layout: OciLayout,
+    repository: Repository,
+    readIndex: (options: CallOptions) => Promise<LayoutIndex>,
+  ) {
     this.place = layout.place;
     this.repository = `${repository.domain}/${repository.path}`;
     this.#layout = layout;
@@ -43,7 +56,11 @@ export class LocalRepository implements Store, BlobResolver, Mounter, TagLister,
   }
 
   /** What a digest means that no name leads to may still be there. */
-  async #resolveDigest(index: LayoutIndex, digest: Digest, options: CallOptions): Promise<Descriptor> {
+  async #resolveDigest(
+    index: LayoutIndex,
+    digest: Digest,
+    options: CallOptions,
+  ): Promise<Descriptor> {
     if (index === EMPTY_INDEX) return this.#absent(digest);
     try {
       return await this.#layout.resolve(digest, options);
@@ -65,13 +82,22 @@ export class LocalRepository implements Store, BlobResolver, Mounter, TagLister,
     return this.#layout.exists(target, options);
   }
 
-  async push(expected: Descriptor, content: Bytes, { signal, tag }: PushOptions = {}): Promise<void> {
+  async push(
+    expected: Descriptor,
+    content: Bytes,
+    { signal, tag }: PushOptions = {},
+  ): Promise<void> {
     await this.#layout.push(expected, content, { signal });
     if (tag !== undefined) await this.tag(expected, tag, { signal });
   }
 
   /** All repositories share one content: who waits for another image to bring a blob need not write it too. */
-  async mount(target: Descriptor, _from: string, content: Bytes | undefined, options: CallOptions = {}): Promise<'mounted' | 'copied' | 'refused'> {
+  async mount(
+    target: Descriptor,
+    _from: string,
+    content: Bytes | undefined,
+    options: CallOptions = {},
+  ): Promise<'mounted' | 'copied' | 'refused'> {
     if (await this.exists(target, options)) return 'mounted';
     if (content === undefined) return 'refused';
     await this.push(target, content, options);
@@ -88,8 +114,16 @@ export class LocalRepository implements Store, BlobResolver, Mounter, TagLister,
     await this.#layout.change(options, async (index) => {
       // Under the lock, for a name must not outlive what is removed meanwhile.
       if (!(await this.#layout.holds(target))) return this.#absent(target.digest);
-      const others = new Set(index.entries.flatMap((entry) => (nameOf(entry) === undefined || isNamed(entry, name) ? [] : [entry.digest])));
-      const kept = new Set(entriesNamed(index, name).flatMap(({ digest }) => (digest === target.digest || others.has(digest) ? [] : [digest])));
+      const others = new Set(
+        index.entries.flatMap((entry) =>
+          nameOf(entry) === undefined || isNamed(entry, name) ? [] : [entry.digest],
+        ),
+      );
+      const kept = new Set(
+        entriesNamed(index, name).flatMap(({ digest }) =>
+          digest === target.digest || others.has(digest) ? [] : [digest],
+        ),
+      );
       return withName(index, target, name, kept);
     });
     this.#layout.settle();
@@ -112,21 +146,37 @@ export class LocalRepository implements Store, BlobResolver, Mounter, TagLister,
   }
 
   #nameOf(reference: string): string {
-    return isDigest(reference) ? `${this.repository}@${reference}` : `${this.repository}:${reference}`;
+    return isDigest(reference)
+      ? `${this.repository}@${reference}`
+      : `${this.repository}:${reference}`;
   }
 
   #tagIn(name: string): string | undefined {
     const found = referenceIn(name);
-    return found?.domain === this.#named.domain && found.path === this.#named.path ? found.tag : undefined;
+    return found?.domain === this.#named.domain && found.path === this.#named.path
+      ? found.tag
+      : undefined;
   }
 
   #absent(reference: string): never {
-    const named = isDigest(reference) ? { ...this.#named, digest: reference } : { ...this.#named, tag: parseTag(reference) };
+    const named = isDigest(reference)
+      ? { ...this.#named, digest: reference }
+      : { ...this.#named, tag: parseTag(reference) };
     const name = familiarReference(named);
-    throw new NotInStoreError(name, LOCAL_STORE, `type: regi pull ${name}; regi images lists what is there`);
+    throw new NotInStoreError(
+      name,
+      LOCAL_STORE,
+      `type: regi pull ${name}; regi images lists what is there`,
+    );
   }
 }
 
-function isNamed({ imageName, refName }: { readonly imageName: string | undefined; readonly refName: string | undefined }, name: string): boolean {
+function isNamed(
+  {
+    imageName,
+    refName,
+  }: { readonly imageName: string | undefined; readonly refName: string | undefined },
+  name: string,
+): boolean {
   return imageName === name || refName === name;
 }

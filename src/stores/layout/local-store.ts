@@ -1,8 +1,22 @@
 import type { Descriptor } from '../../oci/descriptor.ts';
 import type { Digest } from '../../oci/digest.ts';
-import { formatReference, referenceIn, type Reference, type Repository } from '../../oci/reference.ts';
+import {
+  formatReference,
+  referenceIn,
+  type Reference,
+  type Repository,
+} from '../../oci/reference.ts';
 import type { CallOptions } from '../../store.ts';
-import { annotationOf, descriptorOf, EMPTY_INDEX, nameOf, withAnnotation, withoutName, type LayoutEntry, type LayoutIndex } from './index-json.ts';
+import {
+  annotationOf,
+  descriptorOf,
+  EMPTY_INDEX,
+  nameOf,
+  withAnnotation,
+  withoutName,
+  type LayoutEntry,
+  type LayoutIndex,
+} from './index-json.ts';
 import { sweepLayout, withoutNameless, type Sweep } from './garbage.ts';
 import { LayoutNotFoundError } from './marker.ts';
 import { readReferrerIfWhole } from './referrers.ts';
@@ -47,7 +61,11 @@ export class LocalStore {
       return new LocalStore(layout, true);
     } catch (error) {
       // Without an index.json it is just being made by another, or was when that was killed.
-      if (options.create || !(error instanceof LayoutNotFoundError || error instanceof MissingIndexError)) throw error;
+      if (
+        options.create ||
+        !(error instanceof LayoutNotFoundError || error instanceof MissingIndexError)
+      )
+        throw error;
       return new LocalStore(layout, false);
     }
   }
@@ -63,7 +81,11 @@ export class LocalStore {
     const images: LocalImage[] = [];
     for (const entry of entries) {
       const image = imageOf(entry);
-      if (image.name !== undefined || (await readReferrerIfWhole(this.#layout, image.root, options)) === undefined) images.push(image);
+      if (
+        image.name !== undefined ||
+        (await readReferrerIfWhole(this.#layout, image.root, options)) === undefined
+      )
+        images.push(image);
     }
     return images;
   }
@@ -80,28 +102,58 @@ export class LocalStore {
   }
 
   /** Keeps what a name pointed at in its registry. */
-  async recordPulled(reference: Reference, pulled: Digest | undefined, options: CallOptions = {}): Promise<void> {
-    await this.#layout.change(options, async (index) => withAnnotation(index, formatReference(reference), [PULLED, pulled]));
+  async recordPulled(
+    reference: Reference,
+    pulled: Digest | undefined,
+    options: CallOptions = {},
+  ): Promise<void> {
+    await this.#layout.change(options, async (index) =>
+      withAnnotation(index, formatReference(reference), [PULLED, pulled]),
+    );
   }
 
   /** Removes names, and the content that nothing needs any more. */
-  async remove(names: readonly string[], { now, signal }: { readonly now: number } & CallOptions): Promise<Sweep> {
-    return sweepLayout(this.#layout, async (index) => names.reduce((left, name) => withoutName(left, name), index), { scope: 'forgotten', now, signal });
+  async remove(
+    names: readonly string[],
+    { now, signal }: { readonly now: number } & CallOptions,
+  ): Promise<Sweep> {
+    return sweepLayout(
+      this.#layout,
+      async (index) => names.reduce((left, name) => withoutName(left, name), index),
+      { scope: 'forgotten', now, signal },
+    );
   }
 
   /** Removes images without a name from index.json, and the content that they alone were made of. */
-  async removeNameless(digests: readonly Digest[], { now, signal }: { readonly now: number } & CallOptions): Promise<Sweep> {
+  async removeNameless(
+    digests: readonly Digest[],
+    { now, signal }: { readonly now: number } & CallOptions,
+  ): Promise<Sweep> {
     const forget = async (index: LayoutIndex): Promise<LayoutIndex> => ({
       ...index,
-      entries: index.entries.filter((entry) => nameOf(entry) !== undefined || !digests.some((digest) => digest === entry.digest)),
+      entries: index.entries.filter(
+        (entry) =>
+          nameOf(entry) !== undefined || !digests.some((digest) => digest === entry.digest),
+      ),
     });
     return sweepLayout(this.#layout, forget, { scope: 'forgotten', now, signal });
   }
 
   /** Removes whatever no name leads to, and no living process has claimed. */
-  async prune({ now, dryRun, signal }: { readonly now: number; readonly dryRun?: boolean | undefined } & CallOptions): Promise<Sweep> {
+  async prune({
+    now,
+    dryRun,
+    signal,
+  }: {
+    readonly now: number;
+    readonly dryRun?: boolean | undefined;
+  } & CallOptions): Promise<Sweep> {
     if (!this.#isThere) return { removed: [], youngBytes: 0 };
-    return sweepLayout(this.#layout, async (index) => withoutNameless(this.#layout, index, { signal }), { scope: 'everything', now, dryRun, signal });
+    return sweepLayout(
+      this.#layout,
+      async (index) => withoutNameless(this.#layout, index, { signal }),
+      { scope: 'everything', now, dryRun, signal },
+    );
   }
 
   close(): Promise<void> {
@@ -111,5 +163,10 @@ export class LocalStore {
 
 function imageOf(entry: LayoutEntry): LocalImage {
   const name = entry.imageName ?? entry.refName;
-  return { name, reference: name === undefined ? undefined : referenceIn(name), root: descriptorOf(entry), pulled: annotationOf(entry, PULLED) };
+  return {
+    name,
+    reference: name === undefined ? undefined : referenceIn(name),
+    root: descriptorOf(entry),
+    pulled: annotationOf(entry, PULLED),
+  };
 }

@@ -22,7 +22,10 @@ export class LayoutNotFoundError extends RegiError {
   readonly path: string;
 
   constructor(path: string, found: string, hint: string) {
-    super(`Cannot open the image layout ${JSON.stringify(path)}: expected a folder with an oci-layout file, found ${found}`, { hint });
+    super(
+      `Cannot open the image layout ${JSON.stringify(path)}: expected a folder with an oci-layout file, found ${found}`,
+      { hint },
+    );
     this.path = path;
   }
 }
@@ -47,11 +50,18 @@ class NotALayoutError extends RegiError {
 export async function checkMarker(root: string): Promise<void> {
   if (await hasMarker(root)) return;
   const names = await listFolder(root);
-  if (names === undefined) throw new LayoutNotFoundError(root, 'nothing', 'check the path; oci: takes the folder that holds index.json');
+  if (names === undefined)
+    throw new LayoutNotFoundError(
+      root,
+      'nothing',
+      'check the path; oci: takes the folder that holds index.json',
+    );
   throw new LayoutNotFoundError(
     root,
     'none',
-    names.length === 0 ? 'the folder is empty' : `${describeNames(names)}; oci: takes the folder that holds index.json`,
+    names.length === 0
+      ? 'the folder is empty'
+      : `${describeNames(names)}; oci: takes the folder that holds index.json`,
   );
 }
 
@@ -67,9 +77,12 @@ export async function createMarker(root: string, temps: TempFiles): Promise<void
   const others = ((await listFolder(root)) ?? []).filter((name) => !name.startsWith('.'));
   // Another process may be making the same layout.
   if (others.length > 0 && !(await hasMarker(root))) {
-    throw new NotALayoutError(`Cannot make an image layout in ${JSON.stringify(root)}: expected an empty folder, found ${JSON.stringify(others[0])}`, {
-      hint: 'name a new or empty folder, or one that holds an image layout',
-    });
+    throw new NotALayoutError(
+      `Cannot make an image layout in ${JSON.stringify(root)}: expected an empty folder, found ${JSON.stringify(others[0])}`,
+      {
+        hint: 'name a new or empty folder, or one that holds an image layout',
+      },
+    );
   }
   const marker = new TextEncoder().encode(JSON.stringify({ imageLayoutVersion: VERSION }));
   await writeAtomically(join(root, 'oci-layout'), await temps.next(), bytesOf(marker));
@@ -80,9 +93,12 @@ async function hasMarker(root: string): Promise<boolean> {
   if (bytes === undefined) return false;
   const version = parseJsonObject(bytes, 'oci-layout')['imageLayoutVersion'];
   if (version !== VERSION) {
-    throw new UnsupportedLayoutError(`Cannot open the image layout ${JSON.stringify(root)}: expected version ${VERSION}, found ${JSON.stringify(version)}`, {
-      hint: 'write it again with a tool that makes layouts of version 1.0.0',
-    });
+    throw new UnsupportedLayoutError(
+      `Cannot open the image layout ${JSON.stringify(root)}: expected version ${VERSION}, found ${JSON.stringify(version)}`,
+      {
+        hint: 'write it again with a tool that makes layouts of version 1.0.0',
+      },
+    );
   }
   return true;
 }

@@ -31,14 +31,24 @@ export function namesIn({ entries }: LayoutIndex, fallback: Repository): readonl
 
 /** Every repository once. */
 export function repositoriesOf(names: readonly EntryName[]): readonly Repository[] {
-  return [...new Map(names.map(({ repository }) => [`${repository.domain}/${repository.path}`, repository])).values()];
+  return [
+    ...new Map(
+      names.map(({ repository }) => [`${repository.domain}/${repository.path}`, repository]),
+    ).values(),
+  ];
 }
 
 /** What repositories are served as: each by its path, but with the registry before it where several have the same path. */
 export function servedNames(repositories: readonly Repository[]): readonly string[] {
   const uses = new Map<string, number>();
   for (const { path } of repositories) uses.set(path, (uses.get(path) ?? 0) + 1);
-  return [...new Set(repositories.map((repository) => (uses.get(repository.path) === 1 ? repository.path : qualified(repository))))];
+  return [
+    ...new Set(
+      repositories.map((repository) =>
+        uses.get(repository.path) === 1 ? repository.path : qualified(repository),
+      ),
+    ),
+  ];
 }
 
 /**
@@ -49,10 +59,15 @@ export function servedNames(repositories: readonly Repository[]): readonly strin
  *
  * @param namespace the registry that a mirror's client wants it from (`?ns=`): then no other will do, but what was pushed here.
  */
-export function findRepository(repositories: readonly Repository[], name: string, namespace: string | undefined): Repository | undefined {
+export function findRepository(
+  repositories: readonly Repository[],
+  name: string,
+  namespace: string | undefined,
+): Repository | undefined {
   const same = repositories.filter(({ path }) => path === name);
   const here = same.find(({ domain }) => domain === NO_REGISTRY);
-  if (namespace !== undefined) return same.find(({ domain }) => domain === domainOf(namespace)) ?? here;
+  if (namespace !== undefined)
+    return same.find(({ domain }) => domain === domainOf(namespace)) ?? here;
   if (same.length > 0) return same.length === 1 ? same[0] : here;
   return repositories.find((repository) => qualified(repository) === name);
 }
@@ -73,7 +88,12 @@ export function repositoryNameOf(folder: string): string {
 
 /** The repository of what an archive or layout names by bare tags, or not at all: it is named after the file or folder. */
 export function unnamedRepository(path: string): Repository {
-  return { domain: NO_REGISTRY, path: repositoryNameOf(basename(path).replace(/(?:\.tar)?(?:\.(?:gz|tgz|zst|tzst|tar|\d{3}))*$/, '')) };
+  return {
+    domain: NO_REGISTRY,
+    path: repositoryNameOf(
+      basename(path).replace(/(?:\.tar)?(?:\.(?:gz|tgz|zst|tzst|tar|\d{3}))*$/, ''),
+    ),
+  };
 }
 
 /** `registry.example:5000` has a ":", which no repository name may have. */
@@ -87,7 +107,8 @@ function domainOf(namespace: string): string {
 
 function parseEntry(entry: LayoutEntry, fallback: Repository): EntryName | undefined {
   const full = entry.imageName === undefined ? undefined : referenceIn(entry.imageName);
-  if (entry.imageName !== undefined && full !== undefined) return { entry, text: entry.imageName, ...named(full) };
+  if (entry.imageName !== undefined && full !== undefined)
+    return { entry, text: entry.imageName, ...named(full) };
   const text = entry.refName;
   if (text === undefined) return undefined;
   if (isTag(text)) return { entry, text, repository: fallback, tag: text };
@@ -96,5 +117,8 @@ function parseEntry(entry: LayoutEntry, fallback: Repository): EntryName | undef
 }
 
 function named({ domain, path, tag, digest }: Reference): Pick<EntryName, 'repository' | 'tag'> {
-  return { repository: { domain, path }, tag: tag ?? (digest === undefined ? 'latest' : undefined) };
+  return {
+    repository: { domain, path },
+    tag: tag ?? (digest === undefined ? 'latest' : undefined),
+  };
 }

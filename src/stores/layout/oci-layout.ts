@@ -25,7 +25,22 @@ import type {
 } from '../../store.ts';
 import { writeAtomically } from '../../disk/atomic-write.ts';
 import { LayoutBlobs, type StoredBlob } from './blobs.ts';
-import { digestIn, usable, descriptorOf, EMPTY_INDEX, entriesNamed, formatLayoutIndex, namesOf, withName, withoutDigest, withoutName, withUnnamed, type LayoutEntry, type LayoutIndex, readIndexFile } from './index-json.ts';
+import {
+  digestIn,
+  usable,
+  descriptorOf,
+  EMPTY_INDEX,
+  entriesNamed,
+  formatLayoutIndex,
+  namesOf,
+  withName,
+  withoutDigest,
+  withoutName,
+  withUnnamed,
+  type LayoutEntry,
+  type LayoutIndex,
+  readIndexFile,
+} from './index-json.ts';
 import { Lease, readLeases, type HeldLease } from './lease.ts';
 import { withLock } from '../../disk/lock.ts';
 import { checkMarker, createMarker } from './marker.ts';
@@ -36,7 +51,13 @@ import { PartialBlobs } from './partial-blobs.ts';
 import { systemProcesses, type Processes } from '../../disk/processes.ts';
 import { TempFiles } from '../../disk/temp-files.ts';
 
-export type LayoutStore = Store & BlobResolver & TagLister & ReferrerLister & Deleter & Untagger & PartialKeeper;
+export type LayoutStore = Store &
+  BlobResolver &
+  TagLister &
+  ReferrerLister &
+  Deleter &
+  Untagger &
+  PartialKeeper;
 
 export interface LayoutOptions extends CallOptions {
   /** Makes the layout when the folder is missing or empty. Without it nothing is written by opening. */
@@ -113,10 +134,15 @@ export class OciLayout implements LayoutStore {
     this.#clock = options.clock ?? systemClock;
     this.#processes = options.processes ?? systemProcesses;
     this.#temps = new TempFiles(root, this.#processes);
-    this.#partials = new PartialBlobs(root, { processes: this.#processes, clock: this.#clock, onBegin: options.onPartial });
+    this.#partials = new PartialBlobs(root, {
+      processes: this.#processes,
+      clock: this.#clock,
+      onBegin: options.onPartial,
+    });
     this.#blobs = new LayoutBlobs(root, this.#temps, this.#partials);
     this.#leases = new TempFiles(root, this.#processes, 'lease');
-    this.#lease = options.isShared === true && options.create === true ? new Lease(this.#leases) : undefined;
+    this.#lease =
+      options.isShared === true && options.create === true ? new Lease(this.#leases) : undefined;
   }
 
   async open(): Promise<void> {
@@ -127,7 +153,8 @@ export class OciLayout implements LayoutStore {
     }
     await createMarker(this.#root, this.#temps);
     // A process that was killed here has left a layout without index.json: an empty one.
-    if ((await readIndexFile(this.#root)) === undefined) await this.change(this.#options, async (index) => index);
+    if ((await readIndexFile(this.#root)) === undefined)
+      await this.change(this.#options, async (index) => index);
   }
 
   async resolve(reference: string, options: CallOptions = {}): Promise<Descriptor> {
@@ -139,7 +166,8 @@ export class OciLayout implements LayoutStore {
     const entries = entriesNamed(index, reference);
     const [entry] = entries;
     if (entry === undefined) throw this.#missing(index, reference);
-    if (entries.some((other) => other.digest !== entry.digest)) throw new AmbiguousReferenceError(reference, this.place, namesOf({ ...index, entries }));
+    if (entries.some((other) => other.digest !== entry.digest))
+      throw new AmbiguousReferenceError(reference, this.place, namesOf({ ...index, entries }));
     return descriptorOf(entry);
   }
 
@@ -170,13 +198,22 @@ export class OciLayout implements LayoutStore {
     return (await this.#blobs.sizeOf(target.digest)) === target.size;
   }
 
-  async push(expected: Descriptor, content: Bytes, { signal, tag }: PushOptions = {}): Promise<void> {
+  async push(
+    expected: Descriptor,
+    content: Bytes,
+    { signal, tag }: PushOptions = {},
+  ): Promise<void> {
     await this.#lease?.add(expected);
     // What was there already may be going at this moment.
-    while ((await this.#blobs.push(expected, content, { signal })) === 'was there') if (await this.exists(expected, { signal })) break;
+    while ((await this.#blobs.push(expected, content, { signal })) === 'was there')
+      if (await this.exists(expected, { signal })) break;
     if (tag !== undefined) await this.tag(expected, tag, { signal });
     // Nothing leads from an image to its referrers: one that is not in index.json could never be found again.
-    else if (isManifestType(expected.mediaType) && (await readReferrer(this, expected, { signal })) !== undefined) await this.tag(expected, '', { signal });
+    else if (
+      isManifestType(expected.mediaType) &&
+      (await readReferrer(this, expected, { signal })) !== undefined
+    )
+      await this.tag(expected, '', { signal });
   }
 
   /** Names a manifest. With an empty reference or a digest it is listed in index.json under no name. */
@@ -187,7 +224,12 @@ export class OciLayout implements LayoutStore {
       // Under the lock, for a name must not outlive what `discard()` removes beside it.
       if (!(await this.holds(target))) throw this.#missing(index, target.digest);
       if (name === '') return withUnnamed(index, target);
-      return withName(index, target, name, await this.#referrersAmong(entriesNamed(index, name), options));
+      return withName(
+        index,
+        target,
+        name,
+        await this.#referrersAmong(entriesNamed(index, name), options),
+      );
     });
   }
 
@@ -198,11 +240,15 @@ export class OciLayout implements LayoutStore {
     }
   }
 
-  async *listReferrers(target: Descriptor, { signal, artifactType }: ReferrerOptions = {}): AsyncIterable<Descriptor> {
+  async *listReferrers(
+    target: Descriptor,
+    { signal, artifactType }: ReferrerOptions = {},
+  ): AsyncIterable<Descriptor> {
     const roots = usable((await this.readIndex()).entries);
     for await (const referrer of walkReferrers(this, roots, { signal })) {
       if (referrer.subject !== target.digest) continue;
-      if (artifactType === undefined || referrer.descriptor.artifactType === artifactType) yield referrer.descriptor;
+      if (artifactType === undefined || referrer.descriptor.artifactType === artifactType)
+        yield referrer.descriptor;
     }
   }
 
@@ -247,23 +293,34 @@ export class OciLayout implements LayoutStore {
     });
   }
 
-  async #resolveDigest(index: LayoutIndex, digest: Digest, options: CallOptions): Promise<Descriptor> {
+  async #resolveDigest(
+    index: LayoutIndex,
+    digest: Digest,
+    options: CallOptions,
+  ): Promise<Descriptor> {
     const entry = index.entries.find((candidate) => candidate.digest === digest);
     if (entry !== undefined) return descriptorOf(entry);
     const size = await this.#blobs.sizeOf(digest);
     // A blob over the limit is no manifest, whatever is in it.
     if (size === undefined || size > LIMITS.manifestBytes) throw this.#missing(index, digest);
     const unknown = { mediaType: 'application/octet-stream', digest, size };
-    const bytes = await collectVerified(this.fetch(unknown, options), unknown, LIMITS.manifestBytes);
+    const bytes = await collectVerified(
+      this.fetch(unknown, options),
+      unknown,
+      LIMITS.manifestBytes,
+    );
     const mediaType = manifestTypeOf(bytes);
     if (mediaType === undefined) throw this.#missing(index, digest);
     return { mediaType, digest, size };
   }
 
   async #resolveOnly(index: LayoutIndex, options: CallOptions): Promise<Descriptor> {
-    const entries = index.entries.filter((entry) => entry.refName === undefined || !REFERRERS_TAG.test(entry.refName));
+    const entries = index.entries.filter(
+      (entry) => entry.refName === undefined || !REFERRERS_TAG.test(entry.refName),
+    );
     const distinct = [...new Map(entries.map((entry) => [entry.digest, entry])).values()];
-    const referrers = distinct.length > 1 ? await this.#referrersAmong(distinct, options) : new Set();
+    const referrers =
+      distinct.length > 1 ? await this.#referrersAmong(distinct, options) : new Set();
     const [entry, ...others] = distinct.filter((candidate) => !referrers.has(candidate.digest));
     if (entry === undefined) throw this.#missing(index, '');
     if (others.length > 0) throw new AmbiguousReferenceError('', this.place, namesOf(index));
@@ -271,9 +328,14 @@ export class OciLayout implements LayoutStore {
   }
 
   /** The digests of those entries that refer to another image. */
-  async #referrersAmong(entries: readonly LayoutEntry[], options: CallOptions): Promise<ReadonlySet<unknown>> {
+  async #referrersAmong(
+    entries: readonly LayoutEntry[],
+    options: CallOptions,
+  ): Promise<ReadonlySet<unknown>> {
     const found = new Set<unknown>();
-    for (const descriptor of usable(entries)) if ((await readReferrer(this, descriptor, options)) !== undefined) found.add(descriptor.digest);
+    for (const descriptor of usable(entries))
+      if ((await readReferrer(this, descriptor, options)) !== undefined)
+        found.add(descriptor.digest);
     return found;
   }
 
@@ -282,13 +344,22 @@ export class OciLayout implements LayoutStore {
    *
    * @param then runs behind it, under the same lock.
    */
-  async change({ signal }: CallOptions, change: (index: LayoutIndex) => Promise<LayoutIndex>, then?: () => Promise<void>): Promise<void> {
+  async change(
+    { signal }: CallOptions,
+    change: (index: LayoutIndex) => Promise<LayoutIndex>,
+    then?: () => Promise<void>,
+  ): Promise<void> {
     await this.#locked({ signal }, async () => {
       const before = await readIndexFile(this.#root);
       const after = await change(before ?? EMPTY_INDEX);
       if (after !== before) {
         signal?.throwIfAborted();
-        await writeAtomically(join(this.#root, 'index.json'), await this.#temps.next(), bytesOf(formatLayoutIndex(after)), { signal });
+        await writeAtomically(
+          join(this.#root, 'index.json'),
+          await this.#temps.next(),
+          bytesOf(formatLayoutIndex(after)),
+          { signal },
+        );
       }
       await then?.();
     });
@@ -321,14 +392,23 @@ export class OciLayout implements LayoutStore {
 
   async #locked<T>({ signal }: CallOptions, work: () => Promise<T>): Promise<T> {
     const { onWait } = this.#options;
-    const lock = { clock: this.#clock, processes: this.#processes, temps: this.#temps, signal, onWait };
+    const lock = {
+      clock: this.#clock,
+      processes: this.#processes,
+      temps: this.#temps,
+      signal,
+      onWait,
+    };
     return withLock(join(this.#root, '.regi.lock'), lock, work);
   }
 
   /** @throws {MissingIndexError} when there is none. @throws {InvalidManifestError} when it is no index. */
   async readIndex(): Promise<LayoutIndex> {
     const index = await readIndexFile(this.#root);
-    if (index === undefined) throw new MissingIndexError(`Cannot read the image layout ${JSON.stringify(this.#root)}: expected an index.json, found none`);
+    if (index === undefined)
+      throw new MissingIndexError(
+        `Cannot read the image layout ${JSON.stringify(this.#root)}: expected an index.json, found none`,
+      );
     return index;
   }
 

@@ -70,7 +70,12 @@ export class PartialBlobs {
    * @returns whether it was done: `busy` when this process is writing that very blob.
    * @throws {ContentMismatchError} when the content is not `expected`.
    */
-  async write(path: string, expected: Descriptor, content: Bytes, { signal }: CallOptions = {}): Promise<'written' | 'busy'> {
+  async write(
+    path: string,
+    expected: Descriptor,
+    content: Bytes,
+    { signal }: CallOptions = {},
+  ): Promise<'written' | 'busy'> {
     const part = await this.#files.named(encodedOf(expected.digest));
     if (writing.has(part)) return 'busy';
     writing.add(part);
@@ -94,7 +99,12 @@ export class PartialBlobs {
       const digest = digestIn(file.name);
       if (stats === undefined || digest === undefined) continue;
       const isOwn = file.path === (await this.#files.named(file.name)) && !writing.has(file.path);
-      partials.push({ digest, path: file.path, size: stats.size, isLeft: isOwn || this.#isLeft(file, stats.mtimeMs) });
+      partials.push({
+        digest,
+        path: file.path,
+        size: stats.size,
+        isLeft: isOwn || this.#isLeft(file, stats.mtimeMs),
+      });
     }
     return partials;
   }
@@ -130,7 +140,10 @@ export class PartialBlobs {
     }
   }
 
-  #isLeft({ isOwnerGone, isElsewhere }: { readonly isOwnerGone: boolean; readonly isElsewhere: boolean }, modifiedMs: number): boolean {
+  #isLeft(
+    { isOwnerGone, isElsewhere }: { readonly isOwnerGone: boolean; readonly isElsewhere: boolean },
+    modifiedMs: number,
+  ): boolean {
     return isOwnerGone || (isElsewhere && this.#options.clock.now() - modifiedMs > SILENT_MS);
   }
 }
@@ -146,7 +159,13 @@ async function plainFile(path: string): Promise<Stats | undefined> {
   return stats?.isFile() === true ? stats : undefined;
 }
 
-async function writePart(part: string, path: string, expected: Descriptor, content: Bytes, signal: AbortSignal | undefined): Promise<void> {
+async function writePart(
+  part: string,
+  path: string,
+  expected: Descriptor,
+  content: Bytes,
+  signal: AbortSignal | undefined,
+): Promise<void> {
   const file = await openPart(part, path);
   let outcome: 'renamed' | 'kept' | 'useless' = 'useless';
   try {
@@ -157,7 +176,8 @@ async function writePart(part: string, path: string, expected: Descriptor, conte
       await guarded('write', path, file.sync());
     } catch (error) {
       const { size } = await guarded('read', part, file.stat());
-      if (size > 0 && !(error instanceof ContentMismatchError) && !(error instanceof StorageError)) outcome = 'kept';
+      if (size > 0 && !(error instanceof ContentMismatchError) && !(error instanceof StorageError))
+        outcome = 'kept';
       throw error;
     } finally {
       await file.close();
@@ -174,7 +194,8 @@ async function writePart(part: string, path: string, expected: Descriptor, conte
 /** A link in its place would be written through: a layout may come from anywhere. */
 async function openPart(part: string, path: string): Promise<FileHandle> {
   const found = await statRegular(part);
-  if (found !== undefined && found.nlink !== 1) await guarded('remove', part, rm(part, { force: true }));
+  if (found !== undefined && found.nlink !== 1)
+    await guarded('remove', part, rm(part, { force: true }));
   const flags = constants.O_RDWR + constants.O_CREAT + (constants.O_NOFOLLOW ?? 0);
   return guarded('write', path, open(part, flags, 0o666));
 }
@@ -197,19 +218,28 @@ async function fillOrRestart(file: FileHandle, path: string, fill: Fill): Promis
   }
 }
 
-async function fillFrom(file: FileHandle, path: string, { expected, content, known, signal }: Fill): Promise<void> {
+async function fillFrom(
+  file: FileHandle,
+  path: string,
+  { expected, content, known, signal }: Fill,
+): Promise<void> {
   await guarded('write', path, file.truncate(known));
   const rest = known === 0 ? content : openedAt(content, known);
-  if (rest === undefined) throw new Error(`Content of ${expected.digest} cannot be opened at ${known}`);
+  if (rest === undefined)
+    throw new Error(`Content of ${expected.digest} cannot be opened at ${known}`);
   const writer = new FileWriter(file, path, known);
   let position = 0;
   try {
-    for await (const chunk of known === 0 ? verified(abortable(rest, signal), expected) : verified(joined(file, path, { known, rest, signal }), expected)) {
+    for await (const chunk of known === 0
+      ? verified(abortable(rest, signal), expected)
+      : verified(joined(file, path, { known, rest, signal }), expected)) {
       position += chunk.byteLength;
-      if (position > known) await writer.write(chunk.subarray(Math.max(0, chunk.byteLength - (position - known))));
+      if (position > known)
+        await writer.write(chunk.subarray(Math.max(0, chunk.byteLength - (position - known))));
     }
   } catch (error) {
-    if (!(error instanceof StorageError) && !(error instanceof ContentMismatchError)) await writer.flush();
+    if (!(error instanceof StorageError) && !(error instanceof ContentMismatchError))
+      await writer.flush();
     throw error;
   }
   await writer.flush();
@@ -218,14 +248,22 @@ async function fillFrom(file: FileHandle, path: string, { expected, content, kno
 function joined(
   file: FileHandle,
   path: string,
-  { known, rest, signal }: { readonly known: number; readonly rest: Bytes; readonly signal: AbortSignal | undefined },
+  {
+    known,
+    rest,
+    signal,
+  }: { readonly known: number; readonly rest: Bytes; readonly signal: AbortSignal | undefined },
 ): Bytes {
   return {
     async *[Symbol.asyncIterator]() {
       const buffer = new Uint8Array(Math.min(READ_BYTES, known));
       for (let position = 0; position < known;) {
         signal?.throwIfAborted();
-        const { bytesRead } = await guarded('read', path, file.read(buffer, 0, Math.min(buffer.byteLength, known - position), position));
+        const { bytesRead } = await guarded(
+          'read',
+          path,
+          file.read(buffer, 0, Math.min(buffer.byteLength, known - position), position),
+        );
         if (bytesRead === 0) throw new Error(`"${path}" became shorter while it was read`);
         position += bytesRead;
         yield buffer.subarray(0, bytesRead);

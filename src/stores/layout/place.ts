@@ -42,7 +42,8 @@ export async function openLayoutPlace(path: string, options: LayoutOptions): Pro
       const [name = '', namespace] = repository.split(NAMESPACE_MARK, 2);
       return new LayoutRepository(layout, catalog, { name, namespace });
     },
-    repositoryFor: (name, namespace) => (namespace === undefined ? name : `${name}${NAMESPACE_MARK}${namespace}`),
+    repositoryFor: (name, namespace) =>
+      namespace === undefined ? name : `${name}${NAMESPACE_MARK}${namespace}`,
     nextTemp: () => layout.nextTemp(),
     close: () => layout.close(),
   };

@@ -12,23 +12,39 @@ import { referrerOf, type Referrer } from '../referrer.ts';
  * Reads a manifest as a referrer; undefined when it has no subject, is no manifest, or is not in the layout (a layout may lack
  * blobs that its indexes name).
  */
-export async function readReferrer(source: Source, target: Descriptor, options?: CallOptions): Promise<Referrer | undefined> {
+export async function readReferrer(
+  source: Source,
+  target: Descriptor,
+  options?: CallOptions,
+): Promise<Referrer | undefined> {
   const bytes = await readManifest(source, target, options);
   return bytes === undefined ? undefined : referrerOf(bytes, target);
 }
 
 /** The same where others must be shown or kept although this one is damaged: it refers to nothing that anybody could find. */
-export async function readReferrerIfWhole(source: Source, target: Descriptor, options?: CallOptions): Promise<Referrer | undefined> {
+export async function readReferrerIfWhole(
+  source: Source,
+  target: Descriptor,
+  options?: CallOptions,
+): Promise<Referrer | undefined> {
   try {
     return await readReferrer(source, target, options);
   } catch (error) {
-    if (error instanceof RegiError && (error.code === 'CONTENT_MISMATCH' || error.code === 'LIMIT_EXCEEDED')) return undefined;
+    if (
+      error instanceof RegiError &&
+      (error.code === 'CONTENT_MISMATCH' || error.code === 'LIMIT_EXCEEDED')
+    )
+      return undefined;
     throw error;
   }
 }
 
 /** Yields every referrer among `roots` and in the indexes below them, each once. */
-export async function* walkReferrers(source: Source, roots: readonly Descriptor[], options?: CallOptions): AsyncIterable<Referrer> {
+export async function* walkReferrers(
+  source: Source,
+  roots: readonly Descriptor[],
+  options?: CallOptions,
+): AsyncIterable<Referrer> {
   const seen = new Set<Digest>();
   const queue = roots.map((descriptor) => ({ descriptor, depth: 0 }));
   // The queue grows while it is walked; both bounds keep a hostile index from making it grow for ever.
@@ -39,13 +55,23 @@ export async function* walkReferrers(source: Source, roots: readonly Descriptor[
     if (bytes === undefined) continue;
     const referrer = referrerOf(bytes, descriptor);
     if (referrer !== undefined) yield referrer;
-    if (isIndexType(descriptor.mediaType) && depth < LIMITS.indexDepth && queue.length < LIMITS.descriptors) {
-      queue.push(...childrenIn(bytes, descriptor).map((child) => ({ descriptor: child, depth: depth + 1 })));
+    if (
+      isIndexType(descriptor.mediaType) &&
+      depth < LIMITS.indexDepth &&
+      queue.length < LIMITS.descriptors
+    ) {
+      queue.push(
+        ...childrenIn(bytes, descriptor).map((child) => ({ descriptor: child, depth: depth + 1 })),
+      );
     }
   }
 }
 
-async function readManifest(source: Source, target: Descriptor, options?: CallOptions): Promise<Uint8Array | undefined> {
+async function readManifest(
+  source: Source,
+  target: Descriptor,
+  options?: CallOptions,
+): Promise<Uint8Array | undefined> {
   if (!isIndexType(target.mediaType) && !isImageManifestType(target.mediaType)) return undefined;
   try {
     return await collectVerified(source.fetch(target, options), target, LIMITS.manifestBytes);

@@ -24,7 +24,14 @@ import { describeNames, NotInStoreError } from '../not-found.ts';
 import { AmbiguousReferenceError, type OciLayout } from './oci-layout.ts';
 
 /** One repository of a layout folder, with every capability that a Store can have. */
-export type LayoutRepositoryStore = Store & BlobResolver & Mounter & TagLister & ReferrerLister & Deleter & Untagger & PartialKeeper;
+export type LayoutRepositoryStore = Store &
+  BlobResolver &
+  Mounter &
+  TagLister &
+  ReferrerLister &
+  Deleter &
+  Untagger &
+  PartialKeeper;
 
 /** Content that cannot be deleted, because an image that stays is made of it. */
 export class StillNeededError extends RegiError {
@@ -51,7 +58,11 @@ export class LayoutRepository implements LayoutRepositoryStore {
   readonly #namespace: string | undefined;
 
   /** @param namespace the registry that a mirror's client wants it from. */
-  constructor(layout: OciLayout, catalog: LayoutCatalog, { name, namespace }: { readonly name: string; readonly namespace: string | undefined }) {
+  constructor(
+    layout: OciLayout,
+    catalog: LayoutCatalog,
+    { name, namespace }: { readonly name: string; readonly namespace: string | undefined },
+  ) {
     this.place = layout.place;
     this.repository = name;
     this.#layout = layout;
@@ -88,7 +99,11 @@ export class LayoutRepository implements LayoutRepositoryStore {
     return this.#layout.exists(target, options);
   }
 
-  async push(expected: Descriptor, content: Bytes, { signal, tag }: PushOptions = {}): Promise<void> {
+  async push(
+    expected: Descriptor,
+    content: Bytes,
+    { signal, tag }: PushOptions = {},
+  ): Promise<void> {
     await this.#layout.push(expected, content, { signal });
     if (tag !== undefined) await this.tag(expected, tag, { signal });
     else if (isManifestType(expected.mediaType)) this.#catalog.keep(this.repository);
@@ -107,7 +122,8 @@ export class LayoutRepository implements LayoutRepositoryStore {
 
   async #tag(target: Descriptor, reference: string, options: CallOptions): Promise<void> {
     const found = await this.#find(options);
-    const name = taggedIn(found, reference)[0]?.text ?? this.#catalog.nameOf(found.repository, reference);
+    const name =
+      taggedIn(found, reference)[0]?.text ?? this.#catalog.nameOf(found.repository, reference);
     await this.#layout.tag(target, name, options);
   }
 
@@ -120,7 +136,12 @@ export class LayoutRepository implements LayoutRepositoryStore {
     return this.#layout.listReferrers(target, options);
   }
 
-  async mount(target: Descriptor, _from: string, content: Bytes | undefined, options: CallOptions = {}): Promise<'mounted' | 'copied' | 'refused'> {
+  async mount(
+    target: Descriptor,
+    _from: string,
+    content: Bytes | undefined,
+    options: CallOptions = {},
+  ): Promise<'mounted' | 'copied' | 'refused'> {
     if (await this.exists(target, options)) return 'mounted';
     if (content === undefined) return 'refused';
     await this.push(target, content, options);
@@ -133,8 +154,12 @@ export class LayoutRepository implements LayoutRepositoryStore {
     const { repository } = await this.#find(options);
     let needed = false;
     await this.#layout.change(options, async (index) => {
-      const foreign = new Set(this.#catalog.namesOutside(index, repository).map(({ entry }) => entry));
-      const entries = index.entries.filter((entry) => entry.digest !== target.digest || foreign.has(entry));
+      const foreign = new Set(
+        this.#catalog.namesOutside(index, repository).map(({ entry }) => entry),
+      );
+      const entries = index.entries.filter(
+        (entry) => entry.digest !== target.digest || foreign.has(entry),
+      );
       const after = { ...index, entries };
       needed = await this.#layout.needs(after, target.digest, options);
       if (entries.length === index.entries.length) {
@@ -165,7 +190,11 @@ export class LayoutRepository implements LayoutRepositoryStore {
   }
 
   #missing({ names }: CatalogEntry, reference: string): NotInStoreError {
-    return new NotInStoreError(reference, this.#name(), describeNames(names.flatMap(({ tag }) => tag ?? [])));
+    return new NotInStoreError(
+      reference,
+      this.#name(),
+      describeNames(names.flatMap(({ tag }) => tag ?? [])),
+    );
   }
 }
 

@@ -1,7 +1,15 @@
 import { RegiError, type ErrorCode } from '../../errors.ts';
 import type { Descriptor } from '../../oci/descriptor.ts';
 import { isDigest } from '../../oci/digest.ts';
-import { canListReferrers, canResolveBlobs, type Bytes, type CallOptions, type FetchOptions, type ReferrerOptions, type Store } from '../../store.ts';
+import {
+  canListReferrers,
+  canResolveBlobs,
+  type Bytes,
+  type CallOptions,
+  type FetchOptions,
+  type ReferrerOptions,
+  type Store,
+} from '../../store.ts';
 import { decorate } from '../decorators/decorate.ts';
 
 /** A store that may be read instead of another one. */
@@ -23,7 +31,13 @@ export interface MirroredOptions {
 }
 
 /** Failures of the user's, that the next one would have, too. */
-const FINAL: ReadonlySet<ErrorCode> = new Set(['INTERRUPTED', 'INVALID_CONFIG', 'INVALID_DIGEST', 'INVALID_REFERENCE', 'USAGE']);
+const FINAL: ReadonlySet<ErrorCode> = new Set([
+  'INTERRUPTED',
+  'INVALID_CONFIG',
+  'INVALID_DIGEST',
+  'INVALID_REFERENCE',
+  'USAGE',
+]);
 
 /**
  * The store of a registry that is read from its mirrors where they have it. Tags are listed, and everything is written, at the registry
@@ -34,9 +48,14 @@ const FINAL: ReadonlySet<ErrorCode> = new Set(['INTERRUPTED', 'INVALID_CONFIG', 
 export function mirrored(upstream: Store, options: MirroredOptions): Store {
   const mirrors = new Mirrors(options);
   return decorate(upstream, {
-    resolve: (reference, call) => mirrors.ask(isDigest(reference) ? 'digest' : 'tag', call, (store) => store.resolve(reference, call)),
+    resolve: (reference, call) =>
+      mirrors.ask(isDigest(reference) ? 'digest' : 'tag', call, (store) =>
+        store.resolve(reference, call),
+      ),
     resolveBlob: (digest, call) =>
-      mirrors.ask('digest', call, async (store) => (canResolveBlobs(store) ? store.resolveBlob(digest, call) : store.resolve(digest, call))),
+      mirrors.ask('digest', call, async (store) =>
+        canResolveBlobs(store) ? store.resolveBlob(digest, call) : store.resolve(digest, call),
+      ),
     fetch: (target, call) => mirrors.fetch(target, call),
     exists: (target, call) => mirrors.exists(target, call),
     listReferrers: (target, call) => mirrors.listReferrers(target, call),
@@ -52,7 +71,11 @@ class Mirrors {
     this.#options = options;
   }
 
-  async ask<T>(kind: 'tag' | 'digest', { signal }: CallOptions = {}, request: (store: Store) => Promise<T>): Promise<T> {
+  async ask<T>(
+    kind: 'tag' | 'digest',
+    { signal }: CallOptions = {},
+    request: (store: Store) => Promise<T>,
+  ): Promise<T> {
     for (const { alternative, isLast } of this.#order(kind)) {
       try {
         const answer = await request(alternative.store);
@@ -82,7 +105,11 @@ class Mirrors {
     return { [Symbol.asyncIterator]: () => open(target, offset, signal) };
   }
 
-  async *#fetch(target: Descriptor, offset: number, signal: AbortSignal | undefined): AsyncGenerator<Uint8Array> {
+  async *#fetch(
+    target: Descriptor,
+    offset: number,
+    signal: AbortSignal | undefined,
+  ): AsyncGenerator<Uint8Array> {
     let position = offset;
     for (const { alternative, isLast } of this.#order('digest', this.#answered)) {
       try {
@@ -117,12 +144,18 @@ class Mirrors {
   }
 
   /** @param first who has just answered: a mirror is followed by all others, the registry itself by nobody. */
-  *#order(kind: 'tag' | 'digest', first?: Alternative): Iterable<{ alternative: Alternative; isLast: boolean }> {
+  *#order(
+    kind: 'tag' | 'digest',
+    first?: Alternative,
+  ): Iterable<{ alternative: Alternative; isLast: boolean }> {
     const registry = this.#options.alternatives.at(-1);
-    const usable = this.#options.alternatives.filter((alternative) => alternative.takes(kind) && !this.#down.has(alternative));
+    const usable = this.#options.alternatives.filter(
+      (alternative) => alternative.takes(kind) && !this.#down.has(alternative),
+    );
     const others = first === registry ? [] : usable.filter((alternative) => alternative !== first);
     const order = first === undefined || this.#down.has(first) ? usable : [first, ...others];
-    for (const [index, alternative] of order.entries()) yield { alternative, isLast: index === order.length - 1 };
+    for (const [index, alternative] of order.entries())
+      yield { alternative, isLast: index === order.length - 1 };
   }
 
   #note(alternative: Alternative): void {
@@ -132,10 +165,22 @@ class Mirrors {
   }
 
   /** Returns where the next one may be asked, and throws where not. */
-  #goOn(alternative: Alternative, isLast: boolean, error: unknown, signal: AbortSignal | undefined): void {
-    if (isLast || signal?.aborted === true || !(error instanceof RegiError) || FINAL.has(error.code)) throw error;
+  #goOn(
+    alternative: Alternative,
+    isLast: boolean,
+    error: unknown,
+    signal: AbortSignal | undefined,
+  ): void {
+    if (
+      isLast ||
+      signal?.aborted === true ||
+      !(error instanceof RegiError) ||
+      FINAL.has(error.code)
+    )
+      throw error;
     // Whatever does not answer now would be waited for again with each blob. The registry itself stays the last resort.
-    if (error.code !== 'NOT_FOUND' && alternative !== this.#options.alternatives.at(-1)) this.#down.add(alternative);
+    if (error.code !== 'NOT_FOUND' && alternative !== this.#options.alternatives.at(-1))
+      this.#down.add(alternative);
     this.#options.onFailure?.(alternative, error);
   }
 }

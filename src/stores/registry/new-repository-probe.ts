@@ -27,12 +27,15 @@ export function perhapsNew(store: Store & TagLister, { signal }: CallOptions = {
   let isNew = false;
 
   async function look(): Promise<void> {
-    const either = signal === undefined ? leaving.signal : AbortSignal.any([leaving.signal, signal]);
+    const either =
+      signal === undefined ? leaving.signal : AbortSignal.any([leaving.signal, signal]);
     try {
       for await (const _tag of store.listTags({ signal: either })) return;
     } catch (error) {
       // Of no repository that is there: a registry that does not list tags says 404 too, with another code or none.
-      isNew = error instanceof NotFoundError && error.problems.some(({ code }) => code === 'NAME_UNKNOWN');
+      isNew =
+        error instanceof NotFoundError &&
+        error.problems.some(({ code }) => code === 'NAME_UNKNOWN');
       // Whatever else fails here fails again where it matters, or did not matter.
       if (!(error instanceof RegiError) && !either.aborted) throw error;
     }
@@ -45,10 +48,13 @@ export function perhapsNew(store: Store & TagLister, { signal }: CallOptions = {
   return {
     store: decorate(store, {
       resolve: async (reference, options) => {
-        if (!isDigest(reference) && isAbsent(reference)) throw new NotInStoreError(reference, store.repository, 'the repository is new');
+        if (!isDigest(reference) && isAbsent(reference))
+          throw new NotInStoreError(reference, store.repository, 'the repository is new');
         return store.resolve(reference, options);
       },
-      exists: async (target, options) => !(isManifestType(target.mediaType) && isAbsent(target.digest)) && store.exists(target, options),
+      exists: async (target, options) =>
+        !(isManifestType(target.mediaType) && isAbsent(target.digest)) &&
+        store.exists(target, options),
       push: async (expected, content, options) => {
         await store.push(expected, content, options);
         own.add(expected.digest);

@@ -53,7 +53,13 @@ export interface OpenRepositoryOptions {
 
 /** Makes a client of registries. It reads no file and no variable that it is not given. */
 export function createRegistryClient(options: RegistryClientOptions = {}): RegistryClient {
-  const { credentials = async () => undefined, clock = systemClock, userAgent = `regi/${VERSION}`, onWarning, retries } = options;
+  const {
+    credentials = async () => undefined,
+    clock = systemClock,
+    userAgent = `regi/${VERSION}`,
+    onWarning,
+    retries,
+  } = options;
   const policy = new HostPolicy(options.hosts);
   const transport = createTransport({
     userAgent,
@@ -68,13 +74,24 @@ export function createRegistryClient(options: RegistryClientOptions = {}): Regis
     const known = connections.get(host);
     if (known !== undefined) return known;
     const { schemes } = policy.for(host);
-    const made = createConnection({ host, schemes, transport: transport.send, credentials, tokens, clock, retries, onWarning, onNotice: onWarning });
+    const made = createConnection({
+      host,
+      schemes,
+      transport: transport.send,
+      credentials,
+      tokens,
+      clock,
+      retries,
+      onWarning,
+      onNotice: onWarning,
+    });
     connections.set(host, made);
     return made;
   }
 
   return {
-    open: ({ domain, path }, { access } = {}) => createRegistryStore({ connection: connect(domain), repository: path, access }),
+    open: ({ domain, path }, { access } = {}) =>
+      createRegistryStore({ connection: connect(domain), repository: path, access }),
     openRegistry: (host) => createRegistryPlace({ connection: connect(host) }),
     close: () => transport.close(),
   };

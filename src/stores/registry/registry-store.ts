@@ -7,7 +7,14 @@ import { parseTag, type Tag } from '../../oci/reference.ts';
 import { blobExists, deleteBlob, fetchBlob, resolveBlob } from '../../registry/blobs.ts';
 import type { Connection } from '../../registry/connection.ts';
 import { NotFoundError } from '../../registry/errors.ts';
-import { deleteManifest, fetchManifest, manifestExists, putManifest, resolveManifest, type FetchedManifest } from '../../registry/manifests.ts';
+import {
+  deleteManifest,
+  fetchManifest,
+  manifestExists,
+  putManifest,
+  resolveManifest,
+  type FetchedManifest,
+} from '../../registry/manifests.ts';
 import { mountBlob, offerBlob } from '../../registry/upload/mounts.ts';
 import { addToReferrersIndex, removeFromReferrersIndex } from '../../registry/referrers-index.ts';
 import { hasReferrersApi, listReferrers } from '../../registry/referrers.ts';
@@ -42,10 +49,22 @@ export interface RegistryStoreOptions {
   readonly uploads?: UploadJournal | undefined;
 }
 
-export type RegistryStore = Store & Mounter & Offerer & TagLister & ReferrerLister & Deleter & Untagger & BlobResolver;
+export type RegistryStore = Store &
+  Mounter &
+  Offerer &
+  TagLister &
+  ReferrerLister &
+  Deleter &
+  Untagger &
+  BlobResolver;
 
 /** Makes the Store of one repository of a registry. Manifests are told from blobs by their media type. */
-export function createRegistryStore({ connection, repository, access = 'read', uploads }: RegistryStoreOptions): RegistryStore {
+export function createRegistryStore({
+  connection,
+  repository,
+  access = 'read',
+  uploads,
+}: RegistryStoreOptions): RegistryStore {
   return new RemoteStore({ connection, name: repository, access, uploads });
 }
 
@@ -76,19 +95,27 @@ class RemoteStore implements RegistryStore {
   }
 
   fetch(target: Descriptor, options: FetchOptions = {}): Bytes {
-    return isManifestType(target.mediaType) ? this.#openManifest(target, options) : fetchBlob(this.#remote, target, options);
+    return isManifestType(target.mediaType)
+      ? this.#openManifest(target, options)
+      : fetchBlob(this.#remote, target, options);
   }
 
   async exists(target: Descriptor, options: CallOptions = {}): Promise<boolean> {
-    if (isManifestType(target.mediaType)) return manifestExists(this.#remote, target.digest, options);
+    if (isManifestType(target.mediaType))
+      return manifestExists(this.#remote, target.digest, options);
     const isThere = await blobExists(this.#remote, target, options);
     if (isThere) await forgetUpload({ repository: this.#remote, target });
     return isThere;
   }
 
-  async push(expected: Descriptor, content: Bytes, { tag, signal }: PushOptions = {}): Promise<void> {
+  async push(
+    expected: Descriptor,
+    content: Bytes,
+    { tag, signal }: PushOptions = {},
+  ): Promise<void> {
     const name = tag === undefined ? undefined : parseTag(tag);
-    if (!isManifestType(expected.mediaType)) return uploadBlob(this.#remote, expected, content, { signal });
+    if (!isManifestType(expected.mediaType))
+      return uploadBlob(this.#remote, expected, content, { signal });
     const bytes = await collectVerified(content, expected, LIMITS.manifestBytes);
     await this.#put({ descriptor: expected, bytes }, name, { signal });
   }
@@ -98,12 +125,24 @@ class RemoteStore implements RegistryStore {
     await this.#put(await this.#fetchManifest(target.digest, options), tag, options);
   }
 
-  async mount(target: Descriptor, from: string, content: Bytes | undefined, { signal }: CallOptions = {}): Promise<'mounted' | 'copied' | 'refused'> {
+  async mount(
+    target: Descriptor,
+    from: string,
+    content: Bytes | undefined,
+    { signal }: CallOptions = {},
+  ): Promise<'mounted' | 'copied' | 'refused'> {
     return mountBlob(this.#remote, target, from, { content, signal });
   }
 
-  async offer(target: Descriptor, content: Bytes, { signal }: CallOptions = {}): Promise<'there' | 'copied'> {
-    const outcome = await offerBlob(this.#remote, target, content, { isLikelyThere: this.#isLikelyThere, signal });
+  async offer(
+    target: Descriptor,
+    content: Bytes,
+    { signal }: CallOptions = {},
+  ): Promise<'there' | 'copied'> {
+    const outcome = await offerBlob(this.#remote, target, content, {
+      isLikelyThere: this.#isLikelyThere,
+      signal,
+    });
     if (outcome === 'there') {
       this.#isLikelyThere = true;
       await forgetUpload({ repository: this.#remote, target });
@@ -124,7 +163,8 @@ class RemoteStore implements RegistryStore {
     const { bytes, descriptor } = await fetchManifest(this.#remote, target.digest, options);
     await deleteManifest(this.#remote, target.digest, options);
     const referrer = referrerOf(bytes, descriptor);
-    if (referrer === undefined || (await hasReferrersApi(this.#remote, referrer.subject, options))) return;
+    if (referrer === undefined || (await hasReferrersApi(this.#remote, referrer.subject, options)))
+      return;
     await removeFromReferrersIndex(this.#remote, referrer.subject, target.digest, options);
   }
 
@@ -157,16 +197,24 @@ class RemoteStore implements RegistryStore {
 
   async #put(manifest: FetchedManifest, tag: Tag | undefined, options: CallOptions): Promise<void> {
     const subject = await this.#putUnder(manifest, tag, options);
-    const referrer = subject === undefined ? referrerOf(manifest.bytes, manifest.descriptor) : undefined;
-    if (referrer !== undefined) await addToReferrersIndex(this.#remote, referrer.subject, referrer.descriptor, options);
+    const referrer =
+      subject === undefined ? referrerOf(manifest.bytes, manifest.descriptor) : undefined;
+    if (referrer !== undefined)
+      await addToReferrersIndex(this.#remote, referrer.subject, referrer.descriptor, options);
   }
 
   /** Returns the subject where the registry lists the manifest among its referrers by itself. */
-  async #putUnder(manifest: FetchedManifest, tag: Tag | undefined, options: CallOptions): Promise<string | undefined> {
+  async #putUnder(
+    manifest: FetchedManifest,
+    tag: Tag | undefined,
+    options: CallOptions,
+  ): Promise<string | undefined> {
     const { digest } = manifest.descriptor;
     // Under a tag alone a registry would keep it by its sha256, and another digest would be what the tag names.
     const needsDigest = tag === undefined || algorithmOf(digest) !== 'sha256';
-    const named = needsDigest ? await putManifest(this.#remote, digest, manifest, { ...options, tag }) : undefined;
+    const named = needsDigest
+      ? await putManifest(this.#remote, digest, manifest, { ...options, tag })
+      : undefined;
     if (tag === undefined || named?.tags.includes(tag) === true) return named?.subject;
     return (await putManifest(this.#remote, tag, manifest, options)).subject;
   }
@@ -174,5 +222,7 @@ class RemoteStore implements RegistryStore {
 
 /** Checked before it becomes a path. */
 function checked(reference: string): Digest | Tag {
-  return isDigest(reference) || reference.includes(':') ? parseDigest(reference) : parseTag(reference);
+  return isDigest(reference) || reference.includes(':')
+    ? parseDigest(reference)
+    : parseTag(reference);
 }

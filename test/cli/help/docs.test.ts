@@ -11,9 +11,12 @@ import { expectGolden } from '../../support/golden.ts';
 const FOLDER = 'docs/commands';
 
 describe('docs/commands', () => {
-  test.each(docPages(COMMANDS))('$file is what the command definitions say (`npm run docs` rewrites it)', ({ file, text }) => {
-    expectGolden(`${FOLDER}/${file}`, text);
-  });
+  test.each(docPages(COMMANDS))(
+    '$file is what the command definitions say (`npm run docs` rewrites it)',
+    ({ file, text }) => {
+      expectGolden(`${FOLDER}/${file}`, text);
+    },
+  );
 
   test('has no page of a command that is gone', () => {
     const files = readdirSync(fileURLToPath(new URL(`../../../${FOLDER}`, import.meta.url)));
@@ -30,16 +33,20 @@ test('man/regi.1 is what the command definitions say (`npm run docs` rewrites it
 });
 
 describe('COMMANDS', () => {
-  test.each(COMMANDS.map((spec) => [spec.name, spec] as const))('%s is written as the others are', (_name, spec) => {
-    expect(spec.summary).toMatch(/^[A-Z][^.]*$/);
-    expect(spec.description).toMatch(/\.$/);
-    expect(spec.examples.length).toBeGreaterThan(0);
-    for (const { command, summary } of spec.examples) {
-      expect(command).toMatch(/^regi /);
-      expect(summary).toMatch(/^[A-Z][^.]*$/);
-    }
-    for (const { summary } of [...spec.options, ...spec.arguments]) expect(summary).toMatch(/^[^A-Z].*[^.]$|^[A-Z]{2,}/);
-  });
+  test.each(COMMANDS.map((spec) => [spec.name, spec] as const))(
+    '%s is written as the others are',
+    (_name, spec) => {
+      expect(spec.summary).toMatch(/^[A-Z][^.]*$/);
+      expect(spec.description).toMatch(/\.$/);
+      expect(spec.examples.length).toBeGreaterThan(0);
+      for (const { command, summary } of spec.examples) {
+        expect(command).toMatch(/^regi /);
+        expect(summary).toMatch(/^[A-Z][^.]*$/);
+      }
+      for (const { summary } of [...spec.options, ...spec.arguments])
+        expect(summary).toMatch(/^[^A-Z].*[^.]$|^[A-Z]{2,}/);
+    },
+  );
 
   test('names and aliases are unique', () => {
     const names = COMMANDS.flatMap(({ name, aliases }) => [name, ...(aliases ?? [])]);
@@ -49,6 +56,10 @@ describe('COMMANDS', () => {
   test('no command has a flag that every command has', async () => {
     const { GLOBAL_OPTIONS } = await import('../../../src/cli/parse/global-options.ts');
     const taken = new Set<string>(GLOBAL_OPTIONS.map(({ name }) => name));
-    expect(COMMANDS.flatMap(({ options }) => options.map(({ name }) => name)).filter((name) => taken.has(name))).toEqual([]);
+    expect(
+      COMMANDS.flatMap(({ options }) => options.map(({ name }) => name)).filter((name) =>
+        taken.has(name),
+      ),
+    ).toEqual([]);
   });
 });

@@ -8,12 +8,16 @@ import { InterruptedError } from '../../../src/errors.ts';
 /** A terminal: keys go in, and whether it echoes itself is what was set last. */
 function terminal() {
   const rawModes: boolean[] = [];
-  const input = Object.assign(new PassThrough(), { isTTY: true, setRawMode: (mode: boolean) => void rawModes.push(mode) });
+  const input = Object.assign(new PassThrough(), {
+    isTTY: true,
+    setRawMode: (mode: boolean) => void rawModes.push(mode),
+  });
   const screen = new PassThrough();
   let shown = '';
   screen.setEncoding('utf8').on('data', (text: string) => (shown += text));
   const controller = new AbortController();
-  const ask = (question: string, hidden: boolean) => askAtTerminal({ input, screen, question, hidden, signal: controller.signal });
+  const ask = (question: string, hidden: boolean) =>
+    askAtTerminal({ input, screen, question, hidden, signal: controller.signal });
   return { input, ask, rawModes, controller, shown: () => shown };
 }
 

@@ -81,7 +81,11 @@ describe('rowWriter()', () => {
 });
 
 /** Runs a command, and logs the lines of both streams in the order in which they were written. */
-async function run(body: Parameters<typeof fakeCommand>[0], io: FakeIo = fakeIo(), fullAt = Number.POSITIVE_INFINITY) {
+async function run(
+  body: Parameters<typeof fakeCommand>[0],
+  io: FakeIo = fakeIo(),
+  fullAt = Number.POSITIVE_INFINITY,
+) {
   const log: string[] = [];
   const logged = (output: TextOutput, breaksAt: number): TextOutput => ({
     ...output,
@@ -97,6 +101,14 @@ async function run(body: Parameters<typeof fakeCommand>[0], io: FakeIo = fakeIo(
       );
     },
   });
-  const status = await main(['probe'], { ...io, stdout: logged(io.stdout, fullAt), stderr: logged(io.stderr, Number.POSITIVE_INFINITY) }, [fakeCommand(body)]);
+  const status = await main(
+    ['probe'],
+    {
+      ...io,
+      stdout: logged(io.stdout, fullAt),
+      stderr: logged(io.stderr, Number.POSITIVE_INFINITY),
+    },
+    [fakeCommand(body)],
+  );
   return { status, io, log };
 }

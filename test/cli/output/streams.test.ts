@@ -27,7 +27,10 @@ describe('textOutput()', () => {
   });
 
   test('write() rejects with EPIPE when the reader is gone, and again at the next write', async () => {
-    const gone = new Writable({ write: (_chunk, _encoding, done) => done(Object.assign(new Error('write EPIPE'), { code: 'EPIPE' })) });
+    const gone = new Writable({
+      write: (_chunk, _encoding, done) =>
+        done(Object.assign(new Error('write EPIPE'), { code: 'EPIPE' })),
+    });
     const output = textOutput(gone);
     for (let time = 0; time < 2; time += 1) {
       const error: unknown = await output.write('text').catch((reason: unknown) => reason);
@@ -46,7 +49,9 @@ describe('textInput()', () => {
   test('read() refuses more than its limit', async () => {
     const stream = new PassThrough();
     stream.end('x'.repeat(101));
-    await expect(textInput(() => stream, new PassThrough()).read(100)).rejects.toThrow('expected at most 100 bytes');
+    await expect(textInput(() => stream, new PassThrough()).read(100)).rejects.toThrow(
+      'expected at most 100 bytes',
+    );
   });
 });
 
@@ -91,7 +96,11 @@ describe('hostPlatform()', () => {
   });
 });
 
-function fakeProcess(): { host: HostProcess; raise: (signal: 'SIGINT' | 'SIGTERM') => void; exits: number[] } {
+function fakeProcess(): {
+  host: HostProcess;
+  raise: (signal: 'SIGINT' | 'SIGTERM') => void;
+  exits: number[];
+} {
   const listeners = new Map<string, () => void>();
   const exits: number[] = [];
   const host = {

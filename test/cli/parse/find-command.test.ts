@@ -17,9 +17,11 @@ test('no hint is for a command that there is', () => {
 });
 
 test('what the hints say to type are commands that there are', () => {
-  const named = FOREIGN_WORDS.flatMap((words) => [...(hintForForeign(words) ?? '').matchAll(/regi ([a-z]+(?: (?:get|put|list|delete|create|add)\b)?)/g)]).map(
-    ([, name]) => name,
-  );
+  const named = FOREIGN_WORDS.flatMap((words) => [
+    ...(hintForForeign(words) ?? '').matchAll(
+      /regi ([a-z]+(?: (?:get|put|list|delete|create|add)\b)?)/g,
+    ),
+  ]).map(([, name]) => name);
   const names = new Set(['moves', 'changes', ...ALL.map(({ name }) => name)]);
   expect(named.filter((name) => !names.has(name ?? ''))).toEqual([]);
 });
@@ -29,7 +31,11 @@ describe('findCommand()', () => {
     [['copy', 'a', 'b'], COPY, ['a', 'b']],
     [['tags', 'list', 'list'], TAGS_LIST, ['list']],
     [['ls', 'repo', '-q'], TAGS_LIST, ['repo', '-q']],
-    [['--json', '--timeout', '5', 'tags', '-q', 'delete', 'x'], TAGS_DELETE, ['--json', '--timeout', '5', '-q', 'x']],
+    [
+      ['--json', '--timeout', '5', 'tags', '-q', 'delete', 'x'],
+      TAGS_DELETE,
+      ['--json', '--timeout', '5', '-q', 'x'],
+    ],
     [['copy', '--', 'list'], COPY, ['--', 'list']],
   ])('finds the command of %j and keeps the other words', (argv, spec, words) => {
     expect(findCommand(argv, COMMANDS)).toEqual({ kind: 'run', spec, words });
@@ -48,7 +54,10 @@ describe('findCommand()', () => {
   });
 
   test('gives the help of a command', () => {
-    expect(findCommand(['help', 'tags', 'list'], COMMANDS)).toEqual({ kind: 'help', spec: TAGS_LIST });
+    expect(findCommand(['help', 'tags', 'list'], COMMANDS)).toEqual({
+      kind: 'help',
+      spec: TAGS_LIST,
+    });
   });
 
   test.each([
@@ -66,6 +75,8 @@ describe('findCommand()', () => {
   ])('refuses %j with a hint', (argv, message, hint) => {
     expect(() => findCommand(argv, COMMANDS)).toThrow(UsageError);
     expect(() => findCommand(argv, COMMANDS)).toThrow(message);
-    expect(() => findCommand(argv, COMMANDS)).toThrow(expect.objectContaining({ hint: expect.stringContaining(hint) as string }));
+    expect(() => findCommand(argv, COMMANDS)).toThrow(
+      expect.objectContaining({ hint: expect.stringContaining(hint) as string }),
+    );
   });
 });

@@ -17,39 +17,56 @@ describe('parseArguments() with a flag of another tool', () => {
     ['tags list', '--debug', '-v to see requests'],
   ])('regi %s %s says what to type', (name, flag, hint) => {
     expect(() => parseArguments(specOf(name), [flag, 'a', 'b'])).toThrow(
-      expect.objectContaining({ code: 'USAGE', message: expect.stringContaining('has no such flag'), hint: expect.stringContaining(hint) }),
+      expect.objectContaining({
+        code: 'USAGE',
+        message: expect.stringContaining('has no such flag'),
+        hint: expect.stringContaining(hint),
+      }),
     );
   });
 
   test('repeats no value, which may be a password', () => {
-    expect(() => parseArguments(specOf('copy'), ['--dest-username=alice:secret', 'a', 'b'])).toThrow(
-      expect.objectContaining({ message: expect.not.stringContaining('secret'), hint: expect.not.stringContaining('secret') }),
+    expect(() =>
+      parseArguments(specOf('copy'), ['--dest-username=alice:secret', 'a', 'b']),
+    ).toThrow(
+      expect.objectContaining({
+        message: expect.not.stringContaining('secret'),
+        hint: expect.not.stringContaining('secret'),
+      }),
     );
   });
 });
 
 describe('foreignFlagHint()', () => {
   test('says nothing of platforms and referrers where the command has neither', () => {
-    expect(['--all', '--override-arch', '-r'].map((flag) => foreignFlagHint(flag, () => false))).toEqual([undefined, undefined, undefined]);
+    expect(
+      ['--all', '--override-arch', '-r'].map((flag) => foreignFlagHint(flag, () => false)),
+    ).toEqual([undefined, undefined, undefined]);
   });
 
-  test.each(COMMANDS.map((spec) => [spec.name, spec] as const))('regi %s: names flags that it takes', (_name, spec) => {
-    const words = [
-      '--tls-verify',
-      '--from-plain-http',
-      '--all',
-      '--arch',
-      '-r',
-      '--retry-times',
-      '--jobs',
-      '--src-authfile',
-      '--creds',
-      '--cert-dir',
-      '--debug',
-    ];
-    const flags = words.flatMap((flag) => foreignFlagHint(flag, hasOption(spec))?.match(/--[a-z-]+/g) ?? []);
-    for (const flag of new Set(flags)) expect(() => parseArguments(spec, [flag])).not.toThrow(/no such flag/);
-  });
+  test.each(COMMANDS.map((spec) => [spec.name, spec] as const))(
+    'regi %s: names flags that it takes',
+    (_name, spec) => {
+      const words = [
+        '--tls-verify',
+        '--from-plain-http',
+        '--all',
+        '--arch',
+        '-r',
+        '--retry-times',
+        '--jobs',
+        '--src-authfile',
+        '--creds',
+        '--cert-dir',
+        '--debug',
+      ];
+      const flags = words.flatMap(
+        (flag) => foreignFlagHint(flag, hasOption(spec))?.match(/--[a-z-]+/g) ?? [],
+      );
+      for (const flag of new Set(flags))
+        expect(() => parseArguments(spec, [flag])).not.toThrow(/no such flag/);
+    },
+  );
 });
 
 function hasOption({ options }: CommandSpec): (name: string) => boolean {

@@ -14,9 +14,25 @@ const TWO_ARGUMENTS = fakeCommand(yieldNothing, {
 
 describe('parseArguments()', () => {
   test('gives switches, values and lists by the names of their specs', () => {
-    const { positionals, options } = parse(['a', '--platform', 'linux/amd64', '-p', 'linux/arm64', 'b', '--mode=fast', '--dry-run', '-vv', '--json']);
+    const { positionals, options } = parse([
+      'a',
+      '--platform',
+      'linux/amd64',
+      '-p',
+      'linux/arm64',
+      'b',
+      '--mode=fast',
+      '--dry-run',
+      '-vv',
+      '--json',
+    ]);
     expect(positionals).toEqual(['a', 'b']);
-    expect(options).toMatchObject({ platform: ['linux/amd64', 'linux/arm64'], mode: 'fast', 'dry-run': true, json: true });
+    expect(options).toMatchObject({
+      platform: ['linux/amd64', 'linux/arm64'],
+      mode: 'fast',
+      'dry-run': true,
+      json: true,
+    });
     expect(options['verbose']).toHaveLength(2);
     expect(options['quiet']).toBeUndefined();
   });
@@ -36,7 +52,11 @@ describe('parseArguments()', () => {
   });
 
   test.each([
-    [['--plattform', 'x'], /"--plattform": "regi probe" has no such flag/, /did you mean --platform\?/],
+    [
+      ['--plattform', 'x'],
+      /"--plattform": "regi probe" has no such flag/,
+      /did you mean --platform\?/,
+    ],
     [['--zzzzzzzz'], /"--zzzzzzzz"/, /`regi help probe` lists the flags/],
     [['--platform'], /Cannot use "-p, --platform P" without its value/, /regi help probe/],
     [['--mode', 'fats'], /"fats" for "--mode": expected fast, slow/, /did you mean --mode fast\?/],
@@ -54,7 +74,9 @@ describe('parseArguments()', () => {
   });
 
   test('refuses too many arguments', () => {
-    expect(refusal(() => parseArguments(TWO_ARGUMENTS, ['a', 'b', 'c'])).message).toContain('expected at most 2');
+    expect(refusal(() => parseArguments(TWO_ARGUMENTS, ['a', 'b', 'c'])).message).toContain(
+      'expected at most 2',
+    );
   });
 
   test('repeats no value of a mistyped flag, because it may be a password', () => {

@@ -7,7 +7,14 @@ const OUTSIDE = { env: {}, cwd: '/folder' };
 
 describe('parseSettings()', () => {
   test('has the documented defaults', () => {
-    expect(parseSettings({}, OUTSIDE)).toMatchObject({ json: false, quiet: false, verbosity: 0, progress: 'auto', timeoutMs: undefined, retries: 5 });
+    expect(parseSettings({}, OUTSIDE)).toMatchObject({
+      json: false,
+      quiet: false,
+      verbosity: 0,
+      progress: 'auto',
+      timeoutMs: undefined,
+      retries: 5,
+    });
   });
 
   test('reads every flag', () => {
@@ -48,8 +55,13 @@ describe('parseSettings()', () => {
   });
 
   test('adds the insecure registries of the environment, and says when they do not parse', () => {
-    expect(parseSettings({}, { ...OUTSIDE, env: { REGI_INSECURE_REGISTRIES: 'a:5000, 10.0.0.0/8' } }).insecureRegistries).toEqual(['a:5000', '10.0.0.0/8']);
-    expect(() => parseSettings({}, { ...OUTSIDE, env: { REGI_INSECURE_REGISTRIES: 'http://a' } })).toThrow('"REGI_INSECURE_REGISTRIES"');
+    expect(
+      parseSettings({}, { ...OUTSIDE, env: { REGI_INSECURE_REGISTRIES: 'a:5000, 10.0.0.0/8' } })
+        .insecureRegistries,
+    ).toEqual(['a:5000', '10.0.0.0/8']);
+    expect(() =>
+      parseSettings({}, { ...OUTSIDE, env: { REGI_INSECURE_REGISTRIES: 'http://a' } }),
+    ).toThrow('"REGI_INSECURE_REGISTRIES"');
   });
 
   test('shows no progress with --quiet', () => {

@@ -86,16 +86,39 @@ describe('json progress', () => {
       .split('\n')
       .map((line) => JSON.parse(line) as Record<string, unknown>);
     expect(lines.map(({ kind }) => kind)).toEqual(
-      ['resolved', 'found', 'found', 'started', 'progress', 'copied', 'mounted', 'copied', 'tagged', 'failed', 'summary'].flatMap((kind) =>
+      [
+        'resolved',
+        'found',
+        'found',
+        'started',
+        'progress',
+        'copied',
+        'mounted',
+        'copied',
+        'tagged',
+        'failed',
+        'summary',
+      ].flatMap((kind) =>
         // The first chunk is told when a second has passed and again what was left at the end.
         kind === 'progress' ? [kind, kind] : [kind],
       ),
     );
-    const moved = lines.filter(({ kind }) => kind === 'progress').reduce((sum, { bytes }) => sum + Number(bytes), 0);
+    const moved = lines
+      .filter(({ kind }) => kind === 'progress')
+      .reduce((sum, { bytes }) => sum + Number(bytes), 0);
     expect(moved).toBe(100 * MIB);
-    expect(lines[3]).toEqual({ kind: 'started', target: { mediaType: BIG.mediaType, digest: BIG.digest, size: BIG.size }, from: 'a', to: TO });
+    expect(lines[3]).toEqual({
+      kind: 'started',
+      target: { mediaType: BIG.mediaType, digest: BIG.digest, size: BIG.size },
+      from: 'a',
+      to: TO,
+    });
     expect(lines.at(-2)).toMatchObject({ kind: 'failed', image: 'x', error: { code: 'BUG' } });
-    expect(lines.at(-1)).toMatchObject({ kind: 'summary', bytesMoved: 100 * MIB, copied: { nodes: 2 } });
+    expect(lines.at(-1)).toMatchObject({
+      kind: 'summary',
+      bytesMoved: 100 * MIB,
+      copied: { nodes: 2 },
+    });
   });
 });
 
@@ -120,7 +143,9 @@ describe('live progress', () => {
     await frame();
     progress.end(true);
     await area.flush();
-    expect(shown(io)).toEqual(['1 blob copied (100.0 MiB), 1 mounted, 1 already there in 2.0 s (50.0 MiB/s)']);
+    expect(shown(io)).toEqual([
+      '1 blob copied (100.0 MiB), 1 mounted, 1 already there in 2.0 s (50.0 MiB/s)',
+    ]);
   });
 
   test('does not flash when all is over at once', async () => {
@@ -155,28 +180,41 @@ describe('live progress', () => {
 describe('transferLines()', () => {
   const model = new TransferModel();
   for (const target of [BIG, SMALL]) model.add({ kind: 'started', target, from: 'a', to: TO }, 0);
-  for (let at = 100; at <= 1000; at += 100) model.add({ kind: 'progress', target: BIG, bytes: 2.5 * MIB, to: TO }, at);
+  for (let at = 100; at <= 1000; at += 100)
+    model.add({ kind: 'progress', target: BIG, bytes: 2.5 * MIB, to: TO }, at);
   const view = model.view(1000);
 
   test('shows bar, bytes and speed, and a total with the time that is left', () => {
     const lines = transferLines(view, { columns: 100, rows: 24, color: false, unicode: false });
-    expect(lines[0]).toMatch(/^sha256:[0-9a-f]{12} ={8}-{24} {2}25% {2}25\.0 MiB \/ 100\.0 MiB {3}25\.0 MiB\/s$/);
+    expect(lines[0]).toMatch(
+      /^sha256:[0-9a-f]{12} ={8}-{24} {2}25% {2}25\.0 MiB \/ 100\.0 MiB {3}25\.0 MiB\/s$/,
+    );
     expect(lines[2]).toBe('0 of 2 blobs, 25.0 MiB of 101.0 MiB, 25.0 MiB/s, 3 s left');
   });
 
   test.each([20, 30, 40, 60, 80, 100, 200])('no line reaches the last of %d columns', (columns) => {
     for (const unicode of [true, false]) {
-      for (const line of transferLines(view, { columns, rows: 24, color: false, unicode })) expect(line.length).toBeLessThan(columns);
+      for (const line of transferLines(view, { columns, rows: 24, color: false, unicode }))
+        expect(line.length).toBeLessThan(columns);
     }
   });
 
   test('shows the first transfers and how many more there are', () => {
     const many = new TransferModel();
-    for (let index = 0; index < 20; index += 1) many.add({ kind: 'started', target: layer(`layer ${index}`, MIB), from: 'a', to: TO }, 0);
-    const lines = transferLines(many.view(0), { columns: 80, rows: 24, color: false, unicode: true });
+    for (let index = 0; index < 20; index += 1)
+      many.add({ kind: 'started', target: layer(`layer ${index}`, MIB), from: 'a', to: TO }, 0);
+    const lines = transferLines(many.view(0), {
+      columns: 80,
+      rows: 24,
+      color: false,
+      unicode: true,
+    });
     expect(lines).toHaveLength(10);
     expect(lines[8]).toBe('  and 12 more');
-    for (const rows of [12, 8, 5, 3]) expect(transferLines(many.view(0), { columns: 80, rows, color: false, unicode: true }).length).toBeLessThan(rows);
+    for (const rows of [12, 8, 5, 3])
+      expect(
+        transferLines(many.view(0), { columns: 80, rows, color: false, unicode: true }).length,
+      ).toBeLessThan(rows);
   });
 
   test('counts what has still to move from the moment that it is known, and what turns out to be there no more', () => {
@@ -194,11 +232,18 @@ describe('transferLines()', () => {
     const many = new TransferModel();
     many.add({ kind: 'listed', images: 12 }, 0);
     many.add({ kind: 'started', target: BIG, from: 'a', to: TO }, 0);
-    for (let at = 100; at <= 1000; at += 100) many.add({ kind: 'progress', target: BIG, bytes: 2.5 * MIB, to: TO }, at);
-    for (const kind of ['tagged', 'unchanged'] as const) many.add({ kind, image: 'x', root: ROOT }, 1000);
-    const total = (columns: number) => transferLines(many.view(1000), { columns, rows: 24, color: false, unicode: true }).at(-1);
-    expect(total(100)).toBe('2 of 12 images · 0 of 1 blobs · 25.0 MiB of 100.0 MiB · 25.0 MiB/s · 3 s left');
-    expect(total(80)).toBe('2 of 12 images · 0 of 1 blobs · 25.0 MiB of 100.0 MiB · 25.0 MiB/s · 3 s left');
+    for (let at = 100; at <= 1000; at += 100)
+      many.add({ kind: 'progress', target: BIG, bytes: 2.5 * MIB, to: TO }, at);
+    for (const kind of ['tagged', 'unchanged'] as const)
+      many.add({ kind, image: 'x', root: ROOT }, 1000);
+    const total = (columns: number) =>
+      transferLines(many.view(1000), { columns, rows: 24, color: false, unicode: true }).at(-1);
+    expect(total(100)).toBe(
+      '2 of 12 images · 0 of 1 blobs · 25.0 MiB of 100.0 MiB · 25.0 MiB/s · 3 s left',
+    );
+    expect(total(80)).toBe(
+      '2 of 12 images · 0 of 1 blobs · 25.0 MiB of 100.0 MiB · 25.0 MiB/s · 3 s left',
+    );
     expect(total(60)).toBe('2 of 12 images · 25.0 MiB of 100.0 MiB · 3 s left');
     expect(total(40)).toBe('2 of 12 images · 3 s left');
     many.add({ kind: 'listed', images: 1 }, 1000);
@@ -211,7 +256,13 @@ describe('transferLines()', () => {
     reading.add({ kind: 'started', target: BIG, from: 'a', to: '' }, 0);
     reading.add({ kind: 'progress', target: BIG, bytes: MIB, to: '' }, 10);
     reading.add({ kind: 'read', target: BIG, to: '' }, 20);
-    expect(reading.view(20)).toMatchObject({ nodes: 2, finished: 1, bytes: 2 * MIB, moved: MIB, active: [] });
+    expect(reading.view(20)).toMatchObject({
+      nodes: 2,
+      finished: 1,
+      bytes: 2 * MIB,
+      moved: MIB,
+      active: [],
+    });
   });
 
   test('starts again from nothing when a transfer is restarted', () => {
@@ -234,7 +285,13 @@ interface OpenOptions {
 function open(
   mode: ProgressMode,
   { isPlan = false, json = false, ...options }: OpenOptions = {},
-): { io: FakeIo; area: StatusArea; progress: Progress; pass: (ms: number) => void; frame: () => Promise<void> } {
+): {
+  io: FakeIo;
+  area: StatusArea;
+  progress: Progress;
+  pass: (ms: number) => void;
+  frame: () => Promise<void>;
+} {
   let now = 0;
   const frames: (() => void)[] = [];
   const clock: Clock = {
@@ -254,7 +311,13 @@ function open(
     await setImmediate();
     await area.flush();
   };
-  return { io, area, progress: createProgress(settings, { color: false, isPlan }, io, area), pass: (ms) => (now += ms), frame };
+  return {
+    io,
+    area,
+    progress: createProgress(settings, { color: false, isPlan }, io, area),
+    pass: (ms) => (now += ms),
+    frame,
+  };
 }
 
 /** One image of a big layer that moves in two seconds, a small one that is mounted, and the manifest. */
@@ -262,7 +325,8 @@ function play(progress: Progress, pass: (ms: number) => void): void {
   progress.onEvent({ kind: 'resolved', image: `${TO}:1`, root: ROOT });
   for (const target of [BIG, SMALL]) progress.onEvent({ kind: 'found', target, to: TO });
   progress.onEvent({ kind: 'started', target: BIG, from: 'a', to: TO });
-  for (let chunk = 0; chunk < 100; chunk += 1) progress.onEvent({ kind: 'progress', target: BIG, bytes: MIB, to: TO });
+  for (let chunk = 0; chunk < 100; chunk += 1)
+    progress.onEvent({ kind: 'progress', target: BIG, bytes: MIB, to: TO });
   pass(2000);
   progress.onEvent({ kind: 'copied', target: BIG, to: TO });
   progress.onEvent({ kind: 'mounted', target: SMALL, from: 'base', to: TO });
@@ -282,7 +346,8 @@ function shown(io: FakeIo): readonly string[] {
     else if (token === '\n') {
       row += 1;
       lines[row] ??= '';
-    } else if (!token.startsWith('\u001b') && token !== '\r') lines[row] = `${lines[row] ?? ''}${token}`;
+    } else if (!token.startsWith('\u001b') && token !== '\r')
+      lines[row] = `${lines[row] ?? ''}${token}`;
   }
   return lines.filter((line) => line !== '');
 }

@@ -12,7 +12,10 @@ async function run(
   failing: Readonly<Record<string, Error>>,
 ): Promise<{ rows: string[]; events: CopyEvent[]; error: unknown }> {
   const [rows, events]: [string[], CopyEvent[]] = [[], []];
-  const context = { signal: new AbortController().signal, onEvent: (event: CopyEvent) => void events.push(event) } as unknown as Context;
+  const context = {
+    signal: new AbortController().signal,
+    onEvent: (event: CopyEvent) => void events.push(event),
+  } as unknown as Context;
   let error: unknown;
   try {
     for await (const row of eachArgument(items, context, async ({ text }) => {
@@ -29,17 +32,25 @@ async function run(
 describe('eachArgument()', () => {
   test('goes on when one fails, tells it, and fails at the end', async () => {
     const { rows, events, error } = await run(ITEMS, { b: new UsageError('no') });
-    expect({ rows, told: events.map((event) => event.kind === 'failed' && event.image) }).toEqual({ rows: ['a', 'c'], told: ['b'] });
+    expect({ rows, told: events.map((event) => event.kind === 'failed' && event.image) }).toEqual({
+      rows: ['a', 'c'],
+      told: ['b'],
+    });
     expect(error).toMatchObject({ code: 'PARTIAL_FAILURE', failed: 1, total: 3 });
   });
 
   test('throws what a single one threw', async () => {
-    expect((await run([{ text: 'a' }], { a: new UsageError('no') })).error).toMatchObject({ code: 'USAGE' });
+    expect((await run([{ text: 'a' }], { a: new UsageError('no') })).error).toMatchObject({
+      code: 'USAGE',
+    });
   });
 
   test('stops at Ctrl-C that was typed at a question, and at a bug', async () => {
     const typed = await run(ITEMS, { b: new InterruptedError('SIGINT') });
-    expect({ rows: typed.rows, error: typed.error }).toEqual({ rows: ['a'], error: new InterruptedError('SIGINT') });
+    expect({ rows: typed.rows, error: typed.error }).toEqual({
+      rows: ['a'],
+      error: new InterruptedError('SIGINT'),
+    });
     expect((await run(ITEMS, { b: new TypeError('bug') })).rows).toEqual(['a']);
   });
 });

@@ -32,14 +32,23 @@ describe('regi copy', () => {
   test.each([
     ['a reference without a tag', (): string => `${from.host}/team/named`, 'latest'],
     ['a digest', (): string => `${from.host}/team/named@${one.root.digest}`, undefined],
-  ])('an image of %s can be found in the layout that it was copied to', async (_source, source, name) => {
-    const cwd = temporaryFolder('cwd');
-    await one.pushAll(from.place.open('team/named'), 'latest');
-    expect((await runMain(['copy', source(), 'oci:images'], { cwd })).status).toBe(0);
-    const { manifests } = JSON.parse(readFileSync(join(cwd, 'images', 'index.json'), 'utf8')) as { manifests: { annotations?: object }[] };
-    expect(manifests.map(({ annotations }) => Object.values(annotations ?? {})[0])).toEqual([name]);
-    expect((await runMain(['digest', 'oci:images'], { cwd })).stdout).toBe(`${one.root.digest}\n`);
-  });
+  ])(
+    'an image of %s can be found in the layout that it was copied to',
+    async (_source, source, name) => {
+      const cwd = temporaryFolder('cwd');
+      await one.pushAll(from.place.open('team/named'), 'latest');
+      expect((await runMain(['copy', source(), 'oci:images'], { cwd })).status).toBe(0);
+      const { manifests } = JSON.parse(readFileSync(join(cwd, 'images', 'index.json'), 'utf8')) as {
+        manifests: { annotations?: object }[];
+      };
+      expect(manifests.map(({ annotations }) => Object.values(annotations ?? {})[0])).toEqual([
+        name,
+      ]);
+      expect((await runMain(['digest', 'oci:images'], { cwd })).stdout).toBe(
+        `${one.root.digest}\n`,
+      );
+    },
+  );
 
   test('the only image of a layout keeps its name in another layout and in an archive', async () => {
     const cwd = temporaryFolder('cwd');
@@ -51,11 +60,26 @@ describe('regi copy', () => {
   });
 
   test('a registry that answers 429 is asked by few connections from then on', async () => {
-    const [busy, calm, to] = await Promise.all([startFakeRegistry(), startFakeRegistry(), destination()]);
-    for (const { place } of [busy, calm]) for (let tag = 0; tag < 12; tag += 1) await makeImage({ seed: 100 + tag }).pushAll(place.open('app'), `v${tag}`);
-    busy.fault({ match: { path: /tags\/list/ }, action: { kind: 'answer', status: 429, headers: { 'retry-after': '0' } } });
+    const [busy, calm, to] = await Promise.all([
+      startFakeRegistry(),
+      startFakeRegistry(),
+      destination(),
+    ]);
+    for (const { place } of [busy, calm])
+      for (let tag = 0; tag < 12; tag += 1)
+        await makeImage({ seed: 100 + tag }).pushAll(place.open('app'), `v${tag}`);
+    busy.fault({
+      match: { path: /tags\/list/ },
+      action: { kind: 'answer', status: 429, headers: { 'retry-after': '0' } },
+    });
 
-    const { status, stderr } = await runMain(['copy', '--all-tags', '-v', `${busy.host}/app`, `${to.host}/app`]);
+    const { status, stderr } = await runMain([
+      'copy',
+      '--all-tags',
+      '-v',
+      `${busy.host}/app`,
+      `${to.host}/app`,
+    ]);
     await runMain(['copy', '--all-tags', `${calm.host}/app`, `${to.host}/app`]);
 
     expect(status).toBe(0);
@@ -65,18 +89,34 @@ describe('regi copy', () => {
 
   test('a registry that answers 429 to the content of a blob is asked by few connections from then on', async () => {
     const to = await destination();
-    to.fault({ match: { method: 'PUT', path: /blobs\/uploads/ }, action: { kind: 'answer', status: 429, headers: { 'retry-after': '0' } } });
-    const { status, stderr } = await runMain(['copy', '-v', `${from.host}/team/app:1.0`, `${to.host}/app:1`]);
-    expect({ status, stderr }).toEqual({ status: 0, stderr: expect.stringContaining(`${to.host} is asked too often`) });
+    to.fault({
+      match: { method: 'PUT', path: /blobs\/uploads/ },
+      action: { kind: 'answer', status: 429, headers: { 'retry-after': '0' } },
+    });
+    const { status, stderr } = await runMain([
+      'copy',
+      '-v',
+      `${from.host}/team/app:1.0`,
+      `${to.host}/app:1`,
+    ]);
+    expect({ status, stderr }).toEqual({
+      status: 0,
+      stderr: expect.stringContaining(`${to.host} is asked too often`),
+    });
   });
 
   test('answers with one line an image and nothing else, and writes the same into --digestfile', async () => {
     const to = await destination();
     const cwd = temporaryFolder('cwd');
     writeFileSync(join(cwd, 'digests'), 'of an earlier run\n');
-    const { status, stdout } = await runMain(['copy', '--all-tags', '--digestfile', 'digests', `${from.host}/team/app`, `${to.host}/app`], { cwd });
+    const { status, stdout } = await runMain(
+      ['copy', '--all-tags', '--digestfile', 'digests', `${from.host}/team/app`, `${to.host}/app`],
+      { cwd },
+    );
     expect(status).toBe(0);
-    expect(stdout.trimEnd().split('\n').toSorted()).toEqual([one, two, index].map(({ root }) => `${to.host}/app@${root.digest}`).toSorted());
+    expect(stdout.trimEnd().split('\n').toSorted()).toEqual(
+      [one, two, index].map(({ root }) => `${to.host}/app@${root.digest}`).toSorted(),
+    );
     expect(readFileSync(join(cwd, 'digests'), 'utf8')).toBe(stdout);
   });
 
@@ -84,21 +124,39 @@ describe('regi copy', () => {
     const to = await destination();
     const cwd = temporaryFolder('cwd');
     const list = `${from.host}/team/app:1.0 ${to.host}/a:1\n${from.host}/team/app:nope ${to.host}/b:1\n`;
-    const { status, stdout } = await runMain(['copy', '-k', '--from', '-', '--digestfile', 'digests'], { cwd, stdin: list });
+    const { status, stdout } = await runMain(
+      ['copy', '-k', '--from', '-', '--digestfile', 'digests'],
+      { cwd, stdin: list },
+    );
     expect({ status, stdout }).toEqual({ status: 8, stdout: `${to.host}/a@${one.root.digest}\n` });
     expect(readFileSync(join(cwd, 'digests'), 'utf8')).toBe(stdout);
   });
 
   test('copies nothing when --digestfile cannot be written', async () => {
     const to = await destination();
-    const { status, stderr } = await runMain(['copy', '--digestfile', '/no/such/folder/digests', `${from.host}/team/app:1.0`, `${to.host}/app:1`]);
-    expect({ status, lines: stderr.trimEnd().split('\n').length, requests: to.requests.length }).toEqual({ status: 1, lines: 2, requests: 0 });
+    const { status, stderr } = await runMain([
+      'copy',
+      '--digestfile',
+      '/no/such/folder/digests',
+      `${from.host}/team/app:1.0`,
+      `${to.host}/app:1`,
+    ]);
+    expect({
+      status,
+      lines: stderr.trimEnd().split('\n').length,
+      requests: to.requests.length,
+    }).toEqual({ status: 1, lines: 2, requests: 0 });
   });
 
   test('says what it would do with --dry-run, and does not do it', async () => {
     const to = await destination();
     await one.pushAll(to.place.open('other'));
-    const { status, stderr } = await runMain(['copy', '--dry-run', `${from.host}/team/app:1.0`, `${to.host}/app:1`]);
+    const { status, stderr } = await runMain([
+      'copy',
+      '--dry-run',
+      `${from.host}/team/app:1.0`,
+      `${to.host}/app:1`,
+    ]);
     expect(status).toBe(0);
     expect(stderr).toMatch(/^upload {3}sha256:/);
     expect(stderr.trimEnd()).toMatch(/\nto upload: 3 blobs \([^)]*\); nothing was written$/);
@@ -110,7 +168,11 @@ describe('regi copy', () => {
     [['a.example/x'], 'expected a destination', 'type: regi copy a.example/x DST'],
     [['--all-tags', 'a.example/x:1', 'b.example/y'], 'expected a repository', 'leave out the tag'],
     [['--from', 'list', '--all-tags'], 'together', 'name the tags in the file'],
-    [['--from', 'list', 'a.example/x', 'b.example/y'], 'expected at most a PREFIX', 'type: regi copy --from list PREFIX'],
+    [
+      ['--from', 'list', 'a.example/x', 'b.example/y'],
+      'expected at most a PREFIX',
+      'type: regi copy --from list PREFIX',
+    ],
   ])('%j is told what is missing and what to type', async (args, problem, hint) => {
     const { status, stderr, stdout } = await runMain(['copy', ...args]);
     expect({ status, stdout }).toEqual({ status: 2, stdout: '' });
@@ -125,7 +187,12 @@ describe('regi copy --no-clobber', () => {
   test('fails with status 1 and prints no line when the only tag is there with other content', async () => {
     const to = await destination();
     await two.pushAll(to.place.open('app'), '1');
-    const { status, stdout, stderr } = await runMain(['copy', '-n', `${from.host}/team/app:1.0`, `${to.host}/app:1`]);
+    const { status, stdout, stderr } = await runMain([
+      'copy',
+      '-n',
+      `${from.host}/team/app:1.0`,
+      `${to.host}/app:1`,
+    ]);
     expect({ status, stdout }).toEqual({ status: 1, stdout: '' });
     expect(stderr).toContain(two.root.digest);
     expect(stderr.trimEnd().split('\n')).toHaveLength(2);
@@ -134,8 +201,16 @@ describe('regi copy --no-clobber', () => {
   test('is content when the tag has that very image', async () => {
     const to = await destination();
     await one.pushAll(to.place.open('app'), '1');
-    const { status, stdout } = await runMain(['copy', '-n', `${from.host}/team/app:1.0`, `${to.host}/app:1`]);
-    expect({ status, stdout }).toEqual({ status: 0, stdout: `${to.host}/app@${one.root.digest}\n` });
+    const { status, stdout } = await runMain([
+      'copy',
+      '-n',
+      `${from.host}/team/app:1.0`,
+      `${to.host}/app:1`,
+    ]);
+    expect({ status, stdout }).toEqual({
+      status: 0,
+      stdout: `${to.host}/app@${one.root.digest}\n`,
+    });
   });
 
   test('of many keeps those that are there, says which, and prints lines of the others only', async () => {
@@ -143,7 +218,10 @@ describe('regi copy --no-clobber', () => {
     await two.pushAll(to.place.open('app'), '1.0');
     const args = ['copy', '-n', '--tags', '*.0', `${from.host}/team/app`, `${to.host}/app`];
     const { status, stdout, stderr } = await runMain(args);
-    expect({ status, stdout }).toEqual({ status: 0, stdout: `${to.host}/app@${two.root.digest}\n` });
+    expect({ status, stdout }).toEqual({
+      status: 0,
+      stdout: `${to.host}/app@${two.root.digest}\n`,
+    });
     expect(stderr).toContain(`${to.host}/app:1.0 is kept`);
     expect(stderr).toContain('1 image kept');
     const rows = (await runMain([...args, '--json'])).stdout
@@ -161,8 +239,13 @@ describe('regi copy --from', () => {
   test('reads standard input, and makes destinations of a prefix', async () => {
     const to = await destination();
     const list = `# mirrors\n\n${from.host}/team/app:1.0 ${to.host}/own/name:x\r\n  ${from.host}/team/app:2.0\n`;
-    const { status, stdout } = await runMain(['copy', '--from', '-', `${to.host}/mirror/`], { stdin: list });
-    expect({ status, stdout }).toEqual({ status: 0, stdout: `${to.host}/own/name@${one.root.digest}\n${to.host}/mirror/team/app@${two.root.digest}\n` });
+    const { status, stdout } = await runMain(['copy', '--from', '-', `${to.host}/mirror/`], {
+      stdin: list,
+    });
+    expect({ status, stdout }).toEqual({
+      status: 0,
+      stdout: `${to.host}/own/name@${one.root.digest}\n${to.host}/mirror/team/app@${two.root.digest}\n`,
+    });
     expect(await tagsOf(to, 'mirror/team/app')).toEqual(['2.0']);
   });
 
@@ -170,12 +253,18 @@ describe('regi copy --from', () => {
     const to = await destination();
     const list = `${from.host}/team/app:1.0 ${to.host}/a:1\n${from.host}/team/app:1.0 ${to.host}/B:1\n`;
     const { status, stdout, stderr } = await runMain(['copy', '--from', '-'], { stdin: list });
-    expect({ status, stdout, requests: to.requests.length }).toEqual({ status: 2, stdout: '', requests: 0 });
+    expect({ status, stdout, requests: to.requests.length }).toEqual({
+      status: 2,
+      stdout: '',
+      requests: 0,
+    });
     expect(stderr).toMatch(/^regi: Cannot use line 2 of standard input: .*\n {2}\S.*\n$/);
   });
 
   test('says so when a list is empty', async () => {
-    const { status, stdout, stderr } = await runMain(['copy', '--from', '-'], { stdin: '\n# nothing\n' });
+    const { status, stdout, stderr } = await runMain(['copy', '--from', '-'], {
+      stdin: '\n# nothing\n',
+    });
     expect({ status, stdout }).toEqual({ status: 0, stdout: '' });
     expect(stderr).toContain('nothing to copy');
   });
@@ -183,7 +272,9 @@ describe('regi copy --from', () => {
   test('with --keep-going goes on when a source is not even there', async () => {
     const to = await destination();
     const list = `oci:/no/such/folder:1 ${to.host}/a:1\n${from.host}/team/app:1.0 ${to.host}/b:1\n`;
-    const { status, stdout, stderr } = await runMain(['copy', '-k', '--from', '-'], { stdin: list });
+    const { status, stdout, stderr } = await runMain(['copy', '-k', '--from', '-'], {
+      stdin: list,
+    });
     expect({ status, stdout }).toEqual({ status: 8, stdout: `${to.host}/b@${one.root.digest}\n` });
     expect(stderr).toContain(`Cannot copy to "${to.host}/a:1"`);
     expect(stderr).toContain('1 of 2 images failed');

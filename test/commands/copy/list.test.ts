@@ -26,14 +26,26 @@ describe('parseCopyList()', () => {
     ['oci:folder:x', 'b.example', 'expected a destination beside "oci:folder:x"'],
     ['a.example/x b.example/y z', undefined, 'expected "SRC [DST]", found 3 words'],
     ['a.example/X b.example/y', undefined, 'Repository names are lower-case: "a.example/X"'],
-    ['a.example/x b.example/y\na.example/z b.example/y:latest', undefined, 'line 1 copies to "b.example/y:latest" too'],
+    [
+      'a.example/x b.example/y\na.example/z b.example/y:latest',
+      undefined,
+      'line 1 copies to "b.example/y:latest" too',
+    ],
   ])('refuses %j', (text, prefix, problem) => {
     const error = outcomeOf(() => parse(text, prefix));
     expect(error).toBeInstanceOf(ListLineError);
-    expect(error).toMatchObject({ message: expect.stringContaining(`of the list: ${problem}`) as string, hint: expect.any(String) as string });
+    expect(error).toMatchObject({
+      message: expect.stringContaining(`of the list: ${problem}`) as string,
+      hint: expect.any(String) as string,
+    });
   });
 
   test('gives a list or a RegiError on any text', () => {
-    fc.assert(fc.property(fc.string({ unit: 'binary' }), (text) => void outcomeOf(() => parse(text, 'b.example'))));
+    fc.assert(
+      fc.property(
+        fc.string({ unit: 'binary' }),
+        (text) => void outcomeOf(() => parse(text, 'b.example')),
+      ),
+    );
   });
 });

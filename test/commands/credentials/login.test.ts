@@ -48,29 +48,45 @@ async function basicRegistry() {
 describe('regi login', () => {
   test('stores what the registry takes, and says where on standard error', async () => {
     const { host, home } = await basicRegistry();
-    const { status, stdout, stderr } = await regi(['login', '-u', 'ci', '--password-stdin', `http://${host}/`], { home, stdin: `${PASSWORD}\n` });
+    const { status, stdout, stderr } = await regi(
+      ['login', '-u', 'ci', '--password-stdin', `http://${host}/`],
+      { home, stdin: `${PASSWORD}\n` },
+    );
     expect({ status, stdout }).toEqual({ status: 0, stdout: 'Login Succeeded\n' });
-    expect(stderr).toContain('Stored the login of ci in ~/.docker/config.json (not encrypted, mode 0600) because the keychain cannot be used: ');
+    expect(stderr).toContain(
+      'Stored the login of ci in ~/.docker/config.json (not encrypted, mode 0600) because the keychain cannot be used: ',
+    );
     expect(stderr).not.toContain(PASSWORD);
     expect(configOf(home)).toEqual({ auths: { [host]: { auth: authOf('ci') } } });
   });
 
   test('stores nothing that the registry refuses, and answers 4', async () => {
     const { host, home } = await basicRegistry();
-    const { status, stdout, stderr } = await regi(['login', '-vv', '-u', 'ci', '--password-stdin', host], { home, stdin: 'wrong-canary' });
+    const { status, stdout, stderr } = await regi(
+      ['login', '-vv', '-u', 'ci', '--password-stdin', host],
+      { home, stdin: 'wrong-canary' },
+    );
     expect({ status, stdout }).toEqual({ status: 4, stdout: '' });
-    expect(stderr).toContain(`Cannot log in to "${host}" as "ci": the registry refused it (status 401); nothing is stored`);
+    expect(stderr).toContain(
+      `Cannot log in to "${host}" as "ci": the registry refused it (status 401); nothing is stored`,
+    );
     expect(stderr).not.toContain('wrong-canary');
     expect(stderr).not.toContain(authOf('ci', 'wrong-canary'));
     expect(configOf(home)).toBeUndefined();
   });
 
   test('does not take a token for everybody for a login', async () => {
-    const { host } = await startFakeRegistry({ auth: { kind: 'bearer', users: { ci: PASSWORD }, anonymous: ['pull'] } });
+    const { host } = await startFakeRegistry({
+      auth: { kind: 'bearer', users: { ci: PASSWORD }, anonymous: ['pull'] },
+    });
     const home = temporaryFolder();
-    expect(await regi(['login', '-u', 'ci', '--password-stdin', host], { home, stdin: 'wrong' })).toMatchObject({ status: 4 });
+    expect(
+      await regi(['login', '-u', 'ci', '--password-stdin', host], { home, stdin: 'wrong' }),
+    ).toMatchObject({ status: 4 });
     expect(configOf(home)).toBeUndefined();
-    expect(await regi(['login', '-u', 'ci', '--password-stdin', host], { home, stdin: PASSWORD })).toMatchObject({ status: 0 });
+    expect(
+      await regi(['login', '-u', 'ci', '--password-stdin', host], { home, stdin: PASSWORD }),
+    ).toMatchObject({ status: 0 });
   });
 
   test('tries what was typed, not what is stored', async () => {
@@ -78,13 +94,19 @@ describe('regi login', () => {
     mkdirSync(join(home, '.docker'));
     const before = { auths: { [host]: { auth: authOf('ci') } } };
     writeFileSync(join(home, '.docker', 'config.json'), JSON.stringify(before));
-    expect(await regi(['login', '-u', 'ci', '--password-stdin', host], { home, stdin: 'wrong' })).toMatchObject({ status: 4 });
+    expect(
+      await regi(['login', '-u', 'ci', '--password-stdin', host], { home, stdin: 'wrong' }),
+    ).toMatchObject({ status: 4 });
     expect(configOf(home)).toEqual(before);
   });
 
   test('asks at a terminal, the password hidden', async () => {
     const { host, home } = await basicRegistry();
-    const { status, io } = await regi(['login', host], { home, isTTY: true, typed: ['ci', PASSWORD] });
+    const { status, io } = await regi(['login', host], {
+      home,
+      isTTY: true,
+      typed: ['ci', PASSWORD],
+    });
     expect(status).toBe(0);
     expect(io.questions()).toEqual([
       { question: `User name for ${host}: `, hidden: false },
@@ -96,11 +118,16 @@ describe('regi login', () => {
     const { host, home } = await basicRegistry();
     const keychain = fakeKeychain();
     const options = { home, env: BUS, runKeychain: keychain.run };
-    const { stderr } = await regi(['login', '-u', 'ci', '--password-stdin', host], { ...options, stdin: PASSWORD });
+    const { stderr } = await regi(['login', '-u', 'ci', '--password-stdin', host], {
+      ...options,
+      stdin: PASSWORD,
+    });
     expect(stderr).toContain('Stored the login of ci in the keychain\n');
     expect(configOf(home)).toBeUndefined();
     expect(await regi(['digest', `${host}/absent:1`], options)).toMatchObject({ status: 3 });
-    expect(await regi(['auth', 'list'], options)).toMatchObject({ stdout: expect.stringMatching(/ci +the keychain +yes\n$/) });
+    expect(await regi(['auth', 'list'], options)).toMatchObject({
+      stdout: expect.stringMatching(/ci +the keychain +yes\n$/),
+    });
   });
 
   test('is its own helper where docker names it, and need not be on the PATH', async () => {
@@ -108,12 +135,17 @@ describe('regi login', () => {
     const home = homeWith({ '.docker/config.json': '{"credsStore":"regi"}' });
     const keychain = fakeKeychain();
     const options = { home, env: BUS, runKeychain: keychain.run };
-    const { status, stderr } = await regi(['login', '-u', 'ci', '--password-stdin', host], { ...options, stdin: PASSWORD });
+    const { status, stderr } = await regi(['login', '-u', 'ci', '--password-stdin', host], {
+      ...options,
+      stdin: PASSWORD,
+    });
     expect([status, stderr]).toEqual([0, 'Stored the login of ci in docker-credential-regi\n']);
     expect([...keychain.entries.keys()]).toEqual([host]);
     expect(configOf(home)).toEqual({ credsStore: 'regi', auths: { [host]: {} } });
     expect(await regi(['digest', `${host}/absent:1`], options)).toMatchObject({ status: 3 });
-    expect((await regi(['auth', 'list'], options)).stdout.trimEnd().split('\n').slice(1)).toEqual([`${host}   ci     docker-credential-regi   yes`]);
+    expect((await regi(['auth', 'list'], options)).stdout.trimEnd().split('\n').slice(1)).toEqual([
+      `${host}   ci     docker-credential-regi   yes`,
+    ]);
     expect(await regi(['logout', host], options)).toMatchObject({ status: 0, stderr: '' });
     expect(keychain.entries.size).toBe(0);
   });
@@ -121,7 +153,10 @@ describe('regi login', () => {
   test('stores nowhere else what its keychain does not take, where docker names it', async () => {
     const { host } = await basicRegistry();
     const home = homeWith({ '.docker/config.json': '{"credsStore":"regi"}' });
-    const { status, stderr } = await regi(['login', '-u', 'ci', '--password-stdin', host], { home, stdin: PASSWORD });
+    const { status, stderr } = await regi(['login', '-u', 'ci', '--password-stdin', host], {
+      home,
+      stdin: PASSWORD,
+    });
     expect(status).toBe(1);
     expect(stderr).toContain('Cannot use the keychain: ');
     expect(configOf(home)).toEqual({ credsStore: 'regi' });
@@ -130,33 +165,62 @@ describe('regi login', () => {
   test('stores in the file what is longer than the keychain takes, and says why', async () => {
     const { host, home } = await basicRegistry();
     const keychain = fakeKeychain();
-    keychain.fail({ kind: 'failed', reason: 'the secret has 40000 characters, and it takes at most 30720' });
-    const { status, stderr } = await regi(['login', '-u', 'ci', '--password-stdin', host], { home, env: BUS, runKeychain: keychain.run, stdin: PASSWORD });
+    keychain.fail({
+      kind: 'failed',
+      reason: 'the secret has 40000 characters, and it takes at most 30720',
+    });
+    const { status, stderr } = await regi(['login', '-u', 'ci', '--password-stdin', host], {
+      home,
+      env: BUS,
+      runKeychain: keychain.run,
+      stdin: PASSWORD,
+    });
     expect(status).toBe(0);
-    expect(stderr).toContain('in ~/.docker/config.json (not encrypted, mode 0600) because the keychain cannot be used: the password is longer than it takes');
+    expect(stderr).toContain(
+      'in ~/.docker/config.json (not encrypted, mode 0600) because the keychain cannot be used: the password is longer than it takes',
+    );
     expect(configOf(home)).toEqual({ auths: { [host]: { auth: authOf('ci') } } });
   });
 
   test('keeps its index of the keychain beside a config.yaml that REGI_CONFIG names elsewhere', async () => {
     const { host, home } = await basicRegistry();
     writeFileSync(join(home, 'own.yaml'), 'hosts: {}\n');
-    const options = { home, env: { ...BUS, REGI_CONFIG: join(home, 'own.yaml') }, runKeychain: fakeKeychain().run };
-    expect(await regi(['login', '-u', 'ci', '--password-stdin', host], { ...options, stdin: PASSWORD })).toMatchObject({ status: 0 });
+    const options = {
+      home,
+      env: { ...BUS, REGI_CONFIG: join(home, 'own.yaml') },
+      runKeychain: fakeKeychain().run,
+    };
+    expect(
+      await regi(['login', '-u', 'ci', '--password-stdin', host], { ...options, stdin: PASSWORD }),
+    ).toMatchObject({ status: 0 });
     expect(await regi(['digest', `${host}/absent:1`], options)).toMatchObject({ status: 3 });
   });
 
   test('removes the entry that would be used instead, and says so', async () => {
     const { host, home } = await basicRegistry();
     mkdirSync(join(home, '.docker'));
-    writeFileSync(join(home, '.docker', 'config.json'), JSON.stringify({ auths: { [`https://${host}/v1/`]: { auth: authOf('old') } } }));
-    const { stderr } = await regi(['login', '-u', 'ci', '--password-stdin', host], { home, env: BUS, runKeychain: fakeKeychain().run, stdin: PASSWORD });
-    expect(stderr).toContain(`Removed the entry for ${host} from ~/.docker/config.json: it would have been used instead\n`);
+    writeFileSync(
+      join(home, '.docker', 'config.json'),
+      JSON.stringify({ auths: { [`https://${host}/v1/`]: { auth: authOf('old') } } }),
+    );
+    const { stderr } = await regi(['login', '-u', 'ci', '--password-stdin', host], {
+      home,
+      env: BUS,
+      runKeychain: fakeKeychain().run,
+      stdin: PASSWORD,
+    });
+    expect(stderr).toContain(
+      `Removed the entry for ${host} from ~/.docker/config.json: it would have been used instead\n`,
+    );
     expect(configOf(home)).toEqual({ auths: {} });
   });
 
   test('stores nothing with --keychain-only where there is no keychain', async () => {
     const { host, home } = await basicRegistry();
-    const { status, stderr } = await regi(['login', '-u', 'ci', '--password-stdin', '--keychain-only', host], { home, stdin: PASSWORD });
+    const { status, stderr } = await regi(
+      ['login', '-u', 'ci', '--password-stdin', '--keychain-only', host],
+      { home, stdin: PASSWORD },
+    );
     expect(status).toBe(1);
     expect(stderr).toContain('nothing is stored');
     expect(configOf(home)).toBeUndefined();
@@ -165,7 +229,10 @@ describe('regi login', () => {
   test('warns that a registry asks nobody for a login, and stores it', async () => {
     const { host } = await startFakeRegistry();
     const home = temporaryFolder();
-    const { status, stderr } = await regi(['login', '-u', 'ci', '--password-stdin', host], { home, stdin: PASSWORD });
+    const { status, stderr } = await regi(['login', '-u', 'ci', '--password-stdin', host], {
+      home,
+      stdin: PASSWORD,
+    });
     expect(status).toBe(0);
     expect(stderr).toContain(`"${host}" asks nobody for a login, so this one is stored unchecked`);
     expect(configOf(home)).toEqual({ auths: { [host]: { auth: authOf('ci') } } });
@@ -174,13 +241,21 @@ describe('regi login', () => {
   test('warns of a login that is used instead', async () => {
     const { host, home } = await basicRegistry();
     const env = { REGI_REGISTRY: host, REGI_USERNAME: 'robot', REGI_PASSWORD: 'x' };
-    const { stderr } = await regi(['login', '-u', 'ci', '--password-stdin', host], { home, env, stdin: PASSWORD });
+    const { stderr } = await regi(['login', '-u', 'ci', '--password-stdin', host], {
+      home,
+      env,
+      stdin: PASSWORD,
+    });
     expect(stderr).toContain('The login in REGI_USERNAME and REGI_PASSWORD comes before this one');
   });
 
   test('stores nothing when the variables of another login are incomplete', async () => {
     const { host, home } = await basicRegistry();
-    const { status, stderr } = await regi(['login', '-u', 'ci', '--password-stdin', host], { home, env: { REGI_USERNAME: 'robot' }, stdin: PASSWORD });
+    const { status, stderr } = await regi(['login', '-u', 'ci', '--password-stdin', host], {
+      home,
+      env: { REGI_USERNAME: 'robot' },
+      stdin: PASSWORD,
+    });
     expect(status).toBe(2);
     expect(stderr).toContain('found no REGI_REGISTRY and no REGI_PASSWORD');
     expect(configOf(home)).toBeUndefined();
@@ -188,8 +263,17 @@ describe('regi login', () => {
 
   test('answers with one object with --json', async () => {
     const { host, home } = await basicRegistry();
-    const { stdout } = await regi(['login', '--json', '-u', 'ci', '--password-stdin', host], { home, stdin: PASSWORD });
-    expect(JSON.parse(stdout)).toEqual({ registry: host, username: 'ci', checked: true, storedIn: 'file', place: '~/.docker/config.json' });
+    const { stdout } = await regi(['login', '--json', '-u', 'ci', '--password-stdin', host], {
+      home,
+      stdin: PASSWORD,
+    });
+    expect(JSON.parse(stdout)).toEqual({
+      registry: host,
+      username: 'ci',
+      checked: true,
+      storedIn: 'file',
+      place: '~/.docker/config.json',
+    });
   });
 
   test.each([
@@ -197,10 +281,20 @@ describe('regi login', () => {
     ['a password as a value', ['-u', 'ci', '--password=s3cret-canary'], 'Cannot use "--password"'],
     ['no terminal', ['-u', 'ci'], 'Cannot ask for a password'],
     ['no user name', ['--password-stdin'], 'Cannot log in without a user name'],
-    ['user and password in one', ['-u', 'ci:s3cret-canary', '--password-stdin'], 'Cannot log in with that user name'],
-    ['two places', ['-u', 'ci', '--password-stdin', '--keychain-only', '--authfile', 'x'], 'Cannot use --keychain-only with --authfile'],
+    [
+      'user and password in one',
+      ['-u', 'ci:s3cret-canary', '--password-stdin'],
+      'Cannot log in with that user name',
+    ],
+    [
+      'two places',
+      ['-u', 'ci', '--password-stdin', '--keychain-only', '--authfile', 'x'],
+      'Cannot use --keychain-only with --authfile',
+    ],
   ])('refuses %s before anything is sent', async (_name, flags, message) => {
-    const { status, stderr } = await regi(['login', 'registry.invalid', ...flags], { stdin: PASSWORD });
+    const { status, stderr } = await regi(['login', 'registry.invalid', ...flags], {
+      stdin: PASSWORD,
+    });
     expect(status).toBe(2);
     expect(stderr).toContain(message);
     expect(stderr).not.toContain('s3cret-canary');
@@ -211,16 +305,24 @@ describe('regi login', () => {
     ['\n', 'empty password'],
     ['one\ntwo\n', 'several lines'],
   ])('refuses %j as a password', async (stdin, message) => {
-    const { status, stderr } = await regi(['login', 'registry.invalid', '-u', 'ci', '--password-stdin'], { stdin });
+    const { status, stderr } = await regi(
+      ['login', 'registry.invalid', '-u', 'ci', '--password-stdin'],
+      { stdin },
+    );
     expect(status).toBe(2);
     expect(stderr).toContain(message);
   });
 
-  test.each(['quay', 'https://me:s3cret-canary@registry.example', 'a b.example'])('refuses %j as a registry', async (registry) => {
-    const { status, stderr } = await regi(['login', registry, '-u', 'ci', '--password-stdin'], { stdin: PASSWORD });
-    expect(status).toBe(2);
-    expect(stderr).not.toContain('s3cret-canary');
-  });
+  test.each(['quay', 'https://me:s3cret-canary@registry.example', 'a b.example'])(
+    'refuses %j as a registry',
+    async (registry) => {
+      const { status, stderr } = await regi(['login', registry, '-u', 'ci', '--password-stdin'], {
+        stdin: PASSWORD,
+      });
+      expect(status).toBe(2);
+      expect(stderr).not.toContain('s3cret-canary');
+    },
+  );
 });
 
 describe('regi logout', () => {
@@ -230,13 +332,27 @@ describe('regi logout', () => {
     const options = { home, env: BUS, runKeychain: keychain.run };
     await regi(['login', '-u', 'ci', '--password-stdin', host], { ...options, stdin: PASSWORD });
     mkdirSync(join(home, '.docker'), { recursive: true });
-    writeFileSync(join(home, '.docker', 'config.json'), JSON.stringify({ auths: { [host]: { auth: authOf('ci') } } }));
+    writeFileSync(
+      join(home, '.docker', 'config.json'),
+      JSON.stringify({ auths: { [host]: { auth: authOf('ci') } } }),
+    );
 
     const first = await regi(['logout', host], options);
-    expect(first).toMatchObject({ status: 0, stdout: `Removed the login for ${host} from ~/.docker/config.json\n` });
-    expect(first.stderr).toContain(`There is still a login for "${host}" in the keychain\n  to remove that too: regi logout --all ${host}\n`);
-    expect(await regi(['logout', '--all', host], options)).toMatchObject({ stdout: `Removed the login for ${host} from the keychain\n`, stderr: '' });
-    expect(await regi(['logout', host], options)).toMatchObject({ status: 0, stdout: `Not logged in to ${host}\n` });
+    expect(first).toMatchObject({
+      status: 0,
+      stdout: `Removed the login for ${host} from ~/.docker/config.json\n`,
+    });
+    expect(first.stderr).toContain(
+      `There is still a login for "${host}" in the keychain\n  to remove that too: regi logout --all ${host}\n`,
+    );
+    expect(await regi(['logout', '--all', host], options)).toMatchObject({
+      stdout: `Removed the login for ${host} from the keychain\n`,
+      stderr: '',
+    });
+    expect(await regi(['logout', host], options)).toMatchObject({
+      status: 0,
+      stdout: `Not logged in to ${host}\n`,
+    });
     expect(keychain.entries.size).toBe(0);
   });
 
@@ -247,18 +363,33 @@ describe('regi logout', () => {
   });
 
   test('removes the entry of a .dockercfg, which has no "auths"', async () => {
-    const home = homeWith({ '.dockercfg': JSON.stringify({ 'https://b.example/v1/': { auth: authOf('old') }, c: { auth: authOf('other') } }) });
-    expect(await regi(['logout', 'b.example'], { home })).toMatchObject({ status: 0, stdout: 'Removed the login for b.example from ~/.dockercfg\n' });
-    expect(JSON.parse(readFileSync(join(home, '.dockercfg'), 'utf8'))).toEqual({ c: { auth: authOf('other') } });
+    const home = homeWith({
+      '.dockercfg': JSON.stringify({
+        'https://b.example/v1/': { auth: authOf('old') },
+        c: { auth: authOf('other') },
+      }),
+    });
+    expect(await regi(['logout', 'b.example'], { home })).toMatchObject({
+      status: 0,
+      stdout: 'Removed the login for b.example from ~/.dockercfg\n',
+    });
+    expect(JSON.parse(readFileSync(join(home, '.dockercfg'), 'utf8'))).toEqual({
+      c: { auth: authOf('other') },
+    });
   });
 
   test('removes everything that is stored with --all alone', async () => {
     const home = temporaryFolder();
     mkdirSync(join(home, '.docker'));
-    writeFileSync(join(home, '.docker', 'config.json'), JSON.stringify({ auths: { a: { auth: authOf('ci') }, b: { auth: authOf('ci') } } }));
+    writeFileSync(
+      join(home, '.docker', 'config.json'),
+      JSON.stringify({ auths: { a: { auth: authOf('ci') }, b: { auth: authOf('ci') } } }),
+    );
     expect((await regi(['logout', '--all'], { home })).stdout.split('\n')).toHaveLength(3);
     expect(configOf(home)).toEqual({ auths: {} });
-    expect(await regi(['logout', '--all'], { home })).toMatchObject({ stdout: 'Not logged in to any registry\n' });
+    expect(await regi(['logout', '--all'], { home })).toMatchObject({
+      stdout: 'Not logged in to any registry\n',
+    });
   });
 });
 
@@ -266,7 +397,12 @@ describe('regi auth list', () => {
   test('prints a table, and nothing secret in any form', async () => {
     const home = temporaryFolder();
     mkdirSync(join(home, '.docker'));
-    writeFileSync(join(home, '.docker', 'config.json'), JSON.stringify({ auths: { 'a.example': { auth: authOf('ci') }, b: { identitytoken: PASSWORD } } }));
+    writeFileSync(
+      join(home, '.docker', 'config.json'),
+      JSON.stringify({
+        auths: { 'a.example': { auth: authOf('ci') }, b: { identitytoken: PASSWORD } },
+      }),
+    );
     const { stdout, stderr } = await regi(['auth', 'list'], { home });
     expect(stdout).toBe(
       'REGISTRY    USER      PLACE                   USED\na.example   ci        ~/.docker/config.json   yes\nb           <token>   ~/.docker/config.json   yes\n',
@@ -289,10 +425,18 @@ describe('regi auth list', () => {
         auths: { 'a.example': { auth: authOf('one') }, 'c.example': { auth: authOf('x') } },
         credHelpers: { 'c.example': '' },
       }),
-      '.config/containers/auth.json': JSON.stringify({ auths: { 'a.example': { auth: authOf('two') }, 'a.example/team': { auth: authOf('three') } } }),
+      '.config/containers/auth.json': JSON.stringify({
+        auths: {
+          'a.example': { auth: authOf('two') },
+          'a.example/team': { auth: authOf('three') },
+        },
+      }),
       '.dockercfg': JSON.stringify({ 'https://b.example/v1/': { auth: authOf('old') } }),
     });
-    const { stdout } = await regi(['auth', 'list'], { home, env: { REGI_REGISTRY: 'c.example', REGI_USERNAME: 'me', REGI_PASSWORD: 'x' } });
+    const { stdout } = await regi(['auth', 'list'], {
+      home,
+      env: { REGI_REGISTRY: 'c.example', REGI_USERNAME: 'me', REGI_PASSWORD: 'x' },
+    });
     expectGolden('test/golden/auth-list.txt', stdout);
   });
 
@@ -308,14 +452,24 @@ describe('regi auth list', () => {
 describe('regi auth get', () => {
   const home = temporaryFolder();
   mkdirSync(join(home, '.docker'));
-  writeFileSync(join(home, '.docker', 'config.json'), JSON.stringify({ auths: { 'a.example': { auth: authOf('ci') }, b: { identitytoken: 'token' } } }));
+  writeFileSync(
+    join(home, '.docker', 'config.json'),
+    JSON.stringify({
+      auths: { 'a.example': { auth: authOf('ci') }, b: { identitytoken: 'token' } },
+    }),
+  );
 
   test('speaks the protocol of credential helpers', async () => {
-    expect((await regi(['auth', 'get', 'a.example'], { home })).stdout).toBe(`{"ServerURL":"a.example","Username":"ci","Secret":"${PASSWORD}"}\n`);
+    expect((await regi(['auth', 'get', 'a.example'], { home })).stdout).toBe(
+      `{"ServerURL":"a.example","Username":"ci","Secret":"${PASSWORD}"}\n`,
+    );
   });
 
   test('refuses to show a password on a terminal', async () => {
-    expect(await regi(['auth', 'get', 'a.example'], { home, isTTY: true })).toMatchObject({ status: 2, stdout: '' });
+    expect(await regi(['auth', 'get', 'a.example'], { home, isTTY: true })).toMatchObject({
+      status: 2,
+      stdout: '',
+    });
   });
 
   test('fails where nothing is stored', async () => {

@@ -14,7 +14,10 @@ import { runMain, type MainResult } from '../../support/run-main.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
 import { listAll } from '../../support/watched.ts';
 
-const [base, next] = [makeImage({ seed: 1, layers: [50_000, 10] }), makeImage({ seed: 1, layers: [50_000, 20] })];
+const [base, next] = [
+  makeImage({ seed: 1, layers: [50_000, 10] }),
+  makeImage({ seed: 1, layers: [50_000, 20] }),
+];
 const index = makeIndex({ seed: 5 });
 const signature = makeArtifact({ subject: index.root, seed: 9, size: 100 });
 
@@ -49,20 +52,33 @@ async function namesIn(file: string): Promise<readonly (string | undefined)[]> {
 
 describe('regi export', () => {
   test('prints a line an image, and the archive has each under its full name', async () => {
-    const { status, stdout } = await run(ref('library/debian:12'), ref('team/app:1.0'), '-o', 'b.tar');
-    expect({ status, stdout }).toEqual({ status: 0, stdout: `archive:b.tar@${base.root.digest}\narchive:b.tar@${index.root.digest}\n` });
+    const { status, stdout } = await run(
+      ref('library/debian:12'),
+      ref('team/app:1.0'),
+      '-o',
+      'b.tar',
+    );
+    expect({ status, stdout }).toEqual({
+      status: 0,
+      stdout: `archive:b.tar@${base.root.digest}\narchive:b.tar@${index.root.digest}\n`,
+    });
     expect(await namesIn('b.tar')).toEqual([ref('library/debian:12'), ref('team/app:1.0')]);
     expect(readdirSync(cwd)).toEqual(['b.tar']);
   });
 
   test('fetches what several images share once', async () => {
     await run(ref('library/debian:12'), ref('team/app:12'), '-o', 'b.tar');
-    const blobs = new Set([...base.layers, base.config, ...next.layers, next.config].map(({ digest }) => digest));
+    const blobs = new Set(
+      [...base.layers, base.config, ...next.layers, next.config].map(({ digest }) => digest),
+    );
     expect(registry.count('GET', 'blob')).toBe(blobs.size);
   });
 
   test('an image of many layers makes Node warn of no leak', async () => {
-    await makeImage({ layers: Array.from({ length: 30 }, (_, at) => 10 + at) }).pushAll(registry.place.open('many'), '1');
+    await makeImage({ layers: Array.from({ length: 30 }, (_, at) => 10 + at) }).pushAll(
+      registry.place.open('many'),
+      '1',
+    );
     const warnings: Error[] = [];
     const listen = (warning: Error): void => void warnings.push(warning);
     process.on('warning', listen);
@@ -77,18 +93,46 @@ describe('regi export', () => {
 
   test('--json names each image with where it is', async () => {
     const { stdout } = await run('--json', ref('library/debian:12'), '-o', 'b.tar');
-    expect(JSON.parse(stdout)).toMatchObject({ name: 'archive:b.tar', image: `archive:b.tar:${ref('library/debian:12')}`, digest: base.root.digest });
+    expect(JSON.parse(stdout)).toMatchObject({
+      name: 'archive:b.tar',
+      image: `archive:b.tar:${ref('library/debian:12')}`,
+      digest: base.root.digest,
+    });
   });
 
   test('with a tag and a digest the tag is the name', async () => {
-    const { stdout } = await run('--json', ref(`library/debian:12@${base.root.digest}`), '-o', 'b.tar');
-    expect(JSON.parse(stdout)).toMatchObject({ image: `archive:b.tar:${ref('library/debian:12')}` });
+    const { stdout } = await run(
+      '--json',
+      ref(`library/debian:12@${base.root.digest}`),
+      '-o',
+      'b.tar',
+    );
+    expect(JSON.parse(stdout)).toMatchObject({
+      image: `archive:b.tar:${ref('library/debian:12')}`,
+    });
     expect(await namesIn('b.tar')).toEqual([ref('library/debian:12')]);
   });
 
   test('--tags takes those of each repository that match', async () => {
-    expect((await run('--tags', '1*', '--tags', '!13', ref('library/debian'), ref('team/app'), '-o', 'b.tar')).status).toBe(0);
-    expect(await namesIn('b.tar')).toEqual([ref('library/debian:12'), ref('team/app:1.0'), ref('team/app:12')]);
+    expect(
+      (
+        await run(
+          '--tags',
+          '1*',
+          '--tags',
+          '!13',
+          ref('library/debian'),
+          ref('team/app'),
+          '-o',
+          'b.tar',
+        )
+      ).status,
+    ).toBe(0);
+    expect(await namesIn('b.tar')).toEqual([
+      ref('library/debian:12'),
+      ref('team/app:1.0'),
+      ref('team/app:12'),
+    ]);
   });
 
   test('--all-tags takes every tag', async () => {
@@ -97,15 +141,26 @@ describe('regi export', () => {
   });
 
   test('--from adds the images of a list, under the names it gives them', async () => {
-    writeFileSync(join(cwd, 'list'), `# what we need\n${ref('team/app:1.0')}\n\n${ref('team/app:12')} app.example/renamed\n`);
+    writeFileSync(
+      join(cwd, 'list'),
+      `# what we need\n${ref('team/app:1.0')}\n\n${ref('team/app:12')} app.example/renamed\n`,
+    );
     await run(ref('library/debian:12'), '--from', 'list', '-o', 'b.tar');
-    expect(await namesIn('b.tar')).toEqual([ref('library/debian:12'), ref('team/app:1.0'), 'app.example/renamed:latest']);
+    expect(await namesIn('b.tar')).toEqual([
+      ref('library/debian:12'),
+      ref('team/app:1.0'),
+      'app.example/renamed:latest',
+    ]);
   });
 
   test('an archive without a name behind it is all its images, with their names', async () => {
     await run(ref('library/debian:12'), ref('team/app:12'), '-o', 'b.tar');
     await run('archive:b.tar', ref('library/debian:13'), '-o', 'more.tar');
-    expect(await namesIn('more.tar')).toEqual([ref('library/debian:12'), ref('team/app:12'), ref('library/debian:13')]);
+    expect(await namesIn('more.tar')).toEqual([
+      ref('library/debian:12'),
+      ref('team/app:12'),
+      ref('library/debian:13'),
+    ]);
   });
 
   test('a layout without a name behind it is all its images, with their names', async () => {
@@ -124,7 +179,11 @@ describe('regi export', () => {
     const { stdout } = await run('--referrers', ref('team/app:1.0'), '-o', 'b.tar');
     expect(stdout).toBe(`archive:b.tar@${index.root.digest}\n`);
     const archive = await openForTest(join(cwd, 'b.tar'));
-    expect((await listAll(archive.open('team/app').listReferrers(index.root))).map(({ digest }) => digest)).toEqual([signature.root.digest]);
+    expect(
+      (await listAll(archive.open('team/app').listReferrers(index.root))).map(
+        ({ digest }) => digest,
+      ),
+    ).toEqual([signature.root.digest]);
   });
 
   test('-o - writes the archive to standard output, the same bytes, and the line elsewhere', async () => {
@@ -142,7 +201,9 @@ describe('regi export', () => {
     ]) {
       const io = fakeIo({ cwd, home: cwd, stdoutBreaksAt: 1 });
       expect(await main([...argv, ref('team/app:1.0'), '-q'], io)).toBe(1);
-      expect(io.stderrText()).toMatch(/^regi: Cannot write the archive to standard output: the program that reads it has ended\n {2}\S.+\n$/);
+      expect(io.stderrText()).toMatch(
+        /^regi: Cannot write the archive to standard output: the program that reads it has ended\n {2}\S.+\n$/,
+      );
     }
   });
 
@@ -152,8 +213,17 @@ describe('regi export', () => {
   });
 
   test('--dry-run says how large the archive would be and writes nothing', async () => {
-    const { status, stdout, stderr } = await run('--dry-run', ref('library/debian:12'), '-o', 'b.tar');
-    expect({ status, stdout, files: readdirSync(cwd) }).toEqual({ status: 0, stdout: '', files: [] });
+    const { status, stdout, stderr } = await run(
+      '--dry-run',
+      ref('library/debian:12'),
+      '-o',
+      'b.tar',
+    );
+    expect({ status, stdout, files: readdirSync(cwd) }).toEqual({
+      status: 0,
+      stdout: '',
+      files: [],
+    });
     await run(ref('library/debian:12'), '-o', 'b.tar');
     expect(stderr).toContain(`(${readFileSync(join(cwd, 'b.tar')).byteLength} bytes)`);
   });
@@ -169,18 +239,27 @@ describe('regi export', () => {
 
 describe('regi export --split', () => {
   test('writes several files, which are read as one, and a checksum of each', async () => {
-    expect((await run('--split', '30k', '--checksum', ref('library/debian:12'), '-o', 'b.tar')).status).toBe(0);
+    expect(
+      (await run('--split', '30k', '--checksum', ref('library/debian:12'), '-o', 'b.tar')).status,
+    ).toBe(0);
     expect(readdirSync(cwd)).toEqual(['b.tar.001', 'b.tar.002', 'b.tar.sha256']);
-    expect(readFileSync(join(cwd, 'b.tar.sha256'), 'utf8')).toMatch(/^[0-9a-f]{64} {2}b\.tar\.001\n[0-9a-f]{64} {2}b\.tar\.002\n$/);
+    expect(readFileSync(join(cwd, 'b.tar.sha256'), 'utf8')).toMatch(
+      /^[0-9a-f]{64} {2}b\.tar\.001\n[0-9a-f]{64} {2}b\.tar\.002\n$/,
+    );
     for (const name of ['b.tar', 'b.tar.001', 'b.tar.002']) {
-      expect((await runMain(['digest', `archive:${name}`], { cwd })).stdout).toBe(`${base.root.digest}\n`);
+      expect((await runMain(['digest', `archive:${name}`], { cwd })).stdout).toBe(
+        `${base.root.digest}\n`,
+      );
     }
   });
 
   test('the files together are the bytes of the one', async () => {
     await run('--split', '30k', ref('library/debian:12'), '-o', 'parts.tar');
     await run(ref('library/debian:12'), '-o', 'one.tar');
-    const parts = Buffer.concat([readFileSync(join(cwd, 'parts.tar.001')), readFileSync(join(cwd, 'parts.tar.002'))]);
+    const parts = Buffer.concat([
+      readFileSync(join(cwd, 'parts.tar.001')),
+      readFileSync(join(cwd, 'parts.tar.002')),
+    ]);
     expect(Buffer.compare(parts, readFileSync(join(cwd, 'one.tar')))).toBe(0);
   });
 
@@ -207,7 +286,9 @@ describe('regi export --split', () => {
 
   test('a single file whose name ends with a number is no piece', async () => {
     await run(ref('library/debian:12'), '-o', 'b.tar.005');
-    expect((await runMain(['digest', 'archive:b.tar.005'], { cwd })).stdout).toBe(`${base.root.digest}\n`);
+    expect((await runMain(['digest', 'archive:b.tar.005'], { cwd })).stdout).toBe(
+      `${base.root.digest}\n`,
+    );
   });
 });
 
@@ -216,21 +297,56 @@ describe('regi export --since', () => {
     await run(ref('library/debian:12'), '-o', 'b.tar', '--write-list', 'b.json');
   });
 
-  test.each(['b.tar', 'b.json'])('leaves out the layers of %s, also for another repository', async (since) => {
-    const { status, stdout, stderr } = await run('--since', since, ref('team/app:12'), '-o', 'delta.tar');
-    expect({ status, stdout }).toEqual({ status: 0, stdout: `archive:delta.tar@${next.root.digest}\n` });
-    expect(stderr).toContain('1 layer (');
-    const delta = await openForTest(join(cwd, 'delta.tar'));
-    const there = await Promise.all([next.root, next.config, ...next.layers].map((node) => delta.open('').exists(node)));
-    expect(there).toEqual([true, true, false, true]);
-    expect(delta.omitted).toEqual([{ digest: next.layers[0]?.digest, size: next.layers[0]?.size, repositories: [ref('library/debian')] }]);
-  });
+  test.each(['b.tar', 'b.json'])(
+    'leaves out the layers of %s, also for another repository',
+    async (since) => {
+      const { status, stdout, stderr } = await run(
+        '--since',
+        since,
+        ref('team/app:12'),
+        '-o',
+        'delta.tar',
+      );
+      expect({ status, stdout }).toEqual({
+        status: 0,
+        stdout: `archive:delta.tar@${next.root.digest}\n`,
+      });
+      expect(stderr).toContain('1 layer (');
+      const delta = await openForTest(join(cwd, 'delta.tar'));
+      const there = await Promise.all(
+        [next.root, next.config, ...next.layers].map((node) => delta.open('').exists(node)),
+      );
+      expect(there).toEqual([true, true, false, true]);
+      expect(delta.omitted).toEqual([
+        {
+          digest: next.layers[0]?.digest,
+          size: next.layers[0]?.size,
+          repositories: [ref('library/debian')],
+        },
+      ]);
+    },
+  );
 
   test('--write-list lists what the earlier archive carried too', async () => {
-    await run('--since', 'b.json', ref('team/app:12'), '-o', 'delta.tar', '--write-list', 'all.json');
-    const { blobs } = JSON.parse(readFileSync(join(cwd, 'all.json'), 'utf8')) as { blobs: { digest: string; repositories: string[] }[] };
-    expect(blobs.map(({ digest }) => digest)).toEqual([...new Set([...base.layers, ...next.layers].map(({ digest }) => digest))].toSorted());
-    expect(blobs.find(({ digest }) => digest === base.layers[0]?.digest)?.repositories).toEqual([ref('library/debian'), ref('team/app')]);
+    await run(
+      '--since',
+      'b.json',
+      ref('team/app:12'),
+      '-o',
+      'delta.tar',
+      '--write-list',
+      'all.json',
+    );
+    const { blobs } = JSON.parse(readFileSync(join(cwd, 'all.json'), 'utf8')) as {
+      blobs: { digest: string; repositories: string[] }[];
+    };
+    expect(blobs.map(({ digest }) => digest)).toEqual(
+      [...new Set([...base.layers, ...next.layers].map(({ digest }) => digest))].toSorted(),
+    );
+    expect(blobs.find(({ digest }) => digest === base.layers[0]?.digest)?.repositories).toEqual([
+      ref('library/debian'),
+      ref('team/app'),
+    ]);
   });
 
   test('says when the earlier archive has nothing of these images', async () => {
@@ -247,7 +363,11 @@ describe('regi export --since', () => {
     writeFileSync(join(cwd, 'broken.json'), '{"regi":');
     registry.forgetRequests();
     const result = await run('--since', since, ref('team/app:12'), '-o', 'delta.tar');
-    expect([result.status, result.stderr, registry.requests.length]).toEqual([status, expect.stringContaining(problem), 0]);
+    expect([result.status, result.stderr, registry.requests.length]).toEqual([
+      status,
+      expect.stringContaining(problem),
+      0,
+    ]);
     expect(existsSync(join(cwd, 'delta.tar'))).toBe(false);
   });
 });
@@ -274,12 +394,24 @@ describe('regi export refuses', () => {
   test('a line of a list that is none, before anything is asked for', async () => {
     writeFileSync(join(cwd, 'list'), `${ref('team/app:1.0')}\nUPPER case extra\n`);
     const { status, stderr } = await run('--from', 'list', '-o', 'b.tar');
-    expect([status, stderr, registry.requests.length]).toEqual([2, expect.stringContaining('line 2 of "list"'), 0]);
+    expect([status, stderr, registry.requests.length]).toEqual([
+      2,
+      expect.stringContaining('line 2 of "list"'),
+      0,
+    ]);
   });
 
   test('to write anything when one image is not there', async () => {
-    const { status, stderr } = await run(ref('library/debian:12'), ref('library/debian:nope'), '-o', 'b.tar');
-    expect([status, stderr]).toEqual([3, expect.stringContaining(`Cannot archive "${ref('library/debian:nope')}"`)]);
+    const { status, stderr } = await run(
+      ref('library/debian:12'),
+      ref('library/debian:nope'),
+      '-o',
+      'b.tar',
+    );
+    expect([status, stderr]).toEqual([
+      3,
+      expect.stringContaining(`Cannot archive "${ref('library/debian:nope')}"`),
+    ]);
     expect(readdirSync(cwd)).toEqual([]);
   });
 

@@ -11,7 +11,10 @@ import { runMain, type MainResult } from '../../support/run-main.ts';
 import { buildTar, writeTar } from '../../support/tar-builder.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
 
-const [base, next] = [makeImage({ seed: 1, layers: [50_000, 10] }), makeImage({ seed: 1, layers: [50_000, 20] })];
+const [base, next] = [
+  makeImage({ seed: 1, layers: [50_000, 10] }),
+  makeImage({ seed: 1, layers: [50_000, 20] }),
+];
 const index = makeIndex({ seed: 5 });
 const both = [
   { image: base, refName: '12', fullName: 'docker.io/library/debian:12' },
@@ -44,14 +47,19 @@ describe('regi import', () => {
     const { status, stdout } = await run(writeTar(layoutMembers(both)), `${to.host}/mirror`);
     expect({ status, lines: lines(stdout) }).toEqual({
       status: 0,
-      lines: [`${to.host}/mirror/library/debian@${base.root.digest}`, `${to.host}/mirror/team/app@${index.root.digest}`],
+      lines: [
+        `${to.host}/mirror/library/debian@${base.root.digest}`,
+        `${to.host}/mirror/team/app@${index.root.digest}`,
+      ],
     });
     expect(await to.place.open('mirror/team/app').resolve('1.0')).toEqual(index.root);
   });
 
   test('a table on standard error says what became of each', async () => {
     const { stderr } = await run(writeTar(layoutMembers(both)), to.host);
-    expect(stderr).toMatch(/NAME +DESTINATION +RESULT\ndocker\.io\/library\/debian:12 +127\S+\/library\/debian:12 +copied\nregistry\.example/);
+    expect(stderr).toMatch(
+      /NAME +DESTINATION +RESULT\ndocker\.io\/library\/debian:12 +127\S+\/library\/debian:12 +copied\nregistry\.example/,
+    );
   });
 
   test('--json has the name that the archive has for it', async () => {
@@ -66,7 +74,10 @@ describe('regi import', () => {
     const { status, stdout } = await run(writeTar(layoutMembers(both)));
     expect({ status, lines: lines(stdout) }).toEqual({
       status: 0,
-      lines: [`local:docker.io/library/debian@${base.root.digest}`, `local:registry.example/team/app@${index.root.digest}`],
+      lines: [
+        `local:docker.io/library/debian@${base.root.digest}`,
+        `local:registry.example/team/app@${index.root.digest}`,
+      ],
     });
   });
 
@@ -78,13 +89,19 @@ describe('regi import', () => {
       ]),
     );
     const { stderr } = await run('--progress', 'json', path);
-    const events = lines(stderr).map((line) => JSON.parse(line) as { kind: string; target?: { digest: string } });
-    const started = events.filter(({ kind, target }) => kind === 'started' && target?.digest === base.layers[0]?.digest);
+    const events = lines(stderr).map(
+      (line) => JSON.parse(line) as { kind: string; target?: { digest: string } },
+    );
+    const started = events.filter(
+      ({ kind, target }) => kind === 'started' && target?.digest === base.layers[0]?.digest,
+    );
     expect(started).toHaveLength(1);
   });
 
   test('--platform brings that platform of each image', async () => {
-    const path = writeTar(layoutMembers([{ image: index, refName: '1.0', fullName: 'registry.example/team/app:1.0' }]));
+    const path = writeTar(
+      layoutMembers([{ image: index, refName: '1.0', fullName: 'registry.example/team/app:1.0' }]),
+    );
     const { status, stdout } = await run(path, to.host, '--platform', 'linux/arm64');
     const arm64 = index.images[1]?.root.digest;
     expect([status, stdout]).toEqual([0, `${to.host}/team/app@${arm64 ?? ''}\n`]);
@@ -94,15 +111,27 @@ describe('regi import', () => {
   test('--platform needs no layers that the archive leaves out of other platforms', async () => {
     const [amd64, arm64] = index.images;
     const without = (amd64?.layers ?? []).map(({ digest }) => digest);
-    const path = writeTar(layoutMembers([{ image: index, fullName: 'registry.example/team/app:1.0' }], without));
+    const path = writeTar(
+      layoutMembers([{ image: index, fullName: 'registry.example/team/app:1.0' }], without),
+    );
     expect((await run(path, to.host)).status).toBe(3);
-    expect(await run(path, to.host, '--platform', 'linux/arm64')).toMatchObject({ status: 0, stdout: `${to.host}/team/app@${arm64?.root.digest ?? ''}\n` });
+    expect(await run(path, to.host, '--platform', 'linux/arm64')).toMatchObject({
+      status: 0,
+      stdout: `${to.host}/team/app@${arm64?.root.digest ?? ''}\n`,
+    });
   });
 
   test('an image without the platform stops the plan before anything is written', async () => {
-    const { status, stderr } = await run(writeTar(layoutMembers(both)), to.host, '--platform', 'linux/s390x');
+    const { status, stderr } = await run(
+      writeTar(layoutMembers(both)),
+      to.host,
+      '--platform',
+      'linux/s390x',
+    );
     expect([status, writes()]).toEqual([3, 0]);
-    expect(stderr).toContain('Cannot import "docker.io/library/debian:12": Cannot find platform "linux/s390x"');
+    expect(stderr).toContain(
+      'Cannot import "docker.io/library/debian:12": Cannot find platform "linux/s390x"',
+    );
   });
 
   test('a second time moves nothing', async () => {
@@ -110,13 +139,23 @@ describe('regi import', () => {
     await run(path, to.host);
     const before = writes();
     const { status, stderr } = await run(path, to.host);
-    expect([status, writes() - before, stderr]).toEqual([0, 0, expect.stringContaining('2 images unchanged')]);
+    expect([status, writes() - before, stderr]).toEqual([
+      0,
+      0,
+      expect.stringContaining('2 images unchanged'),
+    ]);
   });
 
   test('images without a full name are of a repository named after the file', async () => {
-    const path = writeTar(layoutMembers([{ image: base, refName: '12' }, { image: next }]), 'Builds.tar');
+    const path = writeTar(
+      layoutMembers([{ image: base, refName: '12' }, { image: next }]),
+      'Builds.tar',
+    );
     const { stdout } = await run(path, to.host);
-    expect(lines(stdout)).toEqual([`${to.host}/builds@${base.root.digest}`, `${to.host}/builds@${next.root.digest}`]);
+    expect(lines(stdout)).toEqual([
+      `${to.host}/builds@${base.root.digest}`,
+      `${to.host}/builds@${next.root.digest}`,
+    ]);
     expect(await to.place.open('builds').resolve('12')).toEqual(base.root);
   });
 
@@ -133,7 +172,14 @@ describe('regi import', () => {
   });
 
   test('an image layout is imported like an archive', async () => {
-    await runMain(['copy', `archive:${writeTar(layoutMembers([{ image: base, refName: '12' }]))}`, 'oci:images:registry.example/team/app:1'], { cwd });
+    await runMain(
+      [
+        'copy',
+        `archive:${writeTar(layoutMembers([{ image: base, refName: '12' }]))}`,
+        'oci:images:registry.example/team/app:1',
+      ],
+      { cwd },
+    );
     expect((await run('images', to.host)).stdout).toBe(`${to.host}/team/app@${base.root.digest}\n`);
   });
 
@@ -148,15 +194,29 @@ describe('regi import', () => {
   });
 
   test('one that fails does not stop the others, and the exit status says so', async () => {
-    to.fault({ match: { method: 'PUT', path: /library\/debian\/manifests/ }, action: { kind: 'answer', status: 405 }, times: 100 });
+    to.fault({
+      match: { method: 'PUT', path: /library\/debian\/manifests/ },
+      action: { kind: 'answer', status: 405 },
+      times: 100,
+    });
     const { status, stdout, stderr } = await run(writeTar(layoutMembers(both)), to.host);
-    expect({ status, stdout }).toEqual({ status: 8, stdout: `${to.host}/team/app@${index.root.digest}\n` });
+    expect({ status, stdout }).toEqual({
+      status: 8,
+      stdout: `${to.host}/team/app@${index.root.digest}\n`,
+    });
     expect(stderr).toMatch(/docker\.io\/library\/debian:12 .+ failed\n/);
   });
 
   test('an archive whose image has lost a manifest is refused before anything is written', async () => {
     const child = index.images[0]?.root.digest;
-    const path = writeTar(layoutMembers(both, child === undefined ? [] : [child, ...(index.images[1] === undefined ? [] : [index.images[1].root.digest])]));
+    const path = writeTar(
+      layoutMembers(
+        both,
+        child === undefined
+          ? []
+          : [child, ...(index.images[1] === undefined ? [] : [index.images[1].root.digest])],
+      ),
+    );
     const { status } = await run(path, to.host);
     expect([status, writes()]).toEqual([3, 0]);
   });
@@ -176,12 +236,24 @@ describe('regi import --map', () => {
   });
 
   test('a mapping of an image counts before one of its repository', async () => {
-    await run(writeTar(layoutMembers(both)), to.host, '--map', `debian=${to.host}/all`, '--map', `debian:12=${to.host}/one:1`);
+    await run(
+      writeTar(layoutMembers(both)),
+      to.host,
+      '--map',
+      `debian=${to.host}/all`,
+      '--map',
+      `debian:12=${to.host}/one:1`,
+    );
     expect(await to.place.open('one').resolve('1')).toEqual(base.root);
   });
 
   test('local: sends an image into the local store', async () => {
-    const { stdout } = await run(writeTar(layoutMembers(both)), to.host, '--map', 'debian:12=local:mine:1');
+    const { stdout } = await run(
+      writeTar(layoutMembers(both)),
+      to.host,
+      '--map',
+      'debian:12=local:mine:1',
+    );
     expect(lines(stdout)).toContain(`local:docker.io/library/mine@${base.root.digest}`);
   });
 });
@@ -191,18 +263,37 @@ describe('regi import refuses', () => {
     ['a bare word as PREFIX', ['mirror'], 'no registry'],
     ['a PREFIX with a tag', ['registry.example/app:1'], 'expected HOST[:PORT][/PATH]'],
     ['a mapping without "="', ['--map', 'debian'], 'expected OLD=NEW'],
-    ['a mapping of nothing in the archive', ['--map', 'absent=registry.example/x', 'registry.example'], 'no image of that name'],
-    ['a mapping to a folder', ['--map', 'debian=oci:dir', 'registry.example'], 'expected a reference'],
-    ['images that nothing says the place of', ['--map', 'debian=registry.example/x'], 'Cannot tell where "registry.example/team/app:1.0" goes'],
-    ['two images under one name', ['registry.example', '--map', 'debian:12=registry.example/team/app:1.0'], 'under one name'],
+    [
+      'a mapping of nothing in the archive',
+      ['--map', 'absent=registry.example/x', 'registry.example'],
+      'no image of that name',
+    ],
+    [
+      'a mapping to a folder',
+      ['--map', 'debian=oci:dir', 'registry.example'],
+      'expected a reference',
+    ],
+    [
+      'images that nothing says the place of',
+      ['--map', 'debian=registry.example/x'],
+      'Cannot tell where "registry.example/team/app:1.0" goes',
+    ],
+    [
+      'two images under one name',
+      ['registry.example', '--map', 'debian:12=registry.example/team/app:1.0'],
+      'under one name',
+    ],
   ])('%s', async (_what, args, problem) => {
     const { status, stderr } = await run(writeTar(layoutMembers(both)), ...args);
     expect([status, stderr]).toEqual([2, expect.stringContaining(problem)]);
   });
 
-  test.each(['docker://debian', 'dir:folder', 'local:debian'])('%s, which is no archive', async (file) => {
-    expect((await run(file, to.host)).status).toBe(2);
-  });
+  test.each(['docker://debian', 'dir:folder', 'local:debian'])(
+    '%s, which is no archive',
+    async (file) => {
+      expect((await run(file, to.host)).status).toBe(2);
+    },
+  );
 
   test('a file that is not there', async () => {
     expect((await run('absent.tar', to.host)).status).toBe(3);
@@ -227,7 +318,9 @@ describe('regi import of an incremental archive', () => {
   test('is refused with a list of what is missing, and nothing is written', async () => {
     const { status, stdout, stderr } = await run(delta ?? '', `${to.host}/mirror`);
     expect({ status, stdout, writes: writes() }).toEqual({ status: 3, stdout: '', writes: 0 });
-    expect(stderr).toMatch(new RegExp(`MISSING .+\n${layer.digest} .+team/app:1 .+/library/debian\n`));
+    expect(stderr).toMatch(
+      new RegExp(`MISSING .+\n${layer.digest} .+team/app:1 .+/library/debian\n`),
+    );
     expect(stderr).toContain('1 layer (');
   });
 
@@ -235,12 +328,22 @@ describe('regi import of an incremental archive', () => {
     const { stderr } = await run('--json', delta ?? '', `${to.host}/mirror`);
     expect(lines(stderr).map((line) => JSON.parse(line) as unknown)).toEqual([
       { warning: { message: expect.stringContaining(layer.digest) } },
-      { error: { code: 'NOT_FOUND', message: expect.stringContaining('1 layer ('), hint: expect.stringContaining('--base REPO') } },
+      {
+        error: {
+          code: 'NOT_FOUND',
+          message: expect.stringContaining('1 layer ('),
+          hint: expect.stringContaining('--base REPO'),
+        },
+      },
     ]);
   });
 
   test('looks everywhere that it goes when the archive records no repository', async () => {
-    const record = { regi: 'omitted', version: 1, blobs: [{ digest: layer.digest, size: layer.size, repositories: [] }] };
+    const record = {
+      regi: 'omitted',
+      version: 1,
+      blobs: [{ digest: layer.digest, size: layer.size, repositories: [] }],
+    };
     const members = layoutMembers(
       [
         { image: next, fullName: 'a.example/app:2' },
@@ -249,7 +352,10 @@ describe('regi import of an incremental archive', () => {
       [layer.digest],
     );
     await base.pushAll(to.place.open('base'), '1');
-    const { status } = await run(writeTar([...members, json('regi-omitted.json', record)]), to.host);
+    const { status } = await run(
+      writeTar([...members, json('regi-omitted.json', record)]),
+      to.host,
+    );
     expect([status, await to.place.open('app').exists(layer)]).toEqual([0, true]);
   });
 
@@ -259,15 +365,23 @@ describe('regi import of an incremental archive', () => {
     const { status, stderr } = await run(delta ?? '', `${to.host}/mirror`);
     expect([status, stderr]).toEqual([0, expect.stringContaining('1 mounted')]);
     const store = to.place.open('mirror/team/app');
-    expect(await Promise.all([next.root, next.config, ...next.layers].map((node) => store.exists(node)))).toEqual([true, true, true, true]);
-    expect(to.requests.map(({ url }) => decodeURIComponent(url)).filter((url) => url.includes(layer.digest) && url.includes('from='))).toEqual([
-      expect.stringContaining('from=mirror/library/debian'),
-    ]);
+    expect(
+      await Promise.all([next.root, next.config, ...next.layers].map((node) => store.exists(node))),
+    ).toEqual([true, true, true, true]);
+    expect(
+      to.requests
+        .map(({ url }) => decodeURIComponent(url))
+        .filter((url) => url.includes(layer.digest) && url.includes('from=')),
+    ).toEqual([expect.stringContaining('from=mirror/library/debian')]);
   });
 
   test('fetches and pushes it where the registry mounts nothing', async () => {
     await run(whole ?? '', `${to.host}/mirror`);
-    to.fault({ match: { method: 'POST', path: /mount=/ }, action: { kind: 'answer', status: 405 }, times: 100 });
+    to.fault({
+      match: { method: 'POST', path: /mount=/ },
+      action: { kind: 'answer', status: 405 },
+      times: 100,
+    });
     const { status } = await run(delta ?? '', `${to.host}/mirror`);
     expect([status, await to.place.open('mirror/team/app').exists(layer)]).toEqual([0, true]);
   });
@@ -279,12 +393,19 @@ describe('regi import of an incremental archive', () => {
 
   test('finds it where --base says', async () => {
     await base.pushAll(to.place.open('elsewhere'), '1');
-    expect((await run(delta ?? '', `${to.host}/mirror`, '--base', `${to.host}/elsewhere`)).status).toBe(0);
+    expect(
+      (await run(delta ?? '', `${to.host}/mirror`, '--base', `${to.host}/elsewhere`)).status,
+    ).toBe(0);
   });
 
   test('finds it where a mapping says that the other repository went', async () => {
     await base.pushAll(to.place.open('moved'), '12');
-    const { status } = await run(delta ?? '', `${to.host}/mirror`, '--map', `${from.host}/library/debian=${to.host}/moved`);
+    const { status } = await run(
+      delta ?? '',
+      `${to.host}/mirror`,
+      '--map',
+      `${from.host}/library/debian=${to.host}/moved`,
+    );
     expect([status, await to.place.open('mirror/team/app').exists(layer)]).toEqual([0, true]);
   });
 

@@ -29,7 +29,12 @@ const BASE = [
 ];
 
 const BEFORE = makeLayered([BASE, [file('opt/old', 'old')]], {
-  config: { Cmd: ['bash'], Env: ['PATH=/bin', 'LANG=C'], Labels: { version: '1', kept: 'yes' }, ExposedPorts: { '80/tcp': {} } },
+  config: {
+    Cmd: ['bash'],
+    Env: ['PATH=/bin', 'LANG=C'],
+    Labels: { version: '1', kept: 'yes' },
+    ExposedPorts: { '80/tcp': {} },
+  },
 });
 const AFTER = makeLayered(
   [
@@ -46,7 +51,15 @@ const AFTER = makeLayered(
     ],
     [file('etc/evil\n- \u001b[2J', 'evil')],
   ],
-  { config: { Cmd: ['bash', '-l'], Env: ['PATH=/bin:/usr/bin', 'LANG=C'], Labels: { kept: 'yes' }, ExposedPorts: { '80/tcp': {} }, User: 'me' } },
+  {
+    config: {
+      Cmd: ['bash', '-l'],
+      Env: ['PATH=/bin:/usr/bin', 'LANG=C'],
+      Labels: { kept: 'yes' },
+      ExposedPorts: { '80/tcp': {} },
+      User: 'me',
+    },
+  },
 );
 
 let cwd: string;
@@ -64,7 +77,9 @@ beforeAll(async () => {
 });
 
 test('diff tells configs, layers and files apart', async () => {
-  const { status, stdout, stderr } = await runMain(['diff', 'oci:app:before', 'oci:app:after'], { cwd });
+  const { status, stdout, stderr } = await runMain(['diff', 'oci:app:before', 'oci:app:after'], {
+    cwd,
+  });
   expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
   expectGolden('test/golden/look/diff.txt', stdout);
 });
@@ -90,14 +105,22 @@ test('diff reads layers that both have once', async () => {
 
 test('diff --no-files reads no layer', async () => {
   registry.forgetRequests();
-  const { stdout } = await runMain(['diff', '--no-files', `${registry.host}/team/app:before`, `${registry.host}/team/app:after`]);
+  const { stdout } = await runMain([
+    'diff',
+    '--no-files',
+    `${registry.host}/team/app:before`,
+    `${registry.host}/team/app:after`,
+  ]);
   expect(registry.count('GET', 'blob')).toBe(2);
   expect(stdout).not.toMatch(/^file/m);
 });
 
 test('diff of an image and itself says so, and reads no layer', async () => {
   registry.forgetRequests();
-  const { status, stderr } = await runMain(['diff', `${registry.host}/team/app:before`, 'oci:app:before'], { cwd });
+  const { status, stderr } = await runMain(
+    ['diff', `${registry.host}/team/app:before`, 'oci:app:before'],
+    { cwd },
+  );
   expect({ status, stderr }).toEqual({ status: 0, stderr: 'both are the same image\n' });
   expect(registry.count('GET', 'blob')).toBe(0);
 });
@@ -105,7 +128,10 @@ test('diff of an image and itself says so, and reads no layer', async () => {
 test('diff compares by content: another build of the same files is the same', async () => {
   const layout = await openLayout(join(cwd, 'rebuilt'), { create: true, clock: systemClock });
   await makeLayered([[file('a', 'x', { mtime: 1 }), hardlink('b', 'a')]]).pushTo(layout, '1');
-  await makeLayered([[folder('./'), file('./b', 'x', { mtime: 2 })], [file('./a', 'x', { mtime: 3 })]]).pushTo(layout, '2');
+  await makeLayered([
+    [folder('./'), file('./b', 'x', { mtime: 2 })],
+    [file('./a', 'x', { mtime: 3 })],
+  ]).pushTo(layout, '2');
   const { stdout } = await runMain(['diff', 'oci:rebuilt:1', 'oci:rebuilt:2'], { cwd });
   expect(stdout).toContain('The files are the same\n');
 });

@@ -1,5 +1,12 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, readlinkSync, statSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  readlinkSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 
 import { beforeAll, describe, expect, test } from 'vitest';
@@ -31,8 +38,18 @@ const IMAGE = makeLayered([
     file('cache/old', 'old'),
     file('big', BIG),
   ],
-  [whiteout('etc/gone'), folder('cache'), opaque('cache'), file('cache/new', 'new'), file('etc/evil\u001b[31m\nname', 'evil')],
-  [file('etc/passwd', 'root:x:0:0\nme:x:1:1\n'), symlink('etc/away', '../../outside'), symlink('etc/loop', 'loop')],
+  [
+    whiteout('etc/gone'),
+    folder('cache'),
+    opaque('cache'),
+    file('cache/new', 'new'),
+    file('etc/evil\u001b[31m\nname', 'evil'),
+  ],
+  [
+    file('etc/passwd', 'root:x:0:0\nme:x:1:1\n'),
+    symlink('etc/away', '../../outside'),
+    symlink('etc/loop', 'loop'),
+  ],
 ]);
 
 let cwd: string;
@@ -88,7 +105,11 @@ describe('files', () => {
     ['a folder without its "/"', ['cache/'], '/cache/new\n'],
     ['a file', ['etc/passwd'], '/etc/passwd\n'],
     ['a link to a folder', ['/bin'], '/usr/bin/again\n/usr/bin/tool\n'],
-    ['what is in the folder itself', ['--depth', '1', '/'], ['/big', '/bin', '/cache', '/dev', '/etc', '/tmp', '/usr', ''].join('\n')],
+    [
+      'what is in the folder itself',
+      ['--depth', '1', '/'],
+      ['/big', '/bin', '/cache', '/dev', '/etc', '/tmp', '/usr', ''].join('\n'),
+    ],
   ])('files lists %s', async (_, args, wanted) => {
     expect(await run('files', 'oci:app:1', ...args)).toMatchObject({ status: 0, stdout: wanted });
   });
@@ -97,7 +118,8 @@ describe('files', () => {
     expect(await run('files', 'oci:app:1', '/etc/no/such')).toMatchObject({
       status: 3,
       stdout: '',
-      stderr: 'regi: Cannot find "/etc/no/such" in "oci:app:1"\n  look what is there: regi files oci:app:1 /etc\n',
+      stderr:
+        'regi: Cannot find "/etc/no/such" in "oci:app:1"\n  look what is there: regi files oci:app:1 /etc\n',
     });
   });
 
@@ -106,18 +128,26 @@ describe('files', () => {
     await makeLayered([Buffer.from('{"sbom":true}'.repeat(100))]).pushTo(layout, 'x');
     const { status, stderr } = await run('files', 'oci:bad:x');
     expect(status).toBe(7);
-    expect(stderr).toMatch(/Cannot read layer sha256:\w+ at byte 0: expected a tar, found other bytes/);
+    expect(stderr).toMatch(
+      /Cannot read layer sha256:\w+ at byte 0: expected a tar, found other bytes/,
+    );
   });
 });
 
 describe('cat', () => {
   test('cat prints files one behind the other, links followed', async () => {
-    expect(await run('cat', 'oci:app:1', '/etc/passwd', 'bin/again')).toMatchObject({ status: 0, stdout: 'root:x:0:0\nme:x:1:1\ntool\n', stderr: '' });
+    expect(await run('cat', 'oci:app:1', '/etc/passwd', 'bin/again')).toMatchObject({
+      status: 0,
+      stdout: 'root:x:0:0\nme:x:1:1\ntool\n',
+      stderr: '',
+    });
   });
 
   test('cat reads each layer once for a small file, also through a link of its name', async () => {
     registry.forgetRequests();
-    expect((await run('cat', `${registry.host}/team/app:1`, '/etc/passwd', '/bin/tool')).stdout).toBe('root:x:0:0\nme:x:1:1\ntool\n');
+    expect(
+      (await run('cat', `${registry.host}/team/app:1`, '/etc/passwd', '/bin/tool')).stdout,
+    ).toBe('root:x:0:0\nme:x:1:1\ntool\n');
     expect(registry.count('GET', 'blob')).toBe(IMAGE.layers.length);
   });
 
@@ -129,28 +159,61 @@ describe('cat', () => {
   });
 
   test.each([
-    ['a folder', '/etc', 1, 'Cannot print "/etc": it is a folder\n  list it: regi files oci:app:1 /etc'],
-    ['a device', '/dev/null', 1, 'Cannot print "/dev/null": expected a file, found a device or pipe\n  see what it is: regi files -l oci:app:1 /dev/null'],
-    ['what a layer removed', '/etc/gone', 3, 'Cannot find "/etc/gone" in "oci:app:1"\n  look what is there: regi files oci:app:1 /etc'],
+    [
+      'a folder',
+      '/etc',
+      1,
+      'Cannot print "/etc": it is a folder\n  list it: regi files oci:app:1 /etc',
+    ],
+    [
+      'a device',
+      '/dev/null',
+      1,
+      'Cannot print "/dev/null": expected a file, found a device or pipe\n  see what it is: regi files -l oci:app:1 /dev/null',
+    ],
+    [
+      'what a layer removed',
+      '/etc/gone',
+      3,
+      'Cannot find "/etc/gone" in "oci:app:1"\n  look what is there: regi files oci:app:1 /etc',
+    ],
     [
       'a link out of the image',
       '/etc/away',
       3,
       'Cannot find "/etc/away" in "oci:app:1"\n  "/etc/away" is a link to "../../outside", which is not in the image',
     ],
-    ['a link to itself', '/etc/loop', 3, 'Cannot find "/etc/loop" in "oci:app:1"\n  "/etc/loop" is a link to "loop", which is not in the image'],
-    ['no file at all', '../../etc/shadow', 3, 'Cannot find "../../etc/shadow" in "oci:app:1"\n  look what is there: regi files oci:app:1 /etc'],
+    [
+      'a link to itself',
+      '/etc/loop',
+      3,
+      'Cannot find "/etc/loop" in "oci:app:1"\n  "/etc/loop" is a link to "loop", which is not in the image',
+    ],
+    [
+      'no file at all',
+      '../../etc/shadow',
+      3,
+      'Cannot find "../../etc/shadow" in "oci:app:1"\n  look what is there: regi files oci:app:1 /etc',
+    ],
   ])('cat does not print %s', async (_, path, status, message) => {
-    expect(await run('cat', 'oci:app:1', path)).toMatchObject({ status, stdout: '', stderr: `regi: ${message}\n` });
+    expect(await run('cat', 'oci:app:1', path)).toMatchObject({
+      status,
+      stdout: '',
+      stderr: `regi: ${message}\n`,
+    });
   });
 
   test('cat --json is refused', async () => {
-    expect((await run('cat', '--json', 'oci:app:1', '/etc/passwd')).stderr).toContain('regi files --json describes files');
+    expect((await run('cat', '--json', 'oci:app:1', '/etc/passwd')).stderr).toContain(
+      'regi files --json describes files',
+    );
   });
 
   test('cat shows a terminal text that cannot harm it, and nothing that is no text', async () => {
     const layout = await openLayout(join(cwd, 'live'), { create: true, clock: systemClock });
-    await makeLayered([[file('text', 'red \u001b[31m\nend'), file('program', '\u007fELF\0\0')]]).pushTo(layout, 'x');
+    await makeLayered([
+      [file('text', 'red \u001b[31m\nend'), file('program', '\u007fELF\0\0')],
+    ]).pushTo(layout, 'x');
     const shown = fakeIo({ isTTY: true, cwd });
     expect(await main(['cat', 'oci:live:x', '/text'], shown)).toBe(0);
     expect(shown.stdoutText()).toBe('red \\x1b[31m\nend\n');
@@ -162,15 +225,24 @@ describe('cat', () => {
 
 describe('rootfs', () => {
   test('rootfs -o writes a tar that unpacks to what a container sees', async () => {
-    expect(await run('rootfs', 'oci:app:1', '-o', 'root.tar')).toMatchObject({ status: 0, stdout: '', stderr: '' });
+    expect(await run('rootfs', 'oci:app:1', '-o', 'root.tar')).toMatchObject({
+      status: 0,
+      stdout: '',
+      stderr: '',
+    });
     const root = join(cwd, 'root');
     mkdirSync(root);
     execFileSync('tar', ['-xf', join(cwd, 'root.tar'), '-C', root, '--exclude', 'dev/null']);
     expect(readFileSync(join(root, 'etc/passwd'), 'utf8')).toBe('root:x:0:0\nme:x:1:1\n');
     expect(readFileSync(join(root, 'cache/new'), 'utf8')).toBe('new');
-    expect([existsSync(join(root, 'cache/old')), existsSync(join(root, 'etc/gone'))]).toEqual([false, false]);
+    expect([existsSync(join(root, 'cache/old')), existsSync(join(root, 'etc/gone'))]).toEqual([
+      false,
+      false,
+    ]);
     expect(readlinkSync(join(root, 'bin'))).toBe('usr/bin');
-    expect(statSync(join(root, 'usr/bin/tool')).ino).toBe(statSync(join(root, 'usr/bin/again')).ino);
+    expect(statSync(join(root, 'usr/bin/tool')).ino).toBe(
+      statSync(join(root, 'usr/bin/again')).ino,
+    );
     expect(statSync(join(root, 'tmp')).mode % 0o10000).toBe(0o1777);
   });
 
@@ -183,7 +255,11 @@ describe('rootfs', () => {
 
   test('rootfs --json tells digest and size', async () => {
     const { stdout } = await run('rootfs', '--json', 'oci:app:1', '-o', 'json.tar');
-    expect(JSON.parse(stdout)).toEqual({ digest: IMAGE.root.digest, size: statSync(join(cwd, 'json.tar')).size, path: 'json.tar' });
+    expect(JSON.parse(stdout)).toEqual({
+      digest: IMAGE.root.digest,
+      size: statSync(join(cwd, 'json.tar')).size,
+      path: 'json.tar',
+    });
   });
 
   test('rootfs leaves no file when a layer is not what its digest says', async () => {
@@ -191,7 +267,12 @@ describe('rootfs', () => {
     const store = await openLayout(layout, { create: true, clock: systemClock });
     const image = makeLayered([[file('a', 'x'.repeat(100))]]);
     await image.pushTo(store, '1');
-    const blob = join(layout, 'blobs', 'sha256', image.layers[0]?.digest.slice('sha256:'.length) ?? '');
+    const blob = join(
+      layout,
+      'blobs',
+      'sha256',
+      image.layers[0]?.digest.slice('sha256:'.length) ?? '',
+    );
     const bytes = readFileSync(blob);
     bytes[bytes.byteLength - 1] = 0xff;
     writeFileSync(blob, bytes);
@@ -201,9 +282,18 @@ describe('rootfs', () => {
 
   test('names that lead out of the image lead into it', async () => {
     const layout = await openLayout(join(cwd, 'traversal'), { create: true, clock: systemClock });
-    await makeLayered([[file('../../../up', 'up'), file('/abs', 'abs'), symlink('out', '/'), file('out/through', 'through')]]).pushTo(layout, '1');
+    await makeLayered([
+      [
+        file('../../../up', 'up'),
+        file('/abs', 'abs'),
+        symlink('out', '/'),
+        file('out/through', 'through'),
+      ],
+    ]).pushTo(layout, '1');
     await run('rootfs', 'oci:traversal:1', '-o', 'traversal.tar');
-    expect(execFileSync('tar', ['-tf', join(cwd, 'traversal.tar')], { encoding: 'utf8' })).toBe('up\nabs\nout\nthrough\n');
+    expect(execFileSync('tar', ['-tf', join(cwd, 'traversal.tar')], { encoding: 'utf8' })).toBe(
+      'up\nabs\nout\nthrough\n',
+    );
   });
 
   test('rootfs refuses JSON of its bytes', async () => {
@@ -214,7 +304,11 @@ describe('rootfs', () => {
 
   test.each([
     ['a folder', ['-o', '.'], 'unpack the tar into it: regi rootfs oci:app:1 | tar -x -C .'],
-    ['a folder that is not there', ['-o', 'new/'], 'unpack the tar into it: regi rootfs oci:app:1 | tar -x -C new/'],
+    [
+      'a folder that is not there',
+      ['-o', 'new/'],
+      'unpack the tar into it: regi rootfs oci:app:1 | tar -x -C new/',
+    ],
   ])('rootfs refuses %s', async (_, args, hint) => {
     const { status, stderr } = await run('rootfs', 'oci:app:1', ...args);
     expect({ status, hint: stderr.split('\n')[1]?.trim() }).toEqual({ status: 2, hint });

@@ -25,7 +25,11 @@ beforeAll(async () => {
   const layout = await openLayout(join(cwd, 'app'), { create: true, clock: systemClock });
   await SHOW.pushTo(layout, 'show');
   await INDEX.pushAll(layout, 'index');
-  await makeArtifact({ size: 2000, subject: INDEX.root, annotations: { 'org.example.note': 'signed' } }).pushAll(layout, 'sbom');
+  await makeArtifact({
+    size: 2000,
+    subject: INDEX.root,
+    annotations: { 'org.example.note': 'signed' },
+  }).pushAll(layout, 'sbom');
   const place = createMemoryPlace();
   await INDEX.pushAll(place.open('team/app'), '1.4');
   registry = await startFakeRegistry({ place });
@@ -41,13 +45,16 @@ describe('inspect', () => {
     ['inspect-platform', ['inspect', '--platform', 'arm64', 'oci:app:index'], 120, UTF8],
     ['inspect-artifact', ['inspect', 'oci:app:sbom'], 80, UTF8],
     ['history', ['history', 'oci:app:show'], 80, UTF8],
-  ] as const)('%s is the golden text, no wider than its terminal', async (name, argv, columns, env) => {
-    const { status, io } = await run(argv, { columns, env });
-    expect({ status, stderr: io.stderrText() }).toEqual({ status: 0, stderr: '' });
-    expectGolden(`test/golden/look/${name}.txt`, io.stdoutText());
-    expect(Math.max(...io.stdoutText().split('\n').map(columnsOf))).toBeLessThan(columns);
-    expect(io.stdoutText()).not.toMatch(/(?!\n)[\p{Cc}\p{Cf}]/u);
-  });
+  ] as const)(
+    '%s is the golden text, no wider than its terminal',
+    async (name, argv, columns, env) => {
+      const { status, io } = await run(argv, { columns, env });
+      expect({ status, stderr: io.stderrText() }).toEqual({ status: 0, stderr: '' });
+      expectGolden(`test/golden/look/${name}.txt`, io.stdoutText());
+      expect(Math.max(...io.stdoutText().split('\n').map(columnsOf))).toBeLessThan(columns);
+      expect(io.stdoutText()).not.toMatch(/(?!\n)[\p{Cc}\p{Cf}]/u);
+    },
+  );
 
   test('inspect --json is the golden object', async () => {
     const { io } = await run(['inspect', '--json', 'oci:app:show']);
@@ -73,14 +80,21 @@ describe('inspect', () => {
         { attests: amd64?.root.digest },
         { attests: arm64?.root.digest },
       ],
-      image: { digest: amd64?.root.digest, platform: 'linux/amd64', cmd: ['/bin/sh'], labels: { 'org.example.test': 'yes' } },
+      image: {
+        digest: amd64?.root.digest,
+        platform: 'linux/amd64',
+        cmd: ['/bin/sh'],
+        labels: { 'org.example.test': 'yes' },
+      },
     });
   });
 
   test('inspect asks for manifests and a config, and for no layer', async () => {
     registry.forgetRequests();
     await run(['inspect', `${registry.host}/team/app:1.4`]);
-    expect(registry.requests.filter(({ kind }) => kind === 'blob').map(({ url }) => url)).toEqual([`/v2/team/app/blobs/${INDEX.images[0]?.config.digest}`]);
+    expect(registry.requests.filter(({ kind }) => kind === 'blob').map(({ url }) => url)).toEqual([
+      `/v2/team/app/blobs/${INDEX.images[0]?.config.digest}`,
+    ]);
   });
 
   test.each([
@@ -89,7 +103,10 @@ describe('inspect', () => {
     ['{{index .Labels "maintainer"}}', '山田太郎 and the others of the team'],
     ['{{.Config.Labels.maintainer}}', '山田太郎 and the others of the team'],
     ['{{.Labels.nobody}}|{{index .Labels "nobody"}}', '<no value>|'],
-    ['{{json .Cmd}} {{.Cmd}} {{join .Cmd ","}}', '["nginx","-g","daemon off;"] [nginx -g daemon off;] nginx,-g,daemon off;'],
+    [
+      '{{json .Cmd}} {{.Cmd}} {{join .Cmd ","}}',
+      '["nginx","-g","daemon off;"] [nginx -g daemon off;] nginx,-g,daemon off;',
+    ],
     ['{{len .Layers}}{{range .Layers}} {{.Size}}{{end}}', '4 29360128 3670016 1200 0'],
     [String.raw`{{.User}}\n{{index .Env 1}}`, 'nginx\nNGINX_VERSION=1.27.2'],
     ['{{.Base.Name}}', 'docker.io/library/debian:12-slim'],
@@ -98,24 +115,35 @@ describe('inspect', () => {
     expect({ status, stdout: io.stdoutText() }).toEqual({ status: 0, stdout: `${wanted}\n` });
   });
 
-  test.each(['{{.Digset}}', '{{', '{{if .User}}x{{end}}', '{{range .Env}}', '{{end}}', '{{}}', '{{json}}', '{{index .Env "a" | x}}', '{{.User.Name}}'])(
-    'inspect --format refuses %s with a hint',
-    async (template) => {
-      const { status, io } = await run(['inspect', '--format', template, 'oci:app:show']);
-      expect({ status, stdout: io.stdoutText() }).toEqual({ status: 2, stdout: '' });
-      expect(io.stderrText().trimEnd().split('\n')).toHaveLength(2);
-    },
-  );
+  test.each([
+    '{{.Digset}}',
+    '{{',
+    '{{if .User}}x{{end}}',
+    '{{range .Env}}',
+    '{{end}}',
+    '{{}}',
+    '{{json}}',
+    '{{index .Env "a" | x}}',
+    '{{.User.Name}}',
+  ])('inspect --format refuses %s with a hint', async (template) => {
+    const { status, io } = await run(['inspect', '--format', template, 'oci:app:show']);
+    expect({ status, stdout: io.stdoutText() }).toEqual({ status: 2, stdout: '' });
+    expect(io.stderrText().trimEnd().split('\n')).toHaveLength(2);
+  });
 
   test('inspect --format keeps JSON valid where text would be escaped otherwise', async () => {
     const { io } = await run(['inspect', '--format', '{{json .Env}}', 'oci:app:show']);
     expect(io.stdoutText()).not.toMatch(/\u202e/);
-    expect((JSON.parse(io.stdoutText()) as readonly string[])[2]).toBe('EVIL=\u001b[31mred\u202etxt.exe\r\n');
+    expect((JSON.parse(io.stdoutText()) as readonly string[])[2]).toBe(
+      'EVIL=\u001b[31mred\u202etxt.exe\r\n',
+    );
   });
 
   test('inspect --raw is the manifest and --config the config, byte for byte', async () => {
     const raw = await run(['inspect', '--raw', `${registry.host}/team/app:1.4`]);
-    expect(raw.io.stdoutBytes()).toEqual(Buffer.from(INDEX.nodes.get(INDEX.root.digest)?.bytes ?? []));
+    expect(raw.io.stdoutBytes()).toEqual(
+      Buffer.from(INDEX.nodes.get(INDEX.root.digest)?.bytes ?? []),
+    );
     const config = await run(['inspect', '--config', 'oci:app:show']);
     expect(config.io.stdoutBytes()).toEqual(Buffer.from(SHOW.config));
   });
@@ -146,7 +174,11 @@ describe('config', () => {
     ]) {
       const io = { ...fakeIo({ cwd }), host };
       expect(await main(['config', 'oci:app:index'], io)).toBe(0);
-      const image = INDEX.images.find(({ config }) => Buffer.from(INDEX.nodes.get(config.digest)?.bytes ?? []).equals(Buffer.from(io.stdoutBytes())));
+      const image = INDEX.images.find(({ config }) =>
+        Buffer.from(INDEX.nodes.get(config.digest)?.bytes ?? []).equals(
+          Buffer.from(io.stdoutBytes()),
+        ),
+      );
       expect(image).toBe(INDEX.images[host.architecture === 'amd64' ? 0 : 1]);
     }
   });
@@ -159,7 +191,10 @@ describe('config', () => {
 
   test('config --json has digest, size and the config as an object', async () => {
     const { io } = await run(['config', '--json', 'oci:app:show']);
-    expect(JSON.parse(io.stdoutText())).toMatchObject({ size: SHOW.config.byteLength, config: { architecture: 'arm64' } });
+    expect(JSON.parse(io.stdoutText())).toMatchObject({
+      size: SHOW.config.byteLength,
+      config: { architecture: 'arm64' },
+    });
   });
 
   test('config makes harmful characters visible on a terminal only', async () => {
@@ -172,10 +207,16 @@ describe('config', () => {
 
 /** Names of the fake's CJK label take two columns a character. */
 function columnsOf(line: string): number {
-  return Array.from(line).reduce<number>((sum, character) => sum + (/[\u4e00-\u9fff]/.test(character) ? 2 : 1), 0);
+  return Array.from(line).reduce<number>(
+    (sum, character) => sum + (/[\u4e00-\u9fff]/.test(character) ? 2 : 1),
+    0,
+  );
 }
 
-async function run(argv: readonly string[], options: FakeIoOptions = {}): Promise<{ status: number; io: FakeIo }> {
+async function run(
+  argv: readonly string[],
+  options: FakeIoOptions = {},
+): Promise<{ status: number; io: FakeIo }> {
   const io = fakeIo({ cwd, ...options });
   return { status: await main(argv, io), io };
 }

@@ -16,8 +16,14 @@ const SBOM = makeArtifact({
   subject: INDEX.root,
   annotations: { 'org.opencontainers.image.created': '2024-05-06T07:08:09Z' },
 });
-const SIGNED_SBOM = makeArtifact({ artifactType: 'application/vnd.example.signature', subject: SBOM.root });
-const SCAN = makeArtifact({ artifactType: 'application/vnd.example.scan\u001b[2J', subject: AMD64?.root });
+const SIGNED_SBOM = makeArtifact({
+  artifactType: 'application/vnd.example.signature',
+  subject: SBOM.root,
+});
+const SCAN = makeArtifact({
+  artifactType: 'application/vnd.example.scan\u001b[2J',
+  subject: AMD64?.root,
+});
 const COSIGN = makeImage({ seed: 50 });
 const PLAIN = makeImage({ seed: 60 });
 
@@ -34,7 +40,9 @@ beforeAll(async () => {
 });
 
 function run(...argv: readonly string[]): Promise<MainResult> {
-  return runMain(['referrers', ...argv, `${registry.host}/team/app:1`], { env: { LANG: 'C.UTF-8' } });
+  return runMain(['referrers', ...argv, `${registry.host}/team/app:1`], {
+    env: { LANG: 'C.UTF-8' },
+  });
 }
 
 /** The port is another each time. */
@@ -56,19 +64,30 @@ describe('referrers', () => {
   test.each([
     ['application/spdx+json', [SBOM.root.digest]],
     ['*signature', [SBOM.root.digest, SIGNED_SBOM.root.digest]],
-    ['application/*+json', [SBOM.root.digest, COSIGN.root.digest, ...INDEX.attestations.map(({ root }) => root.digest)]],
+    [
+      'application/*+json',
+      [SBOM.root.digest, COSIGN.root.digest, ...INDEX.attestations.map(({ root }) => root.digest)],
+    ],
     ['nothing', []],
-  ])('referrers --type %s keeps what has that type, and what leads to it', async (type, digests) => {
-    const { stdout } = await run('--json', '--type', type);
-    const rows = stdout
-      .trimEnd()
-      .split('\n')
-      .map((line) => JSON.parse(line) as { readonly kind: string; readonly digest: string });
-    expect(rows.filter(({ kind }) => kind === 'referrer').map(({ digest }) => digest)).toEqual(digests);
-  });
+  ])(
+    'referrers --type %s keeps what has that type, and what leads to it',
+    async (type, digests) => {
+      const { stdout } = await run('--json', '--type', type);
+      const rows = stdout
+        .trimEnd()
+        .split('\n')
+        .map((line) => JSON.parse(line) as { readonly kind: string; readonly digest: string });
+      expect(rows.filter(({ kind }) => kind === 'referrer').map(({ digest }) => digest)).toEqual(
+        digests,
+      );
+    },
+  );
 
   test('referrers says when there is nothing', async () => {
-    const { status, stdout, stderr } = await runMain(['referrers', `${registry.host}/team/app:plain`]);
+    const { status, stdout, stderr } = await runMain([
+      'referrers',
+      `${registry.host}/team/app:plain`,
+    ]);
     expect({ status, stderr }).toEqual({ status: 0, stderr: 'nothing refers to it\n' });
     expect(stdout).toBe(`${registry.host}/team/app:plain  ${PLAIN.root.digest}\n`);
   });

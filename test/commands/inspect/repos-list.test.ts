@@ -12,24 +12,38 @@ let registry: FakeRegistry;
 beforeAll(async () => {
   const place = createMemoryPlace();
   const { descriptor, bytes } = makeBlob(10);
-  for (const name of ['other/app', 'team', 'team/app', 'team/web/front', 'teamwork/app']) await place.open(name).push(descriptor, bytesOf(bytes));
+  for (const name of ['other/app', 'team', 'team/app', 'team/web/front', 'teamwork/app'])
+    await place.open(name).push(descriptor, bytesOf(bytes));
   registry = await startFakeRegistry({ place });
 });
 
 test('repos list prints one repository a line', async () => {
   const { status, io } = await run(['repos', 'list', registry.host]);
   expect({ status, stderr: io.stderrText() }).toEqual({ status: 0, stderr: '' });
-  expect(io.stdoutText().trimEnd().split('\n').toSorted()).toEqual(['other/app', 'team', 'team/app', 'team/web/front', 'teamwork/app']);
+  expect(io.stdoutText().trimEnd().split('\n').toSorted()).toEqual([
+    'other/app',
+    'team',
+    'team/app',
+    'team/web/front',
+    'teamwork/app',
+  ]);
 });
 
 test('repos list keeps to a namespace', async () => {
   const { io } = await run(['repos', 'list', `${registry.host}/team/`]);
-  expect(io.stdoutText().trimEnd().split('\n').toSorted()).toEqual(['team', 'team/app', 'team/web/front']);
+  expect(io.stdoutText().trimEnd().split('\n').toSorted()).toEqual([
+    'team',
+    'team/app',
+    'team/web/front',
+  ]);
 });
 
 test('repos list --json has the name as it is written in a reference', async () => {
   const { io } = await run(['repos', 'list', `${registry.host}/other`, '--json']);
-  expect(JSON.parse(io.stdoutText())).toEqual({ repository: 'other/app', name: `${registry.host}/other/app` });
+  expect(JSON.parse(io.stdoutText())).toEqual({
+    repository: 'other/app',
+    name: `${registry.host}/other/app`,
+  });
 });
 
 test('repos list says so when there is nothing', async () => {
@@ -38,12 +52,17 @@ test('repos list says so when there is nothing', async () => {
   expect(io.stderrText()).toContain('holds no repository');
 });
 
-test.each([404, 405])('repos list says that a registry which answers %d keeps no catalog', async (status) => {
-  registry.fault({ match: { path: /_catalog/ }, action: { kind: 'answer', status } });
-  const { status: exit, io } = await run(['repos', 'list', registry.host]);
-  expect(exit).toBe(1);
-  expect(io.stderrText()).toMatch(/^regi: Cannot list .* keeps no catalog \(status 40[45]\)\n {2}.*regi tags list .*\n$/);
-});
+test.each([404, 405])(
+  'repos list says that a registry which answers %d keeps no catalog',
+  async (status) => {
+    registry.fault({ match: { path: /_catalog/ }, action: { kind: 'answer', status } });
+    const { status: exit, io } = await run(['repos', 'list', registry.host]);
+    expect(exit).toBe(1);
+    expect(io.stderrText()).toMatch(
+      /^regi: Cannot list .* keeps no catalog \(status 40[45]\)\n {2}.*regi tags list .*\n$/,
+    );
+  },
+);
 
 test('repos list asks Docker Hub nothing, and says where to look', async () => {
   const { status, io } = await run(['repos', 'list', 'docker.io/library']);
@@ -61,7 +80,10 @@ test.each([
   expect(io.stderrText()).not.toContain('secret');
 });
 
-async function run(argv: readonly string[], options: FakeIoOptions = {}): Promise<{ status: number; io: FakeIo }> {
+async function run(
+  argv: readonly string[],
+  options: FakeIoOptions = {},
+): Promise<{ status: number; io: FakeIo }> {
   const io = fakeIo(options);
   return { status: await main(argv, io), io };
 }

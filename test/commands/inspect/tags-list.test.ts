@@ -8,7 +8,10 @@ import { fakeIo } from '../../support/io.ts';
 import { makeLayered } from '../../support/layered-image.ts';
 import { runMain, type MainResult } from '../../support/run-main.ts';
 
-const [OLD, NEW] = [makeLayered([[{ name: 'a' }]], { created: '2020-01-01T00:00:00Z' }), makeLayered([[{ name: 'b' }]], { created: '2024-01-01T00:00:00Z' })];
+const [OLD, NEW] = [
+  makeLayered([[{ name: 'a' }]], { created: '2020-01-01T00:00:00Z' }),
+  makeLayered([[{ name: 'b' }]], { created: '2024-01-01T00:00:00Z' }),
+];
 const TAGS = ['1.2', '1.10', '1.10.1', '2.0-rc1', 'edge', 'latest', 'v1.3'];
 const MANY = Array.from({ length: 10_000 }, (_, index) => `t${String(index).padStart(5, '0')}`);
 
@@ -24,7 +27,11 @@ beforeAll(async () => {
     },
   });
   registry = await startFakeRegistry({
-    place: { name: 'place', repositories: () => place.repositories(), open: (name) => (name === 'team/many' ? many : place.open(name)) },
+    place: {
+      name: 'place',
+      repositories: () => place.repositories(),
+      open: (name) => (name === 'team/many' ? many : place.open(name)),
+    },
   });
 });
 
@@ -77,16 +84,26 @@ describe('tags list', () => {
   });
 
   test('tags list --sort semver --limit 1 is the newest', async () => {
-    expect(await tags('--sort', 'semver', '--match', '*', '--match', '!*-*', '--limit', '1')).toEqual(['1.10.1']);
+    expect(
+      await tags('--sort', 'semver', '--match', '*', '--match', '!*-*', '--limit', '1'),
+    ).toEqual(['1.10.1']);
   });
 
   test('tags list --digests has the digest behind a tab', async () => {
-    expect(await tags('--digests', '--match', '1.*')).toEqual([`1.10\t${NEW.root.digest}`, `1.10.1\t${NEW.root.digest}`, `1.2\t${OLD.root.digest}`]);
+    expect(await tags('--digests', '--match', '1.*')).toEqual([
+      `1.10\t${NEW.root.digest}`,
+      `1.10.1\t${NEW.root.digest}`,
+      `1.2\t${OLD.root.digest}`,
+    ]);
   });
 
   test('tags list --json has what was asked for', async () => {
-    const rows = (await tags('--json', '--sort', 'created', '--digests', '--limit', '1')).map((line) => JSON.parse(line) as unknown);
-    expect(rows).toEqual([{ tag: '1.10', digest: NEW.root.digest, created: '2024-01-01T00:00:00Z' }]);
+    const rows = (await tags('--json', '--sort', 'created', '--digests', '--limit', '1')).map(
+      (line) => JSON.parse(line) as unknown,
+    );
+    expect(rows).toEqual([
+      { tag: '1.10', digest: NEW.root.digest, created: '2024-01-01T00:00:00Z' },
+    ]);
   });
 
   test('tags list says that there is no such repository', async () => {
@@ -123,7 +140,13 @@ describe('tags list of 10,000 tags', () => {
 
   test('tags list --limit asks for no page that it does not need', async () => {
     registry.forgetRequests();
-    const { stdout } = await runMain(['tags', 'list', '--limit', '1500', `${registry.host}/team/many`]);
+    const { stdout } = await runMain([
+      'tags',
+      'list',
+      '--limit',
+      '1500',
+      `${registry.host}/team/many`,
+    ]);
     expect(stdout.trimEnd().split('\n').length).toBe(1500);
     expect(registry.count('GET', 'tags')).toBe(2);
   });

@@ -7,13 +7,31 @@ import type { LocalImage } from '../../../src/stores/layout/local-store.ts';
 
 const NOW = Date.parse('2026-01-10T12:00:00Z');
 const DIGEST = digestOf(Buffer.from('image'));
-const IMAGE: LocalImage = { name: undefined, reference: undefined, root: { mediaType: 'm', digest: DIGEST, size: 1 }, pulled: undefined };
+const IMAGE: LocalImage = {
+  name: undefined,
+  reference: undefined,
+  root: { mediaType: 'm', digest: DIGEST, size: 1 },
+  pulled: undefined,
+};
 
-function accepts(filters: readonly string[], created: string | undefined, others: Readonly<Record<string, string>> = {}): boolean {
-  const summary: ImageSummary = { id: DIGEST, created, size: 1, platform: undefined, labels: {}, problem: undefined };
+function accepts(
+  filters: readonly string[],
+  created: string | undefined,
+  others: Readonly<Record<string, string>> = {},
+): boolean {
+  const summary: ImageSummary = {
+    id: DIGEST,
+    created,
+    size: 1,
+    platform: undefined,
+    labels: {},
+    problem: undefined,
+  };
   const filter = parseImageFilter(undefined, filters, NOW);
   expect(filter.others).toEqual(Object.keys(others));
-  return filter.accepting(new Map(Object.entries(others).map(([name, time]) => [name, timeOf(time)])))(IMAGE, summary);
+  return filter.accepting(
+    new Map(Object.entries(others).map(([name, time]) => [name, timeOf(time)])),
+  )(IMAGE, summary);
 }
 
 describe('parseImageFilter()', () => {
@@ -41,11 +59,23 @@ describe('parseImageFilter()', () => {
 
   test('what does not say when it was made is neither before nor since', () => {
     const others = { app: '2026-01-05T00:00:00Z' };
-    for (const side of ['before', 'since']) expect(accepts([`${side}=app`], undefined, others)).toBe(false);
+    for (const side of ['before', 'since'])
+      expect(accepts([`${side}=app`], undefined, others)).toBe(false);
   });
 
-  test.each(['until=', 'until=tomorrow', 'until=24', 'until=2026-99-99', 'before=', 'since', 'created=1'])('%s is refused, or a time', (filter) => {
+  test.each([
+    'until=',
+    'until=tomorrow',
+    'until=24',
+    'until=2026-99-99',
+    'before=',
+    'since',
+    'created=1',
+  ])('%s is refused, or a time', (filter) => {
     if (filter === 'until=24') expect(accepts([filter], '2026-01-01T00:00:00Z')).toBe(false);
-    else expect(() => parseImageFilter(undefined, [filter], NOW)).toThrow(/^Cannot (?:filter by|use) "/);
+    else
+      expect(() => parseImageFilter(undefined, [filter], NOW)).toThrow(
+        /^Cannot (?:filter by|use) "/,
+      );
   });
 });

@@ -14,7 +14,8 @@ const [AMD64] = INDEX.images;
 const OTHER = makeImage({ seed: 7 });
 const NAMELESS = makeImage({ seed: 8 });
 
-const idOf = (image: { readonly config: { readonly digest: string } } | undefined): string => image?.config.digest.slice(7, 19) ?? '';
+const idOf = (image: { readonly config: { readonly digest: string } } | undefined): string =>
+  image?.config.digest.slice(7, 19) ?? '';
 
 const original = localImages();
 let local: LocalImages;
@@ -55,7 +56,9 @@ describe('regi images', () => {
   });
 
   test('-q prints each id once', async () => {
-    expect(await printed('-q')).toBe([AMD64, OTHER, NAMELESS].map((image) => `${idOf(image)}\n`).join(''));
+    expect(await printed('-q')).toBe(
+      [AMD64, OTHER, NAMELESS].map((image) => `${idOf(image)}\n`).join(''),
+    );
   });
 
   test('image ls is the same command', async () => {
@@ -67,12 +70,24 @@ describe('regi images', () => {
     ['a name with its tag', ['nginx:1.27'], ['nginx:1.27']],
     ['a name in full', ['docker.io/library/nginx'], ['nginx:1.27']],
     ['a pattern', ['registry.example:5000/*/ui'], ['registry.example:5000/gallery/ui:v1']],
-    ['a pattern with a tag', ['*:5000/gallery/*:v*'], ['registry.example:5000/gallery/other:v2', 'registry.example:5000/gallery/ui:v1']],
-    ['several references', ['-f', 'reference=nginx', '-f', 'reference=*/*/ui'], ['nginx:1.27', 'registry.example:5000/gallery/ui:v1']],
+    [
+      'a pattern with a tag',
+      ['*:5000/gallery/*:v*'],
+      ['registry.example:5000/gallery/other:v2', 'registry.example:5000/gallery/ui:v1'],
+    ],
+    [
+      'several references',
+      ['-f', 'reference=nginx', '-f', 'reference=*/*/ui'],
+      ['nginx:1.27', 'registry.example:5000/gallery/ui:v1'],
+    ],
     ['dangling=true', ['-f', 'dangling=true'], ['<none>:<none>']],
     ['dangling=false', ['-f', 'dangling=false', 'nginx'], ['nginx:1.27']],
     ['a label', ['-f', 'label=org.example.test', 'nginx'], ['nginx:1.27']],
-    ['an age and what has no name', ['-f', 'dangling=true', '-f', 'until=2024-01-02'], ['<none>:<none>']],
+    [
+      'an age and what has no name',
+      ['-f', 'dangling=true', '-f', 'until=2024-01-02'],
+      ['<none>:<none>'],
+    ],
     ['docker’s -a', ['-a', 'nginx'], ['nginx:1.27']],
     ['a label with its value', ['-f', 'label=org.example.test=yes', 'nginx'], ['nginx:1.27']],
   ])('lists by %s', async (_what, args, names) => {
@@ -85,7 +100,11 @@ describe('regi images', () => {
     ['a name that a pattern must not reach over a slash', ['registry.example:5000/*']],
   ])('prints nothing for %s, and says so', async (_what, args) => {
     const { status, io } = await local.run(['images', ...args]);
-    expect([status, io.stdoutText(), io.stderrText()]).toEqual([0, '', 'There are no such images in the local store; to get one, type: regi pull REF\n']);
+    expect([status, io.stdoutText(), io.stderrText()]).toEqual([
+      0,
+      '',
+      'There are no such images in the local store; to get one, type: regi pull REF\n',
+    ]);
   });
 
   test.each([
@@ -102,7 +121,11 @@ describe('regi images', () => {
 
   test.each([
     ['a template', '{{.Repository}}:{{.Tag}} {{.ID}}', `nginx:1.27 ${idOf(AMD64)}\n`],
-    ['a table of a template', 'table {{.Tag}}\\t{{.Repository}}', 'TAG    REPOSITORY\n1.27   nginx\n'],
+    [
+      'a table of a template',
+      'table {{.Tag}}\\t{{.Repository}}',
+      'TAG    REPOSITORY\n1.27   nginx\n',
+    ],
     ['a part as JSON', '{{json .Tag}}', '"1.27"\n'],
   ])('prints %s as docker does', async (_what, format, text) => {
     expect(await printed('--format', format, 'nginx')).toBe(text);
@@ -110,7 +133,11 @@ describe('regi images', () => {
 
   test('--format table and json are what docker has', async () => {
     expect(await printed('--format', 'table', 'nginx')).toBe(await printed('nginx'));
-    expect(JSON.parse(await printed('--format', 'json', 'nginx'))).toMatchObject({ Repository: 'nginx', Tag: '1.27', ID: idOf(AMD64) });
+    expect(JSON.parse(await printed('--format', 'json', 'nginx'))).toMatchObject({
+      Repository: 'nginx',
+      Tag: '1.27',
+      ID: idOf(AMD64),
+    });
   });
 
   test('an image to compare with has to be there', async () => {
@@ -129,19 +156,31 @@ describe('regi images', () => {
   test('shows an index as one image with the size of all that is there', async () => {
     await local.keep(INDEX, 'all:1');
     const row = JSON.parse(await printed('--json', 'all')) as Record<string, unknown>;
-    const size = [...INDEX.nodes.values()].reduce((sum, { descriptor }) => sum + descriptor.size, 0);
-    expect(row).toMatchObject({ name: 'docker.io/library/all:1', id: INDEX.root.digest, digest: INDEX.root.digest, size });
+    const size = [...INDEX.nodes.values()].reduce(
+      (sum, { descriptor }) => sum + descriptor.size,
+      0,
+    );
+    expect(row).toMatchObject({
+      name: 'docker.io/library/all:1',
+      id: INDEX.root.digest,
+      digest: INDEX.root.digest,
+      size,
+    });
     expect(row['platform']).toBeUndefined();
   });
 
   test('shows the age of an index as that of its first image', async () => {
     await local.keep(INDEX, 'all:1');
-    expect(JSON.parse(await printed('--json', 'all'))).toMatchObject({ created: '2024-01-01T00:00:00Z' });
+    expect(JSON.parse(await printed('--json', 'all'))).toMatchObject({
+      created: '2024-01-01T00:00:00Z',
+    });
   });
 
   test('shows an artifact, which has no age', async () => {
     await local.keep(makeArtifact(), 'chart:1');
-    expect(await printed('chart')).toMatch(/^REPOSITORY .*\nchart +1 +[0-9a-f]{12} +N\/A +\S+ B\n$/);
+    expect(await printed('chart')).toMatch(
+      /^REPOSITORY .*\nchart +1 +[0-9a-f]{12} +N\/A +\S+ B\n$/,
+    );
   });
 
   test('warns of a damaged image, and lists the others', async () => {
@@ -165,6 +204,9 @@ describe('regi images', () => {
 
   test('the id of a table is one that other commands take', async () => {
     const { status, io } = await local.run(['inspect', '--json', `local:${idOf(OTHER)}`]);
-    expect([status, io.stdoutText()]).toEqual([0, expect.stringContaining(encodedOf(OTHER.root.digest))]);
+    expect([status, io.stdoutText()]).toEqual([
+      0,
+      expect.stringContaining(encodedOf(OTHER.root.digest)),
+    ]);
   });
 });

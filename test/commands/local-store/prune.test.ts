@@ -41,18 +41,26 @@ describe('regi prune', () => {
   });
 
   test('-q prints the sum alone', async () => {
-    expect((await local.run(['prune', '-q'])).io.stdoutText()).toMatch(/^Total reclaimed space: .+\n$/);
+    expect((await local.run(['prune', '-q'])).io.stdoutText()).toMatch(
+      /^Total reclaimed space: .+\n$/,
+    );
   });
 
   test('--json tells digests and bytes', async () => {
     const bytes = [...OLD.nodes.values()].reduce((sum, { descriptor }) => sum + descriptor.size, 0);
-    expect(JSON.parse((await local.run(['prune', '--json'])).io.stdoutText())).toMatchObject({ deleted: { length: OLD.nodes.size }, bytes, dryRun: false });
+    expect(JSON.parse((await local.run(['prune', '--json'])).io.stdoutText())).toMatchObject({
+      deleted: { length: OLD.nodes.size },
+      bytes,
+      dryRun: false,
+    });
   });
 
   test('says what stays because another program may be about to name it', async () => {
     const { bytes, descriptor } = makeBlob(1000);
     writeFileSync(blobPath(local.folder, descriptor.digest), bytes);
-    expect((await local.run(['prune'])).io.stderrText()).toContain('1.0 KiB that nothing names are younger than ten minutes and stay');
+    expect((await local.run(['prune'])).io.stderrText()).toContain(
+      '1.0 KiB that nothing names are younger than ten minutes and stay',
+    );
   });
 
   test('does nothing where there is no store', async () => {
@@ -64,9 +72,12 @@ describe('regi prune', () => {
     expect((await localImages().run(['image', 'prune', option])).status).toBe(0);
   });
 
-  test.each(['-a', '--all', '--filter'])('refuses docker’s %s, and says what to do', async (option) => {
-    const { status, io } = await local.run(['prune', option]);
-    expect([status, io.stdoutText()]).toEqual([2, '']);
-    expect(io.stderrText()).toMatch(/regi rmi/);
-  });
+  test.each(['-a', '--all', '--filter'])(
+    'refuses docker’s %s, and says what to do',
+    async (option) => {
+      const { status, io } = await local.run(['prune', option]);
+      expect([status, io.stdoutText()]).toEqual([2, '']);
+      expect(io.stderrText()).toMatch(/regi rmi/);
+    },
+  );
 });

@@ -32,8 +32,10 @@ async function removed(...args: readonly string[]): Promise<readonly string[]> {
   return io.stdoutText().split('\n').slice(0, -1);
 }
 
-const isThere = (image: TestImage): boolean => [...image.nodes.keys()].every((digest) => existsSync(blobPath(local.folder, digest)));
-const isGone = (image: TestImage): boolean => ![...image.nodes.keys()].some((digest) => existsSync(blobPath(local.folder, digest)));
+const isThere = (image: TestImage): boolean =>
+  [...image.nodes.keys()].every((digest) => existsSync(blobPath(local.folder, digest)));
+const isGone = (image: TestImage): boolean =>
+  ![...image.nodes.keys()].some((digest) => existsSync(blobPath(local.folder, digest)));
 
 describe('regi rmi', () => {
   test('prints what docker prints for the last name of an image', async () => {
@@ -44,7 +46,10 @@ describe('regi rmi', () => {
 
   test('removes one name of several, and no content', async () => {
     expect(await removed('nginx')).toEqual(['Untagged: nginx:latest']);
-    expect([await local.names(), isThere(AMD64)]).toEqual([['docker.io/library/nginx:1.27', 'registry.example/app:2'], true]);
+    expect([await local.names(), isThere(AMD64)]).toEqual([
+      ['docker.io/library/nginx:1.27', 'registry.example/app:2'],
+      true,
+    ]);
   });
 
   test.each([
@@ -54,7 +59,11 @@ describe('regi rmi', () => {
     ['an id of more digits than are shown', AMD64.config.digest.slice(7, 25)],
   ])('removes all names of an image by %s', async (_what, text) => {
     const lines = await removed(text);
-    expect(lines.slice(0, 3)).toEqual(['Untagged: nginx:1.27', 'Untagged: nginx:latest', `Untagged: nginx@${INDEX.root.digest}`]);
+    expect(lines.slice(0, 3)).toEqual([
+      'Untagged: nginx:1.27',
+      'Untagged: nginx:latest',
+      `Untagged: nginx@${INDEX.root.digest}`,
+    ]);
     expect([await local.names(), isGone(AMD64)]).toEqual([['registry.example/app:2'], true]);
   });
 
@@ -68,7 +77,9 @@ describe('regi rmi', () => {
 
   test('removes a name that is made of a digest before any tag', async () => {
     await local.keep(AMD64, `nginx@${AMD64.root.digest}`, INDEX.root.digest);
-    expect(await removed(`nginx@${INDEX.root.digest}`)).toEqual([`Untagged: nginx@${INDEX.root.digest}`]);
+    expect(await removed(`nginx@${INDEX.root.digest}`)).toEqual([
+      `Untagged: nginx@${INDEX.root.digest}`,
+    ]);
     expect(await local.names()).not.toContain(`docker.io/library/nginx@${AMD64.root.digest}`);
     expect(await local.names()).toContain('docker.io/library/nginx:1.27');
   });
@@ -92,13 +103,18 @@ describe('regi rmi', () => {
   test('removes an image without a name by its id', async () => {
     const newer = makeImage({ seed: 9 });
     await local.keep(newer, 'registry.example/app:2');
-    expect((await removed(OTHER.config.digest.slice(7, 19))).toSorted()).toEqual([...OTHER.nodes.keys()].map((digest) => `Deleted: ${digest}`).toSorted());
+    expect((await removed(OTHER.config.digest.slice(7, 19))).toSorted()).toEqual(
+      [...OTHER.nodes.keys()].map((digest) => `Deleted: ${digest}`).toSorted(),
+    );
     expect([isGone(OTHER), isThere(newer)]).toEqual([true, true]);
   });
 
   test('goes on behind a name that is not there, and exits 8', async () => {
     const { status, io } = await local.run(['rmi', 'nginx:1.27', 'absent', 'nginx:latest']);
-    expect([status, io.stdoutText().match(/^Untagged: nginx:\S+$/gm)]).toEqual([8, ['Untagged: nginx:1.27', 'Untagged: nginx:latest']]);
+    expect([status, io.stdoutText().match(/^Untagged: nginx:\S+$/gm)]).toEqual([
+      8,
+      ['Untagged: nginx:1.27', 'Untagged: nginx:latest'],
+    ]);
     expect(io.stderrText()).toContain('Cannot find "absent" in the local store');
   });
 
@@ -120,7 +136,14 @@ describe('regi rmi', () => {
 
   test('--json tells names, digests and bytes', async () => {
     const { io } = await local.run(['rmi', '--json', 'registry.example/app:2']);
-    const bytes = [...OTHER.nodes.values()].reduce((sum, { descriptor }) => sum + descriptor.size, 0);
-    expect(JSON.parse(io.stdoutText())).toMatchObject({ untagged: ['registry.example/app:2'], deleted: { length: OTHER.nodes.size }, bytes });
+    const bytes = [...OTHER.nodes.values()].reduce(
+      (sum, { descriptor }) => sum + descriptor.size,
+      0,
+    );
+    expect(JSON.parse(io.stdoutText())).toMatchObject({
+      untagged: ['registry.example/app:2'],
+      deleted: { length: OTHER.nodes.size },
+      bytes,
+    });
   });
 });

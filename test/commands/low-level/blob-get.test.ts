@@ -43,7 +43,10 @@ test('blob get prints the bytes of a blob of a layout', async () => {
 });
 
 test('blob get exits 7 and says so when the bytes are others', async () => {
-  registry.fault({ match: { method: 'GET', path: /\/blobs\// }, action: { kind: 'corrupt', at: 2_000_000 } });
+  registry.fault({
+    match: { method: 'GET', path: /\/blobs\// },
+    action: { kind: 'corrupt', at: 2_000_000 },
+  });
   const { status, io } = await run(['blob', 'get', blob]);
   expect(status).toBe(7);
   expect(io.stderrText()).toContain(BLOB.descriptor.digest);
@@ -55,7 +58,10 @@ test('blob get -o writes a file that is there only when it is right', async () =
   expect(good.io.stdoutText()).toBe('');
   expect(digestOf(readFileSync(join(cwd, 'layer')))).toBe(BLOB.descriptor.digest);
 
-  registry.fault({ match: { method: 'GET', path: /\/blobs\// }, action: { kind: 'corrupt', at: 2_000_000 } });
+  registry.fault({
+    match: { method: 'GET', path: /\/blobs\// },
+    action: { kind: 'corrupt', at: 2_000_000 },
+  });
   expect((await run(['blob', 'get', blob, '-o', 'bad'])).status).toBe(7);
   expect(existsSync(join(cwd, 'bad'))).toBe(false);
   expect(readdirSync(cwd).filter((name) => name.includes('tmp'))).toEqual([]);
@@ -63,7 +69,11 @@ test('blob get -o writes a file that is there only when it is right', async () =
 
 test('blob get -o --json tells what was written', async () => {
   const { io } = await run(['blob', 'get', blob, '-o', 'told', '--json']);
-  expect(JSON.parse(io.stdoutText())).toEqual({ digest: BLOB.descriptor.digest, size: BLOB.descriptor.size, path: 'told' });
+  expect(JSON.parse(io.stdoutText())).toEqual({
+    digest: BLOB.descriptor.digest,
+    size: BLOB.descriptor.size,
+    path: 'told',
+  });
 });
 
 test.each([
@@ -73,13 +83,21 @@ test.each([
   ['a folder', () => [blob, '-o', '.'], {}, 2],
   ['a device', () => [blob, '-o', '/dev/null'], {}, 2],
   ['a folder that is not there', () => [blob, '-o', 'nowhere/layer'], {}, 2],
-  ['a blob that is not there', () => [`${registry.host}/team/app@${OTHER.descriptor.digest}`], {}, 3],
+  [
+    'a blob that is not there',
+    () => [`${registry.host}/team/app@${OTHER.descriptor.digest}`],
+    {},
+    3,
+  ],
 ] as const)('blob get refuses %s and prints nothing', async (_what, args, options, wanted) => {
   const { status, io } = await run(['blob', 'get', ...args()], options);
   expect({ status, stdout: io.stdoutText() }).toEqual({ status: wanted, stdout: '' });
 });
 
-async function run(argv: readonly string[], options: FakeIoOptions = {}): Promise<{ status: number; io: FakeIo }> {
+async function run(
+  argv: readonly string[],
+  options: FakeIoOptions = {},
+): Promise<{ status: number; io: FakeIo }> {
   const io = fakeIo({ cwd, ...options });
   return { status: await main(argv, io), io };
 }

@@ -31,7 +31,17 @@ beforeEach(async () => {
 describe('regi attach', () => {
   test('makes an artifact of the files that refers to the image, and prints its name', async () => {
     const { status, stdout } = await runMain(
-      ['attach', 'sbom.json', 'notes.txt', '--to', `${name}:1.4`, '--type', SPDX, '--annotation', 'org.example.by=me=you'],
+      [
+        'attach',
+        'sbom.json',
+        'notes.txt',
+        '--to',
+        `${name}:1.4`,
+        '--type',
+        SPDX,
+        '--annotation',
+        'org.example.by=me=you',
+      ],
       { cwd },
     );
     const store = registry.place.open('team/app');
@@ -42,10 +52,22 @@ describe('regi attach', () => {
     expect(JSON.parse(new TextDecoder().decode(bytes))).toMatchObject({
       artifactType: SPDX,
       config: { mediaType: 'application/vnd.oci.empty.v1+json', size: 2 },
-      subject: { digest: image.root.digest, size: image.root.size, mediaType: image.root.mediaType },
+      subject: {
+        digest: image.root.digest,
+        size: image.root.size,
+        mediaType: image.root.mediaType,
+      },
       layers: [
-        { mediaType: 'application/json', size: 26, annotations: { 'org.opencontainers.image.title': 'sbom.json' } },
-        { mediaType: 'application/octet-stream', size: 6, annotations: { 'org.opencontainers.image.title': 'notes.txt' } },
+        {
+          mediaType: 'application/json',
+          size: 26,
+          annotations: { 'org.opencontainers.image.title': 'sbom.json' },
+        },
+        {
+          mediaType: 'application/octet-stream',
+          size: 6,
+          annotations: { 'org.opencontainers.image.title': 'notes.txt' },
+        },
       ],
       annotations: { 'org.example.by': 'me=you' },
     });
@@ -56,19 +78,37 @@ describe('regi attach', () => {
     const argv = ['attach', 'sbom.json', '--to', `${name}:1.4`, '--type', SPDX, '--json'];
     const first = JSON.parse((await runMain(argv, { cwd })).stdout) as Record<string, unknown>;
     const second = JSON.parse((await runMain(argv, { cwd })).stdout) as Record<string, unknown>;
-    expect(first).toMatchObject({ name, outcome: 'copied', artifactType: SPDX, subject: image.root.digest });
+    expect(first).toMatchObject({
+      name,
+      outcome: 'copied',
+      artifactType: SPDX,
+      subject: image.root.digest,
+    });
     expect(second).toEqual({ ...first, outcome: 'unchanged' });
     expect(await referrersOf(registry.place.open('team/app'), image.root)).toHaveLength(1);
   });
 
   test('attaches to the manifest of a platform', async () => {
-    await runMain(['attach', 'sbom.json', '--to', `${name}:1.4`, '--type', SPDX, '--platform', 'linux/arm64'], { cwd });
-    expect(await referrersOf(registry.place.open('team/app'), image.images[1]?.root ?? image.root)).toHaveLength(1);
+    await runMain(
+      ['attach', 'sbom.json', '--to', `${name}:1.4`, '--type', SPDX, '--platform', 'linux/arm64'],
+      { cwd },
+    );
+    expect(
+      await referrersOf(registry.place.open('team/app'), image.images[1]?.root ?? image.root),
+    ).toHaveLength(1);
   });
 
   test('goes along with copy --referrers', async () => {
-    const { stdout } = await runMain(['attach', 'sbom.json', '--to', `${name}:1.4`, '--type', SPDX], { cwd });
-    const copied = await runMain(['copy', '--referrers', `${name}:1.4`, `${registry.host}/mirror/app:1.4`]);
+    const { stdout } = await runMain(
+      ['attach', 'sbom.json', '--to', `${name}:1.4`, '--type', SPDX],
+      { cwd },
+    );
+    const copied = await runMain([
+      'copy',
+      '--referrers',
+      `${name}:1.4`,
+      `${registry.host}/mirror/app:1.4`,
+    ]);
     expect(copied.status).toBe(0);
     const [referrer] = await referrersOf(registry.place.open('mirror/app'), image.root);
     expect(stdout).toBe(`${name}@${referrer?.digest}\n`);
@@ -78,23 +118,52 @@ describe('regi attach', () => {
     const folder = temporaryFolder('layout');
     const layout = await openLayout(folder, { create: true, clock: instantClock() });
     await image.pushAll(layout, '1');
-    const { status, stdout } = await runMain(['attach', 'sbom.json', '--to', `oci:${folder}:1`, '--type', SPDX], { cwd });
+    const { status, stdout } = await runMain(
+      ['attach', 'sbom.json', '--to', `oci:${folder}:1`, '--type', SPDX],
+      { cwd },
+    );
     const [referrer] = await referrersOf(layout, image.root);
-    expect({ status, stdout }).toEqual({ status: 0, stdout: `oci:${folder}@${referrer?.digest}\n` });
+    expect({ status, stdout }).toEqual({
+      status: 0,
+      stdout: `oci:${folder}@${referrer?.digest}\n`,
+    });
   });
 
   test('makes no layout of a path that was mistyped', async () => {
-    expect((await runMain(['attach', 'sbom.json', '--to', 'oci:./nowhere:1', '--type', SPDX], { cwd })).status).toBe(3);
+    expect(
+      (await runMain(['attach', 'sbom.json', '--to', 'oci:./nowhere:1', '--type', SPDX], { cwd }))
+        .status,
+    ).toBe(3);
   });
 
   test.each([
     ['no type', ['sbom.json', '--to', 'app:1'], 2, 'add --type application/spdx+json'],
     ['no image', ['sbom.json', '--type', SPDX], 2, 'add --to registry.example/app:1.4'],
-    ['a type that is none', ['sbom.json', '--to', 'app:1', '--type', 'spdx'], 2, 'such as application/spdx+json'],
-    ['an annotation without a value', ['sbom.json', '--to', 'app:1', '--type', SPDX, '--annotation', 'x'], 2, 'org.example.build=42'],
-    ['a file that is not there', ['nope.json', '--to', 'app:1', '--type', SPDX], 3, 'check the spelling of the path'],
+    [
+      'a type that is none',
+      ['sbom.json', '--to', 'app:1', '--type', 'spdx'],
+      2,
+      'such as application/spdx+json',
+    ],
+    [
+      'an annotation without a value',
+      ['sbom.json', '--to', 'app:1', '--type', SPDX, '--annotation', 'x'],
+      2,
+      'org.example.build=42',
+    ],
+    [
+      'a file that is not there',
+      ['nope.json', '--to', 'app:1', '--type', SPDX],
+      3,
+      'check the spelling of the path',
+    ],
     ['a folder', ['folder', '--to', 'app:1', '--type', SPDX], 3, 'pack it first'],
-    ['an archive', ['sbom.json', '--to', 'archive:x.tar', '--type', SPDX], 2, 'copy it into a layout first'],
+    [
+      'an archive',
+      ['sbom.json', '--to', 'archive:x.tar', '--type', SPDX],
+      2,
+      'copy it into a layout first',
+    ],
   ])('says what is wrong with %s', async (_what, argv, expected, hint) => {
     mkdirSync(join(cwd, 'folder'));
     const { status, stdout, stderr } = await runMain(['attach', ...argv], { cwd });
@@ -105,12 +174,19 @@ describe('regi attach', () => {
 
 async function referrersOf(store: Store, target: Descriptor): Promise<readonly Descriptor[]> {
   const found: Descriptor[] = [];
-  if (canListReferrers(store)) for await (const referrer of store.listReferrers(target)) found.push(referrer);
+  if (canListReferrers(store))
+    for await (const referrer of store.listReferrers(target)) found.push(referrer);
   return found;
 }
 
 test('regi attach finds an image of the same bytes in another repository by its own name', async () => {
   await makeImage().pushAll(registry.place.open('other/app'), '1');
-  const { status } = await runMain(['attach', 'notes.txt', '--to', `${registry.host}/other/app:1`, '--type', 'text/plain'], { cwd });
-  expect({ status, there: await referrersOf(registry.place.open('team/app'), makeImage().root) }).toMatchObject({ status: 0 });
+  const { status } = await runMain(
+    ['attach', 'notes.txt', '--to', `${registry.host}/other/app:1`, '--type', 'text/plain'],
+    { cwd },
+  );
+  expect({
+    status,
+    there: await referrersOf(registry.place.open('team/app'), makeImage().root),
+  }).toMatchObject({ status: 0 });
 });

@@ -28,21 +28,34 @@ async function tags(): Promise<readonly string[]> {
 
 describe('regi delete', () => {
   test('says which tags go, asks at a terminal, and deletes', async () => {
-    const { status, stdout, stderr } = await runMain(['delete', `${name}@${image.root.digest}`], { isTTY: true, typed: ['y'] });
-    expect({ status, stdout }).toEqual({ status: 0, stdout: `Untagged: ${name}:1.4\nUntagged: ${name}:latest\nDeleted: ${name}@${image.root.digest}\n` });
+    const { status, stdout, stderr } = await runMain(['delete', `${name}@${image.root.digest}`], {
+      isTTY: true,
+      typed: ['y'],
+    });
+    expect({ status, stdout }).toEqual({
+      status: 0,
+      stdout: `Untagged: ${name}:1.4\nUntagged: ${name}:latest\nDeleted: ${name}@${image.root.digest}\n`,
+    });
     expect(stderr).toContain(`With ${name}@${image.root.digest} go its 2 tags 1.4, latest`);
     expect(await tags()).toEqual(['1.5']);
   });
 
-  test.each([[['n']], [['']], [[]], [['yess']]])('deletes nothing when the answer is %j', async (typed) => {
-    const { status, stdout, stderr } = await runMain(['delete', `${name}@${image.root.digest}`], { isTTY: true, typed });
-    expect({ status, stdout }).toEqual({ status: 1, stdout: '' });
-    expect(stderr).toContain('it was not confirmed');
-    expect(registry.count('DELETE')).toBe(0);
-  });
+  test.each([[['n']], [['']], [[]], [['yess']]])(
+    'deletes nothing when the answer is %j',
+    async (typed) => {
+      const { status, stdout, stderr } = await runMain(['delete', `${name}@${image.root.digest}`], {
+        isTTY: true,
+        typed,
+      });
+      expect({ status, stdout }).toEqual({ status: 1, stdout: '' });
+      expect(stderr).toContain('it was not confirmed');
+      expect(registry.count('DELETE')).toBe(0);
+    },
+  );
 
   test('shows no more than ten of the tags before it asks', async () => {
-    for (let at = 10; at < 25; at += 1) await registry.place.open('team/app').tag(other.root, `t${at}`);
+    for (let at = 10; at < 25; at += 1)
+      await registry.place.open('team/app').tag(other.root, `t${at}`);
     const { stdout, stderr } = await runMain(['delete', '--yes', `${name}@${other.root.digest}`]);
     expect(stderr).toMatch(/go its 16 tags 1\.5, t10, .*t18 and 6 more\n/);
     expect(stdout.match(/^Untagged/gm)).toHaveLength(16);
@@ -56,12 +69,21 @@ describe('regi delete', () => {
 
   test('answers with one object with --json', async () => {
     const { stdout } = await runMain(['delete', '--yes', '--json', `${name}@${image.root.digest}`]);
-    expect(JSON.parse(stdout)).toEqual({ name, digest: image.root.digest, tags: ['1.4', 'latest'] });
+    expect(JSON.parse(stdout)).toEqual({
+      name,
+      digest: image.root.digest,
+      tags: ['1.4', 'latest'],
+    });
   });
 
   test('deletes the others when one is not there, and ends with 8', async () => {
     const missing = makeImage({ seed: 9 }).root.digest;
-    const { status, stdout, stderr } = await runMain(['delete', '-y', `${name}@${missing}`, `${name}@${other.root.digest}`]);
+    const { status, stdout, stderr } = await runMain([
+      'delete',
+      '-y',
+      `${name}@${missing}`,
+      `${name}@${other.root.digest}`,
+    ]);
     expect(status).toBe(8);
     expect(stdout).toBe(`Untagged: ${name}:1.5\nDeleted: ${name}@${other.root.digest}\n`);
     expect(stderr).toContain('Cannot finish: 1 of 2 failed');
@@ -70,7 +92,9 @@ describe('regi delete', () => {
   test('wants a digest, and says how to get it', async () => {
     const { status, stderr } = await runMain(['delete', '--yes', `${name}:1.4`]);
     expect(status).toBe(2);
-    expect(stderr).toContain(`regi tags delete ${name}:1.4; or see the digest: regi digest ${name}:1.4`);
+    expect(stderr).toContain(
+      `regi tags delete ${name}:1.4; or see the digest: regi digest ${name}:1.4`,
+    );
   });
 
   test('warns of what refers to the image', async () => {
@@ -80,24 +104,43 @@ describe('regi delete', () => {
   });
 
   test('goes on without the tags where the registry does not list them, and says so', async () => {
-    registry.fault({ match: { path: /tags\/list/ }, times: 9, action: { kind: 'answer', status: 405, body: '{"errors":[{"code":"UNSUPPORTED"}]}' } });
-    const { status, stdout, stderr } = await runMain(['delete', '--yes', `${name}@${image.root.digest}`]);
-    expect({ status, stdout }).toEqual({ status: 0, stdout: `Deleted: ${name}@${image.root.digest}\n` });
+    registry.fault({
+      match: { path: /tags\/list/ },
+      times: 9,
+      action: { kind: 'answer', status: 405, body: '{"errors":[{"code":"UNSUPPORTED"}]}' },
+    });
+    const { status, stdout, stderr } = await runMain([
+      'delete',
+      '--yes',
+      `${name}@${image.root.digest}`,
+    ]);
+    expect({ status, stdout }).toEqual({
+      status: 0,
+      stdout: `Deleted: ${name}@${image.root.digest}\n`,
+    });
     expect(stderr).toContain('cannot be listed');
   });
 
   test('deletes nothing when a tag cannot be looked at', async () => {
-    registry.fault({ match: { method: 'HEAD', path: /manifests\/latest/ }, times: 99, action: { kind: 'answer', status: 500 } });
+    registry.fault({
+      match: { method: 'HEAD', path: /manifests\/latest/ },
+      times: 99,
+      action: { kind: 'answer', status: 500 },
+    });
     expect((await runMain(['delete', '--yes', `${name}@${image.root.digest}`])).status).toBe(5);
     expect(registry.count('DELETE')).toBe(0);
   });
 
   test('quotes why a registry refuses', async () => {
-    const body = JSON.stringify({ errors: [{ code: 'UNSUPPORTED', message: 'The operation is unsupported.' }] });
+    const body = JSON.stringify({
+      errors: [{ code: 'UNSUPPORTED', message: 'The operation is unsupported.' }],
+    });
     registry.fault({ match: { method: 'DELETE' }, action: { kind: 'answer', status: 405, body } });
     const { status, stderr } = await runMain(['delete', '--yes', `${name}@${image.root.digest}`]);
     expect(status).toBe(1);
-    expect(stderr).toContain('refused it (status 405, UNSUPPORTED "The operation is unsupported.")\n  this registry does not delete that by its API');
+    expect(stderr).toContain(
+      'refused it (status 405, UNSUPPORTED "The operation is unsupported.")\n  this registry does not delete that by its API',
+    );
   });
 });
 
@@ -108,10 +151,22 @@ describe('regi delete oci:', () => {
     await image.pushAll(layout, 'a');
     await other.pushAll(layout, 'b');
     await runMain(['tags', 'delete', `oci:${folder}:a`]);
-    const { status, stdout } = await runMain(['delete', '--yes', '--json', `oci:${folder}@${image.root.digest}`]);
-    const bytes = [...image.nodes.values()].reduce((sum, { bytes: { byteLength } }) => sum + byteLength, 0);
-    expect({ status, row: JSON.parse(stdout) as unknown }).toEqual({ status: 0, row: { name: `oci:${folder}`, digest: image.root.digest, tags: [], bytes } });
-    for (const { descriptor } of image.nodes.values()) expect(await layout.exists(descriptor)).toBe(false);
+    const { status, stdout } = await runMain([
+      'delete',
+      '--yes',
+      '--json',
+      `oci:${folder}@${image.root.digest}`,
+    ]);
+    const bytes = [...image.nodes.values()].reduce(
+      (sum, { bytes: { byteLength } }) => sum + byteLength,
+      0,
+    );
+    expect({ status, row: JSON.parse(stdout) as unknown }).toEqual({
+      status: 0,
+      row: { name: `oci:${folder}`, digest: image.root.digest, tags: [], bytes },
+    });
+    for (const { descriptor } of image.nodes.values())
+      expect(await layout.exists(descriptor)).toBe(false);
     expect((await runMain(['verify', `oci:${folder}:b`])).status).toBe(0);
   });
 
@@ -119,7 +174,11 @@ describe('regi delete oci:', () => {
     const folder = temporaryFolder('layout');
     const index = makeIndex();
     await index.pushAll(await openLayout(folder, { create: true, clock: instantClock() }), 'all');
-    const { status, stderr } = await runMain(['delete', '--yes', `oci:${folder}@${index.images[0]?.root.digest}`]);
+    const { status, stderr } = await runMain([
+      'delete',
+      '--yes',
+      `oci:${folder}@${index.images[0]?.root.digest}`,
+    ]);
     expect(status).toBe(1);
     expect(stderr).toContain('an image that stays needs it');
     expect((await runMain(['verify', `oci:${folder}:all`])).status).toBe(0);
@@ -144,8 +203,13 @@ describe('regi tags delete', () => {
     const layout = await openLayout(folder, { create: true, clock: instantClock() });
     await image.pushAll(layout, 'a');
     await layout.tag(image.root, 'b');
-    expect(await runMain(['tags', 'rm', `oci:${folder}:a`])).toMatchObject({ status: 0, stdout: `Untagged: oci:${folder}:a\n` });
-    expect(readIndexJson(folder).manifests).toMatchObject([{ digest: image.root.digest, annotations: { 'org.opencontainers.image.ref.name': 'b' } }]);
+    expect(await runMain(['tags', 'rm', `oci:${folder}:a`])).toMatchObject({
+      status: 0,
+      stdout: `Untagged: oci:${folder}:a\n`,
+    });
+    expect(readIndexJson(folder).manifests).toMatchObject([
+      { digest: image.root.digest, annotations: { 'org.opencontainers.image.ref.name': 'b' } },
+    ]);
     expect((await runMain(['tags', 'delete', `oci:${folder}:nope`])).status).toBe(3);
   });
 
@@ -169,8 +233,13 @@ describe('regi tags delete', () => {
 describe('regi tags delete where a registry deletes by digest only', () => {
   /** Distribution 2 refuses a tag in place of the digest. */
   beforeEach(() => {
-    const body = '{"errors":[{"code":"DIGEST_INVALID","message":"provided digest did not match uploaded content"}]}';
-    registry.fault({ match: { method: 'DELETE', path: /manifests\/[^:]+$/ }, times: 99, action: { kind: 'answer', status: 400, body } });
+    const body =
+      '{"errors":[{"code":"DIGEST_INVALID","message":"provided digest did not match uploaded content"}]}';
+    registry.fault({
+      match: { method: 'DELETE', path: /manifests\/[^:]+$/ },
+      times: 99,
+      action: { kind: 'answer', status: 400, body },
+    });
   });
 
   test('says so, and how', async () => {
@@ -186,20 +255,34 @@ describe('regi tags delete where a registry deletes by digest only', () => {
     const { status, stdout } = await runMain(['tags', 'delete', '--via-dummy', `${name}:1.4`]);
     expect({ status, stdout }).toEqual({ status: 0, stdout: `Untagged: ${name}:1.4\n` });
     expect(await tags()).toEqual(['1.5', 'latest']);
-    expect(await registry.place.open('team/app').resolve('latest')).toMatchObject({ digest: image.root.digest });
+    expect(await registry.place.open('team/app').resolve('latest')).toMatchObject({
+      digest: image.root.digest,
+    });
   });
 
   test('does not touch the tag where nothing can be deleted', async () => {
-    registry.fault({ match: { method: 'DELETE' }, times: 99, action: { kind: 'answer', status: 405 } });
+    registry.fault({
+      match: { method: 'DELETE' },
+      times: 99,
+      action: { kind: 'answer', status: 405 },
+    });
     expect((await runMain(['tags', 'delete', '--via-dummy', `${name}:1.4`])).status).toBe(1);
-    expect(await registry.place.open('team/app').resolve('1.4')).toMatchObject({ digest: image.root.digest });
+    expect(await registry.place.open('team/app').resolve('1.4')).toMatchObject({
+      digest: image.root.digest,
+    });
   });
 
   test('puts the tag back when its throw-away manifest cannot be deleted', async () => {
     let deletes = 0;
-    registry.fault({ match: ({ method }) => method === 'DELETE' && (deletes += 1) > 1, times: 99, action: { kind: 'answer', status: 403 } });
+    registry.fault({
+      match: ({ method }) => method === 'DELETE' && (deletes += 1) > 1,
+      times: 99,
+      action: { kind: 'answer', status: 403 },
+    });
     expect((await runMain(['tags', 'delete', '--via-dummy', `${name}:1.4`])).status).toBe(4);
-    expect(await registry.place.open('team/app').resolve('1.4')).toMatchObject({ digest: image.root.digest });
+    expect(await registry.place.open('team/app').resolve('1.4')).toMatchObject({
+      digest: image.root.digest,
+    });
   });
 
   test('is no flag for a layout', async () => {

@@ -16,29 +16,59 @@ beforeEach(async () => {
 
 describe('regi tag', () => {
   test('gives bare tags, once each, and prints a line for every name', async () => {
-    const { status, stdout, stderr } = await runMain(['tag', `${registry.host}/team/app:1.4`, 'latest', ':stable', 'latest']);
+    const { status, stdout, stderr } = await runMain([
+      'tag',
+      `${registry.host}/team/app:1.4`,
+      'latest',
+      ':stable',
+      'latest',
+    ]);
     const line = `${registry.host}/team/app@${image.root.digest}\n`;
     expect({ status, stdout }).toEqual({ status: 0, stdout: line.repeat(3) });
     expect(stderr).toContain(`Tagging in the registry ${registry.host}`);
-    for (const tag of ['latest', 'stable']) expect(await registry.place.open('team/app').resolve(tag)).toMatchObject({ digest: image.root.digest });
+    for (const tag of ['latest', 'stable'])
+      expect(await registry.place.open('team/app').resolve(tag)).toMatchObject({
+        digest: image.root.digest,
+      });
     expect(registry.count('GET', 'blob')).toBe(0);
   });
 
   test('moves a tag that is there', async () => {
     expect((await runMain(['tag', `${registry.host}/team/app:1.4`, '1.5'])).status).toBe(0);
-    expect(await registry.place.open('team/app').resolve('1.5')).toMatchObject({ digest: image.root.digest });
+    expect(await registry.place.open('team/app').resolve('1.5')).toMatchObject({
+      digest: image.root.digest,
+    });
   });
 
   test('mounts blobs into another repository, and sends those that are not mounted', async () => {
-    registry.fault({ match: { method: 'POST', path: /mount=/ }, action: { kind: 'answer', status: 405 } });
-    const { status, stdout } = await runMain(['tag', `${registry.host}/team/app:1.4`, `${registry.host}/release/app:1`]);
-    expect({ status, stdout }).toEqual({ status: 0, stdout: `${registry.host}/release/app@${image.root.digest}\n` });
+    registry.fault({
+      match: { method: 'POST', path: /mount=/ },
+      action: { kind: 'answer', status: 405 },
+    });
+    const { status, stdout } = await runMain([
+      'tag',
+      `${registry.host}/team/app:1.4`,
+      `${registry.host}/release/app:1`,
+    ]);
+    expect({ status, stdout }).toEqual({
+      status: 0,
+      stdout: `${registry.host}/release/app@${image.root.digest}\n`,
+    });
     expect(registry.count('GET', 'blob')).toBe(1);
   });
 
   test('refuses to send a byte with --mount-only', async () => {
-    registry.fault({ match: { method: 'POST', path: /mount=/ }, times: 10, action: { kind: 'answer', status: 405 } });
-    const { status, stdout, stderr } = await runMain(['tag', '--mount-only', `${registry.host}/team/app:1.4`, `${registry.host}/release/app:1`]);
+    registry.fault({
+      match: { method: 'POST', path: /mount=/ },
+      times: 10,
+      action: { kind: 'answer', status: 405 },
+    });
+    const { status, stdout, stderr } = await runMain([
+      'tag',
+      '--mount-only',
+      `${registry.host}/team/app:1.4`,
+      `${registry.host}/release/app:1`,
+    ]);
     expect({ status, stdout }).toEqual({ status: 1, stdout: '' });
     expect(stderr).toContain('leave out --mount-only');
     expect(registry.count('GET', 'blob')).toBe(0);
@@ -62,15 +92,30 @@ describe('regi tag', () => {
 describe('regi digest and regi manifest get', () => {
   test('print the digest, and with --expect fail with 7 when it is another', async () => {
     const name = `${registry.host}/team/app:1.4`;
-    expect(await runMain(['digest', name, '--expect', image.root.digest])).toMatchObject({ status: 0, stdout: `${image.root.digest}\n`, stderr: '' });
-    const { status, stdout, stderr } = await runMain(['digest', name, '--expect', other.root.digest]);
-    expect({ status, stdout, lines: stderr.trimEnd().split('\n').length }).toEqual({ status: 7, stdout: '', lines: 2 });
+    expect(await runMain(['digest', name, '--expect', image.root.digest])).toMatchObject({
+      status: 0,
+      stdout: `${image.root.digest}\n`,
+      stderr: '',
+    });
+    const { status, stdout, stderr } = await runMain([
+      'digest',
+      name,
+      '--expect',
+      other.root.digest,
+    ]);
+    expect({ status, stdout, lines: stderr.trimEnd().split('\n').length }).toEqual({
+      status: 7,
+      stdout: '',
+      lines: 2,
+    });
     expect((await runMain(['digest', name, '--expect', 'sha256:abc'])).status).toBe(2);
   });
 
   test('print the exact bytes', async () => {
     const { status, stdout } = await runMain(['manifest', 'get', `${registry.host}/team/app:1.4`]);
     expect(status).toBe(0);
-    expect(Buffer.from(stdout)).toEqual(Buffer.from(image.nodes.get(image.root.digest)?.bytes ?? ''));
+    expect(Buffer.from(stdout)).toEqual(
+      Buffer.from(image.nodes.get(image.root.digest)?.bytes ?? ''),
+    );
   });
 });

@@ -18,7 +18,11 @@ const AUTH = Buffer.from(`ci:${PASSWORD}`).toString('base64');
 const UTF8 = { LANG: 'C.UTF-8' };
 
 /** Runs it, and names the registry of this run as every run does. */
-async function doctor(registry: FakeRegistry | string, argv: readonly string[], { env = {}, ...options }: RunMainOptions = {}) {
+async function doctor(
+  registry: FakeRegistry | string,
+  argv: readonly string[],
+  { env = {}, ...options }: RunMainOptions = {},
+) {
   const host = typeof registry === 'string' ? registry : registry.host;
   const port = host.split(':')[1] ?? '';
   const result = await runMain(['doctor', ...argv.map((word) => word.replace('HOST', host))], {
@@ -53,16 +57,25 @@ describe('regi doctor prints', () => {
   });
 
   test('every step of a registry with tokens, and of a repository that may be written', async () => {
-    const registry = await startFakeRegistry({ place: await withImage(), auth: { kind: 'bearer', users: { ci: PASSWORD } } });
-    const found = await doctor(registry, ['--push', 'HOST/team/app:1'], { home: loginFor(registry) });
+    const registry = await startFakeRegistry({
+      place: await withImage(),
+      auth: { kind: 'bearer', users: { ci: PASSWORD } },
+    });
+    const found = await doctor(registry, ['--push', 'HOST/team/app:1'], {
+      home: loginFor(registry),
+    });
     expect(found.status).toBe(0);
     expectGolden('test/golden/doctor/token-push.txt', found.text);
   });
 
   test('the same as one object a line with --json', async () => {
-    const registry = await startFakeRegistry({ place: await withImage(), auth: { kind: 'bearer', users: { ci: PASSWORD } } });
+    const registry = await startFakeRegistry({
+      place: await withImage(),
+      auth: { kind: 'bearer', users: { ci: PASSWORD } },
+    });
     const found = await doctor(registry, ['--json', 'HOST/team/app'], { home: loginFor(registry) });
-    for (const line of found.stdout.trimEnd().split('\n')) expect(JSON.parse(line)).toMatchObject({ step: expect.any(String), ms: expect.any(Number) });
+    for (const line of found.stdout.trimEnd().split('\n'))
+      expect(JSON.parse(line)).toMatchObject({ step: expect.any(String), ms: expect.any(Number) });
     expectGolden('test/golden/doctor/token.json', found.stdout);
   });
 
@@ -109,14 +122,20 @@ describe('regi doctor prints', () => {
   test('long lines in the columns of a terminal, below their beginning', async () => {
     const registry = await startFakeRegistry();
     const found = await doctor(registry, ['HOST'], { columns: 60, isTTY: true });
-    expect(Math.max(...found.stdout.split('\n').map((line) => line.length))).toBeLessThanOrEqual(60);
+    expect(Math.max(...found.stdout.split('\n').map((line) => line.length))).toBeLessThanOrEqual(
+      60,
+    );
     expect(found.stdout).toContain('\n                      ');
   });
 
   test('how long a step took', async () => {
     const registry = await startFakeRegistry();
     let now = 0;
-    const io = fakeIo({ home: homeWith(), env: UTF8, clock: { now: () => (now += 7), random: () => 0, sleep: async () => undefined } });
+    const io = fakeIo({
+      home: homeWith(),
+      env: UTF8,
+      clock: { now: () => (now += 7), random: () => 0, sleep: async () => undefined },
+    });
     expect(await main(['doctor', registry.host], io)).toBe(0);
     expect(io.stdoutText()).toMatch(/✔ tcp {11}7 ms {2}port/);
   });
@@ -127,10 +146,14 @@ describe('regi doctor', () => {
     const registry = await startFakeRegistry({ place: await withImage() });
     await doctor(registry, ['HOST/team/app']);
     expect(registry.count('POST') + registry.count('PUT') + registry.count('PATCH')).toBe(0);
-    expect(registry.requests.filter(({ method }) => method === 'DELETE').map(({ url }) => url)).toEqual([`/v2/team/app/manifests/sha256:${'0'.repeat(64)}`]);
+    expect(
+      registry.requests.filter(({ method }) => method === 'DELETE').map(({ url }) => url),
+    ).toEqual([`/v2/team/app/manifests/sha256:${'0'.repeat(64)}`]);
     registry.forgetRequests();
     await doctor(registry, ['HOST']);
-    expect(registry.requests.every(({ method }) => method === 'GET' || method === 'HEAD')).toBe(true);
+    expect(registry.requests.every(({ method }) => method === 'GET' || method === 'HEAD')).toBe(
+      true,
+    );
   });
 
   test('gives up the upload that it began', async () => {
@@ -152,44 +175,69 @@ describe('regi doctor', () => {
   test('shows no secret, also with -vv', async () => {
     const registry = await startFakeRegistry({ auth: { kind: 'bearer', users: { ci: PASSWORD } } });
     for (const flags of [[], ['--json']]) {
-      const { text } = await doctor(registry, ['-vv', ...flags, 'HOST'], { home: loginFor(registry) });
+      const { text } = await doctor(registry, ['-vv', ...flags, 'HOST'], {
+        home: loginFor(registry),
+      });
       for (const secret of [PASSWORD, AUTH]) expect(text).not.toContain(secret);
     }
   });
 
   test('asks no storage and no web page for the referrers of a registry that sends us away', async () => {
     const registry = await startFakeRegistry({ place: await withImage() });
-    registry.fault({ match: { path: /referrers/ }, action: { kind: 'redirect', to: 'https://elsewhere.invalid/', status: 303 } });
-    expect((await doctor(registry, ['HOST/team/app'])).stdout).toContain('– referrers           not supported');
+    registry.fault({
+      match: { path: /referrers/ },
+      action: { kind: 'redirect', to: 'https://elsewhere.invalid/', status: 303 },
+    });
+    expect((await doctor(registry, ['HOST/team/app'])).stdout).toContain(
+      '– referrers           not supported',
+    );
   });
 
-  test.each(['../../../etc', 'a b', 'UPPER', 'x?y=z', ''])('asks nothing of a repository that the catalog calls %j', async (name) => {
-    const registry = await startFakeRegistry();
-    registry.fault({ match: { path: /_catalog/ }, action: { kind: 'replace-body', body: JSON.stringify({ repositories: [name] }) } });
-    expect((await doctor(registry, ['HOST'])).stdout).toMatch(/– referrers +not probed/);
-    expect(registry.count('GET', 'referrers') + registry.count('GET', 'other')).toBe(0);
-  });
+  test.each(['../../../etc', 'a b', 'UPPER', 'x?y=z', ''])(
+    'asks nothing of a repository that the catalog calls %j',
+    async (name) => {
+      const registry = await startFakeRegistry();
+      registry.fault({
+        match: { path: /_catalog/ },
+        action: { kind: 'replace-body', body: JSON.stringify({ repositories: [name] }) },
+      });
+      expect((await doctor(registry, ['HOST'])).stdout).toMatch(/– referrers +not probed/);
+      expect(registry.count('GET', 'referrers') + registry.count('GET', 'other')).toBe(0);
+    },
+  );
 
   test('warns of a pull limit of which little is left', async () => {
     const registry = await startFakeRegistry();
     const headers = { 'ratelimit-limit': '100;w=21600', 'ratelimit-remaining': '5;w=21600' };
     registry.fault({ match: { method: 'GET' }, times: 10, action: { kind: 'headers', headers } });
-    expect((await doctor(registry, ['HOST'])).stdout).toContain('5 of 100 pulls are left in 6 hours\n                      → log in for a higher pull limit');
+    expect((await doctor(registry, ['HOST'])).stdout).toContain(
+      '5 of 100 pulls are left in 6 hours\n                      → log in for a higher pull limit',
+    );
   });
 
   test('says that it is the proxy whose name nobody knows', async () => {
-    const lookup: LookupFunction = (_name, _options, callback) => callback(Object.assign(new Error('no'), { code: 'ENOTFOUND' }), []);
-    const found = await doctor('registry.test:4711', ['HOST'], { env: { HTTPS_PROXY: 'http://me:s3cret-canary@proxy.test:3128' }, lookup });
+    const lookup: LookupFunction = (_name, _options, callback) =>
+      callback(Object.assign(new Error('no'), { code: 'ENOTFOUND' }), []);
+    const found = await doctor('registry.test:4711', ['HOST'], {
+      env: { HTTPS_PROXY: 'http://me:s3cret-canary@proxy.test:3128' },
+      lookup,
+    });
     expect(found.status).toBe(5);
-    expect(found.stdout).toContain('connections go through http://proxy.test:3128, with user and password');
+    expect(found.stdout).toContain(
+      'connections go through http://proxy.test:3128, with user and password',
+    );
     expect(found.stdout).toMatch(/✘ name .* through the proxy "proxy\.test:3128": no such host/);
     expect(found.text).not.toContain('s3cret-canary');
   });
 
   test('names the mirrors that pulls ask first', async () => {
     const registry = await startFakeRegistry();
-    const home = homeWith({ '.config/regi/config.yaml': `hosts:\n  "${registry.host}":\n    mirrors: [mirror.example]\n` });
-    expect((await doctor(registry, ['HOST'], { home })).stdout).toContain('pulls ask mirror.example first');
+    const home = homeWith({
+      '.config/regi/config.yaml': `hosts:\n  "${registry.host}":\n    mirrors: [mirror.example]\n`,
+    });
+    expect((await doctor(registry, ['HOST'], { home })).stdout).toContain(
+      'pulls ask mirror.example first',
+    );
   });
 
   test.each([

@@ -30,7 +30,9 @@ beforeEach(async () => {
 test('pull keeps the manifest for this machine under the tag, and shows the digest of the index', async () => {
   const { status, io } = await run(['pull', image, '-o', 'app/']);
   expect(status).toBe(0);
-  expect(io.stdoutText()).toBe(`Digest: ${INDEX.root.digest}\nStatus: Downloaded newer image for ${image}\n${image}\n`);
+  expect(io.stdoutText()).toBe(
+    `Digest: ${INDEX.root.digest}\nStatus: Downloaded newer image for ${image}\n${image}\n`,
+  );
   expect(readIndexJson(join(cwd, 'app')).manifests).toMatchObject([
     { digest: AMD64?.root.digest, annotations: { 'org.opencontainers.image.ref.name': '1.4' } },
   ]);
@@ -40,7 +42,9 @@ test('pull says that an image is up to date, and moves nothing', async () => {
   await run(['pull', image, '-o', 'app/']);
   registry.forgetRequests();
   const { io } = await run(['pull', image, '-o', 'app']);
-  expect(io.stdoutText()).toBe(`Digest: ${INDEX.root.digest}\nStatus: Image is up to date for ${image}\n${image}\n`);
+  expect(io.stdoutText()).toBe(
+    `Digest: ${INDEX.root.digest}\nStatus: Image is up to date for ${image}\n${image}\n`,
+  );
   expect(registry.count('GET', 'blob')).toBe(0);
 });
 
@@ -58,10 +62,15 @@ test('pull fails where there is no image for this machine, and makes no folder',
 });
 
 test('pull warns of an image of one platform that is not for this machine', async () => {
-  await makeImage({ platform: { os: 'linux', architecture: 's390x' } }).pushAll(place.open('team/one'), '1');
+  await makeImage({ platform: { os: 'linux', architecture: 's390x' } }).pushAll(
+    place.open('team/one'),
+    '1',
+  );
   const { status, io } = await run(['pull', `${registry.host}/team/one:1`, '-o', 'one/']);
   expect(status).toBe(0);
-  expect(io.stderrText()).toContain('The image is for linux/s390x, and this machine is linux/amd64');
+  expect(io.stderrText()).toContain(
+    'The image is for linux/s390x, and this machine is linux/amd64',
+  );
 });
 
 test('pull --platform takes another platform', async () => {
@@ -86,13 +95,18 @@ test('pull of a digest lists the image without a name', async () => {
   const { io } = await run(['pull', pinned, '-o', 'app/']);
   expect(io.stdoutText()).toContain(`Downloaded newer image for ${pinned}\n`);
   expect(readIndexJson(join(cwd, 'app')).manifests).toMatchObject([{ digest: AMD64?.root.digest }]);
-  expect((await run(['pull', pinned, '-o', 'app/'])).io.stdoutText()).toContain('Image is up to date');
+  expect((await run(['pull', pinned, '-o', 'app/'])).io.stdoutText()).toContain(
+    'Image is up to date',
+  );
 });
 
 test('pull -a takes every tag, and passes over what is not for this machine', async () => {
   const store = place.open('team/app');
   await INDEX.pushAll(store, 'latest');
-  await makeIndex({ platforms: [{ os: 'windows', architecture: 'amd64' }] }).pushAll(store, 'windows');
+  await makeIndex({ platforms: [{ os: 'windows', architecture: 'amd64' }] }).pushAll(
+    store,
+    'windows',
+  );
   const { status, io } = await run(['pull', '-a', `${registry.host}/team/app`, '-o', 'app/']);
   expect(status).toBe(0);
   expect(io.stdoutText().match(/^Status: .*/gm)).toHaveLength(2);
@@ -101,7 +115,10 @@ test('pull -a takes every tag, and passes over what is not for this machine', as
 
 test('pull -q prints the name alone', async () => {
   const { io } = await run(['pull', '-q', image, '-o', 'app/']);
-  expect({ stdout: io.stdoutText(), stderr: io.stderrText() }).toEqual({ stdout: `${image}\n`, stderr: '' });
+  expect({ stdout: io.stdoutText(), stderr: io.stderrText() }).toEqual({
+    stdout: `${image}\n`,
+    stderr: '',
+  });
 });
 
 test('pull --json tells what was pulled and where it is', async () => {
@@ -122,14 +139,17 @@ test('pull of what is not there makes no folder', async () => {
   expect(existsSync(join(cwd, 'app'))).toBe(false);
 });
 
-test.each([['--platform with --all-platforms', ['-o', 'x/', '--platform', 'arm64', '--all-platforms'], 'leave one of them out']])(
-  'pull with %s exits 2 with a hint',
-  async (_what, args, hint) => {
-    const { status, io } = await run(['pull', 'debian', ...args]);
-    expect({ status, stdout: io.stdoutText() }).toEqual({ status: 2, stdout: '' });
-    expect(io.stderrText()).toContain(hint);
-  },
-);
+test.each([
+  [
+    '--platform with --all-platforms',
+    ['-o', 'x/', '--platform', 'arm64', '--all-platforms'],
+    'leave one of them out',
+  ],
+])('pull with %s exits 2 with a hint', async (_what, args, hint) => {
+  const { status, io } = await run(['pull', 'debian', ...args]);
+  expect({ status, stdout: io.stdoutText() }).toEqual({ status: 2, stdout: '' });
+  expect(io.stderrText()).toContain(hint);
+});
 
 test('pull does not write into a folder of other things', async () => {
   mkdirSync(join(cwd, 'mine', 'photos'), { recursive: true });

@@ -1,6 +1,10 @@
 import { describe, expect, test } from 'vitest';
 
-import { formatListenAddress, isLoopback, parseListenAddress } from '../../../src/commands/serve/listen-address.ts';
+import {
+  formatListenAddress,
+  isLoopback,
+  parseListenAddress,
+} from '../../../src/commands/serve/listen-address.ts';
 
 describe('parseListenAddress()', () => {
   test.each([
@@ -14,12 +18,22 @@ describe('parseListenAddress()', () => {
     expect(parseListenAddress(text)).toEqual({ host, port });
   });
 
-  test.each(['', 'localhost', '127.0.0.1', '::1:5000', '[::1]', '[nonsense]:1', 'a b:1', 'host:65536', 'http://localhost:5000', '127.0.0.1:5000/'])(
-    'refuses %j',
-    (text) => {
-      expect(() => parseListenAddress(text)).toThrow(expect.objectContaining({ code: 'USAGE' }) as Error);
-    },
-  );
+  test.each([
+    '',
+    'localhost',
+    '127.0.0.1',
+    '::1:5000',
+    '[::1]',
+    '[nonsense]:1',
+    'a b:1',
+    'host:65536',
+    'http://localhost:5000',
+    '127.0.0.1:5000/',
+  ])('refuses %j', (text) => {
+    expect(() => parseListenAddress(text)).toThrow(
+      expect.objectContaining({ code: 'USAGE' }) as Error,
+    );
+  });
 });
 
 describe('isLoopback()', () => {
@@ -27,9 +41,12 @@ describe('isLoopback()', () => {
     expect(isLoopback(host)).toBe(true);
   });
 
-  test.each(['0.0.0.0', '::', '10.0.0.1', '127.evil.example', 'localhost.example'])('is false for %s', (host) => {
-    expect(isLoopback(host)).toBe(false);
-  });
+  test.each(['0.0.0.0', '::', '10.0.0.1', '127.evil.example', 'localhost.example'])(
+    'is false for %s',
+    (host) => {
+      expect(isLoopback(host)).toBe(false);
+    },
+  );
 });
 
 test('formatListenAddress() puts an IPv6 address into brackets', () => {

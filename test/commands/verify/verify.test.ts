@@ -29,7 +29,9 @@ beforeEach(() => {
   cwd = temporaryFolder('verify');
 });
 
-async function run(argv: readonly string[]): Promise<{ readonly status: number; readonly io: FakeIo }> {
+async function run(
+  argv: readonly string[],
+): Promise<{ readonly status: number; readonly io: FakeIo }> {
   const io = fakeIo({ cwd });
   return { status: await main(argv, io), io };
 }
@@ -62,7 +64,10 @@ describe('regi verify of a layout', () => {
     rmSync(blobPath(folder, image.config.digest));
     truncateSync(blobPath(folder, firstLayer(image)), 10);
     const [first] = index.images;
-    writeFileSync(blobPath(folder, first?.root.digest ?? index.root.digest), Buffer.alloc(first?.root.size ?? 0, 32));
+    writeFileSync(
+      blobPath(folder, first?.root.digest ?? index.root.digest),
+      Buffer.alloc(first?.root.size ?? 0, 32),
+    );
     writeFileSync(blobPath(folder, makeImage({ seed: 50 }).root.digest), 'left over');
     const { status, io } = await run(['verify', 'oci:images']);
     expect(status).toBe(7);
@@ -80,7 +85,15 @@ describe('regi verify of a layout', () => {
       whole: false,
       images: 2,
       verified: 12,
-      problems: [{ status: 'missing', digest: image.config.digest, mediaType: image.config.mediaType, size: image.config.size, image: '1' }],
+      problems: [
+        {
+          status: 'missing',
+          digest: image.config.digest,
+          mediaType: image.config.mediaType,
+          size: image.config.size,
+          image: '1',
+        },
+      ],
     });
     expect(JSON.parse(io.stderrText())).toMatchObject({ error: { code: 'CONTENT_MISMATCH' } });
   });
@@ -97,7 +110,10 @@ describe('regi verify of a layout', () => {
     const folder = await writeImages();
     rmSync(blobPath(folder, image.config.digest));
     const { status, io } = await run(['verify', 'oci:images:1', 'oci:images:2']);
-    expect([status, io.stdoutText().match(/^oci:\S+ (?:not )?whole/gm)]).toEqual([7, ['oci:images:1: not whole', 'oci:images:2: whole']]);
+    expect([status, io.stdoutText().match(/^oci:\S+ (?:not )?whole/gm)]).toEqual([
+      7,
+      ['oci:images:1: not whole', 'oci:images:2: whole'],
+    ]);
     expect(io.stderrText()).toContain('Cannot vouch for "oci:images:1"');
   });
 
@@ -164,7 +180,10 @@ describe('regi verify of the local store', () => {
     await local.keep(image, 'app:1');
     writeFileSync(blobPath(local.folder, index.root.digest), 'left over');
     const { status, io } = await local.run(['verify', 'local:']);
-    expect([status, io.stdoutText()]).toEqual([0, expect.stringContaining(`extra   ${index.root.digest}`)]);
+    expect([status, io.stdoutText()]).toEqual([
+      0,
+      expect.stringContaining(`extra   ${index.root.digest}`),
+    ]);
   });
 
   test('tells of a damaged layer', async () => {
@@ -180,25 +199,37 @@ describe('regi verify of a registry', () => {
     const registry = await startFakeRegistry();
     await index.pushAll(registry.place.open('team/app'), '1');
     const { status, io } = await run(['verify', `${registry.host}/team/app:1`, '--deep']);
-    expect([status, io.stdoutText()]).toMatchObject([0, expect.stringMatching(/: whole: 1 image, 9 nodes of /)]);
+    expect([status, io.stdoutText()]).toMatchObject([
+      0,
+      expect.stringMatching(/: whole: 1 image, 9 nodes of /),
+    ]);
   });
 
   test('tells of a layer that is not what its digest says', async () => {
     const place = createMemoryPlace();
     const open = place.open('team/app');
     const damaged = decorate(open, {
-      fetch: (target, options) => (target.digest === firstLayer(image) ? bytesOf(Buffer.alloc(target.size)) : open.fetch(target, options)),
+      fetch: (target, options) =>
+        target.digest === firstLayer(image)
+          ? bytesOf(Buffer.alloc(target.size))
+          : open.fetch(target, options),
     });
     await image.pushAll(open, '1');
     const registry = await startFakeRegistry({ place: { ...place, open: () => damaged } });
     const { status, io } = await run(['verify', '--retry', '0', `${registry.host}/team/app:1`]);
-    expect([status, io.stdoutText()]).toMatchObject([7, expect.stringContaining(`corrupt   ${firstLayer(image)}`)]);
+    expect([status, io.stdoutText()]).toMatchObject([
+      7,
+      expect.stringContaining(`corrupt   ${firstLayer(image)}`),
+    ]);
   });
 
   test('fails with the failure of the registry, which says nothing about the image', async () => {
     const registry = await startFakeRegistry();
     await image.pushAll(registry.place.open('team/app'), '1');
-    registry.fault({ match: { method: 'GET', path: /\/blobs\// }, action: { kind: 'answer', status: 403 } });
+    registry.fault({
+      match: { method: 'GET', path: /\/blobs\// },
+      action: { kind: 'answer', status: 403 },
+    });
     const { status, io } = await run(['verify', '--retry', '0', `${registry.host}/team/app:1`]);
     expect([status, io.stdoutText()]).toEqual([4, '']);
   });
@@ -209,16 +240,28 @@ describe('regi verify of an archive', () => {
 
   test.each([
     ['whole', layoutMembers(named), 0, ': whole: 1 image, 4 nodes'],
-    ['without a layer', layoutMembers(named, [firstLayer(image)]), 7, `missing   ${firstLayer(image)}`],
+    [
+      'without a layer',
+      layoutMembers(named, [firstLayer(image)]),
+      7,
+      `missing   ${firstLayer(image)}`,
+    ],
     [
       'with another byte',
-      layoutMembers(named).map((member) => (member.name.endsWith(firstLayer(image).slice(7)) ? { ...member, content: flipped(member.content) } : member)),
+      layoutMembers(named).map((member) =>
+        member.name.endsWith(firstLayer(image).slice(7))
+          ? { ...member, content: flipped(member.content) }
+          : member,
+      ),
       7,
       `corrupt   ${firstLayer(image)}`,
     ],
     [
       'with what nothing names',
-      [...layoutMembers(named), { name: `blobs/sha256/${index.root.digest.slice(7)}`, content: 'x' }],
+      [
+        ...layoutMembers(named),
+        { name: `blobs/sha256/${index.root.digest.slice(7)}`, content: 'x' },
+      ],
       0,
       `extra   ${index.root.digest}`,
     ],
@@ -232,47 +275,80 @@ describe('regi verify of an archive', () => {
     const [first, second] = index.images;
     if (first === undefined || second === undefined) throw new Error('An index of two');
     const path = writeTar(
-      layoutMembers([{ image: index, refName: '1' }], [second.root.digest, second.config.digest, ...second.layers.map(({ digest }) => digest)]),
+      layoutMembers(
+        [{ image: index, refName: '1' }],
+        [second.root.digest, second.config.digest, ...second.layers.map(({ digest }) => digest)],
+      ),
     );
     const { status, io } = await run(['verify', path]);
-    expect([status, io.stdoutText()]).toEqual([0, expect.stringContaining(`absent   ${second.root.digest}`)]);
+    expect([status, io.stdoutText()]).toEqual([
+      0,
+      expect.stringContaining(`absent   ${second.root.digest}`),
+    ]);
   });
 
   describe('that adds to another', () => {
     const left = firstLayer(image);
-    const record = { regi: 'omitted', version: 1, blobs: [{ digest: left, size: image.layers[0]?.size, repositories: ['registry.example/app'] }] };
-    const delta = (): string => writeTar([...layoutMembers(named, [left]), json('regi-omitted.json', record)], 'delta.tar');
+    const record = {
+      regi: 'omitted',
+      version: 1,
+      blobs: [
+        { digest: left, size: image.layers[0]?.size, repositories: ['registry.example/app'] },
+      ],
+    };
+    const delta = (): string =>
+      writeTar([...layoutMembers(named, [left]), json('regi-omitted.json', record)], 'delta.tar');
     const base = (): string => writeTar(layoutMembers([{ image, refName: '0' }]), 'base.tar');
 
     test('shows what it leaves out as absent (in base), and says how to look there', async () => {
       const { status, io } = await run(['verify', `archive:${delta()}`]);
-      expect([status, io.stdoutText()]).toEqual([7, expect.stringContaining(`absent (in base)   ${left}`)]);
+      expect([status, io.stdoutText()]).toEqual([
+        7,
+        expect.stringContaining(`absent (in base)   ${left}`),
+      ]);
       expect(io.stderrText()).toContain('layers are in an earlier archive');
       expect(io.stderrText()).toContain('--base OLD.tar');
     });
 
     test('is whole with --base', async () => {
       const { status, io } = await run(['verify', `archive:${delta()}`, '--base', base()]);
-      expect([status, io.stderrText(), io.stdoutText()]).toEqual([0, '', expect.stringContaining(': whole: 1 image, 4 nodes of ')]);
+      expect([status, io.stderrText(), io.stdoutText()]).toEqual([
+        0,
+        '',
+        expect.stringContaining(': whole: 1 image, 4 nodes of '),
+      ]);
     });
 
     test('is not whole with another than its base', async () => {
-      const other = writeTar(layoutMembers([{ image: makeImage({ seed: 30 }), refName: '0' }]), 'other.tar');
+      const other = writeTar(
+        layoutMembers([{ image: makeImage({ seed: 30 }), refName: '0' }]),
+        'other.tar',
+      );
       expect((await run(['verify', `archive:${delta()}`, '--base', other])).status).toBe(7);
     });
 
     test('is not whole when the layer is damaged in its base', async () => {
       const members = layoutMembers([{ image, refName: '0' }]).map((member) =>
-        member.name.endsWith(left.slice(7)) ? { ...member, content: flipped(member.content) } : member,
+        member.name.endsWith(left.slice(7))
+          ? { ...member, content: flipped(member.content) }
+          : member,
       );
-      const { status, io } = await run(['verify', `archive:${delta()}`, '--base', writeTar(members)]);
+      const { status, io } = await run([
+        'verify',
+        `archive:${delta()}`,
+        '--base',
+        writeTar(members),
+      ]);
       expect([status, io.stdoutText()]).toEqual([7, expect.stringContaining(`corrupt   ${left}`)]);
     });
 
-    test.each(['oci:images', 'local:'])('--base is for archives only, and not for %s', async (location) => {
-      await writeImages();
-      expect((await run(['verify', location, '--base', base()])).status).toBe(2);
-    });
+    test.each(['oci:images', 'local:'])(
+      '--base is for archives only, and not for %s',
+      async (location) => {
+        await writeImages();
+        expect((await run(['verify', location, '--base', base()])).status).toBe(2);
+      },
+    );
   });
 });
 

@@ -5,11 +5,15 @@ import { credentialOf, decodeAuthEntry } from '../../../src/credentials/docker/a
 
 describe('decodeAuthEntry()', () => {
   test('gives back what docker wrote', () => {
-    const username = fc.string({ minLength: 1, unit: 'grapheme' }).filter((text) => !text.includes(':'));
+    const username = fc
+      .string({ minLength: 1, unit: 'grapheme' })
+      .filter((text) => !text.includes(':'));
     const password = fc.string({ unit: 'grapheme' }).filter((text) => !text.endsWith('\0'));
     fc.assert(
       fc.property(username, password, (user, secret) => {
-        const entry = decodeAuthEntry({ auth: Buffer.from(`${user}:${secret}`, 'utf8').toString('base64') });
+        const entry = decodeAuthEntry({
+          auth: Buffer.from(`${user}:${secret}`, 'utf8').toString('base64'),
+        });
         expect(entry).toEqual({ username: user, password: secret });
       }),
     );
@@ -38,6 +42,10 @@ describe('credentialOf()', () => {
   test('prefers tokens, as docker does', () => {
     const all = { username: 'u', password: 'p', identityToken: 'i', registryToken: 'r' };
     expect(credentialOf(all)).toEqual({ kind: 'registry-token', token: 'r' });
-    expect(credentialOf({ ...all, registryToken: undefined })).toEqual({ kind: 'identity-token', token: 'i', username: 'u' });
+    expect(credentialOf({ ...all, registryToken: undefined })).toEqual({
+      kind: 'identity-token',
+      token: 'i',
+      username: 'u',
+    });
   });
 });

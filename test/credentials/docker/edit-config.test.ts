@@ -1,9 +1,23 @@
-import { chmod, mkdir, readdir, readFile, readlink, stat, symlink, writeFile } from 'node:fs/promises';
+import {
+  chmod,
+  mkdir,
+  readdir,
+  readFile,
+  readlink,
+  stat,
+  symlink,
+  writeFile,
+} from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { describe, expect, test } from 'vitest';
 
-import { markAsKeptByHelper, removeEntriesOfHost, removeEntry, writePlainLogin } from '../../../src/credentials/docker/edit-config.ts';
+import {
+  markAsKeptByHelper,
+  removeEntriesOfHost,
+  removeEntry,
+  writePlainLogin,
+} from '../../../src/credentials/docker/edit-config.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
 
 const LOGIN = { username: 'ci', password: 'a:b' };
@@ -27,15 +41,24 @@ describe('writePlainLogin()', () => {
   test('makes folder and file for their owner alone', async () => {
     const folder = join(temporaryFolder(), 'new');
     await writePlainLogin(fileIn(folder), 'a.example', LOGIN);
-    expect(await readFile(join(folder, 'config.json'), 'utf8')).toBe('{\n\t"auths": {\n\t\t"a.example": {\n\t\t\t"auth": "Y2k6YTpi"\n\t\t}\n\t}\n}');
-    expect([await modeOf(folder), await modeOf(join(folder, 'config.json'))]).toEqual([0o700, 0o600]);
+    expect(await readFile(join(folder, 'config.json'), 'utf8')).toBe(
+      '{\n\t"auths": {\n\t\t"a.example": {\n\t\t\t"auth": "Y2k6YTpi"\n\t\t}\n\t}\n}',
+    );
+    expect([await modeOf(folder), await modeOf(join(folder, 'config.json'))]).toEqual([
+      0o700, 0o600,
+    ]);
   });
 
   test('keeps unknown members, their order and the layout', async () => {
-    const file = await configWith('{\n  "z": [1],\n  "auths": {\n    "b": {\n      "email": "x"\n    }\n  },\n  "a": {}\n}\n');
+    const file = await configWith(
+      '{\n  "z": [1],\n  "auths": {\n    "b": {\n      "email": "x"\n    }\n  },\n  "a": {}\n}\n',
+    );
     await writePlainLogin(file, 'b', LOGIN);
     expect(await readFile(file.path, 'utf8')).toBe(
-      '{\n  "z": [1],\n  "auths": {\n    "b": {\n      "email": "x",\n      "auth": "Y2k6YTpi"\n    }\n  },\n  "a": {}\n}\n'.replace('[1]', '[\n    1\n  ]'),
+      '{\n  "z": [1],\n  "auths": {\n    "b": {\n      "email": "x",\n      "auth": "Y2k6YTpi"\n    }\n  },\n  "a": {}\n}\n'.replace(
+        '[1]',
+        '[\n    1\n  ]',
+      ),
     );
   });
 
@@ -69,40 +92,60 @@ describe('writePlainLogin()', () => {
 
   test('leaves a malformed file as it is', async () => {
     const file = await configWith('{"auths":');
-    await expect(writePlainLogin(file, 'a', LOGIN)).rejects.toMatchObject({ code: 'INVALID_CONFIG' });
+    await expect(writePlainLogin(file, 'a', LOGIN)).rejects.toMatchObject({
+      code: 'INVALID_CONFIG',
+    });
     expect(await readFile(file.path, 'utf8')).toBe('{"auths":');
   });
 
   test('says what it cannot write', async () => {
     const folder = temporaryFolder();
     await writeFile(join(folder, 'no-folder'), '');
-    const error = writePlainLogin({ path: join(folder, 'no-folder', 'x', 'config.json'), shown: '~/x' }, 'a', LOGIN);
-    await expect(error).rejects.toMatchObject({ code: 'STORAGE_FAILED', message: expect.stringContaining('Cannot write "~/x"') });
+    const error = writePlainLogin(
+      { path: join(folder, 'no-folder', 'x', 'config.json'), shown: '~/x' },
+      'a',
+      LOGIN,
+    );
+    await expect(error).rejects.toMatchObject({
+      code: 'STORAGE_FAILED',
+      message: expect.stringContaining('Cannot write "~/x"'),
+    });
   });
 });
 
 describe('markAsKeptByHelper()', () => {
   test('leaves the empty entry, and nothing of other keys of the host', async () => {
-    const file = await configWith('{"auths":{"a":{"auth":"eDp5","email":"m"},"https://a/v1/":{"auth":"eDp5"},"b":{"auth":"eDp5"}}}');
+    const file = await configWith(
+      '{"auths":{"a":{"auth":"eDp5","email":"m"},"https://a/v1/":{"auth":"eDp5"},"b":{"auth":"eDp5"}}}',
+    );
     await markAsKeptByHelper(file, 'a');
-    expect(JSON.parse(await readFile(file.path, 'utf8'))).toEqual({ auths: { a: { email: 'm' }, b: { auth: 'eDp5' } } });
+    expect(JSON.parse(await readFile(file.path, 'utf8'))).toEqual({
+      auths: { a: { email: 'm' }, b: { auth: 'eDp5' } },
+    });
   });
 });
 
 describe('removeEntriesOfHost()', () => {
   test('removes every key of the host', async () => {
-    const file = await configWith('{"auths":{"a":{"auth":"eDp5"},"http://a/v2/":{},"a:5000":{"auth":"eDp5"}}}');
+    const file = await configWith(
+      '{"auths":{"a":{"auth":"eDp5"},"http://a/v2/":{},"a:5000":{"auth":"eDp5"}}}',
+    );
     await removeEntriesOfHost(file, 'a');
-    expect(JSON.parse(await readFile(file.path, 'utf8'))).toEqual({ auths: { 'a:5000': { auth: 'eDp5' } } });
+    expect(JSON.parse(await readFile(file.path, 'utf8'))).toEqual({
+      auths: { 'a:5000': { auth: 'eDp5' } },
+    });
   });
 });
 
 describe('removeEntry()', () => {
-  test.each([0o644, 0o640, 0o600])('keeps the mode %o of a file to which it brings no secret', async (mode) => {
-    const file = await configWith('{ "auths": {"a":{}} }', mode);
-    await removeEntry(file, 'a');
-    expect(await modeOf(file.path)).toBe(mode);
-  });
+  test.each([0o644, 0o640, 0o600])(
+    'keeps the mode %o of a file to which it brings no secret',
+    async (mode) => {
+      const file = await configWith('{ "auths": {"a":{}} }', mode);
+      await removeEntry(file, 'a');
+      expect(await modeOf(file.path)).toBe(mode);
+    },
+  );
 
   test('does not touch a file in which nothing changes', async () => {
     const file = await configWith('{ "auths": {"a":{}} }', 0o644);
@@ -116,7 +159,10 @@ describe('several changes at once', () => {
   test('are all kept', async () => {
     const file = await configWith('{"auths":{"before":{"auth":"eDp5"}}}');
     const hosts = Array.from({ length: 20 }, (_, index) => `host-${index}`);
-    await Promise.all([...hosts.map((host) => writePlainLogin(file, host, LOGIN)), removeEntry(file, 'before')]);
+    await Promise.all([
+      ...hosts.map((host) => writePlainLogin(file, host, LOGIN)),
+      removeEntry(file, 'before'),
+    ]);
     const { auths } = JSON.parse(await readFile(file.path, 'utf8')) as { auths: object };
     expect(Object.keys(auths).toSorted()).toEqual(hosts.toSorted());
     expect(await readdir(join(file.path, '..'))).toEqual(['config.json']);

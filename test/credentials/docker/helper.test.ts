@@ -3,39 +3,71 @@ import { join } from 'node:path';
 
 import { describe, expect, test } from 'vitest';
 
-import { askHelper, createHelperRunner, CredentialHelperError, type RunHelper } from '../../../src/credentials/docker/helper.ts';
+import {
+  askHelper,
+  createHelperRunner,
+  CredentialHelperError,
+  type RunHelper,
+} from '../../../src/credentials/docker/helper.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
 
 async function helper(script: string, timeoutMs?: number): Promise<RunHelper> {
   const folder = temporaryFolder();
-  await writeFile(join(folder, 'docker-credential-fake'), `#!/bin/sh\n${script}\n`, { mode: 0o755 });
+  await writeFile(join(folder, 'docker-credential-fake'), `#!/bin/sh\n${script}\n`, {
+    mode: 0o755,
+  });
   return createHelperRunner({ PATH: `${folder}:/usr/bin:/bin` }, timeoutMs);
 }
 
 describe('askHelper()', () => {
   test('writes the key on standard input and reads the answer', async () => {
-    const run = await helper(`[ "$1" = get ] || exit 9; read key; printf '{"ServerURL":"%s","Username":"%s","Secret":"s"}' "$key" "$key"`);
-    expect(await askHelper('fake', 'registry.example:5000', run)).toEqual({ username: 'registry.example:5000', secret: 's' });
+    const run = await helper(
+      `[ "$1" = get ] || exit 9; read key; printf '{"ServerURL":"%s","Username":"%s","Secret":"s"}' "$key" "$key"`,
+    );
+    expect(await askHelper('fake', 'registry.example:5000', run)).toEqual({
+      username: 'registry.example:5000',
+      secret: 's',
+    });
   });
 
   test('finds nothing when the helper says so', async () => {
-    expect(await askHelper('fake', 'a', await helper(`echo 'credentials not found in native keychain'; exit 1`))).toBeUndefined();
+    expect(
+      await askHelper(
+        'fake',
+        'a',
+        await helper(`echo 'credentials not found in native keychain'; exit 1`),
+      ),
+    ).toBeUndefined();
   });
 
   test('does not mind a helper that reads nothing', async () => {
-    expect(await askHelper('fake', 'x'.repeat(1_000_000), await helper(`exec <&-; echo '{"Username":"u","Secret":"s"}'`))).toEqual({
+    expect(
+      await askHelper(
+        'fake',
+        'x'.repeat(1_000_000),
+        await helper(`exec <&-; echo '{"Username":"u","Secret":"s"}'`),
+      ),
+    ).toEqual({
       username: 'u',
       secret: 's',
     });
   });
 
   test('shows what a failing helper says, without control characters', async () => {
-    const error = askHelper('fake', 'a', await helper(`printf 'keychain \\033[2Jlocked\\n'; exit 1`));
-    await expect(error).rejects.toThrow('Cannot ask credential helper "docker-credential-fake": it ended with status 1 and said "keychain \\x1b[2Jlocked"');
+    const error = askHelper(
+      'fake',
+      'a',
+      await helper(`printf 'keychain \\033[2Jlocked\\n'; exit 1`),
+    );
+    await expect(error).rejects.toThrow(
+      'Cannot ask credential helper "docker-credential-fake": it ended with status 1 and said "keychain \\x1b[2Jlocked"',
+    );
   });
 
   test('shows nothing of an answer that is no JSON', async () => {
-    const error = await askHelper('fake', 'a', await helper('echo s3cret')).catch((thrown: unknown) => thrown);
+    const error = await askHelper('fake', 'a', await helper('echo s3cret')).catch(
+      (thrown: unknown) => thrown,
+    );
     expect(error).toBeInstanceOf(CredentialHelperError);
     expect(String(error)).not.toContain('s3cret');
   });
@@ -55,7 +87,9 @@ describe('askHelper()', () => {
   });
 
   test('ends a helper that never stops talking', async () => {
-    await expect(askHelper('fake', 'a', await helper('yes'))).rejects.toMatchObject({ code: 'FAILED' });
+    await expect(askHelper('fake', 'a', await helper('yes'))).rejects.toMatchObject({
+      code: 'FAILED',
+    });
   });
 
   test('ends the helper when it is aborted', async () => {
@@ -65,8 +99,11 @@ describe('askHelper()', () => {
     await expect(pending).rejects.toThrow('interrupted');
   });
 
-  test.each(['../evil', 'a/b', 'a b', '', 'a\\b', 'a;b'])('runs nothing for the name %j', async (name) => {
-    const run: RunHelper = () => Promise.reject(new Error('was run'));
-    await expect(askHelper(name, 'a', run)).rejects.toMatchObject({ code: 'INVALID_CONFIG' });
-  });
+  test.each(['../evil', 'a/b', 'a b', '', 'a\\b', 'a;b'])(
+    'runs nothing for the name %j',
+    async (name) => {
+      const run: RunHelper = () => Promise.reject(new Error('was run'));
+      await expect(askHelper(name, 'a', run)).rejects.toMatchObject({ code: 'INVALID_CONFIG' });
+    },
+  );
 });

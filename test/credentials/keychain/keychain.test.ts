@@ -1,6 +1,10 @@
 import { describe, expect, test } from 'vitest';
 
-import { createKeychain, KeychainError, type KeychainOptions } from '../../../src/credentials/keychain/keychain.ts';
+import {
+  createKeychain,
+  KeychainError,
+  type KeychainOptions,
+} from '../../../src/credentials/keychain/keychain.ts';
 import type { Clock } from '../../../src/clock.ts';
 import type { KeychainResult } from '../../../src/credentials/keychain/program.ts';
 import { deferred } from '../../support/deferred.ts';
@@ -72,7 +76,12 @@ describe('createKeychain()', () => {
     const said = deferred<string>();
     const answer = deferred<KeychainResult>();
     const clock = { ...fakeClock(), sleep: () => patience.promise };
-    const { keychain } = keychainOf({ isTerminal: true, clock, note: said.resolve, run: () => answer.promise });
+    const { keychain } = keychainOf({
+      isTerminal: true,
+      clock,
+      note: said.resolve,
+      run: () => answer.promise,
+    });
     const asking = keychain.get('a.example');
     patience.resolve();
     expect(await said.promise).toContain('Waiting for the keyring');
@@ -83,7 +92,10 @@ describe('createKeychain()', () => {
   test('says nothing at a terminal when the answer comes at once', async () => {
     const clock: Clock = {
       ...fakeClock(),
-      sleep: (_ms, signal) => new Promise((_resolve, reject) => signal?.addEventListener('abort', () => reject(signal.reason))),
+      sleep: (_ms, signal) =>
+        new Promise((_resolve, reject) =>
+          signal?.addEventListener('abort', () => reject(signal.reason)),
+        ),
     };
     const { keychain, notes } = keychainOf({ isTerminal: true, clock });
     await keychain.get('a.example');
@@ -99,10 +111,22 @@ describe('createKeychain()', () => {
   });
 
   test.each([
-    ["Couldn't access platform storage: Secret Service: unlock prompt was dismissed", 'it is locked, and was not unlocked'],
-    ["Couldn't access platform storage: Secret Service: no result found", 'it has no default keyring yet'],
-    ['DBus error: The name org.freedesktop.secrets was not provided by any .service files', 'no Secret Service runs in this session'],
-    ['DBus error: Process org.freedesktop.secrets exited with status 1', 'no Secret Service runs in this session'],
+    [
+      "Couldn't access platform storage: Secret Service: unlock prompt was dismissed",
+      'it is locked, and was not unlocked',
+    ],
+    [
+      "Couldn't access platform storage: Secret Service: no result found",
+      'it has no default keyring yet',
+    ],
+    [
+      'DBus error: The name org.freedesktop.secrets was not provided by any .service files',
+      'no Secret Service runs in this session',
+    ],
+    [
+      'DBus error: Process org.freedesktop.secrets exited with status 1',
+      'no Secret Service runs in this session',
+    ],
     ['a \u001b[2J surprise', 'it says "a \\x1b[2J surprise"'],
   ])('puts into words: %s', async (reason, words) => {
     const { keychain, fake } = keychainOf();

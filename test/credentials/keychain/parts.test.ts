@@ -3,7 +3,13 @@ import { describe, expect, test } from 'vitest';
 
 import { createKeychain } from '../../../src/credentials/keychain/keychain.ts';
 import { answerKeychain } from '../../../src/credentials/keychain/child.ts';
-import { readSecret, removeSecret, SecretTooLongError, writeSecret, type OpenEntry } from '../../../src/credentials/keychain/parts.ts';
+import {
+  readSecret,
+  removeSecret,
+  SecretTooLongError,
+  writeSecret,
+  type OpenEntry,
+} from '../../../src/credentials/keychain/parts.ts';
 import type { RunKeychain } from '../../../src/credentials/keychain/program.ts';
 import { fakeClock } from '../../support/fake-clock.ts';
 
@@ -14,7 +20,8 @@ function smallKeychain(limit = 10) {
   const open: OpenEntry = async (account) => ({
     getPassword: async () => entries.get(account),
     async setPassword(secret) {
-      if (secret.length > limit) throw new Error('Attribute is longer than platform limit of 2560 chars');
+      if (secret.length > limit)
+        throw new Error('Attribute is longer than platform limit of 2560 chars');
       writes.push(account);
       entries.set(account, secret);
     },
@@ -58,7 +65,11 @@ describe('writeSecret()', () => {
     let written = 0;
     const failing: OpenEntry = async (account) => {
       const entry = await open(account);
-      return { ...entry, setPassword: async (secret) => ((written += 1) === 3 ? Promise.reject(new Error('full')) : entry.setPassword(secret)) };
+      return {
+        ...entry,
+        setPassword: async (secret) =>
+          (written += 1) === 3 ? Promise.reject(new Error('full')) : entry.setPassword(secret),
+      };
     };
     await expect(writeSecret('a', 'y'.repeat(250), 100, failing)).rejects.toThrow('full');
     expect(await readSecret('a', open)).toBe('x'.repeat(250));
@@ -66,7 +77,9 @@ describe('writeSecret()', () => {
 
   test('writes nothing of one that is too long in parts too', async () => {
     const { entries, open } = smallKeychain(100);
-    await expect(writeSecret('a', 'x'.repeat(2401), 100, open)).rejects.toBeInstanceOf(SecretTooLongError);
+    await expect(writeSecret('a', 'x'.repeat(2401), 100, open)).rejects.toBeInstanceOf(
+      SecretTooLongError,
+    );
     expect(entries.size).toBe(0);
   });
 });
@@ -90,8 +103,21 @@ describe('readSecret()', () => {
 describe('createKeychain() on Windows', () => {
   function keychainOn(os: string) {
     const small = smallKeychain(1280);
-    const run: RunKeychain = async (request) => JSON.parse(await answerKeychain(JSON.stringify(request), small.open)) as Awaited<ReturnType<RunKeychain>>;
-    return { ...small, keychain: createKeychain({ run, env: {}, os, isTerminal: false, clock: fakeClock(), note: () => undefined }) };
+    const run: RunKeychain = async (request) =>
+      JSON.parse(await answerKeychain(JSON.stringify(request), small.open)) as Awaited<
+        ReturnType<RunKeychain>
+      >;
+    return {
+      ...small,
+      keychain: createKeychain({
+        run,
+        env: {},
+        os,
+        isTerminal: false,
+        clock: fakeClock(),
+        note: () => undefined,
+      }),
+    };
   }
 
   test.each([
@@ -109,7 +135,9 @@ describe('createKeychain() on Windows', () => {
 
   test('says that a password is too long, so that it goes to the file', async () => {
     const { keychain } = keychainOn('windows');
-    await expect(keychain.set('a.example', { username: 'ci', secret: 'x'.repeat(50_000) })).rejects.toMatchObject({
+    await expect(
+      keychain.set('a.example', { username: 'ci', secret: 'x'.repeat(50_000) }),
+    ).rejects.toMatchObject({
       reason: 'the password is longer than it takes',
     });
   });

@@ -5,12 +5,18 @@ import { describe, expect, test } from 'vitest';
 
 import { answerKeychain } from '../../../src/credentials/keychain/child.ts';
 import type { KeychainEntry } from '../../../src/credentials/keychain/parts.ts';
-import { createKeychainProgram, type RunKeychain } from '../../../src/credentials/keychain/program.ts';
+import {
+  createKeychainProgram,
+  type RunKeychain,
+} from '../../../src/credentials/keychain/program.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
 
 const GET = { kind: 'get', account: 'a.example' } as const;
 
-async function program(code: string, env: Readonly<Record<string, string>> = {}): Promise<RunKeychain> {
+async function program(
+  code: string,
+  env: Readonly<Record<string, string>> = {},
+): Promise<RunKeychain> {
   const script = join(temporaryFolder(), 'child.mjs');
   await writeFile(script, code);
   return createKeychainProgram({ execPath: process.execPath, script, env });
@@ -23,7 +29,9 @@ describe('createKeychainProgram()', () => {
       const request = JSON.parse(await text(process.stdin));
       const seen = JSON.stringify([process.argv, process.env]).includes(request.secret);
       console.log(JSON.stringify({ kind: 'done', secret: request.kind + ' ' + request.account + ' ' + seen }));`);
-    expect(await run({ kind: 'set', account: 'a.example', secret: 's3cret' }, { timeoutMs: 60_000 })).toEqual({ kind: 'done', secret: 'set a.example false' });
+    expect(
+      await run({ kind: 'set', account: 'a.example', secret: 's3cret' }, { timeoutMs: 60_000 }),
+    ).toEqual({ kind: 'done', secret: 'set a.example false' });
   });
 
   test('ends a child whose thread is blocked, and says that it timed out', async () => {
@@ -34,7 +42,9 @@ describe('createKeychainProgram()', () => {
   test('ends with its signal', async () => {
     const run = await program('setTimeout(() => {}, 60_000);');
     const reason = new Error('enough');
-    await expect(run(GET, { timeoutMs: 60_000, signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
+    await expect(run(GET, { timeoutMs: 60_000, signal: AbortSignal.abort(reason) })).rejects.toBe(
+      reason,
+    );
   });
 
   test('takes a child that dies for a keychain that fails', async () => {
@@ -46,15 +56,26 @@ describe('createKeychainProgram()', () => {
     const folder = temporaryFolder();
     const { createServer } = await import('node:net');
     const server = createServer().listen(join(folder, 'bus'));
-    const run = await program('console.log(JSON.stringify({ kind: "done", secret: process.env.DBUS_SESSION_BUS_ADDRESS }));', { XDG_RUNTIME_DIR: folder });
-    expect(await run(GET, { timeoutMs: 60_000 })).toEqual({ kind: 'done', secret: `unix:path=${folder}/bus` });
+    const run = await program(
+      'console.log(JSON.stringify({ kind: "done", secret: process.env.DBUS_SESSION_BUS_ADDRESS }));',
+      { XDG_RUNTIME_DIR: folder },
+    );
+    expect(await run(GET, { timeoutMs: 60_000 })).toEqual({
+      kind: 'done',
+      secret: `unix:path=${folder}/bus`,
+    });
     server.close();
   });
 });
 
 describe('answerKeychain()', () => {
   function entryOf(overrides: Partial<KeychainEntry>): (account: string) => Promise<KeychainEntry> {
-    return async () => ({ getPassword: async () => null, setPassword: async () => undefined, deletePassword: async () => false, ...overrides });
+    return async () => ({
+      getPassword: async () => null,
+      setPassword: async () => undefined,
+      deletePassword: async () => false,
+      ...overrides,
+    });
   }
 
   test('says nothing for null', async () => {
@@ -63,7 +84,10 @@ describe('answerKeychain()', () => {
 
   test('stores what it is given', async () => {
     const stored: string[] = [];
-    await answerKeychain('{"kind":"set","account":"a","secret":"s"}', entryOf({ setPassword: async (secret) => void stored.push(secret) }));
+    await answerKeychain(
+      '{"kind":"set","account":"a","secret":"s"}',
+      entryOf({ setPassword: async (secret) => void stored.push(secret) }),
+    );
     expect(stored).toEqual(['s']);
   });
 

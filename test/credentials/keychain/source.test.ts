@@ -1,6 +1,9 @@
 import { describe, expect, test } from 'vitest';
 
-import { noteInKeychainIndex, readKeychainIndex } from '../../../src/credentials/keychain/index-file.ts';
+import {
+  noteInKeychainIndex,
+  readKeychainIndex,
+} from '../../../src/credentials/keychain/index-file.ts';
 import { createKeychainSource } from '../../../src/credentials/keychain/source.ts';
 import { createKeychain } from '../../../src/credentials/keychain/keychain.ts';
 import { fakeClock } from '../../support/fake-clock.ts';
@@ -8,11 +11,25 @@ import { fakeKeychain } from '../../support/fake-keychain.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
 
 function setUp() {
-  const place = { env: { DBUS_SESSION_BUS_ADDRESS: 'unix:path=/nowhere' }, home: temporaryFolder() };
+  const place = {
+    env: { DBUS_SESSION_BUS_ADDRESS: 'unix:path=/nowhere' },
+    home: temporaryFolder(),
+  };
   const fake = fakeKeychain();
   const warnings: string[] = [];
-  const keychain = createKeychain({ run: fake.run, ...place, os: 'linux', isTerminal: false, clock: fakeClock(), note: () => undefined });
-  const source = createKeychainSource({ ...place, keychain, warn: (message) => warnings.push(message) });
+  const keychain = createKeychain({
+    run: fake.run,
+    ...place,
+    os: 'linux',
+    isTerminal: false,
+    clock: fakeClock(),
+    note: () => undefined,
+  });
+  const source = createKeychainSource({
+    ...place,
+    keychain,
+    warn: (message) => warnings.push(message),
+  });
   return { place, fake, keychain, source, warnings };
 }
 
@@ -28,7 +45,10 @@ describe('createKeychainSource()', () => {
     const account = host === 'docker.io' ? 'https://index.docker.io/v1/' : host;
     await keychain.set(account, { username: 'ci', secret: 's3cret' });
     await noteInKeychainIndex(account, 'ci', place);
-    expect(await source(host, undefined)).toEqual({ credential: { kind: 'password', username: 'ci', password: 's3cret' }, origin: 'the keychain' });
+    expect(await source(host, undefined)).toEqual({
+      credential: { kind: 'password', username: 'ci', password: 's3cret' },
+      origin: 'the keychain',
+    });
   });
 
   test('warns of a keychain that cannot be read, and finds nothing', async () => {
@@ -36,7 +56,9 @@ describe('createKeychainSource()', () => {
     await noteInKeychainIndex('a.example', 'ci', place);
     fake.fail({ kind: 'timed-out' });
     expect(await source('a.example', undefined)).toBeUndefined();
-    expect(warnings).toEqual([expect.stringContaining('Cannot read the login for "a.example" from the keychain')]);
+    expect(warnings).toEqual([
+      expect.stringContaining('Cannot read the login for "a.example" from the keychain'),
+    ]);
   });
 });
 

@@ -13,9 +13,17 @@ const NOT_FOUND = { status: 1, stdout: 'credentials not found in native keychain
 function helper() {
   const fake = fakeKeychain();
   const place = { env: {}, home: temporaryFolder('home') };
-  const keychain = createKeychain({ run: fake.run, env: {}, os: 'darwin', isTerminal: false, clock: fakeClock(), note: () => undefined });
+  const keychain = createKeychain({
+    run: fake.run,
+    env: {},
+    os: 'darwin',
+    isTerminal: false,
+    clock: fakeClock(),
+    note: () => undefined,
+  });
   const ask = (verb: string, input = '') => answerAsHelper(verb, input, { ...place, keychain });
-  const store = (url: string, user = 'ci') => ask('store', JSON.stringify({ ServerURL: url, Username: user, Secret: 's3cret' }));
+  const store = (url: string, user = 'ci') =>
+    ask('store', JSON.stringify({ ServerURL: url, Username: user, Secret: 's3cret' }));
   return { fake, place, ask, store };
 }
 
@@ -50,7 +58,10 @@ describe('answerAsHelper()', () => {
     expect(await ask('list', 'unused')).toEqual({ status: 0, stdout: '{}\n' });
     await store(HUB, 'octocat');
     await store('registry.example');
-    expect(await ask('list')).toEqual({ status: 0, stdout: `{"${HUB}":"octocat","registry.example":"ci"}\n` });
+    expect(await ask('list')).toEqual({
+      status: 0,
+      stdout: `{"${HUB}":"octocat","registry.example":"ci"}\n`,
+    });
   });
 
   test('forgets, and what is not there too', async () => {
@@ -68,7 +79,11 @@ describe('answerAsHelper()', () => {
     ['erase', '\n', 'no credentials server URL'],
     ['store', '{"ServerURL":"","Username":"ci","Secret":"x"}', 'no credentials server URL'],
     ['store', '{"ServerURL":"a.example","Username":"","Secret":"x"}', 'no credentials username'],
-    ['store', 's3cret', 'Cannot store a login: expected JSON with "ServerURL", "Username" and "Secret"'],
+    [
+      'store',
+      's3cret',
+      'Cannot store a login: expected JSON with "ServerURL", "Username" and "Secret"',
+    ],
     ['gte', '', 'Cannot do "gte": expected get, store, erase, list or version'],
   ])('answers %s of %j on standard output, with status 1', async (verb, input, stdout) => {
     const { ask } = helper();
@@ -81,7 +96,8 @@ describe('answerAsHelper()', () => {
     fake.fail({ kind: 'failed', reason: 'unlock prompt was dismissed' });
     expect(await ask('get', 'registry.example')).toEqual({
       status: 1,
-      stdout: 'Cannot use the keychain: it is locked, and was not unlocked; unlock it in the desktop session, and try again\n',
+      stdout:
+        'Cannot use the keychain: it is locked, and was not unlocked; unlock it in the desktop session, and try again\n',
     });
   });
 });

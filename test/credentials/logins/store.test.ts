@@ -25,17 +25,42 @@ async function setUp(config?: unknown, env: Readonly<Record<string, string>> = {
   const helper = fakeHelper();
   const fake = fakeKeychain();
   const warnings: string[] = [];
-  const surroundings = { env: { DBUS_SESSION_BUS_ADDRESS: 'unix:path=/nowhere', ...env }, home, cwd: home };
-  const keychain = createKeychain({ run: fake.run, ...surroundings, os: 'linux', isTerminal: false, clock: fakeClock(), note: () => undefined });
-  const options: StoreLoginOptions = { ...surroundings, warn: (message) => warnings.push(message), runHelper: helper.run, keychain, keychainOnly: false };
-  const read = async (file = path): Promise<unknown> => JSON.parse(await readFile(file, 'utf8').catch(() => 'null'));
+  const surroundings = {
+    env: { DBUS_SESSION_BUS_ADDRESS: 'unix:path=/nowhere', ...env },
+    home,
+    cwd: home,
+  };
+  const keychain = createKeychain({
+    run: fake.run,
+    ...surroundings,
+    os: 'linux',
+    isTerminal: false,
+    clock: fakeClock(),
+    note: () => undefined,
+  });
+  const options: StoreLoginOptions = {
+    ...surroundings,
+    warn: (message) => warnings.push(message),
+    runHelper: helper.run,
+    keychain,
+    keychainOnly: false,
+  };
+  const read = async (file = path): Promise<unknown> =>
+    JSON.parse(await readFile(file, 'utf8').catch(() => 'null'));
   return { home, path, helper, fake, options, warnings, read };
 }
 
 describe('storeLogin()', () => {
   test('asks the helper that docker asks, and leaves no secret beside it', async () => {
-    const { options, helper, read, fake } = await setUp({ credsStore: 'fake', auths: { [HOST]: { auth: 'b2xkOm9sZA==' } } });
-    expect(await storeLogin(HOST, LOGIN, options)).toEqual({ kind: 'helper', origin: 'docker-credential-fake', removedFrom: '~/.docker/config.json' });
+    const { options, helper, read, fake } = await setUp({
+      credsStore: 'fake',
+      auths: { [HOST]: { auth: 'b2xkOm9sZA==' } },
+    });
+    expect(await storeLogin(HOST, LOGIN, options)).toEqual({
+      kind: 'helper',
+      origin: 'docker-credential-fake',
+      removedFrom: '~/.docker/config.json',
+    });
     expect(helper.entries.get(HOST)).toEqual({ username: 'ci', secret: 's3cret-canary' });
     expect(await read()).toEqual({ credsStore: 'fake', auths: { [HOST]: {} } });
     expect(fake.asked).toEqual([]);
@@ -49,22 +74,36 @@ describe('storeLogin()', () => {
 
   test('stores nothing anywhere when the helper fails', async () => {
     const { options, read, fake } = await setUp({ credHelpers: { [HOST]: 'gone' } });
-    await expect(storeLogin(HOST, LOGIN, options)).rejects.toMatchObject({ program: 'docker-credential-gone' });
+    await expect(storeLogin(HOST, LOGIN, options)).rejects.toMatchObject({
+      program: 'docker-credential-gone',
+    });
     expect(await read()).toEqual({ credHelpers: { [HOST]: 'gone' } });
     expect(fake.entries.size).toBe(0);
   });
 
   test('does not show the secret when a helper quotes it', async () => {
     const { options } = await setUp({ credsStore: 'fake' });
-    const runHelper: StoreLoginOptions['runHelper'] = async (_name, _verb, input) => ({ kind: 'exited', status: 1, stdout: `cannot store ${input}` });
-    const error: unknown = await storeLogin(HOST, LOGIN, { ...options, runHelper }).catch((thrown: unknown) => thrown);
+    const runHelper: StoreLoginOptions['runHelper'] = async (_name, _verb, input) => ({
+      kind: 'exited',
+      status: 1,
+      stdout: `cannot store ${input}`,
+    });
+    const error: unknown = await storeLogin(HOST, LOGIN, { ...options, runHelper }).catch(
+      (thrown: unknown) => thrown,
+    );
     expect(String(error)).toContain('cannot store');
     expect(String(error)).not.toContain('s3cret-canary');
   });
 
   test('stores in the keychain and removes the entry that would be read first', async () => {
-    const { options, fake, read } = await setUp({ auths: { [`http://${HOST}/v1/`]: { auth: 'b2xkOm9sZA==' }, other: { auth: 'eDp5' } } });
-    expect(await storeLogin(HOST, LOGIN, options)).toEqual({ kind: 'keychain', origin: 'the keychain', removedFrom: '~/.docker/config.json' });
+    const { options, fake, read } = await setUp({
+      auths: { [`http://${HOST}/v1/`]: { auth: 'b2xkOm9sZA==' }, other: { auth: 'eDp5' } },
+    });
+    expect(await storeLogin(HOST, LOGIN, options)).toEqual({
+      kind: 'keychain',
+      origin: 'the keychain',
+      removedFrom: '~/.docker/config.json',
+    });
     expect([...fake.entries]).toEqual([[HOST, '{"Username":"ci","Secret":"s3cret-canary"}']]);
     expect(await read()).toEqual({ auths: { other: { auth: 'eDp5' } } });
   });
@@ -72,14 +111,21 @@ describe('storeLogin()', () => {
   test('stores in the file where the keychain cannot be used, and says why', async () => {
     const { options, fake, read, home } = await setUp();
     fake.fail({ kind: 'timed-out' });
-    expect(await storeLogin(HOST, LOGIN, options)).toMatchObject({ kind: 'file', origin: '~/.docker/config.json', fallback: { code: 'TIMEOUT' } });
+    expect(await storeLogin(HOST, LOGIN, options)).toMatchObject({
+      kind: 'file',
+      origin: '~/.docker/config.json',
+      fallback: { code: 'TIMEOUT' },
+    });
     expect(await read()).toEqual({ auths: { [HOST]: { auth: AUTH } } });
     expect(await read(join(home, '.config', 'regi', 'keychain.json'))).toBeNull();
   });
 
   test('stores in the file, keychain or not, where credHelpers wants that', async () => {
     const { options, fake } = await setUp({ credsStore: 'fake', credHelpers: { [HOST]: '' } });
-    expect(await storeLogin(HOST, LOGIN, options)).toEqual({ kind: 'file', origin: '~/.docker/config.json' });
+    expect(await storeLogin(HOST, LOGIN, options)).toEqual({
+      kind: 'file',
+      origin: '~/.docker/config.json',
+    });
     expect(fake.asked).toEqual([]);
   });
 
@@ -98,7 +144,10 @@ describe('storeLogin()', () => {
   ])('stores %s in the named auth file as podman does', async (host, key) => {
     const { options, home, read, fake } = await setUp({ credsStore: 'fake' });
     const authfile = join(home, 'auth.json');
-    expect(await storeLogin(host, LOGIN, { ...options, authfile })).toEqual({ kind: 'file', origin: '~/auth.json' });
+    expect(await storeLogin(host, LOGIN, { ...options, authfile })).toEqual({
+      kind: 'file',
+      origin: '~/auth.json',
+    });
     expect(await read(authfile)).toEqual({ auths: { [key]: { auth: AUTH } } });
     expect(fake.asked).toEqual([]);
   });
@@ -124,13 +173,23 @@ describe('listLogins()', () => {
         },
       }),
     );
-    const rows = (await listLogins(options)).map(({ registry, username, origin, used, reason }) => [registry, username, origin, used ? 'used' : reason]);
+    const rows = (await listLogins(options)).map(({ registry, username, origin, used, reason }) => [
+      registry,
+      username,
+      origin,
+      used ? 'used' : reason,
+    ]);
     expect(rows).toEqual([
       ['env.example', 'robot', 'REGI_USERNAME and REGI_PASSWORD', 'used'],
       [HOST, 'a', '~/.docker/config.json', 'used'],
       ['kept.example', 'ci', 'the keychain', 'used'],
       [HOST, 'c', '~/.config/containers/auth.json', 'it is asked after ~/.docker/config.json'],
-      [`${HOST}/team`, 'e', '~/.config/containers/auth.json', 'it is asked after ~/.docker/config.json'],
+      [
+        `${HOST}/team`,
+        'e',
+        '~/.config/containers/auth.json',
+        'it is asked after ~/.docker/config.json',
+      ],
       ['new.example', 'g', '~/.config/containers/auth.json', 'used'],
       ['new.example/team', 'g', '~/.config/containers/auth.json', 'used'],
       ['kept.example', 'e', '~/.config/containers/auth.json', 'it is asked after the keychain'],
@@ -138,12 +197,18 @@ describe('listLogins()', () => {
   });
 
   test('asks helpers for names, never for secrets', async () => {
-    const { options, helper } = await setUp({ credsStore: 'fake', auths: { plain: { auth: 'YTpi' } }, credHelpers: { 'cloud.example': 'fake' } });
+    const { options, helper } = await setUp({
+      credsStore: 'fake',
+      auths: { plain: { auth: 'YTpi' } },
+      credHelpers: { 'cloud.example': 'fake' },
+    });
     helper.entries.set('https://index.docker.io/v1/', { username: 'me', secret: 's3cret-canary' });
     const logins = await listLogins(options);
     expect(helper.asked).toEqual(['list']);
     expect(JSON.stringify(logins)).not.toContain('s3cret-canary');
-    expect(logins.map(({ registry, username, used, reason }) => [registry, username, used || reason])).toEqual([
+    expect(
+      logins.map(({ registry, username, used, reason }) => [registry, username, used || reason]),
+    ).toEqual([
       ['docker.io', 'me', true],
       ['cloud.example', undefined, true],
       ['plain', 'a', 'docker-credential-fake is asked instead'],
@@ -152,7 +217,9 @@ describe('listLogins()', () => {
 
   test('warns of a helper that cannot list, and goes on', async () => {
     const { options, warnings } = await setUp({ credHelpers: { 'cloud.example': 'gone' } });
-    expect((await listLogins(options)).map(({ registry, origin }) => [registry, origin])).toEqual([['cloud.example', 'docker-credential-gone']]);
+    expect((await listLogins(options)).map(({ registry, origin }) => [registry, origin])).toEqual([
+      ['cloud.example', 'docker-credential-gone'],
+    ]);
     expect(warnings).toEqual([expect.stringContaining('docker-credential-gone')]);
   });
 

@@ -25,7 +25,12 @@ async function storeOf(...images: readonly TestImage[]): Promise<Store> {
 }
 
 function job(source: Store, reference: string, name?: string): ExportJob {
-  return { source, reference, image: name ?? reference, ...(name !== undefined && { name: parseReference(name) }) };
+  return {
+    source,
+    reference,
+    image: name ?? reference,
+    ...(name !== undefined && { name: parseReference(name) }),
+  };
 }
 
 async function* listed(jobs: readonly ExportJob[]): AsyncGenerator<ExportJob> {
@@ -42,7 +47,9 @@ async function exported(jobs: readonly ExportJob[], options: ExportOptions = {})
 async function memberOf(path: string, name: string): Promise<unknown> {
   const bytes = readFileSync(path);
   const entry = (await indexTar(inMemory(bytes))).find(name);
-  return entry === undefined ? undefined : (JSON.parse(bytes.subarray(entry.offset, entry.offset + entry.size).toString()) as unknown);
+  return entry === undefined
+    ? undefined
+    : (JSON.parse(bytes.subarray(entry.offset, entry.offset + entry.size).toString()) as unknown);
 }
 
 describe('exportImages()', () => {
@@ -51,14 +58,17 @@ describe('exportImages()', () => {
     const path = await exported([job(await storeOf(index), 'v0', 'registry.example/app:1')]);
     const store = (await openForTest(path)).open('');
     expect(await store.resolve('registry.example/app:1')).toEqual(index.root);
-    for (const { descriptor, bytes } of index.nodes.values()) expect(await readAll(store.fetch(descriptor))).toEqual(bytes);
+    for (const { descriptor, bytes } of index.nodes.values())
+      expect(await readAll(store.fetch(descriptor))).toEqual(bytes);
   });
 
   test('the same images give the same bytes, and a stream gives them too', async () => {
     const store = await storeOf(makeIndex(), makeImage({ seed: 1 }));
     const jobs = [job(store, 'v0', 'a.example/app:1'), job(store, 'v1', 'b.example/app:2')];
     const chunks: Buffer[] = [];
-    await exportImages(listed(jobs), (_plan, work) => work({ kind: 'stream', write: async (chunk) => void chunks.push(Buffer.from(chunk)) }));
+    await exportImages(listed(jobs), (_plan, work) =>
+      work({ kind: 'stream', write: async (chunk) => void chunks.push(Buffer.from(chunk)) }),
+    );
     const [one, two] = [readFileSync(await exported(jobs)), readFileSync(await exported(jobs))];
     expect([Buffer.compare(one, two), Buffer.compare(one, Buffer.concat(chunks))]).toEqual([0, 0]);
   });
@@ -67,17 +77,36 @@ describe('exportImages()', () => {
     const image = makeImage();
     const events: CopyEvent[] = [];
     const store = await storeOf(image, image);
-    const path = await exported([job(store, 'v0', 'a.example/app:1'), job(store, 'v1', 'b.example/app:2')], { onEvent: (event) => events.push(event) });
+    const path = await exported(
+      [job(store, 'v0', 'a.example/app:1'), job(store, 'v1', 'b.example/app:2')],
+      { onEvent: (event) => events.push(event) },
+    );
     expect(events.filter(({ kind }) => kind === 'started')).toHaveLength(image.layers.length + 1);
     expect(events.filter(({ kind }) => kind === 'copied')).toHaveLength(image.nodes.size);
     expect(readFileSync(path).byteLength).toBeLessThan(20_000);
   });
 
   test('a tag is the name while it is the only one, and the full reference otherwise', async () => {
-    const store = await storeOf(makeImage({ seed: 1 }), makeImage({ seed: 2 }), makeImage({ seed: 3 }));
-    const path = await exported([job(store, 'v0', 'a.example/app:1'), job(store, 'v1', 'b.example/app:1'), job(store, 'v2', 'debian:12'), job(store, 'v2')]);
-    const { manifests } = (await memberOf(path, 'index.json')) as { manifests: { annotations?: Record<string, string> }[] };
-    expect(manifests.map(({ annotations }) => [annotations?.['org.opencontainers.image.ref.name'], annotations?.['io.containerd.image.name']])).toEqual([
+    const store = await storeOf(
+      makeImage({ seed: 1 }),
+      makeImage({ seed: 2 }),
+      makeImage({ seed: 3 }),
+    );
+    const path = await exported([
+      job(store, 'v0', 'a.example/app:1'),
+      job(store, 'v1', 'b.example/app:1'),
+      job(store, 'v2', 'debian:12'),
+      job(store, 'v2'),
+    ]);
+    const { manifests } = (await memberOf(path, 'index.json')) as {
+      manifests: { annotations?: Record<string, string> }[];
+    };
+    expect(
+      manifests.map(({ annotations }) => [
+        annotations?.['org.opencontainers.image.ref.name'],
+        annotations?.['io.containerd.image.name'],
+      ]),
+    ).toEqual([
       ['a.example/app:1', 'a.example/app:1'],
       ['b.example/app:1', 'b.example/app:1'],
       ['12', 'docker.io/library/debian:12'],
@@ -89,7 +118,11 @@ describe('exportImages()', () => {
     const index = makeIndex({ attestations: true });
     const artifact = makeArtifact({ subject: index.root });
     const store = await storeOf(index, artifact);
-    const path = await exported([job(store, 'v0', 'debian:12'), job(store, 'v0', 'registry.example/app:1'), job(store, 'v1')]);
+    const path = await exported([
+      job(store, 'v0', 'debian:12'),
+      job(store, 'v0', 'registry.example/app:1'),
+      job(store, 'v1'),
+    ]);
     const [amd64] = index.images;
     expect(await memberOf(path, 'manifest.json')).toEqual([
       {
@@ -105,11 +138,18 @@ describe('exportImages()', () => {
     const events: CopyEvent[] = [];
     const options = { onEvent: (event: CopyEvent) => void events.push(event) };
     const store = await storeOf(index);
-    const configOf = async (path: string): Promise<unknown> => ((await memberOf(path, 'manifest.json')) as { Config: string }[])[0]?.Config;
-    const arm64 = await exported([job(store, 'v0', 'debian:12')], { ...options, dockerPlatform: { os: 'linux', architecture: 'arm64' } });
+    const configOf = async (path: string): Promise<unknown> =>
+      ((await memberOf(path, 'manifest.json')) as { Config: string }[])[0]?.Config;
+    const arm64 = await exported([job(store, 'v0', 'debian:12')], {
+      ...options,
+      dockerPlatform: { os: 'linux', architecture: 'arm64' },
+    });
     expect(await configOf(arm64)).toBe(`blobs/${index.images[1]?.config.digest.replace(':', '/')}`);
     expect(events.filter(({ kind }) => kind === 'warning')).toEqual([]);
-    const first = await exported([job(store, 'v0', 'debian:12')], { ...options, dockerPlatform: { os: 'linux', architecture: 's390x' } });
+    const first = await exported([job(store, 'v0', 'debian:12')], {
+      ...options,
+      dockerPlatform: { os: 'linux', architecture: 's390x' },
+    });
     expect(await configOf(first)).toBe(`blobs/${index.images[0]?.config.digest.replace(':', '/')}`);
     expect(events.filter(({ kind }) => kind === 'warning')).toHaveLength(1);
   });
@@ -118,7 +158,10 @@ describe('exportImages()', () => {
     const image = makeImage();
     const [layer] = image.layers;
     const extra = [{ name: 'record.json', bytes: Buffer.from('{"left":"out"}') }];
-    const path = await exported([job(await storeOf(image), 'v0', 'debian:12')], { omit: new Set(layer === undefined ? [] : [layer.digest]), extra });
+    const path = await exported([job(await storeOf(image), 'v0', 'debian:12')], {
+      omit: new Set(layer === undefined ? [] : [layer.digest]),
+      extra,
+    });
     const store = (await openForTest(path)).open('');
     expect([
       await store.exists(layer ?? image.root),
@@ -130,38 +173,50 @@ describe('exportImages()', () => {
 
   test("docker's format is read again with the image id and layers it had", async () => {
     const image = makeImage({ format: 'docker' });
-    const path = await exported([job(await storeOf(image), 'v0', 'debian:12')], { format: 'docker' });
+    const path = await exported([job(await storeOf(image), 'v0', 'debian:12')], {
+      format: 'docker',
+    });
     const archive = await openForTest(path);
     const store = archive.open('');
-    const manifest = JSON.parse(Buffer.from(await readAll(store.fetch(await store.resolve('debian:12')))).toString()) as {
+    const manifest = JSON.parse(
+      Buffer.from(await readAll(store.fetch(await store.resolve('debian:12')))).toString(),
+    ) as {
       config: { digest: string };
       layers: { digest: string }[];
     };
-    expect([archive.format, manifest.config.digest, manifest.layers.map(({ digest }) => digest)]).toEqual([
-      'docker',
-      image.config.digest,
-      image.layers.map(({ digest }) => digest),
-    ]);
+    expect([
+      archive.format,
+      manifest.config.digest,
+      manifest.layers.map(({ digest }) => digest),
+    ]).toEqual(['docker', image.config.digest, image.layers.map(({ digest }) => digest)]);
   });
 
   test('two images of one name are refused before anything is written', async () => {
     const store = await storeOf(makeImage({ seed: 1 }), makeImage({ seed: 2 }));
-    await expect(exported([job(store, 'v0', 'debian:12'), job(store, 'v1', 'debian:12')])).rejects.toMatchObject({ code: 'USAGE' });
+    await expect(
+      exported([job(store, 'v0', 'debian:12'), job(store, 'v1', 'debian:12')]),
+    ).rejects.toMatchObject({ code: 'USAGE' });
   });
 
   test('an image that cannot be read stops all', async () => {
     const store = await storeOf(makeImage());
-    await expect(exported([job(store, 'v0', 'debian:12'), job(store, 'absent', 'debian:13')])).rejects.toMatchObject({ code: 'NOT_FOUND', image: 'debian:13' });
+    await expect(
+      exported([job(store, 'v0', 'debian:12'), job(store, 'absent', 'debian:13')]),
+    ).rejects.toMatchObject({ code: 'NOT_FOUND', image: 'debian:13' });
   });
 
   test('platforms narrow an index', async () => {
     const index = makeIndex();
-    const path = await exported([job(await storeOf(index), 'v0', 'debian:12')], { platforms: [{ os: 'linux', architecture: 'arm64' }] });
+    const path = await exported([job(await storeOf(index), 'v0', 'debian:12')], {
+      platforms: [{ os: 'linux', architecture: 'arm64' }],
+    });
     expect(await (await openForTest(path)).open('').resolve('12')).toEqual(index.images[1]?.root);
   });
 
   test('exportImages() rejects with the reason when the signal has aborted', async () => {
     const reason = new Error('stop');
-    await expect(exported([job(await storeOf(makeImage()), 'v0')], { signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
+    await expect(
+      exported([job(await storeOf(makeImage()), 'v0')], { signal: AbortSignal.abort(reason) }),
+    ).rejects.toBe(reason);
   });
 });

@@ -17,7 +17,10 @@ const TAR = buildTar([
 ]);
 
 /** A tar with one file "a" of `hello`, by `zstd -19`. */
-const ZSTD = Buffer.from('KLUv/QRoxQEAwoIID7BrDOQJzUtepPUywgBNASaEzPFVha2mA8WBvDv+vSP/lgcgcB/3hS9z1PkzcSsRGM5PDgvPA8jy', 'base64');
+const ZSTD = Buffer.from(
+  'KLUv/QRoxQEAwoIID7BrDOQJzUtepPUywgBNASaEzPFVha2mA8WBvDv+vSP/lgcgcB/3hS9z1PkzcSsRGM5PDgvPA8jy',
+  'base64',
+);
 
 const FILE: TarFile = {
   type: 'file',
@@ -60,7 +63,8 @@ function serve(bytes: Uint8Array, sent = bytes): Served {
 
 async function read({ source, layer }: Served): Promise<readonly string[]> {
   const found: string[] = [];
-  for await (const { file, content } of readLayer(source, layer)) found.push(`${file.name} ${(await collect(content, 1e6, 'x')).byteLength}`);
+  for await (const { file, content } of readLayer(source, layer))
+    found.push(`${file.name} ${(await collect(content, 1e6, 'x')).byteLength}`);
   return found;
 }
 
@@ -68,7 +72,10 @@ describe('readLayer()', () => {
   test.each([
     ['plain', TAR],
     ['gzip', gzipSync(TAR)],
-    ['several gzip members', Buffer.concat([gzipSync(TAR.subarray(0, 5000)), gzipSync(TAR.subarray(5000))])],
+    [
+      'several gzip members',
+      Buffer.concat([gzipSync(TAR.subarray(0, 5000)), gzipSync(TAR.subarray(5000))]),
+    ],
     ['zstd', ZSTD],
   ])('readLayer() reads a layer that is %s, whatever its media type says', async (kind, bytes) => {
     expect(await read(serve(bytes))).toEqual(kind === 'zstd' ? ['a 5'] : ['a 5', 'b 100000']);
@@ -94,11 +101,15 @@ describe('readLayer()', () => {
 
   test('readLayer() throws when the layer is no tar', async () => {
     const served = serve(gzipSync(Buffer.from('#!/bin/sh\n'.repeat(100))));
-    await expect(read(served)).rejects.toThrow(`Cannot read layer ${served.layer.digest} at byte 0: expected a tar, found other bytes`);
+    await expect(read(served)).rejects.toThrow(
+      `Cannot read layer ${served.layer.digest} at byte 0: expected a tar, found other bytes`,
+    );
   });
 
   test('readLayer() throws when the layer is cut', async () => {
-    await expect(read(serve(gzipSync(TAR).subarray(0, 50)))).rejects.toMatchObject({ code: 'INVALID_ARCHIVE' });
+    await expect(read(serve(gzipSync(TAR).subarray(0, 50)))).rejects.toMatchObject({
+      code: 'INVALID_ARCHIVE',
+    });
   });
 
   test('readLayer() stops at a layer that unpacks to more than any honest one', async () => {
@@ -115,7 +126,8 @@ describe('readLayer()', () => {
     const { source, layer } = serve(gzipSync(TAR));
     const stopping = new AbortController();
     const reading = async (): Promise<void> => {
-      for await (const { file } of readLayer(source, layer, { signal: stopping.signal })) if (file.name === 'a') stopping.abort(new Error('stop'));
+      for await (const { file } of readLayer(source, layer, { signal: stopping.signal }))
+        if (file.name === 'a') stopping.abort(new Error('stop'));
     };
     await expect(reading()).rejects.toThrow('stop');
   });

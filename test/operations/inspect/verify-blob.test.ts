@@ -37,7 +37,9 @@ function zstdBomb(blocks: number): Uint8Array {
   const head = Buffer.from('28b52ffd0058', 'hex');
   return Buffer.concat([
     head,
-    ...Array.from({ length: blocks }, (_, at) => Buffer.concat([wordOf(131_072 * 8 + 2 + (at + 1 === blocks ? 1 : 0), 3), Buffer.alloc(1)])),
+    ...Array.from({ length: blocks }, (_, at) =>
+      Buffer.concat([wordOf(131_072 * 8 + 2 + (at + 1 === blocks ? 1 : 0), 3), Buffer.alloc(1)]),
+    ),
   ]);
 }
 
@@ -50,7 +52,13 @@ function wordOf(value: number, length: number): Uint8Array {
 const layers: readonly (readonly [string, TestNode])[] = [
   ['plain', nodeOf(LAYER, TAR)],
   ['gzip', nodeOf(`${LAYER}+gzip`, gzipSync(TAR))],
-  ['gzip of two members', nodeOf(`${LAYER}+gzip`, Buffer.concat([gzipSync(TAR.subarray(0, 70)), gzipSync(TAR.subarray(70))]))],
+  [
+    'gzip of two members',
+    nodeOf(
+      `${LAYER}+gzip`,
+      Buffer.concat([gzipSync(TAR.subarray(0, 70)), gzipSync(TAR.subarray(70))]),
+    ),
+  ],
   ['zstd', nodeOf(`${LAYER}+zstd`, zstdOf(TAR))],
   ['gzip under the name of zstd', nodeOf(`${LAYER}+zstd`, gzipSync(TAR))],
 ];
@@ -62,16 +70,24 @@ describe('verifyBlob()', () => {
   });
 
   test.each([
-    ['a byte is another', Buffer.concat([TAR.subarray(0, -1), Buffer.from([255 - (TAR.at(-1) ?? 0)])]), 'corrupt'],
+    [
+      'a byte is another',
+      Buffer.concat([TAR.subarray(0, -1), Buffer.from([255 - (TAR.at(-1) ?? 0)])]),
+      'corrupt',
+    ],
     ['it is too short', TAR.subarray(1), 'corrupt'],
     ['it is too long', Buffer.concat([TAR, TAR]), 'corrupt'],
     ['it is empty', new Uint8Array(), 'corrupt'],
   ])('tells when %s', async (_what, bytes, status) => {
-    expect(await verifyBlob(giving(bytes), nodeOf(LAYER, TAR).descriptor, [])).toMatchObject({ status });
+    expect(await verifyBlob(giving(bytes), nodeOf(LAYER, TAR).descriptor, [])).toMatchObject({
+      status,
+    });
   });
 
   test('tells when it is not there', async () => {
-    expect(await verifyBlob(createMemoryPlace().open('app'), nodeOf(LAYER, TAR).descriptor, [])).toMatchObject({ status: 'missing' });
+    expect(
+      await verifyBlob(createMemoryPlace().open('app'), nodeOf(LAYER, TAR).descriptor, []),
+    ).toMatchObject({ status: 'missing' });
   });
 
   test('passes on what says nothing about the content', async () => {
@@ -92,7 +108,9 @@ describe('verifyBlob()', () => {
     const { descriptor, bytes } = nodeOf(LAYER, TAR);
     const store = createMemoryPlace().open('app');
     await store.push(descriptor, bytesOf(bytes));
-    await expect(verifyBlob(store, descriptor, [], { signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
+    await expect(
+      verifyBlob(store, descriptor, [], { signal: AbortSignal.abort(reason) }),
+    ).rejects.toBe(reason);
   });
 });
 
@@ -101,10 +119,16 @@ describe('verifyBlob() with diff_ids', () => {
     expect(await verifyBlob(giving(bytes), descriptor, [DIFF_ID])).toBeUndefined();
   });
 
-  test.each(layers)('tells when %s unpacks to something else', async (_what, { descriptor, bytes }) => {
-    const found = await verifyBlob(giving(bytes), descriptor, [digestOf(Buffer.from('else'))]);
-    expect(found).toMatchObject({ status: 'corrupt', problem: expect.stringContaining(`It unpacks to ${DIFF_ID}`) });
-  });
+  test.each(layers)(
+    'tells when %s unpacks to something else',
+    async (_what, { descriptor, bytes }) => {
+      const found = await verifyBlob(giving(bytes), descriptor, [digestOf(Buffer.from('else'))]);
+      expect(found).toMatchObject({
+        status: 'corrupt',
+        problem: expect.stringContaining(`It unpacks to ${DIFF_ID}`),
+      });
+    },
+  );
 
   test('compares with a sha512 diff_id too', async () => {
     const { descriptor, bytes } = nodeOf(LAYER, gzipSync(TAR));
@@ -115,7 +139,10 @@ describe('verifyBlob() with diff_ids', () => {
     const { descriptor, bytes } = nodeOf(`${LAYER}+gzip`, gzipSync(TAR));
     const damaged = Buffer.from(bytes);
     damaged.fill(0, 500, 600);
-    expect(await verifyBlob(giving(damaged), descriptor, [DIFF_ID])).toMatchObject({ status: 'corrupt', problem: expect.stringContaining('found sha256:') });
+    expect(await verifyBlob(giving(damaged), descriptor, [DIFF_ID])).toMatchObject({
+      status: 'corrupt',
+      problem: expect.stringContaining('found sha256:'),
+    });
   });
 
   test.each([
@@ -125,7 +152,10 @@ describe('verifyBlob() with diff_ids', () => {
     ['xz', Buffer.from('fd377a585a000004', 'hex')],
   ])('tells when it cannot unpack %s', async (_what, bytes) => {
     const { descriptor } = nodeOf(LAYER, bytes);
-    expect(await verifyBlob(giving(bytes), descriptor, [DIFF_ID])).toMatchObject({ status: 'corrupt', problem: expect.stringContaining('Cannot unpack') });
+    expect(await verifyBlob(giving(bytes), descriptor, [DIFF_ID])).toMatchObject({
+      status: 'corrupt',
+      problem: expect.stringContaining('Cannot unpack'),
+    });
   });
 
   test('tells when the config gives no digest', async () => {
@@ -140,7 +170,9 @@ describe('verifyBlob() with diff_ids', () => {
     const { descriptor, bytes } = nodeOf(LAYER, Buffer.concat([gzipSync(TAR), Buffer.alloc(512)]));
     const damaged = Buffer.from(bytes);
     damaged[damaged.byteLength - 1] = 1;
-    expect(await verifyBlob(giving(damaged), descriptor, [DIFF_ID])).toMatchObject({ status: 'corrupt' });
+    expect(await verifyBlob(giving(damaged), descriptor, [DIFF_ID])).toMatchObject({
+      status: 'corrupt',
+    });
   });
 
   test.each([
@@ -150,17 +182,30 @@ describe('verifyBlob() with diff_ids', () => {
     const { descriptor } = nodeOf(LAYER, bytes);
     const limits = { unpackedBytes: 5_000_000, unpackedRatio: 10 };
     const found = await verifyBlob(giving(bytes), descriptor, [DIFF_ID], { limits });
-    expect(found).toMatchObject({ status: 'corrupt', problem: expect.stringContaining('layers do not shrink like that') });
+    expect(found).toMatchObject({
+      status: 'corrupt',
+      problem: expect.stringContaining('layers do not shrink like that'),
+    });
   });
 
   test('takes a layer that shrinks well, as long as it is small', async () => {
     const zeros = new Uint8Array(4_000_000);
     const { descriptor, bytes } = nodeOf(LAYER, gzipSync(zeros));
-    expect(await verifyBlob(giving(bytes), descriptor, [digestOf(zeros)], { limits: { unpackedBytes: 5_000_000, unpackedRatio: 10 } })).toBeUndefined();
+    expect(
+      await verifyBlob(giving(bytes), descriptor, [digestOf(zeros)], {
+        limits: { unpackedBytes: 5_000_000, unpackedRatio: 10 },
+      }),
+    ).toBeUndefined();
   });
 
   test('opens the content of several diff_ids again for each', async () => {
     const { descriptor, bytes } = nodeOf(LAYER, TAR);
-    expect(await verifyBlob(decorate(createMemoryPlace().open('app'), { fetch: () => bytesOf(bytes) }), descriptor, [DIFF_ID, DIFF_ID])).toBeUndefined();
+    expect(
+      await verifyBlob(
+        decorate(createMemoryPlace().open('app'), { fetch: () => bytesOf(bytes) }),
+        descriptor,
+        [DIFF_ID, DIFF_ID],
+      ),
+    ).toBeUndefined();
   });
 });

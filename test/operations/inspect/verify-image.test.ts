@@ -4,11 +4,21 @@ import { bytesOf } from '../../../src/bytes.ts';
 import type { Descriptor } from '../../../src/oci/descriptor.ts';
 import { digestOf, type Digest } from '../../../src/oci/digest.ts';
 import { MEDIA_TYPE } from '../../../src/oci/media-types.ts';
-import { verifyImages, type VerifyOptions, type VerifyReport } from '../../../src/operations/inspect/verify-image.ts';
+import {
+  verifyImages,
+  type VerifyOptions,
+  type VerifyReport,
+} from '../../../src/operations/inspect/verify-image.ts';
 import type { Bytes, FetchOptions, Store } from '../../../src/store.ts';
 import { decorate } from '../../../src/stores/decorators/decorate.ts';
 import { createMemoryPlace } from '../../../src/stores/memory.ts';
-import { makeArtifact, makeImage, makeIndex, nodeOf, type TestImage } from '../../support/images.ts';
+import {
+  makeArtifact,
+  makeImage,
+  makeIndex,
+  nodeOf,
+  type TestImage,
+} from '../../support/images.ts';
 
 const image = makeImage({ layers: [1000, 2000, 3000] });
 const index = makeIndex({ attestations: true });
@@ -38,7 +48,8 @@ async function verified(
   content: TestImage,
   { without = [], ...options }: VerifyOptions & { readonly without?: readonly Digest[] } = {},
 ): Promise<VerifyReport> {
-  for (const { descriptor, bytes } of content.nodes.values()) if (!without.includes(descriptor.digest)) await store.push(descriptor, bytesOf(bytes));
+  for (const { descriptor, bytes } of content.nodes.values())
+    if (!without.includes(descriptor.digest)) await store.push(descriptor, bytesOf(bytes));
   return verifyImages(store, [{ name: 'app:1', descriptor: content.root }], options);
 }
 
@@ -55,7 +66,13 @@ describe('verifyImages()', () => {
     ['an image with sha512 digests', makeImage({ algorithm: 'sha512' })],
   ])('vouches for %s that is whole', async (_what, content) => {
     const report = await verified(content);
-    expect(report).toEqual({ whole: true, images: 1, verified: content.nodes.size, bytes: sizeOf(content), problems: [] });
+    expect(report).toEqual({
+      whole: true,
+      images: 1,
+      verified: content.nodes.size,
+      bytes: sizeOf(content),
+      problems: [],
+    });
     expect((await verified(content, { deep: true })).whole).toBe(true);
   });
 
@@ -70,23 +87,36 @@ describe('verifyImages()', () => {
     expect(opened.size).toBe(index.nodes.size);
   });
 
-  test.each([...image.nodes.values()].map(({ descriptor }) => [descriptor.mediaType, descriptor] as const))(
+  test.each(
+    [...image.nodes.values()].map(({ descriptor }) => [descriptor.mediaType, descriptor] as const),
+  )(
     'tells of a missing %s, and of nothing that it was to lead to',
     async (_type, { digest, mediaType, size }) => {
       const { whole, problems } = await verified(image, { without: [digest] });
-      expect([whole, problems]).toEqual([false, [{ status: 'missing', digest, mediaType, size, problem: expect.stringContaining(digest), image: 'app:1' }]]);
+      expect([whole, problems]).toEqual([
+        false,
+        [
+          {
+            status: 'missing',
+            digest,
+            mediaType,
+            size,
+            problem: expect.stringContaining(digest),
+            image: 'app:1',
+          },
+        ],
+      ]);
     },
   );
 
-  test.each([...image.nodes.values()].map(({ descriptor }) => [descriptor.mediaType, descriptor] as const))(
-    'tells of a %s with another byte in it',
-    async (_type, { digest, size }) => {
-      damage.set(digest, Buffer.alloc(size, 1));
-      const { whole, problems, verified: count } = await verified(image);
-      expect([whole, problems]).toMatchObject([false, [{ status: 'corrupt', digest }]]);
-      expect(count).toBeLessThan(image.nodes.size);
-    },
-  );
+  test.each(
+    [...image.nodes.values()].map(({ descriptor }) => [descriptor.mediaType, descriptor] as const),
+  )('tells of a %s with another byte in it', async (_type, { digest, size }) => {
+    damage.set(digest, Buffer.alloc(size, 1));
+    const { whole, problems, verified: count } = await verified(image);
+    expect([whole, problems]).toMatchObject([false, [{ status: 'corrupt', digest }]]);
+    expect(count).toBeLessThan(image.nodes.size);
+  });
 
   test('goes on behind what is wrong, and tells all of it', async () => {
     const [first, second] = index.images;
@@ -103,24 +133,35 @@ describe('verifyImages()', () => {
     const [first] = index.images;
     const without = [first?.root.digest, first?.config.digest].flatMap((digest) => digest ?? []);
     const { whole, problems } = await verified(index, { without, isSparse: true });
-    expect([whole, problems]).toMatchObject([true, [{ status: 'absent', digest: first?.root.digest }]]);
+    expect([whole, problems]).toMatchObject([
+      true,
+      [{ status: 'absent', digest: first?.root.digest }],
+    ]);
   });
 
   test('tells of a layer that a sparse archive lacks as missing', async () => {
-    const { whole } = await verified(image, { without: layer === undefined ? [] : [layer.digest], isSparse: true });
+    const { whole } = await verified(image, {
+      without: layer === undefined ? [] : [layer.digest],
+      isSparse: true,
+    });
     expect(whole).toBe(false);
   });
 
   test('tells of a layer that an incremental archive leaves out as absent in its base, and does not vouch for it', async () => {
     const left = layer === undefined ? [] : [layer.digest];
     const { whole, problems } = await verified(image, { without: left, omitted: new Set(left) });
-    expect([whole, problems]).toMatchObject([false, [{ status: 'absent-in-base', digest: layer?.digest }]]);
+    expect([whole, problems]).toMatchObject([
+      false,
+      [{ status: 'absent-in-base', digest: layer?.digest }],
+    ]);
   });
 
   test('does not excuse a damaged layer because an earlier archive carried it', async () => {
     if (layer === undefined) throw new Error('An image without layers');
     damage.set(layer.digest, Buffer.alloc(layer.size));
-    expect((await verified(image, { omitted: new Set([layer.digest]) })).problems).toMatchObject([{ status: 'corrupt' }]);
+    expect((await verified(image, { omitted: new Set([layer.digest]) })).problems).toMatchObject([
+      { status: 'corrupt' },
+    ]);
   });
 
   test('tells what nothing leads to as extra, which is no fault', async () => {
@@ -132,29 +173,58 @@ describe('verifyImages()', () => {
     const { whole, problems } = await verified(image, { blobs: blobs() });
     expect([whole, problems]).toEqual([
       true,
-      [{ status: 'extra', digest: descriptor.digest, mediaType: undefined, size: descriptor.size, problem: undefined, image: undefined }],
+      [
+        {
+          status: 'extra',
+          digest: descriptor.digest,
+          mediaType: undefined,
+          size: descriptor.size,
+          problem: undefined,
+          image: undefined,
+        },
+      ],
     ]);
   });
 
   test('passes over foreign layers, which live elsewhere', async () => {
     const config = nodeOf(MEDIA_TYPE.ociConfig, Buffer.from('{}'));
-    const foreign = { mediaType: 'application/vnd.docker.image.rootfs.foreign.diff.tar.gzip', digest: digestOf(Buffer.from('far')), size: 3 };
-    const json = { schemaVersion: 2, mediaType: MEDIA_TYPE.ociManifest, config: config.descriptor, layers: [foreign] };
+    const foreign = {
+      mediaType: 'application/vnd.docker.image.rootfs.foreign.diff.tar.gzip',
+      digest: digestOf(Buffer.from('far')),
+      size: 3,
+    };
+    const json = {
+      schemaVersion: 2,
+      mediaType: MEDIA_TYPE.ociManifest,
+      config: config.descriptor,
+      layers: [foreign],
+    };
     const root = nodeOf(MEDIA_TYPE.ociManifest, Buffer.from(JSON.stringify(json)));
-    for (const { descriptor, bytes } of [config, root]) await store.push(descriptor, bytesOf(bytes));
-    expect(await verifyImages(store, [{ name: 'app', descriptor: root.descriptor }])).toMatchObject({ whole: true, verified: 2 });
+    for (const { descriptor, bytes } of [config, root])
+      await store.push(descriptor, bytesOf(bytes));
+    expect(await verifyImages(store, [{ name: 'app', descriptor: root.descriptor }])).toMatchObject(
+      { whole: true, verified: 2 },
+    );
   });
 
   test('does not vouch for what is below more indexes than anybody follows', async () => {
     let inner: Descriptor = image.root;
     await image.pushAll(store);
     for (let level = 0; level < 40; level += 1) {
-      const node = nodeOf(MEDIA_TYPE.ociIndex, Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType: MEDIA_TYPE.ociIndex, manifests: [inner] })));
+      const node = nodeOf(
+        MEDIA_TYPE.ociIndex,
+        Buffer.from(
+          JSON.stringify({ schemaVersion: 2, mediaType: MEDIA_TYPE.ociIndex, manifests: [inner] }),
+        ),
+      );
       await store.push(node.descriptor, bytesOf(node.bytes));
       inner = node.descriptor;
     }
     const report = await verifyImages(store, [{ name: 'deep', descriptor: inner }]);
-    expect([report.whole, report.problems]).toMatchObject([false, [{ status: 'corrupt', problem: expect.stringContaining('8 levels of indexes') }]]);
+    expect([report.whole, report.problems]).toMatchObject([
+      false,
+      [{ status: 'corrupt', problem: expect.stringContaining('8 levels of indexes') }],
+    ]);
   });
 
   test('stops at what says nothing about the content', async () => {
@@ -167,7 +237,9 @@ describe('verifyImages()', () => {
         },
       }),
     });
-    await expect(verifyImages(failing, [{ name: 'app', descriptor: image.root }])).rejects.toBe(problem);
+    await expect(verifyImages(failing, [{ name: 'app', descriptor: image.root }])).rejects.toBe(
+      problem,
+    );
   });
 
   test('stops with the reason of an abort', async () => {
@@ -181,22 +253,42 @@ describe('verifyImages() with deep', () => {
   async function withDiffIds(diffIds: readonly string[]): Promise<VerifyReport> {
     const config = nodeOf(
       MEDIA_TYPE.ociConfig,
-      Buffer.from(JSON.stringify({ os: 'linux', architecture: 'amd64', rootfs: { type: 'layers', diff_ids: diffIds } })),
+      Buffer.from(
+        JSON.stringify({
+          os: 'linux',
+          architecture: 'amd64',
+          rootfs: { type: 'layers', diff_ids: diffIds },
+        }),
+      ),
     );
-    const json = { schemaVersion: 2, mediaType: MEDIA_TYPE.ociManifest, config: config.descriptor, layers: image.layers };
+    const json = {
+      schemaVersion: 2,
+      mediaType: MEDIA_TYPE.ociManifest,
+      config: config.descriptor,
+      layers: image.layers,
+    };
     const root = nodeOf(MEDIA_TYPE.ociManifest, Buffer.from(JSON.stringify(json)));
     await image.pushAll(store);
-    for (const { descriptor, bytes } of [config, root]) await store.push(descriptor, bytesOf(bytes));
+    for (const { descriptor, bytes } of [config, root])
+      await store.push(descriptor, bytesOf(bytes));
     return verifyImages(store, [{ name: 'app', descriptor: root.descriptor }], { deep: true });
   }
 
   test('tells of a layer that is not what the config says', async () => {
-    const { whole, problems } = await withDiffIds(['a', 'b', 'c'].map((text) => digestOf(Buffer.from(text))));
-    expect([whole, problems.map(({ status, digest }) => [status, digest])]).toEqual([false, image.layers.map(({ digest }) => ['corrupt', digest])]);
+    const { whole, problems } = await withDiffIds(
+      ['a', 'b', 'c'].map((text) => digestOf(Buffer.from(text))),
+    );
+    expect([whole, problems.map(({ status, digest }) => [status, digest])]).toEqual([
+      false,
+      image.layers.map(({ digest }) => ['corrupt', digest]),
+    ]);
   });
 
   test('tells of a config with another number of diff_ids', async () => {
     const { whole, problems } = await withDiffIds([]);
-    expect([whole, problems]).toMatchObject([false, [{ status: 'corrupt', problem: 'It lists 0 diff_ids, and the manifest 3 layers' }]]);
+    expect([whole, problems]).toMatchObject([
+      false,
+      [{ status: 'corrupt', problem: 'It lists 0 diff_ids, and the manifest 3 layers' }],
+    ]);
   });
 });

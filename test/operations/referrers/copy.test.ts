@@ -8,7 +8,11 @@ const bytes = new Uint8Array(3);
 
 test('cosignTags() names signatures, attestations and SBOMs', () => {
   const hex = digestOf(bytes).slice('sha256:'.length);
-  expect(cosignTags(digestOf(bytes))).toEqual([`sha256-${hex}.sig`, `sha256-${hex}.att`, `sha256-${hex}.sbom`]);
+  expect(cosignTags(digestOf(bytes))).toEqual([
+    `sha256-${hex}.sig`,
+    `sha256-${hex}.att`,
+    `sha256-${hex}.sbom`,
+  ]);
 });
 
 test('cosignTags() makes no tag that is too long to be one', () => {

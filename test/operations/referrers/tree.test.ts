@@ -13,7 +13,10 @@ const ONE = makeArtifact({ artifactType: 'application/one', subject: IMAGE.root 
 const TWO = makeArtifact({ artifactType: 'application/two', subject: IMAGE.root });
 
 /** A place that says of each digest what refers to it, true or not. */
-function place(listed: Readonly<Record<string, readonly TestImage[]>>, withTypes = true): Source & ReferrerLister & { readonly fetched: Descriptor[] } {
+function place(
+  listed: Readonly<Record<string, readonly TestImage[]>>,
+  withTypes = true,
+): Source & ReferrerLister & { readonly fetched: Descriptor[] } {
   const nodes = new Map([IMAGE, ONE, TWO].flatMap(({ nodes: own }) => [...own]));
   const fetched: Descriptor[] = [];
   return {
@@ -28,7 +31,12 @@ function place(listed: Readonly<Record<string, readonly TestImage[]>>, withTypes
     },
     async *listReferrers({ digest }) {
       for (const { root } of listed[digest] ?? [])
-        yield { ...root, ...(withTypes && { artifactType: root === ONE.root ? 'application/one' : 'application/two' }) };
+        yield {
+          ...root,
+          ...(withTypes && {
+            artifactType: root === ONE.root ? 'application/one' : 'application/two',
+          }),
+        };
     },
   };
 }
@@ -43,7 +51,11 @@ async function treeOf(source: Source): Promise<unknown> {
 }
 
 test('referrerTree() ends where artifacts refer to each other in a circle', async () => {
-  const source = place({ [IMAGE.root.digest]: [ONE], [ONE.root.digest]: [TWO, ONE], [TWO.root.digest]: [ONE] });
+  const source = place({
+    [IMAGE.root.digest]: [ONE],
+    [ONE.root.digest]: [TWO, ONE],
+    [TWO.root.digest]: [ONE],
+  });
   expect(await treeOf(source)).toEqual([['application/one', [['application/two', []]]]]);
 });
 

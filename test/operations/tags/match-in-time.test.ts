@@ -10,7 +10,9 @@ describe('matchInTime()', () => {
 
   test('throws when the expression takes too long, and answers afterwards', () => {
     const matches = matchInTime(/^(a+)+$/, 500);
-    expect(() => matches(`${'a'.repeat(100)}!`)).toThrow(expect.objectContaining({ code: 'ERR_SCRIPT_EXECUTION_TIMEOUT' }));
+    expect(() => matches(`${'a'.repeat(100)}!`)).toThrow(
+      expect.objectContaining({ code: 'ERR_SCRIPT_EXECUTION_TIMEOUT' }),
+    );
     expect(matches('a')).toBe(true);
   });
 });

@@ -1,12 +1,29 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 
-import { InvalidTagPatternError, parseTagPattern, tagFilter } from '../../../src/operations/tags/select-tags.ts';
+import {
+  InvalidTagPatternError,
+  parseTagPattern,
+  tagFilter,
+} from '../../../src/operations/tags/select-tags.ts';
 import { outcomeOf } from '../../support/outcome.ts';
 
-const TAGS = ['latest', '1', '1.2', 'v1.2.3', '1.9.0', '1.2.3-alpine', '2.0.0', '22.04', '1.x', 'sha256-abc.sig', 'Stable'];
+const TAGS = [
+  'latest',
+  '1',
+  '1.2',
+  'v1.2.3',
+  '1.9.0',
+  '1.2.3-alpine',
+  '2.0.0',
+  '22.04',
+  '1.x',
+  'sha256-abc.sig',
+  'Stable',
+];
 
-const select = (...patterns: readonly string[]): readonly string[] => TAGS.filter(tagFilter(patterns));
+const select = (...patterns: readonly string[]): readonly string[] =>
+  TAGS.filter(tagFilter(patterns));
 
 describe('tagFilter()', () => {
   test.each([
@@ -59,17 +76,34 @@ describe('tagFilter()', () => {
   });
 
   test('reads no version out of a number too large to compare', () => {
-    expect(['99999999999999999999', '20240101', '1.99999999999999999999'].filter(tagFilter(['>=1']))).toEqual(['20240101']);
+    expect(
+      ['99999999999999999999', '20240101', '1.99999999999999999999'].filter(tagFilter(['>=1'])),
+    ).toEqual(['20240101']);
   });
 });
 
 describe('parseTagPattern()', () => {
-  test.each(['', '!', '/', '//', '/a', '/(/', '/a/g', '>=x.y.z.w', '^', 'a b', '[a', '{a', '.x', 'ü', 'a/b', 'a'.repeat(129), '*'.repeat(600)])(
-    'refuses %j',
-    (text) => {
-      expect(() => parseTagPattern(text)).toThrow(InvalidTagPatternError);
-    },
-  );
+  test.each([
+    '',
+    '!',
+    '/',
+    '//',
+    '/a',
+    '/(/',
+    '/a/g',
+    '>=x.y.z.w',
+    '^',
+    'a b',
+    '[a',
+    '{a',
+    '.x',
+    'ü',
+    'a/b',
+    'a'.repeat(129),
+    '*'.repeat(600),
+  ])('refuses %j', (text) => {
+    expect(() => parseTagPattern(text)).toThrow(InvalidTagPatternError);
+  });
 
   test('says which pattern is wrong, and what can be typed', () => {
     expect(() => parseTagPattern('/(/')).toThrow(
@@ -81,17 +115,24 @@ describe('parseTagPattern()', () => {
     );
   });
 
-  test.each(['/^(a+)+$/', '/^(a|a)*$/', '/^(a?){128}a{128}$/', `${'*a'.repeat(20)}*b`])('stops %s, which would backtrack for ever', (text) => {
-    const start = performance.now();
-    const { matches } = parseTagPattern(text);
-    expect([false, expect.any(InvalidTagPatternError)]).toContainEqual(outcomeOf(() => matches(`${'a'.repeat(127)}-`)));
-    expect(performance.now() - start).toBeLessThan(30_000);
-  });
+  test.each(['/^(a+)+$/', '/^(a|a)*$/', '/^(a?){128}a{128}$/', `${'*a'.repeat(20)}*b`])(
+    'stops %s, which would backtrack for ever',
+    (text) => {
+      const start = performance.now();
+      const { matches } = parseTagPattern(text);
+      expect([false, expect.any(InvalidTagPatternError)]).toContainEqual(
+        outcomeOf(() => matches(`${'a'.repeat(127)}-`)),
+      );
+      expect(performance.now() - start).toBeLessThan(30_000);
+    },
+  );
 
   test('tests a thousand tags in a moment', () => {
     const start = performance.now();
     const accepts = tagFilter(['1.*', '/^v\\d+/', '>=2']);
-    expect(Array.from({ length: 1000 }, (_, index) => `1.${index}`).filter(accepts)).toHaveLength(1000);
+    expect(Array.from({ length: 1000 }, (_, index) => `1.${index}`).filter(accepts)).toHaveLength(
+      1000,
+    );
     expect(performance.now() - start).toBeLessThan(30_000);
   });
 
@@ -99,7 +140,32 @@ describe('parseTagPattern()', () => {
     const anyText = fc.oneof(
       fc.string({ unit: 'binary', maxLength: 30 }),
       fc.string({
-        unit: fc.constantFrom('1', '.', 'x', '*', '!', '/', '(', ')', '[', ']', '{', ',', '}', '^', '~', '>', '=', ' ', '|', '\\', 'a', '-', '+', '?'),
+        unit: fc.constantFrom(
+          '1',
+          '.',
+          'x',
+          '*',
+          '!',
+          '/',
+          '(',
+          ')',
+          '[',
+          ']',
+          '{',
+          ',',
+          '}',
+          '^',
+          '~',
+          '>',
+          '=',
+          ' ',
+          '|',
+          '\\',
+          'a',
+          '-',
+          '+',
+          '?',
+        ),
         maxLength: 12,
       }),
     );

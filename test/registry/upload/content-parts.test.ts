@@ -15,21 +15,28 @@ const chunked = (chunks: readonly Uint8Array[]): Bytes => ({
 
 test('ContentParts gives the same bytes for any chunks and any part size', async () => {
   await fc.assert(
-    fc.asyncProperty(fc.array(fc.uint8Array({ maxLength: 50 })), fc.integer({ min: 1, max: 60 }), async (chunks, size) => {
-      const whole = Buffer.concat(chunks);
-      const parts = new ContentParts(chunked(chunks));
-      const read: Uint8Array[] = [];
-      for (let sent = 0; sent < whole.byteLength; sent += size) read.push(await readAll(parts.take(size)));
-      expect(read.slice(0, -1).every((part) => part.byteLength === size)).toBe(true);
-      expect(Buffer.concat(read)).toEqual(whole);
-    }),
+    fc.asyncProperty(
+      fc.array(fc.uint8Array({ maxLength: 50 })),
+      fc.integer({ min: 1, max: 60 }),
+      async (chunks, size) => {
+        const whole = Buffer.concat(chunks);
+        const parts = new ContentParts(chunked(chunks));
+        const read: Uint8Array[] = [];
+        for (let sent = 0; sent < whole.byteLength; sent += size)
+          read.push(await readAll(parts.take(size)));
+        expect(read.slice(0, -1).every((part) => part.byteLength === size)).toBe(true);
+        expect(Buffer.concat(read)).toEqual(whole);
+      },
+    ),
   );
 });
 
 test('ContentParts keeps no borrowed chunk', async () => {
   const bytes = new Uint8Array(5000).map((_, index) => index % 251);
   const parts = new ContentParts(poisoned(bytes, { chunkSize: 700 }));
-  expect(Buffer.concat([await readAll(parts.take(3000)), await readAll(parts.take(2000))])).toEqual(Buffer.from(bytes));
+  expect(Buffer.concat([await readAll(parts.take(3000)), await readAll(parts.take(2000))])).toEqual(
+    Buffer.from(bytes),
+  );
 });
 
 test('ContentParts gives a part once', async () => {

@@ -7,13 +7,23 @@ import { proved, watched } from '../../../src/registry/upload/content.ts';
 import { poisoned } from '../../support/poison.ts';
 import { readAll } from '../../support/watched.ts';
 
-const describedAs = (bytes: Uint8Array) => ({ mediaType: 'x', digest: digestOf(bytes), size: bytes.byteLength });
+const describedAs = (bytes: Uint8Array) => ({
+  mediaType: 'x',
+  digest: digestOf(bytes),
+  size: bytes.byteLength,
+});
 
 test('proved() gives the same bytes, borrowed in any chunks', async () => {
   await fc.assert(
-    fc.asyncProperty(fc.uint8Array({ maxLength: 200 }), fc.integer({ min: 1, max: 250 }), async (bytes, size) => {
-      expect(await readAll(proved(poisoned(bytes, { chunkSize: size }), describedAs(bytes)))).toEqual(bytes);
-    }),
+    fc.asyncProperty(
+      fc.uint8Array({ maxLength: 200 }),
+      fc.integer({ min: 1, max: 250 }),
+      async (bytes, size) => {
+        expect(
+          await readAll(proved(poisoned(bytes, { chunkSize: size }), describedAs(bytes))),
+        ).toEqual(bytes);
+      },
+    ),
   );
 });
 
@@ -26,7 +36,11 @@ test('proved() never gives all bytes of content that is wrong', async () => {
   const bytes = new Uint8Array(200_000);
   let given = 0;
   const read = async (): Promise<void> => {
-    for await (const chunk of proved(bytesOf(bytes), { ...describedAs(bytes), digest: digestOf(new Uint8Array(1)) })) given += chunk.byteLength;
+    for await (const chunk of proved(bytesOf(bytes), {
+      ...describedAs(bytes),
+      digest: digestOf(new Uint8Array(1)),
+    }))
+      given += chunk.byteLength;
   };
   await expect(read()).rejects.toThrow(ContentMismatchError);
   expect(given).toBeLessThan(bytes.byteLength);

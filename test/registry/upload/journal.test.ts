@@ -9,11 +9,19 @@ import type { ConnectionOptions } from '../../../src/registry/connection.ts';
 import type { Digest } from '../../../src/oci/digest.ts';
 import { makeBlob } from '../../support/images.ts';
 import { testRepository } from '../../support/registry-connection.ts';
-import { uploadRegistry, type Interfere, type UploadRegistry } from '../../support/upload-registry.ts';
+import {
+  uploadRegistry,
+  type Interfere,
+  type UploadRegistry,
+} from '../../support/upload-registry.ts';
 
 const MIB = 1024 * 1024;
 const { descriptor: target, bytes } = makeBlob(3 * MIB);
-const cut = new NetworkError('cut', { host: 'registry.example', phase: 'answer', reason: 'ECONNRESET' });
+const cut = new NetworkError('cut', {
+  host: 'registry.example',
+  phase: 'answer',
+  reason: 'ECONNRESET',
+});
 
 let remembered: Map<Digest, { readonly location: URL; readonly offset: number }>;
 let registry: UploadRegistry;
@@ -33,8 +41,15 @@ beforeEach(() => {
 });
 
 /** One run of a command. */
-async function upload(content = bytes, options: Partial<ConnectionOptions> = {}, signal?: AbortSignal): Promise<void> {
-  const repository = { ...testRepository(registry.send, { retries: 0, ...options }), uploads: journal };
+async function upload(
+  content = bytes,
+  options: Partial<ConnectionOptions> = {},
+  signal?: AbortSignal,
+): Promise<void> {
+  const repository = {
+    ...testRepository(registry.send, { retries: 0, ...options }),
+    uploads: journal,
+  };
   await uploadBlob(repository, target, bytesOf(content), { signal });
 }
 
@@ -75,19 +90,32 @@ describe('uploadBlob() after a run that was killed', () => {
 
   test.each([
     ['has forgotten the upload', () => ({ status: 404 }), ['GET', 'POST', 'PUT']],
-    ['does not say what it has', () => ({ status: 204, headers: { range: '0-0' } }), ['GET', 'DELETE', 'POST', 'PUT']],
-    ['has more than there is', () => ({ status: 204, headers: { range: `0-${9 * MIB}` } }), ['GET', 'DELETE', 'POST', 'PUT']],
+    [
+      'does not say what it has',
+      () => ({ status: 204, headers: { range: '0-0' } }),
+      ['GET', 'DELETE', 'POST', 'PUT'],
+    ],
+    [
+      'has more than there is',
+      () => ({ status: 204, headers: { range: `0-${9 * MIB}` } }),
+      ['GET', 'DELETE', 'POST', 'PUT'],
+    ],
     ['fails', () => ({ status: 500 }), ['GET', 'DELETE', 'POST', 'PUT']],
   ] as const)('starts again when the registry %s', async (_, answer, expected) => {
     await killedRun();
     strike = ({ method }) => (method === 'GET' ? answer() : undefined);
     await upload();
-    expect([steps(), registry.kept.has(target.digest), remembered.size]).toEqual([expected, true, 0]);
+    expect([steps(), registry.kept.has(target.digest), remembered.size]).toEqual([
+      expected,
+      true,
+      0,
+    ]);
   });
 
   test('starts again when the registry counts bytes that it does not have', async () => {
     await killedRun();
-    strike = ({ method }) => (method === 'GET' ? { status: 204, headers: { range: `0-${2 * MIB}` } } : undefined);
+    strike = ({ method }) =>
+      method === 'GET' ? { status: 204, headers: { range: `0-${2 * MIB}` } } : undefined;
     await upload(bytes, { retries: 1 });
     expect([registry.kept.has(target.digest), remembered.size]).toEqual([true, 0]);
     expect(steps().slice(-2)).toEqual(['POST', 'PUT']);
@@ -97,7 +125,9 @@ describe('uploadBlob() after a run that was killed', () => {
     await killedRun();
     const repository = { ...testRepository(registry.send), uploads: journal };
     const url = new URL('https://registry.example/v2/team/app/blobs/uploads/9?_state=0%2F');
-    await uploadBlob(repository, target, bytesOf(bytes), { session: { location: { url, reach: 'any' }, minimumChunk: 0 } });
+    await uploadBlob(repository, target, bytesOf(bytes), {
+      session: { location: { url, reach: 'any' }, minimumChunk: 0 },
+    });
     expect(steps().slice(0, 3)).toEqual(['GET', 'DELETE', `PATCH ${2 * MIB}-${3 * MIB - 1}`]);
   });
 });
@@ -124,7 +154,11 @@ describe('uploadBlob() that is given up', () => {
 
   test('asks once more, for a registry learns of it a moment later', async () => {
     let asked = 0;
-    await interrupt(2 * MIB, ({ method }) => (method === 'GET' && (asked += 1) === 1 ? { status: 204, headers: { range: '0-0' } } : undefined));
+    await interrupt(2 * MIB, ({ method }) =>
+      method === 'GET' && (asked += 1) === 1
+        ? { status: 204, headers: { range: '0-0' } }
+        : undefined,
+    );
     expect([registry.steps, remembered.size]).toEqual([['POST', 'PUT', 'GET', 'GET'], 1]);
   });
 

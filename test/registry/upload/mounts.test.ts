@@ -25,7 +25,9 @@ describe('mountBlob()', () => {
   test('is one request when the registry mounts', async () => {
     const { repository, requests } = registry(onMount(201));
     expect(await mountBlob(repository, target, 'base/image', { content })).toBe('mounted');
-    expect(requests.map(({ url }) => decodeURIComponent(url.search))).toEqual([`?mount=${target.digest}&from=base/image`]);
+    expect(requests.map(({ url }) => decodeURIComponent(url.search))).toEqual([
+      `?mount=${target.digest}&from=base/image`,
+    ]);
   });
 
   test('uploads in the session that the registry opens instead', async () => {
@@ -36,27 +38,39 @@ describe('mountBlob()', () => {
 
   test('deletes that session when there is no content', async () => {
     const { repository, steps, open } = registry();
-    expect(await mountBlob(repository, target, 'base/image', { content: undefined })).toBe('refused');
+    expect(await mountBlob(repository, target, 'base/image', { content: undefined })).toBe(
+      'refused',
+    );
     expect([steps, open.size]).toEqual([['POST', 'DELETE'], 0]);
   });
 
-  test.each([400, 401, 403, 404, 405])('uploads plainly when the mount is answered with %i', async (status) => {
-    const { repository, steps } = registry(onMount(status));
-    expect(await mountBlob(repository, target, 'base/image', { content })).toBe('copied');
-    expect(steps.slice(-2)).toEqual(['POST', 'PUT']);
-  });
+  test.each([400, 401, 403, 404, 405])(
+    'uploads plainly when the mount is answered with %i',
+    async (status) => {
+      const { repository, steps } = registry(onMount(status));
+      expect(await mountBlob(repository, target, 'base/image', { content })).toBe('copied');
+      expect(steps.slice(-2)).toEqual(['POST', 'PUT']);
+    },
+  );
 
   test('fails when the registry fails', async () => {
-    await expect(mountBlob(registry(onMount(500)).repository, target, 'base/image', { content })).rejects.toMatchObject({ code: 'SERVER_FAILED' });
+    await expect(
+      mountBlob(registry(onMount(500)).repository, target, 'base/image', { content }),
+    ).rejects.toMatchObject({ code: 'SERVER_FAILED' });
   });
 
   test('uploads plainly when the token service refuses the other repository', async () => {
     const fake = uploadRegistry(({ url, headers }) => {
       if (url.pathname !== '/token')
         return headers?.['authorization'] === undefined
-          ? { status: 401, headers: { 'www-authenticate': 'Bearer realm="https://registry.example/token"' } }
+          ? {
+              status: 401,
+              headers: { 'www-authenticate': 'Bearer realm="https://registry.example/token"' },
+            }
           : undefined;
-      return url.searchParams.getAll('scope').some((scope) => scope.includes('base/image')) ? { status: 403 } : { status: 200, body: { token: 't' } };
+      return url.searchParams.getAll('scope').some((scope) => scope.includes('base/image'))
+        ? { status: 403 }
+        : { status: 200, body: { token: 't' } };
     });
     const repository = testRepository(fake.send, { retries: 0 });
     expect(await mountBlob(repository, target, 'base/image', { content })).toBe('copied');
@@ -69,7 +83,9 @@ describe('offerBlob()', () => {
   test('is one request when the blob is there', async () => {
     const { repository, requests } = registry(onMount(201));
     expect(await offerBlob(repository, target, content, offer)).toBe('there');
-    expect(requests.map(({ url }) => decodeURIComponent(url.search))).toEqual([`?mount=${target.digest}&from=${repository.name}`]);
+    expect(requests.map(({ url }) => decodeURIComponent(url.search))).toEqual([
+      `?mount=${target.digest}&from=${repository.name}`,
+    ]);
   });
 
   test('uploads in the session that it opened when the blob is not there', async () => {
@@ -78,11 +94,14 @@ describe('offerBlob()', () => {
     expect([steps, kept.has(target.digest)]).toEqual([['POST', 'PUT'], true]);
   });
 
-  test.each([400, 401, 403, 404, 405])('uploads plainly when it is answered with %i', async (status) => {
-    const { repository, steps } = registry(onMount(status));
-    expect(await offerBlob(repository, target, content, offer)).toBe('copied');
-    expect(steps.slice(-2)).toEqual(['POST', 'PUT']);
-  });
+  test.each([400, 401, 403, 404, 405])(
+    'uploads plainly when it is answered with %i',
+    async (status) => {
+      const { repository, steps } = registry(onMount(status));
+      expect(await offerBlob(repository, target, content, offer)).toBe('copied');
+      expect(steps.slice(-2)).toEqual(['POST', 'PUT']);
+    },
+  );
 
   test('opens the content once, and closes it', async () => {
     const source = watched(content);
@@ -99,7 +118,9 @@ describe('offerBlob()', () => {
 
   test('opens no content when the blob is likely there and is', async () => {
     const source = watched(content);
-    await offerBlob(registry(onMount(201)).repository, target, source.content, { isLikelyThere: true });
+    await offerBlob(registry(onMount(201)).repository, target, source.content, {
+      isLikelyThere: true,
+    });
     expect(source.opened()).toBe(0);
   });
 
@@ -116,7 +137,9 @@ describe('offerBlob()', () => {
 
   test('keeps nothing when the content is not what it was said to be', async () => {
     const { repository, kept, open } = registry();
-    await expect(offerBlob(repository, target, bytesOf(new Uint8Array(10).fill(1)), offer)).rejects.toMatchObject({ code: 'CONTENT_MISMATCH' });
+    await expect(
+      offerBlob(repository, target, bytesOf(new Uint8Array(10).fill(1)), offer),
+    ).rejects.toMatchObject({ code: 'CONTENT_MISMATCH' });
     expect([kept.size, open.size]).toEqual([0, 0]);
   });
 });

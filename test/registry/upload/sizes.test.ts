@@ -30,7 +30,10 @@ describe('chunkFor()', () => {
 describe('refused()', () => {
   test('makes later bodies smaller, step by step', () => {
     const sizes = new UploadSizes('registry.example', undefined);
-    const steps = [100 * MIB, 5 * MIB, 2.5 * MIB].map((size) => [sizes.refused(size), sizes.chunkFor(100 * MIB)]);
+    const steps = [100 * MIB, 5 * MIB, 2.5 * MIB].map((size) => [
+      sizes.refused(size),
+      sizes.chunkFor(100 * MIB),
+    ]);
     expect(steps).toEqual([
       [true, 5 * MIB],
       [true, 2.5 * MIB],

@@ -13,7 +13,11 @@ const answer = (origin: string, remoteAddress = '203.0.113.5'): HttpResponse => 
 });
 
 test.each([
-  ['relative', '/v2/a/blobs/uploads/1?_state=x%2F', 'https://r.example:5000/v2/a/blobs/uploads/1?_state=x%2F'],
+  [
+    'relative',
+    '/v2/a/blobs/uploads/1?_state=x%2F',
+    'https://r.example:5000/v2/a/blobs/uploads/1?_state=x%2F',
+  ],
   ['absolute', 'https://r.example:5000/u?a=b', 'https://r.example:5000/u?a=b'],
   ['by http on the same host', 'http://r.example:5000/u?a=b', 'https://r.example:5000/u?a=b'],
   ['by http on the same host without the port', 'http://r.example/u', 'https://r.example:5000/u'],
@@ -22,11 +26,15 @@ test.each([
   ['of another scheme', 'ftp://r.example/u', undefined],
   ['with a user', 'https://a:b@r.example:5000/u', undefined],
 ])('uploadPlace() reads a location that is %s', (_, text, expected) => {
-  expect(uploadPlace(text, answer('https://r.example:5000'), 'https://r.example:5000')?.url.href).toBe(expected);
+  expect(
+    uploadPlace(text, answer('https://r.example:5000'), 'https://r.example:5000')?.url.href,
+  ).toBe(expected);
 });
 
 test('uploadPlace() keeps plain http where the registry is reached so', () => {
-  expect(uploadPlace('http://r.example/u', answer('http://r.example'), 'http://r.example')?.url.href).toBe('http://r.example/u');
+  expect(
+    uploadPlace('http://r.example/u', answer('http://r.example'), 'http://r.example')?.url.href,
+  ).toBe('http://r.example/u');
 });
 
 test.each([
@@ -34,5 +42,7 @@ test.each([
   ['https://uploads.example/u', '10.0.0.5', 'any'],
   ['https://r.example/u', '203.0.113.5', 'any'],
 ])('uploadPlace() lets %s of a registry at %s go to %s addresses', (text, address, reach) => {
-  expect(uploadPlace(text, answer('https://r.example', address), 'https://r.example')?.reach).toBe(reach);
+  expect(uploadPlace(text, answer('https://r.example', address), 'https://r.example')?.reach).toBe(
+    reach,
+  );
 });

@@ -14,12 +14,20 @@ import { watched } from '../../support/watched.ts';
 
 const bytes = new Uint8Array(1000).map((_, index) => index % 251);
 const target = { mediaType: 'x', digest: digestOf(bytes), size: bytes.byteLength };
-const cut = new NetworkError('cut', { host: 'registry.example', phase: 'answer', reason: 'ECONNRESET' });
+const cut = new NetworkError('cut', {
+  host: 'registry.example',
+  phase: 'answer',
+  reason: 'ECONNRESET',
+});
 
 function registry(interfere?: Interfere, options: Partial<ConnectionOptions> = {}) {
   const fake = uploadRegistry(interfere);
   const clock = instantClock();
-  return { ...fake, clock, repository: testRepository(fake.send, { clock, retries: 2, ...options }) };
+  return {
+    ...fake,
+    clock,
+    repository: testRepository(fake.send, { clock, retries: 2, ...options }),
+  };
 }
 
 /** Strikes the first requests of a method. */
@@ -39,20 +47,31 @@ describe('uploadBlob() in one request', () => {
   test('adds the digest to the query of the location and leaves the rest as it is', async () => {
     const { repository, requests } = registry();
     await uploadBlob(repository, target, bytesOf(bytes));
-    expect(requests[1]?.url.search).toBe(`?_state=0%2F&digest=${encodeURIComponent(target.digest)}`);
+    expect(requests[1]?.url.search).toBe(
+      `?_state=0%2F&digest=${encodeURIComponent(target.digest)}`,
+    );
   });
 
   test('uploads an empty blob', async () => {
     const empty = new Uint8Array();
     const { repository, kept } = registry();
-    await uploadBlob(repository, { mediaType: 'x', digest: digestOf(empty), size: 0 }, bytesOf(empty));
+    await uploadBlob(
+      repository,
+      { mediaType: 'x', digest: digestOf(empty), size: 0 },
+      bytesOf(empty),
+    );
     expect([...kept]).toEqual([digestOf(empty)]);
   });
 
   test('fails when the registry says that it kept something else', async () => {
     const found = digestOf(new Uint8Array(1));
-    const { repository } = registry(first('PUT', () => ({ status: 201, headers: { 'docker-content-digest': found } })));
-    await expect(uploadBlob(repository, target, bytesOf(bytes))).rejects.toMatchObject({ code: 'CONTENT_MISMATCH', found });
+    const { repository } = registry(
+      first('PUT', () => ({ status: 201, headers: { 'docker-content-digest': found } })),
+    );
+    await expect(uploadBlob(repository, target, bytesOf(bytes))).rejects.toMatchObject({
+      code: 'CONTENT_MISMATCH',
+      found,
+    });
   });
 
   test('fails when the registry does not say where to send it', async () => {
@@ -64,8 +83,12 @@ describe('uploadBlob() in one request', () => {
   });
 
   test('sends nothing by http when the registry is reached by https', async () => {
-    const { repository, requests } = registry(first('POST', () => ({ status: 202, headers: { location: 'http://evil.example/u' } })));
-    await expect(uploadBlob(repository, target, bytesOf(bytes))).rejects.toMatchObject({ code: 'INVALID_RESPONSE' });
+    const { repository, requests } = registry(
+      first('POST', () => ({ status: 202, headers: { location: 'http://evil.example/u' } })),
+    );
+    await expect(uploadBlob(repository, target, bytesOf(bytes))).rejects.toMatchObject({
+      code: 'INVALID_RESPONSE',
+    });
     expect(requests).toHaveLength(1);
   });
 });
@@ -79,15 +102,24 @@ describe('uploadBlob() after a failure', () => {
       },
     ],
     ['the registry fails', () => ({ status: 500 })],
-    ['the session is lost', () => ({ status: 404, body: { errors: [{ code: 'BLOB_UPLOAD_INVALID' }] } })],
+    [
+      'the session is lost',
+      () => ({ status: 404, body: { errors: [{ code: 'BLOB_UPLOAD_INVALID' }] } }),
+    ],
     ['the session is lost and nothing more is said', () => ({ status: 404 })],
-    ['the registry reads other bytes', () => ({ status: 400, body: { errors: [{ code: 'DIGEST_INVALID' }] } })],
-  ] satisfies readonly [string, () => ReturnType<Interfere>][])('starts the blob again when %s', async (_, answer) => {
-    const { repository, kept, open } = registry(first('PUT', answer));
-    await uploadBlob(repository, target, bytesOf(bytes));
-    expect(kept).toContain(target.digest);
-    expect(open.size).toBeLessThanOrEqual(1);
-  });
+    [
+      'the registry reads other bytes',
+      () => ({ status: 400, body: { errors: [{ code: 'DIGEST_INVALID' }] } }),
+    ],
+  ] satisfies readonly [string, () => ReturnType<Interfere>][])(
+    'starts the blob again when %s',
+    async (_, answer) => {
+      const { repository, kept, open } = registry(first('PUT', answer));
+      await uploadBlob(repository, target, bytesOf(bytes));
+      expect(kept).toContain(target.digest);
+      expect(open.size).toBeLessThanOrEqual(1);
+    },
+  );
 
   test('deletes the session before it starts again', async () => {
     const { repository, steps, open } = registry(first('PUT', () => ({ status: 503 })));
@@ -97,12 +129,16 @@ describe('uploadBlob() after a failure', () => {
 
   test('gives up after as many restarts as are allowed', async () => {
     const { repository, steps } = registry(first('PUT', () => ({ status: 500 }), 99));
-    await expect(uploadBlob(repository, target, bytesOf(bytes))).rejects.toMatchObject({ code: 'SERVER_FAILED' });
+    await expect(uploadBlob(repository, target, bytesOf(bytes))).rejects.toMatchObject({
+      code: 'SERVER_FAILED',
+    });
     expect(steps.filter((step) => step === 'PUT')).toHaveLength(3);
   });
 
   test('waits as long as the registry asks', async () => {
-    const { repository, clock } = registry(first('PUT', () => ({ status: 429, headers: { 'retry-after': '7' } })));
+    const { repository, clock } = registry(
+      first('PUT', () => ({ status: 429, headers: { 'retry-after': '7' } })),
+    );
     await uploadBlob(repository, target, bytesOf(bytes));
     expect(clock.sleeps).toEqual([7000]);
   });
@@ -127,8 +163,12 @@ describe('uploadBlob() after a failure', () => {
   });
 
   test('does not wait for an hour', async () => {
-    const { repository } = registry(first('PUT', () => ({ status: 429, headers: { 'retry-after': '3600' } })));
-    await expect(uploadBlob(repository, target, bytesOf(bytes))).rejects.toMatchObject({ code: 'RATE_LIMITED' });
+    const { repository } = registry(
+      first('PUT', () => ({ status: 429, headers: { 'retry-after': '3600' } })),
+    );
+    await expect(uploadBlob(repository, target, bytesOf(bytes))).rejects.toMatchObject({
+      code: 'RATE_LIMITED',
+    });
   });
 
   test.each([
@@ -155,7 +195,9 @@ describe('uploadBlob() after a failure', () => {
 
   test('keeps nothing of content that is not what its descriptor says', async () => {
     const { repository, kept, open } = registry();
-    await expect(uploadBlob(repository, target, bytesOf(new Uint8Array(1000)))).rejects.toMatchObject({ code: 'CONTENT_MISMATCH' });
+    await expect(
+      uploadBlob(repository, target, bytesOf(new Uint8Array(1000))),
+    ).rejects.toMatchObject({ code: 'CONTENT_MISMATCH' });
     expect([kept.size, open.size]).toEqual([0, 0]);
   });
 
@@ -166,7 +208,9 @@ describe('uploadBlob() after a failure', () => {
       if (request.method === 'PUT') controller.abort(reason);
       return undefined;
     });
-    await expect(uploadBlob(repository, target, bytesOf(bytes), { signal: controller.signal })).rejects.toBe(reason);
+    await expect(
+      uploadBlob(repository, target, bytesOf(bytes), { signal: controller.signal }),
+    ).rejects.toBe(reason);
     expect(open.size).toBe(0);
   });
 
@@ -176,7 +220,9 @@ describe('uploadBlob() after a failure', () => {
       if (request.method === 'DELETE') throw cut;
       return undefined;
     });
-    await expect(uploadBlob(repository, target, bytesOf(bytes))).rejects.toMatchObject({ status: 409 });
+    await expect(uploadBlob(repository, target, bytesOf(bytes))).rejects.toMatchObject({
+      status: 409,
+    });
   });
 
   test('opens content once for each try, and closes it', async () => {
@@ -201,7 +247,10 @@ describe('uploadBlob() where the registry keeps what it has', () => {
   test('goes on behind it', async () => {
     const { repository, steps, kept } = registry(cutAfter('PUT', [300]));
     await uploadBlob(repository, target, bytesOf(bytes));
-    expect([steps, [...kept]]).toEqual([['POST', 'PUT', 'GET', 'PATCH 300-999', 'PUT'], [target.digest]]);
+    expect([steps, [...kept]]).toEqual([
+      ['POST', 'PUT', 'GET', 'PATCH 300-999', 'PUT'],
+      [target.digest],
+    ]);
   });
 
   test('goes on from the next chunk when one of them is cut', async () => {
@@ -215,7 +264,11 @@ describe('uploadBlob() where the registry keeps what it has', () => {
     const { repository, kept } = registry(
       (request, _body, keep) => {
         if (request.method !== 'PATCH' && request.method !== 'PUT') return undefined;
-        if (Number(/^\d+/.exec(request.headers?.['content-range'] ?? '0')) >= 900 || request.body === undefined) return undefined;
+        if (
+          Number(/^\d+/.exec(request.headers?.['content-range'] ?? '0')) >= 900 ||
+          request.body === undefined
+        )
+          return undefined;
         if (request.body instanceof Uint8Array) return undefined;
         keep(100);
         throw cut;
@@ -279,7 +332,18 @@ describe('uploadBlob() where the registry keeps what it has', () => {
       return cuts(request, body, keep);
     });
     await uploadBlob(repository, target, bytesOf(bytes));
-    expect(steps).toEqual(['POST', 'PUT', 'GET', 'PATCH 301-999', 'DELETE', 'POST', 'PUT', 'DELETE', 'POST', 'PUT']);
+    expect(steps).toEqual([
+      'POST',
+      'PUT',
+      'GET',
+      'PATCH 301-999',
+      'DELETE',
+      'POST',
+      'PUT',
+      'DELETE',
+      'POST',
+      'PUT',
+    ]);
     expect([open.size, kept.has(target.digest)]).toEqual([0, true]);
   });
 
@@ -287,7 +351,9 @@ describe('uploadBlob() where the registry keeps what it has', () => {
     const readings = [bytes, new Uint8Array(1000)];
     const { repository, kept, open } = registry(cutAfter('PUT', [300]));
     const content = seekable((position) => bytesOf((readings.shift() ?? bytes).subarray(position)));
-    await expect(uploadBlob(repository, target, content)).rejects.toMatchObject({ code: 'CONTENT_MISMATCH' });
+    await expect(uploadBlob(repository, target, content)).rejects.toMatchObject({
+      code: 'CONTENT_MISMATCH',
+    });
     expect([kept.size, open.size]).toEqual([0, 0]);
   });
 
@@ -299,7 +365,9 @@ describe('uploadBlob() where the registry keeps what it has', () => {
   });
 
   test('is not asked where uploads are one request', async () => {
-    const { repository, steps } = registry(cutAfter('PUT', [300]), { host: 'europe-docker.pkg.dev' });
+    const { repository, steps } = registry(cutAfter('PUT', [300]), {
+      host: 'europe-docker.pkg.dev',
+    });
     await uploadBlob(repository, target, bytesOf(bytes));
     expect(steps).toEqual(['POST', 'PUT', 'DELETE', 'POST', 'PUT']);
   });
@@ -307,7 +375,11 @@ describe('uploadBlob() where the registry keeps what it has', () => {
   test('sends the rest in chunks where requests are bounded', async () => {
     const { repository, steps } = registry(cutAfter('PATCH', [400]), { chunkSize: 400 });
     await uploadBlob(repository, target, bytesOf(bytes));
-    expect(steps.filter((step) => step.startsWith('PATCH'))).toEqual(['PATCH 0-399', 'PATCH 400-799', 'PATCH 800-999']);
+    expect(steps.filter((step) => step.startsWith('PATCH'))).toEqual([
+      'PATCH 0-399',
+      'PATCH 400-799',
+      'PATCH 800-999',
+    ]);
   });
 });
 
@@ -322,12 +394,17 @@ describe('uploadBlob() in chunks', () => {
   test('tells the length of each', async () => {
     const { repository, requests } = registry(undefined, { chunkSize: 400 });
     await uploadBlob(repository, target, bytesOf(bytes));
-    expect(requests.map(({ body }) => (body instanceof Uint8Array ? body.byteLength : body?.size))).toEqual([0, 400, 400, 200, 0]);
+    expect(
+      requests.map(({ body }) => (body instanceof Uint8Array ? body.byteLength : body?.size)),
+    ).toEqual([0, 400, 400, 200, 0]);
   });
 
   test('are as large as the registry wants them at least', async () => {
     const { repository, steps } = registry(
-      first('POST', () => ({ status: 202, headers: { location: '/v2/team/app/blobs/uploads/x', 'oci-chunk-min-length': '600' } })),
+      first('POST', () => ({
+        status: 202,
+        headers: { location: '/v2/team/app/blobs/uploads/x', 'oci-chunk-min-length': '600' },
+      })),
       { chunkSize: 400, retries: 0 },
     );
     await expect(uploadBlob(repository, target, bytesOf(bytes))).rejects.toThrow();
@@ -335,7 +412,9 @@ describe('uploadBlob() in chunks', () => {
   });
 
   test('begin when one request is too large for a proxy, and stay for later blobs', async () => {
-    const { repository, steps } = registry((_, body) => (body.byteLength > 200_000 ? { status: 413, body: '<html>' } : undefined));
+    const { repository, steps } = registry((_, body) =>
+      body.byteLength > 200_000 ? { status: 413, body: '<html>' } : undefined,
+    );
     const large = new Uint8Array(400_000);
     const blob = { mediaType: 'x', digest: digestOf(large), size: large.byteLength };
     await uploadBlob(repository, blob, bytesOf(large));
@@ -345,9 +424,17 @@ describe('uploadBlob() in chunks', () => {
   });
 
   test('end with the refusal when even small ones are too large', async () => {
-    const { repository, open } = registry((_, body) => (body.byteLength > 0 ? { status: 413 } : undefined));
+    const { repository, open } = registry((_, body) =>
+      body.byteLength > 0 ? { status: 413 } : undefined,
+    );
     const large = new Uint8Array(400_000);
-    await expect(uploadBlob(repository, { mediaType: 'x', digest: digestOf(large), size: large.byteLength }, bytesOf(large))).rejects.toMatchObject({
+    await expect(
+      uploadBlob(
+        repository,
+        { mediaType: 'x', digest: digestOf(large), size: large.byteLength },
+        bytesOf(large),
+      ),
+    ).rejects.toMatchObject({
       status: 413,
     });
     expect(open.size).toBe(0);
@@ -361,7 +448,14 @@ describe('uploadBlob() in chunks', () => {
       async (request) => {
         const response = await send(request);
         return request.method === 'PATCH'
-          ? { ...response, status: 201, headers: { ...response.headers, get: (name) => (name === 'range' ? '0-399' : response.headers.get(name)) } }
+          ? {
+              ...response,
+              status: 201,
+              headers: {
+                ...response.headers,
+                get: (name) => (name === 'range' ? '0-399' : response.headers.get(name)),
+              },
+            }
           : response;
       },
       { chunkSize: 400 },
@@ -378,13 +472,24 @@ describe('uploadBlob() in chunks', () => {
       { chunkSize: 600 },
     );
     await uploadBlob(repository, target, bytesOf(bytes));
-    expect(steps).toEqual(['POST', 'PATCH 0-599', 'GET', 'DELETE', 'POST', 'PATCH 0-599', 'PATCH 600-999', 'PUT']);
+    expect(steps).toEqual([
+      'POST',
+      'PATCH 0-599',
+      'GET',
+      'DELETE',
+      'POST',
+      'PATCH 0-599',
+      'PATCH 600-999',
+      'PUT',
+    ]);
     expect(kept).toContain(target.digest);
   });
 
   test('keep nothing of content that is not what its descriptor says', async () => {
     const { repository, kept, open } = registry(undefined, { chunkSize: 400 });
-    await expect(uploadBlob(repository, target, bytesOf(new Uint8Array(1000)))).rejects.toMatchObject({ code: 'CONTENT_MISMATCH' });
+    await expect(
+      uploadBlob(repository, target, bytesOf(new Uint8Array(1000))),
+    ).rejects.toMatchObject({ code: 'CONTENT_MISMATCH' });
     expect([kept.size, open.size]).toEqual([0, 0]);
   });
 });

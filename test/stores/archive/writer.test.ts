@@ -8,7 +8,12 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import { bytesOf } from '../../../src/bytes.ts';
 import { archiveAt } from '../../../src/stores/archive/writer.ts';
 import type { Bytes } from '../../../src/store.ts';
-import type { ArchivePart, ArchivePlan, ArchiveTarget, OpenAt } from '../../../src/tar/archive-target.ts';
+import type {
+  ArchivePart,
+  ArchivePlan,
+  ArchiveTarget,
+  OpenAt,
+} from '../../../src/tar/archive-target.ts';
 import { planTar, tarBytes } from '../../../src/tar/plan-tar.ts';
 import { makeBlob } from '../../support/images.ts';
 import { instantClock } from '../../support/instant-clock.ts';
@@ -36,7 +41,10 @@ beforeEach(() => {
 });
 
 function whole(): Promise<Uint8Array> {
-  return readAll({ [Symbol.asyncIterator]: () => tarBytes(plan, ({ name }) => bytesOf(contents.get(name) ?? new Uint8Array())) });
+  return readAll({
+    [Symbol.asyncIterator]: () =>
+      tarBytes(plan, ({ name }) => bytesOf(contents.get(name) ?? new Uint8Array())),
+  });
 }
 
 const opening =
@@ -48,7 +56,11 @@ const opening =
 async function writeAll(open: Readonly<Record<string, OpenAt>> = {}): Promise<readonly number[]> {
   let kept: readonly number[] = [];
   await archiveAt(path, { clock: instantClock() })(plan, async (target) => {
-    kept = await Promise.all(plan.files.map((place) => fileTarget(target).write(place, open[place.file.name] ?? opening(place.file.name))));
+    kept = await Promise.all(
+      plan.files.map((place) =>
+        fileTarget(target).write(place, open[place.file.name] ?? opening(place.file.name)),
+      ),
+    );
   });
   return kept;
 }
@@ -77,14 +89,18 @@ describe('archiveAt()', () => {
 
   test('archiveAt() replaces an archive only when the new one is whole', async () => {
     writeFileSync(path, 'old');
-    await expect(writeAll({ second: breaking(second.bytes.subarray(0, 100)) })).rejects.toThrow('killed');
+    await expect(writeAll({ second: breaking(second.bytes.subarray(0, 100)) })).rejects.toThrow(
+      'killed',
+    );
     expect(readFileSync(path, 'utf8')).toBe('old');
     await writeAll();
     expect(readFileSync(path).byteLength).toBe(plan.size);
   });
 
   test('archiveAt() goes on where an earlier run was stopped', async () => {
-    await expect(writeAll({ first: breaking(first.bytes.subarray(0, 35 * 1024 * 1024)) })).rejects.toThrow('killed');
+    await expect(
+      writeAll({ first: breaking(first.bytes.subarray(0, 35 * 1024 * 1024)) }),
+    ).rejects.toThrow('killed');
     const offsets: number[] = [];
     const kept = await writeAll({
       first: (offset) => {
@@ -102,12 +118,19 @@ describe('archiveAt()', () => {
     ['damaged', () => writeFileSync(`${path}.part`, Buffer.alloc(45 * 1024 * 1024, 1))],
     ['shorter than the journal says', () => truncateSync(`${path}.part`, 1024)],
   ])('archiveAt() begins a part again when what is there is %s', async (_, damage) => {
-    await expect(writeAll({ first: breaking(first.bytes.subarray(0, 35 * 1024 * 1024)) })).rejects.toThrow('killed');
+    await expect(
+      writeAll({ first: breaking(first.bytes.subarray(0, 35 * 1024 * 1024)) }),
+    ).rejects.toThrow('killed');
     damage();
     expect(await writeAll()).toEqual([0, 0, 0]);
     const tar = await whole();
     for (const { file, offset } of plan.files) {
-      expect(Buffer.compare(readFileSync(path).subarray(offset, offset + file.size), tar.subarray(offset, offset + file.size))).toBe(0);
+      expect(
+        Buffer.compare(
+          readFileSync(path).subarray(offset, offset + file.size),
+          tar.subarray(offset, offset + file.size),
+        ),
+      ).toBe(0);
     }
   });
 
@@ -115,7 +138,8 @@ describe('archiveAt()', () => {
     await expect(writeAll({ first: breaking(first.bytes) })).rejects.toThrow('killed');
     const other = planTar<ArchivePart>([{ kind: 'made', name: 'note.json', size: 2, bytes: note }]);
     await archiveAt(path, { clock: instantClock() })(other, async (target) => {
-      if (other.files[0] !== undefined) await fileTarget(target).write(other.files[0], opening('note.json'));
+      if (other.files[0] !== undefined)
+        await fileTarget(target).write(other.files[0], opening('note.json'));
     });
     expect(readFileSync(path).byteLength).toBe(other.size);
     expect(readdirSync(dirname(path))).toEqual(['images.tar']);
@@ -126,7 +150,9 @@ describe('archiveAt()', () => {
     ['more bytes', new Uint8Array(3001)],
     ['fewer bytes', new Uint8Array(2999)],
   ])('archiveAt() refuses a part of %s, and nothing is visible', async (_, bytes) => {
-    await expect(writeAll({ second: () => bytesOf(bytes) })).rejects.toMatchObject({ code: 'CONTENT_MISMATCH' });
+    await expect(writeAll({ second: () => bytesOf(bytes) })).rejects.toMatchObject({
+      code: 'CONTENT_MISMATCH',
+    });
     expect(existsSync(path)).toBe(false);
   });
 
@@ -140,10 +166,14 @@ describe('archiveAt()', () => {
         yield new Uint8Array();
       },
     };
-    const written = archiveAt(path, { clock: instantClock(), signal: controller.signal })(plan, async (target) => {
-      const [, place] = plan.files;
-      if (place !== undefined) await fileTarget(target).write(place, () => silent, { signal: controller.signal });
-    });
+    const written = archiveAt(path, { clock: instantClock(), signal: controller.signal })(
+      plan,
+      async (target) => {
+        const [, place] = plan.files;
+        if (place !== undefined)
+          await fileTarget(target).write(place, () => silent, { signal: controller.signal });
+      },
+    );
     await expect(written).rejects.toBe(reason);
     expect(existsSync(path)).toBe(false);
   });
@@ -154,7 +184,10 @@ describe('archiveAt()', () => {
     const reading = readFile(pipe);
     await archiveAt(pipe, { clock: instantClock() })(plan, async (target) => {
       if (target.kind !== 'stream') throw new Error('Expected a stream');
-      for await (const chunk of tarBytes(plan, ({ name }) => bytesOf(contents.get(name) ?? new Uint8Array()))) await target.write(chunk);
+      for await (const chunk of tarBytes(plan, ({ name }) =>
+        bytesOf(contents.get(name) ?? new Uint8Array()),
+      ))
+        await target.write(chunk);
     });
     expect(Buffer.compare(await reading, await whole())).toBe(0);
   });
@@ -163,12 +196,18 @@ describe('archiveAt()', () => {
 test('archiveAt() tells of an archive that the disk has no room for, before the first byte', async () => {
   const huge = { ...first.descriptor, size: 2 ** 50 };
   const told: number[] = [];
-  const write = archiveAt(path, { clock: instantClock(), onShort: ({ wanted }) => told.push(wanted) });
+  const write = archiveAt(path, {
+    clock: instantClock(),
+    onShort: ({ wanted }) => told.push(wanted),
+  });
   const stop = new Error('nothing is written');
   await expect(
-    write(planTar<ArchivePart>([{ kind: 'node', name: 'huge', size: huge.size, target: huge }]), async () => {
-      throw stop;
-    }),
+    write(
+      planTar<ArchivePart>([{ kind: 'node', name: 'huge', size: huge.size, target: huge }]),
+      async () => {
+        throw stop;
+      },
+    ),
   ).rejects.toBe(stop);
   expect(told).toEqual([expect.any(Number)]);
   expect(told[0]).toBeGreaterThan(2 ** 50 - 2 ** 20);
@@ -176,6 +215,9 @@ test('archiveAt() tells of an archive that the disk has no room for, before the 
 
 test('archiveAt() tells of no shortage when there is room', async () => {
   const told: unknown[] = [];
-  await archiveAt(path, { clock: instantClock(), onShort: (shortage) => told.push(shortage) })(plan, async () => undefined);
+  await archiveAt(path, { clock: instantClock(), onShort: (shortage) => told.push(shortage) })(
+    plan,
+    async () => undefined,
+  );
   expect(told).toEqual([]);
 });

@@ -1,18 +1,35 @@
 import { describe, expect, test } from 'vitest';
 
-import { canDelete, canListReferrers, canListTags, canMount, canUntag, type Store } from '../../../src/store.ts';
+import {
+  canDelete,
+  canListReferrers,
+  canListTags,
+  canMount,
+  canUntag,
+  type Store,
+} from '../../../src/store.ts';
 import { decorate } from '../../../src/stores/decorators/decorate.ts';
 import { createMemoryStore } from '../../../src/stores/memory.ts';
 import { makeImage } from '../../support/images.ts';
 import { listAll } from '../../support/watched.ts';
 
 function capabilitiesOf(store: Store): readonly boolean[] {
-  return [canMount(store), canListTags(store), canListReferrers(store), canDelete(store), canUntag(store)];
+  return [
+    canMount(store),
+    canListTags(store),
+    canListReferrers(store),
+    canDelete(store),
+    canUntag(store),
+  ];
 }
 
 /** A store that can nothing but what every store can. */
 function plainStore(): Store {
-  const { place, repository, ...memory } = { ...methodsOf(createMemoryStore()), place: 'plain', repository: '' };
+  const { place, repository, ...memory } = {
+    ...methodsOf(createMemoryStore()),
+    place: 'plain',
+    repository: '',
+  };
   return { place, repository, ...memory };
 }
 
@@ -28,16 +45,28 @@ function methodsOf(store: Store): Pick<Store, 'resolve' | 'fetch' | 'exists' | '
 
 describe('decorate()', () => {
   test('has every capability of the store', () => {
-    expect(capabilitiesOf(decorate(createMemoryStore(), {}))).toEqual([true, true, true, true, true]);
+    expect(capabilitiesOf(decorate(createMemoryStore(), {}))).toEqual([
+      true,
+      true,
+      true,
+      true,
+      true,
+    ]);
   });
 
   test('has no capability that the store lacks, though the change offers it', () => {
-    expect(capabilitiesOf(decorate(plainStore(), { mount: async () => 'mounted', untag: async () => undefined }))).toEqual([false, false, false, false, false]);
+    expect(
+      capabilitiesOf(
+        decorate(plainStore(), { mount: async () => 'mounted', untag: async () => undefined }),
+      ),
+    ).toEqual([false, false, false, false, false]);
   });
 
   test('does what the change says in place of the store', async () => {
     const { root } = makeImage();
-    expect(await decorate(createMemoryStore(), { resolve: async () => root }).resolve('any')).toBe(root);
+    expect(await decorate(createMemoryStore(), { resolve: async () => root }).resolve('any')).toBe(
+      root,
+    );
   });
 
   test('does what the store does where nothing is changed', async () => {

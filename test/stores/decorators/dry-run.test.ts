@@ -41,7 +41,11 @@ describe('dryRun()', () => {
     const dry = dryRun(inner);
     const { descriptor } = makeBlob(10);
     const outcome = canMount(dry) ? await dry.mount(descriptor, 'base', undefined) : 'refused';
-    expect([outcome, await dry.exists(descriptor), await inner.exists(descriptor)]).toEqual(['mounted', true, false]);
+    expect([outcome, await dry.exists(descriptor), await inner.exists(descriptor)]).toEqual([
+      'mounted',
+      true,
+      false,
+    ]);
   });
 
   test('delete() and untag() remove nothing', async () => {

@@ -30,7 +30,10 @@ describe('throttled()', () => {
     const { descriptor, bytes } = makeBlob(3500);
     await inner.push(descriptor, bytesOf(bytes));
     const sizes: number[] = [];
-    for await (const piece of throttled(inner, createRateLimit(10_000, instantClock())).fetch(descriptor)) sizes.push(piece.byteLength);
+    for await (const piece of throttled(inner, createRateLimit(10_000, instantClock())).fetch(
+      descriptor,
+    ))
+      sizes.push(piece.byteLength);
     expect(sizes).toEqual([1000, 1000, 1000, 500]);
   });
 
@@ -61,7 +64,13 @@ describe('throttled()', () => {
     const inner = createMemoryStore();
     const { descriptor, bytes } = makeBlob(10_000);
     await inner.push(descriptor, bytesOf(bytes));
-    await expect(readAll(throttled(inner, createRateLimit(1000, clock)).fetch(descriptor, { signal: controller.signal }))).rejects.toBe(reason);
+    await expect(
+      readAll(
+        throttled(inner, createRateLimit(1000, clock)).fetch(descriptor, {
+          signal: controller.signal,
+        }),
+      ),
+    ).rejects.toBe(reason);
   });
 });
 
@@ -76,7 +85,11 @@ describe('createRateLimit()', () => {
 
   test('take() keeps the order of those who wait', async () => {
     const waits: number[] = [];
-    const clock = { now: () => 0, random: () => 0, sleep: async (ms: number) => void waits.push(ms) };
+    const clock = {
+      now: () => 0,
+      random: () => 0,
+      sleep: async (ms: number) => void waits.push(ms),
+    };
     const limit = createRateLimit(1000, clock);
     await Promise.all([limit.take(100), limit.take(100), limit.take(100)]);
     expect(waits).toEqual([100, 200, 300]);

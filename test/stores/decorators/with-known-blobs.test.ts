@@ -10,7 +10,10 @@ const [known, other] = [makeBlob(10), makeBlob(20)];
 
 test('knowing() says that the store has what it is known to have, and asks it for all else', async () => {
   const store = knowing(createMemoryStore(), new Set([known.descriptor.digest]));
-  expect([await store.exists(known.descriptor), await store.exists(other.descriptor)]).toEqual([true, false]);
+  expect([await store.exists(known.descriptor), await store.exists(other.descriptor)]).toEqual([
+    true,
+    false,
+  ]);
 });
 
 test('knowing() leaves the rest of the store as it is', async () => {

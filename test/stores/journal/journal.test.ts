@@ -33,20 +33,29 @@ beforeEach(() => {
 
 /** The journal as another process sees it; its owner is gone for all others. */
 function journalOfOther(identity: { readonly host?: string; readonly pid?: number } = {}): Journal {
-  const processes: Processes = { ...systemProcesses, self: async () => ({ ...(await systemProcesses.self()), pid: 4_194_305, ...identity }) };
+  const processes: Processes = {
+    ...systemProcesses,
+    self: async () => ({ ...(await systemProcesses.self()), pid: 4_194_305, ...identity }),
+  };
   return journal(processes);
 }
 
-function journal(processes: Processes = systemProcesses, onFailure?: (message: string) => void): Journal {
+function journal(
+  processes: Processes = systemProcesses,
+  onFailure?: (message: string) => void,
+): Journal {
   return new Journal(folder, { clock: { now: () => now }, processes, onFailure });
 }
 
 describe('Journal', () => {
-  test.each([ARCHIVE, UPLOAD])('find() gives what a process that is gone has written: $kind', async (subject) => {
-    await journalOfOther().write(subject);
-    expect((await journal().find(subject))?.subject).toEqual(subject);
-    expect((await journal().list()).map((entry) => entry.subject)).toEqual([subject]);
-  });
+  test.each([ARCHIVE, UPLOAD])(
+    'find() gives what a process that is gone has written: $kind',
+    async (subject) => {
+      await journalOfOther().write(subject);
+      expect((await journal().find(subject))?.subject).toEqual(subject);
+      expect((await journal().list()).map((entry) => entry.subject)).toEqual([subject]);
+    },
+  );
 
   test('find() gives nothing of a process that is at work, and list() neither', async () => {
     await journal().write(UPLOAD);
@@ -80,22 +89,31 @@ describe('Journal', () => {
   test.each([
     [0.5 * HOUR_MS, undefined],
     [2 * HOUR_MS, UPLOAD],
-  ])('of another machine, whose processes it cannot ask for, after %i ms', async (ageMs, expected) => {
-    await journalOfOther({ host: 'another' }).write(UPLOAD);
-    now += ageMs;
-    expect((await journal().find(UPLOAD))?.subject).toEqual(expected);
-  });
+  ])(
+    'of another machine, whose processes it cannot ask for, after %i ms',
+    async (ageMs, expected) => {
+      await journalOfOther({ host: 'another' }).write(UPLOAD);
+      now += ageMs;
+      expect((await journal().find(UPLOAD))?.subject).toEqual(expected);
+    },
+  );
 
   test('can be read by its user alone', async () => {
     await journal().write(UPLOAD);
-    const modes = [folder, ...readdirSync(folder).map((name) => join(folder, name))].map((path) => statSync(path).mode % 0o1000);
+    const modes = [folder, ...readdirSync(folder).map((name) => join(folder, name))].map(
+      (path) => statSync(path).mode % 0o1000,
+    );
     expect(modes).toEqual([0o700, 0o600]);
   });
 
   test.each([
     ['half of an entry', (text: string) => text.slice(0, 40)],
     ['another version', (text: string) => text.replace('"version":1', '"version":2')],
-    ['a location on another host', (text: string) => text.replace('"location":"https://registry.example', '"location":"https://evil.example')],
+    [
+      'a location on another host',
+      (text: string) =>
+        text.replace('"location":"https://registry.example', '"location":"https://evil.example'),
+    ],
     ['an offset behind the end', (text: string) => text.replace('"offset":10', '"offset":101')],
   ])('removes %s', async (_, damage) => {
     await journalOfOther().write(UPLOAD);
@@ -117,7 +135,11 @@ describe('Journal', () => {
     const broken = journal(systemProcesses, (message) => said.push(message));
     await broken.write(UPLOAD);
     await broken.write(ARCHIVE);
-    expect([await broken.find(UPLOAD), await broken.list(), said.length]).toEqual([undefined, [], 1]);
+    expect([await broken.find(UPLOAD), await broken.list(), said.length]).toEqual([
+      undefined,
+      [],
+      1,
+    ]);
   });
 });
 

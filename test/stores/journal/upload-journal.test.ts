@@ -13,7 +13,10 @@ const LOCATION = new URL('https://registry.example/v2/team/app/blobs/uploads/1?_
 
 function open(
   folder: string,
-  { origin = 'https://registry.example', onChange }: { origin?: string | undefined; onChange?: (remembered: number) => void } = {},
+  {
+    origin = 'https://registry.example',
+    onChange,
+  }: { origin?: string | undefined; onChange?: (remembered: number) => void } = {},
 ) {
   const journal = new Journal(folder, { clock: { now: () => 0 }, processes: systemProcesses });
   return createUploadJournal({ journal, origin: () => origin, repository: 'team/app', onChange });
@@ -37,7 +40,9 @@ test('createUploadJournal() writes no location on another origin than the regist
 
 test('createUploadJournal() tells how many uploads are not finished', async () => {
   const told: number[] = [];
-  const journal = open(temporaryFolder('state'), { onChange: (remembered) => told.push(remembered) });
+  const journal = open(temporaryFolder('state'), {
+    onChange: (remembered) => told.push(remembered),
+  });
   await journal.write(descriptor, LOCATION, 0);
   await journal.write(makeBlob(7).descriptor, LOCATION, 0);
   await journal.remove(descriptor);

@@ -10,7 +10,13 @@ import { parseReference, parseRepository } from '../../../src/oci/reference.ts';
 import { LocalStore } from '../../../src/stores/layout/local-store.ts';
 import { systemProcesses, type Processes } from '../../../src/disk/processes.ts';
 import { storeContract } from '../../contract/store-contract.ts';
-import { makeArtifact, makeBlob, makeImage, makeIndex, type TestImage } from '../../support/images.ts';
+import {
+  makeArtifact,
+  makeBlob,
+  makeImage,
+  makeIndex,
+  type TestImage,
+} from '../../support/images.ts';
 import { blobPath, damagedBlobs, leftovers, readIndexJson } from '../../support/layout-folder.ts';
 import { realClock } from '../../support/real-clock.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
@@ -35,10 +41,16 @@ storeContract(
 );
 
 /** A process that has ended. */
-const GONE: Processes = { ...systemProcesses, self: async () => ({ ...(await systemProcesses.self()), pid: 4_194_305 }) };
+const GONE: Processes = {
+  ...systemProcesses,
+  self: async () => ({ ...(await systemProcesses.self()), pid: 4_194_305 }),
+};
 
 const image = makeImage();
-const sibling = makeImage({ seed: 1, annotations: { note: 'the same layers under another manifest' } });
+const sibling = makeImage({
+  seed: 1,
+  annotations: { note: 'the same layers under another manifest' },
+});
 const other = makeImage({ seed: 9 });
 
 let folder: string;
@@ -65,7 +77,11 @@ async function open(processes?: Processes): Promise<LocalStore> {
 }
 
 /** What a pull does from its start to its end. */
-async function keep(content: TestImage, name: string, ...referrers: readonly TestImage[]): Promise<void> {
+async function keep(
+  content: TestImage,
+  name: string,
+  ...referrers: readonly TestImage[]
+): Promise<void> {
   const reference = parseReference(name);
   const pulling = await open();
   for (const referrer of referrers) await referrer.pushAll(pulling.openRepository(reference));
@@ -83,7 +99,8 @@ function age(): void {
 const isThere = (digest: Digest): boolean => existsSync(blobPath(folder, digest));
 const nodesOf = (content: TestImage): readonly Digest[] => [...content.nodes.keys()];
 const now = (): number => Date.now();
-const namesOf = async (of = store): Promise<readonly (string | undefined)[]> => (await of.images()).map(({ name }) => name);
+const namesOf = async (of = store): Promise<readonly (string | undefined)[]> =>
+  (await of.images()).map(({ name }) => name);
 
 describe('LocalStore.open()', () => {
   test('gives an empty store for a folder that is not there, and makes none', async () => {
@@ -91,7 +108,9 @@ describe('LocalStore.open()', () => {
     const empty = await LocalStore.open(path, { create: false, clock: realClock });
     expect(await empty.images()).toEqual([]);
     expect(await empty.prune({ now: now() })).toEqual({ removed: [], youngBytes: 0 });
-    await expect(empty.openRepository(parseRepository('nginx')).resolve('latest')).rejects.toMatchObject({ code: 'NOT_FOUND', hint: /regi pull nginx:latest/ });
+    await expect(
+      empty.openRepository(parseRepository('nginx')).resolve('latest'),
+    ).rejects.toMatchObject({ code: 'NOT_FOUND', hint: /regi pull nginx:latest/ });
     expect(existsSync(path)).toBe(false);
   });
 
@@ -100,23 +119,32 @@ describe('LocalStore.open()', () => {
     for (const files of [[], ['oci-layout']]) {
       for (const file of files) writeFileSync(join(path, file), '{"imageLayoutVersion":"1.0.0"}');
       const half = await LocalStore.open(path, { create: false, clock: realClock });
-      expect([await half.images(), await half.prune({ now: now() })]).toEqual([[], { removed: [], youngBytes: 0 }]);
+      expect([await half.images(), await half.prune({ now: now() })]).toEqual([
+        [],
+        { removed: [], youngBytes: 0 },
+      ]);
       expect(readdirSync(path)).toEqual(files);
     }
-    expect(await (await LocalStore.open(path, { create: true, clock: realClock })).images()).toEqual([]);
+    expect(
+      await (await LocalStore.open(path, { create: true, clock: realClock })).images(),
+    ).toEqual([]);
   });
 
   test('fails on an index.json that is none', async () => {
     const path = temporaryFolder('broken');
     writeFileSync(join(path, 'oci-layout'), '{"imageLayoutVersion":"1.0.0"}');
     writeFileSync(join(path, 'index.json'), '{');
-    await expect(LocalStore.open(path, { create: false, clock: realClock })).rejects.toMatchObject({ code: 'INVALID_MANIFEST' });
+    await expect(LocalStore.open(path, { create: false, clock: realClock })).rejects.toMatchObject({
+      code: 'INVALID_MANIFEST',
+    });
   });
 
   test('fails on a folder of other things, and leaves it as it is', async () => {
     const path = temporaryFolder('photos');
     writeFileSync(join(path, 'cat.jpg'), 'miaow');
-    await expect(LocalStore.open(path, { create: true, clock: realClock })).rejects.toMatchObject({ code: 'REFUSED' });
+    await expect(LocalStore.open(path, { create: true, clock: realClock })).rejects.toMatchObject({
+      code: 'REFUSED',
+    });
     expect(readdirSync(path)).toEqual(['cat.jpg']);
   });
 });
@@ -126,7 +154,9 @@ describe('images()', () => {
     await keep(image, 'nginx:1.27');
     await keep(other, 'registry.example:5000/team/app:2');
     await store.recordPulled(parseReference('nginx:1.27'), other.root.digest);
-    expect((await store.images()).map(({ name, root, pulled }) => [name, root.digest, pulled])).toEqual([
+    expect(
+      (await store.images()).map(({ name, root, pulled }) => [name, root.digest, pulled]),
+    ).toEqual([
       ['docker.io/library/nginx:1.27', image.root.digest, other.root.digest],
       ['registry.example:5000/team/app:2', other.root.digest, undefined],
     ]);
@@ -147,7 +177,9 @@ describe('images()', () => {
     await keep(image, 'app:1');
     await keep(image, 'app:old');
     await keep(other, 'app:1');
-    expect(await namesOf()).toEqual(expect.arrayContaining(['docker.io/library/app:old', 'docker.io/library/app:1']));
+    expect(await namesOf()).toEqual(
+      expect.arrayContaining(['docker.io/library/app:old', 'docker.io/library/app:1']),
+    );
     expect(await namesOf()).toHaveLength(2);
   });
 
@@ -167,14 +199,19 @@ describe('images()', () => {
 describe('openRepository()', () => {
   test('resolve() finds a tag of its own repository only', async () => {
     await keep(image, 'app:1');
-    await expect(store.openRepository(parseRepository('registry.example/app')).resolve('1')).rejects.toMatchObject({ code: 'NOT_FOUND' });
+    await expect(
+      store.openRepository(parseRepository('registry.example/app')).resolve('1'),
+    ).rejects.toMatchObject({ code: 'NOT_FOUND' });
   });
 
   test('listTags() gives the tags of its own repository only', async () => {
     await keep(image, 'app:1');
     await keep(image, 'app:2');
     await keep(image, 'application:3');
-    expect(await listAll(store.openRepository(parseRepository('app')).listTags())).toEqual(['1', '2']);
+    expect(await listAll(store.openRepository(parseRepository('app')).listTags())).toEqual([
+      '1',
+      '2',
+    ]);
   });
 
   test('tag() with a digest keeps the image under repository@digest', async () => {
@@ -225,7 +262,8 @@ describe('remove()', () => {
     const order = removed.map(({ digest }) => digest);
     expect(order[0]).toBe(index.root.digest);
     for (const { root, config, layers } of index.images) {
-      for (const child of [config, ...layers]) expect(order.indexOf(child.digest)).toBeGreaterThan(order.indexOf(root.digest));
+      for (const child of [config, ...layers])
+        expect(order.indexOf(child.digest)).toBeGreaterThan(order.indexOf(root.digest));
     }
   });
 
@@ -264,7 +302,10 @@ describe('prune()', () => {
     await keep(image, 'app:1');
     await keep(other, 'app:1');
     expect((await prune()).toSorted()).toEqual(nodesOf(image).toSorted());
-    expect([await namesOf(), nodesOf(other).every(isThere)]).toEqual([['docker.io/library/app:1'], true]);
+    expect([await namesOf(), nodesOf(other).every(isThere)]).toEqual([
+      ['docker.io/library/app:1'],
+      true,
+    ]);
   });
 
   test('keeps signatures and SBOMs of an image that stays, and of those again', async () => {
@@ -324,7 +365,10 @@ describe('prune()', () => {
 
   test('passes over the half line that a killed process has left in its lease', async () => {
     const lease = join(folder, '.regi-lease.4194305.1.0123456789abcdef.00');
-    writeFileSync(lease, `{"mediaType":"application/octet-stream","digest":"${image.root.digest}","si`);
+    writeFileSync(
+      lease,
+      `{"mediaType":"application/octet-stream","digest":"${image.root.digest}","si`,
+    );
     await keep(image, 'app:1');
     expect([await prune(), nodesOf(image).every(isThere)]).toEqual([[], true]);
   });
@@ -358,18 +402,25 @@ describe('prune()', () => {
     await keep(image, 'app:1');
     await keep(other, 'app:2');
     rmSync(blobPath(folder, image.config.digest));
-    expect([await prune(), await namesOf(), damagedBlobs(folder)]).toEqual([[], ['docker.io/library/app:1', 'docker.io/library/app:2'], []]);
+    expect([await prune(), await namesOf(), damagedBlobs(folder)]).toEqual([
+      [],
+      ['docker.io/library/app:1', 'docker.io/library/app:2'],
+      [],
+    ]);
   });
 });
 
 describe('several stores on one folder', () => {
   test('prune() never takes what others are just writing: every image that was named is whole', async () => {
-    const rounds = Array.from({ length: 6 }, (_, seed) => makeImage({ seed: seed % 3, annotations: { seed: String(seed) } }));
+    const rounds = Array.from({ length: 6 }, (_, seed) =>
+      makeImage({ seed: seed % 3, annotations: { seed: String(seed) } }),
+    );
     const pull = async (content: TestImage, name: string): Promise<void> => {
       const pulling = await open();
       const repository = pulling.openRepository(parseRepository('app'));
       for (const { descriptor, bytes } of content.nodes.values()) {
-        if (!(await repository.exists(descriptor))) await repository.push(descriptor, bytesOf(bytes));
+        if (!(await repository.exists(descriptor)))
+          await repository.push(descriptor, bytesOf(bytes));
         age();
       }
       await repository.tag(content.root, name);

@@ -9,7 +9,13 @@ import { openLayout, type LayoutStore } from '../../../src/stores/layout/oci-lay
 import { storeContract } from '../../contract/store-contract.ts';
 import { makeArtifact, makeBlob, makeImage, makeIndex } from '../../support/images.ts';
 import { instantClock } from '../../support/instant-clock.ts';
-import { assertNoLeftovers, blobPath, readIndexJson, writeBlob, writeLayout } from '../../support/layout-folder.ts';
+import {
+  assertNoLeftovers,
+  blobPath,
+  readIndexJson,
+  writeBlob,
+  writeLayout,
+} from '../../support/layout-folder.ts';
 import { realClock } from '../../support/real-clock.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
 import { listAll, readAll } from '../../support/watched.ts';
@@ -41,8 +47,14 @@ describe('openLayout()', () => {
   test('makes an empty layout in a folder that does not exist', async () => {
     const folder = join(temporaryFolder('layout'), 'new', 'layout');
     await create(folder);
-    expect(JSON.parse(readFileSync(join(folder, 'oci-layout'), 'utf8'))).toEqual({ imageLayoutVersion: '1.0.0' });
-    expect(readIndexJson(folder)).toEqual({ schemaVersion: 2, mediaType: MEDIA_TYPE.ociIndex, manifests: [] });
+    expect(JSON.parse(readFileSync(join(folder, 'oci-layout'), 'utf8'))).toEqual({
+      imageLayoutVersion: '1.0.0',
+    });
+    expect(readIndexJson(folder)).toEqual({
+      schemaVersion: 2,
+      mediaType: MEDIA_TYPE.ociIndex,
+      manifests: [],
+    });
   });
 
   test('opens what it has made', async () => {
@@ -60,7 +72,10 @@ describe('openLayout()', () => {
   test('fails with NOT_FOUND and says what is there when oci-layout is missing', async () => {
     const folder = temporaryFolder('layout');
     writeFileSync(join(folder, 'notes.txt'), 'text');
-    await expect(open(folder)).rejects.toMatchObject({ code: 'NOT_FOUND', hint: expect.stringContaining('"notes.txt"') });
+    await expect(open(folder)).rejects.toMatchObject({
+      code: 'NOT_FOUND',
+      hint: expect.stringContaining('"notes.txt"'),
+    });
   });
 
   test('refuses to make a layout among other files', async () => {
@@ -73,15 +88,24 @@ describe('openLayout()', () => {
   test('fails with STORAGE_FAILED when the path leads through a file', async () => {
     const file = join(temporaryFolder('layout'), 'file');
     writeFileSync(file, 'text');
-    await expect(create(join(file, 'layout'))).rejects.toMatchObject({ code: 'STORAGE_FAILED', errno: 'ENOTDIR' });
+    await expect(create(join(file, 'layout'))).rejects.toMatchObject({
+      code: 'STORAGE_FAILED',
+      errno: 'ENOTDIR',
+    });
   });
 
-  test.each(['', '{"sch', '[]', '{"manifests":7}'])('says what to do about an index.json that is %j', async (text) => {
-    const folder = temporaryFolder('layout');
-    await create(folder);
-    writeFileSync(join(folder, 'index.json'), text);
-    await expect(open(folder)).rejects.toMatchObject({ code: 'INVALID_MANIFEST', hint: expect.stringContaining('put a copy of the file back') });
-  });
+  test.each(['', '{"sch', '[]', '{"manifests":7}'])(
+    'says what to do about an index.json that is %j',
+    async (text) => {
+      const folder = temporaryFolder('layout');
+      await create(folder);
+      writeFileSync(join(folder, 'index.json'), text);
+      await expect(open(folder)).rejects.toMatchObject({
+        code: 'INVALID_MANIFEST',
+        hint: expect.stringContaining('put a copy of the file back'),
+      });
+    },
+  );
 
   test('goes on with a layout whose maker was killed before it wrote index.json', async () => {
     const folder = temporaryFolder('layout');
@@ -103,16 +127,28 @@ describe('resolve()', () => {
 
   function layoutOf(...names: readonly Readonly<Record<string, string>>[]): string {
     const roots = [first.root, second.root];
-    const folder = writeLayout({ schemaVersion: 2, manifests: names.map((annotations, at) => ({ ...roots[at], annotations })) });
-    for (const { bytes } of [...first.nodes.values(), ...second.nodes.values()]) writeBlob(folder, bytes);
+    const folder = writeLayout({
+      schemaVersion: 2,
+      manifests: names.map((annotations, at) => ({ ...roots[at], annotations })),
+    });
+    for (const { bytes } of [...first.nodes.values(), ...second.nodes.values()])
+      writeBlob(folder, bytes);
     return folder;
   }
 
   test.each([
     ['a tag', { [REF_NAME]: 'v1' }, 'v1'],
     ['a full reference', { [REF_NAME]: 'registry.example/app:v1' }, 'registry.example/app:v1'],
-    ["containerd's name", { [REF_NAME]: 'v1', [IMAGE_NAME]: 'docker.io/library/app:v1' }, 'docker.io/library/app:v1'],
-    ["the tag beside containerd's name", { [REF_NAME]: 'v1', [IMAGE_NAME]: 'docker.io/library/app:v1' }, 'v1'],
+    [
+      "containerd's name",
+      { [REF_NAME]: 'v1', [IMAGE_NAME]: 'docker.io/library/app:v1' },
+      'docker.io/library/app:v1',
+    ],
+    [
+      "the tag beside containerd's name",
+      { [REF_NAME]: 'v1', [IMAGE_NAME]: 'docker.io/library/app:v1' },
+      'v1',
+    ],
     ['a tag with its digest', { [REF_NAME]: 'v1' }, `v1@${first.root.digest}`],
     ['nothing, the only image', { [REF_NAME]: 'v1' }, ''],
     ['nothing, the only image, which has no name', {}, ''],
@@ -127,14 +163,25 @@ describe('resolve()', () => {
   });
 
   test('refuses to choose between two images of one tag', async () => {
-    const store = await open(layoutOf({ [REF_NAME]: '1', [IMAGE_NAME]: 'docker.io/a:1' }, { [REF_NAME]: '1', [IMAGE_NAME]: 'docker.io/b:1' }));
-    await expect(store.resolve('1')).rejects.toMatchObject({ code: 'USAGE', hint: expect.stringContaining('"docker.io/a:1", "docker.io/b:1"') });
+    const store = await open(
+      layoutOf(
+        { [REF_NAME]: '1', [IMAGE_NAME]: 'docker.io/a:1' },
+        { [REF_NAME]: '1', [IMAGE_NAME]: 'docker.io/b:1' },
+      ),
+    );
+    await expect(store.resolve('1')).rejects.toMatchObject({
+      code: 'USAGE',
+      hint: expect.stringContaining('"docker.io/a:1", "docker.io/b:1"'),
+    });
     expect(await store.resolve('docker.io/b:1')).toEqual(second.root);
   });
 
   test('says the names when there are several images and none is named', async () => {
     const store = await open(layoutOf({ [REF_NAME]: 'v1' }, { [REF_NAME]: 'v2' }));
-    await expect(store.resolve('')).rejects.toMatchObject({ code: 'USAGE', hint: expect.stringContaining('"v1", "v2"') });
+    await expect(store.resolve('')).rejects.toMatchObject({
+      code: 'USAGE',
+      hint: expect.stringContaining('"v1", "v2"'),
+    });
   });
 
   test('takes the only image although it has two names', async () => {
@@ -153,17 +200,25 @@ describe('resolve()', () => {
 
   test('says the names when there is no such image', async () => {
     const store = await open(layoutOf({ [REF_NAME]: 'v1' }));
-    await expect(store.resolve('v2')).rejects.toMatchObject({ code: 'NOT_FOUND', hint: 'it holds "v1"' });
+    await expect(store.resolve('v2')).rejects.toMatchObject({
+      code: 'NOT_FOUND',
+      hint: 'it holds "v1"',
+    });
   });
 
   test('fails with NOT_FOUND in an empty layout', async () => {
     const store = await create(temporaryFolder('layout'));
-    await expect(store.resolve('')).rejects.toMatchObject({ code: 'NOT_FOUND', hint: 'it holds no named images' });
+    await expect(store.resolve('')).rejects.toMatchObject({
+      code: 'NOT_FOUND',
+      hint: 'it holds no named images',
+    });
   });
 
   test('takes no layer for a manifest', async () => {
     const store = await open(layoutOf({ [REF_NAME]: 'v1' }));
-    await expect(store.resolve(first.layers[0]?.digest ?? '')).rejects.toMatchObject({ code: 'NOT_FOUND' });
+    await expect(store.resolve(first.layers[0]?.digest ?? '')).rejects.toMatchObject({
+      code: 'NOT_FOUND',
+    });
   });
 });
 
@@ -177,7 +232,12 @@ describe('tag()', () => {
       'org.example': [1],
       annotations: { [REF_NAME]: 'x', 'org.example.a': 'b' },
     };
-    const folder = writeLayout({ schemaVersion: 2, 'org.example': { kept: true }, annotations: { a: 'b' }, manifests: [foreign] });
+    const folder = writeLayout({
+      schemaVersion: 2,
+      'org.example': { kept: true },
+      annotations: { a: 'b' },
+      manifests: [foreign],
+    });
     await image.pushAll(await open(folder), 'v1');
     expect(readIndexJson(folder)).toEqual({
       schemaVersion: 2,
@@ -192,22 +252,33 @@ describe('tag()', () => {
     const store = await create(folder);
     await makeImage({ seed: 1 }).pushAll(store, 'v1');
     await makeImage({ seed: 2 }).pushAll(store, 'v1');
-    expect(readIndexJson(folder).manifests.map(({ digest }) => digest)).toEqual([makeImage({ seed: 2 }).root.digest]);
+    expect(readIndexJson(folder).manifests.map(({ digest }) => digest)).toEqual([
+      makeImage({ seed: 2 }).root.digest,
+    ]);
   });
 
   test('gives a full reference to containerd too', async () => {
     const folder = temporaryFolder('layout');
     await makeImage().pushAll(await create(folder), 'registry.example/app:v1');
-    expect(readIndexJson(folder).manifests[0]?.annotations).toEqual({ [REF_NAME]: 'registry.example/app:v1', [IMAGE_NAME]: 'registry.example/app:v1' });
+    expect(readIndexJson(folder).manifests[0]?.annotations).toEqual({
+      [REF_NAME]: 'registry.example/app:v1',
+      [IMAGE_NAME]: 'registry.example/app:v1',
+    });
   });
 
   test('keeps another image of the same tag under its full name', async () => {
     const old = makeImage({ seed: 1 });
-    const folder = writeLayout({ schemaVersion: 2, manifests: [{ ...old.root, annotations: { [REF_NAME]: '1', [IMAGE_NAME]: 'docker.io/a:1' } }] });
+    const folder = writeLayout({
+      schemaVersion: 2,
+      manifests: [{ ...old.root, annotations: { [REF_NAME]: '1', [IMAGE_NAME]: 'docker.io/a:1' } }],
+    });
     const store = await open(folder);
     const young = makeImage({ seed: 2 });
     await young.pushAll(store, '1');
-    expect([await store.resolve('1'), await store.resolve('docker.io/a:1')]).toEqual([young.root, old.root]);
+    expect([await store.resolve('1'), await store.resolve('docker.io/a:1')]).toEqual([
+      young.root,
+      old.root,
+    ]);
   });
 
   test('lists a manifest under no name when given none', async () => {
@@ -220,9 +291,14 @@ describe('tag()', () => {
 
   test('names an entry that had no name, and keeps what else it says', async () => {
     const image = makeImage();
-    const folder = writeLayout({ schemaVersion: 2, manifests: [{ ...image.root, annotations: { 'org.example.a': 'b' } }] });
+    const folder = writeLayout({
+      schemaVersion: 2,
+      manifests: [{ ...image.root, annotations: { 'org.example.a': 'b' } }],
+    });
     await image.pushAll(await open(folder), 'v1');
-    expect(readIndexJson(folder).manifests).toEqual([{ ...image.root, annotations: { 'org.example.a': 'b', [REF_NAME]: 'v1' } }]);
+    expect(readIndexJson(folder).manifests).toEqual([
+      { ...image.root, annotations: { 'org.example.a': 'b', [REF_NAME]: 'v1' } },
+    ]);
   });
 
   test('writes nothing when the name is there already', async () => {
@@ -269,7 +345,9 @@ describe('push()', () => {
     const folder = temporaryFolder('layout');
     const { descriptor, bytes } = makeBlob(10, 1, 'sha512');
     await (await create(folder)).push(descriptor, bytesOf(bytes));
-    expect(existsSync(join(folder, 'blobs', 'sha512', descriptor.digest.slice('sha512:'.length)))).toBe(true);
+    expect(
+      existsSync(join(folder, 'blobs', 'sha512', descriptor.digest.slice('sha512:'.length))),
+    ).toBe(true);
   });
 });
 
@@ -280,7 +358,9 @@ describe('fetch()', () => {
     const { descriptor, bytes } = makeBlob(1000);
     await store.push(descriptor, bytesOf(bytes));
     writeFileSync(blobPath(folder, descriptor.digest), Buffer.concat([bytes, bytes]));
-    await expect(readAll(store.fetch(descriptor))).rejects.toMatchObject({ code: 'CONTENT_MISMATCH' });
+    await expect(readAll(store.fetch(descriptor))).rejects.toMatchObject({
+      code: 'CONTENT_MISMATCH',
+    });
   });
 });
 
@@ -291,10 +371,19 @@ describe('listReferrers()', () => {
     const inner = { schemaVersion: 2, mediaType: MEDIA_TYPE.ociIndex, manifests: [artifact.root] };
     const bytes = Buffer.from(JSON.stringify(inner));
     const folder = writeLayout({ schemaVersion: 2, manifests: [] });
-    const nested = { mediaType: MEDIA_TYPE.ociIndex, digest: writeBlob(folder, bytes), size: bytes.byteLength };
-    writeFileSync(join(folder, 'index.json'), JSON.stringify({ schemaVersion: 2, manifests: [nested] }));
+    const nested = {
+      mediaType: MEDIA_TYPE.ociIndex,
+      digest: writeBlob(folder, bytes),
+      size: bytes.byteLength,
+    };
+    writeFileSync(
+      join(folder, 'index.json'),
+      JSON.stringify({ schemaVersion: 2, manifests: [nested] }),
+    );
     for (const node of artifact.nodes.values()) writeBlob(folder, node.bytes);
-    expect((await listAll((await open(folder)).listReferrers(image.root))).map(({ digest }) => digest)).toEqual([artifact.root.digest]);
+    expect(
+      (await listAll((await open(folder)).listReferrers(image.root))).map(({ digest }) => digest),
+    ).toEqual([artifact.root.digest]);
   });
 
   test('finds a referrer whose tag was taken away or given to another', async () => {

@@ -1,4 +1,11 @@
-import { linkSync, readdirSync, readFileSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  linkSync,
+  readdirSync,
+  readFileSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 
 import fc from 'fast-check';
@@ -22,7 +29,11 @@ const DAY_MS = 24 * 60 * 60_000;
 /** A process that was killed; `host` when it ran on another machine. */
 const killed = (host?: string): Processes => ({
   ...systemProcesses,
-  self: async () => ({ ...(await systemProcesses.self()), pid: 4_194_305, ...(host !== undefined && { host }) }),
+  self: async () => ({
+    ...(await systemProcesses.self()),
+    pid: 4_194_305,
+    ...(host !== undefined && { host }),
+  }),
 });
 
 let folder: string;
@@ -34,8 +45,13 @@ beforeEach(async () => {
 });
 
 /** What a killed process has left of the blob, `ageMs` ago. */
-async function leave(content: Uint8Array, { host, ageMs = 0 }: { readonly host?: string; readonly ageMs?: number } = {}): Promise<string> {
-  const path = await new TempFiles(folder, killed(host), 'part').named(encodedOf(descriptor.digest));
+async function leave(
+  content: Uint8Array,
+  { host, ageMs = 0 }: { readonly host?: string; readonly ageMs?: number } = {},
+): Promise<string> {
+  const path = await new TempFiles(folder, killed(host), 'part').named(
+    encodedOf(descriptor.digest),
+  );
   writeFileSync(path, content);
   const at = new Date(Date.now() - ageMs);
   utimesSync(path, at, at);
@@ -56,7 +72,9 @@ describe('push() of a large blob', () => {
   });
 
   test('goes on where its own failure has stopped, with every byte that had come', async () => {
-    await expect(store.push(descriptor, seekable(bytes, { breaksAt: 2 * MIB + 5 }))).rejects.toThrow('killed');
+    await expect(
+      store.push(descriptor, seekable(bytes, { breaksAt: 2 * MIB + 5 })),
+    ).rejects.toThrow('killed');
     const content = seekable(bytes);
     await store.push(descriptor, content);
     expect([content.openedAt, leftovers(folder)]).toEqual([[2 * MIB + 5], []]);
@@ -67,7 +85,9 @@ describe('push() of a large blob', () => {
       fc.asyncProperty(fc.integer({ min: 0, max: bytes.byteLength }), async (cut) => {
         const other = temporaryFolder('layout');
         const target = await openLayout(other, { create: true, clock: realClock });
-        await expect(target.push(descriptor, seekable(bytes, { breaksAt: cut }))).rejects.toThrow('killed');
+        await expect(target.push(descriptor, seekable(bytes, { breaksAt: cut }))).rejects.toThrow(
+          'killed',
+        );
         await target.push(descriptor, seekable(bytes));
         expect(Buffer.compare(readFileSync(blobPath(other, descriptor.digest)), bytes)).toBe(0);
       }),
@@ -78,7 +98,10 @@ describe('push() of a large blob', () => {
   test.each([
     ['is damaged', Buffer.alloc(2 * MIB, 1)],
     ['is longer than the blob', Buffer.alloc(4 * MIB)],
-    ['ends in zeros, as a loss of power leaves it', Buffer.concat([bytes.subarray(0, MIB), Buffer.alloc(MIB)])],
+    [
+      'ends in zeros, as a loss of power leaves it',
+      Buffer.concat([bytes.subarray(0, MIB), Buffer.alloc(MIB)]),
+    ],
   ])('begins again when what is there %s', async (_, damaged) => {
     await leave(damaged);
     const content = seekable(bytes);
@@ -90,19 +113,25 @@ describe('push() of a large blob', () => {
 
   test('keeps nothing of content that is not what it was said to be', async () => {
     const { bytes: others } = makeBlob(bytes.byteLength, 9);
-    await expect(store.push(descriptor, seekable(others))).rejects.toMatchObject({ code: 'CONTENT_MISMATCH' });
+    await expect(store.push(descriptor, seekable(others))).rejects.toMatchObject({
+      code: 'CONTENT_MISMATCH',
+    });
     expect([leftovers(folder), readdirSync(join(folder, 'blobs', 'sha256'))]).toEqual([[], []]);
   });
 
   test('keeps nothing of content that cannot be opened in its middle', async () => {
-    const once = { [Symbol.asyncIterator]: () => seekable(bytes, { breaksAt: 2 * MIB })[Symbol.asyncIterator]() };
+    const once = {
+      [Symbol.asyncIterator]: () => seekable(bytes, { breaksAt: 2 * MIB })[Symbol.asyncIterator](),
+    };
     await expect(store.push(descriptor, once)).rejects.toThrow('killed');
     expect(leftovers(folder)).toEqual([]);
   });
 
   test('keeps nothing of a small blob', async () => {
     const small = makeBlob(1000);
-    await expect(store.push(small.descriptor, seekable(small.bytes, { breaksAt: 500 }))).rejects.toThrow('killed');
+    await expect(
+      store.push(small.descriptor, seekable(small.bytes, { breaksAt: 500 })),
+    ).rejects.toThrow('killed');
     expect(leftovers(folder)).toEqual([]);
   });
 
@@ -136,7 +165,10 @@ describe('push() of a large blob', () => {
   });
 
   test('writes one blob twice at once without sharing a file', async () => {
-    await Promise.all([store.push(descriptor, seekable(bytes)), store.push(descriptor, seekable(bytes))]);
+    await Promise.all([
+      store.push(descriptor, seekable(bytes)),
+      store.push(descriptor, seekable(bytes)),
+    ]);
     expect(Buffer.compare(stored(), bytes)).toBe(0);
     expect(leftovers(folder)).toEqual([]);
   });
@@ -147,7 +179,10 @@ describe('push() of a large blob', () => {
   ] as const)('does not write through a %s that somebody put in its place', async (_, link) => {
     const precious = join(temporaryFolder('precious'), 'file');
     writeFileSync(precious, 'precious');
-    link(precious, await new TempFiles(folder, killed(), 'part').named(encodedOf(descriptor.digest)));
+    link(
+      precious,
+      await new TempFiles(folder, killed(), 'part').named(encodedOf(descriptor.digest)),
+    );
     await store.push(descriptor, seekable(bytes));
     expect(readFileSync(precious, 'utf8')).toBe('precious');
     expect(Buffer.compare(stored(), bytes)).toBe(0);

@@ -3,7 +3,13 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 
 import { bytesOf } from '../../../src/bytes.ts';
-import { type TestImage, makeArtifact, makeBlob, makeImage, makeIndex } from '../../support/images.ts';
+import {
+  type TestImage,
+  makeArtifact,
+  makeBlob,
+  makeImage,
+  makeIndex,
+} from '../../support/images.ts';
 import { openLayout } from '../../../src/stores/layout/oci-layout.ts';
 import { openLayoutPlace, type LayoutPlace } from '../../../src/stores/layout/place.ts';
 import { storeContract } from '../../contract/store-contract.ts';
@@ -19,7 +25,11 @@ const IMAGE_NAME = 'io.containerd.image.name';
 storeContract('a repository of a layout', async () => {
   const folder = temporaryFolder('layout');
   const place = await openLayoutPlace(folder, { create: true, clock: realClock });
-  return { store: place.open('team/app'), sibling: place.open('base'), close: async () => assertNoLeftovers(folder) };
+  return {
+    store: place.open('team/app'),
+    sibling: place.open('base'),
+    close: async () => assertNoLeftovers(folder),
+  };
 });
 
 storeContract(
@@ -37,7 +47,9 @@ function open(folder: string): Promise<LayoutPlace> {
 }
 
 /** A layout in a folder `Builds` with images under these names in its index.json. */
-async function layoutOf(...names: readonly (readonly [image: TestImage, ref: string, imageName?: string])[]): Promise<LayoutPlace> {
+async function layoutOf(
+  ...names: readonly (readonly [image: TestImage, ref: string, imageName?: string])[]
+): Promise<LayoutPlace> {
   const folder = join(temporaryFolder('layout'), 'Builds');
   const layout = await openLayout(folder, { create: true, clock: instantClock() });
   for (const [image, ref] of names) await image.pushAll(layout, ref);
@@ -48,7 +60,11 @@ const [one, two, three] = [makeImage({ seed: 1 }), makeImage({ seed: 2 }), makeI
 
 describe('openLayoutPlace() reads', () => {
   test('full references as tags of the repository that their path names', async () => {
-    const place = await layoutOf([one, 'docker.io/library/debian:12'], [two, 'registry.example:5000/team/app:1'], [three, 'registry.example:5000/team/app:2']);
+    const place = await layoutOf(
+      [one, 'docker.io/library/debian:12'],
+      [two, 'registry.example:5000/team/app:1'],
+      [three, 'registry.example:5000/team/app:2'],
+    );
     expect(await listAll(place.repositories())).toEqual(['library/debian', 'team/app']);
     expect(await listAll(place.open('team/app').listTags())).toEqual(['1', '2']);
     expect(await place.open('team/app').resolve('2')).toEqual(three.root);
@@ -61,8 +77,17 @@ describe('openLayoutPlace() reads', () => {
   });
 
   test("containerd's name before the tag that stands beside it", async () => {
-    const entry = (image: TestImage, imageName: string) => ({ ...image.root, annotations: { [REF_NAME]: 'latest', [IMAGE_NAME]: imageName } });
-    const folder = writeLayout({ schemaVersion: 2, manifests: [entry(one, 'docker.io/library/nginx:latest'), entry(two, 'docker.io/library/redis:latest')] });
+    const entry = (image: TestImage, imageName: string) => ({
+      ...image.root,
+      annotations: { [REF_NAME]: 'latest', [IMAGE_NAME]: imageName },
+    });
+    const folder = writeLayout({
+      schemaVersion: 2,
+      manifests: [
+        entry(one, 'docker.io/library/nginx:latest'),
+        entry(two, 'docker.io/library/redis:latest'),
+      ],
+    });
     const place = await open(folder);
     expect(await listAll(place.repositories())).toEqual(['library/nginx', 'library/redis']);
     expect(await place.open('library/redis').resolve('latest')).toEqual(two.root);
@@ -87,8 +112,13 @@ describe('openLayoutPlace() reads', () => {
   });
 
   test('one tag twice with different images as a mistake', async () => {
-    const entry = ({ root }: TestImage) => ({ ...root, annotations: { [REF_NAME]: 'docker.io/library/nginx:1' } });
-    const place = await open(writeLayout({ schemaVersion: 2, manifests: [entry(one), entry(two)] }));
+    const entry = ({ root }: TestImage) => ({
+      ...root,
+      annotations: { [REF_NAME]: 'docker.io/library/nginx:1' },
+    });
+    const place = await open(
+      writeLayout({ schemaVersion: 2, manifests: [entry(one), entry(two)] }),
+    );
     await expect(place.open('library/nginx').resolve('1')).rejects.toMatchObject({ code: 'USAGE' });
   });
 });
@@ -101,14 +131,22 @@ describe('openLayoutPlace() of two registries with one path', () => {
 
   test('serves both with their hosts', async () => {
     const place = await layoutOf(...names);
-    expect(await listAll(place.repositories())).toEqual(['docker.io/team/app', 'registry.example-5000/team/app']);
+    expect(await listAll(place.repositories())).toEqual([
+      'docker.io/team/app',
+      'registry.example-5000/team/app',
+    ]);
     expect(await place.open('registry.example-5000/team/app').resolve('1')).toEqual(two.root);
   });
 
   test('chooses by the namespace', async () => {
     const place = await layoutOf(...names);
-    const resolve = async (namespace: string) => place.open(place.repositoryFor('team/app', namespace)).resolve('1');
-    expect([await resolve('docker.io'), await resolve('registry-1.docker.io'), await resolve('registry.example:5000')]).toEqual([one.root, one.root, two.root]);
+    const resolve = async (namespace: string) =>
+      place.open(place.repositoryFor('team/app', namespace)).resolve('1');
+    expect([
+      await resolve('docker.io'),
+      await resolve('registry-1.docker.io'),
+      await resolve('registry.example:5000'),
+    ]).toEqual([one.root, one.root, two.root]);
     await expect(resolve('other.example')).rejects.toMatchObject({ code: 'NOT_FOUND' });
   });
 
@@ -128,22 +166,35 @@ describe('openLayoutPlace() of two registries with one path', () => {
 describe('repositoryFor()', () => {
   test('gives nothing of another registry than the namespace', async () => {
     const place = await layoutOf([one, 'registry.example/library/debian:12']);
-    await expect(place.open(place.repositoryFor('library/debian', 'docker.io')).resolve('12')).rejects.toMatchObject({ code: 'NOT_FOUND' });
+    await expect(
+      place.open(place.repositoryFor('library/debian', 'docker.io')).resolve('12'),
+    ).rejects.toMatchObject({ code: 'NOT_FOUND' });
   });
 
   test('gives what was pushed here, whatever the namespace', async () => {
     const place = await layoutOf();
     await one.pushAll(place.open('library/debian'), '12');
-    expect(await place.open(place.repositoryFor('library/debian', 'docker.io')).resolve('12')).toEqual(one.root);
+    expect(
+      await place.open(place.repositoryFor('library/debian', 'docker.io')).resolve('12'),
+    ).toEqual(one.root);
   });
 });
 
 describe('openLayoutPlace() writes', () => {
-  const written = (folder: string) => readIndexJson(folder).manifests.map(({ annotations }) => annotations?.[REF_NAME]);
+  const written = (folder: string) =>
+    readIndexJson(folder).manifests.map(({ annotations }) => annotations?.[REF_NAME]);
 
-  async function pushed(existing: string | undefined, repository: string, tag: string): Promise<readonly (string | undefined)[]> {
+  async function pushed(
+    existing: string | undefined,
+    repository: string,
+    tag: string,
+  ): Promise<readonly (string | undefined)[]> {
     const folder = join(temporaryFolder('layout'), 'Builds');
-    if (existing !== undefined) await one.pushAll(await openLayout(folder, { create: true, clock: instantClock() }), existing);
+    if (existing !== undefined)
+      await one.pushAll(
+        await openLayout(folder, { create: true, clock: instantClock() }),
+        existing,
+      );
     await two.pushAll((await open(folder)).open(repository), tag);
     expect(await (await open(folder)).open(repository).resolve(tag)).toEqual(two.root);
     return written(folder);
@@ -159,9 +210,27 @@ describe('openLayoutPlace() writes', () => {
       '13',
       ['docker.io/library/debian:12', 'docker.io/library/debian:13'],
     ],
-    ['the same tag over the one that is there', 'docker.io/library/debian:12', 'library/debian', '12', ['docker.io/library/debian:12']],
-    ['a tag of the repository of the folder over its full name', 'localhost/builds:1', 'builds', '1', ['localhost/builds:1']],
-    ['a host as a part of the name', undefined, 'ghcr.io/team/app', '1', ['localhost/ghcr.io/team/app:1']],
+    [
+      'the same tag over the one that is there',
+      'docker.io/library/debian:12',
+      'library/debian',
+      '12',
+      ['docker.io/library/debian:12'],
+    ],
+    [
+      'a tag of the repository of the folder over its full name',
+      'localhost/builds:1',
+      'builds',
+      '1',
+      ['localhost/builds:1'],
+    ],
+    [
+      'a host as a part of the name',
+      undefined,
+      'ghcr.io/team/app',
+      '1',
+      ['localhost/ghcr.io/team/app:1'],
+    ],
   ])('%s', async (_what, existing, repository, tag, expected) => {
     expect(await pushed(existing, repository, tag)).toEqual(expected);
   });
@@ -169,14 +238,21 @@ describe('openLayoutPlace() writes', () => {
   test('a name for containerd beside a full reference', async () => {
     const folder = temporaryFolder('layout');
     await one.pushAll((await open(folder)).open('team/app'), '1');
-    expect(readIndexJson(folder).manifests[0]?.annotations).toEqual({ [REF_NAME]: 'localhost/team/app:1', [IMAGE_NAME]: 'localhost/team/app:1' });
+    expect(readIndexJson(folder).manifests[0]?.annotations).toEqual({
+      [REF_NAME]: 'localhost/team/app:1',
+      [IMAGE_NAME]: 'localhost/team/app:1',
+    });
   });
 
   test('the tags of many at once', async () => {
     const folder = temporaryFolder('layout');
     const [first, second] = [await open(folder), await open(folder)];
     await one.pushAll(first.open('app'));
-    await Promise.all(Array.from({ length: 20 }, (_, at) => (at % 2 === 0 ? first : second).open('app').tag(one.root, `v${at}`)));
+    await Promise.all(
+      Array.from({ length: 20 }, (_, at) =>
+        (at % 2 === 0 ? first : second).open('app').tag(one.root, `v${at}`),
+      ),
+    );
     expect(await listAll(first.open('app').listTags())).toHaveLength(20);
     assertNoLeftovers(folder);
   });

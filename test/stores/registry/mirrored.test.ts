@@ -23,9 +23,16 @@ async function holding(image: TestImage, tag = '1'): Promise<Store> {
 }
 
 /** A registry that is not reached, and counts who asks. */
-function unreachable(): { readonly store: Store; readonly asked: ReturnType<typeof vi.fn<() => never>> } {
+function unreachable(): {
+  readonly store: Store;
+  readonly asked: ReturnType<typeof vi.fn<() => never>>;
+} {
   const asked = vi.fn<() => never>(() => {
-    throw new NetworkError('Cannot connect', { host: 'mirror.test', phase: 'connect', reason: 'ECONNREFUSED' });
+    throw new NetworkError('Cannot connect', {
+      host: 'mirror.test',
+      phase: 'connect',
+      reason: 'ECONNREFUSED',
+    });
   });
   const store = decorate(createMemoryStore(), {
     resolve: async () => asked(),
@@ -38,7 +45,9 @@ function unreachable(): { readonly store: Store; readonly asked: ReturnType<type
 storeContract('mirrored', async () => {
   const place = createMemoryPlace();
   const upstream = place.open('app');
-  const store = mirrored(upstream, { alternatives: [alternative('mirror', createMemoryStore()), alternative('upstream', upstream)] });
+  const store = mirrored(upstream, {
+    alternatives: [alternative('mirror', createMemoryStore()), alternative('upstream', upstream)],
+  });
   return { store, sibling: place.open('base') };
 });
 
@@ -49,7 +58,11 @@ describe('mirrored()', () => {
     const first = createMemoryStore();
     const second = await holding(image);
     const upstream = unreachable();
-    const alternatives = [alternative('first', first), alternative('second', second), alternative('upstream', upstream.store)];
+    const alternatives = [
+      alternative('first', first),
+      alternative('second', second),
+      alternative('upstream', upstream.store),
+    ];
     const store = mirrored(upstream.store, { alternatives, onAnswer: answered });
     const root = await store.resolve('1');
     expect(root.digest).toBe(image.root.digest);
@@ -63,9 +76,13 @@ describe('mirrored()', () => {
     const mirror = unreachable();
     const failed = vi.fn<(alternative: Alternative) => void>();
     const upstream = await holding(image);
-    const store = mirrored(upstream, { alternatives: [alternative('mirror', mirror.store), alternative('upstream', upstream)], onFailure: failed });
+    const store = mirrored(upstream, {
+      alternatives: [alternative('mirror', mirror.store), alternative('upstream', upstream)],
+      onFailure: failed,
+    });
     for (let i = 0; i < 3; i++) await store.resolve('1');
-    for (const { descriptor } of image.nodes.values()) expect(await store.exists(descriptor)).toBe(true);
+    for (const { descriptor } of image.nodes.values())
+      expect(await store.exists(descriptor)).toBe(true);
     expect(mirror.asked).toHaveBeenCalledTimes(1);
     expect(failed).toHaveBeenCalledTimes(1);
   });
@@ -73,26 +90,34 @@ describe('mirrored()', () => {
   test('resolve() throws what the registry says when nobody has it', async () => {
     const mirror = unreachable();
     const upstream = createMemoryStore();
-    const store = mirrored(upstream, { alternatives: [alternative('mirror', mirror.store), alternative('upstream', upstream)] });
+    const store = mirrored(upstream, {
+      alternatives: [alternative('mirror', mirror.store), alternative('upstream', upstream)],
+    });
     await expect(store.resolve('absent')).rejects.toMatchObject({ code: 'NOT_FOUND' });
   });
 
   test.each([
     ['digest-only', 'upstream', 'mirror'],
     ['tag-only', 'mirror', 'upstream'],
-  ])('resolve() with a mirror that is %s reads a tag from the %s and a digest from the %s', async (use, byTag, byDigest) => {
-    const image = makeImage();
-    const names: string[] = [];
-    const [mirror, upstream] = [await holding(image), await holding(image)];
-    const open = (): Store =>
-      mirrored(upstream, {
-        alternatives: [alternative('mirror', mirror, (kind) => use === `${kind}-only`), alternative('upstream', upstream)],
-        onAnswer: ({ name }) => names.push(name),
-      });
-    await open().resolve('1');
-    await open().resolve(image.root.digest);
-    expect(names).toEqual([byTag, byDigest]);
-  });
+  ])(
+    'resolve() with a mirror that is %s reads a tag from the %s and a digest from the %s',
+    async (use, byTag, byDigest) => {
+      const image = makeImage();
+      const names: string[] = [];
+      const [mirror, upstream] = [await holding(image), await holding(image)];
+      const open = (): Store =>
+        mirrored(upstream, {
+          alternatives: [
+            alternative('mirror', mirror, (kind) => use === `${kind}-only`),
+            alternative('upstream', upstream),
+          ],
+          onAnswer: ({ name }) => names.push(name),
+        });
+      await open().resolve('1');
+      await open().resolve(image.root.digest);
+      expect(names).toEqual([byTag, byDigest]);
+    },
+  );
 
   test('fetch() goes on at the registry where a mirror broke off', async () => {
     const blob = makeBlob(100_000);
@@ -102,11 +127,17 @@ describe('mirrored()', () => {
       fetch: () => ({
         async *[Symbol.asyncIterator]() {
           yield blob.bytes.subarray(0, 40_000);
-          throw new NetworkError('cut', { host: 'mirror.test', phase: 'body', reason: 'ECONNRESET' });
+          throw new NetworkError('cut', {
+            host: 'mirror.test',
+            phase: 'body',
+            reason: 'ECONNRESET',
+          });
         },
       }),
     });
-    const store = mirrored(whole, { alternatives: [alternative('mirror', broken), alternative('upstream', whole)] });
+    const store = mirrored(whole, {
+      alternatives: [alternative('mirror', broken), alternative('upstream', whole)],
+    });
     expect(await readAll(store.fetch(blob.descriptor))).toEqual(blob.bytes);
   });
 
@@ -120,7 +151,9 @@ describe('mirrored()', () => {
       },
     });
     const upstream = unreachable();
-    const store = mirrored(upstream.store, { alternatives: [alternative('mirror', mirror), alternative('upstream', upstream.store)] });
+    const store = mirrored(upstream.store, {
+      alternatives: [alternative('mirror', mirror), alternative('upstream', upstream.store)],
+    });
     await expect(store.resolve('1', { signal: controller.signal })).rejects.toThrow('enough');
     expect(upstream.asked).not.toHaveBeenCalled();
   });
@@ -128,7 +161,9 @@ describe('mirrored()', () => {
   test('push() and tag() write at the registry and never at a mirror', async () => {
     const image = makeImage();
     const [mirror, upstream] = [createMemoryStore(), createMemoryStore()];
-    const store = mirrored(upstream, { alternatives: [alternative('mirror', mirror), alternative('upstream', upstream)] });
+    const store = mirrored(upstream, {
+      alternatives: [alternative('mirror', mirror), alternative('upstream', upstream)],
+    });
     await image.pushAll(store, '2');
     expect(await mirror.exists(image.root)).toBe(false);
     expect((await upstream.resolve('2')).digest).toBe(image.root.digest);
@@ -139,8 +174,12 @@ describe('mirrored()', () => {
     const artifact = makeArtifact({ subject: image.root });
     const [mirror, upstream] = [await holding(image), await holding(image)];
     await artifact.pushAll(upstream);
-    const store = mirrored(upstream, { alternatives: [alternative('mirror', mirror), alternative('upstream', upstream)] });
+    const store = mirrored(upstream, {
+      alternatives: [alternative('mirror', mirror), alternative('upstream', upstream)],
+    });
     await store.resolve('1');
-    expect(canListReferrers(store) && (await listAll(store.listReferrers(image.root)))).toMatchObject([{ digest: artifact.root.digest }]);
+    expect(
+      canListReferrers(store) && (await listAll(store.listReferrers(image.root))),
+    ).toMatchObject([{ digest: artifact.root.digest }]);
   });
 });

@@ -13,11 +13,19 @@ import { deferred } from '../../support/deferred.ts';
 import { makeImage } from '../../support/images.ts';
 
 const image = makeImage();
-const facts = { host: 'registry.example', method: 'GET', url: 'https://registry.example/v2/app/tags/list', retryAfterMs: undefined } as const;
-const unknown = (code: string | undefined): NotFoundError => new NotFoundError('Cannot list', { ...facts, status: 404, problems: [{ code, message: 'no' }] });
+const facts = {
+  host: 'registry.example',
+  method: 'GET',
+  url: 'https://registry.example/v2/app/tags/list',
+  retryAfterMs: undefined,
+} as const;
+const unknown = (code: string | undefined): NotFoundError =>
+  new NotFoundError('Cannot list', { ...facts, status: 404, problems: [{ code, message: 'no' }] });
 
 /** A store with an image, whose list of tags is what `answer` makes. That it is asked at all shows what the hint has done. */
-async function withImage(answer: (signal: AbortSignal | undefined) => Promise<void>): Promise<Store & TagLister> {
+async function withImage(
+  answer: (signal: AbortSignal | undefined) => Promise<void>,
+): Promise<Store & TagLister> {
   const store = createMemoryStore();
   await image.pushAll(store, 'old');
   const listed = decorate(store, {
@@ -32,7 +40,9 @@ async function withImage(answer: (signal: AbortSignal | undefined) => Promise<vo
 
 describe('perhapsNew()', () => {
   test('asks for no tag and no manifest when the registry has no such repository, and still for blobs', async () => {
-    const { store, close } = perhapsNew(await withImage(() => Promise.reject(unknown('NAME_UNKNOWN'))));
+    const { store, close } = perhapsNew(
+      await withImage(() => Promise.reject(unknown('NAME_UNKNOWN'))),
+    );
     await close();
 
     expect(await store.exists(image.root)).toBe(false);
@@ -42,21 +52,34 @@ describe('perhapsNew()', () => {
   });
 
   test('asks for what it has pushed and tagged itself', async () => {
-    const { store, close } = perhapsNew(await withImage(() => Promise.reject(unknown('NAME_UNKNOWN'))));
+    const { store, close } = perhapsNew(
+      await withImage(() => Promise.reject(unknown('NAME_UNKNOWN'))),
+    );
     await close();
 
-    await store.push(image.root, bytesOf(image.nodes.get(image.root.digest)?.bytes ?? new Uint8Array(0)), { tag: 'one' });
+    await store.push(
+      image.root,
+      bytesOf(image.nodes.get(image.root.digest)?.bytes ?? new Uint8Array(0)),
+      { tag: 'one' },
+    );
     await store.tag(image.root, 'two');
 
     expect(await store.exists(image.root)).toBe(true);
-    for (const tag of ['one', 'two']) expect(await store.resolve(tag)).toMatchObject({ digest: image.root.digest });
+    for (const tag of ['one', 'two'])
+      expect(await store.resolve(tag)).toMatchObject({ digest: image.root.digest });
   });
 
   test.each([
     ['it has one', () => Promise.resolve()],
     ['its 404 has another code', () => Promise.reject(unknown('UNSUPPORTED'))],
     ['its 404 has no code', () => Promise.reject(unknown(undefined))],
-    ['it fails', () => Promise.reject(new ServerFailedError('Cannot list', { ...facts, status: 503, problems: [] }))],
+    [
+      'it fails',
+      () =>
+        Promise.reject(
+          new ServerFailedError('Cannot list', { ...facts, status: 503, problems: [] }),
+        ),
+    ],
   ])('asks for everything when %s', async (_, answer) => {
     const { store, close } = perhapsNew(await withImage(answer));
     await close();

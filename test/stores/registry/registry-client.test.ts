@@ -19,7 +19,10 @@ describe('createRegistryClient()', () => {
     const asked: unknown[] = [];
     const credentials: CredentialSource = async (host) => {
       asked.push(host);
-      return { credential: { kind: 'password', username: 'alice', password: 'secret' }, origin: 'a test' };
+      return {
+        credential: { kind: 'password', username: 'alice', password: 'secret' },
+        origin: 'a test',
+      };
     };
     const client = createRegistryClient({ credentials });
     const image = makeImage();
@@ -39,7 +42,9 @@ describe('createRegistryClient()', () => {
   test('logs nobody in without credentials', async () => {
     const registry = await startFakeRegistry({ auth: bearer });
     const client = createRegistryClient();
-    await expect(client.open(parseRepository(`${registry.host}/team/app`)).resolve('1.0')).rejects.toMatchObject({ code: 'NOT_AUTHORISED' });
+    await expect(
+      client.open(parseRepository(`${registry.host}/team/app`)).resolve('1.0'),
+    ).rejects.toMatchObject({ code: 'NOT_AUTHORISED' });
     await client.close();
   });
 
@@ -48,7 +53,10 @@ describe('createRegistryClient()', () => {
     const registry = await startFakeRegistry({ tls });
     const image = makeImage();
     await image.pushAll(registry.place.open('app'), '1.0');
-    const [trusting, other] = [createRegistryClient({ hosts: { ca } }), createRegistryClient({ retries: 0 })];
+    const [trusting, other] = [
+      createRegistryClient({ hosts: { ca } }),
+      createRegistryClient({ retries: 0 }),
+    ];
     const name = parseRepository(`${registry.host}/app`);
 
     expect((await trusting.open(name).resolve('1.0')).digest).toBe(image.root.digest);
@@ -58,9 +66,13 @@ describe('createRegistryClient()', () => {
 
   test('lists the repositories of a registry', async () => {
     const registry = await startFakeRegistry();
-    for (const name of ['team/app', 'team/web']) await makeImage().pushAll(registry.place.open(name), '1.0');
+    for (const name of ['team/app', 'team/web'])
+      await makeImage().pushAll(registry.place.open(name), '1.0');
     const client = createRegistryClient();
-    expect(await listAll(client.openRegistry(registry.host).repositories())).toEqual(['team/app', 'team/web']);
+    expect(await listAll(client.openRegistry(registry.host).repositories())).toEqual([
+      'team/app',
+      'team/web',
+    ]);
     await client.close();
   });
 
@@ -69,19 +81,30 @@ describe('createRegistryClient()', () => {
     const image = makeImage();
     await image.pushAll(registry.place.open('team/app'), '1.0');
     const client = createRegistryClient();
-    const [source, destination] = ['app', 'copy'].map((name) => client.open(parseRepository(`${registry.host}/team/${name}`), { access: 'write' }));
-    if (source === undefined || destination === undefined) throw new Error('two stores were opened');
+    const [source, destination] = ['app', 'copy'].map((name) =>
+      client.open(parseRepository(`${registry.host}/team/${name}`), { access: 'write' }),
+    );
+    if (source === undefined || destination === undefined)
+      throw new Error('two stores were opened');
     const events: string[] = [];
 
-    await copyImage({ source, reference: '1.0', destination, tag: '1.0', image: 'copy' }, { onEvent: ({ kind }) => events.push(kind) });
+    await copyImage(
+      { source, reference: '1.0', destination, tag: '1.0', image: 'copy' },
+      { onEvent: ({ kind }) => events.push(kind) },
+    );
 
     expect(events.filter((kind) => kind === 'mounted')).toHaveLength(image.layers.length + 1);
     await client.close();
   });
 
-  test.each(['registry.example:99999', '[registry.example]'])('open() refuses the registry %s', (domain) => {
-    expect(() => createRegistryClient().open({ domain, path: 'app' })).toThrow(InvalidHostRuleError);
-  });
+  test.each(['registry.example:99999', '[registry.example]'])(
+    'open() refuses the registry %s',
+    (domain) => {
+      expect(() => createRegistryClient().open({ domain, path: 'app' })).toThrow(
+        InvalidHostRuleError,
+      );
+    },
+  );
 
   test('close() ends what is under way and what comes later', async () => {
     const registry = await startFakeRegistry();
@@ -103,13 +126,31 @@ describe('createRegistryClient()', () => {
 describe('copyImage()', () => {
   test('throws the reason of a signal that is aborted already, and asks nobody', async () => {
     const place = createMemoryPlace();
-    const job = { source: place.open('a'), reference: '1.0', destination: place.open('b'), tag: '1.0', image: 'b' };
-    await expect(copyImage(job, { signal: AbortSignal.abort(new Error('not now')) })).rejects.toThrow('not now');
+    const job = {
+      source: place.open('a'),
+      reference: '1.0',
+      destination: place.open('b'),
+      tag: '1.0',
+      image: 'b',
+    };
+    await expect(
+      copyImage(job, { signal: AbortSignal.abort(new Error('not now')) }),
+    ).rejects.toThrow('not now');
   });
 
   test('names the image whose source is not there', async () => {
     const place = createMemoryPlace();
-    const job = { source: place.open('a'), reference: '1.0', destination: place.open('b'), tag: '1.0', image: 'b:1.0' };
-    await expect(copyImage(job)).rejects.toMatchObject({ name: 'CopyError', code: 'NOT_FOUND', image: 'b:1.0' });
+    const job = {
+      source: place.open('a'),
+      reference: '1.0',
+      destination: place.open('b'),
+      tag: '1.0',
+      image: 'b:1.0',
+    };
+    await expect(copyImage(job)).rejects.toMatchObject({
+      name: 'CopyError',
+      code: 'NOT_FOUND',
+      image: 'b:1.0',
+    });
   });
 });

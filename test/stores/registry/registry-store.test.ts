@@ -7,10 +7,17 @@ import { MEDIA_TYPE } from '../../../src/oci/media-types.ts';
 import type { ConnectionOptions } from '../../../src/registry/connection.ts';
 import { referrersTag } from '../../../src/registry/referrers-index.ts';
 import { createRegistryPlace } from '../../../src/stores/registry/registry-place.ts';
-import { createRegistryStore, type RegistryStore } from '../../../src/stores/registry/registry-store.ts';
+import {
+  createRegistryStore,
+  type RegistryStore,
+} from '../../../src/stores/registry/registry-store.ts';
 import { storeContract, type StoreUnderTest } from '../../contract/store-contract.ts';
 import { makeCertificates } from '../../support/certificates.ts';
-import { startFakeRegistry, type FakeRegistry, type FakeRegistryOptions } from '../../support/fake-registry.ts';
+import {
+  startFakeRegistry,
+  type FakeRegistry,
+  type FakeRegistryOptions,
+} from '../../support/fake-registry.ts';
 import { fakeTransport } from '../../support/fake-transport.ts';
 import { makeArtifact, makeBlob, makeImage } from '../../support/images.ts';
 import { testConnection } from '../../support/registry-connection.ts';
@@ -19,7 +26,10 @@ import { listAll, readAll } from '../../support/watched.ts';
 
 async function create(): Promise<StoreUnderTest> {
   const registry = await startFakeRegistry();
-  const connection = testConnection(testTransport().send, { host: registry.host, schemes: ['http', 'https'] });
+  const connection = testConnection(testTransport().send, {
+    host: registry.host,
+    schemes: ['http', 'https'],
+  });
   return {
     store: createRegistryStore({ connection, repository: 'team/app', access: 'write' }),
     sibling: createRegistryStore({ connection, repository: 'team/other', access: 'write' }),
@@ -29,7 +39,10 @@ async function create(): Promise<StoreUnderTest> {
 
 storeContract('a repository of a registry', create, { knowsWhatItHas: false });
 
-const credentials: ConnectionOptions['credentials'] = async () => ({ credential: { kind: 'password', username: 'u', password: 'p' }, origin: 'test' });
+const credentials: ConnectionOptions['credentials'] = async () => ({
+  credential: { kind: 'password', username: 'u', password: 'p' },
+  origin: 'test',
+});
 
 interface Started {
   readonly registry: FakeRegistry;
@@ -38,11 +51,18 @@ interface Started {
   readonly open: (access: 'read' | 'write', repository?: string) => RegistryStore;
 }
 
-async function start(options: FakeRegistryOptions = {}, connection: Partial<ConnectionOptions> = {}): Promise<Started> {
+async function start(
+  options: FakeRegistryOptions = {},
+  connection: Partial<ConnectionOptions> = {},
+): Promise<Started> {
   const registry = await startFakeRegistry(options);
   const open = (access: 'read' | 'write', repository = 'team/app'): RegistryStore =>
     createRegistryStore({
-      connection: testConnection(testTransport().send, { host: registry.host, schemes: ['http', 'https'], ...connection }),
+      connection: testConnection(testTransport().send, {
+        host: registry.host,
+        schemes: ['http', 'https'],
+        ...connection,
+      }),
       repository,
       access,
     });
@@ -52,7 +72,11 @@ async function start(options: FakeRegistryOptions = {}, connection: Partial<Conn
 describe('a registry that knows no manifest by its digest', () => {
   // docker.pkg.github.com: "must pull using IMAGE_NAME:VERSION and not IMAGE_NAME:SHA".
   const forgetDigests = ({ registry }: Started): void =>
-    registry.fault({ match: { method: 'GET', path: /manifests\/sha256:/ }, times: 10, action: { kind: 'answer', status: 404 } });
+    registry.fault({
+      match: { method: 'GET', path: /manifests\/sha256:/ },
+      times: 10,
+      action: { kind: 'answer', status: 404 },
+    });
 
   test('fetch() reads by the tag that named it', async () => {
     const started = await start();
@@ -77,15 +101,26 @@ describe('a registry over real sockets', () => {
     const { registry, store } = await start();
     const { descriptor, bytes } = makeBlob(1_000_000);
     await store.push(descriptor, bytesOf(bytes));
-    registry.fault({ match: { method: 'GET', path: /blobs/ }, times: 3, action: { kind: 'cut', afterBytes: 200_000 } });
+    registry.fault({
+      match: { method: 'GET', path: /blobs/ },
+      times: 3,
+      action: { kind: 'cut', afterBytes: 200_000 },
+    });
     expect(Buffer.compare(await readAll(store.fetch(descriptor)), bytes)).toBe(0);
-    expect(registry.requests.filter(({ method }) => method === 'GET').map(({ headers }) => headers['range'] ?? 'all')).toHaveLength(4);
+    expect(
+      registry.requests
+        .filter(({ method }) => method === 'GET')
+        .map(({ headers }) => headers['range'] ?? 'all'),
+    ).toHaveLength(4);
   });
 
   test('push() starts a blob again whose request was cut', async () => {
     const { registry, store } = await start();
     const { descriptor, bytes } = makeBlob(1_000_000);
-    registry.fault({ match: { method: 'PUT' }, action: { kind: 'cut-request', afterBytes: 300_000 } });
+    registry.fault({
+      match: { method: 'PUT' },
+      action: { kind: 'cut-request', afterBytes: 300_000 },
+    });
     await store.push(descriptor, bytesOf(bytes));
     expect(await store.exists(descriptor)).toBe(true);
   });
@@ -93,10 +128,16 @@ describe('a registry over real sockets', () => {
   test('push() falls to chunks where a proxy limits requests', async () => {
     const { registry, store } = await start();
     const { descriptor, bytes } = makeBlob(1_000_000);
-    registry.fault({ match: ({ headers }) => Number(headers['content-length']) > 300_000, times: 99, action: { kind: 'answer', status: 413, body: '<html>' } });
+    registry.fault({
+      match: ({ headers }) => Number(headers['content-length']) > 300_000,
+      times: 99,
+      action: { kind: 'answer', status: 413, body: '<html>' },
+    });
     await store.push(descriptor, bytesOf(bytes));
     expect(await store.exists(descriptor)).toBe(true);
-    expect(registry.requests.filter(({ method, status }) => method === 'PATCH' && status === 202)).toHaveLength(4);
+    expect(
+      registry.requests.filter(({ method, status }) => method === 'PATCH' && status === 202),
+    ).toHaveLength(4);
   });
 
   test('push() of a blob is two requests', async () => {
@@ -110,8 +151,13 @@ describe('a registry over real sockets', () => {
     const certificates = makeCertificates({ hosts: ['127.0.0.1'] });
     const { registry } = await start({ tls: certificates });
     const policy = new HostPolicy({ ca: certificates.ca });
-    const connection = testConnection(testTransport({ tls: (origin) => policy.tls(origin) }).send, { host: registry.host, ...policy.for(registry.host) });
-    await expect(createRegistryStore({ connection, repository: 'team/app' }).resolve('v1')).rejects.toMatchObject({ code: 'NOT_FOUND' });
+    const connection = testConnection(testTransport({ tls: (origin) => policy.tls(origin) }).send, {
+      host: registry.host,
+      ...policy.for(registry.host),
+    });
+    await expect(
+      createRegistryStore({ connection, repository: 'team/app' }).resolve('v1'),
+    ).rejects.toMatchObject({ code: 'NOT_FOUND' });
     expect([connection.origin(), registry.requests.length]).toEqual([registry.url, 1]);
   });
 });
@@ -122,14 +168,18 @@ describe('tokens', () => {
   test('to read are for pull alone', async () => {
     const { registry, open } = await start({ auth }, { credentials });
     await expect(open('read').resolve('v1')).rejects.toMatchObject({ code: 'NOT_FOUND' });
-    expect(registry.authority?.requests.map(({ scopes }) => scopes)).toEqual([['repository:team/app:pull']]);
+    expect(registry.authority?.requests.map(({ scopes }) => scopes)).toEqual([
+      ['repository:team/app:pull'],
+    ]);
   });
 
   test('of a destination are one for all it does', async () => {
     const { registry, store } = await start({ auth }, { credentials });
     await makeImage().pushAll(store, 'v1');
     await store.resolve('v1');
-    expect(registry.authority?.requests.map(({ scopes }) => scopes)).toEqual([['repository:team/app:pull', 'repository:team/app:push']]);
+    expect(registry.authority?.requests.map(({ scopes }) => scopes)).toEqual([
+      ['repository:team/app:pull', 'repository:team/app:push'],
+    ]);
   });
 
   test('to mount are for the other repository, too', async () => {
@@ -137,23 +187,40 @@ describe('tokens', () => {
     const { descriptor, bytes } = makeBlob(10);
     await open('write', 'base/image').push(descriptor, bytesOf(bytes));
     expect(await store.mount(descriptor, 'base/image', undefined)).toBe('mounted');
-    expect(registry.authority?.requests.at(-1)?.scopes).toEqual(['repository:team/app:pull', 'repository:team/app:push', 'repository:base/image:pull']);
+    expect(registry.authority?.requests.at(-1)?.scopes).toEqual([
+      'repository:team/app:pull',
+      'repository:team/app:push',
+      'repository:base/image:pull',
+    ]);
   });
 });
 
 describe('names', () => {
-  test.each(['../x', 'a/b', 'v1?x', 'sha256:ab', ''])('resolve() sends nothing for %j', async (reference) => {
-    const transport = fakeTransport(() => ({ status: 500 }));
-    const store = createRegistryStore({ connection: testConnection(transport.send), repository: 'team/app' });
-    await expect(store.resolve(reference)).rejects.toMatchObject({ code: expect.stringMatching(/^INVALID_/) });
-    expect(transport.requests).toHaveLength(0);
-  });
+  test.each(['../x', 'a/b', 'v1?x', 'sha256:ab', ''])(
+    'resolve() sends nothing for %j',
+    async (reference) => {
+      const transport = fakeTransport(() => ({ status: 500 }));
+      const store = createRegistryStore({
+        connection: testConnection(transport.send),
+        repository: 'team/app',
+      });
+      await expect(store.resolve(reference)).rejects.toMatchObject({
+        code: expect.stringMatching(/^INVALID_/),
+      });
+      expect(transport.requests).toHaveLength(0);
+    },
+  );
 
   test('tag() keeps the bytes of the manifest', async () => {
     const { store } = await start();
     const manifest = makeBlob(0);
     const bytes = new TextEncoder().encode('{ "schemaVersion": 2,\n "manifests": [] }\n');
-    const descriptor = { ...manifest.descriptor, mediaType: MEDIA_TYPE.ociIndex, digest: digestOf(bytes), size: bytes.byteLength };
+    const descriptor = {
+      ...manifest.descriptor,
+      mediaType: MEDIA_TYPE.ociIndex,
+      digest: digestOf(bytes),
+      size: bytes.byteLength,
+    };
     await store.push(descriptor, bytesOf(bytes));
     await store.tag(descriptor, 'v2');
     expect(await store.resolve('v2')).toEqual(descriptor);
@@ -161,9 +228,17 @@ describe('names', () => {
 
   test('push() by tag of a sha512 digest names it again where the registry ignores a tag beside a digest', async () => {
     const { registry, store } = await start();
-    registry.fault({ match: { method: 'PUT', path: /manifests\/sha512/ }, times: 9, action: { kind: 'headers', headers: { 'oci-tag': undefined } } });
+    registry.fault({
+      match: { method: 'PUT', path: /manifests\/sha512/ },
+      times: 9,
+      action: { kind: 'headers', headers: { 'oci-tag': undefined } },
+    });
     await makeImage({ algorithm: 'sha512' }).pushAll(store, 'v1');
-    expect(registry.requests.at(-1)).toMatchObject({ method: 'PUT', url: '/v2/team/app/manifests/v1', status: 201 });
+    expect(registry.requests.at(-1)).toMatchObject({
+      method: 'PUT',
+      url: '/v2/team/app/manifests/v1',
+      status: 201,
+    });
   });
 });
 
@@ -171,8 +246,16 @@ describe('referrers of a registry without the API', () => {
   /** distribution: no referrers API and no OCI-Subject. */
   async function startOld(): Promise<Started> {
     const started = await start();
-    started.registry.fault({ match: { path: /\/referrers\// }, times: 999, action: { kind: 'answer', status: 404, body: '404 page not found' } });
-    started.registry.fault({ match: { method: 'PUT', path: /manifests/ }, times: 999, action: { kind: 'headers', headers: { 'oci-subject': undefined } } });
+    started.registry.fault({
+      match: { path: /\/referrers\// },
+      times: 999,
+      action: { kind: 'answer', status: 404, body: '404 page not found' },
+    });
+    started.registry.fault({
+      match: { method: 'PUT', path: /manifests/ },
+      times: 999,
+      action: { kind: 'headers', headers: { 'oci-subject': undefined } },
+    });
     return started;
   }
 
@@ -182,7 +265,9 @@ describe('referrers of a registry without the API', () => {
     await image.pushAll(store, 'v1');
     const artifact = makeArtifact({ subject: image.root });
     await artifact.pushAll(store);
-    expect((await listAll(store.listReferrers(image.root))).map(({ digest }) => digest)).toEqual([artifact.root.digest]);
+    expect((await listAll(store.listReferrers(image.root))).map(({ digest }) => digest)).toEqual([
+      artifact.root.digest,
+    ]);
     expect(await listAll(store.listTags())).toContain(referrersTag(image.root.digest));
   });
 
@@ -200,7 +285,9 @@ describe('referrers of a registry without the API', () => {
 test('createRegistryPlace() lists repositories and opens them', async () => {
   const { registry, store } = await start();
   await makeImage().pushAll(store, 'v1');
-  const place = createRegistryPlace({ connection: testConnection(testTransport().send, { host: registry.host, schemes: ['http'] }) });
+  const place = createRegistryPlace({
+    connection: testConnection(testTransport().send, { host: registry.host, schemes: ['http'] }),
+  });
   expect(await listAll(place.repositories())).toEqual(['team/app']);
   expect((await place.open('team/app').resolve('v1')).mediaType).toBe(MEDIA_TYPE.ociManifest);
 });
