@@ -1,17 +1,17 @@
 import { createHash, type Hash } from 'node:crypto';
 
-import { RegiError } from './errors.ts';
+import { RegiError, type RegiErrorOptions } from './errors.ts';
 import { sameContent, type Descriptor } from './oci/descriptor.ts';
 import { algorithmOf, digestFrom, digestOf } from './oci/digest.ts';
 import type { Bytes } from './store.ts';
 
 /** Content that is not what its descriptor says. */
 export class ContentMismatchError extends RegiError {
-  readonly code = 'CONTENT_MISMATCH';
   readonly expected: Descriptor;
 
   constructor(expected: Descriptor, found: string) {
     super(
+      'CONTENT_MISMATCH',
       `Cannot accept ${expected.digest}: expected ${expected.size} bytes of that digest, found ${found}`,
       {
         hint: 'the source is damaged or was changed; try another source, or push the image there again',
@@ -23,7 +23,9 @@ export class ContentMismatchError extends RegiError {
 
 /** More bytes than a bound allows. */
 export class LimitExceededError extends RegiError {
-  readonly code = 'LIMIT_EXCEEDED';
+  constructor(message: string, options?: RegiErrorOptions) {
+    super('LIMIT_EXCEEDED', message, options);
+  }
 }
 
 /** Content that is in memory. The one chunk is the array itself. */

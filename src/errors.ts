@@ -39,21 +39,26 @@ export type ErrorCode = keyof typeof EXIT_STATUS;
 export interface RegiErrorOptions {
   /** What to type or do next: one line, no full stop. */
   readonly hint?: string | undefined;
+  /** Facts for programs, by name. They are printed with `--json`, so nothing secret goes here. */
+  readonly details?: Readonly<Record<string, unknown>> | undefined;
   readonly cause?: unknown;
 }
 
 /**
- * The base of every error that regi means to throw. A subclass stands beside its thrower and carries its facts as fields.
- * Anything else that is thrown is a bug and keeps its stack.
+ * Every error that regi means to throw. A subclass exists only where code catches it or reads its
+ * fields. Anything else that is thrown is a bug and keeps its stack.
  */
-export abstract class RegiError extends Error {
-  abstract readonly code: ErrorCode;
+export class RegiError extends Error {
+  readonly code: ErrorCode;
   readonly hint: string | undefined;
+  readonly details: Readonly<Record<string, unknown>> | undefined;
 
-  constructor(message: string, options: RegiErrorOptions = {}) {
+  constructor(code: ErrorCode, message: string, options: RegiErrorOptions = {}) {
     super(message, 'cause' in options ? { cause: options.cause } : undefined);
     this.name = new.target.name;
+    this.code = code;
     this.hint = options.hint;
+    this.details = options.details;
   }
 }
 
@@ -64,7 +69,9 @@ export function assertNever(value: never): never {
 
 /** A command line that cannot be run as it stands: a wrong flag, a value that does not parse, arguments that exclude each other. */
 export class UsageError extends RegiError {
-  readonly code = 'USAGE';
+  constructor(message: string, options?: RegiErrorOptions) {
+    super('USAGE', message, options);
+  }
 }
 
 export type InterruptSignal = 'SIGINT' | 'SIGTERM';
@@ -76,17 +83,18 @@ const SIGNAL_STATUS = { SIGINT: 130, SIGTERM: 143 } as const satisfies Record<
 
 /** Somebody asked the whole command to end. It is the reason of `io.signal`. */
 export class InterruptedError extends RegiError {
-  readonly code = 'INTERRUPTED';
   /** What a shell reports of a program that such a signal ended. */
   readonly exitStatus: number;
 
   constructor(signal: InterruptSignal) {
-    super(`Interrupted by ${signal}`);
+    super('INTERRUPTED', `Interrupted by ${signal}`);
     this.exitStatus = SIGNAL_STATUS[signal];
   }
 }
 
 /** A configuration of the user that cannot be read or contradicts itself. Its content is never quoted: it may be a secret. */
 export class InvalidConfigError extends RegiError {
-  readonly code = 'INVALID_CONFIG';
+  constructor(message: string, options?: RegiErrorOptions) {
+    super('INVALID_CONFIG', message, options);
+  }
 }

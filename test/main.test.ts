@@ -293,18 +293,14 @@ describe('what a command says', () => {
 });
 
 class TestError extends RegiError {
-  readonly code = 'NOT_FOUND';
-
   constructor(cause?: unknown) {
-    super('Cannot find "x"', { hint: 'try y', cause });
+    super('NOT_FOUND', 'Cannot find "x"', { hint: 'try y', cause });
   }
 }
 
 class PartialError extends RegiError {
-  readonly code = 'PARTIAL_FAILURE';
-
   constructor() {
-    super('1 of 2 failed');
+    super('PARTIAL_FAILURE', '1 of 2 failed');
   }
 }
 

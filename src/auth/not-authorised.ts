@@ -33,7 +33,6 @@ export interface Refusal {
 
 /** A registry or its token service said 401 or 403. Registries say so for what does not exist as well, and do not tell which. */
 export class NotAuthorisedError extends RegiError {
-  readonly code = 'NOT_AUTHORISED';
   readonly host: string;
   readonly repository: string | undefined;
   readonly status: number;
@@ -43,6 +42,7 @@ export class NotAuthorisedError extends RegiError {
     const what = repository === undefined ? host : `${host}/${repository}`;
     const answer = detail === undefined ? `status ${status}` : `status ${status}, ${detail}`;
     super(
+      'NOT_AUTHORISED',
       `${action ?? `Cannot access "${what}"`}: it does not exist, or needs a login${describeTried(tried)} (${answer})`,
       {
         // A login does not help against what was given to this one command.

@@ -21,15 +21,18 @@ export interface SafeRealm {
 
 /** A registry names a token service that must not get credentials, or that it has no business to name. */
 export class UnsafeRealmError extends RegiError {
-  readonly code = 'UNSAFE_REALM';
   readonly host: string;
   /** Origin of the token service. */
   readonly realm: string;
 
   constructor(host: string, realm: URL, reason: string) {
-    super(`Cannot use the token service "${realm.origin}" that "${host}" names: ${reason}`, {
-      hint: `no credentials were sent; look at what the registry answers with: regi doctor ${host}`,
-    });
+    super(
+      'UNSAFE_REALM',
+      `Cannot use the token service "${realm.origin}" that "${host}" names: ${reason}`,
+      {
+        hint: `no credentials were sent; look at what the registry answers with: regi doctor ${host}`,
+      },
+    );
     this.host = host;
     this.realm = realm.origin;
   }

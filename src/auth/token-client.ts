@@ -32,7 +32,6 @@ export interface TokenClient {
 
 /** A token service that did not give a token, for another reason than who asks. */
 export class TokenServiceError extends RegiError {
-  readonly code: ErrorCode;
   readonly host: string;
   /** Origin of the token service. */
   readonly realm: string;
@@ -41,6 +40,7 @@ export class TokenServiceError extends RegiError {
   constructor({ host, realm }: TokenRequest, status: number, found: string) {
     const code = codeOf(status);
     super(
+      code,
       `Cannot get a token for "${host}" from "${realm.url.origin}": expected an answer with a token, found ${found}`,
       {
         hint:
@@ -49,7 +49,6 @@ export class TokenServiceError extends RegiError {
             : `the fault is the token service's; look closer with: regi doctor ${host}`,
       },
     );
-    this.code = code;
     this.host = host;
     this.realm = realm.url.origin;
     this.status = status;

@@ -15,11 +15,9 @@ export interface PullSource {
 
 /** The user's or the machine's configuration forbids a registry. */
 export class BlockedRegistryError extends RegiError {
-  readonly code = 'REFUSED';
-
   /** @param name of an image or host. */
   constructor(name: string, prefix: string, files: readonly string[]) {
-    super(`Cannot use "${name}": the registry "${prefix}" is blocked`, {
+    super('REFUSED', `Cannot use "${name}": the registry "${prefix}" is blocked`, {
       hint: `it is blocked in one of: ${files.join(', ')}`,
     });
   }

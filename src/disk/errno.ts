@@ -4,7 +4,6 @@ import { RegiError } from '../errors.ts';
 
 /** A disk or folder that does not do what was asked of it. */
 export class StorageError extends RegiError {
-  readonly code = 'STORAGE_FAILED';
   readonly path: string;
   /** Such as `ENOSPC`. */
   readonly errno: string;
@@ -12,6 +11,7 @@ export class StorageError extends RegiError {
   constructor(action: string, path: string, errno: string, cause: unknown) {
     const problem = errno === 'ENOENT' && action === 'write' ? noFolder(path) : PROBLEMS.get(errno);
     super(
+      'STORAGE_FAILED',
       `Cannot ${action} ${JSON.stringify(path)}: ${problem?.found ?? 'the system refused'} (${errno})`,
       {
         hint: problem?.hint ?? 'check the path and the disk',

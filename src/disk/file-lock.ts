@@ -7,10 +7,9 @@ import { RegiError } from '../errors.ts';
 
 /** A file of the user's configuration that somebody else keeps locked. */
 export class ConfigLockedError extends RegiError {
-  readonly code = 'LOCKED';
-
   constructor(shown: string, lock: string) {
     super(
+      'LOCKED',
       `Cannot change "${shown}": expected it free within ${WAIT_MS / 1000} s, found it locked all the time`,
       {
         hint: `wait until the other programs are done; when none runs: rm ${lock}`,

@@ -15,11 +15,6 @@ export interface LocalFile {
   readonly read: (options?: FetchOptions) => Bytes;
 }
 
-/** A file that was named and cannot be read. */
-export class InputFileError extends RegiError {
-  readonly code = 'NOT_FOUND';
-}
-
 const CHUNK_BYTES = 1024 * 1024;
 
 /**
@@ -74,14 +69,14 @@ async function openFile(path: string): Promise<FileHandle> {
     const file = await guarded('read', path, open(path, 'r'));
     if ((await file.stat()).isDirectory()) {
       await file.close();
-      throw new InputFileError(`Cannot read "${path}": expected a file, found a folder`, {
+      throw new RegiError('NOT_FOUND', `Cannot read "${path}": expected a file, found a folder`, {
         hint: 'pack it first: tar -czf FILE FOLDER',
       });
     }
     return file;
   } catch (error) {
     if (!(error instanceof StorageError) || errnoOf(error.cause) !== 'ENOENT') throw error;
-    throw new InputFileError(`Cannot read "${path}": there is no such file`, {
+    throw new RegiError('NOT_FOUND', `Cannot read "${path}": there is no such file`, {
       hint: 'check the spelling of the path',
       cause: error,
     });

@@ -10,12 +10,12 @@ import type { TempFiles } from './temp-files.ts';
 
 /** The lock of a layout or archive is held by another process and was not given back in time. */
 class LockedError extends RegiError {
-  readonly code = 'LOCKED';
   readonly path: string;
   readonly holder: ProcessIdentity | undefined;
 
   constructor(path: string, holder: ProcessIdentity | undefined) {
     super(
+      'LOCKED',
       `Cannot lock ${JSON.stringify(path)}: expected it free within ${WAIT_MS / 1000} seconds, found it held by ${describe(holder)}`,
       {
         hint: 'wait until that process has ended; when no regi runs there, remove the lock file',

@@ -14,11 +14,6 @@ import { dirname, resolve } from 'node:path';
 import { RegiError } from '../errors.ts';
 import { withFileLock } from './file-lock.ts';
 
-/** A file of the user's configuration that cannot be written. */
-class UnwritableConfigError extends RegiError {
-  readonly code = 'STORAGE_FAILED';
-}
-
 export interface ChangeOptions {
   /** Whether a mode that lets others read stays; for a change that brings no secret. A new file is for its owner alone, and a stricter mode always stays. */
   readonly keepsMode?: boolean | undefined;
@@ -53,7 +48,8 @@ export async function changePrivateFile(
         ? String(cause.code)
         : undefined;
     if (code === undefined) throw cause;
-    throw new UnwritableConfigError(
+    throw new RegiError(
+      'STORAGE_FAILED',
       `Cannot write "${shown}": ${PROBLEMS[code] ?? 'the system refused'} (${code})`,
       {
         hint: `check the owner, mode and free space of ${shown} and its folder`,

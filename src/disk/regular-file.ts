@@ -7,13 +7,16 @@ import { guarded, ifPresent, StorageError } from './errno.ts';
 
 /** A link, pipe or device where content must be: following it could read any file of the machine, or hang. */
 class UnsafeFileError extends RegiError {
-  readonly code = 'REFUSED';
   readonly path: string;
 
   constructor(path: string, wanted: 'file' | 'folder', found: string) {
-    super(`Cannot use ${JSON.stringify(path)}: expected a plain ${wanted}, found ${found}`, {
-      hint: `replace it by the ${wanted} itself, or copy the images again from where they came`,
-    });
+    super(
+      'REFUSED',
+      `Cannot use ${JSON.stringify(path)}: expected a plain ${wanted}, found ${found}`,
+      {
+        hint: `replace it by the ${wanted} itself, or copy the images again from where they came`,
+      },
+    );
     this.path = path;
   }
 }

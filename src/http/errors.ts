@@ -17,7 +17,6 @@ export interface Subject {
 
 /** No connection, or one that broke. */
 export class NetworkError extends RegiError {
-  readonly code = 'NETWORK';
   /** Host and port. */
   readonly host: string;
   readonly phase: Phase;
@@ -29,7 +28,7 @@ export class NetworkError extends RegiError {
     facts: { host: string; phase: Phase; reason?: string | undefined },
     options: RegiErrorOptions = {},
   ) {
-    super(message, options);
+    super('NETWORK', message, options);
     this.host = facts.host;
     this.phase = facts.phase;
     this.reason = facts.reason;
@@ -74,7 +73,6 @@ export class ProxyError extends NetworkError {
 
 /** A server that cannot prove who it is, or does not speak TLS. */
 export class TlsError extends RegiError {
-  readonly code = 'TLS';
   /** Host and port. */
   readonly host: string;
   /** OpenSSL's or Node's name: DEPTH_ZERO_SELF_SIGNED_CERT. */
@@ -87,7 +85,7 @@ export class TlsError extends RegiError {
     facts: { host: string; reason: string; plainHttp?: boolean },
     options: RegiErrorOptions,
   ) {
-    super(message, options);
+    super('TLS', message, options);
     this.host = facts.host;
     this.reason = facts.reason;
     this.plainHttp = facts.plainHttp ?? false;
@@ -96,7 +94,6 @@ export class TlsError extends RegiError {
 
 /** A peer that kept us waiting too long. */
 export class TimeoutError extends RegiError {
-  readonly code = 'TIMEOUT';
   /** Host and port. */
   readonly host: string;
   readonly phase: Phase;
@@ -107,7 +104,7 @@ export class TimeoutError extends RegiError {
     facts: { host: string; phase: Phase; timeoutMs: number },
     options: RegiErrorOptions = {},
   ) {
-    super(message, options);
+    super('TIMEOUT', message, options);
     this.host = facts.host;
     this.phase = facts.phase;
     this.timeoutMs = facts.timeoutMs;
@@ -116,13 +113,13 @@ export class TimeoutError extends RegiError {
 
 /** A public peer sends us to an address inside our own network. Nothing was sent there. */
 export class UnsafeAddressError extends RegiError {
-  readonly code = 'UNSAFE_REALM';
   /** Host and port. */
   readonly host: string;
   readonly address: string;
 
   constructor(host: string, address: string) {
     super(
+      'UNSAFE_REALM',
       `Cannot connect to "${host}": a server at a public address named it, and its own address ${address} is private`,
       {
         hint: 'nothing was sent there; tell who runs the registry what it answers with',
@@ -135,12 +132,14 @@ export class UnsafeAddressError extends RegiError {
 
 /** A streamed request body that is not as long as it was said to be. */
 export class BodySizeError extends RegiError {
-  readonly code = 'CONTENT_MISMATCH';
-
   constructor(subject: Subject, expected: number, found: string) {
-    super(`Cannot ${describe(subject)}: expected ${expected} bytes to send, found ${found}`, {
-      hint: 'the source is damaged or was changed while it was read; try again',
-    });
+    super(
+      'CONTENT_MISMATCH',
+      `Cannot ${describe(subject)}: expected ${expected} bytes to send, found ${found}`,
+      {
+        hint: 'the source is damaged or was changed while it was read; try again',
+      },
+    );
   }
 }
 

@@ -27,10 +27,9 @@ export interface HostRules {
 
 /** A host named in a flag, variable or config that cannot be one. */
 export class InvalidHostRuleError extends RegiError {
-  readonly code = 'USAGE';
-
   constructor(text: string, expected: string) {
     super(
+      'USAGE',
       `Cannot use "${printable(text, 160)}" as the name of a registry host: expected ${expected}`,
       {
         hint: 'write it as in a reference, such as registry.example:5000, without https:// and path',

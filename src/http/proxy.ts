@@ -15,10 +15,8 @@ export type ProxyChooser = (origin: URL) => ProxyServer | undefined;
 
 /** A proxy variable that names no proxy that regi can use. Its value is never quoted: it may hold a password. */
 export class InvalidProxyError extends RegiError {
-  readonly code = 'INVALID_CONFIG';
-
   constructor(variable: string, problem: string) {
-    super(`Cannot use the proxy in ${variable}: ${problem}`, {
+    super('INVALID_CONFIG', `Cannot use the proxy in ${variable}: ${problem}`, {
       hint: `write it as ${variable}=http://proxy.example:3128, or unset ${variable}`,
     });
   }

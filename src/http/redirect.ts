@@ -8,10 +8,8 @@ import type { HttpRequest, HttpResponse, Method } from './message.ts';
 
 /** A server sends us on in a way that regi does not follow. */
 export class UnsafeRedirectError extends RegiError {
-  readonly code = 'UNSAFE_REDIRECT';
-
   constructor(request: HttpRequest, problem: string) {
-    super(`Cannot follow the redirect of ${describe(request)}: ${problem}`, {
+    super('UNSAFE_REDIRECT', `Cannot follow the redirect of ${describe(request)}: ${problem}`, {
       hint: 'nothing was sent there; ask who runs the server',
     });
   }
@@ -19,10 +17,8 @@ export class UnsafeRedirectError extends RegiError {
 
 /** A redirect that leads to another, and so on. */
 export class TooManyRedirectsError extends RegiError {
-  readonly code = 'INVALID_RESPONSE';
-
   constructor(request: HttpRequest, limit: number) {
-    super(`Cannot ${describe(request)}: expected at most ${limit} redirects`, {
+    super('INVALID_RESPONSE', `Cannot ${describe(request)}: expected at most ${limit} redirects`, {
       hint: 'the server sends in a circle; ask who runs it',
     });
   }

@@ -17,18 +17,15 @@ export interface TlsSettings {
 }
 
 /** Certificates or keys that OpenSSL cannot use. */
-class UnusableCertificatesError extends RegiError {
-  readonly code = 'INVALID_CONFIG';
-
-  constructor(host: string, cause: unknown) {
-    super(
-      `Cannot use the certificates for "${host}": ${printable(cause instanceof Error ? cause.message : 'unknown reason', 200)}`,
-      {
-        hint: `look at --ca-file, and at the certificates and keys for ${host} in certs.d`,
-        cause,
-      },
-    );
-  }
+function unusableCertificatesError(host: string, cause: unknown): RegiError {
+  return new RegiError(
+    'INVALID_CONFIG',
+    `Cannot use the certificates for "${host}": ${printable(cause instanceof Error ? cause.message : 'unknown reason', 200)}`,
+    {
+      hint: `look at --ca-file, and at the certificates and keys for ${host} in certs.d`,
+      cause,
+    },
+  );
 }
 
 /** By what is trusted: parsing all authorities of a system takes milliseconds. */
@@ -57,6 +54,6 @@ export function secureContextOf(
     if (isPlain) PLAIN_CONTEXTS.set(system, made);
     return made;
   } catch (cause) {
-    throw new UnusableCertificatesError(host, cause);
+    throw unusableCertificatesError(host, cause);
   }
 }

@@ -1,6 +1,6 @@
 import type * as z from 'zod/mini';
 
-import { quote } from './quote.ts';
+import { quote } from '../quote.ts';
 
 /** First complaint of a failed parse, such as `expected string, found number at "digest"`. */
 export function describeIssue(error: z.core.$ZodError): string {

@@ -1,6 +1,6 @@
 import * as z from 'zod/mini';
 
-import { RegiError } from '../errors.ts';
+import { RegiError, type RegiErrorOptions } from '../errors.ts';
 import { describeIssue } from './describe-issue.ts';
 import { isDigest, parseDigest, type Digest } from './digest.ts';
 
@@ -34,7 +34,9 @@ export interface Descriptor {
 
 /** A manifest, index or descriptor that is not what the image-spec says. */
 export class InvalidManifestError extends RegiError {
-  readonly code = 'INVALID_MANIFEST';
+  constructor(message: string, options?: RegiErrorOptions) {
+    super('INVALID_MANIFEST', message, options);
+  }
 }
 
 const platformShape = z.object({

@@ -1,7 +1,7 @@
 import { createHash, type Hash } from 'node:crypto';
 
 import { RegiError } from '../errors.ts';
-import { quote } from './quote.ts';
+import { quote } from '../quote.ts';
 
 declare const digestBrand: unique symbol;
 
@@ -14,13 +14,12 @@ const HEX_LENGTH = { sha256: 64, sha512: 128 } as const;
 
 /** A text that is no digest regi can verify. */
 export class InvalidDigestError extends RegiError {
-  readonly code = 'INVALID_DIGEST';
   readonly text: string;
   /** What was expected and what was found. */
   readonly problem: string;
 
   constructor(text: string, problem: string) {
-    super(`Cannot parse digest ${quote(text)}: ${problem}`, {
+    super('INVALID_DIGEST', `Cannot parse digest ${quote(text)}: ${problem}`, {
       hint: 'write sha256:<64 hex> or sha512:<128 hex>, in lower case',
     });
     this.text = text;

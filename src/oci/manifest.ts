@@ -2,7 +2,7 @@ import { RegiError } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
 import { InvalidManifestError, parseDescriptor, type Descriptor } from './descriptor.ts';
 import { isImageManifestType, isIndexType, isSchema1Type, MEDIA_TYPE } from './media-types.ts';
-import { quote } from './quote.ts';
+import { quote } from '../quote.ts';
 
 /** An image (or artifact) of one platform: a config and layers. */
 export interface ImageManifest {
@@ -26,11 +26,6 @@ export interface ImageIndex {
 }
 
 export type Manifest = ImageManifest | ImageIndex;
-
-/** A manifest of a kind that regi does not move. */
-class UnsupportedManifestError extends RegiError {
-  readonly code = 'UNSUPPORTED';
-}
 
 /**
  * Parses the bytes of a manifest or index.
@@ -76,7 +71,8 @@ export function artifactTypeOf(manifest: Manifest): string | undefined {
 
 function manifestType(body: Record<string, unknown>, told: string | undefined): string {
   if (body['schemaVersion'] === 1 || (told !== undefined && isSchema1Type(told))) {
-    throw new UnsupportedManifestError(
+    throw new RegiError(
+      'UNSUPPORTED',
       'Cannot use a docker schema 1 manifest: expected schema 2 or OCI',
       {
         hint: 'push the image again with a current docker, which writes schema 2',

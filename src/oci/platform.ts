@@ -1,13 +1,11 @@
 import { RegiError } from '../errors.ts';
 import type { Platform } from './descriptor.ts';
-import { quote } from './quote.ts';
+import { quote } from '../quote.ts';
 
 /** A text that is no platform. */
 export class InvalidPlatformError extends RegiError {
-  readonly code = 'INVALID_PLATFORM';
-
   constructor(text: string, problem: string) {
-    super(`Cannot parse platform ${quote(text)}: ${problem}`, {
+    super('INVALID_PLATFORM', `Cannot parse platform ${quote(text)}: ${problem}`, {
       hint: text.includes(',')
         ? 'give --platform once for each'
         : 'write OS/ARCHITECTURE[/VARIANT], such as linux/amd64 or linux/arm/v7',

@@ -1,6 +1,6 @@
 import { RegiError, type RegiErrorOptions } from '../errors.ts';
 import { InvalidDigestError, parseDigest, type Digest } from './digest.ts';
-import { endOfUserinfo, quote, withoutScheme } from './quote.ts';
+import { endOfUserinfo, quote, withoutScheme } from '../quote.ts';
 
 declare const tagBrand: unique symbol;
 
@@ -26,11 +26,10 @@ export type ReferencePart = 'reference' | 'registry' | 'repository' | 'tag' | 'd
 
 /** A text that names no image as docker would read it. */
 export class InvalidReferenceError extends RegiError {
-  readonly code = 'INVALID_REFERENCE';
   readonly part: ReferencePart;
 
   constructor(part: ReferencePart, message: string, options: RegiErrorOptions) {
-    super(message, options);
+    super('INVALID_REFERENCE', message, options);
     this.part = part;
   }
 }

@@ -1,5 +1,5 @@
 import { NotAuthorisedError } from '../auth/not-authorised.ts';
-import { RegiError, type RegiErrorOptions } from '../errors.ts';
+import { RegiError, type ErrorCode, type RegiErrorOptions } from '../errors.ts';
 import type { Method } from '../http/message.ts';
 import { rateLimit, retryAfterMs } from '../http/retry-after.ts';
 import { LIMITS } from '../limits.ts';
@@ -26,7 +26,7 @@ export interface AnswerFacts {
 }
 
 /** An answer of a registry that was not the one wanted. Which one it was, is told by the subclass. */
-export abstract class RegistryAnswerError extends RegiError implements AnswerFacts {
+export class RegistryAnswerError extends RegiError implements AnswerFacts {
   readonly host: string;
   readonly method: Method;
   readonly url: string;
@@ -34,8 +34,13 @@ export abstract class RegistryAnswerError extends RegiError implements AnswerFac
   readonly problems: readonly Problem[];
   readonly retryAfterMs: number | undefined;
 
-  constructor(message: string, facts: AnswerFacts, options: RegiErrorOptions = {}) {
-    super(message, options);
+  constructor(
+    code: ErrorCode,
+    message: string,
+    facts: AnswerFacts,
+    options: RegiErrorOptions = {},
+  ) {
+    super(code, message, options);
     this.host = facts.host;
     this.method = facts.method;
     this.url = facts.url;
@@ -47,27 +52,37 @@ export abstract class RegistryAnswerError extends RegiError implements AnswerFac
 
 /** The registry says that it is not there. */
 export class NotFoundError extends RegistryAnswerError {
-  readonly code = 'NOT_FOUND';
+  constructor(message: string, facts: AnswerFacts, options?: RegiErrorOptions) {
+    super('NOT_FOUND', message, facts, options);
+  }
 }
 
 /** Too many requests in too little time. */
 export class RateLimitedError extends RegistryAnswerError {
-  readonly code = 'RATE_LIMITED';
+  constructor(message: string, facts: AnswerFacts, options?: RegiErrorOptions) {
+    super('RATE_LIMITED', message, facts, options);
+  }
 }
 
 /** The registry understood and will not do it: not supported, a conflict, a quota, too large. */
 export class RefusedError extends RegistryAnswerError {
-  readonly code = 'REFUSED';
+  constructor(message: string, facts: AnswerFacts, options?: RegiErrorOptions) {
+    super('REFUSED', message, facts, options);
+  }
 }
 
 /** The registry, or a proxy before it, failed. */
 export class ServerFailedError extends RegistryAnswerError {
-  readonly code = 'SERVER_FAILED';
+  constructor(message: string, facts: AnswerFacts, options?: RegiErrorOptions) {
+    super('SERVER_FAILED', message, facts, options);
+  }
 }
 
 /** An answer that no registry should give: a web page, a missing header, a status that means nothing here. */
 export class InvalidResponseError extends RegistryAnswerError {
-  readonly code = 'INVALID_RESPONSE';
+  constructor(message: string, facts: AnswerFacts, options?: RegiErrorOptions) {
+    super('INVALID_RESPONSE', message, facts, options);
+  }
 }
 
 export type ResponseError = RegistryAnswerError | NotAuthorisedError;
@@ -260,12 +275,11 @@ function refusalHint(response: RegistryResponse, problems: readonly Problem[]): 
 
 /** The registry holds other bytes under a name than it should. */
 export class WrongDigestError extends RegiError {
-  readonly code = 'CONTENT_MISMATCH';
   readonly expected: Digest;
   readonly found: Digest;
 
   constructor(action: string, expected: Digest, found: Digest) {
-    super(`${action}: expected ${expected}, found ${found}`, {
+    super('CONTENT_MISMATCH', `${action}: expected ${expected}, found ${found}`, {
       hint: 'the registry, or something before it, changes what it holds; do not use this image',
     });
     this.expected = expected;

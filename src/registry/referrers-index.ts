@@ -13,11 +13,6 @@ export interface ReferrersIndex {
   readonly entries: readonly unknown[];
 }
 
-/** Another writer took our entry out of the index again, each time that we tried. */
-class ReferrerLostError extends RegiError {
-  readonly code = 'FAILED';
-}
-
 /** If-Match is ignored by registries, so what counts is what is there afterwards. */
 const ATTEMPTS = 5;
 
@@ -84,7 +79,8 @@ async function changeIndex(
       if (changed === undefined) return;
       await putIndex(repository, tag, changed, options);
     }
-    throw new ReferrerLostError(
+    throw new RegiError(
+      'FAILED',
       `Cannot list a referrer in ${display(repository, tag)}: another writer undoes it each time`,
       {
         hint: 'push the referrer again when nobody else pushes referrers of the same image',

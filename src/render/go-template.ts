@@ -1,5 +1,5 @@
 import { jsonText } from '../format.ts';
-import { quote } from '../oci/quote.ts';
+import { quote } from '../quote.ts';
 import { UsageError } from '../errors.ts';
 
 /** A template that does not parse, or that asks for what is not there. */

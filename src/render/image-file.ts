@@ -32,11 +32,10 @@ export interface FileReport {
 
 /** No such file in the image. */
 class FileNotFoundError extends RegiError {
-  readonly code = 'NOT_FOUND';
   readonly path: string;
 
   constructor(path: string, image: string, hint: string) {
-    super(`Cannot find ${JSON.stringify(path)} in "${image}"`, { hint });
+    super('NOT_FOUND', `Cannot find ${JSON.stringify(path)} in "${image}"`, { hint });
     this.path = path;
   }
 }

@@ -48,7 +48,6 @@ export interface RefusalOptions {
 
 /** A request that is answered with an error of the distribution specification. */
 export class RefusedRequestError extends RegiError {
-  readonly code = 'REFUSED';
   readonly status: number;
   readonly errors: readonly SpecError[];
   readonly headers: AnswerHeaders;
@@ -58,7 +57,7 @@ export class RefusedRequestError extends RegiError {
     message: string,
     { status, detail, headers, cause }: RefusalOptions = {},
   ) {
-    super(message, { cause });
+    super('REFUSED', message, { cause });
     this.status = status ?? SPEC_STATUS[code];
     this.errors = [{ code, message, ...(detail !== undefined && { detail }) }];
     this.headers = headers ?? {};
@@ -67,11 +66,11 @@ export class RefusedRequestError extends RegiError {
 
 /** A manifest that names content which is not in its repository: one entry per missing node. */
 export class MissingContentError extends RegiError {
-  readonly code = 'REFUSED';
   readonly errors: readonly SpecError[];
 
   constructor(digests: readonly string[]) {
     super(
+      'REFUSED',
       `Cannot keep the manifest: ${digests.length} of the nodes it names are not in the repository`,
     );
     this.errors = digests.map((digest) => ({

@@ -1,11 +1,13 @@
 import { createHash } from 'node:crypto';
 
-import { RegiError } from '../errors.ts';
+import { RegiError, type RegiErrorOptions } from '../errors.ts';
 import { parseBasic, type Authenticate } from './authenticate.ts';
 
 /** An htpasswd file that cannot be used. */
 export class InvalidHtpasswdError extends RegiError {
-  readonly code = 'INVALID_CONFIG';
+  constructor(message: string, options?: RegiErrorOptions) {
+    super('INVALID_CONFIG', message, options);
+  }
 }
 
 const BCRYPT = /^\$2[aby]\$\d\d\$[./A-Za-z0-9]{53}$/;

@@ -32,11 +32,6 @@ export interface RunningServer {
   readonly destroy: () => Promise<void>;
 }
 
-/** An address that cannot be listened on. */
-class ListenError extends RegiError {
-  readonly code = 'FAILED';
-}
-
 const DEFAULT_HOST = '127.0.0.1';
 const HEADER_BYTES = 32 * 1024;
 const HEADERS_TIMEOUT_MS = 30_000;
@@ -131,7 +126,8 @@ async function listen(server: Server, host: string, port: number): Promise<void>
     server.once('error', (cause: NodeJS.ErrnoException) => {
       const taken = cause.code === 'EADDRINUSE';
       reject(
-        new ListenError(
+        new RegiError(
+          'FAILED',
           `Cannot listen on ${host}:${port}: ${taken ? 'the port is taken' : cause.message}`,
           {
             cause,

@@ -1,18 +1,18 @@
 import { RegiError } from '../errors.ts';
-import { quote } from '../oci/quote.ts';
+import { quote } from '../quote.ts';
 
 /** What the local store is called in messages. */
 export const LOCAL_STORE = 'the local store';
 
 /** A name or node that a local place does not hold. */
 export class NotInStoreError extends RegiError {
-  readonly code = 'NOT_FOUND';
   /** What was asked for: a tag, a full reference or a digest; empty for whatever there is. */
   readonly reference: string;
   readonly place: string;
 
   constructor(reference: string, place: string, hint: string) {
     super(
+      'NOT_FOUND',
       `Cannot find ${reference === '' ? 'an image' : quote(reference)} in ${place === LOCAL_STORE ? place : JSON.stringify(place)}`,
       { hint },
     );

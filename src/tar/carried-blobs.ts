@@ -1,6 +1,6 @@
 import * as z from 'zod/mini';
 
-import { RegiError } from '../errors.ts';
+import { RegiError, type RegiErrorOptions } from '../errors.ts';
 import { describeIssue } from '../oci/describe-issue.ts';
 import { isDigest, type Digest } from '../oci/digest.ts';
 
@@ -18,7 +18,9 @@ export type BlobListKind = 'omitted' | 'carried';
 
 /** A list that is none, or of another kind or version. */
 class InvalidBlobListError extends RegiError {
-  readonly code = 'INVALID_ARCHIVE';
+  constructor(message: string, options?: RegiErrorOptions) {
+    super('INVALID_ARCHIVE', message, options);
+  }
 }
 
 /** The file of an archive that says what it leaves out. Other readers pass over it. */

@@ -226,7 +226,6 @@ function parseBase256(field: Uint8Array, first: number): number | undefined {
 
 /** Bytes that are no tar, or one that was cut or damaged. */
 export class InvalidTarError extends RegiError {
-  readonly code = 'INVALID_ARCHIVE';
   /** Where in the tar, in bytes. */
   readonly offset: number;
 
@@ -240,7 +239,7 @@ export class InvalidTarError extends RegiError {
     problem: string,
     hint = 'the file is damaged or was not copied whole; copy it here again',
   ) {
-    super(`Cannot read ${what} at byte ${offset}: ${problem}`, { hint });
+    super('INVALID_ARCHIVE', `Cannot read ${what} at byte ${offset}: ${problem}`, { hint });
     this.offset = offset;
   }
 }

@@ -1,10 +1,12 @@
 import { LimitExceededError } from '../bytes.ts';
-import { RegiError } from '../errors.ts';
+import { RegiError, type RegiErrorOptions } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
 
 /** Bytes that say they are compressed and cannot be unpacked. */
 export class InvalidCompressionError extends RegiError {
-  readonly code = 'INVALID_ARCHIVE';
+  constructor(message: string, options?: RegiErrorOptions) {
+    super('INVALID_ARCHIVE', message, options);
+  }
 }
 
 const MAGIC = 0xfd2fb528;

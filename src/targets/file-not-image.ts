@@ -3,19 +3,22 @@ import { resolve } from 'node:path';
 
 import { RegiError } from '../errors.ts';
 import type { Io } from '../io.ts';
-import { quote } from '../oci/quote.ts';
+import { quote } from '../quote.ts';
 import { familiarReference, type Reference } from '../oci/reference.ts';
 
 /** A file that was named as if it were an image. */
 class FileNotImageError extends RegiError {
-  readonly code = 'INVALID_REFERENCE';
   /** As typed. */
   readonly path: string;
 
   constructor(path: string) {
-    super(`Cannot take ${quote(path)} for an image in a registry: it is a file here`, {
-      hint: `write ${quote(`archive:${path}`)} for the file`,
-    });
+    super(
+      'INVALID_REFERENCE',
+      `Cannot take ${quote(path)} for an image in a registry: it is a file here`,
+      {
+        hint: `write ${quote(`archive:${path}`)} for the file`,
+      },
+    );
     this.path = path;
   }
 }

@@ -17,11 +17,6 @@ import type { OpenedStore, Side } from './open-store.ts';
 /** Fewer digits could be the name of a repository, or mean two images. */
 const IMAGE_ID = /^(?:sha256:)?([0-9a-f]{12,64})$/;
 
-/** An image id that means several images. */
-export class AmbiguousIdError extends RegiError {
-  readonly code = 'USAGE';
-}
-
 /** What a word of the command line means in the local store: by name, by digest, or by image id. */
 export type LocalMatch =
   | { readonly by: 'name'; readonly images: readonly LocalImage[] }
@@ -115,7 +110,8 @@ async function imagesOfId(
       found.push(image);
   }
   if (new Set(found.map(({ root }) => root.digest)).size > 1) {
-    throw new AmbiguousIdError(
+    throw new RegiError(
+      'USAGE',
       `Cannot choose an image with the id "${id}": expected one, found several`,
       { hint: 'write more digits of it' },
     );

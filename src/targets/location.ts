@@ -1,10 +1,10 @@
 import { stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 
-import { RegiError } from '../errors.ts';
+import { RegiError, type RegiErrorOptions } from '../errors.ts';
 import type { Io } from '../io.ts';
 import { type Digest, parseDigest } from '../oci/digest.ts';
-import { quote } from '../oci/quote.ts';
+import { quote } from '../quote.ts';
 import { parseReference, parseRepository, type Reference } from '../oci/reference.ts';
 
 /** Where on disk an image is: a file or folder, and which of its images. Without name and digest it is the only one. */
@@ -42,7 +42,9 @@ export type Location = NamedLocation | LayoutLocation | ArchiveLocation | Folder
 
 /** A text that says no place, or one that is not for regi. */
 export class InvalidLocationError extends RegiError {
-  readonly code = 'INVALID_REFERENCE';
+  constructor(message: string, options?: RegiErrorOptions) {
+    super('INVALID_REFERENCE', message, options);
+  }
 }
 
 const PATH_KINDS = [

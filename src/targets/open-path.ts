@@ -10,11 +10,6 @@ import type { NamedImage } from '../stores/archive/named-images.ts';
 import type { ArchiveLocation, FolderLocation } from './location.ts';
 import type { OpenedStore, Side } from './open-store.ts';
 
-/** An archive or folder where a command would write image by image. */
-export class NotADestinationError extends RegiError {
-  readonly code = 'UNSUPPORTED';
-}
-
 /** Opens an archive, or what skopeo calls dir, to be read. The caller closes it. */
 export async function openPath(
   location: ArchiveLocation | FolderLocation,
@@ -23,7 +18,7 @@ export async function openPath(
 ): Promise<{ readonly opened: OpenedStore; readonly close: () => Promise<void> }> {
   const { kind, path, reference, digest } = location;
   if (side === 'destination') {
-    throw new NotADestinationError(`Cannot write to "${kind}:${path}" image by image`, {
+    throw new RegiError('UNSUPPORTED', `Cannot write to "${kind}:${path}" image by image`, {
       hint:
         kind === 'dir'
           ? 'write oci:DIR or archive:FILE'

@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 
 import type { Context } from '../context.ts';
-import { assertNever, RegiError } from '../errors.ts';
+import { assertNever, RegiError, type RegiErrorOptions } from '../errors.ts';
 import type { Digest } from '../oci/digest.ts';
 import { identifierOf, type Reference } from '../oci/reference.ts';
 import type { Place, Store } from '../store.ts';
@@ -54,7 +54,9 @@ export interface StoresOptions {
 
 /** A kind of place that this version cannot open. */
 export class UnsupportedLocationError extends RegiError {
-  readonly code = 'UNSUPPORTED';
+  constructor(message: string, options?: RegiErrorOptions) {
+    super('UNSUPPORTED', message, options);
+  }
 }
 
 /** Gives `use` the stores of a command, and closes whatever they share however it ends. */

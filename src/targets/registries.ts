@@ -38,11 +38,6 @@ export interface ConnectAsOptions {
   readonly asked?: string | undefined;
 }
 
-/** A registry whose name is none. */
-export class InvalidHostError extends RegiError {
-  readonly code = 'INVALID_REFERENCE';
-}
-
 /** There is somebody else to ask: a mirror is not waited for as long as a registry. */
 const MIRROR_RETRIES = 1;
 
@@ -152,7 +147,8 @@ export async function createRegistries(context: Context): Promise<Registries> {
 /** Docker's grammar takes hosts that no URL does: ports over 65535, four numbers that are no address. */
 function checkHost(host: string): void {
   if (URL.canParse(`https://${host}`)) return;
-  throw new InvalidHostError(
+  throw new RegiError(
+    'INVALID_REFERENCE',
     `Cannot contact "${host}": expected a host name or address, and a port up to 65535`,
     {
       hint: 'check the part before the first "/"',

@@ -1,4 +1,4 @@
-import { quote, withoutScheme } from '../oci/quote.ts';
+import { quote, withoutScheme } from '../quote.ts';
 import { parseReference, parseRepository } from '../oci/reference.ts';
 import { UsageError } from '../errors.ts';
 

@@ -23,9 +23,7 @@ async function source(): Promise<FakeRegistry> {
   return registry;
 }
 
-async function pull(
-  registry: FakeRegistry,
-): Promise<{
+async function pull(registry: FakeRegistry): Promise<{
   readonly status: number;
   readonly stderr: string;
   readonly damaged: readonly string[];

@@ -17,7 +17,9 @@ import { deferred } from '../support/deferred.ts';
 import { makeImage, nodeOf, type TestImage } from '../support/images.ts';
 
 class LostError extends RegiError {
-  readonly code = 'NETWORK';
+  constructor(message: string) {
+    super('NETWORK', message);
+  }
 }
 
 interface Outcome {

@@ -41,9 +41,7 @@ describeReal('what regi asks of registries', ['docker-registry'], () => {
     ).toMatchObject({ status: 0 });
   });
 
-  async function requestsOf(
-    args: readonly string[],
-  ): Promise<{
+  async function requestsOf(args: readonly string[]): Promise<{
     readonly source: readonly LoggedRequest[];
     readonly destination: readonly LoggedRequest[];
   }> {

@@ -7,18 +7,15 @@ import { printable } from '../../redact.ts';
 import type { StatusArea } from './status-area.ts';
 
 /** Standard output goes to a file or device that takes no more. */
-class AnswerNotWrittenError extends RegiError {
-  readonly code = 'STORAGE_FAILED';
-
-  constructor(cause: unknown) {
-    super(
-      `Cannot write to standard output: ${cause instanceof Error ? cause.message : 'unknown reason'}`,
-      {
-        hint: 'free some space where it goes, or send it elsewhere',
-        cause,
-      },
-    );
-  }
+function answerNotWrittenError(cause: unknown): RegiError {
+  return new RegiError(
+    'STORAGE_FAILED',
+    `Cannot write to standard output: ${cause instanceof Error ? cause.message : 'unknown reason'}`,
+    {
+      hint: 'free some space where it goes, or send it elsewhere',
+      cause,
+    },
+  );
 }
 
 /** Writes the rows of one command on standard output. */
@@ -39,7 +36,7 @@ const TEXT_AT_ONCE = 64 * 1024;
 /**
  * Rows as text, or with `--json` as one object a line. What the area prints stands behind the rows that were taken before.
  *
- * @throws {AnswerNotWrittenError} in `write()` and `flush()`, from the first write that fails on.
+ * @throws {answerNotWrittenError} in `write()` and `flush()`, from the first write that fails on.
  */
 export function rowWriter(
   output: TextOutput,
@@ -119,7 +116,7 @@ export async function writeAnswer(
     return 'written';
   } catch (error) {
     if (isReaderGone(error)) return 'gone';
-    throw new AnswerNotWrittenError(error);
+    throw answerNotWrittenError(error);
   }
 }
 

@@ -8,12 +8,11 @@ export interface Typed {
 
 /** Some of several arguments failed; each was told as a `failed` event. */
 export class SomeFailedError extends RegiError {
-  readonly code = 'PARTIAL_FAILURE';
   readonly failed: number;
   readonly total: number;
 
   constructor(failed: number, total: number) {
-    super(`Cannot finish: ${failed} of ${total} failed`, {
+    super('PARTIAL_FAILURE', `Cannot finish: ${failed} of ${total} failed`, {
       hint: 'see above what is wrong with each; the others are done',
     });
     this.failed = failed;

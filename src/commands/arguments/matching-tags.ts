@@ -5,19 +5,16 @@ import { canListTags } from '../../store.ts';
 import type { OpenedStore } from '../../targets/open-store.ts';
 
 /** No tag of a repository is wanted. Nothing to move is a mistake, not a success. */
-export class NoTagError extends RegiError {
-  readonly code = 'NOT_FOUND';
-
-  constructor(name: string, patterns: readonly string[]) {
-    super(
-      patterns.length === 0
-        ? `Cannot find any tag in "${name}"`
-        : `Cannot find a tag in "${name}" that matches ${patterns.map((pattern) => JSON.stringify(pattern)).join(' ')}`,
-      {
-        hint: `see what is there: regi tags list ${name}`,
-      },
-    );
-  }
+export function noTagError(name: string, patterns: readonly string[]): RegiError {
+  return new RegiError(
+    'NOT_FOUND',
+    patterns.length === 0
+      ? `Cannot find any tag in "${name}"`
+      : `Cannot find a tag in "${name}" that matches ${patterns.map((pattern) => JSON.stringify(pattern)).join(' ')}`,
+    {
+      hint: `see what is there: regi tags list ${name}`,
+    },
+  );
 }
 
 /**
@@ -39,5 +36,5 @@ export async function* matchingTags(
     found = true;
     yield tag;
   }
-  if (!found) throw new NoTagError(from.name, patterns);
+  if (!found) throw noTagError(from.name, patterns);
 }

@@ -15,20 +15,17 @@ export async function readList(file: string, { io, signal }: Context): Promise<s
     return await readFile(resolve(io.cwd, file), { encoding: 'utf8', signal });
   } catch (cause) {
     signal.throwIfAborted();
-    throw new ListUnreadableError(file, cause);
+    throw listUnreadableError(file, cause);
   }
 }
 
-class ListUnreadableError extends RegiError {
-  readonly code = 'NOT_FOUND';
-
-  constructor(file: string, cause: unknown) {
-    super(
-      `Cannot read the list "${file}": ${errnoOf(cause) === 'ENOENT' ? 'there is no such file' : cause instanceof Error ? cause.message : 'unknown reason'}`,
-      {
-        hint: 'give a file with one image a line, or - for standard input',
-        cause,
-      },
-    );
-  }
+function listUnreadableError(file: string, cause: unknown): RegiError {
+  return new RegiError(
+    'NOT_FOUND',
+    `Cannot read the list "${file}": ${errnoOf(cause) === 'ENOENT' ? 'there is no such file' : cause instanceof Error ? cause.message : 'unknown reason'}`,
+    {
+      hint: 'give a file with one image a line, or - for standard input',
+      cause,
+    },
+  );
 }

@@ -1,4 +1,4 @@
-import { RegiError, type ErrorCode } from '../../errors.ts';
+import { RegiError } from '../../errors.ts';
 import { parseLocation, type Location } from '../../targets/location.ts';
 
 /** A line of a list of images. */
@@ -11,7 +11,6 @@ export interface ListedCopy {
 
 /** A line that cannot be used, and which one it is. */
 export class ListLineError extends RegiError {
-  readonly code: ErrorCode;
   /** From 1. */
   readonly line: number;
 
@@ -24,8 +23,10 @@ export class ListLineError extends RegiError {
     }: { name: string; line: number; problem: string; hint: string | undefined },
     cause?: RegiError,
   ) {
-    super(`Cannot use line ${line} of ${name}: ${problem}`, { hint, cause });
-    this.code = cause?.code ?? 'USAGE';
+    super(cause?.code ?? 'USAGE', `Cannot use line ${line} of ${name}: ${problem}`, {
+      hint,
+      cause,
+    });
     this.line = line;
   }
 }

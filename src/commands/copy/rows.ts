@@ -11,15 +11,18 @@ import { digestRow, openDigestFile, type DigestRow } from '../output/digest-row.
 
 /** The only tag of a command is there with other content, and `--no-clobber` was given. */
 export class TagKeptError extends RegiError {
-  readonly code = 'ALREADY_EXISTS';
   readonly image: string;
   /** What it names, and goes on to name. */
   readonly root: Descriptor;
 
   constructor(image: string, root: Descriptor) {
-    super(`Cannot copy to "${image}": it is there already with other content, ${root.digest}`, {
-      hint: 'leave out --no-clobber to move the tag, or choose another one',
-    });
+    super(
+      'ALREADY_EXISTS',
+      `Cannot copy to "${image}": it is there already with other content, ${root.digest}`,
+      {
+        hint: 'leave out --no-clobber to move the tag, or choose another one',
+      },
+    );
     this.image = image;
     this.root = root;
   }

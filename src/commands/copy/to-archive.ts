@@ -139,12 +139,11 @@ export function formatOf({ kind }: ArchiveLocation): ExportOptions['format'] {
 
 /** Standard output took only a part of an archive: whoever has that part has nothing. */
 export class ArchiveCutError extends RegiError {
-  readonly code = 'STORAGE_FAILED';
-
   constructor(cause: Error) {
     const isGone =
       'code' in cause && (cause.code === 'EPIPE' || cause.code === 'ERR_STREAM_DESTROYED');
     super(
+      'STORAGE_FAILED',
       `Cannot write the archive to standard output: ${isGone ? 'the program that reads it has ended' : cause.message}`,
       {
         hint: isGone

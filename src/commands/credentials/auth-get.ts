@@ -15,11 +15,6 @@ export interface HelperAnswer {
   readonly Secret: string;
 }
 
-/** Nothing is stored for a registry, or nothing that the protocol of helpers can say. */
-export class NoLoginError extends RegiError {
-  readonly code = 'FAILED';
-}
-
 /** `regi auth get`: a login for another program. */
 export const authGetCommand: CommandBody<HelperAnswer> = {
   run: runAuthGet,
@@ -39,12 +34,13 @@ async function* runAuthGet(args: ParsedArguments, context: Context): AsyncIterab
     context.signal,
   );
   if (found === undefined)
-    throw new NoLoginError(`Cannot find a login for "${registry}"`, {
+    throw new RegiError('FAILED', `Cannot find a login for "${registry}"`, {
       hint: `regi login ${registry}`,
     });
   const { credential, origin } = found;
   if (credential.kind === 'registry-token') {
-    throw new NoLoginError(
+    throw new RegiError(
+      'FAILED',
       `Cannot hand over the login for "${registry}": ${origin} has a registry token, for which helpers have no form`,
     );
   }

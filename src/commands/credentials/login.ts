@@ -24,11 +24,11 @@ export interface LoginAnswer {
 
 /** A login that the registry does not take. */
 export class LoginRefusedError extends RegiError {
-  readonly code = 'NOT_AUTHORISED';
   readonly registry: string;
 
   constructor(registry: string, username: string, cause: NotAuthorisedError) {
     super(
+      'NOT_AUTHORISED',
       `Cannot log in to "${registry}" as ${JSON.stringify(username)}: the registry refused it (status ${cause.status}); nothing is stored`,
       {
         hint: 'check user name and password; many registries want an access token instead of the password of the account',

@@ -13,7 +13,7 @@ import {
 } from '../../targets/location.ts';
 import type { Stores } from '../../targets/open-store.ts';
 import { flag, value, values } from '../arguments/arguments.ts';
-import { matchingTags, NoTagError } from '../arguments/matching-tags.ts';
+import { matchingTags, noTagError } from '../arguments/matching-tags.ts';
 import { readList } from '../arguments/read-list.ts';
 import { ListLineError } from '../copy/list.ts';
 import { nameInArchive } from '../copy/to-archive.ts';
@@ -105,7 +105,7 @@ async function* heldJobs(
   const wanted = images.filter(
     ({ tag }) => patterns.length === 0 || (tag !== undefined && accepts(tag)),
   );
-  if (wanted.length === 0) throw new NoTagError(text, patterns);
+  if (wanted.length === 0) throw noTagError(text, patterns);
   for (const { name, repository, tag, root } of wanted) {
     const own = tag === undefined ? { digest: root.digest } : { tag: parseTag(tag) };
     const named =

@@ -1,9 +1,9 @@
 import type { Context } from '../../context.ts';
-import { RegiError, type ErrorCode } from '../../errors.ts';
+import { RegiError } from '../../errors.ts';
 import { formatBytes, formatCount } from '../../format.ts';
 import type { Descriptor, Platform } from '../../oci/descriptor.ts';
 import type { Digest } from '../../oci/digest.ts';
-import { quote } from '../../oci/quote.ts';
+import { quote } from '../../quote.ts';
 import type { Reference, Repository } from '../../oci/reference.ts';
 import {
   blobsNotCarried,
@@ -36,12 +36,12 @@ export interface PlannedBases {
 
 /** Layers that an archive leaves out, and that are not where it goes. Nothing has been written. */
 class MissingBaseError extends RegiError {
-  readonly code = 'NOT_FOUND';
   readonly layers: readonly Descriptor[];
 
   constructor(layers: readonly Descriptor[], carried: readonly string[]) {
     const bytes = layers.reduce((sum, { size }) => sum + size, 0);
     super(
+      'NOT_FOUND',
       `Cannot import: ${formatCount(layers.length, 'layer')} (${formatBytes(bytes)}) that the archive leaves out ${layers.length === 1 ? 'is' : 'are'} not there; nothing was written`,
       {
         hint:
@@ -56,13 +56,14 @@ class MissingBaseError extends RegiError {
 
 /** An image that cannot be imported: which. Code and hint are the cause's. */
 class ImportError extends RegiError {
-  readonly code: ErrorCode;
   /** What the archive calls it. */
   readonly image: string;
 
   constructor(image: string, cause: RegiError) {
-    super(`Cannot import ${quote(image)}: ${cause.message}`, { hint: cause.hint, cause });
-    this.code = cause.code;
+    super(cause.code, `Cannot import ${quote(image)}: ${cause.message}`, {
+      hint: cause.hint,
+      cause,
+    });
     this.image = image;
   }
 }

@@ -7,7 +7,7 @@ import {
   type Reference,
   type Repository,
 } from '../../oci/reference.ts';
-import { quote } from '../../oci/quote.ts';
+import { quote } from '../../quote.ts';
 import type { NamedImage } from '../../stores/archive/named-images.ts';
 import { UsageError } from '../../errors.ts';
 import type { ImageSource } from '../../targets/image-source.ts';

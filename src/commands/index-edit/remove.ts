@@ -14,11 +14,6 @@ import { parseLocation } from '../../targets/location.ts';
 import { openToChange } from '../../targets/open-to-change.ts';
 import { withStores, type OpenedStore } from '../../targets/open-store.ts';
 
-/** An index that does not list what is to be removed from it. */
-export class NotListedError extends RegiError {
-  readonly code = 'NOT_FOUND';
-}
-
 /** `regi index remove`: images out of an index. */
 export const indexRemoveCommand: CommandBody<DigestRow> = {
   run: runIndexRemove,
@@ -52,9 +47,13 @@ async function* runIndexRemove(args: ParsedArguments, context: Context): AsyncIt
 function find(index: ManifestNode, digest: Digest, typed: string): Descriptor {
   const entry = indexOf(index).manifests.find((candidate) => candidate.digest === digest);
   if (entry !== undefined) return entry;
-  throw new NotListedError(`Cannot remove ${digest} from "${typed}": the index does not list it`, {
-    hint: `see what it lists: regi inspect ${typed}`,
-  });
+  throw new RegiError(
+    'NOT_FOUND',
+    `Cannot remove ${digest} from "${typed}": the index does not list it`,
+    {
+      hint: `see what it lists: regi inspect ${typed}`,
+    },
+  );
 }
 
 /** Exactly that platform: what is near to it must not go in its place. */

@@ -17,11 +17,6 @@ import { withStores } from '../../targets/open-store.ts';
 /** A piece of a file, valid until the next is asked for; as text where a terminal shows it. */
 type Piece = Uint8Array | string;
 
-/** Something that has no content. */
-export class NotAFileError extends RegiError {
-  readonly code = 'FAILED';
-}
-
 /** Files of this size together are kept while the layers are listed, and not looked for again. Bytes. */
 const KEPT_BYTES = 4 * 1024 * 1024;
 /** Longer lines are broken on a terminal. Characters. */
@@ -61,11 +56,12 @@ async function* runCat(args: ParsedArguments, context: Context): AsyncIterable<P
 function contentOf(tree: FileTree, path: string, typed: string): LayerFile {
   const { node } = findFile(tree, path, typed);
   if (node.kind === 'folder')
-    throw new NotAFileError(`Cannot print ${JSON.stringify(path)}: it is a folder`, {
+    throw new RegiError('FAILED', `Cannot print ${JSON.stringify(path)}: it is a folder`, {
       hint: `list it: regi files ${typed} ${path}`,
     });
   if (node.own.file.type !== 'file') {
-    throw new NotAFileError(
+    throw new RegiError(
+      'FAILED',
       `Cannot print ${JSON.stringify(path)}: expected a file, found a device or pipe`,
       {
         hint: `see what it is: regi files -l ${typed} ${path}`,
@@ -130,9 +126,13 @@ async function* asText(
   let text = '';
   for await (const chunk of content) {
     if (chunk.includes(0)) {
-      throw new NotAFileError(`Cannot show ${JSON.stringify(path)} on a terminal: it is no text`, {
-        hint: 'pipe it, or send it to a file: regi cat … > FILE',
-      });
+      throw new RegiError(
+        'FAILED',
+        `Cannot show ${JSON.stringify(path)} on a terminal: it is no text`,
+        {
+          hint: 'pipe it, or send it to a file: regi cat … > FILE',
+        },
+      );
     }
     text += decoder.decode(chunk, { stream: true });
     // Whole lines only: each piece of output ends one.

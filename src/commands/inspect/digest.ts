@@ -18,12 +18,11 @@ export interface DigestAnswer {
 
 /** Another digest than `--expect` says. */
 export class UnexpectedDigestError extends RegiError {
-  readonly code = 'CONTENT_MISMATCH';
   readonly wanted: Digest;
   readonly found: Digest;
 
   constructor(name: string, wanted: Digest, found: Digest) {
-    super(`Cannot accept "${name}": expected ${wanted}, found ${found}`, {
+    super('CONTENT_MISMATCH', `Cannot accept "${name}": expected ${wanted}, found ${found}`, {
       hint: 'the name points at another image than it did; look at both before you use either',
     });
     this.wanted = wanted;

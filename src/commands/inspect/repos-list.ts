@@ -15,14 +15,16 @@ export interface RepositoryRow {
 
 /** A registry that does not tell what it holds. */
 export class NoCatalogError extends RegiError {
-  readonly code = 'UNSUPPORTED';
-
   constructor(host: string, hint: string, cause?: RegiError) {
     const status = cause instanceof RegistryAnswerError ? ` (status ${cause.status})` : '';
-    super(`Cannot list the repositories of "${host}": it keeps no catalog${status}`, {
-      hint,
-      cause,
-    });
+    super(
+      'UNSUPPORTED',
+      `Cannot list the repositories of "${host}": it keeps no catalog${status}`,
+      {
+        hint,
+        cause,
+      },
+    );
   }
 }
 

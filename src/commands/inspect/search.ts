@@ -22,11 +22,6 @@ interface SearchRow {
   readonly line: string;
 }
 
-/** A registry that cannot be searched. */
-export class NotSearchableError extends RegiError {
-  readonly code = 'UNSUPPORTED';
-}
-
 const DEFAULT_LIMIT = 25;
 /** Docker Hub gives no more. */
 const MAX_LIMIT = 100;
@@ -100,10 +95,14 @@ async function searchCatalog(
   } catch (error) {
     if (!(error instanceof RegiError) || (error.code !== 'NOT_FOUND' && error.code !== 'REFUSED'))
       throw error;
-    throw new NotSearchableError(`Cannot search "${host}": it has neither a search nor a catalog`, {
-      hint: `name a repository and list its tags: regi tags list ${host}/NAME`,
-      cause: error,
-    });
+    throw new RegiError(
+      'UNSUPPORTED',
+      `Cannot search "${host}": it has neither a search nor a catalog`,
+      {
+        hint: `name a repository and list its tags: regi tags list ${host}/NAME`,
+        cause: error,
+      },
+    );
   }
   return found;
 }

@@ -19,11 +19,6 @@ export interface RemovedRow {
   readonly bytes: number;
 }
 
-/** An image id that more names have than one may remove unawares. */
-export class SeveralNamesError extends RegiError {
-  readonly code = 'REFUSED';
-}
-
 /** `regi rmi`: names of the local store, and what nothing else needs, in docker's words. */
 export const rmiCommand: CommandBody<RemovedRow> = {
   run: runRmi,
@@ -102,7 +97,8 @@ function refuseSeveral(id: string, images: readonly LocalImage[]): void {
   const names = images.flatMap(({ reference }) =>
     reference === undefined ? [] : [familiarReference(reference)],
   );
-  throw new SeveralNamesError(
+  throw new RegiError(
+    'REFUSED',
     `Cannot remove "${id}": it has names in several repositories, ${names.join(', ')}`,
     {
       hint: `name the ones to remove, or take all: regi rmi --force ${id}`,

@@ -29,11 +29,11 @@ interface PutManifest {
 
 /** A manifest that names what is not there. */
 export class MissingContentError extends RegiError {
-  readonly code = 'NOT_FOUND';
   readonly missing: readonly Descriptor[];
 
   constructor(name: string, missing: readonly Descriptor[]) {
     super(
+      'NOT_FOUND',
       `Cannot put the manifest into "${name}": ${missing.length === 1 ? 'a blob' : `${missing.length} blobs`} of it are not there, such as ${missing[0]?.digest ?? ''}`,
       {
         hint: `put them first: regi blob put ${name} FILE`,

@@ -3,7 +3,7 @@ import type { Context } from '../../context.ts';
 import { RegiError, UsageError } from '../../errors.ts';
 import { formatCount, shortDigest } from '../../format.ts';
 import type { Digest } from '../../oci/digest.ts';
-import { quote } from '../../oci/quote.ts';
+import { quote } from '../../quote.ts';
 import { lookBeforeDelete, type DeletionPlan } from '../../operations/edit/delete-plan.ts';
 import { canDelete } from '../../store.ts';
 import { flag, positional } from '../arguments/arguments.ts';
@@ -22,14 +22,10 @@ export interface DeletedRow {
 }
 
 /** Nobody said yes. */
-export class NotConfirmedError extends RegiError {
-  readonly code = 'FAILED';
-
-  constructor(image: string) {
-    super(`Cannot delete "${image}": it was not confirmed`, {
-      hint: 'nothing of it was deleted; answer y, or add --yes',
-    });
-  }
+export function notConfirmedError(image: string): RegiError {
+  return new RegiError('FAILED', `Cannot delete "${image}": it was not confirmed`, {
+    hint: 'nothing of it was deleted; answer y, or add --yes',
+  });
 }
 
 /** `regi delete`: a manifest with all its tags. */
@@ -151,5 +147,5 @@ async function confirm(name: string, digest: Digest, { io, signal }: Context): P
     hidden: false,
     signal,
   });
-  if (!/^y(?:es)?$/i.test(answer?.trim() ?? '')) throw new NotConfirmedError(`${name}@${digest}`);
+  if (!/^y(?:es)?$/i.test(answer?.trim() ?? '')) throw notConfirmedError(`${name}@${digest}`);
 }

@@ -2,7 +2,7 @@ import type { CommandBody, ParsedArguments } from '../../command.ts';
 import type { Context } from '../../context.ts';
 import { RegiError, UsageError } from '../../errors.ts';
 import { isDigest } from '../../oci/digest.ts';
-import { quote } from '../../oci/quote.ts';
+import { quote } from '../../quote.ts';
 import { untagViaDummy } from '../../operations/edit/untag-via-dummy.ts';
 import { otherWayToDelete } from '../../registry/delete-hints.ts';
 import { RefusedError } from '../../registry/errors.ts';
@@ -21,18 +21,19 @@ export interface UntaggedRow {
 }
 
 /** A registry that deletes no single tags. */
-export class TagDeletionUnsupportedError extends RegiError {
-  readonly code = 'REFUSED';
-
-  constructor(image: string, name: string, cause: RefusedError) {
-    super(
-      `Cannot delete "${image}": the registry deletes whole manifests only, with all their tags (status ${cause.status})`,
-      {
-        hint: `add --via-dummy to move the tag to a throw-away manifest and delete that; or delete the image: regi delete ${name}@DIGEST`,
-        cause,
-      },
-    );
-  }
+export function tagDeletionUnsupportedError(
+  image: string,
+  name: string,
+  cause: RefusedError,
+): RegiError {
+  return new RegiError(
+    'REFUSED',
+    `Cannot delete "${image}": the registry deletes whole manifests only, with all their tags (status ${cause.status})`,
+    {
+      hint: `add --via-dummy to move the tag to a throw-away manifest and delete that; or delete the image: regi delete ${name}@DIGEST`,
+      cause,
+    },
+  );
 }
 
 /** `regi tags delete`: tags, and nothing else. */
@@ -97,7 +98,7 @@ async function remove(
     await store.untag(tag, { signal });
     return { name, tag };
   } catch (error) {
-    if (isByDigestOnly(error)) throw new TagDeletionUnsupportedError(`${name}:${tag}`, name, error);
+    if (isByDigestOnly(error)) throw tagDeletionUnsupportedError(`${name}:${tag}`, name, error);
     throw error;
   }
 }

@@ -1,6 +1,6 @@
 import type { CommandBody, ParsedArguments } from '../../command.ts';
 import type { Context } from '../../context.ts';
-import { UsageError, RegiError } from '../../errors.ts';
+import { UsageError, RegiError, type RegiErrorOptions } from '../../errors.ts';
 import {
   familiarReference,
   parseTag,
@@ -176,7 +176,9 @@ interface NotHere extends CallOptions {
 
 /** An image that is to be pushed, and is not on this machine. */
 class NotHereError extends RegiError {
-  readonly code = 'NOT_FOUND';
+  constructor(message: string, options?: RegiErrorOptions) {
+    super('NOT_FOUND', message, options);
+  }
 }
 
 /** What may hold several images, each with a name of its own. */

@@ -6,11 +6,6 @@ import { findLocal, type LocalMatch } from '../../targets/local-images.ts';
 import type { Stores } from '../../targets/open-store.ts';
 import type { NewName } from './tag.ts';
 
-/** An image that is to get a name in the local store, and is not there. */
-class NotLocalError extends RegiError {
-  readonly code = 'NOT_FOUND';
-}
-
 /** Gives an image of the local store other names there. */
 export async function* tagLocally(
   image: string,
@@ -52,9 +47,13 @@ async function find(
   } catch (error) {
     if (!(error instanceof RegiError) || error.code !== 'NOT_FOUND') throw error;
     const target = first?.text.replace(/^local:/, '') ?? 'NEW';
-    throw new NotLocalError(`Cannot tag "${image}" as "${target}": it is not in the local store`, {
-      hint: `to copy it there, type: regi copy ${image} ${target}; or first: regi pull ${image}`,
-      cause: error,
-    });
+    throw new RegiError(
+      'NOT_FOUND',
+      `Cannot tag "${image}" as "${target}": it is not in the local store`,
+      {
+        hint: `to copy it there, type: regi copy ${image} ${target}; or first: regi pull ${image}`,
+        cause: error,
+      },
+    );
   }
 }

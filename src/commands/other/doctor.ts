@@ -1,7 +1,7 @@
 import type { CommandBody, ParsedArguments } from '../../command.ts';
 import type { Context } from '../../context.ts';
 import { createCredentialChain } from '../../credentials/chain.ts';
-import { RegiError, type ErrorCode, UsageError } from '../../errors.ts';
+import { RegiError, UsageError } from '../../errors.ts';
 import { parseReference } from '../../oci/reference.ts';
 import { examineRegistry } from '../../doctor/examine-registry.ts';
 import type { Step, TimedFinding } from '../../doctor/finding.ts';
@@ -15,19 +15,18 @@ import { wrapText } from '../../render/text.ts';
 
 /** A registry with which something is wrong. Its code is that of the step that says what. */
 export class UnhealthyRegistryError extends RegiError {
-  readonly code: ErrorCode;
   readonly registry: string;
   readonly steps: readonly Step[];
 
   constructor(registry: string, failures: readonly RegiError[], steps: readonly Step[]) {
     super(
+      failures[0]?.code ?? 'FAILED',
       `Cannot use "${registry}" as it is: ${steps.length === 1 ? 'the step' : 'the steps'} ${steps.map((step) => `"${step}"`).join(', ')} failed`,
       {
         hint: failures[0]?.hint,
         cause: failures[0],
       },
     );
-    this.code = failures[0]?.code ?? 'FAILED';
     this.registry = registry;
     this.steps = steps;
   }

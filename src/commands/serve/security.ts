@@ -15,7 +15,6 @@ import { formatListenAddress, isLoopback, type ListenAddress } from './listen-ad
 
 /** A file of passwords, of a certificate or of a key that cannot be used. */
 class UnusableFileError extends RegiError {
-  readonly code = 'INVALID_CONFIG';
   readonly path: string;
 
   constructor(
@@ -24,7 +23,11 @@ class UnusableFileError extends RegiError {
     problem: string,
     options: { readonly hint: string; readonly cause?: unknown },
   ) {
-    super(`Cannot use the file ${JSON.stringify(path)} of "${flag}": ${problem}`, options);
+    super(
+      'INVALID_CONFIG',
+      `Cannot use the file ${JSON.stringify(path)} of "${flag}": ${problem}`,
+      options,
+    );
     this.path = path;
   }
 }

@@ -37,12 +37,12 @@ const STATUSES = [
 
 /** Something is missing or corrupt. */
 export class NotWholeError extends RegiError {
-  readonly code = 'CONTENT_MISMATCH';
   readonly locations: readonly string[];
 
   constructor(locations: readonly string[], onlyInBase: boolean) {
     const names = locations.map((location) => JSON.stringify(location)).join(', ');
     super(
+      'CONTENT_MISMATCH',
       `Cannot vouch for ${names}: ${onlyInBase ? 'layers are in an earlier archive' : 'something is missing or corrupt'}`,
       {
         hint: onlyInBase

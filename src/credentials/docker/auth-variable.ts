@@ -4,7 +4,7 @@ import { credentialOf } from './auth-entry.ts';
 import type { CredentialSource } from '../credential.ts';
 import { dockerKey, findAuthEntry, parseDockerConfig, type DockerConfig } from './config.ts';
 import { warnOfSkipped, type Warn } from './source.ts';
-import { tryParseJson } from '../try-parse-json.ts';
+import { tryParseJson } from '../../json.ts';
 
 const NAME = 'DOCKER_AUTH_CONFIG';
 

@@ -4,7 +4,7 @@ import { assertNever, RegiError, type ErrorCode } from '../../errors.ts';
 import { LIMITS } from '../../limits.ts';
 import { printable } from '../../redact.ts';
 import { askProgram, type ProgramResult } from '../ask-program.ts';
-import { tryParseJson } from '../try-parse-json.ts';
+import { tryParseJson } from '../../json.ts';
 
 export type HelperVerb = 'get' | 'store' | 'erase' | 'list';
 
@@ -23,13 +23,11 @@ export interface HelperLogin {
 
 /** A credential helper that gave no answer that can be used. It is never passed over: other credentials may be for another person. */
 export class CredentialHelperError extends RegiError {
-  readonly code: ErrorCode;
   /** Such as `docker-credential-pass`. */
   readonly program: string;
 
   constructor(program: string, code: ErrorCode, problem: string, hint: string) {
-    super(`Cannot ask credential helper "${program}": ${problem}`, { hint });
-    this.code = code;
+    super(code, `Cannot ask credential helper "${program}": ${problem}`, { hint });
     this.program = program;
   }
 }

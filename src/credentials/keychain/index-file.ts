@@ -5,7 +5,7 @@ import * as z from 'zod/mini';
 import { readConfigFile, showPath } from '../../disk/config-file.ts';
 import { InvalidConfigError } from '../../errors.ts';
 import { changePrivateFile } from '../../disk/private-file.ts';
-import { tryParseJson } from '../try-parse-json.ts';
+import { tryParseJson } from '../../json.ts';
 
 export interface ConfigPlace {
   readonly env: Readonly<Record<string, string | undefined>>;

@@ -5,7 +5,7 @@ import { assertNever, RegiError, type ErrorCode } from '../../errors.ts';
 import { printable } from '../../redact.ts';
 import type { HelperLogin } from '../docker/helper.ts';
 import { type KeychainRequest, type RunKeychain, sessionBus } from './program.ts';
-import { tryParseJson } from '../try-parse-json.ts';
+import { tryParseJson } from '../../json.ts';
 
 /** The keychain of the system: Secret Service, macOS Keychain, Windows Credential Manager. */
 export interface Keychain {
@@ -27,13 +27,11 @@ export interface Keychain {
 
 /** A keychain that is not there, is locked, or does not answer. */
 export class KeychainError extends RegiError {
-  readonly code: ErrorCode;
   /** What is wrong with it: `it is locked and was not unlocked`. */
   readonly reason: string;
 
   constructor(reason: string, hint: string, code: ErrorCode = 'FAILED') {
-    super(`Cannot use the keychain: ${reason}`, { hint });
-    this.code = code;
+    super(code, `Cannot use the keychain: ${reason}`, { hint });
     this.reason = reason;
   }
 }

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 
-import { tryParseJson } from '../try-parse-json.ts';
+import { tryParseJson } from '../../json.ts';
 
 /** What is used of an entry of the keychain. */
 export interface KeychainEntry {

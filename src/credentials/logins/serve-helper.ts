@@ -10,7 +10,7 @@ import {
   type ConfigPlace,
 } from '../keychain/index-file.ts';
 import type { Keychain } from '../keychain/keychain.ts';
-import { tryParseJson } from '../try-parse-json.ts';
+import { tryParseJson } from '../../json.ts';
 
 export interface HelperPlace extends ConfigPlace {
   readonly keychain: Keychain;

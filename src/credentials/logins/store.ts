@@ -1,4 +1,4 @@
-import { RegiError } from '../../errors.ts';
+import { RegiError, type RegiErrorOptions } from '../../errors.ts';
 import { readConfigFile, showPath } from '../../disk/config-file.ts';
 import { namedAuthFile, normalizeKey } from '../containers-auth.ts';
 import { credentialOf } from '../docker/auth-entry.ts';
@@ -42,7 +42,9 @@ export interface StoredLogin {
 
 /** A secret that was to go to the keychain, and has only a file to go to. */
 class KeychainRequiredError extends RegiError {
-  readonly code = 'FAILED';
+  constructor(message: string, options?: RegiErrorOptions) {
+    super('FAILED', message, options);
+  }
 }
 
 /**

@@ -4,7 +4,7 @@ import type { Digest } from '../../oci/digest.ts';
 import { childrenOf } from '../../oci/manifest.ts';
 import { isForeignLayerType, isManifestType } from '../../oci/media-types.ts';
 import { parseTag, type Reference } from '../../oci/reference.ts';
-import { RegiError, type ErrorCode } from '../../errors.ts';
+import { RegiError } from '../../errors.ts';
 import type { CallOptions, Source } from '../../store.ts';
 import type { CopySession } from '../copy/session.ts';
 import { inOrder } from '../../concurrency/in-order.ts';
@@ -55,12 +55,10 @@ export interface CollectOptions extends CallOptions {
 
 /** An image that cannot be put into an archive: which. Code and hint are the cause's. */
 class ExportError extends RegiError {
-  readonly code: ErrorCode;
   readonly image: string;
 
   constructor(image: string, cause: RegiError) {
-    super(`Cannot archive "${image}": ${cause.message}`, { hint: cause.hint, cause });
-    this.code = cause.code;
+    super(cause.code, `Cannot archive "${image}": ${cause.message}`, { hint: cause.hint, cause });
     this.image = image;
   }
 }

@@ -22,11 +22,6 @@ export interface PlanOptions {
   readonly extra?: readonly { readonly name: string; readonly bytes: Uint8Array }[] | undefined;
 }
 
-/** Two images with one name, or none that the format can hold. */
-class UnplannableArchiveError extends RegiError {
-  readonly code = 'USAGE';
-}
-
 const REF_NAME = 'org.opencontainers.image.ref.name';
 const IMAGE_NAME = 'io.containerd.image.name';
 
@@ -61,7 +56,8 @@ function layoutParts(
   ];
   const [, index] = made;
   if (index !== undefined && index.size > LIMITS.manifestBytes) {
-    throw new UnplannableArchiveError(
+    throw new RegiError(
+      'USAGE',
       `Cannot write the archive: expected an index.json of at most ${LIMITS.manifestBytes} bytes, found ${index.size}`,
       {
         hint: 'write the images into several archives',
@@ -80,7 +76,8 @@ function layoutParts(
 /** Docker's old format. Layers stay compressed as they are: docker, podman and skopeo look at their bytes, not at their names. */
 function dockerParts(set: ImageSet, { dockerImages }: PlanOptions): readonly ArchivePart[] {
   if (dockerImages.length === 0) {
-    throw new UnplannableArchiveError(
+    throw new RegiError(
+      'USAGE',
       'Cannot write a docker archive: expected an image that runs, found none',
       {
         hint: 'write archive:FILE, which holds everything',
@@ -114,7 +111,8 @@ function indexEntries(images: readonly CollectedImage[]): readonly unknown[] {
     const artifactType = root.manifest.artifactType;
     const known = entries.get(key);
     if (known !== undefined && known['digest'] !== digest) {
-      throw new UnplannableArchiveError(
+      throw new RegiError(
+        'USAGE',
         `Cannot write two images under the name "${job.image}": ${String(known['digest'])} and ${digest}`,
         {
           hint: 'give one of them another name',

@@ -1,8 +1,8 @@
 import { posix } from 'node:path';
 
-import { RegiError } from '../../errors.ts';
+import { RegiError, type RegiErrorOptions } from '../../errors.ts';
 import { LIMITS } from '../../limits.ts';
-import { quote } from '../../oci/quote.ts';
+import { quote } from '../../quote.ts';
 import { nameText, type TarFile } from '../../tar/tar-file.ts';
 
 /** A file of a layer, by the place where the layer has it. */
@@ -43,7 +43,9 @@ export interface FoundNode {
 
 /** A layer that no runtime could unpack on the layers below it. */
 class InvalidLayerError extends RegiError {
-  readonly code = 'INVALID_ARCHIVE';
+  constructor(message: string, options?: RegiErrorOptions) {
+    super('INVALID_ARCHIVE', message, options);
+  }
 }
 
 const WHITEOUT = '.wh.';

@@ -11,11 +11,10 @@ import type { ManifestNode } from './read-manifest.ts';
 
 /** No manifest for the platform that was asked for. */
 export class PlatformNotFoundError extends RegiError {
-  readonly code = 'NOT_FOUND';
   readonly wanted: Platform;
 
   constructor(wanted: Platform, available: readonly Platform[]) {
-    super(`Cannot find platform "${formatPlatform(wanted)}" in the image`, {
+    super('NOT_FOUND', `Cannot find platform "${formatPlatform(wanted)}" in the image`, {
       hint:
         available.length === 0
           ? 'it has no platforms at all'

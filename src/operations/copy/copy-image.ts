@@ -1,4 +1,4 @@
-import { RegiError, type ErrorCode } from '../../errors.ts';
+import { RegiError } from '../../errors.ts';
 import { sameContent, type Descriptor, type Platform } from '../../oci/descriptor.ts';
 import type { Digest } from '../../oci/digest.ts';
 import type { CallOptions, Source, Store } from '../../store.ts';
@@ -44,25 +44,23 @@ export interface CopiedImage {
 
 /** A copy that failed: which image. Code and hint are the cause's. */
 export class CopyError extends RegiError {
-  readonly code: ErrorCode;
   readonly image: string;
 
   constructor(image: string, cause: RegiError) {
-    super(`Cannot copy to "${image}": ${cause.message}`, { hint: cause.hint, cause });
-    this.code = cause.code;
+    super(cause.code, `Cannot copy to "${image}": ${cause.message}`, { hint: cause.hint, cause });
     this.image = image;
   }
 }
 
 /** The source is another image than the one the destination was named with. */
-class OtherDigestError extends RegiError {
-  readonly code = 'CONTENT_MISMATCH';
-
-  constructor(wanted: Digest, found: Digest) {
-    super(`Cannot keep ${found} under another digest: expected ${wanted}`, {
+function otherDigestError(wanted: Digest, found: Digest): RegiError {
+  return new RegiError(
+    'CONTENT_MISMATCH',
+    `Cannot keep ${found} under another digest: expected ${wanted}`,
+    {
       hint: 'leave out the digest of the destination, or name that digest at the source',
-    });
-  }
+    },
+  );
 }
 
 /**
@@ -123,7 +121,7 @@ async function copyOne(
   const narrowed = await narrowRoot(session, route, found, options);
   const root = narrowed?.descriptor ?? found;
   if (job.pinned !== undefined && job.pinned !== root.digest)
-    throw new OtherDigestError(job.pinned, root.digest);
+    throw otherDigestError(job.pinned, root.digest);
   session.onEvent({ kind: 'resolved', image, root });
   const same = there !== undefined && there.digest === root.digest;
   if (there !== undefined && !same && options.noClobber === true) {

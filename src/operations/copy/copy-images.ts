@@ -20,12 +20,11 @@ export interface CopyImagesOptions extends CopyImageOptions, CopySessionOptions 
 
 /** Some of several images failed; each was told as a `failed` event. */
 export class PartialFailureError extends RegiError {
-  readonly code = 'PARTIAL_FAILURE';
   readonly failed: number;
   readonly total: number;
 
   constructor(failed: number, total: number) {
-    super(`Cannot finish: ${failed} of ${total} images failed`, {
+    super('PARTIAL_FAILURE', `Cannot finish: ${failed} of ${total} images failed`, {
       hint: 'run the same command again: what arrived is not copied twice',
     });
     this.failed = failed;
@@ -42,11 +41,12 @@ export interface FailedJob {
 
 /** Two images with one name: which of them it would be in the end, nobody could tell. */
 class SameDestinationError extends RegiError {
-  readonly code = 'USAGE';
   readonly image: string;
 
   constructor(image: string) {
-    super(`Cannot copy two images to "${image}"`, { hint: 'give each of them a tag of its own' });
+    super('USAGE', `Cannot copy two images to "${image}"`, {
+      hint: 'give each of them a tag of its own',
+    });
     this.image = image;
   }
 }

@@ -8,21 +8,6 @@ import { isAttestation, platformOfImage } from '../copy/choose-platform.ts';
 import { type ManifestNode, readManifest } from '../copy/read-manifest.ts';
 import { madeJson, type MadeNode } from './memory-source.ts';
 
-/** Two images of one platform: every client would take the first, and nobody see the other. */
-class PlatformTakenError extends RegiError {
-  readonly code = 'ALREADY_EXISTS';
-}
-
-/** An index of which nothing would be left. */
-class NothingLeftError extends RegiError {
-  readonly code = 'USAGE';
-}
-
-/** A manifest that lists nothing where an index is meant. */
-class NotAnIndexError extends RegiError {
-  readonly code = 'USAGE';
-}
-
 /**
  * Makes an index of entries. It is docker's kind where all of them are, for then nothing of OCI needs to be understood; else OCI's.
  *
@@ -81,7 +66,8 @@ export function withoutEntries(index: ManifestNode, removed: readonly Descriptor
   const before = indexOf(index).manifests;
   const gone = withAttestations(removed, before);
   if (gone.size === before.length) {
-    throw new NothingLeftError(
+    throw new RegiError(
+      'USAGE',
       'Cannot remove every entry of an index: one that lists nothing is no image',
       {
         hint: 'delete it as a whole: regi tags delete, or regi delete',
@@ -94,7 +80,8 @@ export function withoutEntries(index: ManifestNode, removed: readonly Descriptor
 /** @throws {NotAnIndexError} */
 export function indexOf({ manifest, descriptor }: ManifestNode): ImageIndex {
   if (manifest.kind === 'index') return manifest;
-  throw new NotAnIndexError(
+  throw new RegiError(
+    'USAGE',
     `Cannot change the entries of ${descriptor.digest}: expected an index, found an image of one platform`,
     {
       hint: 'make an index of it: regi index create REF IMAGE…',
@@ -141,7 +128,8 @@ function refuseSamePlatform(entries: readonly Descriptor[]): void {
   for (const [at, entry] of entries.entries()) {
     const other = entries.slice(0, at).find((before) => isSamePlatform(before, entry));
     if (other === undefined || entry.platform === undefined) continue;
-    throw new PlatformTakenError(
+    throw new RegiError(
+      'ALREADY_EXISTS',
       `Cannot list two images for "${formatPlatform(entry.platform)}": ${other.digest} and ${entry.digest}`,
       {
         hint: 'leave one of them out; of an index that is there, regi index add --replace takes its place',

@@ -9,11 +9,6 @@ export interface MadeNode {
   readonly read: (options?: FetchOptions) => Bytes;
 }
 
-/** Asked for something that was not made. */
-class NotMadeError extends RegiError {
-  readonly code = 'NOT_FOUND';
-}
-
 /** A node of a few bytes: a JSON document. */
 function madeNode(mediaType: string, bytes: Uint8Array): MadeNode {
   return {
@@ -36,7 +31,8 @@ export function madeSource(nodes: readonly MadeNode[]): Source {
   const byDigest = new Map<string, MadeNode>(nodes.map((node) => [node.descriptor.digest, node]));
   const find = (digest: string): MadeNode => {
     const node = byDigest.get(digest);
-    if (node === undefined) throw new NotMadeError(`Cannot find ${digest} among what was made`);
+    if (node === undefined)
+      throw new RegiError('NOT_FOUND', `Cannot find ${digest} among what was made`);
     return node;
   };
   return {

@@ -6,11 +6,6 @@ import { MEDIA_TYPE } from '../../oci/media-types.ts';
 import type { CallOptions, Deleter, Store } from '../../store.ts';
 import { resolveIfThere } from '../copy/resolve-image.ts';
 
-/** A tag that is there although the manifest it named was deleted. It names what it named before. */
-class TagStaysError extends RegiError {
-  readonly code = 'REFUSED';
-}
-
 export interface UntagViaDummyOptions extends CallOptions {
   /** Makes the throw-away manifest unlike every other: deleting it must take no other tag along. */
   readonly unique: string;
@@ -50,7 +45,8 @@ export async function untagViaDummy(
     await store.push(dummy.descriptor, bytesOf(dummy.bytes), { signal, tag });
     await store.delete(dummy.descriptor, { signal });
     if ((await resolveIfThere(store, tag, { signal })) !== undefined) {
-      throw new TagStaysError(
+      throw new RegiError(
+        'REFUSED',
         `Cannot remove the tag "${tag}": the registry deleted the manifest that it named and keeps the tag`,
         {
           hint: 'it names what it named before; delete it with the tool of the registry',
@@ -76,7 +72,8 @@ async function putBack(
     const now = await resolveIfThere(store, tag, { signal });
     if (now === undefined || now.digest === dummy.digest) await store.tag(before, tag, { signal });
   } catch (error) {
-    throw new TagStaysError(
+    throw new RegiError(
+      'REFUSED',
       `Cannot put the tag "${tag}" back to ${before.digest}: it may name an empty image now`,
       {
         hint: `put it back: regi tag NAME@${before.digest} NAME:${tag}`,

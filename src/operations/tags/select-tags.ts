@@ -5,7 +5,7 @@ import Range from 'semver/classes/range.js';
 import SemVer from 'semver/classes/semver.js';
 
 import { UsageError } from '../../errors.ts';
-import { quote } from '../../oci/quote.ts';
+import { quote } from '../../quote.ts';
 import { isTag } from '../../oci/reference.ts';
 
 /** One pattern for tags: which it takes, or, with `excludes`, which it takes away. */

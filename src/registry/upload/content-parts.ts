@@ -1,9 +1,11 @@
-import { RegiError } from '../../errors.ts';
+import { RegiError, type RegiErrorOptions } from '../../errors.ts';
 import type { Bytes } from '../../store.ts';
 
 /** A part of an upload that would have to be sent twice: its bytes have gone by, and the whole upload starts again. */
 export class PartSpentError extends RegiError {
-  readonly code = 'NETWORK';
+  constructor(message: string, options?: RegiErrorOptions) {
+    super('NETWORK', message, options);
+  }
 }
 
 /** Content handed out in parts of any size, in order, without holding any of it. */

@@ -1,8 +1,8 @@
 import { LimitExceededError } from '../../bytes.ts';
-import { RegiError } from '../../errors.ts';
+import { RegiError, type RegiErrorOptions } from '../../errors.ts';
 import { LIMITS } from '../../limits.ts';
 import { algorithmOf, type Digest, encodedOf, isDigest } from '../../oci/digest.ts';
-import { quote } from '../../oci/quote.ts';
+import { quote } from '../../quote.ts';
 import type { CallOptions } from '../../store.ts';
 import {
   indexTar,
@@ -42,7 +42,9 @@ export interface ArchiveContents {
 
 /** A tar that holds no images, or holds them in a form that cannot be right. */
 export class InvalidArchiveError extends RegiError {
-  readonly code = 'INVALID_ARCHIVE';
+  constructor(message: string, options?: RegiErrorOptions) {
+    super('INVALID_ARCHIVE', message, options);
+  }
 }
 
 /** The folder of the tar that an image layout is in: `` or `name/`; undefined when there is none. */

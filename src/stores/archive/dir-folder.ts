@@ -14,7 +14,7 @@ import {
 } from '../../oci/digest.ts';
 import { parseManifest } from '../../oci/manifest.ts';
 import type { BlobResolver, Bytes, CallOptions, FetchOptions, Store } from '../../store.ts';
-import { ReadOnlyPlaceError } from './store.ts';
+import { readOnlyPlaceError } from './store.ts';
 import { NotInStoreError } from '../not-found.ts';
 import { openRegular, readRegular, statRegular } from '../../disk/regular-file.ts';
 import { guarded } from '../../disk/errno.ts';
@@ -24,11 +24,11 @@ export type FolderStore = Store & BlobResolver;
 
 /** There is no image at a path in the form that skopeo calls `dir`. */
 class FolderNotFoundError extends RegiError {
-  readonly code = 'NOT_FOUND';
   readonly path: string;
 
   constructor(path: string) {
     super(
+      'NOT_FOUND',
       `Cannot open the folder ${JSON.stringify(path)}: expected the manifest.json that skopeo writes for dir:, found none`,
       {
         hint: 'check the path; oci: takes an image layout, archive: a tar',
@@ -126,11 +126,11 @@ class DirFolder implements FolderStore {
   }
 
   async push(): Promise<void> {
-    throw new ReadOnlyPlaceError(this.place);
+    throw readOnlyPlaceError(this.place);
   }
 
   async tag(): Promise<void> {
-    throw new ReadOnlyPlaceError(this.place);
+    throw readOnlyPlaceError(this.place);
   }
 
   async #find(

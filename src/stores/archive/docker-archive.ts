@@ -8,7 +8,7 @@ import { toDescriptorJson, type Descriptor } from '../../oci/descriptor.ts';
 import { digestFrom, digestOf, isDigest, type Digest } from '../../oci/digest.ts';
 import { parseImageConfig } from '../../oci/image-config.ts';
 import { MEDIA_TYPE } from '../../oci/media-types.ts';
-import { quote } from '../../oci/quote.ts';
+import { quote } from '../../quote.ts';
 import { formatReference, referenceIn, withDefaultTag } from '../../oci/reference.ts';
 import type { CallOptions } from '../../store.ts';
 import { compressionOf, MAGIC_BYTES, type Compression } from '../../tar/decompress.ts';

@@ -33,13 +33,16 @@ export interface ArchiveFileOptions extends CallOptions {
 
 /** There is no archive at a path. */
 class ArchiveNotFoundError extends RegiError {
-  readonly code = 'NOT_FOUND';
   readonly path: string;
 
   constructor(path: string, found: string, hint: string) {
-    super(`Cannot open the archive ${JSON.stringify(path)}: expected a file, found ${found}`, {
-      hint,
-    });
+    super(
+      'NOT_FOUND',
+      `Cannot open the archive ${JSON.stringify(path)}: expected a file, found ${found}`,
+      {
+        hint,
+      },
+    );
     this.path = path;
   }
 }

@@ -8,11 +8,6 @@ import { syncFolder } from '../../disk/atomic-write.ts';
 import { statRegular } from '../../disk/regular-file.ts';
 import { guarded, ifPresent, StorageError } from '../../disk/errno.ts';
 
-/** An archive that the file system cannot hold. */
-export class ArchiveTooLargeError extends RegiError {
-  readonly code = 'STORAGE_FAILED';
-}
-
 const SPLIT_HINT = 'write it in parts with --split 4G, or choose another file system';
 
 export interface OutputOptions {
@@ -171,7 +166,8 @@ export class ArchiveOutput {
       return await guarded('write', name, operation);
     } catch (error) {
       if (!(error instanceof StorageError) || error.errno !== 'EFBIG') throw error;
-      throw new ArchiveTooLargeError(
+      throw new RegiError(
+        'STORAGE_FAILED',
         `Cannot write ${JSON.stringify(this.#path)}: ${this.#size} bytes are more than a file may have there`,
         {
           hint: SPLIT_HINT,

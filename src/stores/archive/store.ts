@@ -35,14 +35,14 @@ import { AmbiguousReferenceError } from '../layout/oci-layout.ts';
 export type ReadOnlyStore = Store & BlobResolver & TagLister & ReferrerLister;
 
 /** An archive or folder that is read, and cannot be changed in place. */
-export class ReadOnlyPlaceError extends RegiError {
-  readonly code = 'UNSUPPORTED';
-
-  constructor(place: string) {
-    super(`Cannot write into ${JSON.stringify(place)}: it is read only`, {
+export function readOnlyPlaceError(place: string): RegiError {
+  return new RegiError(
+    'UNSUPPORTED',
+    `Cannot write into ${JSON.stringify(place)}: it is read only`,
+    {
       hint: 'copy to another file: archive:NEW, or to a folder: oci:DIR',
-    });
-  }
+    },
+  );
 }
 
 export interface ArchiveStoreOptions {
@@ -126,11 +126,11 @@ export class ArchiveStore implements ReadOnlyStore {
   }
 
   async push(): Promise<void> {
-    throw new ReadOnlyPlaceError(this.place);
+    throw readOnlyPlaceError(this.place);
   }
 
   async tag(): Promise<void> {
-    throw new ReadOnlyPlaceError(this.place);
+    throw readOnlyPlaceError(this.place);
   }
 
   async *listTags({ signal }: CallOptions = {}): AsyncIterable<string> {

@@ -10,14 +10,12 @@ export const MAX_VOLUMES = 999;
 
 /** An archive in several files of which one is missing or cut. */
 class MissingVolumeError extends RegiError {
-  readonly code: 'NOT_FOUND' | 'INVALID_ARCHIVE';
   readonly path: string;
 
   constructor(path: string, code: 'NOT_FOUND' | 'INVALID_ARCHIVE', problem: string) {
-    super(`Cannot open the archive ${JSON.stringify(path)}: ${problem}`, {
+    super(code, `Cannot open the archive ${JSON.stringify(path)}: ${problem}`, {
       hint: 'copy all its files FILE.001, FILE.002, … here, whole',
     });
-    this.code = code;
     this.path = path;
   }
 }

@@ -2,6 +2,7 @@ import { createHash, type Hash } from 'node:crypto';
 import { access, type FileHandle, open, rm, stat, statfs } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
+import { RegiError } from '../../errors.ts';
 import { abortable } from '../../abortable.ts';
 import { ContentMismatchError } from '../../bytes.ts';
 import { type Clock, systemClock } from '../../clock.ts';
@@ -22,7 +23,7 @@ import type {
 } from '../../tar/archive-target.ts';
 import type { PlacedFile } from '../../tar/plan-tar.ts';
 import { ArchiveJournal, STEP_BYTES } from './journal.ts';
-import { ArchiveOutput, ArchiveTooLargeError } from './output.ts';
+import { ArchiveOutput } from './output.ts';
 import { MAX_VOLUMES } from './volumes.ts';
 
 export interface WriteArchiveOptions extends CallOptions {
@@ -154,7 +155,8 @@ async function tellShortage(
 /** FAT takes what it can and fails at the last byte, hours later. */
 async function checkSize(path: string, size: number, volumeBytes = size): Promise<void> {
   if (size / volumeBytes > MAX_VOLUMES) {
-    throw new ArchiveTooLargeError(
+    throw new RegiError(
+      'STORAGE_FAILED',
       `Cannot write ${JSON.stringify(path)} in parts of ${volumeBytes} bytes: expected at most ${MAX_VOLUMES} parts`,
       {
         hint: `give --split at least ${Math.ceil(size / MAX_VOLUMES)}`,
@@ -164,7 +166,8 @@ async function checkSize(path: string, size: number, volumeBytes = size): Promis
   if (Math.min(size, volumeBytes) <= FAT_BYTES) return;
   const folder = await guarded('write', dirname(path), statfs(dirname(path)));
   if (!FAT_TYPES.has(folder.type)) return;
-  throw new ArchiveTooLargeError(
+  throw new RegiError(
+    'STORAGE_FAILED',
     `Cannot write ${JSON.stringify(path)}: its file system holds files of up to 4 GiB, and the archive has ${size} bytes`,
     {
       hint: 'write it in parts with --split 4G, or choose another file system',

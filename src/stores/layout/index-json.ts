@@ -11,7 +11,7 @@ import {
 } from '../../oci/descriptor.ts';
 import { type Digest, isDigest, parseDigest } from '../../oci/digest.ts';
 import { MEDIA_TYPE } from '../../oci/media-types.ts';
-import { quote } from '../../oci/quote.ts';
+import { quote } from '../../quote.ts';
 
 /** The annotations that name an image in an index.json: a tag or a full reference, and containerd's, which is always full. */
 export const REF_NAME = 'org.opencontainers.image.ref.name';

@@ -18,26 +18,16 @@ const MARKER_BYTES = 64 * 1024;
 
 /** There is no image layout at a path. */
 export class LayoutNotFoundError extends RegiError {
-  readonly code = 'NOT_FOUND';
   readonly path: string;
 
   constructor(path: string, found: string, hint: string) {
     super(
+      'NOT_FOUND',
       `Cannot open the image layout ${JSON.stringify(path)}: expected a folder with an oci-layout file, found ${found}`,
       { hint },
     );
     this.path = path;
   }
-}
-
-/** A layout of a version that regi does not know, or a folder of something else. */
-class UnsupportedLayoutError extends RegiError {
-  readonly code = 'UNSUPPORTED';
-}
-
-/** A folder that holds other things, where a layout was to be made. */
-class NotALayoutError extends RegiError {
-  readonly code = 'REFUSED';
 }
 
 /**
@@ -77,7 +67,8 @@ export async function createMarker(root: string, temps: TempFiles): Promise<void
   const others = ((await listFolder(root)) ?? []).filter((name) => !name.startsWith('.'));
   // Another process may be making the same layout.
   if (others.length > 0 && !(await hasMarker(root))) {
-    throw new NotALayoutError(
+    throw new RegiError(
+      'REFUSED',
       `Cannot make an image layout in ${JSON.stringify(root)}: expected an empty folder, found ${JSON.stringify(others[0])}`,
       {
         hint: 'name a new or empty folder, or one that holds an image layout',
@@ -93,7 +84,8 @@ async function hasMarker(root: string): Promise<boolean> {
   if (bytes === undefined) return false;
   const version = parseJsonObject(bytes, 'oci-layout')['imageLayoutVersion'];
   if (version !== VERSION) {
-    throw new UnsupportedLayoutError(
+    throw new RegiError(
+      'UNSUPPORTED',
       `Cannot open the image layout ${JSON.stringify(root)}: expected version ${VERSION}, found ${JSON.stringify(version)}`,
       {
         hint: 'write it again with a tool that makes layouts of version 1.0.0',

@@ -8,7 +8,7 @@ import { InvalidManifestError, type Descriptor } from '../../oci/descriptor.ts';
 import type { Digest } from '../../oci/digest.ts';
 import { manifestTypeOf } from '../../oci/manifest.ts';
 import { isManifestType } from '../../oci/media-types.ts';
-import { quote } from '../../oci/quote.ts';
+import { quote } from '../../quote.ts';
 import type {
   BlobResolver,
   Bytes,
@@ -78,14 +78,17 @@ export class MissingIndexError extends InvalidManifestError {}
 
 /** A name that several images of a layout have. */
 export class AmbiguousReferenceError extends RegiError {
-  readonly code = 'USAGE';
   readonly reference: string;
 
   constructor(reference: string, place: string, names: readonly string[]) {
     const wanted = reference === '' ? 'an image' : `one image named ${quote(reference)}`;
-    super(`Cannot choose ${wanted} in ${JSON.stringify(place)}: expected one, found several`, {
-      hint: `name it in full, or by its digest; ${describeNames(names)}`,
-    });
+    super(
+      'USAGE',
+      `Cannot choose ${wanted} in ${JSON.stringify(place)}: expected one, found several`,
+      {
+        hint: `name it in full, or by its digest; ${describeNames(names)}`,
+      },
+    );
     this.reference = reference;
   }
 }

@@ -35,13 +35,16 @@ export type LayoutRepositoryStore = Store &
 
 /** Content that cannot be deleted, because an image that stays is made of it. */
 export class StillNeededError extends RegiError {
-  readonly code = 'REFUSED';
   readonly digest: Digest;
 
   constructor(digest: Digest, place: string) {
-    super(`Cannot delete ${digest} from ${JSON.stringify(place)}: an image that stays needs it`, {
-      hint: 'delete the images that are made of it first',
-    });
+    super(
+      'REFUSED',
+      `Cannot delete ${digest} from ${JSON.stringify(place)}: an image that stays needs it`,
+      {
+        hint: 'delete the images that are made of it first',
+      },
+    );
     this.digest = digest;
   }
 }

@@ -5,11 +5,8 @@ import { EXIT_STATUS, RegiError, type ErrorCode } from '../../../src/errors.ts';
 import { CopyError } from '../../../src/operations/copy/copy-image.ts';
 
 class AnyError extends RegiError {
-  readonly code: ErrorCode;
-
   constructor(code: ErrorCode, message: string, cause?: unknown) {
-    super(message, { cause });
-    this.code = code;
+    super(code, message, { cause });
   }
 }
 

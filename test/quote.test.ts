@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 
-import { quote } from '../../src/oci/quote.ts';
+import { quote } from '../src/quote.ts';
 
 describe('quote()', () => {
   test.each([

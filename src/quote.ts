@@ -1,4 +1,4 @@
-import { printable } from '../redact.ts';
+import { printable } from './redact.ts';
 
 const SHOWN_LENGTH = 160;
 const DIGEST_START = /@(?:sha\d+|md5|blake\w+)(?::|$)/i;
