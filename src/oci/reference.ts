@@ -143,7 +143,23 @@ export function isTag(text: string): text is Tag {
 
 /** The reference in full: `docker.io/library/ubuntu:22.04@sha256:…`. `parseReference` reads it back as the same. */
 export function formatReference(reference: Reference): string {
-  return `${reference.domain}/${reference.path}${suffixOf(reference)}`;
+  return imageName(repositoryName(reference), reference);
+}
+
+/** The repository in full, without tag and digest: `docker.io/library/ubuntu`. */
+export function repositoryName({ domain, path }: Repository): string {
+  return `${domain}/${path}`;
+}
+
+/**
+ * Adds the tag and digest of an image to the name of its repository or place: `oci:./dir:1.4`,
+ * `registry.example/app@sha256:…`.
+ */
+export function imageName(
+  name: string,
+  image: { readonly tag?: string | undefined; readonly digest?: string | undefined },
+): string {
+  return `${name}${suffixOf(image)}`;
 }
 
 /**
@@ -363,7 +379,7 @@ function checkDigest(digest: string, text: string): Digest {
   }
 }
 
-function suffixOf({ tag, digest }: Pick<Reference, 'tag' | 'digest'>): string {
+function suffixOf({ tag, digest }: Parameters<typeof imageName>[1]): string {
   return `${tag === undefined ? '' : `:${tag}`}${digest === undefined ? '' : `@${digest}`}`;
 }
 
