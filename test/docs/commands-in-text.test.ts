@@ -9,10 +9,13 @@ import { parseArguments } from '../../src/cli/parse/parse-arguments.ts';
 import { COMMANDS } from '../../src/commands/index.ts';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
+/** Pages of `docs/commands` are made from the commands themselves. */
 const PAGES = [
   'README.md',
-  ...readdirSync(join(ROOT, 'docs')).flatMap((name) =>
-    name.endsWith('.md') ? [`docs/${name}`] : [],
+  ...['docs', 'docs/recipes', 'docs/registries'].flatMap((folder) =>
+    readdirSync(join(ROOT, folder)).flatMap((name) =>
+      name.endsWith('.md') ? [`${folder}/${name}`] : [],
+    ),
   ),
 ];
 

@@ -31,7 +31,7 @@ describeCloud(
       expectNoSecrets(served(), stderr);
       expect(cloud.asked.at(-1)?.method).toBe('POST');
       limit(
-        'The user of zeros has a refresh token as password; as `identitytoken` in the configuration it is exchanged by POST.',
+        'The password of the all-zero user is a refresh token. Stored as `identitytoken`, it is exchanged by POST.',
       );
     });
 
@@ -51,7 +51,9 @@ describeCloud(
       expect(
         sent.filter(({ method, status }) => method === 'PATCH' && status === 202),
       ).toHaveLength(5);
-      limit('A body over 20 MB may be refused (413): regi goes on with chunks of 5 MiB.');
+      limit(
+        'A request body over 20 MB may be refused (413). regi then continues in chunks of 5 MiB.',
+      );
     });
 
     test('an upload whose end is 416 starts again', async () => {
@@ -60,7 +62,7 @@ describeCloud(
       expect(await served().regi(['copy', layout, served().ref('again-and-again')])).toMatchObject({
         status: 0,
       });
-      limit('The end of an upload is sometimes 416: regi starts it again.');
+      limit('The last request of an upload sometimes fails with 416. regi restarts that upload.');
     });
 
     test('many tags come page by page', async () => {
@@ -82,7 +84,9 @@ describeCloud(
         4,
         expect.stringContaining('regi login myregistry.azurecr.io'),
       ]);
-      limit('A tag alone is deleted by Azure only: `az acr repository untag`.');
+      limit(
+        "The registry API cannot delete a single tag. Azure's own command can: `az acr repository untag`.",
+      );
     });
   },
 );

@@ -18,7 +18,9 @@ describeCloud(
         served().ref('1', 'docker-local/many').replace(/:1$/, ''),
       ]);
       expect(stdout.trim().split('\n').toSorted()).toEqual(tags.toSorted());
-      limit('Links lose the key of the repository: regi keeps its own path, and takes the query.');
+      limit(
+        'Page links lack the key of the repository. regi keeps its own path and uses only the query of the link.',
+      );
     });
 
     test('an error without a code is shown in its own words', async () => {
@@ -27,7 +29,7 @@ describeCloud(
         served().ref('1', 'docker-local/nowhere'),
       ]);
       expect([status, stderr.includes('undefined')]).toEqual([3, false]);
-      limit('Errors have no codes; regi goes by the status, and shows the text.');
+      limit('Error responses have no codes. regi uses the status and shows the text.');
     });
 
     test('a 403 to who has shown nothing yet is answered with the password', async () => {
@@ -51,7 +53,7 @@ describeCloud(
         expect.stringMatching(/the credentials from .*config\.json.* were refused/),
       ]);
       limit(
-        'The first answer may be 403 and no challenge: by its `X-JFrog-Version` regi knows that a password may still do.',
+        'The first response may be 403 without a challenge. regi recognises `X-JFrog-Version` and tries Basic.',
       );
     });
   },

@@ -10,9 +10,7 @@ describeCloud('distribution', distribution, ({ served, limit }) => {
     const io = served().io();
     expect(await main(['digest', served().ref('1')], io)).toBe(5);
     expect(io.stderrText()).toContain('--plain-http registry.local:5000');
-    limit(
-      'Plain http under a name is used only when it is named: `--plain-http registry.local:5000`.',
-    );
+    limit('Plain http is used only for a host that you name: `--plain-http registry.local:5000`.');
   });
 
   test('a password over plain http is worth a warning', async () => {
@@ -30,6 +28,6 @@ describeCloud('distribution', distribution, ({ served, limit }) => {
     ]);
     expect(stdout.trim().split('\n')).toHaveLength(1500);
     expect(stderr).not.toContain('further');
-    limit('All tags come at once, unsorted, whatever page is asked for.');
+    limit('All tags arrive in one unsorted page, whatever page size is requested.');
   });
 });

@@ -50,7 +50,7 @@ describeCloud(
       expect(hub.pulls.remaining).toBe(49);
       hub.pulls.remaining = undefined;
       limit(
-        'Pulls are limited. A check is a HEAD and costs none, a copy costs one for each manifest, an unchanged tag none.',
+        'Pulls are limited. A HEAD request is free, so an unchanged tag costs nothing. A copy costs one pull for each manifest.',
       );
     });
 
@@ -70,7 +70,7 @@ describeCloud(
         stderr.match(/regi: warning: "docker\.io" allows 10 more pulls of 100 in 6 hours/g),
       ).toHaveLength(1);
       hub.pulls.remaining = undefined;
-      limit('regi warns when a tenth of the pulls is left.');
+      limit('regi warns when only a tenth of the pulls is left.');
     });
 
     test.each([
@@ -105,7 +105,7 @@ describeCloud(
       expect((await served().regi(['doctor'])).stdout).toMatch(
         /^- rate limit .*none is announced$/m,
       );
-      limit('`regi doctor` shows what is left of them.');
+      limit('`regi doctor` shows how many pulls are left.');
     });
 
     test('what no tag names any more is deleted by digest, with a scope of its own', async () => {
@@ -119,7 +119,7 @@ describeCloud(
         true,
       );
       limit(
-        'A manifest is deleted by digest when no tag names it (403 before); tags are deleted on the website.',
+        'A manifest can be deleted by digest only when no tag names it (otherwise 403). Tags are deleted on the website.',
       );
     });
   },

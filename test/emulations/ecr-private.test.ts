@@ -23,7 +23,7 @@ describeCloud('ecr-private', ecrPrivate, ({ served, limit }) => {
       [201, '10485760'],
     ]);
     limit(
-      'A chunk has 5 to 20 MiB: `--chunk-size` is raised or cut to that. Its `Range` stays at the first chunk; regi counts itself.',
+      'A chunk has 5 to 20 MiB, and `--chunk-size` is adjusted. `Range` stays at the first chunk, so regi counts itself.',
     );
   });
 
@@ -36,7 +36,7 @@ describeCloud('ecr-private', ecrPrivate, ({ served, limit }) => {
       served().ref('1', 'many').replace(/:1$/, ''),
     ]);
     expect(stdout.trim().split('\n').toSorted()).toEqual(tags.toSorted());
-    limit('A page of tags has at most 1000; `last` is opaque, and only the link is followed.');
+    limit('A page of tags has at most 1000. `last` is opaque, so only the link is followed.');
   });
 
   test('a deletion says by what to delete', async () => {
@@ -46,7 +46,7 @@ describeCloud('ecr-private', ecrPrivate, ({ served, limit }) => {
         hint: 'delete it with: aws ecr batch-delete-image',
       });
     });
-    limit('Nothing is deleted by the distribution API: `aws ecr batch-delete-image`.');
+    limit('The registry API deletes nothing. Use `aws ecr batch-delete-image`.');
   });
 
   test('a repository that is not there ends with status 3, and says so', async () => {
@@ -60,7 +60,7 @@ describeCloud('ecr-private', ecrPrivate, ({ served, limit }) => {
       3,
       expect.stringMatching(/'nobody\/made\/this' does not exist[^]*create the repository first/),
     ]);
-    limit('A repository must be there before something is pushed to it.');
+    limit('A repository must exist before the first push.');
   });
 
   test('a tag of an immutable repository ends with status 1, and the reason is shown', async () => {

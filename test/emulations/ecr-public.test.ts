@@ -21,7 +21,7 @@ describeCloud(
           })
         ).stdout,
       ).toBe(`${image.root.digest}\n`);
-      limit('Everybody may pull; a login needs a token of us-east-1.');
+      limit('Anyone may pull. The token for a login comes from the region us-east-1.');
     });
 
     test('a scope that is not of the usual form is passed on', () => {

@@ -19,7 +19,7 @@ describeCloud('ghcr', ghcr, ({ served, limit }) => {
       /^- chunks .*known of this registry: at most 4\.0 MiB in one request of an upload in chunks$/m,
     );
     limit(
-      'A chunk has at most 4 MiB: `--chunk-size` is cut to that. Without it a layer is one PUT of any size.',
+      'A chunk has at most 4 MiB; `--chunk-size` is limited to that. Without it, a layer of any size is one PUT.',
     );
   });
 
@@ -30,6 +30,8 @@ describeCloud('ghcr', ghcr, ({ served, limit }) => {
       ),
     ).toBe(true);
     expect(served().seen.filter(({ url }) => url.hostname === 'github.com')).toEqual([]);
-    limit('No referrers API: a way to a web page of github.com is answered, and not followed.');
+    limit(
+      'There is no referrers API. The request is redirected to a web page of github.com, and regi does not follow it.',
+    );
   });
 });

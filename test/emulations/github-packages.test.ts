@@ -18,7 +18,7 @@ function tests({ served, limit }: Cloud): void {
       (await served().regi(['digest', served().ref('1')])).stdout,
     );
     limit(
-      'No manifest is known by its digest: regi goes by the tag that named it, and checks the digest.',
+      'Manifests cannot be read by digest. regi reads them by the tag that named them and checks the digest.',
     );
   });
 
@@ -46,7 +46,7 @@ function tests({ served, limit }: Cloud): void {
     ]);
     expect(others).not.toMatchObject({ status: 0 });
     limit(
-      'No images of several platforms: an index names its images by digest. `--platform` copies one.',
+      'An index is refused, because it names its images by digest. `--platform` copies one of them.',
     );
   });
 
@@ -69,6 +69,6 @@ function tests({ served, limit }: Cloud): void {
 
   test('a name that is not OWNER/REPOSITORY/IMAGE is not there', async () => {
     expect((await served().regi(['digest', served().ref('1', 'octocat/app')])).status).toBe(3);
-    limit('Names are OWNER/REPOSITORY/IMAGE, no deeper.');
+    limit('Repository names are OWNER/REPOSITORY/IMAGE, and no deeper.');
   });
 }

@@ -19,14 +19,14 @@ describeCloud(
         expect.stringContaining('regi login registry.gitlab.com'),
         [],
       ]);
-      limit('A private project is 403 from the token service for who is not logged in.');
+      limit('The token service refuses a private project with 403 when no login is given.');
     });
 
     test('the token service of the other host is asked by GET, with the name of the account', () => {
       expect(new Set(cloud.asked.map(({ method }) => method))).toEqual(new Set(['GET']));
       expect(cloud.asked.some(({ account }) => account === 'gitlab-ci-token')).toBe(true);
       limit(
-        'Tokens come from another host (gitlab.com), by GET only; deleting asks for a scope of its own.',
+        'The token service is another host (gitlab.com) and supports GET only. Deleting needs a scope of its own.',
       );
     });
   },

@@ -18,7 +18,7 @@ describeCloud(
         ),
       ).toBe(true);
       expect(gcr.asked.every(({ method }) => method === 'GET')).toBe(true);
-      limit('Some refusals name no token service: regi asks `/v2/` for it.');
+      limit('Some error responses name no token service. regi then asks `/v2/` for it.');
     });
   },
 );
@@ -38,7 +38,7 @@ describeCloud(
           .seen.slice(before)
           .filter(({ method }) => method === 'PATCH'),
       ).toEqual([]);
-      limit('No chunked uploads: `--chunk-size` has no effect.');
+      limit('Chunked uploads are not supported, so `--chunk-size` has no effect.');
     });
 
     test('what a tag names is not deleted, and the hint says what to delete first', async () => {
@@ -58,7 +58,7 @@ describeCloud(
         1,
         expect.stringContaining('GOOGLE_MANIFEST_DANGLING_TAG'),
       ]);
-      limit('A manifest is deleted after its tags.');
+      limit('A manifest can be deleted only after its tags.');
     });
   },
 );

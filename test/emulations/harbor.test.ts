@@ -24,7 +24,7 @@ describeCloud(
         expect.stringContaining('project unknown not found'),
         [],
       ]);
-      limit('A project must be there: 401 says that it is not.');
+      limit('A project must exist before the first push. Otherwise the response is 401.');
     });
 
     test('a public project wants the token that everybody gets', async () => {
@@ -42,7 +42,9 @@ describeCloud(
         return repositories();
       });
       expect(names).toContain('proj/app');
-      limit('The catalog is for administrators, by Basic; a robot gets 401.');
+      limit(
+        'The catalog is for administrators, with Basic authentication. A robot account gets 401.',
+      );
     });
 
     test('the catalog refuses a robot with status 4', async () => {
@@ -64,7 +66,7 @@ describeCloud(
         await open('proj/app').delete(image.root);
       });
       expect((await served().regi(['digest', served().ref('b')])).status).toBe(3);
-      limit("A tag alone is deleted by Harbor's own API only.");
+      limit("The registry API cannot delete a single tag. Harbor's own API can.");
     });
   },
 );

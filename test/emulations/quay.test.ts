@@ -15,7 +15,7 @@ describeCloud(
         scopes.flatMap((scope) => scope.split(':').at(-1)?.split(',') ?? []),
       );
       expect(new Set(actions)).toEqual(new Set(['pull', 'push']));
-      limit('Scopes are pull and push: deleting needs push.');
+      limit('Scopes are pull and push; deleting needs push.');
     });
 
     test('pages are of 100 tags, whatever was asked for', async () => {
@@ -32,7 +32,7 @@ describeCloud(
         .seen.slice(before)
         .filter(({ url, status }) => url.pathname.endsWith('/tags/list') && status === 200);
       expect(pages).toHaveLength(3);
-      limit('A page has at most 100 tags, the oldest first.');
+      limit('A page has at most 100 tags, oldest first.');
     });
 
     test('ranges that are counted in another way do no harm to chunks', async () => {
@@ -56,7 +56,7 @@ describeCloud(
         1,
         expect.stringContaining('Nested repositories are not supported'),
       ]);
-      limit('Nested names are refused unless switched on there.');
+      limit('Nested repository names are refused unless the server enables them.');
     });
   },
 );
