@@ -24,6 +24,8 @@ export type { Reference, Repository, Tag } from './oci/reference.ts';
 // What every place can do, and what some can.
 export {
   canDelete,
+  canKeepUnnamed,
+  canListImages,
   canListReferrers,
   canListTags,
   canMount,
@@ -34,11 +36,15 @@ export {
 export type {
   BlobResolver,
   Deleter,
+  Deletion,
+  ImageLister,
   Mounter,
+  NamedImage,
   Offerer,
   ReferrerLister,
   ReferrerOptions,
   TagLister,
+  UnnamedKeeper,
   Untagger,
 } from './store.ts';
 export type {
@@ -65,7 +71,6 @@ export { openLayout, type LayoutOptions, type LayoutStore } from './stores/layou
 export { openLayoutPlace, type LayoutPlace } from './stores/layout/place.ts';
 export { openArchives, type ArchiveOptions, type ArchivePlace } from './stores/archive/archive.ts';
 export type { ReadOnlyStore } from './stores/archive/store.ts';
-export type { NamedImage } from './stores/archive/named-images.ts';
 export { archiveAt, type WriteArchiveOptions } from './stores/archive/writer.ts';
 export {
   createMemoryPlace,

@@ -1,11 +1,12 @@
 import type { Descriptor } from './oci/descriptor.ts';
 import type { Digest } from './oci/digest.ts';
+import type { Repository } from './oci/reference.ts';
 
 /**
- * Bytes that can be opened again: each iteration opens them anew; leaving the loop closes them.
+ * Content that can be read again: each iteration opens it anew, and leaving the loop closes it.
  *
- * A chunk is borrowed: it belongs to the producer and is valid only until the next one is asked for. Whoever keeps it, or
- * hands it to something that collects (`Readable.from`, zlib, an array), copies it first with `owned()` of bytes.ts.
+ * A chunk is borrowed: it belongs to the producer and is valid only until the next one is requested. Copy it with `owned()`
+ * of bytes.ts before you keep it, or hand it to something that collects (`Readable.from`, zlib, an array).
  */
 export type Bytes = AsyncIterable<Uint8Array>;
 
@@ -14,30 +15,30 @@ export interface CallOptions {
 }
 
 export interface FetchOptions extends CallOptions {
-  /** First byte wanted, from 0; for resuming. */
+  /** Index of the first byte wanted, from 0; for resuming. */
   readonly offset?: number | undefined;
 }
 
 export interface PushOptions extends CallOptions {
-  /** A tag that names the manifest in the same step. */
+  /** Tags the manifest in the same step. */
   readonly tag?: string | undefined;
 }
 
 /** Reads one repository. */
 export interface Source {
-  /** What holds the repository: `https://registry.example:5000`, `oci:/path`. Stores of one place share lanes and may mount. */
+  /** The place that holds the repository: `registry:registry.example:5000`, `oci:/path`. Stores of one place share lanes and may mount. */
   readonly place: string;
-  /** The repository's name in its place; empty where a place holds one only. */
+  /** The repository's name in its place; empty where the place holds only one. */
   readonly repository: string;
   /**
-   * Finds what a tag or digest names.
+   * Finds the manifest that a tag or digest names.
    *
    * @throws {RegiError} with code NOT_FOUND when nothing has that name. Only a proven absence is NOT_FOUND.
    */
   resolve(reference: string, options?: CallOptions): Promise<Descriptor>;
-  /** Opens a blob or manifest. The bytes are not yet verified: see `verified()` of bytes.ts. Errors surface while iterating. */
+  /** Opens a blob or manifest. The bytes are not verified: see `verified()` of bytes.ts. Errors surface while iterating. */
   fetch(target: Descriptor, options?: FetchOptions): Bytes;
-  /** False only when the place says that the node is not there; any doubt is an error. */
+  /** False only when the place says that it lacks the node; any doubt is an error. */
   exists(target: Descriptor, options?: CallOptions): Promise<boolean>;
 }
 
@@ -45,19 +46,19 @@ export interface Source {
 export interface Store extends Source {
   /**
    * Keeps `content` only if its size and digest are those of `expected`; nothing is visible before that is proved.
-   * Pushing what is there already is no error.
+   * Pushing existing content is no error.
    *
-   * @throws {RegiError} with code CONTENT_MISMATCH when the bytes are others.
+   * @throws {RegiError} with code CONTENT_MISMATCH when size or digest differ.
    */
   push(expected: Descriptor, content: Bytes, options?: PushOptions): Promise<void>;
-  /** Names a manifest that is in this repository. */
+  /** Tags a manifest of this repository. */
   tag(target: Descriptor, reference: string, options?: CallOptions): Promise<void>;
 }
 
-/** Can take a blob from another repository of the same place without its bytes. */
+/** Takes a blob from another repository of the same place without its bytes. */
 export interface Mounter {
   /**
-   * Mounts `target` from the repository `from`, or, when the place does not mount it, takes `content` instead.
+   * Mounts `target` from the repository `from`. Where the place does not mount it, pushes `content` instead.
    * Without `content` a blob that cannot be mounted is `refused`, and nothing is left behind.
    */
   mount(
@@ -68,9 +69,9 @@ export interface Mounter {
   ): Promise<'mounted' | 'copied' | 'refused'>;
 }
 
-/** Finds out whether a blob is there in the same step in which it begins to take it. Worth it for small blobs: a doubtful answer costs its bytes. */
+/** Checks for a blob in the same request that begins its upload. Worth it for small blobs: where the place is not sure, their bytes are sent. */
 export interface Offerer {
-  /** As `push`, and tells whether the bytes were needed. They may be read for nothing. */
+  /** Pushes like `push`, and returns whether the bytes were needed. They may be read in vain. */
   offer(target: Descriptor, content: Bytes, options?: CallOptions): Promise<'there' | 'copied'>;
 }
 
@@ -88,9 +89,20 @@ export interface ReferrerLister {
   listReferrers(target: Descriptor, options?: ReferrerOptions): AsyncIterable<Descriptor>;
 }
 
+/** The effect of a deletion. */
+export interface Deletion {
+  /** Disk space that the deletion freed at once. Bytes; undefined where the place frees space in its own time, as registries do. */
+  readonly freedBytes?: number | undefined;
+}
+
 export interface Deleter {
-  /** Removes a manifest, or a blob where the place allows it, by digest. */
-  delete(target: Descriptor, options?: CallOptions): Promise<void>;
+  /**
+   * Removes a manifest with all its tags, or a blob where the place allows it. A layout also removes the content that only this
+   * manifest needed.
+   *
+   * @throws {RegiError} with code NOT_FOUND when the place lacks it, REFUSED when an image that stays needs it.
+   */
+  delete(target: Descriptor, options?: CallOptions): Promise<Deletion>;
 }
 
 export interface Untagger {
@@ -98,26 +110,54 @@ export interface Untagger {
   untag(tag: string, options?: CallOptions): Promise<void>;
 }
 
-/** Knows a blob by its digest alone, which is all that the client of a registry has. `resolve` need only know manifests. */
+/**
+ * Finds images by its index alone: an image without a tag needs an entry of its own, or nothing would lead to it. Layouts and the
+ * local store do; a registry finds every manifest by its digest.
+ */
+export interface UnnamedKeeper {
+  /** Lists an untagged image, so that it can be found and garbage collection keeps it. Listing it again is no error. */
+  keepUnnamed(target: Descriptor, options?: CallOptions): Promise<void>;
+}
+
+/** Finds a blob by its digest alone, which is all that the client of a registry has. `resolve` need only know manifests. */
 export interface BlobResolver {
   /** @throws {RegiError} with code NOT_FOUND when the repository has no such blob. */
   resolveBlob(digest: Digest, options?: CallOptions): Promise<Descriptor>;
 }
 
-/**
- * Keeps what has come of a large blob whose content broke off, where the content is seekable: the next push of that blob asks for the
- * rest only.
- */
+/** Keeps the beginning of a large blob whose transfer broke off, where its content is seekable: the next push of that blob reads only the rest. */
 export interface PartialKeeper {
-  /** Removes it, unless somebody is writing it. */
+  /** Removes the partial blob, unless a process is writing it. */
   discardPartial(target: Descriptor): Promise<void>;
 }
 
-/** Several repositories under one roof: a registry, an archive, the local store. */
+/** Holds repositories: a registry, a layout, an archive, the local store. */
 export interface Place {
   readonly name: string;
   repositories(options?: CallOptions): AsyncIterable<string>;
   open(repository: string): Store;
+}
+
+/** An image as an archive or layout lists it: one of its names, or none. */
+export interface NamedImage {
+  /** `docker.io/library/debian:12`, or the name as it is written there; undefined for an image without a name. */
+  readonly name: string | undefined;
+  /** The tag part of the name. */
+  readonly tag: string | undefined;
+  /** The registry and repository of a full name; undefined for bare tags, and for names that are no references. */
+  readonly repository: Repository | undefined;
+  /** The entry of index.json. `resolve()` of a tag may choose one platform of it. */
+  readonly root: Descriptor;
+}
+
+/** Knows all images that it holds: a layout, an archive, the local store. */
+export interface ImageLister {
+  /** Lists every name once, and images without one, in the order of the place. */
+  images(options?: CallOptions): Promise<readonly NamedImage[]>;
+}
+
+export function canListImages(place: Place): place is Place & ImageLister {
+  return has(place, 'images');
 }
 
 export function canMount(store: Source): store is Source & Mounter {
@@ -142,6 +182,10 @@ export function canDelete(store: Source): store is Source & Deleter {
 
 export function canUntag(store: Source): store is Source & Untagger {
   return has(store, 'untag');
+}
+
+export function canKeepUnnamed(store: Source): store is Source & UnnamedKeeper {
+  return has(store, 'keepUnnamed');
 }
 
 export function canKeepPartials(store: Source): store is Source & PartialKeeper {

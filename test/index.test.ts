@@ -52,7 +52,7 @@ test('a program writes an archive and reads it with what the library exports', a
   await exportImages(jobs(), archiveAt(path, { clock: systemClock }));
   const archive = await openArchives([path], { tempFolder: folder });
 
-  expect(archive.images()).toEqual([
+  expect(await archive.images()).toEqual([
     expect.objectContaining({ name: 'registry.example/team/app:1.0', root: image.root }),
   ]);
   await archive.close();

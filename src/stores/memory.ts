@@ -7,6 +7,7 @@ import type {
   Bytes,
   CallOptions,
   Deleter,
+  Deletion,
   FetchOptions,
   Mounter,
   Place,
@@ -194,12 +195,13 @@ class MemoryRepository implements MemoryStore {
     }
   }
 
-  async delete(target: Descriptor, { signal }: CallOptions = {}): Promise<void> {
+  async delete(target: Descriptor, { signal }: CallOptions = {}): Promise<Deletion> {
     signal?.throwIfAborted();
     if (!this.#contents.delete(target.digest)) throw this.#missing(target.digest);
     this.#manifests.delete(target.digest);
     for (const [tag, named] of this.#tags)
       if (named.digest === target.digest) this.#tags.delete(tag);
+    return {};
   }
 
   async untag(tag: string, { signal }: CallOptions = {}): Promise<void> {

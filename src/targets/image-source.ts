@@ -2,8 +2,8 @@ import { basename, resolve } from 'node:path';
 
 import type { Context } from '../context.ts';
 import { familiarReference, parseTag, type Repository } from '../oci/reference.ts';
-import type { Store } from '../store.ts';
-import { namedImages, type NamedImage } from '../stores/archive/named-images.ts';
+import type { NamedImage, Store } from '../store.ts';
+import { namedImages } from '../stores/archive/named-images.ts';
 import { namesIn, unnamedRepository } from '../stores/layout/names.ts';
 import type { CarriedBlob } from '../tar/carried-blobs.ts';
 import type { ArchiveLocation, LayoutLocation } from './location.ts';
@@ -42,7 +42,7 @@ async function openWhole(
     const archive = await openArchiveAt(location, context);
     return {
       store: archive.open(''),
-      images: archive.images(),
+      images: await archive.images(),
       unnamed,
       omitted: archive.omitted,
       close: () => archive.close(),

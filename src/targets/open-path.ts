@@ -4,9 +4,9 @@ import { resolve } from 'node:path';
 import type { Context } from '../context.ts';
 import { RegiError } from '../errors.ts';
 import { formatReference, parseReference } from '../oci/reference.ts';
+import type { NamedImage } from '../store.ts';
 import { openArchive, type ArchivePlace } from '../stores/archive/archive.ts';
 import { openFolder } from '../stores/archive/dir-folder.ts';
-import type { NamedImage } from '../stores/archive/named-images.ts';
 import type { ArchiveLocation, FolderLocation } from './location.ts';
 import type { OpenedStore, Side } from './open-store.ts';
 
@@ -37,7 +37,7 @@ export async function openPath(
     return { opened: { store, ...common }, close: async () => undefined };
   }
   const archive = await openArchiveAt(location, context);
-  const image = imageMeant(archive, location);
+  const image = imageMeant(await archive.images(), location);
   const fullName =
     image?.repository === undefined || image.tag === undefined
       ? undefined
@@ -50,16 +50,13 @@ export async function openPath(
 
 /** The image of a name, or the only one where none was typed: what it is called goes with it. */
 function imageMeant(
-  archive: ArchivePlace,
+  all: readonly NamedImage[],
   { reference, digest }: ArchiveLocation,
 ): NamedImage | undefined {
-  const images = archive
-    .images()
-    .filter(
-      ({ name, tag }) =>
-        digest === undefined &&
-        (reference === undefined || reference === name || reference === tag),
-    );
+  const images = all.filter(
+    ({ name, tag }) =>
+      digest === undefined && (reference === undefined || reference === name || reference === tag),
+  );
   return images.length === 1 ? images[0] : undefined;
 }
 

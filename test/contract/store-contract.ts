@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { bytesOf } from '../../src/bytes.ts';
 import {
   canDelete,
+  canKeepUnnamed,
   canListReferrers,
   canListTags,
   canMount,
@@ -283,6 +284,15 @@ export function storeContract(
         });
       };
       if (deletes) deletesNodes();
+
+      test('keepUnnamed() keeps an untagged image findable, where a store needs an entry for it', async () => {
+        if (!canKeepUnnamed(store)) return;
+        const image = makeImage();
+        await image.pushAll(seed);
+        await store.keepUnnamed(image.root);
+        await store.keepUnnamed(image.root);
+        expect(await store.resolve(image.root.digest)).toEqual(image.root);
+      });
 
       test('listReferrers() gives the manifests whose subject is the image', async () => {
         if (!canListReferrers(store)) throw new Error('Expected a store that lists referrers');

@@ -189,7 +189,7 @@ describe('tar-ref-poison', () => {
     const members = layoutMembers([{ image, refName: '-x', fullName: '--help' }]);
     const archive = await openForTest(writeTar(members));
     expect(await listAll(archive.repositories())).toEqual(['images']);
-    expect(archive.images()).toEqual([
+    expect(await archive.images()).toEqual([
       expect.objectContaining({ name: '--help', repository: undefined }),
     ]);
   });

@@ -110,7 +110,7 @@ describe('openArchives()', () => {
     const [repository = ''] = await listAll(place.repositories());
     expect(await listAll(place.open(repository).listTags())).toEqual(['latest']);
     expect(await place.open(repository).resolve('latest')).toEqual(one.root);
-    expect(place.images()).toMatchObject([{ name: undefined, tag: undefined }]);
+    expect(await place.images()).toMatchObject([{ name: undefined, tag: undefined }]);
   });
 
   test('a name that two have means the image of the last, and it is said', async () => {

@@ -52,7 +52,7 @@ async function readList(path: string, typed: string): Promise<readonly CarriedBl
 async function readArchive(path: string, context: Context): Promise<readonly CarriedBlob[]> {
   const archive = await openArchiveAt({ kind: 'archive', path }, context);
   try {
-    const images = archive.images().map(({ root, repository }) => ({
+    const images = (await archive.images()).map(({ root, repository }) => ({
       root,
       repository: repository === undefined ? undefined : `${repository.domain}/${repository.path}`,
     }));

@@ -8,7 +8,7 @@ import {
   type Repository,
 } from '../../oci/reference.ts';
 import { quote } from '../../quote.ts';
-import type { NamedImage } from '../../stores/archive/named-images.ts';
+import type { NamedImage } from '../../store.ts';
 import { UsageError } from '../../errors.ts';
 import type { ImageSource } from '../../targets/image-source.ts';
 import { parseLocation, type NamedLocation } from '../../targets/location.ts';

@@ -123,7 +123,7 @@ async function openArchiveTarget(
       source,
       roots:
         named === undefined
-          ? archive.images().map(({ name, root }) => ({ name, descriptor: root }))
+          ? (await archive.images()).map(({ name, root }) => ({ name, descriptor: root }))
           : [named],
       // Standard input cannot be read a second time.
       blobs:

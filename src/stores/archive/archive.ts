@@ -3,7 +3,7 @@ import { basename } from 'node:path';
 
 import { ifPresent } from '../../disk/errno.ts';
 import type { Repository } from '../../oci/reference.ts';
-import type { Place, Source } from '../../store.ts';
+import type { ImageLister, Place, Source } from '../../store.ts';
 import { type CarriedBlob, OMITTED_RECORD, parseBlobList } from '../../tar/carried-blobs.ts';
 import { indexTar } from '../../tar/index-tar.ts';
 import { EMPTY_INDEX, type LayoutEntry, type LayoutIndex } from '../layout/index-json.ts';
@@ -28,14 +28,12 @@ import {
 import { DOCKER_MANIFEST, readDockerContents } from './docker-archive.ts';
 import { type ArchiveFileOptions, openArchiveFile } from './file.ts';
 import { readFolderContents } from './folder-contents.ts';
-import { type NamedImage, namedImages } from './named-images.ts';
+import { namedImages } from './named-images.ts';
 import { ArchiveStore, type ReadOnlyStore } from './store.ts';
 
 /** The images of a tar. `open('')` has them all, by tag or full name; the repositories are those that a registry would serve. */
-export interface ArchivePlace extends Place {
+export interface ArchivePlace extends Place, ImageLister {
   readonly format: ArchiveContents['format'];
-  /** Every name once, and images without one, in the archive's order. */
-  images(): readonly NamedImage[];
   /** Layers that it leaves out because an earlier archive carried them; of most archives there are none. */
   readonly omitted: readonly CarriedBlob[];
   open(repository: string): ReadOnlyStore;
@@ -244,7 +242,7 @@ function placeOf(
     format,
     omitted,
     close,
-    images: () => namedImages(index, names),
+    images: async () => namedImages(index, names),
     async *repositories({ signal } = {}) {
       for (const name of servedNames(repositoriesOf(served))) {
         signal?.throwIfAborted();

@@ -6,6 +6,7 @@ import type {
   ReferrerLister,
   Store,
   TagLister,
+  UnnamedKeeper,
   Untagger,
 } from '../../store.ts';
 
@@ -15,6 +16,7 @@ type Capabilities = BlobResolver &
   TagLister &
   ReferrerLister &
   Deleter &
+  UnnamedKeeper &
   Untagger;
 
 /** What a decorator does otherwise than the store it decorates; undefined is a capability taken away. */
@@ -29,6 +31,7 @@ const CAPABILITIES = {
   listTags: true,
   listReferrers: true,
   delete: true,
+  keepUnnamed: true,
   untag: true,
 } as const satisfies Record<keyof Capabilities, true>;
 

@@ -36,6 +36,11 @@ export function dryRun(store: Store): Store {
     async delete(target, options) {
       if (!(await changes.exists(target, options))) throw changes.missing(target.digest);
       changes.remove(target);
+      return {};
+    },
+    async keepUnnamed(target, { signal } = {}) {
+      signal?.throwIfAborted();
+      changes.add(target);
     },
     async untag(tag, options) {
       await changes.resolve(tag, options);

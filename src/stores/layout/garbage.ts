@@ -2,13 +2,31 @@ import { rm } from 'node:fs/promises';
 
 import type { Descriptor } from '../../oci/descriptor.ts';
 import type { Digest } from '../../oci/digest.ts';
+import { RegiError } from '../../errors.ts';
+import { quote } from '../../quote.ts';
 import type { CallOptions } from '../../store.ts';
 import type { StoredBlob } from './blobs.ts';
-import { type LayoutEntry, type LayoutIndex, nameOf, usable, withoutDigest } from './index-json.ts';
+import {
+  type LayoutEntry,
+  type LayoutIndex,
+  nameOf,
+  namesOf,
+  usable,
+  withoutDigest,
+} from './index-json.ts';
+import { describeNames, NotInStoreError } from '../not-found.ts';
 import type { OciLayout } from './oci-layout.ts';
 import { reachableFrom } from './reach.ts';
 import { readReferrerIfWhole } from './referrers.ts';
-import { StillNeededError } from './repository.ts';
+
+/** Content that cannot be deleted, because an image that stays is made of it. */
+export function stillNeededError(digest: Digest, place: string): RegiError {
+  return new RegiError(
+    'REFUSED',
+    `Cannot delete ${digest} from ${quote(place)}: an image that stays needs it`,
+    { hint: 'delete the images that are made of it first' },
+  );
+}
 
 /** Content that was removed, or would be. */
 export interface Sweep {
@@ -127,6 +145,11 @@ function inOrderOf(
   );
 }
 
+/** The error for a name or node that a layout lacks. */
+function notInLayout(index: LayoutIndex, place: string, reference: string): NotInStoreError {
+  return new NotInStoreError(reference, place, describeNames(namesOf(index)));
+}
+
 function bytesOf(blobs: readonly StoredBlob[]): number {
   return blobs.reduce((sum, { size }) => sum + size, 0);
 }
@@ -134,7 +157,8 @@ function bytesOf(blobs: readonly StoredBlob[]): number {
 /**
  * Deletes an image with all its names, and the content that nothing else needs.
  *
- * @throws {StillNeededError} when another image, such as an index, is made of it; nothing is changed then.
+ * @throws {RegiError} NOT_FOUND when the layout neither has nor lists it.
+ * @throws {RegiError} REFUSED when another image, such as an index, is made of it; nothing is changed then.
  */
 export async function deleteImage(
   layout: OciLayout,
@@ -145,8 +169,10 @@ export async function deleteImage(
     layout,
     async (index) => {
       const after = withoutDigest(index, target.digest);
+      if (after.entries.length === index.entries.length && !(await layout.holds(target)))
+        throw notInLayout(index, layout.place, target.digest);
       if (await layout.needs(after, target.digest, { signal }))
-        throw new StillNeededError(target.digest, layout.place);
+        throw stillNeededError(target.digest, layout.place);
       return after;
     },
     { scope: 'forgotten', given: [target], now, signal },

@@ -12,6 +12,7 @@ import type {
   ReferrerOptions,
   Store,
   TagLister,
+  UnnamedKeeper,
   Untagger,
 } from '../../store.ts';
 import {
@@ -27,7 +28,7 @@ import type { OciLayout } from './oci-layout.ts';
 
 /** One repository of the local store. */
 export class LocalRepository
-  implements Store, BlobResolver, Mounter, TagLister, ReferrerLister, Untagger
+  implements Store, BlobResolver, Mounter, TagLister, ReferrerLister, UnnamedKeeper, Untagger
 {
   readonly place: string;
   readonly repository: string;
@@ -127,6 +128,11 @@ export class LocalRepository
       return withName(index, target, name, kept);
     });
     this.#layout.settle();
+  }
+
+  /** Keeps an image as `repository@digest`. */
+  keepUnnamed(target: Descriptor, options?: CallOptions): Promise<void> {
+    return this.tag(target, target.digest, options);
   }
 
   async *listTags(options: CallOptions = {}): AsyncIterable<string> {

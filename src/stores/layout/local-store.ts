@@ -1,4 +1,3 @@
-import type { Descriptor } from '../../oci/descriptor.ts';
 import type { Digest } from '../../oci/digest.ts';
 import {
   formatReference,
@@ -6,7 +5,7 @@ import {
   type Reference,
   type Repository,
 } from '../../oci/reference.ts';
-import type { CallOptions } from '../../store.ts';
+import type { CallOptions, ImageLister, NamedImage } from '../../store.ts';
 import {
   annotationOf,
   descriptorOf,
@@ -23,13 +22,10 @@ import { readReferrerIfWhole } from './referrers.ts';
 import { LocalRepository } from './local-repository.ts';
 import { MissingIndexError, OciLayout, type LayoutOptions } from './oci-layout.ts';
 
-/** What a name of the local store is. */
-export interface LocalImage {
-  /** As index.json has it; undefined for an image without a name. */
-  readonly name: string | undefined;
+/** A name of the local store, or an image without one. */
+export interface LocalImage extends NamedImage {
   /** Undefined for an image without a name, and for a name that is no reference. */
   readonly reference: Reference | undefined;
-  readonly root: Descriptor;
   /** What the name pointed at where it was pulled from: an index, of which `root` is one platform. Unchecked: for showing and comparing. */
   readonly pulled: string | undefined;
 }
@@ -44,7 +40,7 @@ const PULLED = 'io.regi.pulled.digest';
  * Any number of processes may use it at once. index.json changes under the lock of the layout; content is written first and named last,
  * and until then it is in a lease of its process (`layout-lease.ts`), which `prune()` and `remove()` of another respect.
  */
-export class LocalStore {
+export class LocalStore implements ImageLister {
   readonly #layout: OciLayout;
   readonly #isThere: boolean;
 
@@ -163,9 +159,12 @@ export class LocalStore {
 
 function imageOf(entry: LayoutEntry): LocalImage {
   const name = entry.imageName ?? entry.refName;
+  const reference = name === undefined ? undefined : referenceIn(name);
   return {
     name,
-    reference: name === undefined ? undefined : referenceIn(name),
+    tag: reference?.tag,
+    repository: reference && { domain: reference.domain, path: reference.path },
+    reference,
     root: descriptorOf(entry),
     pulled: annotationOf(entry, PULLED),
   };

@@ -14,6 +14,7 @@ import type {
   Bytes,
   CallOptions,
   Deleter,
+  Deletion,
   FetchOptions,
   PartialKeeper,
   PushOptions,
@@ -21,10 +22,12 @@ import type {
   ReferrerOptions,
   Store,
   TagLister,
+  UnnamedKeeper,
   Untagger,
 } from '../../store.ts';
 import { writeAtomically } from '../../disk/atomic-write.ts';
 import { LayoutBlobs, type StoredBlob } from './blobs.ts';
+import { deleteImage } from './garbage.ts';
 import {
   digestIn,
   usable,
@@ -34,7 +37,6 @@ import {
   formatLayoutIndex,
   namesOf,
   withName,
-  withoutDigest,
   withoutName,
   withUnnamed,
   type LayoutEntry,
@@ -57,6 +59,7 @@ export type LayoutStore = Store &
   ReferrerLister &
   Deleter &
   Untagger &
+  UnnamedKeeper &
   PartialKeeper;
 
 export interface LayoutOptions extends CallOptions {
@@ -255,10 +258,14 @@ export class OciLayout implements LayoutStore {
     }
   }
 
-  async delete(target: Descriptor, options: CallOptions = {}): Promise<void> {
+  async delete(target: Descriptor, options: CallOptions = {}): Promise<Deletion> {
     options.signal?.throwIfAborted();
-    await this.change(options, async (index) => withoutDigest(index, target.digest));
-    await this.#blobs.delete(target.digest);
+    const { removed } = await deleteImage(this, target, { ...options, now: this.#clock.now() });
+    return { freedBytes: removed.reduce((sum, { size }) => sum + size, 0) };
+  }
+
+  async keepUnnamed(target: Descriptor, options: CallOptions = {}): Promise<void> {
+    await this.tag(target, '', options);
   }
 
   /**

@@ -1,14 +1,20 @@
 import { basename } from 'node:path';
 
-import type { CallOptions, Place } from '../../store.ts';
+import type { CallOptions, ImageLister, Place } from '../../store.ts';
+import type { StoredBlob } from './blobs.ts';
 import { LayoutCatalog } from './catalog.ts';
-import { repositoryNameOf } from './names.ts';
+import { namesIn, repositoryNameOf, unnamedRepository } from './names.ts';
+import { namedImages } from '../archive/named-images.ts';
 import { LayoutRepository, type LayoutRepositoryStore } from './repository.ts';
-import { OciLayout, type LayoutOptions } from './oci-layout.ts';
+import { OciLayout, type LayoutOptions, type LayoutStore } from './oci-layout.ts';
 
 /** The repositories of a layout folder. */
-export interface LayoutPlace extends Place {
+export interface LayoutPlace extends Place, ImageLister {
+  /** The whole layout as one repository, whose tags are the names in index.json. */
+  readonly whole: LayoutStore;
   open(repository: string): LayoutRepositoryStore;
+  /** Lists every blob, whether an image needs it or not. */
+  blobs(options?: CallOptions): AsyncIterable<StoredBlob>;
   /** What `open()` takes for a served name and the `ns` of a mirror's client. */
   readonly repositoryFor: (name: string, namespace: string | undefined) => string;
   /** A new path in the folder for a file that is not finished. */
@@ -37,6 +43,13 @@ export async function openLayoutPlace(path: string, options: LayoutOptions): Pro
   const catalog = new LayoutCatalog(layout, repositoryNameOf(basename(path)));
   return {
     name: layout.place,
+    whole: layout,
+    images: async ({ signal }: CallOptions = {}) => {
+      signal?.throwIfAborted();
+      const index = await layout.readIndex();
+      return namedImages(index, namesIn(index, unnamedRepository(path)));
+    },
+    blobs: (call) => layout.blobs(call),
     repositories: (call?: CallOptions) => catalog.list(call),
     open: (repository) => {
       const [name = '', namespace] = repository.split(NAMESPACE_MARK, 2);

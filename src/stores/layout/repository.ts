@@ -1,4 +1,3 @@
-import { RegiError } from '../../errors.ts';
 import type { Descriptor } from '../../oci/descriptor.ts';
 import { isDigest, type Digest } from '../../oci/digest.ts';
 import { isManifestType } from '../../oci/media-types.ts';
@@ -7,6 +6,7 @@ import type {
   Bytes,
   CallOptions,
   Deleter,
+  Deletion,
   FetchOptions,
   Mounter,
   PartialKeeper,
@@ -18,6 +18,7 @@ import type {
   Untagger,
 } from '../../store.ts';
 import type { CatalogEntry, LayoutCatalog } from './catalog.ts';
+import { stillNeededError } from './garbage.ts';
 import { descriptorOf } from './index-json.ts';
 import type { EntryName } from './names.ts';
 import { describeNames, NotInStoreError } from '../not-found.ts';
@@ -32,22 +33,6 @@ export type LayoutRepositoryStore = Store &
   Deleter &
   Untagger &
   PartialKeeper;
-
-/** Content that cannot be deleted, because an image that stays is made of it. */
-export class StillNeededError extends RegiError {
-  readonly digest: Digest;
-
-  constructor(digest: Digest, place: string) {
-    super(
-      'REFUSED',
-      `Cannot delete ${digest} from ${JSON.stringify(place)}: an image that stays needs it`,
-      {
-        hint: 'delete the images that are made of it first',
-      },
-    );
-    this.digest = digest;
-  }
-}
 
 /**
  * The names of one repository over the content of the whole layout: blobs, manifests and referrers are found by their digest in
@@ -152,7 +137,7 @@ export class LayoutRepository implements LayoutRepositoryStore {
   }
 
   /** Removes the names that this repository has for it. The content goes too, unless an image of another name is made of it. */
-  async delete(target: Descriptor, options: CallOptions = {}): Promise<void> {
+  async delete(target: Descriptor, options: CallOptions = {}): Promise<Deletion> {
     options.signal?.throwIfAborted();
     const { repository } = await this.#find(options);
     let needed = false;
@@ -166,13 +151,14 @@ export class LayoutRepository implements LayoutRepositoryStore {
       const after = { ...index, entries };
       needed = await this.#layout.needs(after, target.digest, options);
       if (entries.length === index.entries.length) {
-        if (needed) throw new StillNeededError(target.digest, this.place);
+        if (needed) throw stillNeededError(target.digest, this.place);
         return index;
       }
       return after;
     });
     this.#catalog.keep(this.repository);
     if (!needed) await this.#layout.discard(target.digest, options);
+    return {};
   }
 
   async untag(tag: string, options: CallOptions = {}): Promise<void> {

@@ -27,6 +27,7 @@ import type {
   Bytes,
   CallOptions,
   Deleter,
+  Deletion,
   FetchOptions,
   Mounter,
   Offerer,
@@ -158,14 +159,17 @@ class RemoteStore implements RegistryStore {
     return listReferrers(this.#remote, target, options);
   }
 
-  async delete(target: Descriptor, options: CallOptions = {}): Promise<void> {
-    if (!isManifestType(target.mediaType)) return deleteBlob(this.#remote, target, options);
+  async delete(target: Descriptor, options: CallOptions = {}): Promise<Deletion> {
+    if (!isManifestType(target.mediaType)) {
+      await deleteBlob(this.#remote, target, options);
+      return {};
+    }
     const { bytes, descriptor } = await fetchManifest(this.#remote, target.digest, options);
     await deleteManifest(this.#remote, target.digest, options);
-    const referrer = referrerOf(bytes, descriptor);
-    if (referrer === undefined || (await hasReferrersApi(this.#remote, referrer.subject, options)))
-      return;
-    await removeFromReferrersIndex(this.#remote, referrer.subject, target.digest, options);
+    const subject = referrerOf(bytes, descriptor)?.subject;
+    if (subject !== undefined && !(await hasReferrersApi(this.#remote, subject, options)))
+      await removeFromReferrersIndex(this.#remote, subject, target.digest, options);
+    return {};
   }
 
   async untag(tag: string, options: CallOptions = {}): Promise<void> {

@@ -47,7 +47,7 @@ function ref(name: string): string {
 }
 
 async function namesIn(file: string): Promise<readonly (string | undefined)[]> {
-  return (await openForTest(join(cwd, file))).images().map(({ name }) => name);
+  return (await (await openForTest(join(cwd, file))).images()).map(({ name }) => name);
 }
 
 describe('regi export', () => {

@@ -9,6 +9,8 @@ const NOW = Date.parse('2026-01-10T12:00:00Z');
 const DIGEST = digestOf(Buffer.from('image'));
 const IMAGE: LocalImage = {
   name: undefined,
+  tag: undefined,
+  repository: undefined,
   reference: undefined,
   root: { mediaType: 'm', digest: DIGEST, size: 1 },
   pulled: undefined,

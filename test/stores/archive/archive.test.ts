@@ -180,7 +180,7 @@ describe('an image layout in a tar', () => {
       { image: other, refName: 'only-a-tag' },
       { image: makeImage({ seed: 3 }) },
     ]);
-    const found = (await openForTest(writeTar(members))).images();
+    const found = await (await openForTest(writeTar(members))).images();
     expect(found.map(({ name, tag, repository }) => [name, tag, repository?.path])).toEqual([
       ['docker.io/library/debian:1', '1', 'library/debian'],
       ['only-a-tag', 'only-a-tag', undefined],

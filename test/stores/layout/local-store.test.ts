@@ -40,6 +40,18 @@ storeContract(
   { deletes: false },
 );
 
+test('keepUnnamed() names an image of the local store by its digest', async () => {
+  const local = await LocalStore.open(temporaryFolder('local'), { create: true, clock: realClock });
+  const repository = local.openRepository(parseRepository('team/app'));
+  const kept = makeImage();
+  await kept.pushAll(repository);
+  await repository.keepUnnamed(kept.root);
+  expect((await local.images()).map(({ name }) => name)).toEqual([
+    `docker.io/team/app@${kept.root.digest}`,
+  ]);
+  await local.close();
+});
+
 /** A process that has ended. */
 const GONE: Processes = {
   ...systemProcesses,

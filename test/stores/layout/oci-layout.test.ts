@@ -43,6 +43,45 @@ function create(folder: string): Promise<LayoutStore> {
   return openLayout(folder, { create: true, clock: instantClock() });
 }
 
+describe('delete()', () => {
+  test('removes the content that only this image needed, and returns the bytes that it freed', async () => {
+    const folder = temporaryFolder('layout');
+    const layout = await create(folder);
+    const [image, twin] = [makeImage(), makeImage({ annotations: { note: 'the same layers' } })];
+    await image.pushAll(layout, 'a');
+    await twin.pushAll(layout, 'b');
+    const shared = await layout.delete(image.root);
+    const last = await layout.delete(twin.root);
+    const layers = [...twin.nodes.values()].map(({ descriptor }) => descriptor.size);
+    expect([shared.freedBytes, last.freedBytes]).toEqual([
+      image.root.size,
+      layers.reduce((sum, size) => sum + size, 0),
+    ]);
+    expect(readIndexJson(folder)['manifests']).toEqual([]);
+  });
+
+  test('refuses an image that an index is made of', async () => {
+    const layout = await create(temporaryFolder('layout'));
+    const index = makeIndex();
+    await index.pushAll(layout, 'all');
+    const child = index.images[0]?.root ?? index.root;
+    await expect(layout.delete(child)).rejects.toMatchObject({ code: 'REFUSED' });
+    expect(await layout.exists(child)).toBe(true);
+  });
+});
+
+describe('keepUnnamed()', () => {
+  test('lists an image under no name', async () => {
+    const folder = temporaryFolder('layout');
+    const layout = await create(folder);
+    const image = makeImage();
+    await image.pushAll(layout);
+    await layout.keepUnnamed(image.root);
+    await layout.keepUnnamed(image.root);
+    expect(readIndexJson(folder)['manifests']).toEqual([image.root]);
+  });
+});
+
 describe('openLayout()', () => {
   test('makes an empty layout in a folder that does not exist', async () => {
     const folder = join(temporaryFolder('layout'), 'new', 'layout');

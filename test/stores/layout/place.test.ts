@@ -56,6 +56,25 @@ async function layoutOf(
   return open(folder);
 }
 
+describe('images()', () => {
+  test('lists every name of the folder with its repository and tag', async () => {
+    const image = makeImage();
+    const place = await layoutOf(
+      [image, 'v1'],
+      [image, 'registry.example/team/app:2', 'registry.example/team/app:2'],
+    );
+    expect(await place.images()).toEqual([
+      { name: 'v1', tag: 'v1', repository: undefined, root: image.root },
+      {
+        name: 'registry.example/team/app:2',
+        tag: '2',
+        repository: { domain: 'registry.example', path: 'team/app' },
+        root: image.root,
+      },
+    ]);
+  });
+});
+
 const [one, two, three] = [makeImage({ seed: 1 }), makeImage({ seed: 2 }), makeImage({ seed: 3 })];
 
 describe('openLayoutPlace() reads', () => {
