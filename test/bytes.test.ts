@@ -16,7 +16,7 @@ import {
 import type { Descriptor } from '../src/oci/descriptor.ts';
 import { digestOf, type DigestAlgorithm } from '../src/oci/digest.ts';
 import type { Bytes } from '../src/store.ts';
-import { poisoned } from './support/poison.ts';
+import { poisoned } from './support/images/poison.ts';
 
 const CONTENT = Buffer.from('the quick brown fox jumps over the lazy dog');
 

@@ -15,7 +15,7 @@ import {
   type ExportJob,
 } from '../src/index.ts';
 import { VERSION } from '../src/version.ts';
-import { makeIndex } from './support/images.ts';
+import { makeIndex } from './support/images/images.ts';
 import { temporaryFolder } from './support/temporary-folder.ts';
 
 test('a program copies an image with what the library exports', async () => {

@@ -4,10 +4,10 @@ import { COMMAND_GROUPS } from '../src/command.ts';
 import { COMMANDS } from '../src/commands/index.ts';
 import { RegiError, InterruptedError } from '../src/errors.ts';
 import { main } from '../src/main.ts';
-import { ECHO, fakeCommand } from './support/commands.ts';
+import { ECHO, fakeCommand } from './support/cli/fake-command.ts';
 import { expectGolden } from './support/golden.ts';
-import { fakeIo, type FakeIo, type FakeIoOptions } from './support/io.ts';
-import { runMain } from './support/run-main.ts';
+import { fakeIo, type FakeIo, type FakeIoOptions } from './support/cli/io.ts';
+import { runMain } from './support/cli/run-main.ts';
 
 const FORMS = [
   ['help', ['help']],

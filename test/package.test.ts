@@ -5,8 +5,8 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { createMemoryPlace, startServer, type RunningServer } from '../src/index.ts';
-import { makeIndex } from './support/images.ts';
-import { runProgram, type Finished } from './support/run-program.ts';
+import { makeIndex } from './support/images/images.ts';
+import { runProgram, type Finished } from './support/programs/run-program.ts';
 import { temporaryFolder } from './support/temporary-folder.ts';
 
 const ROOT = fileURLToPath(new URL('../', import.meta.url));

@@ -6,7 +6,7 @@ import { UnsafeRealmError } from '../../src/auth/realm.ts';
 import { CATALOG_SCOPE, repositoryScope } from '../../src/auth/scope.ts';
 import type { Credential } from '../../src/credentials/credential.ts';
 import type { HttpRequest, Method } from '../../src/http/message.ts';
-import type { FakeAnswer } from '../support/fake-transport.ts';
+import type { FakeAnswer } from '../support/http/fake-transport.ts';
 import {
   ORIGIN,
   REALM,
@@ -20,7 +20,7 @@ import {
   tokenRegistry,
   challenge,
   failure,
-} from '../support/authorizer.ts';
+} from '../support/http/authorizer.ts';
 
 describe('send() of a registry with Basic', () => {
   const basic = ({ headers, url }: HttpRequest): FakeAnswer =>

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { NotAuthorisedError } from '../../src/auth/not-authorised.ts';
 import { repositoryScope } from '../../src/auth/scope.ts';
 import { bytesOf } from '../../src/bytes.ts';
-import { textOf } from '../support/fake-transport.ts';
+import { textOf } from '../support/http/fake-transport.ts';
 import {
   ORIGIN,
   REALM,
@@ -17,7 +17,7 @@ import {
   challenge,
   failure,
   bodyOf,
-} from '../support/authorizer.ts';
+} from '../support/http/authorizer.ts';
 
 describe('send() of an open registry', () => {
   test('adds nothing and looks nothing up when nothing is asked', async () => {

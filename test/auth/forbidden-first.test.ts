@@ -2,8 +2,8 @@ import { expect, test } from 'vitest';
 
 import { createAuthorizer } from '../../src/auth/authorizer.ts';
 import { TokenCache } from '../../src/auth/token-cache.ts';
-import { fakeTransport } from '../support/fake-transport.ts';
-import { instantClock } from '../support/instant-clock.ts';
+import { fakeTransport } from '../support/http/fake-transport.ts';
+import { instantClock } from '../support/clock.ts';
 
 /** Artifactory may answer 403, without a challenge and on the ping too, to who has shown nothing yet (RTFACT-18971). */
 function authorize(marks: Readonly<Record<string, string>>) {

@@ -4,7 +4,7 @@ import { parseScopes } from '../../src/auth/scope.ts';
 import type { Token } from '../../src/auth/token.ts';
 import { TokenCache, type TokenKey } from '../../src/auth/token-cache.ts';
 import { LIMITS } from '../../src/limits.ts';
-import { fakeClock, type FakeClock } from '../support/fake-clock.ts';
+import { instantClock, type InstantClock } from '../support/clock.ts';
 
 const KEY: TokenKey = {
   origin: 'https://registry.example',
@@ -15,7 +15,7 @@ const KEY: TokenKey = {
 };
 
 function counter(
-  clock: FakeClock,
+  clock: InstantClock,
   lifeMs: number,
 ): { fetch: () => Promise<Token>; count: () => number } {
   let count = 0;
@@ -30,7 +30,7 @@ function counter(
 
 describe('TokenCache', () => {
   test('get() fetches once for all who ask at the same time', async () => {
-    const clock = fakeClock();
+    const clock = instantClock();
     const tokens = new TokenCache(clock);
     const { fetch, count } = counter(clock, 60_000);
     const values = await Promise.all(Array.from({ length: 5 }, () => tokens.get(KEY, fetch)));
@@ -39,7 +39,7 @@ describe('TokenCache', () => {
   });
 
   test('get() knows scopes in another order', async () => {
-    const clock = fakeClock();
+    const clock = instantClock();
     const tokens = new TokenCache(clock);
     const { fetch, count } = counter(clock, 60_000);
     await tokens.get(KEY, fetch);
@@ -55,7 +55,7 @@ describe('TokenCache', () => {
     ['repository', { scopes: parseScopes('repository:b:pull,push') }],
     ['set of actions', { scopes: parseScopes('repository:a:pull') }],
   ])('get() gives no token of another %s', async (_part, other) => {
-    const clock = fakeClock();
+    const clock = instantClock();
     const tokens = new TokenCache(clock);
     const { fetch } = counter(clock, 60_000);
     const first = await tokens.get(KEY, fetch);
@@ -67,7 +67,7 @@ describe('TokenCache', () => {
     [3000, 2249, 2250],
     [3_600_000, 3_589_999, 3_590_000],
   ])('get() renews a token of %d ms after %d ms', async (life, still, due) => {
-    const clock = fakeClock();
+    const clock = instantClock();
     const tokens = new TokenCache(clock);
     const { fetch, count } = counter(clock, life);
     await tokens.get(KEY, fetch);
@@ -80,14 +80,14 @@ describe('TokenCache', () => {
   });
 
   test('get() keeps no failure', async () => {
-    const clock = fakeClock();
+    const clock = instantClock();
     const tokens = new TokenCache(clock);
     await expect(tokens.get(KEY, () => Promise.reject(new Error('down')))).rejects.toThrow('down');
     expect((await tokens.get(KEY, counter(clock, 1000).fetch)).value).toBe('token-1');
   });
 
   test('forget() drops the refused token and no newer one', async () => {
-    const clock = fakeClock();
+    const clock = instantClock();
     const tokens = new TokenCache(clock);
     const { fetch, count } = counter(clock, 60_000);
     const first = await tokens.get(KEY, fetch);
@@ -99,7 +99,7 @@ describe('TokenCache', () => {
   });
 
   test('get() lets one who aborts leave alone', async () => {
-    const clock = fakeClock();
+    const clock = instantClock();
     const tokens = new TokenCache(clock);
     const controller = new AbortController();
     const gate = deferred<Token>();
@@ -119,7 +119,7 @@ describe('TokenCache', () => {
   });
 
   test('get() aborts the fetch when nobody waits any more', async () => {
-    const tokens = new TokenCache(fakeClock());
+    const tokens = new TokenCache(instantClock());
     const controller = new AbortController();
     const seen: AbortSignal[] = [];
     const leaving = tokens.get(
@@ -138,7 +138,7 @@ describe('TokenCache', () => {
   });
 
   test('get() holds a bounded number of tokens, and drops the oldest', async () => {
-    const clock = fakeClock();
+    const clock = instantClock();
     const tokens = new TokenCache(clock);
     const { fetch, count } = counter(clock, 3_600_000);
     const keyOf = (index: number): TokenKey => ({

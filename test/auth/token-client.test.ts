@@ -5,14 +5,14 @@ import { UnsafeRealmError } from '../../src/auth/realm.ts';
 import { parseScopes } from '../../src/auth/scope.ts';
 import { fetchToken, TokenServiceError, type TokenRequest } from '../../src/auth/token-client.ts';
 import type { Credential, FoundCredential } from '../../src/credentials/credential.ts';
-import { fakeClock } from '../support/fake-clock.ts';
+import { instantClock } from '../support/clock.ts';
 import {
   fakeTransport,
   showRequest,
   textOf,
   type FakeAnswer,
   type FakeTransport,
-} from '../support/fake-transport.ts';
+} from '../support/http/fake-transport.ts';
 
 const ALICE = found({ kind: 'password', username: 'alice', password: 's3cret' });
 const BASIC_ALICE = `Basic ${Buffer.from('alice:s3cret').toString('base64')}`;
@@ -42,7 +42,7 @@ async function run(
 ): Promise<{ transport: FakeTransport; outcome: unknown }> {
   const rest = [...answers];
   const transport = fakeTransport(() => rest.shift() ?? { status: 500 });
-  const outcome = await fetchToken(request, { send: transport.send, clock: fakeClock() }).catch(
+  const outcome = await fetchToken(request, { send: transport.send, clock: instantClock() }).catch(
     (error: unknown) => error,
   );
   return { transport, outcome };

@@ -6,9 +6,9 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 
-import { makeCertificates } from '../support/certificates.ts';
-import { startDockerRegistry, type DockerRegistry } from '../support/docker-registry.ts';
-import { runOrThrow } from '../support/run-program.ts';
+import { makeCertificates } from '../support/http/certificates.ts';
+import { startDockerRegistry, type DockerRegistry } from '../support/registries/docker-registry.ts';
+import { runOrThrow } from '../support/programs/run-program.ts';
 import { corpusLayout, type CorpusName } from './corpus.ts';
 import { type Link, startLink } from './link.ts';
 

@@ -1,7 +1,7 @@
 import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 
-import type { DockerRegistry } from '../support/docker-registry.ts';
+import type { DockerRegistry } from '../support/registries/docker-registry.ts';
 import type { Client, Endpoint, Task } from './clients.ts';
 import type { CorpusName } from './corpus.ts';
 import type { LinkKind, RegistryKind, Servers } from './servers.ts';

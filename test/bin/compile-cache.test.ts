@@ -12,7 +12,7 @@ import { fileURLToPath } from 'node:url';
 
 import { beforeEach, describe, expect, test } from 'vitest';
 
-import { runOrThrow } from '../support/run-program.ts';
+import { runOrThrow } from '../support/programs/run-program.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
 const MODULE = fileURLToPath(new URL('../../bin/compile-cache.js', import.meta.url));

@@ -4,8 +4,8 @@ import { fileURLToPath } from 'node:url';
 
 import { expect, test } from 'vitest';
 
-import { runProgram } from '../support/run-program.ts';
-import { runRegi } from '../support/regi.ts';
+import { runProgram } from '../support/programs/run-program.ts';
+import { runRegi } from '../support/cli/regi.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
 const BIN = fileURLToPath(new URL('../../bin/regi.js', import.meta.url));

@@ -8,11 +8,11 @@ import { VALUE_KINDS } from '../../src/commands/complete/value.ts';
 import { COMMANDS } from '../../src/commands/index.ts';
 import { main } from '../../src/main.ts';
 import { openLayout } from '../../src/stores/layout/oci-layout.ts';
-import { startFakeRegistry, type FakeRegistry } from '../support/fake-registry.ts';
-import { makeImage } from '../support/images.ts';
-import { fakeIo } from '../support/io.ts';
-import { realClock } from '../support/real-clock.ts';
-import { runMain } from '../support/run-main.ts';
+import { startFakeRegistry, type FakeRegistry } from '../support/registries/fake-registry.ts';
+import { makeImage } from '../support/images/images.ts';
+import { fakeIo } from '../support/cli/io.ts';
+import { realClock } from '../support/clock.ts';
+import { runMain } from '../support/cli/run-main.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
 const image = makeImage();

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
 
 import { helperMain } from '../../src/main.ts';
-import { fakeKeychain } from '../support/fake-keychain.ts';
-import { fakeIo, type FakeIoOptions } from '../support/io.ts';
+import { fakeKeychain } from '../support/cli/fake-keychain.ts';
+import { fakeIo, type FakeIoOptions } from '../support/cli/io.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
 const BUS = { DBUS_SESSION_BUS_ADDRESS: 'unix:path=/nowhere' };

@@ -4,12 +4,15 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 
 import { EXIT_STATUS, type ErrorCode, InterruptedError } from '../../src/errors.ts';
-import { makeCertificates } from '../support/certificates.ts';
-import { startFakeRegistry, type FakeRegistryOptions } from '../support/fake-registry.ts';
+import { makeCertificates } from '../support/http/certificates.ts';
+import {
+  startFakeRegistry,
+  type FakeRegistryOptions,
+} from '../support/registries/fake-registry.ts';
 import { expectGolden } from '../support/golden.ts';
-import { makeImage } from '../support/images.ts';
-import { tinyLayout } from '../support/tiny-layout.ts';
-import { runMain, type RunMainOptions } from '../support/run-main.ts';
+import { makeImage } from '../support/images/images.ts';
+import { tinyLayout } from '../support/images/tiny-layout.ts';
+import { runMain, type RunMainOptions } from '../support/cli/run-main.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
 /** A way to meet an error: in its words, REGISTRY is a registry with `team/app:1`, LAYOUT an image of a layout. */

@@ -7,8 +7,8 @@ import { describe, expect, test } from 'vitest';
 import { complete } from '../../src/cli/complete.ts';
 import { docPages } from '../../src/cli/help/docs.ts';
 import { COMMANDS } from '../../src/commands/index.ts';
-import { fakeIo } from '../support/io.ts';
-import { runMain } from '../support/run-main.ts';
+import { fakeIo } from '../support/cli/io.ts';
+import { runMain } from '../support/cli/run-main.ts';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 

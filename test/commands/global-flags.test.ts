@@ -3,15 +3,15 @@ import { join } from 'node:path';
 
 import { describe, expect, test } from 'vitest';
 
-import { makeCertificates } from '../support/certificates.ts';
+import { makeCertificates } from '../support/http/certificates.ts';
 import {
   startFakeRegistry,
   type FakeRegistry,
   type FakeRegistryOptions,
-} from '../support/fake-registry.ts';
-import { makeImage } from '../support/images.ts';
-import { lookupLoopback } from '../support/named-loopback.ts';
-import { runMain } from '../support/run-main.ts';
+} from '../support/registries/fake-registry.ts';
+import { makeImage } from '../support/images/images.ts';
+import { lookupLoopback } from '../support/http/transport.ts';
+import { runMain } from '../support/cli/run-main.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
 const image = makeImage({ layers: Array.from({ length: 12 }, (_, index) => 1000 + index) });

@@ -6,12 +6,12 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import { InterruptedError, type InterruptSignal } from '../../src/errors.ts';
 import { main } from '../../src/main.ts';
 import { createMemoryPlace } from '../../src/stores/memory.ts';
-import { startFakeRegistry, type FakeRegistry } from '../support/fake-registry.ts';
-import { makeImage } from '../support/images.ts';
-import { instantClock } from '../support/instant-clock.ts';
-import { fakeIo, type FakeIo } from '../support/io.ts';
-import { damagedBlobs, leftovers } from '../support/layout-folder.ts';
-import { runMain, type MainResult } from '../support/run-main.ts';
+import { startFakeRegistry, type FakeRegistry } from '../support/registries/fake-registry.ts';
+import { makeImage } from '../support/images/images.ts';
+import { instantClock } from '../support/clock.ts';
+import { fakeIo, type FakeIo } from '../support/cli/io.ts';
+import { damagedBlobs, leftovers } from '../support/images/layout-folder.ts';
+import { runMain, type MainResult } from '../support/cli/run-main.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
 const MIB = 1024 * 1024;

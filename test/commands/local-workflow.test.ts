@@ -3,10 +3,10 @@ import { existsSync } from 'node:fs';
 import { beforeEach, describe, expect, test } from 'vitest';
 
 import { createMemoryPlace, type MemoryPlace } from '../../src/stores/memory.ts';
-import { startFakeRegistry, type FakeRegistry } from '../support/fake-registry.ts';
-import { makeImage, makeIndex } from '../support/images.ts';
-import { readIndexJson } from '../support/layout-folder.ts';
-import { localImages, type LocalImages } from '../support/local-images.ts';
+import { startFakeRegistry, type FakeRegistry } from '../support/registries/fake-registry.ts';
+import { makeImage, makeIndex } from '../support/images/images.ts';
+import { readIndexJson } from '../support/images/layout-folder.ts';
+import { localImages, type LocalImages } from '../support/images/local-images.ts';
 
 const INDEX = makeIndex({ attestations: true });
 const [AMD64 = makeImage(), ARM64 = makeImage()] = INDEX.images;

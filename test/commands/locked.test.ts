@@ -6,9 +6,9 @@ import { beforeEach, expect, test } from 'vitest';
 import { systemClock } from '../../src/clock.ts';
 import { openLayout } from '../../src/stores/layout/oci-layout.ts';
 import { systemProcesses } from '../../src/disk/processes.ts';
-import { makeImage } from '../support/images.ts';
-import { readIndexJson } from '../support/layout-folder.ts';
-import { runMain, type MainResult } from '../support/run-main.ts';
+import { makeImage } from '../support/images/images.ts';
+import { readIndexJson } from '../support/images/layout-folder.ts';
+import { runMain, type MainResult } from '../support/cli/run-main.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
 let cwd: string;

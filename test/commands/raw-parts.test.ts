@@ -7,9 +7,9 @@ import { systemClock } from '../../src/clock.ts';
 import { createMemoryPlace } from '../../src/stores/memory.ts';
 import { openLayout } from '../../src/stores/layout/oci-layout.ts';
 import type { Place } from '../../src/store.ts';
-import { startFakeRegistry, type FakeRegistry } from '../support/fake-registry.ts';
-import { makeBlob, makeImage } from '../support/images.ts';
-import { runMain, type MainResult, type RunMainOptions } from '../support/run-main.ts';
+import { startFakeRegistry, type FakeRegistry } from '../support/registries/fake-registry.ts';
+import { makeBlob, makeImage } from '../support/images/images.ts';
+import { runMain, type MainResult, type RunMainOptions } from '../support/cli/run-main.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
 const IMAGE = makeImage();

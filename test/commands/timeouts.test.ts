@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
 
-import { regiAtHome } from '../support/home.ts';
-import { startHttpServer, startRawServer } from '../support/http-server.ts';
-import { tinyLayout } from '../support/tiny-layout.ts';
+import { regiAtHome } from '../support/cli/home.ts';
+import { startHttpServer, startRawServer } from '../support/http/http-server.ts';
+import { tinyLayout } from '../support/images/tiny-layout.ts';
 
 const OPTIONS = ['--timeout', '1', '--retry', '0'];
 

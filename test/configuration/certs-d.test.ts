@@ -10,7 +10,7 @@ import {
   type FileReader,
 } from '../../src/configuration/certs-d.ts';
 import { InvalidConfigError } from '../../src/errors.ts';
-import { makeSigningCertificate } from '../support/certificates.ts';
+import { makeSigningCertificate } from '../support/http/certificates.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
 interface Table {

@@ -11,7 +11,7 @@ import {
 } from '../../src/configuration/daemon-json.ts';
 import { readRegiConfig } from '../../src/configuration/regi-config.ts';
 import { readRegistriesConf } from '../../src/configuration/registries-conf-files.ts';
-import { homeWith } from '../support/home.ts';
+import { homeWith } from '../support/cli/home.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
 const PEM = (name: string): string =>

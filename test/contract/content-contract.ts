@@ -2,9 +2,9 @@ import { describe, expect, test } from 'vitest';
 
 import { bytesOf } from '../../src/bytes.ts';
 import type { Bytes, Store } from '../../src/store.ts';
-import { makeBlob, makeImage, makeIndex } from '../support/images.ts';
-import { poisoned } from '../support/poison.ts';
-import { readAll, stalling, watched } from '../support/watched.ts';
+import { makeBlob, makeImage, makeIndex } from '../support/images/images.ts';
+import { poisoned } from '../support/images/poison.ts';
+import { readAll, stalling, watched } from '../support/registries/watched.ts';
 
 const LARGE_BYTES = 5 * 1024 * 1024 + 17;
 

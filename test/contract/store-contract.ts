@@ -11,8 +11,8 @@ import {
   canUntag,
   type Store,
 } from '../../src/store.ts';
-import { makeArtifact, makeBlob, makeImage, makeIndex, nodeOf } from '../support/images.ts';
-import { listAll, readAll, watched } from '../support/watched.ts';
+import { makeArtifact, makeBlob, makeImage, makeIndex, nodeOf } from '../support/images/images.ts';
+import { listAll, readAll, watched } from '../support/registries/watched.ts';
 import { contentContract } from './content-contract.ts';
 
 /** A store to be tested; each test gets a new, empty one. */

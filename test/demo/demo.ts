@@ -11,7 +11,7 @@ import { fileURLToPath } from 'node:url';
 
 import { systemClock } from '../../src/clock.ts';
 import { openLayout } from '../../src/stores/layout/oci-layout.ts';
-import { makeIndex } from '../support/images.ts';
+import { makeIndex } from '../support/images/images.ts';
 
 const REGI = fileURLToPath(new URL('../bin/regi.js', import.meta.url));
 const MIB = 1024 * 1024;

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 
 import { ConfigLockedError, withFileLock } from '../../src/disk/file-lock.ts';
-import { instantClock } from '../support/instant-clock.ts';
+import { instantClock } from '../support/clock.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
 function place() {

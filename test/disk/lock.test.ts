@@ -7,8 +7,8 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import { type ProcessIdentity, type Processes, systemProcesses } from '../../src/disk/processes.ts';
 import { withLock, type LockOptions } from '../../src/disk/lock.ts';
 import { TempFiles } from '../../src/disk/temp-files.ts';
-import { instantClock } from '../support/instant-clock.ts';
-import { leftovers } from '../support/layout-folder.ts';
+import { instantClock } from '../support/clock.ts';
+import { leftovers } from '../support/images/layout-folder.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
 const OWN: ProcessIdentity = { pid: 1000, host: 'here', space: '', started: '7' };

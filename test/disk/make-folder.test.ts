@@ -6,8 +6,8 @@ import { describe, expect, test } from 'vitest';
 import { systemClock } from '../../src/clock.ts';
 import { makeFolder } from '../../src/disk/make-folder.ts';
 import { openLayout } from '../../src/stores/layout/oci-layout.ts';
-import { makeLayered, member } from '../support/layered-image.ts';
-import { runMain } from '../support/run-main.ts';
+import { makeLayered, member } from '../support/images/layered-image.ts';
+import { runMain } from '../support/cli/run-main.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
 describe('makeFolder()', () => {

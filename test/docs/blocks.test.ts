@@ -5,13 +5,13 @@ import { fileURLToPath } from 'node:url';
 import { beforeAll, describe, expect, test } from 'vitest';
 
 import { openLayout } from '../../src/stores/layout/oci-layout.ts';
-import { makeIndex } from '../support/images.ts';
-import { realClock } from '../support/real-clock.ts';
-import { runRegi } from '../support/regi.ts';
-import { runProgram } from '../support/run-program.ts';
-import { startServe, type Served } from '../support/serve.ts';
+import { makeIndex } from '../support/images/images.ts';
+import { realClock } from '../support/clock.ts';
+import { runRegi } from '../support/cli/regi.ts';
+import { runProgram } from '../support/programs/run-program.ts';
+import { startServe, type Served } from '../support/registries/serve.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
-import { pathWithRegi } from '../support/terminal.ts';
+import { pathWithRegi } from '../support/cli/terminal.ts';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 /** Pages of `docs/commands` are made from the commands themselves. */

@@ -4,10 +4,10 @@ import { fileURLToPath } from 'node:url';
 import { beforeEach, expect, test } from 'vitest';
 import * as z from 'zod';
 
-import { startFakeRegistry, type FakeRegistry } from '../support/fake-registry.ts';
-import { makeIndex } from '../support/images.ts';
-import { makeLayered, member } from '../support/layered-image.ts';
-import { runMain } from '../support/run-main.ts';
+import { startFakeRegistry, type FakeRegistry } from '../support/registries/fake-registry.ts';
+import { makeIndex } from '../support/images/images.ts';
+import { makeLayered, member } from '../support/images/layered-image.ts';
+import { runMain } from '../support/cli/run-main.ts';
 
 const PAGE = readFileSync(
   fileURLToPath(new URL('../../docs/progress-events.md', import.meta.url)),

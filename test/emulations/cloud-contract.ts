@@ -14,9 +14,9 @@ import {
   makeImage,
   type TestImage,
   type TestImageManifest,
-} from '../support/images.ts';
-import { realClock } from '../support/real-clock.ts';
-import { describeReal, isPrivileged } from '../support/real-tools.ts';
+} from '../support/images/images.ts';
+import { realClock } from '../support/clock.ts';
+import { describeReal, isPrivileged } from '../support/programs/real-tools.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 import type { RegistryCore } from './core.ts';
 import type { Emulation } from './emulation.ts';

@@ -2,11 +2,11 @@ import { http, HttpResponse } from 'msw';
 import { beforeAll, expect, test } from 'vitest';
 
 import { temporaryFolder } from '../support/temporary-folder.ts';
-import { makeImage } from '../support/images.ts';
+import { makeImage } from '../support/images/images.ts';
 import { describePrivileged, seed } from './cloud-contract.ts';
-import { distribution } from './distribution.ts';
-import { dockerHub } from './docker-hub.ts';
-import { harbor } from './harbor.ts';
+import { distribution } from './products/distribution.ts';
+import { dockerHub } from './hosted/docker-hub.ts';
+import { harbor } from './products/harbor.ts';
 import { serveEmulation, type Served } from './serve.ts';
 
 /** What the search of the web pages answers, as others have described it: pulls are text, and there is more than anybody needs. */

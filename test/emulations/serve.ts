@@ -15,12 +15,12 @@ import { buffer } from 'node:stream/consumers';
 import { getResponse } from 'msw';
 
 import { main } from '../../src/main.ts';
-import { makeCertificates } from '../support/certificates.ts';
+import { makeCertificates } from '../support/http/certificates.ts';
 import { afterFile } from '../support/cleanup.ts';
-import { instantClock, type InstantClock } from '../support/instant-clock.ts';
-import { fakeIo, type FakeIo } from '../support/io.ts';
-import { requireTool } from '../support/real-tools.ts';
-import { type Finished, runProgram } from '../support/run-program.ts';
+import { instantClock, type InstantClock } from '../support/clock.ts';
+import { fakeIo, type FakeIo } from '../support/cli/io.ts';
+import { requireTool } from '../support/programs/real-tools.ts';
+import { type Finished, runProgram } from '../support/programs/run-program.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 import type { Login } from './bearer.ts';
 import type { Emulation } from './emulation.ts';

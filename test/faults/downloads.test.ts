@@ -1,11 +1,11 @@
 import { describe, expect, test } from 'vitest';
 
-import { startFakeRegistry, type FakeRegistry } from '../support/fake-registry.ts';
-import { startHttpServer } from '../support/http-server.ts';
-import { makeImage } from '../support/images.ts';
-import { instantClock } from '../support/instant-clock.ts';
-import { damagedBlobs } from '../support/layout-folder.ts';
-import { runMain } from '../support/run-main.ts';
+import { startFakeRegistry, type FakeRegistry } from '../support/registries/fake-registry.ts';
+import { startHttpServer } from '../support/http/http-server.ts';
+import { makeImage } from '../support/images/images.ts';
+import { instantClock } from '../support/clock.ts';
+import { damagedBlobs } from '../support/images/layout-folder.ts';
+import { runMain } from '../support/cli/run-main.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
 /** What a server may have sent and no client has read when a connection breaks: what sockets hold on the way, and one read. Bytes. */

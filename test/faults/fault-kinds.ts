@@ -1,5 +1,5 @@
 import type { Call } from '../../src/server/exchange.ts';
-import type { Fault, FaultAction } from '../support/fake-registry.ts';
+import type { Fault, FaultAction } from '../support/registries/fake-registry.ts';
 
 /** What a request is for. */
 export type Target =

@@ -5,9 +5,9 @@ import { join } from 'node:path';
 import { collect } from '../../src/bytes.ts';
 import type { Store } from '../../src/store.ts';
 import { openArchive } from '../../src/stores/archive/archive.ts';
-import type { FakeRegistry } from '../support/fake-registry.ts';
-import type { TestImage, TestImageIndex } from '../support/images.ts';
-import { damagedBlobs, leftovers, readIndexJson } from '../support/layout-folder.ts';
+import type { FakeRegistry } from '../support/registries/fake-registry.ts';
+import type { TestImage, TestImageIndex } from '../support/images/images.ts';
+import { damagedBlobs, leftovers, readIndexJson } from '../support/images/layout-folder.ts';
 import type { Target } from './fault-kinds.ts';
 
 /** Where one command is run. */

@@ -3,10 +3,10 @@ import { join } from 'node:path';
 
 import { beforeAll, describe, expect, test } from 'vitest';
 
-import { startFakeRegistry, type FakeRegistry } from '../support/fake-registry.ts';
-import { makeIndex } from '../support/images.ts';
-import { instantClock } from '../support/instant-clock.ts';
-import { runMain } from '../support/run-main.ts';
+import { startFakeRegistry, type FakeRegistry } from '../support/registries/fake-registry.ts';
+import { makeIndex } from '../support/images/images.ts';
+import { instantClock } from '../support/clock.ts';
+import { runMain } from '../support/cli/run-main.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 import { FAULT_KINDS, faultOf, type FaultKind, type Target } from './fault-kinds.ts';
 import { FAULTY_COMMANDS, type FaultyCommand, type Scene } from './faulty-commands.ts';

@@ -25,7 +25,7 @@ import { parseChunkRange, parseRange } from '../../src/server/range.ts';
 import { parseHeader } from '../../src/tar/header.ts';
 import { indexTar } from '../../src/tar/index-tar.ts';
 import { parsePax } from '../../src/tar/pax.ts';
-import { inMemory } from '../support/tar-builder.ts';
+import { inMemory } from '../support/images/tar-builder.ts';
 
 interface Parser {
   /** File of `test/corpus`. */

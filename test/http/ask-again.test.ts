@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 
 import { askAgain } from '../../src/http/retry.ts';
 import { NetworkError, TimeoutError } from '../../src/http/errors.ts';
-import { instantClock } from '../support/instant-clock.ts';
+import { instantClock } from '../support/clock.ts';
 
 const cutInBody = new NetworkError('cut', {
   host: 'registry.example',

@@ -4,8 +4,8 @@ import { expect, test } from 'vitest';
 
 import { bytesOf } from '../../src/bytes.ts';
 import { discard } from '../../src/http/body.ts';
-import { startHttpServer } from '../support/http-server.ts';
-import { testTransport } from '../support/transport.ts';
+import { startHttpServer } from '../support/http/http-server.ts';
+import { testTransport } from '../support/http/transport.ts';
 
 /** Answers one request on each connection and closes it at the next: what a client meets whose request crosses the end of the connection. */
 async function startClosingServer() {

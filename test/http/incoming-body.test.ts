@@ -7,8 +7,8 @@ import { readAtMost } from '../../src/http/body.ts';
 import { NetworkError } from '../../src/http/errors.ts';
 import type { HttpResponse } from '../../src/http/message.ts';
 import { deferred } from '../support/deferred.ts';
-import { startHttpServer, startRawServer } from '../support/http-server.ts';
-import { testTransport } from '../support/transport.ts';
+import { startHttpServer, startRawServer } from '../support/http/http-server.ts';
+import { testTransport } from '../support/http/transport.ts';
 
 async function textOf(response: HttpResponse): Promise<string> {
   return Buffer.from(await readAtMost(response, 1024 * 1024, 'the test body')).toString();

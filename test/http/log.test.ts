@@ -11,7 +11,7 @@ import {
 } from '../../src/http/message.ts';
 import { logLayer } from '../../src/http/log.ts';
 import { nextHop } from '../../src/http/redirect.ts';
-import { instantClock } from '../support/instant-clock.ts';
+import { instantClock } from '../support/clock.ts';
 
 function answering(
   headers: Record<string, string>,

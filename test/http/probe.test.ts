@@ -6,8 +6,8 @@ import { expect, onTestFinished, test } from 'vitest';
 import { TimeoutError, TlsError } from '../../src/http/errors.ts';
 import { probeConnection, resolveName } from '../../src/http/probe.ts';
 import { createTransport } from '../../src/http/transport.ts';
-import { makeCertificates } from '../support/certificates.ts';
-import { startFakeRegistry } from '../support/fake-registry.ts';
+import { makeCertificates } from '../support/http/certificates.ts';
+import { startFakeRegistry } from '../support/registries/fake-registry.ts';
 
 const silent: LookupFunction = () => undefined;
 

@@ -12,11 +12,11 @@ import {
 } from '../../src/http/errors.ts';
 import { createProxyChooser } from '../../src/http/proxy.ts';
 import type { HttpTransport } from '../../src/http/transport.ts';
-import { makeCertificates } from '../support/certificates.ts';
-import { startForwardProxy } from '../support/forward-proxy.ts';
-import { startHttpServer, startRawServer } from '../support/http-server.ts';
-import { poisoned } from '../support/poison.ts';
-import { testTransport } from '../support/transport.ts';
+import { makeCertificates } from '../support/http/certificates.ts';
+import { startForwardProxy } from '../support/http/forward-proxy.ts';
+import { startHttpServer, startRawServer } from '../support/http/http-server.ts';
+import { poisoned } from '../support/images/poison.ts';
+import { testTransport } from '../support/http/transport.ts';
 
 const certificates = makeCertificates({ hosts: ['registry.test', '127.0.0.1'] });
 

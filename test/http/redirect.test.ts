@@ -13,8 +13,8 @@ import {
   TooManyRedirectsError,
   UnsafeRedirectError,
 } from '../../src/http/redirect.ts';
-import { startHttpServer } from '../support/http-server.ts';
-import { testTransport } from '../support/transport.ts';
+import { startHttpServer } from '../support/http/http-server.ts';
+import { testTransport } from '../support/http/transport.ts';
 
 const SECRETS = {
   authorization: 'Bearer secret',

@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { headersOf } from '../../src/http/message.ts';
 import { retryOfStatus } from '../../src/http/retry.ts';
 import { rateLimit, retryAfterMs } from '../../src/http/retry-after.ts';
-import { instantClock } from '../support/instant-clock.ts';
+import { instantClock } from '../support/clock.ts';
 import json from '../tables/retry-ratelimit.json' with { type: 'json' };
 
 interface Row {

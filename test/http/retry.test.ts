@@ -11,7 +11,7 @@ import {
   type Transport,
 } from '../../src/http/message.ts';
 import { backoffMs, retryLayer, type RetryEvent } from '../../src/http/retry.ts';
-import { instantClock } from '../support/instant-clock.ts';
+import { instantClock } from '../support/clock.ts';
 
 type Step = number | Error | { readonly status: number; readonly headers: Record<string, string> };
 

@@ -6,9 +6,9 @@ import { describe, expect, test } from 'vitest';
 import { readAtMost } from '../../src/http/body.ts';
 import { SlabPool } from '../../src/http/slabs.ts';
 import type { HttpTransport } from '../../src/http/transport.ts';
-import { makeCertificates, type Certificates } from '../support/certificates.ts';
-import { startHttpServer, type TestServer } from '../support/http-server.ts';
-import { testTransport } from '../support/transport.ts';
+import { makeCertificates, type Certificates } from '../support/http/certificates.ts';
+import { startHttpServer, type TestServer } from '../support/http/http-server.ts';
+import { testTransport } from '../support/http/transport.ts';
 
 /** `REGI_SLAB_SCHEDULES=10000` for a night; all are different, and the same in every run. */
 const SCHEDULES = Number(process.env['REGI_SLAB_SCHEDULES'] ?? 500);

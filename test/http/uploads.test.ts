@@ -7,11 +7,11 @@ import { bytesOf } from '../../src/bytes.ts';
 import { discard, readAtMost } from '../../src/http/body.ts';
 import { BodySizeError } from '../../src/http/errors.ts';
 import type { Bytes } from '../../src/store.ts';
-import { makeCertificates } from '../support/certificates.ts';
+import { makeCertificates } from '../support/http/certificates.ts';
 import { deferred } from '../support/deferred.ts';
-import { startHttpServer, startRawServer } from '../support/http-server.ts';
-import { poisoned } from '../support/poison.ts';
-import { testTransport } from '../support/transport.ts';
+import { startHttpServer, startRawServer } from '../support/http/http-server.ts';
+import { poisoned } from '../support/images/poison.ts';
+import { testTransport } from '../support/http/transport.ts';
 
 const certificates = makeCertificates({ hosts: ['127.0.0.1'] });
 

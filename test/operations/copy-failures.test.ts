@@ -14,7 +14,7 @@ import type { Store } from '../../src/store.ts';
 import { decorate } from '../../src/stores/decorators/decorate.ts';
 import { createMemoryPlace, createMemoryStore } from '../../src/stores/memory.ts';
 import { deferred } from '../support/deferred.ts';
-import { makeImage, nodeOf, type TestImage } from '../support/images.ts';
+import { makeImage, nodeOf, type TestImage } from '../support/images/images.ts';
 
 class LostError extends RegiError {
   constructor(message: string) {

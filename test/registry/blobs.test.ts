@@ -7,10 +7,10 @@ import type { Descriptor } from '../../src/oci/descriptor.ts';
 import { digestOf } from '../../src/oci/digest.ts';
 import { blobExists, deleteBlob, fetchBlob, resolveBlob } from '../../src/registry/blobs.ts';
 import type { Bytes } from '../../src/store.ts';
-import { fakeTransport, type FakeAnswer } from '../support/fake-transport.ts';
-import { instantClock } from '../support/instant-clock.ts';
-import { testRepository } from '../support/registry-connection.ts';
-import { readAll } from '../support/watched.ts';
+import { fakeTransport, type FakeAnswer } from '../support/http/fake-transport.ts';
+import { instantClock } from '../support/clock.ts';
+import { testRepository } from '../support/http/registry-connection.ts';
+import { readAll } from '../support/registries/watched.ts';
 
 const bytes = new Uint8Array(1000).map((_, index) => index % 251);
 const target: Descriptor = {

@@ -4,9 +4,9 @@ import { NetworkError, TlsError } from '../../src/http/errors.ts';
 import type { HttpRequest } from '../../src/http/message.ts';
 import type { ConnectionOptions } from '../../src/registry/connection.ts';
 import { ping } from '../../src/registry/remote-repository.ts';
-import { fakeTransport, showRequest, type FakeAnswer } from '../support/fake-transport.ts';
-import { instantClock } from '../support/instant-clock.ts';
-import { testConnection } from '../support/registry-connection.ts';
+import { fakeTransport, showRequest, type FakeAnswer } from '../support/http/fake-transport.ts';
+import { instantClock } from '../support/clock.ts';
+import { testConnection } from '../support/http/registry-connection.ts';
 
 const password: ConnectionOptions['credentials'] = async () => ({
   credential: { kind: 'password', username: 'u', password: 'p' },

@@ -11,8 +11,8 @@ import {
   ServerFailedError,
 } from '../../src/registry/errors.ts';
 import type { RegistryResponse } from '../../src/registry/connection.ts';
-import { fakeTransport, type FakeAnswer } from '../support/fake-transport.ts';
-import { testConnection } from '../support/registry-connection.ts';
+import { fakeTransport, type FakeAnswer } from '../support/http/fake-transport.ts';
+import { testConnection } from '../support/http/registry-connection.ts';
 
 async function answered(answer: FakeAnswer, path = '/v2/'): Promise<RegistryResponse> {
   return testConnection(fakeTransport(() => answer).send, { retries: 0 }).send('GET', path, {

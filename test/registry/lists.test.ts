@@ -2,9 +2,9 @@ import { expect, test } from 'vitest';
 
 import type { HttpRequest } from '../../src/http/message.ts';
 import { listRepositories, listTags } from '../../src/registry/lists.ts';
-import { fakeTransport, type FakeAnswer } from '../support/fake-transport.ts';
-import { testConnection, testRepository } from '../support/registry-connection.ts';
-import { listAll } from '../support/watched.ts';
+import { fakeTransport, type FakeAnswer } from '../support/http/fake-transport.ts';
+import { testConnection, testRepository } from '../support/http/registry-connection.ts';
+import { listAll } from '../support/registries/watched.ts';
 
 const page = (tags: readonly string[] | null, link?: string): FakeAnswer => ({
   status: 200,

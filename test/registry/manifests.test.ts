@@ -10,8 +10,8 @@ import {
   putManifest,
   resolveManifest,
 } from '../../src/registry/manifests.ts';
-import { fakeTransport, showRequest, type FakeAnswer } from '../support/fake-transport.ts';
-import { testRepository } from '../support/registry-connection.ts';
+import { fakeTransport, showRequest, type FakeAnswer } from '../support/http/fake-transport.ts';
+import { testRepository } from '../support/http/registry-connection.ts';
 
 const bytes = new TextEncoder().encode('{"schemaVersion":2,"manifests":[]}');
 const descriptor: Descriptor = {

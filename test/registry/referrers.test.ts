@@ -10,9 +10,9 @@ import {
   referrersTag,
 } from '../../src/registry/referrers-index.ts';
 import { hasReferrersApi, listReferrers } from '../../src/registry/referrers.ts';
-import { fakeTransport, textOf, type FakeAnswer } from '../support/fake-transport.ts';
-import { testRepository } from '../support/registry-connection.ts';
-import { listAll } from '../support/watched.ts';
+import { fakeTransport, textOf, type FakeAnswer } from '../support/http/fake-transport.ts';
+import { testRepository } from '../support/http/registry-connection.ts';
+import { listAll } from '../support/registries/watched.ts';
 
 const node = (seed: number, artifactType?: string): Descriptor => ({
   mediaType: MEDIA_TYPE.ociManifest,

@@ -19,14 +19,14 @@ import { digestOf } from '../../src/oci/digest.ts';
 import { archiveAt } from '../../src/stores/archive/writer.ts';
 import type { ArchivePart } from '../../src/tar/archive-target.ts';
 import { planTar } from '../../src/tar/plan-tar.ts';
-import { blobName, json, layoutMembers, openForTest } from '../support/archives.ts';
-import { startFakeRegistry } from '../support/fake-registry.ts';
-import { makeBlob, makeImage } from '../support/images.ts';
-import { instantClock } from '../support/instant-clock.ts';
-import { runMain } from '../support/run-main.ts';
-import { buildTar, writeTar, type TarMember } from '../support/tar-builder.ts';
+import { blobName, json, layoutMembers, openForTest } from '../support/images/archives.ts';
+import { startFakeRegistry } from '../support/registries/fake-registry.ts';
+import { makeBlob, makeImage } from '../support/images/images.ts';
+import { instantClock } from '../support/clock.ts';
+import { runMain } from '../support/cli/run-main.ts';
+import { buildTar, writeTar, type TarMember } from '../support/images/tar-builder.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
-import { listAll, readAll } from '../support/watched.ts';
+import { listAll, readAll } from '../support/registries/watched.ts';
 
 const image = makeImage();
 

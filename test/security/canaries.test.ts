@@ -3,9 +3,13 @@ import { join } from 'node:path';
 
 import { beforeAll, describe, expect, test } from 'vitest';
 
-import { startFakeRegistry, type FakeAuth, type FakeRegistry } from '../support/fake-registry.ts';
-import { makeIndex } from '../support/images.ts';
-import { runMain, type MainResult } from '../support/run-main.ts';
+import {
+  startFakeRegistry,
+  type FakeAuth,
+  type FakeRegistry,
+} from '../support/registries/fake-registry.ts';
+import { makeIndex } from '../support/images/images.ts';
+import { runMain, type MainResult } from '../support/cli/run-main.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
 /** Everything that must not come out anywhere, in each form that it travels in. */

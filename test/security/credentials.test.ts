@@ -13,17 +13,17 @@ import type { Connection, ConnectionOptions } from '../../src/registry/connectio
 import { fetchBlob } from '../../src/registry/blobs.ts';
 import { uploadBlob } from '../../src/registry/upload/upload.ts';
 import { bytesOf } from '../../src/bytes.ts';
-import { makeCertificates, type Certificates } from '../support/certificates.ts';
-import { startFakeRegistry } from '../support/fake-registry.ts';
-import { fakeTransport, type FakeAnswer } from '../support/fake-transport.ts';
-import { startHttpServer, startRawServer } from '../support/http-server.ts';
-import { makeImage } from '../support/images.ts';
-import { instantClock } from '../support/instant-clock.ts';
-import { testConnection } from '../support/registry-connection.ts';
-import { lookupLoopback } from '../support/named-loopback.ts';
-import { runMain } from '../support/run-main.ts';
+import { makeCertificates, type Certificates } from '../support/http/certificates.ts';
+import { startFakeRegistry } from '../support/registries/fake-registry.ts';
+import { fakeTransport, type FakeAnswer } from '../support/http/fake-transport.ts';
+import { startHttpServer, startRawServer } from '../support/http/http-server.ts';
+import { makeImage } from '../support/images/images.ts';
+import { instantClock } from '../support/clock.ts';
+import { testConnection } from '../support/http/registry-connection.ts';
+import { lookupLoopback } from '../support/http/transport.ts';
+import { runMain } from '../support/cli/run-main.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
-import { readAll } from '../support/watched.ts';
+import { readAll } from '../support/registries/watched.ts';
 
 const PASSWORD = 'Pa55word-of-alice';
 

@@ -6,11 +6,11 @@ import { describe, expect, test } from 'vitest';
 import { toDescriptorJson } from '../../src/oci/descriptor.ts';
 import { digestOf } from '../../src/oci/digest.ts';
 import { MEDIA_TYPE } from '../../src/oci/media-types.ts';
-import { startEndlessServer } from '../support/endless-server.ts';
-import { startFakeRegistry } from '../support/fake-registry.ts';
-import { manifestNode, pushHostile } from '../support/hostile-images.ts';
-import { makeImage, makeIndex, nodeOf } from '../support/images.ts';
-import { runMain, type MainResult } from '../support/run-main.ts';
+import { startEndlessServer } from '../support/http/endless-server.ts';
+import { startFakeRegistry } from '../support/registries/fake-registry.ts';
+import { manifestNode, pushHostile } from '../support/images/hostile-images.ts';
+import { makeImage, makeIndex, nodeOf } from '../support/images/images.ts';
+import { runMain, type MainResult } from '../support/cli/run-main.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
 /** Copies `source` into a new layout, and tells whether anything can be found there. */

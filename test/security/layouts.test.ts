@@ -5,9 +5,9 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 
 import { encodedOf } from '../../src/oci/digest.ts';
-import { startFakeRegistry } from '../support/fake-registry.ts';
-import { makeImage } from '../support/images.ts';
-import { runMain } from '../support/run-main.ts';
+import { startFakeRegistry } from '../support/registries/fake-registry.ts';
+import { makeImage } from '../support/images/images.ts';
+import { runMain } from '../support/cli/run-main.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
 const image = makeImage();

@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest';
 
-import { startEndlessServer } from '../support/endless-server.ts';
-import { startFakeRegistry } from '../support/fake-registry.ts';
-import { startHttpServer } from '../support/http-server.ts';
-import { runMain } from '../support/run-main.ts';
+import { startEndlessServer } from '../support/http/endless-server.ts';
+import { startFakeRegistry } from '../support/registries/fake-registry.ts';
+import { startHttpServer } from '../support/http/http-server.ts';
+import { runMain } from '../support/cli/run-main.ts';
 
 /** A registry that answers every request with one page. */
 async function listing(

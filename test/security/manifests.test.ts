@@ -4,11 +4,11 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 
 import { MEDIA_TYPE } from '../../src/oci/media-types.ts';
-import { startEndlessServer } from '../support/endless-server.ts';
-import { startFakeRegistry } from '../support/fake-registry.ts';
-import { manifestNode, pushHostile } from '../support/hostile-images.ts';
-import { makeImage, nodeOf } from '../support/images.ts';
-import { runMain } from '../support/run-main.ts';
+import { startEndlessServer } from '../support/http/endless-server.ts';
+import { startFakeRegistry } from '../support/registries/fake-registry.ts';
+import { manifestNode, pushHostile } from '../support/images/hostile-images.ts';
+import { makeImage, nodeOf } from '../support/images/images.ts';
+import { runMain } from '../support/cli/run-main.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
 const { config, layers } = makeImage();

@@ -2,10 +2,10 @@ import { describe, expect, test } from 'vitest';
 
 import { createProxyChooser } from '../../src/http/proxy.ts';
 import { InterruptedError } from '../../src/errors.ts';
-import { startFakeRegistry, type FakeRegistry } from '../support/fake-registry.ts';
-import { makeImage, type TestImageManifest } from '../support/images.ts';
-import { instantClock } from '../support/instant-clock.ts';
-import { runMain } from '../support/run-main.ts';
+import { startFakeRegistry, type FakeRegistry } from '../support/registries/fake-registry.ts';
+import { makeImage, type TestImageManifest } from '../support/images/images.ts';
+import { instantClock } from '../support/clock.ts';
+import { runMain } from '../support/cli/run-main.ts';
 
 async function registryWith(image: TestImageManifest): Promise<FakeRegistry> {
   const registry = await startFakeRegistry();

@@ -6,11 +6,11 @@ import { bytesOf } from '../../src/bytes.ts';
 import { toDescriptorJson } from '../../src/oci/descriptor.ts';
 import { digestOf } from '../../src/oci/digest.ts';
 import { MEDIA_TYPE } from '../../src/oci/media-types.ts';
-import { startFakeRegistry, type FakeRegistry } from '../support/fake-registry.ts';
-import { startHttpServer } from '../support/http-server.ts';
-import { nodeOf } from '../support/images.ts';
-import { runMain, type MainResult } from '../support/run-main.ts';
-import { buildTar } from '../support/tar-builder.ts';
+import { startFakeRegistry, type FakeRegistry } from '../support/registries/fake-registry.ts';
+import { startHttpServer } from '../support/http/http-server.ts';
+import { nodeOf } from '../support/images/images.ts';
+import { runMain, type MainResult } from '../support/cli/run-main.ts';
+import { buildTar } from '../support/images/tar-builder.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
 /** Clears the screen, sets the title, asks the terminal to type, turns text around, hides it, breaks lines, and half a pair. */

@@ -4,9 +4,9 @@ import { beforeEach, describe, expect, test } from 'vitest';
 
 import { bytesOf } from '../../src/bytes.ts';
 import { MEDIA_TYPE } from '../../src/oci/media-types.ts';
-import { makeArtifact, makeBlob, makeImage, makeIndex } from '../support/images.ts';
-import { errorCodes, type RawAnswer } from '../support/raw-request.ts';
-import { ABSENT, rootOf, useSpecClient } from '../support/spec-client.ts';
+import { makeArtifact, makeBlob, makeImage, makeIndex } from '../support/images/images.ts';
+import { errorCodes, type RawAnswer } from '../support/http/raw-request.ts';
+import { ABSENT, rootOf, useSpecClient } from '../support/registries/spec-client.ts';
 
 // Walks https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md endpoint by endpoint: blobs and manifests written.
 

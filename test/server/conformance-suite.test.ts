@@ -2,9 +2,9 @@ import { beforeAll, describe, expect, test } from 'vitest';
 
 import { toDescriptorJson } from '../../src/oci/descriptor.ts';
 import { MEDIA_TYPE } from '../../src/oci/media-types.ts';
-import { startFakeRegistry, type FakeRegistry } from '../support/fake-registry.ts';
-import { makeBlob, nodeOf } from '../support/images.ts';
-import { errorCodes, type RawAnswer, type RawRequest } from '../support/raw-request.ts';
+import { startFakeRegistry, type FakeRegistry } from '../support/registries/fake-registry.ts';
+import { makeBlob, nodeOf } from '../support/images/images.ts';
+import { errorCodes, type RawAnswer, type RawRequest } from '../support/http/raw-request.ts';
 import {
   PLACES,
   conformanceClient,
@@ -21,7 +21,7 @@ import {
   manifests,
   otherConfigs,
   subject,
-} from '../support/conformance.ts';
+} from '../support/registries/conformance.ts';
 
 // What the conformance suite of the distribution specification asks, in its order and by its names, of every place that is served:
 // https://github.com/opencontainers/distribution-spec/tree/v1.1.1/conformance

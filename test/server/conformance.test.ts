@@ -1,9 +1,9 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 
 import { bytesOf } from '../../src/bytes.ts';
-import { makeBlob, makeImage, makeIndex } from '../support/images.ts';
-import { errorCodes } from '../support/raw-request.ts';
-import { ABSENT, rootOf, useSpecClient } from '../support/spec-client.ts';
+import { makeBlob, makeImage, makeIndex } from '../support/images/images.ts';
+import { errorCodes } from '../support/http/raw-request.ts';
+import { ABSENT, rootOf, useSpecClient } from '../support/registries/spec-client.ts';
 
 // Walks https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md endpoint by endpoint: base, blobs and manifests read.
 

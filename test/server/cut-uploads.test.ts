@@ -3,12 +3,15 @@ import { readdirSync } from 'node:fs';
 import { beforeEach, describe, expect, test } from 'vitest';
 
 import { openLayoutPlace } from '../../src/stores/layout/place.ts';
-import { type Fault, startFakeRegistry, type FakeRegistry } from '../support/fake-registry.ts';
-import { instantClock, type InstantClock } from '../support/instant-clock.ts';
-import { makeBlob } from '../support/images.ts';
-import { damagedBlobs, leftovers } from '../support/layout-folder.ts';
-import { errorCodes, sendRaw, type RawAnswer } from '../support/raw-request.ts';
-import { realClock } from '../support/real-clock.ts';
+import {
+  type Fault,
+  startFakeRegistry,
+  type FakeRegistry,
+} from '../support/registries/fake-registry.ts';
+import { instantClock, type InstantClock, realClock } from '../support/clock.ts';
+import { makeBlob } from '../support/images/images.ts';
+import { damagedBlobs, leftovers } from '../support/images/layout-folder.ts';
+import { errorCodes, sendRaw, type RawAnswer } from '../support/http/raw-request.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
 const MIB = 1024 * 1024;

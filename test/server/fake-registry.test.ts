@@ -6,9 +6,9 @@ import {
   type FakeRegistry,
   type FaultAction,
   startFakeRegistry,
-} from '../support/fake-registry.ts';
-import { makeBlob } from '../support/images.ts';
-import { sendRaw } from '../support/raw-request.ts';
+} from '../support/registries/fake-registry.ts';
+import { makeBlob } from '../support/images/images.ts';
+import { sendRaw } from '../support/http/raw-request.ts';
 
 /** How node:http tells that a connection was closed in the middle. */
 const CUT = /aborted|hang up|ECONNRESET|EPIPE/;

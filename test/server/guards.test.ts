@@ -7,8 +7,8 @@ import { authenticateHtpasswd, InvalidHtpasswdError } from '../../src/server/htp
 import { parseRoute } from '../../src/server/router.ts';
 import { RefusedRequestError } from '../../src/server/errors.ts';
 import { createMemoryPlace } from '../../src/stores/memory.ts';
-import { makeImage } from '../support/images.ts';
-import { errorCodes, exchangeText, sendRaw } from '../support/raw-request.ts';
+import { makeImage } from '../support/images/images.ts';
+import { errorCodes, exchangeText, sendRaw } from '../support/http/raw-request.ts';
 
 const running: RunningServer[] = [];
 

@@ -10,9 +10,9 @@ import { UploadSessions } from '../../src/server/upload-sessions.ts';
 import type { Bytes, Place, Store } from '../../src/store.ts';
 import { createMemoryPlace } from '../../src/stores/memory.ts';
 import { decorate } from '../../src/stores/decorators/decorate.ts';
-import { type FakeRegistry, startFakeRegistry } from '../support/fake-registry.ts';
-import { makeBlob, makeImage } from '../support/images.ts';
-import { errorCodes, type RawAnswer, sendRaw } from '../support/raw-request.ts';
+import { type FakeRegistry, startFakeRegistry } from '../support/registries/fake-registry.ts';
+import { makeBlob, makeImage } from '../support/images/images.ts';
+import { errorCodes, type RawAnswer, sendRaw } from '../support/http/raw-request.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
 /** How node:http tells that a connection was closed in the middle. */

@@ -8,8 +8,8 @@ import {
   killPoints,
   UPLOADS,
   type KillOutcome,
-} from '../support/kills.ts';
-import { findTool } from '../support/real-tools.ts';
+} from '../support/cli/kills.ts';
+import { findTool } from '../support/programs/real-tools.ts';
 
 // Kills each command at many points, which are uniform over the bytes that it moves, and runs it again:
 //   npm run soak:kill -- --kills 50 --seed 7 --only push

@@ -8,10 +8,10 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 
 import { main } from '../../src/main.ts';
-import { startFakeRegistry } from '../support/fake-registry.ts';
-import { makeIndex } from '../support/images.ts';
-import { fakeIo } from '../support/io.ts';
-import { realClock } from '../support/real-clock.ts';
+import { startFakeRegistry } from '../support/registries/fake-registry.ts';
+import { makeIndex } from '../support/images/images.ts';
+import { fakeIo } from '../support/cli/io.ts';
+import { realClock } from '../support/clock.ts';
 import { Coverage } from './coverage.ts';
 import { Random } from './random.ts';
 import { isClean, reportText, WANTED_FAULTS, WANTED_HITS, type Tally } from './report.ts';

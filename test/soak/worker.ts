@@ -9,9 +9,9 @@ import { createMemoryPlace, type MemoryPlace } from '../../src/stores/memory.ts'
 import type { Place } from '../../src/store.ts';
 import { faultOf } from '../faults/fault-kinds.ts';
 import type { Scene } from '../faults/faulty-commands.ts';
-import { startFakeRegistry } from '../support/fake-registry.ts';
-import type { TestImageIndex } from '../support/images.ts';
-import { fakeIo } from '../support/io.ts';
+import { startFakeRegistry } from '../support/registries/fake-registry.ts';
+import type { TestImageIndex } from '../support/images/images.ts';
+import { fakeIo } from '../support/cli/io.ts';
 import type { Coverage, Pair } from './coverage.ts';
 import type { Random } from './random.ts';
 import type { Tally } from './report.ts';

@@ -19,11 +19,11 @@ import { LIMITS } from '../../src/limits.ts';
 import type { Descriptor } from '../../src/oci/descriptor.ts';
 import { MEDIA_TYPE } from '../../src/oci/media-types.ts';
 import { openLayout, type LayoutStore } from '../../src/stores/layout/oci-layout.ts';
-import { makeArtifact, makeBlob, makeImage } from '../support/images.ts';
-import { instantClock } from '../support/instant-clock.ts';
-import { blobPath, writeBlob, writeLayout } from '../support/layout-folder.ts';
+import { makeArtifact, makeBlob, makeImage } from '../support/images/images.ts';
+import { instantClock } from '../support/clock.ts';
+import { blobPath, writeBlob, writeLayout } from '../support/images/layout-folder.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
-import { listAll, readAll } from '../support/watched.ts';
+import { listAll, readAll } from '../support/registries/watched.ts';
 
 const { descriptor, bytes } = makeBlob(1000);
 const REF_NAME = 'org.opencontainers.image.ref.name';

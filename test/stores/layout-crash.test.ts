@@ -8,12 +8,12 @@ import { bytesOf } from '../../src/bytes.ts';
 import { openLayout } from '../../src/stores/layout/oci-layout.ts';
 import { systemProcesses } from '../../src/disk/processes.ts';
 import { TempFiles } from '../../src/disk/temp-files.ts';
-import { makeBlob, makeImage } from '../support/images.ts';
-import { damagedBlobs, leftovers, readIndexJson } from '../support/layout-folder.ts';
-import { realClock } from '../support/real-clock.ts';
-import { startProgram, type Running } from '../support/run-program.ts';
+import { makeBlob, makeImage } from '../support/images/images.ts';
+import { damagedBlobs, leftovers, readIndexJson } from '../support/images/layout-folder.ts';
+import { realClock } from '../support/clock.ts';
+import { startProgram, type Running } from '../support/programs/run-program.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
-import { listAll, readAll } from '../support/watched.ts';
+import { listAll, readAll } from '../support/registries/watched.ts';
 
 let program: string;
 

@@ -3,8 +3,8 @@ import { describe, expect, test } from 'vitest';
 import { bytesOf } from '../../src/bytes.ts';
 import { createMemoryPlace, createMemoryStore } from '../../src/stores/memory.ts';
 import { storeContract } from '../contract/store-contract.ts';
-import { makeArtifact, makeBlob, makeImage } from '../support/images.ts';
-import { listAll } from '../support/watched.ts';
+import { makeArtifact, makeBlob, makeImage } from '../support/images/images.ts';
+import { listAll } from '../support/registries/watched.ts';
 
 storeContract('memory', async () => {
   const place = createMemoryPlace();

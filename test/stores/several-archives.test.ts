@@ -6,13 +6,13 @@ import { describe, expect, test } from 'vitest';
 
 import { openArchives, type ArchivePlace } from '../../src/stores/archive/archive.ts';
 import { openLayout } from '../../src/stores/layout/oci-layout.ts';
-import { json, layoutMembers } from '../support/archives.ts';
+import { json, layoutMembers } from '../support/images/archives.ts';
 import { afterFile } from '../support/cleanup.ts';
-import { makeImage } from '../support/images.ts';
-import { blobPath } from '../support/layout-folder.ts';
+import { makeImage } from '../support/images/images.ts';
+import { blobPath } from '../support/images/layout-folder.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
-import { writeTar } from '../support/tar-builder.ts';
-import { listAll, readAll } from '../support/watched.ts';
+import { writeTar } from '../support/images/tar-builder.ts';
+import { listAll, readAll } from '../support/registries/watched.ts';
 
 const [one, two] = [makeImage({ seed: 1 }), makeImage({ seed: 2 })];
 const [layer = one.root] = one.layers;

@@ -4,9 +4,9 @@ import { describe, expect, test } from 'vitest';
 
 import { bytesOf } from '../../src/bytes.ts';
 import { compressionOf, unpacked } from '../../src/tar/decompress.ts';
-import { poisoned } from '../support/poison.ts';
-import { randomBytes } from '../support/random-bytes.ts';
-import { readAll } from '../support/watched.ts';
+import { poisoned } from '../support/images/poison.ts';
+import { randomBytes } from '../support/images/random-bytes.ts';
+import { readAll } from '../support/registries/watched.ts';
 
 /** `hello\n` by `zstd`, with a checksum. */
 const ZSTD_HELLO = Buffer.from('28b52ffd240631000068656c6c6f0a', 'hex');

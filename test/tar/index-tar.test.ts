@@ -7,7 +7,7 @@ import { describe, expect, test } from 'vitest';
 import { RegiError } from '../../src/errors.ts';
 import { LIMITS } from '../../src/limits.ts';
 import { indexTar, plainName, type TarEntry, type TarIndex } from '../../src/tar/index-tar.ts';
-import { buildTar, inMemory, pax, type TarMember } from '../support/tar-builder.ts';
+import { buildTar, inMemory, pax, type TarMember } from '../support/images/tar-builder.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
 function index(members: readonly TarMember[], end?: number): Promise<TarIndex> {

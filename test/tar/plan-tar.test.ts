@@ -5,8 +5,8 @@ import { bytesOf } from '../../src/bytes.ts';
 import { encodeHeader } from '../../src/tar/header.ts';
 import { indexTar, plainName } from '../../src/tar/index-tar.ts';
 import { planTar, tarBytes, WrongSizeError } from '../../src/tar/plan-tar.ts';
-import { inMemory } from '../support/tar-builder.ts';
-import { readAll } from '../support/watched.ts';
+import { inMemory } from '../support/images/tar-builder.ts';
+import { readAll } from '../support/registries/watched.ts';
 
 const file = fc.record({
   name: fc.stringMatching(/^[a-zä0-9._-]{1,60}(?:\/[a-zä0-9._-]{1,90}){0,3}$/),

@@ -12,8 +12,8 @@ import {
   nameText,
   type TarFile,
 } from '../../src/tar/tar-file.ts';
-import { poisoned } from '../support/poison.ts';
-import { buildTar, inMemory, pax, type TarMember } from '../support/tar-builder.ts';
+import { poisoned } from '../support/images/poison.ts';
+import { buildTar, inMemory, pax, type TarMember } from '../support/images/tar-builder.ts';
 
 interface Read extends Partial<TarFile> {
   readonly content: string;

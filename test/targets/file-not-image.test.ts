@@ -6,7 +6,7 @@ import { beforeAll, expect, test } from 'vitest';
 import { refuseFileName } from '../../src/targets/file-not-image.ts';
 import { main } from '../../src/main.ts';
 import { parseReference } from '../../src/oci/reference.ts';
-import { fakeIo } from '../support/io.ts';
+import { fakeIo } from '../support/cli/io.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
 let cwd: string;

@@ -1,8 +1,8 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 
-import { startFakeRegistry, type FakeRegistry } from '../support/fake-registry.ts';
-import { homeWith, regiAtHome } from '../support/home.ts';
-import { tinyLayout } from '../support/tiny-layout.ts';
+import { startFakeRegistry, type FakeRegistry } from '../support/registries/fake-registry.ts';
+import { homeWith, regiAtHome } from '../support/cli/home.ts';
+import { tinyLayout } from '../support/images/tiny-layout.ts';
 
 const NAMES = ['registry.test', 'mirror.test', 'other.test', 'registry.local'];
 const USERS = { user: 'canary-password' };

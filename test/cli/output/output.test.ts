@@ -3,9 +3,9 @@ import { describe, expect, test } from 'vitest';
 import type { Context } from '../../../src/context.ts';
 import type { TextOutput } from '../../../src/io.ts';
 import { main } from '../../../src/main.ts';
-import { fakeCommand } from '../../support/commands.ts';
+import { fakeCommand } from '../../support/cli/fake-command.ts';
 import { deferred } from '../../support/deferred.ts';
-import { fakeIo, type FakeIo } from '../../support/io.ts';
+import { fakeIo, type FakeIo } from '../../support/cli/io.ts';
 
 describe('rowWriter()', () => {
   test('writes the rows that come without a wait together, and all of them in order', async () => {

@@ -4,7 +4,7 @@ import { findCommand } from '../../../src/cli/parse/find-command.ts';
 import { FOREIGN_WORDS, hintForForeign } from '../../../src/cli/parse/foreign-words.ts';
 import { COMMANDS as ALL } from '../../../src/commands/index.ts';
 import { UsageError } from '../../../src/errors.ts';
-import { ECHO } from '../../support/commands.ts';
+import { ECHO } from '../../support/cli/fake-command.ts';
 
 const COPY = { ...ECHO, name: 'copy' };
 const TAGS_LIST = { ...ECHO, name: 'tags list', aliases: ['ls'] };

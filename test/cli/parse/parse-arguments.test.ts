@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import type { ParsedArguments } from '../../../src/command.ts';
 import { HELP_WANTED, parseArguments } from '../../../src/cli/parse/parse-arguments.ts';
 import { UsageError } from '../../../src/errors.ts';
-import { ECHO, fakeCommand } from '../../support/commands.ts';
+import { ECHO, fakeCommand } from '../../support/cli/fake-command.ts';
 
 const TWO_ARGUMENTS = fakeCommand(yieldNothing, {
   arguments: [

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 
 import { parseSettings, wantsColor } from '../../../src/cli/parse/settings.ts';
-import { fakeIo } from '../../support/io.ts';
+import { fakeIo } from '../../support/cli/io.ts';
 
 const OUTSIDE = { env: {}, cwd: '/folder' };
 

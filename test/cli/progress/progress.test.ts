@@ -9,8 +9,8 @@ import { transferLines } from '../../../src/cli/progress/transfer-lines.ts';
 import { TransferModel } from '../../../src/cli/progress/transfer-model.ts';
 import type { Clock } from '../../../src/clock.ts';
 import type { ProgressMode } from '../../../src/context.ts';
-import { layer, manifest } from '../../support/events.ts';
-import { fakeIo, type FakeIo } from '../../support/io.ts';
+import { layer, manifest } from '../../support/images/descriptors.ts';
+import { fakeIo, type FakeIo } from '../../support/cli/io.ts';
 
 const MIB = 1024 * 1024;
 const BIG = layer('big', 100 * MIB);

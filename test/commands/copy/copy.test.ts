@@ -3,9 +3,9 @@ import { join } from 'node:path';
 
 import { beforeAll, describe, expect, test } from 'vitest';
 
-import { startFakeRegistry, type FakeRegistry } from '../../support/fake-registry.ts';
-import { makeImage, makeIndex } from '../../support/images.ts';
-import { runMain } from '../../support/run-main.ts';
+import { startFakeRegistry, type FakeRegistry } from '../../support/registries/fake-registry.ts';
+import { makeImage, makeIndex } from '../../support/images/images.ts';
+import { runMain } from '../../support/cli/run-main.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
 
 const [one, two, index] = [makeImage({ seed: 1 }), makeImage({ seed: 2 }), makeIndex({ seed: 3 })];

@@ -5,11 +5,11 @@ import { describe, expect, test } from 'vitest';
 
 import { main } from '../../../src/main.ts';
 import { expectGolden } from '../../support/golden.ts';
-import { homeWith } from '../../support/home.ts';
-import { startFakeRegistry } from '../../support/fake-registry.ts';
-import { fakeKeychain } from '../../support/fake-keychain.ts';
-import { fakeIo, type FakeIo, type FakeIoOptions } from '../../support/io.ts';
-import { realClock } from '../../support/real-clock.ts';
+import { homeWith } from '../../support/cli/home.ts';
+import { startFakeRegistry } from '../../support/registries/fake-registry.ts';
+import { fakeKeychain } from '../../support/cli/fake-keychain.ts';
+import { fakeIo, type FakeIo, type FakeIoOptions } from '../../support/cli/io.ts';
+import { realClock } from '../../support/clock.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
 
 const PASSWORD = 's3cret-canary';

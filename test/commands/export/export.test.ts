@@ -5,14 +5,14 @@ import { setImmediate } from 'node:timers/promises';
 
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
 
-import { openForTest } from '../../support/archives.ts';
-import { startFakeRegistry, type FakeRegistry } from '../../support/fake-registry.ts';
-import { makeArtifact, makeImage, makeIndex } from '../../support/images.ts';
-import { fakeIo } from '../../support/io.ts';
+import { openForTest } from '../../support/images/archives.ts';
+import { startFakeRegistry, type FakeRegistry } from '../../support/registries/fake-registry.ts';
+import { makeArtifact, makeImage, makeIndex } from '../../support/images/images.ts';
+import { fakeIo } from '../../support/cli/io.ts';
 import { main } from '../../../src/main.ts';
-import { runMain, type MainResult } from '../../support/run-main.ts';
+import { runMain, type MainResult } from '../../support/cli/run-main.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
-import { listAll } from '../../support/watched.ts';
+import { listAll } from '../../support/registries/watched.ts';
 
 const [base, next] = [
   makeImage({ seed: 1, layers: [50_000, 10] }),

@@ -4,11 +4,11 @@ import { gzipSync } from 'node:zlib';
 
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
 
-import { json, layoutMembers } from '../../support/archives.ts';
-import { startFakeRegistry, type FakeRegistry } from '../../support/fake-registry.ts';
-import { makeImage, makeIndex } from '../../support/images.ts';
-import { runMain, type MainResult } from '../../support/run-main.ts';
-import { buildTar, writeTar } from '../../support/tar-builder.ts';
+import { json, layoutMembers } from '../../support/images/archives.ts';
+import { startFakeRegistry, type FakeRegistry } from '../../support/registries/fake-registry.ts';
+import { makeImage, makeIndex } from '../../support/images/images.ts';
+import { runMain, type MainResult } from '../../support/cli/run-main.ts';
+import { buildTar, writeTar } from '../../support/images/tar-builder.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
 
 const [base, next] = [

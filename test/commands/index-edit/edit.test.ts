@@ -2,10 +2,10 @@ import { beforeEach, describe, expect, test } from 'vitest';
 
 import { MEDIA_TYPE } from '../../../src/oci/media-types.ts';
 import { openLayout } from '../../../src/stores/layout/oci-layout.ts';
-import { startFakeRegistry, type FakeRegistry } from '../../support/fake-registry.ts';
-import { makeArtifact, makeImage, makeIndex } from '../../support/images.ts';
-import { instantClock } from '../../support/instant-clock.ts';
-import { runMain } from '../../support/run-main.ts';
+import { startFakeRegistry, type FakeRegistry } from '../../support/registries/fake-registry.ts';
+import { makeArtifact, makeImage, makeIndex } from '../../support/images/images.ts';
+import { instantClock } from '../../support/clock.ts';
+import { runMain } from '../../support/cli/run-main.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
 
 const amd64 = makeImage();

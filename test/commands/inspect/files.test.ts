@@ -14,11 +14,11 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { systemClock } from '../../../src/clock.ts';
 import { createMemoryPlace } from '../../../src/stores/memory.ts';
 import { openLayout } from '../../../src/stores/layout/oci-layout.ts';
-import { startFakeRegistry, type FakeRegistry } from '../../support/fake-registry.ts';
+import { startFakeRegistry, type FakeRegistry } from '../../support/registries/fake-registry.ts';
 import { expectGolden } from '../../support/golden.ts';
-import { fakeIo } from '../../support/io.ts';
-import { makeLayered, member } from '../../support/layered-image.ts';
-import { runMain, type MainResult } from '../../support/run-main.ts';
+import { fakeIo } from '../../support/cli/io.ts';
+import { makeLayered, member } from '../../support/images/layered-image.ts';
+import { runMain, type MainResult } from '../../support/cli/run-main.ts';
 import { main } from '../../../src/main.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
 

@@ -6,11 +6,11 @@ import { systemClock } from '../../../src/clock.ts';
 import { main } from '../../../src/main.ts';
 import { createMemoryPlace } from '../../../src/stores/memory.ts';
 import { openLayout } from '../../../src/stores/layout/oci-layout.ts';
-import { startFakeRegistry, type FakeRegistry } from '../../support/fake-registry.ts';
+import { startFakeRegistry, type FakeRegistry } from '../../support/registries/fake-registry.ts';
 import { expectGolden } from '../../support/golden.ts';
-import { makeArtifact, makeImage, makeIndex } from '../../support/images.ts';
-import { fakeIo, type FakeIo, type FakeIoOptions } from '../../support/io.ts';
-import { makeShowImage } from '../../support/show-image.ts';
+import { makeArtifact, makeImage, makeIndex } from '../../support/images/images.ts';
+import { fakeIo, type FakeIo, type FakeIoOptions } from '../../support/cli/io.ts';
+import { makeShowImage } from '../../support/images/show-image.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
 
 const SHOW = makeShowImage();

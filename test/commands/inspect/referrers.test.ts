@@ -3,11 +3,11 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { encodedOf } from '../../../src/oci/digest.ts';
 import { main } from '../../../src/main.ts';
 import { createMemoryPlace } from '../../../src/stores/memory.ts';
-import { startFakeRegistry, type FakeRegistry } from '../../support/fake-registry.ts';
+import { startFakeRegistry, type FakeRegistry } from '../../support/registries/fake-registry.ts';
 import { expectGolden } from '../../support/golden.ts';
-import { makeArtifact, makeImage, makeIndex } from '../../support/images.ts';
-import { fakeIo } from '../../support/io.ts';
-import { runMain, type MainResult } from '../../support/run-main.ts';
+import { makeArtifact, makeImage, makeIndex } from '../../support/images/images.ts';
+import { fakeIo } from '../../support/cli/io.ts';
+import { runMain, type MainResult } from '../../support/cli/run-main.ts';
 
 const INDEX = makeIndex({ attestations: true });
 const [AMD64] = INDEX.images;

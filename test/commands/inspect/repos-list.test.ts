@@ -3,9 +3,9 @@ import { beforeAll, expect, test } from 'vitest';
 import { bytesOf } from '../../../src/bytes.ts';
 import { main } from '../../../src/main.ts';
 import { createMemoryPlace } from '../../../src/stores/memory.ts';
-import { startFakeRegistry, type FakeRegistry } from '../../support/fake-registry.ts';
-import { makeBlob } from '../../support/images.ts';
-import { fakeIo, type FakeIo, type FakeIoOptions } from '../../support/io.ts';
+import { startFakeRegistry, type FakeRegistry } from '../../support/registries/fake-registry.ts';
+import { makeBlob } from '../../support/images/images.ts';
+import { fakeIo, type FakeIo, type FakeIoOptions } from '../../support/cli/io.ts';
 
 let registry: FakeRegistry;
 

@@ -3,10 +3,10 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { createMemoryPlace } from '../../../src/stores/memory.ts';
 import type { Store, TagLister } from '../../../src/store.ts';
 import { main } from '../../../src/main.ts';
-import { startFakeRegistry, type FakeRegistry } from '../../support/fake-registry.ts';
-import { fakeIo } from '../../support/io.ts';
-import { makeLayered } from '../../support/layered-image.ts';
-import { runMain, type MainResult } from '../../support/run-main.ts';
+import { startFakeRegistry, type FakeRegistry } from '../../support/registries/fake-registry.ts';
+import { fakeIo } from '../../support/cli/io.ts';
+import { makeLayered } from '../../support/images/layered-image.ts';
+import { runMain, type MainResult } from '../../support/cli/run-main.ts';
 
 const [OLD, NEW] = [
   makeLayered([[{ name: 'a' }]], { created: '2020-01-01T00:00:00Z' }),

@@ -5,9 +5,9 @@ import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
 
 import { encodedOf } from '../../../src/oci/digest.ts';
 import { expectGolden } from '../../support/golden.ts';
-import { makeArtifact, makeImage, makeIndex } from '../../support/images.ts';
-import { blobPath } from '../../support/layout-folder.ts';
-import { localImages, type LocalImages } from '../../support/local-images.ts';
+import { makeArtifact, makeImage, makeIndex } from '../../support/images/images.ts';
+import { blobPath } from '../../support/images/layout-folder.ts';
+import { localImages, type LocalImages } from '../../support/images/local-images.ts';
 
 const INDEX = makeIndex();
 const [AMD64] = INDEX.images;

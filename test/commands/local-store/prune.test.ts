@@ -3,9 +3,9 @@ import { writeFileSync } from 'node:fs';
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
 
 import { expectGolden } from '../../support/golden.ts';
-import { makeBlob, makeImage } from '../../support/images.ts';
-import { blobPath } from '../../support/layout-folder.ts';
-import { localImages, type LocalImages } from '../../support/local-images.ts';
+import { makeBlob, makeImage } from '../../support/images/images.ts';
+import { blobPath } from '../../support/images/layout-folder.ts';
+import { localImages, type LocalImages } from '../../support/images/local-images.ts';
 
 const [OLD, NEW] = [makeImage({ seed: 1 }), makeImage({ seed: 2 })];
 

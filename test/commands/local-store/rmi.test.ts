@@ -3,9 +3,9 @@ import { existsSync } from 'node:fs';
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
 
 import { expectGolden } from '../../support/golden.ts';
-import { makeImage, makeIndex, type TestImage } from '../../support/images.ts';
-import { blobPath } from '../../support/layout-folder.ts';
-import { localImages, type LocalImages } from '../../support/local-images.ts';
+import { makeImage, makeIndex, type TestImage } from '../../support/images/images.ts';
+import { blobPath } from '../../support/images/layout-folder.ts';
+import { localImages, type LocalImages } from '../../support/images/local-images.ts';
 
 const INDEX = makeIndex();
 const [AMD64 = makeImage()] = INDEX.images;

@@ -9,9 +9,9 @@ import { digestOf } from '../../../src/oci/digest.ts';
 import { createMemoryPlace } from '../../../src/stores/memory.ts';
 import { openLayout } from '../../../src/stores/layout/oci-layout.ts';
 import { bytesOf } from '../../../src/bytes.ts';
-import { startFakeRegistry, type FakeRegistry } from '../../support/fake-registry.ts';
-import { makeBlob } from '../../support/images.ts';
-import { fakeIo, type FakeIo, type FakeIoOptions } from '../../support/io.ts';
+import { startFakeRegistry, type FakeRegistry } from '../../support/registries/fake-registry.ts';
+import { makeBlob } from '../../support/images/images.ts';
+import { fakeIo, type FakeIo, type FakeIoOptions } from '../../support/cli/io.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
 
 const BLOB = makeBlob(3_000_000);

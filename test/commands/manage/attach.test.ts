@@ -7,10 +7,10 @@ import type { Descriptor } from '../../../src/oci/descriptor.ts';
 import { readManifest } from '../../../src/operations/copy/read-manifest.ts';
 import { canListReferrers, type Store } from '../../../src/store.ts';
 import { openLayout } from '../../../src/stores/layout/oci-layout.ts';
-import { startFakeRegistry, type FakeRegistry } from '../../support/fake-registry.ts';
-import { makeImage, makeIndex } from '../../support/images.ts';
-import { instantClock } from '../../support/instant-clock.ts';
-import { runMain } from '../../support/run-main.ts';
+import { startFakeRegistry, type FakeRegistry } from '../../support/registries/fake-registry.ts';
+import { makeImage, makeIndex } from '../../support/images/images.ts';
+import { instantClock } from '../../support/clock.ts';
+import { runMain } from '../../support/cli/run-main.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
 
 const SPDX = 'application/spdx+json';

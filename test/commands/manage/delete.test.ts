@@ -1,11 +1,11 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 
 import { openLayout } from '../../../src/stores/layout/oci-layout.ts';
-import { startFakeRegistry, type FakeRegistry } from '../../support/fake-registry.ts';
-import { makeArtifact, makeImage, makeIndex } from '../../support/images.ts';
-import { readIndexJson } from '../../support/layout-folder.ts';
-import { instantClock } from '../../support/instant-clock.ts';
-import { runMain } from '../../support/run-main.ts';
+import { startFakeRegistry, type FakeRegistry } from '../../support/registries/fake-registry.ts';
+import { makeArtifact, makeImage, makeIndex } from '../../support/images/images.ts';
+import { readIndexJson } from '../../support/images/layout-folder.ts';
+import { instantClock } from '../../support/clock.ts';
+import { runMain } from '../../support/cli/run-main.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
 
 const image = makeImage();

@@ -6,9 +6,9 @@ import { beforeAll, beforeEach, expect, test } from 'vitest';
 import { systemClock } from '../../../src/clock.ts';
 import { main } from '../../../src/main.ts';
 import { openLayout } from '../../../src/stores/layout/oci-layout.ts';
-import { startFakeRegistry, type FakeRegistry } from '../../support/fake-registry.ts';
-import { makeImage, makeIndex } from '../../support/images.ts';
-import { fakeIo, type FakeIo } from '../../support/io.ts';
+import { startFakeRegistry, type FakeRegistry } from '../../support/registries/fake-registry.ts';
+import { makeImage, makeIndex } from '../../support/images/images.ts';
+import { fakeIo, type FakeIo } from '../../support/cli/io.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
 
 const INDEX = makeIndex();

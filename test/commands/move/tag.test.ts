@@ -1,8 +1,8 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 
-import { startFakeRegistry, type FakeRegistry } from '../../support/fake-registry.ts';
-import { makeImage } from '../../support/images.ts';
-import { runMain } from '../../support/run-main.ts';
+import { startFakeRegistry, type FakeRegistry } from '../../support/registries/fake-registry.ts';
+import { makeImage } from '../../support/images/images.ts';
+import { runMain } from '../../support/cli/run-main.ts';
 
 const image = makeImage();
 const other = makeImage({ seed: 2 });

@@ -4,14 +4,14 @@ import { describe, expect, test } from 'vitest';
 
 import { main } from '../../../src/main.ts';
 import { createMemoryPlace } from '../../../src/stores/memory.ts';
-import { makeCertificates } from '../../support/certificates.ts';
-import { startFakeRegistry, type FakeRegistry } from '../../support/fake-registry.ts';
+import { makeCertificates } from '../../support/http/certificates.ts';
+import { startFakeRegistry, type FakeRegistry } from '../../support/registries/fake-registry.ts';
 import { expectGolden } from '../../support/golden.ts';
-import { homeWith } from '../../support/home.ts';
-import { makeImage } from '../../support/images.ts';
-import { fakeIo } from '../../support/io.ts';
-import { lookupLoopback } from '../../support/named-loopback.ts';
-import { runMain, type RunMainOptions } from '../../support/run-main.ts';
+import { homeWith } from '../../support/cli/home.ts';
+import { makeImage } from '../../support/images/images.ts';
+import { fakeIo } from '../../support/cli/io.ts';
+import { lookupLoopback } from '../../support/http/transport.ts';
+import { runMain, type RunMainOptions } from '../../support/cli/run-main.ts';
 
 const PASSWORD = 's3cret-canary';
 const AUTH = Buffer.from(`ci:${PASSWORD}`).toString('base64');

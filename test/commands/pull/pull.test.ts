@@ -5,10 +5,10 @@ import { beforeEach, expect, test } from 'vitest';
 
 import { main } from '../../../src/main.ts';
 import { createMemoryPlace, type MemoryPlace } from '../../../src/stores/memory.ts';
-import { startFakeRegistry, type FakeRegistry } from '../../support/fake-registry.ts';
-import { makeImage, makeIndex } from '../../support/images.ts';
-import { fakeIo, type FakeIo } from '../../support/io.ts';
-import { readIndexJson } from '../../support/layout-folder.ts';
+import { startFakeRegistry, type FakeRegistry } from '../../support/registries/fake-registry.ts';
+import { makeImage, makeIndex } from '../../support/images/images.ts';
+import { fakeIo, type FakeIo } from '../../support/cli/io.ts';
+import { readIndexJson } from '../../support/images/layout-folder.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
 
 const INDEX = makeIndex({ attestations: true });

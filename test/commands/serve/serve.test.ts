@@ -5,15 +5,15 @@ import { basename, dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 
 import { main } from '../../../src/main.ts';
-import { json, layoutMembers } from '../../support/archives.ts';
-import { makeImage } from '../../support/images.ts';
+import { json, layoutMembers } from '../../support/images/archives.ts';
+import { makeImage } from '../../support/images/images.ts';
 import { openLayout } from '../../../src/stores/layout/oci-layout.ts';
-import { fakeIo, type FakeIo } from '../../support/io.ts';
-import { leftovers } from '../../support/layout-folder.ts';
-import { localImages } from '../../support/local-images.ts';
-import { sendRaw } from '../../support/raw-request.ts';
-import { rootOf } from '../../support/spec-client.ts';
-import { writeTar } from '../../support/tar-builder.ts';
+import { fakeIo, type FakeIo } from '../../support/cli/io.ts';
+import { leftovers } from '../../support/images/layout-folder.ts';
+import { localImages } from '../../support/images/local-images.ts';
+import { sendRaw } from '../../support/http/raw-request.ts';
+import { rootOf } from '../../support/registries/spec-client.ts';
+import { writeTar } from '../../support/images/tar-builder.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
 
 async function refused(

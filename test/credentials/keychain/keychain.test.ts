@@ -8,8 +8,8 @@ import {
 import type { Clock } from '../../../src/clock.ts';
 import type { KeychainResult } from '../../../src/credentials/keychain/program.ts';
 import { deferred } from '../../support/deferred.ts';
-import { fakeClock } from '../../support/fake-clock.ts';
-import { fakeKeychain } from '../../support/fake-keychain.ts';
+import { instantClock } from '../../support/clock.ts';
+import { fakeKeychain } from '../../support/cli/fake-keychain.ts';
 
 const BUS = { DBUS_SESSION_BUS_ADDRESS: 'unix:path=/nowhere' };
 const LOGIN = { username: 'ci', secret: 's3cret' };
@@ -22,7 +22,7 @@ function keychainOf(options: Partial<KeychainOptions> = {}) {
     env: BUS,
     os: 'linux',
     isTerminal: false,
-    clock: fakeClock(),
+    clock: instantClock(),
     note: (text) => notes.push(text),
     ...options,
   });
@@ -75,7 +75,7 @@ describe('createKeychain()', () => {
     const patience = deferred();
     const said = deferred<string>();
     const answer = deferred<KeychainResult>();
-    const clock = { ...fakeClock(), sleep: () => patience.promise };
+    const clock = { ...instantClock(), sleep: () => patience.promise };
     const { keychain } = keychainOf({
       isTerminal: true,
       clock,
@@ -91,7 +91,7 @@ describe('createKeychain()', () => {
 
   test('says nothing at a terminal when the answer comes at once', async () => {
     const clock: Clock = {
-      ...fakeClock(),
+      ...instantClock(),
       sleep: (_ms, signal) =>
         new Promise((_resolve, reject) =>
           signal?.addEventListener('abort', () => reject(signal.reason)),

@@ -11,7 +11,7 @@ import {
   type OpenEntry,
 } from '../../../src/credentials/keychain/parts.ts';
 import type { RunKeychain } from '../../../src/credentials/keychain/program.ts';
-import { fakeClock } from '../../support/fake-clock.ts';
+import { instantClock } from '../../support/clock.ts';
 
 /** A keychain whose entries hold at most `limit` characters, as that of Windows. */
 function smallKeychain(limit = 10) {
@@ -114,7 +114,7 @@ describe('createKeychain() on Windows', () => {
         env: {},
         os,
         isTerminal: false,
-        clock: fakeClock(),
+        clock: instantClock(),
         note: () => undefined,
       }),
     };

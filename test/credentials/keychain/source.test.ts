@@ -6,8 +6,8 @@ import {
 } from '../../../src/credentials/keychain/index-file.ts';
 import { createKeychainSource } from '../../../src/credentials/keychain/source.ts';
 import { createKeychain } from '../../../src/credentials/keychain/keychain.ts';
-import { fakeClock } from '../../support/fake-clock.ts';
-import { fakeKeychain } from '../../support/fake-keychain.ts';
+import { instantClock } from '../../support/clock.ts';
+import { fakeKeychain } from '../../support/cli/fake-keychain.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
 
 function setUp() {
@@ -22,7 +22,7 @@ function setUp() {
     ...place,
     os: 'linux',
     isTerminal: false,
-    clock: fakeClock(),
+    clock: instantClock(),
     note: () => undefined,
   });
   const source = createKeychainSource({

@@ -3,8 +3,8 @@ import { describe, expect, test } from 'vitest';
 import { createKeychain } from '../../../src/credentials/keychain/keychain.ts';
 import { readKeychainIndex } from '../../../src/credentials/keychain/index-file.ts';
 import { answerAsHelper } from '../../../src/credentials/logins/serve-helper.ts';
-import { fakeClock } from '../../support/fake-clock.ts';
-import { fakeKeychain } from '../../support/fake-keychain.ts';
+import { instantClock } from '../../support/clock.ts';
+import { fakeKeychain } from '../../support/cli/fake-keychain.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
 
 const HUB = 'https://index.docker.io/v1/';
@@ -18,7 +18,7 @@ function helper() {
     env: {},
     os: 'darwin',
     isTerminal: false,
-    clock: fakeClock(),
+    clock: instantClock(),
     note: () => undefined,
   });
   const ask = (verb: string, input = '') => answerAsHelper(verb, input, { ...place, keychain });

@@ -7,9 +7,9 @@ import { createKeychain } from '../../../src/credentials/keychain/keychain.ts';
 import { listLogins } from '../../../src/credentials/logins/list.ts';
 import { removeLogin } from '../../../src/credentials/logins/remove.ts';
 import { storeLogin, type StoreLoginOptions } from '../../../src/credentials/logins/store.ts';
-import { fakeClock } from '../../support/fake-clock.ts';
-import { fakeHelper } from '../../support/fake-helper.ts';
-import { fakeKeychain } from '../../support/fake-keychain.ts';
+import { instantClock } from '../../support/clock.ts';
+import { fakeHelper } from '../../support/cli/fake-helper.ts';
+import { fakeKeychain } from '../../support/cli/fake-keychain.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
 
 const HOST = 'a.example:5000';
@@ -35,7 +35,7 @@ async function setUp(config?: unknown, env: Readonly<Record<string, string>> = {
     ...surroundings,
     os: 'linux',
     isTerminal: false,
-    clock: fakeClock(),
+    clock: instantClock(),
     note: () => undefined,
   });
   const options: StoreLoginOptions = {

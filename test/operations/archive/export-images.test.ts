@@ -11,12 +11,12 @@ import { archiveAt } from '../../../src/stores/archive/writer.ts';
 import { createMemoryStore } from '../../../src/stores/memory.ts';
 import type { Store } from '../../../src/store.ts';
 import { indexTar } from '../../../src/tar/index-tar.ts';
-import { openForTest } from '../../support/archives.ts';
-import { makeArtifact, makeImage, makeIndex, type TestImage } from '../../support/images.ts';
-import { instantClock } from '../../support/instant-clock.ts';
-import { inMemory } from '../../support/tar-builder.ts';
+import { openForTest } from '../../support/images/archives.ts';
+import { makeArtifact, makeImage, makeIndex, type TestImage } from '../../support/images/images.ts';
+import { instantClock } from '../../support/clock.ts';
+import { inMemory } from '../../support/images/tar-builder.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
-import { readAll } from '../../support/watched.ts';
+import { readAll } from '../../support/registries/watched.ts';
 
 async function storeOf(...images: readonly TestImage[]): Promise<Store> {
   const store = createMemoryStore();

@@ -6,8 +6,8 @@ import type { FileTree } from '../../../src/operations/contents/file-tree.ts';
 import { treeOf } from '../../../src/operations/contents/list-layer.ts';
 import { readTar } from '../../../src/tar/read-tar.ts';
 import type { TarFile } from '../../../src/tar/tar-file.ts';
-import { member } from '../../support/layered-image.ts';
-import { buildTar, pax, type TarMember } from '../../support/tar-builder.ts';
+import { member } from '../../support/images/layered-image.ts';
+import { buildTar, pax, type TarMember } from '../../support/images/tar-builder.ts';
 
 const { file, folder, symlink, hardlink, whiteout, opaque } = member;
 

@@ -8,8 +8,8 @@ import { LayerBudget, listLayer } from '../../../src/operations/contents/list-la
 import { readLayer } from '../../../src/operations/contents/read-layer.ts';
 import type { Source } from '../../../src/store.ts';
 import type { TarFile } from '../../../src/tar/tar-file.ts';
-import { nodeOf } from '../../support/images.ts';
-import { buildTar, pax } from '../../support/tar-builder.ts';
+import { nodeOf } from '../../support/images/images.ts';
+import { buildTar, pax } from '../../support/images/tar-builder.ts';
 
 const TAR = buildTar([
   { name: 'a', content: 'hello' },

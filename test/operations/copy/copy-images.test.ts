@@ -20,8 +20,8 @@ import {
   makeIndex,
   nodeOf,
   type TestImage,
-} from '../../support/images.ts';
-import { recorded } from '../../support/recorded.ts';
+} from '../../support/images/images.ts';
+import { recorded } from '../../support/registries/recorded.ts';
 
 const AMD64 = { os: 'linux', architecture: 'amd64' };
 const ARM64 = { os: 'linux', architecture: 'arm64' };

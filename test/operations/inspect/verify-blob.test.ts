@@ -8,9 +8,9 @@ import { verifyBlob } from '../../../src/operations/inspect/verify-blob.ts';
 import type { Source } from '../../../src/store.ts';
 import { decorate } from '../../../src/stores/decorators/decorate.ts';
 import { createMemoryPlace } from '../../../src/stores/memory.ts';
-import { nodeOf, type TestNode } from '../../support/images.ts';
-import { poisoned } from '../../support/poison.ts';
-import { randomBytes } from '../../support/random-bytes.ts';
+import { nodeOf, type TestNode } from '../../support/images/images.ts';
+import { poisoned } from '../../support/images/poison.ts';
+import { randomBytes } from '../../support/images/random-bytes.ts';
 
 const TAR = randomBytes(100_000, 1);
 const DIFF_ID = digestOf(TAR);

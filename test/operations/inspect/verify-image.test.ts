@@ -18,7 +18,7 @@ import {
   makeIndex,
   nodeOf,
   type TestImage,
-} from '../../support/images.ts';
+} from '../../support/images/images.ts';
 
 const image = makeImage({ layers: [1000, 2000, 3000] });
 const index = makeIndex({ attestations: true });

@@ -6,7 +6,7 @@ import { readManifest } from '../../../src/operations/copy/read-manifest.ts';
 import { referrerTree, type ReferrerNode } from '../../../src/operations/referrers/tree.ts';
 import type { ReferrerLister, Source } from '../../../src/store.ts';
 import { createMemoryStore } from '../../../src/stores/memory.ts';
-import { makeArtifact, makeImage, type TestImage } from '../../support/images.ts';
+import { makeArtifact, makeImage, type TestImage } from '../../support/images/images.ts';
 
 const IMAGE = makeImage();
 const ONE = makeArtifact({ artifactType: 'application/one', subject: IMAGE.root });

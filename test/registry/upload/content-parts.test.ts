@@ -4,8 +4,8 @@ import { expect, test } from 'vitest';
 import { bytesOf } from '../../../src/bytes.ts';
 import { ContentParts, PartSpentError } from '../../../src/registry/upload/content-parts.ts';
 import type { Bytes } from '../../../src/store.ts';
-import { poisoned } from '../../support/poison.ts';
-import { readAll, watched } from '../../support/watched.ts';
+import { poisoned } from '../../support/images/poison.ts';
+import { readAll, watched } from '../../support/registries/watched.ts';
 
 const chunked = (chunks: readonly Uint8Array[]): Bytes => ({
   async *[Symbol.asyncIterator]() {

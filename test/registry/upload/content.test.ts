@@ -4,8 +4,8 @@ import { expect, test } from 'vitest';
 import { bytesOf, ContentMismatchError } from '../../../src/bytes.ts';
 import { digestOf } from '../../../src/oci/digest.ts';
 import { proved, watched } from '../../../src/registry/upload/content.ts';
-import { poisoned } from '../../support/poison.ts';
-import { readAll } from '../../support/watched.ts';
+import { poisoned } from '../../support/images/poison.ts';
+import { readAll } from '../../support/registries/watched.ts';
 
 const describedAs = (bytes: Uint8Array) => ({
   mediaType: 'x',

@@ -7,13 +7,13 @@ import type { UploadJournal } from '../../../src/registry/upload/journal.ts';
 import { uploadBlob } from '../../../src/registry/upload/upload.ts';
 import type { ConnectionOptions } from '../../../src/registry/connection.ts';
 import type { Digest } from '../../../src/oci/digest.ts';
-import { makeBlob } from '../../support/images.ts';
-import { testRepository } from '../../support/registry-connection.ts';
+import { makeBlob } from '../../support/images/images.ts';
+import { testRepository } from '../../support/http/registry-connection.ts';
 import {
   uploadRegistry,
   type Interfere,
   type UploadRegistry,
-} from '../../support/upload-registry.ts';
+} from '../../support/registries/upload-registry.ts';
 
 const MIB = 1024 * 1024;
 const { descriptor: target, bytes } = makeBlob(3 * MIB);

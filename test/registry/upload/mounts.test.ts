@@ -3,9 +3,9 @@ import { describe, expect, test } from 'vitest';
 import { bytesOf } from '../../../src/bytes.ts';
 import { digestOf } from '../../../src/oci/digest.ts';
 import { mountBlob, offerBlob } from '../../../src/registry/upload/mounts.ts';
-import { testRepository } from '../../support/registry-connection.ts';
-import { uploadRegistry, type Interfere } from '../../support/upload-registry.ts';
-import { watched } from '../../support/watched.ts';
+import { testRepository } from '../../support/http/registry-connection.ts';
+import { uploadRegistry, type Interfere } from '../../support/registries/upload-registry.ts';
+import { watched } from '../../support/registries/watched.ts';
 
 const bytes = new Uint8Array(10);
 const target = { mediaType: 'x', digest: digestOf(bytes), size: 10 };

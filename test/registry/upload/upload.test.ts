@@ -6,11 +6,11 @@ import { digestOf } from '../../../src/oci/digest.ts';
 import type { ConnectionOptions } from '../../../src/registry/connection.ts';
 import { uploadBlob } from '../../../src/registry/upload/upload.ts';
 import type { Bytes } from '../../../src/store.ts';
-import { instantClock } from '../../support/instant-clock.ts';
-import { poisoned } from '../../support/poison.ts';
-import { testRepository } from '../../support/registry-connection.ts';
-import { uploadRegistry, type Interfere } from '../../support/upload-registry.ts';
-import { watched } from '../../support/watched.ts';
+import { instantClock } from '../../support/clock.ts';
+import { poisoned } from '../../support/images/poison.ts';
+import { testRepository } from '../../support/http/registry-connection.ts';
+import { uploadRegistry, type Interfere } from '../../support/registries/upload-registry.ts';
+import { watched } from '../../support/registries/watched.ts';
 
 const bytes = new Uint8Array(1000).map((_, index) => index % 251);
 const target = { mediaType: 'x', digest: digestOf(bytes), size: bytes.byteLength };

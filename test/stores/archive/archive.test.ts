@@ -7,17 +7,17 @@ import { describe, expect, test } from 'vitest';
 import { bytesOf } from '../../../src/bytes.ts';
 import { digestOf, encodedOf } from '../../../src/oci/digest.ts';
 import { MEDIA_TYPE } from '../../../src/oci/media-types.ts';
-import { json, layoutMembers, openForTest } from '../../support/archives.ts';
+import { json, layoutMembers, openForTest } from '../../support/images/archives.ts';
 import {
   makeArtifact,
   makeBlob,
   makeImage,
   makeIndex,
   type TestImageManifest,
-} from '../../support/images.ts';
-import { buildTar, writeTar, type TarMember } from '../../support/tar-builder.ts';
+} from '../../support/images/images.ts';
+import { buildTar, writeTar, type TarMember } from '../../support/images/tar-builder.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
-import { listAll, readAll } from '../../support/watched.ts';
+import { listAll, readAll } from '../../support/registries/watched.ts';
 
 const image = makeImage();
 const other = makeImage({ seed: 7 });

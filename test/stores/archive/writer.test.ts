@@ -15,11 +15,11 @@ import type {
   OpenAt,
 } from '../../../src/tar/archive-target.ts';
 import { planTar, tarBytes } from '../../../src/tar/plan-tar.ts';
-import { makeBlob } from '../../support/images.ts';
-import { instantClock } from '../../support/instant-clock.ts';
-import { poisoned } from '../../support/poison.ts';
+import { makeBlob } from '../../support/images/images.ts';
+import { instantClock } from '../../support/clock.ts';
+import { poisoned } from '../../support/images/poison.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
-import { readAll } from '../../support/watched.ts';
+import { readAll } from '../../support/registries/watched.ts';
 
 const [first, second] = [makeBlob(40 * 1024 * 1024 + 5, 1), makeBlob(3000, 2)];
 const note = Buffer.from('{}');

@@ -10,8 +10,8 @@ import {
 } from '../../../src/store.ts';
 import { decorate } from '../../../src/stores/decorators/decorate.ts';
 import { createMemoryStore } from '../../../src/stores/memory.ts';
-import { makeImage } from '../../support/images.ts';
-import { listAll } from '../../support/watched.ts';
+import { makeImage } from '../../support/images/images.ts';
+import { listAll } from '../../support/registries/watched.ts';
 
 function capabilitiesOf(store: Store): readonly boolean[] {
   return [

@@ -5,8 +5,8 @@ import { canDelete, canListTags, canMount, canUntag } from '../../../src/store.t
 import { dryRun } from '../../../src/stores/decorators/dry-run.ts';
 import { createMemoryPlace, createMemoryStore } from '../../../src/stores/memory.ts';
 import { storeContract } from '../../contract/store-contract.ts';
-import { makeBlob, makeImage } from '../../support/images.ts';
-import { listAll, watched } from '../../support/watched.ts';
+import { makeBlob, makeImage } from '../../support/images/images.ts';
+import { listAll, watched } from '../../support/registries/watched.ts';
 
 storeContract(
   'dry-run',

@@ -4,9 +4,9 @@ import { bytesOf } from '../../../src/bytes.ts';
 import { createMemoryPlace, createMemoryStore } from '../../../src/stores/memory.ts';
 import { createRateLimit, throttled } from '../../../src/stores/decorators/throttled.ts';
 import { storeContract } from '../../contract/store-contract.ts';
-import { makeBlob } from '../../support/images.ts';
-import { instantClock } from '../../support/instant-clock.ts';
-import { readAll } from '../../support/watched.ts';
+import { makeBlob } from '../../support/images/images.ts';
+import { instantClock } from '../../support/clock.ts';
+import { readAll } from '../../support/registries/watched.ts';
 
 storeContract('throttled', async () => {
   const place = createMemoryPlace();

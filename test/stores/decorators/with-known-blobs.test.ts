@@ -4,7 +4,7 @@ import { bytesOf } from '../../../src/bytes.ts';
 import { knowing } from '../../../src/stores/decorators/with-known-blobs.ts';
 import { createMemoryStore } from '../../../src/stores/memory.ts';
 import { canMount } from '../../../src/store.ts';
-import { makeBlob } from '../../support/images.ts';
+import { makeBlob } from '../../support/images/images.ts';
 
 const [known, other] = [makeBlob(10), makeBlob(20)];
 

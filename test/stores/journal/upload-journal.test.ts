@@ -5,7 +5,7 @@ import { expect, test } from 'vitest';
 import { Journal } from '../../../src/stores/journal/journal.ts';
 import { systemProcesses } from '../../../src/disk/processes.ts';
 import { createUploadJournal } from '../../../src/stores/journal/upload-journal.ts';
-import { makeBlob } from '../../support/images.ts';
+import { makeBlob } from '../../support/images/images.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
 
 const { descriptor } = makeBlob(100);

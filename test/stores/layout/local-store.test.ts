@@ -16,11 +16,16 @@ import {
   makeImage,
   makeIndex,
   type TestImage,
-} from '../../support/images.ts';
-import { blobPath, damagedBlobs, leftovers, readIndexJson } from '../../support/layout-folder.ts';
-import { realClock } from '../../support/real-clock.ts';
+} from '../../support/images/images.ts';
+import {
+  blobPath,
+  damagedBlobs,
+  leftovers,
+  readIndexJson,
+} from '../../support/images/layout-folder.ts';
+import { realClock } from '../../support/clock.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
-import { listAll } from '../../support/watched.ts';
+import { listAll } from '../../support/registries/watched.ts';
 
 storeContract(
   'local repository',

@@ -7,18 +7,17 @@ import { bytesOf } from '../../../src/bytes.ts';
 import { MEDIA_TYPE } from '../../../src/oci/media-types.ts';
 import { openLayout, type LayoutStore } from '../../../src/stores/layout/oci-layout.ts';
 import { storeContract } from '../../contract/store-contract.ts';
-import { makeArtifact, makeBlob, makeImage, makeIndex } from '../../support/images.ts';
-import { instantClock } from '../../support/instant-clock.ts';
+import { makeArtifact, makeBlob, makeImage, makeIndex } from '../../support/images/images.ts';
+import { instantClock, realClock } from '../../support/clock.ts';
 import {
   assertNoLeftovers,
   blobPath,
   readIndexJson,
   writeBlob,
   writeLayout,
-} from '../../support/layout-folder.ts';
-import { realClock } from '../../support/real-clock.ts';
+} from '../../support/images/layout-folder.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
-import { listAll, readAll } from '../../support/watched.ts';
+import { listAll, readAll } from '../../support/registries/watched.ts';
 
 const REF_NAME = 'org.opencontainers.image.ref.name';
 const IMAGE_NAME = 'io.containerd.image.name';

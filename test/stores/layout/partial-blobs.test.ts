@@ -16,10 +16,10 @@ import { encodedOf } from '../../../src/oci/digest.ts';
 import { openLayout, type LayoutStore } from '../../../src/stores/layout/oci-layout.ts';
 import { systemProcesses, type Processes } from '../../../src/disk/processes.ts';
 import { TempFiles } from '../../../src/disk/temp-files.ts';
-import { makeBlob } from '../../support/images.ts';
-import { blobPath, leftovers } from '../../support/layout-folder.ts';
-import { realClock } from '../../support/real-clock.ts';
-import { seekable } from '../../support/seekable.ts';
+import { makeBlob } from '../../support/images/images.ts';
+import { blobPath, leftovers } from '../../support/images/layout-folder.ts';
+import { realClock } from '../../support/clock.ts';
+import { seekable } from '../../support/images/poison.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
 
 const MIB = 1024 * 1024;

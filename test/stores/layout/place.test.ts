@@ -9,15 +9,18 @@ import {
   makeBlob,
   makeImage,
   makeIndex,
-} from '../../support/images.ts';
+} from '../../support/images/images.ts';
 import { openLayout } from '../../../src/stores/layout/oci-layout.ts';
 import { openLayoutPlace, type LayoutPlace } from '../../../src/stores/layout/place.ts';
 import { storeContract } from '../../contract/store-contract.ts';
-import { instantClock } from '../../support/instant-clock.ts';
-import { assertNoLeftovers, readIndexJson, writeLayout } from '../../support/layout-folder.ts';
-import { realClock } from '../../support/real-clock.ts';
+import { instantClock, realClock } from '../../support/clock.ts';
+import {
+  assertNoLeftovers,
+  readIndexJson,
+  writeLayout,
+} from '../../support/images/layout-folder.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
-import { listAll } from '../../support/watched.ts';
+import { listAll } from '../../support/registries/watched.ts';
 
 const REF_NAME = 'org.opencontainers.image.ref.name';
 const IMAGE_NAME = 'io.containerd.image.name';

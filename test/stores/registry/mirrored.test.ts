@@ -7,8 +7,8 @@ import { decorate } from '../../../src/stores/decorators/decorate.ts';
 import { mirrored, type Alternative } from '../../../src/stores/registry/mirrored.ts';
 import { canListReferrers, type Store } from '../../../src/store.ts';
 import { storeContract } from '../../contract/store-contract.ts';
-import { makeArtifact, makeBlob, makeImage, type TestImage } from '../../support/images.ts';
-import { listAll, readAll } from '../../support/watched.ts';
+import { makeArtifact, makeBlob, makeImage, type TestImage } from '../../support/images/images.ts';
+import { listAll, readAll } from '../../support/registries/watched.ts';
 
 const ANY = (): boolean => true;
 

@@ -10,7 +10,7 @@ import { createMemoryStore } from '../../../src/stores/memory.ts';
 import { perhapsNew } from '../../../src/stores/registry/new-repository-probe.ts';
 import { canListTags, type Store, type TagLister } from '../../../src/store.ts';
 import { deferred } from '../../support/deferred.ts';
-import { makeImage } from '../../support/images.ts';
+import { makeImage } from '../../support/images/images.ts';
 
 const image = makeImage();
 const facts = {

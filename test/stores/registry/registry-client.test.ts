@@ -6,10 +6,10 @@ import { copyImage } from '../../../src/operations/copy/copy-image.ts';
 import { parseRepository } from '../../../src/oci/reference.ts';
 import { createMemoryPlace } from '../../../src/stores/memory.ts';
 import { createRegistryClient } from '../../../src/stores/registry/registry-client.ts';
-import { makeCertificates } from '../../support/certificates.ts';
-import { startFakeRegistry } from '../../support/fake-registry.ts';
-import { makeImage } from '../../support/images.ts';
-import { listAll } from '../../support/watched.ts';
+import { makeCertificates } from '../../support/http/certificates.ts';
+import { startFakeRegistry } from '../../support/registries/fake-registry.ts';
+import { makeImage } from '../../support/images/images.ts';
+import { listAll } from '../../support/registries/watched.ts';
 
 const bearer = { kind: 'bearer', users: { alice: 'secret' } } as const;
 

@@ -12,17 +12,17 @@ import {
   type RegistryStore,
 } from '../../../src/stores/registry/registry-store.ts';
 import { storeContract, type StoreUnderTest } from '../../contract/store-contract.ts';
-import { makeCertificates } from '../../support/certificates.ts';
+import { makeCertificates } from '../../support/http/certificates.ts';
 import {
   startFakeRegistry,
   type FakeRegistry,
   type FakeRegistryOptions,
-} from '../../support/fake-registry.ts';
-import { fakeTransport } from '../../support/fake-transport.ts';
-import { makeArtifact, makeBlob, makeImage } from '../../support/images.ts';
-import { testConnection } from '../../support/registry-connection.ts';
-import { testTransport } from '../../support/transport.ts';
-import { listAll, readAll } from '../../support/watched.ts';
+} from '../../support/registries/fake-registry.ts';
+import { fakeTransport } from '../../support/http/fake-transport.ts';
+import { makeArtifact, makeBlob, makeImage } from '../../support/images/images.ts';
+import { testConnection } from '../../support/http/registry-connection.ts';
+import { testTransport } from '../../support/http/transport.ts';
+import { listAll, readAll } from '../../support/registries/watched.ts';
 
 async function create(): Promise<StoreUnderTest> {
   const registry = await startFakeRegistry();

@@ -1,0 +1,37 @@
+import { expect, test } from 'vitest';
+
+import { describeCloud, layoutOf } from '../cloud-contract.ts';
+import { ghcr } from './ghcr.ts';
+
+describeCloud('ghcr', ghcr, ({ served, limit }) => {
+  test('chunks are of at most 4 MiB, whatever was asked for', async () => {
+    const { layout } = await layoutOf({ layers: [9_000_000], seed: 31 });
+    const before = served().seen.length;
+    expect(
+      await served().regi(['copy', '--chunk-size', '20000000', layout, served().ref('chunked')]),
+    ).toMatchObject({ status: 0 });
+    const patches = served()
+      .seen.slice(before)
+      .filter(({ method }) => method === 'PATCH');
+    expect(patches.map(({ status }) => status)).toEqual([202, 202, 202]);
+    const { stdout } = await served().regi(['doctor', 'ghcr.io']);
+    expect(stdout).toMatch(
+      /^- chunks .*known of this registry: at most 4\.0 MiB in one request of an upload in chunks$/m,
+    );
+    limit(
+      'A chunk has at most 4 MiB; `--chunk-size` is limited to that. Without it, a layer of any size is one PUT.',
+    );
+  });
+
+  test('a way to a web page instead of referrers is not followed', async () => {
+    expect(
+      served().seen.some(
+        ({ status, url }) => status === 303 && url.pathname.includes('/referrers/'),
+      ),
+    ).toBe(true);
+    expect(served().seen.filter(({ url }) => url.hostname === 'github.com')).toEqual([]);
+    limit(
+      'There is no referrers API. The request is redirected to a web page of github.com, and regi does not follow it.',
+    );
+  });
+});

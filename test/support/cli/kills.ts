@@ -1,0 +1,328 @@
+import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+
+import { openLayoutPlace } from '../../../src/stores/layout/place.ts';
+import { createMemoryPlace } from '../../../src/stores/memory.ts';
+import { startDockerRegistry } from '../registries/docker-registry.ts';
+import { startFakeRegistry } from '../registries/fake-registry.ts';
+import { makeImage, type TestImageManifest } from '../images/images.ts';
+import { leftovers } from '../images/layout-folder.ts';
+import { realClock } from '../clock.ts';
+import { runRegi, spawnRegi } from './regi.ts';
+import { runMain } from './run-main.ts';
+import { temporaryFolder } from '../temporary-folder.ts';
+import { startThrottleProxy, type ThrottleProxy } from '../http/throttle-proxy.ts';
+
+const MIB = 1024 * 1024;
+/** Of each connection: slow enough that a kill meets it in its middle. */
+const LINK = { bytesPerSecond: 12 * MIB };
+
+/** What a command is killed in, and everything that it may go on with. */
+interface Scene {
+  readonly argv: readonly string[];
+  readonly cwd: string;
+  readonly home: string;
+  /** Whose bytes count, of the content of the image. */
+  readonly link: ThrottleProxy;
+  readonly direction: 'bytesUp' | 'bytesDown';
+  /** The image when it is there, for `regi verify`. */
+  readonly location: string;
+  /** Bytes that are not at the destination, of blobs that are not there whole. */
+  readonly missing?: (() => Promise<number>) | undefined;
+  /** What should not be there at the end. */
+  readonly left: () => readonly string[];
+  readonly end: () => Promise<void>;
+}
+
+/** A command that is to survive. */
+export interface KilledCommand {
+  readonly name: string;
+  readonly open: (world: KillWorld) => Promise<Scene>;
+}
+
+/** What became of one kill. */
+export interface KillOutcome {
+  readonly command: string;
+  /** Bytes of the content that it had read, or sent, when it was killed, and that moved when it was run again. */
+  readonly first: number;
+  readonly second: number;
+  /** Of the content of the image. */
+  readonly size: number;
+  /** Of blobs that were not at the destination after the kill, where they are sent whole again. */
+  readonly missing: number | undefined;
+  /** Whether it was killed before its end. */
+  readonly killed: boolean;
+  /** Of the second run: exit status 0, the image verified, nothing left behind. */
+  readonly problems: readonly string[];
+}
+
+/** Where the image comes from. */
+export interface KillWorld {
+  readonly image: TestImageManifest;
+  /** Bytes of its config and layers. */
+  readonly size: number;
+  readonly source: string;
+  /** The same image over a link that is slow enough to be killed on. */
+  readonly slowSource: string;
+  readonly sourceLink: ThrottleProxy;
+  /** The image in an archive. */
+  readonly archive: string;
+}
+
+/** @param scale of the image: 1 is 48 MiB in five layers. */
+export async function createKillWorld(scale = 1): Promise<KillWorld> {
+  const image = makeImage({
+    layers: [16, 12, 10, 8, 2].map((mebibytes) => Math.round(mebibytes * MIB * scale)),
+  });
+  const place = createMemoryPlace();
+  await image.pushAll(place.open('team/app'), '1');
+  const registry = await startFakeRegistry({ place });
+  const sourceLink = await startThrottleProxy(registry.host, LINK);
+  const archive = join(temporaryFolder('archive'), 'app.tar');
+  const { status, stderr } = await runMain([
+    'export',
+    `${registry.host}/team/app:1`,
+    '-o',
+    archive,
+  ]);
+  if (status !== 0) throw new Error(`Cannot export the image to import\n${stderr}`);
+  const size = [image.config, ...image.layers].reduce((sum, blob) => sum + blob.size, 0);
+  return {
+    image,
+    size,
+    source: `${registry.host}/team/app:1`,
+    slowSource: `${sourceLink.host}/team/app:1`,
+    sourceLink,
+    archive,
+  };
+}
+
+/** Into folders and files: what has arrived is gone on with. */
+export const DOWNLOADS: readonly KilledCommand[] = [
+  {
+    name: 'pull -o DIR/',
+    open: async ({ slowSource: source, sourceLink }) => {
+      const { cwd, home, end } = folders();
+      const folder = join(cwd, 'out');
+      const argv = ['pull', source, '-o', 'out/'];
+      return {
+        argv,
+        cwd,
+        home,
+        link: sourceLink,
+        direction: 'bytesDown',
+        location: `oci:${folder}:1`,
+        left: () => leftovers(folder),
+        end,
+      };
+    },
+  },
+  {
+    name: 'pull',
+    open: async ({ slowSource: source, sourceLink }) => {
+      const { cwd, home, end } = folders();
+      const folder = join(home, '.local', 'share', 'regi');
+      return {
+        argv: ['pull', source],
+        cwd,
+        home,
+        link: sourceLink,
+        direction: 'bytesDown',
+        location: `local:${source}`,
+        left: () => unclaimed(folder),
+        end,
+      };
+    },
+  },
+  {
+    name: 'export',
+    open: async ({ slowSource: source, sourceLink }) => {
+      const { cwd, home, end } = folders();
+      const left = (): readonly string[] => readdirSync(cwd).filter((name) => name !== 'out.tar');
+      const argv = ['export', source, '-o', 'out.tar'];
+      return {
+        argv,
+        cwd,
+        home,
+        link: sourceLink,
+        direction: 'bytesDown',
+        location: `archive:${join(cwd, 'out.tar')}`,
+        left,
+        end,
+      };
+    },
+  },
+];
+
+/** A registry to copy to. */
+interface Destination {
+  readonly host: string;
+  readonly stop: () => Promise<void>;
+}
+
+/** Into a registry that forgets an upload of which a request was cut: what is not there whole is sent again. */
+export const UPLOADS: readonly KilledCommand[] = [
+  into('copy', 'team/copy', startDockerRegistry, ({ source }, host) => [
+    'copy',
+    source,
+    `${host}/team/copy:1`,
+  ]),
+  into('import', 'mirror/team/app', startDockerRegistry, ({ archive }, host) => [
+    'import',
+    archive,
+    `${host}/mirror`,
+  ]),
+];
+
+/** Into a registry that keeps what has come of an upload: it is gone on with. */
+export const KEPT_UPLOADS: readonly KilledCommand[] = [
+  {
+    name: 'push',
+    open: async (world) => ({
+      ...(await into('', 'team/kept', startKeeping, pushArgs).open(world)),
+      missing: undefined,
+    }),
+  },
+];
+
+function pushArgs({ archive }: KillWorld, host: string): readonly string[] {
+  return ['push', archive, `${host}/team/kept:1`];
+}
+
+async function startKeeping(): Promise<Destination> {
+  return startFakeRegistry({
+    place: await openLayoutPlace(temporaryFolder('kept'), { create: true, clock: realClock }),
+  });
+}
+
+function into(
+  name: string,
+  repository: string,
+  start: () => Promise<Destination>,
+  argv: (world: KillWorld, host: string) => readonly string[],
+): KilledCommand {
+  return {
+    name,
+    open: async (world) => {
+      const registry = await start();
+      const link = await startThrottleProxy(registry.host, LINK);
+      const { cwd, home, end } = folders();
+      return {
+        argv: argv(world, link.host),
+        cwd,
+        home,
+        link,
+        direction: 'bytesUp',
+        location: `${registry.host}/${repository}:1`,
+        missing: () => missingAt(`http://${registry.host}/v2/${repository}`, world.image),
+        left: () => [],
+        async end() {
+          await link.stop();
+          await registry.stop();
+          await end();
+        },
+      };
+    },
+  };
+}
+
+/** Kills a command when it has moved `bytes`, and runs it again. */
+export async function killAt(
+  world: KillWorld,
+  command: KilledCommand,
+  bytes: number,
+): Promise<KillOutcome> {
+  const scene = await command.open(world);
+  const { argv, cwd, home, link, direction } = scene;
+  try {
+    const before = { all: link.bytesUp + link.bytesDown, moved: link[direction] };
+    const running = spawnRegi(argv, { cwd, env: { HOME: home } });
+    await Promise.race([link.transferred(before.all + bytes), running.finished]);
+    // Stopped first, so that what it has not read can be counted.
+    running.process.kill('SIGSTOP');
+    const first =
+      link[direction] - before.moved - (direction === 'bytesDown' ? unread(link.host) : 0);
+    running.process.kill('SIGKILL');
+    const { status: firstStatus } = await running.finished;
+    link.cut();
+    const between = link[direction];
+    const missing = await scene.missing?.();
+    const { status, stderr } = await runRegi(argv, { cwd, env: { HOME: home } });
+    const moved = { first, second: link[direction] - between };
+    const verified = await runMain(['verify', scene.location], { cwd, home });
+    const left = [...scene.left(), ...remembered(home)];
+    const problems = [
+      ...(status === 0 ? [] : [`it ended with ${status}: ${stderr}`]),
+      ...(verified.status === 0
+        ? []
+        : [`verify ended with ${verified.status}: ${verified.stdout}${verified.stderr}`]),
+      ...(left.length === 0 ? [] : [`it left ${left.join(', ')}`]),
+    ];
+    return {
+      command: command.name,
+      ...moved,
+      size: world.size,
+      missing,
+      killed: firstStatus !== 0,
+      problems,
+    };
+  } finally {
+    await scene.end();
+  }
+}
+
+/**
+ * Bytes that the link has given to the system and the other side has not taken: a process that gets no time on a busy machine leaves
+ * megabytes there, which it never had. The columns of proc_net_tcp(5); none where the system has no such file.
+ */
+function unread(host: string): number {
+  if (!existsSync('/proc/net/tcp')) return 0;
+  const port = `:${Number(host.split(':')[1]).toString(16).toUpperCase().padStart(4, '0')}`;
+  let bytes = 0;
+  for (const line of readFileSync('/proc/net/tcp', 'utf8').split('\n').slice(1)) {
+    const [, local = '', remote = '', , queues = ''] = line.trim().split(/\s+/);
+    const [sending = '0', receiving = '0'] = queues.split(':');
+    if (local.endsWith(port)) bytes += Number.parseInt(sending, 16);
+    if (remote.endsWith(port)) bytes += Number.parseInt(receiving, 16);
+  }
+  return bytes;
+}
+
+/** Points in a transfer of `size` bytes, one in each of `count` equal parts of it. */
+export function killPoints(size: number, count: number, random: () => number): readonly number[] {
+  return Array.from({ length: count }, (_, at) => Math.floor((size * (at + random())) / count));
+}
+
+function folders(): {
+  readonly cwd: string;
+  readonly home: string;
+  readonly end: () => Promise<void>;
+} {
+  const [cwd, home] = [temporaryFolder('killed'), temporaryFolder('killed-home')];
+  return {
+    cwd,
+    home,
+    end: async () => {
+      for (const folder of [cwd, home]) rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+/** The lease of a process that was killed stays for `regi prune`. */
+function unclaimed(folder: string): readonly string[] {
+  return leftovers(folder).filter((name) => !name.startsWith('.regi-lease'));
+}
+
+function remembered(home: string): readonly string[] {
+  const state = join(home, '.local', 'state', 'regi');
+  return existsSync(state) ? readdirSync(state) : [];
+}
+
+async function missingAt(url: string, { config, layers }: TestImageManifest): Promise<number> {
+  let bytes = 0;
+  for (const { digest, size } of [config, ...layers]) {
+    const { status } = await fetch(`${url}/blobs/${digest}`, { method: 'HEAD' });
+    if (status !== 200) bytes += size;
+  }
+  return bytes;
+}

@@ -1,0 +1,80 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+import { type Finished, type Running, startProgram } from '../programs/run-program.ts';
+import { ROOT } from '../root.ts';
+import { temporaryFolder } from '../temporary-folder.ts';
+
+export interface RegiOptions {
+  /** Added to an environment that has PATH, an empty HOME, a cache of the test file, and nothing else. */
+  readonly env?: Readonly<Record<string, string>> | undefined;
+  /** An empty folder when absent. */
+  readonly cwd?: string | undefined;
+  readonly input?: string | Uint8Array | undefined;
+  readonly timeoutMs?: number | undefined;
+}
+
+export interface RegiFinished extends Finished {
+  /** The most memory it had resident at once; undefined when it was killed, or where the system does not tell. */
+  readonly peakBytes: number | undefined;
+}
+
+export interface RegiRunning extends Omit<Running, 'finished'> {
+  readonly finished: Promise<RegiFinished>;
+}
+
+const BIN = join(ROOT, 'bin/regi.js');
+
+/**
+ * Leaves the peak behind at exit. Not `process.resourceUsage().maxRSS`, nor /usr/bin/time: that count begins with what the parent had when it
+ * forked, here vitest.
+ */
+const PEAK_PROBE = `data:text/javascript,${encodeURIComponent(
+  `import { readFileSync, writeFileSync } from 'node:fs';
+   process.on('exit', () => { try { writeFileSync(process.env.REGI_TEST_PEAK, readFileSync('/proc/self/status')); } catch {} });`,
+)}`;
+
+let cache: string | undefined;
+
+/** Runs the built `regi` to its end, whatever its exit status. */
+export function runRegi(args: readonly string[], options?: RegiOptions): Promise<RegiFinished> {
+  return spawnRegi(args, options).finished;
+}
+
+/** Starts the built `regi`, for tests that interrupt it or read along. */
+export function spawnRegi(
+  args: readonly string[],
+  { env = {}, cwd, input, timeoutMs }: RegiOptions = {},
+): RegiRunning {
+  const home = temporaryFolder('home');
+  const peak = join(temporaryFolder('peak'), 'status');
+  const { finished, ...running } = startProgram(
+    process.execPath,
+    ['--import', PEAK_PROBE, BIN, ...args],
+    {
+      env: {
+        PATH: process.env['PATH'] ?? '',
+        HOME: home,
+        XDG_CACHE_HOME: (cache ??= temporaryFolder('cache')),
+        REGI_TEST_PEAK: peak,
+        ...env,
+      },
+      cwd: cwd ?? temporaryFolder('cwd'),
+      input,
+      timeoutMs,
+    },
+  );
+  return {
+    ...running,
+    finished: finished.then((result) => ({ ...result, peakBytes: readPeak(peak) })),
+  };
+}
+
+function readPeak(path: string): number | undefined {
+  try {
+    const kibibytes = /^VmHWM:\s+(\d+) kB$/m.exec(readFileSync(path, 'utf8'))?.[1];
+    return kibibytes === undefined ? undefined : Number(kibibytes) * 1024;
+  } catch {
+    return undefined;
+  }
+}

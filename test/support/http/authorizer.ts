@@ -1,0 +1,132 @@
+import {
+  createAuthorizer,
+  type AuthorizeOptions,
+  type Authorizer,
+} from '../../../src/auth/authorizer.ts';
+import type { AuthorizedResponse } from '../../../src/auth/not-authorised.ts';
+import { repositoryScope } from '../../../src/auth/scope.ts';
+import { TokenCache } from '../../../src/auth/token-cache.ts';
+import type { Credential, CredentialSource } from '../../../src/credentials/credential.ts';
+import type { HttpRequest, Method } from '../../../src/http/message.ts';
+import { instantClock, type InstantClock } from '../clock.ts';
+import {
+  fakeTransport,
+  showRequest,
+  type FakeAnswer,
+  type FakeTransport,
+} from './fake-transport.ts';
+
+export const ORIGIN = 'https://registry.example';
+export const REALM = 'https://auth.example/token';
+export const BEARER = `Bearer realm="${REALM}",service="s",scope="repository:placeholder:pull"`;
+export const PASSWORD: Credential = { kind: 'password', username: 'alice', password: 's3cret' };
+export const BASIC_ALICE = `Basic ${Buffer.from('alice:s3cret').toString('base64')}`;
+export const PULL: AuthorizeOptions = {
+  scopes: [repositoryScope('app', ['pull'])],
+  repository: 'app',
+};
+export const PUSH: AuthorizeOptions = {
+  scopes: [repositoryScope('app', ['pull', 'push'])],
+  repository: 'app',
+};
+
+export interface Setup extends FakeTransport {
+  readonly authorizer: Authorizer;
+  readonly clock: InstantClock;
+  readonly notices: string[];
+  readonly lookups: string[];
+  /** What went where, in order. */
+  log(): readonly string[];
+}
+
+export interface SetupOptions {
+  readonly credential?: Credential | undefined;
+  readonly credentials?: CredentialSource;
+  readonly origin?: string;
+}
+
+export function setUp(
+  handle: (request: HttpRequest, setup: Setup) => FakeAnswer | Promise<FakeAnswer>,
+  options: SetupOptions = {},
+): Setup {
+  const { credential, origin = ORIGIN } = options;
+  const clock = instantClock();
+  const notices: string[] = [];
+  const lookups: string[] = [];
+  const transport: FakeTransport = fakeTransport((request) => handle(request, setup));
+  const credentials: CredentialSource =
+    options.credentials ??
+    (async (host) => {
+      lookups.push(host);
+      return credential && { credential, origin: '~/.docker/config.json' };
+    });
+  const authorizer = createAuthorizer({
+    send: transport.send,
+    origin: new URL(origin),
+    host: 'registry.example',
+    credentials,
+    tokens: new TokenCache(clock),
+    clock,
+    onNotice: (message) => void notices.push(message),
+  });
+  const setup: Setup = {
+    ...transport,
+    authorizer,
+    clock,
+    notices,
+    lookups,
+    log: () => transport.requests.map(showRequest),
+  };
+  return setup;
+}
+
+export function request(
+  path = '/v2/app/manifests/1',
+  method: Method = 'GET',
+  origin = ORIGIN,
+): HttpRequest {
+  return { method, url: new URL(path, origin) };
+}
+
+/** A registry with token authentication: `accepts` decides on the token of a request, `grants` on what the token service answers. */
+export function tokenRegistry({
+  accepts = (token) => token.startsWith('t'),
+  grants,
+  refusal = (token) => (token === undefined ? BEARER : `${BEARER},error="invalid_token"`),
+}: {
+  readonly accepts?: (token: string) => boolean;
+  readonly grants?: (request: HttpRequest, count: number) => FakeAnswer;
+  readonly refusal?: (token: string | undefined) => string;
+} = {}): (request: HttpRequest) => FakeAnswer {
+  let granted = 0;
+  return (asked) => {
+    if (asked.url.origin !== ORIGIN) {
+      granted += 1;
+      return grants?.(asked, granted) ?? { status: 200, body: { token: `t${granted}` } };
+    }
+    const token = asked.headers?.['authorization']?.replace(/^Bearer /, '');
+    if (token !== undefined && accepts(token)) return { status: 200, body: 'content' };
+    return {
+      status: 401,
+      headers: { 'www-authenticate': refusal(token) },
+      body: { errors: [{ code: 'UNAUTHORIZED' }] },
+    };
+  };
+}
+
+export function challenge(header: string, status = 401): FakeAnswer {
+  return { status, headers: { 'www-authenticate': header } };
+}
+
+export async function failure(promise: Promise<unknown>): Promise<unknown> {
+  return promise.then(
+    () => 'no error',
+    (error: unknown) => error,
+  );
+}
+
+export async function bodyOf(answer: AuthorizedResponse): Promise<string> {
+  let text = '';
+  for await (const chunk of answer.body) text += new TextDecoder().decode(chunk);
+  return text;
+}
