@@ -43,6 +43,12 @@ export const LIMITS = {
   headerBytes: 64 * 1024,
   /** Indexes inside indexes. Real images use one level, attestation tools two. */
   indexDepth: 8,
+  /** Referrers of referrers. A signature of an SBOM of an image uses two levels. */
+  referrerDepth: 8,
+  /** Referrers of one node: every build of a long-lived image may sign and scan it again. */
+  referrersOfNode: 1000,
+  /** Referrers of an image, its platforms and their referrers together. */
+  referrers: 10_000,
   /** Entries of one manifest or index. 4 MiB hold about 25,000 descriptors. */
   descriptors: 25_000,
   /** Manifests of a layout that are followed to learn what may go. index.json holds some 15,000 entries, with one platform each. */

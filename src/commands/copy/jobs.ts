@@ -153,6 +153,8 @@ function job(
     image,
     name: to.name,
     alone,
+    // One image gets the warning; many do not, for it costs two requests an image.
+    warnOfReferrers: alone,
   };
 }
 

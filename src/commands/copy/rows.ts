@@ -4,7 +4,6 @@ import { RegiError } from '../../errors.ts';
 import type { Descriptor } from '../../oci/descriptor.ts';
 import { copyImages, type FailedJob } from '../../operations/copy/copy-images.ts';
 import { value } from '../arguments/arguments.ts';
-import { createBareWarning } from './signature-warning.ts';
 import type { NamedJob } from './jobs.ts';
 import { copyOptions } from '../arguments/copy-options.ts';
 import { digestRow, openDigestFile, type DigestRow } from '../output/digest-row.ts';
@@ -46,25 +45,16 @@ export async function* copyRows(
       yield job;
     }
   };
-  const warning = createBareWarning((image) => begun.get(image), args, context);
-  try {
-    for await (const copied of copyImages(remembered(), {
-      ...copyOptions(args, context),
-      onEvent: warning.onEvent,
-    })) {
-      const job = begun.get(copied.image);
-      if (copied.outcome === 'kept') {
-        if (job?.alone === true) throw new TagKeptError(copied.image, copied.root);
-        context.note(`${copied.image} is kept: it is there already with other content`);
-      }
-      if (job?.isListed === true && job.tag === undefined)
-        await job.destination.tag(copied.root, copied.root.digest, { signal: context.signal });
-      await warning.after(copied, job);
-      const row = digestRow(copied, job?.name ?? copied.image);
-      await record(row);
-      yield row;
+  for await (const copied of copyImages(remembered(), copyOptions(args, context))) {
+    const job = begun.get(copied.image);
+    if (copied.outcome === 'kept') {
+      if (job?.alone === true) throw new TagKeptError(copied.image, copied.root);
+      context.note(`${copied.image} is kept: it is there already with other content`);
     }
-  } finally {
-    warning.close();
+    if (job?.isListed === true && job.tag === undefined)
+      await job.destination.tag(copied.root, copied.root.digest, { signal: context.signal });
+    const row = digestRow(copied, job?.name ?? copied.image);
+    await record(row);
+    yield row;
   }
 }

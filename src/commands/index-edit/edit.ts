@@ -6,6 +6,7 @@ import { copyImages } from '../../operations/copy/copy-images.ts';
 import { indexEntries } from '../../operations/edit/edit-index.ts';
 import { madeSource, type MadeNode } from '../../operations/edit/memory-source.ts';
 import { readManifest, type ManifestNode } from '../../operations/copy/read-manifest.ts';
+import { CopySession } from '../../operations/copy/session.ts';
 import { hasReferrers } from '../../operations/referrers/warn.ts';
 import type { Source } from '../../store.ts';
 import { lanesOf } from '../arguments/copy-options.ts';
@@ -103,11 +104,13 @@ export async function warnOfSignatures(
   before: ManifestNode,
   { digest }: DigestRow,
   { store }: OpenedStore,
-  { signal, warn }: Context,
+  context: Context,
 ): Promise<void> {
+  const { signal, warn } = context;
+  const session = new CopySession({ lanes: lanesOf(context) });
   if (
     before.descriptor.digest === digest ||
-    !(await hasReferrers(store, before.descriptor, { signal }))
+    !(await hasReferrers(session, store, before.descriptor, signal))
   )
     return;
   warn(

@@ -13,6 +13,7 @@ import { resolveImage } from '../../operations/copy/resolve-image.ts';
 import { canListReferrers } from '../../store.ts';
 import { printable } from '../../redact.ts';
 import { positional, value } from '../arguments/arguments.ts';
+import { lanesOf } from '../arguments/copy-options.ts';
 import { fit } from '../../render/layers.ts';
 import { parseLocation } from '../../targets/location.ts';
 import { withStores } from '../../targets/open-store.ts';
@@ -86,6 +87,7 @@ async function* runReferrers(args: ParsedArguments, context: Context): AsyncIter
       );
     const subjects = await referrerTree(store, root, {
       signal,
+      lanes: lanesOf(context),
       accepts: type === undefined ? undefined : typeFilter(type),
     });
     yield {

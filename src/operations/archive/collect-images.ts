@@ -8,7 +8,8 @@ import { RegiError } from '../../errors.ts';
 import type { CallOptions, Source } from '../../store.ts';
 import type { CopySession } from '../copy/session.ts';
 import { inOrder } from '../../concurrency/in-order.ts';
-import { referrersOf, type FoundReferrer } from '../referrers/find.ts';
+import { together } from '../../concurrency/together.ts';
+import { subjectsOf, taggedReferrers, walkReferrers } from '../referrers/walk.ts';
 import { narrowImage } from '../copy/narrow-image.ts';
 import type { ManifestNode } from '../copy/read-manifest.ts';
 
@@ -146,6 +147,36 @@ async function readImage(
         error instanceof RegiError && !signal.aborted ? new ExportError(job.image, error) : error,
     };
   }
+}
+
+/** A referrer of an image, and the tag by which cosign finds it. */
+interface FoundReferrer {
+  readonly root: ManifestNode;
+  readonly tag: string | undefined;
+}
+
+/** Finds the referrers of the image, of each manifest of its index, and theirs in turn; cosign's tags too. */
+async function referrersOf(
+  session: CopySession,
+  source: Source,
+  root: ManifestNode,
+  signal: AbortSignal,
+): Promise<readonly FoundReferrer[]> {
+  const subjects = subjectsOf(root);
+  const found: { readonly descriptor: Descriptor; readonly tag?: string }[] = [];
+  for await (const referrer of walkReferrers(session, source, subjects, { signal }))
+    found.push(referrer);
+  found.push(...(await taggedReferrers(session, source, subjects, signal)));
+  return together(
+    found.map(
+      ({ descriptor: { mediaType, digest, size }, tag }) =>
+        async (either: AbortSignal) => ({
+          root: await session.read(source, { mediaType, digest, size }, either),
+          tag,
+        }),
+    ),
+    signal,
+  );
 }
 
 /** In the archive a referrer is of the repository of its subject, by its digest; what cosign names by a tag keeps that. */

@@ -106,9 +106,14 @@ export async function platformOfImage(
   };
 }
 
-/** A manifest that says something about another one of the index, and runs nowhere (buildkit's provenance and SBOMs). */
+/** True if an index entry describes another entry and runs nowhere: buildkit's provenance and SBOMs. */
 export function isAttestation(entry: Descriptor): boolean {
   return entry.annotations?.['vnd.docker.reference.type'] === 'attestation-manifest';
+}
+
+/** The digest of the entry that an attestation describes. */
+export function attestedDigest(attestation: Descriptor): string | undefined {
+  return attestation.annotations?.['vnd.docker.reference.digest'];
 }
 
 async function platformOfChild(

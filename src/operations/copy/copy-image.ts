@@ -2,7 +2,8 @@ import { RegiError } from '../../errors.ts';
 import { sameContent, type Descriptor, type Platform } from '../../oci/descriptor.ts';
 import type { Digest } from '../../oci/digest.ts';
 import type { CallOptions, Source, Store } from '../../store.ts';
-import { copyCosignTags, landReferrers } from '../referrers/copy.ts';
+import { copyReferrers } from '../referrers/copy.ts';
+import { hasReferrers } from '../referrers/warn.ts';
 import { CopySession, type CopySessionOptions, type Route } from './session.ts';
 import { narrowImage } from './narrow-image.ts';
 import type { ManifestNode } from './read-manifest.ts';
@@ -19,8 +20,10 @@ export interface CopyJob {
   readonly tag?: string | undefined;
   /** The digest that the destination was named with: no other may go there. */
   readonly pinned?: Digest | undefined;
-  /** The destination's name as a person reads it. */
+  /** The destination's name, for events and messages. */
   readonly image: string;
+  /** Emits a warning when the source has referrers that are not copied. Costs two requests. */
+  readonly warnOfReferrers?: boolean | undefined;
 }
 
 export interface CopyImageOptions extends CallOptions {
@@ -132,8 +135,23 @@ async function copyOne(
     session.onEvent({ kind: 'unchanged', image, root });
     return { image, root, outcome: 'unchanged' };
   }
-  await landRoot(session, route, narrowed ?? root, { ...options, tag, same });
-  session.onEvent(same ? { kind: 'unchanged', image, root } : { kind: 'tagged', image, root });
+  const asksForReferrers = job.warnOfReferrers === true && options.referrers !== true && !same;
+  const [, isReferredTo] = await together<[void, boolean]>(
+    [
+      async (either) => {
+        await landRoot(session, route, narrowed ?? root, { ...options, signal: either, tag, same });
+        session.onEvent({ kind: same ? 'unchanged' : 'tagged', image, root });
+      },
+      async (either) => asksForReferrers && hasReferrers(session, source, root, either),
+    ],
+    signal,
+  );
+  if (isReferredTo)
+    session.onEvent({
+      kind: 'warning',
+      message: 'The image has signatures or other referrers, which were not copied',
+      hint: 'add --referrers to copy them too',
+    });
   return { image, root, outcome: same ? 'unchanged' : 'copied' };
 }
 
@@ -166,8 +184,7 @@ async function landRoot(
   if (options.referrers === true) {
     // The subject first, then what refers to it, then the tag: who sees the tag sees the signatures too.
     if (!isThere || force) await session.sendManifest(destination, node, signal);
-    await landReferrers(session, route, node, signal);
-    await copyCosignTags(session, route, node, signal);
+    await copyReferrers(session, route, node, signal);
   }
   if (!same || force) await session.sendManifest(destination, node, signal, options.tag);
 }

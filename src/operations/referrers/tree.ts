@@ -1,180 +1,126 @@
-import pLimit from 'p-limit';
-
-import { LimitExceededError } from '../../bytes.ts';
-import { LIMITS } from '../../limits.ts';
+import { together } from '../../concurrency/together.ts';
 import type { Descriptor } from '../../oci/descriptor.ts';
-import type { Digest } from '../../oci/digest.ts';
 import { artifactTypeOf } from '../../oci/manifest.ts';
 import { formatPlatform } from '../../oci/platform.ts';
-import { canListReferrers, type CallOptions, type Source } from '../../store.ts';
-import { isAttestation } from '../copy/choose-platform.ts';
-import { cosignTags } from './copy.ts';
-import { readManifest, type ManifestNode } from '../copy/read-manifest.ts';
-import { resolveIfThere } from '../copy/resolve-image.ts';
-import { together } from '../../concurrency/together.ts';
+import type { CallOptions, Source } from '../../store.ts';
+import { attestedDigest, isAttestation } from '../copy/choose-platform.ts';
+import type { ManifestNode } from '../copy/read-manifest.ts';
+import { CopySession, type CopySessionOptions } from '../copy/session.ts';
+import { subjectsOf, taggedReferrers, walkReferrers } from './walk.ts';
 
-/** Something that signs or describes an image, and what refers to it in turn. */
+/** A signature, SBOM or attestation of an image, with its own referrers. */
 export interface ReferrerNode {
   readonly descriptor: Descriptor;
   readonly artifactType: string | undefined;
-  /** Where it was found: it names the image as its subject, has a tag of cosign's, or stands beside the image in its index. */
+  /** `subject`: its manifest names the image. `tag`: a tag of cosign's does. `index`: it stands beside the image in the index. */
   readonly found: 'subject' | 'tag' | 'index';
-  /** Of cosign. */
+  /** The tag of cosign's. */
   readonly tag: string | undefined;
   readonly referrers: readonly ReferrerNode[];
 }
 
-/** An image, or one of the manifests of its index, with what refers to it. */
+/** An image, or one of the manifests of its index, with its referrers. */
 export interface SubjectNode {
   readonly descriptor: Descriptor;
-  /** Of a manifest of an index. */
+  /** Set for manifests of an index. */
   readonly platform: string | undefined;
   readonly referrers: readonly ReferrerNode[];
 }
 
-export interface ReferrerTreeOptions extends CallOptions {
-  /** Only nodes of such a type are kept, and those that lead to one. */
+export interface ReferrerTreeOptions extends CallOptions, Pick<CopySessionOptions, 'lanes'> {
+  /** Keeps nodes of such a type, and those that lead to one. */
   readonly accepts?: ((artifactType: string) => boolean) | undefined;
 }
 
-/** Requests at once: each manifest of an index has its own, and three tags. */
-const AT_ONCE = 8;
+const ATTESTATION_TYPE = 'application/vnd.in-toto+json';
 
-/** Finds what refers to an image and to each manifest of its index, to any depth: by subject, by cosign's tags, and attestations inside the index. */
+/** Finds the referrers of an image and of each manifest of its index, to any depth: by subject, by cosign's tags, and attestations in the index. */
 export async function referrerTree(
   source: Source,
   root: ManifestNode,
-  { accepts = () => true, signal = new AbortController().signal }: ReferrerTreeOptions = {},
+  { accepts = () => true, signal = new AbortController().signal, lanes }: ReferrerTreeOptions = {},
 ): Promise<readonly SubjectNode[]> {
-  const walk = new ReferrerWalk(source);
-  const { manifest } = root;
-  const children =
-    manifest.kind === 'index' ? manifest.manifests.filter((entry) => !isAttestation(entry)) : [];
-  const attestations = manifest.kind === 'index' ? manifest.manifests.filter(isAttestation) : [];
-  const subjects = [root.descriptor, ...children];
+  const session = new CopySession({ lanes });
+  const entries = subjectsOf(root);
+  const subjects = entries.filter((entry) => !isAttestation(entry));
+  const [listed, tagged] = await together<[readonly FlatNode[], readonly FlatNode[]]>(
+    [
+      (either) => listedNodes(session, source, subjects, either),
+      (either) => taggedNodes(session, source, subjects, either),
+    ],
+    signal,
+  );
+  const below = new Map<string | undefined, FlatNode[]>();
+  for (const found of [...listed, ...tagged, ...entries.filter(isAttestation).map(attestationNode)])
+    below.set(found.subject, [...(below.get(found.subject) ?? []), found]);
+  const nodesBelow = (digest: string): readonly ReferrerNode[] =>
+    (below.get(digest) ?? []).flatMap(({ node }) => {
+      const referrers = node.found === 'subject' ? nodesBelow(node.descriptor.digest) : [];
+      return referrers.length > 0 || accepts(node.artifactType ?? '')
+        ? [{ ...node, referrers }]
+        : [];
+    });
+  return subjects.map((descriptor, index) => ({
+    descriptor,
+    platform: index === 0 ? undefined : platformOf(descriptor),
+    referrers: nodesBelow(descriptor.digest),
+  }));
+}
+
+interface FlatNode {
+  readonly subject: string | undefined;
+  /** Without its own referrers. */
+  readonly node: Omit<ReferrerNode, 'referrers'>;
+}
+
+async function listedNodes(
+  session: CopySession,
+  source: Source,
+  subjects: readonly Descriptor[],
+  signal: AbortSignal,
+): Promise<readonly FlatNode[]> {
+  const nodes: ((either: AbortSignal) => Promise<FlatNode>)[] = [];
+  for await (const { descriptor, subject } of walkReferrers(session, source, subjects, { signal }))
+    nodes.push(async (either) => {
+      // Lists of older registries lack it.
+      const artifactType =
+        descriptor.artifactType ?? (await typeOf(session, source, descriptor, either));
+      return { subject, node: { descriptor, artifactType, found: 'subject', tag: undefined } };
+    });
+  return together(nodes, signal);
+}
+
+async function taggedNodes(
+  session: CopySession,
+  source: Source,
+  subjects: readonly Descriptor[],
+  signal: AbortSignal,
+): Promise<readonly FlatNode[]> {
+  const tagged = await taggedReferrers(session, source, subjects, signal);
   return together(
-    subjects.map((descriptor, index) => async (either: AbortSignal): Promise<SubjectNode> => {
-      const beside = attestations.filter(
-        ({ annotations }) => annotations?.['vnd.docker.reference.digest'] === descriptor.digest,
-      );
-      const referrers = await walk.referrersOf(descriptor, beside, either);
-      return {
-        descriptor,
-        platform: index === 0 ? undefined : platformOf(descriptor),
-        referrers: kept(referrers, accepts),
-      };
+    tagged.map(({ descriptor, subject, tag }) => async (either: AbortSignal): Promise<FlatNode> => {
+      const artifactType = await typeOf(session, source, descriptor, either);
+      return { subject, node: { descriptor, artifactType, found: 'tag', tag } };
     }),
     signal,
   );
 }
 
-class ReferrerWalk {
-  readonly #source: Source;
-  readonly #limit = pLimit(AT_ONCE);
-  #count = 0;
-
-  constructor(source: Source) {
-    this.#source = source;
-  }
-
-  async referrersOf(
-    subject: Descriptor,
-    beside: readonly Descriptor[],
-    signal: AbortSignal,
-  ): Promise<readonly ReferrerNode[]> {
-    const [listed, tagged] = await together(
-      [
-        (either: AbortSignal) => this.#list(subject, new Set([subject.digest]), either),
-        (either: AbortSignal) => this.#tagged(subject.digest, either),
-      ],
-      signal,
-    );
-    const attested = beside.map((descriptor): ReferrerNode => ({
-      descriptor,
-      artifactType: ATTESTATION,
-      found: 'index',
-      tag: undefined,
-      referrers: [],
-    }));
-    return [...listed, ...tagged, ...attested];
-  }
-
-  /** @param above manifests on the way here: a registry may say that two refer to each other. */
-  async #list(
-    subject: Descriptor,
-    above: ReadonlySet<Digest>,
-    signal: AbortSignal,
-  ): Promise<readonly ReferrerNode[]> {
-    const source = this.#source;
-    if (!canListReferrers(source) || above.size > LIMITS.indexDepth) return [];
-    const found = await this.#limit(async () => {
-      const list: Descriptor[] = [];
-      for await (const descriptor of source.listReferrers(subject, { signal })) {
-        this.#count += 1;
-        if (this.#count > LIMITS.descriptors)
-          throw new LimitExceededError(
-            `Cannot list the referrers of ${subject.digest}: expected at most ${LIMITS.descriptors}`,
-          );
-        if (!above.has(descriptor.digest)) list.push(descriptor);
-      }
-      return list;
-    });
-    return together(
-      found.map((descriptor) => async (either: AbortSignal): Promise<ReferrerNode> => {
-        const artifactType = descriptor.artifactType ?? (await this.#typeOf(descriptor, either));
-        const referrers = await this.#list(
-          descriptor,
-          new Set([...above, descriptor.digest]),
-          either,
-        );
-        return { descriptor, artifactType, found: 'subject', tag: undefined, referrers };
-      }),
-      signal,
-    );
-  }
-
-  async #tagged(digest: Digest, signal: AbortSignal): Promise<readonly ReferrerNode[]> {
-    const found = await together(
-      cosignTags(digest).map(
-        (tag) =>
-          async (either: AbortSignal): Promise<ReferrerNode | undefined> => {
-            const descriptor = await this.#limit(() =>
-              resolveIfThere(this.#source, tag, { signal: either }),
-            );
-            if (descriptor === undefined) return undefined;
-            return {
-              descriptor,
-              artifactType: await this.#typeOf(descriptor, either),
-              found: 'tag',
-              tag,
-              referrers: [],
-            };
-          },
-      ),
-      signal,
-    );
-    return found.filter((node) => node !== undefined);
-  }
-
-  /** Lists of old registries do not tell it. */
-  async #typeOf(descriptor: Descriptor, signal: AbortSignal): Promise<string | undefined> {
-    const { manifest } = await this.#limit(() =>
-      readManifest(this.#source, descriptor, { signal }),
-    );
-    return artifactTypeOf(manifest);
-  }
+function attestationNode(descriptor: Descriptor): FlatNode {
+  const artifactType = ATTESTATION_TYPE;
+  return {
+    subject: attestedDigest(descriptor),
+    node: { descriptor, artifactType, found: 'index', tag: undefined },
+  };
 }
 
-const ATTESTATION = 'application/vnd.in-toto+json';
-
-function kept(
-  nodes: readonly ReferrerNode[],
-  accepts: (artifactType: string) => boolean,
-): readonly ReferrerNode[] {
-  return nodes.flatMap((node) => {
-    const referrers = kept(node.referrers, accepts);
-    return referrers.length > 0 || accepts(node.artifactType ?? '') ? [{ ...node, referrers }] : [];
-  });
+async function typeOf(
+  session: CopySession,
+  source: Source,
+  descriptor: Descriptor,
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  return artifactTypeOf((await session.read(source, descriptor, signal)).manifest);
 }
 
 function platformOf({ platform }: Descriptor): string | undefined {

@@ -1,70 +1,48 @@
-import pLimit from 'p-limit';
-
 import type { Descriptor } from '../../oci/descriptor.ts';
-import { canListReferrers, canListTags, type CallOptions, type Source } from '../../store.ts';
-import { cosignTags } from './copy.ts';
+import { canListTags, type Source } from '../../store.ts';
 import { resolveIfThere } from '../copy/resolve-image.ts';
-
-export interface WarnOptions extends CallOptions {
-  readonly warn: (message: string, hint?: string) => void;
-  readonly concurrency?: number | undefined;
-  /** What `hasReferrers()` answered before. */
-  readonly known?: boolean | undefined;
-}
+import type { CopySession } from '../copy/session.ts';
+import { cosignTags, walkReferrers } from './walk.ts';
 
 /**
- * Says so when something at the source signs or describes an image that was copied without it.
- * Only a source that lists referrers is asked, and a question it cannot answer is no reason to fail a finished copy.
+ * True if the source is known to hold a signature or another referrer of that image. False also where the source cannot say:
+ * without a list of referrers there is nothing to warn about.
+ *
+ * @throws the signal's reason when it has aborted, and nothing else.
  */
-export async function warnOfReferrers(
-  source: Source,
-  root: Descriptor,
-  { signal, warn, concurrency, known }: WarnOptions,
-): Promise<void> {
-  if (!(known ?? (await hasReferrers(source, root, { signal }, concurrency)))) return;
-  warn(
-    'The image has signatures or other referrers, which were not copied',
-    'add --referrers to copy them too',
-  );
-}
-
-/** Whether anything is known to sign or describe that image; a place that cannot say has nothing. */
 export async function hasReferrers(
+  session: CopySession,
   source: Source,
   root: Descriptor,
-  options: CallOptions,
-  concurrency = 2,
+  signal: AbortSignal,
 ): Promise<boolean> {
-  const atOnce = pLimit(concurrency);
-  // Side by side: on a long line each is a round trip that the user waits for with the copy done. And the copy is whole: whoever cannot list
-  // referrers here has nothing to be warned of.
-  const answers = await Promise.allSettled(
-    [hasSignature, isReferredTo].map((ask) => atOnce(ask, source, root, options)),
-  );
-  options.signal?.throwIfAborted();
-  return answers.some((answer) => answer.status === 'fulfilled' && answer.value);
+  // At the same time: on a long line each is a round trip that the user waits for.
+  const outcomes = await Promise.allSettled([
+    hasSignature(session, source, root, signal),
+    isReferredTo(session, source, root, signal),
+  ]);
+  signal.throwIfAborted();
+  return outcomes.some((outcome) => outcome.status === 'fulfilled' && outcome.value);
 }
 
-/** cosign keeps signatures under a tag made of the digest. */
 async function hasSignature(
+  session: CopySession,
   source: Source,
-  root: Descriptor,
-  options: CallOptions,
+  { digest }: Descriptor,
+  signal: AbortSignal,
 ): Promise<boolean> {
-  const [signature] = cosignTags(root.digest);
-  return (
-    signature !== undefined &&
-    canListTags(source) &&
-    (await resolveIfThere(source, signature, options)) !== undefined
-  );
+  const [tag] = cosignTags(digest);
+  if (tag === undefined || !canListTags(source)) return false;
+  const found = await session.ask(source, signal, () => resolveIfThere(source, tag, { signal }));
+  return found !== undefined;
 }
 
 async function isReferredTo(
+  session: CopySession,
   source: Source,
   root: Descriptor,
-  options: CallOptions,
+  signal: AbortSignal,
 ): Promise<boolean> {
-  if (!canListReferrers(source)) return false;
-  for await (const _ of source.listReferrers(root, options)) return true;
+  for await (const _ of walkReferrers(session, source, [root], { signal })) return true;
   return false;
 }

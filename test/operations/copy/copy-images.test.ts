@@ -7,7 +7,7 @@ import { MEDIA_TYPE } from '../../../src/oci/media-types.ts';
 import type { CopiedImage, CopyJob } from '../../../src/operations/copy/copy-image.ts';
 import { copyImages, type CopyImagesOptions } from '../../../src/operations/copy/copy-images.ts';
 import { addEvent, NO_TOTALS } from '../../../src/operations/copy/totals.ts';
-import { cosignTags } from '../../../src/operations/referrers/copy.ts';
+import { cosignTags } from '../../../src/operations/referrers/walk.ts';
 import type { CopyEvent } from '../../../src/operations/copy/events.ts';
 import { readManifest } from '../../../src/operations/copy/read-manifest.ts';
 import type { Store } from '../../../src/store.ts';
