@@ -33,6 +33,7 @@ const LAYERS: readonly (readonly string[])[] = [
     'src/quote.ts',
     'src/redact.ts',
     'src/version.ts',
+    'src/yaml.ts',
   ],
 ];
 

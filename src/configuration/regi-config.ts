@@ -86,7 +86,7 @@ export async function readRegiConfig({
 }
 
 async function parseFile(text: string, shown: string): Promise<z.infer<typeof File>> {
-  const { parse, YAMLParseError } = await import('./regi-config.ts');
+  const { parse, YAMLParseError } = await import('../yaml.ts');
   try {
     // Aliases could make a small file a large one; nobody needs them here.
     return z.parse(File, parse(text, { maxAliasCount: 0 }) ?? null);
@@ -141,6 +141,3 @@ function invalid(shown: string, problem: string, cause?: unknown): InvalidConfig
     cause,
   });
 }
-
-/** One module of ours for all that is used of `yaml`: imported lazily by itself, its CommonJS would have no named exports in the bundle. */
-export { parse, YAMLParseError } from 'yaml';

@@ -1,0 +1,5 @@
+/**
+ * Everything that is used of `yaml`, for a lazy `import()`: imported lazily by itself, its CommonJS
+ * would have no named exports in the bundle.
+ */
+export { parse, YAMLParseError } from 'yaml';
