@@ -1,6 +1,7 @@
-// Makes dist/: the command line as one CommonJS file, and the library as ES modules.
+// Makes dist/: the command line as one CommonJS file, the library as ES modules, and the licences of what both contain.
 import { createHash } from 'node:crypto';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 
 import { build } from 'esbuild';
 
@@ -12,6 +13,7 @@ const common = {
   target: 'node20',
   legalComments: 'linked',
   logLevel: 'warning',
+  metafile: true,
 };
 
 /**
@@ -65,7 +67,7 @@ const withoutUnused = {
 };
 
 // One file, because Node 20 loads sixty slowly; the names in a stack trace stay.
-await build({
+const commandLine = await build({
   ...common,
   entryPoints: { main: 'src/main.ts', 'keychain-child': 'src/credentials/keychain/child.ts' },
   outdir: 'dist',
@@ -86,7 +88,7 @@ writeFileSync(
   'latin1',
 );
 
-await build({
+const library = await build({
   ...common,
   entryPoints: ['src/index.ts'],
   outdir: 'dist',
@@ -96,3 +98,23 @@ await build({
     js: "import{createRequire}from'node:module';const require=createRequire(import.meta.url);",
   },
 });
+
+const inputs = [commandLine, library].flatMap(({ metafile }) => Object.keys(metafile.inputs));
+const packages = inputs.flatMap(
+  (path) => /node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(path)?.[1] ?? [],
+);
+const licences = [...new Set(packages)].sort().map(licenceOf).join('');
+writeFileSync(
+  'dist/THIRD-PARTY-LICENSES.txt',
+  `The files in this folder contain these packages.\n${licences}`,
+);
+
+/** @param {string} name */
+function licenceOf(name) {
+  const folder = join('node_modules', name);
+  const file = readdirSync(folder).find((entry) => /^licen[cs]e(?:\.\w+)?$/i.test(entry));
+  if (file === undefined) throw new Error(`No licence in ${folder}`);
+  const text = readFileSync(join(folder, file), 'utf8').replaceAll('\r', '').trim();
+  const line = '='.repeat(80);
+  return `\n${line}\n${name}\n${line}\n\n${text}\n`;
+}

@@ -4,8 +4,6 @@ import { fileURLToPath } from 'node:url';
 
 import { expect, test } from 'vitest';
 
-import { expectGolden } from './support/golden.ts';
-
 const ROOT = fileURLToPath(new URL('../', import.meta.url));
 
 interface LockedPackage {
@@ -49,11 +47,12 @@ test('no package that is in dist/ runs a script of its own, and regi is installe
   expect(Object.keys(LOCK.packages['']?.dependencies ?? {})).toEqual(['@napi-rs/keyring']);
 });
 
-test('THIRD-PARTY-LICENSES.txt has the licence of each package that is in dist/', () => {
-  expectGolden(
-    'THIRD-PARTY-LICENSES.txt',
-    `The files in dist/ contain these packages.\n${bundledPackages().map(licenceOf).join('')}`,
-  );
+test('the build writes the licence of each package that is in dist/', () => {
+  const notices = readFileSync(join(ROOT, 'dist', 'THIRD-PARTY-LICENSES.txt'), 'utf8');
+  const [, ...sections] = notices.split(/^={80}\n(?=\S)/m);
+  const licences = sections.map((section) => section.split(/\n={80}\n/));
+  expect(licences.map(([name]) => name)).toEqual(bundledPackages());
+  for (const [, text] of licences) expect(text).toMatch(/copyright|license/i);
 });
 
 /** What the sources import, and what that depends on. */
@@ -76,12 +75,4 @@ function bundledPackages(): readonly string[] {
     }
   }
   return [...found].sort();
-}
-
-function licenceOf(name: string): string {
-  const folder = join(ROOT, 'node_modules', name);
-  const file = readdirSync(folder).find((entry) => /^licen[cs]e(?:\.\w+)?$/i.test(entry));
-  if (file === undefined) throw new Error(`No licence in ${folder}`);
-  const text = readFileSync(join(folder, file), 'utf8').replaceAll('\r', '').trim();
-  return `\n${'='.repeat(80)}\n${name}\n${'='.repeat(80)}\n\n${text}\n`;
 }

@@ -118,12 +118,11 @@ async function installPackage(folder: string): Promise<void> {
     recursive: true,
     filter: (path) => path !== join(ROOT, 'dist', 'types'),
   });
-  const { status, stdout } = await compile(ROOT, [
-    '-p',
-    'tsconfig.types.json',
-    '--outDir',
-    join(installed, 'dist', 'types'),
-  ]);
+  const { status, stdout } = await runProgram(
+    process.execPath,
+    [join(ROOT, 'scripts', 'types.js'), join(installed, 'dist', 'types', 'index.d.ts')],
+    { env: {}, cwd: ROOT },
+  );
   expect(status, stdout).toBe(0);
   mkdirSync(join(folder, 'node_modules', '@types'));
   symlinkSync(

@@ -5,7 +5,7 @@ import { deleteBlob, getBlob } from './blobs.ts';
 import { listRepositories, listTags } from './lists.ts';
 import { RefusedRequestError } from './errors.ts';
 import { jsonAnswer, type Answer, type Call } from './exchange.ts';
-import { guardAgainstBrowsers, type HostRules } from './guards.ts';
+import { guardAgainstBrowsers, type ServedHosts } from './guards.ts';
 import { deleteManifest, getManifest, putManifest } from './manifests.ts';
 import { listReferrers } from './referrers.ts';
 import { METHODS, parseRoute, type Route } from './router.ts';
@@ -13,7 +13,7 @@ import type { UploadSessions } from './upload-sessions.ts';
 import { cancelUpload, finishUpload, startUpload, uploadChunk, uploadStatus } from './uploads.ts';
 
 /** What a registry is made of and how it behaves. */
-export interface RegistryOptions extends HostRules {
+export interface RegistryOptions extends ServedHosts {
   readonly place: Place;
   /** Answers 405 to everything that writes. */
   readonly readOnly?: boolean | undefined;

@@ -3,7 +3,7 @@ import { isIP } from 'node:net';
 import { RefusedRequestError } from './errors.ts';
 import type { Call } from './exchange.ts';
 
-export interface HostRules {
+export interface ServedHosts {
   /** The name or address that the server was told to listen on. */
   readonly listenHost?: string | undefined;
   /** Further names, `host` or `host:port`. */
@@ -17,7 +17,7 @@ export interface HostRules {
  *
  * @throws {RefusedRequestError} with 403 DENIED.
  */
-export function guardAgainstBrowsers(call: Call, rules: HostRules): void {
+export function guardAgainstBrowsers(call: Call, rules: ServedHosts): void {
   if (call.headers.origin !== undefined)
     throw new RefusedRequestError(
       'DENIED',
@@ -33,7 +33,7 @@ export function guardAgainstBrowsers(call: Call, rules: HostRules): void {
   }
 }
 
-function isKnownHost(host: string, { listenHost, allowedHosts = [] }: HostRules): boolean {
+function isKnownHost(host: string, { listenHost, allowedHosts = [] }: ServedHosts): boolean {
   const name = withoutPort(host);
   if (name === 'localhost' || isIP(name) !== 0) return true;
   const known = [...(listenHost === undefined ? [] : [listenHost]), ...allowedHosts].map((text) =>

@@ -28,8 +28,8 @@ describe('docs/commands', () => {
   });
 });
 
-test('man/regi.1 is what the command definitions say (`npm run docs` rewrites it)', () => {
-  expectGolden('man/regi.1', manPage(COMMANDS));
+test('docs/man/regi.1 is what the command definitions say (`npm run docs` rewrites it)', () => {
+  expectGolden('docs/man/regi.1', manPage(COMMANDS));
 });
 
 describe('COMMANDS', () => {
