@@ -13,7 +13,6 @@ const common = {
   target: 'node20',
   legalComments: 'linked',
   logLevel: 'warning',
-  metafile: true,
 };
 
 /**
@@ -69,6 +68,7 @@ const withoutUnused = {
 // One file, because Node 20 loads sixty slowly; the names in a stack trace stay.
 const commandLine = await build({
   ...common,
+  metafile: true,
   entryPoints: { main: 'src/main.ts', 'keychain-child': 'src/credentials/keychain/child.ts' },
   outdir: 'dist',
   outExtension: { '.js': '.cjs' },
@@ -90,6 +90,7 @@ writeFileSync(
 
 const library = await build({
   ...common,
+  metafile: true,
   entryPoints: ['src/index.ts'],
   outdir: 'dist',
   format: 'esm',
