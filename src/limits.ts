@@ -81,4 +81,11 @@ export const LIMITS = {
   unpackedBytes: 1024 * 1024 * 1024,
   /** Beyond that, how many times its own size. Real images stay under 10, gzip's best is 1032. */
   unpackedRatio: 100,
+  /** Values of a YAML file after its aliases are expanded. */
+  yamlNodes: 200_000,
+  yamlDepth: 200,
+  /** A file that is searched for references. Rendered charts stay under 1 MiB. */
+  searchedFileBytes: 4 * 1024 * 1024,
+  /** Files below the paths that are searched. */
+  searchedFiles: 200_000,
 } as const;

@@ -2,4 +2,14 @@
  * Everything that is used of `yaml`, for a lazy `import()`: imported lazily by itself, its CommonJS
  * would have no named exports in the bundle.
  */
-export { parse, YAMLParseError } from 'yaml';
+export {
+  isAlias,
+  isMap,
+  isNode,
+  isScalar,
+  isSeq,
+  parse,
+  parseAllDocuments,
+  parseDocument,
+  YAMLParseError,
+} from 'yaml';
