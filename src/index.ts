@@ -107,7 +107,7 @@ export {
   type InspectReport,
   type LayerReport,
 } from './operations/inspect/inspect-image.ts';
-export type { PlatformChoice } from './operations/copy/read-for-host.ts';
+export type { PlatformChoice } from './operations/copy/resolve-image.ts';
 export { readManifest, type ManifestNode } from './operations/copy/read-manifest.ts';
 export { resolveImage } from './operations/copy/resolve-image.ts';
 export {

@@ -12,5 +12,13 @@ export function tryParseJson(input: string | Uint8Array): unknown {
   }
 }
 
+/** A JSON object, its members not looked at yet. */
+export type JsonObject = Readonly<Record<string, unknown>>;
+
+/** True for a JSON object; false for a list and null. */
+export function isJsonObject(value: unknown): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
 /** Two different texts must not decode to one: a replaced byte could make two JSON names equal. */
 const UTF_8 = new TextDecoder('utf-8', { fatal: true });

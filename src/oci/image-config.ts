@@ -1,3 +1,4 @@
+import { isJsonObject, tryParseJson, type JsonObject } from '../json.ts';
 import type { Platform } from './descriptor.ts';
 
 /** One step of how an image was made. */
@@ -30,8 +31,6 @@ export interface ImageConfig {
   readonly history: readonly HistoryEntry[];
 }
 
-type JsonObject = Readonly<Record<string, unknown>>;
-
 /**
  * Reads an image config leniently: what is not of its type is as if it were absent, for tools write all kinds, and whoever looks
  * at an image wants to see the rest. Undefined when the bytes are no JSON object.
@@ -39,8 +38,9 @@ type JsonObject = Readonly<Record<string, unknown>>;
  * @see https://github.com/opencontainers/image-spec/blob/v1.1.1/config.md
  */
 export function parseImageConfig(bytes: Uint8Array): ImageConfig | undefined {
-  const json = parseJson(bytes);
-  if (!isObject(json)) return undefined;
+  // Bytes that are not UTF-8 are replaced, as docker does: one odd label must not hide the rest.
+  const json = tryParseJson(new TextDecoder().decode(bytes));
+  if (!isJsonObject(json)) return undefined;
   const inner = objectOf(json['config']);
   return {
     platform: platformOf(json),
@@ -87,21 +87,8 @@ function toHistoryEntry(value: unknown): HistoryEntry {
   };
 }
 
-function parseJson(bytes: Uint8Array): unknown {
-  try {
-    return JSON.parse(new TextDecoder().decode(bytes));
-  } catch {
-    // A config that is no JSON says nothing; it still travels as the bytes it is.
-    return undefined;
-  }
-}
-
-function isObject(value: unknown): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
 function objectOf(value: unknown): JsonObject {
-  return isObject(value) ? value : {};
+  return isJsonObject(value) ? value : {};
 }
 
 function listOf(value: unknown): readonly unknown[] {

@@ -67,3 +67,8 @@ export function isForeignLayerType(mediaType: string): boolean {
 export function essence(contentType: string): string {
   return (contentType.split(';', 1)[0] ?? '').trim().toLowerCase();
 }
+
+/** True for the config of an image that runs, whichever tool wrote it; false for those of artifacts. */
+export function isImageConfigType(mediaType: string): boolean {
+  return /\.image(?:\.config)?\.v1\+json$/.test(mediaType);
+}

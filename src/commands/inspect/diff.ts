@@ -9,7 +9,7 @@ import { diffConfigs } from '../../operations/contents/diff-configs.ts';
 import { diffTrees, type ComparedTree } from '../../operations/contents/diff-trees.ts';
 import type { LeafNode } from '../../operations/contents/file-tree.ts';
 import { LayerBudget, treeOf, type VisitFile } from '../../operations/contents/list-layer.ts';
-import { readConfig } from '../../operations/copy/read-for-host.ts';
+import { readConfig } from '../../operations/copy/read-manifest.ts';
 import type { TarFile } from '../../tar/tar-file.ts';
 import { flag, positional, value } from '../arguments/arguments.ts';
 import { diffText, type DiffRow } from '../../render/diff.ts';

@@ -5,7 +5,7 @@ import { type Descriptor, InvalidManifestError } from '../../oci/descriptor.ts';
 import type { ImageManifest } from '../../oci/manifest.ts';
 import { parsePlatform } from '../../oci/platform.ts';
 import { LayerBudget, listLayer, type VisitFile } from '../../operations/contents/list-layer.ts';
-import { imageForHost, readForHost } from '../../operations/copy/read-for-host.ts';
+import { imageForHost, readForHost } from '../../operations/copy/resolve-image.ts';
 import { readManifest } from '../../operations/copy/read-manifest.ts';
 import { together } from '../../concurrency/together.ts';
 import type { Source } from '../../store.ts';

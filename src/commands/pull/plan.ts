@@ -10,7 +10,7 @@ import {
   readForHost,
   servesHost,
   type ImageForHost,
-} from '../../operations/copy/read-for-host.ts';
+} from '../../operations/copy/resolve-image.ts';
 import { canListTags } from '../../store.ts';
 import { UsageError } from '../../errors.ts';
 import { flag, value } from '../arguments/arguments.ts';

@@ -6,7 +6,7 @@ import { childrenOf } from '../../oci/manifest.ts';
 import { isForeignLayerType, isManifestType } from '../../oci/media-types.ts';
 import { canMount, type Bytes, type CallOptions, type Source, type Store } from '../../store.ts';
 import type { OnEvent } from '../copy/events.ts';
-import { inOrder } from '../../concurrency/in-order.ts';
+import { mapInOrder } from '../../concurrency/map-in-order.ts';
 import type { Lanes } from '../../concurrency/lanes.ts';
 import { narrowImage } from '../copy/narrow-image.ts';
 import { readManifest, type ManifestNode } from '../copy/read-manifest.ts';
@@ -80,26 +80,9 @@ export async function locateBases(
       if (await mayHave(() => has(by, layer, inner))) return { kind: 'held', by };
     return { kind: 'nowhere' };
   };
-  async function* listed(): AsyncGenerator<BaseNeed> {
-    yield* needs;
-  }
-  const attempt = async (
-    need: BaseNeed,
-    inner: AbortSignal,
-  ): Promise<{ readonly origin: BaseOrigin } | { readonly error: unknown }> => {
-    try {
-      return { origin: await locate(need, inner) };
-    } catch (error) {
-      return { error };
-    }
-  };
   const origins: BaseOrigin[] = [];
-  for await (const outcome of inOrder(listed(), { limit: AT_ONCE, signal }, attempt)) {
-    signal.throwIfAborted();
-    if ('error' in outcome) throw outcome.error;
-    origins.push(outcome.origin);
-  }
-  signal.throwIfAborted();
+  for await (const origin of mapInOrder(needs, { limit: AT_ONCE, signal }, locate))
+    origins.push(origin);
   return origins;
 }
 

@@ -1,3 +1,5 @@
+import { isJsonObject } from '../../json.ts';
+
 /** A setting of an image's config that two images do not have in common. */
 export interface ConfigChange {
   readonly change: 'added' | 'removed' | 'changed';
@@ -6,8 +8,6 @@ export interface ConfigChange {
   readonly before: unknown;
   readonly after: unknown;
 }
-
-type JsonObject = Readonly<Record<string, unknown>>;
 
 /** What a config says besides `config` that is neither a list of layers nor a date. */
 const OUTER = ['os', 'os.version', 'architecture', 'variant', 'author'];
@@ -39,18 +39,18 @@ export function diffConfigs(before: unknown, after: unknown): readonly ConfigCha
 
 function settingsOf(config: unknown): ReadonlyMap<string, unknown> {
   const settings = new Map<string, unknown>();
-  if (!isObject(config)) return settings;
+  if (!isJsonObject(config)) return settings;
   const put = (name: string, value: unknown): void => {
     // Absent, null and empty say the same, and tools write each.
     if (!isEmpty(value)) settings.set(name, value);
   };
   for (const name of OUTER) put(name, config[name]);
   const inner = config['config'];
-  if (!isObject(inner)) return settings;
+  if (!isJsonObject(inner)) return settings;
   for (const [name, value] of Object.entries(inner)) {
     if (name === 'Env' && Array.isArray(value))
       for (const variable of value) putVariable(settings, variable);
-    else if (MAPS.has(name) && isObject(value))
+    else if (MAPS.has(name) && isJsonObject(value))
       for (const [key, own] of Object.entries(value))
         settings.set(`${name} ${key}`, isEmpty(own) ? true : own);
     else put(name, value);
@@ -68,9 +68,5 @@ function putVariable(settings: Map<string, unknown>, variable: unknown): void {
 function isEmpty(value: unknown): boolean {
   if (value === undefined || value === null || value === '' || value === false) return true;
   if (Array.isArray(value)) return value.length === 0;
-  return isObject(value) && Object.keys(value).length === 0;
-}
-
-function isObject(value: unknown): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
+  return isJsonObject(value) && Object.keys(value).length === 0;
 }

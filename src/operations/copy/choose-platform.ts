@@ -1,42 +1,40 @@
-import * as z from 'zod/mini';
-
-import { collectVerified } from '../../bytes.ts';
 import { RegiError } from '../../errors.ts';
-import { LIMITS } from '../../limits.ts';
 import type { Descriptor, Platform } from '../../oci/descriptor.ts';
 import type { ImageIndex, ImageManifest } from '../../oci/manifest.ts';
 import { formatPlatform, normalizePlatform, pickPlatform } from '../../oci/platform.ts';
+import { quote } from '../../quote.ts';
 import type { CallOptions, Source } from '../../store.ts';
-import type { ManifestNode } from './read-manifest.ts';
+import { readImageConfig, type ManifestNode } from './read-manifest.ts';
 
-/** No manifest for the platform that was asked for. */
+/** The image has no manifest for the requested platform. */
 export class PlatformNotFoundError extends RegiError {
-  readonly wanted: Platform;
-
   constructor(wanted: Platform, available: readonly Platform[]) {
-    super('NOT_FOUND', `Cannot find platform "${formatPlatform(wanted)}" in the image`, {
+    super('NOT_FOUND', `Cannot find platform ${quote(formatPlatform(wanted))} in the image`, {
       hint:
         available.length === 0
           ? 'it has no platforms at all'
           : `it has ${available.map((platform) => formatPlatform(platform)).join(', ')}`,
     });
-    this.wanted = wanted;
   }
 }
 
 export type ReadNode = (descriptor: Descriptor) => Promise<ManifestNode>;
 
-/** Entries of an index that run somewhere, with the platform of each: attestations are none. */
+/** An index entry that runs somewhere. */
+export type RunnableEntry = Descriptor & { readonly platform: Platform };
+
+/** Lists the entries of an index that run somewhere, each with its platform. Attestations do not. */
 export async function runnableEntries(
   index: ImageIndex,
   read: ReadNode,
   source: Source,
   options: CallOptions = {},
-): Promise<readonly (Descriptor & { platform: Platform })[]> {
+): Promise<readonly RunnableEntry[]> {
   const entries = await Promise.all(
     index.manifests.map(async (entry) => {
+      if (isAttestation(entry)) return undefined;
       const platform = entry.platform ?? (await platformOfChild(entry, read, source, options));
-      return platform === undefined || isAttestation(entry) || platform.os === 'unknown'
+      return platform === undefined || platform.os === 'unknown'
         ? undefined
         : { ...entry, platform };
     }),
@@ -45,8 +43,8 @@ export async function runnableEntries(
 }
 
 /**
- * Picks the entry of an index for a platform: an exact one, else the nearest lower variant. Never another architecture, though
- * some machines could run it: who asks for arm64 and silently gets 32-bit arm finds out in production.
+ * Picks the entry of an index for a platform: an exact match, else the nearest lower variant. Never another architecture, though
+ * some machines could run it: a user who requests arm64 and silently gets 32-bit arm finds out in production.
  *
  * @throws {PlatformNotFoundError}
  */
@@ -58,14 +56,8 @@ export function chooseEntry<Entry extends { readonly platform: Platform }>(
   const candidates = entries.filter(
     (entry) => normalizePlatform(entry.platform).architecture === architecture,
   );
-  const chosen =
-    candidates[
-      pickPlatform(
-        wanted,
-        candidates.map((entry) => entry.platform),
-        'only',
-      ) ?? -1
-    ];
+  const platforms = candidates.map((entry) => entry.platform);
+  const chosen = candidates[pickPlatform(wanted, platforms, 'only') ?? -1];
   if (chosen === undefined)
     throw new PlatformNotFoundError(
       wanted,
@@ -74,36 +66,28 @@ export function chooseEntry<Entry extends { readonly platform: Platform }>(
   return chosen;
 }
 
-const configShape = z.object({
-  os: z.optional(z.string()),
-  architecture: z.optional(z.string()),
-  variant: z.optional(z.string()),
-  'os.version': z.optional(z.string()),
-});
+/**
+ * Checks that an image serves each of the platforms. An image that names no platform passes.
+ *
+ * @throws {PlatformNotFoundError}
+ */
+export async function requirePlatforms(
+  manifest: ImageManifest,
+  wanted: readonly Platform[],
+  source: Source,
+  options: CallOptions = {},
+): Promise<void> {
+  const platform = await platformOfImage(manifest, source, options);
+  if (platform !== undefined) for (const one of wanted) chooseEntry([{ platform }], one);
+}
 
-/** The platform that an image's config names; undefined for an artifact, or a config that names none. */
+/** Reads the platform from the config of an image; undefined for an artifact, or a config that names none. */
 export async function platformOfImage(
   manifest: ImageManifest,
   source: Source,
   options: CallOptions = {},
 ): Promise<Platform | undefined> {
-  if (!/\.image(\.config)?\.v1\+json$/.test(manifest.config.mediaType)) return undefined;
-  const bytes = await collectVerified(
-    source.fetch(manifest.config, options),
-    manifest.config,
-    LIMITS.configBytes,
-  );
-  const config = configShape.safeParse(parseJson(bytes));
-  if (!config.success) return undefined;
-  const { os, architecture, variant, 'os.version': osVersion } = config.data;
-  if (os === undefined || os === '' || architecture === undefined || architecture === '')
-    return undefined;
-  return {
-    os,
-    architecture,
-    ...(variant !== undefined && { variant }),
-    ...(osVersion !== undefined && { osVersion }),
-  };
+  return (await readImageConfig(source, manifest, options))?.platform;
 }
 
 /** True if an index entry describes another entry and runs nowhere: buildkit's provenance and SBOMs. */
@@ -111,9 +95,9 @@ export function isAttestation(entry: Descriptor): boolean {
   return entry.annotations?.['vnd.docker.reference.type'] === 'attestation-manifest';
 }
 
-/** The digest of the entry that an attestation describes. */
-export function attestedDigest(attestation: Descriptor): string | undefined {
-  return attestation.annotations?.['vnd.docker.reference.digest'];
+/** The digest of the entry that an attestation describes; undefined for every other entry. */
+export function attestedDigest(entry: Descriptor): string | undefined {
+  return isAttestation(entry) ? entry.annotations?.['vnd.docker.reference.digest'] : undefined;
 }
 
 async function platformOfChild(
@@ -122,16 +106,6 @@ async function platformOfChild(
   source: Source,
   options: CallOptions,
 ): Promise<Platform | undefined> {
-  if (isAttestation(entry)) return undefined;
   const { manifest } = await read(entry);
   return manifest.kind === 'image' ? platformOfImage(manifest, source, options) : undefined;
-}
-
-function parseJson(bytes: Uint8Array): unknown {
-  try {
-    return JSON.parse(new TextDecoder().decode(bytes));
-  } catch {
-    // A config that is no JSON names no platform; it still travels as the bytes it is.
-    return undefined;
-  }
 }

@@ -1,19 +1,19 @@
 import type { Descriptor, Platform } from '../../oci/descriptor.ts';
 import { digestOf } from '../../oci/digest.ts';
-import { parseManifest } from '../../oci/manifest.ts';
+import { parseManifest, type ImageIndex } from '../../oci/manifest.ts';
 import type { CallOptions, Source } from '../../store.ts';
 import {
+  attestedDigest,
   chooseEntry,
-  isAttestation,
-  platformOfImage,
+  requirePlatforms,
   runnableEntries,
   type ReadNode,
 } from './choose-platform.ts';
-import type { ManifestNode } from './read-manifest.ts';
+import { indexJson, type ManifestNode } from './read-manifest.ts';
 
 /**
- * Narrows an image to platforms. One platform of an index is its manifest; several are an index of those and of the
- * attestations about them, with everything else of the old index kept. An image of one platform stays as it is.
+ * Narrows an image to platforms. One platform of an index becomes its manifest. Several become an index of those and their
+ * attestations, with all other members of the old index kept. An image of one platform stays as it is.
  *
  * @throws {PlatformNotFoundError} when a platform is missing.
  */
@@ -26,43 +26,29 @@ export async function narrowImage(
 ): Promise<ManifestNode> {
   const { manifest } = root;
   if (manifest.kind === 'image') {
-    const platform = await platformOfImage(manifest, source, options);
-    if (platform !== undefined) for (const wanted of platforms) chooseEntry([{ platform }], wanted);
+    await requirePlatforms(manifest, platforms, source, options);
     return root;
   }
   const entries = await runnableEntries(manifest, read, source, options);
   const chosen = platforms.map((wanted) => chooseEntry(entries, wanted));
   const [only] = chosen;
   if (only !== undefined && platforms.length === 1) return read(only);
-  return narrowIndex(root, new Set(chosen.map(({ digest }) => digest)));
+  return narrowIndex(root, manifest, new Set(chosen.map(({ digest }) => digest)));
 }
 
-/** Filters the index as JSON, so that members regi does not know stay in it. */
 function narrowIndex(
-  { bytes, descriptor, manifest }: ManifestNode,
+  root: ManifestNode,
+  { manifests, mediaType }: ImageIndex,
   keep: ReadonlySet<string>,
 ): ManifestNode {
-  const body = JSON.parse(new TextDecoder().decode(bytes)) as { manifests: unknown[] };
-  const entries = manifest.kind === 'index' ? manifest.manifests : [];
-  const stays = (entry: Descriptor): boolean =>
-    keep.has(
-      isAttestation(entry)
-        ? (entry.annotations?.['vnd.docker.reference.digest'] ?? '')
-        : entry.digest,
-    );
-  body.manifests = body.manifests.filter((_, position) => {
-    const entry = entries[position];
-    return entry !== undefined && stays(entry);
-  });
-  if (body.manifests.length === entries.length) return { bytes, descriptor, manifest };
-  const narrowed = new TextEncoder().encode(JSON.stringify(body));
+  const stays = (entry: Descriptor): boolean => keep.has(attestedDigest(entry) ?? entry.digest);
+  if (manifests.every(stays)) return root;
+  const { body, entries } = indexJson(root);
+  const kept = manifests.flatMap((entry, at) => (stays(entry) ? [entries[at]] : []));
+  const bytes = new TextEncoder().encode(JSON.stringify({ ...body, manifests: kept }));
   return {
-    bytes: narrowed,
-    descriptor: {
-      mediaType: manifest.mediaType,
-      digest: digestOf(narrowed),
-      size: narrowed.byteLength,
-    },
-    manifest: parseManifest(narrowed, manifest.mediaType),
+    bytes,
+    descriptor: { mediaType, digest: digestOf(bytes), size: bytes.byteLength },
+    manifest: parseManifest(bytes, mediaType),
   };
 }

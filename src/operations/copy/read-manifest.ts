@@ -1,10 +1,14 @@
 import { collectVerified } from '../../bytes.ts';
+import type { Results } from '../../concurrency/single-flight.ts';
+import { isJsonObject, tryParseJson, type JsonObject } from '../../json.ts';
 import { LIMITS } from '../../limits.ts';
 import type { Descriptor } from '../../oci/descriptor.ts';
-import { parseManifest, type Manifest } from '../../oci/manifest.ts';
+import { parseImageConfig, type ImageConfig } from '../../oci/image-config.ts';
+import { parseManifest, type ImageManifest, type Manifest } from '../../oci/manifest.ts';
+import { isImageConfigType } from '../../oci/media-types.ts';
 import type { CallOptions, Source } from '../../store.ts';
 
-/** A manifest, and the bytes its digest is over: what travels is always the bytes. */
+/** A parsed manifest with its exact bytes, which are what its digest covers and what is copied. */
 export interface ManifestNode {
   readonly descriptor: Descriptor;
   readonly bytes: Uint8Array;
@@ -27,4 +31,68 @@ export async function readManifest(
     LIMITS.manifestBytes,
   );
   return { descriptor, bytes, manifest: parseManifest(bytes, descriptor.mediaType) };
+}
+
+/** Reads the exact bytes of the config, verified. */
+export async function readConfig(
+  source: Source,
+  { config }: ImageManifest,
+  options: CallOptions = {},
+): Promise<Uint8Array> {
+  return collectVerified(source.fetch(config, options), config, LIMITS.configBytes);
+}
+
+/** Reads and parses the config of an image; undefined for an artifact, and for a config that is no JSON object. */
+export async function readImageConfig(
+  source: Source,
+  manifest: ImageManifest,
+  options: CallOptions = {},
+): Promise<ImageConfig | undefined> {
+  return isImageConfigType(manifest.config.mediaType)
+    ? parseImageConfig(await readConfig(source, manifest, options))
+    : undefined;
+}
+
+/** An index as JSON, so that members unknown to regi survive an edit. */
+export function indexJson({ bytes, descriptor }: ManifestNode): {
+  readonly body: JsonObject;
+  readonly entries: readonly unknown[];
+} {
+  const body = tryParseJson(bytes);
+  if (!isJsonObject(body) || !Array.isArray(body['manifests']))
+    throw new Error(`${descriptor.digest} was parsed as an index and is none`);
+  return { body, entries: body['manifests'] };
+}
+
+type Kept = { readonly value: ManifestNode };
+
+/** A cache of manifests, bounded by their bytes: a command may copy any number of images. Drops the oldest first. */
+export class RecentManifests implements Results<ManifestNode> {
+  readonly #kept = new Map<string, Kept>();
+  readonly #limit: number;
+  #bytes = 0;
+
+  /** @param limit bytes of all manifests together. */
+  constructor(limit: number = LIMITS.manifestsHeldBytes) {
+    this.#limit = limit;
+  }
+
+  get(key: string): Kept | undefined {
+    return this.#kept.get(key);
+  }
+
+  set(key: string, manifest: Kept): void {
+    this.#drop(key);
+    this.#kept.set(key, manifest);
+    this.#bytes += manifest.value.bytes.byteLength;
+    for (const oldest of this.#kept.keys()) {
+      if (this.#bytes <= this.#limit) return;
+      this.#drop(oldest);
+    }
+  }
+
+  #drop(key: string): void {
+    this.#bytes -= this.#kept.get(key)?.value.bytes.byteLength ?? 0;
+    this.#kept.delete(key);
+  }
 }

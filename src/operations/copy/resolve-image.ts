@@ -1,13 +1,19 @@
 import { RegiError } from '../../errors.ts';
 import type { Descriptor, Platform } from '../../oci/descriptor.ts';
 import type { CallOptions, Source } from '../../store.ts';
-import { chooseEntry, platformOfImage, runnableEntries } from './choose-platform.ts';
-import { readManifest } from './read-manifest.ts';
+import {
+  chooseEntry,
+  PlatformNotFoundError,
+  requirePlatforms,
+  runnableEntries,
+  type RunnableEntry,
+} from './choose-platform.ts';
+import { readManifest, type ManifestNode } from './read-manifest.ts';
 
 /**
- * What a name points at; with a platform, the manifest of that platform.
+ * Resolves a name; with a platform, to the manifest of that platform.
  *
- * @throws {PlatformNotFoundError} when the image has no such platform.
+ * @throws {PlatformNotFoundError} when the image lacks the platform.
  */
 export async function resolveImage(
   source: Source,
@@ -15,24 +21,12 @@ export async function resolveImage(
   platform: Platform | undefined,
   options: CallOptions = {},
 ): Promise<Descriptor> {
-  const root = await source.resolve(reference, options);
-  if (platform === undefined) return root;
-  const { manifest } = await readManifest(source, root, options);
-  if (manifest.kind === 'index') {
-    const entries = await runnableEntries(
-      manifest,
-      async (child) => readManifest(source, child, options),
-      source,
-      options,
-    );
-    return chooseEntry(entries, platform);
-  }
-  const own = await platformOfImage(manifest, source, options);
-  if (own !== undefined) chooseEntry([{ platform: own }], platform);
-  return root;
+  if (platform === undefined) return source.resolve(reference, options);
+  const choice = { platform, host: platform };
+  return imageForHost(await readForHost(source, reference, choice, options), platform);
 }
 
-/** What a name points at, or undefined where the store proves that it has no such name. Any doubt is an error. */
+/** Resolves a name, or returns undefined where the store proves that it has no such name. Any doubt is an error. */
 export async function resolveIfThere(
   store: Source,
   reference: string,
@@ -42,6 +36,89 @@ export async function resolveIfThere(
     return await store.resolve(reference, options);
   } catch (error) {
     if (error instanceof RegiError && error.code === 'NOT_FOUND') return undefined;
+    throw error;
+  }
+}
+
+export interface PlatformChoice {
+  /** The requested platform. No other serves. */
+  readonly platform?: Platform | undefined;
+  /** The platform of this machine, which decides when none was requested. */
+  readonly host: Platform;
+}
+
+/** The root that a name points at, and the image in it for one machine. */
+export interface ImageForHost {
+  readonly root: ManifestNode;
+  /** Empty unless the root is an index. */
+  readonly entries: readonly RunnableEntry[];
+  /** The chosen entry of the index. Undefined where the root is no index, and where no entry serves. */
+  readonly chosen: RunnableEntry | undefined;
+}
+
+/**
+ * Reads the root that a name points at, and chooses from an index the image for a platform: the requested one, else that of this
+ * machine, else linux on the same processor, because containers on other systems run in a linux machine.
+ *
+ * @throws {PlatformNotFoundError} when the image lacks the requested platform. Without a request, `chosen` is undefined.
+ */
+export async function readForHost(
+  source: Source,
+  reference: string,
+  { platform, host }: PlatformChoice,
+  options: CallOptions = {},
+): Promise<ImageForHost> {
+  const root = await readManifest(source, await source.resolve(reference, options), options);
+  if (root.manifest.kind === 'image') {
+    if (platform !== undefined) await requirePlatforms(root.manifest, [platform], source, options);
+    return { root, entries: [], chosen: undefined };
+  }
+  const entries = await runnableEntries(
+    root.manifest,
+    async (child) => readManifest(source, child, options),
+    source,
+    options,
+  );
+  const chosen =
+    platform === undefined ? chooseForHost(entries, host) : chooseEntry(entries, platform);
+  return { root, entries, chosen };
+}
+
+/**
+ * Returns the descriptor of the one image that serves: the root itself unless it is an index.
+ *
+ * @throws {PlatformNotFoundError} when the index has none for this machine.
+ */
+export function imageForHost({ root, entries, chosen }: ImageForHost, host: Platform): Descriptor {
+  if (root.manifest.kind === 'image') return root.descriptor;
+  if (chosen !== undefined) return chosen;
+  throw new PlatformNotFoundError(
+    host,
+    entries.map((entry) => entry.platform),
+  );
+}
+
+/** True if an image of `platform` is meant for a machine of `host`. */
+export function servesHost(platform: Platform, host: Platform): boolean {
+  return chooseForHost([{ platform }], host) !== undefined;
+}
+
+function chooseForHost<Entry extends { readonly platform: Platform }>(
+  entries: readonly Entry[],
+  host: Platform,
+): Entry | undefined {
+  const linux = { os: 'linux', architecture: host.architecture, variant: host.variant };
+  return chooseIfThere(entries, host) ?? chooseIfThere(entries, linux);
+}
+
+function chooseIfThere<Entry extends { readonly platform: Platform }>(
+  entries: readonly Entry[],
+  platform: Platform,
+): Entry | undefined {
+  try {
+    return chooseEntry(entries, platform);
+  } catch (error) {
+    if (error instanceof PlatformNotFoundError) return undefined;
     throw error;
   }
 }

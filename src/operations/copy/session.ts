@@ -7,8 +7,8 @@ import { SingleFlight } from '../../concurrency/single-flight.ts';
 import { canMount, canOffer, type Bytes, type Source, type Store } from '../../store.ts';
 import type { OnEvent } from './events.ts';
 import { isSmall, Lanes, type LaneOptions, type LaneWidths } from '../../concurrency/lanes.ts';
-import { readManifest, type ManifestNode } from './read-manifest.ts';
-import { RecentManifests } from './recent-manifests.ts';
+import { readManifest, RecentManifests, type ManifestNode } from './read-manifest.ts';
+
 import { together } from '../../concurrency/together.ts';
 
 export interface CopySessionOptions {

@@ -1,17 +1,13 @@
 import type { Descriptor } from '../../oci/descriptor.ts';
 import type { Digest } from '../../oci/digest.ts';
-import { parseImageConfig, type HistoryEntry, type ImageConfig } from '../../oci/image-config.ts';
+import type { HistoryEntry, ImageConfig } from '../../oci/image-config.ts';
 import { artifactTypeOf, type ImageManifest } from '../../oci/manifest.ts';
+import { isImageConfigType } from '../../oci/media-types.ts';
 import { formatPlatform } from '../../oci/platform.ts';
 import type { CallOptions, Source } from '../../store.ts';
-import { isAttestation } from '../copy/choose-platform.ts';
-import {
-  readConfig,
-  readForHost,
-  type ImageForHost,
-  type PlatformChoice,
-} from '../copy/read-for-host.ts';
-import { readManifest, type ManifestNode } from '../copy/read-manifest.ts';
+import { attestedDigest } from '../copy/choose-platform.ts';
+import { readForHost, type ImageForHost, type PlatformChoice } from '../copy/resolve-image.ts';
+import { readImageConfig, readManifest, type ManifestNode } from '../copy/read-manifest.ts';
 
 /** An entry of an index. Names of all reports are those of `--json`, and so are API. */
 export interface EntryReport {
@@ -138,7 +134,7 @@ function entryReports(
     mediaType: entry.mediaType,
     size: entry.size,
     artifactType: entry.artifactType,
-    attests: isAttestation(entry) ? entry.annotations?.['vnd.docker.reference.digest'] : undefined,
+    attests: attestedDigest(entry),
     annotations: entry.annotations ?? {},
   }));
 }
@@ -150,10 +146,8 @@ async function imageReport(
   { root }: ImageForHost,
   options: CallOptions,
 ): Promise<ImageReport> {
-  const isRunnable = /\.image(?:\.config)?\.v1\+json$/.test(manifest.config.mediaType);
-  const config = isRunnable
-    ? parseImageConfig(await readConfig(source, manifest, options))
-    : undefined;
+  const config = await readImageConfig(source, manifest, options);
+  const isRunnable = isImageConfigType(manifest.config.mediaType);
   const { platform, history, diffIds, ...said } = config ?? NO_CONFIG;
   const made = history.filter(({ empty }) => !empty);
   return {

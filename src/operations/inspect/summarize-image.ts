@@ -1,15 +1,13 @@
-import { collectVerified } from '../../bytes.ts';
 import { RegiError } from '../../errors.ts';
 import { LIMITS } from '../../limits.ts';
 import type { Descriptor } from '../../oci/descriptor.ts';
 import type { Digest } from '../../oci/digest.ts';
-import { parseImageConfig, type ImageConfig } from '../../oci/image-config.ts';
 import { childrenOf, type ImageManifest } from '../../oci/manifest.ts';
 import { isManifestType } from '../../oci/media-types.ts';
 import { formatPlatform } from '../../oci/platform.ts';
 import type { CallOptions, Source } from '../../store.ts';
 import { isAttestation } from '../copy/choose-platform.ts';
-import { readManifest } from '../copy/read-manifest.ts';
+import { readImageConfig, readManifest } from '../copy/read-manifest.ts';
 
 /** What a list shows of an image. */
 export interface ImageSummary {
@@ -37,7 +35,7 @@ export async function summarizeImage(
     const nodes = new Map<Digest, number>();
     const first = await walk(source, root, nodes, options, 0);
     const config =
-      first === undefined ? undefined : await readConfig(source, first.manifest, options);
+      first === undefined ? undefined : await readImageConfig(source, first.manifest, options);
     const isOne = first?.digest === root.digest;
     return {
       id: isOne ? first.manifest.config.digest : root.digest,
@@ -98,15 +96,4 @@ async function walk(
     }
   }
   return first;
-}
-
-async function readConfig(
-  source: Source,
-  { config }: ImageManifest,
-  options: CallOptions,
-): Promise<ImageConfig | undefined> {
-  if (!/\.image(?:\.config)?\.v1\+json$/.test(config.mediaType)) return undefined;
-  return parseImageConfig(
-    await collectVerified(source.fetch(config, options), config, LIMITS.configBytes),
-  );
 }

@@ -1,14 +1,13 @@
-import { collectVerified, LimitExceededError } from '../../bytes.ts';
+import { LimitExceededError } from '../../bytes.ts';
 import { LIMITS } from '../../limits.ts';
 import type { Descriptor } from '../../oci/descriptor.ts';
 import type { Digest } from '../../oci/digest.ts';
-import { parseImageConfig } from '../../oci/image-config.ts';
-import { childrenOf, type Manifest } from '../../oci/manifest.ts';
-import { isForeignLayerType, isManifestType } from '../../oci/media-types.ts';
+import { childrenOf, type ImageManifest, type Manifest } from '../../oci/manifest.ts';
+import { isForeignLayerType, isImageConfigType, isManifestType } from '../../oci/media-types.ts';
 import type { CallOptions, Source } from '../../store.ts';
 import { isAttestation } from '../copy/choose-platform.ts';
-import { inOrder } from '../../concurrency/in-order.ts';
-import { readManifest } from '../copy/read-manifest.ts';
+import { mapInOrder } from '../../concurrency/map-in-order.ts';
+import { readImageConfig, readManifest } from '../copy/read-manifest.ts';
 import { problemOf, verifyBlob, type NodeProblem } from './verify-blob.ts';
 
 /** An image that a place names. */
@@ -142,7 +141,7 @@ class Walk {
 
   /** Reads every blob that was met. */
   async readBlobs(): Promise<void> {
-    await this.#all([...this.#blobs.values()], async ({ descriptor, image, diffIds }, signal) => {
+    await this.#all(this.#blobs.values(), async ({ descriptor, image, diffIds }, signal) => {
       const found = await verifyBlob(this.#source, descriptor, diffIds, { signal });
       if (found === undefined) this.#count(descriptor);
       else if (found.status === 'missing' && this.#options.omitted?.has(descriptor.digest) === true)
@@ -216,12 +215,8 @@ class Walk {
     image: string | undefined,
     signal: AbortSignal,
   ): Promise<void> {
-    if (
-      manifest.kind !== 'image' ||
-      !/\.image(?:\.config)?\.v1\+json$/.test(manifest.config.mediaType)
-    )
-      return;
-    const diffIds = await this.#readDiffIds(manifest.config, signal);
+    if (manifest.kind !== 'image' || !isImageConfigType(manifest.config.mediaType)) return;
+    const diffIds = await this.#readDiffIds(manifest, signal);
     if (diffIds === undefined) return;
     if (diffIds.length !== manifest.layers.length) {
       const problem = `It lists ${diffIds.length} diff_ids, and the manifest ${manifest.layers.length} layers`;
@@ -243,13 +238,11 @@ class Walk {
   }
 
   async #readDiffIds(
-    config: Descriptor,
+    manifest: ImageManifest,
     signal: AbortSignal,
   ): Promise<readonly string[] | undefined> {
     try {
-      return parseImageConfig(
-        await collectVerified(this.#source.fetch(config, { signal }), config, LIMITS.configBytes),
-      )?.diffIds;
+      return (await readImageConfig(this.#source, manifest, { signal }))?.diffIds;
     } catch (error) {
       signal.throwIfAborted();
       problemOf(error);
@@ -270,35 +263,14 @@ class Walk {
     this.#problems.push({ status, digest, mediaType, size, problem, image });
   }
 
-  /** Runs `work` for each, some at once, and has settled all when it ends or throws. */
+  /** Runs `work` for each item, some at once; all have settled when it returns or throws. */
   async #all<Item, Result>(
-    items: readonly Item[],
+    items: Iterable<Item>,
     work: (item: Item, signal: AbortSignal) => Promise<Result>,
   ): Promise<readonly Result[]> {
     const results: Result[] = [];
-    async function* listed(): AsyncGenerator<Item> {
-      yield* items;
-    }
-    const attempt = async (
-      item: Item,
-      signal: AbortSignal,
-    ): Promise<{ readonly value: Result } | { readonly error: unknown }> => {
-      try {
-        return { value: await work(item, signal) };
-      } catch (error) {
-        return { error };
-      }
-    };
-    for await (const outcome of inOrder(
-      listed(),
-      { limit: this.#options.concurrency ?? AT_ONCE, signal: this.#signal },
-      attempt,
-    )) {
-      this.#signal.throwIfAborted();
-      if ('error' in outcome) throw outcome.error;
-      results.push(outcome.value);
-    }
-    this.#signal.throwIfAborted();
+    const options = { limit: this.#options.concurrency ?? AT_ONCE, signal: this.#signal };
+    for await (const result of mapInOrder(items, options, work)) results.push(result);
     return results;
   }
 }
