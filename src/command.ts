@@ -1,12 +1,12 @@
 import type { Context } from './context.ts';
 
-/** An option of a command, as data: commander, help, completions and the docs are all made from it. */
+/** An option of a command, as data. The parser, help, completion and the docs are made from it. */
 export interface OptionSpec {
-  /** Such as `platform`; the flag is `--platform`. */
+  /** `platform` for the flag `--platform`. */
   readonly name: string;
   /** One letter. */
   readonly short?: string | undefined;
-  /** The name of its value, such as `P`; a switch has none. */
+  /** Placeholder of its value, such as `P`; undefined for a switch. */
   readonly value?: string | undefined;
   readonly repeatable?: boolean | undefined;
   readonly choices?: readonly string[] | undefined;
@@ -25,52 +25,52 @@ export interface ExampleSpec {
   readonly summary: string;
 }
 
-/** Parsed words of a command line. Switches are true or absent, values are text, repeatable ones are lists. */
+/** A parsed command line. Switches are true or absent, values are strings, repeatable flags are lists. */
 export interface ParsedArguments {
   readonly positionals: readonly string[];
-  /** By the name of the option as its spec writes it, such as `dry-run`. */
+  /** Keyed by the name in the spec, such as `dry-run`. */
   readonly options: Readonly<Record<string, string | boolean | readonly string[] | undefined>>;
 }
 
-/** What a command does, loaded only when it runs. A command yields rows and prints nothing. */
+/** The implementation of a command, loaded only when it runs. It yields rows and prints nothing. */
 export interface CommandBody<Row> {
   readonly run: (args: ParsedArguments, context: Context) => AsyncIterable<Row>;
-  /** The row on standard output, exactly; empty for a row that only `--json` shows. */
+  /** Formats a row for standard output; empty for a row that only `--json` prints. */
   text(row: Row, context: Context): string | Uint8Array;
-  /** The row as an object of `--json`; the row itself when absent. */
+  /** Returns the object that `--json` prints for a row; the row itself when absent. */
   json?(row: Row): unknown;
 }
 
-/** What people come for, in the order in which help lists it. */
+/** Groups of commands, in the order of help. */
 export const COMMAND_GROUPS = [
   'Move',
-  'Look',
+  'Inspect',
   'Manage',
   'Air gap',
   'Local store',
-  'Raw parts',
+  'Low level',
   'Credentials',
-  'Around it',
+  'Other',
 ] as const;
 
 export type CommandGroup = (typeof COMMAND_GROUPS)[number];
 
-/** What a command is. */
+/** Declaration of a command. */
 export interface CommandSpec {
-  /** Such as `copy` or `tags list`. */
+  /** One or more words: `copy`, `tags list`. */
   readonly name: string;
   readonly group: CommandGroup;
-  /** Whole names too: `ls` for `tags list`. */
+  /** Other full names: `ls` for `tags list`. */
   readonly aliases?: readonly string[] | undefined;
   readonly summary: string;
-  /** Paragraphs for `--help` and the docs. */
+  /** Paragraphs separated by empty lines; a line that begins with "- " is an item of a list. */
   readonly description: string;
   readonly arguments: readonly ArgumentSpec[];
   readonly options: readonly OptionSpec[];
-  /** Flags that people try and that there are not, with what to type instead. What follows them is not quoted. */
+  /** Flags of other tools that do not exist here, with a hint. Their values are never printed. */
   readonly refusedFlags?: Readonly<Record<string, string>> | undefined;
   readonly examples: readonly ExampleSpec[];
-  /** It changes something, so it goes on when nobody reads its answer any more; a command that only looks stops then. */
+  /** True if it writes: it then runs to its end even if the reader of its output has gone. */
   readonly changes?: boolean | undefined;
   readonly load: () => Promise<CommandBody<unknown>>;
 }

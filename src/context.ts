@@ -3,7 +3,7 @@ import type { OnEvent } from './operations/copy/events.ts';
 
 export type ProgressMode = 'auto' | 'plain' | 'json' | 'none';
 
-/** Where a side's password is, never the password: command lines are readable by everyone on the machine. */
+/** Refers to a password without containing it: every user of a machine can read its command lines. */
 export interface CredentialPointer {
   readonly username: string;
   readonly from:
@@ -11,20 +11,20 @@ export interface CredentialPointer {
     | { readonly kind: 'file'; readonly path: string };
 }
 
-/** The flags that every command takes, parsed. */
+/** Parsed flags of every command. */
 export interface Settings {
   readonly json: boolean;
   readonly quiet: boolean;
-  /** 0 silent, 1 each request, 2 headers too. */
+  /** 0 logs nothing, 1 requests, 2 headers too. */
   readonly verbosity: 0 | 1 | 2;
   readonly progress: ProgressMode;
-  /** Connections per host; undefined leaves the lanes' own defaults. */
+  /** Connections per host; undefined means the defaults of the lanes. */
   readonly concurrency: number | undefined;
   /** Bytes per second over the whole command. */
   readonly limitRate: number | undefined;
-  /** Upload in chunks of this many bytes. */
+  /** Bytes per chunk of an upload; undefined sends each blob in one request. */
   readonly chunkSize: number | undefined;
-  /** HOST[:PORT] or CIDR: https unverified, then http. */
+  /** HOST[:PORT] or CIDR: unverified https, then http. */
   readonly insecureRegistries: readonly string[];
   readonly plainHttp: readonly string[];
   readonly tlsSkipVerify: readonly string[];
@@ -32,22 +32,22 @@ export interface Settings {
   readonly authfile: string | undefined;
   readonly sourceCredentials: CredentialPointer | undefined;
   readonly destinationCredentials: CredentialPointer | undefined;
-  /** How long a peer may be silent, an upload's answer included; undefined leaves the transport's own defaults. */
+  /** Longest silence of a peer, also after an upload; undefined means the defaults of the transport. */
   readonly timeoutMs: number | undefined;
   readonly retries: number;
 }
 
-/** What a command is given besides its arguments. */
+/** The environment of a command, besides its arguments. */
 export interface Context {
   readonly io: Io;
   readonly settings: Settings;
   readonly signal: AbortSignal;
-  /** Takes every event of a copy; progress and summary are made from it. */
+  /** Called with every event of a copy; drives progress and summary. */
   readonly onEvent: OnEvent;
-  /** A line on standard error, and one of what to do; control characters are made visible. */
+  /** Prints a warning and a hint on standard error, with control characters escaped. */
   readonly warn: (message: string, hint?: string) => void;
-  /** A plain line on standard error that is neither warning nor progress; silent with `--quiet`. */
+  /** Prints a line on standard error that is neither warning nor progress; not with `--quiet`. */
   readonly note: (message: string) => void;
-  /** A line of `--verbose`. */
+  /** Prints a line with `--verbose`. */
   readonly log: (line: string) => void;
 }

@@ -7,35 +7,35 @@ import type { Bytes } from './store.ts';
 
 /** Standard output or standard error. */
 export interface TextOutput {
-  /** Resolves when the reader has taken it; rejects with EPIPE when the reader is gone. */
+  /** Resolves when the reader has taken the chunk; rejects with EPIPE if the reader has gone. */
   write(chunk: string | Uint8Array): Promise<void>;
   readonly isTTY: boolean;
-  /** Width of the terminal now; undefined where there is none. */
+  /** Current width of the terminal; undefined without a terminal. */
   columns(): number | undefined;
-  /** Its height now, in the same way. */
+  /** Current height of the terminal; undefined without a terminal. */
   rows(): number | undefined;
 }
 
 export interface TextInput {
   readonly isTTY: boolean;
-  /** All of it, at most `limit` bytes. */
+  /** Reads everything, at most `limit` bytes. */
   read(limit: number): Promise<string>;
-  /** Its bytes as they come, once. */
+  /** Streams the bytes; can be read once. */
   bytes(): Bytes;
   /**
-   * Asks the person at the terminal for one line; undefined when there is no more input. Ctrl-C is an `InterruptedError`, and the
-   * terminal is as it was before, however it ends.
+   * Asks the person at the terminal for one line. Resolves to undefined at the end of input, and rejects with an
+   * `InterruptedError` at Ctrl-C. The terminal is always restored.
    */
   ask(question: string, options: AskOptions): Promise<string | undefined>;
 }
 
 export interface AskOptions {
-  /** Whether what is typed stays invisible. */
+  /** True if the reply stays invisible. */
   readonly hidden: boolean;
   readonly signal: AbortSignal;
 }
 
-/** Every outside thing a command may touch. Only bin/regi.js builds the real one. */
+/** The world outside a command. Only bin/regi.js creates the real one. */
 export interface Io {
   readonly stdout: TextOutput;
   readonly stderr: TextOutput;
@@ -48,8 +48,8 @@ export interface Io {
   readonly signal: AbortSignal;
   /** The platform of this machine. */
   readonly host: Platform;
-  /** Name resolution; the system's when absent. */
+  /** Name resolution; by default the system's. */
   readonly lookup?: LookupFunction | undefined;
-  /** Asks the keychain of the system; absent where it cannot be asked. */
+  /** Accesses the keychain of the system; undefined if it has none. */
   readonly runKeychain?: RunKeychain | undefined;
 }

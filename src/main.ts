@@ -2,7 +2,7 @@ import { failureText, speaksJson } from './cli/create-context.ts';
 import { exitStatusOf } from './cli/exit-status.ts';
 import { findCommand } from './cli/parse/find-command.ts';
 import { commandHelp, overviewHelp } from './cli/help/help-text.ts';
-import { writeAnswer } from './cli/output/output.ts';
+import { writeStdout } from './cli/output/output.ts';
 import { HELP_WANTED, parseArguments } from './cli/parse/parse-arguments.ts';
 import { runCommand } from './cli/run-command.ts';
 import { parseSettings, wantsColor } from './cli/parse/settings.ts';
@@ -14,10 +14,10 @@ import type { Io } from './io.ts';
 export { openIo } from './cli/open-io.ts';
 
 /**
- * The whole command line: parses, runs, prints.
+ * Parses a command line, runs the command and prints its output.
  *
- * @param argv the words behind the program's name.
- * @returns the exit status. It throws nothing.
+ * @param argv the arguments after the program name.
+ * @returns the exit status. Never throws.
  */
 export async function main(
   argv: readonly string[],
@@ -25,7 +25,7 @@ export async function main(
   commands: readonly CommandSpec[] = COMMANDS,
 ): Promise<number> {
   const area = new StatusArea(io.stderr);
-  // Until the flags are parsed, this is how to know in which form a mistake in them is to be reported.
+  // Errors in the flags themselves are reported in this form.
   let reporting = { json: wantsJson(argv), verbosity: 0 as 0 | 1 | 2 };
   try {
     if (argv[0] === COMPLETE) return await printCandidates(argv.slice(1), io, commands);
@@ -52,13 +52,13 @@ export async function main(
   }
 }
 
-/** The whole of `docker-credential-regi`, which is the same program under another name. */
+/** Runs `docker-credential-regi`, which is the same program under another name. */
 export async function helperMain(argv: readonly string[], io: Io): Promise<number> {
   const { credentialHelper } = await import('./cli/credential-helper.ts');
   return credentialHelper(argv, io);
 }
 
-/** What the scripts of `regi completion` type. */
+/** The hidden command that the scripts of `regi completion` run. */
 const COMPLETE = '__complete';
 
 async function printCandidates(
@@ -67,12 +67,12 @@ async function printCandidates(
   commands: readonly CommandSpec[],
 ): Promise<number> {
   const { candidateLines, complete } = await import('./cli/complete.ts');
-  await writeAnswer(io.stdout, candidateLines(await complete(words, io, commands)));
+  await writeStdout(io.stdout, candidateLines(await complete(words, io, commands)));
   return 0;
 }
 
 async function printHelp(text: string, io: Io): Promise<number> {
-  await writeAnswer(io.stdout, text);
+  await writeStdout(io.stdout, text);
   return 0;
 }
 

@@ -3,7 +3,7 @@ import { isIP, isIPv4 } from 'node:net';
 import type { CredentialPointer } from './context.ts';
 import { UsageError } from './errors.ts';
 
-/** `K` is 1024, as in docker, curl and wget; `kB` is 1000, as in the SI. Lower-cased. */
+/** `K` is 1024, as in docker, curl and wget; `kB` is 1000, as in the SI. Keys are lower-case. */
 const BYTE_UNITS: Readonly<Record<string, number>> = {
   '': 1,
   b: 1,
@@ -26,7 +26,7 @@ const SECOND_UNITS: Readonly<Record<string, number>> = {
   h: 3_600_000,
 };
 
-/** Timers of Node count in 32 bits: a longer one fires at once. */
+/** Node's timers have 32 bits: much longer ones would fire at once. */
 const MAX_TIMEOUT_MS = 24 * 3_600_000;
 
 /**
@@ -48,7 +48,7 @@ export function parseBytes(where: string, text: string): number {
 /**
  * Parses a duration such as `30`, `1.5s` or `2m` into milliseconds.
  *
- * @throws {UsageError} on any other text, on nothing, and on more than a day.
+ * @throws {UsageError} on any other text, on zero, and on more than a day.
  */
 export function parseSeconds(where: string, text: string): number {
   const milliseconds = Math.round(parseAmount(text, SECOND_UNITS));
@@ -73,14 +73,14 @@ export function parseCount(where: string, text: string, minimum: number, maximum
     where,
     text,
     `a whole number from ${minimum} to ${maximum}`,
-    `write ${where} and such a number`,
+    `type ${where} ${minimum}, for example`,
   );
 }
 
 /**
- * Parses `HOST` or `HOST:PORT`; an IPv6 address stands in brackets.
+ * Parses `HOST` or `HOST:PORT`, with an IPv6 address in brackets.
  *
- * @throws {UsageError} on any other text: a URL, a path, a port that cannot be.
+ * @throws {UsageError} on any other text, such as a URL, a path or an invalid port.
  */
 export function parseHost(where: string, text: string): string {
   if (isHost(text)) return text.toLowerCase();
@@ -88,7 +88,7 @@ export function parseHost(where: string, text: string): string {
     where,
     text,
     'a host with or without a port',
-    'write it as in an image name, without https:// and path: registry.example:5000',
+    'write it as in an image name, without https:// and without a path: registry.example:5000',
   );
 }
 
@@ -108,9 +108,9 @@ export function parseHostOrCidr(where: string, text: string): string {
 }
 
 /**
- * Parses where a password is: `USER:env:NAME` or `USER:file:PATH`.
+ * Parses a reference to a password: `USER:env:NAME` or `USER:file:PATH`.
  *
- * @throws {UsageError} on any other text. It is not quoted, because it may well be a password.
+ * @throws {UsageError} on any other text. The message does not quote it, because it may be a password.
  */
 export function parseCredentialPointer(where: string, text: string): CredentialPointer {
   const match = /^(?<username>[^:]+):(?<kind>env|file):(?<pointer>.+)$/s.exec(text);
@@ -122,7 +122,7 @@ export function parseCredentialPointer(where: string, text: string): CredentialP
   throw new UsageError(
     `Cannot read the value of "${where}": expected USER:env:NAME or USER:file:PATH`,
     {
-      hint: `put the password into an environment variable and write ${where} USER:env:NAME; other users of this machine can read command lines`,
+      hint: `put the password in an environment variable and type ${where} USER:env:NAME; other users of this machine can read command lines`,
     },
   );
 }

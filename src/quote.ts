@@ -2,9 +2,11 @@ import { printable } from './redact.ts';
 
 const SHOWN_LENGTH = 160;
 const DIGEST_START = /@(?:sha\d+|md5|blake\w+)(?::|$)/i;
+/** Locations of files and folders, which have no user information. */
+const PATH = /^(?:oci|archive|docker-archive|oci-archive|dir):(?!\/\/)/;
 const SCHEME = /^[a-z][a-z0-9+.-]*:\/\//i;
 
-/** A text that somebody typed or sent, as messages show it: quoted, escaped, shortened, and without user names and passwords. */
+/** Prepares outside text for a message: quoted, escaped, shortened, and without user names and passwords. */
 export function quote(text: string): string {
   const login = endOfUserinfo(text);
   const bare = login > 0 ? `***@${text.slice(login)}` : text;
@@ -15,13 +17,17 @@ export function quote(text: string): string {
   );
 }
 
-/** The text without `scheme://`. */
+/** Removes `scheme://`. */
 export function withoutScheme(text: string): string {
   return text.replace(SCHEME, '');
 }
 
-/** Where the address begins behind what may be `user:password@`; 0 when nothing may be. An "@" that begins a digest is none. */
+/**
+ * Returns where the address begins after a possible `user:password@`; 0 if there is none. The "@" before a digest, or
+ * before the number of an image in a file, ends no user information.
+ */
 export function endOfUserinfo(text: string): number {
+  if (PATH.test(text)) return 0;
   const digestAt = text.search(DIGEST_START);
   const head = digestAt < 0 ? text : text.slice(0, digestAt);
   const at = head.lastIndexOf('@');

@@ -1,4 +1,4 @@
-/** Names of query parameters whose values say nothing that anyone could use. Every other value is hidden: each storage has its own word for a signature. */
+/** Query parameters with harmless values. Every other value is hidden, because each storage has its own name for a signature. */
 const HARMLESS_PARAMETERS: ReadonlySet<string> = new Set([
   'account',
   'artifacttype',
@@ -21,7 +21,7 @@ const HARMLESS_PARAMETERS: ReadonlySet<string> = new Set([
   'x-amz-expires',
 ]);
 
-/** Headers that carry a URL, or several: shown, though one of the names sounds like a secret. */
+/** Headers with one or more URLs. They are shown, even if the name sounds like a secret. */
 const URL_HEADERS: ReadonlySet<string> = new Set([
   'content-location',
   'link',
@@ -35,14 +35,14 @@ const SECRET_HEADER = /auth|token|secret|cookie|credential|passw|signature|api-?
 const HIDDEN = '***';
 
 /**
- * The URL without what could be used by who reads it: no user, no password, no fragment, and of the query only the values of
- * parameters known to be harmless (signed storage URLs and upload states are as good as a password).
+ * Removes secrets from a URL: user, password, fragment, and all query values but those known to be harmless. Signed
+ * storage URLs and upload states are as good as a password.
  */
 export function redactUrl(url: URL | string): string {
   const text = String(url);
   if (!URL.canParse(text)) return redactRelative(text);
   const parsed = new URL(text);
-  // Of anything but http the path may be the secret: data:, mailto:user@…
+  // In other schemes the path may be the secret: data:, mailto:user@…
   if (parsed.host === '') return `${parsed.protocol}${HIDDEN}`;
   const user = parsed.username === '' && parsed.password === '' ? '' : `${HIDDEN}@`;
   return printable(
@@ -50,7 +50,7 @@ export function redactUrl(url: URL | string): string {
   );
 }
 
-/** The value of a header as it may be logged. */
+/** Removes secrets from the value of a header, for logs. */
 export function redactHeader(name: string, value: string): string {
   const lower = name.toLowerCase();
   if (URL_HEADERS.has(lower)) return printable(redactUrlsIn(lower, value));
@@ -59,13 +59,13 @@ export function redactHeader(name: string, value: string): string {
   return scheme === undefined ? HIDDEN : `${scheme} ${HIDDEN}`;
 }
 
-/** What looks like the value of an Authorization header, whoever wrote it; not `Bearer realm="…"`, and no word of a sentence. */
+/** Matches values of an Authorization header, but not `Bearer realm="…"` or a word of a sentence. */
 const AUTHORIZATION_VALUE = /\b(Basic|Bearer)\s+[\w+/.~-]{20,}=*(?![\w="])/gi;
 
-/** Shorter ones are words of any text, and hiding those would tell more than showing them. Characters. */
+/** In characters. Shorter secrets occur as words in any text; hiding those would reveal them. */
 const SHORTEST_SECRET = 4;
 
-/** Text of a peer without the secrets that it was told: some servers say back in an error what they were sent. */
+/** Removes secrets from the text of a peer: some servers repeat the request in an error. */
 export function withoutSecrets(text: string, secrets: readonly string[]): string {
   const shown = text.replace(AUTHORIZATION_VALUE, `$1 ${HIDDEN}`);
   return secrets
@@ -73,7 +73,7 @@ export function withoutSecrets(text: string, secrets: readonly string[]): string
     .reduce((rest, secret) => rest.replaceAll(secret, HIDDEN), shown);
 }
 
-/** The secrets in the value of an Authorization header: as it was sent, and of Basic the password too. */
+/** Lists the secrets in an Authorization header: the value as sent, and for Basic also the password. */
 export function secretsIn(authorization: string | undefined): readonly string[] {
   const [, scheme = '', value = ''] = /^(\w+)\s+(.+)$/.exec(authorization ?? '') ?? [];
   if (scheme.toLowerCase() !== 'basic') return value === '' ? [] : [value];
@@ -82,10 +82,10 @@ export function secretsIn(authorization: string | undefined): readonly string[] 
 }
 
 /**
- * Text of a peer as it may be shown on a terminal: control characters, line breaks, marks that turn or hide text, and lone surrogates
- * are written as `\n`, `\x1b`, `\u{202e}`.
+ * Escapes text of a peer for a terminal: control characters, line breaks, characters that reverse or hide text, and
+ * lone surrogates become `\n`, `\x1b`, `\u{202e}`.
  *
- * @param limit characters kept; a longer text ends with "…".
+ * @param limit characters to keep; a longer text ends with "…".
  */
 export function printable(text: string, limit: number = Number.POSITIVE_INFINITY): string {
   const kept = text.length > limit ? `${text.slice(0, limit)}…` : text;
@@ -121,7 +121,7 @@ function isHttp(text: string): boolean {
   return /^https?:/i.test(text);
 }
 
-/** A path with a query, as in most Location and Link headers. */
+/** Redacts a path with a query, as in most Location and Link headers. */
 function redactRelative(text: string): string {
   const [path = '', ...query] = (text.split('#', 1)[0] ?? '').split('?');
   return printable(

@@ -41,7 +41,7 @@ describe('help', () => {
     expect(io.stdoutText()).toBe(wanted.stdoutText());
   });
 
-  test('the list of commands fits 80 columns and 54 rows, a line a command', async () => {
+  test('the list of commands fits 80 columns and 54 rows, one line per command', async () => {
     const io = fakeIo({ columns: 80 });
     await main(['help'], io);
     const lines = io.stdoutText().split('\n');
@@ -50,7 +50,7 @@ describe('help', () => {
     expect(lines.length).toBeLessThanOrEqual(54 + 1);
   });
 
-  test('the list of commands names each, in one of the groups', async () => {
+  test('the list of commands has every command and every group', async () => {
     const { stdout } = await runMain(['help']);
     const missing = COMMANDS.filter(({ name }) => {
       const [topic = '', second] = name.split(' ');
@@ -62,21 +62,18 @@ describe('help', () => {
     for (const group of COMMAND_GROUPS) expect(stdout).toContain(`\n${group}\n`);
   });
 
-  test.each([40, 80, 120])(
-    'no line passes %d columns where words can be broken',
-    async (columns) => {
-      const io = fakeIo({ columns });
-      await main(['help', 'copy'], io);
-      const prose = io
-        .stdoutText()
-        .split('\n')
-        .filter((line) => !/^ {2}(?:regi|#)|^Usage|^Also/.test(line));
-      // A left column may be wider than a narrow terminal; what stands beside it is never narrower than 20.
-      expect(Math.max(...prose.map((line) => line.length))).toBeLessThanOrEqual(
-        Math.max(columns, 58),
-      );
-    },
-  );
+  test.each([40, 80, 120])('no line of prose is longer than %d columns', async (columns) => {
+    const io = fakeIo({ columns });
+    await main(['help', 'copy'], io);
+    const prose = io
+      .stdoutText()
+      .split('\n')
+      .filter((line) => !/^ {2}(?:regi|#)|^Usage|^Also/.test(line));
+    // The left column may be wider than a narrow terminal; the right one has at least 20 columns.
+    expect(Math.max(...prose.map((line) => line.length))).toBeLessThanOrEqual(
+      Math.max(columns, 58),
+    );
+  });
 });
 
 describe('mistakes', () => {
@@ -85,15 +82,15 @@ describe('mistakes', () => {
     ['an unknown flag', ['copy', '--platfrom', 'linux/amd64', 'a', 'b']],
     ['a bad value', ['copy', '--timeout', 'soon', 'a', 'b']],
     ['a bad choice', ['copy', '--progress', 'fancy', 'a', 'b']],
-    ['a command that guesses', ['rm', 'a:1']],
-  ])('main() answers %s with two lines and exit 2', async (_what, argv) => {
+    ['an ambiguous command', ['rm', 'a:1']],
+  ])('main() reports %s with two lines and status 2', async (_what, argv) => {
     const { status, io } = await run(argv);
     expect(status).toBe(2);
     expect(io.stdoutText()).toBe('');
     expect(io.stderrText()).toMatch(/^regi: Cannot .+\n {2}\S.+\n$/);
   });
 
-  test('main() reports a mistake as one JSON object with --json, even when the flags do not parse', async () => {
+  test('main() reports a mistake as one JSON object with --json, even if the flags do not parse', async () => {
     const { status, io } = await run(['--json', 'probe', '--timeout', 'soon']);
     expect(status).toBe(2);
     expect(JSON.parse(io.stderrText())).toEqual({
@@ -105,7 +102,7 @@ describe('mistakes', () => {
     });
   });
 
-  test('main() makes control characters and marks that turn text visible', async () => {
+  test('main() escapes control characters and characters that reverse text', async () => {
     const { io } = await run(['\u001b[31mred\u202e']);
     expect(io.stderrText()).not.toMatch(/[\u001b\u202e]/);
   });
@@ -148,7 +145,7 @@ describe('rows', () => {
     expect([...io.stdoutBytes()]).toEqual([...bytes]);
   });
 
-  test('main() makes control characters of a row visible', async () => {
+  test('main() escapes control characters in a row', async () => {
     const { io } = await run(
       ['probe'],
       {},
@@ -168,8 +165,8 @@ describe('rows', () => {
   });
 });
 
-describe('a reader that leaves', () => {
-  test('main() stops a command that only looks, quietly', async () => {
+describe('a reader that has gone', () => {
+  test('main() stops a read-only command without an error', async () => {
     let yielded = 0;
     const { status, io } = await run(
       ['probe'],
@@ -182,7 +179,7 @@ describe('a reader that leaves', () => {
     expect(yielded).toBeLessThan(1000);
   });
 
-  test('main() lets a command that changes something go on to its own end', async () => {
+  test('main() lets a command that writes finish', async () => {
     let yielded = 0;
     const { status } = await run(
       ['probe'],
@@ -198,20 +195,20 @@ describe('a reader that leaves', () => {
     expect({ status, yielded }).toEqual({ status: 3, yielded: 3 });
   });
 
-  test('main() prints help for a reader that is gone without a word', async () => {
+  test('main() prints help without an error when the reader has gone', async () => {
     const { status, io } = await run(['help'], { stdoutBreaksAt: 0 });
     expect({ status, stderr: io.stderrText() }).toEqual({ status: 0, stderr: '' });
   });
 });
 
 describe('failures', () => {
-  test('main() prints message and hint, and answers with the status of the code', async () => {
+  test('main() prints message and hint, and returns the status of the code', async () => {
     const { status, io } = await run(['probe'], {}, failing(new TestError()));
     expect(status).toBe(3);
     expect(io.stderrText()).toBe('regi: Cannot find "x"\n  try y\n');
   });
 
-  test('main() shows causes with --verbose', async () => {
+  test('main() prints causes with --verbose', async () => {
     const { io } = await run(
       ['probe', '-v'],
       {},
@@ -220,11 +217,11 @@ describe('failures', () => {
     expect(io.stderrText()).toContain('  because: socket hang up\n');
   });
 
-  test('main() shows the stack of a bug and answers 1', async () => {
+  test('main() prints the stack of a bug and returns 1', async () => {
     const { status, io } = await run(['probe'], {}, failing(new TypeError('x is not a function')));
     expect(status).toBe(1);
     expect(io.stderrText()).toMatch(
-      /^regi: Unexpected TypeError: x is not a function\n {2}this is a fault of regi.*\n {2}at /,
+      /^regi: Unexpected TypeError: x is not a function\n {2}this is a bug in regi.*\n {2}at /,
     );
   });
 
@@ -233,19 +230,19 @@ describe('failures', () => {
       ['probe'],
       {},
       fakeCommand(async function* (_args, { onEvent }) {
-        yield 'answer\n';
+        yield 'output\n';
         onEvent({ kind: 'failed', image: 'b', error: new TestError() });
         throw new PartialError();
       }),
     );
     expect(status).toBe(8);
-    expect(io.stdoutText()).toBe('answer\n');
+    expect(io.stdoutText()).toBe('output\n');
     expect(io.stderrText()).toMatch(
       /^regi: Cannot find "x"\n {2}try y\n1 image failed in 0.0 s\nregi: 1 of 2 failed\n {2}run the same command again.*\n$/,
     );
   });
 
-  test('main() answers 130 to SIGINT and 143 to SIGTERM, whatever broke on the way', async () => {
+  test('main() returns 130 after SIGINT and 143 after SIGTERM, whatever else failed', async () => {
     for (const [name, expected] of [
       ['SIGINT', 130],
       ['SIGTERM', 143],
@@ -263,25 +260,25 @@ describe('failures', () => {
   });
 });
 
-describe('what a command says', () => {
+describe('messages of a command', () => {
   const talking = fakeCommand(async function* (_args, { warn, note, log }) {
     warn('Careful', 'look twice');
     note('Working');
     log('GET /v2/ 200');
-    yield 'answer\n';
+    yield 'output\n';
   });
 
-  test('main() prints warnings and notes on standard error, and requests only with --verbose', async () => {
+  test('main() prints warnings and notes on standard error, and log lines only with --verbose', async () => {
     expect((await run(['probe'], {}, talking)).io.stderrText()).toBe(
       'regi: warning: Careful\n  look twice\nWorking\n',
     );
     expect((await run(['probe', '-v'], {}, talking)).io.stderrText()).toContain('GET /v2/ 200\n');
   });
 
-  test('main() prints nothing but the answer with --quiet', async () => {
+  test('main() prints only the output with --quiet', async () => {
     const { io } = await run(['probe', '-q', '-v'], {}, talking);
     expect(io.stderrText()).toBe('');
-    expect(io.stdoutText()).toBe('answer\n');
+    expect(io.stdoutText()).toBe('output\n');
   });
 
   test('main() prints warnings as objects with --json', async () => {

@@ -17,6 +17,13 @@ describe('quote()', () => {
     expect(quote(text)).toBe(shown);
   });
 
+  test.each(['docker-archive:F:@1', 'oci:dir:@0', 'archive:a@b.tar:app'])(
+    'D19: quote() shows the location %s in full',
+    (text) => {
+      expect(quote(text)).toBe(JSON.stringify(text));
+    },
+  );
+
   test('shows no control characters and no marks that turn text around', () => {
     expect(quote('a\u001B[31m\u202Eb\u009B')).toMatch(/^[ -~]+$/);
   });

@@ -6,17 +6,17 @@ import { printable } from '../redact.ts';
 import { GLOBAL_OPTIONS } from './parse/global-options.ts';
 import { parseSettings } from './parse/settings.ts';
 
-/** What a word could become. */
+/** A possible completion of a word. */
 export interface Candidate {
-  /** The whole word. One that ends with "/", ":" or "=" goes on. */
+  /** The completed word. After "/", ":" or "=" at its end, the word continues. */
   readonly value: string;
-  /** What it means; empty where the value says it all. */
+  /** Its description; may be empty. */
   readonly note: string;
 }
 
 /**
- * What the last of `words` could become, each candidate once. Whatever fails on the way, such as a registry that does not answer in
- * time, makes fewer candidates and no noise: somebody is typing.
+ * Completes the last of `words`. Returns each candidate once. Failures, such as a registry that does not respond in
+ * time, reduce the candidates and print nothing, because someone is typing.
  */
 export async function complete(
   words: readonly string[],
@@ -35,7 +35,7 @@ export async function complete(
   ];
 }
 
-/** The candidates as the scripts of the shells read them: a line each, the note behind a tab. */
+/** Formats candidates for the shell scripts: one per line, with the note after a tab. */
 export function candidateLines(candidates: readonly Candidate[]): string {
   return candidates
     .map(({ value, note }) => `${printable(value)}${note === '' ? '' : `\t${printable(note)}`}\n`)
@@ -77,7 +77,7 @@ async function candidatesAt(
   }
 }
 
-/** The next words of all names that begin with those of `before`. */
+/** Lists the next words of all command names that begin with `before`. */
 function commandWords(
   before: readonly string[],
   commands: readonly CommandSpec[],
@@ -100,8 +100,8 @@ function commandWords(
     else known.next.add(next);
   }
   if (before.length === 0)
-    words.set('help', { summary: 'Show how a command is used', next: new Set() });
-  // A word that is a command, and the beginning of others too, says what it does itself.
+    words.set('help', { summary: 'Show the help of a command', next: new Set() });
+  // A word that is a command and also the beginning of others shows the summary of the command.
   return [...words].map(([value, { summary, next }]) => ({
     value,
     note: summary ?? [...next].join(', '),
@@ -121,7 +121,7 @@ async function valuesOf(
   return values.map(({ value, note = '' }) => ({ value, note }));
 }
 
-/** The flags of every command that the line has already: the registry that is asked may speak plain http. */
+/** Parses the global flags on the line: the registry to query may need `--plain-http`. */
 function settingsOf(words: readonly string[], io: Io): ReturnType<typeof parseSettings> {
   const single: Record<string, string> = {};
   const several: Record<string, readonly string[]> = {};
@@ -134,29 +134,29 @@ function settingsOf(words: readonly string[], io: Io): ReturnType<typeof parseSe
     if (option.repeatable === true) several[option.name] = [...(several[option.name] ?? []), value];
     else single[option.name] = value;
   }
-  // Progress and requests are for who runs the command, not for who types it.
+  // Progress and retries would disturb typing.
   const quiet = { quiet: true, retry: '0' };
   try {
     return parseSettings({ ...single, ...several, ...quiet }, io);
   } catch {
-    // A value that is half typed, or wrong: the command will say so.
+    // A value is incomplete or wrong. The command will report it.
     return parseSettings(quiet, io);
   }
 }
 
-/** What may stand where the cursor is. */
+/** The kind of word at the cursor. */
 export type CompletionPoint =
-  /** A word of a command's name, behind the words of `before`. */
+  /** A word of a command name, after the words of `before`. */
   | { readonly kind: 'command'; readonly before: readonly string[]; readonly word: string }
   | { readonly kind: 'flag'; readonly spec: CommandSpec | undefined; readonly word: string }
-  /** The value of a flag; `lead` is what stands before it in the same word: `--platform=`. */
+  /** The value of a flag; `lead` precedes it in the same word: `--platform=`. */
   | {
       readonly kind: 'option';
       readonly option: OptionSpec;
       readonly lead: string;
       readonly word: string;
     }
-  /** `before` where the name of another command may go on: `tag ls` behind `tag`. */
+  /** `before` is set if the name of another command may continue here: `tag ls` after `tag`. */
   | {
       readonly kind: 'argument';
       readonly spec: CommandSpec;
@@ -167,9 +167,9 @@ export type CompletionPoint =
   | { readonly kind: 'nothing' };
 
 /**
- * Finds out what the last of `words` is the beginning of.
+ * Determines the kind of the last of `words`.
  *
- * @param words behind the program's name; the last is the one at the cursor, and may be empty.
+ * @param words the arguments after the program name; the last is at the cursor and may be empty.
  */
 export function completionPoint(
   words: readonly string[],
@@ -214,7 +214,7 @@ export function completionPoint(
     : { kind: 'argument', spec, name: argument.name, word, before: isLonger ? name : undefined };
 }
 
-/** The flags that can stand behind a command's name; before it only those of every command. */
+/** Lists the flags of a command; before its name, only those of every command. */
 export function flagsOf(spec: CommandSpec | undefined): readonly OptionSpec[] {
   return [
     ...(spec?.options ?? []),
@@ -232,7 +232,7 @@ function flagPoint(word: string, spec: CommandSpec | undefined): CompletionPoint
     : { kind: 'option', option, lead: word.slice(0, equals + 1), word: word.slice(equals + 1) };
 }
 
-/** The option that a flag names, when it takes a value. */
+/** Finds the option of a flag that takes a value. */
 function optionOf(flag: string, spec: CommandSpec | undefined): OptionSpec | undefined {
   return flagsOf(spec).find(
     ({ name, short, value }) =>

@@ -6,7 +6,7 @@ import { jsonLine } from './output/output.ts';
 import type { Progress } from './progress/progress.ts';
 import type { StatusArea } from './output/status-area.ts';
 
-/** What a command is given: everything it says goes to the status area, as `settings` wants it. */
+/** Creates the context of a command. Its messages go to the status area, in the form that the flags call for. */
 export function createContext(
   io: Io,
   settings: Settings,
@@ -41,12 +41,12 @@ export function createContext(
   };
 }
 
-/** Whether all that stands on standard error is JSON: with --json, and where the events are. */
+/** True if every line on standard error is JSON: with --json, and with --progress json. */
 export function speaksJson({ json, progress }: Pick<Settings, 'json' | 'progress'>): boolean {
   return json || progress === 'json';
 }
 
-/** An error as the flags want it, without its last newline. */
+/** Formats an error in the form that the flags call for, without the last newline. */
 export function failureText(
   error: unknown,
   { json, verbosity }: Pick<Settings, 'json' | 'verbosity'>,

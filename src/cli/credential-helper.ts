@@ -9,18 +9,18 @@ import { exitStatusOf } from './exit-status.ts';
 const USAGE = 'Usage: docker-credential-regi get|store|erase|list|version\n';
 
 /**
- * The whole of `docker-credential-regi`: docker, podman and others use regi's keychain by it.
+ * Runs `docker-credential-regi`, with which docker, podman and others use regi's keychain.
  *
- * @param argv the words behind the program's name.
- * @returns the exit status. It throws nothing.
+ * @param argv the arguments after the program name.
+ * @returns the exit status. Never throws.
  */
 export async function credentialHelper(argv: readonly string[], io: Io): Promise<number> {
   try {
-    const { status, stdout } = await answer(argv, io);
+    const { status, stdout } = await respond(argv, io);
     if (stdout !== '') await io.stdout.write(stdout);
     return status;
   } catch (error) {
-    // Clients show what stands on standard output.
+    // Clients show standard output to the user.
     await io.stdout
       .write(`${printable(error instanceof Error ? error.message : String(error))}\n`)
       .catch(() => undefined);
@@ -28,7 +28,7 @@ export async function credentialHelper(argv: readonly string[], io: Io): Promise
   }
 }
 
-async function answer(argv: readonly string[], io: Io): Promise<HelperAnswer> {
+async function respond(argv: readonly string[], io: Io): Promise<HelperAnswer> {
   const [verb = '', ...rest] = argv;
   const { stdin, stdout, stderr, env, home, clock, signal } = io;
   if (verb === 'version' || verb === '--version')
@@ -38,9 +38,9 @@ async function answer(argv: readonly string[], io: Io): Promise<HelperAnswer> {
   if (verb === 'get' && stdout.isTTY)
     return {
       status: 1,
-      stdout: 'Cannot print a password on a terminal: pipe it into the program that needs it\n',
+      stdout: 'Cannot print a password on a terminal: pipe it to the program that needs it\n',
     };
-  // Nothing is asked for with `list`, and not every client closes what it does not use.
+  // `list` has no input, and some clients leave standard input open.
   const input = verb === 'list' ? '' : await stdin.read(LIMITS.passwordBytes);
   const note = (message: string): void => void stderr.write(`${message}\n`).catch(() => undefined);
   const keychain = createKeychain({

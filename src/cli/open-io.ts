@@ -7,7 +7,7 @@ import type { Io } from '../io.ts';
 import type { Platform } from '../oci/descriptor.ts';
 import { type InputStream, type OutputStream, textInput, textOutput } from './output/streams.ts';
 
-/** What is used of Node's `process`. */
+/** The part of Node's `process` that regi uses. */
 export interface HostProcess {
   readonly stdout: OutputStream;
   readonly stderr: OutputStream;
@@ -15,7 +15,7 @@ export interface HostProcess {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly platform: string;
   readonly arch: string;
-  /** Node. */
+  /** Path of the Node executable. */
   readonly execPath: string;
   readonly config: { readonly variables: unknown };
   cwd(): string;
@@ -24,13 +24,13 @@ export interface HostProcess {
 }
 
 export interface OpenIoOptions {
-  /** The script that is started to ask the keychain; without it there is no keychain. */
+  /** The script of the child process that accesses the keychain; undefined disables the keychain. */
   readonly keychainScript?: string | undefined;
 }
 
 /**
- * The real outside: streams, environment, time and signals of the process. The first SIGINT or SIGTERM aborts `signal`; another one
- * ends the process at once.
+ * Creates the Io of a real process: its streams, environment, clock and signals. The first SIGINT or SIGTERM aborts
+ * `signal`; the second ends the process at once.
  */
 export function openIo(host: HostProcess, { keychainScript }: OpenIoOptions = {}): Io {
   const controller = new AbortController();
@@ -60,7 +60,7 @@ export function openIo(host: HostProcess, { keychainScript }: OpenIoOptions = {}
   };
 }
 
-/** Most commands never ask it, so its code is not loaded before. */
+/** Loads the keychain code only when a command uses it. */
 function lazyKeychain({ execPath, env }: HostProcess, script: string): RunKeychain {
   return async (request, options) => {
     const { createKeychainProgram } = await import('../credentials/keychain/program.ts');
@@ -76,7 +76,7 @@ function armVersion(variables: unknown): string | undefined {
     : undefined;
 }
 
-/** What Node says of the machine it runs on. */
+/** Properties of the machine, as Node reports them. */
 export interface MachineFacts {
   /** `process.platform`. */
   readonly platform: string;
@@ -88,7 +88,7 @@ export interface MachineFacts {
   readonly armVersion?: string | undefined;
 }
 
-/** Names of Go, which image platforms use, where Node has others. */
+/** Node's names for which image platforms use Go's. */
 const OS: Readonly<Record<string, string>> = { win32: 'windows', sunos: 'solaris' };
 const ARCHITECTURE: Readonly<Record<string, string>> = {
   x64: 'amd64',
@@ -96,7 +96,7 @@ const ARCHITECTURE: Readonly<Record<string, string>> = {
   mipsel: 'mipsle',
 };
 
-/** The platform of this machine in the words of image indexes. */
+/** Translates the platform of this machine to the names of image indexes. */
 export function hostPlatform({ platform, arch, endianness, armVersion }: MachineFacts): Platform {
   const os = OS[platform] ?? platform;
   if (arch === 'arm') return { os, architecture: 'arm', variant: `v${armVersion ?? '7'}` };

@@ -4,7 +4,7 @@ import { RegiError } from '../errors.ts';
 import type { Io } from '../io.ts';
 import { createContext } from './create-context.ts';
 import { rowWriter, type RowWriter } from './output/output.ts';
-import { createProgress } from './progress/progress.ts';
+import { createProgress } from './progress/create-progress.ts';
 import type { StatusArea } from './output/status-area.ts';
 
 export interface Invocation {
@@ -15,9 +15,9 @@ export interface Invocation {
 }
 
 /**
- * Runs a command to its end and writes its rows.
+ * Runs a command and writes its rows.
  *
- * @throws whatever the command throws; once `io.signal` has aborted, its reason.
+ * @throws the error of the command; after `io.signal` has aborted, its reason.
  */
 export async function runCommand(
   { spec, args, settings, color }: Invocation,
@@ -44,12 +44,12 @@ export async function runCommand(
     await rows.flush();
     completed = true;
   } catch (error) {
-    // Whatever broke while things were taken down says less than why they were.
+    // Errors of the shutdown say less than its reason.
     if (io.signal.aborted) throw io.signal.reason;
     completed = error instanceof RegiError && error.code === 'PARTIAL_FAILURE';
     throw error;
   } finally {
-    // Rows that came before a failure are true; that they cannot be written is what failed, or says less than what did.
+    // Rows before a failure are valid. If they cannot be written either, the first failure says more.
     await rows?.flush().catch(() => undefined);
     progress.end(completed);
     await area.flush();

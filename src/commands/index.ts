@@ -1,77 +1,21 @@
 import type { CommandSpec } from '../command.ts';
-import {
-  attachSpec,
-  deleteSpec,
-  indexAddSpec,
-  indexCreateSpec,
-  indexRemoveSpec,
-  tagsDeleteSpec,
-} from './specs/manage.ts';
-import { authGetSpec, authListSpec, loginSpec, logoutSpec } from './specs/credentials.ts';
-import {
-  blobGetSpec,
-  blobPutSpec,
-  configSpec,
-  manifestGetSpec,
-  manifestPutSpec,
-} from './specs/low-level.ts';
-import { completionSpec, doctorSpec, serveSpec } from './specs/other.ts';
-import {
-  catSpec,
-  diffSpec,
-  digestSpec,
-  filesSpec,
-  historySpec,
-  inspectSpec,
-  referrersSpec,
-  reposListSpec,
-  rootfsSpec,
-  searchSpec,
-  tagsListSpec,
-} from './specs/inspect.ts';
-import { copySpec, pullSpec, pushSpec, tagSpec } from './specs/move.ts';
-import { exportSpec, importSpec, verifySpec } from './specs/air-gap.ts';
-import { imagesSpec, pruneSpec, rmiSpec } from './specs/local-store.ts';
+import { AIR_GAP_COMMANDS } from './specs/air-gap.ts';
+import { CREDENTIALS_COMMANDS } from './specs/credentials.ts';
+import { INSPECT_COMMANDS } from './specs/inspect.ts';
+import { LOCAL_STORE_COMMANDS } from './specs/local-store.ts';
+import { LOW_LEVEL_COMMANDS } from './specs/low-level.ts';
+import { MANAGE_COMMANDS } from './specs/manage.ts';
+import { MOVE_COMMANDS } from './specs/move.ts';
+import { OTHER_COMMANDS } from './specs/other.ts';
 
-/** Every command, in the order in which help lists them: by group, the most used first. */
+/** Every command in the order of help: by group, the most used first. */
 export const COMMANDS: readonly CommandSpec[] = [
-  copySpec,
-  pullSpec,
-  pushSpec,
-  tagSpec,
-  inspectSpec,
-  historySpec,
-  digestSpec,
-  tagsListSpec,
-  reposListSpec,
-  searchSpec,
-  referrersSpec,
-  filesSpec,
-  catSpec,
-  diffSpec,
-  rootfsSpec,
-  tagsDeleteSpec,
-  deleteSpec,
-  attachSpec,
-  indexCreateSpec,
-  indexAddSpec,
-  indexRemoveSpec,
-  exportSpec,
-  importSpec,
-  verifySpec,
-  imagesSpec,
-  rmiSpec,
-  pruneSpec,
-  manifestGetSpec,
-  manifestPutSpec,
-  configSpec,
-  blobGetSpec,
-  blobPutSpec,
-  loginSpec,
-  logoutSpec,
-  authListSpec,
-  authGetSpec,
-  doctorSpec,
-  serveSpec,
-  completionSpec,
+  ...MOVE_COMMANDS,
+  ...INSPECT_COMMANDS,
+  ...MANAGE_COMMANDS,
+  ...AIR_GAP_COMMANDS,
+  ...LOCAL_STORE_COMMANDS,
+  ...LOW_LEVEL_COMMANDS,
+  ...CREDENTIALS_COMMANDS,
+  ...OTHER_COMMANDS,
 ];

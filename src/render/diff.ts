@@ -1,23 +1,24 @@
 import type { Context } from '../context.ts';
 import { assertNever } from '../errors.ts';
-import { formatBytes, formatCount, shortDigest } from '../format.ts';
+import { formatBytes, formatCount, pluralize, shortDigest } from '../format.ts';
 import type { ConfigChange } from '../operations/contents/diff-configs.ts';
 import type { FileChange, FileDifference } from '../operations/contents/diff-trees.ts';
 import { printable } from '../redact.ts';
 import type { FileReport } from './image-file.ts';
-import { commandOf, fit } from './layers.ts';
+import { commandOf } from './layers.ts';
 import { pageStyle } from './page-style.ts';
+import { fit } from './text.ts';
 
 interface ImageSide {
-  /** As it was typed. */
+  /** As typed. */
   readonly name: string;
   readonly digest: string;
   readonly layers: number;
-  /** Bytes of the layers together, compressed. */
+  /** Compressed bytes of all layers. */
   readonly size: number;
 }
 
-/** A line of `regi diff`. Names are those of `--json`, and so are API. */
+/** A line of `regi diff`. The names are those of `--json`, and so part of the interface. */
 export type DiffRow =
   | { readonly kind: 'images'; readonly before: ImageSide; readonly after: ImageSide }
   | ({ readonly kind: 'config' } & ConfigChange)
@@ -25,7 +26,7 @@ export type DiffRow =
       readonly kind: 'layer';
       readonly change: 'same' | 'added' | 'removed';
       readonly digest: string;
-      /** Bytes, compressed. */
+      /** Compressed bytes. */
       readonly size: number;
       readonly createdBy: string | undefined;
     }
@@ -33,7 +34,7 @@ export type DiffRow =
       readonly kind: 'file';
       readonly change: FileChange['change'];
       readonly path: string;
-      /** Of a changed one. */
+      /** Set for a changed file. */
       readonly differs: readonly FileDifference[] | undefined;
       readonly before: FileReport | undefined;
       readonly after: FileReport | undefined;
@@ -46,9 +47,9 @@ export interface DiffSummary {
   readonly added: number;
   readonly removed: number;
   readonly changed: number;
-  /** Bytes by which files grew, new ones included. */
+  /** Bytes of new files and of growth. */
   readonly addedBytes: number;
-  /** Bytes by which files shrank, those that are gone included. */
+  /** Bytes of removed files and of shrinkage. */
   readonly removedBytes: number;
 }
 
@@ -57,7 +58,7 @@ type Rows<Kind extends DiffRow['kind']> = Extract<DiffRow, { readonly kind: Kind
 const MARKS = { same: '=', added: '+', removed: '-', changed: '~' } as const;
 const SIZE_WIDTH = 10;
 
-/** A line for each, the kind first, so that `grep ^file` finds its own. A terminal gets as much of it as fits. */
+/** Formats a line that begins with the kind, for `grep ^file`. On a terminal it is cut to the width. */
 export function diffText(row: DiffRow, context: Context): string {
   const style = pageStyle(context);
   const lines = linesOf(row).map((line) =>
@@ -108,7 +109,7 @@ function valueText(value: unknown): string {
   return JSON.stringify(value);
 }
 
-/** Of a changed file by how much it grew or shrank; empty where that is nothing. */
+/** Formats the size of a file, or by how much it grew or shrank; empty if it did not. */
 function sizeText({ change, before, after }: Rows<'file'>): string {
   const [old, now] = [before?.size ?? 0, after?.size ?? 0];
   if (change !== 'changed')
@@ -146,5 +147,6 @@ function differenceText(difference: FileDifference, before: FileReport, after: F
 
 function summaryText({ added, removed, changed, addedBytes, removedBytes }: DiffSummary): string {
   if (added + removed + changed === 0) return 'The files are the same';
-  return `${formatCount(added + removed + changed, 'file')} differ: ${added} added, ${removed} removed, ${changed} changed; +${formatBytes(addedBytes)}, -${formatBytes(removedBytes)}`;
+  const count = added + removed + changed;
+  return `${formatCount(count, 'file')} ${pluralize(count, 'differs', 'differ')}: ${added} added, ${removed} removed, ${changed} changed; +${formatBytes(addedBytes)}, -${formatBytes(removedBytes)}`;
 }

@@ -2,7 +2,7 @@ import { jsonText } from '../format.ts';
 import { quote } from '../quote.ts';
 import { UsageError } from '../errors.ts';
 
-/** A template that does not parse, or that asks for what is not there. */
+/** A template that does not parse, or that names an unknown field. */
 class TemplateError extends UsageError {
   constructor(
     problem: string,
@@ -12,7 +12,7 @@ class TemplateError extends UsageError {
   }
 }
 
-/** Makes text of a value. */
+/** Formats a value as text. */
 export type Template = (value: object) => string;
 
 type Node =
@@ -23,13 +23,14 @@ type Node =
 const WORD = /"(?:[^"\\]|\\.)*"|[^\s"]+/gy;
 
 /**
- * Parses the part of Go's templates that people use to look at images. Names are those of the `--json` object, in any case.
+ * Parses the part of Go's template language that people use to inspect images. Field names are those of the `--json`
+ * object, in any case.
  *
- * @throws {TemplateError} when it has anything else.
+ * @throws {TemplateError} on any other syntax.
  * @see https://pkg.go.dev/text/template@go1.22.0
  */
 export function parseTemplate(text: string): Template {
-  // As docker and skopeo: a shell gives these two characters as they are typed.
+  // Like docker and skopeo: a shell passes these escapes on unchanged.
   const pieces = text
     .replaceAll(String.raw`\n`, '\n')
     .replaceAll(String.raw`\t`, '\t')
@@ -49,7 +50,7 @@ function parseNodes(
     const [piece = '', ...more] = rest;
     rest = more;
     if (!piece.startsWith('{{') || !piece.endsWith('}}')) {
-      if (piece.includes('{{')) throw new TemplateError('expected "}}" behind "{{"');
+      if (piece.includes('{{')) throw new TemplateError('expected "}}" after "{{"');
       if (piece !== '') nodes.push({ kind: 'text', text: piece });
       continue;
     }
@@ -67,7 +68,7 @@ function parseNodes(
   return { nodes, rest };
 }
 
-/** The words of an action; what is piped into a function becomes its last argument. */
+/** Splits an action into words. A value that is piped into a function becomes its last argument. */
 function wordsOf(action: string): readonly string[] {
   const trimmed = action.trim();
   const words: string[] = [];
@@ -85,7 +86,7 @@ function wordsOf(action: string): readonly string[] {
   return piped;
 }
 
-/** What "." is, and what it is outside of every range. */
+/** The value of ".", and its value outside every range. */
 interface Scope {
   readonly value: unknown;
   readonly root: object;
@@ -126,35 +127,46 @@ function evaluate([first = '', ...rest]: readonly string[], scope: Scope): unkno
       return `${formatValue(operand(rest[0], scope))}\n`;
     default:
       if (rest.length > 0 || !/^[."\d]/.test(first))
-        throw new TemplateError(`no function is called ${quote(first)}`);
+        throw new TemplateError(`there is no function ${quote(first)}`);
       return operand(first, scope);
   }
 }
 
 function operand(word: string | undefined, { value, root }: Scope): unknown {
-  if (word === undefined) throw new TemplateError('expected a name behind the function');
+  if (word === undefined) throw new TemplateError('expected a field after the function');
   if (word.startsWith('"')) return textIn(word);
   if (/^\d{1,9}$/.test(word)) return Number(word);
   if (word === '.') return value;
   if (!word.startsWith('.'))
-    throw new TemplateError(`expected a name that begins with ".", found ${quote(word)}`);
+    throw new TemplateError(`expected a field such as ".Name", found ${quote(word)}`);
   const [first = '', ...names] = word.slice(1).split('.');
   if (value === root && keyOf(root, first) === undefined) {
     throw new TemplateError(
-      `nothing here is called ${quote(first)}`,
-      `it has ${Object.keys(root).join(', ')}`,
+      `there is no field ${quote(first)}`,
+      `the fields are ${Object.keys(root).join(', ')}`,
     );
   }
-  return names.reduce((found: unknown, name) => field(found, name), field(value, first));
+  return names.reduce(
+    (found: unknown, name, at) => field(found, name, [first, ...names.slice(0, at)].join('.')),
+    field(value, first, ''),
+  );
 }
 
-function field(from: unknown, name: string): unknown {
-  if (!isMap(from)) throw new TemplateError(`${quote(name)} is asked of what has no names`);
+/** @param path of `from`, for the message. */
+function field(from: unknown, name: string, path: string): unknown {
+  if (!isMap(from))
+    throw new TemplateError(`".${path}" is ${kindOf(from)} and has no field ${quote(name)}`);
   const key = keyOf(from, name);
   return key === undefined ? undefined : from[key];
 }
 
-/** The exact name, as of labels, else the name in any case: those of Go begin with a capital. */
+/** Names the kind of a value without fields. */
+function kindOf(value: unknown): string {
+  if (value === undefined || value === null) return 'not set';
+  return Array.isArray(value) ? 'a list' : `a ${typeof value}`;
+}
+
+/** Finds the exact key, as for labels, else the key in any case: names of Go begin with a capital. */
 function keyOf(from: object, name: string): string | undefined {
   return Object.hasOwn(from, name)
     ? name
@@ -168,7 +180,7 @@ function member(from: unknown, key: unknown): unknown {
 
 function joined(list: unknown, separator: unknown): string {
   if (!Array.isArray(list) || typeof separator !== 'string')
-    throw new TemplateError('join takes a list and a text');
+    throw new TemplateError('join takes a list and a string');
   return list.map((item) => formatValue(item)).join(separator);
 }
 
@@ -177,7 +189,7 @@ function lengthOf(value: unknown): number {
   return isMap(value) ? Object.keys(value).length : 0;
 }
 
-/** As Go prints it: `[a b]`, `map[a:1 b:2]`. */
+/** Formats a value as Go does: `[a b]`, `map[a:1 b:2]`. */
 function formatValue(value: unknown): string {
   if (value === undefined || value === null) return '<no value>';
   if (Array.isArray(value)) return `[${value.map((item) => formatValue(item)).join(' ')}]`;

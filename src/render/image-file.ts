@@ -6,40 +6,32 @@ import {
   type TreeNode,
 } from '../operations/contents/file-tree.ts';
 import type { ImageManifest } from '../oci/manifest.ts';
+import { quote } from '../quote.ts';
 import { nameOf, nameText, type TarFileType } from '../tar/tar-file.ts';
 
-/** A file of an image as lists show it. Names are those of `--json`, and so are API. */
+/** A file in an image. The names are those of `--json`, and so part of the interface. */
 export interface FileReport {
-  /** From the root of the image, with "/" before it. */
+  /** Absolute path in the image. */
   readonly path: string;
-  /** A hard link is what it links to. */
+  /** A hard link has the type of its target. */
   readonly type: Exclude<TarFileType, 'hardlink'>;
   /** Four octal digits. */
   readonly mode: string;
   readonly uid: number;
   readonly gid: number;
-  /** Bytes of content. */
+  /** Bytes. */
   readonly size: number;
   /** In UTC. Undefined for a folder that no layer describes. */
   readonly modified: string | undefined;
-  /** What a symbolic link names. */
+  /** Target of a symbolic link. */
   readonly link: string | undefined;
   /** `major:minor`. */
   readonly device: string | undefined;
-  /** The layer in which it is; undefined for a folder that no layer describes. */
+  /** Digest of its layer; undefined for a folder that no layer describes. */
   readonly layer: string | undefined;
 }
 
-/** No such file in the image. */
-class FileNotFoundError extends RegiError {
-  readonly path: string;
-
-  constructor(path: string, image: string, hint: string) {
-    super('NOT_FOUND', `Cannot find ${JSON.stringify(path)} in "${image}"`, { hint });
-    this.path = path;
-  }
-}
-
+/** Describes a file for `--json` and lists. */
 export function fileReport(
   path: string,
   node: TreeNode,
@@ -76,9 +68,9 @@ export function fileReport(
 }
 
 /**
- * Finds what a person typed as a path of an image. Symbolic links on the way, and at the end, lead on inside the image.
+ * Finds a path in an image, as typed. Symbolic links are followed inside the image.
  *
- * @throws {FileNotFoundError} whose hint names what is there of the way.
+ * @throws {RegiError} NOT_FOUND with a hint that names the nearest existing folder.
  */
 export function findFile(tree: FileTree, typed: string, image: string): FoundNode {
   const path = nameOf(insideRoot(typed));
@@ -86,20 +78,24 @@ export function findFile(tree: FileTree, typed: string, image: string): FoundNod
   if (found !== undefined) return found;
   const link = tree.find(path, { last: false });
   if (link?.node.kind === 'leaf') {
-    throw new FileNotFoundError(
+    throw fileNotFound(
       typed,
       image,
       `"/${nameText(link.path)}" is a link to ${JSON.stringify(nameText(link.node.own.file.link))}, which is not in the image`,
     );
   }
-  throw new FileNotFoundError(
+  throw fileNotFound(
     typed,
     image,
-    `look what is there: regi files ${image} ${nearestFolder(tree, path)}`,
+    `list the existing files: regi files ${image} ${nearestFolder(tree, path)}`,
   );
 }
 
-/** What is there of a path. */
+function fileNotFound(path: string, image: string, hint: string): RegiError {
+  return new RegiError('NOT_FOUND', `Cannot find ${quote(path)} in ${quote(image)}`, { hint });
+}
+
+/** Returns the longest existing folder of a path. */
 function nearestFolder(tree: FileTree, path: string): string {
   let folder = path;
   while (folder !== '') {

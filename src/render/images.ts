@@ -2,9 +2,9 @@ import { assertNever } from '../errors.ts';
 import { formatAge, formatBytes, jsonText } from '../format.ts';
 import { encodedOf, type Digest } from '../oci/digest.ts';
 import { parseTemplate, type Template } from './go-template.ts';
-import { tableLines } from './text.ts';
+import { FIRST_DATE, tableLines } from './text.ts';
 
-/** What a list says of an image. */
+/** An image in a list. */
 export interface ListedImage {
   readonly repository: string | undefined;
   readonly tag: string | undefined;
@@ -15,14 +15,14 @@ export interface ListedImage {
   readonly size: number;
 }
 
-/** How `regi images` prints: `id` alone, docker's table, a line each of a template, or a table of what a template shows. */
+/** Output format of `regi images`: only ids, docker's table, JSON, a template per line, or a table of a template. */
 export type ImageFormat =
   | { readonly kind: 'id' }
   | { readonly kind: 'table'; readonly digests: boolean }
   | { readonly kind: 'json' }
   | { readonly kind: 'lines' | 'columns'; readonly template: Template };
 
-/** Docker's names of what a template shows, and the heads of their columns. */
+/** Docker's template fields and their column heads. */
 const HEADS = {
   Repository: 'REPOSITORY',
   Tag: 'TAG',
@@ -34,9 +34,9 @@ const HEADS = {
 } as const;
 
 /**
- * Parses `--format` as docker does: `table`, `json`, a template, or `table` and a template whose columns are set off by `\t`.
+ * Parses `--format` as docker does: `table`, `json`, a template, or `table` and a template with columns separated by `\t`.
  *
- * @throws {TemplateError} when the template cannot be read.
+ * @throws {UsageError} on an invalid template.
  */
 export function parseImageFormat(text: string, digests: boolean): ImageFormat {
   if (text === 'table') return { kind: 'table', digests };
@@ -48,13 +48,13 @@ export function parseImageFormat(text: string, digests: boolean): ImageFormat {
 }
 
 export interface LineOptions {
-  /** Ids in full. */
+  /** True to show full ids. */
   readonly whole: boolean;
   /** Milliseconds. */
   readonly now: number;
 }
 
-/** A text for each image; above the first the head of the table, where there is one. */
+/** Returns the text of each image. The head of a table precedes the first. */
 export function imageLines(
   images: readonly ListedImage[],
   format: ImageFormat,
@@ -105,9 +105,6 @@ function withHead(rows: readonly (readonly string[])[]): readonly string[] {
   const [first = '', ...lines] = tableLines(rows);
   return lines.map((line, index) => (index === 0 ? `${first}${line}` : line));
 }
-
-/** From here on dates are meant; before it, tools write that they do not tell. */
-const FIRST_DATE = Date.UTC(1990, 0, 1);
 
 function ageOf(created: string | undefined, now: number): string {
   const time = Date.parse(created ?? '');

@@ -5,25 +5,24 @@ import type {
   InspectReport,
 } from '../operations/inspect/inspect-image.ts';
 import { printable } from '../redact.ts';
-import { commandOf, fit, layerLines, type PageStyle } from './layers.ts';
-import { wrapText } from './text.ts';
+import { commandOf, layerLines } from './layers.ts';
+import type { PageStyle } from './page-style.ts';
+import { FIRST_DATE, fit, wrapText } from './text.ts';
 
 export interface InspectTextOptions extends PageStyle {
   /** Milliseconds since 1970. */
   readonly now: number;
 }
 
-/** A label before its values, of which each begins a line. */
+/** A label and its values, one per line. */
 type Field = readonly [label: string, values: readonly string[]];
 
 /** `  entrypoint  `. */
 const LABEL_WIDTH = 14;
-/** Labels may hold whole documents; a page shows how they begin. */
+/** Labels may contain whole documents; a page shows their first lines. */
 const VALUE_LINES = 4;
-/** From here on dates are meant; before it, tools write that they do not tell. */
-const FIRST_DATE = Date.UTC(1990, 0, 1);
 
-/** What a name points at, as a page for people. No line is wider than the style says, and no character of a registry is live. */
+/** Formats an image as a page for people. Lines fit the style, and control characters are escaped. */
 export function inspectText(
   { reference, ...report }: InspectReport & { readonly reference: string },
   options: InspectTextOptions,
@@ -88,7 +87,7 @@ function imageLines(
         `${formatBytes(image.compressedSize)} in ${formatCount(image.layers.length, image.artifactType === undefined ? 'layer' : 'blob')}`,
       ],
     ],
-    ['base', [...optional(base?.name), ...optional(base?.digest)]],
+    ['base', [base?.name, base?.digest].flatMap((part) => (part ? [part] : []))],
     ['user', optional(image.user)],
     ['workdir', optional(image.workingDir)],
     ['entrypoint', wordsText(image.entrypoint)],
@@ -128,7 +127,7 @@ function createdText(created: string, now: number): string {
 }
 
 function annotationFields(annotations: Readonly<Record<string, string>>): readonly Field[] {
-  // Those of the base have a line of their own.
+  // The base image has a line of its own.
   const shown = Object.entries(annotations).filter(
     ([name]) => !name.startsWith('org.opencontainers.image.base.'),
   );
@@ -153,7 +152,7 @@ function shortened(lines: readonly string[], width: number, style: PageStyle): r
   ];
 }
 
-/** Lines of a text that is made harmless before it is measured. */
+/** Escapes a text before measuring and wrapping it. */
 function wrap(text: string, width: number): readonly string[] {
   return wrapText(printable(text), width);
 }

@@ -1,21 +1,14 @@
 import { formatBytes, shortDigest } from '../format.ts';
 import { printable } from '../redact.ts';
-import { fitText } from './text.ts';
+import type { PageStyle } from './page-style.ts';
+import { fit } from './text.ts';
 
-/** How text is laid out. */
-export interface PageStyle {
-  /** Of the terminal; its last column stays free. */
-  readonly columns: number;
-  /** Whether the reader shows more than ASCII. */
-  readonly unicode: boolean;
-}
-
-/** A layer, or any other blob, as a line shows it. */
+/** The line of a layer or other blob. */
 export interface LayerLine {
   readonly digest: string | undefined;
   /** Bytes. */
   readonly size: number;
-  /** What made it, or what it is. */
+  /** The command that made it, or its title. */
   readonly what: string;
 }
 
@@ -23,10 +16,10 @@ const SIZE_WIDTH = 10;
 const GAP = '  ';
 /** `sha256:` and twelve digits. */
 const DIGEST_WIDTH = 19;
-/** Eighths of a cell, from the first on. */
+/** One to seven eighths of a cell. */
 const EIGHTHS = ['▏', '▎', '▍', '▌', '▋', '▊', '▉'] as const;
 
-/** A line for each layer: its size, a bar that is as long as the layer is large beside the largest, and what made it. */
+/** Formats a line per layer: its size, a bar relative to the largest layer, and the command that made it. */
 export function layerLines(layers: readonly LayerLine[], style: PageStyle): readonly string[] {
   const largest = layers.reduce((most, { size }) => Math.max(most, size), 0);
   return layers.map((layer) => layerLine(layer, largest, style));
@@ -45,20 +38,14 @@ function bar(size: number, largest: number, width: number, { unicode }: PageStyl
   const cells = largest === 0 ? 0 : (size / largest) * width;
   if (!unicode) return '#'.repeat(size === 0 ? 0 : Math.max(Math.round(cells), 1)).padEnd(width);
   const whole = Math.floor(cells);
-  // A layer that has anything in it is never drawn as nothing.
+  // Only an empty layer has no bar.
   const eighths = Math.max(Math.round((cells - whole) * 8), size > 0 && whole === 0 ? 1 : 0);
   const end = eighths === 8 ? '█' : (EIGHTHS[eighths - 1] ?? '');
   return `${'█'.repeat(whole)}${end}`.padEnd(width);
 }
 
-/** The text in one line of at most `width` columns. */
-export function fit(text: string, width: number, { unicode }: PageStyle): string {
-  return fitText(text, width, unicode ? '…' : '...');
-}
-
 /**
- * The command that made a layer as a Dockerfile has it: without the shell that docker writes before it and buildkit's mark behind,
- * in one line.
+ * Formats the command of a layer as in a Dockerfile, on one line: without docker's shell prefix and buildkit's mark.
  */
 export function commandOf(createdBy: string): string {
   const plain = createdBy

@@ -1,15 +1,26 @@
 import type { Context } from '../context.ts';
-import type { PageStyle } from './layers.ts';
+
+/** Layout of a page. */
+export interface PageStyle {
+  /** Width of the terminal; the last column stays free. */
+  readonly columns: number;
+  /** False for ASCII only. */
+  readonly unicode: boolean;
+}
 
 const DEFAULT_COLUMNS = 80;
-/** Narrower pages are not laid out; the terminal breaks their lines. */
+/** Narrower pages are not laid out; the terminal wraps their lines. */
 const MIN_COLUMNS = 32;
 
-/** How a page is laid out for whoever reads standard output. */
+/** Returns the layout for standard output. */
 export function pageStyle({ io }: Context): PageStyle {
-  const locale = io.env['LC_ALL'] || io.env['LC_CTYPE'] || io.env['LANG'] || '';
   return {
     columns: Math.max(io.stdout.columns() ?? DEFAULT_COLUMNS, MIN_COLUMNS),
-    unicode: /utf-?8/i.test(locale),
+    unicode: showsUnicode(io.env),
   };
+}
+
+/** True if the locale has UTF-8. Others would show bytes instead of characters outside ASCII. */
+export function showsUnicode(env: Context['io']['env']): boolean {
+  return /utf-?8/i.test(env['LC_ALL'] || env['LC_CTYPE'] || env['LANG'] || '');
 }

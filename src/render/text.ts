@@ -1,11 +1,16 @@
-/** What a terminal draws two columns wide: the scripts of East Asia, and pictures. */
+import type { PageStyle } from './page-style.ts';
+
+/** Earlier dates are placeholders of build tools. */
+export const FIRST_DATE = Date.UTC(1990, 0, 1);
+
+/** Characters that a terminal draws two columns wide: East Asian scripts and emoji. */
 const WIDE =
   /^[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6]|^\p{Emoji_Presentation}|\ufe0f/u;
 
-/** No page shows more of one value. */
+/** Longest part of a value that a page shows. Characters. */
 const LONGEST = 16 * 1024;
 
-/** Cuts a text into lines of at most `width` columns: after a blank near the end, else between characters as a reader sees them. At least one line. */
+/** Wraps a text to lines of at most `width` columns, after a space near the end, else between graphemes. Returns at least one line. */
 export function wrapText(text: string, width: number): readonly string[] {
   const lines: string[] = [];
   let [line, used] = ['', 0];
@@ -24,13 +29,14 @@ export function wrapText(text: string, width: number): readonly string[] {
   return [...lines, line];
 }
 
-/** The text in at most `width` columns; `mark` ends one that was longer. */
-export function fitText(text: string, width: number, mark: string): string {
+/** Cuts a text to at most `width` columns; an ellipsis ends a longer one. */
+export function fit(text: string, width: number, { unicode }: PageStyle): string {
+  const mark = unicode ? '…' : '...';
   const kept = cut(text, width);
   return kept === text ? text : `${cut(text, width - mark.length)}${mark}`;
 }
 
-/** As much of the text as fits. */
+/** Returns the part of the text that fits. */
 function cut(text: string, width: number): string {
   let [kept, used] = ['', 0];
   for (const { segment } of segmenter().segment(text.slice(0, LONGEST))) {
@@ -55,7 +61,7 @@ function segmenter(): Intl.Segmenter {
   return known;
 }
 
-/** Rows of cells as lines whose columns stand below each other. The first row is the head. */
+/** Aligns the columns of rows. The first row is the head. */
 export function tableLines(rows: readonly (readonly string[])[]): readonly string[] {
   const columns = Math.max(0, ...rows.map((cells) => cells.length));
   const widths = Array.from({ length: columns }, (_, column) =>

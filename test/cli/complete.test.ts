@@ -48,7 +48,7 @@ async function candidates(...words: readonly string[]): Promise<readonly string[
 }
 
 describe('complete()', () => {
-  test('offers every command, word by word', async () => {
+  test('complete() offers every command, word by word', async () => {
     const first = await candidates('');
     for (const { name } of COMMANDS) {
       const [word = '', ...rest] = name.split(' ');
@@ -61,7 +61,7 @@ describe('complete()', () => {
   });
 
   test.each(COMMANDS.map((spec) => [spec.name, spec] as const))(
-    'offers every flag of %s, with what it does',
+    'complete() offers every flag of %s with its summary',
     async (name, spec) => {
       const found = await complete([...name.split(' '), '--'], fakeIo(), COMMANDS);
       expect(found.map(({ value }) => value)).toEqual(
@@ -71,7 +71,7 @@ describe('complete()', () => {
     },
   );
 
-  test('knows what every argument and every value is', () => {
+  test('VALUE_KINDS has every placeholder', () => {
     const names = COMMANDS.flatMap(({ arguments: given, options }) => [
       ...given.map(({ name }) => name),
       ...options.flatMap(({ value }) => value ?? []),
@@ -79,7 +79,7 @@ describe('complete()', () => {
     const values = flagsOf(undefined).flatMap(({ value }) => value ?? []);
     expect(
       [...new Set([...names, ...values])].filter((name) => !Object.hasOwn(VALUE_KINDS, name)),
-      'say what they mean in VALUE_KINDS',
+      'add them to VALUE_KINDS',
     ).toEqual([]);
   });
 
@@ -109,16 +109,16 @@ describe('complete()', () => {
     [['logout', 'r'], ['registry.example']],
     [['rmi', 'registry.example/t'], ['registry.example/team/app:1.4']],
     [['inspect', 'local:'], ['local:registry.example/team/app:1.4']],
-  ])('%j becomes %j', async (words, expected) => {
+  ])('complete(%j) offers %j', async (words, expected) => {
     expect(await candidates(...words)).toEqual(expected);
   });
 
-  test('offers images of the local store where a bare word means one', async () => {
+  test('complete() offers images in the local store where a bare word means one', async () => {
     expect(await candidates('rmi', '')).toContain('registry.example/team/app:1.4');
     expect(await candidates('inspect', '')).not.toContain('registry.example/team/app:1.4');
   });
 
-  test('asks a registry for its repositories, and then for tags', async () => {
+  test('complete() requests repositories from a registry, then tags', async () => {
     const { host } = registry;
     expect(await candidates('copy', `${host}/team/`)).toEqual([
       `${host}/team/app:`,
@@ -138,7 +138,7 @@ describe('complete()', () => {
     expect(await candidates('copy', host)).toEqual([]);
   });
 
-  test('offers nothing where a registry does not answer in time', async () => {
+  test('complete() offers nothing if a registry does not respond in time', async () => {
     const slow = await startFakeRegistry();
     const gate = slow.hold({});
     const clock = { ...realClock, sleep: () => gate.reached };
@@ -148,7 +148,7 @@ describe('complete()', () => {
     gate.release();
   });
 
-  test('offers nothing, and says nothing, where a registry does not answer well', async () => {
+  test('complete() offers and prints nothing if a registry fails', async () => {
     const odd = await startFakeRegistry();
     odd.fault({ match: {}, times: 99, action: { kind: 'answer', status: 500, body: 'no' } });
     const io = fakeIo({ home, cwd });

@@ -47,7 +47,7 @@ describe('docker-credential-regi', () => {
     });
   });
 
-  test.each([[[]], [['get', 'a.example']]])('explains itself on %j', async (argv) => {
+  test.each([[[]], [['get', 'a.example']]])('prints its usage for %j', async (argv) => {
     expect(await run(argv)).toEqual({
       status: 1,
       stdout: 'Usage: docker-credential-regi get|store|erase|list|version\n',
@@ -55,14 +55,14 @@ describe('docker-credential-regi', () => {
     });
   });
 
-  test('says its version', async () => {
+  test('prints its version', async () => {
     expect(await run(['version'])).toMatchObject({
       status: 0,
       stdout: expect.stringMatching(/^docker-credential-regi \d+\.\d+\.\d+\n$/),
     });
   });
 
-  test('reads nothing of the configuration of docker, which may name it', async () => {
+  test('ignores docker configuration, which may name this helper', async () => {
     const env = {
       ...BUS,
       DOCKER_CONFIG: '/dev/null/nowhere',

@@ -15,19 +15,19 @@ import { tinyLayout } from '../support/images/tiny-layout.ts';
 import { runMain, type RunMainOptions } from '../support/cli/run-main.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
-/** A way to meet an error: in its words, REGISTRY is a registry with `team/app:1`, LAYOUT an image of a layout. */
+/** Provokes an error. In `argv`, REGISTRY is a registry with `team/app:1`, and LAYOUT an image in a layout. */
 interface Case {
   readonly argv: readonly string[];
-  /** Of the registry. */
+  /** Options of the registry. */
   readonly registry?: FakeRegistryOptions;
   readonly run?: RunMainOptions;
-  /** By path below the folder where the command runs; below `home/` and `layout/` of those. */
+  /** Files by path: below `home/`, below `layout/`, else below the working folder. */
   readonly files?: Readonly<Record<string, string>>;
 }
 
 const image = makeImage();
 
-function answers(
+function responses(
   status: number,
   code: string,
   message: string,
@@ -47,7 +47,7 @@ function answers(
 
 const interrupted = AbortSignal.abort(new InterruptedError('SIGINT'));
 
-/** One for each code: a new one does not compile until it is shown how a person meets it. */
+/** One case per code: a new code does not compile without one. */
 const CASES = {
   FAILED: {
     argv: ['delete', `REGISTRY/team/app@${image.root.digest}`],
@@ -55,7 +55,7 @@ const CASES = {
   },
   REFUSED: {
     argv: ['delete', '--yes', `REGISTRY/team/app@${image.root.digest}`],
-    registry: answers(405, 'UNSUPPORTED', 'The operation is unsupported.', { method: 'DELETE' }),
+    registry: responses(405, 'UNSUPPORTED', 'The operation is unsupported.', { method: 'DELETE' }),
   },
   UNSUPPORTED: { argv: ['repos', 'list', 'docker.io'] },
   ALREADY_EXISTS: { argv: ['copy', '--no-clobber', 'LAYOUT', 'REGISTRY/team/app:1'] },
@@ -113,7 +113,7 @@ const CASES = {
   NETWORK: { argv: ['digest', '127.0.0.1:1/team/app:1'] },
   SERVER_FAILED: {
     argv: ['digest', 'REGISTRY/team/app:1'],
-    registry: answers(503, 'UNAVAILABLE', 'storage is down'),
+    registry: responses(503, 'UNAVAILABLE', 'storage is down'),
   },
   TIMEOUT: {
     argv: ['digest', '--timeout', '0.1', '--retry', '0', 'REGISTRY/team/app:1'],
@@ -122,7 +122,7 @@ const CASES = {
   TLS: { argv: ['digest', 'REGISTRY/team/app:1'], registry: { tls: certificate() } },
   RATE_LIMITED: {
     argv: ['digest', '--retry', '1', 'REGISTRY/team/app:1'],
-    registry: answers(429, 'TOOMANYREQUESTS', 'You have reached your pull rate limit.'),
+    registry: responses(429, 'TOOMANYREQUESTS', 'You have reached your pull rate limit.'),
   },
   CONTENT_MISMATCH: {
     argv: ['inspect', 'REGISTRY/team/app:1'],
@@ -170,7 +170,7 @@ function certificate(): { readonly cert: string; readonly key: string } {
 
 describe('errors', () => {
   test.each(Object.entries<Case>(CASES))(
-    '%s is told in two lines, as JSON, and by its status',
+    '%s is reported in two lines, as JSON, and by its status',
     async (code, { argv, registry: options = {}, run = {}, files = {} }) => {
       const registry = await startFakeRegistry(options);
       await image.pushAll(registry.place.open('team/app'), '1');

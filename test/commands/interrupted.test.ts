@@ -98,7 +98,7 @@ describe('an interrupted pull into a layout', () => {
     expect([status, stderr]).toEqual([
       0,
       expect.stringMatching(
-        /^resumed +sha256:[0-9a-f]+ +4\.0 MiB [\d.]+ [KM]iB are there already$/m,
+        /^resumed +sha256:[0-9a-f]+ +4\.0 MiB [\d.]+ [KM]iB already transferred$/m,
       ),
     ]);
     expect(registry.requests.filter(({ headers }) => headers['range'] !== undefined)).toHaveLength(

@@ -78,7 +78,7 @@ describe.each(FAULTY_COMMANDS)('$name', (command) => {
     );
 
     expect(registry.requests.filter(({ fault }) => fault === kind.name).length, 'strikes').toBe(1);
-    expect(stderr).not.toMatch(/a fault of regi/);
+    expect(stderr).not.toMatch(/a bug in regi/);
     if (status === 0) expect(await flaws(scene, stdout)).toEqual([]);
     else {
       expect([4, 5, 6, 7], stderr).toContain(status);

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 
 import { commandOf } from '../../src/render/layers.ts';
-import { fitText, wrapText } from '../../src/render/text.ts';
+import { fit, wrapText } from '../../src/render/text.ts';
 
 test.each([
   ['', 5, ['']],
@@ -15,10 +15,11 @@ test.each([
   expect(wrapText(text, width)).toEqual(wanted);
 });
 
-test('fitText() ends a text with its mark only when it does not fit', () => {
-  expect(fitText('abcde', 5, '…')).toBe('abcde');
-  expect(fitText('abcdef', 5, '…')).toBe('abcd…');
-  expect(fitText('山田太郎', 6, '...')).toBe('山...');
+test('fit() ends a text with an ellipsis only when it does not fit', () => {
+  const unicode = { columns: 80, unicode: true };
+  expect(fit('abcde', 5, unicode)).toBe('abcde');
+  expect(fit('abcdef', 5, unicode)).toBe('abcd…');
+  expect(fit('山田太郎', 6, { ...unicode, unicode: false })).toBe('山...');
 });
 
 test.each([

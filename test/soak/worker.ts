@@ -83,7 +83,7 @@ async function runScene(options: WorkerOptions, pair: Pair, scene: Scene): Promi
     tally.hung.push(`${about}hung`);
     return;
   }
-  if (/a fault of regi/.test(ran.stderr)) tally.bugs.push(about + ran.stderr.trim());
+  if (/a bug in regi/.test(ran.stderr)) tally.bugs.push(about + ran.stderr.trim());
   if (ran.status === 0) {
     tally.endedWell += 1;
     await look(await command.flaws(scene, ran.stdout));

@@ -1,18 +1,17 @@
 import type { CommandSpec, OptionSpec } from '../../command.ts';
-import { groupCommands } from './command-groups.ts';
 import { EXIT_MEANINGS } from '../exit-status.ts';
 import { GLOBAL_OPTIONS } from '../parse/global-options.ts';
-import { optionSummary } from './help-text.ts';
+import { groupCommands, optionSummary } from './help-text.ts';
 import { optionSyntax, usageLine } from '../parse/parse-arguments.ts';
 
 /** A page of `docs/commands/`. */
 export interface DocPage {
-  /** Such as `tags-list.md`. */
+  /** File name such as `tags-list.md`. */
   readonly file: string;
   readonly text: string;
 }
 
-/** The manual: a page a command, and a list of them with what all have in common. */
+/** Generates the manual: one page per command, and a list of all commands with the flags they share. */
 export function docPages(commands: readonly CommandSpec[]): readonly DocPage[] {
   return [
     { file: 'README.md', text: listPage(commands) },
@@ -26,7 +25,7 @@ function listPage(commands: readonly CommandSpec[]): string {
     ...groupCommands(commands).flatMap(({ group, members }) => [
       `## ${group}`,
       table(
-        ['command', 'does'],
+        ['command', 'description'],
         members.map((spec) => [`[\`regi ${spec.name}\`](${pageName(spec)})`, spec.summary]),
       ),
     ]),
@@ -47,7 +46,7 @@ function commandPage(spec: CommandSpec): string {
     spec.description,
     ...(spec.arguments.length === 0 ? [] : ['## Arguments', argumentTable(spec)]),
     ...(spec.options.length === 0 ? [] : ['## Flags', optionTable(spec.options)]),
-    'The [flags of every command](README.md#flags-of-every-command) are taken too.',
+    'See also the [flags of every command](README.md#flags-of-every-command).',
     ...(spec.examples.length === 0
       ? []
       : [
@@ -59,25 +58,26 @@ function commandPage(spec: CommandSpec): string {
 
 const EXIT_STATUSES = `## Exit statuses
 
-${table(['status', 'means'], EXIT_MEANINGS)}
+${table(['status', 'meaning'], EXIT_MEANINGS)}
 
-An error is a line of what was wrong and a line of what to type. With \`--json\` it is one object on standard error:
-\`{"error":{"code":"NOT_FOUND","message":"…","hint":"…"}}\`; warnings are \`{"warning":{"message":"…","hint":"…"}}\`. Codes are the interface, messages are for people.`;
+An error is one line with the problem and one line with a hint. With \`--json\` it is one object on standard error:
+\`{"error":{"code":"NOT_FOUND","message":"…","hint":"…"}}\`; warnings are
+\`{"warning":{"message":"…","hint":"…"}}\`. Scripts can rely on codes; messages may change.`;
 
 const EVENTS = `## Events
 
-\`--progress json\` tells what happens as JSON lines on standard error: [progress events](../progress-events.md).`;
+\`--progress json\` prints events as JSON lines on standard error: [progress events](../progress-events.md).`;
 
 function argumentTable(spec: CommandSpec): string {
   return table(
-    ['argument', 'is'],
+    ['argument', 'description'],
     spec.arguments.map(({ name, summary }) => [`\`${name}\``, summary]),
   );
 }
 
 function optionTable(options: readonly OptionSpec[]): string {
   return table(
-    ['flag', 'does'],
+    ['flag', 'description'],
     options.map((option) => [`\`${optionSyntax(option)}\``, optionSummary(option)]),
   );
 }

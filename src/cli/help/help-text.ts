@@ -1,26 +1,41 @@
-import type { CommandSpec, OptionSpec } from '../../command.ts';
-import { groupCommands, TOPICS } from './command-groups.ts';
+import {
+  COMMAND_GROUPS,
+  type CommandGroup,
+  type CommandSpec,
+  type OptionSpec,
+} from '../../command.ts';
 import { GLOBAL_OPTIONS } from '../parse/global-options.ts';
 import { optionSyntax, usageLine } from '../parse/parse-arguments.ts';
 
 const DEFAULT_COLUMNS = 80;
 const MIN_COLUMNS = 40;
 const MAX_COLUMNS = 120;
-/** A left column wider than this gets its text on the next line. */
+/** A wider left column puts its text on the next line. */
 const MAX_LEFT = 34;
-/** In the list of all commands, so that summaries stay on their line in 80 columns. */
+/** Keeps each summary in the list of commands on one line of 80 columns. */
 const MAX_LISTED_NAME = 26;
+
+/** Summaries for commands that share their first word and one line of the overview. */
+const TOPICS: Readonly<Record<string, string>> = {
+  index: 'Create and edit multi-platform indexes',
+  manifest: 'Read or write a manifest, byte for byte',
+  blob: 'Download or upload a blob',
+  auth: 'Show stored logins',
+};
 
 type Row = readonly [left: string, right: string];
 
-/** `regi help copy`. */
+/** Returns the text of `regi help copy`. */
 export function commandHelp(spec: CommandSpec, columns: number | undefined): string {
   const width = clampColumns(columns);
   const aliases = spec.aliases ?? [];
   return sections([
     wrap(spec.summary, width),
     `Usage: ${usageLine(spec)}${aliases.length === 0 ? '' : `\nAlso:  ${aliases.map((alias) => `regi ${alias}`).join(', ')}`}`,
-    ...spec.description.split('\n\n').map((paragraph) => wrap(paragraph, width)),
+    spec.description
+      .split('\n')
+      .map((line) => wrap(line, width))
+      .join('\n'),
     section(
       'Arguments',
       spec.arguments.map(({ name, summary }) => [name, summary] as const),
@@ -34,7 +49,7 @@ export function commandHelp(spec: CommandSpec, columns: number | undefined): str
   ]);
 }
 
-/** `regi help`, and `regi help tags`: the commands that have a name, or another name, which starts with the words of `prefix`. */
+/** Returns the text of `regi help` or, with a prefix, of `regi help tags`: the commands whose name or alias starts with it. */
 export function overviewHelp(
   commands: readonly CommandSpec[],
   prefix: string,
@@ -60,7 +75,17 @@ export function overviewHelp(
 
 const TAGLINE = 'regi moves container images without a container engine';
 
-/** All commands in as few lines as they can be read in: no empty ones, and one of those that share a word and a group. */
+/** Lists the commands by group. Empty groups are omitted. */
+export function groupCommands(
+  commands: readonly CommandSpec[],
+): readonly { readonly group: CommandGroup; readonly members: readonly CommandSpec[] }[] {
+  return COMMAND_GROUPS.map((group) => ({
+    group,
+    members: commands.filter((spec) => spec.group === group),
+  })).filter(({ members }) => members.length > 0);
+}
+
+/** Formats all commands compactly: no empty lines, and one line for commands that share a word and a group. */
 function groupSections(commands: readonly CommandSpec[], width: number): string {
   const groups = groupCommands(commands).map(({ group, members }) => ({
     group,
@@ -89,14 +114,14 @@ function overviewRows(members: readonly CommandSpec[]): readonly Row[] {
   return [...rows.values()];
 }
 
-/** Under all its names of one word, where there is room: those of docker's `image` and of other tools would crowd the list. */
+/** Adds the one-word aliases if there is room; those with two words (`image pull`) would crowd the list. */
 function namesAndArguments(spec: CommandSpec): string {
   const names = [spec.name, ...(spec.aliases ?? []).filter((name) => !name.includes(' '))];
   const all = argumentsOf(spec, names.join(', '));
   return all.length > MAX_LISTED_NAME ? argumentsOf(spec, spec.name) : all;
 }
 
-/** Under the name that belongs to the prefix, and the others behind it: `image ls` is `images`. */
+/** Shows the name that has the prefix, then the others: `image ls` (also: images). */
 function topicRow(spec: CommandSpec, prefix: string): readonly Row[] {
   const names = [spec.name, ...(spec.aliases ?? [])];
   const shown = names.find((name) => name.startsWith(`${prefix} `));
@@ -123,7 +148,7 @@ function globalNames(width: number): string {
   );
 }
 
-/** What an option does, with its choices and whether it may be given several times. */
+/** Returns the summary of an option, with its choices and whether it is repeatable. */
 export function optionSummary({ summary, choices, repeatable, value }: OptionSpec): string {
   const notes = [
     choices === undefined ? undefined : choices.join(', '),
@@ -133,7 +158,7 @@ export function optionSummary({ summary, choices, repeatable, value }: OptionSpe
 }
 
 function optionRow(option: OptionSpec): Row {
-  // Flags without a letter stand under those with one.
+  // Aligns long names, with or without a short one.
   return [
     `${option.short === undefined ? '    ' : ''}${optionSyntax(option)}`,
     optionSummary(option),

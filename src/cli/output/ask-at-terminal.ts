@@ -1,20 +1,19 @@
 import { createInterface } from 'node:readline';
-import { Writable } from 'node:stream';
+import { type Readable, Writable } from 'node:stream';
 
 import { InterruptedError } from '../../errors.ts';
 import type { AskOptions } from '../../io.ts';
-import type { InputStream, OutputStream } from './streams.ts';
 
 export interface AskAtTerminalOptions extends AskOptions {
-  readonly input: InputStream;
-  readonly screen: OutputStream;
+  readonly input: Readable;
+  readonly screen: Writable;
   readonly question: string;
 }
 
 /**
- * Asks for one line at a terminal; undefined at the end of input (Ctrl-D).
+ * Asks for one line at a terminal. Resolves to undefined at the end of input (Ctrl-D).
  *
- * @throws {InterruptedError} at Ctrl-C: while keys are read one by one, the terminal sends no signal for it.
+ * @throws {InterruptedError} at Ctrl-C. In raw mode the terminal sends no signal for it.
  */
 export function askAtTerminal({
   input,
@@ -32,14 +31,14 @@ export function askAtTerminal({
       historySize: 0,
       tabSize: 1,
     });
-    // By now the terminal echoes nothing: who types as soon as there is a question is not shown.
+    // The echo is off by now, so that a quick typist's first keys stay invisible too.
     if (hidden) screen.write(question);
     let isOver = false;
     const finish = (settle: () => void, after: string): void => {
       if (isOver) return;
       isOver = true;
       signal.removeEventListener('abort', onAbort);
-      // Gives the terminal its echo back. Its listeners stay: readline's own among them stop it from listening to the keys.
+      // Restores the echo. Listeners on `input` stay: among them is readline's own, which stops reading keys.
       lines.close();
       if (after !== '') screen.write(after);
       settle();
@@ -55,7 +54,7 @@ export function askAtTerminal({
   });
 }
 
-/** Where readline echoes a password to. */
+/** Discards the echo of a password. */
 function nowhere(): Writable {
   return new Writable({ write: (_chunk, _encoding, done) => done() });
 }

@@ -6,37 +6,25 @@ import { jsonText } from '../../format.ts';
 import { printable } from '../../redact.ts';
 import type { StatusArea } from './status-area.ts';
 
-/** Standard output goes to a file or device that takes no more. */
-function answerNotWrittenError(cause: unknown): RegiError {
-  return new RegiError(
-    'STORAGE_FAILED',
-    `Cannot write to standard output: ${cause instanceof Error ? cause.message : 'unknown reason'}`,
-    {
-      hint: 'free some space where it goes, or send it elsewhere',
-      cause,
-    },
-  );
-}
-
 /** Writes the rows of one command on standard output. */
 export interface RowWriter {
-  /** Takes a row. It is written when enough rows are there, and at the latest when the command waits for something. */
+  /** Buffers a row. Rows are written when there are enough of them, or when the command waits. */
   write(row: unknown): Promise<void>;
-  /** Resolves when all rows that were taken are with the reader. */
+  /** Resolves when every buffered row is written. */
   flush(): Promise<void>;
-  /** Turns true when nobody reads there any more. */
+  /** True once the reader has gone. */
   readonly gone: boolean;
 }
 
-/** Rows that are written together. Few enough that a reader that has gone is noticed before the next page of a listing is asked for. */
+/** Rows per write. Few enough to notice that the reader has gone before the next page of a list is requested. */
 const ROWS_AT_ONCE = 128;
 /** Characters. */
 const TEXT_AT_ONCE = 64 * 1024;
 
 /**
- * Rows as text, or with `--json` as one object a line. What the area prints stands behind the rows that were taken before.
+ * Formats rows as text, or with `--json` as one object per line. Keeps their order with the lines of the area.
  *
- * @throws {answerNotWrittenError} in `write()` and `flush()`, from the first write that fails on.
+ * @throws {RegiError} STORAGE_FAILED in `write()` and `flush()`, from the first failed write on.
  */
 export function rowWriter(
   output: TextOutput,
@@ -52,7 +40,7 @@ export function rowWriter(
 
   async function put(content: string | Uint8Array): Promise<void> {
     if (content.length > 0 && !writer.gone)
-      writer.gone = (await writeAnswer(output, content)) === 'gone';
+      writer.gone = (await writeStdout(output, content)) === 'gone';
   }
 
   function flush(): Promise<void> {
@@ -66,7 +54,7 @@ export function rowWriter(
   function flushSoon(): void {
     if (isScheduled) return;
     isScheduled = true;
-    // Rows of one answer come without a turn of the event loop between them.
+    // Rows of one response arrive in the same turn of the event loop.
     setImmediate(() => {
       isScheduled = false;
       flush().catch(ignore);
@@ -84,7 +72,7 @@ export function rowWriter(
       if (!area.isQuiet) await area.clear();
       if (typeof content !== 'string') {
         await flush();
-        // Bytes are borrowed, so nobody can wait for more of them.
+        // Bytes are borrowed until the next row, so they are written at once.
         await put(content);
         return;
       }
@@ -99,15 +87,15 @@ export function rowWriter(
   return writer;
 }
 
-/** Every later write fails as the one that was left alone. */
+/** A later write reports the same failure. */
 function ignore(): void {}
 
 /**
- * Writes on standard output. A reader that has gone, as `head` does, is no failure.
+ * Writes to standard output. It is no failure if the reader has gone, as `head` does.
  *
- * @throws {AnswerNotWrittenError}
+ * @throws {RegiError} STORAGE_FAILED if the file or device takes no more.
  */
-export async function writeAnswer(
+export async function writeStdout(
   output: TextOutput,
   content: string | Uint8Array,
 ): Promise<'written' | 'gone'> {
@@ -116,7 +104,11 @@ export async function writeAnswer(
     return 'written';
   } catch (error) {
     if (isReaderGone(error)) return 'gone';
-    throw answerNotWrittenError(error);
+    throw new RegiError(
+      'STORAGE_FAILED',
+      `Cannot write to standard output: ${error instanceof Error ? error.message : 'unknown reason'}`,
+      { hint: 'free some space at its destination, or redirect it elsewhere', cause: error },
+    );
   }
 }
 
@@ -129,12 +121,12 @@ export function isReaderGone(error: unknown): boolean {
   );
 }
 
-/** Also for errors: one line, characters that could disturb a terminal escaped. */
+/** Formats an object as one line; characters that could affect a terminal are escaped. */
 export function jsonLine(value: unknown): string {
   return `${jsonText(value)}\n`;
 }
 
-/** What most rows are made of, and all of a row: nothing to escape. */
+/** Matches a row without characters to escape, as most are. */
 const PLAIN = /^[\n\t\x20-\x7e]*$/;
 
 function textOf(text: string | Uint8Array): string | Uint8Array {

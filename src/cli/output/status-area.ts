@@ -2,15 +2,15 @@ import type { TextOutput } from '../../io.ts';
 
 const ERASE_DOWN = '\x1b[0J';
 const ERASE_LINE = '\x1b[2K';
-/** What takes no room. */
+/** Escape sequences, which take no columns. */
 const COLOR = /\x1b\[[\d;]*m/g;
-/** Terminals that know it (tmux too) show what is between in one go; others ignore it. */
+/** Terminals that support synchronized output (tmux too) draw everything in between at once; others ignore it. */
 const BEGIN_UPDATE = '\x1b[?2026h';
 const END_UPDATE = '\x1b[?2026l';
 
 /**
- * Standard error: lines that stay, and below them an area that is drawn over and over. Writes keep their order; nobody waits for
- * them but `flush()`. A reader that has gone is no failure: what it does not want to read is dropped.
+ * Writes to standard error: lines that stay, and below them an area that is redrawn. Writes keep their order;
+ * only `flush()` and `clear()` wait for them. If the reader has gone, writes are dropped without an error.
  */
 export class StatusArea {
   readonly #output: TextOutput;
@@ -23,12 +23,12 @@ export class StatusArea {
     this.#output = output;
   }
 
-  /** Lets all that is printed from now on wait for `before`, which another stream of the same terminal may need. It must not throw. */
+  /** Delays every later write until `before` is done, to keep the order with standard output. It must not throw. */
   follow(before: () => Promise<void>): void {
     this.#before = before;
   }
 
-  /** Whether nothing is drawn and all that was printed is with the reader. */
+  /** True if nothing is drawn and every write is done. */
   get isQuiet(): boolean {
     return this.#area.length === 0 && this.#waiting === 0;
   }
@@ -39,9 +39,9 @@ export class StatusArea {
     this.#write(`${this.#eraseText()}${text}\n${drawText(this.#area)}`);
   }
 
-  /** Replaces the area. Lines must be narrower than the terminal, or the next drawing is off. */
+  /** Redraws the area. Lines must be narrower than the terminal, or the next drawing is misplaced. */
   draw(lines: readonly string[]): void {
-    // A terminal that is slower than ten drawings a second gets fewer.
+    // Skips a drawing if the terminal is slower than ten a second.
     if (this.#waiting > 0) return;
     const up = this.#height();
     const isBroken = up !== this.#area.length;
@@ -53,7 +53,7 @@ export class StatusArea {
     );
   }
 
-  /** Takes the area away, so that another stream of the same terminal can write; the next `draw()` brings it back. */
+  /** Erases the area, so that standard output can write to the same terminal. The next `draw()` restores it. */
   async clear(): Promise<void> {
     const text = this.#eraseText();
     this.#area = [];
@@ -61,7 +61,7 @@ export class StatusArea {
     await this.#pending;
   }
 
-  /** Resolves when all that was printed is with the reader. */
+  /** Resolves when every write is done. */
   async flush(): Promise<void> {
     await this.#pending;
   }
@@ -70,7 +70,7 @@ export class StatusArea {
     return this.#area.length === 0 ? '' : `${cursorUp(this.#height())}${ERASE_DOWN}`;
   }
 
-  /** Rows that the area takes: terminals break its lines anew when they are made narrower. */
+  /** Rows of the area: a terminal that has become narrower wraps its lines. */
   #height(): number {
     const columns = this.#output.columns() ?? Number.POSITIVE_INFINITY;
     return this.#area.reduce(

@@ -3,20 +3,20 @@ import type { Readable, Writable } from 'node:stream';
 import type { TextInput, TextOutput } from '../../io.ts';
 import { UsageError } from '../../errors.ts';
 
-/** A stream of the process that is written to. */
+/** Standard output or standard error of a process. */
 export type OutputStream = Writable & {
   readonly isTTY?: boolean | undefined;
   readonly columns?: number | undefined;
   readonly rows?: number | undefined;
 };
 
-/** A stream of the process that is read from. */
+/** Standard input of a process. */
 export type InputStream = Readable & { readonly isTTY?: boolean | undefined };
 
-/** Writes one after the other; each waits until the stream has taken the bytes, so a slow reader slows the command down. */
+/** Adapts a stream. Each write waits until the stream has taken the bytes, so a slow reader slows the command down. */
 export function textOutput(stream: OutputStream): TextOutput {
   let broken: Error | undefined;
-  // Without a listener the stream's 'error' would end the process.
+  // Without a listener, an 'error' of the stream would end the process.
   stream.on('error', (error: Error) => {
     broken = error;
   });
@@ -34,8 +34,10 @@ export function textOutput(stream: OutputStream): TextOutput {
 }
 
 /**
- * @param open opens standard input, not before it is asked for: an open one may keep the process alive.
- * @param screen shows questions, and what is typed as far as it may be seen.
+ * Adapts standard input.
+ *
+ * @param open opens standard input when it is first used: an open one may keep the process alive.
+ * @param screen shows questions and the visible part of replies.
  */
 export function textInput(open: () => InputStream, screen: OutputStream): TextInput {
   return {

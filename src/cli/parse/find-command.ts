@@ -4,14 +4,14 @@ import { hintForForeign } from './foreign-words.ts';
 import { GLOBAL_OPTIONS } from './global-options.ts';
 import { nearest } from './suggest.ts';
 
-/** What a command line asks for, before its flags are looked at. */
+/** The request of a command line, before its flags are parsed. */
 export type Request =
   | { readonly kind: 'run'; readonly spec: CommandSpec; readonly words: readonly string[] }
   | { readonly kind: 'help'; readonly spec: CommandSpec }
-  /** A list of commands: those whose name starts with `prefix`; all when it is empty. */
+  /** Lists the commands whose name starts with `prefix`; all if it is empty. */
   | { readonly kind: 'overview'; readonly prefix: string };
 
-/** Words that people try, where one command would have to guess which of several things they mean. */
+/** Words that could mean several commands. */
 const REFUSED: Readonly<Record<string, string>> = {
   rm: 'type `regi tags delete REF` for a tag, `regi delete REPO@DIGEST` for a manifest, or `regi rmi REF` for the local store',
 };
@@ -19,7 +19,7 @@ const REFUSED: Readonly<Record<string, string>> = {
 /**
  * Finds the command that a command line names, with or without global flags before the name.
  *
- * @throws {UsageError} when it names none; the hint suggests the nearest.
+ * @throws {UsageError} if it names none; the hint suggests the nearest.
  */
 export function findCommand(argv: readonly string[], commands: readonly CommandSpec[]): Request {
   const byName = new Map(
@@ -53,8 +53,8 @@ function overview(
 }
 
 /**
- * Takes as many words as are the beginning of a command's name; flags may stand between them.
- * `next` is the first word that did not fit.
+ * Splits off the longest beginning of a command name; flags may stand between its words.
+ * `next` is the first other word.
  */
 function splitName(
   argv: readonly string[],
@@ -87,7 +87,7 @@ function startsAnyName(words: string, byName: ReadonlyMap<string, CommandSpec>):
   return [...byName.keys()].some((name) => name === words || name.startsWith(`${words} `));
 }
 
-/** Whether `--flag value` is meant. A command's own flags stand behind its whole name, where this is not asked. */
+/** True if a global flag takes the next word as its value. A command's own flags come after its name. */
 function takesNextWord(flag: string): boolean {
   const options: readonly OptionSpec[] = GLOBAL_OPTIONS;
   return options.some((option) => option.value !== undefined && flag === `--${option.name}`);
@@ -105,7 +105,7 @@ function unknownCommand(
   const typed = prefix === '' ? next : `${prefix} ${next}`;
   const refusal = Object.hasOwn(REFUSED, typed) ? REFUSED[typed] : undefined;
   if (refusal !== undefined)
-    return new UsageError(`Cannot guess what ${JSON.stringify(typed)} is to remove`, {
+    return new UsageError(`Cannot run ${JSON.stringify(typed)}: it could mean several commands`, {
       hint: refusal,
     });
   const foreign =

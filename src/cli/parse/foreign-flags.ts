@@ -1,7 +1,7 @@
 interface ForeignFlag {
-  /** As docker, crane, skopeo, regctl or oras write them. */
+  /** Flags of docker, crane, skopeo, regctl or oras. */
   readonly flags: readonly string[];
-  /** Only of use in a command that has this option. */
+  /** The hint applies only to commands with this option. */
   readonly option?: string | undefined;
   readonly hint: string;
 }
@@ -17,7 +17,7 @@ const FOREIGN_FLAGS: readonly ForeignFlag[] = [
       '--to-insecure',
       '--allow-insecure',
     ],
-    hint: 'name the host: --tls-skip-verify HOST[:PORT], or --plain-http HOST[:PORT] where it speaks no TLS',
+    hint: 'name the host: --tls-skip-verify HOST[:PORT], or --plain-http HOST[:PORT] if it has no TLS',
   },
   {
     flags: ['--from-plain-http', '--to-plain-http'],
@@ -26,7 +26,7 @@ const FOREIGN_FLAGS: readonly ForeignFlag[] = [
   {
     flags: ['--all', '--multi-arch'],
     option: 'platform',
-    hint: 'leave it out: an image goes with all its platforms unless --platform narrows it',
+    hint: 'drop it: images are copied with all platforms unless --platform is given',
   },
   {
     flags: ['--override-arch', '--override-os', '--override-variant', '--arch', '--os'],
@@ -38,7 +38,7 @@ const FOREIGN_FLAGS: readonly ForeignFlag[] = [
     option: 'referrers',
     hint: 'type --referrers for signatures, SBOMs and attestations',
   },
-  { flags: ['--preserve-digests'], hint: 'leave it out: a digest never changes on the way' },
+  { flags: ['--preserve-digests'], hint: 'drop it: copying never changes a digest' },
   { flags: ['--retry-times'], hint: 'type --retry N' },
   {
     flags: ['-j', '--jobs', '--max-concurrent-uploads', '--image-parallel-copies'],
@@ -74,20 +74,20 @@ const FOREIGN_FLAGS: readonly ForeignFlag[] = [
   },
   {
     flags: ['--oci-layout', '--from-oci-layout', '--to-oci-layout', '--src-shared-blob-dir'],
-    hint: 'write the place before the name: oci:DIR:TAG',
+    hint: 'write the location with its prefix: oci:DIR:TAG',
   },
   {
     flags: ['-d', '--debug', '--verbosity', '-D'],
-    hint: 'type -v to see requests, or -vv for headers too',
+    hint: 'type -v to log requests, or -vv to log headers too',
   },
   {
     flags: ['--disable-content-trust'],
-    hint: 'leave it out: signatures are copied with --referrers, and not verified',
+    hint: 'drop it: --referrers copies signatures, and none are verified',
   },
 ];
 
 /**
- * What to type instead of a flag that another tool has.
+ * Returns a hint for a flag of another tool.
  *
  * @param has whether the command has an option of this name.
  */

@@ -1,11 +1,11 @@
 const NO_ENGINE =
-  'regi moves images and runs none; for an engine to run, type: regi pull REF -o FILE, and docker load -i FILE';
+  'regi moves images and cannot run them; for docker, type: regi pull REF -o FILE, then docker load -i FILE';
 const NO_EDITS =
-  'regi changes no layers and no configs; it moves what a build made: regi push oci:DIR REF';
+  'regi does not build or change images; to push a finished build, type: regi push oci:DIR REF';
 const LOCAL_INSPECT =
   'type: regi inspect local:REF for the local store, or regi inspect REF for its registry';
 
-/** What other tools call what they do, and what to type for it here. */
+/** Hints for commands of other tools. */
 const HINTS: Readonly<Record<string, string>> = {
   run: NO_ENGINE,
   exec: NO_ENGINE,
@@ -43,7 +43,7 @@ const HINTS: Readonly<Record<string, string>> = {
   'image config': 'type: regi config LOC',
   'image export': 'type: regi export REF… -o FILE',
   'image delete': 'type: regi delete REPO@DIGEST, or regi rmi REF for the local store',
-  'manifest inspect': 'type: regi manifest get LOC, or regi inspect LOC for people to read',
+  'manifest inspect': 'type: regi manifest get LOC, or regi inspect LOC to read it',
   'manifest fetch': 'type: regi manifest get LOC',
   'manifest push': 'type: regi manifest put REF FILE',
   'manifest create': 'type: regi index create REF IMAGE…',
@@ -55,10 +55,10 @@ const HINTS: Readonly<Record<string, string>> = {
   'registry login': 'type: regi login REGISTRY',
 };
 
-/** What to type for a command of another tool; undefined of words that none has. */
+/** Returns a hint for a command of another tool; undefined for other words. */
 export function hintForForeign(words: string): string | undefined {
   return Object.hasOwn(HINTS, words) ? HINTS[words] : undefined;
 }
 
-/** Those words, to be compared with what regi has. */
+/** The commands with a hint, for tests. */
 export const FOREIGN_WORDS: readonly string[] = Object.keys(HINTS);

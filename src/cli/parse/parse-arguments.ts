@@ -2,21 +2,22 @@ import { Command, CommanderError, Option } from 'commander';
 
 import type { CommandSpec, OptionSpec, ParsedArguments } from '../../command.ts';
 import { UsageError } from '../../errors.ts';
+import { formatCount } from '../../format.ts';
 import { foreignFlagHint } from './foreign-flags.ts';
 import { GLOBAL_OPTIONS } from './global-options.ts';
 import { nearest } from './suggest.ts';
 
 type OptionValue = ParsedArguments['options'][string];
 
-/** Help was asked for instead. */
+/** Returned if `--help` is among the words. */
 export const HELP_WANTED = Symbol('help wanted');
 
 /**
- * Parses the words behind a command's name: its own flags, the global ones and its arguments.
+ * Parses the words after a command name: its flags, the global flags and its arguments.
  *
- * @returns `HELP_WANTED` when `--help` is among them, whatever else is.
- * @throws {UsageError} when a flag is unknown, lacks its value or has one that is not among its choices, and when there are
- *   too few or too many arguments. Values are not quoted unless they are no secret for certain.
+ * @returns `HELP_WANTED` if `--help` is among them, even if other words are wrong.
+ * @throws {UsageError} if a flag is unknown, lacks its value or has an invalid one, or if there are too few or too many
+ *   arguments. Messages quote a value only if it cannot be a secret.
  */
 export function parseArguments(
   spec: CommandSpec,
@@ -49,7 +50,7 @@ export function parseArguments(
   };
 }
 
-/** `--platform P`, `-q, --quiet`. */
+/** Formats a flag: `--platform P`, `-q, --quiet`. */
 export function optionSyntax({ name, short, value }: OptionSpec): string {
   return `${short === undefined ? '' : `-${short}, `}--${name}${value === undefined ? '' : ` ${value}`}`;
 }
@@ -70,9 +71,9 @@ function toOption(optionSpec: OptionSpec, spec: CommandSpec): Option {
       throw unknownChoice(optionSpec, choices, text, spec);
     return text;
   };
-  // Not commander's `<value...>`: that takes the arguments behind it too. Its `choices()` knows no hint.
+  // Commander's `<value...>` would take the arguments after it too, and its `choices()` has no hint.
   if (repeatable !== true) return option.argParser<string>(check);
-  // A repeatable switch is given no text; only how often it was there is of interest.
+  // For a repeatable switch only the number of its occurrences matters.
   return option.argParser<readonly string[] | undefined>((text: string | undefined, before) => [
     ...(before ?? []),
     check(text ?? ''),
@@ -81,7 +82,7 @@ function toOption(optionSpec: OptionSpec, spec: CommandSpec): Option {
 
 function valueOf(command: Command, option: Option): OptionValue {
   const value: unknown = command.getOptionValue(option.attributeName());
-  // For `--no-clobber` commander keeps `clobber`, true until the flag makes it false.
+  // For `--no-clobber`, commander stores `clobber`: true unless the flag is given.
   if (option.negate) return value === false ? true : undefined;
   return value as OptionValue;
 }
@@ -108,7 +109,7 @@ function translate(
     case 'commander.excessArguments': {
       const most = spec.arguments.length;
       return new UsageError(
-        `Cannot run "regi ${spec.name}" with so many arguments: expected ${most === 0 ? 'none' : `at most ${most}`}`,
+        `Cannot run "regi ${spec.name}": expected ${most === 0 ? 'no arguments' : `at most ${formatCount(most, 'argument')}`}`,
         {
           hint: words.some((word) => word.startsWith('-'))
             ? `${seeHelp(spec)}; switches take no value`
@@ -124,7 +125,7 @@ function translate(
   }
 }
 
-/** `regi copy SRC DST [FLAGS]`. */
+/** Formats the usage: `regi copy SRC DST [FLAGS]`. */
 export function usageLine(spec: CommandSpec): string {
   const names = spec.arguments.map(({ name, optional, variadic }) => {
     const text = `${name}${variadic === true ? '…' : ''}`;
@@ -134,9 +135,9 @@ export function usageLine(spec: CommandSpec): string {
 }
 
 function unknownOption(typed: string, spec: CommandSpec, specs: readonly OptionSpec[]): UsageError {
-  // What follows "=" may be a password.
+  // The part after "=" may be a password.
   const flag = typed.split('=', 1)[0] ?? typed;
-  // A letter may have its value right behind it: -pSECRET.
+  // A short flag may have its value attached: -pSECRET.
   const refused = Object.entries(spec.refusedFlags ?? {}).find(([name]) =>
     name.startsWith('--') ? name === flag : flag.startsWith(name),
   );
@@ -146,7 +147,7 @@ function unknownOption(typed: string, spec: CommandSpec, specs: readonly OptionS
     });
   if (specs.some((candidate) => `--${candidate.name}` === flag)) {
     return new UsageError(`Cannot give "${flag}" a value: it is a switch`, {
-      hint: `type ${flag} alone`,
+      hint: `type only ${flag}`,
     });
   }
   const foreign = foreignFlagHint(flag, (name) =>
@@ -185,7 +186,7 @@ function seeHelp(spec: CommandSpec): string {
   return `\`regi help ${spec.name}\` lists the flags`;
 }
 
-/** What commander puts into single quotes: the flag or the argument it complains of. */
+/** Returns the flag or argument that commander's message has in single quotes. */
 function quoted(error: CommanderError): string {
   return /'(?<inside>.*)'/s.exec(error.message)?.groups?.['inside'] ?? '';
 }

@@ -14,17 +14,17 @@ import {
 import type { GlobalOptionName } from './global-options.ts';
 
 const DEFAULT_RETRIES = 5;
-/** More connections to one host than this are an attack, or are taken for one. */
+/** Servers may take more connections than this for an attack. */
 const MAX_CONCURRENCY = 256;
 const MAX_RETRIES = 100;
 
 type OptionValues = ParsedArguments['options'];
 
 /**
- * Parses the flags that every command takes. Paths become absolute. `REGI_INSECURE_REGISTRIES` (separated by commas or spaces)
- * adds to `--insecure-registry`.
+ * Parses the global flags. Paths become absolute. `REGI_INSECURE_REGISTRIES` (separated by commas or spaces) adds to
+ * `--insecure-registry`.
  *
- * @throws {UsageError} at the first value that is not what its flag takes.
+ * @throws {UsageError} at the first invalid value.
  */
 export function parseSettings(
   values: OptionValues,
@@ -70,7 +70,7 @@ export function parseSettings(
   };
 }
 
-/** Whether standard error may be coloured: the flag, then NO_COLOR (https://no-color.org), then whether it is a terminal. */
+/** Decides whether to colour standard error: by the flag, then NO_COLOR (https://no-color.org), then whether it is a terminal. */
 export function wantsColor(
   values: OptionValues,
   { env, stderr }: Pick<Io, 'env' | 'stderr'>,

@@ -1,7 +1,7 @@
-/** More wrong letters than this is another word. */
+/** More wrong letters than this make a different word. */
 const MAX_DISTANCE = 3;
 
-/** The candidate that was probably meant, if one is near enough. */
+/** Returns the candidate that was probably meant, if one is near enough. */
 export function nearest(word: string, candidates: Iterable<string>): string | undefined {
   let best: string | undefined;
   let bestDistance = Math.min(MAX_DISTANCE + 1, Math.ceil(word.length / 2));
@@ -12,9 +12,9 @@ export function nearest(word: string, candidates: Iterable<string>): string | un
   return best;
 }
 
-/** Letters to insert, remove, replace or swap with their neighbour (optimal string alignment). */
+/** Counts the letters to insert, remove, replace or swap with a neighbour (optimal string alignment). */
 function editDistance(from: string, to: string): number {
-  // Words of a command line may be long; nothing that long is near.
+  // Bounds the work for long words.
   if (Math.abs(from.length - to.length) > MAX_DISTANCE) return MAX_DISTANCE + 1;
   let beforePrevious: readonly number[] = [];
   let previous: readonly number[] = Array.from({ length: to.length + 1 }, (_, index) => index);

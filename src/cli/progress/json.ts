@@ -5,29 +5,30 @@ import { addEvent, NO_TOTALS } from '../../operations/copy/totals.ts';
 import type { CopyEvent } from '../../operations/copy/events.ts';
 import { errorObject } from '../output/error-text.ts';
 import { jsonLine } from '../output/output.ts';
-import type { Progress } from './progress.ts';
 import type { StatusArea } from '../output/status-area.ts';
+import { transferKey, type Progress } from './progress.ts';
 
-/** Bytes that moved are told this often per node; chunk by chunk would be 65,000 lines per GiB over TLS. */
+/** Interval of `progress` lines per blob. One line per chunk would be 65,000 lines per GiB over TLS. */
 const INTERVAL_MS = 100;
 
 type ProgressEvent = Extract<CopyEvent, { kind: 'progress' }>;
 
 interface Moving {
   readonly event: ProgressEvent;
+  /** Bytes since the last line. */
   readonly bytes: number;
-  readonly toldAt: number;
+  readonly printedAt: number;
 }
 
-/** The event stream as JSON lines, and a last one of kind `summary`. */
+/** Prints events as JSON lines, and a last one of kind `summary`. */
 export function jsonProgress(clock: Clock, isPlan: boolean, area: StatusArea): Progress {
   const begun = clock.now();
   const moving = new Map<string, Moving>();
   let totals = NO_TOTALS;
 
-  const tell = (value: object): void => area.print(jsonLine(value).trimEnd());
+  const print = (value: object): void => area.print(jsonLine(value).trimEnd());
   const flush = ({ event, bytes }: Moving): void => {
-    if (bytes > 0) tell(eventObject({ ...event, bytes }));
+    if (bytes > 0) print(eventObject({ ...event, bytes }));
   };
 
   return {
@@ -35,32 +36,32 @@ export function jsonProgress(clock: Clock, isPlan: boolean, area: StatusArea): P
     onEvent(event) {
       totals = addEvent(totals, event);
       if (event.kind === 'progress') {
-        const key = keyOf(event);
+        const key = transferKey(event);
         const before = moving.get(key);
         const now = clock.now();
         const next = {
           event,
           bytes: event.bytes + (before?.bytes ?? 0),
-          toldAt: before?.toldAt ?? now,
+          printedAt: before?.printedAt ?? now,
         };
-        if (before !== undefined && now - before.toldAt < INTERVAL_MS) {
+        if (before !== undefined && now - before.printedAt < INTERVAL_MS) {
           moving.set(key, next);
           return;
         }
-        moving.set(key, { event, bytes: 0, toldAt: now });
+        moving.set(key, { event, bytes: 0, printedAt: now });
         flush(next);
         return;
       }
       if ('target' in event) {
-        const before = moving.get(keyOf(event));
+        const before = moving.get(transferKey(event));
         if (before !== undefined) flush(before);
-        moving.delete(keyOf(event));
+        moving.delete(transferKey(event));
       }
-      tell(eventObject(event));
+      print(eventObject(event));
     },
     end(completed) {
       if (completed)
-        tell({
+        print({
           kind: 'summary',
           ...(isPlan && { dryRun: true }),
           ...totals,
@@ -70,7 +71,7 @@ export function jsonProgress(clock: Clock, isPlan: boolean, area: StatusArea): P
   };
 }
 
-/** The documented shape of an event: descriptors with their three members, errors with code, message and hint. */
+/** Returns the documented shape of an event: three fields per descriptor; code, message and hint per error. */
 function eventObject(event: CopyEvent): object {
   switch (event.kind) {
     case 'resolved':
@@ -110,8 +111,4 @@ function eventObject(event: CopyEvent): object {
 
 function nodeObject({ mediaType, digest, size }: Descriptor): object {
   return { mediaType, digest, size };
-}
-
-function keyOf({ target, to }: { readonly target: Descriptor; readonly to: string }): string {
-  return `${to} ${target.digest}`;
 }

@@ -1,6 +1,7 @@
 import type { Io } from '../../io.ts';
 import { NO_TOTALS } from '../../operations/copy/totals.ts';
 import { printable } from '../../redact.ts';
+import { showsUnicode } from '../../render/page-style.ts';
 import { addBlobs, summaryLine } from './summary.ts';
 import type { Progress } from './progress.ts';
 import type { StatusArea } from '../output/status-area.ts';
@@ -11,7 +12,7 @@ const FRAME_MS = 100;
 const DEFAULT_COLUMNS = 80;
 const DEFAULT_ROWS = 24;
 
-/** For terminals: a line per active blob with bar, bytes and speed, and a total; ten times a second at most. */
+/** Draws a line with bar, bytes and speed per active blob, and a total, ten times a second. */
 export function liveProgress(
   { clock, stderr, env }: Pick<Io, 'clock' | 'stderr' | 'env'>,
   color: boolean,
@@ -32,7 +33,7 @@ export function liveProgress(
 
   async function drawUntilStopped(): Promise<void> {
     for (;;) {
-      // First, so that what is over at once does not flash. It rejects only when the drawing is to end.
+      // Sleeps first, so that a quick command does not flash. Rejects only if drawing is to end.
       await clock.sleep(FRAME_MS, stopping.signal).catch(() => undefined);
       if (stopping.signal.aborted) return;
       area.draw(transferLines(model.view(clock.now()), style()));
@@ -55,9 +56,4 @@ export function liveProgress(
       if (completed) area.print(summaryLine(totals, clock.now() - begun));
     },
   };
-}
-
-/** Locales without UTF-8 would show bytes in place of lines. */
-function showsUnicode(env: Io['env']): boolean {
-  return /utf-?8/i.test(env['LC_ALL'] || env['LC_CTYPE'] || env['LANG'] || '');
 }

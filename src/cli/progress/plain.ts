@@ -1,17 +1,16 @@
 import type { Clock } from '../../clock.ts';
 import { assertNever } from '../../errors.ts';
-import { formatBytes, shortDigest } from '../../format.ts';
+import { formatBytes, formatDuration, shortDigest } from '../../format.ts';
 import type { Descriptor } from '../../oci/descriptor.ts';
 import { isManifestType } from '../../oci/media-types.ts';
-import { NO_TOTALS } from '../../operations/copy/totals.ts';
 import type { CopyEvent } from '../../operations/copy/events.ts';
+import { NO_TOTALS } from '../../operations/copy/totals.ts';
 import { printable } from '../../redact.ts';
-import { formatDuration } from './format.ts';
-import { addBlobs, planLine, summaryLine } from './summary.ts';
-import type { Progress } from './progress.ts';
 import type { StatusArea } from '../output/status-area.ts';
+import { transferKey, type Progress } from './progress.ts';
+import { addBlobs, planLine, summaryLine } from './summary.ts';
 
-/** For logs: one line per finished blob and a summary. */
+/** Prints one line per finished blob and a summary, for logs. */
 export function plainProgress(clock: Clock, isPlan: boolean, area: StatusArea): Progress {
   const begun = clock.now();
   const startedAt = new Map<string, number>();
@@ -20,8 +19,8 @@ export function plainProgress(clock: Clock, isPlan: boolean, area: StatusArea): 
     showsMessages: false,
     onEvent(event) {
       totals = addBlobs(totals, event);
-      if (event.kind === 'started') startedAt.set(keyOf(event), clock.now());
-      const since = event.kind === 'copied' ? startedAt.get(keyOf(event)) : undefined;
+      if (event.kind === 'started') startedAt.set(transferKey(event), clock.now());
+      const since = event.kind === 'copied' ? startedAt.get(transferKey(event)) : undefined;
       const line = plainLine(event, isPlan, since === undefined ? undefined : clock.now() - since);
       if (line !== undefined) area.print(printable(line));
     },
@@ -32,6 +31,7 @@ export function plainProgress(clock: Clock, isPlan: boolean, area: StatusArea): 
   };
 }
 
+/** Returns the line for an event; undefined for events that a log does not show. */
 function plainLine(
   event: CopyEvent,
   isPlan: boolean,
@@ -49,9 +49,9 @@ function plainLine(
     case 'mounted':
       return blobLine(isPlan ? 'mount' : 'mounted', event.target, `from ${event.from}`);
     case 'resumed':
-      return blobLine('resumed', event.target, `${formatBytes(event.bytes)} are there already`);
+      return blobLine('resumed', event.target, `${formatBytes(event.bytes)} already transferred`);
     case 'skipped':
-      return blobLine('skipped', event.target, 'already there');
+      return blobLine('skipped', event.target, 'already exists');
     case 'foreign':
       return blobLine('foreign', event.target, 'stays at its own URLs');
     case 'resolved':
@@ -76,8 +76,4 @@ function blobLine(verb: string, target: Descriptor, note: string | undefined): s
   return [verb.padEnd(8), shortDigest(target.digest), formatBytes(target.size).padStart(10), note]
     .filter((part) => part !== undefined)
     .join(' ');
-}
-
-function keyOf({ target, to }: { readonly target: Descriptor; readonly to: string }): string {
-  return `${to} ${target.digest}`;
 }

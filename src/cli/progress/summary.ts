@@ -1,10 +1,9 @@
-import { formatBytes, formatCount } from '../../format.ts';
+import { formatBytes, formatCount, formatDuration, formatRate } from '../../format.ts';
 import { isManifestType } from '../../oci/media-types.ts';
 import { addEvent, NO_TOTALS, type CopyTotals } from '../../operations/copy/totals.ts';
 import type { CopyEvent } from '../../operations/copy/events.ts';
-import { formatDuration, formatRate } from './format.ts';
 
-/** The totals after one more event, without manifests: those are small, are sent for each name, and are no news to a person. */
+/** Adds an event to the totals of blobs. Manifests are small and sent for each name, so people need no count. */
 export function addBlobs(totals: CopyTotals, event: CopyEvent): CopyTotals {
   return 'target' in event && isManifestType(event.target.mediaType)
     ? totals
@@ -12,14 +11,14 @@ export function addBlobs(totals: CopyTotals, event: CopyEvent): CopyTotals {
 }
 
 /**
- * What a command moved, in one line: `5 blobs copied (120.3 MiB), 3 mounted, 4 already there in 12.3 s (9.8 MiB/s)`.
- * Empty when nothing was to be moved, and of one image that had not changed, which its own line says.
+ * Summarises a transfer: `5 blobs copied (120.3 MiB), 3 mounted, 4 already there in 12.3 s (9.8 MiB/s)`.
+ * Empty if nothing was to be transferred, and for a single unchanged image, which has a line of its own.
  */
 export function summaryLine(
   { copied, mounted, skipped, foreign, images, bytesResumed, bytesMoved }: CopyTotals,
   milliseconds: number,
 ): string {
-  // An upload that was cut goes on behind bytes that this very run has moved.
+  // A retried upload also resumes after bytes that this run has sent itself.
   const earlier = Math.min(bytesResumed, Math.max(copied.bytes - bytesMoved, 0));
   const blobs = [
     {
@@ -37,16 +36,14 @@ export function summaryLine(
     ...imageParts(images),
   ];
   if (parts.length === 0 || (parts.length === 1 && images.unchanged === 1)) return '';
-  const rate =
-    copied.bytes > earlier && milliseconds > 0
-      ? ` (${formatRate(copied.bytes - earlier, milliseconds)})`
-      : '';
-  return `${parts.join(', ')} in ${formatDuration(milliseconds)}${rate}`;
+  const sent = copied.bytes - earlier;
+  const rate = formatRate((sent * 1000) / milliseconds, sent);
+  return `${parts.join(', ')} in ${formatDuration(milliseconds)}${rate === '' ? '' : ` (${rate})`}`;
 }
 
-/** What a command would move: `to upload: 5 blobs (120.3 MiB), to mount: 3 blobs (2.1 MiB), already there: 4 blobs (80.0 MiB); nothing was written`. */
+/** Summarises a plan: `to upload: 5 blobs (120.3 MiB), already there: 4 blobs (80.0 MiB); nothing was written`. */
 export function planLine(totals: CopyTotals): string {
-  // A command that moves nothing has no such plan.
+  // Commands without transfers have --dry-run too.
   if (totals === NO_TOTALS) return '';
   const { copied, mounted, skipped, foreign, images } = totals;
   const blobs = [

@@ -1,10 +1,15 @@
-import { formatBytes, shortDigest } from '../../format.ts';
-import { formatWholeSeconds } from './format.ts';
+import {
+  formatBytes,
+  formatCount,
+  formatRate,
+  formatWholeSeconds,
+  shortDigest,
+} from '../../format.ts';
 import type { ActiveTransfer, TransferView } from './transfer-model.ts';
 
-/** More than this nobody reads. */
+/** Nobody reads more lines than this. */
 const MAX_TRANSFERS = 8;
-/** The line of how many more there are, the total, and the one that the cursor is in. */
+/** The lines for hidden transfers, the total, and the cursor. */
 const OTHER_LINES = 3;
 const MAX_BAR = 32;
 const MIN_BAR = 6;
@@ -17,10 +22,10 @@ export interface LineStyle {
   readonly unicode: boolean;
 }
 
-/** The lines of the live view: one per active transfer, and the total. None is wider than the terminal. */
+/** Returns the lines of the live view: one per active transfer, and the total. None is wider than the terminal. */
 export function transferLines(view: TransferView, style: LineStyle): readonly string[] {
   if (view.nodes === 0) return [];
-  // An area that scrolls cannot be drawn over.
+  // An area that scrolls cannot be redrawn.
   const shown = view.active.slice(
     0,
     Math.max(Math.min(MAX_TRANSFERS, style.rows - OTHER_LINES), 0),
@@ -33,15 +38,13 @@ export function transferLines(view: TransferView, style: LineStyle): readonly st
   ];
 }
 
-/**
- * A line keeps what fits, the dearest first: digest and percentage, then the bar, bytes and speed.
- */
+/** Fits a transfer into the columns. On narrow terminals bytes, speed and bar are dropped in this order. */
 function transferLine({ target, bytes, speed }: ActiveTransfer, style: LineStyle): string {
   const share = target.size === 0 ? 1 : Math.min(bytes / target.size, 1);
   const name = shortDigest(target.digest).slice(style.columns < 60 ? 'sha256:'.length : 0);
   const percent = `${Math.floor(share * 100)}%`.padStart(4);
   const amounts = `${formatBytes(bytes)} / ${formatBytes(target.size)}`.padStart(21);
-  const rate = `${formatBytes(Math.round(speed))}/s`.padStart(12);
+  const rate = formatRate(speed, target.size).padStart(12);
   const columns = usable(style);
   const full = `${name} ${percent} ${amounts} ${rate}`;
   const withRate = `${name} ${percent} ${rate}`;
@@ -50,28 +53,30 @@ function transferLine({ target, bytes, speed }: ActiveTransfer, style: LineStyle
   );
   if (rest === undefined) return fit(`${name} ${percent}`, columns);
   const width = Math.min(MAX_BAR, columns - rest.length - 1);
-  return `${name} ${bar(share, width, style)}${rest.slice(name.length)}`;
+  return `${name} ${bar(share, width, style)}${rest.slice(name.length)}`.trimEnd();
 }
 
 function totalLine(view: TransferView, style: LineStyle): string {
   const left = view.bytes - view.moved;
-  const blobs = `${view.finished} of ${view.nodes} blobs`;
+  const blobs = `${view.finished} of ${formatCount(view.nodes, 'blob')}`;
   const images =
-    view.images === undefined ? undefined : `${view.finishedImages} of ${view.images} images`;
-  const isMoving = view.active.length > 0;
-  const canTell = left > 0 && view.speed > 0 && view.steady;
-  // In the order of their places; the number says how dear a part is when there is not room for all.
-  const parts: readonly (readonly [dear: number, text: string | undefined])[] = [
+    view.images === undefined
+      ? undefined
+      : `${view.finishedImages} of ${formatCount(view.images, 'image')}`;
+  const speed = view.active.length > 0 ? formatRate(view.speed, view.bytes) : '';
+  const canEstimate = left > 0 && view.speed > 0 && view.steady;
+  // In display order. If there is no room for all, parts with a high number are dropped first.
+  const parts: readonly (readonly [rank: number, text: string | undefined])[] = [
     [0, images],
     [images === undefined ? 0 : 3, blobs],
     [2, `${formatBytes(view.moved)} of ${formatBytes(view.bytes)}`],
-    [4, isMoving ? `${formatBytes(Math.round(view.speed))}/s` : undefined],
-    [1, canTell ? `${formatWholeSeconds((left / view.speed) * 1000)} left` : undefined],
+    [4, speed === '' ? undefined : speed],
+    [1, canEstimate ? `${formatWholeSeconds((left / view.speed) * 1000)} left` : undefined],
   ];
   const separator = style.unicode ? ' · ' : ', ';
   const withRoom = [4, 3, 2, 1, 0].map((most) =>
     parts
-      .flatMap(([dear, text]) => (text === undefined || dear > most ? [] : [text]))
+      .flatMap(([rank, text]) => (text === undefined || rank > most ? [] : [text]))
       .join(separator),
   );
   return fit(
@@ -87,7 +92,7 @@ function bar(share: number, width: number, { color, unicode }: LineStyle): strin
   return color ? `\x1b[32m${full}\x1b[0m\x1b[2m${empty}\x1b[0m` : `${full}${empty}`;
 }
 
-/** The last column stays free: some terminals break the line when it is written. */
+/** Leaves the last column free: some terminals wrap a line that fills it. */
 function usable({ columns }: LineStyle): number {
   return Math.max(columns - 1, 1);
 }

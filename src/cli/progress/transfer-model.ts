@@ -2,43 +2,44 @@ import { assertNever } from '../../errors.ts';
 import type { Descriptor } from '../../oci/descriptor.ts';
 import { isManifestType } from '../../oci/media-types.ts';
 import type { CopyEvent } from '../../operations/copy/events.ts';
+import { transferKey } from './progress.ts';
 
-/** How far back the speed looks. Shorter jumps about, longer is slow to notice a stall. */
+/** Window of the speed. A shorter one jumps about, a longer one is slow to show a stall. */
 const SPEED_WINDOW_MS = 4000;
 const SAMPLE_MS = 250;
-/** Before that the first moments would foretell hours. */
+/** Estimates from less than this would start at hours. */
 const STEADY_MS = 1000;
 
-/** A node whose bytes move. */
+/** A blob in transfer. */
 export interface ActiveTransfer {
   readonly target: Descriptor;
   readonly bytes: number;
-  /** Bytes per second, lately. */
+  /** Bytes per second over the last few seconds. */
   readonly speed: number;
 }
 
-/** What a live view shows. */
+/** State of the live view. */
 export interface TransferView {
   readonly active: readonly ActiveTransfer[];
-  /** Images that the command is to move, where that is known and more than one; and of these finished. */
+  /** Images of the command; undefined if unknown or one. */
   readonly images: number | undefined;
   readonly finishedImages: number;
-  /** Nodes known, and of these finished. */
+  /** Known blobs. */
   readonly nodes: number;
   readonly finished: number;
-  /** Bytes of known nodes that have to move or may have to, and of these moved. */
+  /** Bytes of known blobs that are transferred or may need to be. */
   readonly bytes: number;
   readonly moved: number;
-  /** Bytes per second, lately. */
+  /** Bytes per second over the last few seconds. */
   readonly speed: number;
-  /** Whether the speed has been seen for long enough to foretell by it. */
+  /** Whether the speed has been measured long enough for an estimate. */
   readonly steady: boolean;
 }
 
-/** Turns events into what a live view shows. */
+/** Derives the state of the live view from events. */
 export class TransferModel {
   readonly #active = new Map<string, { target: Descriptor; bytes: number; meter: SpeedMeter }>();
-  /** Sizes of the blobs that have to be there and are not yet. */
+  /** Sizes of unfinished blobs. */
   readonly #open = new Map<string, number>();
   #openBytes = 0;
   #meter: SpeedMeter | undefined;
@@ -57,20 +58,20 @@ export class TransferModel {
         if (isManifestType(event.target.mediaType)) return;
         this.#find(event);
         this.#meter ??= new SpeedMeter(now);
-        this.#active.set(keyOf(event), {
+        this.#active.set(transferKey(event), {
           target: event.target,
           bytes: 0,
           meter: new SpeedMeter(now),
         });
         return;
       case 'resumed': {
-        const transfer = this.#active.get(keyOf(event));
-        // They are there, and say nothing of the speed.
+        const transfer = this.#active.get(transferKey(event));
+        // Bytes of an earlier attempt do not count for the speed.
         if (transfer !== undefined) transfer.bytes += event.bytes;
         return;
       }
       case 'progress': {
-        const transfer = this.#active.get(keyOf(event));
+        const transfer = this.#active.get(transferKey(event));
         if (transfer === undefined) return;
         transfer.bytes += event.bytes;
         transfer.meter.add(event.bytes, now);
@@ -87,7 +88,7 @@ export class TransferModel {
         return;
       }
       case 'read': {
-        const read = this.#active.get(keyOf(event))?.bytes ?? 0;
+        const read = this.#active.get(transferKey(event))?.bytes ?? 0;
         this.#finish(event);
         this.#movedBefore += read;
         return;
@@ -130,7 +131,7 @@ export class TransferModel {
   }
 
   #finish(event: { readonly target: Descriptor; readonly to: string }): void {
-    const key = keyOf(event);
+    const key = transferKey(event);
     this.#active.delete(key);
     this.#openBytes -= this.#open.get(key) ?? 0;
     this.#open.delete(key);
@@ -138,14 +139,14 @@ export class TransferModel {
   }
 
   #find({ target, to }: { readonly target: Descriptor; readonly to: string }): void {
-    const key = keyOf({ target, to });
+    const key = transferKey({ target, to });
     if (isManifestType(target.mediaType) || this.#open.has(key)) return;
     this.#open.set(key, target.size);
     this.#openBytes += target.size;
   }
 }
 
-/** Bytes per second over the last few seconds, from one sample a quarter of a second. */
+/** Measures bytes per second over the last few seconds, with four samples a second. */
 class SpeedMeter {
   readonly #samples: { at: number; bytes: number }[] = [];
   readonly begun: number;
@@ -165,15 +166,11 @@ class SpeedMeter {
     this.#forget(now);
     const begin = Math.max(this.begun, now - SPEED_WINDOW_MS);
     const bytes = this.#samples.reduce((total, sample) => total + sample.bytes, 0);
-    // The first moments would show a speed that nobody has.
+    // The first milliseconds would show an absurd speed.
     return bytes / (Math.max(now - begin, SAMPLE_MS) / 1000);
   }
 
   #forget(now: number): void {
     while ((this.#samples[0]?.at ?? now) < now - SPEED_WINDOW_MS) this.#samples.shift();
   }
-}
-
-function keyOf({ target, to }: { readonly target: Descriptor; readonly to: string }): string {
-  return `${to} ${target.digest}`;
 }

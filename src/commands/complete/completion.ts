@@ -7,7 +7,7 @@ export interface ScriptRow {
   readonly script: string;
 }
 
-/** `regi completion`: what a shell has to run to complete the words of regi. */
+/** `regi completion`: prints the script with which a shell completes regi commands. */
 export const completionCommand: CommandBody<ScriptRow> = {
   run: runCompletion,
   text: ({ script }) => script,
@@ -24,18 +24,18 @@ async function* runCompletion(args: ParsedArguments): AsyncIterable<ScriptRow> {
   yield { shell, script: COMPLETION_SCRIPTS[shell] };
 }
 
-/** The shells that completion is made for. */
+/** Supported shells. */
 export const SHELLS = ['bash', 'zsh', 'fish'] as const;
 
 export type Shell = (typeof SHELLS)[number];
 
 /**
- * What a shell runs for its completion. All of them ask regi itself, by `regi __complete WORD…`, which answers with a candidate a line,
- * and its meaning behind a tab: so they know every command and flag, and never grow old.
+ * Completion scripts. All of them run `regi __complete WORD…`, which prints one candidate per line, with its description
+ * after a tab. So they know every command and flag of the installed version.
  */
 export const COMPLETION_SCRIPTS: Readonly<Record<Shell, string>> = {
-  // No bash-completion needed, and bash 3.2 of macOS is enough. bash breaks words at ":" and "=" and puts back only the last piece, so what
-  // stands before it is cut off each candidate.
+  // Needs no bash-completion, and works with bash 3.2 of macOS. bash splits words at ":" and "=" and replaces only the
+  // last piece, so the part before it is cut off each candidate.
   bash: `# completion of regi for bash: source <(regi completion bash)
 _regi() {
   local line="\${COMP_LINE:0:COMP_POINT}" candidate
@@ -65,7 +65,7 @@ _regi() {
       values+=("$value") notes+=("$line")
     fi
   done < <("\${(Q)words[1]}" __complete "\${(@Q)words[2,CURRENT-1]}" "\${(Q)IPREFIX}\${(Q)PREFIX}" 2>/dev/null)
-  # -l: a line each, for the meaning beside it.
+  # -l: one per line, with the description.
   (( \${#values} )) && compadd -l -d notes -a values
   (( \${#goon} )) && compadd -l -S '' -d goon_notes -a goon
 }

@@ -10,26 +10,26 @@ import { withStores } from '../../targets/open-store.ts';
 export interface LocationQuestion {
   readonly word: string;
   readonly kind: 'location' | 'local or location' | 'repository' | 'registry';
-  /** A bare word may be an image of the local store. */
+  /** True if a bare word may be an image in the local store. */
   readonly local: boolean;
 }
 
 const TRANSPORTS: readonly CompletedValue[] = [
   { value: 'oci:', note: 'an OCI image layout folder' },
-  { value: 'archive:', note: 'an image file of any kind' },
-  { value: 'docker-archive:', note: 'a file as docker save writes it' },
+  { value: 'archive:', note: 'an image archive in any format' },
+  { value: 'docker-archive:', note: 'an archive in the format of docker save' },
   { value: 'oci-archive:', note: 'an OCI image layout in a tar' },
-  { value: 'dir:', note: "skopeo's folder of one image" },
+  { value: 'dir:', note: 'a folder that skopeo wrote' },
   { value: 'local:', note: 'the local store' },
   { value: 'docker://', note: 'a registry' },
 ];
 
-/** Behind this many nobody looks, and a shell would ask first. */
+/** Nobody reads more candidates, and a shell would ask before it shows them. */
 const MOST = 500;
 
 const PATH_KIND = /^(?:oci|archive|docker-archive|oci-archive|dir):/;
 
-/** What a location, repository or registry could become. Never throws. */
+/** Completes a location, repository or registry. Never throws. */
 export async function locationValues(
   { word, kind, local }: LocationQuestion,
   context: Context,
@@ -64,7 +64,7 @@ export async function locationValues(
   ];
 }
 
-/** Whether the first part of a reference is a registry: as docker tells it, and a port is no tag. */
+/** True if the first part of a reference is a registry, by docker's rules. A port is no tag. */
 function isHost(part: string, slash: number): boolean {
   const isName = part === 'localhost' || /[.:]/.test(part);
   return slash < 0
@@ -84,7 +84,7 @@ async function insidePath(
   return pathValues(lead, rest, context.io);
 }
 
-/** The tags of a repository, an OCI layout or an archive. */
+/** Lists the tags of a repository, OCI layout or archive. */
 async function tags(
   lead: string,
   name: string,
@@ -107,7 +107,7 @@ async function repositories(
   kind: LocationQuestion['kind'],
   context: Context,
 ): Promise<readonly CompletedValue[]> {
-  // An image has a tag, which comes next.
+  // The tag of an image comes next.
   const end = kind === 'repository' ? '' : ':';
   return collect(() =>
     withStores(context, {}, async function* (stores) {
@@ -118,7 +118,7 @@ async function repositories(
   );
 }
 
-/** The registries that logins are stored for. */
+/** Lists the registries with a stored login. */
 async function hosts(lead: string, context: Context): Promise<readonly CompletedValue[]> {
   return collect(async function* () {
     const logins = await listLogins(credentialPlaces(context), context.signal);
@@ -139,7 +139,7 @@ async function localNames(lead: string, context: Context): Promise<readonly Comp
   );
 }
 
-/** What comes before the end, the limit, the deadline or a failure. */
+/** Collects values until the end, the limit, the deadline or a failure. */
 async function collect(
   list: () => AsyncIterable<CompletedValue>,
 ): Promise<readonly CompletedValue[]> {
@@ -147,7 +147,7 @@ async function collect(
   try {
     for await (const value of list()) if (found.push(value) >= MOST) break;
   } catch {
-    // Nobody is told: the command will say what is wrong when it runs.
+    // The command itself will report the failure.
   }
   return found;
 }

@@ -3,19 +3,19 @@ import { resolve } from 'node:path';
 
 import type { Io } from '../../io.ts';
 
-/** What a value could become. */
+/** A possible completion of a value. */
 export interface CompletedValue {
   readonly value: string;
   readonly note?: string | undefined;
 }
 
-/** A folder of more entries than this is no help to look at. */
+/** Nobody reads a list of more entries than this. */
 const MOST = 1000;
 
 /**
- * The files and folders that a path could become; a folder ends with "/". Hidden ones only when their dot is typed.
+ * Completes a path. A folder ends with "/". Hidden files are listed only if their dot is typed.
  *
- * @param lead stands before the path in the same word: `oci:`. No shell expands `~` behind one.
+ * @param lead precedes the path in the same word: `oci:`. No shell expands `~` after it.
  */
 export async function pathValues(
   lead: string,
@@ -38,7 +38,7 @@ export async function pathValues(
         value: `${lead}${folder}${entry.name}${entry.isDirectory() ? '/' : ''}`,
       }));
   } catch {
-    // No such folder, or not ours to read: nothing to offer.
+    // The folder does not exist or is not readable.
     return [];
   }
 }

@@ -3,12 +3,12 @@ import { assertNever } from '../../errors.ts';
 import type { Io } from '../../io.ts';
 import { pathValues, type CompletedValue } from './path.ts';
 
-/** A word that is being typed. */
+/** A value that is being typed. */
 export interface ValueQuestion {
-  /** What it is called where the command is described: `REF`, `FILE`. */
+  /** Placeholder in the spec of the command: `REF`, `FILE`. */
   readonly name: string;
   readonly word: string;
-  /** The command's name; empty for the value of a flag. */
+  /** Name of the command; empty for the value of a flag. */
   readonly command: string;
 }
 
@@ -22,7 +22,7 @@ type ValueKind =
   | 'shell'
   | 'nothing';
 
-/** What the names of arguments and values mean. A test sees to it that every name in use stands here. */
+/** Kinds of values by the placeholders in specs. A test checks that every placeholder has one. */
 export const VALUE_KINDS: Readonly<Record<string, ValueKind>> = {
   A: 'location',
   B: 'location',
@@ -64,7 +64,7 @@ export const VALUE_KINDS: Readonly<Record<string, ValueKind>> = {
   WHO: 'nothing',
 };
 
-/** Those that most images have. Others can be typed. */
+/** Common platforms. */
 const PLATFORMS = [
   'linux/amd64',
   'linux/arm64',
@@ -77,10 +77,10 @@ const PLATFORMS = [
   'windows/amd64',
 ];
 
-/** Longer than this nobody waits for a Tab. Milliseconds. */
+/** Longest wait after Tab. Milliseconds. */
 const PATIENCE_MS = 2000;
 
-/** What a value could become. Never throws: what cannot be found out in time is left out. */
+/** Completes a value. Never throws, and omits candidates that cannot be found in time. */
 export async function completeValue(
   question: ValueQuestion,
   settings: Settings,
@@ -113,10 +113,10 @@ export async function completeValue(
   }
 }
 
-/** Commands that take a bare word for an image of the local store. */
+/** Commands for which a bare word is an image in the local store. */
 const LOCAL_COMMANDS: ReadonlySet<string> = new Set(['tag', 'push', 'images', 'rmi', 'export']);
 
-/** Aborts the signal of `work` when it takes longer than anybody waits. */
+/** Aborts the signal of `work` after the longest wait. */
 async function patiently<T>(
   { clock, signal }: Io,
   work: (signal: AbortSignal) => Promise<T>,
@@ -133,10 +133,10 @@ async function patiently<T>(
   }
 }
 
-/** Says nothing, and asks nobody. */
+/** Creates a context that prints nothing and asks for nothing. */
 function quietContext(settings: Settings, io: Io): Context {
   return {
-    // The keychain may be locked, and would ask for its password in the middle of a word.
+    // A locked keychain would ask for its password in the middle of a word.
     io: { ...io, runKeychain: undefined },
     settings: { ...settings, timeoutMs: PATIENCE_MS },
     signal: io.signal,

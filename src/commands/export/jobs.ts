@@ -114,7 +114,7 @@ async function* heldJobs(
       source: store,
       reference: name ?? root.digest,
       ...named,
-      image: `${text}:${name ?? root.digest}`,
+      image: name === undefined ? `${text}@${root.digest}` : `${text}:${name}`,
     };
   }
 }

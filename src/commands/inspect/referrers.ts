@@ -14,7 +14,7 @@ import { canListReferrers } from '../../store.ts';
 import { printable } from '../../redact.ts';
 import { positional, value } from '../arguments/arguments.ts';
 import { lanesOf } from '../arguments/copy-options.ts';
-import { fit } from '../../render/layers.ts';
+import { fit } from '../../render/text.ts';
 import { parseLocation } from '../../targets/location.ts';
 import { withStores } from '../../targets/open-store.ts';
 import { pageStyle } from '../../render/page-style.ts';

@@ -5,10 +5,9 @@ import { parseCount, parseHost } from '../../option-values.ts';
 import { printable } from '../../redact.ts';
 import type { FoundRepository } from '../../registry/search.ts';
 import { positional, value, values } from '../arguments/arguments.ts';
-import { fit } from '../../render/layers.ts';
 import { pageStyle } from '../../render/page-style.ts';
 import { createRegistries, type Registries } from '../../targets/registries.ts';
-import { tableLines } from '../../render/text.ts';
+import { fit, tableLines } from '../../render/text.ts';
 
 /** A repository that was found. Names are those of `--json`, and so are API. */
 interface SearchRow {

@@ -132,7 +132,7 @@ function verifyText(
   });
   const facts = [
     formatCount(images, 'image'),
-    `${formatCount(verified, 'node')} of ${formatBytes(bytes)} verified`,
+    `${formatCount(verified, 'blob')} (${formatBytes(bytes)}) verified`,
     ...counts,
   ];
   const head = `${location.endsWith(':') ? location : `${location}:`} ${whole ? 'whole' : 'not whole'}: ${facts.join(', ')}\n`;

@@ -2,6 +2,7 @@ import { stat } from 'node:fs/promises';
 import { basename } from 'node:path';
 
 import { ifPresent } from '../../disk/errno.ts';
+import { formatCount } from '../../format.ts';
 import type { Repository } from '../../oci/reference.ts';
 import type { ImageLister, Place, Source } from '../../store.ts';
 import { type CarriedBlob, OMITTED_RECORD, parseBlobList } from '../../tar/carried-blobs.ts';
@@ -117,7 +118,7 @@ async function readArchive(path: string, options: ArchiveOptions): Promise<ReadA
   try {
     const tar = await indexTar(file, {
       signal: options.signal,
-      what: `the archive ${JSON.stringify(path)}${file.volumes === undefined ? '' : ` in ${file.volumes} files`}`,
+      what: `the archive ${JSON.stringify(path)}${file.volumes === undefined ? '' : ` in ${formatCount(file.volumes, 'file')}`}`,
     });
     const contents = await readContents({ path, file, tar }, options);
     const omitted = await readOmitted({ path, file, tar }, options);

@@ -12,13 +12,13 @@ const FOLDER = 'docs/commands';
 
 describe('docs/commands', () => {
   test.each(docPages(COMMANDS))(
-    '$file is what the command definitions say (`npm run docs` rewrites it)',
+    '$file matches the command definitions (`npm run docs` rewrites it)',
     ({ file, text }) => {
       expectGolden(`${FOLDER}/${file}`, text);
     },
   );
 
-  test('has no page of a command that is gone', () => {
+  test('has no page of a removed command', () => {
     const files = readdirSync(fileURLToPath(new URL(`../../../${FOLDER}`, import.meta.url)));
     expect(files.sort()).toEqual(
       docPages(COMMANDS)
@@ -28,13 +28,13 @@ describe('docs/commands', () => {
   });
 });
 
-test('docs/man/regi.1 is what the command definitions say (`npm run docs` rewrites it)', () => {
+test('docs/man/regi.1 matches the command definitions (`npm run docs` rewrites it)', () => {
   expectGolden('docs/man/regi.1', manPage(COMMANDS));
 });
 
 describe('COMMANDS', () => {
   test.each(COMMANDS.map((spec) => [spec.name, spec] as const))(
-    '%s is written as the others are',
+    '%s follows the style of help texts',
     (_name, spec) => {
       expect(spec.summary).toMatch(/^[A-Z][^.]*$/);
       expect(spec.description).toMatch(/\.$/);
@@ -53,7 +53,7 @@ describe('COMMANDS', () => {
     expect(new Set(names).size).toBe(names.length);
   });
 
-  test('no command has a flag that every command has', async () => {
+  test('no command redefines a global flag', async () => {
     const { GLOBAL_OPTIONS } = await import('../../../src/cli/parse/global-options.ts');
     const taken = new Set<string>(GLOBAL_OPTIONS.map(({ name }) => name));
     expect(

@@ -5,7 +5,7 @@ import { describe, expect, test } from 'vitest';
 import { askAtTerminal } from '../../../src/cli/output/ask-at-terminal.ts';
 import { InterruptedError } from '../../../src/errors.ts';
 
-/** A terminal: keys go in, and whether it echoes itself is what was set last. */
+/** A fake terminal that records raw modes. */
 function terminal() {
   const rawModes: boolean[] = [];
   const input = Object.assign(new PassThrough(), {
@@ -22,15 +22,15 @@ function terminal() {
 }
 
 describe('askAtTerminal()', () => {
-  test('gives the line that is typed, and shows it', async () => {
+  test('askAtTerminal() returns the typed line and shows it', async () => {
     const { input, ask, shown } = terminal();
-    const answer = ask('User name: ', false);
+    const reply = ask('User name: ', false);
     input.write('cI\x7fi\r');
-    expect(await answer).toBe('ci');
+    expect(await reply).toBe('ci');
     expect(shown()).toContain('User name: ');
   });
 
-  test('shows nothing of what is typed when it is hidden, not even after a visible question', async () => {
+  test('askAtTerminal() shows no key of a hidden reply, not even after a visible question', async () => {
     const { input, ask, shown } = terminal();
     const username = ask('User name: ', false);
     input.write('ci\r');
@@ -42,7 +42,7 @@ describe('askAtTerminal()', () => {
     expect(shown()).toMatch(/Password: \n$/);
   });
 
-  test('asks for a password only when the terminal echoes no more', async () => {
+  test('askAtTerminal() asks for a password only after the echo is off', async () => {
     const { input, ask, rawModes, shown } = terminal();
     const shownBefore: string[] = [];
     input.setRawMode = (mode) => {
@@ -59,33 +59,33 @@ describe('askAtTerminal()', () => {
     ['Enter', '\r'],
     ['Ctrl-D', '\x04'],
     ['Ctrl-C', '\x03'],
-  ])('gives the terminal its own echo back after %s', async (_name, key) => {
+  ])('askAtTerminal() restores the echo after %s', async (_name, key) => {
     const { input, ask, rawModes } = terminal();
-    const answer = ask('Password: ', true).catch(() => undefined);
+    const reply = ask('Password: ', true).catch(() => undefined);
     input.write(key);
-    await answer;
+    await reply;
     expect(rawModes).toEqual([true, false]);
   });
 
-  test('is interrupted by Ctrl-C, which is no signal meanwhile', async () => {
+  test('askAtTerminal() rejects with InterruptedError at Ctrl-C, which sends no signal', async () => {
     const { input, ask } = terminal();
-    const answer = ask('Password: ', true);
+    const reply = ask('Password: ', true);
     input.write('half\x03');
-    await expect(answer).rejects.toBeInstanceOf(InterruptedError);
+    await expect(reply).rejects.toBeInstanceOf(InterruptedError);
   });
 
-  test('gives nothing at the end of input', async () => {
+  test('askAtTerminal() resolves to undefined at the end of input', async () => {
     const { input, ask } = terminal();
-    const answer = ask('Password: ', true);
+    const reply = ask('Password: ', true);
     input.write('\x04');
-    expect(await answer).toBeUndefined();
+    expect(await reply).toBeUndefined();
   });
 
-  test('ends when its signal aborts', async () => {
+  test('askAtTerminal() rejects when its signal aborts', async () => {
     const { ask, controller, rawModes } = terminal();
-    const answer = ask('Password: ', true);
+    const reply = ask('Password: ', true);
     controller.abort(new InterruptedError('SIGTERM'));
-    await expect(answer).rejects.toThrow('SIGTERM');
+    await expect(reply).rejects.toThrow('SIGTERM');
     expect(rawModes.at(-1)).toBe(false);
   });
 });

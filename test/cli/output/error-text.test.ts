@@ -14,7 +14,7 @@ const CODES = Object.keys(EXIT_STATUS) as readonly ErrorCode[];
 
 describe('errorText()', () => {
   test.each(CODES.filter((code) => code !== 'INTERRUPTED'))(
-    'says what to type for %s, also where the error itself does not',
+    'errorText() has a hint for %s even if the error has none',
     (code) => {
       const lines = errorText(new AnyError(code, 'Cannot do it:\nof two lines')).split('\n');
       expect(lines).toEqual([
@@ -24,13 +24,13 @@ describe('errorText()', () => {
     },
   );
 
-  test('says nothing to type to somebody who pressed Ctrl-C', () => {
+  test('errorText() has no hint after Ctrl-C', () => {
     expect(errorText(new AnyError('INTERRUPTED', 'Interrupted by SIGINT'))).toBe(
       'regi: Interrupted by SIGINT',
     );
   });
 
-  test('says with --verbose why, unless the first line has said it', () => {
+  test('errorText() lists causes with --verbose, except those in the first line', () => {
     const lost = new AnyError(
       'NETWORK',
       'Cannot read "x": the connection was cut',
@@ -41,10 +41,10 @@ describe('errorText()', () => {
     ]);
   });
 
-  test('shows the stack of a bug, and asks to report it', () => {
+  test('errorText() prints the stack of a bug, and asks to report it', () => {
     const text = errorText(new TypeError('x is not a function'));
     expect(text).toMatch(
-      /^regi: Unexpected TypeError: x is not a function\n {2}this is a fault of regi: please report it.*\n {2}at /,
+      /^regi: Unexpected TypeError: x is not a function\n {2}this is a bug in regi: please report it.*\n {2}at /,
     );
   });
 });

@@ -8,7 +8,7 @@ import { deferred } from '../../support/deferred.ts';
 import { fakeIo, type FakeIo } from '../../support/cli/io.ts';
 
 describe('rowWriter()', () => {
-  test('writes the rows that come without a wait together, and all of them in order', async () => {
+  test('rowWriter() writes rows that come without a wait together and in order', async () => {
     const { io } = await run(async function* () {
       for (let row = 0; row < 1000; row += 1) yield `${row}`;
     });
@@ -16,22 +16,22 @@ describe('rowWriter()', () => {
     expect(io.stdoutWrites()).toBeLessThan(20);
   });
 
-  test('writes what it has when the command waits', async () => {
+  test('rowWriter() writes buffered rows when the command waits', async () => {
     const io = fakeIo();
-    const answer = deferred();
+    const gate = deferred();
     const running = run(async function* () {
       yield 'first';
       yield 'second';
-      await answer.promise;
+      await gate.promise;
       yield 'third';
     }, io);
     await expect.poll(() => io.stdoutText(), { timeout: 30_000 }).toBe('first\nsecond\n');
-    answer.resolve();
+    gate.resolve();
     await running;
     expect(io.stdoutText()).toBe('first\nsecond\nthird\n');
   });
 
-  test('writes a row before a warning that came after it, and after one that came before', async () => {
+  test('rowWriter() keeps the order of rows and warnings', async () => {
     const { log } = await run(async function* (_args, context: Context) {
       yield 'one';
       context.warn('w1');
@@ -43,7 +43,7 @@ describe('rowWriter()', () => {
     expect(log).toEqual(['one', 'w1', 'two', 'three', 'w2', 'four']);
   });
 
-  test('writes the rows that came before a failure, and then the failure', async () => {
+  test('rowWriter() writes the rows before a failure, then the failure', async () => {
     const { status, log } = await run(async function* () {
       yield 'one';
       yield 'two';
@@ -54,7 +54,7 @@ describe('rowWriter()', () => {
     expect(status).not.toBe(0);
   });
 
-  test('writes borrowed bytes before it asks for more, behind the text before them', async () => {
+  test('rowWriter() writes borrowed bytes before it requests more, after earlier text', async () => {
     const { io } = await run(async function* () {
       const chunk = new TextEncoder().encode('bytes\n');
       yield 'text';
@@ -66,7 +66,7 @@ describe('rowWriter()', () => {
     expect(io.stdoutText()).toBe('text\nmore\nbytes\nend\n');
   });
 
-  test('fails the command when standard output takes no more, also for the last rows', async () => {
+  test('rowWriter() fails the command when standard output takes no more, even for the last rows', async () => {
     const { status, io } = await run(
       async function* () {
         yield 'one';
@@ -80,7 +80,7 @@ describe('rowWriter()', () => {
   });
 });
 
-/** Runs a command, and logs the lines of both streams in the order in which they were written. */
+/** Runs a command and logs the lines of both streams in the order of their writes. */
 async function run(
   body: Parameters<typeof fakeCommand>[0],
   io: FakeIo = fakeIo(),

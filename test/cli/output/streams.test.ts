@@ -26,7 +26,7 @@ describe('textOutput()', () => {
     expect(written).toBe(true);
   });
 
-  test('write() rejects with EPIPE when the reader is gone, and again at the next write', async () => {
+  test('write() rejects with EPIPE when the reader has gone, and again at the next write', async () => {
     const gone = new Writable({
       write: (_chunk, _encoding, done) =>
         done(Object.assign(new Error('write EPIPE'), { code: 'EPIPE' })),
@@ -40,7 +40,7 @@ describe('textOutput()', () => {
 });
 
 describe('textInput()', () => {
-  test('read() gives all of it', async () => {
+  test('read() returns everything', async () => {
     const stream = new PassThrough();
     stream.end('päss\n');
     expect(await textInput(() => stream, new PassThrough()).read(100)).toBe('päss\n');
@@ -56,7 +56,7 @@ describe('textInput()', () => {
 });
 
 describe('openIo()', () => {
-  test('aborts at the first signal and ends at once at the second', () => {
+  test('openIo() aborts at the first signal and exits at the second', () => {
     const { host, raise, exits } = fakeProcess();
     const { signal } = openIo(host);
     expect(signal.aborted).toBe(false);
@@ -91,7 +91,7 @@ describe('hostPlatform()', () => {
       { platform: 'darwin', arch: 'arm64', endianness: 'LE' },
       { os: 'darwin', architecture: 'arm64' },
     ],
-  ] as const)('says %j in the words of image indexes', (facts, platform) => {
+  ] as const)('hostPlatform() translates %j to the names of image indexes', (facts, platform) => {
     expect(hostPlatform(facts)).toEqual(platform);
   });
 });
@@ -113,7 +113,7 @@ function fakeProcess(): {
     execPath: 'node',
     config: { variables: {} },
     cwd: () => '/',
-    // The real one never returns.
+    // The real exit() never returns.
     exit: ((status: number) => exits.push(status)) as unknown as HostProcess['exit'],
     on: (signal: string, listener: () => void) => listeners.set(signal, listener),
   };

@@ -11,18 +11,18 @@ const TAGS_LIST = { ...ECHO, name: 'tags list', aliases: ['ls'] };
 const TAGS_DELETE = { ...ECHO, name: 'tags delete' };
 const COMMANDS = [COPY, TAGS_LIST, TAGS_DELETE];
 
-test('no hint is for a command that there is', () => {
+test('no existing command has a hint for a foreign one', () => {
   const names = new Set(ALL.flatMap(({ name, aliases }) => [name, ...(aliases ?? [])]));
   expect(FOREIGN_WORDS.filter((words) => names.has(words))).toEqual([]);
 });
 
-test('what the hints say to type are commands that there are', () => {
+test('hints name only existing commands', () => {
   const named = FOREIGN_WORDS.flatMap((words) => [
     ...(hintForForeign(words) ?? '').matchAll(
       /regi ([a-z]+(?: (?:get|put|list|delete|create|add)\b)?)/g,
     ),
   ]).map(([, name]) => name);
-  const names = new Set(['moves', 'changes', ...ALL.map(({ name }) => name)]);
+  const names = new Set(['moves', 'does', ...ALL.map(({ name }) => name)]);
   expect(named.filter((name) => !names.has(name ?? ''))).toEqual([]);
 });
 
@@ -37,7 +37,7 @@ describe('findCommand()', () => {
       ['--json', '--timeout', '5', '-q', 'x'],
     ],
     [['copy', '--', 'list'], COPY, ['--', 'list']],
-  ])('finds the command of %j and keeps the other words', (argv, spec, words) => {
+  ])('findCommand() finds the command of %j and keeps the other words', (argv, spec, words) => {
     expect(findCommand(argv, COMMANDS)).toEqual({ kind: 'run', spec, words });
   });
 
@@ -65,13 +65,13 @@ describe('findCommand()', () => {
     [['tags', 'lsit', 'x'], 'Cannot find command "tags lsit"', 'did you mean `regi tags list`?'],
     [['frobnicate'], 'Cannot find command "frobnicate"', '`regi help` lists the commands'],
     [['help', 'nothing'], 'Cannot find command "nothing"', '`regi help` lists the commands'],
-    [['run', 'x'], 'Cannot find command "run"', 'runs none'],
+    [['run', 'x'], 'Cannot find command "run"', 'cannot run them'],
     [['COPY', 'a', 'b'], 'Cannot find command "COPY"', 'did you mean `regi copy`?'],
     [['manifest', 'inspect', 'x'], 'Cannot find command "manifest"', 'regi manifest get LOC'],
     [['artifact', 'list', 'x'], 'Cannot find command "artifact"', 'regi referrers LOC'],
     [['validate', 'x'], 'Cannot find command "validate"', 'regi verify LOC'],
     [['constructor'], 'Cannot find command "constructor"', '`regi help` lists the commands'],
-    [['rm', 'x:1'], 'Cannot guess what "rm" is to remove', 'regi rmi REF'],
+    [['rm', 'x:1'], 'Cannot run "rm": it could mean several commands', 'regi rmi REF'],
   ])('refuses %j with a hint', (argv, message, hint) => {
     expect(() => findCommand(argv, COMMANDS)).toThrow(UsageError);
     expect(() => findCommand(argv, COMMANDS)).toThrow(message);

@@ -9,13 +9,13 @@ describe('parseArguments() with a flag of another tool', () => {
   test.each([
     ['copy', '--src-tls-verify=false', '--tls-skip-verify HOST'],
     ['copy', '--insecure', '--plain-http HOST'],
-    ['copy', '--all', 'an image goes with all its platforms'],
+    ['copy', '--all', 'images are copied with all platforms'],
     ['inspect', '--override-arch=arm64', '--platform OS/ARCH'],
     ['copy', '-r', '--referrers'],
     ['copy', '--retry-times=3', '--retry N'],
-    ['pull', '--disable-content-trust', 'leave it out'],
-    ['tags list', '--debug', '-v to see requests'],
-  ])('regi %s %s says what to type', (name, flag, hint) => {
+    ['pull', '--disable-content-trust', 'drop it'],
+    ['tags list', '--debug', '-v to log requests'],
+  ])('regi %s %s has a hint', (name, flag, hint) => {
     expect(() => parseArguments(specOf(name), [flag, 'a', 'b'])).toThrow(
       expect.objectContaining({
         code: 'USAGE',
@@ -25,7 +25,7 @@ describe('parseArguments() with a flag of another tool', () => {
     );
   });
 
-  test('repeats no value, which may be a password', () => {
+  test('prints no value, because it may be a password', () => {
     expect(() =>
       parseArguments(specOf('copy'), ['--dest-username=alice:secret', 'a', 'b']),
     ).toThrow(
@@ -38,14 +38,14 @@ describe('parseArguments() with a flag of another tool', () => {
 });
 
 describe('foreignFlagHint()', () => {
-  test('says nothing of platforms and referrers where the command has neither', () => {
+  test('gives no hint about platforms and referrers if the command has neither', () => {
     expect(
       ['--all', '--override-arch', '-r'].map((flag) => foreignFlagHint(flag, () => false)),
     ).toEqual([undefined, undefined, undefined]);
   });
 
   test.each(COMMANDS.map((spec) => [spec.name, spec] as const))(
-    'regi %s: names flags that it takes',
+    'regi %s: hints name only its own flags',
     (_name, spec) => {
       const words = [
         '--tls-verify',

@@ -13,7 +13,7 @@ const TWO_ARGUMENTS = fakeCommand(yieldNothing, {
 });
 
 describe('parseArguments()', () => {
-  test('gives switches, values and lists by the names of their specs', () => {
+  test('parseArguments() returns switches, values and lists by the names in the spec', () => {
     const { positionals, options } = parse([
       'a',
       '--platform',
@@ -37,16 +37,16 @@ describe('parseArguments()', () => {
     expect(options['quiet']).toBeUndefined();
   });
 
-  test('gives a flag that begins with no- as a switch', () => {
+  test('parseArguments() returns a flag that begins with no- as a switch', () => {
     expect(parse(['--no-clobber']).options['no-clobber']).toBe(true);
     expect(parse([]).options['no-clobber']).toBeUndefined();
   });
 
-  test('takes words behind -- as arguments', () => {
+  test('parseArguments() takes words after -- as arguments', () => {
     expect(parse(['--', '--json']).positionals).toEqual(['--json']);
   });
 
-  test('wants help when asked, whatever is missing', () => {
+  test('parseArguments() returns HELP_WANTED for --help even if arguments are missing', () => {
     expect(parseArguments(TWO_ARGUMENTS, ['--help'])).toBe(HELP_WANTED);
     expect(parseArguments(TWO_ARGUMENTS, ['a', '-h'])).toBe(HELP_WANTED);
   });
@@ -60,26 +60,26 @@ describe('parseArguments()', () => {
     [['--zzzzzzzz'], /"--zzzzzzzz"/, /`regi help probe` lists the flags/],
     [['--platform'], /Cannot use "-p, --platform P" without its value/, /regi help probe/],
     [['--mode', 'fats'], /"fats" for "--mode": expected fast, slow/, /did you mean --mode fast\?/],
-    [['--json=true'], /Cannot give "--json" a value/, /type --json alone/],
-  ])('refuses %j with a hint', (words, message, hint) => {
+    [['--json=true'], /Cannot give "--json" a value/, /type only --json/],
+  ])('parseArguments() refuses %j with a hint', (words, message, hint) => {
     const error = refusal(() => parse(words));
     expect(error.message).toMatch(message);
     expect(error.hint).toMatch(hint);
   });
 
-  test('names the argument that is missing and the whole form', () => {
+  test('parseArguments() names the missing argument and the usage', () => {
     const error = refusal(() => parseArguments(TWO_ARGUMENTS, ['a']));
     expect(error.message).toBe('Cannot run "regi probe" without DST');
     expect(error.hint).toContain('regi probe SRC DST [FLAGS]');
   });
 
-  test('refuses too many arguments', () => {
+  test('parseArguments() refuses too many arguments', () => {
     expect(refusal(() => parseArguments(TWO_ARGUMENTS, ['a', 'b', 'c'])).message).toContain(
       'expected at most 2',
     );
   });
 
-  test('repeats no value of a mistyped flag, because it may be a password', () => {
+  test('parseArguments() prints no value of a mistyped flag, because it may be a password', () => {
     const error = refusal(() => parse(['--passwrd=hunter2']));
     expect(`${error.message} ${error.hint}`).not.toContain('hunter2');
   });
@@ -98,7 +98,7 @@ function refusal(run: () => unknown): UsageError {
     if (error instanceof UsageError) return error;
     throw error;
   }
-  throw new Error('Nothing was refused');
+  throw new Error('Expected a refusal');
 }
 
 async function* yieldNothing(): AsyncIterable<never> {}

@@ -6,7 +6,7 @@ import { fakeIo } from '../../support/cli/io.ts';
 const OUTSIDE = { env: {}, cwd: '/folder' };
 
 describe('parseSettings()', () => {
-  test('has the documented defaults', () => {
+  test('parseSettings() has the documented defaults', () => {
     expect(parseSettings({}, OUTSIDE)).toMatchObject({
       json: false,
       quiet: false,
@@ -17,7 +17,7 @@ describe('parseSettings()', () => {
     });
   });
 
-  test('reads every flag', () => {
+  test('parseSettings() parses every flag', () => {
     const settings = parseSettings(
       {
         verbose: ['', '', ''],
@@ -54,7 +54,7 @@ describe('parseSettings()', () => {
     });
   });
 
-  test('adds the insecure registries of the environment, and says when they do not parse', () => {
+  test('parseSettings() adds insecure registries from the environment and refuses invalid ones', () => {
     expect(
       parseSettings({}, { ...OUTSIDE, env: { REGI_INSECURE_REGISTRIES: 'a:5000, 10.0.0.0/8' } })
         .insecureRegistries,
@@ -64,13 +64,13 @@ describe('parseSettings()', () => {
     ).toThrow('"REGI_INSECURE_REGISTRIES"');
   });
 
-  test('shows no progress with --quiet', () => {
+  test('parseSettings() disables progress with --quiet', () => {
     expect(parseSettings({ quiet: true, progress: 'plain' }, OUTSIDE).progress).toBe('none');
   });
 });
 
 describe('wantsColor()', () => {
-  test('asks the flag, then NO_COLOR, then the terminal', () => {
+  test('wantsColor() checks the flag, then NO_COLOR, then the terminal', () => {
     expect(wantsColor({ color: 'always' }, fakeIo({ env: { NO_COLOR: '1' } }))).toBe(true);
     expect(wantsColor({}, fakeIo({ isTTY: true, env: { NO_COLOR: '1' } }))).toBe(false);
     expect(wantsColor({ color: 'never' }, fakeIo({ isTTY: true }))).toBe(false);

@@ -2,7 +2,8 @@ import { setImmediate } from 'node:timers/promises';
 
 import { describe, expect, test } from 'vitest';
 
-import { createProgress, type Progress } from '../../../src/cli/progress/progress.ts';
+import { createProgress } from '../../../src/cli/progress/create-progress.ts';
+import type { Progress } from '../../../src/cli/progress/progress.ts';
 import { parseSettings } from '../../../src/cli/parse/settings.ts';
 import { StatusArea } from '../../../src/cli/output/status-area.ts';
 import { transferLines } from '../../../src/cli/progress/transfer-lines.ts';
@@ -31,7 +32,7 @@ describe('plain progress', () => {
     ]);
   });
 
-  test('foretells with --dry-run, and says that nothing was written', async () => {
+  test('prints the plan with --dry-run, and that nothing was written', async () => {
     const { io, area, progress, pass } = open('auto', { isTTY: true, isPlan: true });
     play(progress, pass);
     progress.end(true);
@@ -43,7 +44,7 @@ describe('plain progress', () => {
     ]);
   });
 
-  test('says once that an image is there already', async () => {
+  test('prints one line for an unchanged image', async () => {
     const { io, area, progress } = open('plain');
     progress.onEvent({ kind: 'resolved', image: `${TO}:1`, root: ROOT });
     progress.onEvent({ kind: 'unchanged', image: `${TO}:1`, root: ROOT });
@@ -52,7 +53,7 @@ describe('plain progress', () => {
     expect(io.stderrText()).toBe('same     b.example/app:1 is unchanged\n');
   });
 
-  test('leaves standard error to JSON with --json, unless it is asked for', async () => {
+  test('prints nothing with --json unless --progress asks for it', async () => {
     for (const mode of ['auto', 'plain'] as const) {
       const { io, area, progress, pass } = open(mode, { json: true });
       play(progress, pass);
@@ -62,7 +63,7 @@ describe('plain progress', () => {
     }
   });
 
-  test('prints no summary of a command that did not come to its end, nor of one that moved nothing', async () => {
+  test('prints no summary if the command failed or transferred nothing', async () => {
     for (const completed of [true, false]) {
       const { io, area, progress } = open('plain');
       if (!completed) progress.onEvent({ kind: 'copied', target: BIG, to: TO });
@@ -99,7 +100,7 @@ describe('json progress', () => {
         'failed',
         'summary',
       ].flatMap((kind) =>
-        // The first chunk is told when a second has passed and again what was left at the end.
+        // One line for the first chunk, and one for the rest at the end.
         kind === 'progress' ? [kind, kind] : [kind],
       ),
     );
@@ -122,7 +123,7 @@ describe('json progress', () => {
   });
 });
 
-describe('progress that is not wanted', () => {
+describe('no progress', () => {
   test('prints nothing', async () => {
     const { io, area, progress, pass } = open('none');
     play(progress, pass);
@@ -133,7 +134,7 @@ describe('progress that is not wanted', () => {
 });
 
 describe('live progress', () => {
-  test('draws over itself and leaves nothing but the summary', async () => {
+  test('redraws itself and leaves only the summary', async () => {
     const { io, area, progress, pass, frame } = open('auto', { isTTY: true, columns: 100 });
     progress.onEvent({ kind: 'started', target: SMALL, from: 'a', to: 'other/app' });
     for (let count = 0; count < 3; count += 1) await frame();
@@ -148,7 +149,7 @@ describe('live progress', () => {
     ]);
   });
 
-  test('does not flash when all is over at once', async () => {
+  test('does not flash when the command is quick', async () => {
     const { io, area, progress, pass } = open('auto', { isTTY: true, columns: 100 });
     play(progress, pass);
     progress.end(true);
@@ -168,8 +169,8 @@ describe('live progress', () => {
 
   test.each([
     ['the terminal cannot move its cursor', { TERM: 'dumb' }],
-    ['a job runs at a terminal', { TERM: 'xterm', CI: 'true' }],
-  ])('is plain where %s', async (_where, env) => {
+    ['a CI job runs at a terminal', { TERM: 'xterm', CI: 'true' }],
+  ])('is plain when %s', async (_where, env) => {
     const { io, area, progress, pass } = open('auto', { isTTY: true, env });
     play(progress, pass);
     await area.flush();
@@ -184,7 +185,17 @@ describe('transferLines()', () => {
     model.add({ kind: 'progress', target: BIG, bytes: 2.5 * MIB, to: TO }, at);
   const view = model.view(1000);
 
-  test('shows bar, bytes and speed, and a total with the time that is left', () => {
+  test('D19: transferLines() shows no speed for less than 1 MiB', () => {
+    const tiny = new TransferModel();
+    tiny.add({ kind: 'started', target: layer('tiny', 29), from: 'a', to: TO }, 0);
+    tiny.add({ kind: 'progress', target: layer('tiny', 29), bytes: 10, to: TO }, 100);
+    const style = { columns: 100, rows: 24, color: false, unicode: false };
+    const lines = transferLines(tiny.view(200), style);
+    expect(lines).toHaveLength(2);
+    expect(lines.join('\n')).not.toContain('/s');
+  });
+
+  test('shows bar, bytes and speed, and a total with the time left', () => {
     const lines = transferLines(view, { columns: 100, rows: 24, color: false, unicode: false });
     expect(lines[0]).toMatch(
       /^sha256:[0-9a-f]{12} ={8}-{24} {2}25% {2}25\.0 MiB \/ 100\.0 MiB {3}25\.0 MiB\/s$/,
@@ -217,7 +228,7 @@ describe('transferLines()', () => {
       ).toBeLessThan(rows);
   });
 
-  test('counts what has still to move from the moment that it is known, and what turns out to be there no more', () => {
+  test('counts blobs once they are known, and no longer when they turn out to exist', () => {
     const known = new TransferModel();
     for (const target of [BIG, SMALL]) known.add({ kind: 'found', target, to: TO }, 0);
     known.add({ kind: 'started', target: SMALL, from: 'a', to: TO }, 0);
@@ -228,7 +239,7 @@ describe('transferLines()', () => {
     expect(known.view(20)).toMatchObject({ nodes: 2, finished: 2, bytes: MIB, moved: MIB });
   });
 
-  test('counts images that are done beside blobs, and keeps them where there is room for little', () => {
+  test('counts finished images beside blobs, and keeps them on narrow terminals', () => {
     const many = new TransferModel();
     many.add({ kind: 'listed', images: 12 }, 0);
     many.add({ kind: 'started', target: BIG, from: 'a', to: TO }, 0);
@@ -239,18 +250,18 @@ describe('transferLines()', () => {
     const total = (columns: number) =>
       transferLines(many.view(1000), { columns, rows: 24, color: false, unicode: true }).at(-1);
     expect(total(100)).toBe(
-      '2 of 12 images · 0 of 1 blobs · 25.0 MiB of 100.0 MiB · 25.0 MiB/s · 3 s left',
+      '2 of 12 images · 0 of 1 blob · 25.0 MiB of 100.0 MiB · 25.0 MiB/s · 3 s left',
     );
     expect(total(80)).toBe(
-      '2 of 12 images · 0 of 1 blobs · 25.0 MiB of 100.0 MiB · 25.0 MiB/s · 3 s left',
+      '2 of 12 images · 0 of 1 blob · 25.0 MiB of 100.0 MiB · 25.0 MiB/s · 3 s left',
     );
     expect(total(60)).toBe('2 of 12 images · 25.0 MiB of 100.0 MiB · 3 s left');
     expect(total(40)).toBe('2 of 12 images · 3 s left');
     many.add({ kind: 'listed', images: 1 }, 1000);
-    expect(total(100)).toMatch(/^0 of 1 blobs/);
+    expect(total(100)).toMatch(/^0 of 1 blob ·/);
   });
 
-  test('counts what was read as finished, by the bytes that were wanted of it', () => {
+  test('counts a partly read blob as finished, with the bytes that were read', () => {
     const reading = new TransferModel();
     for (const target of [BIG, SMALL]) reading.add({ kind: 'found', target, to: '' }, 0);
     reading.add({ kind: 'started', target: BIG, from: 'a', to: '' }, 0);
@@ -265,7 +276,7 @@ describe('transferLines()', () => {
     });
   });
 
-  test('starts again from nothing when a transfer is restarted', () => {
+  test('starts again from zero when a transfer is restarted', () => {
     const restarted = new TransferModel();
     restarted.add({ kind: 'started', target: SMALL, from: 'a', to: TO }, 0);
     restarted.add({ kind: 'progress', target: SMALL, bytes: 1000, to: TO }, 10);
@@ -320,7 +331,7 @@ function open(
   };
 }
 
-/** One image of a big layer that moves in two seconds, a small one that is mounted, and the manifest. */
+/** Copies one image: a big layer in two seconds, a small mounted one, and the manifest. */
 function play(progress: Progress, pass: (ms: number) => void): void {
   progress.onEvent({ kind: 'resolved', image: `${TO}:1`, root: ROOT });
   for (const target of [BIG, SMALL]) progress.onEvent({ kind: 'found', target, to: TO });
@@ -334,7 +345,7 @@ function play(progress: Progress, pass: (ms: number) => void): void {
   progress.onEvent({ kind: 'tagged', image: `${TO}:1`, root: ROOT });
 }
 
-/** What a terminal shows after all that was written: enough of one for cursor-up, erase-line and erase-down. */
+/** Returns the lines that a terminal shows in the end. Knows cursor-up, erase-line and erase-down. */
 function shown(io: FakeIo): readonly string[] {
   const lines: string[] = [''];
   let row = 0;

@@ -119,7 +119,7 @@ describe('files', () => {
       status: 3,
       stdout: '',
       stderr:
-        'regi: Cannot find "/etc/no/such" in "oci:app:1"\n  look what is there: regi files oci:app:1 /etc\n',
+        'regi: Cannot find "/etc/no/such" in "oci:app:1"\n  list the existing files: regi files oci:app:1 /etc\n',
     });
   });
 
@@ -175,7 +175,7 @@ describe('cat', () => {
       'what a layer removed',
       '/etc/gone',
       3,
-      'Cannot find "/etc/gone" in "oci:app:1"\n  look what is there: regi files oci:app:1 /etc',
+      'Cannot find "/etc/gone" in "oci:app:1"\n  list the existing files: regi files oci:app:1 /etc',
     ],
     [
       'a link out of the image',
@@ -193,7 +193,7 @@ describe('cat', () => {
       'no file at all',
       '../../etc/shadow',
       3,
-      'Cannot find "../../etc/shadow" in "oci:app:1"\n  look what is there: regi files oci:app:1 /etc',
+      'Cannot find "../../etc/shadow" in "oci:app:1"\n  list the existing files: regi files oci:app:1 /etc',
     ],
   ])('cat does not print %s', async (_, path, status, message) => {
     expect(await run('cat', 'oci:app:1', path)).toMatchObject({

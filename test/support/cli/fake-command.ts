@@ -1,7 +1,7 @@
 import type { CommandBody, CommandSpec, ParsedArguments } from '../../../src/command.ts';
 import type { Context } from '../../../src/context.ts';
 
-/** A command for tests of the command line itself: it yields what `run` yields. */
+/** A command for tests of the command line itself: it yields the rows of `run`. */
 export function fakeCommand(
   run: (args: ParsedArguments, context: Context) => AsyncIterable<unknown>,
   spec: Partial<CommandSpec> = {},
@@ -13,14 +13,14 @@ export function fakeCommand(
   };
   return {
     name: 'probe',
-    group: 'Around it',
+    group: 'Other',
     summary: 'Probe something',
-    description: 'Probes something and says what it found.',
+    description: 'Probes something and prints the result.',
     arguments: [{ name: 'THING', summary: 'what to probe', optional: true, variadic: true }],
     options: [
       { name: 'platform', short: 'p', value: 'P', repeatable: true, summary: 'only this platform' },
       { name: 'mode', value: 'M', choices: ['fast', 'slow'], summary: 'how' },
-      { name: 'no-clobber', summary: 'leave what is there' },
+      { name: 'no-clobber', summary: 'keep an existing tag' },
       { name: 'dry-run', summary: 'change nothing' },
     ],
     examples: [{ command: 'regi probe x', summary: 'Probe x' }],
@@ -29,7 +29,7 @@ export function fakeCommand(
   };
 }
 
-/** A command that answers with the arguments it was given. */
+/** A command that prints its arguments. */
 export const ECHO = fakeCommand(async function* (args) {
   yield args;
 });

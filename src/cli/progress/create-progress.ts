@@ -1,0 +1,50 @@
+import type { Settings } from '../../context.ts';
+import { assertNever } from '../../errors.ts';
+import type { Io } from '../../io.ts';
+import type { StatusArea } from '../output/status-area.ts';
+import { jsonProgress } from './json.ts';
+import { liveProgress } from './live.ts';
+import { plainProgress } from './plain.ts';
+import type { Progress } from './progress.ts';
+
+export interface ProgressStyle {
+  readonly color: boolean;
+  /** True for `--dry-run`. */
+  readonly isPlan: boolean;
+}
+
+const NO_PROGRESS: Progress = {
+  showsMessages: false,
+  onEvent: () => undefined,
+  end: () => undefined,
+};
+
+/** Creates the progress display that the flags and the terminal call for. */
+export function createProgress(
+  settings: Settings,
+  { color, isPlan }: ProgressStyle,
+  io: Io,
+  area: StatusArea,
+): Progress {
+  switch (settings.progress) {
+    case 'none':
+      return NO_PROGRESS;
+    case 'json':
+      return jsonProgress(io.clock, isPlan, area);
+    case 'plain':
+      return plainProgress(io.clock, isPlan, area);
+    case 'auto':
+      // A plan transfers nothing that a live view could show.
+      if (canRedraw(io) && !isPlan) return liveProgress(io, color, area);
+      // Programs that read JSON from standard output may read standard error too.
+      return settings.json ? NO_PROGRESS : plainProgress(io.clock, isPlan, area);
+    default:
+      return assertNever(settings.progress);
+  }
+}
+
+/** Some CI services run jobs at a terminal: their logs would be full of redrawn lines. */
+function canRedraw({ stderr, env }: Io): boolean {
+  const isJob = !['', '0', 'false'].includes(env['CI'] ?? '');
+  return stderr.isTTY && env['TERM'] !== 'dumb' && !isJob;
+}
