@@ -1,8 +1,10 @@
 import type { CommandSpec, OptionSpec } from '../../command.ts';
 import { EXIT_MEANINGS } from '../exit-status.ts';
 import { GLOBAL_OPTIONS } from '../parse/global-options.ts';
-import { groupCommands, optionSummary } from './help-text.ts';
+import { groupCommands, optionSummary, wrapLines } from './help-text.ts';
 import { optionSyntax, usageLine } from '../parse/parse-arguments.ts';
+
+const MARKDOWN_COLUMNS = 120;
 
 /** A page of `docs/commands/`. */
 export interface DocPage {
@@ -43,7 +45,7 @@ function commandPage(spec: CommandSpec): string {
     `${spec.summary}.`,
     fence([usageLine(spec)]),
     aliases.length === 0 ? '' : `Also: ${aliases.map((alias) => `\`regi ${alias}\``).join(', ')}.`,
-    spec.description,
+    wrapLines(spec.description, MARKDOWN_COLUMNS),
     ...(spec.arguments.length === 0 ? [] : ['## Arguments', argumentTable(spec)]),
     ...(spec.options.length === 0 ? [] : ['## Flags', optionTable(spec.options)]),
     'See also the [flags of every command](README.md#flags-of-every-command).',

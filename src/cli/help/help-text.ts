@@ -32,10 +32,7 @@ export function commandHelp(spec: CommandSpec, columns: number | undefined): str
   return sections([
     wrap(spec.summary, width),
     `Usage: ${usageLine(spec)}${aliases.length === 0 ? '' : `\nAlso:  ${aliases.map((alias) => `regi ${alias}`).join(', ')}`}`,
-    spec.description
-      .split('\n')
-      .map((line) => wrap(line, width))
-      .join('\n'),
+    wrapLines(spec.description, width),
     section(
       'Arguments',
       spec.arguments.map(({ name, summary }) => [name, summary] as const),
@@ -188,6 +185,14 @@ function formatRow([left, right]: Row, leftWidth: number, width: number): string
 
 function sections(parts: readonly string[]): string {
   return `${parts.filter((part) => part !== '').join('\n\n')}\n`;
+}
+
+/** Wraps each line of a text separately. */
+export function wrapLines(text: string, width: number): string {
+  return text
+    .split('\n')
+    .map((line) => wrap(line, width))
+    .join('\n');
 }
 
 function wrap(text: string, width: number): string {

@@ -239,7 +239,7 @@ describe('regi verify of an archive', () => {
   const named = [{ image, refName: '1', fullName: 'registry.example/app:1' }];
 
   test.each([
-    ['whole', layoutMembers(named), 0, ': whole: 1 image, 4 nodes'],
+    ['whole', layoutMembers(named), 0, ': whole: 1 image, 4 blobs'],
     [
       'without a layer',
       layoutMembers(named, [firstLayer(image)]),
