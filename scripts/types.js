@@ -92,6 +92,7 @@ function rollUp(read) {
       external.set(path, (external.get(path) ?? new Set()).add(name));
       return;
     }
+    if (!path.endsWith('.d.ts')) throw new Error(`Keep the types of "${path}" out of the library`);
     const home = homes.get(name);
     if (home === path) return;
     if (home !== undefined) throw new Error(`Rename one "${name}" of ${home} and ${path}`);
@@ -128,7 +129,7 @@ function parseModule(path, text) {
       const name = (imported ?? local).name;
       if (name === undefined || (exported ?? local).name !== name)
         throw new Error(`${path}: expected names to be imported as they are`);
-      const from = source.value.startsWith('node:') ? source.value : resolve(path, source.value);
+      const from = resolve(path, source.value);
       if (statement.type === 'ImportDeclaration') imports.set(name, { from, name });
       else exports.push({ from, name });
     }
@@ -145,11 +146,13 @@ function parseModule(path, text) {
 }
 
 /**
+ * The file of a relative import; the name of a package or of a part of Node as it is.
+ *
  * @param {string} path
  * @param {string} target
  */
 function resolve(path, target) {
-  if (!target.startsWith('.')) throw new Error(`${path}: the types of "${target}" are not public`);
+  if (!target.startsWith('.')) return target;
   return posix.join(posix.dirname(path), target.replace(/\.ts$/, '.d.ts'));
 }
 

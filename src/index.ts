@@ -1,8 +1,19 @@
 /** The library's public face, explained in docs/library.md. What is not listed here may change at any time. */
 
+// The porch: strings in, one thing to close.
+export {
+  connect,
+  type AttachOptions,
+  type ConnectOptions,
+  type CopyOptions,
+  type DeleteOptions,
+  type ImageOptions,
+  type Regi,
+} from './connect.ts';
+
 // Names of images, and what they are made of.
-export { digestOf, parseDigest, type Digest } from './oci/digest.ts';
-export type { Descriptor, Platform } from './oci/descriptor.ts';
+export { digestOf, InvalidDigestError, parseDigest, type Digest } from './oci/digest.ts';
+export { InvalidManifestError, type Descriptor, type Platform } from './oci/descriptor.ts';
 export type { HistoryEntry, ImageConfig } from './oci/image-config.ts';
 export {
   parseManifest,
@@ -10,11 +21,12 @@ export {
   type ImageManifest,
   type Manifest,
 } from './oci/manifest.ts';
-export { formatPlatform, parsePlatform } from './oci/platform.ts';
+export { formatPlatform, InvalidPlatformError, parsePlatform } from './oci/platform.ts';
 export {
   familiarReference,
   formatReference,
   identifierOf,
+  InvalidReferenceError,
   parseReference,
   parseRepository,
   parseTag,
@@ -84,6 +96,10 @@ export type { HostRules } from './http/hosts.ts';
 export { createCredentialChain, type CredentialChainOptions } from './credentials/chain.ts';
 export type { Credential, CredentialSource, FoundCredential } from './credentials/credential.ts';
 
+// Choosing tags.
+export { InvalidTagPatternError, tagFilter } from './operations/tags/select-tags.ts';
+export { sortTags, type SortableTag, type TagOrder } from './operations/tags/sort-tags.ts';
+
 // What is done with images.
 export {
   CopyError,
@@ -100,6 +116,10 @@ export {
 } from './operations/copy/copy-images.ts';
 export type { CopySessionOptions } from './operations/copy/session.ts';
 export type { CopyEvent, OnEvent } from './operations/copy/events.ts';
+export { totalProgress, type CopyProgress } from './operations/copy/progress.ts';
+export { PlatformNotFoundError } from './operations/copy/choose-platform.ts';
+export { artifactFiles, makeArtifact } from './operations/edit/artifact.ts';
+export { madeSource } from './operations/edit/memory-source.ts';
 export {
   inspectImage,
   type EntryReport,

@@ -9,7 +9,7 @@ const MAX_LINES = 400;
 
 /** From the top down. Imports go to a lower layer, or to the same folder. */
 const LAYERS: readonly (readonly string[])[] = [
-  ['src/main.ts', 'src/index.ts'],
+  ['src/main.ts', 'src/connect.ts', 'src/index.ts'],
   ['src/cli/'],
   ['src/commands/'],
   ['src/render/', 'src/targets/'],

@@ -1,3 +1,6 @@
+import { RegiError } from '../errors.ts';
+import { quote } from '../quote.ts';
+
 /** Media types of manifests that regi walks. @see https://github.com/opencontainers/image-spec/blob/v1.1.1/media-types.md */
 export const MEDIA_TYPE = {
   ociManifest: 'application/vnd.oci.image.manifest.v1+json',
@@ -71,4 +74,22 @@ export function essence(contentType: string): string {
 /** True for the config of an image that runs, whichever tool wrote it; false for those of artifacts. */
 export function isImageConfigType(mediaType: string): boolean {
   return /\.image(?:\.config)?\.v1\+json$/.test(mediaType);
+}
+
+/** RFC 6838, 4.2, without parameters: no registry accepts them in an artifactType. */
+const NAME = /^[A-Za-z0-9][\w!#$&^.+-]{0,126}\/[A-Za-z0-9][\w!#$&^.+-]{0,126}$/;
+
+/**
+ * Checks a media type that a person typed.
+ *
+ * @param where the flag or option that it was typed for.
+ * @throws {RegiError} USAGE on any other text.
+ */
+export function parseMediaType(where: string, text: string): string {
+  if (NAME.test(text)) return text;
+  throw new RegiError(
+    'USAGE',
+    `Cannot use ${quote(text)} for ${quote(where)}: expected a media type, TYPE/SUBTYPE`,
+    { hint: 'such as application/spdx+json, or application/vnd.example.report.v1' },
+  );
 }

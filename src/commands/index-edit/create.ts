@@ -6,7 +6,7 @@ import { positional, values } from '../arguments/arguments.ts';
 import { digestText, type DigestRow } from '../output/digest-row.ts';
 import { gatherEntries, landEntries, landIndex } from './edit.ts';
 import { parseLocation } from '../../targets/location.ts';
-import { parseAnnotations } from '../arguments/media-type.ts';
+import { parseAnnotations } from '../arguments/annotations.ts';
 import { withStores } from '../../targets/open-store.ts';
 
 /** `regi index create`: one name for images of several platforms. */

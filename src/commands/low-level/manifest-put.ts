@@ -12,7 +12,7 @@ import type { Store } from '../../store.ts';
 import { openLocalFile } from '../../disk/input-file.ts';
 import { positional, value } from '../arguments/arguments.ts';
 import { parseLocation } from '../../targets/location.ts';
-import { parseMediaType } from '../arguments/media-type.ts';
+import { parseMediaType } from '../../oci/media-types.ts';
 import { withStores, type OpenedStore } from '../../targets/open-store.ts';
 
 /** A manifest as it is now in its repository. */

@@ -1,20 +1,20 @@
-import { basename, resolve } from 'node:path';
+import { resolve } from 'node:path';
 
 import type { CommandBody, ParsedArguments } from '../../command.ts';
 import type { Context } from '../../context.ts';
 import type { Descriptor } from '../../oci/descriptor.ts';
+import { parseMediaType } from '../../oci/media-types.ts';
 import { parsePlatform } from '../../oci/platform.ts';
 import { copyImage } from '../../operations/copy/copy-image.ts';
-import { madeSource, type MadeNode } from '../../operations/edit/memory-source.ts';
-import { makeArtifact, type Artifact } from '../../operations/edit/artifact.ts';
+import { madeSource } from '../../operations/edit/memory-source.ts';
+import { artifactFiles, makeArtifact, type Artifact } from '../../operations/edit/artifact.ts';
 import { resolveImage } from '../../operations/copy/resolve-image.ts';
-import { openLocalFile } from '../../disk/input-file.ts';
 import { UsageError } from '../../errors.ts';
 import { value, values } from '../arguments/arguments.ts';
 import { lanesOf } from '../arguments/copy-options.ts';
 import { digestRow, digestText, type DigestRow } from '../output/digest-row.ts';
 import { parseLocation } from '../../targets/location.ts';
-import { parseAnnotations, parseMediaType } from '../arguments/media-type.ts';
+import { parseAnnotations } from '../arguments/annotations.ts';
 import { openToChange } from '../../targets/open-to-change.ts';
 import { withStores } from '../../targets/open-store.ts';
 
@@ -40,7 +40,10 @@ async function* runAttach(args: ParsedArguments, context: Context): AsyncIterabl
   const location = parseLocation(to);
   const platform = value(args, 'platform');
   const annotations = parseAnnotations(values(args, 'annotation'));
-  const files = await readFiles(args, context);
+  const given = value(args, 'media-type');
+  const mediaType = given === undefined ? undefined : parseMediaType('--media-type', given);
+  const paths = args.positionals.map((path) => resolve(context.io.cwd, path));
+  const files = await artifactFiles(paths, { mediaType, signal });
   yield* withStores(context, {}, async function* (stores) {
     const { store, reference, name } = await openToChange(location, stores);
     const wanted = platform === undefined ? undefined : parsePlatform(platform, context.io.host);
@@ -70,30 +73,4 @@ function required(args: ParsedArguments, option: string, what: string, example: 
       hint: `add ${example}`,
     });
   return given;
-}
-
-async function readFiles(
-  args: ParsedArguments,
-  { io, signal }: Context,
-): Promise<readonly MadeNode[]> {
-  const given = value(args, 'media-type');
-  const mediaType = given === undefined ? undefined : parseMediaType('--media-type', given);
-  const files: MadeNode[] = [];
-  for (const path of args.positionals) {
-    const { digest, size, read } = await openLocalFile(resolve(io.cwd, path), { signal });
-    files.push({
-      descriptor: {
-        mediaType: mediaType ?? typeOf(path),
-        digest,
-        size,
-        annotations: { 'org.opencontainers.image.title': basename(path) },
-      },
-      read,
-    });
-  }
-  return files;
-}
-
-function typeOf(path: string): string {
-  return /\.json$/i.test(path) ? 'application/json' : 'application/octet-stream';
 }

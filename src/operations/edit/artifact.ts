@@ -1,5 +1,9 @@
+import { basename } from 'node:path';
+
+import { openLocalFile } from '../../disk/input-file.ts';
 import { toDescriptorJson, type Descriptor } from '../../oci/descriptor.ts';
 import { MEDIA_TYPE } from '../../oci/media-types.ts';
+import type { CallOptions } from '../../store.ts';
 import { madeJson, type MadeNode } from './memory-source.ts';
 
 export interface ArtifactParts {
@@ -42,4 +46,29 @@ export function makeArtifact({
     ...(Object.keys(annotations).length > 0 && { annotations }),
   });
   return { root: manifest.descriptor, nodes: [config, ...files, manifest] };
+}
+
+export interface ArtifactFileOptions extends CallOptions {
+  /** The type of all files; told by the name of each when absent. */
+  readonly mediaType?: string | undefined;
+}
+
+/**
+ * Reads the files of an artifact once, for their digests. The title of each is its name without folders.
+ *
+ * @param paths absolute, or relative to the working directory of the process.
+ * @throws {RegiError} NOT_FOUND when there is no such file, or a folder.
+ */
+export async function artifactFiles(
+  paths: readonly string[],
+  { mediaType, signal }: ArtifactFileOptions = {},
+): Promise<readonly MadeNode[]> {
+  const files: MadeNode[] = [];
+  for (const path of paths) {
+    const { digest, size, read } = await openLocalFile(path, { signal });
+    const type = /\.json$/i.test(path) ? 'application/json' : 'application/octet-stream';
+    const annotations = { 'org.opencontainers.image.title': basename(path) };
+    files.push({ descriptor: { mediaType: mediaType ?? type, digest, size, annotations }, read });
+  }
+  return files;
 }
