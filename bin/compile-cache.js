@@ -4,18 +4,18 @@ const { homedir } = require('node:os');
 const path = require('node:path');
 const vm = require('node:vm');
 
-/** The name of a build: so many characters of the hash that the bundle ends in. */
+/** Characters of the hash at the end of the bundle, which name the build. */
 const BUILD_LENGTH = 16;
 
 /**
- * Loads a CommonJS bundle with what V8 compiled of it the last time: a quarter of the start of a short command.
+ * Loads a CommonJS bundle with the code that V8 compiled last time. Compilation is a quarter of the run of a short command.
  *
- * Node 22 and newer keep that themselves. What is kept is code, so it lies in a folder of the user's own and is taken from nobody else:
- * in the shared folder that Node would choose, anybody may have put it there. `NODE_DISABLE_COMPILE_CACHE=1` switches it off, as in Node.
+ * Node 22 and newer have such a cache themselves. The cache contains code, so it is only read from a folder of the user:
+ * anyone could write to the shared folder that Node would choose. `NODE_DISABLE_COMPILE_CACHE=1` disables it, as in Node.
  *
- * @param {string} bundle its path. Its last line names its content: V8 itself compares no more than the length.
- * @param {string | undefined} command which part of the bundle is about to be used: each has its own, so that none is read for nothing.
- * @returns {{ exports: any, keep: () => void }} `keep` stores what was compiled, where nothing was stored yet.
+ * @param {string} bundle path of the bundle. Its last line is a hash of its content, as V8 only compares the length.
+ * @param {string | undefined} command the command to run. Each has a cache of its own, with only the code it uses.
+ * @returns {{ exports: any, keep: () => void }} `keep` stores the compiled code unless it was read from the cache.
  */
 function loadCompiled(bundle, command) {
   const folder = cacheFolder();
@@ -63,7 +63,7 @@ function runScript(bundle, folder, command) {
   };
 }
 
-/** Where the system keeps what may be thrown away; undefined where there is no home. */
+/** Returns the cache folder of the system; undefined without a home. */
 function cacheFolder() {
   const { env, platform } = process;
   if (env['NODE_DISABLE_COMPILE_CACHE']) return undefined;
@@ -79,7 +79,7 @@ function cacheFolder() {
 }
 
 /**
- * Whether the folder is there and nobody else can write to it.
+ * True if the folder exists and only this user can write to it. Creates it if missing.
  *
  * @param {string} folder
  */
@@ -93,7 +93,8 @@ function isOwn(folder) {
 }
 
 /**
- * Another user may reach a folder that `sudo` left in the environment, or that was made too wide. Windows tells neither, and its folder is the user's.
+ * True if the owner is this user and no one else may write. `sudo` may leave the folder of another user in the
+ * environment. Windows reports neither, but its folder belongs to the user.
  *
  * @param {fs.Stats} stats
  */
@@ -123,7 +124,8 @@ function readOwn(folder, file) {
 }
 
 /**
- * Stores it whole or not at all, and what was compiled of other builds goes. It throws nothing: the next run is slower, and that is all.
+ * Stores the compiled code atomically, and removes that of other builds. Never throws: a failure only makes the next
+ * run slower.
  *
  * @param {string} folder
  * @param {string} file
@@ -133,7 +135,7 @@ function write(folder, file, compiled) {
   if (!isOwn(folder)) return;
   const part = `${file}.${process.pid}.part`;
   try {
-    // V8 checks the length and no sum: what a power cut left of a file must not get its name.
+    // V8 checks only the length, so a file that a power cut left must not get the final name.
     fs.writeFileSync(part, compiled(), { flag: 'wx', mode: 0o600, flush: true });
     fs.renameSync(part, file);
     const build = path.basename(file).slice(0, BUILD_LENGTH);

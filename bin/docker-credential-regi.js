@@ -1,3 +1,3 @@
 #!/usr/bin/env node
-// It knows by which name it was started.
+// regi.js checks the name under which it was started.
 require('./regi.js');

@@ -10,20 +10,20 @@ if (!isHelper && words.length === 1 && ['--version', '-V', 'version'].includes(w
   /** @type {{ version: string }} */
   const { version } = JSON.parse(readFileSync(path.join(__dirname, '../package.json'), 'utf8'));
   try {
-    // Not process.stdout: streams are a tenth of the time that this takes.
+    // Not process.stdout: loading streams would take a tenth of the time.
     writeSync(1, `${version}\n`);
   } catch (error) {
-    // A reader that has gone is no failure.
+    // It is no failure if the reader has gone.
     if (!(error instanceof Error && 'code' in error && error.code === 'EPIPE')) {
       process.stderr.write(
-        `regi: Cannot write the answer: ${error instanceof Error ? error.message : String(error)}\n`,
+        `regi: Cannot write to standard output: ${error instanceof Error ? error.message : String(error)}\n`,
       );
       process.exitCode = 1;
     }
   }
 } else if (!existsSync(bundle)) {
   process.stderr.write(
-    'regi: Cannot start without dist/main.cjs\n  type `npm run build` in the folder of regi\n',
+    'regi: Cannot start without dist/main.cjs\n  run `npm run build` in the folder of regi\n',
   );
   process.exitCode = 1;
 } else {
@@ -31,8 +31,8 @@ if (!isHelper && words.length === 1 && ['--version', '-V', 'version'].includes(w
 }
 
 async function start() {
-  // V8 of Node 20 optimises undici's HTTP parser in the background and makes the process wait for it at its end:
-  // a single GET takes 146 ms with that and 80 ms without. Newer versions do not, and start slower with the flag.
+  // V8 in Node 20 optimises undici's HTTP parser in the background, and the process waits for that at its end: a single
+  // GET takes 146 ms instead of 80 ms. Newer versions do not wait, and start slower with the flag.
   if (process.versions.node.startsWith('20.'))
     require('node:v8').setFlagsFromString('--liftoff-only');
   const { loadCompiled } = require('./compile-cache.js');
@@ -49,6 +49,6 @@ async function start() {
   );
   process.exitCode = status;
   if (status === 0) keep();
-  // Everything is written by now. A connection that somebody forgot to close must not keep the shell waiting.
+  // All output is written. A forgotten open connection must not keep the shell waiting.
   setTimeout(() => process.exit(), 500).unref();
 }

@@ -19,7 +19,7 @@ const MODULE = fileURLToPath(new URL('../../bin/compile-cache.js', import.meta.u
 /** In a process of its own: V8 knows what it has compiled once, and does not look at what it is given. */
 const RUN = `
 const { exports, keep } = require(process.argv[1]).runScript(...process.argv.slice(2));
-process.stdout.write(JSON.stringify({ answer: exports.answer(), folder: exports.folder, separator: exports.path.sep }));
+process.stdout.write(JSON.stringify({ result: exports.result(), folder: exports.folder, separator: exports.path.sep }));
 keep();
 `;
 
@@ -36,11 +36,11 @@ describe('runScript()', () => {
     writeBundle('one', BUILD);
   });
 
-  function writeBundle(answer: string, build: string): void {
+  function writeBundle(result: string, build: string): void {
     // Not on one line: the comment ends the file, as in the real one.
     writeFileSync(
       bundle,
-      `exports.answer = () => '${answer}';\nexports.folder = __dirname;\nexports.path = require('node:path');\n// ${build}\n`,
+      `exports.result = () => '${result}';\nexports.folder = __dirname;\nexports.path = require('node:path');\n// ${build}\n`,
     );
   }
 
@@ -51,15 +51,15 @@ describe('runScript()', () => {
     return JSON.parse(text);
   }
 
-  async function run(command = 'digest'): Promise<{ answer: string; inode: number; path: string }> {
-    const { answer } = (await start(command)) as { answer: string };
+  async function run(command = 'digest'): Promise<{ result: string; inode: number; path: string }> {
+    const { result } = (await start(command)) as { result: string };
     const [name = ''] = readdirSync(folder).filter((each) => each.endsWith(`-${command}`));
     const path = join(folder, name);
-    return { answer, inode: statSync(path).ino, path };
+    return { result, inode: statSync(path).ino, path };
   }
 
   test('gives the bundle what CommonJS gives', async () => {
-    expect(await start()).toEqual({ answer: 'one', folder: join(bundle, '..'), separator: sep });
+    expect(await start()).toEqual({ result: 'one', folder: join(bundle, '..'), separator: sep });
   });
 
   test('keeps what was compiled where nobody else reads it, and takes it the next time', async () => {
@@ -78,7 +78,7 @@ describe('runScript()', () => {
   test('knows another build of the same length, and forgets the one before', async () => {
     await run();
     writeBundle('two', OTHER_BUILD);
-    expect((await run()).answer).toBe('two');
+    expect((await run()).result).toBe('two');
     expect(readdirSync(folder)).toEqual([expect.stringContaining(OTHER_BUILD)]);
   });
 
@@ -105,10 +105,10 @@ describe('runScript()', () => {
     const kept = readFileSync(path);
     writeFileSync(path, 'planted');
     chmodSync(folder, 0o777);
-    expect((await run()).answer).toBe('one');
+    expect((await run()).result).toBe('one');
     expect(readFileSync(path, 'utf8')).toBe('planted');
     chmodSync(folder, 0o700);
-    expect((await run()).answer).toBe('one');
+    expect((await run()).result).toBe('one');
     expect(readFileSync(path)).toHaveLength(kept.length);
   });
 
@@ -118,13 +118,13 @@ describe('runScript()', () => {
       const { path } = await run();
       const { size } = statSync(path);
       truncateSync(path, length);
-      expect((await run()).answer).toBe('one');
+      expect((await run()).result).toBe('one');
       expect(statSync(path).size).toBe(size);
     },
   );
 
   test('goes on where no folder can be made', async () => {
     folder = join(bundle, 'not-a-folder');
-    expect(await start()).toMatchObject({ answer: 'one' });
+    expect(await start()).toMatchObject({ result: 'one' });
   });
 });

@@ -27,7 +27,7 @@ test('regi --version says why it cannot be written', async () => {
     { env: {} },
   );
   expect(status).toBe(1);
-  expect(stderr).toMatch(/^regi: Cannot write the answer: ENOSPC/);
+  expect(stderr).toMatch(/^regi: Cannot write to standard output: ENOSPC/);
 });
 
 test('regi keeps what V8 compiled in the cache of the user, and runs the same with it', async () => {

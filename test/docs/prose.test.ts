@@ -5,9 +5,9 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
-/** All pages but those made from the commands. */
+/** All pages except those generated from the commands. */
 const PAGES = [
-  ...readdirSync(ROOT).filter((name) => name.endsWith('.md') && name !== 'README.md'),
+  ...readdirSync(ROOT).filter((name) => name.endsWith('.md')),
   ...readdirSync(join(ROOT, 'docs'), { recursive: true, encoding: 'utf8' }).flatMap((name) =>
     name.endsWith('.md') && !name.startsWith('commands/') && name !== 'library.md'
       ? [`docs/${name}`]

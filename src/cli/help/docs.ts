@@ -21,6 +21,20 @@ export function docPages(commands: readonly CommandSpec[]): readonly DocPage[] {
   ];
 }
 
+/** Lists all commands in one table, for the README. */
+export function commandTable(commands: readonly CommandSpec[]): string {
+  return table(
+    ['', 'command', 'description'],
+    groupCommands(commands).flatMap(({ group, members }) =>
+      members.map((spec, index) => [
+        index === 0 ? `**${group}**` : '',
+        `[\`${spec.name}\`](docs/commands/${pageName(spec)})`,
+        spec.summary,
+      ]),
+    ),
+  );
+}
+
 function listPage(commands: readonly CommandSpec[]): string {
   return page([
     '# Commands',

@@ -7,7 +7,7 @@ import {
 } from '../../format.ts';
 import type { ActiveTransfer, TransferView } from './transfer-model.ts';
 
-/** Nobody reads more lines than this. */
+/** People cannot follow more lines than this. */
 const MAX_TRANSFERS = 8;
 /** The lines for hidden transfers, the total, and the cursor. */
 const OTHER_LINES = 3;

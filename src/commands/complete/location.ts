@@ -24,7 +24,7 @@ const TRANSPORTS: readonly CompletedValue[] = [
   { value: 'docker://', note: 'a registry' },
 ];
 
-/** Nobody reads more candidates, and a shell would ask before it shows them. */
+/** A longer list would be no help, and a shell would ask before it shows one. */
 const MOST = 500;
 
 const PATH_KIND = /^(?:oci|archive|docker-archive|oci-archive|dir):/;

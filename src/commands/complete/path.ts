@@ -9,7 +9,7 @@ export interface CompletedValue {
   readonly note?: string | undefined;
 }
 
-/** Nobody reads a list of more entries than this. */
+/** A longer list would be no help. */
 const MOST = 1000;
 
 /**

@@ -17,7 +17,10 @@ export const LOCAL_STORE_COMMANDS: readonly CommandSpec[] = [
       'folder REGI_DATA, else ~/.local/share/regi (macOS: ~/Library/Application Support/regi, ' +
       'Windows: %LOCALAPPDATA%\\regi).\n\n' +
       'The columns are those of docker. IMAGE ID is the digest of the config, or for an index its own ' +
-      'digest. SIZE is the compressed size. --quiet prints only the ids, each once.',
+      'digest. SIZE is the compressed size. --quiet prints only the ids, each once.\n\n' +
+      'Filters are reference=PATTERN, label=KEY[=VALUE], before=IMAGE, since=IMAGE, until=24h or a ' +
+      'date, dangling=true and dangling=false. Templates have the fields Repository, Tag, Digest, ID, ' +
+      'CreatedSince, CreatedAt and Size.',
     arguments: [
       { name: 'NAME', summary: 'list only this repository or image; a glob', optional: true },
     ],
@@ -32,14 +35,12 @@ export const LOCAL_STORE_COMMANDS: readonly CommandSpec[] = [
         short: 'f',
         value: 'WHICH',
         repeatable: true,
-        summary:
-          'filter by reference=PATTERN, label=KEY[=VALUE], before=IMAGE, since=IMAGE, until=24h or a date, dangling=true or dangling=false',
+        summary: 'list only matching images: reference=PATTERN, dangling=true …',
       },
       {
         name: 'format',
         value: 'TEMPLATE',
-        summary:
-          'table, json, or a Go template with Repository, Tag, Digest, ID, CreatedSince, CreatedAt and Size',
+        summary: 'table, json, or a Go template',
       },
       { name: 'no-trunc', summary: 'show full ids' },
     ],

@@ -56,7 +56,7 @@ export const MOVE_COMMANDS: readonly CommandSpec[] = [
       {
         ...NO_CLOBBER,
         summary:
-          'never overwrite a tag that has other content: a single image fails with status 1, of several such images are skipped',
+          'never overwrite a tag: a single image then fails with status 1, of several it is skipped',
       },
       DRY_RUN,
       FORCE,

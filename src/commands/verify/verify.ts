@@ -132,7 +132,7 @@ function verifyText(
   });
   const facts = [
     formatCount(images, 'image'),
-    `${formatCount(verified, 'blob')} (${formatBytes(bytes)}) verified`,
+    `${formatCount(verified, 'manifest or blob', 'manifests and blobs')} (${formatBytes(bytes)}) verified`,
     ...counts,
   ];
   const head = `${location.endsWith(':') ? location : `${location}:`} ${whole ? 'whole' : 'not whole'}: ${facts.join(', ')}\n`;

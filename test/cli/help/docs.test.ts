@@ -1,9 +1,9 @@
-import { readdirSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
 import { describe, expect, test } from 'vitest';
 
-import { docPages } from '../../../src/cli/help/docs.ts';
+import { commandTable, docPages } from '../../../src/cli/help/docs.ts';
 import { manPage } from '../../../src/cli/help/man-page.ts';
 import { COMMANDS } from '../../../src/commands/index.ts';
 import { expectGolden } from '../../support/golden.ts';
@@ -26,6 +26,13 @@ describe('docs/commands', () => {
         .sort(),
     );
   });
+});
+
+test('README.md lists every command (`npm run docs` rewrites the table)', () => {
+  const text = readFileSync(fileURLToPath(new URL('../../../README.md', import.meta.url)), 'utf8');
+  const section = /(<!-- commands: .*? -->\n).*?(<!-- \/commands -->)/s;
+  expect(text).toMatch(section);
+  expectGolden('README.md', text.replace(section, `$1\n${commandTable(COMMANDS)}\n\n$2`));
 });
 
 test('docs/man/regi.1 matches the command definitions (`npm run docs` rewrites it)', () => {

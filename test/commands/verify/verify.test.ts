@@ -56,7 +56,7 @@ describe('regi verify of a layout', () => {
     await writeImages();
     const { status, io } = await run(['verify', 'oci:images']);
     expect([status, io.stderrText()]).toEqual([0, '']);
-    expect(io.stdoutText()).toMatch(/^oci:images: whole: 2 images, 13 blobs \(.+\) verified\n$/);
+    expect(io.stdoutText()).toMatch(/^oci:images: whole: 2 images, 13 manifests and blobs \(.+\) verified\n$/);
   });
 
   test('prints a table of what is missing, corrupt and extra, and exits 7', async () => {
@@ -201,7 +201,7 @@ describe('regi verify of a registry', () => {
     const { status, io } = await run(['verify', `${registry.host}/team/app:1`, '--deep']);
     expect([status, io.stdoutText()]).toMatchObject([
       0,
-      expect.stringMatching(/: whole: 1 image, 9 blobs \(/),
+      expect.stringMatching(/: whole: 1 image, 9 manifests and blobs \(/),
     ]);
   });
 
@@ -239,7 +239,7 @@ describe('regi verify of an archive', () => {
   const named = [{ image, refName: '1', fullName: 'registry.example/app:1' }];
 
   test.each([
-    ['whole', layoutMembers(named), 0, ': whole: 1 image, 4 blobs'],
+    ['whole', layoutMembers(named), 0, ': whole: 1 image, 4 manifests and blobs'],
     [
       'without a layer',
       layoutMembers(named, [firstLayer(image)]),
@@ -315,7 +315,7 @@ describe('regi verify of an archive', () => {
       expect([status, io.stderrText(), io.stdoutText()]).toEqual([
         0,
         '',
-        expect.stringContaining(': whole: 1 image, 4 blobs ('),
+        expect.stringContaining(': whole: 1 image, 4 manifests and blobs ('),
       ]);
     });
 
