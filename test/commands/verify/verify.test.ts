@@ -56,7 +56,9 @@ describe('regi verify of a layout', () => {
     await writeImages();
     const { status, io } = await run(['verify', 'oci:images']);
     expect([status, io.stderrText()]).toEqual([0, '']);
-    expect(io.stdoutText()).toMatch(/^oci:images: whole: 2 images, 13 manifests and blobs \(.+\) verified\n$/);
+    expect(io.stdoutText()).toMatch(
+      /^oci:images: whole: 2 images, 13 manifests and blobs \(.+\) verified\n$/,
+    );
   });
 
   test('prints a table of what is missing, corrupt and extra, and exits 7', async () => {
