@@ -3,8 +3,8 @@ import { defineConfig } from 'vitest/config';
 import { countReporter } from './test/support/count-reporter.ts';
 
 /**
- * Only what hangs reaches these: a machine that is ten times slower than ours must not. What a test polls for is another program's doing, and
- * is there at once or never.
+ * Reached only by a test that hangs: a machine ten times slower than ours stays below. A poll waits for another program, whose work
+ * is done soon or never.
  */
 const PATIENCE = {
   testTimeout: 600_000,
@@ -12,28 +12,33 @@ const PATIENCE = {
   expect: { poll: { timeout: 120_000, interval: 20 } },
 };
 
+const REAL = 'test/real/**/*.test.ts';
+/** Run by `npm run test:long`: minutes of repetition, such as every fault on every command. */
+const LONG = 'test/**/*.long.test.ts';
+
 export default defineConfig({
   test: {
     reporters: [['default', { summary: false }], countReporter()],
     coverage: { provider: 'v8', include: ['src/**'], reporter: ['text-summary', 'html'] },
+    // Vitest leaves one core to itself, which is half of a machine with two.
+    maxWorkers: '100%',
     projects: [
       {
-        test: {
-          name: 'unit',
-          include: ['test/**/*.test.ts'],
-          exclude: ['test/real/**'],
-          ...PATIENCE,
-        },
+        test: { name: 'unit', include: ['test/**/*.test.ts'], exclude: [REAL, LONG], ...PATIENCE },
       },
       {
-        // Real servers: one file at a time, because they share the machine, and slow, because they are real.
+        // One file at a time: the real servers share the machine.
         test: {
           name: 'real',
-          include: ['test/real/**/*.test.ts'],
+          include: [REAL],
+          exclude: [LONG],
           fileParallelism: false,
           ...PATIENCE,
           sequence: { groupOrder: 1 },
         },
+      },
+      {
+        test: { name: 'long', include: [LONG], ...PATIENCE, sequence: { groupOrder: 2 } },
       },
     ],
   },

@@ -86,10 +86,11 @@ test('listTags() ends, with a warning, at a malformed link', async () => {
   expect(warnings).toEqual([expect.stringContaining('malformed')]);
 });
 
-test('listTags() fails when pages never end', async () => {
+test('listTags() fails after 10,000 pages when pages never end', async () => {
   let count = 0;
   const { tags } = tagsOf(() => page([`t${(count += 1)}`], `<?last=t${count}>; rel="next"`));
   await expect(listAll(tags)).rejects.toMatchObject({ code: 'LIMIT_EXCEEDED' });
+  expect(count).toBe(10_000);
 });
 
 test('listTags() stops reading a page that is too large', async () => {

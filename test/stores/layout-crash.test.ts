@@ -20,7 +20,7 @@ let program: string;
 beforeAll(async () => {
   program = join(temporaryFolder('writer'), 'writer.mjs');
   await build({
-    entryPoints: [join(import.meta.dirname, '../support/layout-writer.ts')],
+    entryPoints: [join(import.meta.dirname, '../support/images/layout-writer.ts')],
     outfile: program,
     bundle: true,
     platform: 'node',
