@@ -20,8 +20,8 @@ import { totalProgress, type CopyProgress } from './operations/copy/progress.ts'
 import { readManifest, type ManifestNode } from './operations/copy/read-manifest.ts';
 import { resolveImage } from './operations/copy/resolve-image.ts';
 import { artifactFiles, makeArtifact } from './operations/edit/artifact.ts';
-import { lookBeforeDelete } from './operations/edit/delete-plan.ts';
-import { madeSource } from './operations/edit/memory-source.ts';
+import { planDelete } from './operations/edit/delete-plan.ts';
+import { memorySource } from './operations/edit/memory-source.ts';
 import { readCreated } from './operations/inspect/read-created.ts';
 import { quote } from './quote.ts';
 import {
@@ -282,7 +282,7 @@ async function attachTo(
     { mediaType, signal },
   );
   const { root, nodes } = makeArtifact({ artifactType, subject, files, annotations });
-  const job = { source: madeSource(nodes), reference: root.digest, destination: store };
+  const job = { source: memorySource(nodes), reference: root.digest, destination: store };
   await copyImage({ ...job, image: imageName(name, root) }, { signal });
   return root;
 }
@@ -299,7 +299,7 @@ async function deleteFrom(
   if (!canDelete(store)) throw cannot(`delete images in ${quote(name)}`);
   const target = await store.resolve(digest, { signal });
   if (options.evenIfTagged !== true) {
-    const { tags } = await lookBeforeDelete(store, target, { signal, limit: TAGS_AT_ONCE });
+    const { tags } = await planDelete(store, target, { signal, limit: TAGS_AT_ONCE });
     if (tags?.length !== 0)
       throw new RegiError(
         'REFUSED',

@@ -119,7 +119,7 @@ export type { CopyEvent, OnEvent } from './operations/copy/events.ts';
 export { totalProgress, type CopyProgress } from './operations/copy/progress.ts';
 export { PlatformNotFoundError } from './operations/copy/choose-platform.ts';
 export { artifactFiles, makeArtifact } from './operations/edit/artifact.ts';
-export { madeSource } from './operations/edit/memory-source.ts';
+export { memorySource } from './operations/edit/memory-source.ts';
 export {
   inspectImage,
   type EntryReport,

@@ -274,7 +274,9 @@ describe('copyImages() when its list fails', () => {
     const destination = createMemoryStore();
     expect(
       await run([job(source, 'v0', destination, 'x'), job(source, 'v1', destination, 'x')]),
-    ).toMatchObject({ error: { code: 'USAGE', image: 'x' } });
+    ).toMatchObject({
+      error: { code: 'USAGE', message: 'Cannot copy two images to "x"' },
+    });
     expect(
       await run([job(source, 'v0', destination, 'x'), job(source, 'v0', destination, 'x')]),
     ).toMatchObject({ done: ['x', 'x'], error: undefined });

@@ -4,7 +4,7 @@ import { parseDigest } from '../../oci/digest.ts';
 import { copyImage, type CopyJob } from '../../operations/copy/copy-image.ts';
 import { copyImages } from '../../operations/copy/copy-images.ts';
 import { indexEntries } from '../../operations/edit/edit-index.ts';
-import { madeSource, type MadeNode } from '../../operations/edit/memory-source.ts';
+import { memorySource, type MemoryNode } from '../../operations/edit/memory-source.ts';
 import { readManifest, type ManifestNode } from '../../operations/copy/read-manifest.ts';
 import { CopySession } from '../../operations/copy/session.ts';
 import { hasReferrers } from '../../operations/referrers/warn.ts';
@@ -73,7 +73,7 @@ export async function landEntries(
 
 /** Puts an index there, and names it. Its entries are there. */
 export async function landIndex(
-  index: MadeNode,
+  index: MemoryNode,
   { store, name, tag, pinned, defaultTag }: OpenedStore,
   context: Context,
 ): Promise<DigestRow> {
@@ -82,7 +82,7 @@ export async function landIndex(
   const { digest } = index.descriptor;
   const image = given === undefined ? `${name}@${digest}` : `${name}:${given}`;
   const job: CopyJob = {
-    source: madeSource([index]),
+    source: memorySource([index]),
     reference: digest,
     destination: store,
     tag: given,

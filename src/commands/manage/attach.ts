@@ -6,7 +6,7 @@ import type { Descriptor } from '../../oci/descriptor.ts';
 import { parseMediaType } from '../../oci/media-types.ts';
 import { parsePlatform } from '../../oci/platform.ts';
 import { copyImage } from '../../operations/copy/copy-image.ts';
-import { madeSource } from '../../operations/edit/memory-source.ts';
+import { memorySource } from '../../operations/edit/memory-source.ts';
 import { artifactFiles, makeArtifact, type Artifact } from '../../operations/edit/artifact.ts';
 import { resolveImage } from '../../operations/copy/resolve-image.ts';
 import { UsageError } from '../../errors.ts';
@@ -51,7 +51,7 @@ async function* runAttach(args: ParsedArguments, context: Context): AsyncIterabl
     const artifact: Artifact = makeArtifact({ artifactType, subject, files, annotations });
     const { root, nodes } = artifact;
     const job = {
-      source: madeSource(nodes),
+      source: memorySource(nodes),
       reference: root.digest,
       destination: store,
       image: `${name}@${root.digest}`,

@@ -4,7 +4,7 @@ import { RegiError, UsageError } from '../../errors.ts';
 import { formatCount, shortDigest } from '../../format.ts';
 import type { Digest } from '../../oci/digest.ts';
 import { quote } from '../../quote.ts';
-import { lookBeforeDelete, type DeletionPlan } from '../../operations/edit/delete-plan.ts';
+import { planDelete, type DeletePlan } from '../../operations/edit/delete-plan.ts';
 import { canDelete } from '../../store.ts';
 import { flag, positional } from '../arguments/arguments.ts';
 import { eachArgument, type Typed } from '../arguments/each-argument.ts';
@@ -99,7 +99,7 @@ async function deleteOne(
       hint: 'images are deleted in registries and OCI layouts',
     });
   const target = await store.resolve(digest, { signal });
-  const plan = await lookBeforeDelete(store, target, {
+  const plan = await planDelete(store, target, {
     signal,
     limit: settings.concurrency ?? AT_ONCE,
     onMany: () => context.note(`Looking which of the many tags of ${name} name it`),
@@ -119,7 +119,7 @@ async function deleteOne(
   };
 }
 
-function tell(image: string, { tags, referrers }: DeletionPlan, { note, warn }: Context): void {
+function tell(image: string, { tags, referrers }: DeletePlan, { note, warn }: Context): void {
   if (tags === undefined)
     warn(`The tags of ${image} cannot be listed there; all that name it go with it`);
   else if (tags.length === 0) note(`No tag names ${image}`);

@@ -4,22 +4,23 @@ import { LIMITS } from '../../limits.ts';
 import { InvalidManifestError, type Descriptor, type Platform } from '../../oci/descriptor.ts';
 import { childrenOf } from '../../oci/manifest.ts';
 import { isForeignLayerType, isManifestType } from '../../oci/media-types.ts';
-import { canMount, type Bytes, type CallOptions, type Source, type Store } from '../../store.ts';
+import { canMount, type CallOptions, type Source, type Store } from '../../store.ts';
 import type { OnEvent } from '../copy/events.ts';
+import { reported } from '../copy/session.ts';
 import { mapInOrder } from '../../concurrency/map-in-order.ts';
 import type { Lanes } from '../../concurrency/lanes.ts';
 import { narrowImage } from '../copy/narrow-image.ts';
 import { readManifest, type ManifestNode } from '../copy/read-manifest.ts';
 
-/** A layer that an archive leaves out, and a repository that an image of it goes to. */
+/** A layer that an archive omits, and the repository that one of its images goes to. */
 export interface BaseNeed {
   readonly layer: Descriptor;
   readonly destination: Store;
-  /** Other repositories of the same place, the likeliest to have it first. */
+  /** Other repositories of the same place, the likeliest first. */
   readonly candidates: readonly Store[];
 }
 
-/** Where such a layer is: in the repository already, in another, or in none. */
+/** Location of such a layer: `there` is the destination itself, `held` another repository. */
 export type BaseOrigin =
   | { readonly kind: 'there' | 'nowhere' }
   | { readonly kind: 'held'; readonly by: Store };
@@ -32,10 +33,10 @@ export interface BaseOptions {
 const AT_ONCE = 64;
 
 /**
- * What an image is made of, or those platforms of it that are wanted, and `source` does not carry.
+ * Lists the blobs of an image that `source` does not carry.
  *
- * @param platforms as `copyImage` takes them; all when there are none.
- * @throws {RegiError} with code NOT_FOUND when a manifest is missing: archives leave out layers only; or when a platform is.
+ * @param platforms as for `copyImage()`; all when empty.
+ * @throws {RegiError} with code NOT_FOUND when a platform or a manifest is missing: archives omit only layers.
  */
 export async function blobsNotCarried(
   source: Source,
@@ -64,7 +65,7 @@ export async function blobsNotCarried(
   return found;
 }
 
-/** Asks, without writing anything, where layers are that an archive leaves out. In the order of `needs`. */
+/** Locates layers that an archive omits, without writing anything. Returns them in the order of `needs`. */
 export async function locateBases(
   needs: readonly BaseNeed[],
   { lanes, signal }: BaseOptions,
@@ -86,7 +87,7 @@ export async function locateBases(
   return origins;
 }
 
-/** A repository that we may not read is none to take anything from. */
+/** False also for a repository that the user may not read: it can give nothing. */
 async function mayHave(ask: () => Promise<boolean>): Promise<boolean> {
   try {
     return await ask();
@@ -100,7 +101,7 @@ async function mayHave(ask: () => Promise<boolean>): Promise<boolean> {
   }
 }
 
-/** Mounts a layer from the repository that has it; where that is not done, its bytes are fetched there and pushed. */
+/** Mounts a layer from the repository that has it; where the registry does not mount, fetches and pushes its bytes. */
 export async function bringBase(
   { layer, destination }: BaseNeed,
   by: Store,
@@ -108,7 +109,7 @@ export async function bringBase(
 ): Promise<void> {
   const to = destination.repository;
   onEvent({ kind: 'found', target: layer, to });
-  const content = verified(counted(by, layer, { to, signal, onEvent }), layer);
+  const content = verified(reported(by, layer, { to, signal, onEvent }), layer);
   const outcome = await lanes.run([destination.place], layer.size, signal, async () => {
     if (canMount(destination)) return destination.mount(layer, by.repository, content, { signal });
     await destination.push(layer, content, { signal });
@@ -119,24 +120,4 @@ export async function bringBase(
       ? { kind: 'mounted', target: layer, from: by.repository, to }
       : { kind: 'copied', target: layer, to },
   );
-}
-
-function counted(
-  by: Store,
-  target: Descriptor,
-  {
-    to,
-    signal,
-    onEvent,
-  }: { readonly to: string; readonly signal: AbortSignal; readonly onEvent: OnEvent },
-): Bytes {
-  return {
-    async *[Symbol.asyncIterator]() {
-      onEvent({ kind: 'started', target, from: by.repository, to });
-      for await (const chunk of by.fetch(target, { signal })) {
-        onEvent({ kind: 'progress', target, bytes: chunk.byteLength, to });
-        yield chunk;
-      }
-    },
-  };
 }

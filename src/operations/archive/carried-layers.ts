@@ -9,17 +9,17 @@ import { readManifest } from '../copy/read-manifest.ts';
 /** An image of an archive that was written earlier. */
 export interface EarlierImage {
   readonly root: Descriptor;
-  /** `docker.io/library/debian`; undefined where nobody knows. */
+  /** `docker.io/library/debian`; undefined if unknown. */
   readonly repository: string | undefined;
 }
 
-/** What an archive leaves out, and the file that says so. */
+/** Blobs that an archive omits, and the file that records them. */
 export interface Omission {
   readonly omit: ReadonlySet<Digest>;
   readonly extra: readonly { readonly name: string; readonly bytes: Uint8Array }[];
 }
 
-/** The layers that an archive really has: its manifests may list more, and configs travel each time anyway. */
+/** Lists the layers that an archive really contains: its manifests may name more. Configs are in every archive. */
 export async function layersCarriedBy(
   source: Source,
   images: Iterable<EarlierImage>,
@@ -47,7 +47,7 @@ export async function layersCarriedBy(
   return found;
 }
 
-/** The layers of a set of images, with the repositories that those images are of. */
+/** Lists the layers of a set of images, with the repositories of those images. */
 export function layersOf({ images, manifests }: ImageSet): readonly CarriedBlob[] {
   return images.flatMap(({ job: { name }, root }) => {
     const repositories = name === undefined ? [] : [`${name.domain}/${name.path}`];
@@ -64,7 +64,7 @@ export function layersOf({ images, manifests }: ImageSet): readonly CarriedBlob[
   });
 }
 
-/** What of a set the reader has already. Configs travel each time: they are small, and what lists an image reads them. */
+/** Finds the blobs of a set that the reader has already. Configs are never omitted: they are small, and tools read them to list an image. */
 export function omissionOf(set: ImageSet, earlier: ReadonlyMap<Digest, CarriedBlob>): Omission {
   const configs = new Set(
     [...set.manifests.values()].flatMap(({ manifest }) =>

@@ -5,28 +5,30 @@ import { childrenOf } from '../../oci/manifest.ts';
 import { isForeignLayerType, isManifestType } from '../../oci/media-types.ts';
 import { parseTag, type Reference } from '../../oci/reference.ts';
 import { RegiError } from '../../errors.ts';
+import { quote } from '../../quote.ts';
 import type { CallOptions, Source } from '../../store.ts';
 import type { CopySession } from '../copy/session.ts';
-import { inOrder } from '../../concurrency/in-order.ts';
+import { mapInOrder } from '../../concurrency/map-in-order.ts';
 import { together } from '../../concurrency/together.ts';
 import { subjectsOf, taggedReferrers, walkReferrers } from '../referrers/walk.ts';
+import type { ReadNode } from '../copy/choose-platform.ts';
 import { narrowImage } from '../copy/narrow-image.ts';
 import type { ManifestNode } from '../copy/read-manifest.ts';
 
 /** One image to put into an archive. */
 export interface ExportJob {
   readonly source: Source;
-  /** Tag or digest at the source; empty where the source holds one image only. */
+  /** Tag or digest at the source; empty where the source holds a single image. */
   readonly reference: string;
-  /** What the image is called in the archive. */
+  /** The name of the image in the archive. */
   readonly name?: Reference | undefined;
-  /** A bare tag instead: for an image whose repository nobody knows. */
+  /** A bare tag instead, for an image whose repository is unknown. */
   readonly tag?: string | undefined;
-  /** Its name as a person reads it. */
+  /** The name of the image, for events and messages. */
   readonly image: string;
 }
 
-/** A node and who has it. */
+/** A node and the source that has it. */
 export interface CollectedNode {
   readonly descriptor: Descriptor;
   readonly source: Source;
@@ -35,41 +37,31 @@ export interface CollectedNode {
 export interface CollectedImage {
   readonly job: ExportJob;
   readonly root: ManifestNode;
-  /** It came along because it refers to an image that was asked for. */
+  /** True if no job names it: it is a referrer of an image that one names. */
   readonly isReferrer: boolean;
 }
 
-/** Everything that an archive of these images holds, each node once, in the order in which it was named. */
+/** The content of an archive of these images, each node once, in the order of the jobs. */
 export interface ImageSet {
   readonly images: readonly CollectedImage[];
-  /** Children before parents. Their bytes are held: all sizes and digests come from them. */
+  /** Children before parents, bytes in memory: all sizes and digests come from them. */
   readonly manifests: ReadonlyMap<Digest, ManifestNode>;
   readonly blobs: ReadonlyMap<Digest, CollectedNode>;
 }
 
 export interface CollectOptions extends CallOptions {
-  /** One: that platform's manifest. Several: an index of those. None: everything, unchanged. */
+  /** One: the manifest of that platform. Several: an index of those. None: everything, unchanged. */
   readonly platforms?: readonly Platform[] | undefined;
-  /** What refers to the images too: signatures, SBOMs, attestations. */
+  /** Adds referrers: signatures, SBOMs, attestations. */
   readonly referrers?: boolean | undefined;
-}
-
-/** An image that cannot be put into an archive: which. Code and hint are the cause's. */
-class ExportError extends RegiError {
-  readonly image: string;
-
-  constructor(image: string, cause: RegiError) {
-    super(cause.code, `Cannot archive "${image}": ${cause.message}`, { hint: cause.hint, cause });
-    this.image = image;
-  }
 }
 
 const IMAGES_AT_ONCE = 32;
 
 /**
- * Reads the manifests of images, and nothing else, and says what belongs to them. The order depends on the jobs alone.
+ * Reads the manifests of images, and nothing else, and collects their content. The order depends on the jobs alone.
  *
- * @throws {ExportError} with the code of what went wrong, at the first image that cannot be read.
+ * @throws {RegiError} with the code of the cause, at the first image that cannot be read.
  */
 export async function collectImages(
   session: CopySession,
@@ -80,72 +72,65 @@ export async function collectImages(
   const images: CollectedImage[] = [];
   const manifests = new Map<Digest, ManifestNode>();
   const blobs = new Map<Digest, CollectedNode>();
-  const read = (job: ExportJob, inner: AbortSignal): Promise<Outcome> =>
-    readImage(session, job, { ...options, signal: inner });
-  for await (const outcome of inOrder(jobs, { limit: IMAGES_AT_ONCE, signal }, read)) {
-    signal.throwIfAborted();
-    if (outcome.kind === 'failed') throw outcome.error;
-    images.push(...outcome.images);
-    for (const node of outcome.manifests)
+  const found = mapInOrder(jobs, { limit: IMAGES_AT_ONCE, signal }, (job, inner) =>
+    readImage(session, job, { ...options, signal: inner }),
+  );
+  for await (const image of found) {
+    images.push(...image.images);
+    for (const node of image.manifests)
       if (!manifests.has(node.descriptor.digest)) manifests.set(node.descriptor.digest, node);
-    for (const node of outcome.blobs)
+    for (const node of image.blobs)
       if (!blobs.has(node.descriptor.digest)) blobs.set(node.descriptor.digest, node);
   }
-  signal.throwIfAborted();
   return { images, manifests, blobs };
 }
 
-type Outcome =
-  | {
-      readonly kind: 'read';
-      readonly images: readonly CollectedImage[];
-      readonly manifests: readonly ManifestNode[];
-      readonly blobs: readonly CollectedNode[];
-    }
-  | { readonly kind: 'failed'; readonly error: unknown };
+interface ReadImage {
+  readonly images: readonly CollectedImage[];
+  readonly manifests: readonly ManifestNode[];
+  readonly blobs: readonly CollectedNode[];
+}
 
-/** Never rejects: an image that fails while another is awaited must not be an unhandled rejection. */
 async function readImage(
   session: CopySession,
   job: ExportJob,
   options: CollectOptions & { readonly signal: AbortSignal },
-): Promise<Outcome> {
+): Promise<ReadImage> {
   const { platforms = [], signal } = options;
+  const { source } = job;
+  const read = (node: Descriptor): Promise<ManifestNode> => session.read(source, node, signal);
   try {
-    const { source } = job;
     const found = await session.ask(source, signal, () =>
       source.resolve(job.reference, { signal }),
     );
-    const root = await narrowed(
-      session,
-      source,
-      await session.read(source, found, signal),
-      platforms,
-      signal,
-    );
+    const whole = await read(found);
+    const root =
+      platforms.length === 0
+        ? whole
+        : await narrowImage(whole, platforms, read, source, { signal });
     session.onEvent({ kind: 'resolved', image: job.image, root: root.descriptor });
-    const own = await walk(session, source, root, signal, 0);
-    const referring =
+    const own = await withChildren(root, read);
+    const referrers =
       options.referrers === true ? await referrersOf(session, source, root, signal) : [];
     const theirs = await Promise.all(
-      referring.map((referrer) => walk(session, source, referrer.root, signal, 0)),
+      referrers.map((referrer) => withChildren(referrer.root, read)),
     );
     const manifests = [...own, ...theirs.flat()];
     const images = [
       { job, root, isReferrer: false },
-      ...referring.map((referrer) => ({
+      ...referrers.map((referrer) => ({
         job: jobOfReferrer(job, referrer),
         root: referrer.root,
         isReferrer: true,
       })),
     ];
-    return { kind: 'read', images, manifests, blobs: blobsOf(session, source, manifests) };
+    return { images, manifests, blobs: blobsOf(session, source, manifests) };
   } catch (error) {
-    return {
-      kind: 'failed',
-      error:
-        error instanceof RegiError && !signal.aborted ? new ExportError(job.image, error) : error,
-    };
+    if (!(error instanceof RegiError) || signal.aborted) throw error;
+    throw new RegiError(error.code, `Cannot archive ${quote(job.image)}: ${error.message}`, {
+      hint: error.hint,
+      cause: error,
+    });
   }
 }
 
@@ -179,7 +164,7 @@ async function referrersOf(
   );
 }
 
-/** In the archive a referrer is of the repository of its subject, by its digest; what cosign names by a tag keeps that. */
+/** In the archive a referrer belongs to the repository of its subject, by digest. A manifest with a tag of cosign's keeps it. */
 function jobOfReferrer(
   { source, name, image }: ExportJob,
   { root, tag }: FoundReferrer,
@@ -194,30 +179,11 @@ function jobOfReferrer(
   };
 }
 
-async function narrowed(
-  session: CopySession,
-  source: Source,
-  root: ManifestNode,
-  platforms: readonly Platform[],
-  signal: AbortSignal,
-): Promise<ManifestNode> {
-  if (platforms.length === 0) return root;
-  return narrowImage(
-    root,
-    platforms,
-    (descriptor) => session.read(source, descriptor, signal),
-    source,
-    { signal },
-  );
-}
-
-/** The manifest and all below it, children first. */
-async function walk(
-  session: CopySession,
-  source: Source,
+/** The manifest and all manifests below it, children first. */
+async function withChildren(
   node: ManifestNode,
-  signal: AbortSignal,
-  depth: number,
+  read: ReadNode,
+  depth = 0,
 ): Promise<readonly ManifestNode[]> {
   if (depth > LIMITS.indexDepth) {
     throw new InvalidManifestError(
@@ -226,9 +192,7 @@ async function walk(
   }
   const children = childrenOf(node.manifest).filter(({ mediaType }) => isManifestType(mediaType));
   const below = await Promise.all(
-    children.map(async (child) =>
-      walk(session, source, await session.read(source, child, signal), signal, depth + 1),
-    ),
+    children.map(async (child) => withChildren(await read(child), read, depth + 1)),
   );
   return [...below.flat(), node];
 }

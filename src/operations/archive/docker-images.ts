@@ -1,4 +1,4 @@
-import type { Platform } from '../../oci/descriptor.ts';
+import type { Descriptor, Platform } from '../../oci/descriptor.ts';
 import type { Digest } from '../../oci/digest.ts';
 import type { ImageManifest } from '../../oci/manifest.ts';
 import { MEDIA_TYPE } from '../../oci/media-types.ts';
@@ -8,31 +8,30 @@ import type { CallOptions } from '../../store.ts';
 import { chooseEntry, PlatformNotFoundError, runnableEntries } from '../copy/choose-platform.ts';
 import type { CollectedImage, ImageSet } from './collect-images.ts';
 
-/** One image as docker knows it: of one platform, with its names. */
+/** An image of docker's format: one platform, with its names. */
 export interface DockerImage {
   readonly manifest: ImageManifest;
-  /** As people write them: `alpine:3`. */
+  /** In familiar form: `alpine:3`. */
   readonly repoTags: readonly string[];
 }
 
 export interface DockerImagesOptions extends CallOptions {
-  /** Which manifest of an index docker gets. */
+  /** The platform chosen from an index. */
   readonly platform: Platform;
-  /** Told of an index that has not that platform. */
+  /** Called when an index lacks that platform. */
   readonly onOther?: ((image: string, chosen: Platform) => void) | undefined;
 }
 
-/** Never the host's: the same input gives the same archive everywhere. */
+/** Not the platform of this machine: the same input gives the same archive everywhere. */
 export const DOCKER_PLATFORM: Platform = { os: 'linux', architecture: 'amd64' };
 
-const CONFIG_TYPES: ReadonlySet<string> = new Set([MEDIA_TYPE.ociConfig, MEDIA_TYPE.dockerConfig]);
-/** `…layer.v1.tar+gzip`, `…rootfs.diff.tar.gzip`: not the statements and signatures that dress up as images. */
+/** `…layer.v1.tar+gzip`, `…rootfs.diff.tar.gzip`: not statements and signatures packed as images. */
 const LAYER_TYPE =
   /^application\/vnd\.(?:oci\.image\.layer\.v1|docker\.image\.rootfs\.diff)\.tar(?:[.+]\w+)?$/;
 
 /**
- * The images of a set that docker can load, each once, with all the names that mean it. Of an index it is the manifest of
- * `platform`, else the first that runs anywhere. Artifacts, attestations and images with foreign layers are none.
+ * Lists the images of a set that docker can load, each once, with all its names. An index gives its manifest of `platform`, else
+ * its first that runs. Artifacts, attestations and images with foreign layers are skipped.
  */
 export async function dockerImages(
   set: ImageSet,
@@ -84,10 +83,12 @@ async function runnableIn(
   }
 }
 
+/** True for the configs that docker loads. */
+export function isDockerConfig({ mediaType }: Descriptor): boolean {
+  return mediaType === MEDIA_TYPE.ociConfig || mediaType === MEDIA_TYPE.dockerConfig;
+}
+
 function isLoadable({ config, layers, artifactType, subject }: ImageManifest): boolean {
   if (artifactType !== undefined || subject !== undefined) return false;
-  return (
-    CONFIG_TYPES.has(config.mediaType) &&
-    layers.every(({ mediaType }) => LAYER_TYPE.test(mediaType))
-  );
+  return isDockerConfig(config) && layers.every(({ mediaType }) => LAYER_TYPE.test(mediaType));
 }

@@ -1,9 +1,10 @@
-import { bytesOf, verified } from '../../bytes.ts';
+import { bytesOf, verified, type SeekableBytes } from '../../bytes.ts';
 import type { Descriptor, Platform } from '../../oci/descriptor.ts';
 import type { Digest } from '../../oci/digest.ts';
 import { formatPlatform } from '../../oci/platform.ts';
 import { formatReference } from '../../oci/reference.ts';
-import type { Bytes } from '../../store.ts';
+import { quote } from '../../quote.ts';
+import type { Bytes, Source } from '../../store.ts';
 import type {
   ArchivePart,
   ArchivePlan,
@@ -19,9 +20,8 @@ import {
   type ExportJob,
   type ImageSet,
 } from './collect-images.ts';
-import { CopySession, type CopySessionOptions } from '../copy/session.ts';
+import { CopySession, reported, type CopySessionOptions } from '../copy/session.ts';
 import { DOCKER_PLATFORM, dockerImages } from './docker-images.ts';
-import { Lanes } from '../../concurrency/lanes.ts';
 import { planArchive, type ArchiveFormat, type PlanOptions } from './plan-archive.ts';
 import { together } from '../../concurrency/together.ts';
 
@@ -30,31 +30,31 @@ export interface ExportOptions
     CollectOptions,
     Pick<CopySessionOptions, 'onEvent' | 'lanes'>,
     Pick<PlanOptions, 'omit' | 'extra'> {
-  /** Layers that the reader has from earlier archives: they are left out, and a record in the archive says so. */
+  /** Layers that the reader has from earlier archives: they are omitted and recorded in the archive. */
   readonly earlier?: ReadonlyMap<Digest, CarriedBlob> | undefined;
   readonly format?: ArchiveFormat | undefined;
-  /** Which platform of an index docker's manifest.json names; linux/amd64 when absent. */
+  /** The platform of an index that docker's manifest.json names; linux/amd64 by default. */
   readonly dockerPlatform?: Platform | undefined;
-  /** Looks at the plan before anything is written: refuses it by throwing. */
+  /** Called before anything is written; refuses the plan by throwing. */
   readonly onPlan?: ((plan: ArchivePlan, set: ImageSet) => void) | undefined;
 }
 
-/** One image that is in the archive. */
+/** One image of the archive. */
 export interface ExportedImage {
-  /** As its job has it. */
+  /** The name in its job. */
   readonly image: string;
-  /** What the archive calls it: `docker.io/library/debian:12`, or a bare tag; undefined for an image without a name. */
+  /** The name in the archive: `docker.io/library/debian:12`, or a bare tag; undefined for an image without a name. */
   readonly name: string | undefined;
   readonly root: Descriptor;
 }
 
-/** What skopeo and podman read of a manifest.json at most. Bytes. */
+/** The largest manifest.json that skopeo and podman read. Bytes. */
 const OTHERS_READ_BYTES = 1024 * 1024;
 
 /**
- * Writes images into one archive: each node once, every byte verified, the archive visible only when it is whole.
+ * Writes images into one archive: each node once, every byte verified, the archive visible only when it is complete.
  *
- * @throws {ExportError} when an image cannot be read, {ContentMismatchError} when a blob is not what its digest says.
+ * @throws {RegiError} when an image cannot be read, {ContentMismatchError} when a blob does not match its digest.
  */
 export async function exportImages(
   jobs: AsyncIterable<ExportJob>,
@@ -86,9 +86,7 @@ export async function exportImages(
   const plan = planArchive(set, { format, dockerImages: images, omit, extra });
   warnOfSize(plan);
   options.onPlan?.(plan, set);
-  await write(plan, (target) =>
-    transfer({ session, lanes: new Lanes(options.lanes), set, signal }, plan, target),
-  );
+  await write(plan, (target) => transfer(session, set, plan, target, signal));
   const asked = set.images.filter(({ isReferrer }) => !isReferrer);
   for (const { job, root } of asked)
     onEvent({ kind: 'tagged', image: job.image, root: root.descriptor });
@@ -99,14 +97,14 @@ export async function exportImages(
   }));
 
   function warnOfPlatform(image: string, chosen: Platform, wanted: Platform): void {
-    const message = `"${image}" has no ${formatPlatform(wanted)}; docker load will find its ${formatPlatform(chosen)}`;
+    const message = `${quote(image)} has no ${formatPlatform(wanted)}; docker load will find its ${formatPlatform(chosen)}`;
     onEvent({ kind: 'warning', message, hint: 'choose another with --docker-platform' });
   }
 
   function warnOfSize({ files }: ArchivePlan): void {
     const manifest = files.find(({ file }) => file.name === 'manifest.json');
     if (manifest === undefined || manifest.file.size <= OTHERS_READ_BYTES) return;
-    const hint = 'write the images into several archives if those tools must read them';
+    const hint = 'split the images over several archives if those tools must read them';
     onEvent({
       kind: 'warning',
       message: `manifest.json has ${manifest.file.size} bytes; skopeo and podman read ${OTHERS_READ_BYTES} at most`,
@@ -115,79 +113,54 @@ export async function exportImages(
   }
 }
 
-/** With a tag and a digest the tag is the name. */
+/** A name with tag and digest loses its digest. */
 function nameOf({ name, tag }: ExportJob): string | undefined {
   if (name === undefined) return tag;
   return formatReference(name.tag === undefined ? name : { ...name, digest: undefined });
 }
 
-interface Transfer {
-  readonly session: CopySession;
-  readonly lanes: Lanes;
-  readonly set: ImageSet;
-  readonly signal: AbortSignal;
-}
-
 async function transfer(
-  { session, lanes, set, signal }: Transfer,
-  plan: ArchivePlan,
-  target: ArchiveTarget,
-): Promise<void> {
-  const tell = ({ target: node }: ArchivePart, kind: 'found' | 'copied' | 'skipped'): void => {
-    if (node !== undefined) session.onEvent({ kind, target: node, to: '' });
-  };
-  for (const { file } of plan.files) tell(file, 'found');
-  if (target.kind === 'stream') {
-    for await (const chunk of tarBytes(plan, (file) => contentOf(session, set, file, signal)))
-      await target.write(chunk);
-    for (const { file } of plan.files) tell(file, 'copied');
-    return;
-  }
-  const tasks = plan.files.map((place) => async (either: AbortSignal): Promise<void> => {
-    const { file } = place;
-    const source = file.kind === 'node' ? set.blobs.get(file.target.digest)?.source : undefined;
-    const write = (): Promise<number> =>
-      target.write(place, (offset) => openAt(session, set, file, offset, either), {
-        signal: either,
-      });
-    const kept = await (source === undefined
-      ? write()
-      : lanes.run([source.place], file.size, either, write));
-    tell(file, kept === file.size && file.size > 0 ? 'skipped' : 'copied');
-  });
-  await together(tasks, signal);
-}
-
-function contentOf(
   session: CopySession,
   set: ImageSet,
-  file: ArchivePart,
+  plan: ArchivePlan,
+  target: ArchiveTarget,
   signal: AbortSignal,
-): Bytes {
-  return file.kind === 'made'
-    ? bytesOf(file.bytes)
-    : verified(openAt(session, set, file, 0, signal), file.target);
-}
-
-function openAt(
-  { onEvent }: CopySession,
-  set: ImageSet,
-  file: ArchivePart,
-  offset: number,
-  signal: AbortSignal,
-): Bytes {
-  if (file.kind === 'made') return bytesOf(file.bytes.subarray(offset));
-  const { target } = file;
-  const source = set.blobs.get(target.digest)?.source;
-  if (source === undefined) throw new Error(`Blob ${target.digest} was not collected`);
-  return {
-    async *[Symbol.asyncIterator]() {
-      onEvent({ kind: 'started', target, from: source.repository, to: '' });
-      if (offset > 0) onEvent({ kind: 'resumed', target, bytes: offset, to: '' });
-      for await (const chunk of source.fetch(target, { signal, offset })) {
-        onEvent({ kind: 'progress', target, bytes: chunk.byteLength, to: '' });
-        yield chunk;
-      }
-    },
+): Promise<void> {
+  const { onEvent } = session;
+  const emit = ({ target: node }: ArchivePart, kind: 'found' | 'copied' | 'skipped'): void => {
+    if (node !== undefined) onEvent({ kind, target: node, to: '' });
   };
+  const sourceOf = (digest: Digest): Source => {
+    const source = set.blobs.get(digest)?.source;
+    if (source === undefined) throw new Error(`Blob ${digest} was not collected`);
+    return source;
+  };
+  const unproved = (node: Descriptor, inner: AbortSignal): SeekableBytes =>
+    reported(sourceOf(node.digest), node, { to: '', onEvent, signal: inner });
+  for (const { file } of plan.files) emit(file, 'found');
+  if (target.kind === 'stream') {
+    const contentOf = (file: ArchivePart): Bytes =>
+      file.kind === 'made'
+        ? bytesOf(file.bytes)
+        : verified(unproved(file.target, signal), file.target);
+    for await (const chunk of tarBytes(plan, contentOf)) await target.write(chunk);
+    for (const { file } of plan.files) emit(file, 'copied');
+    return;
+  }
+  const write = async (place: ArchivePlan['files'][number], inner: AbortSignal): Promise<void> => {
+    const { file } = place;
+    const open = (offset: number): Bytes =>
+      file.kind === 'made'
+        ? bytesOf(file.bytes.subarray(offset))
+        : unproved(file.target, inner).from(offset);
+    const put = (): Promise<number> => target.write(place, open, { signal: inner });
+    const kept = await (file.kind === 'made'
+      ? put()
+      : session.lanes.run([sourceOf(file.target.digest).place], file.size, inner, put));
+    emit(file, kept === file.size && file.size > 0 ? 'skipped' : 'copied');
+  };
+  await together(
+    plan.files.map((place) => (either: AbortSignal) => write(place, either)),
+    signal,
+  );
 }

@@ -4,21 +4,22 @@ import { toDescriptorJson, type Descriptor } from '../../oci/descriptor.ts';
 import { algorithmOf, encodedOf, type Digest } from '../../oci/digest.ts';
 import { MEDIA_TYPE } from '../../oci/media-types.ts';
 import { formatReference } from '../../oci/reference.ts';
+import { quote } from '../../quote.ts';
 import type { ArchivePart, ArchivePlan } from '../../tar/archive-target.ts';
 import { planTar } from '../../tar/plan-tar.ts';
 import type { CollectedImage, ImageSet } from './collect-images.ts';
-import type { DockerImage } from './docker-images.ts';
+import { isDockerConfig, type DockerImage } from './docker-images.ts';
 
-/** `both`: an image layout and docker's manifest.json in one tar, for every reader. The others are one of the two. */
+/** `both`: an image layout and docker's manifest.json in one tar, for every reader. The others write one of the two. */
 export type ArchiveFormat = 'both' | 'oci' | 'docker';
 
 export interface PlanOptions {
   readonly format: ArchiveFormat;
-  /** What `manifest.json` lists; see `dockerImages()`. */
+  /** The images of `manifest.json`; see `dockerImages()`. */
   readonly dockerImages: readonly DockerImage[];
-  /** Blobs that the reader has already. An archive without them has no manifest.json: no engine could load it. */
+  /** Blobs that the reader has already. An archive that omits some has no manifest.json, because no engine could load it. */
   readonly omit?: ReadonlySet<Digest> | undefined;
-  /** Files besides, such as a record of what was left out. */
+  /** Additional files, such as the record of omitted blobs. */
   readonly extra?: readonly { readonly name: string; readonly bytes: Uint8Array }[] | undefined;
 }
 
@@ -26,11 +27,11 @@ const REF_NAME = 'org.opencontainers.image.ref.name';
 const IMAGE_NAME = 'io.containerd.image.name';
 
 /**
- * Says every byte of an archive but the contents of its blobs. The same set gives the same bytes.
+ * Plans every byte of an archive except the contents of its blobs. The same set gives the same bytes.
  *
- * What is small comes first, then manifests, then configs and layers: a reader of a pipe knows early what it gets.
+ * Small files come first, then manifests, then configs and layers: a reader of a pipe learns early what it gets.
  *
- * @throws {UnplannableArchiveError} when two images have one name, or docker's format has nothing to hold.
+ * @throws {RegiError} USAGE when two images have one name, index.json is too large, or docker's format has no image to hold.
  */
 export function planArchive(set: ImageSet, options: PlanOptions): ArchivePlan {
   return planTar(
@@ -59,9 +60,7 @@ function layoutParts(
     throw new RegiError(
       'USAGE',
       `Cannot write the archive: expected an index.json of at most ${LIMITS.manifestBytes} bytes, found ${index.size}`,
-      {
-        hint: 'write the images into several archives',
-      },
+      { hint: 'split the images over several archives' },
     );
   }
   const manifests = [...set.manifests.values()].map(({ descriptor, bytes }) =>
@@ -73,20 +72,18 @@ function layoutParts(
   return [...made, ...manifests, ...blobs];
 }
 
-/** Docker's old format. Layers stay compressed as they are: docker, podman and skopeo look at their bytes, not at their names. */
+/** Docker's old format. Layers keep their compression: docker, podman and skopeo look at their bytes, not at their names. */
 function dockerParts(set: ImageSet, { dockerImages }: PlanOptions): readonly ArchivePart[] {
   if (dockerImages.length === 0) {
     throw new RegiError(
       'USAGE',
-      'Cannot write a docker archive: expected an image that runs, found none',
-      {
-        hint: 'write archive:FILE, which holds everything',
-      },
+      'Cannot write a docker archive: expected a runnable image, found none',
+      { hint: 'use archive:FILE, which holds every kind of content' },
     );
   }
   const files = new Map<string, ArchivePart>();
   const nameOf = (descriptor: Descriptor): string =>
-    isConfig(descriptor)
+    isDockerConfig(descriptor)
       ? `${encodedOf(descriptor.digest)}.json`
       : `${encodedOf(descriptor.digest)}.tar${suffixOf(descriptor)}`;
   for (const { manifest } of dockerImages) {
@@ -113,10 +110,8 @@ function indexEntries(images: readonly CollectedImage[]): readonly unknown[] {
     if (known !== undefined && known['digest'] !== digest) {
       throw new RegiError(
         'USAGE',
-        `Cannot write two images under the name "${job.image}": ${String(known['digest'])} and ${digest}`,
-        {
-          hint: 'give one of them another name',
-        },
+        `Cannot write two images with the name ${quote(job.image)}: ${String(known['digest'])} and ${digest}`,
+        { hint: 'give one of them a different name' },
       );
     }
     entries.set(key, {
@@ -134,7 +129,7 @@ function indexEntries(images: readonly CollectedImage[]): readonly unknown[] {
 
 type Annotations = Readonly<Record<string, string>>;
 
-/** With two repositories and one tag, skopeo and regctl would silently take the wrong image by it. */
+/** A tag used by two repositories is written in full: skopeo and regctl would silently take the wrong image by the bare tag. */
 function annotationsOf(
   { name, tag }: CollectedImage['job'],
   uses: ReadonlyMap<string, ReadonlySet<string>>,
@@ -170,10 +165,6 @@ function manifestJson(
 
 function blobName({ digest }: Descriptor): string {
   return `blobs/${algorithmOf(digest)}/${encodedOf(digest)}`;
-}
-
-function isConfig({ mediaType }: Descriptor): boolean {
-  return mediaType === MEDIA_TYPE.ociConfig || mediaType === MEDIA_TYPE.dockerConfig;
 }
 
 function suffixOf({ mediaType }: Descriptor): string {

@@ -1,6 +1,7 @@
 import { RegiError } from '../../errors.ts';
 import { sameContent, type Descriptor, type Platform } from '../../oci/descriptor.ts';
 import type { Digest } from '../../oci/digest.ts';
+import { quote } from '../../quote.ts';
 import type { CallOptions, Source, Store } from '../../store.ts';
 import { copyReferrers } from '../referrers/copy.ts';
 import { hasReferrers } from '../referrers/warn.ts';
@@ -13,12 +14,12 @@ import { together } from '../../concurrency/together.ts';
 /** One image to copy. */
 export interface CopyJob {
   readonly source: Source;
-  /** Tag or digest at the source; empty where the source holds one image only. */
+  /** Tag or digest at the source; empty where the source holds a single image. */
   readonly reference: string;
   readonly destination: Store;
-  /** The tag it gets; without one it is kept by digest only. */
+  /** The tag at the destination; without one the image is stored by digest only. */
   readonly tag?: string | undefined;
-  /** The digest that the destination was named with: no other may go there. */
+  /** The digest in the destination's name: no other manifest may be copied there. */
   readonly pinned?: Digest | undefined;
   /** The destination's name, for events and messages. */
   readonly image: string;
@@ -27,47 +28,50 @@ export interface CopyJob {
 }
 
 export interface CopyImageOptions extends CallOptions {
-  /** One: that platform's manifest. Several: an index of those. None: everything, unchanged. */
+  /** One: copies the manifest of that platform. Several: an index of those. None: everything, unchanged. */
   readonly platforms?: readonly Platform[] | undefined;
-  /** Walk and repair even when the tag matches. */
+  /** Walks and repairs even when the tag matches. */
   readonly force?: boolean | undefined;
-  /** Never move a tag that is there. */
+  /** Never overwrites an existing tag. */
   readonly noClobber?: boolean | undefined;
-  /** Copy what refers to the image too: signatures, SBOMs, attestations. */
+  /** Copies referrers too: signatures, SBOMs, attestations. */
   readonly referrers?: boolean | undefined;
 }
 
 export interface CopiedImage {
   readonly image: string;
-  /** The destination's manifest. */
+  /** The manifest at the destination. */
   readonly root: Descriptor;
-  /** `kept`: the tag was there with other content, and stays so. */
+  /** `kept`: the tag points at other content and was not overwritten. */
   readonly outcome: 'copied' | 'unchanged' | 'kept';
 }
 
-/** A copy that failed: which image. Code and hint are the cause's. */
+/** The copy of one image failed. Code and hint are those of the cause. */
 export class CopyError extends RegiError {
+  /** The destination's name, as people write it. */
   readonly image: string;
 
   constructor(image: string, cause: RegiError) {
-    super(cause.code, `Cannot copy to "${image}": ${cause.message}`, { hint: cause.hint, cause });
+    super(cause.code, `Cannot copy to ${quote(image)}: ${cause.message}`, {
+      hint: cause.hint,
+      cause,
+    });
     this.image = image;
   }
 }
 
-/** The source is another image than the one the destination was named with. */
 function otherDigestError(wanted: Digest, found: Digest): RegiError {
   return new RegiError(
     'CONTENT_MISMATCH',
-    `Cannot keep ${found} under another digest: expected ${wanted}`,
+    `Cannot copy ${found} to another digest: expected ${wanted}`,
     {
-      hint: 'leave out the digest of the destination, or name that digest at the source',
+      hint: 'omit the digest of the destination, or name that digest at the source',
     },
   );
 }
 
 /**
- * Copies one image. The tag moves last, so no reader ever sees half an image; digests never change unless `platforms` narrows.
+ * Copies one image. The tag moves last, so no reader ever sees a partial image. Digests change only if `platforms` narrows.
  *
  * @throws {CopyError} with the code of what went wrong.
  */
@@ -80,7 +84,7 @@ export async function copyImage(
   return copyInSession(new CopySession(options), job, { ...options, signal });
 }
 
-/** The same for one image of several that share a session. */
+/** Like `copyImage()`, for one of several images that share a session. */
 export async function copyInSession(
   session: CopySession,
   job: CopyJob,
@@ -104,7 +108,7 @@ async function copyOne(
   const route: Route = { source, destination };
   const [found, there] = await together<[Descriptor, Descriptor | undefined]>(
     [
-      // An image that is begun goes first: else all would end at the same time, and the destination would have nothing to do until then.
+      // Images in progress go first: otherwise all would end together, and the destination would idle until then.
       (either) =>
         session.ask(source, either, () => source.resolve(job.reference, { signal: either }), {
           yields: true,
@@ -158,7 +162,7 @@ async function copyOne(
 interface LandRootOptions extends CopyImageOptions {
   readonly signal: AbortSignal;
   readonly tag: string | undefined;
-  /** The tag points at the root already. */
+  /** True if the tag points at the root already. */
   readonly same: boolean;
 }
 
@@ -182,7 +186,7 @@ async function landRoot(
   );
   if (!isThere || force) await session.landChildren(route, node, signal);
   if (options.referrers === true) {
-    // The subject first, then what refers to it, then the tag: who sees the tag sees the signatures too.
+    // The subject, then its referrers, then the tag: a reader who sees the tag sees the signatures too.
     if (!isThere || force) await session.sendManifest(destination, node, signal);
     await copyReferrers(session, route, node, signal);
   }
@@ -203,8 +207,8 @@ async function narrowRoot(
   if (!sameContent(narrowed.descriptor, root) && narrowed.manifest.kind === 'index') {
     session.onEvent({
       kind: 'warning',
-      message: `The index was narrowed to ${narrowed.manifest.manifests.length} manifests and has a digest of its own`,
-      hint: 'signatures of the whole index do not apply to it',
+      message: `The index was narrowed to ${narrowed.manifest.manifests.length} manifests and has a new digest`,
+      hint: 'signatures of the full index do not apply to it',
     });
   }
   return narrowed;

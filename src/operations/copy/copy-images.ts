@@ -6,59 +6,48 @@ import {
   type CopyImageOptions,
   type CopyJob,
 } from './copy-image.ts';
+import { quote } from '../../quote.ts';
 import { CopySession, type CopySessionOptions } from './session.ts';
 import { eitherSignal } from '../../concurrency/together.ts';
 import { inOrder } from '../../concurrency/in-order.ts';
 
-/** Images walked at once. Their transfers share the session's lanes, so this bounds memory and not speed. */
+/** Images walked at once. Their transfers share the lanes of the session, so this bounds memory, not speed. */
 const IMAGES_AT_ONCE = 64;
 
 export interface CopyImagesOptions extends CopyImageOptions, CopySessionOptions {
-  /** Go on with the others when one fails. */
+  /** Continues with the other images when one fails. */
   readonly keepGoing?: boolean | undefined;
 }
 
-/** Some of several images failed; each was told as a `failed` event. */
+/** Some of several images failed; a `failed` event was emitted for each. */
 export class PartialFailureError extends RegiError {
   readonly failed: number;
   readonly total: number;
 
   constructor(failed: number, total: number) {
     super('PARTIAL_FAILURE', `Cannot finish: ${failed} of ${total} images failed`, {
-      hint: 'run the same command again: what arrived is not copied twice',
+      hint: 'run the same command again: content that arrived is not copied twice',
     });
     this.failed = failed;
     this.total = total;
   }
 }
 
-/** An image that could not even be begun, such as one whose source is not there. It counts as one that failed. */
+/** An image that could not be started, such as one whose source is missing. Counts as failed. */
 export interface FailedJob {
   /** The destination's name as a person reads it. */
   readonly image: string;
   readonly error: unknown;
 }
 
-/** Two images with one name: which of them it would be in the end, nobody could tell. */
-class SameDestinationError extends RegiError {
-  readonly image: string;
-
-  constructor(image: string) {
-    super('USAGE', `Cannot copy two images to "${image}"`, {
-      hint: 'give each of them a tag of its own',
-    });
-    this.image = image;
-  }
-}
-
 /**
- * Copies many images as one command: nodes that they share cross the wire once. Yields in the order of `jobs`, also those that
- * were whole before another failed.
+ * Copies many images as one command: shared nodes cross the wire once. Yields in the order of `jobs`, also images that were
+ * complete before another failed.
  *
- * @throws {PartialFailureError} at the end, with `keepGoing`, when any failed.
- * @throws {CopyError} at the first failure otherwise; the others have been stopped and have settled.
- * @throws {SameDestinationError} when two are to get the same name.
- * @throws what `jobs` throws; with `keepGoing` when those before it have been copied.
+ * @throws {PartialFailureError} at the end, with `keepGoing`, if any image failed.
+ * @throws {CopyError} at the first failure otherwise; the other images are stopped and have settled.
+ * @throws {RegiError} with code USAGE when two different images would get the same tag.
+ * @throws what `jobs` throws; with `keepGoing`, after the images before it have been copied.
  */
 export async function* copyImages(
   jobs: Iterable<CopyJob | FailedJob> | AsyncIterable<CopyJob | FailedJob>,
@@ -97,7 +86,7 @@ export async function* copyImages(
         throw job.error instanceof RegiError ? new CopyError(job.image, job.error) : job.error;
       return await copyInSession(session, job, { ...options, signal: either });
     } catch (error) {
-      // Images that were stopped because another failed have no failure of their own.
+      // An image that was stopped because another failed is no failure of its own.
       if (either.aborted) return undefined;
       state.failed += 1;
       if (keepGoing) session.onEvent({ kind: 'failed', image: job.image, error });
@@ -113,7 +102,7 @@ export async function* copyImages(
   if (state.failed > 0) throw new PartialFailureError(state.failed, state.total);
 }
 
-/** Throws at the second image that is to get a name. The same image twice is no harm. */
+/** Throws when a second image would get the same tag. The same image twice is harmless. */
 function createDestinationCheck(): (job: CopyJob) => void {
   const sources = new Map<string, string>();
   return ({ source, reference, destination, tag, image }) => {
@@ -121,7 +110,10 @@ function createDestinationCheck(): (job: CopyJob) => void {
     const key = JSON.stringify([destination.place, destination.repository, tag]);
     const from = JSON.stringify([source.place, source.repository, reference]);
     const before = sources.get(key);
-    if (before !== undefined && before !== from) throw new SameDestinationError(image);
+    if (before !== undefined && before !== from)
+      throw new RegiError('USAGE', `Cannot copy two images to ${quote(image)}`, {
+        hint: 'give each of them its own tag',
+      });
     sources.set(key, from);
   };
 }

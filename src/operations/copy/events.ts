@@ -1,59 +1,60 @@
 import type { Descriptor } from '../../oci/descriptor.ts';
 
 /**
- * What happens while images are copied: one stream of facts that progress lines, JSON and the summary are all made from.
- * `image` is the destination's name as a person reads it. A node is named once by its ending (skipped, copied, mounted),
- * whatever number of images share it.
+ * An event of a copy. Progress lines, JSON and the summary are all made from this one stream. `image` is the destination's name
+ * as people write it. Each node gets exactly one terminal event (skipped, copied, mounted, foreign), however many images share it.
  */
 export type CopyEvent =
-  /** So many images are to be moved. Told once it is known, where a command names several; a later one takes its place. */
+  /** The number of images is known, where a command names several. A later event replaces an earlier one. */
   | { readonly kind: 'listed'; readonly images: number }
   /** The root of an image is known and pinned. */
   | { readonly kind: 'resolved'; readonly image: string; readonly root: Descriptor }
-  /** The name already points at that very root; nothing was walked. */
+  /** The tag points at that root already; nothing was walked. */
   | { readonly kind: 'unchanged'; readonly image: string; readonly root: Descriptor }
-  /** The name points at something else, and stays so because that was asked for; `root` is what it points at. */
+  /** The tag points at another manifest and stays, because overwriting was refused; `root` is that manifest. */
   | { readonly kind: 'kept'; readonly image: string; readonly root: Descriptor }
-  /** A node has to be at the destination: what becomes of it is told by its ending. Not told of the root of an image. */
+  /** A blob or manifest needs to exist at the destination; one terminal event follows. Not emitted for the root of an image. */
   | { readonly kind: 'found'; readonly target: Descriptor; readonly to: string }
-  /** A node's bytes begin to move. A restart is another `started`: what was counted for the node before is void. */
+  /** The bytes of a node begin to move. Another `started` is a restart: bytes counted for the node before are void. */
   | {
       readonly kind: 'started';
       readonly target: Descriptor;
       readonly from: string;
       readonly to: string;
     }
-  /** `bytes` of a node are at the destination since an earlier run, or an attempt before this one, and do not move. Told once behind `started`. */
+  /** The destination kept `bytes` of a node from an earlier run or attempt; they do not move again. Follows `started`. */
   | {
       readonly kind: 'resumed';
       readonly target: Descriptor;
       readonly bytes: number;
       readonly to: string;
     }
-  /** `bytes` more of a node have moved. */
+  /** Another `bytes` of a node have moved. */
   | {
       readonly kind: 'progress';
       readonly target: Descriptor;
       readonly bytes: number;
       readonly to: string;
     }
-  /** The node is at the destination now. `from` is the repository of the destination it was mounted from. */
+  /** The destination has the node: it did before, or it does now. */
   | { readonly kind: 'skipped' | 'copied'; readonly target: Descriptor; readonly to: string }
+  /** The destination has the node, mounted from its repository `from`. */
   | {
       readonly kind: 'mounted';
       readonly target: Descriptor;
       readonly from: string;
       readonly to: string;
     }
-  /** A node was read as far as somebody wanted it, and is nowhere else for that: `to` is no repository. */
+  /** A node was read as far as needed and is stored nowhere: `to` is no repository. */
   | { readonly kind: 'read'; readonly target: Descriptor; readonly to: string }
   /** A foreign layer: its content stays at its own URLs. */
   | { readonly kind: 'foreign'; readonly target: Descriptor; readonly to: string }
-  /** The image is whole at the destination and has its name. */
+  /** The image is complete at the destination and has its tag. */
   | { readonly kind: 'tagged'; readonly image: string; readonly root: Descriptor }
+  /** The image failed, and the others continue. */
   | { readonly kind: 'failed'; readonly image: string; readonly error: unknown }
   | { readonly kind: 'warning'; readonly message: string; readonly hint?: string | undefined }
-  /** Something that a person may want to know, and that is no reason to worry. */
+  /** Information that is no reason to worry. */
   | { readonly kind: 'note'; readonly message: string };
 
 export type OnEvent = (event: CopyEvent) => void;

@@ -13,34 +13,34 @@ import { together } from '../../concurrency/together.ts';
 
 export interface CopySessionOptions {
   readonly onEvent?: OnEvent | undefined;
-  /** Walk below manifests that are there already, and so find children that were lost. */
+  /** Walks below manifests that the destination has, and so repairs lost children. */
   readonly force?: boolean | undefined;
   readonly lanes?: LaneWidths | ((place: string) => LaneWidths) | undefined;
 }
 
-/** From where to where a graph is copied. */
+/** The two ends of a copy. */
 export interface Route {
   readonly source: Source;
   readonly destination: Store;
 }
 
 /**
- * What the images of one command share: each node lands once in each destination, a blob that one repository of a place has
- * is mounted into the next, and the lanes of each host are filled by all images together.
+ * The state shared by the images of one command. Each node lands once in each destination. A blob that one repository of a place
+ * has is mounted into the next. All images together fill the lanes of each host.
  */
 export class CopySession {
   readonly onEvent: OnEvent;
   readonly #force: boolean;
-  readonly #lanes: Lanes;
+  readonly lanes: Lanes;
   readonly #landings = new SingleFlight<void>(new Map());
   readonly #manifests = new SingleFlight<ManifestNode>(new RecentManifests());
-  /** By place and digest: the repositories that have the blob or are about to, and whether it came. */
+  /** By place and digest: repositories that have the blob or are about to; each promise says whether it arrived. */
   readonly #holders = new Map<string, Map<string, Promise<boolean>>>();
 
   constructor({ onEvent = () => {}, force = false, lanes }: CopySessionOptions = {}) {
     this.onEvent = onEvent;
     this.#force = force;
-    this.#lanes = new Lanes(lanes);
+    this.lanes = new Lanes(lanes);
   }
 
   /** Runs one request to a store within its host's lanes. */
@@ -50,10 +50,10 @@ export class CopySession {
     request: () => Promise<T>,
     options: LaneOptions = {},
   ): Promise<T> {
-    return this.#lanes.run([store.place], 0, signal, request, options);
+    return this.lanes.run([store.place], 0, signal, request, options);
   }
 
-  /** Reads a manifest of the source, once for all who need it. */
+  /** Reads a manifest of the source, once for all callers. */
   async read(source: Source, descriptor: Descriptor, signal: AbortSignal): Promise<ManifestNode> {
     return this.#manifests.run(
       nodeKey(source, descriptor),
@@ -63,7 +63,7 @@ export class CopySession {
   }
 
   /**
-   * Brings a node and all below it to the destination, children first.
+   * Copies a node and all below it to the destination, children first.
    *
    * @throws {InvalidManifestError} when indexes nest deeper than any real image.
    */
@@ -84,7 +84,7 @@ export class CopySession {
     );
   }
 
-  /** Brings everything below a manifest to the destination; all of it has settled before the first failure is thrown. */
+  /** Copies everything below a manifest; all of it has settled before the first failure is thrown. */
   async landChildren(
     route: Route,
     { manifest }: ManifestNode,
@@ -99,7 +99,7 @@ export class CopySession {
     );
   }
 
-  /** Sends a manifest whose children are there, and names it in the same step when `tag` is given. */
+  /** Pushes a manifest whose children are at the destination, and tags it in the same step if `tag` is given. */
   async sendManifest(
     destination: Store,
     { descriptor, bytes }: ManifestNode,
@@ -119,16 +119,15 @@ export class CopySession {
     depth: number,
   ): Promise<void> {
     const { destination, source } = route;
-    if (!this.#force && (await this.#isThere(destination, node, signal))) {
+    const isSkipped = async (): Promise<boolean> => {
+      if (!(await this.#isThere(destination, node, signal))) return false;
       this.onEvent({ kind: 'skipped', target: node, to: destination.repository });
-      return;
-    }
+      return true;
+    };
+    if (!this.#force && (await isSkipped())) return;
     const read = await this.read(source, node, signal);
     await this.landChildren(route, read, signal, depth);
-    if (this.#force && (await this.#isThere(destination, node, signal))) {
-      this.onEvent({ kind: 'skipped', target: node, to: destination.repository });
-      return;
-    }
+    if (this.#force && (await isSkipped())) return;
     await this.sendManifest(destination, read, signal);
   }
 
@@ -141,7 +140,7 @@ export class CopySession {
     if (!canMount(destination)) return this.#transfer(route, blob, undefined, signal);
     const repositories = this.#repositoriesWith(destination, blob);
     const other = [...repositories].find(([repository]) => repository !== destination.repository);
-    // Registered before anything is awaited: the next image must see that this one is already on its way.
+    // Registered before the first await: the next image must see that this blob is already in progress.
     const { promise: arrival, resolve: arrived } = deferred<boolean>();
     repositories.set(destination.repository, arrival);
     try {
@@ -190,8 +189,8 @@ export class CopySession {
   }
 
   /**
-   * Runs what sends a blob within the lanes of both hosts. The source's is left when its bytes have come: what is still waited for is the
-   * destination's answer. Bytes that are then asked for once more come without a lane.
+   * Sends a blob within the lanes of both hosts. The lane of the source is left when its bytes have arrived, because only the
+   * response of the destination is still awaited. Bytes that are read again after that use no lane.
    */
   async #send<T>(
     route: Route,
@@ -200,11 +199,13 @@ export class CopySession {
     send: (content: Bytes) => Promise<T>,
   ): Promise<T> {
     const { source, destination } = route;
-    return this.#lanes.run([source.place, destination.place], blob.size, signal, async (leave) => {
+    return this.lanes.run([source.place, destination.place], blob.size, signal, async (leave) => {
       const onEnd = (): void => {
         if (source.place !== destination.place) leave(source.place);
       };
-      return send(verified(this.#counted(route, blob, signal, onEnd), blob));
+      const { onEvent } = this;
+      const to = destination.repository;
+      return send(verified(reported(source, blob, { to, onEvent, signal, onEnd }), blob));
     });
   }
 
@@ -220,30 +221,36 @@ export class CopySession {
   async #isThere(destination: Store, node: Descriptor, signal: AbortSignal): Promise<boolean> {
     return this.ask(destination, signal, () => destination.exists(node, { signal }));
   }
-
-  /** The source's bytes, each opening and each chunk told as an event. */
-  #counted(
-    { source, destination }: Route,
-    target: Descriptor,
-    signal: AbortSignal,
-    onEnd: () => void,
-  ): SeekableBytes {
-    const { onEvent } = this;
-    const to = destination.repository;
-    async function* read(offset: number): AsyncGenerator<Uint8Array> {
-      onEvent({ kind: 'started', target, from: source.repository, to });
-      if (offset > 0) onEvent({ kind: 'resumed', target, bytes: offset, to });
-      for await (const chunk of source.fetch(target, { signal, offset })) {
-        onEvent({ kind: 'progress', target, bytes: chunk.byteLength, to });
-        yield chunk;
-      }
-      onEnd();
-    }
-    return seekable((offset) => ({ [Symbol.asyncIterator]: () => read(offset) }));
-  }
 }
 
-/** A repository of the destination's place to mount from; one that is just getting the blob is waited for. */
+export interface ReportOptions {
+  /** The repository that the bytes go to. */
+  readonly to: string;
+  readonly onEvent: OnEvent;
+  readonly signal: AbortSignal;
+  /** Called each time the last byte has been read. */
+  readonly onEnd?: (() => void) | undefined;
+}
+
+/** The bytes of a node, not yet verified. Emits an event each time they are opened and for each chunk. */
+export function reported(
+  source: Source,
+  target: Descriptor,
+  { to, onEvent, signal, onEnd }: ReportOptions,
+): SeekableBytes {
+  async function* read(offset: number): AsyncGenerator<Uint8Array> {
+    onEvent({ kind: 'started', target, from: source.repository, to });
+    if (offset > 0) onEvent({ kind: 'resumed', target, bytes: offset, to });
+    for await (const chunk of source.fetch(target, { signal, offset })) {
+      onEvent({ kind: 'progress', target, bytes: chunk.byteLength, to });
+      yield chunk;
+    }
+    onEnd?.();
+  }
+  return seekable((offset) => ({ [Symbol.asyncIterator]: () => read(offset) }));
+}
+
+/** Finds a repository of the destination's place to mount from; waits for one that is receiving the blob. */
 async function holderOf(
   { source, destination }: Route,
   other: readonly [string, Promise<boolean>] | undefined,
@@ -255,7 +262,7 @@ async function holderOf(
     : undefined;
 }
 
-/** What a node is taken for decides what is done with it: one image may leave a layer at its own URLs that another brings along. */
+/** The kind is part of the key: one image may leave a layer at its own URLs that another image carries. */
 function nodeKey(store: Source, { mediaType, digest, size }: Descriptor): string {
   const kind = isManifestType(mediaType)
     ? 'manifest'

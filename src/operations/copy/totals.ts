@@ -1,22 +1,22 @@
 import { assertNever } from '../../errors.ts';
 import type { CopyEvent } from './events.ts';
 
-/** Nodes and bytes, by what happened to them. Bytes are the sizes of the descriptors. */
+/** Counts nodes and bytes by outcome. Bytes are the sizes of the descriptors. */
 export interface CopyTotals {
   readonly copied: Tally;
   readonly mounted: Tally;
   readonly skipped: Tally;
   readonly foreign: Tally;
-  /** Images that got their tag, that had it, whose tag is another's and stays so, that failed. */
+  /** `kept`: the tag points at another manifest and was not overwritten. */
   readonly images: {
     readonly tagged: number;
     readonly unchanged: number;
     readonly kept: number;
     readonly failed: number;
   };
-  /** Bytes of content read, also those of attempts that failed. */
+  /** Bytes of content read, failed attempts included. */
   readonly bytesMoved: number;
-  /** Bytes that were there already, of nodes that were not whole: since an earlier run, or since an earlier attempt of this one. */
+  /** Bytes of partial nodes that did not move again: kept from an earlier run or attempt. */
   readonly bytesResumed: number;
 }
 
@@ -38,7 +38,7 @@ export const NO_TOTALS: CopyTotals = {
   bytesResumed: 0,
 };
 
-/** The totals after one more event. */
+/** Returns the totals after one more event. */
 export function addEvent(totals: CopyTotals, event: CopyEvent): CopyTotals {
   switch (event.kind) {
     case 'copied':

@@ -4,22 +4,22 @@ import { openLocalFile } from '../../disk/input-file.ts';
 import { toDescriptorJson, type Descriptor } from '../../oci/descriptor.ts';
 import { MEDIA_TYPE } from '../../oci/media-types.ts';
 import type { CallOptions } from '../../store.ts';
-import { madeJson, type MadeNode } from './memory-source.ts';
+import { jsonNode, type MemoryNode } from './memory-source.ts';
 
 export interface ArtifactParts {
-  /** What the artifact is, as a media type. */
+  /** Type of the artifact: a media type. */
   readonly artifactType: string;
-  /** What it is about. */
+  /** The manifest that the artifact refers to. */
   readonly subject: Descriptor;
-  /** Its files, with their titles among the annotations of their descriptors. */
-  readonly files: readonly MadeNode[];
+  /** The files; the annotations of their descriptors hold their titles. */
+  readonly files: readonly MemoryNode[];
   readonly annotations: Readonly<Record<string, string>>;
 }
 
-/** An artifact: the manifest last. The same parts make the same artifact. */
+/** An artifact, its manifest last. The same parts give the same digests. */
 export interface Artifact {
   readonly root: Descriptor;
-  readonly nodes: readonly MadeNode[];
+  readonly nodes: readonly MemoryNode[];
 }
 
 /**
@@ -33,15 +33,15 @@ export function makeArtifact({
   files,
   annotations,
 }: ArtifactParts): Artifact {
-  const config = madeJson(MEDIA_TYPE.ociEmpty, {});
+  const config = jsonNode(MEDIA_TYPE.ociEmpty, {});
   const { mediaType, digest, size } = subject;
-  const manifest = madeJson(MEDIA_TYPE.ociManifest, {
+  const manifest = jsonNode(MEDIA_TYPE.ociManifest, {
     schemaVersion: 2,
     mediaType: MEDIA_TYPE.ociManifest,
     artifactType,
     config: toDescriptorJson(config.descriptor),
     layers: files.map(({ descriptor }) => toDescriptorJson(descriptor)),
-    // Not more than names it: what else an index says of it is no business of the artifact.
+    // Only the three members that identify it: annotations of an index entry do not belong here.
     subject: { mediaType, digest, size },
     ...(Object.keys(annotations).length > 0 && { annotations }),
   });
@@ -62,8 +62,8 @@ export interface ArtifactFileOptions extends CallOptions {
 export async function artifactFiles(
   paths: readonly string[],
   { mediaType, signal }: ArtifactFileOptions = {},
-): Promise<readonly MadeNode[]> {
-  const files: MadeNode[] = [];
+): Promise<readonly MemoryNode[]> {
+  const files: MemoryNode[] = [];
   for (const path of paths) {
     const { digest, size, read } = await openLocalFile(path, { signal });
     const type = /\.json$/i.test(path) ? 'application/json' : 'application/octet-stream';

@@ -1,41 +1,41 @@
+import { mapInOrder } from '../../concurrency/map-in-order.ts';
 import { RegiError } from '../../errors.ts';
 import type { Descriptor } from '../../oci/descriptor.ts';
 import { canListReferrers, canListTags, type CallOptions, type Store } from '../../store.ts';
-import { inOrder } from '../../concurrency/in-order.ts';
 import { resolveIfThere } from '../copy/resolve-image.ts';
 
-/** What a manifest takes along when it is deleted, and what it leaves behind. */
-export interface DeletionPlan {
-  /** The tags that name it. Undefined where the place does not list its tags. */
+/** The effects of deleting a manifest. */
+export interface DeletePlan {
+  /** Tags that point to it and are deleted with it. Undefined where the place does not list its tags. */
   readonly tags: readonly string[] | undefined;
-  /** Manifests that refer to it, and will refer to nothing. */
+  /** Number of referrers that lose their subject. */
   readonly referrers: number;
 }
 
-export interface LookOptions extends CallOptions {
+export interface DeletePlanOptions extends CallOptions {
   readonly signal: AbortSignal;
-  /** Tags looked at together. */
+  /** Tags resolved at once. */
   readonly limit: number;
-  /** Called once, when there are so many tags that it takes a while. */
+  /** Called once if there are many tags and the check takes a while. */
   readonly onMany?: (() => void) | undefined;
 }
 
-/** More than this take longer than a person expects. */
+/** Checking more tags than this takes longer than a person expects. */
 const MANY_TAGS = 500;
 
-/** A place that lists nothing, or not for us. Everything else is a failure. */
+/** Codes of a place that has no list, or refuses it to this user. Any other code is a failure. */
 const CANNOT_LIST: ReadonlySet<string> = new Set(['NOT_FOUND', 'REFUSED', 'UNSUPPORTED']);
 
 /**
- * Finds which tags name a manifest, by asking for each: registries keep no list the other way.
+ * Finds the tags that point to a manifest by resolving each tag: registries keep no list in the other direction.
  *
- * @throws {RegiError} when a tag cannot be asked for: what cannot be seen must not be deleted unawares.
+ * @throws {RegiError} when a tag cannot be resolved: a tag must not be deleted unseen.
  */
-export async function lookBeforeDelete(
+export async function planDelete(
   store: Store,
   target: Descriptor,
-  options: LookOptions,
-): Promise<DeletionPlan> {
+  options: DeletePlanOptions,
+): Promise<DeletePlan> {
   const [tags, referrers] = await Promise.all([
     tagsOf(store, target, options),
     countReferrers(store, target, options),
@@ -46,60 +46,44 @@ export async function lookBeforeDelete(
 async function tagsOf(
   store: Store,
   { digest }: Descriptor,
-  { signal, limit, onMany }: LookOptions,
+  { signal, limit, onMany }: DeletePlanOptions,
 ): Promise<readonly string[] | undefined> {
   if (!canListTags(store)) return undefined;
-  const found: string[] = [];
+  let isRefused = false;
   let seen = 0;
-  const listed = listOrNothing(store.listTags({ signal }));
-  const answers = inOrder(listed.items, { limit, signal }, async (tag, inner) => {
+  async function* listed(tags: AsyncIterable<string>): AsyncGenerator<string> {
+    try {
+      yield* tags;
+    } catch (error) {
+      if (!(error instanceof RegiError) || !CANNOT_LIST.has(error.code)) throw error;
+      isRefused = true;
+    }
+  }
+  const resolve = async (
+    tag: string,
+    inner: AbortSignal,
+  ): Promise<{ readonly tag: string; readonly found: Descriptor | undefined }> => {
     seen += 1;
     if (seen === MANY_TAGS) onMany?.();
-    try {
-      return { tag, found: await resolveIfThere(store, tag, { signal: inner }) };
-    } catch (error) {
-      return { tag, error };
-    }
-  });
-  for await (const answer of answers) {
-    signal.throwIfAborted();
-    if ('error' in answer) throw answer.error;
-    if (answer.found?.digest === digest) found.push(answer.tag);
-  }
-  return listed.refused() ? undefined : found;
-}
-
-function listOrNothing(tags: AsyncIterable<string>): {
-  readonly items: AsyncIterable<string>;
-  readonly refused: () => boolean;
-} {
-  let refused = false;
-  return {
-    refused: () => refused,
-    items: {
-      async *[Symbol.asyncIterator]() {
-        try {
-          yield* tags;
-        } catch (error) {
-          if (!(error instanceof RegiError) || !CANNOT_LIST.has(error.code)) throw error;
-          refused = true;
-        }
-      },
-    },
+    return { tag, found: await resolveIfThere(store, tag, { signal: inner }) };
   };
+  const tags: string[] = [];
+  const resolved = mapInOrder(listed(store.listTags({ signal })), { limit, signal }, resolve);
+  for await (const { tag, found } of resolved) if (found?.digest === digest) tags.push(tag);
+  return isRefused ? undefined : tags;
 }
 
 async function countReferrers(
   store: Store,
   target: Descriptor,
-  { signal }: LookOptions,
+  { signal }: DeletePlanOptions,
 ): Promise<number> {
   if (!canListReferrers(store)) return 0;
   let count = 0;
   try {
     for await (const _ of store.listReferrers(target, { signal })) count += 1;
   } catch (error) {
-    // It is told, and decides nothing.
+    // The number is only shown; nothing depends on it.
     signal.throwIfAborted();
     if (!(error instanceof RegiError)) throw error;
   }

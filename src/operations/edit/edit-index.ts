@@ -4,27 +4,27 @@ import { artifactTypeOf, type ImageIndex } from '../../oci/manifest.ts';
 import { MEDIA_TYPE } from '../../oci/media-types.ts';
 import { formatPlatform, normalizePlatform } from '../../oci/platform.ts';
 import type { CallOptions, Source } from '../../store.ts';
-import { isAttestation, platformOfImage } from '../copy/choose-platform.ts';
-import { type ManifestNode, readManifest } from '../copy/read-manifest.ts';
-import { madeJson, type MadeNode } from './memory-source.ts';
+import { attestedDigest, isAttestation, platformOfImage } from '../copy/choose-platform.ts';
+import { indexJson, type ManifestNode, readManifest } from '../copy/read-manifest.ts';
+import { jsonNode, type MemoryNode } from './memory-source.ts';
 
 /**
- * Makes an index of entries. It is docker's kind where all of them are, for then nothing of OCI needs to be understood; else OCI's.
+ * Composes an index. Its type is docker's if all entries are docker's, so that readers need not know OCI; else OCI's.
  *
- * @throws {PlatformTakenError}
+ * @throws {RegiError} ALREADY_EXISTS when two entries have one platform.
  * @see https://github.com/opencontainers/image-spec/blob/v1.1.1/image-index.md
  */
 export function newIndex(
   entries: readonly Descriptor[],
   annotations: Readonly<Record<string, string>>,
-): MadeNode {
+): MemoryNode {
   const manifests = distinct(entries);
   refuseSamePlatform(manifests);
   const isDocker =
     Object.keys(annotations).length === 0 &&
     manifests.every(({ mediaType }) => mediaType === MEDIA_TYPE.dockerManifest);
   const mediaType = isDocker ? MEDIA_TYPE.dockerManifestList : MEDIA_TYPE.ociIndex;
-  return madeJson(mediaType, {
+  return jsonNode(mediaType, {
     schemaVersion: 2,
     mediaType,
     manifests: manifests.map(toDescriptorJson),
@@ -33,16 +33,16 @@ export function newIndex(
 }
 
 /**
- * The index with more entries, and all that it says beside them.
+ * Adds entries to an index and keeps all its other members.
  *
- * @param replace an entry of the same platform goes, with what attests it.
- * @throws {PlatformTakenError} without `replace`.
+ * @param replace removes an entry of the same platform, with its attestations.
+ * @throws {RegiError} ALREADY_EXISTS when a platform is taken and `replace` is false.
  */
 export function withEntries(
   index: ManifestNode,
   added: readonly Descriptor[],
   replace: boolean,
-): MadeNode {
+): MemoryNode {
   const before = indexOf(index).manifests;
   const fresh = added.filter(({ digest }) => !before.some((entry) => entry.digest === digest));
   const taken = replace
@@ -58,54 +58,52 @@ export function withEntries(
 }
 
 /**
- * The index without those entries and what attests them, and all that it says beside them.
+ * Removes entries and their attestations from an index and keeps all its other members.
  *
- * @throws {NothingLeftError} when those are all that it lists.
+ * @throws {RegiError} USAGE when no entry would be left.
  */
-export function withoutEntries(index: ManifestNode, removed: readonly Descriptor[]): MadeNode {
+export function withoutEntries(index: ManifestNode, removed: readonly Descriptor[]): MemoryNode {
   const before = indexOf(index).manifests;
   const gone = withAttestations(removed, before);
   if (gone.size === before.length) {
     throw new RegiError(
       'USAGE',
-      'Cannot remove every entry of an index: one that lists nothing is no image',
+      'Cannot remove every entry of an index: an empty index is no image',
       {
-        hint: 'delete it as a whole: regi tags delete, or regi delete',
+        hint: 'delete the whole index: regi tags delete, or regi delete',
       },
     );
   }
   return edited(index, (json) => json.filter((_, at) => !isIn(gone, before[at])), []);
 }
 
-/** @throws {NotAnIndexError} */
+/** @throws {RegiError} USAGE when the manifest is no index. */
 export function indexOf({ manifest, descriptor }: ManifestNode): ImageIndex {
   if (manifest.kind === 'index') return manifest;
   throw new RegiError(
     'USAGE',
     `Cannot change the entries of ${descriptor.digest}: expected an index, found an image of one platform`,
     {
-      hint: 'make an index of it: regi index create REF IMAGE…',
+      hint: 'create an index from it: regi index create REF IMAGE…',
     },
   );
 }
 
-/** Edits the JSON, so that members regi does not know stay in it. */
+/** Edits the JSON of the index, so that members unknown to regi survive. */
 function edited(
-  { bytes, manifest }: ManifestNode,
+  index: ManifestNode,
   edit: (json: readonly unknown[]) => readonly unknown[],
   added: readonly Descriptor[],
-): MadeNode {
-  const body = JSON.parse(new TextDecoder().decode(bytes)) as {
-    readonly manifests: readonly unknown[];
-  };
-  // docker's kind of index lists no manifests of OCI.
+): MemoryNode {
+  const { body, entries } = indexJson(index);
+  // An index of docker's type lists no OCI manifests.
   const mediaType = added.every((entry) => entry.mediaType === MEDIA_TYPE.dockerManifest)
-    ? manifest.mediaType
+    ? index.manifest.mediaType
     : MEDIA_TYPE.ociIndex;
-  return madeJson(mediaType, {
+  return jsonNode(mediaType, {
     ...body,
     ...('mediaType' in body && { mediaType }),
-    manifests: edit(body.manifests),
+    manifests: edit(entries),
   });
 }
 
@@ -115,12 +113,7 @@ function withAttestations(
 ): ReadonlySet<Descriptor> {
   const digests = new Set<string>(entries.map(({ digest }) => digest));
   return new Set(
-    all.filter(
-      (entry) =>
-        digests.has(entry.digest) ||
-        (isAttestation(entry) &&
-          digests.has(entry.annotations?.['vnd.docker.reference.digest'] ?? '')),
-    ),
+    all.filter((entry) => digests.has(entry.digest) || digests.has(attestedDigest(entry) ?? '')),
   );
 }
 
@@ -132,7 +125,7 @@ function refuseSamePlatform(entries: readonly Descriptor[]): void {
       'ALREADY_EXISTS',
       `Cannot list two images for "${formatPlatform(entry.platform)}": ${other.digest} and ${entry.digest}`,
       {
-        hint: 'leave one of them out; of an index that is there, regi index add --replace takes its place',
+        hint: 'name only one of them; to replace an entry of an existing index: regi index add --replace',
       },
     );
   }
@@ -160,7 +153,7 @@ function isIn(set: ReadonlySet<Descriptor>, entry: Descriptor | undefined): bool
   return entry !== undefined && set.has(entry);
 }
 
-/** What an index would list for an image: the image with its platform; of an index, all that it lists. */
+/** Lists the entries that an index would have for an image: the image with its platform, or all entries of an index. */
 export async function indexEntries(
   source: Source,
   reference: string,

@@ -3,14 +3,15 @@ import type { Descriptor } from '../../oci/descriptor.ts';
 import { digestOf } from '../../oci/digest.ts';
 import type { Bytes, FetchOptions, Source } from '../../store.ts';
 
-/** Content that regi makes, or has from a file. */
-export interface MadeNode {
+/** Content composed by regi, or read from a local file. */
+export interface MemoryNode {
   readonly descriptor: Descriptor;
   readonly read: (options?: FetchOptions) => Bytes;
 }
 
-/** A node of a few bytes: a JSON document. */
-function madeNode(mediaType: string, bytes: Uint8Array): MadeNode {
+/** A node whose content is the value as JSON without spaces. */
+export function jsonNode(mediaType: string, value: unknown): MemoryNode {
+  const bytes = new TextEncoder().encode(JSON.stringify(value));
   return {
     descriptor: { mediaType, digest: digestOf(bytes), size: bytes.byteLength },
     read: ({ offset = 0 } = {}) => ({
@@ -21,18 +22,13 @@ function madeNode(mediaType: string, bytes: Uint8Array): MadeNode {
   };
 }
 
-/** The same of a value, as JSON without spaces. */
-export function madeJson(mediaType: string, value: unknown): MadeNode {
-  return madeNode(mediaType, new TextEncoder().encode(JSON.stringify(value)));
-}
-
-/** Made content as a source, so that it goes wherever `copyImages()` takes images. */
-export function madeSource(nodes: readonly MadeNode[]): Source {
-  const byDigest = new Map<string, MadeNode>(nodes.map((node) => [node.descriptor.digest, node]));
-  const find = (digest: string): MadeNode => {
+/** A source of the nodes, for `copyImages()`. */
+export function memorySource(nodes: readonly MemoryNode[]): Source {
+  const byDigest = new Map<string, MemoryNode>(nodes.map((node) => [node.descriptor.digest, node]));
+  const find = (digest: string): MemoryNode => {
     const node = byDigest.get(digest);
     if (node === undefined)
-      throw new RegiError('NOT_FOUND', `Cannot find ${digest} among what was made`);
+      throw new RegiError('NOT_FOUND', `Cannot find ${digest} among the composed content`);
     return node;
   };
   return {

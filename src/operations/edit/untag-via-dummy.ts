@@ -1,26 +1,26 @@
-import { bytesOf } from '../../bytes.ts';
 import { RegiError } from '../../errors.ts';
 import type { Descriptor } from '../../oci/descriptor.ts';
-import { digestOf } from '../../oci/digest.ts';
 import { MEDIA_TYPE } from '../../oci/media-types.ts';
+import { quote } from '../../quote.ts';
 import type { CallOptions, Deleter, Store } from '../../store.ts';
 import { resolveIfThere } from '../copy/resolve-image.ts';
+import { jsonNode, type MemoryNode } from './memory-source.ts';
 
 export interface UntagViaDummyOptions extends CallOptions {
-  /** Makes the throw-away manifest unlike every other: deleting it must take no other tag along. */
+  /** Makes the digest of the dummy manifest unique: deleting it must delete no other tag. */
   readonly unique: string;
 }
 
-/** How long putting a tag back may take when the command was interrupted. Milliseconds. */
+/** Time to restore a tag after the command was interrupted. Milliseconds. */
 const RESTORE_TIMEOUT_MS = 10_000;
 
 /**
- * Removes one tag where the registry deletes only manifests with all their tags: the tag is moved to a throw-away manifest, and that is deleted.
- * Whether the registry deletes at all is tried with another throw-away manifest first, so that the tag is not touched where it does not. When the tag
- * was moved and stays, it is put back.
+ * Removes one tag where the registry deletes only manifests with all their tags: moves the tag to a dummy manifest and deletes
+ * that. Another dummy is pushed and deleted first, so that the tag is untouched where the registry deletes nothing. A tag that was
+ * moved and could not be removed is restored.
  *
- * @returns what the tag named.
- * @throws {RegiError} NOT_FOUND without such a tag; what the registry says where it takes or deletes no manifest.
+ * @returns the manifest that the tag pointed to.
+ * @throws {RegiError} NOT_FOUND without such a tag; the error of the registry where it accepts or deletes no manifest.
  */
 export async function untagViaDummy(
   store: Store & Deleter,
@@ -28,40 +28,40 @@ export async function untagViaDummy(
   { unique, signal }: UntagViaDummyOptions,
 ): Promise<Descriptor> {
   const before = await store.resolve(tag, { signal });
-  const config = nodeOf(MEDIA_TYPE.ociConfig, {
+  const config = jsonNode(MEDIA_TYPE.ociConfig, {
     architecture: 'amd64',
     os: 'linux',
     config: {},
     rootfs: { type: 'layers', diff_ids: [] },
   });
-  await store.push(config.descriptor, bytesOf(config.bytes), { signal });
+  await store.push(config.descriptor, config.read(), { signal });
   const [probe, dummy] = [
     dummyOf(config.descriptor, `${unique} probe`),
     dummyOf(config.descriptor, unique),
   ];
-  await store.push(probe.descriptor, bytesOf(probe.bytes), { signal });
+  await store.push(probe.descriptor, probe.read(), { signal });
   await store.delete(probe.descriptor, { signal });
   try {
-    await store.push(dummy.descriptor, bytesOf(dummy.bytes), { signal, tag });
+    await store.push(dummy.descriptor, dummy.read(), { signal, tag });
     await store.delete(dummy.descriptor, { signal });
     if ((await resolveIfThere(store, tag, { signal })) !== undefined) {
       throw new RegiError(
         'REFUSED',
-        `Cannot remove the tag "${tag}": the registry deleted the manifest that it named and keeps the tag`,
+        `Cannot remove tag ${quote(tag)}: the registry deleted its manifest but kept the tag`,
         {
-          hint: 'it names what it named before; delete it with the tool of the registry',
+          hint: 'the tag was restored; delete it with the tool of the registry',
         },
       );
     }
   } catch (error) {
-    await putBack(store, before, tag, dummy.descriptor);
+    await restore(store, before, tag, dummy.descriptor);
     throw error;
   }
   return before;
 }
 
-/** Only what still is the dummy, or names nothing: whoever moved the tag meanwhile meant it. */
-async function putBack(
+/** Restores the tag only if it points to the dummy or to nothing: another client may have moved it in the meantime. */
+async function restore(
   store: Store,
   before: Descriptor,
   tag: string,
@@ -74,33 +74,23 @@ async function putBack(
   } catch (error) {
     throw new RegiError(
       'REFUSED',
-      `Cannot put the tag "${tag}" back to ${before.digest}: it may name an empty image now`,
+      `Cannot restore tag ${quote(tag)} to ${before.digest}: it may point to an empty image now`,
       {
-        hint: `put it back: regi tag NAME@${before.digest} NAME:${tag}`,
+        hint: `restore it: regi tag NAME@${before.digest} NAME:${tag}`,
         cause: error,
       },
     );
   }
 }
 
-interface Node {
-  readonly descriptor: Descriptor;
-  readonly bytes: Uint8Array;
-}
-
-function dummyOf({ mediaType, digest, size }: Descriptor, unique: string): Node {
-  return nodeOf(MEDIA_TYPE.ociManifest, {
+function dummyOf(config: Descriptor, unique: string): MemoryNode {
+  return jsonNode(MEDIA_TYPE.ociManifest, {
     schemaVersion: 2,
     mediaType: MEDIA_TYPE.ociManifest,
-    config: { mediaType, digest, size },
+    config,
     layers: [],
     annotations: {
-      'org.opencontainers.image.description': `made by regi to remove a tag; delete it where it is found (${unique})`,
+      'org.opencontainers.image.description': `made by regi to remove a tag; safe to delete (${unique})`,
     },
   });
-}
-
-function nodeOf(mediaType: string, body: unknown): Node {
-  const bytes = new TextEncoder().encode(JSON.stringify(body));
-  return { descriptor: { mediaType, digest: digestOf(bytes), size: bytes.byteLength }, bytes };
 }
