@@ -2,26 +2,26 @@ import type { CommandBody, ParsedArguments } from '../../command.ts';
 import type { Context } from '../../context.ts';
 import { createCredentialChain } from '../../credentials/chain.ts';
 import { dockerKey } from '../../credentials/docker/config.ts';
-import { IDENTITY_TOKEN_USER } from '../../credentials/docker/source.ts';
+import { IDENTITY_TOKEN_USER } from '../../credentials/credential.ts';
 import { RegiError, UsageError } from '../../errors.ts';
 import { positional } from '../arguments/arguments.ts';
 import { credentialPlaces } from '../../targets/credentials.ts';
 import { parseRegistryName } from '../../targets/registry-name.ts';
 
 /** In the words of docker's credential helpers. */
-export interface HelperAnswer {
+export interface HelperResult {
   readonly ServerURL: string;
   readonly Username: string;
   readonly Secret: string;
 }
 
 /** `regi auth get`: a login for another program. */
-export const authGetCommand: CommandBody<HelperAnswer> = {
+export const authGetCommand: CommandBody<HelperResult> = {
   run: runAuthGet,
   text: (row) => `${JSON.stringify(row)}\n`,
 };
 
-async function* runAuthGet(args: ParsedArguments, context: Context): AsyncIterable<HelperAnswer> {
+async function* runAuthGet(args: ParsedArguments, context: Context): AsyncIterable<HelperResult> {
   const registry = parseRegistryName(positional(args, 0, 'a registry'));
   if (context.io.stdout.isTTY) {
     throw new UsageError('Cannot print a password on a terminal', {
