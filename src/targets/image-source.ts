@@ -3,8 +3,7 @@ import { basename, resolve } from 'node:path';
 import type { Context } from '../context.ts';
 import { familiarReference, parseTag, type Repository } from '../oci/reference.ts';
 import type { NamedImage, Store } from '../store.ts';
-import { namedImages } from '../stores/archive/named-images.ts';
-import { namesIn, unnamedRepository } from '../stores/layout/names.ts';
+import { unnamedRepository } from '../stores/layout/names.ts';
 import type { CarriedBlob } from '../tar/carried-blobs.ts';
 import type { ArchiveLocation, LayoutLocation } from './location.ts';
 
@@ -48,20 +47,18 @@ async function openWhole(
       close: () => archive.close(),
     };
   }
-  const { OciLayout } = await import('../stores/layout/oci-layout.ts');
-  const layout = new OciLayout(resolve(io.cwd, location.path), {
+  const { openLayoutPlace } = await import('../stores/layout/place.ts');
+  const layout = await openLayoutPlace(resolve(io.cwd, location.path), {
     create: false,
     clock: io.clock,
     signal,
   });
-  await layout.open();
-  const index = await layout.readIndex();
   return {
-    store: layout,
-    images: namedImages(index, namesIn(index, unnamed)),
+    store: layout.whole,
+    images: await layout.images({ signal }),
     unnamed,
     omitted: [],
-    close: () => layout.close(),
+    close: layout.close,
   };
 }
 

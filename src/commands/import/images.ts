@@ -8,7 +8,7 @@ import type { CopyEvent } from '../../operations/copy/events.ts';
 import { copyImages, type FailedJob } from '../../operations/copy/copy-images.ts';
 import { Lanes } from '../../concurrency/lanes.ts';
 import { together } from '../../concurrency/together.ts';
-import { knowing } from '../../stores/decorators/with-known-blobs.ts';
+import { withKnownBlobs } from '../../stores/decorators/with-known-blobs.ts';
 import { flag, value } from '../arguments/arguments.ts';
 import { jobFrom, type NamedJob } from '../copy/jobs.ts';
 import { copyOptions, lanesOf } from '../arguments/copy-options.ts';
@@ -126,7 +126,7 @@ async function* jobsOf(
       for (const { need } of missing) brought.add(keyOf(need.destination.repository, need.layer));
       yield base === undefined
         ? job
-        : { ...job, destination: knowing(job.destination, base.digests) };
+        : { ...job, destination: withKnownBlobs(job.destination, base.digests) };
     } catch (error) {
       if (!(error instanceof RegiError)) throw error;
       yield { image: job.image, error };

@@ -48,7 +48,7 @@ async function* runImages(args: ParsedArguments, context: Context): AsyncIterabl
     const accepts = filter.accepting(await timesOf(filter.others, store, { signal }));
     const found: { readonly image: LocalImage; readonly summary: ImageSummary }[] = [];
     for (const image of await store.images({ signal })) {
-      const summary = await summarizeImage(store.content, image.root, { signal });
+      const summary = await summarizeImage(store.whole, image.root, { signal });
       if (accepts(image, summary)) found.push({ image, summary });
     }
     for (const { image, summary } of found) {
@@ -129,7 +129,7 @@ async function timesOf(
   for (const text of others) {
     const [image] = (await findLocal(store, text, options)).images;
     if (image !== undefined)
-      times.set(text, timeOf((await summarizeImage(store.content, image.root, options)).created));
+      times.set(text, timeOf((await summarizeImage(store.whole, image.root, options)).created));
   }
   return times;
 }

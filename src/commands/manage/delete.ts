@@ -106,17 +106,8 @@ async function deleteOne(
   });
   tell(`${name}@${digest}`, plan, context);
   if (!yes) await confirm(name, digest, context);
-  if (location.kind !== 'oci') {
-    await store.delete(target, { signal });
-    return { name, digest, tags: plan.tags };
-  }
-  const { deleteFromLayout } = await import('./delete-from-layout.ts');
-  return {
-    name,
-    digest,
-    tags: plan.tags,
-    bytes: await deleteFromLayout(location, target, context),
-  };
+  const { freedBytes: bytes } = await store.delete(target, { signal });
+  return { name, digest, tags: plan.tags, ...(bytes !== undefined && { bytes }) };
 }
 
 function tell(image: string, { tags, referrers }: DeletePlan, { note, warn }: Context): void {

@@ -3,9 +3,7 @@ import { resolve } from 'node:path';
 
 import type { Context } from '../../context.ts';
 import type { NamedRoot, VerifyOptions } from '../../operations/inspect/verify-image.ts';
-import type { Source } from '../../store.ts';
-import type { LayoutIndex } from '../../stores/layout/index-json.ts';
-import type { OciLayout } from '../../stores/layout/oci-layout.ts';
+import type { NamedImage, Source } from '../../store.ts';
 import { UsageError } from '../../errors.ts';
 import {
   type ArchiveLocation,
@@ -46,7 +44,12 @@ export async function openVerifyTarget(
     });
   if (location === undefined) {
     const store = await stores.openLocal('source');
-    return wholeLayout(store.content, await store.readIndex({ signal }), NOTHING, context);
+    return {
+      source: store.whole,
+      roots: rootsOf(await store.images({ signal, referrers: true })),
+      blobs: store.blobs({ signal }),
+      close: NOTHING,
+    };
   }
   if (location.kind === 'oci' && location.reference === undefined && location.digest === undefined)
     return openLayoutFolder(location, context);
@@ -59,26 +62,20 @@ export async function openVerifyTarget(
 }
 
 async function openLayoutFolder({ path }: LayoutLocation, context: Context): Promise<VerifyTarget> {
-  const { OciLayout: Layout } = await import('../../stores/layout/oci-layout.ts');
+  const { openLayoutPlace } = await import('../../stores/layout/place.ts');
   const { io, signal } = context;
-  const layout = new Layout(resolve(io.cwd, path), { create: false, clock: io.clock, signal });
-  await layout.open();
-  return wholeLayout(layout, await layout.readIndex(), () => layout.close(), context);
+  const folder = resolve(io.cwd, path);
+  const layout = await openLayoutPlace(folder, { create: false, clock: io.clock, signal });
+  return {
+    source: layout.whole,
+    roots: rootsOf(await layout.images({ signal })),
+    blobs: layout.blobs({ signal }),
+    close: layout.close,
+  };
 }
 
-async function wholeLayout(
-  layout: OciLayout,
-  { entries }: LayoutIndex,
-  close: () => Promise<void>,
-  { signal }: Context,
-): Promise<VerifyTarget> {
-  const { descriptorOf, nameOf } = await import('../../stores/layout/index-json.ts');
-  return {
-    source: layout,
-    roots: entries.map((entry) => ({ name: nameOf(entry), descriptor: descriptorOf(entry) })),
-    blobs: layout.blobs({ signal }),
-    close,
-  };
+function rootsOf(images: readonly NamedImage[]): readonly NamedRoot[] {
+  return images.map(({ name, root }) => ({ name, descriptor: root }));
 }
 
 function isArchive(location: Location): location is ArchiveLocation {
