@@ -221,7 +221,7 @@ describe('regi serve', () => {
       ).toBe(201);
       expect((await local.run(['rmi', 'app:1'])).status).toBe(0);
       expect((await local.run(['verify', 'local:'])).io.stdoutText()).toContain(
-        'local: whole: 1 image, 4 nodes',
+        'local: whole: 1 image, 4 manifests and blobs',
       );
     };
     await served('/', [], ask, { REGI_DATA: local.folder });
