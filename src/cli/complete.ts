@@ -1,12 +1,18 @@
 import type { CommandSpec, OptionSpec } from '../command.ts';
-import type { CompletedValue } from '../commands/complete/path.ts';
 import { completeValue, type ValueQuestion } from '../commands/complete/value.ts';
 import { assertNever } from '../errors.ts';
 import type { Io } from '../io.ts';
 import { printable } from '../redact.ts';
-import { commandsByName, startsAnyName } from './parse/find-command.ts';
 import { GLOBAL_OPTIONS } from './parse/global-options.ts';
 import { parseSettings } from './parse/settings.ts';
+
+/** A possible completion of a word. */
+export interface Candidate {
+  /** The completed word. After "/", ":" or "=" at its end, the word continues. */
+  readonly value: string;
+  /** Its description; may be empty. */
+  readonly note: string;
+}
 
 /**
  * Completes the last of `words`. Returns each candidate once. Failures, such as a registry that does not respond in
@@ -16,7 +22,7 @@ export async function complete(
   words: readonly string[],
   io: Io,
   commands: readonly CommandSpec[],
-): Promise<readonly CompletedValue[]> {
+): Promise<readonly Candidate[]> {
   const point = completionPoint(words, commands);
   const candidates = await candidatesAt(point, words, io, commands);
   const word = words.at(-1) ?? '';
@@ -30,12 +36,9 @@ export async function complete(
 }
 
 /** Formats candidates for the shell scripts: one per line, with the note after a tab. */
-export function candidateLines(candidates: readonly CompletedValue[]): string {
+export function candidateLines(candidates: readonly Candidate[]): string {
   return candidates
-    .map(
-      ({ value, note }) =>
-        `${printable(value)}${note === undefined ? '' : `\t${printable(note)}`}\n`,
-    )
+    .map(({ value, note }) => `${printable(value)}${note === '' ? '' : `\t${printable(note)}`}\n`)
     .join('');
 }
 
@@ -44,19 +47,16 @@ async function candidatesAt(
   words: readonly string[],
   io: Io,
   commands: readonly CommandSpec[],
-): Promise<readonly CompletedValue[]> {
+): Promise<readonly Candidate[]> {
   switch (point.kind) {
     case 'command':
       return commandWords(point.before, commands);
     case 'flag':
-      return flagsOf(point.spec).map(({ name, summary }) => ({
-        value: `--${name}`,
-        note: summary,
-      }));
+      return flagsOf(point.spec).flatMap(flagCandidates);
     case 'option': {
       const { option, lead, word } = point;
       const values =
-        option.choices?.map((value): CompletedValue => ({ value })) ??
+        option.choices?.map((value) => ({ value, note: '' })) ??
         (await valuesOf({ name: option.value ?? '', word, command: '' }, words, io));
       return values.map(({ value, note }) => ({ value: `${lead}${value}`, note }));
     }
@@ -81,12 +81,19 @@ async function candidatesAt(
 function commandWords(
   before: readonly string[],
   commands: readonly CommandSpec[],
-): readonly CompletedValue[] {
-  const lead = before.map((word) => `${word} `).join('');
+): readonly Candidate[] {
+  const named = commands.flatMap((spec) =>
+    [spec.name, ...(spec.aliases ?? [])].map((name) => ({
+      parts: name.split(' '),
+      summary: spec.summary,
+    })),
+  );
+  const matching = named.filter(
+    ({ parts }) => parts.length > before.length && before.every((part, at) => parts[at] === part),
+  );
   const words = new Map<string, { summary?: string; readonly next: Set<string> }>();
-  for (const [name, { summary }] of commandsByName(commands)) {
-    if (!name.startsWith(lead)) continue;
-    const [value = '', next] = name.slice(lead.length).split(' ');
+  for (const { parts, summary } of matching) {
+    const [value = '', next] = parts.slice(before.length);
     const known = words.get(value) ?? { next: new Set() };
     words.set(value, known);
     if (next === undefined) known.summary = summary;
@@ -101,12 +108,17 @@ function commandWords(
   }));
 }
 
-function valuesOf(
+function flagCandidates({ name, summary }: OptionSpec): readonly Candidate[] {
+  return [{ value: `--${name}`, note: summary }];
+}
+
+async function valuesOf(
   question: ValueQuestion,
   words: readonly string[],
   io: Io,
-): Promise<readonly CompletedValue[]> {
-  return completeValue(question, settingsOf(words, io), io);
+): Promise<readonly Candidate[]> {
+  const values = await completeValue(question, settingsOf(words, io), io);
+  return values.map(({ value, note = '' }) => ({ value, note }));
 }
 
 /** Parses the global flags on the line: the registry to query may need `--plain-http`. */
@@ -163,7 +175,11 @@ export function completionPoint(
   words: readonly string[],
   commands: readonly CommandSpec[],
 ): CompletionPoint {
-  const byName = commandsByName(commands);
+  const byName = new Map(
+    commands.flatMap((spec) =>
+      [spec.name, ...(spec.aliases ?? [])].map((name) => [name, spec] as const),
+    ),
+  );
   const word = words.at(-1) ?? '';
   const name: string[] = [];
   let spec: CommandSpec | undefined;
@@ -179,7 +195,7 @@ export function completionPoint(
     else if (!dashes && given === '--') dashes = true;
     else if (!dashes && given.startsWith('-'))
       pending = given.includes('=') ? undefined : optionOf(given, spec);
-    else if (arguments_ === 0 && startsAnyName([...name, given].join(' '), byName)) {
+    else if (arguments_ === 0 && isBeginning([...name, given].join(' '), byName)) {
       name.push(given);
       spec = byName.get(name.join(' '));
     } else arguments_ += 1;
@@ -222,4 +238,8 @@ function optionOf(flag: string, spec: CommandSpec | undefined): OptionSpec | und
     ({ name, short, value }) =>
       value !== undefined && (flag === `--${name}` || flag === `-${short}`),
   );
+}
+
+function isBeginning(words: string, byName: ReadonlyMap<string, CommandSpec>): boolean {
+  return [...byName.keys()].some((name) => name === words || name.startsWith(`${words} `));
 }

@@ -1,9 +1,8 @@
-import { errnoOf } from '../disk/errno.ts';
 import { LIMITS } from '../limits.ts';
 
-/** How a program ended. */
+/** How a program that was asked something ended. */
 export type ProgramResult =
-  /** The status is -1 when a signal ended it. */
+  /** Its status is -1 when a signal ended it. */
   | { readonly kind: 'exited'; readonly status: number; readonly stdout: string }
   | { readonly kind: 'missing' }
   | { readonly kind: 'timed-out' }
@@ -17,16 +16,13 @@ export interface AskProgramOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/**
- * Runs a program with one text as its input, and returns its output. Secrets travel through pipes,
- * which other users cannot read.
- */
+/** Runs a program that is given one text and answers with another: secrets travel through its pipes, where nobody else can look. */
 export async function askProgram(
   path: string,
   args: readonly string[],
   { input, env, timeoutMs, signal }: AskProgramOptions,
 ): Promise<ProgramResult> {
-  // Loaded lazily: most commands run no program, and Node compiles this module in each process.
+  // Most commands ask nobody, and Node compiles this module in each process.
   const { spawn } = await import('node:child_process');
   return new Promise((resolve, reject) => {
     if (signal?.aborted === true) return reject(signal.reason);
@@ -40,9 +36,9 @@ export async function askProgram(
     const finish = (settle: () => void): void => {
       clearTimeout(timer);
       signal?.removeEventListener('abort', onAbort);
-      // SIGKILL: a program that waits for a keyring may not handle any other signal.
+      // Not a polite signal: a program that waits for a keyring may be unable to hear one.
       program.kill('SIGKILL');
-      // A grandchild may hold the pipe open after the program has ended.
+      // A grandchild may hold the pipe open after the program is gone.
       program.stdout.destroy();
       settle();
     };
@@ -66,13 +62,12 @@ export async function askProgram(
       size += chunk.byteLength;
       if (size > LIMITS.helperBytes) finish(() => resolve({ kind: 'too-much' }));
     });
-    // The program may end without reading its input.
+    // It may end without reading what it is asked.
     program.stdin.on('error', () => undefined);
     program.stdin.end(input);
   });
 }
 
 function isMissing(error: Error): boolean {
-  const errno = errnoOf(error);
-  return errno === 'ENOENT' || errno === 'ENOTDIR';
+  return 'code' in error && (error.code === 'ENOENT' || error.code === 'ENOTDIR');
 }

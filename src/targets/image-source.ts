@@ -1,85 +1,132 @@
+import { tmpdir } from 'node:os';
 import { basename, resolve } from 'node:path';
 
 import type { Context } from '../context.ts';
-import { familiarReference, parseTag, type Repository } from '../oci/reference.ts';
-import type { NamedImage, Store } from '../store.ts';
+import { familiarReference, parseTag } from '../oci/reference.ts';
+import type { NamedImage } from '../store.ts';
+import { openArchive, withBases, type ArchivePlace } from '../stores/archive/archive.ts';
+import { archiveBlobs } from '../stores/archive/contents.ts';
+import { openFolder } from '../stores/archive/dir-folder.ts';
+import { namedImages } from '../stores/archive/named-images.ts';
+import { knowing as withKnownBlobs } from '../stores/decorators/with-known-blobs.ts';
+import type { LocalStore } from '../stores/layout/local-store.ts';
 import { unnamedRepository } from '../stores/layout/names.ts';
-import type { CarriedBlob } from '../tar/carried-blobs.ts';
-import type { ArchiveLocation, LayoutLocation } from './location.ts';
+import { openLayoutPlace } from '../stores/layout/place.ts';
+import {
+  isArchive,
+  suffixOf,
+  type ArchiveLocation,
+  type FolderLocation,
+  type ImagesLocation,
+} from './location.ts';
+import type { ImageSource, OpenedStore } from './opened-store.ts';
 
-/** An archive or layout with all its images. */
-export interface ImageSource {
-  readonly store: Store;
-  /** Those that the location means: all, or the one that it names. */
-  readonly images: readonly NamedImage[];
-  /** The repository of images without a full name. */
-  readonly unnamed: Repository;
-  /** Layers that an archive leaves out because an earlier one carried them. */
-  readonly omitted: readonly CarriedBlob[];
+export { withKnownBlobs };
+
+/** Something opened for reading. The caller closes it. */
+interface Opened<T> {
+  readonly opened: T;
   readonly close: () => Promise<void>;
 }
 
-/** Opens an archive or layout to read what is in it. The caller closes it. */
+/**
+ * Opens an archive or layout with its images.
+ *
+ * @param bases archives that carry the layers which this one leaves out, as typed.
+ */
 export async function openImageSource(
-  location: ArchiveLocation | LayoutLocation,
+  location: ImagesLocation,
+  bases: readonly string[],
   context: Context,
-): Promise<ImageSource> {
-  const opened = await openWhole(location, context);
-  return { ...opened, images: await imagesMeant(opened, location, context) };
-}
-
-async function openWhole(
-  location: ArchiveLocation | LayoutLocation,
-  context: Context,
-): Promise<ImageSource> {
-  const { io, signal } = context;
-  const unnamed = unnamedRepository(
-    location.path === '-' ? 'images' : basename(resolve(io.cwd, location.path)),
-  );
-  if (location.kind !== 'oci') {
-    const { openArchiveAt } = await import('./open-path.ts');
-    const archive = await openArchiveAt(location, context);
-    return {
-      store: archive.open(''),
-      images: await archive.images(),
-      unnamed,
-      omitted: archive.omitted,
-      close: () => archive.close(),
-    };
-  }
-  const { openLayoutPlace } = await import('../stores/layout/place.ts');
-  const layout = await openLayoutPlace(resolve(io.cwd, location.path), {
-    create: false,
-    clock: io.clock,
-    signal,
-  });
-  return {
-    store: layout.whole,
-    images: await layout.images({ signal }),
-    unnamed,
-    omitted: [],
-    close: layout.close,
-  };
-}
-
-/** The store itself finds the one that a name means: it knows what to say when there is none, or when there are several. */
-async function imagesMeant(
-  { images, store, close }: ImageSource,
-  location: ArchiveLocation | LayoutLocation,
-  { signal }: Context,
-): Promise<readonly NamedImage[]> {
-  const wanted = location.digest ?? location.reference;
-  if (wanted === undefined) return images;
+): Promise<Opened<ImageSource>> {
+  const { opened, close } = isArchive(location)
+    ? await openWholeArchive(location, bases, context)
+    : await openWholeLayout(location.path, context);
   try {
-    const root = await store.resolve(wanted, { signal });
-    const found =
-      images.find((image) => isNamed(image, wanted)) ??
-      images.find((image) => image.root.digest === root.digest);
-    return [found ?? { name: undefined, tag: undefined, repository: undefined, root }];
+    return { opened: { ...opened, images: await imagesMeant(opened, location, context) }, close };
   } catch (error) {
     await close();
     throw error;
   }
+}
+
+/** Returns all images of the local store; a missing store has none. */
+export async function wholeLocalStore(
+  store: LocalStore,
+  signal: AbortSignal,
+): Promise<ImageSource> {
+  return {
+    store: store.content,
+    images: namedImages(await store.readIndex({ signal }), []),
+    unnamed: unnamedRepository('images'),
+    omitted: [],
+    blobs: store.content.blobs({ signal }),
+  };
+}
+
+async function openWholeLayout(
+  path: string,
+  { io, signal }: Context,
+): Promise<Opened<ImageSource>> {
+  const folder = resolve(io.cwd, path);
+  const layout = await openLayoutPlace(folder, { create: false, clock: io.clock, signal });
+  return {
+    opened: {
+      store: layout.whole,
+      images: await layout.images({ signal }),
+      unnamed: unnamedRepository(basename(folder)),
+      omitted: [],
+      blobs: layout.blobs({ signal }),
+    },
+    close: layout.close,
+  };
+}
+
+async function openWholeArchive(
+  location: ArchiveLocation,
+  bases: readonly string[],
+  context: Context,
+): Promise<Opened<ImageSource>> {
+  const { io, signal } = context;
+  const { path } = location;
+  const tempFolder = tempFolderOf(context);
+  const archive = await openArchiveAt(location, context);
+  const paths = bases.map((base) => resolve(io.cwd, base.replace(/^(?:oci-)?archive:/, '')));
+  try {
+    const { store, close } = await withBases(archive.open(''), paths, { signal, tempFolder });
+    return {
+      opened: {
+        store,
+        images: await archive.images({ signal }),
+        unnamed: unnamedRepository(path === '-' ? 'images' : basename(resolve(io.cwd, path))),
+        omitted: archive.omitted,
+        isSparse: true,
+        // Standard input cannot be read a second time.
+        blobs:
+          path === '-' ? undefined : archiveBlobs(resolve(io.cwd, path), { signal, tempFolder }),
+      },
+      close: async () => void (await Promise.all([archive.close(), close()])),
+    };
+  } catch (error) {
+    await archive.close();
+    throw error;
+  }
+}
+
+/** The store finds the image of a name, because it explains best why there is none, or why there are several. */
+async function imagesMeant(
+  { images, store }: ImageSource,
+  location: ImagesLocation,
+  { signal }: Context,
+): Promise<readonly NamedImage[]> {
+  const { tag, digest } = suffixOf(location);
+  const wanted = digest ?? tag;
+  if (wanted === undefined) return images;
+  const root = await store.resolve(wanted, { signal });
+  const found =
+    images.find((image) => isNamed(image, wanted)) ??
+    images.find((image) => image.root.digest === root.digest);
+  return [found ?? { name: undefined, tag: undefined, repository: undefined, root }];
 }
 
 function isNamed({ name, tag, repository }: NamedImage, wanted: string): boolean {
@@ -87,4 +134,55 @@ function isNamed({ name, tag, repository }: NamedImage, wanted: string): boolean
   if (repository === undefined || tag === undefined) return false;
   const familiar = familiarReference({ ...repository, tag: parseTag(tag) });
   return familiar === wanted || familiar === `${wanted}:latest`;
+}
+
+/** Opens one image of an archive, or of a folder that skopeo calls dir. */
+export async function openImageFile(
+  location: ArchiveLocation | FolderLocation,
+  context: Context,
+): Promise<Opened<OpenedStore>> {
+  const { kind, path, reference, digest } = location;
+  const common = {
+    reference: digest ?? reference ?? '',
+    tag: reference,
+    pinned: digest,
+    name: `${kind}:${path}`,
+  };
+  if (!isArchive(location)) {
+    const store = await openFolder(resolve(context.io.cwd, path), context);
+    return { opened: { store, ...common }, close: async () => undefined };
+  }
+  const archive = await openArchiveAt(location, context);
+  // The image of the name, or the only one: it takes its full name along.
+  const named = (await archive.images()).filter(
+    ({ name, tag }) =>
+      digest === undefined && (reference === undefined || reference === name || reference === tag),
+  );
+  const { tag, repository } = (named.length === 1 ? named[0] : undefined) ?? {};
+  const fullName =
+    repository === undefined || tag === undefined
+      ? undefined
+      : { ...repository, tag: parseTag(tag) };
+  return {
+    opened: { store: archive.open(''), ...common, tag: reference ?? tag, fullName },
+    close: () => archive.close(),
+  };
+}
+
+function openArchiveAt({ kind, path }: ArchiveLocation, context: Context): Promise<ArchivePlace> {
+  const { io, signal, warn, note } = context;
+  return openArchive(path === '-' ? '-' : resolve(io.cwd, path), {
+    signal,
+    name: `${kind}:${path}`,
+    format: kind === 'archive' ? undefined : kind === 'oci-archive' ? 'oci' : 'docker',
+    tempFolder: tempFolderOf(context),
+    input: path === '-' ? io.stdin.bytes() : undefined,
+    onUnpack: note,
+    onNotice: warn,
+  });
+}
+
+/** Returns the folder for archives that cannot be read in place and are unpacked first. */
+export function tempFolderOf({ io }: Pick<Context, 'io'>): string {
+  return io.env['TMPDIR'] ?? tmpdir();
 }

@@ -1,13 +1,9 @@
-import { stat } from 'node:fs/promises';
-import { resolve } from 'node:path';
-
-import { RegiError, type RegiErrorOptions } from '../errors.ts';
-import type { Io } from '../io.ts';
+import { RegiError } from '../errors.ts';
 import { type Digest, parseDigest } from '../oci/digest.ts';
-import { quote } from '../quote.ts';
 import { parseReference, parseRepository, type Reference } from '../oci/reference.ts';
+import { quote } from '../quote.ts';
 
-/** Where on disk an image is: a file or folder, and which of its images. Without name and digest it is the only one. */
+/** A file or folder, and one of its images. Without name and digest it means the only image. */
 interface PathLocation {
   /** As typed, `~` and relative paths included; `-` is standard input or output where the kind is a file. */
   readonly path: string;
@@ -21,30 +17,52 @@ export interface LayoutLocation extends PathLocation {
   readonly kind: 'oci';
 }
 
-/** An image tar. `archive` is read whatever its format is; the other two name one format. */
+/** An image tar. `archive` accepts any format; the other two name one. */
 export interface ArchiveLocation extends PathLocation {
   readonly kind: 'archive' | 'docker-archive' | 'oci-archive';
 }
 
-/** A folder of one image, as skopeo's `dir:` writes it. It has no names: everything behind the prefix is the path. */
+/** A folder of one image, as skopeo's `dir:` writes it. It has no names: the path is everything after the prefix. */
 export interface FolderLocation extends PathLocation {
   readonly kind: 'dir';
 }
 
-/** An image in a registry, or, of the same name, in the local store. */
+/** An image in a registry, or an image of the same name in the local store. */
 export interface NamedLocation {
   readonly kind: 'registry' | 'local';
   readonly reference: Reference;
 }
 
-/** Where an image is or goes. */
-export type Location = NamedLocation | LayoutLocation | ArchiveLocation | FolderLocation;
+/** A location that can hold several images, each with a name of its own. */
+export type ImagesLocation = ArchiveLocation | LayoutLocation;
 
-/** A text that says no place, or one that is not for regi. */
-export class InvalidLocationError extends RegiError {
-  constructor(message: string, options?: RegiErrorOptions) {
-    super('INVALID_REFERENCE', message, options);
-  }
+/** The source or destination of an image. */
+export type Location = NamedLocation | ImagesLocation | FolderLocation;
+
+/** True for a tar of images, which is written once and as a whole. */
+export function isArchive(location: Location): location is ArchiveLocation {
+  return holdsImages(location) && location.kind !== 'oci';
+}
+
+/** True for an archive or layout. */
+export function holdsImages(location: Location): location is ImagesLocation {
+  return 'path' in location && location.kind !== 'dir';
+}
+
+/** Returns what was typed after the repository or path: a tag or name, a digest, both or nothing. */
+export function suffixOf(location: Location): {
+  readonly tag: string | undefined;
+  readonly digest: Digest | undefined;
+} {
+  return 'path' in location
+    ? { tag: location.reference, digest: location.digest }
+    : { tag: location.reference.tag, digest: location.reference.digest };
+}
+
+/** True for a location that names no single image: a repository, or an archive or layout as a whole. */
+export function isWhole(location: Location): boolean {
+  const { tag, digest } = suffixOf(location);
+  return tag === undefined && digest === undefined;
 }
 
 const PATH_KINDS = [
@@ -56,20 +74,22 @@ const PATH_KINDS = [
 ] as const satisfies readonly Location['kind'][];
 type PathKind = (typeof PATH_KINDS)[number];
 
-/** What other tools move by these prefixes. Without the check, `docker-daemon:debian` is a repository of that name on Docker Hub. */
-const FOREIGN: Readonly<Record<string, { readonly why: string; readonly hint: string }>> = {
-  'docker-daemon': {
-    why: 'it needs a container engine',
-    hint: 'run "docker save IMAGE -o FILE", and write archive:FILE',
-  },
-  'containers-storage': {
-    why: 'it needs a container engine',
-    hint: 'run "podman save --format oci-archive -o FILE IMAGE", and write archive:FILE',
-  },
-  ostree: { why: 'it is no place that regi reads', hint: 'write oci:DIR or archive:FILE' },
-  sif: { why: 'it is no place that regi reads', hint: 'write oci:DIR or archive:FILE' },
-  tarball: { why: 'it is no place that regi reads', hint: 'write oci:DIR or archive:FILE' },
-  ocidir: { why: 'that is the prefix of another tool', hint: 'write oci:DIR[:REF]' },
+const OTHER_PLACE = ['regi does not read it', 'write oci:DIR or archive:FILE'] as const;
+
+/** Prefixes of other tools. Without this check, `docker-daemon:debian` would be a repository of Docker Hub. */
+const FOREIGN: Readonly<Record<string, readonly [why: string, hint: string]>> = {
+  'docker-daemon': [
+    'it needs a container engine',
+    'run "docker save IMAGE -o FILE", and write archive:FILE',
+  ],
+  'containers-storage': [
+    'it needs a container engine',
+    'run "podman save --format oci-archive -o FILE IMAGE", and write archive:FILE',
+  ],
+  ostree: OTHER_PLACE,
+  sif: OTHER_PLACE,
+  tarball: OTHER_PLACE,
+  ocidir: ['that is the prefix of another tool', 'write oci:DIR[:REF]'],
 };
 
 const REFERENCE_PREFIX = 'docker://';
@@ -77,38 +97,36 @@ const LOCAL_PREFIX = 'local:';
 const DRIVE_LETTER = /^[A-Za-z]:[\\/]/;
 const BARE_PATH = /^(?:\.{0,2}[\\/]|~|\.{1,2}$|[A-Za-z]:[\\/])/;
 const DIGEST_AT_END = /@(?=sha\d+:[^@]*$)/i;
-/** The image-spec's grammar of `org.opencontainers.image.ref.name`, which holds tags and full references alike. */
+/** The image-spec's grammar of `org.opencontainers.image.ref.name`, which accepts tags and full references alike. */
 const NAME_INSIDE = /^[A-Za-z0-9](?:[A-Za-z0-9._:@+/-]*[A-Za-z0-9])?$/;
 const NAME_INSIDE_LENGTH = 512;
 
 /**
- * Parses a location: a reference (`docker://` is accepted), `local:REF`, or `oci:`, `archive:`, `docker-archive:`,
- * `oci-archive:` or `dir:` and a path. Behind a path `:REF` and `@DIGEST` name an image; the path ends at its first ":",
- * that of a drive letter apart, so it can hold no other.
+ * Parses a location: a reference (`docker://` is accepted), `local:REF`, or `oci:`, `archive:`,
+ * `docker-archive:`, `oci-archive:` or `dir:` and a path. After a path, `:REF` and `@DIGEST` name an image. The
+ * path ends at its first ":" except that of a drive letter, so a path cannot contain another one.
  *
- * @throws {InvalidLocationError} on a path without a prefix, on prefixes that are not for regi, and on malformed ones.
- * @throws {InvalidReferenceError} where a reference is meant and none is found.
- * @throws {InvalidDigestError} where a digest is meant and none is found.
+ * @throws {RegiError} INVALID_REFERENCE on a path without a prefix, an unknown prefix or a malformed location.
+ * @throws {InvalidReferenceError} on a malformed reference.
+ * @throws {InvalidDigestError} on a malformed digest.
  */
 export function parseLocation(text: string): Location {
   return parse(text, parseReference);
 }
 
 /**
- * Parses the location of a repository: as `parseLocation`, but without a tag or digest.
+ * Parses the location of a repository: like `parseLocation`, but without a tag or digest.
  *
- * @throws {InvalidLocationError} as `parseLocation`, and when a path has a name or digest behind it.
- * @throws {InvalidReferenceError} where a repository is meant and none, or more than that, is found.
+ * @throws {RegiError} like `parseLocation`, and when a tag, name or digest follows.
  */
 export function parseRepositoryLocation(text: string): Location {
   const location = parse(text, parseRepository);
-  if ('path' in location && (location.reference !== undefined || location.digest !== undefined)) {
-    const hint = `write "${location.kind}:${location.path}"`;
-    throw new InvalidLocationError(
-      `Cannot parse location ${quote(text)}: expected no name of an image`,
-      { hint },
+  if ('path' in location && !isWhole(location))
+    throw invalid(
+      text,
+      'expected no name of an image',
+      `write "${location.kind}:${location.path}"`,
     );
-  }
   return location;
 }
 
@@ -126,7 +144,15 @@ function parse(text: string, parseName: (name: string) => Reference): Location {
 
 function parsePathLocation(kind: PathKind, text: string): Location {
   const rest = text.slice(kind.length + 1);
-  if (rest.startsWith('//')) throw schemeOfPath(kind, text);
+  // helm writes a registry as `oci://registry.example/app`; as a path it would silently be a folder at the root.
+  if (rest.startsWith('//')) {
+    const [name, path] = [rest.slice(2), `${kind}:${rest.slice(1)}`];
+    throw invalid(
+      text,
+      `expected a path after "${kind}:", found "//"`,
+      `write ${quote(name)} for an image in a registry, or ${quote(path)} for a path`,
+    );
+  }
   const digestAt = rest.search(DIGEST_AT_END);
   const named = digestAt < 0 ? rest : rest.slice(0, digestAt);
   const digest = digestAt < 0 ? undefined : parseDigest(rest.slice(digestAt + 1));
@@ -143,69 +169,46 @@ function parsePathLocation(kind: PathKind, text: string): Location {
 }
 
 function checkPath(path: string, kind: PathKind, text: string): void {
-  const action = `Cannot parse location ${quote(text)}`;
-  const form =
-    kind === 'dir'
-      ? 'dir:DIR'
-      : kind === 'oci'
-        ? 'oci:DIR[:REF|@DIGEST]'
-        : `${kind}:FILE[:REF|@DIGEST]`;
-  if (path === '')
-    throw new InvalidLocationError(`${action}: expected a path after "${kind}:"`, {
-      hint: `write ${form}`,
-    });
-  if (path.includes('\0'))
-    throw new InvalidLocationError(`${action}: expected a path without NUL characters`, {
-      hint: `write ${form}`,
-    });
-  // No shell expands it behind a prefix, and the image would go into a folder named "~".
-  if (/^~[\\/]?/.test(path)) {
-    const hint = `write ${quote(text.replace('~', '$HOME'))}, or "${kind}:./~…" for a folder of that name`;
-    throw new InvalidLocationError(`${action}: the shell does not expand "~" there`, { hint });
-  }
+  const rest = kind === 'dir' ? 'DIR' : `${kind === 'oci' ? 'DIR' : 'FILE'}[:REF|@DIGEST]`;
+  const form = `write ${kind}:${rest}`;
+  if (path === '') throw invalid(text, `expected a path after "${kind}:"`, form);
+  if (path.includes('\0')) throw invalid(text, 'expected a path without NUL characters', form);
+  // No shell expands "~" after a prefix, and the image would go into a folder of that name.
+  if (/^~[\\/]?/.test(path))
+    throw invalid(
+      text,
+      'the shell does not expand "~" there',
+      `write ${quote(text.replace('~', '$HOME'))}, or "${kind}:./~…" for a folder of that name`,
+    );
 }
 
 function checkName(name: string, text: string): string {
-  const hint = 'write a tag or a full reference after the path, whose own characters hold no ":"';
-  if (name === '')
-    throw new InvalidLocationError(
-      `Cannot parse location ${quote(text)}: expected a tag or reference after the last ":"`,
-      { hint },
-    );
   if (name.length <= NAME_INSIDE_LENGTH && NAME_INSIDE.test(name)) return name;
-  throw new InvalidLocationError(
-    `Cannot parse location ${quote(text)}: expected a tag or reference, found ${quote(name)}`,
-    { hint },
+  throw invalid(
+    text,
+    name === ''
+      ? 'expected a tag or reference after the last ":"'
+      : `expected a tag or reference, found ${quote(name)}`,
+    'write a tag or a full reference after the path; the path itself cannot contain ":"',
   );
 }
 
-/** Whether a text is a path without a prefix: `./dir`, `/dir`, `..`. */
-function isBarePath(text: string): boolean {
+/** True for a path without a prefix: `./dir`, `/dir`, `..`. */
+export function isBarePath(text: string): boolean {
   return BARE_PATH.test(text);
 }
 
-function barePath(text: string): InvalidLocationError {
+function barePath(text: string): RegiError {
   const path = text.startsWith('~') ? text.replace('~', '$HOME') : text;
-  const [likely, other] = /\.(?:tar|tgz|tar\.\w+)$/i.test(text)
-    ? ['archive', 'oci']
-    : ['oci', 'archive'];
-  const use = { archive: 'for an image file', oci: 'for a layout folder' } as const;
-  return new InvalidLocationError(
-    `Cannot parse location ${quote(text)}: expected a prefix that says what the path is`,
-    {
-      hint: `write ${quote(`${likely}:${path}`)} ${use[likely as keyof typeof use]}, or ${quote(`${other}:${path}`)} ${use[other as keyof typeof use]}`,
-    },
-  );
-}
-
-/** `oci://registry.example/app` is how helm writes a registry; as a path it would quietly be a folder at the root. */
-function schemeOfPath(kind: PathKind, text: string): InvalidLocationError {
-  const rest = text.slice(kind.length + 3);
-  return new InvalidLocationError(
-    `Cannot parse location ${quote(text)}: expected a path after "${kind}:", found "//"`,
-    {
-      hint: `write ${quote(rest)} for an image in a registry, or ${quote(`${kind}:/${rest}`)} for a path`,
-    },
+  const forms = [
+    `${quote(`oci:${path}`)} for a layout folder`,
+    `${quote(`archive:${path}`)} for an image file`,
+  ];
+  const [likely, other] = /\.(?:tar|tgz|tar\.\w+)$/i.test(text) ? forms.toReversed() : forms;
+  return invalid(
+    text,
+    'expected a prefix that says what the path is',
+    `write ${likely}, or ${other}`,
   );
 }
 
@@ -213,45 +216,24 @@ function refuseForeignPrefix(text: string): void {
   const colon = text.indexOf(':');
   if (colon < 0) return;
   const prefix = text.slice(0, colon);
-  const foreign = Object.hasOwn(FOREIGN, prefix) ? FOREIGN[prefix] : undefined;
-  if (foreign !== undefined) {
-    throw new InvalidLocationError(
-      `Cannot use ${quote(text)}: "${prefix}:" is not for regi, ${foreign.why}`,
-      { hint: foreign.hint },
+  const [why, hint] = (Object.hasOwn(FOREIGN, prefix) ? FOREIGN[prefix] : undefined) ?? [];
+  if (why !== undefined)
+    throw new RegiError(
+      'INVALID_REFERENCE',
+      `Cannot use ${quote(text)}: regi does not know "${prefix}:", ${why}`,
+      { hint },
     );
-  }
-  // A tag begins with no ".", "/" or "~", so what stands before the colon was meant as a prefix.
-  if (
-    /^[a-z][a-z0-9+-]*$/i.test(prefix) &&
-    /^(?:\.{0,2}[\\/](?!\/)|~)/.test(text.slice(colon + 1))
-  ) {
-    throw new InvalidLocationError(
-      `Cannot parse location ${quote(text)}: unknown prefix "${prefix}:"`,
-      {
-        hint: 'write oci:DIR for a layout folder, archive:FILE for an image file, or a reference for a registry',
-      },
+  // A tag does not start with ".", "/" or "~", so the word before the colon was meant as a prefix.
+  if (/^[a-z][a-z0-9+-]*$/i.test(prefix) && /^(?:\.{0,2}[\\/](?!\/)|~)/.test(text.slice(colon + 1)))
+    throw invalid(
+      text,
+      `unknown prefix "${prefix}:"`,
+      'write oci:DIR for a layout folder, archive:FILE for an image file, or a reference for a registry',
     );
-  }
 }
 
-/** What archives are called, for those that are not there. */
-const TAR_NAME = /\.(?:tar|tgz|tzst)(?:\.\w+)?$/;
-
-/** Parses a location that is only read: a path needs no prefix, for the disk knows whether it is an archive or a layout. */
-export async function parseSourceLocation(
-  text: string,
-  { cwd }: Pick<Io, 'cwd'>,
-): Promise<Location> {
-  if (!isBarePath(text)) return parseLocation(text);
-  const isArchive = (await isFile(resolve(cwd, text))) ?? TAR_NAME.test(text);
-  return parseLocation(`${isArchive ? 'archive' : 'oci'}:${text}`);
-}
-
-/** Undefined for what is not there, or cannot be looked at: why is told when it is opened. */
-async function isFile(path: string): Promise<boolean | undefined> {
-  try {
-    return (await stat(path)).isFile();
-  } catch {
-    return undefined;
-  }
+function invalid(text: string, problem: string, hint: string): RegiError {
+  return new RegiError('INVALID_REFERENCE', `Cannot parse location ${quote(text)}: ${problem}`, {
+    hint,
+  });
 }

@@ -1,47 +1,50 @@
 import { TokenCache } from '../auth/token-cache.ts';
+import { takes, type PullSource } from '../configuration/pull-sources.ts';
 import type { Context } from '../context.ts';
 import { createCredentialChain } from '../credentials/chain.ts';
 import type { CredentialSource } from '../credentials/credential.ts';
 import { RegiError } from '../errors.ts';
 import { logLayer } from '../http/log.ts';
-import type { Reference } from '../oci/reference.ts';
+import { repositoryName, type Reference } from '../oci/reference.ts';
+import { quote } from '../quote.ts';
 import { createConnection, type Connection } from '../registry/connection.ts';
+import type { Place, Store } from '../store.ts';
+import { mirrored, type Alternative } from '../stores/registry/mirrored.ts';
 import { createRegistryPlace } from '../stores/registry/registry-place.ts';
 import { createRegistryStore } from '../stores/registry/registry-store.ts';
-import type { Place, Store } from '../store.ts';
 import { credentialPlaces } from './credentials.ts';
 import { slowDown } from './host-lanes.ts';
 import { createHosts, type Hosts } from './hosts.ts';
-import { openMirrored } from './open-mirrored.ts';
-import type { Side } from './open-store.ts';
 import { journaledUploads } from './unfinished.ts';
 
-/** The registries of one command: they share connections and tokens. */
+type Side = 'source' | 'destination';
+
+/** The registries of one command, which share connections and tokens. */
 export interface Registries {
   open(reference: Reference, side: Side): Store;
-  /** All of a registry, to read. */
+  /** Opens a whole registry for reading. */
   openPlace(host: string): Place;
   connect(host: string, side: Side): Connection;
-  /** A connection that shows `credentials` and nothing that is stored. */
+  /** Returns a connection that sends `credentials` and no stored ones. */
   connectAs(host: string, credentials: CredentialSource, options?: ConnectAsOptions): Connection;
-  /** What flags, variables and files say of hosts. */
+  /** The rules for hosts from flags, variables and files. */
   readonly hosts: Hosts;
   close(): Promise<void>;
 }
 
 export interface ConnectAsOptions {
-  /** What registries.conf says of what is read or written there; of the host itself when absent. */
+  /** The rule of registries.conf for the repository; the rule for the host when absent. */
   readonly insecure?: boolean | undefined;
-  /** Those of the flags when absent. */
+  /** The retries of the flags when absent. */
   readonly retries?: number | undefined;
-  /** The registry that the user named, where this is a mirror of it. */
+  /** The registry that the user named, where `host` is its mirror. */
   readonly asked?: string | undefined;
 }
 
-/** There is somebody else to ask: a mirror is not waited for as long as a registry. */
+/** A mirror gets fewer retries than a registry, because there is another one to ask. */
 const MIRROR_RETRIES = 1;
 
-/** Makes what all registries of a command share. Nothing is sent before the first request. */
+/** Creates the registries of one command. Nothing is sent before the first request. */
 export async function createRegistries(context: Context): Promise<Registries> {
   const { io, settings } = context;
   const hosts = await createHosts(context);
@@ -51,7 +54,7 @@ export async function createRegistries(context: Context): Promise<Registries> {
   const places = credentialPlaces(context);
   const closers: (() => void)[] = [];
 
-  /** @param asked the registry that the user named: credentials of a flag are for that one, and not for its mirrors. */
+  /** @param asked the registry that the user named: credentials of a flag are never sent to its mirrors. */
   function connect(
     host: string,
     side: Side,
@@ -59,7 +62,7 @@ export async function createRegistries(context: Context): Promise<Registries> {
   ): Connection {
     const given = side === 'source' ? settings.sourceCredentials : settings.destinationCredentials;
     const pointer = asked === host ? given : undefined;
-    // Without credentials of its own, a side shares connection and tokens with the other.
+    // A side without credentials of its own shares connection and tokens with the other side.
     const key = `${pointer === undefined ? '' : side} ${insecure ? 'insecure' : ''} ${isMirror ? 'mirror' : ''} ${host}`;
     const known = connections.get(key);
     if (known !== undefined) return known;
@@ -95,7 +98,7 @@ export async function createRegistries(context: Context): Promise<Registries> {
         context.log(`${method} ${url.host} failed; attempt ${attempt + 1} in ${delayMs} ms`),
       onTooMany() {
         if (slowDown(context, asked))
-          context.log(`${asked} is asked too often: few requests at once from now on`);
+          context.log(`${asked} answered 429: fewer requests at once from now on`);
       },
       onWarning: context.warn,
       onNotice: context.warn,
@@ -116,18 +119,49 @@ export async function createRegistries(context: Context): Promise<Registries> {
       });
     }
     const upstream = createRegistryStore({ connection, repository: path, access: 'read' });
-    return openMirrored(reference, hosts.sources(reference), upstream, {
-      open: (source) =>
-        createRegistryStore({
-          connection: connect(source.reference.domain, side, {
-            asked: domain,
-            isMirror: source.isMirror,
-            insecure: source.insecure,
-          }),
-          repository: source.reference.path,
+    return withMirrors(reference, hosts.sources(reference), upstream, (source) =>
+      createRegistryStore({
+        connection: connect(source.reference.domain, side, {
+          asked: domain,
+          isMirror: source.isMirror,
+          insecure: source.insecure,
         }),
-      log: context.log,
-      warn: context.warn,
+        repository: source.reference.path,
+      }),
+    );
+  }
+
+  /** Returns the store that an image is read from: `upstream` alone, or its mirrors and then its registry. */
+  function withMirrors(
+    asked: Reference,
+    sources: readonly PullSource[],
+    upstream: Store,
+    openSource: (source: PullSource) => Store,
+  ): Store {
+    const { log: verbose, warn } = context;
+    const name = repositoryName(asked);
+    const [only] = sources;
+    if (sources.length === 1 && only !== undefined && repositoryName(only.reference) === name)
+      return upstream;
+    const mirrors = new Set<Alternative>();
+    const alternatives = sources.map((source): Alternative => {
+      const sourceName = repositoryName(source.reference);
+      const alternative = {
+        name: sourceName,
+        store: sourceName === name && !source.isMirror ? upstream : openSource(source),
+        takes: takes.bind(undefined, source),
+      };
+      if (source.isMirror) mirrors.add(alternative);
+      return alternative;
+    });
+    return mirrored(upstream, {
+      alternatives,
+      onAnswer: (found) =>
+        verbose(`"${name}" is read from ${mirrors.has(found) ? 'its mirror ' : ''}"${found.name}"`),
+      onFailure: (failed, { code, message, hint }) => {
+        if (code === 'NOT_FOUND') verbose(`"${failed.name}" does not have it: ${message}`);
+        else warn(`Skipping "${failed.name}", a mirror of "${name}": ${message}`, hint);
+      },
     });
   }
 
@@ -144,14 +178,12 @@ export async function createRegistries(context: Context): Promise<Registries> {
   };
 }
 
-/** Docker's grammar takes hosts that no URL does: ports over 65535, four numbers that are no address. */
+/** Docker's grammar accepts hosts that no URL does: ports over 65535, four numbers that are no address. */
 function checkHost(host: string): void {
   if (URL.canParse(`https://${host}`)) return;
   throw new RegiError(
     'INVALID_REFERENCE',
-    `Cannot contact "${host}": expected a host name or address, and a port up to 65535`,
-    {
-      hint: 'check the part before the first "/"',
-    },
+    `Cannot contact ${quote(host)}: expected a host name or address, and a port up to 65535`,
+    { hint: 'check the part before the first "/"' },
   );
 }

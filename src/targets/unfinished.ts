@@ -1,20 +1,21 @@
 import type { Context } from '../context.ts';
+import { systemProcesses } from '../disk/processes.ts';
+import { assertNever } from '../errors.ts';
 import type { Connection } from '../registry/connection.ts';
 import type { UploadJournal } from '../registry/upload/journal.ts';
-import { unfinishedArchive } from '../stores/archive/writer.ts';
+import { discardUnfinished, unfinishedArchive } from '../stores/archive/writer.ts';
+import type { JournalEntry, JournalSubject } from '../stores/journal/entry.ts';
 import { Journal } from '../stores/journal/journal.ts';
-import type { JournalSubject } from '../stores/journal/entry.ts';
-import { PartialBlobs } from '../stores/layout/partial-blobs.ts';
-import { systemProcesses } from '../disk/processes.ts';
 import { createUploadJournal } from '../stores/journal/upload-journal.ts';
+import { PartialBlobs } from '../stores/layout/partial-blobs.ts';
 import type { WriteArchive } from '../tar/archive-target.ts';
-import { stateFolder } from './local-folder.ts';
+import { localStoreFolder, stateFolder } from './local.ts';
 
 const JOURNALS = new WeakMap<Context, Journal>();
 const TOLD = new WeakSet<Context>();
 
-/** The journal of a command: what it begins and may not finish. */
-export function journalOf(context: Context): Journal {
+/** Returns the journal of a command: the work that it began and may not finish. */
+function journalOf(context: Context): Journal {
   const known = JOURNALS.get(context);
   if (known !== undefined) return known;
   const { io, log } = context;
@@ -27,16 +28,16 @@ export function journalOf(context: Context): Journal {
   return journal;
 }
 
-/** Tells once that running the command again is cheaper than it seems. */
-export function tellKept(context: Context): void {
+/** Notes once a command that running it again resumes. */
+function tellKept(context: Context): void {
   if (TOLD.has(context)) return;
   TOLD.add(context);
   context.note(
-    'What has arrived is kept: run the same command again to go on; `regi prune --journal` forgets it',
+    'Partial data is kept: run the same command again to resume; `regi prune --journal` discards it',
   );
 }
 
-/** The same, remembered until it is finished. @param path of the archive, absolute. */
+/** Records an archive in the journal until it is finished. @param path of the archive, absolute. */
 export function journaledArchive(
   path: string,
   write: WriteArchive,
@@ -59,10 +60,10 @@ export function journaledArchive(
   };
 }
 
-/** What a layout is opened with, so that blobs which are not whole are remembered until they are. */
+/** Records a layout in the journal while blobs in it are partial. */
 export interface JournaledLayout {
   readonly onPartial: () => Promise<void>;
-  /** At the end of the command. */
+  /** To be called at the end of the command. */
   readonly close: () => Promise<void>;
 }
 
@@ -78,20 +79,16 @@ export function journaledLayout(path: string, context: Context): JournaledLayout
     },
     async close() {
       if (!isBegun) return;
-      const partials = await new PartialBlobs(path, {
-        processes: systemProcesses,
-        clock: context.io.clock,
-      }).list();
-      if (partials.length > 0) tellKept(context);
+      if ((await partialsOf(path, context).list()).length > 0) tellKept(context);
       else await journal.remove(subject);
     },
   };
 }
 
-/** Uploads to one repository, remembered until they are finished. */
+/** Records the uploads to one repository in the journal until they are finished. */
 export interface JournaledUploads {
   readonly journal: UploadJournal;
-  /** At the end of the command. */
+  /** To be called at the end of the command. */
   readonly close: () => void;
 }
 
@@ -101,14 +98,80 @@ export function journaledUploads(
   context: Context,
 ): JournaledUploads {
   let unfinished = 0;
-  const onChange = (remembered: number): void => {
-    unfinished = remembered;
-  };
   const journal = createUploadJournal({
     journal: journalOf(context),
     origin: () => connection.origin(),
     repository,
-    onChange,
+    onChange(remembered) {
+      unfinished = remembered;
+    },
   });
   return { journal, close: () => void (unfinished > 0 && tellKept(context)) };
+}
+
+/** Data that an interrupted command has left. */
+export interface Unfinished {
+  /** A file, a blob as `oci:/folder@sha256:…`, or `upload to registry.example/team/app@sha256:…`. */
+  readonly name: string;
+  /** Size on this machine, in bytes. */
+  readonly bytes: number;
+  readonly forget: () => Promise<void>;
+}
+
+/** Lists the data that interrupted commands have left, without that of running commands. */
+export async function* findUnfinished(context: Context): AsyncIterable<Unfinished> {
+  const entries = await journalOf(context).list();
+  for (const entry of entries) yield* unfinishedOf(entry, context);
+  const local = localStoreFolder(context.io);
+  if (!entries.some(({ subject }) => subject.kind === 'layout' && subject.path === local))
+    yield* partialsIn(local, context);
+}
+
+async function* unfinishedOf(
+  { subject }: JournalEntry,
+  context: Context,
+): AsyncIterable<Unfinished> {
+  const journal = journalOf(context);
+  const remove = (): Promise<void> => journal.remove(subject);
+  switch (subject.kind) {
+    case 'archive': {
+      const { io, note, signal } = context;
+      const bytes = await unfinishedArchive(subject.path);
+      // A person may have removed the file.
+      if (bytes === undefined) return remove();
+      const forget = async (): Promise<void> => {
+        await discardUnfinished(subject.path, { clock: io.clock, onWait: note, signal });
+        await remove();
+      };
+      yield { name: `${subject.path}.part`, bytes, forget };
+      return;
+    }
+    case 'layout':
+      yield* partialsIn(subject.path, context);
+      // A process that is writing there records it again.
+      if ((await partialsOf(subject.path, context).list()).length === 0) await remove();
+      return;
+    case 'upload': {
+      const name = `${new URL(subject.origin).host}/${subject.repository}@${subject.digest}`;
+      yield { name: `upload to ${name}`, bytes: 0, forget: remove };
+      return;
+    }
+    default:
+      assertNever(subject);
+  }
+}
+
+async function* partialsIn(folder: string, context: Context): AsyncIterable<Unfinished> {
+  const partials = partialsOf(folder, context);
+  for (const partial of await partials.list())
+    if (partial.isLeft)
+      yield {
+        name: `oci:${folder}@${partial.digest}`,
+        bytes: partial.size,
+        forget: () => partials.remove(partial),
+      };
+}
+
+function partialsOf(folder: string, { io }: Context): PartialBlobs {
+  return new PartialBlobs(folder, { processes: systemProcesses, clock: io.clock });
 }

@@ -17,7 +17,7 @@ import { temporaryFolder } from '../support/temporary-folder.ts';
 const MIB = 1024 * 1024;
 const IMAGE = makeImage({ layers: [4 * MIB] });
 const KEPT =
-  '{"kind":"note","message":"What has arrived is kept: run the same command again to go on; `regi prune --journal` forgets it"}';
+  '{"kind":"note","message":"Partial data is kept: run the same command again to resume; `regi prune --journal` discards it"}';
 
 let cwd: string;
 let home: string;
@@ -142,7 +142,7 @@ describe('an interrupted pull into the local store', () => {
   test('is left by prune, which says so', async () => {
     await interrupted(['pull', image]);
     expect((await again(['prune'])).stderr).toMatch(
-      /^[\d.]+ [KM]iB stay for interrupted commands to go on with; `regi prune --journal` forgets them$/m,
+      /^Kept [\d.]+ [KM]iB that interrupted commands can resume; `regi prune --journal` discards them$/m,
     );
     expect((await again(['pull', image])).stderr).toContain('resumed');
   });
@@ -162,7 +162,7 @@ describe('an interrupted pull into an archive', () => {
     expect((await interrupted(PULL())).stderr).toContain(KEPT);
     expect(readdirSync(cwd).toSorted()).toEqual(['out.tar.part', 'out.tar.part.journal']);
     const { status, stderr } = await again(PULL());
-    expect([status, stderr]).toEqual([0, expect.stringContaining('Going on with "out.tar.part"')]);
+    expect([status, stderr]).toEqual([0, expect.stringContaining('Resuming "out.tar.part"')]);
     expect([readdirSync(cwd), stateFiles()]).toEqual([['out.tar'], []]);
   });
 

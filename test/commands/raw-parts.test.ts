@@ -87,7 +87,7 @@ describe('manifest put', () => {
     const { status, stderr } = await run(['manifest', 'put', 'oci:empty:1', 'manifest.json']);
     expect(status).toBe(3);
     expect(stderr).toMatch(
-      /^regi: Cannot put the manifest into "oci:empty": 3 blobs of it are not there, such as sha256:\w+\n {2}put them first: regi blob put oci:empty FILE\n$/,
+      /^regi: Cannot put the manifest into "oci:empty": 3 blobs of it are missing, such as sha256:\w+\n {2}put them first: regi blob put oci:empty FILE\n$/,
     );
   });
 

@@ -6,6 +6,7 @@ import { beforeEach, describe, expect, test } from 'vitest';
 
 import { type ProcessIdentity, type Processes, systemProcesses } from '../../src/disk/processes.ts';
 import { withLock, type LockOptions } from '../../src/disk/lock.ts';
+import { TempFiles } from '../../src/disk/temp-files.ts';
 import { instantClock } from '../support/clock.ts';
 import { leftovers } from '../support/images/layout-folder.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
@@ -24,30 +25,30 @@ beforeEach(() => {
 /** A machine on which only the processes of `running` run. */
 function options(
   running: readonly ProcessIdentity[],
-  changes: Omit<LockOptions, 'processes'> = {},
-): LockOptions & { readonly processes: Processes } {
+  changes: Partial<LockOptions> = {},
+): LockOptions {
   const processes: Processes = {
     self: async () => OWN,
     isGone: async ({ pid, started }) =>
       !running.some((process) => process.pid === pid && process.started === started),
   };
-  return { clock: instantClock(), processes, ...changes };
+  return { clock: instantClock(), processes, temps: new TempFiles(folder, processes), ...changes };
 }
 
 describe('withLock()', () => {
-  test('withLock() writes pid, host and start into the lock and removes it afterwards', async () => {
+  test('writes pid, host and start into the lock and removes it afterwards', async () => {
     const held = await withLock(path, options([OWN]), async () => readFileSync(path, 'utf8'));
     expect([JSON.parse(held), leftovers(folder)]).toEqual([OWN, []]);
   });
 
-  test('withLock() releases the lock when the work fails', async () => {
+  test('gives the lock back when the work fails', async () => {
     const problem = new Error('no');
     const failing = withLock(path, options([OWN]), () => Promise.reject(problem));
     await expect(failing).rejects.toBe(problem);
     expect(leftovers(folder)).toEqual([]);
   });
 
-  test('withLock() runs one task at a time', async () => {
+  test('runs one at a time', async () => {
     const order: string[] = [];
     const work = (name: string) => async (): Promise<void> => {
       order.push(`${name} begins`);
@@ -61,13 +62,14 @@ describe('withLock()', () => {
     expect(order).toEqual(['a begins', 'a ends', 'b begins', 'b ends']);
   });
 
-  test('withLock() fails with LOCKED and names the holder after 10 seconds', async () => {
+  test('fails with LOCKED, naming the holder, when it has waited 10 seconds', async () => {
     writeFileSync(path, JSON.stringify(OTHER));
     const clock = instantClock();
     const start = clock.now();
     const waiting = withLock(path, options([OWN, OTHER], { clock }), async () => undefined);
     await expect(waiting).rejects.toMatchObject({
       code: 'LOCKED',
+      holder: OTHER,
       message: expect.stringContaining('process 2000 on "here"'),
     });
     expect([clock.now() - start, readFileSync(path, 'utf8')]).toEqual([
@@ -76,7 +78,7 @@ describe('withLock()', () => {
     ]);
   });
 
-  test('withLock() counts the time of each look as waiting', async () => {
+  test('counts the time that it takes to look as time waited', async () => {
     writeFileSync(path, JSON.stringify(OTHER));
     const clock = instantClock();
     const base = options([OWN, OTHER], { clock });
@@ -93,7 +95,7 @@ describe('withLock()', () => {
     expect(clock.sleeps.length).toBeLessThan(12);
   });
 
-  test('withLock() waits no longer when the clock is set back', async () => {
+  test('waits no longer when the clock is set back', async () => {
     writeFileSync(path, JSON.stringify(OTHER));
     const clock = instantClock();
     const base = options([OWN, OTHER], { clock, onWait: () => clock.advance(-3_600_000) });
@@ -103,7 +105,7 @@ describe('withLock()', () => {
     expect(clock.sleeps.reduce((sum, ms) => sum + ms, 0)).toBe(10_000);
   });
 
-  test('withLock() is silent about a lock that is held for a moment', async () => {
+  test('does not tell of a lock that is held for a moment only', async () => {
     writeFileSync(path, JSON.stringify(OTHER));
     const messages: string[] = [];
     const clock = instantClock();
@@ -118,7 +120,7 @@ describe('withLock()', () => {
     expect([await withLock(path, base, async () => 'done'), messages]).toEqual(['done', []]);
   });
 
-  test('withLock() names the holder once when it waits longer', async () => {
+  test('tells once whom it waits for', async () => {
     writeFileSync(path, JSON.stringify(OTHER));
     const messages: string[] = [];
     const waiting = withLock(
@@ -132,7 +134,7 @@ describe('withLock()', () => {
     ]);
   });
 
-  test('withLock() takes over the lock of an ended process', async () => {
+  test('takes over the lock of a process that is gone', async () => {
     writeFileSync(path, JSON.stringify(OTHER));
     const clock = instantClock();
     const held = await withLock(path, options([OWN], { clock }), async () =>
@@ -141,7 +143,7 @@ describe('withLock()', () => {
     expect([JSON.parse(held), clock.sleeps, leftovers(folder)]).toEqual([OWN, [], []]);
   });
 
-  test('withLock() keeps the lock when another process has taken it over first', async () => {
+  test('does not remove the lock that another has taken over first', async () => {
     writeFileSync(path, JSON.stringify(OTHER));
     const faster: ProcessIdentity = { ...OTHER, pid: 3000 };
     const base = options([OWN, faster]);
@@ -155,14 +157,11 @@ describe('withLock()', () => {
     };
     await expect(
       withLock(path, { ...base, processes }, async () => undefined),
-    ).rejects.toMatchObject({
-      code: 'LOCKED',
-      message: expect.stringContaining('process 3000'),
-    });
+    ).rejects.toMatchObject({ code: 'LOCKED', holder: faster });
     expect(readFileSync(path, 'utf8')).toBe(JSON.stringify(faster));
   });
 
-  test('withLock() continues when a process was killed during a take-over', async () => {
+  test('goes on when a process was killed while it took a lock over', async () => {
     const text = JSON.stringify(OTHER);
     writeFileSync(path, text);
     writeFileSync(
@@ -175,7 +174,7 @@ describe('withLock()', () => {
     ]);
   });
 
-  test('withLock() takes over the lock of an earlier process of the same pid', async () => {
+  test('takes over the lock of an earlier process of the same pid', async () => {
     writeFileSync(path, JSON.stringify({ ...OTHER, started: '1' }));
     expect(await withLock(path, options([OWN, OTHER]), async () => 'done')).toBe('done');
   });
@@ -187,16 +186,16 @@ describe('withLock()', () => {
     '{"pid":"1"}',
     '{"pid":-1,"host":"h","space":"","started":""}',
     '{"pid":0,"host":"h","space":"","started":""}',
-  ])('withLock() does not take over a lock that contains %j', async (text) => {
+  ])('does not take over a lock that says %j', async (text) => {
     writeFileSync(path, text);
     await expect(withLock(path, options([OWN]), async () => undefined)).rejects.toMatchObject({
       code: 'LOCKED',
-      message: expect.stringContaining('an unknown process'),
+      holder: undefined,
     });
     expect(existsSync(path)).toBe(true);
   });
 
-  test('withLock() rejects with the reason when the signal aborts while it waits', async () => {
+  test('rejects with the reason when the signal aborts while it waits', async () => {
     writeFileSync(path, JSON.stringify(OTHER));
     const reason = new Error('stop');
     const controller = new AbortController();
@@ -206,40 +205,6 @@ describe('withLock()', () => {
       async () => undefined,
     );
     await expect(waiting).rejects.toBe(reason);
-  });
-});
-
-describe('withLock() with staleMs', () => {
-  test('takes over a lock that one holder keeps for so long', async () => {
-    writeFileSync(path, 'of a process in another container');
-    const clock = instantClock();
-    expect(await withLock(path, options([OWN], { clock, staleMs: 3000 }), async () => 'done')).toBe(
-      'done',
-    );
-    const slept = clock.sleeps.reduce((sum, ms) => sum + ms, 0);
-    expect([slept >= 3000, slept < 3100, leftovers(folder)]).toEqual([true, true, []]);
-  });
-
-  test('fails with LOCKED when holders take turns', async () => {
-    let turns = 0;
-    const clock = instantClock();
-    const sleep: typeof clock.sleep = async (ms, signal) => {
-      await clock.sleep(ms, signal);
-      writeFileSync(path, `holder ${(turns += 1)}`);
-    };
-    writeFileSync(path, 'holder 0');
-    const base = options([OWN], { clock: { ...clock, sleep }, staleMs: 3000 });
-    await expect(withLock(path, base, async () => 'done')).rejects.toMatchObject({
-      code: 'LOCKED',
-    });
-  });
-
-  test('leaves a lock that another process has taken over', async () => {
-    await withLock(path, options([OWN], { staleMs: 3000 }), async () => {
-      rmSync(path);
-      writeFileSync(path, 'of the next one');
-    });
-    expect(readFileSync(path, 'utf8')).toBe('of the next one');
   });
 });
 

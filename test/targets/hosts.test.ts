@@ -58,7 +58,7 @@ describe('mirrors', () => {
     expect(upstream.requests).toEqual([]);
   });
 
-  test('a mirror that does not have it, and one that does not answer, are passed over', async () => {
+  test('a mirror that does not have it, and one that does not answer, are skipped', async () => {
     const home = homeWith(
       conf(upstream.as('registry.test'), ['mirror.test:1', mirror.as('mirror.test')]),
     );
@@ -67,12 +67,12 @@ describe('mirrors', () => {
     });
     expect(answer.status).toBe(0);
     expect(answer.stderr).toMatch(
-      /^regi: warning: "mirror\.test:1\/only\/here" is passed over, .*nothing listens there\n/,
+      /^regi: warning: Skipping "mirror\.test:1\/only\/here", .*nothing listens there\n/,
     );
     expect(answer.stderr).not.toContain(mirror.as('mirror.test'));
   });
 
-  test('a mirror that fails is passed over', async () => {
+  test('a mirror that fails is skipped', async () => {
     const broken = await start({
       faults: [{ match: {}, action: { kind: 'answer', status: 500 }, times: 100 }] as never,
     });
@@ -180,7 +180,7 @@ describe('mirrors', () => {
 
     const without = await regiAtHome(args, { home, env });
     expect(without.status).toBe(0);
-    expect(without.stderr).toContain('is passed over');
+    expect(without.stderr).toContain('Skipping');
     expect(asking.requests.length).toBeGreaterThan(0);
     expect(
       asking.requests.filter(({ headers }) => JSON.stringify(headers).includes('authorization')),

@@ -68,7 +68,7 @@ function commandSection(spec: CommandSpec): readonly string[] {
     ...paragraphs(spec.description).flatMap((line, at) => (at === 0 ? ['.PP', line] : [line])),
     ...spec.arguments.flatMap(({ name, summary }) => entry(name, summary)),
     ...spec.options.flatMap(optionEntry),
-    ...Object.entries(examples).flatMap(([summary, command]) => [
+    ...examples.flatMap(({ command, summary }) => [
       '.PP',
       `${escape(summary)}:`,
       '.PP',

@@ -1,6 +1,6 @@
 import type { CommandSpec, OptionSpec } from '../../command.ts';
 import { UsageError } from '../../errors.ts';
-import { foreignCommandHint } from './foreign-tools.ts';
+import { hintForForeign } from './foreign-words.ts';
 import { GLOBAL_OPTIONS } from './global-options.ts';
 import { nearest } from './suggest.ts';
 
@@ -10,8 +10,6 @@ export type Request =
   | { readonly kind: 'help'; readonly spec: CommandSpec }
   /** Lists the commands whose name starts with `prefix`; all if it is empty. */
   | { readonly kind: 'overview'; readonly prefix: string };
-
-export type CommandsByName = ReadonlyMap<string, CommandSpec>;
 
 /** Words that could mean several commands. */
 const REFUSED: Readonly<Record<string, string>> = {
@@ -24,7 +22,11 @@ const REFUSED: Readonly<Record<string, string>> = {
  * @throws {UsageError} if it names none; the hint suggests the nearest.
  */
 export function findCommand(argv: readonly string[], commands: readonly CommandSpec[]): Request {
-  const byName = commandsByName(commands);
+  const byName = new Map(
+    commands.flatMap((spec) =>
+      [spec.name, ...(spec.aliases ?? [])].map((name) => [name, spec] as const),
+    ),
+  );
   const [first, ...rest] = argv;
   if (first === 'help') return findHelp(rest, byName);
   const { name, words, next } = splitName(argv, byName);
@@ -34,21 +36,18 @@ export function findCommand(argv: readonly string[], commands: readonly CommandS
   throw unknownCommand(name, [next, ...words.slice(words.indexOf(next) + 1)], byName);
 }
 
-/** Maps every name and alias to its command. */
-export function commandsByName(commands: readonly CommandSpec[]): CommandsByName {
-  return new Map(
-    commands.flatMap((spec) => [spec.name, ...(spec.aliases ?? [])].map((name) => [name, spec])),
-  );
-}
-
-function findHelp(words: readonly string[], byName: CommandsByName): Request {
+function findHelp(words: readonly string[], byName: ReadonlyMap<string, CommandSpec>): Request {
   if (words[0] === 'help') return { kind: 'overview', prefix: '' };
   const { name, next } = splitName(words, byName);
   const spec = byName.get(name);
   return spec === undefined ? overview(name, next, byName) : { kind: 'help', spec };
 }
 
-function overview(prefix: string, next: string | undefined, byName: CommandsByName): Request {
+function overview(
+  prefix: string,
+  next: string | undefined,
+  byName: ReadonlyMap<string, CommandSpec>,
+): Request {
   if (next !== undefined) throw unknownCommand(prefix, [next], byName);
   return { kind: 'overview', prefix };
 }
@@ -59,7 +58,7 @@ function overview(prefix: string, next: string | undefined, byName: CommandsByNa
  */
 function splitName(
   argv: readonly string[],
-  byName: CommandsByName,
+  byName: ReadonlyMap<string, CommandSpec>,
 ): { name: string; words: readonly string[]; next: string | undefined } {
   let name = '';
   const words: string[] = [];
@@ -84,8 +83,7 @@ function splitName(
   return { name, words, next: undefined };
 }
 
-/** True if the words are a command name or its beginning. */
-export function startsAnyName(words: string, byName: CommandsByName): boolean {
+function startsAnyName(words: string, byName: ReadonlyMap<string, CommandSpec>): boolean {
   return [...byName.keys()].some((name) => name === words || name.startsWith(`${words} `));
 }
 
@@ -102,7 +100,7 @@ function isHelpFlag(word: string): boolean {
 function unknownCommand(
   prefix: string,
   [next = '', after]: readonly string[],
-  byName: CommandsByName,
+  byName: ReadonlyMap<string, CommandSpec>,
 ): UsageError {
   const typed = prefix === '' ? next : `${prefix} ${next}`;
   const refusal = Object.hasOwn(REFUSED, typed) ? REFUSED[typed] : undefined;
@@ -111,8 +109,8 @@ function unknownCommand(
       hint: refusal,
     });
   const foreign =
-    (after === undefined ? undefined : foreignCommandHint(`${typed} ${after}`)) ??
-    foreignCommandHint(typed);
+    (after === undefined ? undefined : hintForForeign(`${typed} ${after}`)) ??
+    hintForForeign(typed);
   if (foreign !== undefined)
     return new UsageError(`Cannot find command ${JSON.stringify(typed)}`, { hint: foreign });
   const suggestion = nearest(typed.toLowerCase(), byName.keys());

@@ -1,13 +1,12 @@
 import { resolve } from 'node:path';
 
 import type { ParsedArguments } from '../../command.ts';
-import type { ProgressMode, Settings } from '../../context.ts';
-import type { PasswordPointer } from '../../credentials/pointer.ts';
+import type { CredentialPointer, ProgressMode, Settings } from '../../context.ts';
 import type { Io } from '../../io.ts';
 import {
   parseBytes,
   parseCount,
-  parsePasswordPointer,
+  parseCredentialPointer,
   parseHost,
   parseHostOrCidr,
   parseSeconds,
@@ -59,10 +58,10 @@ export function parseSettings(
     caFile: path('ca-file'),
     authfile: path('authfile'),
     sourceCredentials: parsed(values, 'src-creds', (where, text) =>
-      withAbsolutePath(parsePasswordPointer(where, text), cwd),
+      withAbsolutePath(parseCredentialPointer(where, text), cwd),
     ),
     destinationCredentials: parsed(values, 'dest-creds', (where, text) =>
-      withAbsolutePath(parsePasswordPointer(where, text), cwd),
+      withAbsolutePath(parseCredentialPointer(where, text), cwd),
     ),
     timeoutMs: parsed(values, 'timeout', parseSeconds),
     retries:
@@ -107,7 +106,7 @@ function parseProgress(values: OptionValues): ProgressMode {
   return mode === 'plain' || mode === 'json' || mode === 'none' ? mode : 'auto';
 }
 
-function withAbsolutePath(pointer: PasswordPointer, cwd: string): PasswordPointer {
+function withAbsolutePath(pointer: CredentialPointer, cwd: string): CredentialPointer {
   return pointer.from.kind === 'file'
     ? { ...pointer, from: { kind: 'file', path: resolve(cwd, pointer.from.path) } }
     : pointer;

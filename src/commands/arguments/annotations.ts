@@ -1,7 +1,8 @@
 import { UsageError } from '../../errors.ts';
+import { quote } from '../../quote.ts';
 
 /**
- * `KEY=VALUE` annotations; the last of a key counts.
+ * Parses `KEY=VALUE` annotations; the last value of a key wins.
  *
  * @throws {UsageError}
  */
@@ -10,12 +11,9 @@ export function parseAnnotations(texts: readonly string[]): Readonly<Record<stri
     texts.map((text) => {
       const at = text.indexOf('=');
       if (at < 1)
-        throw new UsageError(
-          `Cannot use ${JSON.stringify(text)} for "--annotation": expected KEY=VALUE`,
-          {
-            hint: 'such as --annotation org.example.build=42',
-          },
-        );
+        throw new UsageError(`Cannot use ${quote(text)} for "--annotation": expected KEY=VALUE`, {
+          hint: 'such as --annotation org.example.build=42',
+        });
       return [text.slice(0, at), text.slice(at + 1)];
     }),
   );

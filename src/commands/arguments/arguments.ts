@@ -1,25 +1,31 @@
 import type { ParsedArguments } from '../../command.ts';
+import type { Context } from '../../context.ts';
 import { UsageError } from '../../errors.ts';
+import type { Platform } from '../../oci/descriptor.ts';
+import { parsePlatform } from '../../oci/platform.ts';
+import type { PlatformChoice } from '../../operations/copy/resolve-image.ts';
+import { parseCount } from '../../option-values.ts';
+import { parseLocation, type Location } from '../../targets/location.ts';
 
-/** A switch. */
+/** Returns a switch. */
 export function flag({ options }: ParsedArguments, name: string): boolean {
   return options[name] === true;
 }
 
-/** The value of an option. */
+/** Returns the value of an option. */
 export function value({ options }: ParsedArguments, name: string): string | undefined {
   const given = options[name];
   return typeof given === 'string' ? given : undefined;
 }
 
-/** All values of a repeatable option. */
+/** Returns all values of a repeatable option. */
 export function values({ options }: ParsedArguments, name: string): readonly string[] {
   const given = options[name];
   if (typeof given === 'string') return [given];
   return Array.isArray(given) ? given.map(String) : [];
 }
 
-/** A positional word that the command cannot do without. */
+/** Returns a required positional argument. */
 export function positional(
   { positionals }: ParsedArguments,
   index: number,
@@ -30,4 +36,39 @@ export function positional(
   if (given === undefined)
     throw new UsageError(`Cannot start: expected ${name}, found nothing`, { hint });
   return given;
+}
+
+/** Parses a required positional argument as a location. */
+export function locationArgument(
+  args: ParsedArguments,
+  index: number,
+  name: string,
+  hint?: string,
+): Location {
+  return parseLocation(positional(args, index, name, hint));
+}
+
+/** Parses the value of `--platform`, or of another option for a platform. */
+export function platformOption(
+  args: ParsedArguments,
+  { io }: Context,
+  name = 'platform',
+): Platform | undefined {
+  const typed = value(args, name);
+  return typed === undefined ? undefined : parsePlatform(typed, io.host);
+}
+
+/** Returns the platform of `--platform` beside that of this machine, which decides without it. */
+export function platformChoice(args: ParsedArguments, context: Context): PlatformChoice {
+  return { platform: platformOption(args, context), host: context.io.host };
+}
+
+/** Parses the value of an option that counts from 1 to `maximum`. */
+export function countOption(
+  args: ParsedArguments,
+  name: string,
+  maximum: number,
+): number | undefined {
+  const typed = value(args, name);
+  return typed === undefined ? undefined : parseCount(`--${name}`, typed, 1, maximum);
 }

@@ -1,12 +1,12 @@
 import type { ParsedArguments } from '../../command.ts';
 import type { Context } from '../../context.ts';
+import { DEFAULT_LANES, SLOW_LANES } from '../../concurrency/lanes.ts';
 import { parsePlatform } from '../../oci/platform.ts';
 import type { CopyImagesOptions } from '../../operations/copy/copy-images.ts';
-import { DEFAULT_LANES, SLOW_LANES } from '../../concurrency/lanes.ts';
-import { flag, values } from './arguments.ts';
 import { configuredLanes, isSlow } from '../../targets/host-lanes.ts';
+import { flag, values } from './arguments.ts';
 
-/** What the flags say of a copy; those that a command does not have are not set. */
+/** Returns the flags of a copy. Flags that a command lacks are not set. */
 export function copyOptions(args: ParsedArguments, context: Context): CopyImagesOptions {
   const { signal, onEvent } = context;
   return {
@@ -21,7 +21,10 @@ export function copyOptions(args: ParsedArguments, context: Context): CopyImages
   };
 }
 
-/** `--concurrency` means connections per host, so that it bounds large and small ones together. Without it a host has what config.yaml says. One that answered 429 has few. */
+/**
+ * Returns the number of connections to a place. `--concurrency` bounds all requests to a host together; without it
+ * config.yaml may give a number. A host that answered 429 gets few.
+ */
 export function lanesOf(context: Context): CopyImagesOptions['lanes'] {
   const { concurrency } = context.settings;
   return (place) => {

@@ -1,29 +1,24 @@
 import type { Context } from '../../context.ts';
 import { RegiError } from '../../errors.ts';
 
-/** An argument, parsed, that keeps what was typed. */
+/** A parsed argument with its text. */
 export interface Typed {
+  /** As typed. */
   readonly text: string;
 }
 
-/** Some of several arguments failed; each was told as a `failed` event. */
-export class SomeFailedError extends RegiError {
-  readonly failed: number;
-  readonly total: number;
-
-  constructor(failed: number, total: number) {
-    super('PARTIAL_FAILURE', `Cannot finish: ${failed} of ${total} failed`, {
-      hint: 'see above what is wrong with each; the others are done',
-    });
-    this.failed = failed;
-    this.total = total;
-  }
+/** Some of several arguments failed; a `failed` event reported each. */
+export function someFailedError(failed: number, total: number): RegiError {
+  return new RegiError('PARTIAL_FAILURE', `Cannot finish: ${failed} of ${total} failed`, {
+    hint: 'the errors above say why; the others are done',
+    details: { failed, total },
+  });
 }
 
 /**
- * Does one thing after the other, and goes on when one fails.
+ * Works through arguments in their order, and continues after one that fails.
  *
- * @throws {SomeFailedError} at the end; of a single argument what it threw.
+ * @throws {RegiError} PARTIAL_FAILURE at the end; for a single argument its own error.
  */
 export async function* eachArgument<Item extends Typed, Row>(
   items: readonly Item[],
@@ -36,12 +31,12 @@ export async function* eachArgument<Item extends Typed, Row>(
       yield await work(item);
     } catch (error) {
       signal.throwIfAborted();
-      // Ctrl-C at a question aborts no signal, and means all of it.
+      // Ctrl-C at a prompt aborts no signal, and ends the whole command.
       if (!(error instanceof RegiError) || error.code === 'INTERRUPTED' || items.length === 1)
         throw error;
       failed += 1;
       onEvent({ kind: 'failed', image: item.text, error });
     }
   }
-  if (failed > 0) throw new SomeFailedError(failed, items.length);
+  if (failed > 0) throw someFailedError(failed, items.length);
 }

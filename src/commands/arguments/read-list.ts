@@ -2,30 +2,63 @@ import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 
 import type { Context } from '../../context.ts';
-import { RegiError } from '../../errors.ts';
 import { errnoOf } from '../../disk/errno.ts';
+import { RegiError, UsageError } from '../../errors.ts';
+import { quote } from '../../quote.ts';
 
-/** A list of images to move may be long, and is never this long. Bytes. */
+/** A list of images may be long, but is never longer than this. Bytes. */
 const LIST_LIMIT_BYTES = 16 * 1024 * 1024;
 
-/** The text of a `--from` list; `-` is standard input. @throws {ListUnreadableError} */
+/** Reads the list of `--from`; `-` is standard input. @throws {RegiError} NOT_FOUND when it cannot be read. */
 export async function readList(file: string, { io, signal }: Context): Promise<string> {
   if (file === '-') return io.stdin.read(LIST_LIMIT_BYTES);
   try {
     return await readFile(resolve(io.cwd, file), { encoding: 'utf8', signal });
   } catch (cause) {
     signal.throwIfAborted();
-    throw listUnreadableError(file, cause);
+    const reason = cause instanceof Error ? cause.message : 'unknown reason';
+    throw new RegiError(
+      'NOT_FOUND',
+      `Cannot read the list ${quote(file)}: ${errnoOf(cause) === 'ENOENT' ? 'there is no such file' : reason}`,
+      { hint: 'give a file with one image a line, or - for standard input', cause },
+    );
   }
 }
 
-function listUnreadableError(file: string, cause: unknown): RegiError {
-  return new RegiError(
-    'NOT_FOUND',
-    `Cannot read the list "${file}": ${errnoOf(cause) === 'ENOENT' ? 'there is no such file' : cause instanceof Error ? cause.message : 'unknown reason'}`,
-    {
-      hint: 'give a file with one image a line, or - for standard input',
-      cause,
-    },
-  );
+/** Returns the name of a list for messages. */
+export function listName(file: string): string {
+  return file === '-' ? 'standard input' : quote(file);
+}
+
+/**
+ * Parses the lines of a list, which have one or two words. Empty lines and those that begin with # are skipped.
+ *
+ * @param list its name and the form of its lines, for messages.
+ * @param parse throws a RegiError that completes "Cannot use line 3 of the list: ".
+ * @throws {RegiError} naming the line, with the code and hint of that error.
+ */
+export function parseLines<Line>(
+  text: string,
+  { name, form }: { readonly name: string; readonly form: string },
+  parse: (words: readonly [first: string, second: string | undefined], line: number) => Line,
+): readonly Line[] {
+  return text.split('\n').flatMap((whole, index) => {
+    const words = whole.trim().split(/\s+/);
+    const [first = '', second] = words;
+    if (first === '' || first.startsWith('#')) return [];
+    try {
+      if (words.length > 2)
+        throw new UsageError(`expected "${form}", found ${words.length} words`, {
+          hint: 'write at most two names a line, separated by a space',
+        });
+      return [parse([first, second], index + 1)];
+    } catch (error) {
+      if (!(error instanceof RegiError)) throw error;
+      throw new RegiError(error.code, `Cannot use line ${index + 1} of ${name}: ${error.message}`, {
+        hint: error.hint,
+        details: { line: index + 1 },
+        cause: error,
+      });
+    }
+  });
 }

@@ -3,11 +3,9 @@ import { resolve } from 'node:path';
 
 import type { Io } from '../../io.ts';
 
-/** A possible completion of a word. */
+/** A possible completion of a value. */
 export interface CompletedValue {
-  /** The completed word. After "/", ":" or "=" at its end, the word continues. */
   readonly value: string;
-  /** Its description. */
   readonly note?: string | undefined;
 }
 

@@ -1,83 +1,109 @@
 import type { ParsedArguments } from '../../command.ts';
 import type { Context } from '../../context.ts';
-import { RegiError, UsageError } from '../../errors.ts';
+import { assertNever, RegiError, UsageError } from '../../errors.ts';
+import { imageName } from '../../oci/reference.ts';
 import type { CopyJob } from '../../operations/copy/copy-image.ts';
 import type { FailedJob } from '../../operations/copy/copy-images.ts';
-import { canListTags } from '../../store.ts';
-import { flag, positional, value, values } from '../arguments/arguments.ts';
-import { parseCopyList } from './list.ts';
-import { parseLocation, type Location } from '../../targets/location.ts';
+import {
+  isArchive,
+  suffixOf,
+  type ArchiveLocation,
+  type Location,
+} from '../../targets/location.ts';
+import type { OpenedStore, Stores } from '../../targets/opened-store.ts';
+import { flag, locationArgument, value, values } from '../arguments/arguments.ts';
 import { matchingTags } from '../arguments/matching-tags.ts';
-import type { OpenedStore, Stores } from '../../targets/open-store.ts';
-import { readList } from '../arguments/read-list.ts';
+import { listName, readList } from '../arguments/read-list.ts';
+import { parseCopyList } from './list.ts';
 
-/** A job, and the destination's name without its tag. */
-export interface NamedJob extends CopyJob {
-  readonly name: string;
-  /** The only image of the command. */
-  readonly alone: boolean;
-  /** Without a tag it has to be listed by its digest, or nothing would lead to it. */
-  readonly isListed?: boolean | undefined;
+/** The work of one `regi copy`, with every argument parsed once. */
+export type CopyRequest =
+  | { readonly kind: 'list'; readonly file: string; readonly prefix: string | undefined }
+  /** `tags` copies all tags of a repository that match `--tags`. */
+  | { readonly kind: 'image' | 'tags'; readonly source: Location; readonly destination: Location }
+  | {
+      readonly kind: 'archive';
+      readonly source: Location;
+      readonly destination: ArchiveLocation;
+    };
+
+/** @throws {UsageError} when arguments are missing or exclude each other. */
+export function parseCopyRequest(args: ParsedArguments): CopyRequest {
+  const { positionals } = args;
+  const manyTags = flag(args, 'all-tags') || values(args, 'tags').length > 0;
+  const file = value(args, 'from');
+  if (file !== undefined) {
+    if (manyTags)
+      throw new UsageError('Cannot use --from together with --all-tags or --tags', {
+        hint: 'name the tags in the file, a line each',
+      });
+    if (positionals.length > 1)
+      throw new UsageError('Cannot use --from with a source beside it: expected at most a PREFIX', {
+        hint: `type: regi copy --from ${file} PREFIX`,
+      });
+    return { kind: 'list', file, prefix: positionals[0] };
+  }
+  const source = locationArgument(args, 0, 'a source', 'type: regi copy SRC DST');
+  const usage = `type: regi copy ${positionals[0] ?? 'SRC'} DST`;
+  const destination = locationArgument(args, 1, 'a destination', usage);
+  if (isArchive(destination)) return { kind: 'archive', source, destination };
+  if (!manyTags) return { kind: 'image', source, destination };
+  refuseTag(source);
+  refuseTag(destination);
+  return { kind: 'tags', source, destination };
 }
 
-/** The images that a command line names, in its order, found as they are needed. */
+function refuseTag(location: Location): void {
+  const { tag, digest } = suffixOf(location);
+  const named = tag ?? digest;
+  if (named === undefined) return;
+  throw new UsageError(`Cannot copy many tags with "${named}" in a name: expected a repository`, {
+    hint: 'drop the tag, or drop --all-tags and --tags',
+  });
+}
+
+/** A job with the name of its destination. */
+export interface NamedJob extends CopyJob {
+  /** The destination without tag and digest. */
+  readonly name: string;
+  /** True for the only image of the command. */
+  readonly alone: boolean;
+}
+
+/** Yields the images of a request in their order, each opened when it is needed. */
 export async function* copyJobs(
+  request: Exclude<CopyRequest, { readonly kind: 'archive' }>,
   args: ParsedArguments,
   stores: Stores,
   context: Context,
 ): AsyncIterable<NamedJob | FailedJob> {
-  const patterns = values(args, 'tags');
-  const whole = flag(args, 'all-tags') || patterns.length > 0;
-  const list = value(args, 'from');
-  if (list !== undefined) {
-    if (whole)
-      throw new UsageError('Cannot use --from together with --all-tags or --tags', {
-        hint: 'name the tags in the file, a line each',
-      });
-    if (args.positionals.length > 1) {
-      throw new UsageError('Cannot use --from with a source beside it: expected at most a PREFIX', {
-        hint: `type: regi copy --from ${list} PREFIX`,
-      });
+  switch (request.kind) {
+    case 'image': {
+      const from = await stores.open(request.source, 'source');
+      yield await jobFrom(from, request.destination, stores, true);
+      return;
     }
-    yield* listedJobs(list, args.positionals[0], stores, context);
-    return;
+    case 'tags':
+      yield* tagJobs(request.source, request.destination, args, stores, context);
+      return;
+    case 'list':
+      yield* listedJobs(request.file, request.prefix, stores, context);
+      return;
+    default:
+      assertNever(request);
   }
-  const source = parseLocation(positional(args, 0, 'a source', 'type: regi copy SRC DST'));
-  const destination = parseLocation(
-    positional(args, 1, 'a destination', `type: regi copy ${args.positionals[0] ?? 'SRC'} DST`),
-  );
-  if (whole) yield* tagJobs(source, destination, args, stores, context);
-  else yield await oneJob(source, destination, stores, true);
 }
 
-/** The job of one image to one place. `alone`: it is all that the command does. */
-async function oneJob(
-  source: Location,
-  destination: Location,
-  stores: Stores,
-  alone: boolean,
-): Promise<NamedJob> {
-  return jobFrom(await stores.open(source, 'source'), destination, stores, alone);
-}
-
-/** The same for a source that is open already. */
+/** Opens the destination of one image. Without a tag of its own, it gets the tag of the source. */
 export async function jobFrom(
-  from: OpenedStore,
+  from: Pick<OpenedStore, 'store' | 'reference' | 'tag'>,
   destination: Location,
   stores: Stores,
   alone: boolean,
 ): Promise<NamedJob> {
   const to = await stores.open(destination, 'destination');
-  const tag = to.tag ?? (to.pinned === undefined ? (to.defaultTag ?? ownTag(from)) : undefined);
-  return {
-    ...job(from, to, { reference: from.reference, tag }, alone),
-    isListed: destination.kind === 'oci',
-  };
-}
-
-/** What was typed, or what a name without a tag means in a registry. */
-function ownTag({ tag, pinned, defaultTag }: OpenedStore): string | undefined {
-  return tag ?? (pinned === undefined ? defaultTag : undefined);
+  const tag = to.tag ?? (to.pinned === undefined ? from.tag : undefined);
+  return job(from.store, from.reference, to, tag, alone);
 }
 
 async function* tagJobs(
@@ -87,49 +113,33 @@ async function* tagJobs(
   stores: Stores,
   context: Context,
 ): AsyncIterable<NamedJob> {
-  refuseTag(source);
-  refuseTag(destination);
   const from = await stores.open(source, 'source');
-  const opened = await stores.open(destination, 'destination');
-  // With --no-clobber each tag is looked at just before it is set.
-  const mayHint = destination.kind === 'registry' && !flag(args, 'no-clobber');
-  const to = mayHint ? await hinted(opened, stores, context) : opened;
-  // A list that breaks off is found out before anything is copied, and how many there are is known.
+  // With --no-clobber each tag is looked up just before it is set.
+  const manyTags = !flag(args, 'no-clobber');
+  const to = await stores.open(destination, 'destination', { manyTags });
+  // A list that breaks off fails before anything is copied, and the progress knows the number of images.
   const tags: string[] = [];
   for await (const tag of matchingTags(from, values(args, 'tags'), context)) tags.push(tag);
   context.onEvent({ kind: 'listed', images: tags.length });
-  for (const tag of tags) yield job(from, to, { reference: tag, tag }, false);
+  for (const tag of tags) yield job(from.store, tag, to, tag, false);
 }
 
-/** Also connects to the destination while the source lists its tags. */
-async function hinted(to: OpenedStore, stores: Stores, { signal }: Context): Promise<OpenedStore> {
-  if (!canListTags(to.store)) return to;
-  const { perhapsNew } = await import('../../stores/registry/new-repository-probe.ts');
-  const { store, close } = perhapsNew(to.store, { signal });
-  stores.atEnd(close);
-  return { ...to, store };
-}
-
-/** The list is parsed whole before its first image is begun: a mistake in its last line must not be found after an hour. */
+/** Parses the whole list before it begins the first image: a mistake in the last line must not surface after an hour. */
 async function* listedJobs(
   file: string,
   prefix: string | undefined,
   stores: Stores,
   context: Context,
 ): AsyncIterable<NamedJob | FailedJob> {
-  const planned = parseCopyList(await readList(file, context), {
-    name: file === '-' ? 'standard input' : JSON.stringify(file),
-    prefix,
-  });
+  const name = listName(file);
+  const planned = parseCopyList(await readList(file, context), { name, prefix });
   if (planned.length === 0)
-    context.warn(
-      'There is nothing to copy: the list names no images',
-      'write one "SRC [DST]" a line',
-    );
+    context.warn('Nothing to copy: the list names no images', 'write one "SRC [DST]" a line');
   else context.onEvent({ kind: 'listed', images: planned.length });
   for (const { source, destination, image } of planned) {
     try {
-      yield await oneJob(source, destination, stores, planned.length === 1);
+      const from = await stores.open(source, 'source');
+      yield await jobFrom(from, destination, stores, planned.length === 1);
     } catch (error) {
       if (!(error instanceof RegiError)) throw error;
       yield { image, error };
@@ -138,31 +148,22 @@ async function* listedJobs(
 }
 
 function job(
-  from: OpenedStore,
-  to: OpenedStore,
-  { reference, tag }: { reference: string; tag: string | undefined },
+  source: OpenedStore['store'],
+  reference: string,
+  { store, pinned, name }: OpenedStore,
+  tag: string | undefined,
   alone: boolean,
 ): NamedJob {
-  const image = tag === undefined ? to.name : `${to.name}:${tag}`;
   return {
-    source: from.store,
+    source,
     reference,
-    destination: to.store,
+    destination: store,
     tag,
-    pinned: to.pinned,
-    image,
-    name: to.name,
+    pinned,
+    image: imageName(name, { tag }),
+    name,
     alone,
     // One image gets the warning; many do not, for it costs two requests an image.
     warnOfReferrers: alone,
   };
-}
-
-function refuseTag(location: Location): void {
-  const { reference } = location;
-  const named = typeof reference === 'object' ? (reference.tag ?? reference.digest) : reference;
-  if (named === undefined) return;
-  throw new UsageError(`Cannot copy many tags with "${named}" in a name: expected a repository`, {
-    hint: 'leave out the tag, or leave out --all-tags and --tags',
-  });
 }

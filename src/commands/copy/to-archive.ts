@@ -1,117 +1,67 @@
-import { dirname, resolve } from 'node:path';
-
 import type { ParsedArguments } from '../../command.ts';
 import type { Context } from '../../context.ts';
-import type { Shortage } from '../../disk/free-space.ts';
-import { RegiError, UsageError } from '../../errors.ts';
-import { formatBytes } from '../../format.ts';
-import type { TextOutput } from '../../io.ts';
-import {
-  isTag,
-  parseReference,
-  parseTag,
-  type Reference,
-  withDefaultTag,
-} from '../../oci/reference.ts';
+import { UsageError } from '../../errors.ts';
+import { imageName, isTag, parseReference, parseTag, withDefaultTag } from '../../oci/reference.ts';
 import type { ExportJob } from '../../operations/archive/collect-images.ts';
-import { exportImages, type ExportOptions } from '../../operations/archive/export-images.ts';
-import { archiveAt } from '../../stores/archive/writer.ts';
-import type { WriteArchive } from '../../tar/archive-target.ts';
-import { type ArchiveLocation, type Location, parseLocation } from '../../targets/location.ts';
-import type { OpenedStore, Stores } from '../../targets/open-store.ts';
-import { journaledArchive } from '../../targets/unfinished.ts';
-import { flag, positional, value } from '../arguments/arguments.ts';
+import { exportImages } from '../../operations/archive/export-images.ts';
+import { openArchiveDestination } from '../../targets/archive-file.ts';
+import type { Location } from '../../targets/location.ts';
+import type { OpenedStore, Stores } from '../../targets/opened-store.ts';
+import { flag, value, values } from '../arguments/arguments.ts';
 import { copyOptions } from '../arguments/copy-options.ts';
-import { type DigestRow, openDigestFile } from '../output/digest-row.ts';
+import { digestRow, openDigestFile, type DigestRow } from '../output/digest-row.ts';
+import type { CopyRequest } from './jobs.ts';
 
-/** What an image is called in an archive: by its full name where anybody knows it. */
-export type ArchiveName = Pick<ExportJob, 'name' | 'tag'>;
-
-/** Copies one image into an archive, which is new: an archive that is there is replaced when the new one is whole. */
+/** Copies one image into a new archive, which replaces an existing file when it is complete. */
 export async function* copyToArchive(
+  request: Extract<CopyRequest, { readonly kind: 'archive' }>,
   args: ParsedArguments,
-  to: ArchiveLocation,
   stores: Stores,
   context: Context,
 ): AsyncIterable<DigestRow> {
-  for (const name of ['all-tags', 'no-clobber', 'referrers', 'dry-run'] as const) {
-    if (flag(args, name))
-      throw new UsageError(`Cannot use --${name} with an archive as the destination`, {
-        hint: 'write several images at once: regi export REF… -o FILE',
-      });
-  }
-  const source = parseLocation(positional(args, 0, 'a source'));
+  const refused = ['all-tags', 'no-clobber', 'referrers', 'dry-run'].find((name) =>
+    flag(args, name),
+  );
+  if (refused !== undefined || values(args, 'tags').length > 0)
+    throw new UsageError(`Cannot use --${refused ?? 'tags'} with an archive as the destination`, {
+      hint: 'write several images at once: regi export REF… -o FILE',
+    });
+  const { source, destination } = request;
   const from = await stores.open(source, 'source');
-  const name = `${to.kind}:${to.path}`;
-  const named = nameInArchive(from, source, to.reference);
+  const archive = openArchiveDestination(destination, context);
+  const { name, format } = archive;
   const job: ExportJob = {
     source: from.store,
     reference: from.reference,
-    ...named,
-    image: to.reference === undefined ? name : `${name}:${to.reference}`,
+    ...nameInArchive(from, source, destination.reference),
+    image: imageName(name, { tag: destination.reference }),
   };
   const { signal, onEvent, platforms, lanes } = copyOptions(args, context);
   const record = await openDigestFile(value(args, 'digestfile'), context);
-  const options: ExportOptions = { signal, onEvent, platforms, lanes, format: formatOf(to) };
   async function* jobs(): AsyncGenerator<ExportJob> {
     yield job;
   }
-  for (const { image, root } of await exportImages(
-    jobs(),
-    writeArchiveTo(to.path, context),
-    options,
-  )) {
-    const row: DigestRow = {
-      name,
-      image,
-      digest: root.digest,
-      mediaType: root.mediaType,
-      size: root.size,
-      outcome: 'copied',
-    };
+  const options = { signal, onEvent, platforms, lanes, format };
+  for (const { image, root } of await exportImages(jobs(), archive.write, options)) {
+    const row = digestRow({ image, root, outcome: 'copied' }, name);
     await record(row);
-    // The archive itself is on standard output then, and a line behind it would be part of it.
-    if (to.path === '-') context.note(`${image}@${root.digest}`);
+    // A row on standard output would become part of the archive.
+    if (archive.isOutput) context.note(`${image}@${root.digest}`);
     else yield row;
   }
 }
 
 /**
- * Where an archive goes: a file, several files of `volumeBytes`, or standard output for `-`.
+ * Returns the name of an image in an archive: its full name where that is known.
  *
- * @throws {UsageError} when that is a terminal.
+ * @param wanted the name typed after the file: a tag or a full reference.
  */
-export function writeArchiveTo(path: string, context: Context, volumeBytes?: number): WriteArchive {
-  const { io, signal, note, warn } = context;
-  if (path !== '-') {
-    const onResume = (bytes: number): void =>
-      note(`Going on with ${JSON.stringify(`${path}.part`)}: ${formatBytes(bytes)} are there`);
-    const file = resolve(io.cwd, path);
-    const onShort = ({ wanted, free }: Shortage): void =>
-      warn(
-        `The archive takes ${formatBytes(wanted)}, and ${JSON.stringify(dirname(file))} has ${formatBytes(free)} left`,
-        'make room there while it is written, or press Ctrl-C and name a file on another disk',
-      );
-    return journaledArchive(
-      file,
-      archiveAt(file, { clock: io.clock, signal, onWait: note, onResume, onShort, volumeBytes }),
-      context,
-    );
-  }
-  if (io.stdout.isTTY)
-    throw new UsageError('Cannot write an archive to a terminal', {
-      hint: 'name a file, or send it on: … | ssh host regi import -',
-    });
-  return async (_plan, work) => work({ kind: 'stream', write: archivePipe(io.stdout) });
-}
-
-/** @param wanted what was typed behind the file: a tag or a full reference. */
 export function nameInArchive(
-  from: OpenedStore,
+  from: Pick<OpenedStore, 'fullName' | 'tag'>,
   source: Location,
   wanted: string | undefined,
-): ArchiveName {
-  const own = from.fullName === undefined ? ownName(source, from) : { name: from.fullName };
+): Pick<ExportJob, 'name' | 'tag'> {
+  const own = ownName(from, source);
   if (wanted === undefined) return own;
   if (!isTag(wanted)) return { name: withDefaultTag(parseReference(wanted)) };
   const tag = parseTag(wanted);
@@ -120,52 +70,12 @@ export function nameInArchive(
     : { name: { domain: own.name.domain, path: own.name.path, tag } };
 }
 
-function ownName(source: Location, { tag }: OpenedStore): ArchiveName {
+function ownName(
+  { fullName, tag }: Pick<OpenedStore, 'fullName' | 'tag'>,
+  source: Location,
+): Pick<ExportJob, 'name' | 'tag'> {
+  if (fullName !== undefined) return { name: fullName };
   if (!('path' in source)) return { name: withDefaultTag(source.reference) };
-  const reference = source.reference ?? tag;
-  if (reference === undefined) return {};
-  return isTag(reference) ? { tag: reference } : { name: fullName(reference) };
-}
-
-function fullName(text: string): Reference {
-  return withDefaultTag(parseReference(text));
-}
-
-/** The format that the prefix names. */
-export function formatOf({ kind }: ArchiveLocation): ExportOptions['format'] {
-  if (kind === 'archive') return 'both';
-  return kind === 'oci-archive' ? 'oci' : 'docker';
-}
-
-/** Standard output took only a part of an archive: whoever has that part has nothing. */
-export class ArchiveCutError extends RegiError {
-  constructor(cause: Error) {
-    const isGone =
-      'code' in cause && (cause.code === 'EPIPE' || cause.code === 'ERR_STREAM_DESTROYED');
-    super(
-      'STORAGE_FAILED',
-      `Cannot write the archive to standard output: ${isGone ? 'the program that reads it has ended' : cause.message}`,
-      {
-        hint: isGone
-          ? 'the archive is not whole; see what that program says'
-          : 'the archive is not whole; free some space where it goes, or send it elsewhere',
-        cause,
-      },
-    );
-  }
-}
-
-/**
- * Standard output as the place of an archive.
- *
- * @throws {ArchiveCutError} from the function that it gives, when no more can be written.
- */
-export function archivePipe(output: TextOutput): (chunk: Uint8Array) => Promise<void> {
-  return async (chunk) => {
-    try {
-      await output.write(chunk);
-    } catch (error) {
-      throw error instanceof Error ? new ArchiveCutError(error) : error;
-    }
-  };
+  if (tag === undefined) return {};
+  return isTag(tag) ? { tag } : { name: withDefaultTag(parseReference(tag)) };
 }

@@ -1,21 +1,21 @@
 import type { CommandBody, ParsedArguments } from '../../command.ts';
 import type { Context } from '../../context.ts';
 import { type RankedLogin, listLogins, ONLY } from '../../credentials/logins/list.ts';
-import { credentialPlaces } from '../../targets/credentials.ts';
 import { tableLines } from '../../render/text.ts';
+import { credentialPlaces } from '../../targets/credentials.ts';
 
 export interface AuthRow {
   readonly registry: string;
-  /** Undefined where the place does not tell. */
+  /** Undefined where the place does not say. */
   readonly username: string | undefined;
   readonly place: string;
   readonly used: boolean;
   readonly reason: string;
-  /** The line of the table, and above the first the head of it. */
+  /** A line of the table, with the header before the first one. */
   readonly line: string;
 }
 
-/** `regi auth list`: which logins there are, never their secrets. */
+/** `regi auth list`: lists stored logins, never their secrets. */
 export const authListCommand: CommandBody<AuthRow> = {
   run: runAuthList,
   text: ({ line }) => line,

@@ -6,64 +6,47 @@ import { loginBefore } from '../../credentials/logins/list.ts';
 import { storeLogin, type StoredLogin } from '../../credentials/logins/store.ts';
 import { assertNever, RegiError, UsageError } from '../../errors.ts';
 import { LIMITS } from '../../limits.ts';
+import { quote } from '../../quote.ts';
 import { ping } from '../../registry/remote-repository.ts';
-import { flag, value } from '../arguments/arguments.ts';
-import { credentialPlaces } from '../../targets/credentials.ts';
-import { parseRegistryName } from '../../targets/registry-name.ts';
+import { credentialPlaces, parseRegistryName } from '../../targets/credentials.ts';
 import { createRegistries } from '../../targets/registries.ts';
+import { flag, value } from '../arguments/arguments.ts';
 
-export interface LoginAnswer {
+export interface LoginRow {
   readonly registry: string;
   readonly username: string;
-  /** Whether the registry was asked and took it; false for one that asks nobody. */
+  /** False when the registry asked for no login, so that it could not be checked. */
   readonly checked: boolean;
   readonly storedIn: StoredLogin['kind'];
   /** `~/.docker/config.json`, `docker-credential-pass`, `the keychain`. */
   readonly place: string;
 }
 
-/** A login that the registry does not take. */
-export class LoginRefusedError extends RegiError {
-  readonly registry: string;
-
-  constructor(registry: string, username: string, cause: NotAuthorisedError) {
-    super(
-      'NOT_AUTHORISED',
-      `Cannot log in to "${registry}" as ${JSON.stringify(username)}: the registry refused it (status ${cause.status}); nothing is stored`,
-      {
-        hint: 'check user name and password; many registries want an access token instead of the password of the account',
-        cause,
-      },
-    );
-    this.registry = registry;
-  }
-}
-
-/** `regi login`: tries a login, and keeps it. */
-export const loginCommand: CommandBody<LoginAnswer> = {
+/** `regi login`: checks a login and stores it. */
+export const loginCommand: CommandBody<LoginRow> = {
   run: runLogin,
-  // In docker's words: scripts look for them.
+  // Docker's wording, which scripts look for.
   text: () => 'Login Succeeded\n',
 };
 
-async function* runLogin(args: ParsedArguments, context: Context): AsyncIterable<LoginAnswer> {
+async function* runLogin(args: ParsedArguments, context: Context): AsyncIterable<LoginRow> {
   const { settings, signal } = context;
   const registry = parseRegistryName(args.positionals[0]);
   const keychainOnly = flag(args, 'keychain-only');
   if (keychainOnly && settings.authfile !== undefined)
     throw new UsageError(
-      'Cannot use --keychain-only with --authfile: one of them says where to store',
+      'Cannot use --keychain-only with --authfile: each names a place to store the login',
     );
   const places = credentialPlaces(context);
-  // Also what is wrong with the environment is said before anybody types a password.
+  // A broken environment is reported before a person types a password.
   const before = await loginBefore(registry, places);
   const login = await readLogin(args, registry, context);
   const checked = await check(registry, login, context);
   const stored = await storeLogin(registry, login, { ...places, keychainOnly }, signal);
-  tell(stored, registry, login, checked, context);
+  noteStored(stored, registry, login, checked, context);
   if (before !== undefined && before.origin !== stored.origin)
     context.warn(
-      `The login in ${before.origin} comes before this one, and is used for "${registry}" while it is there`,
+      `The login in ${before.origin} takes precedence: it is used for "${registry}" while it exists`,
     );
   yield {
     registry,
@@ -98,7 +81,7 @@ async function readLogin(
     throw new UsageError('Cannot log in with an empty password', {
       hint: fromInput ? 'nothing came from standard input' : undefined,
     });
-  // A header holds none of these, and what reads the stored login back splits at them.
+  // A header cannot hold these characters, and readers of stored logins split at them.
   if (/[\0\r\n]/.test(password))
     throw new UsageError('Cannot log in with a password of several lines', {
       hint: 'give one line on standard input',
@@ -108,14 +91,13 @@ async function readLogin(
 
 function checkUsername(username: string): void {
   if (username === '') throw new UsageError('Cannot log in with an empty user name');
-  if (/[:\p{Cc}]/u.test(username)) {
+  if (/[:\p{Cc}]/u.test(username))
     throw new UsageError(
       'Cannot log in with that user name: expected no ":" and no control characters',
       {
-        hint: 'give the user name alone; the password is asked for, or read with --password-stdin',
+        hint: 'give the user name alone; enter the password at the prompt, or pipe it to --password-stdin',
       },
     );
-  }
 }
 
 async function ask(
@@ -132,7 +114,7 @@ async function ask(
   return hidden ? line : line.trim();
 }
 
-/** Whether the registry asked for the login at all. */
+/** Sends the login to the registry. Returns false when the registry asked for none. */
 async function check(
   registry: string,
   { username, password }: PlainLogin,
@@ -148,24 +130,31 @@ async function check(
     await ping(connection, { signal: context.signal, canRetryAnonymously: false });
     return isAsked;
   } catch (error) {
-    if (error instanceof NotAuthorisedError) throw new LoginRefusedError(registry, username, error);
-    throw error;
+    if (!(error instanceof NotAuthorisedError)) throw error;
+    throw new RegiError(
+      'NOT_AUTHORISED',
+      `Cannot log in to "${registry}" as ${quote(username)}: the registry refused it (status ${error.status}); nothing is stored`,
+      {
+        hint: 'check user name and password; many registries want an access token instead of the password of the account',
+        cause: error,
+      },
+    );
   } finally {
     await registries.close();
   }
 }
 
-function tell(
+function noteStored(
   stored: StoredLogin,
   registry: string,
   { username }: PlainLogin,
   checked: boolean,
   { warn, note }: Context,
 ): void {
-  if (!checked) warn(`"${registry}" asks nobody for a login, so this one is stored unchecked`);
+  if (!checked) warn(`"${registry}" requires no login, so this one is stored unchecked`);
   if (stored.removedFrom !== undefined)
     note(
-      `Removed the entry for ${registry} from ${stored.removedFrom}: it would have been used instead`,
+      `Removed the entry for ${registry} from ${stored.removedFrom}, which would have taken precedence`,
     );
   switch (stored.kind) {
     case 'keychain':

@@ -2,19 +2,18 @@ import type { CommandBody, ParsedArguments } from '../../command.ts';
 import type { Context } from '../../context.ts';
 import { type RankedLogin, listLogins } from '../../credentials/logins/list.ts';
 import { isRemovable, removeLogin } from '../../credentials/logins/remove.ts';
+import { credentialPlaces, parseRegistryName } from '../../targets/credentials.ts';
 import { flag } from '../arguments/arguments.ts';
-import { credentialPlaces } from '../../targets/credentials.ts';
-import { parseRegistryName } from '../../targets/registry-name.ts';
 
-export interface LogoutAnswer {
+export interface LogoutRow {
   readonly registry: string;
   readonly username: string | undefined;
-  /** Where a login was removed; undefined when there was none. */
+  /** The place of the removed login; undefined when there was none. */
   readonly removedFrom: string | undefined;
 }
 
-/** `regi logout`: forgets logins. */
-export const logoutCommand: CommandBody<LogoutAnswer> = {
+/** `regi logout`: removes stored logins. */
+export const logoutCommand: CommandBody<LogoutRow> = {
   run: runLogout,
   text: ({ registry, removedFrom }) =>
     removedFrom === undefined
@@ -22,7 +21,7 @@ export const logoutCommand: CommandBody<LogoutAnswer> = {
       : `Removed the login for ${registry} from ${removedFrom}\n`,
 };
 
-async function* runLogout(args: ParsedArguments, context: Context): AsyncIterable<LogoutAnswer> {
+async function* runLogout(args: ParsedArguments, context: Context): AsyncIterable<LogoutRow> {
   const places = credentialPlaces(context);
   const all = flag(args, 'all');
   const named = args.positionals[0];
@@ -41,13 +40,13 @@ async function* runLogout(args: ParsedArguments, context: Context): AsyncIterabl
       username: undefined,
       removedFrom: undefined,
     };
-  tellWhatRemains(
+  warnOfRemaining(
     meant.filter((login) => !chosen.includes(login)),
     context,
   );
 }
 
-/** A login for a namespace is meant only where it is named, or where everything is. */
+/** Matches the logins to remove. A login for a namespace matches only when it is named, or with `--all`. */
 function meantBy(named: string | undefined, all: boolean): (login: RankedLogin) => boolean {
   if (named === undefined && all) return () => true;
   const registry = parseRegistryName(named);
@@ -58,12 +57,12 @@ function usedFirst(one: RankedLogin, other: RankedLogin): number {
   return Number(other.used) - Number(one.used);
 }
 
-function tellWhatRemains(remaining: readonly RankedLogin[], { warn }: Context): void {
+function warnOfRemaining(remaining: readonly RankedLogin[], { warn }: Context): void {
   for (const { registry, origin, place } of remaining) {
     const hint =
       place.kind === 'variable'
         ? `unset ${place.names.join(' ')}`
-        : `to remove that too: regi logout --all ${registry}`;
-    warn(`There is still a login for "${registry}" in ${origin}`, hint);
+        : `to remove it too: regi logout --all ${registry}`;
+    warn(`Another login for "${registry}" remains in ${origin}`, hint);
   }
 }

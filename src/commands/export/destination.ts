@@ -1,68 +1,68 @@
 import type { ParsedArguments } from '../../command.ts';
 import type { Context } from '../../context.ts';
-import { parseBytes } from '../../option-values.ts';
 import { UsageError } from '../../errors.ts';
+import { parseBytes } from '../../option-values.ts';
+import { quote } from '../../quote.ts';
+import { openArchiveDestination, type ArchiveDestination } from '../../targets/archive-file.ts';
+import { isWhole } from '../../targets/location.ts';
 import { flag, value, values } from '../arguments/arguments.ts';
-import { formatOf } from '../copy/to-archive.ts';
-import type { ArchiveLocation } from '../../targets/location.ts';
-import { pullDestination } from '../pull/destination.ts';
-
-/** Where `regi export` writes. */
-export interface ExportDestination {
-  readonly archive: ArchiveLocation;
-  /** Bytes of each of several files. */
-  readonly volumeBytes: number | undefined;
-}
+import { parseOutput } from '../pull/destination.ts';
 
 const FOUR_GIB = 4 * 1024 ** 3;
 
-/** Parses `--output` and `--split`. @throws {UsageError} when they are no place for an archive, or of no use with other flags. */
+/**
+ * Opens the archive of `--output` and `--split`.
+ *
+ * @throws {UsageError} when they name no place for an archive, or exclude other flags.
+ */
 export async function exportDestination(
   args: ParsedArguments,
   context: Context,
-): Promise<ExportDestination> {
+): Promise<ArchiveDestination> {
   const output = value(args, 'output');
   if (output === undefined) throw noOutput(args);
   if (args.positionals.includes('-'))
     throw new UsageError('Cannot export "-": expected an image', { hint: ROOTFS_HINT });
-  const destination = await pullDestination(output, context);
-  if (destination.kind !== 'archive') {
-    throw new UsageError(`Cannot export to "${output}": expected a file, found a folder`, {
-      hint: `name a file in it: -o ${output.replace(/^oci:/, '').replace(/\/+$/, '')}/images.tar; for an image layout: regi copy REF oci:DIR`,
+  const to = await parseOutput(output, context);
+  if (to.kind !== 'archive') {
+    const folder = output.replace(/^oci:/, '').replace(/\/+$/, '');
+    throw new UsageError(`Cannot export to ${quote(output)}: expected a file, found a folder`, {
+      hint: `name a file in it: -o ${folder}/images.tar; for an image layout: regi copy REF oci:DIR`,
     });
   }
-  const archive = destination.to;
-  if (archive.reference !== undefined || archive.digest !== undefined) {
-    throw new UsageError(`Cannot export to "${output}": expected a file without a name behind it`, {
-      hint: 'in the archive each image has its own name',
-    });
-  }
+  if (!isWhole(to.location))
+    throw new UsageError(
+      `Cannot export to ${quote(output)}: expected a file without the name of an image`,
+      { hint: 'in the archive each image has its own name' },
+    );
   const split = value(args, 'split');
-  const alone = [split !== undefined && '--split', flag(args, 'checksum') && '--checksum'].find(
-    (name) => name !== false,
-  );
-  if (archive.path === '-' && alone !== undefined) {
+  const alone = split !== undefined ? '--split' : flag(args, 'checksum') ? '--checksum' : undefined;
+  if (to.location.path === '-' && alone !== undefined)
     throw new UsageError(`Cannot use ${alone} with standard output`, {
       hint: 'name a file with -o',
     });
-  }
-  if (values(args, 'since').length > 0 && formatOf(archive) === 'docker') {
+  if (values(args, 'since').length > 0 && to.location.kind === 'docker-archive')
     throw new UsageError(
       "Cannot use --since with docker's old format: it holds whole images only",
-      { hint: 'leave out docker-archive:' },
+      {
+        hint: 'drop docker-archive:',
+      },
     );
-  }
-  return { archive, volumeBytes: split === undefined ? undefined : volumeBytes(split) };
+  return openArchiveDestination(
+    to.location,
+    context,
+    split === undefined ? undefined : volumeBytes(split),
+  );
 }
 
 function volumeBytes(text: string): number {
   const bytes = parseBytes('--split', text);
-  // FAT's largest file has one byte less, and 4G is what everybody types.
+  // The largest file of FAT has one byte less than 4 GiB, and people type 4G for it.
   return bytes === FOUR_GIB ? FOUR_GIB - 1 : bytes;
 }
 
 const ROOTFS_HINT =
-  'regi rootfs REF writes the merged file system of an image; an archive on standard output is -o -';
+  'regi rootfs REF writes the merged file system of an image; for an archive on standard output add -o -';
 
 function noOutput({ positionals }: ParsedArguments): UsageError {
   if (positionals.includes('-'))
@@ -70,6 +70,6 @@ function noOutput({ positionals }: ParsedArguments): UsageError {
       hint: ROOTFS_HINT,
     });
   return new UsageError('Cannot export without a file: expected -o FILE', {
-    hint: `type: regi export ${positionals.length === 0 ? 'REF…' : positionals.join(' ')} -o images.tar, or -o - for standard output`,
+    hint: `type: regi export ${positionals.join(' ') || 'REF…'} -o images.tar, or -o - for standard output`,
   });
 }

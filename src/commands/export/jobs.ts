@@ -1,26 +1,42 @@
 import type { ParsedArguments } from '../../command.ts';
 import type { Context } from '../../context.ts';
-import { RegiError, UsageError } from '../../errors.ts';
-import { parseReference, parseTag, type Reference, withDefaultTag } from '../../oci/reference.ts';
+import { UsageError } from '../../errors.ts';
+import {
+  imageName,
+  parseReference,
+  parseTag,
+  type Reference,
+  withDefaultTag,
+} from '../../oci/reference.ts';
 import type { ExportJob } from '../../operations/archive/collect-images.ts';
 import { tagFilter } from '../../operations/tags/select-tags.ts';
+import { quote } from '../../quote.ts';
 import {
-  type ArchiveLocation,
-  type LayoutLocation,
+  holdsImages,
+  type ImagesLocation,
+  isWhole,
   type Location,
   parseLocation,
   parseRepositoryLocation,
 } from '../../targets/location.ts';
-import type { Stores } from '../../targets/open-store.ts';
+import type { Stores } from '../../targets/opened-store.ts';
 import { flag, value, values } from '../arguments/arguments.ts';
 import { matchingTags, noTagError } from '../arguments/matching-tags.ts';
-import { readList } from '../arguments/read-list.ts';
-import { ListLineError } from '../copy/list.ts';
+import { listName, parseLines, readList } from '../arguments/read-list.ts';
 import { nameInArchive } from '../copy/to-archive.ts';
 
+/** A word of the command line or a line of a list. */
+interface Requested {
+  readonly source: Location;
+  /** As typed. */
+  readonly text: string;
+  /** The image's name in the archive, if the line gives one. */
+  readonly name?: Reference | undefined;
+}
+
 /**
- * The images that a command line names, in its order: those of its words, then those of `--from`. An archive or layout without a
- * name behind it is all its images. Everything that was typed is parsed before the first image is begun.
+ * Yields the images of a command line, then those of `--from`. Without a name, an archive or layout means all its
+ * images. All arguments are parsed before the first image begins.
  */
 export async function* exportJobs(
   args: ParsedArguments,
@@ -30,72 +46,58 @@ export async function* exportJobs(
   const patterns = values(args, 'tags');
   const manyTags = flag(args, 'all-tags') || patterns.length > 0;
   const file = value(args, 'from');
-  const typed = args.positionals.map((text) => ({
+  const typed = args.positionals.map((text): Requested => ({
     text,
     source: manyTags ? parseRepositoryLocation(text) : parseLocation(text),
-    name: undefined,
   }));
   const listed =
-    file === undefined
-      ? []
-      : parseExportList(
-          await readList(file, context),
-          file === '-' ? 'standard input' : JSON.stringify(file),
-        );
+    file === undefined ? [] : parseExportList(await readList(file, context), listName(file));
   if (typed.length === 0 && listed.length === 0) throw nothingToExport(file);
   for (const image of typed) {
-    if (isWhole(image.source)) yield* heldJobs(image.source, image.text, patterns, stores);
+    if (isWhole(image.source) && holdsImages(image.source))
+      yield* heldJobs(image.source, image.text, patterns, stores);
     else if (manyTags) yield* tagJobs(image, patterns, stores, context);
     else yield oneJob(image, stores);
   }
   for (const image of listed) {
-    if (isWhole(image.source) && image.name === undefined)
+    if (isWhole(image.source) && holdsImages(image.source) && image.name === undefined)
       yield* heldJobs(image.source, image.text, [], stores);
     else yield oneJob(image, stores);
   }
 }
 
-/** A place, and all that it holds. */
-function isWhole(location: Location): location is ArchiveLocation | LayoutLocation {
-  return (
-    'path' in location &&
-    location.kind !== 'dir' &&
-    location.reference === undefined &&
-    location.digest === undefined
-  );
-}
-
-async function oneJob({ source, text, name }: ListedExport, stores: Stores): Promise<ExportJob> {
+async function oneJob({ source, text, name }: Requested, stores: Stores): Promise<ExportJob> {
   const from = await stores.open(source, 'source');
   const named = name === undefined ? nameInArchive(from, source, undefined) : { name };
   return { source: from.store, reference: from.reference, ...named, image: text };
 }
 
 async function* tagJobs(
-  { source, text }: ListedExport,
+  { source, text }: Requested,
   patterns: readonly string[],
   stores: Stores,
   context: Context,
 ): AsyncIterable<ExportJob> {
   const from = await stores.open(source, 'source');
   if ('path' in source)
-    throw new UsageError(`Cannot use --all-tags or --tags with "${text}": it holds one image`, {
-      hint: `type: regi copy ${text} archive:FILE`,
-    });
+    throw new UsageError(
+      `Cannot use --all-tags or --tags with ${quote(text)}: it holds one image`,
+      { hint: `type: regi copy ${text} archive:FILE` },
+    );
   const { domain, path } = source.reference;
   for await (const tag of matchingTags(from, patterns, context)) {
     yield {
       source: from.store,
       reference: tag,
       name: { domain, path, tag: parseTag(tag) },
-      image: `${text}:${tag}`,
+      image: imageName(text, { tag }),
     };
   }
 }
 
-/** What signs or describes an image comes along with it where the place lists it as an image of its own. */
+/** Yields all images of a place; signatures come along where the place lists them as images. */
 async function* heldJobs(
-  location: ArchiveLocation | LayoutLocation,
+  location: ImagesLocation,
   text: string,
   patterns: readonly string[],
   stores: Stores,
@@ -108,14 +110,9 @@ async function* heldJobs(
   if (wanted.length === 0) throw noTagError(text, patterns);
   for (const { name, repository, tag, root } of wanted) {
     const own = tag === undefined ? { digest: root.digest } : { tag: parseTag(tag) };
-    const named =
-      repository === undefined ? tag !== undefined && { tag } : { name: { ...repository, ...own } };
-    yield {
-      source: store,
-      reference: name ?? root.digest,
-      ...named,
-      image: name === undefined ? `${text}@${root.digest}` : `${text}:${name}`,
-    };
+    const named = repository === undefined ? { tag } : { name: { ...repository, ...own } };
+    const image = imageName(text, name === undefined ? root : { tag: name });
+    yield { source: store, reference: name ?? root.digest, ...named, image };
   }
 }
 
@@ -127,50 +124,16 @@ function nothingToExport(file: string | undefined): UsageError {
     : new UsageError('Cannot export: the list names no images', { hint: 'write one image a line' });
 }
 
-/** A line of a list of images to export. */
-export interface ListedExport {
-  readonly source: Location;
-  /** As typed. */
-  readonly text: string;
-  /** What the image is called in the archive, if the line says so. */
-  readonly name: Reference | undefined;
-}
-
 /**
- * Parses a list of `REF [NAME]`, one a line; empty lines and those that begin with # are passed over.
+ * Parses a list of `REF [NAME]`, one a line.
  *
- * @param list its name, for messages.
- * @throws {ListLineError} at the first line that is none.
+ * @param name of the list, for messages.
+ * @throws {RegiError} at the first malformed line.
  */
-function parseExportList(text: string, list: string): readonly ListedExport[] {
-  return text.split('\n').flatMap((whole, index) => {
-    const words = whole.trim().split(/\s+/);
-    const [source = '', name, extra] = words;
-    if (source === '' || source.startsWith('#')) return [];
-    const line = index + 1;
-    if (extra !== undefined) {
-      const problem = `expected "REF [NAME]", found ${words.length} words`;
-      throw new ListLineError({
-        name: list,
-        line,
-        problem,
-        hint: 'write an image and, with a blank between, what it is to be called',
-      });
-    }
-    try {
-      return [
-        {
-          source: parseLocation(source),
-          text: source,
-          name: name === undefined ? undefined : withDefaultTag(parseReference(name)),
-        },
-      ];
-    } catch (error) {
-      if (!(error instanceof RegiError)) throw error;
-      throw new ListLineError(
-        { name: list, line, problem: error.message, hint: error.hint },
-        error,
-      );
-    }
-  });
+function parseExportList(text: string, name: string): readonly Requested[] {
+  return parseLines(text, { name, form: 'REF [NAME]' }, ([source, renamed]) => ({
+    source: parseLocation(source),
+    text: source,
+    name: renamed === undefined ? undefined : withDefaultTag(parseReference(renamed)),
+  }));
 }

@@ -1,90 +1,63 @@
+import { Lanes } from '../../concurrency/lanes.ts';
 import type { Context } from '../../context.ts';
 import { RegiError } from '../../errors.ts';
 import { formatBytes, formatCount } from '../../format.ts';
 import type { Descriptor, Platform } from '../../oci/descriptor.ts';
 import type { Digest } from '../../oci/digest.ts';
-import { quote } from '../../quote.ts';
-import type { Reference, Repository } from '../../oci/reference.ts';
+import { repositoryName, type Repository } from '../../oci/reference.ts';
 import {
   blobsNotCarried,
   locateBases,
   type BaseNeed,
 } from '../../operations/archive/base-layers.ts';
 import { PlatformNotFoundError } from '../../operations/copy/choose-platform.ts';
-import { Lanes } from '../../concurrency/lanes.ts';
-import type { Store } from '../../store.ts';
-import type { NamedJob } from '../copy/jobs.ts';
-import { lanesOf } from '../arguments/copy-options.ts';
-import type { ImageSource } from '../../targets/image-source.ts';
-import { repositoriesOfBase, type ImportNaming, type PlannedImport } from './names.ts';
-import type { Stores } from '../../targets/open-store.ts';
+import { quote } from '../../quote.ts';
 import { tableLines } from '../../render/text.ts';
+import type { Source, Store } from '../../store.ts';
+import type { NamedLocation } from '../../targets/location.ts';
+import type { ImageSource, Stores } from '../../targets/opened-store.ts';
+import { lanesOf } from '../arguments/copy-options.ts';
+import type { NamedJob } from '../copy/jobs.ts';
+import { repositoriesOfBase, type ImportNaming, type PlannedImport } from './names.ts';
 
-/** A layer that the archive leaves out, and the repository beside its destination that has it. */
+/** A layer that the archive leaves out, and the store of another repository that holds it. */
 export interface HeldBase {
   readonly need: BaseNeed;
   readonly by: Store;
 }
 
-/** What an archive leaves out of one image. */
+/** The layers that an archive leaves out of one image. */
 export interface PlannedBases {
-  /** What has to be brought to its repository first. */
+  /** Layers to bring to the image's repository before it is copied. */
   readonly held: readonly HeldBase[];
-  /** All of it: what is there then. */
+  /** All layers that the archive leaves out; present once those of `held` are brought. */
   readonly digests: ReadonlySet<Digest>;
-}
-
-/** Layers that an archive leaves out, and that are not where it goes. Nothing has been written. */
-class MissingBaseError extends RegiError {
-  readonly layers: readonly Descriptor[];
-
-  constructor(layers: readonly Descriptor[], carried: readonly string[]) {
-    const bytes = layers.reduce((sum, { size }) => sum + size, 0);
-    super(
-      'NOT_FOUND',
-      `Cannot import: ${formatCount(layers.length, 'layer')} (${formatBytes(bytes)}) that the archive leaves out ${layers.length === 1 ? 'is' : 'are'} not there; nothing was written`,
-      {
-        hint:
-          carried.length === 0
-            ? 'the archive is not whole; write it again'
-            : `import the archive before it there first (${carried.slice(0, 3).join(', ')}${carried.length > 3 ? ', …' : ''}), name a repository that has them with --base REPO, or export without --since`,
-      },
-    );
-    this.layers = layers;
-  }
-}
-
-/** An image that cannot be imported: which. Code and hint are the cause's. */
-class ImportError extends RegiError {
-  /** What the archive calls it. */
-  readonly image: string;
-
-  constructor(image: string, cause: RegiError) {
-    super(cause.code, `Cannot import ${quote(image)}: ${cause.message}`, {
-      hint: cause.hint,
-      cause,
-    });
-    this.image = image;
-  }
 }
 
 interface PlanBasesOptions {
   readonly naming: ImportNaming;
-  /** Those that are wanted; all when there are none. */
+  /** The wanted platforms; all when empty. */
   readonly platforms: readonly Platform[];
   readonly bases: readonly Repository[];
   readonly stores: Stores;
   readonly context: Context;
 }
 
+/** A layer that is needed, and the first image that needs it. */
+interface NamedNeed {
+  readonly need: BaseNeed;
+  readonly label: string;
+}
+
 /**
- * Finds what an archive leaves out, for all images before any is begun. By the name of the image at its destination.
+ * Locates the layers that an archive leaves out, for all images before any of them begins. The result is keyed by
+ * the name of the image at its destination.
  *
- * @throws {MissingBaseError} when a layer is nowhere; the list is told before.
- * @throws {ImportError} when an image has not the platforms that are wanted.
+ * @throws {RegiError} NOT_FOUND when a layer is nowhere, after a note that lists all such layers; or when an image
+ *   lacks a wanted platform.
  */
 export async function planBases(
-  imports: readonly (PlannedImport & { readonly job: NamedJob })[],
+  imports: readonly (PlannedImport & NamedJob)[],
   { store, omitted }: ImageSource,
   { naming, platforms, bases, stores, context }: PlanBasesOptions,
 ): Promise<ReadonlyMap<string, PlannedBases>> {
@@ -96,10 +69,10 @@ export async function planBases(
   const named = await Promise.all(bases.map((repository) => open('registry', repository)));
   const needs = new Map<string, NamedNeed>();
   const byImage = new Map<string, Map<string, Digest>>();
-  for (const { job, name, target } of imports) {
-    const { destination } = job;
+  for (const { image, reference, destination, label, target } of imports) {
     const keys = new Map<string, Digest>();
-    for (const layer of await missingLayers({ store, job, name, platforms }, signal)) {
+    const root = await store.resolve(reference, { signal });
+    for (const layer of await missingLayers(store, root, label, platforms, signal)) {
       const key = `${destination.place} ${destination.repository} ${layer.digest}`;
       keys.set(key, layer.digest);
       if (needs.has(key)) continue;
@@ -111,33 +84,26 @@ export async function planBases(
           .filter(({ domain }) => domain === target.reference.domain)
           .map((repository) => open(target.kind, repository)),
       );
-      // Archives of bare tags record none; then it may be anywhere that this one goes.
-      const others =
-        repositories.length === 0 ? imports.map(({ job: other }) => other.destination) : [];
-      needs.set(key, {
-        need: {
-          layer,
-          destination,
-          candidates: distinct([...likely, ...named, ...others], destination),
-        },
-        name,
-      });
+      // Archives of bare tags record no repository; then any destination of this one may hold the layer.
+      const others = repositories.length === 0 ? imports.map((other) => other.destination) : [];
+      const candidates = distinct([...likely, ...named, ...others], destination);
+      needs.set(key, { need: { layer, destination, candidates }, label });
     }
-    byImage.set(job.image, keys);
+    byImage.set(image, keys);
   }
   const listed = [...needs];
   const origins = await locateBases(
     listed.map(([, { need }]) => need),
     { lanes: new Lanes(lanesOf(context)), signal },
   );
-  const missing = listed.flatMap(([, need], at) => (origins[at]?.kind === 'nowhere' ? [need] : []));
-  if (missing.length > 0) throw refusal(missing, recorded, context);
-  const held = new Map(
-    listed.flatMap(([key, { need }], at) => {
-      const origin = origins[at];
-      return origin?.kind === 'held' ? [[key, { need, by: origin.by }] as const] : [];
-    }),
-  );
+  const held = new Map<string, HeldBase>();
+  const missing: NamedNeed[] = [];
+  for (const [at, [key, named]] of listed.entries()) {
+    const origin = origins[at];
+    if (origin?.kind === 'nowhere') missing.push(named);
+    if (origin?.kind === 'held') held.set(key, { need: named.need, by: origin.by });
+  }
+  if (missing.length > 0) throw missingBases(missing, recorded, context);
   return new Map(
     [...byImage].map(([image, keys]) => [
       image,
@@ -150,68 +116,71 @@ export async function planBases(
 }
 
 async function missingLayers(
-  {
-    store,
-    job,
-    name,
-    platforms,
-  }: {
-    readonly store: Store;
-    readonly job: NamedJob;
-    readonly name: string;
-    readonly platforms: readonly Platform[];
-  },
+  store: Source,
+  root: Descriptor,
+  label: string,
+  platforms: readonly Platform[],
   signal: AbortSignal,
 ): Promise<readonly Descriptor[]> {
-  const root = await store.resolve(job.reference, { signal });
   try {
     return await blobsNotCarried(store, root, platforms, { signal });
-  } catch (error) {
-    throw error instanceof PlatformNotFoundError ? new ImportError(name, error) : error;
+  } catch (cause) {
+    if (!(cause instanceof PlatformNotFoundError)) throw cause;
+    throw new RegiError(cause.code, `Cannot import ${quote(label)}: ${cause.message}`, {
+      hint: cause.hint,
+      cause,
+    });
   }
 }
 
-interface NamedNeed {
-  readonly need: BaseNeed;
-  /** The first image that needs it. */
-  readonly name: string;
-}
-
-function refusal(
+/** Notes which layers are missing, and returns the error that counts them. Nothing has been written by then. */
+function missingBases(
   missing: readonly NamedNeed[],
   recorded: ReadonlyMap<Digest, readonly string[]>,
   { note, warn, settings }: Context,
-): MissingBaseError {
+): RegiError {
   const layers = [...new Map(missing.map(({ need }) => [need.layer.digest, need.layer])).values()];
-  const rows = missing.map(({ need: { layer }, name }) => [
+  const rows = missing.map(({ need: { layer }, label }) => [
     layer.digest,
     formatBytes(layer.size),
-    name,
+    label,
     (recorded.get(layer.digest) ?? []).join(' '),
   ]);
   if (settings.json)
-    for (const { need, name } of missing)
-      warn(`Missing: ${need.layer.digest} (${need.layer.size} bytes) of ${name}`);
+    for (const { need, label } of missing)
+      warn(`Missing: ${need.layer.digest} (${need.layer.size} bytes) of ${label}`);
   for (const line of tableLines([['MISSING', 'SIZE', 'IMAGE', 'CARRIED FOR'], ...rows]))
     note(line.trimEnd());
-  return new MissingBaseError(layers, [
-    ...new Set(layers.flatMap(({ digest }) => recorded.get(digest) ?? [])),
-  ]);
+  const carried = [...new Set(layers.flatMap(({ digest }) => recorded.get(digest) ?? []))];
+  const names = `${carried.slice(0, 3).join(', ')}${carried.length > 3 ? ', …' : ''}`;
+  const size = formatBytes(layers.reduce((sum, layer) => sum + layer.size, 0));
+  return new RegiError(
+    'NOT_FOUND',
+    `Cannot import: the archive leaves out ${formatCount(layers.length, 'layer')} (${size}) that the destination lacks; nothing was written`,
+    {
+      hint:
+        carried.length === 0
+          ? 'the archive is incomplete; write it again'
+          : `import the earlier archive there first (${names}), name a repository that has the layers with --base REPO, or export without --since`,
+    },
+  );
 }
 
-/** Each repository is opened once. */
+/** Returns a function that opens each repository once. */
 function storesOf(
   stores: Stores,
-): (kind: PlannedImport['target']['kind'], repository: Repository) => Promise<Store> {
+): (kind: NamedLocation['kind'], repository: Repository) => Promise<Store> {
   const opened = new Map<string, Promise<Store>>();
-  return (kind, { domain, path }) => {
-    const key = `${kind}:${domain}/${path}`;
-    const known = opened.get(key);
-    if (known !== undefined) return known;
-    const reference: Reference = { domain, path };
-    const made = stores.open({ kind, reference }, 'destination').then(({ store }) => store);
-    opened.set(key, made);
-    return made;
+  return (kind, repository) => {
+    const key = `${kind}:${repositoryName(repository)}`;
+    const { domain, path } = repository;
+    const store =
+      opened.get(key) ??
+      stores
+        .open({ kind, reference: { domain, path } }, 'destination')
+        .then((destination) => destination.store);
+    opened.set(key, store);
+    return store;
   };
 }
 

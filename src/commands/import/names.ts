@@ -1,3 +1,4 @@
+import { UsageError } from '../../errors.ts';
 import {
   formatReference,
   InvalidReferenceError,
@@ -9,14 +10,15 @@ import {
 } from '../../oci/reference.ts';
 import { quote } from '../../quote.ts';
 import type { NamedImage } from '../../store.ts';
-import { UsageError } from '../../errors.ts';
-import type { ImageSource } from '../../targets/image-source.ts';
+import { describeNames } from '../../targets/local.ts';
 import { parseLocation, type NamedLocation } from '../../targets/location.ts';
+import type { ImageSource } from '../../targets/opened-store.ts';
 
-/** Where a repository of an archive goes; a tag or digest is added to it. */
+/** The destination of one image. */
 interface Destination {
   readonly kind: NamedLocation['kind'];
   readonly repository: Repository;
+  readonly tag: string | undefined;
 }
 
 /** `--map OLD=NEW`, parsed. */
@@ -27,25 +29,25 @@ export interface NameMapping {
   readonly to: NamedLocation;
 }
 
-/** Where the images of an archive go, by their names in it. */
+/** The rules that turn the names of an archive into destinations. */
 export interface ImportNaming {
-  /** Before each repository path; undefined for the local store. */
+  /** Precedes each repository path; undefined for the local store. */
   readonly prefix: Repository | undefined;
   readonly mappings: readonly NameMapping[];
 }
 
-/** An image of an archive and where it goes. */
+/** An image of an archive and its destination. */
 export interface PlannedImport {
-  readonly image: NamedImage;
-  /** What the archive calls it. */
-  readonly name: string;
+  readonly entry: NamedImage;
+  /** The image's name in the archive, or its digest. */
+  readonly label: string;
   readonly target: NamedLocation;
 }
 
 /**
  * Parses PREFIX: `HOST[:PORT][/PATH]`.
  *
- * @throws {UsageError} when it is none, also when docker would not read its first word as a registry.
+ * @throws {UsageError} when it is malformed, or docker would not read its first word as a registry.
  */
 export function parsePrefix(text: string): Repository {
   const bare = text.replace(/^docker:\/\//, '').replace(/\/+$/, '');
@@ -59,12 +61,12 @@ export function parsePrefix(text: string): Repository {
     if (!(error instanceof InvalidReferenceError)) throw error;
     throw refuse(
       'expected HOST[:PORT][/PATH]',
-      'write a registry and, if you like, a path: registry.example:5000/mirror; --map OLD=NEW gives one image a name',
+      'write a registry, and a path if wanted: registry.example:5000/mirror; --map OLD=NEW gives one image a name',
     );
   }
   if (probe.domain !== host && !(host === 'index.docker.io' && probe.domain === 'docker.io')) {
     throw refuse(
-      `${quote(host)} is no registry to docker's rules`,
+      `docker's rules do not read ${quote(host)} as a registry`,
       `write ${quote(`${host}:443${bare.slice(host.length)}`)} for a registry of that name, or ${quote(`docker.io/${bare}`)}`,
     );
   }
@@ -77,26 +79,25 @@ export function parseMapping(text: string): NameMapping {
   const [old, to] = [text.slice(0, Math.max(equals, 0)), text.slice(equals + 1)];
   if (old === '' || to === '') {
     throw new UsageError(`Cannot use ${quote(text)} for "--map": expected OLD=NEW`, {
-      hint: 'write a name of the archive and what it becomes: --map debian:12=registry.example/mirror/debian:12',
+      hint: 'write a name in the archive and its new one: --map debian:12=registry.example/mirror/debian:12',
     });
   }
   const location = parseLocation(to);
-  if (location.kind !== 'registry' && location.kind !== 'local') {
-    throw new UsageError(`Cannot use ${quote(text)} for "--map": expected a reference behind "="`, {
+  if ('path' in location)
+    throw new UsageError(`Cannot use ${quote(text)} for "--map": expected a reference after "="`, {
       hint: 'for a layout or another archive type: regi copy archive:FILE:NAME DST',
     });
-  }
   return { text, old, to: location };
 }
 
-/** What is in an archive. */
+/** The names in an archive. */
 type NamesIn = Pick<ImageSource, 'images' | 'unnamed' | 'omitted'>;
 
 /**
- * Says where each image goes. A mapping of an image counts before one of its repository, and both before the prefix. Two names with
- * the same content that go to one name are one.
+ * Returns the destination of each image. A mapping of an image wins over one of its repository, and both win over
+ * the prefix. Two names of the same content with one destination count once.
  *
- * @throws {UsageError} when two images go to one name, when a mapping means no image, and when nothing says where an image goes.
+ * @throws {UsageError} when two images go to one name, a mapping matches no image, or an image has no destination.
  */
 export function planNames(
   { images, unnamed, omitted }: NamesIn,
@@ -105,23 +106,23 @@ export function planNames(
   const used = new Set<NameMapping>();
   const planned = new Map<string, PlannedImport>();
   const unplaced: string[] = [];
-  for (const image of images) {
-    const name = image.name ?? image.root.digest;
-    const destination = destinationOf(image, unnamed, naming, used);
+  for (const entry of images) {
+    const { digest } = entry.root;
+    const label = entry.name ?? digest;
+    const destination = destinationOf(entry, unnamed, naming, used);
     if (destination === undefined) {
-      unplaced.push(name);
+      unplaced.push(label);
       continue;
     }
     const { kind, repository, tag } = destination;
-    const reference: Reference =
-      tag === undefined
-        ? { ...repository, digest: image.root.digest }
-        : { ...repository, tag: parseTag(tag) };
+    const reference: Reference = {
+      ...repository,
+      ...(tag === undefined ? { digest } : { tag: parseTag(tag) }),
+    };
     const key = `${kind}:${formatReference(reference)}`;
     const before = planned.get(key);
-    if (before !== undefined && before.image.root.digest !== image.root.digest)
-      throw sameName(before, name);
-    planned.set(key, before ?? { image, name, target: { kind, reference } });
+    if (before !== undefined && before.entry.root.digest !== digest) throw sameName(before, label);
+    planned.set(key, before ?? { entry, label, target: { kind, reference } });
   }
   const recorded = new Set(omitted.flatMap(({ repositories }) => repositories));
   const isRecorded = ({ old }: NameMapping): boolean =>
@@ -129,20 +130,19 @@ export function planNames(
   const unusedMapping = naming.mappings.find(
     (mapping) => !used.has(mapping) && !isRecorded(mapping),
   );
-  if (unusedMapping !== undefined) {
+  if (unusedMapping !== undefined)
     throw new UsageError(
       `Cannot use ${quote(unusedMapping.text)} for "--map": the archive has no image of that name`,
-      { hint: describe(images) },
+      { hint: describeNames(images.map(({ name, root }) => name ?? root.digest)) },
     );
-  }
-  if (unplaced.length > 0) {
+  const [lost] = unplaced;
+  if (lost !== undefined)
     throw new UsageError(
-      `Cannot tell where ${quote(unplaced[0] ?? '')} goes: no --map names it, and there is no PREFIX`,
+      `Cannot import ${quote(lost)}: no --map names it, and there is no PREFIX`,
       {
         hint: 'add a PREFIX for all others; for a single image write archive:FILE:NAME in place of FILE',
       },
     );
-  }
   return [...planned.values()];
 }
 
@@ -151,7 +151,7 @@ function isSameRepository(old: string, repository: string): boolean {
   return known !== undefined && isOfRepository(old, known);
 }
 
-/** Where what the archive calls `repository` has gone before, likeliest first: another archive of the same names came there. */
+/** Returns where images of a repository in the archive went before, likeliest first: earlier archives had the same names. */
 export function repositoriesOfBase(
   repository: string,
   naming: ImportNaming,
@@ -169,7 +169,7 @@ function destinationOf(
   unnamed: Repository,
   { prefix, mappings }: ImportNaming,
   used: Set<NameMapping>,
-): (Destination & { readonly tag: string | undefined }) | undefined {
+): Destination | undefined {
   const own = image.repository ?? unnamed;
   const exact = mappings.find(({ old }) => meansImage(old, image));
   const whole = exact ?? mappings.find(({ old }) => isRepository(old, own));
@@ -188,7 +188,7 @@ function under(prefix: Repository, { path }: Repository): Repository {
   return { domain: prefix.domain, path: prefix.path === '' ? path : `${prefix.path}/${path}` };
 }
 
-/** `debian:12`, a bare tag, or a digest. */
+/** True if `--map` names this image: `debian:12`, a bare tag or a digest. */
 function meansImage(old: string, { name, tag, repository, root }: NamedImage): boolean {
   if (old === name || old === root.digest || (repository === undefined && old === tag)) return true;
   const typed = referenceIn(old);
@@ -200,7 +200,7 @@ function meansImage(old: string, { name, tag, repository, root }: NamedImage): b
   );
 }
 
-/** `debian`, without a tag. */
+/** True if `--map` names this repository: `debian`, without a tag. */
 function isRepository(old: string, repository: Repository): boolean {
   const typed = referenceIn(old);
   return (
@@ -216,16 +216,9 @@ function isOfRepository(old: string, { domain, path }: Repository): boolean {
   return typed !== undefined && typed.domain === domain && typed.path === path;
 }
 
-function sameName({ name, target }: PlannedImport, second: string): UsageError {
+function sameName({ label, target }: PlannedImport, second: string): UsageError {
   return new UsageError(
-    `Cannot import ${quote(name)} and ${quote(second)} under one name: both would be ${quote(formatReference(target.reference))}`,
-    {
-      hint: 'give one of them another name with --map OLD=NEW',
-    },
+    `Cannot import ${quote(label)} and ${quote(second)} under one name: both would be ${quote(formatReference(target.reference))}`,
+    { hint: 'give one of them another name with --map OLD=NEW' },
   );
-}
-
-function describe(images: readonly NamedImage[]): string {
-  const names = images.map(({ name, root }) => name ?? root.digest);
-  return `it holds ${names.slice(0, 5).map(quote).join(', ')}${names.length > 5 ? ` and ${names.length - 5} more` : ''}`;
 }

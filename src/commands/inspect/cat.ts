@@ -8,46 +8,41 @@ import type { Descriptor } from '../../oci/descriptor.ts';
 import { insideRoot, type FileTree, type LayerFile } from '../../operations/contents/file-tree.ts';
 import { treeOf, type VisitFile } from '../../operations/contents/list-layer.ts';
 import { readLayer } from '../../operations/contents/read-layer.ts';
-import { nameOf } from '../../tar/tar-file.ts';
-import { positional, value } from '../arguments/arguments.ts';
+import { quote } from '../../quote.ts';
 import { findFile } from '../../render/image-file.ts';
-import { listLayers, openLayered, type LayeredImage } from './layered-image.ts';
+import { nameOf } from '../../tar/tar-file.ts';
 import { withStores } from '../../targets/open-store.ts';
+import { positional } from '../arguments/arguments.ts';
+import { listLayers, openLayered, type LayeredImage } from './layered-image.ts';
 
-/** A piece of a file, valid until the next is asked for; as text where a terminal shows it. */
+/** A piece of a file, valid until the next one is requested; text for a terminal. */
 type Piece = Uint8Array | string;
 
-/** Files of this size together are kept while the layers are listed, and not looked for again. Bytes. */
+/** Files of this total size are kept while the layers are listed, and not read again. Bytes. */
 const KEPT_BYTES = 4 * 1024 * 1024;
 /** Longer lines are broken on a terminal. Characters. */
 const LONGEST_LINE = 64 * 1024;
 
-/** `regi cat`: the content of files of an image. */
-export const catCommand: CommandBody<Piece> = {
-  run: runCat,
-  text: (piece) => piece,
-};
+/** `regi cat`: prints files of an image. */
+export const catCommand: CommandBody<Piece> = { run: runCat, text: (piece) => piece };
 
 async function* runCat(args: ParsedArguments, context: Context): AsyncIterable<Piece> {
   const typed = positional(args, 0, 'an image');
   const paths = args.positionals.slice(1);
   if (context.settings.json)
     throw new UsageError('Cannot show a file as JSON', {
-      hint: 'leave out --json; regi files --json describes files',
+      hint: 'drop --json; regi files --json describes files',
     });
   yield* withStores(context, {}, async function* (stores) {
-    const image = await openLayered(stores, typed, value(args, 'platform'), context);
+    const { signal } = context;
+    const image = await openLayered(typed, args, stores, context);
     const kept = new KeptFiles(paths);
-    const tree = treeOf(
-      await listLayers(image, {
-        signal: context.signal,
-        visitorOf: (_, layer) => kept.visitor(layer),
-      }),
-    );
+    const visitorOf = (_: Descriptor, layer: number): VisitFile => kept.visitor(layer);
+    const tree = treeOf(await listLayers(image, { signal, visitorOf }));
     const files = paths.map((path) => contentOf(tree, path, typed));
     for (const [index, file] of files.entries()) {
-      const there = kept.get(file);
-      const content = there === undefined ? readFile(image, file, context) : [there];
+      const known = kept.get(file);
+      const content = known === undefined ? readFile(image, file, context) : [known];
       yield* context.io.stdout.isTTY ? asText(content, paths[index] ?? '') : content;
     }
   });
@@ -56,28 +51,25 @@ async function* runCat(args: ParsedArguments, context: Context): AsyncIterable<P
 function contentOf(tree: FileTree, path: string, typed: string): LayerFile {
   const { node } = findFile(tree, path, typed);
   if (node.kind === 'folder')
-    throw new RegiError('FAILED', `Cannot print ${JSON.stringify(path)}: it is a folder`, {
+    throw new RegiError('FAILED', `Cannot print ${quote(path)}: it is a folder`, {
       hint: `list it: regi files ${typed} ${path}`,
     });
-  if (node.own.file.type !== 'file') {
+  if (node.own.file.type !== 'file')
     throw new RegiError(
       'FAILED',
-      `Cannot print ${JSON.stringify(path)}: expected a file, found a device or pipe`,
-      {
-        hint: `see what it is: regi files -l ${typed} ${path}`,
-      },
+      `Cannot print ${quote(path)}: expected a file, found a device or pipe`,
+      { hint: `see what it is: regi files -l ${typed} ${path}` },
     );
-  }
   return node.own;
 }
 
-/** Reads its layer once more, to its end: only then are the bytes proved. */
+/** Reads the layer again, to its end: the bytes are verified only then. */
 async function* readFile(
   { source, manifest }: LayeredImage,
   wanted: LayerFile,
   { signal }: Context,
 ): AsyncGenerator<Uint8Array> {
-  const layer: Descriptor | undefined = manifest.layers[wanted.layer];
+  const layer = manifest.layers[wanted.layer];
   if (layer === undefined) return;
   let index = 0;
   for await (const { content } of readLayer(source, layer, { signal })) {
@@ -87,8 +79,9 @@ async function* readFile(
 }
 
 /**
- * Files whose names end like those that are wanted, in whatever layer and folder: which of them a container sees, and where links lead, is
- * known only at the end, and a link mostly has the name of its file (`/etc/os-release`).
+ * Keeps files with the base names of the wanted ones, from every layer and folder. Only the last layer decides
+ * which of them a container sees, and where links lead; a link mostly has the name of its file
+ * (`/etc/os-release`).
  */
 class KeptFiles {
   readonly #names: ReadonlySet<string>;
@@ -117,7 +110,7 @@ function baseOf(name: string): string {
   return posix.basename(insideRoot(name));
 }
 
-/** For a terminal, which bytes could turn upside down. */
+/** Decodes a file for a terminal, which raw bytes could reconfigure. */
 async function* asText(
   content: Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
   path: string,
@@ -126,16 +119,12 @@ async function* asText(
   let text = '';
   for await (const chunk of content) {
     if (chunk.includes(0)) {
-      throw new RegiError(
-        'FAILED',
-        `Cannot show ${JSON.stringify(path)} on a terminal: it is no text`,
-        {
-          hint: 'pipe it, or send it to a file: regi cat … > FILE',
-        },
-      );
+      throw new RegiError('FAILED', `Cannot show ${quote(path)} on a terminal: it is not text`, {
+        hint: 'pipe it, or redirect it to a file: regi cat … > FILE',
+      });
     }
     text += decoder.decode(chunk, { stream: true });
-    // Whole lines only: each piece of output ends one.
+    // Whole lines only, because each piece of output ends a line.
     const newline = text.lastIndexOf('\n') + 1;
     const end = newline === 0 && text.length > LONGEST_LINE ? text.length : newline;
     if (end > 0) yield text.slice(0, end);

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 
 import type { CommandBody, ParsedArguments } from '../../command.ts';
 import type { Context } from '../../context.ts';
+import { tryParseJson } from '../../json.ts';
 import type { Descriptor } from '../../oci/descriptor.ts';
 import { digestFrom, type Digest } from '../../oci/digest.ts';
 import { parseImageConfig } from '../../oci/image-config.ts';
@@ -11,32 +12,29 @@ import type { LeafNode } from '../../operations/contents/file-tree.ts';
 import { LayerBudget, treeOf, type VisitFile } from '../../operations/contents/list-layer.ts';
 import { readConfig } from '../../operations/copy/read-manifest.ts';
 import type { TarFile } from '../../tar/tar-file.ts';
-import { flag, positional, value } from '../arguments/arguments.ts';
+import { flag, positional } from '../arguments/arguments.ts';
 import { diffText, type DiffRow } from '../../render/diff.ts';
 import { fileReport } from '../../render/image-file.ts';
 import { listLayers, openLayered, type LayeredImage } from './layered-image.ts';
 import { withStores } from '../../targets/open-store.ts';
 
-/** `regi diff`: what changed between two images. */
-export const diffCommand: CommandBody<DiffRow> = {
-  run: runDiff,
-  text: diffText,
-};
+/** `regi diff`: compares two images. */
+export const diffCommand: CommandBody<DiffRow> = { run: runDiff, text: diffText };
 
 async function* runDiff(args: ParsedArguments, context: Context): AsyncIterable<DiffRow> {
-  const names = [positional(args, 0, 'an image'), positional(args, 1, 'a second image')] as const;
-  const platform = value(args, 'platform');
+  const [first, second] = [positional(args, 0, 'an image'), positional(args, 1, 'a second image')];
   const withFiles = !flag(args, 'no-files');
   yield* withStores(context, {}, async function* (stores) {
-    const before = await openLayered(stores, names[0], platform, context);
-    const after = await openLayered(stores, names[1], platform, context);
+    const before = await openLayered(first, args, stores, context);
+    const after = await openLayered(second, args, stores, context);
     yield { kind: 'images', before: sideOf(before), after: sideOf(after) };
     if (before.descriptor.digest === after.descriptor.digest) {
-      context.note('both are the same image');
+      context.note('Both are the same image');
       return;
     }
-    const [old, now] = [await configOf(before, context), await configOf(after, context)];
-    for (const change of diffConfigs(parseJson(old), parseJson(now)))
+    const old = await readConfig(before.source, before.manifest, context);
+    const now = await readConfig(after.source, after.manifest, context);
+    for (const change of diffConfigs(tryParseJson(old), tryParseJson(now)))
       yield { kind: 'config', ...change };
     yield* layerRows(layersOf(before, old), layersOf(after, now));
     if (withFiles) yield* fileRows(before, after, context);
@@ -54,20 +52,6 @@ function sideOf({
     layers: manifest.layers.length,
     size: manifest.layers.reduce((sum, { size }) => sum + size, 0),
   };
-}
-
-function configOf({ source, manifest }: LayeredImage, { signal }: Context): Promise<Uint8Array> {
-  return readConfig(source, manifest, { signal });
-}
-
-/** Undefined for what is no JSON: an artifact may have such a config. */
-function parseJson(bytes: Uint8Array): unknown {
-  try {
-    return JSON.parse(new TextDecoder().decode(bytes)) as unknown;
-  } catch (error) {
-    if (error instanceof SyntaxError) return undefined;
-    throw error;
-  }
 }
 
 type LayerFacts = Omit<Extract<DiffRow, { kind: 'layer' }>, 'kind' | 'change'>;
@@ -123,7 +107,7 @@ async function* fileRows(
 
 interface Shared {
   readonly budget: LayerBudget;
-  /** Layers of both images are read once. */
+  /** Files of layers that were read for the other image. */
   readonly known: Map<Digest, readonly TarFile[]>;
 }
 
@@ -146,7 +130,7 @@ async function treeWith(
   };
 }
 
-/** The digest of every file that has content. */
+/** Holds the digest of every file that has content. */
 class Contents {
   readonly #digests = new Map<Digest, Map<number, Digest>>();
 

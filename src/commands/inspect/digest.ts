@@ -1,14 +1,12 @@
 import type { CommandBody, ParsedArguments } from '../../command.ts';
 import type { Context } from '../../context.ts';
 import { RegiError } from '../../errors.ts';
-import { parseDigest, type Digest } from '../../oci/digest.ts';
-import { parsePlatform } from '../../oci/platform.ts';
+import { parseDigest } from '../../oci/digest.ts';
 import { resolveImage } from '../../operations/copy/resolve-image.ts';
-import { positional, value } from '../arguments/arguments.ts';
-import { parseLocation } from '../../targets/location.ts';
 import { withStores } from '../../targets/open-store.ts';
+import { locationArgument, platformOption, value } from '../arguments/arguments.ts';
 
-export interface DigestAnswer {
+export interface ResolvedRow {
   readonly name: string;
   readonly digest: string;
   readonly mediaType: string;
@@ -16,43 +14,27 @@ export interface DigestAnswer {
   readonly size: number;
 }
 
-/** Another digest than `--expect` says. */
-export class UnexpectedDigestError extends RegiError {
-  readonly wanted: Digest;
-  readonly found: Digest;
-
-  constructor(name: string, wanted: Digest, found: Digest) {
-    super('CONTENT_MISMATCH', `Cannot accept "${name}": expected ${wanted}, found ${found}`, {
-      hint: 'the name points at another image than it did; look at both before you use either',
-    });
-    this.wanted = wanted;
-    this.found = found;
-  }
-}
-
-/** `regi digest`: what a name points at. */
-export const digestCommand: CommandBody<DigestAnswer> = {
+/** `regi digest`: prints the digest that a name points at. */
+export const digestCommand: CommandBody<ResolvedRow> = {
   run: runDigest,
   text: ({ digest }) => `${digest}\n`,
 };
 
-async function* runDigest(args: ParsedArguments, context: Context): AsyncIterable<DigestAnswer> {
-  const location = parseLocation(positional(args, 0, 'an image'));
+async function* runDigest(args: ParsedArguments, context: Context): AsyncIterable<ResolvedRow> {
+  const location = locationArgument(args, 0, 'an image');
   const expected = value(args, 'expect');
   const wanted = expected === undefined ? undefined : parseDigest(expected);
-  const platform = value(args, 'platform');
+  const platform = platformOption(args, context);
+  const { signal } = context;
   yield* withStores(context, {}, async function* (stores) {
     const { store, reference, name } = await stores.open(location, 'source');
-    const found = await resolveImage(
-      store,
-      reference,
-      platform === undefined ? undefined : parsePlatform(platform, context.io.host),
-      {
-        signal: context.signal,
-      },
-    );
-    if (wanted !== undefined && wanted !== found.digest)
-      throw new UnexpectedDigestError(name, wanted, found.digest);
-    yield { name, digest: found.digest, mediaType: found.mediaType, size: found.size };
+    const { digest, mediaType, size } = await resolveImage(store, reference, platform, { signal });
+    if (wanted !== undefined && wanted !== digest)
+      throw new RegiError(
+        'CONTENT_MISMATCH',
+        `Cannot accept "${name}": expected ${wanted}, found ${digest}`,
+        { hint: 'the name now points at another image; inspect both before you use either' },
+      );
+    yield { name, digest, mediaType, size };
   });
 }

@@ -2,13 +2,12 @@ import type { CommandBody, ParsedArguments } from '../../command.ts';
 import type { Context } from '../../context.ts';
 import { insideRoot, type FileTree, type FoundNode } from '../../operations/contents/file-tree.ts';
 import { treeOf } from '../../operations/contents/list-layer.ts';
-import { parseCount } from '../../option-values.ts';
-import { nameOf } from '../../tar/tar-file.ts';
 import { printable } from '../../redact.ts';
-import { flag, positional, value } from '../arguments/arguments.ts';
 import { fileReport, findFile, type FileReport } from '../../render/image-file.ts';
-import { listLayers, openLayered } from './layered-image.ts';
+import { nameOf } from '../../tar/tar-file.ts';
 import { withStores } from '../../targets/open-store.ts';
+import { countOption, flag, positional } from '../arguments/arguments.ts';
+import { listLayers, openLayered } from './layered-image.ts';
 
 interface FileRow {
   readonly file: FileReport;
@@ -17,7 +16,7 @@ interface FileRow {
 
 const MAX_DEPTH = 9999;
 
-/** `regi files`: what is in an image, without unpacking it. */
+/** `regi files`: lists the files of an image without unpacking it. */
 export const filesCommand: CommandBody<FileRow> = {
   run: runFiles,
   text: ({ file, long }) => (long ? longLine(file) : `${printable(file.path)}\n`),
@@ -27,20 +26,16 @@ export const filesCommand: CommandBody<FileRow> = {
 async function* runFiles(args: ParsedArguments, context: Context): AsyncIterable<FileRow> {
   const typed = positional(args, 0, 'an image');
   const path = args.positionals[1] ?? '/';
-  const depthText = value(args, 'depth');
-  const depth =
-    depthText === undefined
-      ? Number.POSITIVE_INFINITY
-      : parseCount('--depth', depthText, 1, MAX_DEPTH);
+  const depth = countOption(args, 'depth', MAX_DEPTH) ?? Number.POSITIVE_INFINITY;
   const long = flag(args, 'long');
   yield* withStores(context, {}, async function* (stores) {
-    const image = await openLayered(stores, typed, value(args, 'platform'), context);
+    const image = await openLayered(typed, args, stores, context);
     const tree = treeOf(await listLayers(image, context));
     const from = shownNode(tree, path, typed);
     const top = depthOf(from.path);
     for (const [place, node] of tree.walk(from)) {
       context.signal.throwIfAborted();
-      // Of a folder what is in it is wanted.
+      // For a folder, its content is listed and not the folder itself.
       if (place === from.path && node.kind === 'folder') continue;
       if (depthOf(place) - top > depth) continue;
       yield { file: fileReport(place, node, image.manifest), long };
@@ -48,7 +43,7 @@ async function* runFiles(args: ParsedArguments, context: Context): AsyncIterable
   });
 }
 
-/** A link to a folder is that folder; one to a file is the link, as `ls -l` has it. */
+/** Follows a link to a folder, but shows a link to a file as a link, as `ls -l` does. */
 function shownNode(tree: FileTree, path: string, typed: string): FoundNode {
   const found = findFile(tree, path, typed);
   return found.node.kind === 'folder'
@@ -69,7 +64,7 @@ const TYPE_LETTERS = {
   fifo: 'p',
 } as const satisfies Record<FileReport['type'], string>;
 
-/** As `tar -tv --numeric-owner` shows it, and so mostly as `ls -l`. */
+/** Formats a file as `tar -tv --numeric-owner` does, which is close to `ls -l`. */
 function longLine({
   path,
   type,
@@ -87,7 +82,7 @@ function longLine({
   return `${TYPE_LETTERS[type]}${modeText(mode)} ${owner} ${what.padStart(Math.max(18 - owner.length, 0))} ${when.padEnd(16)} ${printable(`${path}${link === undefined ? '' : ` -> ${link}`}`)}\n`;
 }
 
-/** `rwxr-sr-t`. */
+/** Formats a mode: `rwxr-sr-t`. */
 function modeText(mode: string): string {
   const [special = 0, ...classes] = mode.split('').map(Number);
   return classes

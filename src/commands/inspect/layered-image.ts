@@ -1,18 +1,18 @@
 import pLimit from 'p-limit';
 
-import type { Context } from '../../context.ts';
-import { type Descriptor, InvalidManifestError } from '../../oci/descriptor.ts';
-import type { ImageManifest } from '../../oci/manifest.ts';
-import { parsePlatform } from '../../oci/platform.ts';
-import { LayerBudget, listLayer, type VisitFile } from '../../operations/contents/list-layer.ts';
-import { imageForHost, readForHost } from '../../operations/copy/resolve-image.ts';
-import { readManifest } from '../../operations/copy/read-manifest.ts';
+import type { ParsedArguments } from '../../command.ts';
 import { together } from '../../concurrency/together.ts';
+import type { Context } from '../../context.ts';
+import type { Descriptor } from '../../oci/descriptor.ts';
+import type { ImageManifest } from '../../oci/manifest.ts';
+import { LayerBudget, listLayer, type VisitFile } from '../../operations/contents/list-layer.ts';
+import { readImage } from '../../operations/copy/resolve-image.ts';
 import type { Source } from '../../store.ts';
 import type { TarFile } from '../../tar/tar-file.ts';
-import { countedSource, HERE } from '../output/counted-bytes.ts';
 import { parseLocation } from '../../targets/location.ts';
-import type { Stores } from '../../targets/open-store.ts';
+import type { Stores } from '../../targets/opened-store.ts';
+import { platformChoice } from '../arguments/arguments.ts';
+import { countedSource, HERE } from '../output/counted-bytes.ts';
 
 /** An image whose layers are read. */
 export interface LayeredImage {
@@ -22,7 +22,7 @@ export interface LayeredImage {
   readonly manifest: ImageManifest;
   /** Reading it is shown as progress. */
   readonly source: Source;
-  /** Shows that layers are going to be read. */
+  /** Announces layers that are about to be read. */
   readonly announce: (layers: readonly Descriptor[]) => void;
 }
 
@@ -30,45 +30,29 @@ export interface LayeredImage {
 const AT_ONCE = 4;
 
 /**
- * Opens the image of a location; of an index that of `platform`, else this machine's.
+ * Opens the image of a location. From an index it takes `--platform`, else this machine's platform.
  *
- * @param typed the location.
- * @param platform as typed.
- * @throws what `parseLocation` and opening throw.
- * @throws {PlatformNotFoundError} when the index has no such platform.
+ * @throws {PlatformNotFoundError} when the index lacks that platform.
  */
 export async function openLayered(
-  stores: Stores,
   typed: string,
-  platform: string | undefined,
+  args: ParsedArguments,
+  stores: Stores,
   context: Context,
 ): Promise<LayeredImage> {
-  const { io, signal } = context;
+  const { signal, onEvent } = context;
   const { store, reference } = await stores.open(parseLocation(typed), 'source');
-  const choice = {
-    platform: platform === undefined ? undefined : parsePlatform(platform, io.host),
-    host: io.host,
-  };
-  const found = await readForHost(store, reference, choice, { signal });
-  const descriptor = imageForHost(found, io.host);
-  const { manifest } =
-    descriptor === found.root.descriptor
-      ? found.root
-      : await readManifest(store, descriptor, { signal });
-  if (manifest.kind === 'index')
-    throw new InvalidManifestError(
-      `Cannot look into ${descriptor.digest}: expected an image, found an index in the index`,
-    );
+  const image = await readImage(store, reference, platformChoice(args, context), { signal });
   const announce = (layers: readonly Descriptor[]): void => {
-    for (const target of layers) context.onEvent({ kind: 'found', target, to: HERE });
+    for (const target of layers) onEvent({ kind: 'found', target, to: HERE });
   };
-  return { typed, descriptor, manifest, source: countedSource(store, context), announce };
+  return { typed, ...image, source: countedSource(store, context), announce };
 }
 
 export interface ListLayersOptions {
   readonly signal: AbortSignal;
   readonly budget?: LayerBudget | undefined;
-  /** What sees the files of a layer as they stream by. */
+  /** Returns the visitor of a layer's files, called as they stream by. */
   readonly visitorOf?: ((layer: Descriptor, number: number) => VisitFile) | undefined;
 }
 
@@ -83,11 +67,8 @@ export async function listLayers(
     (layer, number) => (either: AbortSignal) =>
       limit(() => {
         either.throwIfAborted();
-        return listLayer(source, layer, {
-          budget,
-          signal: either,
-          visit: visitorOf?.(layer, number),
-        });
+        const visit = visitorOf?.(layer, number);
+        return listLayer(source, layer, { budget, signal: either, visit });
       }),
   );
   return together(tasks, signal);

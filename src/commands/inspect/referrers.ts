@@ -2,7 +2,6 @@ import type { CommandBody, ParsedArguments } from '../../command.ts';
 import type { Context } from '../../context.ts';
 import { assertNever } from '../../errors.ts';
 import { shortDigest } from '../../format.ts';
-import { parsePlatform } from '../../oci/platform.ts';
 import { readManifest } from '../../operations/copy/read-manifest.ts';
 import {
   referrerTree,
@@ -12,14 +11,14 @@ import {
 import { resolveImage } from '../../operations/copy/resolve-image.ts';
 import { canListReferrers } from '../../store.ts';
 import { printable } from '../../redact.ts';
-import { positional, value } from '../arguments/arguments.ts';
+import { platformOption, positional, value } from '../arguments/arguments.ts';
 import { lanesOf } from '../arguments/copy-options.ts';
 import { fit } from '../../render/text.ts';
 import { parseLocation } from '../../targets/location.ts';
 import { withStores } from '../../targets/open-store.ts';
 import { pageStyle } from '../../render/page-style.ts';
 
-/** A line of the tree. Names are those of `--json`, and so are API. */
+/** A line of the tree. `--json` prints these names, so they are API. */
 type ReferrerRow =
   | {
       readonly kind: 'image';
@@ -27,7 +26,7 @@ type ReferrerRow =
       readonly digest: string;
       readonly mediaType: string;
     }
-  /** A manifest of the image's index that something refers to. */
+  /** A manifest of the image's index that has referrers. */
   | {
       readonly kind: 'platform';
       readonly platform: string | undefined;
@@ -41,7 +40,7 @@ type ReferrerRow =
       readonly mediaType: string;
       /** Bytes of the manifest. */
       readonly size: number;
-      /** The digest that it refers to. */
+      /** The digest of its subject. */
       readonly subject: string;
       readonly found: ReferrerNode['found'];
       readonly tag: string | undefined;
@@ -49,10 +48,10 @@ type ReferrerRow =
       readonly branch: Branch;
     };
 
-/** For each level whether more follows on it: what the lines before a row are drawn from. */
+/** Whether more rows follow, for each level of the tree. The lines before a row are drawn from it. */
 type Branch = readonly boolean[];
 
-/** `regi referrers`: what signs and describes an image, as a tree. */
+/** `regi referrers`: shows signatures, SBOMs and attestations of an image as a tree. */
 export const referrersCommand: CommandBody<ReferrerRow> = {
   run: runReferrers,
   text: rowText,
@@ -66,24 +65,16 @@ export const referrersCommand: CommandBody<ReferrerRow> = {
 async function* runReferrers(args: ParsedArguments, context: Context): AsyncIterable<ReferrerRow> {
   const typed = positional(args, 0, 'an image');
   const location = parseLocation(typed);
-  const platform = value(args, 'platform');
+  const platform = platformOption(args, context);
   const type = value(args, 'type');
-  const { signal, io } = context;
+  const { signal } = context;
   yield* withStores(context, {}, async function* (stores) {
     const { store, reference } = await stores.open(location, 'source');
-    const root = await readManifest(
-      store,
-      await resolveImage(
-        store,
-        reference,
-        platform === undefined ? undefined : parsePlatform(platform, io.host),
-        { signal },
-      ),
-      { signal },
-    );
+    const resolved = await resolveImage(store, reference, platform, { signal });
+    const root = await readManifest(store, resolved, { signal });
     if (!canListReferrers(store))
       context.note(
-        `"${typed}" is in a place that keeps no referrers; only tags and the index are looked at`,
+        `"${typed}" is in a place that keeps no referrers; only its tags and index are searched`,
       );
     const subjects = await referrerTree(store, root, {
       signal,
@@ -100,7 +91,7 @@ async function* runReferrers(args: ParsedArguments, context: Context): AsyncIter
     yield* rows;
     if (rows.length === 0)
       context.note(
-        type === undefined ? 'nothing refers to it' : `nothing of type "${type}" refers to it`,
+        type === undefined ? 'Nothing refers to it' : `Nothing of type "${type}" refers to it`,
       );
   });
 }
@@ -147,7 +138,7 @@ function referrerRows(
   );
 }
 
-/** `*` stands for any characters. */
+/** Matches a pattern in which `*` stands for any characters. */
 function typeFilter(pattern: string): (artifactType: string) => boolean {
   const parts = pattern.split('*');
   const [first = '', ...rest] = parts;
@@ -176,7 +167,7 @@ function rowText(row: ReferrerRow, context: Context): string {
   return `${fit(line(shortDigest(row.digest)), style.columns - 1, style)}\n`;
 }
 
-/** What stands before the digest, and what behind. */
+/** Returns the texts before and after the digest. */
 function partsOf(row: ReferrerRow): readonly [before: string, after: string] {
   switch (row.kind) {
     case 'image':
@@ -192,7 +183,7 @@ function partsOf(row: ReferrerRow): readonly [before: string, after: string] {
 
 type ShownReferrer = Extract<ReferrerRow, { readonly kind: 'referrer' }>;
 
-/** What cosign keeps under a tag has the media types of an image. */
+/** Names by the end of a cosign tag, whose manifests have the media types of an image. */
 const COSIGN_KINDS: ReadonlyMap<string, string> = new Map([
   ['sig', 'signature'],
   ['att', 'attestation'],

@@ -13,22 +13,7 @@ export interface RepositoryRow {
   readonly name: string;
 }
 
-/** A registry that does not tell what it holds. */
-export class NoCatalogError extends RegiError {
-  constructor(host: string, hint: string, cause?: RegiError) {
-    const status = cause instanceof RegistryAnswerError ? ` (status ${cause.status})` : '';
-    super(
-      'UNSUPPORTED',
-      `Cannot list the repositories of "${host}": it keeps no catalog${status}`,
-      {
-        hint,
-        cause,
-      },
-    );
-  }
-}
-
-/** `regi repos list`: one repository a line, as pages arrive. */
+/** `regi repos list`: prints one repository a line, as pages arrive. */
 export const reposListCommand: CommandBody<RepositoryRow> = {
   run: runReposList,
   text: ({ repository }) => `${repository}\n`,
@@ -39,18 +24,16 @@ async function* runReposList(
   context: Context,
 ): AsyncIterable<RepositoryRow> {
   const { host, namespace } = parseRegistry(positional(args, 0, 'a registry'));
-  if (host === 'docker.io' || host.endsWith('.docker.io')) {
-    throw new NoCatalogError(
+  if (host === 'docker.io' || host.endsWith('.docker.io'))
+    throw noCatalog(
       host,
-      'look on https://hub.docker.com, and list the tags of what you find: regi tags list debian',
+      'search https://hub.docker.com, and list the tags of a repository: regi tags list debian',
     );
-  }
   let found = false;
   yield* withStores(context, {}, async function* (stores) {
-    for await (const repository of repositoriesOf(
-      host,
-      (await stores.openRegistry(host)).repositories({ signal: context.signal }),
-    )) {
+    const place = await stores.openRegistry(host);
+    const repositories = place.repositories({ signal: context.signal });
+    for await (const repository of repositoriesOf(host, repositories)) {
       if (namespace !== '' && repository !== namespace && !repository.startsWith(`${namespace}/`))
         continue;
       found = true;
@@ -59,11 +42,11 @@ async function* runReposList(
   });
   if (!found)
     context.note(
-      `"${host}${namespace === '' ? '' : `/${namespace}`}" holds no repository that may be seen`,
+      `"${host}${namespace === '' ? '' : `/${namespace}`}" holds no repository that this login may see`,
     );
 }
 
-/** A 404 or a refusal is of the catalog here, and of nothing that somebody named. */
+/** Reports a 404 or a refusal as a missing catalog, because the user named no repository. */
 async function* repositoriesOf(
   host: string,
   repositories: AsyncIterable<string>,
@@ -71,18 +54,26 @@ async function* repositoriesOf(
   try {
     yield* repositories;
   } catch (error) {
-    if (error instanceof RegiError && (error.code === 'NOT_FOUND' || error.code === 'REFUSED')) {
-      throw new NoCatalogError(
+    if (error instanceof RegiError && (error.code === 'NOT_FOUND' || error.code === 'REFUSED'))
+      throw noCatalog(
         host,
         `name a repository and list its tags: regi tags list ${host}/NAME`,
         error,
       );
-    }
     throw error;
   }
 }
 
-/** `HOST[:PORT][/NAMESPACE]`. @throws {UsageError} on anything else; what may be a password is not quoted. */
+function noCatalog(host: string, hint: string, cause?: RegiError): RegiError {
+  const status = cause instanceof RegistryAnswerError ? ` (status ${cause.status})` : '';
+  return new RegiError(
+    'UNSUPPORTED',
+    `Cannot list the repositories of "${host}": it keeps no catalog${status}`,
+    { hint, cause },
+  );
+}
+
+/** Parses `HOST[:PORT][/NAMESPACE]`. @throws {UsageError} on anything else, without quoting a password. */
 function parseRegistry(text: string): { host: string; namespace: string } {
   const bare = text.replace(/^[a-z]+:\/\//i, '').replace(/^.*@|[?#].*$/gs, '');
   if (bare !== text) {

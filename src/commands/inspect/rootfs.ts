@@ -7,18 +7,19 @@ import { treeOf } from '../../operations/contents/list-layer.ts';
 import { mergedTar } from '../../operations/contents/merged-tar.ts';
 import { ifPresent } from '../../disk/errno.ts';
 import { UsageError } from '../../errors.ts';
-import { positional, value } from '../arguments/arguments.ts';
-import { listLayers, openLayered } from './layered-image.ts';
+import { quote } from '../../quote.ts';
 import { withStores } from '../../targets/open-store.ts';
+import { positional, value } from '../arguments/arguments.ts';
 import { writeOutput } from '../output/write-output.ts';
+import { listLayers, openLayered } from './layered-image.ts';
 
-/** A piece of the tar, valid until the next is asked for; or what was written to a file. */
+/** A piece of the tar, valid until the next one is requested; or the file that was written. */
 type RootfsRow =
   | { readonly kind: 'bytes'; readonly bytes: Uint8Array }
   | { readonly kind: 'file'; readonly file: RootfsFile };
 
 interface RootfsFile {
-  /** Of the image. */
+  /** The digest of the image. */
   readonly digest: string;
   /** Bytes of the tar. */
   readonly size: number;
@@ -26,7 +27,7 @@ interface RootfsFile {
   readonly path: string;
 }
 
-/** `regi rootfs`: the files of an image as one tar. */
+/** `regi rootfs`: writes the files of an image as one tar. */
 export const rootfsCommand: CommandBody<RootfsRow> = {
   run: runRootfs,
   text: (row) => (row.kind === 'bytes' ? row.bytes : ''),
@@ -40,7 +41,7 @@ async function* runRootfs(args: ParsedArguments, context: Context): AsyncIterabl
   await refuseOutput(path, typed, context);
   const { signal } = context;
   yield* withStores(context, {}, async function* (stores) {
-    const image = await openLayered(stores, typed, value(args, 'platform'), context);
+    const image = await openLayered(typed, args, stores, context);
     const { source, manifest, descriptor } = image;
     const tree = treeOf(await listLayers(image, context));
     const tar = mergedTar(source, manifest.layers, tree, { signal });
@@ -67,17 +68,14 @@ async function refuseOutput(
 ): Promise<void> {
   if (path !== undefined) {
     const file = resolve(io.cwd, path);
-    const there = await ifPresent('write', file, stat(file));
-    if (there?.isDirectory() !== true && !/[\\/]$/.test(path)) return;
-    throw new UsageError(
-      `Cannot write to ${JSON.stringify(path)}: expected a file, found a folder`,
-      {
-        hint: `unpack the tar into it: regi rootfs ${image} | tar -x -C ${path}`,
-      },
-    );
+    const found = await ifPresent('write', file, stat(file));
+    if (found?.isDirectory() !== true && !/[\\/]$/.test(path)) return;
+    throw new UsageError(`Cannot write to ${quote(path)}: expected a file, found a folder`, {
+      hint: `unpack the tar into it: regi rootfs ${image} | tar -x -C ${path}`,
+    });
   }
   if (settings.json)
-    throw new UsageError('Cannot show a tar as JSON', { hint: 'add -o FILE, or leave out --json' });
+    throw new UsageError('Cannot show a tar as JSON', { hint: 'add -o FILE, or drop --json' });
   if (io.stdout.isTTY)
     throw new UsageError('Cannot show a tar on a terminal', {
       hint: `add -o FILE, or unpack it: regi rootfs ${image} | tar -x -C DIR`,

@@ -2,30 +2,31 @@ import type { CommandBody, ParsedArguments } from '../../command.ts';
 import type { Context } from '../../context.ts';
 import { RegiError, UsageError } from '../../errors.ts';
 import { parseCount, parseHost } from '../../option-values.ts';
+import { quote } from '../../quote.ts';
 import { printable } from '../../redact.ts';
 import type { FoundRepository } from '../../registry/search.ts';
-import { positional, value, values } from '../arguments/arguments.ts';
+import { countOption, positional, values } from '../arguments/arguments.ts';
 import { pageStyle } from '../../render/page-style.ts';
 import { createRegistries, type Registries } from '../../targets/registries.ts';
 import { fit, tableLines } from '../../render/text.ts';
 
-/** A repository that was found. Names are those of `--json`, and so are API. */
+/** A repository that was found. `--json` prints these names, so they are API. */
 interface SearchRow {
-  /** As it is written in a reference. */
+  /** As a reference has it. */
   readonly name: string;
   readonly description: string;
   readonly mark: FoundRepository['mark'];
   readonly stars: number | undefined;
   readonly pulls: number | string | undefined;
-  /** The line of the table, and above the first the head of it. */
+  /** A line of the table, with the header before the first one. */
   readonly line: string;
 }
 
 const DEFAULT_LIMIT = 25;
-/** Docker Hub gives no more. */
+/** Docker Hub returns no more. */
 const MAX_LIMIT = 100;
 
-/** `regi search`: repositories by words of their names. */
+/** `regi search`: finds repositories by name. */
 export const searchCommand: CommandBody<SearchRow> = {
   run: runSearch,
   text: ({ line }) => line,
@@ -34,16 +35,14 @@ export const searchCommand: CommandBody<SearchRow> = {
 
 async function* runSearch(args: ParsedArguments, context: Context): AsyncIterable<SearchRow> {
   const { host, term } = parseSearch(positional(args, 0, 'a word'));
-  const limitText = value(args, 'limit');
-  const limit =
-    limitText === undefined ? DEFAULT_LIMIT : parseCount('--limit', limitText, 1, MAX_LIMIT);
+  const limit = countOption(args, 'limit', MAX_LIMIT) ?? DEFAULT_LIMIT;
   const accepts = parseFilters(values(args, 'filter'));
   const registries = await createRegistries(context);
   try {
     const found = await search(registries, host, term, limit, context.signal);
     const shown = found.filter(accepts).slice(0, limit);
     if (shown.length === 0)
-      context.note(`"${host ?? 'docker.io'}" has nothing that matches ${JSON.stringify(term)}`);
+      context.note(`No repository of "${host ?? 'docker.io'}" matches ${quote(term)}`);
     const lines = tableOf(shown, host, context);
     for (const [index, { repository, ...rest }] of shown.entries())
       yield { name: nameOf(repository, host), ...rest, line: lines[index] ?? '' };
@@ -59,18 +58,16 @@ async function search(
   limit: number,
   signal: AbortSignal,
 ): Promise<readonly FoundRepository[]> {
-  if (host === undefined) {
-    const { HUB_HOST, searchHub } = await import('../../registry/search.ts');
+  const { HUB_HOST, searchHarbor, searchHub } = await import('../../registry/search.ts');
+  if (host === undefined)
     return searchHub(registries.connect(HUB_HOST, 'source'), term, { limit, signal });
-  }
-  const { searchHarbor } = await import('../../registry/search.ts');
   return (
     (await searchHarbor(registries.connect(host, 'source'), term, { signal })) ??
     searchCatalog(registries, host, term, limit, signal)
   );
 }
 
-/** Other registries have a list at most. */
+/** Searches the catalog of a registry that has no search. */
 async function searchCatalog(
   registries: Registries,
   host: string,
@@ -82,13 +79,8 @@ async function searchCatalog(
   try {
     for await (const repository of registries.openPlace(host).repositories({ signal })) {
       if (!repository.includes(term.toLowerCase())) continue;
-      found.push({
-        repository,
-        description: '',
-        mark: undefined,
-        stars: undefined,
-        pulls: undefined,
-      });
+      const unknown = { mark: undefined, stars: undefined, pulls: undefined };
+      found.push({ repository, description: '', ...unknown });
       if (found.length >= limit) break;
     }
   } catch (error) {
@@ -97,16 +89,13 @@ async function searchCatalog(
     throw new RegiError(
       'UNSUPPORTED',
       `Cannot search "${host}": it has neither a search nor a catalog`,
-      {
-        hint: `name a repository and list its tags: regi tags list ${host}/NAME`,
-        cause: error,
-      },
+      { hint: `name a repository and list its tags: regi tags list ${host}/NAME`, cause: error },
     );
   }
   return found;
 }
 
-/** As docker: what stands before the first "/" is a registry when it looks like one. */
+/** Splits a term as docker does: the word before the first "/" is a registry when it looks like one. */
 function parseSearch(text: string): { readonly host: string | undefined; readonly term: string } {
   const slash = text.indexOf('/');
   const [first, rest] = [text.slice(0, Math.max(slash, 0)), text.slice(slash + 1)];
@@ -126,7 +115,7 @@ function required(term: string): string {
   });
 }
 
-/** Docker's filters. @throws {UsageError} on others. */
+/** Parses docker's filters. @throws {UsageError} on others. */
 function parseFilters(texts: readonly string[]): (found: FoundRepository) => boolean {
   const filters = texts.map((text): ((found: FoundRepository) => boolean) => {
     const [, name, wanted = ''] = /^([a-z-]+)=(.+)$/.exec(text) ?? [];
@@ -138,7 +127,7 @@ function parseFilters(texts: readonly string[]): (found: FoundRepository) => boo
     if (name === 'is-official' && (isYes || ['false', '0'].includes(wanted)))
       return ({ mark }) => (mark === 'official') === isYes;
     throw new UsageError(
-      `Cannot use ${JSON.stringify(text)} for "--filter": expected stars=N or is-official=true`,
+      `Cannot use ${quote(text)} for "--filter": expected stars=N or is-official=true`,
       { hint: 'write --filter stars=10' },
     );
   });
@@ -151,7 +140,7 @@ function nameOf(repository: string, host: string | undefined): string {
 
 const DESCRIPTION_WIDTH = 60;
 
-/** Columns that nobody fills are left out. */
+/** Formats a table without its empty columns. */
 function tableOf(
   found: readonly FoundRepository[],
   host: string | undefined,

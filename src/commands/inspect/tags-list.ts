@@ -1,28 +1,28 @@
 import type { CommandBody, ParsedArguments } from '../../command.ts';
 import type { Context } from '../../context.ts';
-import { RegiError, UsageError } from '../../errors.ts';
 import { inOrder } from '../../concurrency/in-order.ts';
+import { RegiError } from '../../errors.ts';
 import { tagFilter } from '../../operations/tags/select-tags.ts';
 import { sortTags, TAG_ORDERS } from '../../operations/tags/sort-tags.ts';
-import { parseCount } from '../../option-values.ts';
-import { canListTags, type Store } from '../../store.ts';
-import { flag, positional, value, values } from '../arguments/arguments.ts';
+import type { Store } from '../../store.ts';
 import { parseRepositoryLocation } from '../../targets/location.ts';
 import { withStores } from '../../targets/open-store.ts';
+import { countOption, flag, positional, value, values } from '../arguments/arguments.ts';
+import { tagsOf } from '../arguments/matching-tags.ts';
 
 export interface TagRow {
   readonly tag: string;
-  /** With `--digests`. Undefined when the tag names nothing any more. */
+  /** With `--digests`. Undefined when the tag was deleted meanwhile. */
   readonly digest?: string | undefined;
   /** With `--sort created`. */
   readonly created?: string | undefined;
 }
 
-/** Tags looked at together; each costs a request or three. */
+/** Tags that are resolved at the same time; each costs one to three requests. */
 const AT_ONCE = 16;
 const MAX_LIMIT = 999_999_999;
 
-/** `regi tags list`: one tag a line, as pages arrive. */
+/** `regi tags list`: prints one tag a line, as pages arrive. */
 export const tagsListCommand: CommandBody<TagRow> = {
   run: runTagsList,
   text: ({ tag, digest }) => `${tag}${digest === undefined ? '' : `\t${digest}`}\n`,
@@ -32,22 +32,18 @@ function runTagsList(args: ParsedArguments, context: Context): AsyncIterable<Tag
   const location = parseRepositoryLocation(positional(args, 0, 'a repository'));
   const accepts = tagFilter(values(args, 'match'));
   const order = TAG_ORDERS.find((known) => known === value(args, 'sort'));
-  const limitText = value(args, 'limit');
-  const limit =
-    limitText === undefined
-      ? Number.POSITIVE_INFINITY
-      : parseCount('--limit', limitText, 1, MAX_LIMIT);
+  const limit = countOption(args, 'limit', MAX_LIMIT) ?? Number.POSITIVE_INFINITY;
   const wants: Wants = { digests: flag(args, 'digests'), created: order === 'created' };
   return withStores(context, {}, async function* (stores) {
-    const { store, name } = await stores.open(location, 'source');
-    if (!canListTags(store)) throw new UsageError(`Cannot list the tags of "${name}"`);
-    const tags = store.listTags({ signal: context.signal });
+    const opened = await stores.open(location, 'source');
+    const { store } = opened;
+    const tags = tagsOf(opened, context);
     if (order === undefined) {
       const rows = accepted(tags, accepts, limit);
       yield* wants.digests ? looked(store, rows, wants, context) : rows;
       return;
     }
-    // Dates must be known of all before the first can be chosen; digests only of those that are shown.
+    // Sorting needs the dates of all tags; only the tags that are shown need their digests.
     const rows = accepted(tags, accepts, Number.POSITIVE_INFINITY);
     const found = await all(wants.created ? looked(store, rows, wants, context) : rows);
     const shown = sortTags(found, order).slice(0, Math.min(limit, found.length));
@@ -60,7 +56,7 @@ interface Wants {
   readonly created: boolean;
 }
 
-/** The page behind the last that is wanted is not asked for. */
+/** Stops at the limit, so that no further page is requested. */
 async function* accepted(
   tags: AsyncIterable<string>,
   accepts: (tag: string) => boolean,
@@ -88,15 +84,15 @@ async function* looked(
   context: Context,
 ): AsyncIterable<TagRow> {
   const limit = context.settings.concurrency ?? AT_ONCE;
-  const answers = inOrder(
+  const outcomes = inOrder(
     asynchronous(rows),
     { limit, signal: context.signal },
     async ({ tag }, signal) => settled(look(store, tag, wants, signal)),
   );
-  for await (const answer of answers) {
+  for await (const outcome of outcomes) {
     context.signal.throwIfAborted();
-    if ('error' in answer) throw answer.error;
-    yield answer.row;
+    if ('error' in outcome) throw outcome.error;
+    yield outcome.row;
   }
 }
 
@@ -116,7 +112,7 @@ async function look(
       created: await readCreated(store, root, { signal }),
     };
   } catch (error) {
-    // Deleted meanwhile, or a tag whose image is not whole: the others are still wanted.
+    // A tag that was deleted meanwhile, or whose image is incomplete, must not hide the others.
     if (error instanceof RegiError && SHOWN_WITHOUT.has(error.code)) return { tag };
     throw error;
   }

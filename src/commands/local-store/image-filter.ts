@@ -1,33 +1,35 @@
 import picomatch from 'picomatch';
 
+import { UsageError } from '../../errors.ts';
 import { familiarReference, formatReference } from '../../oci/reference.ts';
 import type { ImageSummary } from '../../operations/inspect/summarize-image.ts';
-import type { LocalImage } from '../../stores/layout/local-store.ts';
-import { UsageError } from '../../errors.ts';
+import { quote } from '../../quote.ts';
+import type { LocalImage } from '../../targets/local.ts';
 
 export type AcceptsImage = (image: LocalImage, summary: ImageSummary) => boolean;
 
 export interface ImageFilter {
-  /** Images whose age others are compared with, as typed. */
+  /** Images whose creation time filters compare with, as typed. */
   readonly others: readonly string[];
-  /** @param createdAt when the image of `others` was made, in ms; undefined where it does not say. */
+  /** @param createdAt creation times of the images of `others`, in ms; undefined where an image has none. */
   readonly accepting: (createdAt: ReadonlyMap<string, number | undefined>) => AcceptsImage;
 }
 
 type Times = Parameters<ImageFilter['accepting']>[0];
 type Check = (image: LocalImage, summary: ImageSummary, times: Times) => boolean;
 
-/** A pattern is typed by a person; a long one only costs time. */
+/** People type shorter patterns; a long one only costs time. */
 const PATTERN_LENGTH = 512;
 
 const KINDS =
   'reference=PATTERN, label=KEY[=VALUE], before=IMAGE, since=IMAGE, until=TIME, dangling=true or dangling=false';
 
 /**
- * Makes a filter of the name and the `--filter` values of a command line: images must fit all kinds, and of `reference` any.
+ * Combines the name and the `--filter` values of a command line: an image must match each kind of filter, and any
+ * one `reference` pattern.
  *
- * @param now milliseconds, for what is said as an age.
- * @throws {UsageError} on a filter that is none.
+ * @param now milliseconds; ages count back from it.
+ * @throws {UsageError} on an unknown filter.
  */
 export function parseImageFilter(
   name: string | undefined,
@@ -52,7 +54,7 @@ export function parseImageFilter(
       const until = parseUntil(wanted, now);
       checks.push((_, { created }) => isOnSide('before', timeOf(created), until));
     } else {
-      throw new UsageError(`Cannot filter by ${JSON.stringify(filter)}: expected ${KINDS}`, {
+      throw new UsageError(`Cannot filter by ${quote(filter)}: expected ${KINDS}`, {
         hint: 'write it as docker does: --filter reference="*/app:1.*"',
       });
     }
@@ -67,13 +69,13 @@ export function parseImageFilter(
   };
 }
 
-/** When something was made that says so, in ms. */
+/** Parses a creation time into ms; undefined when there is none. */
 export function timeOf(created: string | undefined): number | undefined {
   const time = Date.parse(created ?? '');
   return Number.isNaN(time) ? undefined : time;
 }
 
-/** What does not say when it was made is on neither side. */
+/** False for an image without a creation time. */
 function isOnSide(
   side: 'before' | 'since',
   time: number | undefined,
@@ -96,10 +98,10 @@ const UNIT_MS: ReadonlyMap<string, number> = new Map([
   ['m', 60_000],
   ['h', 3_600_000],
 ]);
-/** As Go writes durations: `24h`, `1h30m`. */
+/** Matches durations of Go: `24h`, `1h30m`. */
 const DURATION = /^(?:\d{1,9}(?:\.\d{1,9})?(?:ms|[smh]))+$/;
 
-/** A duration means so long ago; else it is a date, with or without a time, or the seconds of Unix. */
+/** Parses an age, a date with or without a time, or seconds of Unix time, into ms. */
 function parseUntil(text: string, now: number): number {
   if (DURATION.test(text)) {
     const parts = [...text.matchAll(/([\d.]+)(ms|[smh])/g)];
@@ -117,10 +119,8 @@ function parseUntil(text: string, now: number): number {
     : undefined;
   if (time !== undefined) return time;
   throw new UsageError(
-    `Cannot use ${JSON.stringify(text)} for "until": expected an age such as 24h, or a date`,
-    {
-      hint: 'write --filter until=24h, or until=2026-01-31T12:00:00Z',
-    },
+    `Cannot use ${quote(text)} for "until": expected an age such as 24h, or a date`,
+    { hint: 'write --filter until=24h, or until=2026-01-31T12:00:00Z' },
   );
 }
 
@@ -131,7 +131,7 @@ function hasLabel(labels: Readonly<Record<string, string>>, wanted: string): boo
   return Object.hasOwn(labels, key) && labels[key] === wanted.slice(at + 1);
 }
 
-/** As docker: the pattern may mean the repository alone, or the repository with its tag, in short or in full. */
+/** Matches as docker does: the repository with or without its tag, in short or in full. */
 function matcherOf(pattern: string): (image: LocalImage) => boolean {
   if (pattern.length > PATTERN_LENGTH)
     throw new UsageError(

@@ -1,16 +1,15 @@
 import type { CommandBody, ParsedArguments } from '../../command.ts';
 import type { Context } from '../../context.ts';
 import type { Digest } from '../../oci/digest.ts';
+import { UsageError } from '../../errors.ts';
 import { familiarReference } from '../../oci/reference.ts';
 import { summarizeImage, type ImageSummary } from '../../operations/inspect/summarize-image.ts';
+import { imageLines, parseImageFormat, type ImageFormat } from '../../render/images.ts';
 import type { CallOptions } from '../../store.ts';
-import type { LocalImage, LocalStore } from '../../stores/layout/local-store.ts';
-import { UsageError } from '../../errors.ts';
+import { findLocal, type LocalImage, type LocalStore } from '../../targets/local.ts';
+import { withStores } from '../../targets/open-store.ts';
 import { flag, value, values } from '../arguments/arguments.ts';
 import { parseImageFilter, timeOf } from './image-filter.ts';
-import { imageLines, parseImageFormat, type ImageFormat } from '../../render/images.ts';
-import { findLocal } from '../../targets/local-images.ts';
-import { withStores } from '../../targets/open-store.ts';
 
 /** An image of the local store by one of its names. */
 export interface ImageRow {
@@ -19,19 +18,19 @@ export interface ImageRow {
   /** As people write it: `nginx`. */
   readonly repository: string | undefined;
   readonly tag: string | undefined;
-  /** Of what was pulled: of an index, although one platform of it is here. */
+  /** The digest that was pulled: that of an index, even if only one platform of it is stored. */
   readonly digest: string;
   readonly manifest: Digest;
   readonly id: Digest;
   readonly created: string | undefined;
-  /** Bytes, compressed as it is kept. */
+  /** Compressed size in bytes. */
   readonly size: number;
   readonly platform: string | undefined;
-  /** As it is printed, and above the first the head of a table. */
+  /** A line of the table, with the header before the first one. */
   readonly line: string;
 }
 
-/** `regi images`: what the local store holds. */
+/** `regi images`: lists the images of the local store. */
 export const imagesCommand: CommandBody<ImageRow> = {
   run: runImages,
   text: ({ line }) => line,
@@ -46,25 +45,30 @@ async function* runImages(args: ParsedArguments, context: Context): AsyncIterabl
     const { signal, settings, warn, note } = context;
     const store = await stores.openLocal('source');
     const accepts = filter.accepting(await timesOf(filter.others, store, { signal }));
-    const found: { readonly image: LocalImage; readonly summary: ImageSummary }[] = [];
+    const found: Found[] = [];
     for (const image of await store.images({ signal })) {
-      const summary = await summarizeImage(store.whole, image.root, { signal });
+      const summary = await summarizeImage(store.content, image.root, { signal });
       if (accepts(image, summary)) found.push({ image, summary });
     }
     for (const { image, summary } of found) {
       if (summary.problem !== undefined)
         warn(
           `${image.name ?? image.root.digest} is damaged: ${summary.problem}`,
-          `to mend it, type: regi pull ${image.name ?? 'REF'}`,
+          `to repair it, type: regi pull ${image.name ?? 'REF'}`,
         );
     }
     const rows = found.toSorted(byAge).map(({ image, summary }) => rowOf(image, summary));
     if (rows.length === 0 && !settings.quiet)
-      note('There are no such images in the local store; to get one, type: regi pull REF');
+      note('The local store has no such images; to pull one, type: regi pull REF');
     const shown = settings.json ? rows : listed(rows, args, settings.quiet);
     const lines = imageLines(shown, format, { whole: flag(args, 'no-trunc'), now });
     for (const [index, row] of shown.entries()) yield { ...row, line: lines[index] ?? '' };
   });
+}
+
+interface Found {
+  readonly image: LocalImage;
+  readonly summary: ImageSummary;
 }
 
 type Row = Omit<ImageRow, 'line'>;
@@ -90,7 +94,7 @@ function rowOf(
   };
 }
 
-/** As docker: an id once, and no line for a digest of what has a tag beside it, unless digests are shown. */
+/** Selects rows as docker does: each id once, and digests only of untagged images, unless digests are shown. */
 function listed(rows: readonly Row[], args: ParsedArguments, quiet: boolean): readonly Row[] {
   if (quiet) return [...new Map(rows.map((row) => [row.id, row])).values()];
   if (flag(args, 'digests')) return rows;
@@ -105,7 +109,7 @@ function listed(rows: readonly Row[], args: ParsedArguments, quiet: boolean): re
   );
 }
 
-/** @throws {UsageError} when two flags say how. */
+/** @throws {UsageError} when flags exclude each other. */
 function formatOf(args: ParsedArguments, { settings }: Context): ImageFormat {
   const digests = flag(args, 'digests');
   const typed = value(args, 'format');
@@ -113,13 +117,13 @@ function formatOf(args: ParsedArguments, { settings }: Context): ImageFormat {
   if (settings.quiet || settings.json) {
     const other = settings.quiet ? '--quiet' : '--json';
     throw new UsageError(`Cannot use --format together with ${other}`, {
-      hint: 'leave one of them out',
+      hint: 'drop one of them',
     });
   }
   return parseImageFormat(typed, digests);
 }
 
-/** When the images that others are compared with were made. */
+/** Returns the creation times of the images that filters compare with. */
 async function timesOf(
   others: readonly string[],
   store: LocalStore,
@@ -127,23 +131,19 @@ async function timesOf(
 ): Promise<ReadonlyMap<string, number | undefined>> {
   const times = new Map<string, number | undefined>();
   for (const text of others) {
-    const [image] = (await findLocal(store, text, options)).images;
-    if (image !== undefined)
-      times.set(text, timeOf((await summarizeImage(store.whole, image.root, options)).created));
+    const [{ root }] = (await findLocal(store, text, options)).images;
+    times.set(text, timeOf((await summarizeImage(store.content, root, options)).created));
   }
   return times;
 }
 
-/** The youngest first, as docker does it. */
-function byAge(
-  a: { readonly image: LocalImage; readonly summary: ImageSummary },
-  b: typeof a,
-): number {
+/** Sorts the youngest first, as docker does. */
+function byAge(a: Found, b: Found): number {
   const [first, second] = [a, b].map(({ summary }) => Date.parse(summary.created ?? '') || 0);
   return (second ?? 0) - (first ?? 0) || compareNames(a.image.name, b.image.name);
 }
 
-/** Not by the language of the machine, and those without a name last. */
+/** Compares by code units, so that the language of the machine does not matter. Undefined comes last. */
 function compareNames(a: string | undefined, b: string | undefined): number {
   if (a === b) return 0;
   if (a === undefined || b === undefined) return a === undefined ? 1 : -1;

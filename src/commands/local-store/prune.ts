@@ -1,28 +1,26 @@
 import type { CommandBody, ParsedArguments } from '../../command.ts';
 import type { Context } from '../../context.ts';
 import { formatBytes } from '../../format.ts';
-import { flag } from '../arguments/arguments.ts';
 import { withStores } from '../../targets/open-store.ts';
+import { findUnfinished } from '../../targets/unfinished.ts';
+import { flag } from '../arguments/arguments.ts';
 
 export interface PruneRow {
-  /** Manifests, configs and layers; with `--journal` files and uploads. */
+  /** Digests of manifests, configs and layers; with `--journal`, names of files and uploads. */
   readonly deleted: readonly string[];
-  /** Of that content. */
+  /** Their total size. */
   readonly bytes: number;
-  /** Whether it would be deleted only. */
+  /** True when nothing was really deleted. */
   readonly dryRun: boolean;
 }
 
-/** `regi prune`: frees what no name of the local store leads to. */
-export const pruneCommand: CommandBody<PruneRow> = {
-  run: runPrune,
-  text: pruneText,
-};
+/** `regi prune`: removes unused data from the local store. */
+export const pruneCommand: CommandBody<PruneRow> = { run: runPrune, text: pruneText };
 
 async function* runPrune(args: ParsedArguments, context: Context): AsyncIterable<PruneRow> {
   const dryRun = flag(args, 'dry-run');
   if (flag(args, 'journal')) {
-    yield await forget(context, dryRun);
+    yield await discardUnfinished(context, dryRun);
     return;
   }
   yield* withStores(context, {}, async function* (stores) {
@@ -34,12 +32,12 @@ async function* runPrune(args: ParsedArguments, context: Context): AsyncIterable
     });
     if (youngBytes > 0)
       context.note(
-        `${formatBytes(youngBytes)} that nothing names are younger than ten minutes and stay: another program may be about to name them`,
+        `Kept ${formatBytes(youngBytes)} without a name that are younger than ten minutes: another program may be about to name them`,
       );
     const unfinished = await unfinishedBytes(context);
     if (unfinished > 0)
       context.note(
-        `${formatBytes(unfinished)} stay for interrupted commands to go on with; \`regi prune --journal\` forgets them`,
+        `Kept ${formatBytes(unfinished)} that interrupted commands can resume; \`regi prune --journal\` discards them`,
       );
     yield {
       deleted: removed.map(({ digest }) => digest),
@@ -50,15 +48,13 @@ async function* runPrune(args: ParsedArguments, context: Context): AsyncIterable
 }
 
 async function unfinishedBytes(context: Context): Promise<number> {
-  const { findUnfinished } = await import('../../targets/forget-unfinished.ts');
   let bytes = 0;
   for await (const unfinished of findUnfinished(context)) bytes += unfinished.bytes;
   return bytes;
 }
 
-/** Only what is unfinished: who wants to get rid of that has not asked for anything else to go. */
-async function forget(context: Context, dryRun: boolean): Promise<PruneRow> {
-  const { findUnfinished } = await import('../../targets/forget-unfinished.ts');
+/** Discards partial data, and nothing else. */
+async function discardUnfinished(context: Context, dryRun: boolean): Promise<PruneRow> {
   const deleted: string[] = [];
   let bytes = 0;
   for await (const unfinished of findUnfinished(context)) {

@@ -1,25 +1,27 @@
 import type { CommandBody, ParsedArguments } from '../../command.ts';
 import type { Context } from '../../context.ts';
 import { RegiError } from '../../errors.ts';
-import { familiarReference } from '../../oci/reference.ts';
-import type { Sweep } from '../../stores/layout/garbage.ts';
-import type { LocalImage, LocalStore } from '../../stores/layout/local-store.ts';
-import { NotInStoreError } from '../../stores/not-found.ts';
+import { familiarReference, imageName, repositoryName } from '../../oci/reference.ts';
+import {
+  findLocal,
+  type LocalImage,
+  type LocalMatch,
+  type LocalStore,
+} from '../../targets/local.ts';
+import { withStores } from '../../targets/open-store.ts';
 import { flag } from '../arguments/arguments.ts';
 import { eachArgument } from '../arguments/each-argument.ts';
-import { findLocal, type LocalMatch } from '../../targets/local-images.ts';
-import { withStores } from '../../targets/open-store.ts';
 
 export interface RemovedRow {
-  /** Names that are gone, as people write them. */
+  /** Removed names, as people write them. */
   readonly untagged: readonly string[];
-  /** Content that is gone: manifests, configs and layers that nothing else needs. */
+  /** Removed content: manifests, configs and layers that no other image needs. */
   readonly deleted: readonly string[];
-  /** Of that content. */
+  /** Size of that content. */
   readonly bytes: number;
 }
 
-/** `regi rmi`: names of the local store, and what nothing else needs, in docker's words. */
+/** `regi rmi`: removes names from the local store, and content that only they needed, with docker's output. */
 export const rmiCommand: CommandBody<RemovedRow> = {
   run: runRmi,
   text: ({ untagged, deleted }) =>
@@ -31,19 +33,19 @@ export const rmiCommand: CommandBody<RemovedRow> = {
 
 async function* runRmi(args: ParsedArguments, context: Context): AsyncIterable<RemovedRow> {
   yield* withStores(context, {}, async function* (stores) {
-    // As a source: what is not there need not be made to find nothing in it.
+    // Opened as a source, so that a missing store is not created.
     const store = await stores.openLocal('source');
     const images = args.positionals.map((text) => ({ text: text.replace(/^local:/, '') }));
     yield* eachArgument(images, context, async ({ text }) =>
       flag(args, 'force')
-        ? removeIfThere(store, text, context)
+        ? removeIfPresent(store, text, context)
         : removeOne(store, text, false, context),
     );
   });
 }
 
-/** As docker: with --force what is not there is said, and is no failure. */
-async function removeIfThere(
+/** With --force, a missing image is a warning, as in docker. */
+async function removeIfPresent(
   store: LocalStore,
   text: string,
   context: Context,
@@ -51,7 +53,7 @@ async function removeIfThere(
   try {
     return await removeOne(store, text, true, context);
   } catch (error) {
-    if (!(error instanceof NotInStoreError)) throw error;
+    if (!(error instanceof RegiError) || error.code !== 'NOT_FOUND') throw error;
     context.warn(`${error.message}; nothing of it was removed`);
     return { untagged: [], deleted: [], bytes: 0 };
   }
@@ -69,7 +71,7 @@ async function removeOne(
   if (match.by === 'id' && !force) refuseSeveral(text, images);
   const names = images.flatMap(({ name }) => name ?? []);
   const nameless = images.flatMap(({ name, root }) => (name === undefined ? [root.digest] : []));
-  const sweeps: Sweep[] = [];
+  const sweeps: Awaited<ReturnType<LocalStore['remove']>>[] = [];
   if (names.length > 0) sweeps.push(await store.remove(names, options));
   if (nameless.length > 0) sweeps.push(await store.removeNameless(nameless, options));
   const removed = sweeps.flatMap((sweep) => sweep.removed);
@@ -80,7 +82,7 @@ async function removeOne(
   };
 }
 
-/** A digest means the name that is made of it, and only without that the tags. */
+/** A digest means the name that pins it; without such a name, the tags. */
 function chosen({ by, images }: LocalMatch): readonly LocalImage[] {
   if (by !== 'digest') return images;
   const exact = images.filter(({ reference }) => reference?.digest !== undefined);
@@ -88,25 +90,17 @@ function chosen({ by, images }: LocalMatch): readonly LocalImage[] {
 }
 
 function refuseSeveral(id: string, images: readonly LocalImage[]): void {
-  const repositories = new Set(
-    images.flatMap(({ reference }) =>
-      reference === undefined ? [] : [`${reference.domain}/${reference.path}`],
-    ),
-  );
-  if (repositories.size < 2) return;
-  const names = images.flatMap(({ reference }) =>
-    reference === undefined ? [] : [familiarReference(reference)],
-  );
+  const references = images.flatMap(({ reference }) => reference ?? []);
+  if (new Set(references.map(repositoryName)).size < 2) return;
+  const names = references.map(familiarReference);
   throw new RegiError(
     'REFUSED',
     `Cannot remove "${id}": it has names in several repositories, ${names.join(', ')}`,
-    {
-      hint: `name the ones to remove, or take all: regi rmi --force ${id}`,
-    },
+    { hint: `name the ones to remove, or remove all: regi rmi --force ${id}` },
   );
 }
 
-/** As docker: each name, and with the last name of its repository the digest that it was pulled by. */
+/** Lists removed names as docker does. The last name of a repository brings the digest that it was pulled by. */
 function untaggedLines(
   removed: readonly LocalImage[],
   left: readonly LocalImage[],
@@ -116,18 +110,18 @@ function untaggedLines(
   for (const image of removed) {
     const { name, reference } = image;
     const pulled = pulledName(image);
-    // A name that is made of a digest is shown with the one that was typed, not with that of the platform.
+    // A name that pins a digest shows the pulled digest, which was typed, and not that of the platform.
     if (reference?.digest !== undefined && pulled !== undefined) lines.add(pulled);
     else if (name !== undefined)
       lines.add(reference === undefined ? name : familiarReference(reference));
     if (pulled !== undefined && !still.has(pulled)) lines.add(pulled);
   }
-  // The digests behind the names.
+  // Digests come last.
   return [...lines].toSorted((a, b) => Number(a.includes('@')) - Number(b.includes('@')));
 }
 
 function pulledName({ reference, pulled }: LocalImage): string | undefined {
-  return reference === undefined || pulled === undefined
-    ? undefined
-    : `${familiarReference({ domain: reference.domain, path: reference.path })}@${pulled}`;
+  if (reference === undefined || pulled === undefined) return undefined;
+  const { domain, path } = reference;
+  return imageName(familiarReference({ domain, path }), { digest: pulled });
 }

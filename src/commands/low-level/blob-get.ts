@@ -2,15 +2,15 @@ import { verified } from '../../bytes.ts';
 import type { CommandBody, ParsedArguments } from '../../command.ts';
 import type { Context } from '../../context.ts';
 import type { Descriptor } from '../../oci/descriptor.ts';
-import { canResolveBlobs } from '../../store.ts';
 import { UsageError } from '../../errors.ts';
-import { positional, value } from '../arguments/arguments.ts';
+import { canResolveBlobs } from '../../store.ts';
+import { withStores } from '../../targets/open-store.ts';
+import type { OpenedStore } from '../../targets/opened-store.ts';
+import { locationArgument, value } from '../arguments/arguments.ts';
 import { counted, HERE } from '../output/counted-bytes.ts';
-import { parseLocation } from '../../targets/location.ts';
-import { withStores, type OpenedStore } from '../../targets/open-store.ts';
 import { writeOutput } from '../output/write-output.ts';
 
-/** A piece of the blob, valid until the next is asked for; or what was written to a file. */
+/** A piece of the blob, valid until the next one is requested; or the file that was written. */
 export type BlobRow =
   | { readonly kind: 'bytes'; readonly bytes: Uint8Array }
   | { readonly kind: 'file'; readonly file: BlobFile };
@@ -23,7 +23,7 @@ export interface BlobFile {
   readonly path: string;
 }
 
-/** `regi blob get`: the bytes of a blob, proved on the way. */
+/** `regi blob get`: prints a blob, which is verified on the way. */
 export const blobGetCommand: CommandBody<BlobRow> = {
   run: runBlobGet,
   text: (row) => (row.kind === 'bytes' ? row.bytes : ''),
@@ -31,7 +31,7 @@ export const blobGetCommand: CommandBody<BlobRow> = {
 };
 
 async function* runBlobGet(args: ParsedArguments, context: Context): AsyncIterable<BlobRow> {
-  const location = parseLocation(positional(args, 0, 'a blob'));
+  const location = locationArgument(args, 0, 'a blob');
   const output = value(args, 'output');
   const path = output === '-' ? undefined : output;
   if (path === undefined) refuseOutput(context);
@@ -54,11 +54,10 @@ async function resolveBlob(
   { store, pinned, name }: OpenedStore,
   { signal }: Context,
 ): Promise<Descriptor> {
-  if (pinned === undefined) {
-    throw new UsageError(`Cannot get a blob of "${name}": expected a digest behind it`, {
+  if (pinned === undefined)
+    throw new UsageError(`Cannot get a blob of "${name}": expected a digest after it`, {
       hint: `type: regi blob get ${name}@sha256:…; regi manifest get shows the digests`,
     });
-  }
   if (!canResolveBlobs(store))
     throw new UsageError(`Cannot find single blobs in "${name}"`, {
       hint: 'copy the image into a layout first: regi copy SRC oci:DIR',
@@ -69,7 +68,7 @@ async function resolveBlob(
 function refuseOutput({ io, settings }: Context): void {
   if (settings.json)
     throw new UsageError('Cannot show a blob as JSON', {
-      hint: 'add -o FILE, or leave out --json',
+      hint: 'add -o FILE, or drop --json',
     });
   if (io.stdout.isTTY)
     throw new UsageError('Cannot show a blob on a terminal: its bytes may be anything', {

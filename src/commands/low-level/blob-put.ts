@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto';
-import { tmpdir } from 'node:os';
 import { resolve } from 'node:path';
 
 import type { CommandBody, ParsedArguments } from '../../command.ts';
@@ -7,14 +6,15 @@ import type { Context } from '../../context.ts';
 import type { Descriptor } from '../../oci/descriptor.ts';
 import { digestFrom, type Digest } from '../../oci/digest.ts';
 import type { Bytes } from '../../store.ts';
-import { positional } from '../arguments/arguments.ts';
-import { counted, HERE } from '../output/counted-bytes.ts';
+import { tempFolderOf } from '../../targets/image-source.ts';
 import { parseRepositoryLocation } from '../../targets/location.ts';
 import { withStores } from '../../targets/open-store.ts';
+import { positional } from '../arguments/arguments.ts';
+import { counted, HERE } from '../output/counted-bytes.ts';
 
-/** A blob as it is now in its repository. */
+/** A blob in its repository. */
 interface PutBlob {
-  /** Of the repository. */
+  /** The name of the repository. */
   readonly name: string;
   readonly digest: string;
   /** Bytes. */
@@ -22,7 +22,7 @@ interface PutBlob {
   readonly outcome: 'copied' | 'unchanged';
 }
 
-/** Bytes to put, of known digest. */
+/** Content to push, with a known digest. */
 interface Input {
   readonly digest: Digest;
   readonly size: number;
@@ -30,7 +30,7 @@ interface Input {
   readonly close: () => Promise<void>;
 }
 
-/** `regi blob put`: a layer, config or other blob from a file. */
+/** `regi blob put`: pushes a layer, config or other blob from a file. */
 export const blobPutCommand: CommandBody<PutBlob> = {
   run: runBlobPut,
   text: ({ name, digest }) => `${name}@${digest}\n`,
@@ -49,20 +49,15 @@ async function* runBlobPut(args: ParsedArguments, context: Context): AsyncIterab
         digest: input.digest,
         size: input.size,
       };
-      const isThere = await store.exists(blob, { signal });
-      if (isThere) onEvent({ kind: 'skipped', target: blob, to: store.repository });
+      const wasPresent = await store.exists(blob, { signal });
+      if (wasPresent) onEvent({ kind: 'skipped', target: blob, to: store.repository });
       else {
-        await store.push(blob, counted(input.read(), blob, { repository: HERE }, context), {
-          signal,
-        });
+        const content = counted(input.read(), blob, { repository: HERE }, context);
+        await store.push(blob, content, { signal });
         onEvent({ kind: 'copied', target: blob, to: HERE });
       }
-      yield {
-        name,
-        digest: blob.digest,
-        size: blob.size,
-        outcome: isThere ? 'unchanged' : 'copied',
-      };
+      const { digest, size } = input;
+      yield { name, digest, size, outcome: wasPresent ? 'unchanged' : 'copied' };
     });
   } finally {
     await input.close();
@@ -75,13 +70,14 @@ async function fromFile(path: string, { io, signal }: Context): Promise<Input> {
   return { digest, size, read: () => read({ signal }), close: async () => undefined };
 }
 
-/** Its digest must be known before it is sent, and it may have to be sent again: it waits in a file without a name. */
-async function fromStandardInput({ io, signal }: Context): Promise<Input> {
+/** Spools standard input to an unnamed file: its digest comes before its bytes, and a retry reads them again. */
+async function fromStandardInput(context: Context): Promise<Input> {
+  const { io, signal } = context;
   const [{ fileSpool }, { guarded }] = await Promise.all([
     import('../../server/spool.ts'),
     import('../../disk/errno.ts'),
   ]);
-  const folder = io.env['TMPDIR'] ?? tmpdir();
+  const folder = tempFolderOf(context);
   const file = await guarded('write', folder, fileSpool(folder).create());
   try {
     const hash = createHash('sha256');

@@ -2,64 +2,54 @@ import { resolve } from 'node:path';
 
 import type { CommandBody, ParsedArguments } from '../../command.ts';
 import type { Context } from '../../context.ts';
-import type { Descriptor } from '../../oci/descriptor.ts';
-import { parseMediaType } from '../../oci/media-types.ts';
-import { parsePlatform } from '../../oci/platform.ts';
-import { copyImage } from '../../operations/copy/copy-image.ts';
-import { memorySource } from '../../operations/edit/memory-source.ts';
-import { artifactFiles, makeArtifact, type Artifact } from '../../operations/edit/artifact.ts';
-import { resolveImage } from '../../operations/copy/resolve-image.ts';
 import { UsageError } from '../../errors.ts';
-import { value, values } from '../arguments/arguments.ts';
+import { parseMediaType } from '../../oci/media-types.ts';
+import { copyImage } from '../../operations/copy/copy-image.ts';
+import { artifactFiles, makeArtifact } from '../../operations/edit/artifact.ts';
+import { memorySource } from '../../operations/edit/memory-source.ts';
+import { resolveImage } from '../../operations/copy/resolve-image.ts';
+import { parseLocation } from '../../targets/location.ts';
+import { withStores } from '../../targets/open-store.ts';
+import { platformOption, value, values } from '../arguments/arguments.ts';
 import { lanesOf } from '../arguments/copy-options.ts';
 import { digestRow, digestText, type DigestRow } from '../output/digest-row.ts';
-import { parseLocation } from '../../targets/location.ts';
 import { parseAnnotations } from '../arguments/annotations.ts';
-import { openToChange } from '../../targets/open-to-change.ts';
-import { withStores } from '../../targets/open-store.ts';
 
 export interface AttachedRow extends DigestRow {
   readonly artifactType: string;
-  /** The digest that it refers to. */
+  /** The digest of its subject. */
   readonly subject: string;
 }
 
-/** `regi attach`: files as an artifact that refers to an image. */
-export const attachCommand: CommandBody<AttachedRow> = {
-  run: runAttach,
-  text: digestText,
-};
+/** `regi attach`: attaches files to an image, as an artifact that refers to it. */
+export const attachCommand: CommandBody<AttachedRow> = { run: runAttach, text: digestText };
 
 async function* runAttach(args: ParsedArguments, context: Context): AsyncIterable<AttachedRow> {
   const { signal, onEvent } = context;
   const to = required(args, 'to', 'the image', '--to registry.example/app:1.4');
-  const artifactType = parseMediaType(
-    '--type',
-    required(args, 'type', 'what the files are', '--type application/spdx+json'),
-  );
+  const type = required(args, 'type', 'the type of the files', '--type application/spdx+json');
+  const artifactType = parseMediaType('--type', type);
   const location = parseLocation(to);
-  const platform = value(args, 'platform');
+  const platform = platformOption(args, context);
   const annotations = parseAnnotations(values(args, 'annotation'));
   const given = value(args, 'media-type');
   const mediaType = given === undefined ? undefined : parseMediaType('--media-type', given);
   const paths = args.positionals.map((path) => resolve(context.io.cwd, path));
   const files = await artifactFiles(paths, { mediaType, signal });
   yield* withStores(context, {}, async function* (stores) {
-    const { store, reference, name } = await openToChange(location, stores);
-    const wanted = platform === undefined ? undefined : parsePlatform(platform, context.io.host);
-    const subject: Descriptor = await resolveImage(store, reference, wanted, { signal });
-    const artifact: Artifact = makeArtifact({ artifactType, subject, files, annotations });
-    const { root, nodes } = artifact;
+    const { store, reference, name } = await stores.open(location, 'change');
+    const subject = await resolveImage(store, reference, platform, { signal });
+    const { root, nodes } = makeArtifact({ artifactType, subject, files, annotations });
     const job = {
       source: memorySource(nodes),
       reference: root.digest,
       destination: store,
       image: `${name}@${root.digest}`,
     };
-    const wasThere = await store.exists(root, { signal });
+    const wasPresent = await store.exists(root, { signal });
     const copied = await copyImage(job, { signal, onEvent, lanes: lanesOf(context) });
     yield {
-      ...digestRow({ ...copied, outcome: wasThere ? 'unchanged' : copied.outcome }, name),
+      ...digestRow({ ...copied, outcome: wasPresent ? 'unchanged' : copied.outcome }, name),
       artifactType,
       subject: subject.digest,
     };

@@ -1,71 +1,57 @@
 import type { CommandBody, ParsedArguments } from '../../command.ts';
 import type { Context } from '../../context.ts';
-import { UsageError, RegiError, type RegiErrorOptions } from '../../errors.ts';
+import { RegiError, UsageError } from '../../errors.ts';
 import {
   familiarReference,
   parseTag,
   withDefaultTag,
   type Reference,
 } from '../../oci/reference.ts';
-import type { CallOptions } from '../../store.ts';
-import type { LocalStore } from '../../stores/layout/local-store.ts';
-import { describeNames } from '../../stores/not-found.ts';
+import { describeNames, findLocalIfPresent, type LocalStore } from '../../targets/local.ts';
+import {
+  holdsImages,
+  parseLocation,
+  parseRepositoryLocation,
+  type Location,
+} from '../../targets/location.ts';
+import { withStores } from '../../targets/open-store.ts';
+import type { Stores } from '../../targets/opened-store.ts';
+import { parseSourceLocation, refuseFileName } from '../../targets/path.ts';
 import { flag, positional } from '../arguments/arguments.ts';
 import { jobFrom } from '../copy/jobs.ts';
 import { copyRows } from '../copy/rows.ts';
 import { digestText, type DigestRow } from '../output/digest-row.ts';
-import {
-  parseLocation,
-  parseRepositoryLocation,
-  type ArchiveLocation,
-  type LayoutLocation,
-  type Location,
-  parseSourceLocation,
-} from '../../targets/location.ts';
-import { withStores, type Stores } from '../../targets/open-store.ts';
-import { refuseFileName } from '../../targets/file-not-image.ts';
 
-/** `regi push`: an image of this machine to one or several references. */
-export const pushCommand: CommandBody<DigestRow> = {
-  run: runPush,
-  text: digestText,
-};
+/** `regi push`: copies an image of this machine to one or more references. */
+export const pushCommand: CommandBody<DigestRow> = { run: runPush, text: digestText };
 
 async function* runPush(args: ParsedArguments, context: Context): AsyncIterable<DigestRow> {
   const first = positional(args, 0, 'an image');
   const source = await parseSourceLocation(first, context.io);
   if (source.kind === 'registry') await refuseFileName(source.reference, context.io);
-  const [, whole = '', ...others] = args.positionals;
+  const [, prefix = '', ...others] = args.positionals;
   yield* withStores(context, { dryRun: flag(args, 'dry-run') }, async function* (stores) {
-    if (whole.endsWith('/') && others.length === 0 && isPlace(source)) {
+    if (prefix.endsWith('/') && others.length === 0 && holdsImages(source)) {
       const [{ importImages }, { parsePrefix }] = await Promise.all([
         import('../import/images.ts'),
         import('../import/names.ts'),
       ]);
-      const naming = { prefix: parsePrefix(whole), mappings: [] };
-      yield* importImages(
-        { from: await stores.openImages(source), naming, bases: [] },
-        args,
-        stores,
-        context,
-      );
+      const naming = { prefix: parsePrefix(prefix), mappings: [] };
+      const request = { from: await stores.openImages(source), naming, bases: [] };
+      yield* importImages(request, args, stores, context);
       return;
     }
     const pushes =
       source.kind === 'registry'
         ? await ownPushes(args, stores, context)
         : namedPushes(first, source, args);
+    const alone = pushes.length === 1;
     const jobs = await Promise.all(
-      pushes.map(async ({ from, to }) =>
-        jobFrom(
-          await stores.open(from, 'source'),
-          { kind: 'registry', reference: to },
-          stores,
-          pushes.length === 1,
-        ),
+      pushes.map(async ({ from, reference }) =>
+        jobFrom(await stores.open(from, 'source'), { kind: 'registry', reference }, stores, alone),
       ),
     );
-    // A name that is there twice is one.
+    // A name that was typed twice is pushed once.
     const byImage = new Map(jobs.map((job) => [job.image, job]));
     context.onEvent({ kind: 'listed', images: byImage.size });
     yield* copyRows(byImage.values(), args, context);
@@ -74,114 +60,89 @@ async function* runPush(args: ParsedArguments, context: Context): AsyncIterable<
 
 interface Push {
   readonly from: Location;
-  readonly to: Reference;
+  /** The destination. */
+  readonly reference: Reference;
 }
 
-/** Images of the local store, each under its own name. */
+/** Returns the named images of the local store, each with its own name as the destination. */
 async function ownPushes(
   args: ParsedArguments,
   stores: Stores,
-  { signal }: Context,
+  context: Context,
 ): Promise<readonly Push[]> {
   const store = await stores.openLocal('source');
   const all = flag(args, 'all-tags');
   const pushes: Push[] = [];
   for (const text of args.positionals) {
     const location = all ? parseRepositoryLocation(text) : parseLocation(text);
-    if (location.kind !== 'registry')
-      throw new UsageError(`Cannot push to "${text}": expected a reference`, {
-        hint: `type: regi copy ${text} DST`,
-      });
-    const { reference } = location;
-    const tags = all ? await tagsOf(store, reference, { signal }) : [withDefaultTag(reference)];
-    if (tags.length === 0 || (!all && !(await isThere(store, text, { signal }))))
-      throw await notHere(reference, text, { args, store, signal });
+    if (location.kind !== 'registry') throw notAReference(text, `${text} DST`);
+    const named = location.reference;
+    const tags = all ? await tagsIn(store, named, context) : [withDefaultTag(named)];
+    if (tags.length === 0 || (!all && !(await isPresent(store, text, context))))
+      throw await notHere(named, text, args, store, context);
     pushes.push(
-      ...tags.map((tagged): Push => ({ from: { kind: 'local', reference: tagged }, to: tagged })),
+      ...tags.map((reference): Push => ({ from: { kind: 'local', reference }, reference })),
     );
   }
   return pushes;
 }
 
-/** One image to every reference behind it. */
-function namedPushes(
-  first: string,
-  source: Location,
-  { positionals, options }: ParsedArguments,
-): readonly Push[] {
-  const rest = positionals.slice(1);
-  if (options['all-tags'] === true)
+/** Returns one image with every reference after it as a destination. */
+function namedPushes(first: string, from: Location, args: ParsedArguments): readonly Push[] {
+  const rest = args.positionals.slice(1);
+  if (flag(args, 'all-tags'))
     throw new UsageError(`Cannot use --all-tags with "${first}"`, {
       hint: `type: regi copy --all-tags ${first} REPO`,
     });
   if (rest.length === 0)
-    throw new UsageError(`Cannot push "${first}": expected a reference behind it`, {
+    throw new UsageError(`Cannot push "${first}": expected a reference after it`, {
       hint: `type: regi push ${first} registry.example/team/app:1.0`,
     });
   return rest.map((text) => {
     const destination = parseLocation(text);
-    if (destination.kind === 'registry') return { from: source, to: destination.reference };
-    throw new UsageError(`Cannot push to "${text}": expected a reference`, {
-      hint: `type: regi copy ${first} ${text}`,
-    });
+    if (destination.kind !== 'registry') throw notAReference(text, `${first} ${text}`);
+    return { from, reference: destination.reference };
   });
 }
 
-async function tagsOf(
+function notAReference(text: string, copied: string): UsageError {
+  return new UsageError(`Cannot push to "${text}": expected a reference`, {
+    hint: `type: regi copy ${copied}`,
+  });
+}
+
+async function tagsIn(
   store: LocalStore,
-  repository: Reference,
-  options: CallOptions,
+  { domain, path }: Reference,
+  { signal }: Context,
 ): Promise<readonly Reference[]> {
   const tags: Reference[] = [];
-  for await (const tag of store.openRepository(repository).listTags(options))
-    tags.push({ ...repository, tag: parseTag(tag) });
+  for await (const tag of store.openRepository({ domain, path }).listTags({ signal }))
+    tags.push({ domain, path, tag: parseTag(tag) });
   return tags;
 }
 
-async function isThere(store: LocalStore, text: string, options: CallOptions): Promise<boolean> {
-  const { findLocal } = await import('../../targets/local-images.ts');
-  try {
-    return (await findLocal(store, text.replace(/^docker:\/\//, ''), options)).by !== 'id';
-  } catch (error) {
-    if (error instanceof RegiError && error.code === 'NOT_FOUND') return false;
-    throw error;
-  }
+async function isPresent(store: LocalStore, text: string, { signal }: Context): Promise<boolean> {
+  const found = await findLocalIfPresent(store, text.replace(/^docker:\/\//, ''), { signal });
+  return found !== undefined && found.by !== 'id';
 }
 
 async function notHere(
   reference: Reference,
   text: string,
-  { args, store, signal }: NotHere,
-): Promise<NotHereError> {
-  const { domain, path } = reference;
-  const there = await tagsOf(store, { domain, path }, { signal });
-  const [first = text, second] = args.positionals;
-  return new NotHereError(`Cannot push "${text}": it is not in the local store`, {
-    hint: hintFor(),
+  { positionals: [first = text, second] }: ParsedArguments,
+  store: LocalStore,
+  context: Context,
+): Promise<RegiError> {
+  const present = await tagsIn(store, reference, context);
+  const other =
+    second === undefined
+      ? `to push an image of a folder or file, type: regi push oci:DIR ${text}`
+      : `to copy it from its registry, type: regi copy ${first} ${second}`;
+  return new RegiError('NOT_FOUND', `Cannot push "${text}": it is not in the local store`, {
+    hint:
+      present.length > 0
+        ? `${describeNames(present.map(familiarReference))}; --all-tags pushes each`
+        : `list the local store with regi images; ${other}`,
   });
-
-  function hintFor(): string {
-    if (there.length > 0)
-      return `${describeNames(there.map(familiarReference))}; with --all-tags it pushes each`;
-    if (second === undefined)
-      return `regi images lists what is there; to push what a folder or file holds, type: regi push oci:DIR ${text}`;
-    return `regi images lists what is there; to copy it from its registry, type: regi copy ${first} ${second}`;
-  }
-}
-
-interface NotHere extends CallOptions {
-  readonly args: ParsedArguments;
-  readonly store: LocalStore;
-}
-
-/** An image that is to be pushed, and is not on this machine. */
-class NotHereError extends RegiError {
-  constructor(message: string, options?: RegiErrorOptions) {
-    super('NOT_FOUND', message, options);
-  }
-}
-
-/** What may hold several images, each with a name of its own. */
-function isPlace(location: Location): location is ArchiveLocation | LayoutLocation {
-  return 'path' in location && location.kind !== 'dir';
 }

@@ -1,135 +1,150 @@
 import type { CommandBody, ParsedArguments } from '../../command.ts';
 import type { Context } from '../../context.ts';
 import { RegiError, UsageError } from '../../errors.ts';
-import { isTag, parseReference, withDefaultTag, type Reference } from '../../oci/reference.ts';
+import {
+  imageName,
+  isTag,
+  parseReference,
+  repositoryName,
+  withDefaultTag,
+  type Reference,
+} from '../../oci/reference.ts';
 import { copyImages } from '../../operations/copy/copy-images.ts';
-import { mountOnly } from '../../stores/decorators/mount-only.ts';
+import { quote } from '../../quote.ts';
+import { findLocalIfPresent } from '../../targets/local.ts';
+import { parseLocation } from '../../targets/location.ts';
+import { withStores } from '../../targets/open-store.ts';
+import type { OpenedStore, Stores } from '../../targets/opened-store.ts';
 import { flag, positional } from '../arguments/arguments.ts';
 import { lanesOf } from '../arguments/copy-options.ts';
-import { digestRow, digestText, type DigestRow } from '../output/digest-row.ts';
-import { parseLocation } from '../../targets/location.ts';
-import { withStores, type Stores } from '../../targets/open-store.ts';
 import type { NamedJob } from '../copy/jobs.ts';
+import { digestRow, digestText, type DigestRow } from '../output/digest-row.ts';
 
-/** A name that an image is to get. */
-export interface NewName {
+/** A new name for an image. */
+interface NewName {
   /** As typed. */
   readonly text: string;
   readonly name: Reference;
-  /** In the local store, and not in a registry. */
+  /** True for a name in the local store. */
   readonly isLocal: boolean;
 }
 
-/** `regi tag`: another name for an image, in its own registry or in the local store. */
-export const tagCommand: CommandBody<DigestRow> = {
-  run: runTag,
-  text: digestText,
-};
+/** `regi tag`: gives an image another name, in its own registry or in the local store. */
+export const tagCommand: CommandBody<DigestRow> = { run: runTag, text: digestText };
+
+const LOCAL = /^local:/;
+const SCHEME = /^docker:\/\//;
 
 async function* runTag(args: ParsedArguments, context: Context): AsyncIterable<DigestRow> {
   const typed = positional(args, 0, 'an image');
-  const names = args.positionals.slice(1);
-  if (names.length === 0)
+  const texts = args.positionals.slice(1);
+  if (texts.length === 0)
     throw new UsageError('Cannot tag: expected a new name, found nothing', {
       hint: `type: regi tag ${typed} NEW`,
     });
-  yield* withStores(context, {}, async function* (stores) {
+  yield* withStores(context, { mountOnly: flag(args, 'mount-only') }, async function* (stores) {
     const { image, isLocal } = await parseImage(typed, stores, context);
-    const targets = names.map((name) => newName(name, image, isLocal));
+    const names = texts.map((text) => newName(text, image, isLocal));
     const [local, remote] = [
-      targets.filter((target) => target.isLocal),
-      targets.filter((target) => !target.isLocal),
+      names.filter((name) => name.isLocal),
+      names.filter((name) => !name.isLocal),
     ];
-    // First what is at once clear to work or not.
-    if (local.length > 0) {
-      const { tagLocally } = await import('./tag-locally.ts');
-      yield* tagLocally(typed.replace(LOCAL, ''), local, stores, context);
-    }
+    // Local names come first, because they fail at once if they fail.
+    const [first] = local;
+    if (first !== undefined)
+      yield* tagLocally(typed.replace(LOCAL, ''), first, local, stores, context);
     if (remote.length === 0) return;
-    const jobs = await Promise.all(
-      remote.map(async ({ name }) => tagJob(image, name, stores, flag(args, 'mount-only'))),
-    );
-    const nameOf = new Map(jobs.map((job) => [job.image, job.name]));
+    const from = await stores.open({ kind: 'registry', reference: image }, 'source');
+    const jobs = await Promise.all(remote.map(({ name }) => tagJob(from, name, stores)));
     context.note(`Tagging in the registry ${image.domain}`);
-    for await (const copied of copyImages(jobs, {
-      signal: context.signal,
-      onEvent: context.onEvent,
-      lanes: lanesOf(context),
-    })) {
-      yield digestRow(copied, nameOf.get(copied.image) ?? copied.image);
-    }
+    const { signal, onEvent } = context;
+    const copied = copyImages(jobs, { signal, onEvent, lanes: lanesOf(context) });
+    for await (const { job, ...tagged } of copied) yield digestRow(tagged, job.name);
   });
 }
 
-const LOCAL = /^local:/;
 const IMAGE_ID = /^(?:sha256:[0-9a-f]{64}|[0-9a-f]{12,64})$/;
 
-/** What is to get a name. An image id names nothing in a registry, so it is looked for in the local store first. */
+/** The repository of an image without a name: no new name can be a tag of it. */
+const NAMELESS: Reference = { domain: '', path: '' };
+
+/** Parses the image to tag. An image id means nothing in a registry, so it is looked up in the local store. */
 async function parseImage(
   text: string,
   stores: Stores,
   { signal }: Context,
 ): Promise<{ readonly image: Reference; readonly isLocal: boolean }> {
   const bare = text.replace(LOCAL, '');
-  if (IMAGE_ID.test(bare)) {
-    const { findLocal } = await import('../../targets/local-images.ts');
-    const found = await ifFound(findLocal(await stores.openLocal('source'), bare, { signal }));
-    if (found !== undefined)
-      return { image: found.images[0]?.reference ?? NAMELESS, isLocal: true };
-  }
+  const found = IMAGE_ID.test(bare)
+    ? await findLocalIfPresent(await stores.openLocal('source'), bare, { signal })
+    : undefined;
+  if (found !== undefined) return { image: found.images[0].reference ?? NAMELESS, isLocal: true };
   const location = parseLocation(text);
-  if (location.kind === 'registry' || location.kind === 'local')
+  if (!('path' in location))
     return { image: location.reference, isLocal: location.kind === 'local' };
   throw new UsageError('Cannot tag there: expected an image of a registry', {
-    hint: 'layouts are tagged by copying: regi copy oci:DIR:OLD oci:DIR:NEW',
+    hint: 'tag a layout by copying: regi copy oci:DIR:OLD oci:DIR:NEW',
   });
 }
 
-/** The repository of an image without a name: no new name is a tag of it. */
-const NAMELESS: Reference = { domain: '', path: '' };
-
-async function ifFound<T>(finding: Promise<T>): Promise<T | undefined> {
-  try {
-    return await finding;
-  } catch (error) {
-    if (error instanceof RegiError && error.code === 'NOT_FOUND') return undefined;
-    throw error;
-  }
-}
-
-/** A bare word is a tag of the same repository; anything else is a reference. In another registry than the image's it is a name of the local store. */
+/**
+ * Parses a new name. A bare word is a tag of the same repository; anything else is a reference. A reference in
+ * another registry than that of the image is a name in the local store.
+ */
 function newName(text: string, image: Reference, isLocal: boolean): NewName {
-  const bare = text.startsWith(':') ? text.slice(1) : text;
-  const named = text.replace(LOCAL, '').replace(/^docker:\/\//, '');
-  const name: Reference =
+  const bare = text.replace(/^:/, '');
+  const name =
     isTag(bare) && image !== NAMELESS
       ? { domain: image.domain, path: image.path, tag: bare }
-      : parseReference(named);
+      : withDefaultTag(parseReference(text.replace(LOCAL, '').replace(SCHEME, '')));
   if (name.digest !== undefined)
-    throw new UsageError(`Cannot tag as ${JSON.stringify(text)}: expected a tag, found a digest`);
-  return {
-    text,
-    name: withDefaultTag(name),
-    isLocal: isLocal || LOCAL.test(text) || name.domain !== image.domain,
-  };
+    throw new UsageError(`Cannot tag as ${quote(text)}: expected a tag, found a digest`);
+  return { text, name, isLocal: isLocal || LOCAL.test(text) || name.domain !== image.domain };
 }
 
-async function tagJob(
-  image: Reference,
-  name: Reference,
-  stores: Stores,
-  mount: boolean,
-): Promise<NamedJob> {
-  const from = await stores.open({ kind: 'registry', reference: image }, 'source');
-  const to = await stores.open({ kind: 'registry', reference: name }, 'destination');
-  const tag = to.tag ?? to.defaultTag;
+async function tagJob(from: OpenedStore, reference: Reference, stores: Stores): Promise<NamedJob> {
+  const { store, tag, name } = await stores.open({ kind: 'registry', reference }, 'destination');
   return {
     source: from.store,
     reference: from.reference,
-    destination: mount ? mountOnly(to.store) : to.store,
+    destination: store,
     tag,
-    image: `${to.name}:${tag ?? ''}`,
-    name: to.name,
+    image: imageName(name, { tag }),
+    name,
     alone: false,
   };
+}
+
+/** Gives an image of the local store other names there. */
+async function* tagLocally(
+  image: string,
+  first: NewName,
+  names: readonly NewName[],
+  stores: Stores,
+  { signal, note }: Context,
+): AsyncIterable<DigestRow> {
+  // Opened as a source first: a missing store is not created for a missing image.
+  const found = await findLocalIfPresent(
+    await stores.openLocal('source'),
+    image.replace(SCHEME, ''),
+    { signal },
+  );
+  const target = first.text.replace(LOCAL, '');
+  if (found === undefined)
+    throw new RegiError(
+      'NOT_FOUND',
+      `Cannot tag "${image}" as "${target}": it is not in the local store`,
+      {
+        hint: `to copy it there, type: regi copy ${image} ${target}; or first: regi pull ${image}`,
+      },
+    );
+  const { root } = found.images[0];
+  const store = await stores.openLocal('destination');
+  note('Tagging in the local store');
+  for (const { name } of names) {
+    const repository = store.openRepository(name);
+    await repository.tag(root, name.tag ?? 'latest', { signal });
+    const shown = `local:${repositoryName(name)}`;
+    yield digestRow({ image: imageName(shown, name), root, outcome: 'copied' }, shown);
+  }
 }

@@ -1,38 +1,18 @@
 import type { CommandBody, ParsedArguments } from '../../command.ts';
 import type { Context } from '../../context.ts';
 import { createCredentialChain } from '../../credentials/chain.ts';
+import { examineRegistry } from '../../doctor/examine-registry.ts';
+import type { TimedFinding } from '../../doctor/finding.ts';
 import { RegiError, UsageError } from '../../errors.ts';
 import { parseReference } from '../../oci/reference.ts';
-import { examineRegistry } from '../../doctor/examine-registry.ts';
-import type { Step, TimedFinding } from '../../doctor/finding.ts';
-import { flag } from '../arguments/arguments.ts';
-import { credentialPlaces } from '../../targets/credentials.ts';
-import type { Hosts } from '../../targets/hosts.ts';
 import { pageStyle } from '../../render/page-style.ts';
-import { createRegistries } from '../../targets/registries.ts';
-import { parseRegistryPlace } from '../../targets/registry-name.ts';
 import { wrapText } from '../../render/text.ts';
+import { credentialPlaces, parseRegistryPlace } from '../../targets/credentials.ts';
+import type { Hosts } from '../../targets/hosts.ts';
+import { createRegistries } from '../../targets/registries.ts';
+import { flag } from '../arguments/arguments.ts';
 
-/** A registry with which something is wrong. Its code is that of the step that says what. */
-export class UnhealthyRegistryError extends RegiError {
-  readonly registry: string;
-  readonly steps: readonly Step[];
-
-  constructor(registry: string, failures: readonly RegiError[], steps: readonly Step[]) {
-    super(
-      failures[0]?.code ?? 'FAILED',
-      `Cannot use "${registry}" as it is: ${steps.length === 1 ? 'the step' : 'the steps'} ${steps.map((step) => `"${step}"`).join(', ')} failed`,
-      {
-        hint: failures[0]?.hint,
-        cause: failures[0],
-      },
-    );
-    this.registry = registry;
-    this.steps = steps;
-  }
-}
-
-/** `regi doctor`: what is wrong with a registry, or with the way to it. */
+/** `regi doctor`: diagnoses a registry and the connection to it. */
 export const doctorCommand: CommandBody<TimedFinding> = {
   run: runDoctor,
   text: findingText,
@@ -51,11 +31,10 @@ async function* runDoctor(args: ParsedArguments, context: Context): AsyncIterabl
   const { io, settings, signal } = context;
   const { host, repository } = parseRegistryPlace(args.positionals[0]);
   const tryPush = flag(args, 'push');
-  if (tryPush && repository === undefined) {
+  if (tryPush && repository === undefined)
     throw new UsageError('Cannot try to push without a repository', {
       hint: `name one: regi doctor --push ${host}/REPOSITORY`,
     });
-  }
   const registries = await createRegistries(context);
   const { hosts } = registries;
   const named = repository === undefined ? undefined : parseReference(`${host}/${repository}`);
@@ -65,8 +44,7 @@ async function* runDoctor(args: ParsedArguments, context: Context): AsyncIterabl
     password: settings.sourceCredentials,
     registry: host,
   };
-  const failures: RegiError[] = [];
-  const steps: Step[] = [];
+  const failed: TimedFinding[] = [];
   try {
     const findings = examineRegistry({
       host,
@@ -83,18 +61,26 @@ async function* runDoctor(args: ParsedArguments, context: Context): AsyncIterabl
     });
     for await (const finding of findings) {
       yield finding;
-      if (finding.error !== undefined) {
-        failures.push(finding.error);
-        steps.push(finding.step);
-      }
+      if (finding.error !== undefined) failed.push(finding);
     }
   } finally {
     await registries.close();
   }
-  if (failures.length > 0) throw new UnhealthyRegistryError(host, failures, steps);
+  if (failed.length > 0) throw unhealthy(host, failed);
 }
 
-/** Those of one repository may differ from those of another. */
+/** Takes code and hint from the first step that failed. */
+function unhealthy(registry: string, failed: readonly TimedFinding[]): RegiError {
+  const cause = failed[0]?.error;
+  const steps = failed.map(({ step }) => `"${step}"`).join(', ');
+  return new RegiError(
+    cause?.code ?? 'FAILED',
+    `Cannot use "${registry}" as it is: ${failed.length === 1 ? 'the step' : 'the steps'} ${steps} failed`,
+    { hint: cause?.hint, cause },
+  );
+}
+
+/** Lists the mirrors of a repository; they may differ between repositories. */
 function mirrorsOf(hosts: Hosts, host: string, repository = 'library/any'): readonly string[] {
   const sources = hosts.sources(parseReference(`${host}/${repository}`));
   return sources.filter(({ isMirror }) => isMirror).map(({ reference }) => reference.domain);
@@ -107,7 +93,7 @@ const MARKS = { ok: ['✔', '+'], failed: ['✘', 'x'], note: ['–', '-'] } as 
 const STEP_COLUMNS = 'credential'.length;
 const TIME_COLUMNS = 8;
 const INDENT = 2 + STEP_COLUMNS + TIME_COLUMNS + 2;
-/** Narrower columns are no help. */
+/** Narrower columns would not help. */
 const MIN_TEXT_COLUMNS = 20;
 
 function findingText({ step, status, message, hint, ms }: TimedFinding, context: Context): string {

@@ -2,10 +2,10 @@ import type { Context } from '../../context.ts';
 import type { Descriptor } from '../../oci/descriptor.ts';
 import type { Bytes, Source } from '../../store.ts';
 
-/** Where bytes go that go to no store, as events name it. */
+/** The destination in events of bytes that go to no store. */
 export const HERE = '';
 
-/** The same bytes, with progress like that of a copy. */
+/** Reports the same progress as a copy while the bytes are read. */
 export function counted(
   content: Bytes,
   target: Descriptor,
@@ -23,7 +23,7 @@ export function counted(
   };
 }
 
-/** The same, and when no more is read that is told too. Of bytes that go nowhere else. */
+/** Like counted(), and also emits 'read' when reading ends. For content that is not stored anywhere. */
 function read(
   content: Bytes,
   target: Descriptor,
@@ -46,7 +46,7 @@ function read(
   };
 }
 
-/** The same source, whose layers are shown as progress while they are read. Manifests and configs are there at once. */
+/** Reports progress while layers of a source are read. Manifests and configs are too small for it. */
 export function countedSource(source: Source, context: Context): Source {
   return {
     place: source.place,

@@ -2,20 +2,20 @@ import { appendFile, writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 
 import type { Context } from '../../context.ts';
-import type { CopiedImage } from '../../operations/copy/copy-image.ts';
 import { guarded } from '../../disk/errno.ts';
+import type { CopiedImage } from '../../operations/copy/copy-image.ts';
 
-/** What a moving command answers for each image: where it is now, pinned. */
+/** A row of a command that copies images: the destination with its digest. */
 export interface DigestRow {
   /** Without tag: `registry.example/team/app`, `oci:./dir`. */
   readonly name: string;
-  /** With the tag it was given. */
+  /** With the tag that it got. */
   readonly image: string;
   readonly digest: string;
   readonly mediaType: string;
   /** Bytes of the manifest. */
   readonly size: number;
-  /** `kept`: nothing was copied, and the other members are of what is there. */
+  /** With `kept`, nothing was copied, and the other members describe the existing image. */
   readonly outcome: CopiedImage['outcome'];
 }
 
@@ -23,14 +23,14 @@ export function digestRow({ image, root, outcome }: CopiedImage, name: string): 
   return { name, image, digest: root.digest, mediaType: root.mediaType, size: root.size, outcome };
 }
 
-/** The line of an image that is there now; none of one that was not copied because another has its name. */
+/** Formats a row; empty for an image that was not copied because another one has its name. */
 export function digestText({ name, digest, outcome }: DigestRow): string {
   return outcome === 'kept' ? '' : `${name}@${digest}\n`;
 }
 
 /**
- * Empties `--digestfile`, so that it never holds lines of an earlier run, and gives what adds a row to it. Without a path nothing
- * is written.
+ * Empties `--digestfile`, so that it never holds lines of an earlier run, and returns a function that appends a
+ * row. Without a path nothing is written.
  *
  * @throws {StorageError} before anything is copied when the file cannot be written.
  */

@@ -3,14 +3,15 @@ import { dirname, resolve } from 'node:path';
 
 import type { Context } from '../../context.ts';
 import { UsageError } from '../../errors.ts';
+import { quote } from '../../quote.ts';
 import type { Bytes } from '../../store.ts';
 
 /**
- * Writes a file of `-o`. It is there whole, or not at all.
+ * Writes the file of `-o`, complete or not at all.
  *
- * @param typed as it was written; relative to where the command runs.
- * @param name such a file might have, for the hint.
- * @throws {UsageError} when there is no folder for it, or something that is no file has its name.
+ * @param typed the path as typed.
+ * @param name an example of a file name, for the hint.
+ * @throws {UsageError} when its folder is missing, or the path is a folder, device or pipe.
  */
 export async function writeOutput(
   typed: string,
@@ -27,41 +28,35 @@ export async function writeOutput(
     ]);
   const path = resolve(io.cwd, typed);
   const folder = dirname(path);
-  const [there, parent] = await Promise.all(
-    [path, folder].map(async (name) => ifPresent('write', name, stat(name))),
+  const [found, parent] = await Promise.all(
+    [path, folder].map((each) => ifPresent('write', each, stat(each))),
   );
+  const refuse = (problem: string, hint: string): UsageError =>
+    new UsageError(`Cannot write to ${quote(typed)}: ${problem}`, { hint });
   if (parent === undefined)
-    throw new UsageError(
-      `Cannot write to ${JSON.stringify(typed)}: there is no folder ${JSON.stringify(folder)}`,
-      {
-        hint: `make it first: mkdir -p ${JSON.stringify(folder)}`,
-      },
+    throw refuse(
+      `there is no folder ${quote(folder)}`,
+      `create it first: mkdir -p ${JSON.stringify(folder)}`,
     );
-  if (there?.isDirectory() === true) {
-    throw new UsageError(
-      `Cannot write to ${JSON.stringify(typed)}: expected a file, found a folder`,
-      {
-        hint: `name a file in it: -o ${typed.replace(/\/+$/, '')}/${name}`,
-      },
+  if (found?.isDirectory() === true)
+    throw refuse(
+      'expected a file, found a folder',
+      `name a file in it: -o ${typed.replace(/\/+$/, '')}/${name}`,
     );
-  }
-  // A device would be replaced by a file, which root may do even to /dev/null.
-  if (there?.isFile() === false) {
-    throw new UsageError(
-      `Cannot write to ${JSON.stringify(typed)}: expected a file, found a device or pipe`,
-      {
-        hint: 'leave out -o, and redirect standard output',
-      },
+  // Renaming would replace a device by a file; root could do so even to /dev/null.
+  if (found?.isFile() === false)
+    throw refuse(
+      'expected a file, found a device or pipe',
+      'drop -o, and redirect standard output',
     );
-  }
   await writeAtomically(path, await new TempFiles(folder, systemProcesses).next(), content, {
     signal,
   });
 }
 
 /**
- * Bytes of a registry for standard output: exactly as they are for a pipe or file; on a terminal as text, so that nothing in them
- * can move its cursor or turn its text around.
+ * Prepares bytes from a registry for standard output: unchanged for a pipe or file, as text for a terminal, whose
+ * writer then escapes control characters.
  */
 export function exactBytes(bytes: Uint8Array, { io }: Context): string | Uint8Array {
   return io.stdout.isTTY ? new TextDecoder().decode(bytes) : bytes;

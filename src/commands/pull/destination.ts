@@ -1,51 +1,44 @@
-import { stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 
 import type { Context } from '../../context.ts';
 import { UsageError } from '../../errors.ts';
+import { quote } from '../../quote.ts';
 import {
+  isArchive,
   parseLocation,
   parseRepositoryLocation,
   type ArchiveLocation,
+  type LayoutLocation,
 } from '../../targets/location.ts';
+import { kindOfPath } from '../../targets/path.ts';
 
-/** Where `regi pull` puts images. */
-export type PullDestination =
-  | { readonly kind: 'local' }
-  | { readonly kind: 'layout'; readonly path: string }
-  | { readonly kind: 'archive'; readonly to: ArchiveLocation };
+/** The value of `--output`, parsed. */
+export type OutputDestination =
+  | { readonly kind: 'layout'; readonly location: LayoutLocation }
+  | { readonly kind: 'archive'; readonly location: ArchiveLocation };
 
 /**
- * What `--output` means: a folder when it ends with "/" or is one, else a file. Without it the local store.
+ * Parses `--output`: a layout folder when it ends with "/" or is one, else an archive. Prefixes are accepted.
  *
  * @throws {UsageError} when it names neither.
  */
-export async function pullDestination(
-  output: string | undefined,
-  { io }: Context,
-): Promise<PullDestination> {
-  if (output === undefined) return { kind: 'local' };
+export async function parseOutput(output: string, { io }: Context): Promise<OutputDestination> {
   if (/^(?:oci|local|dir|(?:docker-|oci-)?archive):/.test(output)) {
     const location = output.startsWith('oci:')
       ? parseRepositoryLocation(output)
       : parseLocation(output);
-    if (location.kind === 'oci') return { kind: 'layout', path: location.path };
-    if ('path' in location && location.kind !== 'dir')
-      return { kind: 'archive', to: { ...location, kind: location.kind } };
-    throw new UsageError(`Cannot pull into "${output}": expected a file or a folder`, {
-      hint: 'leave out -o for the local store',
+    if (location.kind === 'oci') return { kind: 'layout', location };
+    if (isArchive(location)) return { kind: 'archive', location };
+    throw new UsageError(`Cannot write into ${quote(output)}: expected a file or a folder`, {
+      hint: 'regi pull without -o pulls into the local store',
     });
   }
-  if (/[\\/]$/.test(output)) return { kind: 'layout', path: output.replace(/(?<=.)[\\/]+$/, '') };
-  if (await isFolder(resolve(io.cwd, output))) return { kind: 'layout', path: output };
-  return { kind: 'archive', to: { kind: 'archive', path: output } };
-}
-
-async function isFolder(path: string): Promise<boolean> {
-  try {
-    return (await stat(path)).isDirectory();
-  } catch {
-    // What cannot be looked at is made, or refused, when it is opened.
-    return false;
-  }
+  const isFolder =
+    /[\\/]$/.test(output) || (await kindOfPath(resolve(io.cwd, output))) === 'folder';
+  return isFolder
+    ? {
+        kind: 'layout',
+        location: { kind: 'oci', path: output.replace(/(?<=.)[\\/]+$/, '') },
+      }
+    : { kind: 'archive', location: { kind: 'archive', path: output } };
 }

@@ -2,8 +2,13 @@ import type { ParsedArguments } from '../../command.ts';
 import type { Context } from '../../context.ts';
 import type { Descriptor } from '../../oci/descriptor.ts';
 import type { Digest } from '../../oci/digest.ts';
-import { formatPlatform, parsePlatform } from '../../oci/platform.ts';
-import { formatReference, parseTag, type Reference } from '../../oci/reference.ts';
+import { formatPlatform } from '../../oci/platform.ts';
+import {
+  familiarReference,
+  formatReference,
+  parseTag,
+  type Reference,
+} from '../../oci/reference.ts';
 import { platformOfImage } from '../../operations/copy/choose-platform.ts';
 import {
   imageForHost,
@@ -11,22 +16,48 @@ import {
   servesHost,
   type ImageForHost,
 } from '../../operations/copy/resolve-image.ts';
-import { canListTags } from '../../store.ts';
-import { UsageError } from '../../errors.ts';
-import { flag, value } from '../arguments/arguments.ts';
-import type { OpenedStore } from '../../targets/open-store.ts';
+import type { OpenedStore } from '../../targets/opened-store.ts';
+import { flag, platformChoice } from '../arguments/arguments.ts';
+import { tagsOf } from '../arguments/matching-tags.ts';
 
-/** An image to pull: which part of what its name points at. */
+/** An image to pull: a name, and the part of its target that this machine needs. */
 export interface PlannedPull {
   readonly reference: Reference;
-  /** Of what the reference points at, an index as a whole. */
+  /** The target of the reference, an index as a whole. */
   readonly digest: Digest;
+  /** The manifest or index to pull. */
   readonly wanted: Descriptor;
   /** Undefined when all platforms are pulled. */
   readonly platform: string | undefined;
 }
 
-/** The images that a command line names, in its order. With `--all-tags` those that are not for this machine are passed over, and it is said. */
+export interface PullRow {
+  /** In full: `docker.io/library/debian:12`. */
+  readonly reference: string;
+  /** As people write it: `debian:12`. */
+  readonly name: string;
+  /** The target of the reference, an index as a whole. */
+  readonly digest: string;
+  /** The content that was pulled: the index, or the manifest of one platform. */
+  readonly manifest: string;
+  /** Undefined when all platforms were pulled. */
+  readonly platform: string | undefined;
+  readonly status: 'downloaded' | 'up-to-date';
+  /** The pulled image: `oci:DIR:12`, `local:docker.io/library/debian:12`. */
+  readonly destination: string;
+}
+
+export function pullRow(
+  { reference, digest, platform }: PlannedPull,
+  { digest: manifest }: Descriptor,
+  destination: string,
+  status: PullRow['status'],
+): PullRow {
+  const names = { reference: formatReference(reference), name: familiarReference(reference) };
+  return { ...names, digest, manifest, platform, status, destination };
+}
+
+/** Yields the images of a command line in its order. With `--all-tags`, images for other platforms are skipped with a warning. */
 export async function* plannedPulls(
   reference: Reference,
   from: OpenedStore,
@@ -38,11 +69,8 @@ export async function* plannedPulls(
     if (planned !== undefined) yield planned;
     return;
   }
-  const { store, name } = from;
-  if (!canListTags(store))
-    throw new UsageError(`Cannot list the tags of "${name}"`, { hint: 'name one tag' });
   const tags: string[] = [];
-  for await (const tag of store.listTags({ signal: context.signal })) tags.push(tag);
+  for await (const tag of tagsOf(from, context)) tags.push(tag);
   let images = tags.length;
   context.onEvent({ kind: 'listed', images });
   for (const tag of tags) {
@@ -59,55 +87,37 @@ async function planPull(
   context: Context,
 ): Promise<PlannedPull | undefined> {
   const { signal, io } = context;
-  const typed = value(args, 'platform');
-  const choice = {
-    platform: typed === undefined ? undefined : parsePlatform(typed, io.host),
-    host: io.host,
-  };
-  const found = await readForHost(from.store, reference.digest ?? reference.tag ?? '', choice, {
-    signal,
-  });
-  const { descriptor } = found.root;
+  const choice = platformChoice(args, context);
+  const identifier = reference.digest ?? reference.tag ?? '';
+  const found = await readForHost(from.store, identifier, choice, { signal });
+  const { manifest, descriptor } = found.root;
   const { digest } = descriptor;
   if (flag(args, 'all-platforms'))
     return { reference, digest, wanted: descriptor, platform: undefined };
-  if (
-    flag(args, 'all-tags') &&
-    found.root.manifest.kind === 'index' &&
-    found.chosen === undefined
-  ) {
+  if (flag(args, 'all-tags') && manifest.kind === 'index' && found.chosen === undefined) {
     context.warn(
-      `"${formatReference(reference)}" is not for ${formatPlatform(io.host)}, and was left out`,
-      'name another with --platform, or take --all-platforms',
+      `Skipped "${formatReference(reference)}": it is not for ${formatPlatform(io.host)}`,
+      'name another platform with --platform, or add --all-platforms',
     );
     return undefined;
   }
   const wanted = imageForHost(found, io.host);
-  return {
-    reference,
-    digest,
-    wanted,
-    platform: await platformOf(found, from, choice.platform === undefined, context),
-  };
+  const platform = await platformOf(found, from, choice.platform === undefined, context);
+  return { reference, digest, wanted, platform };
 }
 
-/** The platform that is pulled; a person is warned when it is none of this machine. */
+/** Returns the platform that is pulled, and warns when it is not that of this machine. */
 async function platformOf(
-  { root, chosen }: ImageForHost,
+  { root: { manifest }, chosen }: ImageForHost,
   { store }: OpenedStore,
   warns: boolean,
-  context: Context,
+  { io, signal, warn }: Context,
 ): Promise<string | undefined> {
   if (chosen !== undefined) return formatPlatform(chosen.platform);
-  const own =
-    root.manifest.kind === 'image'
-      ? await platformOfImage(root.manifest, store, { signal: context.signal })
-      : undefined;
+  if (manifest.kind !== 'image') return undefined;
+  const own = await platformOfImage(manifest, store, { signal });
   if (own === undefined) return undefined;
-  if (warns && !servesHost(own, context.io.host)) {
-    context.warn(
-      `The image is for ${formatPlatform(own)}, and this machine is ${formatPlatform(context.io.host)}`,
-    );
-  }
+  if (warns && !servesHost(own, io.host))
+    warn(`The image is for ${formatPlatform(own)}, and this machine is ${formatPlatform(io.host)}`);
   return formatPlatform(own);
 }

@@ -1,15 +1,14 @@
 import type { Context } from '../../context.ts';
-import { familiarReference, formatReference } from '../../oci/reference.ts';
+import { formatReference } from '../../oci/reference.ts';
 import type { ExportJob } from '../../operations/archive/collect-images.ts';
 import { exportImages } from '../../operations/archive/export-images.ts';
-import { formatOf, writeArchiveTo } from '../copy/to-archive.ts';
-import { lanesOf } from '../arguments/copy-options.ts';
+import { openArchiveDestination } from '../../targets/archive-file.ts';
 import type { ArchiveLocation } from '../../targets/location.ts';
-import type { OpenedStore } from '../../targets/open-store.ts';
-import type { PlannedPull } from './plan.ts';
-import type { PullRow } from './pull.ts';
+import type { OpenedStore } from '../../targets/opened-store.ts';
+import { lanesOf } from '../arguments/copy-options.ts';
+import { pullRow, type PlannedPull, type PullRow } from './plan.ts';
 
-/** Writes what is pulled into one new archive, under its own names. */
+/** Writes the pulled images into one new archive, each under its own name. */
 export async function* pullToArchive(
   planned: AsyncIterable<PlannedPull>,
   from: OpenedStore,
@@ -17,39 +16,21 @@ export async function* pullToArchive(
   context: Context,
 ): AsyncIterable<PullRow> {
   const { signal, onEvent } = context;
+  const archive = openArchiveDestination(to, context);
   const plans = new Map<string, PlannedPull>();
   async function* jobs(): AsyncGenerator<ExportJob> {
     for await (const plan of planned) {
-      const image = formatReference(plan.reference);
+      const { reference, wanted } = plan;
+      const image = formatReference(reference);
       plans.set(image, plan);
-      const name =
-        plan.reference.tag === undefined ? undefined : { ...plan.reference, digest: undefined };
-      yield {
-        source: from.store,
-        reference: plan.wanted.digest,
-        ...(name !== undefined && { name }),
-        image,
-      };
+      const name = reference.tag === undefined ? undefined : { ...reference, digest: undefined };
+      yield { source: from.store, reference: wanted.digest, name, image };
     }
   }
-  const images = await exportImages(jobs(), writeArchiveTo(to.path, context), {
-    signal,
-    onEvent,
-    lanes: lanesOf(context),
-    format: formatOf(to),
-  });
-  for (const { image, root } of images) {
+  const options = { signal, onEvent, lanes: lanesOf(context), format: archive.format };
+  for (const { image, root } of await exportImages(jobs(), archive.write, options)) {
     const plan = plans.get(image);
-    if (plan === undefined) throw new Error(`An image was written that nobody planned: ${image}`);
-    const { reference, digest, platform } = plan;
-    yield {
-      reference: image,
-      name: familiarReference(reference),
-      digest,
-      manifest: root.digest,
-      platform,
-      status: 'downloaded',
-      destination: `${to.kind}:${to.path}:${image}`,
-    };
+    if (plan === undefined) throw new Error(`Exported an image that was not planned: ${image}`);
+    yield pullRow(plan, root, `${archive.name}:${image}`, 'downloaded');
   }
 }

@@ -1,12 +1,13 @@
 import { isIPv4, isIPv6 } from 'node:net';
 
 import { UsageError } from '../../errors.ts';
+import { quote } from '../../quote.ts';
 
-/** Where a server listens. */
+/** The address and port of a server. */
 export interface ListenAddress {
-  /** A name or an address; that of IPv6 without brackets. */
+  /** A name or an address, without the brackets of IPv6. */
   readonly host: string;
-  /** 0 for a free one. */
+  /** 0 takes a free port. */
   readonly port: number;
 }
 
@@ -26,19 +27,19 @@ export function parseListenAddress(text: string): ListenAddress {
   const wrong =
     port === undefined || Number(port) > 65_535 || (bracketed !== undefined && !isIPv6(bracketed));
   if (wrong)
-    throw new UsageError(`Cannot use ${JSON.stringify(text)} for "--listen": expected HOST:PORT`, {
+    throw new UsageError(`Cannot use ${quote(text)} for "--listen": expected HOST:PORT`, {
       hint: HINT,
     });
   const host = bracketed ?? name ?? DEFAULT_LISTEN.host;
   return { host: host === '' ? '0.0.0.0' : host.toLowerCase(), port: Number(port) };
 }
 
-/** Whether only this machine can reach the address. A name other than `localhost` may mean anything. */
+/** True if only this machine can reach the address. A name other than `localhost` may resolve to anything. */
 export function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '::1' || (isIPv4(host) && host.startsWith('127.'));
 }
 
-/** As in a URL. */
+/** Formats an address as a URL has it. */
 export function formatListenAddress({ host, port }: ListenAddress): string {
   return `${isIPv6(host) ? `[${host}]` : host}:${port}`;
 }

@@ -1,135 +1,78 @@
-import { lstat } from 'node:fs/promises';
-import { basename, join, resolve } from 'node:path';
+import { resolve } from 'node:path';
 
-import type { Context } from '../../context.ts';
-import { assertNever, UsageError } from '../../errors.ts';
-import type { ServerOptions } from '../../server/server.ts';
-import { LOCAL_STORE, NotInStoreError } from '../../stores/not-found.ts';
-import { parseRepositoryLocation } from '../../targets/location.ts';
-import { UnsupportedLocationError } from '../../targets/open-store.ts';
-
-/** What a server serves, and what depends on that. */
-export type ServedPlace = Pick<ServerOptions, 'place' | 'repositoryFor' | 'spool'> & {
-  readonly close?: () => Promise<void>;
-};
-
-export interface ServeTarget {
-  /** As typed. */
-  readonly location: string | undefined;
-  readonly memory: boolean;
-  readonly readOnly: boolean;
-}
+import { assertNever, RegiError, UsageError } from '../../errors.ts';
+import type { Io } from '../../io.ts';
+import { quote } from '../../quote.ts';
+import { holdsImages, parseRepositoryLocation } from '../../targets/location.ts';
+import { kindOfPath } from '../../targets/path.ts';
+import { isArchivePath, type PlaceToServe } from '../../targets/served-place.ts';
 
 /**
- * Opens what `regi serve` was told to serve.
+ * Parses the words and flags that name the place to serve: nothing or `local:` for the local store, a layout
+ * folder, one archive, or several archives and folders.
  *
- * @throws {UsageError} when nothing is named, or what cannot be served.
+ * @throws {UsageError} for a place that cannot be served.
  */
-export async function openServedPlace(
-  { location, memory, readOnly }: ServeTarget,
-  context: Context,
-): Promise<ServedPlace> {
+export async function parseServedPlace(
+  words: readonly string[],
+  { memory, readOnly }: { readonly memory: boolean; readonly readOnly: boolean },
+  { cwd }: Pick<Io, 'cwd'>,
+): Promise<PlaceToServe> {
+  const [first, ...others] = words;
   if (memory) {
-    if (location !== undefined)
+    if (first !== undefined)
       throw new UsageError('Cannot use "--memory" with a location: expected one of them', {
-        hint: 'leave one of them away',
+        hint: 'drop one of them',
       });
     if (readOnly)
-      throw new UsageError('Cannot use "--memory" with "--read-only": it would stay empty', {
-        hint: 'leave --read-only away',
-      });
-    const { createMemoryPlace } = await import('../../stores/memory.ts');
-    return { place: createMemoryPlace() };
+      throw new UsageError(
+        'Cannot use "--memory" with "--read-only": an in-memory registry starts empty and could never be filled',
+        { hint: 'drop --read-only' },
+      );
+    return { kind: 'memory' };
   }
-  return openFolder(
-    location === undefined || location === LOCAL
-      ? await localFolder(context)
-      : await folderOf(location, context),
-    readOnly,
-    context,
-  );
-}
-
-const LOCAL = 'local:';
-
-/** Others tidy up the local store, and must know what is being pushed to it. */
-async function localFolder({ io }: Context): Promise<Folder> {
-  const { localStoreFolder } = await import('../../targets/local-folder.ts');
-  return { path: localStoreFolder(io), create: true, isShared: true };
-}
-
-async function openFolder(
-  { path, create, isShared }: Folder,
-  readOnly: boolean,
-  { io, signal, note }: Context,
-): Promise<ServedPlace> {
-  const [{ openLayoutPlace }, { fileSpool }] = await Promise.all([
-    import('../../stores/layout/place.ts'),
-    import('../../server/spool.ts'),
-  ]);
-  if (isShared && readOnly && (await kindOf(path)) === 'nothing') {
-    throw new NotInStoreError(
-      '',
-      LOCAL_STORE,
-      'to get one, type: regi pull REF; or serve without --read-only, and push to it',
-    );
-  }
-  const isNew =
-    !isShared && !readOnly && create && (await kindOf(join(path, 'oci-layout'))) === 'nothing';
-  const place = await openLayoutPlace(path, {
-    create: create && !readOnly,
-    clock: io.clock,
-    signal,
-    onWait: note,
-    isShared,
-  });
-  if (isNew) note(`made a new image layout in ${JSON.stringify(path)}`);
-  // In the folder itself: /tmp may be small, or memory.
-  return {
-    place,
-    repositoryFor: place.repositoryFor,
-    spool: fileSpool(place.nextTemp),
-    close: place.close,
-  };
-}
-
-interface Folder {
-  readonly path: string;
-  /** A bare word may be a typing error, so a layout is made only where `oci:` says that it is to be one. */
-  readonly create: boolean;
-  readonly isShared: boolean;
+  if (first === undefined) return { kind: 'local' };
+  if (others.length === 0) return parseOnlyPlace(first, cwd);
+  return { kind: 'archives', paths: await Promise.all(words.map((word) => pathOf(word, cwd))) };
 }
 
 const PREFIXED = /^(?:oci|archive|docker-archive|oci-archive|dir|local|docker):/;
 
-async function folderOf(text: string, { io }: Context): Promise<Folder> {
+async function parseOnlyPlace(text: string, cwd: string): Promise<PlaceToServe> {
+  if (text === 'local:') return { kind: 'local' };
   if (!PREFIXED.test(text)) {
-    const path = resolve(io.cwd, text);
-    const kind = await kindOf(path);
-    if (kind === 'file') throw unsupported(text);
-    if (kind === 'folder') return { path, create: false, isShared: false };
-    throw new UsageError(`Cannot serve ${JSON.stringify(text)}: expected a folder, found nothing`, {
+    const path = resolve(cwd, text);
+    // A bare word may be a typing error, so only `oci:` creates a layout.
+    if ((await kindOfPath(path)) === 'folder') return { kind: 'layout', path, create: false };
+    if (await isArchivePath(path)) return { kind: 'archives', paths: [path] };
+    throw new UsageError(`Cannot serve ${quote(text)}: expected a folder, found nothing`, {
       hint: text.includes(':')
         ? 'type `regi serve oci:DIR`'
-        : `type \`regi serve oci:${text}\` to make a new image layout there`,
+        : `type \`regi serve oci:${text}\` to create a new image layout there`,
     });
   }
   const location = parseRepositoryLocation(text);
   switch (location.kind) {
     case 'oci':
-      return { path: resolve(io.cwd, location.path), create: true, isShared: false };
-    case 'registry':
-      throw new UsageError(`Cannot serve ${JSON.stringify(text)}: it is in a registry already`, {
-        hint: 'name a layout folder: oci:DIR',
-      });
+      return { kind: 'layout', path: resolve(cwd, location.path), create: true };
     case 'archive':
     case 'docker-archive':
     case 'oci-archive':
+      return { kind: 'archives', paths: [pathFrom(location.path, cwd)] };
+    case 'registry':
+      throw new UsageError(`Cannot serve ${quote(text)}: it is already in a registry`, {
+        hint: 'name a layout folder: oci:DIR',
+      });
     case 'dir':
-      throw unsupported(text);
+      throw new RegiError(
+        'UNSUPPORTED',
+        `Cannot serve ${quote(text)}: expected a layout folder or archives`,
+        { hint: 'type `regi serve oci:DIR` for a folder, or `regi serve --memory`' },
+      );
     case 'local':
-      throw new UnsupportedLocationError(
-        `Cannot serve ${JSON.stringify(text)}: expected the local store whole`,
+      throw new RegiError(
+        'UNSUPPORTED',
+        `Cannot serve ${quote(text)}: expected the whole local store`,
         { hint: 'type `regi serve local:`' },
       );
     default:
@@ -137,20 +80,24 @@ async function folderOf(text: string, { io }: Context): Promise<Folder> {
   }
 }
 
-function unsupported(text: string): UnsupportedLocationError {
-  return new UnsupportedLocationError(
-    `Cannot serve ${JSON.stringify(basename(text))}: expected a layout folder or archives`,
-    {
-      hint: 'type `regi serve oci:DIR` for a folder, or `regi serve --memory`',
-    },
+/** Returns the path of one of several places. */
+async function pathOf(word: string, cwd: string): Promise<string> {
+  const path = resolve(cwd, word);
+  if (!/^\w[\w-]+:/.test(word)) {
+    if ((await kindOfPath(path)) === 'folder' || (await isArchivePath(path))) return path;
+    throw new UsageError(
+      `Cannot serve ${quote(word)}: expected an archive or a layout folder, found nothing`,
+      { hint: 'check the path' },
+    );
+  }
+  const location = word === 'local:' ? undefined : parseRepositoryLocation(word);
+  if (location !== undefined && holdsImages(location)) return pathFrom(location.path, cwd);
+  throw new UsageError(
+    `Cannot serve ${quote(word)} together with other places: expected archives and layout folders`,
+    { hint: 'serve it alone, on a port of its own: --listen 127.0.0.1:5001' },
   );
 }
 
-async function kindOf(path: string): Promise<'nothing' | 'folder' | 'file'> {
-  try {
-    return (await lstat(path)).isDirectory() ? 'folder' : 'file';
-  } catch {
-    // Why it cannot be looked at is told when it is opened.
-    return 'nothing';
-  }
+function pathFrom(path: string, cwd: string): string {
+  return path === '-' ? path : resolve(cwd, path);
 }

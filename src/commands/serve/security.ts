@@ -5,41 +5,24 @@ import { createSecureContext } from 'node:tls';
 
 import type { ParsedArguments } from '../../command.ts';
 import type { Context } from '../../context.ts';
-import { RegiError, UsageError } from '../../errors.ts';
+import { errnoOf } from '../../disk/errno.ts';
+import { RegiError, UsageError, type RegiErrorOptions } from '../../errors.ts';
 import { LIMITS } from '../../limits.ts';
 import { parseHost } from '../../option-values.ts';
+import { quote } from '../../quote.ts';
 import { authenticateHtpasswd } from '../../server/htpasswd.ts';
 import type { ServerOptions } from '../../server/server.ts';
 import { value, values } from '../arguments/arguments.ts';
 import { formatListenAddress, isLoopback, type ListenAddress } from './listen-address.ts';
 
-/** A file of passwords, of a certificate or of a key that cannot be used. */
-class UnusableFileError extends RegiError {
-  readonly path: string;
-
-  constructor(
-    flag: string,
-    path: string,
-    problem: string,
-    options: { readonly hint: string; readonly cause?: unknown },
-  ) {
-    super(
-      'INVALID_CONFIG',
-      `Cannot use the file ${JSON.stringify(path)} of "${flag}": ${problem}`,
-      options,
-    );
-    this.path = path;
-  }
-}
-
-/** Who may come in, over what, and under which names. */
+/** The authentication, encryption and host names of a server. */
 export type ServeSecurity = Pick<ServerOptions, 'authenticate' | 'tls' | 'allowedHosts'>;
 
 /**
- * Reads the flags that say who may come in.
+ * Reads the flags that restrict access.
  *
- * @throws {UsageError} when everybody in the network could write.
- * @throws {UnusableFileError} when a file is missing or is not what it has to be.
+ * @throws {UsageError} when every host in the network could write.
+ * @throws {RegiError} INVALID_CONFIG for a file that is missing or cannot be used.
  */
 export async function readServeSecurity(
   args: ParsedArguments,
@@ -51,7 +34,7 @@ export async function readServeSecurity(
   const isOpen = !isLoopback(listen.host);
   if (isOpen && htpasswd === undefined && !readOnly) {
     throw new UsageError(
-      `Cannot listen on ${formatListenAddress(listen)} for everybody to write: expected --htpasswd or --read-only`,
+      `Cannot listen on ${formatListenAddress(listen)} and let every client write: expected --htpasswd or --read-only`,
       {
         hint: 'add --read-only, or --htpasswd FILE with a file that `htpasswd -Bc FILE USER` makes',
       },
@@ -59,10 +42,7 @@ export async function readServeSecurity(
   }
   const tls = await readTls(args, context);
   if (isOpen && htpasswd !== undefined && tls === undefined) {
-    context.warn(
-      'Passwords cross the network readable by everybody on the way',
-      'add --tls-cert and --tls-key',
-    );
+    context.warn('Passwords cross the network unencrypted', 'add --tls-cert and --tls-key');
   }
   return {
     tls,
@@ -94,28 +74,25 @@ async function readTls(
   try {
     createSecureContext({ cert });
   } catch (cause) {
-    throw new UnusableFileError('--tls-cert', certPath, 'expected certificates in PEM', {
+    throw unusableFile('--tls-cert', certPath, 'expected certificates in PEM', {
       cause,
-      hint: "the server's own certificate comes first in it",
+      hint: "put the server's own certificate first",
     });
   }
   try {
     createSecureContext({ cert, key });
   } catch (cause) {
-    throw new UnusableFileError(
+    throw unusableFile(
       '--tls-key',
       keyPath,
       'expected the private key of the certificate, in PEM and without a password',
-      {
-        cause,
-        hint: 'take the key that the certificate was made for',
-      },
+      { cause, hint: 'use the key that the certificate was made for' },
     );
   }
   return { cert, key };
 }
 
-/** A page of another name fails at the certificate already. */
+/** Lists the names in a certificate. Requests under other names fail its check anyway. */
 function namesOf(cert: string): readonly string[] {
   const { subjectAltName = '' } = new X509Certificate(cert);
   return [...subjectAltName.matchAll(/(?:^|, )DNS:(?<name>[A-Za-z0-9.-]+)(?=,|$)/g)].map(
@@ -133,16 +110,23 @@ async function readText(flag: string, path: string, { io }: Context): Promise<st
       await file.close();
     }
   } catch (cause) {
-    const problem =
-      cause instanceof Error && 'code' in cause && cause.code === 'ENOENT'
-        ? 'there is none'
-        : 'it cannot be read';
-    throw new UnusableFileError(flag, path, problem, {
-      cause,
-      hint: 'check the path and who may read it',
-    });
+    const problem = errnoOf(cause) === 'ENOENT' ? 'there is no such file' : 'it cannot be read';
+    throw unusableFile(flag, path, problem, { cause, hint: 'check the path and its permissions' });
   }
-  throw new UnusableFileError(flag, path, `expected at most ${LIMITS.credentialFileBytes} bytes`, {
+  throw unusableFile(flag, path, `expected at most ${LIMITS.credentialFileBytes} bytes`, {
     hint: 'check the path',
   });
+}
+
+function unusableFile(
+  flag: string,
+  path: string,
+  problem: string,
+  options: RegiErrorOptions,
+): RegiError {
+  return new RegiError(
+    'INVALID_CONFIG',
+    `Cannot use the file ${quote(path)} of "${flag}": ${problem}`,
+    options,
+  );
 }

@@ -3,27 +3,27 @@ import type { Context } from '../../context.ts';
 import { startServer, type RunningServer } from '../../server/server.ts';
 import { flag, value } from '../arguments/arguments.ts';
 import { DEFAULT_LISTEN, parseListenAddress } from './listen-address.ts';
-import { archivePaths, openServedArchives } from './archives.ts';
-import { openServedPlace, type ServedPlace } from './place.ts';
+import { openServedPlace } from '../../targets/served-place.ts';
+import { parseServedPlace } from './place.ts';
 import { readServeSecurity } from './security.ts';
 
-/** A registry that is ready. */
+/** A registry that accepts requests. */
 export interface ServeRow {
   readonly url: string;
   readonly host: string;
   readonly port: number;
-  /** What it serves: `oci:/folder`, `memory`. */
+  /** The served place: `oci:/folder`, `memory`. */
   readonly place: string;
   readonly readOnly: boolean;
 }
 
-/** `regi serve`: a registry until a signal comes. That is how it is meant to end, so it is no failure. */
+/** `regi serve`: runs a registry until a signal arrives, which is a normal end and exits with 0. */
 export const serveCommand: CommandBody<ServeRow> = {
   run: runServe,
   text: () => '',
 };
 
-/** How long transfers may go on once a signal has come, and when it is said that they do. */
+/** How long running transfers may take after a signal, and when a note says that they do. */
 const GRACE_MS = 30_000;
 const NOTICE_MS = 1_000;
 
@@ -31,10 +31,11 @@ async function* runServe(args: ParsedArguments, context: Context): AsyncIterable
   const { io, settings, signal } = context;
   const typed = value(args, 'listen');
   const listen = typed === undefined ? DEFAULT_LISTEN : parseListenAddress(typed);
-  const archives = await archivePaths(args.positionals, context);
-  const readOnly = flag(args, 'read-only') || archives !== undefined;
+  const flags = { memory: flag(args, 'memory'), readOnly: flag(args, 'read-only') };
+  const target = await parseServedPlace(args.positionals, flags, io);
+  const readOnly = flags.readOnly || target.kind === 'archives';
   const security = await readServeSecurity(args, { listen, readOnly }, context);
-  const { close, ...served } = await openPlace(archives, args, context);
+  const { close, ...served } = await openServedPlace(target, readOnly, context);
   try {
     const server = await startServer({
       ...security,
@@ -60,24 +61,6 @@ async function* runServe(args: ParsedArguments, context: Context): AsyncIterable
   }
 }
 
-async function openPlace(
-  archives: readonly string[] | undefined,
-  args: ParsedArguments,
-  context: Context,
-): Promise<ServedPlace> {
-  const memory = flag(args, 'memory');
-  const [location] = args.positionals;
-  if (archives !== undefined && !memory) {
-    const place = await openServedArchives(archives, context);
-    return {
-      place,
-      repositoryFor: (name, namespace) => place.repositoryFor(name, namespace),
-      close: () => place.close(),
-    };
-  }
-  return openServedPlace({ location, memory, readOnly: flag(args, 'read-only') }, context);
-}
-
 function abortOf(signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     if (signal.aborted) resolve();
@@ -85,13 +68,13 @@ function abortOf(signal: AbortSignal): Promise<void> {
   });
 }
 
-/** Lets transfers finish, for a while. */
+/** Closes the server and gives running transfers some time to finish. */
 async function stop(server: RunningServer, { io: { clock }, note }: Context): Promise<void> {
   const closed = new AbortController();
   const closing = server.close().finally(() => closed.abort());
   const cutting = (async () => {
     await clock.sleep(NOTICE_MS, closed.signal);
-    note('stopping when the running transfers have finished; Ctrl-C again cuts them');
+    note('stopping when the running transfers have finished; Ctrl-C again aborts them');
     await clock.sleep(GRACE_MS - NOTICE_MS, closed.signal);
     await server.destroy();
   })().catch((error: unknown) => {

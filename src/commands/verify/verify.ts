@@ -7,10 +7,12 @@ import {
   type FoundProblem,
   type VerifyReport,
 } from '../../operations/inspect/verify-image.ts';
-import { flag, values } from '../arguments/arguments.ts';
-import { SomeFailedError } from '../arguments/each-argument.ts';
-import { withStores, type Stores } from '../../targets/open-store.ts';
+import { quote } from '../../quote.ts';
 import { tableLines } from '../../render/text.ts';
+import { withStores } from '../../targets/open-store.ts';
+import type { Stores } from '../../targets/opened-store.ts';
+import { flag, values } from '../arguments/arguments.ts';
+import { someFailedError } from '../arguments/each-argument.ts';
 import { openVerifyTarget } from './target.ts';
 
 export interface VerifyRow extends VerifyReport {
@@ -18,47 +20,17 @@ export interface VerifyRow extends VerifyReport {
   readonly location: string;
 }
 
-/** How a table calls what `--json` calls so. */
-const SHOWN = {
+/** Labels of statuses in text output, in the order of its summary. */
+const LABELS: Readonly<Record<FoundProblem['status'], string>> = {
   missing: 'missing',
   corrupt: 'corrupt',
   'absent-in-base': 'absent (in base)',
   absent: 'absent',
   extra: 'extra',
-} as const satisfies Record<FoundProblem['status'], string>;
-
-const STATUSES = [
-  'missing',
-  'corrupt',
-  'absent-in-base',
-  'absent',
-  'extra',
-] as const satisfies readonly FoundProblem['status'][];
-
-/** Something is missing or corrupt. */
-export class NotWholeError extends RegiError {
-  readonly locations: readonly string[];
-
-  constructor(locations: readonly string[], onlyInBase: boolean) {
-    const names = locations.map((location) => JSON.stringify(location)).join(', ');
-    super(
-      'CONTENT_MISMATCH',
-      `Cannot vouch for ${names}: ${onlyInBase ? 'layers are in an earlier archive' : 'something is missing or corrupt'}`,
-      {
-        hint: onlyInBase
-          ? `name that archive too: regi verify ${locations[0] ?? ''} --base OLD.tar`
-          : 'copy the image there again from where it came, with --force',
-      },
-    );
-    this.locations = locations;
-  }
-}
-
-/** `regi verify`: whether everything is there and is what its digest says. */
-export const verifyCommand: CommandBody<VerifyRow> = {
-  run: runVerify,
-  text: verifyText,
 };
+
+/** `regi verify`: checks that all content is present and matches its digest. */
+export const verifyCommand: CommandBody<VerifyRow> = { run: runVerify, text: verifyText };
 
 async function* runVerify(args: ParsedArguments, context: Context): AsyncIterable<VerifyRow> {
   const broken: VerifyRow[] = [];
@@ -83,16 +55,24 @@ async function* runVerify(args: ParsedArguments, context: Context): AsyncIterabl
       }
     }
   });
-  if (broken.length > 0) {
-    const faults = broken
-      .flatMap(({ problems }) => problems)
-      .filter(({ status }) => status === 'missing' || status === 'corrupt');
-    throw new NotWholeError(
-      broken.map(({ location }) => location),
-      faults.length === 0,
-    );
-  }
-  if (failed > 0) throw new SomeFailedError(failed, positionals.length);
+  if (broken.length > 0) throw notWhole(broken);
+  if (failed > 0) throw someFailedError(failed, positionals.length);
+}
+
+function notWhole(broken: readonly VerifyRow[]): RegiError {
+  const names = broken.map(({ location }) => quote(location)).join(', ');
+  const onlyInBase = !broken
+    .flatMap(({ problems }) => problems)
+    .some(({ status }) => status === 'missing' || status === 'corrupt');
+  return new RegiError(
+    'CONTENT_MISMATCH',
+    `Cannot vouch for ${names}: ${onlyInBase ? 'layers are in an earlier archive' : 'content is missing or corrupt'}`,
+    {
+      hint: onlyInBase
+        ? `name that archive too: regi verify ${broken[0]?.location ?? ''} --base OLD.tar`
+        : 'copy the image there again from its source, with --force',
+    },
+  );
 }
 
 async function verifyOne(
@@ -102,23 +82,12 @@ async function verifyOne(
   context: Context,
 ): Promise<VerifyRow> {
   const { signal, settings } = context;
-  const { source, roots, close, ...rest } = await openVerifyTarget(
-    location,
-    values(args, 'base'),
-    stores,
-    context,
-  );
-  try {
-    const report = await verifyImages(source, roots, {
-      ...rest,
-      signal,
-      deep: flag(args, 'deep'),
-      concurrency: settings.concurrency,
-    });
-    return { location, ...report };
-  } finally {
-    await close();
-  }
+  const target = await openVerifyTarget(location, values(args, 'base'), stores, context);
+  const { source, roots, ...rest } = target;
+  const { concurrency } = settings;
+  const deep = flag(args, 'deep');
+  const report = await verifyImages(source, roots, { ...rest, signal, deep, concurrency });
+  return { location, ...report };
 }
 
 function verifyText(
@@ -126,9 +95,9 @@ function verifyText(
   { settings }: Context,
 ): string {
   if (settings.quiet && whole) return '';
-  const counts = STATUSES.flatMap((status) => {
+  const counts = Object.entries(LABELS).flatMap(([status, label]) => {
     const count = problems.filter((found) => found.status === status).length;
-    return count === 0 ? [] : [`${count} ${SHOWN[status]}`];
+    return count === 0 ? [] : [`${count} ${label}`];
   });
   const facts = [
     formatCount(images, 'image'),
@@ -150,10 +119,10 @@ function cellsOf({
   problem,
 }: FoundProblem): readonly string[] {
   const where = image === undefined ? '' : `in ${image}`;
-  // The digest stands in the line already.
+  // The row shows the digest already.
   const why =
     status === 'corrupt' && problem !== undefined
       ? problem.replace(`Cannot accept ${digest}: `, '')
       : '';
-  return [SHOWN[status], digest, formatBytes(size), mediaType ?? '', where, why];
+  return [LABELS[status], digest, formatBytes(size), mediaType ?? '', where, why];
 }

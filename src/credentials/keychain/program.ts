@@ -1,44 +1,43 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 
-import { tryParseJson } from '../../json.ts';
 import { askProgram } from '../ask-program.ts';
 
-/** One operation on the keychain of the system. */
+/** One thing to do in the keychain of the system. */
 export type KeychainRequest =
   | { readonly kind: 'get'; readonly account: string }
   | {
       readonly kind: 'set';
       readonly account: string;
       readonly secret: string;
-      /** Characters of one entry; undefined if there is no limit. */
+      /** Characters that one entry takes; undefined where there is no limit. */
       readonly limit?: number | undefined;
     }
   | { readonly kind: 'delete'; readonly account: string };
 
 export type KeychainResult =
-  /** `secret` is the result of `get`; undefined for none. */
+  /** `secret` is what `get` found; undefined for nothing. */
   | { readonly kind: 'done'; readonly secret: string | undefined }
   | { readonly kind: 'failed'; readonly reason: string }
   | { readonly kind: 'timed-out' };
 
-/** Executes one operation on the keychain, within `timeoutMs`. */
+/** Does one thing in the keychain, within `timeoutMs`. */
 export type RunKeychain = (
   request: KeychainRequest,
   options: { readonly timeoutMs: number; readonly signal?: AbortSignal | undefined },
 ) => Promise<KeychainResult>;
 
 export interface KeychainProgramOptions {
-  /** The path of Node. */
+  /** Node. */
   readonly execPath: string;
-  /** The script that runs `handleKeychainRequest()`. */
+  /** The script that runs `answerKeychain()`. */
   readonly script: string;
   readonly env: Readonly<Record<string, string | undefined>>;
 }
 
 /**
- * Runs each operation in a process of its own. The library blocks its thread while an unlock prompt
- * is open, so a process that uses it cannot even end.
+ * The keychain through a process of its own: the library blocks its thread while an unlock prompt waits for a person, and then not
+ * even the end of the process comes through.
  */
 export function createKeychainProgram({
   execPath,
@@ -55,14 +54,26 @@ export function createKeychainProgram({
     });
     if (result.kind === 'timed-out') return result;
     if (result.kind !== 'exited') return { kind: 'failed', reason: 'its program cannot be used' };
-    // The output is written by our own code, so only its presence is in doubt.
-    const found = tryParseJson(result.stdout) as KeychainResult | undefined;
-    const reason = `its program ended with status ${result.status} and no output`;
-    return found ?? { kind: 'failed', reason };
+    return (
+      parseResult(result.stdout) ?? {
+        kind: 'failed',
+        reason: `its program ended with status ${result.status} and no answer`,
+      }
+    );
   };
 }
 
-/** The address of the D-Bus session, which leads to the Secret Service; undefined if there is none. */
+/** The program's answer is our own code's, so only its presence is in doubt. */
+function parseResult(text: string): KeychainResult | undefined {
+  try {
+    return JSON.parse(text) as KeychainResult;
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined;
+    throw error;
+  }
+}
+
+/** The address of the D-Bus session, through which the Secret Service is asked; undefined where there is none. */
 export async function sessionBus(
   env: Readonly<Record<string, string | undefined>>,
 ): Promise<string | undefined> {
@@ -71,9 +82,9 @@ export async function sessionBus(
   const runtime = env['XDG_RUNTIME_DIR'];
   if (!runtime) return undefined;
   const socket = join(runtime, 'bus');
-  const exists = await stat(socket).then(
+  const isThere = await stat(socket).then(
     (found) => found.isSocket(),
     () => false,
   );
-  return exists ? `unix:path=${socket}` : undefined;
+  return isThere ? `unix:path=${socket}` : undefined;
 }

@@ -41,18 +41,18 @@ export interface FailedJob {
 }
 
 /**
- * Copies many images as one command: shared nodes cross the wire once. Yields in the order of `jobs`, also images that were
- * complete before another failed.
+ * Copies many images as one command: shared nodes cross the wire once. Yields each with its job, in the order of
+ * `jobs`, also images that were complete before another failed.
  *
  * @throws {PartialFailureError} at the end, with `keepGoing`, if any image failed.
  * @throws {CopyError} at the first failure otherwise; the other images are stopped and have settled.
  * @throws {RegiError} with code USAGE when two different images would get the same tag.
  * @throws what `jobs` throws; with `keepGoing`, after the images before it have been copied.
  */
-export async function* copyImages(
-  jobs: Iterable<CopyJob | FailedJob> | AsyncIterable<CopyJob | FailedJob>,
+export async function* copyImages<Job extends CopyJob>(
+  jobs: Iterable<Job | FailedJob> | AsyncIterable<Job | FailedJob>,
   options: CopyImagesOptions = {},
-): AsyncGenerator<CopiedImage> {
+): AsyncGenerator<CopiedImage & { readonly job: Job }> {
   const { keepGoing = false } = options;
   const session = new CopySession(options);
   const stop = new AbortController();
@@ -63,11 +63,11 @@ export async function* copyImages(
     unlisted: undefined as { readonly error: unknown } | undefined,
   };
 
-  async function* listed(): AsyncGenerator<CopyJob | FailedJob> {
+  async function* listed(): AsyncGenerator<Job | FailedJob> {
     const check = createDestinationCheck();
     try {
       for await (const job of jobs) {
-        if (!('error' in job)) check(job);
+        if (!isFailed(job)) check(job);
         state.total += 1;
         yield job;
       }
@@ -78,13 +78,13 @@ export async function* copyImages(
   }
 
   async function attempt(
-    job: CopyJob | FailedJob,
+    job: Job | FailedJob,
     either: AbortSignal,
-  ): Promise<CopiedImage | undefined> {
+  ): Promise<(CopiedImage & { readonly job: Job }) | undefined> {
     try {
-      if ('error' in job)
+      if (isFailed(job))
         throw job.error instanceof RegiError ? new CopyError(job.image, job.error) : job.error;
-      return await copyInSession(session, job, { ...options, signal: either });
+      return { ...(await copyInSession(session, job, { ...options, signal: either })), job };
     } catch (error) {
       // An image that was stopped because another failed is no failure of its own.
       if (either.aborted) return undefined;
@@ -100,6 +100,10 @@ export async function* copyImages(
   signal.throwIfAborted();
   if (state.unlisted !== undefined) throw state.unlisted.error;
   if (state.failed > 0) throw new PartialFailureError(state.failed, state.total);
+}
+
+function isFailed(job: CopyJob | FailedJob): job is FailedJob {
+  return 'error' in job;
 }
 
 /** Throws when a second image would get the same tag. The same image twice is harmless. */

@@ -1,5 +1,6 @@
 import { RegiError } from '../../errors.ts';
-import type { Descriptor, Platform } from '../../oci/descriptor.ts';
+import { InvalidManifestError, type Descriptor, type Platform } from '../../oci/descriptor.ts';
+import type { ImageManifest } from '../../oci/manifest.ts';
 import type { CallOptions, Source } from '../../store.ts';
 import {
   chooseEntry,
@@ -95,6 +96,30 @@ export function imageForHost({ root, entries, chosen }: ImageForHost, host: Plat
   throw new PlatformNotFoundError(
     host,
     entries.map((entry) => entry.platform),
+  );
+}
+
+/**
+ * Reads the image manifest that a name means for one machine.
+ *
+ * @throws {PlatformNotFoundError} when an index lacks the platform.
+ * @throws {InvalidManifestError} when the entry for the platform is an index itself.
+ */
+export async function readImage(
+  source: Source,
+  reference: string,
+  choice: PlatformChoice,
+  options: CallOptions = {},
+): Promise<{ readonly descriptor: Descriptor; readonly manifest: ImageManifest }> {
+  const found = await readForHost(source, reference, choice, options);
+  const descriptor = imageForHost(found, choice.host);
+  const { manifest } =
+    descriptor === found.root.descriptor
+      ? found.root
+      : await readManifest(source, descriptor, options);
+  if (manifest.kind === 'image') return { descriptor, manifest };
+  throw new InvalidManifestError(
+    `Cannot read ${descriptor.digest}: expected an image, found an index in the index`,
   );
 }
 

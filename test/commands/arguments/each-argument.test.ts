@@ -36,7 +36,10 @@ describe('eachArgument()', () => {
       rows: ['a', 'c'],
       told: ['b'],
     });
-    expect(error).toMatchObject({ code: 'PARTIAL_FAILURE', failed: 1, total: 3 });
+    expect(error).toMatchObject({
+      code: 'PARTIAL_FAILURE',
+      details: { failed: 1, total: 3 },
+    });
   });
 
   test('throws what a single one threw', async () => {

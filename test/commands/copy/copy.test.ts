@@ -83,7 +83,7 @@ describe('regi copy', () => {
     await runMain(['copy', '--all-tags', `${calm.host}/app`, `${to.host}/app`]);
 
     expect(status).toBe(0);
-    expect(stderr).toContain(`${busy.host} is asked too often`);
+    expect(stderr).toContain(`${busy.host} answered 429`);
     expect([busy.connections() <= 4, calm.connections() > 4]).toEqual([true, true]);
   });
 
@@ -101,7 +101,7 @@ describe('regi copy', () => {
     ]);
     expect({ status, stderr }).toEqual({
       status: 0,
-      stderr: expect.stringContaining(`${to.host} is asked too often`),
+      stderr: expect.stringContaining(`${to.host} answered 429`),
     });
   });
 
@@ -166,7 +166,7 @@ describe('regi copy', () => {
   test.each([
     [[], 'expected a source', 'type: regi copy SRC DST'],
     [['a.example/x'], 'expected a destination', 'type: regi copy a.example/x DST'],
-    [['--all-tags', 'a.example/x:1', 'b.example/y'], 'expected a repository', 'leave out the tag'],
+    [['--all-tags', 'a.example/x:1', 'b.example/y'], 'expected a repository', 'drop the tag'],
     [['--from', 'list', '--all-tags'], 'together', 'name the tags in the file'],
     [
       ['--from', 'list', 'a.example/x', 'b.example/y'],
@@ -222,7 +222,7 @@ describe('regi copy --no-clobber', () => {
       status: 0,
       stdout: `${to.host}/app@${two.root.digest}\n`,
     });
-    expect(stderr).toContain(`${to.host}/app:1.0 is kept`);
+    expect(stderr).toContain(`Kept ${to.host}/app:1.0`);
     expect(stderr).toContain('1 image kept');
     const rows = (await runMain([...args, '--json'])).stdout
       .trimEnd()
@@ -266,7 +266,7 @@ describe('regi copy --from', () => {
       stdin: '\n# nothing\n',
     });
     expect({ status, stdout }).toEqual({ status: 0, stdout: '' });
-    expect(stderr).toContain('nothing to copy');
+    expect(stderr).toContain('Nothing to copy');
   });
 
   test('with --keep-going goes on when a source is not even there', async () => {

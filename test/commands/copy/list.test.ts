@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 
-import { ListLineError, parseCopyList } from '../../../src/commands/copy/list.ts';
+import { parseCopyList } from '../../../src/commands/copy/list.ts';
+import { RegiError } from '../../../src/errors.ts';
 import { outcomeOf } from '../../support/outcome.ts';
 
 const parse = (text: string, prefix?: string) => parseCopyList(text, { name: 'the list', prefix });
@@ -17,7 +18,7 @@ describe('parseCopyList()', () => {
     expect(parse(text, prefix)).toMatchObject([{ image }]);
   });
 
-  test('passes over empty lines and comments, and knows line ends of Windows', () => {
+  test('skips empty lines and comments, and accepts line ends of Windows', () => {
     expect(parse('\r\n# one\r\na.example/x b.example/x\r\n   \r\n')).toHaveLength(1);
   });
 
@@ -29,18 +30,19 @@ describe('parseCopyList()', () => {
     [
       'a.example/x b.example/y\na.example/z b.example/y:latest',
       undefined,
-      'line 1 copies to "b.example/y:latest" too',
+      'line 1 also copies to "b.example/y:latest"',
     ],
   ])('refuses %j', (text, prefix, problem) => {
     const error = outcomeOf(() => parse(text, prefix));
-    expect(error).toBeInstanceOf(ListLineError);
+    expect(error).toBeInstanceOf(RegiError);
     expect(error).toMatchObject({
+      details: { line: text.split('\n').length },
       message: expect.stringContaining(`of the list: ${problem}`) as string,
       hint: expect.any(String) as string,
     });
   });
 
-  test('gives a list or a RegiError on any text', () => {
+  test('returns a list or throws a RegiError on any text', () => {
     fc.assert(
       fc.property(
         fc.string({ unit: 'binary' }),

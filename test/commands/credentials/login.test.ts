@@ -177,7 +177,7 @@ describe('regi login', () => {
     });
     expect(status).toBe(0);
     expect(stderr).toContain(
-      'in ~/.docker/config.json (not encrypted, mode 0600) because the keychain cannot be used: the password is too long for it',
+      'in ~/.docker/config.json (not encrypted, mode 0600) because the keychain cannot be used: the password is longer than it takes',
     );
     expect(configOf(home)).toEqual({ auths: { [host]: { auth: authOf('ci') } } });
   });
@@ -210,7 +210,7 @@ describe('regi login', () => {
       stdin: PASSWORD,
     });
     expect(stderr).toContain(
-      `Removed the entry for ${host} from ~/.docker/config.json: it would have been used instead\n`,
+      `Removed the entry for ${host} from ~/.docker/config.json, which would have taken precedence\n`,
     );
     expect(configOf(home)).toEqual({ auths: {} });
   });
@@ -234,7 +234,7 @@ describe('regi login', () => {
       stdin: PASSWORD,
     });
     expect(status).toBe(0);
-    expect(stderr).toContain(`"${host}" asks nobody for a login, so this one is stored unchecked`);
+    expect(stderr).toContain(`"${host}" requires no login, so this one is stored unchecked`);
     expect(configOf(home)).toEqual({ auths: { [host]: { auth: authOf('ci') } } });
   });
 
@@ -246,7 +246,7 @@ describe('regi login', () => {
       env,
       stdin: PASSWORD,
     });
-    expect(stderr).toContain('The login in REGI_USERNAME and REGI_PASSWORD comes before this one');
+    expect(stderr).toContain('The login in REGI_USERNAME and REGI_PASSWORD takes precedence');
   });
 
   test('stores nothing when the variables of another login are incomplete', async () => {
@@ -343,7 +343,7 @@ describe('regi logout', () => {
       stdout: `Removed the login for ${host} from ~/.docker/config.json\n`,
     });
     expect(first.stderr).toContain(
-      `There is still a login for "${host}" in the keychain\n  to remove that too: regi logout --all ${host}\n`,
+      `Another login for "${host}" remains in the keychain\n  to remove it too: regi logout --all ${host}\n`,
     );
     expect(await regi(['logout', '--all', host], options)).toMatchObject({
       stdout: `Removed the login for ${host} from the keychain\n`,

@@ -153,7 +153,7 @@ describe('regi export', () => {
     ]);
   });
 
-  test('an archive without a name behind it is all its images, with their names', async () => {
+  test('exports all images of an archive without a name, with their names', async () => {
     await run(ref('library/debian:12'), ref('team/app:12'), '-o', 'b.tar');
     await run('archive:b.tar', ref('library/debian:13'), '-o', 'more.tar');
     expect(await namesIn('more.tar')).toEqual([
@@ -163,7 +163,7 @@ describe('regi export', () => {
     ]);
   });
 
-  test('a layout without a name behind it is all its images, with their names', async () => {
+  test('exports all images of a layout without a name, with their names', async () => {
     await runMain(['copy', ref('library/debian:12'), 'oci:images:a'], { cwd });
     await runMain(['copy', ref('team/app:12'), `oci:images:${ref('team/app:12')}`], { cwd });
     await run('oci:images', '-o', 'b.tar');
@@ -379,7 +379,7 @@ describe('regi export refuses', () => {
     [['-o', 'b.tar'], 'expected an image'],
     [['debian', '-o', 'folder/'], 'found a folder'],
     [['debian', '-o', 'here'], 'found a folder'],
-    [['debian', '-o', 'archive:b.tar:12'], 'without a name behind it'],
+    [['debian', '-o', 'archive:b.tar:12'], 'without the name of an image'],
     [['debian', '-o', '-', '--split', '4G'], 'Cannot use --split'],
     [['debian', '-o', '-', '--checksum'], 'Cannot use --checksum'],
     [['debian', '-o', 'docker-archive:b.tar', '--since', 'x'], 'Cannot use --since'],

@@ -260,7 +260,7 @@ describe('regi import --map', () => {
 
 describe('regi import refuses', () => {
   test.each([
-    ['a bare word as PREFIX', ['mirror'], 'no registry'],
+    ['a bare word as PREFIX', ['mirror'], 'do not read "mirror" as a registry'],
     ['a PREFIX with a tag', ['registry.example/app:1'], 'expected HOST[:PORT][/PATH]'],
     ['a mapping without "="', ['--map', 'debian'], 'expected OLD=NEW'],
     [
@@ -276,7 +276,7 @@ describe('regi import refuses', () => {
     [
       'images that nothing says the place of',
       ['--map', 'debian=registry.example/x'],
-      'Cannot tell where "registry.example/team/app:1.0" goes',
+      'Cannot import "registry.example/team/app:1.0": no --map',
     ],
     [
       'two images under one name',

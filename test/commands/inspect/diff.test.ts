@@ -121,7 +121,7 @@ test('diff of an image and itself says so, and reads no layer', async () => {
     ['diff', `${registry.host}/team/app:before`, 'oci:app:before'],
     { cwd },
   );
-  expect({ status, stderr }).toEqual({ status: 0, stderr: 'both are the same image\n' });
+  expect({ status, stderr }).toEqual({ status: 0, stderr: 'Both are the same image\n' });
   expect(registry.count('GET', 'blob')).toBe(0);
 });
 

@@ -209,7 +209,7 @@ describe('cat', () => {
     );
   });
 
-  test('cat shows a terminal text that cannot harm it, and nothing that is no text', async () => {
+  test('cat escapes control characters for a terminal, and refuses binary files', async () => {
     const layout = await openLayout(join(cwd, 'live'), { create: true, clock: systemClock });
     await makeLayered([
       [file('text', 'red \u001b[31m\nend'), file('program', '\u007fELF\0\0')],
@@ -219,7 +219,7 @@ describe('cat', () => {
     expect(shown.stdoutText()).toBe('red \\x1b[31m\nend\n');
     const refused = fakeIo({ isTTY: true, cwd });
     expect(await main(['cat', 'oci:live:x', '/program'], refused)).toBe(1);
-    expect(refused.stderrText()).toContain('Cannot show "/program" on a terminal: it is no text');
+    expect(refused.stderrText()).toContain('Cannot show "/program" on a terminal: it is not text');
   });
 });
 
@@ -298,7 +298,7 @@ describe('rootfs', () => {
 
   test('rootfs refuses JSON of its bytes', async () => {
     expect(JSON.parse((await run('rootfs', '--json', 'oci:app:1')).stderr)).toMatchObject({
-      error: { code: 'USAGE', hint: 'add -o FILE, or leave out --json' },
+      error: { code: 'USAGE', hint: 'add -o FILE, or drop --json' },
     });
   });
 

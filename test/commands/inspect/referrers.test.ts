@@ -88,7 +88,7 @@ describe('referrers', () => {
       'referrers',
       `${registry.host}/team/app:plain`,
     ]);
-    expect({ status, stderr }).toEqual({ status: 0, stderr: 'nothing refers to it\n' });
+    expect({ status, stderr }).toEqual({ status: 0, stderr: 'Nothing refers to it\n' });
     expect(stdout).toBe(`${registry.host}/team/app:plain  ${PLAIN.root.digest}\n`);
   });
 

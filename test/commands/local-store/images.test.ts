@@ -103,7 +103,7 @@ describe('regi images', () => {
     expect([status, io.stdoutText(), io.stderrText()]).toEqual([
       0,
       '',
-      'There are no such images in the local store; to get one, type: regi pull REF\n',
+      'The local store has no such images; to pull one, type: regi pull REF\n',
     ]);
   });
 
@@ -111,7 +111,7 @@ describe('regi images', () => {
     ['a filter that is none', ['-f', 'size=1'], 'reference='],
     ['a time that is none', ['-f', 'until=yesterday'], 'until=24h'],
     ['a template that is none', ['--format', '{{.Nope}}'], 'Repository, Tag'],
-    ['a template beside --quiet', ['-q', '--format', '{{.ID}}'], 'leave one'],
+    ['a template beside --quiet', ['-q', '--format', '{{.ID}}'], 'drop one'],
     ['a word of dangling that is none', ['-f', 'dangling=perhaps'], 'dangling=true'],
   ])('refuses %s', async (_what, args, hint) => {
     const { status, io } = await local.run(['images', ...args]);

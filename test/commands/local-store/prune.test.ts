@@ -59,7 +59,7 @@ describe('regi prune', () => {
     const { bytes, descriptor } = makeBlob(1000);
     writeFileSync(blobPath(local.folder, descriptor.digest), bytes);
     expect((await local.run(['prune'])).io.stderrText()).toContain(
-      '1.0 KiB that nothing names are younger than ten minutes and stay',
+      'Kept 1.0 KiB without a name that are younger than ten minutes',
     );
   });
 

@@ -36,7 +36,9 @@ describe('regi delete', () => {
       status: 0,
       stdout: `Untagged: ${name}:1.4\nUntagged: ${name}:latest\nDeleted: ${name}@${image.root.digest}\n`,
     });
-    expect(stderr).toContain(`With ${name}@${image.root.digest} go its 2 tags 1.4, latest`);
+    expect(stderr).toContain(
+      `Deleting ${name}@${image.root.digest} also removes 2 tags: 1.4, latest`,
+    );
     expect(await tags()).toEqual(['1.5']);
   });
 
@@ -57,7 +59,7 @@ describe('regi delete', () => {
     for (let at = 10; at < 25; at += 1)
       await registry.place.open('team/app').tag(other.root, `t${at}`);
     const { stdout, stderr } = await runMain(['delete', '--yes', `${name}@${other.root.digest}`]);
-    expect(stderr).toMatch(/go its 16 tags 1\.5, t10, .*t18 and 6 more\n/);
+    expect(stderr).toMatch(/also removes 16 tags: 1\.5, t10, .*t18 and 6 more\n/);
     expect(stdout.match(/^Untagged/gm)).toHaveLength(16);
   });
 
@@ -93,14 +95,14 @@ describe('regi delete', () => {
     const { status, stderr } = await runMain(['delete', '--yes', `${name}:1.4`]);
     expect(status).toBe(2);
     expect(stderr).toContain(
-      `regi tags delete ${name}:1.4; or see the digest: regi digest ${name}:1.4`,
+      `regi tags delete ${name}:1.4; to see the digest: regi digest ${name}:1.4`,
     );
   });
 
   test('warns of what refers to the image', async () => {
     await makeArtifact({ subject: image.root }).pushAll(registry.place.open('team/app'));
     const { stderr } = await runMain(['delete', '--yes', `${name}@${image.root.digest}`]);
-    expect(stderr).toMatch(/1 referrer of .* stays behind/);
+    expect(stderr).toMatch(/1 referrer of .* will stay/);
   });
 
   test('goes on without the tags where the registry does not list them, and says so', async () => {

@@ -110,7 +110,7 @@ test('pull -a takes every tag, and passes over what is not for this machine', as
   const { status, io } = await run(['pull', '-a', `${registry.host}/team/app`, '-o', 'app/']);
   expect(status).toBe(0);
   expect(io.stdoutText().match(/^Status: .*/gm)).toHaveLength(2);
-  expect(io.stderrText()).toContain('team/app:windows" is not for linux/amd64');
+  expect(io.stderrText()).toContain('team/app:windows": it is not for linux/amd64');
 });
 
 test('pull -q prints the name alone', async () => {
@@ -143,7 +143,7 @@ test.each([
   [
     '--platform with --all-platforms',
     ['-o', 'x/', '--platform', 'arm64', '--all-platforms'],
-    'leave one of them out',
+    'drop one of them',
   ],
 ])('pull with %s exits 2 with a hint', async (_what, args, hint) => {
   const { status, io } = await run(['pull', 'debian', ...args]);

@@ -47,8 +47,8 @@ describe('regi serve refuses', () => {
     ],
     ['a word that is nothing beside an archive', ['images.tar', 'nothing'], 2, 'check the path'],
     ['an image of an archive', ['archive:images.tar:1.0'], 2, 'archive:images.tar'],
-    ['an archive beside --memory', ['--memory', 'archive:images.tar'], 2, 'leave one'],
-    ['a location beside --memory', ['--memory', 'oci:dir'], 2, 'leave one'],
+    ['an archive beside --memory', ['--memory', 'archive:images.tar'], 2, 'drop one'],
+    ['a location beside --memory', ['--memory', 'oci:dir'], 2, 'drop one'],
     ['an empty registry that stays empty', ['--memory', '--read-only'], 2, '--read-only'],
     ['a layout that is to be read and is not there', ['oci:dir', '--read-only'], 3, 'oci:'],
     ['an open address without a guard', ['oci:dir', '--listen', '0.0.0.0:0'], 2, '--htpasswd FILE'],
@@ -181,7 +181,7 @@ describe('regi serve', () => {
   test('ends with 0 when it is told to stop', async () => {
     const io = await served(temporaryFolder('serve'), ['oci:dir']);
     expect(io.stderrText()).toMatch(
-      /^made a new image layout in ".+\/dir"\nlistening on http:\/\/127\.0\.0\.1:\d+\n$/,
+      /^created a new image layout in ".+\/dir"\nlistening on http:\/\/127\.0\.0\.1:\d+\n$/,
     );
   });
 

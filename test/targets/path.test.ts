@@ -3,7 +3,7 @@ import { join } from 'node:path';
 
 import { beforeAll, expect, test } from 'vitest';
 
-import { refuseFileName } from '../../src/targets/file-not-image.ts';
+import { refuseFileName } from '../../src/targets/path.ts';
 import { main } from '../../src/main.ts';
 import { parseReference } from '../../src/oci/reference.ts';
 import { fakeIo } from '../support/cli/io.ts';

@@ -2,13 +2,14 @@ import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 
 import { createKeychain } from '../../../src/credentials/keychain/keychain.ts';
+import { answerKeychain } from '../../../src/credentials/keychain/child.ts';
 import {
-  handleKeychainRequest,
   readSecret,
   removeSecret,
+  SecretTooLongError,
   writeSecret,
   type OpenEntry,
-} from '../../../src/credentials/keychain/child.ts';
+} from '../../../src/credentials/keychain/parts.ts';
 import type { RunKeychain } from '../../../src/credentials/keychain/program.ts';
 import { instantClock } from '../../support/clock.ts';
 
@@ -30,13 +31,13 @@ function smallKeychain(limit = 10) {
 }
 
 describe('writeSecret()', () => {
-  test('stores a short secret in one entry', async () => {
+  test('keeps a short one as it is', async () => {
     const { entries, open } = smallKeychain(100);
     await writeSecret('a', 'short', 100, open);
     expect([...entries]).toEqual([['a', 'short']]);
   });
 
-  test('round-trips any secret, and leaves nothing after removal', async () => {
+  test('gives back whatever it was given, and leaves nothing when it is removed', async () => {
     await fc.assert(
       fc.asyncProperty(fc.string({ maxLength: 2000 }), async (secret) => {
         const { entries, open } = smallKeychain(100);
@@ -49,7 +50,7 @@ describe('writeSecret()', () => {
     );
   });
 
-  test('removes the parts of the old secret', async () => {
+  test('leaves no part of what was there before', async () => {
     const { entries, open } = smallKeychain(100);
     await writeSecret('a', 'x'.repeat(950), 100, open);
     await writeSecret('a', 'y'.repeat(250), 100, open);
@@ -58,7 +59,7 @@ describe('writeSecret()', () => {
     expect([...entries]).toEqual([['a', 'z']]);
   });
 
-  test('keeps the old secret readable until the new one is complete', async () => {
+  test('leaves what was there readable until the new one is whole', async () => {
     const { open } = smallKeychain(100);
     await writeSecret('a', 'x'.repeat(250), 100, open);
     let written = 0;
@@ -74,24 +75,24 @@ describe('writeSecret()', () => {
     expect(await readSecret('a', open)).toBe('x'.repeat(250));
   });
 
-  test('writes nothing when the secret is too long even for parts', async () => {
+  test('writes nothing of one that is too long in parts too', async () => {
     const { entries, open } = smallKeychain(100);
-    await expect(writeSecret('a', 'x'.repeat(2401), 100, open)).rejects.toThrow(
-      'the secret has 2401 characters',
+    await expect(writeSecret('a', 'x'.repeat(2401), 100, open)).rejects.toBeInstanceOf(
+      SecretTooLongError,
     );
     expect(entries.size).toBe(0);
   });
 });
 
 describe('readSecret()', () => {
-  test('returns undefined when a part is missing', async () => {
+  test('gives nothing where a part is missing', async () => {
     const { entries, open } = smallKeychain(100);
     await writeSecret('a', 'x'.repeat(250), 100, open);
     entries.delete([...entries.keys()].find((name) => name.endsWith('part 2')) ?? '');
     expect(await readSecret('a', open)).toBeUndefined();
   });
 
-  test('does not mistake a login for the head of parts', async () => {
+  test('takes a login for what it is, and not for a head', async () => {
     const { entries, open } = smallKeychain(1000);
     const login = '{"Username":"parts","Secret":"{\\"parts\\":2,\\"id\\":\\"x\\"}"}';
     entries.set('a', login);
@@ -103,7 +104,7 @@ describe('createKeychain() on Windows', () => {
   function keychainOn(os: string) {
     const small = smallKeychain(1280);
     const run: RunKeychain = async (request) =>
-      JSON.parse(await handleKeychainRequest(JSON.stringify(request), small.open)) as Awaited<
+      JSON.parse(await answerKeychain(JSON.stringify(request), small.open)) as Awaited<
         ReturnType<RunKeychain>
       >;
     return {
@@ -123,7 +124,7 @@ describe('createKeychain() on Windows', () => {
     ['2,500 characters', 'x'.repeat(2_500)],
     ['20,000 characters', 'x'.repeat(20_000)],
     ['characters of several units', 'ü€😀x'.repeat(500)],
-  ])('stores a token of %s that is too long for one entry', async (_name, secret) => {
+  ])('keeps a token of %s that no entry takes whole', async (_name, secret) => {
     const { keychain, entries } = keychainOn('windows');
     const login = { username: '<token>', secret };
     await keychain.set('a.example', login);
@@ -132,16 +133,16 @@ describe('createKeychain() on Windows', () => {
     expect(entries.size).toBe(0);
   });
 
-  test('reports a password that is too long', async () => {
+  test('says that a password is too long, so that it goes to the file', async () => {
     const { keychain } = keychainOn('windows');
     await expect(
       keychain.set('a.example', { username: 'ci', secret: 'x'.repeat(50_000) }),
     ).rejects.toMatchObject({
-      reason: 'the password is too long for it',
+      reason: 'the password is longer than it takes',
     });
   });
 
-  test('does not split secrets on other systems', async () => {
+  test('leaves secrets whole on other systems', async () => {
     const { keychain, writes } = keychainOn('darwin');
     await keychain.set('a.example', { username: 'ci', secret: 'x'.repeat(1000) });
     expect(writes).toEqual(['a.example']);

@@ -1,10 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 
-import { credentialOf, decodeAuthEntry } from '../../../src/credentials/docker/config.ts';
+import { credentialOf, decodeAuthEntry } from '../../../src/credentials/docker/auth-entry.ts';
 
 describe('decodeAuthEntry()', () => {
-  test('decodes entries written by docker', () => {
+  test('gives back what docker wrote', () => {
     const username = fc
       .string({ minLength: 1, unit: 'grapheme' })
       .filter((text) => !text.includes(':'));
@@ -19,7 +19,7 @@ describe('decodeAuthEntry()', () => {
     );
   });
 
-  test('never throws, and quotes nothing of the entry', () => {
+  test('throws on nothing, and puts nothing of the entry into the problem', () => {
     fc.assert(
       fc.property(fc.stringMatching(/^[ -~]{12,40}$/), (auth) => {
         const entry = decodeAuthEntry({ auth });
@@ -35,7 +35,7 @@ describe('decodeAuthEntry()', () => {
 });
 
 describe('credentialOf()', () => {
-  test('returns undefined for the entry that marks a helper', () => {
+  test('is nothing for the marker that a helper has it', () => {
     expect(credentialOf({})).toBeUndefined();
   });
 

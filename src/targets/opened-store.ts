@@ -1,0 +1,68 @@
+import type { Digest } from '../oci/digest.ts';
+import type { Reference, Repository } from '../oci/reference.ts';
+import type { NamedImage, Place, Store } from '../store.ts';
+import type { LocalStore } from '../stores/layout/local-store.ts';
+import type { CarriedBlob } from '../tar/carried-blobs.ts';
+import type { ImagesLocation, Location } from './location.ts';
+
+/**
+ * The purpose for which a location is opened. A `source` is read; a `destination` is written, and created
+ * when it is missing; a `change` reads and writes a place that exists.
+ */
+export type Side = 'source' | 'destination' | 'change';
+
+/** One location, opened. */
+export interface OpenedStore {
+  readonly store: Store;
+  /** The text to resolve in the store: a digest, tag or full name; empty for the only image. */
+  readonly reference: string;
+  /**
+   * The tag of the image: as typed, or the name of the only image of a path, or `latest` for a reference
+   * without tag and digest.
+   */
+  readonly tag: string | undefined;
+  /** The digest that was typed. */
+  readonly pinned: Digest | undefined;
+  /** The full name of the image, where an archive knows more than was typed. */
+  readonly fullName?: Reference | undefined;
+  /** True for a server, which checks manifests itself and may refuse to delete single tags. */
+  readonly isRemote?: boolean | undefined;
+  /** The name without tag and digest, for people: `registry.example/team/app`, `oci:./dir`. */
+  readonly name: string;
+}
+
+export interface OpenOptions {
+  /** Many tags will be written. A registry is then asked once whether the repository is new. */
+  readonly manyTags?: boolean | undefined;
+}
+
+/** Opens the locations of one command. Shared resources, such as connections, are closed when it ends. */
+export interface Stores {
+  /** @throws {RegiError} NOT_FOUND for a missing source, USAGE for a file that is to be changed. */
+  open(location: Location, side: Side, options?: OpenOptions): Promise<OpenedStore>;
+  /** Opens a whole registry for reading. `host` is `HOST[:PORT]`. */
+  openRegistry(host: string): Promise<Place>;
+  /**
+   * Opens all images of an archive, a layout or the local store for reading, or the one that the location names.
+   *
+   * @param bases archives, as typed, that carry the layers which this one leaves out.
+   */
+  openImages(location: ImagesLocation | 'local', bases?: readonly string[]): Promise<ImageSource>;
+  /** Opens the local store. It is created for a destination; a missing source is an empty store. */
+  openLocal(side: 'source' | 'destination'): Promise<LocalStore>;
+}
+
+/** A place that lists its images: an archive, a layout or the local store. */
+export interface ImageSource {
+  readonly store: Store;
+  /** All images, or the one that the location names. */
+  readonly images: readonly NamedImage[];
+  /** The repository of images without a full name. */
+  readonly unnamed: Repository;
+  /** Layers that an archive leaves out because an earlier one carried them. */
+  readonly omitted: readonly CarriedBlob[];
+  /** Platforms of an index may be absent, as in files that docker writes. */
+  readonly isSparse?: boolean | undefined;
+  /** Everything in the place, needed or not; undefined where it can be read only once. */
+  readonly blobs?: AsyncIterable<{ readonly digest: Digest; readonly size: number }> | undefined;
+}
