@@ -20,11 +20,6 @@ export interface ArgumentSpec {
   readonly variadic?: boolean | undefined;
 }
 
-export interface ExampleSpec {
-  readonly command: string;
-  readonly summary: string;
-}
-
 /** A parsed command line. Switches are true or absent, values are strings, repeatable flags are lists. */
 export interface ParsedArguments {
   readonly positionals: readonly string[];
@@ -69,7 +64,8 @@ export interface CommandSpec {
   readonly options: readonly OptionSpec[];
   /** Flags of other tools that do not exist here, with a hint. Their values are never printed. */
   readonly refusedFlags?: Readonly<Record<string, string>> | undefined;
-  readonly examples: readonly ExampleSpec[];
+  /** Commands by what they do. */
+  readonly examples: Readonly<Record<string, string>>;
   /** True if it writes: it then runs to its end even if the reader of its output has gone. */
   readonly changes?: boolean | undefined;
   readonly load: () => Promise<CommandBody<unknown>>;

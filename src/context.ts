@@ -1,15 +1,8 @@
+import type { PasswordPointer } from './credentials/pointer.ts';
 import type { Io } from './io.ts';
 import type { OnEvent } from './operations/copy/events.ts';
 
 export type ProgressMode = 'auto' | 'plain' | 'json' | 'none';
-
-/** Refers to a password without containing it: every user of a machine can read its command lines. */
-export interface CredentialPointer {
-  readonly username: string;
-  readonly from:
-    | { readonly kind: 'env'; readonly name: string }
-    | { readonly kind: 'file'; readonly path: string };
-}
 
 /** Parsed flags of every command. */
 export interface Settings {
@@ -30,8 +23,8 @@ export interface Settings {
   readonly tlsSkipVerify: readonly string[];
   readonly caFile: string | undefined;
   readonly authfile: string | undefined;
-  readonly sourceCredentials: CredentialPointer | undefined;
-  readonly destinationCredentials: CredentialPointer | undefined;
+  readonly sourceCredentials: PasswordPointer | undefined;
+  readonly destinationCredentials: PasswordPointer | undefined;
   /** Longest silence of a peer, also after an upload; undefined means the defaults of the transport. */
   readonly timeoutMs: number | undefined;
   readonly retries: number;

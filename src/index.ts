@@ -79,7 +79,8 @@ export {
 } from './stores/registry/registry-client.ts';
 export type { RegistryPlace } from './stores/registry/registry-place.ts';
 export type { RegistryStore } from './stores/registry/registry-store.ts';
-export { openLayout, type LayoutOptions, type LayoutStore } from './stores/layout/oci-layout.ts';
+export type { LayoutOptions } from './stores/layout/folder.ts';
+export { openLayout, type LayoutStore } from './stores/layout/oci-layout.ts';
 export { openLayoutPlace, type LayoutPlace } from './stores/layout/place.ts';
 export { openArchives, type ArchiveOptions, type ArchivePlace } from './stores/archive/archive.ts';
 export type { ReadOnlyStore } from './stores/archive/store.ts';

@@ -1,6 +1,6 @@
 import { isIP, isIPv4 } from 'node:net';
 
-import type { CredentialPointer } from './context.ts';
+import type { PasswordPointer } from './credentials/pointer.ts';
 import { UsageError } from './errors.ts';
 
 /** `K` is 1024, as in docker, curl and wget; `kB` is 1000, as in the SI. Keys are lower-case. */
@@ -112,7 +112,7 @@ export function parseHostOrCidr(where: string, text: string): string {
  *
  * @throws {UsageError} on any other text. The message does not quote it, because it may be a password.
  */
-export function parseCredentialPointer(where: string, text: string): CredentialPointer {
+export function parsePasswordPointer(where: string, text: string): PasswordPointer {
   const match = /^(?<username>[^:]+):(?<kind>env|file):(?<pointer>.+)$/s.exec(text);
   const { username, kind, pointer } = match?.groups ?? {};
   if (username !== undefined && pointer !== undefined) {

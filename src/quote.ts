@@ -17,6 +17,11 @@ export function quote(text: string): string {
   );
 }
 
+/** A path or place of this machine, as messages show it: quoted, escaped, and whole, so that it can be copied. */
+export function quotePath(path: string): string {
+  return printable(JSON.stringify(path));
+}
+
 /** Removes `scheme://`. */
 export function withoutScheme(text: string): string {
   return text.replace(SCHEME, '');

@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 import {
   parseBytes,
   parseCount,
-  parseCredentialPointer,
+  parsePasswordPointer,
   parseHost,
   parseHostOrCidr,
   parseSeconds,
@@ -103,29 +103,29 @@ describe('parseHostOrCidr()', () => {
   });
 });
 
-describe('parseCredentialPointer()', () => {
-  test('reads where the password is', () => {
-    expect(parseCredentialPointer('--src-creds', 'robot$ci:env:CI_TOKEN')).toEqual({
+describe('parsePasswordPointer()', () => {
+  test('reads the place of a password', () => {
+    expect(parsePasswordPointer('--src-creds', 'robot$ci:env:CI_TOKEN')).toEqual({
       username: 'robot$ci',
       from: { kind: 'env', name: 'CI_TOKEN' },
     });
-    expect(parseCredentialPointer('--src-creds', 'me:file:/run/secrets/a:b')).toEqual({
+    expect(parsePasswordPointer('--src-creds', 'me:file:/run/secrets/a:b')).toEqual({
       username: 'me',
       from: { kind: 'file', path: '/run/secrets/a:b' },
     });
   });
 
-  test('repeats nothing of what it refuses, because it is probably a password', () => {
+  test('quotes nothing of a refused value, because it may be a password', () => {
     for (const text of ['me:hunter2', 'hunter2', ':env:hunter2', 'me:env:hunter2!', 'me:file:']) {
-      expect(() => parseCredentialPointer('--src-creds', text)).toThrow(UsageError);
-      expect(() => parseCredentialPointer('--src-creds', text)).not.toThrow(/hunter2/);
+      expect(() => parsePasswordPointer('--src-creds', text)).toThrow(UsageError);
+      expect(() => parsePasswordPointer('--src-creds', text)).not.toThrow(/hunter2/);
     }
   });
 });
 
 describe('every parser', () => {
   test('throws UsageError and nothing else on any text', () => {
-    const parsers = [parseBytes, parseSeconds, parseHost, parseHostOrCidr, parseCredentialPointer];
+    const parsers = [parseBytes, parseSeconds, parseHost, parseHostOrCidr, parsePasswordPointer];
     fc.assert(
       fc.property(fc.string({ unit: 'binary' }), (text) => {
         for (const parse of parsers) {

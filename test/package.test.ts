@@ -4,8 +4,14 @@ import { fileURLToPath } from 'node:url';
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
-import { createMemoryPlace, startServer, type RunningServer } from '../src/index.ts';
-import { makeIndex } from './support/images/images.ts';
+import {
+  createMemoryPlace,
+  startServer,
+  type MemoryPlace,
+  type RunningServer,
+  type TagLister,
+} from '../src/index.ts';
+import { makeArtifact, makeImage, makeIndex } from './support/images/images.ts';
 import { runProgram, type Finished } from './support/programs/run-program.ts';
 import { temporaryFolder } from './support/temporary-folder.ts';
 
@@ -14,40 +20,98 @@ const TSC = join(ROOT, 'node_modules', 'typescript', 'bin', 'tsc');
 /** A slow machine may take this long to compile. Milliseconds. */
 const TIMEOUT_MS = 120_000;
 
-/** The programs of the page about the library, by the heading that they stand below. */
-const EXAMPLES = [
-  ...readFileSync(join(ROOT, 'docs', 'library.md'), 'utf8').matchAll(
-    /^## (?<title>[^\n]*)\n(?:(?!^## ).)*?^```ts\n(?<program>.*?)^```$/gms,
-  ),
-].map(({ groups }) => ({ title: groups?.['title'] ?? '', program: groups?.['program'] ?? '' }));
+interface Example {
+  /** The heading above it. */
+  readonly title: string;
+  readonly language: string;
+  readonly program: string;
+}
 
-/** What some of them say in the end. */
-const SAID: Readonly<Record<string, RegExp>> = {
-  'Copy an image': /^copied sha256:[0-9a-f]{64}\n$/,
-  'Many at once, with events, until aborted':
-    /^(?:.*\n)*backup\/app:1\.4 is sha256:[0-9a-f]{64}\nbackup\/app:2\.0 is sha256:[0-9a-f]{64}\n$/,
-  Logins: /^1\.4\n2\.0\n$/,
-  'What goes wrong': /^No such tag: Cannot /,
-  'Look at images': /^(?:.*\n)*team\/app\n\[ 'linux\/amd64', 'linux\/arm64\/v8' \]/,
+/** The programs of the page about the library. */
+const EXAMPLES: readonly Example[] = [
+  ...readFileSync(join(ROOT, 'docs', 'library.md'), 'utf8').matchAll(
+    /^## (?<title>[^\n]*)\n(?:(?!^## ).)*?^```(?<language>c?ts)\n(?<program>.*?)^```$/gms,
+  ),
+].map(({ groups: { title = '', language = '', program = '' } = {} }) => ({
+  title,
+  language,
+  program,
+}));
+
+/** What the output of a program has to match. */
+const OUTPUT: Readonly<Record<string, RegExp>> = {
+  'Copy an image': /^(?:.*\n)*(\d+) of \1 bytes\ncopied sha256:[0-9a-f]{64}\n$/,
+  'Look, attach, untag': /^1\.4\n2\.0\nold\nimage sha256:[0-9a-f]{64}\napplication\/spdx\+json\n$/,
+  'Delete old tags': /^deleted pr-1\ndeleted pr-2\n$/,
+  'From CommonJS': /^application\/vnd\.oci\.image\.index\.v1\+json\nNOT_FOUND\n$/,
+  Errors: /^No such tag: Cannot .*\nRepository names are lower-case: .*; write ".*"\n$/,
+  'Stores and places': /^copied sha256:[0-9a-f]{64}\n$/,
+  'Many images at once':
+    /^(?:.*\n)*backup\/app:1\.4 is sha256:[0-9a-f]{64}\n(?:.*\n)*backup\/app:2\.0 is sha256:[0-9a-f]{64}\n$/,
+  Credentials: /^1\.4\n2\.0\n$/,
+  Inspect: /^team\/app\n\[ 'linux\/amd64', 'linux\/arm64\/v8' \]/,
   Archives: /\ntrue \d+ \[\]\n$/,
 };
 
-let registry: RunningServer;
+/** What a program finds in its registry besides two images of team/app. */
+const PREPARE: Readonly<Record<string, (place: MemoryPlace) => Promise<void>>> = {
+  async 'Look, attach, untag'(place) {
+    await makeIndex({ seed: 2 }).pushAll(place.open('team/app'), 'old');
+  },
+  async 'Delete old tags'(place) {
+    const store = place.open('team/nightly');
+    const [lastYear, now] = [new Date(Date.now() - 365 * 86_400_000), new Date()].map((date, at) =>
+      makeImage({ seed: at, annotations: { [CREATED]: date.toISOString() } }),
+    );
+    // One image, which a release and a build of a branch share; another that only a branch names; a new one.
+    for (const tag of ['1.0', 'latest', 'pr-1']) await lastYear?.pushAll(store, tag);
+    await makeImage({ seed: 9, annotations: { [CREATED]: '2020-01-01T00:00:00Z' } }).pushAll(
+      store,
+      'pr-2',
+    );
+    await now?.pushAll(store, 'pr-3');
+    await makeArtifact({ seed: 10 }).pushAll(store, 'pr-undated');
+  },
+};
+
+const CREATED = 'org.opencontainers.image.created';
+
+/** What a program leaves in its registry. */
+const CHECK: Readonly<Record<string, (place: MemoryPlace) => Promise<void>>> = {
+  async 'Look, attach, untag'(place) {
+    expect(await tagsOf(place.open('team/app'))).toEqual(['1.4', '2.0']);
+  },
+  async 'Delete old tags'(place) {
+    const store = place.open('team/nightly');
+    const tags = ['1.0', 'latest', 'pr-3', 'pr-undated'];
+    expect(await tagsOf(store)).toEqual(tags);
+    for (const tag of tags) expect(await store.exists(await store.resolve(tag))).toBe(true);
+    const gone = makeImage({ seed: 9, annotations: { [CREATED]: '2020-01-01T00:00:00Z' } });
+    expect(await store.exists(gone.root)).toBe(false);
+  },
+};
+
+/** A registry for each program. */
+const places = EXAMPLES.map(() => createMemoryPlace());
+let registries: readonly RunningServer[];
 let project: string;
 
-/** A project beside ours that has regi installed, as `npm pack` would ship it, and a registry with two images. */
+/** A project beside ours that has regi installed, as `npm pack` would ship it. */
 beforeAll(async () => {
-  const place = createMemoryPlace();
-  await makeIndex({ seed: 1 }).pushAll(place.open('team/app'), '1.4');
-  await makeIndex({ seed: 2 }).pushAll(place.open('team/app'), '2.0');
-  registry = await startServer({ place });
+  registries = await Promise.all(places.map((place) => startServer({ place })));
   project = temporaryFolder('project');
   await installPackage(project);
-  for (const [at, { program }] of EXAMPLES.entries())
-    writeFileSync(join(project, `example-${at}.ts`), located(program));
+  writeFileSync(join(project, 'sbom.json'), '{}');
+  for (const [at, { title, program }] of EXAMPLES.entries()) {
+    const place = places[at] ?? createMemoryPlace();
+    await makeIndex({ seed: 1 }).pushAll(place.open('team/app'), '1.4');
+    await makeIndex({ seed: 2 }).pushAll(place.open('team/app'), '2.0');
+    await PREPARE[title]?.(place);
+    writeFileSync(join(project, fileOf(at)), located(program, registries[at]?.url.host ?? ''));
+  }
 }, TIMEOUT_MS);
 
-afterAll(() => registry.destroy());
+afterAll(() => Promise.all(registries.map((registry) => registry.destroy())));
 
 test.each([
   { module: 'nodenext', moduleResolution: 'nodenext' },
@@ -88,25 +152,36 @@ describe('what is imported from the package does what the page says', () => {
       const env = { HOME: temporaryFolder('home') };
       const { status, stdout, stderr } = await runProgram(
         process.execPath,
-        [join(project, 'run', `example-${at}.js`)],
-        { env, timeoutMs: TIMEOUT_MS },
+        [join(project, 'run', fileOf(at).replace(/ts$/, 'js'))],
+        { env, cwd: project, timeoutMs: TIMEOUT_MS },
       );
       expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
-      expect(stdout).toMatch(SAID[title] ?? '');
+      expect(stdout).toMatch(OUTPUT[title] ?? '');
+      await CHECK[title]?.(places[at] ?? createMemoryPlace());
     },
     TIMEOUT_MS,
   );
 });
 
 test('every part of the page about the library that has a program is tested', () => {
-  expect(EXAMPLES.map(({ title }) => title)).toEqual(expect.arrayContaining(Object.keys(SAID)));
+  expect(EXAMPLES.map(({ title }) => title)).toEqual(expect.arrayContaining(Object.keys(OUTPUT)));
 });
 
-/** With its registry and its folder. */
-function located(program: string): string {
+/** Puts in the registry and the folder that a program uses. */
+function located(program: string, host: string): string {
   return program
-    .replaceAll('registry.example', registry.url.host)
+    .replaceAll('registry.example', host)
     .replaceAll("'/srv/", `'${temporaryFolder('srv')}/`);
+}
+
+function fileOf(at: number): string {
+  return `example-${at}.${EXAMPLES[at]?.language ?? 'ts'}`;
+}
+
+async function tagsOf(store: TagLister): Promise<readonly string[]> {
+  const tags: string[] = [];
+  for await (const tag of store.listTags()) tags.push(tag);
+  return tags.sort();
 }
 
 /** The package as a program finds it. Of what regi needs, its types may mention Node's own only. */
@@ -137,7 +212,7 @@ function compileExamples(options: Readonly<Record<string, string | boolean>>): P
   const compilerOptions = { target: 'es2023', types: ['node'], rootDir: '.', ...options };
   writeFileSync(
     join(project, config),
-    JSON.stringify({ compilerOptions, files: EXAMPLES.map((_, at) => `example-${at}.ts`) }),
+    JSON.stringify({ compilerOptions, files: EXAMPLES.map((_, at) => fileOf(at)) }),
   );
   return compile(project, ['-p', config]);
 }

@@ -1,18 +1,12 @@
 import type { CommandSpec, OptionSpec } from '../command.ts';
+import type { CompletedValue } from '../commands/complete/path.ts';
 import { completeValue, type ValueQuestion } from '../commands/complete/value.ts';
 import { assertNever } from '../errors.ts';
 import type { Io } from '../io.ts';
 import { printable } from '../redact.ts';
+import { commandsByName, startsAnyName } from './parse/find-command.ts';
 import { GLOBAL_OPTIONS } from './parse/global-options.ts';
 import { parseSettings } from './parse/settings.ts';
-
-/** A possible completion of a word. */
-export interface Candidate {
-  /** The completed word. After "/", ":" or "=" at its end, the word continues. */
-  readonly value: string;
-  /** Its description; may be empty. */
-  readonly note: string;
-}
 
 /**
  * Completes the last of `words`. Returns each candidate once. Failures, such as a registry that does not respond in
@@ -22,7 +16,7 @@ export async function complete(
   words: readonly string[],
   io: Io,
   commands: readonly CommandSpec[],
-): Promise<readonly Candidate[]> {
+): Promise<readonly CompletedValue[]> {
   const point = completionPoint(words, commands);
   const candidates = await candidatesAt(point, words, io, commands);
   const word = words.at(-1) ?? '';
@@ -36,9 +30,12 @@ export async function complete(
 }
 
 /** Formats candidates for the shell scripts: one per line, with the note after a tab. */
-export function candidateLines(candidates: readonly Candidate[]): string {
+export function candidateLines(candidates: readonly CompletedValue[]): string {
   return candidates
-    .map(({ value, note }) => `${printable(value)}${note === '' ? '' : `\t${printable(note)}`}\n`)
+    .map(
+      ({ value, note }) =>
+        `${printable(value)}${note === undefined ? '' : `\t${printable(note)}`}\n`,
+    )
     .join('');
 }
 
@@ -47,16 +44,19 @@ async function candidatesAt(
   words: readonly string[],
   io: Io,
   commands: readonly CommandSpec[],
-): Promise<readonly Candidate[]> {
+): Promise<readonly CompletedValue[]> {
   switch (point.kind) {
     case 'command':
       return commandWords(point.before, commands);
     case 'flag':
-      return flagsOf(point.spec).flatMap(flagCandidates);
+      return flagsOf(point.spec).map(({ name, summary }) => ({
+        value: `--${name}`,
+        note: summary,
+      }));
     case 'option': {
       const { option, lead, word } = point;
       const values =
-        option.choices?.map((value) => ({ value, note: '' })) ??
+        option.choices?.map((value): CompletedValue => ({ value })) ??
         (await valuesOf({ name: option.value ?? '', word, command: '' }, words, io));
       return values.map(({ value, note }) => ({ value: `${lead}${value}`, note }));
     }
@@ -81,19 +81,12 @@ async function candidatesAt(
 function commandWords(
   before: readonly string[],
   commands: readonly CommandSpec[],
-): readonly Candidate[] {
-  const named = commands.flatMap((spec) =>
-    [spec.name, ...(spec.aliases ?? [])].map((name) => ({
-      parts: name.split(' '),
-      summary: spec.summary,
-    })),
-  );
-  const matching = named.filter(
-    ({ parts }) => parts.length > before.length && before.every((part, at) => parts[at] === part),
-  );
+): readonly CompletedValue[] {
+  const lead = before.map((word) => `${word} `).join('');
   const words = new Map<string, { summary?: string; readonly next: Set<string> }>();
-  for (const { parts, summary } of matching) {
-    const [value = '', next] = parts.slice(before.length);
+  for (const [name, { summary }] of commandsByName(commands)) {
+    if (!name.startsWith(lead)) continue;
+    const [value = '', next] = name.slice(lead.length).split(' ');
     const known = words.get(value) ?? { next: new Set() };
     words.set(value, known);
     if (next === undefined) known.summary = summary;
@@ -108,17 +101,12 @@ function commandWords(
   }));
 }
 
-function flagCandidates({ name, summary }: OptionSpec): readonly Candidate[] {
-  return [{ value: `--${name}`, note: summary }];
-}
-
-async function valuesOf(
+function valuesOf(
   question: ValueQuestion,
   words: readonly string[],
   io: Io,
-): Promise<readonly Candidate[]> {
-  const values = await completeValue(question, settingsOf(words, io), io);
-  return values.map(({ value, note = '' }) => ({ value, note }));
+): Promise<readonly CompletedValue[]> {
+  return completeValue(question, settingsOf(words, io), io);
 }
 
 /** Parses the global flags on the line: the registry to query may need `--plain-http`. */
@@ -175,11 +163,7 @@ export function completionPoint(
   words: readonly string[],
   commands: readonly CommandSpec[],
 ): CompletionPoint {
-  const byName = new Map(
-    commands.flatMap((spec) =>
-      [spec.name, ...(spec.aliases ?? [])].map((name) => [name, spec] as const),
-    ),
-  );
+  const byName = commandsByName(commands);
   const word = words.at(-1) ?? '';
   const name: string[] = [];
   let spec: CommandSpec | undefined;
@@ -195,7 +179,7 @@ export function completionPoint(
     else if (!dashes && given === '--') dashes = true;
     else if (!dashes && given.startsWith('-'))
       pending = given.includes('=') ? undefined : optionOf(given, spec);
-    else if (arguments_ === 0 && isBeginning([...name, given].join(' '), byName)) {
+    else if (arguments_ === 0 && startsAnyName([...name, given].join(' '), byName)) {
       name.push(given);
       spec = byName.get(name.join(' '));
     } else arguments_ += 1;
@@ -238,8 +222,4 @@ function optionOf(flag: string, spec: CommandSpec | undefined): OptionSpec | und
     ({ name, short, value }) =>
       value !== undefined && (flag === `--${name}` || flag === `-${short}`),
   );
-}
-
-function isBeginning(words: string, byName: ReadonlyMap<string, CommandSpec>): boolean {
-  return [...byName.keys()].some((name) => name === words || name.startsWith(`${words} `));
 }

@@ -1,5 +1,5 @@
 import { createKeychain } from '../credentials/keychain/keychain.ts';
-import { answerAsHelper, type HelperAnswer } from '../credentials/logins/serve-helper.ts';
+import { runHelperVerb, type HelperResult } from '../credentials/logins/serve-helper.ts';
 import type { Io } from '../io.ts';
 import { LIMITS } from '../limits.ts';
 import { printable } from '../redact.ts';
@@ -28,7 +28,7 @@ export async function credentialHelper(argv: readonly string[], io: Io): Promise
   }
 }
 
-async function respond(argv: readonly string[], io: Io): Promise<HelperAnswer> {
+async function respond(argv: readonly string[], io: Io): Promise<HelperResult> {
   const [verb = '', ...rest] = argv;
   const { stdin, stdout, stderr, env, home, clock, signal } = io;
   if (verb === 'version' || verb === '--version')
@@ -51,5 +51,5 @@ async function respond(argv: readonly string[], io: Io): Promise<HelperAnswer> {
     clock,
     note,
   });
-  return answerAsHelper(verb, input, { keychain, env, home }, signal);
+  return runHelperVerb(verb, input, { keychain, env, home }, signal);
 }

@@ -1,8 +1,9 @@
+import { errnoOf } from '../disk/errno.ts';
 import { LIMITS } from '../limits.ts';
 
-/** How a program that was asked something ended. */
+/** How a program ended. */
 export type ProgramResult =
-  /** Its status is -1 when a signal ended it. */
+  /** The status is -1 when a signal ended it. */
   | { readonly kind: 'exited'; readonly status: number; readonly stdout: string }
   | { readonly kind: 'missing' }
   | { readonly kind: 'timed-out' }
@@ -16,13 +17,16 @@ export interface AskProgramOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Runs a program that is given one text and answers with another: secrets travel through its pipes, where nobody else can look. */
+/**
+ * Runs a program with one text as its input, and returns its output. Secrets travel through pipes,
+ * which other users cannot read.
+ */
 export async function askProgram(
   path: string,
   args: readonly string[],
   { input, env, timeoutMs, signal }: AskProgramOptions,
 ): Promise<ProgramResult> {
-  // Most commands ask nobody, and Node compiles this module in each process.
+  // Loaded lazily: most commands run no program, and Node compiles this module in each process.
   const { spawn } = await import('node:child_process');
   return new Promise((resolve, reject) => {
     if (signal?.aborted === true) return reject(signal.reason);
@@ -36,9 +40,9 @@ export async function askProgram(
     const finish = (settle: () => void): void => {
       clearTimeout(timer);
       signal?.removeEventListener('abort', onAbort);
-      // Not a polite signal: a program that waits for a keyring may be unable to hear one.
+      // SIGKILL: a program that waits for a keyring may not handle any other signal.
       program.kill('SIGKILL');
-      // A grandchild may hold the pipe open after the program is gone.
+      // A grandchild may hold the pipe open after the program has ended.
       program.stdout.destroy();
       settle();
     };
@@ -62,12 +66,13 @@ export async function askProgram(
       size += chunk.byteLength;
       if (size > LIMITS.helperBytes) finish(() => resolve({ kind: 'too-much' }));
     });
-    // It may end without reading what it is asked.
+    // The program may end without reading its input.
     program.stdin.on('error', () => undefined);
     program.stdin.end(input);
   });
 }
 
 function isMissing(error: Error): boolean {
-  return 'code' in error && (error.code === 'ENOENT' || error.code === 'ENOTDIR');
+  const errno = errnoOf(error);
+  return errno === 'ENOENT' || errno === 'ENOTDIR';
 }

@@ -1,25 +1,22 @@
 import { join, resolve } from 'node:path';
 
-import { printable } from '../redact.ts';
-import { credentialOf } from './docker/auth-entry.ts';
-import { readConfigFile, showPath } from '../disk/config-file.ts';
-import type { CredentialSource, FoundCredential } from './credential.ts';
+import { credentialOfSecret, type CredentialSource, type FoundCredential } from './credential.ts';
 import {
-  hostOfKey,
-  parseDockerConfig,
-  parseFlatConfig,
+  configFile,
+  type ConfigFile,
+  type ConfigPlace,
+  credentialOf,
   type DockerConfig,
+  hostOfKey,
+  readDockerConfig,
 } from './docker/config.ts';
-import { IDENTITY_TOKEN_USER, warnOfSkipped, type DockerSourceOptions } from './docker/source.ts';
-import { askHelper, createHelperRunner, type RunHelper } from './docker/helper.ts';
-import { InvalidConfigError } from '../errors.ts';
+import { askHelper, createHelperRunner, programOf } from './docker/helper.ts';
+import type { DockerSourceOptions } from './docker/source.ts';
 
 export interface ContainersSourceOptions extends DockerSourceOptions {
-  readonly path: string;
-  /** Whether the user named the file, so that it must be there. */
+  readonly file: ConfigFile;
+  /** True if the user named the file, so that it must exist. */
   readonly isRequired?: boolean | undefined;
-  /** Whether it is a `.dockercfg`: what `auths` is elsewhere is the whole file there. */
-  readonly isFlat?: boolean | undefined;
 }
 
 const DOCKER_HUB_NAMES: ReadonlySet<string> = new Set([
@@ -29,112 +26,80 @@ const DOCKER_HUB_NAMES: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * The credentials of one auth.json of podman, buildah and skopeo. Its keys may name a namespace or a repository: the longest that
- * fits wins. Its `credsStore` is not read.
+ * The credentials of one auth.json of podman, buildah and skopeo. Its keys may name a namespace or
+ * a repository: the longest match wins. Its `credsStore` is not read.
  *
  * @see https://github.com/containers/image/blob/v5.36.0/docs/containers-auth.json.5.md
  */
-export function createContainersSource(options: ContainersSourceOptions): CredentialSource {
-  const {
-    path,
-    home,
-    env,
-    warn,
-    isRequired = false,
-    isFlat = false,
-    runHelper = createHelperRunner(env),
-  } = options;
-  const shown = showPath(path, home);
+export function createContainersSource({
+  file,
+  env,
+  warn,
+  isRequired = false,
+  runHelper = createHelperRunner(env),
+}: ContainersSourceOptions): CredentialSource {
   let config: Promise<DockerConfig> | undefined;
-
-  const load = async (): Promise<DockerConfig> => {
-    const text = await readConfigFile(path, shown);
-    if (text === undefined && isRequired)
-      throw new InvalidConfigError(`Cannot find "${shown}": expected a file with credentials`, {
-        hint: 'correct --authfile or REGISTRY_AUTH_FILE',
-      });
-    const loaded = isFlat
-      ? parseFlatConfig(text ?? '', shown)
-      : parseDockerConfig(text ?? '', shown);
-    warnOfSkipped(loaded, shown, warn);
-    return loaded;
-  };
-
   return async (host, repository, signal) => {
-    config ??= load();
+    config ??= readDockerConfig(file, warn, isRequired);
     const loaded = await config;
-    return (await askFor(loaded, host, runHelper, signal)) ?? find(loaded, host, repository, shown);
+    const helper = loaded.credHelpers.get(host);
+    const login = helper ? await askHelper(helper, host, runHelper, signal) : undefined;
+    return helper && login
+      ? { credential: credentialOfSecret(login), origin: programOf(helper) }
+      : find(loaded, host, repository, file.shown);
   };
 }
 
 /** The auth.json files that are read when none is named, in this order. */
-export function containersAuthPaths(
-  env: Readonly<Record<string, string | undefined>>,
-  home: string,
-): readonly string[] {
+export function containersAuthFiles({ env, home }: ConfigPlace): readonly ConfigFile[] {
   const runtime = env['XDG_RUNTIME_DIR'];
   const settings = env['XDG_CONFIG_HOME'] || join(home, '.config');
-  return [...(runtime ? [runtime] : []), settings].map((folder) =>
-    join(folder, 'containers', 'auth.json'),
-  );
-}
-
-/** The file of docker before 1.7, which podman and skopeo read last of all. */
-export function flatAuthPath(home: string): string {
-  return join(home, '.dockercfg');
+  const folders = [...(runtime ? [runtime] : []), settings];
+  return [
+    ...folders.map((folder) => configFile(join(folder, 'containers', 'auth.json'), home)),
+    // The file of docker before 1.7. podman and skopeo read it last.
+    { ...configFile(join(home, '.dockercfg'), home), isFlat: true },
+  ];
 }
 
 /** The file that `--authfile` or `REGISTRY_AUTH_FILE` names. */
-export function namedAuthFile(
-  authfile: string | undefined,
-  env: Readonly<Record<string, string | undefined>>,
-  cwd: string,
-): string | undefined {
-  const named = authfile ?? (env['REGISTRY_AUTH_FILE'] || undefined);
-  return named && resolve(cwd, named);
-}
-
-async function askFor(
-  { credHelpers }: DockerConfig,
-  host: string,
-  run: RunHelper,
-  signal: AbortSignal | undefined,
-): Promise<FoundCredential | undefined> {
-  const helper = credHelpers.get(host);
-  if (helper === undefined || helper === '') return undefined;
-  const login = await askHelper(helper, host, run, signal);
-  if (login === undefined) return undefined;
-  const { username, secret } = login;
-  return {
-    credential:
-      username === IDENTITY_TOKEN_USER
-        ? { kind: 'identity-token', token: secret }
-        : { kind: 'password', username, password: secret },
-    origin: `docker-credential-${printable(helper, 60)}`,
-  };
+export function namedAuthFile({
+  authfile,
+  env,
+  cwd,
+  home,
+}: ConfigPlace & {
+  readonly authfile?: string | undefined;
+  readonly cwd: string;
+}): ConfigFile | undefined {
+  const named = authfile ?? env['REGISTRY_AUTH_FILE'];
+  return named ? configFile(resolve(cwd, named), home) : undefined;
 }
 
 function find(
   { auths }: DockerConfig,
   host: string,
   repository: string | undefined,
-  shown: string,
+  origin: string,
 ): FoundCredential | undefined {
   const entries = new Map([...auths].map(([key, entry]) => [normalizeKey(key), entry]));
   const components = [normalizeHost(host), ...(repository?.split('/') ?? [])];
   for (let length = components.length; length > 0; length -= 1) {
     const entry = entries.get(components.slice(0, length).join('/'));
-    // Without "auth" an entry counts as empty there, whatever tokens it has.
+    // podman ignores an entry without "auth", whatever tokens it has.
     const credential =
       entry?.username === undefined
         ? undefined
         : credentialOf({ ...entry, registryToken: undefined });
-    if (credential !== undefined) return { credential, origin: shown };
+    if (credential !== undefined) return { credential, origin };
   }
   return undefined;
 }
 
-/** What a key of auth.json names. One with a scheme is an old one, and means its host; any other may have a path, which is a namespace. */
+/**
+ * Normalizes a key of auth.json. A key with a scheme has the old form, and means its host. Any
+ * other key may have a path, which is a namespace.
+ */
 export function normalizeKey(key: string): string {
   if (/^https?:\/\//.test(key)) return normalizeHost(hostOfKey(key));
   const [host = '', ...path] = key.split('/');

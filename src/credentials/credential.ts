@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 
-/** What proves who asks. A discriminated union, because a token goes where a password must not. */
+/** Proof of identity. A discriminated union, because a token goes where a password must not. */
 export type Credential =
   | { readonly kind: 'password'; readonly username: string; readonly password: string }
   /** An OAuth2 refresh token (docker's identitytoken); only for the token endpoint, by POST. */
@@ -12,7 +12,7 @@ export type Credential =
   /** Sent to the registry as Bearer, verbatim (docker's registrytoken). */
   | { readonly kind: 'registry-token'; readonly token: string };
 
-/** A credential, and where it was found: for messages, never with the secret. */
+/** A credential and its origin: for messages, never with the secret. */
 export interface FoundCredential {
   readonly credential: Credential;
   /** Such as `~/.docker/config.json` or `REGI_USERNAME`. */
@@ -20,7 +20,7 @@ export interface FoundCredential {
 }
 
 /**
- * Looks up what is stored for a registry. Asked only after a challenge.
+ * Looks up the credential stored for a registry. Called only after a challenge.
  *
  * @param host as written in references, port included: `registry.example:5000`, `docker.io`.
  */
@@ -30,9 +30,25 @@ export type CredentialSource = (
   signal?: AbortSignal,
 ) => Promise<FoundCredential | undefined>;
 
+/** A login as helpers and keychains store it. */
+export interface StoredSecret {
+  readonly username: string;
+  readonly secret: string;
+}
+
+/** docker marks an identity token with this user name. */
+export const IDENTITY_TOKEN_USER = '<token>';
+
+/** The credential of a login in a helper or keychain. */
+export function credentialOfSecret({ username, secret }: StoredSecret): Credential {
+  return username === IDENTITY_TOKEN_USER
+    ? { kind: 'identity-token', token: secret }
+    : { kind: 'password', username, password: secret };
+}
+
 /**
- * Tells credentials apart in keys of caches without being one: the same text for the same credential, `anonymous` for none.
- * Not for output: a short password could be guessed from it.
+ * Identifies a credential in cache keys without containing it; `anonymous` for none. Not for
+ * output: a short password could be guessed from it.
  */
 export function credentialIdentity(credential: Credential | undefined): string {
   if (credential === undefined) return 'anonymous';

@@ -3,116 +3,89 @@ import { dirname } from 'node:path';
 
 import { bytesOf } from '../bytes.ts';
 import type { Bytes, CallOptions } from '../store.ts';
-import { GatheredWrites } from './buffered-writes.ts';
-import { errnoOf, guarded } from './errno.ts';
+import { BufferedWrites } from './buffered-writes.ts';
+import { guarded, unlessErrno } from './errno.ts';
 import { systemProcesses } from './processes.ts';
+import { writeAt } from './random-access.ts';
 import { TempFiles } from './temp-files.ts';
+
+export interface AtomicWriteOptions extends CallOptions {
+  /** Mode of the new file before the umask: readable for everybody when absent. */
+  readonly mode?: number | undefined;
+  /** Called with the new file when all bytes are in it, before it is synced. */
+  readonly finish?: ((file: FileHandle) => Promise<void>) | undefined;
+  /** Puts the new file in the place of the old one; `rename` when absent. */
+  readonly replace?: ((temp: string, path: string) => Promise<void>) | undefined;
+}
 
 /**
  * Writes a file that appears under `path` only when it is whole and on the disk: a new file `temp`, fsync, rename, fsync of the
- * folder. `temp` is gone afterwards, whatever happens.
+ * folder. `temp` is removed on failure.
  *
- * @throws {StorageError} when the disk refuses. What `content` throws comes through as it is.
+ * @throws {StorageError} when the disk refuses. An error of `content` is thrown as it is.
  */
 export async function writeAtomically(
   path: string,
   temp: string,
   content: Bytes,
-  { signal }: CallOptions = {},
+  { signal, mode = 0o666, finish, replace = rename }: AtomicWriteOptions = {},
 ): Promise<void> {
-  const file = await guarded('write', path, open(temp, 'wx', 0o666));
-  let renamed = false;
+  const file = await guarded('write', path, open(temp, 'wx', mode));
   try {
     try {
-      await writeAll(file, path, content);
+      const writer = new FileWriter(file, path);
+      for await (const chunk of content) await writer.write(chunk);
+      await writer.flush();
+      if (finish !== undefined) await guarded('write', path, finish(file));
       await guarded('write', path, file.sync());
     } finally {
       await file.close();
     }
     signal?.throwIfAborted();
-    await guarded('write', path, rename(temp, path));
-    renamed = true;
-  } finally {
-    if (!renamed) await rm(temp, { force: true });
+    await guarded('write', path, replace(temp, path));
+  } catch (error) {
+    await rm(temp, { force: true });
+    throw error;
   }
   await syncFolder(dirname(path));
 }
 
-/** Makes what was created in a folder, renamed into it or removed from it outlive a loss of power. */
+/** Makes new, renamed and removed entries of a folder outlive a loss of power. */
 export async function syncFolder(path: string): Promise<void> {
-  try {
+  const sync = async (): Promise<void> => {
     const folder = await open(path, 'r');
     try {
       await folder.sync();
     } finally {
       await folder.close();
     }
-  } catch (error) {
-    // Windows opens no folders, and some network file systems sync none; they keep names in order themselves.
-    if (!UNSYNCABLE.has(errnoOf(error) ?? '')) throw error;
-  }
+  };
+  // Windows opens no folders, and some network file systems sync none; they keep names in order themselves.
+  await unlessErrno(UNSYNCABLE, sync());
 }
 
-const UNSYNCABLE: ReadonlySet<string> = new Set([
-  'EPERM',
-  'EACCES',
-  'EISDIR',
-  'EINVAL',
-  'ENOTSUP',
-  'EOPNOTSUPP',
-]);
+const UNSYNCABLE = ['EPERM', 'EACCES', 'EISDIR', 'EINVAL', 'ENOTSUP', 'EOPNOTSUPP'];
 
-async function writeAll(file: FileHandle, path: string, content: Bytes): Promise<void> {
-  const writer = new FileWriter(file, path);
-  for await (const chunk of content) await writer.write(chunk);
-  await writer.flush();
-}
-
-/** Writes a file from one position on. */
-export class FileWriter {
-  readonly #file: FileHandle;
-  readonly #path: string;
-  readonly #gathered = new GatheredWrites((bytes) => this.#put(bytes));
-  #position: number;
-
+/** Writes a file from one position on, in large writes. */
+export class FileWriter extends BufferedWrites {
   /**
    * @param path for messages.
-   * @param start where the first byte goes.
+   * @param start position of the first byte.
    */
   constructor(file: FileHandle, path: string, start = 0) {
-    this.#file = file;
-    this.#path = path;
-    this.#position = start;
-  }
-
-  /** Takes a copy of what it does not write at once. @throws {StorageError} when the disk refuses. */
-  write(chunk: Uint8Array): Promise<void> {
-    return this.#gathered.write(chunk);
-  }
-
-  flush(): Promise<void> {
-    return this.#gathered.flush();
-  }
-
-  async #put(bytes: Uint8Array): Promise<void> {
-    let done = 0;
-    while (done < bytes.byteLength) {
-      const { bytesWritten } = await guarded(
-        'write',
-        this.#path,
-        this.#file.write(bytes, done, bytes.byteLength - done, this.#position),
-      );
-      done += bytesWritten;
-      this.#position += bytesWritten;
-    }
+    let position = start;
+    super(async (bytes) => {
+      await writeAt(file, path, bytes, position);
+      position += bytes.byteLength;
+    });
   }
 }
 
-/** Writes a small file whole or not at all, in place of what was there. */
+/** Replaces a small file, whole or not at all. */
 export async function replaceFile(
   path: string,
   content: Uint8Array,
-  options: CallOptions = {},
+  options: AtomicWriteOptions = {},
 ): Promise<void> {
   const temps = new TempFiles(dirname(path), systemProcesses);
   await writeAtomically(path, await temps.next(), bytesOf(content), options);

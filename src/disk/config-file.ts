@@ -1,19 +1,22 @@
 import { open } from 'node:fs/promises';
 import { isAbsolute, relative, sep } from 'node:path';
 
-import { LIMITS } from '../limits.ts';
 import { InvalidConfigError } from '../errors.ts';
+import { LIMITS } from '../limits.ts';
+import { quotePath } from '../quote.ts';
+import { errnoOf } from './errno.ts';
 
 /**
- * Reads a file of the user's configuration; undefined when there is none.
+ * Reads a configuration file of the user; undefined when it is missing.
  *
- * @throws {InvalidConfigError} when it is there and cannot be read, or is over the bound.
+ * @param shown names the file in messages.
+ * @throws {InvalidConfigError} when it cannot be read, or is over the limit.
  */
 export async function readConfigFile(path: string, shown: string): Promise<string | undefined> {
   try {
     const file = await open(path);
     try {
-      // One byte over the bound is asked for, and no size believed: it may be a pipe.
+      // Reads one byte over the limit and trusts no size, because it may be a pipe.
       const buffer = Buffer.alloc(LIMITS.credentialFileBytes + 1);
       let size = 0;
       for (;;) {
@@ -23,7 +26,7 @@ export async function readConfigFile(path: string, shown: string): Promise<strin
       }
       if (size > LIMITS.credentialFileBytes)
         throw new InvalidConfigError(
-          `Cannot read "${shown}": expected at most ${LIMITS.credentialFileBytes} bytes`,
+          `Cannot read ${quotePath(shown)}: expected at most ${LIMITS.credentialFileBytes} bytes`,
         );
       return buffer.toString('utf8', 0, size).replace(/^\ufeff/, '');
     } finally {
@@ -31,12 +34,12 @@ export async function readConfigFile(path: string, shown: string): Promise<strin
     }
   } catch (cause) {
     if (cause instanceof InvalidConfigError) throw cause;
-    const code = errnoOf(cause);
-    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
-    throw new InvalidConfigError(`Cannot read "${shown}": ${code ?? 'it cannot be opened'}`, {
-      hint: `make it readable: chmod u+r ${shown}`,
-      cause,
-    });
+    const errno = errnoOf(cause);
+    if (errno === 'ENOENT' || errno === 'ENOTDIR') return undefined;
+    throw new InvalidConfigError(
+      `Cannot read ${quotePath(shown)}: ${errno ?? 'it cannot be opened'}`,
+      { hint: `make it readable: chmod u+r ${shown}`, cause },
+    );
   }
 }
 
@@ -46,10 +49,4 @@ export function showPath(path: string, home: string): string {
   return home === '' || inside === '' || inside.startsWith('..') || isAbsolute(inside)
     ? path
     : `~/${inside.split(sep).join('/')}`;
-}
-
-function errnoOf(error: unknown): string | undefined {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string'
-    ? error.code
-    : undefined;
 }

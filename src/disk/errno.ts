@@ -1,24 +1,21 @@
 import { dirname } from 'node:path';
 
 import { RegiError } from '../errors.ts';
+import { quotePath } from '../quote.ts';
 
-/** A disk or folder that does not do what was asked of it. */
+/** A system call on a path that failed. */
 export class StorageError extends RegiError {
-  readonly path: string;
   /** Such as `ENOSPC`. */
   readonly errno: string;
 
+  /** @param action the words after "Cannot": `write`, `read`. */
   constructor(action: string, path: string, errno: string, cause: unknown) {
-    const problem = errno === 'ENOENT' && action === 'write' ? noFolder(path) : PROBLEMS.get(errno);
-    super(
-      'STORAGE_FAILED',
-      `Cannot ${action} ${JSON.stringify(path)}: ${problem?.found ?? 'the system refused'} (${errno})`,
-      {
-        hint: problem?.hint ?? 'check the path and the disk',
-        cause,
-      },
-    );
-    this.path = path;
+    const { found, hint } =
+      errno === 'ENOENT' && action === 'write' ? noFolder(path) : (PROBLEMS[errno] ?? UNKNOWN);
+    super('STORAGE_FAILED', `Cannot ${action} ${quotePath(path)}: ${found} (${errno})`, {
+      hint,
+      cause,
+    });
     this.errno = errno;
   }
 }
@@ -28,63 +25,53 @@ interface Problem {
   readonly hint: string;
 }
 
-/** What is written need not be there; what holds it has to. */
+/** A file that is written need not exist; its folder has to. */
 function noFolder(path: string): Problem {
-  const folder = JSON.stringify(dirname(path));
+  const folder = quotePath(dirname(path));
   return { found: `there is no folder ${folder}`, hint: `make it first: mkdir -p ${folder}` };
 }
 
 const FULL_HINT = 'free some space there, or choose another folder, and run the command again';
 const PERMISSION_HINT = 'check the owner and mode of the path, or choose another folder';
+const UNKNOWN: Problem = { found: 'the system refused', hint: 'check the path and the disk' };
 
-const PROBLEMS: ReadonlyMap<string, Problem> = new Map([
-  ['ENOSPC', { found: 'no space is left on the device', hint: FULL_HINT }],
-  ['EDQUOT', { found: 'the disk quota is used up', hint: FULL_HINT }],
-  ['EACCES', { found: 'permission denied', hint: PERMISSION_HINT }],
-  ['EPERM', { found: 'the operation is not permitted', hint: PERMISSION_HINT }],
-  [
-    'EROFS',
-    { found: 'the file system is read-only', hint: 'choose a folder on a writable file system' },
-  ],
-  ['ENOENT', { found: 'there is no such path', hint: 'check the path' }],
-  ['ENOTDIR', { found: 'a part of the path is not a folder', hint: 'check the path' }],
-  ['EISDIR', { found: 'it is a folder', hint: 'check the path' }],
-  [
-    'EEXIST',
-    {
-      found: 'a file of that name is in the way',
-      hint: 'choose another name, or move the file away',
-    },
-  ],
-  ['ENAMETOOLONG', { found: 'the name is too long', hint: 'choose a shorter path' }],
-  [
-    'EFBIG',
-    {
-      found: 'the file system holds no file of that size',
-      hint: 'choose a folder on another file system',
-    },
-  ],
-  [
-    'EMFILE',
-    {
-      found: 'too many files are open',
-      hint: 'raise the limit (ulimit -n), or lower --concurrency',
-    },
-  ],
-  [
-    'ENFILE',
-    {
-      found: 'too many files are open on this machine',
-      hint: 'close other programs, or lower --concurrency',
-    },
-  ],
-  ['EIO', { found: 'the device failed', hint: 'check the disk' }],
-]);
+const PROBLEMS: Readonly<Record<string, Problem>> = {
+  ENOSPC: { found: 'no space is left on the device', hint: FULL_HINT },
+  EDQUOT: { found: 'the disk quota is used up', hint: FULL_HINT },
+  EACCES: { found: 'permission denied', hint: PERMISSION_HINT },
+  EPERM: { found: 'the operation is not permitted', hint: PERMISSION_HINT },
+  EROFS: {
+    found: 'the file system is read-only',
+    hint: 'choose a folder on a writable file system',
+  },
+  ENOENT: { found: 'there is no such path', hint: 'check the path' },
+  ENOTDIR: { found: 'a part of the path is not a folder', hint: 'check the path' },
+  EISDIR: { found: 'it is a folder', hint: 'check the path' },
+  ELOOP: { found: 'its links go round in a circle', hint: 'check the path' },
+  EEXIST: {
+    found: 'a file of that name is in the way',
+    hint: 'choose another name, or move the file away',
+  },
+  ENAMETOOLONG: { found: 'the name is too long', hint: 'choose a shorter path' },
+  EFBIG: {
+    found: 'the file system holds no file of that size',
+    hint: 'choose a folder on another file system',
+  },
+  EMFILE: {
+    found: 'too many files are open',
+    hint: 'raise the limit (ulimit -n), or lower --concurrency',
+  },
+  ENFILE: {
+    found: 'too many files are open on this machine',
+    hint: 'close other programs, or lower --concurrency',
+  },
+  EIO: { found: 'the device failed', hint: 'check the disk' },
+};
 
 /**
- * Waits for one operation on `path` and says what was being done when the system refuses it.
+ * Waits for one operation on `path`, and replaces a system error by one that says what failed.
  *
- * @param action what follows "Cannot": `write`, `read`.
+ * @param action the words after "Cannot": `write`, `read`.
  * @throws {StorageError} in place of a system error.
  */
 export async function guarded<T>(action: string, path: string, operation: Promise<T>): Promise<T> {
@@ -92,26 +79,37 @@ export async function guarded<T>(action: string, path: string, operation: Promis
     return await operation;
   } catch (error) {
     const errno = errnoOf(error);
-    throw errno === undefined ? error : new StorageError(action, path, errno, error);
+    throw errno === undefined || error instanceof RegiError
+      ? error
+      : new StorageError(action, path, errno, error);
   }
 }
 
-/** The same, but undefined when there is nothing at `path`. */
+/** The same, but undefined when nothing exists at `path`. */
 export async function ifPresent<T>(
   action: string,
   path: string,
   operation: Promise<T>,
 ): Promise<T | undefined> {
+  return guarded(action, path, unlessErrno(['ENOENT'], operation));
+}
+
+/** Waits for one operation; undefined when it fails with one of these system errors. */
+export async function unlessErrno<T>(
+  errnos: readonly string[],
+  operation: Promise<T>,
+): Promise<T | undefined> {
   try {
-    return await guarded(action, path, operation);
+    return await operation;
   } catch (error) {
-    if (error instanceof StorageError && error.errno === 'ENOENT') return undefined;
+    if (errnos.includes(errnoOf(error) ?? '')) return undefined;
     throw error;
   }
 }
 
-/** The system's name of an error, such as `ENOENT`; undefined for an error that is not the system's. */
+/** The system's name of an error, such as `ENOENT`, also of the system error behind a `StorageError`; undefined for other errors. */
 export function errnoOf(error: unknown): string | undefined {
+  if (error instanceof StorageError) return error.errno;
   if (!(error instanceof Error) || !('code' in error) || !('syscall' in error)) return undefined;
   return typeof error.code === 'string' ? error.code : undefined;
 }

@@ -1,7 +1,7 @@
 import { lstat, statfs } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
-/** What a file system lacks for files that are to have `wanted` bytes more. */
+/** A lack of free space for files that will grow by `wanted` bytes. */
 export interface Shortage {
   /** Bytes. */
   readonly wanted: number;
@@ -10,10 +10,10 @@ export interface Shortage {
 }
 
 /**
- * Whether files beside `path` that will have `size` bytes seem to find no room. Advice and no more: quotas are not seen, and some systems
- * make room when it is wanted.
+ * Returns the lack of space for files beside `path` that will have `size` bytes; undefined when there seems to be enough. A mere
+ * warning: quotas are not seen, and some systems make room on demand.
  *
- * @param begun files that are part of it already.
+ * @param begun existing files that are part of `size`.
  */
 export async function shortageAt(
   path: string,
@@ -22,14 +22,14 @@ export async function shortageAt(
 ): Promise<Shortage | undefined> {
   try {
     const { bavail, bsize, blocks } = await statfs(dirname(path));
-    // Some network file systems do not say.
+    // Some network file systems report nothing.
     if (blocks === 0) return undefined;
     const taken = await Promise.all(begun.map(async (name) => (await lstat(name)).blocks * 512));
     const wanted = size - taken.reduce((sum, bytes) => sum + bytes, 0);
     const free = bavail * bsize;
     return wanted > free ? { wanted, free } : undefined;
   } catch {
-    // What cannot be asked is found out by writing.
+    // Writing will tell.
     return undefined;
   }
 }

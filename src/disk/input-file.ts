@@ -1,27 +1,27 @@
 import { createHash } from 'node:crypto';
-import { open, type FileHandle } from 'node:fs/promises';
+import { open } from 'node:fs/promises';
 
 import { RegiError } from '../errors.ts';
 import { parseDigest, type Digest } from '../oci/digest.ts';
+import { quotePath } from '../quote.ts';
 import type { Bytes, CallOptions, FetchOptions } from '../store.ts';
-import { errnoOf, guarded, StorageError } from './errno.ts';
+import { errnoOf, guarded } from './errno.ts';
+import { chunksOf, fileOf, type OpenFile } from './random-access.ts';
 
-/** A file that a person named, and that is to become a blob. */
+/** A file that a person named, and that becomes a blob. */
 export interface LocalFile {
   readonly digest: Digest;
   /** Bytes. */
   readonly size: number;
-  /** Its bytes, opened anew each time. That they are still those of `digest` is for the reader to prove. */
+  /** Opens its bytes, each time anew. The reader verifies that they are still those of `digest`. */
   readonly read: (options?: FetchOptions) => Bytes;
 }
 
-const CHUNK_BYTES = 1024 * 1024;
-
 /**
- * Reads a file once, to know its digest. Links are followed: a person named it.
+ * Reads a file once, to learn its digest. Follows links, because a person named it.
  *
  * @param path absolute.
- * @throws {InputFileError} when there is no such file, or a folder.
+ * @throws {RegiError} NOT_FOUND when it is missing or a folder.
  * @throws {StorageError} when it cannot be read.
  */
 export async function openLocalFile(
@@ -29,7 +29,14 @@ export async function openLocalFile(
   { signal }: CallOptions = {},
 ): Promise<LocalFile> {
   const read = ({ offset = 0, signal: inner }: FetchOptions = {}): Bytes => ({
-    [Symbol.asyncIterator]: () => chunks(path, offset, inner),
+    async *[Symbol.asyncIterator]() {
+      const file = await openFile(path);
+      try {
+        yield* chunksOf(file, { from: offset, signal: inner });
+      } finally {
+        await file.close();
+      }
+    },
   });
   const hash = createHash('sha256');
   let size = 0;
@@ -40,45 +47,22 @@ export async function openLocalFile(
   return { digest: parseDigest(`sha256:${hash.digest('hex')}`), size, read };
 }
 
-async function* chunks(
-  path: string,
-  offset: number,
-  signal: AbortSignal | undefined,
-): AsyncGenerator<Uint8Array> {
-  const file = await openFile(path);
-  try {
-    const buffer = new Uint8Array(CHUNK_BYTES);
-    for (let position = offset; ;) {
-      signal?.throwIfAborted();
-      const { bytesRead } = await guarded(
-        'read',
-        path,
-        file.read(buffer, 0, buffer.byteLength, position),
-      );
-      if (bytesRead === 0) return;
-      position += bytesRead;
-      yield buffer.subarray(0, bytesRead);
-    }
-  } finally {
-    await file.close();
-  }
-}
-
-async function openFile(path: string): Promise<FileHandle> {
+/** Opens a file without a size: it is read to its end, wherever that is by then. */
+async function openFile(path: string): Promise<OpenFile> {
   try {
     const file = await guarded('read', path, open(path, 'r'));
-    if ((await file.stat()).isDirectory()) {
-      await file.close();
-      throw new RegiError('NOT_FOUND', `Cannot read "${path}": expected a file, found a folder`, {
-        hint: 'pack it first: tar -czf FILE FOLDER',
-      });
-    }
-    return file;
+    if (!(await file.stat()).isDirectory()) return fileOf(file, path, Number.MAX_SAFE_INTEGER);
+    await file.close();
   } catch (error) {
-    if (!(error instanceof StorageError) || errnoOf(error.cause) !== 'ENOENT') throw error;
-    throw new RegiError('NOT_FOUND', `Cannot read "${path}": there is no such file`, {
+    if (errnoOf(error) !== 'ENOENT') throw error;
+    throw new RegiError('NOT_FOUND', `Cannot read ${quotePath(path)}: there is no such file`, {
       hint: 'check the spelling of the path',
       cause: error,
     });
   }
+  throw new RegiError(
+    'NOT_FOUND',
+    `Cannot read ${quotePath(path)}: expected a file, found a folder`,
+    { hint: 'pack it first: tar -czf FILE FOLDER' },
+  );
 }

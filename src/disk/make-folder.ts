@@ -8,12 +8,12 @@ export interface MakeFolderOptions {
 }
 
 /**
- * Makes a folder, and those above it that are missing. Not `recursive` of mkdir: that tries for ever, and nothing ends it, where the system
- * says of a folder whose parent is there that it cannot be (ENOENT), as /proc does.
+ * Makes a folder, and missing ones above it. Not `recursive` of mkdir: that never ends where the system reports ENOENT for a
+ * folder whose parent exists, as /proc does.
  *
  * @param path absolute.
- * @returns the topmost folder that was made; undefined when all were there.
- * @throws what the system says.
+ * @returns the topmost folder that was made; undefined when all existed.
+ * @throws the system error.
  */
 export async function makeFolder(
   path: string,
@@ -29,22 +29,15 @@ export async function makeFolder(
   return above ?? made;
 }
 
-/** Systems differ in what they say of a folder that is there, and of a root. */
+/** Systems report different errors for an existing folder, and for a root. */
 async function makeOne(path: string, mode: number | undefined): Promise<string | undefined> {
   try {
     await mkdir(path, { mode });
     return path;
   } catch (error) {
-    if (await isFolder(path)) return undefined;
+    // The first error says why the folder cannot be made.
+    const found = await stat(path).catch(() => undefined);
+    if (found?.isDirectory() === true) return undefined;
     throw error;
-  }
-}
-
-async function isFolder(path: string): Promise<boolean> {
-  try {
-    return (await stat(path)).isDirectory();
-  } catch {
-    // What stood in the way of making it is the error to tell.
-    return false;
   }
 }

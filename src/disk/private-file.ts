@@ -1,32 +1,32 @@
-import { randomUUID } from 'node:crypto';
-import {
-  chown,
-  type FileHandle,
-  open,
-  readlink,
-  realpath,
-  rename,
-  rm,
-  stat,
-} from 'node:fs/promises';
+import { type FileHandle, open, readlink, realpath, rename, rm, stat } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 
-import { RegiError } from '../errors.ts';
-import { withFileLock } from './file-lock.ts';
+import { replaceFile } from './atomic-write.ts';
+import { errnoOf, guarded, StorageError, unlessErrno } from './errno.ts';
+import { withLock } from './lock.ts';
+import { makeFolder } from './make-folder.ts';
+import { systemProcesses } from './processes.ts';
+import { writeAt } from './random-access.ts';
+import { TempFiles } from './temp-files.ts';
 
 export interface ChangeOptions {
-  /** Whether a mode that lets others read stays; for a change that brings no secret. A new file is for its owner alone, and a stricter mode always stays. */
+  /** Keeps a mode that lets others read, for a change that adds no secret. A new file is for its owner alone, and a stricter mode always stays. */
   readonly keepsMode?: boolean | undefined;
 }
 
+/** A change takes milliseconds: no wait for a keychain or helper is inside it. */
+const STALE_MS = 3_000;
+
 /**
- * Changes a file of the user's configuration, one at a time: beside it, to the disk, and then in its place, so that a reader sees the old text
- * or the new one. A symbolic link stays and what it points at is written; the owner stays. A file that is a mount of its own is overwritten.
+ * Changes a configuration file of the user, one process at a time. docker and podman do not take the lock.
+ *
+ * Readers see the old text or the new one. A symbolic link stays, and its target is written; the owner stays. A file that is a
+ * mount of its own is overwritten.
  *
  * @param shown names the file in messages.
- * @param change gives the new text, made of what is there now; undefined changes nothing.
- * @throws {UnwritableConfigError} when the system refuses.
- * @throws {ConfigLockedError} when another regi keeps the file.
+ * @param change returns the new text, made of the current one; undefined changes nothing.
+ * @throws {StorageError} when the system refuses.
+ * @throws {RegiError} LOCKED when another regi keeps the file.
  */
 export async function changePrivateFile(
   path: string,
@@ -34,28 +34,22 @@ export async function changePrivateFile(
   change: () => Promise<string | undefined>,
   options: ChangeOptions = {},
 ): Promise<void> {
-  // Most of the time nothing is to be done, also where nothing can be.
+  // Most of the time nothing changes, even where nothing could be written.
   if ((await change()) === undefined) return;
   try {
-    const target = await followLink(path);
-    await withFileLock(target, shown, async () => {
+    const target = await guarded('write', path, followLink(path));
+    await guarded('write', path, makeFolder(dirname(target), { mode: 0o700 }));
+    await withLock(`${target}.regi-lock`, { staleMs: STALE_MS }, async () => {
       const text = await change();
-      if (text !== undefined) await write(target, text, options);
+      if (text === undefined) return;
+      // A killed process leaves a file with secrets.
+      await new TempFiles(dirname(target), systemProcesses).sweep();
+      await write(target, text, options);
     });
-  } catch (cause) {
-    const code =
-      cause instanceof Error && !(cause instanceof RegiError) && 'code' in cause
-        ? String(cause.code)
-        : undefined;
-    if (code === undefined) throw cause;
-    throw new RegiError(
-      'STORAGE_FAILED',
-      `Cannot write "${shown}": ${PROBLEMS[code] ?? 'the system refused'} (${code})`,
-      {
-        hint: `check the owner, mode and free space of ${shown} and its folder`,
-        cause,
-      },
-    );
+  } catch (error) {
+    throw error instanceof StorageError
+      ? new StorageError('write', shown, error.errno, error)
+      : error;
   }
 }
 
@@ -64,78 +58,48 @@ async function write(
   text: string,
   { keepsMode = false }: ChangeOptions,
 ): Promise<void> {
-  const before = await ifThere(stat(target));
+  const before = await unlessErrno(['ENOENT'], guarded('read', target, stat(target)));
   // oxlint-disable-next-line no-bitwise -- a mode is bits
   const mode = before && before.mode & (keepsMode ? 0o777 : 0o600);
-  const temporary = `${target}.${randomUUID()}.tmp`;
-  try {
-    const file = await open(temporary, 'wx', 0o600);
-    try {
-      await file.writeFile(text);
-      if (mode !== undefined) await file.chmod(mode);
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-    // Of somebody else's file, only the superuser can leave the owner as it was; that is who needs it, under sudo.
-    if (before !== undefined) await chown(temporary, before.uid, before.gid).catch(() => undefined);
-    try {
-      await rename(temporary, target);
-    } catch (error) {
-      if (mode === undefined || !isMount(error)) throw error;
-      // The whole text lies beside it meanwhile, should the machine die.
-      await overwriteFile(target, text, mode);
-    }
-  } finally {
-    await rm(temporary, { force: true });
-  }
+  await replaceFile(target, Buffer.from(text), {
+    mode: 0o600,
+    async finish(file) {
+      if (before === undefined || mode === undefined) return;
+      await file.chmod(mode);
+      // Only the superuser can keep another owner, and needs to, under sudo.
+      await file.chown(before.uid, before.gid).catch(() => undefined);
+    },
+    async replace(temp, path) {
+      try {
+        await rename(temp, path);
+      } catch (error) {
+        if (mode === undefined || !MOUNT.has(errnoOf(error) ?? '')) throw error;
+        // The whole text lies beside the file meanwhile, should the machine die.
+        await overwriteFile(path, text, mode);
+        await rm(temp, { force: true });
+      }
+    },
+  });
 }
 
-/** Whether a file could not be replaced because it is mounted by itself, as containers mount one file of their host. */
-function isMount(error: unknown): boolean {
-  return (
-    error instanceof Error && 'code' in error && (error.code === 'EBUSY' || error.code === 'EXDEV')
-  );
-}
+/** Errors of a rename over a file that is a mount of its own, as containers mount one file of their host. */
+const MOUNT: ReadonlySet<string> = new Set(['EBUSY', 'EXDEV']);
 
-const PROBLEMS: Readonly<Record<string, string>> = {
-  EACCES: 'permission denied',
-  EPERM: 'the operation is not permitted',
-  EROFS: 'the file system is read-only',
-  ENOSPC: 'no space is left on the device',
-  EDQUOT: 'the disk quota is used up',
-  ELOOP: 'its links go round in a circle',
-};
-
-/** What a link points at, whether that exists or not. */
+/** Returns the target of a link, whether it exists or not. */
 async function followLink(path: string): Promise<string> {
-  const real = await ifThere(realpath(path));
+  const real = await unlessErrno(['ENOENT'], realpath(path));
   if (real !== undefined) return real;
-  const pointed = await ifThere(readlink(path));
+  const pointed = await unlessErrno(['ENOENT', 'EINVAL'], readlink(path));
   return pointed === undefined ? path : resolve(dirname(path), pointed);
 }
 
-async function ifThere<T>(operation: Promise<T>): Promise<T | undefined> {
-  try {
-    return await operation;
-  } catch (error) {
-    if (
-      error instanceof Error &&
-      'code' in error &&
-      (error.code === 'ENOENT' || error.code === 'EINVAL')
-    )
-      return undefined;
-    throw error;
-  }
-}
-
 /**
- * Writes a text over that of a file which cannot be replaced, because it is a mount of its own: a container's `config.json`. It is in one
- * write, and what the old text had more of is blanks until it is cut off, which JSON ignores: who reads meanwhile reads the one or the other.
- * A text that does not fit is taken back. Only a machine that dies in that moment leaves neither whole.
+ * Overwrites the text of a file that cannot be replaced, because it is a mount of its own: a container's `config.json`. The new
+ * text is one write, padded with blanks to the old size, which JSON ignores, until the file is cut: readers see one text or the
+ * other. When the new text does not fit, the old one is restored. Only a machine that dies at that moment leaves neither whole.
  *
- * @param mode of the file from before the text is in it.
- * @throws what the system says, with the old text in place.
+ * @param mode of the file before the text is in it.
+ * @throws the system error, with the old text in place.
  */
 export async function overwriteFile(path: string, text: string, mode: number): Promise<void> {
   const file = await open(path, 'r+');
@@ -143,9 +107,9 @@ export async function overwriteFile(path: string, text: string, mode: number): P
     await file.chmod(mode);
     const before = await file.readFile();
     try {
-      await overwrite(file, Buffer.from(text), before.byteLength);
+      await overwrite(file, path, Buffer.from(text), before.byteLength);
     } catch (error) {
-      await overwrite(file, before, 0);
+      await overwrite(file, path, before, 0);
       throw error;
     }
   } finally {
@@ -153,12 +117,14 @@ export async function overwriteFile(path: string, text: string, mode: number): P
   }
 }
 
-async function overwrite(file: FileHandle, bytes: Buffer, sizeBefore: number): Promise<void> {
+async function overwrite(
+  file: FileHandle,
+  path: string,
+  bytes: Buffer,
+  sizeBefore: number,
+): Promise<void> {
   const blanks = Buffer.alloc(Math.max(0, sizeBefore - bytes.byteLength), ' ');
-  const all = Buffer.concat([bytes, blanks]);
-  for (let written = 0; written < all.byteLength;) {
-    written += (await file.write(all, written, all.byteLength - written, written)).bytesWritten;
-  }
+  await writeAt(file, path, Buffer.concat([bytes, blanks]), 0);
   await file.truncate(bytes.byteLength);
   await file.sync();
 }

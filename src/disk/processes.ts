@@ -5,25 +5,35 @@ import { kill, pid } from 'node:process';
 
 import { errnoOf } from './errno.ts';
 
-/** One run of one process, so exactly that a later process with the same number is not taken for it. */
+/** One run of one process: a later process with the same number has another identity. */
 export interface ProcessIdentity {
   readonly pid: number;
   readonly host: string;
-  /** The pid namespace: a number means nothing outside its container. Empty where the system has none. */
+  /** The pid namespace: a number means nothing outside its container. Empty where the system has no namespaces. */
   readonly space: string;
-  /** When it started, in the system's own count. */
+  /** The start of the process, in the system's own count. */
   readonly started: string;
 }
 
-/** What a lock has to know of the processes of this machine. */
+/** The processes of this machine, for locks and leases. */
 export interface Processes {
   self(): Promise<ProcessIdentity>;
-  /** True only when it is certain that the process has ended; it is never certain of another machine's. */
+  /** True only when the process has certainly ended; false for processes of other machines. */
   isGone(process: ProcessIdentity): Promise<boolean>;
 }
 
-/** The real ones. A lock names the process that it runs in, so nothing of this is injected from the command line. */
+/** The real processes. A lock names the process that it runs in, so the command line injects no others. */
 export const systemProcesses: Processes = { self, isGone };
+
+/** Reads an identity from parsed JSON; undefined when it is none. */
+export function parseIdentity(value: unknown): ProcessIdentity | undefined {
+  if (typeof value !== 'object' || value === null) return undefined;
+  const { pid: id, host, space, started } = value as Readonly<Record<string, unknown>>;
+  if (typeof id !== 'number' || !Number.isSafeInteger(id) || id <= 0) return undefined;
+  if (typeof host !== 'string' || typeof space !== 'string' || typeof started !== 'string')
+    return undefined;
+  return { pid: id, host, space, started };
+}
 
 async function self(): Promise<ProcessIdentity> {
   const status = await readStatus('self');
@@ -35,14 +45,14 @@ async function isGone(process: ProcessIdentity): Promise<boolean> {
   if (process.host !== own.host || process.space !== own.space) return false;
   if (!isRunning(process.pid)) return true;
   const status = await readStatus(String(process.pid));
-  // No status although it runs: no /proc on this system, or a /proc that hides other users' processes.
+  // A running process has no status where the system has no /proc, or /proc hides other users' processes.
   if (status === undefined) return false;
   return status.isZombie || status.started !== process.started;
 }
 
 function isRunning(id: number): boolean {
   try {
-    // Signal 0 sends nothing and only asks.
+    // Signal 0 is not sent: it only checks the process.
     return kill(id, 0);
   } catch (error) {
     if (errnoOf(error) === 'ESRCH') return false;
@@ -56,7 +66,7 @@ interface Status {
   readonly isZombie: boolean;
 }
 
-/** `state` and `starttime` of /proc/PID/stat; the name before them may hold spaces and parentheses (proc_pid_stat(5)). */
+/** Reads `state` and `starttime` of /proc/PID/stat. The name before them may hold spaces and parentheses (proc_pid_stat(5)). */
 async function readStatus(id: string): Promise<Status | undefined> {
   const text = await readProc(readFile(`/proc/${id}/stat`, 'latin1'));
   if (text === undefined) return undefined;

@@ -1,6 +1,7 @@
 import { posix } from 'node:path';
 
 import { LimitExceededError } from '../bytes.ts';
+import type { RandomAccess } from '../disk/random-access.ts';
 import { LIMITS } from '../limits.ts';
 import type { CallOptions } from '../store.ts';
 import {
@@ -12,14 +13,6 @@ import {
   InvalidTarError,
 } from './header.ts';
 import { parsePax, type PaxRecords } from './pax.ts';
-
-/** A file that can be read at any place. */
-export interface RandomAccess {
-  /** Bytes. */
-  readonly size: number;
-  /** Fills `buffer` from `position` on, and says how much of it: less only at the end. */
-  read(buffer: Uint8Array, position: number): Promise<number>;
-}
 
 /** `special` are pipes, devices and whatever else nobody should open. */
 export type TarEntryType = 'file' | 'folder' | 'symlink' | 'hardlink' | 'special';

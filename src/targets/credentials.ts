@@ -41,8 +41,8 @@ export function credentialPlaces({ io, settings, warn, note }: Context): Credent
 function withOwnHelper(run: RunHelper, place: HelperPlace): RunHelper {
   return async (name, verb, input, signal) => {
     if (name !== OWN_HELPER) return run(name, verb, input, signal);
-    const { answerAsHelper } = await import('../credentials/logins/serve-helper.ts');
-    return { kind: 'exited', ...(await answerAsHelper(verb, input, place, signal)) };
+    const { runHelperVerb } = await import('../credentials/logins/serve-helper.ts');
+    return { kind: 'exited', ...(await runHelperVerb(verb, input, place, signal)) };
   };
 }
 

@@ -7,8 +7,7 @@ import type { NamedImage } from '../store.ts';
 import { openArchive, withBases, type ArchivePlace } from '../stores/archive/archive.ts';
 import { archiveBlobs } from '../stores/archive/contents.ts';
 import { openFolder } from '../stores/archive/dir-folder.ts';
-import { namedImages } from '../stores/archive/named-images.ts';
-import { knowing as withKnownBlobs } from '../stores/decorators/with-known-blobs.ts';
+import { withKnownBlobs } from '../stores/decorators/with-known-blobs.ts';
 import type { LocalStore } from '../stores/layout/local-store.ts';
 import { unnamedRepository } from '../stores/layout/names.ts';
 import { openLayoutPlace } from '../stores/layout/place.ts';
@@ -56,11 +55,11 @@ export async function wholeLocalStore(
   signal: AbortSignal,
 ): Promise<ImageSource> {
   return {
-    store: store.content,
-    images: namedImages(await store.readIndex({ signal }), []),
+    store: store.whole,
+    images: await store.images({ signal, referrers: true }),
     unnamed: unnamedRepository('images'),
     omitted: [],
-    blobs: store.content.blobs({ signal }),
+    blobs: store.blobs({ signal }),
   };
 }
 

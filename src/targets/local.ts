@@ -154,7 +154,7 @@ async function imagesOfId(
 ): Promise<readonly LocalImage[]> {
   const found: LocalImage[] = [];
   for (const image of images) {
-    const summary = await summarizeImage(store.content, image.root, options);
+    const summary = await summarizeImage(store.whole, image.root, options);
     if ([summary.id, image.root.digest].some((digest) => digest.startsWith(`sha256:${id}`)))
       found.push(image);
   }

@@ -67,7 +67,7 @@ describe('complete()', () => {
       expect(found.map(({ value }) => value)).toEqual(
         expect.arrayContaining(flagsOf(spec).map((option) => `--${option.name}`)),
       );
-      expect(found.filter(({ note }) => note === '')).toEqual([]);
+      expect(found.filter(({ note }) => !note)).toEqual([]);
     },
   );
 
@@ -78,7 +78,7 @@ describe('complete()', () => {
     ]);
     const values = flagsOf(undefined).flatMap(({ value }) => value ?? []);
     expect(
-      [...new Set([...names, ...values])].filter((name) => !Object.hasOwn(VALUE_KINDS, name)),
+      [...new Set([...names, ...values])].filter((name) => !VALUE_KINDS.has(name)),
       'add them to VALUE_KINDS',
     ).toEqual([]);
   });

@@ -105,23 +105,23 @@ describe('the table certs-d.json', () => {
     },
   );
 
-  test('no folder is no error', async () => {
+  test('an absent folder is no error', async () => {
     expect(await readHostCertificates(HOST, place())).toEqual({ ca: [], cert: [], key: [] });
   });
 
-  test('a folder that may not be looked into is passed over, and the next one counts', async () => {
+  test('a folder without permission is skipped, and the next one is used', async () => {
     const files = forbidding((path) => path.includes('containers'), ['ca.crt']);
     expect((await readHostCertificates(HOST, { ...place(), files })).ca).toHaveLength(1);
   });
 
-  test('a path through something that is no folder is an error', async () => {
+  test('a path through a file is an error', async () => {
     const options = place();
     mkdirSync(options.home, { recursive: true });
     writeFileSync(join(options.home, '.config'), '');
     await expect(readHostCertificates(HOST, options)).rejects.toThrow(InvalidConfigError);
   });
 
-  test('an authority that is a link to nowhere is passed over', async () => {
+  test('an authority that is a dangling link is skipped', async () => {
     const options = place();
     write(options.folder, 'a.crt');
     symlinkSync('/nowhere', join(options.folder, 'unreadable.crt'));
@@ -139,7 +139,7 @@ describe('the table certs-d.json', () => {
     );
   });
 
-  test('an authority that is no PEM gets a warning', async () => {
+  test('an authority that is not PEM is warned of', async () => {
     const options = place();
     write(options.folder);
     writeFileSync(join(options.folder, 'bad.crt'), 'nothing');
@@ -152,20 +152,20 @@ describe('the table certs-d.json', () => {
 });
 
 describe('readHostCertificates()', () => {
-  test('readHostCertificates() takes the first folder that is there and does not merge', async () => {
+  test('readHostCertificates() uses the first existing folder and does not merge', async () => {
     const options = place();
     for (const [index, parent] of certificateFolders(options).entries())
       write(join(parent, HOST), ...['a.crt', 'b.crt', 'c.crt'].slice(0, index + 1));
     expect((await readHostCertificates(HOST, options)).ca).toHaveLength(1);
   });
 
-  test('readHostCertificates() ignores what is neither authority nor client certificate', async () => {
+  test('readHostCertificates() ignores other files', async () => {
     const options = place();
     write(options.folder, 'README.txt', 'ca.pem');
     expect(await readHostCertificates(HOST, options)).toEqual({ ca: [], cert: [], key: [] });
   });
 
-  test('readHostCertificates() leaves the colon out on Windows', async () => {
+  test('readHostCertificates() omits the colon on Windows', async () => {
     const options = place();
     const [parent = ''] = certificateFolders(options);
     write(join(parent, 'registry.test5000'), 'ca.crt');

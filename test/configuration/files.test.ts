@@ -52,11 +52,11 @@ describe('readAuthorities()', () => {
     expect(await read(env)).toEqual(expected.map(PEM));
   });
 
-  test('a machine without any trusts those of Node', async () => {
+  test("uses Node's authorities on a machine without any", async () => {
     expect(await read({}, { bundles: [] })).toEqual(rootCertificates);
   });
 
-  test('a variable that names nothing gets a warning', async () => {
+  test('warns of a variable that names no file', async () => {
     const warn = vi.fn<AuthoritiesOptions['warn']>();
     expect(
       await read({ SSL_CERT_FILE: '/nowhere.pem', SSL_CERT_DIR: '/nowhere' }, { warn }),
@@ -85,7 +85,7 @@ describe('readInsecureRegistries()', () => {
     };
   }
 
-  test('reads that of the system and that of the user', async () => {
+  test('reads the files of the system and of the user', async () => {
     const given = options(
       '{"insecure-registries":["registry.local:5000","10.0.0.0/8"]}',
       '{"insecure-registries":["http://other.test/"],"debug":true}',
@@ -105,13 +105,13 @@ describe('readInsecureRegistries()', () => {
     '{"insecure-registries":"a.test"}',
     '{"insecure-registries":[1]}',
     '{"insecure-registries":["a b"]}',
-  ])('%s gets a warning, and nothing is insecure', async (text) => {
+  ])('warns of %s, and marks no registry as insecure', async (text) => {
     const given = options(undefined, text);
     expect(await readInsecureRegistries(given)).toEqual([]);
     expect(given.warn).toHaveBeenCalledTimes(1);
   });
 
-  test('one that cannot be read is passed over with a line for -v', async () => {
+  test('skips an unreadable file with a line for -v', async () => {
     const given = options(undefined, undefined);
     mkdirSync(join(given.home, '.config/docker/daemon.json'), { recursive: true });
     expect(await readInsecureRegistries(given)).toEqual([]);
@@ -121,7 +121,7 @@ describe('readInsecureRegistries()', () => {
 });
 
 describe('readRegiConfig()', () => {
-  test('reads all that it knows of a host', async () => {
+  test('reads every setting of a host', async () => {
     const yaml =
       'hosts:\n  Registry.Test:5000:\n    insecure: true\n    ca: ~/ca.pem\n    concurrency: 2\n    chunkSize: 5M\n    mirrors: [mirror.test/cache/]\n  bare.test:\n';
     const home = homeWith({ '.config/regi/config.yaml': yaml });
@@ -148,7 +148,7 @@ describe('readRegiConfig()', () => {
     ]).toEqual(['b.test']);
   });
 
-  test.each(['', '# nothing\n', 'hosts:\n'])('%j says nothing', async (yaml) => {
+  test.each(['', '# nothing\n', 'hosts:\n'])('accepts %j as empty', async (yaml) => {
     const home = homeWith({ '.config/regi/config.yaml': yaml });
     expect((await readRegiConfig({ env: {}, home, cwd: home })).size).toBe(0);
   });
@@ -181,7 +181,7 @@ describe('readRegistriesConf()', () => {
     return (await readRegistriesConf(options))?.conf.registries.map(({ location }) => location);
   }
 
-  test('takes one main file, the first there is', async () => {
+  test('reads one main file, the first that exists', async () => {
     const all = {
       'home/.config/containers/registries.conf': table('user'),
       'etc/containers/registries.conf': table('etc'),
@@ -192,7 +192,7 @@ describe('readRegistriesConf()', () => {
     expect(await locations(machine(rest))).toEqual(['etc']);
   });
 
-  test('adds the drop-ins of all folders; of two with one name that of the user counts', async () => {
+  test("adds the drop-ins of all folders, and prefers the user's for equal names", async () => {
     const files = {
       'etc/containers/registries.conf': table('main'),
       'etc/containers/registries.conf.d/1.conf': table('etc-1'),
@@ -203,7 +203,7 @@ describe('readRegistriesConf()', () => {
     expect(await locations(machine(files))).toEqual(['etc-1', 'main', 'user-2']);
   });
 
-  test('takes what the variables of podman name', async () => {
+  test('reads the files that the variables of podman name', async () => {
     const files = {
       'etc/containers/registries.conf': table('etc'),
       'mine.conf': table('mine'),
@@ -214,7 +214,7 @@ describe('readRegistriesConf()', () => {
     expect(await locations({ ...options, env })).toEqual(['dropped', 'mine']);
   });
 
-  test('says nothing where no file speaks of registries', async () => {
+  test('returns undefined when no file is about registries', async () => {
     expect(
       await locations(
         machine({

@@ -211,13 +211,13 @@ describe('the table registries-conf.json', () => {
 });
 
 describe('parseRegistriesConf()', () => {
-  test('parseRegistriesConf() names file and line of what is no TOML', () => {
+  test('parseRegistriesConf() names file and line when the text is not TOML', () => {
     expect(() => parseRegistriesConf('[[registry]]\nlocation = oops', '/etc/it.conf')).toThrow(
       /"\/etc\/it\.conf".*line 2/,
     );
   });
 
-  test('parseRegistriesConf() passes over what it does not know', () => {
+  test('parseRegistriesConf() ignores unknown keys', () => {
     expect(
       parseRegistriesConf('unknown = 1\n[[registry]]\nlocation = "a.test"\nnew-key = true', 'it')
         .registries,
@@ -226,7 +226,7 @@ describe('parseRegistriesConf()', () => {
 });
 
 describe('findRule()', () => {
-  test('findRule() wants Docker Hub written out, as podman does', () => {
+  test('findRule() matches Docker Hub only by its full name, as podman does', () => {
     const { registries, ...rest } = parseRegistriesConf(
       '[[registry]]\nlocation = "docker.io/alpine"\n',
       'it',
@@ -236,7 +236,7 @@ describe('findRule()', () => {
 });
 
 describe('pullSources()', () => {
-  test('pullSources() asks the mirrors of config.yaml instead of those of registries.conf', () => {
+  test('pullSources() uses the mirrors of config.yaml instead of those of registries.conf', () => {
     const reference = parseReference('registry.com/app:1');
     const own = [{ location: 'own.test/cache', insecure: false, use: 'all' as const }];
     const rule = findRule(fixture('mirrors.conf'), 'registry.com/app:1');
@@ -246,7 +246,7 @@ describe('pullSources()', () => {
     expect(pullSources(reference, rule, [])).toHaveLength(1);
   });
 
-  test('pullSources() says which location makes no reference', () => {
+  test('pullSources() names a location that makes no reference', () => {
     const mirrors = [{ location: 'NOT valid', insecure: false, use: 'all' as const }];
     expect(() => pullSources(parseReference('registry.com/app:1'), undefined, mirrors)).toThrow(
       'NOT valid',

@@ -20,7 +20,7 @@ async function parse(text: string): Promise<unknown> {
 }
 
 describe('parseStrictYaml()', () => {
-  test('expands anchors and merges, and leaves out keys of the author', async () => {
+  test('expands anchors and merges, and ignores keys of the author', async () => {
     const text = 'version: 1\nx-tags: &t ["1", "2"]\ntags: *t\n';
     expect(await parse(text)).toEqual({ version: 1, tags: ['1', '2'] });
   });
@@ -52,7 +52,7 @@ describe('parseStrictYaml()', () => {
     });
   });
 
-  test('refuses aliases that expand without bound', async () => {
+  test('refuses aliases that expand without limit', async () => {
     const lines = ['version: 1', 'x-a: &a [1, 1, 1, 1, 1, 1, 1, 1, 1, 1]'];
     for (const [from, to] of ['ab', 'bc', 'cd', 'de', 'ef', 'fg']) {
       lines.push(

@@ -15,15 +15,15 @@ const found: CredentialSource = async (host) => ({
 });
 
 describe('firstOf()', () => {
-  test('takes the first answer and asks no further', async () => {
+  test('returns the first credential and asks no further source', async () => {
     expect(await firstOf([nothing, found, failing])('a', undefined)).toMatchObject({ origin: 'a' });
   });
 
-  test('does not pass over a source that fails', async () => {
+  test('fails when a source fails', async () => {
     await expect(firstOf([failing, found])('a', undefined)).rejects.toThrow('locked');
   });
 
-  test('finds nothing when nobody answers', async () => {
+  test('finds nothing when no source has a credential', async () => {
     expect(await firstOf([nothing])('a', undefined)).toBeUndefined();
   });
 });

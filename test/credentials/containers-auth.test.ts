@@ -4,10 +4,11 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 
 import {
-  containersAuthPaths,
+  containersAuthFiles,
   createContainersSource,
   namedAuthFile,
 } from '../../src/credentials/containers-auth.ts';
+import { configFile } from '../../src/credentials/docker/config.ts';
 import type { CredentialSource } from '../../src/credentials/credential.ts';
 import table from '../tables/docker-config.json' with { type: 'json' };
 import { temporaryFolder } from '../support/temporary-folder.ts';
@@ -44,8 +45,7 @@ function setUp(
   const source = createContainersSource({
     env: {},
     home,
-    path,
-    isFlat,
+    file: { ...configFile(path, home), isFlat },
     warn: (message) => void warnings.push(message),
     async runHelper(name, _verb, input) {
       asked.push(`${name} ${input}`);
@@ -71,18 +71,18 @@ describe('createContainersSource() does as podman and skopeo:', () => {
 });
 
 describe('createContainersSource()', () => {
-  test('fails when the named file is not there', async () => {
+  test('fails when the named file is absent', async () => {
     const source = createContainersSource({
       env: {},
       home: '/',
       warn: () => undefined,
-      path: join(temporaryFolder(), 'gone.json'),
+      file: configFile(join(temporaryFolder(), 'gone.json'), '/'),
       isRequired: true,
     });
     await expect(source('a', undefined)).rejects.toMatchObject({ code: 'INVALID_CONFIG' });
   });
 
-  test('warns of an entry that it skips', async () => {
+  test('warns of a skipped entry', async () => {
     const { source, warnings } = setUp({ auths: { 'a.example': { auth: '!!!' } } });
     expect(await source('a.example', undefined)).toBeUndefined();
     expect(warnings).toEqual([
@@ -91,28 +91,30 @@ describe('createContainersSource()', () => {
   });
 });
 
-describe('containersAuthPaths()', () => {
-  test('begins with the folder of this session', () => {
-    expect(containersAuthPaths({ XDG_RUNTIME_DIR: '/run/user/1' }, '/home/a')).toEqual([
+describe('containersAuthFiles()', () => {
+  const shownOf = (env: Readonly<Record<string, string>>): readonly string[] =>
+    containersAuthFiles({ env, home: '/home/a' }).map(({ shown }) => shown);
+
+  test('begins with the folder of this session, and ends with the old file of docker', () => {
+    expect(shownOf({ XDG_RUNTIME_DIR: '/run/user/1' })).toEqual([
       '/run/user/1/containers/auth.json',
-      '/home/a/.config/containers/auth.json',
+      '~/.config/containers/auth.json',
+      '~/.dockercfg',
     ]);
   });
 
-  test('knows XDG_CONFIG_HOME', () => {
-    expect(containersAuthPaths({ XDG_CONFIG_HOME: '/etc/a' }, '/home/a')).toEqual([
-      '/etc/a/containers/auth.json',
-    ]);
+  test('uses XDG_CONFIG_HOME', () => {
+    expect(shownOf({ XDG_CONFIG_HOME: '/etc/a' })[0]).toBe('/etc/a/containers/auth.json');
   });
 });
 
 describe('namedAuthFile()', () => {
   test('prefers the flag to the variable', () => {
-    expect(namedAuthFile('x.json', { REGISTRY_AUTH_FILE: '/y.json' }, '/here')).toBe(
-      '/here/x.json',
-    );
-    expect(namedAuthFile(undefined, { REGISTRY_AUTH_FILE: '/y.json' }, '/here')).toBe('/y.json');
-    expect(namedAuthFile(undefined, { REGISTRY_AUTH_FILE: '' }, '/here')).toBeUndefined();
+    const place = { home: '/home/a', cwd: '/here' };
+    const env = { REGISTRY_AUTH_FILE: '/y.json' };
+    expect(namedAuthFile({ ...place, authfile: 'x.json', env })?.path).toBe('/here/x.json');
+    expect(namedAuthFile({ ...place, env })?.path).toBe('/y.json');
+    expect(namedAuthFile({ ...place, env: { REGISTRY_AUTH_FILE: '' } })).toBeUndefined();
   });
 });
 

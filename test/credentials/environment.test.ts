@@ -10,7 +10,7 @@ const ALL = {
 };
 
 describe('createEnvironmentSource()', () => {
-  test('answers for that registry', async () => {
+  test('finds the login of that registry', async () => {
     expect(await createEnvironmentSource(ALL)('registry.example:5000', undefined)).toEqual({
       credential: { kind: 'password', username: 'alice', password: 's3cret' },
       origin: 'REGI_USERNAME and REGI_PASSWORD',
@@ -28,7 +28,7 @@ describe('createEnvironmentSource()', () => {
     'https://registry.example:5000',
     'https://registry.example:5000/v2/',
     'http://registry.example:5000',
-  ])('takes %s for the host', async (registry) => {
+  ])('accepts %s as the registry', async (registry) => {
     expect(
       await createEnvironmentSource({ ...ALL, REGI_REGISTRY: registry })(
         'registry.example:5000',
@@ -37,7 +37,7 @@ describe('createEnvironmentSource()', () => {
     ).toBeDefined();
   });
 
-  test('knows the names of Docker Hub', async () => {
+  test('recognises the names of Docker Hub', async () => {
     expect(
       await createEnvironmentSource({ ...ALL, REGI_REGISTRY: 'index.docker.io' })(
         'docker.io',

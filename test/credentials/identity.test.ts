@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { credentialIdentity } from '../../src/credentials/credential.ts';
 
 describe('credentialIdentity()', () => {
-  test('tells credentials apart', () => {
+  test('differs for different credentials', () => {
     const identities = [
       credentialIdentity(undefined),
       credentialIdentity({ kind: 'password', username: 'a', password: 'b' }),
@@ -14,7 +14,7 @@ describe('credentialIdentity()', () => {
     expect(new Set(identities).size).toBe(identities.length);
   });
 
-  test('is the same for the same credential and does not hold it', () => {
+  test('is equal for equal credentials, and does not contain them', () => {
     const identity = credentialIdentity({
       kind: 'password',
       username: 'alice',

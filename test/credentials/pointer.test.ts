@@ -3,25 +3,8 @@ import { join } from 'node:path';
 
 import { describe, expect, test } from 'vitest';
 
-import { createPointerSource, parsePasswordPointer } from '../../src/credentials/pointer.ts';
+import { createPointerSource } from '../../src/credentials/pointer.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
-
-describe('parsePasswordPointer()', () => {
-  test.each([
-    ['alice:env:NAME', { username: 'alice', from: { kind: 'env', name: 'NAME' } }],
-    ['robot$a+b:file:./x', { username: 'robot$a+b', from: { kind: 'file', path: './x' } }],
-    ['alice:file:C:\\x:y', { username: 'alice', from: { kind: 'file', path: 'C:\\x:y' } }],
-  ])('reads %s', (text, pointer) => {
-    expect(parsePasswordPointer(text)).toEqual(pointer);
-  });
-
-  test.each(['', 'alice', 'alice:s3cret', 'alice:env:', ':env:X', 'alice:ENV:X', 'alice:vault:X'])(
-    'refuses %j',
-    (text) => {
-      expect(parsePasswordPointer(text)).toBeUndefined();
-    },
-  );
-});
 
 describe('createPointerSource()', () => {
   const pointer = { username: 'alice', from: { kind: 'env', name: 'PW' } } as const;
@@ -34,12 +17,12 @@ describe('createPointerSource()', () => {
     });
   });
 
-  test('answers for no other registry, such as a mirror', async () => {
+  test('finds nothing for another registry, such as a mirror', async () => {
     const source = createPointerSource(pointer, 'a.example', { env: { PW: 's3cret' }, cwd: '/' });
     expect(await source('mirror.example', undefined)).toBeUndefined();
   });
 
-  test('reads the file, from the current folder and without its last line break', async () => {
+  test('reads the file relative to the current folder, without its last line break', async () => {
     const cwd = temporaryFolder();
     await writeFile(join(cwd, 'pw'), ' s3cret \r\n');
     const source = createPointerSource(
@@ -53,7 +36,7 @@ describe('createPointerSource()', () => {
     });
   });
 
-  test('fails when there is nothing', async () => {
+  test('fails when the variable or file is absent', async () => {
     const surroundings = { env: {}, cwd: temporaryFolder() };
     await expect(
       createPointerSource(pointer, 'a', surroundings)('a', undefined),
@@ -64,6 +47,6 @@ describe('createPointerSource()', () => {
         'a',
         surroundings,
       )('a', undefined),
-    ).rejects.toThrow('in gone');
+    ).rejects.toThrow('from gone');
   });
 });

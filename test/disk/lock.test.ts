@@ -6,7 +6,6 @@ import { beforeEach, describe, expect, test } from 'vitest';
 
 import { type ProcessIdentity, type Processes, systemProcesses } from '../../src/disk/processes.ts';
 import { withLock, type LockOptions } from '../../src/disk/lock.ts';
-import { TempFiles } from '../../src/disk/temp-files.ts';
 import { instantClock } from '../support/clock.ts';
 import { leftovers } from '../support/images/layout-folder.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
@@ -25,30 +24,30 @@ beforeEach(() => {
 /** A machine on which only the processes of `running` run. */
 function options(
   running: readonly ProcessIdentity[],
-  changes: Partial<LockOptions> = {},
-): LockOptions {
+  changes: Omit<LockOptions, 'processes'> = {},
+): LockOptions & { readonly processes: Processes } {
   const processes: Processes = {
     self: async () => OWN,
     isGone: async ({ pid, started }) =>
       !running.some((process) => process.pid === pid && process.started === started),
   };
-  return { clock: instantClock(), processes, temps: new TempFiles(folder, processes), ...changes };
+  return { clock: instantClock(), processes, ...changes };
 }
 
 describe('withLock()', () => {
-  test('writes pid, host and start into the lock and removes it afterwards', async () => {
+  test('withLock() writes pid, host and start into the lock and removes it afterwards', async () => {
     const held = await withLock(path, options([OWN]), async () => readFileSync(path, 'utf8'));
     expect([JSON.parse(held), leftovers(folder)]).toEqual([OWN, []]);
   });
 
-  test('gives the lock back when the work fails', async () => {
+  test('withLock() releases the lock when the work fails', async () => {
     const problem = new Error('no');
     const failing = withLock(path, options([OWN]), () => Promise.reject(problem));
     await expect(failing).rejects.toBe(problem);
     expect(leftovers(folder)).toEqual([]);
   });
 
-  test('runs one at a time', async () => {
+  test('withLock() runs one task at a time', async () => {
     const order: string[] = [];
     const work = (name: string) => async (): Promise<void> => {
       order.push(`${name} begins`);
@@ -62,14 +61,13 @@ describe('withLock()', () => {
     expect(order).toEqual(['a begins', 'a ends', 'b begins', 'b ends']);
   });
 
-  test('fails with LOCKED, naming the holder, when it has waited 10 seconds', async () => {
+  test('withLock() fails with LOCKED and names the holder after 10 seconds', async () => {
     writeFileSync(path, JSON.stringify(OTHER));
     const clock = instantClock();
     const start = clock.now();
     const waiting = withLock(path, options([OWN, OTHER], { clock }), async () => undefined);
     await expect(waiting).rejects.toMatchObject({
       code: 'LOCKED',
-      holder: OTHER,
       message: expect.stringContaining('process 2000 on "here"'),
     });
     expect([clock.now() - start, readFileSync(path, 'utf8')]).toEqual([
@@ -78,7 +76,7 @@ describe('withLock()', () => {
     ]);
   });
 
-  test('counts the time that it takes to look as time waited', async () => {
+  test('withLock() counts the time of each look as waiting', async () => {
     writeFileSync(path, JSON.stringify(OTHER));
     const clock = instantClock();
     const base = options([OWN, OTHER], { clock });
@@ -95,7 +93,7 @@ describe('withLock()', () => {
     expect(clock.sleeps.length).toBeLessThan(12);
   });
 
-  test('waits no longer when the clock is set back', async () => {
+  test('withLock() waits no longer when the clock is set back', async () => {
     writeFileSync(path, JSON.stringify(OTHER));
     const clock = instantClock();
     const base = options([OWN, OTHER], { clock, onWait: () => clock.advance(-3_600_000) });
@@ -105,7 +103,7 @@ describe('withLock()', () => {
     expect(clock.sleeps.reduce((sum, ms) => sum + ms, 0)).toBe(10_000);
   });
 
-  test('does not tell of a lock that is held for a moment only', async () => {
+  test('withLock() is silent about a lock that is held for a moment', async () => {
     writeFileSync(path, JSON.stringify(OTHER));
     const messages: string[] = [];
     const clock = instantClock();
@@ -120,7 +118,7 @@ describe('withLock()', () => {
     expect([await withLock(path, base, async () => 'done'), messages]).toEqual(['done', []]);
   });
 
-  test('tells once whom it waits for', async () => {
+  test('withLock() names the holder once when it waits longer', async () => {
     writeFileSync(path, JSON.stringify(OTHER));
     const messages: string[] = [];
     const waiting = withLock(
@@ -134,7 +132,7 @@ describe('withLock()', () => {
     ]);
   });
 
-  test('takes over the lock of a process that is gone', async () => {
+  test('withLock() takes over the lock of an ended process', async () => {
     writeFileSync(path, JSON.stringify(OTHER));
     const clock = instantClock();
     const held = await withLock(path, options([OWN], { clock }), async () =>
@@ -143,7 +141,7 @@ describe('withLock()', () => {
     expect([JSON.parse(held), clock.sleeps, leftovers(folder)]).toEqual([OWN, [], []]);
   });
 
-  test('does not remove the lock that another has taken over first', async () => {
+  test('withLock() keeps the lock when another process has taken it over first', async () => {
     writeFileSync(path, JSON.stringify(OTHER));
     const faster: ProcessIdentity = { ...OTHER, pid: 3000 };
     const base = options([OWN, faster]);
@@ -157,11 +155,14 @@ describe('withLock()', () => {
     };
     await expect(
       withLock(path, { ...base, processes }, async () => undefined),
-    ).rejects.toMatchObject({ code: 'LOCKED', holder: faster });
+    ).rejects.toMatchObject({
+      code: 'LOCKED',
+      message: expect.stringContaining('process 3000'),
+    });
     expect(readFileSync(path, 'utf8')).toBe(JSON.stringify(faster));
   });
 
-  test('goes on when a process was killed while it took a lock over', async () => {
+  test('withLock() continues when a process was killed during a take-over', async () => {
     const text = JSON.stringify(OTHER);
     writeFileSync(path, text);
     writeFileSync(
@@ -174,7 +175,7 @@ describe('withLock()', () => {
     ]);
   });
 
-  test('takes over the lock of an earlier process of the same pid', async () => {
+  test('withLock() takes over the lock of an earlier process of the same pid', async () => {
     writeFileSync(path, JSON.stringify({ ...OTHER, started: '1' }));
     expect(await withLock(path, options([OWN, OTHER]), async () => 'done')).toBe('done');
   });
@@ -186,16 +187,16 @@ describe('withLock()', () => {
     '{"pid":"1"}',
     '{"pid":-1,"host":"h","space":"","started":""}',
     '{"pid":0,"host":"h","space":"","started":""}',
-  ])('does not take over a lock that says %j', async (text) => {
+  ])('withLock() does not take over a lock that contains %j', async (text) => {
     writeFileSync(path, text);
     await expect(withLock(path, options([OWN]), async () => undefined)).rejects.toMatchObject({
       code: 'LOCKED',
-      holder: undefined,
+      message: expect.stringContaining('an unknown process'),
     });
     expect(existsSync(path)).toBe(true);
   });
 
-  test('rejects with the reason when the signal aborts while it waits', async () => {
+  test('withLock() rejects with the reason when the signal aborts while it waits', async () => {
     writeFileSync(path, JSON.stringify(OTHER));
     const reason = new Error('stop');
     const controller = new AbortController();
@@ -205,6 +206,40 @@ describe('withLock()', () => {
       async () => undefined,
     );
     await expect(waiting).rejects.toBe(reason);
+  });
+});
+
+describe('withLock() with staleMs', () => {
+  test('takes over a lock that one holder keeps for so long', async () => {
+    writeFileSync(path, 'of a process in another container');
+    const clock = instantClock();
+    expect(await withLock(path, options([OWN], { clock, staleMs: 3000 }), async () => 'done')).toBe(
+      'done',
+    );
+    const slept = clock.sleeps.reduce((sum, ms) => sum + ms, 0);
+    expect([slept >= 3000, slept < 3100, leftovers(folder)]).toEqual([true, true, []]);
+  });
+
+  test('fails with LOCKED when holders take turns', async () => {
+    let turns = 0;
+    const clock = instantClock();
+    const sleep: typeof clock.sleep = async (ms, signal) => {
+      await clock.sleep(ms, signal);
+      writeFileSync(path, `holder ${(turns += 1)}`);
+    };
+    writeFileSync(path, 'holder 0');
+    const base = options([OWN], { clock: { ...clock, sleep }, staleMs: 3000 });
+    await expect(withLock(path, base, async () => 'done')).rejects.toMatchObject({
+      code: 'LOCKED',
+    });
+  });
+
+  test('leaves a lock that another process has taken over', async () => {
+    await withLock(path, options([OWN], { staleMs: 3000 }), async () => {
+      rmSync(path);
+      writeFileSync(path, 'of the next one');
+    });
+    expect(readFileSync(path, 'utf8')).toBe('of the next one');
   });
 });
 

@@ -8,11 +8,7 @@ import { parseChallenges, selectChallenge } from '../../src/auth/challenge.ts';
 import { parseTokenAnswer } from '../../src/auth/token.ts';
 import { parseLocation } from '../../src/targets/location.ts';
 import { parseRegistriesConf } from '../../src/configuration/registries-conf.ts';
-import {
-  findAuthEntry,
-  parseDockerConfig,
-  parseFlatConfig,
-} from '../../src/credentials/docker/config.ts';
+import { findAuthEntry, parseDockerConfig } from '../../src/credentials/docker/config.ts';
 import { RegiError } from '../../src/errors.ts';
 import { parseImageConfig } from '../../src/oci/image-config.ts';
 import { childrenOf, manifestTypeOf, parseManifest } from '../../src/oci/manifest.ts';
@@ -74,7 +70,7 @@ const PARSERS: readonly Parser[] = [
       findAuthEntry(parseDockerConfig(text, 'config.json'), 'registry.example'),
     ),
   },
-  { corpus: 'docker-config', read: asText((text) => parseFlatConfig(text, '.dockercfg')) },
+  { corpus: 'docker-config', read: asText((text) => parseDockerConfig(text, '.dockercfg', true)) },
   {
     corpus: 'registries-conf',
     read: asText((text) => parseRegistriesConf(text, 'registries.conf')),

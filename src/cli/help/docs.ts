@@ -57,18 +57,17 @@ function commandPage(spec: CommandSpec): string {
   return page([
     `# regi ${spec.name}`,
     `${spec.summary}.`,
-    fence([usageLine(spec)]),
+    fence(usageLine(spec)),
     aliases.length === 0 ? '' : `Also: ${aliases.map((alias) => `\`regi ${alias}\``).join(', ')}.`,
     wrapLines(spec.description, MARKDOWN_COLUMNS),
     ...(spec.arguments.length === 0 ? [] : ['## Arguments', argumentTable(spec)]),
     ...(spec.options.length === 0 ? [] : ['## Flags', optionTable(spec.options)]),
     'See also the [flags of every command](README.md#flags-of-every-command).',
-    ...(spec.examples.length === 0
-      ? []
-      : [
-          '## Examples',
-          ...spec.examples.flatMap(({ command, summary }) => [`${summary}:`, fence([command])]),
-        ]),
+    '## Examples',
+    ...Object.entries(spec.examples).flatMap(([summary, command]) => [
+      `${summary}:`,
+      fence(command),
+    ]),
   ]);
 }
 
@@ -104,8 +103,8 @@ function table(head: readonly string[], rows: readonly (readonly string[])[]): s
   return [line(head), `|${'---|'.repeat(head.length)}`, ...rows.map(line)].join('\n');
 }
 
-function fence(lines: readonly string[]): string {
-  return ['```sh', ...lines, '```'].join('\n');
+function fence(command: string): string {
+  return `\`\`\`sh\n${command}\n\`\`\``;
 }
 
 function pageName({ name }: CommandSpec): string {

@@ -39,9 +39,9 @@ export function commandHelp(spec: CommandSpec, columns: number | undefined): str
       width,
     ),
     section('Flags', spec.options.map(optionRow), width),
-    spec.examples.length === 0
-      ? ''
-      : `Examples:\n${spec.examples.map(({ command, summary }) => `  # ${summary}\n  ${command}`).join('\n')}`,
+    `Examples:\n${Object.entries(spec.examples)
+      .map(([summary, command]) => `  # ${summary}\n  ${command}`)
+      .join('\n')}`,
     section('Flags of every command', GLOBAL_OPTIONS.map(optionRow), width),
   ]);
 }

@@ -68,7 +68,7 @@ function commandSection(spec: CommandSpec): readonly string[] {
     ...paragraphs(spec.description).flatMap((line, at) => (at === 0 ? ['.PP', line] : [line])),
     ...spec.arguments.flatMap(({ name, summary }) => entry(name, summary)),
     ...spec.options.flatMap(optionEntry),
-    ...examples.flatMap(({ command, summary }) => [
+    ...Object.entries(examples).flatMap(([summary, command]) => [
       '.PP',
       `${escape(summary)}:`,
       '.PP',

@@ -1,6 +1,6 @@
 import type { CommandSpec, OptionSpec } from '../../command.ts';
 import { UsageError } from '../../errors.ts';
-import { hintForForeign } from './foreign-words.ts';
+import { foreignCommandHint } from './foreign-tools.ts';
 import { GLOBAL_OPTIONS } from './global-options.ts';
 import { nearest } from './suggest.ts';
 
@@ -10,6 +10,8 @@ export type Request =
   | { readonly kind: 'help'; readonly spec: CommandSpec }
   /** Lists the commands whose name starts with `prefix`; all if it is empty. */
   | { readonly kind: 'overview'; readonly prefix: string };
+
+export type CommandsByName = ReadonlyMap<string, CommandSpec>;
 
 /** Words that could mean several commands. */
 const REFUSED: Readonly<Record<string, string>> = {
@@ -22,11 +24,7 @@ const REFUSED: Readonly<Record<string, string>> = {
  * @throws {UsageError} if it names none; the hint suggests the nearest.
  */
 export function findCommand(argv: readonly string[], commands: readonly CommandSpec[]): Request {
-  const byName = new Map(
-    commands.flatMap((spec) =>
-      [spec.name, ...(spec.aliases ?? [])].map((name) => [name, spec] as const),
-    ),
-  );
+  const byName = commandsByName(commands);
   const [first, ...rest] = argv;
   if (first === 'help') return findHelp(rest, byName);
   const { name, words, next } = splitName(argv, byName);
@@ -36,18 +34,21 @@ export function findCommand(argv: readonly string[], commands: readonly CommandS
   throw unknownCommand(name, [next, ...words.slice(words.indexOf(next) + 1)], byName);
 }
 
-function findHelp(words: readonly string[], byName: ReadonlyMap<string, CommandSpec>): Request {
+/** Maps every name and alias to its command. */
+export function commandsByName(commands: readonly CommandSpec[]): CommandsByName {
+  return new Map(
+    commands.flatMap((spec) => [spec.name, ...(spec.aliases ?? [])].map((name) => [name, spec])),
+  );
+}
+
+function findHelp(words: readonly string[], byName: CommandsByName): Request {
   if (words[0] === 'help') return { kind: 'overview', prefix: '' };
   const { name, next } = splitName(words, byName);
   const spec = byName.get(name);
   return spec === undefined ? overview(name, next, byName) : { kind: 'help', spec };
 }
 
-function overview(
-  prefix: string,
-  next: string | undefined,
-  byName: ReadonlyMap<string, CommandSpec>,
-): Request {
+function overview(prefix: string, next: string | undefined, byName: CommandsByName): Request {
   if (next !== undefined) throw unknownCommand(prefix, [next], byName);
   return { kind: 'overview', prefix };
 }
@@ -58,7 +59,7 @@ function overview(
  */
 function splitName(
   argv: readonly string[],
-  byName: ReadonlyMap<string, CommandSpec>,
+  byName: CommandsByName,
 ): { name: string; words: readonly string[]; next: string | undefined } {
   let name = '';
   const words: string[] = [];
@@ -83,7 +84,8 @@ function splitName(
   return { name, words, next: undefined };
 }
 
-function startsAnyName(words: string, byName: ReadonlyMap<string, CommandSpec>): boolean {
+/** True if the words are a command name or its beginning. */
+export function startsAnyName(words: string, byName: CommandsByName): boolean {
   return [...byName.keys()].some((name) => name === words || name.startsWith(`${words} `));
 }
 
@@ -100,7 +102,7 @@ function isHelpFlag(word: string): boolean {
 function unknownCommand(
   prefix: string,
   [next = '', after]: readonly string[],
-  byName: ReadonlyMap<string, CommandSpec>,
+  byName: CommandsByName,
 ): UsageError {
   const typed = prefix === '' ? next : `${prefix} ${next}`;
   const refusal = Object.hasOwn(REFUSED, typed) ? REFUSED[typed] : undefined;
@@ -109,8 +111,8 @@ function unknownCommand(
       hint: refusal,
     });
   const foreign =
-    (after === undefined ? undefined : hintForForeign(`${typed} ${after}`)) ??
-    hintForForeign(typed);
+    (after === undefined ? undefined : foreignCommandHint(`${typed} ${after}`)) ??
+    foreignCommandHint(typed);
   if (foreign !== undefined)
     return new UsageError(`Cannot find command ${JSON.stringify(typed)}`, { hint: foreign });
   const suggestion = nearest(typed.toLowerCase(), byName.keys());

@@ -59,12 +59,12 @@ export const GLOBAL_OPTIONS = [
   { name: 'authfile', value: 'FILE', summary: 'read credentials from this file' },
   {
     name: 'src-creds',
-    value: 'WHO',
+    value: 'CREDS',
     summary: 'credentials for the source: USER:env:NAME or USER:file:PATH',
   },
   {
     name: 'dest-creds',
-    value: 'WHO',
+    value: 'CREDS',
     summary: 'credentials for the destination, in the same form',
   },
   {

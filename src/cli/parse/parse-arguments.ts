@@ -3,7 +3,7 @@ import { Command, CommanderError, Option } from 'commander';
 import type { CommandSpec, OptionSpec, ParsedArguments } from '../../command.ts';
 import { UsageError } from '../../errors.ts';
 import { formatCount } from '../../format.ts';
-import { foreignFlagHint } from './foreign-flags.ts';
+import { foreignFlagHint } from './foreign-tools.ts';
 import { GLOBAL_OPTIONS } from './global-options.ts';
 import { nearest } from './suggest.ts';
 

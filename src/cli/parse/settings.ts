@@ -1,12 +1,13 @@
 import { resolve } from 'node:path';
 
 import type { ParsedArguments } from '../../command.ts';
-import type { CredentialPointer, ProgressMode, Settings } from '../../context.ts';
+import type { ProgressMode, Settings } from '../../context.ts';
+import type { PasswordPointer } from '../../credentials/pointer.ts';
 import type { Io } from '../../io.ts';
 import {
   parseBytes,
   parseCount,
-  parseCredentialPointer,
+  parsePasswordPointer,
   parseHost,
   parseHostOrCidr,
   parseSeconds,
@@ -58,10 +59,10 @@ export function parseSettings(
     caFile: path('ca-file'),
     authfile: path('authfile'),
     sourceCredentials: parsed(values, 'src-creds', (where, text) =>
-      withAbsolutePath(parseCredentialPointer(where, text), cwd),
+      withAbsolutePath(parsePasswordPointer(where, text), cwd),
     ),
     destinationCredentials: parsed(values, 'dest-creds', (where, text) =>
-      withAbsolutePath(parseCredentialPointer(where, text), cwd),
+      withAbsolutePath(parsePasswordPointer(where, text), cwd),
     ),
     timeoutMs: parsed(values, 'timeout', parseSeconds),
     retries:
@@ -106,7 +107,7 @@ function parseProgress(values: OptionValues): ProgressMode {
   return mode === 'plain' || mode === 'json' || mode === 'none' ? mode : 'auto';
 }
 
-function withAbsolutePath(pointer: CredentialPointer, cwd: string): CredentialPointer {
+function withAbsolutePath(pointer: PasswordPointer, cwd: string): PasswordPointer {
   return pointer.from.kind === 'file'
     ? { ...pointer, from: { kind: 'file', path: resolve(cwd, pointer.from.path) } }
     : pointer;

@@ -1,5 +1,4 @@
 import type { Clock } from '../../clock.ts';
-import { assertNever } from '../../errors.ts';
 import type { Descriptor } from '../../oci/descriptor.ts';
 import { addEvent, NO_TOTALS } from '../../operations/copy/totals.ts';
 import type { CopyEvent } from '../../operations/copy/events.ts';
@@ -73,40 +72,12 @@ export function jsonProgress(clock: Clock, isPlan: boolean, area: StatusArea): P
 
 /** Returns the documented shape of an event: three fields per descriptor; code, message and hint per error. */
 function eventObject(event: CopyEvent): object {
-  switch (event.kind) {
-    case 'resolved':
-    case 'unchanged':
-    case 'kept':
-    case 'tagged':
-      return { kind: event.kind, image: event.image, root: nodeObject(event.root) };
-    case 'started':
-    case 'mounted':
-      return { kind: event.kind, target: nodeObject(event.target), from: event.from, to: event.to };
-    case 'resumed':
-    case 'progress':
-      return {
-        kind: event.kind,
-        target: nodeObject(event.target),
-        bytes: event.bytes,
-        to: event.to,
-      };
-    case 'found':
-    case 'read':
-    case 'copied':
-    case 'skipped':
-    case 'foreign':
-      return { kind: event.kind, target: nodeObject(event.target), to: event.to };
-    case 'listed':
-      return { kind: event.kind, images: event.images };
-    case 'failed':
-      return { kind: event.kind, image: event.image, error: errorObject(event.error) };
-    case 'warning':
-      return { kind: event.kind, message: event.message, hint: event.hint };
-    case 'note':
-      return { kind: event.kind, message: event.message };
-    default:
-      return assertNever(event);
-  }
+  return {
+    ...event,
+    ...('root' in event && { root: nodeObject(event.root) }),
+    ...('target' in event && { target: nodeObject(event.target) }),
+    ...('error' in event && { error: errorObject(event.error) }),
+  };
 }
 
 function nodeObject({ mediaType, digest, size }: Descriptor): object {

@@ -3,9 +3,11 @@ import { resolve } from 'node:path';
 
 import type { Io } from '../../io.ts';
 
-/** A possible completion of a value. */
+/** A possible completion of a word. */
 export interface CompletedValue {
+  /** The completed word. After "/", ":" or "=" at its end, the word continues. */
   readonly value: string;
+  /** Its description. */
   readonly note?: string | undefined;
 }
 

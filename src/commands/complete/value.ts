@@ -12,57 +12,27 @@ export interface ValueQuestion {
   readonly command: string;
 }
 
-type ValueKind =
-  | 'location'
-  | 'local or location'
-  | 'repository'
-  | 'registry'
-  | 'path'
-  | 'platform'
-  | 'shell'
-  | 'nothing';
+/** Placeholders in specs, by the kind of their value. A test checks that every placeholder has one. */
+const PLACEHOLDERS = {
+  location: 'A B BLOB DST LOC SRC',
+  nothing:
+    'BYTES CREDS DIGEST FILTER HOST:PORT KEY=VALUE MODE N OLD=NEW ORDER PATH PATTERN S SIZE ' +
+    'TEMPLATE TERM TYPE USER WHEN',
+  path: 'DEST FILE OLD',
+  registry: 'HOST PREFIX REGISTRY',
+  'local or location': 'IMAGE NAME NEW REF',
+  platform: 'P',
+  repository: 'REPO',
+  shell: 'SHELL',
+} as const;
 
-/** Kinds of values by the placeholders in specs. A test checks that every placeholder has one. */
-export const VALUE_KINDS: Readonly<Record<string, ValueKind>> = {
-  A: 'location',
-  B: 'location',
-  BLOB: 'location',
-  BYTES: 'nothing',
-  DIGEST: 'nothing',
-  DST: 'location',
-  FILE: 'path',
-  HOST: 'registry',
-  'HOST:PORT': 'nothing',
-  IMAGE: 'local or location',
-  'KEY=VALUE': 'nothing',
-  LOC: 'location',
-  MODE: 'nothing',
-  N: 'nothing',
-  NAME: 'local or location',
-  NEW: 'local or location',
-  OLD: 'path',
-  'OLD=NEW': 'nothing',
-  ORDER: 'nothing',
-  P: 'platform',
-  PATH: 'nothing',
-  PATTERN: 'nothing',
-  PREFIX: 'registry',
-  REF: 'local or location',
-  REGISTRY: 'registry',
-  REPO: 'repository',
-  S: 'nothing',
-  SHELL: 'shell',
-  SIZE: 'nothing',
-  SRC: 'location',
-  TEMPLATE: 'nothing',
-  TERM: 'nothing',
-  TYPE: 'nothing',
-  USER: 'nothing',
-  WHEN: 'nothing',
-  WHERE: 'nothing',
-  WHICH: 'nothing',
-  WHO: 'nothing',
-};
+type ValueKind = keyof typeof PLACEHOLDERS;
+
+export const VALUE_KINDS: ReadonlyMap<string, ValueKind> = new Map(
+  Object.entries(PLACEHOLDERS).flatMap(([kind, names]) =>
+    names.split(' ').map((name) => [name, kind as ValueKind]),
+  ),
+);
 
 /** Common platforms. */
 const PLATFORMS = [
@@ -86,7 +56,7 @@ export async function completeValue(
   settings: Settings,
   io: Io,
 ): Promise<readonly CompletedValue[]> {
-  const kind = VALUE_KINDS[question.name] ?? 'nothing';
+  const kind = VALUE_KINDS.get(question.name) ?? 'nothing';
   switch (kind) {
     case 'nothing':
       return [];

@@ -2,7 +2,7 @@ import type { CommandBody, ParsedArguments } from '../../command.ts';
 import type { Context } from '../../context.ts';
 import { createCredentialChain } from '../../credentials/chain.ts';
 import { dockerKey } from '../../credentials/docker/config.ts';
-import { IDENTITY_TOKEN_USER } from '../../credentials/docker/source.ts';
+import { IDENTITY_TOKEN_USER } from '../../credentials/credential.ts';
 import { RegiError, UsageError } from '../../errors.ts';
 import { credentialPlaces, parseRegistryName } from '../../targets/credentials.ts';
 import { positional } from '../arguments/arguments.ts';

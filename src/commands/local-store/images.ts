@@ -47,7 +47,7 @@ async function* runImages(args: ParsedArguments, context: Context): AsyncIterabl
     const accepts = filter.accepting(await timesOf(filter.others, store, { signal }));
     const found: Found[] = [];
     for (const image of await store.images({ signal })) {
-      const summary = await summarizeImage(store.content, image.root, { signal });
+      const summary = await summarizeImage(store.whole, image.root, { signal });
       if (accepts(image, summary)) found.push({ image, summary });
     }
     for (const { image, summary } of found) {
@@ -132,7 +132,7 @@ async function timesOf(
   const times = new Map<string, number | undefined>();
   for (const text of others) {
     const [{ root }] = (await findLocal(store, text, options)).images;
-    times.set(text, timeOf((await summarizeImage(store.content, root, options)).created));
+    times.set(text, timeOf((await summarizeImage(store.whole, root, options)).created));
   }
   return times;
 }

@@ -1,5 +1,15 @@
 import type { CommandSpec } from '../../command.ts';
-import { DIGESTFILE, DRY_RUN, FORCE, NO_CLOBBER, PLATFORMS, REFERRERS, TAGS } from './shared.ts';
+import {
+  argument,
+  DIGESTFILE,
+  DRY_RUN,
+  flag,
+  FORCE,
+  NO_CLOBBER,
+  PLATFORMS,
+  REFERRERS,
+  TAGS,
+} from './shared.ts';
 
 const group = 'Air gap';
 
@@ -23,78 +33,47 @@ export const AIR_GAP_COMMANDS: readonly CommandSpec[] = [
       'FILE.001, FILE.002 and so on, which every command reads as FILE.\n\n' +
       'Prints one "archive:FILE@sha256:…" line per image on standard output.',
     arguments: [
-      {
-        name: 'REF',
-        summary: 'an image, oci:DIR or archive:FILE; with --tags and --all-tags, a repository',
-        optional: true,
-        variadic: true,
-      },
+      argument(
+        '[REF…]',
+        'an image, oci:DIR or archive:FILE; with --tags and --all-tags, a repository',
+      ),
     ],
     options: [
-      {
-        name: 'output',
-        short: 'o',
-        value: 'FILE',
-        summary:
-          'the archive; - is standard output, docker-archive:FILE the old format of docker save',
-      },
-      {
-        name: 'from',
-        value: 'FILE',
-        summary: 'also read images from a file, "REF [NAME]" per line; - is standard input',
-      },
-      { name: 'all-tags', short: 'a', summary: 'export every tag of each repository' },
+      flag(
+        '-o, --output FILE',
+        'the archive; - is standard output, docker-archive:FILE the old format of docker save',
+      ),
+      flag(
+        '--from FILE',
+        'also read images from a file, "REF [NAME]" per line; - is standard input',
+      ),
+      flag('-a, --all-tags', 'export every tag of each repository'),
       TAGS,
       PLATFORMS,
-      {
-        name: 'docker-platform',
-        value: 'P',
-        summary: 'the platform that docker load gets (linux/amd64)',
-      },
+      flag('--docker-platform P', 'the platform that docker load gets (linux/amd64)'),
       REFERRERS,
-      {
-        name: 'since',
-        value: 'OLD',
-        repeatable: true,
-        summary: 'omit the layers in this earlier archive or its list',
-      },
-      {
-        name: 'write-list',
-        value: 'FILE',
-        summary: 'list the layers that the destination then has, for a later --since',
-      },
-      {
-        name: 'split',
-        value: 'SIZE',
-        summary: 'split into files of this size, such as 4G for a FAT32 stick',
-      },
-      { name: 'checksum', summary: 'also write FILE.sha256 for sha256sum -c' },
+      flag('--since OLD…', 'omit the layers in this earlier archive or its list'),
+      flag(
+        '--write-list FILE',
+        'list the layers that the destination then has, for a later --since',
+      ),
+      flag('--split SIZE', 'split into files of this size, such as 4G for a FAT32 stick'),
+      flag('--checksum', 'also write FILE.sha256 for sha256sum -c'),
       { ...DRY_RUN, summary: 'write nothing; show how large the archive would be' },
       DIGESTFILE,
     ],
-    examples: [
-      {
-        command: 'regi export debian:12 registry.example/team/app:1.4 -o images.tar',
-        summary: 'Save two images with all their platforms',
-      },
-      {
-        command:
-          "regi export --tags '>=1.2' registry.example/team/app -o app.tar --write-list app.json",
-        summary: 'Save the releases of a repository, and a list for the next export',
-      },
-      {
-        command: 'regi export --since app.json registry.example/team/app:1.5 -o more.tar',
-        summary: 'Save a newer release without the layers already carried over',
-      },
-      {
-        command: 'regi export --from images.txt -o /media/stick/images.tar --split 4G --checksum',
-        summary: 'Save a list of images to a stick',
-      },
-      {
-        command: 'regi export local:debian:12 -o - | ssh host regi import -',
-        summary: 'Send an image to another machine',
-      },
-    ],
+    examples: {
+      'Save two images with all their platforms':
+        'regi export debian:12 registry.example/team/app:1.4 -o images.tar',
+      'Save the releases of a repository, and a list for the next export':
+        "regi export --tags '>=1.2' registry.example/team/app -o app.tar --write-list app.json",
+      'Save a newer release without the layers already carried over':
+        'regi export --since app.json registry.example/team/app:1.5 -o more.tar',
+      'Save a list of images to a stick':
+        'regi export --from images.txt -o /media/stick/images.tar --split 4G --checksum',
+      'Send an image to another machine':
+        'regi export local:debian:12 -o - | ssh host regi import -',
+    },
     load: async () => (await import('../export/export.ts')).exportCommand,
   },
   {
@@ -115,27 +94,18 @@ export const AIR_GAP_COMMANDS: readonly CommandSpec[] = [
       'Prints one "registry/repository@sha256:…" line per image on standard output. The exit status ' +
       'is 8 if some of several images failed.',
     arguments: [
-      {
-        name: 'FILE',
-        summary:
-          'an archive; - is standard input, archive:FILE:NAME one of its images, a folder an OCI layout',
-      },
-      { name: 'PREFIX', summary: 'HOST[:PORT][/PATH] before each name', optional: true },
+      argument(
+        'FILE',
+        'an archive; - is standard input, archive:FILE:NAME one of its images, a folder an OCI layout',
+      ),
+      argument('[PREFIX]', 'HOST[:PORT][/PATH] before each name'),
     ],
     options: [
-      {
-        name: 'map',
-        value: 'OLD=NEW',
-        repeatable: true,
-        summary: 'rename an image, or a repository with all its tags',
-      },
-      {
-        name: 'base',
-        value: 'REPO',
-        repeatable: true,
-        summary:
-          'a repository of the registry that has the layers omitted from an incremental archive',
-      },
+      flag('--map OLD=NEW…', 'rename an image, or a repository with all its tags'),
+      flag(
+        '--base REPO…',
+        'a repository of the registry that has the layers omitted from an incremental archive',
+      ),
       PLATFORMS,
       NO_CLOBBER,
       {
@@ -147,28 +117,17 @@ export const AIR_GAP_COMMANDS: readonly CommandSpec[] = [
       DIGESTFILE,
     ],
     refusedFlags: { '-i': NAME_THE_FILE, '--input': NAME_THE_FILE },
-    examples: [
-      {
-        command: 'regi import images.tar registry.example:5000/mirror',
-        summary: 'Load every image of an archive into a registry',
-      },
-      {
-        command: 'regi import images.tar',
-        summary: 'Load them into the local store, as docker load does',
-      },
-      {
-        command: 'regi import images.tar --map debian=registry.example/base/debian',
-        summary: 'Rename a repository with all its tags',
-      },
-      {
-        command: 'regi import images.tar registry.example:5000 --platform linux/arm64',
-        summary: 'Load only the platform that is used there',
-      },
-      {
-        command: 'regi import --dry-run more.tar registry.example:5000/mirror',
-        summary: 'Check that an incremental archive finds all its layers',
-      },
-    ],
+    examples: {
+      'Load every image of an archive into a registry':
+        'regi import images.tar registry.example:5000/mirror',
+      'Load them into the local store, as docker load does': 'regi import images.tar',
+      'Rename a repository with all its tags':
+        'regi import images.tar --map debian=registry.example/base/debian',
+      'Load only the platform that is used there':
+        'regi import images.tar registry.example:5000 --platform linux/arm64',
+      'Check that an incremental archive finds all its layers':
+        'regi import --dry-run more.tar registry.example:5000/mirror',
+    },
     load: async () => (await import('../import/import.ts')).importCommand,
   },
   {
@@ -186,40 +145,23 @@ export const AIR_GAP_COMMANDS: readonly CommandSpec[] = [
       'status is 7 if an image is incomplete or damaged, and 8 if some of several locations could not ' +
       'be read.',
     arguments: [
-      {
-        name: 'LOC',
-        summary:
-          'a reference, oci:DIR[:TAG], archive:FILE[:NAME], a path, local:REF, or local: alone',
-        variadic: true,
-      },
+      argument(
+        'LOC…',
+        'a reference, oci:DIR[:TAG], archive:FILE[:NAME], a path, local:REF, or local: alone',
+      ),
     ],
     options: [
-      {
-        name: 'deep',
-        summary: 'also unpack layers and compare them with the diff_ids in the config',
-      },
-      {
-        name: 'base',
-        value: 'FILE',
-        repeatable: true,
-        summary: 'an earlier archive with the layers that an incremental one omits',
-      },
+      flag('--deep', 'also unpack layers and compare them with the diff_ids in the config'),
+      flag('--base FILE…', 'an earlier archive with the layers that an incremental one omits'),
     ],
-    examples: [
-      {
-        command: 'regi verify ./delta.tar --base images.tar',
-        summary: 'Check an incremental archive together with the one before it',
-      },
-      {
-        command: 'regi verify /media/stick/images.tar',
-        summary: 'Check an archive on a stick',
-      },
-      {
-        command: 'regi verify --deep registry.example/team/app:1.4',
-        summary: 'Check an image in a registry, with unpacked layers',
-      },
-      { command: 'regi verify --json local: | jq .problems', summary: 'Check the local store' },
-    ],
+    examples: {
+      'Check an incremental archive together with the one before it':
+        'regi verify ./delta.tar --base images.tar',
+      'Check an archive on a stick': 'regi verify /media/stick/images.tar',
+      'Check an image in a registry, with unpacked layers':
+        'regi verify --deep registry.example/team/app:1.4',
+      'Check the local store': 'regi verify --json local: | jq .problems',
+    },
     load: async () => (await import('../verify/verify.ts')).verifyCommand,
   },
 ];

@@ -1,11 +1,9 @@
 import type { ArgumentSpec, CommandSpec } from '../../command.ts';
+import { argument, flag } from './shared.ts';
 
 const group = 'Credentials';
 
-const REGISTRY: ArgumentSpec = {
-  name: 'REGISTRY',
-  summary: 'a registry such as registry.example:5000',
-};
+const REGISTRY: ArgumentSpec = argument('REGISTRY', 'a registry such as registry.example:5000');
 
 const NO_PASSWORD_ARGUMENT =
   'other users of this machine can read command lines; type: regi login -u USER --password-stdin REGISTRY < FILE';
@@ -33,23 +31,15 @@ export const CREDENTIALS_COMMANDS: readonly CommandSpec[] = [
       },
     ],
     options: [
-      {
-        name: 'username',
-        short: 'u',
-        value: 'USER',
-        summary: 'the user name; default: ask on the terminal',
-      },
-      { name: 'password-stdin', summary: 'read the password or token from standard input' },
-      { name: 'keychain-only', summary: 'fail if there is no keychain or credential helper' },
+      flag('-u, --username USER', 'the user name; default: ask on the terminal'),
+      flag('--password-stdin', 'read the password or token from standard input'),
+      flag('--keychain-only', 'fail if there is no keychain or credential helper'),
     ],
     refusedFlags: { '-p': NO_PASSWORD_ARGUMENT, '--password': NO_PASSWORD_ARGUMENT },
-    examples: [
-      { command: 'regi login registry.example', summary: 'Enter user name and password' },
-      {
-        command: 'regi login ghcr.io -u octocat --password-stdin < token.txt',
-        summary: 'Log in from a script',
-      },
-    ],
+    examples: {
+      'Enter user name and password': 'regi login registry.example',
+      'Log in from a script': 'regi login ghcr.io -u octocat --password-stdin < token.txt',
+    },
     load: async () => (await import('../credentials/login.ts')).loginCommand,
   },
   {
@@ -64,17 +54,15 @@ export const CREDENTIALS_COMMANDS: readonly CommandSpec[] = [
       'Logins in environment variables stay: only you can unset them.',
     arguments: [{ ...REGISTRY, summary: `${REGISTRY.summary} (Docker Hub)`, optional: true }],
     options: [
-      {
-        name: 'all',
-        short: 'a',
-        summary:
-          'remove it from every place; without REGISTRY, remove the logins of all registries',
-      },
+      flag(
+        '-a, --all',
+        'remove it from every place; without REGISTRY, remove the logins of all registries',
+      ),
     ],
-    examples: [
-      { command: 'regi logout registry.example', summary: 'Remove the login for a registry' },
-      { command: 'regi logout --all', summary: 'Remove every login stored on this machine' },
-    ],
+    examples: {
+      'Remove the login for a registry': 'regi logout registry.example',
+      'Remove every login stored on this machine': 'regi logout --all',
+    },
     load: async () => (await import('../credentials/logout.ts')).logoutCommand,
   },
   {
@@ -89,9 +77,9 @@ export const CREDENTIALS_COMMANDS: readonly CommandSpec[] = [
       'the keychain, and the auth.json of podman and skopeo.',
     arguments: [],
     options: [],
-    examples: [
-      { command: 'regi auth list', summary: 'Show which login is used for which registry' },
-    ],
+    examples: {
+      'Show which login is used for which registry': 'regi auth list',
+    },
     load: async () => (await import('../credentials/auth-list.ts')).authListCommand,
   },
   {
@@ -103,13 +91,10 @@ export const CREDENTIALS_COMMANDS: readonly CommandSpec[] = [
       'password: {"ServerURL":…,"Username":…,"Secret":…}. Refuses to print it on a terminal.',
     arguments: [REGISTRY],
     options: [],
-    examples: [
-      {
-        command:
-          'regi auth get registry.example | jq -r .Secret | skopeo login -u ci --password-stdin registry.example',
-        summary: 'Pass a login to another program',
-      },
-    ],
+    examples: {
+      'Pass a login to another program':
+        'regi auth get registry.example | jq -r .Secret | skopeo login -u ci --password-stdin registry.example',
+    },
     load: async () => (await import('../credentials/auth-get.ts')).authGetCommand,
   },
 ];

@@ -1,5 +1,5 @@
 import type { CommandSpec } from '../../command.ts';
-import { IMAGE, OUTPUT_FILE, PLATFORM, REPOSITORY } from './shared.ts';
+import { argument, flag, IMAGE, OUTPUT_FILE, PLATFORM, REPOSITORY } from './shared.ts';
 
 const group = 'Inspect';
 
@@ -26,23 +26,16 @@ export const INSPECT_COMMANDS: readonly CommandSpec[] = [
     arguments: [IMAGE],
     options: [
       PLATFORM,
-      { name: 'raw', summary: 'print the manifest, byte for byte' },
-      { name: 'config', summary: 'print the config, byte for byte' },
-      {
-        name: 'format',
-        short: 'f',
-        value: 'TEMPLATE',
-        summary: 'format the output with a Go template',
-      },
+      flag('--raw', 'print the manifest, byte for byte'),
+      flag('--config', 'print the config, byte for byte'),
+      flag('-f, --format TEMPLATE', 'format the output with a Go template'),
     ],
-    examples: [
-      { command: 'regi inspect debian:12', summary: 'Show an image' },
-      {
-        command: 'regi inspect --platform linux/arm64 --json debian:12 | jq .image.layers',
-        summary: 'List the layers for another platform',
-      },
-      { command: "regi inspect --format '{{.Digest}}' debian:12", summary: 'Print one field' },
-    ],
+    examples: {
+      'Show an image': 'regi inspect debian:12',
+      'List the layers for another platform':
+        'regi inspect --platform linux/arm64 --json debian:12 | jq .image.layers',
+      'Print one field': "regi inspect --format '{{.Digest}}' debian:12",
+    },
     load: async () => (await import('../inspect/inspect.ts')).inspectCommand,
   },
   {
@@ -54,9 +47,9 @@ export const INSPECT_COMMANDS: readonly CommandSpec[] = [
       'bar, and the command. --json prints the commands in full.',
     arguments: [IMAGE],
     options: [PLATFORM],
-    examples: [
-      { command: 'regi history debian:12', summary: 'Find the step that made an image large' },
-    ],
+    examples: {
+      'Find the step that made an image large': 'regi history debian:12',
+    },
     load: async () => (await import('../inspect/history.ts')).historyCommand,
   },
   {
@@ -67,17 +60,11 @@ export const INSPECT_COMMANDS: readonly CommandSpec[] = [
       'Prints the digest of an image; for an image of several platforms, the digest of its index. ' +
       'Sends one request, which registries do not count as a pull.',
     arguments: [IMAGE],
-    options: [
-      PLATFORM,
-      { name: 'expect', value: 'DIGEST', summary: 'fail with status 7 if the digest differs' },
-    ],
-    examples: [
-      { command: 'regi digest debian:12', summary: 'Print the digest to pin' },
-      {
-        command: 'regi digest --platform linux/arm64 debian:12',
-        summary: 'Print the digest of one platform',
-      },
-    ],
+    options: [PLATFORM, flag('--expect DIGEST', 'fail with status 7 if the digest differs')],
+    examples: {
+      'Print the digest to pin': 'regi digest debian:12',
+      'Print the digest of one platform': 'regi digest --platform linux/arm64 debian:12',
+    },
     load: async () => (await import('../inspect/digest.ts')).digestCommand,
   },
   {
@@ -93,35 +80,20 @@ export const INSPECT_COMMANDS: readonly CommandSpec[] = [
       '--digests adds the digest after a tab, at the cost of one request per tag.',
     arguments: [REPOSITORY],
     options: [
-      {
-        name: 'match',
-        value: 'PATTERN',
-        repeatable: true,
-        summary: 'list only tags that match a glob, /regex/ or semver range; ! excludes',
-      },
-      {
-        name: 'sort',
-        value: 'ORDER',
-        choices: ['name', 'semver', 'created'],
-        summary: 'sort by name, or newest first',
-      },
-      { name: 'limit', value: 'N', summary: 'list at most N tags' },
-      { name: 'digests', summary: 'also print the digest of each tag' },
+      flag(
+        '--match PATTERN…',
+        'list only tags that match a glob, /regex/ or semver range; ! excludes',
+      ),
+      flag('--sort ORDER', 'sort by name, or newest first', ['name', 'semver', 'created']),
+      flag('--limit N', 'list at most N tags'),
+      flag('--digests', 'also print the digest of each tag'),
     ],
-    examples: [
-      {
-        command: 'regi tags list docker.io/library/debian',
-        summary: 'List every tag of an official image',
-      },
-      {
-        command: "regi ls registry.example/app --match '>=2.0.0' | head -5",
-        summary: 'List five releases, reading only as many pages as needed',
-      },
-      {
-        command: 'regi ls registry.example/app --sort semver --limit 1',
-        summary: 'Print the newest release',
-      },
-    ],
+    examples: {
+      'List every tag of an official image': 'regi tags list docker.io/library/debian',
+      'List five releases, reading only as many pages as needed':
+        "regi ls registry.example/app --match '>=2.0.0' | head -5",
+      'Print the newest release': 'regi ls registry.example/app --sort semver --limit 1',
+    },
     load: async () => (await import('../inspect/tags-list.ts')).tagsListCommand,
   },
   {
@@ -132,17 +104,12 @@ export const INSPECT_COMMANDS: readonly CommandSpec[] = [
     description:
       'Prints one repository per line, without the registry name, each page as it arrives. Many ' +
       'registries do not have such a list, or show it only to administrators.',
-    arguments: [
-      { name: 'REGISTRY', summary: 'HOST[:PORT], or HOST[:PORT]/NAMESPACE to list only that' },
-    ],
+    arguments: [argument('REGISTRY', 'HOST[:PORT], or HOST[:PORT]/NAMESPACE to list only that')],
     options: [],
-    examples: [
-      { command: 'regi repos list registry.example:5000', summary: 'List every repository' },
-      {
-        command: 'regi repos list registry.example/team',
-        summary: 'List the repositories whose names begin with team/',
-      },
-    ],
+    examples: {
+      'List every repository': 'regi repos list registry.example:5000',
+      'List the repositories whose names begin with team/': 'regi repos list registry.example/team',
+    },
     load: async () => (await import('../inspect/repos-list.ts')).reposListCommand,
   },
   {
@@ -154,21 +121,15 @@ export const INSPECT_COMMANDS: readonly CommandSpec[] = [
       'publishers and sponsored open-source projects are marked. With a registry before the term, ' +
       'that registry is searched: Harbor with its own search, which finds public projects, others ' +
       'through their catalog if they have one.',
-    arguments: [{ name: 'TERM', summary: 'a term, or REGISTRY/TERM' }],
+    arguments: [argument('TERM', 'a term, or REGISTRY/TERM')],
     options: [
-      { name: 'limit', value: 'N', summary: 'print at most N results, 1 to 100 (25)' },
-      {
-        name: 'filter',
-        short: 'f',
-        value: 'WHICH',
-        repeatable: true,
-        summary: 'filter by stars=N (at least N) or is-official=true',
-      },
+      flag('--limit N', 'print at most N results, 1 to 100 (25)'),
+      flag('-f, --filter FILTER…', 'filter by stars=N (at least N) or is-official=true'),
     ],
-    examples: [
-      { command: 'regi search --filter is-official=true nginx', summary: 'Find official images' },
-      { command: 'regi search harbor.example/postgres', summary: 'Search a Harbor registry' },
-    ],
+    examples: {
+      'Find official images': 'regi search --filter is-official=true nginx',
+      'Search a Harbor registry': 'regi search harbor.example/postgres',
+    },
     load: async () => (await import('../inspect/search.ts')).searchCommand,
   },
   {
@@ -186,23 +147,13 @@ export const INSPECT_COMMANDS: readonly CommandSpec[] = [
     arguments: [IMAGE],
     options: [
       PLATFORM,
-      {
-        name: 'type',
-        value: 'TYPE',
-        summary: 'show only artifacts of this type; * matches any characters',
-      },
+      flag('--type TYPE', 'show only artifacts of this type; * matches any characters'),
     ],
-    examples: [
-      {
-        command: 'regi referrers registry.example/team/app:1',
-        summary: 'Show the signatures and SBOMs of an image',
-      },
-      {
-        command:
-          "regi referrers --json --type '*spdx*' registry.example/team/app:1 | jq -r .digest",
-        summary: 'Print the digests of its SBOMs',
-      },
-    ],
+    examples: {
+      'Show the signatures and SBOMs of an image': 'regi referrers registry.example/team/app:1',
+      'Print the digests of its SBOMs':
+        "regi referrers --json --type '*spdx*' registry.example/team/app:1 | jq -r .digest",
+    },
     load: async () => (await import('../inspect/referrers.ts')).referrersCommand,
   },
   {
@@ -217,22 +168,16 @@ export const INSPECT_COMMANDS: readonly CommandSpec[] = [
       'with several names is listed under each. Control characters are escaped.\n\n' +
       '--json has "path", "type" (file, folder, symlink, character, block or fifo), "mode", "uid", ' +
       '"gid", "size", "modified", "link", "device" and "layer".',
-    arguments: [
-      IMAGE,
-      { name: 'PATH', summary: 'a folder or file in the image (/)', optional: true },
-    ],
+    arguments: [IMAGE, argument('[PATH]', 'a folder or file in the image (/)')],
     options: [
       PLATFORM,
-      { name: 'long', short: 'l', summary: 'show permissions, owner, size and time' },
-      { name: 'depth', value: 'N', summary: 'descend at most N levels; 1 lists only the folder' },
+      flag('-l, --long', 'show permissions, owner, size and time'),
+      flag('--depth N', 'descend at most N levels; 1 lists only the folder'),
     ],
-    examples: [
-      { command: 'regi files -l --depth 1 debian:12 /etc', summary: 'List a folder' },
-      {
-        command: "regi files --json debian:12 | jq -r 'select(.size > 10000000) | .path'",
-        summary: 'Find large files',
-      },
-    ],
+    examples: {
+      'List a folder': 'regi files -l --depth 1 debian:12 /etc',
+      'Find large files': "regi files --json debian:12 | jq -r 'select(.size > 10000000) | .path'",
+    },
     load: async () => (await import('../inspect/files.ts')).filesCommand,
   },
   {
@@ -244,18 +189,13 @@ export const INSPECT_COMMANDS: readonly CommandSpec[] = [
       'Symbolic links are followed inside the image. The layers are streamed, and the layer of a large ' +
       'file is read twice; nothing is unpacked or stored.\n\n' +
       'If a layer does not match its digest, the exit status is 7 and the output must not be used.',
-    arguments: [IMAGE, { name: 'PATH', summary: 'a file in the image', variadic: true }],
+    arguments: [IMAGE, argument('PATH…', 'a file in the image')],
     options: [PLATFORM],
-    examples: [
-      {
-        command: 'regi cat debian:12 /etc/os-release',
-        summary: 'Print the distribution of an image',
-      },
-      {
-        command: 'regi cat registry.example/team/app:1 /app/server > server',
-        summary: 'Extract a program from an image',
-      },
-    ],
+    examples: {
+      'Print the distribution of an image': 'regi cat debian:12 /etc/os-release',
+      'Extract a program from an image':
+        'regi cat registry.example/team/app:1 /app/server > server',
+    },
     load: async () => (await import('../inspect/cat.ts')).catCommand,
   },
   {
@@ -271,21 +211,13 @@ export const INSPECT_COMMANDS: readonly CommandSpec[] = [
       'layers. The exit status is 0 whether the images differ or not.\n\n' +
       '--json prints one object per line. "kind" is images, config, layer, file or summary; "change" ' +
       'is added, removed, changed or same; "before" and "after" are the two sides.',
-    arguments: [
-      { name: 'A', summary: 'the first image' },
-      { name: 'B', summary: 'the second image' },
-    ],
-    options: [PLATFORM, { name: 'no-files', summary: 'compare only configs and layers' }],
-    examples: [
-      {
-        command: 'regi diff debian:12 debian:12-slim',
-        summary: 'Show the difference between two variants',
-      },
-      {
-        command: 'regi diff registry.example/app:1 oci:./build:app | grep ^file',
-        summary: 'List the files that a build changes',
-      },
-    ],
+    arguments: [argument('A', 'the first image'), argument('B', 'the second image')],
+    options: [PLATFORM, flag('--no-files', 'compare only configs and layers')],
+    examples: {
+      'Show the difference between two variants': 'regi diff debian:12 debian:12-slim',
+      'List the files that a build changes':
+        'regi diff registry.example/app:1 oci:./build:app | grep ^file',
+    },
     load: async () => (await import('../inspect/diff.ts')).diffCommand,
   },
   {
@@ -301,16 +233,11 @@ export const INSPECT_COMMANDS: readonly CommandSpec[] = [
       'read-only folders can be filled first.',
     arguments: [IMAGE],
     options: [PLATFORM, OUTPUT_FILE],
-    examples: [
-      {
-        command: 'regi rootfs debian:12 | tar -x -C rootfs',
-        summary: 'Unpack an image into a folder',
-      },
-      {
-        command: 'regi rootfs --platform linux/arm64 debian:12 -o debian.tar',
-        summary: 'Write the file system to a file',
-      },
-    ],
+    examples: {
+      'Unpack an image into a folder': 'regi rootfs debian:12 | tar -x -C rootfs',
+      'Write the file system to a file':
+        'regi rootfs --platform linux/arm64 debian:12 -o debian.tar',
+    },
     load: async () => (await import('../inspect/rootfs.ts')).rootfsCommand,
   },
 ];

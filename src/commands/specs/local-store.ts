@@ -1,5 +1,5 @@
 import type { CommandSpec } from '../../command.ts';
-import { DRY_RUN } from './shared.ts';
+import { argument, DRY_RUN, flag } from './shared.ts';
 
 const group = 'Local store';
 
@@ -21,44 +21,23 @@ export const LOCAL_STORE_COMMANDS: readonly CommandSpec[] = [
       'Filters are reference=PATTERN, label=KEY[=VALUE], before=IMAGE, since=IMAGE, until=24h or a ' +
       'date, dangling=true and dangling=false. Templates have the fields Repository, Tag, Digest, ID, ' +
       'CreatedSince, CreatedAt and Size.',
-    arguments: [
-      { name: 'NAME', summary: 'list only this repository or image; a glob', optional: true },
-    ],
+    arguments: [argument('[NAME]', 'list only this repository or image; a glob')],
     options: [
-      { name: 'all', short: 'a', summary: 'accepted for docker; all images are always listed' },
-      {
-        name: 'digests',
-        summary: 'show digests: those in the registry, for an index that of the whole index',
-      },
-      {
-        name: 'filter',
-        short: 'f',
-        value: 'WHICH',
-        repeatable: true,
-        summary: 'list only matching images: reference=PATTERN, dangling=true …',
-      },
-      {
-        name: 'format',
-        value: 'TEMPLATE',
-        summary: 'table, json, or a Go template',
-      },
-      { name: 'no-trunc', summary: 'show full ids' },
+      flag('-a, --all', 'accepted for docker; all images are always listed'),
+      flag(
+        '--digests',
+        'show digests: those in the registry, for an index that of the whole index',
+      ),
+      flag('-f, --filter FILTER…', 'list only matching images: reference=PATTERN, dangling=true …'),
+      flag('--format TEMPLATE', 'table, json, or a Go template'),
+      flag('--no-trunc', 'show full ids'),
     ],
-    examples: [
-      { command: 'regi images', summary: 'List all images' },
-      {
-        command: "regi images --filter 'reference=registry.example/*/app'",
-        summary: 'List some images',
-      },
-      {
-        command: "regi images --format '{{.Repository}}:{{.Tag}}'",
-        summary: 'Print only the names',
-      },
-      {
-        command: 'regi rmi $(regi images -q --filter dangling=true)',
-        summary: 'Remove images without a name',
-      },
-    ],
+    examples: {
+      'List all images': 'regi images',
+      'List some images': "regi images --filter 'reference=registry.example/*/app'",
+      'Print only the names': "regi images --format '{{.Repository}}:{{.Tag}}'",
+      'Remove images without a name': 'regi rmi $(regi images -q --filter dangling=true)',
+    },
     load: async () => (await import('../local-store/images.ts')).imagesCommand,
   },
   {
@@ -72,22 +51,21 @@ export const LOCAL_STORE_COMMANDS: readonly CommandSpec[] = [
       'share or another regi process is writing. An image id of at least 12 digits means all names of ' +
       'that image.\n\n' +
       'Prints "Untagged:" and "Deleted:" lines as docker does.',
-    arguments: [{ name: 'REF', summary: 'an image: a name, digest or image id', variadic: true }],
+    arguments: [argument('REF…', 'an image: a name, digest or image id')],
     options: [
-      {
-        name: 'force',
-        short: 'f',
-        summary: 'remove an image id with names in several repositories; ignore missing images',
-      },
+      flag(
+        '-f, --force',
+        'remove an image id with names in several repositories; ignore missing images',
+      ),
     ],
     refusedFlags: {
       '--no-prune':
         'content without a name is always removed; to keep it, add another name first: regi tag REF NEW',
     },
-    examples: [
-      { command: 'regi rmi nginx:1.27', summary: 'Remove a name' },
-      { command: 'regi rmi 0123456789ab', summary: 'Remove an image by its id' },
-    ],
+    examples: {
+      'Remove a name': 'regi rmi nginx:1.27',
+      'Remove an image by its id': 'regi rmi 0123456789ab',
+    },
     load: async () => (await import('../local-store/rmi.ts')).rmiCommand,
   },
   {
@@ -105,22 +83,19 @@ export const LOCAL_STORE_COMMANDS: readonly CommandSpec[] = [
       'Prints what was deleted and how many bytes were freed.',
     arguments: [],
     options: [
-      { name: 'journal', summary: 'discard only what interrupted commands would resume' },
+      flag('--journal', 'discard only what interrupted commands would resume'),
       { ...DRY_RUN, summary: 'delete nothing; show what would be deleted' },
-      { name: 'force', short: 'f', summary: 'accepted for docker; regi never asks here' },
+      flag('-f, --force', 'accepted for docker; regi never asks here'),
     ],
     refusedFlags: {
       '-a': REMOVE_NAMED,
       '--all': REMOVE_NAMED,
       '--filter': 'select images by name: regi rmi $(regi images -q --filter until=24h)',
     },
-    examples: [
-      { command: 'regi prune', summary: 'Free space' },
-      {
-        command: 'regi prune --journal --dry-run',
-        summary: 'Show what interrupted commands have left',
-      },
-    ],
+    examples: {
+      'Free space': 'regi prune',
+      'Show what interrupted commands have left': 'regi prune --journal --dry-run',
+    },
     load: async () => (await import('../local-store/prune.ts')).pruneCommand,
   },
 ];

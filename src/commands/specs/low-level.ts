@@ -1,5 +1,5 @@
 import type { CommandSpec } from '../../command.ts';
-import { IMAGE, LOCAL_FILE, OUTPUT_FILE, PLATFORM, REPOSITORY } from './shared.ts';
+import { argument, flag, IMAGE, LOCAL_FILE, OUTPUT_FILE, PLATFORM, REPOSITORY } from './shared.ts';
 
 const group = 'Low level';
 
@@ -13,12 +13,9 @@ export const LOW_LEVEL_COMMANDS: readonly CommandSpec[] = [
       'through sha256sum, they give the digest.',
     arguments: [IMAGE],
     options: [PLATFORM],
-    examples: [
-      {
-        command: 'regi manifest get debian:12 | jq .manifests',
-        summary: 'Show the platforms of an image',
-      },
-    ],
+    examples: {
+      'Show the platforms of an image': 'regi manifest get debian:12 | jq .manifests',
+    },
     load: async () => (await import('../low-level/documents.ts')).manifestGetCommand,
   },
   {
@@ -32,25 +29,13 @@ export const LOW_LEVEL_COMMANDS: readonly CommandSpec[] = [
       'gets no tag and must have that digest. The media type is the one in the manifest, else it is ' +
       'derived from its fields.\n\n' +
       'Prints "registry/repository@sha256:…" on standard output.',
-    arguments: [{ name: 'REF', summary: 'a reference, oci:DIR[:TAG] or local:REF' }, LOCAL_FILE],
-    options: [
-      {
-        name: 'media-type',
-        value: 'TYPE',
-        summary: 'the media type, for a manifest without one',
-      },
-    ],
-    examples: [
-      {
-        command:
-          'regi manifest get registry.example/app:1 | regi manifest put registry.example/app:2 -',
-        summary: 'Give an image a second tag',
-      },
-      {
-        command: 'regi manifest put registry.example/app:edited manifest.json',
-        summary: 'Push an edited manifest',
-      },
-    ],
+    arguments: [argument('REF', 'a reference, oci:DIR[:TAG] or local:REF'), LOCAL_FILE],
+    options: [flag('--media-type TYPE', 'the media type, for a manifest without one')],
+    examples: {
+      'Give an image a second tag':
+        'regi manifest get registry.example/app:1 | regi manifest put registry.example/app:2 -',
+      'Push an edited manifest': 'regi manifest put registry.example/app:edited manifest.json',
+    },
     load: async () => (await import('../low-level/manifest-put.ts')).manifestPutCommand,
   },
   {
@@ -63,12 +48,9 @@ export const LOW_LEVEL_COMMANDS: readonly CommandSpec[] = [
       'processor.',
     arguments: [IMAGE],
     options: [PLATFORM],
-    examples: [
-      {
-        command: 'regi config debian:12 | jq .config.Env',
-        summary: 'Print the environment of an image',
-      },
-    ],
+    examples: {
+      'Print the environment of an image': 'regi config debian:12 | jq .config.Env',
+    },
     load: async () => (await import('../low-level/documents.ts')).configCommand,
   },
   {
@@ -79,18 +61,12 @@ export const LOW_LEVEL_COMMANDS: readonly CommandSpec[] = [
       'Prints a layer, config or other blob, and verifies it on the way. If the bytes do not match ' +
       'the digest, the exit status is 7 and the output must not be used; with -o, the file is only ' +
       'created if they match.',
-    arguments: [{ name: 'BLOB', summary: 'REPOSITORY@DIGEST or oci:DIR@DIGEST' }],
+    arguments: [argument('BLOB', 'REPOSITORY@DIGEST or oci:DIR@DIGEST')],
     options: [OUTPUT_FILE],
-    examples: [
-      {
-        command: 'regi blob get registry.example/team/app@sha256:… | tar -tz',
-        summary: 'List the files of a layer',
-      },
-      {
-        command: 'regi blob get registry.example/team/app@sha256:… -o layer.tar.gz',
-        summary: 'Save a layer',
-      },
-    ],
+    examples: {
+      'List the files of a layer': 'regi blob get registry.example/team/app@sha256:… | tar -tz',
+      'Save a layer': 'regi blob get registry.example/team/app@sha256:… -o layer.tar.gz',
+    },
     load: async () => (await import('../low-level/blob-get.ts')).blobGetCommand,
   },
   {
@@ -104,12 +80,9 @@ export const LOW_LEVEL_COMMANDS: readonly CommandSpec[] = [
       'Prints "registry/repository@sha256:…" on standard output.',
     arguments: [REPOSITORY, LOCAL_FILE],
     options: [],
-    examples: [
-      {
-        command: 'regi blob put registry.example/team/app layer.tar.gz',
-        summary: 'Upload a layer',
-      },
-    ],
+    examples: {
+      'Upload a layer': 'regi blob put registry.example/team/app layer.tar.gz',
+    },
     load: async () => (await import('../low-level/blob-put.ts')).blobPutCommand,
   },
 ];

@@ -1,5 +1,5 @@
 import type { CommandSpec } from '../../command.ts';
-import { ANNOTATION, INDEX, INDEX_IMAGES, PLATFORM } from './shared.ts';
+import { ANNOTATION, argument, flag, INDEX, INDEX_IMAGES, PLATFORM } from './shared.ts';
 
 const group = 'Manage';
 
@@ -16,20 +16,15 @@ export const MANAGE_COMMANDS: readonly CommandSpec[] = [
       'Many registries can only delete whole images. For them, --via-dummy moves the tag to an empty ' +
       'throw-away manifest and deletes that manifest. It first checks with an untagged manifest that ' +
       'the registry deletes at all; otherwise the tag is not touched.',
-    arguments: [{ name: 'REF', summary: 'a reference with a tag, or oci:DIR:TAG', variadic: true }],
+    arguments: [argument('REF…', 'a reference with a tag, or oci:DIR:TAG')],
     options: [
-      {
-        name: 'via-dummy',
-        summary: 'use a throw-away manifest if the registry cannot delete single tags',
-      },
+      flag('--via-dummy', 'use a throw-away manifest if the registry cannot delete single tags'),
     ],
-    examples: [
-      { command: 'regi tags delete registry.example/team/app:old', summary: 'Delete a tag' },
-      {
-        command: 'regi tags delete --via-dummy registry.example/team/app:old',
-        summary: 'Delete a tag where the registry cannot',
-      },
-    ],
+    examples: {
+      'Delete a tag': 'regi tags delete registry.example/team/app:old',
+      'Delete a tag where the registry cannot':
+        'regi tags delete --via-dummy registry.example/team/app:old',
+    },
     load: async () => (await import('../manage/tags-delete.ts')).tagsDeleteCommand,
   },
   {
@@ -43,19 +38,14 @@ export const MANAGE_COMMANDS: readonly CommandSpec[] = [
       'and so do the referrers of the image.\n\n' +
       'Registries free the space of layers when their garbage collector runs. Some registries delete ' +
       'only through an interface of their own; regi then says which.',
-    arguments: [{ name: 'REF', summary: 'REPOSITORY@DIGEST or oci:DIR@DIGEST', variadic: true }],
-    options: [{ name: 'yes', short: 'y', summary: 'do not ask; required if there is no terminal' }],
-    examples: [
-      {
-        command: 'regi delete registry.example/team/app@sha256:…',
-        summary: 'Show the tags of an image, ask, and delete it',
-      },
-      {
-        command:
-          'regi delete --yes registry.example/team/app@$(regi digest registry.example/team/app:old)',
-        summary: 'Delete the image of a tag in a script',
-      },
-    ],
+    arguments: [argument('REF…', 'REPOSITORY@DIGEST or oci:DIR@DIGEST')],
+    options: [flag('-y, --yes', 'do not ask; required if there is no terminal')],
+    examples: {
+      'Show the tags of an image, ask, and delete it':
+        'regi delete registry.example/team/app@sha256:…',
+      'Delete the image of a tag in a script':
+        'regi delete --yes registry.example/team/app@$(regi digest registry.example/team/app:old)',
+    },
     load: async () => (await import('../manage/delete.ts')).deleteCommand,
   },
   {
@@ -70,38 +60,26 @@ export const MANAGE_COMMANDS: readonly CommandSpec[] = [
       'referrers tag of the specification.\n\n' +
       'Attaching the same files again changes nothing. Prints "registry/repository@sha256:…" of the ' +
       'artifact on standard output.',
-    arguments: [{ name: 'FILE', summary: 'a file on this machine', variadic: true }],
+    arguments: [argument('FILE…', 'a file on this machine')],
     options: [
-      { name: 'to', value: 'REF', summary: 'the image' },
-      {
-        name: 'type',
-        value: 'TYPE',
-        summary: 'the artifact type: a media type such as application/spdx+json',
-      },
-      {
-        name: 'media-type',
-        value: 'TYPE',
-        summary:
-          'the media type of the files (application/json for .json, else application/octet-stream)',
-      },
+      flag('--to REF', 'the image'),
+      flag('--type TYPE', 'the artifact type: a media type such as application/spdx+json'),
+      flag(
+        '--media-type TYPE',
+        'the media type of the files (application/json for .json, else application/octet-stream)',
+      ),
       {
         ...PLATFORM,
         summary: 'attach to the manifest of this platform: os/arch[/variant]',
       },
       ANNOTATION,
     ],
-    examples: [
-      {
-        command:
-          'regi attach sbom.spdx.json --to registry.example/team/app:1.4 --type application/spdx+json',
-        summary: 'Attach an SBOM',
-      },
-      {
-        command:
-          'regi attach report.html --to registry.example/team/app:1.4 --type application/vnd.example.scan --media-type text/html',
-        summary: 'Attach a scan report',
-      },
-    ],
+    examples: {
+      'Attach an SBOM':
+        'regi attach sbom.spdx.json --to registry.example/team/app:1.4 --type application/spdx+json',
+      'Attach a scan report':
+        'regi attach report.html --to registry.example/team/app:1.4 --type application/vnd.example.scan --media-type text/html',
+    },
     load: async () => (await import('../manage/attach.ts')).attachCommand,
   },
   {
@@ -117,17 +95,12 @@ export const MANAGE_COMMANDS: readonly CommandSpec[] = [
       'Prints "registry/repository@sha256:…" of the index on standard output.',
     arguments: [INDEX, INDEX_IMAGES],
     options: [ANNOTATION],
-    examples: [
-      {
-        command:
-          'regi index create registry.example/app:1.4 registry.example/app:1.4-amd64 registry.example/app:1.4-arm64',
-        summary: 'Combine the builds of two machines under one name',
-      },
-      {
-        command: 'regi index create registry.example/app:1.4 oci:./amd64 oci:./arm64',
-        summary: 'Combine two OCI layouts',
-      },
-    ],
+    examples: {
+      'Combine the builds of two machines under one name':
+        'regi index create registry.example/app:1.4 registry.example/app:1.4-amd64 registry.example/app:1.4-arm64',
+      'Combine two OCI layouts':
+        'regi index create registry.example/app:1.4 oci:./amd64 oci:./arm64',
+    },
     load: async () => (await import('../manage/edit-index.ts')).indexCreateCommand,
   },
   {
@@ -141,17 +114,12 @@ export const MANAGE_COMMANDS: readonly CommandSpec[] = [
       'create`.\n\n' +
       'Prints "registry/repository@sha256:…" of the changed index on standard output.',
     arguments: [INDEX, INDEX_IMAGES],
-    options: [{ name: 'replace', summary: 'replace images of the same platform' }],
-    examples: [
-      {
-        command: 'regi index add registry.example/app:1.4 registry.example/app:1.4-s390x',
-        summary: 'Add a platform',
-      },
-      {
-        command: 'regi index add --replace registry.example/app:1.4 oci:./fixed',
-        summary: 'Replace the image of a platform',
-      },
-    ],
+    options: [flag('--replace', 'replace images of the same platform')],
+    examples: {
+      'Add a platform': 'regi index add registry.example/app:1.4 registry.example/app:1.4-s390x',
+      'Replace the image of a platform':
+        'regi index add --replace registry.example/app:1.4 oci:./fixed',
+    },
     load: async () => (await import('../manage/edit-index.ts')).indexAddCommand,
   },
   {
@@ -164,10 +132,7 @@ export const MANAGE_COMMANDS: readonly CommandSpec[] = [
       'Removes images and their attestations from the index REF, and moves its tag to the changed ' +
       'index, which has a new digest. The images themselves stay in the repository.\n\n' +
       'Prints "registry/repository@sha256:…" of the changed index on standard output.',
-    arguments: [
-      INDEX,
-      { name: 'DIGEST', summary: 'an entry of the index', optional: true, variadic: true },
-    ],
+    arguments: [INDEX, argument('[DIGEST…]', 'an entry of the index')],
     options: [
       {
         ...PLATFORM,
@@ -175,12 +140,9 @@ export const MANAGE_COMMANDS: readonly CommandSpec[] = [
         summary: 'remove the image of this platform: os/arch[/variant]',
       },
     ],
-    examples: [
-      {
-        command: 'regi index remove registry.example/app:1.4 --platform linux/386',
-        summary: 'Drop a platform',
-      },
-    ],
+    examples: {
+      'Drop a platform': 'regi index remove registry.example/app:1.4 --platform linux/386',
+    },
     load: async () => (await import('../manage/edit-index.ts')).indexRemoveCommand,
   },
 ];

@@ -1,7 +1,9 @@
 import type { CommandSpec } from '../../command.ts';
 import {
+  argument,
   DIGESTFILE,
   DRY_RUN,
+  flag,
   FORCE,
   KEEP_GOING,
   NO_CLOBBER,
@@ -32,26 +34,17 @@ export const MOVE_COMMANDS: readonly CommandSpec[] = [
       '- local:REF: an image in the local store\n\n' +
       'Prints one "registry/repository@sha256:…" line per image on standard output.',
     arguments: [
-      { name: 'SRC', summary: 'the source location; omitted with --from', optional: true },
-      {
-        name: 'DST',
-        summary: 'the destination location; with --from, a PREFIX for lines without a destination',
-        optional: true,
-      },
+      argument('[SRC]', 'the source location; omitted with --from'),
+      argument(
+        '[DST]',
+        'the destination location; with --from, a PREFIX for lines without a destination',
+      ),
     ],
     options: [
       PLATFORMS,
-      {
-        name: 'all-tags',
-        short: 'a',
-        summary: 'copy every tag of the repository SRC to the repository DST',
-      },
+      flag('-a, --all-tags', 'copy every tag of the repository SRC to the repository DST'),
       TAGS,
-      {
-        name: 'from',
-        value: 'FILE',
-        summary: 'read images from a file, "SRC [DST]" per line; - is standard input',
-      },
+      flag('--from FILE', 'read images from a file, "SRC [DST]" per line; - is standard input'),
       REFERRERS,
       {
         ...NO_CLOBBER,
@@ -63,28 +56,17 @@ export const MOVE_COMMANDS: readonly CommandSpec[] = [
       KEEP_GOING,
       DIGESTFILE,
     ],
-    examples: [
-      {
-        command: 'regi copy debian:12 registry.example/mirror/debian:12',
-        summary: 'Mirror an image with all its platforms',
-      },
-      {
-        command: 'regi copy oci:build registry.example/team/app:1.4',
-        summary: 'Push an OCI layout from a build',
-      },
-      {
-        command: 'regi copy registry.example/team/app:1.4 docker-archive:app.tar',
-        summary: 'Write an archive in the format of docker save',
-      },
-      {
-        command: "regi copy --tags '>=1.2 <2' registry.example/team/app backup.example/team/app",
-        summary: 'Copy the releases of one major version',
-      },
-      {
-        command: 'regi copy --dry-run --all-tags registry.example/team/app backup.example/team/app',
-        summary: 'See how much would be copied',
-      },
-    ],
+    examples: {
+      'Mirror an image with all its platforms':
+        'regi copy debian:12 registry.example/mirror/debian:12',
+      'Push an OCI layout from a build': 'regi copy oci:build registry.example/team/app:1.4',
+      'Write an archive in the format of docker save':
+        'regi copy registry.example/team/app:1.4 docker-archive:app.tar',
+      'Copy the releases of one major version':
+        "regi copy --tags '>=1.2 <2' registry.example/team/app backup.example/team/app",
+      'See how much would be copied':
+        'regi copy --dry-run --all-tags registry.example/team/app backup.example/team/app',
+    },
     load: async () => (await import('../copy/copy.ts')).copyCommand,
   },
   {
@@ -101,30 +83,22 @@ export const MOVE_COMMANDS: readonly CommandSpec[] = [
       'containerd can load.\n\n' +
       'Prints "Digest:", "Status:" and the full name on standard output, as docker does. The digest ' +
       'is the one in the registry, that of the whole index. --quiet prints only the name.',
-    arguments: [{ name: 'REF', summary: 'an image; with --all-tags, a repository' }],
+    arguments: [argument('REF', 'an image; with --all-tags, a repository')],
     options: [
-      {
-        name: 'output',
-        short: 'o',
-        value: 'WHERE',
-        summary:
-          'write to an archive FILE, to standard output (-), or to an OCI layout DIR/ (with the slash)',
-      },
-      { name: 'platform', value: 'P', summary: 'pull another platform: os/arch[/variant]' },
-      { name: 'all-platforms', summary: 'pull all platforms' },
-      { name: 'all-tags', short: 'a', summary: 'pull every tag of the repository' },
+      flag(
+        '-o, --output DEST',
+        'write to an archive FILE, to standard output (-), or to an OCI layout DIR/ (with the slash)',
+      ),
+      flag('--platform P', 'pull another platform: os/arch[/variant]'),
+      flag('--all-platforms', 'pull all platforms'),
+      flag('-a, --all-tags', 'pull every tag of the repository'),
     ],
-    examples: [
-      { command: 'regi pull debian:12', summary: 'Pull an image to the local store' },
-      {
-        command: 'regi pull debian:12 -o debian.tar',
-        summary: 'Write an archive for `docker load`',
-      },
-      {
-        command: 'regi pull --all-platforms registry.example/team/app:1.4 -o app/',
-        summary: 'Pull all platforms into a new folder',
-      },
-    ],
+    examples: {
+      'Pull an image to the local store': 'regi pull debian:12',
+      'Write an archive for `docker load`': 'regi pull debian:12 -o debian.tar',
+      'Pull all platforms into a new folder':
+        'regi pull --all-platforms registry.example/team/app:1.4 -o app/',
+    },
     load: async () => (await import('../pull/pull.ts')).pullCommand,
   },
   {
@@ -142,24 +116,14 @@ export const MOVE_COMMANDS: readonly CommandSpec[] = [
       '`regi import` does.\n\n' +
       'Prints one "registry/repository@sha256:…" line per reference on standard output.',
     arguments: [
-      {
-        name: 'IMAGE',
-        summary:
-          'a reference in the local store, oci:DIR[:TAG], archive:FILE, local:REF, or a path such as ./dir',
-      },
-      {
-        name: 'REF',
-        summary: 'the destination; after a local reference, another image to push',
-        optional: true,
-        variadic: true,
-      },
+      argument(
+        'IMAGE',
+        'a reference in the local store, oci:DIR[:TAG], archive:FILE, local:REF, or a path such as ./dir',
+      ),
+      argument('[REF…]', 'the destination; after a local reference, another image to push'),
     ],
     options: [
-      {
-        name: 'all-tags',
-        short: 'a',
-        summary: 'push every tag of the repository in the local store',
-      },
+      flag('-a, --all-tags', 'push every tag of the repository in the local store'),
       PLATFORMS,
       REFERRERS,
       NO_CLOBBER,
@@ -168,24 +132,14 @@ export const MOVE_COMMANDS: readonly CommandSpec[] = [
       KEEP_GOING,
       DIGESTFILE,
     ],
-    examples: [
-      {
-        command: 'regi push registry.example/team/app:1.4',
-        summary: 'Push an image that was pulled or tagged',
-      },
-      {
-        command: 'regi push oci:build registry.example/team/app:1.4',
-        summary: 'Push an OCI layout from a build',
-      },
-      {
-        command: 'regi push ./images.tar registry.example/mirror/',
-        summary: 'Push every image of an archive under its own name',
-      },
-      {
-        command: 'regi push ./build registry.example/team/app:1.4 registry.example/team/app:latest',
-        summary: 'Push an image under two names',
-      },
-    ],
+    examples: {
+      'Push an image that was pulled or tagged': 'regi push registry.example/team/app:1.4',
+      'Push an OCI layout from a build': 'regi push oci:build registry.example/team/app:1.4',
+      'Push every image of an archive under its own name':
+        'regi push ./images.tar registry.example/mirror/',
+      'Push an image under two names':
+        'regi push ./build registry.example/team/app:1.4 registry.example/team/app:latest',
+    },
     load: async () => (await import('../move/push.ts')).pushCommand,
   },
   {
@@ -203,25 +157,15 @@ export const MOVE_COMMANDS: readonly CommandSpec[] = [
       'of at least 12 digits.\n\n' +
       'Prints one "registry/repository@sha256:…" or "local:registry/repository@sha256:…" line per ' +
       'name on standard output.',
-    arguments: [
-      { name: 'REF', summary: 'the image' },
-      { name: 'NEW', summary: 'a tag or a reference', variadic: true },
-    ],
-    options: [{ name: 'mount-only', summary: 'fail if a blob cannot be mounted' }],
-    examples: [
-      {
-        command: 'regi tag registry.example/team/app:1.4 latest',
-        summary: 'Move a tag in the same repository',
-      },
-      {
-        command: 'regi tag registry.example/staging/app:1.4 registry.example/release/app:1.4',
-        summary: 'Promote an image without downloading it',
-      },
-      {
-        command: 'regi tag nginx:1.27 registry.example/mirror/nginx:1.27',
-        summary: 'Name a pulled image for another registry',
-      },
-    ],
+    arguments: [argument('REF', 'the image'), argument('NEW…', 'a tag or a reference')],
+    options: [flag('--mount-only', 'fail if a blob cannot be mounted')],
+    examples: {
+      'Move a tag in the same repository': 'regi tag registry.example/team/app:1.4 latest',
+      'Promote an image without downloading it':
+        'regi tag registry.example/staging/app:1.4 registry.example/release/app:1.4',
+      'Name a pulled image for another registry':
+        'regi tag nginx:1.27 registry.example/mirror/nginx:1.27',
+    },
     load: async () => (await import('../move/tag.ts')).tagCommand,
   },
 ];

@@ -1,4 +1,5 @@
 import type { CommandSpec } from '../../command.ts';
+import { argument, flag } from './shared.ts';
 
 const group = 'Other';
 
@@ -17,27 +18,13 @@ export const OTHER_COMMANDS: readonly CommandSpec[] = [
       'The exit status is that of the first failed step. --json prints one object per step: step, ' +
       'status (ok, failed, note), ms and message; where known also hint, the code of the error, and ' +
       'facts.',
-    arguments: [
-      {
-        name: 'REGISTRY',
-        summary: 'HOST[:PORT][/REPOSITORY] or https://HOST (Docker Hub)',
-        optional: true,
-      },
-    ],
-    options: [
-      {
-        name: 'push',
-        summary: 'check that the repository may be written and blobs can be mounted',
-      },
-    ],
-    examples: [
-      { command: 'regi doctor registry.example:5000', summary: 'Check a registry' },
-      {
-        command: 'regi doctor --push ghcr.io/octocat/app',
-        summary: 'Check that your login may push to a repository',
-      },
-      { command: 'regi doctor', summary: 'Show what is left of the pull limit of Docker Hub' },
-    ],
+    arguments: [argument('[REGISTRY]', 'HOST[:PORT][/REPOSITORY] or https://HOST (Docker Hub)')],
+    options: [flag('--push', 'check that the repository may be written and blobs can be mounted')],
+    examples: {
+      'Check a registry': 'regi doctor registry.example:5000',
+      'Check that your login may push to a repository': 'regi doctor --push ghcr.io/octocat/app',
+      'Show what is left of the pull limit of Docker Hub': 'regi doctor',
+    },
     load: async () => (await import('../other/doctor.ts')).doctorCommand,
   },
   {
@@ -68,59 +55,35 @@ export const OTHER_COMMANDS: readonly CommandSpec[] = [
       'output. SIGINT or SIGTERM stops it: it accepts no new connections, lets transfers finish for 30 ' +
       'seconds and exits with 0. A second signal ends it at once. -v logs each request.',
     arguments: [
-      {
-        name: 'LOC',
-        summary:
-          'oci:DIR (created if missing), or the paths of layout folders and archives (local:)',
-        optional: true,
-        variadic: true,
-      },
+      argument(
+        '[LOC…]',
+        'oci:DIR (created if missing), or the paths of layout folders and archives (local:)',
+      ),
     ],
     options: [
-      {
-        name: 'listen',
-        value: 'HOST:PORT',
-        summary: 'listen on this address (127.0.0.1:5000); port 0 picks a free one',
-      },
-      { name: 'memory', summary: 'keep everything in memory' },
-      { name: 'read-only', summary: 'refuse every write' },
-      {
-        name: 'htpasswd',
-        value: 'FILE',
-        summary: 'require a user of this file, made with `htpasswd -B`',
-      },
-      {
-        name: 'tls-cert',
-        value: 'FILE',
-        summary: 'serve https with this certificate chain (PEM)',
-      },
-      { name: 'tls-key', value: 'FILE', summary: 'the private key of --tls-cert (PEM)' },
-      {
-        name: 'allow-host',
-        value: 'HOST',
-        repeatable: true,
-        summary: 'also accept this Host name; the names in --tls-cert are accepted',
-      },
+      flag(
+        '--listen HOST:PORT',
+        'listen on this address (127.0.0.1:5000); port 0 picks a free one',
+      ),
+      flag('--memory', 'keep everything in memory'),
+      flag('--read-only', 'refuse every write'),
+      flag('--htpasswd FILE', 'require a user of this file, made with `htpasswd -B`'),
+      flag('--tls-cert FILE', 'serve https with this certificate chain (PEM)'),
+      flag('--tls-key FILE', 'the private key of --tls-cert (PEM)'),
+      flag(
+        '--allow-host HOST…',
+        'also accept this Host name; the names in --tls-cert are accepted',
+      ),
     ],
-    examples: [
-      {
-        command: 'regi serve',
-        summary: 'Let containerd, docker or podman pull images from the local store',
-      },
-      { command: 'regi serve oci:./images', summary: 'Store pushed images in a folder' },
-      {
-        command: 'regi serve --memory --listen 127.0.0.1:0',
-        summary: 'Run a registry for a test on a free port',
-      },
-      {
-        command: 'regi serve /media/stick/images.tar --listen 0.0.0.0:5000',
-        summary: 'Let a whole network pull from a stick',
-      },
-      {
-        command: 'regi serve images.tar more.tar oci:./builds',
-        summary: 'Serve two archives and a folder as one registry',
-      },
-    ],
+    examples: {
+      'Let containerd, docker or podman pull images from the local store': 'regi serve',
+      'Store pushed images in a folder': 'regi serve oci:./images',
+      'Run a registry for a test on a free port': 'regi serve --memory --listen 127.0.0.1:0',
+      'Let a whole network pull from a stick':
+        'regi serve /media/stick/images.tar --listen 0.0.0.0:5000',
+      'Serve two archives and a folder as one registry':
+        'regi serve images.tar more.tar oci:./builds',
+    },
     load: async () => (await import('../serve/serve.ts')).serveCommand,
   },
   {
@@ -134,22 +97,14 @@ export const OTHER_COMMANDS: readonly CommandSpec[] = [
       'does not use the keychain and never asks for a password.\n\n' +
       'For one session, or in ~/.bashrc, or in ~/.zshrc after compinit: source <(regi completion ' +
       'bash).',
-    arguments: [{ name: 'SHELL', summary: 'bash, zsh or fish' }],
+    arguments: [argument('SHELL', 'bash, zsh or fish')],
     options: [],
-    examples: [
-      {
-        command: 'regi completion bash > ~/.local/share/bash-completion/completions/regi',
-        summary: 'Install for bash with bash-completion',
-      },
-      {
-        command: 'regi completion zsh > ~/.zfunc/_regi',
-        summary: 'Install for zsh, into a folder in fpath',
-      },
-      {
-        command: 'regi completion fish > ~/.config/fish/completions/regi.fish',
-        summary: 'Install for fish',
-      },
-    ],
+    examples: {
+      'Install for bash with bash-completion':
+        'regi completion bash > ~/.local/share/bash-completion/completions/regi',
+      'Install for zsh, into a folder in fpath': 'regi completion zsh > ~/.zfunc/_regi',
+      'Install for fish': 'regi completion fish > ~/.config/fish/completions/regi.fish',
+    },
     load: async () => (await import('../complete/completion.ts')).completionCommand,
   },
 ];

@@ -1,99 +1,75 @@
 import type { ArgumentSpec, OptionSpec } from '../../command.ts';
 
-/** Options and arguments of several commands, so that they read the same everywhere. */
+/**
+ * Declares a flag as help shows it: `-o, --output FILE`. "…" after its value makes it repeatable.
+ *
+ * @throws {Error} on any other syntax, which is a bug.
+ */
+export function flag(syntax: string, summary: string, choices?: readonly string[]): OptionSpec {
+  const { short, name, value, repeatable } =
+    /^(?:-(?<short>\w), )?--(?<name>[a-z-]+)(?: (?<value>[^…]+)(?<repeatable>…)?)?$/.exec(syntax)
+      ?.groups ?? {};
+  if (name === undefined) throw new Error(`Cannot parse the flag ${syntax}`);
+  return { name, short, value, repeatable: repeatable !== undefined, choices, summary };
+}
 
-export const IMAGE: ArgumentSpec = {
-  name: 'LOC',
-  summary: 'an image: a reference, oci:DIR[:TAG], archive:FILE[:NAME], dir:DIR or local:REF',
-};
+/** Declares an argument as the usage shows it: `FILE`, `[REF]`, `REF…`, `[REF…]`. */
+export function argument(syntax: string, summary: string): ArgumentSpec {
+  const name = syntax.replace(/[[\]…]/g, '');
+  return { name, summary, optional: syntax.startsWith('['), variadic: syntax.includes('…') };
+}
+
+// Arguments and flags of several commands, so that they read the same everywhere.
+
+export const IMAGE = argument(
+  'LOC',
+  'an image: a reference, oci:DIR[:TAG], archive:FILE[:NAME], dir:DIR or local:REF',
+);
 
 /** The location of an index that a command writes. */
-export const INDEX: ArgumentSpec = {
-  name: 'REF',
-  summary: 'the index, in a registry or an OCI layout',
-};
+export const INDEX = argument('REF', 'the index, in a registry or an OCI layout');
 
-export const INDEX_IMAGES: ArgumentSpec = {
-  name: 'IMAGE',
-  summary: 'an image or index in any location',
-  variadic: true,
-};
+export const INDEX_IMAGES = argument('IMAGE…', 'an image or index in any location');
 
-export const REPOSITORY: ArgumentSpec = {
-  name: 'REPO',
-  summary: 'a repository such as registry.example/team/app, or oci:DIR',
-};
+export const REPOSITORY = argument(
+  'REPO',
+  'a repository such as registry.example/team/app, or oci:DIR',
+);
 
-export const LOCAL_FILE: ArgumentSpec = {
-  name: 'FILE',
-  summary: 'a file on this machine; - is standard input',
-};
+export const LOCAL_FILE = argument('FILE', 'a file on this machine; - is standard input');
 
 /** Selects one image of an index. */
-export const PLATFORM: OptionSpec = {
-  name: 'platform',
-  value: 'P',
-  summary: 'select this platform: os/arch[/variant]',
-};
+export const PLATFORM = flag('--platform P', 'select this platform: os/arch[/variant]');
 
 /** Narrows an index. */
-export const PLATFORMS: OptionSpec = {
-  name: 'platform',
-  value: 'P',
-  repeatable: true,
-  summary: 'take only this platform: os/arch[/variant]; several make a smaller index',
-};
+export const PLATFORMS = flag(
+  '--platform P…',
+  'take only this platform: os/arch[/variant]; several make a smaller index',
+);
 
-export const TAGS: OptionSpec = {
-  name: 'tags',
-  value: 'PATTERN',
-  repeatable: true,
-  summary: 'take the tags that match a glob, /regex/ or semver range; ! excludes',
-};
+export const TAGS = flag(
+  '--tags PATTERN…',
+  'take the tags that match a glob, /regex/ or semver range; ! excludes',
+);
 
-export const REFERRERS: OptionSpec = {
-  name: 'referrers',
-  summary: 'include signatures, SBOMs and attestations',
-};
+export const REFERRERS = flag('--referrers', 'include signatures, SBOMs and attestations');
 
-export const NO_CLOBBER: OptionSpec = {
-  name: 'no-clobber',
-  short: 'n',
-  summary: 'never overwrite an existing tag',
-};
+export const NO_CLOBBER = flag('-n, --no-clobber', 'never overwrite an existing tag');
 
-export const DRY_RUN: OptionSpec = {
-  name: 'dry-run',
-  summary: 'write nothing; show what would be uploaded, mounted and skipped',
-};
+export const DRY_RUN = flag(
+  '--dry-run',
+  'write nothing; show what would be uploaded, mounted and skipped',
+);
 
-export const FORCE: OptionSpec = {
-  name: 'force',
-  summary: 'check and repair the image even if the tag already matches',
-};
+export const FORCE = flag('--force', 'check and repair the image even if the tag already matches');
 
-export const KEEP_GOING: OptionSpec = {
-  name: 'keep-going',
-  short: 'k',
-  summary: 'continue with the other images when one fails',
-};
+export const KEEP_GOING = flag('-k, --keep-going', 'continue with the other images when one fails');
 
-export const DIGESTFILE: OptionSpec = {
-  name: 'digestfile',
-  value: 'FILE',
-  summary: 'also write the lines of standard output to this file',
-};
+export const DIGESTFILE = flag(
+  '--digestfile FILE',
+  'also write the lines of standard output to this file',
+);
 
-export const ANNOTATION: OptionSpec = {
-  name: 'annotation',
-  value: 'KEY=VALUE',
-  repeatable: true,
-  summary: 'add an annotation',
-};
+export const ANNOTATION = flag('--annotation KEY=VALUE…', 'add an annotation');
 
-export const OUTPUT_FILE: OptionSpec = {
-  name: 'output',
-  short: 'o',
-  value: 'FILE',
-  summary: 'write to this file; - is standard output',
-};
+export const OUTPUT_FILE = flag('-o, --output FILE', 'write to this file; - is standard output');

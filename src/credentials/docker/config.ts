@@ -1,9 +1,30 @@
+import { join } from 'node:path';
+
 import * as z from 'zod/mini';
 
-import { decodeAuthEntry, type AuthEntry } from './auth-entry.ts';
+import { readConfigFile, showPath } from '../../disk/config-file.ts';
 import { InvalidConfigError } from '../../errors.ts';
+import { tryParseJson } from '../../json.ts';
+import { printable } from '../../redact.ts';
+import type { Credential } from '../credential.ts';
 
-/** What docker's config.json says of credentials. */
+export type Warn = (message: string, hint?: string) => void;
+
+/** The environment and home folder in which configuration is looked up. */
+export interface ConfigPlace {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly home: string;
+}
+
+/** The path of a configuration, and its name in messages. */
+export interface ConfigFile {
+  readonly path: string;
+  readonly shown: string;
+  /** True for a `.dockercfg`, whose top level is the `auths` of a config.json. */
+  readonly isFlat?: boolean | undefined;
+}
+
+/** The credentials in docker's config.json. */
 export interface DockerConfig {
   /** By key as written: `host[:port]`, often with a scheme and a path. */
   readonly auths: ReadonlyMap<string, AuthEntry>;
@@ -11,11 +32,26 @@ export interface DockerConfig {
   readonly credsStore: string | undefined;
   /** Helpers by host; an empty name means the file. */
   readonly credHelpers: ReadonlyMap<string, string>;
-  /** Entries that are skipped: docker refuses the whole file for one of them, and with it every other host. */
+  /** Malformed entries. docker refuses the whole file for one, and with it every other host. */
   readonly skipped: readonly { readonly key: string; readonly problem: string }[];
 }
 
-/** The name under which docker keeps what belongs to Docker Hub. */
+/** A decoded entry of `auths`, in docker's config.json or in an auth.json of containers. */
+export interface AuthEntry {
+  readonly username?: string | undefined;
+  readonly password?: string | undefined;
+  /** A refresh token. */
+  readonly identityToken?: string | undefined;
+  /** A bearer token for the registry itself. */
+  readonly registryToken?: string | undefined;
+}
+
+/** Why an entry is skipped, without any of its text. */
+interface BadEntry {
+  readonly problem: string;
+}
+
+/** docker's key for Docker Hub. */
 export const DOCKER_HUB_KEY = 'https://index.docker.io/v1/';
 
 const configShape = z.object({
@@ -24,20 +60,64 @@ const configShape = z.object({
   credHelpers: z.optional(z.nullable(z.record(z.string(), z.string()))),
 });
 
+const text = z.optional(z.nullable(z.string()));
+const entryShape = z.object({
+  auth: text,
+  username: text,
+  password: text,
+  identitytoken: text,
+  registrytoken: text,
+});
+
+/** The file at `path`, with the name that a person in `home` knows it by. */
+export function configFile(path: string, home: string): ConfigFile {
+  return { path, shown: showPath(path, home) };
+}
+
+/** docker's own configuration file. */
+export function dockerConfigFile({ env, home }: ConfigPlace): ConfigFile {
+  return configFile(join(env['DOCKER_CONFIG'] || join(home, '.docker'), 'config.json'), home);
+}
+
 /**
- * Parses docker's config.json. Empty text is an empty configuration; unknown members are ignored.
+ * Reads a configuration; an absent file is an empty one. Warns of each entry that is skipped.
  *
- * @param shown names the file in messages.
- * @throws {InvalidConfigError} when it is no JSON object, or a member that matters here has another type.
+ * @param isRequired true for a file that the user named.
+ * @throws {InvalidConfigError} when it cannot be read or parsed, or is required and absent.
  */
-export function parseDockerConfig(text: string, shown: string): DockerConfig {
-  const config = configShape.safeParse(text.trim() === '' ? {} : parseJson(text, shown));
+export async function readDockerConfig(
+  { path, shown, isFlat }: ConfigFile,
+  warn?: Warn,
+  isRequired = false,
+): Promise<DockerConfig> {
+  const content = await readConfigFile(path, shown);
+  if (content === undefined && isRequired) {
+    throw new InvalidConfigError(`Cannot find "${shown}": expected a file with credentials`, {
+      hint: 'correct --authfile or REGISTRY_AUTH_FILE',
+    });
+  }
+  const config = parseDockerConfig(content ?? '', shown, isFlat);
+  if (warn !== undefined) warnOfSkipped(config, shown, warn);
+  return config;
+}
+
+/**
+ * Parses docker's config.json or a `.dockercfg`. Empty text is an empty configuration; unknown
+ * members are ignored.
+ *
+ * @throws {InvalidConfigError} when it is no JSON object, or a member has the wrong type.
+ */
+export function parseDockerConfig(content: string, shown: string, isFlat = false): DockerConfig {
+  const json = content.trim() === '' ? {} : tryParseJson(content);
+  const hint = `correct ${shown}, or move it away and log in again`;
+  if (json === undefined) {
+    throw new InvalidConfigError(`Cannot read "${shown}": expected JSON`, { hint });
+  }
+  const config = configShape.safeParse(isFlat ? { auths: json } : json);
   if (!config.success) {
     throw new InvalidConfigError(
       `Cannot read "${shown}": expected an object with "auths", "credsStore" and "credHelpers" as docker writes them`,
-      {
-        hint: hintFor(shown),
-      },
+      { hint },
     );
   }
   const auths = new Map<string, AuthEntry>();
@@ -55,50 +135,96 @@ export function parseDockerConfig(text: string, shown: string): DockerConfig {
   };
 }
 
-/**
- * Parses a `.dockercfg`, which is what `auths` is elsewhere.
- *
- * @throws {InvalidConfigError} when it is no JSON object.
- */
-export function parseFlatConfig(text: string, shown: string): DockerConfig {
-  if (text.trim() === '') return parseDockerConfig('', shown);
-  return parseDockerConfig(JSON.stringify({ auths: parseJson(text, shown) }), shown);
+/** Warns of each skipped entry. Its key may contain a password too, so only the host is shown. */
+export function warnOfSkipped({ skipped }: DockerConfig, shown: string, warn: Warn): void {
+  for (const { key, problem } of skipped) {
+    const host = printable(hostOfKey(key).replace(/^.*@/, ''), 100);
+    warn(
+      `Cannot use the entry "${host}" of ${shown}: ${problem}`,
+      `replace it: regi login ${host}`,
+    );
+  }
 }
 
-/** The key that docker looks up, and asks helpers for. */
+/**
+ * Decodes an entry. `auth` is standard base64 of `user:password`, split at the first colon, and
+ * has precedence over the plain members.
+ *
+ * @see https://github.com/docker/cli/blob/v28.3.0/cli/config/configfile/file.go
+ */
+export function decodeAuthEntry(value: unknown): AuthEntry | BadEntry {
+  const shape = entryShape.safeParse(value);
+  if (!shape.success) return { problem: 'expected an object with text members' };
+  const { auth, username, password, identitytoken, registrytoken } = shape.data;
+  const login = auth ? decodeAuth(auth) : { username: username ?? '', password: password ?? '' };
+  if ('problem' in login) return login;
+  return {
+    ...(login.username !== '' && login),
+    ...(identitytoken && { identityToken: identitytoken }),
+    ...(registrytoken && { registryToken: registrytoken }),
+  };
+}
+
+function decodeAuth(
+  auth: string,
+): { readonly username: string; readonly password: string } | BadEntry {
+  // Go's decoder skips line breaks and nothing else.
+  const base64 = auth.replace(/[\r\n]/g, '');
+  if (base64.length % 4 !== 0 || !/^[A-Za-z0-9+/]*={0,2}$/.test(base64))
+    return { problem: 'expected "auth" to be base64 with padding' };
+  const login = Buffer.from(base64, 'base64').toString('utf8');
+  const colon = login.indexOf(':');
+  if (colon <= 0) return { problem: 'expected "auth" to be base64 of user:password' };
+  let end = login.length;
+  while (end > colon + 1 && login.charCodeAt(end - 1) === 0) end -= 1;
+  return { username: login.slice(0, colon), password: login.slice(colon + 1, end) };
+}
+
+/**
+ * The credential of an entry; undefined for an empty one, which marks that a helper has the login.
+ * Tokens have precedence, as in docker.
+ */
+export function credentialOf({
+  username,
+  password = '',
+  identityToken,
+  registryToken,
+}: AuthEntry): Credential | undefined {
+  if (registryToken !== undefined) return { kind: 'registry-token', token: registryToken };
+  if (identityToken !== undefined)
+    return {
+      kind: 'identity-token',
+      token: identityToken,
+      ...(username !== undefined && { username }),
+    };
+  return username === undefined ? undefined : { kind: 'password', username, password };
+}
+
+/** The entry with exactly that key, else the first whose key has it as its host. */
+export function findAuthEntry({ auths }: DockerConfig, key: string): AuthEntry | undefined {
+  return auths.get(key) ?? [...auths].find(([written]) => hostOfKey(written) === key)?.[1];
+}
+
+/** The helper for `key`; undefined when the entries of the file itself are used. */
+export function helperFor(
+  { credHelpers, credsStore }: DockerConfig,
+  key: string,
+): string | undefined {
+  return (credHelpers.get(key) ?? credsStore) || undefined;
+}
+
+/** The key under which docker stores the login of a host. */
 export function dockerKey(host: string): string {
   return host === 'docker.io' || host === 'index.docker.io' ? DOCKER_HUB_KEY : host;
 }
 
-/** The helper that is to be asked for `key`; undefined when the file itself answers. */
-export function helperFor(config: DockerConfig, key: string): string | undefined {
-  const helper = config.credHelpers.get(key) ?? config.credsStore;
-  return helper === '' ? undefined : helper;
-}
-
-/** The entry of exactly that key, else the first whose key has it as host when scheme and path are left out. */
-export function findAuthEntry(config: DockerConfig, key: string): AuthEntry | undefined {
-  const exact = config.auths.get(key);
-  if (exact !== undefined) return exact;
-  for (const [written, entry] of config.auths) if (hostOfKey(written) === key) return entry;
-  return undefined;
+/** The registry of one of docker's keys, as written in references. */
+export function registryOfKey(key: string): string {
+  const host = hostOfKey(key);
+  return host === 'index.docker.io' ? 'docker.io' : host;
 }
 
 /** `https://registry.example:5000/v2/` → `registry.example:5000`. */
 export function hostOfKey(key: string): string {
   return key.replace(/^https?:\/\//, '').split('/', 1)[0] ?? '';
-}
-
-function parseJson(text: string, shown: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    if (!(error instanceof SyntaxError)) throw error;
-    // Not as cause: the parser's message quotes the text, which may be a password.
-    throw new InvalidConfigError(`Cannot read "${shown}": expected JSON`, { hint: hintFor(shown) });
-  }
-}
-
-function hintFor(shown: string): string {
-  return `correct ${shown}, or move it away and log in again`;
 }

@@ -1,6 +1,6 @@
 import { readConfigFile } from '../../disk/config-file.ts';
-import { hostOfKey, parseDockerConfig, parseFlatConfig } from './config.ts';
 import { changePrivateFile, type ChangeOptions } from '../../disk/private-file.ts';
+import { type ConfigFile, hostOfKey, parseDockerConfig } from './config.ts';
 
 /** A configuration with its unknown members, in the order of the file. */
 type Members = Readonly<Record<string, unknown>>;
@@ -18,15 +18,7 @@ const SECRET_MEMBERS: ReadonlySet<string> = new Set([
   'registrytoken',
 ]);
 
-/** Where a configuration is, and its name in messages. */
-export interface ConfigFile {
-  readonly path: string;
-  readonly shown: string;
-  /** Whether it is a `.dockercfg`, which is what `auths` is elsewhere. */
-  readonly isFlat?: boolean | undefined;
-}
-
-/** Writes a login in plain under `key`, as docker and podman do; other members of the entry stay. */
+/** Writes a login in plain text under `key`, as docker and podman do. Other members of the entry stay. */
 export async function writePlainLogin(
   file: ConfigFile,
   key: string,
@@ -36,29 +28,32 @@ export async function writePlainLogin(
   await edit(file, (auths) => ({ ...auths, [key]: { ...withoutSecrets(auths[key]), auth } }), {});
 }
 
-/** Removes the secrets under the keys of the same host, and leaves under `key` the empty entry that says that a helper has it. */
+/**
+ * Removes the secrets under the keys of the same host. Leaves an empty entry under `key`, which
+ * marks that a helper has the login.
+ */
 export async function markAsKeptByHelper(file: ConfigFile, key: string): Promise<void> {
-  await edit(file, (auths) => {
-    const entries = Object.entries({ ...auths, [key]: withoutSecrets(auths[key]) });
-    return Object.fromEntries(
-      entries.filter(([written]) => written === key || hostOfKey(written) !== key),
-    );
-  });
+  await edit(file, (auths) =>
+    keep(
+      { ...auths, [key]: withoutSecrets(auths[key]) },
+      (written) => written === key || hostOfKey(written) !== key,
+    ),
+  );
 }
 
 /** Removes the entries of the same host, whatever scheme and path their keys have. */
 export async function removeEntriesOfHost(file: ConfigFile, key: string): Promise<void> {
-  await edit(file, (auths) => withoutHost(auths, key));
+  await edit(file, (auths) =>
+    keep(auths, (written) => written !== key && hostOfKey(written) !== key),
+  );
 }
 
 /** Removes one entry. */
 export async function removeEntry(file: ConfigFile, key: string): Promise<void> {
-  await edit(file, (auths) =>
-    Object.fromEntries(Object.entries(auths).filter(([written]) => written !== key)),
-  );
+  await edit(file, (auths) => keep(auths, (written) => written !== key));
 }
 
-/** Does nothing to a file in which nothing changes, nor to one that is not there and would say nothing. */
+/** Writes nothing if the entries do not change. */
 async function edit(
   { path, shown, isFlat = false }: ConfigFile,
   change: (auths: Members) => Members,
@@ -66,8 +61,7 @@ async function edit(
 ): Promise<void> {
   const changed = async (): Promise<string | undefined> => {
     const text = (await readConfigFile(path, shown)) ?? '';
-    if (isFlat) parseFlatConfig(text, shown);
-    else parseDockerConfig(text, shown);
+    parseDockerConfig(text, shown, isFlat);
     const config = text.trim() === '' ? {} : (JSON.parse(text) as Members);
     const before = isFlat ? config : ((config['auths'] ?? {}) as Members);
     const after = change(before);
@@ -80,13 +74,11 @@ async function edit(
   await changePrivateFile(path, shown, changed, options);
 }
 
-function withoutHost(auths: Members, key: string): Members {
-  return Object.fromEntries(
-    Object.entries(auths).filter(([written]) => written !== key && hostOfKey(written) !== key),
-  );
+function keep(entries: Members, isKept: (key: string) => boolean): Members {
+  return Object.fromEntries(Object.entries(entries).filter(([key]) => isKept(key)));
 }
 
 function withoutSecrets(entry: unknown): Members {
   if (typeof entry !== 'object' || entry === null) return {};
-  return Object.fromEntries(Object.entries(entry).filter(([name]) => !SECRET_MEMBERS.has(name)));
+  return keep(entry as Members, (name) => !SECRET_MEMBERS.has(name));
 }

@@ -1,10 +1,11 @@
 import * as z from 'zod/mini';
 
 import { assertNever, RegiError, type ErrorCode } from '../../errors.ts';
+import { tryParseJson } from '../../json.ts';
 import { LIMITS } from '../../limits.ts';
 import { printable } from '../../redact.ts';
 import { askProgram, type ProgramResult } from '../ask-program.ts';
-import { tryParseJson } from '../../json.ts';
+import type { StoredSecret } from '../credential.ts';
 
 export type HelperVerb = 'get' | 'store' | 'erase' | 'list';
 
@@ -16,37 +17,33 @@ export type RunHelper = (
   signal: AbortSignal | undefined,
 ) => Promise<ProgramResult>;
 
-export interface HelperLogin {
-  readonly username: string;
-  readonly secret: string;
-}
-
-/** A credential helper that gave no answer that can be used. It is never passed over: other credentials may be for another person. */
+/** A credential helper failed. It is never skipped: other credentials may belong to another person. */
 export class CredentialHelperError extends RegiError {
-  /** Such as `docker-credential-pass`. */
-  readonly program: string;
-
   constructor(program: string, code: ErrorCode, problem: string, hint: string) {
     super(code, `Cannot ask credential helper "${program}": ${problem}`, { hint });
-    this.program = program;
   }
 }
 
-/** Ours: `docker-credential-regi` gives what the keychain has. */
+/** regi's own helper: `docker-credential-regi` returns logins from the keychain. */
 export const OWN_HELPER = 'regi';
 
 /** Long enough to type a passphrase into a window. Milliseconds. */
 const HELPER_TIMEOUT_MS = 60_000;
-/** What all helpers say when they do not have it. @see https://github.com/docker/docker-credential-helpers/blob/v0.9.3/credentials/error.go */
-const NOT_FOUND = 'credentials not found in native keychain';
 
-const answerShape = z.object({ Username: z.string(), Secret: z.string() });
+/**
+ * The output of every helper that has no login for a key.
+ *
+ * @see https://github.com/docker/docker-credential-helpers/blob/v0.9.3/credentials/error.go
+ */
+export const HELPER_NOT_FOUND = 'credentials not found in native keychain';
+
+const loginShape = z.object({ Username: z.string(), Secret: z.string() });
 const listShape = z.nullable(z.record(z.string(), z.string()));
 
 /**
- * Asks a docker credential helper for what it keeps under `key`; undefined when it has nothing.
+ * Asks a docker credential helper for the login under `key`; undefined when it has none.
  *
- * @throws {CredentialHelperError} when it is missing, fails, does not answer in time or answers something else.
+ * @throws {CredentialHelperError} when it is missing, fails, times out or prints anything else.
  * @see https://github.com/docker/docker-credential-helpers/blob/v0.9.3/README.md#development
  */
 export async function askHelper(
@@ -54,49 +51,45 @@ export async function askHelper(
   key: string,
   run: RunHelper,
   signal?: AbortSignal,
-): Promise<HelperLogin | undefined> {
-  const stdout = await runToAnswer(name, 'get', key, run, signal);
+): Promise<StoredSecret | undefined> {
+  const stdout = await outputOf(name, 'get', key, run, signal);
   if (stdout === undefined) return undefined;
-  const answer = answerShape.safeParse(tryParseJson(stdout));
-  if (!answer.success) throw failure(name, 'FAILED', 'expected JSON with "Username" and "Secret"');
-  const { Username: username, Secret: secret } = answer.data;
+  const login = loginShape.safeParse(tryParseJson(stdout));
+  if (!login.success) throw failure(name, 'FAILED', 'expected JSON with "Username" and "Secret"');
+  const { Username: username, Secret: secret } = login.data;
   return username === '' && secret === '' ? undefined : { username, secret };
 }
 
 /**
- * Has a helper keep a login under `key`, in place of what it had there.
+ * Stores a login in a helper under `key`, and replaces an existing one.
  *
- * @throws {CredentialHelperError} when it does not.
+ * @throws {CredentialHelperError} when the helper fails.
  */
 export async function storeWithHelper(
   name: string,
   key: string,
-  { username, secret }: HelperLogin,
+  { username, secret }: StoredSecret,
   run: RunHelper,
   signal?: AbortSignal,
 ): Promise<void> {
   const input = JSON.stringify({ ServerURL: key, Username: username, Secret: secret });
-  // A helper that quotes its input in an error must not bring the secret back.
+  // A helper may quote its input in an error, and with it the secret.
   const silent: RunHelper = async (...call) => {
     const result = await run(...call);
-    return result.kind === 'exited'
-      ? {
-          ...result,
-          stdout: result.stdout
-            .replaceAll(secret, '***')
-            .replaceAll(JSON.stringify(secret).slice(1, -1), '***'),
-        }
-      : result;
+    if (result.kind !== 'exited') return result;
+    const stdout = result.stdout
+      .replaceAll(secret, '***')
+      .replaceAll(JSON.stringify(secret).slice(1, -1), '***');
+    return { ...result, stdout };
   };
-  const stdout = await runToAnswer(name, 'store', input, silent, signal);
-  if (stdout === undefined)
-    throw failure(name, 'FAILED', 'it says that it has nothing, where it was to store');
+  if ((await outputOf(name, 'store', input, silent, signal)) === undefined)
+    throw failure(name, 'FAILED', 'it reported "not found" while storing');
 }
 
 /**
- * Has a helper forget what it keeps under `key`; nothing there is fine too.
+ * Removes the login under `key` from a helper; succeeds if it has none.
  *
- * @throws {CredentialHelperError} when it fails.
+ * @throws {CredentialHelperError} when the helper fails.
  */
 export async function eraseWithHelper(
   name: string,
@@ -104,30 +97,28 @@ export async function eraseWithHelper(
   run: RunHelper,
   signal?: AbortSignal,
 ): Promise<void> {
-  await runToAnswer(name, 'erase', key, run, signal);
+  await outputOf(name, 'erase', key, run, signal);
 }
 
 /**
- * The keys that a helper has something for, with their user names.
+ * Lists the keys for which a helper has a login, with their user names.
  *
- * @throws {CredentialHelperError} when it fails, or does not know how to list.
+ * @throws {CredentialHelperError} when it fails, or does not support `list`.
  */
 export async function listOfHelper(
   name: string,
   run: RunHelper,
   signal?: AbortSignal,
 ): Promise<ReadonlyMap<string, string>> {
-  const stdout = await runToAnswer(name, 'list', 'unused', run, signal);
-  const list = listShape.safeParse(
-    stdout === undefined || stdout.trim() === '' ? {} : tryParseJson(stdout),
-  );
+  const stdout = (await outputOf(name, 'list', 'unused', run, signal))?.trim() || '{}';
+  const list = listShape.safeParse(tryParseJson(stdout));
   if (!list.success)
     throw failure(name, 'FAILED', 'expected JSON with a user name for each registry');
   return new Map(Object.entries(list.data ?? {}));
 }
 
-/** What it printed; undefined when it says that it has nothing. */
-async function runToAnswer(
+/** The standard output of a helper; undefined when it has no such login. */
+async function outputOf(
   name: string,
   verb: HelperVerb,
   input: string,
@@ -152,12 +143,12 @@ async function runToAnswer(
         `install ${programOf(name)}, or remove "${printable(name, 60)}" from credHelpers and credsStore`,
       );
     case 'timed-out':
-      throw failure(name, 'TIMEOUT', `expected an answer within ${HELPER_TIMEOUT_MS / 1000} s`);
+      throw failure(name, 'TIMEOUT', `expected output within ${HELPER_TIMEOUT_MS / 1000} s`);
     case 'too-much':
       throw failure(name, 'FAILED', `expected at most ${LIMITS.helperBytes} bytes`);
     case 'exited':
       if (result.status === 0) return result.stdout;
-      if (result.stdout.trim() === NOT_FOUND) return undefined;
+      if (result.stdout.trim() === HELPER_NOT_FOUND) return undefined;
       throw failure(
         name,
         'FAILED',
@@ -173,19 +164,9 @@ export function programOf(name: string): string {
   return `docker-credential-${printable(name, 60)}`;
 }
 
-function failure(
-  name: string,
-  code: ErrorCode,
-  problem: string,
-  hint?: string,
-): CredentialHelperError {
+function failure(name: string, code: ErrorCode, problem: string, hint?: string) {
   const program = programOf(name);
-  return new CredentialHelperError(
-    program,
-    code,
-    problem,
-    hint ?? `see what it says: ${program} list`,
-  );
+  return new CredentialHelperError(program, code, problem, hint ?? `run it: ${program} list`);
 }
 
 /** Runs real helpers, found on the PATH of `env`. */

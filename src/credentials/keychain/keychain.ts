@@ -3,31 +3,31 @@ import * as z from 'zod/mini';
 import type { Clock } from '../../clock.ts';
 import { assertNever, RegiError, type ErrorCode } from '../../errors.ts';
 import { printable } from '../../redact.ts';
-import type { HelperLogin } from '../docker/helper.ts';
-import { type KeychainRequest, type RunKeychain, sessionBus } from './program.ts';
 import { tryParseJson } from '../../json.ts';
+import type { StoredSecret } from '../credential.ts';
+import { type KeychainRequest, type RunKeychain, sessionBus } from './program.ts';
 
 /** The keychain of the system: Secret Service, macOS Keychain, Windows Credential Manager. */
 export interface Keychain {
   /**
-   * What it keeps under `account`; undefined for nothing.
+   * The login under `account`; undefined for none.
    *
-   * @throws {KeychainError} when it cannot be used here and now.
+   * @throws {KeychainError} when the keychain cannot be used.
    */
-  get(account: string, signal?: AbortSignal): Promise<HelperLogin | undefined>;
-  /** @throws {KeychainError} when it cannot be used here and now. */
-  set(account: string, login: HelperLogin, signal?: AbortSignal): Promise<void>;
+  get(account: string, signal?: AbortSignal): Promise<StoredSecret | undefined>;
+  /** @throws {KeychainError} when the keychain cannot be used. */
+  set(account: string, login: StoredSecret, signal?: AbortSignal): Promise<void>;
   /**
-   * Nothing there is fine too.
+   * Removes the login under `account`; succeeds if there is none.
    *
-   * @throws {KeychainError} when it cannot be used here and now.
+   * @throws {KeychainError} when the keychain cannot be used.
    */
   delete(account: string, signal?: AbortSignal): Promise<void>;
 }
 
-/** A keychain that is not there, is locked, or does not answer. */
+/** A keychain that is absent, locked, or does not respond. */
 export class KeychainError extends RegiError {
-  /** What is wrong with it: `it is locked and was not unlocked`. */
+  /** Such as `it is locked, and was not unlocked`. */
   readonly reason: string;
 
   constructor(reason: string, hint: string, code: ErrorCode = 'FAILED') {
@@ -37,27 +37,27 @@ export class KeychainError extends RegiError {
 }
 
 export interface KeychainOptions {
-  /** Undefined where the keychain has no program. */
+  /** Undefined if this build cannot use the keychain. */
   readonly run: RunKeychain | undefined;
   readonly env: Readonly<Record<string, string | undefined>>;
   /** As in platforms: `linux`, `darwin`, `windows`. */
   readonly os: string;
-  /** Whether somebody is there to type into an unlock prompt. */
+  /** True if a person can type into an unlock prompt. */
   readonly isTerminal: boolean;
   readonly clock: Clock;
-  /** Takes the line that says what is waited for. */
+  /** Called with a line that says what regi is waiting for. */
   readonly note: (message: string) => void;
 }
 
-/** With nobody to answer a prompt, the whole command has its answer within five seconds. Milliseconds. */
+/** Without a person at a terminal, the whole command ends within five seconds. Milliseconds. */
 const UNATTENDED_TIMEOUT_MS = 3_500;
 /** Long enough to find the window and type a passphrase. Milliseconds. */
 const ATTENDED_TIMEOUT_MS = 60_000;
-/** An unlocked keychain answers long before. Milliseconds. */
+/** An unlocked keychain responds much sooner. Milliseconds. */
 const PATIENCE_MS = 1_000;
 
 /**
- * CRED_MAX_CREDENTIAL_BLOB_SIZE is 2,560 bytes, and a character has two there.
+ * CRED_MAX_CREDENTIAL_BLOB_SIZE is 2,560 bytes, and a character takes two.
  *
  * @see https://learn.microsoft.com/windows/win32/api/wincred/ns-wincred-credentialw
  */
@@ -65,7 +65,7 @@ const WINDOWS_ENTRY_CHARACTERS = 1_280;
 
 const secretShape = z.object({ Username: z.string(), Secret: z.string() });
 
-/** Makes the keychain. It is not asked again after it failed once: what is locked now is locked a second later too. */
+/** Creates the keychain. After a failure it is not used again: a locked keychain stays locked. */
 export function createKeychain(options: KeychainOptions): Keychain {
   return new ProgramKeychain(options);
 }
@@ -78,18 +78,18 @@ class ProgramKeychain implements Keychain {
     this.#options = options;
   }
 
-  async get(account: string, signal?: AbortSignal): Promise<HelperLogin | undefined> {
+  async get(account: string, signal?: AbortSignal): Promise<StoredSecret | undefined> {
     const secret = await this.#run({ kind: 'get', account }, signal);
     if (secret === undefined) return undefined;
     const { success, data } = secretShape.safeParse(tryParseJson(secret));
     if (!success)
-      throw new KeychainError('expected an entry that regi wrote', 'write it anew with regi login');
+      throw new KeychainError('expected an entry that regi wrote', 'replace it with regi login');
     return { username: data.Username, secret: data.Secret };
   }
 
   async set(
     account: string,
-    { username, secret }: HelperLogin,
+    { username, secret }: StoredSecret,
     signal?: AbortSignal,
   ): Promise<void> {
     const limit = this.#options.os === 'windows' ? WINDOWS_ENTRY_CHARACTERS : undefined;
@@ -130,12 +130,12 @@ class ProgramKeychain implements Keychain {
     if (isSecretService && (await sessionBus(env)) === undefined) {
       throw new KeychainError(
         'there is no D-Bus session',
-        'type it in a desktop session, or under dbus-run-session',
+        'run the command in a desktop session, or under dbus-run-session',
       );
     }
     const timeoutMs = isTerminal ? ATTENDED_TIMEOUT_MS : UNATTENDED_TIMEOUT_MS;
-    const answered = new AbortController();
-    const patience = this.#sayWhatIsWaitedFor(answered.signal);
+    const done = new AbortController();
+    const note = this.#noteWaiting(done.signal);
     try {
       const result = await run(request, { timeoutMs, signal });
       switch (result.kind) {
@@ -143,7 +143,7 @@ class ProgramKeychain implements Keychain {
           return result.secret;
         case 'timed-out':
           throw new KeychainError(
-            `it gave no answer within ${timeoutMs / 1000} s; it may be locked, and wait for somebody to unlock it`,
+            `it did not respond within ${timeoutMs / 1000} s; it may be locked and waiting to be unlocked`,
             UNLOCK_HINT,
             'TIMEOUT',
           );
@@ -153,26 +153,26 @@ class ProgramKeychain implements Keychain {
           return assertNever(result);
       }
     } finally {
-      answered.abort();
-      await patience;
+      done.abort();
+      await note;
     }
   }
 
-  async #sayWhatIsWaitedFor(answered: AbortSignal): Promise<void> {
+  async #noteWaiting(done: AbortSignal): Promise<void> {
     const { isTerminal, clock, note } = this.#options;
     if (!isTerminal) return;
     try {
-      await clock.sleep(PATIENCE_MS, answered);
+      await clock.sleep(PATIENCE_MS, done);
       note(
         `Waiting for the keyring: type its password into the window that it opened (up to ${ATTENDED_TIMEOUT_MS / 1000} s)`,
       );
     } catch (error) {
-      if (!answered.aborted) throw error;
+      if (!done.aborted) throw error;
     }
   }
 }
 
-/** Other characters escaped: a text of parts must not be cut within one. */
+/** JSON in ASCII only: a text that is split must not be cut inside of a character. */
 function asciiJson(value: object): string {
   return JSON.stringify(value).replace(
     /[^ -~]/g,
@@ -182,7 +182,7 @@ function asciiJson(value: object): string {
 
 const UNLOCK_HINT = 'unlock it in the desktop session, and try again';
 
-/** The library's words for the same thing differ, and say little to people. */
+/** Translates the library's errors: their words differ between platforms, and mean little to people. */
 function failureOf(reason: string): KeychainError {
   if (/prompt was dismissed|locked/i.test(reason))
     return new KeychainError('it is locked, and was not unlocked', UNLOCK_HINT);
@@ -198,11 +198,8 @@ function failureOf(reason: string): KeychainError {
     );
   if (/the secret has \d+ characters|longer than platform limit/i.test(reason))
     return new KeychainError(
-      'the password is longer than it takes',
-      'use a credential helper of docker, or a token that is shorter',
+      'the password is too long for it',
+      'use a credential helper of docker, or a shorter token',
     );
-  return new KeychainError(
-    `it says "${printable(reason, 200)}"`,
-    'open it in its own program and look there',
-  );
+  return new KeychainError(`it says "${printable(reason, 200)}"`, 'check it in its own program');
 }

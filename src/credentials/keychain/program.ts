@@ -1,43 +1,44 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 
+import { tryParseJson } from '../../json.ts';
 import { askProgram } from '../ask-program.ts';
 
-/** One thing to do in the keychain of the system. */
+/** One operation on the keychain of the system. */
 export type KeychainRequest =
   | { readonly kind: 'get'; readonly account: string }
   | {
       readonly kind: 'set';
       readonly account: string;
       readonly secret: string;
-      /** Characters that one entry takes; undefined where there is no limit. */
+      /** Characters of one entry; undefined if there is no limit. */
       readonly limit?: number | undefined;
     }
   | { readonly kind: 'delete'; readonly account: string };
 
 export type KeychainResult =
-  /** `secret` is what `get` found; undefined for nothing. */
+  /** `secret` is the result of `get`; undefined for none. */
   | { readonly kind: 'done'; readonly secret: string | undefined }
   | { readonly kind: 'failed'; readonly reason: string }
   | { readonly kind: 'timed-out' };
 
-/** Does one thing in the keychain, within `timeoutMs`. */
+/** Executes one operation on the keychain, within `timeoutMs`. */
 export type RunKeychain = (
   request: KeychainRequest,
   options: { readonly timeoutMs: number; readonly signal?: AbortSignal | undefined },
 ) => Promise<KeychainResult>;
 
 export interface KeychainProgramOptions {
-  /** Node. */
+  /** The path of Node. */
   readonly execPath: string;
-  /** The script that runs `answerKeychain()`. */
+  /** The script that runs `handleKeychainRequest()`. */
   readonly script: string;
   readonly env: Readonly<Record<string, string | undefined>>;
 }
 
 /**
- * The keychain through a process of its own: the library blocks its thread while an unlock prompt waits for a person, and then not
- * even the end of the process comes through.
+ * Runs each operation in a process of its own. The library blocks its thread while an unlock prompt
+ * is open, so a process that uses it cannot even end.
  */
 export function createKeychainProgram({
   execPath,
@@ -54,26 +55,14 @@ export function createKeychainProgram({
     });
     if (result.kind === 'timed-out') return result;
     if (result.kind !== 'exited') return { kind: 'failed', reason: 'its program cannot be used' };
-    return (
-      parseResult(result.stdout) ?? {
-        kind: 'failed',
-        reason: `its program ended with status ${result.status} and no answer`,
-      }
-    );
+    // The output is written by our own code, so only its presence is in doubt.
+    const found = tryParseJson(result.stdout) as KeychainResult | undefined;
+    const reason = `its program ended with status ${result.status} and no output`;
+    return found ?? { kind: 'failed', reason };
   };
 }
 
-/** The program's answer is our own code's, so only its presence is in doubt. */
-function parseResult(text: string): KeychainResult | undefined {
-  try {
-    return JSON.parse(text) as KeychainResult;
-  } catch (error) {
-    if (error instanceof SyntaxError) return undefined;
-    throw error;
-  }
-}
-
-/** The address of the D-Bus session, through which the Secret Service is asked; undefined where there is none. */
+/** The address of the D-Bus session, which leads to the Secret Service; undefined if there is none. */
 export async function sessionBus(
   env: Readonly<Record<string, string | undefined>>,
 ): Promise<string | undefined> {
@@ -82,9 +71,9 @@ export async function sessionBus(
   const runtime = env['XDG_RUNTIME_DIR'];
   if (!runtime) return undefined;
   const socket = join(runtime, 'bus');
-  const isThere = await stat(socket).then(
+  const exists = await stat(socket).then(
     (found) => found.isSocket(),
     () => false,
   );
-  return isThere ? `unix:path=${socket}` : undefined;
+  return exists ? `unix:path=${socket}` : undefined;
 }

@@ -1,40 +1,49 @@
-import { credentialOf, type AuthEntry } from '../docker/auth-entry.ts';
-import { readConfigFile, showPath } from '../../disk/config-file.ts';
+import { containersAuthFiles, namedAuthFile, normalizeKey } from '../containers-auth.ts';
+import { IDENTITY_TOKEN_USER } from '../credential.ts';
 import {
-  containersAuthPaths,
-  flatAuthPath,
-  namedAuthFile,
-  normalizeKey,
-} from '../containers-auth.ts';
-import {
-  DOCKER_HUB_KEY,
+  type ConfigFile,
+  credentialOf,
+  type DockerConfig,
+  dockerConfigFile,
   dockerKey,
   helperFor,
-  hostOfKey,
-  parseDockerConfig,
-  parseFlatConfig,
-  type DockerConfig,
+  readDockerConfig,
+  registryOfKey,
 } from '../docker/config.ts';
-import { dockerConfigPath, warnOfSkipped, type DockerSourceOptions } from '../docker/source.ts';
-import type { ConfigFile } from '../docker/edit-config.ts';
 import {
   createHelperRunner,
   CredentialHelperError,
   listOfHelper,
   programOf,
 } from '../docker/helper.ts';
-import type { KnownLogin } from './list.ts';
+import type { DockerSourceOptions } from '../docker/source.ts';
 
 export interface FileLoginsOptions extends DockerSourceOptions {
   readonly cwd: string;
-  /** Of `--authfile`. */
+  /** From `--authfile`. */
   readonly authfile?: string | undefined;
 }
 
-/** The registry that a key of docker means, as written in references. */
-export function registryOfKey(key: string): string {
-  const host = hostOfKey(key);
-  return key === DOCKER_HUB_KEY || host === 'index.docker.io' ? 'docker.io' : host;
+/** The place of a login, as needed to remove it. */
+export type LoginPlace =
+  /** Environment variables, which only the user can unset. */
+  | { readonly kind: 'variable'; readonly names: readonly string[] }
+  | (ConfigFile & { readonly kind: 'file'; readonly key: string })
+  /** A helper, and the configuration that names it. */
+  | (ConfigFile & { readonly kind: 'helper'; readonly name: string; readonly key: string })
+  | { readonly kind: 'keychain'; readonly account: string };
+
+/** A stored login, never with its secret. */
+export interface KnownLogin {
+  /** As in references; with a namespace if the login is only for that: `registry.example/team`. */
+  readonly registry: string;
+  /** Undefined if the place cannot tell without the secret. */
+  readonly username: string | undefined;
+  /** `~/.docker/config.json`, `docker-credential-pass`, `the keychain`. */
+  readonly origin: string;
+  readonly place: LoginPlace;
+  /** Why it is never used, even if it is the only one. */
+  readonly ignored?: string | undefined;
 }
 
 /** The logins of the auth file that a flag or variable names; none without one. */
@@ -42,128 +51,98 @@ export async function namedFileLogins(
   options: FileLoginsOptions,
   signal?: AbortSignal,
 ): Promise<readonly KnownLogin[]> {
-  const named = namedAuthFile(options.authfile, options.env, options.cwd);
+  const named = namedAuthFile(options);
   return named === undefined ? [] : containersLogins(named, options, signal);
 }
 
-/** The logins of podman and skopeo, where no file is named. */
+/** The logins of podman and skopeo; none if a file is named. */
 export async function defaultFileLogins(
   options: FileLoginsOptions,
   signal?: AbortSignal,
 ): Promise<readonly KnownLogin[]> {
-  if (namedAuthFile(options.authfile, options.env, options.cwd) !== undefined) return [];
+  if (namedAuthFile(options) !== undefined) return [];
   const logins: KnownLogin[] = [];
-  for (const path of containersAuthPaths(options.env, options.home))
-    logins.push(...(await containersLogins(path, options, signal)));
-  return [...logins, ...(await flatLogins(options))];
+  for (const file of containersAuthFiles(options))
+    logins.push(...(await containersLogins(file, options, signal)));
+  return logins;
 }
 
-async function flatLogins({ home, warn }: FileLoginsOptions): Promise<readonly KnownLogin[]> {
-  const path = flatAuthPath(home);
-  const shown = showPath(path, home);
-  const config = parseFlatConfig((await readConfigFile(path, shown)) ?? '', shown);
-  warnOfSkipped(config, shown, warn);
-  return plainLogins(config, { path, shown, isFlat: true });
-}
-
-/** The logins of docker's config.json and of the helpers it names. */
+/** The logins of docker's config.json, and of the helpers it names. */
 export async function dockerLogins(
   options: FileLoginsOptions,
   signal?: AbortSignal,
 ): Promise<readonly KnownLogin[]> {
-  const path = dockerConfigPath(options.env, options.home);
-  const shown = showPath(path, options.home);
-  const config = await load(path, shown, options);
-  const kept = await helperLogins(config, { path, shown }, options, signal);
-  const plain = plainLogins(config, { path, shown }).map((login) => {
+  const file = dockerConfigFile(options);
+  const config = await readDockerConfig(file, options.warn);
+  const plain = plainLogins(config, file, registryOfKey).map((login) => {
     const helper = helperFor(config, dockerKey(login.registry));
     return helper === undefined
       ? login
       : { ...login, ignored: `${programOf(helper)} is asked instead` };
   });
-  return [...kept, ...plain];
+  return [...(await helperLogins(config, file, options, signal)), ...plain];
 }
 
 async function containersLogins(
-  path: string,
+  file: ConfigFile,
   options: FileLoginsOptions,
   signal: AbortSignal | undefined,
 ): Promise<readonly KnownLogin[]> {
-  const shown = showPath(path, options.home);
-  const config = await load(path, shown, options);
-  const kept = await helperLogins(
-    { ...config, credsStore: undefined },
-    { path, shown },
-    options,
-    signal,
-  );
-  const plain = plainLogins(config, { path, shown }).map((login) => ({
-    ...login,
-    registry: login.place.kind === 'file' ? normalizeKey(login.place.key) : login.registry,
-  }));
-  return [...kept, ...plain];
+  const config = { ...(await readDockerConfig(file, options.warn)), credsStore: undefined };
+  const registryOf = file.isFlat === true ? registryOfKey : normalizeKey;
+  return [
+    ...(await helperLogins(config, file, options, signal)),
+    ...plainLogins(config, file, registryOf),
+  ];
 }
 
-async function load(
-  path: string,
-  shown: string,
-  { warn }: FileLoginsOptions,
-): Promise<DockerConfig> {
-  const config = parseDockerConfig((await readConfigFile(path, shown)) ?? '', shown);
-  warnOfSkipped(config, shown, warn);
-  return config;
+function plainLogins(
+  { auths }: DockerConfig,
+  file: ConfigFile,
+  registryOf: (key: string) => string,
+): readonly KnownLogin[] {
+  return [...auths].flatMap(([key, entry]): readonly KnownLogin[] => {
+    const credential = credentialOf(entry);
+    if (credential === undefined) return [];
+    return [
+      {
+        registry: registryOf(key),
+        username:
+          credential.kind === 'registry-token'
+            ? IDENTITY_TOKEN_USER
+            : (credential.username ?? IDENTITY_TOKEN_USER),
+        origin: file.shown,
+        place: { kind: 'file', ...file, key },
+      },
+    ];
+  });
 }
 
-function plainLogins({ auths }: DockerConfig, file: ConfigFile): readonly KnownLogin[] {
-  return [...auths].flatMap(([key, entry]) =>
-    credentialOf(entry) === undefined
-      ? []
-      : [
-          {
-            registry: registryOfKey(key),
-            username: nameOf(entry),
-            origin: file.shown,
-            place: { kind: 'file' as const, ...file, key },
-          },
-        ],
-  );
-}
-
-function nameOf({ username, registryToken, identityToken }: AuthEntry): string | undefined {
-  if (registryToken !== undefined || (identityToken !== undefined && username === undefined))
-    return '<token>';
-  return username;
-}
-
-/** What helpers say they keep. One that cannot list is taken to have what the configuration gives it. */
+/** The logins that helpers list. A helper without `list` is assumed to have those of its hosts. */
 async function helperLogins(
   { credsStore, credHelpers }: DockerConfig,
-  { path, shown }: ConfigFile,
+  file: ConfigFile,
   options: FileLoginsOptions,
   signal: AbortSignal | undefined,
 ): Promise<readonly KnownLogin[]> {
-  const names = new Set(
-    [...credHelpers.values(), credsStore].filter((name) => name !== undefined && name !== ''),
-  );
   const logins: KnownLogin[] = [];
-  for (const name of names) {
-    if (name === undefined) continue;
+  for (const name of new Set([...credHelpers.values(), credsStore])) {
+    if (name === undefined || name === '') continue;
     const listed = await tryToList(name, options, signal);
     const login = (key: string, username: string | undefined): KnownLogin => ({
       registry: registryOfKey(key),
       username,
       origin: programOf(name),
-      place: { kind: 'helper', name, key, path, shown },
+      place: { kind: 'helper', name, key, ...file },
     });
-    const isAskedFor = (key: string): boolean =>
-      (credHelpers.get(dockerKey(registryOfKey(key))) ?? credsStore) === name;
-    for (const [key, username] of listed ?? [])
-      if (isAskedFor(key)) logins.push(login(key, username || undefined));
+    const registries = new Set([...listed.keys()].map(registryOfKey));
+    for (const [key, username] of listed) {
+      const asked = credHelpers.get(dockerKey(registryOfKey(key))) ?? credsStore;
+      if (asked === name) logins.push(login(key, username || undefined));
+    }
     for (const [host, helper] of credHelpers) {
-      const isListed = [...(listed?.keys() ?? [])].some(
-        (key) => registryOfKey(key) === registryOfKey(host),
-      );
-      if (helper === name && !isListed) logins.push(login(host, undefined));
+      if (helper === name && !registries.has(registryOfKey(host)))
+        logins.push(login(host, undefined));
     }
   }
   return logins;
@@ -171,14 +150,14 @@ async function helperLogins(
 
 async function tryToList(
   name: string,
-  { env, warn, runHelper }: FileLoginsOptions,
+  { env, warn, runHelper = createHelperRunner(env) }: FileLoginsOptions,
   signal: AbortSignal | undefined,
-) {
+): Promise<ReadonlyMap<string, string>> {
   try {
-    return await listOfHelper(name, runHelper ?? createHelperRunner(env), signal);
+    return await listOfHelper(name, runHelper, signal);
   } catch (error) {
     if (!(error instanceof CredentialHelperError)) throw error;
     warn(error.message, error.hint);
-    return undefined;
+    return new Map();
   }
 }

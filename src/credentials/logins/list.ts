@@ -1,39 +1,70 @@
-import { credentialOf } from '../docker/auth-entry.ts';
-import { loadDockerAuthVariable } from '../docker/auth-variable.ts';
-import type { ConfigFile } from '../docker/edit-config.ts';
+import { credentialOf, registryOfKey } from '../docker/config.ts';
 import { OWN_HELPER } from '../docker/helper.ts';
-import { createEnvironmentSource } from '../environment.ts';
-import { readKeychainIndex } from '../keychain/index-file.ts';
-import { KEYCHAIN_NAME } from '../keychain/source.ts';
+import {
+  createEnvironmentSource,
+  DOCKER_VARIABLE,
+  loadDockerAuthVariable,
+  LOGIN_VARIABLES,
+} from '../environment.ts';
+import { KEYCHAIN_NAME, readKeychainIndex } from '../keychain/index-file.ts';
 import {
   defaultFileLogins,
   dockerLogins,
   type FileLoginsOptions,
+  type KnownLogin,
   namedFileLogins,
-  registryOfKey,
 } from './file-logins.ts';
 
+/** A login, and whether it is the one that is used. */
+export interface RankedLogin extends KnownLogin {
+  readonly used: boolean;
+  /** Why it is used, or why not. */
+  readonly reason: string;
+}
+
 /**
- * Every login that is kept anywhere, in the order in which places are asked; the keychain itself is not: it may be locked.
- * Helpers are asked for names, never for secrets.
+ * Lists every stored login, in the order in which places are asked. Asks helpers for names, never
+ * for secrets, and does not access the keychain, which may be locked.
  */
 export async function listLogins(
   options: FileLoginsOptions,
   signal?: AbortSignal,
 ): Promise<readonly RankedLogin[]> {
   const logins = [
-    ...(await environmentLogins(options)),
-    ...(await namedFileLogins(options, signal)),
-    ...variableLogins(options),
+    ...(await explicitLogins(options, signal)),
     ...(await dockerLogins(options, signal)),
     ...(await keychainLogins(options)),
     ...(await defaultFileLogins(options, signal)),
   ];
-  return rank(logins.filter((login) => !isListedByOurHelper(login, logins)));
+  return rank(logins.filter((login) => !isListedByOwnHelper(login, logins)));
 }
 
-/** The same entry of the keychain is not two logins because docker's configuration names our helper. */
-function isListedByOurHelper({ registry, place }: KnownLogin, all: readonly KnownLogin[]): boolean {
+/**
+ * The login for `registry` in the environment, or in the auth file that the environment names. It
+ * is used before any stored login.
+ *
+ * @throws {InvalidConfigError} when the `REGI_*` variables are incomplete.
+ */
+export async function loginBefore(
+  registry: string,
+  options: FileLoginsOptions,
+): Promise<KnownLogin | undefined> {
+  return (await explicitLogins(options)).find((login) => login.registry === registry);
+}
+
+async function explicitLogins(
+  options: FileLoginsOptions,
+  signal?: AbortSignal,
+): Promise<readonly KnownLogin[]> {
+  return [
+    ...(await environmentLogins(options)),
+    ...(await namedFileLogins(options, signal)),
+    ...variableLogins(options),
+  ];
+}
+
+/** True for a keychain entry that is already listed because docker's configuration names regi's helper. */
+function isListedByOwnHelper({ registry, place }: KnownLogin, all: readonly KnownLogin[]): boolean {
   return (
     place.kind === 'keychain' &&
     all.some(
@@ -43,23 +74,6 @@ function isListedByOurHelper({ registry, place }: KnownLogin, all: readonly Know
         other.place.name === OWN_HELPER,
     )
   );
-}
-
-/**
- * A login for `registry` in the environment or in the auth file that it names: whatever is stored elsewhere, it is used instead.
- *
- * @throws {InvalidConfigError} when the `REGI_*` variables are incomplete.
- */
-export async function loginBefore(
-  registry: string,
-  options: FileLoginsOptions,
-): Promise<KnownLogin | undefined> {
-  const first = [
-    ...(await environmentLogins(options)),
-    ...(await namedFileLogins(options)),
-    ...variableLogins(options),
-  ];
-  return first.find((login) => login.registry === registry);
 }
 
 function rank(logins: readonly KnownLogin[]): readonly RankedLogin[] {
@@ -75,7 +89,7 @@ function rank(logins: readonly KnownLogin[]): readonly RankedLogin[] {
   return ranked.map((login) => (login.used ? { ...login, reason: whyUsed(login, ranked) } : login));
 }
 
-/** Of a login that has no rival. */
+/** The reason of a login without a rival. */
 export const ONLY = 'it is the only one';
 
 function whyUsed(login: KnownLogin, all: readonly RankedLogin[]): string {
@@ -85,7 +99,7 @@ function whyUsed(login: KnownLogin, all: readonly RankedLogin[]): string {
   return beaten.length === 0 ? ONLY : `it is asked before ${[...new Set(beaten)].join(' and ')}`;
 }
 
-/** A login for all of a registry, in a place that is asked earlier: namespaces matter only within one file. */
+/** A login for the whole registry in an earlier place: namespaces matter only within one file. */
 function widerWinner(
   { registry, origin }: KnownLogin,
   winners: ReadonlyMap<string, KnownLogin>,
@@ -101,19 +115,13 @@ async function environmentLogins({ env }: FileLoginsOptions): Promise<readonly K
   const registry = registryOfKey(env['REGI_REGISTRY'] ?? '');
   const found = await createEnvironmentSource(env)(registry, undefined);
   if (found?.credential.kind !== 'password') return [];
-  const names = ['REGI_REGISTRY', 'REGI_USERNAME', 'REGI_PASSWORD'];
-  return [
-    {
-      registry,
-      username: found.credential.username,
-      origin: found.origin,
-      place: { kind: 'variable', names },
-    },
-  ];
+  const { username } = found.credential;
+  const place = { kind: 'variable', names: LOGIN_VARIABLES } as const;
+  return [{ registry, username, origin: found.origin, place }];
 }
 
 function variableLogins({ env, warn }: FileLoginsOptions): readonly KnownLogin[] {
-  const name = 'DOCKER_AUTH_CONFIG';
+  const place = { kind: 'variable', names: [DOCKER_VARIABLE] } as const;
   return [...loadDockerAuthVariable(env, warn).auths].flatMap(([key, entry]) =>
     credentialOf(entry) === undefined
       ? []
@@ -121,8 +129,8 @@ function variableLogins({ env, warn }: FileLoginsOptions): readonly KnownLogin[]
           {
             registry: registryOfKey(key),
             username: entry.username,
-            origin: name,
-            place: { kind: 'variable' as const, names: [name] },
+            origin: DOCKER_VARIABLE,
+            place,
           },
         ],
   );
@@ -136,39 +144,4 @@ async function keychainLogins(options: FileLoginsOptions): Promise<readonly Know
     origin: KEYCHAIN_NAME,
     place: { kind: 'keychain' as const, account },
   }));
-}
-
-/** Where a login is kept, as needed to remove it. */
-export type LoginPlace =
-  /** Environment variables, which only their owner can unset. */
-  | { readonly kind: 'variable'; readonly names: readonly string[] }
-  | (ConfigFile & { readonly kind: 'file'; readonly key: string })
-  /** A helper, and the configuration that names it. */
-  | {
-      readonly kind: 'helper';
-      readonly name: string;
-      readonly key: string;
-      readonly path: string;
-      readonly shown: string;
-    }
-  | { readonly kind: 'keychain'; readonly account: string };
-
-/** A login that is kept somewhere: never with its secret. */
-export interface KnownLogin {
-  /** As in references; with a namespace behind it where the login is only for that: `registry.example/team`. */
-  readonly registry: string;
-  /** Undefined where the place does not tell without giving the secret too. */
-  readonly username: string | undefined;
-  /** `~/.docker/config.json`, `docker-credential-pass`, `the keychain`. */
-  readonly origin: string;
-  readonly place: LoginPlace;
-  /** Why it is not used, whatever else is there. */
-  readonly ignored?: string | undefined;
-}
-
-/** A login, and whether it is the one that is used. */
-export interface RankedLogin extends KnownLogin {
-  readonly used: boolean;
-  /** Why it is used, or why not. */
-  readonly reason: string;
 }

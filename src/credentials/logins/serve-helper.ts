@@ -1,29 +1,24 @@
 import * as z from 'zod/mini';
 
 import { RegiError } from '../../errors.ts';
-import { printable } from '../../redact.ts';
-import { dockerKey } from '../docker/config.ts';
-import { registryOfKey } from './file-logins.ts';
-import {
-  noteInKeychainIndex,
-  readKeychainIndex,
-  type ConfigPlace,
-} from '../keychain/index-file.ts';
-import type { Keychain } from '../keychain/keychain.ts';
 import { tryParseJson } from '../../json.ts';
+import { printable } from '../../redact.ts';
+import { type ConfigPlace, dockerKey, registryOfKey } from '../docker/config.ts';
+import { HELPER_NOT_FOUND } from '../docker/helper.ts';
+import { noteInKeychainIndex, readKeychainIndex } from '../keychain/index-file.ts';
+import type { Keychain } from '../keychain/keychain.ts';
 
 export interface HelperPlace extends ConfigPlace {
   readonly keychain: Keychain;
 }
 
-/** What a helper ends with: its clients read what went wrong from standard output too. */
-export interface HelperAnswer {
+/** The end of a helper. Its clients read errors from standard output too. */
+export interface HelperResult {
   readonly status: 0 | 1;
   readonly stdout: string;
 }
 
-/** Texts that clients compare with. @see https://github.com/docker/docker-credential-helpers/blob/v0.9.3/credentials/error.go */
-const NOT_FOUND = 'credentials not found in native keychain';
+/** Texts that clients compare. @see https://github.com/docker/docker-credential-helpers/blob/v0.9.3/credentials/error.go */
 const NO_SERVER_URL = 'no credentials server URL';
 const NO_USERNAME = 'no credentials username';
 
@@ -34,17 +29,18 @@ const loginShape = z.object({
 });
 
 /**
- * Does what a docker credential helper does for one verb, over the keychain and nothing else: docker's configuration may name this helper, and
- * asking that configuration would come back here. What regi has not stored in the keychain is not asked for, so that a locked one costs nothing.
+ * Executes one verb of a docker credential helper, over the keychain only. docker's configuration
+ * may name this helper, so reading that configuration would be a loop. The keychain is accessed
+ * only for logins in the index, so that a locked one costs nothing otherwise.
  *
  * @see https://github.com/docker/docker-credential-helpers/blob/v0.9.3/README.md#development
  */
-export async function answerAsHelper(
+export async function runHelperVerb(
   verb: string,
   input: string,
   place: HelperPlace,
   signal?: AbortSignal,
-): Promise<HelperAnswer> {
+): Promise<HelperResult> {
   try {
     switch (verb) {
       case 'get':
@@ -54,10 +50,10 @@ export async function answerAsHelper(
       case 'erase':
         return await erase(input.trim(), place, signal);
       case 'list':
-        return said(JSON.stringify(Object.fromEntries(await readKeychainIndex(place))));
+        return done(JSON.stringify(Object.fromEntries(await readKeychainIndex(place))));
       default:
         return refused(
-          `Cannot do "${printable(verb, 40)}": expected get, store, erase, list or version`,
+          `Cannot run "${printable(verb, 40)}": expected get, store, erase, list or version`,
         );
     }
   } catch (error) {
@@ -70,20 +66,20 @@ async function get(
   url: string,
   place: HelperPlace,
   signal: AbortSignal | undefined,
-): Promise<HelperAnswer> {
+): Promise<HelperResult> {
   if (url === '') return refused(NO_SERVER_URL);
   const account = accountOf(url);
   const isKnown = (await readKeychainIndex(place)).has(account);
   const login = isKnown ? await place.keychain.get(account, signal) : undefined;
-  if (login === undefined) return refused(NOT_FOUND);
-  return said(JSON.stringify({ ServerURL: url, Username: login.username, Secret: login.secret }));
+  if (login === undefined) return refused(HELPER_NOT_FOUND);
+  return done(JSON.stringify({ ServerURL: url, Username: login.username, Secret: login.secret }));
 }
 
 async function store(
   input: string,
   place: HelperPlace,
   signal: AbortSignal | undefined,
-): Promise<HelperAnswer> {
+): Promise<HelperResult> {
   const login = loginShape.safeParse(tryParseJson(input));
   if (!login.success)
     return refused('Cannot store a login: expected JSON with "ServerURL", "Username" and "Secret"');
@@ -93,22 +89,22 @@ async function store(
   const account = accountOf(url.trim());
   await place.keychain.set(account, { username, secret }, signal);
   await noteInKeychainIndex(account, username, place);
-  return said('');
+  return done('');
 }
 
-/** docker erases a host under every form of its name, one after the other: one that is not there is fine. */
+/** docker erases a host under every form of its name, so erasing an absent login succeeds. */
 async function erase(
   url: string,
   place: HelperPlace,
   signal: AbortSignal | undefined,
-): Promise<HelperAnswer> {
+): Promise<HelperResult> {
   if (url === '') return refused(NO_SERVER_URL);
   const account = accountOf(url);
   if ((await readKeychainIndex(place)).has(account)) {
     await place.keychain.delete(account, signal);
     await noteInKeychainIndex(account, undefined, place);
   }
-  return said('');
+  return done('');
 }
 
 /** The account that `regi login` uses for the same registry, whatever scheme and path the client writes. */
@@ -116,10 +112,10 @@ function accountOf(url: string): string {
   return dockerKey(registryOfKey(url));
 }
 
-function said(text: string): HelperAnswer {
+function done(text: string): HelperResult {
   return { status: 0, stdout: text === '' ? '' : `${text}\n` };
 }
 
-function refused(text: string): HelperAnswer {
+function refused(text: string): HelperResult {
   return { status: 1, stdout: `${printable(text)}\n` };
 }

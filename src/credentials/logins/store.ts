@@ -1,27 +1,25 @@
-import { RegiError, type RegiErrorOptions } from '../../errors.ts';
-import { readConfigFile, showPath } from '../../disk/config-file.ts';
+import { RegiError } from '../../errors.ts';
 import { namedAuthFile, normalizeKey } from '../containers-auth.ts';
-import { credentialOf } from '../docker/auth-entry.ts';
 import {
+  type ConfigFile,
+  credentialOf,
+  type DockerConfig,
+  dockerConfigFile,
   dockerKey,
   helperFor,
   hostOfKey,
-  parseDockerConfig,
-  type DockerConfig,
+  readDockerConfig,
 } from '../docker/config.ts';
-import { dockerConfigPath } from '../docker/source.ts';
 import {
   markAsKeptByHelper,
+  type PlainLogin,
   removeEntriesOfHost,
   writePlainLogin,
-  type ConfigFile,
-  type PlainLogin,
 } from '../docker/edit-config.ts';
-import type { FileLoginsOptions } from './file-logins.ts';
 import { createHelperRunner, programOf, storeWithHelper } from '../docker/helper.ts';
-import { noteInKeychainIndex } from '../keychain/index-file.ts';
-import { KEYCHAIN_NAME } from '../keychain/source.ts';
-import { KeychainError, type Keychain } from '../keychain/keychain.ts';
+import { KEYCHAIN_NAME, noteInKeychainIndex } from '../keychain/index-file.ts';
+import { type Keychain, KeychainError } from '../keychain/keychain.ts';
+import type { FileLoginsOptions } from './file-logins.ts';
 
 export interface StoreLoginOptions extends FileLoginsOptions {
   readonly keychain: Keychain;
@@ -29,31 +27,25 @@ export interface StoreLoginOptions extends FileLoginsOptions {
   readonly keychainOnly: boolean;
 }
 
-/** Where a login went. */
+/** The place where a login was stored. */
 export interface StoredLogin {
   readonly kind: 'helper' | 'keychain' | 'file';
   /** `~/.docker/config.json`, `docker-credential-pass`, `the keychain`. */
   readonly origin: string;
-  /** A file from which a plain entry of the same registry was removed, because it would have been read instead. */
+  /** A file from which a plain entry of the same registry was removed, because it would be read first. */
   readonly removedFrom?: string | undefined;
-  /** Why the keychain could not take it; only of a file that was written in its place. */
+  /** Why the keychain could not store it, if a file was used instead. */
   readonly fallback?: KeychainError | undefined;
 }
 
-/** A secret that was to go to the keychain, and has only a file to go to. */
-class KeychainRequiredError extends RegiError {
-  constructor(message: string, options?: RegiErrorOptions) {
-    super('FAILED', message, options);
-  }
-}
-
 /**
- * Keeps a login where the user's configuration says: the auth file that a flag or variable names, the helper of docker's
- * configuration, else the keychain, else docker's configuration itself, in plain with mode 0600.
+ * Stores a login where the user's configuration says: in the auth file that a flag or variable
+ * names, in the helper of docker's configuration, in the keychain, or in docker's configuration
+ * itself, in plain text with mode 0600.
  *
  * @param host as written in references.
- * @throws {KeychainRequiredError} when only a file is left, with `keychainOnly`.
- * @throws {CredentialHelperError} when the helper does not take it: its owner does not want it anywhere else.
+ * @throws {RegiError} FAILED when only a file is left and `keychainOnly` is set.
+ * @throws {CredentialHelperError} when the helper fails: its owner wants the login nowhere else.
  */
 export async function storeLogin(
   host: string,
@@ -61,12 +53,17 @@ export async function storeLogin(
   options: StoreLoginOptions,
   signal?: AbortSignal,
 ): Promise<StoredLogin> {
-  const named = namedAuthFile(options.authfile, options.env, options.cwd);
-  if (named !== undefined && !options.keychainOnly)
-    return storeInNamedFile(host, login, named, options, signal);
-  const path = dockerConfigPath(options.env, options.home);
-  const file = { path, shown: showPath(path, options.home) };
-  const config = await load(file);
+  const named = namedAuthFile(options);
+  if (named !== undefined && !options.keychainOnly) {
+    const config = await readDockerConfig(named);
+    // podman asks the helpers of this file by host, and does not read its credsStore.
+    const helper = config.credHelpers.get(host);
+    return helper
+      ? storeInHelper(helper, host, login, { file: named, config, options, signal })
+      : storeInFile(named, normalizeKey(host), login);
+  }
+  const file = dockerConfigFile(options);
+  const config = await readDockerConfig(file);
   const key = dockerKey(host);
   const helper = helperFor(config, key);
   if (helper !== undefined)
@@ -95,66 +92,36 @@ interface Surroundings {
   readonly signal: AbortSignal | undefined;
 }
 
-async function storeInNamedFile(
-  host: string,
-  login: PlainLogin,
-  path: string,
-  options: StoreLoginOptions,
-  signal: AbortSignal | undefined,
-): Promise<StoredLogin> {
-  const file = { path, shown: showPath(path, options.home) };
-  const config = await load(file);
-  // podman asks the helpers of this file by host, and does not read its credsStore.
-  const helper = config.credHelpers.get(host);
-  if (helper) return storeInHelper(helper, host, login, { file, config, options, signal });
-  return storeInFile(file, normalizeKey(host), login);
-}
-
 async function storeInHelper(
   helper: string,
   key: string,
   { username, password }: PlainLogin,
   { file, config, options, signal }: Surroundings,
-) {
-  await storeWithHelper(
-    helper,
-    key,
-    { username, secret: password },
-    options.runHelper ?? createHelperRunner(options.env),
-    signal,
-  );
+): Promise<StoredLogin> {
+  const { env, runHelper = createHelperRunner(env) } = options;
+  await storeWithHelper(helper, key, { username, secret: password }, runHelper, signal);
   await markAsKeptByHelper(file, key);
-  return {
-    kind: 'helper',
-    origin: programOf(helper),
-    removedFrom: hasPlainLogin(config, key) ? file.shown : undefined,
-  } satisfies StoredLogin;
+  const removedFrom = hasPlainLogin(config, key) ? file.shown : undefined;
+  return { kind: 'helper', origin: programOf(helper), removedFrom };
 }
 
-/** The index comes last: an entry of it says that the keychain has the login, and a file that still had one would be read first. */
 async function storeInKeychain(
   key: string,
   { username, password }: PlainLogin,
   { file, config, options, signal }: Surroundings,
-) {
+): Promise<StoredLogin> {
   await options.keychain.set(key, { username, secret: password }, signal);
   const isShadowed = hasPlainLogin(config, key);
   if (isShadowed) await removeEntriesOfHost(file, key);
+  // The index comes last: a file that still has the login would be read before the keychain.
   await noteInKeychainIndex(key, username, options);
-  return {
-    kind: 'keychain',
-    origin: KEYCHAIN_NAME,
-    removedFrom: isShadowed ? file.shown : undefined,
-  } satisfies StoredLogin;
+  const removedFrom = isShadowed ? file.shown : undefined;
+  return { kind: 'keychain', origin: KEYCHAIN_NAME, removedFrom };
 }
 
 async function storeInFile(file: ConfigFile, key: string, login: PlainLogin): Promise<StoredLogin> {
   await writePlainLogin(file, key, login);
   return { kind: 'file', origin: file.shown };
-}
-
-async function load({ path, shown }: ConfigFile): Promise<DockerConfig> {
-  return parseDockerConfig((await readConfigFile(path, shown)) ?? '', shown);
 }
 
 function hasPlainLogin({ auths, skipped }: DockerConfig, key: string): boolean {
@@ -165,8 +132,9 @@ function hasPlainLogin({ auths, skipped }: DockerConfig, key: string): boolean {
   );
 }
 
-function keychainRequired(reason: string, hint: string | undefined): KeychainRequiredError {
-  return new KeychainRequiredError(
+function keychainRequired(reason: string, hint: string | undefined): RegiError {
+  return new RegiError(
+    'FAILED',
     `Cannot store the login in the keychain: ${reason}; nothing is stored`,
     { hint },
   );

@@ -8,6 +8,8 @@ import { readImageConfig, type ManifestNode } from './read-manifest.ts';
 
 /** The image has no manifest for the requested platform. */
 export class PlatformNotFoundError extends RegiError {
+  readonly wanted: Platform;
+
   constructor(wanted: Platform, available: readonly Platform[]) {
     super('NOT_FOUND', `Cannot find platform ${quote(formatPlatform(wanted))} in the image`, {
       hint:
@@ -15,6 +17,7 @@ export class PlatformNotFoundError extends RegiError {
           ? 'it has no platforms at all'
           : `it has ${available.map((platform) => formatPlatform(platform)).join(', ')}`,
     });
+    this.wanted = wanted;
   }
 }
 

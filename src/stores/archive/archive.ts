@@ -4,6 +4,7 @@ import { basename } from 'node:path';
 import { ifPresent } from '../../disk/errno.ts';
 import { formatCount } from '../../format.ts';
 import type { Repository } from '../../oci/reference.ts';
+import { quote, quotePath } from '../../quote.ts';
 import type { ImageLister, Place, Source, Store } from '../../store.ts';
 import { type CarriedBlob, OMITTED_RECORD, parseBlobList } from '../../tar/carried-blobs.ts';
 import { indexTar } from '../../tar/index-tar.ts';
@@ -12,11 +13,16 @@ import { EMPTY_INDEX, type LayoutEntry, type LayoutIndex } from '../layout/index
 import {
   type EntryName,
   findRepository,
+  namedImages,
   namesIn,
+  namesOrLatest,
   NO_REGISTRY,
   repositoriesOf,
   repositoryNameOf,
+  sameRepository,
+  servedAs,
   servedNames,
+  splitServed,
   unnamedRepository,
 } from '../layout/names.ts';
 import {
@@ -30,40 +36,34 @@ import {
 import { DOCKER_MANIFEST, readDockerContents } from './docker-archive.ts';
 import { type ArchiveFileOptions, openArchiveFile } from './file.ts';
 import { readFolderContents } from './folder-contents.ts';
-import { namedImages } from './named-images.ts';
 import { ArchiveStore, type ReadOnlyStore } from './store.ts';
 
-/** The images of a tar. `open('')` has them all, by tag or full name; the repositories are those that a registry would serve. */
+/** The images of a tar. `open('')` has them all, by tag or full name; the repositories are those of a registry over it. */
 export interface ArchivePlace extends Place, ImageLister {
   readonly format: ArchiveContents['format'];
-  /** Layers that it leaves out because an earlier archive carried them; of most archives there are none. */
+  /** Layers that it leaves out because an earlier archive carried them; most archives have none. */
   readonly omitted: readonly CarriedBlob[];
   open(repository: string): ReadOnlyStore;
-  /** What `open()` takes for a served name and the `ns` of a mirror's client. */
+  /** Returns the argument of `open()` for a served name, and for the `ns` of a mirror's client. */
   repositoryFor(name: string, namespace: string | undefined): string;
   close(): Promise<void>;
 }
 
 export interface ArchiveOptions extends ArchiveFileOptions {
-  /** The only format that is accepted; either when absent, of both in one tar the image layout. */
+  /** The only accepted format. When absent either is; where one tar has both, it is read as an image layout. */
   readonly format?: ArchiveContents['format'] | undefined;
-  /** How messages name the place; `archive:` and the path when absent. */
+  /** Names the place in messages; `archive:` and the path when absent. */
   readonly name?: string | undefined;
-  /** Told what an image lacks. */
+  /** Called when an image lacks platforms, or a name is replaced. */
   readonly onNotice?: ((message: string, hint?: string) => void) | undefined;
 }
 
-/** No repository name has one. */
-const NAMESPACE_MARK = '?ns=';
-
 /**
- * Opens an image tar: an image layout (skopeo oci-archive, podman, buildah, regctl, oras, docker save since 25) or what docker save
- * wrote before (skopeo docker-archive, podman, crane, kaniko). `path` is absolute, or `-`. Nothing is unpacked but what cannot be
- * seeked; the caller closes it.
+ * Opens an image tar: an image layout (skopeo oci-archive, podman, buildah, regctl, oras, docker save since 25) or the format of
+ * docker save before (skopeo docker-archive, podman, crane, kaniko). `path` is absolute, or `-`. Only a compressed archive, or one
+ * from a pipe, is unpacked. The caller closes it.
  *
- * @throws {ArchiveNotFoundError} when there is no file.
- * @throws {InvalidTarError} when it is no tar, or not a whole one.
- * @throws {InvalidArchiveError} when there are no images in it.
+ * @throws {RegiError} NOT_FOUND when there is no file, INVALID_ARCHIVE when it is no whole tar or has no images.
  */
 export async function openArchive(path: string, options: ArchiveOptions): Promise<ArchivePlace> {
   const { close, ...read } = await readArchive(path, options);
@@ -71,8 +71,8 @@ export async function openArchive(path: string, options: ArchiveOptions): Promis
 }
 
 /**
- * Opens several archives as one place: what one of them leaves out another may carry. A name that several have means the image of
- * the last, and it is said. Image layout folders may be among them, and are read as they are at this moment.
+ * Opens several archives as one place: one may carry layers that another leaves out. A name of several images means that of the
+ * last, with a notice. Image layout folders may be among them, and are read as a snapshot of this moment.
  *
  * @throws as `openArchive`, and as `openLayout` for folders.
  */
@@ -110,7 +110,7 @@ interface ReadArchive extends Pick<ArchivePlace, 'name' | 'omitted' | 'close'> {
   readonly path: string;
   readonly contents: ArchiveContents;
   readonly names: readonly EntryName[];
-  /** By which the images are served. */
+  /** The names under which the images are served. */
   readonly served: readonly EntryName[];
 }
 
@@ -119,7 +119,7 @@ async function readArchive(path: string, options: ArchiveOptions): Promise<ReadA
   try {
     const tar = await indexTar(file, {
       signal: options.signal,
-      what: `the archive ${JSON.stringify(path)}${file.volumes === undefined ? '' : ` in ${formatCount(file.volumes, 'file')}`}`,
+      what: `the archive ${quotePath(path)}${file.volumes === undefined ? '' : ` in ${formatCount(file.volumes, 'file')}`}`,
     });
     const contents = await readContents({ path, file, tar }, options);
     const omitted = await readOmitted({ path, file, tar }, options);
@@ -127,7 +127,7 @@ async function readArchive(path: string, options: ArchiveOptions): Promise<ReadA
       name: `archive:${path}`,
       path,
       contents,
-      ...namesOf(contents, unnamedRepository(path)),
+      ...namesOf(contents.index, unnamedRepository(path)),
       omitted,
       close: () => file.close(),
     };
@@ -147,21 +147,17 @@ async function readFolder(
     name: `oci:${path}`,
     path,
     contents,
-    ...namesOf(contents, repository),
+    ...namesOf(contents.index, repository),
     omitted: [],
     close: async () => undefined,
   };
 }
 
-/** The only image without a name, as skopeo and podman write it, could not be asked for by any: it is served as `latest`. */
 function namesOf(
-  { index }: ArchiveContents,
+  index: LayoutIndex,
   repository: Repository,
 ): Pick<ReadArchive, 'names' | 'served'> {
-  const names = namesIn(index, repository);
-  const [only, ...others] = index.entries;
-  if (names.length > 0 || only === undefined || others.length > 0) return { names, served: names };
-  return { names, served: [{ entry: only, repository, tag: 'latest', text: 'latest' }] };
+  return { names: namesIn(index, repository), served: namesOrLatest(index, repository) };
 }
 
 type Merged = Pick<ReadArchive, 'contents' | 'names' | 'served' | 'omitted'>;
@@ -182,7 +178,7 @@ function mergeArchives(
       replaced.add(before.name.entry);
       if (before.name.entry.digest !== name.entry.digest)
         onNotice?.(
-          `${JSON.stringify(key)} is that of ${JSON.stringify(path)}; ${JSON.stringify(before.path)} has another of that name`,
+          `${quote(key)} is the image in ${quotePath(path)}; ${quotePath(before.path)} has another one of that name`,
         );
     }
   }
@@ -224,7 +220,7 @@ async function readOmitted(
   return parseBlobList(
     'omitted',
     await readMember(open, OMITTED_RECORD, { signal }),
-    `${OMITTED_RECORD} of the archive ${JSON.stringify(open.path)}`,
+    `${OMITTED_RECORD} of the archive ${quotePath(open.path)}`,
   );
 }
 
@@ -253,14 +249,13 @@ function placeOf(
     },
     open(name) {
       if (name === '') return storeOf('', index);
-      const [wanted = '', namespace] = name.split(NAMESPACE_MARK, 2);
+      const { name: wanted, namespace } = splitServed(name);
       return storeOf(
         wanted,
         indexOf(index, served, findRepository(repositoriesOf(served), wanted, namespace)),
       );
     },
-    repositoryFor: (name, namespace) =>
-      namespace === undefined ? name : `${name}${NAMESPACE_MARK}${namespace}`,
+    repositoryFor: servedAs,
   };
 }
 
@@ -271,7 +266,7 @@ function indexOf(
   wanted: Repository | undefined,
 ): LayoutIndex {
   const own = names.filter(
-    ({ repository }) => repository.domain === wanted?.domain && repository.path === wanted.path,
+    ({ repository }) => wanted !== undefined && sameRepository(repository, wanted),
   );
   return {
     ...index,
@@ -289,8 +284,7 @@ export interface StoreWithBases {
 }
 
 /**
- * An archive that has, besides its own, the content of earlier ones: what an incremental archive leaves out is in them. Names mean
- * what they mean in `store`.
+ * Adds the content of earlier archives to an incremental one. Names are resolved in `store` alone.
  *
  * @param bases absolute paths.
  * @throws as `openArchive`.
@@ -319,7 +313,7 @@ export async function withBases(
       async *[Symbol.asyncIterator]() {
         for (const candidate of stores)
           if (await candidate.exists(target, call)) return yield* candidate.fetch(target, call);
-        // The archive itself explains best which content it lacks.
+        // Its own error names what is missing.
         yield* store.fetch(target, call);
       },
     }),

@@ -1,13 +1,12 @@
 import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { basename } from 'node:path';
 
-import type { CallOptions } from '../../store.ts';
-import { volumesThere, volumeName } from './volumes.ts';
 import { replaceFile } from '../../disk/atomic-write.ts';
 import { guarded } from '../../disk/errno.ts';
-
-const READ_BYTES = 1024 * 1024;
+import { chunksOf, fileOf } from '../../disk/random-access.ts';
+import type { CallOptions } from '../../store.ts';
+import { volumeName, volumesThere } from './volumes.ts';
 
 export interface ChecksumOptions extends CallOptions {
   /** The archive is in several files. */
@@ -15,9 +14,10 @@ export interface ChecksumOptions extends CallOptions {
 }
 
 /**
- * Writes `path.sha256` beside an archive, a line for each of its files, as `sha256sum` does: `sha256sum -c FILE.sha256` checks it.
+ * Writes `path.sha256` beside an archive, with a line for each of its files, in the format of `sha256sum`:
+ * `sha256sum -c FILE.sha256` checks it.
  *
- * @returns the path of what was written.
+ * @returns the path of the new file.
  */
 export async function writeChecksums(
   path: string,
@@ -34,17 +34,13 @@ export async function writeChecksums(
 }
 
 async function hashFile(path: string, { signal }: CallOptions): Promise<string> {
-  const hash = createHash('sha256');
-  const stream = createReadStream(path, {
-    highWaterMark: READ_BYTES,
-    ...(signal !== undefined && { signal }),
-  });
-  await guarded(
-    'read',
-    path,
-    (async () => {
-      for await (const chunk of stream) hash.update(chunk as Uint8Array);
-    })(),
-  );
-  return hash.digest('hex');
+  const file = await guarded('read', path, open(path, 'r'));
+  try {
+    const { size } = await guarded('read', path, file.stat());
+    const hash = createHash('sha256');
+    for await (const chunk of chunksOf(fileOf(file, path, size), { signal })) hash.update(chunk);
+    return hash.digest('hex');
+  } finally {
+    await file.close();
+  }
 }

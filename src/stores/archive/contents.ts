@@ -1,53 +1,44 @@
 import { LimitExceededError } from '../../bytes.ts';
+import type { RandomAccess } from '../../disk/random-access.ts';
 import { RegiError, type RegiErrorOptions } from '../../errors.ts';
 import { LIMITS } from '../../limits.ts';
 import { algorithmOf, type Digest, encodedOf, isDigest } from '../../oci/digest.ts';
-import { quote } from '../../quote.ts';
+import { quote, quotePath } from '../../quote.ts';
 import type { CallOptions } from '../../store.ts';
-import {
-  indexTar,
-  plainName,
-  type RandomAccess,
-  type TarEntry,
-  type TarIndex,
-} from '../../tar/index-tar.ts';
+import { indexTar, plainName, type TarEntry, type TarIndex } from '../../tar/index-tar.ts';
 import { type LayoutIndex, parseJsonObject, parseLayoutIndex } from '../layout/index-json.ts';
 import { describeNames } from '../not-found.ts';
 import { type ArchiveFileOptions, openArchiveFile } from './file.ts';
 
-/** A tar that is read, and what is in it. */
+/** An open tar with its index. */
 export interface OpenTar {
   readonly path: string;
   readonly file: RandomAccess;
   readonly tar: TarIndex;
 }
 
-/** Where the bytes of a node are. */
-export type StoredContent =
-  | {
-      readonly kind: 'stored';
-      readonly file: RandomAccess;
-      readonly offset: number;
-      readonly size: number;
-    }
-  | { readonly kind: 'made'; readonly bytes: Uint8Array };
+/** The place of a node's bytes. */
+export interface StoredContent {
+  readonly file: RandomAccess;
+  readonly offset: number;
+  /** Bytes. */
+  readonly size: number;
+}
 
-/** The images of an archive, whatever its format is. */
+/** The images of an archive of either format. */
 export interface ArchiveContents {
-  /** `oci`: an image layout. `docker`: what `docker save` wrote before version 25; its manifests are made here. */
+  /** `oci`: an image layout. `docker`: the format of `docker save` before version 25; its manifests are made here. */
   readonly format: 'oci' | 'docker';
   readonly index: LayoutIndex;
   find(digest: Digest): StoredContent | undefined;
 }
 
-/** A tar that holds no images, or holds them in a form that cannot be right. */
-export class InvalidArchiveError extends RegiError {
-  constructor(message: string, options?: RegiErrorOptions) {
-    super('INVALID_ARCHIVE', message, options);
-  }
+/** Makes the error for a tar without images, or with malformed ones. */
+export function invalidArchive(message: string, options?: RegiErrorOptions): RegiError {
+  return new RegiError('INVALID_ARCHIVE', message, options);
 }
 
-/** The folder of the tar that an image layout is in: `` or `name/`; undefined when there is none. */
+/** Returns the folder of an image layout in the tar, such as `` or `name/`; undefined when there is none. */
 export function layoutRoot({ entries }: TarIndex): string | undefined {
   if (entries.has('oci-layout')) return '';
   // `tar cf images.tar folder` packs the folder too.
@@ -57,9 +48,9 @@ export function layoutRoot({ entries }: TarIndex): string | undefined {
 }
 
 /**
- * Reads an image layout in a tar. Blobs may be missing: archives of some platforms, and those that add to another, are like that.
+ * Reads an image layout in a tar. Blobs may be missing, in archives of some platforms, and in incremental ones.
  *
- * @throws {InvalidArchiveError} without index.json, or of another version than 1.0.0.
+ * @throws {RegiError} INVALID_ARCHIVE without index.json, or when the version is not 1.0.0.
  * @see https://github.com/opencontainers/image-spec/blob/v1.1.1/image-layout.md
  */
 export async function readOciContents(
@@ -73,8 +64,8 @@ export async function readOciContents(
   );
   if (marker['imageLayoutVersion'] !== '1.0.0') {
     const found = JSON.stringify(marker['imageLayoutVersion']) ?? 'none';
-    throw new InvalidArchiveError(
-      `Cannot read the archive ${JSON.stringify(open.path)}: expected an image layout of version 1.0.0, found ${found}`,
+    throw invalidArchive(
+      `Cannot read the archive ${quotePath(open.path)}: expected an image layout of version 1.0.0, found ${found}`,
       {
         hint: 'write it again with a tool that makes layouts of version 1.0.0',
       },
@@ -90,9 +81,9 @@ export async function readOciContents(
 }
 
 /**
- * Reads a small file of the tar by the name that it, or another file of the tar, says. It is looked up in the tar and nowhere else.
+ * Reads a small file of the tar. Its name may come from another file of the tar, and is looked up nowhere else.
  *
- * @throws {InvalidArchiveError} when it is not there.
+ * @throws {RegiError} INVALID_ARCHIVE when it is missing.
  * @throws {LimitExceededError} when it is over 4 MiB.
  */
 export async function readMember(
@@ -113,20 +104,18 @@ export async function readMember(
   return bytes.subarray(0, read);
 }
 
-export function missingMember(path: string, name: string): InvalidArchiveError {
-  return new InvalidArchiveError(
-    `Cannot read the archive ${JSON.stringify(path)}: expected the file ${quote(name)} in it, found none`,
-    {
-      hint: 'the archive is not whole; write it again',
-    },
+export function missingMember(path: string, name: string): RegiError {
+  return invalidArchive(
+    `Cannot read the archive ${quotePath(path)}: expected the file ${quote(name)} in it, found none`,
+    { hint: 'the archive is incomplete; write it again' },
   );
 }
 
-/** Says what a tar without images seems to be. */
+/** Makes the error for a tar without images, which names what the tar seems to be. */
 export function noImages(
   { path, tar }: OpenTar,
   format: ArchiveContents['format'] | undefined,
-): InvalidArchiveError {
+): RegiError {
   const names = [
     ...new Set([...tar.entries.keys()].map((name) => plainName(name).split('/')[0] ?? '')),
   ];
@@ -136,45 +125,40 @@ export function noImages(
       : format === 'docker'
         ? 'manifest.json'
         : 'oci-layout or manifest.json';
-  const wanted = `Cannot read the archive ${JSON.stringify(path)}: expected ${member} in it`;
+  const wanted = `Cannot read the archive ${quotePath(path)}: expected ${member} in it`;
   if (names.length === 0)
-    return new InvalidArchiveError(`${wanted}, found an empty tar`, {
+    return invalidArchive(`${wanted}, found an empty tar`, {
       hint: 'write it again; check that the command that wrote it succeeded',
     });
   if (format !== undefined && (names.includes('manifest.json') || names.includes('oci-layout'))) {
-    return new InvalidArchiveError(`${wanted}, found an archive of the other format`, {
-      hint: 'write archive:FILE, which finds out by itself',
+    return invalidArchive(`${wanted}, found an archive of the other format`, {
+      hint: 'use archive:FILE to detect the format',
     });
   }
   if (names.includes('index.json'))
-    return new InvalidArchiveError(`${wanted}, found index.json only`, {
+    return invalidArchive(`${wanted}, found index.json only`, {
       hint: 'pack the oci-layout file of the folder too',
     });
   if (names.includes('repositories'))
-    return new InvalidArchiveError(`${wanted}, found what docker wrote before version 1.10`, {
+    return invalidArchive(`${wanted}, found the format of docker before version 1.10`, {
       hint: 'save the image again with a current docker',
     });
   const isRoot = ['etc', 'usr', 'bin'].every((name) => names.includes(name));
-  return new InvalidArchiveError(
-    `${wanted}, found ${isRoot ? "an image's file system" : 'other files'}`,
-    {
-      hint: isRoot
-        ? 'that is what "docker export" writes; "docker save" writes the image'
-        : describeNames(names).replace('named images', 'files'),
-    },
-  );
+  return invalidArchive(`${wanted}, found ${isRoot ? "an image's file system" : 'other files'}`, {
+    hint: isRoot
+      ? 'that is what "docker export" writes; "docker save" writes the image'
+      : describeNames(names).replace('named images', 'files'),
+  });
 }
 
 export function storedIn(
   { file }: OpenTar,
   entry: TarEntry | undefined,
 ): StoredContent | undefined {
-  return entry === undefined
-    ? undefined
-    : { kind: 'stored', file, offset: entry.offset, size: entry.size };
+  return entry === undefined ? undefined : { file, offset: entry.offset, size: entry.size };
 }
 
-/** Every blob that an image layout in a tar carries, whether anything names it or not. None of other kinds of archives. */
+/** Lists every blob of an image layout in a tar, whether an image needs it or not; no blobs of other archives. */
 export async function* archiveBlobs(
   path: string,
   options: ArchiveFileOptions,
@@ -183,7 +167,7 @@ export async function* archiveBlobs(
   try {
     const tar = await indexTar(file, {
       signal: options.signal,
-      what: `the archive ${JSON.stringify(path)}`,
+      what: `the archive ${quotePath(path)}`,
     });
     const root = layoutRoot(tar);
     if (root === undefined) return;

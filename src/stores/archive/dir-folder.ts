@@ -1,6 +1,8 @@
 import { join } from 'node:path';
 
-import { collectVerified, ContentMismatchError } from '../../bytes.ts';
+import { collectVerified } from '../../bytes.ts';
+import type { OpenFile } from '../../disk/random-access.ts';
+import { openRegular, readRegular, statRegular } from '../../disk/regular-file.ts';
 import { RegiError } from '../../errors.ts';
 import { LIMITS } from '../../limits.ts';
 import type { Descriptor } from '../../oci/descriptor.ts';
@@ -13,44 +15,30 @@ import {
   type Digest,
 } from '../../oci/digest.ts';
 import { parseManifest } from '../../oci/manifest.ts';
+import { quotePath } from '../../quote.ts';
 import type { BlobResolver, Bytes, CallOptions, FetchOptions, Store } from '../../store.ts';
-import { readOnlyPlaceError } from './store.ts';
+import { contentOf } from '../content.ts';
 import { NotInStoreError } from '../not-found.ts';
-import { openRegular, readRegular, statRegular } from '../../disk/regular-file.ts';
-import { guarded } from '../../disk/errno.ts';
+import { readOnlyPlaceError } from './store.ts';
 
 /** One image in a folder, to be read. */
 export type FolderStore = Store & BlobResolver;
 
-/** There is no image at a path in the form that skopeo calls `dir`. */
-class FolderNotFoundError extends RegiError {
-  readonly path: string;
-
-  constructor(path: string) {
-    super(
-      'NOT_FOUND',
-      `Cannot open the folder ${JSON.stringify(path)}: expected the manifest.json that skopeo writes for dir:, found none`,
-      {
-        hint: 'check the path; oci: takes an image layout, archive: a tar',
-      },
-    );
-    this.path = path;
-  }
-}
-
-const CHUNK_BYTES = 1024 * 1024;
-
 /**
- * Opens what skopeo writes for `dir:`, to be read: one image, whose manifest is `manifest.json` and whose other nodes are files
- * named by the digits of their digest. `path` is absolute.
+ * Opens a folder of skopeo's format `dir:`, to be read: one image, whose manifest is `manifest.json` and whose other nodes are
+ * files named by the digits of their digest. `path` is absolute.
  *
- * @throws {FolderNotFoundError} when there is none.
- * @throws {InvalidManifestError} when its manifest is none.
+ * @throws {RegiError} NOT_FOUND when it has no manifest.json, INVALID_MANIFEST when that is no manifest.
  */
 export async function openFolder(path: string, { signal }: CallOptions = {}): Promise<FolderStore> {
   signal?.throwIfAborted();
   const bytes = await readRegular(join(path, 'manifest.json'), LIMITS.manifestBytes);
-  if (bytes === undefined) throw new FolderNotFoundError(path);
+  if (bytes === undefined)
+    throw new RegiError(
+      'NOT_FOUND',
+      `Cannot open the folder ${quotePath(path)}: expected the manifest.json that skopeo writes for dir:, found none`,
+      { hint: 'check the path; oci: takes an image layout, archive: a tar' },
+    );
   const { mediaType } = parseManifest(bytes, undefined);
   return new DirFolder(path, { mediaType, digest: digestOf(bytes), size: bytes.byteLength });
 }
@@ -75,11 +63,9 @@ class DirFolder implements FolderStore {
     const size = (await statRegular(join(this.#path, manifestName(reference))))?.size;
     if (size === undefined || size > LIMITS.manifestBytes) throw this.#missing(reference);
     const unknown = { mediaType: 'application/octet-stream', digest: reference, size };
-    const { mediaType } = parseManifest(
-      await collectVerified(this.fetch(unknown, options), unknown, LIMITS.manifestBytes),
-      undefined,
-    );
-    return { mediaType, digest: reference, size };
+    const content = this.fetch(unknown, options);
+    const bytes = await collectVerified(content, unknown, LIMITS.manifestBytes);
+    return { ...unknown, mediaType: parseManifest(bytes, undefined).mediaType };
   }
 
   async resolveBlob(digest: Digest, { signal }: CallOptions = {}): Promise<Descriptor> {
@@ -89,35 +75,8 @@ class DirFolder implements FolderStore {
     return { mediaType: 'application/octet-stream', digest, size: found.size };
   }
 
-  fetch(target: Descriptor, { signal, offset = 0 }: FetchOptions = {}): Bytes {
-    const open = async (): ReturnType<typeof openRegular> => {
-      const found = await this.#find(target.digest);
-      return found === undefined ? undefined : openRegular(found.path);
-    };
-    const missing = (): NotInStoreError => this.#missing(target.digest);
-    return {
-      async *[Symbol.asyncIterator]() {
-        signal?.throwIfAborted();
-        const file = await open();
-        if (file === undefined) throw missing();
-        try {
-          const buffer = new Uint8Array(Math.min(CHUNK_BYTES, Math.max(target.size - offset, 0)));
-          for (let position = offset; position < target.size;) {
-            signal?.throwIfAborted();
-            const { bytesRead } = await guarded(
-              'read',
-              target.digest,
-              file.read(buffer, 0, Math.min(buffer.byteLength, target.size - position), position),
-            );
-            if (bytesRead === 0) throw new ContentMismatchError(target, `${position} bytes`);
-            position += bytesRead;
-            yield buffer.subarray(0, bytesRead);
-          }
-        } finally {
-          await file.close();
-        }
-      },
-    };
+  fetch(target: Descriptor, options?: FetchOptions): Bytes {
+    return contentOf(target, () => this.#open(target.digest), options);
   }
 
   async exists(target: Descriptor, { signal }: CallOptions = {}): Promise<boolean> {
@@ -131,6 +90,13 @@ class DirFolder implements FolderStore {
 
   async tag(): Promise<void> {
     throw readOnlyPlaceError(this.place);
+  }
+
+  async #open(digest: Digest): Promise<OpenFile> {
+    const found = await this.#find(digest);
+    const file = found === undefined ? undefined : await openRegular(found.path);
+    if (file === undefined) throw this.#missing(digest);
+    return file;
   }
 
   async #find(
@@ -150,12 +116,12 @@ class DirFolder implements FolderStore {
     return new NotInStoreError(
       digest,
       this.place,
-      'the folder is not whole; copy the image there again with "skopeo copy --all"',
+      'the folder is incomplete; copy the image there again with "skopeo copy --all"',
     );
   }
 }
 
-/** Only a parsed digest becomes a path. Digests of other algorithms than sha256 have it before them. */
+/** Only a parsed digest becomes a path. The name of another algorithm than sha256 begins with the algorithm. */
 function blobName(digest: Digest): string {
   const algorithm = algorithmOf(digest);
   return algorithm === 'sha256' ? encodedOf(digest) : `${algorithm}-${encodedOf(digest)}`;

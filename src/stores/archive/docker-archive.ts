@@ -2,19 +2,22 @@ import { createHash } from 'node:crypto';
 
 import * as z from 'zod/mini';
 
+import { chunksOf } from '../../disk/random-access.ts';
+import { tryParseJson } from '../../json.ts';
 import { LIMITS } from '../../limits.ts';
 import { describeIssue } from '../../oci/describe-issue.ts';
 import { toDescriptorJson, type Descriptor } from '../../oci/descriptor.ts';
 import { digestFrom, digestOf, isDigest, type Digest } from '../../oci/digest.ts';
 import { parseImageConfig } from '../../oci/image-config.ts';
 import { MEDIA_TYPE } from '../../oci/media-types.ts';
-import { quote } from '../../quote.ts';
+import { quote, quotePath } from '../../quote.ts';
 import { formatReference, referenceIn, withDefaultTag } from '../../oci/reference.ts';
 import type { CallOptions } from '../../store.ts';
 import { compressionOf, MAGIC_BYTES, type Compression } from '../../tar/decompress.ts';
 import type { TarEntry } from '../../tar/index-tar.ts';
+import { memoryFile } from '../content.ts';
 import {
-  InvalidArchiveError,
+  invalidArchive,
   missingMember,
   readMember,
   storedIn,
@@ -32,13 +35,11 @@ import {
 
 export const DOCKER_MANIFEST = 'manifest.json';
 
-const CHUNK_BYTES = 1024 * 1024;
-
 const LAYER_TYPE = {
   none: 'application/vnd.docker.image.rootfs.diff.tar',
   gzip: 'application/vnd.docker.image.rootfs.diff.tar.gzip',
   zstd: 'application/vnd.docker.image.rootfs.diff.tar.zstd',
-  // There are no types of these. Engines look at the bytes of a "diff.tar", and know both.
+  // These have no types. Engines look at the bytes of a "diff.tar", and know both.
   bzip2: 'application/vnd.docker.image.rootfs.diff.tar',
   xz: 'application/vnd.docker.image.rootfs.diff.tar',
 } as const satisfies Record<Compression, string>;
@@ -54,12 +55,12 @@ const manifestShape = z.array(
 type DockerImage = z.infer<typeof manifestShape>[number];
 
 /**
- * Reads what `docker save` wrote before version 25, and what others write in that format. It holds no manifests: each image gets a
- * docker schema 2 manifest of its config and layers as they are stored, so the same archive gives the same digest each time.
+ * Reads the format of `docker save` before version 25. It holds no manifests: each image gets a docker schema 2 manifest of its
+ * config and layers as they are stored, so the same archive gives the same digest each time.
  *
- * A layer that is not compressed is known by the diff_id that the config has for it, and proved when it is read; others are hashed here.
+ * The digest of an uncompressed layer is its diff_id in the config, which is proved when it is read; others are hashed here.
  *
- * @throws {InvalidArchiveError} when manifest.json is not what it should be, or names what is not in the tar.
+ * @throws {RegiError} INVALID_ARCHIVE when manifest.json is malformed, or names a file that the tar lacks.
  */
 export async function readDockerContents(
   open: OpenTar,
@@ -77,23 +78,19 @@ export async function readDockerContents(
   }
   const json = { ...EMPTY_INDEX.json, manifests: entries };
   const index = parseLayoutIndex(new TextEncoder().encode(JSON.stringify(json)));
-  // The same bound as for an index.json that somebody wrote.
+  // The same limit as for an index.json in an archive.
   formatLayoutIndex(index);
   return { format: 'docker', index, find: (digest) => contents.get(digest) };
 }
 
 function parseManifestJson({ path }: OpenTar, bytes: Uint8Array): readonly DockerImage[] {
-  const action = `Cannot read manifest.json of the archive ${JSON.stringify(path)}`;
-  let json: unknown;
-  try {
-    json = JSON.parse(new TextDecoder().decode(bytes));
-  } catch (cause) {
-    throw new InvalidArchiveError(`${action}: expected JSON`, { cause });
-  }
+  const action = `Cannot read manifest.json of the archive ${quotePath(path)}`;
+  const json = tryParseJson(bytes);
+  if (json === undefined) throw invalidArchive(`${action}: expected JSON`);
   const parsed = manifestShape.safeParse(json);
-  if (!parsed.success) throw new InvalidArchiveError(`${action}: ${describeIssue(parsed.error)}`);
+  if (!parsed.success) throw invalidArchive(`${action}: ${describeIssue(parsed.error)}`);
   if (parsed.data.length > LIMITS.archiveImages)
-    throw new InvalidArchiveError(
+    throw invalidArchive(
       `${action}: expected at most ${LIMITS.archiveImages} images, found ${parsed.data.length}`,
     );
   return parsed.data;
@@ -112,12 +109,12 @@ async function makeManifest(
     digest: digestOf(configBytes),
     size: configBytes.byteLength,
   };
-  contents.set(config.digest, { kind: 'made', bytes: configBytes });
+  contents.set(config.digest, made(configBytes));
   const diffIds = parseImageConfig(configBytes)?.diffIds ?? [];
   const names = Layers ?? [];
   if (diffIds.length !== names.length) {
-    throw new InvalidArchiveError(
-      `Cannot read the archive ${JSON.stringify(open.path)}: expected as many layers as ${quote(Config)} has diff_ids (${diffIds.length}), found ${names.length}`,
+    throw invalidArchive(
+      `Cannot read the archive ${quotePath(open.path)}: expected as many layers as ${quote(Config)} has diff_ids (${diffIds.length}), found ${names.length}`,
       { hint: 'the archive is damaged; write it again' },
     );
   }
@@ -131,22 +128,26 @@ async function makeManifest(
   };
   const bytes = new TextEncoder().encode(JSON.stringify(manifest));
   const digest = digestOf(bytes);
-  contents.set(digest, { kind: 'made', bytes });
+  contents.set(digest, made(bytes));
   return { mediaType: MEDIA_TYPE.dockerManifest, digest, size: bytes.byteLength };
 }
 
-/** Docker's own annotations for the same names, so that both formats are looked up alike. */
+function made(bytes: Uint8Array): StoredContent {
+  return { file: memoryFile(bytes), offset: 0, size: bytes.byteLength };
+}
+
+/** Returns the names as the annotations of docker's image layouts, so that both formats are looked up alike. */
 function namesOf({ RepoTags }: DockerImage): readonly Readonly<Record<string, string>>[] {
   return (RepoTags ?? []).map((name) => {
     const named = referenceIn(name);
     const reference = named && withDefaultTag(named);
-    // A name that is no reference stays what it is: it is shown, and never used as one.
+    // A name that is no reference is only shown.
     if (reference?.tag === undefined) return { [REF_NAME]: name };
     return { [REF_NAME]: reference.tag, [IMAGE_NAME]: formatReference(reference) };
   });
 }
 
-/** Several names may be one file: each is read once. */
+/** Reads each layer once, although several names may be one file. */
 class LayerReader {
   readonly #open: OpenTar;
   readonly #contents: Map<Digest, StoredContent>;
@@ -180,19 +181,18 @@ class LayerReader {
   }
 
   async #hash({ offset, size }: TarEntry): Promise<Digest> {
+    const { file, path } = this.#open;
     const hash = createHash('sha256');
-    const buffer = new Uint8Array(Math.min(CHUNK_BYTES, size));
-    for (let at = 0; at < size;) {
-      this.#options.signal?.throwIfAborted();
-      const piece = buffer.subarray(0, Math.min(buffer.byteLength, size - at));
-      const read = await this.#open.file.read(piece, offset + at);
-      if (read === 0)
-        throw new InvalidArchiveError(
-          `Cannot read the archive ${JSON.stringify(this.#open.path)}: it became shorter while it was read`,
-        );
-      hash.update(piece.subarray(0, read));
-      at += read;
+    let hashed = 0;
+    const range = { from: offset, to: offset + size, signal: this.#options.signal };
+    for await (const chunk of chunksOf(file, range)) {
+      hash.update(chunk);
+      hashed += chunk.byteLength;
     }
+    if (hashed < size)
+      throw invalidArchive(
+        `Cannot read the archive ${quotePath(path)}: it became shorter while it was read`,
+      );
     return digestFrom(hash, 'sha256');
   }
 }

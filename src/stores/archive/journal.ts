@@ -1,25 +1,25 @@
 import { createHash } from 'node:crypto';
 import { open, rm, type FileHandle } from 'node:fs/promises';
 
-import type { ArchivePlan } from '../../tar/archive-target.ts';
-import { readRegular } from '../../disk/regular-file.ts';
 import { guarded } from '../../disk/errno.ts';
+import { readRegular } from '../../disk/regular-file.ts';
+import type { ArchivePlan } from '../../tar/archive-target.ts';
 
 /** A journal has a line per part and per `STEP_BYTES` of a part. */
 const JOURNAL_BYTES = 256 * 1024 * 1024;
-/** How often it is noted how far a part has come: so much is fetched again at most. */
+/** Bytes of a part between two notes: at most so many are fetched again. */
 export const STEP_BYTES = 512 * 1024;
 
 export interface JournalStart {
-  /** What `read()` gave. */
+  /** The result of `read()`. */
   readonly written: ReadonlyMap<number, number> | undefined;
-  /** Bytes of each file of an archive in several. */
+  /** Bytes of each file, when there are several. */
   readonly volumeBytes?: number | undefined;
 }
 
 /**
- * What is known to have been written of an archive: of each part, by its number in the plan, how many bytes. It is a hint of where to
- * look and proves nothing; every byte is hashed again before it counts.
+ * The progress of an unfinished archive: the bytes written of each part, by its number in the plan. It is a mere hint: every byte is
+ * hashed again before it counts.
  */
 export class ArchiveJournal {
   readonly #path: string;
@@ -33,9 +33,9 @@ export class ArchiveJournal {
   }
 
   /**
-   * What an earlier run of the very same plan has noted; undefined when there was none.
+   * Reads the journal of an earlier run of the same plan; undefined when there is none.
    *
-   * @throws {UnsafeFileError} when a link or device is in its place.
+   * @throws {RegiError} REFUSED when it is a link or device.
    */
   static async read(
     path: string,
@@ -55,23 +55,17 @@ export class ArchiveJournal {
     return written;
   }
 
-  /** Goes on with a journal, or begins it. */
+  /** Resumes a journal, or begins it. */
   static async open(
     path: string,
     plan: ArchivePlan,
     { written, volumeBytes }: JournalStart,
   ): Promise<ArchiveJournal> {
-    const file = await guarded(
-      'write',
-      path,
-      open(path, written === undefined ? 'wx' : 'a', 0o666),
-    );
-    // Behind a line that was cut.
-    await guarded(
-      'write',
-      path,
-      file.appendFile(written === undefined ? `${headOf(plan, volumeBytes)}\n` : '\n'),
-    );
+    const isNew = written === undefined;
+    const file = await guarded('write', path, open(path, isNew ? 'wx' : 'a', 0o666));
+    // The newline ends a line that was cut.
+    const start = isNew ? `${headOf(plan, volumeBytes)}\n` : '\n';
+    await guarded('write', path, file.appendFile(start));
     return new ArchiveJournal(path, file, written ?? new Map());
   }
 
@@ -92,7 +86,7 @@ export class ArchiveJournal {
   }
 }
 
-/** Two plans with one head have every byte in common, and the files that it is written to. */
+/** Two plans with one head have every byte in common, and the same output files. */
 function headOf({ files, size }: ArchivePlan, volumeBytes: number | undefined): string {
   const hash = createHash('sha256');
   for (const { file, header } of files) {

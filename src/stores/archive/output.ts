@@ -2,13 +2,13 @@ import { constants } from 'node:fs';
 import { lstat, open, rename, rm, type FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
-import { RegiError } from '../../errors.ts';
-import { unfinishedName, volumeName, volumeNames, volumesThere } from './volumes.ts';
 import { syncFolder } from '../../disk/atomic-write.ts';
+import { errnoOf, guarded, ifPresent } from '../../disk/errno.ts';
+import { fill, writeAt } from '../../disk/random-access.ts';
 import { statRegular } from '../../disk/regular-file.ts';
-import { guarded, ifPresent, StorageError } from '../../disk/errno.ts';
-
-const SPLIT_HINT = 'write it in parts with --split 4G, or choose another file system';
+import { RegiError } from '../../errors.ts';
+import { quotePath } from '../../quote.ts';
+import { unfinishedName, volumeName, volumeNames, volumesThere } from './volumes.ts';
 
 export interface OutputOptions {
   /** Bytes of the whole archive. */
@@ -17,7 +17,22 @@ export interface OutputOptions {
   readonly volumeBytes: number | undefined;
 }
 
-/** The file, or files, that an archive is written to, beside their final names until all is there. */
+interface UnfinishedFile {
+  readonly path: string;
+  /** Bytes. */
+  readonly size: number;
+}
+
+/** The part of a write or read that goes to one file. */
+interface Piece {
+  readonly file: FileHandle;
+  readonly name: string;
+  /** Position in the file. */
+  readonly offset: number;
+  readonly bytes: Uint8Array;
+}
+
+/** The file, or files, that an archive is written to, beside their final names until they are complete. */
 export class ArchiveOutput {
   readonly #path: string;
   readonly #size: number;
@@ -35,34 +50,29 @@ export class ArchiveOutput {
     this.#files = files;
   }
 
-  /** Whether an earlier run has left something to go on with. @throws {UnsafeFileError} when it is no plain file. */
+  /** Returns whether an earlier run left files to resume. @throws {RegiError} REFUSED when the first is no plain file. */
   static async isThere(path: string, { volumeBytes }: OutputOptions): Promise<boolean> {
     return (await statRegular(unfinishedName(path, 1, volumeBytes))) !== undefined;
   }
 
-  /** What earlier runs have left, of one file or several. */
-  static async unfinished(
-    path: string,
-  ): Promise<readonly { readonly path: string; readonly size: number }[]> {
-    const numbers = await volumesThere(`${path}.part`);
-    const files: { readonly path: string; readonly size: number }[] = [];
-    for (const name of [
-      `${path}.part`,
-      ...numbers.map((number) => volumeName(`${path}.part`, number)),
-    ]) {
+  /** Lists the unfinished files of earlier runs, of one file or several. */
+  static async unfinished(path: string): Promise<readonly UnfinishedFile[]> {
+    const part = `${path}.part`;
+    const volumes = (await volumesThere(part)).map((number) => volumeName(part, number));
+    const files: UnfinishedFile[] = [];
+    for (const name of [part, ...volumes]) {
       const stats = await ifPresent('read', name, lstat(name));
       if (stats !== undefined) files.push({ path: name, size: stats.size });
     }
     return files;
   }
 
-  /** Removes what earlier runs have left. */
+  /** Removes the unfinished files of earlier runs. */
   static async discard(path: string): Promise<void> {
-    for (const { path: name } of await ArchiveOutput.unfinished(path))
-      await guarded('remove', name, rm(name, { force: true }));
+    for (const file of await ArchiveOutput.unfinished(path)) await remove(file.path);
   }
 
-  /** @param isNew nothing is to be there; a link that is put there meanwhile is not followed. */
+  /** @param isNew creates every file; a link that another process puts there meanwhile is not followed. */
   static async open(path: string, options: OutputOptions, isNew: boolean): Promise<ArchiveOutput> {
     const files: FileHandle[] = [];
     const exclusive = constants.O_RDWR + constants.O_CREAT + constants.O_EXCL;
@@ -82,48 +92,40 @@ export class ArchiveOutput {
   }
 
   async write(bytes: Uint8Array, position: number): Promise<void> {
-    for (let done = 0; done < bytes.byteLength;) {
-      const { file, name, offset, left } = this.#at(position + done);
-      const wanted = Math.min(bytes.byteLength - done, left);
-      done += (await this.#fitting(name, file.write(bytes, done, wanted, offset))).bytesWritten;
-    }
+    for (const piece of this.#pieces(bytes, position))
+      await this.#fitting(writeAt(piece.file, piece.name, piece.bytes, piece.offset));
   }
 
-  /** Fills `buffer`, and says how much of it: less only where nobody wrote yet. */
+  /** Fills `buffer`, and returns the number of bytes read: fewer only where nothing was written yet. */
   async read(buffer: Uint8Array, position: number): Promise<number> {
     let done = 0;
-    while (done < buffer.byteLength) {
-      const { file, name, offset, left } = this.#at(position + done);
-      const { bytesRead } = await guarded(
-        'read',
-        name,
-        file.read(buffer, done, Math.min(buffer.byteLength - done, left), offset),
-      );
-      if (bytesRead === 0) break;
-      done += bytesRead;
+    for (const { file, name, offset, bytes } of this.#pieces(buffer, position)) {
+      const read = await fill(file, name, bytes, offset);
+      done += read;
+      if (read < bytes.byteLength) break;
     }
     return done;
   }
 
-  /** Puts the archive in its place. Of several files the first comes last: without it nothing is an archive. */
+  /** Moves the archive to its final name. Of several files the first comes last: without it, the others are no archive. */
   async finish(): Promise<void> {
-    const names = volumeNames(this.#path, this.#size, this.#volumeBytes);
+    const volumeBytes = this.#volumeBytes;
     for (const [at, file] of this.#files.entries()) {
       const name = this.#nameOf(at);
-      // Paddings and the end are zeros, which is what a file is made of where nobody wrote.
-      const bytes =
-        this.#volumeBytes === undefined
-          ? this.#size
-          : Math.min(this.#volumeBytes, this.#size - at * this.#volumeBytes);
-      await this.#fitting(name, file.truncate(bytes));
+      // Paddings and the end are zeros, and so is a file where nothing was written.
+      const left = this.#size - at * (volumeBytes ?? 0);
+      const sizing = guarded('write', name, file.truncate(Math.min(volumeBytes ?? left, left)));
+      await this.#fitting(sizing);
       await guarded('write', name, file.sync());
     }
-    if (this.#volumeBytes !== undefined) await this.#removeOld();
+    if (volumeBytes !== undefined)
+      for (const number of await volumesThere(this.#path))
+        await remove(volumeName(this.#path, number));
+    const names = volumeNames(this.#path, this.#size, volumeBytes);
     for (const [at, name] of [...names.entries()].toReversed())
       await guarded('write', name, rename(this.#nameOf(at), name));
-    // What had the name before is replaced, and would be read in place of the volumes.
-    if (this.#volumeBytes !== undefined)
-      await guarded('remove', this.#path, rm(this.#path, { force: true }));
+    // A file of the plain name would be read in place of the volumes.
+    if (volumeBytes !== undefined) await remove(this.#path);
     await syncFolder(dirname(this.#path));
   }
 
@@ -131,49 +133,43 @@ export class ArchiveOutput {
     await Promise.all(this.#files.map((file) => file.close()));
   }
 
-  async #removeOld(): Promise<void> {
-    for (const number of await volumesThere(this.#path)) {
-      const name = volumeName(this.#path, number);
-      await guarded('remove', name, rm(name, { force: true }));
-    }
-  }
-
   #nameOf(at: number): string {
     return unfinishedName(this.#path, at + 1, this.#volumeBytes);
   }
 
-  #at(position: number): {
-    readonly file: FileHandle;
-    readonly name: string;
-    readonly offset: number;
-    readonly left: number;
-  } {
-    const volume = this.#volumeBytes === undefined ? 0 : Math.floor(position / this.#volumeBytes);
-    const start = volume * (this.#volumeBytes ?? 0);
-    const file = this.#files[volume];
-    if (file === undefined)
-      throw new RangeError(`Cannot use byte ${position} of an archive of ${this.#size}`);
-    return {
-      file,
-      name: this.#nameOf(volume),
-      offset: position - start,
-      left: (this.#volumeBytes ?? Number.MAX_SAFE_INTEGER) - (position - start),
-    };
+  *#pieces(bytes: Uint8Array, position: number): Iterable<Piece> {
+    const volumeBytes = this.#volumeBytes ?? Number.MAX_SAFE_INTEGER;
+    for (let done = 0; done < bytes.byteLength;) {
+      const at = Math.floor((position + done) / volumeBytes);
+      const file = this.#files[at];
+      if (file === undefined)
+        throw new RangeError(
+          `Cannot use byte ${position + done} of an archive of ${this.#size} bytes`,
+        );
+      const offset = position + done - at * volumeBytes;
+      const piece = bytes.subarray(done, done + volumeBytes - offset);
+      yield { file, name: this.#nameOf(at), offset, bytes: piece };
+      done += piece.byteLength;
+    }
   }
 
-  async #fitting<T>(name: string, operation: Promise<T>): Promise<T> {
+  async #fitting(operation: Promise<void>): Promise<void> {
     try {
-      return await guarded('write', name, operation);
+      await operation;
     } catch (error) {
-      if (!(error instanceof StorageError) || error.errno !== 'EFBIG') throw error;
+      if (errnoOf(error) !== 'EFBIG') throw error;
       throw new RegiError(
         'STORAGE_FAILED',
-        `Cannot write ${JSON.stringify(this.#path)}: ${this.#size} bytes are more than a file may have there`,
-        {
-          hint: SPLIT_HINT,
-          cause: error,
-        },
+        `Cannot write ${quotePath(this.#path)}: its file system holds no file of ${this.#size} bytes`,
+        { hint: SPLIT_HINT, cause: error },
       );
     }
   }
+}
+
+/** The hint where a file system holds no file of the archive's size. */
+export const SPLIT_HINT = 'write it in parts with --split 4G, or choose another file system';
+
+async function remove(path: string): Promise<void> {
+  await guarded('remove', path, rm(path, { force: true }));
 }

@@ -1,12 +1,14 @@
 import { collectVerified, ContentMismatchError } from '../../bytes.ts';
+import type { OpenFile } from '../../disk/random-access.ts';
 import { RegiError } from '../../errors.ts';
 import { LIMITS } from '../../limits.ts';
 import type { Descriptor } from '../../oci/descriptor.ts';
 import type { Digest } from '../../oci/digest.ts';
-import { manifestTypeOf, parseManifest } from '../../oci/manifest.ts';
+import { parseManifest } from '../../oci/manifest.ts';
 import { isIndexType } from '../../oci/media-types.ts';
 import { formatPlatform } from '../../oci/platform.ts';
 import { formatReference, referenceIn, withDefaultTag } from '../../oci/reference.ts';
+import { quotePath } from '../../quote.ts';
 import type {
   BlobResolver,
   Bytes,
@@ -17,112 +19,86 @@ import type {
   Store,
   TagLister,
 } from '../../store.ts';
-import type { ArchiveContents } from './contents.ts';
+import { contentOf } from '../content.ts';
+import { listReferrers } from '../layout/graph.ts';
 import {
-  descriptorOf,
   digestIn,
   entriesNamed,
-  namesOf,
-  usable,
   type LayoutEntry,
   type LayoutIndex,
+  namesOf,
+  usable,
 } from '../layout/index-json.ts';
-import { readReferrer, walkReferrers } from '../layout/referrers.ts';
+import { imageEntries, onlyImage, resolveDigest } from '../layout/resolve.ts';
 import { describeNames, NotInStoreError } from '../not-found.ts';
-import { AmbiguousReferenceError } from '../layout/oci-layout.ts';
+import type { ArchiveContents } from './contents.ts';
 
-/** A store that is read only: writing to it is refused. */
+/** A store whose `push` and `tag` are refused. */
 export type ReadOnlyStore = Store & BlobResolver & TagLister & ReferrerLister;
 
-/** An archive or folder that is read, and cannot be changed in place. */
+/** Makes the error for a write to an archive or folder, which cannot be changed in place. */
 export function readOnlyPlaceError(place: string): RegiError {
-  return new RegiError(
-    'UNSUPPORTED',
-    `Cannot write into ${JSON.stringify(place)}: it is read only`,
-    {
-      hint: 'copy to another file: archive:NEW, or to a folder: oci:DIR',
-    },
-  );
+  return new RegiError('UNSUPPORTED', `Cannot write into ${quotePath(place)}: it is read-only`, {
+    hint: 'copy to another file: archive:NEW, or to a folder: oci:DIR',
+  });
 }
 
 export interface ArchiveStoreOptions {
   readonly place: string;
   readonly repository: string;
   readonly contents: ArchiveContents;
-  /** The names of this repository; those of `contents` are of all. */
+  /** The names of this repository; `contents.index` has those of all. */
   readonly index: LayoutIndex;
-  /** Told, once a name, what an image lacks. */
+  /** Called once an image that lacks platforms. */
   readonly onNotice?: ((message: string, hint?: string) => void) | undefined;
 }
 
-const CHUNK_BYTES = 1024 * 1024;
-/** Tags that name the signatures or referrers of an image, not an image (distribution-spec 1.1, "Referrers Tag Schema"; cosign). */
-const REFERRERS_TAG = /^sha(?:256|512)-[0-9a-f]{64,128}(?:\.\w+)?$/;
-
-/** The images of an archive, read where they are. */
+/** The images of an archive, read in place. */
 export class ArchiveStore implements ReadOnlyStore {
   readonly place: string;
   readonly repository: string;
-  readonly #options: ArchiveStoreOptions;
-  readonly #told = new Set<Digest>();
+  readonly #contents: ArchiveContents;
+  readonly #index: LayoutIndex;
+  readonly #onNotice: ArchiveStoreOptions['onNotice'];
+  readonly #noticed = new Set<Digest>();
 
-  constructor(options: ArchiveStoreOptions) {
-    this.place = options.place;
-    this.repository = options.repository;
-    this.#options = options;
+  constructor({ place, repository, contents, index, onNotice }: ArchiveStoreOptions) {
+    this.place = place;
+    this.repository = repository;
+    this.#contents = contents;
+    this.#index = index;
+    this.#onNotice = onNotice;
   }
 
   /**
-   * What a name, or a digest, means. Of an index that lists many platforms and whose archive carries one (docker save writes such)
-   * a name means that one, and it is said; the digest of the index still means the index.
+   * Resolves a name or digest. A name of an index of many platforms, of which the archive carries one, resolves to that one, with
+   * a notice (docker save writes such archives). The digest of the index resolves to the index.
    */
   async resolve(reference: string, options: CallOptions = {}): Promise<Descriptor> {
     options.signal?.throwIfAborted();
     const digest = digestIn(reference);
-    if (digest !== undefined) return this.#resolveDigest(digest, options);
-    const entry = reference === '' ? await this.#onlyEntry(options) : this.#entryNamed(reference);
-    return this.#carried(descriptorOf(entry), options);
+    const found =
+      digest === undefined
+        ? onlyImage(await this.#entries(reference, options), this.#index, reference, this.place)
+        : await resolveDigest(this, this.#contents.index, digest, options);
+    if (found === undefined) throw this.#missing(reference);
+    return digest === undefined ? this.#carried(found, options) : found;
   }
 
   async resolveBlob(digest: Digest, { signal }: CallOptions = {}): Promise<Descriptor> {
     signal?.throwIfAborted();
-    const size = this.#sizeOf(digest);
+    const size = this.sizeOf(digest);
     if (size === undefined) throw this.#missing(digest);
     return { mediaType: 'application/octet-stream', digest, size };
   }
 
-  fetch(target: Descriptor, { signal, offset = 0 }: FetchOptions = {}): Bytes {
-    const { contents } = this.#options;
-    const missing = (): NotInStoreError => this.#absent(target.digest);
-    return {
-      async *[Symbol.asyncIterator]() {
-        signal?.throwIfAborted();
-        const found = contents.find(target.digest);
-        if (found === undefined) throw missing();
-        if (found.kind === 'made') {
-          // A copy: what the reader writes into a chunk stays its own affair.
-          if (offset < found.bytes.byteLength) yield new Uint8Array(found.bytes.subarray(offset));
-          return;
-        }
-        if (found.size < target.size) throw new ContentMismatchError(target, `${found.size} bytes`);
-        const buffer = new Uint8Array(Math.min(CHUNK_BYTES, Math.max(target.size - offset, 0)));
-        for (let position = offset; position < target.size;) {
-          signal?.throwIfAborted();
-          const read = await found.file.read(
-            buffer.subarray(0, Math.min(buffer.byteLength, target.size - position)),
-            found.offset + position,
-          );
-          if (read === 0) throw new ContentMismatchError(target, `${position} bytes`);
-          position += read;
-          yield buffer.subarray(0, read);
-        }
-      },
-    };
+  fetch(target: Descriptor, options?: FetchOptions): Bytes {
+    return contentOf(target, () => this.#open(target), options);
   }
 
   async exists(target: Descriptor, { signal }: CallOptions = {}): Promise<boolean> {
     signal?.throwIfAborted();
-    return this.#sizeOf(target.digest) === target.size;
+    return this.sizeOf(target.digest) === target.size;
   }
 
   async push(): Promise<void> {
@@ -134,118 +110,74 @@ export class ArchiveStore implements ReadOnlyStore {
   }
 
   async *listTags({ signal }: CallOptions = {}): AsyncIterable<string> {
-    for (const name of namesOf(this.#options.index)) {
+    for (const name of namesOf(this.#index)) {
       signal?.throwIfAborted();
       yield name;
     }
   }
 
-  async *listReferrers(
-    target: Descriptor,
-    { signal, artifactType }: ReferrerOptions = {},
-  ): AsyncIterable<Descriptor> {
-    for await (const referrer of walkReferrers(this, usable(this.#options.contents.index.entries), {
-      signal,
-    })) {
-      if (referrer.subject !== target.digest) continue;
-      if (artifactType === undefined || referrer.descriptor.artifactType === artifactType)
-        yield referrer.descriptor;
-    }
+  listReferrers(target: Descriptor, options?: ReferrerOptions): AsyncIterable<Descriptor> {
+    return listReferrers(this, usable(this.#contents.index.entries), target, options);
   }
 
-  #entryNamed(reference: string): LayoutEntry {
-    const { index } = this.#options;
-    const found = entriesNamed(index, reference);
-    const entries =
-      found.length > 0 ? found : entriesNamed(index, fullName(reference) ?? reference);
-    const [entry] = entries;
-    if (entry === undefined) throw this.#missing(reference);
-    if (entries.some((other) => other.digest !== entry.digest))
-      throw new AmbiguousReferenceError(reference, this.place, namesOf({ ...index, entries }));
-    return entry;
+  /** Returns the size of a blob in bytes; undefined when it is missing. */
+  sizeOf(digest: Digest): number | undefined {
+    return this.#contents.find(digest)?.size;
   }
 
-  async #onlyEntry(options: CallOptions): Promise<LayoutEntry> {
-    const { index } = this.#options;
-    const named = index.entries.filter(
-      ({ refName }) => refName === undefined || !REFERRERS_TAG.test(refName),
-    );
-    const distinct = [...new Map(named.map((entry) => [entry.digest, entry])).values()];
-    const [first] = distinct;
-    if (first === undefined) throw this.#missing('');
-    if (distinct.length === 1) return first;
-    const images: LayoutEntry[] = [];
-    for (const entry of distinct)
-      if ((await readReferrer(this, descriptorOf(entry), options)) === undefined)
-        images.push(entry);
-    const [only] = images;
-    if (only === undefined || images.length > 1)
-      throw new AmbiguousReferenceError('', this.place, namesOf(index));
-    return only;
+  #open(target: Descriptor): OpenFile {
+    const found = this.#contents.find(target.digest);
+    if (found === undefined)
+      throw new NotInStoreError(
+        target.digest,
+        this.place,
+        'the archive lists it without its content; name its platforms with --platform, or write the archive again',
+      );
+    const { file, offset, size } = found;
+    if (size < target.size) throw new ContentMismatchError(target, `${size} bytes`);
+    return {
+      size,
+      read: (buffer, position) => file.read(buffer, offset + position),
+      close: async () => undefined,
+    };
   }
 
-  async #resolveDigest(digest: Digest, options: CallOptions): Promise<Descriptor> {
-    const entry = this.#options.contents.index.entries.find(
-      (candidate) => candidate.digest === digest,
-    );
-    if (entry !== undefined) return descriptorOf(entry);
-    const size = this.#sizeOf(digest);
-    // A blob over the limit is no manifest, whatever is in it.
-    if (size === undefined || size > LIMITS.manifestBytes) throw this.#missing(digest);
-    const unknown = { mediaType: 'application/octet-stream', digest, size };
-    const mediaType = manifestTypeOf(
-      await collectVerified(this.fetch(unknown, options), unknown, LIMITS.manifestBytes),
-    );
-    if (mediaType === undefined) throw this.#missing(digest);
-    return { mediaType, digest, size };
+  async #entries(reference: string, options: CallOptions): Promise<readonly LayoutEntry[]> {
+    if (reference === '') return imageEntries(this, this.#index, options);
+    const found = entriesNamed(this.#index, reference);
+    return found.length > 0 ? found : entriesNamed(this.#index, fullName(reference) ?? reference);
   }
 
   async #carried(root: Descriptor, options: CallOptions): Promise<Descriptor> {
     if (!isIndexType(root.mediaType) || !(await this.exists(root, options))) return root;
-    const manifest = parseManifest(
-      await collectVerified(this.fetch(root, options), root, LIMITS.manifestBytes),
-      root.mediaType,
-    );
+    const bytes = await collectVerified(this.fetch(root, options), root, LIMITS.manifestBytes);
+    const manifest = parseManifest(bytes, root.mediaType);
     if (manifest.kind !== 'index') return root;
     const images = manifest.manifests.filter((entry) => entry.platform?.os !== 'unknown');
-    const carried = images.filter((entry) => this.#sizeOf(entry.digest) === entry.size);
+    const carried = images.filter((entry) => this.sizeOf(entry.digest) === entry.size);
     const [only] = carried;
     if (only === undefined || carried.length > 1 || images.length === 1) return root;
+    this.#notice(root.digest, images.length, only);
     const { mediaType, digest, size } = only;
-    this.#tell(root.digest, images.length, only);
     return { mediaType, digest, size };
   }
 
-  #tell(root: Digest, listed: number, { platform }: Descriptor): void {
-    if (this.#told.has(root)) return;
-    this.#told.add(root);
+  #notice(root: Digest, listed: number, { platform }: Descriptor): void {
+    if (this.#noticed.has(root)) return;
+    this.#noticed.add(root);
     const name = platform === undefined ? 'one' : formatPlatform(platform);
-    this.#options.onNotice?.(
-      `The archive lists ${listed} platforms and carries ${name} only, so the image is that one`,
+    this.#onNotice?.(
+      `The archive lists ${listed} platforms and carries only ${name}, so the image is that one`,
       `the whole image has the digest ${root}`,
     );
   }
 
-  #sizeOf(digest: Digest): number | undefined {
-    const found = this.#options.contents.find(digest);
-    if (found === undefined) return undefined;
-    return found.kind === 'made' ? found.bytes.byteLength : found.size;
-  }
-
   #missing(reference: string): NotInStoreError {
-    return new NotInStoreError(reference, this.place, describeNames(namesOf(this.#options.index)));
-  }
-
-  #absent(digest: Digest): NotInStoreError {
-    return new NotInStoreError(
-      digest,
-      this.place,
-      'the archive lists it and does not carry it; name the platforms it has with --platform, or write the archive again',
-    );
+    return new NotInStoreError(reference, this.place, describeNames(namesOf(this.#index)));
   }
 }
 
-/** `alpine:3` as archives have it: `docker.io/library/alpine:3`. */
+/** Expands `alpine:3` to the name in archives: `docker.io/library/alpine:3`. */
 function fullName(reference: string): string | undefined {
   const parsed = referenceIn(reference);
   return parsed && formatReference(withDefaultTag(parsed));

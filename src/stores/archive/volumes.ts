@@ -1,31 +1,26 @@
-import { open, readdir, type FileHandle } from 'node:fs/promises';
+import { open, readdir } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
 
-import { RegiError } from '../../errors.ts';
-import type { ArchiveFile } from './file.ts';
 import { guarded, ifPresent } from '../../disk/errno.ts';
+import { fileOf, type OpenFile } from '../../disk/random-access.ts';
+import { RegiError } from '../../errors.ts';
+import { quotePath } from '../../quote.ts';
 
-/** More than the names of volumes count. */
-export const MAX_VOLUMES = 999;
-
-/** An archive in several files of which one is missing or cut. */
-class MissingVolumeError extends RegiError {
-  readonly path: string;
-
-  constructor(path: string, code: 'NOT_FOUND' | 'INVALID_ARCHIVE', problem: string) {
-    super(code, `Cannot open the archive ${JSON.stringify(path)}: ${problem}`, {
-      hint: 'copy all its files FILE.001, FILE.002, … here, whole',
-    });
-    this.path = path;
-  }
+/** An open archive. */
+export interface ArchiveFile extends OpenFile {
+  /** The number of its files, when there are several. */
+  readonly volumes?: number | undefined;
 }
 
-/** `images.tar.001` for the first: what is written in several files. */
+/** The names of volumes have no larger number. */
+export const MAX_VOLUMES = 999;
+
+/** Returns the name of one of several files: `images.tar.001` for the first. */
 export function volumeName(path: string, number: number): string {
   return `${path}.${String(number).padStart(3, '0')}`;
 }
 
-/** The files that an archive of `size` bytes is written to. */
+/** Returns the names of the files that an archive of `size` bytes is written to. */
 export function volumeNames(
   path: string,
   size: number,
@@ -35,7 +30,16 @@ export function volumeNames(
   return Array.from({ length: Math.ceil(size / volumeBytes) }, (_, at) => volumeName(path, at + 1));
 }
 
-/** The volumes that are there, by their numbers, whatever is missing between them. */
+/** Returns the name of an unfinished volume. */
+export function unfinishedName(
+  path: string,
+  number: number,
+  volumeBytes: number | undefined,
+): string {
+  return volumeBytes === undefined ? `${path}.part` : volumeName(`${path}.part`, number);
+}
+
+/** Lists the numbers of existing volumes in order, with the gaps between them. */
 export async function volumesThere(path: string): Promise<readonly number[]> {
   const names = await ifPresent('read', dirname(path), readdir(dirname(path)));
   const own = basename(path);
@@ -47,9 +51,9 @@ export async function volumesThere(path: string): Promise<readonly number[]> {
 }
 
 /**
- * Opens an archive that is in several files. `path` is the name without a number, or that of any of them.
+ * Opens an archive of several files; undefined when there are none. `path` is the name without a number, or that of any of them.
  *
- * @throws {MissingVolumeError} when the first or one between them is missing, or is not as large as the others. Undefined when there are none.
+ * @throws {RegiError} NOT_FOUND when a file before the last is missing, INVALID_ARCHIVE when one is smaller than the others.
  */
 export async function openVolumes(path: string): Promise<ArchiveFile | undefined> {
   const own = await volumesThere(path);
@@ -58,53 +62,45 @@ export async function openVolumes(path: string): Promise<ArchiveFile | undefined
   const numbers = base === path ? own : await volumesThere(base);
   // A single file may have a number for its own reasons.
   if (base !== path && numbers[0] !== 1) return undefined;
-  for (const [at, number] of numbers.entries()) {
-    const wanted = at + 1;
-    if (number !== wanted)
-      throw new MissingVolumeError(
-        base,
-        'NOT_FOUND',
-        `expected ${JSON.stringify(basename(volumeName(base, wanted)))}, found none`,
-      );
-  }
+  const missing = numbers.findIndex((number, at) => number !== at + 1);
+  if (missing >= 0)
+    throw incomplete(
+      base,
+      'NOT_FOUND',
+      `expected ${quotePath(basename(volumeName(base, missing + 1)))}, found none`,
+    );
   return openAll(base, numbers);
 }
 
 interface Volume {
-  readonly handle: FileHandle;
-  readonly path: string;
+  readonly file: OpenFile;
   readonly start: number;
-  readonly size: number;
 }
 
 async function openAll(base: string, numbers: readonly number[]): Promise<ArchiveFile> {
   const volumes: Volume[] = [];
   const close = async (): Promise<void> =>
-    void (await Promise.all(volumes.map(({ handle }) => handle.close())));
+    void (await Promise.all(volumes.map(({ file }) => file.close())));
   try {
     let start = 0;
     for (const number of numbers) {
       const path = volumeName(base, number);
       const handle = await guarded('open', path, open(path, 'r'));
       const { size } = await guarded('read', path, handle.stat());
-      volumes.push({ handle, path, start, size });
+      volumes.push({ file: fileOf(handle, path, size), start });
       start += size;
     }
-    const [first] = volumes;
-    const cut = volumes.slice(0, -1).find(({ size }) => size !== first?.size);
-    if (cut !== undefined) {
-      throw new MissingVolumeError(
+    const [first, ...others] = volumes.map(({ file }) => file.size);
+    const cut = others.slice(0, -1).findIndex((size) => size !== first);
+    if (cut >= 0)
+      throw incomplete(
         base,
         'INVALID_ARCHIVE',
-        `expected ${first?.size} bytes in ${JSON.stringify(basename(cut.path))}, found ${cut.size}`,
+        `expected ${first} bytes in ${quotePath(basename(volumeName(base, cut + 2)))}, found ${others[cut]}`,
       );
-    }
-    return {
-      size: start,
-      volumes: volumes.length,
-      read: (buffer, position) => readVolumes(volumes, buffer, position),
-      close,
-    };
+    const read = (buffer: Uint8Array, position: number): Promise<number> =>
+      readVolumes(volumes, buffer, position);
+    return { size: start, volumes: volumes.length, read, close };
   } catch (error) {
     await close();
     throw error;
@@ -117,23 +113,23 @@ async function readVolumes(
   position: number,
 ): Promise<number> {
   let used = 0;
-  for (const { handle, path, start, size } of volumes) {
-    while (used < buffer.byteLength && position + used >= start && position + used < start + size) {
-      const at = position + used - start;
-      const wanted = Math.min(buffer.byteLength - used, size - at);
-      const { bytesRead } = await guarded('read', path, handle.read(buffer, used, wanted, at));
-      if (bytesRead === 0) return used;
-      used += bytesRead;
-    }
+  for (const { file, start } of volumes) {
+    const at = position + used - start;
+    if (at < 0 || at >= file.size || used === buffer.byteLength) continue;
+    const wanted = Math.min(buffer.byteLength - used, file.size - at);
+    const read = await file.read(buffer.subarray(used, used + wanted), at);
+    used += read;
+    if (read < wanted) break;
   }
   return used;
 }
 
-/** The folder entry of a volume that is not finished. */
-export function unfinishedName(
+function incomplete(
   path: string,
-  number: number,
-  volumeBytes: number | undefined,
-): string {
-  return volumeBytes === undefined ? `${path}.part` : volumeName(`${path}.part`, number);
+  code: 'NOT_FOUND' | 'INVALID_ARCHIVE',
+  problem: string,
+): RegiError {
+  return new RegiError(code, `Cannot open the archive ${quotePath(path)}: ${problem}`, {
+    hint: 'copy all its files FILE.001, FILE.002, … here, whole',
+  });
 }

@@ -1,18 +1,19 @@
 import { createHash, type Hash } from 'node:crypto';
-import { access, type FileHandle, open, rm, stat, statfs } from 'node:fs/promises';
+import { access, open, rm, stat, statfs } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
-import { RegiError } from '../../errors.ts';
 import { abortable } from '../../abortable.ts';
 import { ContentMismatchError } from '../../bytes.ts';
-import { type Clock, systemClock } from '../../clock.ts';
-import { GatheredWrites } from '../../disk/buffered-writes.ts';
+import type { Clock } from '../../clock.ts';
+import { BufferedWrites } from '../../disk/buffered-writes.ts';
 import { guarded, ifPresent, StorageError } from '../../disk/errno.ts';
 import { type Shortage, shortageAt } from '../../disk/free-space.ts';
 import { withLock } from '../../disk/lock.ts';
-import { type Processes, systemProcesses } from '../../disk/processes.ts';
-import { TempFiles } from '../../disk/temp-files.ts';
+import type { Processes } from '../../disk/processes.ts';
+import { chunksOf, writeAt } from '../../disk/random-access.ts';
+import { RegiError } from '../../errors.ts';
 import { algorithmOf, digestFrom } from '../../oci/digest.ts';
+import { quotePath } from '../../quote.ts';
 import type { Bytes, CallOptions } from '../../store.ts';
 import type {
   ArchivePart,
@@ -23,37 +24,38 @@ import type {
 } from '../../tar/archive-target.ts';
 import type { PlacedFile } from '../../tar/plan-tar.ts';
 import { ArchiveJournal, STEP_BYTES } from './journal.ts';
-import { ArchiveOutput } from './output.ts';
+import { ArchiveOutput, SPLIT_HINT } from './output.ts';
 import { MAX_VOLUMES } from './volumes.ts';
 
 export interface WriteArchiveOptions extends CallOptions {
   /** The system's when absent. */
   readonly clock?: Clock | undefined;
-  /** Told when another process writes the same archive and is waited for. */
+  /** Called when another process writes the same archive and is waited for. */
   readonly onWait?: ((message: string) => void) | undefined;
-  /** Told once, when an earlier run has left something to go on with. Bytes. */
+  /** Called once, when an unfinished archive of an earlier run is resumed. Takes bytes. */
   readonly onResume?: ((bytes: number) => void) | undefined;
-  /** Told when there seems to be too little room for the archive. */
+  /** Called when there seems to be too little free space for the archive. */
   readonly onShort?: ((shortage: Shortage) => void) | undefined;
-  /** Bytes of each of several files, `path.001` and so on, that the archive is written to; one file when absent. */
+  /** Bytes of each of several files, `path.001` and so on; one file when absent. */
   readonly volumeBytes?: number | undefined;
   readonly processes?: Processes | undefined;
 }
 
-const READ_BYTES = 1024 * 1024;
+type LockOptions = Pick<WriteArchiveOptions, 'clock' | 'onWait' | 'processes' | 'signal'>;
+
 /** FAT holds no larger file (its sizes have 32 bits). */
 const FAT_BYTES = 2 ** 32 - 1;
 /** `f_type` of vfat and exFAT's smaller sister; statfs(2). */
 const FAT_TYPES: ReadonlySet<number> = new Set([0x4d44]);
 
 /**
- * Says how an archive is written to `path`, which is absolute.
+ * Returns the writer of an archive at `path`, which is absolute.
  *
- * A regular file is written beside itself as `path.part`, synced and renamed; a run that was killed leaves that, and
- * `path.part.journal`, and the next run with the same plan goes on from there. A pipe or device is written in order.
+ * A regular file is written beside itself as `path.part`, synced and renamed. A killed run leaves that, and `path.part.journal`,
+ * and the next run with the same plan resumes it. A pipe or device is written in order.
  *
- * @throws {UnsafeFileError} when a link or device is where `path.part` goes.
- * @throws {ArchiveTooLargeError} when the file system holds no file of that size.
+ * @throws {RegiError} REFUSED when a link or device is in the place of `path.part`, STORAGE_FAILED when the file system holds no
+ *   file of that size.
  */
 export function archiveAt(path: string, options: WriteArchiveOptions = {}): WriteArchive {
   return async (plan, work) => {
@@ -62,55 +64,37 @@ export function archiveAt(path: string, options: WriteArchiveOptions = {}): Writ
     if (found === undefined || found.isFile()) return writeFile(path, plan, work, options);
     const file = await guarded('write', path, open(path, 'w'));
     try {
-      await work({ kind: 'stream', write: (chunk) => writeInOrder(file, path, chunk) });
+      await work({ kind: 'stream', write: (chunk) => writeAt(file, path, chunk) });
     } finally {
       await file.close();
     }
   };
 }
 
-/** Bytes of an archive for `path` that is not finished; undefined when there is none. */
+/** Returns the bytes of an unfinished archive for `path`; undefined when there is none. */
 export async function unfinishedArchive(path: string): Promise<number | undefined> {
   const files = await ArchiveOutput.unfinished(path);
   return files.length === 0 ? undefined : files.reduce((sum, { size }) => sum + size, 0);
 }
 
 /**
- * Removes an archive that is not finished, with what is known of it.
+ * Removes an unfinished archive, with its journal.
  *
- * @throws {LockedError} when somebody is writing it.
+ * @throws {RegiError} LOCKED when a process is writing it.
  */
-export async function discardUnfinished(
-  path: string,
-  options: Pick<WriteArchiveOptions, 'clock' | 'onWait' | 'processes' | 'signal'>,
-): Promise<void> {
+export async function discardUnfinished(path: string, options: LockOptions): Promise<void> {
   await locked(path, options, async () => {
     await ArchiveOutput.discard(path);
     await rm(journalOf(path), { force: true });
   });
 }
 
-function locked(
-  path: string,
-  options: Pick<WriteArchiveOptions, 'clock' | 'onWait' | 'processes' | 'signal'>,
-  work: () => Promise<void>,
-): Promise<void> {
-  const { clock = systemClock, processes = systemProcesses } = options;
-  return withLock(
-    `${path}.part.lock`,
-    { ...options, clock, processes, temps: new TempFiles(dirname(path), processes) },
-    work,
-  );
+function locked(path: string, options: LockOptions, work: () => Promise<void>): Promise<void> {
+  return withLock(`${path}.part.lock`, options, work);
 }
 
 function journalOf(path: string): string {
   return `${path}.part.journal`;
-}
-
-async function writeInOrder(file: FileHandle, path: string, chunk: Uint8Array): Promise<void> {
-  let done = 0;
-  while (done < chunk.byteLength)
-    done += (await guarded('write', path, file.write(chunk, done))).bytesWritten;
 }
 
 async function writeFile(
@@ -119,14 +103,14 @@ async function writeFile(
   work: (target: ArchiveTarget) => Promise<void>,
   options: WriteArchiveOptions,
 ): Promise<void> {
-  // Before the lock, whose name nobody knows.
+  // Before the lock, because the user does not know its name.
   await guarded('write', path, access(dirname(path)));
   await checkSize(path, plan.size, options.volumeBytes);
   await locked(path, options, async () => {
     const part = await PartFile.open(path, plan, options);
     let finished = false;
     try {
-      await tellShortage(path, plan.size, options);
+      await checkSpace(path, plan.size, options);
       await work({ kind: 'file', write: (place, openAt, call) => part.write(place, openAt, call) });
       options.signal?.throwIfAborted();
       await part.finish();
@@ -137,7 +121,7 @@ async function writeFile(
   });
 }
 
-async function tellShortage(
+async function checkSpace(
   path: string,
   size: number,
   { onShort }: WriteArchiveOptions,
@@ -152,15 +136,13 @@ async function tellShortage(
   if (shortage !== undefined) onShort(shortage);
 }
 
-/** FAT takes what it can and fails at the last byte, hours later. */
+/** FAT would fail at the last byte it holds, hours later. */
 async function checkSize(path: string, size: number, volumeBytes = size): Promise<void> {
   if (size / volumeBytes > MAX_VOLUMES) {
     throw new RegiError(
       'STORAGE_FAILED',
-      `Cannot write ${JSON.stringify(path)} in parts of ${volumeBytes} bytes: expected at most ${MAX_VOLUMES} parts`,
-      {
-        hint: `give --split at least ${Math.ceil(size / MAX_VOLUMES)}`,
-      },
+      `Cannot write ${quotePath(path)} in parts of ${volumeBytes} bytes: expected at most ${MAX_VOLUMES} parts`,
+      { hint: `give --split at least ${Math.ceil(size / MAX_VOLUMES)}` },
     );
   }
   if (Math.min(size, volumeBytes) <= FAT_BYTES) return;
@@ -168,10 +150,8 @@ async function checkSize(path: string, size: number, volumeBytes = size): Promis
   if (!FAT_TYPES.has(folder.type)) return;
   throw new RegiError(
     'STORAGE_FAILED',
-    `Cannot write ${JSON.stringify(path)}: its file system holds files of up to 4 GiB, and the archive has ${size} bytes`,
-    {
-      hint: 'write it in parts with --split 4G, or choose another file system',
-    },
+    `Cannot write ${quotePath(path)}: its file system holds files of up to 4 GiB, and the archive has ${size} bytes`,
+    { hint: SPLIT_HINT },
   );
 }
 
@@ -197,7 +177,7 @@ class PartFile {
       ? await ArchiveJournal.read(journalPath, plan, volumeBytes)
       : undefined;
     if (written === undefined) {
-      // The journal first: one without its file is nothing, a file without its journal is of no use.
+      // The journal first: without its file it means nothing, and a file without its journal cannot be resumed.
       await guarded('remove', journalPath, rm(journalPath, { force: true }));
       await ArchiveOutput.discard(path);
     } else onResume?.([...written.values()].reduce((sum, size) => sum + size, 0));
@@ -232,7 +212,7 @@ class PartFile {
       await this.#fill({ place, number, openAt, signal }, file.target, known);
       return known;
     } catch (error) {
-      // A power cut may have lost bytes that were noted: then it is begun again, once.
+      // A power cut may have lost noted bytes: then it starts again, once.
       if (known === 0 || !(error instanceof ContentMismatchError)) throw error;
       await this.#fill({ place, number, openAt, signal }, file.target, 0);
       return 0;
@@ -257,11 +237,11 @@ class PartFile {
     const algorithm = algorithmOf(target.digest);
     const hash = createHash(algorithm);
     await this.#hashWritten(hash, place.offset, known, signal);
-    const window = new ArchiveWindow(this.#output, {
-      offset: place.offset,
-      size: target.size,
-      start: known,
-    });
+    let written = known;
+    const writes = new BufferedWrites(async (bytes) => {
+      await this.#output.write(bytes, place.offset + written);
+      written += bytes.byteLength;
+    }, target.size);
     let noted = known;
     let size = known;
     if (known < target.size || target.size === 0) {
@@ -270,15 +250,15 @@ class PartFile {
           size += chunk.byteLength;
           if (size > target.size) throw new ContentMismatchError(target, 'more bytes than that');
           hash.update(chunk);
-          await window.write(chunk);
-          if (window.written - noted < STEP_BYTES) continue;
-          noted = window.written;
+          await writes.write(chunk);
+          if (written - noted < STEP_BYTES) continue;
+          noted = written;
           await this.#journal.note(number, noted);
         }
       } catch (error) {
         if (!(error instanceof ContentMismatchError) && !(error instanceof StorageError)) {
-          await window.flush();
-          await this.#journal.note(number, window.written);
+          await writes.flush();
+          await this.#journal.note(number, written);
         }
         throw error;
       }
@@ -286,7 +266,7 @@ class PartFile {
     if (size < target.size) throw new ContentMismatchError(target, `${size} bytes`);
     const digest = digestFrom(hash, algorithm);
     if (digest !== target.digest) throw new ContentMismatchError(target, digest);
-    await window.flush();
+    await writes.flush();
     await this.#journal.note(number, target.size);
   }
 
@@ -296,21 +276,17 @@ class PartFile {
     size: number,
     signal: AbortSignal | undefined,
   ): Promise<void> {
-    const buffer = new Uint8Array(Math.min(READ_BYTES, size));
-    for (let at = 0; at < size;) {
-      signal?.throwIfAborted();
-      const bytesRead = await this.#output.read(
-        buffer.subarray(0, Math.min(buffer.byteLength, size - at)),
-        offset + at,
-      );
-      if (bytesRead === 0) {
-        // The file is shorter than the journal says: what is missing counts as zeros, and the digest will tell.
-        hash.update(new Uint8Array(1));
-        return;
-      }
-      hash.update(buffer.subarray(0, bytesRead));
-      at += bytesRead;
+    const file = {
+      size: offset + size,
+      read: (buffer: Uint8Array, position: number) => this.#output.read(buffer, position),
+    };
+    let hashed = 0;
+    for await (const chunk of chunksOf(file, { from: offset, signal })) {
+      hash.update(chunk);
+      hashed += chunk.byteLength;
     }
+    // A file that is shorter than the journal says must not prove: the digest will differ.
+    if (hashed < size) hash.update(new Uint8Array(1));
   }
 }
 
@@ -321,51 +297,4 @@ interface Fill {
   readonly number: number;
   readonly openAt: (offset: number) => Bytes;
   readonly signal: AbortSignal | undefined;
-}
-
-/** The place of one content in a file that others write to as well. A byte outside is a bug, and is not written. */
-class ArchiveWindow {
-  readonly #output: ArchiveOutput;
-  readonly #offset: number;
-  readonly #size: number;
-  readonly #gathered: GatheredWrites;
-  #written: number;
-
-  /** @param start bytes that are there already. */
-  constructor(
-    output: ArchiveOutput,
-    {
-      offset,
-      size,
-      start,
-    }: { readonly offset: number; readonly size: number; readonly start: number },
-  ) {
-    this.#output = output;
-    this.#offset = offset;
-    this.#size = size;
-    this.#written = start;
-    this.#gathered = new GatheredWrites((bytes) => this.#put(bytes), size);
-  }
-
-  /** Bytes that are in the file. */
-  get written(): number {
-    return this.#written;
-  }
-
-  /** Takes a copy of what it does not write at once. */
-  async write(chunk: Uint8Array): Promise<void> {
-    const end = this.#written + this.#gathered.waiting + chunk.byteLength;
-    if (end > this.#size)
-      throw new RangeError(`Cannot write more than ${this.#size} bytes into the place of a part`);
-    await this.#gathered.write(chunk);
-  }
-
-  flush(): Promise<void> {
-    return this.#gathered.flush();
-  }
-
-  async #put(bytes: Uint8Array): Promise<void> {
-    await this.#output.write(bytes, this.#offset + this.#written);
-    this.#written += bytes.byteLength;
-  }
 }

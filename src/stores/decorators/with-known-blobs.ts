@@ -3,11 +3,8 @@ import type { Digest } from '../../oci/digest.ts';
 import { canOffer, type Store } from '../../store.ts';
 import { decorate } from './decorate.ts';
 
-/**
- * A store that is known to have some blobs: it is not asked for them, and they are not offered to it. What brings them may then be a
- * source that lacks them.
- */
-export function knowing(store: Store, known: ReadonlySet<Digest>): Store {
+/** Adds blobs that a store is known to have: it is not asked for them, and a copy to it may come from a source that lacks them. */
+export function withKnownBlobs(store: Store, known: ReadonlySet<Digest>): Store {
   if (known.size === 0) return store;
   const has = ({ digest }: Descriptor): boolean => known.has(digest);
   return decorate(store, {

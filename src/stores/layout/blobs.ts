@@ -1,20 +1,19 @@
-import { lstat, mkdir, readdir, rm, type FileHandle } from 'node:fs/promises';
+import { lstat, mkdir, readdir, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 
+import { abortable } from '../../abortable.ts';
 import { ContentMismatchError, verified } from '../../bytes.ts';
+import { syncFolder, writeAtomically } from '../../disk/atomic-write.ts';
+import { guarded, ifPresent } from '../../disk/errno.ts';
+import type { OpenFile } from '../../disk/random-access.ts';
+import { isFolder, openRegular, statRegular } from '../../disk/regular-file.ts';
+import type { TempFiles } from '../../disk/temp-files.ts';
 import type { Descriptor } from '../../oci/descriptor.ts';
 import { algorithmOf, encodedOf, isDigest, type Digest } from '../../oci/digest.ts';
 import type { Bytes, CallOptions, FetchOptions } from '../../store.ts';
-import { abortable } from '../../abortable.ts';
-import { syncFolder, writeAtomically } from '../../disk/atomic-write.ts';
+import { contentOf } from '../content.ts';
 import { NotInStoreError } from '../not-found.ts';
 import type { PartialBlobs } from './partial-blobs.ts';
-import { isFolder, openRegular, statRegular } from '../../disk/regular-file.ts';
-import { guarded, ifPresent, StorageError } from '../../disk/errno.ts';
-import type { TempFiles } from '../../disk/temp-files.ts';
-
-/** Read at once, into one buffer that is used again for the next chunk. */
-const CHUNK_BYTES = 1024 * 1024;
 
 /** A blob as its file says, not proved. */
 export interface StoredBlob {
@@ -38,42 +37,19 @@ export class LayoutBlobs {
     this.#partials = partials;
   }
 
-  /** The size of a blob in bytes; undefined when it is not there. @throws {UnsafeFileError} when it is a link or no file. */
+  /** Returns the size of a blob in bytes; undefined when it is missing. @throws {RegiError} REFUSED when it is a link or no file. */
   async sizeOf(digest: Digest): Promise<number | undefined> {
     const path = await this.#find(digest);
     return path === undefined ? undefined : (await statRegular(path))?.size;
   }
 
-  fetch(target: Descriptor, { signal, offset = 0 }: FetchOptions = {}): Bytes {
-    const open = (): Promise<FileHandle> => this.#open(target);
-    return {
-      async *[Symbol.asyncIterator]() {
-        signal?.throwIfAborted();
-        const file = await open();
-        try {
-          const buffer = new Uint8Array(Math.min(CHUNK_BYTES, Math.max(target.size - offset, 0)));
-          for (let position = offset; position < target.size;) {
-            signal?.throwIfAborted();
-            const wanted = Math.min(buffer.byteLength, target.size - position);
-            const { bytesRead } = await guarded(
-              'read',
-              target.digest,
-              file.read(buffer, 0, wanted, position),
-            );
-            if (bytesRead === 0) throw new ContentMismatchError(target, `${position} bytes`);
-            position += bytesRead;
-            yield buffer.subarray(0, bytesRead);
-          }
-        } finally {
-          await file.close();
-        }
-      },
-    };
+  fetch(target: Descriptor, options?: FetchOptions): Bytes {
+    return contentOf(target, () => this.#open(target), options);
   }
 
   /**
-   * Writes a blob unless it is there whole. One of another size is what a crash without fsync leaves, and is replaced. A large one goes on
-   * where an earlier run has stopped.
+   * Writes a blob unless it exists whole. A file of another size is left by a crash without fsync, and is replaced. A large blob
+   * resumes where an earlier run stopped.
    */
   async push(
     expected: Descriptor,
@@ -89,25 +65,13 @@ export class LayoutBlobs {
     const isKept =
       this.#partials.canKeep(expected, content) &&
       (await this.#partials.write(path, expected, content, { signal })) === 'written';
-    if (!isKept)
-      await writeAtomically(
-        path,
-        await this.#temps.next(),
-        verified(abortable(content, signal), expected),
-        { signal },
-      );
+    if (isKept) return 'written';
+    const proved = verified(abortable(content, signal), expected);
+    await writeAtomically(path, await this.#temps.next(), proved, { signal });
     return 'written';
   }
 
-  /** @throws {NotInStoreError} when it is not there. */
-  async delete(digest: Digest): Promise<void> {
-    const path = await this.#find(digest);
-    if (path === undefined || (await statRegular(path)) === undefined) throw this.#missing(digest);
-    await guarded('remove', path, rm(path, { force: true }));
-    await syncFolder(dirname(path));
-  }
-
-  /** Every blob under a digest that regi can verify. Files of other names are nobody's business here. */
+  /** Lists every blob under a digest that regi can verify. Files of other names are left alone. */
   async *list({ signal }: CallOptions = {}): AsyncIterable<StoredBlob> {
     const blobs = join(this.#root, 'blobs');
     if (!(await isFolder(blobs))) return;
@@ -117,16 +81,15 @@ export class LayoutBlobs {
       for (const encoded of found ? await guarded('read', folder, readdir(folder)) : []) {
         signal?.throwIfAborted();
         const digest = `${algorithm}:${encoded}`;
-        const stats = isDigest(digest)
-          ? await ifPresent('read', join(folder, encoded), lstat(join(folder, encoded)))
-          : undefined;
-        if (isDigest(digest) && stats?.isFile() === true)
-          yield { digest, size: stats.size, modifiedMs: stats.mtimeMs };
+        if (!isDigest(digest)) continue;
+        const path = join(folder, encoded);
+        const stats = await ifPresent('read', path, lstat(path));
+        if (stats?.isFile() === true) yield { digest, size: stats.size, modifiedMs: stats.mtimeMs };
       }
     }
   }
 
-  /** Removes blobs in this order. What is gone already is no error. */
+  /** Removes blobs in this order. A missing one is no error. */
   async remove(digests: Iterable<Digest>): Promise<void> {
     const folders = new Set<string>();
     for (const digest of digests) {
@@ -142,21 +105,21 @@ export class LayoutBlobs {
     await this.#partials.expire();
   }
 
-  async #open(target: Descriptor): Promise<FileHandle> {
+  async #open(target: Descriptor): Promise<OpenFile> {
     const path = await this.#find(target.digest);
     const file = path === undefined ? undefined : await openRegular(path);
-    if (path === undefined || file === undefined) throw this.#missing(target.digest);
-    try {
-      const { size } = await guarded('read', path, file.stat());
-      if (size !== target.size) throw new ContentMismatchError(target, `a file of ${size} bytes`);
-      return file;
-    } catch (error) {
-      await file.close();
-      throw error;
-    }
+    if (file === undefined)
+      throw new NotInStoreError(
+        target.digest,
+        this.#root,
+        'the layout is incomplete; copy the image there again from its source',
+      );
+    if (file.size === target.size) return file;
+    await file.close();
+    throw new ContentMismatchError(target, `a file of ${file.size} bytes`);
   }
 
-  /** The path of a blob, when the folders above it are there and are no links. */
+  /** Returns the path of a blob when the folders above it exist and are no links. */
   async #find(digest: Digest): Promise<string | undefined> {
     const path = this.#pathOf(digest);
     const found = (await isFolder(join(this.#root, 'blobs'))) && (await isFolder(dirname(path)));
@@ -166,30 +129,16 @@ export class LayoutBlobs {
   async #makeFolder(path: string): Promise<void> {
     for (const folder of [join(this.#root, 'blobs'), path]) {
       if (await isFolder(folder)) continue;
-      await makeFolder(folder);
+      const made = mkdir(folder).catch(async (error: unknown) => {
+        // Another writer may have been faster.
+        if (!(await isFolder(folder))) throw error;
+      });
+      await guarded('create', folder, made);
       await syncFolder(dirname(folder));
     }
   }
 
   #pathOf(digest: Digest): string {
     return join(this.#root, 'blobs', algorithmOf(digest), encodedOf(digest));
-  }
-
-  #missing(digest: Digest): NotInStoreError {
-    return new NotInStoreError(
-      digest,
-      this.#root,
-      'the layout is not whole; copy the image there again from where it came',
-    );
-  }
-}
-
-async function makeFolder(path: string): Promise<void> {
-  try {
-    await guarded('create', path, mkdir(path));
-  } catch (error) {
-    // Another writer was faster; whether it is a folder is looked at again.
-    if (!(error instanceof StorageError && error.errno === 'EEXIST' && (await isFolder(path))))
-      throw error;
   }
 }

@@ -1,110 +1,96 @@
 import { rm } from 'node:fs/promises';
 
+import { RegiError } from '../../errors.ts';
 import type { Descriptor } from '../../oci/descriptor.ts';
 import type { Digest } from '../../oci/digest.ts';
-import { RegiError } from '../../errors.ts';
-import { quote } from '../../quote.ts';
+import { quotePath } from '../../quote.ts';
 import type { CallOptions } from '../../store.ts';
 import type { StoredBlob } from './blobs.ts';
-import {
-  type LayoutEntry,
-  type LayoutIndex,
-  nameOf,
-  namesOf,
-  usable,
-  withoutDigest,
-} from './index-json.ts';
-import { describeNames, NotInStoreError } from '../not-found.ts';
-import type { OciLayout } from './oci-layout.ts';
-import { reachableFrom } from './reach.ts';
-import { readReferrerIfWhole } from './referrers.ts';
+import type { LayoutFolder } from './folder.ts';
+import { leadsTo, reachableFrom, readReferrerIfWhole } from './graph.ts';
+import { type LayoutEntry, type LayoutIndex, nameOf, usable } from './index-json.ts';
 
-/** Content that cannot be deleted, because an image that stays is made of it. */
-export function stillNeededError(digest: Digest, place: string): RegiError {
-  return new RegiError(
-    'REFUSED',
-    `Cannot delete ${digest} from ${quote(place)}: an image that stays needs it`,
-    { hint: 'delete the images that are made of it first' },
-  );
-}
-
-/** Content that was removed, or would be. */
+/** The content that a sweep removed, or would remove. */
 export interface Sweep {
   readonly removed: readonly StoredBlob[];
-  /** Content that nothing names, and that stays because it is young and nobody knows whose it is. Bytes. */
+  /** Unnamed content that stays because it is young: another program may be about to name it. Bytes. */
   readonly youngBytes: number;
 }
 
 export interface SweepOptions extends CallOptions {
-  /** `forgotten`: only what the entries that go were made of. `everything`: whatever nothing leads to. */
-  readonly scope: 'forgotten' | 'everything';
-  /** What is given up besides the entries that go, whether index.json lists it or not. */
-  readonly given?: readonly Descriptor[] | undefined;
+  /**
+   * `forgotten`: content that only the removed entries, or `given`, needed. `given`: nothing but `given` itself.
+   * `everything`: all content that no entry leads to.
+   */
+  readonly scope: 'forgotten' | 'given' | 'everything';
+  /** A node that is given up besides the removed entries, whether index.json lists it or not. */
+  readonly given?: Descriptor | undefined;
   /** Milliseconds since 1970. */
   readonly now: number;
   readonly dryRun?: boolean | undefined;
 }
 
-/** Other programs write blobs first and name them later, and leave no lease. */
+/** Other programs write blobs first, name them later, and leave no lease. */
 const YOUNG_MS = 10 * 60_000;
 
 /**
- * Changes index.json by `forget`, and then removes content that it does not lead to any more. Under the lock: no lease of a living
- * process loses anything, and what a dead one has claimed goes.
+ * Changes index.json by `forget`, and removes content that it no longer leads to. Under the lock: no lease of a living process
+ * loses content, and the claims of a dead one are void.
  */
 export async function sweepLayout(
-  layout: OciLayout,
+  layout: LayoutFolder,
   forget: (index: LayoutIndex) => Promise<LayoutIndex>,
   options: SweepOptions,
 ): Promise<Sweep> {
-  const { scope, given = [], now, signal, dryRun = false } = options;
+  const { scope, given, now, signal, dryRun = false } = options;
   const doomed: StoredBlob[] = [];
   const spent: string[] = [];
   let youngBytes = 0;
-  await layout.change(
-    options,
-    async (index) => {
-      // Before the leases are read: whoever writes a blob has claimed it before.
-      const blobs = await listBlobs(layout, { signal });
-      const leases = await layout.leases();
-      const after = await forget(index);
-      const live = leases.filter(({ isLive }) => isLive).flatMap(({ claims }) => claims);
-      const dead = leases.filter(({ isLive }) => !isLive);
-      const needed = await reachableFrom(layout, [...usable(after.entries), ...live], { signal });
-      const gone = index.entries.filter((entry) => !after.entries.includes(entry));
-      const abandoned = scope === 'everything' ? dead.flatMap(({ claims }) => claims) : [];
-      const lost = await reachableFrom(layout, [...usable(gone), ...given, ...abandoned], {
-        signal,
-      });
-      const free = blobs.filter(
-        ({ digest }) => !needed.has(digest) && (scope === 'everything' || lost.has(digest)),
-      );
-      const isYoung = ({ digest, modifiedMs }: StoredBlob): boolean =>
-        !lost.has(digest) && modifiedMs > now - YOUNG_MS;
-      youngBytes = bytesOf(free.filter(isYoung));
-      doomed.push(
-        ...inOrderOf(
-          free.filter((blob) => !isYoung(blob)),
-          lost,
-        ),
-      );
-      if (scope === 'everything') spent.push(...dead.map(({ path }) => path));
-      return dryRun ? index : after;
-    },
-    async () => {
-      if (dryRun) return;
-      await layout.removeBlobs(doomed.map(({ digest }) => digest));
-      for (const path of spent) await rm(path, { force: true });
-    },
-  );
+  const reach = (nodes: readonly Descriptor[]): Promise<ReadonlySet<Digest>> =>
+    reachableFrom(layout.blobs, nodes, { signal });
+
+  async function look(index: LayoutIndex): Promise<LayoutIndex> {
+    // Before the leases are read: a process claims a blob before it writes it.
+    const blobs: StoredBlob[] = [];
+    for await (const blob of layout.blobs.list({ signal })) blobs.push(blob);
+    const leases = await layout.leases();
+    const after = await forget(index);
+    const claimed = leases.flatMap(({ isLive, claims }) => (isLive ? claims : []));
+    const needed = await reach([...usable(after.entries), ...claimed]);
+    const dead = scope === 'everything' ? leases.filter(({ isLive }) => !isLive) : [];
+    spent.push(...dead.map(({ path }) => path));
+    const gone = usable(index.entries.filter((entry) => !after.entries.includes(entry)));
+    const abandoned = dead.flatMap(({ claims }) => claims);
+    const lost = await reach([...gone, ...(given === undefined ? [] : [given]), ...abandoned]);
+    const isFree = ({ digest }: StoredBlob): boolean => {
+      if (needed.has(digest)) return false;
+      if (scope === 'given') return digest === given?.digest;
+      return scope === 'everything' || lost.has(digest);
+    };
+    const isYoung = ({ digest, modifiedMs }: StoredBlob): boolean =>
+      !lost.has(digest) && modifiedMs > now - YOUNG_MS;
+    const free = blobs.filter(isFree);
+    youngBytes = bytesOf(free.filter(isYoung));
+    doomed.push(
+      ...inOrderOf(
+        free.filter((blob) => !isYoung(blob)),
+        lost,
+      ),
+    );
+    return dryRun ? index : after;
+  }
+
+  await layout.change(options, look, async () => {
+    if (dryRun) return;
+    await layout.blobs.remove(doomed.map(({ digest }) => digest));
+    for (const path of spent) await rm(path, { force: true });
+  });
   return { removed: doomed, youngBytes };
 }
 
-/**
- * The index without images that have no name. What refers to an image that stays (signatures, SBOMs) stays: it never has a name.
- */
+/** Returns the index without unnamed images. Referrers of an image that stays (signatures, SBOMs) stay: they never have a name. */
 export async function withoutNameless(
-  layout: OciLayout,
+  layout: LayoutFolder,
   index: LayoutIndex,
   options?: CallOptions,
 ): Promise<LayoutIndex> {
@@ -112,13 +98,12 @@ export async function withoutNameless(
   const referrers: { readonly entry: LayoutEntry; readonly subject: Digest }[] = [];
   for (const entry of index.entries) {
     const [descriptor] = kept.has(entry) ? [] : usable([entry]);
-    const referrer =
-      descriptor === undefined ? undefined : await readReferrerIfWhole(layout, descriptor, options);
+    const referrer = descriptor && (await readReferrerIfWhole(layout.blobs, descriptor, options));
     if (referrer !== undefined) referrers.push({ entry, subject: referrer.subject });
   }
   for (let size = -1; size < kept.size;) {
     size = kept.size;
-    const needed = await reachableFrom(layout, usable([...kept]), options);
+    const needed = await reachableFrom(layout.blobs, usable([...kept]), options);
     for (const { entry, subject } of referrers) if (needed.has(subject)) kept.add(entry);
   }
   return kept.size === index.entries.length
@@ -126,55 +111,61 @@ export async function withoutNameless(
     : { ...index, entries: index.entries.filter((entry) => kept.has(entry)) };
 }
 
-async function listBlobs(layout: OciLayout, options: CallOptions): Promise<readonly StoredBlob[]> {
-  const blobs: StoredBlob[] = [];
-  for await (const blob of layout.blobs(options)) blobs.push(blob);
-  return blobs;
+export interface DeleteImageOptions extends CallOptions {
+  /**
+   * Returns the entries that stay although they are of this image. Where it is given, only the image itself may go: clients may
+   * be about to push another image that uses its layers.
+   */
+  readonly foreign?: ((index: LayoutIndex) => ReadonlySet<LayoutEntry>) | undefined;
+  readonly missing: (index: LayoutIndex) => Promise<RegiError>;
 }
 
-/** Manifests before what they lead to, however early this ends: a manifest that is there must mean that its image is. */
+/**
+ * Deletes an image with all its names, and the content that only it needed.
+ *
+ * @throws {RegiError} REFUSED when an image that stays, such as an index, is made of it; nothing is changed then.
+ */
+export async function deleteImage(
+  layout: LayoutFolder,
+  target: Descriptor,
+  { foreign, missing, signal }: DeleteImageOptions,
+): Promise<Sweep> {
+  const forget = async (index: LayoutIndex): Promise<LayoutIndex> => {
+    const kept = foreign?.(index);
+    const entries = index.entries.filter(
+      (entry) => entry.digest !== target.digest || kept?.has(entry) === true,
+    );
+    const isListed = entries.length < index.entries.length;
+    if (!isListed && !(await layout.holds(target))) throw await missing(index);
+    // A repository may give up its own names of an image that another one still has.
+    const mayStay = foreign !== undefined && isListed;
+    if (!mayStay && (await leadsTo(layout.blobs, usable(entries), target.digest, { signal })))
+      throw new RegiError(
+        'REFUSED',
+        `Cannot delete ${target.digest} from ${quotePath(layout.place)}: an image that stays needs it`,
+        { hint: 'delete the images that are made of it first' },
+      );
+    return isListed ? { ...index, entries } : index;
+  };
+  return sweepLayout(layout, forget, {
+    scope: foreign === undefined ? 'forgotten' : 'given',
+    given: target,
+    now: layout.clock.now(),
+    signal,
+  });
+}
+
+/** Orders manifests before their children: however early a removal ends, an existing manifest must mean an existing image. */
 function inOrderOf(
   blobs: readonly StoredBlob[],
   parentsFirst: ReadonlySet<Digest>,
 ): readonly StoredBlob[] {
   const rank = new Map([...parentsFirst].map((digest, at) => [digest, at]));
-  // Of those that nobody knows the small come first: manifests are.
-  return blobs.toSorted(
-    (a, b) =>
-      (rank.get(a.digest) ?? rank.size) - (rank.get(b.digest) ?? rank.size) || a.size - b.size,
-  );
-}
-
-/** The error for a name or node that a layout lacks. */
-function notInLayout(index: LayoutIndex, place: string, reference: string): NotInStoreError {
-  return new NotInStoreError(reference, place, describeNames(namesOf(index)));
+  const rankOf = ({ digest }: StoredBlob): number => rank.get(digest) ?? rank.size;
+  // Of the others the small ones come first, because manifests are small.
+  return blobs.toSorted((a, b) => rankOf(a) - rankOf(b) || a.size - b.size);
 }
 
 function bytesOf(blobs: readonly StoredBlob[]): number {
   return blobs.reduce((sum, { size }) => sum + size, 0);
-}
-
-/**
- * Deletes an image with all its names, and the content that nothing else needs.
- *
- * @throws {RegiError} NOT_FOUND when the layout neither has nor lists it.
- * @throws {RegiError} REFUSED when another image, such as an index, is made of it; nothing is changed then.
- */
-export async function deleteImage(
-  layout: OciLayout,
-  target: Descriptor,
-  { now, signal }: { readonly now: number } & CallOptions,
-): Promise<Sweep> {
-  return sweepLayout(
-    layout,
-    async (index) => {
-      const after = withoutDigest(index, target.digest);
-      if (after.entries.length === index.entries.length && !(await layout.holds(target)))
-        throw notInLayout(index, layout.place, target.digest);
-      if (await layout.needs(after, target.digest, { signal }))
-        throw stillNeededError(target.digest, layout.place);
-      return after;
-    },
-    { scope: 'forgotten', given: [target], now, signal },
-  );
 }

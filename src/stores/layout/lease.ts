@@ -1,29 +1,35 @@
 import { open, rm, type FileHandle } from 'node:fs/promises';
 
+import { guarded } from '../../disk/errno.ts';
+import { readRegular } from '../../disk/regular-file.ts';
+import type { TempFiles } from '../../disk/temp-files.ts';
 import { RegiError } from '../../errors.ts';
+import { tryParseJson } from '../../json.ts';
 import { LIMITS } from '../../limits.ts';
 import { parseDescriptor, type Descriptor } from '../../oci/descriptor.ts';
 import type { Digest } from '../../oci/digest.ts';
-import { readRegular } from '../../disk/regular-file.ts';
-import { guarded } from '../../disk/errno.ts';
-import type { TempFiles } from '../../disk/temp-files.ts';
 
-/** The claims of one process on content that no name leads to yet. */
+/** The claims of one process on content that has no name yet. */
 export interface HeldLease {
   readonly path: string;
-  /** Whether its process may still be at work. */
+  /** True unless its process has certainly ended. */
   readonly isLive: boolean;
   readonly claims: readonly Descriptor[];
 }
 
+interface LeaseFile {
+  readonly path: string;
+  readonly handle: FileHandle;
+}
+
 /**
- * What this process needs of a layout that others tidy up meanwhile: a file beside index.json with a descriptor a line, added before the
- * content is written or counted on. It ends with the process: what a dead one has claimed is litter, unless something names it.
+ * The claims of this process on a layout that other processes tidy up meanwhile: a file beside index.json with a descriptor a
+ * line, added before content is written or counted on. It ends with its process: unnamed content of an ended one is garbage.
  */
 export class Lease {
   readonly #files: TempFiles;
   readonly #claimed = new Map<Digest, Promise<void>>();
-  #file: Promise<{ readonly path: string; readonly handle: FileHandle }> | undefined;
+  #file: Promise<LeaseFile> | undefined;
   #last: Promise<void> = Promise.resolve();
   #isSettled = true;
 
@@ -31,30 +37,24 @@ export class Lease {
     this.#files = files;
   }
 
-  has(digest: Digest): boolean {
-    return this.#claimed.has(digest);
-  }
-
-  /** The claim is there for others to see when this resolves. */
-  add(target: Descriptor): Promise<void> {
+  /** Resolves when other processes see the claim. */
+  add({ mediaType, digest, size }: Descriptor): Promise<void> {
     this.#isSettled = false;
-    const known = this.#claimed.get(target.digest);
+    const known = this.#claimed.get(digest);
     if (known !== undefined) return known;
-    const { mediaType, digest, size } = target;
-    const added = this.#last.then(() =>
-      this.#write(`${JSON.stringify({ mediaType, digest, size })}\n`),
-    );
+    const line = `${JSON.stringify({ mediaType, digest, size })}\n`;
+    const added = this.#last.then(() => this.#write(line));
     this.#last = added.catch(() => undefined);
     this.#claimed.set(digest, added);
     return added;
   }
 
-  /** What was claimed has a name now. */
+  /** Notes that everything claimed so far has a name. */
   settle(): void {
     this.#isSettled = true;
   }
 
-  /** Gives the claims up. Of work that was not finished the file stays, for it tells the next that tidies up what may go at once. */
+  /** Gives up the claims. The file of unfinished work stays, so that the next prune knows what may go at once. */
   async release(): Promise<void> {
     await this.#last;
     const file = await this.#file;
@@ -71,16 +71,16 @@ export class Lease {
     await guarded('write', path, handle.appendFile(line));
   }
 
-  async #open(): Promise<{ readonly path: string; readonly handle: FileHandle }> {
+  async #open(): Promise<LeaseFile> {
     const path = await this.#files.next();
     return { path, handle: await guarded('write', path, open(path, 'ax')) };
   }
 }
 
 /**
- * The leases of all processes.
+ * Reads the leases of all processes.
  *
- * @throws {UnsafeFileError} when one is no plain file. @throws {LimitExceededError} when one is too large: what is not known to be free stays.
+ * @throws {RegiError} REFUSED when one is no plain file, LIMIT_EXCEEDED when one is too large: content stays unless it is known to be free.
  */
 export async function readLeases(files: TempFiles): Promise<readonly HeldLease[]> {
   const leases: HeldLease[] = [];
@@ -88,21 +88,18 @@ export async function readLeases(files: TempFiles): Promise<readonly HeldLease[]
     const bytes = await readRegular(path, LIMITS.leaseBytes);
     if (bytes === undefined) continue;
     const lines = new TextDecoder().decode(bytes).split('\n');
-    leases.push({
-      path,
-      isLive: !isOwnerGone,
-      claims: lines.flatMap((line) => parseClaim(line) ?? []),
-    });
+    const claims = lines.flatMap((line) => parseClaim(line) ?? []);
+    leases.push({ path, isLive: !isOwnerGone, claims });
   }
   return leases;
 }
 
-/** Undefined for a line that a killed process has not finished: what it was to claim was not written either. */
+/** Undefined for a line that a killed process has not finished: it had not written the content either. */
 function parseClaim(line: string): Descriptor | undefined {
   try {
-    return parseDescriptor(JSON.parse(line), 'of a lease');
+    return parseDescriptor(tryParseJson(line), 'of a lease');
   } catch (error) {
-    if (error instanceof SyntaxError || error instanceof RegiError) return undefined;
+    if (error instanceof RegiError) return undefined;
     throw error;
   }
 }

@@ -1,32 +1,37 @@
-import type { Digest } from '../../oci/digest.ts';
+import { isDigest, type Digest } from '../../oci/digest.ts';
 import {
+  familiarReference,
   formatReference,
+  parseTag,
   referenceIn,
+  repositoryName,
   type Reference,
   type Repository,
 } from '../../oci/reference.ts';
 import type { CallOptions, ImageLister, NamedImage } from '../../store.ts';
+import { LOCAL_STORE, NotInStoreError } from '../not-found.ts';
+import type { StoredBlob } from './blobs.ts';
+import { LayoutFolder, type LayoutOptions } from './folder.ts';
+import { sweepLayout, withoutNameless, type Sweep } from './garbage.ts';
+import { readReferrerIfWhole } from './graph.ts';
 import {
   annotationOf,
   descriptorOf,
-  EMPTY_INDEX,
+  entriesNamed,
   nameOf,
   withAnnotation,
   withoutName,
   type LayoutEntry,
   type LayoutIndex,
 } from './index-json.ts';
-import { sweepLayout, withoutNameless, type Sweep } from './garbage.ts';
-import { LayoutNotFoundError } from './marker.ts';
-import { readReferrerIfWhole } from './referrers.ts';
-import { LocalRepository } from './local-repository.ts';
-import { MissingIndexError, OciLayout, type LayoutOptions } from './oci-layout.ts';
+import { sameRepository } from './names.ts';
+import { LayoutRepository, type LayoutStore, type Naming, wholeLayout } from './oci-layout.ts';
 
 /** A name of the local store, or an image without one. */
 export interface LocalImage extends NamedImage {
   /** Undefined for an image without a name, and for a name that is no reference. */
   readonly reference: Reference | undefined;
-  /** What the name pointed at where it was pulled from: an index, of which `root` is one platform. Unchecked: for showing and comparing. */
+  /** The digest that the name had where it was pulled from: of an index, when `root` is one platform of it. Unchecked: for showing and comparing. */
   readonly pulled: string | undefined;
 }
 
@@ -34,93 +39,85 @@ export interface LocalImage extends NamedImage {
 const PULLED = 'io.regi.pulled.digest';
 
 /**
- * The images of this machine: an OCI layout whose names are full references (`docker.io/library/nginx:latest`), which other programs read
- * as `oci:DIR:docker.io/library/nginx:latest`.
+ * The images of this machine: an OCI layout whose names are full references (`docker.io/library/nginx:latest`). Other programs
+ * read them as `oci:DIR:docker.io/library/nginx:latest`.
  *
- * Any number of processes may use it at once. index.json changes under the lock of the layout; content is written first and named last,
- * and until then it is in a lease of its process (`layout-lease.ts`), which `prune()` and `remove()` of another respect.
+ * Any number of processes may use it at once. index.json changes under the lock of the layout. Content is written first and named
+ * last; until then a lease of its process (`lease.ts`) keeps it from `prune()` and `remove()` of another.
  */
 export class LocalStore implements ImageLister {
-  readonly #layout: OciLayout;
-  readonly #isThere: boolean;
+  /** All content and names as one repository. */
+  readonly whole: LayoutStore;
+  readonly #folder: LayoutFolder;
 
-  private constructor(layout: OciLayout, isThere: boolean) {
-    this.#layout = layout;
-    this.#isThere = isThere;
+  private constructor(folder: LayoutFolder) {
+    this.whole = wholeLayout(folder);
+    this.#folder = folder;
   }
 
-  /** @param folder absolute. One that is not there is an empty store, unless `create` makes it. */
-  static async open(folder: string, options: Omit<LayoutOptions, 'isShared'>): Promise<LocalStore> {
-    const layout = new OciLayout(folder, { ...options, isShared: true });
-    try {
-      await layout.open();
-      return new LocalStore(layout, true);
-    } catch (error) {
-      // Without an index.json it is just being made by another, or was when that was killed.
-      if (
-        options.create ||
-        !(error instanceof LayoutNotFoundError || error instanceof MissingIndexError)
-      )
-        throw error;
-      return new LocalStore(layout, false);
-    }
+  /** @param path absolute. A missing folder is an empty store, unless `create` makes it. */
+  static async open(path: string, options: Omit<LayoutOptions, 'isShared'>): Promise<LocalStore> {
+    return new LocalStore(
+      await LayoutFolder.open(path, { ...options, isShared: true, isOptional: true }),
+    );
   }
 
-  /** One repository: its tags are `repository:tag` here. */
-  openRepository(repository: Repository): LocalRepository {
-    return new LocalRepository(this.#layout, repository, (options) => this.readIndex(options));
+  /** Opens one repository, whose tags are the names `repository:tag` here. */
+  openRepository(repository: Repository): LayoutStore {
+    return new LayoutRepository(this.#folder, namingOf(repository));
   }
 
-  /** Every image, by each of its names; those without one too, but not what only refers to another. */
-  async images(options: CallOptions = {}): Promise<readonly LocalImage[]> {
-    const { entries } = await this.readIndex(options);
+  /**
+   * Lists every image, by each of its names, and images without one.
+   *
+   * @param options `referrers` adds manifests without a name that only refer to another image.
+   */
+  async images({
+    referrers = false,
+    ...options
+  }: CallOptions & { readonly referrers?: boolean } = {}): Promise<readonly LocalImage[]> {
+    const { entries } = await this.#folder.readIndex(options);
     const images: LocalImage[] = [];
     for (const entry of entries) {
       const image = imageOf(entry);
-      if (
+      const isImage =
+        referrers ||
         image.name !== undefined ||
-        (await readReferrerIfWhole(this.#layout, image.root, options)) === undefined
-      )
-        images.push(image);
+        (await readReferrerIfWhole(this.#folder.blobs, image.root, options)) === undefined;
+      if (isImage) images.push(image);
     }
     return images;
   }
 
-  /** index.json as it is now; an empty one for a store that is not there. */
-  async readIndex({ signal }: CallOptions): Promise<LayoutIndex> {
-    signal?.throwIfAborted();
-    return this.#isThere ? this.#layout.readIndex() : EMPTY_INDEX;
+  /** Lists every blob, whether an image needs it or not. */
+  blobs(options?: CallOptions): AsyncIterable<StoredBlob> {
+    return this.#folder.blobs.list(options);
   }
 
-  /** All content, whatever names it: for reading images that have no name. */
-  get content(): OciLayout {
-    return this.#layout;
-  }
-
-  /** Keeps what a name pointed at in its registry. */
+  /** Records the digest that a name had in its registry. */
   async recordPulled(
     reference: Reference,
     pulled: Digest | undefined,
     options: CallOptions = {},
   ): Promise<void> {
-    await this.#layout.change(options, async (index) =>
+    await this.#folder.change(options, async (index) =>
       withAnnotation(index, formatReference(reference), [PULLED, pulled]),
     );
   }
 
-  /** Removes names, and the content that nothing needs any more. */
+  /** Removes names, and the content that only they needed. */
   async remove(
     names: readonly string[],
     { now, signal }: { readonly now: number } & CallOptions,
   ): Promise<Sweep> {
     return sweepLayout(
-      this.#layout,
+      this.#folder,
       async (index) => names.reduce((left, name) => withoutName(left, name), index),
       { scope: 'forgotten', now, signal },
     );
   }
 
-  /** Removes images without a name from index.json, and the content that they alone were made of. */
+  /** Removes images without a name, and the content that only they needed. */
   async removeNameless(
     digests: readonly Digest[],
     { now, signal }: { readonly now: number } & CallOptions,
@@ -132,10 +129,10 @@ export class LocalStore implements ImageLister {
           nameOf(entry) !== undefined || !digests.some((digest) => digest === entry.digest),
       ),
     });
-    return sweepLayout(this.#layout, forget, { scope: 'forgotten', now, signal });
+    return sweepLayout(this.#folder, forget, { scope: 'forgotten', now, signal });
   }
 
-  /** Removes whatever no name leads to, and no living process has claimed. */
+  /** Removes all content that no name leads to and no living process has claimed. */
   async prune({
     now,
     dryRun,
@@ -144,16 +141,16 @@ export class LocalStore implements ImageLister {
     readonly now: number;
     readonly dryRun?: boolean | undefined;
   } & CallOptions): Promise<Sweep> {
-    if (!this.#isThere) return { removed: [], youngBytes: 0 };
+    if (this.#folder.isMissing) return { removed: [], youngBytes: 0 };
     return sweepLayout(
-      this.#layout,
-      async (index) => withoutNameless(this.#layout, index, { signal }),
+      this.#folder,
+      async (index) => withoutNameless(this.#folder, index, { signal }),
       { scope: 'everything', now, dryRun, signal },
     );
   }
 
   close(): Promise<void> {
-    return this.#layout.close();
+    return this.#folder.close();
   }
 }
 
@@ -167,5 +164,33 @@ function imageOf(entry: LayoutEntry): LocalImage {
     reference,
     root: descriptorOf(entry),
     pulled: annotationOf(entry, PULLED),
+  };
+}
+
+/** Names tags in full: `docker.io/library/nginx:latest`; and untagged images by their digest. */
+function namingOf(repository: Repository): Naming {
+  const full = repositoryName(repository);
+  return {
+    repository: full,
+    keepsReplaced: true,
+    find: async (index, tag) => {
+      const name = `${full}:${tag}`;
+      return { entries: entriesNamed(index, name), name };
+    },
+    tags: async ({ entries }) =>
+      entries.flatMap(({ imageName }) => {
+        const found = imageName === undefined ? undefined : referenceIn(imageName);
+        return found?.tag !== undefined && sameRepository(found, repository) ? [found.tag] : [];
+      }),
+    untaggedName: (digest) => `${full}@${digest}`,
+    missing: (reference) => {
+      const part = isDigest(reference) ? { digest: reference } : { tag: parseTag(reference) };
+      const name = familiarReference({ ...repository, ...part });
+      return new NotInStoreError(
+        name,
+        LOCAL_STORE,
+        `type: regi pull ${name}; regi images lists the images of the local store`,
+      );
+    },
   };
 }

@@ -2,39 +2,37 @@ import { readdir } from 'node:fs/promises';
 import { dirname, join, parse } from 'node:path';
 
 import { bytesOf } from '../../bytes.ts';
-import { RegiError } from '../../errors.ts';
 import { syncFolder, writeAtomically } from '../../disk/atomic-write.ts';
-import { parseJsonObject } from './index-json.ts';
-import { makeFolder } from '../../disk/make-folder.ts';
-import { describeNames } from '../not-found.ts';
-import { readRegular } from '../../disk/regular-file.ts';
 import { guarded, ifPresent } from '../../disk/errno.ts';
+import { makeFolder } from '../../disk/make-folder.ts';
+import { readRegular } from '../../disk/regular-file.ts';
 import type { TempFiles } from '../../disk/temp-files.ts';
+import { RegiError } from '../../errors.ts';
+import { quotePath } from '../../quote.ts';
+import { describeNames } from '../not-found.ts';
+import { parseJsonObject } from './index-json.ts';
 
 const VERSION = '1.0.0';
 
-/** An `oci-layout` file has one member; the rest is room for spaces and future members. */
+/** An `oci-layout` file has one member; the limit leaves room for spaces and future members. */
 const MARKER_BYTES = 64 * 1024;
 
-/** There is no image layout at a path. */
+/** A path without an image layout. */
 export class LayoutNotFoundError extends RegiError {
-  readonly path: string;
-
   constructor(path: string, found: string, hint: string) {
     super(
       'NOT_FOUND',
-      `Cannot open the image layout ${JSON.stringify(path)}: expected a folder with an oci-layout file, found ${found}`,
+      `Cannot open the image layout ${quotePath(path)}: expected a folder with an oci-layout file, found ${found}`,
       { hint },
     );
-    this.path = path;
   }
 }
 
 /**
  * Checks that a folder is an image layout of a known version.
  *
- * @throws {LayoutNotFoundError} when there is none.
- * @throws {UnsupportedLayoutError} when it is of another version.
+ * @throws {LayoutNotFoundError} when it is none.
+ * @throws {RegiError} UNSUPPORTED when it is of another version.
  * @see https://github.com/opencontainers/image-spec/blob/v1.1.1/image-layout.md#oci-layout-file
  */
 export async function checkMarker(root: string): Promise<void> {
@@ -56,9 +54,9 @@ export async function checkMarker(root: string): Promise<void> {
 }
 
 /**
- * Makes an empty layout in a new or empty folder, or checks the one that is there.
+ * Makes an empty layout in a new or empty folder, or checks an existing one.
  *
- * @throws {NotALayoutError} when the folder holds other things: a mistyped path must not be littered.
+ * @throws {RegiError} REFUSED when the folder holds other files: a mistyped path must not be littered.
  */
 export async function createMarker(root: string, temps: TempFiles): Promise<void> {
   const made = await guarded('create', root, makeFolder(root));
@@ -69,7 +67,7 @@ export async function createMarker(root: string, temps: TempFiles): Promise<void
   if (others.length > 0 && !(await hasMarker(root))) {
     throw new RegiError(
       'REFUSED',
-      `Cannot make an image layout in ${JSON.stringify(root)}: expected an empty folder, found ${JSON.stringify(others[0])}`,
+      `Cannot make an image layout in ${quotePath(root)}: expected an empty folder, found ${quotePath(others[0] ?? '')}`,
       {
         hint: 'name a new or empty folder, or one that holds an image layout',
       },
@@ -86,7 +84,7 @@ async function hasMarker(root: string): Promise<boolean> {
   if (version !== VERSION) {
     throw new RegiError(
       'UNSUPPORTED',
-      `Cannot open the image layout ${JSON.stringify(root)}: expected version ${VERSION}, found ${JSON.stringify(version)}`,
+      `Cannot open the image layout ${quotePath(root)}: expected version ${VERSION}, found ${JSON.stringify(version)}`,
       {
         hint: 'write it again with a tool that makes layouts of version 1.0.0',
       },
@@ -99,7 +97,7 @@ async function listFolder(root: string): Promise<readonly string[] | undefined> 
   return ifPresent('read', root, readdir(root));
 }
 
-/** The folders from `made`, the topmost that was created, down to `root` have new names in their parents. */
+/** Syncs the parents of `root` and of the folders above it, up to `made`, the topmost that was created. */
 async function syncParents(root: string, made: string): Promise<void> {
   for (let folder = root; folder !== parse(folder).root; folder = dirname(folder)) {
     await syncFolder(dirname(folder));

@@ -1,27 +1,30 @@
 import { basename } from 'node:path';
 
 import { isTag, referenceIn, type Reference, type Repository } from '../../oci/reference.ts';
-import type { LayoutEntry, LayoutIndex } from './index-json.ts';
+import type { NamedImage } from '../../store.ts';
+import { descriptorOf, type LayoutEntry, type LayoutIndex } from './index-json.ts';
 
-/** Which tag of which repository an entry of index.json is. */
+/** The tag and repository of an entry of index.json. */
 export interface EntryName {
   readonly entry: LayoutEntry;
   readonly repository: Repository;
-  /** Undefined for a name that pins a digest only. */
+  /** Undefined for a name with a digest and no tag. */
   readonly tag: string | undefined;
   /** The name as it is written there. */
   readonly text: string;
+  /** The entry has no name: clients find it as `latest`. */
+  readonly isMade?: boolean | undefined;
 }
 
-/** The registry of names that are of none: bare tags, and what is pushed. A name of it is full, and no machine is called so elsewhere. */
+/** The registry of names without one: bare tags, and new repositories. It makes a full name, and is no machine elsewhere. */
 export const NO_REGISTRY = 'localhost';
 
 const HUB = 'docker.io';
-/** What clients and mirrors call Docker Hub besides. */
+/** Other names of Docker Hub among clients and mirrors. */
 const HUB_HOSTS: ReadonlySet<string> = new Set(['index.docker.io', 'registry-1.docker.io']);
 
 /**
- * The entries that have a name, in their order.
+ * Lists the entries that have a name, in their order.
  *
  * @param fallback the repository of bare tags.
  */
@@ -29,7 +32,33 @@ export function namesIn({ entries }: LayoutIndex, fallback: Repository): readonl
   return entries.flatMap((entry) => parseEntry(entry, fallback) ?? []);
 }
 
-/** Every repository once. */
+/** The same; the only image without a name, as skopeo and podman write it, is `latest`: clients could not ask for it otherwise. */
+export function namesOrLatest(index: LayoutIndex, fallback: Repository): readonly EntryName[] {
+  const names = namesIn(index, fallback);
+  const [only, ...others] = index.entries;
+  if (names.length > 0 || only === undefined || others.length > 0) return names;
+  return [{ entry: only, repository: fallback, tag: 'latest', text: 'latest', isMade: true }];
+}
+
+/** Lists the images of an index.json in their order. @param names its names. */
+export function namedImages(
+  { entries }: LayoutIndex,
+  names: readonly EntryName[],
+): readonly NamedImage[] {
+  const byEntry = new Map(names.map((named) => [named.entry, named]));
+  return entries.map((entry) => {
+    const named = byEntry.get(entry);
+    const text = named?.text ?? entry.imageName ?? entry.refName;
+    return {
+      name: text,
+      tag: named?.tag,
+      repository: named === undefined || isTag(named.text) ? undefined : named.repository,
+      root: descriptorOf(entry),
+    };
+  });
+}
+
+/** Lists every repository once. */
 export function repositoriesOf(names: readonly EntryName[]): readonly Repository[] {
   return [
     ...new Map(
@@ -38,7 +67,7 @@ export function repositoriesOf(names: readonly EntryName[]): readonly Repository
   ];
 }
 
-/** What repositories are served as: each by its path, but with the registry before it where several have the same path. */
+/** The names that repositories are served as: the path, with the registry before it where several have the same path. */
 export function servedNames(repositories: readonly Repository[]): readonly string[] {
   const uses = new Map<string, number>();
   for (const { path } of repositories) uses.set(path, (uses.get(path) ?? 0) + 1);
@@ -51,13 +80,34 @@ export function servedNames(repositories: readonly Repository[]): readonly strin
   ];
 }
 
+/** Nothing in a repository name looks like it. */
+const NAMESPACE_MARK = '?ns=';
+
+/** Joins a served name and the registry that a mirror's client wants it from (`?ns=`). */
+export function servedAs(name: string, namespace: string | undefined): string {
+  return namespace === undefined ? name : `${name}${NAMESPACE_MARK}${namespace}`;
+}
+
+/** Splits the result of `servedAs`. */
+export function splitServed(served: string): {
+  readonly name: string;
+  readonly namespace: string | undefined;
+} {
+  const [name = '', namespace] = served.split(NAMESPACE_MARK, 2);
+  return { name, namespace };
+}
+
+export function sameRepository(one: Repository, other: Repository): boolean {
+  return one.domain === other.domain && one.path === other.path;
+}
+
 /**
- * The repository that a served name means; undefined when there is none.
+ * Finds the repository of a served name; undefined when there is none.
  *
- * A name with the registry before it is understood also where it need not be there. A path that several registries have means
- * what was pushed here, and without that nothing: a guess could be the wrong image.
+ * A name may have the registry before it even where the path alone is enough. A path that several registries have means the
+ * repository that was pushed here, or none: a guess could be the wrong image.
  *
- * @param namespace the registry that a mirror's client wants it from (`?ns=`): then no other will do, but what was pushed here.
+ * @param namespace the registry that a mirror's client wants it from: only that one matches, or a repository that was pushed here.
  */
 export function findRepository(
   repositories: readonly Repository[],
@@ -73,7 +123,7 @@ export function findRepository(
 }
 
 /**
- * A repository name made of a folder's: `My Images` becomes `my-images`.
+ * Makes a repository name of a folder's: `My Images` becomes `my-images`.
  *
  * @see https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#pulling-manifests
  */
@@ -86,7 +136,7 @@ export function repositoryNameOf(folder: string): string {
   return name === '' ? 'images' : name.slice(0, 128).replace(/[._-]+$/, '');
 }
 
-/** The repository of what an archive or layout names by bare tags, or not at all: it is named after the file or folder. */
+/** The repository of images with a bare tag or no name in an archive or layout: it is named after the file or folder. */
 export function unnamedRepository(path: string): Repository {
   return {
     domain: NO_REGISTRY,
@@ -96,7 +146,7 @@ export function unnamedRepository(path: string): Repository {
   };
 }
 
-/** `registry.example:5000` has a ":", which no repository name may have. */
+/** A repository name with the registry before it, without the ":" of `registry.example:5000`. */
 function qualified({ domain, path }: Repository): string {
   return `${repositoryNameOf(domain)}/${path}`;
 }

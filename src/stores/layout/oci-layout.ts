@@ -1,14 +1,6 @@
-import { join } from 'node:path';
-
-import { bytesOf, collectVerified } from '../../bytes.ts';
-import { systemClock, type Clock } from '../../clock.ts';
-import { RegiError } from '../../errors.ts';
-import { LIMITS } from '../../limits.ts';
-import { InvalidManifestError, type Descriptor } from '../../oci/descriptor.ts';
+import type { Descriptor } from '../../oci/descriptor.ts';
 import type { Digest } from '../../oci/digest.ts';
-import { manifestTypeOf } from '../../oci/manifest.ts';
 import { isManifestType } from '../../oci/media-types.ts';
-import { quote } from '../../quote.ts';
 import type {
   BlobResolver,
   Bytes,
@@ -16,6 +8,7 @@ import type {
   Deleter,
   Deletion,
   FetchOptions,
+  Mounter,
   PartialKeeper,
   PushOptions,
   ReferrerLister,
@@ -25,36 +18,28 @@ import type {
   UnnamedKeeper,
   Untagger,
 } from '../../store.ts';
-import { writeAtomically } from '../../disk/atomic-write.ts';
-import { LayoutBlobs, type StoredBlob } from './blobs.ts';
+import { describeNames, NotInStoreError } from '../not-found.ts';
+import { LayoutFolder, type LayoutOptions } from './folder.ts';
 import { deleteImage } from './garbage.ts';
+import { listReferrers, readReferrer, referrersAmong } from './graph.ts';
 import {
   digestIn,
-  usable,
-  descriptorOf,
-  EMPTY_INDEX,
   entriesNamed,
-  formatLayoutIndex,
+  type LayoutEntry,
+  type LayoutIndex,
+  nameOf,
   namesOf,
+  usable,
   withName,
   withoutName,
   withUnnamed,
-  type LayoutEntry,
-  type LayoutIndex,
-  readIndexFile,
 } from './index-json.ts';
-import { Lease, readLeases, type HeldLease } from './lease.ts';
-import { withLock } from '../../disk/lock.ts';
-import { checkMarker, createMarker } from './marker.ts';
-import { leadsTo } from './reach.ts';
-import { readReferrer, walkReferrers } from './referrers.ts';
-import { describeNames, NotInStoreError } from '../not-found.ts';
-import { PartialBlobs } from './partial-blobs.ts';
-import { systemProcesses, type Processes } from '../../disk/processes.ts';
-import { TempFiles } from '../../disk/temp-files.ts';
+import { imageEntries, onlyImage, resolveDigest } from './resolve.ts';
 
+/** One repository of a layout, with every capability but `offer`. */
 export type LayoutStore = Store &
   BlobResolver &
+  Mounter &
   TagLister &
   ReferrerLister &
   Deleter &
@@ -62,146 +47,98 @@ export type LayoutStore = Store &
   UnnamedKeeper &
   PartialKeeper;
 
-export interface LayoutOptions extends CallOptions {
-  /** Makes the layout when the folder is missing or empty. Without it nothing is written by opening. */
-  readonly create?: boolean | undefined;
-  /** The system's when absent. */
-  readonly clock?: Clock | undefined;
-  /** Told when another process holds the layout and is waited for. */
-  readonly onWait?: ((message: string) => void) | undefined;
-  readonly processes?: Processes | undefined;
-  /** Waited for once, before a file is made that may be left for the next run. */
-  readonly onPartial?: (() => Promise<void>) | undefined;
-  /** Others remove what nothing names while this one is open: what is written here is claimed until `close()`. */
-  readonly isShared?: boolean | undefined;
+/** A tag in index.json. */
+export interface TagLookup {
+  /** The entries that have the tag; several may be different images. */
+  readonly entries: readonly LayoutEntry[];
+  /** The name in index.json, or the name that a new tag is written as. */
+  readonly name: string;
 }
 
-/** A layout that has no index.json: one that is just being made, or was made by half. */
-export class MissingIndexError extends InvalidManifestError {}
-
-/** A name that several images of a layout have. */
-export class AmbiguousReferenceError extends RegiError {
-  readonly reference: string;
-
-  constructor(reference: string, place: string, names: readonly string[]) {
-    const wanted = reference === '' ? 'an image' : `one image named ${quote(reference)}`;
-    super(
-      'USAGE',
-      `Cannot choose ${wanted} in ${JSON.stringify(place)}: expected one, found several`,
-      {
-        hint: `name it in full, or by its digest; ${describeNames(names)}`,
-      },
-    );
-    this.reference = reference;
-  }
+/** How tags of one repository are names in index.json. */
+export interface Naming {
+  /** Empty for a whole layout. */
+  readonly repository: string;
+  /** Keeps an image whose last name moves to another image: without a name, as docker does. */
+  readonly keepsReplaced: boolean;
+  find(index: LayoutIndex, tag: string, options: CallOptions): Promise<TagLookup>;
+  tags(index: LayoutIndex, options: CallOptions): Promise<Iterable<string>>;
+  /** The name of an image without a tag; empty where it has none. */
+  untaggedName(digest: Digest): string;
+  /** Makes the error for a tag or digest that is missing. */
+  missing(reference: string, tags: readonly string[]): NotInStoreError;
+  /** Returns the entries of other repositories, which keep their images; undefined where a deletion takes all names. */
+  foreign?(index: LayoutIndex): ReadonlySet<LayoutEntry>;
+  /** Called when the repository may have lost its last tag, or never had one. */
+  remember?(): void;
 }
 
 /**
- * Opens an OCI image layout folder; `path` is absolute.
+ * Opens an OCI image layout folder as one repository, whose tags are the names in index.json; `path` is absolute.
  *
- * Blobs are proved while they are written and appear whole or not at all. index.json is changed under the lock `.regi.lock`
+ * Blobs are proved while they are written, and appear whole or not at all. index.json is changed under the lock `.regi.lock`
  * and replaced in one step.
  *
- * @throws {LayoutNotFoundError} when there is no layout and none is to be made.
- * @throws {UnsupportedLayoutError} when it is of another version than 1.0.0.
- * @throws {InvalidManifestError} when its index.json is missing or no index.
+ * @throws {RegiError} NOT_FOUND when the layout is missing and none is to be made, UNSUPPORTED when its version is not 1.0.0,
+ *   INVALID_MANIFEST when its index.json is missing or no index.
  * @see https://github.com/opencontainers/image-spec/blob/v1.1.1/image-layout.md
  */
 export async function openLayout(path: string, options: LayoutOptions): Promise<LayoutStore> {
-  options.signal?.throwIfAborted();
-  const layout = new OciLayout(path, options);
-  await layout.open();
-  return layout;
+  return wholeLayout(await LayoutFolder.open(path, options));
 }
 
-/** Tags that name the signatures or referrers of an image, not an image (distribution-spec 1.1, "Referrers Tag Schema"; cosign). */
-const REFERRERS_TAG = /^sha(?:256|512)-[0-9a-f]{64,128}(?:\.\w+)?$/;
+/** The whole layout as one repository. */
+export function wholeLayout(folder: LayoutFolder): LayoutStore {
+  return new LayoutRepository(folder, {
+    repository: '',
+    keepsReplaced: false,
+    async find(index, tag, options) {
+      if (tag !== '') return { entries: entriesNamed(index, tag), name: tag };
+      return { entries: await imageEntries(folder.blobs, index, options), name: '' };
+    },
+    tags: async (index) => namesOf(index),
+    untaggedName: () => '',
+    missing: (reference, tags) => new NotInStoreError(reference, folder.place, describeNames(tags)),
+  });
+}
 
-/** A layout as one store, and what `layout-repository.ts` makes several of. `open()` comes first. */
-export class OciLayout implements LayoutStore {
+/**
+ * The names of one repository over the content of the whole layout. Every repository finds blobs, manifests and referrers by
+ * digest, so nothing is kept twice and a mount copies nothing.
+ */
+export class LayoutRepository implements LayoutStore {
   readonly place: string;
-  readonly repository = '';
-  readonly #root: string;
-  readonly #options: LayoutOptions;
-  readonly #clock: Clock;
-  readonly #processes: Processes;
-  readonly #temps: TempFiles;
-  readonly #partials: PartialBlobs;
-  readonly #blobs: LayoutBlobs;
-  readonly #leases: TempFiles;
-  readonly #lease: Lease | undefined;
-  /** What nobody removes before `close()`. */
-  readonly #confirmed = new Set<Digest>();
+  readonly repository: string;
+  readonly #folder: LayoutFolder;
+  readonly #naming: Naming;
 
-  constructor(root: string, options: LayoutOptions) {
-    this.place = `oci:${root}`;
-    this.#root = root;
-    this.#options = options;
-    this.#clock = options.clock ?? systemClock;
-    this.#processes = options.processes ?? systemProcesses;
-    this.#temps = new TempFiles(root, this.#processes);
-    this.#partials = new PartialBlobs(root, {
-      processes: this.#processes,
-      clock: this.#clock,
-      onBegin: options.onPartial,
-    });
-    this.#blobs = new LayoutBlobs(root, this.#temps, this.#partials);
-    this.#leases = new TempFiles(root, this.#processes, 'lease');
-    this.#lease =
-      options.isShared === true && options.create === true ? new Lease(this.#leases) : undefined;
-  }
-
-  async open(): Promise<void> {
-    if (this.#options.create !== true) {
-      await checkMarker(this.#root);
-      await this.readIndex();
-      return;
-    }
-    await createMarker(this.#root, this.#temps);
-    // A process that was killed here has left a layout without index.json: an empty one.
-    if ((await readIndexFile(this.#root)) === undefined)
-      await this.change(this.#options, async (index) => index);
+  constructor(folder: LayoutFolder, naming: Naming) {
+    this.place = folder.place;
+    this.repository = naming.repository;
+    this.#folder = folder;
+    this.#naming = naming;
   }
 
   async resolve(reference: string, options: CallOptions = {}): Promise<Descriptor> {
-    options.signal?.throwIfAborted();
-    const index = await this.readIndex();
-    const digest = digestIn(reference);
-    if (digest !== undefined) return this.#resolveDigest(index, digest, options);
-    if (reference === '') return this.#resolveOnly(index, options);
-    const entries = entriesNamed(index, reference);
-    const [entry] = entries;
-    if (entry === undefined) throw this.#missing(index, reference);
-    if (entries.some((other) => other.digest !== entry.digest))
-      throw new AmbiguousReferenceError(reference, this.place, namesOf({ ...index, entries }));
-    return descriptorOf(entry);
+    const index = await this.#folder.readIndex(options);
+    const found = await this.#resolveIn(index, reference, options);
+    if (found === undefined) throw await this.#missing(reference, index, options);
+    return found;
   }
 
   async resolveBlob(digest: Digest, { signal }: CallOptions = {}): Promise<Descriptor> {
     signal?.throwIfAborted();
-    const size = await this.#blobs.sizeOf(digest);
+    const size = await this.#folder.blobs.sizeOf(digest);
     if (size === undefined) throw new NotInStoreError(digest, this.place, 'check the digest');
     return { mediaType: 'application/octet-stream', digest, size };
   }
 
   fetch(target: Descriptor, options?: FetchOptions): Bytes {
-    return this.#blobs.fetch(target, options);
+    return this.#folder.blobs.fetch(target, options);
   }
 
-  async exists(target: Descriptor, { signal }: CallOptions = {}): Promise<boolean> {
-    signal?.throwIfAborted();
-    if (!(await this.holds(target))) return false;
-    if (this.#lease === undefined || this.#confirmed.has(target.digest)) return true;
-    await this.#lease.add(target);
-    // Whoever removes things holds the lock, and knows the claims that were there before it had the lock.
-    await this.#locked({ signal }, async () => {});
-    this.#confirmed.add(target.digest);
-    return this.holds(target);
-  }
-
-  /** Whether it is there now. Unlike `exists()` this claims nothing. */
-  async holds(target: Descriptor): Promise<boolean> {
-    return (await this.#blobs.sizeOf(target.digest)) === target.size;
+  exists(target: Descriptor, options?: CallOptions): Promise<boolean> {
+    return this.#folder.exists(target, options);
   }
 
   async push(
@@ -209,220 +146,134 @@ export class OciLayout implements LayoutStore {
     content: Bytes,
     { signal, tag }: PushOptions = {},
   ): Promise<void> {
-    await this.#lease?.add(expected);
-    // What was there already may be going at this moment.
-    while ((await this.#blobs.push(expected, content, { signal })) === 'was there')
-      if (await this.exists(expected, { signal })) break;
-    if (tag !== undefined) await this.tag(expected, tag, { signal });
-    // Nothing leads from an image to its referrers: one that is not in index.json could never be found again.
-    else if (
-      isManifestType(expected.mediaType) &&
-      (await readReferrer(this, expected, { signal })) !== undefined
-    )
-      await this.tag(expected, '', { signal });
+    await this.#folder.push(expected, content, { signal });
+    if (tag !== undefined) return this.tag(expected, tag, { signal });
+    if (!isManifestType(expected.mediaType)) return;
+    // Nothing leads from an image to its referrers: without an entry in index.json they could never be found again.
+    if ((await readReferrer(this.#folder.blobs, expected, { signal })) !== undefined)
+      await this.#name(expected, '', { signal });
+    this.#naming.remember?.();
   }
 
-  /** Names a manifest. With an empty reference or a digest it is listed in index.json under no name. */
+  async mount(
+    target: Descriptor,
+    _from: string,
+    content: Bytes | undefined,
+    options: CallOptions = {},
+  ): Promise<'mounted' | 'copied' | 'refused'> {
+    if (await this.exists(target, options)) return 'mounted';
+    if (content === undefined) return 'refused';
+    await this.push(target, content, options);
+    return 'copied';
+  }
+
+  /** Names a manifest. With an empty reference, or a digest, it is listed as an untagged image. */
   async tag(target: Descriptor, reference: string, options: CallOptions = {}): Promise<void> {
     options.signal?.throwIfAborted();
-    const name = digestIn(reference) === undefined ? reference : '';
-    await this.change(options, async (index) => {
-      // Under the lock, for a name must not outlive what `discard()` removes beside it.
-      if (!(await this.holds(target))) throw this.#missing(index, target.digest);
-      if (name === '') return withUnnamed(index, target);
-      return withName(
-        index,
-        target,
-        name,
-        await this.#referrersAmong(entriesNamed(index, name), options),
-      );
-    });
+    if (reference === '' || digestIn(reference) !== undefined)
+      return this.keepUnnamed(target, options);
+    await this.#name(target, reference, options);
+    this.#folder.settle();
+  }
+
+  async keepUnnamed(target: Descriptor, options: CallOptions = {}): Promise<void> {
+    await this.#name(target, undefined, options);
+    this.#folder.settle();
   }
 
   async *listTags({ signal }: CallOptions = {}): AsyncIterable<string> {
-    for (const name of namesOf(await this.readIndex())) {
+    const index = await this.#folder.readIndex({ signal });
+    for (const tag of new Set(await this.#naming.tags(index, { signal }))) {
       signal?.throwIfAborted();
-      yield name;
+      yield tag;
     }
   }
 
-  async *listReferrers(
-    target: Descriptor,
-    { signal, artifactType }: ReferrerOptions = {},
-  ): AsyncIterable<Descriptor> {
-    const roots = usable((await this.readIndex()).entries);
-    for await (const referrer of walkReferrers(this, roots, { signal })) {
-      if (referrer.subject !== target.digest) continue;
-      if (artifactType === undefined || referrer.descriptor.artifactType === artifactType)
-        yield referrer.descriptor;
-    }
+  async *listReferrers(target: Descriptor, options?: ReferrerOptions): AsyncIterable<Descriptor> {
+    const { entries } = await this.#folder.readIndex(options);
+    yield* listReferrers(this.#folder.blobs, usable(entries), target, options);
   }
 
   async delete(target: Descriptor, options: CallOptions = {}): Promise<Deletion> {
     options.signal?.throwIfAborted();
-    const { removed } = await deleteImage(this, target, { ...options, now: this.#clock.now() });
-    return { freedBytes: removed.reduce((sum, { size }) => sum + size, 0) };
-  }
-
-  async keepUnnamed(target: Descriptor, options: CallOptions = {}): Promise<void> {
-    await this.tag(target, '', options);
-  }
-
-  /**
-   * Removes content, unless an image that index.json lists is made of it.
-   *
-   * @throws {NotInStoreError} when it is not there.
-   */
-  async discard(digest: Digest, options: CallOptions = {}): Promise<void> {
-    await this.change(options, async (index) => {
-      if (!(await this.needs(index, digest, options))) await this.#blobs.delete(digest);
-      return index;
+    const { removed } = await deleteImage(this.#folder, target, {
+      ...options,
+      foreign: this.#naming.foreign?.bind(this.#naming),
+      missing: (index) => this.#missing(target.digest, index, options),
     });
-  }
-
-  /** Whether `index` lists that node, or an image that is made of it. */
-  async needs(index: LayoutIndex, digest: Digest, options?: CallOptions): Promise<boolean> {
-    return leadsTo(this, usable(index.entries), digest, options);
-  }
-
-  discardPartial(target: Descriptor): Promise<void> {
-    return this.#partials.discard(target);
-  }
-
-  /** A name for a file that is not finished. What a killed process leaves under such names is removed by the next that writes. */
-  nextTemp(): Promise<string> {
-    return this.#temps.next();
+    this.#naming.remember?.();
+    return { freedBytes: removed.reduce((sum, { size }) => sum + size, 0) };
   }
 
   async untag(tag: string, options: CallOptions = {}): Promise<void> {
     options.signal?.throwIfAborted();
-    await this.change(options, async (index) => {
-      const entries = entriesNamed(index, tag);
-      if (entries.length === 0) throw this.#missing(index, tag);
-      return withoutName(index, tag, await this.#referrersAmong(entries, options));
+    await this.#folder.change(options, async (index) => {
+      const { name } = await this.#naming.find(index, tag, options);
+      const entries = entriesNamed(index, name);
+      if (entries.length === 0) throw await this.#missing(tag, index, options);
+      return withoutName(index, name, await this.#referrersIn(entries, options));
+    });
+    this.#naming.remember?.();
+  }
+
+  discardPartial(target: Descriptor): Promise<void> {
+    return this.#folder.partials.discard(target);
+  }
+
+  async #resolveIn(
+    index: LayoutIndex,
+    reference: string,
+    options: CallOptions,
+  ): Promise<Descriptor | undefined> {
+    const digest = digestIn(reference);
+    if (digest !== undefined) return resolveDigest(this.#folder.blobs, index, digest, options);
+    const { entries } = await this.#naming.find(index, reference, options);
+    return onlyImage(entries, index, reference, `${this.place} ${this.repository}`.trim());
+  }
+
+  /** Gives a manifest a tag; without one, the name of an untagged image; with an empty one, no name. */
+  async #name(target: Descriptor, tag: string | undefined, options: CallOptions): Promise<void> {
+    await this.#folder.change(options, async (index) => {
+      // Under the lock, because a name must not outlive its content.
+      if (!(await this.#folder.holds(target)))
+        throw await this.#missing(target.digest, index, options);
+      const name =
+        tag === undefined
+          ? this.#naming.untaggedName(target.digest)
+          : tag && (await this.#naming.find(index, tag, options)).name;
+      if (name === '') return withUnnamed(index, target);
+      return withName(index, target, name, await this.#kept(index, name, target, options));
     });
   }
 
-  async #resolveDigest(
+  /** Returns the digests that lose `name` and stay in index.json. */
+  async #kept(
     index: LayoutIndex,
-    digest: Digest,
+    name: string,
+    target: Descriptor,
     options: CallOptions,
-  ): Promise<Descriptor> {
-    const entry = index.entries.find((candidate) => candidate.digest === digest);
-    if (entry !== undefined) return descriptorOf(entry);
-    const size = await this.#blobs.sizeOf(digest);
-    // A blob over the limit is no manifest, whatever is in it.
-    if (size === undefined || size > LIMITS.manifestBytes) throw this.#missing(index, digest);
-    const unknown = { mediaType: 'application/octet-stream', digest, size };
-    const bytes = await collectVerified(
-      this.fetch(unknown, options),
-      unknown,
-      LIMITS.manifestBytes,
-    );
-    const mediaType = manifestTypeOf(bytes);
-    if (mediaType === undefined) throw this.#missing(index, digest);
-    return { mediaType, digest, size };
+  ): Promise<ReadonlySet<unknown>> {
+    const replaced = entriesNamed(index, name);
+    if (!this.#naming.keepsReplaced) return this.#referrersIn(replaced, options);
+    const isNamed = (entry: LayoutEntry): boolean =>
+      nameOf(entry) !== undefined && entry.refName !== name && entry.imageName !== name;
+    const otherwise = new Set(index.entries.filter(isNamed).map(({ digest }) => digest));
+    const digests = replaced.map(({ digest }) => digest);
+    return new Set(digests.filter((digest) => digest !== target.digest && !otherwise.has(digest)));
   }
 
-  async #resolveOnly(index: LayoutIndex, options: CallOptions): Promise<Descriptor> {
-    const entries = index.entries.filter(
-      (entry) => entry.refName === undefined || !REFERRERS_TAG.test(entry.refName),
-    );
-    const distinct = [...new Map(entries.map((entry) => [entry.digest, entry])).values()];
-    const referrers =
-      distinct.length > 1 ? await this.#referrersAmong(distinct, options) : new Set();
-    const [entry, ...others] = distinct.filter((candidate) => !referrers.has(candidate.digest));
-    if (entry === undefined) throw this.#missing(index, '');
-    if (others.length > 0) throw new AmbiguousReferenceError('', this.place, namesOf(index));
-    return descriptorOf(entry);
-  }
-
-  /** The digests of those entries that refer to another image. */
-  async #referrersAmong(
+  #referrersIn(
     entries: readonly LayoutEntry[],
     options: CallOptions,
   ): Promise<ReadonlySet<unknown>> {
-    const found = new Set<unknown>();
-    for (const descriptor of usable(entries))
-      if ((await readReferrer(this, descriptor, options)) !== undefined)
-        found.add(descriptor.digest);
-    return found;
+    return referrersAmong(this.#folder.blobs, usable(entries), options);
   }
 
-  /**
-   * Reads, changes and replaces index.json while the lock is held. The same index is not written again.
-   *
-   * @param then runs behind it, under the same lock.
-   */
-  async change(
-    { signal }: CallOptions,
-    change: (index: LayoutIndex) => Promise<LayoutIndex>,
-    then?: () => Promise<void>,
-  ): Promise<void> {
-    await this.#locked({ signal }, async () => {
-      const before = await readIndexFile(this.#root);
-      const after = await change(before ?? EMPTY_INDEX);
-      if (after !== before) {
-        signal?.throwIfAborted();
-        await writeAtomically(
-          join(this.#root, 'index.json'),
-          await this.#temps.next(),
-          bytesOf(formatLayoutIndex(after)),
-          { signal },
-        );
-      }
-      await then?.();
-    });
-  }
-
-  /** Every blob, whether anything names it or not. */
-  blobs(options?: CallOptions): AsyncIterable<StoredBlob> {
-    return this.#blobs.list(options);
-  }
-
-  /** Removes blobs whatever names them; under the lock, and in this order. */
-  removeBlobs(digests: Iterable<Digest>): Promise<void> {
-    return this.#blobs.remove(digests);
-  }
-
-  leases(): Promise<readonly HeldLease[]> {
-    return readLeases(this.#leases);
-  }
-
-  /** What was claimed until now is named. */
-  settle(): void {
-    this.#lease?.settle();
-  }
-
-  /** Gives up what was claimed. */
-  async close(): Promise<void> {
-    this.#confirmed.clear();
-    await this.#lease?.release();
-  }
-
-  async #locked<T>({ signal }: CallOptions, work: () => Promise<T>): Promise<T> {
-    const { onWait } = this.#options;
-    const lock = {
-      clock: this.#clock,
-      processes: this.#processes,
-      temps: this.#temps,
-      signal,
-      onWait,
-    };
-    return withLock(join(this.#root, '.regi.lock'), lock, work);
-  }
-
-  /** @throws {MissingIndexError} when there is none. @throws {InvalidManifestError} when it is no index. */
-  async readIndex(): Promise<LayoutIndex> {
-    const index = await readIndexFile(this.#root);
-    if (index === undefined)
-      throw new MissingIndexError(
-        `Cannot read the image layout ${JSON.stringify(this.#root)}: expected an index.json, found none`,
-      );
-    return index;
-  }
-
-  #missing(index: LayoutIndex, reference: string): NotInStoreError {
-    return new NotInStoreError(reference, this.place, describeNames(namesOf(index)));
+  async #missing(
+    reference: string,
+    index: LayoutIndex,
+    options: CallOptions,
+  ): Promise<NotInStoreError> {
+    return this.#naming.missing(reference, [...(await this.#naming.tags(index, options))]);
   }
 }

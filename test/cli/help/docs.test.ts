@@ -45,8 +45,8 @@ describe('COMMANDS', () => {
     (_name, spec) => {
       expect(spec.summary).toMatch(/^[A-Z][^.]*$/);
       expect(spec.description).toMatch(/\.$/);
-      expect(spec.examples.length).toBeGreaterThan(0);
-      for (const { command, summary } of spec.examples) {
+      expect(spec.examples).not.toEqual({});
+      for (const [summary, command] of Object.entries(spec.examples)) {
         expect(command).toMatch(/^regi /);
         expect(summary).toMatch(/^[A-Z][^.]*$/);
       }

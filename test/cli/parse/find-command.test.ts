@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 
 import { findCommand } from '../../../src/cli/parse/find-command.ts';
-import { FOREIGN_WORDS, hintForForeign } from '../../../src/cli/parse/foreign-words.ts';
+import { FOREIGN_COMMANDS, foreignCommandHint } from '../../../src/cli/parse/foreign-tools.ts';
 import { COMMANDS as ALL } from '../../../src/commands/index.ts';
 import { UsageError } from '../../../src/errors.ts';
 import { ECHO } from '../../support/cli/fake-command.ts';
@@ -13,12 +13,12 @@ const COMMANDS = [COPY, TAGS_LIST, TAGS_DELETE];
 
 test('no existing command has a hint for a foreign one', () => {
   const names = new Set(ALL.flatMap(({ name, aliases }) => [name, ...(aliases ?? [])]));
-  expect(FOREIGN_WORDS.filter((words) => names.has(words))).toEqual([]);
+  expect(FOREIGN_COMMANDS.filter((words) => names.has(words))).toEqual([]);
 });
 
 test('hints name only existing commands', () => {
-  const named = FOREIGN_WORDS.flatMap((words) => [
-    ...(hintForForeign(words) ?? '').matchAll(
+  const named = FOREIGN_COMMANDS.flatMap((words) => [
+    ...(foreignCommandHint(words) ?? '').matchAll(
       /regi ([a-z]+(?: (?:get|put|list|delete|create|add)\b)?)/g,
     ),
   ]).map(([, name]) => name);

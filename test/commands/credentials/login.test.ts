@@ -177,7 +177,7 @@ describe('regi login', () => {
     });
     expect(status).toBe(0);
     expect(stderr).toContain(
-      'in ~/.docker/config.json (not encrypted, mode 0600) because the keychain cannot be used: the password is longer than it takes',
+      'in ~/.docker/config.json (not encrypted, mode 0600) because the keychain cannot be used: the password is too long for it',
     );
     expect(configOf(home)).toEqual({ auths: { [host]: { auth: authOf('ci') } } });
   });

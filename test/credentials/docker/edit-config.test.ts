@@ -38,7 +38,7 @@ async function modeOf(path: string): Promise<number> {
 }
 
 describe('writePlainLogin()', () => {
-  test('makes folder and file for their owner alone', async () => {
+  test('creates folder and file for their owner only', async () => {
     const folder = join(temporaryFolder(), 'new');
     await writePlainLogin(fileIn(folder), 'a.example', LOGIN);
     expect(await readFile(join(folder, 'config.json'), 'utf8')).toBe(
@@ -72,7 +72,7 @@ describe('writePlainLogin()', () => {
     expect(await modeOf(file.path)).toBe(after);
   });
 
-  test('writes what a link points at, and leaves the link', async () => {
+  test('writes the target of a link, and keeps the link', async () => {
     const folder = temporaryFolder();
     await mkdir(join(folder, 'real'));
     await writeFile(join(folder, 'real', 'c.json'), '{}');
@@ -83,14 +83,14 @@ describe('writePlainLogin()', () => {
     expect(await readdir(join(folder, 'real'))).toEqual(['c.json']);
   });
 
-  test('follows a link to a file that is not there yet', async () => {
+  test('follows a link to an absent file', async () => {
     const folder = temporaryFolder();
     await symlink('later.json', join(folder, 'config.json'));
     await writePlainLogin(fileIn(folder), 'a', LOGIN);
     expect(await readFile(join(folder, 'later.json'), 'utf8')).toContain('Y2k6YTpi');
   });
 
-  test('leaves a malformed file as it is', async () => {
+  test('does not change a malformed file', async () => {
     const file = await configWith('{"auths":');
     await expect(writePlainLogin(file, 'a', LOGIN)).rejects.toMatchObject({
       code: 'INVALID_CONFIG',
@@ -98,7 +98,7 @@ describe('writePlainLogin()', () => {
     expect(await readFile(file.path, 'utf8')).toBe('{"auths":');
   });
 
-  test('says what it cannot write', async () => {
+  test('names the file that it cannot write', async () => {
     const folder = temporaryFolder();
     await writeFile(join(folder, 'no-folder'), '');
     const error = writePlainLogin(
@@ -114,7 +114,7 @@ describe('writePlainLogin()', () => {
 });
 
 describe('markAsKeptByHelper()', () => {
-  test('leaves the empty entry, and nothing of other keys of the host', async () => {
+  test('leaves the empty entry, and removes other keys of the host', async () => {
     const file = await configWith(
       '{"auths":{"a":{"auth":"eDp5","email":"m"},"https://a/v1/":{"auth":"eDp5"},"b":{"auth":"eDp5"}}}',
     );
@@ -147,7 +147,7 @@ describe('removeEntry()', () => {
     },
   );
 
-  test('does not touch a file in which nothing changes', async () => {
+  test('does not write a file without changes', async () => {
     const file = await configWith('{ "auths": {"a":{}} }', 0o644);
     await removeEntry(file, 'b');
     expect(await readFile(file.path, 'utf8')).toBe('{ "auths": {"a":{}} }');

@@ -20,7 +20,7 @@ async function helper(script: string, timeoutMs?: number): Promise<RunHelper> {
 }
 
 describe('askHelper()', () => {
-  test('writes the key on standard input and reads the answer', async () => {
+  test('writes the key to standard input and reads the output', async () => {
     const run = await helper(
       `[ "$1" = get ] || exit 9; read key; printf '{"ServerURL":"%s","Username":"%s","Secret":"s"}' "$key" "$key"`,
     );
@@ -30,7 +30,7 @@ describe('askHelper()', () => {
     });
   });
 
-  test('finds nothing when the helper says so', async () => {
+  test('returns undefined when the helper has no login', async () => {
     expect(
       await askHelper(
         'fake',
@@ -40,7 +40,7 @@ describe('askHelper()', () => {
     ).toBeUndefined();
   });
 
-  test('does not mind a helper that reads nothing', async () => {
+  test('works with a helper that does not read its input', async () => {
     expect(
       await askHelper(
         'fake',
@@ -53,7 +53,7 @@ describe('askHelper()', () => {
     });
   });
 
-  test('shows what a failing helper says, without control characters', async () => {
+  test('shows the output of a failing helper without control characters', async () => {
     const error = askHelper(
       'fake',
       'a',
@@ -64,7 +64,7 @@ describe('askHelper()', () => {
     );
   });
 
-  test('shows nothing of an answer that is no JSON', async () => {
+  test('shows nothing of output that is not JSON', async () => {
     const error = await askHelper('fake', 'a', await helper('echo s3cret')).catch(
       (thrown: unknown) => thrown,
     );
@@ -76,23 +76,23 @@ describe('askHelper()', () => {
     const error = askHelper('gone', 'a', createHelperRunner({ PATH: '/usr/bin:/bin' }));
     await expect(error).rejects.toMatchObject({
       code: 'INVALID_CONFIG',
-      program: 'docker-credential-gone',
+      message: expect.stringContaining('"docker-credential-gone"') as string,
       hint: expect.stringContaining('install docker-credential-gone'),
     });
   });
 
-  test('ends a helper that does not answer', async () => {
+  test('kills a helper that does not respond', async () => {
     const error = askHelper('fake', 'a', await helper('sleep 600 & wait', 50));
     await expect(error).rejects.toMatchObject({ code: 'TIMEOUT' });
   });
 
-  test('ends a helper that never stops talking', async () => {
+  test('kills a helper that never stops writing', async () => {
     await expect(askHelper('fake', 'a', await helper('yes'))).rejects.toMatchObject({
       code: 'FAILED',
     });
   });
 
-  test('ends the helper when it is aborted', async () => {
+  test('kills the helper when it is aborted', async () => {
     const controller = new AbortController();
     const pending = askHelper('fake', 'a', await helper('sleep 600'), controller.signal);
     controller.abort(new Error('interrupted'));

@@ -5,7 +5,7 @@ import { describe, expect, test } from 'vitest';
 
 import type { Credential, CredentialSource } from '../../../src/credentials/credential.ts';
 import { firstOf } from '../../../src/credentials/chain.ts';
-import { createDockerAuthVariableSource } from '../../../src/credentials/docker/auth-variable.ts';
+import { createDockerAuthVariableSource } from '../../../src/credentials/environment.ts';
 import { createDockerSource } from '../../../src/credentials/docker/source.ts';
 import type { ProgramResult } from '../../../src/credentials/ask-program.ts';
 import type { RunHelper } from '../../../src/credentials/docker/helper.ts';
@@ -141,7 +141,7 @@ describe('createDockerSource() skips what makes docker refuse the whole file:', 
       );
       expect(warnings).toEqual([
         expect.stringMatching(
-          /^Cannot use the entry "(other.local|registry.local:5000)" of ~\/.docker\/config.json: expected .*\nwrite it anew: regi login /,
+          /^Cannot use the entry "(other.local|registry.local:5000)" of ~\/.docker\/config.json: expected .*\nreplace it: regi login /,
         ),
       ]);
     },
@@ -161,12 +161,12 @@ describe('createDockerSource() skips what makes docker refuse the whole file:', 
 describe('createDockerSource()', () => {
   const config = { auths: { 'registry.local:5000': { auth: 'YWxpY2U6czNjcmV0' } } };
 
-  test('says where it found them', async () => {
+  test('names the file of a credential', async () => {
     const { source } = await setUp({ config });
     expect((await source('registry.local:5000', undefined))?.origin).toBe('~/.docker/config.json');
   });
 
-  test('names the helper it found them with', async () => {
+  test('names the helper of a credential', async () => {
     const { source } = await setUp({
       config: { credsStore: 'pass' },
       helpers: { pass: { 'a.example': ['u', 's'] } },
@@ -187,7 +187,7 @@ describe('createDockerSource()', () => {
     });
   });
 
-  test('asks a helper once for each host, however many ask', async () => {
+  test('asks a helper once for each host', async () => {
     const { source, asked } = await setUp({
       config: { credsStore: 'pass' },
       helpers: { pass: { 'a.example': ['u', 's'] } },
@@ -207,7 +207,7 @@ describe('createDockerSource()', () => {
     });
     await expect(source('registry.local:5000', undefined)).rejects.toMatchObject({
       code: 'INVALID_CONFIG',
-      program: 'docker-credential-gone',
+      message: expect.stringContaining('"docker-credential-gone"') as string,
     });
   });
 
@@ -225,7 +225,7 @@ describe('createDockerSource()', () => {
     expect(error).not.toHaveProperty('cause');
   });
 
-  test('warns of a bad entry without what stands in it', async () => {
+  test('warns of a malformed entry without its content', async () => {
     const { source, warnings } = await setUp({
       config: {
         auths: {

@@ -36,7 +36,7 @@ async function failureOf(promise: Promise<unknown>): Promise<KeychainError> {
 }
 
 describe('createKeychain()', () => {
-  test('gives back what it was given', async () => {
+  test('returns a stored login', async () => {
     const { keychain } = keychainOf();
     await keychain.set('a.example', LOGIN);
     expect(await keychain.get('a.example')).toEqual(LOGIN);
@@ -44,7 +44,7 @@ describe('createKeychain()', () => {
     expect(await keychain.get('a.example')).toBeUndefined();
   });
 
-  test('starts nothing without a D-Bus session', async () => {
+  test('starts no child without a D-Bus session', async () => {
     const { keychain, fake } = keychainOf({ env: { XDG_RUNTIME_DIR: '/nowhere' } });
     expect((await failureOf(keychain.get('a.example'))).reason).toBe('there is no D-Bus session');
     expect(fake.asked).toEqual([]);
@@ -55,7 +55,7 @@ describe('createKeychain()', () => {
     expect(await keychain.get('a.example')).toBeUndefined();
   });
 
-  test('gives somebody at a terminal a minute, and nobody less than five seconds', async () => {
+  test('waits a minute at a terminal, and less than five seconds elsewhere', async () => {
     const timeouts: number[] = [];
     for (const isTerminal of [true, false]) {
       const { keychain } = keychainOf({
@@ -71,7 +71,7 @@ describe('createKeychain()', () => {
     expect(timeouts[1]).toBeLessThan(5_000);
   });
 
-  test('says at a terminal what it is waiting for, once it had to wait', async () => {
+  test('notes at a terminal what it is waiting for after a while', async () => {
     const patience = deferred();
     const said = deferred<string>();
     const answer = deferred<KeychainResult>();
@@ -89,7 +89,7 @@ describe('createKeychain()', () => {
     expect(await asking).toBeUndefined();
   });
 
-  test('says nothing at a terminal when the answer comes at once', async () => {
+  test('notes nothing at a terminal when the keychain responds at once', async () => {
     const clock: Clock = {
       ...instantClock(),
       sleep: (_ms, signal) =>
@@ -102,7 +102,7 @@ describe('createKeychain()', () => {
     expect(notes).toEqual([]);
   });
 
-  test('is not asked again after it failed', async () => {
+  test('does not run again after it failed', async () => {
     const { keychain, fake } = keychainOf();
     fake.fail({ kind: 'timed-out' });
     expect((await failureOf(keychain.get('a.example'))).code).toBe('TIMEOUT');
@@ -128,13 +128,13 @@ describe('createKeychain()', () => {
       'no Secret Service runs in this session',
     ],
     ['a \u001b[2J surprise', 'it says "a \\x1b[2J surprise"'],
-  ])('puts into words: %s', async (reason, words) => {
+  ])('translates the error: %s', async (reason, words) => {
     const { keychain, fake } = keychainOf();
     fake.fail({ kind: 'failed', reason });
     expect((await failureOf(keychain.get('a.example'))).reason).toBe(words);
   });
 
-  test('quotes nothing of an entry that is not its own', async () => {
+  test('quotes nothing of an entry that regi did not write', async () => {
     const { keychain, fake } = keychainOf();
     fake.entries.set('a.example', 's3cret');
     expect(String(await failureOf(keychain.get('a.example')))).not.toContain('s3cret');

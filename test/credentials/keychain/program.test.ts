@@ -3,8 +3,8 @@ import { join } from 'node:path';
 
 import { describe, expect, test } from 'vitest';
 
-import { answerKeychain } from '../../../src/credentials/keychain/child.ts';
-import type { KeychainEntry } from '../../../src/credentials/keychain/parts.ts';
+import { handleKeychainRequest } from '../../../src/credentials/keychain/child.ts';
+import type { KeychainEntry } from '../../../src/credentials/keychain/child.ts';
 import {
   createKeychainProgram,
   type RunKeychain,
@@ -23,7 +23,7 @@ async function program(
 }
 
 describe('createKeychainProgram()', () => {
-  test('sends the request through standard input, and nothing of it by arguments or environment', async () => {
+  test('sends the request through standard input, never in arguments or environment', async () => {
     const run = await program(`
       import { text } from 'node:stream/consumers';
       const request = JSON.parse(await text(process.stdin));
@@ -34,12 +34,12 @@ describe('createKeychainProgram()', () => {
     ).toEqual({ kind: 'done', secret: 'set a.example false' });
   });
 
-  test('ends a child whose thread is blocked, and says that it timed out', async () => {
+  test('kills a child whose thread is blocked, and reports a timeout', async () => {
     const run = await program('Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);');
     expect(await run(GET, { timeoutMs: 300 })).toEqual({ kind: 'timed-out' });
   });
 
-  test('ends with its signal', async () => {
+  test('stops when its signal aborts', async () => {
     const run = await program('setTimeout(() => {}, 60_000);');
     const reason = new Error('enough');
     await expect(run(GET, { timeoutMs: 60_000, signal: AbortSignal.abort(reason) })).rejects.toBe(
@@ -47,12 +47,12 @@ describe('createKeychainProgram()', () => {
     );
   });
 
-  test('takes a child that dies for a keychain that fails', async () => {
+  test('reports a failed keychain when the child dies', async () => {
     const run = await program(`process.kill(process.pid, 'SIGSEGV');`);
     expect(await run(GET, { timeoutMs: 60_000 })).toMatchObject({ kind: 'failed' });
   });
 
-  test('names the session bus that is only a socket', async () => {
+  test('finds a session bus that is only a socket', async () => {
     const folder = temporaryFolder();
     const { createServer } = await import('node:net');
     const server = createServer().listen(join(folder, 'bus'));
@@ -68,7 +68,7 @@ describe('createKeychainProgram()', () => {
   });
 });
 
-describe('answerKeychain()', () => {
+describe('handleKeychainRequest()', () => {
   function entryOf(overrides: Partial<KeychainEntry>): (account: string) => Promise<KeychainEntry> {
     return async () => ({
       getPassword: async () => null,
@@ -78,23 +78,25 @@ describe('answerKeychain()', () => {
     });
   }
 
-  test('says nothing for null', async () => {
-    expect(await answerKeychain(JSON.stringify(GET), entryOf({}))).toBe('{"kind":"done"}');
+  test('returns no secret for null', async () => {
+    expect(await handleKeychainRequest(JSON.stringify(GET), entryOf({}))).toBe('{"kind":"done"}');
   });
 
-  test('stores what it is given', async () => {
+  test('stores a secret', async () => {
     const stored: string[] = [];
-    await answerKeychain(
+    await handleKeychainRequest(
       '{"kind":"set","account":"a","secret":"s"}',
       entryOf({ setPassword: async (secret) => void stored.push(secret) }),
     );
     expect(stored).toEqual(['s']);
   });
 
-  test('reports what the keychain says, also while it is opened', async () => {
+  test('reports errors of the keychain, also those while opening it', async () => {
     const failed = '{"kind":"failed","reason":"locked"}';
     const fail = () => Promise.reject(new Error('locked'));
-    expect(await answerKeychain(JSON.stringify(GET), entryOf({ getPassword: fail }))).toBe(failed);
-    expect(await answerKeychain(JSON.stringify(GET), fail)).toBe(failed);
+    expect(await handleKeychainRequest(JSON.stringify(GET), entryOf({ getPassword: fail }))).toBe(
+      failed,
+    );
+    expect(await handleKeychainRequest(JSON.stringify(GET), fail)).toBe(failed);
   });
 });

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 
 import { createKeychain } from '../../../src/credentials/keychain/keychain.ts';
 import { readKeychainIndex } from '../../../src/credentials/keychain/index-file.ts';
-import { answerAsHelper } from '../../../src/credentials/logins/serve-helper.ts';
+import { runHelperVerb } from '../../../src/credentials/logins/serve-helper.ts';
 import { instantClock } from '../../support/clock.ts';
 import { fakeKeychain } from '../../support/cli/fake-keychain.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
@@ -21,14 +21,14 @@ function helper() {
     clock: instantClock(),
     note: () => undefined,
   });
-  const ask = (verb: string, input = '') => answerAsHelper(verb, input, { ...place, keychain });
+  const ask = (verb: string, input = '') => runHelperVerb(verb, input, { ...place, keychain });
   const store = (url: string, user = 'ci') =>
     ask('store', JSON.stringify({ ServerURL: url, Username: user, Secret: 's3cret' }));
   return { fake, place, ask, store };
 }
 
-describe('answerAsHelper()', () => {
-  test('gives what was stored, under the name that is asked for', async () => {
+describe('runHelperVerb()', () => {
+  test('returns a stored login under the requested name', async () => {
     const { ask, store } = helper();
     expect(await store('registry.local:5000')).toEqual({ status: 0, stdout: '' });
     expect(await ask('get', 'registry.local:5000\n')).toEqual({
@@ -41,19 +41,19 @@ describe('answerAsHelper()', () => {
     [HUB, 'docker.io'],
     ['https://registry.example/v2/', 'registry.example'],
     ['registry.example:5000', 'http://registry.example:5000'],
-  ])('takes %s and %s for the same registry', async (stored, asked) => {
+  ])('treats %s and %s as the same registry', async (stored, asked) => {
     const { ask, store } = helper();
     await store(stored);
     expect((await ask('get', asked)).status).toBe(0);
   });
 
-  test('says the words that mean "none", and asks the keychain nothing', async () => {
+  test('prints "not found" without access to the keychain when the index has no entry', async () => {
     const { ask, fake } = helper();
     expect(await ask('get', 'registry.example')).toEqual(NOT_FOUND);
     expect(fake.asked).toEqual([]);
   });
 
-  test('lists user names, and no secret', async () => {
+  test('lists user names without secrets', async () => {
     const { ask, store } = helper();
     expect(await ask('list', 'unused')).toEqual({ status: 0, stdout: '{}\n' });
     await store(HUB, 'octocat');
@@ -64,7 +64,7 @@ describe('answerAsHelper()', () => {
     });
   });
 
-  test('forgets, and what is not there too', async () => {
+  test('erases a login, and succeeds when there is none', async () => {
     const { ask, store, fake, place } = helper();
     await store('registry.example');
     for (const url of ['registry.example', 'http://registry.example', 'https://registry.example']) {
@@ -84,13 +84,13 @@ describe('answerAsHelper()', () => {
       's3cret',
       'Cannot store a login: expected JSON with "ServerURL", "Username" and "Secret"',
     ],
-    ['gte', '', 'Cannot do "gte": expected get, store, erase, list or version'],
-  ])('answers %s of %j on standard output, with status 1', async (verb, input, stdout) => {
+    ['gte', '', 'Cannot run "gte": expected get, store, erase, list or version'],
+  ])('refuses %s of %j on standard output with status 1', async (verb, input, stdout) => {
     const { ask } = helper();
     expect(await ask(verb, input)).toEqual({ status: 1, stdout: `${stdout}\n` });
   });
 
-  test('says what is wrong with the keychain, and what to do', async () => {
+  test('prints the error of the keychain and its hint', async () => {
     const { ask, store, fake } = helper();
     await store('registry.example');
     fake.fail({ kind: 'failed', reason: 'unlock prompt was dismissed' });

@@ -165,7 +165,7 @@ describeReal(
       expect(performance.now() - begin).toBeLessThan(PROMPT_MS / 2);
       expect(asked).toMatchObject({
         status: 1,
-        stdout: expect.stringContaining('Cannot use the keychain: it gave no answer within 3.5 s'),
+        stdout: expect.stringContaining('Cannot use the keychain: it did not respond within 3.5 s'),
       });
     });
   },

@@ -179,7 +179,7 @@ describeReal(
       [
         'locked, with nobody answering its prompt',
         { keyring: 'locked', prompt: 'hangs' },
-        'it gave no answer within 3.5 s',
+        'it did not respond within 3.5 s',
       ],
       ['not running', { keyring: 'none' }, 'no Secret Service runs in this session'],
     ] as const)('a keyring that is %s', (_name, options, reason) => {
@@ -224,7 +224,7 @@ describeReal(
       const { env } = await startDesktopSession({ home, keyring: 'locked', prompt: 'hangs' });
       const { status, stderr } = await read(host, env);
       expect(status).toBe(4);
-      // Whoever had asked it would tell that it gave no answer.
+      // If the keychain had been used, the output would say that it did not respond.
       expect(stderr).not.toContain('keychain');
     });
   },

@@ -118,7 +118,7 @@ describe('an image layout in a tar', () => {
       index.root,
     ]);
     expect(told).toEqual([
-      expect.stringContaining('lists 2 platforms and carries linux/amd64 only'),
+      expect.stringContaining('lists 2 platforms and carries only linux/amd64'),
     ]);
   });
 

@@ -23,7 +23,7 @@ export function fakeCommand(
       { name: 'no-clobber', summary: 'keep an existing tag' },
       { name: 'dry-run', summary: 'change nothing' },
     ],
-    examples: [{ command: 'regi probe x', summary: 'Probe x' }],
+    examples: { 'Probe x': 'regi probe x' },
     load: async () => body,
     ...spec,
   };

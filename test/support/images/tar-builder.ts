@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-import type { RandomAccess } from '../../../src/tar/index-tar.ts';
+import type { RandomAccess } from '../../../src/disk/random-access.ts';
 import { temporaryFolder } from '../temporary-folder.ts';
 
 /** A member of a tar, as well formed or as strange as a test wants it. */

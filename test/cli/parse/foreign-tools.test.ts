@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 
-import { foreignFlagHint } from '../../../src/cli/parse/foreign-flags.ts';
+import { foreignFlagHint } from '../../../src/cli/parse/foreign-tools.ts';
 import { parseArguments } from '../../../src/cli/parse/parse-arguments.ts';
 import { COMMANDS } from '../../../src/commands/index.ts';
 import type { CommandSpec } from '../../../src/command.ts';

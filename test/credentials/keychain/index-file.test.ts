@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest';
 
 import {
+  createKeychainSource,
   noteInKeychainIndex,
   readKeychainIndex,
 } from '../../../src/credentials/keychain/index-file.ts';
-import { createKeychainSource } from '../../../src/credentials/keychain/source.ts';
 import { createKeychain } from '../../../src/credentials/keychain/keychain.ts';
 import { instantClock } from '../../support/clock.ts';
 import { fakeKeychain } from '../../support/cli/fake-keychain.ts';
@@ -34,7 +34,7 @@ function setUp() {
 }
 
 describe('createKeychainSource()', () => {
-  test('asks the keychain only for what is in the index', async () => {
+  test('accesses the keychain only for accounts in the index', async () => {
     const { source, fake } = setUp();
     expect(await source('a.example', undefined)).toBeUndefined();
     expect(fake.asked).toEqual([]);
@@ -51,7 +51,7 @@ describe('createKeychainSource()', () => {
     });
   });
 
-  test('warns of a keychain that cannot be read, and finds nothing', async () => {
+  test('warns and finds nothing when the keychain cannot be read', async () => {
     const { source, fake, place, warnings } = setUp();
     await noteInKeychainIndex('a.example', 'ci', place);
     fake.fail({ kind: 'timed-out' });

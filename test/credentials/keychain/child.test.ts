@@ -2,14 +2,13 @@ import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 
 import { createKeychain } from '../../../src/credentials/keychain/keychain.ts';
-import { answerKeychain } from '../../../src/credentials/keychain/child.ts';
 import {
+  handleKeychainRequest,
   readSecret,
   removeSecret,
-  SecretTooLongError,
   writeSecret,
   type OpenEntry,
-} from '../../../src/credentials/keychain/parts.ts';
+} from '../../../src/credentials/keychain/child.ts';
 import type { RunKeychain } from '../../../src/credentials/keychain/program.ts';
 import { instantClock } from '../../support/clock.ts';
 
@@ -31,13 +30,13 @@ function smallKeychain(limit = 10) {
 }
 
 describe('writeSecret()', () => {
-  test('keeps a short one as it is', async () => {
+  test('stores a short secret in one entry', async () => {
     const { entries, open } = smallKeychain(100);
     await writeSecret('a', 'short', 100, open);
     expect([...entries]).toEqual([['a', 'short']]);
   });
 
-  test('gives back whatever it was given, and leaves nothing when it is removed', async () => {
+  test('round-trips any secret, and leaves nothing after removal', async () => {
     await fc.assert(
       fc.asyncProperty(fc.string({ maxLength: 2000 }), async (secret) => {
         const { entries, open } = smallKeychain(100);
@@ -50,7 +49,7 @@ describe('writeSecret()', () => {
     );
   });
 
-  test('leaves no part of what was there before', async () => {
+  test('removes the parts of the old secret', async () => {
     const { entries, open } = smallKeychain(100);
     await writeSecret('a', 'x'.repeat(950), 100, open);
     await writeSecret('a', 'y'.repeat(250), 100, open);
@@ -59,7 +58,7 @@ describe('writeSecret()', () => {
     expect([...entries]).toEqual([['a', 'z']]);
   });
 
-  test('leaves what was there readable until the new one is whole', async () => {
+  test('keeps the old secret readable until the new one is complete', async () => {
     const { open } = smallKeychain(100);
     await writeSecret('a', 'x'.repeat(250), 100, open);
     let written = 0;
@@ -75,24 +74,24 @@ describe('writeSecret()', () => {
     expect(await readSecret('a', open)).toBe('x'.repeat(250));
   });
 
-  test('writes nothing of one that is too long in parts too', async () => {
+  test('writes nothing when the secret is too long even for parts', async () => {
     const { entries, open } = smallKeychain(100);
-    await expect(writeSecret('a', 'x'.repeat(2401), 100, open)).rejects.toBeInstanceOf(
-      SecretTooLongError,
+    await expect(writeSecret('a', 'x'.repeat(2401), 100, open)).rejects.toThrow(
+      'the secret has 2401 characters',
     );
     expect(entries.size).toBe(0);
   });
 });
 
 describe('readSecret()', () => {
-  test('gives nothing where a part is missing', async () => {
+  test('returns undefined when a part is missing', async () => {
     const { entries, open } = smallKeychain(100);
     await writeSecret('a', 'x'.repeat(250), 100, open);
     entries.delete([...entries.keys()].find((name) => name.endsWith('part 2')) ?? '');
     expect(await readSecret('a', open)).toBeUndefined();
   });
 
-  test('takes a login for what it is, and not for a head', async () => {
+  test('does not mistake a login for the head of parts', async () => {
     const { entries, open } = smallKeychain(1000);
     const login = '{"Username":"parts","Secret":"{\\"parts\\":2,\\"id\\":\\"x\\"}"}';
     entries.set('a', login);
@@ -104,7 +103,7 @@ describe('createKeychain() on Windows', () => {
   function keychainOn(os: string) {
     const small = smallKeychain(1280);
     const run: RunKeychain = async (request) =>
-      JSON.parse(await answerKeychain(JSON.stringify(request), small.open)) as Awaited<
+      JSON.parse(await handleKeychainRequest(JSON.stringify(request), small.open)) as Awaited<
         ReturnType<RunKeychain>
       >;
     return {
@@ -124,7 +123,7 @@ describe('createKeychain() on Windows', () => {
     ['2,500 characters', 'x'.repeat(2_500)],
     ['20,000 characters', 'x'.repeat(20_000)],
     ['characters of several units', 'ü€😀x'.repeat(500)],
-  ])('keeps a token of %s that no entry takes whole', async (_name, secret) => {
+  ])('stores a token of %s that is too long for one entry', async (_name, secret) => {
     const { keychain, entries } = keychainOn('windows');
     const login = { username: '<token>', secret };
     await keychain.set('a.example', login);
@@ -133,16 +132,16 @@ describe('createKeychain() on Windows', () => {
     expect(entries.size).toBe(0);
   });
 
-  test('says that a password is too long, so that it goes to the file', async () => {
+  test('reports a password that is too long', async () => {
     const { keychain } = keychainOn('windows');
     await expect(
       keychain.set('a.example', { username: 'ci', secret: 'x'.repeat(50_000) }),
     ).rejects.toMatchObject({
-      reason: 'the password is longer than it takes',
+      reason: 'the password is too long for it',
     });
   });
 
-  test('leaves secrets whole on other systems', async () => {
+  test('does not split secrets on other systems', async () => {
     const { keychain, writes } = keychainOn('darwin');
     await keychain.set('a.example', { username: 'ci', secret: 'x'.repeat(1000) });
     expect(writes).toEqual(['a.example']);

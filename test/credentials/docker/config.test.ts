@@ -1,10 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 
-import { credentialOf, decodeAuthEntry } from '../../../src/credentials/docker/auth-entry.ts';
+import { credentialOf, decodeAuthEntry } from '../../../src/credentials/docker/config.ts';
 
 describe('decodeAuthEntry()', () => {
-  test('gives back what docker wrote', () => {
+  test('decodes entries written by docker', () => {
     const username = fc
       .string({ minLength: 1, unit: 'grapheme' })
       .filter((text) => !text.includes(':'));
@@ -19,7 +19,7 @@ describe('decodeAuthEntry()', () => {
     );
   });
 
-  test('throws on nothing, and puts nothing of the entry into the problem', () => {
+  test('never throws, and quotes nothing of the entry', () => {
     fc.assert(
       fc.property(fc.stringMatching(/^[ -~]{12,40}$/), (auth) => {
         const entry = decodeAuthEntry({ auth });
@@ -35,7 +35,7 @@ describe('decodeAuthEntry()', () => {
 });
 
 describe('credentialOf()', () => {
-  test('is nothing for the marker that a helper has it', () => {
+  test('returns undefined for the entry that marks a helper', () => {
     expect(credentialOf({})).toBeUndefined();
   });
 
