@@ -148,7 +148,7 @@ export {
 // A registry of one's own.
 export { startServer, type RunningServer, type ServerOptions } from './server/server.ts';
 export { createHandler, type Handler, type HandlerOptions } from './server/handler.ts';
-export type { Authenticate, Verdict } from './server/authenticate.ts';
+export type { Authenticate, Verdict } from './server/exchange.ts';
 export { authenticateHtpasswd } from './server/htpasswd.ts';
 export { fileSpool, memorySpool, type Spool } from './server/spool.ts';
 

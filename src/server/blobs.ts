@@ -4,28 +4,27 @@ import { parseDigest } from '../oci/digest.ts';
 import { isManifestType } from '../oci/media-types.ts';
 import { canDelete, canResolveBlobs, type Bytes, type Store } from '../store.ts';
 import { isNotFound, RefusedRequestError } from './errors.ts';
-import { emptyAnswer, type Answer, type AnswerHeaders, type Call } from './exchange.ts';
-import { parseRange } from './range.ts';
+import { emptyResponse, type CallResponse, type ResponseHeaders, type Call } from './exchange.ts';
 
-/** What blobs are kept and served as: only manifests have types of their own. */
+/** The type of every blob: only manifests have types of their own. */
 export const BLOB_TYPE = 'application/octet-stream';
 
 /**
- * Answers GET and HEAD of a blob, whole or a part. The bytes are not hashed again: each client does that itself.
+ * Serves GET and HEAD of a blob, whole or in part. Does not hash the bytes again: each client does that itself.
  *
  * @see https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#pulling-blobs
  */
-export async function getBlob(call: Call, store: Store, digestText: string): Promise<Answer> {
+export async function getBlob(call: Call, store: Store, digestText: string): Promise<CallResponse> {
   const blob = await findBlob(store, digestText, call.signal);
   const etag = `"${blob.digest}"`;
-  const headers: AnswerHeaders = {
+  const headers: ResponseHeaders = {
     'content-type': BLOB_TYPE,
     'docker-content-digest': blob.digest,
     etag,
     'accept-ranges': 'bytes',
   };
-  if (isUnchanged(call, etag)) return emptyAnswer(304, headers);
-  const range = parseRange(wantedRange(call, etag), blob.size);
+  if (isUnchanged(call, etag)) return emptyResponse(304, headers);
+  const range = parseRange(requestedRange(call, etag), blob.size);
   switch (range.kind) {
     case 'whole':
       return {
@@ -46,32 +45,38 @@ export async function getBlob(call: Call, store: Store, digestText: string): Pro
       throw new RefusedRequestError(
         'RANGE_INVALID',
         `Cannot send that range: the blob has ${blob.size} bytes`,
-        {
-          headers: { 'content-range': `bytes */${blob.size}` },
-        },
+        { headers: { 'content-range': `bytes */${blob.size}` } },
       );
     default:
       return assertNever(range);
   }
 }
 
-/** @see https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#deleting-blobs */
-export async function deleteBlob(call: Call, store: Store, digestText: string): Promise<Answer> {
+/**
+ * Serves DELETE of a blob.
+ *
+ * @see https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#deleting-blobs
+ */
+export async function deleteBlob(
+  call: Call,
+  store: Store,
+  digestText: string,
+): Promise<CallResponse> {
   if (!canDelete(store))
     throw new RefusedRequestError(
       'UNSUPPORTED',
-      'Cannot delete a blob: this registry deletes nothing',
+      'Cannot delete a blob: this registry does not support deletion',
     );
   const blob = await findBlob(store, digestText, call.signal);
   if (isManifestType(blob.mediaType)) throw unknownBlob(blob.digest);
   await store.delete(blob, { signal: call.signal });
-  return emptyAnswer(202);
+  return emptyResponse(202);
 }
 
 /**
  * Finds a blob by its digest alone.
  *
- * @throws {RefusedRequestError} with BLOB_UNKNOWN when the repository has none.
+ * @throws {RefusedRequestError} BLOB_UNKNOWN when the repository lacks it.
  */
 export async function findBlob(
   store: Store,
@@ -89,7 +94,7 @@ export async function findBlob(
   }
 }
 
-/** Whether the client says that it has the content already. */
+/** True if the client has the content already, by its `If-None-Match`. */
 export function isUnchanged(call: Call, etag: string): boolean {
   const known = call.headers['if-none-match'];
   return (
@@ -98,10 +103,41 @@ export function isUnchanged(call: Call, etag: string): boolean {
   );
 }
 
-/** A range counts only for the content that `If-Range` names; digests never name another. */
-function wantedRange(call: Call, etag: string): string | undefined {
+/** The Range header, unless `If-Range` names other content. */
+function requestedRange(call: Call, etag: string): string | undefined {
   const condition = call.headers['if-range'];
   return condition === undefined || condition === etag ? call.headers.range : undefined;
+}
+
+/** The part of a content that a request asks for. */
+export type RangeRequest =
+  | { readonly kind: 'whole' }
+  | { readonly kind: 'part'; readonly first: number; readonly last: number }
+  | { readonly kind: 'unsatisfiable' };
+
+const ONE_RANGE =
+  /^bytes[ \t]*=[ \t]*(?:(\d{1,15})[ \t]*-[ \t]*(\d{1,15})?|-[ \t]*(\d{1,15}))[ \t]*$/i;
+
+/**
+ * Parses a Range header for a content of `size` bytes. Ignores anything but a single byte range, as RFC 9110 allows: the response
+ * is then the whole content.
+ *
+ * @see https://www.rfc-editor.org/rfc/rfc9110#section-14.2
+ */
+export function parseRange(header: string | undefined, size: number): RangeRequest {
+  const match = header === undefined ? undefined : ONE_RANGE.exec(header);
+  if (!match) return { kind: 'whole' };
+  const [, from, to, suffix] = match;
+  if (suffix !== undefined) {
+    const length = Math.min(Number(suffix), size);
+    return length === 0
+      ? { kind: 'unsatisfiable' }
+      : { kind: 'part', first: size - length, last: size - 1 };
+  }
+  const first = Number(from);
+  const last = to === undefined ? size - 1 : Math.min(Number(to), size - 1);
+  if (to !== undefined && Number(to) < first) return { kind: 'whole' };
+  return first >= size ? { kind: 'unsatisfiable' } : { kind: 'part', first, last };
 }
 
 function first(content: Bytes, size: number): Bytes {

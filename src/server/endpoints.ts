@@ -1,49 +1,51 @@
 import { assertNever } from '../errors.ts';
 import type { Place } from '../store.ts';
-import type { Authenticate } from './authenticate.ts';
 import { deleteBlob, getBlob } from './blobs.ts';
-import { listRepositories, listTags } from './lists.ts';
+import { listReferrers, listRepositories, listTags } from './lists.ts';
 import { RefusedRequestError } from './errors.ts';
-import { jsonAnswer, type Answer, type Call } from './exchange.ts';
+import { jsonResponse, type Authenticate, type Call, type CallResponse } from './exchange.ts';
 import { guardAgainstBrowsers, type ServedHosts } from './guards.ts';
 import { deleteManifest, getManifest, putManifest } from './manifests.ts';
-import { listReferrers } from './referrers.ts';
 import { METHODS, parseRoute, type Route } from './router.ts';
 import type { UploadSessions } from './upload-sessions.ts';
 import { cancelUpload, finishUpload, startUpload, uploadChunk, uploadStatus } from './uploads.ts';
 
-/** What a registry is made of and how it behaves. */
+/** The content of a registry, and its rules. */
 export interface RegistryOptions extends ServedHosts {
   readonly place: Place;
-  /** Answers 405 to everything that writes. */
+  /** Refuses every writing request with 405. */
   readonly readOnly?: boolean | undefined;
   readonly authenticate?: Authenticate | undefined;
-  /** The repository of the place that a name of a path stands for; `namespace` is the `ns` of the query. The name itself when absent. */
+  /** Maps a name in a path to a repository of the place; `namespace` is the `ns` of the query. By default the name itself. */
   readonly repositoryFor?: ((name: string, namespace: string | undefined) => string) | undefined;
 }
 
-/** The distribution protocol over a place: from request to answer, with no socket in sight. */
+/** The distribution protocol over a place, from request to response, without sockets. */
 export function createEndpoints(
   options: RegistryOptions,
   sessions: UploadSessions,
-): (call: Call) => Promise<Answer> {
+): (call: Call) => Promise<CallResponse> {
   const { place, authenticate, repositoryFor = (name) => name } = options;
   return async (call) => {
     guardAgainstBrowsers(call, options);
     await authorize(call, authenticate);
     const route = parseRoute(call.path);
     requireMethod(call, route, options.readOnly ?? false);
-    if (route.kind === 'version') return jsonAnswer(200, {});
+    if (route.kind === 'version') return jsonResponse(200, {});
     if (route.kind === 'catalog') return listRepositories(call, place);
     const store = place.open(repositoryFor(route.repository, call.query.get('ns') ?? undefined));
-    return answerRoute(call, route, { place, store, sessions });
+    return serveRoute(call, route, { place, store, sessions });
   };
 }
 
 type RepositoryRoute = Exclude<Route, { readonly kind: 'version' | 'catalog' }>;
 type Target = Parameters<typeof startUpload>[1];
 
-async function answerRoute(call: Call, route: RepositoryRoute, target: Target): Promise<Answer> {
+async function serveRoute(
+  call: Call,
+  route: RepositoryRoute,
+  target: Target,
+): Promise<CallResponse> {
   const { store, sessions } = target;
   const name = route.repository;
   switch (route.kind) {
@@ -80,12 +82,10 @@ async function authorize(call: Call, authenticate: Authenticate | undefined): Pr
   const verdict = await authenticate?.(call);
   if (verdict === undefined || verdict.kind === 'allowed') return;
   if (verdict.kind === 'denied')
-    throw new RefusedRequestError('DENIED', 'Cannot do that: these credentials do not allow it');
-  throw new RefusedRequestError(
-    'UNAUTHORIZED',
-    'Cannot answer without credentials that are right',
-    { headers: { 'www-authenticate': verdict.challenge } },
-  );
+    throw new RefusedRequestError('DENIED', 'Cannot allow this: the credentials lack permission');
+  throw new RefusedRequestError('UNAUTHORIZED', 'Cannot continue without valid credentials', {
+    headers: { 'www-authenticate': verdict.challenge },
+  });
 }
 
 function requireMethod(call: Call, route: Route, readOnly: boolean): void {
@@ -97,7 +97,7 @@ function requireMethod(call: Call, route: Route, readOnly: boolean): void {
     readOnly && methods.includes(call.method)
       ? 'this registry is read-only'
       : `expected ${methods.join(', ')}`;
-  throw new RefusedRequestError('UNSUPPORTED', `Cannot ${call.method} there: ${why}`, {
+  throw new RefusedRequestError('UNSUPPORTED', `Cannot ${call.method} this path: ${why}`, {
     headers: { allow: allowed.join(', ') },
   });
 }

@@ -1,8 +1,8 @@
 import { RegiError, type ErrorCode } from '../errors.ts';
-import { jsonAnswer, type Answer, type AnswerHeaders } from './exchange.ts';
+import { jsonResponse, type CallResponse, type ResponseHeaders } from './exchange.ts';
 
 /**
- * The error codes a client may meet, with the status that goes with each.
+ * The error codes of responses, each with its status.
  *
  * @see https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#error-codes
  */
@@ -21,7 +21,7 @@ const SPEC_STATUS = {
   DENIED: 403,
   UNSUPPORTED: 405,
   TOOMANYREQUESTS: 429,
-  // Not of the specification, but what distribution answers and clients therefore know.
+  // Not in the specification, but used by distribution and so known to clients.
   PAGINATION_NUMBER_INVALID: 400,
   RANGE_INVALID: 416,
   TAG_INVALID: 400,
@@ -31,7 +31,7 @@ const SPEC_STATUS = {
 
 export type SpecCode = keyof typeof SPEC_STATUS;
 
-/** One entry of an error answer. */
+/** One entry of an error response. */
 export interface SpecError {
   readonly code: SpecCode;
   readonly message: string;
@@ -39,49 +39,34 @@ export interface SpecError {
 }
 
 export interface RefusalOptions {
-  /** Another status than the code's own. */
+  /** Replaces the status of the code. */
   readonly status?: number | undefined;
   readonly detail?: unknown;
-  readonly headers?: AnswerHeaders | undefined;
+  /** The entries of the response, where there are several. */
+  readonly errors?: readonly SpecError[] | undefined;
+  readonly headers?: ResponseHeaders | undefined;
   readonly cause?: unknown;
 }
 
-/** A request that is answered with an error of the distribution specification. */
+/** Refuses a request with an error of the distribution specification. */
 export class RefusedRequestError extends RegiError {
   readonly status: number;
   readonly errors: readonly SpecError[];
-  readonly headers: AnswerHeaders;
+  readonly headers: ResponseHeaders;
 
   constructor(
     code: SpecCode,
     message: string,
-    { status, detail, headers, cause }: RefusalOptions = {},
+    { status, detail, errors, headers, cause }: RefusalOptions = {},
   ) {
     super('REFUSED', message, { cause });
     this.status = status ?? SPEC_STATUS[code];
-    this.errors = [{ code, message, ...(detail !== undefined && { detail }) }];
+    this.errors = errors ?? [{ code, message, ...(detail !== undefined && { detail }) }];
     this.headers = headers ?? {};
   }
 }
 
-/** A manifest that names content which is not in its repository: one entry per missing node. */
-export class MissingContentError extends RegiError {
-  readonly errors: readonly SpecError[];
-
-  constructor(digests: readonly string[]) {
-    super(
-      'REFUSED',
-      `Cannot keep the manifest: ${digests.length} of the nodes it names are not in the repository`,
-    );
-    this.errors = digests.map((digest) => ({
-      code: 'MANIFEST_BLOB_UNKNOWN',
-      message: `Cannot keep the manifest: ${digest} is not in the repository`,
-      detail: { digest },
-    }));
-  }
-}
-
-/** What an error of the store below means to the client. */
+/** The code that a client gets for an error of the store. */
 const MEANING = {
   FAILED: 'UNKNOWN',
   REFUSED: 'UNSUPPORTED',
@@ -113,18 +98,18 @@ const MEANING = {
 } as const satisfies Record<ErrorCode, SpecCode>;
 
 /**
- * The answer that tells a client of an error. What went wrong inside (paths, stacks) is for the log, not for the client.
+ * Makes the response for an error. Details of the registry itself (paths, stacks) go to the log, not to the client.
  *
  * @see https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#error-codes
  */
-export function errorAnswer(error: unknown): Answer {
+export function errorResponse(error: unknown): CallResponse {
   if (error instanceof RefusedRequestError)
-    return jsonAnswer(error.status, { errors: error.errors }, error.headers);
-  if (error instanceof MissingContentError)
-    return jsonAnswer(SPEC_STATUS.MANIFEST_BLOB_UNKNOWN, { errors: error.errors });
+    return jsonResponse(error.status, { errors: error.errors }, error.headers);
   if (isFull(error))
-    return jsonAnswer(507, {
-      errors: [{ code: 'UNKNOWN', message: 'Cannot keep it: the disk of the registry is full' }],
+    return jsonResponse(507, {
+      errors: [
+        { code: 'UNKNOWN', message: 'Cannot store the content: the disk of the registry is full' },
+      ],
     });
   const code = error instanceof RegiError ? MEANING[error.code] : 'UNKNOWN';
   const status =
@@ -132,11 +117,11 @@ export function errorAnswer(error: unknown): Answer {
   const message =
     error instanceof RegiError && status < 500
       ? error.message
-      : 'Cannot answer: the registry failed';
-  return jsonAnswer(status, { errors: [{ code, message }] });
+      : 'Cannot handle the request: the registry failed';
+  return jsonResponse(status, { errors: [{ code, message }] });
 }
 
-/** That is no failure that passes, and clients ask five times again after a 500. */
+/** True if the disk is full: clients would retry after a 500, which helps nothing here. */
 function isFull(error: unknown): boolean {
   return (
     error instanceof RegiError &&
@@ -146,7 +131,7 @@ function isFull(error: unknown): boolean {
   );
 }
 
-/** Whether an error says that something is not there. */
+/** True if the error has code NOT_FOUND. */
 export function isNotFound(error: unknown): boolean {
   return error instanceof RegiError && error.code === 'NOT_FOUND';
 }

@@ -5,12 +5,12 @@ import type { Bytes } from '../store.ts';
 
 /** The body of a request. Its content can be read once. */
 export interface RequestBody {
-  /** Bytes, as Content-Length says; 0 when there is no body; undefined when it comes in chunks of unknown total. */
+  /** Bytes, from Content-Length; 0 without a body; undefined for chunks of unknown total. */
   readonly length: number | undefined;
   readonly content: Bytes;
 }
 
-/** A request, without the machinery it came by: endpoints and middleware see nothing else. */
+/** A request without its socket: all that endpoints and middleware see. */
 export interface Call {
   readonly method: string;
   /** As received, still percent-encoded, without the query. */
@@ -18,24 +18,42 @@ export interface Call {
   readonly query: URLSearchParams;
   readonly headers: Readonly<IncomingHttpHeaders>;
   readonly body: RequestBody;
-  /** Aborts when the client is gone or the server is destroyed. */
+  /** Aborts when the client disconnects or the server is destroyed. */
   readonly signal: AbortSignal;
 }
 
-export type AnswerHeaders = Readonly<Record<string, string | readonly string[]>>;
+export type ResponseHeaders = Readonly<Record<string, string | readonly string[]>>;
 
-/** What is sent back. Content-Length is made from the body; a HEAD gets the headers alone. */
-export interface Answer {
+/** The response to a call. Content-Length is derived from the body; a HEAD gets only the headers. */
+export interface CallResponse {
   readonly status: number;
-  readonly headers: AnswerHeaders;
+  readonly headers: ResponseHeaders;
   readonly body?: Uint8Array | StreamBody | undefined;
 }
 
-/** Sees each request before guards and authentication do, and its answer on the way back. */
-export type Middleware = (call: Call, next: (call: Call) => Promise<Answer>) => Promise<Answer>;
+/** Sees each request before guards and authentication do, and its response on the way back. */
+export type Middleware = (
+  call: Call,
+  next: (call: Call) => Promise<CallResponse>,
+) => Promise<CallResponse>;
 
-/** An answer that is JSON. */
-export function jsonAnswer(status: number, value: unknown, headers: AnswerHeaders = {}): Answer {
+/** The result of authentication; `challenge` is the `WWW-Authenticate` header of the 401. */
+export type Verdict =
+  | { readonly kind: 'allowed' }
+  | { readonly kind: 'challenge'; readonly challenge: string }
+  | { readonly kind: 'denied' };
+
+/** Decides whether a request is allowed. */
+export type Authenticate = (
+  call: Pick<Call, 'method' | 'path' | 'query' | 'headers'>,
+) => Promise<Verdict>;
+
+/** Makes a JSON response. */
+export function jsonResponse(
+  status: number,
+  value: unknown,
+  headers: ResponseHeaders = {},
+): CallResponse {
   return {
     status,
     headers: { 'content-type': 'application/json', ...headers },
@@ -43,7 +61,7 @@ export function jsonAnswer(status: number, value: unknown, headers: AnswerHeader
   };
 }
 
-/** An answer of headers only. */
-export function emptyAnswer(status: number, headers: AnswerHeaders = {}): Answer {
+/** Makes a response without a body. */
+export function emptyResponse(status: number, headers: ResponseHeaders = {}): CallResponse {
   return { status, headers };
 }

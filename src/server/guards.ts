@@ -1,19 +1,19 @@
 import { isIP } from 'node:net';
 
+import { quote } from '../quote.ts';
 import { RefusedRequestError } from './errors.ts';
 import type { Call } from './exchange.ts';
 
 export interface ServedHosts {
-  /** The name or address that the server was told to listen on. */
+  /** The name or address that the server listens on. */
   readonly listenHost?: string | undefined;
-  /** Further names, `host` or `host:port`. */
+  /** Additional names, `host` or `host:port`. */
   readonly allowedHosts?: readonly string[] | undefined;
 }
 
 /**
- * Refuses what only a browser sends. A web page may reach a registry on this machine through a name of its own that resolves
- * to 127.0.0.1 (DNS rebinding), so an unknown Host is refused; addresses cannot be rebound. No client of registries sends
- * Origin.
+ * Refuses requests that only a browser sends. A web page may reach a registry on this machine through its own name that resolves
+ * to 127.0.0.1 (DNS rebinding), so an unknown Host is refused; addresses cannot be rebound. No registry client sends Origin.
  *
  * @throws {RefusedRequestError} with 403 DENIED.
  */
@@ -21,14 +21,14 @@ export function guardAgainstBrowsers(call: Call, rules: ServedHosts): void {
   if (call.headers.origin !== undefined)
     throw new RefusedRequestError(
       'DENIED',
-      'Cannot answer a request with an Origin header: this registry is not for web pages',
+      'Cannot accept a request with an Origin header: this registry is not for web pages',
     );
   const host = call.headers.host;
-  // Only HTTP/1.0 may leave it out, as health checks of load balancers do and no browser does.
+  // Only HTTP/1.0 may omit it, as health checks of load balancers do and no browser does.
   if (host !== undefined && !isKnownHost(host.toLowerCase(), rules)) {
     throw new RefusedRequestError(
       'DENIED',
-      `Cannot answer under the name ${JSON.stringify(host.slice(0, 255))}: expected an address or a name this registry was told`,
+      `Cannot serve under the name ${quote(host)}: expected an address or an allowed host name`,
     );
   }
 }

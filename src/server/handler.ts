@@ -2,49 +2,48 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 
 import { systemClock, type Clock } from '../clock.ts';
 import { createEndpoints, type RegistryOptions } from './endpoints.ts';
-import { errorAnswer } from './errors.ts';
-import type { Answer, Call, Middleware } from './exchange.ts';
-import { bodyOf, drain, isUnread } from './request-body.ts';
-import { sendAnswer } from './send-response.ts';
+import { errorResponse } from './errors.ts';
+import type { CallResponse, Call, Middleware } from './exchange.ts';
+import { bodyOf, drain, isUnread, sendResponse } from './bodies.ts';
 import { memorySpool, type Spool } from './spool.ts';
 import { UPLOAD_LIMITS, UploadSessions, type UploadLimits } from './upload-sessions.ts';
 
 export interface HandlerOptions extends RegistryOptions {
-  /** The system's when absent. */
+  /** The system clock by default. */
   readonly clock?: Pick<Clock, 'now'> | undefined;
-  /** Where unfinished uploads wait; memory when absent. */
+  /** Holds uploads in progress; in memory by default. */
   readonly spool?: Spool | undefined;
   readonly uploadLimits?: UploadLimits | undefined;
-  /** Takes a line for each request. */
+  /** Called with a line for each request. */
   readonly log?: ((line: string) => void) | undefined;
-  /** Takes a line for each failure of the registry itself; `log` does when absent. */
+  /** Called with a line for each failure of the registry itself; `log` by default. */
   readonly warn?: ((line: string) => void) | undefined;
-  /** Stands around everything, guards included: faults of tests, counters. */
+  /** Wraps everything, guards included: faults of tests, counters. */
   readonly around?: Middleware | undefined;
 }
 
-/** A registry as node:http wants it. */
+/** A registry for node:http. */
 export interface Handler {
-  /** For the events `request` and, with `expectsContinue`, `checkContinue`. Never rejects. */
+  /** Handles the events `request` and, with `expectsContinue`, `checkContinue`. Never rejects. */
   readonly handle: (
     request: IncomingMessage,
     response: ServerResponse,
     options?: { readonly expectsContinue: boolean },
   ) => Promise<void>;
-  /** Ends the uploads that are not finished. */
+  /** Ends the uploads in progress. */
   readonly close: () => Promise<void>;
 }
 
-/** Ends the connection without an answer, or in the middle of one. Thrown by middleware to play a peer that fails. */
+/** Ends the connection without a response, or in the middle of one. Thrown by middleware to simulate a failing peer. */
 export class ConnectionCut extends Error {}
 
-/** Without a spool of its own a server keeps unfinished uploads in memory, and this much of them at most. */
+/** Bounds the uploads that a server without a spool holds in memory. */
 const MEMORY_LIMITS: UploadLimits = { ...UPLOAD_LIMITS, bytes: 1024 ** 3 };
 
-/** What is still read of a body nobody wants. Clients that look for an early answer have stopped long before. */
+/** Bytes read of a body that is dropped. Clients that notice an early response have stopped long before. */
 const DRAIN_BYTES = 16 * 1024 * 1024;
 
-/** On every answer: clients of docker's time ask for the version, and no browser shall guess that a blob is a page. */
+/** Sent with every response: old docker clients look for the version, and no browser may guess that a blob is a page. */
 const COMMON_HEADERS = {
   'docker-distribution-api-version': 'registry/2.0',
   'x-content-type-options': 'nosniff',
@@ -65,13 +64,13 @@ export function createHandler(options: HandlerOptions): Handler {
   );
   const endpoints = createEndpoints(options, sessions);
 
-  const answer = async (call: Call): Promise<Answer> => {
+  const serve = async (call: Call): Promise<CallResponse> => {
     try {
       return await endpoints(call);
     } catch (error) {
-      const refusal = errorAnswer(error);
+      const refusal = errorResponse(error);
       if (refusal.status >= 500 && !call.signal.aborted)
-        warn(`Cannot answer ${call.method} ${call.path}: ${reason(error)}`);
+        warn(`Cannot serve ${call.method} ${call.path}: ${reason(error)}`);
       return refusal;
     }
   };
@@ -83,7 +82,7 @@ export function createHandler(options: HandlerOptions): Handler {
       const { call } = exchange;
       try {
         await sessions.expire();
-        await respond(exchange, await around(call, answer));
+        await respond(exchange, await around(call, serve));
       } catch (error) {
         response.destroy();
         if (!call.signal.aborted && !(error instanceof ConnectionCut))
@@ -100,24 +99,24 @@ export function createHandler(options: HandlerOptions): Handler {
 
 async function respond(
   { request, response, mustContinue }: Exchange,
-  answer: Answer,
+  result: CallResponse,
 ): Promise<void> {
   const head = request.method === 'HEAD';
-  const sent: Answer = { ...answer, headers: { ...COMMON_HEADERS, ...answer.headers } };
-  if (!isUnread(request)) return sendAnswer(response, sent, { head });
-  // Nothing comes before `100 Continue`, which nobody will send now.
+  const sent: CallResponse = { ...result, headers: { ...COMMON_HEADERS, ...result.headers } };
+  if (!isUnread(request)) return sendResponse(response, sent, { head });
+  // The client sends nothing before `100 Continue`, which will not be sent now.
   if (mustContinue())
-    return sendAnswer(
+    return sendResponse(
       response,
       { ...sent, headers: { ...sent.headers, connection: 'close' } },
       { head },
     );
-  // The store had the content already. An answer in the middle of a body confuses clients, so they say all they have to say.
-  if (answer.status < 400 && !(await drain(request, Infinity)))
+  // The store had the content already. A response in the middle of a body confuses clients, so the whole body is read.
+  if (result.status < 400 && !(await drain(request, Infinity)))
     throw new ConnectionCut('Client left before the end of its request');
-  // A refusal is sent at once, and the body read on: with unread bytes the socket would be reset and the refusal lost.
+  // A refusal is sent at once, then the body is read: with unread bytes the socket would be reset and the refusal lost.
   const drained = drain(request, DRAIN_BYTES);
-  await sendAnswer(response, sent, { head });
+  await sendResponse(response, sent, { head });
   if (!(await drained)) request.destroy();
 }
 
@@ -125,7 +124,7 @@ interface Exchange {
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
   readonly call: Call;
-  /** Whether the client waits for `100 Continue` before it sends its body. */
+  /** True if the client waits for `100 Continue` before it sends its body. */
   readonly mustContinue: () => boolean;
 }
 
@@ -159,8 +158,8 @@ function toExchange(
 const ABSOLUTE_FORM = /^https?:\/\/(?<host>[^/?]*)(?<rest>.*)$/i;
 
 /**
- * What is asked for and under which name. Clients that take a registry for a proxy write its name before the path; it counts then in
- * place of the header.
+ * Returns the path and headers of a request. A client that takes the registry for a proxy writes its name before the path; that
+ * name then replaces the Host header.
  *
  * @see https://www.rfc-editor.org/rfc/rfc9112#section-3.2.2
  */

@@ -1,30 +1,23 @@
 import { createHash } from 'node:crypto';
 
-import { RegiError, type RegiErrorOptions } from '../errors.ts';
-import { parseBasic, type Authenticate } from './authenticate.ts';
-
-/** An htpasswd file that cannot be used. */
-export class InvalidHtpasswdError extends RegiError {
-  constructor(message: string, options?: RegiErrorOptions) {
-    super('INVALID_CONFIG', message, options);
-  }
-}
+import { InvalidConfigError } from '../errors.ts';
+import type { Authenticate } from './exchange.ts';
 
 const BCRYPT = /^\$2[aby]\$\d\d\$[./A-Za-z0-9]{53}$/;
 
-/** Of a password nobody knows: an unknown user costs as much time as a wrong password, so names cannot be guessed. */
-const NOBODY = '$2b$10$QnbQP4o.S82.K71TQdq8pOWs1lZxIqmrL7O1dyzMK.JlcKqOoxpEO';
+/** Hash of an unknown password, compared for unknown users: they take as long as a wrong password, so names cannot be guessed. */
+const UNKNOWN_USER = '$2b$10$QnbQP4o.S82.K71TQdq8pOWs1lZxIqmrL7O1dyzMK.JlcKqOoxpEO';
 
 const CHALLENGE = { kind: 'challenge', challenge: 'Basic realm="regi", charset="UTF-8"' } as const;
 
-/** Proofs remembered: checking a password anew for each of a hundred layers would cost seconds. */
+/** Logins remembered: checking a password again for each of a hundred layers would cost seconds. */
 const REMEMBERED = 100;
 
 /**
- * Lets in the users of an htpasswd file by Basic authentication.
+ * Allows the users of an htpasswd file by Basic authentication.
  *
- * @param text lines `user:hash`, bcrypt only, as distribution's registry takes them.
- * @throws {InvalidHtpasswdError} on a line of another kind, or when there is no user.
+ * @param text lines `user:hash`, bcrypt only, as in distribution's registry.
+ * @throws {InvalidConfigError} on any other line, or without a user.
  */
 export function authenticateHtpasswd(text: string): Authenticate {
   const users = parseHtpasswd(text);
@@ -36,7 +29,7 @@ export function authenticateHtpasswd(text: string): Authenticate {
     if (proved.has(key)) return { kind: 'allowed' };
     const hash = users.get(given.username);
     const { compare } = await import('bcryptjs');
-    const matches = await compare(given.password, hash ?? NOBODY);
+    const matches = await compare(given.password, hash ?? UNKNOWN_USER);
     if (hash === undefined || !matches) return CHALLENGE;
     if (proved.size >= REMEMBERED) proved.clear();
     proved.add(key);
@@ -52,18 +45,35 @@ function parseHtpasswd(text: string): ReadonlyMap<string, string> {
     const colon = line.indexOf(':');
     const hash = line.slice(colon + 1);
     if (colon < 1 || !BCRYPT.test(hash)) {
-      throw new InvalidHtpasswdError(
+      throw new InvalidConfigError(
         `Cannot read htpasswd line ${index + 1}: expected a user, ":" and a bcrypt hash`,
         {
-          hint: 'make it with: htpasswd -B FILE USER',
+          hint: 'create it with: htpasswd -B FILE USER',
         },
       );
     }
     users.set(line.slice(0, colon), hash);
   }
   if (users.size === 0)
-    throw new InvalidHtpasswdError('Cannot use htpasswd: expected at least one user', {
-      hint: 'make one with: htpasswd -B FILE USER',
+    throw new InvalidConfigError('Cannot use htpasswd: expected at least one user', {
+      hint: 'create one with: htpasswd -B FILE USER',
     });
   return users;
+}
+
+/**
+ * Parses the user and password of a Basic `Authorization` header.
+ *
+ * @returns undefined for any other header.
+ * @see https://www.rfc-editor.org/rfc/rfc7617
+ */
+export function parseBasic(
+  authorization: string | undefined,
+): { readonly username: string; readonly password: string } | undefined {
+  const match = /^basic +([A-Za-z0-9+/]+={0,2})$/i.exec(authorization ?? '');
+  const text = match?.[1] === undefined ? '' : Buffer.from(match[1], 'base64').toString('utf8');
+  const colon = text.indexOf(':');
+  return colon < 0
+    ? undefined
+    : { username: text.slice(0, colon), password: text.slice(colon + 1) };
 }

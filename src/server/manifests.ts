@@ -5,19 +5,24 @@ import type { Descriptor } from '../oci/descriptor.ts';
 import { algorithmOf, digestOf, isDigest, parseDigest, type Digest } from '../oci/digest.ts';
 import { childrenOf, parseManifest, type Manifest } from '../oci/manifest.ts';
 import { essence, isForeignLayerType, isManifestType } from '../oci/media-types.ts';
+import { isTag } from '../oci/reference.ts';
+import { quote } from '../quote.ts';
 import { canDelete, canListReferrers, canUntag, type Store } from '../store.ts';
 import { isUnchanged } from './blobs.ts';
-import { isNotFound, MissingContentError, RefusedRequestError } from './errors.ts';
-import { emptyAnswer, type Answer, type Call } from './exchange.ts';
-import { isTag } from './router.ts';
+import { isNotFound, RefusedRequestError } from './errors.ts';
+import { emptyResponse, type CallResponse, type Call } from './exchange.ts';
 
 /**
- * Answers GET and HEAD of a manifest with the very bytes that were pushed. `Accept` is not asked: a manifest has one type, and
- * turning it into another would change its digest.
+ * Serves GET and HEAD of a manifest with the exact bytes that were pushed. Ignores `Accept`: a manifest has one type, and a
+ * conversion would change its digest.
  *
  * @see https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#pulling-manifests
  */
-export async function getManifest(call: Call, store: Store, reference: string): Promise<Answer> {
+export async function getManifest(
+  call: Call,
+  store: Store,
+  reference: string,
+): Promise<CallResponse> {
   const manifest = await findManifest(store, reference, call.signal);
   const etag = `"${manifest.digest}"`;
   const headers = {
@@ -25,7 +30,7 @@ export async function getManifest(call: Call, store: Store, reference: string): 
     'docker-content-digest': manifest.digest,
     etag,
   };
-  if (isUnchanged(call, etag)) return emptyAnswer(304, headers);
+  if (isUnchanged(call, etag)) return emptyResponse(304, headers);
   if (call.method === 'HEAD')
     return {
       status: 200,
@@ -36,17 +41,17 @@ export async function getManifest(call: Call, store: Store, reference: string): 
 }
 
 /**
- * Answers PUT. Children come first: a manifest whose content is not all here is refused, so that nobody ever pulls half an
- * image. Its subject may be missing, and foreign layers live elsewhere.
+ * Serves PUT. Refuses a manifest whose children are missing, so that no client ever pulls a partial image. Its subject may be
+ * missing, and foreign layers live elsewhere.
  *
- * @param name the repository as the path has it.
+ * @param name the repository in the path.
  * @see https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#pushing-manifests
  */
 export async function putManifest(
   call: Call,
   store: Store,
   { name, reference }: { readonly name: string; readonly reference: string },
-): Promise<Answer> {
+): Promise<CallResponse> {
   const { digest: wanted, tags } = namesOf(reference, call.query);
   if (call.body.length !== undefined && call.body.length > LIMITS.manifestBytes) throw tooLarge();
   const bytes = await readBody(call);
@@ -54,7 +59,7 @@ export async function putManifest(
   if (wanted !== undefined && wanted !== digest) {
     throw new RefusedRequestError(
       'DIGEST_INVALID',
-      `Cannot keep the manifest as ${wanted}: its digest is ${digest}`,
+      `Cannot store the manifest as ${wanted}: its digest is ${digest}`,
       { detail: { digest } },
     );
   }
@@ -67,7 +72,7 @@ export async function putManifest(
     ...(firstTag !== undefined && { tag: firstTag }),
   });
   for (const tag of otherTags) await store.tag(descriptor, tag, { signal: call.signal });
-  return emptyAnswer(201, {
+  return emptyResponse(201, {
     location: `/v2/${name}/manifests/${digest}`,
     'docker-content-digest': digest,
     ...(wanted !== undefined && tags.length > 0 && { 'oci-tag': tags }),
@@ -77,29 +82,33 @@ export async function putManifest(
 }
 
 /**
- * Answers DELETE: of a tag, only the name; of a digest, the manifest and each tag that names it.
+ * Serves DELETE: for a tag, removes only the tag; for a digest, the manifest and all its tags.
  *
  * @see https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#content-management
  */
-export async function deleteManifest(call: Call, store: Store, reference: string): Promise<Answer> {
+export async function deleteManifest(
+  call: Call,
+  store: Store,
+  reference: string,
+): Promise<CallResponse> {
   const { signal } = call;
   const manifest = await findManifest(store, reference, signal);
   if (isDigest(reference)) {
     if (!canDelete(store))
       throw new RefusedRequestError(
         'UNSUPPORTED',
-        'Cannot delete a manifest: this registry deletes nothing',
+        'Cannot delete a manifest: this registry does not support deletion',
       );
     await store.delete(manifest, { signal });
   } else {
     if (!canUntag(store))
       throw new RefusedRequestError(
         'UNSUPPORTED',
-        'Cannot delete a tag: this registry deletes nothing',
+        'Cannot delete a tag: this registry does not support deletion',
       );
     await store.untag(reference, { signal });
   }
-  return emptyAnswer(202);
+  return emptyResponse(202);
 }
 
 async function findManifest(
@@ -127,16 +136,16 @@ async function readManifest(
     return await collectVerified(store.fetch(manifest, { signal }), manifest, LIMITS.manifestBytes);
   } catch (error) {
     if (!(error instanceof RegiError && error.code === 'CONTENT_MISMATCH')) throw error;
-    // The fault is the registry's own, and must not read as if the client had sent a wrong digest.
+    // The fault is the registry's own and must not read as if the client had sent a wrong digest.
     throw new RefusedRequestError(
       'UNKNOWN',
-      `Cannot send ${manifest.digest}: what is stored under it is damaged`,
+      `Cannot send ${manifest.digest}: the stored content is damaged`,
       { cause: error },
     );
   }
 }
 
-/** What a PUT names: by tag, one tag; by digest, that digest and each `?tag=`. */
+/** The names that a PUT gives: one tag, or a digest with each `?tag=`. */
 function namesOf(
   reference: string,
   query: URLSearchParams,
@@ -149,7 +158,7 @@ function checkTag(tag: string): string {
   if (!isTag(tag))
     throw new RefusedRequestError(
       'TAG_INVALID',
-      `Cannot use tag ${JSON.stringify(tag.slice(0, 160))}: expected 1 to 128 of A-Z a-z 0-9 _ . -`,
+      `Cannot use tag ${quote(tag)}: expected 1 to 128 of A-Z a-z 0-9 _ . -`,
     );
   return tag;
 }
@@ -163,15 +172,15 @@ async function readBody(call: Call): Promise<Uint8Array> {
 }
 
 function parseBody(bytes: Uint8Array, contentType: string | undefined): Manifest {
-  const told = contentType === undefined ? undefined : essence(contentType);
-  if (told !== undefined && !isManifestType(told)) {
+  const sent = contentType === undefined ? undefined : essence(contentType);
+  if (sent !== undefined && !isManifestType(sent)) {
     throw new RefusedRequestError(
       'MANIFEST_INVALID',
-      `Cannot keep a manifest of type ${JSON.stringify(told)}: expected an OCI or docker manifest or index`,
+      `Cannot store a manifest of type ${quote(sent)}: expected an OCI or docker manifest or index`,
     );
   }
   try {
-    return parseManifest(bytes, told);
+    return parseManifest(bytes, sent);
   } catch (error) {
     throw error instanceof RegiError
       ? new RefusedRequestError('MANIFEST_INVALID', error.message, { cause: error })
@@ -190,13 +199,24 @@ async function requireChildren(
     if (isForeignLayerType(child.mediaType)) continue;
     if (!(await store.exists(child, { signal }))) missing.push(child.digest);
   }
-  if (missing.length > 0) throw new MissingContentError(missing);
+  if (missing.length === 0) return;
+  throw new RefusedRequestError(
+    'MANIFEST_BLOB_UNKNOWN',
+    `Cannot store the manifest: ${missing.length} of its nodes are not in the repository`,
+    {
+      errors: missing.map((digest) => ({
+        code: 'MANIFEST_BLOB_UNKNOWN',
+        message: `Cannot store the manifest: ${digest} is not in the repository`,
+        detail: { digest },
+      })),
+    },
+  );
 }
 
 function tooLarge(): RefusedRequestError {
   return new RefusedRequestError(
     'SIZE_INVALID',
-    `Cannot take the manifest: expected at most ${LIMITS.manifestBytes} bytes`,
+    `Cannot accept the manifest: expected at most ${LIMITS.manifestBytes} bytes`,
     { status: 413 },
   );
 }
@@ -204,6 +224,6 @@ function tooLarge(): RefusedRequestError {
 function unknownManifest(reference: string): RefusedRequestError {
   return new RefusedRequestError(
     'MANIFEST_UNKNOWN',
-    `Cannot find manifest ${JSON.stringify(reference.slice(0, 160))} in the repository`,
+    `Cannot find manifest ${quote(reference)} in the repository`,
   );
 }

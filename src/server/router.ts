@@ -1,6 +1,7 @@
+import { quote } from '../quote.ts';
 import { RefusedRequestError } from './errors.ts';
 
-/** What a path names. */
+/** The endpoint of a path, with its parameters. */
 export type Route =
   | { readonly kind: 'version' }
   | { readonly kind: 'catalog' }
@@ -11,7 +12,7 @@ export type Route =
   | { readonly kind: 'upload'; readonly repository: string; readonly session: string }
   | { readonly kind: 'referrers'; readonly repository: string; readonly digest: string };
 
-/** Methods of each endpoint; all others are answered with 405 and this list. */
+/** Methods of each endpoint; other methods get 405 with this list. */
 export const METHODS = {
   version: ['GET', 'HEAD'],
   catalog: ['GET', 'HEAD'],
@@ -25,11 +26,10 @@ export const METHODS = {
 
 const NAME = /^[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:\/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*$/;
 const NAME_LENGTH = 255;
-const TAG = /^[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}$/;
 
 /**
- * Finds what a path names. A name is told apart from what follows it by the end of the path, because a repository may itself
- * be called `blobs` or `tags`.
+ * Parses a path. The end of the path decides where the repository name stops, because a repository may itself be called `blobs`
+ * or `tags`.
  *
  * @param path percent-encoded, without query.
  * @throws {RefusedRequestError} with 404 for a path of no endpoint, 400 NAME_INVALID for a name outside the grammar.
@@ -56,7 +56,7 @@ export function parseRoute(path: string): Route {
   }
   if (before === 'blobs') {
     const repository = nameOf(rest, 2);
-    // Clients that lose the slash would be redirected elsewhere, and turn the POST into a GET on the way.
+    // A client that omits the slash would follow a redirect and turn its POST into a GET.
     return last === 'uploads'
       ? { kind: 'uploads', repository }
       : { kind: 'blob', repository, digest: last };
@@ -64,14 +64,9 @@ export function parseRoute(path: string): Route {
   throw unknownPath();
 }
 
-/** Whether the text is a repository name. @see https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#pulling-manifests */
+/** True for a repository name. @see https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#pulling-manifests */
 export function isRepositoryName(text: string): boolean {
   return text.length <= NAME_LENGTH && NAME.test(text);
-}
-
-/** Whether the text is a tag. */
-export function isTag(text: string): boolean {
-  return TAG.test(text);
 }
 
 function nameOf(segments: readonly string[], taken: number): string {
@@ -82,7 +77,7 @@ function nameOf(segments: readonly string[], taken: number): string {
   if (!isRepositoryName(name)) {
     throw new RefusedRequestError(
       'NAME_INVALID',
-      `Cannot use repository name ${JSON.stringify(name.slice(0, NAME_LENGTH))}: expected lower-case path components`,
+      `Cannot use repository name ${quote(name)}: expected lower-case path components`,
     );
   }
   return name;

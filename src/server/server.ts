@@ -11,13 +11,13 @@ import { RegiError } from '../errors.ts';
 import { createHandler, type Handler, type HandlerOptions } from './handler.ts';
 
 export interface ServerOptions extends Omit<HandlerOptions, 'listenHost'> {
-  /** 127.0.0.1 and a free port when absent. */
+  /** 127.0.0.1 and a free port by default. */
   readonly listen?:
     | { readonly host?: string | undefined; readonly port?: number | undefined }
     | undefined;
-  /** PEM texts; with them the server speaks https only. */
+  /** PEM texts; with them the server speaks only https. */
   readonly tls?: { readonly cert: string; readonly key: string } | undefined;
-  /** How long a connection may be silent in the middle of a request. Milliseconds. */
+  /** Silence allowed on a connection during a request. Milliseconds. */
   readonly idleTimeoutMs?: number | undefined;
   /** Stops the server as `close()` does. */
   readonly signal?: AbortSignal | undefined;
@@ -26,9 +26,9 @@ export interface ServerOptions extends Omit<HandlerOptions, 'listenHost'> {
 export interface RunningServer {
   readonly url: URL;
   readonly port: number;
-  /** Takes no new connections, lets transfers finish, then frees everything. */
+  /** Accepts no new connections, lets transfers finish, then frees everything. */
   readonly close: () => Promise<void>;
-  /** Cuts what is running, then frees everything. */
+  /** Cuts running transfers, then frees everything. */
   readonly destroy: () => Promise<void>;
 }
 
@@ -36,13 +36,13 @@ const DEFAULT_HOST = '127.0.0.1';
 const HEADER_BYTES = 32 * 1024;
 const HEADERS_TIMEOUT_MS = 30_000;
 const IDLE_TIMEOUT_MS = 60_000;
-/** Longer than clients and proxies keep theirs, so that it is never the server that closes under a request. */
+/** Longer than clients and proxies keep theirs, so that the server never closes a connection under a request. */
 const KEEP_ALIVE_MS = 75_000;
 
 /**
  * Serves a place as an OCI registry.
  *
- * @throws {ListenError} when the address is taken or not of this machine.
+ * @throws {RegiError} with code FAILED when the address is taken or belongs to another machine.
  * @see https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md
  */
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
@@ -62,7 +62,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     await closing;
   };
   const onAbort = (): void => {
-    // Nobody waits here; whoever wants to know when it has ended calls close() and gets the same promise.
+    // A caller that needs to know the end calls close() and gets the same promise.
     close().catch(() => undefined);
   };
   options.signal?.addEventListener('abort', onAbort, { once: true });
@@ -78,7 +78,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
 }
 
 function createServer({ tls }: ServerOptions): Server {
-  // No bound on a whole request: a layer may take hours. What bounds it is silence.
+  // No bound on a whole request, because a layer may take hours; silence is bounded instead.
   const settings = {
     maxHeaderSize: HEADER_BYTES,
     headersTimeout: HEADERS_TIMEOUT_MS,
@@ -104,17 +104,17 @@ function attach(server: Server, handler: Handler, idleTimeoutMs: number): void {
     if (!server.listening) response.setHeader('connection', 'close');
     response.once('close', () => {
       running.delete(request.socket);
-      // A connection that is free only after close() was called would keep the server up until it times out.
+      // A connection that becomes idle after close() would keep the server up until it times out.
       if (!server.listening) setImmediate(() => server.closeIdleConnections());
     });
-    // It never rejects.
+    // Never rejects.
     void handler.handle(request, response, { expectsContinue });
   };
   server.on('request', (request, response) => handle(request, response, false));
   server.on('checkContinue', (request, response) => handle(request, response, true));
   server.setTimeout(idleTimeoutMs, (socket: Socket) => {
     const exchange = running.get(socket);
-    // All has arrived and nothing is sent yet: the store is at work (a large blob is synced), and the silence is ours.
+    // The request is complete and no response was sent: the store is busy (a large blob is synced), and the silence is our own.
     if (exchange !== undefined && exchange.request.complete && !exchange.response.headersSent)
       return;
     socket.destroy();
@@ -128,7 +128,7 @@ async function listen(server: Server, host: string, port: number): Promise<void>
       reject(
         new RegiError(
           'FAILED',
-          `Cannot listen on ${host}:${port}: ${taken ? 'the port is taken' : cause.message}`,
+          `Cannot listen on ${host}:${port}: ${taken ? 'the port is in use' : cause.message}`,
           {
             cause,
             hint: taken

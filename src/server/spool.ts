@@ -4,24 +4,24 @@ import { join } from 'node:path';
 
 import type { Bytes } from '../store.ts';
 
-/** Where the bytes of one unfinished upload are. */
+/** The bytes of one upload in progress. */
 export interface SpoolFile {
-  /** Takes a copy. */
+  /** Appends a copy of the chunk. */
   append(chunk: Uint8Array): Promise<void>;
   /** Everything appended so far. */
   read(): Bytes;
-  /** Frees it. Nothing is left. */
+  /** Removes it. */
   close(): Promise<void>;
 }
 
-/** Where unfinished uploads wait for their digest. */
+/** Holds uploads in progress until their digest is known. */
 export interface Spool {
   create(): Promise<SpoolFile>;
 }
 
 const SLAB_BYTES = 1024 * 1024;
 
-/** Keeps uploads in memory: for tests and small places. The bound is that of the sessions. */
+/** Holds uploads in memory, for tests and small places. The sessions bound its size. */
 export function memorySpool(): Spool {
   return {
     create: async () => {
@@ -44,16 +44,16 @@ export function memorySpool(): Spool {
 }
 
 /**
- * Keeps uploads in files.
+ * Holds uploads in files.
  *
- * @param where a folder, which is made when first needed; or what names a file that is not there in a folder that is.
+ * @param where a folder, created when first needed; or a function that returns an unused path in an existing folder.
  */
 export function fileSpool(where: string | (() => Promise<string>)): Spool {
   return {
     create: async () => {
       const path = await (typeof where === 'string' ? pathIn(where) : where());
       const file = await open(path, 'wx+', 0o600);
-      // Without a name the file is gone with its last handle, so that even a kill leaves nothing behind.
+      // An unlinked file vanishes with its last handle, so that even a kill leaves nothing behind.
       await rm(path, { force: true });
       return new UnnamedFile(file);
     },

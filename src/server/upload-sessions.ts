@@ -7,11 +7,11 @@ import { RefusedRequestError } from './errors.ts';
 import type { Spool, SpoolFile } from './spool.ts';
 
 export interface UploadLimits {
-  /** Unfinished uploads at once. The one idle longest makes room: each mount that fails leaves a session nobody ends. */
+  /** Uploads in progress at once. A new one evicts the one idle longest, because each failed mount leaves a session behind. */
   readonly sessions: number;
-  /** Bytes of all unfinished uploads together. */
+  /** Bytes of all uploads in progress together. */
   readonly bytes: number;
-  /** How long an upload may be left alone. Milliseconds. */
+  /** Time after which an idle upload ends. Milliseconds. */
   readonly idleMs: number;
 }
 
@@ -21,15 +21,15 @@ export const UPLOAD_LIMITS: UploadLimits = {
   idleMs: 60 * 60 * 1000,
 };
 
-/** An upload that is not finished. */
+/** An upload in progress. */
 export interface UploadSession {
   readonly id: string;
   readonly repository: string;
   /** Bytes received. */
   readonly size: number;
-  /** The blob whose bytes go straight to the store, which keeps what has come of it. */
+  /** The blob, if its bytes go straight to the store, which keeps partial content. */
   readonly target: Descriptor | undefined;
-  /** Whether the store has `target`: it may have every byte and not have kept them, when the client left at that moment. */
+  /** True if the store has `target`. It may have every byte and not the blob, if the client disconnected at that moment. */
   readonly isKept: boolean;
 }
 
@@ -37,22 +37,22 @@ interface OpenSession {
   readonly id: string;
   readonly repository: string;
   size: number;
-  /** Bytes counted against the bound; a little ahead of `size` while a chunk arrives. */
+  /** Bytes counted against the limit; slightly ahead of `size` while a chunk arrives. */
   reserved: number;
   file: SpoolFile | undefined;
   target: Descriptor | undefined;
   isKept: boolean;
-  /** Frees what the store has of `target`. */
+  /** Frees the partial `target` in the store. */
   discard: () => Promise<void>;
   busy: boolean;
   ended: boolean;
   lastUsedMs: number;
 }
 
-/** Bytes gathered before they are written: requests arrive in pieces of 64 KiB and less. */
+/** Bytes collected before each write: requests arrive in pieces of 64 KiB and less. */
 const BATCH_BYTES = 1024 * 1024;
 
-/** The unfinished uploads of a server. */
+/** The uploads in progress of a server. */
 export class UploadSessions {
   readonly #sessions = new Map<string, OpenSession>();
   readonly #spool: Spool;
@@ -67,7 +67,7 @@ export class UploadSessions {
   }
 
   /**
-   * Begins an upload.
+   * Starts an upload.
    *
    * @throws {RefusedRequestError} with 429 when all sessions are being written to.
    */
@@ -91,22 +91,22 @@ export class UploadSessions {
     return session;
   }
 
-  /** @throws {RefusedRequestError} with BLOB_UPLOAD_UNKNOWN when the repository has no such upload (any more). */
+  /** @throws {RefusedRequestError} BLOB_UPLOAD_UNKNOWN when the repository has no such upload in progress. */
   find(repository: string, id: string): UploadSession {
     return this.#find(repository, id);
   }
 
   /**
-   * Runs `work` while nobody else writes to the upload.
+   * Runs `work` with exclusive access to the upload.
    *
-   * @throws {RefusedRequestError} with RANGE_INVALID when somebody does: chunks come in order, one after the other.
+   * @throws {RefusedRequestError} RANGE_INVALID when another request writes to it: chunks come in order, one at a time.
    */
   async exclusively<T>({ repository, id }: UploadSession, work: () => Promise<T>): Promise<T> {
     const session = this.#find(repository, id);
     if (session.busy)
       throw new RefusedRequestError(
         'RANGE_INVALID',
-        'Cannot take the chunk: another one of this upload is on its way',
+        'Cannot accept the chunk: another chunk of this upload is in progress',
       );
     session.busy = true;
     try {
@@ -119,9 +119,9 @@ export class UploadSessions {
   }
 
   /**
-   * Adds bytes. When the client is cut off, what came before stays and the upload can go on from there.
+   * Appends bytes. If the client is cut off, the bytes so far stay and the upload can be resumed.
    *
-   * @throws {RefusedRequestError} with SIZE_INVALID when the uploads together would pass the bound.
+   * @throws {RefusedRequestError} SIZE_INVALID when all uploads together would exceed the limit.
    */
   async append({ repository, id }: UploadSession, content: Bytes): Promise<void> {
     const session = this.#find(repository, id);
@@ -152,9 +152,9 @@ export class UploadSessions {
   }
 
   /**
-   * From now on the bytes go straight to the store.
+   * Sends further bytes straight to the store.
    *
-   * @param discard frees what the store has of it when the upload ends, finished or not.
+   * @param discard called when the upload ends, finished or not; frees the partial blob in the store.
    */
   goStraight(
     { repository, id }: UploadSession,
@@ -166,26 +166,26 @@ export class UploadSessions {
     session.discard = discard;
   }
 
-  /** The store has taken so many bytes more. */
+  /** Counts bytes that the store has accepted. */
   count({ repository, id }: UploadSession, bytes: number): void {
     const session = this.#find(repository, id);
     this.#reserve(session, bytes);
     session.size += bytes;
   }
 
-  /** The store has all of it, whoever brought it. */
+  /** Records that the store has the whole blob, from this upload or another. */
   kept({ repository, id }: UploadSession): void {
     const session = this.#find(repository, id);
     session.isKept = true;
     session.size = session.target?.size ?? session.size;
   }
 
-  /** What was received so far. */
+  /** The bytes received so far. */
   content({ repository, id }: UploadSession): Bytes {
     return (
       this.#find(repository, id).file?.read() ?? {
         async *[Symbol.asyncIterator]() {
-          // Nothing was sent: the blob is empty.
+          // No bytes were sent: the blob is empty.
         },
       }
     );
@@ -200,7 +200,7 @@ export class UploadSessions {
     if (!session.busy) await this.#free(session);
   }
 
-  /** Ends the uploads that were left alone for too long. */
+  /** Ends uploads that have been idle for too long. */
   async expire(): Promise<void> {
     const oldest = this.#clock.now() - this.#limits.idleMs;
     for (const session of this.#sessions.values()) {
@@ -226,7 +226,7 @@ export class UploadSessions {
     if (idle === undefined)
       throw new RefusedRequestError(
         'TOOMANYREQUESTS',
-        `Cannot begin an upload: ${this.#sessions.size} are being written`,
+        `Cannot start an upload: ${this.#sessions.size} are in progress`,
       );
     await this.end(idle);
   }
@@ -235,7 +235,7 @@ export class UploadSessions {
     if (this.#bytes + bytes > this.#limits.bytes) {
       throw new RefusedRequestError(
         'SIZE_INVALID',
-        `Cannot take more bytes: unfinished uploads may hold ${this.#limits.bytes} together`,
+        `Cannot accept more bytes: uploads in progress may hold ${this.#limits.bytes} together`,
         { status: 413 },
       );
     }
@@ -256,6 +256,6 @@ export class UploadSessions {
 function unknownUpload(): RefusedRequestError {
   return new RefusedRequestError(
     'BLOB_UPLOAD_UNKNOWN',
-    'Cannot find that upload: it ended, was left alone too long, or never began',
+    'Cannot find the upload: it ended, was idle for too long, or never started',
   );
 }

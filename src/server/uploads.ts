@@ -1,6 +1,7 @@
 import type { Descriptor } from '../oci/descriptor.ts';
 import { parseDigest, type Digest } from '../oci/digest.ts';
 import { RegiError } from '../errors.ts';
+import { quote } from '../quote.ts';
 import {
   canKeepPartials,
   canMount,
@@ -11,23 +12,22 @@ import {
 } from '../store.ts';
 import { BLOB_TYPE, findBlob } from './blobs.ts';
 import { RefusedRequestError } from './errors.ts';
-import { emptyAnswer, type Answer, type AnswerHeaders, type Call } from './exchange.ts';
-import { parseChunkRange } from './range.ts';
-import { LostPartError, MoreToCome, restOf } from './rest-of-blob.ts';
+import { emptyResponse, type CallResponse, type ResponseHeaders, type Call } from './exchange.ts';
+import { LostPartError, MoreToCome, parseChunkRange, restOf } from './upload-chunk.ts';
 import { isRepositoryName } from './router.ts';
 import type { UploadSession, UploadSessions } from './upload-sessions.ts';
 
 /**
- * Answers POST: begins an upload, or takes the whole blob at once (`?digest=`), or takes it from another repository (`?mount=`).
+ * Serves POST: starts an upload, or stores the whole blob at once (`?digest=`), or mounts it from another repository (`?mount=`).
  *
- * @param name the repository as the path has it.
+ * @param name the repository in the path.
  * @see https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#pushing-blobs
  */
 export async function startUpload(
   call: Call,
   { place, store, sessions }: UploadTarget,
   name: string,
-): Promise<Answer> {
+): Promise<CallResponse> {
   const digest = call.query.get('digest');
   if (digest !== null) return pushAtOnce(call, { place, store, sessions }, name, digest);
   const mount = call.query.get('mount');
@@ -39,49 +39,49 @@ export async function startUpload(
   if (algorithm !== null && algorithm !== 'sha256' && algorithm !== 'sha512') {
     throw new RefusedRequestError(
       'DIGEST_INVALID',
-      `Cannot use digest algorithm ${JSON.stringify(algorithm.slice(0, 32))}: expected sha256 or sha512`,
+      `Cannot use digest algorithm ${quote(algorithm)}: expected sha256 or sha512`,
     );
   }
   return accepted(202, name, await sessions.start(store.repository));
 }
 
-/** Where an upload goes. */
+/** The destination of an upload. */
 export interface UploadTarget {
   readonly place: Place;
   readonly store: Store;
   readonly sessions: UploadSessions;
 }
 
-/** Answers GET: how much has arrived. */
+/** Serves GET: the number of bytes received. */
 export function uploadStatus(
   sessions: UploadSessions,
   repository: string,
   at: UploadLocation,
-): Answer {
+): CallResponse {
   return accepted(204, at.name, sessions.find(repository, at.session));
 }
 
-/** Answers PATCH: takes a chunk, or a stream of unknown length when there is no Content-Range. */
+/** Serves PATCH: appends a chunk, or a stream of unknown length without Content-Range. */
 export async function uploadChunk(
   call: Call,
   { store, sessions }: UploadTarget,
   at: UploadLocation,
-): Promise<Answer> {
+): Promise<CallResponse> {
   const session = sessions.find(store.repository, at.session);
   await sessions.exclusively(session, async () => {
     const { target } = session;
     if (target === undefined) return append(call, sessions, session, at.name);
-    await goOn(call, { store, sessions }, session, at.name, target);
+    await resume(call, { store, sessions }, session, at.name, target);
   });
   return accepted(202, at.name, session);
 }
 
-/** Answers PUT: takes what is still missing and keeps the blob, if it has the digest. */
+/** Serves PUT: appends the last bytes and stores the blob if it has the digest. */
 export async function finishUpload(
   call: Call,
   { store, sessions }: UploadTarget,
   at: UploadLocation,
-): Promise<Answer> {
+): Promise<CallResponse> {
   const session = sessions.find(store.repository, at.session);
   const digest = parseDigest(call.query.get('digest') ?? '');
   await sessions.exclusively(session, async () => {
@@ -89,7 +89,7 @@ export async function finishUpload(
     if (session.target !== undefined)
       return finishStraight(call, { store, sessions }, session, at.name, digest);
     if (session.size === 0 && body.length !== undefined) {
-      // Nothing came before, so the body is the blob: it goes straight to the store and never touches the spool.
+      // No bytes came before, so the body is the blob: it goes straight to the store and never touches the spool.
       const target: Descriptor = { mediaType: BLOB_TYPE, digest, size: body.length };
       if (keepsPartial(store, target)) {
         sessions.goStraight(session, target, () => store.discardPartial(target));
@@ -112,17 +112,17 @@ export async function finishUpload(
   return created(at.name, digest);
 }
 
-/** Answers DELETE. */
+/** Serves DELETE: cancels the upload. */
 export async function cancelUpload(
   sessions: UploadSessions,
   repository: string,
   at: UploadLocation,
-): Promise<Answer> {
+): Promise<CallResponse> {
   await sessions.end(sessions.find(repository, at.session));
-  return emptyAnswer(204);
+  return emptyResponse(204);
 }
 
-/** An upload's path, taken apart. */
+/** The parts of an upload's path. */
 export interface UploadLocation {
   readonly name: string;
   readonly session: string;
@@ -133,7 +133,7 @@ async function pushAtOnce(
   { store, sessions }: UploadTarget,
   name: string,
   digestText: string,
-): Promise<Answer> {
+): Promise<CallResponse> {
   const digest = parseDigest(digestText);
   const { length, content } = call.body;
   if (length !== undefined) {
@@ -158,7 +158,7 @@ async function pushAtOnce(
   return created(name, digest);
 }
 
-/** Undefined when the client has to send the blob after all; which is never an error, says the specification. */
+/** Returns undefined if the client has to send the blob after all; by the specification that is never an error. */
 async function mountBlob(
   call: Call,
   place: Place,
@@ -199,14 +199,14 @@ async function findIfThere(
   }
 }
 
-/** What is smaller is sent again sooner than it is asked for. */
+/** Below this size, uploading again is cheaper than querying the session. Bytes. */
 const KEPT_BYTES = 1024 * 1024;
 
 function keepsPartial(store: Store, { size }: Descriptor): store is Store & PartialKeeper {
   return size >= KEPT_BYTES && canKeepPartials(store);
 }
 
-/** A body that ends an upload whose bytes go straight to the store. */
+/** Finishes an upload whose bytes go straight to the store. */
 async function finishStraight(
   call: Call,
   to: Pick<UploadTarget, 'store' | 'sessions'>,
@@ -219,10 +219,10 @@ async function finishStraight(
     await to.sessions.end(session);
     throw new RefusedRequestError(
       'DIGEST_INVALID',
-      `Cannot finish the upload: expected the digest it was begun with, found ${digest}`,
+      `Cannot finish the upload: expected the digest it was started with, found ${digest}`,
     );
   }
-  if (!session.isKept) await goOn(call, to, session, name, target);
+  if (!session.isKept) await resume(call, to, session, name, target);
   if (session.isKept) return;
   await to.sessions.end(session);
   throw new RefusedRequestError(
@@ -231,8 +231,8 @@ async function finishStraight(
   );
 }
 
-/** Takes more of a blob whose bytes go straight to the store. When it is cut off, the store keeps what has come. */
-async function goOn(
+/** Appends to a blob whose bytes go straight to the store. If it is cut off, the store keeps the bytes so far. */
+async function resume(
   call: Call,
   { store, sessions }: Pick<UploadTarget, 'store' | 'sessions'>,
   session: UploadSession,
@@ -268,12 +268,12 @@ async function append(
     await sessions.end(session);
     throw new RefusedRequestError(
       'SIZE_INVALID',
-      `Cannot take the chunk: expected bytes ${chunk.first}-${chunk.last}, found ${session.size - before} bytes`,
+      `Cannot accept the chunk: expected bytes ${chunk.first}-${chunk.last}, found ${session.size - before} bytes`,
     );
   }
 }
 
-/** @throws {RefusedRequestError} with 416 and where to go on, unless the chunk begins where the last one ended. */
+/** @throws {RefusedRequestError} with 416 and the position to resume at, unless the chunk begins where the last one ended. */
 function checkChunk(call: Call, session: UploadSession, name: string): void {
   const header = call.headers['content-range'];
   if (header === undefined) return;
@@ -281,22 +281,20 @@ function checkChunk(call: Call, session: UploadSession, name: string): void {
   if (chunk === undefined || chunk.first !== session.size) {
     throw new RefusedRequestError(
       'RANGE_INVALID',
-      `Cannot take the chunk: expected Content-Range to begin at ${session.size}, found ${JSON.stringify(header.slice(0, 64))}`,
-      {
-        headers: progress(name, session),
-      },
+      `Cannot accept the chunk: expected Content-Range to begin at ${session.size}, found ${quote(header)}`,
+      { headers: progress(name, session) },
     );
   }
   const length = chunk.last - chunk.first + 1;
   if (call.body.length !== undefined && call.body.length !== length) {
     throw new RefusedRequestError(
       'SIZE_INVALID',
-      `Cannot take the chunk: Content-Range says ${length} bytes, Content-Length ${call.body.length}`,
+      `Cannot accept the chunk: Content-Range says ${length} bytes, Content-Length ${call.body.length}`,
     );
   }
 }
 
-/** Bytes that are not what they were said to be end the upload: nothing good can be added to them. */
+/** Pushes the content; ends the upload if the bytes are wrong, because no further chunk can repair it. */
 async function pushOrEnd(
   call: Call,
   { store, sessions }: Pick<UploadTarget, 'store' | 'sessions'>,
@@ -316,19 +314,19 @@ async function pushOrEnd(
   }
 }
 
-function created(name: string, digest: Digest): Answer {
-  return emptyAnswer(201, {
+function created(name: string, digest: Digest): CallResponse {
+  return emptyResponse(201, {
     location: `/v2/${name}/blobs/${digest}`,
     'docker-content-digest': digest,
   });
 }
 
-function accepted(status: 202 | 204, name: string, session: UploadSession): Answer {
-  return emptyAnswer(status, progress(name, session));
+function accepted(status: 202 | 204, name: string, session: UploadSession): CallResponse {
+  return emptyResponse(status, progress(name, session));
 }
 
-/** `0-0` stands for no byte as well as for one: the specification has no other way to say it. */
-function progress(name: string, session: UploadSession): AnswerHeaders {
+/** `0-0` means no byte as well as one byte: the specification has no other way to say it. */
+function progress(name: string, session: UploadSession): ResponseHeaders {
   return {
     location: `/v2/${name}/blobs/uploads/${session.id}`,
     range: `0-${Math.max(session.size - 1, 0)}`,

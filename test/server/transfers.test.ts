@@ -224,7 +224,7 @@ describe('uploads', () => {
     await sessions.exclusively(session, () => sessions.append(session, bytesOf(Buffer.alloc(100))));
     now = 1000;
     await sessions.expire();
-    expect(() => sessions.find('app', session.id)).toThrow('Cannot find that upload');
+    expect(() => sessions.find('app', session.id)).toThrow('Cannot find the upload');
     const next = await sessions.start('app');
     await sessions.exclusively(next, () => sessions.append(next, bytesOf(Buffer.alloc(100))));
     expect(next.size).toBe(100);
@@ -239,7 +239,7 @@ describe('uploads', () => {
     );
     const [first, second] = [await sessions.start('app'), await sessions.start('app')];
     await sessions.start('app');
-    expect(() => sessions.find('app', first.id)).toThrow('Cannot find that upload');
+    expect(() => sessions.find('app', first.id)).toThrow('Cannot find the upload');
     expect(sessions.find('app', second.id)).toBe(second);
   });
 

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 
 import { digestOf } from '../../../src/oci/digest.ts';
-import { isTag } from '../../../src/server/router.ts';
+import { isTag } from '../../../src/oci/reference.ts';
 import { cosignTags } from '../../../src/operations/referrers/walk.ts';
 
 const bytes = new Uint8Array(3);

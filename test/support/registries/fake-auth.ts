@@ -2,8 +2,14 @@ import { text } from 'node:stream/consumers';
 import { Readable } from 'node:stream';
 
 import { owned } from '../../../src/bytes.ts';
-import { parseBasic, type Authenticate, type Verdict } from '../../../src/server/authenticate.ts';
-import { type Answer, type Call, jsonAnswer } from '../../../src/server/exchange.ts';
+import {
+  jsonResponse,
+  type Authenticate,
+  type Call,
+  type CallResponse,
+  type Verdict,
+} from '../../../src/server/exchange.ts';
+import { parseBasic } from '../../../src/server/htpasswd.ts';
 
 /** How the fake asks for credentials. */
 export type FakeAuth =
@@ -22,7 +28,7 @@ export type FakeAuth =
       /** Another realm than `/token`: on another origin, say. */
       readonly realm?: string | undefined;
       /** Replaces the whole answer of the token service: errors, strange shapes. `undefined` answers as usual. */
-      readonly answer?: ((request: TokenRequest) => Answer | undefined) | undefined;
+      readonly answer?: ((request: TokenRequest) => CallResponse | undefined) | undefined;
     };
 
 /** What was asked of the token service. */
@@ -38,7 +44,7 @@ export interface TokenRequest {
 export interface FakeAuthority {
   readonly authenticate: Authenticate;
   /** Answers `/token`; undefined for other paths. */
-  readonly token: (call: Call) => Promise<Answer | undefined>;
+  readonly token: (call: Call) => Promise<CallResponse | undefined>;
   readonly requests: readonly TokenRequest[];
   /** From now on no token given so far is good: they have expired, or the registry was restarted with another key. */
   readonly revokeTokens: () => void;
@@ -74,7 +80,7 @@ export function fakeAuthority(auth: FakeAuth, origin: () => string): FakeAuthori
     };
   };
 
-  const token = async (call: Call): Promise<Answer | undefined> => {
+  const token = async (call: Call): Promise<CallResponse | undefined> => {
     if (auth.kind === 'basic' || call.path !== '/token') return undefined;
     const form = new URLSearchParams(
       call.method === 'POST' ? await text(Readable.from(owned(call.body.content))) : '',
@@ -94,7 +100,7 @@ export function fakeAuthority(auth: FakeAuth, origin: () => string): FakeAuthori
     if (scripted !== undefined) return scripted;
     const known = isKnown(request, auth.users ?? {});
     if (known === false || (known === undefined && auth.anonymous === undefined)) {
-      return jsonAnswer(401, {
+      return jsonResponse(401, {
         errors: [{ code: 'UNAUTHORIZED', message: 'incorrect username or password' }],
       });
     }
@@ -105,7 +111,7 @@ export function fakeAuthority(auth: FakeAuth, origin: () => string): FakeAuthori
     serial += 1;
     const value = auth.tokenOf?.(serial) ?? `token-${serial}`;
     granted.set(value, given);
-    return jsonAnswer(200, {
+    return jsonResponse(200, {
       token: value,
       access_token: value,
       expires_in: auth.expiresIn ?? 300,

@@ -1,6 +1,6 @@
 import { bytesOf } from '../../../src/bytes.ts';
 import { assertNever } from '../../../src/errors.ts';
-import type { Answer, Call, Middleware } from '../../../src/server/exchange.ts';
+import type { CallResponse, Call, Middleware } from '../../../src/server/exchange.ts';
 import { ConnectionCut } from '../../../src/server/handler.ts';
 import type { Bytes } from '../../../src/store.ts';
 
@@ -19,7 +19,7 @@ export type FaultAction =
       readonly body?: string | Uint8Array;
     }
   /** An answer that depends on the request. */
-  | { readonly kind: 'answer-with'; readonly answer: (call: Call) => Answer }
+  | { readonly kind: 'answer-with'; readonly answer: (call: Call) => CallResponse }
   /** Closes without a word: a proxy that restarts, a keep-alive connection that was closed under the request. */
   | { readonly kind: 'hang-up' }
   /** Closes in the middle of the answer's head. */
@@ -155,9 +155,9 @@ export function isMatch(call: Call, match: Match): boolean {
 
 async function cutRequest(
   call: Call,
-  next: (call: Call) => Promise<Answer>,
+  next: (call: Call) => Promise<CallResponse>,
   { afterBytes, session }: Extract<FaultAction, { readonly kind: 'cut-request' }>,
-): Promise<Answer> {
+): Promise<CallResponse> {
   try {
     return await brokenRequest(session === 'kept' ? asChunk(call) : call, next, {
       afterBytes: bytesIn(afterBytes, call.body.length ?? 0),
@@ -181,9 +181,9 @@ function asChunk(call: Call): Call {
 
 async function brokenRequest(
   call: Call,
-  next: (call: Call) => Promise<Answer>,
+  next: (call: Call) => Promise<CallResponse>,
   { afterBytes, end }: { readonly afterBytes: number; readonly end: () => Promise<never> },
-): Promise<Answer> {
+): Promise<CallResponse> {
   let broken = false;
   const content = upTo(call.body.content, afterBytes, () => {
     broken = true;
@@ -195,7 +195,10 @@ async function brokenRequest(
   return answer;
 }
 
-function withContent(answer: Answer, change: (content: Bytes, size: number) => Bytes): Answer {
+function withContent(
+  answer: CallResponse,
+  change: (content: Bytes, size: number) => Bytes,
+): CallResponse {
   const { body } = answer;
   if (body === undefined) return answer;
   const { content, size } =
@@ -204,7 +207,7 @@ function withContent(answer: Answer, change: (content: Bytes, size: number) => B
 }
 
 /** The length that is sent is that of the body, so the body is what changes: fewer bytes than said and a cut, or more than fit. */
-function wrongLength(answer: Answer, by: number): Answer {
+function wrongLength(answer: CallResponse, by: number): CallResponse {
   const { body } = answer;
   if (body === undefined) return answer;
   const { content, size } =
