@@ -34,6 +34,7 @@ export const EXIT_STATUS = {
   INTERRUPTED: 130,
 } as const satisfies Record<string, number>;
 
+/** The kind of a failure: a key of `EXIT_STATUS`. */
 export type ErrorCode = keyof typeof EXIT_STATUS;
 
 export interface RegiErrorOptions {
@@ -41,6 +42,7 @@ export interface RegiErrorOptions {
   readonly hint?: string | undefined;
   /** Facts for programs, by name. They are printed with `--json`, so nothing secret goes here. */
   readonly details?: Readonly<Record<string, unknown>> | undefined;
+  /** The error that led to this one. */
   readonly cause?: unknown;
 }
 
@@ -49,8 +51,11 @@ export interface RegiErrorOptions {
  * fields. Anything else that is thrown is a bug and keeps its stack.
  */
 export class RegiError extends Error {
+  /** The kind of the failure. */
   readonly code: ErrorCode;
+  /** The next step: one line, no full stop. */
   readonly hint: string | undefined;
+  /** Facts for programs, by name. */
   readonly details: Readonly<Record<string, unknown>> | undefined;
 
   constructor(code: ErrorCode, message: string, options: RegiErrorOptions = {}) {

@@ -10,15 +10,19 @@ import type { Repository } from './oci/reference.ts';
  */
 export type Bytes = AsyncIterable<Uint8Array>;
 
+/** Options of every call. */
 export interface CallOptions {
+  /** Aborts the call, which then throws the signal's reason. */
   readonly signal?: AbortSignal | undefined;
 }
 
+/** Options of a read. */
 export interface FetchOptions extends CallOptions {
   /** Index of the first byte wanted, from 0; for resuming. */
   readonly offset?: number | undefined;
 }
 
+/** Options of a write. */
 export interface PushOptions extends CallOptions {
   /** Tags the manifest in the same step. */
   readonly tag?: string | undefined;
@@ -75,15 +79,19 @@ export interface Offerer {
   offer(target: Descriptor, content: Bytes, options?: CallOptions): Promise<'there' | 'copied'>;
 }
 
+/** Lists tags. */
 export interface TagLister {
   /** Yields tags in the place's own order, page by page. */
   listTags(options?: CallOptions): AsyncIterable<string>;
 }
 
+/** Options of a list of referrers. */
 export interface ReferrerOptions extends CallOptions {
+  /** Lists only referrers of this type. */
   readonly artifactType?: string | undefined;
 }
 
+/** Lists referrers. */
 export interface ReferrerLister {
   /** Yields the manifests whose subject is `target`. */
   listReferrers(target: Descriptor, options?: ReferrerOptions): AsyncIterable<Descriptor>;
@@ -95,6 +103,7 @@ export interface Deletion {
   readonly freedBytes?: number | undefined;
 }
 
+/** Deletes by digest. */
 export interface Deleter {
   /**
    * Removes a manifest with all its tags, or a blob where the place allows it. A layout also removes the content that only this
@@ -105,6 +114,7 @@ export interface Deleter {
   delete(target: Descriptor, options?: CallOptions): Promise<Deletion>;
 }
 
+/** Deletes single tags. */
 export interface Untagger {
   /** Removes one tag and nothing else. */
   untag(tag: string, options?: CallOptions): Promise<void>;
@@ -133,8 +143,11 @@ export interface PartialKeeper {
 
 /** Holds repositories: a registry, a layout, an archive, the local store. */
 export interface Place {
+  /** The name of the place, for messages. */
   readonly name: string;
+  /** Lists the repositories, page by page. */
   repositories(options?: CallOptions): AsyncIterable<string>;
+  /** Opens one repository. Nothing is read yet. */
   open(repository: string): Store;
 }
 
@@ -156,34 +169,42 @@ export interface ImageLister {
   images(options?: CallOptions): Promise<readonly NamedImage[]>;
 }
 
+/** True if the place knows all its images. */
 export function canListImages(place: Place): place is Place & ImageLister {
   return has(place, 'images');
 }
 
+/** True if the store can mount blobs of its place. */
 export function canMount(store: Source): store is Source & Mounter {
   return has(store, 'mount');
 }
 
+/** True if the store can check for a blob while it begins an upload. */
 export function canOffer(store: Source): store is Source & Offerer {
   return has(store, 'offer');
 }
 
+/** True if the store can list its tags. */
 export function canListTags(store: Source): store is Source & TagLister {
   return has(store, 'listTags');
 }
 
+/** True if the store can list referrers. */
 export function canListReferrers(store: Source): store is Source & ReferrerLister {
   return has(store, 'listReferrers');
 }
 
+/** True if the store can delete manifests. */
 export function canDelete(store: Source): store is Source & Deleter {
   return has(store, 'delete');
 }
 
+/** True if the store can delete a single tag. */
 export function canUntag(store: Source): store is Source & Untagger {
   return has(store, 'untag');
 }
 
+/** True if the store lists images without a tag. */
 export function canKeepUnnamed(store: Source): store is Source & UnnamedKeeper {
   return has(store, 'keepUnnamed');
 }
@@ -192,6 +213,7 @@ export function canKeepPartials(store: Source): store is Source & PartialKeeper 
   return has(store, 'discardPartial');
 }
 
+/** True if the store can find a blob by its digest. */
 export function canResolveBlobs(store: Source): store is Source & BlobResolver {
   return has(store, 'resolveBlob');
 }

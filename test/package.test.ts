@@ -2,6 +2,7 @@ import { cpSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'nod
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
+import { parseSync } from 'oxc-parser';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import {
@@ -166,6 +167,47 @@ describe('what is imported from the package does what the page says', () => {
 test('every part of the page about the library that has a program is tested', () => {
   expect(EXAMPLES.map(({ title }) => title)).toEqual(expect.arrayContaining(Object.keys(OUTPUT)));
 });
+
+test('every public name and every member has a doc comment', () => {
+  const path = join(project, 'node_modules', 'regi', 'dist', 'types', 'index.d.ts');
+  const { documented, missing } = docComments(readFileSync(path, 'utf8'));
+  expect(missing).toEqual([]);
+  expect(documented).toBeGreaterThan(400);
+});
+
+/**
+ * Counts doc comments of exported declarations, and of the members of all interfaces and classes. `kind` only tells the
+ * alternatives of a union apart, which have comments of their own.
+ */
+function docComments(text: string): { documented: number; missing: readonly string[] } {
+  const { program, comments } = parseSync('index.d.ts', text);
+  const missing: string[] = [];
+  let documented = 0;
+  const check = (name: string, start: number): void => {
+    const comment = comments.findLast(({ end }) => end <= start);
+    const isDocumented =
+      comment?.value.startsWith('*') === true && text.slice(comment.end, start).trim() === '';
+    if (isDocumented) documented += 1;
+    else missing.push(name);
+  };
+  for (const statement of program.body) {
+    const isExported = statement.type === 'ExportNamedDeclaration';
+    const declaration = isExported ? statement.declaration : statement;
+    const name = /(?:interface|class|type|const|function) (\w+)/.exec(
+      text.slice(declaration?.start, declaration?.end),
+    )?.[1];
+    if (name === undefined || declaration === null) continue;
+    if (isExported) check(name, statement.start);
+    const isShape =
+      declaration.type === 'TSInterfaceDeclaration' || declaration.type === 'ClassDeclaration';
+    for (const member of isShape ? declaration.body.body : []) {
+      const key = /^(?:readonly )?(\w+)/.exec(text.slice(member.start, member.end))?.[1];
+      if (key !== undefined && key !== 'constructor' && key !== 'kind')
+        check(`${name}.${key}`, member.start);
+    }
+  }
+  return { documented, missing };
+}
 
 /** Puts in the registry and the folder that a program uses. */
 function located(program: string, host: string): string {

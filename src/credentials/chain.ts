@@ -6,12 +6,15 @@ import { createKeychainSource } from './keychain/index-file.ts';
 import type { Keychain } from './keychain/keychain.ts';
 import { createPointerSource, type PasswordPointer } from './pointer.ts';
 
+/** Where credentials are searched. */
 export interface CredentialChainOptions extends DockerSourceOptions {
+  /** The folder that relative paths start from. */
   readonly cwd: string;
   /** From `--src-creds` or `--dest-creds`, and its registry. */
   readonly pointer?: { readonly password: PasswordPointer; readonly registry: string } | undefined;
   /** From `--authfile`. */
   readonly authfile?: string | undefined;
+  /** The system's keychain; it is not searched when absent. */
   readonly keychain?: Keychain | undefined;
 }
 

@@ -14,6 +14,7 @@ export type Credential =
 
 /** A credential and its origin: for messages, never with the secret. */
 export interface FoundCredential {
+  /** The password or token. */
   readonly credential: Credential;
   /** Such as `~/.docker/config.json` or `REGI_USERNAME`. */
   readonly origin: string;
@@ -32,7 +33,9 @@ export type CredentialSource = (
 
 /** A login as helpers and keychains store it. */
 export interface StoredSecret {
+  /** The user name; `<token>` marks an identity token. */
   readonly username: string;
+  /** The password or token. */
   readonly secret: string;
 }
 

@@ -10,7 +10,9 @@ import { dockerKey } from './docker/config.ts';
  * lines.
  */
 export interface PasswordPointer {
+  /** The user name. */
   readonly username: string;
+  /** The variable or file that holds the password. */
   readonly from:
     | { readonly kind: 'env'; readonly name: string }
     | { readonly kind: 'file'; readonly path: string };

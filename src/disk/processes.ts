@@ -7,7 +7,9 @@ import { errnoOf } from './errno.ts';
 
 /** One run of one process: a later process with the same number has another identity. */
 export interface ProcessIdentity {
+  /** The process number. */
   readonly pid: number;
+  /** The machine. */
   readonly host: string;
   /** The pid namespace: a number means nothing outside its container. Empty where the system has no namespaces. */
   readonly space: string;
@@ -17,6 +19,7 @@ export interface ProcessIdentity {
 
 /** The processes of this machine, for locks and leases. */
 export interface Processes {
+  /** This process. */
   self(): Promise<ProcessIdentity>;
   /** True only when the process has certainly ended; false for processes of other machines. */
   isGone(process: ProcessIdentity): Promise<boolean>;

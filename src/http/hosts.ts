@@ -14,6 +14,7 @@ export interface HostSettings {
   readonly verify: boolean;
 }
 
+/** Exceptions to https with a verified certificate, and additional authorities. */
 export interface HostRules {
   /** HOST, HOST:PORT or a CIDR: https unverified, then http, as docker does. */
   readonly insecureRegistries?: readonly string[] | undefined;

@@ -4,6 +4,7 @@ export type Method = 'DELETE' | 'GET' | 'HEAD' | 'PATCH' | 'POST' | 'PUT';
 
 /** A body that is streamed. Its length is always known: registries want Content-Length. */
 export interface StreamBody {
+  /** The bytes of the body. */
   readonly content: Bytes;
   /** Bytes. */
   readonly size: number;

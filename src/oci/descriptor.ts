@@ -6,10 +6,15 @@ import { isDigest, parseDigest, type Digest } from './digest.ts';
 
 /** A platform as index entries and configs name it. Values are as found: compare them after `normalizePlatform()`. */
 export interface Platform {
+  /** `linux`, `windows`. */
   readonly os: string;
+  /** `amd64`, `arm64`. */
   readonly architecture: string;
+  /** `v7` of `arm`, `v8` of `arm64`. */
   readonly variant?: string | undefined;
+  /** The build of Windows: `10.0.17763.1`. */
   readonly osVersion?: string | undefined;
+  /** Features the image needs, such as `win32k`. */
   readonly osFeatures?: readonly string[] | undefined;
 }
 
@@ -19,16 +24,21 @@ export interface Platform {
  * @see https://github.com/opencontainers/image-spec/blob/v1.1.1/descriptor.md
  */
 export interface Descriptor {
+  /** The media type of the content. */
   readonly mediaType: string;
+  /** The digest of the content. */
   readonly digest: Digest;
   /** Bytes. */
   readonly size: number;
   /** Where the content of a foreign layer lives. Never asked with a registry's credentials. */
   readonly urls?: readonly string[] | undefined;
+  /** Annotations of the entry that holds the descriptor. */
   readonly annotations?: Readonly<Record<string, string>> | undefined;
   /** Base64 of the content itself. Nothing is believed of it before it is verified. */
   readonly data?: string | undefined;
+  /** The artifact type of the manifest, where a list shows it. */
   readonly artifactType?: string | undefined;
+  /** The platform of the manifest, where an index names it. */
   readonly platform?: Platform | undefined;
 }
 

@@ -14,6 +14,7 @@ const HEX_LENGTH = { sha256: 64, sha512: 128 } as const;
 
 /** A text that is no digest regi can verify. */
 export class InvalidDigestError extends RegiError {
+  /** The refused text. */
   readonly text: string;
   /** What was expected and what was found. */
   readonly problem: string;

@@ -3,9 +3,13 @@ import type { Platform } from './descriptor.ts';
 
 /** One step of how an image was made. */
 export interface HistoryEntry {
+  /** When the step ran. */
   readonly created: string | undefined;
+  /** The command of the step. */
   readonly createdBy: string | undefined;
+  /** The author of the step. */
   readonly author: string | undefined;
+  /** A remark of the builder. */
   readonly comment: string | undefined;
   /** It changed only the config and has no layer. */
   readonly empty: boolean;
@@ -13,21 +17,33 @@ export interface HistoryEntry {
 
 /** What an image's config says, as far as a person asks. Absent members are undefined or empty. */
 export interface ImageConfig {
+  /** The platform that the image runs on. */
   readonly platform: Platform | undefined;
+  /** When the image was built. */
   readonly created: string | undefined;
+  /** The author of the image. */
   readonly author: string | undefined;
+  /** The user that runs it: `app`, `1000:1000`. */
   readonly user: string | undefined;
+  /** The folder that it starts in. */
   readonly workingDir: string | undefined;
+  /** The signal that ends it: `SIGTERM`. */
   readonly stopSignal: string | undefined;
+  /** The program and its fixed arguments. */
   readonly entrypoint: readonly string[];
+  /** Default arguments. */
   readonly cmd: readonly string[];
   /** `NAME=value`. */
   readonly env: readonly string[];
   /** `80/tcp`. */
   readonly exposedPorts: readonly string[];
+  /** Folders that are mounted from outside. */
   readonly volumes: readonly string[];
+  /** Labels, by name. */
   readonly labels: Readonly<Record<string, string>>;
+  /** The digests of the uncompressed layers, the lowest first. */
   readonly diffIds: readonly string[];
+  /** The steps of the build, the oldest first. */
   readonly history: readonly HistoryEntry[];
 }
 

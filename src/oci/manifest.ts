@@ -7,24 +7,36 @@ import { quote } from '../quote.ts';
 /** An image (or artifact) of one platform: a config and layers. */
 export interface ImageManifest {
   readonly kind: 'image';
+  /** The media type of the manifest itself. */
   readonly mediaType: string;
+  /** The config; an empty JSON object for most artifacts. */
   readonly config: Descriptor;
+  /** The layers, the lowest first. */
   readonly layers: readonly Descriptor[];
+  /** The manifest that this one is about. */
   readonly subject?: Descriptor | undefined;
+  /** The type of an artifact. */
   readonly artifactType?: string | undefined;
+  /** Annotations; empty when there are none. */
   readonly annotations: Readonly<Record<string, string>>;
 }
 
 /** Several manifests under one name, one per platform. */
 export interface ImageIndex {
   readonly kind: 'index';
+  /** The media type of the index itself. */
   readonly mediaType: string;
+  /** The entries, in the order of the index. */
   readonly manifests: readonly Descriptor[];
+  /** The manifest that this index is about. */
   readonly subject?: Descriptor | undefined;
+  /** The type of an artifact. */
   readonly artifactType?: string | undefined;
+  /** Annotations; empty when there are none. */
   readonly annotations: Readonly<Record<string, string>>;
 }
 
+/** A manifest of one image, or an index of several. */
 export type Manifest = ImageManifest | ImageIndex;
 
 /**

@@ -17,7 +17,9 @@ export interface Repository {
 
 /** What names an image in a registry. With both a tag and a digest, the digest decides and the tag is kept as the name. */
 export interface Reference extends Repository {
+  /** The tag, when the name has one. */
   readonly tag?: Tag | undefined;
+  /** The digest, when the name has one. */
   readonly digest?: Digest | undefined;
 }
 
@@ -26,6 +28,7 @@ export type ReferencePart = 'reference' | 'registry' | 'repository' | 'tag' | 'd
 
 /** A text that names no image as docker would read it. */
 export class InvalidReferenceError extends RegiError {
+  /** The part that breaks its rule. */
   readonly part: ReferencePart;
 
   constructor(part: ReferencePart, message: string, options: RegiErrorOptions) {

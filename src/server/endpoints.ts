@@ -12,9 +12,11 @@ import { cancelUpload, finishUpload, startUpload, uploadChunk, uploadStatus } fr
 
 /** The content of a registry, and its rules. */
 export interface RegistryOptions extends ServedHosts {
+  /** The repositories to serve. */
   readonly place: Place;
   /** Refuses every writing request with 405. */
   readonly readOnly?: boolean | undefined;
+  /** Decides about each request; all are allowed when absent. */
   readonly authenticate?: Authenticate | undefined;
   /** Maps a name in a path to a repository of the place; `namespace` is the `ns` of the query. By default the name itself. */
   readonly repositoryFor?: ((name: string, namespace: string | undefined) => string) | undefined;

@@ -7,16 +7,21 @@ import type { Bytes } from '../store.ts';
 export interface RequestBody {
   /** Bytes, from Content-Length; 0 without a body; undefined for chunks of unknown total. */
   readonly length: number | undefined;
+  /** The bytes of the body, to be read once. */
   readonly content: Bytes;
 }
 
 /** A request without its socket: all that endpoints and middleware see. */
 export interface Call {
+  /** The HTTP method. */
   readonly method: string;
   /** As received, still percent-encoded, without the query. */
   readonly path: string;
+  /** The parsed query. */
   readonly query: URLSearchParams;
+  /** The headers, by lower-case name. */
   readonly headers: Readonly<IncomingHttpHeaders>;
+  /** The body. */
   readonly body: RequestBody;
   /** Aborts when the client disconnects or the server is destroyed. */
   readonly signal: AbortSignal;
@@ -26,8 +31,11 @@ export type ResponseHeaders = Readonly<Record<string, string | readonly string[]
 
 /** The response to a call. Content-Length is derived from the body; a HEAD gets only the headers. */
 export interface CallResponse {
+  /** The HTTP status. */
   readonly status: number;
+  /** The headers. */
   readonly headers: ResponseHeaders;
+  /** The body; none when absent. */
   readonly body?: Uint8Array | StreamBody | undefined;
 }
 

@@ -8,11 +8,13 @@ import { bodyOf, drain, isUnread, sendResponse } from './bodies.ts';
 import { memorySpool, type Spool } from './spool.ts';
 import { UPLOAD_LIMITS, UploadSessions, type UploadLimits } from './upload-sessions.ts';
 
+/** How a registry responds. */
 export interface HandlerOptions extends RegistryOptions {
   /** The system clock by default. */
   readonly clock?: Pick<Clock, 'now'> | undefined;
   /** Holds uploads in progress; in memory by default. */
   readonly spool?: Spool | undefined;
+  /** Bounds of unfinished uploads. */
   readonly uploadLimits?: UploadLimits | undefined;
   /** Called with a line for each request. */
   readonly log?: ((line: string) => void) | undefined;

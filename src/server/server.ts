@@ -10,6 +10,7 @@ import type { AddressInfo, Socket } from 'node:net';
 import { RegiError } from '../errors.ts';
 import { createHandler, type Handler, type HandlerOptions } from './handler.ts';
 
+/** How a registry is served. */
 export interface ServerOptions extends Omit<HandlerOptions, 'listenHost'> {
   /** 127.0.0.1 and a free port by default. */
   readonly listen?:
@@ -23,8 +24,11 @@ export interface ServerOptions extends Omit<HandlerOptions, 'listenHost'> {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** A registry that listens. */
 export interface RunningServer {
+  /** The address of the server. */
   readonly url: URL;
+  /** The port. */
   readonly port: number;
   /** Accepts no new connections, lets transfers finish, then frees everything. */
   readonly close: () => Promise<void>;

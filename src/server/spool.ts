@@ -16,6 +16,7 @@ export interface SpoolFile {
 
 /** Holds uploads in progress until their digest is known. */
 export interface Spool {
+  /** Makes an empty file. */
   create(): Promise<SpoolFile>;
 }
 

@@ -36,6 +36,7 @@ export type MemoryStore = Store &
 
 /** Repositories in memory, which mount from one another. */
 export interface MemoryPlace extends Place {
+  /** Opens one repository. */
   open(repository: string): MemoryStore;
 }
 

@@ -6,6 +6,7 @@ import { isDigest, type Digest } from '../oci/digest.ts';
 
 /** A layer that an archive carries, or leaves out because an earlier one carried it. */
 export interface CarriedBlob {
+  /** The digest of the blob. */
   readonly digest: Digest;
   /** Bytes. */
   readonly size: number;

@@ -3,6 +3,7 @@ import { BLOCK_BYTES, encodeHeader, paddingOf, type NewEntry } from './header.ts
 
 /** A file and where it goes. */
 export interface PlacedFile<File extends NewEntry> {
+  /** The planned file. */
   readonly file: File;
   /** Its header, extensions included. */
   readonly header: Uint8Array;
@@ -14,6 +15,7 @@ export interface PlacedFile<File extends NewEntry> {
 
 /** A tar of which every byte but the contents is known. */
 export interface TarPlan<File extends NewEntry> {
+  /** The files, in their order. */
   readonly files: readonly PlacedFile<File>[];
   /** Where the two blocks of zeros begin that end it. */
   readonly end: number;

@@ -12,7 +12,9 @@ export type Warn = (message: string, hint?: string) => void;
 
 /** The environment and home folder in which configuration is looked up. */
 export interface ConfigPlace {
+  /** The environment of the program. */
   readonly env: Readonly<Record<string, string | undefined>>;
+  /** The home folder. */
   readonly home: string;
 }
 

@@ -17,6 +17,7 @@ import type { ManifestNode } from '../copy/read-manifest.ts';
 
 /** One image to put into an archive. */
 export interface ExportJob {
+  /** The repository to read. */
   readonly source: Source;
   /** Tag or digest at the source; empty where the source holds a single image. */
   readonly reference: string;
@@ -30,12 +31,16 @@ export interface ExportJob {
 
 /** A node and the source that has it. */
 export interface CollectedNode {
+  /** Media type, digest and size of the node. */
   readonly descriptor: Descriptor;
+  /** The repository that has it. */
   readonly source: Source;
 }
 
 export interface CollectedImage {
+  /** The job of the image. */
   readonly job: ExportJob;
+  /** The manifest or index. */
   readonly root: ManifestNode;
   /** True if no job names it: it is a referrer of an image that one names. */
   readonly isReferrer: boolean;
@@ -43,9 +48,11 @@ export interface CollectedImage {
 
 /** The content of an archive of these images, each node once, in the order of the jobs. */
 export interface ImageSet {
+  /** The images, in the order of the jobs. */
   readonly images: readonly CollectedImage[];
   /** Children before parents, bytes in memory: all sizes and digests come from them. */
   readonly manifests: ReadonlyMap<Digest, ManifestNode>;
+  /** All content by digest. */
   readonly blobs: ReadonlyMap<Digest, CollectedNode>;
 }
 

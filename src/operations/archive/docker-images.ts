@@ -10,6 +10,7 @@ import type { CollectedImage, ImageSet } from './collect-images.ts';
 
 /** An image of docker's format: one platform, with its names. */
 export interface DockerImage {
+  /** The manifest of the image. */
   readonly manifest: ImageManifest;
   /** In familiar form: `alpine:3`. */
   readonly repoTags: readonly string[];

@@ -25,6 +25,7 @@ import { DOCKER_PLATFORM, dockerImages } from './docker-images.ts';
 import { planArchive, type ArchiveFormat, type PlanOptions } from './plan-archive.ts';
 import { together } from '../../concurrency/together.ts';
 
+/** How images are exported. */
 export interface ExportOptions
   extends
     CollectOptions,
@@ -32,6 +33,7 @@ export interface ExportOptions
     Pick<PlanOptions, 'omit' | 'extra'> {
   /** Layers that the reader has from earlier archives: they are omitted and recorded in the archive. */
   readonly earlier?: ReadonlyMap<Digest, CarriedBlob> | undefined;
+  /** The format of the archive; both in one when absent. */
   readonly format?: ArchiveFormat | undefined;
   /** The platform of an index that docker's manifest.json names; linux/amd64 by default. */
   readonly dockerPlatform?: Platform | undefined;
@@ -45,6 +47,7 @@ export interface ExportedImage {
   readonly image: string;
   /** The name in the archive: `docker.io/library/debian:12`, or a bare tag; undefined for an image without a name. */
   readonly name: string | undefined;
+  /** The manifest or index. */
   readonly root: Descriptor;
 }
 

@@ -14,6 +14,7 @@ import { isDockerConfig, type DockerImage } from './docker-images.ts';
 export type ArchiveFormat = 'both' | 'oci' | 'docker';
 
 export interface PlanOptions {
+  /** The format of the archive. */
   readonly format: ArchiveFormat;
   /** The images of `manifest.json`; see `dockerImages()`. */
   readonly dockerImages: readonly DockerImage[];

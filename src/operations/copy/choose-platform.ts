@@ -8,6 +8,7 @@ import { readImageConfig, type ManifestNode } from './read-manifest.ts';
 
 /** The image has no manifest for the requested platform. */
 export class PlatformNotFoundError extends RegiError {
+  /** The platform that the image lacks. */
   readonly wanted: Platform;
 
   constructor(wanted: Platform, available: readonly Platform[]) {

@@ -13,9 +13,11 @@ import { together } from '../../concurrency/together.ts';
 
 /** One image to copy. */
 export interface CopyJob {
+  /** The repository to read. */
   readonly source: Source;
   /** Tag or digest at the source; empty where the source holds a single image. */
   readonly reference: string;
+  /** The repository to write. */
   readonly destination: Store;
   /** The tag at the destination; without one the image is stored by digest only. */
   readonly tag?: string | undefined;
@@ -27,6 +29,7 @@ export interface CopyJob {
   readonly warnOfReferrers?: boolean | undefined;
 }
 
+/** How one image is copied. */
 export interface CopyImageOptions extends CallOptions {
   /** One: copies the manifest of that platform. Several: an index of those. None: everything, unchanged. */
   readonly platforms?: readonly Platform[] | undefined;
@@ -38,7 +41,9 @@ export interface CopyImageOptions extends CallOptions {
   readonly referrers?: boolean | undefined;
 }
 
+/** The result of one copy. */
 export interface CopiedImage {
+  /** The destination's name, as the job gave it. */
   readonly image: string;
   /** The manifest at the destination. */
   readonly root: Descriptor;

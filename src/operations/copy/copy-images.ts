@@ -14,6 +14,7 @@ import { inOrder } from '../../concurrency/in-order.ts';
 /** Images walked at once. Their transfers share the lanes of the session, so this bounds memory, not speed. */
 const IMAGES_AT_ONCE = 64;
 
+/** How several images are copied. */
 export interface CopyImagesOptions extends CopyImageOptions, CopySessionOptions {
   /** Continues with the other images when one fails. */
   readonly keepGoing?: boolean | undefined;
@@ -21,7 +22,9 @@ export interface CopyImagesOptions extends CopyImageOptions, CopySessionOptions 
 
 /** Some of several images failed; a `failed` event was emitted for each. */
 export class PartialFailureError extends RegiError {
+  /** Images that failed. */
   readonly failed: number;
+  /** All images. */
   readonly total: number;
 
   constructor(failed: number, total: number) {
@@ -37,6 +40,7 @@ export class PartialFailureError extends RegiError {
 export interface FailedJob {
   /** The destination's name as a person reads it. */
   readonly image: string;
+  /** The reason. */
   readonly error: unknown;
 }
 

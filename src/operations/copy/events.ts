@@ -57,4 +57,5 @@ export type CopyEvent =
   /** Information that is no reason to worry. */
   | { readonly kind: 'note'; readonly message: string };
 
+/** Called with each event, in order. */
 export type OnEvent = (event: CopyEvent) => void;

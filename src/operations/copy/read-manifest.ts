@@ -10,8 +10,11 @@ import type { CallOptions, Source } from '../../store.ts';
 
 /** A parsed manifest with its exact bytes, which are what its digest covers and what is copied. */
 export interface ManifestNode {
+  /** Media type, digest and size of the manifest. */
   readonly descriptor: Descriptor;
+  /** The exact bytes, verified. */
   readonly bytes: Uint8Array;
+  /** The parsed bytes. */
   readonly manifest: Manifest;
 }
 

@@ -41,6 +41,7 @@ export async function resolveIfThere(
   }
 }
 
+/** Which image of an index is meant. */
 export interface PlatformChoice {
   /** The requested platform. No other serves. */
   readonly platform?: Platform | undefined;

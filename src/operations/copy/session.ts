@@ -11,10 +11,13 @@ import { readManifest, RecentManifests, type ManifestNode } from './read-manifes
 
 import { together } from '../../concurrency/together.ts';
 
+/** What all images of one session share. */
 export interface CopySessionOptions {
+  /** Called with each event, in order. */
   readonly onEvent?: OnEvent | undefined;
   /** Walks below manifests that the destination has, and so repairs lost children. */
   readonly force?: boolean | undefined;
+  /** Requests at once, for all places or for each. */
   readonly lanes?: LaneWidths | ((place: string) => LaneWidths) | undefined;
 }
 

@@ -13,12 +13,15 @@ export interface ArtifactParts {
   readonly subject: Descriptor;
   /** The files; the annotations of their descriptors hold their titles. */
   readonly files: readonly MemoryNode[];
+  /** Annotations of the manifest. */
   readonly annotations: Readonly<Record<string, string>>;
 }
 
 /** An artifact, its manifest last. The same parts give the same digests. */
 export interface Artifact {
+  /** The manifest. */
   readonly root: Descriptor;
+  /** All content, the manifest last. */
   readonly nodes: readonly MemoryNode[];
 }
 

@@ -5,7 +5,9 @@ import type { Bytes, FetchOptions, Source } from '../../store.ts';
 
 /** Content composed by regi, or read from a local file. */
 export interface MemoryNode {
+  /** Media type, digest and size of the content. */
   readonly descriptor: Descriptor;
+  /** Opens the content. */
   readonly read: (options?: FetchOptions) => Bytes;
 }
 

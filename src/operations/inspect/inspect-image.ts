@@ -13,32 +13,45 @@ import { readImageConfig, readManifest, type ManifestNode } from '../copy/read-m
 export interface EntryReport {
   /** `linux/arm64/v8`; undefined for what runs nowhere. */
   readonly platform: string | undefined;
+  /** The digest of the entry's manifest. */
   readonly digest: Digest;
+  /** The media type of the entry's manifest. */
   readonly mediaType: string;
   /** Bytes of the manifest. */
   readonly size: number;
+  /** The type of an artifact. */
   readonly artifactType: string | undefined;
   /** The digest of the entry that this attestation is about; undefined for everything else. */
   readonly attests: string | undefined;
+  /** Annotations of the entry. */
   readonly annotations: Readonly<Record<string, string>>;
 }
 
+/** One layer of an image. */
 export interface LayerReport {
+  /** The digest of the layer as it is stored. */
   readonly digest: Digest;
+  /** The media type of the layer. */
   readonly mediaType: string;
   /** Bytes, compressed. */
   readonly size: number;
+  /** The digest of the uncompressed layer. */
   readonly diffId: string | undefined;
   /** The command that made it. */
   readonly createdBy: string | undefined;
+  /** When the layer was built. */
   readonly created: string | undefined;
+  /** A remark of the builder. */
   readonly comment: string | undefined;
+  /** Annotations of the layer's descriptor. */
   readonly annotations: Readonly<Record<string, string>>;
+  /** Where the content of a foreign layer is. */
   readonly urls: readonly string[];
 }
 
 /** A step of the build, with its layer when it has one. */
 export interface HistoryReport extends HistoryEntry {
+  /** The digest of the step's layer. */
   readonly digest: Digest | undefined;
   /** Bytes, compressed; 0 without a layer. */
   readonly size: number;
@@ -46,36 +59,51 @@ export interface HistoryReport extends HistoryEntry {
 
 /** One image or artifact. */
 export interface ImageReport extends Omit<ImageConfig, 'platform' | 'history' | 'diffIds'> {
+  /** The digest of the image's manifest. */
   readonly digest: Digest;
+  /** The media type of the image's manifest. */
   readonly mediaType: string;
   /** Bytes of the manifest. */
   readonly size: number;
   /** `linux/amd64`; undefined for an artifact. */
   readonly platform: string | undefined;
+  /** The operating system, as the config names it. */
   readonly os: string | undefined;
+  /** The architecture, as the config names it. */
   readonly architecture: string | undefined;
+  /** The variant of the architecture. */
   readonly variant: string | undefined;
   /** What it is when it is no image to run. */
   readonly artifactType: string | undefined;
+  /** The digest of the config. */
   readonly configDigest: Digest;
+  /** The media type of the config. */
   readonly configMediaType: string;
   /** The layers together, compressed. Bytes. */
   readonly compressedSize: number;
+  /** The image that this one was built on, as annotations or labels name it. */
   readonly base:
     | { readonly name: string | undefined; readonly digest: string | undefined }
     | undefined;
+  /** The digest of the manifest that this one is about. */
   readonly subject: Digest | undefined;
+  /** Annotations of the image's manifest. */
   readonly annotations: Readonly<Record<string, string>>;
+  /** The layers, the lowest first. */
   readonly layers: readonly LayerReport[];
+  /** The steps of the build, the oldest first. */
   readonly history: readonly HistoryReport[];
 }
 
 /** What a name points at. */
 export interface InspectReport {
+  /** The digest of the manifest or index. */
   readonly digest: Digest;
+  /** The media type of the manifest or index. */
   readonly mediaType: string;
   /** Bytes of the manifest. */
   readonly size: number;
+  /** Annotations of the manifest or index. */
   readonly annotations: Readonly<Record<string, string>>;
   /** Of an index; else empty. */
   readonly manifests: readonly EntryReport[];

@@ -10,7 +10,9 @@ import { compressionOf, MAGIC_BYTES, unpacked } from '../../tar/decompress.ts';
 
 /** What is wrong with a node. */
 export interface NodeProblem {
+  /** Whether the content is absent or wrong. */
   readonly status: 'missing' | 'corrupt';
+  /** The problem in words. */
   readonly problem: string;
 }
 

@@ -14,6 +14,7 @@ import { problemOf, verifyBlob, type NodeProblem } from './verify-blob.ts';
 export interface NamedRoot {
   /** Undefined for one without a name. */
   readonly name: string | undefined;
+  /** The manifest or index to verify. */
   readonly descriptor: Descriptor;
 }
 
@@ -24,6 +25,7 @@ export interface FoundProblem {
    * an earlier archive carried it. `extra`: nothing leads to it, which is no fault either.
    */
   readonly status: NodeProblem['status'] | 'absent' | 'absent-in-base' | 'extra';
+  /** The digest of the node. */
   readonly digest: Digest;
   /** Unknown of an extra. */
   readonly mediaType: string | undefined;
@@ -35,17 +37,21 @@ export interface FoundProblem {
   readonly image: string | undefined;
 }
 
+/** The result of a verification. */
 export interface VerifyReport {
   /** Nothing is missing, not even what only an earlier archive has, and nothing corrupt. */
   readonly whole: boolean;
+  /** Images that were verified. */
   readonly images: number;
   /** Nodes that were read to their end and are what their descriptors say. */
   readonly verified: number;
   /** Of those. */
   readonly bytes: number;
+  /** Everything that is missing or corrupt. */
   readonly problems: readonly FoundProblem[];
 }
 
+/** How images are verified. */
 export interface VerifyOptions extends CallOptions {
   /** Unpack layers too, and compare with the diff_ids of the configs. */
   readonly deep?: boolean | undefined;

@@ -3,10 +3,12 @@ import type SemVer from 'semver/classes/semver.js';
 import { versionOf } from './select-tags.ts';
 
 export const TAG_ORDERS = ['name', 'semver', 'created'] as const;
+/** `name`, `semver` or `created`. */
 export type TagOrder = (typeof TAG_ORDERS)[number];
 
 /** What a tag is sorted by. */
 export interface SortableTag {
+  /** The tag. */
   readonly tag: string;
   /** When its image was made, as its config says; only looked at for that order. */
   readonly created?: string | undefined;

@@ -40,15 +40,19 @@ import { ArchiveStore, type ReadOnlyStore } from './store.ts';
 
 /** The images of a tar. `open('')` has them all, by tag or full name; the repositories are those of a registry over it. */
 export interface ArchivePlace extends Place, ImageLister {
+  /** The format of the archive. */
   readonly format: ArchiveContents['format'];
   /** Layers that it leaves out because an earlier archive carried them; most archives have none. */
   readonly omitted: readonly CarriedBlob[];
+  /** Opens one repository; the empty name has all images. */
   open(repository: string): ReadOnlyStore;
   /** Returns the argument of `open()` for a served name, and for the `ns` of a mirror's client. */
   repositoryFor(name: string, namespace: string | undefined): string;
+  /** Closes the files. */
   close(): Promise<void>;
 }
 
+/** How archives are opened. */
 export interface ArchiveOptions extends ArchiveFileOptions {
   /** The only accepted format. When absent either is; where one tar has both, it is read as an image layout. */
   readonly format?: ArchiveContents['format'] | undefined;

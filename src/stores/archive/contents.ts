@@ -19,7 +19,9 @@ export interface OpenTar {
 
 /** The place of a node's bytes. */
 export interface StoredContent {
+  /** The file that has the content. */
   readonly file: RandomAccess;
+  /** Where the content begins in it. */
   readonly offset: number;
   /** Bytes. */
   readonly size: number;
@@ -29,7 +31,9 @@ export interface StoredContent {
 export interface ArchiveContents {
   /** `oci`: an image layout. `docker`: the format of `docker save` before version 25; its manifests are made here. */
   readonly format: 'oci' | 'docker';
+  /** The parsed index.json. */
   readonly index: LayoutIndex;
+  /** Finds content by its digest; undefined where the archive lacks it. */
   find(digest: Digest): StoredContent | undefined;
 }
 

@@ -27,6 +27,7 @@ import { ArchiveJournal, STEP_BYTES } from './journal.ts';
 import { ArchiveOutput, SPLIT_HINT } from './output.ts';
 import { MAX_VOLUMES } from './volumes.ts';
 
+/** How an archive is written. */
 export interface WriteArchiveOptions extends CallOptions {
   /** The system's when absent. */
   readonly clock?: Clock | undefined;
@@ -38,6 +39,7 @@ export interface WriteArchiveOptions extends CallOptions {
   readonly onShort?: ((shortage: Shortage) => void) | undefined;
   /** Bytes of each of several files, `path.001` and so on; one file when absent. */
   readonly volumeBytes?: number | undefined;
+  /** @internal Processes of a test. */
   readonly processes?: Processes | undefined;
 }
 

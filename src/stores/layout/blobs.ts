@@ -17,6 +17,7 @@ import type { PartialBlobs } from './partial-blobs.ts';
 
 /** A blob as its file says, not proved. */
 export interface StoredBlob {
+  /** The digest of the blob. */
   readonly digest: Digest;
   /** Bytes. */
   readonly size: number;

@@ -16,6 +16,7 @@ import { Lease, readLeases, type HeldLease } from './lease.ts';
 import { checkMarker, createMarker, LayoutNotFoundError } from './marker.ts';
 import { PartialBlobs } from './partial-blobs.ts';
 
+/** How a layout folder is opened. */
 export interface LayoutOptions extends CallOptions {
   /** Makes the layout when the folder is missing or empty. Without it, opening writes nothing. */
   readonly create?: boolean | undefined;
@@ -23,6 +24,7 @@ export interface LayoutOptions extends CallOptions {
   readonly clock?: Clock | undefined;
   /** Called when another process holds the layout and is waited for. */
   readonly onWait?: ((message: string) => void) | undefined;
+  /** @internal Processes of a test. */
   readonly processes?: Processes | undefined;
   /** Called and awaited once, before the first partial blob is written, which the next run may resume. */
   readonly onPartial?: (() => Promise<void>) | undefined;

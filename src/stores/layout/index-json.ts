@@ -21,8 +21,11 @@ type JsonObject = Readonly<Record<string, unknown>>;
 
 /** One entry of an index.json. It stays what it was written as, down to members that regi does not know. */
 export interface LayoutEntry {
+  /** The entry as it was read. */
   readonly json: JsonObject;
+  /** The annotation `org.opencontainers.image.ref.name`. */
   readonly refName: string | undefined;
+  /** The annotation `io.containerd.image.name`. */
   readonly imageName: string | undefined;
   /** As written, unchecked: for comparing only. */
   readonly digest: unknown;
@@ -30,7 +33,9 @@ export interface LayoutEntry {
 
 /** The index.json of a layout. */
 export interface LayoutIndex {
+  /** The document as it was read. */
   readonly json: JsonObject;
+  /** The entries, in their order. */
   readonly entries: readonly LayoutEntry[];
 }
 

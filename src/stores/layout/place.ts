@@ -28,6 +28,7 @@ import { LayoutRepository, type LayoutStore, type Naming, wholeLayout } from './
 export interface LayoutPlace extends Place, ImageLister {
   /** The whole layout as one repository, whose tags are the names in index.json. */
   readonly whole: LayoutStore;
+  /** Opens one repository. */
   open(repository: string): LayoutStore;
   /** Lists every blob, whether an image needs it or not. */
   blobs(options?: CallOptions): AsyncIterable<StoredBlob>;

@@ -10,6 +10,7 @@ import { VERSION } from '../../version.ts';
 import { createRegistryPlace, type RegistryPlace } from './registry-place.ts';
 import { createRegistryStore, type RegistryStore } from './registry-store.ts';
 
+/** Options of all registries of one client. */
 export interface RegistryClientOptions {
   /** Asked after a challenge; without it nobody logs in. */
   readonly credentials?: CredentialSource | undefined;
@@ -17,6 +18,7 @@ export interface RegistryClientOptions {
   readonly hosts?: HostRules | undefined;
   /** Where `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY` are looked up; no proxy without it. */
   readonly env?: Readonly<Record<string, string | undefined>> | undefined;
+  /** The `User-Agent` of every request; `regi/VERSION` when absent. */
   readonly userAgent?: string | undefined;
   /** How often something that failed for a passing reason is repeated; 5 when absent. */
   readonly retries?: number | undefined;
@@ -24,6 +26,7 @@ export interface RegistryClientOptions {
   readonly idleTimeoutMs?: number | undefined;
   /** Takes what a registry wants a person to know, what is odd about it, and what is left of a limit. */
   readonly onWarning?: ((message: string) => void) | undefined;
+  /** The clock of retries and tokens; the system's when absent. */
   readonly clock?: Clock | undefined;
 }
 
@@ -46,6 +49,7 @@ export interface RegistryClient {
   close(): Promise<void>;
 }
 
+/** Options of one repository of a registry. */
 export interface OpenRepositoryOptions {
   /** `write` for a destination: its reads ask for the same token as its writes. `read` when absent; it may write, too. */
   readonly access?: 'read' | 'write' | undefined;

@@ -8,7 +8,9 @@ export interface RegistryPlaceOptions {
   readonly access?: 'read' | 'write' | undefined;
 }
 
+/** A whole registry. */
 export interface RegistryPlace extends Place {
+  /** Opens one repository. Nothing is sent yet. */
   open(repository: string): RegistryStore;
 }
 

@@ -50,6 +50,7 @@ export interface RegistryStoreOptions {
   readonly uploads?: UploadJournal | undefined;
 }
 
+/** One repository of a registry, with all capabilities. */
 export type RegistryStore = Store &
   Mounter &
   Offerer &
