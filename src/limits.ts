@@ -27,8 +27,6 @@ export const LIMITS = {
   problems: 100,
   /** What is shown of one text of a registry, in characters: a screenful of somebody else's words hides our own. */
   problemLength: 300,
-  /** What is read of a 400 to see whether a TLS server complains of plain http; each says so in its first line. */
-  complaintBytes: 4096,
   /** One page of tags, repositories or referrers. */
   pageBytes: 8 * 1024 * 1024,
   /** Pages of one listing: a server that pages for ever ends here. */

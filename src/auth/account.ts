@@ -5,10 +5,10 @@ import {
 } from '../credentials/credential.ts';
 import { SingleFlight } from '../concurrency/single-flight.ts';
 
-/** What a registry thinks of a credential, as far as is known. */
+/** A registry's known judgement of a credential. */
 type Standing = 'accepted' | 'refused';
 
-/** Who we are at one registry: what is stored for it, looked up once for each repository and only when asked, and how it fared. */
+/** The stored credentials for one registry, looked up once for each repository on demand, and their standing. */
 export class Account {
   readonly #host: string;
   readonly #source: CredentialSource;
@@ -37,17 +37,20 @@ export class Account {
     );
   }
 
-  /** What an earlier `find()` brought. */
+  /** Returns the result of an earlier `find()`. */
   known(repository: string | undefined): FoundCredential | undefined {
     return this.#found.get(repository);
   }
 
-  /** One request with it was answered with something else than a refusal. */
+  /** Called when a request with it was not refused. */
   accepted(found: FoundCredential): void {
     this.#standings.set(identityOf(found), 'accepted');
   }
 
-  /** Refused credentials are not sent again, lest a registry locks the account. What worked before is only refused there. */
+  /**
+   * Called when a request with it was refused. Such credentials are not sent again, or the registry may
+   * lock the account. Credentials that worked before lack rights only.
+   */
   refused(found: FoundCredential): void {
     const identity = identityOf(found);
     if (this.#standings.get(identity) === undefined) this.#standings.set(identity, 'refused');

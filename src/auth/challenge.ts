@@ -1,3 +1,5 @@
+import { readQuotedString, type QuotedString } from '../http/quoted-string.ts';
+
 /** One challenge of a `WWW-Authenticate` header. Scheme and parameter names are in lower case. */
 export interface Challenge {
   readonly scheme: string;
@@ -6,22 +8,23 @@ export interface Challenge {
   readonly token68?: string | undefined;
 }
 
-/** A challenge that regi can answer. */
+/** A challenge that regi supports. */
 export type UsableChallenge =
   | {
       readonly kind: 'bearer';
-      /** Absolute http or https, without userinfo. Not yet judged: see `checkRealm()`. */
+      /** Absolute http or https URL without userinfo. Untrusted: see `checkRealm()`. */
       readonly realm: URL;
       readonly service: string | undefined;
       readonly scope: string | undefined;
-      /** `invalid_token`, `insufficient_scope` (RFC 6750 §3.1) or whatever else the server says. */
+      /** `invalid_token`, `insufficient_scope` (RFC 6750 §3.1), or the server's own. */
       readonly error: string | undefined;
     }
   | { readonly kind: 'basic' };
 
 /**
- * Parses a `WWW-Authenticate` header, also several joined by ", ", as Node joins repeated lines. Never throws: of a malformed
- * header it keeps what was complete before the fault. Of a parameter given twice the last counts. Linear in the header's length.
+ * Parses a `WWW-Authenticate` header, also several joined by ", ", as Node joins repeated lines. Never
+ * throws: it keeps the complete challenges before a fault. The last one of a repeated parameter counts.
+ * Linear in the header's length.
  *
  * @see https://www.rfc-editor.org/rfc/rfc9110#section-11.6.1
  */
@@ -55,7 +58,7 @@ export function parseChallenges(header: string | undefined): readonly Challenge[
   }
 }
 
-/** Chooses what to answer: Bearer with a usable realm, whatever its place, else Basic; undefined when regi knows none of them. */
+/** Selects a challenge: Bearer with a usable realm, in any position, else Basic; undefined without either. */
 export function selectChallenge(challenges: readonly Challenge[]): UsableChallenge | undefined {
   for (const { scheme, params } of challenges) {
     const realm = scheme === 'bearer' ? parseRealm(params.get('realm')) : undefined;
@@ -74,7 +77,7 @@ export function selectChallenge(challenges: readonly Challenge[]): UsableChallen
 function parseRealm(text: string | undefined): URL | undefined {
   if (text === undefined || !/^https?:\/\//i.test(text) || !URL.canParse(text)) return undefined;
   const realm = new URL(text);
-  // Userinfo would be sent as a password of the server's choosing, and be logged.
+  // Userinfo would be sent as a password chosen by the server, and be logged.
   realm.username = '';
   realm.password = '';
   realm.hash = '';
@@ -85,32 +88,14 @@ function textOf(value: string | undefined): string | undefined {
   return value === '' ? undefined : value;
 }
 
-interface Value {
-  readonly value: string;
-  /** Where the text goes on. */
-  readonly end: number;
-}
-
-function readValue(text: string, start: number): Value | undefined {
-  if (text[start] === '"') return readQuoted(text, start + 1);
-  // Wider than a token: home-made servers send URLs without quotes.
+function readValue(text: string, start: number): QuotedString | undefined {
+  if (text[start] === '"') return readQuotedString(text, start);
+  // Wider than a token: some servers send URLs without quotes.
   const value = take(text, start, (character) => !isSpaceOrComma(character));
   return { value, end: start + value.length };
 }
 
-/** The rest of a quoted-string after its opening quote; undefined when it never ends. */
-function readQuoted(text: string, start: number): Value | undefined {
-  let value = '';
-  for (let at = start; at < text.length; at += 1) {
-    const character = text.charAt(at);
-    if (character === '"') return { value, end: at + 1 };
-    if (character === '\\') at += 1;
-    value += character === '\\' ? text.charAt(at) : character;
-  }
-  return undefined;
-}
-
-/** A token68 fills its list element alone; `realm=x` does not. */
+/** Reads a token68, which is alone in its list element; `realm=x` is not. */
 function readToken68(text: string, start: number): string | undefined {
   const body = take(text, start, isToken68Character);
   if (body === '') return undefined;
@@ -149,7 +134,7 @@ function isToken68Character(character: string): boolean {
   return /[A-Za-z0-9._~+/-]/.test(character);
 }
 
-/** The value of a Basic `Authorization` header, UTF-8. @see https://www.rfc-editor.org/rfc/rfc7617 */
+/** Formats the value of a Basic `Authorization` header, in UTF-8. @see https://www.rfc-editor.org/rfc/rfc7617 */
 export function basicAuthorization(username: string, password: string): string {
   return `Basic ${Buffer.from(`${username}:${password}`, 'utf8').toString('base64')}`;
 }

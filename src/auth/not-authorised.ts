@@ -1,20 +1,18 @@
 import { RegiError } from '../errors.ts';
 import type { HttpResponse } from '../http/message.ts';
 
-/** Credentials that did not help: where they were found, never what they are. */
+/** Credentials that did not help: their source, never their content. */
 export interface TriedCredentials {
   /** Such as `~/.docker/config.json`. */
   readonly origin: string;
-  /** Whether they themselves were refused, and not only what was asked with them. */
+  /** True if the credentials themselves were refused, not only the request. */
   readonly refused: boolean;
 }
 
-/** An answer that may be a 401 or 403 although everything was tried. */
+/** A response that may still be a 401 or 403. */
 export interface AuthorizedResponse extends HttpResponse {
-  /** What was stored for the registry; only on a 401 or 403, for its `NotAuthorisedError`. */
+  /** The stored credentials; only on a 401 or 403, for its `NotAuthorisedError`. */
   readonly tried?: TriedCredentials | undefined;
-  /** What the registry was told and must not be shown, should it say it back. */
-  readonly secrets?: readonly string[] | undefined;
 }
 
 export interface Refusal {
@@ -23,15 +21,15 @@ export interface Refusal {
   readonly repository?: string | undefined;
   /** 401 or 403. */
   readonly status: number;
-  /** What could not be done: `Cannot resolve "registry.example/app:1"`; made of host and repository when absent. */
+  /** What failed: `Cannot resolve "registry.example/app:1"`; made from host and repository when absent. */
   readonly action?: string | undefined;
-  /** What the registry says of it, fit to be shown. */
+  /** The registry's explanation, printable. */
   readonly detail?: string | undefined;
   readonly tried?: TriedCredentials | undefined;
   readonly cause?: unknown;
 }
 
-/** A registry or its token service said 401 or 403. Registries say so for what does not exist as well, and do not tell which. */
+/** A 401 or 403 of a registry or its token service. Registries also send those for what does not exist. */
 export class NotAuthorisedError extends RegiError {
   readonly host: string;
   readonly repository: string | undefined;
@@ -40,12 +38,12 @@ export class NotAuthorisedError extends RegiError {
 
   constructor({ host, repository, status, action, detail, tried, cause }: Refusal) {
     const what = repository === undefined ? host : `${host}/${repository}`;
-    const answer = detail === undefined ? `status ${status}` : `status ${status}, ${detail}`;
+    const because = detail === undefined ? `status ${status}` : `status ${status}, ${detail}`;
     super(
       'NOT_AUTHORISED',
-      `${action ?? `Cannot access "${what}"`}: it does not exist, or needs a login${describeTried(tried)} (${answer})`,
+      `${action ?? `Cannot access "${what}"`}: it does not exist, or needs a login${describeTried(tried)} (${because})`,
       {
-        // A login does not help against what was given to this one command.
+        // A login does not replace credentials that were given to this one command.
         hint:
           tried?.refused === true
             ? `check user and password in ${tried.origin}, or type: regi login ${host}`

@@ -2,14 +2,14 @@ import { LIMITS } from '../limits.ts';
 import type { SafeRealm } from './realm.ts';
 import { scopeKey, type Scope } from './scope.ts';
 
-/** How a registry wants to be shown who asks. */
+/** The authentication that a registry wants. */
 export type Scheme =
   | { readonly kind: 'basic' }
   | { readonly kind: 'bearer'; readonly realm: SafeRealm; readonly service: string | undefined };
 
 /**
- * What a registry was seen to want. It is kept for the resource it was wanted for, and as the best guess for others of the same
- * type: Harbor wants Basic for its catalog and tokens for repositories, Artifactory has a realm for each repository.
+ * Remembers the scheme of a registry by resource, and as the best guess for others of the same type. Harbor
+ * wants Basic for its catalog and tokens for repositories; Artifactory has a realm for each repository.
  */
 export class SchemeMemory {
   readonly #ofResource = new Map<string, Scheme>();
@@ -25,7 +25,7 @@ export class SchemeMemory {
     this.#ofType.set(typeOf(scopes), scheme);
   }
 
-  /** The scopes to ask for where `needed` was not enough before. */
+  /** Returns the scopes to request where `needed` was not enough before. */
   widened(needed: readonly Scope[]): readonly Scope[] {
     return this.#widened.get(scopeKey(needed)) ?? needed;
   }

@@ -1,16 +1,16 @@
 /**
- * What a token shall allow. Vendors use texts of other forms too (`aws`, `*`): these are passed on as they are.
+ * A right that a token grants. Vendors use other forms too (`aws`, `*`), which are passed on unchanged.
  *
  * @see https://github.com/distribution/distribution/blob/v3.0.0/docs/content/spec/auth/scope.md
  */
 export type Scope =
   | {
       readonly kind: 'resource';
-      /** Such as `repository`, with its class if it has one: `repository(plugin)`. */
+      /** Such as `repository`, with its class if any: `repository(plugin)`. */
       readonly type: string;
-      /** May hold colons: `registry.example:5000/team/app`. */
+      /** May contain colons: `registry.example:5000/team/app`. */
       readonly name: string;
-      /** As given; their order has no meaning. */
+      /** In the original order, which has no meaning. */
       readonly actions: readonly string[];
     }
   | { readonly kind: 'opaque'; readonly text: string };
@@ -29,7 +29,7 @@ export function repositoryScope(name: string, actions: readonly RepositoryAction
   return { kind: 'resource', type: 'repository', name, actions };
 }
 
-/** Parses one scope. Never throws: what is not `type:name:actions` is opaque. */
+/** Parses one scope. Never throws: a text other than `type:name:actions` is opaque. */
 export function parseScope(text: string): Scope {
   const first = text.indexOf(':');
   const last = text.lastIndexOf(':');
@@ -42,7 +42,7 @@ export function parseScope(text: string): Scope {
   };
 }
 
-/** Parses the `scope` of a challenge: none, one, or several with spaces between. */
+/** Parses the `scope` of a challenge: any number of scopes, separated by spaces. */
 export function parseScopes(text: string | undefined): readonly Scope[] {
   return (text ?? '')
     .split(/[ \t]/)
@@ -57,8 +57,8 @@ export function formatScope(scope: Scope): string {
 }
 
 /**
- * Joins scopes: one per resource, with the actions of both. Those of `needed` come first, in their order, because some token
- * services honour only the first.
+ * Merges scopes: one per resource, with the actions of both. Those of `needed` come first, in their order,
+ * because some token services honour only the first.
  */
 export function mergeScopes(needed: readonly Scope[], added: readonly Scope[]): readonly Scope[] {
   const merged = new Map<string, Scope>();
@@ -72,7 +72,7 @@ export function mergeScopes(needed: readonly Scope[], added: readonly Scope[]): 
   return [...merged.values()];
 }
 
-/** The same text for the same set of scopes, whatever the order of scopes and actions: distribution emits them from a Go map. */
+/** Returns one text for a set of scopes in any order of scopes and actions: distribution emits them from a Go map. */
 export function scopeKey(scopes: readonly Scope[]): string {
   const texts = mergeScopes(scopes, []).map((scope) =>
     formatScope(

@@ -4,11 +4,11 @@ import { scopeKey, type Scope } from './scope.ts';
 import { SingleFlight } from '../concurrency/single-flight.ts';
 import type { Token } from './token.ts';
 
-/** What a token is good for. A token is never used for anything that differs in one of these. */
+/** The use of a token. A token is never used for anything that differs in one of these. */
 export interface TokenKey {
   /** Origin of the registry. */
   readonly origin: string;
-  /** Of `credentialIdentity()`. */
+  /** Result of `credentialIdentity()`. */
   readonly identity: string;
   readonly realm: string;
   readonly service: string | undefined;
@@ -18,7 +18,7 @@ export interface TokenKey {
 /** A token is renewed this long before it expires, or in the last quarter of a short life. */
 const RENEWAL_MS = 10_000;
 
-/** The tokens of a process: shared between all who ask for the same one, renewed before they expire. */
+/** The tokens of a process, shared between requests and renewed before they expire. */
 export class TokenCache {
   readonly #clock: Clock;
   readonly #tokens = new Map<string, Token>();
@@ -28,7 +28,7 @@ export class TokenCache {
     this.#clock = clock;
   }
 
-  /** The held token, or else what `fetch` brings; many who ask at once cause one fetch. A failure is not kept. */
+  /** Returns the cached token, else that of `fetch`. Parallel calls share one fetch; a failure is not cached. */
   async get(
     key: TokenKey,
     fetch: (signal: AbortSignal) => Promise<Token>,
@@ -48,7 +48,7 @@ export class TokenCache {
     );
   }
 
-  /** Drops a token that was refused; does nothing when another has taken its place. */
+  /** Drops a refused token, unless another has replaced it. */
   forget(key: TokenKey, token: Token): void {
     const id = idOf(key);
     if (this.#tokens.get(id) === token) this.#tokens.delete(id);

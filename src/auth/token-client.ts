@@ -1,23 +1,23 @@
 import type { Clock } from '../clock.ts';
 import type { Credential, FoundCredential } from '../credentials/credential.ts';
 import { assertNever, RegiError, type ErrorCode } from '../errors.ts';
-import { askAgain, DEFAULT_RETRIES } from '../http/retry.ts';
 import { discard, readAtMost } from '../http/body.ts';
 import type { HttpRequest, HttpResponse, Transport } from '../http/message.ts';
+import { DEFAULT_RETRIES, retryRead } from '../http/retry.ts';
 import { LIMITS } from '../limits.ts';
 import { basicAuthorization } from './challenge.ts';
 import { NotAuthorisedError } from './not-authorised.ts';
-import { UnsafeRealmError, type SafeRealm } from './realm.ts';
+import { unsafeRealmError, type SafeRealm } from './realm.ts';
 import { formatScope, type Scope } from './scope.ts';
-import { parseTokenAnswer, type Token } from './token.ts';
+import { parseToken, type Token } from './token.ts';
 
 export interface TokenRequest {
-  /** The registry that the token is for, as written in references. */
+  /** The registry of the token, as written in references. */
   readonly host: string;
   readonly repository?: string | undefined;
   readonly realm: SafeRealm;
   readonly service: string | undefined;
-  /** The needed one first: some services honour only that. */
+  /** The most needed one first: some services honour only that. */
   readonly scopes: readonly Scope[];
   readonly credential: FoundCredential | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -26,80 +26,74 @@ export interface TokenRequest {
 export interface TokenClient {
   readonly send: Transport;
   readonly clock: Clock;
-  /** How often an answer is asked for again that broke in its middle. */
+  /** Retries of a request whose response broke in its body. */
   readonly retries?: number | undefined;
 }
 
-/** A token service that did not give a token, for another reason than who asks. */
-export class TokenServiceError extends RegiError {
-  readonly host: string;
-  /** Origin of the token service. */
-  readonly realm: string;
-  readonly status: number;
-
-  constructor({ host, realm }: TokenRequest, status: number, found: string) {
-    const code = codeOf(status);
-    super(
-      code,
-      `Cannot get a token for "${host}" from "${realm.url.origin}": expected an answer with a token, found ${found}`,
-      {
-        hint:
-          code === 'RATE_LIMITED'
-            ? `wait and try again, with fewer connections: --concurrency 2; or log in: regi login ${host}`
-            : `the fault is the token service's; look closer with: regi doctor ${host}`,
-      },
-    );
-    this.host = host;
-    this.realm = realm.url.origin;
-    this.status = status;
-  }
+/** A token service that sent no token, for another reason than the credentials. */
+function tokenServiceError(
+  { host, realm }: TokenRequest,
+  status: number,
+  found: string,
+): RegiError {
+  const code = codeOf(status);
+  return new RegiError(
+    code,
+    `Cannot get a token for "${host}" from "${realm.url.origin}": expected a response with a token, found ${found}`,
+    {
+      hint:
+        code === 'RATE_LIMITED'
+          ? `wait and try again, with fewer connections: --concurrency 2; or log in: regi login ${host}`
+          : `the token service is at fault; find out more with: regi doctor ${host}`,
+    },
+  );
 }
 
-/** One way to ask, and the answers that mean that the service wants to be asked in another way. */
-interface Way {
+/** One form of the request, and the statuses after which the next form is tried. */
+interface Form {
   readonly request: HttpRequest;
-  readonly goOnAt: readonly number[];
+  readonly nextAfter: readonly number[];
 }
 
 const CLIENT_ID = 'regi';
-/** The request was too long for the service, or names a scope that it cannot read. */
-const TOO_MUCH_ASKED: readonly number[] = [400, 414, 431];
+/** The request is too long for the service, or names a scope that it cannot parse. */
+const TOO_MANY_SCOPES: readonly number[] = [400, 414, 431];
 
 /**
- * Asks a token service for a token: by GET, with Basic for a password and without for anonymous; by OAuth2 POST for an identity
- * token. A service that does not know the one way is asked in the other where the credential allows it.
+ * Fetches a token: by GET, with Basic for a password; by OAuth2 POST for an identity token. If the service
+ * does not support the one form, the other is tried where the credential allows it.
  *
- * @throws {NotAuthorisedError} on 401 and 403; `tried.refused` when the credentials are what is wrong.
- * @throws {TokenServiceError} on any other answer without a token.
- * @throws {UnsafeRealmError} when the service redirects to another origin. Nothing is sent there.
+ * @throws {NotAuthorisedError} on 401 and 403; `tried.refused` when the credentials are wrong.
+ * @throws {RegiError} with code UNSAFE_REALM when the service redirects to another origin (nothing is sent
+ *   there); with the code of the status on any other response without a token.
  * @see https://github.com/distribution/distribution/blob/v3.0.0/docs/content/spec/auth/token.md
  * @see https://github.com/distribution/distribution/blob/v3.0.0/docs/content/spec/auth/oauth.md
  */
 export async function fetchToken(request: TokenRequest, client: TokenClient): Promise<Token> {
-  const askedAt = client.clock.now();
+  const sentAt = client.clock.now();
   const statuses: number[] = [];
-  for (const way of waysOf(request)) {
-    const answer = await askAgain(() => askForToken(way.request, request, askedAt, client), {
+  for (const form of formsOf(request)) {
+    const outcome = await retryRead(() => tokenOrStatus(form.request, request, sentAt, client), {
       clock: client.clock,
       retries: client.retries ?? DEFAULT_RETRIES,
       signal: request.signal,
     });
-    if (typeof answer !== 'number') return answer;
-    statuses.push(answer);
-    if (!way.goOnAt.includes(answer)) break;
+    if (typeof outcome !== 'number') return outcome;
+    statuses.push(outcome);
+    if (!form.nextAfter.includes(outcome)) break;
   }
   const [needed] = request.scopes;
   if (
     needed !== undefined &&
     request.scopes.length > 1 &&
-    statuses.some((status) => TOO_MUCH_ASKED.includes(status))
+    statuses.some((status) => TOO_MANY_SCOPES.includes(status))
   ) {
     return fetchToken({ ...request, scopes: [needed] }, client);
   }
   throw refusalOf(request, statuses);
 }
 
-/** The URL of a token request by GET. The realm's own query stays as it is: it may be signed. */
+/** Returns the URL of a token request by GET. The realm's own query is kept: it may be signed. */
 export function tokenUrl(
   realm: URL,
   service: string | undefined,
@@ -117,22 +111,25 @@ export function tokenUrl(
   return url;
 }
 
-function waysOf(request: TokenRequest): readonly Way[] {
+function formsOf(request: TokenRequest): readonly Form[] {
   const credential = request.credential?.credential;
-  if (credential === undefined) return [{ request: byGet(request), goOnAt: [] }];
+  if (credential === undefined) return [{ request: byGet(request), nextAfter: [] }];
   switch (credential.kind) {
     case 'password':
       return [
-        { request: byGet(request, credential.username, credential.password), goOnAt: [404, 405] },
-        { request: byPost(request, credential), goOnAt: [] },
+        {
+          request: byGet(request, credential.username, credential.password),
+          nextAfter: [404, 405],
+        },
+        { request: byPost(request, credential), nextAfter: [] },
       ];
     case 'identity-token':
       return [
-        // GitLab and Google answer 404, Artifactory 401, others 405 or 400 to any POST.
-        { request: byPost(request, credential), goOnAt: [400, 401, 404, 405] },
+        // GitLab and Google respond 404 to any POST, Artifactory 401, others 405 or 400.
+        { request: byPost(request, credential), nextAfter: [400, 401, 404, 405] },
         ...(credential.username === undefined
           ? []
-          : [{ request: byGet(request, credential.username, credential.token), goOnAt: [] }]),
+          : [{ request: byGet(request, credential.username, credential.token), nextAfter: [] }]),
       ];
     case 'registry-token':
       throw new Error('A registry token is for the registry itself, not for a token service');
@@ -179,47 +176,50 @@ function byPost(
   };
 }
 
-/** The token, or the status of an answer that has none. */
-async function askForToken(
+/** Returns the token, or the status of a response without one. */
+async function tokenOrStatus(
   sent: HttpRequest,
   request: TokenRequest,
-  askedAt: number,
+  sentAt: number,
   { send }: TokenClient,
 ): Promise<Token | number> {
-  const answer = await ask(sent, request, send);
-  if (answer.status >= 200 && answer.status < 300) return readToken(answer, request, askedAt);
-  await discard(answer);
-  return answer.status;
+  const response = await sendWithinOrigin(sent, request, send);
+  const { status } = response;
+  if (status < 200 || status >= 300) {
+    await discard(response);
+    return status;
+  }
+  const what = `the response of the token service "${request.realm.url.origin}"`;
+  const token = parseToken(await readAtMost(response, LIMITS.tokenBytes, what), sentAt);
+  if (token === undefined) throw tokenServiceError(request, status, `none in status ${status}`);
+  return token;
 }
 
-async function ask(
+async function sendWithinOrigin(
   first: HttpRequest,
   { host, realm }: TokenRequest,
   send: Transport,
 ): Promise<HttpResponse> {
   let request = first;
   for (let hop = 0; ; hop += 1) {
-    const answer = await send(request);
-    const target = redirectTarget(answer, request.url);
-    if (target === undefined) return answer;
+    const response = await send(request);
+    const target = redirectTarget(response, request.url);
+    if (target === undefined) return response;
     if (target.origin !== realm.url.origin) {
-      await discard(answer);
-      throw new UnsafeRealmError(
-        host,
-        target,
-        `expected no redirect to another origin, and "${realm.url.origin}" redirects there`,
-      );
+      await discard(response);
+      const reason = `expected no redirect to another origin, and "${realm.url.origin}" redirects there`;
+      throw unsafeRealmError(host, target, reason);
     }
-    if (request.method !== 'GET' || hop >= LIMITS.tokenRedirects) return answer;
-    await discard(answer);
+    if (request.method !== 'GET' || hop >= LIMITS.tokenRedirects) return response;
+    await discard(response);
     request = { ...request, url: target };
   }
 }
 
-function redirectTarget(answer: HttpResponse, url: URL): URL | undefined {
-  const location = answer.headers.get('location');
+function redirectTarget({ headers, status }: HttpResponse, url: URL): URL | undefined {
+  const location = headers.get('location');
   if (
-    ![301, 302, 303, 307, 308].includes(answer.status) ||
+    ![301, 302, 303, 307, 308].includes(status) ||
     location === undefined ||
     !URL.canParse(location, url.href)
   )
@@ -227,30 +227,14 @@ function redirectTarget(answer: HttpResponse, url: URL): URL | undefined {
   return new URL(location, url);
 }
 
-async function readToken(
-  answer: HttpResponse,
-  request: TokenRequest,
-  askedAt: number,
-): Promise<Token> {
-  const body = await readAtMost(
-    answer,
-    LIMITS.tokenBytes,
-    `the answer of the token service "${request.realm.url.origin}"`,
-  );
-  const token = parseTokenAnswer(body, askedAt);
-  if (token === undefined)
-    throw new TokenServiceError(request, answer.status, `none in status ${answer.status}`);
-  return token;
-}
-
 function refusalOf(request: TokenRequest, statuses: readonly number[]): RegiError {
   const { host, repository, credential } = request;
   const status =
     statuses.find((candidate) => candidate === 401 || candidate === 403) ?? statuses[0] ?? 0;
-  // OAuth2 says invalid_grant for a refused refresh token, with status 400 (RFC 6749 §5.2).
+  // OAuth2 refuses a refresh token with invalid_grant and status 400 (RFC 6749 §5.2).
   const isGrantRefused = status === 400 && credential?.credential.kind === 'identity-token';
   if (status !== 401 && status !== 403 && !isGrantRefused)
-    return new TokenServiceError(request, status, `status ${status}`);
+    return tokenServiceError(request, status, `status ${status}`);
   return new NotAuthorisedError({
     host,
     repository,

@@ -1,16 +1,17 @@
 /**
- * How many requests each origin has let through. Where others get through, a 429 means that it is not our turn yet, which uses up no
- * patience: of many requests at once the last would else be refused as often as it takes the others to pass.
+ * Counts the requests that each origin lets through. While others get through, a 429 means "not your
+ * turn yet" and must not use up patience. Otherwise the last of many parallel requests would be
+ * refused as often as it takes the others to pass.
  */
 export class Admissions {
   readonly #counts = new Map<string, number>();
 
-  /** Takes the status of an answer. */
+  /** Takes the status of a response. */
   note(origin: string, status: number): void {
     if (status !== 429) this.#counts.set(origin, this.#of(origin) + 1);
   }
 
-  /** Joins those who wait for an origin. */
+  /** Starts to watch an origin for one request. */
   wait(origin: string): Turn {
     let seen = this.#of(origin);
     return {
@@ -27,8 +28,8 @@ export class Admissions {
   }
 }
 
-/** One that waits until it is let through. */
+/** A request that waits until the origin lets it through. */
 export interface Turn {
-  /** Whether anybody was let through since this was asked last. */
+  /** True if the origin let any request through since the last call. */
   isMoving(): boolean;
 }

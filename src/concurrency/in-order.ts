@@ -1,17 +1,19 @@
 import { eitherSignal } from './together.ts';
 
 export interface InOrderOptions {
-  /** Tasks that run at once. */
+  /** Tasks that run at the same time. */
   readonly limit: number;
-  /** When it aborts, no more tasks are begun; those that run are expected to end. */
+  /** When it aborts, no more tasks start; running ones are expected to end. */
   readonly signal: AbortSignal;
 }
 
 /**
- * Runs a task for each item and yields the results in the order of the items. One that takes long keeps later results waiting, but
- * not later tasks.
+ * Runs a task for each item and yields the results in the order of the items. A slow task delays
+ * later results, but not later tasks. For long streams of work whose output keeps its order; a fixed
+ * set of tasks takes `together()`, a plain limit p-limit.
  *
- * @param task never rejects. Its signal aborts with `signal`, and when the reader leaves early; all tasks have settled before that ends.
+ * @param task never rejects. Its signal aborts with `signal`, and when the reader leaves early; the
+ *   generator ends after all tasks have settled.
  */
 export async function* inOrder<Item, Result>(
   items: AsyncIterable<Item>,
@@ -59,7 +61,7 @@ export async function* inOrder<Item, Result>(
     }
     while (waiting.length > 0) {
       yield* settled();
-      // Asked again: while a result was handed over, the next may have come.
+      // Checked again: the next result may have arrived while the last one was handed over.
       if (waiting.length > 0 && waiting[0]?.result === undefined) await oneSettles();
     }
   } finally {

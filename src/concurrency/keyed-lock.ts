@@ -1,11 +1,15 @@
-/** Lets one task at a time run for each key. */
+/**
+ * A mutex for each key, first come first served. For read-modify-write of one remote thing, such as
+ * the referrers tag; `SingleFlight` is for reads, whose result all callers share.
+ */
 export class KeyedLock {
   readonly #tails = new Map<string, Promise<void>>();
 
   async run<T>(key: string, task: () => Promise<T>): Promise<T> {
     const before = this.#tails.get(key) ?? Promise.resolve();
     const running = before.then(task);
-    const tail = running.then(ignore, ignore);
+    const ended = (): void => undefined;
+    const tail = running.then(ended, ended);
     this.#tails.set(key, tail);
     try {
       return await running;
@@ -14,5 +18,3 @@ export class KeyedLock {
     }
   }
 }
-
-function ignore(): void {}

@@ -1,20 +1,20 @@
-/** Blobs up to this many bytes are small: what they cost is the round trip, not the bytes. */
+/** Up to this size a blob costs its round trip, not its bytes. */
 const SMALL_BYTES = 1024 * 1024;
 
-/** Whether it is the round trips that count. */
+/** True if round trips dominate the cost of a transfer of this size. */
 export function isSmall(bytes: number): boolean {
   return bytes <= SMALL_BYTES;
 }
 
-/** Requests to one host at once: by what they carry, or whatever they carry. */
+/** Parallel transfers with one host: small and large ones apart, or all together. */
 export type LaneWidths =
   | { readonly small: number; readonly large: number }
   | { readonly both: number };
 
-/** 24 small ones hide the round trips of a usual image in one wave; 4 large ones fill a link. */
+/** 24 small transfers hide the round trips of a usual image in one wave; 4 large ones fill a link. */
 export const DEFAULT_LANES: LaneWidths = { small: 24, large: 4 };
 
-/** For a host that said it is asked too often: 4 at once, of which a large one never takes all. */
+/** For a host that answered 429: 4 transfers, of which large ones never take all. */
 export const SLOW_LANES: LaneWidths = { small: 3, large: 1 };
 
 interface HostLanes {
@@ -23,7 +23,7 @@ interface HostLanes {
 }
 
 export interface LaneOptions {
-  /** Lets all that waits for the same host without this go first: what begins something new may wait for what ends something. */
+  /** Runs after all work that waits for the same host without this: starting an image may wait for work that ends one. */
   readonly yields?: boolean | undefined;
 }
 
@@ -31,22 +31,25 @@ export interface LaneOptions {
 export type Leave = (place: string) => void;
 
 /**
- * The one scheduler of a command: how many transfers each host serves at once, however many images are moved. Small ones have
- * a lane of their own unless one width is given for both, so that they never wait behind large ones.
+ * Limits the parallel transfers with each host, however many images are copied. A command has one
+ * instance. Small transfers have a lane of their own, so that they never wait behind large ones.
+ *
+ * Lanes are for work where order, yielding and changing widths matter; a plain limit takes p-limit.
  */
 export class Lanes {
   readonly #hosts = new Map<string, HostLanes>();
   readonly #widthsOf: (place: string) => LaneWidths;
 
-  /** @param widths a function is asked again before each transfer: a host may have become slow. */
+  /** @param widths a function is called before each transfer, because a host may have become slow. */
   constructor(widths: LaneWidths | ((place: string) => LaneWidths) = DEFAULT_LANES) {
     this.#widthsOf = typeof widths === 'function' ? widths : () => widths;
   }
 
   /**
-   * Runs `work` when each of the places has room for a transfer of `size` bytes.
+   * Runs `work` once each of the places has room for a transfer of `size` bytes.
    *
-   * Room is taken in one order over all places: two transfers in opposite directions cannot wait for each other.
+   * All callers take room in the same order of places. Two transfers in opposite directions cannot
+   * deadlock.
    */
   async run<T>(
     places: readonly string[],
@@ -65,6 +68,7 @@ export class Lanes {
     try {
       for (const place of ordered) held.set(place, await this.#host(place)[lane].enter(options));
       signal.throwIfAborted();
+      // A host may have become slow while we waited.
       for (const place of ordered) this.#host(place);
       return await work(leave);
     } finally {
@@ -88,7 +92,7 @@ function lanesOf(widths: LaneWidths): HostLanes {
   return { small: both, large: both };
 }
 
-/** Gives lanes that are in use another width. What is too much for it ends as it is. */
+/** Changes the widths of lanes in use. Transfers beyond the new width run to their end. */
 function fit(lanes: HostLanes, widths: LaneWidths): HostLanes {
   const { small, large } = lanes;
   const isOne = small === large;
@@ -99,7 +103,7 @@ function fit(lanes: HostLanes, widths: LaneWidths): HostLanes {
   return lanes;
 }
 
-/** Room for so many at once; who finds none waits. Those that yield come after all that do not, and otherwise the first comes first. */
+/** A semaphore with two FIFO queues; yielding waiters run after all others. */
 class Lane {
   #width: number;
   #inside = 0;
@@ -110,7 +114,7 @@ class Lane {
     this.#width = width;
   }
 
-  /** Resolves when there is room, with what gives it back; giving it back twice does nothing. */
+  /** Resolves once there is room, with a function that gives it back; a second call does nothing. */
   async enter({ yields = false }: { readonly yields?: boolean | undefined } = {}): Promise<
     () => void
   > {
@@ -125,7 +129,7 @@ class Lane {
     };
   }
 
-  /** Changes how many have room. Who is inside already stays. */
+  /** Changes the width. Work that is inside stays. */
   widen(width: number): void {
     this.#width = width;
     this.#admit();
@@ -135,7 +139,7 @@ class Lane {
     while (this.#inside < this.#width) {
       const admit = this.#waiting.shift() ?? this.#yielding.shift();
       if (admit === undefined) return;
-      // Counted here and not when it goes on: until then another could take the same room.
+      // Counted here, not when the waiter resumes: until then another could take the same room.
       this.#inside += 1;
       admit();
     }

@@ -1,4 +1,4 @@
-/** Where the results of jobs that succeeded are kept; a `Map` keeps them all. */
+/** Keeps the results of jobs that succeeded; a `Map` keeps them all. */
 export interface Results<T> {
   get(key: string): { readonly value: T } | undefined;
   set(key: string, result: { readonly value: T }): unknown;
@@ -11,24 +11,24 @@ interface Flight<T> {
 }
 
 /**
- * Runs the same job once for all who ask while it runs, and, where results are kept, afterwards. A job that failed may be tried
- * again by the next who asks.
+ * Shares one run of a job between all callers with the same key, and its result with later callers
+ * where results are kept. After a failure the next call runs the job again.
  *
- * Who aborts leaves alone. The job itself is aborted when the last one leaves, who waits until it has settled: no request goes
- * on unheard, and no file stays half closed.
+ * A caller that aborts leaves alone. The job aborts when the last caller leaves, and that caller
+ * waits until it has settled: no request is left running, and no file half closed.
  */
 export class SingleFlight<T> {
   readonly #flights = new Map<string, Flight<T>>();
   readonly #results: Results<T> | undefined;
 
-  /** @param results undefined: nothing is kept. */
+  /** @param results nothing is kept when absent. */
   constructor(results?: Results<T>) {
     this.#results = results;
   }
 
   /**
-   * @param job its signal aborts when everybody who waited has left.
-   * @throws the signal's reason when it aborts first, else what the job throws.
+   * @param job its signal aborts when all callers have left.
+   * @throws the signal's reason when it aborts first, else the job's error.
    */
   async run(
     key: string,
@@ -72,7 +72,7 @@ export class SingleFlight<T> {
     return flight;
   }
 
-  /** Whoever asks from now on does not get this flight. */
+  /** Keeps later callers from joining this flight. */
   #forget(key: string, flight: Flight<T>): void {
     if (this.#flights.get(key) === flight) this.#flights.delete(key);
   }

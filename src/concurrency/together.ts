@@ -5,9 +5,10 @@ type Tasks<Results extends readonly unknown[]> = {
 };
 
 /**
- * Runs tasks at once. The first failure aborts the others, and is thrown when all have settled: nothing goes on behind an error.
+ * Runs a fixed set of tasks in parallel, without a limit. The first failure aborts the others and is
+ * thrown once all have settled: no work continues behind an error.
  *
- * @throws the signal's reason when it has aborted, else what the first task threw that failed.
+ * @throws the signal's reason when it has aborted, else the first error.
  */
 export async function together<Results extends readonly unknown[]>(
   tasks: Tasks<Results>,
@@ -33,11 +34,11 @@ export async function together<Results extends readonly unknown[]>(
   return results as unknown as Results;
 }
 
-/** A signal that aborts with the first of `signals` that does, and for the same reason. */
+/** Returns a signal that aborts with the first of `signals`, for the same reason. */
 export function eitherSignal(...signals: readonly (AbortSignal | undefined)[]): AbortSignal {
   const either = AbortSignal.any(signals.filter((signal) => signal !== undefined));
-  // Every request of an image listens to one. Node sees a leak in more than ten listeners, and says so on standard error,
-  // unless it made the signal for an AbortController.
+  // Every request of an image listens to one signal. Node warns of a leak on standard error from
+  // eleven listeners on, except for signals of an AbortController.
   setMaxListeners(0, either);
   return either;
 }

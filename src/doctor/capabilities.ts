@@ -8,7 +8,7 @@ import { parseDigest } from '../oci/digest.ts';
 import { MANIFEST_ACCEPT } from '../oci/media-types.ts';
 import { InvalidReferenceError, parseRepository } from '../oci/reference.ts';
 import type { Connection } from '../registry/connection.ts';
-import { otherWayToDelete } from '../registry/delete-hints.ts';
+import { otherWayToDelete } from '../registry/hints.ts';
 import { responseError } from '../registry/errors.ts';
 import { stringsIn } from '../registry/lists.ts';
 import { quotaHint, windowOf } from '../registry/pull-quota.ts';

@@ -2,8 +2,9 @@ import { formatBytes } from '../format.ts';
 import { NotAuthorisedError } from '../auth/not-authorised.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import { parseManifest } from '../oci/manifest.ts';
+import { isTag, type Tag } from '../oci/reference.ts';
 import type { Connection } from '../registry/connection.ts';
-import { NotFoundError } from '../registry/errors.ts';
+import { isResponseError } from '../registry/errors.ts';
 import { fetchManifest } from '../registry/manifests.ts';
 import { mountBlob } from '../registry/upload/mounts.ts';
 import type { RemoteRepository } from '../registry/remote-repository.ts';
@@ -88,20 +89,20 @@ async function anyBlob(
 ): Promise<Descriptor | undefined> {
   try {
     for await (const tag of listTags(remote, { signal }))
-      return await configOf(remote, tag, signal);
+      if (isTag(tag)) return await configOf(remote, tag, signal);
   } catch (error) {
     // A repository that is to be made by the first push.
-    if (!(error instanceof NotFoundError) && !(error instanceof NotAuthorisedError)) throw error;
+    if (!isResponseError(error, 'NOT_FOUND') && !(error instanceof NotAuthorisedError)) throw error;
   }
   return undefined;
 }
 
 async function configOf(
   remote: RemoteRepository,
-  reference: string,
+  tag: Tag,
   signal: AbortSignal | undefined,
 ): Promise<Descriptor | undefined> {
-  const { bytes, descriptor } = await fetchManifest(remote, reference, { signal });
+  const { bytes, descriptor } = await fetchManifest(remote, tag, { signal });
   const manifest = parseManifest(bytes, descriptor.mediaType);
   if (manifest.kind === 'image') return manifest.config;
   const [child] = manifest.manifests;

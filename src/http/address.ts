@@ -1,49 +1,97 @@
 import { BlockList, isIP } from 'node:net';
 
+/** The host of a URL without the brackets of an IPv6 address. */
+export function hostNameOf({ hostname }: URL): string {
+  return hostname.replace(/^\[|\]$/g, '');
+}
+
+/** The port of a URL, also where it is the default. */
+export function portOf({ port, protocol }: URL): number {
+  return port === '' ? (protocol === 'https:' ? 443 : 80) : Number(port);
+}
+
+/** IP networks. An IPv4-mapped IPv6 address (::ffff:a.b.c.d) counts as its IPv4 one. */
+export class Networks {
+  readonly #list = new BlockList();
+
+  /** @param networks valid, as in `10.0.0.0/8`: Node's check for addresses would slow down the start. */
+  constructor(...networks: readonly string[]) {
+    for (const network of networks) {
+      const [address = '', prefix] = network.split('/');
+      this.#list.addSubnet(address, Number(prefix), familyOf(address));
+    }
+  }
+
+  /**
+   * Adds an address or a network.
+   *
+   * @returns false when the text is neither.
+   */
+  add(text: string): boolean {
+    const [, address = '', digits] = /^([0-9a-f.:]+)(?:\/(\d{1,3}))?$/i.exec(text) ?? [];
+    const longest = isIP(address) === 4 ? 32 : 128;
+    const prefix = Number(digits ?? longest);
+    if (isIP(address) === 0 || prefix > longest) return false;
+    this.#list.addSubnet(address, prefix, familyOf(address));
+    return true;
+  }
+
+  /** False for a text that is no address. */
+  has(address: string): boolean {
+    return isIP(address) !== 0 && this.#list.check(address, familyOf(address));
+  }
+}
+
+function familyOf(address: string): 'ipv4' | 'ipv6' {
+  return address.includes(':') ? 'ipv6' : 'ipv4';
+}
+
+const LOOPBACK = new Networks('127.0.0.0/8', '::1/128');
+
 /**
- * Whether an IP address lies where a public peer has no business to send us: loopback, link-local (cloud metadata services live
- * there), private, shared, unspecified, multicast and reserved networks, also when an IPv6 address only wraps such an IPv4 one.
- * What is no IP address is not private.
+ * True for a name that means this machine whatever the resolver says.
+ *
+ * @param name lower case, without brackets.
+ */
+export function isLoopback(name: string): boolean {
+  return name === 'localhost' || LOOPBACK.has(name);
+}
+
+/**
+ * True for an IP address that a public peer has no business to send us to: loopback, link-local
+ * (home of cloud metadata services), private, shared, unspecified, multicast and reserved networks.
+ * So is an IPv6 address that only wraps such an IPv4 one.
  *
  * @see https://www.iana.org/assignments/iana-ipv4-special-registry
  * @see https://www.iana.org/assignments/iana-ipv6-special-registry
  */
 export function isPrivateAddress(address: string): boolean {
-  const [bare = ''] = address.split('%', 1);
-  const version = isIP(bare);
-  return version !== 0 && PRIVATE.check(bare, version === 4 ? 'ipv4' : 'ipv6');
+  const [withoutZone = ''] = address.split('%', 1);
+  return PRIVATE.has(withoutZone);
 }
 
-/** IPv4-mapped IPv6 addresses (::ffff:a.b.c.d) are checked by BlockList against the IPv4 networks. */
-const PRIVATE = new BlockList();
-for (const [network, prefix] of [
-  ['0.0.0.0', 8],
-  ['10.0.0.0', 8],
-  ['100.64.0.0', 10],
-  ['127.0.0.0', 8],
-  ['169.254.0.0', 16],
-  ['172.16.0.0', 12],
-  ['192.0.0.0', 24],
-  ['192.168.0.0', 16],
-  ['198.18.0.0', 15],
-  ['224.0.0.0', 3],
-] as const) {
-  PRIVATE.addSubnet(network, prefix, 'ipv4');
-}
-for (const [network, prefix] of [
+const PRIVATE = new Networks(
+  '0.0.0.0/8',
+  '10.0.0.0/8',
+  '100.64.0.0/10',
+  '127.0.0.0/8',
+  '169.254.0.0/16',
+  '172.16.0.0/12',
+  '192.0.0.0/24',
+  '192.168.0.0/16',
+  '198.18.0.0/15',
+  '224.0.0.0/3',
   // Unspecified, loopback and the deprecated IPv4-compatible addresses.
-  ['::', 96],
-  // NAT64 with a local prefix, and the well-known one with private IPv4 addresses inside.
-  ['64:ff9b:1::', 48],
-  ['64:ff9b::a00:0', 104],
-  ['64:ff9b::7f00:0', 104],
-  ['64:ff9b::a9fe:0', 112],
-  ['64:ff9b::ac10:0', 108],
-  ['64:ff9b::c0a8:0', 112],
-  ['fc00::', 7],
-  ['fe80::', 10],
-  ['fec0::', 10],
-  ['ff00::', 8],
-] as const) {
-  PRIVATE.addSubnet(network, prefix, 'ipv6');
-}
+  '::/96',
+  // NAT64 with a local prefix, and the well-known prefix before private IPv4 addresses.
+  '64:ff9b:1::/48',
+  '64:ff9b::a00:0/104',
+  '64:ff9b::7f00:0/104',
+  '64:ff9b::a9fe:0/112',
+  '64:ff9b::ac10:0/108',
+  '64:ff9b::c0a8:0/112',
+  'fc00::/7',
+  'fe80::/10',
+  'fec0::/10',
+  'ff00::/8',
+);

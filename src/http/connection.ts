@@ -6,16 +6,19 @@ import { LIMITS } from '../limits.ts';
 import { openSocket, type Opening, type Target } from './connector.ts';
 import { SlabReader } from './slabs.ts';
 
-/** How long an unused connection is kept, unless the server announces less. Servers close after 60 s and more; ours comes first. */
+/**
+ * Keeps an unused connection this long, unless the server announces less. Servers close after 60 s and
+ * more, so we close first.
+ */
 const KEEP_ALIVE_MS = 15_000;
 
-/** One connection to an origin, for one exchange after the other. It is made when the first exchange is dispatched. */
+/** One connection to an origin, for one exchange at a time. It is opened for the first exchange. */
 export class Connection {
-  /** Value of `Proxy-Authorization` where requests go to a proxy as they are, and not through a tunnel. */
+  /** Value of `Proxy-Authorization` for requests that a proxy forwards, without a tunnel. */
   readonly proxyAuthorization: string | undefined;
-  /** The proxy that requests are sent to as they are. */
+  /** The proxy that forwards requests. */
   readonly forwarder: URL | undefined;
-  /** Of large bodies. */
+  /** Reads large bodies. */
   readonly reader: SlabReader | undefined;
   readonly #client: Client;
   #opening: Opening | undefined;
@@ -24,9 +27,9 @@ export class Connection {
   #failure: Error | undefined;
   #isDestroyed = false;
 
-  /** @param UndiciClient given because undici is loaded only when there is something to send. */
+  /** @param UndiciClient a parameter because undici is loaded only for the first request. */
   constructor(UndiciClient: typeof Client, target: Target, onConnected: () => void) {
-    // What is encrypted goes through a tunnel; for plain http a proxy wants the whole URL.
+    // https goes through a tunnel; for plain http a proxy wants the whole URL.
     const forwarder = target.origin.protocol === 'http:' ? target.proxy : undefined;
     this.forwarder = forwarder?.url;
     this.proxyAuthorization = forwarder?.authorization;
@@ -35,7 +38,7 @@ export class Connection {
         ? new SlabReader(target.slabs)
         : undefined;
     this.#client = new UndiciClient(target.origin, {
-      // Timers are ours: undici's are off by up to half a second, and do not watch an upload.
+      // Our own timers apply: undici's are off by up to half a second, and do not watch an upload.
       headersTimeout: 0,
       bodyTimeout: 0,
       keepAliveTimeout: KEEP_ALIVE_MS,
@@ -51,7 +54,7 @@ export class Connection {
             socket.once('error', (failure) => {
               this.#failure = failure;
             });
-            // Through a proxy it would be the proxy's.
+            // A proxy would show its own address.
             if (target.proxy === undefined) this.#remoteAddress = socket.remoteAddress;
             onConnected();
             callback(null, socket);
@@ -62,17 +65,20 @@ export class Connection {
     });
   }
 
-  /** Undefined before the connection is made, and behind a proxy. */
+  /** Undefined before the connection is open, and behind a proxy. */
   get remoteAddress(): string | undefined {
     return this.#remoteAddress;
   }
 
-  /** What broke the connection. undici forgets a TLS alert when the server closes the connection after it, and says only that it is closed. */
+  /**
+   * The error that broke the connection. When a server closes the connection after a TLS alert,
+   * undici reports only the close.
+   */
   get failure(): Error | undefined {
     return this.#failure;
   }
 
-  /** Whether another exchange may be tried on it. */
+  /** True if another exchange can use it. */
   get isOpen(): boolean {
     return (
       !this.#isDestroyed &&
@@ -86,7 +92,7 @@ export class Connection {
     this.#client.dispatch(options, handler);
   }
 
-  /** Closes it at once, also while it is being made. */
+  /** Closes it immediately, also while it is opening. */
   async destroy(): Promise<void> {
     this.#isDestroyed = true;
     const closed = this.#client.destroy();

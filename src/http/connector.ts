@@ -10,50 +10,50 @@ import { connect as connectTls, type SecureContext } from 'node:tls';
 
 import { LIMITS } from '../limits.ts';
 import { printable } from '../redact.ts';
-import { isPrivateAddress } from './address.ts';
+import { hostNameOf, isPrivateAddress, portOf } from './address.ts';
 import {
   connectError,
   proxyConnectError,
   ProxyError,
   TimeoutError,
-  UnsafeAddressError,
+  unsafeAddressError,
 } from './errors.ts';
+import type { Reach } from './message.ts';
 import type { ProxyServer } from './proxy.ts';
 import type { SlabPool, SlabReader } from './slabs.ts';
 
-/** Where to connect, and how. One per origin and reach; it remembers the last TLS session to make the next handshake cheap. */
+/**
+ * Where to connect, and how. One per origin and reach; it keeps the last TLS session to make the next
+ * handshake cheap.
+ */
 export interface Target {
   readonly origin: URL;
-  /**
-   * `public` refuses private addresses. Behind a proxy it is the proxy that resolves names: there only an address that is written in the URL is
-   * refused.
-   */
-  readonly reach: 'any' | 'public';
+  readonly reach: Reach;
   readonly lookup?: LookupFunction | undefined;
   readonly timeoutMs: number;
   readonly rejectUnauthorized: boolean;
   /** Undefined for plain http. */
   readonly secureContext: SecureContext | undefined;
-  /** What stands between, and how it proves who it is. */
+  /** The proxy on the way; undefined for a direct connection. */
   readonly proxy?:
     | (ProxyServer & { readonly secureContext: SecureContext | undefined })
     | undefined;
-  /** For large bodies; Node allocates memory for every read when absent. */
+  /** Buffers for large bodies; when absent, Node allocates memory for every read. */
   readonly slabs?: SlabPool | undefined;
   session: Buffer | undefined;
 }
 
-/** One of the two. The socket can be written to, and over https its server is trusted. */
+/** Called with one of the two. The socket is writable, and over https its server is trusted. */
 export type OnConnected = (error: Error | undefined, socket: Socket | undefined) => void;
 
-/** A connection that is being made. */
+/** A connection that is opening. */
 export interface Opening {
   /** Gives up. */
   destroy(): void;
 }
 
 /**
- * Node's default, 250 ms, gives up on each address of a host that is far away.
+ * Time for each address of a host. Node's default, 250 ms, is too short for distant hosts.
  *
  * @see https://github.com/nodejs/node/issues/54359
  */
@@ -62,11 +62,13 @@ const ATTEMPT_TIMEOUT_MS = 1500;
 const KEEP_ALIVE_MS = 60_000;
 
 /**
- * Opens a connection; name, TCP, proxy and TLS together take at most `timeoutMs`. Answers exactly once.
+ * Opens a connection; name, TCP, proxy and TLS together take at most `timeoutMs`.
  *
- * @param reader reads for the socket, where nothing stands between: Node has a tunnel's TLS read for itself.
+ * Sockets have a high-water mark of 1 for writes. `drain` then means that the kernel has everything, and
+ * a borrowed chunk is free again.
  *
- * A high-water mark of 1 for what is written makes `drain` mean that the kernel has everything, so that a borrowed chunk is free again.
+ * @param onConnected called exactly once.
+ * @param reader reads for the socket of a direct connection; Node reads the TLS of a tunnel itself.
  */
 export function openSocket(target: Target, onConnected: OnConnected, reader?: SlabReader): Opening {
   const { origin, proxy, timeoutMs } = target;
@@ -76,13 +78,7 @@ export function openSocket(target: Target, onConnected: OnConnected, reader?: Sl
   const timer = setTimeout(() => {
     const through = proxy === undefined ? '' : ` through the proxy "${proxy.url.host}"`;
     const message = `Cannot connect to "${origin.host}"${through}: no connection within ${timeoutMs / 1000} s`;
-    destroy(
-      new TimeoutError(
-        message,
-        { host: origin.host, phase: 'connect', timeoutMs },
-        { hint: 'check host, port, proxy and firewall' },
-      ),
-    );
+    destroy(new TimeoutError(message, 'connect', { hint: 'check host, port, proxy and firewall' }));
   }, timeoutMs).unref();
   open(target, sockets, reader).then(
     (socket) => {
@@ -91,23 +87,23 @@ export function openSocket(target: Target, onConnected: OnConnected, reader?: Sl
     },
     (error: unknown) => {
       clearTimeout(timer);
-      // Once given up on, nobody else listens for what may still go wrong.
-      for (const socket of sockets) socket.on('error', ignore).destroy();
+      // Sockets that are given up may still fail, without another listener.
+      for (const socket of sockets) socket.on('error', () => undefined).destroy();
       onConnected(connectError(origin, error), undefined);
     },
   );
   return { destroy: () => destroy() };
 }
 
-/** @param sockets takes each as it is begun; the last one is the outermost. */
+/** @param sockets receives each socket when it starts; the last one is the outermost. */
 async function open(
   target: Target,
   sockets: Socket[],
   reader: SlabReader | undefined,
 ): Promise<Socket> {
   const { origin, proxy, reach, secureContext } = target;
-  const host = hostOf(origin);
-  if (reach === 'public' && isPrivateAddress(host)) throw new UnsafeAddressError(origin.host, host);
+  const host = hostNameOf(origin);
+  if (reach === 'public' && isPrivateAddress(host)) throw unsafeAddressError(origin, host);
   const isTls = origin.protocol === 'https:';
   if (proxy === undefined) {
     const lookup = lookupOf(target);
@@ -137,7 +133,7 @@ async function openProxy(
 ): Promise<Socket> {
   const { lookup = systemLookup } = target;
   const isTls = url.protocol === 'https:';
-  // Who cannot trust the registry must be able to trust the proxy all the same: it is verified whatever `target` says.
+  // The proxy is always verified, also where `target` does not verify the registry.
   const socket = isTls
     ? dialTls(url, { rejectUnauthorized: true, session: undefined }, { secureContext, lookup })
     : dialTcp(url, lookup);
@@ -164,7 +160,7 @@ interface TlsWay {
   readonly secureContext: SecureContext | undefined;
   readonly lookup?: LookupFunction;
   readonly onread?: OnReadOpts | undefined;
-  /** Already connected, through a proxy. */
+  /** The tunnel through a proxy. */
   readonly socket?: Socket;
 }
 
@@ -179,7 +175,7 @@ function dialTls(
     ...(lookup && { lookup }),
     ...(onread && { onread }),
     ...(through && { socket: through }),
-    // tls.connect knows no writableHighWaterMark. Reading does not suffer: a TLS record, 16 KiB, is over any mark.
+    // tls.connect has no writableHighWaterMark. Reads do not suffer: a TLS record, 16 KiB, is over any mark.
     highWaterMark: 1,
     ALPNProtocols: ['http/1.1'],
     rejectUnauthorized: target.rejectUnauthorized,
@@ -196,8 +192,8 @@ function dialTls(
 
 function addressOptions(url: URL) {
   return {
-    host: hostOf(url),
-    port: url.port === '' ? (url.protocol === 'https:' ? 443 : 80) : Number(url.port),
+    host: hostNameOf(url),
+    port: portOf(url),
     autoSelectFamily: true,
     autoSelectFamilyAttemptTimeout: ATTEMPT_TIMEOUT_MS,
     noDelay: true,
@@ -206,11 +202,7 @@ function addressOptions(url: URL) {
   };
 }
 
-function hostOf(url: URL): string {
-  return url.hostname.replace(/^\[|\]$/g, '');
-}
-
-/** Resolves at the event, and rejects with what went wrong before it. */
+/** Resolves at the event, and rejects with an error before it. */
 function event(socket: Socket, name: 'connect' | 'secureConnect'): Promise<void> {
   return new Promise((resolve, reject) => {
     const settle = (error?: Error): void => {
@@ -224,7 +216,7 @@ function event(socket: Socket, name: 'connect' | 'secureConnect'): Promise<void>
   });
 }
 
-/** Keeps private addresses from being connected to at all; `refusePrivate()` looks again at the one that was. */
+/** Hides private addresses from Node; `refusePrivate()` checks the connected one again. */
 function lookupOf({ origin, reach, lookup = systemLookup }: Target): LookupFunction {
   if (reach === 'any') return lookup;
   return (hostname, options, callback) => {
@@ -235,10 +227,7 @@ function lookupOf({ origin, reach, lookup = systemLookup }: Target): LookupFunct
       const allowed = addresses.filter(({ address }) => !isPrivateAddress(address));
       const [first] = allowed;
       if (first === undefined)
-        return callback(
-          new UnsafeAddressError(origin.host, addresses[0]?.address ?? 'unknown'),
-          [],
-        );
+        return callback(unsafeAddressError(origin, addresses[0]?.address), []);
       return options.all === true
         ? callback(null, allowed)
         : callback(null, first.address, first.family);
@@ -249,16 +238,14 @@ function lookupOf({ origin, reach, lookup = systemLookup }: Target): LookupFunct
 function refusePrivate({ origin, reach }: Target, socket: Socket): void {
   const address = socket.remoteAddress;
   if (reach === 'any' || (address !== undefined && !isPrivateAddress(address))) return;
-  throw new UnsafeAddressError(origin.host, address ?? 'unknown');
+  throw unsafeAddressError(origin, address);
 }
-
-function ignore(): void {}
 
 const END_OF_HEAD = '\r\n\r\n';
 
 /**
- * Asks a proxy that `socket` is connected to for a tunnel. Afterwards every byte goes to `origin`; nothing of its first answer has been
- * read. What proves who we are to the proxy is in this one request, and nowhere else.
+ * Asks the proxy behind `socket` for a tunnel. Afterwards every byte goes to `origin`, and none of its
+ * bytes has been read. The proxy's credentials are in this one request, and nowhere else.
  *
  * @throws {ProxyError} when the proxy refuses.
  * @see https://www.rfc-editor.org/rfc/rfc9110#section-9.3.6
@@ -268,12 +255,14 @@ function openTunnel(
   origin: URL,
   { url, authorization }: ProxyServer,
 ): Promise<void> {
-  const authority = `${origin.hostname}:${origin.port === '' ? (origin.protocol === 'https:' ? 443 : 80) : origin.port}`;
+  const authority = `${origin.hostname}:${portOf(origin)}`;
   const lines = [
     `CONNECT ${authority} HTTP/1.1`,
     `Host: ${authority}`,
     ...(authorization === undefined ? [] : [`Proxy-Authorization: ${authorization}`]),
   ];
+  const fault = (name: string, text: string): ProxyError =>
+    new ProxyError(origin.host, url.host, name, text);
   return new Promise((resolve, reject) => {
     let head = '';
     const settle = (error?: Error): void => {
@@ -282,26 +271,25 @@ function openTunnel(
       else reject(error);
     };
     const onClose = (): void =>
-      settle(
-        new ProxyError(origin.host, url.host, 'CLOSED', 'it closed the connection unanswered'),
-      );
+      settle(fault('CLOSED', 'it closed the connection without a response'));
     const onData = (chunk: Buffer): void => {
       head += chunk.toString('latin1');
       const end = head.indexOf(END_OF_HEAD);
       if (end < 0) {
         if (head.length > LIMITS.headerBytes)
-          settle(
-            new ProxyError(origin.host, url.host, 'MALFORMED', 'it answered with too many headers'),
-          );
+          settle(fault('MALFORMED', 'it sent too many headers'));
         return;
       }
       const [, status = '', reason = ''] =
         /^HTTP\/1\.[01] (\d{3})(?: ([^\r\n]*))?/.exec(head) ?? [];
-      if (!status.startsWith('2')) return settle(refusal(origin, url, status, reason));
-      // A server speaks only after the client's hello: whatever follows the head is no part of the tunnel.
+      if (status === '407') return settle(ProxyError.unauthorized(origin.host, url.host));
+      if (status === '') return settle(fault('MALFORMED', 'it does not speak http'));
+      if (!status.startsWith('2'))
+        return settle(fault('REFUSED', `it refused with status ${status}${inBrackets(reason)}`));
+      // A server waits for the client's hello: bytes after the head are no part of the tunnel.
       settle(
         head.length > end + END_OF_HEAD.length
-          ? new ProxyError(origin.host, url.host, 'MALFORMED', 'it spoke into the tunnel')
+          ? fault('MALFORMED', 'it sent bytes into the tunnel')
           : undefined,
       );
     };
@@ -310,19 +298,6 @@ function openTunnel(
   });
 }
 
-function refusal(origin: URL, proxy: URL, status: string, reason: string): ProxyError {
-  if (status === '')
-    return new ProxyError(
-      origin.host,
-      proxy.host,
-      'MALFORMED',
-      'what answers there speaks no http',
-    );
-  if (status === '407') return ProxyError.unauthorized(origin.host, proxy.host);
-  return new ProxyError(
-    origin.host,
-    proxy.host,
-    'REFUSED',
-    `it refused with status ${status}${reason === '' ? '' : ` (${printable(reason, 80)})`}`,
-  );
+function inBrackets(reason: string): string {
+  return reason === '' ? '' : ` (${printable(reason, 80)})`;
 }

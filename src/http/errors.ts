@@ -4,23 +4,23 @@ import type { Method } from './message.ts';
 import { explainTls, isTlsFailure } from './tls-reasons.ts';
 
 /**
- * How far an exchange had come when it failed. `connect`: no byte of the request was sent. `answer`: the request may have been
- * received, nothing came back. `body`: the answer's head was there.
+ * How far an exchange had come when it failed. `connect`: no byte of the request was sent. `response`:
+ * the request may have been received. `body`: the head of the response had arrived.
  */
-export type Phase = 'connect' | 'answer' | 'body';
+export type Phase = 'connect' | 'response' | 'body';
 
-/** What an exchange was about, for messages. */
+/** The request of an exchange, for messages. */
 export interface Subject {
   readonly method: Method;
   readonly url: URL;
 }
 
-/** No connection, or one that broke. */
+/** A connection that could not be opened, or broke. */
 export class NetworkError extends RegiError {
   /** Host and port. */
   readonly host: string;
   readonly phase: Phase;
-  /** What the system or the HTTP parser calls it: ECONNREFUSED, HPE_INVALID_CONSTANT; undefined when it has no name. */
+  /** The name given by the system or the HTTP parser, if any: ECONNREFUSED, HPE_INVALID_CONSTANT. */
   readonly reason: string | undefined;
 
   constructor(
@@ -37,9 +37,6 @@ export class NetworkError extends RegiError {
 
 /** The proxy on the way to a host does not let us through. */
 export class ProxyError extends NetworkError {
-  /** Host and port of the proxy. */
-  readonly proxy: string;
-
   constructor(
     host: string,
     proxy: string,
@@ -49,126 +46,90 @@ export class ProxyError extends NetworkError {
   ) {
     const hint =
       options.hint ??
-      `check the proxy in HTTPS_PROXY and HTTP_PROXY, or go around it: NO_PROXY=${host.replace(/:\d+$/, '')}`;
+      `check the proxy in HTTPS_PROXY and HTTP_PROXY, or bypass it: NO_PROXY=${host.replace(/:\d+$/, '')}`;
     super(
       `Cannot connect to "${host}" through the proxy "${proxy}": ${text}`,
       { host, phase: 'connect', reason: `PROXY_${reason}` },
       { ...options, hint },
     );
-    this.proxy = proxy;
   }
 
   static unauthorized(host: string, proxy: string): ProxyError {
-    const hint =
-      'write user and password of the proxy into the variable: HTTPS_PROXY=http://USER:PASSWORD@HOST:PORT, percent-encoded';
-    return new ProxyError(
-      host,
-      proxy,
-      'UNAUTHORISED',
-      'it wants a user and a password, or other ones',
-      { hint },
-    );
+    return new ProxyError(host, proxy, 'UNAUTHORISED', 'it needs a login, or another one', {
+      hint: 'write user and password of the proxy into the variable: HTTPS_PROXY=http://USER:PASSWORD@HOST:PORT, percent-encoded',
+    });
   }
 }
 
-/** A server that cannot prove who it is, or does not speak TLS. */
+/** A server that cannot prove its identity, or does not speak TLS. */
 export class TlsError extends RegiError {
-  /** Host and port. */
-  readonly host: string;
-  /** OpenSSL's or Node's name: DEPTH_ZERO_SELF_SIGNED_CERT. */
-  readonly reason: string;
-  /** The server answered in plain http. */
+  /** True if the server responded in plain http. */
   readonly plainHttp: boolean;
 
   constructor(
     message: string,
-    facts: { host: string; reason: string; plainHttp?: boolean },
+    { plainHttp = false }: { readonly plainHttp?: boolean },
     options: RegiErrorOptions,
   ) {
     super('TLS', message, options);
-    this.host = facts.host;
-    this.reason = facts.reason;
-    this.plainHttp = facts.plainHttp ?? false;
+    this.plainHttp = plainHttp;
   }
 }
 
 /** A peer that kept us waiting too long. */
 export class TimeoutError extends RegiError {
-  /** Host and port. */
-  readonly host: string;
   readonly phase: Phase;
-  readonly timeoutMs: number;
 
-  constructor(
-    message: string,
-    facts: { host: string; phase: Phase; timeoutMs: number },
-    options: RegiErrorOptions = {},
-  ) {
+  constructor(message: string, phase: Phase, options: RegiErrorOptions = {}) {
     super('TIMEOUT', message, options);
-    this.host = facts.host;
-    this.phase = facts.phase;
-    this.timeoutMs = facts.timeoutMs;
+    this.phase = phase;
   }
 }
 
-/** A public peer sends us to an address inside our own network. Nothing was sent there. */
-export class UnsafeAddressError extends RegiError {
-  /** Host and port. */
-  readonly host: string;
-  readonly address: string;
-
-  constructor(host: string, address: string) {
-    super(
-      'UNSAFE_REALM',
-      `Cannot connect to "${host}": a server at a public address named it, and its own address ${address} is private`,
-      {
-        hint: 'nothing was sent there; tell who runs the registry what it answers with',
-      },
-    );
-    this.host = host;
-    this.address = address;
-  }
+/** A public peer directs us to an address inside our own network. Nothing was sent there. */
+export function unsafeAddressError({ host }: URL, address = 'unknown'): RegiError {
+  return new RegiError(
+    'UNSAFE_REALM',
+    `Cannot connect to "${host}": a server at a public address directed us to the private address ${address}`,
+    { hint: 'nothing was sent there; report it to the operator of the registry' },
+  );
 }
 
-/** A streamed request body that is not as long as it was said to be. */
-export class BodySizeError extends RegiError {
-  constructor(subject: Subject, expected: number, found: string) {
-    super(
-      'CONTENT_MISMATCH',
-      `Cannot ${describe(subject)}: expected ${expected} bytes to send, found ${found}`,
-      {
-        hint: 'the source is damaged or was changed while it was read; try again',
-      },
-    );
-  }
+/** A streamed request body with another length than announced. */
+export function bodySizeError(subject: Subject, expected: number, found: string): RegiError {
+  return new RegiError(
+    'CONTENT_MISMATCH',
+    `Cannot ${describe(subject)}: expected ${expected} bytes to send, found ${found}`,
+    { hint: 'the source is damaged or changed while it was read; try again' },
+  );
 }
 
-/** `GET https://registry.example/v2/`, quoted and redacted. */
+/** Formats a request for messages, quoted and redacted: `GET "https://registry.example/v2/"`. */
 export function describe({ method, url }: Subject): string {
   return `${method} "${redactUrl(url)}"`;
 }
 
-/** What a failure to connect, `cause`, means to a person. */
+/** Explains a failure to connect. */
 export function connectError(origin: URL, cause: unknown): RegiError {
   if (cause instanceof RegiError) return cause;
-  const host = origin.host;
+  const { host } = origin;
   const reason = reasonOf(cause);
   if (isTlsFailure(reason, messageOf(cause))) return tlsError(host, reason, cause);
-  const said = CONNECT_REASONS[reason];
-  // Upper-case letters make a registry of a word without a dot, a port or "localhost"; here they are lower-case, as in every URL.
+  const known = CONNECT_REASONS[reason];
+  // An upper-case letter makes a registry of a word without a dot, a port or "localhost"; URLs show it
+  // in lower case.
   const isWord = NAME_REASONS.has(reason) && !/[.:]/.test(host) && host !== 'localhost';
   const hint = isWord
-    ? 'check the spelling of the host; names of repositories are lower-case: one with upper-case letters before its first "/" is read as a registry'
-    : said?.hint;
-  const options = { cause, hint: hint ?? 'check the network connection, then try again' };
+    ? 'check the spelling of the host; repository names are lower-case: a first word with upper-case letters is read as a registry'
+    : (known?.hint ?? 'check the network connection, then try again');
   return new NetworkError(
-    `Cannot connect to "${host}": ${said?.text ?? messageOf(cause)}`,
+    `Cannot connect to "${host}": ${known?.text ?? messageOf(cause)}`,
     { host, phase: 'connect', reason },
-    options,
+    { cause, hint },
   );
 }
 
-/** What a failure to connect to a proxy, `cause`, means to a person who wanted to reach `origin`. */
+/** Explains a failure to connect to a proxy on the way to `origin`. */
 export function proxyConnectError(origin: URL, proxy: URL, cause: unknown): RegiError {
   if (cause instanceof RegiError) return cause;
   const reason = reasonOf(cause);
@@ -178,69 +139,63 @@ export function proxyConnectError(origin: URL, proxy: URL, cause: unknown): Regi
   return new ProxyError(origin.host, proxy.host, reason, text, { cause });
 }
 
-/** What a failure after the connection was made means to a person. */
+/** Explains a failure after the connection was open. */
 export function exchangeError(subject: Subject, phase: Phase, cause: unknown): RegiError {
   if (cause instanceof RegiError) return cause;
-  const host = subject.url.host;
+  const { host } = subject.url;
   const reason = reasonOf(cause);
-  // OpenSSL alerts may come after the handshake: a TLS 1.3 server refuses a client certificate only then.
+  // A TLS 1.3 server refuses a client certificate with an alert after the handshake.
   if (isTlsFailure(reason, messageOf(cause))) return tlsError(host, reason, cause);
   const { text, hint } = exchangeReason(subject, reason, cause);
-  return new NetworkError(
-    `Cannot ${describe(subject)}: ${text}`,
-    { host, phase, reason },
-    { cause, hint },
-  );
+  const message = `Cannot ${describe(subject)}: ${text}`;
+  return new NetworkError(message, { host, phase, reason }, { cause, hint });
 }
 
-const CONNECT_REASONS: Readonly<Record<string, { readonly text: string; readonly hint: string }>> =
-  {
-    ENOTFOUND: { text: 'no such host', hint: 'check the spelling of the host' },
-    EAI_AGAIN: {
-      text: 'its name cannot be resolved now',
-      hint: 'check the network connection and the name server, then try again',
-    },
-    ECONNREFUSED: {
-      text: 'nothing listens there',
-      hint: 'check host and port, and that the registry is running',
-    },
-    ECONNRESET: {
-      text: 'the connection was closed at once',
-      hint: 'try again; if it stays, check port and firewall',
-    },
-    EHOSTUNREACH: {
-      text: 'no way to that host',
-      hint: 'check the network connection, VPN and firewall',
-    },
-    ENETUNREACH: {
-      text: 'no way to that network',
-      hint: 'check the network connection, VPN and firewall',
-    },
-    ETIMEDOUT: { text: 'no answer', hint: 'check host, port and firewall' },
-  };
+interface Explanation {
+  readonly text: string;
+  readonly hint: string;
+}
 
-/** Of a name that does not resolve. */
+const CHECK_ROUTE = 'check the network connection, VPN and firewall';
+
+const CONNECT_REASONS: Readonly<Record<string, Explanation>> = {
+  ENOTFOUND: { text: 'no such host', hint: 'check the spelling of the host' },
+  EAI_AGAIN: {
+    text: 'its name cannot be resolved at the moment',
+    hint: 'check the network connection and the name server, then try again',
+  },
+  ECONNREFUSED: {
+    text: 'connection refused',
+    hint: 'check host and port, and that the registry is running',
+  },
+  ECONNRESET: {
+    text: 'the connection was closed immediately',
+    hint: 'try again; if it happens again, check port and firewall',
+  },
+  EHOSTUNREACH: { text: 'no route to that host', hint: CHECK_ROUTE },
+  ENETUNREACH: { text: 'no route to that network', hint: CHECK_ROUTE },
+  ETIMEDOUT: { text: 'no response', hint: 'check host, port and firewall' },
+};
+
+/** Failures of name resolution. */
 const NAME_REASONS: ReadonlySet<string> = new Set(['ENOTFOUND', 'EAI_AGAIN']);
 
-function exchangeReason(
-  subject: Subject,
-  reason: string,
-  cause: unknown,
-): { text: string; hint: string } {
-  if (reason.startsWith('HPE_')) {
-    const hint =
-      subject.url.protocol === 'http:'
-        ? 'the server may speak https there: name the host without --plain-http'
-        : 'a proxy may stand between: ask who runs the server';
+function exchangeReason({ url }: Subject, reason: string, cause: unknown): Explanation {
+  const operator = 'contact the operator of the server';
+  if (reason.startsWith('HPE_'))
     return {
-      text: `the server does not speak HTTP as it should (${faultOf(reason, cause)})`,
-      hint,
+      text: `the server does not speak valid HTTP (${faultOf(reason, cause)})`,
+      hint:
+        url.protocol === 'http:'
+          ? 'the server may speak https there: name the host without --plain-http'
+          : `a proxy may be in the way: ${operator}`,
     };
-  }
   if (reason === 'UND_ERR_HEADERS_OVERFLOW')
-    return { text: 'the server sends too many headers', hint: 'ask who runs the server' };
-  const text = CUT_REASONS.has(reason) ? 'the connection was cut' : messageOf(cause);
-  return { text, hint: 'try again; if it stays, a proxy or firewall may cut the connection' };
+    return { text: 'the server sends too many headers', hint: operator };
+  return {
+    text: CUT_REASONS.has(reason) ? 'the connection was cut' : messageOf(cause),
+    hint: 'try again; if it happens again, a proxy or firewall may cut the connection',
+  };
 }
 
 const CUT_REASONS: ReadonlySet<string> = new Set([
@@ -253,7 +208,7 @@ const CUT_REASONS: ReadonlySet<string> = new Set([
 
 function tlsError(host: string, reason: string, cause: unknown): TlsError {
   const { text, hint, plainHttp } = explainTls(host, reason, cause);
-  return new TlsError(text, { host, reason, plainHttp }, { cause, hint });
+  return new TlsError(text, { plainHttp }, { cause, hint });
 }
 
 function reasonOf(cause: unknown): string {
@@ -261,17 +216,17 @@ function reasonOf(cause: unknown): string {
   const code: unknown = 'code' in cause ? cause.code : undefined;
   if (code === 'UND_ERR_SOCKET' && Object.hasOwn(UNASKED, cause.message)) return 'HPE_UNASKED';
   if (typeof code === 'string') return code;
-  // undici 7.30 looks its parser's errors up in a table that it has the wrong way round, so that they have no code.
+  // undici 7.30 looks up its parser's errors in an inverted table, so that they have no code.
   return cause.name === 'HTTPParserError' ? 'HPE_INVALID' : 'UNKNOWN';
 }
 
-/** What undici says of answers that HTTP allows only to those who ask for them. It closes the connection then. */
+/** Responses that HTTP allows only on request, by undici's words. undici closes the connection. */
 const UNASKED: Readonly<Record<string, string>> = {
   'bad response': 'it says 100 Continue unasked',
   'bad upgrade': 'it switches protocols unasked',
 };
 
-/** The parser's own words, `Invalid character in chunk size`, where it has some. */
+/** The parser's own words, if any: `Invalid character in chunk size`. */
 function faultOf(reason: string, cause: unknown): string {
   const text = messageOf(cause);
   return UNASKED[text] ?? /\(([^()]+)\)$/.exec(text)?.[1] ?? reason;

@@ -7,7 +7,7 @@ import { contentLength } from './body.ts';
 import { BodyPace, Watchdog } from './pace.ts';
 import type { Connection } from './connection.ts';
 import {
-  BodySizeError,
+  bodySizeError,
   describe,
   exchangeError,
   ProxyError,
@@ -18,26 +18,30 @@ import { headersOf, type HttpRequest, type HttpResponse, type StreamBody } from 
 import { IncomingBody } from './incoming-body.ts';
 import { OutgoingBody } from './outgoing-body.ts';
 
-/** Bodies of so many bytes are read into slabs. What is smaller, a slab would be too large for. */
+/** Bodies from this size on are read into slabs. Bytes. */
 const BULK_BYTES = 256 * 1024;
 
 export interface ExchangeOptions {
-  /** How long neither side may be seen to do anything. Milliseconds. */
+  /** Longest time without any progress on either side. Milliseconds. */
   readonly idleTimeoutMs: number;
-  /** How long the answer may take once the request is sent. Milliseconds. */
-  readonly answerTimeoutMs: number;
+  /** Longest time from the end of the request to the head of the response. Milliseconds. */
+  readonly responseTimeoutMs: number;
   readonly userAgent: string;
-  /** The connection is not needed any more. Called once. */
+  /** Called once, when the connection is not needed any more. */
   readonly onOver: (end: ExchangeEnd) => void;
 }
 
-/** `done`: the connection can be used again. `unanswered`: it broke before there was an answer. `broken`: all else. */
-export type ExchangeEnd = 'done' | 'unanswered' | 'broken';
+/**
+ * `done`: the connection can be used again. `no-response`: it broke before the response. `broken`: all
+ * other failures.
+ */
+export type ExchangeEnd = 'done' | 'no-response' | 'broken';
 
 /**
- * One request and its answer on one connection.
+ * Sends one request on a connection and receives its response.
  *
- * @throws the signal's reason, what the request's content threw, or an error of errors.ts. After the answer's head these come out of its body.
+ * @throws the signal's reason, the error of the request's content, or one of errors.ts. After the head
+ *   of the response they are thrown by its body.
  */
 export function exchange(
   connection: Connection,
@@ -63,9 +67,9 @@ class Exchange implements Dispatcher.DispatchHandler {
   readonly #outgoing: OutgoingBody | undefined;
   #controller: Dispatcher.DispatchController | undefined;
   #incoming: IncomingBody | undefined;
-  /** The answer, or an error, is with the caller. */
+  /** The caller has the response or an error. */
   #isSettled = false;
-  /** The connection is given back. */
+  /** The connection was given back. */
   #isOver = false;
 
   constructor(
@@ -108,7 +112,7 @@ class Exchange implements Dispatcher.DispatchHandler {
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
     this.#controller = controller;
-    if (this.#outgoing === undefined) this.#awaitAnswer();
+    if (this.#outgoing === undefined) this.#awaitResponse();
   }
 
   onResponseStart(
@@ -133,7 +137,7 @@ class Exchange implements Dispatcher.DispatchHandler {
     };
     if (this.#request.method !== 'HEAD' && (contentLength(response) ?? Infinity) >= BULK_BYTES)
       this.#connection.reader?.startBulk();
-    void this.#answer(response);
+    void this.#deliver(response);
   }
 
   onResponseData(controller: Dispatcher.DispatchController, chunk: Uint8Array): void {
@@ -146,19 +150,19 @@ class Exchange implements Dispatcher.DispatchHandler {
   }
 
   onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
-    // A request that undici refuses to send is a mistake of ours.
-    const isMistake = 'code' in error && error.code === 'UND_ERR_INVALID_ARG';
-    const end = this.#phase() === 'answer' ? 'unanswered' : 'broken';
+    // A request that undici refuses to send is a bug of regi.
+    const isBug = 'code' in error && error.code === 'UND_ERR_INVALID_ARG';
+    const end = this.#phase() === 'response' ? 'no-response' : 'broken';
     this.#fail(
-      isMistake
+      isBug
         ? error
         : exchangeError(this.#request, this.#phase(), this.#connection.failure ?? error),
       end,
     );
   }
 
-  /** Delivers the answer; before that, the source of a body that was sent whole may still object. */
-  async #answer(response: HttpResponse): Promise<void> {
+  /** Delivers the response, unless the source of a body that was sent whole still objects. */
+  async #deliver(response: HttpResponse): Promise<void> {
     await this.#outgoing?.settle();
     this.#isSettled = true;
     this.#settle.resolve(response);
@@ -170,14 +174,10 @@ class Exchange implements Dispatcher.DispatchHandler {
     const hooks = {
       given: () => this.#watch(idleTimeoutMs, 'the server takes no more bytes'),
       flushed: () => this.#unwatch(),
-      sent: () => this.#awaitAnswer(),
+      sent: () => this.#awaitResponse(),
       failed: (error: unknown) => this.#fail(error),
     };
-    return new OutgoingBody(
-      body,
-      hooks,
-      (found) => new BodySizeError(this.#request, body.size, found),
-    );
+    return new OutgoingBody(body, hooks, (found) => bodySizeError(this.#request, body.size, found));
   }
 
   #openIncoming(): IncomingBody {
@@ -192,7 +192,7 @@ class Exchange implements Dispatcher.DispatchHandler {
     };
     return new IncomingBody({
       wanted: () => {
-        this.#watchdog.start(pace.asked(), onTimeout);
+        this.#watchdog.start(pace.started(), onTimeout);
         this.#controller?.resume();
       },
       satisfied: (bytes) => {
@@ -204,11 +204,11 @@ class Exchange implements Dispatcher.DispatchHandler {
     });
   }
 
-  #awaitAnswer(): void {
-    this.#watch(this.#options.answerTimeoutMs, 'no answer');
+  #awaitResponse(): void {
+    this.#watch(this.#options.responseTimeoutMs, 'no response');
   }
 
-  /** Watches the request. Once the answer is there the watchdog is its reader's. */
+  /** Watches the request. From the head of the response on, the watchdog watches its body. */
   #watch(ms: number, what: string): void {
     if (this.#incoming === undefined && !this.#isOver)
       this.#watchdog.start(ms, () => this.#fail(this.#timeout(ms, what)));
@@ -220,21 +220,19 @@ class Exchange implements Dispatcher.DispatchHandler {
 
   #timeout(timeoutMs: number, what: string): TimeoutError {
     const message = `Cannot ${describe(this.#request)}: ${what} for ${timeoutMs / 1000} s`;
-    return new TimeoutError(
-      message,
-      { host: this.#request.url.host, phase: this.#phase(), timeoutMs },
-      { hint: 'try again, or allow more with --timeout' },
-    );
+    return new TimeoutError(message, this.#phase(), {
+      hint: 'try again, or allow more with --timeout',
+    });
   }
 
   #phase(): Phase {
     if (this.#incoming !== undefined) return 'body';
-    return this.#controller === undefined ? 'connect' : 'answer';
+    return this.#controller === undefined ? 'connect' : 'response';
   }
 
   readonly #onAbort = (): void => this.#fail(this.#request.signal?.reason);
 
-  /** The first failure is the one that is told; the connection is not used again. */
+  /** Reports the first failure only; the connection is not used again. */
   #fail(error: unknown, end: ExchangeEnd = 'broken'): void {
     if (this.#isSettled && this.#isOver) return;
     this.#isSettled = true;
@@ -255,7 +253,7 @@ class Exchange implements Dispatcher.DispatchHandler {
     this.#unlisten();
   }
 
-  /** The signal outlives the exchange by far: it belongs to the whole command. */
+  /** The signal belongs to the whole command and outlives the exchange. */
   #unlisten(): void {
     if (this.#isSettled && this.#isOver)
       this.#request.signal?.removeEventListener('abort', this.#onAbort);

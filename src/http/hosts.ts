@@ -1,7 +1,8 @@
-import { BlockList, isIP } from 'node:net';
+import { isIP } from 'node:net';
 
 import { RegiError } from '../errors.ts';
-import { printable } from '../redact.ts';
+import { quote } from '../quote.ts';
+import { hostNameOf, isLoopback, Networks } from './address.ts';
 import type { TlsSettings } from './tls.ts';
 
 export type Scheme = 'http' | 'https';
@@ -10,7 +11,7 @@ export type Scheme = 'http' | 'https';
 export interface HostSettings {
   /** To be tried in this order. */
   readonly schemes: readonly Scheme[];
-  /** Whether https must prove who it is. */
+  /** False accepts any certificate. */
   readonly verify: boolean;
 }
 
@@ -26,12 +27,12 @@ export interface HostRules {
   readonly ca?: string | undefined;
 }
 
-/** A host named in a flag, variable or config that cannot be one. */
+/** A text in a flag, variable or configuration that cannot be a host. */
 export class InvalidHostRuleError extends RegiError {
   constructor(text: string, expected: string) {
     super(
       'USAGE',
-      `Cannot use "${printable(text, 160)}" as the name of a registry host: expected ${expected}`,
+      `Cannot use ${quote(text)} as the name of a registry host: expected ${expected}`,
       {
         hint: 'write it as in a reference, such as registry.example:5000, without https:// and path',
       },
@@ -40,8 +41,9 @@ export class InvalidHostRuleError extends RegiError {
 }
 
 /**
- * Which registries may be contacted without proof of who they are. Only what was named is loosened, and loopback as typed: `localhost`,
- * 127.0.0.0/8 and ::1 speak plain http first. A name that resolves to such an address is not loopback.
+ * Decides which registries may be contacted without proof of identity: those that the rules name, and
+ * loopback as typed. `localhost`, 127.0.0.0/8 and ::1 use plain http first. A name that resolves to
+ * such an address is not loopback.
  */
 export class HostPolicy {
   readonly #insecure: HostMatcher;
@@ -67,20 +69,20 @@ export class HostPolicy {
 
   /** For `createTransport()`. Token services and storage follow the same rules as registries. */
   tls(origin: URL): TlsSettings {
-    const name = origin.hostname.replace(/^\[|\]$/g, '');
-    const asked = { name, port: origin.port === '' ? undefined : Number(origin.port) };
-    return { ca: this.#ca, rejectUnauthorized: this.#settingsOf(asked).verify };
+    const port = origin.port === '' ? undefined : Number(origin.port);
+    const { verify } = this.#settingsOf({ name: hostNameOf(origin), port });
+    return { ca: this.#ca, rejectUnauthorized: verify };
   }
 
-  #settingsOf(asked: Host): HostSettings {
-    if (this.#plainHttp.has(asked)) return { schemes: ['http'], verify: true };
-    if (this.#insecure.has(asked)) return { schemes: ['https', 'http'], verify: false };
-    if (this.#skipVerify.has(asked)) return { schemes: ['https'], verify: false };
-    return { schemes: isLoopback(asked.name) ? ['http', 'https'] : ['https'], verify: true };
+  #settingsOf(host: Host): HostSettings {
+    if (this.#plainHttp.has(host)) return { schemes: ['http'], verify: true };
+    if (this.#insecure.has(host)) return { schemes: ['https', 'http'], verify: false };
+    if (this.#skipVerify.has(host)) return { schemes: ['https'], verify: false };
+    return { schemes: isLoopback(host.name) ? ['http', 'https'] : ['https'], verify: true };
   }
 }
 
-/** Whether a text can be a rule of `HostPolicy`: a host or, for insecure registries, a network. */
+/** True if a text can be a rule of `HostPolicy`: a host or, for insecure registries, a network. */
 export function isHostRule(text: string, { networks }: { readonly networks: boolean }): boolean {
   try {
     parseRules([text], networks);
@@ -97,7 +99,7 @@ interface Host {
   readonly port: number | undefined;
 }
 
-/** Ports that a reference or URL leaves out. */
+/** Ports that references and URLs omit. */
 const DEFAULT_PORTS: ReadonlySet<number> = new Set([80, 443]);
 
 function parseRules(rules: readonly string[], takesNetworks: boolean): HostMatcher {
@@ -106,18 +108,19 @@ function parseRules(rules: readonly string[], takesNetworks: boolean): HostMatch
 
 class HostMatcher {
   readonly #hosts: readonly Host[];
-  readonly #networks = new BlockList();
+  readonly #networks = new Networks();
 
   constructor(rules: readonly string[], takesNetworks: boolean) {
     const isNetwork = (rule: string): boolean => takesNetworks && rule.includes('/');
     this.#hosts = rules.filter((rule) => !isNetwork(rule)).map(parseHost);
-    for (const rule of rules.filter(isNetwork)) this.#addNetwork(rule);
+    for (const rule of rules.filter(isNetwork))
+      if (!this.#networks.add(rule.trim()))
+        throw new InvalidHostRuleError(rule, 'a network such as 10.0.0.0/8');
   }
 
-  /** A rule without a port is good for every port. Names are not resolved: DNS must not decide who is trusted. */
+  /** Matches any port where the rule has none. Names are not resolved: DNS must not decide about trust. */
   has({ name, port }: Host): boolean {
-    const version = isIP(name);
-    if (version !== 0 && this.#networks.check(name, version === 4 ? 'ipv4' : 'ipv6')) return true;
+    if (this.#networks.has(name)) return true;
     return this.#hosts.some(
       (rule) =>
         rule.name === name &&
@@ -125,14 +128,6 @@ class HostMatcher {
           rule.port === port ||
           (port === undefined && DEFAULT_PORTS.has(rule.port))),
     );
-  }
-
-  #addNetwork(rule: string): void {
-    const [, network = '', bits = ''] = /^([0-9a-f.:]+)\/(\d{1,3})$/i.exec(rule.trim()) ?? [];
-    const version = isIP(network);
-    if (version === 0 || Number(bits) > (version === 4 ? 32 : 128))
-      throw new InvalidHostRuleError(rule, 'a network such as 10.0.0.0/8');
-    this.#networks.addSubnet(network, Number(bits), version === 4 ? 'ipv4' : 'ipv6');
   }
 }
 
@@ -147,16 +142,4 @@ function parseHost(text: string): Host {
   if (!isName || (port !== undefined && (port === 0 || port > 65_535)))
     throw new InvalidHostRuleError(text, 'HOST or HOST:PORT');
   return { name, port };
-}
-
-const LOOPBACK = new BlockList();
-LOOPBACK.addSubnet('127.0.0.0', 8, 'ipv4');
-LOOPBACK.addAddress('::1', 'ipv6');
-
-/** A name that means this machine whatever the resolver says; lower case, without brackets. */
-export function isLoopback(name: string): boolean {
-  const version = isIP(name);
-  return (
-    name === 'localhost' || (version !== 0 && LOOPBACK.check(name, version === 4 ? 'ipv4' : 'ipv6'))
-  );
 }

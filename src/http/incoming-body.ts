@@ -1,14 +1,14 @@
 import type { Bytes } from '../store.ts';
 
-/** What a body asks of the exchange it belongs to. */
+/** Called by a body on its exchange. */
 export interface IncomingHooks {
-  /** A reader waits, and nothing is here: let more come. */
+  /** A reader waits for bytes. */
   wanted(): void;
-  /** What was waited for has come: so many bytes. */
+  /** The bytes that a reader waited for have arrived. */
   satisfied(bytes: number): void;
   /** The reader leaves before the end. */
   left(): void;
-  /** A chunk is with the reader, or waits for it: it must not be overwritten before the function that this returns is called. */
+  /** A chunk is held for the reader: it must not be overwritten before the returned function is called. */
   hold(chunk: Uint8Array): Release;
 }
 
@@ -18,15 +18,18 @@ type Step = IteratorResult<Uint8Array, undefined>;
 const DONE: Step = { done: true, value: undefined };
 
 /**
- * The body of an answer, pulled by its one reader: at most one chunk lies here unread, then the socket is paused.
- * A chunk is valid until the next one is asked for.
+ * The body of a response, pulled by its one reader. At most one chunk waits unread, then the socket is
+ * paused. A chunk is valid until the next one is requested.
  */
 export class IncomingBody implements Bytes, AsyncIterator<Uint8Array, undefined> {
   readonly #hooks: IncomingHooks;
   #unread: Uint8Array | undefined;
-  /** Lets go of the unread chunk. */
+  /** Releases the unread chunk. */
   #releaseUnread: Release;
-  /** Lets go of the reader's chunk. Only `next()` does: a reader that leaves, or whose body fails, may still have it in a socket. */
+  /**
+   * Releases the reader's chunk. Called by `next()` only: a reader that leaves, or whose body fails,
+   * may still have it in a socket.
+   */
   #releaseLent: Release;
   #waiting:
     | { readonly resolve: (step: Step) => void; readonly reject: (error: unknown) => void }
@@ -56,7 +59,7 @@ export class IncomingBody implements Bytes, AsyncIterator<Uint8Array, undefined>
     if (this.#ending !== undefined) return this.#end(this.#ending);
     if (this.#waiting !== undefined)
       return Promise.reject(
-        new Error('The next chunk of a response was asked for before the last one came'),
+        new Error('The next chunk of a response was requested before the last one arrived'),
       );
     return new Promise((resolve, reject) => {
       this.#waiting = { resolve, reject };
@@ -74,9 +77,9 @@ export class IncomingBody implements Bytes, AsyncIterator<Uint8Array, undefined>
     return Promise.resolve(DONE);
   }
 
-  /** Takes a chunk of the parser. False: take no more before `wanted()`. */
+  /** Takes a chunk from the parser. Returns false to stop the parser until `wanted()`. */
   push(chunk: Uint8Array): boolean {
-    // A resumed parser hands out an empty chunk when the socket has nothing; a reader that loops over those would spin.
+    // A resumed parser returns an empty chunk when the socket has none; a reader would spin over those.
     if (chunk.byteLength === 0 || this.#ending !== undefined) return true;
     const waiting = this.#waiting;
     const release = this.#hooks.hold(chunk);
@@ -92,7 +95,7 @@ export class IncomingBody implements Bytes, AsyncIterator<Uint8Array, undefined>
     return true;
   }
 
-  /** No more chunks will come. */
+  /** Ends the body. */
   finish(): void {
     if (this.#ending !== undefined) return;
     this.#ending = {};
@@ -100,7 +103,7 @@ export class IncomingBody implements Bytes, AsyncIterator<Uint8Array, undefined>
     this.#waiting = undefined;
   }
 
-  /** The body ends badly: whoever waits, or asks for more after what is here, gets `error`. */
+  /** Breaks the body: the reader gets the unread chunk, then `error`. */
   fail(error: unknown): void {
     if (this.#ending !== undefined) return;
     this.#ending = { error };
@@ -108,7 +111,7 @@ export class IncomingBody implements Bytes, AsyncIterator<Uint8Array, undefined>
     this.#waiting = undefined;
   }
 
-  /** As `fail()`, and what is here unread is dropped. */
+  /** Breaks the body and drops the unread chunk. */
   abort(error: unknown): void {
     this.#unread = undefined;
     this.fail(error);

@@ -6,13 +6,14 @@ import type { HttpRequest, HttpResponse, Layer } from './message.ts';
 export interface LogOptions {
   readonly clock: Clock;
   readonly log: (line: string) => void;
-  /** 0 says nothing, 1 a line for each request, 2 its headers too. */
+  /** 0 logs nothing, 1 a line for each request, 2 its headers too. */
   readonly verbosity: 0 | 1 | 2;
 }
 
 /**
- * Logs each request when its answer's head is there: method, redacted URL, status, bytes (sent, or else announced by the answer), milliseconds.
- * No secret is in a line, and no character that a terminal would obey.
+ * Logs each request once the head of its response has arrived: method, redacted URL, status, bytes
+ * (sent, or else announced by the response), milliseconds. A line has no secret, and no character that
+ * a terminal would obey.
  */
 export function logLayer({ clock, log, verbosity }: LogOptions): Layer {
   if (verbosity === 0) return (next) => next;
@@ -20,7 +21,7 @@ export function logLayer({ clock, log, verbosity }: LogOptions): Layer {
     async function send(request) {
       const start = clock.now();
       const subject = `${request.method} ${redactUrl(request.url)}`;
-      // Said when it is over, all of it together: between the lines of other requests nobody could tell whose headers they are.
+      // All lines of a request are logged together: lines of other requests would mix with its headers.
       const say = (
         outcome: string,
         headers: Iterable<readonly [name: string, value: string]> = [],

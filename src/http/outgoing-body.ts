@@ -1,14 +1,14 @@
 import type { StreamBody } from './message.ts';
 
-/** What a request body tells the exchange it belongs to. */
+/** Called by a request body on its exchange. */
 export interface OutgoingHooks {
-  /** It is the peer's turn: a piece is on its way. */
+  /** A piece is on its way; the peer's turn. */
   given(): void;
-  /** The kernel has taken the last piece; it is the source's turn. */
+  /** The kernel has taken the last piece; the source's turn. */
   flushed(): void;
   /** The kernel has taken every byte. */
   sent(): void;
-  /** The source failed, or is not as long as it was said to be. */
+  /** The source failed, or has another length than announced. */
   failed(error: unknown): void;
 }
 
@@ -17,23 +17,24 @@ type Step = IteratorResult<Uint8Array, undefined>;
 const DONE: Step = { done: true, value: undefined };
 
 /**
- * Bytes given to a socket at once. A chunk of the source may be megabytes; on a slow line the idle timer must see that its pieces leave.
+ * Bytes given to a socket at a time. A chunk of the source may be megabytes; on a slow line the idle
+ * timer must see its pieces leave.
  */
 const PIECE_BYTES = 256 * 1024;
 
 /**
  * A streamed request body, as undici iterates it.
  *
- * The next chunk of the source is asked for only when the socket has flushed the last one: undici asks then, because its sockets
- * have a high-water mark of 1. undici forgets an iterator that waits for its source when a request is aborted or answered
- * early; `leave()` is what closes the source then.
+ * The next chunk of the source is requested only after the socket has flushed the last one, because
+ * sockets have a high-water mark of 1. undici forgets an iterator that waits for its source when a
+ * request is aborted, or the response comes early; `leave()` closes the source then.
  */
 export class OutgoingBody
   implements AsyncIterable<Uint8Array>, AsyncIterator<Uint8Array, undefined>
 {
   readonly #body: StreamBody;
   readonly #hooks: OutgoingHooks;
-  /** Makes the error for a source of another length; told what was found. */
+  /** Makes the error for a source of another length. */
   readonly #sizeError: (found: string) => Error;
   #source: AsyncIterator<Uint8Array> | undefined;
   #rest: Uint8Array = new Uint8Array(0);
@@ -41,7 +42,7 @@ export class OutgoingBody
   #ended: Promise<void> | undefined;
   #isLeft = false;
   #isReleased = false;
-  /** undici, waiting for a piece. */
+  /** Resolves undici's wait for a piece. */
   #waiting: ((step: Step) => void) | undefined;
 
   constructor(body: StreamBody, hooks: OutgoingHooks, sizeError: (found: string) => Error) {
@@ -69,31 +70,34 @@ export class OutgoingBody
     return step;
   }
 
-  /** undici's loop ends early: its socket broke. */
+  /** Called when undici's loop ends early because its socket broke. */
   return(): Promise<Step> {
     this.leave();
     return Promise.resolve(DONE);
   }
 
   /**
-   * The request was answered. When every byte had been given, waits until the source has ended too: it may still say that the bytes
-   * were wrong. Else the answer came early, and the source is closed.
+   * Called on the response. After the last byte it waits for the end of the source, which may still
+   * find the bytes wrong. An early response closes the source.
    */
   async settle(): Promise<void> {
     if (this.#given === this.#body.size && !this.#isLeft) await this.#expectEnd();
     else this.leave();
   }
 
-  /** Closes the source. Does not wait for it: it may be stalled until its own signal aborts. */
+  /** Closes the source without waiting: it may be stalled until its own signal aborts. */
   leave(): void {
     if (this.#isLeft) return;
     this.#isLeft = true;
     this.#rest = new Uint8Array(0);
-    // What closing says is of no use any more: there is an answer, or an error, already.
-    this.#source?.return?.().then(ignore, ignore);
+    // The result of closing is of no use: there is a response, or an error, already.
+    this.#source?.return?.().catch(() => undefined);
   }
 
-  /** The exchange is over: lets go of undici. Earlier, undici would take the end of the body for a broken request and drop the answer. */
+  /**
+   * Called when the exchange is over: ends undici's wait. Before that, undici would take the end of
+   * the body for a broken request and drop the response.
+   */
   release(): void {
     this.#isReleased = true;
     this.#waiting?.(DONE);
@@ -108,7 +112,7 @@ export class OutgoingBody
 
   async #pull(): Promise<void> {
     try {
-      const chunk = await this.#ask();
+      const chunk = await this.#nextChunk();
       if (this.#isLeft) return;
       if (chunk === undefined) return this.#fail(this.#sizeError(`${this.#given}`));
       if (this.#given + chunk.byteLength > this.#body.size)
@@ -121,8 +125,8 @@ export class OutgoingBody
     }
   }
 
-  /** The next chunk that is not empty; undefined at the end. */
-  async #ask(): Promise<Uint8Array | undefined> {
+  /** Returns the next chunk that is not empty; undefined at the end. */
+  async #nextChunk(): Promise<Uint8Array | undefined> {
     this.#source ??= this.#body.content[Symbol.asyncIterator]();
     for (;;) {
       const step = await this.#source.next();
@@ -140,10 +144,10 @@ export class OutgoingBody
     return this.#ended;
   }
 
-  /** Never rejects: a failure goes to the exchange. */
+  /** Never rejects: the exchange receives a failure. */
   async #readEnd(): Promise<void> {
     try {
-      const chunk = await this.#ask();
+      const chunk = await this.#nextChunk();
       if (chunk !== undefined && !this.#isLeft) this.#fail(this.#sizeError('more'));
     } catch (error) {
       if (!this.#isLeft) this.#fail(error);
@@ -163,5 +167,3 @@ export class OutgoingBody
     this.#hooks.failed(error);
   }
 }
-
-function ignore(): void {}

@@ -5,17 +5,17 @@ import type { Target } from './connector.ts';
 import type { ExchangeEnd } from './exchange.ts';
 
 /**
- * The connections to one origin. There is no upper bound here, on purpose: a bound would wait, and a download that is held open
- * until its upload gets a connection would wait for ever. The scheduler's lanes bound what is asked for at once.
+ * The connections to one origin. There is no upper bound on purpose: a download that waits for its
+ * upload's connection would wait for ever. The scheduler's lanes bound the requests instead.
  */
 export class ConnectionPool {
   readonly #UndiciClient: typeof Client;
   readonly #target: Target;
   readonly #onConnected: () => void;
   readonly #all = new Set<Connection>();
-  /** The last one used is used next, so that the others may go. */
+  /** The last one used is used next, so that the others can time out. */
   readonly #idle: Connection[] = [];
-  /** Those that have served before. */
+  /** Connections that have carried an exchange. */
   readonly #used = new WeakSet<Connection>();
   #closesUnannounced = false;
 
@@ -26,10 +26,11 @@ export class ConnectionPool {
   }
 
   /**
-   * A connection for one exchange; give it back with `release()`.
+   * Returns a connection for one exchange; give it back with `release()`.
    *
-   * @param isReplayable whether the request can be sent again when the connection turns out to be closed. Once that has happened, any
-   *   other gets a connection of its own: a server that closes after each answer would take the upload that follows for ever.
+   * @param isReplayable true if the request can be sent again when the connection turns out to be
+   *   closed. After that has happened once, other requests get a new connection: on a server that
+   *   closes after each response an upload would fail every time.
    */
   acquire(isReplayable: boolean): Connection {
     if (this.#closesUnannounced && !isReplayable) return this.#open();
@@ -44,15 +45,14 @@ export class ConnectionPool {
     return this.#open();
   }
 
-  /** @param end how the exchange ended. */
   release(connection: Connection, end: ExchangeEnd): void {
-    if (end === 'unanswered' && this.#used.has(connection)) this.#closesUnannounced = true;
+    if (end === 'no-response' && this.#used.has(connection)) this.#closesUnannounced = true;
     this.#used.add(connection);
     if (end === 'done' && this.#all.has(connection)) this.#idle.push(connection);
     else this.#drop(connection);
   }
 
-  /** Closes all connections at once, those in use too. */
+  /** Closes all connections immediately, also those in use. */
   async close(): Promise<void> {
     const all = [...this.#all];
     this.#all.clear();

@@ -3,6 +3,7 @@ import { isIP, type LookupFunction, type Socket } from 'node:net';
 import { TLSSocket, type DetailedPeerCertificate } from 'node:tls';
 
 import { printable } from '../redact.ts';
+import { hostNameOf } from './address.ts';
 import { openSocket, type Target } from './connector.ts';
 import { connectError, TimeoutError } from './errors.ts';
 
@@ -10,26 +11,26 @@ export interface ProbeOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** What a server showed of itself. Its texts are its own, made printable. */
+/** The identity of a server. Its texts are its own, made printable. */
 export interface TlsFacts {
   /** `TLSv1.3`. */
   readonly protocol: string;
-  /** From the server's own certificate up. */
+  /** Names of the certificates, from the server's own up. */
   readonly chain: readonly string[];
-  /** When the server's own certificate ends. Milliseconds since 1970; undefined when it does not say. */
+  /** End of the server's own certificate, in milliseconds since 1970; undefined without one. */
   readonly expiresAt: number | undefined;
-  /** Why it would not be trusted, where nobody asked; undefined when it is. */
+  /** Why it would not be trusted, for a connection without verification; undefined when it is trusted. */
   readonly distrust: string | undefined;
 }
 
-/** More than any real chain has. */
+/** Longer than any real chain. */
 const CHAIN_LENGTH = 10;
 
 /**
- * The addresses behind the name of a URL's host.
+ * Resolves the host of a URL to its addresses.
  *
  * @throws {NetworkError} when there are none.
- * @throws {TimeoutError} when nobody knows within `timeoutMs`.
+ * @throws {TimeoutError} when no name server responds within `timeoutMs`.
  */
 export function resolveName(
   url: URL,
@@ -37,7 +38,7 @@ export function resolveName(
   timeoutMs: number,
   { signal }: ProbeOptions = {},
 ): Promise<readonly string[]> {
-  const name = url.hostname.replace(/^\[|\]$/g, '');
+  const name = hostNameOf(url);
   if (isIP(name) !== 0) return Promise.resolve([name]);
   return new Promise((resolve, reject) => {
     const settle = (end: () => void): void => {
@@ -47,16 +48,9 @@ export function resolveName(
     };
     const onAbort = (): void => settle(() => reject(signal?.reason));
     const timer = setTimeout(() => {
-      const message = `Cannot resolve "${name}": no answer within ${timeoutMs / 1000} s`;
-      settle(() =>
-        reject(
-          new TimeoutError(
-            message,
-            { host: url.host, phase: 'connect', timeoutMs },
-            { hint: 'check the network connection and the name server' },
-          ),
-        ),
-      );
+      const message = `Cannot resolve "${name}": no response within ${timeoutMs / 1000} s`;
+      const hint = 'check the network connection and the name server';
+      settle(() => reject(new TimeoutError(message, 'connect', { hint })));
     }, timeoutMs).unref();
     if (signal?.aborted === true) return onAbort();
     signal?.addEventListener('abort', onAbort, { once: true });
@@ -70,7 +64,7 @@ export function resolveName(
 }
 
 /**
- * Connects, and closes the connection again. Over https the server is looked at before.
+ * Connects, reads the server's identity over https, and closes the connection again.
  *
  * @returns undefined over plain http.
  * @throws {NetworkError | TlsError | TimeoutError | ProxyError} as the transport does.
@@ -113,7 +107,7 @@ function factsOf(socket: TLSSocket): TlsFacts {
     protocol: socket.getProtocol() ?? 'TLS',
     chain: chainOf(certificate),
     expiresAt: Number.isNaN(expiresAt) ? undefined : expiresAt,
-    // Without verification it is set to the name of the fault: DEPTH_ZERO_SELF_SIGNED_CERT.
+    // Without verification it holds the name of the fault: DEPTH_ZERO_SELF_SIGNED_CERT.
     distrust:
       socket.authorized || !authorizationError
         ? undefined
@@ -121,7 +115,10 @@ function factsOf(socket: TLSSocket): TlsFacts {
   };
 }
 
-/** The root names itself as its issuer. An issuer that the server does not show, and that this machine does not have, is the gap to be closed. */
+/**
+ * Names the certificates of a chain. The root is its own issuer; an issuer that neither the server nor
+ * this machine has is marked, because it is the gap to be closed.
+ */
 function chainOf(certificate: DetailedPeerCertificate): readonly string[] {
   const names: string[] = [];
   const seen = new Set<string>();
@@ -143,7 +140,7 @@ function chainOf(certificate: DetailedPeerCertificate): readonly string[] {
     : [...names, `${nameOf(last.issuer)} (unknown here)`];
 }
 
-/** The types say that both are always there; of an empty certificate they are not. */
+/** Node's types promise both parties, but an empty certificate has none. */
 function nameOf(party: Partial<DetailedPeerCertificate['subject']> | undefined): string {
   const named: unknown = party?.CN ?? party?.O ?? party?.OU;
   return printable(

@@ -1,49 +1,44 @@
-import { BlockList, isIP } from 'node:net';
+import { isIP } from 'node:net';
 
-import { RegiError } from '../errors.ts';
+import { InvalidConfigError } from '../errors.ts';
+import { hostNameOf, isLoopback, Networks, portOf } from './address.ts';
 
-/** A proxy that connections go through. */
+/** A proxy for connections. */
 export interface ProxyServer {
-  /** Scheme, host and port; nothing secret is in it. */
+  /** Scheme, host and port; nothing secret. */
   readonly url: URL;
-  /** Value of `Proxy-Authorization`; undefined when the proxy wants none. */
+  /** Value of `Proxy-Authorization`; undefined for a proxy without login. */
   readonly authorization: string | undefined;
 }
 
-/** The proxy on the way to an origin; undefined when there is none. */
+/** Returns the proxy for an origin; undefined for a direct connection. */
 export type ProxyChooser = (origin: URL) => ProxyServer | undefined;
 
-/** A proxy variable that names no proxy that regi can use. Its value is never quoted: it may hold a password. */
-export class InvalidProxyError extends RegiError {
-  constructor(variable: string, problem: string) {
-    super('INVALID_CONFIG', `Cannot use the proxy in ${variable}: ${problem}`, {
-      hint: `write it as ${variable}=http://proxy.example:3128, or unset ${variable}`,
-    });
-  }
+/** A proxy variable that regi cannot use. Its value is never quoted, because it may hold a password. */
+function invalidProxy(variable: string, problem: string): InvalidConfigError {
+  return new InvalidConfigError(`Cannot use the proxy in ${variable}: ${problem}`, {
+    hint: `write it as ${variable}=http://proxy.example:3128, or unset ${variable}`,
+  });
 }
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
 /**
- * Reads `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY` as Go programs do, upper case before lower case. Loopback never goes through a
- * proxy, and there is no `ALL_PROXY`. A program that serves CGI gets `HTTP_PROXY` from its client's `Proxy` header: it is not believed.
+ * Reads `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY` as Go programs do, upper case before lower case.
+ * Loopback never goes through a proxy, and there is no `ALL_PROXY`. Under CGI, `HTTP_PROXY` comes from
+ * the client's `Proxy` header and is ignored.
  *
- * @returns a function that throws {InvalidProxyError} where the variable that it needs names no usable proxy: to go around a proxy
- * without being asked is not an answer.
+ * @returns a function that throws {InvalidConfigError} where its variable is unusable: bypassing a
+ *   proxy unasked is not an option.
  * @see https://pkg.go.dev/golang.org/x/net/http/httpproxy#Config
  */
 export function createProxyChooser(env: Environment): ProxyChooser {
   const exceptions = new ProxyExceptions(valueOf(env, 'NO_PROXY')?.value ?? '');
   const isCgi = (env['REQUEST_METHOD'] ?? '') !== '';
   return (origin) => {
-    const found =
-      origin.protocol === 'https:'
-        ? valueOf(env, 'HTTPS_PROXY')
-        : isCgi
-          ? undefined
-          : valueOf(env, 'HTTP_PROXY');
-    if (found === undefined || exceptions.covers(origin)) return undefined;
-    return parseProxy(found);
+    const isTls = origin.protocol === 'https:';
+    const found = isTls || !isCgi ? valueOf(env, isTls ? 'HTTPS_PROXY' : 'HTTP_PROXY') : undefined;
+    return found === undefined || exceptions.covers(origin) ? undefined : parseProxy(found);
   };
 }
 
@@ -60,14 +55,10 @@ function valueOf(env: Environment, upper: string): Variable | undefined {
 function parseProxy({ name, value }: Variable): ProxyServer {
   const text = value.includes('://') ? value : `http://${value}`;
   if (/^socks/i.test(text))
-    throw new InvalidProxyError(
-      name,
-      'socks is not supported; expected a proxy over http or https',
-    );
+    throw invalidProxy(name, 'socks is not supported; expected a proxy over http or https');
   const url = URL.canParse(text) ? new URL(text) : undefined;
-  if (url === undefined || !['http:', 'https:'].includes(url.protocol) || url.hostname === '') {
-    throw new InvalidProxyError(name, 'expected http://HOST:PORT, https://HOST:PORT or HOST:PORT');
-  }
+  if (url === undefined || !['http:', 'https:'].includes(url.protocol) || url.hostname === '')
+    throw invalidProxy(name, 'expected http://HOST:PORT, https://HOST:PORT or HOST:PORT');
   return { url: new URL(url.origin), authorization: authorizationOf(url, name) };
 }
 
@@ -77,27 +68,26 @@ function authorizationOf({ username, password }: URL, variable: string): string 
     const pair = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`;
     return `Basic ${Buffer.from(pair, 'utf8').toString('base64')}`;
   } catch {
-    throw new InvalidProxyError(variable, 'expected user and password to be percent-encoded');
+    throw invalidProxy(variable, 'expected user and password to be percent-encoded');
   }
 }
 
 interface HostException {
-  /** With the dot that stands before it. */
+  /** With its leading dot. */
   readonly suffix: string;
   readonly includesItself: boolean;
-  readonly port: string | undefined;
+  readonly port: number | undefined;
 }
 
 interface AddressException {
-  readonly addresses: BlockList;
-  readonly port: string | undefined;
+  readonly addresses: Networks;
+  readonly port: number | undefined;
 }
 
-const LOOPBACK = new BlockList();
-LOOPBACK.addSubnet('127.0.0.0', 8, 'ipv4');
-LOOPBACK.addAddress('::1', 'ipv6');
-
-/** What `NO_PROXY` lists: `*`, addresses, networks, and domains with or without their subdomains; each but a network may have a port. */
+/**
+ * The list in `NO_PROXY`: `*`, addresses, networks, and domains with or without their subdomains. Each
+ * but a network may have a port.
+ */
 class ProxyExceptions {
   readonly #hosts: HostException[] = [];
   readonly #addresses: AddressException[] = [];
@@ -107,58 +97,41 @@ class ProxyExceptions {
     for (const entry of list.split(',')) this.#add(entry.trim().toLowerCase());
   }
 
-  covers({ hostname, protocol, port }: URL): boolean {
-    // `localhost.` is localhost, and BlockList knows [::ffff:127.0.0.1] for 127.0.0.1: else a request leaves by a proxy that the list keeps it from.
-    const host = hostname.replace(/^\[|\]$/g, '').replace(/\.$/, '');
-    const asked = port === '' ? (protocol === 'https:' ? '443' : '80') : port;
-    const isAt = (rule: { readonly port: string | undefined }): boolean =>
-      rule.port === undefined || rule.port === asked;
-    const version = isIP(host);
-    if (host === 'localhost' || this.#isAll) return true;
-    if (version === 0) {
-      return this.#hosts.some(
-        (rule) =>
-          isAt(rule) &&
-          (host.endsWith(rule.suffix) || (rule.includesItself && host === rule.suffix.slice(1))),
-      );
-    }
-    const family = version === 4 ? 'ipv4' : 'ipv6';
-    return (
-      LOOPBACK.check(host, family) ||
-      this.#addresses.some((rule) => isAt(rule) && rule.addresses.check(host, family))
+  covers(origin: URL): boolean {
+    // `localhost.` is localhost. A miss here would send a request through a proxy that the list forbids.
+    const host = hostNameOf(origin).replace(/\.$/, '');
+    const port = portOf(origin);
+    if (this.#isAll || isLoopback(host)) return true;
+    const isAt = (rule: { readonly port: number | undefined }): boolean =>
+      rule.port === undefined || rule.port === port;
+    if (isIP(host) !== 0)
+      return this.#addresses.some((rule) => isAt(rule) && rule.addresses.has(host));
+    return this.#hosts.some(
+      (rule) =>
+        isAt(rule) &&
+        (host.endsWith(rule.suffix) || (rule.includesItself && host === rule.suffix.slice(1))),
     );
   }
 
   #add(entry: string): void {
-    // Of an empty list too: Node compiles its pattern of addresses when it is first asked for one, which takes milliseconds.
+    // Also for an empty list: Node's first look for an address compiles its pattern, which takes
+    // milliseconds.
     if (entry === '') return;
     if (entry === '*') this.#isAll = true;
-    const [, network = '', bits = ''] = /^([0-9a-f.:]+)\/(\d{1,3})$/.exec(entry) ?? [];
-    const version = isIP(network);
-    if (version !== 0) {
-      if (Number(bits) <= (version === 4 ? 32 : 128))
-        this.#addNetwork(network, Number(bits), undefined);
-      return;
-    }
     const { host, port } = splitPort(entry);
-    const single = isIP(host);
-    if (single !== 0) return this.#addNetwork(host, single === 4 ? 32 : 128, port);
+    const addresses = new Networks();
+    if (addresses.add(host)) return void this.#addresses.push({ addresses, port });
     const name = host.replace(/^\*(?=\.)/, '').replace(/\.$/, '');
     if (name === '' || name === '.') return;
     const includesItself = !name.startsWith('.');
     this.#hosts.push({ suffix: includesItself ? `.${name}` : name, includesItself, port });
   }
-
-  #addNetwork(network: string, bits: number, port: string | undefined): void {
-    const addresses = new BlockList();
-    addresses.addSubnet(network, bits, isIP(network) === 4 ? 'ipv4' : 'ipv6');
-    this.#addresses.push({ addresses, port });
-  }
 }
 
-function splitPort(entry: string): { host: string; port: string | undefined } {
+function splitPort(entry: string): { host: string; port: number | undefined } {
   const [, bracketed, plain, port] = /^(?:\[([^\]]*)\]|([^:]*))(?::(\d+))?$/.exec(entry) ?? [];
   const host = bracketed ?? plain;
   // Several colons without brackets are an IPv6 address.
-  return host === undefined ? { host: entry, port: undefined } : { host, port };
+  if (host === undefined) return { host: entry, port: undefined };
+  return { host, port: port === undefined ? undefined : Number(port) };
 }

@@ -1,17 +1,17 @@
 import type { HttpHeaders } from './message.ts';
 
-/** What a registry says about its limit of pulls. */
+/** A registry's limit of pulls. */
 export interface RateLimit {
   readonly limit: number;
   readonly remaining: number;
   readonly windowSeconds: number | undefined;
-  /** Who is counted: an address or a user id. */
+  /** The address or user id that is counted. */
   readonly source: string | undefined;
 }
 
 /**
- * How long a server asks to wait, in milliseconds; undefined when it does not say, or nothing that can be understood. A date counts from
- * the answer's own `Date`, because the clocks of two machines may be hours apart.
+ * Returns the wait that a server asks for, in milliseconds; undefined without a readable one. A date
+ * counts from the response's own `Date`, because the clocks of two machines may be hours apart.
  *
  * @param now milliseconds since 1970.
  * @see https://www.rfc-editor.org/rfc/rfc9110#section-10.2.3
@@ -25,7 +25,7 @@ export function retryAfterMs(headers: HttpHeaders, now: number): number | undefi
       ? undefined
       : Math.max(0, time - (parseHttpDate(headers.get('date')?.trim() ?? '', now) ?? now));
   }
-  // Docker Hub's API: a time in seconds since 1970, and not a number of seconds.
+  // Docker Hub's API: a time in seconds since 1970, not a number of seconds.
   const until = headers.get('x-retry-after')?.trim();
   return until !== undefined && /^\d{10}$/.test(until)
     ? Math.max(0, Number(until) * 1000 - now)
@@ -33,7 +33,7 @@ export function retryAfterMs(headers: HttpHeaders, now: number): number | undefi
 }
 
 /**
- * The pull limit of an answer; undefined when it names none.
+ * Reads the pull limit of a response; undefined without one.
  *
  * @see https://docs.docker.com/docker-hub/usage/pulls/
  */
@@ -59,8 +59,8 @@ function windowOf(item: string): number | undefined {
 const MONTHS = ['jan', 'feb', 'mar', 'apr', 'may', 'jun', 'jul', 'aug', 'sep', 'oct', 'nov', 'dec'];
 
 /**
- * The three forms that RFC 9110 §5.6.7 wants accepted. Not Date.parse: it reads the last form as local time, and makes dates of
- * numbers such as "1.5".
+ * The three date forms of RFC 9110 §5.6.7. Not Date.parse: it reads the last form as local time, and
+ * numbers such as "1.5" as dates.
  */
 const DATE_FORMS = [
   /^\w{3}, (?<day>\d{2}) (?<month>\w{3}) (?<year>\d{4}) (?<hour>\d{2}):(?<minute>\d{2}):(?<second>\d{2}) GMT$/,
@@ -86,7 +86,7 @@ function parseHttpDate(text: string, now: number): number | undefined {
   return undefined;
 }
 
-/** Two digits mean the year of that ending that is at most 50 years ahead (RFC 9110 §5.6.7). */
+/** A year of two digits is at most 50 years ahead (RFC 9110 §5.6.7). */
 function fullYear(digits: string, now: number): number {
   if (digits.length === 4) return Number(digits);
   const thisYear = new Date(now).getUTCFullYear();

@@ -1,44 +1,35 @@
 import type { Clock } from '../clock.ts';
 import { Admissions } from '../concurrency/admissions.ts';
+import { Patience, type Failure, type PatienceOptions } from '../concurrency/patience.ts';
 import { discard } from './body.ts';
 import { NetworkError, TimeoutError } from './errors.ts';
 import type { HttpRequest, HttpResponse, Layer, Method, Transport } from './message.ts';
 import { rateLimit, retryAfterMs } from './retry-after.ts';
 
-/** What is done about one failed attempt. */
-export type RetryDecision =
-  | { readonly kind: 'retry'; readonly delayMs: number }
-  /** Trying again does not help, or is not safe. */
-  | { readonly kind: 'give-up' }
-  /** The server asks for more patience than anybody at a terminal has. */
-  | { readonly kind: 'too-long' };
-
 export interface RetryEvent {
   readonly method: Method;
   readonly url: URL;
-  /** 1 is the first repetition. */
+  /** 1 is the first retry. */
   readonly attempt: number;
   readonly delayMs: number;
-  /** The status, or the error, that made it necessary. */
+  /** The status or the error that caused it. */
   readonly cause: unknown;
 }
 
 export interface RetryOptions {
   readonly clock: Clock;
-  /** Repetitions, the first attempt not counted. */
+  /** Retries of a request, besides the first attempt. */
   readonly retries?: number | undefined;
-  /** A server that asks to wait longer is not waited for: its answer is the result. Milliseconds. */
-  readonly maxRetryAfterMs?: number | undefined;
   readonly onRetry?: ((event: RetryEvent) => void) | undefined;
-  /** To count together with other layers. */
+  /** Shares the counts with other layers. */
   readonly admissions?: Admissions | undefined;
+  /** True for a request whose network failure is an answer in itself: it is not retried. */
+  readonly isProbe?: ((request: HttpRequest) => boolean) | undefined;
 }
 
 export const DEFAULT_RETRIES = 5;
+/** A server that asks for a longer wait is not waited for: its response is the result. */
 export const MAX_RETRY_AFTER_MS = 60_000;
-
-const FIRST_BACKOFF_MS = 500;
-const LONGEST_BACKOFF_MS = 30_000;
 
 /**
  * Statuses that mean "not now".
@@ -47,7 +38,7 @@ const LONGEST_BACKOFF_MS = 30_000;
  */
 const RETRY_STATUSES: ReadonlySet<number> = new Set([408, 429, 499, 500, 502, 503, 504, 522]);
 
-/** Failures of the network that pass. A name that does not exist, or a server that speaks no HTTP, does not. */
+/** Temporary network failures. A name that does not exist, or a server without HTTP, is not one. */
 const PASSING_REASONS: ReadonlySet<string> = new Set([
   'EAI_AGAIN',
   'ECONNABORTED',
@@ -61,81 +52,60 @@ const PASSING_REASONS: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * Repeats requests that failed for a passing reason, after a growing wait or the one that the server asks for. Streamed bodies are
- * never repeated here: who made the stream knows from where to go on, with `backoffMs()` and `retryOfStatus()`. A 429 while other
- * requests get through is not counted among the repetitions.
+ * Retries requests after temporary failures, with a growing wait or the one that the server asks for.
+ *
+ * Streamed bodies are never retried here: the owner of the stream knows where to resume, with a
+ * `Patience` of its own. A 429 while other requests get through is not counted as a retry.
  */
 export function retryLayer(options: RetryOptions): Layer {
-  const {
-    clock,
-    retries = DEFAULT_RETRIES,
-    maxRetryAfterMs = MAX_RETRY_AFTER_MS,
-    onRetry,
-    admissions = new Admissions(),
-  } = options;
+  const { clock, retries = DEFAULT_RETRIES, onRetry, admissions = new Admissions() } = options;
   return (next) => {
-    // Where nothing ever answered, a refused connection is a wrong address; elsewhere it is a server that restarts.
-    const answered = new Set<string>();
+    // A refused connection is a restarting server where one has responded, else a wrong address.
+    const responded = new Set<string>();
     return async function send(request) {
-      const { origin } = request.url;
-      const turn = admissions.wait(origin);
-      let failures = 0;
-      for (let attempt = 0; ; attempt++) {
+      const { method, url, signal } = request;
+      const turn = admissions.wait(url.origin);
+      const patience = new Patience({ clock, retries, signal, turn });
+      for (let attempt = 1; ; attempt += 1) {
         const outcome = await tryOnce(next, request);
         if (outcome.response) {
-          answered.add(origin);
-          admissions.note(origin, outcome.response.status);
+          responded.add(url.origin);
+          admissions.note(url.origin, outcome.response.status);
         }
-        const decision = decide(request, outcome, {
-          attempt: failures,
-          clock,
-          maxRetryAfterMs,
-          answered,
-        });
-        const isNotOurTurn = retries > 0 && outcome.response?.status === 429 && turn.isMoving();
-        if (!isNotOurTurn) failures += 1;
-        if (decision.kind !== 'retry' || failures > retries) return finish(outcome);
+        const canRestart = responded.has(url.origin);
+        const failure =
+          outcome.response === undefined && options.isProbe?.(request) === true
+            ? undefined
+            : passingFailure(request, outcome, { canRestart, now: clock.now() });
+        const delayMs = failure && patience.failed(failure);
+        if (delayMs === undefined) return finish(outcome);
         if (outcome.response) await discard(outcome.response);
         const cause = outcome.response?.status ?? outcome.error;
-        onRetry?.({
-          method: request.method,
-          url: request.url,
-          attempt: attempt + 1,
-          delayMs: decision.delayMs,
-          cause,
-        });
-        await clock.sleep(decision.delayMs, request.signal);
+        onRetry?.({ method, url, attempt, delayMs, cause });
+        await patience.wait(delayMs);
       }
     };
   };
 }
 
 /**
- * How long to wait before repetition `attempt` (from 0) when the server does not say: doubling from half a second to 30 s, of which up to
- * half is chance, so that many clients do not come back together. Milliseconds.
+ * Judges a status; undefined when a retry does not help, or the server asks for too long a wait.
+ * Reads only status and headers.
  */
-export function backoffMs(attempt: number, clock: Clock): number {
-  const longest = Math.min(LONGEST_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** attempt);
-  return Math.round(longest / 2 + (clock.random() * longest) / 2);
+export function failureOfStatus(
+  { status, headers }: Pick<HttpResponse, 'status' | 'headers'>,
+  now: number,
+): Failure | undefined {
+  if (!RETRY_STATUSES.has(status)) return undefined;
+  const isRateLimit = status === 429;
+  const askedMs = retryAfterMs(headers, now);
+  if (askedMs !== undefined)
+    return askedMs > MAX_RETRY_AFTER_MS ? undefined : { askedMs, isRateLimit };
+  // Docker Hub's pull limit: it is restored after hours, and a login helps at once.
+  return isRateLimit && rateLimit(headers)?.remaining === 0 ? undefined : { isRateLimit };
 }
 
-/** Whether an answer's status is worth a repetition, and after how long. Reads only status and headers. */
-export function retryOfStatus(
-  response: Pick<HttpResponse, 'status' | 'headers'>,
-  attempt: number,
-  { clock, maxRetryAfterMs = MAX_RETRY_AFTER_MS }: RetryOptions,
-): RetryDecision {
-  if (!RETRY_STATUSES.has(response.status)) return { kind: 'give-up' };
-  const asked = retryAfterMs(response.headers, clock.now());
-  if (asked !== undefined)
-    return asked > maxRetryAfterMs ? { kind: 'too-long' } : { kind: 'retry', delayMs: asked };
-  // Docker Hub's pull limit: it comes back after hours, and a login helps at once.
-  if (response.status === 429 && rateLimit(response.headers)?.remaining === 0)
-    return { kind: 'too-long' };
-  return { kind: 'retry', delayMs: backoffMs(attempt, clock) };
-}
-
-/** Whether a failure of the network may pass. It says nothing of whether the request may be repeated. */
+/** True for a temporary network failure. Whether the request may be repeated is another question. */
 export function isPassing(error: unknown): boolean {
   if (error instanceof TimeoutError) return true;
   return (
@@ -146,13 +116,6 @@ export function isPassing(error: unknown): boolean {
 interface Outcome {
   readonly response?: HttpResponse;
   readonly error?: unknown;
-}
-
-interface Circumstances {
-  readonly attempt: number;
-  readonly clock: Clock;
-  readonly maxRetryAfterMs: number;
-  readonly answered: ReadonlySet<string>;
 }
 
 async function tryOnce(next: Transport, request: HttpRequest): Promise<Outcome> {
@@ -168,68 +131,48 @@ function finish({ response, error }: Outcome): HttpResponse {
   throw error;
 }
 
-function decide(
-  request: HttpRequest,
+/** The failure of an attempt, if the request may be sent again after it. */
+function passingFailure(
+  { method, body, signal }: HttpRequest,
   { response, error }: Outcome,
-  { attempt, clock, maxRetryAfterMs, answered }: Circumstances,
-): RetryDecision {
-  const { method, body, signal, url } = request;
-  if (signal?.aborted === true || isStream(body)) return { kind: 'give-up' };
+  { canRestart, now }: { readonly canRestart: boolean; readonly now: number },
+): Failure | undefined {
+  if (signal?.aborted === true || isStream(body)) return undefined;
   if (response !== undefined) {
     // A PATCH that failed may have been written; only a refusal proves that it was not.
-    if (method === 'PATCH' && response.status !== 429) return { kind: 'give-up' };
-    return retryOfStatus(response, attempt, { clock, maxRetryAfterMs });
+    return method === 'PATCH' && response.status !== 429
+      ? undefined
+      : failureOfStatus(response, now);
   }
-  const isRestart =
-    error instanceof NetworkError && error.reason === 'ECONNREFUSED' && answered.has(url.origin);
-  const mayRepeat = (isPassing(error) || isRestart) && isRepeatable(method, error);
-  return mayRepeat ? { kind: 'retry', delayMs: backoffMs(attempt, clock) } : { kind: 'give-up' };
+  const isRestart = canRestart && error instanceof NetworkError && error.reason === 'ECONNREFUSED';
+  return (isPassing(error) || isRestart) && isRepeatable(method, error) ? {} : undefined;
 }
 
 /**
- * Whether a request that may have been received can be sent again. POST can: a registry's POST opens an upload session, and one too many is
- * litter, not harm. After a long wait for an answer only what changes nothing is repeated: the others may still be at work.
+ * True if a request that may have been received can be sent again. POST can: it opens an upload
+ * session, and one too many is litter, not harm. After a long wait for the response only reads are
+ * repeated, because a write may still be in progress.
  */
 function isRepeatable(method: Method, error: unknown): boolean {
-  if (method === 'GET' || method === 'HEAD') return true;
-  const phase =
-    error instanceof NetworkError || error instanceof TimeoutError ? error.phase : undefined;
-  if (phase === 'connect') return true;
+  if (method === 'GET' || method === 'HEAD' || phaseOf(error) === 'connect') return true;
   return method !== 'PATCH' && !(error instanceof TimeoutError);
+}
+
+function phaseOf(error: unknown): NetworkError['phase'] | undefined {
+  return error instanceof NetworkError || error instanceof TimeoutError ? error.phase : undefined;
 }
 
 function isStream(body: HttpRequest['body']): boolean {
   return body !== undefined && !(body instanceof Uint8Array);
 }
 
-export interface AskAgainOptions {
-  readonly clock: Clock;
-  /** Repetitions, the first attempt not counted. */
-  readonly retries: number;
-  readonly signal?: AbortSignal | undefined;
-}
-
 /**
- * Sends a request and reads its whole answer; both once more when the connection breaks in the middle of the body. It is for answers that
- * are small enough for memory: there is nothing to go on from. What fails before the body, `retryLayer()` has repeated already.
+ * Sends a request and reads its whole response; repeats both when the connection breaks in the body.
+ * For responses small enough for memory, which cannot be resumed. `retryLayer()` has already retried
+ * failures before the body.
  *
- * @throws what `ask` throws.
+ * @throws the error of `read`.
  */
-export async function askAgain<T>(
-  ask: () => Promise<T>,
-  { clock, retries, signal }: AskAgainOptions,
-): Promise<T> {
-  for (let attempt = 0; ; attempt += 1) {
-    try {
-      return await ask();
-    } catch (error) {
-      signal?.throwIfAborted();
-      if (attempt >= retries || !isPassing(error) || !isOfBody(error)) throw error;
-    }
-    await clock.sleep(backoffMs(attempt, clock), signal);
-  }
-}
-
-function isOfBody(error: unknown): boolean {
-  return (error instanceof NetworkError || error instanceof TimeoutError) && error.phase === 'body';
+export function retryRead<T>(read: () => Promise<T>, options: PatienceOptions): Promise<T> {
+  return new Patience(options).run(read, (error) => isPassing(error) && phaseOf(error) === 'body');
 }

@@ -1,28 +1,28 @@
 import type { OnReadOpts, Socket } from 'node:net';
 
-/** One buffer that is used again and again, and how many still look into it. */
+/** A reusable buffer and the number of its users. */
 export interface Slab {
   readonly bytes: Uint8Array;
   uses: number;
 }
 
 export interface SlabPoolOptions {
-  /** Bytes of each. */
+  /** Bytes of a slab. */
   readonly slabBytes?: number | undefined;
-  /** Takes each buffer when its last user has let go: tests overwrite it there. */
+  /** Called with each buffer when its last user has released it: tests overwrite it then. */
   readonly onFree?: ((bytes: Uint8Array) => void) | undefined;
 }
 
-/** Bytes of a slab. One read of a socket fills at most that much; more is no faster. */
+/** Bytes of a slab. One read of a socket fills at most this; more is no faster. */
 const SLAB_BYTES = 1024 * 1024;
-/** Slabs that wait for the next use: as many as a command has large transfers, and what each of them has in hand. */
+/** Unused slabs that are kept: enough for all large transfers of a command. */
 const MOST_FREE = 32;
 
 /**
- * Buffers for what sockets read, used again when nobody looks into them any more. 64 KiB buffers that Node would allocate for each read
- * cost a third of the time of a copy to collect.
+ * Reusable buffers for socket reads. Collecting the 64 KiB buffers that Node allocates for each read
+ * costs a third of the time of a copy.
  *
- * A user that never lets go of a slab, because something went wrong, costs that slab and nothing else: it is collected as any other memory.
+ * A slab that a failed user never releases is collected like any other memory.
  */
 export class SlabPool {
   readonly #free: Slab[] = [];
@@ -35,19 +35,19 @@ export class SlabPool {
     this.#onFree = onFree;
   }
 
-  /** A slab with one user: the caller. */
+  /** Returns a slab whose one user is the caller. */
   take(): Slab {
     const slab = this.#free.pop() ?? this.#make();
     slab.uses = 1;
     return slab;
   }
 
-  /** The slab that a chunk lies in; undefined when it has memory of its own. */
+  /** Returns the slab of a chunk; undefined for other memory. */
   slabOf(chunk: Uint8Array): Slab | undefined {
     return this.#all.get(chunk.buffer);
   }
 
-  /** One user less. */
+  /** Removes one user. */
   release(slab: Slab): void {
     slab.uses -= 1;
     if (slab.uses > 0) return;
@@ -63,15 +63,15 @@ export class SlabPool {
   }
 }
 
-/** A slab with less room than this is given up: a TLS record and most reads of a fast line still fit. Bytes. */
+/** A slab with less room is replaced: a TLS record and most reads of a fast line still fit. Bytes. */
 const LEAST_ROOM = 64 * 1024;
 
 /**
- * Makes one socket read into slabs while a large body comes in, instead of into buffers that Node allocates for every read.
+ * Makes one socket read into slabs while a large body arrives, instead of into new buffers.
  *
- * A slab is in use while the next read may write to it, while undici's parser has bytes of it, and while a reader of the body does, who says so
- * with `hold()`. Heads are never parsed in slabs, because the parser keeps views of their lines until the last has come: outside of large bodies what is
- * read is copied out of a small buffer of the socket's own.
+ * A slab is in use while the next read may write to it, while undici's parser has bytes of it, and while
+ * a reader of the body holds one of its chunks. Heads are never parsed in slabs, because the parser keeps
+ * views of their lines. Outside of large bodies, reads are copied out of the socket's own small buffer.
  */
 export class SlabReader {
   /** For net.connect and tls.connect. */
@@ -80,13 +80,13 @@ export class SlabReader {
   readonly #own: Uint8Array = Buffer.allocUnsafeSlow(LEAST_ROOM);
   #socket: Socket | undefined;
   #isBulk = false;
-  /** The slab that the next read goes to. */
+  /** The slab of the next read. */
   #current: Slab | undefined;
-  /** Bytes of it that are given away. */
+  /** Bytes of the current slab that are given away. */
   #used = 0;
-  /** Of the chunks that the socket holds for the parser. */
+  /** Slabs of the chunks that the socket holds for the parser. */
   #queued: Slab[] = [];
-  /** Of the chunks that the parser took last. */
+  /** Slabs of the chunks that the parser took last. */
   #parsed: Slab[] = [];
 
   constructor(pool: SlabPool) {
@@ -97,14 +97,14 @@ export class SlabReader {
     };
   }
 
-  /** Takes the socket that was made with `onread`, before it has read anything. */
+  /** Takes the socket that was made with `onread`, before its first read. */
   attach(socket: Socket): void {
     this.#socket = socket;
     const read = socket.read.bind(socket);
     socket.read = (size?: number): unknown => {
-      // Node's own way to start reading, which takes nothing.
+      // Node's own way to start reading, which consumes nothing.
       if (size === 0) return read(0) as unknown;
-      // Whoever asks for more has done with what it got, or has put the rest back.
+      // A caller that asks for more has finished with the last chunk, or has put the rest back.
       for (const slab of this.#parsed.splice(0)) this.#pool.release(slab);
       const chunk = read(size) as unknown;
       if (socket.readableLength === 0) this.#parsed = this.#queued.splice(0);
@@ -119,7 +119,7 @@ export class SlabReader {
     };
   }
 
-  /** A large body begins: its head has been parsed. */
+  /** Called when a large body begins, after its head was parsed. */
   startBulk(): void {
     this.#isBulk = true;
   }
@@ -128,7 +128,10 @@ export class SlabReader {
     this.#isBulk = false;
   }
 
-  /** Keeps a chunk of a body from being overwritten until the function that it returns is called; undefined where nobody would. */
+  /**
+   * Protects a chunk of a body from being overwritten until the returned function is called; undefined
+   * for a chunk that is never overwritten.
+   */
   hold(chunk: Uint8Array): (() => void) | undefined {
     const slab = this.#pool.slabOf(chunk);
     if (slab === undefined) return undefined;
@@ -152,11 +155,11 @@ export class SlabReader {
     return this.#current.bytes.subarray(this.#used);
   }
 
-  /** False stops reading until the socket's reader has caught up. */
+  /** Returns false to stop reading until the socket's reader has caught up. */
   #take(size: number, bytes: Uint8Array): boolean {
     const socket = this.#socket;
     if (socket === undefined) throw new Error('A socket read before its reader was attached');
-    // A read that was begun for a body may bring the next answer's head.
+    // A read that began in a body may bring the head of the next response.
     const slab = this.#isBulk ? this.#pool.slabOf(bytes) : undefined;
     if (slab === undefined) return socket.push(Buffer.from(bytes.subarray(0, size)));
     this.#used += size;

@@ -1,10 +1,10 @@
 import { printable } from '../redact.ts';
 
-/** What a failure of TLS means to a person, and what to type. */
+/** A failure of TLS in words, and what to do about it. */
 export interface TlsExplanation {
   readonly text: string;
   readonly hint: string;
-  /** The server answered in plain http. */
+  /** True if the server responded in plain http. */
   readonly plainHttp: boolean;
 }
 
@@ -13,7 +13,7 @@ const UNKNOWN_AUTHORITY =
 
 const CERTIFICATE_REASONS: Readonly<Record<string, string>> = {
   CERT_HAS_EXPIRED: 'its certificate has expired',
-  CERT_NOT_YET_VALID: 'its certificate is not valid yet; is the clock of this machine right',
+  CERT_NOT_YET_VALID: 'its certificate is not valid yet; check the clock of this machine',
   CERT_REVOKED: 'its certificate was revoked',
   DEPTH_ZERO_SELF_SIGNED_CERT: 'its certificate is signed by itself',
   ERR_TLS_CERT_ALTNAME_INVALID: 'its certificate is for another name',
@@ -24,7 +24,7 @@ const CERTIFICATE_REASONS: Readonly<Record<string, string>> = {
   UNABLE_TO_VERIFY_LEAF_SIGNATURE: UNKNOWN_AUTHORITY,
 };
 
-/** Certificates that an authority more does not make good. */
+/** Faults that another authority does not mend. */
 const BEYOND_AUTHORITIES: ReadonlySet<string> = new Set([
   'CERT_HAS_EXPIRED',
   'CERT_NOT_YET_VALID',
@@ -33,18 +33,18 @@ const BEYOND_AUTHORITIES: ReadonlySet<string> = new Set([
   'HOSTNAME_MISMATCH',
 ]);
 
-/** Names of OpenSSL's verification results that are in no other family. */
+/** Further names of OpenSSL's and Node's TLS failures. */
 const OTHER_TLS_REASON =
   /^(ERR_SSL_|ERR_TLS_|ERR_OSSL_|CERT_|CRL_|UNABLE_TO_|INVALID_CA$|INVALID_PURPOSE$|PATH_LENGTH_EXCEEDED$|EPROTO$)/;
 
-/** Alerts by which a server says that it wants another client certificate, or one at all. */
+/** Alerts of a server that wants a client certificate, or another one. */
 const WANTS_CERTIFICATE = /ALERT_(CERTIFICATE_REQUIRED|BAD_CERTIFICATE|NO_CERTIFICATE)$/;
 const REFUSES_CERTIFICATE =
   /ALERT_(UNKNOWN_CA|CERTIFICATE_UNKNOWN|CERTIFICATE_EXPIRED|CERTIFICATE_REVOKED|UNSUPPORTED_CERTIFICATE|ACCESS_DENIED)$/;
 const OLD_PROTOCOL =
   /(UNSUPPORTED_PROTOCOL|ALERT_PROTOCOL_VERSION|VERSION_TOO_LOW|NO_PROTOCOLS_AVAILABLE)$/;
 
-/** Whether an error with this code and message is one of TLS. */
+/** True if an error with this code and message is a TLS failure. */
 export function isTlsFailure(reason: string, message: string): boolean {
   if (reason === 'EPROTO') return /ssl|tls/i.test(message);
   return Object.hasOwn(CERTIFICATE_REASONS, reason) || OTHER_TLS_REASON.test(reason);
@@ -53,18 +53,18 @@ export function isTlsFailure(reason: string, message: string): boolean {
 /**
  * Explains a failure of TLS.
  *
- * @param host with its port, as a flag takes it.
- * @param reason OpenSSL's or Node's name of it.
+ * @param host with its port, as flags take it.
+ * @param reason OpenSSL's or Node's name of the failure.
  */
 export function explainTls(host: string, reason: string, cause: unknown): TlsExplanation {
   const message = cause instanceof Error ? cause.message : '';
-  // What Go calls "server gave HTTP response to HTTPS client".
+  // Go says "server gave HTTP response to HTTPS client".
   if (
     /wrong version number|packet length too long/i.test(message) ||
     reason === 'ERR_SSL_WRONG_VERSION_NUMBER'
   ) {
     return {
-      text: `Cannot connect to "${host}": it does not speak TLS on that port, but perhaps plain http`,
+      text: `Cannot connect to "${host}": it does not speak TLS on that port, perhaps plain http`,
       hint: `if you trust the network between: --plain-http ${host}`,
       plainHttp: true,
     };
@@ -81,7 +81,7 @@ function explainTrust(
   if (certificate !== undefined) {
     const blindly = `to trust it blindly: --tls-skip-verify ${host}`;
     const hint = BEYOND_AUTHORITIES.has(reason)
-      ? `ask who runs the server for a new certificate; ${blindly}`
+      ? `ask the operator of the server for a new certificate; ${blindly}`
       : `name its authority with --ca-file FILE; ${blindly}`;
     return { text: `Cannot trust "${host}": ${certificate}${namesIn(cause)}`, hint };
   }
@@ -95,13 +95,13 @@ function explainTrust(
   if (REFUSES_CERTIFICATE.test(reason)) {
     return {
       text: `Cannot connect to "${host}": it refuses our client certificate (${reason})`,
-      hint: `look at the certificate and key in ${place}`,
+      hint: `check the certificate and key in ${place}`,
     };
   }
   if (OLD_PROTOCOL.test(reason)) {
     return {
-      text: `Cannot connect to "${host}": it speaks no TLS of version 1.2 or later`,
-      hint: 'ask who runs the server to update it',
+      text: `Cannot connect to "${host}": it does not speak TLS 1.2 or later`,
+      hint: 'ask the operator of the server to update it',
     };
   }
   if (reason.endsWith('ALERT_HANDSHAKE_FAILURE')) {
@@ -112,11 +112,11 @@ function explainTrust(
   }
   return {
     text: `Cannot trust "${host}": TLS failed (${reason})`,
-    hint: 'ask who runs the server',
+    hint: 'contact the operator of the server',
   };
 }
 
-/** ` (it is for "a.example", "b.example")` of a certificate for other names. */
+/** Formats the names of a certificate: ` (it is for "a.example", "b.example")`. */
 function namesIn(cause: unknown): string {
   if (!(cause instanceof Error) || !('cert' in cause)) return '';
   const { cert } = cause;

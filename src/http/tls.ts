@@ -3,15 +3,18 @@ import { createSecureContext, rootCertificates, type SecureContext } from 'node:
 import { RegiError } from '../errors.ts';
 import { printable } from '../redact.ts';
 
-/** How servers of one origin prove who they are, and what proves who we are. PEM texts. */
+/** How servers of one origin are verified, and our own client certificates. PEM texts. */
 export interface TlsSettings {
-  /** Authorities that this machine trusts; those that Node was built with when absent. */
+  /** Authorities of this machine; Node's own when absent. */
   readonly system?: readonly string[] | undefined;
-  /** Authorities trusted besides. */
+  /** Further authorities. */
   readonly ca?: string | readonly string[] | undefined;
-  /** False trusts anybody. */
+  /** False accepts any certificate. */
   readonly rejectUnauthorized?: boolean | undefined;
-  /** Client certificates, each with the key at the same place of `key`. Of one kind of key (RSA, EC) the last is shown. */
+  /**
+   * Client certificates, each with the key at the same index of `key`. Among those of one key type (RSA,
+   * EC) the last is used.
+   */
   readonly cert?: string | readonly string[] | undefined;
   readonly key?: string | readonly string[] | undefined;
 }
@@ -22,20 +25,22 @@ function unusableCertificatesError(host: string, cause: unknown): RegiError {
     'INVALID_CONFIG',
     `Cannot use the certificates for "${host}": ${printable(cause instanceof Error ? cause.message : 'unknown reason', 200)}`,
     {
-      hint: `look at --ca-file, and at the certificates and keys for ${host} in certs.d`,
+      hint: `check --ca-file, and the certificates and keys for ${host} in certs.d`,
       cause,
     },
   );
 }
 
-/** By what is trusted: parsing all authorities of a system takes milliseconds. */
+/** Contexts by their authorities: parsing all authorities of a system takes milliseconds. */
 const PLAIN_CONTEXTS = new WeakMap<readonly string[], SecureContext>();
 
 /**
- * Makes what TLS connections of one origin share. TLS 1.2 is the least, whatever Node was told.
+ * Makes the context that TLS connections of one origin share. It requires TLS 1.2, whatever Node's
+ * settings are.
  *
  * @param host for messages.
- * @throws {UnusableCertificatesError} when a text is no PEM, or a key is not that of its certificate.
+ * @throws {RegiError} with code INVALID_CONFIG when a text is no PEM, or a key does not belong to its
+ *   certificate.
  */
 export function secureContextOf(
   { system = rootCertificates, ca, cert, key }: TlsSettings,

@@ -3,7 +3,7 @@ import type { SecureContext } from 'node:tls';
 
 import type { Target } from './connector.ts';
 import { exchange } from './exchange.ts';
-import type { HttpRequest, HttpResponse, Transport } from './message.ts';
+import type { HttpRequest, HttpResponse, Reach, Transport } from './message.ts';
 import { ConnectionPool } from './pool.ts';
 import type { ProxyChooser, ProxyServer } from './proxy.ts';
 import { SlabPool } from './slabs.ts';
@@ -11,57 +11,60 @@ import { secureContextOf, type TlsSettings } from './tls.ts';
 
 export interface TransportOptions {
   readonly userAgent: string;
-  /** Asked once for every https origin, and for an https proxy; verified with the authorities that Node knows when absent. */
+  /** Called once for every https origin and https proxy; Node's own authorities apply when absent. */
   readonly tls?: ((origin: URL) => TlsSettings | Promise<TlsSettings>) | undefined;
-  /** What stands between; nothing when absent. */
+  /** Chooses a proxy; connections are direct when absent. */
   readonly proxy?: ProxyChooser | undefined;
   /** Name resolution; the system's when absent. */
   readonly lookup?: LookupFunction | undefined;
-  /** For name, TCP and TLS together; 10 s, or less where a peer may do nothing for less. Milliseconds. */
+  /** For name, TCP and TLS together; 10 s or the idle timeout when absent, if that is shorter. Milliseconds. */
   readonly connectTimeoutMs?: number | undefined;
-  /** How long a peer may do nothing, or next to nothing; 60 s when absent. Milliseconds. */
+  /** Longest time without progress of a peer; 60 s when absent. Milliseconds. */
   readonly idleTimeoutMs?: number | undefined;
-  /** How long PUT and PATCH may take to be answered once they are sent; 15 minutes when absent, because storage commits are slow. Milliseconds. */
-  readonly answerTimeoutMs?: number | undefined;
-  /** To count together with other transports. */
+  /**
+   * Longest time from the end of a PUT or PATCH to its response; 15 minutes when absent, because storage
+   * commits are slow. Milliseconds.
+   */
+  readonly responseTimeoutMs?: number | undefined;
+  /** Shares the counts with other transports. */
   readonly counters?: TransportCounters | undefined;
-  /** Buffers for what is read, to watch over them. */
+  /** Buffers for reads; tests pass their own. */
   readonly slabs?: SlabPool | undefined;
 }
 
 /** The bottom of every stack of layers. */
 export interface HttpTransport {
   /**
-   * Sends one request. Follows no redirect, retries nothing, decodes nothing. A streamed body is opened when the connection is
-   * there, and closed on every exit; what it throws is thrown as it is.
+   * Sends one request. Follows no redirect, retries nothing, decodes nothing. A streamed body is opened
+   * once the connection is open, and closed on every exit; its errors are passed on unchanged.
    *
    * @throws {NetworkError} when the connection breaks, or the server does not speak HTTP.
    * @throws {ProxyError} when the proxy on the way does not let us through.
-   * @throws {UnusableCertificatesError} when `tls` gave some.
    * @throws {TlsError} when the server cannot be trusted, or speaks no TLS.
-   * @throws {TimeoutError} when it takes too long to connect, to take bytes, or to answer.
-   * @throws {UnsafeAddressError} when `reach` forbids the address. Nothing is sent there.
-   * @throws {BodySizeError} when a streamed body is shorter or longer than its size.
+   * @throws {TimeoutError} when connecting, sending or the response takes too long.
+   * @throws {RegiError} with code UNSAFE_REALM when `reach` forbids the address (nothing is sent there),
+   *   CONTENT_MISMATCH when a streamed body is shorter or longer than its size, INVALID_CONFIG when
+   *   `tls` returned unusable certificates.
    */
   readonly send: Transport;
   readonly counters: TransportCounters;
   /**
-   * How connections to an origin are made, for whoever looks at the connection itself.
+   * Returns how connections to an origin are opened, for probes of the connection itself.
    *
-   * @throws {UnusableCertificatesError} when `tls` gave some.
+   * @throws {RegiError} with code INVALID_CONFIG when `tls` returned unusable certificates.
    */
   targetOf(url: URL): Promise<Target>;
-  /** Closes all connections at once. Requests that still run fail. */
+  /** Closes all connections immediately. Requests in progress fail. */
   close(): Promise<void>;
 }
 
 const CONNECT_TIMEOUT_MS = 10_000;
 const IDLE_TIMEOUT_MS = 60_000;
-const ANSWER_TIMEOUT_MS = 15 * 60_000;
+const RESPONSE_TIMEOUT_MS = 15 * 60_000;
 
 /** Makes a transport over undici. It keeps connections open between requests: `close()` it. */
 export function createTransport(options: TransportOptions): HttpTransport {
-  const { idleTimeoutMs = IDLE_TIMEOUT_MS, answerTimeoutMs = ANSWER_TIMEOUT_MS } = options;
+  const { idleTimeoutMs = IDLE_TIMEOUT_MS, responseTimeoutMs = RESPONSE_TIMEOUT_MS } = options;
   const { connectTimeoutMs = Math.min(CONNECT_TIMEOUT_MS, idleTimeoutMs) } = options;
   const { counters = new TransportCounters(), slabs = new SlabPool() } = options;
   const pools = new Map<string, Promise<ConnectionPool>>();
@@ -87,15 +90,15 @@ export function createTransport(options: TransportOptions): HttpTransport {
     counters.add(url.origin, 'requests');
     return exchange(connection, request, {
       idleTimeoutMs,
-      answerTimeoutMs:
-        request.answerTimeoutMs ??
-        (method === 'PUT' || method === 'PATCH' ? answerTimeoutMs : idleTimeoutMs),
+      responseTimeoutMs:
+        request.responseTimeoutMs ??
+        (method === 'PUT' || method === 'PATCH' ? responseTimeoutMs : idleTimeoutMs),
       userAgent: options.userAgent,
       onOver: (end) => pool.release(connection, end),
     });
   }
 
-  async function targetOf(url: URL, reach: 'any' | 'public' = 'any'): Promise<Target> {
+  async function targetOf(url: URL, reach: Reach = 'any'): Promise<Target> {
     const origin = new URL(url.origin);
     const settings = await settingsOf(origin);
     const proxy = options.proxy?.(origin);
@@ -140,13 +143,16 @@ function emplace<Key, Value>(map: Map<Key, Value>, key: Key, make: () => Value):
   return made;
 }
 
-/** What went to one origin. */
+/** Requests and connections to one origin. */
 export interface OriginCounts {
   readonly requests: number;
   readonly connections: number;
 }
 
-/** Counts requests and connections per origin (`https://registry.example:5000`): round trips are the cost that users feel. */
+/**
+ * Counts requests and connections by origin (`https://registry.example:5000`): users feel the cost of
+ * round trips.
+ */
 class TransportCounters {
   readonly #counts = new Map<string, { requests: number; connections: number }>();
 

@@ -1,34 +1,34 @@
 import { withoutFirst } from '../bytes.ts';
+import { Patience, type PatienceOptions } from '../concurrency/patience.ts';
+import { RegiError, type ErrorCode } from '../errors.ts';
+import { isPrivateAddress } from '../http/address.ts';
 import { discard } from '../http/body.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Bytes } from '../store.ts';
-import { statedSize } from './answer-headers.ts';
-import type { RegistryResponse } from './connection.ts';
+import type { Connection, RegistryResponse } from './connection.ts';
 import { invalidResponse, isWebPage, responseError } from './errors.ts';
+import { statedSize } from './response-headers.ts';
 
-/** What asks for the bytes from `position` on; nothing for the whole, because a range of all confuses some caches. */
+/** Headers for the bytes from `position` on; none for the whole, because `bytes=0-` confuses some caches. */
 export function rangeFrom(position: number): Readonly<Record<string, string>> | undefined {
   return position > 0 ? { range: `bytes=${position}-` } : undefined;
 }
 
-/**
- * Whether a server answers a range with something that cannot be gone on with: some caches refuse ranges, or send the wrong one, of what they
- * give as a whole.
- */
+/** True if a range cannot be resumed with: some caches refuse ranges, or send a wrong one. */
 export function isRangeUnusable(
   response: RegistryResponse,
   target: Descriptor,
   position: number,
 ): boolean {
-  return (
-    response.status === 416 || (response.status === 206 && !isRange(response, target, position))
-  );
+  const { status } = response;
+  return status === 416 || (status === 206 && !isRange(response, target, position));
 }
 
 /**
- * The bytes of an answer from `position` on, whether the server honoured the range or sent all. Not verified.
+ * Returns the bytes of a response from `position` on, whether the server honoured the range or sent the
+ * whole. Not verified.
  *
- * @throws {InvalidResponseError} when it sent something else.
+ * @throws {RegistryResponseError} with code INVALID_RESPONSE when it sent something else.
  */
 export async function bodyFrom(
   action: string,
@@ -42,15 +42,12 @@ export async function bodyFrom(
     await discard(response);
     throw invalidResponse(action, response, 'expected a blob');
   }
-  // The server ignored the range and sends all of it again.
+  // The server ignored the range and sends the whole again.
   if (response.status === 200) return withoutFirst(response.body, position);
   if (isRange(response, target, position)) return response.body;
   await discard(response);
-  throw invalidResponse(
-    action,
-    response,
-    `expected the range from byte ${position} of ${target.size}`,
-  );
+  const problem = `expected the range from byte ${position} of ${target.size}`;
+  throw invalidResponse(action, response, problem);
 }
 
 function isRange(response: RegistryResponse, target: Descriptor, position: number): boolean {
@@ -58,7 +55,7 @@ function isRange(response: RegistryResponse, target: Descriptor, position: numbe
   return range?.start === position && (range.total ?? target.size) === target.size;
 }
 
-/** What a 206 carries. */
+/** The bytes in a 206. */
 export interface ContentRange {
   /** First byte, from 0. */
   readonly start: number;
@@ -67,7 +64,7 @@ export interface ContentRange {
 }
 
 /**
- * Parses the `Content-Range` of a 206 answer; undefined when it is malformed.
+ * Parses the `Content-Range` of a 206; undefined when it is malformed.
  *
  * @see https://www.rfc-editor.org/rfc/rfc9110#section-14.4
  */
@@ -78,4 +75,82 @@ export function parseContentRange(text: string | undefined): ContentRange | unde
   const total = match[3] === '*' ? undefined : Number(match[3]);
   const isSound = Number.isSafeInteger(end) && start <= end && (total === undefined || end < total);
   return isSound ? { start, total } : undefined;
+}
+
+export interface Resumable extends Pick<PatienceOptions, 'clock' | 'retries' | 'signal'> {
+  /** Opens the content at a position, again after each cut. It retries failures before the first byte itself. */
+  readonly open: (position: number) => Promise<Bytes>;
+  /** Size of the whole content. Bytes. */
+  readonly size: number;
+  /** First byte wanted, from 0. */
+  readonly offset: number;
+}
+
+/** Failures of the connection, not of the content. */
+const CUTS: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['NETWORK', 'TIMEOUT', 'SERVER_FAILED']);
+
+/** Returns content that resumes after a cut at the byte where it stopped. */
+export function resuming({ open, size, offset, ...options }: Resumable): Bytes {
+  return {
+    async *[Symbol.asyncIterator]() {
+      let position = offset;
+      const patience = new Patience({ ...options, transfer: { size, offset } });
+      // No byte is left; servers would respond 416.
+      if (offset > 0 && offset >= size) return;
+      for (;;) {
+        const content = await open(position);
+        try {
+          for await (const chunk of content) {
+            position += chunk.byteLength;
+            yield chunk;
+          }
+          return;
+        } catch (error) {
+          options.signal?.throwIfAborted();
+          const isCut = error instanceof RegiError && CUTS.has(error.code) && position < size;
+          patience.reached(position);
+          if (!isCut || !(await patience.again())) throw error;
+        }
+      }
+    },
+  };
+}
+
+export interface ForeignOptions {
+  readonly action: string;
+  /** The registry's own error, thrown when no URL can be used. */
+  readonly notFound: RegiError;
+  /** Address of the registry that named the URLs. */
+  readonly registryAddress: string | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * Opens a foreign layer at the first of its URLs that has it. Anyone may have written the URLs, because
+ * they come from a manifest: they get no credentials, their challenges are not answered (CVE-2020-15157),
+ * and those from a registry at a public address may not lead into our own network.
+ */
+export async function openForeign(
+  connection: Connection,
+  target: Descriptor,
+  position: number,
+  { action, notFound, registryAddress, signal }: ForeignOptions,
+): Promise<Bytes> {
+  const isInternal = registryAddress !== undefined && isPrivateAddress(registryAddress);
+  const reach = isInternal ? 'any' : 'public';
+  let failure = notFound;
+  for (const text of target.urls ?? []) {
+    const url = URL.canParse(text) ? new URL(text) : undefined;
+    if (url?.protocol !== 'https:' && url?.protocol !== 'http:') continue;
+    try {
+      const headers = rangeFrom(position);
+      const response = await connection.sendAnonymously('GET', url, { headers, reach, signal });
+      return await bodyFrom(action, response, target, position);
+    } catch (error) {
+      signal?.throwIfAborted();
+      if (!(error instanceof RegiError)) throw error;
+      failure = error;
+    }
+  }
+  throw failure;
 }

@@ -2,11 +2,16 @@ import { discard } from '../http/body.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { Bytes, CallOptions, FetchOptions } from '../store.ts';
-import { statedSize } from './answer-headers.ts';
-import { bodyFrom, isRangeUnusable, rangeFrom, parseContentRange } from './blob-body.ts';
+import {
+  bodyFrom,
+  isRangeUnusable,
+  openForeign,
+  parseContentRange,
+  rangeFrom,
+  resuming,
+} from './blob-body.ts';
 import type { RegistryResponse } from './connection.ts';
 import { invalidResponse, isWebPage, responseError } from './errors.ts';
-import { openForeign } from './foreign-blobs.ts';
 import {
   blobPath,
   display,
@@ -14,13 +19,12 @@ import {
   sendToWrite,
   type RemoteRepository,
 } from './remote-repository.ts';
-import { resuming } from './resuming.ts';
+import { statedSize } from './response-headers.ts';
 
 /**
- * Whether a blob is there.
+ * True if a blob exists; false only on a 404.
  *
- * @returns false only on a 404.
- * @throws {InvalidResponseError} when it is there with another size than `target` says: one of the two is wrong.
+ * @throws {RegistryResponseError} with code INVALID_RESPONSE when its size differs from that of `target`.
  * @see https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#checking-if-content-exists-in-the-registry
  */
 export async function blobExists(
@@ -29,27 +33,28 @@ export async function blobExists(
   options: CallOptions = {},
 ): Promise<boolean> {
   const action = `Cannot look for ${display(repository, target.digest)}`;
-  const answer = await headOrGet(repository, target.digest, options);
-  if (answer.status === 404) {
-    await discard(answer);
+  const response = await headOrGet(repository, target.digest, options);
+  if (response.status === 404) {
+    await discard(response);
     return false;
   }
-  if (answer.status !== 200 && answer.status !== 206) throw await responseError(action, answer);
-  await discard(answer);
-  if (isWebPage(answer)) throw invalidResponse(action, answer, 'expected a blob');
-  const size = sizeOf(answer);
-  // Some servers answer HEAD with the length of the empty body.
-  if (size !== undefined && size !== target.size && !(size === 0 && answer.method === 'HEAD')) {
-    throw invalidResponse(action, answer, `expected ${target.size} bytes, found ${size}`);
-  }
+  if (response.status !== 200 && response.status !== 206)
+    throw await responseError(action, response);
+  await discard(response);
+  if (isWebPage(response)) throw invalidResponse(action, response, 'expected a blob');
+  const size = sizeOf(response);
+  // Some servers respond to HEAD with the length of the empty body.
+  if (size !== undefined && size !== target.size && !(size === 0 && response.method === 'HEAD'))
+    throw invalidResponse(action, response, `expected ${target.size} bytes, found ${size}`);
   return true;
 }
 
 /**
- * Finds a blob's size by its digest alone. Its media type is only in the manifests that use it, so it is the one for any bytes.
+ * Finds the size of a blob by its digest alone. Its media type is known only to the manifests that use it,
+ * so the result has the general one for bytes.
  *
- * @throws {NotFoundError} when it is not there.
- * @throws {InvalidResponseError} when the registry does not say its size.
+ * @throws {RegistryResponseError} with code NOT_FOUND when it does not exist, INVALID_RESPONSE when the
+ *   registry does not state its size.
  */
 export async function resolveBlob(
   repository: RemoteRepository,
@@ -57,24 +62,25 @@ export async function resolveBlob(
   options: CallOptions = {},
 ): Promise<Descriptor> {
   const action = `Cannot resolve ${display(repository, digest)}`;
-  const answer = await headOrGet(repository, digest, options);
-  if (answer.status !== 200 && answer.status !== 206) throw await responseError(action, answer);
-  await discard(answer);
-  const size = sizeOf(answer);
-  if (isWebPage(answer) || size === undefined)
-    throw invalidResponse(action, answer, 'expected the size of a blob');
+  const response = await headOrGet(repository, digest, options);
+  if (response.status !== 200 && response.status !== 206)
+    throw await responseError(action, response);
+  await discard(response);
+  const size = sizeOf(response);
+  if (isWebPage(response) || size === undefined)
+    throw invalidResponse(action, response, 'expected the size of a blob');
   return { mediaType: 'application/octet-stream', digest, size };
 }
 
 /**
- * Opens a blob. When its connection breaks, reading goes on where it stopped, with a new request to the registry: the storage
- * it redirects to has signed URLs that expire within minutes. A server that cannot do that sends all of it again, of which the start is passed
- * over. The bytes are not verified.
+ * Opens a blob. After a cut it resumes with a new request to the registry, because the signed URLs of its
+ * storage expire within minutes. A server without ranges sends the whole again, of which the known part is
+ * skipped. The bytes are not verified.
  *
  * A blob with `urls` that the registry does not have is read from those, without credentials.
  *
- * @throws {NotFoundError} while iterating, when it is nowhere.
- * @throws {InvalidResponseError} while iterating, when what the server sends begins elsewhere, range or not.
+ * @throws {RegistryResponseError} while iterating, with code NOT_FOUND when it does not exist, or
+ *   INVALID_RESPONSE when the server sends other bytes than requested.
  * @see https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#pulling-blobs
  */
 export function fetchBlob(
@@ -89,29 +95,28 @@ export function fetchBlob(
 }
 
 /**
- * Deletes a blob. Most registries keep this for their own garbage collector.
+ * Deletes a blob. Most registries leave this to their own garbage collector.
  *
- * @throws {NotFoundError} when it is not there.
- * @throws {RefusedError} where it is not supported.
+ * @throws {RegistryResponseError} with code NOT_FOUND when it does not exist, REFUSED where deleting is not
+ *   supported.
  */
 export async function deleteBlob(
   repository: RemoteRepository,
   target: Descriptor,
   { signal }: CallOptions = {},
 ): Promise<void> {
-  const response = await sendToWrite(repository, 'DELETE', blobPath(repository, target.digest), {
-    signal,
-  });
+  const path = blobPath(repository, target.digest);
+  const response = await sendToWrite(repository, 'DELETE', path, { signal });
   if (response.status < 200 || response.status > 204)
     throw await responseError(`Cannot delete ${display(repository, target.digest)}`, response);
   await discard(response);
 }
 
-/** Size of the whole blob that an answer is of, where it says it. */
-function sizeOf(answer: RegistryResponse): number | undefined {
-  return answer.status === 206
-    ? parseContentRange(answer.headers.get('content-range'))?.total
-    : statedSize(answer.headers);
+/** Reads the size of the whole blob from a response to a HEAD or a range. */
+function sizeOf({ status, headers }: RegistryResponse): number | undefined {
+  return status === 206
+    ? parseContentRange(headers.get('content-range'))?.total
+    : statedSize(headers);
 }
 
 async function openBlob(
@@ -121,38 +126,35 @@ async function openBlob(
   { signal }: CallOptions,
 ): Promise<Bytes> {
   const action = `Cannot read ${display(repository, target.digest)}`;
-  let response = await askForBlob(repository, target.digest, position, { signal });
+  let response = await getBlob(repository, target.digest, position, { signal });
   if (position > 0 && isRangeUnusable(response, target, position)) {
     await discard(response);
-    response = await askForBlob(repository, target.digest, 0, { signal });
+    response = await getBlob(repository, target.digest, 0, { signal });
   }
   if (response.status !== 404 || (target.urls ?? []).length === 0)
     return bodyFrom(action, response, target, position);
-  const notThere = await responseError(action, response);
-  return openForeign(repository.connection, target, position, {
-    action,
-    notThere,
-    registryAddress: response.remoteAddress,
-    signal,
-  });
+  const notFound = await responseError(action, response);
+  const registryAddress = response.remoteAddress;
+  const options = { action, notFound, registryAddress, signal };
+  return openForeign(repository.connection, target, position, options);
 }
 
-/** Storage refuses a URL whose signature has expired on the way, as one with a fast clock does always; the registry signs another one. */
-async function askForBlob(
+/**
+ * Sends the request twice if the storage refuses the first signed URL: it may have expired on the way, or
+ * the storage has a fast clock. The registry signs a new one.
+ */
+async function getBlob(
   repository: RemoteRepository,
   digest: Digest,
   position: number,
   { signal }: CallOptions,
 ): Promise<RegistryResponse> {
-  const ask = (): Promise<RegistryResponse> =>
-    sendToRead(repository, 'GET', blobPath(repository, digest), {
-      headers: rangeFrom(position),
-      signal,
-    });
-  const response = await ask();
+  const headers = rangeFrom(position);
+  const path = blobPath(repository, digest);
+  const response = await sendToRead(repository, 'GET', path, { headers, signal });
   if (response.isOwn || (response.status !== 401 && response.status !== 403)) return response;
   await discard(response);
-  return ask();
+  return sendToRead(repository, 'GET', path, { headers, signal });
 }
 
 async function headOrGet(
@@ -162,7 +164,7 @@ async function headOrGet(
 ): Promise<RegistryResponse> {
   const path = blobPath(repository, digest);
   const head = await sendToRead(repository, 'HEAD', path, { signal });
-  // Storage that the registry redirects to has a URL signed for GET, and refuses HEAD.
+  // Storage refuses HEAD for a URL that is signed for GET.
   const isRefusedByStorage =
     head.status >= 400 && head.status !== 404 && head.url.origin !== repository.connection.origin();
   if (!isRefusedByStorage) return head;

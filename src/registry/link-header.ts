@@ -1,7 +1,7 @@
-import { readQuotedString } from './quoted-string.ts';
+import { readQuotedString } from '../http/quoted-string.ts';
 
 export interface Link {
-  /** What stands between < and >, as sent. */
+  /** The text between < and >, as sent. */
   readonly target: string;
   /** Relation types, lower case. */
   readonly relations: readonly string[];
@@ -10,12 +10,12 @@ export interface Link {
 export type NextPage =
   | { readonly kind: 'next'; readonly url: URL }
   | { readonly kind: 'end' }
-  /** The listing cannot go on; `problem` says why. */
+  /** The listing cannot continue; `problem` says why. */
   | { readonly kind: 'broken'; readonly problem: string };
 
 const WHITESPACE = /[ \t]*/y;
 const TOKEN = /[!#$%&'*+.^_`|~0-9A-Za-z-]+/y;
-/** Lenient: servers write values unquoted that are no tokens. */
+/** Wider than a token: servers send other values without quotes. */
 const BARE_VALUE = /[^\s;,"]*/y;
 
 /**
@@ -43,26 +43,27 @@ export function parseLinkHeader(text: string): readonly Link[] | undefined {
 }
 
 /**
- * Finds the request that follows: the URL just asked with the query of the link to the next page.
+ * Finds the next page: the current URL with the query of the link to it.
  *
- * Scheme, host and path stay, because every server seen keeps the path, while broken ones lose a prefix (Artifactory), name an
- * inner host (Nexus) or plain http (behind a proxy). It also keeps credentials at their origin.
+ * Scheme, host and path stay, because every known server keeps the path. Broken ones lose a prefix
+ * (Artifactory), name an internal host (Nexus) or plain http (behind a proxy). It also keeps credentials
+ * at their origin.
  *
- * @param link the `Link` header, undefined when there was none.
+ * @param link the `Link` header, if any.
  */
-export function nextPage(asked: URL, link: string | undefined): NextPage {
+export function nextPage(current: URL, link: string | undefined): NextPage {
   const links = parseLinkHeader(link ?? '');
   if (links === undefined) return { kind: 'broken', problem: 'its Link header is malformed' };
   const next = links.find(({ relations }) => relations.includes('next'));
   if (next === undefined) return { kind: 'end' };
-  if (!URL.canParse(next.target, asked.href))
+  if (!URL.canParse(next.target, current.href))
     return { kind: 'broken', problem: 'its Link header names no URL' };
-  const { search } = new URL(next.target, asked);
+  const { search } = new URL(next.target, current);
   if (search === '')
     return { kind: 'broken', problem: 'its Link header leads back to the first page' };
-  const url = new URL(asked);
+  const url = new URL(current);
   url.search = search;
-  if (url.href === asked.href)
+  if (url.href === current.href)
     return { kind: 'broken', problem: 'its Link header leads to the same page again' };
   return { kind: 'next', url };
 }
@@ -100,7 +101,7 @@ function readValue(
   return { value: text.slice(start, end), end };
 }
 
-/** Index after what the sticky pattern matches at `start`; `start` when it matches nothing. */
+/** Returns the index after the match of a sticky pattern at `start`; `start` without a match. */
 function skip(pattern: RegExp, text: string, start: number): number {
   pattern.lastIndex = start;
   return pattern.test(text) ? pattern.lastIndex : start;

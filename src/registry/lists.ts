@@ -1,7 +1,8 @@
 import { CATALOG_SCOPE, type Scope } from '../auth/scope.ts';
 import { LimitExceededError } from '../bytes.ts';
 import { readAtMost } from '../http/body.ts';
-import { askAgain } from '../http/retry.ts';
+import { retryRead } from '../http/retry.ts';
+import { isJsonObject, tryParseJson } from '../json.ts';
 import { LIMITS } from '../limits.ts';
 import type { CallOptions } from '../store.ts';
 import type { Connection, RegistryResponse } from './connection.ts';
@@ -10,29 +11,29 @@ import { nextPage } from './link-header.ts';
 import { display, type RemoteRepository, scopesToRead } from './remote-repository.ts';
 
 export interface Listing<Item> extends CallOptions {
-  /** Of the first page, with its query. */
+  /** Path of the first page, with its query. */
   readonly path: string;
   readonly scopes: readonly Scope[];
   readonly repository?: string | undefined;
   readonly accept?: string | undefined;
   readonly redirects?: 'follow' | 'none' | undefined;
-  /** What cannot be done when it fails: `Cannot list the tags of "registry.example/app"`. */
+  /** What fails, for messages: `Cannot list the tags of "registry.example/app"`. */
   readonly action: string;
-  /** Items of one page; undefined when the body is none. */
+  /** Reads the items of a page; undefined when the body is no page. */
   readonly itemsOf: (body: unknown, response: RegistryResponse) => readonly Item[] | undefined;
-  /** The same text for the same item. */
+  /** Returns the same text for the same item. */
   readonly keyOf: (item: Item) => string;
-  /** Judges the first answer before it is read; throws what the caller knows how to handle. */
+  /** Called with the first response before it is read; may throw an error for the caller. */
   readonly checkFirst?: ((response: RegistryResponse) => void | Promise<void>) | undefined;
 }
 
 /**
- * Reads a listing page by page, as far as its reader goes. Pages are followed by their `Link` only: a server that sends all at
- * once and ignores `last` would otherwise never end.
+ * Yields a listing, page by page as needed. Pages are found by their `Link` only: a server that sends all
+ * items at once and ignores `last` would otherwise never end.
  *
- * A listing ends, with a warning, when a link is malformed, leads to a page already read, or to one that has nothing new.
+ * A listing ends, with a warning, when a link is malformed, or leads to a page without new items.
  *
- * @throws {LimitExceededError} when a page or the number of pages is beyond any honest one.
+ * @throws {LimitExceededError} when a page, or the number of pages, exceeds any honest one.
  * @see https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#listing-tags
  */
 export async function* listPages<Item>(
@@ -40,15 +41,15 @@ export async function* listPages<Item>(
   listing: Listing<Item>,
 ): AsyncGenerator<Item> {
   const { action, signal } = listing;
-  const asked = new Set<string>();
+  const seen = new Set<string>();
   let before: ReadonlySet<string> = new Set();
   let path = listing.path;
   for (let page = 0; page < LIMITS.pages; page += 1) {
-    asked.add(path);
+    seen.add(path);
     const { scopes, repository, accept, redirects } = listing;
-    const url = path;
-    const ask = async (): Promise<Page<Item>> => {
-      const response = await connection.send('GET', url, {
+    const target = path;
+    const read = async (): Promise<Page<Item>> => {
+      const response = await connection.send('GET', target, {
         scopes,
         repository,
         accept,
@@ -59,32 +60,31 @@ export async function* listPages<Item>(
       if (response.status !== 200) throw await responseError(action, response);
       return { items: await readPage(listing, response), link: response.headers.get('link') };
     };
-    const { items, link } = await askAgain(ask, {
+    const { items, link } = await retryRead(read, {
       clock: connection.clock,
       retries: connection.retries,
       signal,
     });
     const keys = new Set(items.map(listing.keyOf));
     if (keys.size > 0 && before.size > 0 && [...keys].every((key) => before.has(key)))
-      return connection.warn(`${action} further: the next page has nothing new`);
-    // Not yield*, which wraps each item of an array in two promises more.
+      return connection.warn(`${action} further: the next page has no new items`);
+    // Not yield*, which wraps each item of an array in two more promises.
     for (const item of items) yield item;
     const next = nextPage(new URL(path, 'https://registry.invalid'), link);
     if (next.kind === 'end') return;
     if (next.kind === 'broken') return connection.warn(`${action} further: ${next.problem}`);
     path = next.url.pathname + next.url.search;
-    if (asked.has(path))
-      return connection.warn(`${action} further: its pages go round in a circle`);
+    if (seen.has(path)) return connection.warn(`${action} further: its pages form a loop`);
     before = keys;
   }
   throw new LimitExceededError(`${action}: expected at most ${LIMITS.pages} pages`, {
-    hint: 'the registry pages without end; tell who runs it',
+    hint: 'the list of the registry does not end; report it to its operator',
   });
 }
 
 interface Page<Item> {
   readonly items: readonly Item[];
-  /** The header that leads to the next one. */
+  /** The `Link` header. */
   readonly link: string | undefined;
 }
 
@@ -92,31 +92,20 @@ async function readPage<Item>(
   listing: Listing<Item>,
   response: RegistryResponse,
 ): Promise<readonly Item[]> {
-  const text = new TextDecoder().decode(
-    await readAtMost(response, LIMITS.pageBytes, `a page of ${JSON.stringify(listing.path)}`),
-  );
-  const items = listing.itemsOf(parseJson(text), response);
+  const page = await readAtMost(response, LIMITS.pageBytes, `a page of "${listing.path}"`);
+  const items = listing.itemsOf(tryParseJson(page), response);
   if (items === undefined)
     throw invalidResponse(listing.action, response, 'expected a list in JSON');
   return items;
 }
 
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    if (error instanceof SyntaxError) return undefined;
-    throw error;
-  }
-}
-
-/** ECR and distribution refuse more; Quay serves 100 whatever is asked. */
+/** ECR and distribution refuse more; Quay always sends 100. */
 const PAGE_SIZE = 1000;
 
 /**
- * Yields the tags of a repository in the registry's own order, each page when it is wanted.
+ * Yields the tags of a repository in the registry's own order, page by page as needed.
  *
- * @throws {NotFoundError} when the registry has no such repository.
+ * @throws {RegistryResponseError} with code NOT_FOUND when the registry has no such repository.
  * @see https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#listing-tags
  */
 export function listTags(
@@ -136,11 +125,11 @@ export function listTags(
 }
 
 /**
- * Yields the names of a registry's repositories. It is docker's, not in the distribution-spec, and many registries lack it or
- * keep it for administrators.
+ * Yields the names of a registry's repositories. The catalog is docker's, not in the distribution-spec;
+ * many registries lack it, or reserve it for administrators.
  *
- * @throws {NotFoundError} when the registry has no catalog.
- * @throws {NotAuthorisedError} when it is not for us.
+ * @throws {RegistryResponseError} with code NOT_FOUND when the registry has no catalog.
+ * @throws {NotAuthorisedError} when access is not allowed.
  * @see https://github.com/distribution/distribution/blob/v3.0.0/docs/content/spec/api.md#listing-repositories
  */
 export function listRepositories(
@@ -150,7 +139,7 @@ export function listRepositories(
   return listPages(connection, {
     path: `/v2/_catalog?n=${PAGE_SIZE}`,
     scopes: [CATALOG_SCOPE],
-    action: `Cannot list the repositories of ${JSON.stringify(connection.name)}`,
+    action: `Cannot list the repositories of "${connection.name}"`,
     itemsOf: (body) => stringsIn(body, 'repositories'),
     keyOf: (repository) => repository,
     signal,
@@ -158,31 +147,20 @@ export function listRepositories(
 }
 
 /**
- * The texts of the list that is member `name` of a JSON object. A missing or null list is an empty one: distribution says
- * `"tags":null` of a repository that lost its last tag. Undefined when it is something else, such as errors with status 200.
+ * Reads the list of texts in member `name` of a JSON object. A missing or null list is empty:
+ * distribution sends `"tags":null` for a repository that lost its last tag. Undefined for anything else,
+ * such as errors with status 200.
  */
 export function stringsIn(body: unknown, name: string): readonly string[] | undefined {
-  const list = memberOf(body, name);
-  if (list.kind === 'none') return undefined;
-  if (list.value === undefined || list.value === null) return [];
-  return Array.isArray(list.value) && list.value.every((item) => typeof item === 'string')
-    ? list.value
-    : undefined;
+  const list = itemsIn(body, name);
+  return list?.every((item) => typeof item === 'string') === true ? list : undefined;
 }
 
-/** The items of such a list, each still to be parsed. */
+/** Reads such a list of unparsed items. */
 export function itemsIn(body: unknown, name: string): readonly unknown[] | undefined {
-  const list = memberOf(body, name);
-  if (list.kind === 'none') return undefined;
-  if (list.value === undefined || list.value === null) return [];
-  return Array.isArray(list.value) ? list.value : undefined;
-}
-
-function memberOf(
-  body: unknown,
-  name: string,
-): { readonly kind: 'some'; readonly value: unknown } | { readonly kind: 'none' } {
-  if (typeof body !== 'object' || body === null || Array.isArray(body)) return { kind: 'none' };
-  const value = (body as Readonly<Record<string, unknown>>)[name];
-  return value === undefined && 'errors' in body ? { kind: 'none' } : { kind: 'some', value };
+  if (!isJsonObject(body)) return undefined;
+  const list = body[name];
+  if (list === undefined && 'errors' in body) return undefined;
+  if (list === undefined || list === null) return [];
+  return Array.isArray(list) ? list : undefined;
 }

@@ -1,7 +1,8 @@
 import { discard, readAtMost } from '../http/body.ts';
-import { askAgain } from '../http/retry.ts';
+import { retryRead } from '../http/retry.ts';
 import { LIMITS } from '../limits.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
+import { isJsonObject, tryParseJson } from '../json.ts';
 import { algorithmOf, type Digest, digestOf, isDigest } from '../oci/digest.ts';
 import { childrenOf, parseManifest } from '../oci/manifest.ts';
 import {
@@ -11,17 +12,15 @@ import {
   MANIFEST_ACCEPT,
   MEDIA_TYPE,
 } from '../oci/media-types.ts';
+import type { Tag } from '../oci/reference.ts';
 import type { CallOptions } from '../store.ts';
-import { contradicts, statedDigest, statedSize } from './answer-headers.ts';
 import type { RegistryResponse } from './connection.ts';
 import {
   invalidResponse,
   isWebPage,
-  RefusedError,
+  RegistryResponseError,
   responseError,
   type ResponseError,
-  ServerFailedError,
-  WrongDigestError,
 } from './errors.ts';
 import {
   display,
@@ -30,60 +29,56 @@ import {
   sendToRead,
   sendToWrite,
 } from './remote-repository.ts';
+import { checkDigest, statedDigest, statedSize } from './response-headers.ts';
 
-/** A manifest with the bytes that its digest is of. */
+/** A manifest with the bytes of its digest. */
 export interface FetchedManifest {
   readonly descriptor: Descriptor;
   readonly bytes: Uint8Array;
 }
 
-/** What a registry says of a manifest that it took. */
-export interface PutManifestAnswer {
-  /** The subject, when the registry lists the manifest among its referrers by itself. */
+/** A registry's response to a pushed manifest. */
+export interface PutManifestResult {
+  /** The subject, if the registry lists the manifest among its referrers itself. */
   readonly subject: string | undefined;
-  /** Of the tags asked for in the same request, those that were given: registries that do not know the parameter ignore it. */
+  /** The requested tags that were set: registries may ignore the parameter. */
   readonly tags: readonly string[];
 }
 
 export interface PutManifestOptions extends CallOptions {
-  /** To be given in the same step, where `reference` is a digest. Checked. */
-  readonly tag?: string | undefined;
+  /** A tag to set in the same request, where `identifier` is a digest. */
+  readonly tag?: Tag | undefined;
 }
 
-/** Statuses by which servers and firewalls refuse the method, or say nothing of the reason because HEAD has no body. */
+/** Statuses of servers and firewalls that refuse HEAD, or cannot give the reason without a body. */
 const HEAD_REFUSED: ReadonlySet<number> = new Set([400, 403, 405, 406, 415, 501]);
 
 /**
- * Finds what a tag or digest names.
+ * Finds the manifest of a tag or digest.
  *
- * Asks with HEAD, which Docker Hub does not count as a pull. The headers it needs are only a SHOULD there (spec 1.1): without
+ * Uses HEAD, which Docker Hub does not count as a pull. Its headers are only a SHOULD (spec 1.1): without
  * them, or where HEAD is refused, the manifest itself is read and hashed.
  *
- * @param reference a tag or digest, checked.
- * @throws {NotFoundError} when the registry has no such reference.
- * @throws {WrongDigestError} when the registry names another digest than the one asked for.
+ * @throws {RegistryResponseError} with code NOT_FOUND when the registry has no such manifest.
+ * @throws {RegiError} with code CONTENT_MISMATCH when the registry states another digest.
  * @see https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#checking-if-content-exists-in-the-registry
  */
 export async function resolveManifest(
   repository: RemoteRepository,
-  reference: string,
+  identifier: Tag | Digest,
   options: CallOptions = {},
 ): Promise<Descriptor> {
-  const action = `Cannot resolve ${display(repository, reference)}`;
-  const head = await send(repository, 'HEAD', reference, options);
-  // A 401 is asked for its reason too: Harbor's says that there is no such project.
+  const action = `Cannot resolve ${display(repository, identifier)}`;
+  const head = await send(repository, 'HEAD', identifier, options);
+  // The GET shows the reason of a 401 too: Harbor's says that there is no such project.
   if (head.status !== 200 && head.status !== 401 && !HEAD_REFUSED.has(head.status))
     throw await responseError(action, head);
   await discard(head);
-  const described = head.status === 200 ? describeHead(action, head, reference) : undefined;
-  return described ?? (await getManifest(action, repository, reference, options)).descriptor;
+  const described = head.status === 200 ? describeHead(action, head, identifier) : undefined;
+  return described ?? (await getManifest(action, repository, identifier, options)).descriptor;
 }
 
-/**
- * Whether a manifest is there.
- *
- * @returns false only on a 404.
- */
+/** True if a manifest exists; false only on a 404. */
 export async function manifestExists(
   repository: RemoteRepository,
   digest: Digest,
@@ -109,13 +104,13 @@ export async function manifestExists(
   return get.status === 200;
 }
 
-/** Whether the registry says at once that it has no such tag or digest; false says nothing. Never read, so it is no pull. */
+/** True if a HEAD shows that the manifest does not exist; false proves nothing. Not counted as a pull. */
 export async function isManifestMissing(
   repository: RemoteRepository,
-  reference: string,
+  identifier: Tag | Digest,
   options: CallOptions = {},
 ): Promise<boolean> {
-  const head = await send(repository, 'HEAD', reference, options);
+  const head = await send(repository, 'HEAD', identifier, options);
   await discard(head);
   return head.status === 404;
 }
@@ -123,19 +118,19 @@ export async function isManifestMissing(
 /**
  * Reads a manifest by tag or digest.
  *
- * @throws {NotFoundError} when the registry has no such reference.
- * @throws {WrongDigestError} when the bytes are not those of the digest asked for, or stated.
+ * @throws {RegistryResponseError} with code NOT_FOUND when the registry has no such manifest.
+ * @throws {RegiError} with code CONTENT_MISMATCH when the bytes do not match the digest requested or stated.
  * @throws {LimitExceededError} when it is over 4 MiB.
  */
 export async function fetchManifest(
   repository: RemoteRepository,
-  reference: string,
+  identifier: Tag | Digest,
   options: CallOptions = {},
 ): Promise<FetchedManifest> {
   return getManifest(
-    `Cannot read ${display(repository, reference)}`,
+    `Cannot read ${display(repository, identifier)}`,
     repository,
-    reference,
+    identifier,
     options,
   );
 }
@@ -143,21 +138,21 @@ export async function fetchManifest(
 /**
  * Writes a manifest, byte by byte as given, under a tag or its digest.
  *
- * @throws {WrongDigestError} when the registry says that it keeps other bytes than were sent.
+ * @throws {RegiError} with code CONTENT_MISMATCH when the registry states another digest.
  * @see https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#pushing-manifests
  */
 export async function putManifest(
   repository: RemoteRepository,
-  reference: string,
+  identifier: Tag | Digest,
   manifest: FetchedManifest,
   { tag, signal }: PutManifestOptions = {},
-): Promise<PutManifestAnswer> {
+): Promise<PutManifestResult> {
   const query = tag === undefined ? '' : `?tag=${tag}`;
-  const action = `Cannot push ${display(repository, reference)}`;
+  const action = `Cannot push ${display(repository, identifier)}`;
   const response = await sendToWrite(
     repository,
     'PUT',
-    `${manifestPath(repository, reference)}${query}`,
+    `${manifestPath(repository, identifier)}${query}`,
     {
       headers: { 'content-type': manifest.descriptor.mediaType },
       body: manifest.bytes,
@@ -174,8 +169,8 @@ export async function putManifest(
 }
 
 /**
- * docker-registry answers 500 and MANIFEST_BLOB_UNKNOWN to an image with layers that are at their own URLs (those of Windows), unless it is
- * configured to take them; it will not take it later either.
+ * Explains MANIFEST_BLOB_UNKNOWN for an image with layers at URLs of their own, such as Windows images.
+ * docker-registry refuses those with status 500 unless it is configured otherwise; a retry is useless.
  */
 function foreignRefused(
   action: string,
@@ -183,64 +178,60 @@ function foreignRefused(
   { bytes, descriptor }: FetchedManifest,
 ): ResponseError {
   if (
-    !(error instanceof ServerFailedError || error instanceof RefusedError) ||
+    !(error instanceof RegistryResponseError) ||
+    (error.code !== 'SERVER_FAILED' && error.code !== 'REFUSED') ||
     !error.problems.some(({ code }) => code === 'MANIFEST_BLOB_UNKNOWN')
   )
     return error;
-  if (
-    !childrenOf(parseManifest(bytes, descriptor.mediaType)).some(({ mediaType }) =>
-      isForeignLayerType(mediaType),
-    )
-  )
-    return error;
-  return new RefusedError(
-    `${action}: "${error.host}" takes no image with layers that are elsewhere (status ${error.status})`,
+  const children = childrenOf(parseManifest(bytes, descriptor.mediaType));
+  if (!children.some(({ mediaType }) => isForeignLayerType(mediaType))) return error;
+  return new RegistryResponseError(
+    'REFUSED',
+    `${action}: "${error.host}" takes no image with layers at other URLs (status ${error.status})`,
     error,
     {
-      hint: 'whoever runs the registry can allow their URLs: validation.manifests.urls.allow in the configuration of docker-registry',
+      hint: 'the operator of the registry can allow their URLs: validation.manifests.urls.allow in the configuration of docker-registry',
       cause: error,
     },
   );
 }
 
 /**
- * Deletes a manifest with all its tags (by digest), or one tag (by tag) where the registry can do that.
+ * Deletes a manifest with all its tags (by digest), or one tag (by tag) where the registry supports that.
  *
- * @throws {NotFoundError} when it is not there.
- * @throws {RefusedError} where it is not supported or not allowed.
+ * @throws {RegistryResponseError} with code NOT_FOUND when it does not exist, REFUSED where deleting is not
+ *   supported or not allowed.
  * @see https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#deleting-manifests
  */
 export async function deleteManifest(
   repository: RemoteRepository,
-  reference: string,
+  identifier: Tag | Digest,
   { signal }: CallOptions = {},
 ): Promise<void> {
-  const response = await sendToWrite(repository, 'DELETE', manifestPath(repository, reference), {
+  const response = await sendToWrite(repository, 'DELETE', manifestPath(repository, identifier), {
     signal,
   });
   if (response.status < 200 || response.status > 204)
-    throw await responseError(`Cannot delete ${display(repository, reference)}`, response);
+    throw await responseError(`Cannot delete ${display(repository, identifier)}`, response);
   await discard(response);
 }
 
 async function getManifest(
   action: string,
   repository: RemoteRepository,
-  reference: string,
+  identifier: Tag | Digest,
   options: CallOptions,
 ): Promise<FetchedManifest> {
   const { clock, retries } = repository.connection;
-  const { response, bytes } = await askAgain(
-    () => readManifest(action, repository, reference, options),
+  const { response, bytes } = await retryRead(
+    () => readManifest(action, repository, identifier, options),
     { clock, retries, signal: options.signal },
   );
   const stated = statedDigest(action, response);
-  const asked = isDigest(reference) ? reference : undefined;
-  const digest = digestOf(
-    bytes,
-    asked === undefined ? stated && algorithmOf(stated) : algorithmOf(asked),
-  );
-  checkDigest(action, asked ?? digest, digest);
+  const requested = isDigest(identifier) ? identifier : undefined;
+  const named = requested ?? stated;
+  const digest = digestOf(bytes, named && algorithmOf(named));
+  checkDigest(action, requested ?? digest, digest);
   checkDigest(action, digest, stated);
   const mediaType = guessManifestType(response.headers.get('content-type'), bytes);
   if (mediaType === undefined)
@@ -251,10 +242,10 @@ async function getManifest(
 async function readManifest(
   action: string,
   repository: RemoteRepository,
-  reference: string,
+  identifier: Tag | Digest,
   options: CallOptions,
 ): Promise<{ readonly response: RegistryResponse; readonly bytes: Uint8Array }> {
-  const response = await send(repository, 'GET', reference, options);
+  const response = await send(repository, 'GET', identifier, options);
   if (response.status !== 200) throw await responseError(action, response);
   if (isWebPage(response)) {
     await discard(response);
@@ -265,59 +256,54 @@ async function readManifest(
     bytes: await readAtMost(
       response,
       LIMITS.manifestBytes,
-      `manifest ${display(repository, reference)}`,
+      `manifest ${display(repository, identifier)}`,
     ),
   };
 }
 
-/** The descriptor that the head states; undefined when it leaves something out. */
+/** Returns the descriptor that a head states; undefined when it is incomplete. */
 function describeHead(
   action: string,
   head: RegistryResponse,
-  reference: string,
+  identifier: Tag | Digest,
 ): Descriptor | undefined {
   if (isWebPage(head)) throw invalidResponse(action, head, 'expected a manifest');
   const stated = statedDigest(action, head);
-  const asked = isDigest(reference) ? reference : undefined;
-  if (asked !== undefined) checkDigest(action, asked, stated);
-  const digest = asked ?? stated;
+  const requested = isDigest(identifier) ? identifier : undefined;
+  if (requested !== undefined) checkDigest(action, requested, stated);
+  const digest = requested ?? stated;
   const mediaType = essence(head.headers.get('content-type') ?? '');
   const size = statedSize(head.headers);
-  // Some servers answer HEAD with the length of the empty body.
+  // Some servers respond to HEAD with the length of the empty body.
   if (digest === undefined || size === undefined || size === 0 || !isManifestType(mediaType))
     return undefined;
   return { mediaType, digest, size };
 }
 
-function checkDigest(action: string, expected: Digest, found: Digest | undefined): void {
-  if (found !== undefined && contradicts(expected, found))
-    throw new WrongDigestError(action, expected, found);
-}
-
 async function send(
   repository: RemoteRepository,
   method: 'GET' | 'HEAD',
-  reference: string,
+  identifier: Tag | Digest,
   { signal }: CallOptions,
 ): Promise<RegistryResponse> {
-  return sendToRead(repository, method, manifestPath(repository, reference), {
+  return sendToRead(repository, method, manifestPath(repository, identifier), {
     accept: MANIFEST_ACCEPT,
     signal,
   });
 }
 
 /**
- * Finds the media type of a manifest that was read: what the registry says when that names a manifest, else what the bytes
- * say. Old registries send schema 1 as text/plain and others all JSON as application/json. Undefined when neither says it.
+ * Finds the media type of a manifest: the registry's if it is one of a manifest, else that of the bytes.
+ * Old registries send schema 1 as text/plain, others all JSON as application/json. Undefined without any.
  */
 export function guessManifestType(
   contentType: string | undefined,
   bytes: Uint8Array,
 ): string | undefined {
-  const told = essence(contentType ?? '');
-  if (isManifestType(told)) return told;
-  const body = parseObject(bytes);
-  if (body === undefined) return undefined;
+  const stated = essence(contentType ?? '');
+  if (isManifestType(stated)) return stated;
+  const body = tryParseJson(bytes);
+  if (!isJsonObject(body)) return undefined;
   const inside = body['mediaType'];
   if (typeof inside === 'string' && isManifestType(inside)) return inside;
   if (body['schemaVersion'] === 1)
@@ -325,17 +311,5 @@ export function guessManifestType(
   if (Array.isArray(body['manifests'])) return MEDIA_TYPE.ociIndex;
   if ('config' in body && Array.isArray(body['layers'])) return MEDIA_TYPE.ociManifest;
   if (typeof inside === 'string' && inside !== '') return inside;
-  return told === '' ? undefined : told;
-}
-
-function parseObject(bytes: Uint8Array): Readonly<Record<string, unknown>> | undefined {
-  try {
-    const value: unknown = JSON.parse(new TextDecoder().decode(bytes));
-    return typeof value === 'object' && value !== null && !Array.isArray(value)
-      ? (value as Readonly<Record<string, unknown>>)
-      : undefined;
-  } catch (error) {
-    if (error instanceof SyntaxError) return undefined;
-    throw error;
-  }
+  return stated === '' ? undefined : stated;
 }

@@ -3,12 +3,12 @@ import { isIP } from 'node:net';
 import type { HttpHeaders } from '../http/message.ts';
 import { rateLimit, type RateLimit } from '../http/retry-after.ts';
 
-/** Warned of from here on. */
+/** Share of the limit below which a warning is due. */
 const LITTLE = 0.1;
 const HOUR_SECONDS = 3600;
 
 /**
- * Makes the reader of what a registry says is left of its pulls: once there is little, it reports that, once.
+ * Makes a reader of a registry's pull limit. It reports once, when few pulls are left.
  *
  * @param host as written in references.
  */
@@ -19,7 +19,7 @@ export function createQuotaReader(
   let isReported = false;
   return (headers) => {
     const quota = rateLimit(headers);
-    // At none the next pull is refused, and the refusal says it.
+    // With none left, the refusal of the next pull explains itself.
     if (
       isReported ||
       quota === undefined ||
@@ -35,7 +35,7 @@ export function createQuotaReader(
   };
 }
 
-/** What helps against a limit of pulls: a login, where an address is counted and not a user. */
+/** Returns what to do about a pull limit: log in, if addresses are counted and not users. */
 export function quotaHint(
   host: string,
   { source, windowSeconds }: Pick<RateLimit, 'source' | 'windowSeconds'>,
@@ -43,10 +43,10 @@ export function quotaHint(
   const isAnonymous = source === undefined || isIP(source) !== 0;
   if (isAnonymous) return `log in for a higher pull limit: regi login ${host}`;
   const when = windowSeconds === undefined ? '' : ` after ${describeSeconds(windowSeconds)}`;
-  return `pulls come back${when}; a mirror or cache saves them, and some plans have no limit`;
+  return `the limit resets${when}; a mirror or cache saves pulls, and some plans have no limit`;
 }
 
-/** ` in 6 hours`; empty where the registry does not say. */
+/** Formats the window: ` in 6 hours`; empty when the registry does not state it. */
 export function windowOf({ windowSeconds }: Pick<RateLimit, 'windowSeconds'>): string {
   return windowSeconds === undefined ? '' : ` in ${describeSeconds(windowSeconds)}`;
 }

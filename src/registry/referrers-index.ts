@@ -1,40 +1,43 @@
 import { RegiError } from '../errors.ts';
+import { tryParseJson } from '../json.ts';
 import { type Descriptor, InvalidManifestError, toDescriptorJson } from '../oci/descriptor.ts';
 import { algorithmOf, type Digest, digestOf, encodedOf } from '../oci/digest.ts';
 import { MEDIA_TYPE } from '../oci/media-types.ts';
+import { parseTag, type Tag } from '../oci/reference.ts';
 import type { CallOptions } from '../store.ts';
-import { NotFoundError } from './errors.ts';
+import { isResponseError } from './errors.ts';
 import { itemsIn } from './lists.ts';
 import { fetchManifest, isManifestMissing, putManifest } from './manifests.ts';
 import { display, type RemoteRepository } from './remote-repository.ts';
 
-/** The index of the tag schema. Entries are kept as found: other tools may have put more into them than regi knows. */
+/** The index of the tag schema. Entries stay as found: other tools may store more in them. */
 export interface ReferrersIndex {
   readonly entries: readonly unknown[];
 }
 
-/** If-Match is ignored by registries, so what counts is what is there afterwards. */
+/** Registries ignore If-Match, so a write is checked by reading the index again. */
 const ATTEMPTS = 5;
 
 /**
- * Reads the tag-schema index of a subject; undefined when the tag is missing or is no index: then there are no referrers.
+ * Reads the tag-schema index of a subject; undefined without referrers, when the tag is missing or names
+ * no index.
  */
 export async function readReferrersIndex(
   repository: RemoteRepository,
   subject: Digest,
   options: CallOptions = {},
 ): Promise<ReferrersIndex | undefined> {
-  // Mostly there is none, and Docker Hub counts a GET as a pull.
+  // Most subjects have no such tag, and Docker Hub counts a GET as a pull.
   if (await isManifestMissing(repository, referrersTag(subject), options)) return undefined;
   const found = await fetchIndex(repository, subject, options);
   return found === 'other' ? undefined : found;
 }
 
 /**
- * Lists `referrer` in the tag-schema index of its subject, for registries that do not do so themselves.
+ * Adds `referrer` to the tag-schema index of its subject, for registries that do not list it themselves.
  *
- * @throws {InvalidManifestError} when the tag is something else than an index: it is not ours to overwrite.
- * @throws {ReferrerLostError} when others write it at the same time, again and again.
+ * @throws {InvalidManifestError} when the tag names no index: it must not be overwritten.
+ * @throws {RegiError} with code FAILED when other writers keep overwriting it.
  * @see https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#pushing-manifests-with-subject
  */
 export async function addToReferrersIndex(
@@ -48,7 +51,7 @@ export async function addToReferrersIndex(
   );
 }
 
-/** Takes a manifest that was deleted out of the tag-schema index of its subject. */
+/** Removes a deleted manifest from the tag-schema index of its subject. */
 export async function removeFromReferrersIndex(
   repository: RemoteRepository,
   subject: Digest,
@@ -60,7 +63,7 @@ export async function removeFromReferrersIndex(
   );
 }
 
-/** @param change the new entries; undefined when they are right as they are. */
+/** @param change returns the new entries; undefined when the current ones are right. */
 async function changeIndex(
   repository: RemoteRepository,
   subject: Digest,
@@ -81,9 +84,9 @@ async function changeIndex(
     }
     throw new RegiError(
       'FAILED',
-      `Cannot list a referrer in ${display(repository, tag)}: another writer undoes it each time`,
+      `Cannot list a referrer in ${display(repository, tag)}: the referrers tag keeps being overwritten by another client`,
       {
-        hint: 'push the referrer again when nobody else pushes referrers of the same image',
+        hint: 'push the referrer again when no other client pushes referrers of the same image',
       },
     );
   });
@@ -97,18 +100,17 @@ async function fetchIndex(
   try {
     const { descriptor, bytes } = await fetchManifest(repository, referrersTag(subject), options);
     if (descriptor.mediaType !== MEDIA_TYPE.ociIndex) return 'other';
-    const entries = itemsIn(JSON.parse(new TextDecoder().decode(bytes)), 'manifests');
+    const entries = itemsIn(tryParseJson(bytes), 'manifests');
     return entries === undefined ? 'other' : { entries };
   } catch (error) {
-    if (error instanceof NotFoundError) return undefined;
-    if (error instanceof SyntaxError) return 'other';
+    if (isResponseError(error, 'NOT_FOUND')) return undefined;
     throw error;
   }
 }
 
 async function putIndex(
   repository: RemoteRepository,
-  tag: string,
+  tag: Tag,
   manifests: readonly unknown[],
   options: CallOptions,
 ): Promise<void> {
@@ -134,11 +136,11 @@ function digestIn(entry: unknown): unknown {
 }
 
 /**
- * The tag whose index lists the referrers of `subject` where the registry has no referrers API. Of a sha512 digest it holds only
- * the first 64 hex digits.
+ * Returns the tag of the index that lists the referrers of `subject`, for registries without the referrers
+ * API. It has only the first 64 hex digits of a sha512 digest.
  *
  * @see https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#referrers-tag-schema
  */
-export function referrersTag(subject: Digest): string {
-  return `${algorithmOf(subject).slice(0, 32)}-${encodedOf(subject).slice(0, 64)}`;
+export function referrersTag(subject: Digest): Tag {
+  return parseTag(`${algorithmOf(subject).slice(0, 32)}-${encodedOf(subject).slice(0, 64)}`);
 }

@@ -10,13 +10,13 @@ import { itemsIn, listPages } from './lists.ts';
 import { readReferrersIndex } from './referrers-index.ts';
 import { display, scopesToRead, type RemoteRepository } from './remote-repository.ts';
 
-/** The registry has no referrers API. Not for callers: the tag is asked instead. */
+/** A registry without the referrers API, whose tag is read instead. Never reaches callers. */
 class NoReferrersApi extends Error {}
 
 const API_ABSENT: ReadonlySet<number> = new Set([404, 405, 406, 501]);
 
 /**
- * Yields the manifests whose subject is `target`: by the referrers API, or by the tag schema where there is none.
+ * Yields the manifests whose subject is `target`, by the referrers API or else by the tag schema.
  *
  * @throws {InvalidManifestError} when an entry is no descriptor.
  * @see https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#listing-referrers
@@ -34,12 +34,12 @@ export async function* listReferrers(
       throw new LimitExceededError(
         `Cannot list the referrers of ${display(repository, target.digest)}: expected at most ${LIMITS.descriptors}`,
       );
-    // The filter of the request is optional for registries (OCI-Filters-Applied); filtering again is the same.
+    // Registries may ignore the filter of the request (OCI-Filters-Applied).
     if (artifactType === undefined || referrer.artifactType === artifactType) yield referrer;
   }
 }
 
-/** Whether the registry lists referrers by itself, so that no tag must be kept. */
+/** True if the registry lists referrers itself, so that it needs no referrers tag. */
 export async function hasReferrersApi(
   repository: RemoteRepository,
   subject: Digest,
@@ -62,7 +62,7 @@ async function* referrersOf(
   try {
     yield* referrersByApi(repository, target.digest, options);
   } catch (error) {
-    // Thrown by the first answer only, so nothing was yielded yet.
+    // Only the first response throws this, so nothing was yielded yet.
     if (!(error instanceof NoReferrersApi)) throw error;
     yield* (
       (await readReferrersIndex(repository, target.digest, options))?.entries.map((entry, index) =>

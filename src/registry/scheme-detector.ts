@@ -1,93 +1,139 @@
+import type { Clock } from '../clock.ts';
+import { Patience } from '../concurrency/patience.ts';
+import { readStart, settle } from '../http/body.ts';
 import { NetworkError, TlsError } from '../http/errors.ts';
 import type { Scheme } from '../http/hosts.ts';
-import type { HttpResponse } from '../http/message.ts';
-import { LIMITS } from '../limits.ts';
+import type { HttpRequest, HttpResponse, Layer, Transport } from '../http/message.ts';
+import { isPassing } from '../http/retry.ts';
 
-/** A TLS server was spoken to in plain http, and said so. Not for callers: https is tried instead. */
-export class SpokeTlsError extends Error {}
-
-/** How Go's, nginx' and Apache's servers say it, with status 400. */
+/** The 400 that TLS servers of Go, nginx and Apache send to plain http. */
 const TLS_COMPLAINT = /HTTP request to an HTTPS server|plain HTTP/i;
 
-/** Whether an answer, its body in memory, is that of a TLS server to plain http. */
-export async function isTlsComplaint(response: HttpResponse): Promise<boolean> {
-  if (response.status !== 400 || response.url.protocol !== 'http:') return false;
-  let text = '';
-  for await (const chunk of response.body) {
-    text += Buffer.from(chunk).toString('latin1');
-    if (text.length > LIMITS.complaintBytes) break;
-  }
-  return TLS_COMPLAINT.test(text);
+export interface SchemeDetectorOptions {
+  /** `HOST[:PORT]` that is contacted. */
+  readonly host: string;
+  /** To be tried in this order. */
+  readonly schemes: readonly Scheme[];
+  readonly clock: Clock;
+  /** Further rounds over the schemes while the registry is away. */
+  readonly retries: number;
 }
 
 /**
- * Finds out by which scheme a registry speaks, with the first real request: no ping is spent on it. What was found is kept for
- * the process, and requests that come meanwhile wait for it.
+ * Finds the scheme of a registry with the first real request, so that no ping is spent on it. The
+ * scheme is kept for the process. Later requests wait for the first one.
  */
 export class SchemeDetector {
-  readonly #schemes: readonly Scheme[];
-  #settled: Scheme | undefined;
-  #probe: Promise<void> | undefined;
+  readonly #options: SchemeDetectorOptions;
+  readonly #origins: readonly URL[];
+  #settled: URL | undefined;
+  #first: Promise<unknown> | undefined;
 
-  /** @param schemes to be tried in this order. */
-  constructor(schemes: readonly Scheme[]) {
-    this.#schemes = schemes;
-    this.#settled = schemes.length === 1 ? schemes[0] : undefined;
+  constructor(options: SchemeDetectorOptions) {
+    this.#options = options;
+    this.#origins = options.schemes.map((scheme) => new URL(`${scheme}://${options.host}`));
+    this.#settled = this.#origins.length === 1 ? this.#origins[0] : undefined;
   }
 
-  /** Undefined before the first answer. */
-  get settled(): Scheme | undefined {
+  /** Scheme, host and port of the registry; undefined before the first response. */
+  get settled(): URL | undefined {
     return this.#settled;
   }
 
-  /** The registry has answered by `scheme`: what fails from here on is not for want of another one. */
-  found(scheme: Scheme): void {
-    this.#settled = scheme;
+  /** The settled origin, else the one to be tried first. */
+  readonly origin = (): URL => {
+    const origin = this.#settled ?? this.#origins[0];
+    if (origin === undefined) throw new Error('A registry has no scheme to try');
+    return origin;
+  };
+
+  /** True if the URL is one of the registry's own, by any of its schemes. */
+  isOwn(url: URL): boolean {
+    return this.#origins.some(({ origin }) => origin === url.origin);
   }
 
-  /** Runs `attempt` with the scheme, or with one after the other until one is answered. */
-  async run<T>(attempt: (scheme: Scheme) => Promise<T>): Promise<T> {
-    while (this.#settled === undefined && this.#probe !== undefined) await this.#probe;
-    if (this.#settled !== undefined) return attempt(this.#settled);
-    let finish = (): void => {};
-    this.#probe = new Promise((resolve) => {
-      finish = resolve;
-    });
-    try {
-      return await this.#detect(attempt);
-    } finally {
-      this.#probe = undefined;
-      finish();
-    }
+  /** True for a request that may meet a server of the other scheme, which closes the connection. */
+  readonly isProbe = ({ url }: HttpRequest): boolean =>
+    this.#settled === undefined && this.isOwn(url);
+
+  /** Takes a response: from here on, failures have other causes than the scheme. A 400 may be a complaint. */
+  note({ status, url }: HttpResponse): void {
+    if (this.#settled === undefined && status !== 400)
+      this.#settled = this.#origins.find(({ origin }) => origin === url.origin);
   }
 
-  async #detect<T>(attempt: (scheme: Scheme) => Promise<T>): Promise<T> {
-    const last = this.#schemes.at(-1);
-    for (const scheme of this.#schemes) {
+  /** Runs the first task alone, so that the others know the scheme and the challenge that it meets. */
+  async firstAlone<T>(task: () => Promise<T>): Promise<T> {
+    while (this.#settled === undefined && this.#first !== undefined) await this.#first;
+    if (this.#settled !== undefined) return task();
+    const running = task();
+    const ended = (): void => {
+      this.#first = undefined;
+    };
+    this.#first = running.then(ended, ended);
+    return running;
+  }
+
+  /** Tries one scheme after the other, above the retries. Its response has the URL that worked. */
+  readonly layer: Layer = (next) => async (request) => {
+    if (!this.isProbe(request)) return next(request);
+    const { clock, retries } = this.#options;
+    const isRead = request.method === 'GET' || request.method === 'HEAD';
+    // The retry layer does not repeat probes; this does, while the registry is away.
+    return new Patience({ clock, retries, signal: request.signal }).run(
+      () => this.#detect(request, next),
+      (error) => this.#settled === undefined && isRead && isPassing(error),
+    );
+  };
+
+  async #detect(request: HttpRequest, next: Transport): Promise<HttpResponse> {
+    const sendTo = (origin: URL): Promise<HttpResponse> =>
+      next({ ...request, url: new URL(request.url.pathname + request.url.search, origin) });
+    for (const origin of this.#origins.slice(0, -1)) {
       try {
-        const answer = await attempt(scheme);
-        this.#settled = scheme;
-        return answer;
+        const response = await complaintOf(await sendTo(origin), request, next);
+        if (response === 'speaks TLS') continue;
+        this.#settled = origin;
+        return response;
       } catch (error) {
-        if (this.#settled !== undefined) throw error;
-        // Plain http was cut by chance, and TLS is not spoken at all: so it is plain http.
-        if (
-          scheme === last &&
-          error instanceof TlsError &&
-          error.plainHttp &&
-          this.#schemes.includes('http')
-        )
-          return this.#settle('http', attempt);
-        if (scheme === last || !mayBeOtherScheme(error)) throw error;
+        if (this.#settled !== undefined || !mayBeOtherScheme(error)) throw error;
       }
     }
-    throw new Error('A registry has no scheme to try');
+    return this.#tryLast(sendTo);
   }
 
-  async #settle<T>(scheme: Scheme, attempt: (scheme: Scheme) => Promise<T>): Promise<T> {
-    this.#settled = scheme;
-    return attempt(scheme);
+  async #tryLast(sendTo: (origin: URL) => Promise<HttpResponse>): Promise<HttpResponse> {
+    const last = this.#origins.at(-1) ?? this.origin();
+    try {
+      const response = await sendTo(last);
+      this.#settled = last;
+      return response;
+    } catch (error) {
+      const http = this.#origins.find(({ protocol }) => protocol === 'http:');
+      if (this.#settled !== undefined || http === undefined) throw error;
+      if (!(error instanceof TlsError && error.plainHttp)) throw error;
+      // Plain http was cut by chance, and the server does not speak TLS at all.
+      this.#settled = http;
+      return sendTo(http);
+    }
   }
+}
+
+/** Returns the response with its body in memory, unless it is that of a TLS server to plain http. */
+async function complaintOf(
+  response: HttpResponse,
+  { method, signal }: HttpRequest,
+  next: Transport,
+): Promise<HttpResponse | 'speaks TLS'> {
+  if (response.status !== 400 || response.url.protocol !== 'http:') return response;
+  const settled = await settle(response, signal);
+  // The response to a HEAD has no body with the reason, so a GET asks for it.
+  const explained =
+    method === 'HEAD'
+      ? await next({ method: 'GET', url: new URL('/v2/', response.url), signal })
+      : settled;
+  const text = Buffer.from(await readStart(explained, signal)).toString('latin1');
+  return explained.status === 400 && TLS_COMPLAINT.test(text) ? 'speaks TLS' : settled;
 }
 
 /** `PROXY_REFUSED`: a proxy could not connect there, or allows tunnels only to port 443. */
@@ -99,9 +145,9 @@ const OTHER_SCHEME_REASONS: ReadonlySet<string> = new Set([
   'PROXY_REFUSED',
 ]);
 
-/** Failures that a server of the other scheme gives: closed unanswered, TLS bytes for HTTP, no TLS, or nothing on the default port. */
+/** True for failures that a server of the other scheme causes: a closed connection, TLS for HTTP, no TLS. */
 function mayBeOtherScheme(error: unknown): boolean {
-  if (error instanceof SpokeTlsError || error instanceof TlsError) return true;
+  if (error instanceof TlsError) return true;
   if (!(error instanceof NetworkError) || error.phase === 'body') return false;
   const { reason = '' } = error;
   return reason.startsWith('HPE_') || OTHER_SCHEME_REASONS.has(reason);

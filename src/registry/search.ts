@@ -1,59 +1,46 @@
 import { discard, readAtMost } from '../http/body.ts';
-import { askAgain } from '../http/retry.ts';
+import { retryRead } from '../http/retry.ts';
+import { isJsonObject, tryParseJson, type JsonObject } from '../json.ts';
 import { LIMITS } from '../limits.ts';
+import { quote } from '../quote.ts';
 import type { CallOptions } from '../store.ts';
 import type { Connection, RegistryResponse } from './connection.ts';
 import { invalidResponse, isWebPage, responseError } from './errors.ts';
 
-/** What a search found. */
+/** A result of a search. */
 export interface FoundRepository {
   /** Without its registry, as the registry writes it. */
   readonly repository: string;
   readonly description: string;
-  /** Who stands behind it: Docker, a company that Docker knows, an open-source project that Docker supports. */
+  /** The publisher: Docker, a company verified by Docker, an open-source project sponsored by Docker. */
   readonly mark: 'official' | 'verified' | 'sponsored' | undefined;
   readonly stars: number | undefined;
-  /** A number, or about one where the registry tells no more: `1B+`. */
+  /** A number, or an estimate of the registry: `1B+`. */
   readonly pulls: number | string | undefined;
 }
 
-export type JsonObject = Readonly<Record<string, unknown>>;
-
-/** The objects of the list that is member `name` of an answer's JSON; undefined when there is no such list. */
-export async function readResults(
+/** Reads the objects of the list in member `name` of a JSON response; undefined without such a list. */
+async function readResults(
   response: RegistryResponse,
   name: string,
   what: string,
 ): Promise<readonly JsonObject[] | undefined> {
-  const body = parseObject(await readAtMost(response, LIMITS.pageBytes, what));
-  const list = body?.[name];
-  return Array.isArray(list) ? list.filter(isObject) : undefined;
+  const body = tryParseJson(await readAtMost(response, LIMITS.pageBytes, what));
+  const list = isJsonObject(body) ? body[name] : undefined;
+  return Array.isArray(list) ? list.filter(isJsonObject) : undefined;
 }
 
-export function textOf(value: unknown): string | undefined {
+function textOf(value: unknown): string | undefined {
   return typeof value === 'string' && value !== '' ? value : undefined;
 }
 
-export function countOf(value: unknown): number | undefined {
+function countOf(value: unknown): number | undefined {
   return Number.isSafeInteger(value) && Number(value) >= 0 ? Number(value) : undefined;
 }
 
-function parseObject(bytes: Uint8Array): JsonObject | undefined {
-  try {
-    const value: unknown = JSON.parse(new TextDecoder().decode(bytes));
-    return isObject(value) ? value : undefined;
-  } catch (error) {
-    if (error instanceof SyntaxError) return undefined;
-    throw error;
-  }
-}
-
-function isObject(value: unknown): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
 /**
- * Searches a registry by the interface of Harbor, which finds what everybody may see there. Undefined where it is not Harbor.
+ * Searches a registry with the API of Harbor, which finds public repositories. Returns undefined where
+ * it is not Harbor.
  *
  * @see https://github.com/goharbor/harbor/blob/v2.14.0/api/v2.0/swagger.yaml
  */
@@ -62,7 +49,7 @@ export async function searchHarbor(
   term: string,
   { signal }: CallOptions = {},
 ): Promise<readonly FoundRepository[] | undefined> {
-  const ask = async (): Promise<readonly FoundRepository[] | undefined> => {
+  const read = async (): Promise<readonly FoundRepository[] | undefined> => {
     const path = `/api/v2.0/search?q=${encodeURIComponent(term)}`;
     const response = await connection.send('GET', path, {
       scopes: [],
@@ -74,11 +61,8 @@ export async function searchHarbor(
       await discard(response);
       return undefined;
     }
-    const results = await readResults(
-      response,
-      'repository',
-      `the search of ${JSON.stringify(connection.name)}`,
-    );
+    const what = `the search of "${connection.name}"`;
+    const results = await readResults(response, 'repository', what);
     return results?.flatMap((result) => {
       const repository = textOf(result['repository_name']);
       return repository === undefined
@@ -94,18 +78,18 @@ export async function searchHarbor(
           ];
     });
   };
-  return askAgain(ask, { clock: connection.clock, retries: connection.retries, signal });
+  return retryRead(read, { clock: connection.clock, retries: connection.retries, signal });
 }
 
 export interface SearchOptions extends CallOptions {
-  /** At most so many, of 1 to 100. */
+  /** Most results, from 1 to 100. */
   readonly limit: number;
 }
 
-/** Where Docker Hub searches. Both are asked without a login: what is found is public. */
+/** The search of Docker Hub's web pages. Searches need no login: their results are public. */
 export const HUB_HOST = 'hub.docker.com';
 const NEW_SEARCH = `https://${HUB_HOST}/api/search/v4`;
-/** What docker itself asks: official images and stars, and nothing else that is still true. */
+/** The search of docker itself: of its facts, only official images and stars are still true. */
 const OLD_SEARCH = 'https://index.docker.io/v1/search';
 
 const MARKS: Readonly<Record<string, FoundRepository['mark']>> = {
@@ -117,20 +101,20 @@ const MARKS: Readonly<Record<string, FoundRepository['mark']>> = {
 /**
  * Searches Docker Hub, best matches first.
  *
- * The search of its web pages alone knows publishers and pulls, and is no interface that anybody promises: where it does not answer as
- * expected, that of docker is asked.
+ * Only the search of its web pages knows publishers and pulls, but it is not a stable API. After an
+ * unexpected response, docker's own search is used.
  *
- * @throws {RateLimitedError} and other errors of answers.
+ * @throws {RegistryResponseError}
  */
 export async function searchHub(
   connection: Connection,
   term: string,
   { limit, signal }: SearchOptions,
 ): Promise<readonly FoundRepository[]> {
-  const action = `Cannot search Docker Hub for ${JSON.stringify(term)}`;
-  // Docker's command drops it too: official images are found by their short name.
+  const action = `Cannot search Docker Hub for ${quote(term)}`;
+  // docker drops it too: official images are found by their short name.
   const query = term.replace(/^library\//, '');
-  const ask = async (): Promise<readonly FoundRepository[]> => {
+  const read = async (): Promise<readonly FoundRepository[]> => {
     const found = await newSearch(connection, action, { query, limit, signal });
     if (found !== undefined) return found;
     const response = await get(connection, OLD_SEARCH, { q: query, n: String(limit) }, signal);
@@ -140,14 +124,14 @@ export async function searchHub(
       throw invalidResponse(action, response, 'expected a list of results');
     return results.flatMap(oldResult).slice(0, limit);
   };
-  return askAgain(ask, { clock: connection.clock, retries: connection.retries, signal });
+  return retryRead(read, { clock: connection.clock, retries: connection.retries, signal });
 }
 
 interface Query extends SearchOptions {
   readonly query: string;
 }
 
-/** Undefined when it does not answer as expected. */
+/** Returns undefined after an unexpected response. */
 async function newSearch(
   connection: Connection,
   action: string,

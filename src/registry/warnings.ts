@@ -1,11 +1,43 @@
+import type { AuthorizedRequest } from '../auth/authorizer.ts';
+import type { Layer } from '../http/message.ts';
+import { readQuotedString } from '../http/quoted-string.ts';
 import { LIMITS } from '../limits.ts';
-import { readQuotedString } from './quoted-string.ts';
+import { withoutSecrets } from '../redact.ts';
+import { createQuotaReader } from './pull-quota.ts';
+
+export interface NoticeOptions {
+  readonly host: string;
+  readonly onWarning?: ((message: string) => void) | undefined;
+  readonly onNotice?: ((message: string, hint?: string) => void) | undefined;
+}
+
+/**
+ * Reads the warnings and pull limits of the registry itself, without those of its storage.
+ *
+ * @param isOwn true for a URL of the registry.
+ */
+export function noticeLayer(
+  { host, onWarning, onNotice }: NoticeOptions,
+  isOwn: (url: URL) => boolean,
+): Layer {
+  const readWarnings = createWarningReader((text) => onWarning?.(`"${host}" says: ${text}`));
+  const readQuota = createQuotaReader(host, (message, hint) => onNotice?.(message, hint));
+  return (next) => async (request: AuthorizedRequest) => {
+    const response = await next(request);
+    if (!isOwn(response.url)) return response;
+    const secrets = [...(request.access?.secrets ?? [])];
+    readWarnings(withoutSecrets(response.headers.get('warning') ?? '', secrets));
+    // The message of a refusal names the limit itself.
+    if (response.status < 400) readQuota(response.headers);
+    return response;
+  };
+}
 
 const START_OF_WARNING = /[ \t,]*(?:299[ \t]+-[ \t]+)?/y;
 
 /**
- * Reads the texts of a registry's `Warning` header: `299 - "text"`, several joined with commas. Other codes and agents are
- * not meant for people and are left out; so is all after a malformed part.
+ * Reads the texts of a registry's `Warning` header: `299 - "text"`, several joined with commas. Other
+ * codes and agents are not meant for people and are skipped, as is everything after a malformed part.
  *
  * @see https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#warnings
  */
@@ -25,8 +57,8 @@ export function parseWarnings(header: string): readonly string[] {
 }
 
 /**
- * Makes the reader of one registry's warnings: it reports each text once, and no more than a screenful altogether, however
- * many answers repeat them.
+ * Makes a reader of one registry's warnings. It reports each text once, and at most a screenful of them,
+ * however many responses repeat them.
  */
 export function createWarningReader(
   report: (text: string) => void,
@@ -44,7 +76,7 @@ export function createWarningReader(
   };
 }
 
-/** Index after the quoted date that may follow a warning's text. */
+/** Returns the index after the quoted date that may follow a warning's text. */
 function skipDate(header: string, end: number): number {
   const spaces = /[ \t]*/y;
   spaces.lastIndex = end;

@@ -114,7 +114,7 @@ export async function createHosts(context: Context): Promise<Hosts> {
       proxy,
       lookup: io.lookup,
       idleTimeoutMs: settings.timeoutMs,
-      answerTimeoutMs: settings.timeoutMs,
+      responseTimeoutMs: settings.timeoutMs,
     });
     return { policy, transport };
   }

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 
-import { createAuthorizer } from '../../src/auth/authorizer.ts';
+import { authorizeLayer } from '../../src/auth/authorizer.ts';
 import { TokenCache } from '../../src/auth/token-cache.ts';
 import { fakeTransport } from '../support/http/fake-transport.ts';
 import { instantClock } from '../support/clock.ts';
@@ -12,9 +12,8 @@ function authorize(marks: Readonly<Record<string, string>>) {
     headers: marks,
   }));
   const clock = instantClock();
-  const authorizer = createAuthorizer({
-    send: transport.send,
-    origin: new URL('https://corp.example'),
+  const send = authorizeLayer({
+    origin: () => new URL('https://corp.example'),
     host: 'corp.example',
     credentials: async () => ({
       credential: { kind: 'password', username: 'u', password: 'p' },
@@ -22,9 +21,9 @@ function authorize(marks: Readonly<Record<string, string>>) {
     }),
     tokens: new TokenCache(clock),
     clock,
-  });
+  })(transport.send);
   const url = new URL('https://corp.example/v2/app/manifests/1');
-  return authorizer.send({ method: 'GET', url }, { scopes: [] });
+  return send({ method: 'GET', url });
 }
 
 test.each([

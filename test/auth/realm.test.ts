@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'vitest';
 
-import { checkRealm, UnsafeRealmError } from '../../src/auth/realm.ts';
+import { checkRealm } from '../../src/auth/realm.ts';
+
+const UNSAFE = expect.objectContaining({ code: 'UNSAFE_REALM' }) as Error;
 
 function check(realm: string, origin: string, remoteAddress?: string): string {
   return checkRealm(new URL(realm), {
@@ -41,7 +43,7 @@ describe('checkRealm()', () => {
   test.each(['http://auth.evil/token', 'http://registry.example/token'])(
     'refuses %s of a registry reached by https',
     (realm) => {
-      expect(() => check(realm, 'https://registry.example', '3.94.1.2')).toThrow(UnsafeRealmError);
+      expect(() => check(realm, 'https://registry.example', '3.94.1.2')).toThrow(UNSAFE);
     },
   );
 
@@ -62,19 +64,17 @@ describe('checkRealm()', () => {
     'https://[::ffff:127.0.0.1]/token',
     'https://registry.example:8443@127.0.0.1/token',
   ])('refuses %s of a public registry', (realm) => {
-    expect(() => check(realm, 'https://registry.example', '3.94.1.2')).toThrow(UnsafeRealmError);
+    expect(() => check(realm, 'https://registry.example', '3.94.1.2')).toThrow(UNSAFE);
   });
 
   test('takes a registry behind a proxy for public', () => {
-    expect(() => check('https://10.1.2.3/token', 'https://registry.example')).toThrow(
-      UnsafeRealmError,
-    );
+    expect(() => check('https://10.1.2.3/token', 'https://registry.example')).toThrow(UNSAFE);
   });
 
   test('refuses the private realm on another port of the same literal host of a public registry', () => {
     expect(() =>
       check('https://127.0.0.1:2375/token', 'https://127.0.0.1:5000', '3.94.1.2'),
-    ).toThrow(UnsafeRealmError);
+    ).toThrow(UNSAFE);
   });
 
   test('has the code UNSAFE_REALM and shows neither user nor query of the realm', () => {
@@ -83,8 +83,9 @@ describe('checkRealm()', () => {
     );
     expect(error).toMatchObject({
       code: 'UNSAFE_REALM',
-      host: 'registry.example',
-      realm: 'http://auth.evil',
+      message: expect.stringContaining(
+        '"http://auth.evil" that "registry.example" names',
+      ) as string,
     });
     expect(String(error)).not.toMatch(/pw|secret/);
   });

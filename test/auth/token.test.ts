@@ -1,12 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 
-import { parseTokenAnswer } from '../../src/auth/token.ts';
+import { parseToken } from '../../src/auth/token.ts';
 
 const NOW = Date.parse('2026-01-02T03:04:05Z');
 
-function parse(answer: unknown): ReturnType<typeof parseTokenAnswer> {
-  return parseTokenAnswer(
+function parse(answer: unknown): ReturnType<typeof parseToken> {
+  return parseToken(
     new TextEncoder().encode(typeof answer === 'string' ? answer : JSON.stringify(answer)),
     NOW,
   );
@@ -17,7 +17,7 @@ function lifeOf(answer: object): number | undefined {
   return token && (token.expiresAt - NOW) / 1000;
 }
 
-describe('parseTokenAnswer()', () => {
+describe('parseToken()', () => {
   test.each([
     [{ token: 'a' }, 'a'],
     [{ access_token: 'b' }, 'b'],
@@ -74,7 +74,7 @@ describe('parseTokenAnswer()', () => {
           fc.json().map((text) => new TextEncoder().encode(text)),
         ),
         (body) => {
-          expect(parseTokenAnswer(body, NOW)?.expiresAt ?? Infinity).toBeGreaterThan(NOW);
+          expect(parseToken(body, NOW)?.expiresAt ?? Infinity).toBeGreaterThan(NOW);
         },
       ),
     );

@@ -53,7 +53,7 @@ describe('flags of every command, from end to end', () => {
     from.fault({ match: {}, times: 100, action: { kind: 'stall' } });
     const { status, stderr } = await runMain([...args, '--timeout', '100ms', '--retry', '0']);
     expect(status).toBe(5);
-    expect(stderr).toMatch(/no answer for 0\.1 s\n {2}.*--timeout\n$/);
+    expect(stderr).toMatch(/no response for 0\.1 s\n {2}.*--timeout\n$/);
   });
 
   test.each([0, 2])('--retry %d asks so often again', async (retries) => {

@@ -22,7 +22,7 @@ describe('--timeout', () => {
       `${server.origin.replace('http://', '')}/app:1`,
     ]);
     expect(answer.status).toBe(5);
-    expect(answer.stderr).toContain('no answer for 1 s');
+    expect(answer.stderr).toContain('no response for 1 s');
     expect(answer.stderr).toContain('allow more with --timeout');
   });
 

@@ -176,7 +176,7 @@ describePrivileged('search on Docker Hub', () => {
     const { status, stderr } = await search('--retry', '0', 'nginx');
     expect(status).toBe(6);
     expect(stderr).toContain(
-      'Cannot search Docker Hub for "nginx": "hub.docker.com" limits how much may be asked (status 429, "Rate limit exceeded")',
+      'Cannot search Docker Hub for "nginx": "hub.docker.com" limits the rate of requests (status 429, "Rate limit exceeded")',
     );
   });
 

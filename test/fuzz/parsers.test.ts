@@ -5,7 +5,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 
 import { parseChallenges, selectChallenge } from '../../src/auth/challenge.ts';
-import { parseTokenAnswer } from '../../src/auth/token.ts';
+import { parseToken } from '../../src/auth/token.ts';
 import { parseLocation } from '../../src/targets/location.ts';
 import { parseRegistriesConf } from '../../src/configuration/registries-conf.ts';
 import { findAuthEntry, parseDockerConfig } from '../../src/credentials/docker/config.ts';
@@ -63,7 +63,7 @@ const PARSERS: readonly Parser[] = [
     read: (bytes) => [manifestTypeOf(bytes), childrenOf(parseManifest(bytes, undefined))],
   },
   { corpus: 'manifest', read: (bytes) => parseImageConfig(bytes) },
-  { corpus: 'token-answer', read: (bytes) => parseTokenAnswer(bytes, 0) },
+  { corpus: 'token-answer', read: (bytes) => parseToken(bytes, 0) },
   { corpus: 'error-body', read: asText((text) => describeProblems(parseProblems(text))) },
   {
     corpus: 'docker-config',

@@ -7,7 +7,7 @@ afterEach(() => void vi.useRealTimers());
 
 /** A reader that waits `ms` for `bytes`; gives how long it might have waited. */
 function wait(pace: BodyPace, ms: number, bytes: number): number {
-  const patience = pace.asked();
+  const patience = pace.started();
   vi.advanceTimersByTime(ms);
   pace.came(bytes);
   return patience;
@@ -19,14 +19,14 @@ test('asked() gives less time to a body that trickles', () => {
     wait(pace, 400, 1),
     wait(pace, 400, 1),
     wait(pace, 150, 1),
-    pace.asked(),
+    pace.started(),
     pace.bytes,
   ]).toEqual([1000, 600, 200, 50, 3]);
 });
 
 test('asked() gives a body all the time again when enough has come', () => {
   const pace = new BodyPace(1000);
-  expect([wait(pace, 400, 200), wait(pace, 400, 56), pace.asked(), pace.bytes]).toEqual([
+  expect([wait(pace, 400, 200), wait(pace, 400, 56), pace.started(), pace.bytes]).toEqual([
     1000, 600, 1000, 0,
   ]);
 });
@@ -35,7 +35,7 @@ test('asked() does not count what the reader takes for itself', () => {
   const pace = new BodyPace(1000);
   wait(pace, 400, 1);
   vi.advanceTimersByTime(100_000);
-  expect(pace.asked()).toBe(600);
+  expect(pace.started()).toBe(600);
 });
 
 test('asked() gives at least a moment, and for ever when that was asked for', () => {
@@ -43,5 +43,5 @@ test('asked() gives at least a moment, and for ever when that was asked for', ()
   wait(pace, 5000, 1);
   const patient = new BodyPace(0);
   wait(patient, 5000, 1);
-  expect([pace.asked(), patient.asked()]).toEqual([1, 0]);
+  expect([pace.started(), patient.started()]).toEqual([1, 0]);
 });

@@ -9,7 +9,7 @@ describe('connectError()', () => {
     // `Foo/bar` is, as docker reads it, the repository `bar` of the registry "Foo".
     expect(connectError(new URL('https://foo'), missing)).toMatchObject({
       message: 'Cannot connect to "foo": no such host',
-      hint: expect.stringContaining('names of repositories are lower-case') as string,
+      hint: expect.stringContaining('repository names are lower-case') as string,
     });
   });
 

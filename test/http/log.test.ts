@@ -107,7 +107,7 @@ test('no secret comes out of a log line or an error of this folder', async () =>
       )(request);
       const errors = [
         connectError(url, Object.assign(new Error('no'), { code: 'ECONNREFUSED' })),
-        exchangeError(request, 'answer', Object.assign(new Error('no'), { code: 'ECONNRESET' })),
+        exchangeError(request, 'response', Object.assign(new Error('no'), { code: 'ECONNRESET' })),
       ].map((error) => `${error.message} ${error.hint}`);
       try {
         nextHop(request, response);

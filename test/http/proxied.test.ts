@@ -4,12 +4,7 @@ import type { IncomingMessage } from 'node:http';
 import { describe, expect, test } from 'vitest';
 
 import { discard, readAtMost } from '../../src/http/body.ts';
-import {
-  NetworkError,
-  ProxyError,
-  TimeoutError,
-  UnsafeAddressError,
-} from '../../src/http/errors.ts';
+import { NetworkError, ProxyError, TimeoutError } from '../../src/http/errors.ts';
 import { createProxyChooser } from '../../src/http/proxy.ts';
 import type { HttpTransport } from '../../src/http/transport.ts';
 import { makeCertificates } from '../support/http/certificates.ts';
@@ -133,7 +128,7 @@ describe('a proxy that does not let us through', () => {
         code: 'NETWORK',
         phase: 'connect',
         reason: 'PROXY_UNAUTHORISED',
-        proxy: new URL(proxy.url).host,
+        message: expect.stringContaining(`proxy "${new URL(proxy.url).host}"`) as string,
       });
       expect(String((error as Error).stack)).not.toContain('canary');
     },
@@ -146,8 +141,8 @@ describe('a proxy that does not let us through', () => {
       'status 403 (Forbidden by policy)',
     ],
     ['HTTP/1.1 503\r\n\r\n', 'PROXY_REFUSED', 'status 503'],
-    ['SSH-2.0-OpenSSH\r\n\r\n', 'PROXY_MALFORMED', 'speaks no http'],
-    ['HTTP/1.1 200 OK\r\n\r\ntoo early', 'PROXY_MALFORMED', 'spoke into the tunnel'],
+    ['SSH-2.0-OpenSSH\r\n\r\n', 'PROXY_MALFORMED', 'does not speak http'],
+    ['HTTP/1.1 200 OK\r\n\r\ntoo early', 'PROXY_MALFORMED', 'sent bytes into the tunnel'],
     [`HTTP/1.1 200 OK\r\n${'x: y\r\n'.repeat(20_000)}`, 'PROXY_MALFORMED', 'too many headers'],
     ['HTTP/1.1 200 OK\r\n', 'PROXY_CLOSED', 'closed the connection'],
   ])('send() says what the proxy answered (%#)', async (refusal, reason, text) => {
@@ -168,7 +163,7 @@ describe('a proxy that does not let us through', () => {
       .catch((thrown: unknown) => thrown);
     expect(error).toBeInstanceOf(NetworkError);
     expect((error as Error).message).toBe(
-      'Cannot connect to "registry.test" through the proxy "127.0.0.1:1": nothing listens there',
+      'Cannot connect to "registry.test" through the proxy "127.0.0.1:1": connection refused',
     );
   });
 
@@ -211,7 +206,7 @@ describe('what only public addresses may answer, behind a proxy', () => {
       url: new URL('https://10.0.0.1/token'),
       reach: 'public',
     });
-    await expect(sending).rejects.toThrow(UnsafeAddressError);
+    await expect(sending).rejects.toMatchObject({ code: 'UNSAFE_REALM' });
     expect(proxy.requests).toEqual([]);
   });
 

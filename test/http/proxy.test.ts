@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 
-import { createProxyChooser, InvalidProxyError } from '../../src/http/proxy.ts';
+import { InvalidConfigError } from '../../src/errors.ts';
+import { createProxyChooser } from '../../src/http/proxy.ts';
 
 const PROXY = 'http://proxy.test:3128';
 
@@ -70,7 +71,7 @@ describe('createProxyChooser()', () => {
   ])('the value %s is refused, and never shown', (value, problem) => {
     const ask = (): unknown =>
       createProxyChooser({ HTTPS_PROXY: value })(new URL('https://a.test'));
-    expect(ask).toThrow(InvalidProxyError);
+    expect(ask).toThrow(InvalidConfigError);
     expect(ask).toThrow(problem);
     expect(ask).not.toThrow('canary');
   });

@@ -2,9 +2,8 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 
 import { headersOf } from '../../src/http/message.ts';
-import { retryOfStatus } from '../../src/http/retry.ts';
+import { failureOfStatus } from '../../src/http/retry.ts';
 import { rateLimit, retryAfterMs } from '../../src/http/retry-after.ts';
-import { instantClock } from '../support/clock.ts';
 import json from '../tables/retry-ratelimit.json' with { type: 'json' };
 
 interface Row {
@@ -77,28 +76,27 @@ describe('rateLimit()', () => {
   );
 });
 
-describe('retryOfStatus()', () => {
-  const clock = { ...instantClock(now), now: () => now };
+describe('failureOfStatus()', () => {
   const decide = ({ status, headers }: Row) =>
-    retryOfStatus({ status, headers: headersOf(headers) }, 0, { clock });
+    failureOfStatus({ status, headers: headersOf(headers) }, now);
 
   test.each(table.cases.filter((row) => row.expect.failFast === true))(
-    'retryOfStatus() does not wait for $id',
+    'failureOfStatus() does not wait for $id',
     (row) => {
-      expect(decide(row)).toEqual({ kind: 'too-long' });
+      expect(decide(row)).toBeUndefined();
     },
   );
 
   test.each(table.cases.filter((row) => row.expect.retry !== undefined))(
-    'retryOfStatus() says whether $id is worth a retry',
+    'failureOfStatus() says whether $id is worth a retry',
     (row) => {
-      expect(decide(row).kind).toBe(row.expect.retry === true ? 'retry' : 'give-up');
+      expect(decide(row) !== undefined).toBe(row.expect.retry);
     },
   );
 
-  test('retryOfStatus() waits as long as the server asks', () => {
+  test('failureOfStatus() waits as long as the server asks', () => {
     expect(
-      retryOfStatus({ status: 503, headers: headersOf({ 'retry-after': '7' }) }, 3, { clock }),
-    ).toEqual({ kind: 'retry', delayMs: 7000 });
+      failureOfStatus({ status: 503, headers: headersOf({ 'retry-after': '7' }) }, now),
+    ).toEqual({ askedMs: 7000, isRateLimit: false });
   });
 });

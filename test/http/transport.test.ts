@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 
 import { collect } from '../../src/bytes.ts';
 import { discard, readAtMost } from '../../src/http/body.ts';
-import { NetworkError, TimeoutError, TlsError, UnsafeAddressError } from '../../src/http/errors.ts';
+import { NetworkError, TimeoutError, TlsError } from '../../src/http/errors.ts';
 import type { HttpResponse } from '../../src/http/message.ts';
 import { makeCertificates } from '../support/http/certificates.ts';
 import { deferred } from '../support/deferred.ts';
@@ -206,7 +206,7 @@ describe('send() of what cannot be reached', () => {
       .send({ method: 'GET', url: new URL(`http://127.0.0.2:${port}/`) })
       .catch((error: unknown) => error);
     expect(error).toMatchObject({
-      message: `Cannot connect to "127.0.0.2:${port}": nothing listens there`,
+      message: `Cannot connect to "127.0.0.2:${port}": connection refused`,
       reason: 'ECONNREFUSED',
       phase: 'connect',
     });
@@ -274,8 +274,10 @@ describe('send() of what cannot be reached', () => {
       const error = await transport
         .send({ method: 'GET', url, reach: 'public' })
         .catch((error: unknown) => error);
-      expect(error).toBeInstanceOf(UnsafeAddressError);
-      expect(error).toMatchObject({ code: 'UNSAFE_REALM' });
+      expect(error).toMatchObject({
+        code: 'UNSAFE_REALM',
+        message: expect.stringContaining('private address') as string,
+      });
       expect(connections).toBe(0);
     },
   );
@@ -379,9 +381,9 @@ describe('send() of servers that do not speak HTTP as they should', () => {
       );
       const failure = testTransport().send({ method: 'GET', url: server.url('/x') });
       await expect(failure).rejects.toMatchObject({
-        phase: 'answer',
+        phase: 'response',
         reason: expect.stringMatching(/^HPE_/) as string,
-        message: `Cannot GET "${server.origin}/x": the server does not speak HTTP as it should (${fault})`,
+        message: `Cannot GET "${server.origin}/x": the server does not speak valid HTTP (${fault})`,
       });
     },
   );
@@ -400,7 +402,7 @@ describe('send() of servers that do not speak HTTP as they should', () => {
       .send({ method: 'GET', url: server.url('/') })
       .catch((error: unknown) => error);
     expect(error).toBeInstanceOf(NetworkError);
-    expect(error).toMatchObject({ phase: 'answer' });
+    expect(error).toMatchObject({ phase: 'response' });
   });
 
   test('send() refuses endless headers', async () => {
@@ -420,7 +422,7 @@ describe('send() of servers that do not speak HTTP as they should', () => {
       testTransport().send({ method: 'GET', url: server.url('/') }),
     ).rejects.toMatchObject({
       code: 'NETWORK',
-      phase: 'answer',
+      phase: 'response',
       reason: 'UND_ERR_SOCKET',
     });
   });
@@ -432,8 +434,8 @@ describe('send() of servers that do not speak HTTP as they should', () => {
       .catch((error: unknown) => error);
     expect(error).toMatchObject({
       code: 'TIMEOUT',
-      phase: 'answer',
-      message: `Cannot GET "${server.origin}/v2/": no answer for 0.03 s`,
+      phase: 'response',
+      message: `Cannot GET "${server.origin}/v2/": no response for 0.03 s`,
     });
   });
 
@@ -442,13 +444,13 @@ describe('send() of servers that do not speak HTTP as they should', () => {
       request.resume();
       request.once('end', () => setTimeout(() => response.writeHead(201).end(), 700));
     });
-    const transport = testTransport({ idleTimeoutMs: 500, answerTimeoutMs: 60_000 });
+    const transport = testTransport({ idleTimeoutMs: 500, responseTimeoutMs: 60_000 });
     expect(
       (await transport.send({ method: 'PUT', url: server.url('/'), body: Buffer.from('manifest') }))
         .status,
     ).toBe(201);
     await expect(
-      transport.send({ method: 'PUT', url: server.url('/'), answerTimeoutMs: 20 }),
+      transport.send({ method: 'PUT', url: server.url('/'), responseTimeoutMs: 20 }),
     ).rejects.toMatchObject({ code: 'TIMEOUT' });
   });
 });

@@ -23,7 +23,7 @@ function connect(
   return { connection: testConnection(transport.send, options), requests: transport.requests };
 }
 
-const failure = (reason: string, phase: 'connect' | 'answer' = 'answer') =>
+const failure = (reason: string, phase: 'connect' | 'response' = 'response') =>
   new NetworkError('x', { host: 'h', phase, reason });
 const isHttp = ({ url }: HttpRequest): boolean => url.protocol === 'http:';
 
@@ -112,7 +112,7 @@ describe('send()', () => {
   });
 });
 
-describe('sendTo()', () => {
+describe('send() to a URL', () => {
   test('sends credentials to the registry itself and to nobody else', async () => {
     const { connection, requests } = connect(
       ({ headers }) =>
@@ -121,8 +121,8 @@ describe('sendTo()', () => {
           : { status: 201 },
       { credentials: password },
     );
-    await connection.sendTo('PUT', new URL('https://registry.example/u'), { scopes: [] });
-    await connection.sendTo('PUT', new URL('https://uploads.example/u'), { scopes: [] });
+    await connection.send('PUT', new URL('https://registry.example/u'), { scopes: [] });
+    await connection.send('PUT', new URL('https://uploads.example/u'), { scopes: [] });
     expect(
       requests
         .filter(({ headers }) => headers?.['authorization'] !== undefined)
@@ -145,7 +145,7 @@ describe('sendAnonymously()', () => {
 describe('the scheme', () => {
   const loopback = { host: 'localhost:5000', schemes: ['http', 'https'] } as const;
   const insecure = { host: 'registry.local:5000', schemes: ['https', 'http'] } as const;
-  const tls = (plainHttp: boolean) => new TlsError('x', { host: 'h', reason: 'x', plainHttp }, {});
+  const tls = (plainHttp: boolean) => new TlsError('x', { plainHttp }, {});
 
   test('is not known before the first answer where there are two', async () => {
     const { connection } = connect(() => ({ status: 200 }), loopback);

@@ -1,15 +1,6 @@
 import { expect, test } from 'vitest';
 
-import { NotAuthorisedError } from '../../src/auth/not-authorised.ts';
-import {
-  InvalidResponseError,
-  invalidResponse,
-  NotFoundError,
-  RateLimitedError,
-  RefusedError,
-  responseError,
-  ServerFailedError,
-} from '../../src/registry/errors.ts';
+import { invalidResponse, responseError } from '../../src/registry/errors.ts';
 import type { RegistryResponse } from '../../src/registry/connection.ts';
 import { fakeTransport, type FakeAnswer } from '../support/http/fake-transport.ts';
 import { testConnection } from '../support/http/registry-connection.ts';
@@ -25,23 +16,23 @@ async function errorOf(answer: FakeAnswer): Promise<Error> {
 }
 
 test.each([
-  [400, RefusedError],
-  [401, NotAuthorisedError],
-  [403, NotAuthorisedError],
-  [404, NotFoundError],
-  [405, RefusedError],
-  [408, ServerFailedError],
-  [409, RefusedError],
-  [412, RefusedError],
-  [413, RefusedError],
-  [416, ServerFailedError],
-  [429, RateLimitedError],
-  [500, ServerFailedError],
-  [503, ServerFailedError],
-  [304, InvalidResponseError],
-  [204, InvalidResponseError],
-])('responseError() makes of status %i its class', async (status, expected) => {
-  expect(await errorOf({ status })).toBeInstanceOf(expected);
+  [400, 'REFUSED'],
+  [401, 'NOT_AUTHORISED'],
+  [403, 'NOT_AUTHORISED'],
+  [404, 'NOT_FOUND'],
+  [405, 'REFUSED'],
+  [408, 'SERVER_FAILED'],
+  [409, 'REFUSED'],
+  [412, 'REFUSED'],
+  [413, 'REFUSED'],
+  [416, 'SERVER_FAILED'],
+  [429, 'RATE_LIMITED'],
+  [500, 'SERVER_FAILED'],
+  [503, 'SERVER_FAILED'],
+  [304, 'INVALID_RESPONSE'],
+  [204, 'INVALID_RESPONSE'],
+])('responseError() gives status %i the code %s', async (status, code) => {
+  expect(await errorOf({ status })).toMatchObject({ code });
 });
 
 test('responseError() quotes what the registry says', async () => {
@@ -82,7 +73,7 @@ test('responseError() keeps method, redacted URL, status and problems', async ()
 test('responseError() does not take a lost upload session for an absence', async () => {
   expect(
     await errorOf({ status: 404, body: { errors: [{ code: 'BLOB_UPLOAD_UNKNOWN' }] } }),
-  ).toBeInstanceOf(ServerFailedError);
+  ).toMatchObject({ code: 'SERVER_FAILED' });
 });
 
 test('responseError() keeps how long the registry asks to wait', async () => {
@@ -153,7 +144,7 @@ test('responseError() does not ask for a login when a storage refuses', async ()
   );
   expect(error).toMatchObject({
     code: 'REFUSED',
-    message: expect.stringContaining('"storage.example", where "registry.example" sent us'),
+    message: expect.stringContaining('"storage.example", where "registry.example" redirected us'),
   });
 });
 

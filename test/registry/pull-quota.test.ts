@@ -49,12 +49,12 @@ describe('quotaHint()', () => {
     },
   );
 
-  test('says when pulls come back when a user is counted', () => {
+  test('quotaHint() says when the limit resets where users are counted', () => {
     expect(
       quotaHint('docker.io', {
         source: 'f2cf3f3a-1b1b-4d34-9a5e-0123456789ab',
         windowSeconds: 21_600,
       }),
-    ).toMatch(/^pulls come back after 6 hours/);
+    ).toMatch(/^the limit resets after 6 hours/);
   });
 });

@@ -212,7 +212,7 @@ describe('the index of the tag schema', () => {
     const { repository } = tagged(undefined, () => undefined);
     await expect(addToReferrersIndex(repository, subject.digest, signature)).rejects.toMatchObject({
       code: 'FAILED',
-      message: expect.stringContaining('another writer'),
+      message: expect.stringContaining('overwritten by another client'),
     });
   });
 

@@ -2,7 +2,7 @@ import type { CommandBody, ParsedArguments } from '../../command.ts';
 import type { Context } from '../../context.ts';
 import { RegiError, UsageError } from '../../errors.ts';
 import { parseHost } from '../../option-values.ts';
-import { RegistryAnswerError } from '../../registry/errors.ts';
+import { RegistryResponseError } from '../../registry/errors.ts';
 import { positional } from '../arguments/arguments.ts';
 import { withStores } from '../../targets/open-store.ts';
 
@@ -65,7 +65,7 @@ async function* repositoriesOf(
 }
 
 function noCatalog(host: string, hint: string, cause?: RegiError): RegiError {
-  const status = cause instanceof RegistryAnswerError ? ` (status ${cause.status})` : '';
+  const status = cause instanceof RegistryResponseError ? ` (status ${cause.status})` : '';
   return new RegiError(
     'UNSUPPORTED',
     `Cannot list the repositories of "${host}": it keeps no catalog${status}`,

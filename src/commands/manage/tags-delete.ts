@@ -4,8 +4,8 @@ import { RegiError, UsageError } from '../../errors.ts';
 import { isDigest } from '../../oci/digest.ts';
 import { untagViaDummy } from '../../operations/edit/untag-via-dummy.ts';
 import { quote } from '../../quote.ts';
-import { otherWayToDelete } from '../../registry/delete-hints.ts';
-import { RefusedError } from '../../registry/errors.ts';
+import { otherWayToDelete } from '../../registry/hints.ts';
+import { isResponseError, type RegistryResponseError } from '../../registry/errors.ts';
 import { canDelete, canUntag } from '../../store.ts';
 import { suffixOf, type Location } from '../../targets/location.ts';
 import { withStores } from '../../targets/open-store.ts';
@@ -88,9 +88,9 @@ async function removeTag(
  * True if a registry deletes by digest only. Distribution 2 answers 400 DIGEST_INVALID to a tag, Harbor 400
  * UNSUPPORTED, Docker Hub and Azure 405. Another reason, such as a rule, explains itself.
  */
-function isByDigestOnly(error: unknown): error is RefusedError {
+function isByDigestOnly(error: unknown): error is RegistryResponseError {
   if (
-    !(error instanceof RefusedError) ||
+    !isResponseError(error, 'REFUSED') ||
     error.method !== 'DELETE' ||
     otherWayToDelete(error.host) !== undefined
   )

@@ -10,14 +10,14 @@ import {
   type UploadStatus,
 } from './session.ts';
 
-/** What is smaller is sent again sooner than it is asked for. */
+/** Below this size, re-uploading is cheaper than querying the session. */
 const SMALLEST_BYTES = 1024 * 1024;
-/** For finding out, after Ctrl-C, whether the bytes that were sent are of any use: nobody wants to wait longer. */
+/** For querying a session after Ctrl-C. */
 const ASK_TIMEOUT_MS = 3000;
-/** A registry learns that a request was cut a moment after us. */
+/** A registry notices a cut request a moment after us. */
 const SETTLE_MS = 250;
 
-/** The journal of uploads that are worth remembering; undefined for the others. */
+/** Returns the journal for an upload that is worth remembering; undefined for others. */
 function journalFor(
   { uploads, connection }: RemoteRepository,
   target: Descriptor,
@@ -28,7 +28,7 @@ function journalFor(
     : undefined;
 }
 
-/** The upload of an earlier run, behind the bytes that the registry has of it; undefined when there is none, or it is of no use any more. */
+/** Finds a usable upload of an earlier run, and how many of its bytes the registry has. */
 export async function findUnfinished({
   repository,
   target,
@@ -48,7 +48,7 @@ export async function findUnfinished({
   return undefined;
 }
 
-/** Remembers where an upload goes on, before a byte of it is sent. */
+/** Remembers where an upload resumes, before a byte of it is sent. */
 export async function rememberUpload(
   { repository, target }: Upload,
   { session, position }: UploadState,
@@ -56,13 +56,13 @@ export async function rememberUpload(
   await journalFor(repository, target)?.write(target, session.location.url, position);
 }
 
-/** An upload that is given up, but may go on later: it stays where the registry keeps what it has, or cannot be asked, and is deleted elsewhere. */
+/** Keeps a failed upload for a later run if the registry has its bytes, or does not respond; else deletes it. */
 export async function keepOrCancel(upload: Upload, { session, given }: UploadState): Promise<void> {
   const { repository, target, action } = upload;
   const journal = journalFor(repository, target);
   if (journal === undefined || given < SMALLEST_BYTES) return cancelForGood(upload, session);
   const status = await askPatiently(repository, action, session);
-  // It goes on where it is known to have begun: the registry is asked again then.
+  // The next run asks the registry again.
   if (status === undefined) return;
   if (status.kind === 'kept' && status.size <= given)
     return journal.write(target, status.session.location.url, status.size);
@@ -70,13 +70,13 @@ export async function keepOrCancel(upload: Upload, { session, given }: UploadSta
   return cancelForGood(upload, session);
 }
 
-/** An upload that nobody will go on with. */
+/** Deletes an upload that will not be resumed. */
 export async function cancelForGood(upload: Upload, session: UploadSession): Promise<void> {
   await cancelUpload(upload.repository, session);
   await forgetUpload(upload);
 }
 
-/** An upload that is finished, or gone; also one whose run was killed before it could say so. */
+/** Forgets an upload that is finished or gone, also one of a killed run. */
 export async function forgetUpload({
   repository,
   target,
@@ -96,7 +96,7 @@ async function askPatiently(
   return ask(repository, action, session, signal);
 }
 
-/** Undefined when there is no answer, which is no reason to fail: the blob can start again. */
+/** Undefined without a response, which is no reason to fail: the blob can restart. */
 async function ask(
   repository: RemoteRepository,
   action: string,
@@ -111,12 +111,12 @@ async function ask(
   }
 }
 
-/** Remembers the uploads of one repository that are not finished, for the next run. It never fails: it only saves bytes. */
+/** Remembers unfinished uploads of one repository for the next run. It never fails: it only saves bytes. */
 export interface UploadJournal {
-  /** Where an upload of `target` may go on that an earlier run has left: a URL on the registry's own origin. */
+  /** Finds the location of an earlier upload of `target`: a URL on the registry's own origin. */
   find(target: Descriptor): Promise<URL | undefined>;
-  /** @param offset bytes that the registry was known to have. */
+  /** @param offset bytes that the registry is known to have. */
   write(target: Descriptor, location: URL, offset: number): Promise<void>;
-  /** `target` is there, or is not to be uploaded any more. */
+  /** Called when `target` exists, or will not be uploaded any more. */
   remove(target: Descriptor): Promise<void>;
 }

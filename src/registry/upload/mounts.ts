@@ -5,7 +5,7 @@ import { discard } from '../../http/body.ts';
 import type { Descriptor } from '../../oci/descriptor.ts';
 import type { Bytes, CallOptions } from '../../store.ts';
 import { responseError } from '../errors.ts';
-import { openAhead, proved } from './content.ts';
+import { UploadContent } from './content.ts';
 import {
   display,
   scopesToWrite,
@@ -15,17 +15,18 @@ import {
 import { cancelUpload, sessionOf, type UploadSession } from './session.ts';
 import { uploadBlob } from './upload.ts';
 
-type MountAnswer =
+type MountOutcome =
   | { readonly kind: 'mounted' }
   | { readonly kind: 'session'; readonly session: UploadSession }
   | { readonly kind: 'refused' };
 
-/** Statuses of registries that do not know the parameters, the source, or us there: a plain upload may still do. */
+/** Statuses for unknown parameters, an unknown source, or no access to it: a plain upload may still work. */
 const NOT_MOUNTED: ReadonlySet<number> = new Set([400, 401, 403, 404, 405]);
 
 /**
- * Mounts a blob from another repository of the same registry. Where that is not done, `content` is uploaded, in the session that
- * the registry opened instead if it did; without `content` nothing is left behind.
+ * Mounts a blob from another repository of the same registry. If the registry does not mount it,
+ * `content` is uploaded, in the session that the registry opened instead, if any. Without `content`
+ * nothing is left behind.
  *
  * @param from name of the other repository.
  * @see https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#mounting-a-blob-from-another-repository
@@ -37,9 +38,9 @@ export async function mountBlob(
   { content, signal }: CallOptions & { readonly content: Bytes | undefined },
 ): Promise<'mounted' | 'copied' | 'refused'> {
   const scopes = [...scopesToWrite(repository), repositoryScope(from, ['pull'])];
-  const answer = await askForMount(repository, target, from, { scopes, signal });
-  if (answer.kind === 'mounted') return 'mounted';
-  const session = answer.kind === 'session' ? answer.session : undefined;
+  const outcome = await requestMount(repository, target, from, { scopes, signal });
+  if (outcome.kind === 'mounted') return 'mounted';
+  const session = outcome.kind === 'session' ? outcome.session : undefined;
   if (content === undefined) {
     if (session !== undefined) await cancelUpload(repository, session);
     return 'refused';
@@ -49,31 +50,29 @@ export async function mountBlob(
 }
 
 /**
- * Uploads a blob unless it is there, which is asked in the request that opens the upload: a mount from the repository into itself. A registry
- * that does not answer this takes a blob twice, so it is for small ones.
+ * Uploads a blob unless it exists. The request that opens the upload finds out: it is a mount from the
+ * repository into itself. A registry without mounts may get an existing blob again, so this is for small
+ * blobs.
  *
+ * @param options.opensAhead opens the content while the request is in progress; false where the blob
+ *   probably exists.
  * @see https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#mounting-a-blob-from-another-repository
  */
 export async function offerBlob(
   repository: RemoteRepository,
   target: Descriptor,
   content: Bytes,
-  {
-    isLikelyThere,
-    signal,
-  }: CallOptions & {
-    /** Its content is not opened beside the request. */ readonly isLikelyThere: boolean;
-  },
+  { opensAhead, signal }: CallOptions & { readonly opensAhead: boolean },
 ): Promise<'there' | 'copied'> {
   const whole = verified(content, target);
-  const opened = isLikelyThere ? undefined : openAhead(proved(whole, target));
+  const opened = opensAhead ? new UploadContent(whole, target).openAhead() : undefined;
   try {
-    const answer = await askForMount(repository, target, repository.name, {
+    const outcome = await requestMount(repository, target, repository.name, {
       scopes: scopesToWrite(repository),
       signal,
     });
-    if (answer.kind === 'mounted') return 'there';
-    const session = answer.kind === 'session' ? answer.session : undefined;
+    if (outcome.kind === 'mounted') return 'there';
+    const session = outcome.kind === 'session' ? outcome.session : undefined;
     await uploadBlob(repository, target, whole, { session, opened, signal });
     return 'copied';
   } finally {
@@ -81,14 +80,14 @@ export async function offerBlob(
   }
 }
 
-async function askForMount(
+async function requestMount(
   repository: RemoteRepository,
   target: Descriptor,
   from: string,
   { scopes, signal }: CallOptions & { readonly scopes: readonly Scope[] },
-): Promise<MountAnswer> {
+): Promise<MountOutcome> {
   const { connection, name } = repository;
-  const action = `Cannot mount ${display(repository, target.digest)} from ${JSON.stringify(from)}`;
+  const action = `Cannot mount ${display(repository, target.digest)} from "${from}"`;
   const path = `${uploadsPath(repository)}?mount=${encodeURIComponent(target.digest)}&from=${encodeURIComponent(from)}`;
   try {
     const response = await connection.send('POST', path, {
@@ -104,7 +103,7 @@ async function askForMount(
     await discard(response);
     return response.status === 201 ? { kind: 'mounted' } : { kind: 'refused' };
   } catch (error) {
-    // The token service may refuse the other repository, and us with it.
+    // The token service may refuse the other repository, and the whole request with it.
     if (error instanceof NotAuthorisedError) return { kind: 'refused' };
     throw error;
   }

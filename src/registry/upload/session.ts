@@ -2,7 +2,7 @@ import type { SeekableBytes } from '../../bytes.ts';
 import { RegiError } from '../../errors.ts';
 import { isPrivateAddress } from '../../http/address.ts';
 import { discard } from '../../http/body.ts';
-import type { HttpResponse } from '../../http/message.ts';
+import type { HttpResponse, Reach } from '../../http/message.ts';
 import type { Descriptor } from '../../oci/descriptor.ts';
 import type { Digest } from '../../oci/digest.ts';
 import type { CallOptions } from '../../store.ts';
@@ -16,23 +16,24 @@ import {
   uploadsPath,
 } from '../remote-repository.ts';
 
-/** An upload that the registry waits for. */
+/** An open upload at the registry. */
 export interface UploadSession {
-  /** Where the next request of it goes. Its query is the session's state. */
+  /** The target of its next request. The query is the session's state. */
   readonly location: UploadPlace;
-  /** `OCI-Chunk-Min-Length`: what each chunk but the last must have at least. Bytes. */
+  /** `OCI-Chunk-Min-Length`: the least size of each chunk but the last. Bytes. */
   readonly minimumChunk: number;
 }
 
-/** For cleaning up, also after Ctrl-C: nobody wants to wait longer. */
+/** For cleaning up, also after Ctrl-C. */
 const CANCEL_TIMEOUT_MS = 3000;
 const NOTHING = new Uint8Array(0);
 
 /**
  * Starts an upload.
  *
- * @throws {NotFoundError} when the registry has no such repository and makes none.
- * @throws {NotAuthorisedError} when we may not push.
+ * @throws {RegistryResponseError} with code NOT_FOUND when the registry has no such repository and
+ *   creates none.
+ * @throws {NotAuthorisedError} when pushing is not allowed.
  * @see https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#post-then-put
  */
 export async function startUpload(
@@ -49,9 +50,9 @@ export async function startUpload(
 }
 
 /**
- * The session that an answer opens.
+ * Reads the session that a response opens.
  *
- * @throws {InvalidResponseError} when the answer does not say where it is.
+ * @throws {RegistryResponseError} with code INVALID_RESPONSE without a usable Location.
  */
 export async function sessionOf(
   connection: Connection,
@@ -67,7 +68,7 @@ export async function sessionOf(
   return { location, minimumChunk: minimum };
 }
 
-/** Sends the next chunk, and returns the session where it goes on. */
+/** Sends the next chunk, and returns the session for the one after it. */
 export async function sendChunk(
   repository: RemoteRepository,
   action: string,
@@ -78,7 +79,8 @@ export async function sendChunk(
     ...call,
     headers: { 'content-type': 'application/octet-stream', ...call.headers },
   });
-  // ECR answers 201. What the Range of the answer says is not believed: ECR's stays at the first chunk, Quay's end is exclusive.
+  // ECR responds 201. The Range header is not trusted: ECR's stays at the first chunk, Quay's end is
+  // exclusive.
   if (response.status < 200 || response.status > 204) throw await responseError(action, response);
   await discard(response);
   return {
@@ -87,7 +89,7 @@ export async function sendChunk(
   };
 }
 
-/** Ends the upload: with all of the content as `body`, or with nothing after chunks. The answer is the registry's proof. */
+/** Ends the upload: with the whole content as `body`, or without one after chunks. */
 export async function commitUpload(
   repository: RemoteRepository,
   action: string,
@@ -105,16 +107,17 @@ export async function commitUpload(
   return response;
 }
 
-/** What a registry says of an upload that broke off. */
+/** A registry's report on an interrupted upload. */
 export type UploadStatus =
-  /** The first `size` bytes are there, and the upload goes on in `session`. */
+  /** The registry has the first `size` bytes, and the upload resumes in `session`. */
   | { readonly kind: 'kept'; readonly session: UploadSession; readonly size: number }
-  /** There is no such upload any more: registry 2.8 and zot end one of which any request was cut, and so does a PUT that was done. */
+  /** The upload has ended: by a successful PUT, or at registry 2.8 and zot by any cut request. */
   | { readonly kind: 'gone' }
   | { readonly kind: 'unknown' };
 
 /**
- * Asks how much of an upload has arrived. What it answers is a claim: registries are known that count one byte too many.
+ * Asks how many bytes of an upload have arrived. The response is only a claim: some registries count one
+ * byte too many.
  *
  * @see https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#pushing-a-blob-in-chunks
  */
@@ -139,7 +142,7 @@ export async function askUpload(
 }
 
 /**
- * Tells the registry that nobody will finish the upload: unused sessions stay on its disk for days. Never throws, and takes no
+ * Deletes an upload: unused sessions stay on the registry's disk for days. Never throws, and takes no
  * signal, because it also cleans up after a cancel.
  */
 export async function cancelUpload(
@@ -150,12 +153,12 @@ export async function cancelUpload(
     const signal = AbortSignal.timeout(CANCEL_TIMEOUT_MS);
     await discard(await sendTo(repository, 'DELETE', location, { signal }));
   } catch (error) {
-    // Courtesy only: registries clean up by themselves in the end, and why we are here is the error that counts.
+    // A courtesy only: registries clean up eventually, and the first error is the one to report.
     if (!(error instanceof RegiError) && !isTimeout(error)) throw error;
   }
 }
 
-/** Appended as text: another form of the query, such as `+` for `%20`, may no longer be what the registry signed. */
+/** Appends text: another form of the query, such as `+` for `%20`, may break the registry's signature. */
 function withDigest({ url: location, reach }: UploadPlace, digest: Digest): UploadPlace {
   const url = new URL(location);
   url.search = `${url.search === '' ? '?' : `${url.search}&`}digest=${encodeURIComponent(digest)}`;
@@ -194,7 +197,7 @@ async function sendTo(
   call: RepositoryCall,
 ): Promise<RegistryResponse> {
   const { connection, name } = repository;
-  return connection.sendTo(method, url, {
+  return connection.send(method, url, {
     ...call,
     reach,
     scopes: scopesToWrite(repository),
@@ -202,7 +205,7 @@ async function sendTo(
   });
 }
 
-/** What to upload and where. */
+/** A blob and its destination. */
 export interface Upload {
   readonly repository: RemoteRepository;
   readonly target: Descriptor;
@@ -212,29 +215,30 @@ export interface Upload {
   readonly signal: AbortSignal | undefined;
 }
 
-/** How far an upload has come in its session. */
+/** The progress of an upload in its session. */
 export interface UploadState {
   session: UploadSession;
-  /** Bytes that the registry said it had when this attempt began. */
+  /** Bytes that the registry had when this attempt began, by its own count. */
   readonly position: number;
-  /** The last byte that was given away, and so the most that the registry can have. */
+  /** End of the bytes that were sent: the registry cannot have more. */
   given: number;
 }
 
-/** Where an upload goes on. */
+/** The target of an upload's next request. */
 export interface UploadPlace {
   readonly url: URL;
-  readonly reach: 'any' | 'public';
+  readonly reach: Reach;
 }
 
 /**
- * Reads the Location of an upload; undefined when nothing may be sent there. It may be relative, and on another host, which gets
- * no credentials.
+ * Reads the Location of an upload; undefined when nothing may be sent there. It may be relative, or on
+ * another host, which gets no credentials.
  *
- * Registries behind a proxy that ends TLS name themselves by http: their own https origin is meant. To other hosts the bytes go by
- * http only where the registry itself is reached so, and from a public registry never into our own network.
+ * Registries behind a proxy that ends TLS use http URLs for themselves and mean their https origin. Other
+ * hosts get the bytes by http only if the registry itself uses http. A public registry never directs them
+ * into our own network.
  *
- * @param origin of the registry.
+ * @param origin origin of the registry.
  * @throws {TypeError} when it is no URL.
  */
 export function uploadPlace(

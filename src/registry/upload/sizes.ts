@@ -1,16 +1,16 @@
 const MIB = 1024 * 1024;
 
-/** What a registry takes in one request of a chunked upload. Bytes. */
+/** Limits of one request of a chunked upload. Bytes. */
 interface ChunkLimits {
   readonly host: RegExp;
   readonly min?: number;
   readonly max?: number;
-  /** False where an upload is one request whatever its size. */
+  /** False if the registry takes uploads of any size in one request only. */
   readonly canChunk?: boolean;
 }
 
 /**
- * Registries with limits of their own. They do not tell them by `OCI-Chunk-Min-Length`.
+ * Registries with limits that they do not announce with `OCI-Chunk-Min-Length`.
  *
  * @see https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_UploadLayerPart.html
  * @see https://cloud.google.com/artifact-registry/docs/reference/docker-api
@@ -22,35 +22,35 @@ const KNOWN: readonly ChunkLimits[] = [
   { host: /^(?:.*\.)?gcr\.io$|\.pkg\.dev$/, canChunk: false },
 ];
 
-/** Fits between what ECR takes at least and what most proxies take at most. */
+/** Fits between ECR's minimum and the maximum of most proxies. */
 const FIRST_CHUNK = 5 * MIB;
-/** A server that takes less does not want uploads. */
+/** A server that refuses this size does not want uploads. */
 const SMALLEST_CHUNK = 64 * 1024;
 
-/** How much may be sent to one registry at once: what the user said, what is known of it, and what it was seen to refuse. */
+/** Sizes of upload requests to one registry: by the user, by its known limits, and by its refusals. */
 export class UploadSizes {
   readonly #limits: ChunkLimits | undefined;
-  /** Largest body to send; undefined while nothing speaks against any. */
+  /** Largest body to send; undefined without a limit. */
   #largest: number | undefined;
 
   /**
    * @param host without its port.
-   * @param chunkSize what the user asked for, in bytes.
+   * @param chunkSize the user's choice, in bytes.
    */
   constructor(host: string, chunkSize: number | undefined) {
     this.#limits = KNOWN.find((known) => known.host.test(host));
     this.#largest = chunkSize;
   }
 
-  /** What is known of the registry beforehand. */
+  /** The known limits of the registry. */
   get known(): Pick<ChunkLimits, 'min' | 'max' | 'canChunk'> | undefined {
     return this.#limits;
   }
 
   /**
-   * Bytes to send in each request of an upload of `size` bytes; undefined to send them in one.
+   * Returns the chunk size for an upload of `size` bytes; undefined for a single request.
    *
-   * @param minimum what the registry asked for with `OCI-Chunk-Min-Length`.
+   * @param minimum the registry's `OCI-Chunk-Min-Length`.
    */
   chunkFor(size: number, minimum = 0): number | undefined {
     if (this.#largest === undefined || this.#limits?.canChunk === false) return undefined;
@@ -60,9 +60,10 @@ export class UploadSizes {
   }
 
   /**
-   * Bytes to send in each request when an upload goes on with its last `size` bytes; undefined where that cannot be done.
+   * Returns the chunk size for resuming an upload with its last `size` bytes; undefined where uploads
+   * cannot be resumed.
    *
-   * @param minimum what the registry asked for with `OCI-Chunk-Min-Length`.
+   * @param minimum the registry's `OCI-Chunk-Min-Length`.
    */
   chunkToContinue(size: number, minimum = 0): number | undefined {
     const { canChunk = true, max = Number.MAX_SAFE_INTEGER, min = 0 } = this.#limits ?? {};
@@ -74,7 +75,7 @@ export class UploadSizes {
   /**
    * Remembers that a body of `size` bytes was too large (status 413).
    *
-   * @returns whether a smaller one is worth a try.
+   * @returns true if a smaller one is worth a try.
    */
   refused(size: number): boolean {
     if (

@@ -1,39 +1,40 @@
 import { verified } from '../../bytes.ts';
 import type { Descriptor } from '../../oci/descriptor.ts';
 import type { Bytes, CallOptions } from '../../store.ts';
-import { contradicts, statedDigest } from '../answer-headers.ts';
 import type { RegistryResponse } from '../connection.ts';
-import { ContentParts } from './content-parts.ts';
-import { RefusedError, WrongDigestError } from '../errors.ts';
-import { openAhead, type OpenedAhead, proved, watched } from './content.ts';
+import { isResponseError } from '../errors.ts';
 import { display, type RemoteRepository } from '../remote-repository.ts';
-import { SourceFailure, TooLargeError, UploadRecovery } from './recovery.ts';
+import { checkDigest, statedDigest } from '../response-headers.ts';
+import { ContentParts, UploadContent } from './content.ts';
 import { findUnfinished, forgetUpload, rememberUpload } from './journal.ts';
+import { SourceFailure, TooLargeError, UploadRecovery } from './recovery.ts';
 import {
   cancelUpload,
   commitUpload,
   sendChunk,
   startUpload,
-  type UploadSession,
   type Upload,
+  type UploadSession,
   type UploadState,
 } from './session.ts';
 
 export interface UploadOptions extends CallOptions {
-  /** A session that is open already, such as that of a mount which was not done. */
+  /** A session that is already open, such as that of a refused mount. */
   readonly session?: UploadSession | undefined;
-  /** The proved content, to be taken at the first attempt. */
-  readonly opened?: OpenedAhead | undefined;
+  /** The content for the first attempt, opened ahead. */
+  readonly opened?: UploadContent | undefined;
 }
 
 /**
- * Uploads a blob: all of it in one PUT, or in chunks where the user or the registry wants that. After a failure of the registry or
- * the network it goes on behind the bytes that the registry says it has; where it has none, as registry 2.8 and zot forget a session
- * of which any request was cut, the blob starts again from its first byte. An upload that is given up stays where the registry keeps what it
- * has and the repository has a journal, so that the next run goes on with it; elsewhere it is deleted.
+ * Uploads a blob: all of it in one PUT, or in chunks where the user or the registry wants that.
  *
- * @throws {ContentMismatchError} when `content` is not what `target` says; the registry has not kept it.
- * @throws {WrongDigestError} when the registry says that it kept something else.
+ * After a failure of the registry or the network it resumes behind the bytes that the registry has.
+ * registry 2.8 and zot forget a session after any cut request: there the blob restarts. A failed upload
+ * stays at the registry for the next run if the registry keeps its bytes and the repository has a
+ * journal; otherwise it is deleted.
+ *
+ * @throws {ContentMismatchError} when `content` does not match `target`; the registry has not kept it.
+ * @throws {RegiError} with code CONTENT_MISMATCH when the registry says that it kept something else.
  * @see https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#pushing-blobs
  */
 export async function uploadBlob(
@@ -49,10 +50,10 @@ export async function uploadBlob(
   const unfinished = await findUnfinished(upload);
   if (unfinished !== undefined && session !== undefined) await cancelUpload(repository, session);
   let waiting = unfinished ?? (session && startOf(session));
-  // The content's first bytes come while the registry opens the session.
-  let opened: OpenedAhead | undefined =
+  // The first bytes of the content arrive while the registry opens the session.
+  let opened =
     unfinished === undefined
-      ? (options.opened ?? openAhead(proved(upload.content, target)))
+      ? (options.opened ?? new UploadContent(upload.content, target).openAhead())
       : undefined;
   try {
     for (;;) {
@@ -65,7 +66,7 @@ export async function uploadBlob(
       } catch (error) {
         const next = await recovery.after(error, state, state.session === begun);
         if (next.kind === 'done') break;
-        waiting = next.kind === 'go-on' ? next.state : undefined;
+        waiting = next.kind === 'resume' ? next.state : undefined;
         opened = undefined;
       }
     }
@@ -79,17 +80,14 @@ function startOf(session: UploadSession): UploadState {
   return { session, position: 0, given: 0 };
 }
 
-/** Sends what the registry does not have. The state's session is the one to go on with, whatever happens. */
+/** Sends the bytes that the registry lacks. Afterwards the state has the session to resume with. */
 async function attempt(
   upload: Upload,
   state: UploadState,
-  opened: OpenedAhead | undefined,
+  opened: UploadContent | undefined,
 ): Promise<void> {
-  const { repository, target } = upload;
-  const source = watched(
-    opened?.content ?? proved(upload.content, target, state.position),
-    state.position,
-  );
+  const { repository, target, action } = upload;
+  const source = opened ?? new UploadContent(upload.content, target, state.position);
   const left = target.size - state.position;
   const { uploadSizes } = repository.connection;
   const { minimumChunk } = state.session;
@@ -98,15 +96,14 @@ async function attempt(
       ? uploadSizes.chunkFor(left, minimumChunk)
       : (uploadSizes.chunkToContinue(left, minimumChunk) ?? left);
   try {
-    const answer = await (chunkSize === undefined
-      ? sendWhole(upload, state.session, source.content)
-      : sendInChunks(upload, state, source.content, chunkSize));
-    checkDigest(upload, answer);
+    const response = await (chunkSize === undefined
+      ? sendWhole(upload, state.session, source)
+      : sendInChunks(upload, state, source, chunkSize));
+    checkDigest(action, target.digest, statedDigest(action, response));
   } catch (error) {
-    state.given = source.position();
-    const failure = source.failure();
-    if (failure !== undefined) throw new SourceFailure(failure.error);
-    if (error instanceof RefusedError && error.status === 413)
+    state.given = source.position;
+    if (source.failure !== undefined) throw new SourceFailure(source.failure.error);
+    if (isResponseError(error, 'REFUSED') && error.status === 413)
       throw new TooLargeError(chunkSize ?? target.size, error);
     throw error;
   }
@@ -117,8 +114,9 @@ async function sendWhole(
   session: UploadSession,
   content: Bytes,
 ): Promise<RegistryResponse> {
-  const body = target.size === 0 ? await drained(content) : { content, size: target.size };
-  return commitUpload(repository, action, session, { digest: target.digest, body, signal });
+  const { digest, size } = target;
+  const body = size === 0 ? await drained(content) : { content, size };
+  return commitUpload(repository, action, session, { digest, body, signal });
 }
 
 async function sendInChunks(
@@ -132,16 +130,15 @@ async function sendInChunks(
   try {
     for (let sent = state.position; sent < target.size; sent += chunkSize) {
       const size = Math.min(chunkSize, target.size - sent);
-      // No "bytes " and no "/total": Azure answers 400 to either.
-      const headers = { 'content-range': `${sent}-${sent + size - 1}` };
       state.session = await sendChunk(repository, action, state.session, {
-        headers,
+        // No "bytes " and no "/total": Azure answers 400 to either.
+        headers: { 'content-range': `${sent}-${sent + size - 1}` },
         body: { content: parts.take(size), size },
         signal,
       });
       await rememberUpload(upload, { ...state, position: sent + size });
     }
-    // The registry had all of it, which proves nothing: the bytes are its own count.
+    // The registry had all bytes, by its own count: the content still has to be proved.
     if (state.position === target.size) await drained(content);
     return await commitUpload(repository, action, state.session, { digest: target.digest, signal });
   } finally {
@@ -149,16 +146,10 @@ async function sendInChunks(
   }
 }
 
-/** Proves content that has nothing left to give. */
+/** Proves content that has no bytes left to give. */
 async function drained(content: Bytes): Promise<Uint8Array> {
   for await (const chunk of content)
     if (chunk.byteLength > 0)
       throw new Error('Content was proved to be at its end, and has more bytes');
   return new Uint8Array(0);
-}
-
-function checkDigest({ action, target }: Upload, answer: RegistryResponse): void {
-  const stated = statedDigest(action, answer);
-  if (stated !== undefined && contradicts(target.digest, stated))
-    throw new WrongDigestError(action, target.digest, stated);
 }

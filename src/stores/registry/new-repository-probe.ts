@@ -1,7 +1,7 @@
 import { RegiError } from '../../errors.ts';
 import { isDigest } from '../../oci/digest.ts';
 import { isManifestType } from '../../oci/media-types.ts';
-import { NotFoundError } from '../../registry/errors.ts';
+import { isResponseError } from '../../registry/errors.ts';
 import type { CallOptions, Store, TagLister } from '../../store.ts';
 import { decorate } from '../decorators/decorate.ts';
 import { NotInStoreError } from '../not-found.ts';
@@ -34,7 +34,7 @@ export function perhapsNew(store: Store & TagLister, { signal }: CallOptions = {
     } catch (error) {
       // Of no repository that is there: a registry that does not list tags says 404 too, with another code or none.
       isNew =
-        error instanceof NotFoundError &&
+        isResponseError(error, 'NOT_FOUND') &&
         error.problems.some(({ code }) => code === 'NAME_UNKNOWN');
       // Whatever else fails here fails again where it matters, or did not matter.
       if (!(error instanceof RegiError) && !either.aborted) throw error;

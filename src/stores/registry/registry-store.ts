@@ -6,7 +6,7 @@ import { isManifestType } from '../../oci/media-types.ts';
 import { parseTag, type Tag } from '../../oci/reference.ts';
 import { blobExists, deleteBlob, fetchBlob, resolveBlob } from '../../registry/blobs.ts';
 import type { Connection } from '../../registry/connection.ts';
-import { NotFoundError } from '../../registry/errors.ts';
+import { isResponseError } from '../../registry/errors.ts';
 import {
   deleteManifest,
   fetchManifest,
@@ -142,7 +142,7 @@ class RemoteStore implements RegistryStore {
     { signal }: CallOptions = {},
   ): Promise<'there' | 'copied'> {
     const outcome = await offerBlob(this.#remote, target, content, {
-      isLikelyThere: this.#isLikelyThere,
+      opensAhead: !this.#isLikelyThere,
       signal,
     });
     if (outcome === 'there') {
@@ -193,7 +193,7 @@ class RemoteStore implements RegistryStore {
       return await fetchManifest(this.#remote, digest, options);
     } catch (error) {
       const tag = this.#tags.get(digest);
-      if (tag === undefined || !(error instanceof NotFoundError)) throw error;
+      if (tag === undefined || !isResponseError(error, 'NOT_FOUND')) throw error;
       const named = await fetchManifest(this.#remote, tag, options);
       if (named.descriptor.digest !== digest) throw error;
       return named;

@@ -75,7 +75,7 @@ describeCloud(
 
     test.each([
       ['who is not logged in', undefined, 'regi login docker.io'],
-      ['who is logged in', 'own', 'pulls come back after 6 hours'],
+      ['who is logged in', 'own', 'the limit resets after 6 hours'],
     ])(
       'the limit of six hours fails at once with status 6, and says to %s what to do',
       async (_, who, hint) => {
@@ -100,7 +100,7 @@ describeCloud(
       expect(stdout).toMatch(
         /^\+ rate limit .*7 of 100 pulls are left in 6 hours, counted for f2cf3f3a/m,
       );
-      expect(stdout).toContain('> pulls come back after 6 hours');
+      expect(stdout).toContain('> the limit resets after 6 hours');
       hub.pulls.remaining = undefined;
       expect((await served().regi(['doctor'])).stdout).toMatch(
         /^- rate limit .*none is announced$/m,

@@ -168,7 +168,7 @@ describeReal('regi and a registry behind nginx', ['docker-registry', 'nginx', 'o
     const { name } = await serve({ tls: good, protocols: 'TLSv1.1' });
     const refused = await regiAtHome(['digest', '--ca-file', good.caPath, `${name}/app:1`]);
     expect(refused.status).toBe(5);
-    expect(refused.stderr).toContain('speaks no TLS of version 1.2 or later');
+    expect(refused.stderr).toContain('does not speak TLS 1.2 or later');
   });
 
   describe('that wants client certificates', () => {

@@ -19,7 +19,7 @@ const MIB = 1024 * 1024;
 const { descriptor: target, bytes } = makeBlob(3 * MIB);
 const cut = new NetworkError('cut', {
   host: 'registry.example',
-  phase: 'answer',
+  phase: 'response',
   reason: 'ECONNRESET',
 });
 

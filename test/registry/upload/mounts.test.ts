@@ -78,7 +78,7 @@ describe('mountBlob()', () => {
 });
 
 describe('offerBlob()', () => {
-  const offer = { isLikelyThere: false };
+  const offer = { opensAhead: true };
 
   test('is one request when the blob is there', async () => {
     const { repository, requests } = registry(onMount(201));
@@ -119,7 +119,7 @@ describe('offerBlob()', () => {
   test('opens no content when the blob is likely there and is', async () => {
     const source = watched(content);
     await offerBlob(registry(onMount(201)).repository, target, source.content, {
-      isLikelyThere: true,
+      opensAhead: false,
     });
     expect(source.opened()).toBe(0);
   });

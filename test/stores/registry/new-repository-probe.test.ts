@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 
 import { bytesOf } from '../../../src/bytes.ts';
 import { RegiError } from '../../../src/errors.ts';
-import { NotFoundError, ServerFailedError } from '../../../src/registry/errors.ts';
+import { RegistryResponseError } from '../../../src/registry/errors.ts';
 import { decorate } from '../../../src/stores/decorators/decorate.ts';
 import { createMemoryStore } from '../../../src/stores/memory.ts';
 import { perhapsNew } from '../../../src/stores/registry/new-repository-probe.ts';
@@ -19,8 +19,12 @@ const facts = {
   url: 'https://registry.example/v2/app/tags/list',
   retryAfterMs: undefined,
 } as const;
-const unknown = (code: string | undefined): NotFoundError =>
-  new NotFoundError('Cannot list', { ...facts, status: 404, problems: [{ code, message: 'no' }] });
+const unknown = (code: string | undefined): RegistryResponseError =>
+  new RegistryResponseError('NOT_FOUND', 'Cannot list', {
+    ...facts,
+    status: 404,
+    problems: [{ code, message: 'no' }],
+  });
 
 /** A store with an image, whose list of tags is what `answer` makes. That it is asked at all shows what the hint has done. */
 async function withImage(
@@ -77,7 +81,11 @@ describe('perhapsNew()', () => {
       'it fails',
       () =>
         Promise.reject(
-          new ServerFailedError('Cannot list', { ...facts, status: 503, problems: [] }),
+          new RegistryResponseError('SERVER_FAILED', 'Cannot list', {
+            ...facts,
+            status: 503,
+            problems: [],
+          }),
         ),
     ],
   ])('asks for everything when %s', async (_, answer) => {

@@ -1,8 +1,5 @@
-import {
-  createAuthorizer,
-  type AuthorizeOptions,
-  type Authorizer,
-} from '../../../src/auth/authorizer.ts';
+import type { Access } from '../../../src/auth/authorization.ts';
+import { authorizeLayer, type AuthorizedRequest } from '../../../src/auth/authorizer.ts';
 import type { AuthorizedResponse } from '../../../src/auth/not-authorised.ts';
 import { repositoryScope } from '../../../src/auth/scope.ts';
 import { TokenCache } from '../../../src/auth/token-cache.ts';
@@ -21,17 +18,19 @@ export const REALM = 'https://auth.example/token';
 export const BEARER = `Bearer realm="${REALM}",service="s",scope="repository:placeholder:pull"`;
 export const PASSWORD: Credential = { kind: 'password', username: 'alice', password: 's3cret' };
 export const BASIC_ALICE = `Basic ${Buffer.from('alice:s3cret').toString('base64')}`;
-export const PULL: AuthorizeOptions = {
+export const PULL: Access = {
   scopes: [repositoryScope('app', ['pull'])],
   repository: 'app',
 };
-export const PUSH: AuthorizeOptions = {
+export const PUSH: Access = {
   scopes: [repositoryScope('app', ['pull', 'push'])],
   repository: 'app',
 };
 
 export interface Setup extends FakeTransport {
-  readonly authorizer: Authorizer;
+  readonly authorizer: {
+    send(request: HttpRequest, access: Access): Promise<AuthorizedResponse>;
+  };
   readonly clock: InstantClock;
   readonly notices: string[];
   readonly lookups: string[];
@@ -60,18 +59,22 @@ export function setUp(
       lookups.push(host);
       return credential && { credential, origin: '~/.docker/config.json' };
     });
-  const authorizer = createAuthorizer({
-    send: transport.send,
-    origin: new URL(origin),
+  const send = authorizeLayer({
+    origin: () => new URL(origin),
     host: 'registry.example',
     credentials,
     tokens: new TokenCache(clock),
     clock,
     onNotice: (message) => void notices.push(message),
-  });
+  })(transport.send);
   const setup: Setup = {
     ...transport,
-    authorizer,
+    authorizer: {
+      send: (original, access) => {
+        const authorized: AuthorizedRequest = { ...original, access };
+        return send(authorized);
+      },
+    },
     clock,
     notices,
     lookups,

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 
-import { askAgain } from '../../src/http/retry.ts';
+import { retryRead } from '../../src/http/retry.ts';
 import { NetworkError, TimeoutError } from '../../src/http/errors.ts';
 import { instantClock } from '../support/clock.ts';
 
@@ -11,7 +11,7 @@ const cutInBody = new NetworkError('cut', {
 });
 const cutBefore = new NetworkError('cut', {
   host: 'registry.example',
-  phase: 'answer',
+  phase: 'response',
   reason: 'UND_ERR_SOCKET',
 });
 
@@ -25,36 +25,32 @@ function failing(...errors: readonly Error[]): () => Promise<string> {
   };
 }
 
-test('askAgain() asks again when the body broke, after a growing wait', async () => {
+test('retryRead() asks again when the body broke, after a growing wait', async () => {
   const clock = instantClock();
-  const stalled = new TimeoutError('stalled', {
-    host: 'registry.example',
-    phase: 'body',
-    timeoutMs: 1,
-  });
-  expect(await askAgain(failing(cutInBody, stalled), { clock, retries: 5 })).toBe('answer');
+  const stalled = new TimeoutError('stalled', 'body');
+  expect(await retryRead(failing(cutInBody, stalled), { clock, retries: 5 })).toBe('answer');
   expect(clock.sleeps).toEqual([375, 750]);
 });
 
-test('askAgain() gives up after as many repetitions as are allowed', async () => {
+test('retryRead() gives up after as many repetitions as are allowed', async () => {
   await expect(
-    askAgain(failing(cutInBody, cutInBody, cutInBody), { clock: instantClock(), retries: 2 }),
+    retryRead(failing(cutInBody, cutInBody, cutInBody), { clock: instantClock(), retries: 2 }),
   ).rejects.toBe(cutInBody);
 });
 
 test.each([[cutBefore], [new Error('a bug')]])(
-  'askAgain() does not repeat what broke elsewhere: %s',
+  'retryRead() does not repeat what broke elsewhere: %s',
   async (error) => {
     const clock = instantClock();
-    await expect(askAgain(failing(error), { clock, retries: 5 })).rejects.toBe(error);
+    await expect(retryRead(failing(error), { clock, retries: 5 })).rejects.toBe(error);
     expect(clock.sleeps).toEqual([]);
   },
 );
 
-test('askAgain() stops with the reason of its signal', async () => {
+test('retryRead() stops with the reason of its signal', async () => {
   const reason = new Error('stop');
   const signal = AbortSignal.abort(reason);
   await expect(
-    askAgain(failing(cutInBody), { clock: instantClock(), retries: 5, signal }),
+    retryRead(failing(cutInBody), { clock: instantClock(), retries: 5, signal }),
   ).rejects.toBe(reason);
 });

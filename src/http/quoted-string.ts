@@ -1,13 +1,13 @@
-/** A quoted-string that was read out of a header. */
+/** A quoted-string of a header. */
 export interface QuotedString {
-  /** Its content, quoted pairs undone. */
+  /** The content, with escapes undone. */
   readonly value: string;
   /** Index after the closing quote. */
   readonly end: number;
 }
 
 /**
- * Reads the quoted-string that starts at `start`; undefined when there is none, or it is not closed.
+ * Reads the quoted-string at `start`; undefined when there is none, or it is not closed.
  *
  * @see https://www.rfc-editor.org/rfc/rfc9110#section-5.6.4
  */
