@@ -72,7 +72,7 @@ describeReal('completion in real shells, at a terminal', ['bash', 'zsh', 'fish',
       const terminal = await open();
       await terminal.keys('regi tag', 'Tab', 'Tab');
       const screen = await terminal.until(/\btags\b/);
-      expect(screen).toMatch(shell === 'bash' ? /tag\s+tags/ : /Give an image another name/);
+      expect(screen).toMatch(shell === 'bash' ? /tag\s+tags/ : /Add a name to an image/);
     });
 
     test('completes a repository of a registry, and then its tag, over the colons of both', async () => {
