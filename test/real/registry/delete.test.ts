@@ -54,7 +54,7 @@ describeReal(
           `Untagged: ${name}:stable`,
         ],
       });
-      expect(stderr).toMatch(/go its 2 tags (?:old, stable|stable, old)/);
+      expect(stderr).toMatch(/also removes 2 tags: (?:old, stable|stable, old)/);
       for (const tag of ['old', 'stable'])
         expect(
           (await skopeo.run(['inspect', '--tls-verify=false', `docker://${name}:${tag}`])).status,
