@@ -6,6 +6,7 @@ import { describe, expect, test } from 'vitest';
 
 const ROOT = fileURLToPath(new URL('../', import.meta.url));
 const MAX_LINES = 400;
+const MAX_FILES = 25;
 
 /** From the top down. Imports go to a lower layer, or to the same folder. */
 const LAYERS: readonly (readonly string[])[] = [
@@ -56,8 +57,8 @@ interface SourceFile {
   /** Such as `src/oci/digest.ts`. */
   readonly path: string;
   readonly text: string;
-  /** Files of this repository that it imports; types too. */
-  readonly imports: readonly { readonly path: string; readonly typeOnly: boolean }[];
+  /** Files of this repository that it imports; types and lazy imports too. */
+  readonly imports: readonly string[];
 }
 
 const FILES = readSources();
@@ -70,8 +71,8 @@ describe('layers', () => {
   test('imports run down only', () => {
     const upward = FILES.flatMap(({ path, imports }) =>
       imports
-        .filter((imported) => layerOf(imported.path) < layerOf(path))
-        .map((imported) => `${path} imports ${imported.path}`),
+        .filter((imported) => layerOf(imported) < layerOf(path))
+        .map((imported) => `${path} imports ${imported}`),
     );
     expect(upward).toEqual([]);
   });
@@ -80,9 +81,9 @@ describe('layers', () => {
     const seen = FILES.flatMap(({ path, imports }) =>
       imports
         .filter((imported) =>
-          STRANGERS.some(([from, to]) => path.startsWith(from) && imported.path.startsWith(to)),
+          STRANGERS.some(([from, to]) => path.startsWith(from) && imported.startsWith(to)),
         )
-        .map((imported) => `${path} imports ${imported.path}`),
+        .map((imported) => `${path} imports ${imported}`),
     );
     expect(seen).toEqual([]);
   });
@@ -100,8 +101,19 @@ describe('layers', () => {
     expect(eager).toEqual([]);
   });
 
-  test('there is no cycle of imports at run time', () => {
+  test('there is no cycle of imports, types and lazy imports included', () => {
     expect(findCycle()).toBeUndefined();
+  });
+
+  // The library exports stores; everything else asks a place what it can do.
+  test('targets alone know which Store a location is', () => {
+    const ALLOWED = /^src\/(?:stores\/|targets\/|index\.ts$|connect\.ts$)/;
+    const direct = FILES.filter(({ path }) => !ALLOWED.test(path)).flatMap(({ path, imports }) =>
+      imports
+        .filter((imported) => imported.startsWith('src/stores/'))
+        .map((imported) => `${path} imports ${imported}`),
+    );
+    expect(direct).toEqual([]);
   });
 });
 
@@ -110,6 +122,15 @@ describe('files', () => {
     expect(
       FILES.filter(({ text }) => text.split('\n').length > MAX_LINES + 1).map(({ path }) => path),
     ).toEqual([]);
+  });
+
+  test(`no folder has more than ${MAX_FILES}`, () => {
+    const counts = new Map<string, number>();
+    for (const { path } of FILES) {
+      const folder = posix.dirname(path);
+      counts.set(folder, (counts.get(folder) ?? 0) + 1);
+    }
+    expect([...counts].filter(([, count]) => count > MAX_FILES)).toEqual([]);
   });
 
   // A docker credential helper is a thing and not a lack of a name.
@@ -148,27 +169,12 @@ function readSources(): readonly SourceFile[] {
     });
 }
 
-function importsOf(path: string, text: string): SourceFile['imports'] {
-  const statements = withoutComments(text).matchAll(
-    /^(?:import|export)\s+(?<type>type\s)?(?<names>[^;]*?)\sfrom\s+'(?<target>\.[^']*)'/gms,
-  );
-  const lazy = withoutComments(text).matchAll(/\bimport\('(?<target>\.[^']*)'\)/g);
-  return [
-    ...[...statements].map(({ groups }) => ({
-      target: groups?.['target'] ?? '',
-      typeOnly: groups?.['type'] !== undefined || onlyTypes(groups?.['names'] ?? ''),
-    })),
-    // A lazy import runs down as well, but it closes no cycle: both sides are complete by then.
-    ...[...lazy].map(({ groups }) => ({ target: groups?.['target'] ?? '', typeOnly: true })),
-  ].map(({ target, typeOnly }) => ({ path: posix.join(posix.dirname(path), target), typeOnly }));
-}
-
-/** `{ type A, type B }`. */
-function onlyTypes(names: string): boolean {
-  const inside = /^\{(?<list>.*)\}$/s.exec(names.trim())?.groups?.['list'];
-  return (
-    inside !== undefined &&
-    inside.split(',').every((name) => name.trim() === '' || name.trim().startsWith('type '))
+function importsOf(path: string, text: string): readonly string[] {
+  const code = withoutComments(text);
+  const statements = code.matchAll(/^(?:import|export)\s[^;]*?\sfrom\s+'(?<target>\.[^']*)'/gms);
+  const lazy = code.matchAll(/\bimport\('(?<target>\.[^']*)'\)/g);
+  return [...statements, ...lazy].map(({ groups }) =>
+    posix.join(posix.dirname(path), groups?.['target'] ?? ''),
   );
 }
 
@@ -183,7 +189,7 @@ function findCycle(): string | undefined {
     if (trail.includes(path)) return [...trail.slice(trail.indexOf(path)), path].join(' → ');
     if (done.has(path)) return undefined;
     for (const imported of byPath.get(path)?.imports ?? []) {
-      const cycle = imported.typeOnly ? undefined : visit(imported.path, [...trail, path]);
+      const cycle = visit(imported, [...trail, path]);
       if (cycle !== undefined) return cycle;
     }
     done.add(path);

@@ -1,12 +1,12 @@
 import { repositoryScope, type Scope } from '../auth/scope.ts';
 import { discard } from '../http/body.ts';
 import type { Method } from '../http/message.ts';
+import type { Descriptor } from '../oci/descriptor.ts';
 import { isDigest, type Digest } from '../oci/digest.ts';
 import { imageName, repositoryName, type Tag } from '../oci/reference.ts';
 import type { CallOptions } from '../store.ts';
 import type { CallDetails, Connection, RegistryResponse } from './connection.ts';
 import { invalidResponse, isWebPage, responseError } from './errors.ts';
-import type { UploadJournal } from './upload/journal.ts';
 
 /** One repository of a registry, as the endpoint functions take it. */
 export interface RemoteRepository {
@@ -17,6 +17,16 @@ export interface RemoteRepository {
   readonly access: 'read' | 'write';
   /** Remembers unfinished uploads; without it they are deleted. */
   readonly uploads?: UploadJournal | undefined;
+}
+
+/** Remembers unfinished uploads of one repository for the next run. It never fails: it only saves bytes. */
+export interface UploadJournal {
+  /** Finds the location of an earlier upload of `target`: a URL on the registry's own origin. */
+  find(target: Descriptor): Promise<URL | undefined>;
+  /** @param offset bytes that the registry is known to have. */
+  write(target: Descriptor, location: URL, offset: number): Promise<void>;
+  /** Called when `target` exists, or will not be uploaded any more. */
+  remove(target: Descriptor): Promise<void>;
 }
 
 export type RepositoryCall = Omit<CallDetails, 'repository' | 'scopes'>;

@@ -2,7 +2,7 @@ import type { Context } from '../context.ts';
 import { systemProcesses } from '../disk/processes.ts';
 import { assertNever } from '../errors.ts';
 import type { Connection } from '../registry/connection.ts';
-import type { UploadJournal } from '../registry/upload/journal.ts';
+import type { UploadJournal } from '../registry/remote-repository.ts';
 import { discardUnfinished, unfinishedArchive } from '../stores/archive/writer.ts';
 import type { JournalEntry, JournalSubject } from '../stores/journal/entry.ts';
 import { Journal } from '../stores/journal/journal.ts';

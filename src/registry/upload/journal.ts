@@ -1,6 +1,6 @@
 import { RegiError } from '../../errors.ts';
 import type { Descriptor } from '../../oci/descriptor.ts';
-import type { RemoteRepository } from '../remote-repository.ts';
+import type { RemoteRepository, UploadJournal } from '../remote-repository.ts';
 import {
   askUpload,
   cancelUpload,
@@ -109,14 +109,4 @@ async function ask(
     if (!(error instanceof RegiError) && signal?.aborted !== true) throw error;
     return undefined;
   }
-}
-
-/** Remembers unfinished uploads of one repository for the next run. It never fails: it only saves bytes. */
-export interface UploadJournal {
-  /** Finds the location of an earlier upload of `target`: a URL on the registry's own origin. */
-  find(target: Descriptor): Promise<URL | undefined>;
-  /** @param offset bytes that the registry is known to have. */
-  write(target: Descriptor, location: URL, offset: number): Promise<void>;
-  /** Called when `target` exists, or will not be uploaded any more. */
-  remove(target: Descriptor): Promise<void>;
 }

@@ -1,5 +1,5 @@
 import type { Descriptor } from '../../oci/descriptor.ts';
-import type { UploadJournal } from '../../registry/upload/journal.ts';
+import type { UploadJournal } from '../../registry/remote-repository.ts';
 import type { UploadSubject } from './entry.ts';
 import type { Journal } from './journal.ts';
 

@@ -18,9 +18,9 @@ import {
 import { mountBlob, offerBlob } from '../../registry/upload/mounts.ts';
 import { addToReferrersIndex, removeFromReferrersIndex } from '../../registry/referrers-index.ts';
 import { hasReferrersApi, listReferrers } from '../../registry/referrers.ts';
-import type { RemoteRepository } from '../../registry/remote-repository.ts';
+import type { RemoteRepository, UploadJournal } from '../../registry/remote-repository.ts';
 import { listTags } from '../../registry/lists.ts';
-import { forgetUpload, type UploadJournal } from '../../registry/upload/journal.ts';
+import { forgetUpload } from '../../registry/upload/journal.ts';
 import { uploadBlob } from '../../registry/upload/upload.ts';
 import type {
   BlobResolver,

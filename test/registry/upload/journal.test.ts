@@ -3,7 +3,7 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import { bytesOf } from '../../../src/bytes.ts';
 import { NetworkError } from '../../../src/http/errors.ts';
 import type { HttpRequest } from '../../../src/http/message.ts';
-import type { UploadJournal } from '../../../src/registry/upload/journal.ts';
+import type { UploadJournal } from '../../../src/registry/remote-repository.ts';
 import { uploadBlob } from '../../../src/registry/upload/upload.ts';
 import type { ConnectionOptions } from '../../../src/registry/connection.ts';
 import type { Digest } from '../../../src/oci/digest.ts';
