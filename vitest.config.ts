@@ -6,7 +6,8 @@ import { countReporter } from './test/support/count-reporter.ts';
  * Reached only by a test that hangs: a machine ten times slower than ours stays below. A poll waits for another program, whose work
  * is done soon or never.
  */
-const PATIENCE = {
+const COMMON = {
+  setupFiles: ['test/support/clean-up.setup.ts'],
   testTimeout: 600_000,
   hookTimeout: 600_000,
   expect: { poll: { timeout: 120_000, interval: 20 } },
@@ -24,7 +25,12 @@ export default defineConfig({
     maxWorkers: '100%',
     projects: [
       {
-        test: { name: 'unit', include: ['test/**/*.test.ts'], exclude: [REAL, LONG], ...PATIENCE },
+        test: {
+          name: 'unit',
+          include: ['test/**/*.test.ts'],
+          exclude: [REAL, LONG],
+          ...COMMON,
+        },
       },
       {
         // One file at a time: the real servers share the machine.
@@ -33,12 +39,12 @@ export default defineConfig({
           include: [REAL],
           exclude: [LONG],
           fileParallelism: false,
-          ...PATIENCE,
+          ...COMMON,
           sequence: { groupOrder: 1 },
         },
       },
       {
-        test: { name: 'long', include: [LONG], ...PATIENCE, sequence: { groupOrder: 2 } },
+        test: { name: 'long', include: [LONG], ...COMMON, sequence: { groupOrder: 2 } },
       },
     ],
   },

@@ -2,18 +2,18 @@ import { once } from 'node:events';
 import { connect, createServer } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 
-import { findTool, requireTool, type Tool } from './real-tools.ts';
-import { startProgram } from './run-program.ts';
+import { findTool } from './real-tools.ts';
+import { type Running, startProgram } from './run-program.ts';
 
 export interface Daemon {
   readonly stop: () => Promise<void>;
 }
 
 const START_TIMEOUT_MS = 120_000;
-/** Below the ports that a system gives to outgoing connections (Linux: from 32768; others: from 49152), which would take it before the server does. */
+/** Below the ports of outgoing connections (Linux: from 32768, others: from 49152): one of those could take the port first. */
 const PORTS = { first: 10_000, count: 20_000 };
 
-/** A port of loopback that was free a moment ago, for servers that cannot choose one themselves. */
+/** Finds a free port of loopback, for servers that cannot choose one themselves. */
 export async function freePort(): Promise<number> {
   for (;;) {
     const port = PORTS.first + Math.floor(Math.random() * PORTS.count);
@@ -28,31 +28,39 @@ export async function freePort(): Promise<number> {
   }
 }
 
+/** Starts a program that the kernel kills when this test process ends. */
+export function startBound(
+  path: string,
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = { PATH: process.env['PATH'] ?? '' },
+): Running {
+  const setpriv = findTool('setpriv');
+  return setpriv === undefined
+    ? startProgram(path, args, { env, timeoutMs: 0 })
+    : startProgram(setpriv, ['--pdeathsig', 'KILL', path, ...args], { env, timeoutMs: 0 });
+}
+
 /**
- * Starts a server in the foreground and waits until it takes connections on `port`. A test process that is killed takes it with it.
+ * Starts a server in the foreground and waits until it accepts connections at `address`, which is a port of loopback or
+ * the path of a Unix socket.
  *
- * @throws {Error} with what it wrote when it ends before that.
+ * @throws {Error} with its output when it ends before that.
  */
 export async function startDaemon(
-  tool: Tool,
+  path: string,
   args: readonly string[],
-  port: number,
+  address: number | string,
+  env?: Readonly<Record<string, string>>,
 ): Promise<Daemon> {
-  const setpriv = findTool('setpriv');
-  const path = requireTool(tool);
-  const options = { env: { PATH: process.env['PATH'] ?? '' }, timeoutMs: 0 };
-  const running =
-    setpriv === undefined
-      ? startProgram(path, args, options)
-      : startProgram(setpriv, ['--pdeathsig', 'KILL', path, ...args], options);
+  const running = startBound(path, args, env);
   let hasEnded = false;
   void running.finished.then(() => {
     hasEnded = true;
   });
   const deadline = Date.now() + START_TIMEOUT_MS;
-  while (!(await takesConnections(port))) {
+  while (!(await acceptsConnections(address))) {
     if (hasEnded || Date.now() > deadline)
-      throw new Error(`Cannot start ${tool}:\n${running.output.stderr}${running.output.stdout}`);
+      throw new Error(`Cannot start ${path}:\n${running.output.stderr}${running.output.stdout}`);
     await delay(20);
   }
   return {
@@ -63,9 +71,12 @@ export async function startDaemon(
   };
 }
 
-function takesConnections(port: number): Promise<boolean> {
-  const socket = connect({ host: '127.0.0.1', port });
-  return new Promise((resolve) => {
+function acceptsConnections(address: number | string): Promise<boolean> {
+  const socket =
+    typeof address === 'number'
+      ? connect({ host: '127.0.0.1', port: address })
+      : connect({ path: address });
+  return new Promise<boolean>((resolve) => {
     socket.once('connect', () => resolve(true)).once('error', () => resolve(false));
-  }).finally(() => socket.destroy()) as Promise<boolean>;
+  }).finally(() => socket.destroy());
 }

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 
 import { afterFile } from '../cleanup.ts';
 import { freePort, startDaemon } from './daemon.ts';
+import { requireTool } from './real-tools.ts';
 import { temporaryFolder } from '../temporary-folder.ts';
 
 export interface NginxOptions {
@@ -30,7 +31,7 @@ export async function startNginx(options: NginxOptions): Promise<Nginx> {
   const config = join(folder, 'nginx.conf');
   writeFileSync(config, configText(options, port, folder));
   const daemon = await startDaemon(
-    'nginx',
+    requireTool('nginx'),
     ['-p', folder, '-c', config, '-e', join(folder, 'error.log'), '-g', 'daemon off;'],
     port,
   );

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 
 import { afterFile } from '../cleanup.ts';
 import { freePort, startDaemon } from './daemon.ts';
+import { requireTool } from './real-tools.ts';
 import { temporaryFolder } from '../temporary-folder.ts';
 
 export interface SquidOptions {
@@ -65,7 +66,11 @@ export async function startSquid({ login, names }: SquidOptions): Promise<Squid>
       '',
     ].join('\n'),
   );
-  const daemon = await startDaemon('squid', ['-N', '-n', `regi${port}`, '-f', config], port);
+  const daemon = await startDaemon(
+    requireTool('squid'),
+    ['-N', '-n', `regi${port}`, '-f', config],
+    port,
+  );
   afterFile(daemon.stop);
   return {
     port,

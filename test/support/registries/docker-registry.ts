@@ -6,8 +6,9 @@ import { join } from 'node:path';
 import { hashSync } from 'bcryptjs';
 
 import { afterFile } from '../cleanup.ts';
-import { findTool, requireTool } from '../programs/real-tools.ts';
-import { type Running, startProgram } from '../programs/run-program.ts';
+import { startBound } from '../programs/daemon.ts';
+import { requireTool } from '../programs/real-tools.ts';
+import type { Running } from '../programs/run-program.ts';
 import { temporaryFolder } from '../temporary-folder.ts';
 
 /** What docker-registry has to know of a token server (https://distribution.github.io/distribution/about/configuration/#token). */
@@ -164,15 +165,6 @@ function authConfig({ htpasswd, token }: DockerRegistryOptions, folder: string):
   // docker-registry takes bcrypt only; 4 is the cheapest cost it accepts.
   writeFileSync(path, `${htpasswd.user}:${hashSync(htpasswd.password, 4)}\n`);
   return { auth: { htpasswd: { realm: 'test registry', path } } };
-}
-
-/** A test process that is killed takes its servers with it. */
-function startBound(path: string, args: readonly string[]): Running {
-  const setpriv = findTool('setpriv');
-  const options = { env: { PATH: process.env['PATH'] ?? '' }, timeoutMs: 0 };
-  return setpriv === undefined
-    ? startProgram(path, args, options)
-    : startProgram(setpriv, ['--pdeathsig', 'KILL', path, ...args], options);
 }
 
 async function listening(running: Running): Promise<string> {
