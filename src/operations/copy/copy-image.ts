@@ -144,18 +144,14 @@ async function copyOne(
     session.onEvent({ kind: 'unchanged', image, root });
     return { image, root, outcome: 'unchanged' };
   }
-  const asksForReferrers = job.warnOfReferrers === true && options.referrers !== true && !same;
-  const [, isReferredTo] = await together<[void, boolean]>(
-    [
-      async (either) => {
-        await landRoot(session, route, narrowed ?? root, { ...options, signal: either, tag, same });
-        session.onEvent({ kind: same ? 'unchanged' : 'tagged', image, root });
-      },
-      async (either) => asksForReferrers && hasReferrers(session, source, root, either),
-    ],
-    signal,
-  );
-  if (isReferredTo)
+  const isLeftBehind = await landRoot(session, route, narrowed ?? root, {
+    ...options,
+    tag,
+    same,
+    warns: job.warnOfReferrers === true && options.referrers !== true && !same,
+  });
+  session.onEvent({ kind: same ? 'unchanged' : 'tagged', image, root });
+  if (isLeftBehind)
     session.onEvent({
       kind: 'warning',
       message: 'The image has signatures or other referrers, which were not copied',
@@ -169,15 +165,18 @@ interface LandRootOptions extends CopyImageOptions {
   readonly tag: string | undefined;
   /** True if the tag points at the root already. */
   readonly same: boolean;
+  /** Looks for referrers that are not copied. */
+  readonly warns: boolean;
 }
 
+/** Copies the root and tags it. Returns true if `warns` and the source has referrers that were not copied. */
 async function landRoot(
   session: CopySession,
   route: Route,
   root: Descriptor | ManifestNode,
   options: LandRootOptions,
-): Promise<void> {
-  const { signal, force = false, same } = options;
+): Promise<boolean> {
+  const { signal, force = false, same, warns } = options;
   const { destination } = route;
   const target = 'manifest' in root ? root.descriptor : root;
   const [node, isThere] = await together<[ManifestNode, boolean]>(
@@ -189,13 +188,21 @@ async function landRoot(
     ],
     signal,
   );
-  if (!isThere || force) await session.landChildren(route, node, signal);
-  if (options.referrers === true) {
-    // The subject, then its referrers, then the tag: a reader who sees the tag sees the signatures too.
-    if (!isThere || force) await session.sendManifest(destination, node, signal);
-    await copyReferrers(session, route, node, signal);
-  }
-  if (!same || force) await session.sendManifest(destination, node, signal, options.tag);
+  const land = async (either: AbortSignal): Promise<void> => {
+    if (!isThere || force) await session.landChildren(route, node, either);
+    if (options.referrers === true) {
+      // The subject, then its referrers, then the tag: a reader who sees the tag sees the signatures too.
+      if (!isThere || force) await session.sendManifest(destination, node, either);
+      await copyReferrers(session, route, node, either);
+    }
+    if (!same || force) await session.sendManifest(destination, node, either, options.tag);
+  };
+  // The question runs while the blobs move: after them it would be a round trip to wait for.
+  const [, isLeftBehind] = await together<[void, boolean]>(
+    [land, async (either) => warns && hasReferrers(session, route.source, target, either)],
+    signal,
+  );
+  return isLeftBehind;
 }
 
 async function narrowRoot(
