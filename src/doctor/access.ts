@@ -6,16 +6,17 @@ import type { FoundCredential } from '../credentials/credential.ts';
 import { assertNever } from '../errors.ts';
 import { discard } from '../http/body.ts';
 import { rateLimit, type RateLimit } from '../http/retry-after.ts';
+import { quote } from '../quote.ts';
 import { printable } from '../redact.ts';
 import type { Connection } from '../registry/connection.ts';
 import { invalidResponse, isWebPage, responseError } from '../registry/errors.ts';
 import { sendToRead, type RemoteRepository } from '../registry/remote-repository.ts';
 import { failed, note, ok, type Finding } from './finding.ts';
 
-/** The registry's first answer, to somebody it does not know. */
-export interface FirstAnswer {
+/** The response of the registry to an anonymous request. */
+export interface FirstResponse {
   readonly finding: Finding;
-  /** What it wants; undefined when it wants nothing. */
+  /** How the registry wants clients to authenticate; undefined if it sends no challenge. */
   readonly challenge: UsableChallenge | undefined;
   readonly isOpen: boolean;
   readonly remoteAddress: string | undefined;
@@ -23,16 +24,16 @@ export interface FirstAnswer {
 }
 
 /**
- * Asks for `/v2/` without credentials.
+ * Requests `/v2/` without credentials.
  *
- * @throws {RegiError} when something else answers than a registry.
+ * @throws {RegiError} when the response is not that of a registry.
  */
 export async function lookAtApi(
   connection: Connection,
   origin: URL,
   signal: AbortSignal | undefined,
-): Promise<FirstAnswer> {
-  const action = `Cannot use ${JSON.stringify(connection.name)} as a registry`;
+): Promise<FirstResponse> {
+  const action = `Cannot use ${quote(connection.name)} as a registry`;
   const response = await connection.sendAnonymously('GET', new URL('/v2/', origin), { signal });
   const { status, headers, remoteAddress } = response;
   if (![200, 401, 403].includes(status)) throw await responseError(action, response);
@@ -41,7 +42,7 @@ export async function lookAtApi(
   await discard(response);
   const version = headers.get('docker-distribution-api-version');
   const server = headers.get('server');
-  const said = [
+  const shown = [
     `status ${status}`,
     ...[version, server].flatMap((text) => (text === undefined ? [] : [printable(text, 60)])),
   ].join(', ');
@@ -50,8 +51,8 @@ export async function lookAtApi(
     finding: ok(
       'api',
       status === 200
-        ? `lets everybody in (${said})`
-        : `answers, and wants to know who asks (${said})`,
+        ? `open to everyone (${shown})`
+        : `responds and requires authentication (${shown})`,
       { facts },
     ),
     challenge: selectChallenge(parseChallenges(headers.get('www-authenticate'))),
@@ -63,15 +64,15 @@ export async function lookAtApi(
 
 /** @throws {UnsafeRealmError} when it names a token service that must not be asked. */
 export function lookAtChallenge(
-  { challenge, isOpen, remoteAddress }: FirstAnswer,
+  { challenge, isOpen, remoteAddress }: FirstResponse,
   host: string,
   origin: URL,
 ): Finding {
   if (challenge === undefined) {
     return isOpen
       ? note('challenge', 'none')
-      : note('challenge', 'none that regi can answer', {
-          hint: 'what answers there may not be the registry itself',
+      : note('challenge', 'none that regi supports', {
+          hint: 'the response may come from another server in front of the registry',
         });
   }
   switch (challenge.kind) {
@@ -105,15 +106,15 @@ export function lookAtCredential(found: FoundCredential | undefined, host: strin
   });
 }
 
-/** Shows the credential, or nobody's; neither is tried without it. */
+/** Tries the credential, or an anonymous login. Never falls back from the one to the other. */
 export async function lookAtLogin(
   connection: Connection,
   found: FoundCredential | undefined,
-  { challenge, isOpen }: FirstAnswer,
+  { challenge, isOpen }: FirstResponse,
   repository: string | undefined,
   signal: AbortSignal | undefined,
 ): Promise<Finding> {
-  if (isOpen) return note('login', 'not asked for');
+  if (isOpen) return note('login', 'not required');
   try {
     const scopes = repository === undefined ? [] : [repositoryScope(repository, ['pull'])];
     const response = await connection.send('GET', '/v2/', {
@@ -123,14 +124,17 @@ export async function lookAtLogin(
       signal,
     });
     if (response.status !== 200)
-      throw await responseError(`Cannot log in to ${JSON.stringify(connection.name)}`, response);
+      throw await responseError(`Cannot log in to ${quote(connection.name)}`, response);
     await discard(response);
     const how = challenge?.kind === 'bearer' ? ', with a token' : '';
-    return ok('login', `${found === undefined ? 'anybody' : nameOf(found)} is let in${how}`);
+    return ok(
+      'login',
+      `${found === undefined ? 'anonymous access' : nameOf(found)} is accepted${how}`,
+    );
   } catch (error) {
     if (!(error instanceof NotAuthorisedError)) throw error;
     if (found !== undefined) {
-      const verdict = error.tried?.refused === true ? 'were refused' : 'are not enough';
+      const verdict = error.tried?.refused === true ? 'were refused' : 'lack permission';
       return {
         ...failed('login', error),
         message: `the credentials from ${found.origin} ${verdict} (status ${error.status})`,
@@ -139,39 +143,39 @@ export async function lookAtLogin(
     if (challenge?.kind !== 'bearer')
       return {
         ...failed('login', error),
-        message: `nobody comes in without a login, and none is stored (status ${error.status})`,
+        message: `a login is required, and none is stored (status ${error.status})`,
       };
     return note(
       'login',
-      'nothing is given to who has no name; what is public may be read all the same',
+      'anonymous requests get no token here; public repositories may still be readable',
       { hint: `regi login ${connection.name}` },
     );
   }
 }
 
-/** Asks for one tag of a repository that a person named. */
+/** Requests one tag of the repository that the user named. */
 export async function lookAtRepository(
   connection: Connection,
   repository: string,
   { mayBeNew, signal }: { readonly mayBeNew: boolean; readonly signal: AbortSignal },
 ): Promise<Finding> {
-  const name = JSON.stringify(`${connection.name}/${repository}`);
+  const name = quote(`${connection.name}/${repository}`);
   const remote: RemoteRepository = { connection, name: repository, access: 'read' };
   const response = await sendToRead(remote, 'GET', `/v2/${repository}/tags/list?n=1`, { signal });
   if (response.status === 404 && mayBeNew) {
     await discard(response);
-    return note('repository', `${name} is not there yet`, { facts: { exists: false } });
+    return note('repository', `${name} does not exist yet`, { facts: { exists: false } });
   }
   if (response.status !== 200)
     return failed('repository', await responseError(`Cannot read ${name}`, response));
   await discard(response);
-  return ok('repository', `${name} may be read`);
+  return ok('repository', `${name} is readable`);
 }
 
 function nameOf({ credential }: FoundCredential): string {
   switch (credential.kind) {
     case 'password':
-      return `the user ${JSON.stringify(credential.username)}`;
+      return `user ${quote(credential.username)}`;
     case 'identity-token':
       return 'an identity token';
     case 'registry-token':

@@ -3,6 +3,7 @@ import { CATALOG_SCOPE, repositoryScope } from '../auth/scope.ts';
 import { RegiError, type ErrorCode } from '../errors.ts';
 import { discard, readAtMost } from '../http/body.ts';
 import { rateLimit, type RateLimit } from '../http/retry-after.ts';
+import { tryParseJson } from '../json.ts';
 import { LIMITS } from '../limits.ts';
 import { parseDigest } from '../oci/digest.ts';
 import { MANIFEST_ACCEPT } from '../oci/media-types.ts';
@@ -16,22 +17,23 @@ import { hasReferrersApi } from '../registry/referrers.ts';
 import { manifestPath, sendToWrite, type RemoteRepository } from '../registry/remote-repository.ts';
 import { note, ok, type Finding, type Step } from './finding.ts';
 
-/** Made by Docker for this question: asking for its manifest with HEAD is no pull. @see https://docs.docker.com/docker-hub/usage/pulls/ */
+/** Provided by Docker for this purpose: a HEAD of its manifest does not count as a pull. @see https://docs.docker.com/docker-hub/usage/pulls/ */
 const HUB_PREVIEW = 'ratelimitpreview/test';
 const HUB = 'docker.io';
-const LITTLE = 0.1;
-/** No content has it. What refers to it is an empty list where there is such a list, and nothing is lost when it is deleted. */
+/** A hint is shown below this share of the limit. */
+const LOW_SHARE = 0.1;
+/** The digest of no content: its list of referrers is empty, and deleting it removes nothing. */
 const NOTHING = parseDigest(`sha256:${'0'.repeat(64)}`);
 
-/** That a registry refuses to say what it can is no fault of it; that it cannot be reached any more is. */
+/** Reports a refusal as a note: a registry need not reveal its capabilities. Other failures are thrown. */
 export async function orUnknown(step: Step, look: () => Promise<Finding>): Promise<Finding> {
   try {
     return await look();
   } catch (error) {
     if (error instanceof NotAuthorisedError)
-      return note(step, `not for whoever asks (status ${error.status})`);
+      return note(step, `not permitted for this login (status ${error.status})`);
     if (error instanceof RegiError && REFUSALS.has(error.code))
-      return note(step, `not known: ${error.message}`);
+      return note(step, `unknown: ${error.message}`);
     throw error;
   }
 }
@@ -44,19 +46,19 @@ const REFUSALS: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'INVALID_MANIFEST',
 ]);
 
-/** @param known what an earlier answer said. */
+/** @param known the limit in an earlier response. */
 export async function lookAtRateLimit(
   connection: Connection,
   known: RateLimit | undefined,
   signal: AbortSignal | undefined,
 ): Promise<Finding> {
   const quota = connection.name === HUB ? await askHub(connection, signal) : known;
-  if (quota === undefined) return note('rate limit', 'none is announced');
+  if (quota === undefined) return note('rate limit', 'none announced');
   const { limit, remaining, windowSeconds, source } = quota;
   const counted = source === undefined ? '' : `, counted for ${source}`;
-  return ok('rate limit', `${remaining} of ${limit} pulls are left${windowOf(quota)}${counted}`, {
+  return ok('rate limit', `${remaining} of ${limit} pulls left${windowOf(quota)}${counted}`, {
     facts: { limit, remaining, windowSeconds, source },
-    ...(remaining <= limit * LITTLE && { hint: quotaHint(connection.name, quota) }),
+    ...(remaining <= limit * LOW_SHARE && { hint: quotaHint(connection.name, quota) }),
   });
 }
 
@@ -73,14 +75,14 @@ async function askHub(
   return rateLimit(response.headers);
 }
 
-/** Whether there is a list of repositories, and one of them. */
+/** Checks for a list of repositories, and returns one repository of it. */
 export async function lookAtCatalog(
   connection: Connection,
   signal: AbortSignal | undefined,
 ): Promise<{ finding: Finding; repository?: string | undefined }> {
   if (connection.name === HUB)
     return {
-      finding: note('catalog', 'Docker Hub has none; look at https://hub.docker.com', {
+      finding: note('catalog', 'Docker Hub has none; see https://hub.docker.com', {
         facts: { supported: false },
       }),
     };
@@ -93,13 +95,13 @@ export async function lookAtCatalog(
     await discard(response);
     const isForbidden = status === 401 || status === 403;
     const message = isForbidden
-      ? `not for whoever asks (status ${status})`
+      ? `not permitted for this login (status ${status})`
       : `not supported (status ${status})`;
     return {
       finding: note('catalog', message, { facts: { supported: isForbidden ? undefined : false } }),
     };
   }
-  const body = await readJson(
+  const body = tryParseJson(
     await readAtMost(response, LIMITS.pageBytes, 'the list of repositories'),
   );
   const repositories = stringsIn(body, 'repositories');
@@ -112,7 +114,7 @@ export async function lookAtCatalog(
   };
 }
 
-/** What a registry lists becomes part of a path, and of what is shown. */
+/** Returns only a valid name: it becomes part of a path and of the output. */
 function checkedName(host: string, name: string): string | undefined {
   try {
     return parseRepository(`${host}/${name}`).path;
@@ -122,37 +124,37 @@ function checkedName(host: string, name: string): string | undefined {
   }
 }
 
-/** @param repository any that is known to be there. */
+/** @param repository any existing repository. */
 export async function lookAtReferrers(
   connection: Connection,
   repository: string | undefined,
   signal: AbortSignal | undefined,
 ): Promise<Finding> {
   if (repository === undefined)
-    return note('referrers', 'not probed: only a repository tells', {
+    return note('referrers', 'not probed: a repository is needed', {
       hint: `name one: regi doctor ${connection.name}/REPOSITORY`,
     });
   if (
     await hasReferrersApi({ connection, name: repository, access: 'read' }, NOTHING, { signal })
   ) {
-    return ok('referrers', 'the registry lists what refers to an image', {
+    return ok('referrers', 'the registry lists the referrers of an image', {
       facts: { supported: true },
     });
   }
   return note(
     'referrers',
-    'not supported: signatures and attestations are found by tags that name a digest',
+    'not supported: signatures and attestations are found by tags made of a digest',
     { facts: { supported: false } },
   );
 }
 
-/** Asks for what cannot be there to be deleted. @param repository one that a person named. */
+/** Deletes a digest that cannot exist. @param repository the one that the user named. */
 export async function lookAtDelete(
   connection: Connection,
   repository: string | undefined,
   signal: AbortSignal | undefined,
 ): Promise<Finding> {
-  if (repository === undefined) return note('delete', 'not probed: only a repository tells');
+  if (repository === undefined) return note('delete', 'not probed: a repository is needed');
   const remote: RemoteRepository = { connection, name: repository, access: 'write' };
   const response = await sendToWrite(remote, 'DELETE', manifestPath(remote, NOTHING), { signal });
   const { status } = response;
@@ -160,22 +162,13 @@ export async function lookAtDelete(
   if (status === 404 || (status >= 200 && status < 300))
     return ok('delete', 'images can be deleted by digest', { facts: { supported: true } });
   if (status === 401 || status === 403)
-    return note('delete', `not for whoever asks (status ${status})`);
+    return note('delete', `not permitted for this login (status ${status})`);
   if (status === 405) {
     const hint = otherWayToDelete(connection.name);
-    return note('delete', 'not supported, or switched off there (status 405)', {
+    return note('delete', 'not supported, or disabled (status 405)', {
       facts: { supported: false },
       ...(hint !== undefined && { hint }),
     });
   }
-  return note('delete', `not known (status ${status})`);
-}
-
-async function readJson(bytes: Uint8Array): Promise<unknown> {
-  try {
-    return JSON.parse(Buffer.from(bytes).toString('utf8'));
-  } catch (error) {
-    if (error instanceof SyntaxError) return undefined;
-    throw error;
-  }
+  return note('delete', `unknown (status ${status})`);
 }

@@ -8,9 +8,9 @@ import { probeConnection, resolveName, type TlsFacts } from '../http/probe.ts';
 import { formatCount } from '../format.ts';
 import { failed, note, ok, type Finding } from './finding.ts';
 
-/** What is asked of the network below HTTP. */
+/** The network path to the registry, below HTTP. */
 export interface Line {
-  /** Scheme, host and port that were settled on. */
+  /** The chosen scheme, host and port. */
   readonly origin: URL;
   readonly target: Target;
   readonly lookup: LookupFunction | undefined;
@@ -19,12 +19,12 @@ export interface Line {
 }
 
 const DAY_MS = 86_400_000;
-/** A certificate that ends sooner is worth a word. */
+/** A certificate that expires sooner gets a hint. */
 const SOON_DAYS = 30;
 const SHOWN_ADDRESSES = 4;
 
 export function lookAtProxy({ target }: Line): Finding {
-  if (target.proxy === undefined) return note('proxy', 'none: connections go straight there');
+  if (target.proxy === undefined) return note('proxy', 'none: connections are direct');
   const { url, authorization } = target.proxy;
   const how = authorization === undefined ? '' : ', with user and password';
   return ok('proxy', `connections go through ${url.origin}${how}`, {
@@ -32,7 +32,7 @@ export function lookAtProxy({ target }: Line): Finding {
   });
 }
 
-/** Behind a proxy only the proxy's own name is ours to resolve. */
+/** Resolves the name of the registry, or of the proxy, which resolves the registry itself. */
 export async function lookAtName({ origin, target, lookup, signal }: Line): Promise<Finding> {
   const { proxy } = target;
   const asked = proxy?.url ?? origin;
@@ -45,7 +45,7 @@ export async function lookAtName({ origin, target, lookup, signal }: Line): Prom
   );
   const whose = proxy === undefined ? '' : `the proxy `;
   if (isIP(asked.hostname.replace(/^\[|\]$/g, '')) !== 0) {
-    return note('name', `${whose}${asked.hostname} is an address, and needs no name server`, {
+    return note('name', `${whose}${asked.hostname} is an address and needs no name server`, {
       facts: { addresses },
     });
   }
@@ -53,12 +53,12 @@ export async function lookAtName({ origin, target, lookup, signal }: Line): Prom
     addresses.length > SHOWN_ADDRESSES ? ` and ${addresses.length - SHOWN_ADDRESSES} more` : '';
   return ok(
     'name',
-    `${whose}${asked.hostname} is ${addresses.slice(0, SHOWN_ADDRESSES).join(', ')}${more}`,
+    `${whose}${asked.hostname} resolves to ${addresses.slice(0, SHOWN_ADDRESSES).join(', ')}${more}`,
     { facts: { addresses } },
   );
 }
 
-/** Whether the registry, or the proxy before it, takes a connection; what is said on it comes later. */
+/** Opens a connection to the registry, or to the proxy in front of it. */
 export async function lookAtTcp({ origin, target, signal }: Line): Promise<Finding> {
   const goal = target.proxy?.url ?? origin;
   await probeConnection(
@@ -70,7 +70,7 @@ export async function lookAtTcp({ origin, target, signal }: Line): Promise<Findi
     { signal },
   );
   const whose = target.proxy === undefined ? '' : 'the proxy ';
-  return ok('tcp', `port ${portOf(goal)} of ${whose}${goal.hostname} answers`, {
+  return ok('tcp', `port ${portOf(goal)} of ${whose}${goal.hostname} is open`, {
     facts: { port: portOf(goal) },
   });
 }
@@ -81,7 +81,7 @@ function portOf({ port, protocol }: URL): number {
 
 export async function lookAtTls({ origin, target, clock, signal }: Line): Promise<Finding> {
   if (origin.protocol === 'http:') {
-    return note('tls', 'plain http: nothing is encrypted, and nobody proves who it is', {
+    return note('tls', 'plain http: neither encrypted nor authenticated', {
       facts: { encrypted: false },
     });
   }
@@ -93,14 +93,14 @@ export async function lookAtTls({ origin, target, clock, signal }: Line): Promis
     return {
       ...failed('tls', error),
       ...(shown && {
-        message: `${error.message}; it shows ${describe(shown)}`,
+        message: `${error.message}; its certificate: ${describe(shown)}`,
         facts: factsOf(shown),
       }),
     };
   }
 }
 
-/** What a server shows that is not trusted helps whoever has to mend it. Nothing is sent there. */
+/** Reads the untrusted certificate, which helps to fix the problem. Sends no request. */
 async function lookAtUntrusted(
   target: Target,
   signal: AbortSignal | undefined,
@@ -118,7 +118,7 @@ function judge(shown: TlsFacts | undefined, clock: Clock): Finding {
   const { expiresAt, distrust } = shown;
   const facts = factsOf(shown);
   if (distrust !== undefined) {
-    const hint = 'anybody could stand there: --ca-file FILE names who may be trusted';
+    const hint = 'any server could pose as the registry; trust its authority with --ca-file FILE';
     return note('tls', `${describe(shown)}; not verified: ${distrust}`, { facts, hint });
   }
   const days = expiresAt === undefined ? undefined : Math.floor((expiresAt - clock.now()) / DAY_MS);
@@ -126,7 +126,7 @@ function judge(shown: TlsFacts | undefined, clock: Clock): Finding {
   return ok('tls', describe(shown), {
     facts,
     ...(isEnding && {
-      hint: `the certificate ends in ${formatCount(days, 'day')}: tell who runs the registry`,
+      hint: `the certificate expires in ${formatCount(days, 'day')}: contact the operator of the registry`,
     }),
   });
 }

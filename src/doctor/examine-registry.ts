@@ -15,7 +15,7 @@ import {
   lookAtCredential,
   lookAtLogin,
   lookAtRepository,
-  type FirstAnswer,
+  type FirstResponse,
 } from './access.ts';
 import {
   lookAtCatalog,
@@ -29,39 +29,39 @@ import { examine, note, ok, type Finding, type Step, type TimedFinding } from '.
 import { lookAtChunks, lookAtMount, lookAtPush, uploadsAreNotProbed } from './uploading.ts';
 
 export interface Examination {
-  /** The registry as written in references. */
+  /** The registry, as in references. */
   readonly host: string;
-  /** One that is to be readable. */
+  /** A repository to check. */
   readonly repository?: string | undefined;
-  /** Whether an upload to the repository is begun, and given up: the only step that the registry has to clean up after. */
+  /** Starts an upload to the repository and cancels it: the only step that the registry has to clean up after. */
   readonly tryPush: boolean;
-  /** To be tried in this order. */
+  /** Tried in this order. */
   readonly schemes: readonly Scheme[];
   readonly targetOf: (origin: URL) => Promise<Target>;
   readonly lookup: LookupFunction | undefined;
-  /** What is asked before the registry when something is pulled. */
+  /** Registries that pulls try first. */
   readonly mirrors: readonly string[];
   readonly findCredential: CredentialSource;
-  /** A connection that shows what the source has, and repeats nothing. */
+  /** Opens a connection that uses the credentials and retries nothing. */
   readonly connectAs: (credentials: CredentialSource) => Connection;
   readonly clock: Clock;
   readonly signal: AbortSignal;
 }
 
-const NOBODY: CredentialSource = async () => undefined;
+const ANONYMOUS: CredentialSource = async () => undefined;
 
 /**
- * Looks at a registry step by step, as far as it comes. A step that all others need ends it when it fails. Nothing is changed there, and without
- * `tryPush` nothing is begun either.
+ * Examines a registry step by step. Stops when a step fails that all later ones need. Changes nothing in the registry, and without
+ * `tryPush` starts no upload either.
  *
- * @throws whatever a step throws that is no `RegiError`.
+ * @throws anything but a `RegiError` that a step throws.
  */
 export async function* examineRegistry(examination: Examination): AsyncGenerator<TimedFinding> {
   const { host, schemes, signal } = examination;
-  const nobody = examination.connectAs(NOBODY);
-  const origin = new URL(`${await settleScheme(nobody, schemes, signal)}://${apiHost(host)}`);
+  const anonymous = examination.connectAs(ANONYMOUS);
+  const origin = new URL(`${await settleScheme(anonymous, schemes, signal)}://${apiHost(host)}`);
   if (!(yield* lookAtLine(examination, origin))) return;
-  const visit = yield* lookAtAccess(examination, nobody, origin);
+  const visit = yield* lookAtAccess(examination, anonymous, origin);
   if (visit !== undefined) yield* lookAtCapabilities(examination, visit);
 }
 
@@ -71,7 +71,7 @@ function take({ clock, signal }: Examination, step: Step, look: Look): Promise<T
   return examine(step, clock, signal, async () => look());
 }
 
-/** @returns whether there is a line. */
+/** @returns true if a connection is possible. */
 async function* lookAtLine(
   examination: Examination,
   origin: URL,
@@ -88,33 +88,33 @@ async function* lookAtLine(
     const found = await take(examination, step, async () =>
       look({ origin, target: await targetOf(origin), lookup, clock, signal }),
     );
-    // Authorities and certificates are read with the first step, which asks nobody: their time would be taken for the proxy's.
+    // The first step also reads certificate files; their time would look like the proxy's.
     yield { ...found, ms: step === 'proxy' || step === 'mirrors' ? 0 : found.ms };
     if (found.status === 'failed') return false;
   }
   return true;
 }
 
-/** What was learnt at the door. */
+/** The result of authentication. */
 interface Visit {
   readonly connection: Connection;
-  readonly answer: FirstAnswer;
+  readonly first: FirstResponse;
 }
 
-/** @returns undefined where nothing behind the door can be looked at. */
+/** @returns undefined if the registry allows no further step. */
 async function* lookAtAccess(
   examination: Examination,
-  nobody: Connection,
+  anonymous: Connection,
   origin: URL,
 ): AsyncGenerator<TimedFinding, Visit | undefined> {
   const { host, repository, findCredential, connectAs, signal } = examination;
-  let answer: FirstAnswer | undefined;
+  let response: FirstResponse | undefined;
   yield await take(examination, 'api', async () => {
-    answer = await lookAtApi(nobody, origin, signal);
-    return answer.finding;
+    response = await lookAtApi(anonymous, origin, signal);
+    return response.finding;
   });
-  if (answer === undefined) return undefined;
-  const first: FirstAnswer = answer;
+  if (response === undefined) return undefined;
+  const first: FirstResponse = response;
   let found: FoundCredential | undefined;
   const credentials: CredentialSource = async () => found;
   const connection = connectAs(credentials);
@@ -134,12 +134,12 @@ async function* lookAtAccess(
     yield taken;
     if (taken.status === 'failed') return undefined;
   }
-  return { connection, answer: first };
+  return { connection, first };
 }
 
 async function* lookAtCapabilities(
   examination: Examination,
-  { connection, answer }: Visit,
+  { connection, first }: Visit,
 ): AsyncGenerator<TimedFinding> {
   const { repository, tryPush, signal } = examination;
   if (repository !== undefined)
@@ -147,7 +147,7 @@ async function* lookAtCapabilities(
       lookAtRepository(connection, repository, { mayBeNew: tryPush, signal }),
     );
   yield await take(examination, 'rate limit', () =>
-    lookAtRateLimit(connection, answer.quota, signal),
+    lookAtRateLimit(connection, first.quota, signal),
   );
   let listed: string | undefined;
   const lookAtList = async (): Promise<Finding> => {
@@ -176,13 +176,13 @@ async function* lookAtCapabilities(
 function lookAtMirrors(mirrors: readonly string[]): Finding {
   const [first] = mirrors;
   if (first === undefined) return note('mirrors', 'none');
-  return ok('mirrors', `pulls ask ${mirrors.join(', then ')} first`, {
+  return ok('mirrors', `pulls try ${mirrors.join(', then ')} first`, {
     facts: { mirrors },
-    hint: `to look at one: regi doctor ${first}`,
+    hint: `to examine one: regi doctor ${first}`,
   });
 }
 
-/** Where several schemes are possible, one request tells. What goes wrong with it shows in its own step. */
+/** Settles the scheme with one request where several are possible. Its failure shows in the step that it belongs to. */
 async function settleScheme(
   connection: Connection,
   schemes: readonly Scheme[],

@@ -21,21 +21,21 @@ export type Step =
   | 'mount'
   | 'chunks';
 
-/** What one step found. */
+/** The result of one step. */
 export interface Finding {
   readonly step: Step;
-  /** `note` is neither good nor bad: there is none, or it was not looked at. */
+  /** `note` is neither good nor bad: the feature is absent, or was not probed. */
   readonly status: 'ok' | 'failed' | 'note';
   readonly message: string;
-  /** What to do about it. */
+  /** The next step for the user. */
   readonly hint?: string | undefined;
-  /** What went wrong; only of what failed. */
+  /** The failure, for status `failed`. */
   readonly error?: RegiError | undefined;
   /** Facts for programs. */
   readonly facts?: Readonly<Record<string, unknown>> | undefined;
 }
 
-/** A finding, and how long it took. */
+/** A finding with its duration. */
 export interface TimedFinding extends Finding {
   readonly ms: number;
 }
@@ -60,7 +60,7 @@ export function failed(step: Step, error: RegiError): Finding {
   return { step, status: 'failed', message: error.message, hint: error.hint, error };
 }
 
-/** Takes one step. What regi means to throw is what it finds; a bug is thrown on, and so is whatever an abort ends. */
+/** Runs one step. A RegiError becomes a finding; a bug, and everything after an abort, is thrown. */
 export async function examine(
   step: Step,
   clock: Clock,

@@ -10,45 +10,42 @@ import { mountBlob } from '../registry/upload/mounts.ts';
 import type { RemoteRepository } from '../registry/remote-repository.ts';
 import { listTags } from '../registry/lists.ts';
 import { cancelUpload, startUpload } from '../registry/upload/session.ts';
+import { quote } from '../quote.ts';
 import { note, ok, type Finding } from './finding.ts';
 
-/** What is not looked at unless somebody asked for it: an upload that is begun is seen by whoever watches the registry. */
-const NOT_ASKED = 'not probed: only an upload tells';
+/** Uploads are probed only on request, because an operator of the registry can see them. */
+const NOT_PROBED = 'not probed: an upload is needed';
 
-/** Begins an upload, and gives it up. */
+/** Starts an upload and cancels it. */
 export async function lookAtPush(
   remote: RemoteRepository,
   signal: AbortSignal | undefined,
 ): Promise<Finding> {
-  const name = JSON.stringify(`${remote.connection.name}/${remote.name}`);
+  const name = quote(`${remote.connection.name}/${remote.name}`);
   const session = await startUpload(remote, `Cannot push to ${name}`, { signal });
   await cancelUpload(remote, session);
   const { minimumChunk } = session;
-  const chunks =
-    minimumChunk === 0 ? '' : `; each chunk of an upload has at least ${formatBytes(minimumChunk)}`;
-  return ok('push', `${name} may be written: an upload was begun and given up${chunks}`, {
+  const chunks = minimumChunk === 0 ? '' : `; chunks have at least ${formatBytes(minimumChunk)}`;
+  return ok('push', `${name} is writable: an upload was started and cancelled${chunks}`, {
     facts: { minimumChunk: minimumChunk || undefined },
   });
 }
 
-/** Mounts a blob of the repository where it is already, which leaves nothing behind. */
+/** Mounts a blob into the repository that has it, which changes nothing. */
 export async function lookAtMount(
   remote: RemoteRepository,
   signal: AbortSignal | undefined,
 ): Promise<Finding> {
   const blob = await anyBlob(remote, signal);
-  if (blob === undefined)
-    return note('mount', 'not probed: the repository has no image to try it with');
+  if (blob === undefined) return note('mount', 'not probed: the repository has no image to try');
   const outcome = await mountBlob(remote, blob, remote.name, { content: undefined, signal });
   if (outcome === 'mounted')
-    return ok('mount', 'blobs can be taken over from other repositories', {
+    return ok('mount', 'blobs can be mounted from other repositories', {
       facts: { supported: true },
     });
-  return note(
-    'mount',
-    'nothing was mounted: blobs that another repository has are uploaded again',
-    { facts: { supported: false } },
-  );
+  return note('mount', 'not supported: blobs of other repositories are uploaded again', {
+    facts: { supported: false },
+  });
 }
 
 export function uploadsAreNotProbed(
@@ -56,33 +53,31 @@ export function uploadsAreNotProbed(
   repository = 'REPOSITORY',
 ): readonly Finding[] {
   return [
-    note('push', NOT_ASKED, {
-      hint: `to begin one, and give it up: regi doctor --push ${name}/${repository}`,
+    note('push', NOT_PROBED, {
+      hint: `to start and cancel one: regi doctor --push ${name}/${repository}`,
     }),
-    note('mount', NOT_ASKED),
+    note('mount', NOT_PROBED),
   ];
 }
 
-/** What is known beforehand of the size of requests. */
+/** Reports the size limits known for this registry, without a request. */
 export function lookAtChunks({ uploadSizes }: Connection): Finding {
   const { known } = uploadSizes;
-  if (known === undefined) return note('chunks', 'no limit of a request is known');
+  if (known === undefined) return note('chunks', 'no limit known for requests');
   const { min, max, canChunk = true } = known;
   const facts = { min, max, canChunk };
   if (!canChunk)
-    return note('chunks', 'known of this registry: an upload is one request', { facts });
+    return note('chunks', 'this registry takes an upload in a single request', { facts });
   const bounds = [
     ...(min === undefined ? [] : [`at least ${formatBytes(min)}`]),
     ...(max === undefined ? [] : [`at most ${formatBytes(max)}`]),
   ];
-  return note(
-    'chunks',
-    `known of this registry: ${bounds.join(', ')} in one request of an upload in chunks`,
-    { facts },
-  );
+  return note('chunks', `this registry takes ${bounds.join(', ')} in a chunk of an upload`, {
+    facts,
+  });
 }
 
-/** The config of any image there. */
+/** Finds the config of any image in the repository. */
 async function anyBlob(
   remote: RemoteRepository,
   signal: AbortSignal | undefined,
@@ -91,7 +86,7 @@ async function anyBlob(
     for await (const tag of listTags(remote, { signal }))
       if (isTag(tag)) return await configOf(remote, tag, signal);
   } catch (error) {
-    // A repository that is to be made by the first push.
+    // The first push may create the repository.
     if (!isResponseError(error, 'NOT_FOUND') && !(error instanceof NotAuthorisedError)) throw error;
   }
   return undefined;

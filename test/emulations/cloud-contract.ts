@@ -243,7 +243,7 @@ function describeSystem(name: string, make: () => Emulation, more: (cloud: Cloud
     expect([status, status === 0 ? '' : stderr]).toEqual([0, '']);
     expect(steps.get('login')).toMatchObject({
       status: 'ok',
-      message: expect.stringContaining(' is let in'),
+      message: expect.stringContaining(' is accepted'),
     });
     expect(steps.get('repository')).toMatchObject({ status: 'ok' });
     expect(
@@ -258,7 +258,7 @@ function describeSystem(name: string, make: () => Emulation, more: (cloud: Cloud
     const pushed = await served.regi(['doctor', '--push', repository]);
     expect([pushed.status, pushed.stdout]).toEqual([
       0,
-      expect.stringMatching(/^[+] push .*may be written: an upload was begun and given up/m),
+      expect.stringMatching(/^[+] push .*is writable: an upload was started and cancelled/m),
     ]);
     expect(served.emulation.core.uploads.size).toBe(0);
     const [{ username, password }] = served.emulation.logins;

@@ -56,7 +56,7 @@ describe('regi doctor prints', () => {
     expectGolden('test/golden/doctor/open.txt', found.text);
   });
 
-  test('every step of a registry with tokens, and of a repository that may be written', async () => {
+  test('every step of a registry with tokens, and of a writable repository', async () => {
     const registry = await startFakeRegistry({
       place: await withImage(),
       auth: { kind: 'bearer', users: { ci: PASSWORD } },
@@ -86,7 +86,7 @@ describe('regi doctor prints', () => {
     expectGolden('test/golden/doctor/refused.txt', found.text);
   });
 
-  test('that nobody comes in without a login', async () => {
+  test('that a login is required', async () => {
     const registry = await startFakeRegistry({ auth: { kind: 'basic', users: { ci: PASSWORD } } });
     const found = await doctor(registry, ['HOST']);
     expect(found.status).toBe(4);
@@ -100,7 +100,7 @@ describe('regi doctor prints', () => {
     const found = await doctor(name, ['HOST', '--ca-file', tls.caPath], { lookup: lookupLoopback });
     expect(found.status).toBe(5);
     expect(found.stdout).toMatch(
-      /✘ tls +Cannot trust "HOST": its certificate is for another name \(it is for "other\.test"\); it shows TLSv1\.3, regi test server < regi test CA, until \d{4}-\d\d-\d\d\n/,
+      /✘ tls +Cannot trust "HOST": its certificate is for another name \(it is for "other\.test"\); its certificate: TLSv1\.3, regi test server < regi test CA, until \d{4}-\d\d-\d\d\n/,
     );
   });
 
@@ -160,11 +160,11 @@ describe('regi doctor', () => {
     const registry = await startFakeRegistry({ place: await withImage() });
     const found = await doctor(registry, ['--push', 'HOST/new/app']);
     expect(found.status).toBe(0);
-    expect(found.stdout).toContain('"HOST/new/app" is not there yet');
+    expect(found.stdout).toContain('"HOST/new/app" does not exist yet');
     expect([registry.count('POST', 'uploads'), registry.count('DELETE', 'upload')]).toEqual([1, 1]);
   });
 
-  test('says that a repository may be read, and not written', async () => {
+  test('says that a repository is readable and not writable', async () => {
     const registry = await startFakeRegistry({ place: await withImage(), readOnly: true });
     const found = await doctor(registry, ['--push', 'HOST/team/app']);
     expect(found.status).toBe(1);
@@ -211,11 +211,11 @@ describe('regi doctor', () => {
     const headers = { 'ratelimit-limit': '100;w=21600', 'ratelimit-remaining': '5;w=21600' };
     registry.fault({ match: { method: 'GET' }, times: 10, action: { kind: 'headers', headers } });
     expect((await doctor(registry, ['HOST'])).stdout).toContain(
-      '5 of 100 pulls are left in 6 hours\n                      → log in for a higher pull limit',
+      '5 of 100 pulls left in 6 hours\n                      → log in for a higher pull limit',
     );
   });
 
-  test('says that it is the proxy whose name nobody knows', async () => {
+  test('says that the name of the proxy does not resolve', async () => {
     const lookup: LookupFunction = (_name, _options, callback) =>
       callback(Object.assign(new Error('no'), { code: 'ENOTFOUND' }), []);
     const found = await doctor('registry.test:4711', ['HOST'], {
@@ -230,13 +230,13 @@ describe('regi doctor', () => {
     expect(found.text).not.toContain('s3cret-canary');
   });
 
-  test('names the mirrors that pulls ask first', async () => {
+  test('names the mirrors that pulls try first', async () => {
     const registry = await startFakeRegistry();
     const home = homeWith({
       '.config/regi/config.yaml': `hosts:\n  "${registry.host}":\n    mirrors: [mirror.example]\n`,
     });
     expect((await doctor(registry, ['HOST'], { home })).stdout).toContain(
-      'pulls ask mirror.example first',
+      'pulls try mirror.example first',
     );
   });
 

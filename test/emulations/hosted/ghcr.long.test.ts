@@ -16,7 +16,7 @@ describeCloud('ghcr', ghcr, ({ served, limit }) => {
     expect(patches.map(({ status }) => status)).toEqual([202, 202, 202]);
     const { stdout } = await served().regi(['doctor', 'ghcr.io']);
     expect(stdout).toMatch(
-      /^- chunks .*known of this registry: at most 4\.0 MiB in one request of an upload in chunks$/m,
+      /^- chunks .*this registry takes at most 4\.0 MiB in a chunk of an upload$/m,
     );
     limit(
       'A chunk has at most 4 MiB; `--chunk-size` is limited to that. Without it, a layer of any size is one PUT.',

@@ -45,7 +45,7 @@ describeReal(
       const { host } = await startDockerRegistry();
       await regiAtHome(['copy', tinyLayout(), `${host}/app:1`]);
       expect((await doctor([`${host}/app`])).stdout).toMatch(
-        /^– delete .* not supported, or switched off there \(status 405\)$/m,
+        /^– delete .* not supported, or disabled \(status 405\)$/m,
       );
     });
 
@@ -75,7 +75,7 @@ describeReal(
       );
       expect(await doctor([host], config('right'))).toMatchObject({
         status: 0,
-        stdout: expect.stringMatching(/^✔ login .* the user "ci" is let in$/m),
+        stdout: expect.stringMatching(/^✔ login .* user "ci" is accepted$/m),
       });
     });
 
@@ -126,7 +126,9 @@ describeReal(
       expect(stdout).toMatch(
         /^✔ tls .* TLSv1\.[23], regi test server < regi test CA, until \d{4}-\d\d-\d\d$/m,
       );
-      expect(stdout).toMatch(/→ the certificate ends in [12] days?: tell who runs the registry/);
+      expect(stdout).toMatch(
+        /→ the certificate expires in [12] days?: contact the operator of the registry/,
+      );
     });
 
     test('says that plain http is spoken on a port where TLS was expected', async () => {
