@@ -3,19 +3,20 @@ import { readdir, readFile } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
 import * as tls from 'node:tls';
 
+import { errnoOf } from '../disk/errno.ts';
 import { InvalidConfigError } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
 
 export interface AuthoritiesOptions {
   readonly env: Readonly<Record<string, string | undefined>>;
-  /** In Go's words: `linux`, `darwin`, `windows`. */
+  /** As in platforms: `linux`, `darwin`, `windows`. */
   readonly os: string;
   readonly warn: (message: string, hint?: string) => void;
-  /** Where a system keeps what it trusts in one file, the likeliest first; those of the usual systems when absent. */
+  /** Files with the system's authorities, the most likely first; those of common systems when absent. */
   readonly bundles?: readonly string[] | undefined;
 }
 
-/** Debian, Fedora and RHEL, openSUSE, older RHEL, CentOS, Alpine and the BSDs, as Go looks for them. */
+/** Debian, Fedora and RHEL, openSUSE, older RHEL, CentOS, Alpine and the BSDs, in the order of Go. */
 const BUNDLES = [
   '/etc/ssl/certs/ca-certificates.crt',
   '/etc/pki/tls/certs/ca-bundle.crt',
@@ -26,9 +27,10 @@ const BUNDLES = [
 ] as const;
 
 /**
- * Reads the certificate authorities that this machine trusts, as PEM texts: the system's file, what `SSL_CERT_FILE` and `SSL_CERT_DIR` name,
- * and `NODE_EXTRA_CA_CERTS`, which Node forgets as soon as it is given authorities. When both `SSL_CERT_*` are set the system's file is left
- * out, as in programs in Go. A machine without any trusts the authorities that Node was built with.
+ * Reads the certificate authorities that this machine trusts, as PEM texts: the system's file, those of
+ * `SSL_CERT_FILE` and `SSL_CERT_DIR`, and those of `NODE_EXTRA_CA_CERTS`, which Node ignores as soon as
+ * it gets other authorities. If both `SSL_CERT_*` are set, the system's file is not used, as in Go
+ * programs. A machine without any uses the authorities that are built into Node.
  *
  * @see https://github.com/golang/go/blob/go1.24.0/src/crypto/x509/root_unix.go
  */
@@ -40,11 +42,12 @@ export async function readAuthorities({
 }: AuthoritiesOptions): Promise<readonly string[]> {
   const file = env['SSL_CERT_FILE'] ?? '';
   const folders = (env['SSL_CERT_DIR'] ?? '').split(delimiter).filter((folder) => folder !== '');
+  const extra = env['NODE_EXTRA_CA_CERTS'] ?? '';
   const named = await Promise.all([
-    ...(file === '' ? [] : [readNamed(file, 'SSL_CERT_FILE', warn)]),
-    ...folders.map((folder) => readFolder(folder, warn)),
-    // Node itself has warned when this one cannot be read.
-    readNamed(env['NODE_EXTRA_CA_CERTS'] ?? '', 'NODE_EXTRA_CA_CERTS', undefined),
+    ...(file === '' ? [] : [orWarn(readText(file), file, 'SSL_CERT_FILE', warn)]),
+    ...folders.map((folder) => orWarn(readFolder(folder), folder, 'SSL_CERT_DIR', warn)),
+    // Node itself warns if this file cannot be read.
+    ...(extra === '' ? [] : [readText(extra).catch(() => '')]),
   ]);
   const system = file !== '' && folders.length > 0 ? [] : await readSystem(os, bundles);
   const found = [...system, ...named.flat()].filter((text) => text.includes('-----BEGIN '));
@@ -52,8 +55,9 @@ export async function readAuthorities({
 }
 
 async function readSystem(os: string, bundles: readonly string[]): Promise<readonly string[]> {
-  // Keychain and certificate store are known to Node from 22.15 on; a file there is not what the system trusts.
-  if (os === 'darwin' || os === 'windows') return [...tls.rootCertificates, ...askNode()];
+  // Node reads the keychain and certificate store from 22.15 on; a file is not what these systems trust.
+  if (os === 'darwin' || os === 'windows')
+    return [...tls.rootCertificates, ...systemCertificates()];
   for (const path of bundles) {
     const text = await readText(path).catch(() => undefined);
     if (text !== undefined) return [text];
@@ -61,46 +65,35 @@ async function readSystem(os: string, bundles: readonly string[]): Promise<reado
   return tls.rootCertificates;
 }
 
-function askNode(): readonly string[] {
-  const ask: unknown = Reflect.get(tls, 'getCACertificates');
-  return typeof ask === 'function' ? (ask as (kind: string) => string[])('system') : [];
+function systemCertificates(): readonly string[] {
+  const read: unknown = Reflect.get(tls, 'getCACertificates');
+  return typeof read === 'function' ? (read as (kind: string) => string[])('system') : [];
 }
 
-async function readNamed(
+async function orWarn(
+  texts: Promise<string | readonly string[]>,
   path: string,
   variable: string,
-  warn: AuthoritiesOptions['warn'] | undefined,
-): Promise<readonly string[]> {
-  if (path === '') return [];
+  warn: AuthoritiesOptions['warn'],
+): Promise<string | readonly string[]> {
   try {
-    return [await readText(path)];
+    return await texts;
   } catch (error) {
-    warn?.(
-      `Cannot read "${path}", which ${variable} names: ${reasonOf(error)}`,
+    warn(
+      `Cannot read "${path}" of ${variable}: ${reasonOf(error)}`,
       `correct ${variable}, or unset it`,
     );
     return [];
   }
 }
 
-async function readFolder(
-  folder: string,
-  warn: AuthoritiesOptions['warn'],
-): Promise<readonly string[]> {
-  try {
-    const names = await readdir(folder);
-    const texts = await Promise.all(
-      names.map((name) => readText(join(folder, name)).catch(() => '')),
-    );
-    // Each certificate is there twice: by its name, and by a link that is named for its hash.
-    return [...new Set(texts)];
-  } catch (error) {
-    warn(
-      `Cannot read "${folder}", which SSL_CERT_DIR names: ${reasonOf(error)}`,
-      'correct SSL_CERT_DIR, or unset it',
-    );
-    return [];
-  }
+async function readFolder(folder: string): Promise<readonly string[]> {
+  const names = await readdir(folder);
+  const texts = await Promise.all(
+    names.map((name) => readText(join(folder, name)).catch(() => '')),
+  );
+  // Each certificate is present twice: under its name, and as a link named after its hash.
+  return [...new Set(texts)];
 }
 
 async function readText(path: string): Promise<string> {
@@ -109,30 +102,28 @@ async function readText(path: string): Promise<string> {
 }
 
 function reasonOf(error: unknown): string {
-  return error instanceof Error && 'code' in error ? String(error.code) : 'it cannot be opened';
+  return errnoOf(error) ?? 'it cannot be opened';
 }
 
 /**
  * Reads a file of certificate authorities that the user named.
  *
- * @param where it was named: `--ca-file`.
- * @throws {InvalidConfigError} when it cannot be read, or holds no certificate.
+ * @param where the flag or key that names it: `--ca-file`.
+ * @throws {InvalidConfigError} when it cannot be read, or contains no certificate.
  */
 export async function readCaFile(
   path: string,
   where: string,
   signal: AbortSignal,
 ): Promise<string> {
-  const hint = `give ${where} a file of PEM certificates`;
+  const hint = `set ${where} to a file of PEM certificates`;
   let text: string;
   try {
     text = await readFile(path, { encoding: 'utf8', signal });
   } catch (cause) {
     signal.throwIfAborted();
-    const reason =
-      cause instanceof Error && 'code' in cause ? String(cause.code) : 'unknown reason';
     throw new InvalidConfigError(
-      `Cannot read the certificate authorities in "${path}": ${reason}`,
+      `Cannot read the certificate authorities in "${path}": ${reasonOf(cause)}`,
       { hint, cause },
     );
   }
@@ -143,7 +134,7 @@ export async function readCaFile(
   );
 }
 
-/** Whether a text holds a PEM certificate that can be read. */
+/** True if a text contains a PEM certificate that Node can read. */
 export function hasCertificate(text: string): boolean {
   const [block] =
     /-----BEGIN (?:TRUSTED |X509 )?CERTIFICATE-----[^-]+-----END (?:TRUSTED |X509 )?CERTIFICATE-----/.exec(

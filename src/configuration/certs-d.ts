@@ -5,7 +5,7 @@ import { showPath } from '../disk/config-file.ts';
 import { InvalidConfigError } from '../errors.ts';
 import { hasCertificate } from './authorities.ts';
 
-/** Certificates for one registry. PEM texts; each client certificate has its key at the same place. */
+/** Certificates for one registry, as PEM texts. `cert` and `key` have the same order. */
 export interface HostCertificates {
   readonly ca: readonly string[];
   readonly cert: readonly string[];
@@ -18,7 +18,7 @@ export interface CertsDOptions {
   readonly warn: (message: string, hint?: string) => void;
   /** `/etc` when absent. */
   readonly systemFolder?: string | undefined;
-  /** How folders and files are read; of the file system when absent. */
+  /** Reads folders and files; the file system when absent. */
   readonly files?: FileReader | undefined;
 }
 
@@ -34,7 +34,7 @@ const FILES: FileReader = {
   read: (path) => readFile(path, 'utf8'),
 };
 
-/** The folders that may hold certificates of registries, those of podman and skopeo first, each with one folder a registry. */
+/** The folders with certificates of registries, podman's and skopeo's first. Each has one folder a registry. */
 export function certificateFolders({
   home,
   systemFolder = '/etc',
@@ -48,10 +48,11 @@ export function certificateFolders({
 }
 
 /**
- * Reads the certificates for a registry from the first folder that has some for it: `*.crt` are authorities, `X.cert` and `X.key` are a
- * client certificate, everything else is ignored. Folders are not merged, and one that may not be looked into is passed over.
+ * Reads the certificates for a registry from the first folder that exists for it. `*.crt` are
+ * authorities, `X.cert` and `X.key` are a client certificate, and other files are ignored. Folders are
+ * not merged. A folder without permission is skipped.
  *
- * @param host exactly as written in references: a port that is left out is not 443 here.
+ * @param host exactly as written in references: an absent port does not mean 443.
  * @throws {InvalidConfigError} when half of a pair is missing, or a file cannot be read.
  * @see https://github.com/containers/image/blob/v5.36.0/docs/containers-certs.d.5.md
  */
@@ -60,7 +61,7 @@ export async function readHostCertificates(
   options: CertsDOptions,
 ): Promise<HostCertificates> {
   const { files = FILES, home, os } = options;
-  // A file name of Windows has no colon: docker leaves it out there.
+  // File names on Windows cannot contain a colon, and docker omits it.
   const name = os === 'windows' ? host.replace(':', '') : host;
   for (const parent of certificateFolders(options)) {
     const folder = join(parent, name);
@@ -94,65 +95,58 @@ async function readCertificates(
   { home, warn }: CertsDOptions,
 ): Promise<HostCertificates> {
   const shown = showPath(folder, home);
-  const read = (name: string): Promise<string> => files.read(join(folder, name));
+  const read = (name: string): Promise<string> =>
+    readFrom(files.read(join(folder, name)), `${shown}/${name}`);
   const certificates = { ca: [] as string[], cert: [] as string[], key: [] as string[] };
   for (const name of names) {
     if (name.endsWith('.crt')) {
-      const text = await readAuthority(read(name), `${shown}/${name}`);
+      const text = await read(name).catch(ignoreDangling);
       if (text === undefined) continue;
       if (hasCertificate(text)) certificates.ca.push(text);
       else
         warn(
           `Cannot use "${shown}/${name}": expected PEM certificates, found none`,
-          'write it in PEM, beginning with -----BEGIN CERTIFICATE-----',
+          'convert it to PEM, which begins with -----BEGIN CERTIFICATE-----',
         );
-    } else if (name.endsWith('.cert')) {
-      const key = `${name.slice(0, -'.cert'.length)}.key`;
-      if (!names.includes(key)) {
-        throw new InvalidConfigError(
-          `Cannot find the key "${key}" of the client certificate "${name}" in "${shown}"`,
-          {
-            hint: 'put the key there; if it is no client certificate but an authority, name it *.crt',
-          },
-        );
-      }
-      certificates.cert.push(await readHalf(read(name), `${shown}/${name}`));
-      certificates.key.push(await readHalf(read(key), `${shown}/${key}`));
-    } else if (name.endsWith('.key')) {
-      const cert = `${name.slice(0, -'.key'.length)}.cert`;
-      if (names.includes(cert)) continue;
+      continue;
+    }
+    const { base, kind } = /^(?<base>.*)\.(?<kind>cert|key)$/.exec(name)?.groups ?? {};
+    if (kind === undefined) continue;
+    const other = `${base}.${kind === 'cert' ? 'key' : 'cert'}`;
+    if (!names.includes(other)) {
       throw new InvalidConfigError(
-        `Cannot find the client certificate "${cert}" of the key "${name}" in "${shown}"`,
-        { hint: 'put the certificate there' },
+        kind === 'cert'
+          ? `Cannot find the key "${other}" of the client certificate "${name}" in "${shown}"`
+          : `Cannot find the client certificate "${other}" of the key "${name}" in "${shown}"`,
+        {
+          hint:
+            kind === 'cert'
+              ? 'put the key there; if the certificate is an authority, rename it to *.crt'
+              : 'put the certificate there',
+        },
       );
     }
+    if (kind === 'key') continue;
+    certificates.cert.push(await read(name));
+    certificates.key.push(await read(other));
   }
   return certificates;
 }
 
-/** Undefined for a link that leads nowhere. */
-async function readAuthority(text: Promise<string>, shown: string): Promise<string | undefined> {
+async function readFrom(text: Promise<string>, shown: string): Promise<string> {
   try {
     return await text;
   } catch (cause) {
-    if (codeOf(cause) === 'ENOENT') return undefined;
-    throw unreadable(shown, cause);
+    throw new InvalidConfigError(`Cannot read "${shown}": ${codeOf(cause)}`, {
+      hint: `make it readable: chmod u+r ${shown}`,
+      cause,
+    });
   }
 }
 
-async function readHalf(text: Promise<string>, shown: string): Promise<string> {
-  try {
-    return await text;
-  } catch (cause) {
-    throw unreadable(shown, cause);
-  }
-}
-
-function unreadable(shown: string, cause: unknown): InvalidConfigError {
-  return new InvalidConfigError(`Cannot read "${shown}": ${codeOf(cause)}`, {
-    hint: `make it readable: chmod u+r ${shown}`,
-    cause,
-  });
+/** Ignores a link to an absent authority. */
+function ignoreDangling(error: unknown): undefined {
+  if (!(error instanceof InvalidConfigError) || codeOf(error.cause) !== 'ENOENT') throw error;
 }
 
 function codeOf(error: unknown): string {

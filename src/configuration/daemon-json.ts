@@ -1,9 +1,12 @@
 import { join } from 'node:path';
 
+import * as z from 'zod/mini';
+
 import { readConfigFile, showPath } from '../disk/config-file.ts';
 import { InvalidConfigError } from '../errors.ts';
 import { isHostRule } from '../http/hosts.ts';
-import { printable } from '../redact.ts';
+import { tryParseJson } from '../json.ts';
+import { quote } from '../quote.ts';
 
 export interface DaemonJsonOptions {
   readonly home: string;
@@ -14,9 +17,12 @@ export interface DaemonJsonOptions {
   readonly systemFolder?: string | undefined;
 }
 
+const fileShape = z.object({ 'insecure-registries': z.optional(z.nullable(z.array(z.string()))) });
+
 /**
- * Reads `insecure-registries` of docker's daemon.json, that of the system and that of a rootless docker. It is not written for regi: one that
- * may not be read is passed over, and one that is malformed gets a warning.
+ * Reads `insecure-registries` of docker's daemon.json, that of the system and that of a rootless
+ * docker. The file is not written for regi: an unreadable one is skipped, and a malformed one gets a
+ * warning.
  *
  * @see https://docs.docker.com/reference/cli/dockerd/#daemon-configuration-file
  */
@@ -25,12 +31,8 @@ export async function readInsecureRegistries(
 ): Promise<readonly string[]> {
   const { home, systemFolder = '/etc' } = options;
   const found: string[] = [];
-  for (const path of [
-    join(systemFolder, 'docker/daemon.json'),
-    join(home, '.config/docker/daemon.json'),
-  ]) {
-    found.push(...(await readOne(path, options)));
-  }
+  for (const folder of [systemFolder, join(home, '.config')])
+    found.push(...(await readOne(join(folder, 'docker/daemon.json'), options)));
   return found;
 }
 
@@ -40,44 +42,29 @@ async function readOne(
 ): Promise<readonly string[]> {
   const shown = showPath(path, home);
   try {
-    const text = await readConfigFile(path, shown);
-    if (text === undefined || text.trim() === '') return [];
-    return insecureOf(text).flatMap((entry) => checked(entry, shown, warn));
-  } catch (error) {
-    if (error instanceof InvalidConfigError) log(`${error.message}; it is ignored`);
-    else if (error instanceof MalformedError)
-      warn(
-        `Cannot use "insecure-registries" of "${shown}": ${error.message}`,
-        'docker does not start with it either: correct it',
+    const text = (await readConfigFile(path, shown))?.trim() || '{}';
+    const file = fileShape.safeParse(tryParseJson(text));
+    if (file.success)
+      return (file.data['insecure-registries'] ?? []).flatMap((entry) =>
+        checked(entry, shown, warn),
       );
-    else throw error;
-    return [];
+    warn(
+      `Cannot use "insecure-registries" of "${shown}": expected a JSON object with a list of texts`,
+      'correct it: docker does not start with this file either',
+    );
+  } catch (error) {
+    if (!(error instanceof InvalidConfigError)) throw error;
+    log(`${error.message}; it is ignored`);
   }
-}
-
-class MalformedError extends Error {}
-
-function insecureOf(text: string): readonly string[] {
-  let config: unknown;
-  try {
-    config = JSON.parse(text);
-  } catch {
-    throw new MalformedError('expected JSON');
-  }
-  if (typeof config !== 'object' || config === null)
-    throw new MalformedError('expected a JSON object');
-  const list: unknown = Reflect.get(config, 'insecure-registries') ?? [];
-  if (!Array.isArray(list) || !list.every((entry) => typeof entry === 'string'))
-    throw new MalformedError('expected a list of texts');
-  return list;
+  return [];
 }
 
 function checked(entry: string, shown: string, warn: DaemonJsonOptions['warn']): readonly string[] {
-  // docker takes a scheme, and forgets it.
+  // docker accepts a scheme, and ignores it.
   const rule = entry.replace(/^https?:\/\//, '').replace(/\/$/, '');
   if (isHostRule(rule, { networks: true })) return [rule];
   warn(
-    `Cannot use the insecure registry "${printable(entry, 160)}" of "${shown}": expected HOST, HOST:PORT or a network`,
+    `Cannot use the insecure registry ${quote(entry)} of "${shown}": expected HOST, HOST:PORT or a network`,
   );
   return [];
 }

@@ -1,60 +1,46 @@
-import { InvalidConfigError, RegiError } from '../errors.ts';
+import { InvalidConfigError } from '../errors.ts';
 import { formatReference, parseReference, type Reference } from '../oci/reference.ts';
-import type { Mirror, MirrorUse, RegistriesConf, RegistryRule } from './registries-conf.ts';
+import type { Mirror, MirrorUse, RegistryRule } from './registries-conf.ts';
 
 /** A repository that an image may be read from. */
 export interface PullSource {
-  /** Its tag and digest are those that were asked for. */
+  /** With the tag and digest of the original reference. */
   readonly reference: Reference;
   /** https unverified, then http. */
   readonly insecure: boolean;
-  /** The registry itself takes all. */
+  /** `all` for the registry itself. */
   readonly use: MirrorUse;
   readonly isMirror: boolean;
 }
 
-/** The user's or the machine's configuration forbids a registry. */
-export class BlockedRegistryError extends RegiError {
-  /** @param name of an image or host. */
-  constructor(name: string, prefix: string, files: readonly string[]) {
-    super('REFUSED', `Cannot use "${name}": the registry "${prefix}" is blocked`, {
-      hint: `it is blocked in one of: ${files.join(', ')}`,
-    });
-  }
-}
-
-/** The rule with the longest prefix that fits. */
+/** The rule with the longest matching prefix. */
 export function findRule(
-  { registries }: Pick<RegistriesConf, 'registries'>,
+  rules: readonly RegistryRule[],
   reference: string,
 ): RegistryRule | undefined {
-  return registries
+  return rules
     .filter(({ prefix }) => matchPrefix(reference, prefix) !== undefined)
-    .reduce<RegistryRule | undefined>(
-      (best, rule) => (best === undefined || rule.prefix.length > best.prefix.length ? rule : best),
-      undefined,
-    );
+    .toSorted((a, b) => b.prefix.length - a.prefix.length)[0];
 }
 
 /**
- * Where an image may be read, in the order in which it is asked: the mirrors, then the registry itself.
+ * The repositories from which an image may be read, in order: the mirrors, then the registry itself.
  *
- * @param mirrors of regi's own configuration; they take the place of those of the rule.
- * @throws {InvalidConfigError} when a location makes no reference.
+ * @param mirrors of regi's own configuration; they replace those of the rule.
+ * @throws {InvalidConfigError} when a location does not make a reference.
  */
 export function pullSources(
   reference: Reference,
   rule: RegistryRule | undefined,
   mirrors: readonly Mirror[] | undefined,
 ): readonly PullSource[] {
-  const prefix = rule?.prefix ?? reference.domain;
   const listed =
-    mirrors === undefined
-      ? (rule?.mirrors ?? []).map((mirror) => ({ ...mirror, prefix }))
-      : mirrors.map((mirror) => ({ ...mirror, prefix: reference.domain }));
+    mirrors?.map((mirror) => ({ ...mirror, prefix: reference.domain })) ??
+    rule?.mirrors.map((mirror) => ({ ...mirror, prefix: rule.prefix })) ??
+    [];
   return [
-    ...listed.map(({ location, insecure, use, prefix: covered }) => ({
-      reference: rewritten(reference, covered, location),
+    ...listed.map(({ location, insecure, use, prefix }) => ({
+      reference: rewritten(reference, prefix, location),
       insecure,
       use,
       isMirror: true,
@@ -68,7 +54,7 @@ export function pullSources(
   ];
 }
 
-/** Whether a source is asked for what a tag, or a digest, names. */
+/** True if a source is used for references with a tag, or with a digest. */
 export function takes({ use }: Pick<PullSource, 'use'>, kind: 'tag' | 'digest'): boolean {
   return use === 'all' || use === `${kind}-only`;
 }
@@ -77,7 +63,7 @@ function rewritten(reference: Reference, prefix: string, location: string): Refe
   const found = rewrite(reference, prefix, location);
   if (found !== undefined) return found;
   throw new InvalidConfigError(
-    `Cannot put the location "${location}" in the place of "${prefix}" in "${formatReference(reference)}"`,
+    `Cannot replace "${prefix}" with the location "${location}" in "${formatReference(reference)}"`,
     {
       hint: 'correct that location in registries.conf, or in the mirrors of config.yaml',
     },
@@ -85,8 +71,9 @@ function rewritten(reference: Reference, prefix: string, location: string): Refe
 }
 
 /**
- * How many characters of `reference` a prefix of registries.conf covers; undefined when it does not fit. A prefix ends where a name ends; `*.`
- * stands for any subdomains. That `example.com` covers `example.com:5000` is how podman and skopeo read it.
+ * The number of characters of `reference` that a prefix of registries.conf matches; undefined if it
+ * does not match. A prefix ends where a name ends; `*.` stands for any subdomains. As in podman and
+ * skopeo, `example.com` matches `example.com:5000`.
  *
  * @see https://github.com/containers/image/blob/v5.36.0/docs/containers-registries.conf.5.md#choosing-a-registry-toml-table
  */
@@ -107,9 +94,10 @@ function endOfDomain(reference: string, domain: string): number | undefined {
 }
 
 /**
- * The reference with `location` in the place of what `prefix` covers; an empty location leaves it as it is, which only a prefix with `*.` may have.
+ * Replaces the part of a reference that `prefix` matches with `location`. An empty location, which only
+ * a prefix with `*.` may have, changes nothing.
  *
- * @returns undefined when the prefix does not fit, or the result is no reference in full.
+ * @returns undefined when the prefix does not match, or the result is not a full reference.
  */
 export function rewrite(
   reference: Reference,

@@ -2,30 +2,32 @@ import { readdir } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 
 import { readConfigFile, showPath } from '../disk/config-file.ts';
+import { errnoOf } from '../disk/errno.ts';
 import { InvalidConfigError } from '../errors.ts';
-import type { RegistriesConf } from './registries-conf.ts';
+import type { RegistryRule } from './registries-conf.ts';
 
 export interface RegistriesConfOptions {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly home: string;
   readonly cwd: string;
-  /** Folders as `/etc` and `/usr/share`; these two when absent. */
+  /** `/etc` and `/usr/share` when absent. */
   readonly systemFolders?: readonly string[] | undefined;
 }
 
-/** What was read, and from which files. */
+/** The merged rules, and their files. */
 export interface LoadedRegistriesConf {
-  readonly conf: RegistriesConf;
-  /** As a person writes them. */
+  readonly rules: readonly RegistryRule[];
+  /** For messages. */
   readonly files: readonly string[];
 }
 
 /**
- * Reads the registries.conf that podman and skopeo read: the user's, else the first of the system's, then the `*.conf` of all
- * `registries.conf.d` in the order of their names, where of two with one name the user's counts. `CONTAINERS_REGISTRIES_CONF` names another
- * main file, which must be there, and `CONTAINERS_REGISTRIES_CONF_DIR` the only folder of drop-ins.
+ * Reads the registries.conf of podman and skopeo: the user's, else the first of the system, then the
+ * `*.conf` files of all `registries.conf.d` in the order of their names. Of two with the same name, the
+ * user's is read. `CONTAINERS_REGISTRIES_CONF` names another main file, which must exist.
+ * `CONTAINERS_REGISTRIES_CONF_DIR` names the only folder of drop-ins.
  *
- * @returns undefined when there is none that speaks of registries.
+ * @returns undefined when no file is about registries.
  * @throws {InvalidConfigError} when one cannot be read or is malformed.
  */
 export async function readRegistriesConf(
@@ -41,15 +43,15 @@ export async function readRegistriesConf(
   if (!read.some(({ text }) => ABOUT_REGISTRIES.test(text))) return undefined;
   const { mergeRegistriesConf, parseRegistriesConf } = await import('./registries-conf.ts');
   return {
-    conf: mergeRegistriesConf(read.map(({ text, shown }) => parseRegistriesConf(text, shown))),
+    rules: mergeRegistriesConf(read.map(({ text, shown }) => parseRegistriesConf(text, shown))),
     files: read.map(({ shown }) => shown),
   };
 }
 
-/** A file with short names alone, as distributions ship it, says nothing to us: it costs no parser. */
+/** Distributions ship a file that has only short names. It is skipped without loading a parser. */
 const ABOUT_REGISTRIES = /^\s*\[*\s*["']?registr/m;
 
-/** The folders that may hold a `registries.conf`, the one that counts most first. */
+/** The folders in which a `registries.conf` is looked up, the preferred one first. */
 function folders({
   env,
   home,
@@ -98,10 +100,10 @@ async function confFiles(folder: string, home: string): Promise<readonly string[
   try {
     return (await readdir(folder)).filter((name) => name.endsWith('.conf'));
   } catch (cause) {
-    const code = cause instanceof Error && 'code' in cause ? cause.code : undefined;
+    const code = errnoOf(cause);
     if (code === 'ENOENT' || code === 'ENOTDIR') return [];
     throw new InvalidConfigError(`Cannot read "${showPath(folder, home)}": ${String(code)}`, {
-      hint: 'make it readable',
+      hint: `make it readable: chmod u+r ${showPath(folder, home)}`,
       cause,
     });
   }

@@ -1,12 +1,11 @@
 import { parse, TomlError } from 'smol-toml';
 import * as z from 'zod/mini';
-import { $ZodError } from 'zod/v4/core';
 
 import { InvalidConfigError } from '../errors.ts';
 import { describeIssue } from '../oci/describe-issue.ts';
 import { printable } from '../redact.ts';
 
-/** For which references a mirror is asked. */
+/** The kind of references that a mirror is used for. */
 export type MirrorUse = 'all' | 'digest-only' | 'tag-only';
 
 export interface Mirror {
@@ -19,27 +18,15 @@ export interface Mirror {
 
 /** One `[[registry]]` of registries.conf. */
 export interface RegistryRule {
-  /** What it is about: `HOST[:PORT][/PATH]` or `*.DOMAIN`. */
+  /** The references it applies to: `HOST[:PORT][/PATH]` or `*.DOMAIN`. */
   readonly prefix: string;
-  /** What takes the place of the prefix; empty leaves references as they are. */
+  /** Replaces the prefix; an empty location changes nothing. */
   readonly location: string;
   readonly insecure: boolean;
   readonly blocked: boolean;
-  /** In the order in which they are asked. */
+  /** In the order of use. */
   readonly mirrors: readonly Mirror[];
 }
-
-/** What a registries.conf says. Undefined where a file is silent, so that another may speak. */
-export interface RegistriesConf {
-  /** Sorted by prefix. */
-  readonly registries: readonly RegistryRule[];
-  /** Of short names; regi reads those as docker does. */
-  readonly search: readonly string[] | undefined;
-  readonly credentialHelpers: readonly string[] | undefined;
-  readonly shortNameMode: (typeof SHORT_NAME_MODES)[number] | undefined;
-}
-
-const SHORT_NAME_MODES = ['disabled', 'enforcing', 'permissive'] as const;
 
 const Texts = z.array(z.string());
 const V1List = z.optional(z.object({ registries: z.optional(Texts) }));
@@ -67,7 +54,7 @@ const File = z.object({
   ),
   'unqualified-search-registries': z.optional(Texts),
   'credential-helpers': z.optional(Texts),
-  'short-name-mode': z.optional(z.enum(SHORT_NAME_MODES)),
+  'short-name-mode': z.optional(z.enum(['disabled', 'enforcing', 'permissive'])),
   /** Version 1. */
   registries: z.optional(z.object({ search: V1List, block: V1List, insecure: V1List })),
 });
@@ -77,17 +64,17 @@ type RegistryTable = NonNullable<FileTable['registry']>[number];
 type MirrorTable = NonNullable<RegistryTable['mirror']>[number];
 
 /**
- * Parses a registries.conf of version 2, or of the older version 1. Keys that it does not know, and aliases of short names, are passed over.
+ * Parses a registries.conf of version 2 or 1. Unknown keys and aliases of short names are ignored.
  *
- * @param shown how the file is called in messages.
- * @throws {InvalidConfigError} where podman and skopeo refuse it.
+ * @param shown the name of the file in messages.
+ * @throws {InvalidConfigError} when podman and skopeo refuse it too.
  * @see https://github.com/containers/image/blob/v5.36.0/docs/containers-registries.conf.5.md
  */
-export function parseRegistriesConf(text: string, shown: string): RegistriesConf {
+export function parseRegistriesConf(text: string, shown: string): readonly RegistryRule[] {
   const file = parseFile(text, shown);
   const fail: Fail = (problem) => {
     throw new InvalidConfigError(`Cannot use "${shown}": ${printable(problem, 300)}`, {
-      hint: 'see man containers-registries.conf for its form',
+      hint: 'man containers-registries.conf describes the format',
     });
   };
   const isV2 = file.registry !== undefined || file['unqualified-search-registries'] !== undefined;
@@ -97,67 +84,61 @@ export function parseRegistriesConf(text: string, shown: string): RegistriesConf
   const tables = v1 === undefined ? (file.registry ?? []) : tablesOfV1(v1, fail);
   const rules = tables.map((table) => ruleOf(table, fail));
   refuseConflicts(rules, fail);
-  const search =
-    v1 === undefined ? file['unqualified-search-registries'] : (v1.search?.registries ?? []);
-  return {
-    registries: firstOfEach(rules),
-    search: search?.map((entry) => hostOnly(parseLocation(entry, fail), fail)),
-    credentialHelpers: file['credential-helpers'],
-    shortNameMode: file['short-name-mode'],
-  };
+  const search = v1?.search?.registries ?? file['unqualified-search-registries'] ?? [];
+  for (const entry of search) {
+    if (parseLocation(entry, fail).includes('/'))
+      fail(`invalid search registry "${entry}": expected a host without a path`);
+  }
+  return rules;
 }
 
-/** Drop-ins over a main file: what a later one says of a prefix replaces the whole table of an earlier one. */
-export function mergeRegistriesConf(files: readonly RegistriesConf[]): RegistriesConf {
-  const last = <Key extends keyof RegistriesConf>(key: Key): RegistriesConf[Key] | undefined =>
-    files.findLast((file) => file[key] !== undefined)?.[key];
-  const helpers = last('credentialHelpers') ?? [];
+/**
+ * Merges drop-ins into a main file: tables for a prefix replace those of earlier files. Within one
+ * file, the first table for a prefix counts.
+ *
+ * @returns sorted by prefix.
+ */
+export function mergeRegistriesConf(
+  files: readonly (readonly RegistryRule[])[],
+): readonly RegistryRule[] {
   const rules = new Map(
-    files.flatMap(({ registries }) => registries).map((rule) => [rule.prefix, rule]),
+    files.flatMap((file) => file.toReversed()).map((rule) => [rule.prefix, rule]),
   );
-  return {
-    registries: sorted([...rules.values()]),
-    search: last('search'),
-    credentialHelpers: helpers.length === 0 ? ['containers-auth.json'] : helpers,
-    shortNameMode: last('shortNameMode') ?? 'permissive',
-  };
+  return [...rules.values()].toSorted((a, b) => (a.prefix < b.prefix ? -1 : 1));
 }
 
 type Fail = (problem: string) => never;
 
 function parseFile(text: string, shown: string): FileTable {
+  const file = z.safeParse(File, parseToml(text, shown));
+  if (file.success) return file.data;
+  throw new InvalidConfigError(`Cannot use "${shown}": ${describeIssue(file.error)}`, {
+    hint: 'correct that value',
+  });
+}
+
+function parseToml(text: string, shown: string): unknown {
   try {
-    return z.parse(File, parse(text));
+    return parse(text);
   } catch (cause) {
-    if (cause instanceof TomlError) {
-      throw new InvalidConfigError(
-        `Cannot read "${shown}": expected TOML in line ${cause.line}, column ${cause.column}`,
-        { hint: 'correct that line', cause },
-      );
-    }
-    if (!(cause instanceof $ZodError)) throw cause;
-    throw new InvalidConfigError(`Cannot use "${shown}": ${describeIssue(cause)}`, {
-      hint: 'correct that value',
-      cause,
-    });
+    if (!(cause instanceof TomlError)) throw cause;
+    const { line, column } = cause;
+    throw new InvalidConfigError(
+      `Cannot read "${shown}": expected TOML in line ${line}, column ${column}`,
+      { hint: 'correct that line', cause },
+    );
   }
 }
 
 /**
- * A location without the slashes at its end.
+ * Parses a location, and removes slashes at its end.
  *
- * @param fail is told what is wrong.
+ * @param fail called with the problem.
  */
 export function parseLocation(text: string, fail: Fail): string {
   if (/^[a-z][a-z0-9+.-]*:\/\//i.test(text))
     return fail(`invalid location "${text}": expected HOST[:PORT][/PATH] without a scheme`);
   return text.replace(/\/+$/, '');
-}
-
-function hostOnly(location: string, fail: Fail): string {
-  return location.includes('/')
-    ? fail(`invalid search registry "${location}": expected a host without a path`)
-    : location;
 }
 
 function ruleOf(table: RegistryTable, fail: Fail): RegistryRule {
@@ -168,7 +149,9 @@ function ruleOf(table: RegistryTable, fail: Fail): RegistryRule {
       : parseLocation(table.prefix, fail);
   if (prefix === '') fail('expected a prefix or a location in each [[registry]]');
   if (location === '' && !prefix.startsWith('*.'))
-    fail(`expected a location for the prefix "${prefix}": only one as in *.example.com needs none`);
+    fail(
+      `expected a location for the prefix "${prefix}": only a prefix such as *.example.com needs none`,
+    );
   if ((table['pull-from-mirror'] ?? '') !== '')
     fail(`pull-from-mirror is for mirrors, and must not be set for the registry "${prefix}"`);
   const byDigest = table['mirror-by-digest-only'] ?? false;
@@ -215,7 +198,7 @@ function tablesOfV1(
   }));
 }
 
-/** One place with several prefixes is either insecure for all of them or for none. */
+/** Refuses a location with several prefixes that differ in `insecure` or `blocked`. */
 function refuseConflicts(rules: readonly RegistryRule[], fail: Fail): void {
   const seen = new Map<string, RegistryRule>();
   for (const rule of rules) {
@@ -227,16 +210,4 @@ function refuseConflicts(rules: readonly RegistryRule[], fail: Fail): void {
         fail(`registry "${place}" is defined multiple times with conflicting "${key}"`);
     }
   }
-}
-
-function firstOfEach(rules: readonly RegistryRule[]): readonly RegistryRule[] {
-  return sorted(
-    rules.filter(
-      (rule, index) => rules.findIndex(({ prefix }) => prefix === rule.prefix) === index,
-    ),
-  );
-}
-
-function sorted(rules: readonly RegistryRule[]): readonly RegistryRule[] {
-  return rules.toSorted((a, b) => (a.prefix < b.prefix ? -1 : a.prefix > b.prefix ? 1 : 0));
 }

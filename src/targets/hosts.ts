@@ -2,15 +2,11 @@ import type { Context } from '../context.ts';
 import { readAuthorities, readCaFile } from '../configuration/authorities.ts';
 import { readHostCertificates } from '../configuration/certs-d.ts';
 import { readInsecureRegistries } from '../configuration/daemon-json.ts';
-import {
-  BlockedRegistryError,
-  findRule,
-  pullSources,
-  type PullSource,
-} from '../configuration/pull-sources.ts';
+import { findRule, pullSources, type PullSource } from '../configuration/pull-sources.ts';
 import { readRegiConfig } from '../configuration/regi-config.ts';
 import { readRegistriesConf } from '../configuration/registries-conf-files.ts';
 import type { RegistryRule } from '../configuration/registries-conf.ts';
+import { RegiError } from '../errors.ts';
 import type { Target } from '../http/connector.ts';
 import { HostPolicy, type HostRules, type Scheme } from '../http/hosts.ts';
 import type { Transport } from '../http/message.ts';
@@ -39,14 +35,14 @@ export interface Hosts {
   /**
    * Where an image may be read: the mirrors of its registry, then the registry, which may be at another place.
    *
-   * @throws {BlockedRegistryError}
+   * @throws {RegiError} REFUSED when registries.conf blocks the registry.
    */
   sources(reference: Reference): readonly PullSource[];
   /**
    * Whether registries.conf has what is at a reference, or at a host, contacted without verification. Writes and lists go to no mirror, and to
    * no other place.
    *
-   * @throws {BlockedRegistryError}
+   * @throws {RegiError} REFUSED when registries.conf blocks the registry.
    */
   isInsecure(name: Reference | string): boolean;
   close(): Promise<void>;
@@ -144,9 +140,15 @@ export async function createHosts(context: Context): Promise<Hosts> {
     if (registriesConf === undefined) return undefined;
     const name =
       typeof reference === 'string' ? reference : formatReference(withDefaultTag(reference));
-    const rule = findRule(registriesConf.conf, name);
+    const rule = findRule(registriesConf.rules, name);
     if (rule?.blocked === true)
-      throw new BlockedRegistryError(name, rule.prefix, registriesConf.files);
+      throw new RegiError(
+        'REFUSED',
+        `Cannot use "${name}": the registry "${rule.prefix}" is blocked`,
+        {
+          hint: `it is blocked in one of: ${registriesConf.files.join(', ')}`,
+        },
+      );
     return rule;
   }
 

@@ -178,7 +178,7 @@ describe('readRegistriesConf()', () => {
   async function locations(
     options: Parameters<typeof readRegistriesConf>[0],
   ): Promise<readonly string[] | undefined> {
-    return (await readRegistriesConf(options))?.conf.registries.map(({ location }) => location);
+    return (await readRegistriesConf(options))?.rules.map(({ location }) => location);
   }
 
   test('reads one main file, the first that exists', async () => {

@@ -242,7 +242,7 @@ describe('insecure hosts', () => {
     const answer = await regiAtHome(['copy', tinyLayout(), `${registry.host}/app:1`], { home });
     expect(answer.status).toBe(0);
     expect(answer.stderr).toContain(
-      'regi: warning: Cannot use "insecure-registries" of "~/.config/docker/daemon.json": expected JSON',
+      'regi: warning: Cannot use "insecure-registries" of "~/.config/docker/daemon.json": expected a JSON object',
     );
   });
 });

@@ -67,108 +67,88 @@ const secretShape = z.object({ Username: z.string(), Secret: z.string() });
 
 /** Creates the keychain. After a failure it is not used again: a locked keychain stays locked. */
 export function createKeychain(options: KeychainOptions): Keychain {
-  return new ProgramKeychain(options);
-}
-
-class ProgramKeychain implements Keychain {
-  readonly #options: KeychainOptions;
-  #failure: KeychainError | undefined;
-
-  constructor(options: KeychainOptions) {
-    this.#options = options;
-  }
-
-  async get(account: string, signal?: AbortSignal): Promise<StoredSecret | undefined> {
-    const secret = await this.#run({ kind: 'get', account }, signal);
-    if (secret === undefined) return undefined;
-    const { success, data } = secretShape.safeParse(tryParseJson(secret));
-    if (!success)
-      throw new KeychainError('expected an entry that regi wrote', 'replace it with regi login');
-    return { username: data.Username, secret: data.Secret };
-  }
-
-  async set(
-    account: string,
-    { username, secret }: StoredSecret,
-    signal?: AbortSignal,
-  ): Promise<void> {
-    const limit = this.#options.os === 'windows' ? WINDOWS_ENTRY_CHARACTERS : undefined;
-    await this.#run(
-      { kind: 'set', account, secret: asciiJson({ Username: username, Secret: secret }), limit },
-      signal,
-    );
-  }
-
-  async delete(account: string, signal?: AbortSignal): Promise<void> {
-    await this.#run({ kind: 'delete', account }, signal);
-  }
-
-  async #run(
-    request: KeychainRequest,
-    signal: AbortSignal | undefined,
-  ): Promise<string | undefined> {
-    if (this.#failure !== undefined) throw this.#failure;
+  let failure: KeychainError | undefined;
+  const run = async (request: KeychainRequest, signal: AbortSignal | undefined) => {
+    if (failure !== undefined) throw failure;
     try {
-      return await this.#ask(request, signal);
+      return await runOnce(request, options, signal);
     } catch (error) {
-      if (error instanceof KeychainError) this.#failure = error;
+      if (error instanceof KeychainError) failure = error;
       throw error;
     }
-  }
+  };
+  return {
+    async get(account, signal) {
+      const text = await run({ kind: 'get', account }, signal);
+      if (text === undefined) return undefined;
+      const { success, data } = secretShape.safeParse(tryParseJson(text));
+      if (success) return { username: data.Username, secret: data.Secret };
+      throw new KeychainError('expected an entry that regi wrote', 'replace it with regi login');
+    },
+    async set(account, { username, secret }, signal) {
+      const limit = options.os === 'windows' ? WINDOWS_ENTRY_CHARACTERS : undefined;
+      const text = asciiJson({ Username: username, Secret: secret });
+      await run({ kind: 'set', account, secret: text, limit }, signal);
+    },
+    async delete(account, signal) {
+      await run({ kind: 'delete', account }, signal);
+    },
+  };
+}
 
-  async #ask(
-    request: KeychainRequest,
-    signal: AbortSignal | undefined,
-  ): Promise<string | undefined> {
-    const { run, env, os, isTerminal } = this.#options;
-    const isSecretService = os !== 'darwin' && os !== 'windows';
-    if (run === undefined)
-      throw new KeychainError(
-        'this build of regi has none',
-        'use a credential helper of docker instead',
-      );
-    if (isSecretService && (await sessionBus(env)) === undefined) {
-      throw new KeychainError(
-        'there is no D-Bus session',
-        'run the command in a desktop session, or under dbus-run-session',
-      );
-    }
-    const timeoutMs = isTerminal ? ATTENDED_TIMEOUT_MS : UNATTENDED_TIMEOUT_MS;
-    const done = new AbortController();
-    const note = this.#noteWaiting(done.signal);
-    try {
-      const result = await run(request, { timeoutMs, signal });
-      switch (result.kind) {
-        case 'done':
-          return result.secret;
-        case 'timed-out':
-          throw new KeychainError(
-            `it did not respond within ${timeoutMs / 1000} s; it may be locked and waiting to be unlocked`,
-            UNLOCK_HINT,
-            'TIMEOUT',
-          );
-        case 'failed':
-          throw failureOf(result.reason);
-        default:
-          return assertNever(result);
-      }
-    } finally {
-      done.abort();
-      await note;
-    }
+async function runOnce(
+  request: KeychainRequest,
+  { run, env, os, isTerminal, clock, note }: KeychainOptions,
+  signal: AbortSignal | undefined,
+): Promise<string | undefined> {
+  if (run === undefined)
+    throw new KeychainError(
+      'this build of regi has none',
+      'use a credential helper of docker instead',
+    );
+  if (os !== 'darwin' && os !== 'windows' && (await sessionBus(env)) === undefined) {
+    throw new KeychainError(
+      'there is no D-Bus session',
+      'run the command in a desktop session, or under dbus-run-session',
+    );
   }
-
-  async #noteWaiting(done: AbortSignal): Promise<void> {
-    const { isTerminal, clock, note } = this.#options;
-    if (!isTerminal) return;
-    try {
-      await clock.sleep(PATIENCE_MS, done);
-      note(
-        `Waiting for the keyring: type its password into the window that it opened (up to ${ATTENDED_TIMEOUT_MS / 1000} s)`,
-      );
-    } catch (error) {
-      if (!done.aborted) throw error;
+  const timeoutMs = isTerminal ? ATTENDED_TIMEOUT_MS : UNATTENDED_TIMEOUT_MS;
+  const done = new AbortController();
+  const noted = isTerminal ? noteWaiting(clock, note, done.signal) : undefined;
+  try {
+    const result = await run(request, { timeoutMs, signal });
+    switch (result.kind) {
+      case 'done':
+        return result.secret;
+      case 'timed-out':
+        throw new KeychainError(
+          `it did not respond within ${timeoutMs / 1000} s; it may be locked and waiting to be unlocked`,
+          UNLOCK_HINT,
+          'TIMEOUT',
+        );
+      case 'failed':
+        throw failureOf(result.reason);
+      default:
+        return assertNever(result);
     }
+  } finally {
+    done.abort();
+    await noted;
+  }
+}
+
+async function noteWaiting(
+  clock: Clock,
+  note: (message: string) => void,
+  done: AbortSignal,
+): Promise<void> {
+  try {
+    await clock.sleep(PATIENCE_MS, done);
+    note(
+      `Waiting for the keyring: type its password into the window that it opened (up to ${ATTENDED_TIMEOUT_MS / 1000} s)`,
+    );
+  } catch (error) {
+    if (!done.aborted) throw error;
   }
 }
 
@@ -182,24 +162,30 @@ function asciiJson(value: object): string {
 
 const UNLOCK_HINT = 'unlock it in the desktop session, and try again';
 
-/** Translates the library's errors: their words differ between platforms, and mean little to people. */
-function failureOf(reason: string): KeychainError {
-  if (/prompt was dismissed|locked/i.test(reason))
-    return new KeychainError('it is locked, and was not unlocked', UNLOCK_HINT);
-  if (/no result found/i.test(reason))
-    return new KeychainError(
-      'it has no default keyring yet',
-      'create one in the settings of the desktop',
-    );
-  if (/ServiceUnknown|not provided by any|NameHasNoOwner|process \S+ exited/i.test(reason))
-    return new KeychainError(
-      'no Secret Service runs in this session',
-      'start one, such as gnome-keyring or KWallet',
-    );
-  if (/the secret has \d+ characters|longer than platform limit/i.test(reason))
-    return new KeychainError(
-      'the password is too long for it',
-      'use a credential helper of docker, or a shorter token',
-    );
-  return new KeychainError(`it says "${printable(reason, 200)}"`, 'check it in its own program');
+/** The library's errors, whose words differ between platforms, and what to tell a person. */
+const FAILURES: readonly (readonly [pattern: RegExp, reason: string, hint: string])[] = [
+  [/prompt was dismissed|locked/i, 'it is locked, and was not unlocked', UNLOCK_HINT],
+  [
+    /no result found/i,
+    'it has no default keyring yet',
+    'create one in the settings of the desktop',
+  ],
+  [
+    /ServiceUnknown|not provided by any|NameHasNoOwner|process \S+ exited/i,
+    'no Secret Service runs in this session',
+    'start one, such as gnome-keyring or KWallet',
+  ],
+  [
+    /the secret has \d+ characters|longer than platform limit/i,
+    'the password is too long for it',
+    'use a credential helper of docker, or a shorter token',
+  ],
+];
+
+function failureOf(text: string): KeychainError {
+  const [, reason, hint] = FAILURES.find(([pattern]) => pattern.test(text)) ?? [];
+  return new KeychainError(
+    reason ?? `it says "${printable(text, 200)}"`,
+    hint ?? 'check it in its own program',
+  );
 }

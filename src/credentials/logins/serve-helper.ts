@@ -42,37 +42,33 @@ export async function runHelperVerb(
   signal?: AbortSignal,
 ): Promise<HelperResult> {
   try {
-    switch (verb) {
-      case 'get':
-        return await get(input.trim(), place, signal);
-      case 'store':
-        return await store(input, place, signal);
-      case 'erase':
-        return await erase(input.trim(), place, signal);
-      case 'list':
-        return done(JSON.stringify(Object.fromEntries(await readKeychainIndex(place))));
-      default:
-        return refused(
-          `Cannot run "${printable(verb, 40)}": expected get, store, erase, list or version`,
-        );
+    if (verb === 'list')
+      return done(JSON.stringify(Object.fromEntries(await readKeychainIndex(place))));
+    if (verb === 'store') return await store(input, place, signal);
+    if (verb !== 'get' && verb !== 'erase')
+      return refused(
+        `Cannot run "${printable(verb, 40)}": expected get, store, erase, list or version`,
+      );
+    const url = input.trim();
+    if (url === '') return refused(NO_SERVER_URL);
+    const account = accountOf(url);
+    const isKnown = (await readKeychainIndex(place)).has(account);
+    if (verb === 'get') {
+      const login = isKnown ? await place.keychain.get(account, signal) : undefined;
+      if (login === undefined) return refused(HELPER_NOT_FOUND);
+      const { username, secret } = login;
+      return done(JSON.stringify({ ServerURL: url, Username: username, Secret: secret }));
     }
+    // docker erases a host under every form of its name, so erasing an absent login succeeds.
+    if (isKnown) {
+      await place.keychain.delete(account, signal);
+      await noteInKeychainIndex(account, undefined, place);
+    }
+    return done('');
   } catch (error) {
     if (signal?.aborted === true || !(error instanceof RegiError)) throw error;
     return refused(error.hint === undefined ? error.message : `${error.message}; ${error.hint}`);
   }
-}
-
-async function get(
-  url: string,
-  place: HelperPlace,
-  signal: AbortSignal | undefined,
-): Promise<HelperResult> {
-  if (url === '') return refused(NO_SERVER_URL);
-  const account = accountOf(url);
-  const isKnown = (await readKeychainIndex(place)).has(account);
-  const login = isKnown ? await place.keychain.get(account, signal) : undefined;
-  if (login === undefined) return refused(HELPER_NOT_FOUND);
-  return done(JSON.stringify({ ServerURL: url, Username: login.username, Secret: login.secret }));
 }
 
 async function store(
@@ -89,21 +85,6 @@ async function store(
   const account = accountOf(url.trim());
   await place.keychain.set(account, { username, secret }, signal);
   await noteInKeychainIndex(account, username, place);
-  return done('');
-}
-
-/** docker erases a host under every form of its name, so erasing an absent login succeeds. */
-async function erase(
-  url: string,
-  place: HelperPlace,
-  signal: AbortSignal | undefined,
-): Promise<HelperResult> {
-  if (url === '') return refused(NO_SERVER_URL);
-  const account = accountOf(url);
-  if ((await readKeychainIndex(place)).has(account)) {
-    await place.keychain.delete(account, signal);
-    await noteInKeychainIndex(account, undefined, place);
-  }
   return done('');
 }
 
