@@ -1,3 +1,7 @@
+import type * as z from 'zod/mini';
+
+import { quote } from './quote.ts';
+
 /**
  * Parses JSON text or UTF-8 bytes; undefined when they are not JSON. The parser's own error is
  * dropped, because it quotes the input, which may hold a secret.
@@ -22,3 +26,23 @@ export function isJsonObject(value: unknown): value is JsonObject {
 
 /** Two different texts must not decode to one: a replaced byte could make two JSON names equal. */
 const UTF_8 = new TextDecoder('utf-8', { fatal: true });
+
+/** Drops members whose value is undefined, so that two values with the same facts are equal. */
+export function defined<T extends object>(members: T): T {
+  return Object.fromEntries(
+    Object.entries(members).filter(([, value]) => value !== undefined),
+  ) as T;
+}
+
+/** Describes the first problem of a failed parse, such as `expected string at "digest"`. */
+export function describeIssue(error: z.core.$ZodError): string {
+  const issue = error.issues[0];
+  if (issue === undefined) return 'unexpected shape';
+  const path = issue.path.join('.');
+  const keys =
+    issue.code === 'unrecognized_keys'
+      ? `unknown key ${issue.keys.map((key) => quote(key)).join(', ')}`
+      : 'unexpected value';
+  const wanted = 'expected' in issue ? `expected ${String(issue.expected)}` : keys;
+  return path === '' ? wanted : `${wanted} at ${quote(path)}`;
+}

@@ -1,8 +1,8 @@
 import { parse, TomlError } from 'smol-toml';
 import * as z from 'zod/mini';
 
+import { describeIssue } from '../json.ts';
 import { InvalidConfigError } from '../errors.ts';
-import { describeIssue } from '../oci/describe-issue.ts';
 import { printable } from '../redact.ts';
 
 /** The kind of references that a mirror is used for. */

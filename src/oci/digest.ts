@@ -5,18 +5,18 @@ import { quote } from '../quote.ts';
 
 declare const digestBrand: unique symbol;
 
-/** `sha256:<64 hex>` or `sha512:<128 hex>`, lower case. Made only by this module, so it is safe in a path or URL. */
+/** `sha256:<64 hex>` or `sha512:<128 hex>`, lower case. Only this module makes one, so it is safe in a path or URL. */
 export type Digest = string & { readonly [digestBrand]: true };
 
 export type DigestAlgorithm = keyof typeof HEX_LENGTH;
 
 const HEX_LENGTH = { sha256: 64, sha512: 128 } as const;
 
-/** A text that is no digest regi can verify. */
+/** A text that is not a digest which regi can verify. */
 export class InvalidDigestError extends RegiError {
   /** The refused text. */
   readonly text: string;
-  /** What was expected and what was found. */
+  /** The rule that the text breaks. */
   readonly problem: string;
 
   constructor(text: string, problem: string) {
@@ -31,58 +31,53 @@ export class InvalidDigestError extends RegiError {
 /**
  * Parses a digest that can be verified.
  *
- * @throws {InvalidDigestError} on any other text, other algorithms included: what cannot be verified is refused.
+ * @throws {InvalidDigestError} on any other text, and on algorithms that regi cannot verify.
  * @see https://github.com/opencontainers/image-spec/blob/v1.1.1/descriptor.md#digests
  */
 export function parseDigest(text: string): Digest {
-  const colon = text.indexOf(':');
-  if (colon < 0) throw new InvalidDigestError(text, 'expected an algorithm, ":" and hex digits');
-  const algorithm = text.slice(0, colon);
-  if (!isAlgorithm(algorithm))
-    throw new InvalidDigestError(
-      text,
-      `expected sha256 or sha512, found algorithm ${quote(algorithm)}`,
-    );
-  const encoded = text.slice(colon + 1);
-  const wanted = HEX_LENGTH[algorithm];
-  if (encoded.length !== wanted)
-    throw new InvalidDigestError(
-      text,
-      `expected ${wanted} hex digits, found ${encoded.length} characters`,
-    );
-  if (!/^[0-9a-f]+$/.test(encoded))
-    throw new InvalidDigestError(text, 'expected the digits 0-9 and a-f only');
+  const problem = problemOf(...split(text));
+  if (problem !== undefined) throw new InvalidDigestError(text, problem);
   return text as Digest;
 }
 
-/** Whether `parseDigest` would take the text. */
+/** True if `parseDigest` accepts the text. */
 export function isDigest(text: string): text is Digest {
-  const colon = text.indexOf(':');
-  const algorithm = text.slice(0, Math.max(colon, 0));
-  return (
-    isAlgorithm(algorithm) &&
-    text.length === colon + 1 + HEX_LENGTH[algorithm] &&
-    /^[0-9a-f]+$/.test(text.slice(colon + 1))
-  );
+  return problemOf(...split(text)) === undefined;
 }
 
-/** The digest of bytes that are in memory. */
+/** Hashes bytes in memory. */
 export function digestOf(content: Uint8Array, algorithm: DigestAlgorithm = 'sha256'): Digest {
   return `${algorithm}:${createHash(algorithm).update(content).digest('hex')}` as Digest;
 }
 
-/** The digest a finished hash stands for. The hash cannot be used afterwards. */
+/** Ends a hash, which cannot be used afterwards, and returns its digest. */
 export function digestFrom(hash: Hash, algorithm: DigestAlgorithm): Digest {
   return `${algorithm}:${hash.digest('hex')}` as Digest;
 }
 
+/** Returns the algorithm before the hex digits. */
 export function algorithmOf(digest: Digest): DigestAlgorithm {
   return digest.slice(0, digest.indexOf(':')) as DigestAlgorithm;
 }
 
-/** The hex digits behind the algorithm. */
+/** Returns the hex digits after the algorithm. */
 export function encodedOf(digest: Digest): string {
   return digest.slice(digest.indexOf(':') + 1);
+}
+
+function split(text: string): [algorithm: string, encoded: string | undefined] {
+  const colon = text.indexOf(':');
+  return colon < 0 ? [text, undefined] : [text.slice(0, colon), text.slice(colon + 1)];
+}
+
+function problemOf(algorithm: string, encoded: string | undefined): string | undefined {
+  if (encoded === undefined) return 'expected an algorithm, ":" and hex digits';
+  if (!isAlgorithm(algorithm))
+    return `expected sha256 or sha512, found algorithm ${quote(algorithm)}`;
+  const wanted = HEX_LENGTH[algorithm];
+  if (encoded.length !== wanted)
+    return `expected ${wanted} hex digits, found ${encoded.length} characters`;
+  return /^[0-9a-f]+$/.test(encoded) ? undefined : 'expected the digits 0-9 and a-f only';
 }
 
 function isAlgorithm(text: string): text is DigestAlgorithm {

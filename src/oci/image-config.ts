@@ -1,7 +1,7 @@
-import { isJsonObject, tryParseJson, type JsonObject } from '../json.ts';
+import { defined, isJsonObject, tryParseJson, type JsonObject } from '../json.ts';
 import type { Platform } from './descriptor.ts';
 
-/** One step of how an image was made. */
+/** One step of the build of an image. */
 export interface HistoryEntry {
   /** When the step ran. */
   readonly created: string | undefined;
@@ -11,11 +11,11 @@ export interface HistoryEntry {
   readonly author: string | undefined;
   /** A remark of the builder. */
   readonly comment: string | undefined;
-  /** It changed only the config and has no layer. */
+  /** True if the step changed only the config and has no layer. */
   readonly empty: boolean;
 }
 
-/** What an image's config says, as far as a person asks. Absent members are undefined or empty. */
+/** The parts of an image's config that people ask for. Absent members are undefined or empty. */
 export interface ImageConfig {
   /** The platform that the image runs on. */
   readonly platform: Platform | undefined;
@@ -84,12 +84,7 @@ function platformOf(json: JsonObject): Platform | undefined {
   const [os, architecture] = [textOf(json['os']), textOf(json['architecture'])];
   if (os === undefined || architecture === undefined) return undefined;
   const [variant, osVersion] = [textOf(json['variant']), textOf(json['os.version'])];
-  return {
-    os,
-    architecture,
-    ...(variant !== undefined && { variant }),
-    ...(osVersion !== undefined && { osVersion }),
-  };
+  return defined({ os, architecture, variant, osVersion });
 }
 
 function toHistoryEntry(value: unknown): HistoryEntry {
@@ -115,7 +110,7 @@ function textsOf(value: unknown): readonly string[] {
   return listOf(value).filter((item) => typeof item === 'string');
 }
 
-/** An empty text says nothing. */
+/** Treats an empty text as absent. */
 function textOf(value: unknown): string | undefined {
   return typeof value === 'string' && value !== '' ? value : undefined;
 }

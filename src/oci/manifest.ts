@@ -1,4 +1,5 @@
 import { RegiError } from '../errors.ts';
+import { isJsonObject, tryParseJson, type JsonObject } from '../json.ts';
 import { LIMITS } from '../limits.ts';
 import { InvalidManifestError, parseDescriptor, type Descriptor } from './descriptor.ts';
 import { isImageManifestType, isIndexType, isSchema1Type, MEDIA_TYPE } from './media-types.ts';
@@ -42,131 +43,102 @@ export type Manifest = ImageManifest | ImageIndex;
 /**
  * Parses the bytes of a manifest or index.
  *
- * @param mediaType what the descriptor or the Content-Type said; unknown types are told apart by content.
- * @throws {UnsupportedManifestError} on docker schema 1.
- * @throws {InvalidManifestError} on anything that is not exactly one of manifest and index: a body that reads as both is how
- *   one digest can mean two images (CVE-2021-41190).
+ * @param mediaType the type that the descriptor or Content-Type states. Content decides where it is unknown.
+ * @throws {RegiError} UNSUPPORTED on docker schema 1.
+ * @throws {InvalidManifestError} unless the body is exactly one of manifest and index. With a body that reads as both, one
+ *   digest could mean two images (CVE-2021-41190).
  * @see https://github.com/opencontainers/image-spec/blob/v1.1.1/manifest.md
  * @see https://github.com/opencontainers/image-spec/blob/v1.1.1/image-index.md
  */
 export function parseManifest(bytes: Uint8Array, mediaType: string | undefined): Manifest {
   const body = parseObject(bytes);
   const type = manifestType(body, mediaType);
+  const { subject, artifactType } = body;
   const common = {
     mediaType: type,
-    ...('subject' in body &&
-      body['subject'] !== null && { subject: parseDescriptor(body['subject'], 'subject') }),
-    ...(typeof body['artifactType'] === 'string' && { artifactType: body['artifactType'] }),
+    ...(subject !== undefined &&
+      subject !== null && { subject: parseDescriptor(subject, 'subject') }),
+    ...(typeof artifactType === 'string' && { artifactType }),
     annotations: parseAnnotations(body['annotations']),
   };
   if (isIndexType(type))
-    return { kind: 'index', ...common, manifests: parseList(body['manifests'], 'manifests') };
-  return {
-    kind: 'image',
-    ...common,
-    config: parseDescriptor(body['config'], 'config'),
-    layers: parseList(body['layers'] ?? [], 'layers'),
-  };
+    return { kind: 'index', ...common, manifests: parseList(body, 'manifests') };
+  const config = parseDescriptor(body['config'], 'config');
+  return { kind: 'image', ...common, config, layers: parseList(body, 'layers') };
 }
 
-/** What must be at a destination before the manifest may be. The subject is not: a referrer may come before it. */
+/** Lists the nodes that a destination needs before the manifest. A referrer may come before its subject. */
 export function childrenOf(manifest: Manifest): readonly Descriptor[] {
   return manifest.kind === 'index' ? manifest.manifests : [manifest.config, ...manifest.layers];
 }
 
-/** The type that a referrers list shows for the manifest (distribution-spec 1.1, "Pushing Manifests with Subject"). */
+/** Returns the type that a referrers list shows for the manifest (distribution-spec 1.1, "Pushing Manifests with Subject"). */
 export function artifactTypeOf(manifest: Manifest): string | undefined {
   if (manifest.artifactType !== undefined && manifest.artifactType !== '')
     return manifest.artifactType;
   return manifest.kind === 'image' ? manifest.config.mediaType : undefined;
 }
 
-function manifestType(body: Record<string, unknown>, told: string | undefined): string {
-  if (body['schemaVersion'] === 1 || (told !== undefined && isSchema1Type(told))) {
+function manifestType(body: JsonObject, stated: string | undefined): string {
+  const { schemaVersion, mediaType } = body;
+  if (schemaVersion === 1 || (stated !== undefined && isSchema1Type(stated)))
     throw new RegiError(
       'UNSUPPORTED',
       'Cannot use a docker schema 1 manifest: expected schema 2 or OCI',
-      {
-        hint: 'push the image again with a current docker, which writes schema 2',
-      },
+      { hint: 'push the image again with a current docker, which writes schema 2' },
     );
-  }
-  if (body['schemaVersion'] !== 2)
-    throw new InvalidManifestError(
-      `Cannot read manifest: expected schemaVersion 2, found ${describeVersion(body['schemaVersion'])}`,
-    );
-  const inside = body['mediaType'] === '' ? undefined : body['mediaType'];
+  if (schemaVersion !== 2)
+    throw invalid(`expected schemaVersion 2, found ${describeVersion(schemaVersion)}`);
+  const inside = mediaType === '' ? undefined : mediaType;
   if (inside !== undefined && typeof inside !== 'string')
-    throw new InvalidManifestError('Cannot read manifest: expected mediaType to be text');
-  const type =
-    [inside, told].find((candidate) => candidate !== undefined && isKnown(candidate)) ??
-    guessType(body);
-  const foreign = foreignMembers(body, type);
-  if (foreign !== undefined)
-    throw new InvalidManifestError(
-      `Cannot read manifest: its type is ${type}, but it has members of ${foreign}`,
-    );
-  // A registry refuses such a manifest: Content-Type must be what the body says of itself (distribution-spec 1.1, "Pushing Manifests").
-  if (inside !== undefined && told !== undefined && isKnown(told) && inside !== told) {
-    throw new InvalidManifestError(
-      `Cannot read manifest: it says ${quote(inside)} of itself, and was offered as ${quote(told)}`,
-    );
-  }
+    throw invalid('expected mediaType to be text');
+  const type = [inside, stated].find((it) => it !== undefined && isKnown(it)) ?? guessType(body);
+  const other = otherKind(body, type);
+  if (other !== undefined) throw invalid(`its type is ${type}, but it has members of ${other}`);
+  // A registry refuses such a manifest: Content-Type must be the type in the body (distribution-spec 1.1, "Pushing Manifests").
+  if (inside !== undefined && stated !== undefined && isKnown(stated) && inside !== stated)
+    throw invalid(`its mediaType is ${quote(inside)}, but it was offered as ${quote(stated)}`);
   return type;
 }
 
 function describeVersion(version: unknown): string {
-  return typeof version === 'number'
-    ? String(version)
-    : version === undefined
-      ? 'none'
-      : `a value of type ${typeof version}`;
+  if (typeof version === 'number') return String(version);
+  return version === undefined ? 'none' : `a value of type ${typeof version}`;
 }
 
-/** What else the body could be read as, by whoever looks at other members. */
-function foreignMembers(body: Record<string, unknown>, type: string): string | undefined {
+/** Names another kind of manifest that a client which looks at other members could read. */
+function otherKind(body: JsonObject, type: string): string | undefined {
   if ('fsLayers' in body) return 'a schema 1 manifest';
-  if (isIndexType(type))
-    return 'config' in body || 'layers' in body ? 'an image manifest' : undefined;
-  return 'manifests' in body ? 'an index' : undefined;
+  if (!isIndexType(type)) return 'manifests' in body ? 'an index' : undefined;
+  return 'config' in body || 'layers' in body ? 'an image manifest' : undefined;
 }
 
-function guessType(body: Record<string, unknown>): string {
-  if (Array.isArray(body['manifests']) && !('layers' in body) && !('config' in body))
+function guessType(body: JsonObject): string {
+  const { manifests, layers } = body;
+  if (Array.isArray(manifests) && !('layers' in body) && !('config' in body))
     return MEDIA_TYPE.ociIndex;
-  if (Array.isArray(body['layers']) && 'config' in body && !('manifests' in body))
+  if (Array.isArray(layers) && 'config' in body && !('manifests' in body))
     return MEDIA_TYPE.ociManifest;
-  throw new InvalidManifestError(
-    'Cannot read manifest: expected "manifests", or "config" and "layers"',
-  );
+  throw invalid('expected "manifests", or "config" and "layers"');
 }
 
 function isKnown(type: string): boolean {
   return isIndexType(type) || isImageManifestType(type);
 }
 
-function parseObject(bytes: Uint8Array): Record<string, unknown> {
-  let value: unknown;
-  try {
-    value = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
-  } catch (cause) {
-    throw new InvalidManifestError('Cannot read manifest: expected JSON', { cause });
-  }
-  if (typeof value !== 'object' || value === null || Array.isArray(value))
-    throw new InvalidManifestError('Cannot read manifest: expected a JSON object');
-  return value as Record<string, unknown>;
+function parseObject(bytes: Uint8Array): JsonObject {
+  const value = tryParseJson(bytes);
+  if (isJsonObject(value)) return value;
+  throw invalid(value === undefined ? 'expected JSON' : 'expected a JSON object');
 }
 
-function parseList(value: unknown, name: string): readonly Descriptor[] {
-  if (value === null) return [];
-  if (!Array.isArray(value))
-    throw new InvalidManifestError(`Cannot read manifest: expected ${name} to be a list`);
-  if (value.length > LIMITS.descriptors) {
-    throw new InvalidManifestError(
-      `Cannot read manifest: expected at most ${LIMITS.descriptors} ${name}, found ${value.length}`,
-    );
-  }
-  return value.map((item: unknown, index) => parseDescriptor(item, `${name}[${index}]`));
+/** Some tools write null for an empty list, or leave out the layers of an artifact. */
+function parseList(body: JsonObject, name: 'manifests' | 'layers'): readonly Descriptor[] {
+  const list = body[name] ?? (name === 'layers' || body[name] === null ? [] : undefined);
+  if (!Array.isArray(list)) throw invalid(`expected ${name} to be a list`);
+  if (list.length > LIMITS.descriptors)
+    throw invalid(`expected at most ${LIMITS.descriptors} ${name}, found ${list.length}`);
+  return list.map((item: unknown, index) => parseDescriptor(item, `${name}[${index}]`));
 }
 
 function parseAnnotations(value: unknown): Readonly<Record<string, string>> {
@@ -178,7 +150,7 @@ function parseAnnotations(value: unknown): Readonly<Record<string, string>> {
   );
 }
 
-/** The media type that the bytes of a manifest tell; undefined when they are none. */
+/** Returns the media type of a manifest by its bytes; undefined if they are not one. */
 export function manifestTypeOf(bytes: Uint8Array): string | undefined {
   try {
     return parseManifest(bytes, undefined).mediaType;
@@ -186,4 +158,8 @@ export function manifestTypeOf(bytes: Uint8Array): string | undefined {
     if (error instanceof RegiError) return undefined;
     throw error;
   }
+}
+
+function invalid(problem: string): InvalidManifestError {
+  return new InvalidManifestError(`Cannot read manifest: ${problem}`);
 }

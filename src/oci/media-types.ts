@@ -15,9 +15,9 @@ export const MEDIA_TYPE = {
 } as const;
 
 /**
- * What is asked for in Accept, on HEAD as on GET. Registries match it literally: distribution 2.8 answers 404 for an OCI
- * manifest whose type is not listed, and turns a manifest list into its linux/amd64 child.
- * Schema 1 is listed last, so that an image that has nothing newer is reported as such and not as missing.
+ * The Accept header of manifests, on HEAD and GET. Registries match it literally: distribution 2.8 responds with 404 for an OCI
+ * manifest whose type is not listed, and with the linux/amd64 child of an unlisted manifest list.
+ * Schema 1 comes last, so that an image without a newer manifest is reported as such and not as missing.
  */
 export const MANIFEST_ACCEPT = [
   MEDIA_TYPE.ociIndex,
@@ -28,36 +28,23 @@ export const MANIFEST_ACCEPT = [
   MEDIA_TYPE.dockerSchema1,
 ].join(', ');
 
-const INDEX_TYPES: ReadonlySet<string> = new Set([
-  MEDIA_TYPE.ociIndex,
-  MEDIA_TYPE.dockerManifestList,
-]);
-const IMAGE_TYPES: ReadonlySet<string> = new Set([
-  MEDIA_TYPE.ociManifest,
-  MEDIA_TYPE.dockerManifest,
-]);
-const SCHEMA1_TYPES: ReadonlySet<string> = new Set([
-  MEDIA_TYPE.dockerSchema1,
-  MEDIA_TYPE.dockerSchema1Signed,
-]);
-
-/** Layers whose content lives at `urls` and is not uploaded (deprecated by the image-spec, still met). */
+/** Layers whose content is at `urls` and is not uploaded (deprecated by the image-spec, still in use). */
 const FOREIGN_LAYER =
   /^application\/vnd\.(docker\.image\.rootfs\.foreign\.diff\.tar|oci\.image\.layer\.nondistributable\.v1\.tar)(?:[.+]\w+)?$/;
 
 export function isIndexType(mediaType: string): boolean {
-  return INDEX_TYPES.has(mediaType);
+  return mediaType === MEDIA_TYPE.ociIndex || mediaType === MEDIA_TYPE.dockerManifestList;
 }
 
 export function isImageManifestType(mediaType: string): boolean {
-  return IMAGE_TYPES.has(mediaType);
+  return mediaType === MEDIA_TYPE.ociManifest || mediaType === MEDIA_TYPE.dockerManifest;
 }
 
 export function isSchema1Type(mediaType: string): boolean {
-  return SCHEMA1_TYPES.has(mediaType);
+  return mediaType === MEDIA_TYPE.dockerSchema1 || mediaType === MEDIA_TYPE.dockerSchema1Signed;
 }
 
-/** Whether a node of this type is kept among manifests (and not among blobs). */
+/** True if a node of this type is stored as a manifest, not as a blob. */
 export function isManifestType(mediaType: string): boolean {
   return isIndexType(mediaType) || isImageManifestType(mediaType) || isSchema1Type(mediaType);
 }
@@ -66,7 +53,7 @@ export function isForeignLayerType(mediaType: string): boolean {
   return FOREIGN_LAYER.test(mediaType);
 }
 
-/** The type without its parameters, lower case: `Application/JSON; charset=utf-8` → `application/json`. */
+/** Returns the type without its parameters, in lower case: `Application/JSON; charset=utf-8` → `application/json`. */
 export function essence(contentType: string): string {
   return (contentType.split(';', 1)[0] ?? '').trim().toLowerCase();
 }

@@ -1,8 +1,9 @@
 import { RegiError } from '../errors.ts';
+import { defined } from '../json.ts';
 import type { Platform } from './descriptor.ts';
 import { quote } from '../quote.ts';
 
-/** A text that is no platform. */
+/** A text that does not parse as a platform. */
 export class InvalidPlatformError extends RegiError {
   constructor(text: string, problem: string) {
     super('INVALID_PLATFORM', `Cannot parse platform ${quote(text)}: ${problem}`, {
@@ -14,16 +15,16 @@ export class InvalidPlatformError extends RegiError {
 }
 
 /**
- * How far a choice may go from what is wanted. `strict`: the same platform after normalisation. `only`: as containerd's `Only()`,
- * also what such a machine can run: older variants, and for want of those 32-bit images on 64-bit machines (arm64 → arm,
- * amd64 → 386). Whoever picks with `only` says which platform it took.
+ * How far a choice may be from the wanted platform. `strict`: the same platform, normalized. `only`: also platforms that such a
+ * machine can run, as containerd's `Only()`: older variants, and without those 32-bit images on 64-bit machines (arm64 → arm,
+ * amd64 → 386). A caller that picks with `only` says which platform it took.
  */
 export type PlatformMatch = 'strict' | 'only';
 
 const COMPONENT = /^[A-Za-z0-9_.-]+$/;
 const OS_COMPONENT = /^([A-Za-z0-9_-]+)(?:\(([A-Za-z0-9_.%-]*)((?:\+[A-Za-z0-9_.%-]+)*)\))?$/;
 
-/** Go's list (go/build/syslist.go): a single word is told apart by it. */
+/** Go's list (go/build/syslist.go). It decides whether a single word is an operating system or an architecture. */
 const KNOWN_OS: ReadonlySet<string> = new Set(
   'aix android darwin dragonfly freebsd hurd illumos ios js linux nacl netbsd openbsd plan9 solaris windows zos'.split(
     ' ',
@@ -42,7 +43,7 @@ interface Cpu {
 }
 
 /**
- * Parses `os[(version[+feature…])][/architecture[/variant]]`, or a single known os or architecture; the host gives the rest.
+ * Parses `os[(version[+feature…])][/architecture[/variant]]`, or a single known os or architecture. The host decides the rest.
  *
  * @throws {InvalidPlatformError}
  * @see https://github.com/containerd/platforms/blob/v1.0.0-rc.1/platforms.go
@@ -52,23 +53,21 @@ export function parsePlatform(text: string, host: Platform): Platform {
   const [first = '', architecture, variant, ...more] = text.split('/', 4);
   if (more.length > 0) throw new InvalidPlatformError(text, 'expected at most three parts');
   const system = parseSystem(first, text);
-  for (const part of [architecture, variant]) {
-    if (part !== undefined && !COMPONENT.test(part))
-      throw new InvalidPlatformError(
-        text,
-        `expected letters, digits, "_", "." and "-", found ${quote(part)}`,
-      );
-  }
+  const odd = [architecture, variant].find((it) => it !== undefined && !COMPONENT.test(it));
+  if (odd !== undefined)
+    throw new InvalidPlatformError(
+      text,
+      `expected letters, digits, "_", "." and "-", found ${quote(odd)}`,
+    );
   if (architecture === undefined) return parseWord(first, system, host, text);
-  return {
-    ...system,
-    ...(variant === undefined
-      ? withoutCommonVariant(normalizeCpu({ architecture }))
-      : withArm64Variant({ architecture, variant })),
-  };
+  const cpu = normalizeCpu({ architecture, variant });
+  // With three parts typed, the result has three.
+  const isBareArm64 = cpu.architecture === 'arm64' && cpu.variant === undefined;
+  if (variant === undefined) return { ...system, ...withoutCommonVariant(cpu) };
+  return { ...system, ...(isBareArm64 ? toCpu('arm64', 'v8') : cpu) };
 }
 
-/** The platform as people write it: `windows(10.0.17763)/amd64`. */
+/** Formats a platform as people write it: `windows(10.0.17763)/amd64`. */
 export function formatPlatform(platform: Platform): string {
   const { os, architecture, variant, osVersion = '', osFeatures = [] } = platform;
   if (os === '') return 'unknown';
@@ -82,21 +81,30 @@ export function formatPlatform(platform: Platform): string {
   return [system, architecture, variant ?? ''].filter((part) => part !== '').join('/');
 }
 
-/** The one spelling of a platform: `aarch64` and `arm64/v8` are `arm64`, `armhf` is `arm/v7`, `macos` is `darwin`. */
+/** Normalizes the spelling of a platform: `aarch64` and `arm64/v8` are `arm64`, `armhf` is `arm/v7`, `macos` is `darwin`. */
 export function normalizePlatform(platform: Platform): Platform {
   const { osVersion, osFeatures = [] } = platform;
   return {
     os: normalizeOs(platform.os),
     ...normalizeCpu(platform),
-    ...(osVersion !== undefined && osVersion !== '' && { osVersion }),
-    ...(osFeatures.length > 0 && { osFeatures: [...new Set(osFeatures)].sort() }),
+    ...systemOptions(osVersion, [...new Set(osFeatures)].sort()),
   };
 }
 
+function systemOptions(
+  version: string | undefined,
+  features: readonly string[],
+): Pick<Platform, 'osVersion' | 'osFeatures'> {
+  return defined({
+    osVersion: version === '' ? undefined : version,
+    osFeatures: features.length === 0 ? undefined : features,
+  });
+}
+
 /**
- * Finds the platform that serves `wanted` best: its index in `have`, the first among equals; undefined when none does.
+ * Finds the best platform for `wanted`. Returns its index in `have`, the first among equals; undefined when none serves.
  *
- * @param have an entry without a platform is passed over: read its config, and pass what that says.
+ * @param have the candidates; undefined ones are skipped. Read the platform of an entry without one from its config.
  */
 export function pickPlatform(
   wanted: Platform,
@@ -122,18 +130,14 @@ function parseSystem(
   if (found === null)
     throw new InvalidPlatformError(text, `expected an operating system, found ${quote(part)}`);
   const [, os = '', version = '', features = ''] = found;
-  const osVersion = decodeOption(version, text);
-  const osFeatures = features.split('+').slice(1);
-  return {
-    os: normalizeOs(os),
-    ...(osVersion !== '' && { osVersion }),
-    ...(osFeatures.length > 0 && {
-      osFeatures: osFeatures.map((feature) => decodeOption(feature, text)),
-    }),
-  };
+  const decoded = features
+    .split('+')
+    .slice(1)
+    .map((feature) => decodeOption(feature, text));
+  return { os: normalizeOs(os), ...systemOptions(decodeOption(version, text), decoded) };
 }
 
-/** A single word: an operating system, or else an architecture. */
+/** Parses a single word: an operating system, or else an architecture. */
 function parseWord(
   word: string,
   system: Pick<Platform, 'os'>,
@@ -187,17 +191,9 @@ function toCpu(architecture: string, variant: string): Cpu {
   return variant === '' ? { architecture } : { architecture, variant };
 }
 
-/** arm/v7 is what people mean by arm, and is written so. */
+/** Drops v7 of arm, which people mean by arm. */
 function withoutCommonVariant(cpu: Cpu): Cpu {
   return cpu.architecture === 'arm' && cpu.variant === 'v7' ? { architecture: 'arm' } : cpu;
-}
-
-/** Whoever writes three parts gets three. */
-function withArm64Variant(written: Cpu): Cpu {
-  const cpu = normalizeCpu(written);
-  return cpu.architecture === 'arm64' && cpu.variant === undefined
-    ? { ...cpu, variant: 'v8' }
-    : cpu;
 }
 
 /** Farther than any older variant. */
@@ -207,7 +203,7 @@ const OTHER_MAJOR = 10;
 /** Nearer than any older variant. */
 const OTHER_BUILD = 0.5;
 
-/** How far `have` is from `want`, both normalised: 0 is the same, undefined does not serve. */
+/** Returns how far `have` is from `want`, both normalized: 0 for the same, undefined if it does not serve. */
 function distanceOf(want: Platform, have: Platform, match: PlatformMatch): number | undefined {
   if (want.os !== have.os) return undefined;
   if (have.osFeatures?.some((feature) => want.osFeatures?.includes(feature) !== true) === true)
@@ -233,7 +229,7 @@ function cpuDistance(want: Cpu, have: Cpu, match: PlatformMatch): number | undef
   return distance === undefined ? undefined : OTHER_ARCHITECTURE + distance;
 }
 
-/** How much older the variant of the same architecture is; undefined when it is newer, or no version at all. */
+/** Returns how much older the variant of the same architecture is; undefined if it is newer, or no version. */
 function variantDistance(want: Cpu, have: Cpu): number | undefined {
   switch (want.architecture) {
     case 'amd64':
@@ -273,7 +269,7 @@ function arm64Version(variant = 'v8'): Arm64Version | undefined {
   return found === null ? undefined : { major: Number(found[1]), minor: Number(found[2] ?? 0) };
 }
 
-/** v9.0 was made from v8.5, so v9.x runs everything up to v9.x and v8.(x+5). */
+/** Version 9.0 derives from 8.5, so v9.x runs everything up to v9.x and v8.(x+5). */
 function arm64Distance(
   want: Arm64Version | undefined,
   have: Arm64Version | undefined,
@@ -284,7 +280,7 @@ function arm64Distance(
   return distance === undefined ? undefined : OTHER_MAJOR + distance;
 }
 
-/** The host's build decides on windows: exactly, and since Server 2022 (20348) any build from there up to the host's. */
+/** Compares builds of Windows. A host runs its own build, and since Server 2022 (20348) every build from there up to its own. */
 function buildDistance(want: string | undefined, have: string | undefined): number | undefined {
   const [wanted, found] = [parseBuild(want), parseBuild(have)];
   if (wanted === undefined || have === undefined) return 0;

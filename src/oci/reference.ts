@@ -1,21 +1,22 @@
 import { RegiError, type RegiErrorOptions } from '../errors.ts';
+import { defined } from '../json.ts';
 import { InvalidDigestError, parseDigest, type Digest } from './digest.ts';
 import { endOfUserinfo, quote, withoutScheme } from '../quote.ts';
 
 declare const tagBrand: unique symbol;
 
-/** 1 to 128 characters of `[A-Za-z0-9_.-]`, the first none of `.` and `-`. Made only by this module, so it is safe in a path or URL. */
+/** 1 to 128 characters of `[A-Za-z0-9_.-]`; the first is not `.` or `-`. Only this module makes one, so it is safe in a path or URL. */
 export type Tag = string & { readonly [tagBrand]: true };
 
 /** A repository and the registry that holds it. */
 export interface Repository {
-  /** `HOST[:PORT]` as it was written; `docker.io` for Docker Hub. What is contacted is `apiHost(domain)`. */
+  /** `HOST[:PORT]` as typed; `docker.io` for Docker Hub. Requests go to `apiHost(domain)`. */
   readonly domain: string;
   /** `library/ubuntu`: lower case, at most 255 characters, safe in a path or URL. */
   readonly path: string;
 }
 
-/** What names an image in a registry. With both a tag and a digest, the digest decides and the tag is kept as the name. */
+/** The name of an image in a registry. With both a tag and a digest, the digest decides and the tag stays as the name. */
 export interface Reference extends Repository {
   /** The tag, when the name has one. */
   readonly tag?: Tag | undefined;
@@ -26,7 +27,7 @@ export interface Reference extends Repository {
 /** The part of a reference that breaks its rule. */
 export type ReferencePart = 'reference' | 'registry' | 'repository' | 'tag' | 'digest';
 
-/** A text that names no image as docker would read it. */
+/** A text that docker would not read as the name of an image. */
 export class InvalidReferenceError extends RegiError {
   /** The part that breaks its rule. */
   readonly part: ReferencePart;
@@ -69,8 +70,8 @@ interface Pieces {
  * Parses a reference exactly as docker does: `ubuntu` is `docker.io/library/ubuntu`, and the word before the first "/" is a
  * registry if it is `localhost`, or has a ".", a ":" or an upper-case letter. No tag is added: see `withDefaultTag()`.
  *
- * Two things docker takes are refused, because nobody could use them: digests that cannot be verified (sha384), and
- * `a_b.example/name`, which docker reads as a repository of no registry at all.
+ * Two forms that docker accepts are refused, because they are of no use: digests that cannot be verified (sha384), and
+ * `a_b.example/name`, which docker reads as a repository without a registry.
  *
  * @throws {InvalidReferenceError} naming the part that breaks its rule.
  * @see https://github.com/distribution/reference/blob/v0.6.0/reference.go
@@ -85,15 +86,10 @@ export function parseReference(text: string): Reference {
   const path = domain === HUB && !pieces.name.includes('/') ? OFFICIAL + pieces.name : pieces.name;
   checkPath(path, pieces);
   const tag = pieces.tag === undefined ? undefined : checkTag(pieces.tag, text);
-  return {
-    domain,
-    path,
-    ...(tag !== undefined && { tag }),
-    ...(digest !== undefined && { digest }),
-  };
+  return defined({ domain, path, tag, digest });
 }
 
-/** What `parseReference()` makes of a name that another tool wrote; undefined when it is no reference. */
+/** Parses a name that another tool wrote; undefined if it is not a reference. */
 export function referenceIn(name: string): Reference | undefined {
   try {
     return parseReference(name);
@@ -112,13 +108,11 @@ export function parseRepository(text: string): Repository {
   const { domain, path, tag, digest } = parseReference(text);
   if (tag === undefined && digest === undefined) return { domain, path };
   const name = text.slice(0, text.length - suffixOf({ tag, digest }).length);
+  const part = digest === undefined ? 'tag' : 'digest';
+  const found = digest === undefined ? `tag ${quote(tag ?? '')}` : 'a digest';
   // `localhost:5000` is what people write for a registry, and docker reads it as a repository with a tag.
   const isAddress =
-    digest === undefined && !name.includes('/') && isHost(name) && /^\d+$/.test(tag ?? '');
-  const [part, found] =
-    digest === undefined
-      ? (['tag', `tag ${quote(tag ?? '')}`] as const)
-      : (['digest', 'a digest'] as const);
+    part === 'tag' && !name.includes('/') && isHost(name) && /^\d+$/.test(tag ?? '');
   throw new InvalidReferenceError(
     part,
     `Cannot parse repository ${quote(text)}: expected a name alone, found ${found}`,
@@ -130,7 +124,11 @@ export function parseRepository(text: string): Repository {
   );
 }
 
-/** @throws {InvalidReferenceError} when the text is no tag. */
+/**
+ * Parses a tag.
+ *
+ * @throws {InvalidReferenceError} on any other text.
+ */
 export function parseTag(text: string): Tag {
   const problem = tagProblem(text);
   if (problem === undefined) return text as Tag;
@@ -139,17 +137,17 @@ export function parseTag(text: string): Tag {
   });
 }
 
-/** Whether `parseTag` would take the text. */
+/** True if `parseTag` accepts the text. */
 export function isTag(text: string): text is Tag {
   return tagProblem(text) === undefined;
 }
 
-/** The reference in full: `docker.io/library/ubuntu:22.04@sha256:…`. `parseReference` reads it back as the same. */
+/** Formats a reference in full: `docker.io/library/ubuntu:22.04@sha256:…`. `parseReference` reads the same back. */
 export function formatReference(reference: Reference): string {
   return imageName(repositoryName(reference), reference);
 }
 
-/** The repository in full, without tag and digest: `docker.io/library/ubuntu`. */
+/** Formats a repository in full, without tag and digest: `docker.io/library/ubuntu`. */
 export function repositoryName({ domain, path }: Repository): string {
   return `${domain}/${path}`;
 }
@@ -166,8 +164,8 @@ export function imageName(
 }
 
 /**
- * The reference as people write it: `ubuntu:22.04`. `parseReference` reads it back as the same; where docker's own short form
- * would be read as another image (`docker.io/a.b/c`), it keeps the domain.
+ * Formats a reference as people write it: `ubuntu:22.04`. `parseReference` reads the same back. Where docker's own short form
+ * would mean another image (`docker.io/a.b/c`), the domain stays.
  */
 export function familiarReference(reference: Reference): string {
   const { domain, path } = reference;
@@ -181,76 +179,63 @@ export function familiarReference(reference: Reference): string {
   return isClear ? `${name}${suffix}` : `${domain}/${name}${suffix}`;
 }
 
-/** The same, tagged `latest` if it has neither tag nor digest. */
+/** Adds the tag `latest` to a reference with neither tag nor digest. */
 export function withDefaultTag(reference: Reference): Reference {
   return reference.tag === undefined && reference.digest === undefined
     ? { ...reference, tag: DEFAULT_TAG as Tag }
     : reference;
 }
 
-/** What docker asks a registry for: the digest alone if there is one, else the tag, else `latest`. */
+/** Reduces a reference to what docker pulls: the digest alone if it has one, else the tag, else `latest`. */
 export function pullReference(reference: Reference): Reference {
   const { domain, path, digest } = reference;
   return digest === undefined ? withDefaultTag(reference) : { domain, path, digest };
 }
 
-/** What a manifest URL ends with: the digest, else the tag, else `latest`. */
+/** Returns the end of a manifest's URL: the digest, else the tag, else `latest`. */
 export function identifierOf(reference: Reference): Tag | Digest {
   return reference.digest ?? reference.tag ?? (DEFAULT_TAG as Tag);
 }
 
-/** The `HOST[:PORT]` that answers for a domain. Credentials are kept under the domain, not under this. */
+/** Returns the `HOST[:PORT]` that serves a domain. Credentials are stored under the domain, not under this. */
 export function apiHost(domain: string): string {
   return domain === HUB ? HUB_API : domain;
 }
 
-/** Texts that are something else than a reference, and are told so. */
+/** Refuses texts that are not meant as a reference: a URL, a login, a bare digest. */
 function refuseForeign(text: string): void {
-  if (text === '') throw failure('reference', text, 'expected the name of an image, found nothing');
+  const refuse = (problem: string, hint?: string): InvalidReferenceError =>
+    failure('reference', text, problem, hint);
+  if (text === '') throw refuse('expected the name of an image, found nothing');
   if (/^\s|\s$/.test(text))
-    throw failure('reference', text, 'expected no blanks around it', `write ${quote(text.trim())}`);
+    throw refuse('expected no blanks around it', `write ${quote(text.trim())}`);
   if (isBareHex(text))
-    throw failure(
-      'reference',
-      text,
-      '64 hex digits alone name no repository',
-      `write NAME@sha256:${text}`,
-    );
+    throw refuse('64 hex digits alone name no repository', `write NAME@sha256:${text}`);
   const login = endOfUserinfo(text);
-  const address = withoutScheme(text);
+  const hasScheme = withoutScheme(text) !== text;
   const rest = withoutScheme(text.slice(login)).replace(/[?#].*$/s, '');
-  if (login > 0 && (address !== text || /[./]/.test(rest))) {
-    throw failure(
-      'reference',
-      text,
+  if (login > 0 && (hasScheme || /[./]/.test(rest)))
+    throw refuse(
       'a reference holds no user name and no password',
-      `write ${quote(rest)}; "regi login" keeps names and passwords`,
+      `write ${quote(rest)}; "regi login" stores names and passwords`,
     );
-  }
-  if (address !== text)
-    throw failure(
-      'reference',
-      text,
-      'a reference has no scheme',
-      rest === '' ? FORM : `write ${quote(rest)}`,
-    );
+  if (hasScheme)
+    throw refuse('a reference has no scheme', rest === '' ? FORM : `write ${quote(rest)}`);
 }
 
 function split(text: string): Pieces {
-  const at = text.indexOf('@');
-  const digest = at < 0 ? undefined : text.slice(at + 1);
-  const beforeDigest = at < 0 ? text : text.slice(0, at);
+  const [beforeDigest = '', digest] = cut(text, '@');
   const first = firstWord(beforeDigest);
   const host = beforeDigest.includes('/') && isHost(first) ? first : undefined;
   const rest = host === undefined ? beforeDigest : beforeDigest.slice(host.length + 1);
-  const colon = rest.indexOf(':');
-  return {
-    text,
-    host,
-    name: colon < 0 ? rest : rest.slice(0, colon),
-    tag: colon < 0 ? undefined : rest.slice(colon + 1),
-    digest,
-  };
+  const [name = '', tag] = cut(rest, ':');
+  return { text, host, name, tag, digest };
+}
+
+/** Cuts a text at the first separator. */
+function cut(text: string, separator: string): readonly string[] {
+  const at = text.indexOf(separator);
+  return at < 0 ? [text] : [text.slice(0, at), text.slice(at + 1)];
 }
 
 function firstWord(name: string): string {
@@ -270,54 +255,41 @@ function isBareHex(text: string): boolean {
 }
 
 function checkHost(host: string, pieces: Pieces): void {
-  const { text } = pieces;
+  const refuse = (problem: string, hint?: string): InvalidReferenceError =>
+    failure('registry', pieces.text, problem, hint);
   if (host.startsWith('[')) {
-    if (!IPV6.test(host))
-      throw failure(
-        'registry',
-        text,
-        `expected an address as in "[fc00::1]:5000", found ${quote(host)}`,
-      );
-    return;
+    if (IPV6.test(host)) return;
+    throw refuse(`expected an address as in "[fc00::1]:5000", found ${quote(host)}`);
   }
   const [name = '', port, ...more] = host.split(':');
   if (more.length > 0)
-    throw failure(
-      'registry',
-      text,
+    throw refuse(
       `expected one ":" and a port in ${quote(host)}`,
       'write an IPv6 address in brackets: [fc00::1]:5000/NAME',
     );
   if (port !== undefined && !/^[0-9]+$/.test(port))
-    throw failure(
-      'registry',
-      text,
-      `expected a port number after ":", found ${quote(port)}`,
-      PLACES_OF_COLON,
-    );
+    throw refuse(`expected a port number after ":", found ${quote(port)}`, PLACES_OF_COLON);
   if (name.split('.').every((label) => LABEL.test(label))) return;
-  // It was taken for a host for its upper-case letter only; whoever wrote it meant a repository.
+  // Only an upper-case letter makes it a host: the text was meant as a repository.
   if (!isSurelyHost(host)) throw upperCase(pieces);
-  throw failure(
-    'registry',
-    text,
+  throw refuse(
     `expected letters, digits and "-" between the dots of a registry's name, found ${quote(name)}`,
   );
 }
 
 function checkPath(path: string, pieces: Pieces): void {
   const { text, name } = pieces;
-  if (name === '') throw failure('repository', text, 'expected the name of a repository');
   if (name.toLowerCase() !== name) throw upperCase(pieces);
+  const problem = pathProblem(path, name);
+  if (problem !== undefined) throw failure('repository', text, problem);
+}
+
+function pathProblem(path: string, name: string): string | undefined {
+  if (name === '') return 'expected the name of a repository';
   if (path.length > PATH_LENGTH)
-    throw failure(
-      'repository',
-      text,
-      `expected a repository name of at most ${PATH_LENGTH} characters, found ${path.length}`,
-    );
-  for (const component of name.split('/')) {
-    if (!COMPONENT.test(component)) throw failure('repository', text, componentProblem(component));
-  }
+    return `expected a repository name of at most ${PATH_LENGTH} characters, found ${path.length}`;
+  const odd = name.split('/').find((component) => !COMPONENT.test(component));
+  return odd === undefined ? undefined : componentProblem(odd);
 }
 
 function componentProblem(component: string): string {
@@ -349,7 +321,7 @@ function checkTag(tag: string, text: string): Tag {
     text,
     problem,
     tag === ''
-      ? 'write a tag after the ":", or leave the ":" away'
+      ? 'write a tag after the ":", or drop the ":"'
       : /[/:]/.test(tag)
         ? PLACES_OF_COLON
         : TAG_FORM,
@@ -368,17 +340,17 @@ function tagProblem(tag: string): string | undefined {
 }
 
 function checkDigest(digest: string, text: string): Digest {
-  if (digest === '') throw failure('digest', text, 'expected a digest after "@"', DIGEST_FORM);
-  if (digest.includes('@'))
-    throw failure('digest', text, 'expected one "@" and one digest', DIGEST_FORM);
+  const refuse = (problem: string, hint = DIGEST_FORM, cause?: unknown): InvalidReferenceError =>
+    failure('digest', text, problem, hint, cause);
+  if (digest === '') throw refuse('expected a digest after "@"');
+  if (digest.includes('@')) throw refuse('expected one "@" and one digest');
   if (/^[^:]*:[^:]*:/.test(digest))
-    throw failure('digest', text, 'expected the tag before the digest', 'write NAME:TAG@DIGEST');
+    throw refuse('expected the tag before the digest', 'write NAME:TAG@DIGEST');
   try {
     return parseDigest(digest);
   } catch (cause) {
-    if (cause instanceof InvalidDigestError)
-      throw failure('digest', text, `in its digest, ${cause.problem}`, DIGEST_FORM, cause);
-    throw cause;
+    if (!(cause instanceof InvalidDigestError)) throw cause;
+    throw refuse(`in its digest, ${cause.problem}`, DIGEST_FORM, cause);
   }
 }
 
@@ -395,6 +367,6 @@ function failure(
 ): InvalidReferenceError {
   return new InvalidReferenceError(part, `Cannot parse reference ${quote(text)}: ${problem}`, {
     hint,
-    ...(cause !== undefined && { cause }),
+    cause,
   });
 }

@@ -1,7 +1,7 @@
 import * as z from 'zod/mini';
 
+import { describeIssue } from '../json.ts';
 import { RegiError, type RegiErrorOptions } from '../errors.ts';
-import { describeIssue } from '../oci/describe-issue.ts';
 import { isDigest, type Digest } from '../oci/digest.ts';
 
 /** A layer that an archive carries, or leaves out because an earlier one carried it. */

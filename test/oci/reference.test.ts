@@ -84,7 +84,7 @@ describe('parseReference() says what is wrong and what to type', () => {
     [
       'ubuntu:',
       'Cannot parse reference "ubuntu:": expected a tag after ":"',
-      'write a tag after the ":", or leave the ":" away',
+      'write a tag after the ":", or drop the ":"',
     ],
     [' ubuntu', 'Cannot parse reference " ubuntu": expected no blanks around it', 'write "ubuntu"'],
     [

@@ -3,9 +3,8 @@ import { createHash } from 'node:crypto';
 import * as z from 'zod/mini';
 
 import { chunksOf } from '../../disk/random-access.ts';
-import { tryParseJson } from '../../json.ts';
+import { describeIssue, tryParseJson } from '../../json.ts';
 import { LIMITS } from '../../limits.ts';
-import { describeIssue } from '../../oci/describe-issue.ts';
 import { toDescriptorJson, type Descriptor } from '../../oci/descriptor.ts';
 import { digestFrom, digestOf, isDigest, type Digest } from '../../oci/digest.ts';
 import { parseImageConfig } from '../../oci/image-config.ts';
