@@ -9,9 +9,7 @@ const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const PAGES = [
   ...readdirSync(ROOT).filter((name) => name.endsWith('.md')),
   ...readdirSync(join(ROOT, 'docs'), { recursive: true, encoding: 'utf8' }).flatMap((name) =>
-    name.endsWith('.md') && !name.startsWith('commands/') && name !== 'library.md'
-      ? [`docs/${name}`]
-      : [],
+    name.endsWith('.md') && !name.startsWith('commands/') ? [`docs/${name}`] : [],
   ),
 ];
 /** Words that CONTRIBUTING.md asks writers to avoid; in code and in quotation marks they are examples. */
