@@ -1,0 +1,3 @@
+resource "google_compute_instance" "vm" {
+  boot_disk { initialize_params { image = "debian-cloud/debian-12" } }
+}
