@@ -16,7 +16,7 @@ const LAYERS: readonly (readonly string[])[] = [
   ['src/render/', 'src/targets/'],
   // What a command is and what it is given.
   ['src/command.ts', 'src/context.ts', 'src/io.ts', 'src/option-values.ts'],
-  ['src/doctor/', 'src/operations/', 'src/server/', 'src/stores/'],
+  ['src/doctor/', 'src/operations/', 'src/refs/', 'src/server/', 'src/stores/'],
   ['src/registry/'],
   // Files that say how hosts are reached; both of the next layer are needed for that.
   ['src/auth/', 'src/configuration/'],

@@ -1,0 +1,155 @@
+import type { EditableParts, Findings, FixedText, Level, ReferenceKind, Span } from './found.ts';
+import { partsOf } from './found.ts';
+import { isReference, readsAsImage } from './reference-text.ts';
+import {
+  child,
+  entriesOf,
+  textAt,
+  type YamlMap,
+  type YamlNode,
+  type YamlScalar,
+} from './yaml-node.ts';
+
+export interface KeyRules {
+  readonly level: Level;
+  /** Names the place in messages: `values`, `kind Kafka`. */
+  readonly place: string;
+  /** Used for a `tag` that is empty or absent, as charts do. */
+  readonly appVersion?: string | undefined;
+}
+
+export interface ReferencePlace {
+  readonly level: Level;
+  readonly why: string;
+  readonly kind?: ReferenceKind | undefined;
+}
+
+/** Adds a scalar that is a whole reference. Does nothing where docker would not take its text. */
+export function addScalar(
+  findings: Findings,
+  node: YamlNode | undefined,
+  { level, why, kind = 'image' }: ReferencePlace,
+): void {
+  const scalar = textAt(node);
+  if (scalar === undefined || !isReference(scalar.text)) return;
+  findings.found.push({
+    at: scalar.start,
+    level,
+    kind,
+    reference: scalar.text,
+    why,
+    edit: editOf(scalar),
+  });
+}
+
+/** The replaceable parts of a scalar that is a whole reference. */
+export function editOf(scalar: YamlScalar): EditableParts | FixedText {
+  return scalar.isVerbatim ? partsOf(scalar.text, scalar.start) : FOLDED;
+}
+
+export const FOLDED: FixedText = { fixed: 'the text is folded or escaped' };
+
+/** Finds references by the names of keys, in Helm values and in custom resources. */
+export function findByKeys(findings: Findings, node: YamlNode, rules: KeyRules): void {
+  if (node.kind === 'list') for (const item of node.items) findByKeys(findings, item, rules);
+  if (node.kind !== 'map') return;
+  const isSplit = addSplit(findings, node, rules, false);
+  for (const { key, value } of node.entries) {
+    if (value.kind === 'scalar') {
+      if (isImageKey(key)) addImageScalar(findings, key, value, rules);
+    } else if (value.kind === 'map' && key === 'image') {
+      // `image:` is the one key below which `name` is a repository.
+      if (!addSplit(findings, value, rules, true)) findByKeys(findings, value, rules);
+      else findBelow(findings, value, rules);
+    } else if (!(isSplit && SPLIT_KEYS.has(key))) findByKeys(findings, value, rules);
+  }
+}
+
+const SPLIT_KEYS = new Set(['registry', 'repository', 'name', 'tag', 'digest']);
+
+function findBelow(findings: Findings, map: YamlMap, rules: KeyRules): void {
+  for (const { value } of map.entries)
+    if (value.kind !== 'scalar') findByKeys(findings, value, rules);
+}
+
+/** `image`, `proxyImage`, `imageName`, `containerImage`, `image_name`, `default-image`. */
+function isImageKey(key: string): boolean {
+  return /^image$|[a-z0-9]Image$|[_-]image$|^image[_-]?name$/i.test(key) && !/policy/i.test(key);
+}
+
+function addImageScalar(findings: Findings, key: string, value: YamlScalar, rules: KeyRules): void {
+  // One word may be anything: a logo, a flavour, a machine image.
+  const level = readsAsImage(value.text) ? rules.level : 'guess';
+  if (level === 'guess' && rules.level !== 'guess' && !/^[a-z][a-z0-9-]*$/.test(value.text)) return;
+  addScalar(findings, value, { level, why: `${key} of ${rules.place}` });
+}
+
+/** Adds `repository` with `tag` or `digest`. Returns whether the map is such a reference. */
+function addSplit(findings: Findings, map: YamlMap, rules: KeyRules, isImage: boolean): boolean {
+  const repository =
+    textAt(child(map, 'repository')) ?? (isImage ? textAt(child(map, 'name')) : undefined);
+  const tagNode = child(map, 'tag') ?? (isImage ? child(map, 'version') : undefined);
+  const digest = textAt(child(map, 'digest')) ?? textAt(child(map, 'sha'));
+  if (repository === undefined || typeof repository.value !== 'string') return false;
+  const isNamed = tagNode !== undefined || digest !== undefined;
+  if (!isNamed && !isImage) return false;
+  const registry = textAt(child(map, 'registry'));
+  const tag = textAt(tagNode);
+  const name = registry === undefined ? repository.text : `${registry.text}/${repository.text}`;
+  const digestText = digest?.text.replace(/^@/, '');
+  const isKnown = tag !== undefined || digestText !== undefined;
+  const version = tag?.text ?? (isKnown ? undefined : rules.appVersion);
+  const reference =
+    name +
+    (version === undefined ? '' : `:${version}`) +
+    (digestText === undefined
+      ? ''
+      : `@${digestText.includes(':') ? digestText : `sha256:${digestText}`}`);
+  if (!isReference(reference)) return false;
+  remarkOnNumber(findings, tag);
+  findings.found.push({
+    at: repository.start,
+    level: isKnown ? rules.level : 'guess',
+    kind: 'image',
+    reference,
+    why: `${registry === undefined ? '' : 'registry, '}repository${isKnown ? '' : ' without tag'} of ${rules.place}`,
+    edit: splitParts(registry, repository, tag, digest),
+  });
+  return true;
+}
+
+function splitParts(
+  registry: YamlScalar | undefined,
+  repository: YamlScalar,
+  tag: YamlScalar | undefined,
+  digest: YamlScalar | undefined,
+): EditableParts | FixedText {
+  const scalars = [registry, repository, tag, digest].filter((scalar) => scalar !== undefined);
+  if (scalars.some((scalar) => !scalar.isVerbatim && scalar !== tag)) return FOLDED;
+  return {
+    name: spanOf(repository),
+    ...(registry !== undefined && { registry: spanOf(registry) }),
+    ...(tag !== undefined && { tag: spanOf(tag) }),
+    ...(digest !== undefined && { digest: spanOf(digest) }),
+  };
+}
+
+function spanOf({ start, typed }: YamlScalar): Span {
+  return { start, end: start + typed.length };
+}
+
+/** Helm renders an unquoted 1.10 as 1.1. */
+function remarkOnNumber(findings: Findings, tag: YamlScalar | undefined): void {
+  if (tag === undefined || typeof tag.value !== 'number' || tag.typed === tag.text) return;
+  findings.remarks.push({
+    at: tag.start,
+    message: `tag: ${tag.typed} is the number ${tag.text}; write '${tag.typed}'`,
+  });
+}
+
+/** Calls `visit` for each map of a document, from the top down. */
+export function eachMap(node: YamlNode, visit: (map: YamlMap) => void): void {
+  if (node.kind === 'map') visit(node);
+  if (node.kind === 'list') for (const item of node.items) eachMap(item, visit);
+  else for (const { value } of entriesOf(node)) eachMap(value, visit);
+}

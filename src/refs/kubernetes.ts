@@ -1,0 +1,272 @@
+import type { Findings, Level } from './found.ts';
+import { partsOf } from './found.ts';
+import { addScalar, editOf, FOLDED, findByKeys } from './image-keys.ts';
+import { isReference, readsAsImage, surelyReadsAsImage } from './reference-text.ts';
+import {
+  child,
+  entriesOf,
+  itemsOf,
+  parseYaml,
+  textAt,
+  type YamlNode,
+  type YamlScalar,
+} from './yaml-node.ts';
+
+/** True if the document is a Kubernetes object. */
+export function isKubernetesObject(node: YamlNode): boolean {
+  return (
+    textAt(child(node, 'apiVersion'))?.value !== undefined &&
+    textAt(child(node, 'kind'))?.value !== undefined
+  );
+}
+
+/**
+ * Paths of a PodSpec by `group/kind`, for the kinds of Kubernetes and for the custom resources that
+ * embed one. `*` stands for each entry of a map or item of a list.
+ */
+const POD_SPECS: Readonly<Record<string, readonly string[]>> = {
+  '/Pod': ['spec'],
+  '/PodTemplate': ['template', 'spec'],
+  '/ReplicationController': ['spec', 'template', 'spec'],
+  'apps/DaemonSet': ['spec', 'template', 'spec'],
+  'apps/Deployment': ['spec', 'template', 'spec'],
+  'apps/ReplicaSet': ['spec', 'template', 'spec'],
+  'apps/StatefulSet': ['spec', 'template', 'spec'],
+  'extensions/DaemonSet': ['spec', 'template', 'spec'],
+  'extensions/Deployment': ['spec', 'template', 'spec'],
+  'extensions/ReplicaSet': ['spec', 'template', 'spec'],
+  'batch/Job': ['spec', 'template', 'spec'],
+  'batch/CronJob': ['spec', 'jobTemplate', 'spec', 'template', 'spec'],
+  'serving.knative.dev/Service': ['spec', 'template', 'spec'],
+  'serving.knative.dev/Configuration': ['spec', 'template', 'spec'],
+  'serving.knative.dev/Revision': ['spec'],
+  'argoproj.io/Rollout': ['spec', 'template', 'spec'],
+  'apps.openshift.io/DeploymentConfig': ['spec', 'template', 'spec'],
+  'apps.kruise.io/CloneSet': ['spec', 'template', 'spec'],
+  'apps.kruise.io/StatefulSet': ['spec', 'template', 'spec'],
+  'apps.kruise.io/DaemonSet': ['spec', 'template', 'spec'],
+  'keda.sh/ScaledJob': ['spec', 'jobTargetRef', 'template', 'spec'],
+  'batch.volcano.sh/Job': ['spec', 'tasks', '*', 'template', 'spec'],
+  'jobset.x-k8s.io/JobSet': ['spec', 'replicatedJobs', '*', 'template', 'spec', 'template', 'spec'],
+  'leaderworkerset.x-k8s.io/LeaderWorkerSet': [
+    'spec',
+    'leaderWorkerTemplate',
+    'workerTemplate',
+    'spec',
+  ],
+  'kubeflow.org/PyTorchJob': ['spec', 'pytorchReplicaSpecs', '*', 'template', 'spec'],
+  'kubeflow.org/TFJob': ['spec', 'tfReplicaSpecs', '*', 'template', 'spec'],
+  'kubeflow.org/MPIJob': ['spec', 'mpiReplicaSpecs', '*', 'template', 'spec'],
+};
+
+/** Groups of Kubernetes itself. Outside a PodSpec their kinds name no image. */
+const BUILT_IN_GROUP = /^(?:|apps|autoscaling|batch|extensions|policy|(?:[a-z-]+\.)+k8s\.io)$/;
+/** Groups below `k8s.io` whose kinds are custom resources nevertheless. */
+const CUSTOM_GROUP = /x-k8s\.io$|^kops\.|^cluster\./;
+
+/** Finds the references of one object, or of the objects in a List. */
+export async function findInObject(findings: Findings, object: YamlNode): Promise<void> {
+  const kind = textAt(child(object, 'kind'))?.text ?? '';
+  const apiVersion = textAt(child(object, 'apiVersion'))?.text ?? '';
+  const group = apiVersion.includes('/') ? (apiVersion.split('/')[0] ?? '') : '';
+  if (kind === 'List' || (kind.endsWith('List') && child(object, 'items') !== undefined)) {
+    for (const item of itemsOf(child(object, 'items'))) await findInObject(findings, item);
+    return;
+  }
+  if (group === 'source.toolkit.fluxcd.io' && kind === 'OCIRepository') {
+    addOciRepository(findings, object);
+    return;
+  }
+  const path = POD_SPECS[`${group}/${kind}`];
+  if (path !== undefined) {
+    for (const podSpec of follow(object, path)) findInPodSpec(findings, podSpec, kind);
+    if (kind === 'LeaderWorkerSet') {
+      const leader = child(object, 'spec', 'leaderWorkerTemplate', 'leaderTemplate', 'spec');
+      if (leader !== undefined) findInPodSpec(findings, leader, kind);
+    }
+    return;
+  }
+  if (kind === 'ConfigMap' && group === '') await findInConfigMap(findings, object);
+  else if (!BUILT_IN_GROUP.test(group) || CUSTOM_GROUP.test(group)) {
+    await findInCustomResource(findings, object, kind);
+  }
+}
+
+function follow(node: YamlNode, path: readonly string[]): readonly YamlNode[] {
+  const [key, ...rest] = path;
+  if (key === undefined) return [node];
+  if (key === '*') {
+    const below = node.kind === 'list' ? node.items : entriesOf(node).map(({ value }) => value);
+    return below.flatMap((item) => follow(item, rest));
+  }
+  const next = child(node, key);
+  return next === undefined ? [] : follow(next, rest);
+}
+
+function findInPodSpec(findings: Findings, podSpec: YamlNode, kind: string): void {
+  for (const list of ['initContainers', 'containers', 'ephemeralContainers']) {
+    for (const container of itemsOf(child(podSpec, list))) {
+      const why = `image of a container of kind ${kind}`;
+      addScalar(findings, child(container, 'image'), { level: 'exact', why });
+      findInArguments(findings, child(container, 'command'));
+      findInArguments(findings, child(container, 'args'));
+      findInEnvironment(findings, child(container, 'env'));
+    }
+  }
+  for (const volume of itemsOf(child(podSpec, 'volumes'))) {
+    const why = `image volume of kind ${kind}`;
+    addScalar(findings, child(volume, 'image', 'reference'), { level: 'exact', why });
+  }
+}
+
+/** `--config-reloader-image=quay.io/acme/reloader:v1`, or the value as the next argument. */
+function findInArguments(findings: Findings, list: YamlNode | undefined): void {
+  let flag = '';
+  for (const item of itemsOf(list)) {
+    const scalar = textAt(item);
+    if (scalar === undefined) continue;
+    const joined = /^(?<flag>--?[A-Za-z][\w.-]*)=(?<value>.*)$/s.exec(scalar.text)?.groups;
+    if (joined !== undefined) {
+      addNamed(
+        findings,
+        joined['flag'] ?? '',
+        scalar,
+        (joined['flag']?.length ?? 0) + 1,
+        'argument',
+      );
+      flag = '';
+    } else if (scalar.text.startsWith('-')) flag = scalar.text;
+    else {
+      addNamed(findings, flag, scalar, 0, 'argument');
+      flag = '';
+    }
+  }
+}
+
+function findInEnvironment(findings: Findings, list: YamlNode | undefined): void {
+  for (const variable of itemsOf(list)) {
+    const value = textAt(child(variable, 'value'));
+    const name = textAt(child(variable, 'name'))?.text ?? '';
+    if (value !== undefined) addNamed(findings, name, value, 0, 'variable');
+  }
+}
+
+/** A name that says image makes its value `structured`; any other value is a guess at best. */
+function addNamed(
+  findings: Findings,
+  name: string,
+  scalar: YamlScalar,
+  offset: number,
+  what: string,
+): void {
+  const text = scalar.text.slice(offset);
+  const saysImage = /image/i.test(name) && !/policy|secret/i.test(name);
+  const level: Level | undefined =
+    saysImage && readsAsImage(text) ? 'structured' : surelyReadsAsImage(text) ? 'guess' : undefined;
+  if (level === undefined) return;
+  const start = scalar.positionOf(offset);
+  findings.found.push({
+    at: start ?? scalar.start,
+    level,
+    kind: 'image',
+    reference: text,
+    why: name === '' ? what : `${what} ${name}`,
+    edit: start === undefined ? FOLDED : partsOf(text, start),
+  });
+}
+
+function addOciRepository(findings: Findings, object: YamlNode): void {
+  const url = textAt(child(object, 'spec', 'url'));
+  const name = url?.text.replace(/^oci:\/\//, '');
+  if (url === undefined || name === undefined || name === url.text) return;
+  const tag = textAt(child(object, 'spec', 'ref', 'tag'))?.text;
+  const digest = textAt(child(object, 'spec', 'ref', 'digest'))?.text;
+  const reference =
+    name + (tag === undefined ? '' : `:${tag}`) + (digest === undefined ? '' : `@${digest}`);
+  if (!isReference(reference)) return;
+  const start = url.positionOf('oci://'.length);
+  findings.found.push({
+    at: start ?? url.start,
+    level: 'exact',
+    kind: 'artifact',
+    reference,
+    why: 'url of kind OCIRepository',
+    edit: start === undefined ? FOLDED : { name: { start, end: start + name.length } },
+  });
+}
+
+async function findInCustomResource(
+  findings: Findings,
+  object: YamlNode,
+  kind: string,
+): Promise<void> {
+  const annotations = child(object, 'metadata', 'annotations');
+  const annotated = child(annotations, 'containerImage');
+  addScalar(findings, annotated, { level: 'structured', why: `annotation of kind ${kind}` });
+  const rules = { level: 'structured' as const, place: `kind ${kind}` };
+  for (const { key, value } of entriesOf(object)) {
+    if (key !== 'metadata' && key !== 'status') findByKeys(findings, value, rules);
+  }
+  // k3s: a chart's values as text.
+  const values = textAt(child(object, 'spec', 'valuesContent'));
+  if (values !== undefined) await findInText(findings, values, 'valuesContent', true);
+}
+
+async function findInConfigMap(findings: Findings, object: YamlNode): Promise<void> {
+  for (const { key, value } of entriesOf(child(object, 'data'))) {
+    const scalar = textAt(value);
+    if (scalar?.text.includes('\n') === true) await findInText(findings, scalar, key, false);
+  }
+}
+
+/** Reads YAML inside YAML: no reference there is more than `structured`. */
+async function findInText(
+  findings: Findings,
+  scalar: YamlScalar,
+  key: string,
+  isValues: boolean,
+): Promise<void> {
+  const { documents, problem } = await parseYaml(scalar.text);
+  if (problem !== undefined) return;
+  const inner: Findings = { found: [], unresolved: [], remarks: [] };
+  for (const document of documents) {
+    if (isKubernetesObject(document)) await findInObject(inner, document);
+    else if (isValues) findByKeys(inner, document, { level: 'structured', place: key });
+  }
+  for (const finding of inner.found) {
+    const at = scalar.positionOf(finding.at);
+    const moved = at === undefined ? undefined : at - finding.at;
+    findings.found.push({
+      ...finding,
+      at: at ?? scalar.start,
+      level: finding.level === 'exact' ? 'structured' : finding.level,
+      why: `${finding.why} in ${key}`,
+      edit:
+        moved === undefined || 'fixed' in finding.edit ? FOLDED : movedParts(finding.edit, scalar),
+    });
+  }
+}
+
+function movedParts(
+  edit: Exclude<ReturnType<typeof editOf>, { readonly fixed: string }>,
+  scalar: YamlScalar,
+): ReturnType<typeof editOf> {
+  const move = <T extends { readonly start: number; readonly end: number }>(
+    span: T | undefined,
+  ): { start: number; end: number } | undefined => {
+    const start = span === undefined ? undefined : scalar.positionOf(span.start);
+    return span === undefined || start === undefined
+      ? undefined
+      : { start, end: start + span.end - span.start };
+  };
+  const name = move(edit.name);
+  if (name === undefined) return FOLDED;
+  const end = edit.end === undefined ? undefined : scalar.positionOf(edit.end);
+  return {
+    name,
+    registry: move(edit.registry),
+    tag: move(edit.tag),
+    digest: move(edit.digest),
+    end,
+  };
+}
