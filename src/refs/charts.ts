@@ -1,5 +1,5 @@
-import type { Findings } from './found.ts';
-import { FOLDED, findByKeys } from './image-keys.ts';
+import { noFindings, type Findings } from './found.ts';
+import { addEmbedded, findByKeys } from './image-keys.ts';
 import { isReference } from './reference-text.ts';
 import { child, itemsOf, parseYaml, textAt, type YamlNode } from './yaml-node.ts';
 
@@ -10,42 +10,17 @@ export async function findInChart(findings: Findings, chart: YamlNode): Promise<
     textAt(child(chart, 'annotations', IMAGES));
   if (listed !== undefined) {
     const { documents } = await parseYaml(listed.text);
-    const inner: Findings = { found: [], unresolved: [], remarks: [] };
+    const inner = noFindings();
     for (const document of documents) {
-      findByKeys(inner, document, { level: 'structured', place: `annotation ${IMAGES}` });
+      findByKeys(inner, document, { level: 'structured', place: 'a list' });
     }
-    for (const finding of inner.found) {
-      const at = listed.positionOf(finding.at);
-      const shift = at === undefined ? 0 : at - finding.at;
-      findings.found.push({
-        ...finding,
-        at: at ?? listed.start,
-        edit:
-          at === undefined || 'fixed' in finding.edit || !('end' in finding.edit)
-            ? FOLDED
-            : shifted(finding.edit, shift),
-      });
-    }
+    addEmbedded(findings, inner, listed, IMAGES);
   }
   for (const dependency of itemsOf(child(chart, 'dependencies')))
     addDependency(findings, dependency);
 }
 
 const IMAGES = 'artifacthub.io/images';
-
-type Parts = Exclude<Findings['found'][number]['edit'], { readonly fixed: string }>;
-
-/** A listed image stands on one line, so that all its parts move alike. */
-function shifted(edit: Parts, by: number): Parts {
-  const move = (span: Parts['tag']): Parts['tag'] =>
-    span === undefined ? undefined : { start: span.start + by, end: span.end + by };
-  return {
-    name: { start: edit.name.start + by, end: edit.name.end + by },
-    tag: move(edit.tag),
-    digest: move(edit.digest),
-    end: edit.end === undefined ? undefined : edit.end + by,
-  };
-}
 
 /** A dependency names a chart where its repository is `oci://` and its version is no range. */
 function addDependency(findings: Findings, dependency: YamlNode): void {

@@ -7,7 +7,7 @@ import { findInObject, isKubernetesObject } from './kubernetes.ts';
 import { findInKustomization } from './kustomize.ts';
 import { findInAction, findInGitLab, findInWorkflow } from './pipelines.ts';
 import { surelyReadsAsImage } from './reference-text.ts';
-import { child, parseYaml, textAt, type YamlNode } from './yaml-node.ts';
+import { child, parseYaml, textAt, type Anchored, type YamlNode } from './yaml-node.ts';
 
 /** What a file's neighbours say about it. */
 export interface Surroundings {
@@ -51,7 +51,7 @@ export async function findInText(
   if (format === 'dockerfile') findInDockerfile(findings, text);
   else if (format === 'list') findInList(findings, text);
   else {
-    const { documents, problem } = await parseYaml(text);
+    const { documents, anchored, problem } = await parseYaml(text);
     // A template that happens to be YAML names no image either: its values are elsewhere.
     if (text.includes('{{') && (problem !== undefined || /(?:^|\/)templates\//.test(path))) {
       return { kind: 'unread', reason: 'template', detail: 'render it first: helm template' };
@@ -62,6 +62,7 @@ export async function findInText(
     for (const document of documents) {
       await findInDocument(findings, path, document, surroundings);
     }
+    return { kind: 'read', findings: inOrder(withFixedAnchors(findings, anchored)) };
   }
   return { kind: 'read', findings: inOrder(findings) };
 }
@@ -113,6 +114,25 @@ function findInList(findings: Findings, text: string): void {
       edit: partsOf(reference, start),
     });
   }
+}
+
+/** Marks anchored texts that stand for something else too: their bytes are not the image's alone. */
+function withFixedAnchors(findings: Findings, anchored: ReadonlyMap<number, Anchored>): Findings {
+  const isShared = (at: number): boolean => {
+    const anchor = anchored.get(at);
+    if (anchor === undefined) return false;
+    const here = findings.found.filter((finding) => finding.at === at);
+    const images = here.filter(({ isAlias }) => isAlias === true).length;
+    return images < anchor.aliases || (images === here.length && !anchor.isTemplate);
+  };
+  return {
+    ...findings,
+    found: findings.found.map((finding) =>
+      isShared(finding.at)
+        ? { ...finding, edit: { fixed: 'its anchor is also used where no image is meant' } }
+        : finding,
+    ),
+  };
 }
 
 /** An alias leads to a place that was found already. */

@@ -40,6 +40,8 @@ export interface Finding {
   /** The place that makes it a reference, such as `image of a container`. */
   readonly why: string;
   readonly edit: EditableParts | FixedText;
+  /** True if an alias repeats the text here. */
+  readonly isAlias?: boolean | undefined;
 }
 
 /** A place that names an image through variables without a value. */

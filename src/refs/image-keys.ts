@@ -1,14 +1,7 @@
 import type { EditableParts, Findings, FixedText, Level, ReferenceKind, Span } from './found.ts';
 import { partsOf } from './found.ts';
 import { isReference, readsAsImage } from './reference-text.ts';
-import {
-  child,
-  entriesOf,
-  textAt,
-  type YamlMap,
-  type YamlNode,
-  type YamlScalar,
-} from './yaml-node.ts';
+import { child, textAt, type YamlMap, type YamlNode, type YamlScalar } from './yaml-node.ts';
 
 export interface KeyRules {
   readonly level: Level;
@@ -39,6 +32,7 @@ export function addScalar(
     reference: scalar.text,
     why,
     edit: editOf(scalar),
+    isAlias: scalar.isAlias,
   });
 }
 
@@ -48,6 +42,44 @@ export function editOf(scalar: YamlScalar): EditableParts | FixedText {
 }
 
 export const FOLDED: FixedText = { fixed: 'the text is folded or escaped' };
+
+/** Adds the findings of YAML inside a scalar: none of them is more than `structured`. */
+export function addEmbedded(
+  findings: Findings,
+  inner: Findings,
+  scalar: YamlScalar,
+  key: string,
+): void {
+  for (const finding of inner.found) {
+    findings.found.push({
+      ...finding,
+      at: scalar.positionOf(finding.at) ?? scalar.start,
+      level: finding.level === 'exact' ? 'structured' : finding.level,
+      why: `${finding.why} in ${key}`,
+      edit: movedParts(finding.edit, scalar),
+    });
+  }
+}
+
+function movedParts(edit: EditableParts | FixedText, scalar: YamlScalar): typeof edit {
+  if ('fixed' in edit) return edit;
+  const move = (span: Span | undefined): Span | undefined => {
+    const start = span === undefined ? undefined : scalar.positionOf(span.start);
+    return span === undefined || start === undefined
+      ? undefined
+      : { start, end: start + span.end - span.start };
+  };
+  const name = move(edit.name);
+  return name === undefined
+    ? FOLDED
+    : {
+        name,
+        registry: move(edit.registry),
+        tag: move(edit.tag),
+        digest: move(edit.digest),
+        end: edit.end === undefined ? undefined : scalar.positionOf(edit.end),
+      };
+}
 
 /** Finds references by the names of keys, in Helm values and in custom resources. */
 export function findByKeys(findings: Findings, node: YamlNode, rules: KeyRules): void {
@@ -113,7 +145,7 @@ function addSplit(findings: Findings, map: YamlMap, rules: KeyRules, isImage: bo
     kind: 'image',
     reference,
     why: `${registry === undefined ? '' : 'registry, '}repository${isKnown ? '' : ' without tag'} of ${rules.place}`,
-    edit: splitParts(registry, repository, tag, digest),
+    edit: splitParts(registry, repository, tag, child(map, 'digest')),
   });
   return true;
 }
@@ -122,10 +154,12 @@ function splitParts(
   registry: YamlScalar | undefined,
   repository: YamlScalar,
   tag: YamlScalar | undefined,
-  digest: YamlScalar | undefined,
+  digestNode: YamlNode | undefined,
 ): EditableParts | FixedText {
-  const scalars = [registry, repository, tag, digest].filter((scalar) => scalar !== undefined);
-  if (scalars.some((scalar) => !scalar.isVerbatim && scalar !== tag)) return FOLDED;
+  if (registry?.isVerbatim === false || !repository.isVerbatim) return FOLDED;
+  // An empty `digest: ""` is there to be filled.
+  const digest =
+    digestNode?.kind === 'scalar' && digestNode.value !== null ? digestNode : undefined;
   return {
     name: spanOf(repository),
     ...(registry !== undefined && { registry: spanOf(registry) }),
@@ -145,11 +179,4 @@ function remarkOnNumber(findings: Findings, tag: YamlScalar | undefined): void {
     at: tag.start,
     message: `tag: ${tag.typed} is the number ${tag.text}; write '${tag.typed}'`,
   });
-}
-
-/** Calls `visit` for each map of a document, from the top down. */
-export function eachMap(node: YamlNode, visit: (map: YamlMap) => void): void {
-  if (node.kind === 'map') visit(node);
-  if (node.kind === 'list') for (const item of node.items) eachMap(item, visit);
-  else for (const { value } of entriesOf(node)) eachMap(value, visit);
 }

@@ -1,6 +1,5 @@
-import type { Findings, Level } from './found.ts';
-import { partsOf } from './found.ts';
-import { addScalar, editOf, FOLDED, findByKeys } from './image-keys.ts';
+import { noFindings, partsOf, type Findings, type Level } from './found.ts';
+import { addEmbedded, addScalar, FOLDED, findByKeys } from './image-keys.ts';
 import { isReference, readsAsImage, surelyReadsAsImage } from './reference-text.ts';
 import {
   child,
@@ -228,45 +227,10 @@ async function findInText(
 ): Promise<void> {
   const { documents, problem } = await parseYaml(scalar.text);
   if (problem !== undefined) return;
-  const inner: Findings = { found: [], unresolved: [], remarks: [] };
+  const inner = noFindings();
   for (const document of documents) {
     if (isKubernetesObject(document)) await findInObject(inner, document);
     else if (isValues) findByKeys(inner, document, { level: 'structured', place: key });
   }
-  for (const finding of inner.found) {
-    const at = scalar.positionOf(finding.at);
-    const moved = at === undefined ? undefined : at - finding.at;
-    findings.found.push({
-      ...finding,
-      at: at ?? scalar.start,
-      level: finding.level === 'exact' ? 'structured' : finding.level,
-      why: `${finding.why} in ${key}`,
-      edit:
-        moved === undefined || 'fixed' in finding.edit ? FOLDED : movedParts(finding.edit, scalar),
-    });
-  }
-}
-
-function movedParts(
-  edit: Exclude<ReturnType<typeof editOf>, { readonly fixed: string }>,
-  scalar: YamlScalar,
-): ReturnType<typeof editOf> {
-  const move = <T extends { readonly start: number; readonly end: number }>(
-    span: T | undefined,
-  ): { start: number; end: number } | undefined => {
-    const start = span === undefined ? undefined : scalar.positionOf(span.start);
-    return span === undefined || start === undefined
-      ? undefined
-      : { start, end: start + span.end - span.start };
-  };
-  const name = move(edit.name);
-  if (name === undefined) return FOLDED;
-  const end = edit.end === undefined ? undefined : scalar.positionOf(edit.end);
-  return {
-    name,
-    registry: move(edit.registry),
-    tag: move(edit.tag),
-    digest: move(edit.digest),
-    end,
-  };
+  addEmbedded(findings, inner, scalar, key);
 }

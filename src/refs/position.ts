@@ -1,7 +1,7 @@
 export interface LineAndColumn {
   /** From 1. */
   readonly line: number;
-  /** From 1, in characters. */
+  /** From 1, in UTF-16 units, as editors count. */
   readonly column: number;
 }
 
@@ -12,6 +12,6 @@ export function lineAndColumn(text: string, offset: number): LineAndColumn {
   const mark = lineStart === 0 && text.startsWith('\uFEFF') ? 1 : 0;
   return {
     line: before.split('\n').length,
-    column: [...before.slice(lineStart + mark)].length + 1,
+    column: before.length - lineStart - mark + 1,
   };
 }

@@ -25,6 +25,7 @@ export function addExpanded(
     kind: place.kind ?? 'image',
     reference: text,
     why: place.why,
+    isAlias: scalar.isAlias,
     edit: hasVariables
       ? scalar.isVerbatim
         ? literalName(scalar.text, scalar.start)

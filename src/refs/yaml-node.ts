@@ -30,8 +30,8 @@ export interface YamlScalar {
   readonly start: number;
   /** Whether the file spells `text` at `start`, without escapes and folds. */
   readonly isVerbatim: boolean;
-  /** The anchor that other places may repeat the value by. */
-  readonly anchor?: string | undefined;
+  /** True if an alias led here, so that the text stands somewhere else. */
+  readonly isAlias?: boolean | undefined;
   /** Finds the position in the file of an offset in `text`; undefined where lines are folded. */
   readonly positionOf: (offset: number) => number | undefined;
 }
@@ -41,8 +41,18 @@ export interface YamlProblem {
   readonly message: string;
 }
 
+/** A scalar with an anchor. */
+export interface Anchored {
+  /** How many aliases repeat it. */
+  readonly aliases: number;
+  /** True if it stands below a top-level key that compose and GitLab ignore: `x-…`, `.…`. */
+  readonly isTemplate: boolean;
+}
+
 export interface ParsedYaml {
   readonly documents: readonly YamlNode[];
+  /** By the position of the scalar. */
+  readonly anchored: ReadonlyMap<number, Anchored>;
   readonly problem?: YamlProblem | undefined;
 }
 
@@ -61,26 +71,37 @@ export async function parseYaml(text: string): Promise<ParsedYaml> {
     uniqueKeys: false,
     version: '1.2',
   });
-  if (!Array.isArray(parsed)) return { documents };
+  const anchored = new Map<number, Anchored>();
+  if (!Array.isArray(parsed)) return { documents, anchored };
   let nodes = 0;
   for (const document of parsed) {
     const error = document.errors[0];
     if (error !== undefined) {
-      return { documents, problem: { at: error.pos[0], message: firstLine(error.message) } };
+      return {
+        documents,
+        anchored,
+        problem: { at: error.pos[0], message: firstLine(error.message) },
+      };
     }
     const anchors = new Map<string, unknown>();
+    let isTemplate = false;
     const convert = (node: unknown, depth: number): YamlNode => {
       nodes += 1;
       if (nodes > LIMITS.yamlNodes || depth > LIMITS.yamlDepth) throw tooLarge();
-      if (yaml.isAlias(node)) return convert(anchors.get(node.source), depth + 1);
-      if (yaml.isNode(node) && !yaml.isAlias(node) && node.anchor !== undefined) {
-        anchors.set(node.anchor, node);
+      if (yaml.isAlias(node)) {
+        const target = convert(anchors.get(node.source), depth + 1);
+        if (target.kind !== 'scalar') return target;
+        const { aliases = 0, ...known } = anchored.get(target.start) ?? { isTemplate };
+        anchored.set(target.start, { ...known, aliases: aliases + 1 });
+        return { ...target, isAlias: true };
       }
+      if (yaml.isNode(node) && node.anchor !== undefined) anchors.set(node.anchor, node);
       if (yaml.isMap(node)) {
         const entries: YamlEntry[] = [];
         const merged: YamlNode[] = [];
         for (const pair of node.items) {
           const key = yaml.isScalar(pair.key) ? String(pair.key.value) : '';
+          if (depth === 0) isTemplate = /^(?:x-|\.)/.test(key);
           const value = convert(pair.value, depth + 1);
           if (key === '<<') merged.push(value);
           else entries.push({ key, value });
@@ -90,11 +111,16 @@ export async function parseYaml(text: string): Promise<ParsedYaml> {
       if (yaml.isSeq(node)) {
         return { kind: 'list', items: node.items.map((item) => convert(item, depth + 1)) };
       }
-      return yaml.isScalar(node) ? scalarOf(text, node) : EMPTY;
+      if (!yaml.isScalar(node)) return EMPTY;
+      const scalar = scalarOf(text, node);
+      if (node.anchor !== undefined && !anchored.has(scalar.start)) {
+        anchored.set(scalar.start, { aliases: 0, isTemplate });
+      }
+      return scalar;
     };
     if (document.contents !== null) documents.push(convert(document.contents, 0));
   }
-  return { documents };
+  return { documents, anchored };
 }
 
 /** The value of a key; undefined where the node is no map or lacks it. */
@@ -139,7 +165,6 @@ interface LibraryScalar {
   readonly value: unknown;
   readonly source?: string;
   readonly type?: string;
-  readonly anchor?: string;
   readonly range?: readonly [start: number, valueEnd: number, end: number] | null | undefined;
 }
 
@@ -147,12 +172,11 @@ function scalarOf(text: string, node: LibraryScalar): YamlScalar {
   if (node.range === undefined || node.range === null) return EMPTY;
   const isBlock = node.type === 'BLOCK_LITERAL' || node.type === 'BLOCK_FOLDED';
   const isQuoted = node.type === 'QUOTE_DOUBLE' || node.type === 'QUOTE_SINGLE';
-  const value = node.value === null ? '' : String(node.value);
+  const value = typeof node.value === 'string' ? node.value : renderedValue(node.value);
   const common = {
     kind: 'scalar' as const,
     value: node.value,
     typed: node.source ?? value,
-    anchor: node.anchor,
   };
   if (isBlock) return { ...common, ...blockContent(text, node.range, value, node.type ?? '') };
   const start = node.range[0] + (isQuoted ? 1 : 0);
@@ -164,6 +188,11 @@ function scalarOf(text: string, node: LibraryScalar): YamlScalar {
     isVerbatim,
     positionOf: (offset) => (isVerbatim ? start + offset : undefined),
   };
+}
+
+/** The text that a template makes of a number or a boolean; empty for null. */
+function renderedValue(value: unknown): string {
+  return typeof value === 'number' || typeof value === 'boolean' ? String(value) : '';
 }
 
 /** A block's lines begin behind its header and their common indentation. */
