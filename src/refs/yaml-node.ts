@@ -62,7 +62,7 @@ export interface ParsedYaml {
  * @throws {RegiError} LIMIT_EXCEEDED when aliases expand to more than `LIMITS.yamlNodes` values.
  */
 export async function parseYaml(text: string): Promise<ParsedYaml> {
-  const yaml = await import('yaml');
+  const yaml = await import('../yaml.ts');
   const documents: YamlNode[] = [];
   const parsed = yaml.parseAllDocuments(text, {
     keepSourceTokens: false,
