@@ -7,6 +7,7 @@ import { LOW_LEVEL_COMMANDS } from './specs/low-level.ts';
 import { MANAGE_COMMANDS } from './specs/manage.ts';
 import { MOVE_COMMANDS } from './specs/move.ts';
 import { OTHER_COMMANDS } from './specs/other.ts';
+import { REFS_COMMANDS } from './specs/refs.ts';
 
 /** Every command in the order of help: by group, the most used first. */
 export const COMMANDS: readonly CommandSpec[] = [
@@ -14,6 +15,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   ...INSPECT_COMMANDS,
   ...MANAGE_COMMANDS,
   ...AIR_GAP_COMMANDS,
+  ...REFS_COMMANDS,
   ...LOCAL_STORE_COMMANDS,
   ...LOW_LEVEL_COMMANDS,
   ...CREDENTIALS_COMMANDS,

@@ -1,0 +1,113 @@
+import type { CommandBody, ParsedArguments } from '../../command.ts';
+import type { Context } from '../../context.ts';
+import { formatCount } from '../../format.ts';
+import type { Level, ReferenceKind } from '../../refs/found.ts';
+import { lineAndColumn } from '../../refs/position.ts';
+import { searchFiles, type SearchedFile, type UnreadFile } from '../../refs/search.ts';
+import { flag } from '../arguments/arguments.ts';
+
+/** One reference in a file. */
+export interface FoundRow {
+  readonly file: string;
+  /** From 1. */
+  readonly line: number;
+  /** From 1, of the first character of the image's text. */
+  readonly column: number;
+  readonly reference: string;
+  readonly level: Level;
+  readonly kind: ReferenceKind;
+  readonly why: string;
+  /** Set with `--list`: the reference alone is printed. */
+  readonly isListed: boolean;
+}
+
+/** `regi refs find`: prints the image names in files. */
+export const refsFindCommand: CommandBody<FoundRow> = {
+  run: runFind,
+  text: (row) =>
+    row.isListed
+      ? `${row.reference}\n`
+      : `${row.file}:${row.line}:${row.column} ${row.level} ${row.reference} (${row.why})\n`,
+  json: ({ file, line, column, reference, level, kind, why }) => ({
+    file,
+    line,
+    column,
+    reference,
+    level,
+    kind,
+    why,
+  }),
+};
+
+const STDIN_LIMIT_BYTES = 64 * 1024 * 1024;
+
+async function* runFind(args: ParsedArguments, context: Context): AsyncIterable<FoundRow> {
+  const isListed = flag(args, 'list');
+  const listed = new Set<string>();
+  for await (const file of searchedFiles(args, context)) {
+    for (const { at, reference, level, kind, why } of file.findings.found) {
+      if (isListed && (kind !== 'image' || listed.has(reference))) continue;
+      listed.add(reference);
+      const place = lineAndColumn(file.text, at);
+      yield { file: file.path, ...place, reference, level, kind, why, isListed };
+    }
+  }
+}
+
+/**
+ * Searches the paths of a command. Says what is unresolved, what deserves a remark, and, at the end,
+ * which files were not read.
+ */
+export async function* searchedFiles(
+  { positionals }: ParsedArguments,
+  { io, signal, warn }: Context,
+): AsyncGenerator<SearchedFile> {
+  const unread: UnreadFile[] = [];
+  const files = searchFiles(positionals.length === 0 ? ['.'] : positionals, {
+    cwd: io.cwd,
+    signal,
+    readStdin: async () => io.stdin.read(STDIN_LIMIT_BYTES),
+  });
+  for await (const file of files) {
+    if (file.kind === 'unread') unread.push(file);
+    else {
+      const placeOf = (at: number): string => {
+        const { line, column } = lineAndColumn(file.text, at);
+        return `${file.path}:${line}:${column}`;
+      };
+      for (const { at, text, variables } of file.findings.unresolved) {
+        warn(
+          `${placeOf(at)}: ${text} names no image: ${variables.join(', ')} ${variables.length === 1 ? 'has' : 'have'} no value`,
+        );
+      }
+      for (const { at, message } of file.findings.remarks) warn(`${placeOf(at)}: ${message}`);
+      yield file;
+    }
+  }
+  for (const [reason, hint] of Object.entries(HINTS)) {
+    const ofReason = unread.filter((file) => file.reason === reason);
+    const [first] = ofReason;
+    if (first === undefined) continue;
+    const count = formatCount(ofReason.length, 'file');
+    warn(
+      `Did not read ${count}: ${NAMES[first.reason]}, such as ${first.path} (${first.detail})`,
+      hint,
+    );
+  }
+}
+
+const NAMES: Readonly<Record<UnreadFile['reason'], string>> = {
+  binary: 'binary content',
+  'chart archive': 'packed charts',
+  invalid: 'not valid YAML',
+  large: 'too large',
+  template: 'templates of a chart',
+};
+
+const HINTS: Readonly<Record<UnreadFile['reason'], string>> = {
+  template: 'render the chart and search that: helm template CHART | regi refs find -',
+  'chart archive': 'render the chart that contains them: helm template CHART | regi refs find -',
+  invalid: 'mend the file, or leave it out',
+  large: 'search the part of the file that names images',
+  binary: 'leave the file out',
+};
