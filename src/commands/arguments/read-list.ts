@@ -5,6 +5,7 @@ import type { Context } from '../../context.ts';
 import { errnoOf } from '../../disk/errno.ts';
 import { RegiError, UsageError } from '../../errors.ts';
 import { quote } from '../../quote.ts';
+import { isLockValue } from '../../targets/lock-file.ts';
 
 /** A list of images may be long, but is never longer than this. Bytes. */
 const LIST_LIMIT_BYTES = 16 * 1024 * 1024;
@@ -31,7 +32,8 @@ export function listName(file: string): string {
 }
 
 /**
- * Parses the lines of a list, which have one or two words. Empty lines and those that begin with # are skipped.
+ * Parses the lines of a list, which have one or two words. Empty lines and comments are skipped, and so are the
+ * `key=value` words of a lock.
  *
  * @param list its name and the form of its lines, for messages.
  * @param parse throws a RegiError that completes "Cannot use line 3 of the list: ".
@@ -40,18 +42,26 @@ export function listName(file: string): string {
 export function parseLines<Line>(
   text: string,
   { name, form }: { readonly name: string; readonly form: string },
-  parse: (words: readonly [first: string, second: string | undefined], line: number) => Line,
+  parse: (
+    words: readonly [first: string, second: string | undefined],
+    line: number,
+    isLock: boolean,
+  ) => Line,
 ): readonly Line[] {
   return text.split('\n').flatMap((whole, index) => {
-    const words = whole.trim().split(/\s+/);
+    const all = whole
+      .replace(/(?:^|\s)#.*$/s, '')
+      .trim()
+      .split(/\s+/);
+    const words = all.filter((word) => !isLockValue(word));
     const [first = '', second] = words;
-    if (first === '' || first.startsWith('#')) return [];
+    if (first === '') return [];
     try {
       if (words.length > 2)
         throw new UsageError(`expected "${form}", found ${words.length} words`, {
           hint: 'write at most two names a line, separated by a space',
         });
-      return [parse([first, second], index + 1)];
+      return [parse([first, second], index + 1, words.length < all.length)];
     } catch (error) {
       if (!(error instanceof RegiError)) throw error;
       throw new RegiError(error.code, `Cannot use line ${index + 1} of ${name}: ${error.message}`, {

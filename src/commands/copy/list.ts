@@ -23,7 +23,11 @@ export function parseCopyList(
   { name, prefix }: { readonly name: string; readonly prefix: string | undefined },
 ): readonly ListedCopy[] {
   const earlier = new Map<string, number>();
-  return parseLines(text, { name, form: 'SRC [DST]' }, ([from, to], line) => {
+  return parseLines(text, { name, form: 'SRC [DST]' }, ([from, to], line, isLock) => {
+    if (isLock && to !== undefined && prefix !== undefined)
+      throw new UsageError(`expected no destination beside the PREFIX ${quote(prefix)}`, {
+        hint: 'the lock names destinations itself: leave PREFIX out',
+      });
     const source = parseLocation(from);
     const image = to ?? prefixed(source, prefix);
     if (image === undefined)

@@ -25,7 +25,7 @@ export const REFS_COMMANDS: readonly CommandSpec[] = [
     options: [flag('--list', 'print each image once and nothing else, for regi copy --from -')],
     examples: {
       'Search this folder': 'regi refs find',
-      'Search what a chart renders': 'helm template chart | regi refs find -',
+      'Search what helm template rendered': 'regi refs find rendered.yaml',
       'Mirror every image of a folder':
         'regi refs find --list deploy | regi copy --from - registry.example/mirror',
     },

@@ -8,6 +8,31 @@ import { outcomeOf } from '../../support/outcome.ts';
 const parse = (text: string, prefix?: string) => parseCopyList(text, { name: 'the list', prefix });
 
 describe('parseCopyList()', () => {
+  const DIGEST = `sha256:${'a'.repeat(64)}`;
+
+  test('reads the lines of a lock', () => {
+    const lock = `# made by regi\nr.test/app:1@${DIGEST} q.test/app:1 bytes=12 platforms=linux/amd64\n`;
+    expect(parse(lock)).toMatchObject([
+      { source: { reference: { path: 'app', tag: '1', digest: DIGEST } }, image: 'q.test/app:1' },
+    ]);
+  });
+
+  test('places lines of a lock without destination under the PREFIX, by their tag', () => {
+    const lock = `debian:12@${DIGEST} bytes=12\n`;
+    expect(parse(lock, 'q.test/mirror')).toMatchObject([
+      { image: 'q.test/mirror/library/debian:12' },
+    ]);
+  });
+
+  test('refuses a PREFIX beside the destinations of a lock', () => {
+    const lock = `r.test/app:1@${DIGEST} q.test/app:1 bytes=12\n`;
+    expect(() => parse(lock, 'q.test/mirror')).toThrow(/line 1 .*beside the PREFIX/);
+  });
+
+  test('skips comments behind an entry', () => {
+    expect(parse('r.test/app:1 q.test/app:1 # nightly\n')).toHaveLength(1);
+  });
+
   test.each([
     ['a.example/x:1 b.example/y:2', undefined, 'b.example/y:2'],
     ['a.example/team/x:1', 'b.example/mirror', 'b.example/mirror/team/x:1'],
