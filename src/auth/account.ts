@@ -8,7 +8,10 @@ import { SingleFlight } from '../concurrency/single-flight.ts';
 /** A registry's known judgement of a credential. */
 type Standing = 'accepted' | 'refused';
 
-/** The stored credentials for one registry, looked up once for each repository on demand, and their standing. */
+/**
+ * The stored credentials for one registry, looked up once for each repository on demand, and their
+ * standing.
+ */
 export class Account {
   readonly #host: string;
   readonly #source: CredentialSource;
@@ -48,8 +51,8 @@ export class Account {
   }
 
   /**
-   * Called when a request with it was refused. Such credentials are not sent again, or the registry may
-   * lock the account. Credentials that worked before lack rights only.
+   * Called when a request with it was refused. Such credentials are not sent again, or the registry
+   * may lock the account. Credentials that worked before lack rights only.
    */
   refused(found: FoundCredential): void {
     const identity = identityOf(found);

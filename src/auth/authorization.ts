@@ -19,8 +19,8 @@ export interface AuthorizerOptions {
   /** The registry as written in references. */
   readonly host: string;
   /**
-   * Scheme, host and port that may receive secrets of this registry. Called for each use: the scheme is
-   * found with the first request, which carries none.
+   * Scheme, host and port that may receive secrets of this registry. Called for each use: the
+   * scheme is found with the first request, which carries none.
    */
   readonly origin: () => URL;
   readonly credentials: CredentialSource;
@@ -38,7 +38,10 @@ export interface Access {
   readonly scopes: readonly Scope[];
   /** Selects the credentials where they differ by repository. */
   readonly repository?: string | undefined;
-  /** Allows an attempt without credentials after these were refused. GET and HEAD allow it when absent. */
+  /**
+   * Allows an attempt without credentials after these were refused. GET and HEAD allow it when
+   * absent.
+   */
   readonly canRetryAnonymously?: boolean | undefined;
   /** Collects the secrets that were sent, which responses must not show. */
   readonly secrets?: Set<string> | undefined;
@@ -60,7 +63,10 @@ export type Authorization =
       readonly isFresh: boolean;
     };
 
-/** One request on its way through the layer. Each flag is a step that is taken once, so that it ends. */
+/**
+ * One request on its way through the layer. Each flag is a step that is taken once, so that it
+ * ends.
+ */
 export interface Journey {
   readonly request: HttpRequest;
   readonly access: Access;
@@ -73,7 +79,10 @@ export interface Journey {
 
 type BearerScheme = Extract<Scheme, { kind: 'bearer' }>;
 
-/** Makes the authorization of a request from the credentials and from the known scheme of the registry. */
+/**
+ * Makes the authorization of a request from the credentials and from the known scheme of the
+ * registry.
+ */
 export class Authorizations {
   readonly account: Account;
   readonly schemes = new SchemeMemory();
@@ -88,7 +97,10 @@ export class Authorizations {
     this.notices = new AuthNotices(options.host, options.onNotice);
   }
 
-  /** @throws {NotAuthorisedError} when the credentials are known to be refused, and none may be omitted. */
+  /**
+   * @throws {NotAuthorisedError} when the credentials are known to be refused, and none may be
+   *   omitted.
+   */
   async for(journey: Journey): Promise<Authorization> {
     const { scopes, repository } = journey.access;
     const scheme = this.schemes.get(scopes);

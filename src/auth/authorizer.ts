@@ -26,8 +26,9 @@ export interface AuthorizedRequest extends HttpRequest {
  * Answers the registry's challenges. It learns from them: the first request goes out without
  * credentials, later ones carry at once what the registry is known to want.
  *
- * A remaining 401 or 403 is returned like any other response; its `tried` names the credentials that
- * did not help. Requests to other origins go out unchanged, and their challenges are never answered.
+ * A remaining 401 or 403 is returned like any other response; its `tried` names the credentials
+ * that did not help. Requests to other origins go out unchanged, and their challenges are never
+ * answered.
  *
  * Requests throw {NotAuthorisedError} when the token service refuses, and {RegiError} with code
  * UNSAFE_REALM when the registry names a token service that must not be asked.
@@ -169,7 +170,8 @@ class Authorizer {
   ): Promise<Authorization | undefined> {
     const { schemes } = this.#authorizations;
     const isOld = !isFresh || this.#options.clock.now() >= token.expiresAt;
-    // Harbor asks for Basic when a token is not good enough: the token is refused, the scheme is the same.
+    // Harbor asks for Basic when a token is not good enough: the token is refused, the scheme is
+    // the same.
     if (challenge?.kind !== 'bearer')
       return this.#refresh(journey, key, token, refusal.status === 401 && isOld);
     if (challenge.error === 'insufficient_scope' && !journey.widened) {

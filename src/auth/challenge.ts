@@ -22,9 +22,9 @@ export type UsableChallenge =
   | { readonly kind: 'basic' };
 
 /**
- * Parses a `WWW-Authenticate` header, also several joined by ", ", as Node joins repeated lines. Never
- * throws: it keeps the complete challenges before a fault. The last one of a repeated parameter counts.
- * Linear in the header's length.
+ * Parses a `WWW-Authenticate` header, also several joined by ", ", as Node joins repeated lines.
+ * Never throws: it keeps the complete challenges before a fault. The last one of a repeated
+ * parameter counts. Linear in the header's length.
  *
  * @see https://www.rfc-editor.org/rfc/rfc9110#section-11.6.1
  */
@@ -58,7 +58,10 @@ export function parseChallenges(header: string | undefined): readonly Challenge[
   }
 }
 
-/** Selects a challenge: Bearer with a usable realm, in any position, else Basic; undefined without either. */
+/**
+ * Selects a challenge: Bearer with a usable realm, in any position, else Basic; undefined without
+ * either.
+ */
 export function selectChallenge(challenges: readonly Challenge[]): UsableChallenge | undefined {
   for (const { scheme, params } of challenges) {
     const realm = scheme === 'bearer' ? parseRealm(params.get('realm')) : undefined;
@@ -134,7 +137,11 @@ function isToken68Character(character: string): boolean {
   return /[A-Za-z0-9._~+/-]/.test(character);
 }
 
-/** Formats the value of a Basic `Authorization` header, in UTF-8. @see https://www.rfc-editor.org/rfc/rfc7617 */
+/**
+ * Formats the value of a Basic `Authorization` header, in UTF-8.
+ *
+ * @see https://www.rfc-editor.org/rfc/rfc7617
+ */
 export function basicAuthorization(username: string, password: string): string {
   return `Basic ${Buffer.from(`${username}:${password}`, 'utf8').toString('base64')}`;
 }

@@ -21,7 +21,10 @@ export interface Refusal {
   readonly repository?: string | undefined;
   /** 401 or 403. */
   readonly status: number;
-  /** What failed: `Cannot resolve "registry.example/app:1"`; made from host and repository when absent. */
+  /**
+   * What failed: `Cannot resolve "registry.example/app:1"`; made from host and repository when
+   * absent.
+   */
   readonly action?: string | undefined;
   /** The registry's explanation, printable. */
   readonly detail?: string | undefined;
@@ -29,7 +32,10 @@ export interface Refusal {
   readonly cause?: unknown;
 }
 
-/** A 401 or 403 of a registry or its token service. Registries also send those for what does not exist. */
+/**
+ * A 401 or 403 of a registry or its token service. Registries also send those for what does not
+ * exist.
+ */
 export class NotAuthorisedError extends RegiError {
   readonly host: string;
   readonly repository: string | undefined;

@@ -30,10 +30,11 @@ export function unsafeRealmError(host: string, realm: URL, reason: string): Regi
 }
 
 /**
- * Decides whether a registry may direct us, and our credentials, to `realm`. The realm is untrusted input.
- * It must be https unless the registry itself uses plain http. A registry at a public address must not
- * name a service in our own network (loopback, link-local, private), except itself. The result's `reach`
- * makes the transport repeat that check on the address it connects to, which DNS may change.
+ * Decides whether a registry may direct us, and our credentials, to `realm`. The realm is untrusted
+ * input. It must be https unless the registry itself uses plain http. A registry at a public
+ * address must not name a service in our own network (loopback, link-local, private), except
+ * itself. The result's `reach` makes the transport repeat that check on the address it connects to,
+ * which DNS may change.
  *
  * @throws {RegiError} with code UNSAFE_REALM.
  * @see https://github.com/google/go-containerregistry/pull/2243

@@ -8,8 +8,9 @@ export type Scheme =
   | { readonly kind: 'bearer'; readonly realm: SafeRealm; readonly service: string | undefined };
 
 /**
- * Remembers the scheme of a registry by resource, and as the best guess for others of the same type. Harbor
- * wants Basic for its catalog and tokens for repositories; Artifactory has a realm for each repository.
+ * Remembers the scheme of a registry by resource, and as the best guess for others of the same
+ * type. Harbor wants Basic for its catalog and tokens for repositories; Artifactory has a realm for
+ * each repository.
  */
 export class SchemeMemory {
   readonly #ofResource = new Map<string, Scheme>();

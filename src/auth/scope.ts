@@ -1,5 +1,6 @@
 /**
- * A right that a token grants. Vendors use other forms too (`aws`, `*`), which are passed on unchanged.
+ * A right that a token grants. Vendors use other forms too (`aws`, `*`), which are passed on
+ * unchanged.
  *
  * @see https://github.com/distribution/distribution/blob/v3.0.0/docs/content/spec/auth/scope.md
  */
@@ -57,8 +58,8 @@ export function formatScope(scope: Scope): string {
 }
 
 /**
- * Merges scopes: one per resource, with the actions of both. Those of `needed` come first, in their order,
- * because some token services honour only the first.
+ * Merges scopes: one per resource, with the actions of both. Those of `needed` come first, in their
+ * order, because some token services honour only the first.
  */
 export function mergeScopes(needed: readonly Scope[], added: readonly Scope[]): readonly Scope[] {
   const merged = new Map<string, Scope>();
@@ -72,7 +73,10 @@ export function mergeScopes(needed: readonly Scope[], added: readonly Scope[]): 
   return [...merged.values()];
 }
 
-/** Returns one text for a set of scopes in any order of scopes and actions: distribution emits them from a Go map. */
+/**
+ * Returns one text for a set of scopes in any order of scopes and actions: distribution emits them
+ * from a Go map.
+ */
 export function scopeKey(scopes: readonly Scope[]): string {
   const texts = mergeScopes(scopes, []).map((scope) =>
     formatScope(

@@ -28,7 +28,10 @@ export class TokenCache {
     this.#clock = clock;
   }
 
-  /** Returns the cached token, else that of `fetch`. Parallel calls share one fetch; a failure is not cached. */
+  /**
+   * Returns the cached token, else that of `fetch`. Parallel calls share one fetch; a failure is
+   * not cached.
+   */
   async get(
     key: TokenKey,
     fetch: (signal: AbortSignal) => Promise<Token>,

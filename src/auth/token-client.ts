@@ -60,12 +60,12 @@ const CLIENT_ID = 'regi';
 const TOO_MANY_SCOPES: readonly number[] = [400, 414, 431];
 
 /**
- * Fetches a token: by GET, with Basic for a password; by OAuth2 POST for an identity token. If the service
- * does not support the one form, the other is tried where the credential allows it.
+ * Fetches a token: by GET, with Basic for a password; by OAuth2 POST for an identity token. If the
+ * service does not support the one form, the other is tried where the credential allows it.
  *
  * @throws {NotAuthorisedError} on 401 and 403; `tried.refused` when the credentials are wrong.
- * @throws {RegiError} with code UNSAFE_REALM when the service redirects to another origin (nothing is sent
- *   there); with the code of the status on any other response without a token.
+ * @throws {RegiError} with code UNSAFE_REALM when the service redirects to another origin (nothing
+ *   is sent there); with the code of the status on any other response without a token.
  * @see https://github.com/distribution/distribution/blob/v3.0.0/docs/content/spec/auth/token.md
  * @see https://github.com/distribution/distribution/blob/v3.0.0/docs/content/spec/auth/oauth.md
  */

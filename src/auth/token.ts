@@ -9,7 +9,11 @@ export interface Token {
   readonly expiresAt: number;
 }
 
-/** The default lifetime. @see https://github.com/distribution/distribution/blob/v3.0.0/docs/content/spec/auth/token.md */
+/**
+ * The default lifetime.
+ *
+ * @see https://github.com/distribution/distribution/blob/v3.0.0/docs/content/spec/auth/token.md
+ */
 const DEFAULT_LIFE_MS = 60_000;
 /** Longer lifetimes are cut: a number too large for a date must not make a token eternal. */
 const LONGEST_LIFE_MS = 24 * 60 * 60 * 1000;
@@ -24,9 +28,9 @@ const tokenShape = z.object({
 /**
  * Reads the response of a token service; undefined without a usable token.
  *
- * A lifetime below the specification's minimum of 60 s is accepted: a few more token requests cost less
- * than a refused upload. A missing, zero or negative one counts as 60 s, so that one request never needs
- * two tokens.
+ * A lifetime below the specification's minimum of 60 s is accepted: a few more token requests cost
+ * less than a refused upload. A missing, zero or negative one counts as 60 s, so that one request
+ * never needs two tokens.
  *
  * @param sentAt when the request was sent.
  */
@@ -50,8 +54,8 @@ function lifeOf(seconds: number | string | null | undefined): number {
 }
 
 /**
- * Uses the server's clock only if it agrees with ours: otherwise a token would be expired from the start,
- * or live too long.
+ * Uses the server's clock only if it agrees with ours: otherwise a token would be expired from the
+ * start, or live too long.
  */
 function issuedAt(text: string | null | undefined, sentAt: number, life: number): number {
   const issued = Date.parse(text ?? '');

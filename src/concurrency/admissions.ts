@@ -1,7 +1,7 @@
 /**
- * Counts the requests that each origin lets through. While others get through, a 429 means "not your
- * turn yet" and must not use up patience. Otherwise the last of many parallel requests would be
- * refused as often as it takes the others to pass.
+ * Counts the requests that each origin lets through. While others get through, a 429 means "not
+ * your turn yet" and must not use up patience. Otherwise the last of many parallel requests would
+ * be refused as often as it takes the others to pass.
  */
 export class Admissions {
   readonly #counts = new Map<string, number>();

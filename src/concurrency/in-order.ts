@@ -9,8 +9,8 @@ export interface InOrderOptions {
 
 /**
  * Runs a task for each item and yields the results in the order of the items. A slow task delays
- * later results, but not later tasks. For long streams of work whose output keeps its order; a fixed
- * set of tasks takes `together()`, a plain limit p-limit.
+ * later results, but not later tasks. For long streams of work whose output keeps its order; a
+ * fixed set of tasks takes `together()`, a plain limit p-limit.
  *
  * @param task never rejects. Its signal aborts with `signal`, and when the reader leaves early; the
  *   generator ends after all tasks have settled.

@@ -11,7 +11,9 @@ export type LaneWidths =
   | { readonly small: number; readonly large: number }
   | { readonly both: number };
 
-/** 24 small transfers hide the round trips of a usual image in one wave; 4 large ones fill a link. */
+/**
+ * 24 small transfers hide the round trips of a usual image in one wave; 4 large ones fill a link.
+ */
 export const DEFAULT_LANES: LaneWidths = { small: 24, large: 4 };
 
 /** For a host that answered 429: 4 transfers, of which large ones never take all. */
@@ -23,7 +25,10 @@ interface HostLanes {
 }
 
 export interface LaneOptions {
-  /** Runs after all work that waits for the same host without this: starting an image may wait for work that ends one. */
+  /**
+   * Runs after all work that waits for the same host without this: starting an image may wait for
+   * work that ends one.
+   */
   readonly yields?: boolean | undefined;
 }
 
@@ -40,7 +45,9 @@ export class Lanes {
   readonly #hosts = new Map<string, HostLanes>();
   readonly #widthsOf: (place: string) => LaneWidths;
 
-  /** @param widths a function is called before each transfer, because a host may have become slow. */
+  /**
+   * @param widths a function is called before each transfer, because a host may have become slow.
+   */
   constructor(widths: LaneWidths | ((place: string) => LaneWidths) = DEFAULT_LANES) {
     this.#widthsOf = typeof widths === 'function' ? widths : () => widths;
   }
@@ -114,7 +121,9 @@ class Lane {
     this.#width = width;
   }
 
-  /** Resolves once there is room, with a function that gives it back; a second call does nothing. */
+  /**
+   * Resolves once there is room, with a function that gives it back; a second call does nothing.
+   */
   async enter({ yields = false }: { readonly yields?: boolean | undefined } = {}): Promise<
     () => void
   > {

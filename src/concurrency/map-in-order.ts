@@ -1,10 +1,11 @@
 import { inOrder, type InOrderOptions } from './in-order.ts';
 
 /**
- * Like `inOrder()` for tasks that may fail. The first failure, in the order of the items, ends the iteration; the other tasks
- * are aborted and have settled before it is thrown.
+ * Like `inOrder()` for tasks that may fail. The first failure, in the order of the items, ends the
+ * iteration; the other tasks are aborted and have settled before it is thrown.
  *
- * @throws the signal's reason when it has aborted, else what the first failed task or `items` threw.
+ * @throws the signal's reason when it has aborted, else what the first failed task or `items`
+ *   threw.
  */
 export async function* mapInOrder<Item, Result>(
   items: Iterable<Item> | AsyncIterable<Item>,

@@ -23,8 +23,8 @@ const FIRST_BACKOFF_MS = 500;
 const LONGEST_BACKOFF_MS = 30_000;
 
 /**
- * Decides when one piece of work is tried again, and when no more: counts its failures and backs off.
- * Every loop that repeats requests uses it.
+ * Decides when one piece of work is tried again, and when no more: counts its failures and backs
+ * off. Every loop that repeats requests uses it.
  */
 export class Patience {
   readonly #options: PatienceOptions;
@@ -42,7 +42,8 @@ export class Patience {
    * Repeats `task` until it succeeds.
    *
    * @param isWorthRetry called with each error.
-   * @throws the error that is not worth a retry, or the last one; the signal's reason when it aborts.
+   * @throws the error that is not worth a retry, or the last one; the signal's reason when it
+   *   aborts.
    */
   async run<T>(task: () => Promise<T>, isWorthRetry: (error: unknown) => boolean): Promise<T> {
     for (;;) {

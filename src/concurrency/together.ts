@@ -5,8 +5,8 @@ type Tasks<Results extends readonly unknown[]> = {
 };
 
 /**
- * Runs a fixed set of tasks in parallel, without a limit. The first failure aborts the others and is
- * thrown once all have settled: no work continues behind an error.
+ * Runs a fixed set of tasks in parallel, without a limit. The first failure aborts the others and
+ * is thrown once all have settled: no work continues behind an error.
  *
  * @throws the signal's reason when it has aborted, else the first error.
  */

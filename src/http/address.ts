@@ -14,7 +14,10 @@ export function portOf({ port, protocol }: URL): number {
 export class Networks {
   readonly #list = new BlockList();
 
-  /** @param networks valid, as in `10.0.0.0/8`: Node's check for addresses would slow down the start. */
+  /**
+   * @param networks valid, as in `10.0.0.0/8`: Node's check for addresses would slow down the
+   *   start.
+   */
   constructor(...networks: readonly string[]) {
     for (const network of networks) {
       const [address = '', prefix] = network.split('/');

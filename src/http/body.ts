@@ -61,8 +61,8 @@ export async function settle(
 }
 
 /**
- * Discards an unwanted body. A short one is read, so that its connection can be used again; any other
- * connection is closed. Never throws: status and headers were all that mattered.
+ * Discards an unwanted body. A short one is read, so that its connection can be used again; any
+ * other connection is closed. Never throws: status and headers were all that mattered.
  */
 export async function discard(response: HttpResponse): Promise<void> {
   const body = response.body[Symbol.asyncIterator]();

@@ -7,8 +7,8 @@ import { openSocket, type Opening, type Target } from './connector.ts';
 import { SlabReader } from './slabs.ts';
 
 /**
- * Keeps an unused connection this long, unless the server announces less. Servers close after 60 s and
- * more, so we close first.
+ * Keeps an unused connection this long, unless the server announces less. Servers close after 60 s
+ * and more, so we close first.
  */
 const KEEP_ALIVE_MS = 15_000;
 

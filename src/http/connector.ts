@@ -23,8 +23,8 @@ import type { ProxyServer } from './proxy.ts';
 import type { SlabPool, SlabReader } from './slabs.ts';
 
 /**
- * Where to connect, and how. One per origin and reach; it keeps the last TLS session to make the next
- * handshake cheap.
+ * Where to connect, and how. One per origin and reach; it keeps the last TLS session to make the
+ * next handshake cheap.
  */
 export interface Target {
   readonly origin: URL;
@@ -64,8 +64,8 @@ const KEEP_ALIVE_MS = 60_000;
 /**
  * Opens a connection; name, TCP, proxy and TLS together take at most `timeoutMs`.
  *
- * Sockets have a high-water mark of 1 for writes. `drain` then means that the kernel has everything, and
- * a borrowed chunk is free again.
+ * Sockets have a high-water mark of 1 for writes. `drain` then means that the kernel has
+ * everything, and a borrowed chunk is free again.
  *
  * @param onConnected called exactly once.
  * @param reader reads for the socket of a direct connection; Node reads the TLS of a tunnel itself.
@@ -175,7 +175,8 @@ function dialTls(
     ...(lookup && { lookup }),
     ...(onread && { onread }),
     ...(through && { socket: through }),
-    // tls.connect has no writableHighWaterMark. Reads do not suffer: a TLS record, 16 KiB, is over any mark.
+    // tls.connect has no writableHighWaterMark. Reads do not suffer: a TLS record, 16 KiB, is over
+    // any mark.
     highWaterMark: 1,
     ALPNProtocols: ['http/1.1'],
     rejectUnauthorized: target.rejectUnauthorized,
@@ -244,8 +245,8 @@ function refusePrivate({ origin, reach }: Target, socket: Socket): void {
 const END_OF_HEAD = '\r\n\r\n';
 
 /**
- * Asks the proxy behind `socket` for a tunnel. Afterwards every byte goes to `origin`, and none of its
- * bytes has been read. The proxy's credentials are in this one request, and nowhere else.
+ * Asks the proxy behind `socket` for a tunnel. Afterwards every byte goes to `origin`, and none of
+ * its bytes has been read. The proxy's credentials are in this one request, and nowhere else.
  *
  * @throws {ProxyError} when the proxy refuses.
  * @see https://www.rfc-editor.org/rfc/rfc9110#section-9.3.6

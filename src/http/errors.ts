@@ -4,8 +4,8 @@ import type { Method } from './message.ts';
 import { explainTls, isTlsFailure } from './tls-reasons.ts';
 
 /**
- * How far an exchange had come when it failed. `connect`: no byte of the request was sent. `response`:
- * the request may have been received. `body`: the head of the response had arrived.
+ * How far an exchange had come when it failed. `connect`: no byte of the request was sent.
+ * `response`: the request may have been received. `body`: the head of the response had arrived.
  */
 export type Phase = 'connect' | 'response' | 'body';
 
@@ -20,7 +20,9 @@ export class NetworkError extends RegiError {
   /** Host and port. */
   readonly host: string;
   readonly phase: Phase;
-  /** The name given by the system or the HTTP parser, if any: ECONNREFUSED, HPE_INVALID_CONSTANT. */
+  /**
+   * The name given by the system or the HTTP parser, if any: ECONNREFUSED, HPE_INVALID_CONSTANT.
+   */
   readonly reason: string | undefined;
 
   constructor(
@@ -116,8 +118,8 @@ export function connectError(origin: URL, cause: unknown): RegiError {
   const reason = reasonOf(cause);
   if (isTlsFailure(reason, messageOf(cause))) return tlsError(host, reason, cause);
   const known = CONNECT_REASONS[reason];
-  // An upper-case letter makes a registry of a word without a dot, a port or "localhost"; URLs show it
-  // in lower case.
+  // An upper-case letter makes a registry of a word without a dot, a port or "localhost"; URLs show
+  // it in lower case.
   const isWord = NAME_REASONS.has(reason) && !/[.:]/.test(host) && host !== 'localhost';
   const hint = isWord
     ? 'check the spelling of the host; repository names are lower-case: a first word with upper-case letters is read as a registry'

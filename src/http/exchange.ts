@@ -32,16 +32,16 @@ export interface ExchangeOptions {
 }
 
 /**
- * `done`: the connection can be used again. `no-response`: it broke before the response. `broken`: all
- * other failures.
+ * `done`: the connection can be used again. `no-response`: it broke before the response. `broken`:
+ * all other failures.
  */
 export type ExchangeEnd = 'done' | 'no-response' | 'broken';
 
 /**
  * Sends one request on a connection and receives its response.
  *
- * @throws the signal's reason, the error of the request's content, or one of errors.ts. After the head
- *   of the response they are thrown by its body.
+ * @throws the signal's reason, the error of the request's content, or one of errors.ts. After the
+ *   head of the response they are thrown by its body.
  */
 export function exchange(
   connection: Connection,

@@ -41,9 +41,9 @@ export class InvalidHostRuleError extends RegiError {
 }
 
 /**
- * Decides which registries may be contacted without proof of identity: those that the rules name, and
- * loopback as typed. `localhost`, 127.0.0.0/8 and ::1 use plain http first. A name that resolves to
- * such an address is not loopback.
+ * Decides which registries may be contacted without proof of identity: those that the rules name,
+ * and loopback as typed. `localhost`, 127.0.0.0/8 and ::1 use plain http first. A name that
+ * resolves to such an address is not loopback.
  */
 export class HostPolicy {
   readonly #insecure: HostMatcher;
@@ -118,7 +118,10 @@ class HostMatcher {
         throw new InvalidHostRuleError(rule, 'a network such as 10.0.0.0/8');
   }
 
-  /** Matches any port where the rule has none. Names are not resolved: DNS must not decide about trust. */
+  /**
+   * Matches any port where the rule has none. Names are not resolved: DNS must not decide about
+   * trust.
+   */
   has({ name, port }: Host): boolean {
     if (this.#networks.has(name)) return true;
     return this.#hosts.some(

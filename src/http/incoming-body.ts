@@ -8,7 +8,10 @@ export interface IncomingHooks {
   satisfied(bytes: number): void;
   /** The reader leaves before the end. */
   left(): void;
-  /** A chunk is held for the reader: it must not be overwritten before the returned function is called. */
+  /**
+   * A chunk is held for the reader: it must not be overwritten before the returned function is
+   * called.
+   */
   hold(chunk: Uint8Array): Release;
 }
 
@@ -18,8 +21,8 @@ type Step = IteratorResult<Uint8Array, undefined>;
 const DONE: Step = { done: true, value: undefined };
 
 /**
- * The body of a response, pulled by its one reader. At most one chunk waits unread, then the socket is
- * paused. A chunk is valid until the next one is requested.
+ * The body of a response, pulled by its one reader. At most one chunk waits unread, then the socket
+ * is paused. A chunk is valid until the next one is requested.
  */
 export class IncomingBody implements Bytes, AsyncIterator<Uint8Array, undefined> {
   readonly #hooks: IncomingHooks;
@@ -27,8 +30,8 @@ export class IncomingBody implements Bytes, AsyncIterator<Uint8Array, undefined>
   /** Releases the unread chunk. */
   #releaseUnread: Release;
   /**
-   * Releases the reader's chunk. Called by `next()` only: a reader that leaves, or whose body fails,
-   * may still have it in a socket.
+   * Releases the reader's chunk. Called by `next()` only: a reader that leaves, or whose body
+   * fails, may still have it in a socket.
    */
   #releaseLent: Release;
   #waiting:
@@ -79,7 +82,8 @@ export class IncomingBody implements Bytes, AsyncIterator<Uint8Array, undefined>
 
   /** Takes a chunk from the parser. Returns false to stop the parser until `wanted()`. */
   push(chunk: Uint8Array): boolean {
-    // A resumed parser returns an empty chunk when the socket has none; a reader would spin over those.
+    // A resumed parser returns an empty chunk when the socket has none; a reader would spin over
+    // those.
     if (chunk.byteLength === 0 || this.#ending !== undefined) return true;
     const waiting = this.#waiting;
     const release = this.#hooks.hold(chunk);

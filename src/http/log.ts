@@ -12,8 +12,8 @@ export interface LogOptions {
 
 /**
  * Logs each request once the head of its response has arrived: method, redacted URL, status, bytes
- * (sent, or else announced by the response), milliseconds. A line has no secret, and no character that
- * a terminal would obey.
+ * (sent, or else announced by the response), milliseconds. A line has no secret, and no character
+ * that a terminal would obey.
  */
 export function logLayer({ clock, log, verbosity }: LogOptions): Layer {
   if (verbosity === 0) return (next) => next;
@@ -21,7 +21,8 @@ export function logLayer({ clock, log, verbosity }: LogOptions): Layer {
     async function send(request) {
       const start = clock.now();
       const subject = `${request.method} ${redactUrl(request.url)}`;
-      // All lines of a request are logged together: lines of other requests would mix with its headers.
+      // All lines of a request are logged together: lines of other requests would mix with its
+      // headers.
       const say = (
         outcome: string,
         headers: Iterable<readonly [name: string, value: string]> = [],

@@ -11,9 +11,9 @@ export interface StreamBody {
 }
 
 /**
- * The addresses that may be connected to. `public` refuses loopback, link-local and private ones, for
- * URLs that a public peer named. A proxy resolves names by itself: behind one, `public` refuses only
- * an address in the URL itself.
+ * The addresses that may be connected to. `public` refuses loopback, link-local and private ones,
+ * for URLs that a public peer named. A proxy resolves names by itself: behind one, `public` refuses
+ * only an address in the URL itself.
  */
 export type Reach = 'any' | 'public';
 
@@ -55,7 +55,9 @@ export interface HttpResponse {
   readonly body: Bytes;
 }
 
-/** Sends one request and returns the response, whatever its status. Throws only without a response. */
+/**
+ * Sends one request and returns the response, whatever its status. Throws only without a response.
+ */
 export type Transport = (request: HttpRequest) => Promise<HttpResponse>;
 
 /** One job around a transport: retries, logging … */

@@ -17,8 +17,8 @@ type Step = IteratorResult<Uint8Array, undefined>;
 const DONE: Step = { done: true, value: undefined };
 
 /**
- * Bytes given to a socket at a time. A chunk of the source may be megabytes; on a slow line the idle
- * timer must see its pieces leave.
+ * Bytes given to a socket at a time. A chunk of the source may be megabytes; on a slow line the
+ * idle timer must see its pieces leave.
  */
 const PIECE_BYTES = 256 * 1024;
 

@@ -38,8 +38,8 @@ export class Watchdog {
   #fire(): void {
     if (this.#onTimeout === undefined) return;
     const turn = this.#turn;
-    // A process that was suspended finds its timer over before it has read its sockets, so those come
-    // first.
+    // A process that was suspended finds its timer over before it has read its sockets, so those
+    // come first.
     setImmediate(() => {
       if (this.#turn !== turn) return;
       const onTimeout = this.#onTimeout;
@@ -51,12 +51,14 @@ export class Watchdog {
 
 /** Bytes per second of waiting that a body must deliver. No real connection is as slow. */
 const LEAST_BYTES_PER_SECOND = 256;
-/** Waits up to this share of the patience are not counted, which saves a new timer for every chunk. */
+/**
+ * Waits up to this share of the patience are not counted, which saves a new timer for every chunk.
+ */
 const NEGLIGIBLE = 1 / 16;
 
 /**
- * Checks that a body arrives fast enough: otherwise a peer that sends a byte before each timeout could
- * hold us for ever. The reader's own time does not count.
+ * Checks that a body arrives fast enough: otherwise a peer that sends a byte before each timeout
+ * could hold us for ever. The reader's own time does not count.
  */
 export class BodyPace {
   readonly #patienceMs: number;

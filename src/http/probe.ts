@@ -19,7 +19,10 @@ export interface TlsFacts {
   readonly chain: readonly string[];
   /** End of the server's own certificate, in milliseconds since 1970; undefined without one. */
   readonly expiresAt: number | undefined;
-  /** Why it would not be trusted, for a connection without verification; undefined when it is trusted. */
+  /**
+   * Why it would not be trusted, for a connection without verification; undefined when it is
+   * trusted.
+   */
   readonly distrust: string | undefined;
 }
 
@@ -116,8 +119,8 @@ function factsOf(socket: TLSSocket): TlsFacts {
 }
 
 /**
- * Names the certificates of a chain. The root is its own issuer; an issuer that neither the server nor
- * this machine has is marked, because it is the gap to be closed.
+ * Names the certificates of a chain. The root is its own issuer; an issuer that neither the server
+ * nor this machine has is marked, because it is the gap to be closed.
  */
 function chainOf(certificate: DetailedPeerCertificate): readonly string[] {
   const names: string[] = [];

@@ -14,7 +14,9 @@ export interface ProxyServer {
 /** Returns the proxy for an origin; undefined for a direct connection. */
 export type ProxyChooser = (origin: URL) => ProxyServer | undefined;
 
-/** A proxy variable that regi cannot use. Its value is never quoted, because it may hold a password. */
+/**
+ * A proxy variable that regi cannot use. Its value is never quoted, because it may hold a password.
+ */
 function invalidProxy(variable: string, problem: string): InvalidConfigError {
   return new InvalidConfigError(`Cannot use the proxy in ${variable}: ${problem}`, {
     hint: `write it as ${variable}=http://proxy.example:3128, or unset ${variable}`,
@@ -25,8 +27,8 @@ type Environment = Readonly<Record<string, string | undefined>>;
 
 /**
  * Reads `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY` as Go programs do, upper case before lower case.
- * Loopback never goes through a proxy, and there is no `ALL_PROXY`. Under CGI, `HTTP_PROXY` comes from
- * the client's `Proxy` header and is ignored.
+ * Loopback never goes through a proxy, and there is no `ALL_PROXY`. Under CGI, `HTTP_PROXY` comes
+ * from the client's `Proxy` header and is ignored.
  *
  * @returns a function that throws {InvalidConfigError} where its variable is unusable: bypassing a
  *   proxy unasked is not an option.
@@ -85,8 +87,8 @@ interface AddressException {
 }
 
 /**
- * The list in `NO_PROXY`: `*`, addresses, networks, and domains with or without their subdomains. Each
- * but a network may have a port.
+ * The list in `NO_PROXY`: `*`, addresses, networks, and domains with or without their subdomains.
+ * Each but a network may have a port.
  */
 class ProxyExceptions {
   readonly #hosts: HostException[] = [];
@@ -98,7 +100,8 @@ class ProxyExceptions {
   }
 
   covers(origin: URL): boolean {
-    // `localhost.` is localhost. A miss here would send a request through a proxy that the list forbids.
+    // `localhost.` is localhost. A miss here would send a request through a proxy that the list
+    // forbids.
     const host = hostNameOf(origin).replace(/\.$/, '');
     const port = portOf(origin);
     if (this.#isAll || isLoopback(host)) return true;

@@ -34,8 +34,8 @@ export const redirectLayer: Layer = (next) => (request) =>
  * Sends `request` and follows its redirects.
  *
  * @param next sends one hop. It sees each hop's own URL, and so authorises each for its own origin.
- * @throws {RegiError} with code UNSAFE_REDIRECT: see `nextHop()`; with INVALID_RESPONSE after `limit`
- *   redirects.
+ * @throws {RegiError} with code UNSAFE_REDIRECT: see `nextHop()`; with INVALID_RESPONSE after
+ *   `limit` redirects.
  */
 export async function followRedirects(
   request: HttpRequest,
@@ -75,12 +75,12 @@ async function hopAfter(
 /**
  * Returns the request that a redirect leads to; undefined when the response is no redirect.
  *
- * Credentials stay behind when scheme, host or port change. A server at a public address may redirect
- * to public addresses only.
+ * Credentials stay behind when scheme, host or port change. A server at a public address may
+ * redirect to public addresses only.
  *
- * @throws {RegiError} with code UNSAFE_REDIRECT on https → http, another scheme than those, a user in
- *   the URL, a Location that is no URL, and a 301 or 302 of anything but GET and HEAD: clients disagree
- *   on the method then, and a registry's upload would become a GET.
+ * @throws {RegiError} with code UNSAFE_REDIRECT on https → http, another scheme than those, a user
+ *   in the URL, a Location that is no URL, and a 301 or 302 of anything but GET and HEAD: clients
+ *   disagree on the method then, and a registry's upload would become a GET.
  * @see https://www.rfc-editor.org/rfc/rfc9110#section-15.4
  */
 export function nextHop(request: HttpRequest, response: HttpResponse): HttpRequest | undefined {

@@ -10,8 +10,9 @@ export interface RateLimit {
 }
 
 /**
- * Returns the wait that a server asks for, in milliseconds; undefined without a readable one. A date
- * counts from the response's own `Date`, because the clocks of two machines may be hours apart.
+ * Returns the wait that a server asks for, in milliseconds; undefined without a readable one. A
+ * date counts from the response's own `Date`, because the clocks of two machines may be hours
+ * apart.
  *
  * @param now milliseconds since 1970.
  * @see https://www.rfc-editor.org/rfc/rfc9110#section-10.2.3
@@ -59,8 +60,8 @@ function windowOf(item: string): number | undefined {
 const MONTHS = ['jan', 'feb', 'mar', 'apr', 'may', 'jun', 'jul', 'aug', 'sep', 'oct', 'nov', 'dec'];
 
 /**
- * The three date forms of RFC 9110 §5.6.7. Not Date.parse: it reads the last form as local time, and
- * numbers such as "1.5" as dates.
+ * The three date forms of RFC 9110 §5.6.7. Not Date.parse: it reads the last form as local time,
+ * and numbers such as "1.5" as dates.
  */
 const DATE_FORMS = [
   /^\w{3}, (?<day>\d{2}) (?<month>\w{3}) (?<year>\d{4}) (?<hour>\d{2}):(?<minute>\d{2}):(?<second>\d{2}) GMT$/,

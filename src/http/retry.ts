@@ -52,7 +52,8 @@ const PASSING_REASONS: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * Retries requests after temporary failures, with a growing wait or the one that the server asks for.
+ * Retries requests after temporary failures, with a growing wait or the one that the server asks
+ * for.
  *
  * Streamed bodies are never retried here: the owner of the stream knows where to resume, with a
  * `Patience` of its own. A 429 while other requests get through is not counted as a retry.
@@ -105,7 +106,9 @@ export function failureOfStatus(
   return isRateLimit && rateLimit(headers)?.remaining === 0 ? undefined : { isRateLimit };
 }
 
-/** True for a temporary network failure. Whether the request may be repeated is another question. */
+/**
+ * True for a temporary network failure. Whether the request may be repeated is another question.
+ */
 export function isPassing(error: unknown): boolean {
   if (error instanceof TimeoutError) return true;
   return (
@@ -167,9 +170,9 @@ function isStream(body: HttpRequest['body']): boolean {
 }
 
 /**
- * Sends a request and reads its whole response; repeats both when the connection breaks in the body.
- * For responses small enough for memory, which cannot be resumed. `retryLayer()` has already retried
- * failures before the body.
+ * Sends a request and reads its whole response; repeats both when the connection breaks in the
+ * body. For responses small enough for memory, which cannot be resumed. `retryLayer()` has already
+ * retried failures before the body.
  *
  * @throws the error of `read`.
  */

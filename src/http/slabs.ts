@@ -19,8 +19,8 @@ const SLAB_BYTES = 1024 * 1024;
 const MOST_FREE = 32;
 
 /**
- * Reusable buffers for socket reads. Collecting the 64 KiB buffers that Node allocates for each read
- * costs a third of the time of a copy.
+ * Reusable buffers for socket reads. Collecting the 64 KiB buffers that Node allocates for each
+ * read costs a third of the time of a copy.
  *
  * A slab that a failed user never releases is collected like any other memory.
  */
@@ -63,15 +63,18 @@ export class SlabPool {
   }
 }
 
-/** A slab with less room is replaced: a TLS record and most reads of a fast line still fit. Bytes. */
+/**
+ * A slab with less room is replaced: a TLS record and most reads of a fast line still fit. Bytes.
+ */
 const LEAST_ROOM = 64 * 1024;
 
 /**
  * Makes one socket read into slabs while a large body arrives, instead of into new buffers.
  *
- * A slab is in use while the next read may write to it, while undici's parser has bytes of it, and while
- * a reader of the body holds one of its chunks. Heads are never parsed in slabs, because the parser keeps
- * views of their lines. Outside of large bodies, reads are copied out of the socket's own small buffer.
+ * A slab is in use while the next read may write to it, while undici's parser has bytes of it, and
+ * while a reader of the body holds one of its chunks. Heads are never parsed in slabs, because the
+ * parser keeps views of their lines. Outside of large bodies, reads are copied out of the socket's
+ * own small buffer.
  */
 export class SlabReader {
   /** For net.connect and tls.connect. */
@@ -129,8 +132,8 @@ export class SlabReader {
   }
 
   /**
-   * Protects a chunk of a body from being overwritten until the returned function is called; undefined
-   * for a chunk that is never overwritten.
+   * Protects a chunk of a body from being overwritten until the returned function is called;
+   * undefined for a chunk that is never overwritten.
    */
   hold(chunk: Uint8Array): (() => void) | undefined {
     const slab = this.#pool.slabOf(chunk);

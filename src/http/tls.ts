@@ -12,8 +12,8 @@ export interface TlsSettings {
   /** False accepts any certificate. */
   readonly rejectUnauthorized?: boolean | undefined;
   /**
-   * Client certificates, each with the key at the same index of `key`. Among those of one key type (RSA,
-   * EC) the last is used.
+   * Client certificates, each with the key at the same index of `key`. Among those of one key type
+   * (RSA, EC) the last is used.
    */
   readonly cert?: string | readonly string[] | undefined;
   readonly key?: string | readonly string[] | undefined;
@@ -39,8 +39,8 @@ const PLAIN_CONTEXTS = new WeakMap<readonly string[], SecureContext>();
  * settings are.
  *
  * @param host for messages.
- * @throws {RegiError} with code INVALID_CONFIG when a text is no PEM, or a key does not belong to its
- *   certificate.
+ * @throws {RegiError} with code INVALID_CONFIG when a text is no PEM, or a key does not belong to
+ *   its certificate.
  */
 export function secureContextOf(
   { system = rootCertificates, ca, cert, key }: TlsSettings,

@@ -11,19 +11,24 @@ import { secureContextOf, type TlsSettings } from './tls.ts';
 
 export interface TransportOptions {
   readonly userAgent: string;
-  /** Called once for every https origin and https proxy; Node's own authorities apply when absent. */
+  /**
+   * Called once for every https origin and https proxy; Node's own authorities apply when absent.
+   */
   readonly tls?: ((origin: URL) => TlsSettings | Promise<TlsSettings>) | undefined;
   /** Chooses a proxy; connections are direct when absent. */
   readonly proxy?: ProxyChooser | undefined;
   /** Name resolution; the system's when absent. */
   readonly lookup?: LookupFunction | undefined;
-  /** For name, TCP and TLS together; 10 s or the idle timeout when absent, if that is shorter. Milliseconds. */
+  /**
+   * For name, TCP and TLS together; 10 s or the idle timeout when absent, if that is shorter.
+   * Milliseconds.
+   */
   readonly connectTimeoutMs?: number | undefined;
   /** Longest time without progress of a peer; 60 s when absent. Milliseconds. */
   readonly idleTimeoutMs?: number | undefined;
   /**
-   * Longest time from the end of a PUT or PATCH to its response; 15 minutes when absent, because storage
-   * commits are slow. Milliseconds.
+   * Longest time from the end of a PUT or PATCH to its response; 15 minutes when absent, because
+   * storage commits are slow. Milliseconds.
    */
   readonly responseTimeoutMs?: number | undefined;
   /** Shares the counts with other transports. */
@@ -35,16 +40,17 @@ export interface TransportOptions {
 /** The bottom of every stack of layers. */
 export interface HttpTransport {
   /**
-   * Sends one request. Follows no redirect, retries nothing, decodes nothing. A streamed body is opened
-   * once the connection is open, and closed on every exit; its errors are passed on unchanged.
+   * Sends one request. Follows no redirect, retries nothing, decodes nothing. A streamed body is
+   * opened once the connection is open, and closed on every exit; its errors are passed on
+   * unchanged.
    *
    * @throws {NetworkError} when the connection breaks, or the server does not speak HTTP.
    * @throws {ProxyError} when the proxy on the way does not let us through.
    * @throws {TlsError} when the server cannot be trusted, or speaks no TLS.
    * @throws {TimeoutError} when connecting, sending or the response takes too long.
-   * @throws {RegiError} with code UNSAFE_REALM when `reach` forbids the address (nothing is sent there),
-   *   CONTENT_MISMATCH when a streamed body is shorter or longer than its size, INVALID_CONFIG when
-   *   `tls` returned unusable certificates.
+   * @throws {RegiError} with code UNSAFE_REALM when `reach` forbids the address (nothing is sent
+   *   there), CONTENT_MISMATCH when a streamed body is shorter or longer than its size,
+   *   INVALID_CONFIG when `tls` returned unusable certificates.
    */
   readonly send: Transport;
   readonly counters: TransportCounters;
@@ -150,8 +156,8 @@ export interface OriginCounts {
 }
 
 /**
- * Counts requests and connections by origin (`https://registry.example:5000`): users feel the cost of
- * round trips.
+ * Counts requests and connections by origin (`https://registry.example:5000`): users feel the cost
+ * of round trips.
  */
 class TransportCounters {
   readonly #counts = new Map<string, { requests: number; connections: number }>();

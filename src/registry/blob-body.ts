@@ -9,7 +9,10 @@ import type { Connection, RegistryResponse } from './connection.ts';
 import { invalidResponse, isWebPage, responseError } from './errors.ts';
 import { statedSize } from './response-headers.ts';
 
-/** Headers for the bytes from `position` on; none for the whole, because `bytes=0-` confuses some caches. */
+/**
+ * Headers for the bytes from `position` on; none for the whole, because `bytes=0-` confuses some
+ * caches.
+ */
 export function rangeFrom(position: number): Readonly<Record<string, string>> | undefined {
   return position > 0 ? { range: `bytes=${position}-` } : undefined;
 }
@@ -25,8 +28,8 @@ export function isRangeUnusable(
 }
 
 /**
- * Returns the bytes of a response from `position` on, whether the server honoured the range or sent the
- * whole. Not verified.
+ * Returns the bytes of a response from `position` on, whether the server honoured the range or sent
+ * the whole. Not verified.
  *
  * @throws {RegistryResponseError} with code INVALID_RESPONSE when it sent something else.
  */
@@ -78,7 +81,10 @@ export function parseContentRange(text: string | undefined): ContentRange | unde
 }
 
 export interface Resumable extends Pick<PatienceOptions, 'clock' | 'retries' | 'signal'> {
-  /** Opens the content at a position, again after each cut. It retries failures before the first byte itself. */
+  /**
+   * Opens the content at a position, again after each cut. It retries failures before the first
+   * byte itself.
+   */
   readonly open: (position: number) => Promise<Bytes>;
   /** Size of the whole content. Bytes. */
   readonly size: number;
@@ -126,9 +132,10 @@ export interface ForeignOptions {
 }
 
 /**
- * Opens a foreign layer at the first of its URLs that has it. Anyone may have written the URLs, because
- * they come from a manifest: they get no credentials, their challenges are not answered (CVE-2020-15157),
- * and those from a registry at a public address may not lead into our own network.
+ * Opens a foreign layer at the first of its URLs that has it. Anyone may have written the URLs,
+ * because they come from a manifest: they get no credentials, their challenges are not answered
+ * (CVE-2020-15157), and those from a registry at a public address may not lead into our own
+ * network.
  */
 export async function openForeign(
   connection: Connection,

@@ -24,8 +24,10 @@ import { statedSize } from './response-headers.ts';
 /**
  * True if a blob exists; false only on a 404.
  *
- * @throws {RegistryResponseError} with code INVALID_RESPONSE when its size differs from that of `target`.
- * @see https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#checking-if-content-exists-in-the-registry
+ * @throws {RegistryResponseError} with code INVALID_RESPONSE when its size differs from that of
+ *   `target`.
+ * @see
+ *   https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#checking-if-content-exists-in-the-registry
  */
 export async function blobExists(
   repository: RemoteRepository,
@@ -50,11 +52,11 @@ export async function blobExists(
 }
 
 /**
- * Finds the size of a blob by its digest alone. Its media type is known only to the manifests that use it,
- * so the result has the general one for bytes.
+ * Finds the size of a blob by its digest alone. Its media type is known only to the manifests that
+ * use it, so the result has the general one for bytes.
  *
- * @throws {RegistryResponseError} with code NOT_FOUND when it does not exist, INVALID_RESPONSE when the
- *   registry does not state its size.
+ * @throws {RegistryResponseError} with code NOT_FOUND when it does not exist, INVALID_RESPONSE when
+ *   the registry does not state its size.
  */
 export async function resolveBlob(
   repository: RemoteRepository,
@@ -73,9 +75,9 @@ export async function resolveBlob(
 }
 
 /**
- * Opens a blob. After a cut it resumes with a new request to the registry, because the signed URLs of its
- * storage expire within minutes. A server without ranges sends the whole again, of which the known part is
- * skipped. The bytes are not verified.
+ * Opens a blob. After a cut it resumes with a new request to the registry, because the signed URLs
+ * of its storage expire within minutes. A server without ranges sends the whole again, of which the
+ * known part is skipped. The bytes are not verified.
  *
  * A blob with `urls` that the registry does not have is read from those, without credentials.
  *
@@ -97,8 +99,8 @@ export function fetchBlob(
 /**
  * Deletes a blob. Most registries leave this to their own garbage collector.
  *
- * @throws {RegistryResponseError} with code NOT_FOUND when it does not exist, REFUSED where deleting is not
- *   supported.
+ * @throws {RegistryResponseError} with code NOT_FOUND when it does not exist, REFUSED where
+ *   deleting is not supported.
  */
 export async function deleteBlob(
   repository: RemoteRepository,
@@ -140,8 +142,8 @@ async function openBlob(
 }
 
 /**
- * Sends the request twice if the storage refuses the first signed URL: it may have expired on the way, or
- * the storage has a fast clock. The registry signs a new one.
+ * Sends the request twice if the storage refuses the first signed URL: it may have expired on the
+ * way, or the storage has a fast clock. The registry signs a new one.
  */
 async function getBlob(
   repository: RemoteRepository,

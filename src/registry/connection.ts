@@ -58,13 +58,16 @@ export interface Connection {
   readonly retries: number;
   readonly uploadSizes: UploadSizes;
   readonly admissions: Admissions;
-  /** Scheme, host and port; undefined before the first response where several schemes are possible. */
+  /**
+   * Scheme, host and port; undefined before the first response where several schemes are possible.
+   */
   origin(): string | undefined;
   /**
-   * Sends a request. It handles retries, redirects and challenges, and returns any remaining status.
+   * Sends a request. It handles retries, redirects and challenges, and returns any remaining
+   * status.
    *
-   * @param target the path from `/v2/` on, with its query; or a URL that the registry gave. Only the
-   *   registry's own origin gets credentials.
+   * @param target the path from `/v2/` on, with its query; or a URL that the registry gave. Only
+   *   the registry's own origin gets credentials.
    */
   send(method: Method, target: string | URL, details: CallDetails): Promise<RegistryResponse>;
   /** Sends to any URL, without credentials and without answering challenges. */

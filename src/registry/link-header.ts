@@ -46,8 +46,8 @@ export function parseLinkHeader(text: string): readonly Link[] | undefined {
  * Finds the next page: the current URL with the query of the link to it.
  *
  * Scheme, host and path stay, because every known server keeps the path. Broken ones lose a prefix
- * (Artifactory), name an internal host (Nexus) or plain http (behind a proxy). It also keeps credentials
- * at their origin.
+ * (Artifactory), name an internal host (Nexus) or plain http (behind a proxy). It also keeps
+ * credentials at their origin.
  *
  * @param link the `Link` header, if any.
  */

@@ -28,8 +28,8 @@ export interface Listing<Item> extends CallOptions {
 }
 
 /**
- * Yields a listing, page by page as needed. Pages are found by their `Link` only: a server that sends all
- * items at once and ignores `last` would otherwise never end.
+ * Yields a listing, page by page as needed. Pages are found by their `Link` only: a server that
+ * sends all items at once and ignores `last` would otherwise never end.
  *
  * A listing ends, with a warning, when a link is malformed, or leads to a page without new items.
  *
@@ -125,12 +125,13 @@ export function listTags(
 }
 
 /**
- * Yields the names of a registry's repositories. The catalog is docker's, not in the distribution-spec;
- * many registries lack it, or reserve it for administrators.
+ * Yields the names of a registry's repositories. The catalog is docker's, not in the
+ * distribution-spec; many registries lack it, or reserve it for administrators.
  *
  * @throws {RegistryResponseError} with code NOT_FOUND when the registry has no catalog.
  * @throws {NotAuthorisedError} when access is not allowed.
- * @see https://github.com/distribution/distribution/blob/v3.0.0/docs/content/spec/api.md#listing-repositories
+ * @see
+ *   https://github.com/distribution/distribution/blob/v3.0.0/docs/content/spec/api.md#listing-repositories
  */
 export function listRepositories(
   connection: Connection,
@@ -148,8 +149,8 @@ export function listRepositories(
 
 /**
  * Reads the list of texts in member `name` of a JSON object. A missing or null list is empty:
- * distribution sends `"tags":null` for a repository that lost its last tag. Undefined for anything else,
- * such as errors with status 200.
+ * distribution sends `"tags":null` for a repository that lost its last tag. Undefined for anything
+ * else, such as errors with status 200.
  */
 export function stringsIn(body: unknown, name: string): readonly string[] | undefined {
   const list = itemsIn(body, name);

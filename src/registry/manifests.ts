@@ -56,12 +56,13 @@ const HEAD_REFUSED: ReadonlySet<number> = new Set([400, 403, 405, 406, 415, 501]
 /**
  * Finds the manifest of a tag or digest.
  *
- * Uses HEAD, which Docker Hub does not count as a pull. Its headers are only a SHOULD (spec 1.1): without
- * them, or where HEAD is refused, the manifest itself is read and hashed.
+ * Uses HEAD, which Docker Hub does not count as a pull. Its headers are only a SHOULD (spec 1.1):
+ * without them, or where HEAD is refused, the manifest itself is read and hashed.
  *
  * @throws {RegistryResponseError} with code NOT_FOUND when the registry has no such manifest.
  * @throws {RegiError} with code CONTENT_MISMATCH when the registry states another digest.
- * @see https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#checking-if-content-exists-in-the-registry
+ * @see
+ *   https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#checking-if-content-exists-in-the-registry
  */
 export async function resolveManifest(
   repository: RemoteRepository,
@@ -104,7 +105,10 @@ export async function manifestExists(
   return get.status === 200;
 }
 
-/** True if a HEAD shows that the manifest does not exist; false proves nothing. Not counted as a pull. */
+/**
+ * True if a HEAD shows that the manifest does not exist; false proves nothing. Not counted as a
+ * pull.
+ */
 export async function isManifestMissing(
   repository: RemoteRepository,
   identifier: Tag | Digest,
@@ -119,7 +123,8 @@ export async function isManifestMissing(
  * Reads a manifest by tag or digest.
  *
  * @throws {RegistryResponseError} with code NOT_FOUND when the registry has no such manifest.
- * @throws {RegiError} with code CONTENT_MISMATCH when the bytes do not match the digest requested or stated.
+ * @throws {RegiError} with code CONTENT_MISMATCH when the bytes do not match the digest requested
+ *   or stated.
  * @throws {LimitExceededError} when it is over 4 MiB.
  */
 export async function fetchManifest(
@@ -169,8 +174,9 @@ export async function putManifest(
 }
 
 /**
- * Explains MANIFEST_BLOB_UNKNOWN for an image with layers at URLs of their own, such as Windows images.
- * docker-registry refuses those with status 500 unless it is configured otherwise; a retry is useless.
+ * Explains MANIFEST_BLOB_UNKNOWN for an image with layers at URLs of their own, such as Windows
+ * images. docker-registry refuses those with status 500 unless it is configured otherwise; a retry
+ * is useless.
  */
 function foreignRefused(
   action: string,
@@ -197,10 +203,11 @@ function foreignRefused(
 }
 
 /**
- * Deletes a manifest with all its tags (by digest), or one tag (by tag) where the registry supports that.
+ * Deletes a manifest with all its tags (by digest), or one tag (by tag) where the registry supports
+ * that.
  *
- * @throws {RegistryResponseError} with code NOT_FOUND when it does not exist, REFUSED where deleting is not
- *   supported or not allowed.
+ * @throws {RegistryResponseError} with code NOT_FOUND when it does not exist, REFUSED where
+ *   deleting is not supported or not allowed.
  * @see https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#deleting-manifests
  */
 export async function deleteManifest(
@@ -293,8 +300,9 @@ async function send(
 }
 
 /**
- * Finds the media type of a manifest: the registry's if it is one of a manifest, else that of the bytes.
- * Old registries send schema 1 as text/plain, others all JSON as application/json. Undefined without any.
+ * Finds the media type of a manifest: the registry's if it is one of a manifest, else that of the
+ * bytes. Old registries send schema 1 as text/plain, others all JSON as application/json. Undefined
+ * without any.
  */
 export function guessManifestType(
   contentType: string | undefined,

@@ -4,15 +4,18 @@ import { printable } from '../redact.ts';
 
 /** One entry of a registry's error response. All texts are the registry's own, made printable. */
 export interface Problem {
-  /** Such as `MANIFEST_UNKNOWN`; undefined where the server sends none (Artifactory, HTML, text). */
+  /**
+   * Such as `MANIFEST_UNKNOWN`; undefined where the server sends none (Artifactory, HTML, text).
+   */
   readonly code: string | undefined;
   readonly message: string;
 }
 
 /**
- * Reads the body of an error response in any form: `{"errors":[…]}` with or without codes (Artifactory),
- * `{"message"}`, `{"details"}` and `{"detail"}` (Docker Hub), `{"error"}`, an HTML page of a proxy, or
- * text. Never throws. JSON is recognised by its content, because Content-Type is often wrong.
+ * Reads the body of an error response in any form: `{"errors":[…]}` with or without codes
+ * (Artifactory), `{"message"}`, `{"details"}` and `{"detail"}` (Docker Hub), `{"error"}`, an HTML
+ * page of a proxy, or text. Never throws. JSON is recognised by its content, because Content-Type
+ * is often wrong.
  *
  * @see https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#error-codes
  */

@@ -19,8 +19,8 @@ export interface ReferrersIndex {
 const ATTEMPTS = 5;
 
 /**
- * Reads the tag-schema index of a subject; undefined without referrers, when the tag is missing or names
- * no index.
+ * Reads the tag-schema index of a subject; undefined without referrers, when the tag is missing or
+ * names no index.
  */
 export async function readReferrersIndex(
   repository: RemoteRepository,
@@ -34,11 +34,13 @@ export async function readReferrersIndex(
 }
 
 /**
- * Adds `referrer` to the tag-schema index of its subject, for registries that do not list it themselves.
+ * Adds `referrer` to the tag-schema index of its subject, for registries that do not list it
+ * themselves.
  *
  * @throws {InvalidManifestError} when the tag names no index: it must not be overwritten.
  * @throws {RegiError} with code FAILED when other writers keep overwriting it.
- * @see https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#pushing-manifests-with-subject
+ * @see
+ *   https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#pushing-manifests-with-subject
  */
 export async function addToReferrersIndex(
   repository: RemoteRepository,
@@ -136,8 +138,8 @@ function digestIn(entry: unknown): unknown {
 }
 
 /**
- * Returns the tag of the index that lists the referrers of `subject`, for registries without the referrers
- * API. It has only the first 64 hex digits of a sha512 digest.
+ * Returns the tag of the index that lists the referrers of `subject`, for registries without the
+ * referrers API. It has only the first 64 hex digits of a sha512 digest.
  *
  * @see https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#referrers-tag-schema
  */

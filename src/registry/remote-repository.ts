@@ -11,9 +11,13 @@ import { invalidResponse, isWebPage, responseError } from './errors.ts';
 /** One repository of a registry, as the endpoint functions take it. */
 export interface RemoteRepository {
   readonly connection: Connection;
-  /** Checked by the reference grammar. Paths contain it verbatim: registries respond 404 to `%2F`. */
+  /**
+   * Checked by the reference grammar. Paths contain it verbatim: registries respond 404 to `%2F`.
+   */
   readonly name: string;
-  /** `write` makes reads ask for a token that may also push, so that a destination needs only one. */
+  /**
+   * `write` makes reads ask for a token that may also push, so that a destination needs only one.
+   */
   readonly access: 'read' | 'write';
   /** Remembers unfinished uploads; without it they are deleted. */
   readonly uploads?: UploadJournal | undefined;
@@ -64,8 +68,8 @@ export function scopesToRead({ name, access }: RemoteRepository): readonly Scope
 }
 
 /**
- * Covers deleting too: a registry that wants `delete` says so in its challenge, and Quay's token service
- * responds 400 to that word.
+ * Covers deleting too: a registry that wants `delete` says so in its challenge, and Quay's token
+ * service responds 400 to that word.
  */
 export function scopesToWrite({ name }: RemoteRepository): readonly Scope[] {
   return [repositoryScope(name, ['pull', 'push'])];
@@ -97,8 +101,8 @@ export interface PingOptions extends CallOptions {
 }
 
 /**
- * Checks that a registry responds and gives access. Nothing else needs it: the first real request finds
- * the scheme, and is challenged.
+ * Checks that a registry responds and gives access. Nothing else needs it: the first real request
+ * finds the scheme, and is challenged.
  *
  * @throws {NotAuthorisedError} when the credentials are not accepted.
  * @throws {RegistryResponseError} with code INVALID_RESPONSE when it is no registry.

@@ -7,8 +7,8 @@ import type { RegistryResponse } from './connection.ts';
 /**
  * Reads the digest of the content that a response states; undefined without one.
  *
- * @throws {RegistryResponseError} with code INVALID_RESPONSE when it is malformed: such a registry is not
- *   trusted elsewhere.
+ * @throws {RegistryResponseError} with code INVALID_RESPONSE when it is malformed: such a registry
+ *   is not trusted elsewhere.
  */
 export function statedDigest(action: string, response: RegistryResponse): Digest | undefined {
   const text = response.headers.get('docker-content-digest')?.trim() ?? '';
@@ -18,8 +18,8 @@ export function statedDigest(action: string, response: RegistryResponse): Digest
 }
 
 /**
- * Reads the size of the content that a response states, in bytes; undefined without one, or when a proxy
- * compressed the body.
+ * Reads the size of the content that a response states, in bytes; undefined without one, or when a
+ * proxy compressed the body.
  */
 export function statedSize(headers: HttpHeaders): number | undefined {
   const encoding = headers.get('content-encoding')?.trim().toLowerCase() ?? '';
@@ -31,7 +31,8 @@ export function statedSize(headers: HttpHeaders): number | undefined {
 
 /**
  * Compares the digest of a response with the expected one. Digests of different algorithms do not
- * contradict each other: distribution responds to a push by sha512 with the sha256 of the same content.
+ * contradict each other: distribution responds to a push by sha512 with the sha256 of the same
+ * content.
  *
  * @throws {RegiError} with code CONTENT_MISMATCH when the registry has other bytes under this name.
  */

@@ -56,13 +56,18 @@ export class SchemeDetector {
   readonly isProbe = ({ url }: HttpRequest): boolean =>
     this.#settled === undefined && this.isOwn(url);
 
-  /** Takes a response: from here on, failures have other causes than the scheme. A 400 may be a complaint. */
+  /**
+   * Takes a response: from here on, failures have other causes than the scheme. A 400 may be a
+   * complaint.
+   */
   note({ status, url }: HttpResponse): void {
     if (this.#settled === undefined && status !== 400)
       this.#settled = this.#origins.find(({ origin }) => origin === url.origin);
   }
 
-  /** Runs the first task alone, so that the others know the scheme and the challenge that it meets. */
+  /**
+   * Runs the first task alone, so that the others know the scheme and the challenge that it meets.
+   */
   async firstAlone<T>(task: () => Promise<T>): Promise<T> {
     while (this.#settled === undefined && this.#first !== undefined) await this.#first;
     if (this.#settled !== undefined) return task();
@@ -119,7 +124,9 @@ export class SchemeDetector {
   }
 }
 
-/** Returns the response with its body in memory, unless it is that of a TLS server to plain http. */
+/**
+ * Returns the response with its body in memory, unless it is that of a TLS server to plain http.
+ */
 async function complaintOf(
   response: HttpResponse,
   { method, signal }: HttpRequest,
@@ -145,7 +152,10 @@ const OTHER_SCHEME_REASONS: ReadonlySet<string> = new Set([
   'PROXY_REFUSED',
 ]);
 
-/** True for failures that a server of the other scheme causes: a closed connection, TLS for HTTP, no TLS. */
+/**
+ * True for failures that a server of the other scheme causes: a closed connection, TLS for HTTP, no
+ * TLS.
+ */
 function mayBeOtherScheme(error: unknown): boolean {
   if (error instanceof TlsError) return true;
   if (!(error instanceof NetworkError) || error.phase === 'body') return false;

@@ -12,14 +12,19 @@ export interface FoundRepository {
   /** Without its registry, as the registry writes it. */
   readonly repository: string;
   readonly description: string;
-  /** The publisher: Docker, a company verified by Docker, an open-source project sponsored by Docker. */
+  /**
+   * The publisher: Docker, a company verified by Docker, an open-source project sponsored by
+   * Docker.
+   */
   readonly mark: 'official' | 'verified' | 'sponsored' | undefined;
   readonly stars: number | undefined;
   /** A number, or an estimate of the registry: `1B+`. */
   readonly pulls: number | string | undefined;
 }
 
-/** Reads the objects of the list in member `name` of a JSON response; undefined without such a list. */
+/**
+ * Reads the objects of the list in member `name` of a JSON response; undefined without such a list.
+ */
 async function readResults(
   response: RegistryResponse,
   name: string,
@@ -39,8 +44,8 @@ function countOf(value: unknown): number | undefined {
 }
 
 /**
- * Searches a registry with the API of Harbor, which finds public repositories. Returns undefined where
- * it is not Harbor.
+ * Searches a registry with the API of Harbor, which finds public repositories. Returns undefined
+ * where it is not Harbor.
  *
  * @see https://github.com/goharbor/harbor/blob/v2.14.0/api/v2.0/swagger.yaml
  */

@@ -36,8 +36,9 @@ export function noticeLayer(
 const START_OF_WARNING = /[ \t,]*(?:299[ \t]+-[ \t]+)?/y;
 
 /**
- * Reads the texts of a registry's `Warning` header: `299 - "text"`, several joined with commas. Other
- * codes and agents are not meant for people and are skipped, as is everything after a malformed part.
+ * Reads the texts of a registry's `Warning` header: `299 - "text"`, several joined with commas.
+ * Other codes and agents are not meant for people and are skipped, as is everything after a
+ * malformed part.
  *
  * @see https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#warnings
  */
@@ -57,8 +58,8 @@ export function parseWarnings(header: string): readonly string[] {
 }
 
 /**
- * Makes a reader of one registry's warnings. It reports each text once, and at most a screenful of them,
- * however many responses repeat them.
+ * Makes a reader of one registry's warnings. It reports each text once, and at most a screenful of
+ * them, however many responses repeat them.
  */
 export function createWarningReader(
   report: (text: string) => void,

@@ -6,8 +6,9 @@ import type { Bytes } from '../../store.ts';
 const HELD_BYTES = 64 * 1024;
 
 /**
- * The content of an upload from a position on. It gives the last bytes only after all are proved: not
- * every registry checks the digest of an upload, but none keeps a request that lacks its last bytes.
+ * The content of an upload from a position on. It gives the last bytes only after all are proved:
+ * not every registry checks the digest of an upload, but none keeps a request that lacks its last
+ * bytes.
  *
  * It can be read again from its start, and knows how far the last reading came.
  */
@@ -20,7 +21,9 @@ export class UploadContent implements Bytes {
   #ahead: AsyncIterator<Uint8Array> | undefined;
   #isRead = false;
 
-  /** @param start first byte wanted; those before it are proved with the others, see `verified()`. */
+  /**
+   * @param start first byte wanted; those before it are proved with the others, see `verified()`.
+   */
   constructor(content: Bytes, expected: Descriptor, start = 0) {
     this.#whole = verified(content, expected);
     this.#expected = expected;
@@ -63,7 +66,10 @@ export class UploadContent implements Bytes {
     return chunks;
   }
 
-  /** Closes content that was opened ahead and never read. Does not wait: its own signal ends a stall. */
+  /**
+   * Closes content that was opened ahead and never read. Does not wait: its own signal ends a
+   * stall.
+   */
   close(): void {
     this.#ahead?.return?.().catch(() => undefined);
     this.#ahead = undefined;

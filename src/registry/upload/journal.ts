@@ -56,7 +56,10 @@ export async function rememberUpload(
   await journalFor(repository, target)?.write(target, session.location.url, position);
 }
 
-/** Keeps a failed upload for a later run if the registry has its bytes, or does not respond; else deletes it. */
+/**
+ * Keeps a failed upload for a later run if the registry has its bytes, or does not respond; else
+ * deletes it.
+ */
 export async function keepOrCancel(upload: Upload, { session, given }: UploadState): Promise<void> {
   const { repository, target, action } = upload;
   const journal = journalFor(repository, target);

@@ -20,7 +20,10 @@ type MountOutcome =
   | { readonly kind: 'session'; readonly session: UploadSession }
   | { readonly kind: 'refused' };
 
-/** Statuses for unknown parameters, an unknown source, or no access to it: a plain upload may still work. */
+/**
+ * Statuses for unknown parameters, an unknown source, or no access to it: a plain upload may still
+ * work.
+ */
 const NOT_MOUNTED: ReadonlySet<number> = new Set([400, 401, 403, 404, 405]);
 
 /**
@@ -29,7 +32,8 @@ const NOT_MOUNTED: ReadonlySet<number> = new Set([400, 401, 403, 404, 405]);
  * nothing is left behind.
  *
  * @param from name of the other repository.
- * @see https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#mounting-a-blob-from-another-repository
+ * @see
+ *   https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#mounting-a-blob-from-another-repository
  */
 export async function mountBlob(
   repository: RemoteRepository,
@@ -50,13 +54,14 @@ export async function mountBlob(
 }
 
 /**
- * Uploads a blob unless it exists. The request that opens the upload finds out: it is a mount from the
- * repository into itself. A registry without mounts may get an existing blob again, so this is for small
- * blobs.
+ * Uploads a blob unless it exists. The request that opens the upload finds out: it is a mount from
+ * the repository into itself. A registry without mounts may get an existing blob again, so this is
+ * for small blobs.
  *
- * @param options.opensAhead opens the content while the request is in progress; false where the blob
- *   probably exists.
- * @see https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#mounting-a-blob-from-another-repository
+ * @param options.opensAhead opens the content while the request is in progress; false where the
+ *   blob probably exists.
+ * @see
+ *   https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#mounting-a-blob-from-another-repository
  */
 export async function offerBlob(
   repository: RemoteRepository,

@@ -37,7 +37,9 @@ export type Recovery =
   /** The registry has the blob: only its response was lost. */
   | { readonly kind: 'done' };
 
-/** Requests that are too large may shrink this often; halving from gigabytes to nothing takes fewer. */
+/**
+ * Requests that are too large may shrink this often; halving from gigabytes to nothing takes fewer.
+ */
 const SHRINKS = 12;
 
 /** Decides how one upload continues after each of its failures. */
@@ -64,10 +66,12 @@ export class UploadRecovery {
   }
 
   /**
-   * Waits, and finds out how the upload continues after `error`. Deletes a session that is of no more use.
+   * Waits, and finds out how the upload continues after `error`. Deletes a session that is of no
+   * more use.
    *
    * @param isUntouched true if the registry took nothing in this attempt.
-   * @throws the failure, when a retry is useless or none is left; the signal's reason when it aborts.
+   * @throws the failure, when a retry is useless or none is left; the signal's reason when it
+   *   aborts.
    */
   async after(error: unknown, state: UploadState, isUntouched: boolean): Promise<Recovery> {
     const isGone = error instanceof RegistryResponseError && error.status === 404;
@@ -147,7 +151,10 @@ const LOST_SESSION: ReadonlySet<string> = new Set([
   'SIZE_INVALID',
 ]);
 
-/** True if the session may have survived: the registry said neither that it is lost nor that its bytes are wrong. */
+/**
+ * True if the session may have survived: the registry said neither that it is lost nor that its
+ * bytes are wrong.
+ */
 function mayBeKept(error: unknown): boolean {
   if (!(error instanceof RegistryResponseError)) return true;
   return error.status !== 404 && (error.code !== 'REFUSED' || error.status === 416);
@@ -160,7 +167,9 @@ function isMiscount(error: unknown): boolean {
   );
 }
 
-/** True if the next run may succeed: the registry has not said that the bytes are wrong or unwanted. */
+/**
+ * True if the next run may succeed: the registry has not said that the bytes are wrong or unwanted.
+ */
 function canResumeLater(error: unknown): boolean {
   if (error instanceof TooLargeError || isResponseError(error, 'REFUSED')) return false;
   return !(error instanceof SourceFailure && error.failure instanceof ContentMismatchError);

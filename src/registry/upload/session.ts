@@ -79,8 +79,8 @@ export async function sendChunk(
     ...call,
     headers: { 'content-type': 'application/octet-stream', ...call.headers },
   });
-  // ECR responds 201. The Range header is not trusted: ECR's stays at the first chunk, Quay's end is
-  // exclusive.
+  // ECR responds 201. The Range header is not trusted: ECR's stays at the first chunk, Quay's end
+  // is exclusive.
   if (response.status < 200 || response.status > 204) throw await responseError(action, response);
   await discard(response);
   return {
@@ -116,10 +116,11 @@ export type UploadStatus =
   | { readonly kind: 'unknown' };
 
 /**
- * Asks how many bytes of an upload have arrived. The response is only a claim: some registries count one
- * byte too many.
+ * Asks how many bytes of an upload have arrived. The response is only a claim: some registries
+ * count one byte too many.
  *
- * @see https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#pushing-a-blob-in-chunks
+ * @see
+ *   https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#pushing-a-blob-in-chunks
  */
 export async function askUpload(
   repository: RemoteRepository,
@@ -142,8 +143,8 @@ export async function askUpload(
 }
 
 /**
- * Deletes an upload: unused sessions stay on the registry's disk for days. Never throws, and takes no
- * signal, because it also cleans up after a cancel.
+ * Deletes an upload: unused sessions stay on the registry's disk for days. Never throws, and takes
+ * no signal, because it also cleans up after a cancel.
  */
 export async function cancelUpload(
   repository: RemoteRepository,
@@ -158,7 +159,10 @@ export async function cancelUpload(
   }
 }
 
-/** Appends text: another form of the query, such as `+` for `%20`, may break the registry's signature. */
+/**
+ * Appends text: another form of the query, such as `+` for `%20`, may break the registry's
+ * signature.
+ */
 function withDigest({ url: location, reach }: UploadPlace, digest: Digest): UploadPlace {
   const url = new URL(location);
   url.search = `${url.search === '' ? '?' : `${url.search}&`}digest=${encodeURIComponent(digest)}`;
@@ -231,12 +235,12 @@ export interface UploadPlace {
 }
 
 /**
- * Reads the Location of an upload; undefined when nothing may be sent there. It may be relative, or on
- * another host, which gets no credentials.
+ * Reads the Location of an upload; undefined when nothing may be sent there. It may be relative, or
+ * on another host, which gets no credentials.
  *
- * Registries behind a proxy that ends TLS use http URLs for themselves and mean their https origin. Other
- * hosts get the bytes by http only if the registry itself uses http. A public registry never directs them
- * into our own network.
+ * Registries behind a proxy that ends TLS use http URLs for themselves and mean their https origin.
+ * Other hosts get the bytes by http only if the registry itself uses http. A public registry never
+ * directs them into our own network.
  *
  * @param origin origin of the registry.
  * @throws {TypeError} when it is no URL.

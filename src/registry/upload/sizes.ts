@@ -27,7 +27,9 @@ const FIRST_CHUNK = 5 * MIB;
 /** A server that refuses this size does not want uploads. */
 const SMALLEST_CHUNK = 64 * 1024;
 
-/** Sizes of upload requests to one registry: by the user, by its known limits, and by its refusals. */
+/**
+ * Sizes of upload requests to one registry: by the user, by its known limits, and by its refusals.
+ */
 export class UploadSizes {
   readonly #limits: ChunkLimits | undefined;
   /** Largest body to send; undefined without a limit. */
@@ -60,8 +62,8 @@ export class UploadSizes {
   }
 
   /**
-   * Returns the chunk size for resuming an upload with its last `size` bytes; undefined where uploads
-   * cannot be resumed.
+   * Returns the chunk size for resuming an upload with its last `size` bytes; undefined where
+   * uploads cannot be resumed.
    *
    * @param minimum the registry's `OCI-Chunk-Min-Length`.
    */

@@ -29,12 +29,14 @@ export interface UploadOptions extends CallOptions {
  * Uploads a blob: all of it in one PUT, or in chunks where the user or the registry wants that.
  *
  * After a failure of the registry or the network it resumes behind the bytes that the registry has.
- * registry 2.8 and zot forget a session after any cut request: there the blob restarts. A failed upload
- * stays at the registry for the next run if the registry keeps its bytes and the repository has a
- * journal; otherwise it is deleted.
+ * registry 2.8 and zot forget a session after any cut request: there the blob restarts. A failed
+ * upload stays at the registry for the next run if the registry keeps its bytes and the repository
+ * has a journal; otherwise it is deleted.
  *
- * @throws {ContentMismatchError} when `content` does not match `target`; the registry has not kept it.
- * @throws {RegiError} with code CONTENT_MISMATCH when the registry says that it kept something else.
+ * @throws {ContentMismatchError} when `content` does not match `target`; the registry has not kept
+ *   it.
+ * @throws {RegiError} with code CONTENT_MISMATCH when the registry says that it kept something
+ *   else.
  * @see https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#pushing-blobs
  */
 export async function uploadBlob(

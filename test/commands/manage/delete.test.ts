@@ -141,7 +141,7 @@ describe('regi delete', () => {
     const { status, stderr } = await runMain(['delete', '--yes', `${name}@${image.root.digest}`]);
     expect(status).toBe(1);
     expect(stderr).toContain(
-      'refused it (status 405, UNSUPPORTED "The operation is unsupported.")\n  this registry does not delete that by its API',
+      'refused it (status 405, UNSUPPORTED "The operation is unsupported.")\n  this registry does not support that deletion',
     );
   });
 });

@@ -49,7 +49,7 @@ describeCloud(
           message: expect.stringContaining(
             'Manifest is still referenced by tag: dangling',
           ) as string,
-          hint: 'delete the tags that name it first: regi tags delete',
+          hint: 'delete its tags first: regi tags delete',
         });
       });
       // skopeo goes by digest alone.

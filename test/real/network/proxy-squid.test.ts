@@ -111,7 +111,7 @@ describeReal('regi behind squid', ['squid', 'docker-registry', 'openssl'], () =>
       });
       expect(refused.status).toBe(5);
       expect(refused.stderr).toContain(
-        `through the proxy "127.0.0.1:${squid.port}": it wants a user and a password`,
+        `through the proxy "127.0.0.1:${squid.port}": it needs a login, or another one`,
       );
       expect(refused.stderr).not.toContain('canary');
     },
