@@ -1,4 +1,4 @@
-import { readQuotedString, type QuotedString } from '../http/quoted-string.ts';
+import { HeaderReader } from '../http/header-reader.ts';
 
 /** One challenge of a `WWW-Authenticate` header. Scheme and parameter names are in lower case. */
 export interface Challenge {
@@ -30,33 +30,35 @@ export type UsableChallenge =
  */
 export function parseChallenges(header: string | undefined): readonly Challenge[] {
   const challenges: { scheme: string; params: Map<string, string>; token68?: string }[] = [];
-  const text = header ?? '';
-  let at = 0;
+  const reader = new HeaderReader(header ?? '');
   for (;;) {
-    at = skip(text, at, isSpaceOrComma);
-    const word = take(text, at, isTokenCharacter);
-    if (word === '') return challenges;
-    at += word.length;
-    const next = skip(text, at, isSpace);
+    reader.read(SEPARATORS);
+    const word = reader.read(TOKEN).toLowerCase();
     const current = challenges.at(-1);
-    if (text[next] === '=' && current !== undefined) {
-      const value = readValue(text, skip(text, next + 1, isSpace));
+    if (word === '') return challenges;
+    if (current !== undefined && reader.read(EQUALS) !== '') {
+      const value = reader.readValue(BARE_VALUE);
       if (value === undefined) return challenges;
-      current.params.set(word.toLowerCase(), value.value);
-      at = value.end;
-      if (!isBoundary(text, at)) return challenges;
+      current.params.set(word, value);
+      if (!reader.isAt(BOUNDARY)) return challenges;
       continue;
     }
-    if (!isBoundary(text, at)) return challenges;
-    const token68 = readToken68(text, next);
-    challenges.push({
-      scheme: word.toLowerCase(),
-      params: new Map(),
-      ...(token68 !== undefined && { token68 }),
-    });
-    at = token68 === undefined ? next : next + token68.length;
+    if (!reader.isAt(BOUNDARY)) return challenges;
+    reader.read(SPACES);
+    const token68 = reader.read(TOKEN68);
+    challenges.push({ scheme: word, params: new Map(), ...(token68 !== '' && { token68 }) });
   }
 }
+
+const SPACES = /[ \t]*/y;
+const SEPARATORS = /[ \t,]*/y;
+const BOUNDARY = /[ \t,]|$/y;
+const TOKEN = /[A-Za-z0-9!#$%&'*+.^_`|~-]+/y;
+const EQUALS = /[ \t]*=[ \t]*/y;
+/** Wider than a token: some servers send URLs without quotes. */
+const BARE_VALUE = /[^ \t,]*/y;
+/** A token68 is alone in its list element; `realm=x` is not. */
+const TOKEN68 = /[A-Za-z0-9._~+/-]+=*(?=[ \t]*(?:,|$))/y;
 
 /**
  * Selects a challenge: Bearer with a usable realm, in any position, else Basic; undefined without
@@ -89,52 +91,6 @@ function parseRealm(text: string | undefined): URL | undefined {
 
 function textOf(value: string | undefined): string | undefined {
   return value === '' ? undefined : value;
-}
-
-function readValue(text: string, start: number): QuotedString | undefined {
-  if (text[start] === '"') return readQuotedString(text, start);
-  // Wider than a token: some servers send URLs without quotes.
-  const value = take(text, start, (character) => !isSpaceOrComma(character));
-  return { value, end: start + value.length };
-}
-
-/** Reads a token68, which is alone in its list element; `realm=x` is not. */
-function readToken68(text: string, start: number): string | undefined {
-  const body = take(text, start, isToken68Character);
-  if (body === '') return undefined;
-  const padding = take(text, start + body.length, (character) => character === '=');
-  const end = skip(text, start + body.length + padding.length, isSpace);
-  return end === text.length || text[end] === ',' ? body + padding : undefined;
-}
-
-function take(text: string, start: number, belongs: (character: string) => boolean): string {
-  return text.slice(start, skip(text, start, belongs));
-}
-
-function skip(text: string, start: number, belongs: (character: string) => boolean): number {
-  let at = start;
-  while (at < text.length && belongs(text.charAt(at))) at += 1;
-  return at;
-}
-
-function isBoundary(text: string, at: number): boolean {
-  return at >= text.length || isSpaceOrComma(text.charAt(at));
-}
-
-function isSpace(character: string): boolean {
-  return character === ' ' || character === '\t';
-}
-
-function isSpaceOrComma(character: string): boolean {
-  return isSpace(character) || character === ',';
-}
-
-function isTokenCharacter(character: string): boolean {
-  return /[A-Za-z0-9!#$%&'*+.^_`|~-]/.test(character);
-}
-
-function isToken68Character(character: string): boolean {
-  return /[A-Za-z0-9._~+/-]/.test(character);
 }
 
 /**

@@ -1,4 +1,4 @@
-import { readQuotedString } from '../http/quoted-string.ts';
+import { HeaderReader } from '../http/header-reader.ts';
 
 export interface Link {
   /** The text between < and >, as sent. */
@@ -13,11 +13,6 @@ export type NextPage =
   /** The listing cannot continue; `problem` says why. */
   | { readonly kind: 'broken'; readonly problem: string };
 
-const WHITESPACE = /[ \t]*/y;
-const TOKEN = /[!#$%&'*+.^_`|~0-9A-Za-z-]+/y;
-/** Wider than a token: servers send other values without quotes. */
-const BARE_VALUE = /[^\s;,"]*/y;
-
 /**
  * Parses a `Link` header; undefined when it is malformed.
  *
@@ -25,21 +20,15 @@ const BARE_VALUE = /[^\s;,"]*/y;
  */
 export function parseLinkHeader(text: string): readonly Link[] | undefined {
   const links: Link[] = [];
-  let index = skip(WHITESPACE, text, 0);
-  while (index < text.length) {
-    if (text[index] === ',') {
-      index = skip(WHITESPACE, text, index + 1);
-      continue;
-    }
-    const close = text[index] === '<' ? text.indexOf('>', index) : -1;
-    if (close < 0) return undefined;
-    const target = text.slice(index + 1, close);
-    const parameters = readRelations(text, close + 1);
-    if (parameters === undefined) return undefined;
-    links.push({ target, relations: parameters.relations });
-    index = parameters.end;
+  const reader = new HeaderReader(text);
+  for (;;) {
+    reader.read(/[ \t,]*/y);
+    if (reader.isAt(/$/y)) return links;
+    const target = reader.read(/<[^>]*>/y);
+    const relations = target === '' ? undefined : readRelations(reader);
+    if (relations === undefined) return undefined;
+    links.push({ target: target.slice(1, -1), relations });
   }
-  return links;
 }
 
 /**
@@ -68,41 +57,15 @@ export function nextPage(current: URL, link: string | undefined): NextPage {
   return { kind: 'next', url };
 }
 
-function readRelations(
-  text: string,
-  start: number,
-): { readonly relations: readonly string[]; readonly end: number } | undefined {
+function readRelations(reader: HeaderReader): readonly string[] | undefined {
   let relations: readonly string[] | undefined;
-  let index = skip(WHITESPACE, text, start);
-  while (text[index] === ';') {
-    const nameStart = skip(WHITESPACE, text, index + 1);
-    const nameEnd = skip(TOKEN, text, nameStart);
-    const name = text.slice(nameStart, nameEnd).toLowerCase();
-    const afterName = skip(WHITESPACE, text, nameEnd);
-    const value =
-      text[afterName] === '='
-        ? readValue(text, skip(WHITESPACE, text, afterName + 1))
-        : { value: '', end: afterName };
+  while (reader.read(/[ \t]*;[ \t]*/y) !== '') {
+    const name = reader.read(/[!#$%&'*+.^_`|~0-9A-Za-z-]+/y).toLowerCase();
+    // Wider than a token: servers send other values without quotes.
+    const value = reader.read(/[ \t]*=[ \t]*/y) === '' ? '' : reader.readValue(/[^\s;,"]*/y);
     if (value === undefined) return undefined;
     // Further rel parameters are ignored (RFC 8288 §3.3).
-    if (name === 'rel') relations ??= value.value.toLowerCase().split(/\s+/);
-    index = skip(WHITESPACE, text, value.end);
+    if (name === 'rel') relations ??= value.toLowerCase().split(/\s+/);
   }
-  if (index < text.length && text[index] !== ',') return undefined;
-  return { relations: relations ?? [], end: index };
-}
-
-function readValue(
-  text: string,
-  start: number,
-): { readonly value: string; readonly end: number } | undefined {
-  if (text[start] === '"') return readQuotedString(text, start);
-  const end = skip(BARE_VALUE, text, start);
-  return { value: text.slice(start, end), end };
-}
-
-/** Returns the index after the match of a sticky pattern at `start`; `start` without a match. */
-function skip(pattern: RegExp, text: string, start: number): number {
-  pattern.lastIndex = start;
-  return pattern.test(text) ? pattern.lastIndex : start;
+  return reader.isAt(/[ \t]*(?:,|$)/y) ? (relations ?? []) : undefined;
 }

@@ -1,6 +1,6 @@
 import type { AuthorizedRequest } from '../auth/authorizer.ts';
 import type { Layer } from '../http/message.ts';
-import { readQuotedString } from '../http/quoted-string.ts';
+import { HeaderReader } from '../http/header-reader.ts';
 import { LIMITS } from '../limits.ts';
 import { withoutSecrets } from '../redact.ts';
 import { createQuotaReader } from './pull-quota.ts';
@@ -33,8 +33,6 @@ export function noticeLayer(
   };
 }
 
-const START_OF_WARNING = /[ \t,]*(?:299[ \t]+-[ \t]+)?/y;
-
 /**
  * Reads the texts of a registry's `Warning` header: `299 - "text"`, several joined with commas.
  * Other codes and agents are not meant for people and are skipped, as is everything after a
@@ -44,16 +42,16 @@ const START_OF_WARNING = /[ \t,]*(?:299[ \t]+-[ \t]+)?/y;
  */
 export function parseWarnings(header: string): readonly string[] {
   const texts: string[] = [];
-  let index = 0;
+  const reader = new HeaderReader(header);
   for (;;) {
-    START_OF_WARNING.lastIndex = index;
-    const start = START_OF_WARNING.exec(header)?.[0] ?? '';
-    const isForPeople = start.includes('299');
-    const quote = isForPeople ? index + start.length : header.indexOf('"', index);
-    const quoted = quote < 0 ? undefined : readQuotedString(header, quote);
-    if (quoted === undefined) return texts;
-    if (isForPeople) texts.push(quoted.value);
-    index = skipDate(header, quoted.end);
+    const isForPeople = reader.read(/[ \t,]*(?:299[ \t]+-[ \t]+)?/y).includes('299');
+    if (!isForPeople) reader.read(/[^"]*/y);
+    const text = reader.readQuoted();
+    if (text === undefined) return texts;
+    if (isForPeople) texts.push(text);
+    // A quoted date may follow.
+    reader.read(/[ \t]*/y);
+    reader.readQuoted();
   }
 }
 
@@ -75,12 +73,4 @@ export function createWarningReader(
       report(text);
     }
   };
-}
-
-/** Returns the index after the quoted date that may follow a warning's text. */
-function skipDate(header: string, end: number): number {
-  const spaces = /[ \t]*/y;
-  spaces.lastIndex = end;
-  spaces.test(header);
-  return readQuotedString(header, spaces.lastIndex)?.end ?? end;
 }
