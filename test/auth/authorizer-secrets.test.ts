@@ -21,13 +21,13 @@ import {
   failure,
 } from '../support/http/authorizer.ts';
 
-describe('send() of a registry with Basic', () => {
+describe('send() to a registry with Basic', () => {
   const basic = ({ headers, url }: HttpRequest): FakeAnswer =>
     headers?.['authorization'] === BASIC_ALICE
       ? { status: url.pathname.includes('secret') ? 403 : 200 }
       : challenge('Basic realm="basic-realm"');
 
-  test('sends the password only after a Basic challenge, then at once', async () => {
+  test('sends the password only after a Basic challenge, then with each request', async () => {
     const setup = setUp(basic, { credential: PASSWORD });
     expect((await setup.authorizer.send(request(), PULL)).status).toBe(200);
     expect(
@@ -44,7 +44,7 @@ describe('send() of a registry with Basic', () => {
     ]);
   });
 
-  test('gives the 401 back without asking twice when there are no credentials', async () => {
+  test('returns the 401 after one request without credentials', async () => {
     const setup = setUp(basic);
     expect(await setup.authorizer.send(request(), PULL)).toMatchObject({
       status: 401,
@@ -53,7 +53,7 @@ describe('send() of a registry with Basic', () => {
     expect(setup.requests.length).toBe(1);
   });
 
-  test('sends refused credentials once, and reads no more than the registry showed it', async () => {
+  test('sends refused credentials once', async () => {
     const setup = setUp(() => challenge('Basic realm="r"'), { credential: PASSWORD });
     expect(await setup.authorizer.send(request(), PULL)).toMatchObject({
       status: 401,
@@ -66,7 +66,7 @@ describe('send() of a registry with Basic', () => {
     ).toBe(1);
   });
 
-  test('does not take credentials that worked before for refused everywhere', async () => {
+  test('keeps credentials that worked before after a refusal', async () => {
     let strict = false;
     const setup = setUp((asked) => (strict ? challenge('Basic realm="r"') : basic(asked)), {
       credential: PASSWORD,
@@ -82,7 +82,7 @@ describe('send() of a registry with Basic', () => {
     ).toBe(200);
   });
 
-  test('gives a 403 back with what was tried', async () => {
+  test('returns a 403 with the credentials that were tried', async () => {
     const setup = setUp(basic, { credential: PASSWORD });
     expect(await setup.authorizer.send(request('/v2/secret/tags/list'), PULL)).toMatchObject({
       status: 403,
@@ -90,7 +90,7 @@ describe('send() of a registry with Basic', () => {
     });
   });
 
-  test('keeps tokens for repositories where only the catalog wants Basic (Harbor)', async () => {
+  test('keeps tokens for repositories when only the catalog wants Basic (Harbor)', async () => {
     const setup = setUp(
       ({ url, headers }) => {
         if (url.origin !== ORIGIN) return { status: 200, body: { token: 't' } };
@@ -119,7 +119,7 @@ describe('send() of a registry with Basic', () => {
     ]);
   });
 
-  test('does not warn of plain http within this machine', async () => {
+  test('does not warn about plain http on loopback', async () => {
     const setup = setUp(basic, { credential: PASSWORD, origin: 'http://127.0.0.1:5000' });
     await setup.authorizer.send(request('/v2/', 'GET', 'http://127.0.0.1:5000'), PULL);
     expect(setup.notices).toEqual([]);
@@ -129,7 +129,7 @@ describe('send() of a registry with Basic', () => {
 describe('send() with a registry token', () => {
   const credential: Credential = { kind: 'registry-token', token: 'BEARER' };
 
-  test('shows it to the registry as it is, and to no realm', async () => {
+  test('sends it to the registry unchanged, and to no realm', async () => {
     const setup = setUp(tokenRegistry({ accepts: (token) => token === 'BEARER' }), { credential });
     expect((await setup.authorizer.send(request(), PULL)).status).toBe(200);
     expect(setup.log()).toEqual([
@@ -144,7 +144,7 @@ describe('send() with a registry token', () => {
     expect(setup.notices.length).toBe(1);
   });
 
-  test('refuses one that would break the header', async () => {
+  test('refuses a token that would break the header', async () => {
     const setup = setUp(tokenRegistry(), {
       credential: { kind: 'registry-token', token: 'a\r\nX: b' },
     });
@@ -176,7 +176,7 @@ describe('send() sends no secret to', () => {
     }
   });
 
-  test('a realm that a redirect target named', async () => {
+  test('a realm named by a redirect target', async () => {
     const setup = setUp(
       () => ({ ...challenge(BEARER), url: new URL('https://evil.example/v2/') }),
       { credential: PASSWORD },
@@ -200,7 +200,7 @@ describe('send() sends no secret to', () => {
     expect(setup.lookups).toEqual([]);
   });
 
-  test('a private address that the name of a realm leads to', async () => {
+  test('a private address behind the name of a realm', async () => {
     const setup = setUp(tokenRegistry(), { credential: PASSWORD });
     await setup.authorizer.send(request(), PULL);
     expect(setup.requests[1]?.reach).toBe('public');
@@ -220,7 +220,7 @@ describe('send() sends no secret to', () => {
 });
 
 describe('send()', () => {
-  test('ends after a few requests, whatever the registry answers', async () => {
+  test('ends after a few requests with any responses of the registry', async () => {
     const header = fc.constantFrom(
       BEARER,
       `${BEARER},error="invalid_token"`,
@@ -304,7 +304,7 @@ describe('send()', () => {
     );
   });
 
-  test('passes the abort on, also while it waits for a token', async () => {
+  test('passes on an abort, also while it waits for a token', async () => {
     const controller = new AbortController();
     const setup = setUp(({ url }) => {
       if (url.origin === ORIGIN) return challenge(BEARER);
@@ -316,7 +316,7 @@ describe('send()', () => {
     ).rejects.toThrow('interrupted');
   });
 
-  test('gives on why credentials cannot be looked up', async () => {
+  test('throws the error of the credential lookup', async () => {
     const setup = setUp(tokenRegistry(), {
       credentials: () => Promise.reject(new Error('keychain locked')),
     });

@@ -19,8 +19,8 @@ import {
   bodyOf,
 } from '../support/http/authorizer.ts';
 
-describe('send() of an open registry', () => {
-  test('adds nothing and looks nothing up when nothing is asked', async () => {
+describe('send() to an open registry', () => {
+  test('adds no header and looks up no credentials without a challenge', async () => {
     const setup = setUp(() => ({ status: 200 }), { credential: PASSWORD });
     const sent = request();
     expect((await setup.authorizer.send(sent, PULL)).status).toBe(200);
@@ -28,13 +28,13 @@ describe('send() of an open registry', () => {
     expect(setup.lookups).toEqual([]);
   });
 
-  test.each([404, 500, 429])('passes %d on', async (status) => {
+  test.each([404, 500, 429])('returns a %d', async (status) => {
     const setup = setUp(() => ({ status, headers: { 'www-authenticate': BEARER } }));
     expect((await setup.authorizer.send(request(), PULL)).status).toBe(status);
     expect(setup.requests.length).toBe(1);
   });
 
-  test('pings for a challenge after a bare 403, and gives the 403 back when there is none', async () => {
+  test('pings for a challenge after a bare 403, and returns the 403 without one', async () => {
     const setup = setUp(
       ({ url }) => (url.pathname === '/v2/' ? { status: 200 } : { status: 403, body: 'no' }),
       { credential: PASSWORD },
@@ -46,8 +46,8 @@ describe('send() of an open registry', () => {
   });
 });
 
-describe('send() of a registry with tokens', () => {
-  test('gets an anonymous token for its own scope, not for the one of the challenge', async () => {
+describe('send() to a registry with tokens', () => {
+  test("fetches an anonymous token for its own scope, not the challenge's", async () => {
     const setup = setUp(tokenRegistry());
     expect((await setup.authorizer.send(request(), PULL)).status).toBe(200);
     expect(setup.log()).toEqual([
@@ -57,7 +57,7 @@ describe('send() of a registry with tokens', () => {
     ]);
   });
 
-  test('asks for the scope of the challenge when it knows none', async () => {
+  test('requests the scope of the challenge without one of its own', async () => {
     const setup = setUp(tokenRegistry());
     await setup.authorizer.send(request('/v2/'), { scopes: [] });
     expect(setup.requests[1]?.url.searchParams.getAll('scope')).toEqual([
@@ -65,7 +65,7 @@ describe('send() of a registry with tokens', () => {
     ]);
   });
 
-  test('authorises later requests at once, for any repository', async () => {
+  test('authorises later requests to any repository without a challenge', async () => {
     const setup = setUp(tokenRegistry(), { credential: PASSWORD });
     await setup.authorizer.send(request(), PULL);
     await setup.authorizer.send(request(), PULL);
@@ -89,7 +89,7 @@ describe('send() of a registry with tokens', () => {
     ).toEqual([undefined, 'Bearer t1']);
   });
 
-  test('looks credentials up once and gets one token, however many ask', async () => {
+  test('looks up credentials once and fetches one token for parallel requests', async () => {
     const setup = setUp(tokenRegistry(), { credential: PASSWORD });
     const answers = await Promise.all(
       Array.from({ length: 8 }, () => setup.authorizer.send(request(), PULL)),
@@ -99,7 +99,7 @@ describe('send() of a registry with tokens', () => {
     expect(setup.requests.filter(({ url }) => url.origin !== ORIGIN).length).toBe(1);
   });
 
-  test('sends a streamed body again after the challenge', async () => {
+  test('sends a streamed body again after a challenge', async () => {
     const setup = setUp(tokenRegistry());
     const body = { content: bytesOf(new TextEncoder().encode('layer')), size: 5 };
     await setup.authorizer.send({ ...request('/v2/app/blobs/uploads/1', 'PUT'), body }, PUSH);
@@ -119,7 +119,7 @@ describe('send() of a registry with tokens', () => {
     expect(setup.log().at(-1)).toBe('GET https://registry.example/v2/app/manifests/1 Bearer t2');
   });
 
-  test('gets another token once when the registry calls it invalid', async () => {
+  test('fetches another token once when the registry calls it invalid', async () => {
     const setup = setUp(tokenRegistry({ accepts: (token) => token === 't2' }));
     expect((await setup.authorizer.send(request(), PULL)).status).toBe(200);
   });
@@ -151,7 +151,7 @@ describe('send() of a registry with tokens', () => {
     expect((await setup.authorizer.send(request(), PULL)).status).toBe(200);
   });
 
-  test('takes a Basic challenge to a new token for a refusal, not for another scheme', async () => {
+  test('treats a Basic challenge to a new token as a refusal, not as another scheme', async () => {
     const setup = setUp(
       tokenRegistry({
         accepts: () => false,
@@ -201,7 +201,7 @@ describe('send() of a registry with tokens', () => {
     expect(setup.requests.length).toBeLessThan(8);
   });
 
-  test('pings once for a challenge that a 401 does not carry', async () => {
+  test('pings once after a 401 without a challenge', async () => {
     const setup = setUp(({ url, headers }) => {
       if (url.origin !== ORIGIN) return { status: 200, body: { token: 't' } };
       if (headers?.['authorization'] !== undefined) return { status: 200 };
@@ -211,7 +211,7 @@ describe('send() of a registry with tokens', () => {
     expect(setup.log()[1]).toBe('GET https://registry.example/v2/');
   });
 
-  test('gives a 401 without any challenge back', async () => {
+  test('returns a 401 when no challenge is found', async () => {
     const setup = setUp(() => ({ status: 401 }), { credential: PASSWORD });
     expect((await setup.authorizer.send(request(), PULL)).status).toBe(401);
     await setup.authorizer.send(request(), PULL);
@@ -222,7 +222,7 @@ describe('send() of a registry with tokens', () => {
     ]);
   });
 
-  test('says that it does not know the scheme', async () => {
+  test('reports an unknown scheme', async () => {
     const setup = setUp(() => challenge('Digest realm="r", qop="auth"'));
     expect((await setup.authorizer.send(request(), PULL)).status).toBe(401);
     expect(setup.notices).toEqual([
@@ -230,7 +230,7 @@ describe('send() of a registry with tokens', () => {
     ]);
   });
 
-  test('goes to the realm of each repository where there are several (Artifactory)', async () => {
+  test('uses the realm of each repository (Artifactory)', async () => {
     const setup = setUp(({ url, headers }) => {
       if (url.origin !== ORIGIN) return { status: 200, body: { token: url.pathname.slice(1) } };
       const repository = url.pathname.split('/')[2] ?? '';
@@ -250,7 +250,7 @@ describe('send() of a registry with tokens', () => {
     expect(setup.requests.length).toBe(3 + 4 + 1 + 1);
   });
 
-  test('gives an error of the token service on', async () => {
+  test('throws the error of the token service', async () => {
     const setup = setUp(tokenRegistry({ grants: () => ({ status: 503 }) }));
     expect(await failure(setup.authorizer.send(request(), PULL))).toMatchObject({
       code: 'SERVER_FAILED',
@@ -266,7 +266,7 @@ describe('send() with refused credentials', () => {
         : { status: 401 },
   });
 
-  test('reads without them, and says so once', async () => {
+  test('reads without them, and reports that once', async () => {
     const setup = setUp(refusing, { credential: PASSWORD });
     expect((await setup.authorizer.send(request(), PULL)).status).toBe(200);
     expect((await setup.authorizer.send(request(), PULL)).status).toBe(200);
@@ -299,7 +299,7 @@ describe('send() with refused credentials', () => {
     expect(setup.notices).toEqual([]);
   });
 
-  test('does not read without them where the caller forbids it', async () => {
+  test('does not read without them when the caller forbids it', async () => {
     const setup = setUp(refusing, { credential: PASSWORD });
     expect(
       await failure(setup.authorizer.send(request(), { ...PULL, canRetryAnonymously: false })),

@@ -26,11 +26,11 @@ describe('parseChallenges()', () => {
     expect(parseChallenges(headers.join(', ')).map(toRow)).toEqual(challenges);
   });
 
-  test('finds nothing when the header is absent', () => {
+  test('returns nothing for an absent header', () => {
     expect(parseChallenges(undefined)).toEqual([]);
   });
 
-  test('lets the last of two equal parameters count', () => {
+  test('uses the last of two equal parameters', () => {
     expect(parseChallenges('Basic realm="a", realm=b').map(toRow)).toEqual([
       { scheme: 'basic', params: { realm: 'b' } },
     ]);
@@ -40,13 +40,13 @@ describe('parseChallenges()', () => {
     expect(parseChallenges('Basic __proto__=x')[0]?.params.get('__proto__')).toBe('x');
   });
 
-  test('keeps what stands before a quote that never ends', () => {
+  test('keeps the part before an unclosed quote', () => {
     expect(
       parseChallenges('Basic realm="a", Bearer realm="https://x').map(({ scheme }) => scheme),
     ).toEqual(['basic', 'bearer']);
   });
 
-  test('throws on no text', () => {
+  test('never throws', () => {
     const grammar = fc.array(
       fc.constantFrom(
         'Bearer',
@@ -78,7 +78,7 @@ describe('parseChallenges()', () => {
     );
   });
 
-  test('reads back what a server quotes by the rules', () => {
+  test('reads any quoted text back', () => {
     const token = fc.stringMatching(/^[a-z0-9!#$%&'*+.^_`|~-]{1,8}$/);
     const params = fc.uniqueArray(fc.tuple(token, fc.string()), {
       selector: ([name]) => name,
@@ -111,11 +111,11 @@ describe('parseChallenges()', () => {
 });
 
 describe('selectChallenge()', () => {
-  test.each(rows)('chooses what regi can answer of $id', ({ headers, select }) => {
+  test.each(rows)('selects the supported challenge of $id', ({ headers, select }) => {
     expect(selectChallenge(parseChallenges(headers.join(', ')))?.kind).toBe(select ?? undefined);
   });
 
-  test('takes Basic when the Bearer challenge has no usable realm', () => {
+  test('selects Basic when the Bearer challenge has no usable realm', () => {
     expect(selectChallenge(parseChallenges('Bearer realm="/token", Basic realm="x"'))).toEqual({
       kind: 'basic',
     });

@@ -30,10 +30,10 @@ test.each([
   { 'x-jfrog-version': 'Artifactory/7.90.1' },
   { 'x-artifactory-id': 'x' },
   { server: 'Artifactory/7.90.1' },
-])('send() answers a 403 of %j with the password', async (marks) => {
+])('send() sends the password after a 403 with %j', async (marks) => {
   expect((await authorize(marks as Record<string, string>)).status).toBe(200);
 });
 
-test('send() shows no password to another server that says 403 and asks for nothing', async () => {
+test('send() sends no password after a 403 without a challenge from another server', async () => {
   expect((await authorize({ server: 'nginx' })).status).toBe(403);
 });

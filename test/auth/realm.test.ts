@@ -13,7 +13,7 @@ function check(realm: string, origin: string, remoteAddress?: string): string {
 }
 
 describe('checkRealm()', () => {
-  test('lets a public registry name a service on another public host, for connections to public addresses only', () => {
+  test('lets a public registry name a service on another public host, with reach `public`', () => {
     expect(check('https://auth.docker.io/token', 'https://registry-1.docker.io', '3.94.1.2')).toBe(
       'public',
     );
@@ -36,12 +36,12 @@ describe('checkRealm()', () => {
     },
   );
 
-  test('lets a registry that was reached by plain http name a plain http service', () => {
+  test('lets a registry on plain http name a plain http service', () => {
     expect(check('http://127.0.0.1:5001/token', 'http://127.0.0.1:5000', '127.0.0.1')).toBe('any');
   });
 
   test.each(['http://auth.evil/token', 'http://registry.example/token'])(
-    'refuses %s of a registry reached by https',
+    'refuses %s for a registry on https',
     (realm) => {
       expect(() => check(realm, 'https://registry.example', '3.94.1.2')).toThrow(UNSAFE);
     },
@@ -67,7 +67,7 @@ describe('checkRealm()', () => {
     expect(() => check(realm, 'https://registry.example', '3.94.1.2')).toThrow(UNSAFE);
   });
 
-  test('takes a registry behind a proxy for public', () => {
+  test('treats a registry behind a proxy as public', () => {
     expect(() => check('https://10.1.2.3/token', 'https://registry.example')).toThrow(UNSAFE);
   });
 
@@ -77,7 +77,7 @@ describe('checkRealm()', () => {
     ).toThrow(UNSAFE);
   });
 
-  test('has the code UNSAFE_REALM and shows neither user nor query of the realm', () => {
+  test('throws UNSAFE_REALM without user and query of the realm', () => {
     const error = attempt(() =>
       check('http://user:pw@auth.evil/token?secret=1', 'https://registry.example', '3.94.1.2'),
     );

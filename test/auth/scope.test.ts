@@ -28,7 +28,7 @@ describe('parseScope()', () => {
     },
   );
 
-  test('formatScope() of it gives any text back', () => {
+  test('formatScope() returns any text unchanged', () => {
     fc.assert(
       fc.property(
         fc.oneof(fc.string(), fc.stringMatching(/^[a-c:,*]{0,12}$/)),
@@ -39,7 +39,7 @@ describe('parseScope()', () => {
 });
 
 describe('parseScopes()', () => {
-  test('reads several with spaces between', () => {
+  test('reads scopes separated by spaces', () => {
     expect(parseScopes('repository:a:pull  aws').map(formatScope)).toEqual([
       'repository:a:pull',
       'aws',
@@ -64,7 +64,7 @@ describe('mergeScopes()', () => {
     ]);
   });
 
-  test('changes nothing when all is there', () => {
+  test('changes nothing when all actions are included', () => {
     const needed = parseScopes('repository:a:pull,push *');
     expect(sameScopes(mergeScopes(needed, parseScopes('* repository:a:push')), needed)).toBe(true);
   });

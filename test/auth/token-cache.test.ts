@@ -29,7 +29,7 @@ function counter(
 }
 
 describe('TokenCache', () => {
-  test('get() fetches once for all who ask at the same time', async () => {
+  test('get() fetches once for parallel calls', async () => {
     const clock = instantClock();
     const tokens = new TokenCache(clock);
     const { fetch, count } = counter(clock, 60_000);
@@ -38,7 +38,7 @@ describe('TokenCache', () => {
     expect(count()).toBe(1);
   });
 
-  test('get() knows scopes in another order', async () => {
+  test('get() finds a token for scopes in another order', async () => {
     const clock = instantClock();
     const tokens = new TokenCache(clock);
     const { fetch, count } = counter(clock, 60_000);
@@ -54,7 +54,7 @@ describe('TokenCache', () => {
     ['service', { service: undefined }],
     ['repository', { scopes: parseScopes('repository:b:pull,push') }],
     ['set of actions', { scopes: parseScopes('repository:a:pull') }],
-  ])('get() gives no token of another %s', async (_part, other) => {
+  ])('get() returns no token of another %s', async (_part, other) => {
     const clock = instantClock();
     const tokens = new TokenCache(clock);
     const { fetch } = counter(clock, 60_000);
@@ -79,14 +79,14 @@ describe('TokenCache', () => {
     expect(count()).toBe(2);
   });
 
-  test('get() keeps no failure', async () => {
+  test('get() does not cache a failure', async () => {
     const clock = instantClock();
     const tokens = new TokenCache(clock);
     await expect(tokens.get(KEY, () => Promise.reject(new Error('down')))).rejects.toThrow('down');
     expect((await tokens.get(KEY, counter(clock, 1000).fetch)).value).toBe('token-1');
   });
 
-  test('forget() drops the refused token and no newer one', async () => {
+  test('forget() drops the refused token, but no newer one', async () => {
     const clock = instantClock();
     const tokens = new TokenCache(clock);
     const { fetch, count } = counter(clock, 60_000);
@@ -98,7 +98,7 @@ describe('TokenCache', () => {
     expect(count()).toBe(2);
   });
 
-  test('get() lets one who aborts leave alone', async () => {
+  test('get() rejects only the caller that aborts', async () => {
     const clock = instantClock();
     const tokens = new TokenCache(clock);
     const controller = new AbortController();
@@ -118,7 +118,7 @@ describe('TokenCache', () => {
     expect(await staying).toBe(token);
   });
 
-  test('get() aborts the fetch when nobody waits any more', async () => {
+  test('get() aborts the fetch when all callers have left', async () => {
     const tokens = new TokenCache(instantClock());
     const controller = new AbortController();
     const seen: AbortSignal[] = [];
@@ -137,7 +137,7 @@ describe('TokenCache', () => {
     expect(seen[0]?.aborted).toBe(true);
   });
 
-  test('get() holds a bounded number of tokens, and drops the oldest', async () => {
+  test('get() caches a bounded number of tokens, and drops the oldest', async () => {
     const clock = instantClock();
     const tokens = new TokenCache(clock);
     const { fetch, count } = counter(clock, 3_600_000);

@@ -51,20 +51,20 @@ const QUERY =
   'service=registry.example&scope=repository%3Ateam%2Fapp%3Apull%2Cpush&scope=repository%3Abase%3Apull';
 
 describe('fetchToken()', () => {
-  test('asks by GET without credentials for anonymous', async () => {
+  test('sends a GET without credentials for anonymous access', async () => {
     const { transport, outcome } = await run(requestOf(), OK);
     expect(transport.requests.map(showRequest)).toEqual([`GET ${REALM}?${QUERY}`]);
     expect(outcome).toMatchObject({ value: 't' });
   });
 
-  test('asks by GET with Basic and the account for a password', async () => {
+  test('sends a GET with Basic and the account for a password', async () => {
     const { transport } = await run(requestOf({ credential: ALICE }), OK);
     expect(transport.requests.map(showRequest)).toEqual([
       `GET ${REALM}?${QUERY}&account=alice ${BASIC_ALICE}`,
     ]);
   });
 
-  test('sends user names of robots and UTF-8 passwords unharmed', async () => {
+  test('sends robot user names and UTF-8 passwords unchanged', async () => {
     const { transport } = await run(
       requestOf({
         credential: found({ kind: 'password', username: 'robot$proj+ci', password: 'pä:ß' }),
@@ -78,17 +78,17 @@ describe('fetchToken()', () => {
     );
   });
 
-  test('leaves an absent service out', async () => {
+  test('omits an absent service', async () => {
     const { transport } = await run(requestOf({ service: undefined, scopes: [] }), OK);
     expect(transport.requests.map(showRequest)).toEqual([`GET ${REALM}`]);
   });
 
-  test('confines its connections as the realm demands', async () => {
+  test('limits its connections to the reach of the realm', async () => {
     const { transport } = await run(requestOf(), OK);
     expect(transport.requests[0]?.reach).toBe('public');
   });
 
-  test('asks by OAuth2 POST with an identity token, which never is in the URL', async () => {
+  test('sends an OAuth2 POST with an identity token, which is never in the URL', async () => {
     const { transport } = await run(requestOf({ credential: REFRESH }), OK);
     const [request] = transport.requests;
     if (request === undefined) throw new Error('expected a request');
@@ -151,7 +151,7 @@ describe('fetchToken()', () => {
   test.each([
     [401, true],
     [403, false],
-  ])('says which credentials did not help on %d', async (status, refused) => {
+  ])('names the credentials that did not help on %d', async (status, refused) => {
     const { outcome } = await run(requestOf({ credential: ALICE }), { status });
     expect(outcome).toBeInstanceOf(NotAuthorisedError);
     expect(outcome).toMatchObject({
@@ -167,12 +167,12 @@ describe('fetchToken()', () => {
     expect(String(outcome)).not.toMatch(/s3cret|alice/);
   });
 
-  test('says that anonymous is not enough', async () => {
+  test('throws NOT_AUTHORISED when anonymous access is refused', async () => {
     const { outcome } = await run(requestOf(), { status: 403, body: 'access forbidden' });
     expect(outcome).toMatchObject({ code: 'NOT_AUTHORISED', tried: undefined });
   });
 
-  test('takes 400 to a refresh token for its refusal', async () => {
+  test('treats a 400 to a refresh token as its refusal', async () => {
     const { outcome } = await run(requestOf({ credential: REFRESH, scopes: [] }), {
       status: 400,
       body: { error: 'invalid_grant' },
@@ -197,14 +197,14 @@ describe('fetchToken()', () => {
     });
   });
 
-  test('says how to ask less of a service that is asked too often', async () => {
+  test('hints at fewer connections after a 429', async () => {
     const { outcome } = await run(requestOf(), { status: 429 });
     expect(outcome).toMatchObject({
       hint: 'wait and try again, with fewer connections: --concurrency 2; or log in: regi login registry.example',
     });
   });
 
-  test('stops reading an endless answer', async () => {
+  test('stops reading an endless response', async () => {
     let read = 0;
     const endless = {
       async *[Symbol.asyncIterator]() {
@@ -244,13 +244,16 @@ describe('fetchToken()', () => {
     [ALICE, 'https://auth.example:8443/token'],
     [REFRESH, 'https://evil.example/token'],
     [undefined, 'https://evil.example/token'],
-  ])('sends nothing when the service redirects elsewhere', async (credential, location) => {
-    const { transport, outcome } = await run(
-      requestOf({ credential }),
-      { status: 307, headers: { location } },
-      OK,
-    );
-    expect(outcome).toMatchObject({ code: 'UNSAFE_REALM' });
-    expect(transport.requests.map(({ url }) => url.origin)).toEqual(['https://auth.example']);
-  });
+  ])(
+    'sends nothing to another origin that the service redirects to',
+    async (credential, location) => {
+      const { transport, outcome } = await run(
+        requestOf({ credential }),
+        { status: 307, headers: { location } },
+        OK,
+      );
+      expect(outcome).toMatchObject({ code: 'UNSAFE_REALM' });
+      expect(transport.requests.map(({ url }) => url.origin)).toEqual(['https://auth.example']);
+    },
+  );
 });

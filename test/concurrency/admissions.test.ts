@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 
 import { Admissions } from '../../src/concurrency/admissions.ts';
 
-test('isMoving() says whether anybody was let through since it was asked', () => {
+test('isMoving() is true if a request got through since the last call', () => {
   const admissions = new Admissions();
   const turn = admissions.wait('https://a.example');
   const answers = [turn.isMoving()];
@@ -13,7 +13,7 @@ test('isMoving() says whether anybody was let through since it was asked', () =>
   expect(answers).toEqual([false, false, true, false]);
 });
 
-test('isMoving() says nothing of other origins, and of what was before', () => {
+test('isMoving() ignores other origins and earlier requests', () => {
   const admissions = new Admissions();
   admissions.note('https://a.example', 200);
   const turn = admissions.wait('https://a.example');

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 
 import { eitherSignal } from '../../src/concurrency/together.ts';
 
-test('eitherSignal() aborts with the first that does, for the same reason', () => {
+test('eitherSignal() aborts with the first signal, for the same reason', () => {
   const [first, second] = [new AbortController(), new AbortController()];
   const either = eitherSignal(first.signal, undefined, second.signal);
   const reasons: unknown[] = [];
@@ -14,7 +14,7 @@ test('eitherSignal() aborts with the first that does, for the same reason', () =
   expect([...reasons, either.reason]).toEqual(['second', 'second']);
 });
 
-test('eitherSignal() takes hundreds of listeners without a warning of Node on standard error', async () => {
+test('eitherSignal() takes hundreds of listeners without a warning of Node', async () => {
   const warnings: Error[] = [];
   const onWarning = (warning: Error): void => void warnings.push(warning);
   process.on('warning', onWarning);

@@ -15,7 +15,7 @@ test('run() runs one task at a time for a key, in order', async () => {
   expect(steps).toEqual(['a begins', 'a ends', 'b begins', 'b ends']);
 });
 
-test('run() does not let one key wait for another', async () => {
+test('run() lets no key wait for another', async () => {
   const lock = new KeyedLock();
   const gate = deferred();
   const held = lock.run('a', () => gate.promise);
@@ -24,7 +24,7 @@ test('run() does not let one key wait for another', async () => {
   await held;
 });
 
-test('run() goes on after a task that failed', async () => {
+test('run() continues after a failed task', async () => {
   const lock = new KeyedLock();
   const failed = lock.run('k', async () => {
     throw new Error('x');

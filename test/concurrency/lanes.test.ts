@@ -25,7 +25,7 @@ async function turns(): Promise<void> {
 }
 
 describe('Lanes.run()', () => {
-  test('bounds each host as its own widths say', async () => {
+  test('limits each host to its own widths', async () => {
     const lanes = new Lanes((place) => (place === 'narrow' ? { both: 1 } : { small: 2, large: 2 }));
     const transfers = ['narrow', 'narrow', 'wide', 'wide'].map((place) =>
       transfer(lanes, [place], 10),
@@ -36,7 +36,7 @@ describe('Lanes.run()', () => {
     await Promise.all(transfers.map(({ done }) => done));
   });
 
-  test('bounds the transfers of one host, and starts the next as one ends', async () => {
+  test('limits the transfers of one host, and starts the next when one ends', async () => {
     const lanes = new Lanes({ small: 2, large: 1 });
     const transfers = [0, 1, 2].map(() => transfer(lanes, ['a'], 10));
     await turns();
@@ -50,7 +50,7 @@ describe('Lanes.run()', () => {
     await Promise.all(transfers.map(async ({ done }) => done));
   });
 
-  test('narrows a lane that is in use when the host becomes slow', async () => {
+  test('narrows a lane in use when the host becomes slow', async () => {
     let widths: LaneWidths = { small: 3, large: 2 };
     const lanes = new Lanes(() => widths);
     const first = [0, 1, 2].map(() => transfer(lanes, ['a'], 10));
@@ -118,7 +118,7 @@ describe('Lanes.run()', () => {
     await expect(Promise.all([there.done, back.done])).resolves.toBeDefined();
   });
 
-  test('takes one place of a host that is source and destination', async () => {
+  test('takes one slot of a host that is source and destination', async () => {
     const lanes = new Lanes({ small: 1, large: 1 });
     const within = transfer(lanes, ['a', 'a'], 10);
     within.release();
@@ -140,7 +140,7 @@ describe('Lanes.run()', () => {
     expect(started).toBe(false);
   });
 
-  test('lets what does not yield go first, and keeps the order of the rest', async () => {
+  test('runs yielding work last, and otherwise in order', async () => {
     const lanes = new Lanes({ small: 1, large: 1 });
     const first = transfer(lanes, ['a'], 10);
     const order: string[] = [];
@@ -157,7 +157,7 @@ describe('Lanes.run()', () => {
     expect(order).toEqual(['begun image', 'new image', 'another new image']);
   });
 
-  test('gives the room of a place to the next when it is left before the work ends, once', async () => {
+  test('releases a place only once when the work leaves it early', async () => {
     const lanes = new Lanes({ small: 1, large: 1 });
     let end = (): void => {};
     const gate = new Promise<void>((resolve) => (end = resolve));
@@ -188,7 +188,7 @@ describe('Lanes.run()', () => {
     await Promise.all([second.done, third.done, other.done]);
   });
 
-  test('gives the room back when the work fails', async () => {
+  test('releases its places when the work fails', async () => {
     const lanes = new Lanes({ small: 1, large: 1 });
     await expect(
       lanes.run(['a', 'b'], 10, never, () => Promise.reject(new Error('broken'))),

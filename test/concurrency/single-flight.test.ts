@@ -22,7 +22,7 @@ function work() {
 const never = new AbortController().signal;
 
 describe('SingleFlight.run()', () => {
-  test('runs a job of one key once and gives all who wait its answer, also afterwards where results are kept', async () => {
+  test('runs a job once for all callers of a key, and returns kept results later', async () => {
     const flights = new SingleFlight<string>(new Map());
     const { start, started } = work();
     const both = [flights.run('layer', start, never), flights.run('layer', start, never)];
@@ -34,7 +34,7 @@ describe('SingleFlight.run()', () => {
     expect(start).toHaveBeenCalledTimes(1);
   });
 
-  test('forgets a result that it is not to keep', async () => {
+  test('forgets a result without a place to keep it', async () => {
     const flights = new SingleFlight<string>();
     const { start, started } = work();
     const first = flights.run('token', start);
@@ -47,7 +47,7 @@ describe('SingleFlight.run()', () => {
     expect(await second).toBe('second');
   });
 
-  test('does not abort a job while somebody without a signal waits', async () => {
+  test('does not abort a job while a caller without a signal waits', async () => {
     const flights = new SingleFlight<string>();
     const { start, started } = work();
     const leaving = new AbortController();
@@ -61,7 +61,7 @@ describe('SingleFlight.run()', () => {
     expect(await stayed).toBe('first');
   });
 
-  test('lets the next who asks try again after a failure', async () => {
+  test('runs the job again after a failure', async () => {
     const flights = new SingleFlight<string>(new Map());
     const { start, started } = work();
     const first = flights.run('layer', start, never);
@@ -74,7 +74,7 @@ describe('SingleFlight.run()', () => {
     expect(await second).toBe('landed');
   });
 
-  test('lets one give up without harming another', async () => {
+  test('rejects only the caller that aborts', async () => {
     const flights = new SingleFlight<string>(new Map());
     const { start, started } = work();
     const leaving = new AbortController();
@@ -89,7 +89,7 @@ describe('SingleFlight.run()', () => {
     expect(await stayed).toBe('landed');
   });
 
-  test('aborts the work when the last one gives up, and waits until it has settled', async () => {
+  test('aborts the job when the last caller leaves, and waits until it has settled', async () => {
     const flights = new SingleFlight<string>(new Map());
     let settled = false;
     const leaving = new AbortController();
@@ -110,7 +110,7 @@ describe('SingleFlight.run()', () => {
     expect(settled).toBe(true);
   });
 
-  test('starts anew for who comes after the work was aborted', async () => {
+  test('starts a new job after an aborted one', async () => {
     const flights = new SingleFlight<string>(new Map());
     const { start, started } = work();
     const leaving = new AbortController();
@@ -123,7 +123,7 @@ describe('SingleFlight.run()', () => {
     expect(await fresh).toBe('landed');
   });
 
-  test('starts nothing when the signal is aborted already', async () => {
+  test('starts no job with an aborted signal', async () => {
     const { start } = work();
     await expect(
       new SingleFlight<string>().run('layer', start, AbortSignal.abort(new Error('stop'))),

@@ -12,7 +12,7 @@ function untilAborted(signal: AbortSignal): Promise<never> {
 }
 
 describe('together()', () => {
-  test('gives the results in the order of the tasks', async () => {
+  test('returns the results in the order of the tasks', async () => {
     const first = deferred<number>();
     const both = together<[number, undefined]>([() => first.promise, async () => undefined], never);
     first.resolve(1);
@@ -20,7 +20,7 @@ describe('together()', () => {
     expect(await together([], never)).toEqual([]);
   });
 
-  test('throws the first failure when the others, aborted, have settled', async () => {
+  test('throws the first failure after the other tasks were aborted and have settled', async () => {
     let settled = false;
     const tasks = [
       (signal: AbortSignal) => untilAborted(signal).finally(() => (settled = true)),

@@ -52,7 +52,7 @@ function rangesOf(registry: FakeRegistry): readonly (string | undefined)[] {
 }
 
 describe('a download that is cut', () => {
-  test.each(TENTHS)('after %i tenths goes on there, and asks for nothing twice', async (tenths) => {
+  test.each(TENTHS)('after %i tenths resumes there, and requests no byte twice', async (tenths) => {
     const registry = await source();
     registry.fault({ match: isLayer, action: { kind: 'cut', afterBytes: { tenths } } });
     expect(await pull(registry)).toEqual(WELL);
@@ -65,7 +65,7 @@ describe('a download that is cut', () => {
     expect(bytesSent(registry)).toBeLessThanOrEqual(LAYER.size + IN_FLIGHT);
   });
 
-  test('at each tenth comes to its end', async () => {
+  test('at each tenth succeeds', async () => {
     const registry = await source();
     registry.fault({
       match: isLayer,
@@ -143,7 +143,7 @@ describe('storage behind the registry', () => {
     return { asked: () => asked };
   }
 
-  test('whose signature has expired is reached by a new one', async () => {
+  test('is reached by a new signature when one has expired', async () => {
     const registry = await source();
     const storage = await storageOf(registry, 1);
     expect(await pull(registry)).toEqual(WELL);
@@ -152,7 +152,7 @@ describe('storage behind the registry', () => {
     expect(rangesOf(registry)).toHaveLength(3);
   });
 
-  test('that refuses for good is an error that names it', async () => {
+  test('is named in the error when it keeps refusing', async () => {
     const registry = await source();
     await storageOf(registry, 99);
     const { status, stderr, damaged } = await pull(registry);
@@ -161,14 +161,14 @@ describe('storage behind the registry', () => {
   });
 });
 
-test('a registry that is away for a while is waited for', async () => {
+test('a registry that is down for a while is waited for', async () => {
   const registry = await source();
   registry.fault({ match: isLayer, action: { kind: 'cut', afterBytes: 1_000_000 } });
   registry.fault({ match: isLayer, action: { kind: 'outage', connections: 3 } });
   expect(await pull(registry)).toEqual(WELL);
 });
 
-test.each([-12, -3, 3, 12])('a clock that is %i hours off changes nothing', async (hours) => {
+test.each([-12, -3, 3, 12])('a clock that is %i hours off has no effect', async (hours) => {
   const registry = await startFakeRegistry({
     auth: { kind: 'bearer', anonymous: ['pull'], expiresIn: 300 },
   });

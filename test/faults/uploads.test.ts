@@ -58,7 +58,7 @@ describe('an upload that is cut', () => {
     },
   );
 
-  test.each(TENTHS)('after %i tenths starts again where the session is lost', async (tenths) => {
+  test.each(TENTHS)('after %i tenths restarts when the session is lost', async (tenths) => {
     const [from, to] = [await source(), await startFakeRegistry()];
     const afterBytes = Math.floor((LAYER.size * tenths) / 10);
     to.fault({ match: isLayer, action: { kind: 'cut-request', afterBytes, session: 'lost' } });
@@ -69,7 +69,7 @@ describe('an upload that is cut', () => {
     expect(await to.place.open('app').exists(LAYER)).toBe(true);
   });
 
-  test('at every tenth comes to its end', async () => {
+  test('at every tenth succeeds', async () => {
     const [from, to] = [await source(), await startFakeRegistry()];
     const isLarge = ({
       path,
@@ -91,7 +91,7 @@ describe('an upload that is cut', () => {
     expect(bytesReceived(to)).toBeLessThanOrEqual(LAYER.size + 9 * 256 * 1024);
   });
 
-  test('is read from the source again from where it goes on, and not from its first byte', async () => {
+  test('reads the source from the byte where it resumes', async () => {
     const [from, to] = [await source(), await startFakeRegistry()];
     to.fault({
       match: isLayer,
@@ -109,7 +109,7 @@ describe('an upload that is cut', () => {
   });
 });
 
-test('an upload whose last answer is lost is not sent again', async () => {
+test('an upload whose last response is lost is not sent again', async () => {
   const [from, to] = [await source(), await startFakeRegistry()];
   to.fault({ match: isLayer, action: { kind: 'lose-answer' } });
 
@@ -118,7 +118,7 @@ test('an upload whose last answer is lost is not sent again', async () => {
   expect(bytesReceived(to)).toBe(LAYER.size);
 });
 
-test('an upload that the registry stops reading is broken off, and comes to its end', async () => {
+test('an upload that the registry stops reading is cut, and succeeds', async () => {
   // More than all sockets on the way hold, or the client would be done with it.
   const large = makeImage({ layers: [10_000_000] });
   const [from, to] = [await startFakeRegistry(), await startFakeRegistry()];

@@ -13,7 +13,7 @@ function wait(pace: BodyPace, ms: number, bytes: number): number {
   return patience;
 }
 
-test('asked() gives less time to a body that trickles', () => {
+test('started() leaves less time to a body that trickles', () => {
   const pace = new BodyPace(1000);
   expect([
     wait(pace, 400, 1),
@@ -24,21 +24,21 @@ test('asked() gives less time to a body that trickles', () => {
   ]).toEqual([1000, 600, 200, 50, 3]);
 });
 
-test('asked() gives a body all the time again when enough has come', () => {
+test('started() restores the full time after enough bytes', () => {
   const pace = new BodyPace(1000);
   expect([wait(pace, 400, 200), wait(pace, 400, 56), pace.started(), pace.bytes]).toEqual([
     1000, 600, 1000, 0,
   ]);
 });
 
-test('asked() does not count what the reader takes for itself', () => {
+test("started() does not count the reader's own time", () => {
   const pace = new BodyPace(1000);
   wait(pace, 400, 1);
   vi.advanceTimersByTime(100_000);
   expect(pace.started()).toBe(600);
 });
 
-test('asked() gives at least a moment, and for ever when that was asked for', () => {
+test('started() leaves at least a moment, and no limit for a patience of 0', () => {
   const pace = new BodyPace(1000);
   wait(pace, 5000, 1);
   const patient = new BodyPace(0);

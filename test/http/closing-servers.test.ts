@@ -17,7 +17,7 @@ async function startClosingServer() {
   });
 }
 
-test('send() gives an upload a connection of its own where one was closed unannounced', async () => {
+test('send() opens a new connection for an upload after a server closed one unannounced', async () => {
   const server = await startClosingServer();
   const transport = testTransport();
   const upload = async (): Promise<number | string> => {

@@ -5,7 +5,7 @@ import { connectError } from '../../src/http/errors.ts';
 const missing = Object.assign(new Error('getaddrinfo ENOTFOUND'), { code: 'ENOTFOUND' });
 
 describe('connectError()', () => {
-  test('says of a host that is one word what made a host of it', () => {
+  test('connectError() explains why a single word was read as a host', () => {
     // `Foo/bar` is, as docker reads it, the repository `bar` of the registry "Foo".
     expect(connectError(new URL('https://foo'), missing)).toMatchObject({
       message: 'Cannot connect to "foo": no such host',

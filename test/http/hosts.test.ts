@@ -16,7 +16,7 @@ describe('HostPolicy.for()', () => {
     'notlocalhost',
     '[fd00::1]:5000',
     '128.0.0.1',
-  ])('for() wants verified https of %s', (host) => {
+  ])('for() requires verified https for %s', (host) => {
     expect(new HostPolicy().for(host)).toEqual(STRICT);
   });
 
@@ -48,17 +48,17 @@ describe('HostPolicy.for()', () => {
     ['[fd12::1]:5000', '[fd12:0::1]:5000', STRICT],
     ['localhost', 'localhost:5000', LOOSE],
     ['0.0.0.0/0', '127.0.0.1:5000', LOOSE],
-  ])('for() with --insecure-registry %s says of %s %o', (rule, host, expected) => {
+  ])('for() with --insecure-registry %s returns for %s %o', (rule, host, expected) => {
     expect(new HostPolicy({ insecureRegistries: [rule] }).for(host)).toEqual(expected);
   });
 
-  test('for() speaks only http where that was named', () => {
+  test('for() allows only http for a host named in plainHttp', () => {
     expect(new HostPolicy({ plainHttp: ['registry.test:5000'] }).for('registry.test:5000')).toEqual(
       { schemes: ['http'], verify: true },
     );
   });
 
-  test('for() skips only verification where that was named, on loopback too', () => {
+  test('for() skips only verification for a host named in tlsSkipVerify, also on loopback', () => {
     const policy = new HostPolicy({ tlsSkipVerify: ['registry.test', 'localhost:5000'] });
     expect(policy.for('registry.test:5000')).toEqual({ schemes: ['https'], verify: false });
     expect(policy.for('localhost:5000')).toEqual({ schemes: ['https'], verify: false });
@@ -81,7 +81,7 @@ describe('HostPolicy.for()', () => {
     expect(() => new HostPolicy({ insecureRegistries: [rule] })).toThrow(InvalidHostRuleError);
   });
 
-  test('HostPolicy takes networks for insecure registries only', () => {
+  test('HostPolicy accepts networks for insecure registries only', () => {
     expect(() => new HostPolicy({ plainHttp: ['10.0.0.0/8'] })).toThrow(InvalidHostRuleError);
   });
 });

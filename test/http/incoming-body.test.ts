@@ -14,7 +14,7 @@ async function textOf(response: HttpResponse): Promise<string> {
   return Buffer.from(await readAtMost(response, 1024 * 1024, 'the test body')).toString();
 }
 
-describe('the body of an answer', () => {
+describe('the body of a response', () => {
   test('body arrives whole however slowly it is read', async () => {
     const content = Buffer.alloc(5_000_000, 'abcdefghij');
     const server = await startHttpServer((_request, response) => void response.end(content));
@@ -36,7 +36,7 @@ describe('the body of an answer', () => {
     expect(await textOf(response)).toBe('abcdefghij'.repeat(50));
   });
 
-  test('body stops the server when nobody reads', async () => {
+  test('body stops the server while it is not read', async () => {
     let written = 0;
     const server = await startHttpServer((_request, response) => {
       const more = (): void => {
@@ -144,7 +144,7 @@ describe('the body of an answer', () => {
     });
   });
 
-  test('body does not time out when the process was halted while bytes came', async () => {
+  test('body does not time out when the process was suspended while bytes arrived', async () => {
     const answered = deferred<ServerResponse>();
     const server = await startHttpServer((_request, response) => {
       response.writeHead(200).write('x');
@@ -164,7 +164,7 @@ describe('the body of an answer', () => {
     expect(Buffer.from((await pending).value ?? []).toString()).toBe('y');
   });
 
-  test('body times out when it comes too slowly to end in a lifetime', async () => {
+  test('body times out when it trickles', async () => {
     const server = await startHttpServer((_request, response) => {
       response.writeHead(200, { 'content-length': '1000000' }).write('x');
       const timer = setInterval(() => response.write('y'), 40);
@@ -183,7 +183,7 @@ describe('the body of an answer', () => {
     });
   });
 
-  test('body does not time out while nobody asks for more', async () => {
+  test('body does not time out while its reader does not ask for more', async () => {
     const asked = deferred();
     const server = await startHttpServer(async (_request, response) => {
       response.writeHead(200).write('x');

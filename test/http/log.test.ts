@@ -32,12 +32,12 @@ function answering(
 }
 
 describe('logLayer()', () => {
-  test('logLayer() says nothing at verbosity 0', () => {
+  test('logLayer() logs nothing at verbosity 0', () => {
     const { transport, clock } = answering({});
     expect(logLayer({ clock, log: () => {}, verbosity: 0 })(transport)).toBe(transport);
   });
 
-  test('logLayer() says method, URL, status, bytes and time at verbosity 1', async () => {
+  test('logLayer() logs method, URL, status, bytes and time at verbosity 1', async () => {
     const lines: string[] = [];
     const { transport, clock } = answering({ 'content-length': '1234' }, { ms: 35 });
     await logLayer({ clock, log: (line) => lines.push(line), verbosity: 1 })(transport)({
@@ -47,7 +47,7 @@ describe('logLayer()', () => {
     expect(lines).toEqual(['GET https://a.test/v2/?x=*** 200 1234 bytes 35 ms']);
   });
 
-  test('logLayer() counts what was sent', async () => {
+  test('logLayer() logs the bytes of the request body', async () => {
     const lines: string[] = [];
     const { transport, clock } = answering({ 'content-length': '0' }, { status: 201 });
     const send = logLayer({ clock, log: (line) => lines.push(line), verbosity: 1 })(transport);
@@ -59,7 +59,7 @@ describe('logLayer()', () => {
     expect(lines).toEqual(['PUT https://a.test/ 201 7 bytes 0 ms']);
   });
 
-  test('logLayer() says headers at verbosity 2, without secrets', async () => {
+  test('logLayer() logs headers without secrets at verbosity 2', async () => {
     const lines: string[] = [];
     const { transport, clock } = answering({ 'x-a': 'b', 'set-cookie': 'c=hunter2' });
     const send = logLayer({ clock, log: (line) => lines.push(line), verbosity: 2 })(transport);
@@ -76,7 +76,7 @@ describe('logLayer()', () => {
     ]);
   });
 
-  test('logLayer() says failures, and throws them', async () => {
+  test('logLayer() logs failures and rethrows them', async () => {
     const lines: string[] = [];
     const error = new NetworkError('Cannot\u001b', { host: 'a.test', phase: 'connect' });
     const send = logLayer({ clock: instantClock(), log: (line) => lines.push(line), verbosity: 1 })(
@@ -87,7 +87,7 @@ describe('logLayer()', () => {
   });
 });
 
-test('no secret comes out of a log line or an error of this folder', async () => {
+test('log lines and errors contain no secret', async () => {
   const secret = fc.stringMatching(/^[A-Z]{16}$/);
   await fc.assert(
     fc.asyncProperty(secret, async (text) => {

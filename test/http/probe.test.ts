@@ -11,14 +11,14 @@ import { startFakeRegistry } from '../support/registries/fake-registry.ts';
 
 const silent: LookupFunction = () => undefined;
 
-test('resolveName() gives an address as it is, and a name as the lookup has it', async () => {
+test('resolveName() returns an address unchanged, and the addresses of a name', async () => {
   const lookup: LookupFunction = (_name, _options, callback) =>
     callback(null, [{ address: '10.0.0.7', family: 4 }]);
   expect(await resolveName(new URL('https://[::1]:5000'), silent, 1000)).toEqual(['::1']);
   expect(await resolveName(new URL('https://registry.test'), lookup, 1000)).toEqual(['10.0.0.7']);
 });
 
-test('resolveName() throws a TimeoutError when nobody answers', async () => {
+test('resolveName() throws a TimeoutError when no name server responds', async () => {
   await expect(resolveName(new URL('https://registry.test'), silent, 1)).rejects.toBeInstanceOf(
     TimeoutError,
   );
@@ -33,7 +33,7 @@ test('resolveName() ends when it is aborted', async () => {
   await expect(pending).rejects.toThrow('enough');
 });
 
-test('probeConnection() gives the chain and the end of the certificate', async () => {
+test('probeConnection() returns the chain and the end of the certificate', async () => {
   const tls = makeCertificates({ hosts: ['127.0.0.1'], days: 5 });
   const { url } = await startFakeRegistry({ tls });
   const transport = createTransport({ userAgent: 'test', tls: () => ({ ca: tls.ca }) });
@@ -46,7 +46,7 @@ test('probeConnection() gives the chain and the end of the certificate', async (
   expect(Math.round(((found?.expiresAt ?? 0) - Date.now()) / 86_400_000)).toBe(5);
 });
 
-test('probeConnection() throws what a request would, and shows the rest to whoever trusts blindly', async () => {
+test('probeConnection() throws for an untrusted server, and returns its identity without verification', async () => {
   const tls = makeCertificates({ hosts: ['127.0.0.1'] });
   const { url } = await startFakeRegistry({ tls });
   const target = await createTransport({ userAgent: 'test' }).targetOf(new URL(url));

@@ -39,7 +39,7 @@ describe.each([
   ['an http proxy', undefined],
   ['an https proxy', certificates],
 ])('send() through %s', (_what, proxyCertificates) => {
-  test('send() reaches an https server by a tunnel, and does not take the address of the proxy for its', async () => {
+  test("send() reaches an https server through a tunnel, and does not report the proxy's address", async () => {
     const server = await startHttpServer(
       (request, response) => void response.end(JSON.stringify(request.headers)),
       certificates,
@@ -63,7 +63,7 @@ describe.each([
     expect(JSON.stringify(headers)).not.toMatch(/proxy|c2VjcmV0|secret/i);
   });
 
-  test('send() reaches an http server by its whole URL', async () => {
+  test('send() reaches an http server with the whole URL', async () => {
     const server = await startHttpServer(
       (request, response) => void response.end(`${request.headers.host} ${request.url}`),
     );
@@ -116,7 +116,7 @@ describe.each([
 
 describe('a proxy that does not let us through', () => {
   test.each(['https', 'http'])(
-    'send() says that a proxy wants a password, over %s',
+    'send() reports that a proxy needs a password, over %s',
     async (scheme) => {
       const proxy = await startForwardProxy({ login: 'user:right' });
       const url = proxy.url.replace('//', '//user:canary@');
@@ -145,7 +145,7 @@ describe('a proxy that does not let us through', () => {
     ['HTTP/1.1 200 OK\r\n\r\ntoo early', 'PROXY_MALFORMED', 'sent bytes into the tunnel'],
     [`HTTP/1.1 200 OK\r\n${'x: y\r\n'.repeat(20_000)}`, 'PROXY_MALFORMED', 'too many headers'],
     ['HTTP/1.1 200 OK\r\n', 'PROXY_CLOSED', 'closed the connection'],
-  ])('send() says what the proxy answered (%#)', async (refusal, reason, text) => {
+  ])('send() reports the response of the proxy (%#)', async (refusal, reason, text) => {
     const proxy = await startForwardProxy({ refusal });
     const error = await transportThrough(proxy.url)
       .send({ method: 'GET', url: new URL('https://registry.test/') })
@@ -167,7 +167,7 @@ describe('a proxy that does not let us through', () => {
     );
   });
 
-  test('send() gives up on a proxy that says nothing', async () => {
+  test('send() gives up on a silent proxy', async () => {
     const silent = await startRawServer(() => {});
     const error = await transportThrough(silent.origin, 50)
       .send({ method: 'GET', url: new URL('https://registry.test/') })
@@ -176,7 +176,7 @@ describe('a proxy that does not let us through', () => {
     expect((error as Error).message).toContain(`through the proxy "127.0.0.1:${silent.port}"`);
   });
 
-  test('send() ends when it is aborted while the proxy says nothing', async () => {
+  test('send() ends when it is aborted while the proxy is silent', async () => {
     const controller = new AbortController();
     const silent = await startRawServer((socket) =>
       socket.once('data', () => controller.abort(new Error('enough'))),
@@ -198,7 +198,7 @@ describe('a proxy that does not let us through', () => {
   });
 });
 
-describe('what only public addresses may answer, behind a proxy', () => {
+describe('reach `public` behind a proxy', () => {
   test('send() refuses a private address that is written in the URL', async () => {
     const proxy = await startForwardProxy();
     const sending = transportThrough(proxy.url).send({
@@ -210,7 +210,7 @@ describe('what only public addresses may answer, behind a proxy', () => {
     expect(proxy.requests).toEqual([]);
   });
 
-  test('send() leaves names to the proxy', async () => {
+  test('send() lets the proxy resolve names', async () => {
     const server = await startHttpServer((_request, response) => void response.end(), certificates);
     const proxy = await startForwardProxy({ port: server.port });
     const response = await transportThrough(proxy.url).send({

@@ -38,7 +38,7 @@ describe('createProxyChooser()', () => {
     ).toBe(PROXY);
   });
 
-  test('HTTP_PROXY is not believed in a program that serves CGI', () => {
+  test('HTTP_PROXY is ignored under CGI', () => {
     expect(
       createProxyChooser({ HTTP_PROXY: PROXY, REQUEST_METHOD: 'GET' })(new URL('http://a.test')),
     ).toBeUndefined();

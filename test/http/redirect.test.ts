@@ -44,11 +44,11 @@ function answer(
 }
 
 describe('nextHop()', () => {
-  test.each([200, 201, 202, 300, 304, 404])('nextHop() is none for status %i', (status) => {
+  test.each([200, 201, 202, 300, 304, 404])('nextHop() is undefined for status %i', (status) => {
     expect(nextHop(request(), answer('/there', { status }))).toBeUndefined();
   });
 
-  test('nextHop() is none without a Location', () => {
+  test('nextHop() is undefined without a Location', () => {
     expect(nextHop(request(), answer(undefined))).toBeUndefined();
   });
 
@@ -78,7 +78,7 @@ describe('nextHop()', () => {
     expect(hop?.headers).toEqual({ accept: '*/*' });
   });
 
-  test('nextHop() leaves credentials behind whatever the case of their names', () => {
+  test('nextHop() leaves credentials behind in any case of their names', () => {
     expect(
       nextHop(request({ headers: { Authorization: 'secret' } }), answer('https://cdn.test/'))
         ?.headers,
@@ -116,7 +116,7 @@ describe('nextHop()', () => {
     ['POST', 308, 'POST'],
     ['POST', 303, 'GET'],
     ['DELETE', 307, 'DELETE'],
-  ] as const)('nextHop() makes of %s after %i a %s', (method, status, expected) => {
+  ] as const)('nextHop() turns %s after %i into %s', (method, status, expected) => {
     expect(nextHop(request({ method }), answer('/x', { status }))?.method).toBe(expected);
   });
 
@@ -131,7 +131,7 @@ describe('nextHop()', () => {
     );
   });
 
-  test('nextHop() keeps a body with its method, and drops it with it', () => {
+  test('nextHop() keeps the body only with the method', () => {
     const body = Buffer.from('x');
     const put = request({ method: 'PUT', body, headers: { 'content-type': 'a/b' } });
     expect(nextHop(put, answer('/x'))).toMatchObject({ body, headers: { 'content-type': 'a/b' } });
@@ -166,7 +166,7 @@ describe('nextHop()', () => {
 });
 
 describe('followRedirects()', () => {
-  test('followRedirects() sends no credentials to where a registry redirects', async () => {
+  test('followRedirects() sends no credentials to the target of a redirect', async () => {
     const storage = await startHttpServer(
       (incoming, response) => void response.end(JSON.stringify(incoming.headers)),
     );
@@ -197,7 +197,7 @@ describe('followRedirects()', () => {
     expect(hops).toBe(4);
   });
 
-  test('followRedirects() reads the body of every answer but the last', async () => {
+  test('followRedirects() reads the body of every response but the last', async () => {
     let closed = 0;
     async function* body(): AsyncGenerator<Uint8Array> {
       closed++;
@@ -214,7 +214,7 @@ describe('followRedirects()', () => {
     expect(closed).toBe(1);
   });
 
-  test('followRedirects() gets rid of the answer that it refuses to follow', async () => {
+  test('followRedirects() discards the response that it refuses to follow', async () => {
     let closed = 0;
     async function* body(): AsyncGenerator<Uint8Array> {
       closed++;

@@ -81,20 +81,20 @@ describe('failureOfStatus()', () => {
     failureOfStatus({ status, headers: headersOf(headers) }, now);
 
   test.each(table.cases.filter((row) => row.expect.failFast === true))(
-    'failureOfStatus() does not wait for $id',
+    'failureOfStatus() refuses to wait for $id',
     (row) => {
       expect(decide(row)).toBeUndefined();
     },
   );
 
   test.each(table.cases.filter((row) => row.expect.retry !== undefined))(
-    'failureOfStatus() says whether $id is worth a retry',
+    'failureOfStatus() decides if $id is worth a retry',
     (row) => {
       expect(decide(row) !== undefined).toBe(row.expect.retry);
     },
   );
 
-  test('failureOfStatus() waits as long as the server asks', () => {
+  test('failureOfStatus() returns the wait that the server asks for', () => {
     expect(
       failureOfStatus({ status: 503, headers: headersOf({ 'retry-after': '7' }) }, now),
     ).toEqual({ askedMs: 7000, isRateLimit: false });

@@ -25,21 +25,21 @@ function failing(...errors: readonly Error[]): () => Promise<string> {
   };
 }
 
-test('retryRead() asks again when the body broke, after a growing wait', async () => {
+test('retryRead() repeats the request with a growing wait when the body breaks', async () => {
   const clock = instantClock();
   const stalled = new TimeoutError('stalled', 'body');
   expect(await retryRead(failing(cutInBody, stalled), { clock, retries: 5 })).toBe('answer');
   expect(clock.sleeps).toEqual([375, 750]);
 });
 
-test('retryRead() gives up after as many repetitions as are allowed', async () => {
+test('retryRead() gives up when no retry is left', async () => {
   await expect(
     retryRead(failing(cutInBody, cutInBody, cutInBody), { clock: instantClock(), retries: 2 }),
   ).rejects.toBe(cutInBody);
 });
 
 test.each([[cutBefore], [new Error('a bug')]])(
-  'retryRead() does not repeat what broke elsewhere: %s',
+  'retryRead() does not repeat other failures: %s',
   async (error) => {
     const clock = instantClock();
     await expect(retryRead(failing(error), { clock, retries: 5 })).rejects.toBe(error);
@@ -47,7 +47,7 @@ test.each([[cutBefore], [new Error('a bug')]])(
   },
 );
 
-test('retryRead() stops with the reason of its signal', async () => {
+test('retryRead() throws the reason of its signal', async () => {
   const reason = new Error('stop');
   const signal = AbortSignal.abort(reason);
   await expect(

@@ -60,13 +60,13 @@ async function attempts(method: Method, step: Step, body?: HttpRequest['body']):
 }
 
 describe('retryLayer()', () => {
-  test('retryLayer() returns the first good answer', async () => {
+  test('retryLayer() returns the first good response', async () => {
     const { transport, requests, discarded } = scripted(503, network('ECONNRESET'), 200);
     const response = await retryLayer({ clock: instantClock() })(transport)({ method: 'GET', url });
     expect([response.status, requests.length, discarded()]).toEqual([200, 3, 1]);
   });
 
-  test('retryLayer() returns the last answer when retries are used up, unread', async () => {
+  test('retryLayer() returns the last response, unread, when no retry is left', async () => {
     const { transport, requests, discarded } = scripted(503);
     const response = await retryLayer({ clock: instantClock(), retries: 2 })(transport)({
       method: 'GET',
@@ -75,7 +75,7 @@ describe('retryLayer()', () => {
     expect([response.status, requests.length, discarded()]).toEqual([503, 3, 2]);
   });
 
-  test('retryLayer() does not count a 429 while others get through', async () => {
+  test('retryLayer() does not count a 429 while other requests get through', async () => {
     const admissions = new Admissions();
     const { transport, requests } = scripted(...Array.from({ length: 9 }, () => 429), 200);
     const crowded: Transport = async (request) => {
@@ -90,7 +90,7 @@ describe('retryLayer()', () => {
   });
 
   test.each([0, 2])(
-    'retryLayer() gives up a 429 after %i retries where nobody gets through',
+    'retryLayer() gives up on a 429 after %i retries when no request gets through',
     async (retries) => {
       const { transport, requests } = scripted(429);
       await retryLayer({ clock: instantClock(), retries })(transport)({ method: 'GET', url });
@@ -98,7 +98,7 @@ describe('retryLayer()', () => {
     },
   );
 
-  test('retryLayer() throws the last error when retries are used up', async () => {
+  test('retryLayer() throws the last error when no retry is left', async () => {
     const error = network('ECONNRESET');
     const { transport, requests } = scripted(error);
     await expect(
@@ -121,7 +121,7 @@ describe('retryLayer()', () => {
     expect(clock.sleeps).toEqual([5000]);
   });
 
-  test('retryLayer() does not wait longer than it may', async () => {
+  test('retryLayer() does not wait longer than allowed', async () => {
     const clock = instantClock();
     const { transport, requests } = scripted(
       { status: 429, headers: { 'retry-after': '61' } },
@@ -131,7 +131,7 @@ describe('retryLayer()', () => {
     expect([response.status, requests.length, clock.sleeps]).toEqual([429, 1, []]);
   });
 
-  test('retryLayer() tells of each repetition', async () => {
+  test('retryLayer() reports each retry', async () => {
     const events: RetryEvent[] = [];
     await retryLayer({ clock: instantClock(), onRetry: (event) => events.push(event) })(
       scripted(502, 200).transport,
@@ -172,11 +172,11 @@ describe('retryLayer()', () => {
     ['PUT', timeout('connect'), 2],
     ['GET', new TlsError('Cannot', {}, {}), 1],
     ['GET', new Error('a mistake of ours'), 1],
-  ] as const)('retryLayer() makes of %s after %s %i attempts', async (method, step, expected) => {
+  ] as const)('retryLayer() sends %s after %s in %i attempts', async (method, step, expected) => {
     expect(await attempts(method, step)).toBe(expected);
   });
 
-  test('retryLayer() repeats a body that is in memory', async () => {
+  test('retryLayer() repeats a body in memory', async () => {
     expect(await attempts('PUT', 503, Buffer.from('manifest'))).toBe(2);
   });
 
@@ -184,7 +184,7 @@ describe('retryLayer()', () => {
     expect(await attempts('PUT', 503, { content: bytesOf(Buffer.from('x')), size: 1 })).toBe(1);
   });
 
-  test('retryLayer() repeats when a server refuses connections that has answered before', async () => {
+  test('retryLayer() repeats a refused connection to a server that has responded before', async () => {
     const { transport, requests } = scripted(200, network('ECONNREFUSED', 'connect'), 200);
     const send = retryLayer({ clock: instantClock() })(transport);
     await send({ method: 'GET', url });

@@ -32,7 +32,7 @@ describe('slabs that are poisoned when released', () => {
     },
   );
 
-  test('a chunk is not overwritten before the next is asked for', async () => {
+  test('a chunk is not overwritten before the next is requested', async () => {
     const server = await startSchedules();
     const { pool } = watchedPool();
     const transport = testTransport({ slabs: pool });
@@ -51,7 +51,7 @@ describe('slabs that are poisoned when released', () => {
     expect(hash.digest('hex')).toBe(sha256(contentOf(scheduleOf(seed))));
   });
 
-  test('a large body is read in few slabs, that are used again', async () => {
+  test('a large body is read into few slabs, which are reused', async () => {
     const server = await startHttpServer(
       (_request, response) => void response.end(Buffer.alloc(64 * KIB * KIB)),
     );
@@ -67,7 +67,7 @@ describe('slabs that are poisoned when released', () => {
     expect(freed()).toBeGreaterThan(50);
   });
 
-  test('the slab of a reader that left is not used again', async () => {
+  test('the slab of a reader that left is not reused', async () => {
     const server = await startHttpServer(
       (_request, response) => void response.end(Buffer.alloc(4 * KIB * KIB, 7)),
     );
@@ -88,7 +88,7 @@ describe('slabs that are poisoned when released', () => {
     expect(kept?.every((byte) => byte === 7)).toBe(true);
   });
 
-  test('a small body lies in no slab', async () => {
+  test('a small body is not read into slabs', async () => {
     const server = await startHttpServer(
       (_request, response) => void response.end(Buffer.alloc(64 * KIB)),
     );

@@ -16,7 +16,7 @@ async function textOf(response: HttpResponse): Promise<string> {
 }
 
 describe('send()', () => {
-  test('send() gives status, headers, address and body of the answer', async () => {
+  test('send() returns status, headers, address and body of the response', async () => {
     const server = await startHttpServer((request, response) => {
       response.setHeader('X-Asked', `${request.method} ${request.url}`);
       response.end('hello');
@@ -29,7 +29,7 @@ describe('send()', () => {
     expect(await textOf(response)).toBe('hello');
   });
 
-  test('send() names itself and asks for bytes as they are', async () => {
+  test('send() sends its user agent and asks for unencoded bytes', async () => {
     const server = await startHttpServer(
       (request, response) => void response.end(JSON.stringify(request.headers)),
     );
@@ -65,7 +65,7 @@ describe('send()', () => {
     expect(transport.counters.of(server.origin)).toEqual({ requests: 20, connections: 1 });
   });
 
-  test('send() uses a connection again after a body that was discarded', async () => {
+  test('send() reuses a connection after a discarded body', async () => {
     const server = await startHttpServer(
       (_request, response) => void response.end('x'.repeat(10_000)),
     );
@@ -75,7 +75,7 @@ describe('send()', () => {
     expect(transport.counters.of(server.origin).connections).toBe(1);
   });
 
-  test('send() closes the connection of a long body that was discarded', async () => {
+  test('send() closes the connection of a long discarded body', async () => {
     const server = await startHttpServer(
       (_request, response) => void response.end('x'.repeat(1_000_000)),
     );
@@ -85,7 +85,7 @@ describe('send()', () => {
     expect(transport.counters.of(server.origin).connections).toBe(2);
   });
 
-  test('send() opens connections for requests that run at once', async () => {
+  test('send() opens connections for parallel requests', async () => {
     const server = await startHttpServer((_request, response) => void response.end('ok'));
     const transport = testTransport();
     await Promise.all(
@@ -114,7 +114,7 @@ describe('send()', () => {
     );
   });
 
-  test('send() skips informational answers', async () => {
+  test('send() skips informational responses', async () => {
     const server = await startHttpServer((_request, response) => {
       response.writeEarlyHints({ link: '</style.css>; rel=preload' });
       response.writeHead(204).end();
@@ -146,7 +146,7 @@ describe('send()', () => {
     ).rejects.toBe(reason);
   });
 
-  test('send() throws the reason of a signal that aborts while it waits for the answer', async () => {
+  test('send() throws the reason of a signal that aborts while it waits for the response', async () => {
     const controller = new AbortController();
     const reason = new Error('stop');
     const server = await startHttpServer(() => controller.abort(reason));
@@ -178,7 +178,7 @@ describe('send()', () => {
   });
 });
 
-describe('send() of what cannot be reached', () => {
+describe('send() to an unreachable server', () => {
   test('send() names a host that does not exist', async () => {
     const transport = testTransport({
       lookup: (host, _options, callback) =>
@@ -200,7 +200,7 @@ describe('send() of what cannot be reached', () => {
     });
   });
 
-  test('send() names a port where nothing listens', async () => {
+  test('send() names a port that refuses connections', async () => {
     const { port } = await startRawServer(() => {});
     const error = await testTransport()
       .send({ method: 'GET', url: new URL(`http://127.0.0.2:${port}/`) })
@@ -212,7 +212,7 @@ describe('send() of what cannot be reached', () => {
     });
   });
 
-  test('send() gives up on a connection that does not come', async () => {
+  test('send() gives up on a connection that does not open', async () => {
     const transport = testTransport({ lookup: () => {}, connectTimeoutMs: 20 });
     const error = await transport
       .send({ method: 'GET', url: new URL('http://slow.test') })
@@ -225,7 +225,7 @@ describe('send() of what cannot be reached', () => {
     });
   });
 
-  test('send() gives up on a TLS handshake that does not come', async () => {
+  test('send() gives up on a TLS handshake that does not end', async () => {
     const server = await startRawServer(() => {});
     const transport = testTransport({ connectTimeoutMs: 20 });
     await expect(
@@ -236,7 +236,7 @@ describe('send() of what cannot be reached', () => {
     });
   });
 
-  test('send() asks the lookup that it was given', async () => {
+  test('send() uses the given lookup', async () => {
     const server = await startHttpServer(
       (request, response) => void response.end(request.headers.host),
     );
@@ -288,7 +288,7 @@ describe('send() over TLS', () => {
   const expired = makeCertificates({ hosts: ['127.0.0.1'], expired: true });
   const elsewhere = makeCertificates({ hosts: ['elsewhere.test'] });
 
-  test('send() trusts a server whose authority was named', async () => {
+  test('send() trusts a server with a given authority', async () => {
     const server = await startHttpServer(
       (_request, response) => void response.end('ok'),
       certificates,
@@ -297,7 +297,7 @@ describe('send() over TLS', () => {
     expect(await textOf(await transport.send({ method: 'GET', url: server.url('/') }))).toBe('ok');
   });
 
-  test('send() trusts anybody when verification is off', async () => {
+  test('send() trusts any server without verification', async () => {
     const server = await startHttpServer((_request, response) => void response.end('ok'), expired);
     const transport = testTransport({ tls: () => ({ rejectUnauthorized: false }) });
     expect(await textOf(await transport.send({ method: 'GET', url: server.url('/') }))).toBe('ok');
@@ -354,7 +354,7 @@ describe('send() over TLS', () => {
   });
 });
 
-describe('send() of servers that do not speak HTTP as they should', () => {
+describe('send() to servers that do not speak valid HTTP', () => {
   test.each([
     ['no HTTP', 'SSH-2.0-OpenSSH_9.2\r\n', 'Expected HTTP/, RTSP/ or ICE/'],
     ['a TLS alert', '\u0015\u0003\u0001\u0000\u0002\u0002\u0046', 'Expected HTTP/, RTSP/ or ICE/'],
@@ -416,7 +416,7 @@ describe('send() of servers that do not speak HTTP as they should', () => {
     ).rejects.toMatchObject({ reason: 'UND_ERR_HEADERS_OVERFLOW' });
   });
 
-  test('send() is a network error of phase answer when the connection is closed unanswered', async () => {
+  test('send() throws a network error of phase response when the connection closes without one', async () => {
     const server = await startRawServer((socket) => socket.once('data', () => socket.end()));
     await expect(
       testTransport().send({ method: 'GET', url: server.url('/') }),
@@ -427,7 +427,7 @@ describe('send() of servers that do not speak HTTP as they should', () => {
     });
   });
 
-  test('send() times out when no answer comes', async () => {
+  test('send() times out without a response', async () => {
     const server = await startHttpServer(() => {});
     const error = await testTransport({ idleTimeoutMs: 30 })
       .send({ method: 'GET', url: server.url('/v2/') })
@@ -439,7 +439,7 @@ describe('send() of servers that do not speak HTTP as they should', () => {
     });
   });
 
-  test('send() waits for a slow PUT as long as it was told to', async () => {
+  test('send() waits for a slow PUT up to its timeout', async () => {
     const server = await startHttpServer((request, response) => {
       request.resume();
       request.once('end', () => setTimeout(() => response.writeHead(201).end(), 700));
@@ -455,7 +455,7 @@ describe('send() of servers that do not speak HTTP as they should', () => {
   });
 });
 
-test('close() ends requests that run', async () => {
+test('close() ends requests in progress', async () => {
   const server = await startRawServer(() => {});
   const transport = testTransport();
   const pending = transport.send({ method: 'GET', url: server.url('/') });
@@ -465,7 +465,7 @@ test('close() ends requests that run', async () => {
   expect(await failed).toMatchObject({ code: 'NETWORK' });
 });
 
-test('send() closes the connection when the answer is aborted', async () => {
+test('send() closes the connection when the response is aborted', async () => {
   const controller = new AbortController();
   const closed = deferred();
   const server = await startHttpServer((request) => {

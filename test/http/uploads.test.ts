@@ -123,7 +123,7 @@ describe('a streamed body', () => {
     ['no body', undefined],
     ['empty bytes', new Uint8Array(0)],
     ['an empty stream', { content: bytesOf(new Uint8Array(0)), size: 0 }],
-  ])('send() announces 0 bytes of a POST with %s', async (_what, body) => {
+  ])('send() announces 0 bytes for a POST with %s', async (_what, body) => {
     const server = await startHttpServer(
       (request, response) => void response.end(request.headers['content-length']),
     );
@@ -179,7 +179,7 @@ describe('a streamed body', () => {
     expect((error as Error).message).toContain(said);
   });
 
-  test('send() throws what the content throws, as it is', async () => {
+  test('send() throws the error of the content unchanged', async () => {
     const server = await startHttpServer((request) => void request.resume());
     const failure = new Error('the disk is broken');
     async function* content(): AsyncGenerator<Uint8Array> {
@@ -194,7 +194,7 @@ describe('a streamed body', () => {
     await expect(sent).rejects.toBe(failure);
   });
 
-  test('send() throws what the content says at its very end, though the server was content', async () => {
+  test('send() throws an error at the end of the content although the server accepted it', async () => {
     const server = await startHttpServer((request, response) => {
       request.resume();
       request.once('end', () => response.writeHead(201).end());
@@ -229,7 +229,7 @@ describe('a streamed body', () => {
     await closed;
   });
 
-  test('send() delivers an early answer whose body comes slowly while the content stalls', async () => {
+  test('send() delivers an early response with a slow body while the content stalls', async () => {
     const server = await startHttpServer((request, response) => {
       request.once('data', () => {
         response.writeHead(400).write('no ');
@@ -248,7 +248,7 @@ describe('a streamed body', () => {
     await closed;
   });
 
-  test('send() goes on with another connection after an early answer', async () => {
+  test('send() continues with another connection after an early response', async () => {
     const server = await startHttpServer(
       (request, response) => void response.writeHead(request.method === 'PUT' ? 413 : 200).end(),
     );
@@ -316,7 +316,7 @@ describe('a streamed body', () => {
     await closed;
   });
 
-  test('send() leaves the patience with slow content to the content', async () => {
+  test('send() sets no timeout for slow content', async () => {
     const server = await startHttpServer(
       async (request, response) => void response.end(await hashSlowly(request)),
     );
@@ -336,7 +336,7 @@ describe('a streamed body', () => {
     expect(response.status).toBe(200);
   });
 
-  test('send() pipes the body of one answer into another request', async () => {
+  test('send() pipes the body of one response into another request', async () => {
     const blob = randomLike(3_000_000);
     const source = await startHttpServer((_request, response) => void response.end(blob));
     const target = await startHttpServer(

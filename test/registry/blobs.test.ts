@@ -72,11 +72,11 @@ describe('blobExists()', () => {
     ['is there and the size is not told', head(200), true],
     ['is there and the size told is 0', head(200, 0), true],
     ['is not there', head(404), false],
-  ])('knows that a blob %s', async (_, answer, expected) => {
+  ])('finds that a blob %s', async (_, answer, expected) => {
     expect(await blobExists(registry(() => answer).repository, target)).toBe(expected);
   });
 
-  test('fails when the size is another', async () => {
+  test('fails when the size differs', async () => {
     await expect(
       blobExists(registry(() => head(200, 999)).repository, target),
     ).rejects.toMatchObject({ code: 'INVALID_RESPONSE' });
@@ -87,12 +87,12 @@ describe('blobExists()', () => {
     expect(await blobExists(registry(() => answer).repository, target)).toBe(true);
   });
 
-  test.each([401, 403, 500])('does not take a %i for an absence', async (status) => {
+  test.each([401, 403, 500])('does not treat a %i as absence', async (status) => {
     await expect(blobExists(registry(() => head(status)).repository, target)).rejects.toThrow();
   });
 
   /** S3 signs URLs for one method: HEAD on that of a GET is 403. */
-  test('asks for one byte when the storage behind a redirect refuses HEAD', async () => {
+  test('requests one byte when the storage behind a redirect refuses HEAD', async () => {
     const { repository } = registry(({ method, url, headers }) => {
       if (url.host === 'registry.example')
         return { status: 307, headers: { location: 'https://storage.example/signed' } };
@@ -105,17 +105,17 @@ describe('blobExists()', () => {
   });
 });
 
-test('resolveBlob() tells the size', async () => {
+test('resolveBlob() returns the size', async () => {
   const { repository } = registry(() => ({ status: 200, headers: { 'content-length': '1000' } }));
   expect(await resolveBlob(repository, target.digest)).toEqual(target);
 });
 
 describe('fetchBlob()', () => {
-  test('reads all', async () => {
+  test('reads the whole blob', async () => {
     expect(await readAll(fetchBlob(registry(ranged).repository, target))).toEqual(bytes);
   });
 
-  test('asks for a range when it starts later', async () => {
+  test('requests a range for an offset', async () => {
     const { repository, requests } = registry(ranged);
     expect(await readAll(fetchBlob(repository, target, { offset: 600 }))).toEqual(bytes.slice(600));
     expect(requests[0]?.headers).toMatchObject({ range: 'bytes=600-' });
@@ -131,7 +131,7 @@ describe('fetchBlob()', () => {
       'in several parts',
       { status: 206, headers: { 'content-type': 'multipart/byteranges; boundary=x' }, body: '--x' },
     ],
-  ])('asks for the whole when the range is %s', async (_, answer) => {
+  ])('requests the whole when the range is %s', async (_, answer) => {
     const { repository, requests } = registry(({ headers }) =>
       headers?.['range'] === undefined ? { status: 200, body: bytes } : answer,
     );
@@ -139,7 +139,7 @@ describe('fetchBlob()', () => {
     expect(requests).toHaveLength(2);
   });
 
-  test('skips what it has when the server ignores the range', async () => {
+  test('skips the known bytes when the server ignores the range', async () => {
     const { repository } = registry(() => ({
       status: 200,
       body: cutless([bytes.subarray(0, 300), bytes.subarray(300)]),
@@ -147,13 +147,13 @@ describe('fetchBlob()', () => {
     expect(await readAll(fetchBlob(repository, target, { offset: 600 }))).toEqual(bytes.slice(600));
   });
 
-  test('asks for nothing when nothing is left', async () => {
+  test('sends no request when no byte is left', async () => {
     const { repository, requests } = registry(ranged);
     await readAll(fetchBlob(repository, target, { offset: 1000 }));
     expect(requests).toHaveLength(0);
   });
 
-  test('goes on after any cuts with the same bytes', async () => {
+  test('resumes after any cuts with the same bytes', async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(fc.integer({ min: 63, max: 999 })), async (cuts) => {
         let round = 0;
@@ -163,7 +163,7 @@ describe('fetchBlob()', () => {
     );
   });
 
-  test('asks the registry again after a cut, because the signed URL of its storage has expired', async () => {
+  test('resumes at the registry after a cut, because the signed URL of its storage has expired', async () => {
     let signed = 0;
     const { repository, requests } = registry((request) => {
       if (request.url.host === 'registry.example')
@@ -182,7 +182,7 @@ describe('fetchBlob()', () => {
     ]);
   });
 
-  test('gives up when no progress is made, after waits', async () => {
+  test('gives up after waits without progress', async () => {
     const { repository, requests, clock } = registry((request) => ranged(request, 0));
     await expect(readAll(fetchBlob(repository, target))).rejects.toMatchObject({ code: 'NETWORK' });
     expect([requests.length, clock.sleeps.length]).toEqual([3, 2]);
@@ -198,7 +198,7 @@ describe('fetchBlob()', () => {
     ['starts elsewhere', 'bytes 500-999/1000'],
     ['is of another whole', 'bytes 600-1998/1999'],
     ['is not told', ''],
-  ])('refuses all when even the whole is a range that %s', async (_, range) => {
+  ])('fails when even the whole is a range that %s', async (_, range) => {
     const { repository } = registry(() => ({
       status: 206,
       headers: { 'content-range': range },
@@ -221,7 +221,7 @@ describe('fetchBlob()', () => {
     });
   });
 
-  test('fails with NOT_FOUND when it is not there', async () => {
+  test('fails with NOT_FOUND when it does not exist', async () => {
     await expect(
       readAll(fetchBlob(registry(() => ({ status: 404 })).repository, target)),
     ).rejects.toMatchObject({ code: 'NOT_FOUND' });
@@ -252,7 +252,7 @@ describe('fetchBlob() of a foreign layer', () => {
   test.each([
     ['203.0.113.5', 'public'],
     ['10.0.0.7', 'any'],
-  ])('named by a registry at %s goes to %s addresses', async (remoteAddress, reach) => {
+  ])('named by a registry at %s may have %s addresses', async (remoteAddress, reach) => {
     const { repository, requests } = registry((request) =>
       request.url.host === 'registry.example' ? { status: 404, remoteAddress } : ranged(request),
     );
@@ -260,14 +260,14 @@ describe('fetchBlob() of a foreign layer', () => {
     expect(requests[1]?.reach).toBe(reach);
   });
 
-  test('prefers what the registry has', async () => {
+  test("prefers the registry's copy", async () => {
     const { repository, requests } = registry(ranged);
     await readAll(fetchBlob(repository, foreign));
     expect(requests).toHaveLength(1);
   });
 });
 
-test('deleteBlob() fails with REFUSED where a registry does not delete blobs', async () => {
+test('deleteBlob() fails with REFUSED when the registry does not delete blobs', async () => {
   await expect(
     deleteBlob(registry(() => ({ status: 405 })).repository, target),
   ).rejects.toMatchObject({ code: 'REFUSED' });

@@ -28,7 +28,7 @@ const failure = (reason: string, phase: 'connect' | 'response' = 'response') =>
 const isHttp = ({ url }: HttpRequest): boolean => url.protocol === 'http:';
 
 describe('send()', () => {
-  test('asks docker.io at the host of its API', async () => {
+  test('sends requests for docker.io to the host of its API', async () => {
     const { connection, requests } = connect(() => ({ status: 200 }), { host: 'docker.io' });
     await connection.send('GET', '/v2/library/alpine/tags/list?n=1', { scopes: [] });
     expect(requests.map(showRequest)).toEqual([
@@ -66,13 +66,13 @@ describe('send()', () => {
     ]);
   });
 
-  test('repeats what failed for a passing reason', async () => {
+  test('retries after temporary failures', async () => {
     let count = 0;
     const { connection } = connect(() => ({ status: (count += 1) < 3 ? 503 : 200 }));
     expect((await connection.send('GET', '/v2/', { scopes: [] })).status).toBe(200);
   });
 
-  test('answers with a redirect when it shall not follow', async () => {
+  test('returns a redirect when it must not follow it', async () => {
     const { connection, requests } = connect(() => ({
       status: 303,
       headers: { location: 'https://other.example/' },
@@ -83,7 +83,7 @@ describe('send()', () => {
     expect(requests).toHaveLength(1);
   });
 
-  test('tells which credentials did not help', async () => {
+  test('names the credentials that did not help', async () => {
     const { connection } = connect(() => ({ status: 401, headers: challenge }), {
       credentials: password,
     });
@@ -94,7 +94,7 @@ describe('send()', () => {
     });
   });
 
-  test('reports the warnings of the registry once, and none of its storage', async () => {
+  test('reports the warnings of the registry once, but none of its storage', async () => {
     const warnings: string[] = [];
     const { connection } = connect(
       ({ url }) =>
@@ -113,7 +113,7 @@ describe('send()', () => {
 });
 
 describe('send() to a URL', () => {
-  test('sends credentials to the registry itself and to nobody else', async () => {
+  test('sends credentials to the registry itself only', async () => {
     const { connection, requests } = connect(
       ({ headers }) =>
         headers?.['authorization'] === undefined
@@ -132,7 +132,7 @@ describe('send() to a URL', () => {
 });
 
 describe('sendAnonymously()', () => {
-  test('sends no credentials to the registry either', async () => {
+  test('sends no credentials, not even to the registry', async () => {
     const { connection, requests } = connect(() => ({ status: 401, headers: challenge }), {
       credentials: password,
     });
@@ -147,7 +147,7 @@ describe('the scheme', () => {
   const insecure = { host: 'registry.local:5000', schemes: ['https', 'http'] } as const;
   const tls = (plainHttp: boolean) => new TlsError('x', { plainHttp }, {});
 
-  test('is not known before the first answer where there are two', async () => {
+  test('is unknown before the first response when there are two', async () => {
     const { connection } = connect(() => ({ status: 200 }), loopback);
     const before = connection.origin();
     await connection.send('GET', '/v2/', { scopes: [] });
@@ -180,7 +180,7 @@ describe('the scheme', () => {
     expect(requests.map(({ url }) => url.protocol)).toEqual(['http:', 'https:']);
   });
 
-  test('is http on loopback when a 400 is the registry itself speaking', async () => {
+  test("is http on loopback when a 400 is the registry's own", async () => {
     const { connection } = connect(
       () => ({ status: 400, body: '{"errors":[{"code":"NAME_INVALID"}]}' }),
       loopback,
@@ -209,7 +209,7 @@ describe('the scheme', () => {
     },
   );
 
-  test('is what the registry answered by, also when what it redirects to fails', async () => {
+  test("is settled by the registry's response even if the target of its redirect fails", async () => {
     const refused = failure('ECONNREFUSED', 'connect');
     const { connection, requests } = connect(
       (request) => {
@@ -226,7 +226,7 @@ describe('the scheme', () => {
     ]);
   });
 
-  test('is http after all when its connection was cut by chance and TLS is not spoken', async () => {
+  test('is http after all when the connection was cut by chance and the server does not speak TLS', async () => {
     let count = 0;
     const { connection } = connect((request) => {
       if (!isHttp(request)) throw tls(true);
@@ -255,7 +255,7 @@ describe('the scheme', () => {
     expect(requests.map(({ url }) => url.protocol)).toEqual(['https:']);
   });
 
-  test('is never http where that was not allowed', async () => {
+  test('is never http when that is not allowed', async () => {
     const { connection, requests } = connect(() => {
       throw tls(true);
     });
@@ -275,7 +275,7 @@ describe('the scheme', () => {
     expect(requests.map(({ url }) => url.protocol)).toEqual(['https:']);
   });
 
-  test('is found once for many requests at once', async () => {
+  test('is found once for parallel requests', async () => {
     const { connection, requests } = connect(
       (request) => (isHttp(request) ? { status: 400, body: 'plain HTTP' } : { status: 200 }),
       loopback,
@@ -291,7 +291,7 @@ describe('the scheme', () => {
     ]);
   });
 
-  test('is looked for again by those who waited when the first request failed', async () => {
+  test('is looked for again by waiting requests when the first one failed', async () => {
     let count = 0;
     const { connection } = connect(() => {
       if ((count += 1) === 1) throw failure('ENOTFOUND', 'connect');
@@ -303,13 +303,13 @@ describe('the scheme', () => {
     expect(outcomes.map(({ status }) => status)).toEqual(['rejected', 'fulfilled']);
   });
 
-  test('is found although the first answer is a passing failure', async () => {
+  test('is found although the first response is a temporary failure', async () => {
     let count = 0;
     const { connection } = connect(() => ({ status: (count += 1) === 1 ? 503 : 200 }), loopback);
     expect((await connection.send('GET', '/v2/', { scopes: [] })).status).toBe(200);
   });
 
-  test('of the first request sends no credentials unasked', async () => {
+  test('sends no credentials with the first request', async () => {
     const { connection, requests } = connect(() => ({ status: 200 }), {
       ...loopback,
       credentials: password,
@@ -320,7 +320,7 @@ describe('the scheme', () => {
 });
 
 describe('ping()', () => {
-  test('is content with any 200 that is no web page', async () => {
+  test('accepts any 200 that is no web page', async () => {
     await expect(
       ping(connect(() => ({ status: 200, body: '{}' })).connection),
     ).resolves.toBeUndefined();

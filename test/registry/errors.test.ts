@@ -35,7 +35,7 @@ test.each([
   expect(await errorOf({ status })).toMatchObject({ code });
 });
 
-test('responseError() quotes what the registry says', async () => {
+test("responseError() quotes the registry's explanation", async () => {
   const error = await errorOf({
     status: 404,
     body: { errors: [{ code: 'MANIFEST_UNKNOWN', message: 'manifest unknown' }] },
@@ -45,7 +45,7 @@ test('responseError() quotes what the registry says', async () => {
   );
 });
 
-test('responseError() quotes what the registry says with a 403', async () => {
+test("responseError() quotes the registry's explanation of a 403", async () => {
   const error = await errorOf({
     status: 403,
     body: { errors: [{ code: 'DENIED', message: 'quota exceeded' }] },
@@ -70,13 +70,13 @@ test('responseError() keeps method, redacted URL, status and problems', async ()
   });
 });
 
-test('responseError() does not take a lost upload session for an absence', async () => {
+test('responseError() does not treat a lost upload session as absence', async () => {
   expect(
     await errorOf({ status: 404, body: { errors: [{ code: 'BLOB_UPLOAD_UNKNOWN' }] } }),
   ).toMatchObject({ code: 'SERVER_FAILED' });
 });
 
-test('responseError() keeps how long the registry asks to wait', async () => {
+test('responseError() keeps the wait that the registry asks for', async () => {
   const error = await errorOf({ status: 429, headers: { 'retry-after': '90' } });
   expect(error).toMatchObject({
     retryAfterMs: 90_000,
@@ -120,7 +120,7 @@ test('responseError() reads no more than 64 KiB of an endless body', async () =>
   expect(read).toBeLessThanOrEqual(65 * 1024);
 });
 
-test('invalidResponse() says when a web page answers instead of a registry', async () => {
+test('invalidResponse() reports a web page instead of a registry', async () => {
   const response = await answered({
     status: 200,
     headers: { 'content-type': 'text/html; charset=utf-8' },
@@ -130,7 +130,7 @@ test('invalidResponse() says when a web page answers instead of a registry', asy
   );
 });
 
-test('responseError() does not ask for a login when a storage refuses', async () => {
+test('responseError() does not hint at a login when a storage refuses', async () => {
   const connection = testConnection(
     fakeTransport(({ url }) =>
       url.host === 'registry.example'

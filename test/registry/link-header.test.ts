@@ -19,7 +19,7 @@ test.each(['no-angle-brackets', 'unclosed-bracket', 'same-page-again', 'target-w
   },
 );
 
-test('nextPage() says that a target which is no URL is broken', () => {
+test('nextPage() returns broken for a target that is no URL', () => {
   expect(nextPage(asked, '<http://[?x>; rel="next"').kind).toBe('broken');
 });
 
@@ -30,7 +30,7 @@ test('parseLinkHeader() reads targets and relations of several links', () => {
   ]);
 });
 
-test('nextPage() throws on no text, and never leaves origin and path', () => {
+test('nextPage() never throws, and never leaves origin and path', () => {
   fc.assert(
     fc.property(fc.oneof(fc.string(), fc.stringMatching(/^<[^>]*>; rel="?next"?.*$/)), (link) => {
       const next = nextPage(asked, link);
@@ -40,7 +40,7 @@ test('nextPage() throws on no text, and never leaves origin and path', () => {
   );
 });
 
-test('nextPage() takes the query of any target', () => {
+test('nextPage() uses the query of any target', () => {
   fc.assert(
     fc.property(fc.webUrl({ withQueryParameters: true }), (target) => {
       const { search } = new URL(target);

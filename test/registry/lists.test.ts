@@ -36,13 +36,13 @@ test('listTags() follows links to the end', async () => {
   ]);
 });
 
-test('listTags() asks for a page only when it is wanted', async () => {
+test('listTags() requests a page only when it is needed', async () => {
   const { tags, requests } = tagsOf(() => page(['a', 'b'], '<?last=b>; rel="next"'));
   for await (const tag of tags) if (tag === 'b') break;
   expect(requests).toHaveLength(1);
 });
 
-test('listTags() asks once where a server sends all and no Link', async () => {
+test('listTags() sends one request when the server sends all tags and no Link', async () => {
   const { tags, requests } = tagsOf(() => page(['a']));
   await listAll(tags);
   expect(requests).toHaveLength(1);
@@ -52,7 +52,7 @@ test('listTags() yields nothing for "tags":null', async () => {
   expect(await listAll(tagsOf(() => page(null)).tags)).toEqual([]);
 });
 
-test('listTags() goes on after an empty page', async () => {
+test('listTags() continues after an empty page', async () => {
   const { tags } = tagsOf((request) =>
     last(request) === null ? page([], '<?last=a>; rel="next"') : page(['b']),
   );
@@ -70,7 +70,7 @@ test('listTags() ends, with a warning, when a link leads to a page already read'
 });
 
 /** A server that ignores `last`, and counts up a parameter of its own. */
-test('listTags() ends, with a warning, when a page has nothing new', async () => {
+test('listTags() ends, with a warning, when a page has no new tags', async () => {
   let count = 0;
   const { tags, warnings, requests } = tagsOf(() =>
     page(['a', 'b'], `<?last=b&page=${(count += 1)}>; rel="next"`),
@@ -114,7 +114,7 @@ test.each([
   });
 });
 
-test('listTags() fails with NOT_FOUND when there is no such repository', async () => {
+test('listTags() fails with NOT_FOUND when the repository does not exist', async () => {
   await expect(listAll(tagsOf(() => ({ status: 404 })).tags)).rejects.toMatchObject({
     code: 'NOT_FOUND',
   });

@@ -30,17 +30,17 @@ test.each([
     'application/x',
   ],
   ['another type that the header names', 'application/x', {}, 'application/x'],
-])('guessManifestType() takes %s', (_, contentType, body, expected) => {
+])('guessManifestType() returns %s', (_, contentType, body, expected) => {
   expect(guessManifestType(contentType, bytes(body))).toBe(expected);
 });
 
-test('guessManifestType() finds none where nothing says it', () => {
+test('guessManifestType() returns undefined without any evidence', () => {
   expect([
     guessManifestType(undefined, bytes({})),
     guessManifestType('text/plain', new Uint8Array([255])),
   ]).toEqual([undefined, undefined]);
 });
 
-test('guessManifestType() throws on no bytes', () => {
+test('guessManifestType() never throws', () => {
   fc.assert(fc.property(fc.uint8Array(), (content) => void guessManifestType(undefined, content)));
 });

@@ -39,7 +39,7 @@ function registry(answers: Partial<Record<string, FakeAnswer>>) {
 }
 
 describe('resolveManifest()', () => {
-  test('asks once, by HEAD, for all manifest types', async () => {
+  test('sends one HEAD for all manifest types', async () => {
     const { repository, requests } = registry({ HEAD: { status: 200, headers } });
     expect(await resolveManifest(repository, v1)).toEqual(descriptor);
     expect(requests.map(showRequest)).toEqual([
@@ -62,7 +62,7 @@ describe('resolveManifest()', () => {
     expect(await resolveManifest(repository, v1)).toEqual(descriptor);
   });
 
-  test('does not need the digest of what it asked by digest', async () => {
+  test('needs no stated digest when resolving a digest', async () => {
     const { repository, requests } = registry({
       HEAD: { status: 200, headers: { ...headers, 'docker-content-digest': '' } },
     });
@@ -75,7 +75,7 @@ describe('resolveManifest()', () => {
     expect(await resolveManifest(repository, v1)).toEqual(descriptor);
   });
 
-  test('fails with the reason that GET gives when both are refused', async () => {
+  test('fails with the reason of the GET when both are refused', async () => {
     const { repository } = registry({
       HEAD: { status: 403 },
       GET: { status: 403, body: { errors: [{ code: 'DENIED', message: 'blocked by policy' }] } },
@@ -86,19 +86,19 @@ describe('resolveManifest()', () => {
     });
   });
 
-  test('fails with NOT_FOUND on 404 and asks no further', async () => {
+  test('fails with NOT_FOUND on 404 without a GET', async () => {
     const { repository, requests } = registry({ HEAD: { status: 404 } });
     await expect(resolveManifest(repository, v1)).rejects.toMatchObject({ code: 'NOT_FOUND' });
     expect(requests).toHaveLength(1);
   });
 
-  test('does not take a failing server for an absence', async () => {
+  test('does not treat a failing server as absence', async () => {
     await expect(
       resolveManifest(registry({ HEAD: { status: 503 } }).repository, v1),
     ).rejects.toMatchObject({ code: 'SERVER_FAILED' });
   });
 
-  test('refuses another digest than the one asked for', async () => {
+  test('refuses another digest than requested', async () => {
     const { repository } = registry({
       HEAD: { status: 200, headers: { ...headers, 'docker-content-digest': other } },
     });
@@ -128,12 +128,12 @@ describe('resolveManifest()', () => {
 });
 
 describe('fetchManifest()', () => {
-  test('gives the bytes as they came', async () => {
+  test('returns the bytes unchanged', async () => {
     const fetched = await fetchManifest(registry({ GET: whole }).repository, v1);
     expect(fetched).toEqual({ descriptor, bytes: Buffer.from(bytes) });
   });
 
-  test('refuses other bytes than those of the digest asked for', async () => {
+  test('refuses bytes that do not match the requested digest', async () => {
     const answer = { ...whole, headers: { ...headers, 'docker-content-digest': '' } };
     await expect(fetchManifest(registry({ GET: answer }).repository, other)).rejects.toMatchObject({
       code: 'CONTENT_MISMATCH',
@@ -141,14 +141,14 @@ describe('fetchManifest()', () => {
     });
   });
 
-  test('refuses bytes that are not those of the stated digest', async () => {
+  test('refuses bytes that do not match the stated digest', async () => {
     const answer = { ...whole, headers: { ...headers, 'docker-content-digest': other } };
     await expect(fetchManifest(registry({ GET: answer }).repository, v1)).rejects.toMatchObject({
       code: 'CONTENT_MISMATCH',
     });
   });
 
-  test('takes the sha256 that is stated for what was asked by sha512', async () => {
+  test('accepts a stated sha256 for a requested sha512', async () => {
     const digest = digestOf(bytes, 'sha512');
     expect(
       (await fetchManifest(registry({ GET: whole }).repository, digest)).descriptor.digest,
@@ -171,7 +171,7 @@ describe('manifestExists()', () => {
   test.each([
     [200, true],
     [404, false],
-  ])('answers %i with %s', async (status, expected) => {
+  ])('maps %i to %s', async (status, expected) => {
     expect(
       await manifestExists(
         registry({ HEAD: { status, headers: status === 200 ? headers : {} } }).repository,
@@ -180,7 +180,7 @@ describe('manifestExists()', () => {
     ).toBe(expected);
   });
 
-  test('asks by GET when HEAD is refused', async () => {
+  test('sends a GET when HEAD is refused', async () => {
     expect(
       await manifestExists(
         registry({ HEAD: { status: 405 }, GET: whole }).repository,
@@ -192,7 +192,7 @@ describe('manifestExists()', () => {
   test.each([
     [401, 'NOT_AUTHORISED'],
     [500, 'SERVER_FAILED'],
-  ])('does not take a %i for an absence', async (status, code) => {
+  ])('does not treat a %i as absence', async (status, code) => {
     await expect(
       manifestExists(registry({ HEAD: { status } }).repository, descriptor.digest),
     ).rejects.toMatchObject({ code });
@@ -212,7 +212,7 @@ describe('putManifest()', () => {
     });
   });
 
-  test('tells the subject that the registry lists itself, and the tags it gave', async () => {
+  test('returns the subject that the registry lists itself, and the tags it set', async () => {
     const { repository, requests } = registry({
       PUT: { status: 201, headers: { 'oci-subject': other, 'oci-tag': 'v1, v2' } },
     });
@@ -223,7 +223,7 @@ describe('putManifest()', () => {
     expect(requests[0]?.url.search).toBe('?tag=v1');
   });
 
-  test('fails when the registry says that it keeps other bytes', async () => {
+  test('fails when the registry states another digest', async () => {
     const { repository } = registry({
       PUT: { status: 201, headers: { 'docker-content-digest': other } },
     });
@@ -233,7 +233,7 @@ describe('putManifest()', () => {
     });
   });
 
-  test('fails when a web page answers with 200', async () => {
+  test('fails on a web page with status 200', async () => {
     const { repository } = registry({
       PUT: { status: 200, headers: { 'content-type': 'text/html' } },
     });
@@ -242,7 +242,7 @@ describe('putManifest()', () => {
     });
   });
 
-  test('says why docker-registry takes no image with foreign layers, whatever its status', async () => {
+  test('explains that docker-registry takes no image with foreign layers, with any status', async () => {
     const config = { mediaType: MEDIA_TYPE.ociConfig, digest: other, size: 2 };
     const layers = [
       {
@@ -275,7 +275,7 @@ describe('putManifest()', () => {
     });
   });
 
-  test('takes another image for a failure of the registry', async () => {
+  test('reports a failure of the registry for other images', async () => {
     const { repository } = registry({
       PUT: { status: 500, body: { errors: [{ code: 'MANIFEST_BLOB_UNKNOWN' }] } },
     });
@@ -285,7 +285,7 @@ describe('putManifest()', () => {
   });
 });
 
-test('deleteManifest() fails with REFUSED where a registry does not delete', async () => {
+test('deleteManifest() fails with REFUSED when the registry does not delete', async () => {
   const { repository } = registry({
     DELETE: { status: 405, body: { errors: [{ code: 'UNSUPPORTED' }] } },
   });

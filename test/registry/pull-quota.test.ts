@@ -25,11 +25,11 @@ describe('createQuotaReader()', () => {
     ]);
   });
 
-  test('reports nothing when nothing is left, because the refusal does', () => {
+  test('reports nothing when no pull is left, because the refusal does', () => {
     expect(reportsOf([0])).toEqual([]);
   });
 
-  test('reports nothing where nothing is limited', () => {
+  test('reports nothing without a limit', () => {
     const reports: string[] = [];
     createQuotaReader(
       'docker.io',

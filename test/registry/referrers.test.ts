@@ -52,7 +52,7 @@ describe('referrersTag()', () => {
     expect(tag).toBe(subject.digest.replace(':', '-'));
   });
 
-  test('holds half of a sha512', () => {
+  test('has half of a sha512', () => {
     expect(referrersTag(digestOf(new Uint8Array(), 'sha512'))).toBe(
       'sha512-cf83e1357eefb8bdf1542850d66d8007d620e4050b5715dc83f4a921d36ce9ce',
     );
@@ -60,7 +60,7 @@ describe('referrersTag()', () => {
 });
 
 describe('listReferrers()', () => {
-  test('asks the API and follows its pages', async () => {
+  test('reads the API and follows its pages', async () => {
     const { repository } = registry(({ url }) =>
       url.searchParams.has('last')
         ? index([sbom])
@@ -69,7 +69,7 @@ describe('listReferrers()', () => {
     expect(await listAll(listReferrers(repository, subject))).toEqual([signature, sbom]);
   });
 
-  test('filters by artifact type also where the registry does not', async () => {
+  test('filters by artifact type even if the registry does not', async () => {
     const { repository, requests } = registry(() => index([signature, sbom]));
     expect(
       await listAll(listReferrers(repository, subject, { artifactType: 'application/sbom' })),
@@ -98,7 +98,7 @@ describe('listReferrers()', () => {
     ]);
   });
 
-  test('a missing tag is found out without a GET, which Docker Hub would count as a pull', async () => {
+  test('finds a missing tag without a GET, which Docker Hub counts as a pull', async () => {
     const { repository, requests } = registry(() => ({ status: 404 }));
     expect(await listAll(listReferrers(repository, subject))).toEqual([]);
     expect(requests.map(({ method }) => method)).toEqual(['GET', 'HEAD']);
@@ -112,7 +112,7 @@ describe('listReferrers()', () => {
     expect(await listAll(listReferrers(repository, subject))).toEqual([]);
   });
 
-  test.each([401, 500])('does not take a %i for no referrers', async (status) => {
+  test.each([401, 500])('does not treat a %i as no referrers', async (status) => {
     await expect(
       listAll(listReferrers(registry(() => ({ status })).repository, subject)),
     ).rejects.toThrow();
@@ -173,13 +173,13 @@ describe('the index of the tag schema', () => {
     return { ...made, entries, puts: () => puts };
   }
 
-  test('addToReferrersIndex() begins one', async () => {
+  test('addToReferrersIndex() creates the index', async () => {
     const { repository, entries } = tagged(undefined);
     await addToReferrersIndex(repository, subject.digest, signature);
     expect(entries()).toEqual([signature]);
   });
 
-  test('addToReferrersIndex() keeps what is there, unknown members too', async () => {
+  test('addToReferrersIndex() keeps existing entries with unknown members', async () => {
     const entry = { ...toDescriptorJson(sbom), 'com.example.more': 1 };
     const { repository, entries } = tagged({
       status: 200,
@@ -190,13 +190,13 @@ describe('the index of the tag schema', () => {
     expect(entries()).toEqual([entry, signature]);
   });
 
-  test('addToReferrersIndex() writes nothing when it is listed', async () => {
+  test('addToReferrersIndex() writes nothing when the referrer is listed', async () => {
     const { repository, puts } = tagged(index([signature]));
     await addToReferrersIndex(repository, subject.digest, signature);
     expect(puts()).toBe(0);
   });
 
-  test('addToReferrersIndex() writes again when another writer undid it', async () => {
+  test('addToReferrersIndex() writes again when another client overwrote it', async () => {
     const undone = JSON.stringify({ schemaVersion: 2, manifests: [sbom] });
     const { repository, entries, puts } = tagged(undefined, (text, count) =>
       count === 1 ? undone : text,
@@ -208,7 +208,7 @@ describe('the index of the tag schema', () => {
     ]);
   });
 
-  test('addToReferrersIndex() gives up when it is undone each time', async () => {
+  test('addToReferrersIndex() gives up when it is overwritten each time', async () => {
     const { repository } = tagged(undefined, () => undefined);
     await expect(addToReferrersIndex(repository, subject.digest, signature)).rejects.toMatchObject({
       code: 'FAILED',
@@ -216,7 +216,7 @@ describe('the index of the tag schema', () => {
     });
   });
 
-  test('addToReferrersIndex() overwrites no tag that is something else', async () => {
+  test('addToReferrersIndex() does not overwrite a tag of another manifest', async () => {
     const { repository, puts } = tagged({
       status: 200,
       headers: { 'content-type': MEDIA_TYPE.ociManifest },
@@ -228,7 +228,7 @@ describe('the index of the tag schema', () => {
     expect(puts()).toBe(0);
   });
 
-  test('addToReferrersIndex() called for two at once lists both', async () => {
+  test('addToReferrersIndex() lists both of two parallel referrers', async () => {
     const { repository, entries, puts } = tagged(undefined);
     await Promise.all([
       addToReferrersIndex(repository, subject.digest, signature),
@@ -237,7 +237,7 @@ describe('the index of the tag schema', () => {
     expect([entries(), puts()]).toEqual([[signature, sbom], 2]);
   });
 
-  test('removeFromReferrersIndex() takes one out', async () => {
+  test('removeFromReferrersIndex() removes the entry', async () => {
     const first = index([signature, sbom]);
     const { repository, entries } = tagged({ ...first, body: JSON.stringify(first.body) });
     await removeFromReferrersIndex(repository, subject.digest, signature.digest);

@@ -35,7 +35,7 @@ test('createWarningReader() reports a text once', () => {
   expect(reported).toEqual(['a', 'b']);
 });
 
-test('createWarningReader() reports no more than 4 KiB of one registry', () => {
+test('createWarningReader() reports at most 4 KiB for one registry', () => {
   const reported: string[] = [];
   const read = createWarningReader((text) => reported.push(text));
   for (let index = 0; index < 100; index += 1) read(`299 - "${index} ${'x'.repeat(500)}"`);

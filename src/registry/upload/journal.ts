@@ -2,7 +2,7 @@ import { RegiError } from '../../errors.ts';
 import type { Descriptor } from '../../oci/descriptor.ts';
 import type { RemoteRepository, UploadJournal } from '../remote-repository.ts';
 import {
-  askUpload,
+  queryUpload,
   cancelUpload,
   type Upload,
   type UploadSession,
@@ -13,7 +13,7 @@ import {
 /** Below this size, re-uploading is cheaper than querying the session. */
 const SMALLEST_BYTES = 1024 * 1024;
 /** For querying a session after Ctrl-C. */
-const ASK_TIMEOUT_MS = 3000;
+const QUERY_TIMEOUT_MS = 3000;
 /** A registry notices a cut request a moment after us. */
 const SETTLE_MS = 250;
 
@@ -39,7 +39,7 @@ export async function findUnfinished({
   const url = await journal?.find(target);
   if (url === undefined) return undefined;
   const session: UploadSession = { location: { url, reach: 'any' }, minimumChunk: 0 };
-  const status = await ask(repository, action, session, signal);
+  const status = await query(repository, action, session, signal);
   signal?.throwIfAborted();
   if (status?.kind === 'kept' && status.size <= target.size)
     return { session: status.session, position: status.size, given: status.size };
@@ -64,7 +64,7 @@ export async function keepOrCancel(upload: Upload, { session, given }: UploadSta
   const { repository, target, action } = upload;
   const journal = journalFor(repository, target);
   if (journal === undefined || given < SMALLEST_BYTES) return cancelForGood(upload, session);
-  const status = await askPatiently(repository, action, session);
+  const status = await queryPatiently(repository, action, session);
   // The next run asks the registry again.
   if (status === undefined) return;
   if (status.kind === 'kept' && status.size <= given)
@@ -87,27 +87,27 @@ export async function forgetUpload({
   await journalFor(repository, target)?.remove(target);
 }
 
-async function askPatiently(
+async function queryPatiently(
   repository: RemoteRepository,
   action: string,
   session: UploadSession,
 ): Promise<UploadStatus | undefined> {
-  const signal = AbortSignal.timeout(ASK_TIMEOUT_MS);
-  const status = await ask(repository, action, session, signal);
+  const signal = AbortSignal.timeout(QUERY_TIMEOUT_MS);
+  const status = await query(repository, action, session, signal);
   if (status?.kind !== 'unknown') return status;
   await repository.connection.clock.sleep(SETTLE_MS);
-  return ask(repository, action, session, signal);
+  return query(repository, action, session, signal);
 }
 
 /** Undefined without a response, which is no reason to fail: the blob can restart. */
-async function ask(
+async function query(
   repository: RemoteRepository,
   action: string,
   session: UploadSession,
   signal: AbortSignal | undefined,
 ): Promise<UploadStatus | undefined> {
   try {
-    return await askUpload(repository, action, session, { signal });
+    return await queryUpload(repository, action, session, { signal });
   } catch (error) {
     if (!(error instanceof RegiError) && signal?.aborted !== true) throw error;
     return undefined;

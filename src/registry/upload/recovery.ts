@@ -5,7 +5,7 @@ import { MAX_RETRY_AFTER_MS } from '../../http/retry.ts';
 import { blobExists } from '../blobs.ts';
 import { isResponseError, RegistryResponseError } from '../errors.ts';
 import { cancelForGood, forgetUpload, keepOrCancel } from './journal.ts';
-import { askUpload, cancelUpload, type Upload, type UploadState } from './session.ts';
+import { queryUpload, cancelUpload, type Upload, type UploadState } from './session.ts';
 
 /** Content that cannot be read, or has the wrong bytes. No restart of an upload mends that. */
 export class SourceFailure extends Error {
@@ -103,7 +103,7 @@ export class UploadRecovery {
     if (isRateLimit && isUntouched)
       return { kind: 'resume', state: { ...state, given: state.position } };
     if (state.position > 0 && isMiscount(error)) this.#trustsCount = false;
-    return mayBeKept(error) && this.#trustsCount ? this.#ask(state) : { kind: 'restart' };
+    return mayBeKept(error) && this.#trustsCount ? this.#query(state) : { kind: 'restart' };
   }
 
   #shrink({ sent, refusal }: TooLargeError): void {
@@ -112,9 +112,9 @@ export class UploadRecovery {
       throw refusal;
   }
 
-  async #ask(state: UploadState): Promise<Recovery> {
+  async #query(state: UploadState): Promise<Recovery> {
     const { repository, target, action, signal } = this.#upload;
-    const status = await askUpload(repository, action, state.session, { signal });
+    const status = await queryUpload(repository, action, state.session, { signal });
     if (status.kind === 'gone') {
       // A successful PUT ends its session too.
       const isDone =

@@ -122,7 +122,7 @@ export type UploadStatus =
  * @see
  *   https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#pushing-a-blob-in-chunks
  */
-export async function askUpload(
+export async function queryUpload(
   repository: RemoteRepository,
   action: string,
   session: UploadSession,

@@ -14,7 +14,7 @@ const describedAs = (bytes: Uint8Array) => ({
   size: bytes.byteLength,
 });
 
-test('UploadContent gives the same bytes, borrowed in any chunks', async () => {
+test('UploadContent yields the same bytes for any borrowed chunks', async () => {
   await fc.assert(
     fc.asyncProperty(
       fc.uint8Array({ maxLength: 200 }),
@@ -30,12 +30,12 @@ test('UploadContent gives the same bytes, borrowed in any chunks', async () => {
   );
 });
 
-test('UploadContent gives the last bytes of a large chunk too', async () => {
+test('UploadContent yields the last bytes of a large chunk', async () => {
   const bytes = new Uint8Array(200_000).map((_, index) => index % 251);
   expect(await readAll(new UploadContent(bytesOf(bytes), describedAs(bytes)))).toEqual(bytes);
 });
 
-test('UploadContent never gives all bytes of content that is wrong', async () => {
+test('UploadContent never yields all bytes of wrong content', async () => {
   const bytes = new Uint8Array(200_000);
   let given = 0;
   const read = async (): Promise<void> => {
@@ -49,7 +49,7 @@ test('UploadContent never gives all bytes of content that is wrong', async () =>
   expect(given).toBeLessThan(bytes.byteLength);
 });
 
-test('UploadContent remembers the error of its source, once that was read', async () => {
+test('UploadContent reports the error of its source after it was read', async () => {
   const error = new Error('disk');
   const failing: Bytes = {
     async *[Symbol.asyncIterator]() {
@@ -93,7 +93,7 @@ const chunked = (chunks: readonly Uint8Array[]): Bytes => ({
   },
 });
 
-test('ContentParts gives the same bytes for any chunks and any part size', async () => {
+test('ContentParts yields the same bytes for any chunks and any part size', async () => {
   await fc.assert(
     fc.asyncProperty(
       fc.array(fc.uint8Array({ maxLength: 50 })),
@@ -119,7 +119,7 @@ test('ContentParts keeps no borrowed chunk', async () => {
   );
 });
 
-test('ContentParts gives a part once', async () => {
+test('ContentParts yields a part once', async () => {
   const part = new ContentParts(bytesOf(new Uint8Array(10))).take(10);
   await readAll(part);
   await expect(readAll(part)).rejects.toMatchObject({ code: 'NETWORK' });

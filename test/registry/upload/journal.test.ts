@@ -72,15 +72,15 @@ async function killedRun(kept = 2 * MIB): Promise<void> {
   before = registry.steps.length;
 }
 
-describe('uploadBlob() after a run that was killed', () => {
-  test('goes on behind the bytes that the registry has, and forgets it when it is done', async () => {
+describe('uploadBlob() after a killed run', () => {
+  test("resumes behind the registry's bytes, and forgets the upload when it is finished", async () => {
     await killedRun();
     await upload();
     expect(steps()).toEqual(['GET', `PATCH ${2 * MIB}-${3 * MIB - 1}`, 'PUT']);
     expect([registry.kept.has(target.digest), remembered.size]).toEqual([true, 0]);
   });
 
-  test('proves all of the bytes, also those that it does not send', async () => {
+  test('proves all bytes, also those that it does not send', async () => {
     await killedRun();
     const others = new Uint8Array(bytes);
     others[0] = 255 - (others[0] ?? 0);
@@ -101,7 +101,7 @@ describe('uploadBlob() after a run that was killed', () => {
       ['GET', 'DELETE', 'POST', 'PUT'],
     ],
     ['fails', () => ({ status: 500 }), ['GET', 'DELETE', 'POST', 'PUT']],
-  ] as const)('starts again when the registry %s', async (_, answer, expected) => {
+  ] as const)('restarts when the registry %s', async (_, answer, expected) => {
     await killedRun();
     strike = ({ method }) => (method === 'GET' ? answer() : undefined);
     await upload();
@@ -112,7 +112,7 @@ describe('uploadBlob() after a run that was killed', () => {
     ]);
   });
 
-  test('starts again when the registry counts bytes that it does not have', async () => {
+  test('restarts when the registry counts bytes that it does not have', async () => {
     await killedRun();
     strike = ({ method }) =>
       method === 'GET' ? { status: 204, headers: { range: `0-${2 * MIB}` } } : undefined;
@@ -121,7 +121,7 @@ describe('uploadBlob() after a run that was killed', () => {
     expect(steps().slice(-2)).toEqual(['POST', 'PUT']);
   });
 
-  test('deletes the session of a mount that was not done, for it has another', async () => {
+  test('deletes the session of a refused mount when it has another', async () => {
     await killedRun();
     const repository = { ...testRepository(registry.send), uploads: journal };
     const url = new URL('https://registry.example/v2/team/app/blobs/uploads/9?_state=0%2F');
@@ -132,7 +132,7 @@ describe('uploadBlob() after a run that was killed', () => {
   });
 });
 
-describe('uploadBlob() that is given up', () => {
+describe('uploadBlob() that fails', () => {
   /** The user interrupts it when the registry has so many bytes. */
   async function interrupt(kept: number, then: Interfere = () => undefined): Promise<void> {
     const controller = new AbortController();
@@ -146,13 +146,13 @@ describe('uploadBlob() that is given up', () => {
     await expect(upload(bytes, {}, controller.signal)).rejects.toBe(reason);
   }
 
-  test('leaves what the registry keeps, and remembers how much it is', async () => {
+  test("keeps the session and remembers the registry's bytes", async () => {
     await interrupt(2 * MIB);
     expect(registry.steps).toEqual(['POST', 'PUT', 'GET']);
     expect([registry.open.size, remembered.get(target.digest)?.offset]).toEqual([1, 2 * MIB]);
   });
 
-  test('asks once more, for a registry learns of it a moment later', async () => {
+  test('queries twice, because a registry notices the cut a moment later', async () => {
     let asked = 0;
     await interrupt(2 * MIB, ({ method }) =>
       method === 'GET' && (asked += 1) === 1
@@ -162,17 +162,17 @@ describe('uploadBlob() that is given up', () => {
     expect([registry.steps, remembered.size]).toEqual([['POST', 'PUT', 'GET', 'GET'], 1]);
   });
 
-  test('forgets it where the registry has', async () => {
+  test('forgets an upload that the registry has forgotten', async () => {
     await interrupt(2 * MIB, ({ method }) => (method === 'GET' ? { status: 404 } : undefined));
     expect([registry.steps, remembered.size]).toEqual([['POST', 'PUT', 'GET'], 0]);
   });
 
-  test('deletes it where the registry keeps nothing', async () => {
+  test('deletes the session when the registry keeps no bytes', async () => {
     await interrupt(0);
     expect([registry.open.size, remembered.size]).toEqual([0, 0]);
   });
 
-  test('leaves it where the registry does not answer any more', async () => {
+  test('keeps the session when the registry does not respond any more', async () => {
     await interrupt(2 * MIB, ({ method }) => {
       if (method === 'GET') throw cut;
       return undefined;
@@ -180,14 +180,17 @@ describe('uploadBlob() that is given up', () => {
     expect([registry.open.size, remembered.size]).toEqual([1, 1]);
   });
 
-  test.each([403, 409])('deletes it when the registry does not want it (%i)', async (status) => {
-    strike = ({ method }) => (method === 'PUT' ? { status } : undefined);
-    await expect(upload()).rejects.toMatchObject({ status });
-    expect([registry.open.size, remembered.size]).toEqual([0, 0]);
-  });
+  test.each([403, 409])(
+    'deletes the session when the registry refuses the blob (%i)',
+    async (status) => {
+      strike = ({ method }) => (method === 'PUT' ? { status } : undefined);
+      await expect(upload()).rejects.toMatchObject({ status });
+      expect([registry.open.size, remembered.size]).toEqual([0, 0]);
+    },
+  );
 });
 
-test('uploadBlob() remembers nothing of a small blob', async () => {
+test('uploadBlob() does not remember a small blob', async () => {
   const small = makeBlob(1000);
   const seen: number[] = [];
   strike = () => void seen.push(remembered.size);

@@ -22,7 +22,7 @@ const onMount =
     url.searchParams.has('mount') ? { status } : undefined;
 
 describe('mountBlob()', () => {
-  test('is one request when the registry mounts', async () => {
+  test('sends one request when the registry mounts', async () => {
     const { repository, requests } = registry(onMount(201));
     expect(await mountBlob(repository, target, 'base/image', { content })).toBe('mounted');
     expect(requests.map(({ url }) => decodeURIComponent(url.search))).toEqual([
@@ -36,7 +36,7 @@ describe('mountBlob()', () => {
     expect([steps, kept.has(target.digest)]).toEqual([['POST', 'PUT'], true]);
   });
 
-  test('deletes that session when there is no content', async () => {
+  test('deletes that session without content', async () => {
     const { repository, steps, open } = registry();
     expect(await mountBlob(repository, target, 'base/image', { content: undefined })).toBe(
       'refused',
@@ -45,7 +45,7 @@ describe('mountBlob()', () => {
   });
 
   test.each([400, 401, 403, 404, 405])(
-    'uploads plainly when the mount is answered with %i',
+    'uploads the blob after a mount with status %i',
     async (status) => {
       const { repository, steps } = registry(onMount(status));
       expect(await mountBlob(repository, target, 'base/image', { content })).toBe('copied');
@@ -59,7 +59,7 @@ describe('mountBlob()', () => {
     ).rejects.toMatchObject({ code: 'SERVER_FAILED' });
   });
 
-  test('uploads plainly when the token service refuses the other repository', async () => {
+  test('uploads the blob when the token service refuses the other repository', async () => {
     const fake = uploadRegistry(({ url, headers }) => {
       if (url.pathname !== '/token')
         return headers?.['authorization'] === undefined
@@ -80,7 +80,7 @@ describe('mountBlob()', () => {
 describe('offerBlob()', () => {
   const offer = { opensAhead: true };
 
-  test('is one request when the blob is there', async () => {
+  test('sends one request when the blob exists', async () => {
     const { repository, requests } = registry(onMount(201));
     expect(await offerBlob(repository, target, content, offer)).toBe('there');
     expect(requests.map(({ url }) => decodeURIComponent(url.search))).toEqual([
@@ -88,7 +88,7 @@ describe('offerBlob()', () => {
     ]);
   });
 
-  test('uploads in the session that it opened when the blob is not there', async () => {
+  test('uploads in the opened session when the blob does not exist', async () => {
     const { repository, steps, kept } = registry();
     expect(await offerBlob(repository, target, content, offer)).toBe('copied');
     expect([steps, kept.has(target.digest)]).toEqual([['POST', 'PUT'], true]);
@@ -109,14 +109,14 @@ describe('offerBlob()', () => {
     expect([source.opened(), source.closed()]).toEqual([1, 1]);
   });
 
-  test('closes the content that was opened for nothing', async () => {
+  test('closes content that was opened ahead in vain', async () => {
     const source = watched(content);
     await offerBlob(registry(onMount(201)).repository, target, source.content, offer);
     await new Promise(setImmediate);
     expect([source.opened(), source.closed()]).toEqual([1, 1]);
   });
 
-  test('opens no content when the blob is likely there and is', async () => {
+  test('opens no content without opensAhead when the blob exists', async () => {
     const source = watched(content);
     await offerBlob(registry(onMount(201)).repository, target, source.content, {
       opensAhead: false,
@@ -135,7 +135,7 @@ describe('offerBlob()', () => {
     expect(seen).toEqual([1]);
   });
 
-  test('keeps nothing when the content is not what it was said to be', async () => {
+  test('leaves no blob when the content does not match', async () => {
     const { repository, kept, open } = registry();
     await expect(
       offerBlob(repository, target, bytesOf(new Uint8Array(10).fill(1)), offer),

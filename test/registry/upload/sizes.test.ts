@@ -5,7 +5,7 @@ import { UploadSizes } from '../../../src/registry/upload/sizes.ts';
 const MIB = 1024 * 1024;
 
 describe('chunkFor()', () => {
-  test('sends any size at once when nothing speaks against it', () => {
+  test('returns undefined for any size without a limit', () => {
     expect(new UploadSizes('registry.example', undefined).chunkFor(3 * 1024 * MIB)).toBeUndefined();
   });
 
@@ -18,11 +18,11 @@ describe('chunkFor()', () => {
     ['europe-docker.pkg.dev', 1 * MIB, 0, undefined],
     ['gcr.io', 1 * MIB, 0, undefined],
     ['notghcr.io', 8 * MIB, 0, 8 * MIB],
-  ])('for %s, asked for %i and at least %i, sends %s', (host, asked, minimum, expected) => {
+  ])('for %s, with chunk size %i and minimum %i, returns %s', (host, asked, minimum, expected) => {
     expect(new UploadSizes(host, asked).chunkFor(100 * MIB, minimum)).toBe(expected);
   });
 
-  test('sends at once what is no larger than a chunk', () => {
+  test('returns undefined for content no larger than a chunk', () => {
     expect(new UploadSizes('registry.example', MIB).chunkFor(MIB)).toBeUndefined();
   });
 });
@@ -51,7 +51,7 @@ describe('refused()', () => {
     ['registry.example', 64 * 1024],
     ['public.ecr.aws', 5 * MIB],
     ['gcr.io', 100 * MIB],
-  ])('says that nothing smaller is worth a try at %s after %i bytes', (host, size) => {
+  ])('is false at %s after %i bytes', (host, size) => {
     expect(new UploadSizes(host, undefined).refused(size)).toBe(false);
   });
 });

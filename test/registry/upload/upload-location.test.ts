@@ -31,7 +31,7 @@ test.each([
   ).toBe(expected);
 });
 
-test('uploadPlace() keeps plain http where the registry is reached so', () => {
+test('uploadPlace() keeps plain http when the registry uses it', () => {
   expect(
     uploadPlace('http://r.example/u', answer('http://r.example'), 'http://r.example')?.url.href,
   ).toBe('http://r.example/u');
@@ -41,7 +41,7 @@ test.each([
   ['https://uploads.example/u', '203.0.113.5', 'public'],
   ['https://uploads.example/u', '10.0.0.5', 'any'],
   ['https://r.example/u', '203.0.113.5', 'any'],
-])('uploadPlace() lets %s of a registry at %s go to %s addresses', (text, address, reach) => {
+])('uploadPlace() gives %s of a registry at %s the reach %s', (text, address, reach) => {
   expect(uploadPlace(text, answer('https://r.example', address), 'https://r.example')?.reach).toBe(
     reach,
   );

@@ -37,14 +37,14 @@ function first(method: string, answer: () => ReturnType<Interfere>, times = 1): 
 }
 
 describe('uploadBlob() in one request', () => {
-  test('is one POST and one PUT', async () => {
+  test('sends one POST and one PUT', async () => {
     const { repository, steps, kept, requests } = registry();
     await uploadBlob(repository, target, bytesOf(bytes));
     expect([steps, [...kept]]).toEqual([['POST', 'PUT'], [target.digest]]);
     expect(requests[1]?.headers).toEqual({ 'content-type': 'application/octet-stream' });
   });
 
-  test('adds the digest to the query of the location and leaves the rest as it is', async () => {
+  test('adds the digest to the query of the location and keeps the rest', async () => {
     const { repository, requests } = registry();
     await uploadBlob(repository, target, bytesOf(bytes));
     expect(requests[1]?.url.search).toBe(
@@ -63,7 +63,7 @@ describe('uploadBlob() in one request', () => {
     expect([...kept]).toEqual([digestOf(empty)]);
   });
 
-  test('fails when the registry says that it kept something else', async () => {
+  test('fails when the registry states another digest', async () => {
     const found = digestOf(new Uint8Array(1));
     const { repository } = registry(
       first('PUT', () => ({ status: 201, headers: { 'docker-content-digest': found } })),
@@ -74,7 +74,7 @@ describe('uploadBlob() in one request', () => {
     });
   });
 
-  test('fails when the registry does not say where to send it', async () => {
+  test('fails without a Location', async () => {
     const { repository } = registry(first('POST', () => ({ status: 202 })));
     await expect(uploadBlob(repository, target, bytesOf(bytes))).rejects.toMatchObject({
       code: 'INVALID_RESPONSE',
@@ -82,7 +82,7 @@ describe('uploadBlob() in one request', () => {
     });
   });
 
-  test('sends nothing by http when the registry is reached by https', async () => {
+  test('sends nothing by http when the registry uses https', async () => {
     const { repository, requests } = registry(
       first('POST', () => ({ status: 202, headers: { location: 'http://evil.example/u' } })),
     );
@@ -121,13 +121,13 @@ describe('uploadBlob() after a failure', () => {
     },
   );
 
-  test('deletes the session before it starts again', async () => {
+  test('deletes the session before it restarts', async () => {
     const { repository, steps, open } = registry(first('PUT', () => ({ status: 503 })));
     await uploadBlob(repository, target, bytesOf(bytes));
     expect([steps, open.size]).toEqual([['POST', 'PUT', 'GET', 'DELETE', 'POST', 'PUT'], 0]);
   });
 
-  test('gives up after as many restarts as are allowed', async () => {
+  test('gives up when no retry is left', async () => {
     const { repository, steps } = registry(first('PUT', () => ({ status: 500 }), 99));
     await expect(uploadBlob(repository, target, bytesOf(bytes))).rejects.toMatchObject({
       code: 'SERVER_FAILED',
@@ -143,14 +143,14 @@ describe('uploadBlob() after a failure', () => {
     expect(clock.sleeps).toEqual([7000]);
   });
 
-  test('asks a registry that limits how often it is asked for nothing else', async () => {
+  test('sends no other request to a registry that limits requests', async () => {
     const { repository, steps, kept } = registry(first('PUT', () => ({ status: 429 }), 2));
     await uploadBlob(repository, target, bytesOf(bytes));
     expect(steps).toEqual(['POST', 'PUT', 'PUT', 'PUT']);
     expect(kept).toContain(target.digest);
   });
 
-  test('is not given up while the registry lets others through', async () => {
+  test('does not give up while the registry lets other requests through', async () => {
     let others = 0;
     const made = registry(({ method }) => {
       if (method !== 'PUT' || others === 20) return undefined;
@@ -174,13 +174,13 @@ describe('uploadBlob() after a failure', () => {
   test.each([
     [405, 'REFUSED'],
     [409, 'REFUSED'],
-  ])('fails at once on %i', async (status, code) => {
+  ])('fails immediately on %i', async (status, code) => {
     const { repository, steps } = registry(first('PUT', () => ({ status })));
     await expect(uploadBlob(repository, target, bytesOf(bytes))).rejects.toMatchObject({ code });
     expect(steps).toEqual(['POST', 'PUT', 'DELETE']);
   });
 
-  test('fails with the error of the content, which no restart mends, and deletes the session', async () => {
+  test('fails with the error of the content, and deletes the session', async () => {
     const error = new Error('disk');
     const broken: Bytes = {
       async *[Symbol.asyncIterator]() {
@@ -193,7 +193,7 @@ describe('uploadBlob() after a failure', () => {
     expect([steps, open.size]).toEqual([['POST', 'DELETE'], 0]);
   });
 
-  test('keeps nothing of content that is not what its descriptor says', async () => {
+  test('leaves no blob when the content does not match its descriptor', async () => {
     const { repository, kept, open } = registry();
     await expect(
       uploadBlob(repository, target, bytesOf(new Uint8Array(1000))),
@@ -225,14 +225,14 @@ describe('uploadBlob() after a failure', () => {
     });
   });
 
-  test('opens content once for each try, and closes it', async () => {
+  test('opens content once for each attempt, and closes it', async () => {
     const { content, opened, closed } = watched(bytesOf(bytes));
     await uploadBlob(registry(first('PUT', () => ({ status: 500 }))).repository, target, content);
     expect([opened(), closed()]).toEqual([2, 2]);
   });
 });
 
-describe('uploadBlob() where the registry keeps what it has', () => {
+describe('uploadBlob() to a registry that keeps sessions', () => {
   /** The first requests of a method are cut when so many bytes of them have arrived. */
   function cutAfter(method: string, kept: readonly number[]): Interfere {
     const left = [...kept];
@@ -244,7 +244,7 @@ describe('uploadBlob() where the registry keeps what it has', () => {
     };
   }
 
-  test('goes on behind it', async () => {
+  test("resumes behind the registry's bytes", async () => {
     const { repository, steps, kept } = registry(cutAfter('PUT', [300]));
     await uploadBlob(repository, target, bytesOf(bytes));
     expect([steps, [...kept]]).toEqual([
@@ -253,14 +253,14 @@ describe('uploadBlob() where the registry keeps what it has', () => {
     ]);
   });
 
-  test('goes on from the next chunk when one of them is cut', async () => {
+  test('resumes at the next chunk after a cut one', async () => {
     const { repository, steps, kept } = registry(cutAfter('PATCH', [400]), { chunkSize: 400 });
     await uploadBlob(repository, target, bytesOf(bytes));
     expect(steps).toEqual(['POST', 'PATCH 0-399', 'GET', 'PATCH 400-799', 'PATCH 800-999', 'PUT']);
     expect(kept).toContain(target.digest);
   });
 
-  test('survives more cuts than there are tries, while more and more arrives', async () => {
+  test('survives more cuts than retries while bytes arrive', async () => {
     const { repository, kept } = registry(
       (request, _body, keep) => {
         if (request.method !== 'PATCH' && request.method !== 'PUT') return undefined;
@@ -279,7 +279,7 @@ describe('uploadBlob() where the registry keeps what it has', () => {
     expect(kept).toContain(target.digest);
   });
 
-  test('reads no more of the content again than what lies between two marks', async () => {
+  test('reads at most the content between two marks again', async () => {
     const large = new Uint8Array(1_000_000).map((_, index) => index % 251);
     const blob = { mediaType: 'x', digest: digestOf(large), size: large.byteLength };
     const opened: number[] = [];
@@ -295,7 +295,7 @@ describe('uploadBlob() where the registry keeps what it has', () => {
     expect(opened[1]).toBeLessThanOrEqual(700_000);
   });
 
-  test('sends nothing again when only the answer was lost', async () => {
+  test('sends nothing again when only the response was lost', async () => {
     const { send, steps, kept } = registry();
     let lost = 1;
     const repository = testRepository(async (request) => {
@@ -313,7 +313,7 @@ describe('uploadBlob() where the registry keeps what it has', () => {
     ['nothing', '0--1'],
     ['one byte or none', '0-0'],
     ['a range that does not begin at the first byte', '5-9'],
-  ])('starts again when it claims to have %s', async (_, range) => {
+  ])('restarts when it claims to have %s', async (_, range) => {
     const cuts = cutAfter('PUT', [0]);
     const { repository, steps, open, kept } = registry((request, body, keep) =>
       request.method === 'GET' ? { status: 204, headers: { range } } : cuts(request, body, keep),
@@ -324,7 +324,7 @@ describe('uploadBlob() where the registry keeps what it has', () => {
   });
 
   /** Quay counts one byte too many, says `bytes=`, and names no Location. */
-  test('starts again, and asks no more, when going on there does not work', async () => {
+  test('restarts without another query when resuming fails', async () => {
     const cuts = cutAfter('PUT', [300, 0]);
     const { repository, steps, open, kept } = registry((request, body, keep) => {
       if (request.method === 'GET') return { status: 204, headers: { range: 'bytes=0-300' } };
@@ -357,14 +357,14 @@ describe('uploadBlob() where the registry keeps what it has', () => {
     expect([kept.size, open.size]).toEqual([0, 0]);
   });
 
-  test('proves all bytes also when nothing is left to send', async () => {
+  test('proves all bytes when no byte is left to send', async () => {
     const { repository, steps, kept } = registry(cutAfter('PATCH', [500, 500]), { chunkSize: 500 });
     await uploadBlob(repository, target, bytesOf(bytes));
     expect(steps).toEqual(['POST', 'PATCH 0-499', 'GET', 'PATCH 500-999', 'GET', 'PUT']);
     expect(kept).toContain(target.digest);
   });
 
-  test('is not asked where uploads are one request', async () => {
+  test('sends no query when uploads are one request', async () => {
     const { repository, steps } = registry(cutAfter('PUT', [300]), {
       host: 'europe-docker.pkg.dev',
     });
@@ -372,7 +372,7 @@ describe('uploadBlob() where the registry keeps what it has', () => {
     expect(steps).toEqual(['POST', 'PUT', 'DELETE', 'POST', 'PUT']);
   });
 
-  test('sends the rest in chunks where requests are bounded', async () => {
+  test('sends the rest in chunks when requests are limited', async () => {
     const { repository, steps } = registry(cutAfter('PATCH', [400]), { chunkSize: 400 });
     await uploadBlob(repository, target, bytesOf(bytes));
     expect(steps.filter((step) => step.startsWith('PATCH'))).toEqual([
@@ -384,14 +384,14 @@ describe('uploadBlob() where the registry keeps what it has', () => {
 });
 
 describe('uploadBlob() in chunks', () => {
-  test('sends them in order, each to the location of the answer before', async () => {
+  test('sends them in order, each to the location of the last response', async () => {
     const { repository, steps, kept } = registry(undefined, { chunkSize: 400 });
     await uploadBlob(repository, target, bytesOf(bytes));
     expect(steps).toEqual(['POST', 'PATCH 0-399', 'PATCH 400-799', 'PATCH 800-999', 'PUT']);
     expect(kept).toContain(target.digest);
   });
 
-  test('tells the length of each', async () => {
+  test('sends the length of each', async () => {
     const { repository, requests } = registry(undefined, { chunkSize: 400 });
     await uploadBlob(repository, target, bytesOf(bytes));
     expect(
@@ -399,7 +399,7 @@ describe('uploadBlob() in chunks', () => {
     ).toEqual([0, 400, 400, 200, 0]);
   });
 
-  test('are as large as the registry wants them at least', async () => {
+  test("have at least the registry's minimum size", async () => {
     const { repository, steps } = registry(
       first('POST', () => ({
         status: 202,
@@ -441,7 +441,7 @@ describe('uploadBlob() in chunks', () => {
   });
 
   /** ECR answers 201, and its Range stays at the end of the first chunk. */
-  test('do not believe the Range of the answers', async () => {
+  test('do not trust the Range of the responses', async () => {
     const fake = registry(undefined, { chunkSize: 400 });
     const { send } = fake;
     const repository = testRepository(
@@ -485,7 +485,7 @@ describe('uploadBlob() in chunks', () => {
     expect(kept).toContain(target.digest);
   });
 
-  test('keep nothing of content that is not what its descriptor says', async () => {
+  test('leave no blob when the content does not match its descriptor', async () => {
     const { repository, kept, open } = registry(undefined, { chunkSize: 400 });
     await expect(
       uploadBlob(repository, target, bytesOf(new Uint8Array(1000))),
