@@ -4,6 +4,8 @@ import type {
   ImageReport,
   InspectReport,
 } from '../operations/inspect/inspect-image.ts';
+import { formatPlatform } from '../oci/platform.ts';
+import type { Platform } from '../oci/descriptor.ts';
 import { printable } from '../redact.ts';
 import { commandOf, layerLines } from './layers.ts';
 import type { PageStyle } from './page-style.ts';
@@ -12,6 +14,25 @@ import { FIRST_DATE, fit, wrapText } from './text.ts';
 export interface InspectTextOptions extends PageStyle {
   /** Milliseconds since 1970. */
   readonly now: number;
+}
+
+/** A report with its platforms as text: the form of pages, templates and `--json`. */
+export type ShownReport = Omit<InspectReport, 'manifests' | 'image'> & {
+  readonly manifests: readonly Shown<EntryReport>[];
+  readonly image: Shown<ImageReport> | undefined;
+};
+
+type Shown<T extends { readonly platform: Platform | undefined }> = Omit<T, 'platform'> & {
+  readonly platform: string | undefined;
+};
+
+/** Formats the platforms of a report. */
+export function shownReport({ manifests, image, ...rest }: InspectReport): ShownReport {
+  return { ...rest, manifests: manifests.map(shown), image: image && shown(image) };
+}
+
+function shown<T extends { readonly platform: Platform | undefined }>(report: T): Shown<T> {
+  return { ...report, platform: report.platform && formatPlatform(report.platform) };
 }
 
 /** A label and its values, one per line. */
@@ -24,7 +45,7 @@ const VALUE_LINES = 4;
 
 /** Formats an image as a page for people. Lines fit the style, and control characters are escaped. */
 export function inspectText(
-  { reference, ...report }: InspectReport & { readonly reference: string },
+  { reference, ...report }: ShownReport & { readonly reference: string },
   options: InspectTextOptions,
 ): string {
   const { image } = report;
@@ -46,17 +67,17 @@ export function inspectText(
 }
 
 function indexLines(
-  manifests: readonly EntryReport[],
+  manifests: ShownReport['manifests'],
   style: InspectTextOptions,
 ): readonly string[] {
   const attestations = manifests.filter(({ attests }) => attests !== undefined);
-  const shown = manifests.filter(({ attests }) => attests === undefined);
-  const names = shown.map(({ platform, artifactType, mediaType }) =>
+  const images = manifests.filter(({ attests }) => attests === undefined);
+  const names = images.map(({ platform, artifactType, mediaType }) =>
     printable(platform ?? artifactType ?? mediaType, 60),
   );
   const width = Math.max(0, ...names.map((name) => name.length));
-  const isWide = shown.every(({ digest }) => 4 + width + digest.length < style.columns);
-  const lines = shown.map(
+  const isWide = images.every(({ digest }) => 4 + width + digest.length < style.columns);
+  const lines = images.map(
     ({ digest }, index) =>
       `  ${(names[index] ?? '').padEnd(width)}  ${isWide ? digest : shortDigest(digest)}`,
   );
@@ -70,7 +91,7 @@ function indexLines(
 }
 
 function imageLines(
-  image: ImageReport,
+  image: Shown<ImageReport>,
   isChild: boolean,
   options: InspectTextOptions,
 ): readonly string[] {
@@ -104,7 +125,7 @@ function imageLines(
   return [...title, ...fieldLines(fields, options)];
 }
 
-function blobLines(image: ImageReport, style: InspectTextOptions): readonly string[] {
+function blobLines(image: Shown<ImageReport>, style: InspectTextOptions): readonly string[] {
   if (image.layers.length === 0) return [];
   const isArtifact = image.artifactType !== undefined;
   const lines = image.layers.map(({ digest, size, createdBy, comment, annotations, mediaType }) => {

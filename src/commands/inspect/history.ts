@@ -1,5 +1,6 @@
 import type { CommandBody, ParsedArguments } from '../../command.ts';
 import type { Context } from '../../context.ts';
+import { formatPlatform } from '../../oci/platform.ts';
 import { inspectImage, type HistoryReport } from '../../operations/inspect/inspect-image.ts';
 import { commandOf, layerLines } from '../../render/layers.ts';
 import { pageStyle } from '../../render/page-style.ts';
@@ -37,7 +38,7 @@ async function* runHistory(args: ParsedArguments, context: Context): AsyncIterab
     const { digest, image } = await inspectImage(store, reference, choice, { signal });
     yield {
       digest: image?.digest ?? digest,
-      platform: image?.platform,
+      platform: image?.platform && formatPlatform(image.platform),
       history: image?.history ?? [],
     };
   });

@@ -2,9 +2,9 @@ import type { CommandBody, ParsedArguments } from '../../command.ts';
 import type { Context } from '../../context.ts';
 import { assertNever, UsageError } from '../../errors.ts';
 import { imageName } from '../../oci/reference.ts';
-import { inspectImage, type InspectReport } from '../../operations/inspect/inspect-image.ts';
+import { inspectImage } from '../../operations/inspect/inspect-image.ts';
 import { parseTemplate } from '../../render/go-template.ts';
-import { inspectText } from '../../render/inspect.ts';
+import { inspectText, shownReport, type ShownReport } from '../../render/inspect.ts';
 import { pageStyle } from '../../render/page-style.ts';
 import { withStores } from '../../targets/open-store.ts';
 import { flag, locationArgument, platformChoice, value } from '../arguments/arguments.ts';
@@ -12,7 +12,7 @@ import { documentJson, findConfig, findManifest, type Document } from '../low-le
 import { exactBytes } from '../output/write-output.ts';
 
 /** The report of an image under its name. */
-export interface NamedReport extends InspectReport {
+export interface NamedReport extends ShownReport {
   /** Without tag and digest. */
   readonly name: string;
   /** In full, as a person would type it. */
@@ -50,7 +50,8 @@ async function* runInspect(args: ParsedArguments, context: Context): AsyncIterab
     }
     const { name, tag, pinned: digest, store } = opened;
     const found = await inspectImage(store, opened.reference, choice, { signal });
-    const report: NamedReport = { name, reference: imageName(name, { tag, digest }), ...found };
+    const reference = imageName(name, { tag, digest });
+    const report: NamedReport = { name, reference, ...shownReport(found) };
     yield template === undefined
       ? { kind: 'report', report }
       : { kind: 'text', text: `${template(templateValue(report))}\n` };

@@ -1,18 +1,17 @@
-import type { Descriptor } from '../../oci/descriptor.ts';
+import type { Descriptor, Platform } from '../../oci/descriptor.ts';
 import type { Digest } from '../../oci/digest.ts';
 import type { HistoryEntry, ImageConfig } from '../../oci/image-config.ts';
 import { artifactTypeOf, type ImageManifest } from '../../oci/manifest.ts';
 import { isImageConfigType } from '../../oci/media-types.ts';
-import { formatPlatform } from '../../oci/platform.ts';
 import type { CallOptions, Source } from '../../store.ts';
 import { attestedDigest } from '../copy/choose-platform.ts';
 import { readForHost, type ImageForHost, type PlatformChoice } from '../copy/resolve-image.ts';
 import { readImageConfig, readManifest, type ManifestNode } from '../copy/read-manifest.ts';
 
-/** An entry of an index. Names of all reports are those of `--json`, and so are API. */
+/** An entry of an index. Members of all reports have the names of `--json`. */
 export interface EntryReport {
-  /** `linux/arm64/v8`; undefined for what runs nowhere. */
-  readonly platform: string | undefined;
+  /** The platform as the index or config spells it; undefined for entries that run nowhere. */
+  readonly platform: Platform | undefined;
   /** The digest of the entry's manifest. */
   readonly digest: Digest;
   /** The media type of the entry's manifest. */
@@ -65,8 +64,8 @@ export interface ImageReport extends Omit<ImageConfig, 'platform' | 'history' | 
   readonly mediaType: string;
   /** Bytes of the manifest. */
   readonly size: number;
-  /** `linux/amd64`; undefined for an artifact. */
-  readonly platform: string | undefined;
+  /** The platform as the config spells it; undefined for an artifact. */
+  readonly platform: Platform | undefined;
   /** The operating system, as the config names it. */
   readonly os: string | undefined;
   /** The architecture, as the config names it. */
@@ -153,9 +152,7 @@ function entryReports(
   manifests: readonly Descriptor[],
   { entries }: ImageForHost,
 ): readonly EntryReport[] {
-  const platforms = new Map(
-    entries.map(({ digest, platform }) => [digest, formatPlatform(platform)]),
-  );
+  const platforms = new Map(entries.map(({ digest, platform }) => [digest, platform]));
   return manifests.map((entry) => ({
     platform: platforms.get(entry.digest),
     digest: entry.digest,
@@ -182,7 +179,7 @@ async function imageReport(
     digest: descriptor.digest,
     mediaType: manifest.mediaType,
     size: descriptor.size,
-    platform: platform === undefined ? undefined : formatPlatform(platform),
+    platform,
     os: platform?.os,
     architecture: platform?.architecture,
     variant: platform?.variant,
