@@ -1,27 +1,23 @@
 import { RegiError } from '../errors.ts';
 import { formatPax } from './pax.ts';
+import { isAscii, nameOf, type TarFile, type TarFileType } from './tar-file.ts';
 
 /** A tar is made of blocks of this many bytes: one per header, and content padded to whole ones. */
 export const BLOCK_BYTES = 512;
 
-/** One header as it is written, extensions not yet applied. */
-export interface RawHeader {
-  readonly name: string;
-  readonly link: string;
-  /** Bytes of content behind the header. */
-  readonly size: number;
+/** The fixed fields of a header, before extensions are applied. */
+export interface TarHeader extends Omit<TarFile, 'type' | 'records'> {
   /** One character: `0` a file, `5` a folder, `x` PAX records for the next header. */
   readonly typeflag: string;
 }
 
-/** A header read, or why it is none. */
+/** A parsed header, the end of the tar (a block of zeros), or the reason why it is neither. */
 export type HeaderOutcome =
-  | { readonly kind: 'header'; readonly header: RawHeader }
-  /** A block of zeros: the end. */
+  | { readonly kind: 'header'; readonly header: TarHeader }
   | { readonly kind: 'end' }
   | { readonly kind: 'invalid'; readonly problem: string };
 
-/** What an entry that is written says of itself. Owner, group and time are always 0, so that the same input gives the same bytes. */
+/** A file to be written. Owner, group and time are always 0, so that the same input gives the same bytes. */
 export interface NewEntry {
   /** Relative, with "/". */
   readonly name: string;
@@ -29,79 +25,127 @@ export interface NewEntry {
   readonly size: number;
 }
 
+/** Position and end of each field. */
 const FIELD = {
   name: [0, 100],
+  mode: [100, 108],
+  uid: [108, 116],
+  gid: [116, 124],
   size: [124, 136],
+  mtime: [136, 148],
   checksum: [148, 156],
+  typeflag: [156, 157],
   link: [157, 257],
   magic: [257, 263],
+  user: [265, 297],
+  group: [297, 329],
+  major: [329, 337],
+  minor: [337, 345],
   prefix: [345, 500],
 } as const satisfies Record<string, readonly [number, number]>;
 
-const TYPEFLAG = 156;
+type Field = keyof typeof FIELD;
+
+const TYPEFLAGS = {
+  file: '0',
+  hardlink: '1',
+  symlink: '2',
+  character: '3',
+  block: '4',
+  folder: '5',
+  fifo: '6',
+} as const satisfies Record<TarFileType, string>;
+
 const NAME_BYTES = 100;
 const PREFIX_BYTES = 155;
-/** What 11 octal digits can say: 8 GiB less one byte. */
+/** The largest number of 7 octal digits. */
+const OCTAL_ID = 8 ** 7 - 1;
+/** The largest number of 11 octal digits: 8 GiB less one byte. */
 const OCTAL_SIZE = 8 ** 11 - 1;
-/** Readable for everybody, and for changing by nobody: names are digests. */
+/** Everybody may read and nobody may write, because names are digests. */
 const FILE_MODE = 0o444;
+/** Records that repeat fields. */
+const OWN_RECORDS: ReadonlySet<string> = new Set(['path', 'linkpath', 'size']);
 
 /**
- * Reads one block as a header: ustar, GNU, or the form before both.
+ * Parses one block as a header: ustar, GNU, or the form before both.
  *
  * @see https://pubs.opengroup.org/onlinepubs/9799919799/utilities/pax.html
  */
 export function parseHeader(block: Uint8Array): HeaderOutcome {
   if (block.every((byte) => byte === 0)) return { kind: 'end' };
-  const stored = parseNumber(fieldOf(block, FIELD.checksum));
+  const field = (name: Field): Uint8Array => block.subarray(...FIELD[name]);
+  const number = (name: Field): number => parseNumber(field(name)) ?? 0;
+  const stored = parseNumber(field('checksum'));
   if (stored === undefined || !checksumsOf(block).includes(stored))
     return { kind: 'invalid', problem: 'expected a header, found other bytes' };
-  const size = parseNumber(fieldOf(block, FIELD.size));
+  const size = parseNumber(field('size'));
   if (size === undefined)
     return { kind: 'invalid', problem: 'expected a size in the header, found other characters' };
-  const name = textOf(fieldOf(block, FIELD.name));
-  // GNU's form ("ustar  ") keeps times where ustar keeps the beginning of a long name.
-  const isUstar = latin1Of(fieldOf(block, FIELD.magic)) === 'ustar\0';
-  const prefix = isUstar ? textOf(fieldOf(block, FIELD.prefix)) : '';
+  const magic = Buffer.from(field('magic')).toString('latin1');
+  const hasOwners = magic.startsWith('ustar');
+  // GNU's form ("ustar  ") has times in the place of ustar's prefix of a long name.
+  const prefix = magic === 'ustar\0' ? textOf(field('prefix')) : '';
+  const name = textOf(field('name'));
   return {
     kind: 'header',
     header: {
+      typeflag: String.fromCharCode(field('typeflag')[0] ?? 0),
       name: prefix === '' ? name : `${prefix}/${name}`,
-      link: textOf(fieldOf(block, FIELD.link)),
+      link: textOf(field('link')),
       size,
-      typeflag: String.fromCharCode(block[TYPEFLAG] ?? 0),
+      mode: number('mode') % 0o10000,
+      uid: number('uid'),
+      gid: number('gid'),
+      mtime: number('mtime'),
+      user: hasOwners ? textOf(field('user')) : '',
+      group: hasOwners ? textOf(field('group')) : '',
+      major: hasOwners ? number('major') : 0,
+      minor: hasOwners ? number('minor') : 0,
     },
   };
 }
 
 /**
- * The header of a file as ustar, with PAX records before it where the name or the size has no room there. Always whole blocks.
+ * Makes the header of a new file. Always whole blocks.
  *
  * @throws {RangeError} on a size that is no safe integer: the caller has not checked it.
  */
 export function encodeHeader({ name, size }: NewEntry): Uint8Array {
   if (!Number.isSafeInteger(size) || size < 0)
     throw new RangeError(`Cannot write a header: expected a size in whole bytes, found ${size}`);
-  const split = splitName(name);
-  const records = {
-    ...(split === undefined && { path: name }),
-    ...(size > OCTAL_SIZE && { size: String(size) }),
-  };
-  const own = block({
-    ...(split ?? { name: asciiTail(name), prefix: '' }),
-    size: size > OCTAL_SIZE ? 0 : size,
-    typeflag: '0',
+  return encodeFileHeader({
+    type: 'file',
+    name: nameOf(name),
+    link: '',
+    size,
     mode: FILE_MODE,
+    uid: 0,
+    gid: 0,
+    user: '',
+    group: '',
+    mtime: 0,
+    major: 0,
+    minor: 0,
+    records: new Map(),
   });
-  if (Object.keys(records).length === 0) return own;
+}
+
+/** Makes the header of a file as ustar, with PAX records before it for values that its fields cannot hold. Always whole blocks. */
+export function encodeFileHeader(file: TarFile): Uint8Array {
+  const records = new Map([...file.records].filter(([name]) => !OWN_RECORDS.has(name)));
+  const split = splitName(file.name);
+  if (split === undefined) records.set('path', file.name);
+  if (file.link.length > NAME_BYTES || !isAscii(file.link)) records.set('linkpath', file.link);
+  if (file.size > OCTAL_SIZE) records.set('size', String(file.size));
+  if (file.uid > OCTAL_ID) records.set('uid', String(file.uid));
+  if (file.gid > OCTAL_ID) records.set('gid', String(file.gid));
+  const tail = asciiTail(file.name);
+  const own = encodeBlock(file, split ?? { name: tail, prefix: '' }, TYPEFLAGS[file.type]);
+  if (records.size === 0) return own;
   const pax = formatPax(records);
-  const before = block({
-    name: `PaxHeaders/${asciiTail(name)}`.slice(0, NAME_BYTES),
-    prefix: '',
-    size: pax.byteLength,
-    typeflag: 'x',
-    mode: FILE_MODE,
-  });
+  const extension = { ...file, link: '', size: pax.byteLength };
+  const before = encodeBlock(extension, { name: `PaxHeaders/${tail}`, prefix: '' }, 'x');
   return Buffer.concat([before, pax, new Uint8Array(paddingOf(pax.byteLength)), own]);
 }
 
@@ -110,35 +154,48 @@ export function paddingOf(size: number): number {
   return (BLOCK_BYTES - (size % BLOCK_BYTES)) % BLOCK_BYTES;
 }
 
-interface Fields {
+interface SplitName {
   readonly name: string;
   readonly prefix: string;
-  readonly size: number;
-  readonly typeflag: string;
-  readonly mode: number;
 }
 
-function block({ name, prefix, size, typeflag, mode }: Fields): Uint8Array {
-  const made = Buffer.alloc(BLOCK_BYTES);
-  const octal = (value: number, width: number): string => formatOctal(value, width) ?? '';
-  made.write(name, FIELD.name[0], 'latin1');
-  made.write(
-    octal(mode, 8) + octal(0, 8) + octal(0, 8) + octal(size, 12) + octal(0, 12),
-    100,
-    'latin1',
-  );
-  made.write(`        ${typeflag}`, FIELD.checksum[0], 'latin1');
-  made.write('ustar\u000000', FIELD.magic[0], 'latin1');
-  made.write(octal(0, 8) + octal(0, 8), 329, 'latin1');
-  made.write(prefix, FIELD.prefix[0], 'latin1');
-  const sum = made.reduce((total, byte) => total + byte, 0);
-  made.write(`${sum.toString(8).padStart(6, '0')}\0 `, FIELD.checksum[0], 'latin1');
-  return made;
+function encodeBlock(file: TarFile, { name, prefix }: SplitName, typeflag: string): Uint8Array {
+  const block = Buffer.alloc(BLOCK_BYTES);
+  const write = (field: Field, text: string): void => {
+    const [start, end] = FIELD[field];
+    block.write(text, start, end - start, 'latin1');
+  };
+  const octal = (field: Field, value: number): void => {
+    const [start, end] = FIELD[field];
+    const digits = value.toString(8);
+    // Octal digits, zeros before them and NUL behind; PAX records have a number that is too large.
+    write(field, (digits.length < end - start ? digits : '').padStart(end - start - 1, '0'));
+  };
+  write('name', name);
+  octal('mode', file.mode);
+  octal('uid', file.uid);
+  octal('gid', file.gid);
+  octal('size', file.size);
+  octal('mtime', Math.min(Math.max(Math.floor(file.mtime), 0), OCTAL_SIZE));
+  write('checksum', ' '.repeat(8));
+  write('typeflag', typeflag);
+  write('link', file.link);
+  write('magic', 'ustar\0');
+  block.write('00', 263, 'latin1');
+  // The last byte of a name stays NUL.
+  write('user', file.user.slice(0, 31));
+  write('group', file.group.slice(0, 31));
+  octal('major', file.major);
+  octal('minor', file.minor);
+  write('prefix', prefix);
+  const sum = block.reduce((total, byte) => total + byte, 0);
+  write('checksum', `${sum.toString(8).padStart(6, '0')}\0 `);
+  return block;
 }
 
-/** The name in the fields of ustar; undefined when it has no room there, or other characters than ASCII. */
-function splitName(name: string): { readonly name: string; readonly prefix: string } | undefined {
-  if (!/^[\x20-\x7e]+$/.test(name)) return undefined;
+/** Splits a name into the fields of ustar; undefined when they cannot hold it. */
+function splitName(name: string): SplitName | undefined {
+  if (!isAscii(name)) return undefined;
   if (name.length <= NAME_BYTES) return { name, prefix: '' };
   const slash = name.lastIndexOf('/', PREFIX_BYTES);
   const tail = name.slice(slash + 1);
@@ -147,52 +204,39 @@ function splitName(name: string): { readonly name: string; readonly prefix: stri
     : undefined;
 }
 
-/** Something for readers that know no PAX records. */
+/** Makes a short name for readers without PAX records. */
 function asciiTail(name: string): string {
   return name.replace(/[^\x20-\x7e]/g, '_').slice(-80);
 }
 
-/** Signed too: some writers of old added up signed characters. */
+/** Old writers add up signed characters. */
 function checksumsOf(block: Uint8Array): readonly [unsigned: number, signed: number] {
+  const [start, end] = FIELD.checksum;
   let unsigned = 0;
   let signed = 0;
   for (const [at, byte] of block.entries()) {
-    const value = at >= FIELD.checksum[0] && at < FIELD.checksum[1] ? 0x20 : byte;
+    const value = at >= start && at < end ? 0x20 : byte;
     unsigned += value;
     signed += value > 127 ? value - 256 : value;
   }
   return [unsigned, signed];
 }
 
-function fieldOf(block: Uint8Array, [start, end]: readonly [number, number]): Uint8Array {
-  return block.subarray(start, end);
-}
-
-/** Up to the first NUL. */
+/** The bytes before the first NUL, as latin1. */
 export function textOf(field: Uint8Array): string {
   const end = field.indexOf(0);
-  return new TextDecoder().decode(end < 0 ? field : field.subarray(0, end));
-}
-
-function latin1Of(field: Uint8Array): string {
-  return Buffer.from(field).toString('latin1');
+  return Buffer.from(end < 0 ? field : field.subarray(0, end)).toString('latin1');
 }
 
 /**
- * Reads a number of a header: octal digits between blanks and NULs, or, behind a first byte of 0x80 and more, base 256 as GNU tar
- * writes what octal has no room for. An empty field is 0; undefined when it is neither, negative, or over 2^53.
+ * Parses a number of a header: octal digits between blanks and NULs, or, after a first byte of 0x80 and more, base 256, which GNU
+ * tar writes for large numbers. An empty field is 0; undefined when it is neither, negative, or over 2^53.
  *
  * @see https://www.gnu.org/software/tar/manual/html_node/Standard.html
  */
-export function parseNumber(field: Uint8Array): number | undefined {
+function parseNumber(field: Uint8Array): number | undefined {
   const first = field[0] ?? 0;
   return first >= 0x80 ? parseBase256(field, first) : parseOctal(field);
-}
-
-/** Octal digits, zeros before them and NUL behind; undefined when the field is too narrow. @param width of the field in bytes. */
-export function formatOctal(value: number, width: number): string | undefined {
-  const digits = value.toString(8);
-  return digits.length < width ? `${digits.padStart(width - 1, '0')}\0` : undefined;
 }
 
 function parseOctal(field: Uint8Array): number | undefined {
@@ -201,7 +245,7 @@ function parseOctal(field: Uint8Array): number | undefined {
   for (const byte of field) {
     const isBlank = byte === 0x20 || byte === 0;
     if (isBlank) {
-      // GNU tar and Python read on over blanks before the digits, and stop at the first behind them.
+      // GNU tar and Python skip blanks before the digits, and stop at the first after them.
       if (state === 'digits') state = 'after';
     } else if (byte < 0x30 || byte > 0x37 || state === 'after') return undefined;
     else {
@@ -224,22 +268,20 @@ function parseBase256(field: Uint8Array, first: number): number | undefined {
   return value;
 }
 
-/** Bytes that are no tar, or one that was cut or damaged. */
-export class InvalidTarError extends RegiError {
-  /** Where in the tar, in bytes. */
-  readonly offset: number;
-
-  /**
-   * @param what is read, such as `the tar`.
-   * @param problem what was expected and found, such as `expected a header, found other bytes`.
-   */
-  constructor(
-    what: string,
-    offset: number,
-    problem: string,
-    hint = 'the file is damaged or was not copied whole; copy it here again',
-  ) {
-    super('INVALID_ARCHIVE', `Cannot read ${what} at byte ${offset}: ${problem}`, { hint });
-    this.offset = offset;
-  }
+/**
+ * Makes the error for bytes that are no tar, or a tar that was cut or damaged.
+ *
+ * @param what names the tar: `the tar`.
+ * @param offset position in the tar, in bytes.
+ * @param problem such as `expected a header, found other bytes`.
+ */
+export function invalidTar(
+  what: string,
+  offset: number,
+  problem: string,
+  hint = 'the file is damaged or incomplete; copy it here again',
+): RegiError {
+  return new RegiError('INVALID_ARCHIVE', `Cannot read ${what} at byte ${offset}: ${problem}`, {
+    hint,
+  });
 }

@@ -2,45 +2,41 @@ import { posix } from 'node:path';
 
 import { LimitExceededError } from '../bytes.ts';
 import type { RandomAccess } from '../disk/random-access.ts';
+import type { RegiError } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
+import { quote } from '../quote.ts';
 import type { CallOptions } from '../store.ts';
-import {
-  BLOCK_BYTES,
-  paddingOf,
-  parseHeader,
-  textOf,
-  type RawHeader,
-  InvalidTarError,
-} from './header.ts';
-import { parsePax, type PaxRecords } from './pax.ts';
+import { EXTENSION_TYPES, type ExtendedHeader, TarExtensions } from './extensions.ts';
+import { BLOCK_BYTES, invalidTar, paddingOf, parseHeader, type TarHeader } from './header.ts';
+import { nameText } from './tar-file.ts';
 
-/** `special` are pipes, devices and whatever else nobody should open. */
+/** `special` are pipes, devices and others that must not be opened. */
 export type TarEntryType = 'file' | 'folder' | 'symlink' | 'hardlink' | 'special';
 
 export interface TarEntry {
   readonly type: TarEntryType;
-  /** As written, without "./" before it and "/" behind. */
+  /** As written, without "./" before it and "/" after it. */
   readonly name: string;
-  /** Where the content begins in the tar. */
+  /** Position of the content in the tar. */
   readonly offset: number;
-  /** Bytes of content; 0 for whatever is no file. */
+  /** Bytes of content; 0 unless it is a file. */
   readonly size: number;
-  /** What a link names; empty otherwise. */
+  /** The target of a link; empty otherwise. */
   readonly link: string;
 }
 
 export interface TarIndex {
-  /** By name. Of several entries with one name it is the last, which is also what GNU tar leaves on disk. */
+  /** By name. Of several entries with one name it has the last, which GNU tar leaves on disk too. */
   readonly entries: ReadonlyMap<string, TarEntry>;
   /**
-   * The file of that name, links inside the tar followed. Undefined when there is none, when a link leads out of the tar, or in
-   * a circle: no name is ever looked up elsewhere.
+   * Finds the file of a name, and follows links inside the tar. Undefined when there is none, or a link leads out of the tar or
+   * in a circle: no name is ever looked up elsewhere.
    */
   find(name: string): TarEntry | undefined;
 }
 
 export interface IndexTarOptions extends CallOptions {
-  /** What messages call it; `the tar` when absent. */
+  /** Names the tar in messages; `the tar` when absent. */
   readonly what?: string | undefined;
 }
 
@@ -53,15 +49,15 @@ const TYPES: Readonly<Record<string, TarEntryType>> = {
   '5': 'folder',
 };
 const GIVE_ARCHIVE = 'give an image archive: a tar, plain or packed by gzip or zstd';
-/** Links, devices, folders and pipes: what their size says is not content (POSIX, and what Go's and Python's readers do). */
+/** Links, devices, folders and pipes: their size says nothing of content (POSIX, and the readers of Go and Python). */
 const WITHOUT_CONTENT: ReadonlySet<string> = new Set(['1', '2', '3', '4', '5', '6']);
 
 /**
  * Lists the entries of a tar. Only headers are read, 512 bytes each, by seeking over the content.
  *
- * It ends at the first block of zeros, or, without one, at the end of the file; what is behind the zeros is not looked at.
+ * It ends at the first block of zeros, or, without one, at the end of the file. Bytes after the zeros are ignored.
  *
- * @throws {InvalidTarError} with the offset, when the tar is cut, damaged, or has sparse entries, whose content is a puzzle.
+ * @throws {RegiError} INVALID_ARCHIVE with the offset, when the tar is cut, damaged, or has sparse entries.
  * @throws {LimitExceededError} when there are more entries, or larger names, than any image archive has.
  */
 export async function indexTar(
@@ -73,7 +69,7 @@ export async function indexTar(
   return { entries, find: (name) => follow(entries, plainName(name)) };
 }
 
-/** A name as it is looked up: no "./" before it, no "/" behind, no empty or "." part. ".." stays, and so finds nothing by itself. */
+/** Normalizes a name for look-ups: no "./" before it, no "/" after it, no empty or "." part. ".." stays, and so finds nothing. */
 export function plainName(name: string): string {
   const parts = name.split('/').filter((part) => part !== '' && part !== '.');
   return `${name.startsWith('/') ? '/' : ''}${parts.join('/')}`;
@@ -86,7 +82,7 @@ function follow(entries: ReadonlyMap<string, TarEntry>, start: string): TarEntry
     if (entry === undefined || entry.type === 'folder' || entry.type === 'special')
       return undefined;
     if (entry.type === 'file') return entry;
-    // A hard link names from the top, a symbolic one from its own folder.
+    // A hard link starts at the top, a symbolic one in its own folder.
     name =
       entry.type === 'hardlink'
         ? plainName(entry.link)
@@ -96,83 +92,67 @@ function follow(entries: ReadonlyMap<string, TarEntry>, start: string): TarEntry
   return undefined;
 }
 
-/** What extension headers say of the next entry. */
-interface Extensions {
-  readonly name?: string | undefined;
-  readonly link?: string | undefined;
-  readonly size?: number | undefined;
-}
-
 class TarScan {
   readonly #file: RandomAccess;
   readonly #what: string;
   readonly #block = new Uint8Array(BLOCK_BYTES);
+  readonly #extensions: TarExtensions;
   #extensionBytes = 0;
-  #global: PaxRecords = new Map();
+  /** Of the header at hand. */
+  #position = 0;
 
   constructor(file: RandomAccess, what: string) {
     this.#file = file;
     this.#what = what;
+    this.#extensions = new TarExtensions(
+      (problem, hint) => this.#invalid(problem, hint),
+      'pack it again without --sparse (-S)',
+    );
   }
 
   async *entries(signal: AbortSignal | undefined): AsyncIterable<TarEntry> {
-    let position = 0;
-    let count = 0;
-    let next: Extensions = {};
-    let extended = false;
-    for (;;) {
+    for (let count = 0; ;) {
       signal?.throwIfAborted();
-      const header = await this.#header(position);
-      if (header === undefined) {
-        if (extended)
-          throw this.#invalid(
-            position,
-            'expected the entry of the extension header before, found the end',
+      const header = await this.#header();
+      if (header === undefined) return this.#extensions.end();
+      let { size } = header;
+      if (EXTENSION_TYPES.has(header.typeflag))
+        this.#extensions.add(header.typeflag, await this.#extension(header));
+      else {
+        const entry = this.#entry(this.#extensions.apply(header));
+        ({ size } = entry);
+        if (entry.offset + size > this.#file.size) throw this.#cut(quote(entry.name), size);
+        count += 1;
+        if (count > LIMITS.tarEntries)
+          throw new LimitExceededError(
+            `Cannot read ${this.#what}: expected at most ${LIMITS.tarEntries} entries`,
           );
-        return;
+        yield entry.type === 'special' ? { ...entry, size: 0 } : entry;
       }
-      const { typeflag } = header;
-      const content = position + BLOCK_BYTES;
-      if (typeflag === 'x' || typeflag === 'g' || typeflag === 'L' || typeflag === 'K') {
-        next = this.#extended(typeflag, await this.#extension(header, content), next, position);
-        extended = typeflag !== 'g';
-        position = content + header.size + paddingOf(header.size);
-        continue;
-      }
-      const entry = this.#entry(header, next, position);
-      if (entry.offset + entry.size > this.#file.size)
-        throw this.#cut(position, entry.name, entry.size, content);
-      count += 1;
-      if (count > LIMITS.tarEntries)
-        throw new LimitExceededError(
-          `Cannot read ${this.#what}: expected at most ${LIMITS.tarEntries} entries`,
-        );
-      yield entry.type === 'special' ? { ...entry, size: 0 } : entry;
-      position = entry.offset + entry.size + paddingOf(entry.size);
-      next = {};
-      extended = false;
+      this.#position += BLOCK_BYTES + size + paddingOf(size);
     }
   }
 
-  async #header(position: number): Promise<RawHeader | undefined> {
+  async #header(): Promise<TarHeader | undefined> {
+    const position = this.#position;
     if (position >= this.#file.size) return undefined;
     const read = await this.#file.read(this.#block, position);
     if (read < BLOCK_BYTES && position === 0)
-      throw this.#invalid(0, `expected a tar, found ${read} bytes`, GIVE_ARCHIVE);
+      throw this.#invalid(`expected a tar, found ${read} bytes`, GIVE_ARCHIVE);
     if (read < BLOCK_BYTES)
       throw this.#invalid(
-        position,
         `expected a header of ${BLOCK_BYTES} bytes, found ${read} bytes and the end of the file`,
       );
     const outcome = parseHeader(this.#block);
-    if (outcome.kind === 'invalid') {
-      if (position === 0) throw this.#invalid(0, 'expected a tar, found other bytes', GIVE_ARCHIVE);
-      throw this.#invalid(position, outcome.problem);
-    }
+    if (outcome.kind === 'invalid')
+      throw position === 0
+        ? this.#invalid('expected a tar, found other bytes', GIVE_ARCHIVE)
+        : this.#invalid(outcome.problem);
     return outcome.kind === 'end' ? undefined : outcome.header;
   }
 
-  async #extension({ size, typeflag }: RawHeader, offset: number): Promise<Uint8Array> {
+  async #extension({ size, typeflag }: TarHeader): Promise<Uint8Array> {
+    const offset = this.#position + BLOCK_BYTES;
     this.#extensionBytes += size;
     if (size > LIMITS.tarExtensionBytes || this.#extensionBytes > LIMITS.tarExtensionsBytes) {
       throw new LimitExceededError(
@@ -181,86 +161,32 @@ class TarScan {
     }
     const content = new Uint8Array(size);
     if (offset + size > this.#file.size || (await this.#file.read(content, offset)) < size)
-      throw this.#cut(offset - BLOCK_BYTES, `extension "${typeflag}"`, size, offset);
+      throw this.#cut(`extension "${typeflag}"`, size);
     return content;
   }
 
-  #extended(
-    typeflag: 'x' | 'g' | 'L' | 'K',
-    content: Uint8Array,
-    before: Extensions,
-    position: number,
-  ): Extensions {
-    if (typeflag === 'L') return { ...before, name: textOf(content) };
-    if (typeflag === 'K') return { ...before, link: textOf(content) };
-    const records = parsePax(content);
-    if (records === undefined)
-      throw this.#invalid(position, 'expected PAX records, found other bytes');
-    if (typeflag === 'g') {
-      this.#global = new Map([...this.#global, ...records]);
-      return before;
-    }
-    return { ...before, ...this.#paxExtensions(records, position) };
-  }
-
-  #paxExtensions(records: PaxRecords, position: number): Extensions {
-    for (const key of records.keys())
-      if (key.startsWith('GNU.sparse.')) throw this.#sparse(position);
-    const [name, link, size] = [records.get('path'), records.get('linkpath'), records.get('size')];
-    return {
-      ...(name !== undefined && name !== '' && { name }),
-      ...(link !== undefined && link !== '' && { link }),
-      ...(size !== undefined && size !== '' && { size: this.#paxSize(size, position) }),
-    };
-  }
-
-  #entry(header: RawHeader, own: Extensions, position: number): TarEntry {
-    const { typeflag } = header;
-    if (typeflag === 'S') throw this.#sparse(position);
-    const {
-      name = header.name,
-      link = header.link,
-      size = header.size,
-    } = { ...this.#paxExtensions(this.#global, position), ...own };
+  #entry({ typeflag, name, link, size }: ExtendedHeader): TarEntry {
     // Before ustar a folder was a file whose name ends with "/".
-    const known =
+    const type =
       typeflag === '\0' && name.endsWith('/') ? 'folder' : (TYPES[typeflag] ?? 'special');
-    const isLink = known === 'hardlink' || known === 'symlink';
+    const isLink = type === 'hardlink' || type === 'symlink';
     return {
-      type: known,
-      name: plainName(name),
-      offset: position + BLOCK_BYTES,
+      type,
+      name: plainName(nameText(name)),
+      offset: this.#position + BLOCK_BYTES,
       size: WITHOUT_CONTENT.has(typeflag) ? 0 : size,
-      link: isLink ? link : '',
+      link: isLink ? nameText(link) : '',
     };
   }
 
-  #invalid(position: number, problem: string, hint?: string): InvalidTarError {
-    return new InvalidTarError(this.#what, position, problem, hint);
+  #invalid(problem: string, hint?: string): RegiError {
+    return invalidTar(this.#what, this.#position, problem, hint);
   }
 
-  #sparse(position: number): InvalidTarError {
+  #cut(name: string, size: number): RegiError {
+    const left = Math.max(this.#file.size - this.#position - BLOCK_BYTES, 0);
     return this.#invalid(
-      position,
-      'expected whole files, found a sparse entry',
-      'pack it again without --sparse (-S)',
-    );
-  }
-
-  #paxSize(text: string, position: number): number {
-    const size = /^\d{1,16}$/.test(text) ? Number(text) : Number.NaN;
-    if (!Number.isSafeInteger(size))
-      throw this.#invalid(
-        position,
-        `expected a size in whole bytes, found ${JSON.stringify(text.slice(0, 40))}`,
-      );
-    return size;
-  }
-
-  #cut(position: number, name: string, size: number, content: number): InvalidTarError {
-    return this.#invalid(
-      position,
-      `expected ${size} bytes of ${JSON.stringify(name)}, found ${Math.max(this.#file.size - content, 0)} and the end of the file`,
+      `expected ${size} bytes of ${name}, found ${left} and the end of the file`,
     );
   }
 }

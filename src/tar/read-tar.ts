@@ -1,19 +1,21 @@
 import { LimitExceededError } from '../bytes.ts';
+import type { RegiError } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
+import { quote } from '../quote.ts';
 import type { Bytes, CallOptions } from '../store.ts';
-import { BLOCK_BYTES, InvalidTarError, paddingOf } from './header.ts';
-import { parsePax, type PaxRecords } from './pax.ts';
-import { parseFileHeader, type TarFile, type TarFileHeader, type TarFileType } from './tar-file.ts';
+import { EXTENSION_TYPES, type ExtendedHeader, TarExtensions } from './extensions.ts';
+import { BLOCK_BYTES, invalidTar, paddingOf, parseHeader, type TarHeader } from './header.ts';
+import type { TarFile, TarFileType } from './tar-file.ts';
 
-/** A file of a tar that streams by. */
+/** A file of a streamed tar. */
 export interface StreamedFile {
   readonly file: TarFile;
-  /** Its content, once, and only until the next file is asked for. What is not read is skipped. */
+  /** Its content, to be read once, before the next file is requested. The unread rest is skipped. */
   readonly content: Bytes;
 }
 
 export interface ReadTarOptions extends CallOptions {
-  /** What messages call it; `the tar` when absent. */
+  /** Names the tar in messages; `the tar` when absent. */
   readonly what?: string | undefined;
 }
 
@@ -30,10 +32,10 @@ const TYPES: Readonly<Record<string, TarFileType>> = {
 };
 
 /**
- * Reads a tar as a stream: one file after the other, in the order of the tar, until its end. The content is read to its last byte,
- * also behind the tar's end, so that whoever proves the stream can.
+ * Reads a tar as a stream: one file after the other, in the order of the tar. The content is read to its last byte, also after the
+ * end of the tar, so that its digest can be verified.
  *
- * @throws {InvalidTarError} while iterating, with the offset, when the tar is cut, damaged, or has sparse files.
+ * @throws {RegiError} INVALID_ARCHIVE while iterating, with the offset, when the tar is cut, damaged, or has sparse files.
  * @throws {LimitExceededError} while iterating, on extension headers that are larger than any real ones.
  */
 export async function* readTar(
@@ -48,57 +50,45 @@ export async function* readTar(
   }
 }
 
-const NO_RECORDS: PaxRecords = new Map();
-
-/** What extension headers say of the next file. */
-interface Extensions {
-  readonly name?: string | undefined;
-  readonly link?: string | undefined;
-  readonly records?: PaxRecords | undefined;
-}
+const PACKED_WRONGLY = 'the layer was packed wrongly; build or pull the image again';
 
 class TarStream {
   readonly #reader: ChunkReader;
   readonly #what: string;
-  #global: PaxRecords = new Map();
+  readonly #extensions: TarExtensions;
+  /** Position of the header at hand. */
+  #start = 0;
 
   constructor(content: Bytes, what: string) {
     this.#reader = new ChunkReader(content);
     this.#what = what;
+    this.#extensions = new TarExtensions(
+      (problem, hint) => this.#invalid(problem, hint),
+      'build the image again with a tool that packs files whole',
+    );
   }
 
   async *files(signal: AbortSignal | undefined): AsyncGenerator<StreamedFile> {
     const reader = this.#reader;
-    let next: Extensions | undefined;
     for (;;) {
       signal?.throwIfAborted();
-      const start = reader.position;
-      const header = await this.#header(start);
+      this.#start = reader.position;
+      const header = await this.#header();
       if (header === undefined) {
-        if (next !== undefined)
-          throw this.#invalid(
-            start,
-            'expected the entry of the extension header before, found the end',
-          );
+        this.#extensions.end();
         await reader.skip(Number.POSITIVE_INFINITY);
         return;
       }
-      const { typeflag } = header;
-      if (typeflag === 'x' || typeflag === 'g' || typeflag === 'L' || typeflag === 'K') {
-        next = this.#extended(typeflag, await this.#extension(header, start), next, start);
+      if (EXTENSION_TYPES.has(header.typeflag)) {
+        this.#extensions.add(header.typeflag, await this.#extension(header));
         continue;
       }
-      const file = this.#file(header, next ?? {}, start);
+      const file = this.#file(this.#extensions.apply(header));
       const end = reader.position + file.size;
-      // Only what the header says that follows: links and devices have a size in some tars, and no content.
-      yield { file, content: this.#content(file, start) };
-      if (
-        reader.position < end &&
-        (await reader.skip(end - reader.position), reader.position < end)
-      )
-        throw this.#cut(start, file);
-      await this.#padding(file.size, start);
-      next = undefined;
+      yield { file, content: this.#content(file) };
+      await reader.skip(Math.max(0, end - reader.position));
+      if (reader.position < end) throw this.#cut(file);
+      await this.#padding(file.size);
     }
   }
 
@@ -106,152 +96,75 @@ class TarStream {
     await this.#reader.close();
   }
 
-  async #header(start: number): Promise<TarFileHeader | undefined> {
+  async #header(): Promise<TarHeader | undefined> {
     const block = await this.#reader.take(BLOCK_BYTES);
-    // Without blocks of zeros the tar ends where the content ends; an empty one is a tar of nothing.
+    // Without blocks of zeros the tar ends where the content ends; an empty one is a tar without files.
     if (block.byteLength === 0) return undefined;
     if (block.byteLength < BLOCK_BYTES)
       throw this.#invalid(
-        start,
         `expected a header of ${BLOCK_BYTES} bytes, found ${block.byteLength} bytes and the end`,
       );
-    const outcome = parseFileHeader(block);
+    const outcome = parseHeader(block);
     if (outcome.kind === 'invalid')
       throw this.#invalid(
-        start,
-        start === 0 ? 'expected a tar, found other bytes' : outcome.problem,
+        this.#start === 0 ? 'expected a tar, found other bytes' : outcome.problem,
       );
     return outcome.kind === 'end' ? undefined : outcome.header;
   }
 
-  async #extension({ size }: TarFileHeader, start: number): Promise<Uint8Array> {
+  async #extension({ size }: TarHeader): Promise<Uint8Array> {
     if (size > LIMITS.tarExtensionBytes) {
       throw new LimitExceededError(
-        `Cannot read ${this.#what} at byte ${start}: expected an extension header of at most ${LIMITS.tarExtensionBytes} bytes, found ${size}`,
+        `Cannot read ${this.#what} at byte ${this.#start}: expected an extension header of at most ${LIMITS.tarExtensionBytes} bytes, found ${size}`,
       );
     }
     const content = await this.#reader.take(size);
     if (content.byteLength < size)
       throw this.#invalid(
-        start,
         `expected ${size} bytes of extension, found ${content.byteLength} and the end`,
       );
-    await this.#padding(size, start);
+    await this.#padding(size);
     return content;
   }
 
-  #extended(
-    typeflag: 'x' | 'g' | 'L' | 'K',
-    content: Uint8Array,
-    before: Extensions | undefined,
-    start: number,
-  ): Extensions | undefined {
-    if (typeflag === 'L') return { ...before, name: untilNul(content) };
-    if (typeflag === 'K') return { ...before, link: untilNul(content) };
-    const records = parsePax(content, 'latin1');
-    if (records === undefined)
-      throw this.#invalid(start, 'expected PAX records, found other bytes');
-    if (typeflag === 'x') return { ...before, records };
-    this.#global = new Map([...this.#global, ...records]);
-    return before;
-  }
-
-  #file(header: TarFileHeader, own: Extensions, start: number): TarFile {
-    const { typeflag, ...fields } = header;
-    const records = this.#records(own);
-    const isSparse =
-      typeflag === 'S' || [...records.keys()].some((name) => name.startsWith('GNU.sparse.'));
-    if (isSparse)
-      throw this.#invalid(
-        start,
-        'expected whole files, found a sparse one',
-        'build the image again with a tool that packs files whole',
-      );
-    const name = records.get('path') ?? own.name ?? fields.name;
+  #file({ typeflag, ...fields }: ExtendedHeader): TarFile {
     // Before ustar a folder was a file whose name ends with "/".
-    const type = typeflag === '\0' && name.endsWith('/') ? 'folder' : TYPES[typeflag];
+    const type = typeflag === '\0' && fields.name.endsWith('/') ? 'folder' : TYPES[typeflag];
     if (type === undefined)
-      throw this.#invalid(
-        start,
-        `expected a file, folder, link or device, found type ${JSON.stringify(typeflag)}`,
-      );
+      throw this.#invalid(`expected a file, folder, link or device, found type ${quote(typeflag)}`);
     const isLink = type === 'hardlink' || type === 'symlink';
-    return {
-      ...fields,
-      type,
-      name,
-      link: isLink ? (records.get('linkpath') ?? own.link ?? fields.link) : '',
-      size: type === 'file' ? this.#number(records, 'size', fields.size, start) : 0,
-      uid: this.#number(records, 'uid', fields.uid, start),
-      gid: this.#number(records, 'gid', fields.gid, start),
-      user: records.get('uname') ?? fields.user,
-      group: records.get('gname') ?? fields.group,
-      mtime: timeOf(records.get('mtime')) ?? fields.mtime,
-      records,
-    };
+    // Links and devices have a size in some tars, and no content.
+    const size = type === 'file' ? fields.size : 0;
+    return { ...fields, type, size, link: isLink ? fields.link : '' };
   }
 
-  /** Most files have none, and a map for each of half a million is felt. */
-  #records({ records: own }: Extensions): PaxRecords {
-    if (own === undefined && this.#global.size === 0) return NO_RECORDS;
-    const records = new Map([...this.#global, ...(own ?? [])]);
-    for (const [name, value] of records) if (value === '') records.delete(name);
-    return records;
-  }
-
-  async *#content(file: TarFile, start: number): AsyncGenerator<Uint8Array> {
+  async *#content(file: TarFile): AsyncGenerator<Uint8Array> {
     let size = 0;
     for await (const piece of this.#reader.pieces(file.size)) {
       size += piece.byteLength;
       yield piece;
     }
-    if (size < file.size) throw this.#cut(start, file);
+    if (size < file.size) throw this.#cut(file);
   }
 
-  async #padding(size: number, start: number): Promise<void> {
+  async #padding(size: number): Promise<void> {
     const padding = paddingOf(size);
     if ((await this.#reader.skip(padding)) < padding)
-      throw this.#invalid(start, 'expected whole blocks, found the end');
+      throw this.#invalid('expected whole blocks, found the end');
   }
 
-  #number(records: PaxRecords, name: string, otherwise: number, start: number): number {
-    const text = records.get(name);
-    if (text === undefined) return otherwise;
-    const number = /^\d{1,16}$/.test(text) ? Number(text) : Number.NaN;
-    if (!Number.isSafeInteger(number))
-      throw this.#invalid(
-        start,
-        `expected a number as ${name}, found ${JSON.stringify(text.slice(0, 40))}`,
-      );
-    return number;
-  }
-
-  #cut(start: number, { name, size }: TarFile): InvalidTarError {
+  #cut({ name, size }: TarFile): RegiError {
     return this.#invalid(
-      start,
-      `expected ${size} bytes of ${JSON.stringify(name.slice(0, 200))}, found the end`,
+      `expected ${size} bytes of ${quote(name.slice(0, 200))}, found the end`,
     );
   }
 
-  #invalid(
-    start: number,
-    problem: string,
-    hint = 'the layer was packed wrongly; build or pull the image again',
-  ): InvalidTarError {
-    return new InvalidTarError(this.#what, start, problem, hint);
+  #invalid(problem: string, hint = PACKED_WRONGLY): RegiError {
+    return invalidTar(this.#what, this.#start, problem, hint);
   }
 }
 
-function timeOf(text: string | undefined): number | undefined {
-  return text !== undefined && /^-?\d{1,12}(?:\.\d*)?$/.test(text) ? Number(text) : undefined;
-}
-
-function untilNul(content: Uint8Array): string {
-  const end = content.indexOf(0);
-  return Buffer.from(end < 0 ? content : content.subarray(0, end)).toString('latin1');
-}
-
-/** Takes a stream in pieces of the reader's own sizes. */
+/** Reads a stream in pieces of any size. */
 class ChunkReader {
   readonly #chunks: AsyncIterator<Uint8Array>;
   #chunk: Uint8Array = new Uint8Array();
@@ -261,12 +174,12 @@ class ChunkReader {
     this.#chunks = content[Symbol.asyncIterator]();
   }
 
-  /** Bytes that were taken. */
+  /** Bytes read so far. */
   get position(): number {
     return this.#position;
   }
 
-  /** A copy of the next `size` bytes; fewer at the end. */
+  /** Returns a copy of the next `size` bytes; fewer at the end. */
   async take(size: number): Promise<Uint8Array> {
     const taken = new Uint8Array(size);
     let filled = 0;
@@ -279,7 +192,7 @@ class ChunkReader {
     return taken.subarray(0, filled);
   }
 
-  /** The next `size` bytes as they come, borrowed; fewer at the end. */
+  /** Yields the next `size` bytes as they arrive, borrowed; fewer at the end. */
   async *pieces(size: number): AsyncGenerator<Uint8Array> {
     let left = size;
     while (left > 0) {
@@ -290,7 +203,7 @@ class ChunkReader {
     }
   }
 
-  /** Drops the next `size` bytes, and says how many there were. */
+  /** Skips the next `size` bytes, and returns how many there were. */
   async skip(size: number): Promise<number> {
     const start = this.#position;
     while (this.#position - start < size)

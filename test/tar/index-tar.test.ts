@@ -88,7 +88,7 @@ describe('indexTar()', () => {
   ])('indexTar() refuses a size that is %s', async (_, sizeField) => {
     await expect(index([{ name: 'a', sizeField }])).rejects.toMatchObject({
       code: 'INVALID_ARCHIVE',
-      offset: 0,
+      message: expect.stringContaining('at byte 0:'),
     });
   });
 
@@ -153,7 +153,7 @@ describe('indexTar()', () => {
     );
     await expect(indexTar(inMemory(bytes))).rejects.toMatchObject({
       code: 'INVALID_ARCHIVE',
-      offset,
+      message: expect.stringContaining(`at byte ${offset}:`),
     });
   });
 
@@ -162,8 +162,7 @@ describe('indexTar()', () => {
     bytes[520] = 1;
     await expect(indexTar(inMemory(bytes))).rejects.toMatchObject({
       code: 'INVALID_ARCHIVE',
-      offset: 512,
-      message: expect.stringContaining('found other bytes'),
+      message: expect.stringMatching(/at byte 512: .*found other bytes/),
     });
   });
 

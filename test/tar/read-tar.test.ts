@@ -5,13 +5,8 @@ import { bytesOf, collect } from '../../src/bytes.ts';
 import type { Bytes } from '../../src/store.ts';
 import { indexTar } from '../../src/tar/index-tar.ts';
 import { readTar } from '../../src/tar/read-tar.ts';
-import {
-  encodeFileHeader,
-  parseFileHeader,
-  nameOf,
-  nameText,
-  type TarFile,
-} from '../../src/tar/tar-file.ts';
+import { encodeFileHeader, parseHeader } from '../../src/tar/header.ts';
+import { nameOf, nameText, type TarFile } from '../../src/tar/tar-file.ts';
 import { poisoned } from '../support/images/poison.ts';
 import { buildTar, inMemory, pax, type TarMember } from '../support/images/tar-builder.ts';
 
@@ -229,9 +224,9 @@ describe('encodeFileHeader()', () => {
     );
   });
 
-  test('parseFileHeader() reads the fields of a device', () => {
+  test('parseHeader() reads the fields of a device', () => {
     const header = encodeFileHeader({ ...DEVICE });
-    expect(parseFileHeader(header)).toMatchObject({
+    expect(parseHeader(header)).toMatchObject({
       kind: 'header',
       header: { typeflag: '3', major: 5, minor: 1, mode: 0o620 },
     });

@@ -1,7 +1,7 @@
 import type { Descriptor } from '../../oci/descriptor.ts';
 import type { Bytes, CallOptions, Source } from '../../store.ts';
-import { BLOCK_BYTES, paddingOf } from '../../tar/header.ts';
-import { encodeFileHeader, type TarFile } from '../../tar/tar-file.ts';
+import { BLOCK_BYTES, encodeFileHeader, paddingOf } from '../../tar/header.ts';
+import type { TarFile } from '../../tar/tar-file.ts';
 import type { FileTree, FolderNode } from './file-tree.ts';
 import { readLayer } from './read-layer.ts';
 
