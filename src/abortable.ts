@@ -3,10 +3,10 @@ import { setImmediate } from 'node:timers/promises';
 import type { Bytes } from './store.ts';
 
 /**
- * The same bytes; iteration rejects with the signal's reason as soon as it aborts, also while the producer is silent.
+ * Makes content abortable: iteration rejects with the signal's reason as soon as it aborts, also while the producer is silent.
  *
- * The producer is told to close. One that listens to the same signal has run its `finally` by then; one that does not may still
- * hang, and is not waited for.
+ * The producer is closed. One that listens to the same signal has run its `finally` by then; another one may hang, and is not
+ * waited for.
  */
 export function abortable(content: Bytes, signal: AbortSignal | undefined): Bytes {
   if (signal === undefined) return content;
@@ -44,7 +44,7 @@ async function close(iterator: AsyncIterator<Uint8Array>, signal: AbortSignal): 
     await closed;
     return;
   }
-  // What the producer throws while it is told to stop is the abort's own echo; the caller gets the signal's reason.
+  // An error of the producer while it closes is a result of the abort; the caller gets the signal's reason.
   const settled = closed.then(
     () => undefined,
     () => undefined,
@@ -58,8 +58,8 @@ interface AbortWatch {
 }
 
 /**
- * Not `Promise.race()` with one promise for the abort: each race hangs its result on that promise, which would hold every chunk of the
- * content until its end.
+ * Not `Promise.race()` with one promise for the abort: each race adds its result to that promise, which would keep every chunk in memory
+ * until the end.
  */
 function watch(signal: AbortSignal): AbortWatch {
   let abort = (): void => undefined;

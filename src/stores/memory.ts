@@ -1,3 +1,4 @@
+import { abortable } from '../abortable.ts';
 import { collectVerified } from '../bytes.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
@@ -18,14 +19,11 @@ import type {
   TagLister,
   Untagger,
 } from '../store.ts';
-import { abortable } from '../abortable.ts';
+import { contentOf, memoryFile } from './content.ts';
 import { describeNames, NotInStoreError } from './not-found.ts';
 import { referrerOf } from './referrer.ts';
 
-/** Copied at once, into one buffer that is used again for the next chunk. */
-const CHUNK_BYTES = 1024 * 1024;
-
-/** One repository in memory, with every capability that a Store can have. */
+/** One repository in memory. */
 export type MemoryStore = Store &
   BlobResolver &
   Mounter &
@@ -34,13 +32,13 @@ export type MemoryStore = Store &
   Deleter &
   Untagger;
 
-/** Repositories in memory, which mount from one another. */
+/** Repositories in memory that mount from one another. */
 export interface MemoryPlace extends Place {
   /** Opens one repository. */
   open(repository: string): MemoryStore;
 }
 
-/** Makes a place that lives as long as the process. Nothing is shared with another place, whatever their names. */
+/** Makes a place that lives as long as the process. It shares nothing with another place, even of the same name. */
 export function createMemoryPlace(name = 'memory'): MemoryPlace {
   const repositories = new Map<string, MemoryRepository>();
   return {
@@ -108,26 +106,8 @@ class MemoryRepository implements MemoryStore {
     );
   }
 
-  fetch(target: Descriptor, { signal, offset = 0 }: FetchOptions = {}): Bytes {
-    const read = (): Uint8Array => this.#read(target);
-    return {
-      async *[Symbol.asyncIterator]() {
-        signal?.throwIfAborted();
-        const content = read();
-        // Copies: the reader owns nothing of the store, and what it writes into a chunk stays its own affair. Small ones, for the
-        // content may be a large layer that many read at once.
-        const slab = new Uint8Array(
-          Math.min(CHUNK_BYTES, Math.max(content.byteLength - offset, 0)),
-        );
-        for (let position = offset; position < content.byteLength;) {
-          signal?.throwIfAborted();
-          const piece = content.subarray(position, position + slab.byteLength);
-          slab.set(piece);
-          position += piece.byteLength;
-          yield slab.subarray(0, piece.byteLength);
-        }
-      },
-    };
+  fetch(target: Descriptor, options?: FetchOptions): Bytes {
+    return contentOf(target, () => memoryFile(this.#read(target)), options);
   }
 
   async exists(target: Descriptor, { signal }: CallOptions = {}): Promise<boolean> {
@@ -142,7 +122,7 @@ class MemoryRepository implements MemoryStore {
   ): Promise<void> {
     signal?.throwIfAborted();
     if (this.#contents.get(expected.digest)?.byteLength !== expected.size) {
-      // The bound is the descriptor's own size: memory is what this store is made of.
+      // The limit is the descriptor's own size, because this store is memory.
       const bytes = await collectVerified(abortable(content, signal), expected, expected.size);
       this.#contents.set(expected.digest, bytes);
     }
@@ -226,7 +206,7 @@ class MemoryRepository implements MemoryStore {
   }
 }
 
-/** What a manifest is wherever it is named: without the annotations and platform that one parent gave it. */
+/** Removes the annotations and platform that one parent gave a manifest. */
 function bare({ mediaType, digest, size }: Descriptor): Descriptor {
   return { mediaType, digest, size };
 }

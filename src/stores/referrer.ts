@@ -4,15 +4,14 @@ import type { Digest } from '../oci/digest.ts';
 import { artifactTypeOf, parseManifest, type Manifest } from '../oci/manifest.ts';
 
 export interface Referrer {
-  /** The digest of the manifest it refers to. */
+  /** The digest of the manifest that it refers to. */
   readonly subject: Digest;
-  /** As a list of referrers shows it, with its artifactType and annotations. */
+  /** Its entry in a list of referrers, with its artifactType and annotations. */
   readonly descriptor: Descriptor;
 }
 
 /**
- * Reads a manifest as a referrer; undefined when it has no subject. One that cannot be parsed names no subject that anybody
- * could honour, and must not hide the referrers beside it.
+ * Reads a manifest as a referrer; undefined when it has no subject, or cannot be parsed: it must not hide the referrers beside it.
  *
  * @see https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#listing-referrers
  */

@@ -1,8 +1,9 @@
 import * as z from 'zod/mini';
 
-import { describeIssue } from '../json.ts';
-import { RegiError, type RegiErrorOptions } from '../errors.ts';
+import { RegiError } from '../errors.ts';
+import { describeIssue, tryParseJson } from '../json.ts';
 import { isDigest, type Digest } from '../oci/digest.ts';
+import { quote } from '../quote.ts';
 
 /** A layer that an archive carries, or leaves out because an earlier one carried it. */
 export interface CarriedBlob {
@@ -10,21 +11,14 @@ export interface CarriedBlob {
   readonly digest: Digest;
   /** Bytes. */
   readonly size: number;
-  /** The repositories whose images have it: `docker.io/library/debian`. Unchecked when read: they are names, and no promise. */
+  /** The repositories whose images have it: `docker.io/library/debian`. Unchecked when read. */
   readonly repositories: readonly string[];
 }
 
-/** `omitted`: the record in an archive that adds to others. `carried`: the list that `--write-list` writes of an archive. */
+/** `omitted`: the record in an incremental archive. `carried`: the list that `--write-list` writes of an archive. */
 export type BlobListKind = 'omitted' | 'carried';
 
-/** A list that is none, or of another kind or version. */
-class InvalidBlobListError extends RegiError {
-  constructor(message: string, options?: RegiErrorOptions) {
-    super('INVALID_ARCHIVE', message, options);
-  }
-}
-
-/** The file of an archive that says what it leaves out. Other readers pass over it. */
+/** The file of an archive that lists the layers it leaves out. Other readers ignore it. */
 export const OMITTED_RECORD = 'regi-omitted.json';
 
 const VERSION = 1;
@@ -37,7 +31,7 @@ const listShape = z.object({
   ),
 });
 
-/** The same blobs in any order give the same bytes. */
+/** Makes a list of blobs; the same blobs in any order give the same bytes. */
 export function formatBlobList(kind: BlobListKind, blobs: Iterable<CarriedBlob>): Uint8Array {
   const sorted = [...blobs]
     .map(({ digest, size, repositories }) => ({
@@ -54,41 +48,36 @@ export function formatBlobList(kind: BlobListKind, blobs: Iterable<CarriedBlob>)
 /**
  * Parses a list of blobs.
  *
- * @param what it is, for the message: `the list "sent.json"`.
- * @throws {InvalidBlobListError}
+ * @param what names the list in messages: `the list "sent.json"`.
+ * @throws {RegiError} INVALID_ARCHIVE when it is no list, or of another kind or version.
  */
 export function parseBlobList(
   kind: BlobListKind,
   bytes: Uint8Array,
   what: string,
 ): readonly CarriedBlob[] {
-  const refuse = (problem: string, cause?: unknown): InvalidBlobListError =>
-    new InvalidBlobListError(`Cannot read ${what}: ${problem}`, {
-      hint: 'give what `regi export` wrote with --write-list, or the archive itself',
-      cause,
+  const refuse = (problem: string): RegiError =>
+    new RegiError('INVALID_ARCHIVE', `Cannot read ${what}: ${problem}`, {
+      hint: 'give the list that `regi export --write-list` wrote, or the archive itself',
     });
-  let json: unknown;
-  try {
-    json = JSON.parse(new TextDecoder().decode(bytes));
-  } catch (cause) {
-    throw refuse('expected JSON', cause);
-  }
+  const json = tryParseJson(bytes);
+  if (json === undefined) throw refuse('expected JSON');
   const parsed = listShape.safeParse(json);
   if (!parsed.success) throw refuse(describeIssue(parsed.error));
   const { regi, version, blobs } = parsed.data;
   if (regi !== kind || version !== VERSION)
     throw refuse(
-      `expected "${kind}" of version ${VERSION}, found ${JSON.stringify(regi)} of version ${version}`,
+      `expected "${kind}" of version ${VERSION}, found ${quote(regi)} of version ${version}`,
     );
   return blobs.map(({ digest, size, repositories }) => {
-    if (!isDigest(digest)) throw refuse(`expected a digest, found ${JSON.stringify(digest)}`);
+    if (!isDigest(digest)) throw refuse(`expected a digest, found ${quote(digest)}`);
     if (!Number.isSafeInteger(size) || size < 0)
       throw refuse(`expected a size in whole bytes, found ${size}`);
     return { digest, size, repositories };
   });
 }
 
-/** By digest; of a blob that several lists have, the repositories of all. */
+/** Merges lists by digest; a blob of several lists has the repositories of all. */
 export function mergeCarried(
   lists: Iterable<Iterable<CarriedBlob>>,
 ): ReadonlyMap<Digest, CarriedBlob> {

@@ -1,8 +1,9 @@
 import zlib, { createGunzip, type Gunzip } from 'node:zlib';
 
-import type { Bytes, CallOptions } from '../store.ts';
 import { owned } from '../bytes.ts';
-import { InvalidCompressionError, ZstdFrames } from './zstd-frames.ts';
+import type { RegiError } from '../errors.ts';
+import type { Bytes, CallOptions } from '../store.ts';
+import { invalidCompression, ZstdFrames } from './zstd-frames.ts';
 
 export type Compression = 'none' | 'gzip' | 'zstd' | 'bzip2' | 'xz';
 
@@ -13,22 +14,22 @@ const MAGIC: readonly (readonly [Compression, readonly number[]])[] = [
   ['xz', [0xfd, 0x37, 0x7a, 0x58, 0x5a, 0x00]],
 ];
 
-/** How many first bytes `compressionOf` wants to see. */
+/** Bytes that `compressionOf` needs from the start. */
 export const MAGIC_BYTES = 6;
 
-/** What the first bytes of a content say: names and media types are often wrong, bytes are not. */
+/** Detects a compression by the first bytes: names and media types are often wrong, bytes are not. */
 export function compressionOf(start: Uint8Array): Compression {
   if (isSkippable(start)) return 'zstd';
   return MAGIC.find(([, magic]) => magic.every((byte, at) => start[at] === byte))?.[0] ?? 'none';
 }
 
 /**
- * The content unpacked. Several gzip members or zstd frames behind one another are one content.
+ * Unpacks content. Several gzip members or zstd frames in a row are one content.
  *
- * The reader bounds what it takes: a few bytes may unpack to terabytes.
+ * The reader must limit what it reads: a few bytes may unpack to terabytes.
  *
- * @throws {InvalidCompressionError} while iterating, on damaged content, and on bzip2 and xz.
- * @throws {LimitExceededError} while iterating, on a zstd frame that wants more memory than `zstdWindowBytes`.
+ * @throws {RegiError} INVALID_ARCHIVE while iterating, on damaged content, and on bzip2 and xz.
+ * @throws {LimitExceededError} while iterating, on a zstd frame that needs more memory than `zstdWindowBytes`.
  */
 export function unpacked(
   content: Bytes,
@@ -44,12 +45,9 @@ export function unpacked(
       return { [Symbol.asyncIterator]: () => unzstd(guarded(content), options) };
     case 'bzip2':
     case 'xz':
-      throw new InvalidCompressionError(
-        `Cannot unpack ${compression}: expected gzip, zstd or a plain tar`,
-        {
-          hint: `unpack it first: ${compression === 'xz' ? 'xz -d' : 'bzip2 -d'} FILE`,
-        },
-      );
+      throw invalidCompression(`Cannot unpack ${compression}: expected gzip, zstd or a plain tar`, {
+        hint: `unpack it first: ${compression === 'xz' ? 'xz -d' : 'bzip2 -d'} FILE`,
+      });
     default:
       return compression satisfies never;
   }
@@ -66,8 +64,8 @@ function isSkippable(start: Uint8Array): boolean {
 }
 
 /**
- * The same bytes; a window over the limit is refused before the decoder sees its frame. Node's decoder drops what follows a frame in the
- * same write (22.15 to 24 at least), so no chunk goes on behind the end of one.
+ * Passes the same bytes on, and refuses a window over the limit before the decoder sees its frame. Node's decoder drops bytes after a
+ * frame in the same write (22.15 to 24 at least), so each chunk ends where a frame ends.
  */
 function guarded(content: Bytes): Bytes {
   return {
@@ -81,16 +79,15 @@ function guarded(content: Bytes): Bytes {
         }
       }
       if (!frames.atEnd)
-        throw new InvalidCompressionError(
-          'Cannot unpack zstd: expected more bytes, found the end',
-          { hint: 'the file was not copied whole' },
-        );
+        throw invalidCompression('Cannot unpack zstd: expected more bytes, found the end', {
+          hint: 'the file is incomplete; copy it here again',
+        });
     },
   };
 }
 
 async function* unzstd(content: Bytes, options: CallOptions): AsyncGenerator<Uint8Array> {
-  // Node has zstd from 22.15 on; the types are of the oldest Node that regi runs on.
+  // Node has zstd from 22.15 on; the types are those of the oldest supported Node.
   const native = (zlib as { readonly createZstdDecompress?: () => Gunzip }).createZstdDecompress;
   if (native !== undefined) yield* through('zstd', native(), content, options);
   else yield* unzstdInJavaScript(content);
@@ -108,7 +105,7 @@ async function* unzstdInJavaScript(content: Bytes): AsyncGenerator<Uint8Array> {
     }
   };
   for await (const chunk of content) {
-    // The decoder keeps what it could not use yet, and small pieces keep short what comes out at once.
+    // The decoder keeps input that it cannot use yet, and small pieces limit its output.
     for (let at = 0; at < chunk.byteLength; at += PIECE_BYTES) {
       feed(new Uint8Array(chunk.subarray(at, at + PIECE_BYTES)), false);
       yield* ready;
@@ -148,7 +145,7 @@ async function* through(
 }
 
 async function feed(decoder: Gunzip, content: Bytes): Promise<void> {
-  // The decoder collects what it is given.
+  // The decoder keeps its input.
   for await (const chunk of owned(content)) {
     if (decoder.destroyed) return;
     if (!decoder.write(chunk)) await drained(decoder);
@@ -156,7 +153,7 @@ async function feed(decoder: Gunzip, content: Bytes): Promise<void> {
   if (!decoder.destroyed) decoder.end();
 }
 
-/** Resolves too when the decoder is closed: then nobody will drain it. */
+/** Resolves also when the decoder is closed, because it will not be drained then. */
 function drained(decoder: Gunzip): Promise<void> {
   return new Promise((resolve) => {
     const settle = (): void => {
@@ -167,10 +164,10 @@ function drained(decoder: Gunzip): Promise<void> {
   });
 }
 
-function damaged(kind: Compression, cause: unknown): InvalidCompressionError {
+function damaged(kind: Compression, cause: unknown): RegiError {
   const reason = cause instanceof Error ? cause.message : 'unknown reason';
-  return new InvalidCompressionError(`Cannot unpack ${kind}: ${reason}`, {
-    hint: 'the file is damaged or was not copied whole; copy it here again',
+  return invalidCompression(`Cannot unpack ${kind}: ${reason}`, {
+    hint: 'the file is damaged or incomplete; copy it here again',
     cause,
   });
 }

@@ -52,8 +52,7 @@ export class TarExtensions {
     const records = this.#records();
     const isSparse =
       header.typeflag === 'S' || [...records.keys()].some((name) => name.startsWith('GNU.sparse.'));
-    if (isSparse)
-      throw this.#invalid('expected whole files, found a sparse one', this.#sparseHint);
+    if (isSparse) throw this.#invalid('expected whole files, found a sparse one', this.#sparseHint);
     const extended = {
       ...header,
       name: records.get('path') ?? this.#name ?? header.name,

@@ -62,7 +62,7 @@ const PREFIX_BYTES = 155;
 const OCTAL_ID = 8 ** 7 - 1;
 /** The largest number of 11 octal digits: 8 GiB less one byte. */
 const OCTAL_SIZE = 8 ** 11 - 1;
-/** Everybody may read and nobody may write, because names are digests. */
+/** Readable for all and writable for none, because names are digests. */
 const FILE_MODE = 0o444;
 /** Records that repeat fields. */
 const OWN_RECORDS: ReadonlySet<string> = new Set(['path', 'linkpath', 'size']);

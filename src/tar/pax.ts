@@ -11,7 +11,8 @@ export function parsePax(content: Uint8Array): PaxRecords | undefined {
   const bytes = Buffer.from(content.buffer, content.byteOffset, content.byteLength);
   for (let at = 0; at < bytes.byteLength;) {
     // Some writers fill the last block with NULs and count them.
-    if (bytes[at] === 0) return bytes.subarray(at).every((byte) => byte === 0) ? records : undefined;
+    if (bytes[at] === 0)
+      return bytes.subarray(at).every((byte) => byte === 0) ? records : undefined;
     const blank = bytes.indexOf(0x20, at);
     const digits = blank < 0 || blank - at > 10 ? '' : bytes.toString('latin1', at, blank);
     const length = /^[1-9]\d*$/.test(digits) ? Number(digits) : 0;

@@ -1,32 +1,29 @@
 import type { Bytes } from '../store.ts';
 import { BLOCK_BYTES, encodeHeader, paddingOf, type NewEntry } from './header.ts';
 
-/** A file and where it goes. */
+/** A file and its place in a tar. */
 export interface PlacedFile<File extends NewEntry> {
   /** The planned file. */
   readonly file: File;
   /** Its header, extensions included. */
   readonly header: Uint8Array;
-  /** Where the header begins. */
+  /** Position of the header. */
   readonly position: number;
-  /** Where the content begins. */
+  /** Position of the content. */
   readonly offset: number;
 }
 
-/** A tar of which every byte but the contents is known. */
+/** A tar whose every byte but the contents is known. */
 export interface TarPlan<File extends NewEntry> {
   /** The files, in their order. */
   readonly files: readonly PlacedFile<File>[];
-  /** Where the two blocks of zeros begin that end it. */
+  /** Position of the two blocks of zeros that end it. */
   readonly end: number;
   /** Bytes of the whole tar. */
   readonly size: number;
 }
 
-/** Content of another size than its header says. */
-export class WrongSizeError extends Error {}
-
-/** Says where each file goes, in the order given. The same files give the same bytes: nothing depends on time or user. */
+/** Plans the place of each file, in their order. The same files give the same bytes: nothing depends on time or user. */
 export function planTar<File extends NewEntry>(files: readonly File[]): TarPlan<File> {
   const placed: PlacedFile<File>[] = [];
   let position = 0;
@@ -40,9 +37,9 @@ export function planTar<File extends NewEntry>(files: readonly File[]): TarPlan<
 }
 
 /**
- * The bytes of the tar from the first to the last, for what cannot be seeked. Contents are opened one after the other.
+ * Yields the bytes of the tar in order, for outputs without random access. Contents are opened one after the other.
  *
- * @throws {WrongSizeError} when a content has another size than planned: what follows would be nonsense to a reader.
+ * @throws {Error} when a content has another size than planned, because its header would be wrong.
  */
 export async function* tarBytes<File extends NewEntry>(
   plan: TarPlan<File>,
@@ -57,7 +54,7 @@ export async function* tarBytes<File extends NewEntry>(
       yield chunk;
     }
     if (size !== file.size)
-      throw new WrongSizeError(`Cannot write "${file.name}": expected ${file.size} bytes`);
+      throw new Error(`Cannot write "${file.name}": expected ${file.size} bytes`);
     const padding = paddingOf(file.size);
     if (padding > 0) yield new Uint8Array(padding);
   }

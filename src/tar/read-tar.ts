@@ -154,9 +154,7 @@ class TarStream {
   }
 
   #cut({ name, size }: TarFile): RegiError {
-    return this.#invalid(
-      `expected ${size} bytes of ${quote(name.slice(0, 200))}, found the end`,
-    );
+    return this.#invalid(`expected ${size} bytes of ${quote(name.slice(0, 200))}, found the end`);
   }
 
   #invalid(problem: string, hint = PACKED_WRONGLY): RegiError {

@@ -2,15 +2,13 @@ import { LimitExceededError } from '../bytes.ts';
 import { RegiError, type RegiErrorOptions } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
 
-/** Bytes that say they are compressed and cannot be unpacked. */
-export class InvalidCompressionError extends RegiError {
-  constructor(message: string, options?: RegiErrorOptions) {
-    super('INVALID_ARCHIVE', message, options);
-  }
+/** Makes the error for compressed bytes that cannot be unpacked. */
+export function invalidCompression(message: string, options?: RegiErrorOptions): RegiError {
+  return new RegiError('INVALID_ARCHIVE', message, options);
 }
 
 const MAGIC = 0xfd2fb528;
-/** Sixteen magic numbers begin frames that readers pass over. */
+/** Sixteen magic numbers begin frames that readers skip. */
 const SKIPPABLE_FIRST = 0x184d2a50;
 const SKIPPABLE_LAST = 0x184d2a5f;
 const CHECKSUM_BYTES = 4;
@@ -18,12 +16,12 @@ const CHECKSUM_BYTES = 4;
 type Wanted =
   | { readonly kind: 'magic' | 'descriptor' | 'block' | 'skip-size' }
   | { readonly kind: 'header'; readonly descriptor: number }
-  /** Content that is passed over. */
+  /** Content that is skipped. */
   | { readonly kind: 'content'; readonly last: boolean };
 
 /**
- * Follows the frames of a zstd stream, and refuses one that asks for more memory than `zstdWindowBytes` before anybody gives it.
- * A decoder has to hold a window, and a frame of a few bytes may ask for terabytes.
+ * Follows the frames of a zstd stream, and refuses a frame that needs more memory than `zstdWindowBytes` before it is decoded. A
+ * decoder has to hold a window, and a frame of a few bytes may ask for terabytes.
  *
  * @see https://www.rfc-editor.org/rfc/rfc8878#name-frame-header
  */
@@ -35,10 +33,10 @@ export class ZstdFrames {
   #checksum = false;
 
   /**
-   * Looks at the next bytes. Gives the places in them where a frame has ended.
+   * Looks at the next bytes. Returns the positions in them where a frame ends.
    *
    * @throws {LimitExceededError} on a window over the limit.
-   * @throws {InvalidCompressionError} on what is no frame.
+   * @throws {RegiError} INVALID_ARCHIVE on other bytes than frames.
    */
   look(chunk: Uint8Array): readonly number[] {
     const ends: number[] = [];
@@ -59,7 +57,7 @@ export class ZstdFrames {
     return ends;
   }
 
-  /** Whether the bytes so far end where a frame ends. */
+  /** True if the bytes so far end where a frame ends. */
   get atEnd(): boolean {
     return this.#wanted.kind === 'magic' && this.#gathered.length === 0 && this.#skip === 0;
   }
@@ -78,7 +76,7 @@ export class ZstdFrames {
       case 'block':
         return this.#onBlock(littleEndian(bytes));
       case 'content':
-        throw new Error('Content is passed over, not gathered');
+        throw new Error('Content is skipped, not gathered');
       default:
         return wanted satisfies never;
     }
@@ -88,7 +86,7 @@ export class ZstdFrames {
     if (magic === MAGIC) return this.#expect({ kind: 'descriptor' }, 1);
     if (magic >= SKIPPABLE_FIRST && magic <= SKIPPABLE_LAST)
       return this.#expect({ kind: 'skip-size' }, 4);
-    throw new InvalidCompressionError('Cannot unpack: expected a zstd frame, found other bytes', {
+    throw invalidCompression('Cannot unpack: expected a zstd frame, found other bytes', {
       hint: 'the file is damaged; copy it here again',
     });
   }
@@ -122,7 +120,7 @@ export class ZstdFrames {
     const type = bits(header, 1, 2);
     const size = Math.floor(header / 8);
     if (type === 3)
-      throw new InvalidCompressionError('Cannot unpack: expected a zstd block, found other bytes', {
+      throw invalidCompression('Cannot unpack: expected a zstd block, found other bytes', {
         hint: 'the file is damaged; copy it here again',
       });
     // A block of one repeated byte.

@@ -127,8 +127,8 @@ class CommandStores implements Stores {
     const registries = await this.#connect();
     let store = registries.open(reference, isSource ? 'source' : 'destination');
     if (manyTags && !isSource && canListTags(store)) {
-      const { perhapsNew } = await import('../stores/registry/new-repository-probe.ts');
-      const probed = perhapsNew(store, { signal });
+      const { probeNewRepository } = await import('../stores/registry/new-repository-probe.ts');
+      const probed = probeNewRepository(store, { signal });
       this.#closers.push(probed.close);
       ({ store } = probed);
     }

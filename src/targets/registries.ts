@@ -156,7 +156,7 @@ export async function createRegistries(context: Context): Promise<Registries> {
     });
     return mirrored(upstream, {
       alternatives,
-      onAnswer: (found) =>
+      onUse: (found) =>
         verbose(`"${name}" is read from ${mirrors.has(found) ? 'its mirror ' : ''}"${found.name}"`),
       onFailure: (failed, { code, message, hint }) => {
         if (code === 'NOT_FOUND') verbose(`"${failed.name}" does not have it: ${message}`);

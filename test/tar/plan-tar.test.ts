@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { bytesOf } from '../../src/bytes.ts';
 import { encodeHeader } from '../../src/tar/header.ts';
 import { indexTar, plainName } from '../../src/tar/index-tar.ts';
-import { planTar, tarBytes, WrongSizeError } from '../../src/tar/plan-tar.ts';
+import { planTar, tarBytes } from '../../src/tar/plan-tar.ts';
 import { inMemory } from '../support/images/tar-builder.ts';
 import { readAll } from '../support/registries/watched.ts';
 
@@ -84,6 +84,6 @@ describe('tarBytes()', () => {
     const bytes = {
       [Symbol.asyncIterator]: () => tarBytes(plan, () => bytesOf(new Uint8Array(size))),
     };
-    await expect(readAll(bytes)).rejects.toThrow(WrongSizeError);
+    await expect(readAll(bytes)).rejects.toThrow('expected');
   });
 });

@@ -19,7 +19,7 @@ type Capabilities = BlobResolver &
   UnnamedKeeper &
   Untagger;
 
-/** What a decorator does otherwise than the store it decorates; undefined is a capability taken away. */
+/** The methods that a decorator replaces; undefined removes a capability. */
 export type StoreChanges = Partial<Omit<Store, 'place' | 'repository'>> & {
   readonly [Name in keyof Capabilities]?: Capabilities[Name] | undefined;
 };
@@ -36,8 +36,8 @@ const CAPABILITIES = {
 } as const satisfies Record<keyof Capabilities, true>;
 
 /**
- * A store that does what `inner` does, but for `changes`. It has exactly the capabilities of `inner`: a change to one that
- * `inner` lacks is left out, so that the guards of store.ts tell the truth about it.
+ * Makes a store that behaves like `inner`, except for `changes`. It has the capabilities of `inner` and no more: changes to others
+ * are ignored, so that the guards of store.ts stay true.
  */
 export function decorate(inner: Store, changes: StoreChanges): Store {
   const store: Store & StoreChanges = {

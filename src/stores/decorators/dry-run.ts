@@ -6,13 +6,13 @@ import { decorate } from './decorate.ts';
 import { describeNames, NotInStoreError } from '../not-found.ts';
 
 /**
- * A store that can be read, and that only remembers what it is told to do: nothing is written and no content is opened.
- * `exists` and `resolve` answer as if it had been done. A mount always succeeds.
+ * Makes a store that can be read, and only records writes: nothing is written and no content is opened. `exists` and `resolve`
+ * behave as if the writes had been done. A mount always succeeds.
  *
- * What was only remembered cannot be fetched.
+ * Recorded content cannot be fetched.
  */
 export function dryRun(store: Store): Store {
-  const changes = new RememberedChanges(store);
+  const changes = new RecordedChanges(store);
   return decorate(store, {
     resolve: (reference, options) => changes.resolve(reference, options),
     exists: (target, options) => changes.exists(target, options),
@@ -30,7 +30,7 @@ export function dryRun(store: Store): Store {
       changes.add(target);
       return 'mounted';
     },
-    // It would be asked with a POST.
+    // It would send a POST.
     offer: undefined,
     listTags: (options) => changes.listTags(options),
     async delete(target, options) {
@@ -49,11 +49,11 @@ export function dryRun(store: Store): Store {
   });
 }
 
-class RememberedChanges {
+class RecordedChanges {
   readonly #store: Store;
   readonly #added = new Map<string, Descriptor>();
   readonly #removed = new Set<Digest>();
-  /** Undefined stands for a name taken away. */
+  /** Undefined stands for a removed name. */
   readonly #names = new Map<string, Descriptor | undefined>();
 
   constructor(store: Store) {
@@ -113,7 +113,7 @@ class RememberedChanges {
     return new NotInStoreError(
       reference,
       this.#store.place,
-      names.length > 0 ? describeNames(names) : 'a dry run took it away; run without --dry-run',
+      names.length > 0 ? describeNames(names) : 'the dry run removed it; run without --dry-run',
     );
   }
 

@@ -4,18 +4,18 @@ import { isManifestType } from '../../oci/media-types.ts';
 import { canMount, type Store } from '../../store.ts';
 import { decorate } from './decorate.ts';
 
-/** A blob that could come only as bytes. */
+/** The error for a blob that cannot be mounted. */
 function mountRefusedError(blob: Descriptor, place: string): RegiError {
   return new RegiError(
     'REFUSED',
-    `Cannot mount ${blob.digest} in ${place}: expected a mount, found that its bytes would have to be sent`,
+    `Cannot mount ${blob.digest} in ${place}: the registry would need its bytes`,
     {
       hint: 'leave out --mount-only to send them',
     },
   );
 }
 
-/** A destination that takes blobs by mount and never as bytes. Manifests pass. */
+/** Makes a destination that accepts blobs only by mount. Manifests are pushed. */
 export function mountOnly(store: Store): Store {
   return decorate(store, {
     async push(expected, content, options) {

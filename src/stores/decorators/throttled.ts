@@ -2,7 +2,7 @@ import type { Clock } from '../../clock.ts';
 import type { Bytes, Store } from '../../store.ts';
 import { decorate } from './decorate.ts';
 
-/** The same store, read no faster than `limit` allows. Stores that are given one limit share its rate. */
+/** Makes a store that is read no faster than `limit` allows. Stores of one limit share its rate. */
 export function throttled(store: Store, limit: RateLimit): Store {
   return decorate(store, {
     fetch: (target, options) => slowed(store.fetch(target, options), limit, options?.signal),
@@ -23,9 +23,9 @@ function slowed(content: Bytes, limit: RateLimit, signal: AbortSignal | undefine
   };
 }
 
-/** A rate shared by all who take from it, first come, first served. */
+/** A rate that several readers share, in the order of their calls. */
 export interface RateLimit {
-  /** The most bytes that one `take` should ask for, so that nobody waits long behind another. */
+  /** The most bytes of one `take`, so that no reader waits long behind another. */
   readonly pieceBytes: number;
   /** Resolves when `bytes` more may pass. */
   take(bytes: number, signal?: AbortSignal): Promise<void>;
@@ -34,14 +34,14 @@ export interface RateLimit {
 /** A piece is a tenth of a second: fair between many blobs, and few timers. */
 const PIECES_PER_SECOND = 10;
 
-/** Timers are no finer; a shorter wait is left as a debt to the next. */
+/** Timers are no finer; a shorter wait is added to the next one. */
 const SHORTEST_WAIT_MS = 1;
 
 /**
- * Makes a limit of `bytesPerSecond` over everything that takes from it.
+ * Makes a limit of `bytesPerSecond` over all its readers.
  *
- * Each taker books the time its bytes need behind all earlier ones and waits until its turn, so that order is kept without a
- * queue. An idle second is not saved up.
+ * Each call reserves the time that its bytes need after all earlier calls, and waits for it, so that order is kept without a queue.
+ * Idle time is not saved up.
  */
 export function createRateLimit(bytesPerSecond: number, clock: Clock): RateLimit {
   let freeAt = clock.now();
@@ -50,7 +50,7 @@ export function createRateLimit(bytesPerSecond: number, clock: Clock): RateLimit
     pieceBytes: Math.max(1, Math.floor(bytesPerSecond / PIECES_PER_SECOND)),
     async take(bytes, signal) {
       const now = clock.now();
-      // A clock set back would otherwise make everyone wait for as long as it was set back.
+      // Otherwise a clock that is set back would make every reader wait for that long.
       if (now < last) freeAt -= last - now;
       last = now;
       const turn = Math.max(now, freeAt);

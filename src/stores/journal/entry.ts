@@ -1,11 +1,12 @@
+import { parseIdentity, type ProcessIdentity } from '../../disk/processes.ts';
+import { tryParseJson } from '../../json.ts';
 import { isDigest, type Digest } from '../../oci/digest.ts';
-import type { ProcessIdentity } from '../../disk/processes.ts';
 
-/** Something that was begun and is not finished. */
+/** Unfinished work. */
 export type JournalSubject =
-  /** An archive, which is written beside `path` as `path.part`. */
+  /** An archive, in `path.part` until it is complete. */
   | { readonly kind: 'archive'; readonly path: string }
-  /** A layout folder with blobs that are not whole. */
+  /** A layout folder with partial blobs. */
   | { readonly kind: 'layout'; readonly path: string }
   /** An upload session of a registry. */
   | UploadSubject;
@@ -16,28 +17,28 @@ export interface UploadSubject {
   readonly origin: string;
   readonly repository: string;
   readonly digest: Digest;
-  /** Of the whole blob. Bytes. */
+  /** Bytes of the whole blob. */
   readonly size: number;
-  /** Where the next request goes, on `origin`. */
+  /** URL of the next request, on `origin`. */
   readonly location: string;
-  /** Bytes that the registry was given, at least; it says itself what it has. */
+  /** Bytes that the registry has at least; it reports the exact number. */
   readonly offset: number;
 }
 
 export interface JournalEntry {
   readonly subject: JournalSubject;
-  /** Who is at work on it, or was. */
+  /** The process that works on it, or did. */
   readonly owner: ProcessIdentity;
   /** Milliseconds since 1970. */
   readonly writtenMs: number;
 }
 
-/** Undefined for what is no entry of this version: it is of no use then. */
+/** Parses an entry; undefined when it is none of this version. */
 export function parseJournalEntry(text: string): JournalEntry | undefined {
-  const value = parseObject(text);
+  const value = asObject(tryParseJson(text));
   if (value?.['version'] !== 1) return undefined;
   const subject = subjectOf(asObject(value['subject']));
-  const owner = ownerOf(asObject(value['owner']));
+  const owner = parseIdentity(value['owner']);
   const writtenMs = value['writtenMs'];
   if (subject === undefined || owner === undefined || !isCount(writtenMs)) return undefined;
   return { subject, owner, writtenMs };
@@ -69,19 +70,7 @@ function subjectOf(value: Members | undefined): JournalSubject | undefined {
     : undefined;
 }
 
-function ownerOf(value: Members | undefined): ProcessIdentity | undefined {
-  const { pid, host, space, started } = value ?? {};
-  if (
-    !isCount(pid) ||
-    typeof host !== 'string' ||
-    typeof space !== 'string' ||
-    typeof started !== 'string'
-  )
-    return undefined;
-  return { pid, host, space, started };
-}
-
-/** Whoever can write the journal could else send the credentials of a registry elsewhere. */
+/** Checks that a location is on its origin: a forged journal must not send the credentials of a registry elsewhere. */
 function isAt(location: string, origin: string): boolean {
   if (!URL.canParse(location)) return false;
   const url = new URL(location);
@@ -90,15 +79,6 @@ function isAt(location: string, origin: string): boolean {
 
 function isCount(value: unknown): value is number {
   return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;
-}
-
-function parseObject(text: string): Members | undefined {
-  try {
-    return asObject(JSON.parse(text));
-  } catch (error) {
-    if (error instanceof SyntaxError) return undefined;
-    throw error;
-  }
 }
 
 function asObject(value: unknown): Members | undefined {

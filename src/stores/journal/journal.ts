@@ -13,36 +13,36 @@ import { guarded, ifPresent } from '../../disk/errno.ts';
 export interface JournalOptions {
   readonly clock: Pick<Clock, 'now'>;
   readonly processes: Processes;
-  /** Told once why nothing can be remembered. */
+  /** Called once, when the journal cannot be used. */
   readonly onFailure?: ((message: string) => void) | undefined;
 }
 
-/** The longest location of an upload that a registry may give is far below. */
+/** The locations of uploads are far shorter. */
 const ENTRY_BYTES = 64 * 1024;
 /** Registries purge uploads after a week. */
 const EXPIRY_MS = 7 * 24 * 60 * 60_000;
-/** Of another machine, whose processes cannot be asked for. */
+/** For entries of other machines, whose processes cannot be checked. */
 const ELSEWHERE_EXPIRY_MS = 60 * 60_000;
 const NAME = /^[0-9a-f]{64}\.json$/;
 
 /**
- * What this machine has begun and not finished: a small file for each thing, which only its user can read. It holds no credentials; the
- * location of an upload may carry state that a registry has signed.
+ * The unfinished work of this machine: a small file for each piece, which only its user can read. It has no credentials; the
+ * location of an upload may contain state that a registry has signed.
  *
- * It only saves work: where it cannot be read or written everything goes on without it.
+ * It only saves work: where it cannot be read or written, everything works without it.
  */
 export class Journal {
   readonly #folder: string;
   readonly #options: JournalOptions;
   #isBroken = false;
 
-  /** @param folder absolute; made when something is to be remembered. */
+  /** @param folder absolute; made for the first entry. */
   constructor(folder: string, options: JournalOptions) {
     this.#folder = folder;
     this.#options = options;
   }
 
-  /** What an earlier run has left; nothing of a process that is at work, and nothing too old. */
+  /** Finds the unfinished work of an earlier run; undefined when a process is at work on it, or it is too old. */
   async find(subject: JournalSubject): Promise<JournalEntry | undefined> {
     return this.#attempt(undefined, async () => {
       const entry = await this.#read(nameOf(subject));
@@ -54,7 +54,7 @@ export class Journal {
     });
   }
 
-  /** Remembers something as this process's, unless another is at work on it. */
+  /** Records work of this process, unless another process is at work on it. */
   async write(subject: JournalSubject): Promise<void> {
     await this.#attempt(undefined, async () => {
       const name = nameOf(subject);
@@ -64,7 +64,7 @@ export class Journal {
       const entry: JournalEntry = { subject, owner, writtenMs: this.#options.clock.now() };
       await guarded('create', this.#folder, makeFolder(this.#folder, { mode: 0o700 }));
       const path = join(this.#folder, name);
-      // In its place: one that is half written is worth nothing, and is found out by its parser.
+      // Not atomic: the parser rejects half an entry, and nothing is lost.
       await guarded(
         'write',
         path,
@@ -77,7 +77,7 @@ export class Journal {
     await this.#attempt(undefined, () => this.#remove(nameOf(subject)));
   }
 
-  /** Everything that may be gone on with or forgotten. What is of no use to anybody is removed on the way. */
+  /** Lists entries that can be resumed or discarded; deletes unusable ones. */
   async list(): Promise<readonly JournalEntry[]> {
     return this.#attempt([], async () => {
       const left: JournalEntry[] = [];
@@ -89,7 +89,7 @@ export class Journal {
     });
   }
 
-  /** An entry that no version of ours has written is removed. */
+  /** Reads an entry, and removes one that regi cannot use. */
   async #read(name: string): Promise<JournalEntry | undefined> {
     const bytes = await readRegular(join(this.#folder, name), ENTRY_BYTES);
     if (bytes === undefined) return undefined;
@@ -120,13 +120,13 @@ export class Journal {
     } catch (error) {
       if (!(error instanceof RegiError)) throw error;
       this.#isBroken = true;
-      this.#options.onFailure?.(`Nothing is remembered for the next run: ${error.message}`);
+      this.#options.onFailure?.(`The next run cannot resume unfinished work: ${error.message}`);
       return otherwise;
     }
   }
 }
 
-/** The file is named for what it is of, so that the next run finds it without looking through others. */
+/** Names the file after its subject, so that the next run finds it directly. */
 function nameOf(subject: JournalSubject): string {
   return `${createHash('sha256')
     .update(JSON.stringify(keyOf(subject)))

@@ -5,14 +5,14 @@ import type { Journal } from './journal.ts';
 
 export interface UploadJournalOptions {
   readonly journal: Journal;
-  /** Scheme, host and port of the registry; undefined before its first answer. */
+  /** Scheme, host and port of the registry; undefined before its first response. */
   readonly origin: () => string | undefined;
   readonly repository: string;
-  /** Takes how many uploads of the repository are remembered now. */
+  /** Called with the number of recorded uploads of the repository. */
   readonly onChange?: ((remembered: number) => void) | undefined;
 }
 
-/** The uploads of one repository in the journal of this machine. A location on another origin than the registry's own is not remembered. */
+/** Makes the journal of one repository's uploads. A location on another origin than the registry's own is not recorded. */
 export function createUploadJournal({
   journal,
   origin,
@@ -30,7 +30,7 @@ export function createUploadJournal({
       ? undefined
       : { kind: 'upload', origin: own, repository, digest, size, location, offset };
   };
-  const tell = (): void => onChange?.(remembered.size);
+  const notify = (): void => onChange?.(remembered.size);
   return {
     async find(target) {
       const subject = subjectOf(target);
@@ -42,13 +42,13 @@ export function createUploadJournal({
       const subject = subjectOf(target, location.href, offset);
       if (subject === undefined || location.origin !== subject.origin) return;
       remembered.add(target.digest);
-      tell();
+      notify();
       await journal.write(subject);
     },
     async remove(target) {
       const subject = subjectOf(target);
       if (subject === undefined) return;
-      if (remembered.delete(target.digest)) tell();
+      if (remembered.delete(target.digest)) notify();
       await journal.remove(subject);
     },
   };

@@ -11,7 +11,8 @@ import {
 } from '../../oci/descriptor.ts';
 import { type Digest, isDigest, parseDigest } from '../../oci/digest.ts';
 import { MEDIA_TYPE } from '../../oci/media-types.ts';
-import { quote } from '../../quote.ts';
+import { tryParseJson } from '../../json.ts';
+import { quote, quotePath } from '../../quote.ts';
 
 /** The annotations that name an image in an index.json: a tag or a full reference, and containerd's, which is always full. */
 export const REF_NAME = 'org.opencontainers.image.ref.name';
@@ -19,7 +20,7 @@ export const IMAGE_NAME = 'io.containerd.image.name';
 
 type JsonObject = Readonly<Record<string, unknown>>;
 
-/** One entry of an index.json. It stays what it was written as, down to members that regi does not know. */
+/** One entry of an index.json, with all its members, also those that regi does not know. */
 export interface LayoutEntry {
   /** The entry as it was read. */
   readonly json: JsonObject;
@@ -27,7 +28,7 @@ export interface LayoutEntry {
   readonly refName: string | undefined;
   /** The annotation `io.containerd.image.name`. */
   readonly imageName: string | undefined;
-  /** As written, unchecked: for comparing only. */
+  /** Unchecked: for comparing only. */
   readonly digest: unknown;
 }
 
@@ -45,10 +46,9 @@ export const EMPTY_INDEX: LayoutIndex = {
 };
 
 /**
- * Parses an index.json. Entries are checked when they are used, by `descriptorOf`, so that one of an unknown kind does not bar
- * the way to the others.
+ * Parses an index.json. `descriptorOf` checks an entry when it is used, so that one of an unknown kind does not hide the others.
  *
- * @param where the file, as a person finds it.
+ * @param where names the file in messages.
  * @throws {InvalidManifestError} when it is no index.
  * @see https://github.com/opencontainers/image-spec/blob/v1.1.1/image-layout.md#indexjson-file
  */
@@ -75,9 +75,9 @@ export function parseLayoutIndex(bytes: Uint8Array, where = 'index.json'): Layou
 }
 
 /**
- * The bytes of an index.json.
+ * Makes the bytes of an index.json.
  *
- * @throws {LimitExceededError} when it would be too large to be read again.
+ * @throws {LimitExceededError} when they would be too large to be read again.
  */
 export function formatLayoutIndex({ json, entries }: LayoutIndex): Uint8Array {
   const bytes = new TextEncoder().encode(
@@ -86,15 +86,13 @@ export function formatLayoutIndex({ json, entries }: LayoutIndex): Uint8Array {
   if (bytes.byteLength > LIMITS.manifestBytes) {
     throw new LimitExceededError(
       `Cannot write index.json: expected at most ${LIMITS.manifestBytes} bytes, found ${bytes.byteLength}`,
-      {
-        hint: 'put some of the images into another layout',
-      },
+      { hint: 'put some of the images into another layout' },
     );
   }
   return bytes;
 }
 
-/** What an entry points at, without the names and annotations that are the entry's own. @throws {InvalidManifestError} */
+/** Returns the descriptor in an entry, without the entry's own names and annotations. @throws {InvalidManifestError} */
 export function descriptorOf(entry: LayoutEntry): Descriptor {
   const { mediaType, digest, size } = parseDescriptor(
     entry.json,
@@ -107,7 +105,7 @@ export function nameOf(entry: LayoutEntry): string | undefined {
   return entry.refName ?? entry.imageName;
 }
 
-/** Every name once. A tag that several images have (docker save writes those) is told by the full names. */
+/** Lists every name once. A tag of several images (docker save writes those) is listed by their full names. */
 export function namesOf({ entries }: LayoutIndex): readonly string[] {
   const uses = new Map<string, number>();
   for (const { refName } of entries)
@@ -120,8 +118,8 @@ export function namesOf({ entries }: LayoutIndex): readonly string[] {
 }
 
 /**
- * The entries that a name can mean: those with that full name; else those whose only name it is; else those with that tag and
- * other full names, of which several may be different images.
+ * Finds the entries that a name can mean: those with that full name; else those whose only name it is; else those with that tag
+ * and other full names, which may be different images.
  */
 export function entriesNamed({ entries }: LayoutIndex, name: string): readonly LayoutEntry[] {
   const full = entries.filter((entry) => entry.imageName === name);
@@ -131,15 +129,15 @@ export function entriesNamed({ entries }: LayoutIndex, name: string): readonly L
   return only.length > 0 ? only : tagged;
 }
 
-/** The index with `target` in it under no name; the same when it is in there already. */
+/** Adds `target` without a name; returns the same index when it has an entry. */
 export function withUnnamed(index: LayoutIndex, target: Descriptor): LayoutIndex {
   if (index.entries.some((entry) => entry.digest === target.digest)) return index;
   return { ...index, entries: [...index.entries, newEntry(target, {})] };
 }
 
 /**
- * The index with `name` on `target` and on nothing else. An entry that has the name goes, unless it has a full name of its own
- * or its digest is in `kept`: then it stays without this name.
+ * Gives `name` to `target` alone. Another entry of that name is removed, unless it has a full name of its own or its digest is in
+ * `kept`: then it stays without this name.
  */
 export function withName(
   index: LayoutIndex,
@@ -162,7 +160,7 @@ export function withName(
   return { ...index, entries: [...rest, named] };
 }
 
-/** The index without the entries that `name` means; those whose digest is in `kept` stay under no name. */
+/** Removes the entries that `name` means; those whose digest is in `kept` stay without a name. */
 export function withoutName(
   index: LayoutIndex,
   name: string,
@@ -176,12 +174,7 @@ export function withoutName(
   return { ...index, entries };
 }
 
-/** The index without any entry of `digest`. */
-export function withoutDigest(index: LayoutIndex, digest: Digest): LayoutIndex {
-  return { ...index, entries: index.entries.filter((entry) => entry.digest !== digest) };
-}
-
-/** The index with an annotation on the entries of that full name; undefined takes it away. The same when nothing changes. */
+/** Sets an annotation of the entries of a full name, or removes it when it is undefined. Returns the same index when nothing changes. */
 export function withAnnotation(
   index: LayoutIndex,
   name: string,
@@ -209,15 +202,10 @@ export function annotationOf({ json }: LayoutEntry, key: string): string | undef
 
 /** Parses JSON that must be an object. @throws {InvalidManifestError} */
 export function parseJsonObject(bytes: Uint8Array, what: string): JsonObject {
-  let value: unknown;
-  try {
-    value = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
-  } catch (cause) {
-    throw new InvalidManifestError(`Cannot read ${what}: expected JSON`, { cause });
-  }
-  if (!isObject(value))
-    throw new InvalidManifestError(`Cannot read ${what}: expected a JSON object`);
-  return value;
+  const value = tryParseJson(bytes);
+  if (isObject(value)) return value;
+  const wanted = value === undefined ? 'JSON' : 'a JSON object';
+  throw new InvalidManifestError(`Cannot read ${what}: expected ${wanted}`);
 }
 
 interface Names {
@@ -230,7 +218,7 @@ function namesFor(name: string, current: LayoutEntry | undefined): Names {
   return { refName: name, imageName: isFullReference(name) ? name : undefined };
 }
 
-/** `registry.example/repository:tag`: only that is a name to containerd. */
+/** True for `registry.example/repository:tag`, the only kind of name in containerd. */
 function isFullReference(name: string): boolean {
   const slash = name.indexOf('/');
   const domain = name.slice(0, Math.max(slash, 0));
@@ -264,7 +252,7 @@ function newEntry(
   );
 }
 
-/** The same entry under other names. */
+/** Replaces the names of an entry. */
 function annotated({ json }: LayoutEntry, { refName, imageName }: Names): LayoutEntry {
   const { annotations: before, ...rest } = json;
   const { [REF_NAME]: _ref, [IMAGE_NAME]: _image, ...others } = isObject(before) ? before : {};
@@ -299,14 +287,14 @@ function isObject(value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** The digest that a reference is, or that pins it: `name:tag@sha256:…`. @throws {InvalidDigestError} when what follows "@" is none. */
+/** Returns the digest that a reference is, or that pins it: `name:tag@sha256:…`. @throws {InvalidDigestError} when the text after "@" is no digest. */
 export function digestIn(reference: string): Digest | undefined {
   if (isDigest(reference)) return reference;
   const at = reference.lastIndexOf('@');
   return at < 0 ? undefined : parseDigest(reference.slice(at + 1));
 }
 
-/** What the entries point at, without those that regi cannot read. */
+/** Returns the descriptors of the entries that regi can read. */
 export function usable(entries: readonly LayoutEntry[]): readonly Descriptor[] {
   return entries.flatMap((entry) => {
     try {
@@ -319,20 +307,20 @@ export function usable(entries: readonly LayoutEntry[]): readonly Descriptor[] {
 }
 
 /**
- * Reads the index.json of the layout folder `root`; undefined when there is none.
+ * Reads the index.json of the layout folder `root`; undefined when it is missing.
  *
- * @throws {InvalidManifestError} when it is no index: names are lost then, and what to do is not what is to be done for one damaged image.
+ * @throws {InvalidManifestError} when it is no index: then all names are lost, and its hint differs from that of one damaged image.
  */
 export async function readIndexFile(root: string): Promise<LayoutIndex | undefined> {
   const path = join(root, 'index.json');
   const bytes = await readRegular(path, LIMITS.manifestBytes);
   if (bytes === undefined) return undefined;
   try {
-    return parseLayoutIndex(bytes, JSON.stringify(path));
+    return parseLayoutIndex(bytes, quotePath(path));
   } catch (error) {
     if (!(error instanceof InvalidManifestError)) throw error;
     throw new InvalidManifestError(error.message, {
-      hint: 'put a copy of the file back; or remove it, and copy or pull the images there again: what is there whole is not fetched twice',
+      hint: 'put a copy of the file back; or remove it, and copy or pull the images there again: complete blobs are not fetched twice',
       cause: error,
     });
   }

@@ -14,23 +14,23 @@ import { decorate } from '../decorators/decorate.ts';
 
 /** A store that may be read instead of another one. */
 export interface Alternative {
-  /** As a person reads it. */
+  /** Its name for people. */
   readonly name: string;
   readonly store: Store;
-  /** Whether it is asked for what a tag names, and for what a digest names. */
+  /** Returns whether it serves references of a kind. */
   readonly takes: (kind: 'tag' | 'digest') => boolean;
 }
 
 export interface MirroredOptions {
-  /** In the order in which they are asked; the last one is the registry itself, and takes all. */
+  /** In the order of their use; the last one is the registry itself, and takes both kinds. */
   readonly alternatives: readonly Alternative[];
-  /** One answered that did not answer the last time. */
-  readonly onAnswer?: ((alternative: Alternative) => void) | undefined;
-  /** One does not have it, or does not answer; then it is not asked again. The next one is. */
+  /** Called when another one than before served a request. */
+  readonly onUse?: ((alternative: Alternative) => void) | undefined;
+  /** Called when one lacks the content, or fails and is not used again. The next one is used instead. */
   readonly onFailure?: ((alternative: Alternative, error: RegiError) => void) | undefined;
 }
 
-/** Failures of the user's, that the next one would have, too. */
+/** Failures of the user's own, which the next one would have, too. */
 const FINAL: ReadonlySet<ErrorCode> = new Set([
   'INTERRUPTED',
   'INVALID_CONFIG',
@@ -40,8 +40,8 @@ const FINAL: ReadonlySet<ErrorCode> = new Set([
 ]);
 
 /**
- * The store of a registry that is read from its mirrors where they have it. Tags are listed, and everything is written, at the registry
- * itself.
+ * Makes a store that reads a registry from its mirrors where they have the content. Tags are listed, and everything is written, at
+ * the registry itself.
  *
  * @param upstream the registry as the user named it.
  */
@@ -49,11 +49,11 @@ export function mirrored(upstream: Store, options: MirroredOptions): Store {
   const mirrors = new Mirrors(options);
   return decorate(upstream, {
     resolve: (reference, call) =>
-      mirrors.ask(isDigest(reference) ? 'digest' : 'tag', call, (store) =>
+      mirrors.request(isDigest(reference) ? 'digest' : 'tag', call, (store) =>
         store.resolve(reference, call),
       ),
     resolveBlob: (digest, call) =>
-      mirrors.ask('digest', call, async (store) =>
+      mirrors.request('digest', call, async (store) =>
         canResolveBlobs(store) ? store.resolveBlob(digest, call) : store.resolve(digest, call),
       ),
     fetch: (target, call) => mirrors.fetch(target, call),
@@ -62,44 +62,50 @@ export function mirrored(upstream: Store, options: MirroredOptions): Store {
   });
 }
 
+interface Candidate {
+  readonly alternative: Alternative;
+  readonly isLast: boolean;
+}
+
 class Mirrors {
   readonly #options: MirroredOptions;
   readonly #down = new Set<Alternative>();
-  #answered: Alternative | undefined;
+  /** Served the last request for a manifest. */
+  #current: Alternative | undefined;
 
   constructor(options: MirroredOptions) {
     this.#options = options;
   }
 
-  async ask<T>(
+  async request<T>(
     kind: 'tag' | 'digest',
     { signal }: CallOptions = {},
-    request: (store: Store) => Promise<T>,
+    send: (store: Store) => Promise<T>,
   ): Promise<T> {
-    for (const { alternative, isLast } of this.#order(kind)) {
+    for (const candidate of this.#order(kind)) {
       try {
-        const answer = await request(alternative.store);
-        this.#note(alternative);
-        return answer;
+        const found = await send(candidate.alternative.store);
+        this.#use(candidate.alternative);
+        return found;
       } catch (error) {
-        this.#goOn(alternative, isLast, error, signal);
+        this.#skip(candidate, error, signal);
       }
     }
-    throw new Error('A mirrored registry has nobody to ask');
+    throw new Error('A mirrored registry has no alternatives');
   }
 
   async exists(target: Descriptor, { signal }: CallOptions = {}): Promise<boolean> {
-    for (const { alternative, isLast } of this.#order('digest', this.#answered)) {
+    for (const candidate of this.#order('digest', this.#current)) {
       try {
-        if (await alternative.store.exists(target, { signal })) return true;
+        if (await candidate.alternative.store.exists(target, { signal })) return true;
       } catch (error) {
-        this.#goOn(alternative, isLast, error, signal);
+        this.#skip(candidate, error, signal);
       }
     }
     return false;
   }
 
-  /** Whoever breaks off is followed by the next one from there on: what comes is one content, whose digest is checked by who reads it. */
+  /** Reads from the next one where one breaks off: the reader verifies the digest of the whole. */
   fetch(target: Descriptor, { offset = 0, signal }: FetchOptions = {}): Bytes {
     const open = this.#fetch.bind(this);
     return { [Symbol.asyncIterator]: () => open(target, offset, signal) };
@@ -111,23 +117,24 @@ class Mirrors {
     signal: AbortSignal | undefined,
   ): AsyncGenerator<Uint8Array> {
     let position = offset;
-    for (const { alternative, isLast } of this.#order('digest', this.#answered)) {
+    for (const candidate of this.#order('digest', this.#current)) {
       try {
-        for await (const chunk of alternative.store.fetch(target, { offset: position, signal })) {
+        const content = candidate.alternative.store.fetch(target, { offset: position, signal });
+        for await (const chunk of content) {
           position += chunk.byteLength;
           yield chunk;
         }
         return;
       } catch (error) {
-        this.#goOn(alternative, isLast, error, signal);
+        this.#skip(candidate, error, signal);
       }
     }
   }
 
-  /** A mirror that copies only what it is asked for knows no referrers: one that has none is not the last word. */
+  /** A mirror that copies content on demand has no referrers: an empty list is not final. */
   async *listReferrers(target: Descriptor, call: ReferrerOptions = {}): AsyncIterable<Descriptor> {
-    for (const { alternative, isLast } of this.#order('digest', this.#answered)) {
-      const { store } = alternative;
+    for (const candidate of this.#order('digest', this.#current)) {
+      const { store } = candidate.alternative;
       let isEmpty = true;
       try {
         if (!canListReferrers(store)) continue;
@@ -138,16 +145,13 @@ class Mirrors {
         if (!isEmpty) return;
       } catch (error) {
         if (!isEmpty) throw error;
-        this.#goOn(alternative, isLast, error, call.signal);
+        this.#skip(candidate, error, call.signal);
       }
     }
   }
 
-  /** @param first who has just answered: a mirror is followed by all others, the registry itself by nobody. */
-  *#order(
-    kind: 'tag' | 'digest',
-    first?: Alternative,
-  ): Iterable<{ alternative: Alternative; isLast: boolean }> {
+  /** @param first served the last request: a mirror is followed by all others, the registry itself by none. */
+  *#order(kind: 'tag' | 'digest', first?: Alternative): Iterable<Candidate> {
     const registry = this.#options.alternatives.at(-1);
     const usable = this.#options.alternatives.filter(
       (alternative) => alternative.takes(kind) && !this.#down.has(alternative),
@@ -158,27 +162,18 @@ class Mirrors {
       yield { alternative, isLast: index === order.length - 1 };
   }
 
-  #note(alternative: Alternative): void {
-    if (this.#answered === alternative) return;
-    this.#answered = alternative;
-    this.#options.onAnswer?.(alternative);
+  #use(alternative: Alternative): void {
+    if (this.#current === alternative) return;
+    this.#current = alternative;
+    this.#options.onUse?.(alternative);
   }
 
-  /** Returns where the next one may be asked, and throws where not. */
-  #goOn(
-    alternative: Alternative,
-    isLast: boolean,
-    error: unknown,
-    signal: AbortSignal | undefined,
-  ): void {
-    if (
-      isLast ||
-      signal?.aborted === true ||
-      !(error instanceof RegiError) ||
-      FINAL.has(error.code)
-    )
-      throw error;
-    // Whatever does not answer now would be waited for again with each blob. The registry itself stays the last resort.
+  /** Returns where the next one may be used, and throws the error where not. */
+  #skip({ alternative, isLast }: Candidate, error: unknown, signal: AbortSignal | undefined): void {
+    const isFinal =
+      isLast || signal?.aborted === true || !(error instanceof RegiError) || FINAL.has(error.code);
+    if (isFinal) throw error;
+    // Each blob would wait again for a mirror that does not respond. The registry itself stays the last resort.
     if (error.code !== 'NOT_FOUND' && alternative !== this.#options.alternatives.at(-1))
       this.#down.add(alternative);
     this.#options.onFailure?.(alternative, error);

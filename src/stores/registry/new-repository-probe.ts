@@ -6,22 +6,25 @@ import type { CallOptions, Store, TagLister } from '../../store.ts';
 import { decorate } from '../decorators/decorate.ts';
 import { NotInStoreError } from '../not-found.ts';
 
-/** A destination of many images, and the question whether its repository is new, which is under way. */
-export interface PerhapsNew {
+/** A destination of many images, with a probe in progress of whether its repository is new. */
+export interface ProbedRepository {
   readonly store: Store;
-  /** Stops asking. Resolves when that has ended. */
+  /** Stops the probe. Resolves when it has ended. */
   readonly close: () => Promise<void>;
 }
 
 /**
- * Asks once whether a registry has such a repository at all. When it has not, nobody has to ask for each tag and manifest: they are
- * not there until this store has pushed them. Blobs are asked for as ever.
+ * Probes once whether a registry has a repository. A new one lacks every tag and manifest until this store pushes it, so no request is
+ * needed for each. Blobs are requested as usual, because registries share them.
  *
- * Nothing waits for the answer, because some registries read all tags for it; and an answer that leaves doubt changes nothing.
+ * Nothing waits for the response, because some registries read all tags for it. An unclear response changes nothing.
  *
  * @see https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#error-codes
  */
-export function perhapsNew(store: Store & TagLister, { signal }: CallOptions = {}): PerhapsNew {
+export function probeNewRepository(
+  store: Store & TagLister,
+  { signal }: CallOptions = {},
+): ProbedRepository {
   const leaving = new AbortController();
   const own = new Set<string>();
   let isNew = false;
@@ -32,11 +35,11 @@ export function perhapsNew(store: Store & TagLister, { signal }: CallOptions = {
     try {
       for await (const _tag of store.listTags({ signal: either })) return;
     } catch (error) {
-      // Of no repository that is there: a registry that does not list tags says 404 too, with another code or none.
+      // Registries that do not list tags send 404 too, with another code or none.
       isNew =
         isResponseError(error, 'NOT_FOUND') &&
         error.problems.some(({ code }) => code === 'NAME_UNKNOWN');
-      // Whatever else fails here fails again where it matters, or did not matter.
+      // Another failure happens again where it matters.
       if (!(error instanceof RegiError) && !either.aborted) throw error;
     }
   }

@@ -12,50 +12,50 @@ import { createRegistryStore, type RegistryStore } from './registry-store.ts';
 
 /** Options of all registries of one client. */
 export interface RegistryClientOptions {
-  /** Asked after a challenge; without it nobody logs in. */
+  /** Called after a challenge; requests are anonymous without it. */
   readonly credentials?: CredentialSource | undefined;
-  /** Which registries may be contacted without proof of who they are, and further authorities. Without it only loopback, as typed. */
+  /** Registries that are contacted without verification, and further authorities; only loopback when absent. */
   readonly hosts?: HostRules | undefined;
-  /** Where `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY` are looked up; no proxy without it. */
+  /** The environment with `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY`; no proxy without it. */
   readonly env?: Readonly<Record<string, string | undefined>> | undefined;
   /** The `User-Agent` of every request; `regi/VERSION` when absent. */
   readonly userAgent?: string | undefined;
-  /** How often something that failed for a passing reason is repeated; 5 when absent. */
+  /** Retries after transient failures; 5 when absent. */
   readonly retries?: number | undefined;
-  /** How long a registry may do nothing; a minute when absent. Milliseconds. */
+  /** Longest silence of a registry; a minute when absent. Milliseconds. */
   readonly idleTimeoutMs?: number | undefined;
-  /** Takes what a registry wants a person to know, what is odd about it, and what is left of a limit. */
+  /** Called with warnings of a registry, oddities of its responses, and the rest of a rate limit. */
   readonly onWarning?: ((message: string) => void) | undefined;
   /** The clock of retries and tokens; the system's when absent. */
   readonly clock?: Clock | undefined;
 }
 
-/** Registries that are used together: they share connections and tokens. */
+/** A client of several registries, with shared connections and tokens. */
 export interface RegistryClient {
   /**
-   * Opens the repository of a reference. Nothing is sent yet.
+   * Opens the repository of a reference. No request is sent yet.
    *
-   * @throws {InvalidHostRuleError} when docker's grammar takes its registry for one, and no URL does.
+   * @throws {RegiError} when its registry is a valid name for docker, but no valid host of a URL.
    */
   open(repository: Repository, options?: OpenRepositoryOptions): RegistryStore;
   /**
    * Opens a whole registry, to list its repositories.
    *
-   * @param host as in references: `docker.io`, `registry.example:5000`.
+   * @param host as in references, such as `docker.io`, `registry.example:5000`.
    * @throws as `open`.
    */
   openRegistry(host: string): RegistryPlace;
-  /** Closes all connections at once. Requests that still run fail. */
+  /** Closes all connections at once. Requests in progress fail. */
   close(): Promise<void>;
 }
 
 /** Options of one repository of a registry. */
 export interface OpenRepositoryOptions {
-  /** `write` for a destination: its reads ask for the same token as its writes. `read` when absent; it may write, too. */
+  /** `write` for a destination: its reads use the token of its writes. `read` when absent, which allows writes, too. */
   readonly access?: 'read' | 'write' | undefined;
 }
 
-/** Makes a client of registries. It reads no file and no variable that it is not given. */
+/** Makes a client of registries. It reads no file and no environment variable but those in `env`. */
 export function createRegistryClient(options: RegistryClientOptions = {}): RegistryClient {
   const {
     credentials = async () => undefined,

@@ -14,7 +14,7 @@ export interface RegistryPlace extends Place {
   open(repository: string): RegistryStore;
 }
 
-/** Makes the Place of a whole registry. Its repositories are known only where it has a catalog that we may read. */
+/** Makes the Place of a whole registry. It lists its repositories only where it has a catalog that the user may read. */
 export function createRegistryPlace({ connection, access }: RegistryPlaceOptions): RegistryPlace {
   return {
     name: connection.name,

@@ -44,9 +44,9 @@ export interface RegistryStoreOptions {
   readonly connection: Connection;
   /** Checked by the reference grammar. */
   readonly repository: string;
-  /** `write` for a destination: its reads ask for the same token as its writes. `read` when absent; it may write, too. */
+  /** `write` for a destination: its reads use the token of its writes. `read` when absent, which allows writes, too. */
   readonly access?: 'read' | 'write' | undefined;
-  /** Remembers uploads that are not finished, for the next run; without it they are deleted. */
+  /** Records unfinished uploads for the next run; without it they are cancelled. */
   readonly uploads?: UploadJournal | undefined;
 }
 
@@ -60,7 +60,7 @@ export type RegistryStore = Store &
   Untagger &
   BlobResolver;
 
-/** Makes the Store of one repository of a registry. Manifests are told from blobs by their media type. */
+/** Makes the Store of one repository of a registry. The media type distinguishes manifests from blobs. */
 export function createRegistryStore({
   connection,
   repository,
@@ -74,10 +74,10 @@ class RemoteStore implements RegistryStore {
   readonly place: string;
   readonly repository: string;
   readonly #remote: RemoteRepository;
-  /** The tag by which a manifest was found last. */
+  /** The last tag that led to each manifest. */
   readonly #tags = new Map<Digest, Tag>();
-  /** Once one blob was there, the next may well be. */
-  #isLikelyThere = false;
+  /** True after one blob was found: the others may exist too. */
+  #areOthersLikely = false;
 
   constructor(remote: RemoteRepository) {
     this.place = `registry:${remote.connection.name}`;
@@ -142,11 +142,11 @@ class RemoteStore implements RegistryStore {
     { signal }: CallOptions = {},
   ): Promise<'there' | 'copied'> {
     const outcome = await offerBlob(this.#remote, target, content, {
-      opensAhead: !this.#isLikelyThere,
+      opensAhead: !this.#areOthersLikely,
       signal,
     });
     if (outcome === 'there') {
-      this.#isLikelyThere = true;
+      this.#areOthersLikely = true;
       await forgetUpload({ repository: this.#remote, target });
     }
     return outcome;
@@ -187,7 +187,7 @@ class RemoteStore implements RegistryStore {
     };
   }
 
-  /** By digest; where that is not there, although a tag was just said to name it, by the tag: docker.pkg.github.com knows no digests. */
+  /** Fetches by digest; when it is missing although a tag has just led to it, by that tag: docker.pkg.github.com knows no digests. */
   async #fetchManifest(digest: Digest, options: CallOptions): Promise<FetchedManifest> {
     try {
       return await fetchManifest(this.#remote, digest, options);
@@ -215,7 +215,7 @@ class RemoteStore implements RegistryStore {
     options: CallOptions,
   ): Promise<string | undefined> {
     const { digest } = manifest.descriptor;
-    // Under a tag alone a registry would keep it by its sha256, and another digest would be what the tag names.
+    // A registry would store a manifest that is pushed by tag alone under its sha256, and the tag would name that digest.
     const needsDigest = tag === undefined || algorithmOf(digest) !== 'sha256';
     const named = needsDigest
       ? await putManifest(this.#remote, digest, manifest, { ...options, tag })
@@ -225,7 +225,7 @@ class RemoteStore implements RegistryStore {
   }
 }
 
-/** Checked before it becomes a path. */
+/** Checks a reference before it becomes a path. */
 function checked(reference: string): Digest | Tag {
   return isDigest(reference) || reference.includes(':')
     ? parseDigest(reference)

@@ -63,7 +63,7 @@ describe('mirrored()', () => {
       alternative('second', second),
       alternative('upstream', upstream.store),
     ];
-    const store = mirrored(upstream.store, { alternatives, onAnswer: answered });
+    const store = mirrored(upstream.store, { alternatives, onUse: answered });
     const root = await store.resolve('1');
     expect(root.digest).toBe(image.root.digest);
     await readAll(store.fetch(root));
@@ -111,7 +111,7 @@ describe('mirrored()', () => {
             alternative('mirror', mirror, (kind) => use === `${kind}-only`),
             alternative('upstream', upstream),
           ],
-          onAnswer: ({ name }) => names.push(name),
+          onUse: ({ name }) => names.push(name),
         });
       await open().resolve('1');
       await open().resolve(image.root.digest);

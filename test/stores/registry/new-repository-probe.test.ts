@@ -7,7 +7,7 @@ import { RegiError } from '../../../src/errors.ts';
 import { RegistryResponseError } from '../../../src/registry/errors.ts';
 import { decorate } from '../../../src/stores/decorators/decorate.ts';
 import { createMemoryStore } from '../../../src/stores/memory.ts';
-import { perhapsNew } from '../../../src/stores/registry/new-repository-probe.ts';
+import { probeNewRepository } from '../../../src/stores/registry/new-repository-probe.ts';
 import { canListTags, type Store, type TagLister } from '../../../src/store.ts';
 import { deferred } from '../../support/deferred.ts';
 import { makeImage } from '../../support/images/images.ts';
@@ -42,9 +42,9 @@ async function withImage(
   return listed;
 }
 
-describe('perhapsNew()', () => {
+describe('probeNewRepository()', () => {
   test('asks for no tag and no manifest when the registry has no such repository, and still for blobs', async () => {
-    const { store, close } = perhapsNew(
+    const { store, close } = probeNewRepository(
       await withImage(() => Promise.reject(unknown('NAME_UNKNOWN'))),
     );
     await close();
@@ -56,7 +56,7 @@ describe('perhapsNew()', () => {
   });
 
   test('asks for what it has pushed and tagged itself', async () => {
-    const { store, close } = perhapsNew(
+    const { store, close } = probeNewRepository(
       await withImage(() => Promise.reject(unknown('NAME_UNKNOWN'))),
     );
     await close();
@@ -89,7 +89,7 @@ describe('perhapsNew()', () => {
         ),
     ],
   ])('asks for everything when %s', async (_, answer) => {
-    const { store, close } = perhapsNew(await withImage(answer));
+    const { store, close } = probeNewRepository(await withImage(answer));
     await close();
 
     expect(await store.exists(image.root)).toBe(true);
@@ -103,7 +103,7 @@ describe('perhapsNew()', () => {
         signal?.addEventListener('abort', () => reject(signal.reason as Error), { once: true });
         void never.promise.then(resolve);
       });
-    const { store, close } = perhapsNew(await withImage(stopped));
+    const { store, close } = probeNewRepository(await withImage(stopped));
 
     expect(await store.exists(image.root)).toBe(true);
     await close();
@@ -111,7 +111,9 @@ describe('perhapsNew()', () => {
   });
 
   test('close() throws what is a bug', async () => {
-    const { close } = perhapsNew(await withImage(() => Promise.reject(new TypeError('bug'))));
+    const { close } = probeNewRepository(
+      await withImage(() => Promise.reject(new TypeError('bug'))),
+    );
     // An error that comes after close() is that of a request which was stopped.
     await setImmediate();
     const error: unknown = await close().catch((reason: unknown) => reason);
