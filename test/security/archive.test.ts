@@ -115,7 +115,7 @@ describe('tar-trunc', () => {
       openForTest(writeTar(whole.subarray(0, whole.byteLength - 1024 - 600))),
     ).rejects.toMatchObject({
       code: 'INVALID_ARCHIVE',
-      offset: expect.any(Number),
+      message: expect.stringMatching(/at byte \d+:/),
     });
   });
 
