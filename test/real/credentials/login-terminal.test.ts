@@ -15,20 +15,21 @@ describeReal('regi login at a terminal', ['docker-registry', 'tmux'], () => {
   test('asks, shows nothing of the password, and gives the terminal back after Ctrl-C', async () => {
     const { host } = await startDockerRegistry({ htpasswd: { user: USER, password: PASSWORD } });
     const terminal = await openTerminal(SHELL);
-    await terminal.keys(`regi login ${host}`, 'Enter');
+    await terminal.enter(`regi login ${host}`);
     await terminal.until(/^User name for .+:$/m);
-    await terminal.keys(USER, 'Enter');
+    await terminal.enter(USER);
     await terminal.until(/^Password for .+:/m);
     await terminal.keys('half-a-canary', 'C-c');
     await terminal.until(/Interrupted by SIGINT\n>/);
-    // What is typed is seen again.
-    await terminal.keys("echo st''atus $?", 'Enter');
+    // The terminal shows again what is typed.
+    await terminal.enter("echo st''atus $?");
     await terminal.until(/echo st''atus \$\?\nstatus 130\n/);
 
-    await terminal.keys(`clear; regi login -u ${USER} ${host}`, 'Enter');
+    await terminal.enter(`clear; regi login -u ${USER} ${host}`);
     await terminal.until(/^Password for .+:/m);
-    await terminal.keys(PASSWORD, 'Enter');
-    expect(await terminal.until(/Login Succeeded/)).not.toContain('canary');
+    await terminal.enter(PASSWORD);
+    await terminal.until(/Login Succeeded/);
+    expect(await terminal.screen()).not.toContain('canary');
   });
 });
 
@@ -50,7 +51,7 @@ describeReal(
       const { env } = await startDesktopSession({ home, keyring: 'locked', prompt: 'hangs' });
       const { PATH: _, ...session } = env;
       const terminal = await openTerminal(SHELL, { env: session });
-      await terminal.keys(`regi digest ${host}/app:1`, 'Enter');
+      await terminal.enter(`regi digest ${host}/app:1`);
       await terminal.until(
         /Waiting for the keyring: type its password into the window that it opened \(up to 60 s\)/,
       );

@@ -43,9 +43,9 @@ describeReal('completion in real shells, at a terminal', ['bash', 'zsh', 'fish',
   describe.each(['bash', 'zsh', 'fish'] as const)('%s', (shell) => {
     async function open(): Promise<Terminal> {
       const terminal = await openTerminal(SHELLS[shell].start, { cwd });
-      for (const line of SHELLS[shell].setUp) await terminal.keys(line, 'Enter');
-      // In two pieces, so that the line that types it is not taken for its answer.
-      await terminal.keys("echo set''up", 'Enter');
+      for (const line of SHELLS[shell].setUp) await terminal.enter(line);
+      // In two pieces, so that the typed line does not match as output.
+      await terminal.enter("echo set''up");
       await terminal.until(/^setup\n>/m);
       return terminal;
     }

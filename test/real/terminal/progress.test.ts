@@ -28,10 +28,7 @@ describeReal('the live view, at a terminal', ['tmux', 'bash'], () => {
       rows,
       env: { PS1: '> ' },
     });
-    await terminal.keys(
-      `regi copy --limit-rate 200K oci:${folder}:1 ${served.host}/${name}:1`,
-      'Enter',
-    );
+    await terminal.enter(`regi copy --limit-rate 200K oci:${folder}:1 ${served.host}/${name}:1`);
     await terminal.until(TOTAL);
     return terminal;
   }
@@ -67,7 +64,7 @@ describeReal('the live view, at a terminal', ['tmux', 'bash'], () => {
     await terminal.keys('C-c');
     const screen = await terminal.until(/Interrupted by SIGINT\n> $|Interrupted by SIGINT\n>$/m);
     expect(screen).not.toMatch(/of 13 blobs|━|─/);
-    await terminal.keys('echo "status $?"', 'Enter');
+    await terminal.enter('echo "status $?"');
     await terminal.until(/^status 130$/m);
   });
 });

@@ -2,8 +2,9 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { afterFile } from '../cleanup.ts';
-import { findTool, requireTool } from '../programs/real-tools.ts';
-import { type Running, runOrThrow, startProgram } from '../programs/run-program.ts';
+import { startBound } from '../programs/daemon.ts';
+import { requireTool } from '../programs/real-tools.ts';
+import { endProcessesOf, type Running, runOrThrow } from '../programs/run-program.ts';
 import { temporaryFolder } from '../temporary-folder.ts';
 
 /** How long a prompt hangs at which nobody looks: longer than any test waits in vain, and gone by itself soon after. Milliseconds. */
@@ -50,6 +51,8 @@ export async function startDesktopSession({
   const stop = async (): Promise<void> => {
     bus.process.kill('SIGTERM');
     await bus.finished;
+    // The keyring and the prompter went into the background, and the keyring writes to its home.
+    await endProcessesOf(`XDG_RUNTIME_DIR=${runtime}`);
   };
   afterFile(stop);
   const env = { ...base, DBUS_SESSION_BUS_ADDRESS: await firstLine(bus) };
@@ -82,18 +85,6 @@ function replaceService(runtime: string, name: string, command: string): void {
     join(folder, `${name}.service`),
     `[D-BUS Service]\nName=${name}\nExec=${command}\n`,
   );
-}
-
-/** A test process that is killed takes its servers with it. */
-function startBound(
-  path: string,
-  args: readonly string[],
-  env: Readonly<Record<string, string>>,
-): Running {
-  const setpriv = findTool('setpriv');
-  return setpriv === undefined
-    ? startProgram(path, args, { env, timeoutMs: 0 })
-    : startProgram(setpriv, ['--pdeathsig', 'KILL', path, ...args], { env, timeoutMs: 0 });
 }
 
 function firstLine({ process: child, output, finished }: Running): Promise<string> {

@@ -1,10 +1,10 @@
 import { chmodSync, symlinkSync } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 
 import { afterFile } from '../cleanup.ts';
 import { requireTool } from '../programs/real-tools.ts';
-import { runOrThrow } from '../programs/run-program.ts';
+import { endProcessesOf, runOrThrow } from '../programs/run-program.ts';
 import { ROOT } from '../root.ts';
 import { temporaryFolder } from '../temporary-folder.ts';
 
@@ -20,13 +20,19 @@ export interface TerminalOptions {
 
 /** A program at a terminal of its own, inside tmux. */
 export interface Terminal {
-  /** Types; names such as `Tab`, `Enter` and `C-c` are keys. */
+  /** Types; names such as `Tab` and `C-c` are keys. */
   keys(...keys: readonly string[]): Promise<void>;
-  /** What stands on the screen, without spaces at the ends of lines, and what has scrolled off above it. */
+  /** Types a line with Enter. From then on `until()` ignores the lines that were on the screen before. */
+  enter(line: string): Promise<void>;
+  /** The text of the screen and of up to 200 lines that scrolled off above it, without spaces at line ends. */
   screen(): Promise<string>;
-  /** The same without what has scrolled off. */
+  /** The text of the screen alone. */
   visible(): Promise<string>;
-  /** Waits until the screen matches, two minutes when nothing else is said. @throws {Error} with the screen when it does not in time. */
+  /**
+   * Waits until the text since the last `enter()` matches, and returns that text. The default patience is two minutes.
+   *
+   * @throws {Error} with the screen when it does not match in time.
+   */
   until(pattern: RegExp, patienceMs?: number): Promise<string>;
   resize(columns: number, rows: number): Promise<void>;
 }
@@ -62,29 +68,32 @@ export async function openTerminal(
     '--',
     ...command,
   );
-  // What ends is still looked at.
+  // The screen of a program that has ended can still be read.
   await tmux('set-option', '-g', 'remain-on-exit', 'on');
   await tmux('set-option', '-g', 'status', 'off');
   await tmux('resize-window', '-x', `${columns}`, '-y', `${rows}`);
   afterFile(async () => {
-    // What the program has started is ended first, and waited for: it may be writing where folders are about to be removed.
-    await tmux('send-keys', 'C-c', 'C-c');
-    const own = basename(command[0] ?? '');
-    for (const end = Date.now() + PATIENCE_MS; Date.now() < end;) {
-      if ((await tmux('display-message', '-p', '#{pane_current_command}')).trim() === own) break;
-    }
+    // tmux sets it for the program and its children.
+    await endProcessesOf(`TMUX=${socket},`);
     await tmux('kill-server');
   });
   const capture = async (...from: readonly string[]): Promise<string> =>
     (await tmux('capture-pane', '-p', ...from)).replace(/[ \t]+$/gm, '').replace(/\n+$/, '\n');
   const screen = (): Promise<string> => capture('-S', '-200');
+  const keys = async (...names: readonly string[]): Promise<void> =>
+    void (await tmux('send-keys', '--', ...names));
+  let before = '';
   return {
-    keys: async (...keys) => void (await tmux('send-keys', '--', ...keys)),
+    keys,
+    async enter(line) {
+      before = await screen();
+      await keys(line, 'Enter');
+    },
     screen,
     visible: () => capture(),
     async until(pattern, patienceMs = PATIENCE_MS) {
       for (const end = Date.now() + patienceMs; ;) {
-        const text = await screen();
+        const text = newLines(before, await screen());
         if (pattern.test(text)) return text;
         if (Date.now() > end)
           throw new Error(`Expected ${String(pattern)} on the screen, found\n${text}`);
@@ -94,6 +103,13 @@ export async function openTerminal(
     resize: async (width, height) =>
       void (await tmux('resize-window', '-x', `${width}`, '-y', `${height}`)),
   };
+}
+
+/** The lines of `now` from the first that differs from `before`. */
+function newLines(before: string, now: string): string {
+  const [old, lines] = [before.split('\n'), now.split('\n')];
+  const first = lines.findIndex((line, index) => line !== old[index]);
+  return first === -1 ? '' : lines.slice(first).join('\n');
 }
 
 /** A PATH on which `regi` is the built one. */

@@ -1,4 +1,6 @@
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { setTimeout } from 'node:timers/promises';
 
 export interface RunOptions {
   /** The whole environment of the program: nothing of ours is inherited. */
@@ -76,4 +78,39 @@ export async function runOrThrow(
   if (status !== 0)
     throw new Error(`Cannot run ${path} ${args.join(' ')}: exit status ${status}\n${stderr}`);
   return stdout;
+}
+
+/**
+ * Kills every process that has a variable in its environment which begins with `prefix` (`NAME=value`), and waits for its
+ * end: a program in the background may be writing to a folder that is about to be removed. Finds none without /proc.
+ */
+export async function endProcessesOf(prefix: string): Promise<void> {
+  for (let pids = processesOf(prefix); pids.length > 0; pids = processesOf(prefix)) {
+    for (const pid of pids) kill(pid);
+    await setTimeout(10);
+  }
+}
+
+function processesOf(prefix: string): readonly number[] {
+  if (!existsSync('/proc/self/environ')) return [];
+  return readdirSync('/proc')
+    .map(Number)
+    .filter((pid) => environmentOf(pid).some((variable) => variable.startsWith(prefix)));
+}
+
+/** Empty for a process that has ended, also before its parent has waited for it. */
+function environmentOf(pid: number): readonly string[] {
+  try {
+    return readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0');
+  } catch {
+    return [];
+  }
+}
+
+function kill(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch {
+    // It has ended by itself.
+  }
 }
