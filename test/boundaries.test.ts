@@ -13,6 +13,7 @@ const LAYERS: readonly (readonly string[])[] = [
   ['src/main.ts', 'src/connect.ts', 'src/index.ts'],
   ['src/cli/'],
   ['src/commands/'],
+  ['src/sync/'],
   ['src/render/', 'src/targets/'],
   // What a command is and what it is given.
   ['src/command.ts', 'src/context.ts', 'src/io.ts', 'src/option-values.ts'],

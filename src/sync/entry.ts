@@ -1,0 +1,57 @@
+import type { Platform } from '../oci/descriptor.ts';
+import type { Reference, Repository } from '../oci/reference.ts';
+import type { Wildcard } from './names.ts';
+import type { RegistrySettings } from './schema.ts';
+import type { TagSelection } from './select.ts';
+
+/** A place that is no registry: `archive:`, `oci:` or `local:`, as written. */
+export interface FilePlace {
+  readonly kind: 'place';
+  readonly text: string;
+}
+
+export type SyncSource =
+  | FilePlace
+  | { readonly kind: 'image'; readonly reference: Reference }
+  | { readonly kind: 'repository'; readonly repository: Repository }
+  | { readonly kind: 'wildcard'; readonly wildcard: Wildcard };
+
+/** A destination before its `{…}` are filled. */
+export type SyncDestination = FilePlace | { readonly kind: 'registry'; readonly template: string };
+
+export interface PruneRule {
+  readonly gone: boolean;
+  readonly old: boolean;
+  readonly keep: readonly string[];
+  readonly viaDummy: boolean;
+}
+
+/** One entry of `images`, with the defaults filled in. */
+export interface SyncEntry {
+  readonly name: string;
+  readonly from: SyncSource;
+  readonly to: readonly SyncDestination[];
+  readonly selection: TagSelection;
+  readonly immutable: readonly string[];
+  readonly moved: 'fail' | 'follow' | 'keep';
+  readonly prune: PruneRule | undefined;
+  readonly repositories: readonly string[];
+  readonly minRepositories: number;
+  readonly rename: { readonly match: RegExp; readonly to: string } | undefined;
+  readonly platforms: readonly Platform[];
+  readonly requirePlatforms: boolean;
+  readonly sparse: boolean;
+  readonly referrers: 'always' | 'new' | false;
+  readonly verify: string | undefined;
+  readonly since: string | undefined;
+  readonly writeList: string | undefined;
+}
+
+export interface SyncFile {
+  readonly entries: readonly SyncEntry[];
+  /** By host or `host/namespace`; the longest wins. */
+  readonly registries: ReadonlyMap<string, RegistrySettings>;
+  /** Rules by name, not yet parsed. */
+  readonly policies: Readonly<Record<string, unknown>>;
+  readonly onChange: readonly string[] | undefined;
+}
