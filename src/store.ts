@@ -79,10 +79,16 @@ export interface Offerer {
   offer(target: Descriptor, content: Bytes, options?: CallOptions): Promise<'there' | 'copied'>;
 }
 
+/** Options of a list of names. */
+export interface ListOptions extends CallOptions {
+  /** Throws where the list breaks off. Without it such a list ends early, with a warning. */
+  readonly whole?: boolean | undefined;
+}
+
 /** Lists tags. */
 export interface TagLister {
   /** Yields tags in the place's own order, page by page. */
-  listTags(options?: CallOptions): AsyncIterable<string>;
+  listTags(options?: ListOptions): AsyncIterable<string>;
 }
 
 /** Options of a list of referrers. */
@@ -146,7 +152,7 @@ export interface Place {
   /** The name of the place, for messages. */
   readonly name: string;
   /** Lists the repositories, page by page. */
-  repositories(options?: CallOptions): AsyncIterable<string>;
+  repositories(options?: ListOptions): AsyncIterable<string>;
   /** Opens one repository. Nothing is read yet. */
   open(repository: string): Store;
 }

@@ -2,15 +2,16 @@ import { CATALOG_SCOPE, type Scope } from '../auth/scope.ts';
 import { LimitExceededError } from '../bytes.ts';
 import { readAtMost } from '../http/body.ts';
 import { retryRead } from '../http/retry.ts';
+import { RegiError } from '../errors.ts';
 import { isJsonObject, tryParseJson } from '../json.ts';
 import { LIMITS } from '../limits.ts';
-import type { CallOptions } from '../store.ts';
+import type { ListOptions } from '../store.ts';
 import type { Connection, RegistryResponse } from './connection.ts';
 import { invalidResponse, responseError } from './errors.ts';
 import { nextPage } from './link-header.ts';
 import { display, type RemoteRepository, scopesToRead } from './remote-repository.ts';
 
-export interface Listing<Item> extends CallOptions {
+export interface Listing<Item> extends ListOptions {
   /** Path of the first page, with its query. */
   readonly path: string;
   readonly scopes: readonly Scope[];
@@ -40,7 +41,14 @@ export async function* listPages<Item>(
   connection: Connection,
   listing: Listing<Item>,
 ): AsyncGenerator<Item> {
-  const { action, signal } = listing;
+  const { action, signal, whole = false } = listing;
+  const breakOff = (problem: string): void => {
+    const message = `${action} further: ${problem}`;
+    if (!whole) return connection.warn(message);
+    throw new RegiError('INVALID_RESPONSE', message, {
+      hint: 'the registry pages its list badly; report it to its operator',
+    });
+  };
   const seen = new Set<string>();
   let before: ReadonlySet<string> = new Set();
   let path = listing.path;
@@ -67,14 +75,14 @@ export async function* listPages<Item>(
     });
     const keys = new Set(items.map(listing.keyOf));
     if (keys.size > 0 && before.size > 0 && [...keys].every((key) => before.has(key)))
-      return connection.warn(`${action} further: the next page has no new items`);
+      return breakOff('the next page has no new items');
     // Not yield*, which wraps each item of an array in two more promises.
     for (const item of items) yield item;
     const next = nextPage(new URL(path, 'https://registry.invalid'), link);
     if (next.kind === 'end') return;
-    if (next.kind === 'broken') return connection.warn(`${action} further: ${next.problem}`);
+    if (next.kind === 'broken') return breakOff(next.problem);
     path = next.url.pathname + next.url.search;
-    if (seen.has(path)) return connection.warn(`${action} further: its pages form a loop`);
+    if (seen.has(path)) return breakOff('its pages form a loop');
     before = keys;
   }
   throw new LimitExceededError(`${action}: expected at most ${LIMITS.pages} pages`, {
@@ -110,10 +118,11 @@ const PAGE_SIZE = 1000;
  */
 export function listTags(
   repository: RemoteRepository,
-  { signal }: CallOptions = {},
+  { signal, whole }: ListOptions = {},
 ): AsyncIterable<string> {
   const { connection, name } = repository;
   return listPages(connection, {
+    whole,
     path: `/v2/${name}/tags/list?n=${PAGE_SIZE}`,
     scopes: scopesToRead(repository),
     repository: name,
@@ -135,9 +144,10 @@ export function listTags(
  */
 export function listRepositories(
   connection: Connection,
-  { signal }: CallOptions = {},
+  { signal, whole }: ListOptions = {},
 ): AsyncIterable<string> {
   return listPages(connection, {
+    whole,
     path: `/v2/_catalog?n=${PAGE_SIZE}`,
     scopes: [CATALOG_SCOPE],
     action: `Cannot list the repositories of "${connection.name}"`,

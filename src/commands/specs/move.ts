@@ -168,4 +168,36 @@ export const MOVE_COMMANDS: readonly CommandSpec[] = [
     },
     load: async () => (await import('../move/tag.ts')).tagCommand,
   },
+  {
+    name: 'sync',
+    group,
+    changes: true,
+    summary: 'Keep images equal to what a file describes',
+    description:
+      'Reads a YAML file of entries, each with a source, destinations and patterns for tags, and ' +
+      'copies what is new or has moved. A second run asks for two lists per repository and one ' +
+      'digest per tag and side. docs/sync.md explains each field.\n\n' +
+      'Prints "STATUS NAME:TAG@DIGEST" lines on standard output; STATUS is new, moved, kept, ' +
+      'skipped, deleted or deferred. Failures and a summary are on standard error. One failure does ' +
+      'not stop the others; the exit status is then 8, or 6 if only pull limits stopped them.',
+    arguments: [
+      argument('FILE', 'the file; - is standard input'),
+      argument('[ENTRY…]', 'only these entries, by name or glob'),
+    ],
+    options: [
+      flag('--dry-run', 'change nothing; show what each step of the selection and a run would do'),
+      flag('--heads', 'with --dry-run: read no manifest, and show no bytes'),
+      flag('--validate', 'check the file without any request'),
+      flag('--fail-fast', 'stop at the first failure'),
+      { ...FORCE, summary: 'check and repair images even if their tags match, immutable ones too' },
+      flag('--all', 'print images that are the same too'),
+      flag('--state DIR', "keep the cache and locks here instead of in the system's folder"),
+    ],
+    examples: {
+      'See what a run would do': 'regi sync --dry-run mirror.yaml',
+      'Mirror what is new or has moved': 'regi sync mirror.yaml',
+      'Run one entry of the file': 'regi sync mirror.yaml debian',
+    },
+    load: async () => (await import('../sync/sync.ts')).syncCommand,
+  },
 ];

@@ -25,8 +25,17 @@ export interface CopyJob {
   readonly pinned?: Digest | undefined;
   /** The destination's name, for events and messages. */
   readonly image: string;
+  /** What the caller has just resolved, so that it is not asked for again. */
+  readonly known?: KnownRoots | undefined;
   /** Emits a warning when the source has referrers that are not copied. Costs two requests. */
   readonly warnOfReferrers?: boolean | undefined;
+}
+
+/** Both ends of a job, resolved. */
+export interface KnownRoots {
+  readonly source: Descriptor;
+  /** The manifest of the destination's tag; undefined where it has no such tag. */
+  readonly destination: Descriptor | undefined;
 }
 
 /** How one image is copied. */
@@ -111,25 +120,8 @@ async function copyOne(
   const { source, destination, image, tag } = job;
   const { signal } = options;
   const route: Route = { source, destination };
-  const [found, there] = await together<[Descriptor, Descriptor | undefined]>(
-    [
-      // Images in progress go first: otherwise all would end together, and the destination would idle until then.
-      (either) =>
-        session.ask(source, either, () => source.resolve(job.reference, { signal: either }), {
-          yields: true,
-        }),
-      async (either) =>
-        tag === undefined
-          ? undefined
-          : session.ask(
-              destination,
-              either,
-              () => resolveIfThere(destination, tag, { signal: either }),
-              { yields: true },
-            ),
-    ],
-    signal,
-  );
+  const { source: found, destination: there } =
+    job.known ?? (await resolveEnds(session, job, signal));
   const narrowed = await narrowRoot(session, route, found, options);
   const root = narrowed?.descriptor ?? found;
   if (job.pinned !== undefined && job.pinned !== root.digest)
@@ -158,6 +150,34 @@ async function copyOne(
       hint: 'add --referrers to copy them too',
     });
   return { image, root, outcome: same ? 'unchanged' : 'copied' };
+}
+
+/** Resolves the source, and the tag of the destination, at once. */
+async function resolveEnds(
+  session: CopySession,
+  { source, reference, destination, tag }: CopyJob,
+  signal: AbortSignal,
+): Promise<KnownRoots> {
+  const [found, there] = await together<[Descriptor, Descriptor | undefined]>(
+    [
+      // Images in progress go first: otherwise all would end together, and the destination would idle until then.
+      (either) =>
+        session.ask(source, either, () => source.resolve(reference, { signal: either }), {
+          yields: true,
+        }),
+      async (either) =>
+        tag === undefined
+          ? undefined
+          : session.ask(
+              destination,
+              either,
+              () => resolveIfThere(destination, tag, { signal: either }),
+              { yields: true },
+            ),
+    ],
+    signal,
+  );
+  return { source: found, destination: there };
 }
 
 interface LandRootOptions extends CopyImageOptions {

@@ -1,6 +1,6 @@
 import { listRepositories } from '../../registry/lists.ts';
 import type { Connection } from '../../registry/connection.ts';
-import type { CallOptions, Place } from '../../store.ts';
+import type { Place } from '../../store.ts';
 import { createRegistryStore, type RegistryStore } from './registry-store.ts';
 
 export interface RegistryPlaceOptions {
@@ -18,7 +18,7 @@ export interface RegistryPlace extends Place {
 export function createRegistryPlace({ connection, access }: RegistryPlaceOptions): RegistryPlace {
   return {
     name: connection.name,
-    repositories: ({ signal }: CallOptions = {}) => listRepositories(connection, { signal }),
+    repositories: (options) => listRepositories(connection, options),
     open: (repository) => createRegistryStore({ connection, repository, access }),
   };
 }

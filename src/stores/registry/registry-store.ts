@@ -29,6 +29,7 @@ import type {
   Deleter,
   Deletion,
   FetchOptions,
+  ListOptions,
   Mounter,
   Offerer,
   PushOptions,
@@ -152,7 +153,7 @@ class RemoteStore implements RegistryStore {
     return outcome;
   }
 
-  listTags(options: CallOptions = {}): AsyncIterable<string> {
+  listTags(options: ListOptions = {}): AsyncIterable<string> {
     return listTags(this.#remote, options);
   }
 

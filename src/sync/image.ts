@@ -1,0 +1,262 @@
+import { RegiError } from '../errors.ts';
+import type { Descriptor, Platform } from '../oci/descriptor.ts';
+import { algorithmOf, encodedOf } from '../oci/digest.ts';
+import { imageName } from '../oci/reference.ts';
+import { CopyError, copyInSession } from '../operations/copy/copy-image.ts';
+import { resolveIfThere } from '../operations/copy/resolve-image.ts';
+import type { CopySession } from '../operations/copy/session.ts';
+import { canListReferrers, type Store } from '../store.ts';
+import type { FactCache } from './cache.ts';
+import type { SyncEntry } from './entry.ts';
+import { sourceName, type PlannedImage, type PlannedRoute, type TagList } from './plan.ts';
+import { narrowToPlatforms, platformsKey, sparseRefused, type Narrowed } from './platforms.ts';
+import type { SyncStatus } from './row.ts';
+
+/** One image, with both ends. */
+export interface ImageWork {
+  readonly planned: PlannedRoute;
+  readonly image: PlannedImage;
+  readonly destination: Store;
+  /** The destination's repository, with its registry. */
+  readonly name: string;
+  readonly destinationTags: TagList;
+}
+
+export interface ImageOptions {
+  readonly signal: AbortSignal;
+  readonly force: boolean;
+  /** Compares the two roots and reads nothing else. */
+  readonly heads: boolean;
+  readonly cache: FactCache;
+}
+
+export interface SyncedImage {
+  readonly status: SyncStatus;
+  readonly digest?: string | undefined;
+  readonly previousDigest?: string | undefined;
+  readonly sourceDigest?: string | undefined;
+}
+
+/**
+ * Makes one tag of the destination equal to its source: one HEAD a side where nothing changed.
+ *
+ * @throws {RegiError} when it cannot; nothing of the image is visible then.
+ */
+export async function syncImage(
+  work: ImageWork,
+  session: CopySession,
+  options: ImageOptions,
+): Promise<SyncedImage> {
+  const { planned, image, destination, destinationTags } = work;
+  const { signal } = options;
+  const { entry } = planned.route;
+  if (image.isSettled) return { status: 'same' };
+  const { source } = planned;
+  const found = await session.ask(source, signal, () =>
+    source.resolve(image.reference, { signal }),
+  );
+  const there = await resolveDestination(
+    image,
+    found,
+    destination,
+    destinationTags,
+    session,
+    signal,
+  );
+  const known = knownRoot(entry, found, options.cache);
+  const isKnownSame = known !== undefined && there !== undefined && known === there.digest;
+  if (isKnownSame && !options.force) {
+    await bringLateReferrers(work, session, there, found, options);
+    return { status: 'same', digest: there.digest, sourceDigest: found.digest };
+  }
+  if (known === '') return { status: 'skipped', digest: found.digest, sourceDigest: found.digest };
+  if (options.heads && known === undefined) {
+    const status = there === undefined ? 'new' : 'moved';
+    return { status, previousDigest: there?.digest, sourceDigest: found.digest };
+  }
+  const narrowed = await narrowRoot(entry, found, planned.source, session, options);
+  if (narrowed === undefined)
+    return { status: 'skipped', digest: found.digest, sourceDigest: found.digest };
+  const { root } = narrowed;
+  const base = { digest: root.digest, sourceDigest: found.digest };
+  const isSame = there?.digest === root.digest;
+  if (isSame && !options.force) {
+    await bringLateReferrers(work, session, root, found, options);
+    return { status: 'same', ...base };
+  }
+  if (there !== undefined && !isSame) {
+    if (entry.moved === 'keep')
+      return { status: 'kept', digest: there.digest, sourceDigest: found.digest };
+    if (entry.moved === 'fail') throw movedError(work, there, root);
+  }
+  if (!options.heads) await transfer(work, { found, there, narrowed }, session, options);
+  if (isSame) return { status: 'same', ...base };
+  return there === undefined
+    ? { status: 'new', ...base }
+    : { status: 'moved', previousDigest: there.digest, ...base };
+}
+
+async function resolveDestination(
+  { tag }: PlannedImage,
+  found: Descriptor,
+  destination: Store,
+  tags: TagList,
+  session: CopySession,
+  signal: AbortSignal,
+): Promise<Descriptor | undefined> {
+  if (tag !== undefined && tags?.has(tag) === false) return undefined;
+  return session.ask(destination, signal, () =>
+    resolveIfThere(destination, tag ?? found.digest, { signal }),
+  );
+}
+
+/** The digest that the destination should have, as far as no manifest has to be read; empty: no platform. */
+function knownRoot(entry: SyncEntry, found: Descriptor, cache: FactCache): string | undefined {
+  if (entry.platforms.length === 0 || entry.sparse) return found.digest;
+  return cache.get(factKey(entry, found))?.narrowed;
+}
+
+function factKey({ platforms, requirePlatforms }: SyncEntry, { digest }: Descriptor): string {
+  return `${digest} ${requirePlatforms ? 'all ' : ''}${platformsKey(platforms)}`;
+}
+
+async function narrowRoot(
+  entry: SyncEntry,
+  found: Descriptor,
+  source: Store,
+  session: CopySession,
+  { cache, signal }: ImageOptions,
+): Promise<Narrowed | undefined> {
+  const { platforms, requirePlatforms, sparse } = entry;
+  if (platforms.length === 0) return { root: found, platforms: [], children: undefined };
+  const narrowed = await narrowToPlatforms(session, source, found, {
+    platforms,
+    required: requirePlatforms,
+    signal,
+  });
+  if (sparse) return narrowed === undefined ? undefined : { ...narrowed, root: found };
+  cache.set(factKey(entry, found), { narrowed: narrowed?.root.digest ?? '' });
+  return narrowed;
+}
+
+interface Roots {
+  readonly found: Descriptor;
+  readonly there: Descriptor | undefined;
+  readonly narrowed: Narrowed;
+}
+
+async function transfer(
+  work: ImageWork,
+  roots: Roots,
+  session: CopySession,
+  { force, signal }: ImageOptions,
+): Promise<void> {
+  const { planned, image, destination, name } = work;
+  const { route, source } = planned;
+  const { entry } = route;
+  const full = fullName(name, image, roots.found);
+  if (entry.sparse && roots.narrowed.children !== undefined) {
+    await transferSparse(work, roots, full, session, signal);
+    return;
+  }
+  const platforms: readonly Platform[] = roots.narrowed.platforms;
+  await copyInSession(
+    session,
+    {
+      source,
+      reference: image.reference,
+      destination,
+      tag: image.tag,
+      image: full,
+      known: { source: roots.found, destination: roots.there },
+    },
+    { platforms, force, referrers: entry.referrers !== false, signal },
+  );
+}
+
+/** Brings the chosen children, then the index as it is. */
+async function transferSparse(
+  { planned, image, destination }: ImageWork,
+  { found, narrowed }: Roots,
+  full: string,
+  session: CopySession,
+  signal: AbortSignal,
+): Promise<void> {
+  const route = { source: planned.source, destination };
+  const root = await session.read(planned.source, found, signal);
+  try {
+    await Promise.all((narrowed.children ?? []).map((child) => session.land(route, child, signal)));
+    await session.sendManifest(destination, root, signal, image.tag);
+  } catch (error) {
+    signal.throwIfAborted();
+    if (!(error instanceof RegiError)) throw error;
+    throw new CopyError(full, sparseRefused(full, error));
+  }
+  session.onEvent({ kind: 'tagged', image: full, root: found });
+}
+
+/**
+ * Copies referrers that came after the image. With `new` only where the lists show tags of them that
+ * the destination lacks; with `always` the source is asked, too.
+ */
+async function bringLateReferrers(
+  work: ImageWork,
+  session: CopySession,
+  root: Descriptor,
+  found: Descriptor,
+  { heads, signal }: ImageOptions,
+): Promise<void> {
+  const { planned, destination, image, name } = work;
+  const { route, source, sourceTags } = planned;
+  const { referrers } = route.entry;
+  if (heads || referrers === false) return;
+  if (hasLateTag(sourceTags, work.destinationTags, root)) {
+    await copyInSession(
+      session,
+      {
+        source,
+        reference: image.reference,
+        destination,
+        tag: image.tag,
+        image: fullName(name, image, root),
+        known: { source: found, destination: root },
+      },
+      { platforms: route.entry.sparse ? [] : route.entry.platforms, referrers: true, signal },
+    );
+    return;
+  }
+  if (referrers !== 'always' || !canListReferrers(source)) return;
+  const listed = await session.ask(source, signal, async () => {
+    const all: Descriptor[] = [];
+    for await (const referrer of source.listReferrers(root, { signal })) all.push(referrer);
+    return all;
+  });
+  await Promise.all(
+    listed.map((referrer) => session.land({ source, destination }, referrer, signal)),
+  );
+}
+
+function hasLateTag(sourceTags: TagList, destinationTags: TagList, root: Descriptor): boolean {
+  if (sourceTags === undefined || destinationTags === undefined) return false;
+  if (algorithmOf(root.digest) !== 'sha256') return false;
+  const tag = `sha256-${encodedOf(root.digest)}`;
+  return ['', '.sig', '.att', '.sbom'].some(
+    (suffix) => sourceTags.has(tag + suffix) && !destinationTags.has(tag + suffix),
+  );
+}
+
+function movedError(
+  { planned, image, name }: ImageWork,
+  there: Descriptor,
+  root: Descriptor,
+): RegiError {
+  return new RegiError(
+    'ALREADY_EXISTS',
+    `Cannot move ${fullName(name, image, root)}: it is ${there.digest}, and ${sourceName(planned.route, image.reference)} is ${root.digest}`,
+    { hint: 'write "moved: follow" to move it, or "moved: keep" to leave it' },
+  );
+}
+
+export function fullName(name: string, { tag }: PlannedImage, root: Descriptor): string {
+  return tag === undefined ? `${name}@${root.digest}` : imageName(name, { tag });
+}
