@@ -14,7 +14,7 @@ const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 
 /** What regi has to be able to do, by the names that people type. An alias counts. */
 const PROMISED = [
-  ['copy', 'cp', 'pull', 'push', 'tag', 'export', 'save', 'import', 'load', 'rootfs'],
+  ['copy', 'cp', 'pull', 'push', 'tag', 'export', 'save', 'import', 'load', 'rootfs', 'sync'],
   [
     'inspect',
     'history',

@@ -101,6 +101,11 @@ const exportTo = (file: string) => (): readonly (readonly string[])[] => [
 const pushAgain = (tag: string) => (): readonly (readonly string[])[] => [
   ['push', 'oci:app:after', `${registry.host}/deleted/${tag}:1`],
 ];
+function mirrorFile(): string {
+  const entry = `{ from: ${app}, to: ${registry.host}/synced/app, tags: ['1'] }`;
+  writeFileSync(join(cwd, 'mirror.yaml'), `version: 1\nimages:\n  - ${entry}\n`);
+  return 'mirror.yaml';
+}
 const loginHere = (): readonly string[] => [
   'login',
   '-u',
@@ -134,6 +139,7 @@ const CASES: readonly Case[] = [
   { name: 'rootfs', argv: () => ['rootfs', 'oci:app:after', '-o', 'rootfs.tar'] },
   { name: 'copy', argv: () => ['copy', `${app}:1`, `${registry.host}/other/app:1`] },
   { name: 'copy', argv: () => ['copy', `${app}:1`, `${registry.host}/planned/app:1`, '--dry-run'] },
+  { name: 'sync', argv: () => ['sync', mirrorFile(), '--all'] },
   { name: 'push', argv: () => ['push', 'oci:app:before', `${registry.host}/pushed/app:1`] },
   { name: 'tag', argv: () => ['tag', `${app}:1`, 'again'] },
   {
