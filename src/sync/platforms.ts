@@ -65,8 +65,8 @@ export async function narrowToPlatforms(
   return { root: narrowed.descriptor, platforms: has, children };
 }
 
-function present<Entry extends { readonly platform: Platform }>(
-  entries: readonly Entry[],
+function present(
+  entries: readonly { readonly platform: Platform }[],
   wanted: readonly Platform[],
   required: boolean,
 ): readonly Platform[] {
