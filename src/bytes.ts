@@ -5,7 +5,7 @@ import { sameContent, type Descriptor } from './oci/descriptor.ts';
 import { algorithmOf, digestFrom, digestOf } from './oci/digest.ts';
 import type { Bytes } from './store.ts';
 
-/** Content that is not what its descriptor says. */
+/** Content that does not match its descriptor. */
 export class ContentMismatchError extends RegiError {
   readonly expected: Descriptor;
 
@@ -21,14 +21,14 @@ export class ContentMismatchError extends RegiError {
   }
 }
 
-/** More bytes than a bound allows. */
+/** Content, or a list, exceeds a limit. */
 export class LimitExceededError extends RegiError {
   constructor(message: string, options?: RegiErrorOptions) {
     super('LIMIT_EXCEEDED', message, options);
   }
 }
 
-/** Content that is in memory. The one chunk is the array itself. */
+/** Makes content of bytes in memory. The only chunk is the array itself. */
 export function bytesOf(content: Uint8Array): Bytes {
   return {
     async *[Symbol.asyncIterator]() {
@@ -37,18 +37,18 @@ export function bytesOf(content: Uint8Array): Bytes {
   };
 }
 
-/** Content that can be opened at any byte: a transfer that was broken off goes on there. */
+/** Content that can be opened at any byte, so that an interrupted transfer resumes there. */
 export interface SeekableBytes extends Bytes {
   /** @param offset first byte wanted, from 0. */
   from(offset: number): Bytes;
 }
 
 /**
- * The content from `offset` on, which is not proved, whatever the content itself is: only together with the bytes before can it be.
- * Undefined where it can be opened at its beginning only.
+ * Opens content at `offset`, unverified: only together with the bytes before it can it be verified. Returns undefined for content
+ * that opens only at its beginning.
  */
 export function openedAt(content: Bytes, offset: number): Bytes | undefined {
-  if (content instanceof VerifiedBytes) return openedAt(content.unproved, offset);
+  if (content instanceof VerifiedBytes) return openedAt(content.unverified, offset);
   return isSeekable(content) ? content.from(offset) : undefined;
 }
 
@@ -56,18 +56,17 @@ function isSeekable(content: Bytes): content is SeekableBytes {
   return 'from' in content && typeof content.from === 'function';
 }
 
-/** Content that `open` reads from any position. */
+/** Makes seekable content of a function that opens it at any position. */
 export function seekable(open: (position: number) => Bytes): SeekableBytes {
   return { [Symbol.asyncIterator]: () => open(0)[Symbol.asyncIterator](), from: open };
 }
 
 /**
- * The same bytes, proved: iteration ends well only if size and digest are those of `expected`.
- * It stops at the first byte too many, so a peer cannot make anyone read on.
- * Content that is already proved for that descriptor is returned as it is: hashing twice costs, and proves nothing more.
+ * Verifies content: iteration completes only if size and digest are those of `expected`. It stops at the first surplus byte, so
+ * that a peer cannot make it read on. Content that is already verified for that descriptor is returned as it is.
  *
- * `from()` goes on after a reading that broke off: it proves the bytes of that reading and its own together, and reads little
- * again where `content` can seek. After no reading, or behind what was read, it reads all that is missing and gives none of it.
+ * `from()` resumes after an interrupted iteration: it verifies the bytes of both together, and reads little again where `content`
+ * can seek. Without an earlier iteration, or past its end, it reads the missing bytes without yielding them.
  *
  * @throws {ContentMismatchError} while iterating.
  */
@@ -82,19 +81,19 @@ interface Mark {
   readonly hash: Hash;
 }
 
-/** At most so many marks of one content; each holds the state of a hash, some 200 bytes. */
+/** Marks of one content at most; each holds the state of a hash, some 200 bytes. */
 const MARKS = 64;
-/** Reading less than this again costs no more than the request for it. Bytes. */
+/** Below this distance, reading again costs no more than the request for it. Bytes. */
 const LEAST_BETWEEN_MARKS = 64 * 1024;
 
 class VerifiedBytes implements SeekableBytes {
   readonly expected: Descriptor;
-  readonly unproved: Bytes;
-  /** Of the last reading, in order. */
+  readonly unverified: Bytes;
+  /** Marks of the last iteration, in order. */
   #marks: readonly Mark[] = [];
 
   constructor(content: Bytes, expected: Descriptor) {
-    this.unproved = content;
+    this.unverified = content;
     this.expected = expected;
   }
 
@@ -117,7 +116,7 @@ class VerifiedBytes implements SeekableBytes {
     let size = begin?.position ?? 0;
     const step = Math.max(LEAST_BETWEEN_MARKS, Math.ceil(expected.size / MARKS));
     let markAt = size + step;
-    for await (const chunk of openAt(this.unproved, size)) {
+    for await (const chunk of openAt(this.unverified, size)) {
       const known = position - size;
       size += chunk.byteLength;
       if (size > expected.size) throw new ContentMismatchError(expected, 'more bytes than that');
@@ -139,7 +138,7 @@ function openAt(content: Bytes, position: number): Bytes {
   return isSeekable(content) ? content.from(position) : withoutFirst(content, position);
 }
 
-/** What is behind the first `count` bytes. */
+/** Skips the first `count` bytes. */
 export function withoutFirst(content: Bytes, count: number): Bytes {
   if (count === 0) return content;
   return {
@@ -175,7 +174,7 @@ export async function collect(content: Bytes, limit: number, what: string): Prom
  * Collects the content of `expected` into memory, verified.
  *
  * @throws {LimitExceededError} when the descriptor itself is over `limit`.
- * @throws {ContentMismatchError} when the bytes are others.
+ * @throws {ContentMismatchError} when the bytes differ.
  */
 export async function collectVerified(
   content: Bytes,
@@ -189,12 +188,18 @@ export async function collectVerified(
   return collect(verified(content, expected), limit, expected.digest);
 }
 
-/** Whether bytes in memory are those of `expected`. */
+/** True if bytes in memory match `expected`. */
 export function matches(content: Uint8Array, expected: Descriptor): boolean {
   return (
     content.byteLength === expected.size &&
     digestOf(content, algorithmOf(expected.digest)) === expected.digest
   );
+}
+
+/** Reads content to its end and drops it, for content that verifies itself while it is read. */
+export async function drain(content: Bytes): Promise<void> {
+  const chunks = content[Symbol.asyncIterator]();
+  while ((await chunks.next()).done !== true);
 }
 
 /** The same bytes in chunks that the reader may keep. */
@@ -206,7 +211,7 @@ export function owned(content: Bytes): Bytes {
   };
 }
 
-/** A copy. Not `slice()`: on a Buffer that is a view of the same memory. */
+/** Copies. Not with `slice()`, which on a Buffer makes a view of the same memory. */
 function copyOf(chunk: Uint8Array): Uint8Array {
   return new Uint8Array(chunk);
 }

@@ -1,22 +1,22 @@
 import { isJsonObject } from '../../json.ts';
 
-/** A setting of an image's config that two images do not have in common. */
+/** A setting that differs between the configs of two images. */
 export interface ConfigChange {
   readonly change: 'added' | 'removed' | 'changed';
-  /** As the config writes it: `Cmd`, `Env PATH`, `Labels org.example.name`. */
+  /** The name in the config: `Cmd`, `Env PATH`, `Labels org.example.name`. */
   readonly name: string;
   readonly before: unknown;
   readonly after: unknown;
 }
 
-/** What a config says besides `config` that is neither a list of layers nor a date. */
+/** Members beside `config` that are settings, not layers or dates. */
 const OUTER = ['os', 'os.version', 'architecture', 'variant', 'author'];
 /** Members whose own members are settings. */
 const MAPS: ReadonlySet<string> = new Set(['Labels', 'ExposedPorts', 'Volumes']);
 
 /**
- * Compares what two configs say of how the image runs: platform, author and all of `config`, variable by variable and label by
- * label. When it was built, and of what, is not compared: layers tell that.
+ * Compares the runtime settings of two configs: platform, author and all of `config`, variable by variable and label by label.
+ * Ignores dates and layers.
  *
  * @see https://github.com/opencontainers/image-spec/blob/v1.1.1/config.md
  */
@@ -41,7 +41,7 @@ function settingsOf(config: unknown): ReadonlyMap<string, unknown> {
   const settings = new Map<string, unknown>();
   if (!isJsonObject(config)) return settings;
   const put = (name: string, value: unknown): void => {
-    // Absent, null and empty say the same, and tools write each.
+    // Absent, null and empty mean the same, and tools write all three.
     if (!isEmpty(value)) settings.set(name, value);
   };
   for (const name of OUTER) put(name, config[name]);

@@ -1,14 +1,20 @@
 import type { Digest } from '../../oci/digest.ts';
-import { joined, type FileTree, type LeafNode, type TreeNode } from './file-tree.ts';
+import {
+  joined,
+  UNDESCRIBED_FOLDER,
+  type FileTree,
+  type LeafNode,
+  type TreeNode,
+} from './file-tree.ts';
 
 /** One side of a comparison. */
 export interface ComparedTree {
   readonly tree: FileTree;
-  /** Of the content of a file. Equal digests are equal contents. */
+  /** The digest of the content of a file. Equal digests mean equal contents. */
   readonly contentOf: (node: LeafNode) => Digest | undefined;
 }
 
-/** What differs between two files of one path. */
+/** A difference between two files of one path. */
 export type FileDifference = 'type' | 'content' | 'mode' | 'owner' | 'link' | 'device';
 
 export type FileChange =
@@ -23,9 +29,9 @@ export type FileChange =
     };
 
 /**
- * Compares the files of two images, by path. What is in a folder that only one of them has is told too, one by one.
+ * Compares the files of two images by path. The content of a folder that only one of them has is reported file by file.
  *
- * Times do not count: every build gives new ones to files that are the same.
+ * Times are ignored, because every build gives new ones to unchanged files.
  */
 export function* diffTrees(before: ComparedTree, after: ComparedTree): Generator<FileChange> {
   yield* compare('', before.tree.root, after.tree.root, before, after);
@@ -44,7 +50,7 @@ function* compare(
   before: ComparedTree,
   after: ComparedTree,
 ): Generator<FileChange> {
-  // No recursion: an image may be as deep as names are long.
+  // Not recursive: folders may nest as deep as names are long.
   const left: Pending[] = [{ path: root, before: first, after: second }];
   for (let next = left.pop(); next !== undefined; next = left.pop()) {
     const change = changeOf(next, before, after);
@@ -84,9 +90,6 @@ function changeOf(
     : { change: 'changed', path, before: old, after: now, differs };
 }
 
-/** What folders are that no layer describes. */
-const UNDESCRIBED = { type: 'folder', mode: 0o755, uid: 0, gid: 0 } as const;
-
 function differencesOf(
   old: TreeNode,
   now: TreeNode,
@@ -95,7 +98,7 @@ function differencesOf(
 ): readonly FileDifference[] {
   const [a, b] = [old.own?.file, now.own?.file];
   if (a === b) return [];
-  const [first, second] = [a ?? UNDESCRIBED, b ?? UNDESCRIBED];
+  const [first, second] = [a ?? UNDESCRIBED_FOLDER, b ?? UNDESCRIBED_FOLDER];
   if (first.type !== second.type) return ['type'];
   const found: FileDifference[] = [];
   if (
@@ -105,7 +108,7 @@ function differencesOf(
     !sameContent(old, now, before, after)
   )
     found.push('content');
-  // Permissions of a link mean nothing, and tools write whatever they like.
+  // Permissions of a link mean nothing, and tools write any value.
   if (first.type !== 'symlink' && first.mode !== second.mode) found.push('mode');
   if (first.uid !== second.uid || first.gid !== second.gid) found.push('owner');
   if (a?.link !== b?.link) found.push('link');

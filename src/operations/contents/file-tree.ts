@@ -1,72 +1,82 @@
 import { posix } from 'node:path';
 
-import { RegiError, type RegiErrorOptions } from '../../errors.ts';
+import { RegiError } from '../../errors.ts';
 import { LIMITS } from '../../limits.ts';
 import { quote } from '../../quote.ts';
 import { nameText, type TarFile } from '../../tar/tar-file.ts';
 
-/** A file of a layer, by the place where the layer has it. */
+/** A file of a layer, with its position. */
 export interface LayerFile {
-  /** From the base up, from 0. */
+  /** Number of the layer, from 0 for the base. */
   readonly layer: number;
-  /** Among the files of the layer. */
+  /** Position among the files of the layer. */
   readonly index: number;
   readonly file: TarFile;
 }
 
 export interface FolderNode {
   readonly kind: 'folder';
-  /** What the topmost layer says of it; undefined when every layer only has files in it. */
+  /** Its entry in the topmost layer that has one; undefined if layers only have files in it. */
   own: LayerFile | undefined;
-  /** The topmost layer that has it, or something in it. */
+  /** The topmost layer that has it, or a file in it. */
   layer: number;
   readonly children: Map<string, TreeNode>;
   /** Length of its path. */
   readonly pathBytes: number;
 }
 
-/** Anything but a folder. Hard links are nodes with the same `own`. */
+/** Any file but a folder. Hard links are nodes with the same `own`. */
 export interface LeafNode {
   readonly kind: 'leaf';
   readonly own: LayerFile;
-  /** The layer that has the name; of a hard link it may be above that of the content. */
+  /** The layer that has the name; for a hard link it may be above the layer of the content. */
   readonly layer: number;
 }
 
 export type TreeNode = FolderNode | LeafNode;
 
-/** A node, and the path at which it really is; empty for the root. */
+/** A node and its real path; empty for the root. */
 export interface FoundNode {
   readonly path: string;
   readonly node: TreeNode;
 }
 
-/** A layer that no runtime could unpack on the layers below it. */
-class InvalidLayerError extends RegiError {
-  constructor(message: string, options?: RegiErrorOptions) {
-    super('INVALID_ARCHIVE', message, options);
-  }
-}
+/** A folder without an entry in any layer, which exists because it contains files. */
+export const UNDESCRIBED_FOLDER: TarFile = {
+  type: 'folder',
+  name: '',
+  link: '',
+  size: 0,
+  mode: 0o755,
+  uid: 0,
+  gid: 0,
+  user: '',
+  group: '',
+  mtime: 0,
+  major: 0,
+  minor: 0,
+  records: new Map(),
+};
 
 const WHITEOUT = '.wh.';
 const OPAQUE = '.wh..wh..opq';
 const AUFS = '.wh..wh.';
 
-/** What a file of a layer means. */
+/** The meaning of an entry in a layer. */
 export type LayerEntry =
   /** A name relative to the image's root, without "." and ".."; empty for the root itself. */
   | { readonly kind: 'file'; readonly path: string }
-  /** Whatever has that name in the layers below is gone. */
+  /** Removes that name of the layers below. */
   | { readonly kind: 'whiteout'; readonly path: string }
-  /** Whatever the layers below have in that folder is gone. */
+  /** Removes the content of that folder in the layers below. */
   | { readonly kind: 'opaque'; readonly path: string }
-  /** What AUFS kept for itself. */
+  /** Internal data of AUFS. */
   | { readonly kind: 'ignored' };
 
 /**
- * Says what a name in a layer means. A name never leads out of the image: ".." at the root is the root, as in a container.
+ * Parses a name in a layer. A name never leads out of the image: ".." at the root is the root, as in a container.
  *
- * @throws {InvalidLayerError} on a name that is longer than Linux allows.
+ * @throws {RegiError} INVALID_ARCHIVE on a name that is longer than Linux allows.
  * @see https://github.com/opencontainers/image-spec/blob/v1.1.1/layer.md#whiteouts
  */
 function entryOf(name: string): LayerEntry {
@@ -83,7 +93,7 @@ function entryOf(name: string): LayerEntry {
     : { kind: 'whiteout', path: joined(folder, gone) };
 }
 
-/** The path from the root of the image, "." and ".." worked out; empty for the root. */
+/** Returns the path from the root of the image, without "." and ".."; empty for the root. */
 export function insideRoot(name: string): string {
   return posix.normalize(`/${name}`).replace(/^\/+|\/+$/g, '');
 }
@@ -92,7 +102,7 @@ export function joined(folder: string, name: string): string {
   return folder === '' ? name : `${folder}/${name}`;
 }
 
-/** The files of an image as a container sees them, put together as a runtime unpacks the layers, without their content. */
+/** The files of an image as a container sees them, merged as a runtime unpacks the layers, without their content. */
 export class FileTree {
   readonly root: FolderNode = {
     kind: 'folder',
@@ -102,7 +112,7 @@ export class FileTree {
     pathBytes: 0,
   };
 
-  /** Puts one more file of a layer on top. Layers come from the base up, and their files in their order. */
+  /** Adds a file of a layer. Layers come from the base up, and their files in their order. */
   add(entry: LayerFile): void {
     const meant = entryOf(entry.file.name);
     switch (meant.kind) {
@@ -130,9 +140,9 @@ export class FileTree {
   }
 
   /**
-   * What has that path in a container; undefined when nothing has. Symbolic links on the way are followed, inside the image only.
+   * Finds the node at a path, as a container would; undefined if there is none. Follows symbolic links, but never out of the image.
    *
-   * @param last whether a link at the end is followed too.
+   * @param last true to follow a link at the end too.
    */
   find(path: string, { last }: { readonly last: boolean }): FoundNode | undefined {
     const names: string[] = [];
@@ -140,7 +150,7 @@ export class FileTree {
     return node === undefined ? undefined : { path: names.join('/'), node };
   }
 
-  /** Every path from a folder on, folders before what is in them, sorted by bytes. */
+  /** Yields every path below a folder, parents before children, sorted by bytes. */
   *walk(
     from: FoundNode = { path: '', node: this.root },
   ): Generator<readonly [path: string, node: TreeNode]> {
@@ -168,10 +178,7 @@ export class FileTree {
     if (file.type === 'hardlink') {
       const target = this.#walk(insideRoot(file.link), { last: false });
       if (target?.kind !== 'leaf')
-        throw invalid(
-          file,
-          `expected a link to a file, found ${quote(nameText(file.link))}, which is none`,
-        );
+        throw invalid(file, `expected a link to a file, found ${quote(nameText(file.link))}`);
       parent.children.set(name, { kind: 'leaf', own: target.own, layer });
       return;
     }
@@ -186,15 +193,14 @@ export class FileTree {
     } else makeChild(parent, name, layer).own = entry;
   }
 
-  /** The folder of that path, made where it is not there; through symbolic links, as a runtime writes through them. */
+  /** Finds or creates the folder of a path, through symbolic links, as a runtime writes through them. */
   #makeFolder(path: string, layer: number): FolderNode {
     const found = this.#walk(path, { last: true, make: layer });
     if (found?.kind === 'folder') return found;
-    throw new InvalidLayerError(
+    throw new RegiError(
+      'INVALID_ARCHIVE',
       `Cannot read the layer: expected a folder ${quote(nameText(path))}, found something else`,
-      {
-        hint: 'no runtime can unpack this image; build it again',
-      },
+      { hint: 'no runtime can unpack this image; build it again' },
     );
   }
 
@@ -204,7 +210,7 @@ export class FileTree {
     return { parent: parent?.kind === 'folder' ? parent : undefined, name: path.slice(slash + 1) };
   }
 
-  /** @param names takes the names on the way to what is found. */
+  /** @param names receives the names on the way to the node. */
   #walk(path: string, { last, make, names = [] }: WalkOptions): TreeNode | undefined {
     const trail: FolderNode[] = [this.root];
     const left = partsOf(path).reverse();
@@ -267,9 +273,9 @@ function makeChild(folder: FolderNode, name: string, layer: number): FolderNode 
 }
 
 /**
- * Where links lead from one to the next, short names make paths that are as long as they like.
+ * Bounds the length of a path: chained links turn short names into paths of any length.
  *
- * @throws {InvalidLayerError} when the path is longer than anything can open.
+ * @throws {RegiError} INVALID_ARCHIVE when no system could open the path.
  */
 function pathBytesIn(folder: FolderNode, name: string): number {
   const bytes = folder.pathBytes + 1 + name.length;
@@ -277,16 +283,15 @@ function pathBytesIn(folder: FolderNode, name: string): number {
   return bytes;
 }
 
-function tooLong(bytes: number): InvalidLayerError {
-  return new InvalidLayerError(
+function tooLong(bytes: number): RegiError {
+  return new RegiError(
+    'INVALID_ARCHIVE',
     `Cannot read the layer: expected names of at most ${LIMITS.pathBytes} bytes, found ${bytes}`,
-    {
-      hint: 'no system has such names; do not trust this image',
-    },
+    { hint: 'no system has such names; do not trust this image' },
   );
 }
 
-/** Removes what the layers below have in a folder, and keeps what this layer has put there. */
+/** Removes the content of a folder that comes from lower layers, and keeps that of this layer. */
 function removeBelow(folder: FolderNode, layer: number): void {
   for (const [name, child] of folder.children) {
     if (child.layer < layer) folder.children.delete(name);
@@ -294,8 +299,12 @@ function removeBelow(folder: FolderNode, layer: number): void {
   }
 }
 
-function invalid({ name }: TarFile, problem: string): InvalidLayerError {
-  return new InvalidLayerError(`Cannot read ${quote(nameText(name))} of the layer: ${problem}`, {
-    hint: 'no runtime can unpack this image; build it again',
-  });
+function invalid({ name }: TarFile, problem: string): RegiError {
+  return new RegiError(
+    'INVALID_ARCHIVE',
+    `Cannot read ${quote(nameText(name))} of the layer: ${problem}`,
+    {
+      hint: 'no runtime can unpack this image; build it again',
+    },
+  );
 }

@@ -7,12 +7,12 @@ import type { TarFile } from '../../tar/tar-file.ts';
 import { FileTree } from './file-tree.ts';
 import { readLayer } from './read-layer.ts';
 
-/** What the layers of one command hold, bounded together: all of it stays in memory. */
+/** A common limit for the layers of one command: all their entries stay in memory. */
 export class LayerBudget {
   #entries = 0;
   #bytes = 0;
 
-  /** @throws {LimitExceededError} when there is more than any image has. */
+  /** @throws {LimitExceededError} when there are more entries than any real image has. */
   take({ name, link, records }: TarFile): void {
     this.#entries += 1;
     this.#bytes += name.length + link.length;
@@ -23,7 +23,7 @@ export class LayerBudget {
   }
 }
 
-/** Sees each file as it streams by, with its place in the layer. What it does not read is skipped. */
+/** Called with each file as it streams by, and its position in the layer. Unread content is skipped. */
 export type VisitFile = (streamed: StreamedFile, index: number) => Promise<void>;
 
 export interface ListLayerOptions extends CallOptions {
@@ -32,9 +32,9 @@ export interface ListLayerOptions extends CallOptions {
 }
 
 /**
- * Reads a layer to its end and lists its files in their order. The bytes are proved when it resolves.
+ * Reads a layer to its end and lists its files in their order. Verifies the bytes before it resolves.
  *
- * @throws what `readLayer` throws.
+ * @throws what `readLayer()` throws.
  */
 export async function listLayer(
   source: Source,
@@ -51,9 +51,9 @@ export async function listLayer(
 }
 
 /**
- * The files of an image from the lists of its layers, from the base up.
+ * Builds the files of an image from the lists of its layers, from the base up.
  *
- * @throws {InvalidLayerError} when no runtime could unpack them on each other.
+ * @throws {RegiError} INVALID_ARCHIVE when no runtime could unpack them on each other.
  */
 export function treeOf(layers: readonly (readonly TarFile[])[]): FileTree {
   const tree = new FileTree();

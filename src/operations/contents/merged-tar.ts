@@ -2,35 +2,17 @@ import type { Descriptor } from '../../oci/descriptor.ts';
 import type { Bytes, CallOptions, Source } from '../../store.ts';
 import { BLOCK_BYTES, encodeFileHeader, paddingOf } from '../../tar/header.ts';
 import type { TarFile } from '../../tar/tar-file.ts';
-import type { FileTree, FolderNode } from './file-tree.ts';
+import { UNDESCRIBED_FOLDER, type FileTree, type FolderNode } from './file-tree.ts';
 import { readLayer } from './read-layer.ts';
 
-/** What one tool writes for a folder that no layer describes: it only has files in it. */
-const UNDESCRIBED: TarFile = {
-  type: 'folder',
-  name: '',
-  link: '',
-  size: 0,
-  mode: 0o755,
-  uid: 0,
-  gid: 0,
-  user: '',
-  group: '',
-  mtime: 0,
-  major: 0,
-  minor: 0,
-  records: new Map(),
-};
-
 /**
- * The files of an image as one tar, as a container sees them. The layers are read once more, from the base up; nothing is stored.
+ * Writes the files of an image as one tar, as a container sees them. Reads the layers again, from the base up; stores nothing.
  *
- * A file with several names stands under the first in order, and the others are hard links to it. Folders stand behind all files:
- * one that nobody may write into, or whose time is to stay, gets both when it is full, whoever unpacks the tar. The root itself is
- * left out, so that unpacking changes no folder that was there.
+ * A file with several names is written under the first; the others are hard links to it. Folders come after all files, so that a
+ * read-only mode and the time of a folder are set when it is full. The root is omitted, so that unpacking changes no existing folder.
  *
- * @param tree of the same layers.
- * @throws what `readLayer` throws, while iterating.
+ * @param tree built from the same layers.
+ * @throws what `readLayer()` throws, while iterating.
  */
 export async function* mergedTar(
   source: Source,
@@ -41,7 +23,7 @@ export async function* mergedTar(
   const { files, folders } = plan(tree, layers.length);
   for (const [number, layer] of layers.entries()) {
     const wanted = files[number] ?? new Map<number, readonly string[]>();
-    // A layer of which nothing is left to see need not be read again.
+    // A layer without visible files need not be read again.
     if (wanted.size === 0) continue;
     let index = 0;
     for await (const { file, content } of readLayer(source, layer, options)) {
@@ -51,7 +33,7 @@ export async function* mergedTar(
     }
   }
   for (const { path, node } of folders)
-    yield encodeFileHeader({ ...(node.own?.file ?? UNDESCRIBED), name: `${path}/` });
+    yield encodeFileHeader({ ...(node.own?.file ?? UNDESCRIBED_FOLDER), name: `${path}/` });
   yield new Uint8Array(2 * BLOCK_BYTES);
 }
 
@@ -69,7 +51,7 @@ async function* entries(
 }
 
 interface Plan {
-  /** For each layer its files that are seen, by their place in it, with their names. */
+  /** For each layer, its visible files by their position in it, with their names. */
   readonly files: readonly ReadonlyMap<number, readonly string[]>[];
   readonly folders: readonly { readonly path: string; readonly node: FolderNode }[];
 }

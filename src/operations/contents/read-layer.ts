@@ -1,16 +1,16 @@
-import { LimitExceededError, verified } from '../../bytes.ts';
+import { drain, LimitExceededError, verified } from '../../bytes.ts';
 import { LIMITS } from '../../limits.ts';
 import type { Descriptor } from '../../oci/descriptor.ts';
 import type { Bytes, CallOptions, Source } from '../../store.ts';
-import { compressionOf, MAGIC_BYTES, unpacked } from '../../tar/decompress.ts';
+import { compressionOf, MAGIC_BYTES, unpacked as decompressed } from '../../tar/decompress.ts';
 import { readTar, type StreamedFile } from '../../tar/read-tar.ts';
 
 /**
- * Streams the files of a layer in the order in which it holds them: gzip, zstd or plain, told by its first bytes. Nothing is stored.
+ * Streams the files of a layer in their order. Detects gzip, zstd or plain tar by the first bytes. Stores nothing.
  *
- * Iteration ends well only if the whole layer was what its descriptor says; what came before that is not proved yet.
+ * Iteration completes only if the whole layer matches its descriptor; files yielded before that are not yet verified.
  *
- * @throws {ContentMismatchError} when the bytes are others.
+ * @throws {ContentMismatchError} when the bytes differ.
  * @throws {InvalidTarError} or {InvalidCompressionError} when they are no layer.
  * @throws {LimitExceededError} when they unpack to more than any honest layer.
  */
@@ -19,22 +19,46 @@ export async function* readLayer(
   layer: Descriptor,
   options: CallOptions = {},
 ): AsyncGenerator<StreamedFile> {
-  const what = `layer ${layer.digest}`;
-  let isProved = false;
-  const compressed: Bytes = {
-    async *[Symbol.asyncIterator]() {
-      yield* verified(source.fetch(layer, options), layer);
-      isProved = true;
-    },
-  };
-  yield* readTar(bounded(decoded(compressed, options), layer, what), { ...options, what });
-  // Decoders stop at the end of what they know; what stands behind it is a part of the digest.
-  if (!isProved) await drain(verified(source.fetch(layer, options), layer));
+  const { unpacked, verifyRest } = unpackLayer(source, layer, options);
+  yield* readTar(unpacked, { ...options, what: `layer ${layer.digest}` });
+  await verifyRest();
 }
 
-async function drain(content: Bytes): Promise<void> {
-  const chunks = content[Symbol.asyncIterator]();
-  while ((await chunks.next()).done !== true);
+export interface UnpackOptions extends CallOptions {
+  /** The largest unpacked size: a number of bytes, or a multiple of the packed size, whichever is larger. */
+  readonly limits?: { readonly unpackedBytes: number; readonly unpackedRatio: number } | undefined;
+}
+
+export interface UnpackedLayer {
+  readonly unpacked: Bytes;
+  /** Verifies the packed bytes behind the end of the compressed data, which are part of the digest. Call it at the end. */
+  readonly verifyRest: () => Promise<void>;
+}
+
+/**
+ * Opens a layer as its unpacked bytes, whatever its compression.
+ *
+ * @throws what `readLayer()` throws, while iterating.
+ */
+export function unpackLayer(
+  source: Source,
+  layer: Descriptor,
+  options: UnpackOptions = {},
+): UnpackedLayer {
+  const { signal } = options;
+  let isVerified = false;
+  const packed: Bytes = {
+    async *[Symbol.asyncIterator]() {
+      yield* verified(source.fetch(layer, { signal }), layer);
+      isVerified = true;
+    },
+  };
+  return {
+    unpacked: bounded(decoded(packed, { signal }), layer, options),
+    verifyRest: async () => {
+      if (!isVerified) await drain(verified(source.fetch(layer, { signal }), layer));
+    },
+  };
 }
 
 async function* decoded(content: Bytes, options: CallOptions): AsyncGenerator<Uint8Array> {
@@ -46,14 +70,14 @@ async function* decoded(content: Bytes, options: CallOptions): AsyncGenerator<Ui
       if (done === true) break;
       start = Buffer.concat([start, value]);
     }
-    yield* unpacked(resumed(start, chunks), compressionOf(start), options);
+    yield* decompressed(joined(start, chunks), compressionOf(start), options);
   } finally {
     await chunks.return?.();
   }
 }
 
-/** What was read to look at it, and then the rest. */
-function resumed(start: Uint8Array, rest: AsyncIterator<Uint8Array>): Bytes {
+/** The first bytes, then the rest. */
+function joined(start: Uint8Array, rest: AsyncIterator<Uint8Array>): Bytes {
   return {
     async *[Symbol.asyncIterator]() {
       if (start.byteLength > 0) yield start;
@@ -65,18 +89,16 @@ function resumed(start: Uint8Array, rest: AsyncIterator<Uint8Array>): Bytes {
 async function* bounded(
   content: Bytes,
   layer: Descriptor,
-  what: string,
+  { limits = LIMITS }: UnpackOptions,
 ): AsyncGenerator<Uint8Array> {
-  const limit = Math.max(LIMITS.unpackedBytes, layer.size * LIMITS.unpackedRatio);
+  const limit = Math.max(limits.unpackedBytes, layer.size * limits.unpackedRatio);
   let size = 0;
   for await (const chunk of content) {
     size += chunk.byteLength;
     if (size > limit) {
       throw new LimitExceededError(
-        `Cannot read ${what}: expected ${layer.size} bytes to unpack to at most ${limit}, found more`,
-        {
-          hint: 'no honest layer is packed that tightly; do not trust this image',
-        },
+        `Cannot read layer ${layer.digest}: expected ${layer.size} bytes to unpack to at most ${limit}, found more`,
+        { hint: 'no honest layer is packed that tightly; do not trust this image' },
       );
     }
     yield chunk;

@@ -8,10 +8,9 @@ import { canMount, canOffer, type Bytes, type Source, type Store } from '../../s
 import type { OnEvent } from './events.ts';
 import { isSmall, Lanes, type LaneOptions, type LaneWidths } from '../../concurrency/lanes.ts';
 import { readManifest, RecentManifests, type ManifestNode } from './read-manifest.ts';
-
 import { together } from '../../concurrency/together.ts';
 
-/** What all images of one session share. */
+/** Options shared by all images of a session. */
 export interface CopySessionOptions {
   /** Called with each event, in order. */
   readonly onEvent?: OnEvent | undefined;

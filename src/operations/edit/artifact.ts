@@ -52,7 +52,7 @@ export function makeArtifact({
 }
 
 export interface ArtifactFileOptions extends CallOptions {
-  /** The type of all files; told by the name of each when absent. */
+  /** The type of all files; derived from the name of each by default. */
   readonly mediaType?: string | undefined;
 }
 

@@ -20,7 +20,7 @@ export interface EntryReport {
   readonly size: number;
   /** The type of an artifact. */
   readonly artifactType: string | undefined;
-  /** The digest of the entry that this attestation is about; undefined for everything else. */
+  /** The digest of the entry that this attestation describes; undefined for other entries. */
   readonly attests: string | undefined;
   /** Annotations of the entry. */
   readonly annotations: Readonly<Record<string, string>>;
@@ -36,7 +36,7 @@ export interface LayerReport {
   readonly size: number;
   /** The digest of the uncompressed layer. */
   readonly diffId: string | undefined;
-  /** The command that made it. */
+  /** The command that created it. */
   readonly createdBy: string | undefined;
   /** When the layer was built. */
   readonly created: string | undefined;
@@ -48,7 +48,7 @@ export interface LayerReport {
   readonly urls: readonly string[];
 }
 
-/** A step of the build, with its layer when it has one. */
+/** A step of the build, with its layer if it has one. */
 export interface HistoryReport extends HistoryEntry {
   /** The digest of the step's layer. */
   readonly digest: Digest | undefined;
@@ -72,13 +72,13 @@ export interface ImageReport extends Omit<ImageConfig, 'platform' | 'history' | 
   readonly architecture: string | undefined;
   /** The variant of the architecture. */
   readonly variant: string | undefined;
-  /** What it is when it is no image to run. */
+  /** Type of an artifact; undefined for an image that runs. */
   readonly artifactType: string | undefined;
   /** The digest of the config. */
   readonly configDigest: Digest;
   /** The media type of the config. */
   readonly configMediaType: string;
-  /** The layers together, compressed. Bytes. */
+  /** Size of all layers together, compressed. Bytes. */
   readonly compressedSize: number;
   /** The image that this one was built on, as annotations or labels name it. */
   readonly base:
@@ -94,7 +94,7 @@ export interface ImageReport extends Omit<ImageConfig, 'platform' | 'history' | 
   readonly history: readonly HistoryReport[];
 }
 
-/** What a name points at. */
+/** The manifest that a name points to. */
 export interface InspectReport {
   /** The digest of the manifest or index. */
   readonly digest: Digest;
@@ -104,17 +104,17 @@ export interface InspectReport {
   readonly size: number;
   /** Annotations of the manifest or index. */
   readonly annotations: Readonly<Record<string, string>>;
-  /** Of an index; else empty. */
+  /** The entries of an index; empty for an image. */
   readonly manifests: readonly EntryReport[];
-  /** Undefined for an index in which nothing can be shown as an image. */
+  /** Undefined for an index without a runnable image. */
   readonly image: ImageReport | undefined;
 }
 
 /**
- * Looks at an image without its layers: manifest, and of one platform the config. Without a platform that is this machine's,
- * and where the image has none for it the first.
+ * Inspects an image without its layers: the manifest, and the config of one platform. By default that is the platform of this
+ * machine, or the first one if the image lacks it.
  *
- * @throws {PlatformNotFoundError} when the image lacks the platform that was asked for.
+ * @throws {PlatformNotFoundError} when the image lacks the requested platform.
  */
 export async function inspectImage(
   source: Source,
@@ -173,7 +173,7 @@ async function imageReport(
 ): Promise<ImageReport> {
   const config = await readImageConfig(source, manifest, options);
   const isRunnable = isImageConfigType(manifest.config.mediaType);
-  const { platform, history, diffIds, ...said } = config ?? NO_CONFIG;
+  const { platform, history, diffIds, ...shown } = config ?? NO_CONFIG;
   const made = history.filter(({ empty }) => !empty);
   return {
     digest: descriptor.digest,
@@ -188,8 +188,8 @@ async function imageReport(
     configDigest: manifest.config.digest,
     configMediaType: manifest.config.mediaType,
     compressedSize: manifest.layers.reduce((sum, layer) => sum + layer.size, 0),
-    ...said,
-    base: baseOf(manifest.annotations, root.manifest.annotations, said.labels),
+    ...shown,
+    base: baseOf(manifest.annotations, root.manifest.annotations, shown.labels),
     subject: manifest.subject?.digest,
     annotations: manifest.annotations,
     layers: manifest.layers.map((layer, index) => layerReport(layer, made[index], diffIds[index])),
@@ -232,17 +232,17 @@ function layerReport(
   };
 }
 
-/** Every step of the history with its layer. Layers that the history does not tell of are steps without a word. */
+/** Pairs each step of the history with its layer. Layers without a step become steps without details. */
 function withLayers(
   history: readonly HistoryEntry[],
   layers: readonly Descriptor[],
 ): readonly HistoryReport[] {
   const left = layers.values();
-  const told = history.map((entry): HistoryReport => {
+  const steps = history.map((entry): HistoryReport => {
     const layer = entry.empty ? undefined : left.next().value;
     return { ...entry, digest: layer?.digest, size: layer?.size ?? 0 };
   });
-  const untold = {
+  const unknown = {
     created: undefined,
     createdBy: undefined,
     author: undefined,
@@ -250,8 +250,8 @@ function withLayers(
     empty: false,
   };
   return [
-    ...told,
-    ...[...left].map(({ digest, size }): HistoryReport => ({ ...untold, digest, size })),
+    ...steps,
+    ...[...left].map(({ digest, size }): HistoryReport => ({ ...unknown, digest, size })),
   ];
 }
 
@@ -260,8 +260,8 @@ const BASE_DIGEST = 'org.opencontainers.image.base.digest';
 
 /** @see https://github.com/opencontainers/image-spec/blob/v1.1.1/annotations.md */
 function baseOf(...sources: readonly Readonly<Record<string, string>>[]): ImageReport['base'] {
-  const said = sources.find(
+  const found = sources.find(
     (source) => source[BASE_NAME] !== undefined || source[BASE_DIGEST] !== undefined,
   );
-  return said === undefined ? undefined : { name: said[BASE_NAME], digest: said[BASE_DIGEST] };
+  return found === undefined ? undefined : { name: found[BASE_NAME], digest: found[BASE_DIGEST] };
 }

@@ -9,23 +9,23 @@ import type { CallOptions, Source } from '../../store.ts';
 import { isAttestation } from '../copy/choose-platform.ts';
 import { readImageConfig, readManifest } from '../copy/read-manifest.ts';
 
-/** What a list shows of an image. */
+/** The summary of an image in a list. */
 export interface ImageSummary {
-  /** What docker calls the image id: the digest of the config; of an index its own. */
+  /** The image id of docker: the digest of the config; for an index, its own digest. */
   readonly id: Digest;
-  /** Of an index, that of its first image that is here. */
+  /** For an index, that of its first image in the store. */
   readonly created: string | undefined;
-  /** All that is there, compressed as it is, each blob once. Bytes. */
+  /** Content in the store, compressed, each blob once. Bytes. */
   readonly size: number;
-  /** Undefined for an index, and for what runs nowhere. */
+  /** Undefined for an index and for an artifact. */
   readonly platform: string | undefined;
-  /** Of an index, those of its first image that is here. */
+  /** For an index, those of its first image in the store. */
   readonly labels: Readonly<Record<string, string>>;
-  /** Why it cannot be shown; then only id and size are of use. */
+  /** The reason why it cannot be shown; then only id and size are meaningful. */
   readonly problem: string | undefined;
 }
 
-/** Reads manifests and config of an image, and nothing else. A damaged one is told as its problem, so that a list shows the others. */
+/** Reads the manifests and the config of an image, and nothing else. Reports damage as `problem`, so that a list shows the other images. */
 export async function summarizeImage(
   source: Source,
   root: Descriptor,
@@ -73,7 +73,7 @@ interface FoundImage {
   readonly digest: Digest;
 }
 
-/** Adds up what the image is made of and is there; the first image of it. */
+/** Adds up the nodes of an image that are in the store, and returns its first image. */
 async function walk(
   source: Source,
   node: Descriptor,
@@ -89,7 +89,7 @@ async function walk(
     manifest.kind === 'image' ? { manifest, digest: node.digest } : undefined;
   for (const child of childrenOf(manifest)) {
     if (!isManifestType(child.mediaType)) sizes.set(child.digest, child.size);
-    // An index may list platforms that are not here.
+    // An index may list platforms that the store lacks.
     else if (await source.exists(child, options)) {
       const found = await walk(source, child, sizes, options, depth + 1);
       if (!isAttestation(child)) first ??= found;

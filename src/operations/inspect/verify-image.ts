@@ -4,34 +4,34 @@ import type { Descriptor } from '../../oci/descriptor.ts';
 import type { Digest } from '../../oci/digest.ts';
 import { childrenOf, type ImageManifest, type Manifest } from '../../oci/manifest.ts';
 import { isForeignLayerType, isImageConfigType, isManifestType } from '../../oci/media-types.ts';
+import { quote } from '../../quote.ts';
 import type { CallOptions, Source } from '../../store.ts';
 import { isAttestation } from '../copy/choose-platform.ts';
 import { mapInOrder } from '../../concurrency/map-in-order.ts';
 import { readImageConfig, readManifest } from '../copy/read-manifest.ts';
 import { problemOf, verifyBlob, type NodeProblem } from './verify-blob.ts';
 
-/** An image that a place names. */
+/** A root of a place, with its name. */
 export interface NamedRoot {
-  /** Undefined for one without a name. */
+  /** Undefined if it has no name. */
   readonly name: string | undefined;
   /** The manifest or index to verify. */
   readonly descriptor: Descriptor;
 }
 
-/** A node that is not as it should be. Names are those of `--json`, and so are API. */
+/** A node with a problem. The names are those of `--json`, and so are API. */
 export interface FoundProblem {
   /**
-   * `absent`: a platform that an archive lists and does not carry, which is no fault. `absent-in-base`: a layer that it leaves out, because
-   * an earlier archive carried it. `extra`: nothing leads to it, which is no fault either.
+   * `absent`: a platform that an archive lists but does not carry, which is no fault. `absent-in-base`: a layer that it omits because
+   * an earlier archive carried it. `extra`: no manifest leads to it, which is no fault either.
    */
   readonly status: NodeProblem['status'] | 'absent' | 'absent-in-base' | 'extra';
   /** The digest of the node. */
   readonly digest: Digest;
-  /** Unknown of an extra. */
+  /** Undefined for an extra node. */
   readonly mediaType: string | undefined;
-  /** Bytes, as whoever names it says; of an extra those that are there. */
+  /** Bytes, from its descriptor; for an extra node, those in the store. */
   readonly size: number;
-  /** What is wrong. */
   readonly problem: string | undefined;
   /** The first image that it is part of. */
   readonly image: string | undefined;
@@ -39,13 +39,13 @@ export interface FoundProblem {
 
 /** The result of a verification. */
 export interface VerifyReport {
-  /** Nothing is missing, not even what only an earlier archive has, and nothing corrupt. */
+  /** True if no node is corrupt or missing, not even one that only an earlier archive has. */
   readonly whole: boolean;
   /** Images that were verified. */
   readonly images: number;
-  /** Nodes that were read to their end and are what their descriptors say. */
+  /** Nodes that were read to their end and match their descriptors. */
   readonly verified: number;
-  /** Of those. */
+  /** Bytes of the verified nodes. */
   readonly bytes: number;
   /** Everything that is missing or corrupt. */
   readonly problems: readonly FoundProblem[];
@@ -53,24 +53,24 @@ export interface VerifyReport {
 
 /** How images are verified. */
 export interface VerifyOptions extends CallOptions {
-  /** Unpack layers too, and compare with the diff_ids of the configs. */
+  /** Also unpacks layers and compares them with the diff_ids of the configs. */
   readonly deep?: boolean | undefined;
-  /** Platforms of an index may be absent, as `docker save` writes it. */
+  /** Accepts absent platforms of an index, as `docker save` writes it. */
   readonly isSparse?: boolean | undefined;
-  /** What an incremental archive says that an earlier one carried. */
+  /** Blobs that an incremental archive records as carried by an earlier one. */
   readonly omitted?: ReadonlySet<Digest> | undefined;
-  /** All content of the place, to find what nothing leads to. */
+  /** All content of the place, to find extra nodes. */
   readonly blobs?: AsyncIterable<{ readonly digest: Digest; readonly size: number }> | undefined;
-  /** Nodes that are read at once. */
+  /** Nodes read at once. */
   readonly concurrency?: number | undefined;
 }
 
 const AT_ONCE = 8;
 
 /**
- * Reads everything that `roots` lead to, each node once, and compares it with its descriptor.
+ * Reads all nodes below `roots`, each once, and compares them with their descriptors.
  *
- * @throws whatever says nothing about the content: the network, a refused login, a failing disk.
+ * @throws errors that are not about the content: the network, a refused login, a failing disk.
  */
 export async function verifyImages(
   source: Source,
@@ -103,7 +103,7 @@ class Walk {
   readonly #source: Source;
   readonly #options: VerifyOptions;
   readonly #signal: AbortSignal;
-  /** By digest and size: two descriptors of one digest cannot both be right unless they are the same. */
+  /** By digest and size: two descriptors of one digest with different sizes cannot both be right. */
   readonly #manifests = new Set<string>();
   readonly #blobs = new Map<string, BlobNode>();
   readonly #named = new Set<Digest>();
@@ -117,7 +117,7 @@ class Walk {
     this.#signal = options.signal ?? new AbortController().signal;
   }
 
-  /** Reads the manifests among `nodes`, which are `depth` levels below what was named; what else they are is left for `readBlobs()`. Gives what the manifests lead to. */
+  /** Reads the manifests among `nodes`, which are `depth` levels below the roots, and returns their children. Keeps blobs for `readBlobs()`. */
   async readManifests(nodes: readonly Node[], depth: number): Promise<readonly Node[]> {
     const fresh: Node[] = [];
     for (const node of nodes) {
@@ -133,19 +133,19 @@ class Walk {
         else
           this.#add(descriptor, node.image, {
             status: 'corrupt',
-            problem: `It is below more than ${LIMITS.indexDepth} levels of indexes`,
+            problem: `Expected at most ${LIMITS.indexDepth} levels of indexes, found more`,
           });
       }
     }
     if (this.#manifests.size > LIMITS.storeManifests)
       throw new LimitExceededError(
-        `Cannot verify more than ${LIMITS.storeManifests} manifests of ${JSON.stringify(this.#source.place)}`,
+        `Cannot verify more than ${LIMITS.storeManifests} manifests of ${quote(this.#source.place)}`,
       );
     const read = await this.#all(fresh, (node, signal) => this.#readManifest(node, signal));
     return read.flat();
   }
 
-  /** Reads every blob that was met. */
+  /** Reads every blob found. */
   async readBlobs(): Promise<void> {
     await this.#all(this.#blobs.values(), async ({ descriptor, image, diffIds }, signal) => {
       const found = await verifyBlob(this.#source, descriptor, diffIds, { signal });
@@ -208,14 +208,14 @@ class Walk {
       if (mayBeAbsent && found.status === 'missing')
         this.#add(descriptor, image, {
           status: 'absent',
-          problem: 'the archive lists this platform and does not carry it',
+          problem: 'the archive lists this platform but does not carry it',
         });
       else this.#add(descriptor, image, found);
       return [];
     }
   }
 
-  /** Notes what the layers of an image must unpack to. A config that cannot be read is told when its bytes are. */
+  /** Records the diff_ids of the layers of an image. An unreadable config is reported with the blobs. */
   async #expectDiffIds(
     manifest: Manifest,
     image: string | undefined,
@@ -225,7 +225,7 @@ class Walk {
     const diffIds = await this.#readDiffIds(manifest, signal);
     if (diffIds === undefined) return;
     if (diffIds.length !== manifest.layers.length) {
-      const problem = `It lists ${diffIds.length} diff_ids, and the manifest ${manifest.layers.length} layers`;
+      const problem = `It lists ${diffIds.length} diff_ids, but the manifest lists ${manifest.layers.length} layers`;
       this.#add(manifest.config, image, { status: 'corrupt', problem });
       return;
     }

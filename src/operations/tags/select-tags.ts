@@ -8,7 +8,7 @@ import { UsageError } from '../../errors.ts';
 import { quote } from '../../quote.ts';
 import { isTag } from '../../oci/reference.ts';
 
-/** One pattern for tags: which it takes, or, with `excludes`, which it takes away. */
+/** One pattern for tags: selects tags, or with `excludes` removes them. */
 export interface TagPattern {
   readonly text: string;
   readonly excludes: boolean;
@@ -16,7 +16,7 @@ export interface TagPattern {
   readonly matches: (tag: string) => boolean;
 }
 
-/** A pattern for tags that does not parse, or that takes for ever. */
+/** A pattern for tags that does not parse or takes too long. */
 export class InvalidTagPatternError extends UsageError {
   constructor(text: string, problem: string, cause?: unknown) {
     super(`Cannot use tag pattern ${quote(text)}: ${problem}`, {
@@ -27,22 +27,22 @@ export class InvalidTagPatternError extends UsageError {
 }
 
 const PATTERN_LENGTH = 512;
-/** For one tag, which has at most 128 characters: honest patterns take microseconds, and more only where a busy machine halts the process. */
+/** Time for one tag of at most 128 characters. Honest patterns take microseconds, and more only on a busy machine. */
 const MATCH_TIMEOUT_MS = 1000;
 
 const REGEX = /^\/(.*)\/(i?)$/s;
 const GLOB = /[*?[\]{}()\\]/;
-/** None of these can stand in a tag. */
+/** Characters that no tag contains. */
 const RANGE = /^[\^~<>=]|\s|\|\|/;
 const X_RANGE = /^v?\d+(?:\.\d+)?(?:\.[xX]){1,2}$/;
-/** As much of a version as tags have: `12`, `v1.2`, `1.2.3-alpine`, `22.04`. */
+/** A version, or a part of one, as tags have it: `12`, `v1.2`, `1.2.3-alpine`, `22.04`. */
 const VERSION_TAG = /^v?(\d+)(?:\.(\d+))?(?:\.(\d+))?(-[0-9A-Za-z.-]+)?$/;
 
 /**
- * Makes one test of several patterns: a tag passes if one of them takes it, or all of them only exclude, and none excludes it.
+ * Makes one filter of several patterns. A tag passes if any pattern selects it (or all of them exclude) and none excludes it.
  * Without patterns every tag passes.
  *
- * @throws {InvalidTagPatternError} when a pattern does not parse; its test also when one takes too long.
+ * @throws {InvalidTagPatternError} when a pattern does not parse; the filter also when one takes too long.
  */
 export function tagFilter(patterns: readonly string[]): (tag: string) => boolean {
   const parsed = patterns.map(parseTagPattern);
@@ -54,15 +54,15 @@ export function tagFilter(patterns: readonly string[]): (tag: string) => boolean
 }
 
 /**
- * Parses a pattern for tags. A leading "!" excludes. Behind it stands, in this order:
+ * Parses a pattern for tags. A leading "!" excludes. The rest is read as the first of these that fits:
  *
- * - `/regex/` or `/regex/i`: found anywhere in the tag, unless it is anchored;
- * - versions, if it begins with one of `^ ~ < > =`, or has a blank or `||`, or is an x-range: `>=1.2 <2`, `^1.2`, `1.x`;
- * - a glob, if it has one of `* ? [ ] { } ( ) \`: `1.*`, `v[0-9]*`, `{stable,edge}`;
- * - else a tag: `1.2` is that tag and no version.
+ * - `/regex/` or `/regex/i`: matches anywhere in the tag, unless it is anchored;
+ * - versions, if it begins with one of `^ ~ < > =`, or contains a space or `||`, or is an x-range: `>=1.2 <2`, `^1.2`, `1.x`;
+ * - a glob, if it contains one of `* ? [ ] { } ( ) \`: `1.*`, `v[0-9]*`, `{stable,edge}`;
+ * - otherwise a tag: `1.2` is that tag and no version.
  *
- * Tags are read as versions with missing numbers as 0 and a leading "v" dropped (`v12` is 12.0.0); others never match. A suffix
- * makes a pre-release as semver says: `1.2.3-alpine` matches `>=1.2.3-0` and not `>=1.2`. A tag that is spelled as the x-range matches it too.
+ * Tags are read as versions with missing numbers as 0 and without a leading "v" (`v12` is 12.0.0); other tags never match. A suffix
+ * makes a pre-release, as in semver: `1.2.3-alpine` matches `>=1.2.3-0` and not `>=1.2`. A tag spelled like the x-range matches it too.
  *
  * @throws {InvalidTagPatternError}
  */
@@ -102,14 +102,14 @@ function regexMatcher(pattern: string, text: string): TagPattern['matches'] {
     return timed(new RegExp(source, flags), text);
   } catch (cause) {
     if (cause instanceof SyntaxError)
-      throw new InvalidTagPatternError(text, 'expected a regular expression of JavaScript', cause);
+      throw new InvalidTagPatternError(text, 'expected a JavaScript regular expression', cause);
     throw cause;
   }
 }
 
 function globMatcher(pattern: string, text: string): TagPattern['matches'] {
   try {
-    // Parentheses and "!" stay themselves: alternatives are {a,b}, and "!" excludes.
+    // Parentheses and "!" are literal: alternatives are {a,b}, and "!" excludes.
     return timed(
       picomatch.makeRe(pattern, {
         dot: true,
@@ -133,7 +133,7 @@ function rangeMatcher(pattern: string, text: string): TagPattern['matches'] {
     range = new Range(pattern, { loose: true });
   } catch (cause) {
     if (cause instanceof TypeError)
-      throw new InvalidTagPatternError(text, 'expected a range of versions', cause);
+      throw new InvalidTagPatternError(text, 'expected a version range', cause);
     throw cause;
   }
   return (tag) => {
@@ -142,7 +142,7 @@ function rangeMatcher(pattern: string, text: string): TagPattern['matches'] {
   };
 }
 
-/** The version that a tag is read as; undefined where it is none: words, and numbers too large to compare. */
+/** Parses a tag as a version; undefined for words, and for numbers too large to compare. */
 export function versionOf(tag: string): SemVer | undefined {
   const found = isTag(tag) ? VERSION_TAG.exec(tag) : null;
   if (found === null) return undefined;
@@ -160,14 +160,14 @@ export function versionOf(tag: string): SemVer | undefined {
 function timed(regex: RegExp, text: string): TagPattern['matches'] {
   const matches = matchInTime(regex, MATCH_TIMEOUT_MS);
   return (tag) => {
-    // What is no tag matches nothing; this also bounds the length that is matched.
+    // Text that is no tag matches nothing; this also bounds the length of the input.
     if (!isTag(tag)) return false;
     try {
       return matches(tag);
     } catch (cause) {
       throw new InvalidTagPatternError(
         text,
-        `expected an answer within ${MATCH_TIMEOUT_MS} ms, found none for tag ${quote(tag)}`,
+        `expected a match within ${MATCH_TIMEOUT_MS} ms, but tag ${quote(tag)} took longer`,
         cause,
       );
     }
@@ -175,10 +175,10 @@ function timed(regex: RegExp, text: string): TagPattern['matches'] {
 }
 
 /**
- * Tests texts with a regular expression whose author may have written one that backtracks for ever, such as `(a+)+$`.
- * JavaScript has no other way to stop one than to stop the script around it; this costs about 0.1 ms a text.
+ * Tests texts with a regular expression that may backtrack forever, such as `(a+)+$`. JavaScript can stop one only by stopping the
+ * script around it; this costs about 0.1 ms per text.
  *
- * @returns a test that throws when it takes longer than `timeoutMs`, or when the expression is too large to be compiled.
+ * @returns a test that throws if it takes longer than `timeoutMs`, or if the expression is too large to compile.
  */
 export function matchInTime(regex: RegExp, timeoutMs: number): (text: string) => boolean {
   const script = new Script('regex.test(text)');

@@ -6,17 +6,17 @@ export const TAG_ORDERS = ['name', 'semver', 'created'] as const;
 /** `name`, `semver` or `created`. */
 export type TagOrder = (typeof TAG_ORDERS)[number];
 
-/** What a tag is sorted by. */
+/** A tag with its sort keys. */
 export interface SortableTag {
   /** The tag. */
   readonly tag: string;
-  /** When its image was made, as its config says; only looked at for that order. */
+  /** Creation time of the image, from its config; used only for that order. */
   readonly created?: string | undefined;
 }
 
 /**
- * Sorts tags: by name as `LC_ALL=C sort`, by version or by age with the newest first, so that a limit keeps the newest. What is no version, or has no
- * date, comes last. Equal ones are sorted by name.
+ * Sorts tags by name like `LC_ALL=C sort`, or by version or age with the newest first, so that a limit keeps the newest. Tags without
+ * a version or date come last. Equal tags are sorted by name.
  */
 export function sortTags<Row extends SortableTag>(
   rows: readonly Row[],

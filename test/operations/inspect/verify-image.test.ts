@@ -288,7 +288,7 @@ describe('verifyImages() with deep', () => {
     const { whole, problems } = await withDiffIds([]);
     expect([whole, problems]).toMatchObject([
       false,
-      [{ status: 'corrupt', problem: 'It lists 0 diff_ids, and the manifest 3 layers' }],
+      [{ status: 'corrupt', problem: 'It lists 0 diff_ids, but the manifest lists 3 layers' }],
     ]);
   });
 });

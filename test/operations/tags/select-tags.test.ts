@@ -109,7 +109,7 @@ describe('parseTagPattern()', () => {
     expect(() => parseTagPattern('/(/')).toThrow(
       expect.objectContaining({
         code: 'USAGE',
-        message: 'Cannot use tag pattern "/(/": expected a regular expression of JavaScript',
+        message: 'Cannot use tag pattern "/(/": expected a JavaScript regular expression',
         hint: expect.stringContaining('a glob such as'),
       }),
     );
