@@ -5,15 +5,9 @@ import { InvalidManifestError, parseDescriptor, type Descriptor } from './descri
 import { isImageManifestType, isIndexType, isSchema1Type, MEDIA_TYPE } from './media-types.ts';
 import { quote } from '../quote.ts';
 
-/** An image (or artifact) of one platform: a config and layers. */
-export interface ImageManifest {
-  readonly kind: 'image';
-  /** The media type of the manifest itself. */
+interface AnyManifest {
+  /** The media type of the document itself. */
   readonly mediaType: string;
-  /** The config; an empty JSON object for most artifacts. */
-  readonly config: Descriptor;
-  /** The layers, the lowest first. */
-  readonly layers: readonly Descriptor[];
   /** The manifest that this one is about. */
   readonly subject?: Descriptor | undefined;
   /** The type of an artifact. */
@@ -22,19 +16,20 @@ export interface ImageManifest {
   readonly annotations: Readonly<Record<string, string>>;
 }
 
+/** An image (or artifact) of one platform: a config and layers. */
+export interface ImageManifest extends AnyManifest {
+  readonly kind: 'image';
+  /** The config; an empty JSON object for most artifacts. */
+  readonly config: Descriptor;
+  /** The layers, the lowest first. */
+  readonly layers: readonly Descriptor[];
+}
+
 /** Several manifests under one name, one per platform. */
-export interface ImageIndex {
+export interface ImageIndex extends AnyManifest {
   readonly kind: 'index';
-  /** The media type of the index itself. */
-  readonly mediaType: string;
   /** The entries, in the order of the index. */
   readonly manifests: readonly Descriptor[];
-  /** The manifest that this index is about. */
-  readonly subject?: Descriptor | undefined;
-  /** The type of an artifact. */
-  readonly artifactType?: string | undefined;
-  /** Annotations; empty when there are none. */
-  readonly annotations: Readonly<Record<string, string>>;
 }
 
 /** A manifest of one image, or an index of several. */

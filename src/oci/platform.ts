@@ -112,14 +112,11 @@ export function pickPlatform(
   match: PlatformMatch,
 ): number | undefined {
   const want = normalizePlatform(wanted);
-  let best: { readonly index: number; readonly distance: number } | undefined;
-  for (const [index, platform] of have.entries()) {
-    const distance =
-      platform === undefined ? undefined : distanceOf(want, normalizePlatform(platform), match);
-    if (distance !== undefined && (best === undefined || distance < best.distance))
-      best = { index, distance };
-  }
-  return best?.index;
+  const distances = have.map((platform) =>
+    platform === undefined ? NONE : distanceOf(want, normalizePlatform(platform), match),
+  );
+  const least = Math.min(...distances);
+  return least === NONE ? undefined : distances.indexOf(least);
 }
 
 function parseSystem(
@@ -167,24 +164,19 @@ function normalizeCpu(cpu: Cpu): Cpu {
       return toCpu('amd64', variant === 'v1' ? '' : variant);
     case 'aarch64':
     case 'arm64':
-      return toCpu('arm64', normalizeArm64(variant));
+      return toCpu(
+        'arm64',
+        variant.replace(/^(?:8|v8|v8\.0)$/, '').replace(/^(?:9|9\.0|v9\.0)$/, 'v9'),
+      );
     case 'armhf':
       return toCpu('arm', 'v7');
     case 'armel':
       return toCpu('arm', 'v6');
     case 'arm':
-      return toCpu(
-        'arm',
-        variant === '' ? 'v7' : /^[5-8]$/.test(variant) ? `v${variant}` : variant,
-      );
+      return toCpu('arm', variant.replace(/^[5-8]$/, 'v$&') || 'v7');
     default:
       return toCpu(architecture, variant);
   }
-}
-
-function normalizeArm64(variant: string): string {
-  if (/^(?:8|v8|v8\.0)$/.test(variant)) return '';
-  return /^(?:9|9\.0|v9\.0)$/.test(variant) ? 'v9' : variant;
 }
 
 function toCpu(architecture: string, variant: string): Cpu {
@@ -196,6 +188,8 @@ function withoutCommonVariant(cpu: Cpu): Cpu {
   return cpu.architecture === 'arm' && cpu.variant === 'v7' ? { architecture: 'arm' } : cpu;
 }
 
+/** The distance of a platform that does not serve. */
+const NONE = Infinity;
 /** Farther than any older variant. */
 const OTHER_ARCHITECTURE = 1000;
 /** Farther than any older minor version. */
@@ -203,90 +197,77 @@ const OTHER_MAJOR = 10;
 /** Nearer than any older variant. */
 const OTHER_BUILD = 0.5;
 
-/** Returns how far `have` is from `want`, both normalized: 0 for the same, undefined if it does not serve. */
-function distanceOf(want: Platform, have: Platform, match: PlatformMatch): number | undefined {
-  if (want.os !== have.os) return undefined;
-  if (have.osFeatures?.some((feature) => want.osFeatures?.includes(feature) !== true) === true)
-    return undefined;
+/** Returns how far `have` is from `want`, both normalized: 0 for the same, `NONE` if it does not serve. */
+function distanceOf(want: Platform, have: Platform, match: PlatformMatch): number {
+  const { osFeatures = [] } = want;
+  if (want.os !== have.os || have.osFeatures?.every((it) => osFeatures.includes(it)) === false)
+    return NONE;
   const build = want.os === 'windows' ? buildDistance(want.osVersion, have.osVersion) : 0;
-  const cpu = cpuDistance(want, have, match);
-  return build === undefined || cpu === undefined ? undefined : cpu + build;
+  return build + cpuDistance(want, have, match);
 }
 
-function cpuDistance(want: Cpu, have: Cpu, match: PlatformMatch): number | undefined {
-  if (want.architecture === have.architecture && want.variant === have.variant) return 0;
-  if (match === 'strict') return undefined;
-  if (want.architecture === have.architecture) return variantDistance(want, have);
-  if (want.architecture === 'amd64' && have.architecture === '386' && have.variant === undefined)
-    return OTHER_ARCHITECTURE;
-  if (
-    want.architecture !== 'arm64' ||
-    have.architecture !== 'arm' ||
-    arm64Version(want.variant) === undefined
-  )
-    return undefined;
-  const distance = cpuDistance({ architecture: 'arm', variant: 'v8' }, have, match);
-  return distance === undefined ? undefined : OTHER_ARCHITECTURE + distance;
-}
-
-/** Returns how much older the variant of the same architecture is; undefined if it is newer, or no version. */
-function variantDistance(want: Cpu, have: Cpu): number | undefined {
-  switch (want.architecture) {
-    case 'amd64':
-      return olderBy(plainVersion(want.variant ?? 'v1'), plainVersion(have.variant ?? 'v1'), 1);
-    case 'arm':
-      return olderBy(plainVersion(want.variant), plainVersion(have.variant), 5);
-    case 'arm64':
-      return arm64Distance(arm64Version(want.variant), arm64Version(have.variant));
+function cpuDistance(want: Cpu, have: Cpu, match: PlatformMatch): number {
+  const isSame = want.architecture === have.architecture;
+  if (isSame && want.variant === have.variant) return 0;
+  if (match === 'strict') return NONE;
+  if (isSame) return variantDistance(want, have);
+  switch (`${want.architecture} ${have.architecture}`) {
+    case 'amd64 386':
+      return have.variant === undefined ? OTHER_ARCHITECTURE : NONE;
+    case 'arm64 arm': {
+      const isKnown = arm64Version(want.variant) !== undefined;
+      const arm = { architecture: 'arm', variant: 'v8' };
+      return isKnown ? OTHER_ARCHITECTURE + cpuDistance(arm, have, match) : NONE;
+    }
     default:
-      return undefined;
+      return NONE;
   }
 }
 
-function olderBy(
-  want: number | undefined,
-  have: number | undefined,
-  least: number,
-): number | undefined {
-  return want === undefined || have === undefined || have < least || have > want
-    ? undefined
-    : want - have;
+/** Returns how much older the variant of the same architecture is; `NONE` if it is newer, or no version. */
+function variantDistance({ architecture, variant: want }: Cpu, { variant: have }: Cpu): number {
+  switch (architecture) {
+    case 'amd64':
+      return olderBy(versionOf(want ?? 'v1'), versionOf(have ?? 'v1'), 1);
+    case 'arm':
+      return olderBy(versionOf(want), versionOf(have), 5);
+    case 'arm64':
+      return arm64Distance(arm64Version(want), arm64Version(have));
+    default:
+      return NONE;
+  }
 }
 
-function plainVersion(variant: string | undefined): number | undefined {
-  return variant !== undefined && /^v[1-9]\d?$/.test(variant)
-    ? Number(variant.slice(1))
-    : undefined;
+function olderBy(want: number, have: number, least: number): number {
+  return have >= least && have <= want ? want - have : NONE;
 }
 
-interface Arm64Version {
-  readonly major: number;
-  readonly minor: number;
+/** Not a number for a variant that is no version: it compares with nothing. */
+function versionOf(variant = ''): number {
+  return /^v[1-9]\d?$/.test(variant) ? Number(variant.slice(1)) : NaN;
 }
 
-function arm64Version(variant = 'v8'): Arm64Version | undefined {
+type Arm64Version = readonly [major: number, minor: number] | undefined;
+
+function arm64Version(variant = 'v8'): Arm64Version {
   const found = /^v([89])(?:\.(\d))?$/.exec(variant);
-  return found === null ? undefined : { major: Number(found[1]), minor: Number(found[2] ?? 0) };
+  return found === null ? undefined : [Number(found[1]), Number(found[2] ?? 0)];
 }
 
 /** Version 9.0 derives from 8.5, so v9.x runs everything up to v9.x and v8.(x+5). */
-function arm64Distance(
-  want: Arm64Version | undefined,
-  have: Arm64Version | undefined,
-): number | undefined {
-  if (want === undefined || have === undefined) return undefined;
-  if (want.major === have.major) return olderBy(want.minor, have.minor, 0);
-  const distance = want.major === 9 ? olderBy(want.minor + 5, have.minor, 0) : undefined;
-  return distance === undefined ? undefined : OTHER_MAJOR + distance;
+function arm64Distance(want: Arm64Version, have: Arm64Version): number {
+  if (want === undefined || have === undefined || want[0] < have[0]) return NONE;
+  const majors = want[0] - have[0];
+  return olderBy(want[1] + 5 * majors, have[1], 0) + OTHER_MAJOR * majors;
 }
 
 /** Compares builds of Windows. A host runs its own build, and since Server 2022 (20348) every build from there up to its own. */
-function buildDistance(want: string | undefined, have: string | undefined): number | undefined {
+function buildDistance(want: string | undefined, have: string | undefined): number {
   const [wanted, found] = [parseBuild(want), parseBuild(have)];
   if (wanted === undefined || have === undefined) return 0;
-  if (found === undefined || found.release !== wanted.release) return undefined;
+  if (found?.release !== wanted.release) return NONE;
   if (found.build === wanted.build) return 0;
-  return found.build >= STABLE_BUILD && found.build < wanted.build ? OTHER_BUILD : undefined;
+  return found.build >= STABLE_BUILD && found.build < wanted.build ? OTHER_BUILD : NONE;
 }
 
 const STABLE_BUILD = 20348;
@@ -294,27 +275,23 @@ const STABLE_BUILD = 20348;
 function parseBuild(
   version = '',
 ): { readonly release: string; readonly build: number } | undefined {
-  const found = /^(\d{1,3}\.\d{1,3})\.(\d{1,5})(?:\.|$)/.exec(version);
-  return found?.[1] === undefined ? undefined : { release: found[1], build: Number(found[2]) };
+  const [, release, build] = /^(\d{1,3}\.\d{1,3})\.(\d{1,5})(?:\.|$)/.exec(version) ?? [];
+  return release === undefined ? undefined : { release, build: Number(build) };
 }
 
 function decodeOption(option: string, text: string): string {
   try {
     return decodeURIComponent(option);
   } catch (cause) {
-    if (cause instanceof URIError)
-      throw new InvalidPlatformError(
-        text,
-        `expected "%" and two hex digits, found ${quote(option)}`,
-      );
-    throw cause;
+    if (!(cause instanceof URIError)) throw cause;
+    const problem = `expected "%" and two hex digits, found ${quote(option)}`;
+    throw new InvalidPlatformError(text, problem);
   }
 }
 
+/** Escapes what stands between parentheses. No ASCII character but those of the set stays as it is. */
 function encodeOption(option: string): string {
   return option.replace(/[^A-Za-z0-9_.-]+/g, (odd) =>
-    [...Buffer.from(odd)]
-      .map((byte) => `%${byte.toString(16).toUpperCase().padStart(2, '0')}`)
-      .join(''),
+    Buffer.from(odd).toString('hex').toUpperCase().replace(/../g, '%$&'),
   );
 }
