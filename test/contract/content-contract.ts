@@ -64,7 +64,7 @@ export function contentContract(store: () => Store): void {
       expect([content.opened(), content.closed()]).toEqual([1, 1]);
     });
 
-    test('push() passes on what the content throws, and keeps nothing', async () => {
+    test('push() rejects with the error of the content, and keeps nothing', async () => {
       const { descriptor, bytes } = makeBlob(1000);
       const problem = new Error('connection lost');
       const cut: Bytes = {
@@ -78,7 +78,7 @@ export function contentContract(store: () => Store): void {
     });
 
     test.each([1, 4093, 65_536, 2 * 1024 * 1024])(
-      'push() copies borrowed chunks of %i bytes before it asks for the next',
+      'push() copies borrowed chunks of %i bytes before it requests the next',
       async (chunkSize) => {
         const size = chunkSize === 1 ? 3000 : LARGE_BYTES;
         const { descriptor, bytes } = makeBlob(size);

@@ -76,7 +76,7 @@ export function storeContract(
         expect([await readAll(content), await readAll(content)]).toEqual([bytes, bytes]);
       });
 
-      test.each([1, 4095, 9_999])('fetch() starts at offset %i when told so', async (offset) => {
+      test.each([1, 4095, 9_999])('fetch() starts at the offset %i', async (offset) => {
         const { descriptor, bytes } = makeBlob(10_000);
         await seed.push(descriptor, bytesOf(bytes));
         expect(await readAll(store.fetch(descriptor, { offset }))).toEqual(bytes.slice(offset));
@@ -96,7 +96,7 @@ export function storeContract(
         expect(Buffer.compare(await readAll(content), bytes)).toBe(0);
       });
 
-      test('fetch() does not let a reader change what is kept', async () => {
+      test('fetch() does not let a reader change stored content', async () => {
         const { descriptor, bytes } = makeBlob(10_000);
         await seed.push(descriptor, bytesOf(bytes));
         for await (const chunk of store.fetch(descriptor)) chunk.fill(0);
@@ -167,7 +167,7 @@ export function storeContract(
 
     describe('writing', () => {
       const pushesOnce = (): void => {
-        test('push() does not open content that is there already', async () => {
+        test('push() does not open content that exists already', async () => {
           const { descriptor, bytes } = makeBlob(10);
           await seed.push(descriptor, bytesOf(bytes));
           const again = watched(bytesOf(bytes));
@@ -177,7 +177,7 @@ export function storeContract(
       };
       if (knowsWhatItHas) pushesOnce();
 
-      test('exists() is true for what was pushed', async () => {
+      test('exists() is true after a push', async () => {
         const { descriptor, bytes } = makeBlob(10);
         await store.push(descriptor, bytesOf(bytes));
         expect(await store.exists(descriptor)).toBe(true);
@@ -221,7 +221,7 @@ export function storeContract(
     if (keepsContent) contentContract(() => store);
 
     describe('capabilities', () => {
-      test('offer() takes what is not there and says so, where a store offers', async () => {
+      test('offer() takes a missing blob and returns copied, where a store offers', async () => {
         const { descriptor, bytes } = makeBlob(10_000);
         if (!canOffer(store)) return;
         expect(await store.offer(descriptor, bytesOf(bytes))).toBe('copied');
@@ -238,7 +238,7 @@ export function storeContract(
         return expect((await listAll(store.listTags())).toSorted()).toEqual(['v1', 'v2']);
       });
 
-      test('listTags() gives names that the store itself was told', async () => {
+      test('listTags() yields names that were given through the store itself', async () => {
         if (!canListTags(store)) throw new Error('Expected a store that lists tags');
         const image = makeImage();
         await image.pushAll(store, 'v1');
@@ -316,7 +316,7 @@ export function storeContract(
         ]).toEqual([[expected], []]);
       });
 
-      test('listReferrers() gives only those of the artifact type asked for', async () => {
+      test('listReferrers() yields only the requested artifact type', async () => {
         if (!canListReferrers(store)) throw new Error('Expected a store that lists referrers');
         const image = makeImage();
         await image.pushAll(seed, 'v1');

@@ -210,7 +210,7 @@ describe('withLock()', () => {
 });
 
 describe('withLock() with staleMs', () => {
-  test('takes over a lock that one holder keeps for so long', async () => {
+  test('takes over a lock that one holder keeps for staleMs', async () => {
     writeFileSync(path, 'of a process in another container');
     const clock = instantClock();
     expect(await withLock(path, options([OWN], { clock, staleMs: 3000 }), async () => 'done')).toBe(

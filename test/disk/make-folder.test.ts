@@ -11,7 +11,7 @@ import { runMain } from '../support/cli/run-main.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
 describe('makeFolder()', () => {
-  test('makes what is missing, and says where it began', async () => {
+  test('makes missing folders, and returns the topmost', async () => {
     const root = temporaryFolder('make');
     expect(await makeFolder(join(root, 'a', 'b', 'c'), { mode: 0o700 })).toBe(join(root, 'a'));
     expect((statSync(join(root, 'a', 'b', 'c')).mode % 0o1000).toString(8)).toBe('700');

@@ -76,7 +76,7 @@ describe('unpacked()', () => {
     ['of a window', '28b52ffd00a8'],
     ['of one segment', '28b52ffde00000000000010000'],
   ])(
-    'bomb-zstd-window: unpacked() refuses a frame that asks for too much memory, by the size %s',
+    'bomb-zstd-window: unpacked() refuses a frame that needs too much memory, by the size %s',
     async (_, hex) => {
       await expect(
         readAll(unpacked(bytesOf(Buffer.from(hex, 'hex')), 'zstd')),
@@ -91,7 +91,7 @@ describe('unpacked()', () => {
     });
   });
 
-  test('unpacked() passes on what the content throws', async () => {
+  test('unpacked() rejects with the error of the content', async () => {
     const problem = new Error('connection lost');
     const cut = {
       async *[Symbol.asyncIterator]() {

@@ -188,7 +188,7 @@ describe('indexTar()', () => {
     expect(Math.max(...file.reads)).toBe(512);
   });
 
-  test('indexTar() passes over an entry of 9 GiB without reading it', async () => {
+  test('indexTar() skips an entry of 9 GiB without reading it', async () => {
     const path = join(temporaryFolder('tar'), 'large.tar');
     const size = 9 * 1024 ** 3;
     const start = buildTar([pax({ size: String(size) }), { name: 'large', size: 0 }], 0);
@@ -261,7 +261,7 @@ describe('find()', () => {
     ],
     ['a name with "./"', [{ name: 'a' }], './a', 'a'],
     [
-      'a link to a name that begins with two dots',
+      'a link to a name that starts with two dots',
       [{ name: '..data/a' }, { name: 'a', typeflag: '2', link: '..data/a' }],
       'a',
       '..data/a',

@@ -26,7 +26,7 @@ function tarOf(
 }
 
 describe('planTar()', () => {
-  test('what is written is read back, at the planned places', async () => {
+  test('planTar() writes files that are read back at the planned places', async () => {
     await fc.assert(
       fc.asyncProperty(files, async (list) => {
         const bytes = await tarOf(list);
@@ -49,7 +49,7 @@ describe('planTar()', () => {
     );
   });
 
-  test('planTar() places what is behind 9 GiB', () => {
+  test('planTar() places a file after 9 GiB', () => {
     const size = 9 * 1024 ** 3;
     const [, behind] = planTar([
       { name: 'large', size },

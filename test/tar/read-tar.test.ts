@@ -48,7 +48,7 @@ describe('readTar()', () => {
     }
   });
 
-  test('readTar() skips what is not read, and what is left when only a part was', async () => {
+  test('readTar() skips unread content, and the rest of a partly read one', async () => {
     const tar = buildTar([
       { name: 'a', content: 'x'.repeat(2000) },
       { name: 'b', content: 'y'.repeat(2000) },
@@ -62,7 +62,7 @@ describe('readTar()', () => {
     expect(names).toEqual(['a', 'b', 'c']);
   });
 
-  test('readTar() finds what indexTar() finds', async () => {
+  test('readTar() finds the same files as indexTar()', async () => {
     const name = fc.stringMatching(/^[a-z]{1,8}(?:\/[a-z]{1,8}){0,3}$/);
     const member: fc.Arbitrary<TarMember> = fc.record({
       name,
@@ -112,7 +112,7 @@ describe('readTar()', () => {
     });
   });
 
-  test('readTar() reads on behind the end, so that whoever proves the content sees all of it', async () => {
+  test('readTar() reads to the end of the content, so that its digest can be verified', async () => {
     const tar = Buffer.concat([buildTar([{ name: 'a' }]), Buffer.from('behind')]);
     let seen = 0;
     const counted: Bytes = {
@@ -152,7 +152,7 @@ describe('readTar()', () => {
     ],
     ['has a sparse file', () => buildTar([{ name: 's', typeflag: 'S' }]), /found a sparse one/],
     [
-      'has a file of a type that nobody knows',
+      'has a file of an unknown type',
       () => buildTar([{ name: 's', typeflag: 'Z' }]),
       /found type "Z"/,
     ],
@@ -172,7 +172,7 @@ describe('readTar()', () => {
     ).rejects.toThrow(message);
   });
 
-  test('readTar() closes what it reads when its reader leaves early', async () => {
+  test('readTar() closes its content when its reader leaves early', async () => {
     let closed = false;
     const content: Bytes = {
       async *[Symbol.asyncIterator]() {
@@ -196,7 +196,7 @@ describe('encodeFileHeader()', () => {
     )
     .map((codes) => String.fromCharCode(...codes));
 
-  test('encodeFileHeader() writes what readTar() reads, whatever the bytes of the names', async () => {
+  test('encodeFileHeader() writes headers that readTar() reads, with any bytes in names', async () => {
     const file = fc.record({
       type: fc.constantFrom('symlink' as const, 'hardlink' as const),
       name: latin1,

@@ -9,7 +9,7 @@ const SKIPPABLE = Buffer.from('502a4d1803000000aabbcc', 'hex');
 const EMPTY_SKIPPABLE = Buffer.from('5f2a4d1800000000', 'hex');
 
 describe('look()', () => {
-  test('finds where each frame ends, and those that are passed over', () => {
+  test('finds the end of each frame, skippable ones included', () => {
     expect(
       new ZstdFrames().look(Buffer.concat([SKIPPABLE, HELLO, EMPTY_SKIPPABLE, HELLO])),
     ).toEqual([11, 26, 34, 49]);

@@ -89,7 +89,7 @@ describe('an image layout in a tar', () => {
     });
   });
 
-  test('resolve() of one tag in two repositories asks for the full name', async () => {
+  test('resolve() of one tag in two repositories needs the full name', async () => {
     const members = layoutMembers([
       { image, refName: '1', fullName: 'a.example/app:1' },
       { image: other, refName: '1', fullName: 'b.example/app:1' },
@@ -130,7 +130,7 @@ describe('an image layout in a tar', () => {
     expect(await store.resolve('1')).toEqual(index.root);
   });
 
-  test('listReferrers() finds what refers to an image', async () => {
+  test('listReferrers() finds the referrers of an image', async () => {
     const artifact = makeArtifact({ subject: image.root });
     const store = (
       await openForTest(writeTar(layoutMembers([{ image, refName: '1' }, { image: artifact }])))
@@ -189,8 +189,8 @@ describe('an image layout in a tar', () => {
   });
 });
 
-describe('what docker save wrote before version 25', () => {
-  test('becomes a docker manifest of the layers as they are stored, with one digest for ever', async () => {
+describe('an archive of docker save before version 25', () => {
+  test('becomes a docker manifest of the stored layers, always with the same digest', async () => {
     const path = writeTar(dockerMembers(image, ['team/app:1', 'registry.example/app:2']));
     const archive = await openForTest(path);
     const store = archive.open('');
@@ -239,7 +239,7 @@ describe('what docker save wrote before version 25', () => {
     );
   });
 
-  test('is read by its manifest.json when that is asked for, though there is a layout too', async () => {
+  test('is read by its manifest.json on request, although it has a layout too', async () => {
     const both = [...layoutMembers([{ image, refName: '1' }]), ...dockerMembers(image, ['app:1'])];
     const path = writeTar(both);
     expect([
@@ -294,7 +294,7 @@ describe('openArchive()', () => {
     expect(await archive.open('').resolve('1')).toEqual(image.root);
   });
 
-  test('openArchive() follows a link that somebody typed', async () => {
+  test('openArchive() follows a link in its path', async () => {
     const link = join(temporaryFolder('link'), 'latest.tar');
     symlinkSync(writeTar(tar), link);
     expect(await (await openForTest(link)).open('').resolve('1')).toEqual(image.root);
@@ -332,7 +332,7 @@ describe('openArchive()', () => {
       buildTar([json('index.json', { schemaVersion: 2, manifests: [] })]),
       'oci-layout',
     ],
-  ])('openArchive() says what is wrong with %s', async (_, bytes, hint) => {
+  ])('openArchive() explains the fault of %s', async (_, bytes, hint) => {
     await expect(openForTest(writeTar(bytes))).rejects.toMatchObject({
       code: 'INVALID_ARCHIVE',
       hint: expect.stringContaining(hint),

@@ -97,7 +97,7 @@ describe('archiveAt()', () => {
     expect(readFileSync(path).byteLength).toBe(plan.size);
   });
 
-  test('archiveAt() goes on where an earlier run was stopped', async () => {
+  test('archiveAt() resumes where an earlier run was stopped', async () => {
     await expect(
       writeAll({ first: breaking(first.bytes.subarray(0, 35 * 1024 * 1024)) }),
     ).rejects.toThrow('killed');
@@ -117,7 +117,7 @@ describe('archiveAt()', () => {
   test.each([
     ['damaged', () => writeFileSync(`${path}.part`, Buffer.alloc(45 * 1024 * 1024, 1))],
     ['shorter than the journal says', () => truncateSync(`${path}.part`, 1024)],
-  ])('archiveAt() begins a part again when what is there is %s', async (_, damage) => {
+  ])('archiveAt() restarts a part when the partial file is %s', async (_, damage) => {
     await expect(
       writeAll({ first: breaking(first.bytes.subarray(0, 35 * 1024 * 1024)) }),
     ).rejects.toThrow('killed');
@@ -134,7 +134,7 @@ describe('archiveAt()', () => {
     }
   });
 
-  test('archiveAt() begins anew when another archive is planned', async () => {
+  test('archiveAt() restarts when another archive is planned', async () => {
     await expect(writeAll({ first: breaking(first.bytes) })).rejects.toThrow('killed');
     const other = planTar<ArchivePart>([{ kind: 'made', name: 'note.json', size: 2, bytes: note }]);
     await archiveAt(path, { clock: instantClock() })(other, async (target) => {
@@ -193,7 +193,7 @@ describe('archiveAt()', () => {
   });
 });
 
-test('archiveAt() tells of an archive that the disk has no room for, before the first byte', async () => {
+test('archiveAt() warns before the first byte when the disk is too small', async () => {
   const huge = { ...first.descriptor, size: 2 ** 50 };
   const told: number[] = [];
   const write = archiveAt(path, {
@@ -213,7 +213,7 @@ test('archiveAt() tells of an archive that the disk has no room for, before the 
   expect(told[0]).toBeGreaterThan(2 ** 50 - 2 ** 20);
 });
 
-test('archiveAt() tells of no shortage when there is room', async () => {
+test('archiveAt() does not warn when there is enough space', async () => {
   const told: unknown[] = [];
   await archiveAt(path, { clock: instantClock(), onShort: (shortage) => told.push(shortage) })(
     plan,

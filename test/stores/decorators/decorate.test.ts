@@ -62,14 +62,14 @@ describe('decorate()', () => {
     ).toEqual([false, false, false, false, false]);
   });
 
-  test('does what the change says in place of the store', async () => {
+  test('runs the change in place of the method', async () => {
     const { root } = makeImage();
     expect(await decorate(createMemoryStore(), { resolve: async () => root }).resolve('any')).toBe(
       root,
     );
   });
 
-  test('does what the store does where nothing is changed', async () => {
+  test('runs the method of the store where nothing is changed', async () => {
     const inner = createMemoryStore();
     const outer = decorate(inner, {});
     await makeImage().pushAll(outer, 'v1');

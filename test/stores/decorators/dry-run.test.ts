@@ -36,7 +36,7 @@ describe('dryRun()', () => {
     expect([await dry.resolve('v1'), await inner.resolve('v1')]).toEqual([young.root, old.root]);
   });
 
-  test('mount() answers mounted and mounts nothing', async () => {
+  test('mount() returns mounted and mounts nothing', async () => {
     const inner = createMemoryStore();
     const dry = dryRun(inner);
     const { descriptor } = makeBlob(10);
@@ -59,7 +59,7 @@ describe('dryRun()', () => {
     expect([await inner.resolve('v1'), await inner.exists(image.root)]).toEqual([image.root, true]);
   });
 
-  test('listTags() leaves out the names of what would be deleted', async () => {
+  test('listTags() omits the names of images that would be deleted', async () => {
     const inner = createMemoryStore();
     const [first, second] = [makeImage({ seed: 1 }), makeImage({ seed: 2 })];
     await first.pushAll(inner, 'v1');

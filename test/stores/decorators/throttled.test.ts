@@ -83,7 +83,7 @@ describe('createRateLimit()', () => {
     expect(clock.sleeps).toEqual([500]);
   });
 
-  test('take() keeps the order of those who wait', async () => {
+  test('take() keeps the order of its callers', async () => {
     const waits: number[] = [];
     const clock = {
       now: () => 0,

@@ -8,7 +8,7 @@ import { makeBlob } from '../../support/images/images.ts';
 
 const [known, other] = [makeBlob(10), makeBlob(20)];
 
-test('withKnownBlobs() says that the store has what it is known to have, and asks it for all else', async () => {
+test('withKnownBlobs() reports known blobs as existing, and requests all others', async () => {
   const store = withKnownBlobs(createMemoryStore(), new Set([known.descriptor.digest]));
   expect([await store.exists(known.descriptor), await store.exists(other.descriptor)]).toEqual([
     true,

@@ -49,7 +49,7 @@ function journal(
 
 describe('Journal', () => {
   test.each([ARCHIVE, UPLOAD])(
-    'find() gives what a process that is gone has written: $kind',
+    'find() returns the entry of an ended process: $kind',
     async (subject) => {
       await journalOfOther().write(subject);
       expect((await journal().find(subject))?.subject).toEqual(subject);
@@ -63,7 +63,7 @@ describe('Journal', () => {
     expect([await other.find(UPLOAD), await other.list()]).toEqual([undefined, []]);
   });
 
-  test('write() leaves what another process is at work on', async () => {
+  test('write() keeps the entry of another process at work', async () => {
     await journal().write(UPLOAD);
     await journalOfOther().write({ ...UPLOAD, offset: 20 });
     expect((await journal().find(UPLOAD))?.subject).toEqual(UPLOAD);

@@ -22,7 +22,7 @@ function open(
   return createUploadJournal({ journal, origin: () => origin, repository: 'team/app', onChange });
 }
 
-test('createUploadJournal() finds the location that was written, until it is removed', async () => {
+test('createUploadJournal() finds a written location until it is removed', async () => {
   const folder = temporaryFolder('state');
   await open(folder).write(descriptor, LOCATION, 10);
   expect((await open(folder).find(descriptor))?.href).toBe(LOCATION.href);
@@ -32,13 +32,13 @@ test('createUploadJournal() finds the location that was written, until it is rem
   expect(readdirSync(folder)).toEqual([]);
 });
 
-test('createUploadJournal() writes no location on another origin than the registry has: nobody may be sent there with credentials', async () => {
+test('createUploadJournal() records no location on another origin, which must not get credentials', async () => {
   const folder = temporaryFolder('state');
   await open(folder).write(descriptor, new URL('https://storage.example/upload?signature=x'), 10);
   expect(readdirSync(folder)).toEqual([]);
 });
 
-test('createUploadJournal() tells how many uploads are not finished', async () => {
+test('createUploadJournal() reports the number of unfinished uploads', async () => {
   const told: number[] = [];
   const journal = open(temporaryFolder('state'), {
     onChange: (remembered) => told.push(remembered),

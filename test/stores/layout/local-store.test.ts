@@ -167,7 +167,7 @@ describe('LocalStore.open()', () => {
 });
 
 describe('images()', () => {
-  test('gives every name in full, with what it was pulled as', async () => {
+  test('lists every name in full, with the digest it was pulled by', async () => {
     await keep(image, 'nginx:1.27');
     await keep(other, 'registry.example:5000/team/app:2');
     await store.recordPulled(parseReference('nginx:1.27'), other.root.digest);
@@ -179,7 +179,7 @@ describe('images()', () => {
     ]);
   });
 
-  test('keeps what had a name before as one without, as docker does', async () => {
+  test('keeps a replaced image without a name, as docker does', async () => {
     await keep(image, 'app:1');
     await keep(other, 'app:1');
     expect((await store.images()).map(({ name, root }) => [name, root.digest])).toEqual(
@@ -190,7 +190,7 @@ describe('images()', () => {
     );
   });
 
-  test('forgets what had a name before where another name still leads to it', async () => {
+  test('removes the entry of a replaced image that has another name', async () => {
     await keep(image, 'app:1');
     await keep(image, 'app:old');
     await keep(other, 'app:1');
@@ -200,7 +200,7 @@ describe('images()', () => {
     expect(await namesOf()).toHaveLength(2);
   });
 
-  test('leaves out what only refers to another image', async () => {
+  test('omits manifests that only refer to another image', async () => {
     await keep(image, 'app:1', makeArtifact({ subject: image.root }));
     expect(await namesOf()).toEqual(['docker.io/library/app:1']);
   });
@@ -272,7 +272,7 @@ describe('remove()', () => {
     expect(nodesOf(sibling).every(isThere)).toBe(true);
   });
 
-  test('removes manifests before what they lead to, so that no manifest outlives its image', async () => {
+  test('removes manifests before their children, so that no manifest outlives its image', async () => {
     const index = makeIndex();
     await keep(index, 'app:1');
     const { removed } = await store.remove(['docker.io/library/app:1'], { now: now() });
@@ -284,7 +284,7 @@ describe('remove()', () => {
     }
   });
 
-  test('keeps what another process has counted on and not named yet', async () => {
+  test('keeps content that another process has claimed and not named yet', async () => {
     await keep(image, 'app:1');
     const pulling = await open();
     const [layer] = sibling.layers;
@@ -294,7 +294,7 @@ describe('remove()', () => {
     expect([isThere(layer.digest), isThere(image.root.digest)]).toEqual([true, false]);
   });
 
-  test('leaves what nothing named before', async () => {
+  test('keeps content that had no name before', async () => {
     await keep(image, 'app:1');
     const stray = makeBlob(100);
     writeFileSync(blobPath(folder, stray.descriptor.digest), stray.bytes);
@@ -341,7 +341,7 @@ describe('prune()', () => {
     expect((await prune()).toSorted()).toEqual(nodesOf(sbom).toSorted());
   });
 
-  test('keeps for ten minutes what nothing names and nobody has claimed: another program may be about to name it', async () => {
+  test('keeps unnamed, unclaimed content for ten minutes: another program may be about to name it', async () => {
     const { bytes, descriptor } = makeBlob(1000);
     await keep(image, 'app:1');
     writeFileSync(blobPath(folder, descriptor.digest), bytes);
@@ -350,7 +350,7 @@ describe('prune()', () => {
     expect(await prune()).toEqual([descriptor.digest]);
   });
 
-  test('keeps what a living process is writing, however old', async () => {
+  test('keeps a file that a living process is writing, at any age', async () => {
     const pulling = await open();
     const { bytes, descriptor } = makeBlob(1000);
     await pulling.openRepository(parseRepository('app')).push(descriptor, bytesOf(bytes));
@@ -366,21 +366,21 @@ describe('prune()', () => {
     expect(nodesOf(image).every(isThere)).toBe(true);
   });
 
-  test('removes at once what a process that is gone had claimed, and its lease', async () => {
+  test('removes the claims of an ended process at once, and its lease', async () => {
     const killed = await open(GONE);
     await image.pushAll(killed.openRepository(parseRepository('app')));
     expect((await prune()).toSorted()).toEqual(nodesOf(image).toSorted());
     expect(leftovers(folder)).toEqual([]);
   });
 
-  test('keeps what a process that is gone had claimed and another has named', async () => {
+  test('keeps content that an ended process claimed and another one named', async () => {
     const killed = await open(GONE);
     await image.pushAll(killed.openRepository(parseRepository('app')));
     await keep(image, 'app:1');
     expect([await prune(), await namesOf()]).toEqual([[], ['docker.io/library/app:1']]);
   });
 
-  test('passes over the half line that a killed process has left in its lease', async () => {
+  test('ignores the half line that a killed process left in its lease', async () => {
     const lease = join(folder, '.regi-lease.4194305.1.0123456789abcdef.00');
     writeFileSync(
       lease,
@@ -394,7 +394,7 @@ describe('prune()', () => {
     ['no JSON', '{'],
     ['no digest', '{"mediaType":"a","digest":"sha256:../../../etc/passwd","size":1}'],
     ['no descriptor', '[]'],
-  ])('passes over a line of a lease that is %s', async (_what, line) => {
+  ])('ignores a line of a lease that is %s', async (_what, line) => {
     writeFileSync(join(folder, '.regi-lease.4194305.1.0123456789abcdef.00'), `${line}\n`);
     await keep(image, 'app:1');
     expect([await prune(), nodesOf(image).every(isThere)]).toEqual([[], true]);
@@ -408,7 +408,7 @@ describe('prune()', () => {
     expect(nodesOf(image).every(isThere)).toBe(true);
   });
 
-  test('with dryRun tells what would go, and removes nothing', async () => {
+  test('with dryRun returns the content to be removed, and removes nothing', async () => {
     await keep(image, 'app:1');
     await keep(other, 'app:1');
     expect((await prune({ dryRun: true })).toSorted()).toEqual(nodesOf(image).toSorted());
@@ -428,7 +428,7 @@ describe('prune()', () => {
 });
 
 describe('several stores on one folder', () => {
-  test('prune() never takes what others are just writing: every image that was named is whole', async () => {
+  test('prune() never removes content that others are writing: every named image is whole', async () => {
     const rounds = Array.from({ length: 6 }, (_, seed) =>
       makeImage({ seed: seed % 3, annotations: { seed: String(seed) } }),
     );

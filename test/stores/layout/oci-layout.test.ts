@@ -95,7 +95,7 @@ describe('openLayout()', () => {
     });
   });
 
-  test('opens what it has made', async () => {
+  test('opens a layout that it has made', async () => {
     const folder = temporaryFolder('layout');
     await makeImage().pushAll(await create(folder), 'v1');
     expect(await (await open(folder)).resolve('v1')).toEqual(makeImage().root);
@@ -110,7 +110,7 @@ describe('openLayout()', () => {
     expect(existsSync(folder)).toBe(false);
   });
 
-  test('fails with NOT_FOUND and says what is there when oci-layout is missing', async () => {
+  test('fails with NOT_FOUND and lists the folder when oci-layout is missing', async () => {
     const folder = temporaryFolder('layout');
     writeFileSync(join(folder, 'notes.txt'), 'text');
     await expect(open(folder)).rejects.toMatchObject({
@@ -136,7 +136,7 @@ describe('openLayout()', () => {
   });
 
   test.each(['', '{"sch', '[]', '{"manifests":7}'])(
-    'says what to do about an index.json that is %j',
+    'explains how to repair an index.json that is %j',
     async (text) => {
       const folder = temporaryFolder('layout');
       await create(folder);
@@ -148,7 +148,7 @@ describe('openLayout()', () => {
     },
   );
 
-  test('goes on with a layout whose maker was killed before it wrote index.json', async () => {
+  test('completes a layout whose maker was killed before it wrote index.json', async () => {
     const folder = temporaryFolder('layout');
     writeFileSync(join(folder, 'oci-layout'), '{"imageLayoutVersion":"1.0.0"}');
     await makeImage().pushAll(await create(folder), 'v1');
@@ -330,7 +330,7 @@ describe('tag()', () => {
     expect(readIndexJson(folder).manifests).toEqual([makeImage().root]);
   });
 
-  test('names an entry that had no name, and keeps what else it says', async () => {
+  test('names an unnamed entry, and keeps its other members', async () => {
     const image = makeImage();
     const folder = writeLayout({
       schemaVersion: 2,
@@ -342,7 +342,7 @@ describe('tag()', () => {
     ]);
   });
 
-  test('writes nothing when the name is there already', async () => {
+  test('writes nothing when the name exists already', async () => {
     const folder = temporaryFolder('layout');
     const store = await create(folder);
     await makeImage().pushAll(store, 'v1');
@@ -362,7 +362,7 @@ describe('tag()', () => {
 });
 
 describe('push()', () => {
-  test('does not write a blob again that is there', async () => {
+  test('does not write an existing blob again', async () => {
     const folder = temporaryFolder('layout');
     const store = await create(folder);
     const { descriptor, bytes } = makeBlob(1000);
@@ -441,7 +441,7 @@ describe('listReferrers()', () => {
     expect(await listAll(store.listReferrers(image.root))).toHaveLength(2);
   });
 
-  test('passes over manifests that the layout lacks', async () => {
+  test('skips manifests that the layout lacks', async () => {
     const image = makeImage();
     const folder = writeLayout({ schemaVersion: 2, manifests: [makeIndex().root, image.root] });
     expect(await listAll((await open(folder)).listReferrers(image.root))).toEqual([]);

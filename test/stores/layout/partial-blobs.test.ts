@@ -63,7 +63,7 @@ function stored(): Uint8Array {
 }
 
 describe('push() of a large blob', () => {
-  test('goes on where a killed process has stopped', async () => {
+  test('resumes where a killed process stopped', async () => {
     await leave(bytes.subarray(0, 2 * MIB));
     const content = seekable(bytes);
     await store.push(descriptor, verified(content, descriptor));
@@ -71,7 +71,7 @@ describe('push() of a large blob', () => {
     expect(Buffer.compare(stored(), bytes)).toBe(0);
   });
 
-  test('goes on where its own failure has stopped, with every byte that had come', async () => {
+  test('resumes after its own failure, with every byte that had arrived', async () => {
     await expect(
       store.push(descriptor, seekable(bytes, { breaksAt: 2 * MIB + 5 })),
     ).rejects.toThrow('killed');
@@ -80,7 +80,7 @@ describe('push() of a large blob', () => {
     expect([content.openedAt, leftovers(folder)]).toEqual([[2 * MIB + 5], []]);
   });
 
-  test('goes on from any byte to the same blob', async () => {
+  test('resumes at any byte with the same blob', async () => {
     await fc.assert(
       fc.asyncProperty(fc.integer({ min: 0, max: bytes.byteLength }), async (cut) => {
         const other = temporaryFolder('layout');
@@ -102,7 +102,7 @@ describe('push() of a large blob', () => {
       'ends in zeros, as a loss of power leaves it',
       Buffer.concat([bytes.subarray(0, MIB), Buffer.alloc(MIB)]),
     ],
-  ])('begins again when what is there %s', async (_, damaged) => {
+  ])('restarts when the partial blob %s', async (_, damaged) => {
     await leave(damaged);
     const content = seekable(bytes);
     await store.push(descriptor, content);
@@ -111,7 +111,7 @@ describe('push() of a large blob', () => {
     expect(leftovers(folder)).toEqual([]);
   });
 
-  test('keeps nothing of content that is not what it was said to be', async () => {
+  test('keeps nothing of content with another digest', async () => {
     const { bytes: others } = makeBlob(bytes.byteLength, 9);
     await expect(store.push(descriptor, seekable(others))).rejects.toMatchObject({
       code: 'CONTENT_MISMATCH',
@@ -135,7 +135,7 @@ describe('push() of a large blob', () => {
     expect(leftovers(folder)).toEqual([]);
   });
 
-  test('leaves alone what a living process is writing', async () => {
+  test('ignores a file that a living process is writing', async () => {
     const theirs = await new TempFiles(folder, systemProcesses, 'part').named('00');
     writeFileSync(theirs, 'half');
     const content = seekable(bytes);
@@ -143,7 +143,7 @@ describe('push() of a large blob', () => {
     expect([content.openedAt, leftovers(folder)]).toEqual([[0], [theirs.slice(folder.length + 1)]]);
   });
 
-  test('takes what another machine has left an hour ago, and not what it may be writing', async () => {
+  test('resumes a file of another machine after an hour of silence, and not before', async () => {
     await leave(bytes.subarray(0, 2 * MIB), { host: 'another' });
     const first = seekable(bytes, { breaksAt: 10 });
     await expect(store.push(descriptor, first)).rejects.toThrow('killed');
@@ -157,7 +157,7 @@ describe('push() of a large blob', () => {
     expect([first.openedAt, second.openedAt]).toEqual([[0], [2 * MIB]]);
   });
 
-  test('removes what nobody has come back for in a week', async () => {
+  test('removes partial blobs after a week', async () => {
     const { descriptor: other, bytes: otherBytes } = makeBlob(100, 5);
     await leave(bytes.subarray(0, MIB), { ageMs: 8 * DAY_MS });
     await store.push(other, bytesOf(otherBytes));
@@ -176,7 +176,7 @@ describe('push() of a large blob', () => {
   test.each([
     ['symbolic link', symlinkSync],
     ['hard link', linkSync],
-  ] as const)('does not write through a %s that somebody put in its place', async (_, link) => {
+  ] as const)('does not write through a %s in its place', async (_, link) => {
     const precious = join(temporaryFolder('precious'), 'file');
     writeFileSync(precious, 'precious');
     link(

@@ -172,12 +172,12 @@ describe('openLayoutPlace() of two registries with one path', () => {
     await expect(resolve('other.example')).rejects.toMatchObject({ code: 'NOT_FOUND' });
   });
 
-  test('guesses nothing when the name says neither', async () => {
+  test('does not guess when neither registry is named', async () => {
     const place = await layoutOf(...names);
     await expect(place.open('team/app').resolve('1')).rejects.toMatchObject({ code: 'NOT_FOUND' });
   });
 
-  test('gives what was pushed here to whoever says neither', async () => {
+  test('serves the pushed image when neither registry is named', async () => {
     const place = await layoutOf(...names);
     await three.pushAll(place.open('team/app'), '1');
     expect(await place.open('team/app').resolve('1')).toEqual(three.root);
@@ -193,7 +193,7 @@ describe('repositoryFor()', () => {
     ).rejects.toMatchObject({ code: 'NOT_FOUND' });
   });
 
-  test('gives what was pushed here, whatever the namespace', async () => {
+  test('serves the pushed image for any namespace', async () => {
     const place = await layoutOf();
     await one.pushAll(place.open('library/debian'), '12');
     expect(
@@ -233,7 +233,7 @@ describe('openLayoutPlace() writes', () => {
       ['docker.io/library/debian:12', 'docker.io/library/debian:13'],
     ],
     [
-      'the same tag over the one that is there',
+      'the same tag over the existing one',
       'docker.io/library/debian:12',
       'library/debian',
       '12',
@@ -291,7 +291,7 @@ describe('delete() of a repository of a layout', () => {
     expect(await place.open('b').exists(one.root)).toBe(true);
   });
 
-  test('refuses what an image that stays is made of', async () => {
+  test('refuses content that a remaining image needs', async () => {
     const place = await layoutOf();
     const index = makeIndex();
     await index.pushAll(place.open('a'), '1');
@@ -320,7 +320,7 @@ describe('delete() of a repository of a layout', () => {
     expect(await listAll(store.listReferrers(one.root))).toEqual([]);
   });
 
-  test('goes on listing a repository without names', async () => {
+  test('still lists a repository without names', async () => {
     const place = await layoutOf();
     await one.pushAll(place.open('a'), '1');
     await place.open('a').untag('1');

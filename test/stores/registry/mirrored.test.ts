@@ -52,7 +52,7 @@ storeContract('mirrored', async () => {
 });
 
 describe('mirrored()', () => {
-  test('resolve() asks the mirrors in order, and fetch() goes on where it was answered', async () => {
+  test('resolve() requests the mirrors in order, and fetch() the one that responded', async () => {
     const image = makeImage();
     const answered = vi.fn<(alternative: Alternative) => void>();
     const first = createMemoryStore();
@@ -71,7 +71,7 @@ describe('mirrored()', () => {
     expect(upstream.asked).not.toHaveBeenCalled();
   });
 
-  test('resolve() asks a mirror that does not answer once, and the registry from then on', async () => {
+  test('resolve() requests a mirror that does not respond once, and the registry from then on', async () => {
     const image = makeImage();
     const mirror = unreachable();
     const failed = vi.fn<(alternative: Alternative) => void>();
@@ -87,7 +87,7 @@ describe('mirrored()', () => {
     expect(failed).toHaveBeenCalledTimes(1);
   });
 
-  test('resolve() throws what the registry says when nobody has it', async () => {
+  test('resolve() throws the error of the registry when the image is missing everywhere', async () => {
     const mirror = unreachable();
     const upstream = createMemoryStore();
     const store = mirrored(upstream, {
@@ -119,7 +119,7 @@ describe('mirrored()', () => {
     },
   );
 
-  test('fetch() goes on at the registry where a mirror broke off', async () => {
+  test('fetch() resumes at the registry where a mirror broke off', async () => {
     const blob = makeBlob(100_000);
     const whole = createMemoryStore();
     await whole.push(blob.descriptor, bytesOf(blob.bytes));
@@ -141,7 +141,7 @@ describe('mirrored()', () => {
     expect(await readAll(store.fetch(blob.descriptor))).toEqual(blob.bytes);
   });
 
-  test('fetch() asks nobody else when it is aborted', async () => {
+  test('fetch() sends no other request when it is aborted', async () => {
     const controller = new AbortController();
     const mirror = decorate(createMemoryStore(), {
       resolve: async () => {
@@ -169,7 +169,7 @@ describe('mirrored()', () => {
     expect((await upstream.resolve('2')).digest).toBe(image.root.digest);
   });
 
-  test('listReferrers() asks the registry when a mirror has none', async () => {
+  test('listReferrers() requests the registry when a mirror has none', async () => {
     const image = makeImage();
     const artifact = makeArtifact({ subject: image.root });
     const [mirror, upstream] = [await holding(image), await holding(image)];

@@ -43,7 +43,7 @@ async function withImage(
 }
 
 describe('probeNewRepository()', () => {
-  test('asks for no tag and no manifest when the registry has no such repository, and still for blobs', async () => {
+  test('requests blobs, but no tag or manifest, when the repository is new', async () => {
     const { store, close } = probeNewRepository(
       await withImage(() => Promise.reject(unknown('NAME_UNKNOWN'))),
     );
@@ -55,7 +55,7 @@ describe('probeNewRepository()', () => {
     expect(await store.resolve(image.root.digest)).toMatchObject({ digest: image.root.digest });
   });
 
-  test('asks for what it has pushed and tagged itself', async () => {
+  test('requests tags and manifests that it has pushed itself', async () => {
     const { store, close } = probeNewRepository(
       await withImage(() => Promise.reject(unknown('NAME_UNKNOWN'))),
     );
@@ -88,7 +88,7 @@ describe('probeNewRepository()', () => {
           }),
         ),
     ],
-  ])('asks for everything when %s', async (_, answer) => {
+  ])('sends every request when %s', async (_, answer) => {
     const { store, close } = probeNewRepository(await withImage(answer));
     await close();
 
@@ -96,7 +96,7 @@ describe('probeNewRepository()', () => {
     expect(await store.resolve('old')).toMatchObject({ digest: image.root.digest });
   });
 
-  test('asks for everything while the answer has not come', async () => {
+  test('sends every request before the response arrives', async () => {
     const never = deferred();
     const stopped = (signal: AbortSignal | undefined): Promise<void> =>
       new Promise((resolve, reject) => {
@@ -110,7 +110,7 @@ describe('probeNewRepository()', () => {
     expect(await store.exists(image.root)).toBe(true);
   });
 
-  test('close() throws what is a bug', async () => {
+  test('close() throws a bug of the probe', async () => {
     const { close } = probeNewRepository(
       await withImage(() => Promise.reject(new TypeError('bug'))),
     );

@@ -14,7 +14,7 @@ import { listAll } from '../../support/registries/watched.ts';
 const bearer = { kind: 'bearer', users: { alice: 'secret' } } as const;
 
 describe('createRegistryClient()', () => {
-  test('asks for credentials after a challenge, for the registry as it was written, and shares tokens between repositories', async () => {
+  test('requests credentials after a challenge, by the registry as written, and shares tokens between repositories', async () => {
     const registry = await startFakeRegistry({ auth: bearer });
     const asked: unknown[] = [];
     const credentials: CredentialSource = async (host) => {
@@ -39,7 +39,7 @@ describe('createRegistryClient()', () => {
     await client.close();
   });
 
-  test('logs nobody in without credentials', async () => {
+  test('stays anonymous without credentials', async () => {
     const registry = await startFakeRegistry({ auth: bearer });
     const client = createRegistryClient();
     await expect(
@@ -48,7 +48,7 @@ describe('createRegistryClient()', () => {
     await client.close();
   });
 
-  test('believes the authorities in hosts, and no other', async () => {
+  test('trusts the authorities in hosts, and no other', async () => {
     const { ca, ...tls } = makeCertificates({ hosts: ['127.0.0.1'] });
     const registry = await startFakeRegistry({ tls });
     const image = makeImage();
@@ -76,7 +76,7 @@ describe('createRegistryClient()', () => {
     await client.close();
   });
 
-  test('mounts what another repository of the registry has, for its stores are of one place', async () => {
+  test('mounts a blob of another repository of the registry, because its stores share a place', async () => {
     const registry = await startFakeRegistry();
     const image = makeImage();
     await image.pushAll(registry.place.open('team/app'), '1.0');
@@ -106,7 +106,7 @@ describe('createRegistryClient()', () => {
     },
   );
 
-  test('close() ends what is under way and what comes later', async () => {
+  test('close() fails requests in progress and later ones', async () => {
     const registry = await startFakeRegistry();
     const gate = registry.hold({ path: /\/manifests\// });
     const client = createRegistryClient({ retries: 0 });
@@ -124,7 +124,7 @@ describe('createRegistryClient()', () => {
 });
 
 describe('copyImage()', () => {
-  test('throws the reason of a signal that is aborted already, and asks nobody', async () => {
+  test('throws the reason of an aborted signal, and sends no request', async () => {
     const place = createMemoryPlace();
     const job = {
       source: place.open('a'),

@@ -97,7 +97,7 @@ describe('a registry that knows no manifest by its digest', () => {
 });
 
 describe('a registry over real sockets', () => {
-  test('fetch() goes on where the connection was cut', async () => {
+  test('fetch() resumes where the connection was cut', async () => {
     const { registry, store } = await start();
     const { descriptor, bytes } = makeBlob(1_000_000);
     await store.push(descriptor, bytesOf(bytes));

@@ -13,17 +13,17 @@ import { join } from 'node:path';
 
 import { beforeEach, describe, expect, test } from 'vitest';
 
-import { bytesOf } from '../../src/bytes.ts';
-import type { RegiError } from '../../src/errors.ts';
-import { LIMITS } from '../../src/limits.ts';
-import type { Descriptor } from '../../src/oci/descriptor.ts';
-import { MEDIA_TYPE } from '../../src/oci/media-types.ts';
-import { openLayout, type LayoutStore } from '../../src/stores/layout/oci-layout.ts';
-import { makeArtifact, makeBlob, makeImage } from '../support/images/images.ts';
-import { instantClock } from '../support/clock.ts';
-import { blobPath, writeBlob, writeLayout } from '../support/images/layout-folder.ts';
-import { temporaryFolder } from '../support/temporary-folder.ts';
-import { listAll, readAll } from '../support/registries/watched.ts';
+import { bytesOf } from '../../../src/bytes.ts';
+import type { RegiError } from '../../../src/errors.ts';
+import { LIMITS } from '../../../src/limits.ts';
+import type { Descriptor } from '../../../src/oci/descriptor.ts';
+import { MEDIA_TYPE } from '../../../src/oci/media-types.ts';
+import { openLayout, type LayoutStore } from '../../../src/stores/layout/oci-layout.ts';
+import { makeArtifact, makeBlob, makeImage } from '../../support/images/images.ts';
+import { instantClock } from '../../support/clock.ts';
+import { blobPath, writeBlob, writeLayout } from '../../support/images/layout-folder.ts';
+import { temporaryFolder } from '../../support/temporary-folder.ts';
+import { listAll, readAll } from '../../support/registries/watched.ts';
 
 const { descriptor, bytes } = makeBlob(1000);
 const REF_NAME = 'org.opencontainers.image.ref.name';
@@ -51,7 +51,7 @@ describe('lay-symlink', () => {
     await expect(readAll(store.fetch(descriptor))).rejects.toMatchObject({ code: 'REFUSED' });
   });
 
-  test('exists() says nothing of what a symbolic link leads to', async () => {
+  test('exists() reveals nothing about the target of a symbolic link', async () => {
     await expect(store.exists(descriptor)).rejects.toMatchObject({ code: 'REFUSED' });
   });
 
@@ -306,7 +306,7 @@ describe('man-nested-index', () => {
     expect(await listAll(store.listReferrers(subject))).toHaveLength(found);
   });
 
-  test('listReferrers() fails with CONTENT_MISMATCH when an index is not what its digest says', async () => {
+  test('listReferrers() fails with CONTENT_MISMATCH when an index has another digest', async () => {
     const index = nest(1);
     writeFileSync(blobPath(folder, index.digest), ' '.repeat(index.size));
     writeFileSync(

@@ -4,23 +4,23 @@ import { join } from 'node:path';
 import { build } from 'esbuild';
 import { beforeAll, describe, expect, test } from 'vitest';
 
-import { bytesOf } from '../../src/bytes.ts';
-import { openLayout } from '../../src/stores/layout/oci-layout.ts';
-import { systemProcesses } from '../../src/disk/processes.ts';
-import { TempFiles } from '../../src/disk/temp-files.ts';
-import { makeBlob, makeImage } from '../support/images/images.ts';
-import { damagedBlobs, leftovers, readIndexJson } from '../support/images/layout-folder.ts';
-import { realClock } from '../support/clock.ts';
-import { startProgram, type Running } from '../support/programs/run-program.ts';
-import { temporaryFolder } from '../support/temporary-folder.ts';
-import { listAll, readAll } from '../support/registries/watched.ts';
+import { bytesOf } from '../../../src/bytes.ts';
+import { openLayout } from '../../../src/stores/layout/oci-layout.ts';
+import { systemProcesses } from '../../../src/disk/processes.ts';
+import { TempFiles } from '../../../src/disk/temp-files.ts';
+import { makeBlob, makeImage } from '../../support/images/images.ts';
+import { damagedBlobs, leftovers, readIndexJson } from '../../support/images/layout-folder.ts';
+import { realClock } from '../../support/clock.ts';
+import { startProgram, type Running } from '../../support/programs/run-program.ts';
+import { temporaryFolder } from '../../support/temporary-folder.ts';
+import { listAll, readAll } from '../../support/registries/watched.ts';
 
 let program: string;
 
 beforeAll(async () => {
   program = join(temporaryFolder('writer'), 'writer.mjs');
   await build({
-    entryPoints: [join(import.meta.dirname, '../support/images/layout-writer.ts')],
+    entryPoints: [join(import.meta.dirname, '../../support/images/layout-writer.ts')],
     outfile: program,
     bundle: true,
     platform: 'node',
@@ -42,7 +42,7 @@ async function killAfter(writer: Running, lines: number): Promise<void> {
 }
 
 describe('lay-crash', () => {
-  test('push() removes what a killed process has left', async () => {
+  test('push() removes the files of a killed process', async () => {
     const folder = temporaryFolder('layout');
     const store = await openLayout(folder, { create: true, clock: realClock });
     const gone = {
@@ -55,7 +55,7 @@ describe('lay-crash', () => {
     expect(leftovers(folder)).toEqual([]);
   });
 
-  test('push() leaves what a living process and another machine are writing', async () => {
+  test('push() keeps files that a living process or another machine is writing', async () => {
     const folder = temporaryFolder('layout');
     const store = await openLayout(folder, { create: true, clock: realClock });
     const elsewhere = {
@@ -78,7 +78,7 @@ describe('lay-crash', () => {
   });
 
   test.each([1, 3, 6])(
-    'a writer killed after %i images leaves only whole blobs, and the next one goes on',
+    'a writer killed after %i images leaves only whole blobs, and the next one continues',
     async (lines) => {
       const folder = temporaryFolder('layout');
       await killAfter(startWriter(folder, 'a', 1000), lines);
@@ -91,7 +91,7 @@ describe('lay-crash', () => {
 });
 
 describe('several processes on one layout', () => {
-  test('take over the lock of a killed one without losing an image', async () => {
+  test('take over the lock of a killed process without losing an image', async () => {
     const folder = temporaryFolder('layout');
     await openLayout(folder, { create: true, clock: realClock });
     writeFileSync(

@@ -4,15 +4,15 @@ import { join } from 'node:path';
 
 import { describe, expect, test } from 'vitest';
 
-import { openArchives, type ArchivePlace } from '../../src/stores/archive/archive.ts';
-import { openLayout } from '../../src/stores/layout/oci-layout.ts';
-import { json, layoutMembers } from '../support/images/archives.ts';
-import { afterFile } from '../support/cleanup.ts';
-import { makeImage } from '../support/images/images.ts';
-import { blobPath } from '../support/images/layout-folder.ts';
-import { temporaryFolder } from '../support/temporary-folder.ts';
-import { writeTar } from '../support/images/tar-builder.ts';
-import { listAll, readAll } from '../support/registries/watched.ts';
+import { openArchives, type ArchivePlace } from '../../../src/stores/archive/archive.ts';
+import { openLayout } from '../../../src/stores/layout/oci-layout.ts';
+import { json, layoutMembers } from '../../support/images/archives.ts';
+import { afterFile } from '../../support/cleanup.ts';
+import { makeImage } from '../../support/images/images.ts';
+import { blobPath } from '../../support/images/layout-folder.ts';
+import { temporaryFolder } from '../../support/temporary-folder.ts';
+import { writeTar } from '../../support/images/tar-builder.ts';
+import { listAll, readAll } from '../../support/registries/watched.ts';
 
 const [one, two] = [makeImage({ seed: 1 }), makeImage({ seed: 2 })];
 const [layer = one.root] = one.layers;
@@ -63,7 +63,7 @@ describe('openArchives()', () => {
     expect(place.omitted).toEqual([]);
   });
 
-  test('tells what none of them carries', async () => {
+  test('lists the layers that none of them carries', async () => {
     const record = {
       regi: 'omitted',
       version: 1,
@@ -113,7 +113,7 @@ describe('openArchives()', () => {
     expect(await place.images()).toMatchObject([{ name: undefined, tag: undefined }]);
   });
 
-  test('a name that two have means the image of the last, and it is said', async () => {
+  test('a name of two archives means the image of the last, with a notice', async () => {
     const notices: string[] = [];
     const paths = [one, two].map((image) =>
       writeTar(layoutMembers([{ image, refName: '1', fullName: 'a.example/app:1' }])),
