@@ -37,8 +37,6 @@ export interface Refusal {
  * exist.
  */
 export class NotAuthorisedError extends RegiError {
-  readonly host: string;
-  readonly repository: string | undefined;
   readonly status: number;
   readonly tried: TriedCredentials | undefined;
 
@@ -57,8 +55,6 @@ export class NotAuthorisedError extends RegiError {
         ...(cause !== undefined && { cause }),
       },
     );
-    this.host = host;
-    this.repository = repository;
     this.status = status;
     this.tried = tried;
   }

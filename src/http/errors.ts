@@ -17,8 +17,6 @@ export interface Subject {
 
 /** A connection that could not be opened, or broke. */
 export class NetworkError extends RegiError {
-  /** Host and port. */
-  readonly host: string;
   readonly phase: Phase;
   /**
    * The name given by the system or the HTTP parser, if any: ECONNREFUSED, HPE_INVALID_CONSTANT.
@@ -27,11 +25,10 @@ export class NetworkError extends RegiError {
 
   constructor(
     message: string,
-    facts: { host: string; phase: Phase; reason?: string | undefined },
+    facts: { readonly phase: Phase; readonly reason?: string | undefined },
     options: RegiErrorOptions = {},
   ) {
     super('NETWORK', message, options);
-    this.host = facts.host;
     this.phase = facts.phase;
     this.reason = facts.reason;
   }
@@ -51,7 +48,7 @@ export class ProxyError extends NetworkError {
       `check the proxy in HTTPS_PROXY and HTTP_PROXY, or bypass it: NO_PROXY=${host.replace(/:\d+$/, '')}`;
     super(
       `Cannot connect to "${host}" through the proxy "${proxy}": ${text}`,
-      { host, phase: 'connect', reason: `PROXY_${reason}` },
+      { phase: 'connect', reason: `PROXY_${reason}` },
       { ...options, hint },
     );
   }
@@ -126,7 +123,7 @@ export function connectError(origin: URL, cause: unknown): RegiError {
     : (known?.hint ?? 'check the network connection, then try again');
   return new NetworkError(
     `Cannot connect to "${host}": ${known?.text ?? messageOf(cause)}`,
-    { host, phase: 'connect', reason },
+    { phase: 'connect', reason },
     { cause, hint },
   );
 }
@@ -150,7 +147,7 @@ export function exchangeError(subject: Subject, phase: Phase, cause: unknown): R
   if (isTlsFailure(reason, messageOf(cause))) return tlsError(host, reason, cause);
   const { text, hint } = exchangeReason(subject, reason, cause);
   const message = `Cannot ${describe(subject)}: ${text}`;
-  return new NetworkError(message, { host, phase, reason }, { cause, hint });
+  return new NetworkError(message, { phase, reason }, { cause, hint });
 }
 
 interface Explanation {

@@ -3,13 +3,10 @@ import { isIP, type LookupFunction, type Socket } from 'node:net';
 import { TLSSocket, type DetailedPeerCertificate } from 'node:tls';
 
 import { printable } from '../redact.ts';
+import type { CallOptions } from '../store.ts';
 import { hostNameOf } from './address.ts';
 import { openSocket, type Target } from './connector.ts';
 import { connectError, TimeoutError } from './errors.ts';
-
-export interface ProbeOptions {
-  readonly signal?: AbortSignal | undefined;
-}
 
 /** The identity of a server. Its texts are its own, made printable. */
 export interface TlsFacts {
@@ -39,7 +36,7 @@ export function resolveName(
   url: URL,
   lookup: LookupFunction = systemLookup,
   timeoutMs: number,
-  { signal }: ProbeOptions = {},
+  { signal }: CallOptions = {},
 ): Promise<readonly string[]> {
   const name = hostNameOf(url);
   if (isIP(name) !== 0) return Promise.resolve([name]);
@@ -74,7 +71,7 @@ export function resolveName(
  */
 export async function probeConnection(
   target: Target,
-  options: ProbeOptions = {},
+  options: CallOptions = {},
 ): Promise<TlsFacts | undefined> {
   const socket = await dial(target, options);
   try {
@@ -86,7 +83,7 @@ export async function probeConnection(
   }
 }
 
-function dial(target: Target, { signal }: ProbeOptions): Promise<Socket> {
+function dial(target: Target, { signal }: CallOptions): Promise<Socket> {
   return new Promise((resolve, reject) => {
     if (signal?.aborted === true) return reject(signal.reason);
     const onAbort = (): void => opening.destroy();

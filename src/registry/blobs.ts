@@ -26,8 +26,7 @@ import { statedSize } from './response-headers.ts';
  *
  * @throws {RegistryResponseError} with code INVALID_RESPONSE when its size differs from that of
  *   `target`.
- * @see
- *   https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#checking-if-content-exists-in-the-registry
+ * @see https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#checking-if-content-exists-in-the-registry
  */
 export async function blobExists(
   repository: RemoteRepository,

@@ -139,8 +139,7 @@ export function listTags(
  *
  * @throws {RegistryResponseError} with code NOT_FOUND when the registry has no catalog.
  * @throws {NotAuthorisedError} when access is not allowed.
- * @see
- *   https://github.com/distribution/distribution/blob/v3.0.0/docs/content/spec/api.md#listing-repositories
+ * @see https://github.com/distribution/distribution/blob/v3.0.0/docs/content/spec/api.md#listing-repositories
  */
 export function listRepositories(
   connection: Connection,

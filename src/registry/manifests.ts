@@ -61,8 +61,7 @@ const HEAD_REFUSED: ReadonlySet<number> = new Set([400, 403, 405, 406, 415, 501]
  *
  * @throws {RegistryResponseError} with code NOT_FOUND when the registry has no such manifest.
  * @throws {RegiError} with code CONTENT_MISMATCH when the registry states another digest.
- * @see
- *   https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#checking-if-content-exists-in-the-registry
+ * @see https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#checking-if-content-exists-in-the-registry
  */
 export async function resolveManifest(
   repository: RemoteRepository,

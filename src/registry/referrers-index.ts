@@ -39,8 +39,7 @@ export async function readReferrersIndex(
  *
  * @throws {InvalidManifestError} when the tag names no index: it must not be overwritten.
  * @throws {RegiError} with code FAILED when other writers keep overwriting it.
- * @see
- *   https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#pushing-manifests-with-subject
+ * @see https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#pushing-manifests-with-subject
  */
 export async function addToReferrersIndex(
   repository: RemoteRepository,

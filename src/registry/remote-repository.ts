@@ -36,31 +36,32 @@ export interface UploadJournal {
 export type RepositoryCall = Omit<CallDetails, 'repository' | 'scopes'>;
 
 /** Sends a request that only reads. */
-export async function sendToRead(
+export function sendToRead(
   repository: RemoteRepository,
   method: Method,
   path: string,
   call: RepositoryCall,
 ): Promise<RegistryResponse> {
-  return repository.connection.send(method, path, {
-    ...call,
-    repository: repository.name,
-    scopes: scopesToRead(repository),
-  });
+  return send(repository, method, path, { ...call, scopes: scopesToRead(repository) });
 }
 
 /** Sends a request that changes something. */
-export async function sendToWrite(
+export function sendToWrite(
   repository: RemoteRepository,
   method: Method,
-  path: string,
+  target: string | URL,
   call: RepositoryCall,
 ): Promise<RegistryResponse> {
-  return repository.connection.send(method, path, {
-    ...call,
-    repository: repository.name,
-    scopes: scopesToWrite(repository),
-  });
+  return send(repository, method, target, { ...call, scopes: scopesToWrite(repository) });
+}
+
+function send(
+  { connection, name }: RemoteRepository,
+  method: Method,
+  target: string | URL,
+  details: CallDetails,
+): Promise<RegistryResponse> {
+  return connection.send(method, target, { ...details, repository: name });
 }
 
 export function scopesToRead({ name, access }: RemoteRepository): readonly Scope[] {

@@ -78,7 +78,7 @@ describe('logLayer()', () => {
 
   test('logLayer() logs failures and rethrows them', async () => {
     const lines: string[] = [];
-    const error = new NetworkError('Cannot\u001b', { host: 'a.test', phase: 'connect' });
+    const error = new NetworkError('Cannot\u001b', { phase: 'connect' });
     const send = logLayer({ clock: instantClock(), log: (line) => lines.push(line), verbosity: 1 })(
       () => Promise.reject(error),
     );

@@ -5,12 +5,10 @@ import { NetworkError, TimeoutError } from '../../src/http/errors.ts';
 import { instantClock } from '../support/clock.ts';
 
 const cutInBody = new NetworkError('cut', {
-  host: 'registry.example',
   phase: 'body',
   reason: 'UND_ERR_SOCKET',
 });
 const cutBefore = new NetworkError('cut', {
-  host: 'registry.example',
   phase: 'response',
   reason: 'UND_ERR_SOCKET',
 });

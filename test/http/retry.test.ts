@@ -46,7 +46,7 @@ function scripted(...steps: Step[]): {
 }
 
 function network(reason: string, phase: Phase = 'response'): NetworkError {
-  return new NetworkError('Cannot', { host: url.host, phase, reason });
+  return new NetworkError('Cannot', { phase, reason });
 }
 
 function timeout(phase: Phase): TimeoutError {

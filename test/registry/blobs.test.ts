@@ -53,7 +53,6 @@ function cut(content: Uint8Array, after: number): Bytes {
       if (after > 0) yield content.subarray(0, after);
       if (after < content.byteLength)
         throw new NetworkError('cut', {
-          host: 'registry.example',
           phase: 'body',
           reason: 'ECONNRESET',
         });

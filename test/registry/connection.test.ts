@@ -24,7 +24,7 @@ function connect(
 }
 
 const failure = (reason: string, phase: 'connect' | 'response' = 'response') =>
-  new NetworkError('x', { host: 'h', phase, reason });
+  new NetworkError('x', { phase, reason });
 const isHttp = ({ url }: HttpRequest): boolean => url.protocol === 'http:';
 
 describe('send()', () => {

@@ -32,8 +32,7 @@ const NOT_MOUNTED: ReadonlySet<number> = new Set([400, 401, 403, 404, 405]);
  * nothing is left behind.
  *
  * @param from name of the other repository.
- * @see
- *   https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#mounting-a-blob-from-another-repository
+ * @see https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#mounting-a-blob-from-another-repository
  */
 export async function mountBlob(
   repository: RemoteRepository,
@@ -60,8 +59,7 @@ export async function mountBlob(
  *
  * @param options.opensAhead opens the content while the request is in progress; false where the
  *   blob probably exists.
- * @see
- *   https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#mounting-a-blob-from-another-repository
+ * @see https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#mounting-a-blob-from-another-repository
  */
 export async function offerBlob(
   repository: RemoteRepository,

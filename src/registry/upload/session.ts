@@ -11,7 +11,6 @@ import { invalidResponse, responseError } from '../errors.ts';
 import {
   type RemoteRepository,
   type RepositoryCall,
-  scopesToWrite,
   sendToWrite,
   uploadsPath,
 } from '../remote-repository.ts';
@@ -75,8 +74,10 @@ export async function sendChunk(
   session: UploadSession,
   call: RepositoryCall,
 ): Promise<UploadSession> {
-  const response = await sendTo(repository, 'PATCH', session.location, {
+  const { url, reach } = session.location;
+  const response = await sendToWrite(repository, 'PATCH', url, {
     ...call,
+    reach,
     headers: { 'content-type': 'application/octet-stream', ...call.headers },
   });
   // ECR responds 201. The Range header is not trusted: ECR's stays at the first chunk, Quay's end
@@ -96,8 +97,10 @@ export async function commitUpload(
   session: UploadSession,
   { digest, ...call }: RepositoryCall & { readonly digest: Digest },
 ): Promise<RegistryResponse> {
-  const response = await sendTo(repository, 'PUT', withDigest(session.location, digest), {
+  const { url, reach } = session.location;
+  const response = await sendToWrite(repository, 'PUT', withDigest(url, digest), {
     ...call,
+    reach,
     body: call.body ?? NOTHING,
     headers: { 'content-type': 'application/octet-stream' },
   });
@@ -119,8 +122,7 @@ export type UploadStatus =
  * Asks how many bytes of an upload have arrived. The response is only a claim: some registries
  * count one byte too many.
  *
- * @see
- *   https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#pushing-a-blob-in-chunks
+ * @see https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#pushing-a-blob-in-chunks
  */
 export async function queryUpload(
   repository: RemoteRepository,
@@ -128,7 +130,8 @@ export async function queryUpload(
   session: UploadSession,
   { signal }: CallOptions,
 ): Promise<UploadStatus> {
-  const response = await sendTo(repository, 'GET', session.location, { signal });
+  const { url, reach } = session.location;
+  const response = await sendToWrite(repository, 'GET', url, { reach, signal });
   await discard(response);
   if (response.status === 404) return { kind: 'gone' };
   // `0-0` stands for no byte as well as for one.
@@ -148,11 +151,11 @@ export async function queryUpload(
  */
 export async function cancelUpload(
   repository: RemoteRepository,
-  { location }: UploadSession,
+  { location: { url, reach } }: UploadSession,
 ): Promise<void> {
   try {
     const signal = AbortSignal.timeout(CANCEL_TIMEOUT_MS);
-    await discard(await sendTo(repository, 'DELETE', location, { signal }));
+    await discard(await sendToWrite(repository, 'DELETE', url, { reach, signal }));
   } catch (error) {
     // A courtesy only: registries clean up eventually, and the first error is the one to report.
     if (!(error instanceof RegiError) && !isTimeout(error)) throw error;
@@ -163,10 +166,10 @@ export async function cancelUpload(
  * Appends text: another form of the query, such as `+` for `%20`, may break the registry's
  * signature.
  */
-function withDigest({ url: location, reach }: UploadPlace, digest: Digest): UploadPlace {
+function withDigest(location: URL, digest: Digest): URL {
   const url = new URL(location);
   url.search = `${url.search === '' ? '?' : `${url.search}&`}digest=${encodeURIComponent(digest)}`;
-  return { url, reach };
+  return url;
 }
 
 function nextLocation(
@@ -192,21 +195,6 @@ function isTimeout(error: unknown): boolean {
   return (
     error instanceof DOMException && (error.name === 'TimeoutError' || error.name === 'AbortError')
   );
-}
-
-async function sendTo(
-  repository: RemoteRepository,
-  method: 'DELETE' | 'GET' | 'PATCH' | 'PUT',
-  { url, reach }: UploadPlace,
-  call: RepositoryCall,
-): Promise<RegistryResponse> {
-  const { connection, name } = repository;
-  return connection.send(method, url, {
-    ...call,
-    reach,
-    scopes: scopesToWrite(repository),
-    repository: name,
-  });
 }
 
 /** A blob and its destination. */

@@ -18,7 +18,6 @@ import {
 const MIB = 1024 * 1024;
 const { descriptor: target, bytes } = makeBlob(3 * MIB);
 const cut = new NetworkError('cut', {
-  host: 'registry.example',
   phase: 'response',
   reason: 'ECONNRESET',
 });

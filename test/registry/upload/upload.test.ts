@@ -15,7 +15,6 @@ import { watched } from '../../support/registries/watched.ts';
 const bytes = new Uint8Array(1000).map((_, index) => index % 251);
 const target = { mediaType: 'x', digest: digestOf(bytes), size: bytes.byteLength };
 const cut = new NetworkError('cut', {
-  host: 'registry.example',
   phase: 'response',
   reason: 'ECONNRESET',
 });

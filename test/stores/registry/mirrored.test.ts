@@ -29,7 +29,6 @@ function unreachable(): {
 } {
   const asked = vi.fn<() => never>(() => {
     throw new NetworkError('Cannot connect', {
-      host: 'mirror.test',
       phase: 'connect',
       reason: 'ECONNREFUSED',
     });
@@ -128,7 +127,6 @@ describe('mirrored()', () => {
         async *[Symbol.asyncIterator]() {
           yield blob.bytes.subarray(0, 40_000);
           throw new NetworkError('cut', {
-            host: 'mirror.test',
             phase: 'body',
             reason: 'ECONNRESET',
           });
