@@ -193,7 +193,7 @@ describe('send() to an unreachable server', () => {
     expect(error).toBeInstanceOf(NetworkError);
     expect(error).toMatchObject({
       code: 'NETWORK',
-      host: 'no.test:5000',
+      message: 'Cannot connect to "no.test:5000": no such host',
       reason: 'ENOTFOUND',
       phase: 'connect',
       hint: 'check the spelling of the host',
@@ -429,7 +429,7 @@ describe('send() to servers that do not speak valid HTTP', () => {
 
   test('send() times out without a response', async () => {
     const server = await startHttpServer(() => {});
-    const error = await testTransport({ idleTimeoutMs: 30 })
+    const error = await testTransport({ idleTimeoutMs: 30, connectTimeoutMs: 10_000 })
       .send({ method: 'GET', url: server.url('/v2/') })
       .catch((error: unknown) => error);
     expect(error).toMatchObject({
