@@ -184,7 +184,8 @@ function destinationOf(
   return mappings.length > 0 ? undefined : { kind: 'local', repository: own, tag: image.tag };
 }
 
-function under(prefix: Repository, { path }: Repository): Repository {
+/** Returns PREFIX + the repository path without its registry. */
+export function under(prefix: Repository, { path }: Repository): Repository {
   return { domain: prefix.domain, path: prefix.path === '' ? path : `${prefix.path}/${path}` };
 }
 

@@ -1,0 +1,108 @@
+import type { CommandBody, ParsedArguments } from '../../command.ts';
+import type { Context } from '../../context.ts';
+import { RegiError } from '../../errors.ts';
+import { formatCount } from '../../format.ts';
+import type { Digest } from '../../oci/digest.ts';
+import type { Reference } from '../../oci/reference.ts';
+import { resolveIfThere } from '../../operations/copy/resolve-image.ts';
+import { withStores } from '../../targets/open-store.ts';
+import { value } from '../arguments/arguments.ts';
+import { someFailedError } from '../arguments/each-argument.ts';
+import { renameToPrefix } from './destinations.ts';
+import { askEach, fullName, namedReferences } from './references.ts';
+
+export type CheckStatus = 'missing' | 'ok' | 'other';
+
+/** One image that files need, and whether it is where they will look for it. */
+export interface CheckRow {
+  readonly status: CheckStatus;
+  /** Where it was looked for. */
+  readonly reference: string;
+  /** The name in the file. */
+  readonly source: string;
+  readonly digest: string | undefined;
+  /** First place that names it. */
+  readonly place: string;
+  /** The command that mends it. */
+  readonly mend: string | undefined;
+}
+
+/** `regi refs check`: asks whether every image that files name is there. */
+export const refsCheckCommand: CommandBody<CheckRow> = {
+  run: runCheck,
+  text: ({ status, reference, place, mend }) =>
+    `${status} ${reference} (${place})\n${mend === undefined ? '' : `  ${mend}\n`}`,
+};
+
+async function* runCheck(args: ParsedArguments, context: Context): AsyncIterable<CheckRow> {
+  const prefix = value(args, 'in');
+  const rename = prefix === undefined ? undefined : renameToPrefix(prefix);
+  const images = await namedReferences(args, context);
+  const count = { missing: 0, other: 0, failed: 0 };
+  yield* withStores(context, {}, async function* (stores) {
+    const outcomes = askEach(images, context.signal, async ({ reference }, signal) => {
+      const there: Reference = { ...reference, ...rename?.(reference) };
+      // The tag is asked where there is one, so that a tag that moved is not taken for the pinned image.
+      const asked = there.tag === undefined ? there : { ...there, digest: undefined };
+      const { store, reference: name } = await stores.open(
+        { kind: 'registry', reference: asked },
+        'source',
+      );
+      const found = await resolveIfThere(store, name, { signal });
+      return { there, digest: found?.digest };
+    });
+    for await (const outcome of outcomes) {
+      if (outcome.kind === 'failed') {
+        count.failed += 1;
+        context.warn(`${outcome.image.place}: ${outcome.error.message}`, outcome.error.hint);
+        continue;
+      }
+      const { reference, place } = outcome.image;
+      const { there, digest } = outcome.value;
+      const status = statusOf(digest, reference.digest);
+      if (status !== 'ok') count[status] += 1;
+      yield {
+        status,
+        reference: fullName(there),
+        source: fullName(reference),
+        digest,
+        place,
+        mend: status === 'ok' ? undefined : mendOf(reference, there),
+      };
+    }
+  });
+  finish(count, images.length);
+}
+
+function statusOf(found: Digest | undefined, pinned: Digest | undefined): CheckStatus {
+  if (found === undefined) return 'missing';
+  return pinned === undefined || pinned === found ? 'ok' : 'other';
+}
+
+function mendOf(reference: Reference, there: Reference): string | undefined {
+  const [source, destination] = [fullName(reference), fullName({ ...there, digest: undefined })];
+  return source === destination ? undefined : `regi copy ${source} ${destination}`;
+}
+
+function finish(
+  { missing, other, failed }: { missing: number; other: number; failed: number },
+  total: number,
+): void {
+  if (failed > 0) throw someFailedError(failed, total);
+  if (missing > 0) {
+    throw new RegiError('NOT_FOUND', `Cannot find ${formatCount(missing, 'image')} of ${total}`, {
+      hint: 'copy them with the lines above',
+      details: { missing, other, total },
+    });
+  }
+  if (other > 0) {
+    throw new RegiError(
+      'CONTENT_MISMATCH',
+      `Cannot accept ${formatCount(other, 'image')} of ${total}: the tag has another digest than the files pin`,
+      {
+        hint: 'a mirror that keeps some platforms only has another digest: mirror with --sparse, or pin its own',
+        details: { other, total },
+      },
+    );
+  }
+}

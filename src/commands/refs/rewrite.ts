@@ -1,0 +1,138 @@
+import { lstat } from 'node:fs/promises';
+import { resolve } from 'node:path';
+
+import type { CommandBody, ParsedArguments } from '../../command.ts';
+import type { Context } from '../../context.ts';
+import { replaceFile } from '../../disk/atomic-write.ts';
+import { RegiError } from '../../errors.ts';
+import { formatCount } from '../../format.ts';
+import type { Digest } from '../../oci/digest.ts';
+import { parseReference, withDefaultTag, type Reference } from '../../oci/reference.ts';
+import { lineAndColumn } from '../../refs/position.ts';
+import { rewriteText } from '../../refs/rewrite.ts';
+import type { SearchedFile } from '../../refs/search.ts';
+import { lineDiff } from '../../render/line-diff.ts';
+import { withStores } from '../../targets/open-store.ts';
+import { flag, value, values } from '../arguments/arguments.ts';
+import { someFailedError } from '../arguments/each-argument.ts';
+import { renameOption } from './destinations.ts';
+import { searchedFiles } from './find.ts';
+import { askEach, fullName, isSure } from './references.ts';
+
+/** One file with changes. */
+export interface RewrittenRow {
+  readonly file: string;
+  readonly changes: readonly {
+    readonly line: number;
+    readonly column: number;
+    readonly from: string;
+    readonly to: string;
+  }[];
+  /** A diff, or for standard input the text itself. */
+  readonly text: string;
+}
+
+/** `regi refs rewrite`: replaces the image names in files by those of a mirror. */
+export const refsRewriteCommand: CommandBody<RewrittenRow> = {
+  run: runRewrite,
+  text: ({ text }) => text,
+  json: ({ file, changes }) => ({ file, changes }),
+};
+
+async function* runRewrite(args: ParsedArguments, context: Context): AsyncIterable<RewrittenRow> {
+  const rename = renameOption(value(args, 'to'), values(args, 'map'));
+  const guesses = flag(args, 'guesses');
+  const inPlace = flag(args, 'in-place');
+  const files: SearchedFile[] = [];
+  for await (const file of searchedFiles(args, context)) files.push(file);
+  const digests = flag(args, 'digests') ? await digestsOf(files, context) : undefined;
+  const digestOf =
+    digests === undefined
+      ? undefined
+      : (reference: Reference): Digest | undefined =>
+          digests.get(fullName(withDefaultTag(reference)));
+  // Everything is planned before the first file changes: a collision stops all of it.
+  const planned = files.map((file) => ({
+    file,
+    ...rewriteText(file.text, file.findings, { rename, digestOf, guesses }),
+  }));
+  let left = 0;
+  for (const { file, text, changes, kept } of planned) {
+    const placeOf = (at: number): string => {
+      const { line, column } = lineAndColumn(file.text, at);
+      return `${file.path}:${line}:${column}`;
+    };
+    for (const { finding, reason } of kept) {
+      if (isSure(finding)) left += 1;
+      context.warn(`${placeOf(finding.at)}: left ${finding.reference} alone: ${reason}`);
+    }
+    const isInput = file.path === '-';
+    if (text === file.text && !isInput) continue;
+    if (inPlace && !isInput) await writeBack(file.path, text, context);
+    yield {
+      file: file.path,
+      changes: changes.map(({ finding, to }) => ({
+        ...lineAndColumn(file.text, finding.at),
+        from: finding.reference,
+        to,
+      })),
+      text: isInput ? text : inPlace ? '' : lineDiff(file.path, file.text, text),
+    };
+  }
+  const changed = planned.reduce((sum, { changes }) => sum + changes.length, 0);
+  if (inPlace) context.note(`Rewrote ${formatCount(changed, 'reference')}`);
+  if (left > 0) {
+    throw new RegiError(
+      'PARTIAL_FAILURE',
+      `Cannot rewrite ${formatCount(left, 'reference')} by replacing bytes`,
+      { hint: 'change them by hand; the places are above' },
+    );
+  }
+}
+
+/** Resolves each image where it is now, before its name changes. */
+async function digestsOf(
+  files: readonly SearchedFile[],
+  context: Context,
+): Promise<ReadonlyMap<string, Digest>> {
+  const references = new Map<string, Reference>();
+  for (const { findings } of files) {
+    for (const { reference } of findings.found) {
+      const parsed = withDefaultTag(parseReference(reference));
+      references.set(fullName(parsed), parsed);
+    }
+  }
+  const images = [...references.values()].map((reference) => ({ reference, place: '' }));
+  const digests = new Map<string, Digest>();
+  let failed = 0;
+  const asked = withStores(context, {}, async function* (stores) {
+    yield* askEach(images, context.signal, async ({ reference }, signal) => {
+      const { store, reference: name } = await stores.open(
+        { kind: 'registry', reference },
+        'source',
+      );
+      return (await store.resolve(name, { signal })).digest;
+    });
+  });
+  for await (const outcome of asked) {
+    if (outcome.kind === 'done') digests.set(fullName(outcome.image.reference), outcome.value);
+    else {
+      failed += 1;
+      context.warn(outcome.error.message, outcome.error.hint);
+    }
+  }
+  if (failed > 0) throw someFailedError(failed, images.length);
+  return digests;
+}
+
+/** Follows no link: a name in the folder must not lead a rewrite somewhere else. */
+async function writeBack(path: string, text: string, { io, signal }: Context): Promise<void> {
+  const full = resolve(io.cwd, path);
+  const found = await lstat(full);
+  if (!found.isFile()) {
+    throw new RegiError('REFUSED', `Cannot rewrite "${path}" in place: it is a link`, {
+      hint: 'name the file that it leads to',
+    });
+  }
+  await replaceFile(full, Buffer.from(text), { signal, mode: found.mode % 0o10000 });
+}

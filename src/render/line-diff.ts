@@ -1,0 +1,36 @@
+const CONTEXT = 3;
+
+/** Formats two texts with the same number of lines as a unified diff. */
+export function lineDiff(path: string, before: string, after: string): string {
+  const old = before.split('\n');
+  const now = after.split('\n');
+  const changed = old.flatMap((line, index) => (line === now[index] ? [] : [index]));
+  if (changed.length === 0) return '';
+  const lines = [`--- a/${path}`, `+++ b/${path}`];
+  for (const hunk of hunksOf(changed, old.length)) {
+    const length = hunk.end - hunk.start;
+    lines.push(`@@ -${hunk.start + 1},${length} +${hunk.start + 1},${length} @@`);
+    for (let index = hunk.start; index < hunk.end; index += 1) {
+      const [from = '', to = ''] = [old[index], now[index]];
+      if (from === to) lines.push(` ${from}`);
+      else lines.push(`-${from}`, `+${to}`);
+    }
+  }
+  return `${lines.map((line) => line.replace(/\r$/, '')).join('\n')}\n`;
+}
+
+/** Joins changed lines whose context overlaps. */
+function hunksOf(
+  changed: readonly number[],
+  length: number,
+): readonly { readonly start: number; readonly end: number }[] {
+  const hunks: { start: number; end: number }[] = [];
+  for (const index of changed) {
+    const start = Math.max(index - CONTEXT, 0);
+    const end = Math.min(index + CONTEXT + 1, length);
+    const last = hunks.at(-1);
+    if (last !== undefined && start <= last.end) last.end = end;
+    else hunks.push({ start, end });
+  }
+  return hunks;
+}

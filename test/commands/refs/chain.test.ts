@@ -1,0 +1,211 @@
+import { mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync, chmodSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+
+import { beforeAll, describe, expect, test } from 'vitest';
+
+import { main } from '../../../src/main.ts';
+import { createMemoryPlace } from '../../../src/stores/memory.ts';
+import { fakeIo, type FakeIo, type FakeIoOptions } from '../../support/cli/io.ts';
+import { makeImage } from '../../support/images/images.ts';
+import { startFakeRegistry, type FakeRegistry } from '../../support/registries/fake-registry.ts';
+import { temporaryFolder } from '../../support/temporary-folder.ts';
+
+let registry: FakeRegistry;
+let digest: string;
+
+beforeAll(async () => {
+  const place = createMemoryPlace();
+  const image = makeImage();
+  await image.pushAll(place.open('team/app'), '1');
+  digest = image.root.digest;
+  registry = await startFakeRegistry({ place });
+});
+
+function pod(...images: readonly string[]): string {
+  return `apiVersion: v1\nkind: Pod\nspec:\n  containers:\n${images.map((image) => `    - image: ${image}\n`).join('')}`;
+}
+
+describe('regi refs lock', () => {
+  test('pins each image with one line', async () => {
+    const cwd = folderWith({ 'pod.yaml': pod(`${registry.host}/team/app:1`) });
+    const { status, stdout } = await run(cwd, ['lock']);
+    expect({ status, stdout }).toEqual({
+      status: 0,
+      stdout: `${registry.host}/team/app:1@${digest}\n`,
+    });
+  });
+
+  test('writes a lock that copy --from reads', async () => {
+    const cwd = folderWith({ 'pod.yaml': pod(`${registry.host}/team/app:1`) });
+    expect((await run(cwd, ['lock', '--sizes', '-o', 'images.lock'])).status).toBe(0);
+    expect(readFileSync(join(cwd, 'images.lock'), 'utf8')).toMatch(
+      new RegExp(`^# regi refs lock.*\n${registry.host}/team/app:1@${digest} bytes=\\d+`),
+    );
+    const io = fakeIo({ cwd });
+    expect(await main(['copy', '--from', 'images.lock', `${registry.host}/mirror`], io)).toBe(0);
+    expect(io.stdoutText()).toContain(`${registry.host}/mirror/team/app`);
+  });
+
+  test('writes no lock that lacks an image, and names the place', async () => {
+    const cwd = folderWith({
+      'pod.yaml': pod(`${registry.host}/team/app:1`, `${registry.host}/team/none:1`),
+    });
+    const { status, stderr } = await run(cwd, ['lock', '-o', 'images.lock']);
+    expect(status).toBe(8);
+    expect(stderr).toContain('pod.yaml:6:14: ');
+    expect(() => readFileSync(join(cwd, 'images.lock'))).toThrow('ENOENT');
+  });
+
+  test('--frozen writes nothing, and ends with 7 when a tag moved', async () => {
+    const cwd = folderWith({ 'pod.yaml': pod(`${registry.host}/team/app:1`) });
+    await run(cwd, ['lock', '-o', 'images.lock']);
+    expect((await run(cwd, ['lock', '--frozen', '-o', 'images.lock'])).status).toBe(0);
+    const old = `${registry.host}/team/app:1@sha256:${'0'.repeat(64)}\n`;
+    writeFileSync(join(cwd, 'images.lock'), old);
+    const { status, stderr } = await run(cwd, ['lock', '--frozen', '-o', 'images.lock']);
+    expect(status).toBe(7);
+    expect(stderr).toContain(digest);
+    expect(readFileSync(join(cwd, 'images.lock'), 'utf8')).toBe(old);
+  });
+});
+
+describe('regi refs rewrite', () => {
+  test('prints a diff and changes no file', async () => {
+    const text = pod('nginx:1.25', 'quay.io/acme/app:2');
+    const cwd = folderWith({ 'pod.yaml': text });
+    const { status, stdout } = await run(cwd, ['rewrite', '--to', 'm.test:5000/hub']);
+    expect(status).toBe(0);
+    expect(stdout).toBe(
+      '--- a/pod.yaml\n+++ b/pod.yaml\n@@ -2,6 +2,6 @@\n kind: Pod\n spec:\n   containers:\n' +
+        '-    - image: nginx:1.25\n+    - image: m.test:5000/hub/library/nginx:1.25\n' +
+        '-    - image: quay.io/acme/app:2\n+    - image: m.test:5000/hub/acme/app:2\n \n',
+    );
+    expect(readFileSync(join(cwd, 'pod.yaml'), 'utf8')).toBe(text);
+  });
+
+  test('--in-place keeps the mode, and a second run changes nothing', async () => {
+    const cwd = folderWith({ 'pod.yaml': pod('nginx:1.25') });
+    chmodSync(join(cwd, 'pod.yaml'), 0o640);
+    const args = ['rewrite', '--to', 'm.test/hub', '--in-place'];
+    expect((await run(cwd, args)).status).toBe(0);
+    expect(readFileSync(join(cwd, 'pod.yaml'), 'utf8')).toBe(pod('m.test/hub/library/nginx:1.25'));
+    expect(statSync(join(cwd, 'pod.yaml')).mode % 0o1000).toBe(0o640);
+    const again = await run(cwd, args);
+    expect(again.stderr).toContain('Rewrote 0 references');
+  });
+
+  test('follows no link in place', async () => {
+    const cwd = folderWith({ 'real/pod.txt': pod('nginx:1') });
+    symlinkSync('real/pod.txt', join(cwd, 'pod.yaml'));
+    const { status, stderr } = await run(cwd, [
+      'rewrite',
+      '--to',
+      'm.test',
+      '--in-place',
+      'pod.yaml',
+    ]);
+    expect(status).toBe(1);
+    expect(stderr).toContain('it is a link');
+  });
+
+  test('prints standard input rewritten, changed or not', async () => {
+    const options = { stdin: pod('nginx:1') };
+    const { stdout } = await run(temporaryFolder(), ['rewrite', '--to', 'm.test', '-'], options);
+    expect(stdout).toBe(pod('m.test/library/nginx:1'));
+    const plain = await run(temporaryFolder(), ['rewrite', '--to', 'm.test', '-'], {
+      stdin: 'a: b\n',
+    });
+    expect(plain.stdout).toBe('a: b\n');
+  });
+
+  test('stops before any file when two images would get one name', async () => {
+    const cwd = folderWith({ 'pod.yaml': pod('r.test/app:1', 'q.test/app:1') });
+    const { status, stderr } = await run(cwd, ['rewrite', '--to', 'm.test', '--in-place']);
+    expect(status).toBe(2);
+    expect(stderr).toContain('both become "m.test/app"');
+    expect(readFileSync(join(cwd, 'pod.yaml'), 'utf8')).toBe(pod('r.test/app:1', 'q.test/app:1'));
+  });
+
+  test('reports what bytes cannot change, and ends with 8', async () => {
+    const text = pod('"nginx\\u003a1"', 'redis:7');
+    const { status, stdout, stderr } = await run(folderWith({ 'pod.yaml': text }), [
+      'rewrite',
+      '--to',
+      'm.test',
+    ]);
+    expect(status).toBe(8);
+    expect(stderr).toContain('pod.yaml:5:15: left nginx:1 alone: the text is folded or escaped');
+    expect(stdout).toContain('+    - image: m.test/library/redis:7');
+  });
+
+  test('leaves an anchor alone that is also used where no image is meant', async () => {
+    const text = `${pod('&v nginx:1')}metadata:\n  labels: { version: *v }\n`;
+    const { status, stderr } = await run(folderWith({ 'pod.yaml': text }), [
+      'rewrite',
+      '--to',
+      'm.test',
+    ]);
+    expect(status).toBe(8);
+    expect(stderr).toContain('its anchor is also used where no image is meant');
+  });
+
+  test('writes registry and repository where keys are split, and never a digest into a tag', async () => {
+    const name = `${registry.host}/team/app`;
+    const values = `image:\n  registry: ${registry.host}\n  repository: team/app\n  tag: "1"\nother:\n  image:\n    repository: ${name}\n    tag: "1"\n    digest: ""\n`;
+    const cwd = folderWith({ 'values.yaml': values });
+    const { status, stderr } = await run(cwd, [
+      'rewrite',
+      '--to',
+      'm.test/hub',
+      '--digests',
+      '--in-place',
+    ]);
+    expect(readFileSync(join(cwd, 'values.yaml'), 'utf8')).toBe(
+      `image:\n  registry: m.test\n  repository: hub/team/app\n  tag: "1"\nother:\n  image:\n    repository: m.test/hub/team/app\n    tag: "1"\n    digest: "${digest}"\n`,
+    );
+    expect(status).toBe(8);
+    expect(stderr).toContain('there is no digest key, and a tag key takes no digest');
+  });
+});
+
+describe('regi refs check', () => {
+  test('finds every image, or ends with 3 and the line that copies it', async () => {
+    const cwd = folderWith({ 'pod.yaml': pod(`${registry.host}/team/app:1`) });
+    const there = await run(cwd, ['check']);
+    expect({ status: there.status, stdout: there.stdout }).toEqual({
+      status: 0,
+      stdout: `ok ${registry.host}/team/app:1 (pod.yaml:5:14)\n`,
+    });
+    const missing = await run(cwd, ['check', '--in', `${registry.host}/absent`]);
+    expect(missing.status).toBe(3);
+    expect(missing.stdout).toContain(
+      `  regi copy ${registry.host}/team/app:1 ${registry.host}/absent/team/app:1\n`,
+    );
+  });
+
+  test('ends with 7 when a tag has another digest than the file pins', async () => {
+    const pinned = `${registry.host}/team/app:1@sha256:${'0'.repeat(64)}`;
+    const { status, stdout } = await run(folderWith({ 'pod.yaml': pod(pinned) }), ['check']);
+    expect(status).toBe(7);
+    expect(stdout).toContain('other ');
+  });
+});
+
+function folderWith(files: Readonly<Record<string, string>>): string {
+  const folder = temporaryFolder();
+  for (const [path, text] of Object.entries(files)) {
+    mkdirSync(dirname(join(folder, path)), { recursive: true });
+    writeFileSync(join(folder, path), text);
+  }
+  return folder;
+}
+
+async function run(
+  cwd: string,
+  args: readonly string[],
+  options: FakeIoOptions = {},
+): Promise<{ readonly status: number; readonly stdout: string; readonly stderr: string }> {
+  const io: FakeIo = fakeIo({ cwd, ...options });
+  const status = await main(['refs', ...args], io);
+  return { status, stdout: io.stdoutText(), stderr: io.stderrText() };
+}
