@@ -161,7 +161,7 @@ interface Pod {
   readonly spec: { readonly containers: readonly { readonly image: string }[] };
 }
 
-function mirrored<Any extends Pod>(one: Any): Pod {
+function mirrored(one: Pod): Pod {
   const { spec } = one;
   return {
     ...one,
