@@ -1,27 +1,24 @@
+import { DEFAULT_LANES, SLOW_LANES } from '../concurrency/lanes.ts';
 import type { Context } from '../context.ts';
+import type { CopyImagesOptions } from '../operations/copy/copy-images.ts';
 
 type Concurrency = (host: string) => number | undefined;
 
-/** By command. How a copy is bounded is said before any host is opened, and asked after that: config.yaml is read in between. */
+/** The numbers of config.yaml, by command: a copy gets its lanes before the first host is opened, and asks later. */
 const CONFIGURED = new WeakMap<Context, Concurrency>();
 
-/** By command: hosts that said they are asked too often. */
+/** Hosts that answered 429, by command. */
 const SLOW = new WeakMap<Context, Set<string>>();
 
-/** Keeps what config.yaml says of connections at once. */
+/** Stores the connections per host that config.yaml allows. */
 export function configureLanes(context: Context, concurrency: Concurrency): void {
   CONFIGURED.set(context, concurrency);
 }
 
-/** Connections at once to what holds a repository; undefined where no file says. */
-export function configuredLanes(context: Context, place: string): number | undefined {
-  return CONFIGURED.get(context)?.(hostOf(place));
-}
-
 /**
- * Asks a host less at once for the rest of the command, because it said 429.
+ * Sends a host fewer requests at once for the rest of the command, because it answered 429.
  *
- * @returns whether that is new.
+ * @returns true the first time.
  */
 export function slowDown(context: Context, host: string): boolean {
   const hosts = SLOW.get(context) ?? new Set<string>();
@@ -31,11 +28,16 @@ export function slowDown(context: Context, host: string): boolean {
   return isNew;
 }
 
-/** Whether what holds a repository is on a host that was slowed down. */
-export function isSlow(context: Context, place: string): boolean {
-  return SLOW.get(context)?.has(hostOf(place)) === true;
-}
-
-function hostOf(place: string): string {
-  return place.replace(/^registry:/, '');
+/**
+ * Returns the number of connections to a place. `--concurrency` bounds all requests to a host together; without it
+ * config.yaml may give a number. A host that answered 429 gets few.
+ */
+export function lanesOf(context: Context): CopyImagesOptions['lanes'] {
+  return (place) => {
+    const host = place.replace(/^registry:/, '');
+    const both = context.settings.concurrency ?? CONFIGURED.get(context)?.(host);
+    if (SLOW.get(context)?.has(host) === true)
+      return both === undefined ? SLOW_LANES : { both: Math.min(both, 4) };
+    return both === undefined ? DEFAULT_LANES : { both };
+  };
 }

@@ -18,29 +18,29 @@ import { parseBytes } from '../option-values.ts';
 import { VERSION } from '../version.ts';
 import { configureLanes } from './host-lanes.ts';
 
-/** How a registry is contacted. */
+/** The connection settings of a registry. */
 export interface Way {
   readonly schemes: readonly Scheme[];
   readonly transport: Transport;
-  /** How connections to an origin are made: proxy, authorities, certificates. */
+  /** Returns proxy, authorities and certificates for an origin. */
   readonly targetOf: (origin: URL) => Promise<Target>;
-  /** Upload in chunks of this many bytes. */
+  /** Size of upload chunks in bytes. */
   readonly chunkSize: number | undefined;
 }
 
-/** What flags, variables and files say of the hosts that one command contacts. */
+/** The rules of flags, variables and files for the hosts of one command. */
 export interface Hosts {
-  /** @param insecure what registries.conf says of what is read or written there. */
+  /** @param insecure the rule of registries.conf for the repository. */
   way(host: string, insecure: boolean): Way;
   /**
-   * Where an image may be read: the mirrors of its registry, then the registry, which may be at another place.
+   * Lists the sources of an image: the mirrors of its registry, then the registry, which may have another location.
    *
    * @throws {RegiError} REFUSED when registries.conf blocks the registry.
    */
   sources(reference: Reference): readonly PullSource[];
   /**
-   * Whether registries.conf has what is at a reference, or at a host, contacted without verification. Writes and lists go to no mirror, and to
-   * no other place.
+   * True if registries.conf has a reference or host contacted without verification. Writes and lists never go to a
+   * mirror or another location.
    *
    * @throws {RegiError} REFUSED when registries.conf blocks the registry.
    */
@@ -49,9 +49,10 @@ export interface Hosts {
 }
 
 /**
- * Reads the files about hosts: regi's config.yaml, registries.conf, docker's daemon.json. Certificates are read when a host is contacted.
+ * Reads the files about hosts: regi's config.yaml, registries.conf and docker's daemon.json. Certificates are read
+ * when a host is contacted.
  *
- * @throws {InvalidConfigError} when one of the first two cannot be read, or `--ca-file`.
+ * @throws {InvalidConfigError} when one of the first two, or `--ca-file`, cannot be read.
  */
 export async function createHosts(context: Context): Promise<Hosts> {
   const { io, settings, signal, warn, log } = context;
@@ -72,7 +73,7 @@ export async function createHosts(context: Context): Promise<Hosts> {
     ca,
   };
   const proxy = createProxyChooser(env);
-  /** As written in references, by the host that a URL has. */
+  /** Names as written in references, by the host of a URL. */
   const names = new Map<string, string>();
   const authorities = once(() => readAuthorities({ env, os, warn }));
 
@@ -116,7 +117,7 @@ export async function createHosts(context: Context): Promise<Hosts> {
   }
 
   const strict = createWay([]);
-  /** registries.conf may call one namespace of a host insecure: connections for it are not shared with the others. */
+  /** registries.conf may mark one namespace of a host insecure: its connections are not shared with the others. */
   const loose = new Map<string, typeof strict>();
 
   function way(host: string, insecure: boolean): Way {

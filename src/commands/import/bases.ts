@@ -16,7 +16,7 @@ import { tableLines } from '../../render/text.ts';
 import type { Source, Store } from '../../store.ts';
 import type { NamedLocation } from '../../targets/location.ts';
 import type { ImageSource, Stores } from '../../targets/opened-store.ts';
-import { lanesOf } from '../arguments/copy-options.ts';
+import { lanesOf } from '../../targets/host-lanes.ts';
 import type { NamedJob } from '../copy/jobs.ts';
 import { repositoriesOfBase, type ImportNaming, type PlannedImport } from './names.ts';
 

@@ -82,21 +82,17 @@ function longLine({
   return `${TYPE_LETTERS[type]}${modeText(mode)} ${owner} ${what.padStart(Math.max(18 - owner.length, 0))} ${when.padEnd(16)} ${printable(`${path}${link === undefined ? '' : ` -> ${link}`}`)}\n`;
 }
 
-/** Formats a mode: `rwxr-sr-t`. */
+const RIGHTS = ['---', '--x', '-w-', '-wx', 'r--', 'r-x', 'rw-', 'rwx'] as const;
+
+/** Formats a mode: `rwxr-sr-t`. setuid, setgid and sticky take the place of the right to run. */
 function modeText(mode: string): string {
   const [special = 0, ...classes] = mode.split('').map(Number);
   return classes
     .map((bits, index) => {
-      const [read, write, run] = [
-        Math.floor(bits / 4) % 2 === 1,
-        Math.floor(bits / 2) % 2 === 1,
-        bits % 2 === 1,
-      ];
-      // setuid, setgid and sticky stand where the right to run stands.
-      const isSpecial = Math.floor(special / 2 ** (2 - index)) % 2 === 1;
+      const rights = RIGHTS[bits] ?? '';
+      if (Math.floor(special / 2 ** (2 - index)) % 2 === 0) return rights;
       const letter = index === 2 ? 't' : 's';
-      const last = isSpecial ? (run ? letter : letter.toUpperCase()) : run ? 'x' : '-';
-      return `${read ? 'r' : '-'}${write ? 'w' : '-'}${last}`;
+      return rights.slice(0, 2) + (rights.endsWith('x') ? letter : letter.toUpperCase());
     })
     .join('');
 }

@@ -12,7 +12,7 @@ import { resolveImage } from '../../operations/copy/resolve-image.ts';
 import { canListReferrers } from '../../store.ts';
 import { printable } from '../../redact.ts';
 import { platformOption, positional, value } from '../arguments/arguments.ts';
-import { lanesOf } from '../arguments/copy-options.ts';
+import { lanesOf } from '../../targets/host-lanes.ts';
 import { fit } from '../../render/text.ts';
 import { parseLocation } from '../../targets/location.ts';
 import { withStores } from '../../targets/open-store.ts';

@@ -11,7 +11,7 @@ import { resolveImage } from '../../operations/copy/resolve-image.ts';
 import { parseLocation } from '../../targets/location.ts';
 import { withStores } from '../../targets/open-store.ts';
 import { platformOption, value, values } from '../arguments/arguments.ts';
-import { lanesOf } from '../arguments/copy-options.ts';
+import { transferOptions } from '../arguments/copy-options.ts';
 import { digestRow, digestText, type DigestRow } from '../output/digest-row.ts';
 import { parseAnnotations } from '../arguments/annotations.ts';
 
@@ -25,7 +25,7 @@ export interface AttachedRow extends DigestRow {
 export const attachCommand: CommandBody<AttachedRow> = { run: runAttach, text: digestText };
 
 async function* runAttach(args: ParsedArguments, context: Context): AsyncIterable<AttachedRow> {
-  const { signal, onEvent } = context;
+  const { signal } = context;
   const to = required(args, 'to', 'the image', '--to registry.example/app:1.4');
   const type = required(args, 'type', 'the type of the files', '--type application/spdx+json');
   const artifactType = parseMediaType('--type', type);
@@ -47,7 +47,7 @@ async function* runAttach(args: ParsedArguments, context: Context): AsyncIterabl
       image: `${name}@${root.digest}`,
     };
     const wasPresent = await store.exists(root, { signal });
-    const copied = await copyImage(job, { signal, onEvent, lanes: lanesOf(context) });
+    const copied = await copyImage(job, transferOptions(context));
     yield {
       ...digestRow({ ...copied, outcome: wasPresent ? 'unchanged' : copied.outcome }, name),
       artifactType,

@@ -24,7 +24,7 @@ import { parseLocation, suffixOf, type Location } from '../../targets/location.t
 import { withStores } from '../../targets/open-store.ts';
 import type { OpenedStore, Stores } from '../../targets/opened-store.ts';
 import { flag, locationArgument, positional, values } from '../arguments/arguments.ts';
-import { lanesOf } from '../arguments/copy-options.ts';
+import { transferOptions } from '../arguments/copy-options.ts';
 import { parseAnnotations } from '../arguments/annotations.ts';
 import { listUntagged } from '../copy/rows.ts';
 import { digestRow, digestText, type DigestRow } from '../output/digest-row.ts';
@@ -167,8 +167,7 @@ async function landEntries(
       destination: store,
       image: `${name}@${entry.digest}`,
     }));
-  const { signal, onEvent } = context;
-  for await (const _ of copyImages(jobs, { signal, onEvent, lanes: lanesOf(context) }));
+  for await (const _ of copyImages(jobs, transferOptions(context)));
 }
 
 /** Pushes an index whose entries are present, and names it. */
@@ -177,7 +176,6 @@ async function landIndex(
   { store, name, tag }: OpenedStore,
   context: Context,
 ): Promise<DigestRow> {
-  const { signal, onEvent } = context;
   const { digest } = index.descriptor;
   const job: CopyJob = {
     source: memorySource([index]),
@@ -186,7 +184,7 @@ async function landIndex(
     tag,
     image: imageName(name, tag === undefined ? { digest } : { tag }),
   };
-  const copied = await copyImage(job, { signal, onEvent, lanes: lanesOf(context) });
+  const copied = await copyImage(job, transferOptions(context));
   await listUntagged(job, copied.root, context);
   return digestRow(copied, name);
 }
@@ -221,7 +219,7 @@ async function warnOfSignatures(
   context: Context,
 ): Promise<void> {
   if (descriptor.digest === digest) return;
-  const session = new CopySession({ lanes: lanesOf(context) });
+  const session = new CopySession(transferOptions(context));
   if (await hasReferrers(session, store, descriptor, context.signal))
     context.warn(
       'The index had signatures or other referrers, which do not cover the changed one',

@@ -16,7 +16,7 @@ import { parseLocation } from '../../targets/location.ts';
 import { withStores } from '../../targets/open-store.ts';
 import type { OpenedStore, Stores } from '../../targets/opened-store.ts';
 import { flag, positional } from '../arguments/arguments.ts';
-import { lanesOf } from '../arguments/copy-options.ts';
+import { transferOptions } from '../arguments/copy-options.ts';
 import type { NamedJob } from '../copy/jobs.ts';
 import { digestRow, digestText, type DigestRow } from '../output/digest-row.ts';
 
@@ -57,9 +57,8 @@ async function* runTag(args: ParsedArguments, context: Context): AsyncIterable<D
     const from = await stores.open({ kind: 'registry', reference: image }, 'source');
     const jobs = await Promise.all(remote.map(({ name }) => tagJob(from, name, stores)));
     context.note(`Tagging in the registry ${image.domain}`);
-    const { signal, onEvent } = context;
-    const copied = copyImages(jobs, { signal, onEvent, lanes: lanesOf(context) });
-    for await (const { job, ...tagged } of copied) yield digestRow(tagged, job.name);
+    for await (const { job, ...tagged } of copyImages(jobs, transferOptions(context)))
+      yield digestRow(tagged, job.name);
   });
 }
 

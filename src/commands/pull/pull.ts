@@ -13,7 +13,7 @@ import {
 import { withStores } from '../../targets/open-store.ts';
 import type { OpenedStore, Stores } from '../../targets/opened-store.ts';
 import { flag, positional, value } from '../arguments/arguments.ts';
-import { lanesOf } from '../arguments/copy-options.ts';
+import { transferOptions } from '../arguments/copy-options.ts';
 import { listUntagged } from '../copy/rows.ts';
 import { parseOutput } from './destination.ts';
 import { plannedPulls, pullRow, type PlannedPull, type PullRow } from './plan.ts';
@@ -60,15 +60,13 @@ async function* pullImages(
   stores: Stores,
   context: Context,
 ): AsyncIterable<PullRow> {
-  const { signal, onEvent } = context;
   const jobs = async function* (): AsyncIterable<Pull> {
     for await (const plan of planned) yield beginPull(plan, from, layout, stores, context);
   };
-  const options = { signal, onEvent, lanes: lanesOf(context) };
-  for await (const { image, root, job } of copyImages(jobs(), options)) {
+  for await (const { image, root, job } of copyImages(jobs(), transferOptions(context))) {
     await listUntagged(job, root, context);
     const { plan, wasPresent } = job;
-    if (layout === undefined) await recordPulled(plan, root.digest, stores, signal);
+    if (layout === undefined) await recordPulled(plan, root.digest, stores, context.signal);
     yield pullRow(plan, root, image, wasPresent ? 'up-to-date' : 'downloaded');
   }
 }

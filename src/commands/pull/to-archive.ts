@@ -5,7 +5,7 @@ import { exportImages } from '../../operations/archive/export-images.ts';
 import { openArchiveDestination } from '../../targets/archive-file.ts';
 import type { ArchiveLocation } from '../../targets/location.ts';
 import type { OpenedStore } from '../../targets/opened-store.ts';
-import { lanesOf } from '../arguments/copy-options.ts';
+import { transferOptions } from '../arguments/copy-options.ts';
 import { pullRow, type PlannedPull, type PullRow } from './plan.ts';
 
 /** Writes the pulled images into one new archive, each under its own name. */
@@ -15,7 +15,6 @@ export async function* pullToArchive(
   to: ArchiveLocation,
   context: Context,
 ): AsyncIterable<PullRow> {
-  const { signal, onEvent } = context;
   const archive = openArchiveDestination(to, context);
   const plans = new Map<string, PlannedPull>();
   async function* jobs(): AsyncGenerator<ExportJob> {
@@ -27,7 +26,7 @@ export async function* pullToArchive(
       yield { source: from.store, reference: wanted.digest, name, image };
     }
   }
-  const options = { signal, onEvent, lanes: lanesOf(context), format: archive.format };
+  const options = { ...transferOptions(context), format: archive.format };
   for (const { image, root } of await exportImages(jobs(), archive.write, options)) {
     const plan = plans.get(image);
     if (plan === undefined) throw new Error(`Exported an image that was not planned: ${image}`);

@@ -80,7 +80,7 @@ export const CREDENTIALS_COMMANDS: readonly CommandSpec[] = [
     examples: {
       'Show which login is used for which registry': 'regi auth list',
     },
-    load: async () => (await import('../credentials/auth-list.ts')).authListCommand,
+    load: async () => (await import('../credentials/auth.ts')).authListCommand,
   },
   {
     name: 'auth get',
@@ -95,6 +95,6 @@ export const CREDENTIALS_COMMANDS: readonly CommandSpec[] = [
       'Pass a login to another program':
         'regi auth get registry.example | jq -r .Secret | skopeo login -u ci --password-stdin registry.example',
     },
-    load: async () => (await import('../credentials/auth-get.ts')).authGetCommand,
+    load: async () => (await import('../credentials/auth.ts')).authGetCommand,
   },
 ];

@@ -67,7 +67,7 @@ export const LOW_LEVEL_COMMANDS: readonly CommandSpec[] = [
       'List the files of a layer': 'regi blob get registry.example/team/app@sha256:… | tar -tz',
       'Save a layer': 'regi blob get registry.example/team/app@sha256:… -o layer.tar.gz',
     },
-    load: async () => (await import('../low-level/blob-get.ts')).blobGetCommand,
+    load: async () => (await import('../low-level/blob.ts')).blobGetCommand,
   },
   {
     name: 'blob put',
@@ -83,6 +83,6 @@ export const LOW_LEVEL_COMMANDS: readonly CommandSpec[] = [
     examples: {
       'Upload a layer': 'regi blob put registry.example/team/app layer.tar.gz',
     },
-    load: async () => (await import('../low-level/blob-put.ts')).blobPutCommand,
+    load: async () => (await import('../low-level/blob.ts')).blobPutCommand,
   },
 ];

@@ -1,16 +1,60 @@
 import { createHash } from 'node:crypto';
 import { resolve } from 'node:path';
 
+import { verified } from '../../bytes.ts';
 import type { CommandBody, ParsedArguments } from '../../command.ts';
 import type { Context } from '../../context.ts';
+import { guarded } from '../../disk/errno.ts';
+import { openLocalFile } from '../../disk/input-file.ts';
+import { UsageError } from '../../errors.ts';
 import type { Descriptor } from '../../oci/descriptor.ts';
 import { digestFrom, type Digest } from '../../oci/digest.ts';
-import type { Bytes } from '../../store.ts';
+import { fileSpool } from '../../server/spool.ts';
+import { canResolveBlobs, type Bytes } from '../../store.ts';
 import { tempFolderOf } from '../../targets/image-source.ts';
 import { parseRepositoryLocation } from '../../targets/location.ts';
 import { withStores } from '../../targets/open-store.ts';
-import { positional } from '../arguments/arguments.ts';
+import type { OpenedStore } from '../../targets/opened-store.ts';
+import { locationArgument, positional } from '../arguments/arguments.ts';
 import { counted, HERE } from '../output/counted-bytes.ts';
+import {
+  contentCommand,
+  contentPath,
+  contentRows,
+  type ContentRow,
+} from '../output/write-output.ts';
+
+/** `regi blob get`: prints a blob, which is verified on the way. */
+export const blobGetCommand = contentCommand(runBlobGet);
+
+async function* runBlobGet(args: ParsedArguments, context: Context): AsyncIterable<ContentRow> {
+  const location = locationArgument(args, 0, 'a blob');
+  const path = contentPath(args, 'a blob', 'pipe it: regi blob get … | less', context);
+  const { signal, onEvent } = context;
+  yield* withStores(context, {}, async function* (stores) {
+    const opened = await stores.open(location, 'source');
+    const blob = await resolveBlob(opened, context);
+    const content = verified(opened.store.fetch(blob, { signal }), blob);
+    const shown = path === undefined ? content : counted(content, blob, opened.store, context);
+    yield* contentRows(shown, blob.digest, path, context);
+    if (path !== undefined) onEvent({ kind: 'copied', target: blob, to: HERE });
+  });
+}
+
+async function resolveBlob(
+  { store, pinned, name }: OpenedStore,
+  { signal }: Context,
+): Promise<Descriptor> {
+  if (pinned === undefined)
+    throw new UsageError(`Cannot get a blob of "${name}": expected a digest after it`, {
+      hint: `type: regi blob get ${name}@sha256:…; regi manifest get shows the digests`,
+    });
+  if (!canResolveBlobs(store))
+    throw new UsageError(`Cannot find single blobs in "${name}"`, {
+      hint: 'copy the image into a layout first: regi copy SRC oci:DIR',
+    });
+  return store.resolveBlob(pinned, { signal });
+}
 
 /** A blob in its repository. */
 interface PutBlob {
@@ -44,11 +88,8 @@ async function* runBlobPut(args: ParsedArguments, context: Context): AsyncIterab
   try {
     yield* withStores(context, {}, async function* (stores) {
       const { store, name } = await stores.open(location, 'destination');
-      const blob: Descriptor = {
-        mediaType: 'application/octet-stream',
-        digest: input.digest,
-        size: input.size,
-      };
+      const { digest, size } = input;
+      const blob: Descriptor = { mediaType: 'application/octet-stream', digest, size };
       const wasPresent = await store.exists(blob, { signal });
       if (wasPresent) onEvent({ kind: 'skipped', target: blob, to: store.repository });
       else {
@@ -56,7 +97,6 @@ async function* runBlobPut(args: ParsedArguments, context: Context): AsyncIterab
         await store.push(blob, content, { signal });
         onEvent({ kind: 'copied', target: blob, to: HERE });
       }
-      const { digest, size } = input;
       yield { name, digest, size, outcome: wasPresent ? 'unchanged' : 'copied' };
     });
   } finally {
@@ -65,7 +105,6 @@ async function* runBlobPut(args: ParsedArguments, context: Context): AsyncIterab
 }
 
 async function fromFile(path: string, { io, signal }: Context): Promise<Input> {
-  const { openLocalFile } = await import('../../disk/input-file.ts');
   const { digest, size, read } = await openLocalFile(resolve(io.cwd, path), { signal });
   return { digest, size, read: () => read({ signal }), close: async () => undefined };
 }
@@ -73,10 +112,6 @@ async function fromFile(path: string, { io, signal }: Context): Promise<Input> {
 /** Spools standard input to an unnamed file: its digest comes before its bytes, and a retry reads them again. */
 async function fromStandardInput(context: Context): Promise<Input> {
   const { io, signal } = context;
-  const [{ fileSpool }, { guarded }] = await Promise.all([
-    import('../../server/spool.ts'),
-    import('../../disk/errno.ts'),
-  ]);
   const folder = tempFolderOf(context);
   const file = await guarded('write', folder, fileSpool(folder).create());
   try {
