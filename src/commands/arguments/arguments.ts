@@ -5,6 +5,7 @@ import type { Platform } from '../../oci/descriptor.ts';
 import { parsePlatform } from '../../oci/platform.ts';
 import type { PlatformChoice } from '../../operations/copy/resolve-image.ts';
 import { parseCount } from '../../option-values.ts';
+import { quote } from '../../quote.ts';
 import { parseLocation, type Location } from '../../targets/location.ts';
 
 /** Returns a switch. */
@@ -71,4 +72,22 @@ export function countOption(
 ): number | undefined {
   const typed = value(args, name);
   return typed === undefined ? undefined : parseCount(`--${name}`, typed, 1, maximum);
+}
+
+/**
+ * Parses the `KEY=VALUE` values of `--annotation`; the last value of a key wins.
+ *
+ * @throws {UsageError}
+ */
+export function annotationsOption(args: ParsedArguments): Readonly<Record<string, string>> {
+  return Object.fromEntries(
+    values(args, 'annotation').map((text) => {
+      const at = text.indexOf('=');
+      if (at < 1)
+        throw new UsageError(`Cannot use ${quote(text)} for "--annotation": expected KEY=VALUE`, {
+          hint: 'such as --annotation org.example.build=42',
+        });
+      return [text.slice(0, at), text.slice(at + 1)];
+    }),
+  );
 }

@@ -1,17 +1,51 @@
 import { resolve } from 'node:path';
 
 import type { CommandBody, ParsedArguments } from '../../command.ts';
+import { Lanes } from '../../concurrency/lanes.ts';
+import { together } from '../../concurrency/together.ts';
 import type { Context } from '../../context.ts';
-import { UsageError } from '../../errors.ts';
-import { parseRepository } from '../../oci/reference.ts';
+import { RegiError, UsageError } from '../../errors.ts';
+import type { Descriptor } from '../../oci/descriptor.ts';
+import { parseRepository, type Repository } from '../../oci/reference.ts';
+import { bringBase } from '../../operations/archive/base-layers.ts';
+import { copyImages, type FailedJob } from '../../operations/copy/copy-images.ts';
+import type { CopyEvent } from '../../operations/copy/events.ts';
 import { quote } from '../../quote.ts';
+import { tableLines } from '../../render/text.ts';
+import { withKnownBlobs } from '../../targets/image-source.ts';
 import { holdsImages, parseLocation, type ImagesLocation } from '../../targets/location.ts';
 import { withStores } from '../../targets/open-store.ts';
+import type { ImageSource, Stores } from '../../targets/opened-store.ts';
 import { kindOfPath } from '../../targets/path.ts';
-import { flag, positional, values } from '../arguments/arguments.ts';
-import { digestText } from '../output/digest-row.ts';
-import { importImages, type ImportRow } from './images.ts';
-import { parseMapping, parsePrefix } from './names.ts';
+import { flag, positional, value, values } from '../arguments/arguments.ts';
+import { lanesOf } from '../../targets/host-lanes.ts';
+import { copyOptions } from '../arguments/copy-options.ts';
+import { jobFrom, type NamedJob } from '../copy/jobs.ts';
+import { listUntagged, tagKeptError } from '../copy/copy.ts';
+import { digestRow, digestText, openDigestFile, type DigestRow } from '../output/digest-row.ts';
+import { planBases, type PlannedBases } from './bases.ts';
+import {
+  parseMapping,
+  parsePrefix,
+  planNames,
+  type ImportNaming,
+  type PlannedImport,
+} from './names.ts';
+
+export interface ImportRow extends DigestRow {
+  /** The image's name in the archive. */
+  readonly source: string;
+}
+
+export interface ImportRequest {
+  readonly from: ImageSource;
+  readonly naming: ImportNaming;
+  /** Repositories of the destination that may hold the layers which the archive leaves out. */
+  readonly bases: readonly Repository[];
+}
+
+/** An image that is being imported. */
+export interface Import extends NamedJob, PlannedImport {}
 
 /** `regi import`: copies every image of an archive into a registry or the local store. */
 export const importCommand: CommandBody<ImportRow> = { run: runImport, text: digestText };
@@ -43,4 +77,119 @@ async function parseFile(text: string, { io }: Context): Promise<ImagesLocation>
     });
   const kind = await kindOfPath(resolve(io.cwd, text));
   return { kind: kind === 'folder' ? 'oci' : 'archive', path: text };
+}
+
+/**
+ * Copies every image of an archive to the destination of its name. Names and left-out layers are checked for all
+ * images before anything is written; after that, one image that fails does not stop the others.
+ *
+ * @throws {UsageError} when two images go to one name.
+ * @throws {RegiError} NOT_FOUND when an image lacks a platform, or a left-out layer is not at the destination.
+ * @throws {PartialFailureError} at the end, when some of several images failed.
+ */
+export async function* importImages(
+  { from, naming, bases: named }: ImportRequest,
+  args: ParsedArguments,
+  stores: Stores,
+  context: Context,
+): AsyncIterable<ImportRow> {
+  const planned = planNames(from, naming);
+  if (planned.length === 0) {
+    context.warn('Nothing to import: the archive holds no images');
+    return;
+  }
+  context.onEvent({ kind: 'listed', images: planned.length });
+  const record = await openDigestFile(value(args, 'digestfile'), context);
+  const imports = await openAll(planned, from, stores);
+  const given = copyOptions(args, context);
+  const platforms = given.platforms ?? [];
+  const options = { naming, platforms, bases: named, stores, context };
+  const bases = await planBases(imports, from, options);
+  const results = new Map<string, string>();
+  const brought = new Set<string>();
+  const onEvent = (event: CopyEvent): void => {
+    if (event.kind === 'failed') results.set(event.image, 'failed');
+    // A base layer that was just brought there has had its event.
+    const isKnown =
+      (event.kind === 'found' || event.kind === 'skipped') &&
+      brought.has(keyOf(event.to, event.target));
+    if (!isKnown) context.onEvent(event);
+  };
+  try {
+    const keepGoing = imports.length > 1;
+    const jobs = jobsOf(imports, bases, brought, context);
+    for await (const { job, ...copied } of copyImages(jobs, { ...given, onEvent, keepGoing })) {
+      const { image, outcome } = copied;
+      if (outcome === 'kept' && imports.length === 1) throw tagKeptError(copied);
+      await listUntagged(job, copied.root, context);
+      const isPlan = flag(args, 'dry-run') && outcome === 'copied';
+      results.set(image, isPlan ? 'would be copied' : outcome);
+      const row: ImportRow = { source: job.label, ...digestRow(copied, job.name) };
+      await record(row);
+      yield row;
+    }
+  } finally {
+    noteResults(imports, results, context);
+  }
+}
+
+/** Yields each image once its left-out layers are in its repository. @param brought collects layers that were brought there. */
+async function* jobsOf(
+  imports: readonly Import[],
+  bases: ReadonlyMap<string, PlannedBases>,
+  brought: Set<string>,
+  context: Context,
+): AsyncGenerator<Import | FailedJob> {
+  const { signal, onEvent } = context;
+  const lanes = new Lanes(lanesOf(context));
+  for (const job of imports) {
+    const base = bases.get(job.image);
+    const keyOfNeed = ({ need }: PlannedBases['held'][number]): string =>
+      keyOf(need.destination.repository, need.layer);
+    try {
+      const missing = (base?.held ?? []).filter((held) => !brought.has(keyOfNeed(held)));
+      const tasks = missing.map(
+        ({ need, by }) =>
+          (either: AbortSignal) =>
+            bringBase(need, by, { lanes, signal: either, onEvent }),
+      );
+      await together(tasks, signal);
+      for (const held of missing) brought.add(keyOfNeed(held));
+      const destination =
+        base === undefined ? job.destination : withKnownBlobs(job.destination, base.digests);
+      yield { ...job, destination };
+    } catch (error) {
+      if (!(error instanceof RegiError)) throw error;
+      yield { image: job.image, error };
+    }
+  }
+}
+
+function keyOf(repository: string, { digest }: Descriptor): string {
+  return `${repository} ${digest}`;
+}
+
+function openAll(
+  planned: readonly PlannedImport[],
+  { store }: ImageSource,
+  stores: Stores,
+): Promise<readonly Import[]> {
+  return Promise.all(
+    planned.map(async (plan): Promise<Import> => {
+      const { name, tag, root } = plan.entry;
+      const from = { store, reference: name ?? root.digest, tag };
+      return { ...plan, ...(await jobFrom(from, plan.target, stores, planned.length === 1)) };
+    }),
+  );
+}
+
+/** Notes a table of results for several images; for one image its row is enough. */
+function noteResults(
+  imports: readonly Import[],
+  results: ReadonlyMap<string, string>,
+  { note }: Context,
+): void {
+  if (imports.length < 2 || results.size === 0) return;
+  const rows = imports.map(({ label, image }) => [label, image, results.get(image) ?? 'not begun']);
+  for (const line of tableLines([['NAME', 'DESTINATION', 'RESULT'], ...rows])) note(line.trimEnd());
 }

@@ -10,10 +10,9 @@ import { memorySource } from '../../operations/edit/memory-source.ts';
 import { resolveImage } from '../../operations/copy/resolve-image.ts';
 import { parseLocation } from '../../targets/location.ts';
 import { withStores } from '../../targets/open-store.ts';
-import { platformOption, value, values } from '../arguments/arguments.ts';
+import { annotationsOption, platformOption, value } from '../arguments/arguments.ts';
 import { transferOptions } from '../arguments/copy-options.ts';
 import { digestRow, digestText, type DigestRow } from '../output/digest-row.ts';
-import { parseAnnotations } from '../arguments/annotations.ts';
 
 export interface AttachedRow extends DigestRow {
   readonly artifactType: string;
@@ -31,7 +30,7 @@ async function* runAttach(args: ParsedArguments, context: Context): AsyncIterabl
   const artifactType = parseMediaType('--type', type);
   const location = parseLocation(to);
   const platform = platformOption(args, context);
-  const annotations = parseAnnotations(values(args, 'annotation'));
+  const annotations = annotationsOption(args);
   const given = value(args, 'media-type');
   const mediaType = given === undefined ? undefined : parseMediaType('--media-type', given);
   const paths = args.positionals.map((path) => resolve(context.io.cwd, path));

@@ -23,10 +23,15 @@ import type { Source } from '../../store.ts';
 import { parseLocation, suffixOf, type Location } from '../../targets/location.ts';
 import { withStores } from '../../targets/open-store.ts';
 import type { OpenedStore, Stores } from '../../targets/opened-store.ts';
-import { flag, locationArgument, positional, values } from '../arguments/arguments.ts';
+import {
+  annotationsOption,
+  flag,
+  locationArgument,
+  positional,
+  values,
+} from '../arguments/arguments.ts';
 import { transferOptions } from '../arguments/copy-options.ts';
-import { parseAnnotations } from '../arguments/annotations.ts';
-import { listUntagged } from '../copy/rows.ts';
+import { listUntagged } from '../copy/copy.ts';
 import { digestRow, digestText, type DigestRow } from '../output/digest-row.ts';
 
 /** `regi index create`: gives images of several platforms one name. */
@@ -46,7 +51,7 @@ async function* runCreate(args: ParsedArguments, context: Context): AsyncIterabl
       `Cannot create "${typed}": the digest of an index follows from its content`,
       { hint: 'drop the digest, and give a tag' },
     );
-  const annotations = parseAnnotations(values(args, 'annotation'));
+  const annotations = annotationsOption(args);
   yield* withStores(context, {}, async function* (stores) {
     const gathered = await gatherEntries(args.positionals.slice(1), location, stores, context);
     // Built before anything is copied, so that two images of one platform fail at once.
@@ -219,7 +224,8 @@ async function warnOfSignatures(
   context: Context,
 ): Promise<void> {
   if (descriptor.digest === digest) return;
-  const session = new CopySession(transferOptions(context));
+  const { lanes } = transferOptions(context);
+  const session = new CopySession({ lanes });
   if (await hasReferrers(session, store, descriptor, context.signal))
     context.warn(
       'The index had signatures or other referrers, which do not cover the changed one',

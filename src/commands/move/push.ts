@@ -19,7 +19,7 @@ import type { Stores } from '../../targets/opened-store.ts';
 import { parseSourceLocation, refuseFileName } from '../../targets/path.ts';
 import { flag, positional } from '../arguments/arguments.ts';
 import { jobFrom } from '../copy/jobs.ts';
-import { copyRows } from '../copy/rows.ts';
+import { copyRows } from '../copy/copy.ts';
 import { digestText, type DigestRow } from '../output/digest-row.ts';
 
 /** `regi push`: copies an image of this machine to one or more references. */
@@ -33,7 +33,7 @@ async function* runPush(args: ParsedArguments, context: Context): AsyncIterable<
   yield* withStores(context, { dryRun: flag(args, 'dry-run') }, async function* (stores) {
     if (prefix.endsWith('/') && others.length === 0 && holdsImages(source)) {
       const [{ importImages }, { parsePrefix }] = await Promise.all([
-        import('../import/images.ts'),
+        import('../import/import.ts'),
         import('../import/names.ts'),
       ]);
       const naming = { prefix: parsePrefix(prefix), mappings: [] };

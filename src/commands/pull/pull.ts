@@ -14,7 +14,7 @@ import { withStores } from '../../targets/open-store.ts';
 import type { OpenedStore, Stores } from '../../targets/opened-store.ts';
 import { flag, positional, value } from '../arguments/arguments.ts';
 import { transferOptions } from '../arguments/copy-options.ts';
-import { listUntagged } from '../copy/rows.ts';
+import { listUntagged } from '../copy/copy.ts';
 import { parseOutput } from './destination.ts';
 import { plannedPulls, pullRow, type PlannedPull, type PullRow } from './plan.ts';
 
