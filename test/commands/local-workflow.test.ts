@@ -256,7 +256,7 @@ describe('local: as a location', () => {
     const { status, io } = await local.run(['inspect', 'local:nginx']);
     expect([status, io.stderrText()]).toEqual([
       3,
-      'regi: Cannot find "nginx:latest" in the local store\n  type: regi pull nginx:latest; regi images lists what is there\n',
+      'regi: Cannot find "nginx:latest" in the local store\n  type: regi pull nginx:latest; regi images lists the images of the local store\n',
     ]);
   });
 });
