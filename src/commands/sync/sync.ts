@@ -16,7 +16,7 @@ import { runSync } from '../../sync/run.ts';
 import { stateFolder } from '../../targets/local.ts';
 import { withStores } from '../../targets/open-store.ts';
 import { flag, positional, value } from '../arguments/arguments.ts';
-import { lanesOf } from '../arguments/copy-options.ts';
+import { lanesOf } from '../../targets/host-lanes.ts';
 import { listName, readList } from '../arguments/read-list.ts';
 
 /** `regi sync`: makes destinations equal to what a file describes. */
