@@ -18,7 +18,7 @@ import { VERSION } from '../src/version.ts';
 import { makeIndex } from './support/images/images.ts';
 import { temporaryFolder } from './support/temporary-folder.ts';
 
-test('a program copies an image with what the library exports', async () => {
+test('a program copies an image with the exports of the library', async () => {
   const image = makeIndex();
   const source = createMemoryStore();
   await image.pushAll(source, '1.0');
@@ -34,7 +34,7 @@ test('a program copies an image with what the library exports', async () => {
   expect((await destination.resolve('1.0')).digest).toBe(image.root.digest);
 });
 
-test('a program writes an archive and reads it with what the library exports', async () => {
+test('a program writes an archive and reads it with the exports of the library', async () => {
   const image = makeIndex();
   const source = createMemoryStore();
   await image.pushAll(source, '1.0');
@@ -58,7 +58,7 @@ test('a program writes an archive and reads it with what the library exports', a
   await archive.close();
 });
 
-test('VERSION is that of package.json', () => {
+test('VERSION equals the version of package.json', () => {
   const { version } = JSON.parse(
     readFileSync(new URL('../package.json', import.meta.url), 'utf8'),
   ) as { readonly version: string };

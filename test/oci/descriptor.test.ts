@@ -14,7 +14,7 @@ const DIGEST = digestOf(Buffer.from('{}'));
 const PLAIN = { mediaType: 'application/x', digest: DIGEST, size: 2 };
 
 describe('parseDescriptor()', () => {
-  test('keeps what the image-spec names and ignores the rest', () => {
+  test('keeps the members of the image-spec and ignores others', () => {
     const full = {
       ...PLAIN,
       urls: ['https://a.example/x'],
@@ -109,7 +109,7 @@ describe('parseDescriptor()', () => {
     );
   });
 
-  test('keeps __proto__ out of what it returns', () => {
+  test('drops a member named __proto__', () => {
     const value: unknown = JSON.parse(
       `{"mediaType":"x","digest":"${DIGEST}","size":2,"__proto__":{"evil":1},"annotations":{"__proto__":"x"}}`,
     );
@@ -118,7 +118,7 @@ describe('parseDescriptor()', () => {
     expect(Object.getPrototypeOf(descriptor.annotations ?? {})).toBe(Object.prototype);
   });
 
-  test('reads back what toDescriptorJson() writes', () => {
+  test('parses the JSON of toDescriptorJson() to the same descriptor', () => {
     fc.assert(
       fc.property(descriptors(), (descriptor) => {
         expect(
@@ -128,7 +128,7 @@ describe('parseDescriptor()', () => {
     );
   });
 
-  test('gives a value or a RegiError on any JSON', () => {
+  test('returns a descriptor or throws a RegiError on any JSON', () => {
     const member = fc.option(fc.oneof(fc.jsonValue(), fc.constant(DIGEST)), { nil: undefined });
     const value = fc.oneof(
       fc.jsonValue(),

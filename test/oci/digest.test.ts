@@ -16,7 +16,7 @@ import {
 const HEX = 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855';
 
 describe('parseDigest()', () => {
-  test.each([`sha256:${HEX}`, `sha512:${HEX}${HEX}`])('takes %s', (text) => {
+  test.each([`sha256:${HEX}`, `sha512:${HEX}${HEX}`])('accepts %s', (text) => {
     expect(parseDigest(text)).toBe(text);
     expect(isDigest(text)).toBe(true);
   });
@@ -69,7 +69,7 @@ describe('digestOf()', () => {
     );
   });
 
-  test('makes what parseDigest() takes and its parts name', () => {
+  test('makes a digest that parseDigest() accepts', () => {
     fc.assert(
       fc.property(
         fc.uint8Array(),

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 
 import { parseImageConfig } from '../../src/oci/image-config.ts';
 
-test('parseImageConfig() reads what an image says', () => {
+test('parseImageConfig() reads every member that it knows', () => {
   const config = parse({
     os: 'linux',
     architecture: 'arm',
@@ -47,12 +47,12 @@ test('parseImageConfig() keeps a label that is called like a member of every obj
   ).toEqual([['__proto__', 'x']]);
 });
 
-test('parseImageConfig() is undefined for what is no JSON object', () => {
+test('parseImageConfig() returns undefined when the bytes are not a JSON object', () => {
   for (const text of ['', '[]', 'null', '"x"', '{'])
     expect(parseImageConfig(Buffer.from(text))).toBeUndefined();
 });
 
-test('parseImageConfig() takes any JSON object, whatever the types of its members', () => {
+test('parseImageConfig() accepts any JSON object, with members of any type', () => {
   const anything = fc.jsonValue();
   fc.assert(
     fc.property(

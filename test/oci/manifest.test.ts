@@ -69,7 +69,7 @@ describe('parseManifest()', () => {
     },
   );
 
-  test('takes the type it is told when the body names none', () => {
+  test('uses the stated type when the body has none', () => {
     expect(parseManifest(bytes(IMAGE), MEDIA_TYPE.dockerManifest).mediaType).toBe(
       MEDIA_TYPE.dockerManifest,
     );
@@ -165,7 +165,7 @@ describe('parseManifest()', () => {
     });
   });
 
-  test('gives a value or a RegiError on any JSON', () => {
+  test('returns a manifest or throws a RegiError on any JSON', () => {
     const entry = fc.oneof(fc.jsonValue(), fc.constant(CONFIG));
     const list = fc.oneof(fc.jsonValue(), fc.array(entry));
     const body = fc.record(
@@ -194,14 +194,14 @@ describe('parseManifest()', () => {
 });
 
 describe('childrenOf()', () => {
-  test('gives config and layers of an image, and not its subject', () => {
+  test('lists the config and layers of an image, but not its subject', () => {
     expect(childrenOf(parseManifest(bytes({ ...IMAGE, subject: node('s') }), undefined))).toEqual([
       CONFIG,
       ...LAYERS,
     ]);
   });
 
-  test('gives the manifests of an index', () => {
+  test('lists the manifests of an index', () => {
     expect(childrenOf(parseManifest(bytes(INDEX), undefined))).toEqual(INDEX.manifests);
   });
 });

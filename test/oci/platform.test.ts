@@ -19,7 +19,7 @@ const HOST: Platform = { os: 'linux', architecture: 'amd64' };
 const parse = (text: string): Platform => parsePlatform(text, HOST);
 
 describe('parsePlatform() reads as containerd', () => {
-  test.each(table.parse.filter((row) => row.valid))('takes $in', (row) => {
+  test.each(table.parse.filter((row) => row.valid))('accepts $in', (row) => {
     const platform = parse(row.in);
     expect(inJson(platform)).toEqual(row.platform);
     expect(formatPlatform(platform)).toBe(row.format);
@@ -40,14 +40,14 @@ describe('pickPlatform() chooses as containerd', () => {
 });
 
 describe('parsePlatform()', () => {
-  test('says how several are given', () => {
+  test('hints at the repeated flag when the text has a comma', () => {
     const host = { os: 'linux', architecture: 'amd64' };
     expect(() => parsePlatform('linux/arm64,linux/amd64', host)).toThrow(
       expect.objectContaining({ hint: 'give --platform once for each' }) as Error,
     );
   });
 
-  test('takes what is missing from the host', () => {
+  test('completes a single word from the host', () => {
     expect(parsePlatform('linux', { os: 'darwin', architecture: 'arm64' })).toEqual({
       os: 'linux',
       architecture: 'arm64',
@@ -63,7 +63,7 @@ describe('parsePlatform()', () => {
     });
   });
 
-  test('names the part that is wrong and says what to type', () => {
+  test('names the wrong part and hints at the form', () => {
     expect(() => parse('linux/am d64')).toThrow(
       expect.objectContaining({
         code: 'INVALID_PLATFORM',
@@ -78,7 +78,7 @@ describe('parsePlatform()', () => {
     expect(() => parse('windows(%zz)/amd64')).toThrow(InvalidPlatformError);
   });
 
-  test('gives a value or a RegiError on any text', () => {
+  test('returns a platform or throws a RegiError on any text', () => {
     const anyText = fc.oneof(
       fc.string({ unit: 'binary' }),
       fc.string({
@@ -103,7 +103,7 @@ describe('parsePlatform()', () => {
 });
 
 describe('formatPlatform()', () => {
-  test('parses back to the same version and features, whatever characters they have', () => {
+  test('parses back to the same version and features with any characters', () => {
     const option = fc.string({ unit: 'grapheme', minLength: 1 });
     fc.assert(
       fc.property(option, fc.uniqueArray(option, { minLength: 1 }), (osVersion, osFeatures) => {
@@ -113,7 +113,7 @@ describe('formatPlatform()', () => {
     );
   });
 
-  test('says unknown of a platform without an os', () => {
+  test('returns unknown when the platform has no os', () => {
     expect(formatPlatform({ os: '', architecture: 'amd64' })).toBe('unknown');
   });
 });
@@ -173,14 +173,14 @@ describe('pickPlatform()', () => {
     expect(pick('linux/arm64/v8.9', ['linux/arm64/v9'])).toBeUndefined();
   });
 
-  test('takes no image that needs a feature nobody wanted', () => {
+  test('refuses an image that needs a feature which was not asked for', () => {
     expect(pick('windows/amd64', ['windows(10.0.17763.1+win32k)/amd64'])).toBeUndefined();
     expect(pick('windows(10.0.17763+win32k)/amd64', ['windows(10.0.17763.1+win32k)/amd64'])).toBe(
       0,
     );
   });
 
-  test('takes the build of windows itself, and since 20348 an older one too', () => {
+  test('accepts the same build of windows, and an older one since 20348', () => {
     expect(
       pick('windows(10.0.26100)/amd64', [
         'windows(10.0.20348.1)/amd64',
@@ -197,7 +197,7 @@ describe('pickPlatform()', () => {
     expect(pick('windows(10.0.20348)/amd64', ['windows(10.0.26100.1)/amd64'])).toBeUndefined();
   });
 
-  test('ends soon whatever the variants are', () => {
+  test('ends soon with any variants', () => {
     // One step for each version would not end before the test does.
     expect(pick('linux/amd64/v999999999999', ['linux/amd64'])).toBeUndefined();
   });

@@ -57,7 +57,7 @@ describe('parseReference() reads as docker', () => {
   });
 });
 
-describe('parseReference() says what is wrong and what to type', () => {
+describe('parseReference() names the wrong part and hints at the form', () => {
   test.each([
     ['foo/Bar', 'Repository names are lower-case: "foo/Bar"', 'write "foo/bar"'],
     [
@@ -130,7 +130,7 @@ describe('parseReference() says what is wrong and what to type', () => {
     expect(error.hint).toBe(hint ?? 'write [HOST[:PORT]/]NAME[:TAG][@DIGEST]');
   });
 
-  test('a reference of no registry, which docker takes, is refused', () => {
+  test('refuses a reference without a registry, which docker accepts', () => {
     expect(failureOf('foo_bar.example/app').part).toBe('registry');
   });
 
@@ -183,7 +183,7 @@ describe('parseReference() on any text', () => {
     }),
   );
 
-  test('gives a value or a RegiError', () => {
+  test('returns a value or throws a RegiError', () => {
     fc.assert(
       fc.property(anyText, (text) => {
         expect(outcomeOf(() => parseReference(text))).toBeDefined();
@@ -193,7 +193,7 @@ describe('parseReference() on any text', () => {
     );
   });
 
-  test('gives what formatReference() and familiarReference() write and it reads back', () => {
+  test('round-trips through formatReference() and familiarReference()', () => {
     fc.assert(
       fc.property(anyText, (text) => {
         const reference = referenceIn(text) ?? parseReference('app');
@@ -204,7 +204,7 @@ describe('parseReference() on any text', () => {
     );
   });
 
-  test('gives parts that cannot leave a URL path', () => {
+  test('returns parts that cannot leave a URL path', () => {
     fc.assert(
       fc.property(anyText, (text) => {
         const reference = referenceIn(text) ?? parseReference('app');
@@ -235,7 +235,7 @@ describe('parseReference() on any text', () => {
 });
 
 describe('formatReference()', () => {
-  test('parses back to the same, whatever the parts are', () => {
+  test('parses back to the same reference with any parts', () => {
     fc.assert(
       fc.property(references(), (reference) => {
         expect(parseReference(formatReference(reference))).toEqual(reference);
@@ -245,7 +245,7 @@ describe('formatReference()', () => {
 });
 
 describe('familiarReference()', () => {
-  test('parses back to the same, whatever the parts are', () => {
+  test('parses back to the same reference with any parts', () => {
     fc.assert(
       fc.property(references(), (reference) => {
         expect(parseReference(familiarReference(reference))).toEqual(reference);
@@ -263,7 +263,7 @@ describe('familiarReference()', () => {
 });
 
 describe('parseRepository()', () => {
-  test('gives domain and path', () => {
+  test('returns domain and path', () => {
     expect(parseRepository('reg.example:5000/team/app')).toEqual({
       domain: 'reg.example:5000',
       path: 'team/app',
@@ -347,11 +347,11 @@ function failureOf(
 }
 
 describe('referenceIn()', () => {
-  test('gives what parseReference() gives', () => {
+  test('returns the same as parseReference()', () => {
     expect(referenceIn('alpine:3')).toEqual(parseReference('alpine:3'));
   });
 
-  test.each(['', 'Alpine', '<none>:<none>', '../etc'])('gives undefined for %j', (name) => {
+  test.each(['', 'Alpine', '<none>:<none>', '../etc'])('returns undefined for %j', (name) => {
     expect(referenceIn(name)).toBeUndefined();
   });
 });
