@@ -30,7 +30,7 @@ describe('verified().from()', () => {
     }
   }
 
-  test('gives the rest, after a reading that broke off anywhere', async () => {
+  test('returns the rest after an interruption at any byte', async () => {
     await fc.assert(
       fc.asyncProperty(
         fc.nat(300_000),
@@ -51,7 +51,7 @@ describe('verified().from()', () => {
     );
   });
 
-  test('reads again from a mark, not from the first byte', async () => {
+  test('resumes reading at a mark, not at the first byte', async () => {
     const content = new Uint8Array(1_000_000);
     const opened: number[] = [];
     const source = seekable((position) => {
@@ -65,7 +65,7 @@ describe('verified().from()', () => {
     expect(opened[1]).toBeGreaterThan(800_000);
   });
 
-  test('refuses a rest that does not belong to what was read before', async () => {
+  test('refuses a rest that does not belong to the bytes before it', async () => {
     const content = new Uint8Array(300_000).fill(1);
     const source = seekable((position) =>
       poisoned(position === 0 ? content : new Uint8Array(300_000 - position), {
@@ -77,14 +77,14 @@ describe('verified().from()', () => {
     await expect(joined(proved.from(150_000))).rejects.toThrow(ContentMismatchError);
   });
 
-  test('proves what it does not give', async () => {
+  test('verifies bytes that it does not yield', async () => {
     const content = new Uint8Array(1000);
     const proved = verified(bytesOf(new Uint8Array(1000).fill(1)), descriptorOf(content));
     await expect(joined(proved.from(1000))).rejects.toThrow(ContentMismatchError);
   });
 });
 
-test('withoutFirst() gives what is behind', async () => {
+test('withoutFirst() skips the first bytes', async () => {
   await fc.assert(
     fc.asyncProperty(
       fc.uint8Array({ maxLength: 50 }),
@@ -100,7 +100,7 @@ test('withoutFirst() gives what is behind', async () => {
 });
 
 describe('verified()', () => {
-  test('gives the same bytes, whatever the chunks are', async () => {
+  test('yields the same bytes for any chunking', async () => {
     await fc.assert(
       fc.asyncProperty(
         fc.uint8Array({ maxLength: 300 }),
@@ -135,7 +135,7 @@ describe('verified()', () => {
     );
   });
 
-  test('stops at the first byte too many, and closes the source', async () => {
+  test('stops at the first surplus byte and closes the source', async () => {
     let opened = 0;
     let closed = 0;
     const endless: Bytes = {
@@ -161,7 +161,7 @@ describe('verified()', () => {
     expect({ opened, closed, seen }).toEqual({ opened: 2, closed: 1, seen: [CONTENT.length] });
   });
 
-  test('refuses content that ends early, and says how much there was', async () => {
+  test('refuses content that ends early, and gives its size', async () => {
     await expect(
       joined(verified(bytesOf(CONTENT.subarray(0, 5)), descriptorOf(CONTENT))),
     ).rejects.toThrow(
@@ -173,7 +173,7 @@ describe('verified()', () => {
     );
   });
 
-  test('refuses no bytes where some are expected, and takes none where none are', async () => {
+  test('refuses empty content unless it is expected', async () => {
     await expect(
       joined(verified(bytesOf(new Uint8Array()), descriptorOf(CONTENT))),
     ).rejects.toThrow(ContentMismatchError);
@@ -201,13 +201,13 @@ describe('verified()', () => {
     expect(closed).toBe(true);
   });
 
-  test('proves anew each time it is opened', async () => {
+  test('verifies again each time it is opened', async () => {
     const proved = verified(bytesOf(CONTENT), descriptorOf(CONTENT));
     expect(await joined(proved)).toEqual(CONTENT);
     expect(await joined(proved)).toEqual(CONTENT);
   });
 
-  test('hashes once what is already proved for that descriptor, and anew for another', async () => {
+  test('hashes content once for a descriptor, and again for another descriptor', async () => {
     const proved = verified(bytesOf(CONTENT), descriptorOf(CONTENT));
     expect(verified(proved, descriptorOf(CONTENT))).toBe(proved);
     await expect(joined(verified(proved, { ...descriptorOf(CONTENT), size: 5 }))).rejects.toThrow(
@@ -218,7 +218,7 @@ describe('verified()', () => {
     ).rejects.toThrow(ContentMismatchError);
   });
 
-  test('passes on what the source throws', async () => {
+  test('throws the error of the source', async () => {
     const broken: Bytes = {
       // oxlint-disable-next-line require-yield -- it fails before its first chunk
       async *[Symbol.asyncIterator]() {
@@ -236,7 +236,7 @@ describe('collect()', () => {
     );
   });
 
-  test('takes exactly the limit', async () => {
+  test('accepts exactly the limit', async () => {
     expect(await collect(bytesOf(CONTENT), CONTENT.length, 'x')).toHaveLength(CONTENT.length);
   });
 
@@ -261,7 +261,7 @@ describe('collect()', () => {
 });
 
 describe('collectVerified()', () => {
-  test('gives verified bytes', async () => {
+  test('returns verified bytes', async () => {
     expect(
       Buffer.from(
         await collectVerified(poisoned(CONTENT, { chunkSize: 3 }), descriptorOf(CONTENT), 100),
@@ -269,7 +269,7 @@ describe('collectVerified()', () => {
     ).toEqual(CONTENT);
   });
 
-  test('opens nothing when the descriptor is over the limit', async () => {
+  test('opens no content when the descriptor is over the limit', async () => {
     let isOpened = false;
     const source: Bytes = {
       async *[Symbol.asyncIterator]() {
@@ -291,7 +291,7 @@ describe('collectVerified()', () => {
 });
 
 describe('owned()', () => {
-  test('gives chunks that survive the reuse of the buffer, a Buffer too', async () => {
+  test('yields chunks that survive reuse of the memory, also for a Buffer', async () => {
     const reused: Bytes = {
       async *[Symbol.asyncIterator]() {
         const slab = Buffer.alloc(4);
@@ -308,14 +308,14 @@ describe('owned()', () => {
 });
 
 describe('bytesOf()', () => {
-  test('gives one chunk, and none of nothing', async () => {
+  test('yields one chunk, or none for empty content', async () => {
     expect(await countOf(bytesOf(CONTENT))).toBe(1);
     expect(await countOf(bytesOf(new Uint8Array()))).toBe(0);
   });
 });
 
 describe('matches()', () => {
-  test('asks size and digest', () => {
+  test('compares size and digest', () => {
     expect(matches(CONTENT, descriptorOf(CONTENT))).toBe(true);
     expect(matches(CONTENT, descriptorOf(CONTENT, 'sha512'))).toBe(true);
     expect(matches(CONTENT, { ...descriptorOf(CONTENT), size: 1 })).toBe(false);

@@ -86,7 +86,7 @@ function job(source: Store, reference: string, destination: Store, tag = referen
 }
 
 describe('copyImages() when one of several fails', () => {
-  test('yields what was whole before it, and then throws', async () => {
+  test('yields the images that were complete before it, and then throws', async () => {
     const [good, bad] = [makeImage({ seed: 1 }), makeImage({ seed: 2 })];
     const destination = createMemoryStore();
     const tagged = deferred();
@@ -110,7 +110,7 @@ describe('copyImages() when one of several fails', () => {
     expect(error).toMatchObject({ name: 'CopyError', code: 'NETWORK' });
   });
 
-  test('lets the next image bring a layer whose transfer was given up with it', async () => {
+  test('lets the next image copy a layer whose transfer was cancelled', async () => {
     const [first, second] = [
       makeImage({ seed: 1, layers: [100, 200] }),
       makeImage({ seed: 1, layers: [100, 300] }),
@@ -151,7 +151,7 @@ describe('copyImages() when one of several fails', () => {
     expect(reads).toBe(2);
   });
 
-  test('does not keep an image that failed waiting for the layer that another repository is getting', async () => {
+  test('does not make a failed image wait for a layer that another repository is receiving', async () => {
     const [slow, bad] = [
       makeImage({ seed: 1, layers: [100, 200] }),
       makeImage({ seed: 1, layers: [100, 300] }),
@@ -186,7 +186,7 @@ describe('copyImages() when one of several fails', () => {
     expect(results).toEqual(['slow']);
   });
 
-  test('sends the bytes of a layer that another repository was to have and did not get', async () => {
+  test('sends the bytes of a layer when the other repository did not receive it', async () => {
     const image = makeImage({ layers: [100] });
     const place = createMemoryPlace();
     const source = await sourceWith(image);
@@ -213,7 +213,7 @@ describe('copyImages() when one of several fails', () => {
     expect(events.some(isLayer)).toBe(false);
   });
 
-  test('counts one that could not even be begun', async () => {
+  test('counts an image that could not be started', async () => {
     const image = makeImage();
     const destination = createMemoryStore();
     const jobs = [
@@ -243,7 +243,7 @@ describe('copyImages() when its list fails', () => {
     throw new LostError('Cannot list: the connection was cut');
   }
 
-  test('stops the images that were begun and throws that failure', async () => {
+  test('stops the images in progress and throws that failure', async () => {
     const image = makeImage();
     let stopped = false;
     const begun = deferred();
@@ -260,7 +260,7 @@ describe('copyImages() when its list fails', () => {
     await expect(destination.resolve('v0')).rejects.toMatchObject({ code: 'NOT_FOUND' });
   });
 
-  test('finishes them first when asked to go on', async () => {
+  test('finishes them first with keepGoing', async () => {
     const { done, error } = await run(
       cutShort(Promise.resolve(), job(await sourceWith(makeImage()), 'v0', createMemoryStore())),
       { keepGoing: true },
@@ -269,7 +269,7 @@ describe('copyImages() when its list fails', () => {
     expect(error).toBeInstanceOf(LostError);
   });
 
-  test('refuses two images for one name, and takes the same image twice', async () => {
+  test('refuses two images for one tag, and accepts the same image twice', async () => {
     const source = await sourceWith(makeImage({ seed: 1 }), makeImage({ seed: 2 }));
     const destination = createMemoryStore();
     expect(
@@ -284,7 +284,7 @@ describe('copyImages() when its list fails', () => {
 });
 
 describe('copyImages() when its reader leaves early', () => {
-  test('stops what runs, waits until it has, and closes the list', async () => {
+  test('stops running copies, waits for them, and closes the list', async () => {
     const [quick, slow] = [makeImage({ seed: 1 }), makeImage({ seed: 2 })];
     const begun = deferred();
     let stopped = false;
@@ -318,7 +318,7 @@ describe('copyImages() when its reader leaves early', () => {
 });
 
 describe('copyImages() of many', () => {
-  test('lets no image that takes long keep the others from being begun', async () => {
+  test('starts the other images while one takes long', async () => {
     const image = makeImage({ layers: [100] });
     const release = deferred();
     const source = await sourceWith(image);
@@ -347,7 +347,7 @@ describe('copyImages() of many', () => {
     expect(done).toEqual(jobs.map((each) => each.image));
   });
 
-  test('tells of each node once that it has to be there, before it moves', async () => {
+  test('emits one found event for each node, before it moves', async () => {
     const [first, second] = [
       makeImage({ seed: 1, layers: [100, 200] }),
       makeImage({ seed: 1, layers: [100, 300] }),
@@ -377,7 +377,7 @@ describe('copyImages() of many', () => {
     }
   });
 
-  test('brings a layer that one image leaves at its own URLs and another one contains', async () => {
+  test('copies a layer that one image leaves at its own URLs and another image contains', async () => {
     const layer = nodeOf('application/vnd.oci.image.layer.v1.tar+gzip', Buffer.from('the layer'));
     const config = nodeOf(MEDIA_TYPE.ociConfig, Buffer.from('{}'));
     const foreign = {

@@ -31,7 +31,7 @@ describe('end-8: listing tags', () => {
     expect(parsed(answer)).toEqual({ name: 'team/app', tags: ['V1', 'a', 'latest', 'v10', 'v2'] });
   });
 
-  test('GET answers n tags, and following Link answers the rest', async () => {
+  test('GET answers n tags, and following Link returns the rest', async () => {
     const found: unknown[] = [];
     let next: string | undefined = '/v2/team/app/tags/list?n=2';
     while (next !== undefined) {
@@ -48,7 +48,7 @@ describe('end-8: listing tags', () => {
     ['?last=latest', ['v10', 'v2']],
     ['?n=1&last=b', ['latest']],
     ['?last=zzz', []],
-  ])('GET answers %s', async (query, expected) => {
+  ])('GET returns %s', async (query, expected) => {
     expect(parsed(await tags(query))).toEqual({ name: 'team/app', tags: expected });
   });
 
@@ -60,12 +60,12 @@ describe('end-8: listing tags', () => {
     expect((await tags(`?n=${n}`)).status).toBe(400);
   });
 
-  test('GET answers NAME_UNKNOWN for a repository that is not there', async () => {
+  test('GET returns NAME_UNKNOWN for a repository that is not there', async () => {
     const answer = await send('GET', '/v2/nowhere/tags/list');
     expect([answer.status, errorCodes(answer)]).toEqual([404, ['NAME_UNKNOWN']]);
   });
 
-  test('GET /v2/_catalog answers the repositories, page by page', async () => {
+  test('GET /v2/_catalog returns the repositories, page by page', async () => {
     for (const name of ['b', 'a']) await image.pushAll(spec.registry.place.open(name));
     const { headers, body } = await send('GET', '/v2/_catalog?n=2');
     expect([JSON.parse(body.toString()), headers.link]).toEqual([
@@ -81,14 +81,14 @@ describe('end-9, 10: deleting', () => {
     await spec.store.tag(image.root, 'v2');
   });
 
-  test('DELETE of a tag answers 202 and leaves the manifest and other tags', async () => {
+  test('DELETE of a tag returns 202 and leaves the manifest and other tags', async () => {
     expect((await send('DELETE', '/v2/team/app/manifests/v1')).status).toBe(202);
     expect((await send('GET', '/v2/team/app/manifests/v1')).status).toBe(404);
     expect((await send('GET', '/v2/team/app/manifests/v2')).status).toBe(200);
     expect((await send('GET', `/v2/team/app/manifests/${image.root.digest}`)).status).toBe(200);
   });
 
-  test('DELETE of a digest answers 202 and its tags are gone too', async () => {
+  test('DELETE of a digest returns 202 and its tags are gone too', async () => {
     expect((await send('DELETE', `/v2/team/app/manifests/${image.root.digest}`)).status).toBe(202);
     for (const reference of [image.root.digest, 'v1', 'v2'])
       expect((await send('GET', `/v2/team/app/manifests/${reference}`)).status).toBe(404);
@@ -98,7 +98,7 @@ describe('end-9, 10: deleting', () => {
     });
   });
 
-  test('DELETE of a blob answers 202 and it is gone', async () => {
+  test('DELETE of a blob returns 202 and it is gone', async () => {
     expect((await send('DELETE', `/v2/team/app/blobs/${image.config.digest}`)).status).toBe(202);
     expect((await send('HEAD', `/v2/team/app/blobs/${image.config.digest}`)).status).toBe(404);
   });
@@ -108,7 +108,7 @@ describe('end-9, 10: deleting', () => {
     [`manifests/${ABSENT}`, 'MANIFEST_UNKNOWN'],
     [`blobs/${ABSENT}`, 'BLOB_UNKNOWN'],
     [`blobs/${image.root.digest}`, 'BLOB_UNKNOWN'],
-  ])('DELETE of %s answers %s', async (path, code) => {
+  ])('DELETE of %s returns %s', async (path, code) => {
     const answer = await send('DELETE', `/v2/team/app/${path}`);
     expect([answer.status, errorCodes(answer)]).toEqual([404, [code]]);
   });
@@ -168,14 +168,14 @@ describe('end-12: referrers', () => {
   });
 
   test.each([ABSENT, image.root.digest])(
-    'GET answers 200 and an empty index for %s',
+    'GET returns 200 and an empty index for %s',
     async (digest) => {
       const answer = await referrers(digest);
       expect([answer.status, entries(answer)]).toEqual([200, []]);
     },
   );
 
-  test('GET answers DIGEST_INVALID for what is no digest', async () => {
+  test('GET returns DIGEST_INVALID for what is no digest', async () => {
     const answer = await referrers('latest');
     expect([answer.status, errorCodes(answer)]).toEqual([400, ['DIGEST_INVALID']]);
   });

@@ -29,7 +29,7 @@ describe('end-4, 5, 6: pushing a blob', () => {
     );
   }
 
-  test('POST answers 202 and where to send the bytes', async () => {
+  test('POST returns 202 and the location of the upload', async () => {
     const { status, headers } = await send('POST', '/v2/team/app/blobs/uploads/');
     expect([status, headers['content-length'], headers.range]).toEqual([202, '0', '0-0']);
     expect(headers.location).toMatch(/^\/v2\/team\/app\/blobs\/uploads\/[0-9a-f-]+$/);
@@ -39,7 +39,7 @@ describe('end-4, 5, 6: pushing a blob', () => {
     expect((await send('POST', '/v2/team/app/blobs/uploads')).status).toBe(202);
   });
 
-  test('POST then PUT keeps the blob', async () => {
+  test('POST then PUT stores the blob', async () => {
     const headers = { 'content-type': 'application/octet-stream' };
     expect(
       await isPushed(
@@ -48,7 +48,7 @@ describe('end-4, 5, 6: pushing a blob', () => {
     ).toBe(true);
   });
 
-  test('POST with the digest and the bytes keeps the blob', async () => {
+  test('POST with the digest and the bytes stores the blob', async () => {
     expect(
       await isPushed(
         await send('POST', `/v2/team/app/blobs/uploads/?digest=${digest}`, { body: blob.bytes }),
@@ -129,7 +129,7 @@ describe('end-4, 5, 6: pushing a blob', () => {
     ['bytes sent before', '0-1999'],
     ['the unit of RFC 9110', 'bytes 2000-4999/5000'],
     ['an end before its start', '2000-1000'],
-  ])('PATCH answers 416 and where to go on for %s', async (_, range) => {
+  ])('PATCH returns 416 and where to go on for %s', async (_, range) => {
     const location = await startUpload();
     await send('PATCH', location, {
       headers: { 'content-range': '0-1999' },
@@ -152,7 +152,7 @@ describe('end-4, 5, 6: pushing a blob', () => {
     expect(rest.status).toBe(201);
   });
 
-  test('PATCH answers SIZE_INVALID when Content-Range and Content-Length disagree', async () => {
+  test('PATCH returns SIZE_INVALID when Content-Range and Content-Length disagree', async () => {
     const answer = await send('PATCH', await startUpload(), {
       headers: { 'content-range': '0-9' },
       body: blob.bytes,
@@ -160,7 +160,7 @@ describe('end-4, 5, 6: pushing a blob', () => {
     expect([answer.status, errorCodes(answer)]).toEqual([400, ['SIZE_INVALID']]);
   });
 
-  test('PUT answers DIGEST_INVALID to other bytes, keeps nothing and ends the upload', async () => {
+  test('PUT returns DIGEST_INVALID to other bytes, keeps nothing and ends the upload', async () => {
     const location = await startUpload();
     const answer = await send('PUT', withDigest(location, ABSENT), { body: blob.bytes });
     expect([answer.status, errorCodes(answer)]).toEqual([400, ['DIGEST_INVALID']]);
@@ -170,7 +170,7 @@ describe('end-4, 5, 6: pushing a blob', () => {
   });
 
   test.each(['', '?digest=', '?digest=md5:d41d8cd98f00b204e9800998ecf8427e'])(
-    'PUT answers DIGEST_INVALID to %j',
+    'PUT returns DIGEST_INVALID to %j',
     async (query) => {
       const answer = await send('PUT', `${await startUpload()}${query}`, { body: blob.bytes });
       expect([answer.status, errorCodes(answer)]).toEqual([400, ['DIGEST_INVALID']]);
@@ -178,7 +178,7 @@ describe('end-4, 5, 6: pushing a blob', () => {
   );
 
   test.each(['PATCH', 'PUT', 'GET', 'DELETE'])(
-    '%s answers BLOB_UPLOAD_UNKNOWN for an upload that never began',
+    '%s returns BLOB_UPLOAD_UNKNOWN for an upload that never started',
     async (method) => {
       const answer = await send(
         method,
@@ -207,7 +207,7 @@ describe('end-4, 5, 6: pushing a blob', () => {
     expect(await isPushed(answer, strong)).toBe(true);
   });
 
-  test('POST answers DIGEST_INVALID to an algorithm it cannot verify', async () => {
+  test('POST returns DIGEST_INVALID to an algorithm it cannot verify', async () => {
     const answer = await send('POST', '/v2/team/app/blobs/uploads/?digest-algorithm=md5');
     expect([answer.status, errorCodes(answer)]).toEqual([400, ['DIGEST_INVALID']]);
   });
@@ -222,8 +222,8 @@ describe('end-4, 5, 6: pushing a blob', () => {
   });
 });
 
-describe('end-13, 14: an upload on its way', () => {
-  test('GET answers 204 and how much has arrived', async () => {
+describe('end-13, 14: an upload in progress', () => {
+  test('GET returns 204 and the bytes received', async () => {
     const location = await startUpload();
     expect((await send('GET', location)).headers.range).toBe('0-0');
     await send('PATCH', location, { body: blob.bytes.subarray(0, 1234) });
@@ -236,7 +236,7 @@ describe('end-13, 14: an upload on its way', () => {
     ]);
   });
 
-  test('DELETE answers 204 and the upload is gone', async () => {
+  test('DELETE returns 204 and the upload is gone', async () => {
     const location = await startUpload();
     expect((await send('DELETE', location)).status).toBe(204);
     expect((await send('PATCH', location, { body: blob.bytes })).status).toBe(404);
@@ -248,7 +248,7 @@ describe('end-11: mounting a blob', () => {
   const mount = (query: string): Promise<RawAnswer> =>
     send('POST', `/v2/team/other/blobs/uploads/?${query}`, { headers: { 'content-length': 0 } });
 
-  test('POST answers 201 and the blob is there', async () => {
+  test('POST returns 201 and the repository has the blob', async () => {
     const { status, headers } = await mount(`mount=${blob.descriptor.digest}&from=team/app`);
     expect([status, headers['docker-content-digest']]).toEqual([201, blob.descriptor.digest]);
     expect((await send('GET', headers.location ?? '')).body.equals(blob.bytes)).toBe(true);
@@ -260,7 +260,7 @@ describe('end-11: mounting a blob', () => {
     ['the name of the other repository is invalid', `mount=${blob.descriptor.digest}&from=NO`],
     ['the digest is invalid', 'mount=nonsense&from=team/app'],
     ['no repository is named and it is not in this one', `mount=${blob.descriptor.digest}`],
-  ])('POST answers 202 and an upload when %s', async (_, query) => {
+  ])('POST returns 202 and an upload when %s', async (_, query) => {
     const { status, headers } = await mount(query);
     expect(status).toBe(202);
     expect(
@@ -272,7 +272,7 @@ describe('end-11: mounting a blob', () => {
     ).toBe(201);
   });
 
-  test('POST answers 201 for a blob that is in the repository itself', async () => {
+  test('POST returns 201 for a blob that is in the repository itself', async () => {
     const { status } = await send(
       'POST',
       `/v2/team/app/blobs/uploads/?mount=${blob.descriptor.digest}&from=team/app`,
@@ -303,7 +303,7 @@ describe('end-7: pushing a manifest', () => {
     );
   });
 
-  test('PUT by digest keeps it without a name', async () => {
+  test('PUT by digest stores it without a tag', async () => {
     await pushBlobs(image);
     expect((await putManifest(image.root.digest, rootOf(image))).status).toBe(201);
     expect(JSON.parse((await send('GET', '/v2/team/app/tags/list')).body.toString())).toEqual({
@@ -312,7 +312,7 @@ describe('end-7: pushing a manifest', () => {
     });
   });
 
-  test('PUT by digest with ?tag= names it and says so', async () => {
+  test('PUT by digest with ?tag= tags it and returns the tags', async () => {
     await pushBlobs(image);
     const { status, headers } = await putManifest(
       `${image.root.digest}?tag=a&tag=b`,
@@ -324,7 +324,7 @@ describe('end-7: pushing a manifest', () => {
     );
   });
 
-  test('PUT by sha512 keeps it under that digest', async () => {
+  test('PUT by sha512 stores it under that digest', async () => {
     const strong = makeImage({ algorithm: 'sha512' });
     await pushBlobs(strong);
     const { status, headers } = await putManifest(`${strong.root.digest}?tag=v1`, rootOf(strong));
@@ -345,13 +345,13 @@ describe('end-7: pushing a manifest', () => {
     expect((await send('HEAD', `/v2/team/app/manifests/${image.root.digest}`)).status).toBe(200);
   });
 
-  test('PUT answers DIGEST_INVALID when the bytes have another digest', async () => {
+  test('PUT returns DIGEST_INVALID when the bytes have another digest', async () => {
     await pushBlobs(image);
     const answer = await putManifest(ABSENT, rootOf(image));
     expect([answer.status, errorCodes(answer)]).toEqual([400, ['DIGEST_INVALID']]);
   });
 
-  test('PUT answers one MANIFEST_BLOB_UNKNOWN for each blob that is missing, and keeps nothing', async () => {
+  test('PUT returns one MANIFEST_BLOB_UNKNOWN for each blob that is missing, and keeps nothing', async () => {
     const answer = await putManifest('v1', rootOf(image));
     const details = (
       JSON.parse(answer.body.toString()) as { errors: { detail: { digest: string } }[] }
@@ -364,7 +364,7 @@ describe('end-7: pushing a manifest', () => {
     expect((await send('HEAD', '/v2/team/app/manifests/v1')).status).toBe(404);
   });
 
-  test('PUT of an index answers MANIFEST_BLOB_UNKNOWN for a missing child', async () => {
+  test('PUT of an index returns MANIFEST_BLOB_UNKNOWN for a missing child', async () => {
     const answer = await putManifest('v1', rootOf(makeIndex()));
     expect(errorCodes(answer)).toEqual(['MANIFEST_BLOB_UNKNOWN', 'MANIFEST_BLOB_UNKNOWN']);
   });
@@ -397,16 +397,16 @@ describe('end-7: pushing a manifest', () => {
   });
 
   test.each([
-    ['what is not JSON', MEDIA_TYPE.ociManifest, 'nonsense'],
+    ['text that is not JSON', MEDIA_TYPE.ociManifest, 'nonsense'],
     ['a body of another type than Content-Type', MEDIA_TYPE.ociIndex, rootOf(image).bytes],
-    ['a type that is none of a manifest', 'application/json', rootOf(image).bytes],
+    ['a type that is no manifest type', 'application/json', rootOf(image).bytes],
     ['schema 1', MEDIA_TYPE.dockerSchema1Signed, '{"schemaVersion":1}'],
     [
       'a body that reads as manifest and index',
       MEDIA_TYPE.ociManifest,
       '{"schemaVersion":2,"config":{},"layers":[],"manifests":[]}',
     ],
-  ])('PUT answers MANIFEST_INVALID to %s', async (_, type, body) => {
+  ])('PUT returns MANIFEST_INVALID to %s', async (_, type, body) => {
     const answer = await send('PUT', '/v2/team/app/manifests/v1', {
       headers: { 'content-type': type },
       body: Buffer.from(body),
@@ -436,7 +436,7 @@ describe('end-7: pushing a manifest', () => {
   test.each([
     ['a declared length', (body: Buffer) => body],
     ['no declared length', (body: Buffer) => [body]],
-  ])('PUT answers 413 to more than 4 MiB with %s', async (_, shape) => {
+  ])('PUT returns 413 to more than 4 MiB with %s', async (_, shape) => {
     const body = shape(Buffer.alloc(4 * 1024 * 1024 + 1, ' '));
     const answer = await send('PUT', '/v2/team/app/manifests/v1', {
       headers: { 'content-type': MEDIA_TYPE.ociManifest },
@@ -445,7 +445,7 @@ describe('end-7: pushing a manifest', () => {
     expect([answer.status, errorCodes(answer)]).toEqual([413, ['SIZE_INVALID']]);
   });
 
-  test.each(['-v1', 'a'.repeat(129), 'a%20b'])('PUT answers TAG_INVALID to tag %j', async (tag) => {
+  test.each(['-v1', 'a'.repeat(129), 'a%20b'])('PUT returns TAG_INVALID to tag %j', async (tag) => {
     const answer = await putManifest(tag, rootOf(image));
     expect([answer.status, errorCodes(answer)]).toEqual([400, ['TAG_INVALID']]);
   });

@@ -14,14 +14,14 @@ const image = makeImage();
 const blob = makeBlob(5000);
 
 describe('end-1: GET /v2/', () => {
-  test.each(['/v2/', '/v2'])('answers 200 at %s', async (path) => {
+  test.each(['/v2/', '/v2'])('returns 200 at %s', async (path) => {
     const { status, headers } = await send('GET', path);
     expect(status).toBe(200);
     expect(headers['docker-distribution-api-version']).toBe('registry/2.0');
   });
 
   test.each(['/', '/v1/', '/v2/team/app', '/v2/team/app/unknown/x', '/v2/team/app/manifests/%ff'])(
-    'answers 404 as JSON at %s',
+    'returns 404 as JSON at %s',
     async (path) => {
       const answer = await send('GET', path);
       expect(answer.status).toBe(404);
@@ -34,7 +34,7 @@ describe('end-1: GET /v2/', () => {
     ['PUT', '/v2/', 'GET, HEAD'],
     ['PATCH', '/v2/team/app/manifests/1', 'GET, HEAD, PUT, DELETE'],
     ['POST', `/v2/team/app/blobs/${ABSENT}`, 'GET, HEAD, DELETE'],
-  ])('answers 405 and the methods there are to %s %s', async (method, path, allow) => {
+  ])('returns 405 and the methods there are to %s %s', async (method, path, allow) => {
     const answer = await send(method, path);
     expect([answer.status, errorCodes(answer), answer.headers.allow]).toEqual([
       405,
@@ -53,7 +53,7 @@ describe('end-1: GET /v2/', () => {
     'a..b',
     'a___b',
     `${'a/'.repeat(130)}b`,
-  ])('answers NAME_INVALID to the name %j', async (name) => {
+  ])('returns NAME_INVALID to the name %j', async (name) => {
     const answer = await send('GET', `/v2/${name}/tags/list`);
     expect([answer.status, errorCodes(answer)]).toEqual([400, ['NAME_INVALID']]);
   });
@@ -74,7 +74,7 @@ describe('end-1: GET /v2/', () => {
 describe('end-2: GET and HEAD of a blob', () => {
   beforeEach(() => spec.store.push(blob.descriptor, bytesOf(blob.bytes)));
 
-  test('GET answers the bytes, their length and digest', async () => {
+  test('GET returns the bytes, their length and digest', async () => {
     const { status, headers, body } = await send(
       'GET',
       `/v2/team/app/blobs/${blob.descriptor.digest}`,
@@ -89,7 +89,7 @@ describe('end-2: GET and HEAD of a blob', () => {
     });
   });
 
-  test('HEAD answers the same headers and no body', async () => {
+  test('HEAD returns the same headers and no body', async () => {
     const { status, headers, body } = await send(
       'HEAD',
       `/v2/team/app/blobs/${blob.descriptor.digest}`,
@@ -109,7 +109,7 @@ describe('end-2: GET and HEAD of a blob', () => {
     ).toBe(200);
   });
 
-  test('GET answers BLOB_UNKNOWN for a blob that is not in this repository', async () => {
+  test('GET returns BLOB_UNKNOWN for a blob that is not in this repository', async () => {
     const there = await send('GET', `/v2/other/blobs/${blob.descriptor.digest}`);
     const nowhere = await send('GET', `/v2/team/app/blobs/${ABSENT}`);
     expect([there.status, nowhere.status, errorCodes(nowhere)]).toEqual([
@@ -119,12 +119,12 @@ describe('end-2: GET and HEAD of a blob', () => {
     ]);
   });
 
-  test('HEAD answers 404 without a body', async () => {
+  test('HEAD returns 404 without a body', async () => {
     const { status, body } = await send('HEAD', `/v2/team/app/blobs/${ABSENT}`);
     expect([status, body.byteLength]).toEqual([404, 0]);
   });
 
-  test('GET answers DIGEST_INVALID for a text that is no digest', async () => {
+  test('GET returns DIGEST_INVALID for a text that is no digest', async () => {
     const answer = await send('GET', '/v2/team/app/blobs/sha256:ABC');
     expect([answer.status, errorCodes(answer)]).toEqual([400, ['DIGEST_INVALID']]);
   });
@@ -151,7 +151,7 @@ describe('end-2: GET and HEAD of a blob', () => {
   });
 
   test.each(['bytes=5000-', 'bytes=9000-9001', 'bytes=-0'])(
-    'GET answers 416 and the size to Range %s',
+    'GET returns 416 and the size to Range %s',
     async (range) => {
       const answer = await send('GET', `/v2/team/app/blobs/${blob.descriptor.digest}`, {
         headers: { range },
@@ -181,7 +181,7 @@ describe('end-2: GET and HEAD of a blob', () => {
     ).toBe(200);
   });
 
-  test('GET answers 304 without a body when the client has the content', async () => {
+  test('GET returns 304 without a body when the client has the content', async () => {
     const answer = await send('GET', `/v2/team/app/blobs/${blob.descriptor.digest}`, {
       headers: { 'if-none-match': `"${blob.descriptor.digest}"` },
     });
@@ -195,7 +195,7 @@ describe('end-3: GET and HEAD of a manifest', () => {
     ['docker manifest', makeImage({ format: 'docker' })],
     ['OCI index', makeIndex()],
     ['docker manifest list', makeIndex({ format: 'docker' })],
-  ])('answers the bytes and type of an %s by tag and by digest', async (_, pushed) => {
+  ])('returns the bytes and type of an %s by tag and by digest', async (_, pushed) => {
     await pushed.pushAll(spec.store, 'v1');
     for (const reference of ['v1', pushed.root.digest]) {
       const { status, headers, body } = await send('GET', `/v2/team/app/manifests/${reference}`);
@@ -208,7 +208,7 @@ describe('end-3: GET and HEAD of a manifest', () => {
     }
   });
 
-  test('HEAD answers length, type and digest without a body', async () => {
+  test('HEAD returns length, type and digest without a body', async () => {
     await image.pushAll(spec.store, 'v1');
     const { status, headers, body } = await send('HEAD', '/v2/team/app/manifests/v1');
     expect([
@@ -221,7 +221,7 @@ describe('end-3: GET and HEAD of a manifest', () => {
   });
 
   test.each(['nothing', '.INVALID_NAME', ABSENT, image.config.digest])(
-    'answers MANIFEST_UNKNOWN for %s',
+    'returns MANIFEST_UNKNOWN for %s',
     async (reference) => {
       await pushBlobs(image);
       const answer = await send('GET', `/v2/team/app/manifests/${reference}`);

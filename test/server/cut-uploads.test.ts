@@ -71,7 +71,7 @@ async function range(): Promise<string | undefined> {
 }
 
 describe('a PUT of a large blob that is cut', () => {
-  test('is kept, and its status says how much of it', async () => {
+  test('is kept, and its status gives the bytes received', async () => {
     await cutPut();
     // The last piece may have come without having been taken.
     const last = Number((await range())?.slice(2));
@@ -79,7 +79,7 @@ describe('a PUT of a large blob that is cut', () => {
     expect(last).toBeGreaterThan(MIB);
   });
 
-  test('goes on by PATCH, and is finished by a PUT of nothing', async () => {
+  test('is resumed by PATCH and finished by an empty PUT', async () => {
     await cutPut();
     const next = Number((await range())?.slice(2)) + 1;
     expect((await patch(next, next + 10)).status).toBe(202);
@@ -93,7 +93,7 @@ describe('a PUT of a large blob that is cut', () => {
     expect([leftovers(folder), damagedBlobs(folder)]).toEqual([[], []]);
   });
 
-  test('goes on by a PUT of the rest', async () => {
+  test('is resumed by a PUT of the rest', async () => {
     await cutPut();
     const next = Number((await range())?.slice(2)) + 1;
     expect(
@@ -104,7 +104,7 @@ describe('a PUT of a large blob that is cut', () => {
   });
 
   /** The client was killed between its last byte and the answer: what the store had was whole, and no blob yet. */
-  test('is kept by a PUT of nothing when all of it had come', async () => {
+  test('is stored by an empty PUT when all bytes had arrived', async () => {
     const all: Fault = {
       match: { method: 'PUT' },
       action: { kind: 'cut-request', afterBytes: bytes.byteLength },
@@ -123,7 +123,7 @@ describe('a PUT of a large blob that is cut', () => {
     expect([status, headers.range]).toEqual([416, await range()]);
   });
 
-  test('refuses to become another blob, and is gone then', async () => {
+  test('refuses to become another blob, and ends', async () => {
     await cutPut();
     const other = makeBlob(10, 9).descriptor.digest;
     const answer = await send('PUT', `${location}?digest=${other}`, {
@@ -133,14 +133,14 @@ describe('a PUT of a large blob that is cut', () => {
     expect([(await send('GET', location)).status, leftovers(folder)]).toEqual([404, []]);
   });
 
-  test('refuses to be finished when something is missing', async () => {
+  test('refuses to finish when bytes are missing', async () => {
     await cutPut();
     const answer = await put(new Uint8Array());
     expect(answer.status).toBe(400);
     expect(leftovers(folder)).toEqual([]);
   });
 
-  test('refuses wrong bytes at its end, and is gone then', async () => {
+  test('refuses wrong bytes at its end, and ends', async () => {
     await cutPut();
     const next = Number((await range())?.slice(2)) + 1;
     const answer = await put(new Uint8Array(bytes.byteLength - next));
@@ -159,14 +159,14 @@ describe('a PUT of a large blob that is cut', () => {
     expect(leftovers(folder)).toEqual([]);
   });
 
-  test('is freed when it was left alone for an hour', async () => {
+  test('is freed after an idle hour', async () => {
     await cutPut();
     clock.advance(61 * 60_000);
     await send('POST', '/v2/app/blobs/uploads/');
     expect(leftovers(folder)).toEqual([]);
   });
 
-  test('is found whole when somebody else has brought the blob meanwhile', async () => {
+  test('is complete when another client has uploaded the blob in the meantime', async () => {
     await cutPut();
     const next = Number((await range())?.slice(2)) + 1;
     await send('POST', `/v2/app/blobs/uploads/?digest=${descriptor.digest}`, { body: bytes });

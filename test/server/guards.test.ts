@@ -51,12 +51,12 @@ describe('guards against browsers', () => {
     expect((await sendRaw(url, { path: '/v2/', headers: { host } })).status).toBe(200);
   });
 
-  test('answers without Host, as HTTP/1.0 allows', async () => {
+  test('accepts a request without Host, as HTTP/1.0 allows', async () => {
     const { url } = await start();
     expect(await exchangeText(url, 'GET /v2/ HTTP/1.0\r\n\r\n')).toMatch(/^HTTP\/1\.1 200 /);
   });
 
-  test('answers to the absolute form', async () => {
+  test('accepts the absolute form', async () => {
     const { url } = await start({ place: createMemoryPlace() });
     const { status } = await sendRaw(url, {
       path: `${url.origin}/v2/?n=1`,
@@ -73,7 +73,7 @@ describe('guards against browsers', () => {
     expect([answer.status, errorCodes(answer)]).toEqual([403, ['DENIED']]);
   });
 
-  test('refuses any Origin, its own name too', async () => {
+  test('refuses any Origin, even its own name', async () => {
     const { url } = await start({ allowedHosts: ['registry.local'] });
     const answer = await sendRaw(url, {
       path: '/v2/',
@@ -95,7 +95,7 @@ describe('read-only', () => {
     expect([answer.status, errorCodes(answer)]).toEqual([405, ['UNSUPPORTED']]);
   });
 
-  test('answers reads', async () => {
+  test('serves reads', async () => {
     const place = createMemoryPlace();
     await makeImage().pushAll(place.open('a'), 'v1');
     expect(
@@ -109,7 +109,7 @@ describe('authenticateHtpasswd()', () => {
   const text = `# users\n\nalice:${hashSync('wonder:land', 4)}\r\nbob:${hashSync('x', 4).replace('$2b$', '$2y$')}\n`;
   const basic = (userinfo: string): string => `Basic ${Buffer.from(userinfo).toString('base64')}`;
 
-  test.each(['alice:wonder:land', 'bob:x'])('lets %s in', async (userinfo) => {
+  test.each(['alice:wonder:land', 'bob:x'])('allows %s', async (userinfo) => {
     const { url } = await start({ authenticate: authenticateHtpasswd(text) });
     for (let time = 0; time < 2; time += 1)
       expect(
@@ -134,7 +134,7 @@ describe('authenticateHtpasswd()', () => {
     expect(answer.headers['www-authenticate']).toMatch(/^Basic realm="regi"/);
   });
 
-  test('is asked before anything is looked up', async () => {
+  test('runs before anything is looked up', async () => {
     const { url } = await start({ authenticate: authenticateHtpasswd(text) });
     for (const path of ['/v2/nowhere/tags/list', '/v2/NO/tags/list', '/elsewhere'])
       expect((await sendRaw(url, { path })).status).toBe(401);
@@ -149,13 +149,13 @@ describe('authenticateHtpasswd()', () => {
     },
   );
 
-  test('repeats no hash in its message', () => {
+  test('shows no hash in its message', () => {
     expect(() => authenticateHtpasswd('alice:SECRETHASH')).toThrow(/^(?!.*SECRETHASH)/);
   });
 });
 
 describe('startServer()', () => {
-  test('refuses a port that is taken and says so', async () => {
+  test('throws when the port is in use', async () => {
     const { port } = await start();
     await expect(start({ listen: { port } })).rejects.toMatchObject({
       code: 'FAILED',
@@ -178,7 +178,7 @@ describe('startServer()', () => {
     await expect(sendRaw(server.url, { path: '/v2/' })).rejects.toThrow('ECONNREFUSED');
   });
 
-  test('serves another repository for a name when it is told so', async () => {
+  test('serves the repository that repositoryFor() returns', async () => {
     const place = createMemoryPlace();
     await makeImage().pushAll(place.open('ghcr.io/team/app'), 'v1');
     const { url } = await start({
@@ -191,7 +191,7 @@ describe('startServer()', () => {
 });
 
 describe('parseRoute()', () => {
-  test('throws a refusal and nothing else on any path', () => {
+  test('throws only refusals, whatever the path', () => {
     const segment = fc.oneof(
       fc.string(),
       fc.constantFrom(

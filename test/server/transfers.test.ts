@@ -49,7 +49,7 @@ function placeReading(fetch: Store['fetch']): Place {
 }
 
 describe('GET of a blob', () => {
-  test('sends chunks whose memory is used again as soon as the next is asked for', async () => {
+  test('sends chunks whose memory is reused for the next', async () => {
     const recycling = (): Bytes => ({
       async *[Symbol.asyncIterator]() {
         const slab = Buffer.alloc(100_000);
@@ -72,7 +72,7 @@ describe('GET of a blob', () => {
     expect(answers.every(({ body }) => body.equals(blob.bytes))).toBe(true);
   });
 
-  test('asks for no more than the client takes, and closes the content when the client leaves', async () => {
+  test('reads at the pace of the client, and closes the content when the client disconnects', async () => {
     let asked = 0;
     let closed = (): void => undefined;
     const isClosed = new Promise<void>((resolve) => (closed = resolve));
@@ -116,7 +116,7 @@ describe('GET of a blob', () => {
 });
 
 describe('GET of a manifest', () => {
-  test('answers 500 and not the bytes when what is stored is damaged', async () => {
+  test('responds with 500 and not the bytes when the stored content is damaged', async () => {
     const place = placeReading(() => bytesOf(Buffer.from('damaged')));
     const image = makeImage();
     await image.pushAll(place.open('app'), 'v1');
@@ -127,7 +127,7 @@ describe('GET of a manifest', () => {
 });
 
 describe('uploads', () => {
-  test('two pushes of one image at once leave one whole image', async () => {
+  test('two concurrent pushes of one image leave one complete image', async () => {
     const image = makeImage({ layers: [300_000, 200_000, 100_000] });
     const push = async (): Promise<number> => {
       for (const { descriptor, bytes } of image.nodes.values()) {
@@ -166,7 +166,7 @@ describe('uploads', () => {
     ).toBe(201);
   });
 
-  test('a PATCH that is cut can go on from where it was', async () => {
+  test('a PATCH that is cut can be resumed', async () => {
     registry.fault({
       match: { method: 'PATCH' },
       action: { kind: 'cut-request', afterBytes: 1_500_000 },
@@ -192,7 +192,7 @@ describe('uploads', () => {
     expect([answer.status, errorCodes(answer)]).toEqual([404, ['BLOB_UPLOAD_UNKNOWN']]);
   });
 
-  test('a blob that is there already is taken to its end, and the connection goes on', async () => {
+  test('an existing blob is read to its end, and the connection is reused', async () => {
     await registry.place.open('app').push(blob.descriptor, bytesOf(blob.bytes));
     expect(
       (
@@ -213,7 +213,7 @@ describe('uploads', () => {
     });
   });
 
-  test('an upload left alone too long is unknown, and its bytes are free', async () => {
+  test('an upload that is idle for too long ends, and its bytes are freed', async () => {
     let now = 0;
     const sessions = new UploadSessions(
       memorySpool(),
@@ -230,7 +230,7 @@ describe('uploads', () => {
     expect(next.size).toBe(100);
   });
 
-  test('the upload idle longest makes room for one too many', async () => {
+  test('a new upload over the limit evicts the one idle longest', async () => {
     let now = 0;
     const sessions = new UploadSessions(
       memorySpool(),
@@ -243,7 +243,7 @@ describe('uploads', () => {
     expect(sessions.find('app', second.id)).toBe(second);
   });
 
-  test('more bytes than all uploads may hold are answered with 413', async () => {
+  test('more bytes than all uploads may hold get 413', async () => {
     const fake = await startFakeRegistry({
       uploadLimits: { sessions: 10, bytes: 1000, idleMs: 1000 },
     });
@@ -256,7 +256,7 @@ describe('uploads', () => {
     expect([answer.status, errorCodes(answer)]).toEqual([413, ['SIZE_INVALID']]);
   });
 
-  test('fileSpool() gives back what was appended, and has no file with a name', async () => {
+  test('fileSpool() returns the appended bytes and leaves no named file', async () => {
     const folder = temporaryFolder('spool');
     const sessions = new UploadSessions(fileSpool(folder), { now: () => 0 });
     const session = await sessions.start('app');
@@ -272,7 +272,7 @@ describe('uploads', () => {
 });
 
 describe('close()', () => {
-  test('finishes transfers, takes no new ones and then ends', async () => {
+  test('finishes transfers, accepts no new ones and then ends', async () => {
     const place = createMemoryPlace();
     await place.open('app').push(blob.descriptor, bytesOf(blob.bytes));
     let release = (): void => undefined;
@@ -319,7 +319,7 @@ describe('close()', () => {
     await isAborted;
   });
 
-  test('a client that is silent in the middle of a request is cut off', async () => {
+  test('a client that is silent during a request is disconnected', async () => {
     const server = await startServer({
       place: createMemoryPlace(),
       clock: { now: () => 0 },

@@ -53,7 +53,7 @@ async function memberOf(path: string, name: string): Promise<unknown> {
 }
 
 describe('exportImages()', () => {
-  test('every node is in the archive and the digests are the same', async () => {
+  test('writes every node with its digest', async () => {
     const index = makeIndex({ attestations: true });
     const path = await exported([job(await storeOf(index), 'v0', 'registry.example/app:1')]);
     const store = (await openForTest(path)).open('');
@@ -62,7 +62,7 @@ describe('exportImages()', () => {
       expect(await readAll(store.fetch(descriptor))).toEqual(bytes);
   });
 
-  test('the same images give the same bytes, and a stream gives them too', async () => {
+  test('writes the same bytes for the same images, to a file and to a stream', async () => {
     const store = await storeOf(makeIndex(), makeImage({ seed: 1 }));
     const jobs = [job(store, 'v0', 'a.example/app:1'), job(store, 'v1', 'b.example/app:2')];
     const chunks: Buffer[] = [];
@@ -73,7 +73,7 @@ describe('exportImages()', () => {
     expect([Buffer.compare(one, two), Buffer.compare(one, Buffer.concat(chunks))]).toEqual([0, 0]);
   });
 
-  test('a node that several images share is read and written once', async () => {
+  test('reads and writes a shared node once', async () => {
     const image = makeImage();
     const events: CopyEvent[] = [];
     const store = await storeOf(image, image);
@@ -86,7 +86,7 @@ describe('exportImages()', () => {
     expect(readFileSync(path).byteLength).toBeLessThan(20_000);
   });
 
-  test('a tag is the name while it is the only one, and the full reference otherwise', async () => {
+  test('names an image by its tag if the tag is unique, else by its full reference', async () => {
     const store = await storeOf(
       makeImage({ seed: 1 }),
       makeImage({ seed: 2 }),
@@ -133,7 +133,7 @@ describe('exportImages()', () => {
     ]);
   });
 
-  test('manifest.json takes another platform when it is asked for, and the first with a warning when there is none', async () => {
+  test('manifest.json names the requested platform, or the first one with a warning when it is missing', async () => {
     const index = makeIndex();
     const events: CopyEvent[] = [];
     const options = { onEvent: (event: CopyEvent) => void events.push(event) };
@@ -154,7 +154,7 @@ describe('exportImages()', () => {
     expect(events.filter(({ kind }) => kind === 'warning')).toHaveLength(1);
   });
 
-  test('an archive that leaves blobs out carries all manifests, a record, and no manifest.json', async () => {
+  test('an archive that omits blobs has all manifests, a record, and no manifest.json', async () => {
     const image = makeImage();
     const [layer] = image.layers;
     const extra = [{ name: 'record.json', bytes: Buffer.from('{"left":"out"}') }];
@@ -171,7 +171,7 @@ describe('exportImages()', () => {
     ]).toEqual([false, true, undefined, { left: 'out' }]);
   });
 
-  test("docker's format is read again with the image id and layers it had", async () => {
+  test("docker's format keeps the image id and layers", async () => {
     const image = makeImage({ format: 'docker' });
     const path = await exported([job(await storeOf(image), 'v0', 'debian:12')], {
       format: 'docker',
@@ -191,14 +191,14 @@ describe('exportImages()', () => {
     ]).toEqual(['docker', image.config.digest, image.layers.map(({ digest }) => digest)]);
   });
 
-  test('two images of one name are refused before anything is written', async () => {
+  test('refuses two images of one name before anything is written', async () => {
     const store = await storeOf(makeImage({ seed: 1 }), makeImage({ seed: 2 }));
     await expect(
       exported([job(store, 'v0', 'debian:12'), job(store, 'v1', 'debian:12')]),
     ).rejects.toMatchObject({ code: 'USAGE' });
   });
 
-  test('an image that cannot be read stops all', async () => {
+  test('throws when an image cannot be read', async () => {
     const store = await storeOf(makeImage());
     await expect(
       exported([job(store, 'v0', 'debian:12'), job(store, 'absent', 'debian:13')]),
@@ -208,7 +208,7 @@ describe('exportImages()', () => {
     });
   });
 
-  test('platforms narrow an index', async () => {
+  test('narrows an index to platforms', async () => {
     const index = makeIndex();
     const path = await exported([job(await storeOf(index), 'v0', 'debian:12')], {
       platforms: [{ os: 'linux', architecture: 'arm64' }],
@@ -216,7 +216,7 @@ describe('exportImages()', () => {
     expect(await (await openForTest(path)).open('').resolve('12')).toEqual(index.images[1]?.root);
   });
 
-  test('exportImages() rejects with the reason when the signal has aborted', async () => {
+  test('throws the reason when the signal has aborted', async () => {
     const reason = new Error('stop');
     await expect(
       exported([job(await storeOf(makeImage()), 'v0')], { signal: AbortSignal.abort(reason) }),

@@ -135,12 +135,12 @@ describe('FileTree', () => {
     expect(pathsOf(await tree(...layers))).toEqual(wanted);
   });
 
-  test('walk() sorts by bytes and has folders before what is in them', async () => {
+  test('walk() sorts by bytes, parents before children', async () => {
     const found = await tree([file('b'), file('a/z'), file('a.txt'), file('Z'), folder('a')]);
     expect(pathsOf(found)).toEqual(['Z 0', 'a/', 'a/z 0', 'a.txt 0', 'b 0']);
   });
 
-  test('find() follows links to where a file really is', async () => {
+  test('find() follows links to the real path', async () => {
     const found = await tree([
       file('usr/lib/os-release'),
       symlink('etc/os-release', '../usr/lib/os-release'),
@@ -152,7 +152,7 @@ describe('FileTree', () => {
     expect(found.find('lib/../lib/./os-release', { last: false })?.path).toBe('usr/lib/os-release');
   });
 
-  test('find() finds nothing through a file, a circle of links, or a link to nothing', async () => {
+  test('find() returns undefined through a file, a cycle of links, or a broken link', async () => {
     const found = await tree([
       file('a'),
       symlink('x', 'y'),
@@ -163,7 +163,7 @@ describe('FileTree', () => {
       expect(found.find(path, { last: true })).toBeUndefined();
   });
 
-  test('a folder has the mode that the topmost layer says', async () => {
+  test('a folder has the mode of the topmost layer', async () => {
     const found = await tree(
       [folder('d', 0o700), file('d/a')],
       [file('d/b')],

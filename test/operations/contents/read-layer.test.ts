@@ -81,17 +81,17 @@ describe('readLayer()', () => {
     expect(await read(serve(bytes))).toEqual(kind === 'zstd' ? ['a 5'] : ['a 5', 'b 100000']);
   });
 
-  test('readLayer() finds nothing in an empty layer', async () => {
+  test('readLayer() yields nothing for an empty layer', async () => {
     expect(await read(serve(gzipSync(new Uint8Array(1024))))).toEqual([]);
   });
 
-  test('readLayer() throws when the bytes are others, after all files', async () => {
+  test('readLayer() throws after all files when the bytes do not match', async () => {
     const changed = Buffer.from(TAR);
     changed[600] = 0x41;
     await expect(read(serve(TAR, changed))).rejects.toMatchObject({ code: 'CONTENT_MISMATCH' });
   });
 
-  test('readLayer() proves what stands behind the compressed part as well', async () => {
+  test('readLayer() verifies bytes behind the compressed data', async () => {
     // Other bytes than zeros are no padding, and refused as a damaged member.
     const good = Buffer.concat([gzipSync(TAR), Buffer.from('\0\0\0\0')]);
     const changed = Buffer.concat([gzipSync(TAR), Buffer.from('\0\0\0x')]);
@@ -112,7 +112,7 @@ describe('readLayer()', () => {
     });
   });
 
-  test('readLayer() stops at a layer that unpacks to more than any honest one', async () => {
+  test('readLayer() stops at a layer that unpacks to too many bytes', async () => {
     // 1.1 GiB of zeros in one MiB: one file that is mostly nothing.
     const zeros = gzipSync(Buffer.alloc(64 * 1024 * 1024), { level: 9 });
     const head = gzipSync(buildTar([{ name: 'a', size: 2 ** 33 - 1 }], 0));
@@ -134,7 +134,7 @@ describe('readLayer()', () => {
 });
 
 describe('listLayer()', () => {
-  test('listLayer() lists files and shows each to its visitor', async () => {
+  test('listLayer() lists files and passes each to its visitor', async () => {
     const { source, layer } = serve(gzipSync(TAR));
     const seen: string[] = [];
     const files = await listLayer(source, layer, {
@@ -147,7 +147,7 @@ describe('listLayer()', () => {
     expect(seen).toEqual(['0 a', '1 b']);
   });
 
-  test('a budget is that of all layers together', () => {
+  test('a budget covers all layers together', () => {
     const budget = new LayerBudget();
     const big = { ...FILE, name: 'n'.repeat(2 ** 28) };
     budget.take(big);
@@ -156,7 +156,7 @@ describe('listLayer()', () => {
   });
 });
 
-test('readLayer() does not hold the layer: it is fetched once, and read as it comes', async () => {
+test('readLayer() fetches the layer once and reads it as it arrives', async () => {
   const served = serve(gzipSync(buildTar([pax({ path: 'long' }), { name: 'x' }])));
   expect(await read(served)).toEqual(['long 0']);
   expect(served.fetches()).toBe(1);

@@ -58,7 +58,7 @@ async function holds(store: Store, image: TestImage): Promise<boolean> {
 }
 
 describe('copyImages()', () => {
-  test('copies an index whole, byte for byte, and names it', async () => {
+  test('copies a whole index byte for byte and tags it', async () => {
     const image = makeIndex({ attestations: true });
     const destination = createMemoryStore();
 
@@ -87,7 +87,7 @@ describe('copyImages()', () => {
     expect(pushes.filter(({ tag }) => tag !== undefined)).toHaveLength(1);
   });
 
-  test('asks each side once, and no more, when the tag points at the root already', async () => {
+  test('sends one request to each side when the tag points at the root already', async () => {
     const image = makeIndex();
     const source = recorded(await sourceWith(image));
     const destination = recorded(await sourceWith(image));
@@ -99,7 +99,7 @@ describe('copyImages()', () => {
     expect(destination.calls).toEqual([{ method: 'resolve', target: 'v1' }]);
   });
 
-  test('reads and sends a layer that many images share once', async () => {
+  test('reads and sends a shared layer once', async () => {
     const images = ['a', 'b', 'c'].map((tag, seed) => ({
       tag,
       image: makeImage({ layers: [500], annotations: { seed: String(seed) } }),
@@ -120,7 +120,7 @@ describe('copyImages()', () => {
     ).toHaveLength(1);
   });
 
-  test('mounts what another repository of the destination is getting in the same command', async () => {
+  test('mounts a blob that another repository of the destination is receiving', async () => {
     const image = makeImage();
     const source = recorded(await sourceWith(image));
     const place = createMemoryPlace('there');
@@ -162,7 +162,7 @@ describe('copyImages()', () => {
     ).toEqual([]);
   });
 
-  test('says unchanged when a child of the destination index is lost, and repairs it with force', async () => {
+  test('reports unchanged when a child at the destination is lost, and repairs it with force', async () => {
     const image = makeIndex();
     const source = await sourceWith(image);
     const destination = createMemoryStore();
@@ -178,7 +178,7 @@ describe('copyImages()', () => {
     expect(await destination.exists(lost)).toBe(true);
   });
 
-  test('keeps a tag that is there with other content when asked not to clobber', async () => {
+  test('keeps an existing tag with other content with noClobber', async () => {
     const [old, fresh] = [makeImage({ seed: 1 }), makeImage({ seed: 2 })];
     const destination = await sourceWith(old);
 
@@ -190,7 +190,7 @@ describe('copyImages()', () => {
     expect((await destination.resolve('v1')).digest).toBe(old.root.digest);
   });
 
-  test('refuses another root than the digest the destination was named with', async () => {
+  test('refuses a root that differs from the digest of the destination', async () => {
     const [image, other] = [makeImage({ seed: 1 }), makeImage({ seed: 2 })];
     const destination = createMemoryStore();
 
@@ -206,7 +206,7 @@ describe('copyImages()', () => {
     expect(await destination.exists(image.root)).toBe(false);
   });
 
-  test('leaves foreign layers at their own addresses', async () => {
+  test('leaves foreign layers at their own URLs', async () => {
     const foreign = nodeOf(
       'application/vnd.docker.image.rootfs.foreign.diff.tar.gzip',
       Buffer.from('windows base'),
@@ -239,7 +239,7 @@ describe('copyImages()', () => {
     expect(events.filter(({ kind }) => kind === 'foreign')).toHaveLength(1);
   });
 
-  test('refuses indexes that nest deeper than any image', async () => {
+  test('refuses indexes that nest too deep', async () => {
     const source = createMemoryStore();
     let inner: Descriptor = makeImage().root;
     for (let level = 0; level < 12; level += 1) {
@@ -273,7 +273,7 @@ describe('copyImages() with platforms', () => {
     expect(await destination.exists(image.images[0]?.root ?? image.root)).toBe(false);
   });
 
-  test('makes a valid smaller index of several, keeps their attestations, and warns', async () => {
+  test('makes a valid smaller index of several platforms, keeps their attestations, and warns', async () => {
     const platforms = [AMD64, ARM64, { os: 'linux', architecture: 's390x' }];
     const image = makeIndex({
       platforms,
@@ -298,7 +298,7 @@ describe('copyImages() with platforms', () => {
     expect(events.some(({ kind }) => kind === 'warning')).toBe(true);
   });
 
-  test('keeps the digest when every platform is wanted', async () => {
+  test('keeps the digest when every platform is requested', async () => {
     const image = makeIndex();
     const [copied] = await copy([job(await sourceWith(image), 'v1', createMemoryStore())], {
       platforms: [AMD64, ARM64],
@@ -319,7 +319,7 @@ describe('copyImages() with platforms', () => {
     });
   });
 
-  test('never takes 32-bit arm for arm64', async () => {
+  test('never chooses 32-bit arm for arm64', async () => {
     const image = makeIndex({
       platforms: [AMD64, { os: 'linux', architecture: 'arm', variant: 'v7' }],
     });
@@ -330,7 +330,7 @@ describe('copyImages() with platforms', () => {
 });
 
 describe('copyImages() with referrers', () => {
-  test('copies what refers to the image, what refers to that, and the tags of cosign', async () => {
+  test('copies referrers, their own referrers, and the tags of cosign', async () => {
     const image = makeIndex();
     const sbom = makeArtifact({ subject: image.root });
     const signature = makeArtifact({
@@ -360,7 +360,7 @@ describe('copyImages() with referrers', () => {
     expect(destination.calls.filter(({ method }) => method === 'push').at(-1)?.tag).toBe('v1');
   });
 
-  test('brings new referrers of an image that is there already', async () => {
+  test('copies new referrers of an unchanged image', async () => {
     const image = makeImage();
     const sbom = makeArtifact({ subject: image.root });
     const source = await sourceWith(image);
@@ -374,7 +374,7 @@ describe('copyImages() with referrers', () => {
 });
 
 describe('copyImages() in a dry run', () => {
-  test('counts what would be uploaded, mounted and skipped, to the byte, and writes nothing', async () => {
+  test('counts bytes to upload, mount and skip exactly, and writes nothing', async () => {
     const image = makeImage({ layers: [100, 200, 300] });
     const place = createMemoryPlace('there');
     const destination = place.open('two');
@@ -416,7 +416,7 @@ describe('copyImages() when something fails', () => {
     });
   }
 
-  test('names the image, tags nothing, and keeps the code of the cause', async () => {
+  test('names the image, keeps the code of the cause, and sets no tag', async () => {
     const image = makeImage();
     const destination = createMemoryStore();
 
@@ -431,7 +431,7 @@ describe('copyImages() when something fails', () => {
     expect(await destination.exists(image.root)).toBe(false);
   });
 
-  test('keeps nothing of a layer whose bytes are others', async () => {
+  test('stores nothing of a layer whose bytes do not match', async () => {
     const image = makeImage();
     const lie = image.layers[0];
     const inner = await sourceWith(image);
@@ -449,7 +449,7 @@ describe('copyImages() when something fails', () => {
     expect(await destination.exists(lie ?? image.root)).toBe(false);
   });
 
-  test('goes on with the others when asked to, tells each failure, and ends with PARTIAL_FAILURE', async () => {
+  test('continues with keepGoing, emits each failure, and ends with PARTIAL_FAILURE', async () => {
     const [good, bad] = [makeImage({ seed: 1 }), makeImage({ seed: 2 })];
     const broken = await sourceWithout(bad, bad.layers[0]);
     const destination = createMemoryStore();
@@ -507,7 +507,7 @@ describe('copyImages() when something fails', () => {
     expect(closed).toBe(2);
   });
 
-  test('ends with the reason of the signal when it is aborted', async () => {
+  test('throws the reason of the signal when it aborts', async () => {
     const image = makeImage();
     const controller = new AbortController();
     const reason = new Error('enough');

@@ -64,7 +64,7 @@ const layers: readonly (readonly [string, TestNode])[] = [
 ];
 
 describe('verifyBlob()', () => {
-  test('finds nothing wrong with a whole blob', async () => {
+  test('returns undefined for an intact blob', async () => {
     const { descriptor, bytes } = nodeOf(LAYER, TAR);
     expect(await verifyBlob(giving(bytes), descriptor, [])).toBeUndefined();
   });
@@ -84,13 +84,13 @@ describe('verifyBlob()', () => {
     });
   });
 
-  test('tells when it is not there', async () => {
+  test('reports a missing blob', async () => {
     expect(
       await verifyBlob(createMemoryPlace().open('app'), nodeOf(LAYER, TAR).descriptor, []),
     ).toMatchObject({ status: 'missing' });
   });
 
-  test('passes on what says nothing about the content', async () => {
+  test('throws an error that is not about the content', async () => {
     const problem = new Error('the disk is on fire');
     const failing = decorate(createMemoryPlace().open('app'), {
       fetch: () => ({
@@ -103,7 +103,7 @@ describe('verifyBlob()', () => {
     await expect(verifyBlob(failing, nodeOf(LAYER, TAR).descriptor, [])).rejects.toBe(problem);
   });
 
-  test('passes on the reason of an abort', async () => {
+  test('throws the reason of an abort', async () => {
     const reason = new Error('stop');
     const { descriptor, bytes } = nodeOf(LAYER, TAR);
     const store = createMemoryPlace().open('app');
@@ -120,7 +120,7 @@ describe('verifyBlob() with diff_ids', () => {
   });
 
   test.each(layers)(
-    'tells when %s unpacks to something else',
+    'reports when %s unpacks to other bytes',
     async (_what, { descriptor, bytes }) => {
       const found = await verifyBlob(giving(bytes), descriptor, [digestOf(Buffer.from('else'))]);
       expect(found).toMatchObject({
@@ -130,12 +130,12 @@ describe('verifyBlob() with diff_ids', () => {
     },
   );
 
-  test('compares with a sha512 diff_id too', async () => {
+  test('compares a sha512 diff_id too', async () => {
     const { descriptor, bytes } = nodeOf(LAYER, gzipSync(TAR));
     expect(await verifyBlob(giving(bytes), descriptor, [digestOf(TAR, 'sha512')])).toBeUndefined();
   });
 
-  test('tells of damaged bytes rather than that they cannot be unpacked', async () => {
+  test('reports damaged bytes rather than a failure to unpack them', async () => {
     const { descriptor, bytes } = nodeOf(`${LAYER}+gzip`, gzipSync(TAR));
     const damaged = Buffer.from(bytes);
     damaged.fill(0, 500, 600);
@@ -158,7 +158,7 @@ describe('verifyBlob() with diff_ids', () => {
     });
   });
 
-  test('tells when the config gives no digest', async () => {
+  test('reports a diff_id that is no digest', async () => {
     const { descriptor, bytes } = nodeOf(LAYER, TAR);
     expect(await verifyBlob(giving(bytes), descriptor, ['sha256:../../etc'])).toMatchObject({
       status: 'corrupt',
@@ -166,7 +166,7 @@ describe('verifyBlob() with diff_ids', () => {
     });
   });
 
-  test('counts what stands behind the packed part to the digest', async () => {
+  test('includes bytes behind the compressed data in the digest', async () => {
     const { descriptor, bytes } = nodeOf(LAYER, Buffer.concat([gzipSync(TAR), Buffer.alloc(512)]));
     const damaged = Buffer.from(bytes);
     damaged[damaged.byteLength - 1] = 1;
@@ -188,7 +188,7 @@ describe('verifyBlob() with diff_ids', () => {
     });
   });
 
-  test('takes a layer that shrinks well, as long as it is small', async () => {
+  test('accepts a layer that is packed tightly if it is small', async () => {
     const zeros = new Uint8Array(4_000_000);
     const { descriptor, bytes } = nodeOf(LAYER, gzipSync(zeros));
     expect(
@@ -198,7 +198,7 @@ describe('verifyBlob() with diff_ids', () => {
     ).toBeUndefined();
   });
 
-  test('opens the content of several diff_ids again for each', async () => {
+  test('opens the content again for each diff_id', async () => {
     const { descriptor, bytes } = nodeOf(LAYER, TAR);
     expect(
       await verifyBlob(

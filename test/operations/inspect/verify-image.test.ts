@@ -76,7 +76,7 @@ describe('verifyImages()', () => {
     expect((await verified(content, { deep: true })).whole).toBe(true);
   });
 
-  test('reads each node once, however many images have it', async () => {
+  test('reads each node once when several images share it', async () => {
     await index.pushAll(store);
     await verifyImages(store, [
       { name: 'a', descriptor: index.root },
@@ -118,7 +118,7 @@ describe('verifyImages()', () => {
     expect(count).toBeLessThan(image.nodes.size);
   });
 
-  test('goes on behind what is wrong, and tells all of it', async () => {
+  test('continues after a problem and reports all of them', async () => {
     const [first, second] = index.images;
     if (first === undefined || second === undefined) throw new Error('An index of two');
     damage.set(second.config.digest, Buffer.from('{}'));
@@ -129,7 +129,7 @@ describe('verifyImages()', () => {
     ]);
   });
 
-  test('tells of a platform that a sparse archive does not carry as absent, and vouches for the rest', async () => {
+  test('reports a platform that a sparse archive does not carry as absent, and the rest as whole', async () => {
     const [first] = index.images;
     const without = [first?.root.digest, first?.config.digest].flatMap((digest) => digest ?? []);
     const { whole, problems } = await verified(index, { without, isSparse: true });
@@ -139,7 +139,7 @@ describe('verifyImages()', () => {
     ]);
   });
 
-  test('tells of a layer that a sparse archive lacks as missing', async () => {
+  test('reports a layer that a sparse archive lacks as missing', async () => {
     const { whole } = await verified(image, {
       without: layer === undefined ? [] : [layer.digest],
       isSparse: true,
@@ -147,7 +147,7 @@ describe('verifyImages()', () => {
     expect(whole).toBe(false);
   });
 
-  test('tells of a layer that an incremental archive leaves out as absent in its base, and does not vouch for it', async () => {
+  test('reports a layer that an incremental archive omits as absent in its base, and the image as not whole', async () => {
     const left = layer === undefined ? [] : [layer.digest];
     const { whole, problems } = await verified(image, { without: left, omitted: new Set(left) });
     expect([whole, problems]).toMatchObject([
@@ -164,7 +164,7 @@ describe('verifyImages()', () => {
     ]);
   });
 
-  test('tells what nothing leads to as extra, which is no fault', async () => {
+  test('reports unreferenced content as extra, which is no fault', async () => {
     const { descriptor } = nodeOf('application/octet-stream', Buffer.from('left over'));
     async function* blobs(): AsyncGenerator<Descriptor> {
       for (const { descriptor: own } of image.nodes.values()) yield own;
@@ -186,7 +186,7 @@ describe('verifyImages()', () => {
     ]);
   });
 
-  test('passes over foreign layers, which live elsewhere', async () => {
+  test('skips foreign layers, which live elsewhere', async () => {
     const config = nodeOf(MEDIA_TYPE.ociConfig, Buffer.from('{}'));
     const foreign = {
       mediaType: 'application/vnd.docker.image.rootfs.foreign.diff.tar.gzip',
@@ -207,7 +207,7 @@ describe('verifyImages()', () => {
     );
   });
 
-  test('does not vouch for what is below more indexes than anybody follows', async () => {
+  test('reports indexes that nest too deep as corrupt', async () => {
     let inner: Descriptor = image.root;
     await image.pushAll(store);
     for (let level = 0; level < 40; level += 1) {
@@ -227,7 +227,7 @@ describe('verifyImages()', () => {
     ]);
   });
 
-  test('stops at what says nothing about the content', async () => {
+  test('throws an error that is not about the content', async () => {
     const problem = new Error('connection lost');
     const failing = decorate(store, {
       fetch: (): Bytes => ({
@@ -274,7 +274,7 @@ describe('verifyImages() with deep', () => {
     return verifyImages(store, [{ name: 'app', descriptor: root.descriptor }], { deep: true });
   }
 
-  test('tells of a layer that is not what the config says', async () => {
+  test('reports a layer that does not match the config', async () => {
     const { whole, problems } = await withDiffIds(
       ['a', 'b', 'c'].map((text) => digestOf(Buffer.from(text))),
     );
@@ -284,7 +284,7 @@ describe('verifyImages() with deep', () => {
     ]);
   });
 
-  test('tells of a config with another number of diff_ids', async () => {
+  test('reports a config with a different number of diff_ids', async () => {
     const { whole, problems } = await withDiffIds([]);
     expect([whole, problems]).toMatchObject([
       false,

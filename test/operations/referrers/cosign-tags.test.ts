@@ -15,6 +15,6 @@ test('cosignTags() names signatures, attestations and SBOMs', () => {
   ]);
 });
 
-test('cosignTags() makes no tag that is too long to be one', () => {
+test('cosignTags() makes no tag that is too long', () => {
   expect(cosignTags(digestOf(bytes, 'sha512')).filter((tag) => !isTag(tag))).toEqual([]);
 });

@@ -50,7 +50,7 @@ async function treeOf(source: Source): Promise<unknown> {
   return shapeOf(image?.referrers ?? []);
 }
 
-test('referrerTree() ends where artifacts refer to each other in a circle', async () => {
+test('referrerTree() ends when artifacts refer to each other in a cycle', async () => {
   const source = place({
     [IMAGE.root.digest]: [ONE],
     [ONE.root.digest]: [TWO, ONE],
@@ -59,7 +59,7 @@ test('referrerTree() ends where artifacts refer to each other in a circle', asyn
   expect(await treeOf(source)).toEqual([['application/one', [['application/two', []]]]]);
 });
 
-test('referrerTree() reads the manifest where the list does not tell the type, and only there', async () => {
+test('referrerTree() reads a manifest only when the list lacks its type', async () => {
   const listed = { [IMAGE.root.digest]: [ONE, TWO] };
   const [telling, silent] = [place(listed), place(listed, false)];
   const wanted = [
@@ -70,7 +70,7 @@ test('referrerTree() reads the manifest where the list does not tell the type, a
   expect([telling.fetched.length, silent.fetched.length]).toEqual([1, 3]);
 });
 
-test('referrerTree() throws what the place throws, when all else has ended', async () => {
+test('referrerTree() throws the error of the place when all requests have ended', async () => {
   const source = place({});
   const failing: Source & ReferrerLister = {
     ...source,

@@ -70,12 +70,12 @@ describe('tagFilter()', () => {
     expect(select(...patterns)).toEqual(tags);
   });
 
-  test('takes nothing that is no tag by glob or expression', () => {
+  test('rejects text that is no tag, whatever the glob or expression', () => {
     const accepts = tagFilter(['/./', '*']);
     expect(['a/b', '', 'a'.repeat(129), '.x'].filter(accepts)).toEqual([]);
   });
 
-  test('reads no version out of a number too large to compare', () => {
+  test('finds no version in a number too large to compare', () => {
     expect(
       ['99999999999999999999', '20240101', '1.99999999999999999999'].filter(tagFilter(['>=1'])),
     ).toEqual(['20240101']);
@@ -105,7 +105,7 @@ describe('parseTagPattern()', () => {
     expect(() => parseTagPattern(text)).toThrow(InvalidTagPatternError);
   });
 
-  test('says which pattern is wrong, and what can be typed', () => {
+  test('throws an error that names the pattern and the valid forms', () => {
     expect(() => parseTagPattern('/(/')).toThrow(
       expect.objectContaining({
         code: 'USAGE',
@@ -116,7 +116,7 @@ describe('parseTagPattern()', () => {
   });
 
   test.each(['/^(a+)+$/', '/^(a|a)*$/', '/^(a?){128}a{128}$/', `${'*a'.repeat(20)}*b`])(
-    'stops %s, which would backtrack for ever',
+    'stops %s, which would backtrack forever',
     (text) => {
       const start = performance.now();
       const { matches } = parseTagPattern(text);
@@ -127,7 +127,7 @@ describe('parseTagPattern()', () => {
     },
   );
 
-  test('tests a thousand tags in a moment', () => {
+  test('tests a thousand tags quickly', () => {
     const start = performance.now();
     const accepts = tagFilter(['1.*', '/^v\\d+/', '>=2']);
     expect(Array.from({ length: 1000 }, (_, index) => `1.${index}`).filter(accepts)).toHaveLength(
@@ -136,7 +136,7 @@ describe('parseTagPattern()', () => {
     expect(performance.now() - start).toBeLessThan(30_000);
   });
 
-  test('gives a value or a RegiError on any text', () => {
+  test('returns a value or throws a RegiError for any text', () => {
     const anyText = fc.oneof(
       fc.string({ unit: 'binary', maxLength: 30 }),
       fc.string({
