@@ -56,7 +56,7 @@ const PROMISED = [
 
 const NAMES = COMMANDS.flatMap(({ name, aliases = [] }) => [name, ...aliases]);
 
-test('every promised command is there', () => {
+test('every documented command exists', () => {
   expect(PROMISED.filter((name) => !NAMES.includes(name))).toEqual([]);
 });
 

@@ -72,7 +72,7 @@ describe('flags of every command, from end to end', () => {
     });
   });
 
-  test('-q leaves the answer, and errors', async () => {
+  test('-q keeps the output and errors', async () => {
     const { from, to, args } = await pair();
     expect(await runMain([...args, '-q'])).toMatchObject({
       status: 0,
@@ -82,7 +82,7 @@ describe('flags of every command, from end to end', () => {
     expect((await runMain(['digest', '-q', `${from.host}/app:nope`])).stderr).toMatch(/^regi: /);
   });
 
-  test('-v says each request once, -vv its headers behind it', async () => {
+  test('-v logs each request once, -vv also its headers', async () => {
     const { from } = await pair();
     expect((await runMain(['digest', '-v', `${from.host}/app:1`])).stderr).toMatch(
       /^HEAD http:\S+\/v2\/app\/manifests\/1 200 0 bytes \d+ ms\n$/,
@@ -112,7 +112,7 @@ describe('flags of every command, from end to end', () => {
     expect(failed.stdout).toBe('');
   });
 
-  test('--progress json tells events, of which the last is a summary', async () => {
+  test('--progress json prints events, and a summary last', async () => {
     const { args } = await pair();
     const { stderr } = await runMain([...args, '--progress', 'json']);
     const events = stderr
@@ -128,7 +128,7 @@ describe('flags of every command, from end to end', () => {
     });
   });
 
-  test('a Warning of the registry is shown once, however many answers repeat it', async () => {
+  test('shows a Warning header of the registry once, however many responses repeat it', async () => {
     const { from, args } = await pair();
     from.fault({
       match: {},

@@ -91,7 +91,7 @@ describe('an interrupted pull into a layout', () => {
     expect(leftovers(join(cwd, 'out')).map((name) => name.slice(0, 10))).toEqual(['.regi-part']);
   });
 
-  test('goes on with it when it is run again, and leaves nothing', async () => {
+  test('is resumed when the command runs again, and leaves nothing', async () => {
     await interrupted(PULL());
     registry.forgetRequests();
     const { status, stderr } = await again(PULL());
@@ -128,7 +128,7 @@ describe('an interrupted pull into a layout', () => {
 });
 
 describe('an interrupted pull into the local store', () => {
-  test('goes on when it is run again', async () => {
+  test('is resumed when the command runs again', async () => {
     const { stderr } = await interrupted(['pull', image]);
     expect(stderr).toContain(KEPT);
     registry.forgetRequests();
@@ -158,7 +158,7 @@ describe('an interrupted pull into the local store', () => {
 describe('an interrupted pull into an archive', () => {
   const PULL = () => ['pull', image, '-o', 'out.tar'];
 
-  test('keeps FILE.part and its journal, and goes on when it is run again', async () => {
+  test('keeps FILE.part and its journal, and is resumed when the command runs again', async () => {
     expect((await interrupted(PULL())).stderr).toContain(KEPT);
     expect(readdirSync(cwd).toSorted()).toEqual(['out.tar.part', 'out.tar.part.journal']);
     const { status, stderr } = await again(PULL());

@@ -52,7 +52,7 @@ describe('regi pull into the local store', () => {
     expect(registry.count('GET', 'blob')).toBe(0);
   });
 
-  test('gets back what was removed from the store behind its name', async () => {
+  test('repairs content that was removed from the store behind its name', async () => {
     await local.run(['pull', image]);
     await local.run(['rmi', image]);
     expect((await local.run(['pull', image])).io.stdoutText()).toContain(
@@ -61,7 +61,7 @@ describe('regi pull into the local store', () => {
     expect((await local.run(['verify', 'local:'])).status).toBe(0);
   });
 
-  test('keeps what had the name before as an image without one, and says nothing of it', async () => {
+  test('keeps the image that had the name before without a name, silently', async () => {
     await local.run(['pull', image]);
     await OTHER.pushAll(place.open('team/app'), '1.4');
     const { io } = await local.run(['pull', '-q', image]);
@@ -95,7 +95,7 @@ describe('regi pull into the local store', () => {
     expect(await local.names()).toEqual([]);
   });
 
-  test('takes two platforms of one name after one another, and the last has it', async () => {
+  test('pulls two platforms of one name, and the last one keeps it', async () => {
     await local.run(['pull', '--platform', 'arm64', image]);
     expect((await local.run(['images', '--json'])).io.stdoutText()).toContain(
       '"platform":"linux/arm64/v8"',
@@ -107,7 +107,7 @@ describe('regi pull into the local store', () => {
     expect(ARM64.root.digest).not.toBe(AMD64.root.digest);
   });
 
-  test('-a takes every tag, and --all-platforms the index whole', async () => {
+  test('-a pulls every tag, and --all-platforms the whole index', async () => {
     await INDEX.pushAll(place.open('team/app'), 'latest');
     expect(
       (await local.run(['pull', '-a', '--all-platforms', `${registry.host}/team/app`])).status,
@@ -120,7 +120,7 @@ describe('regi pull into the local store', () => {
     ).toBe(true);
   });
 
-  test('of what is not there makes no store', async () => {
+  test('of a missing image creates no store', async () => {
     const folder = `${local.folder}/new`;
     expect(
       (
@@ -176,7 +176,7 @@ describe('regi tag in the local store', () => {
     expect(await local.names()).toContain('docker.io/library/nginx:stable');
   });
 
-  test('of what is not there exits 3, hints at copy, and makes no store', async () => {
+  test('of a missing image exits 3, hints at copy, and creates no store', async () => {
     const folder = `${local.folder}/new`;
     const { status, io } = await local.run(['tag', 'absent:1', 'registry.local:5000/ui:1'], {
       env: { REGI_DATA: folder },
@@ -197,7 +197,7 @@ describe('regi tag in the local store', () => {
 });
 
 describe('regi push from the local store', () => {
-  test('pushes what was tagged, byte for byte', async () => {
+  test('pushes a tagged image byte for byte', async () => {
     const name = `${registry.host}/gallery/ui:v1`;
     await local.keep(AMD64, name);
     const { status, io } = await local.run(['push', name]);
@@ -223,14 +223,14 @@ describe('regi push from the local store', () => {
     });
   });
 
-  test('names the tags that are there when another is asked for', async () => {
+  test('lists existing tags when another one is requested', async () => {
     await local.keep(AMD64, `${registry.host}/gallery/ui:v1`);
     const { status, io } = await local.run(['push', `${registry.host}/gallery/ui`]);
     expect(status).toBe(3);
     expect(io.stderrText()).toContain(`it holds "${registry.host}/gallery/ui:v1"`);
   });
 
-  test('takes nothing from a registry that the store has only in part', async () => {
+  test('fetches nothing from a registry for a partial local image', async () => {
     await local.run(['pull', image]);
     registry.forgetRequests();
     expect((await local.run(['push', image])).status).toBe(0);
@@ -252,7 +252,7 @@ describe('local: as a location', () => {
     expect((await local.run(['copy', 'local:app:1', 'oci:out:1'])).status).toBe(0);
   });
 
-  test('of an image that is not there says how to get it', async () => {
+  test('of a missing image shows how to pull it', async () => {
     const { status, io } = await local.run(['inspect', 'local:nginx']);
     expect([status, io.stderrText()]).toEqual([
       3,

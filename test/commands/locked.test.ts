@@ -57,7 +57,7 @@ test.each([
   ['images', ['images']],
   ['verify', ['verify', 'oci:images', 'local:']],
   ['inspect', ['inspect', 'oci:images']],
-])('%s only reads, and waits for nobody', async (_what, argv) => {
+])('%s only reads, and does not wait for the lock', async (_what, argv) => {
   writeFileSync(lock, JSON.stringify(await systemProcesses.self()));
   expect(await run(...argv)).toMatchObject({ status: 0, sleeps: [] });
 });

@@ -82,7 +82,7 @@ describe('manifest put', () => {
     expect(registry.count('PUT')).toBe(0);
   });
 
-  test('manifest put refuses a manifest whose content is not in a layout', async () => {
+  test('manifest put refuses a manifest whose blobs the layout lacks', async () => {
     await openLayout(join(cwd, 'empty'), { create: true, clock: systemClock });
     const { status, stderr } = await run(['manifest', 'put', 'oci:empty:1', 'manifest.json']);
     expect(status).toBe(3);
@@ -118,7 +118,7 @@ describe('manifest put', () => {
     expect(found.stderr).toMatch(message);
   });
 
-  test('manifest put names a file that is not there', async () => {
+  test('manifest put names a missing file', async () => {
     expect(
       await run(['manifest', 'put', `${registry.host}/team/app:x`, 'gone.json']),
     ).toMatchObject({
@@ -152,7 +152,7 @@ describe('blob put', () => {
     });
   });
 
-  test('blob put sends nothing that is there', async () => {
+  test('blob put sends no existing blob', async () => {
     const { stdout } = await run(['blob', 'put', '--json', `${registry.host}/team/app`, '-'], {
       stdin: '{}',
     });

@@ -8,7 +8,7 @@ const OPTIONS = ['--timeout', '1', '--retry', '0'];
 
 describe('--timeout', () => {
   /** Takes every byte of an upload, and never says that it stored them. */
-  test('ends the wait for the answer to an upload', async () => {
+  test('ends the wait for the response to an upload', async () => {
     const server = await startHttpServer((request, response) => {
       request.resume();
       if (request.method === 'POST')

@@ -58,7 +58,7 @@ describe('mirrors', () => {
     expect(upstream.requests).toEqual([]);
   });
 
-  test('a mirror that does not have it, and one that does not answer, are skipped', async () => {
+  test('skips a mirror without the image, and one that does not respond', async () => {
     const home = homeWith(
       conf(upstream.as('registry.test'), ['mirror.test:1', mirror.as('mirror.test')]),
     );
@@ -97,7 +97,7 @@ describe('mirrors', () => {
     expect(answer.stderr).not.toContain('passed over');
   });
 
-  test('a location takes the place of a prefix', async () => {
+  test('a location replaces a prefix', async () => {
     const files = {
       '.config/containers/registries.conf': `[[registry]]\nprefix = "other.test/team"\nlocation = "${mirror.as('mirror.test')}/cache"\ninsecure = true\n`,
     };
@@ -248,7 +248,7 @@ describe('insecure hosts', () => {
 });
 
 describe('config.yaml', () => {
-  test('chunkSize sends an upload in parts, and concurrency bounds what is asked at once', async () => {
+  test('chunkSize splits an upload, and concurrency bounds simultaneous requests', async () => {
     const registry = await start();
     const yaml = `hosts:\n  ${registry.host}:\n    chunkSize: 64\n    concurrency: 1\n`;
     const home = homeWith({ '.config/regi/config.yaml': yaml });

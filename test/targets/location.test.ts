@@ -101,7 +101,7 @@ describe('parseLocation()', () => {
     ],
     ['file:./x', 'unknown prefix "file:"', undefined],
     ['tar:/x.tar', 'unknown prefix "tar:"', undefined],
-  ])('refuses %j and says what to type', (text, problem, hint) => {
+  ])('refuses %j and shows what to type', (text, problem, hint) => {
     const error = failureOf(text);
     expect(error.code).toBe('INVALID_REFERENCE');
     expect(error.message).toBe(`Cannot parse location ${JSON.stringify(text)}: ${problem}`);
@@ -114,14 +114,14 @@ describe('parseLocation()', () => {
     'containers-storage:debian',
     'ostree:x@/y',
     'ocidir://x',
-  ])('says that %s regi does not know', (text) => {
+  ])('refuses %s as the prefix of another tool', (text) => {
     const error = failureOf(text);
     expect(error.code).toBe('INVALID_REFERENCE');
     expect(error.message).toContain('regi does not know');
     expect(error.hint).toMatch(/^(write|run) /);
   });
 
-  test('leaves what is wrong in a reference to the reference', () => {
+  test('leaves errors in a reference to its parser', () => {
     expect(failureOf('docker://Foo/Bar').message).toBe(
       'Repository names are lower-case: "Foo/Bar"',
     );
@@ -163,7 +163,7 @@ describe('parseLocation()', () => {
 });
 
 describe('parseRepositoryLocation()', () => {
-  test('takes places without the name of an image', () => {
+  test('accepts places without the name of an image', () => {
     expect(parseRepositoryLocation('docker://reg.example/app')).toEqual({
       kind: 'registry',
       reference: { domain: 'reg.example', path: 'app' },

@@ -30,7 +30,7 @@ async function run(
 }
 
 describe('eachArgument()', () => {
-  test('goes on when one fails, tells it, and fails at the end', async () => {
+  test('continues after an argument that fails, emits its failure, and throws at the end', async () => {
     const { rows, events, error } = await run(ITEMS, { b: new UsageError('no') });
     expect({ rows, told: events.map((event) => event.kind === 'failed' && event.image) }).toEqual({
       rows: ['a', 'c'],
@@ -42,7 +42,7 @@ describe('eachArgument()', () => {
     });
   });
 
-  test('throws what a single one threw', async () => {
+  test('throws the error of a single argument', async () => {
     expect((await run([{ text: 'a' }], { a: new UsageError('no') })).error).toMatchObject({
       code: 'USAGE',
     });

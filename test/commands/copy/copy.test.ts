@@ -59,7 +59,7 @@ describe('regi copy', () => {
     expect((await runMain(['tags', 'list', 'archive:images.tar'], { cwd })).stdout).toBe('2.0\n');
   });
 
-  test('a registry that answers 429 is asked by few connections from then on', async () => {
+  test('a registry that answered 429 gets few connections from then on', async () => {
     const [busy, calm, to] = await Promise.all([
       startFakeRegistry(),
       startFakeRegistry(),
@@ -87,7 +87,7 @@ describe('regi copy', () => {
     expect([busy.connections() <= 4, calm.connections() > 4]).toEqual([true, true]);
   });
 
-  test('a registry that answers 429 to the content of a blob is asked by few connections from then on', async () => {
+  test('a registry that answered 429 to a blob gets few connections from then on', async () => {
     const to = await destination();
     to.fault({
       match: { method: 'PUT', path: /blobs\/uploads/ },
@@ -105,7 +105,7 @@ describe('regi copy', () => {
     });
   });
 
-  test('answers with one line an image and nothing else, and writes the same into --digestfile', async () => {
+  test('prints one line an image and nothing else, and writes the same into --digestfile', async () => {
     const to = await destination();
     const cwd = temporaryFolder('cwd');
     writeFileSync(join(cwd, 'digests'), 'of an earlier run\n');
@@ -120,7 +120,7 @@ describe('regi copy', () => {
     expect(readFileSync(join(cwd, 'digests'), 'utf8')).toBe(stdout);
   });
 
-  test('writes into --digestfile what was copied before another failed', async () => {
+  test('writes the images that were copied before a failure into --digestfile', async () => {
     const to = await destination();
     const cwd = temporaryFolder('cwd');
     const list = `${from.host}/team/app:1.0 ${to.host}/a:1\n${from.host}/team/app:nope ${to.host}/b:1\n`;
@@ -148,7 +148,7 @@ describe('regi copy', () => {
     }).toEqual({ status: 1, lines: 2, requests: 0 });
   });
 
-  test('says what it would do with --dry-run, and does not do it', async () => {
+  test('--dry-run prints what would be copied, and copies nothing', async () => {
     const to = await destination();
     await one.pushAll(to.place.open('other'));
     const { status, stderr } = await runMain([
@@ -173,7 +173,7 @@ describe('regi copy', () => {
       'expected at most a PREFIX',
       'type: regi copy --from list PREFIX',
     ],
-  ])('%j is told what is missing and what to type', async (args, problem, hint) => {
+  ])('%j reports the missing argument and shows what to type', async (args, problem, hint) => {
     const { status, stderr, stdout } = await runMain(['copy', ...args]);
     expect({ status, stdout }).toEqual({ status: 2, stdout: '' });
     const [first, second, ...more] = stderr.trimEnd().split('\n');
@@ -184,7 +184,7 @@ describe('regi copy', () => {
 });
 
 describe('regi copy --no-clobber', () => {
-  test('fails with status 1 and prints no line when the only tag is there with other content', async () => {
+  test('exits 1 without a line when the only tag exists with other content', async () => {
     const to = await destination();
     await two.pushAll(to.place.open('app'), '1');
     const { status, stdout, stderr } = await runMain([
@@ -198,7 +198,7 @@ describe('regi copy --no-clobber', () => {
     expect(stderr.trimEnd().split('\n')).toHaveLength(2);
   });
 
-  test('is content when the tag has that very image', async () => {
+  test('accepts a tag that already has the same image', async () => {
     const to = await destination();
     await one.pushAll(to.place.open('app'), '1');
     const { status, stdout } = await runMain([
@@ -213,7 +213,7 @@ describe('regi copy --no-clobber', () => {
     });
   });
 
-  test('of many keeps those that are there, says which, and prints lines of the others only', async () => {
+  test('keeps and notes existing tags of many, and prints lines of the others only', async () => {
     const to = await destination();
     await two.pushAll(to.place.open('app'), '1.0');
     const args = ['copy', '-n', '--tags', '*.0', `${from.host}/team/app`, `${to.host}/app`];
@@ -249,7 +249,7 @@ describe('regi copy --from', () => {
     expect(await tagsOf(to, 'mirror/team/app')).toEqual(['2.0']);
   });
 
-  test('begins nothing when its last line is wrong', async () => {
+  test('copies nothing when the last line of a list is malformed', async () => {
     const to = await destination();
     const list = `${from.host}/team/app:1.0 ${to.host}/a:1\n${from.host}/team/app:1.0 ${to.host}/B:1\n`;
     const { status, stdout, stderr } = await runMain(['copy', '--from', '-'], { stdin: list });
@@ -269,7 +269,7 @@ describe('regi copy --from', () => {
     expect(stderr).toContain('Nothing to copy');
   });
 
-  test('with --keep-going goes on when a source is not even there', async () => {
+  test('--keep-going continues after a missing source', async () => {
     const to = await destination();
     const list = `oci:/no/such/folder:1 ${to.host}/a:1\n${from.host}/team/app:1.0 ${to.host}/b:1\n`;
     const { status, stdout, stderr } = await runMain(['copy', '-k', '--from', '-'], {

@@ -46,7 +46,7 @@ async function basicRegistry() {
 }
 
 describe('regi login', () => {
-  test('stores what the registry takes, and says where on standard error', async () => {
+  test('stores a login that the registry accepts, and notes the place on standard error', async () => {
     const { host, home } = await basicRegistry();
     const { status, stdout, stderr } = await regi(
       ['login', '-u', 'ci', '--password-stdin', `http://${host}/`],
@@ -60,7 +60,7 @@ describe('regi login', () => {
     expect(configOf(home)).toEqual({ auths: { [host]: { auth: authOf('ci') } } });
   });
 
-  test('stores nothing that the registry refuses, and answers 4', async () => {
+  test('stores nothing when the registry refuses the login, and exits 4', async () => {
     const { host, home } = await basicRegistry();
     const { status, stdout, stderr } = await regi(
       ['login', '-vv', '-u', 'ci', '--password-stdin', host],
@@ -89,7 +89,7 @@ describe('regi login', () => {
     ).toMatchObject({ status: 0 });
   });
 
-  test('tries what was typed, not what is stored', async () => {
+  test('checks the typed login, not a stored one', async () => {
     const { host, home } = await basicRegistry();
     mkdirSync(join(home, '.docker'));
     const before = { auths: { [host]: { auth: authOf('ci') } } };
@@ -114,7 +114,7 @@ describe('regi login', () => {
     ]);
   });
 
-  test('stores in the keychain, and the next command reads it there', async () => {
+  test('stores in the keychain, where the next command reads the login', async () => {
     const { host, home } = await basicRegistry();
     const keychain = fakeKeychain();
     const options = { home, env: BUS, runKeychain: keychain.run };
@@ -150,7 +150,7 @@ describe('regi login', () => {
     expect(keychain.entries.size).toBe(0);
   });
 
-  test('stores nowhere else what its keychain does not take, where docker names it', async () => {
+  test('stores a login nowhere else when docker names the keychain and it refuses', async () => {
     const { host } = await basicRegistry();
     const home = homeWith({ '.docker/config.json': '{"credsStore":"regi"}' });
     const { status, stderr } = await regi(['login', '-u', 'ci', '--password-stdin', host], {
@@ -162,7 +162,7 @@ describe('regi login', () => {
     expect(configOf(home)).toEqual({ credsStore: 'regi' });
   });
 
-  test('stores in the file what is longer than the keychain takes, and says why', async () => {
+  test('stores a login that is too long for the keychain in the file, and notes why', async () => {
     const { host, home } = await basicRegistry();
     const keychain = fakeKeychain();
     keychain.fail({
@@ -215,7 +215,7 @@ describe('regi login', () => {
     expect(configOf(home)).toEqual({ auths: {} });
   });
 
-  test('stores nothing with --keychain-only where there is no keychain', async () => {
+  test('--keychain-only stores nothing without a keychain', async () => {
     const { host, home } = await basicRegistry();
     const { status, stderr } = await regi(
       ['login', '-u', 'ci', '--password-stdin', '--keychain-only', host],
@@ -226,7 +226,7 @@ describe('regi login', () => {
     expect(configOf(home)).toBeUndefined();
   });
 
-  test('warns that a registry asks nobody for a login, and stores it', async () => {
+  test('warns that a registry requires no login, and stores it', async () => {
     const { host } = await startFakeRegistry();
     const home = temporaryFolder();
     const { status, stderr } = await regi(['login', '-u', 'ci', '--password-stdin', host], {
@@ -261,7 +261,7 @@ describe('regi login', () => {
     expect(configOf(home)).toBeUndefined();
   });
 
-  test('answers with one object with --json', async () => {
+  test('--json prints one object', async () => {
     const { host, home } = await basicRegistry();
     const { stdout } = await regi(['login', '--json', '-u', 'ci', '--password-stdin', host], {
       home,
@@ -440,7 +440,7 @@ describe('regi auth list', () => {
     expectGolden('test/golden/auth-list.txt', stdout);
   });
 
-  test('says what to type when there are none', async () => {
+  test('shows what to type when there are none', async () => {
     expect(await regi(['auth', 'list'], { home: temporaryFolder() })).toMatchObject({
       status: 0,
       stdout: '',

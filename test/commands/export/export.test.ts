@@ -66,7 +66,7 @@ describe('regi export', () => {
     expect(readdirSync(cwd)).toEqual(['b.tar']);
   });
 
-  test('fetches what several images share once', async () => {
+  test('fetches content that several images share once', async () => {
     await run(ref('library/debian:12'), ref('team/app:12'), '-o', 'b.tar');
     const blobs = new Set(
       [...base.layers, base.config, ...next.layers, next.config].map(({ digest }) => digest),
@@ -74,7 +74,7 @@ describe('regi export', () => {
     expect(registry.count('GET', 'blob')).toBe(blobs.size);
   });
 
-  test('an image of many layers makes Node warn of no leak', async () => {
+  test('an image of many layers triggers no leak warning of Node', async () => {
     await makeImage({ layers: Array.from({ length: 30 }, (_, at) => 10 + at) }).pushAll(
       registry.place.open('many'),
       '1',
@@ -113,7 +113,7 @@ describe('regi export', () => {
     expect(await namesIn('b.tar')).toEqual([ref('library/debian:12')]);
   });
 
-  test('--tags takes those of each repository that match', async () => {
+  test('--tags exports the matching tags of each repository', async () => {
     expect(
       (
         await run(
@@ -135,7 +135,7 @@ describe('regi export', () => {
     ]);
   });
 
-  test('--all-tags takes every tag', async () => {
+  test('--all-tags exports every tag', async () => {
     await run('--all-tags', ref('library/debian'), '-o', 'b.tar');
     expect(await namesIn('b.tar')).toEqual([ref('library/debian:12'), ref('library/debian:13')]);
   });
@@ -175,7 +175,7 @@ describe('regi export', () => {
     expect(stdout).toBe(`archive:b.tar@${index.images[1]?.root.digest}\n`);
   });
 
-  test('--referrers takes signatures along, and prints no line for them', async () => {
+  test('--referrers includes signatures, and prints no line for them', async () => {
     const { stdout } = await run('--referrers', ref('team/app:1.0'), '-o', 'b.tar');
     expect(stdout).toBe(`archive:b.tar@${index.root.digest}\n`);
     const archive = await openForTest(join(cwd, 'b.tar'));
@@ -228,7 +228,7 @@ describe('regi export', () => {
     expect(stderr).toContain(`(${readFileSync(join(cwd, 'b.tar')).byteLength} bytes)`);
   });
 
-  test('--checksum writes what sha256sum -c reads', async () => {
+  test('--checksum writes a file that sha256sum -c accepts', async () => {
     await run('--checksum', ref('library/debian:12'), '-o', 'b.tar');
     const sum = createHash('sha256')
       .update(readFileSync(join(cwd, 'b.tar')))
@@ -263,7 +263,7 @@ describe('regi export --split', () => {
     expect(Buffer.compare(parts, readFileSync(join(cwd, 'one.tar')))).toBe(0);
   });
 
-  test('an export into fewer files leaves none of the old ones', async () => {
+  test('an export into fewer files removes the surplus old ones', async () => {
     await run('--split', '20k', ref('library/debian:12'), '-o', 'b.tar');
     expect(readdirSync(cwd)).toHaveLength(3);
     await run('--split', '40k', ref('library/debian:12'), '-o', 'b.tar');
@@ -284,7 +284,7 @@ describe('regi export --split', () => {
     expect([cut.status, cut.stderr]).toEqual([status, expect.stringContaining(problem)]);
   });
 
-  test('a single file whose name ends with a number is no piece', async () => {
+  test('a single file whose name ends with a number is not a volume', async () => {
     await run(ref('library/debian:12'), '-o', 'b.tar.005');
     expect((await runMain(['digest', 'archive:b.tar.005'], { cwd })).stdout).toBe(
       `${base.root.digest}\n`,
@@ -327,7 +327,7 @@ describe('regi export --since', () => {
     },
   );
 
-  test('--write-list lists what the earlier archive carried too', async () => {
+  test('--write-list includes the layers of the earlier archive', async () => {
     await run(
       '--since',
       'b.json',
@@ -391,7 +391,7 @@ describe('regi export refuses', () => {
     expect([status, stderr]).toEqual([2, expect.stringContaining(problem)]);
   });
 
-  test('a line of a list that is none, before anything is asked for', async () => {
+  test('a malformed line of a list, before the first request', async () => {
     writeFileSync(join(cwd, 'list'), `${ref('team/app:1.0')}\nUPPER case extra\n`);
     const { status, stderr } = await run('--from', 'list', '-o', 'b.tar');
     expect([status, stderr, registry.requests.length]).toEqual([
@@ -401,7 +401,7 @@ describe('regi export refuses', () => {
     ]);
   });
 
-  test('to write anything when one image is not there', async () => {
+  test('to write anything when one image is missing', async () => {
     const { status, stderr } = await run(
       ref('library/debian:12'),
       ref('library/debian:nope'),

@@ -55,7 +55,7 @@ describe('regi import', () => {
     expect(await to.place.open('mirror/team/app').resolve('1.0')).toEqual(index.root);
   });
 
-  test('a table on standard error says what became of each', async () => {
+  test('prints a table of results on standard error', async () => {
     const { stderr } = await run(writeTar(layoutMembers(both)), to.host);
     expect(stderr).toMatch(
       /NAME +DESTINATION +RESULT\ndocker\.io\/library\/debian:12 +127\S+\/library\/debian:12 +copied\nregistry\.example/,
@@ -81,7 +81,7 @@ describe('regi import', () => {
     });
   });
 
-  test('what two images share is written into the local store once', async () => {
+  test('writes content that two images share into the local store once', async () => {
     const path = writeTar(
       layoutMembers([
         { image: base, fullName: 'a.example/one:1' },
@@ -207,7 +207,7 @@ describe('regi import', () => {
     expect(stderr).toMatch(/docker\.io\/library\/debian:12 .+ failed\n/);
   });
 
-  test('an archive whose image has lost a manifest is refused before anything is written', async () => {
+  test('refuses an archive whose image lacks a manifest before anything is written', async () => {
     const child = index.images[0]?.root.digest;
     const path = writeTar(
       layoutMembers(
@@ -295,7 +295,7 @@ describe('regi import refuses', () => {
     },
   );
 
-  test('a file that is not there', async () => {
+  test('a missing file', async () => {
     expect((await run('absent.tar', to.host)).status).toBe(3);
   });
 });
@@ -315,7 +315,7 @@ describe('regi import of an incremental archive', () => {
     await runMain(['export', '--since', whole, `${from.host}/team/app:1`, '-o', delta], {});
   });
 
-  test('is refused with a list of what is missing, and nothing is written', async () => {
+  test('is refused with a list of the missing layers, and nothing is written', async () => {
     const { status, stdout, stderr } = await run(delta ?? '', `${to.host}/mirror`);
     expect({ status, stdout, writes: writes() }).toEqual({ status: 3, stdout: '', writes: 0 });
     expect(stderr).toMatch(
@@ -324,7 +324,7 @@ describe('regi import of an incremental archive', () => {
     expect(stderr).toContain('1 layer (');
   });
 
-  test('--json lists what is missing, too', async () => {
+  test('--json also lists missing layers', async () => {
     const { stderr } = await run('--json', delta ?? '', `${to.host}/mirror`);
     expect(lines(stderr).map((line) => JSON.parse(line) as unknown)).toEqual([
       { warning: { message: expect.stringContaining(layer.digest) } },
@@ -359,7 +359,7 @@ describe('regi import of an incremental archive', () => {
     expect([status, await to.place.open('app').exists(layer)]).toEqual([0, true]);
   });
 
-  test('mounts what the earlier archive brought to another repository', async () => {
+  test('mounts layers that the earlier archive brought to another repository', async () => {
     await run(whole ?? '', `${to.host}/mirror`);
     to.forgetRequests();
     const { status, stderr } = await run(delta ?? '', `${to.host}/mirror`);
@@ -391,7 +391,7 @@ describe('regi import of an incremental archive', () => {
     expect((await run(delta ?? '', to.host)).status).toBe(0);
   });
 
-  test('finds it where --base says', async () => {
+  test('finds it in the repository of --base', async () => {
     await base.pushAll(to.place.open('elsewhere'), '1');
     expect(
       (await run(delta ?? '', `${to.host}/mirror`, '--base', `${to.host}/elsewhere`)).status,
@@ -409,13 +409,13 @@ describe('regi import of an incremental archive', () => {
     expect([status, await to.place.open('mirror/team/app').exists(layer)]).toEqual([0, true]);
   });
 
-  test('goes into the local store behind the earlier archive', async () => {
+  test('goes into the local store after the earlier archive', async () => {
     expect((await run(delta ?? '')).status).toBe(3);
     await run(whole ?? '');
     expect((await run(delta ?? '')).status).toBe(0);
   });
 
-  test('--dry-run says whether everything is there', async () => {
+  test('--dry-run reports missing layers', async () => {
     expect((await run('--dry-run', delta ?? '', to.host)).status).toBe(3);
     await run(whole ?? '', to.host);
     const before = writes();

@@ -76,7 +76,7 @@ beforeAll(async () => {
   registry = await startFakeRegistry({ place });
 });
 
-test('diff tells configs, layers and files apart', async () => {
+test('diff compares configs, layers and files', async () => {
   const { status, stdout, stderr } = await runMain(['diff', 'oci:app:before', 'oci:app:after'], {
     cwd,
   });
@@ -89,7 +89,7 @@ test('diff --json is the golden rows', async () => {
   expectGolden('test/golden/look/diff.jsonl', stdout);
 });
 
-test('diff the other way round tells the opposite', async () => {
+test('diff of swapped arguments prints the opposite', async () => {
   const { stdout } = await runMain(['diff', 'oci:app:after', 'oci:app:before'], { cwd });
   expect(stdout).toContain('file   -    2.0 KiB  /opt/new\n');
   expect(stdout).toContain('file   +    2.9 KiB  /doc/a\n');

@@ -69,7 +69,7 @@ function run(...argv: readonly string[]): Promise<MainResult> {
 }
 
 describe('files', () => {
-  test('files lists what a container sees', async () => {
+  test('files lists the merged file system of a container', async () => {
     const { status, stdout, stderr } = await run('files', 'oci:app:1');
     expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
     expectGolden('test/golden/look/files.txt', stdout);
@@ -114,7 +114,7 @@ describe('files', () => {
     expect(await run('files', 'oci:app:1', ...args)).toMatchObject({ status: 0, stdout: wanted });
   });
 
-  test('files says what is there of a path that is not', async () => {
+  test('files names the existing part of a missing path', async () => {
     expect(await run('files', 'oci:app:1', '/etc/no/such')).toMatchObject({
       status: 3,
       stdout: '',
@@ -135,7 +135,7 @@ describe('files', () => {
 });
 
 describe('cat', () => {
-  test('cat prints files one behind the other, links followed', async () => {
+  test('cat prints files one after the other, and follows links', async () => {
     expect(await run('cat', 'oci:app:1', '/etc/passwd', 'bin/again')).toMatchObject({
       status: 0,
       stdout: 'root:x:0:0\nme:x:1:1\ntool\n',
@@ -224,7 +224,7 @@ describe('cat', () => {
 });
 
 describe('rootfs', () => {
-  test('rootfs -o writes a tar that unpacks to what a container sees', async () => {
+  test('rootfs -o writes a tar that unpacks to the file system of a container', async () => {
     expect(await run('rootfs', 'oci:app:1', '-o', 'root.tar')).toMatchObject({
       status: 0,
       stdout: '',
@@ -253,7 +253,7 @@ describe('rootfs', () => {
     expect(Buffer.compare(io.stdoutBytes(), readFileSync(join(cwd, 'same.tar')))).toBe(0);
   });
 
-  test('rootfs --json tells digest and size', async () => {
+  test('rootfs --json prints digest and size', async () => {
     const { stdout } = await run('rootfs', '--json', 'oci:app:1', '-o', 'json.tar');
     expect(JSON.parse(stdout)).toEqual({
       digest: IMAGE.root.digest,
@@ -262,7 +262,7 @@ describe('rootfs', () => {
     });
   });
 
-  test('rootfs leaves no file when a layer is not what its digest says', async () => {
+  test('rootfs leaves no file when a layer does not match its digest', async () => {
     const layout = join(cwd, 'broken');
     const store = await openLayout(layout, { create: true, clock: systemClock });
     const image = makeLayered([[file('a', 'x'.repeat(100))]]);

@@ -152,13 +152,13 @@ describe('inspect', () => {
     expect((await run(['inspect', '--raw', '--config', 'oci:app:show'])).status).toBe(2);
   });
 
-  test('inspect says which platforms there are when the wanted one is not', async () => {
+  test('inspect lists the available platforms when the wanted one is missing', async () => {
     const { status, io } = await run(['inspect', '--platform', 'windows/amd64', 'oci:app:index']);
     expect(status).toBe(3);
     expect(io.stderrText()).toContain('it has linux/amd64, linux/arm64/v8');
   });
 
-  test('inspect shows the first image where there is none for this machine', async () => {
+  test('inspect shows the first image if none is for this machine', async () => {
     const layout = await openLayout(join(cwd, 'foreign'), { create: true, clock: systemClock });
     await makeIndex({ platforms: [{ os: 'linux', architecture: 's390x' }] }).pushAll(layout, '1');
     const { io } = await run(['inspect', 'oci:foreign:1']);
@@ -183,7 +183,7 @@ describe('config', () => {
     }
   });
 
-  test('config does not answer with that of another machine', async () => {
+  test('config refuses an image for other machines only', async () => {
     const io = { ...fakeIo({ cwd }), host: { os: 'linux', architecture: 'riscv64' } };
     expect(await main(['config', 'oci:app:index'], io)).toBe(3);
     expect(io.stdoutText()).toBe('');

@@ -51,7 +51,7 @@ function steady(text: string): string {
 }
 
 describe('referrers', () => {
-  test('referrers draws what refers to an image, to its platforms, and to those in turn', async () => {
+  test('referrers draws referrers of an image, of its platforms, and of those in turn', async () => {
     const { status, stdout, stderr } = await run();
     expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
     expectGolden('test/golden/look/referrers.txt', steady(stdout));
@@ -83,7 +83,7 @@ describe('referrers', () => {
     },
   );
 
-  test('referrers says when there is nothing', async () => {
+  test('referrers notes an image without referrers', async () => {
     const { status, stdout, stderr } = await runMain([
       'referrers',
       `${registry.host}/team/app:plain`,

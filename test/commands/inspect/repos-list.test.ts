@@ -46,7 +46,7 @@ test('repos list --json has the name as it is written in a reference', async () 
   });
 });
 
-test('repos list says so when there is nothing', async () => {
+test('repos list notes an empty registry', async () => {
   const { status, io } = await run(['repos', 'list', `${registry.host}/nobody`]);
   expect({ status, stdout: io.stdoutText() }).toEqual({ status: 0, stdout: '' });
   expect(io.stderrText()).toContain('holds no repository');
@@ -73,7 +73,7 @@ test('repos list asks Docker Hub nothing, and says where to look', async () => {
 test.each([
   ['https://registry.example/', 'registry.example'],
   ['somebody:secret@registry.example', 'registry.example'],
-])('repos list refuses %s without repeating what may be secret', async (text, wanted) => {
+])('repos list refuses %s without printing a possible secret', async (text, wanted) => {
   const { status, io } = await run(['repos', 'list', text]);
   expect(status).toBe(2);
   expect(io.stderrText()).toContain(wanted);

@@ -89,7 +89,7 @@ describe('tags list', () => {
     ).toEqual(['1.10.1']);
   });
 
-  test('tags list --digests has the digest behind a tab', async () => {
+  test('tags list --digests prints the digest after a tab', async () => {
     expect(await tags('--digests', '--match', '1.*')).toEqual([
       `1.10\t${NEW.root.digest}`,
       `1.10.1\t${NEW.root.digest}`,
@@ -97,7 +97,7 @@ describe('tags list', () => {
     ]);
   });
 
-  test('tags list --json has what was asked for', async () => {
+  test('tags list --json prints the requested members', async () => {
     const rows = (await tags('--json', '--sort', 'created', '--digests', '--limit', '1')).map(
       (line) => JSON.parse(line) as unknown,
     );
@@ -106,7 +106,7 @@ describe('tags list', () => {
     ]);
   });
 
-  test('tags list says that there is no such repository', async () => {
+  test('tags list reports a missing repository', async () => {
     expect((await runMain(['tags', 'list', `${registry.host}/team/gone`])).status).toBe(3);
   });
 
@@ -151,7 +151,7 @@ describe('tags list of 10,000 tags', () => {
     expect(registry.count('GET', 'tags')).toBe(2);
   });
 
-  test('tags list ends quietly when nobody reads on, and asks for no further page', async () => {
+  test('tags list ends quietly when its reader ends, and requests no further page', async () => {
     registry.forgetRequests();
     const io = fakeIo({ stdoutBreaksAt: 1 });
     expect(await main(['tags', 'list', `${registry.host}/team/many`], io)).toBe(0);

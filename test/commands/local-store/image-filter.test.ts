@@ -59,7 +59,7 @@ describe('parseImageFilter()', () => {
     expect(accepts(['since=app'], '2026-01-05T00:00:00Z', others)).toBe(false);
   });
 
-  test('what does not say when it was made is neither before nor since', () => {
+  test('an image without a creation time is neither before nor since', () => {
     const others = { app: '2026-01-05T00:00:00Z' };
     for (const side of ['before', 'since'])
       expect(accepts([`${side}=app`], undefined, others)).toBe(false);

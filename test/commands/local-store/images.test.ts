@@ -131,7 +131,7 @@ describe('regi images', () => {
     expect(await printed('--format', format, 'nginx')).toBe(text);
   });
 
-  test('--format table and json are what docker has', async () => {
+  test('--format table and json match docker', async () => {
     expect(await printed('--format', 'table', 'nginx')).toBe(await printed('nginx'));
     expect(JSON.parse(await printed('--format', 'json', 'nginx'))).toMatchObject({
       Repository: 'nginx',
@@ -140,20 +140,20 @@ describe('regi images', () => {
     });
   });
 
-  test('an image to compare with has to be there', async () => {
+  test('refuses to compare with a missing image', async () => {
     const { status, io } = await local.run(['images', '-f', 'before=absent']);
     expect([status, io.stdoutText()]).toEqual([3, '']);
     expect(await printed('-q', '-f', 'since=nginx:1.27')).toBe('');
   });
 
-  test('hides a digest of what has a tag beside it, unless digests are asked for', async () => {
+  test('hides the digest of a tagged image, unless --digests is given', async () => {
     if (AMD64 === undefined) throw new Error('An index without images');
     await local.keep(AMD64, `nginx@${AMD64.root.digest}`, INDEX.root.digest);
     expect(await listed('nginx')).toEqual(['nginx:1.27']);
     expect(await listed('--digests', 'nginx')).toEqual(['nginx:1.27', 'nginx:<none>']);
   });
 
-  test('shows an index as one image with the size of all that is there', async () => {
+  test('shows an index as one image with the size of all stored content', async () => {
     await local.keep(INDEX, 'all:1');
     const row = JSON.parse(await printed('--json', 'all')) as Record<string, unknown>;
     const size = [...INDEX.nodes.values()].reduce(
@@ -191,7 +191,7 @@ describe('regi images', () => {
     expect(io.stderrText()).toContain('regi pull registry.example:5000/gallery/other:v2');
   });
 
-  test('makes no store where there is none', async () => {
+  test('creates no store', async () => {
     const folder = join(local.folder, 'absent');
     const { status, io } = await local.run(['images'], { env: { REGI_DATA: folder } });
     expect([status, io.stdoutText(), existsSync(folder)]).toEqual([0, '', false]);

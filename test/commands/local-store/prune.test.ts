@@ -22,19 +22,19 @@ beforeEach(() => {
 });
 
 describe('regi prune', () => {
-  test('removes images that have lost their name, and prints what and how much', async () => {
+  test('removes images that lost their name, and prints their digests and size', async () => {
     const { status, io } = await local.run(['prune']);
     expect([status, io.stderrText()]).toEqual([0, '']);
     expectGolden('test/golden/local/prune.txt', io.stdoutText());
     expect(await local.names()).toEqual(['docker.io/library/app:1']);
   });
 
-  test('a second time there is nothing to do', async () => {
+  test('does nothing the second time', async () => {
     await local.run(['prune']);
     expect((await local.run(['prune'])).io.stdoutText()).toBe('Total reclaimed space: 0 B\n');
   });
 
-  test('--dry-run says what would go, and removes nothing', async () => {
+  test('--dry-run prints the digests to delete, and removes nothing', async () => {
     const { io } = await local.run(['prune', '--dry-run']);
     expect(io.stdoutText().match(/^Would delete: /gm)).toHaveLength(OLD.nodes.size);
     expect(await local.names()).toHaveLength(2);
@@ -46,7 +46,7 @@ describe('regi prune', () => {
     );
   });
 
-  test('--json tells digests and bytes', async () => {
+  test('--json prints digests and bytes', async () => {
     const bytes = [...OLD.nodes.values()].reduce((sum, { descriptor }) => sum + descriptor.size, 0);
     expect(JSON.parse((await local.run(['prune', '--json'])).io.stdoutText())).toMatchObject({
       deleted: { length: OLD.nodes.size },
@@ -55,7 +55,7 @@ describe('regi prune', () => {
     });
   });
 
-  test('says what stays because another program may be about to name it', async () => {
+  test('notes content that it keeps because another program may be about to name it', async () => {
     const { bytes, descriptor } = makeBlob(1000);
     writeFileSync(blobPath(local.folder, descriptor.digest), bytes);
     expect((await local.run(['prune'])).io.stderrText()).toContain(
@@ -63,7 +63,7 @@ describe('regi prune', () => {
     );
   });
 
-  test('does nothing where there is no store', async () => {
+  test('does nothing without a local store', async () => {
     const { status, io } = await localImages().run(['prune']);
     expect([status, io.stdoutText()]).toEqual([0, 'Total reclaimed space: 0 B\n']);
   });

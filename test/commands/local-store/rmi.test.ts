@@ -38,7 +38,7 @@ const isGone = (image: TestImage): boolean =>
   ![...image.nodes.keys()].some((digest) => existsSync(blobPath(local.folder, digest)));
 
 describe('regi rmi', () => {
-  test('prints what docker prints for the last name of an image', async () => {
+  test('prints the same as docker for the last name of an image', async () => {
     await removed('nginx:1.27');
     expectGolden('test/golden/local/rmi.txt', (await removed('nginx')).join('\n'));
     expect(isGone(AMD64)).toBe(true);
@@ -84,14 +84,14 @@ describe('regi rmi', () => {
     expect(await local.names()).toContain('docker.io/library/nginx:1.27');
   });
 
-  test('-f says what is not there, and is no failure for it, as docker has it', async () => {
+  test('-f warns of a missing image and exits 0, as docker does', async () => {
     const { status, io } = await local.run(['rmi', '-f', 'absent:1']);
     expect([status, io.stdoutText()]).toEqual([0, '']);
     expect(io.stderrText()).toMatch(/^regi: warning: Cannot find "absent:1" in the local store/);
     expect((await local.run(['rmi', 'absent:1'])).status).toBe(3);
   });
 
-  test('refuses an id with names in several repositories, and takes it with --force', async () => {
+  test('refuses an id with names in several repositories, unless --force is given', async () => {
     await local.keep(AMD64, 'registry.example/mirror/nginx:1');
     const { status, io } = await local.run(['rmi', ID]);
     expect([status, io.stdoutText()]).toEqual([1, '']);
@@ -109,7 +109,7 @@ describe('regi rmi', () => {
     expect([isGone(OTHER), isThere(newer)]).toEqual([true, true]);
   });
 
-  test('goes on behind a name that is not there, and exits 8', async () => {
+  test('continues after a missing name, and exits 8', async () => {
     const { status, io } = await local.run(['rmi', 'nginx:1.27', 'absent', 'nginx:latest']);
     expect([status, io.stdoutText().match(/^Untagged: nginx:\S+$/gm)]).toEqual([
       8,
@@ -130,11 +130,11 @@ describe('regi rmi', () => {
     expect(await local.names()).toHaveLength(3);
   });
 
-  test('takes local: before a name', async () => {
+  test('accepts local: before a name', async () => {
     expect(await removed('local:nginx:1.27')).toEqual(['Untagged: nginx:1.27']);
   });
 
-  test('--json tells names, digests and bytes', async () => {
+  test('--json prints names, digests and bytes', async () => {
     const { io } = await local.run(['rmi', '--json', 'registry.example/app:2']);
     const bytes = [...OTHER.nodes.values()].reduce(
       (sum, { descriptor }) => sum + descriptor.size,

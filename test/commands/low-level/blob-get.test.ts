@@ -52,7 +52,7 @@ test('blob get exits 7 and says so when the bytes are others', async () => {
   expect(io.stderrText()).toContain(BLOB.descriptor.digest);
 });
 
-test('blob get -o writes a file that is there only when it is right', async () => {
+test('blob get -o keeps a file only if its content is verified', async () => {
   const good = await run(['blob', 'get', blob, '-o', 'layer']);
   expect(good.status).toBe(0);
   expect(good.io.stdoutText()).toBe('');
@@ -67,7 +67,7 @@ test('blob get -o writes a file that is there only when it is right', async () =
   expect(readdirSync(cwd).filter((name) => name.includes('tmp'))).toEqual([]);
 });
 
-test('blob get -o --json tells what was written', async () => {
+test('blob get -o --json prints the written file', async () => {
   const { io } = await run(['blob', 'get', blob, '-o', 'told', '--json']);
   expect(JSON.parse(io.stdoutText())).toEqual({
     digest: BLOB.descriptor.digest,

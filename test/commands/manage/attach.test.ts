@@ -129,7 +129,7 @@ describe('regi attach', () => {
     });
   });
 
-  test('makes no layout of a path that was mistyped', async () => {
+  test('creates no layout for a mistyped path', async () => {
     expect(
       (await runMain(['attach', 'sbom.json', '--to', 'oci:./nowhere:1', '--type', SPDX], { cwd }))
         .status,
@@ -152,7 +152,7 @@ describe('regi attach', () => {
       'org.example.build=42',
     ],
     [
-      'a file that is not there',
+      'a missing file',
       ['nope.json', '--to', 'app:1', '--type', SPDX],
       3,
       'check the spelling of the path',

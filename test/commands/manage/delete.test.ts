@@ -63,13 +63,13 @@ describe('regi delete', () => {
     expect(stdout.match(/^Untagged/gm)).toHaveLength(16);
   });
 
-  test('does not guess where nobody can be asked', async () => {
+  test('refuses to delete without --yes where standard input is no terminal', async () => {
     const { status, stderr } = await runMain(['delete', `${name}@${image.root.digest}`]);
     expect({ status, requests: registry.requests.length }).toEqual({ status: 2, requests: 0 });
     expect(stderr).toContain('add --yes');
   });
 
-  test('answers with one object with --json', async () => {
+  test('--json prints one object', async () => {
     const { stdout } = await runMain(['delete', '--yes', '--json', `${name}@${image.root.digest}`]);
     expect(JSON.parse(stdout)).toEqual({
       name,
@@ -78,7 +78,7 @@ describe('regi delete', () => {
     });
   });
 
-  test('deletes the others when one is not there, and ends with 8', async () => {
+  test('deletes the others when one is missing, and exits 8', async () => {
     const missing = makeImage({ seed: 9 }).root.digest;
     const { status, stdout, stderr } = await runMain([
       'delete',
@@ -99,13 +99,13 @@ describe('regi delete', () => {
     );
   });
 
-  test('warns of what refers to the image', async () => {
+  test('warns of referrers of the image', async () => {
     await makeArtifact({ subject: image.root }).pushAll(registry.place.open('team/app'));
     const { stderr } = await runMain(['delete', '--yes', `${name}@${image.root.digest}`]);
     expect(stderr).toMatch(/1 referrer of .* will stay/);
   });
 
-  test('goes on without the tags where the registry does not list them, and says so', async () => {
+  test('deletes without listing tags where the registry cannot, and warns', async () => {
     registry.fault({
       match: { path: /tags\/list/ },
       times: 9,
@@ -147,7 +147,7 @@ describe('regi delete', () => {
 });
 
 describe('regi delete oci:', () => {
-  test('frees what only that image is made of, named or not', async () => {
+  test('frees content that only that image needs, named or not', async () => {
     const folder = temporaryFolder('layout');
     const layout = await openLayout(folder, { create: true, clock: instantClock() });
     await image.pushAll(layout, 'a');
@@ -226,7 +226,7 @@ describe('regi tags delete', () => {
     expect(stderr).toContain(said);
   });
 
-  test('deletes none when one of them is malformed', async () => {
+  test('deletes nothing when one argument is malformed', async () => {
     expect((await runMain(['tags', 'delete', `${name}:1.4`, name])).status).toBe(2);
     expect(registry.requests).toEqual([]);
   });
@@ -274,7 +274,7 @@ describe('regi tags delete where a registry deletes by digest only', () => {
     });
   });
 
-  test('puts the tag back when its throw-away manifest cannot be deleted', async () => {
+  test('restores the tag when its throw-away manifest cannot be deleted', async () => {
     let deletes = 0;
     registry.fault({
       match: ({ method }) => method === 'DELETE' && (deletes += 1) > 1,

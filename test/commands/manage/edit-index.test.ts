@@ -67,7 +67,7 @@ describe('regi index create', () => {
     expect((await runMain(['verify', `${name}:1`])).status).toBe(0);
   });
 
-  test('takes everything that an index lists, attestations too, and each image once', async () => {
+  test('adds every entry of an index, attestations included, and each image once', async () => {
     const index = makeIndex({ attestations: true });
     await index.pushAll(registry.place.open('other/app'), 'all');
     expect(
@@ -101,7 +101,7 @@ describe('regi index create', () => {
     });
   });
 
-  test('makes an index in a layout', async () => {
+  test('creates an index in a layout', async () => {
     const folder = temporaryFolder('layout');
     expect(
       await runMain(['index', 'create', `oci:${folder}:1`, `${name}:amd64`, `${name}:arm64`]),
@@ -159,7 +159,7 @@ describe('regi index add and remove', () => {
     ]);
   });
 
-  test('add of what is listed changes nothing', async () => {
+  test('add of a listed image changes nothing', async () => {
     const before = (await runMain(['digest', `${name}:1`])).stdout;
     expect(
       JSON.parse((await runMain(['index', 'add', '--json', `${name}:1`, `${name}:arm64`])).stdout),
@@ -167,7 +167,7 @@ describe('regi index add and remove', () => {
     expect((await runMain(['digest', `${name}:1`])).stdout).toBe(before);
   });
 
-  test('add takes the place of an image of the same platform only with --replace', async () => {
+  test('add replaces an image of the same platform only with --replace', async () => {
     const other = makeImage({ seed: 8 });
     await other.pushAll(registry.place.open('team/app'), 'fixed');
     const refused = await runMain(['index', 'add', `${name}:1`, `${name}:fixed`]);
@@ -179,7 +179,7 @@ describe('regi index add and remove', () => {
     expect(await digestsOf(`${name}:1`)).toEqual([arm64.root.digest, other.root.digest]);
   });
 
-  test('remove takes a platform out, and not one that is near to it', async () => {
+  test('remove removes exactly that platform, not a similar one', async () => {
     const missing = await runMain(['index', 'remove', `${name}:1`, '--platform', 'linux/arm/v7']);
     expect(missing.status).toBe(3);
     expect(missing.stderr).toContain('it has linux/amd64, linux/arm64');
@@ -190,7 +190,7 @@ describe('regi index add and remove', () => {
     expect((await runMain(['digest', `${name}@${arm64.root.digest}`])).status).toBe(0);
   });
 
-  test('remove takes attestations along', async () => {
+  test('remove also removes attestations', async () => {
     const index = makeIndex({ attestations: true });
     await index.pushAll(registry.place.open('team/app'), 'built');
     await runMain(['index', 'remove', `${name}:built`, index.images[0]?.root.digest ?? '']);

@@ -77,7 +77,7 @@ test('push --dry-run writes nothing', async () => {
   );
 });
 
-test('push asks which image of several is meant', async () => {
+test('push refuses to choose among several images', async () => {
   const layout = await openLayout(join(cwd, 'several'), { create: true, clock: systemClock });
   await makeImage().pushAll(layout, 'one');
   await makeImage({ seed: 7 }).pushAll(layout, 'two');
@@ -103,7 +103,7 @@ test.each([
     'regi copy registry.example/app:1 registry.example/app:2',
   ],
 ])(
-  'push of %s that the local store does not have exits 3 and says what does it',
+  'push of %s that the local store lacks exits 3 and shows what to type',
   async (_what, args, hint) => {
     const { status, io } = await run(['push', ...args]);
     expect({ status, stdout: io.stdoutText() }).toEqual({ status: 3, stdout: '' });

@@ -33,7 +33,7 @@ describe('regi tag', () => {
     expect(registry.count('GET', 'blob')).toBe(0);
   });
 
-  test('moves a tag that is there', async () => {
+  test('moves an existing tag', async () => {
     expect((await runMain(['tag', `${registry.host}/team/app:1.4`, '1.5'])).status).toBe(0);
     expect(await registry.place.open('team/app').resolve('1.5')).toMatchObject({
       digest: image.root.digest,
@@ -80,7 +80,7 @@ describe('regi tag', () => {
     [['team/app:1.4', `@${image.root.digest}`], 2, ''],
     [['team/app:1.4', '.bad'], 2, ''],
     [['team/app:1.4'], 2, 'regi tag REF NEW'],
-  ])('%j ends with status %d and what to type', async ([name = '', ...names], expected, hint) => {
+  ])('%j exits %d and shows what to type', async ([name = '', ...names], expected, hint) => {
     const { status, stdout, stderr } = await runMain(['tag', `${registry.host}/${name}`, ...names]);
     expect({ status, stdout }).toEqual({ status: expected, stdout: '' });
     const lines = stderr.trimEnd().split('\n').slice(-2);

@@ -182,7 +182,7 @@ describe('regi doctor', () => {
     }
   });
 
-  test('asks no storage and no web page for the referrers of a registry that sends us away', async () => {
+  test('does not follow a redirect of the referrers list to storage or a web page', async () => {
     const registry = await startFakeRegistry({ place: await withImage() });
     registry.fault({
       match: { path: /referrers/ },

@@ -38,7 +38,7 @@ test('pull keeps the manifest for this machine under the tag, and shows the dige
   ]);
 });
 
-test('pull says that an image is up to date, and moves nothing', async () => {
+test('pull reports an image that is up to date, and transfers nothing', async () => {
   await run(['pull', image, '-o', 'app/']);
   registry.forgetRequests();
   const { io } = await run(['pull', image, '-o', 'app']);
@@ -48,20 +48,20 @@ test('pull says that an image is up to date, and moves nothing', async () => {
   expect(registry.count('GET', 'blob')).toBe(0);
 });
 
-test('pull takes linux on the same processor where the machine has another system', async () => {
+test('pull chooses linux on the same processor on machines with another system', async () => {
   const io = { ...fakeIo({ cwd }), host: { os: 'darwin', architecture: 'arm64' } };
   expect(await main(['pull', image, '-o', 'app/'], io)).toBe(0);
   expect(readIndexJson(join(cwd, 'app')).manifests[0]?.digest).toBe(ARM64?.root.digest);
 });
 
-test('pull fails where there is no image for this machine, and makes no folder', async () => {
+test('pull fails without an image for this machine, and creates no folder', async () => {
   const io = { ...fakeIo({ cwd }), host: { os: 'linux', architecture: 'riscv64' } };
   expect(await main(['pull', image, '-o', 'app/'], io)).toBe(3);
   expect(io.stderrText()).toContain('linux/amd64');
   expect(existsSync(join(cwd, 'app'))).toBe(false);
 });
 
-test('pull warns of an image of one platform that is not for this machine', async () => {
+test('pull warns of a single-platform image for other machines', async () => {
   await makeImage({ platform: { os: 'linux', architecture: 's390x' } }).pushAll(
     place.open('team/one'),
     '1',
@@ -73,17 +73,17 @@ test('pull warns of an image of one platform that is not for this machine', asyn
   );
 });
 
-test('pull --platform takes another platform', async () => {
+test('pull --platform pulls another platform', async () => {
   await run(['pull', '--platform', 'arm64', image, '-o', 'app/']);
   expect(readIndexJson(join(cwd, 'app')).manifests[0]?.digest).toBe(ARM64?.root.digest);
 });
 
-test('pull --all-platforms takes the index whole', async () => {
+test('pull --all-platforms pulls the whole index', async () => {
   await run(['pull', '--all-platforms', image, '-o', 'app/']);
   expect(readIndexJson(join(cwd, 'app')).manifests[0]?.digest).toBe(INDEX.root.digest);
 });
 
-test('pull says which image had the tag before', async () => {
+test('pull notes which image had the tag before', async () => {
   await run(['pull', '--platform', 'arm64', image, '-o', 'app/']);
   const { io } = await run(['pull', image, '-o', 'app/']);
   expect(io.stdoutText()).toContain('Status: Downloaded newer image');
@@ -100,7 +100,7 @@ test('pull of a digest lists the image without a name', async () => {
   );
 });
 
-test('pull -a takes every tag, and passes over what is not for this machine', async () => {
+test('pull -a pulls every tag, and skips images that are not for this machine', async () => {
   const store = place.open('team/app');
   await INDEX.pushAll(store, 'latest');
   await makeIndex({ platforms: [{ os: 'windows', architecture: 'amd64' }] }).pushAll(
@@ -121,7 +121,7 @@ test('pull -q prints the name alone', async () => {
   });
 });
 
-test('pull --json tells what was pulled and where it is', async () => {
+test('pull --json prints the pulled image and its destination', async () => {
   const { io } = await run(['pull', '--json', image, '-o', 'app/']);
   expect(JSON.parse(io.stdoutText())).toEqual({
     reference: image,
@@ -134,7 +134,7 @@ test('pull --json tells what was pulled and where it is', async () => {
   });
 });
 
-test('pull of what is not there makes no folder', async () => {
+test('pull of a missing image creates no folder', async () => {
   expect((await run(['pull', `${registry.host}/team/app:nope`, '-o', 'app/'])).status).toBe(3);
   expect(existsSync(join(cwd, 'app'))).toBe(false);
 });
@@ -151,7 +151,7 @@ test.each([
   expect(io.stderrText()).toContain(hint);
 });
 
-test('pull does not write into a folder of other things', async () => {
+test('pull refuses a folder with other content', async () => {
   mkdirSync(join(cwd, 'mine', 'photos'), { recursive: true });
   expect((await run(['pull', image, '-o', 'mine'])).status).toBe(1);
 });

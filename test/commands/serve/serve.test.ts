@@ -161,7 +161,7 @@ describe('regi serve', () => {
     await served(dirname(path), [basename(path), '--listen', '0.0.0.0:0']);
   });
 
-  test('says what an incremental archive leaves out, unless the one before it is there', async () => {
+  test('warns of layers that an incremental archive leaves out, unless the earlier archive is served too', async () => {
     const image = makeImage();
     const [layer] = image.layers;
     const record = {
@@ -178,7 +178,7 @@ describe('regi serve', () => {
     expect((await served('/', [base, delta])).stderrText()).toMatch(/^listening on .+\n$/);
   });
 
-  test('ends with 0 when it is told to stop', async () => {
+  test('exits 0 on a signal', async () => {
     const io = await served(temporaryFolder('serve'), ['oci:dir']);
     expect(io.stderrText()).toMatch(
       /^created a new image layout in ".+\/dir"\nlistening on http:\/\/127\.0\.0\.1:\d+\n$/,
@@ -202,7 +202,7 @@ describe('regi serve', () => {
     expect(io.stderrText()).toMatch(/^listening on .+\n$/);
   });
 
-  test('what is pushed to the local store stays when another regi tidies up meanwhile', async () => {
+  test('content pushed to the local store survives a prune by another regi', async () => {
     const local = localImages();
     const [kept, pushed] = [makeImage(), makeImage({ annotations: { note: 'the same layers' } })];
     await local.keep(kept, 'app:1');

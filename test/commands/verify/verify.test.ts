@@ -52,7 +52,7 @@ function firstLayer({ layers }: TestImageManifest): Digest {
 }
 
 describe('regi verify of a layout', () => {
-  test('prints one line for what is whole', async () => {
+  test('prints one line for a whole image', async () => {
     await writeImages();
     const { status, io } = await run(['verify', 'oci:images']);
     expect([status, io.stderrText()]).toEqual([0, '']);
@@ -61,7 +61,7 @@ describe('regi verify of a layout', () => {
     );
   });
 
-  test('prints a table of what is missing, corrupt and extra, and exits 7', async () => {
+  test('prints a table of missing, corrupt and extra content, and exits 7', async () => {
     const folder = await writeImages();
     rmSync(blobPath(folder, image.config.digest));
     truncateSync(blobPath(folder, firstLayer(image)), 10);
@@ -77,7 +77,7 @@ describe('regi verify of a layout', () => {
     expectGolden('test/golden/local/verify-stderr.txt', io.stderrText());
   });
 
-  test('--json tells the same', async () => {
+  test('--json prints the same', async () => {
     const folder = await writeImages();
     rmSync(blobPath(folder, image.config.digest));
     const { status, io } = await run(['verify', '--json', 'oci:images']);
@@ -108,7 +108,7 @@ describe('regi verify of a layout', () => {
     expect((await run(['verify', 'oci:images:2'])).io.stdoutText()).not.toContain('extra');
   });
 
-  test('goes on behind a place that is not whole, and names it at the end', async () => {
+  test('continues after an incomplete place, and names it at the end', async () => {
     const folder = await writeImages();
     rmSync(blobPath(folder, image.config.digest));
     const { status, io } = await run(['verify', 'oci:images:1', 'oci:images:2']);
@@ -119,7 +119,7 @@ describe('regi verify of a layout', () => {
     expect(io.stderrText()).toContain('Cannot vouch for "oci:images:1"');
   });
 
-  test('goes on behind a place that cannot be opened, tells why, and exits 8', async () => {
+  test('continues after a place that cannot be opened, prints why, and exits 8', async () => {
     await writeImages();
     const { status, io } = await run(['verify', 'oci:absent', 'oci:images']);
     expect([status, io.stdoutText()]).toEqual([8, expect.stringMatching(/^oci:images: whole/)]);
@@ -127,12 +127,12 @@ describe('regi verify of a layout', () => {
     expect(io.stderrText()).toContain('1 of 2 failed');
   });
 
-  test('stops at what was mistyped', async () => {
+  test('stops at a malformed argument', async () => {
     await writeImages();
     expect((await run(['verify', 'App:1', 'oci:images'])).status).toBe(2);
   });
 
-  test('-q prints nothing for what is whole', async () => {
+  test('-q prints nothing for a whole image', async () => {
     await writeImages();
     const { status, io } = await run(['verify', '-q', 'oci:images']);
     expect([status, io.stdoutText(), io.stderrText()]).toEqual([0, '', '']);
@@ -156,7 +156,7 @@ describe('regi verify of a layout', () => {
   test.each([
     ['a folder that is not there', 'oci:absent', 3],
     ['a name that is not there', 'oci:images:9', 3],
-    ['a file that is not there', './absent.tar', 3],
+    ['a missing file', './absent.tar', 3],
   ])('of %s exits 3', async (_what, location, expected) => {
     await writeImages();
     const { status, io } = await run(['verify', location]);
@@ -177,7 +177,7 @@ describe('regi verify of the local store', () => {
     ]);
   });
 
-  test('shows what nothing names as extra, which is no fault', async () => {
+  test('shows unnamed content as extra, which is no fault', async () => {
     const local = localImages();
     await local.keep(image, 'app:1');
     writeFileSync(blobPath(local.folder, index.root.digest), 'left over');
@@ -188,7 +188,7 @@ describe('regi verify of the local store', () => {
     ]);
   });
 
-  test('tells of a damaged layer', async () => {
+  test('reports a damaged layer', async () => {
     const local = localImages();
     await local.keep(image, 'app:1');
     writeFileSync(blobPath(local.folder, firstLayer(image)), 'damaged');
@@ -207,7 +207,7 @@ describe('regi verify of a registry', () => {
     ]);
   });
 
-  test('tells of a layer that is not what its digest says', async () => {
+  test('reports a layer that does not match its digest', async () => {
     const place = createMemoryPlace();
     const open = place.open('team/app');
     const damaged = decorate(open, {
@@ -273,7 +273,7 @@ describe('regi verify of an archive', () => {
     expect(status).toBe(expected);
   });
 
-  test('tells of platforms that docker save listed and did not carry, which is no fault', async () => {
+  test('reports platforms that docker save listed and did not carry, which is no fault', async () => {
     const [first, second] = index.images;
     if (first === undefined || second === undefined) throw new Error('An index of two');
     const path = writeTar(
@@ -302,7 +302,7 @@ describe('regi verify of an archive', () => {
       writeTar([...layoutMembers(named, [left]), json('regi-omitted.json', record)], 'delta.tar');
     const base = (): string => writeTar(layoutMembers([{ image, refName: '0' }]), 'base.tar');
 
-    test('shows what it leaves out as absent (in base), and says how to look there', async () => {
+    test('shows left-out layers as absent (in base), and how to check there', async () => {
       const { status, io } = await run(['verify', `archive:${delta()}`]);
       expect([status, io.stdoutText()]).toEqual([
         7,
