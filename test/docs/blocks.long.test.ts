@@ -4,12 +4,10 @@ import { fileURLToPath } from 'node:url';
 
 import { beforeAll, describe, expect, test } from 'vitest';
 
-import { openLayout } from '../../src/stores/layout/oci-layout.ts';
+import type { Place } from '../../src/store.ts';
 import { makeIndex } from '../support/images/images.ts';
-import { realClock } from '../support/clock.ts';
-import { runRegi } from '../support/cli/regi.ts';
 import { runProgram } from '../support/programs/run-program.ts';
-import { startServe, type Served } from '../support/registries/serve.ts';
+import { type FakeRegistry, startFakeRegistry } from '../support/registries/fake-registry.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 import { pathWithRegi } from '../support/cli/terminal.ts';
 
@@ -23,6 +21,9 @@ const PAGES = [
     ),
   ),
 ];
+
+/** Compiled code, shared by the many starts of regi. */
+const CACHE = temporaryFolder('cache');
 
 interface Block {
   readonly line: number;
@@ -54,14 +55,14 @@ function filesOf(page: string): readonly (readonly [name: string, text: string])
 
 /** Every `….example` of a page is one of two registries; the first has mirrors of Docker Hub and Quay. */
 describe.each(PAGES.filter((page) => blocksOf(page).length > 0))('%s', (page) => {
-  let registry: Served;
-  let backup: Served;
+  let registry: FakeRegistry;
+  let backup: FakeRegistry;
   let home: string;
   let cwd: string;
   let PATH: string;
 
   beforeAll(async () => {
-    [registry, backup] = await Promise.all([startServe(['--memory']), startServe(['--memory'])]);
+    [registry, backup] = [await startFakeRegistry(), await startFakeRegistry()];
     [home, cwd, PATH] = [temporaryFolder('home'), temporaryFolder('cwd'), pathWithRegi()];
     const mirrored = { mirrors: [{ location: registry.host, insecure: true }] };
     mkdirSync(join(home, '.config', 'regi'), { recursive: true });
@@ -71,7 +72,7 @@ describe.each(PAGES.filter((page) => blocksOf(page).length > 0))('%s', (page) =>
       join(home, '.config', 'regi', 'config.yaml'),
       JSON.stringify({ hosts: { 'docker.io': mirrored, 'quay.io': mirrored } }),
     );
-    await fill(registry.host);
+    await fill(registry.place);
   });
 
   const named = (text: string): string =>
@@ -82,7 +83,7 @@ describe.each(PAGES.filter((page) => blocksOf(page).length > 0))('%s', (page) =>
 
   // In their order: a page tells one story.
   test.each(blocksOf(page))('the block at line $line runs', async ({ script }) => {
-    const env = { PATH, HOME: home, LC_ALL: 'C.UTF-8' };
+    const env = { PATH, HOME: home, XDG_CACHE_HOME: CACHE, LC_ALL: 'C.UTF-8' };
     const { status, stdout, stderr } = await runProgram(
       '/bin/bash',
       ['-euo', 'pipefail', '-c', named(script)],
@@ -96,25 +97,21 @@ test('every page of docs is in the list, and some have blocks', () => {
   expect(PAGES.flatMap(blocksOf).length).toBeGreaterThan(15);
 });
 
-/** What the pages speak of. */
-async function fill(host: string): Promise<void> {
-  const folder = temporaryFolder('layout');
-  const layout = await openLayout(folder, { create: true, clock: realClock });
+/** Puts the images that the pages name into the first registry. */
+async function fill(place: Place): Promise<void> {
   const NAMES = [
     'library/debian:12',
     'library/nginx:1.27',
     'prometheus/prometheus:v3.1.0',
     ...['1.2', '1.4', '1.5', 'latest'].map((tag) => `team/app:${tag}`),
   ];
-  const copies: string[] = [];
   for (const [seed, name] of NAMES.entries()) {
+    const [repository = '', tag] = name.split(':');
     const image = makeIndex({ seed: 10 * seed + 1 });
-    await image.pushAll(layout, `seed${seed}`);
-    copies.push(`oci:${folder}:seed${seed} ${host}/${name}`);
+    const store = place.open(repository);
+    await image.pushAll(store, tag);
     if (name !== 'team/app:latest') continue;
     for (const [at, machine] of ['amd64', 'arm64'].entries())
-      copies.push(`oci:${folder}@${image.images[at]?.root.digest} ${host}/team/app:2.0-${machine}`);
+      await store.tag(image.images[at]?.root ?? image.root, `2.0-${machine}`);
   }
-  const { status, stderr } = await runRegi(['copy', '--from', '-'], { input: copies.join('\n') });
-  expect(status, stderr).toBe(0);
 }
