@@ -3,8 +3,8 @@ import { defineConfig } from 'vitest/config';
 import { countReporter } from './test/support/count-reporter.ts';
 
 /**
- * Reached only by a test that hangs: a machine ten times slower than ours stays below. A poll waits for another program, whose work
- * is done soon or never.
+ * Reached only by a test that hangs: a machine ten times slower than ours stays below. A poll waits
+ * for another program, whose work is done soon or never.
  */
 const COMMON = {
   setupFiles: ['test/support/clean-up.setup.ts'],

@@ -5,7 +5,7 @@ import { NotAuthorisedError } from '../../src/auth/not-authorised.ts';
 import { CATALOG_SCOPE, repositoryScope } from '../../src/auth/scope.ts';
 import type { Credential } from '../../src/credentials/credential.ts';
 import type { HttpRequest, Method } from '../../src/http/message.ts';
-import type { FakeAnswer } from '../support/http/fake-transport.ts';
+import type { FakeResponse } from '../support/http/fake-transport.ts';
 import {
   ORIGIN,
   REALM,
@@ -22,7 +22,7 @@ import {
 } from '../support/http/authorizer.ts';
 
 describe('send() to a registry with Basic', () => {
-  const basic = ({ headers, url }: HttpRequest): FakeAnswer =>
+  const basic = ({ headers, url }: HttpRequest): FakeResponse =>
     headers?.['authorization'] === BASIC_ALICE
       ? { status: url.pathname.includes('secret') ? 403 : 200 }
       : challenge('Basic realm="basic-realm"');

@@ -9,7 +9,7 @@ import {
   fakeTransport,
   showRequest,
   textOf,
-  type FakeAnswer,
+  type FakeResponse,
   type FakeTransport,
 } from '../support/http/fake-transport.ts';
 
@@ -17,7 +17,7 @@ const ALICE = found({ kind: 'password', username: 'alice', password: 's3cret' })
 const BASIC_ALICE = `Basic ${Buffer.from('alice:s3cret').toString('base64')}`;
 const REFRESH = found({ kind: 'identity-token', token: 'R3FRESH' });
 const REALM = 'https://auth.example/token';
-const OK: FakeAnswer = { status: 200, body: { token: 't' } };
+const OK: FakeResponse = { status: 200, body: { token: 't' } };
 
 function found(credential: Credential): FoundCredential {
   return { credential, origin: '~/.docker/config.json' };
@@ -37,7 +37,7 @@ function requestOf(changes: Partial<TokenRequest> = {}): TokenRequest {
 
 async function run(
   request: TokenRequest,
-  ...answers: readonly FakeAnswer[]
+  ...answers: readonly FakeResponse[]
 ): Promise<{ transport: FakeTransport; outcome: unknown }> {
   const rest = [...answers];
   const transport = fakeTransport(() => rest.shift() ?? { status: 500 });

@@ -150,7 +150,7 @@ describe('complete()', () => {
 
   test('complete() offers and prints nothing if a registry fails', async () => {
     const odd = await startFakeRegistry();
-    odd.fault({ match: {}, times: 99, action: { kind: 'answer', status: 500, body: 'no' } });
+    odd.fault({ match: {}, times: 99, action: { kind: 'respond', status: 500, body: 'no' } });
     const io = fakeIo({ home, cwd });
     const status = await main(['__complete', 'copy', `${odd.host}/team/`], io);
     expect([status, io.stdoutText(), io.stderrText(), odd.requests.length]).toEqual([0, '', '', 1]);

@@ -39,7 +39,7 @@ function responses(
       {
         match,
         times: 99,
-        action: { kind: 'answer', status, headers: { 'content-type': 'application/json' }, body },
+        action: { kind: 'respond', status, headers: { 'content-type': 'application/json' }, body },
       },
     ],
   };
@@ -101,7 +101,7 @@ const CASES = {
           match: {},
           times: 99,
           action: {
-            kind: 'answer',
+            kind: 'respond',
             status: 200,
             headers: { 'content-type': 'text/html' },
             body: '<title>Sign in</title>',

@@ -58,7 +58,7 @@ describe('flags of every command, from end to end', () => {
 
   test.each([0, 2])('--retry %d asks so often again', async (retries) => {
     const { from } = await pair();
-    from.fault({ match: {}, times: 100, action: { kind: 'answer', status: 503 } });
+    from.fault({ match: {}, times: 100, action: { kind: 'respond', status: 503 } });
     const { status, sleeps } = await runMain([
       'digest',
       `${from.host}/app:1`,

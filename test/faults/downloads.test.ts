@@ -96,10 +96,10 @@ describe('a download that is cut', () => {
       { kind: 'headers', headers: { 'content-range': undefined } },
       WELL.status,
     ],
-    ['fails when it is refused, range or not', { kind: 'answer', status: 416 }, 5],
+    ['fails when it is refused, range or not', { kind: 'respond', status: 416 }, 5],
     [
       'fails when a web page comes instead',
-      { kind: 'answer', status: 200, headers: { 'content-type': 'text/html' }, body: '<html>' },
+      { kind: 'respond', status: 200, headers: { 'content-type': 'text/html' }, body: '<html>' },
       5,
     ],
   ] as const)('%s', async (_, action, status) => {
@@ -176,7 +176,7 @@ test.each([-12, -3, 3, 12])('a clock that is %i hours off has no effect', async 
   registry.fault({
     match: isLayer,
     action: {
-      kind: 'answer',
+      kind: 'respond',
       status: 503,
       headers: { 'retry-after': new Date(Date.now() + 20_000).toUTCString() },
     },

@@ -83,7 +83,7 @@ export const FAULT_KINDS: readonly FaultKind[] = [
     name: `status ${status}`,
     targets: ALL,
     action: {
-      kind: 'answer',
+      kind: 'respond',
       status,
       headers: { 'content-type': 'text/html' },
       body: GATEWAY_PAGE,
@@ -94,21 +94,21 @@ export const FAULT_KINDS: readonly FaultKind[] = [
     [429, 503].map((status): FaultKind => ({
       name: `status ${status}, again ${when}`,
       targets: ALL,
-      action: { kind: 'answer', status, headers: { 'retry-after': value } },
+      action: { kind: 'respond', status, headers: { 'retry-after': value } },
       ending,
     })),
   ),
   {
     name: 'status 401 without a challenge',
     targets: ALL,
-    action: { kind: 'answer', status: 401 },
+    action: { kind: 'respond', status: 401 },
     ending: 'either',
   },
   {
     name: 'web page with status 200',
     targets: READS,
     action: {
-      kind: 'answer',
+      kind: 'respond',
       status: 200,
       headers: { 'content-type': 'text/html' },
       body: GATEWAY_PAGE,
@@ -172,25 +172,25 @@ export const FAULT_KINDS: readonly FaultKind[] = [
   {
     name: 'answer lost',
     targets: ['start-upload', 'upload', 'write-manifest'],
-    action: { kind: 'lose-answer' },
+    action: { kind: 'lose-response' },
     ending: 'well',
   },
   {
     name: 'session lost, 404',
     targets: ['upload'],
-    action: { kind: 'answer', status: 404, body: '{"errors":[{"code":"BLOB_UPLOAD_UNKNOWN"}]}' },
+    action: { kind: 'respond', status: 404, body: '{"errors":[{"code":"BLOB_UPLOAD_UNKNOWN"}]}' },
     ending: 'well',
   },
   {
     name: 'session out of step, 416',
     targets: ['upload'],
-    action: { kind: 'answer', status: 416, headers: { range: '0-9' } },
+    action: { kind: 'respond', status: 416, headers: { range: '0-9' } },
     ending: 'well',
   },
   {
     name: 'digest refused, 400',
     targets: ['upload'],
-    action: { kind: 'answer', status: 400, body: '{"errors":[{"code":"DIGEST_INVALID"}]}' },
+    action: { kind: 'respond', status: 400, body: '{"errors":[{"code":"DIGEST_INVALID"}]}' },
     ending: 'well',
   },
 ];

@@ -111,7 +111,7 @@ describe('an upload that is cut', () => {
 
 test('an upload whose last response is lost is not sent again', async () => {
   const [from, to] = [await source(), await startFakeRegistry()];
-  to.fault({ match: isLayer, action: { kind: 'lose-answer' } });
+  to.fault({ match: isLayer, action: { kind: 'lose-response' } });
 
   expect((await runMain(['copy', `${from.host}/app:v1`, `${to.host}/app:v1`])).status).toBe(0);
 

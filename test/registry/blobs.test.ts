@@ -7,7 +7,7 @@ import type { Descriptor } from '../../src/oci/descriptor.ts';
 import { digestOf } from '../../src/oci/digest.ts';
 import { blobExists, deleteBlob, fetchBlob, resolveBlob } from '../../src/registry/blobs.ts';
 import type { Bytes } from '../../src/store.ts';
-import { fakeTransport, type FakeAnswer } from '../support/http/fake-transport.ts';
+import { fakeTransport, type FakeResponse } from '../support/http/fake-transport.ts';
 import { instantClock } from '../support/clock.ts';
 import { testRepository } from '../support/http/registry-connection.ts';
 import { readAll } from '../support/registries/watched.ts';
@@ -19,7 +19,7 @@ const target: Descriptor = {
   size: bytes.byteLength,
 };
 
-function registry(handle: (request: HttpRequest) => FakeAnswer) {
+function registry(handle: (request: HttpRequest) => FakeResponse) {
   const clock = instantClock();
   const transport = fakeTransport(handle);
   return {
@@ -33,7 +33,7 @@ const startOf = ({ headers }: HttpRequest): number =>
   Number(/^bytes=(\d+)-/.exec(headers?.['range'] ?? '')?.[1] ?? 0);
 
 /** What a server does that knows ranges. */
-function ranged(request: HttpRequest, cutAt?: number): FakeAnswer {
+function ranged(request: HttpRequest, cutAt?: number): FakeResponse {
   const start = startOf(request);
   const rest = bytes.subarray(start);
   const body = cutAt === undefined ? rest : cut(rest, cutAt);
@@ -61,7 +61,7 @@ function cut(content: Uint8Array, after: number): Bytes {
 }
 
 describe('blobExists()', () => {
-  const head = (status: number, size?: number): FakeAnswer => ({
+  const head = (status: number, size?: number): FakeResponse => ({
     status,
     headers: size === undefined ? {} : { 'content-length': String(size) },
   });

@@ -4,7 +4,7 @@ import { NetworkError, TlsError } from '../../src/http/errors.ts';
 import type { HttpRequest } from '../../src/http/message.ts';
 import type { ConnectionOptions } from '../../src/registry/connection.ts';
 import { ping } from '../../src/registry/remote-repository.ts';
-import { fakeTransport, showRequest, type FakeAnswer } from '../support/http/fake-transport.ts';
+import { fakeTransport, showRequest, type FakeResponse } from '../support/http/fake-transport.ts';
 import { instantClock } from '../support/clock.ts';
 import { testConnection } from '../support/http/registry-connection.ts';
 
@@ -16,7 +16,7 @@ const challenge = { 'www-authenticate': 'Basic realm="x"' };
 const basic = `Basic ${Buffer.from('u:p').toString('base64')}`;
 
 function connect(
-  handle: (request: HttpRequest) => FakeAnswer,
+  handle: (request: HttpRequest) => FakeResponse,
   options: Partial<ConnectionOptions> = {},
 ) {
   const transport = fakeTransport(handle);

@@ -2,16 +2,16 @@ import { expect, test } from 'vitest';
 
 import { invalidResponse, responseError } from '../../src/registry/errors.ts';
 import type { RegistryResponse } from '../../src/registry/connection.ts';
-import { fakeTransport, type FakeAnswer } from '../support/http/fake-transport.ts';
+import { fakeTransport, type FakeResponse } from '../support/http/fake-transport.ts';
 import { testConnection } from '../support/http/registry-connection.ts';
 
-async function answered(answer: FakeAnswer, path = '/v2/'): Promise<RegistryResponse> {
+async function answered(answer: FakeResponse, path = '/v2/'): Promise<RegistryResponse> {
   return testConnection(fakeTransport(() => answer).send, { retries: 0 }).send('GET', path, {
     scopes: [],
   });
 }
 
-async function errorOf(answer: FakeAnswer): Promise<Error> {
+async function errorOf(answer: FakeResponse): Promise<Error> {
   return responseError('Cannot read "x"', await answered(answer));
 }
 

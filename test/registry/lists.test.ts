@@ -2,17 +2,17 @@ import { expect, test } from 'vitest';
 
 import type { HttpRequest } from '../../src/http/message.ts';
 import { listRepositories, listTags } from '../../src/registry/lists.ts';
-import { fakeTransport, type FakeAnswer } from '../support/http/fake-transport.ts';
+import { fakeTransport, type FakeResponse } from '../support/http/fake-transport.ts';
 import { testConnection, testRepository } from '../support/http/registry-connection.ts';
 import { listAll } from '../support/registries/watched.ts';
 
-const page = (tags: readonly string[] | null, link?: string): FakeAnswer => ({
+const page = (tags: readonly string[] | null, link?: string): FakeResponse => ({
   status: 200,
   headers: link === undefined ? {} : { link },
   body: { name: 'team/app', tags },
 });
 
-function tagsOf(handle: (request: HttpRequest) => FakeAnswer) {
+function tagsOf(handle: (request: HttpRequest) => FakeResponse) {
   const transport = fakeTransport(handle);
   const warnings: string[] = [];
   const tags = listTags(

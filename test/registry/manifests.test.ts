@@ -11,7 +11,7 @@ import {
   putManifest,
   resolveManifest,
 } from '../../src/registry/manifests.ts';
-import { fakeTransport, showRequest, type FakeAnswer } from '../support/http/fake-transport.ts';
+import { fakeTransport, showRequest, type FakeResponse } from '../support/http/fake-transport.ts';
 import { testRepository } from '../support/http/registry-connection.ts';
 
 const v1 = parseTag('v1');
@@ -27,10 +27,10 @@ const headers = {
   'content-length': String(bytes.byteLength),
   'docker-content-digest': descriptor.digest,
 };
-const whole: FakeAnswer = { status: 200, headers, body: bytes };
+const whole: FakeResponse = { status: 200, headers, body: bytes };
 
 /** A registry whose answers depend on the method only. */
-function registry(answers: Partial<Record<string, FakeAnswer>>) {
+function registry(answers: Partial<Record<string, FakeResponse>>) {
   const transport = fakeTransport(({ method }) => answers[method] ?? { status: 500 });
   return {
     repository: testRepository(transport.send, { retries: 0 }),

@@ -10,7 +10,7 @@ import {
   referrersTag,
 } from '../../src/registry/referrers-index.ts';
 import { hasReferrersApi, listReferrers } from '../../src/registry/referrers.ts';
-import { fakeTransport, textOf, type FakeAnswer } from '../support/http/fake-transport.ts';
+import { fakeTransport, textOf, type FakeResponse } from '../support/http/fake-transport.ts';
 import { testRepository } from '../support/http/registry-connection.ts';
 import { listAll } from '../support/registries/watched.ts';
 
@@ -27,7 +27,7 @@ const tag = referrersTag(subject.digest);
 const index = (
   referrers: readonly Descriptor[],
   headers: Readonly<Record<string, string>> = {},
-): FakeAnswer => ({
+): FakeResponse => ({
   status: 200,
   headers: { 'content-type': MEDIA_TYPE.ociIndex, ...headers },
   body: {
@@ -37,7 +37,7 @@ const index = (
   },
 });
 
-function registry(handle: (request: HttpRequest) => FakeAnswer | Promise<FakeAnswer>) {
+function registry(handle: (request: HttpRequest) => FakeResponse | Promise<FakeResponse>) {
   const transport = fakeTransport(handle);
   return {
     repository: testRepository(transport.send, { retries: 0 }),
@@ -153,7 +153,7 @@ test.each([
 describe('the index of the tag schema', () => {
   /** A registry with that one tag. */
   function tagged(
-    first: FakeAnswer | undefined,
+    first: FakeResponse | undefined,
     onPut: (text: string, count: number) => string | undefined = (text) => text,
   ) {
     let held = first;

@@ -63,8 +63,8 @@ function echo(registry: FakeRegistry, times = 200): void {
     match: ({ headers, path }) => headers.authorization !== undefined && path.startsWith('/v2/'),
     times,
     action: {
-      kind: 'answer-with',
-      answer: ({ headers }) => {
+      kind: 'respond-with',
+      respond: ({ headers }) => {
         const sent = headers.authorization ?? '';
         const decoded = Buffer.from(sent.replace(/^\w+ /, ''), 'base64').toString('latin1');
         const said = `refused ${sent} which is ${sent.replace(/^\w+ /, '')} and ${decoded}`;

@@ -15,7 +15,7 @@ import { uploadBlob } from '../../src/registry/upload/upload.ts';
 import { bytesOf } from '../../src/bytes.ts';
 import { makeCertificates, type Certificates } from '../support/http/certificates.ts';
 import { startFakeRegistry } from '../support/registries/fake-registry.ts';
-import { fakeTransport, type FakeAnswer } from '../support/http/fake-transport.ts';
+import { fakeTransport, type FakeResponse } from '../support/http/fake-transport.ts';
 import { startHttpServer, startRawServer } from '../support/http/http-server.ts';
 import { makeImage } from '../support/images/images.ts';
 import { instantClock } from '../support/clock.ts';
@@ -34,7 +34,7 @@ const ALICE: CredentialSource = async () => ({
 
 /** A registry at a public address that is spoken to without a network, by somebody who has a password for it. */
 function asAlice(
-  handle: (request: HttpRequest) => FakeAnswer,
+  handle: (request: HttpRequest) => FakeResponse,
   options: Partial<ConnectionOptions> = {},
 ): { connection: Connection; requests: HttpRequest[] } {
   const transport = fakeTransport(handle);
@@ -44,7 +44,7 @@ function asAlice(
   };
 }
 
-function bearer(realm: string, rest = ''): FakeAnswer {
+function bearer(realm: string, rest = ''): FakeResponse {
   return {
     status: 401,
     headers: { 'www-authenticate': `Bearer realm="${realm}",service="s"${rest}` },

@@ -136,7 +136,7 @@ describe('content that is not what its digest says', () => {
     registry.fault({
       match: { method: 'HEAD' },
       times: 10,
-      action: { kind: 'answer', status: 405 },
+      action: { kind: 'respond', status: 405 },
     });
     registry.fault({
       match: { method: 'GET', path: /manifests/ },
@@ -245,7 +245,7 @@ describe('content that is not what its digest says', () => {
       registry.fault({
         match: blob,
         times: 20,
-        action: { kind: 'answer', status, headers, body: bytes },
+        action: { kind: 'respond', status, headers, body: bytes },
       });
       expect(await copyToLayout(`${registry.host}/app:v1`)).toMatchObject({
         status: expected,
@@ -266,7 +266,7 @@ describe('content that is not what its digest says', () => {
     registry.fault({
       match: { method: 'GET', path: /manifests/ },
       times: 10,
-      action: { kind: 'answer', status: 200, headers: compressed, body: 'squeezed' },
+      action: { kind: 'respond', status: 200, headers: compressed, body: 'squeezed' },
     });
     expect(await copyToLayout(`${registry.host}/app:v1`)).toMatchObject({ status: 7, kept: false });
   });

@@ -64,7 +64,7 @@ test('lst-terminal: nor does the text of a warning or an error', async () => {
   registry.fault({
     match: { path: /tags/ },
     action: {
-      kind: 'answer',
+      kind: 'respond',
       status: 400,
       headers,
       body: JSON.stringify({ errors: [{ code: 'X\u001b[1m', message: '\u001b[2J\nsecond' }] }),

@@ -59,7 +59,7 @@ describe('broken transfers', () => {
       const date = new Date(clock.now() + 30_000).toUTCString();
       for (const header of ['5', date, undefined]) {
         const headers = header === undefined ? {} : { 'retry-after': header };
-        registry.fault({ match: { method }, action: { kind: 'answer', status: 429, headers } });
+        registry.fault({ match: { method }, action: { kind: 'respond', status: 429, headers } });
       }
       const { status, sleeps } = await runMain(
         ['copy', `${from.host}/app:v1`, `${to.host}/app:v1`],
@@ -75,7 +75,7 @@ describe('broken transfers', () => {
     const [from, to] = [await registryWith(makeImage()), await startFakeRegistry()];
     to.fault({
       match: { method: 'PUT', path: /manifests/ },
-      action: { kind: 'answer', status: 429, headers: { 'retry-after': '2' } },
+      action: { kind: 'respond', status: 429, headers: { 'retry-after': '2' } },
     });
     expect(await runMain(['copy', `${from.host}/app:v1`, `${to.host}/app:v1`])).toMatchObject({
       status: 0,
@@ -91,7 +91,7 @@ describe('broken transfers', () => {
     ];
     to.fault({
       match: { method: 'PATCH' },
-      action: { kind: 'answer', status: 429, headers: { 'retry-after': '1' } },
+      action: { kind: 'respond', status: 429, headers: { 'retry-after': '1' } },
     });
     const { status } = await runMain([
       'copy',
@@ -108,7 +108,7 @@ describe('broken transfers', () => {
     registry.fault({
       match: {},
       times: 100,
-      action: { kind: 'answer', status: 429, headers: { 'retry-after': '3600' } },
+      action: { kind: 'respond', status: 429, headers: { 'retry-after': '3600' } },
     });
     const { status, stderr, sleeps } = await runMain(['copy', `${registry.host}/app:v1`, 'oci:to']);
     expect({ status, sleeps }).toEqual({ status: 6, sleeps: [] });
@@ -123,7 +123,7 @@ describe('broken transfers', () => {
     ];
     to.fault({
       match: { method: 'PATCH' },
-      action: { kind: 'answer', status: 416, headers: { range: '0-9' } },
+      action: { kind: 'respond', status: 416, headers: { range: '0-9' } },
     });
     const { status } = await runMain([
       'copy',
@@ -142,7 +142,7 @@ describe('broken transfers', () => {
     from.fault({
       match: { method: 'GET', path: new RegExp(`blobs/${digest}`) },
       times: 100,
-      action: { kind: 'answer', status: 404 },
+      action: { kind: 'respond', status: 404 },
     });
     const { status, stderr, stdout } = await runMain([
       'copy',
@@ -167,7 +167,7 @@ describe('broken transfers', () => {
       method: string;
       headers: { 'content-length'?: string | undefined };
     }): boolean => method !== 'GET' && Number(headers['content-length'] ?? 0) > 6_000_000;
-    to.fault({ match: isLarge, times: 100, action: { kind: 'answer', status: 413 } });
+    to.fault({ match: isLarge, times: 100, action: { kind: 'respond', status: 413 } });
     expect((await runMain(['copy', `${from.host}/app:v1`, `${to.host}/app:v1`])).status).toBe(0);
     expect(to.count('PATCH')).toBeGreaterThan(1);
   });

@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, test } from 'vitest';
 
 import { MEDIA_TYPE } from '../../src/oci/media-types.ts';
 import { makeArtifact, makeImage } from '../support/images/images.ts';
-import { errorCodes, type RawAnswer } from '../support/http/raw-request.ts';
+import { errorCodes, type RawResponse } from '../support/http/raw-request.ts';
 import { ABSENT, rootOf, useSpecClient } from '../support/registries/spec-client.ts';
 
 // Walks https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md endpoint by endpoint: lists and deletions.
@@ -13,8 +13,8 @@ const { putManifest, pushBlobs, send } = spec;
 const image = makeImage();
 
 describe('end-8: listing tags', () => {
-  const tags = (query = ''): Promise<RawAnswer> => send('GET', `/v2/team/app/tags/list${query}`);
-  const parsed = ({ body }: RawAnswer): unknown => JSON.parse(body.toString());
+  const tags = (query = ''): Promise<RawResponse> => send('GET', `/v2/team/app/tags/list${query}`);
+  const parsed = ({ body }: RawResponse): unknown => JSON.parse(body.toString());
 
   beforeEach(async () => {
     await image.pushAll(spec.store);
@@ -35,7 +35,7 @@ describe('end-8: listing tags', () => {
     const found: unknown[] = [];
     let next: string | undefined = '/v2/team/app/tags/list?n=2';
     while (next !== undefined) {
-      const answer: RawAnswer = await send('GET', next);
+      const answer: RawResponse = await send('GET', next);
       found.push((parsed(answer) as { tags: unknown }).tags);
       next = /^<([^>]+)>; rel="next"$/.exec(String(answer.headers.link ?? ''))?.[1];
     }
@@ -125,9 +125,9 @@ describe('end-12: referrers', () => {
     artifactType: 'application/vnd.example.signature',
     seed: 2,
   });
-  const referrers = (rest: string): Promise<RawAnswer> =>
+  const referrers = (rest: string): Promise<RawResponse> =>
     send('GET', `/v2/team/app/referrers/${rest}`);
-  const entries = ({ body }: RawAnswer): readonly Record<string, unknown>[] =>
+  const entries = ({ body }: RawResponse): readonly Record<string, unknown>[] =>
     (JSON.parse(body.toString()) as { manifests: Record<string, unknown>[] }).manifests;
 
   test('PUT of a manifest with a subject answers OCI-Subject, also before the subject is there', async () => {

@@ -5,7 +5,7 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import { bytesOf } from '../../src/bytes.ts';
 import { MEDIA_TYPE } from '../../src/oci/media-types.ts';
 import { makeArtifact, makeBlob, makeImage, makeIndex } from '../support/images/images.ts';
-import { errorCodes, type RawAnswer } from '../support/http/raw-request.ts';
+import { errorCodes, type RawResponse } from '../support/http/raw-request.ts';
 import { ABSENT, rootOf, useSpecClient } from '../support/registries/spec-client.ts';
 
 // Walks https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md endpoint by endpoint: blobs and manifests written.
@@ -20,7 +20,7 @@ describe('end-4, 5, 6: pushing a blob', () => {
   const { digest } = blob.descriptor;
 
   /** Whether the answer is that of a finished upload, and the blob is where it says. */
-  async function isPushed({ status, headers }: RawAnswer, of = blob): Promise<boolean> {
+  async function isPushed({ status, headers }: RawResponse, of = blob): Promise<boolean> {
     const { body } = await send('GET', headers.location ?? '');
     return (
       status === 201 &&
@@ -245,7 +245,7 @@ describe('end-13, 14: an upload in progress', () => {
 
 describe('end-11: mounting a blob', () => {
   beforeEach(() => spec.store.push(blob.descriptor, bytesOf(blob.bytes)));
-  const mount = (query: string): Promise<RawAnswer> =>
+  const mount = (query: string): Promise<RawResponse> =>
     send('POST', `/v2/team/other/blobs/uploads/?${query}`, { headers: { 'content-length': 0 } });
 
   test('POST returns 201 and the repository has the blob', async () => {

@@ -4,7 +4,7 @@ import { toDescriptorJson } from '../../src/oci/descriptor.ts';
 import { MEDIA_TYPE } from '../../src/oci/media-types.ts';
 import { startFakeRegistry, type FakeRegistry } from '../support/registries/fake-registry.ts';
 import { makeBlob, nodeOf } from '../support/images/images.ts';
-import { errorCodes, type RawAnswer, type RawRequest } from '../support/http/raw-request.ts';
+import { errorCodes, type RawResponse, type RawRequest } from '../support/http/raw-request.ts';
 import {
   PLACES,
   conformanceClient,
@@ -351,7 +351,7 @@ describe.each(PLACES)('conformance over %s', (_place, createPlace) => {
 
     async function referrers(
       path: string,
-    ): Promise<{ readonly answer: RawAnswer; readonly entries: readonly Entry[] }> {
+    ): Promise<{ readonly answer: RawResponse; readonly entries: readonly Entry[] }> {
       const answer = await send('GET', `${NAME}/referrers/${path}`);
       expect([answer.status, answer.headers['content-type']]).toEqual([200, MEDIA_TYPE.ociIndex]);
       const json = JSON.parse(answer.body.toString()) as {

@@ -11,7 +11,7 @@ import {
 import { instantClock, type InstantClock, realClock } from '../support/clock.ts';
 import { makeBlob } from '../support/images/images.ts';
 import { damagedBlobs, leftovers } from '../support/images/layout-folder.ts';
-import { errorCodes, sendRaw, type RawAnswer } from '../support/http/raw-request.ts';
+import { errorCodes, sendRaw, type RawResponse } from '../support/http/raw-request.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
 const MIB = 1024 * 1024;
@@ -41,15 +41,15 @@ function send(
     readonly headers?: Record<string, string>;
     readonly body?: Uint8Array | readonly Uint8Array[];
   } = {},
-): Promise<RawAnswer> {
+): Promise<RawResponse> {
   return sendRaw(registry.url, { method, path, ...rest });
 }
 
-function put(body: Uint8Array = bytes, headers: Record<string, string> = {}): Promise<RawAnswer> {
+function put(body: Uint8Array = bytes, headers: Record<string, string> = {}): Promise<RawResponse> {
   return send('PUT', `${location}?digest=${descriptor.digest}`, { body, headers });
 }
 
-function patch(from: number, to = bytes.byteLength): Promise<RawAnswer> {
+function patch(from: number, to = bytes.byteLength): Promise<RawResponse> {
   return send('PATCH', location, {
     body: bytes.subarray(from, to),
     headers: { 'content-range': `${from}-${to - 1}` },

@@ -56,7 +56,7 @@ describe('startFakeRegistry()', () => {
 
   test('plays a fault once, then answers well', async () => {
     const registry = await startWithFault({
-      kind: 'answer',
+      kind: 'respond',
       status: 429,
       headers: { 'retry-after': '1' },
     });
@@ -68,7 +68,7 @@ describe('startFakeRegistry()', () => {
     { kind: 'hang-up' },
     { kind: 'cut', afterBytes: 0 },
     { kind: 'cut', afterBytes: 4999 },
-    { kind: 'lose-answer' },
+    { kind: 'lose-response' },
   ])('breaks an answer with %j', async (action) => {
     await expect(sendRaw((await startWithFault(action)).url, { path })).rejects.toThrow(CUT);
   });

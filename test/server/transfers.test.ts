@@ -12,7 +12,7 @@ import { createMemoryPlace } from '../../src/stores/memory.ts';
 import { decorate } from '../../src/stores/decorators/decorate.ts';
 import { type FakeRegistry, startFakeRegistry } from '../support/registries/fake-registry.ts';
 import { makeBlob, makeImage } from '../support/images/images.ts';
-import { errorCodes, type RawAnswer, sendRaw } from '../support/http/raw-request.ts';
+import { errorCodes, type RawResponse, sendRaw } from '../support/http/raw-request.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
 /** How node:http tells that a connection was closed in the middle. */
@@ -34,7 +34,7 @@ function send(
     readonly headers?: Record<string, string>;
     readonly body?: Uint8Array | readonly Uint8Array[];
   } = {},
-): Promise<RawAnswer> {
+): Promise<RawResponse> {
   return sendRaw(registry.url, { method, path, ...rest });
 }
 

@@ -7,7 +7,7 @@ export function countReporter(): Reporter {
       let [passed, failed, skipped] = [0, unhandled.length, 0];
       for (const module of modules) {
         const tests = [...module.children.allTests()];
-        // A file that does not load, or whose hooks throw, has an error and perhaps no test.
+        // A file that fails to load, or whose hooks throw, has an error and may have no test.
         if (!module.ok() && !tests.some((test) => test.result().state === 'failed')) failed += 1;
         for (const test of tests) {
           const { state } = test.result();

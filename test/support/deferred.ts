@@ -1,4 +1,4 @@
-/** A promise that is settled from outside: what `Promise.withResolvers()` makes where there is one (Node 22). */
+/** A promise with its resolve function, as `Promise.withResolvers()` returns in Node 22. */
 export interface Deferred<Value = void> {
   readonly promise: Promise<Value>;
   readonly resolve: (value: Value) => void;

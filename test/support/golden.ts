@@ -5,7 +5,7 @@ import { expect } from 'vitest';
 
 import { ROOT } from './root.ts';
 
-/** Compares with a file of the repository; with `UPDATE_GOLDEN=1` it writes the file instead. */
+/** Compares text with a file of the repository; `UPDATE_GOLDEN=1` writes the file instead. */
 export function expectGolden(path: string, found: string): void {
   const file = join(ROOT, path);
   if (process.env['UPDATE_GOLDEN'] === '1') {

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { expect } from 'vitest';
 import * as z from 'zod';
 
-/** What docs/json.schema.json describes, by the name of the command. */
+/** The schemas of docs/json.schema.json by command. */
 const { $defs } = JSON.parse(
   readFileSync(new URL('../../docs/json.schema.json', import.meta.url), 'utf8'),
 ) as {
@@ -14,7 +14,7 @@ export function hasSchema(name: string): boolean {
   return Object.hasOwn($defs, name);
 }
 
-/** Whether the object is what the schema of that name says, and has no member more. */
+/** True if the object matches the schema of that name and has no other members. */
 export function fitsSchema(name: string, row: unknown): boolean {
   const schema = z.fromJSONSchema({ $ref: `#/$defs/${name}`, $defs } as Parameters<
     typeof z.fromJSONSchema
@@ -22,7 +22,7 @@ export function fitsSchema(name: string, row: unknown): boolean {
   return schema.safeParse(row).success;
 }
 
-/** As `fitsSchema()`, and nothing in it is `null`. */
+/** Asserts that the object matches the schema and contains no `null`. */
 export function expectSchema(name: string, row: unknown): void {
   expect(fitsSchema(name, row), `${name}: ${JSON.stringify(row)}`).toBe(true);
   JSON.stringify(row, (key, value: unknown) => {
@@ -31,7 +31,7 @@ export function expectSchema(name: string, row: unknown): void {
   });
 }
 
-/** The objects of an answer, one a line. */
+/** Parses output with one JSON object a line. */
 export function rowsOf(lines: string): readonly unknown[] {
   return lines
     .trimEnd()

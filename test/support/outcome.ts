@@ -1,6 +1,9 @@
 import { RegiError } from '../../src/errors.ts';
 
-/** What `run` gives, or the RegiError it throws. Any other error is a bug, and is thrown on. */
+/**
+ * Returns the result of `run`, or the RegiError it throws. Any other error is a bug and is
+ * rethrown.
+ */
 export function outcomeOf<T>(run: () => T): T | RegiError {
   try {
     return run();

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 
 import { afterFile } from './cleanup.ts';
 
-/** A new empty folder that is removed, with all its content, after the last test of the file. */
+/** Creates an empty folder, and removes it with its content after the last test of the file. */
 export function temporaryFolder(name = 'test'): string {
   const folder = mkdtempSync(join(tmpdir(), `regi-${name}-`));
   afterFile(() => rmSync(folder, { recursive: true, force: true, maxRetries: 5 }));

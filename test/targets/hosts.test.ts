@@ -74,7 +74,7 @@ describe('mirrors', () => {
 
   test('a mirror that fails is skipped', async () => {
     const broken = await start({
-      faults: [{ match: {}, action: { kind: 'answer', status: 500 }, times: 100 }] as never,
+      faults: [{ match: {}, action: { kind: 'respond', status: 500 }, times: 100 }] as never,
     });
     const home = homeWith(conf(upstream.as('registry.test'), [broken.as('mirror.test')]));
     expect(

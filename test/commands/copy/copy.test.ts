@@ -70,7 +70,7 @@ describe('regi copy', () => {
         await makeImage({ seed: 100 + tag }).pushAll(place.open('app'), `v${tag}`);
     busy.fault({
       match: { path: /tags\/list/ },
-      action: { kind: 'answer', status: 429, headers: { 'retry-after': '0' } },
+      action: { kind: 'respond', status: 429, headers: { 'retry-after': '0' } },
     });
 
     const { status, stderr } = await runMain([
@@ -91,7 +91,7 @@ describe('regi copy', () => {
     const to = await destination();
     to.fault({
       match: { method: 'PUT', path: /blobs\/uploads/ },
-      action: { kind: 'answer', status: 429, headers: { 'retry-after': '0' } },
+      action: { kind: 'respond', status: 429, headers: { 'retry-after': '0' } },
     });
     const { status, stderr } = await runMain([
       'copy',

@@ -196,7 +196,7 @@ describe('regi import', () => {
   test('one that fails does not stop the others, and the exit status says so', async () => {
     to.fault({
       match: { method: 'PUT', path: /library\/debian\/manifests/ },
-      action: { kind: 'answer', status: 405 },
+      action: { kind: 'respond', status: 405 },
       times: 100,
     });
     const { status, stdout, stderr } = await run(writeTar(layoutMembers(both)), to.host);
@@ -379,7 +379,7 @@ describe('regi import of an incremental archive', () => {
     await run(whole ?? '', `${to.host}/mirror`);
     to.fault({
       match: { method: 'POST', path: /mount=/ },
-      action: { kind: 'answer', status: 405 },
+      action: { kind: 'respond', status: 405 },
       times: 100,
     });
     const { status } = await run(delta ?? '', `${to.host}/mirror`);

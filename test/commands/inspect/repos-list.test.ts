@@ -55,7 +55,7 @@ test('repos list notes an empty registry', async () => {
 test.each([404, 405])(
   'repos list says that a registry which answers %d keeps no catalog',
   async (status) => {
-    registry.fault({ match: { path: /_catalog/ }, action: { kind: 'answer', status } });
+    registry.fault({ match: { path: /_catalog/ }, action: { kind: 'respond', status } });
     const { status: exit, io } = await run(['repos', 'list', registry.host]);
     expect(exit).toBe(1);
     expect(io.stderrText()).toMatch(

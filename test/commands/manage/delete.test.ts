@@ -109,7 +109,7 @@ describe('regi delete', () => {
     registry.fault({
       match: { path: /tags\/list/ },
       times: 9,
-      action: { kind: 'answer', status: 405, body: '{"errors":[{"code":"UNSUPPORTED"}]}' },
+      action: { kind: 'respond', status: 405, body: '{"errors":[{"code":"UNSUPPORTED"}]}' },
     });
     const { status, stdout, stderr } = await runMain([
       'delete',
@@ -127,7 +127,7 @@ describe('regi delete', () => {
     registry.fault({
       match: { method: 'HEAD', path: /manifests\/latest/ },
       times: 99,
-      action: { kind: 'answer', status: 500 },
+      action: { kind: 'respond', status: 500 },
     });
     expect((await runMain(['delete', '--yes', `${name}@${image.root.digest}`])).status).toBe(5);
     expect(registry.count('DELETE')).toBe(0);
@@ -137,7 +137,7 @@ describe('regi delete', () => {
     const body = JSON.stringify({
       errors: [{ code: 'UNSUPPORTED', message: 'The operation is unsupported.' }],
     });
-    registry.fault({ match: { method: 'DELETE' }, action: { kind: 'answer', status: 405, body } });
+    registry.fault({ match: { method: 'DELETE' }, action: { kind: 'respond', status: 405, body } });
     const { status, stderr } = await runMain(['delete', '--yes', `${name}@${image.root.digest}`]);
     expect(status).toBe(1);
     expect(stderr).toContain(
@@ -240,7 +240,7 @@ describe('regi tags delete where a registry deletes by digest only', () => {
     registry.fault({
       match: { method: 'DELETE', path: /manifests\/[^:]+$/ },
       times: 99,
-      action: { kind: 'answer', status: 400, body },
+      action: { kind: 'respond', status: 400, body },
     });
   });
 
@@ -266,7 +266,7 @@ describe('regi tags delete where a registry deletes by digest only', () => {
     registry.fault({
       match: { method: 'DELETE' },
       times: 99,
-      action: { kind: 'answer', status: 405 },
+      action: { kind: 'respond', status: 405 },
     });
     expect((await runMain(['tags', 'delete', '--via-dummy', `${name}:1.4`])).status).toBe(1);
     expect(await registry.place.open('team/app').resolve('1.4')).toMatchObject({
@@ -279,7 +279,7 @@ describe('regi tags delete where a registry deletes by digest only', () => {
     registry.fault({
       match: ({ method }) => method === 'DELETE' && (deletes += 1) > 1,
       times: 99,
-      action: { kind: 'answer', status: 403 },
+      action: { kind: 'respond', status: 403 },
     });
     expect((await runMain(['tags', 'delete', '--via-dummy', `${name}:1.4`])).status).toBe(4);
     expect(await registry.place.open('team/app').resolve('1.4')).toMatchObject({

@@ -43,7 +43,7 @@ describe('regi tag', () => {
   test('mounts blobs into another repository, and sends those that are not mounted', async () => {
     registry.fault({
       match: { method: 'POST', path: /mount=/ },
-      action: { kind: 'answer', status: 405 },
+      action: { kind: 'respond', status: 405 },
     });
     const { status, stdout } = await runMain([
       'tag',
@@ -61,7 +61,7 @@ describe('regi tag', () => {
     registry.fault({
       match: { method: 'POST', path: /mount=/ },
       times: 10,
-      action: { kind: 'answer', status: 405 },
+      action: { kind: 'respond', status: 405 },
     });
     const { status, stdout, stderr } = await runMain([
       'tag',

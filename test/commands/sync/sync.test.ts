@@ -167,7 +167,7 @@ describe('regi sync', () => {
     from.fault({
       match: { path: /_catalog/ },
       times: 9,
-      action: { kind: 'answer', status: 405, body: '{}' },
+      action: { kind: 'respond', status: 405, body: '{}' },
     });
     expect(await sync(entry)).toMatchObject({ status: 8, stdout: '' });
   });

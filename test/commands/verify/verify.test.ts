@@ -230,7 +230,7 @@ describe('regi verify of a registry', () => {
     await image.pushAll(registry.place.open('team/app'), '1');
     registry.fault({
       match: { method: 'GET', path: /\/blobs\// },
-      action: { kind: 'answer', status: 403 },
+      action: { kind: 'respond', status: 403 },
     });
     const { status, io } = await run(['verify', '--retry', '0', `${registry.host}/team/app:1`]);
     expect([status, io.stdoutText()]).toEqual([4, '']);

@@ -33,8 +33,8 @@ async function registryListing(
     match: { path: REFERRERS_PATH },
     times: Number.POSITIVE_INFINITY,
     action: {
-      kind: 'answer-with',
-      answer: ({ path }) => ({
+      kind: 'respond-with',
+      respond: ({ path }) => ({
         status: 200,
         headers: { 'content-type': MEDIA_TYPE.ociIndex },
         body: new TextEncoder().encode(

@@ -23,7 +23,7 @@ async function copyWith(...flags: readonly string[]): Promise<string> {
     registry.fault({
       match: { path: /referrers|sha256-/ },
       times: Number.POSITIVE_INFINITY,
-      action: { kind: 'answer', status: 403 },
+      action: { kind: 'respond', status: 403 },
     });
   const argv = ['copy', `${registry.host}/app:plain`, `oci:${join(temporaryFolder(), 'to')}:v1`];
   const { status, stderr } = await runMain([...argv, ...flags.filter((flag) => flag[0] === '-')]);

@@ -75,7 +75,7 @@ describe('a registry that knows no manifest by its digest', () => {
     registry.fault({
       match: { method: 'GET', path: /manifests\/sha256:/ },
       times: 10,
-      action: { kind: 'answer', status: 404 },
+      action: { kind: 'respond', status: 404 },
     });
 
   test('fetch() reads by the tag that named it', async () => {
@@ -131,7 +131,7 @@ describe('a registry over real sockets', () => {
     registry.fault({
       match: ({ headers }) => Number(headers['content-length']) > 300_000,
       times: 99,
-      action: { kind: 'answer', status: 413, body: '<html>' },
+      action: { kind: 'respond', status: 413, body: '<html>' },
     });
     await store.push(descriptor, bytesOf(bytes));
     expect(await store.exists(descriptor)).toBe(true);
@@ -249,7 +249,7 @@ describe('referrers of a registry without the API', () => {
     started.registry.fault({
       match: { path: /\/referrers\// },
       times: 999,
-      action: { kind: 'answer', status: 404, body: '404 page not found' },
+      action: { kind: 'respond', status: 404, body: '404 page not found' },
     });
     started.registry.fault({
       match: { method: 'PUT', path: /manifests/ },

@@ -7,28 +7,32 @@ import { requireTool } from '../programs/real-tools.ts';
 import { endProcessesOf, type Running, runOrThrow } from '../programs/run-program.ts';
 import { temporaryFolder } from '../temporary-folder.ts';
 
-/** How long a prompt hangs at which nobody looks: longer than any test waits in vain, and gone by itself soon after. Milliseconds. */
+/**
+ * How long an ignored prompt hangs, in ms: longer than any test waits, and then it ends by itself.
+ */
 export const PROMPT_MS = 60_000;
 
 export interface DesktopSessionOptions {
-  /** Where the keyring's file is; that of an earlier session to find its entries again. */
+  /** The home with the keyring's file; that of an earlier session has its entries. */
   readonly home: string;
-  /** `none`: the bus is there, and no Secret Service can be started. `locked`: nobody has typed the keyring's password. */
+  /**
+   * `none`: a bus without a Secret Service. `locked`: the password of the keyring was not entered.
+   */
   readonly keyring: 'unlocked' | 'locked' | 'none';
-  /** What shows the unlock prompt: fails as without a display, or hangs as when nobody looks at it. */
+  /** The unlock prompt: fails as without a display, or hangs as an ignored window does. */
   readonly prompt?: 'fails' | 'hangs' | undefined;
 }
 
 export interface DesktopSession {
-  /** What a program needs to be part of it, HOME included. */
+  /** The environment of programs in the session, including HOME. */
   readonly env: Readonly<Record<string, string>>;
-  /** Everything in the keyring that is regi's, as another program sees it, secrets included. */
+  /** Lists the entries of regi in the keyring with their secrets, as another program sees them. */
   search(): Promise<string>;
-  /** Ends the bus, and with it the keyring. Called by itself after the last test of the file. */
+  /** Ends the bus and the keyring. Also called after the last test of the file. */
   stop(): Promise<void>;
 }
 
-/** A D-Bus session with a real gnome-keyring, of which no display and no person is part. */
+/** Starts a D-Bus session with a real gnome-keyring, without a display. */
 export async function startDesktopSession({
   home,
   keyring,
@@ -51,14 +55,14 @@ export async function startDesktopSession({
   const stop = async (): Promise<void> => {
     bus.process.kill('SIGTERM');
     await bus.finished;
-    // The keyring and the prompter went into the background, and the keyring writes to its home.
+    // The keyring and the prompter run in the background, and the keyring writes to its home.
     await endProcessesOf(`XDG_RUNTIME_DIR=${runtime}`);
   };
   afterFile(stop);
   const env = { ...base, DBUS_SESSION_BUS_ADDRESS: await firstLine(bus) };
   if (keyring !== 'none') {
     const mode = keyring === 'unlocked' ? '--unlock' : '--start';
-    // It goes into the background when it is ready, and must not take our pipes with it.
+    // It becomes a daemon when it is ready, and must not keep our pipes open.
     const command = `"$0" ${mode} --components=secrets >/dev/null 2>&1`;
     await runOrThrow('/bin/sh', ['-c', command, requireTool('gnome-keyring-daemon')], {
       env,
@@ -77,7 +81,7 @@ export async function startDesktopSession({
   };
 }
 
-/** D-Bus starts what a service file in the runtime folder names, rather than what is installed. */
+/** Replaces an installed D-Bus service: a service file in the runtime folder has priority. */
 function replaceService(runtime: string, name: string, command: string): void {
   const folder = join(runtime, 'dbus-1', 'services');
   mkdirSync(folder, { recursive: true });

@@ -7,7 +7,7 @@ export interface FakeHelper {
   readonly asked: readonly string[];
 }
 
-/** A docker credential helper called `fake`; any other name is not installed. */
+/** A docker credential helper named `fake`; no other helper is installed. */
 export function fakeHelper(): FakeHelper {
   const entries: FakeHelper['entries'] = new Map();
   const asked: string[] = [];

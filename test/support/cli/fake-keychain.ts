@@ -2,15 +2,15 @@ import type { KeychainResult, RunKeychain } from '../../../src/credentials/keych
 
 export interface FakeKeychain {
   readonly run: RunKeychain;
-  /** What it keeps, by account: raw, as the real one has it. */
+  /** Its entries by account: raw, as in a real keychain. */
   readonly entries: Map<string, string>;
-  /** How often it was asked. */
+  /** Number of calls. */
   readonly asked: readonly string[];
-  /** From now on it answers only with this; undefined ends that. */
+  /** Replaces every reply from now on; undefined ends that. */
   fail(result: KeychainResult | undefined): void;
 }
 
-/** A keychain in memory, in place of the program that asks the real one. */
+/** A keychain in memory, in place of the program that accesses the real one. */
 export function fakeKeychain(): FakeKeychain {
   const entries = new Map<string, string>();
   const asked: string[] = [];

@@ -18,7 +18,7 @@ export interface Answer {
   readonly stderr: string;
 }
 
-/** A home folder with these files: path → content. */
+/** Creates a home folder with these files: path → content. */
 export function homeWith(files: Readonly<Record<string, string>> = {}): string {
   const home = temporaryFolder('home');
   for (const [path, content] of Object.entries(files)) {
@@ -28,7 +28,10 @@ export function homeWith(files: Readonly<Record<string, string>> = {}): string {
   return home;
 }
 
-/** Runs regi in this process, on a machine where every name is 127.0.0.1 and which is configured by files in `home` alone. */
+/**
+ * Runs regi in this process, where every name resolves to 127.0.0.1 and only files in `home`
+ * configure regi.
+ */
 export async function regiAtHome(
   args: readonly string[],
   { home = homeWith(), env = {} }: HomeOptions = {},

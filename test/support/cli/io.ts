@@ -10,7 +10,7 @@ export interface FakeIoOptions {
   readonly signal?: AbortSignal;
   readonly lookup?: Io['lookup'];
   readonly stdin?: string;
-  /** What a person types, line by line, with Enter; input ends after the last. */
+  /** Lines that a person types, each with Enter; input ends after the last. */
   readonly typed?: readonly string[];
   readonly runKeychain?: Io['runKeychain'];
   /** Whether standard output and standard error are terminals. */
@@ -21,18 +21,21 @@ export interface FakeIoOptions {
   readonly stdoutBreaksAt?: number;
 }
 
-/** An outside that is held still, and what was written to it. */
+/** A deterministic Io, and everything that was written to it. */
 export interface FakeIo extends Io {
   stdoutText(): string;
   stdoutBytes(): Uint8Array;
   stderrText(): string;
-  /** How often something was written to standard output. */
+  /** Number of writes to standard output. */
   stdoutWrites(): number;
-  /** What was asked at the terminal. */
+  /** Questions asked at the terminal. */
   questions(): readonly { readonly question: string; readonly hidden: boolean }[];
 }
 
-/** An Io whose clock stands still, whose machine is linux/amd64 and whose streams collect what they are given. */
+/**
+ * An Io whose clock stands still, whose machine is linux/amd64 and whose streams collect what they
+ * are given.
+ */
 export function fakeIo(options: FakeIoOptions = {}): FakeIo {
   const stdout = collector(options, options.stdoutBreaksAt);
   const stderr = collector(options);
@@ -66,7 +69,7 @@ export function fakeIo(options: FakeIoOptions = {}): FakeIo {
   };
 }
 
-/** Midday of 1 January 2026, for ever; a sleep ends only when it is aborted. */
+/** Always noon of 1 January 2026; a sleep ends only when it is aborted. */
 const STILL_CLOCK: Clock = {
   now: () => Date.UTC(2026, 0, 1, 12),
   random: () => 0.5,

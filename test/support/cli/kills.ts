@@ -14,55 +14,58 @@ import { temporaryFolder } from '../temporary-folder.ts';
 import { startThrottleProxy, type ThrottleProxy } from '../http/throttle-proxy.ts';
 
 const MIB = 1024 * 1024;
-/** Of each connection: slow enough that a kill meets it in its middle. */
+/** Rate of each connection: slow enough for a kill in the middle of a transfer. */
 const LINK = { bytesPerSecond: 12 * MIB };
 
-/** What a command is killed in, and everything that it may go on with. */
+/** The surroundings of a killed command, with everything that it may resume from. */
 interface Scene {
   readonly argv: readonly string[];
   readonly cwd: string;
   readonly home: string;
-  /** Whose bytes count, of the content of the image. */
+  /** Counts the bytes of the image's content. */
   readonly link: ThrottleProxy;
   readonly direction: 'bytesUp' | 'bytesDown';
-  /** The image when it is there, for `regi verify`. */
+  /** The destination of the image, for `regi verify`. */
   readonly location: string;
-  /** Bytes that are not at the destination, of blobs that are not there whole. */
+  /** Bytes of blobs that are missing or partial at the destination. */
   readonly missing?: (() => Promise<number>) | undefined;
-  /** What should not be there at the end. */
+  /** Lists files that should not remain at the end. */
   readonly left: () => readonly string[];
   readonly end: () => Promise<void>;
 }
 
-/** A command that is to survive. */
+/** A command that has to survive a kill. */
 export interface KilledCommand {
   readonly name: string;
   readonly open: (world: KillWorld) => Promise<Scene>;
 }
 
-/** What became of one kill. */
+/** The outcome of one kill. */
 export interface KillOutcome {
   readonly command: string;
-  /** Bytes of the content that it had read, or sent, when it was killed, and that moved when it was run again. */
+  /** Bytes of content that moved before the kill, and in the second run. */
   readonly first: number;
   readonly second: number;
-  /** Of the content of the image. */
+  /** Bytes of the image's content. */
   readonly size: number;
-  /** Of blobs that were not at the destination after the kill, where they are sent whole again. */
+  /** Bytes of blobs that the destination lacked after the kill and that are sent whole again. */
   readonly missing: number | undefined;
-  /** Whether it was killed before its end. */
+  /** True if it was killed before its end. */
   readonly killed: boolean;
-  /** Of the second run: exit status 0, the image verified, nothing left behind. */
+  /**
+   * Problems of the second run: a non-zero exit status, an image that does not verify, remaining
+   * files.
+   */
   readonly problems: readonly string[];
 }
 
-/** Where the image comes from. */
+/** The source of the image. */
 export interface KillWorld {
   readonly image: TestImageManifest;
   /** Bytes of its config and layers. */
   readonly size: number;
   readonly source: string;
-  /** The same image over a link that is slow enough to be killed on. */
+  /** The same image over a link that is slow enough for a kill. */
   readonly slowSource: string;
   readonly sourceLink: ThrottleProxy;
   /** The image in an archive. */
@@ -97,7 +100,7 @@ export async function createKillWorld(scale = 1): Promise<KillWorld> {
   };
 }
 
-/** Into folders and files: what has arrived is gone on with. */
+/** Commands that write to folders and files, and resume from received bytes. */
 export const DOWNLOADS: readonly KilledCommand[] = [
   {
     name: 'pull -o DIR/',
@@ -160,7 +163,10 @@ interface Destination {
   readonly stop: () => Promise<void>;
 }
 
-/** Into a registry that forgets an upload of which a request was cut: what is not there whole is sent again. */
+/**
+ * Commands that write to a registry which forgets an upload with a cut request: partial blobs are
+ * sent again.
+ */
 export const UPLOADS: readonly KilledCommand[] = [
   into('copy', 'team/copy', startDockerRegistry, ({ source }, host) => [
     'copy',
@@ -174,7 +180,7 @@ export const UPLOADS: readonly KilledCommand[] = [
   ]),
 ];
 
-/** Into a registry that keeps what has come of an upload: it is gone on with. */
+/** Commands that write to a registry which keeps partial uploads, and resume them. */
 export const KEPT_UPLOADS: readonly KilledCommand[] = [
   {
     name: 'push',
@@ -226,7 +232,7 @@ function into(
   };
 }
 
-/** Kills a command when it has moved `bytes`, and runs it again. */
+/** Kills a command after it has moved `bytes`, and runs it again. */
 export async function killAt(
   world: KillWorld,
   command: KilledCommand,
@@ -238,7 +244,7 @@ export async function killAt(
     const before = { all: link.bytesUp + link.bytesDown, moved: link[direction] };
     const running = spawnRegi(argv, { cwd, env: { HOME: home } });
     await Promise.race([link.transferred(before.all + bytes), running.finished]);
-    // Stopped first, so that what it has not read can be counted.
+    // Stopped first, so that unread bytes can be counted.
     running.process.kill('SIGSTOP');
     const first =
       link[direction] - before.moved - (direction === 'bytesDown' ? unread(link.host) : 0);
@@ -272,8 +278,9 @@ export async function killAt(
 }
 
 /**
- * Bytes that the link has given to the system and the other side has not taken: a process that gets no time on a busy machine leaves
- * megabytes there, which it never had. The columns of proc_net_tcp(5); none where the system has no such file.
+ * Counts bytes in the system's socket buffers that the other side has not read: on a busy machine a
+ * process may leave megabytes there. Reads the columns of proc_net_tcp(5); returns 0 where the
+ * system has no such file.
  */
 function unread(host: string): number {
   if (!existsSync('/proc/net/tcp')) return 0;

@@ -6,7 +6,7 @@ import { ROOT } from '../root.ts';
 import { temporaryFolder } from '../temporary-folder.ts';
 
 export interface RegiOptions {
-  /** Added to an environment that has PATH, an empty HOME, a cache of the test file, and nothing else. */
+  /** Added to an environment of PATH, an empty HOME and a cache of the test file. */
   readonly env?: Readonly<Record<string, string>> | undefined;
   /** An empty folder when absent. */
   readonly cwd?: string | undefined;
@@ -15,7 +15,7 @@ export interface RegiOptions {
 }
 
 export interface RegiFinished extends Finished {
-  /** The most memory it had resident at once; undefined when it was killed, or where the system does not tell. */
+  /** Its peak resident memory; undefined when it was killed, or on systems without /proc. */
   readonly peakBytes: number | undefined;
 }
 
@@ -26,8 +26,8 @@ export interface RegiRunning extends Omit<Running, 'finished'> {
 const BIN = join(ROOT, 'bin/regi.js');
 
 /**
- * Leaves the peak behind at exit. Not `process.resourceUsage().maxRSS`, nor /usr/bin/time: that count begins with what the parent had when it
- * forked, here vitest.
+ * Writes the peak memory at exit. Not `process.resourceUsage().maxRSS` or /usr/bin/time: these
+ * counts start with the memory of the forking parent, here vitest.
  */
 const PEAK_PROBE = `data:text/javascript,${encodeURIComponent(
   `import { readFileSync, writeFileSync } from 'node:fs';

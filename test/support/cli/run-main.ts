@@ -7,7 +7,7 @@ export interface MainResult {
   readonly status: number;
   readonly stdout: string;
   readonly stderr: string;
-  /** Every wait that it asked for, in ms. */
+  /** The requested waits in order, in ms. */
   readonly sleeps: readonly number[];
 }
 
@@ -15,7 +15,10 @@ export interface RunMainOptions extends Omit<FakeIoOptions, 'clock'> {
   readonly clock?: InstantClock | undefined;
 }
 
-/** Runs a command line in this process: real network and files, an empty home, and waits that are over at once. */
+/**
+ * Runs a command line in this process: real network and files, an empty home, and waits that end at
+ * once.
+ */
 export async function runMain(
   argv: readonly string[],
   { clock = instantClock(), ...options }: RunMainOptions = {},

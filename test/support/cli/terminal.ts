@@ -13,23 +13,30 @@ const BIN = join(ROOT, 'bin/regi.js');
 export interface TerminalOptions {
   readonly columns?: number;
   readonly rows?: number;
-  /** Added to PATH with `regi` in it, an empty HOME and UTF-8. */
+  /** Added to an environment of PATH with `regi`, an empty HOME and UTF-8. */
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd?: string;
 }
 
-/** A program at a terminal of its own, inside tmux. */
+/** A program in its own terminal, inside tmux. */
 export interface Terminal {
   /** Types; names such as `Tab` and `C-c` are keys. */
   keys(...keys: readonly string[]): Promise<void>;
-  /** Types a line with Enter. From then on `until()` ignores the lines that were on the screen before. */
+  /**
+   * Types a line with Enter. From then on `until()` ignores the lines that were on the screen
+   * before.
+   */
   enter(line: string): Promise<void>;
-  /** The text of the screen and of up to 200 lines that scrolled off above it, without spaces at line ends. */
+  /**
+   * The text of the screen and of up to 200 lines that scrolled off above it, without spaces at
+   * line ends.
+   */
   screen(): Promise<string>;
   /** The text of the screen alone. */
   visible(): Promise<string>;
   /**
-   * Waits until the text since the last `enter()` matches, and returns that text. The default patience is two minutes.
+   * Waits until the text since the last `enter()` matches, and returns that text. The default
+   * patience is two minutes.
    *
    * @throws {Error} with the screen when it does not match in time.
    */
@@ -112,7 +119,7 @@ function newLines(before: string, now: string): string {
   return first === -1 ? '' : lines.slice(first).join('\n');
 }
 
-/** A PATH on which `regi` is the built one. */
+/** Returns a PATH whose `regi` is the built one. */
 export function pathWithRegi(): string {
   const folder = temporaryFolder('bin');
   chmodSync(BIN, 0o755);

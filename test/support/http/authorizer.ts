@@ -9,7 +9,7 @@ import { instantClock, type InstantClock } from '../clock.ts';
 import {
   fakeTransport,
   showRequest,
-  type FakeAnswer,
+  type FakeResponse,
   type FakeTransport,
 } from './fake-transport.ts';
 
@@ -34,7 +34,7 @@ export interface Setup extends FakeTransport {
   readonly clock: InstantClock;
   readonly notices: string[];
   readonly lookups: string[];
-  /** What went where, in order. */
+  /** The requests in order, with their credentials. */
   log(): readonly string[];
 }
 
@@ -45,7 +45,7 @@ export interface SetupOptions {
 }
 
 export function setUp(
-  handle: (request: HttpRequest, setup: Setup) => FakeAnswer | Promise<FakeAnswer>,
+  handle: (request: HttpRequest, setup: Setup) => FakeResponse | Promise<FakeResponse>,
   options: SetupOptions = {},
 ): Setup {
   const { credential, origin = ORIGIN } = options;
@@ -91,16 +91,19 @@ export function request(
   return { method, url: new URL(path, origin) };
 }
 
-/** A registry with token authentication: `accepts` decides on the token of a request, `grants` on what the token service answers. */
+/**
+ * A registry with token authentication: `accepts` judges the token of a request, `grants` makes the
+ * response of the token service.
+ */
 export function tokenRegistry({
   accepts = (token) => token.startsWith('t'),
   grants,
   refusal = (token) => (token === undefined ? BEARER : `${BEARER},error="invalid_token"`),
 }: {
   readonly accepts?: (token: string) => boolean;
-  readonly grants?: (request: HttpRequest, count: number) => FakeAnswer;
+  readonly grants?: (request: HttpRequest, count: number) => FakeResponse;
   readonly refusal?: (token: string | undefined) => string;
-} = {}): (request: HttpRequest) => FakeAnswer {
+} = {}): (request: HttpRequest) => FakeResponse {
   let granted = 0;
   return (asked) => {
     if (asked.url.origin !== ORIGIN) {
@@ -117,7 +120,7 @@ export function tokenRegistry({
   };
 }
 
-export function challenge(header: string, status = 401): FakeAnswer {
+export function challenge(header: string, status = 401): FakeResponse {
   return { status, headers: { 'www-authenticate': header } };
 }
 

@@ -6,11 +6,11 @@ import { join } from 'node:path';
 import { temporaryFolder } from '../temporary-folder.ts';
 
 export interface CertificateOptions {
-  /** Names and addresses the server certificate is good for, e.g. `['127.0.0.1', 'localhost']`. */
+  /** Names and addresses in the server certificate, such as `['127.0.0.1', 'localhost']`. */
   readonly hosts: readonly string[];
-  /** How long the server certificate lives; 2 days when absent. */
+  /** Lifetime of the server certificate; 2 days when absent. */
   readonly days?: number | undefined;
-  /** Makes a server certificate whose time has passed. The CA stays good. */
+  /** Makes an expired server certificate. The CA stays valid. */
   readonly expired?: boolean | undefined;
 }
 
@@ -28,7 +28,10 @@ export interface Certificates {
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 
-/** Makes a test CA and a server certificate for `hosts` with the openssl program, in a temporary folder. */
+/**
+ * Makes a test CA and a server certificate for `hosts` with the openssl program, in a temporary
+ * folder.
+ */
 export function makeCertificates({
   hosts,
   days = 2,
@@ -108,7 +111,10 @@ export function makeCertificates({
   };
 }
 
-/** An RSA key and its own certificate, for what signs tokens: PEM texts, and the certificate as a file. */
+/**
+ * Makes an RSA key and its self-signed certificate, to sign tokens: PEM texts, and the certificate
+ * as a file.
+ */
 export interface SigningCertificate {
   readonly cert: string;
   readonly key: string;

@@ -5,11 +5,11 @@ export interface EndlessServer {
   readonly origin: string;
   /** `127.0.0.1:PORT` */
   readonly host: string;
-  /** Bytes that were handed to the kernel up to now: two sockets hold some of them on their way. */
+  /** Bytes handed to the kernel so far; two sockets may still hold some of them. */
   readonly sent: () => number;
 }
 
-/** What an attacker's server does: it answers everything, and never stops. */
+/** Starts a server whose response to every request never ends. */
 export async function startEndlessServer(
   piece: string | Uint8Array,
   { status = 200, begin = '' } = {},

@@ -7,14 +7,14 @@ import {
 } from '../../../src/http/message.ts';
 import type { Bytes } from '../../../src/store.ts';
 
-export interface FakeAnswer {
+export interface FakeResponse {
   readonly status: number;
   readonly headers?: Readonly<Record<string, string>>;
-  /** Text, bytes, or anything that becomes JSON. */
+  /** Text, bytes, or a value to send as JSON. */
   readonly body?: unknown;
   /** A public address when absent. */
   readonly remoteAddress?: string | undefined;
-  /** The URL that answered, when the transport had followed a redirect. */
+  /** The URL of the response when the transport followed a redirect. */
   readonly url?: URL;
 }
 
@@ -24,9 +24,9 @@ export interface FakeTransport {
   readonly requests: HttpRequest[];
 }
 
-/** A transport without a network: answers are what `handle` makes of the request. */
+/** A transport without a network: `handle` makes the response to each request. */
 export function fakeTransport(
-  handle: (request: HttpRequest) => FakeAnswer | Promise<FakeAnswer>,
+  handle: (request: HttpRequest) => FakeResponse | Promise<FakeResponse>,
 ): FakeTransport {
   const requests: HttpRequest[] = [];
   return {
@@ -60,7 +60,7 @@ export async function textOf(request: HttpRequest): Promise<string> {
 
 function toResponse(
   request: HttpRequest,
-  { status, headers = {}, body, remoteAddress = '203.0.113.5', url = request.url }: FakeAnswer,
+  { status, headers = {}, body, remoteAddress = '203.0.113.5', url = request.url }: FakeResponse,
 ): HttpResponse {
   return { status, headers: headersOf(headers), url, remoteAddress, body: toBytes(body) };
 }

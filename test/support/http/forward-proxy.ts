@@ -7,13 +7,13 @@ import type { Certificates } from './certificates.ts';
 import { afterFile } from '../cleanup.ts';
 
 export interface ForwardProxyOptions {
-  /** Served over TLS with these. */
+  /** Certificates of the proxy; plain http when absent. */
   readonly certificates?: Certificates | undefined;
-  /** `user:password` that it wants. */
+  /** `user:password` that clients must send. */
   readonly login?: string | undefined;
-  /** Where names lead; every connection goes to 127.0.0.1 with this port when it is given. */
+  /** Sends every connection to this port of 127.0.0.1. */
   readonly port?: number | undefined;
-  /** What it answers to CONNECT instead of a tunnel. */
+  /** The raw response to CONNECT instead of a tunnel. */
   readonly refusal?: string | undefined;
 }
 

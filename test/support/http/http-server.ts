@@ -14,11 +14,14 @@ export interface TestServer {
   /** `http://127.0.0.1:PORT`, or https. */
   readonly origin: string;
   readonly port: number;
-  /** The URL of a path here. */
+  /** The URL of a path on this server. */
   url(path: string): URL;
 }
 
-/** Starts a real HTTP server on a free port of 127.0.0.1, over TLS when there are certificates. It ends with the test file. */
+/**
+ * Starts an HTTP server on a free port of 127.0.0.1, with TLS when certificates are given. It ends
+ * with the test file.
+ */
 export async function startHttpServer(
   onRequest: RequestListener,
   certificates?: Certificates,
@@ -27,18 +30,22 @@ export async function startHttpServer(
     certificates === undefined
       ? createServer(onRequest)
       : createTlsServer({ cert: certificates.cert, key: certificates.key }, onRequest);
-  // Node closes a connection that was free for 5 seconds: on a slow machine in the very moment of the next request.
+  // Node closes connections that are idle for 5 seconds: on a slow machine just when the next
+  // request comes.
   server.keepAliveTimeout = 0;
   afterFile(() => void server.closeAllConnections());
   return listen(server, certificates === undefined ? 'http' : 'https');
 }
 
-/** Starts a TCP server that says what `onConnection` writes: framing faults and silence. It ends with the test file. */
+/**
+ * Starts a TCP server that sends what `onConnection` writes, for framing faults and silence. It
+ * ends with the test file.
+ */
 export async function startRawServer(onConnection: (socket: Socket) => void): Promise<TestServer> {
   const sockets = new Set<Socket>();
   const server = createTcpServer((socket) => {
     sockets.add(socket);
-    // A client that hangs up is what most of these tests are about.
+    // Clients hang up in most of these tests.
     socket.on('error', () => {});
     onConnection(socket);
   });

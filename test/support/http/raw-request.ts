@@ -9,24 +9,27 @@ import { buffer } from 'node:stream/consumers';
 
 export interface RawRequest {
   readonly method?: string | undefined;
-  /** Sent as it is: nothing is normalised. */
+  /** Sent without normalisation. */
   readonly path: string;
   readonly headers?: OutgoingHttpHeaders | undefined;
-  /** Content-Length is set for bytes, and not for a sequence of chunks. */
+  /** Bytes get a Content-Length, a sequence of chunks does not. */
   readonly body?: Uint8Array | readonly Uint8Array[] | undefined;
 }
 
-export interface RawAnswer {
+export interface RawResponse {
   readonly status: number;
   readonly headers: IncomingHttpHeaders;
   readonly body: Buffer;
 }
 
-/** One request over a connection of its own, with exactly the headers given. Rejects when the answer is cut. */
+/**
+ * Sends one request on its own connection, with exactly the given headers. Rejects when the
+ * response is cut.
+ */
 export async function sendRaw(
   url: string | URL,
   { method = 'GET', path, headers = {}, body }: RawRequest,
-): Promise<RawAnswer> {
+): Promise<RawResponse> {
   const response = await new Promise<IncomingMessage>((resolve, reject) => {
     const { hostname, port } = new URL(url);
     const length = body instanceof Uint8Array ? { 'content-length': body.byteLength } : {};
@@ -50,19 +53,20 @@ export async function sendRaw(
   };
 }
 
-/** The codes of an error answer. */
-export function errorCodes({ body }: RawAnswer): readonly string[] {
+/** The error codes in a response. */
+export function errorCodes({ body }: RawResponse): readonly string[] {
   const { errors } = JSON.parse(body.toString()) as {
     readonly errors: readonly { readonly code: string }[];
   };
   return errors.map(({ code }) => code);
 }
 
-/** What comes back for a text that is sent as it is, until the server closes the connection. */
+/** Sends a raw text, and returns everything until the server closes the connection. */
 export async function exchangeText(url: string | URL, text: string): Promise<string> {
   const { hostname, port } = new URL(url);
   const socket = connect(Number(port), hostname);
-  // No end() before the answer: a server may take a half-closed connection for a client that is gone.
+  // No end() before the response: a server may treat a half-closed connection as a client that
+  // left.
   socket.write(text, 'latin1');
   return (await buffer(socket)).toString('latin1');
 }

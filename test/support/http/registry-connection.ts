@@ -8,7 +8,10 @@ import {
 import type { RemoteRepository } from '../../../src/registry/remote-repository.ts';
 import { instantClock } from '../clock.ts';
 
-/** A connection over `transport`, without credentials and waits, to `registry.example` by https when nothing else is said. */
+/**
+ * A connection over `transport` without credentials or waits. The default registry is
+ * `registry.example` by https.
+ */
 export function testConnection(
   transport: Transport,
   options: Partial<ConnectionOptions> = {},
@@ -25,7 +28,7 @@ export function testConnection(
   });
 }
 
-/** A repository on such a connection. */
+/** A repository on a connection of `testConnection()`. */
 export function testRepository(
   transport: Transport,
   options: Partial<ConnectionOptions> = {},

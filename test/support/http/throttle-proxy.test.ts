@@ -7,7 +7,7 @@ import { expect, onTestFinished, test } from 'vitest';
 import { randomBytes } from '../images/random-bytes.ts';
 import { startThrottleProxy, type ThrottleOptions, type ThrottleProxy } from './throttle-proxy.ts';
 
-/** A server that says everything back. */
+/** Starts a server that echoes everything. */
 async function startEcho(options?: ThrottleOptions): Promise<ThrottleProxy> {
   const server = createServer(
     { allowHalfOpen: true },
@@ -69,7 +69,7 @@ test('throttle() changes a link that is in use', async () => {
     echo(proxy, randomBytes(1_000_000, 1)),
     proxy.transferred(2000).then(() => proxy.throttle({})),
   ]).then(([result]) => result);
-  // Of the hundred seconds that the link takes as it was.
+  // The link would take a hundred seconds without the change.
   expect(ms).toBeLessThan(50_000);
 });
 

@@ -5,7 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { afterFile } from '../cleanup.ts';
 
 export interface ThrottleOptions {
-  /** For each connection and direction; unlimited when absent. */
+  /** Rate of each connection and direction; unlimited when absent. */
   readonly bytesPerSecond?: number | undefined;
   /** Added to each direction, in milliseconds: a round trip costs twice as much. */
   readonly latencyMs?: number | undefined;
@@ -14,29 +14,34 @@ export interface ThrottleOptions {
 export interface ThrottleProxy {
   /** `127.0.0.1:PORT`. */
   readonly host: string;
-  /** Connections taken since the start. */
+  /** Connections accepted since the start. */
   readonly connections: number;
-  /** Connections that are open now. */
+  /** Open connections. */
   readonly open: number;
   /** Bytes from clients to the server. */
   readonly bytesUp: number;
   /** Bytes from the server to clients. */
   readonly bytesDown: number;
-  /** Changes the link from the next bytes on, of connections that are open too. */
+  /** Changes the link from the next byte on, also for open connections. */
   throttle(options: ThrottleOptions): void;
-  /** Resolves when `bytesUp + bytesDown` has reached `bytes`: what a test waits for instead of for time. */
+  /**
+   * Resolves when `bytesUp + bytesDown` has reached `bytes`: a test waits for bytes, not for time.
+   */
   transferred(bytes: number): Promise<void>;
   /** Cuts all open connections, as a failing link does. */
   cut(): void;
   stop(): Promise<void>;
 }
 
-/** A slice at a time is sent, so that a slow link trickles instead of standing still and then bursting. */
+/** The link sends slices of this size, so that a slow link trickles and does not burst. */
 const SLICE_SECONDS = 0.05;
-/** A sender is not read further than this ahead of the link. */
+/** The proxy reads at most this far ahead of the link. */
 const WINDOW_BYTES = 4 * 1024 * 1024;
 
-/** Starts a TCP proxy on loopback that stands before `target` (`127.0.0.1:PORT`) as a slow or a long line would. */
+/**
+ * Starts a TCP proxy on loopback in front of `target` (`127.0.0.1:PORT`) that behaves as a slow or
+ * long line.
+ */
 export async function startThrottleProxy(
   target: string,
   options: ThrottleOptions = {},
@@ -57,7 +62,7 @@ export async function startThrottleProxy(
     const line = [client, upstream] as const;
     lines.add(line);
     const fail = (): void => line.forEach((socket) => void socket.destroy());
-    // Only a fault ends both: a side that has ended well may have bytes that are still on their way to the other.
+    // Only a fault ends both: a side that ended normally may still have bytes in flight.
     for (const socket of line) socket.setNoDelay(true).on('error', fail);
     client.once('close', () => lines.delete(line));
     const counted = (direction: 'bytesUp' | 'bytesDown') => (bytes: number) => {
@@ -113,7 +118,10 @@ export async function startThrottleProxy(
   };
 }
 
-/** Moves bytes one way: each slice leaves when the rate allows it and arrives `latencyMs` later, while the next ones are on their way. */
+/**
+ * Moves bytes one way: each slice leaves when the rate allows it and arrives `latencyMs` later,
+ * while the next ones are on their way.
+ */
 async function pump(
   source: Socket,
   target: Socket,
@@ -130,7 +138,7 @@ async function pump(
     travelling -= slice.byteLength;
     if (target.destroyed) return;
     onBytes(slice.byteLength);
-    // A side that breaks meanwhile ends the line by its own error event.
+    // A side that breaks meanwhile emits its own error event, which ends the line.
     if (!target.write(slice))
       await Promise.race([once(target, 'drain'), once(target, 'close')]).catch(() => undefined);
   }
@@ -163,6 +171,6 @@ async function pump(
 
 async function sleepUntil(time: number): Promise<void> {
   const ms = time - performance.now();
-  // Timers count whole milliseconds and may come one early: no wait at all for what is due.
+  // Timers have a resolution of 1 ms and may fire early: a slice that is due does not wait.
   if (ms >= 1) await delay(ms);
 }

@@ -11,7 +11,7 @@ import type { TestImage, TestNode } from './images.ts';
 import type { TarMember } from './tar-builder.ts';
 import { afterFile } from '../cleanup.ts';
 
-/** Opens an archive that is closed after the last test of the file. */
+/** Opens an archive and closes it after the last test of the file. */
 export async function openForTest(
   path: string,
   options: Partial<ArchiveOptions> = {},
@@ -27,7 +27,7 @@ export interface NamedImage {
   readonly fullName?: string | undefined;
 }
 
-/** The members of an image layout in a tar. `without`: blobs that are not carried. */
+/** The members of an image layout in a tar. `without`: blobs to leave out. */
 export function layoutMembers(
   images: readonly NamedImage[],
   without: readonly Digest[] = [],

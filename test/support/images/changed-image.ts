@@ -6,7 +6,10 @@ import { runOrThrow } from '../programs/run-program.ts';
 import { buildTar, type TarMember } from './tar-builder.ts';
 import { temporaryFolder } from '../temporary-folder.ts';
 
-/** What the layers on top do, each a shell script in the unpacked image: removals, replacements, links, and folders that come again. */
+/**
+ * Layers on top, each a shell script in the unpacked image: removals, replacements, links, and
+ * folders that reappear.
+ */
 const STEPS = [
   `mkdir -p opt/changed/gone/deep opt/changed/opaque
    echo one > opt/changed/replaced; echo old > opt/changed/gone/deep/file; echo old > opt/changed/opaque/old
@@ -19,7 +22,9 @@ const STEPS = [
    rm -rf opt/changed/was-file; echo file > opt/changed/was-file; chown 1000:2000 opt/changed/was-file; ln opt/changed/second opt/changed/third`,
 ];
 
-/** What `umoci repack` never writes: a folder that hides what is below, itself among names that end up in it and beside it. */
+/**
+ * A layer that `umoci repack` never writes: an opaque folder, among names inside it and beside it.
+ */
 const OPAQUE: readonly TarMember[] = [
   { name: 'opt/changed/hidden', content: 'beside' },
   { name: 'opt/changed/opaque/before', content: 'before the mark' },
@@ -29,7 +34,10 @@ const OPAQUE: readonly TarMember[] = [
   { name: 'opt/changed/opaque/link', typeflag: '1', link: 'opt/changed/opaque/before' },
 ];
 
-/** The image `oci:FOLDER:TAG` with layers on top that `umoci repack` makes; in the same layout, tagged `changed`. Needs root. */
+/**
+ * Adds layers to the image `oci:FOLDER:TAG` with `umoci repack`, and tags it `changed` in a new
+ * layout. Needs root.
+ */
 export async function changedImage(image: string): Promise<string> {
   const folder = temporaryFolder('changed');
   const layout = join(folder, 'layout');

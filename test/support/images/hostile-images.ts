@@ -4,7 +4,7 @@ import { MEDIA_TYPE } from '../../../src/oci/media-types.ts';
 import type { Store } from '../../../src/store.ts';
 import { makeImage, nodeOf, type TestImageManifest } from './images.ts';
 
-/** A manifest as JSON of any kind, with everything that an honest one of it needs. Its digest is right; what it says may not be. */
+/** A valid manifest with some members changed. Its digest is right; its content may not be. */
 export function manifestNode(
   changes: Readonly<Record<string, unknown>>,
   mediaType: string = MEDIA_TYPE.ociManifest,
@@ -19,7 +19,10 @@ export function manifestNode(
   );
 }
 
-/** Puts a manifest into a store that does not look at it, with the blobs of `makeImage()`, and names it. */
+/**
+ * Pushes a manifest with the blobs of `makeImage()` into a store that does not check manifests, and
+ * tags it.
+ */
 export async function pushHostile(
   store: Store,
   node: ReturnType<typeof nodeOf>,

@@ -28,14 +28,14 @@ export interface TestImageManifest extends TestImage {
 
 export interface TestImageIndex extends TestImage {
   readonly images: readonly TestImageManifest[];
-  /** One per image, or none. */
+  /** One for each image, or none. */
   readonly attestations: readonly TestImageManifest[];
 }
 
 export interface ImageOptions {
   /** Bytes of the one random file in each layer; a layer is a little larger, being tar and gzip. */
   readonly layers?: readonly number[] | undefined;
-  /** Other seeds make other bytes. */
+  /** Different seeds give different bytes. */
   readonly seed?: number | undefined;
   readonly platform?: Platform | undefined;
   readonly format?: 'oci' | 'docker' | undefined;
@@ -77,7 +77,7 @@ const TYPES = {
   },
 } as const;
 
-/** An image of one platform: a config whose diff_ids are true, and tar.gz layers. */
+/** Makes an image of one platform: a config with correct diff_ids, and tar.gz layers. */
 export function makeImage(options: ImageOptions = {}): TestImageManifest {
   const {
     layers: sizes = [1000, 2000],
@@ -113,7 +113,7 @@ export function makeImage(options: ImageOptions = {}): TestImageManifest {
   };
 }
 
-/** An image of several platforms, and, where asked for, the attestations that buildkit writes beside them. */
+/** Makes an image of several platforms, optionally with the attestations that buildkit writes. */
 export function makeIndex(options: IndexOptions = {}): TestImageIndex {
   const {
     platforms = [AMD64, ARM64],
@@ -151,7 +151,7 @@ export function makeIndex(options: IndexOptions = {}): TestImageIndex {
   };
 }
 
-/** A manifest with an artifactType and, mostly, a subject: a signature, an SBOM. */
+/** Makes a manifest with an artifactType and usually a subject: a signature, an SBOM. */
 export function makeArtifact(options: ArtifactOptions = {}): TestImageManifest {
   const {
     artifactType = 'application/vnd.example.sbom',
@@ -273,7 +273,10 @@ function configOf(platform: Platform, contents: readonly Uint8Array[]): unknown 
   };
 }
 
-/** A ustar archive of one file: a header block, the content padded to blocks of 512, two zero blocks. */
+/**
+ * A ustar archive of one file: a header block, the content padded to blocks of 512, two zero
+ * blocks.
+ */
 function tarOf(name: string, content: Uint8Array): Uint8Array {
   const header = Buffer.alloc(512);
   const octal = (value: number, width: number): string =>

@@ -15,8 +15,9 @@ export interface LargeLayout {
 }
 
 /**
- * A layout of one image with one layer of `size` bytes, for tests of memory and of interruption. The layer is one random MiB over
- * and over: it is made fast, and no link of the test compresses it.
+ * Writes a layout with one image of one layer of `size` bytes, for tests of memory and of
+ * interruption. The layer repeats one random MiB: it is made fast, and no link of the test
+ * compresses it.
  */
 export async function largeLayout(size: number): Promise<LargeLayout> {
   const folder = temporaryFolder('large');

@@ -8,7 +8,7 @@ import type { Store } from '../../../src/store.ts';
 import { nodeOf, type TestNode } from './images.ts';
 import { buildTar, type TarMember } from './tar-builder.ts';
 
-/** An image whose layers hold what a test says. */
+/** An image whose layers hold the given members. */
 export interface LayeredImage {
   readonly root: Descriptor;
   readonly layers: readonly Descriptor[];
@@ -21,7 +21,7 @@ export interface LayeredOptions {
   readonly created?: string | undefined;
 }
 
-/** A layer: its members, or the bytes themselves, compressed as they are. */
+/** The content of a layer: its members, or its compressed bytes. */
 export type LayerContent = readonly TarMember[] | Uint8Array;
 
 /** A linux/amd64 image of the layers, from the base up. */
@@ -60,7 +60,7 @@ export function makeLayered(
   };
 }
 
-/** Members of tars, shortly. */
+/** Shorthands for members of tars. */
 export const member = {
   file: (name: string, content = name, more: Partial<TarMember> = {}): TarMember => ({
     name,

@@ -4,12 +4,12 @@ import { join } from 'node:path';
 import { algorithmOf, digestOf, encodedOf, type Digest } from '../../../src/oci/digest.ts';
 import { temporaryFolder } from '../temporary-folder.ts';
 
-/** Where a layout keeps a blob. */
+/** The path of a blob in a layout. */
 export function blobPath(folder: string, digest: Digest): string {
   return join(folder, 'blobs', algorithmOf(digest), encodedOf(digest));
 }
 
-/** An index.json as a test looks into it. */
+/** The part of index.json that tests read. */
 export interface IndexJson {
   readonly [member: string]: unknown;
   readonly manifests: readonly {
@@ -38,28 +38,28 @@ export function writeLayout(
   return folder;
 }
 
-/** Puts bytes under their digest, past any store. */
+/** Writes bytes under their digest, bypassing any store. */
 export function writeBlob(folder: string, bytes: Uint8Array): Digest {
   const digest = digestOf(bytes);
   writeFileSync(blobPath(folder, digest), bytes);
   return digest;
 }
 
-/** What should not be left in a layout: locks and unfinished files. */
+/** Lists files that should not remain in a layout: locks and unfinished files. */
 export function leftovers(folder: string): readonly string[] {
   return readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((name) =>
     name.includes('.regi'),
   );
 }
 
-/** @throws {Error} when a lock or an unfinished file is left. */
+/** @throws {Error} when a lock or an unfinished file remains. */
 export function assertNoLeftovers(folder: string): void {
   const names = leftovers(folder);
   if (names.length > 0)
     throw new Error(`Expected nothing to be left in ${folder}, found ${names.join(', ')}`);
 }
 
-/** The names of blobs whose bytes are not those of their digest. */
+/** Lists the blobs whose bytes do not match their digest. */
 export function damagedBlobs(folder: string): readonly string[] {
   const blobs = join(folder, 'blobs', 'sha256');
   if (!existsSync(blobs)) return [];

@@ -10,9 +10,12 @@ import { fakeIo, type FakeIo, type FakeIoOptions } from '../cli/io.ts';
 import { temporaryFolder } from '../temporary-folder.ts';
 
 export interface LocalImages {
-  /** The folder of the local store, and all of the environment. */
+  /** The folder of the local store, which is the only setting in the environment. */
   readonly folder: string;
-  /** Names an image as a pull or a tag does. `pulled` is the digest of the index that it is one platform of. */
+  /**
+   * Names an image as a pull or a tag does. `pulled` is the digest of the index that contains the
+   * image.
+   */
   readonly keep: (image: TestImage, name: string, pulled?: Digest) => Promise<void>;
   /** Names in index.json; undefined for an image without one. */
   readonly names: () => Promise<readonly (string | undefined)[]>;
@@ -23,7 +26,7 @@ export interface LocalImages {
   ) => Promise<{ readonly status: number; readonly io: FakeIo }>;
 }
 
-/** A local store of its own, empty and not yet there, or a copy of another. */
+/** Creates a local store for a test: not yet on disk, or a copy of another. */
 export function localImages(original?: LocalImages): LocalImages {
   const folder = temporaryFolder('data');
   if (original !== undefined) cpSync(original.folder, folder, { recursive: true });

@@ -1,7 +1,7 @@
 import type { SeekableBytes } from '../../../src/bytes.ts';
 import type { Bytes } from '../../../src/store.ts';
 
-/** What a released chunk is overwritten with; it shows up in hex dumps of broken copies. */
+/** Overwrites released chunks; it is easy to see in hex dumps of broken copies. */
 const POISON = 0xde;
 
 export interface PoisonOptions {
@@ -10,8 +10,9 @@ export interface PoisonOptions {
 }
 
 /**
- * Content as a strict producer gives it: every chunk lies in one recycled buffer, which is overwritten when the next chunk is
- * asked for or the loop is left. A reader that keeps a chunk without copying it sees 0xDE.
+ * Content of a strict producer: every chunk lies in one recycled buffer, which is overwritten when
+ * the next chunk is requested or the loop is left. A reader that keeps a chunk without copying it
+ * sees 0xDE.
  */
 export function poisoned(content: Uint8Array, { chunkSize = 4093 }: PoisonOptions = {}): Bytes {
   return {
@@ -32,16 +33,16 @@ export function poisoned(content: Uint8Array, { chunkSize = 4093 }: PoisonOption
 }
 
 export interface SeekableOptions {
-  /** It breaks off with the error `killed` at this byte. */
+  /** Fails with the error `killed` at this byte. */
   readonly breaksAt?: number | undefined;
 }
 
-/** Content that can be opened at any byte, and where it was. */
+/** Content that can be opened at any byte, and the offsets at which it was opened. */
 export interface RecordedSeekable extends SeekableBytes {
   readonly openedAt: readonly number[];
 }
 
-/** Bytes as a registry gives them: from any offset, in recycled chunks, and until the link breaks. */
+/** Content as a registry sends it: from any offset, in recycled chunks, until the link breaks. */
 export function seekable(bytes: Uint8Array, { breaksAt }: SeekableOptions = {}): RecordedSeekable {
   const openedAt: number[] = [];
   const open = (offset: number): Bytes => ({

@@ -1,6 +1,9 @@
 import { createCipheriv } from 'node:crypto';
 
-/** Bytes that look random and are the same for the same seed, so that digests in tests stay put. */
+/**
+ * Returns bytes that look random and are the same for the same seed, so that digests in tests are
+ * stable.
+ */
 export function randomBytes(size: number, seed: number): Uint8Array {
   const key = Buffer.alloc(16);
   key.writeDoubleBE(seed);

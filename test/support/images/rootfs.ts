@@ -6,7 +6,9 @@ import { requireTool } from '../programs/real-tools.ts';
 import { runOrThrow } from '../programs/run-program.ts';
 import { temporaryFolder } from '../temporary-folder.ts';
 
-/** Images that buildah built, in one OCI layout, as skopeo and regi name them (`oci:/folder:tag`). */
+/**
+ * Images built by buildah in one OCI layout, in the syntax of skopeo and regi (`oci:/folder:tag`).
+ */
 export interface RealImages {
   /** The layout's folder. */
   readonly layout: string;
@@ -18,7 +20,7 @@ export interface RealImages {
   readonly indexDigest: string;
 }
 
-/** Part of the name under which built images are kept: a change of what is built begins anew. */
+/** Part of the name of the cached images: change it when the images change. */
 const VERSION = 1;
 
 interface Recipe {
@@ -37,12 +39,13 @@ const RECIPES: readonly Recipe[] = [
   { name: 'armv7', arch: 'arm', variant: 'v7', from: 'scratch' },
 ];
 
-/** The same content gives the same digests, whenever it is built. */
+/** Makes the digests independent of the time of the build. */
 const REPRODUCIBLE = ['--quiet', '--rm', '--timestamp', '0', '--format', 'oci'];
 
 /**
- * The real input of the tests: `$REGI_TEST_ROOTFS` (.ci/run makes it with debootstrap) built into images with buildah, and kept beside it.
- * Without that variable a small tree is built the same way, so that the tests still run with real tools.
+ * Builds images of `$REGI_TEST_ROOTFS`, which .ci/run makes with debootstrap, and caches them
+ * beside it. Without that variable the images hold a small tree, so that the tests still run with
+ * real tools.
  */
 export async function realImages(): Promise<RealImages> {
   const rootfs = process.env['REGI_TEST_ROOTFS'] ?? '';
@@ -81,7 +84,7 @@ function digestOf(layout: string, tag: string): string {
   return found.digest;
 }
 
-/** Builds into the folder `layout`, and gives it back. */
+/** Builds the images into the folder `layout`, and returns it. */
 async function build(rootfs: string, layout: string): Promise<string> {
   const run = buildah();
   const app = temporaryFolder('app');
@@ -95,7 +98,8 @@ async function build(rootfs: string, layout: string): Promise<string> {
   await run('manifest', 'create', 'localhost/all');
   for (const recipe of RECIPES) {
     const image = await addApp(run, recipe, app);
-    // Compressed once, here: the index is made of these bytes, so that its first image is the very one that stands alone.
+    // Compressed only once: the index reuses these bytes, so that its first image is the single
+    // image.
     await run('push', '--quiet', image, `oci:${parts}:${recipe.name}`);
     await run('manifest', 'add', 'localhost/all', `oci:${parts}:${recipe.name}`);
   }
@@ -108,7 +112,7 @@ async function build(rootfs: string, layout: string): Promise<string> {
   return layout;
 }
 
-/** One more layer on top; gives the name of the image. */
+/** Adds a layer and returns the name of the image. */
 async function addApp(
   run: Buildah,
   { name, arch, variant, from }: Recipe,
@@ -134,7 +138,7 @@ async function addApp(
 
 type Buildah = (...args: readonly string[]) => Promise<string>;
 
-/** buildah with a storage of its own, and no say for what this machine has configured. */
+/** buildah with its own storage, without the configuration of this machine. */
 function buildah(): Buildah {
   const folder = temporaryFolder('buildah');
   const storage = [
@@ -152,7 +156,7 @@ function buildah(): Buildah {
 
 function environment(): Readonly<Record<string, string>> {
   const home = temporaryFolder('home');
-  // Images are unsigned here; without a policy of its own a bare machine refuses them.
+  // Images are unsigned here, and a machine without a policy refuses them.
   mkdirSync(join(home, '.config', 'containers'), { recursive: true });
   writeFileSync(
     join(home, '.config', 'containers', 'policy.json'),
@@ -161,7 +165,7 @@ function environment(): Readonly<Record<string, string>> {
   return { PATH: process.env['PATH'] ?? '', HOME: home, XDG_RUNTIME_DIR: home, TMPDIR: home };
 }
 
-/** Some megabytes that gzip cannot shrink, and some text that it can. */
+/** Writes some megabytes that gzip cannot compress, and some text that it can. */
 function smallTree(): string {
   const folder = temporaryFolder('tree');
   mkdirSync(join(folder, 'usr', 'share'), { recursive: true });

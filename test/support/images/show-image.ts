@@ -5,7 +5,10 @@ import { MEDIA_TYPE } from '../../../src/oci/media-types.ts';
 import type { Store } from '../../../src/store.ts';
 import { nodeOf } from './images.ts';
 
-/** An image whose config and manifest say all that an image can say, some of it to do harm. Its layers are described and not there. */
+/**
+ * An image whose config and manifest have every member that an image can have, some with hostile
+ * text. Its layers do not exist.
+ */
 export interface ShowImage {
   readonly root: Descriptor;
   readonly config: Uint8Array;

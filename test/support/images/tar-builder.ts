@@ -4,16 +4,16 @@ import { join } from 'node:path';
 import type { RandomAccess } from '../../../src/disk/random-access.ts';
 import { temporaryFolder } from '../temporary-folder.ts';
 
-/** A member of a tar, as well formed or as strange as a test wants it. */
+/** A member of a tar, valid or not. */
 export interface TarMember {
   readonly name: string;
   readonly content?: string | Uint8Array | undefined;
   /** One character; `0` when absent. */
   readonly typeflag?: string | undefined;
   readonly link?: string | undefined;
-  /** What the header says; the size of the content when absent. */
+  /** The size in the header; the size of the content when absent. */
   readonly size?: number | undefined;
-  /** The field's own 12 bytes instead. */
+  /** The raw 12 bytes of the size field instead. */
   readonly sizeField?: Uint8Array | undefined;
   /** `ustar` when absent. */
   readonly magic?: 'ustar' | 'gnu' | 'v7' | undefined;
@@ -24,7 +24,7 @@ export interface TarMember {
   readonly mtime?: number | undefined;
 }
 
-/** A tar by hand. `end`: blocks of zeros behind it, 2 when absent. */
+/** Builds a tar. `end`: blocks of zeros at its end, 2 when absent. */
 export function buildTar(members: readonly TarMember[], end = 2): Uint8Array {
   return Buffer.concat([
     ...members.flatMap((member) => [header(member), padded(Buffer.from(member.content ?? ''))]),
@@ -54,7 +54,7 @@ export function writeTar(members: readonly TarMember[] | Uint8Array, name = 'ima
   return path;
 }
 
-/** Bytes in memory as a file that can be read at any place; `reads` are the sizes that were asked for. */
+/** A file in memory that can be read at any offset; `reads` are the requested sizes. */
 export function inMemory(bytes: Uint8Array): RandomAccess & { readonly reads: readonly number[] } {
   const reads: number[] = [];
   return {

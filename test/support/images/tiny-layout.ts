@@ -5,7 +5,10 @@ import { gzipSync } from 'node:zlib';
 
 import { temporaryFolder } from '../temporary-folder.ts';
 
-/** An OCI layout with one image of one small layer, as skopeo names it: `oci:/folder:1`. The same bytes each time for the same `text`. */
+/**
+ * An OCI layout with one image of one small layer, as skopeo names it: `oci:/folder:1`. The same
+ * bytes each time for the same `text`.
+ */
 export function tinyLayout(text = 'hello'): string {
   const folder = temporaryFolder('layout');
   const blobs = join(folder, 'blobs', 'sha256');

@@ -10,7 +10,10 @@ export interface Daemon {
 }
 
 const START_TIMEOUT_MS = 120_000;
-/** Below the ports of outgoing connections (Linux: from 32768, others: from 49152): one of those could take the port first. */
+/**
+ * Below the ports of outgoing connections (Linux: from 32768, others: from 49152): one of those
+ * could take the port first.
+ */
 const PORTS = { first: 10_000, count: 20_000 };
 
 /** Finds a free port of loopback, for servers that cannot choose one themselves. */
@@ -41,8 +44,8 @@ export function startBound(
 }
 
 /**
- * Starts a server in the foreground and waits until it accepts connections at `address`, which is a port of loopback or
- * the path of a Unix socket.
+ * Starts a server in the foreground and waits until it accepts connections at `address`, which is a
+ * port of loopback or the path of a Unix socket.
  *
  * @throws {Error} with its output when it ends before that.
  */

@@ -14,13 +14,17 @@ import {
 } from './peers.ts';
 
 export interface DockerOptions {
-  /** `containerd` keeps manifests and digests as they came, and needs docker 24 or newer; `classic` is the default of older ones. */
+  /**
+   * `containerd` keeps manifests and digests as they came, and needs docker 24 or newer; `classic`
+   * is the default of older ones.
+   */
   readonly store?: 'classic' | 'containerd';
 }
 
 /**
- * Starts an empty docker daemon on a socket of its own, for `load`, `save`, `push`, `pull` and `images`: it has no network
- * and runs no container. Registries on loopback may use plain http. Needs root. It ends with the test file.
+ * Starts an empty docker daemon on a socket of its own, for `load`, `save`, `push`, `pull` and
+ * `images`: it has no network and runs no container. Registries on loopback may use plain http.
+ * Needs root. It ends with the test file.
  *
  * @returns `docker` on this daemon.
  */

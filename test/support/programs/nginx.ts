@@ -7,13 +7,13 @@ import { requireTool } from './real-tools.ts';
 import { temporaryFolder } from '../temporary-folder.ts';
 
 export interface NginxOptions {
-  /** Where requests go on to: `127.0.0.1:PORT`, plain http. */
+  /** Upstream server: `127.0.0.1:PORT`, plain http. */
   readonly upstream: string;
   /** PEM files; plain http when absent. */
   readonly tls?: { readonly certPath: string; readonly keyPath: string } | undefined;
-  /** PEM file of who signs client certificates; they are wanted then. */
+  /** PEM file of the CA of client certificates, which are required then. */
   readonly clientCa?: string | undefined;
-  /** `TLSv1.1`; those of nginx when absent. */
+  /** TLS versions, such as `TLSv1.1`; the defaults of nginx when absent. */
   readonly protocols?: string | undefined;
 }
 
@@ -24,7 +24,10 @@ export interface Nginx {
   readonly stop: () => Promise<void>;
 }
 
-/** Starts Debian's nginx on a free port of loopback, before a registry, as its documentation says. */
+/**
+ * Starts Debian's nginx on a free port of loopback, in front of a registry, configured as its
+ * documentation says.
+ */
 export async function startNginx(options: NginxOptions): Promise<Nginx> {
   const port = await freePort();
   const folder = temporaryFolder('nginx');
@@ -51,7 +54,7 @@ function configText(
           `listen 127.0.0.1:${port} ssl;`,
           `ssl_certificate ${tls.certPath};`,
           `ssl_certificate_key ${tls.keyPath};`,
-          // Debian's OpenSSL speaks old versions only at the lowest level of security.
+          // Debian's OpenSSL allows old versions only at its lowest security level.
           ...(protocols === undefined
             ? []
             : [`ssl_protocols ${protocols};`, 'ssl_ciphers DEFAULT@SECLEVEL=0;']),

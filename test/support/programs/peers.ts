@@ -9,8 +9,8 @@ import { isPrivileged } from './real-tools.ts';
 import { type Finished, runOrThrow, runProgram } from './run-program.ts';
 
 /**
- * Where a peer comes from: `system` is the Debian release of this machine, which CI requires; `sid` is Debian's newest,
- * a second opinion that may be missing.
+ * Where a peer comes from: `system` is the Debian release of this machine, which CI requires; `sid`
+ * is Debian's newest, a second opinion that may be missing.
  */
 export type PeerSet = 'system' | 'sid';
 
@@ -35,10 +35,12 @@ function peerPath(set: PeerSet, program: PeerProgram): string {
 }
 
 /**
- * A `describe` for tests of peers. Missing programs are named in the title, and the tests are skipped. With
- * REGI_REQUIRE_SERVERS=1, as in CI, a missing program of the `system` set is a failure instead.
+ * A `describe` for tests of peers. Missing programs are named in the title, and the tests are
+ * skipped. With REGI_REQUIRE_SERVERS=1, as in CI, a missing program of the `system` set is a
+ * failure instead.
  *
- * @param options.daemon whether the tests start a daemon, which needs root: without root they are skipped.
+ * @param options.daemon whether the tests start a daemon, which needs root: without root they are
+ * skipped.
  */
 export function describePeer(
   title: string,
@@ -63,15 +65,24 @@ function failFor(missing: readonly PeerProgram[]): void {
   });
 }
 
-/** A peer's command line with a home of its own, so that the configuration of this machine does not count. */
+/**
+ * A peer's command line with a home of its own, so that the configuration of this machine does not
+ * count.
+ */
 export interface PeerClient {
-  /** @throws {Error} with the standard error of the peer when it fails. @returns standard output without its last line break. */
+  /**
+   * @throws {Error} with the standard error of the peer when it fails. @returns standard output
+   * without its last line break.
+   */
   run(...args: readonly string[]): Promise<string>;
   /** Runs the peer to its end, whatever its exit status. */
   finish(...args: readonly string[]): Promise<Finished>;
 }
 
-/** @param prefix arguments before all others, such as the address of a daemon. @param variables added to its environment. */
+/**
+ * @param prefix arguments before all others, such as the address of a daemon. @param variables
+ * added to its environment.
+ */
 export function peerClient(
   set: PeerSet,
   program: PeerProgram,
@@ -86,7 +97,10 @@ export function peerClient(
   };
 }
 
-/** The environment of peers: their own programs first in PATH, an empty home, a policy that accepts unsigned images. */
+/**
+ * The environment of peers: their own programs first in PATH, an empty home, a policy that accepts
+ * unsigned images.
+ */
 export function peerEnvironment(set: PeerSet): Readonly<Record<string, string>> {
   const home = temporaryFolder('peer');
   mkdirSync(join(home, '.config', 'containers'), { recursive: true });

@@ -5,18 +5,18 @@ import { requireTool, type Tool } from './real-tools.ts';
 import { runOrThrow } from './run-program.ts';
 import { temporaryFolder } from '../temporary-folder.ts';
 
-/** podman and buildah over one storage of their own; each gives its standard output. */
+/** podman and buildah on one storage of their own; each returns its standard output. */
 export interface Engine {
   podman(...args: readonly string[]): Promise<string>;
   buildah(...args: readonly string[]): Promise<string>;
 }
 
-/** An engine with nothing in it, without root's rights, and without a say for what this machine has configured. */
+/** Creates an empty engine that ignores the configuration of this machine. */
 export function createEngine(): Engine {
   const folder = temporaryFolder('engine');
   const home = temporaryFolder('home');
   mkdirSync(join(home, '.config', 'containers'), { recursive: true });
-  // Images are unsigned here; without a policy of its own a bare machine refuses them.
+  // Images are unsigned here, and a machine without a policy refuses them.
   writeFileSync(
     join(home, '.config', 'containers', 'policy.json'),
     '{"default":[{"type":"insecureAcceptAnything"}]}',

@@ -4,7 +4,7 @@ import { delimiter, join } from 'node:path';
 
 import { describe, expect, test } from 'vitest';
 
-/** Debian's package of each program that the tests of real servers use. */
+/** Maps each program of the tests to its Debian package. */
 const PACKAGES = {
   'docker-registry': 'docker-registry',
   skopeo: 'skopeo',
@@ -31,16 +31,19 @@ const PACKAGES = {
 
 export type Tool = keyof typeof PACKAGES;
 
-/** Daemons live where an ordinary user's PATH does not look. */
+/** Folders of daemons, which are not in the PATH of an ordinary user. */
 const SYSTEM_FOLDERS = ['/usr/local/sbin', '/usr/sbin', '/sbin'];
 
-/** The full path of a program, or undefined when this machine has none. */
+/** Returns the full path of a program, or undefined when it is not installed. */
 export function findTool(name: Tool): string | undefined {
   const folders = [...(process.env['PATH'] ?? '').split(delimiter), ...SYSTEM_FOLDERS];
   return folders.map((folder) => join(folder, name)).find(isExecutable);
 }
 
-/** Whether a test may mount in a namespace of its own, and listen below port 1024: root's alone, and not in every container. */
+/**
+ * True if a test may mount in its own namespace and listen below port 1024: as root, and not in
+ * every container.
+ */
 export const isPrivileged =
   process.getuid?.() === 0 &&
   spawnSync(findTool('unshare') ?? 'false', ['-m', 'true']).status === 0;
@@ -50,9 +53,9 @@ export function hasTool(name: Tool): boolean {
 }
 
 /**
- * The full path of a program that a test cannot do without.
+ * Returns the full path of a program that a test requires.
  *
- * @throws {Error} when this machine has none.
+ * @throws {Error} when it is not installed.
  */
 export function requireTool(name: Tool): string {
   const path = findTool(name);
@@ -62,8 +65,9 @@ export function requireTool(name: Tool): string {
 }
 
 /**
- * A `describe` for tests of real programs. Where one is missing the tests are skipped under a title that says so; with
- * REGI_REQUIRE_SERVERS=1 (.ci/run) that is a failure, because a suite that silently skips proves nothing.
+ * A `describe` for tests of real programs. When one is missing, the title names it and the tests
+ * are skipped; with REGI_REQUIRE_SERVERS=1 (.ci/run) they fail, because a suite that silently skips
+ * proves nothing.
  */
 export function describeReal(title: string, tools: readonly Tool[], body: () => void): void {
   const missing = tools.filter((tool) => !hasTool(tool));

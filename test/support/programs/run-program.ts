@@ -3,7 +3,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { setTimeout } from 'node:timers/promises';
 
 export interface RunOptions {
-  /** The whole environment of the program: nothing of ours is inherited. */
+  /** The whole environment of the program: it inherits nothing from the test. */
   readonly env: Readonly<Record<string, string>>;
   readonly cwd?: string | undefined;
   readonly input?: string | Uint8Array | undefined;
@@ -12,7 +12,7 @@ export interface RunOptions {
 }
 
 export interface Finished {
-  /** The exit status, or 128 + the signal's number as a shell says it. */
+  /** The exit status, or 128 + the number of the signal, as in a shell. */
   readonly status: number;
   readonly stdout: string;
   readonly stderr: string;
@@ -20,7 +20,7 @@ export interface Finished {
 
 export interface Running {
   readonly process: ChildProcessWithoutNullStreams;
-  /** What has been written up to now. */
+  /** Output so far. */
   readonly output: { stdout: string; stderr: string };
   /** Resolves when the program has ended and all its output is read. */
   readonly finished: Promise<Finished>;
@@ -34,7 +34,10 @@ const SIGNAL_NUMBERS: Readonly<Record<string, number>> = {
   SIGTERM: 15,
 };
 
-/** Starts a program and collects its output. Never blocks the event loop: servers that the program talks to may run in this process. */
+/**
+ * Starts a program and collects its output. Never blocks the event loop: servers that the program
+ * talks to may run in this process.
+ */
 export function startProgram(
   path: string,
   args: readonly string[],
@@ -44,7 +47,7 @@ export function startProgram(
   const output = { stdout: '', stderr: '' };
   child.stdout.setEncoding('utf8').on('data', (text: string) => void (output.stdout += text));
   child.stderr.setEncoding('utf8').on('data', (text: string) => void (output.stderr += text));
-  // A program that ends without reading its input is no failure of the test.
+  // A program may end without reading its input.
   child.stdin.on('error', () => undefined).end(input);
   const ended = new Promise<number>((resolve, reject) => {
     child.once('error', reject);
@@ -65,7 +68,7 @@ export function runProgram(
 }
 
 /**
- * Runs a program that has to succeed, and gives its standard output.
+ * Runs a program that has to succeed, and returns its standard output.
  *
  * @throws {Error} with its standard error when it fails.
  */
@@ -81,8 +84,9 @@ export async function runOrThrow(
 }
 
 /**
- * Kills every process that has a variable in its environment which begins with `prefix` (`NAME=value`), and waits for its
- * end: a program in the background may be writing to a folder that is about to be removed. Finds none without /proc.
+ * Kills every process that has a variable in its environment which begins with `prefix`
+ * (`NAME=value`), and waits for its end: a program in the background may be writing to a folder
+ * that is about to be removed. Finds none without /proc.
  */
 export async function endProcessesOf(prefix: string): Promise<void> {
   for (let pids = processesOf(prefix); pids.length > 0; pids = processesOf(prefix)) {
@@ -98,7 +102,7 @@ function processesOf(prefix: string): readonly number[] {
     .filter((pid) => environmentOf(pid).some((variable) => variable.startsWith(prefix)));
 }
 
-/** Empty for a process that has ended, also before its parent has waited for it. */
+/** Empty for a process that has ended, including a zombie. */
 function environmentOf(pid: number): readonly string[] {
   try {
     return readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0');

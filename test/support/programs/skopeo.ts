@@ -7,19 +7,22 @@ import { temporaryFolder } from '../temporary-folder.ts';
 export interface SkopeoOptions {
   /** `user:password`. */
   readonly creds?: string | undefined;
-  /** A folder with `ca.crt`: TLS is verified by it. Without one TLS is not verified, and plain http is allowed. */
+  /**
+   * A folder with `ca.crt`: TLS is verified with it. Without it TLS is not verified, and plain http
+   * is allowed.
+   */
   readonly caFolder?: string | undefined;
 }
 
 export interface SkopeoCopyOptions {
   readonly from?: SkopeoOptions | undefined;
   readonly to?: SkopeoOptions | undefined;
-  /** Copies an index with all its images; otherwise that of linux/amd64. */
+  /** Copies an index with all its images; otherwise the image of linux/amd64. */
   readonly all?: boolean | undefined;
   readonly format?: 'oci' | 'v2s1' | 'v2s2' | undefined;
 }
 
-/** What `skopeo inspect` prints, as far as tests ask. */
+/** The fields of `skopeo inspect` that tests read. */
 export interface SkopeoImage {
   readonly Name: string;
   readonly Digest: string;
@@ -30,9 +33,11 @@ export interface SkopeoImage {
 }
 
 /**
- * The second opinion. Places are written as skopeo does: `docker://127.0.0.1:5000/app:1`, `oci:/folder:tag`, `dir:/folder`.
+ * A second opinion. Places have the syntax of skopeo: `docker://127.0.0.1:5000/app:1`,
+ * `oci:/folder:tag`, `dir:/folder`.
  *
- * Each method throws with skopeo's standard error when it fails; `run` gives the exit status instead.
+ * Each method throws with the standard error of skopeo when it fails; `run` returns the exit status
+ * instead.
  */
 export const skopeo = {
   async copy(
@@ -66,14 +71,14 @@ export const skopeo = {
     return printed(['inspect', '--raw', ...access('', place, options), place]);
   },
 
-  /** Of what the tag names itself: an index has its own digest here, not that of the image for this machine. */
+  /** The digest of the tag itself: of an index, not of its image for this machine. */
   async digest(place: string, options?: SkopeoOptions): Promise<string> {
     return (
       await printed(['inspect', '--format', '{{.Digest}}', ...access('', place, options), place])
     ).trim();
   },
 
-  /** Of a repository, sorted. */
+  /** The tags of a repository, sorted. */
   async listTags(place: string, options?: SkopeoOptions): Promise<readonly string[]> {
     const { Tags } = JSON.parse(
       await printed(['list-tags', ...access('', place, options), place]),
@@ -93,7 +98,7 @@ function printed(args: readonly string[]): Promise<string> {
   return runOrThrow(requireTool('skopeo'), [...GLOBAL_FLAGS, ...args], { env: emptyHome() });
 }
 
-/** Nothing that this machine's user has logged in to or configured may decide a test. */
+/** The logins and the configuration of this machine's user must not decide a test. */
 function emptyHome(): Readonly<Record<string, string>> {
   const home = temporaryFolder('skopeo');
   return {

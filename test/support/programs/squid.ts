@@ -8,23 +8,29 @@ import { requireTool } from './real-tools.ts';
 import { temporaryFolder } from '../temporary-folder.ts';
 
 export interface SquidOptions {
-  /** What it wants of its clients. */
+  /** The login that clients must present. */
   readonly login?: { readonly user: string; readonly password: string } | undefined;
-  /** Names it resolves to 127.0.0.1. */
+  /** Names that it resolves to 127.0.0.1. */
   readonly names: readonly string[];
 }
 
 export interface Squid {
   readonly port: number;
-  /** `CONNECT registry.test:443` or `GET http://registry.test/v2/`, and the status of each. A line comes after the answer did: wait for it. */
+  /**
+   * `CONNECT registry.test:443` or `GET http://registry.test/v2/`, and the status of each. A line
+   * comes after the answer did: wait for it.
+   */
   requests(): readonly string[];
 }
 
-/** Starts Debian's squid on a free port of loopback; it caches nothing and lets tunnels through to every port. */
+/**
+ * Starts Debian's squid on a free port of loopback; it caches nothing and allows tunnels to every
+ * port.
+ */
 export async function startSquid({ login, names }: SquidOptions): Promise<Squid> {
   const port = await freePort();
   const folder = temporaryFolder('squid');
-  // As root it gives its rights up, and its log is in here.
+  // squid drops the rights of root, and must still write its log here.
   chmodSync(folder, 0o777);
   const log = join(folder, 'access.log');
   const passwords = join(folder, 'passwords');
@@ -50,7 +56,7 @@ export async function startSquid({ login, names }: SquidOptions): Promise<Squid>
     [
       `http_port 127.0.0.1:${port}`,
       `pid_filename ${folder}/squid.pid`,
-      // An installed service has the usual name, and the shared memory of that name.
+      // The default service name would share memory with an installed squid.
       `visible_hostname squid.test`,
       'memory_cache_shared off',
       'cache deny all',

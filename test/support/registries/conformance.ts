@@ -7,11 +7,11 @@ import type { Place } from '../../../src/store.ts';
 import { openLayoutPlace } from '../../../src/stores/layout/place.ts';
 import { createMemoryPlace } from '../../../src/stores/memory.ts';
 import { nodeOf, type TestNode } from '../images/images.ts';
-import { sendRaw, type RawAnswer, type RawRequest } from '../http/raw-request.ts';
+import { sendRaw, type RawResponse, type RawRequest } from '../http/raw-request.ts';
 import { realClock } from '../clock.ts';
 import { temporaryFolder } from '../temporary-folder.ts';
 
-/** Every kind of place that is served. */
+/** Every kind of place that regi serves. */
 export const PLACES: readonly (readonly [
   string,
   () => Promise<Place & { readonly close?: () => Promise<void> }>,
@@ -92,21 +92,21 @@ export interface ConformanceClient {
     method: string,
     path: string,
     rest?: Omit<RawRequest, 'method' | 'path'>,
-  ) => Promise<RawAnswer>;
+  ) => Promise<RawResponse>;
   readonly start: (query?: string, name?: string) => Promise<string>;
   readonly relative: (location: string | undefined) => string;
   readonly pushBlob: (node: TestNode) => Promise<number>;
-  readonly putManifest: (reference: string, node: TestNode) => Promise<RawAnswer>;
+  readonly putManifest: (reference: string, node: TestNode) => Promise<RawResponse>;
   readonly withDigest: (location: string, digest: string) => string;
 }
 
-/** What the suite does again and again, at the registry that listens at `base()`. */
+/** The repeated steps of the suite, at the registry that listens at `base()`. */
 export function conformanceClient(base: () => string): ConformanceClient {
   function send(
     method: string,
     path: string,
     rest: Omit<RawRequest, 'method' | 'path'> = {},
-  ): Promise<RawAnswer> {
+  ): Promise<RawResponse> {
     return sendRaw(base(), { method, path, ...rest });
   }
 
@@ -134,7 +134,7 @@ export function conformanceClient(base: () => string): ConformanceClient {
     ).status;
   }
 
-  function putManifest(reference: string, { descriptor, bytes }: TestNode): Promise<RawAnswer> {
+  function putManifest(reference: string, { descriptor, bytes }: TestNode): Promise<RawResponse> {
     return send('PUT', `${NAME}/manifests/${reference}`, {
       headers: { 'content-type': descriptor.mediaType },
       body: bytes,

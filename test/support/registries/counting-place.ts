@@ -3,14 +3,20 @@ import { decorate } from '../../../src/stores/decorators/decorate.ts';
 import type { Bytes, Place } from '../../../src/store.ts';
 
 export interface CountingPlace extends Place {
-  /** Bytes of blobs and manifests that were read of it since the start or the last `forget()`. */
+  /** Bytes of blobs and manifests read from it since the start or the last `forget()`. */
   readonly bytes: () => number;
   readonly forget: () => void;
-  /** Calls `strike` when exactly so many bytes have been read, and gives nothing more until `forget()`. */
+  /**
+   * Calls `strike` when exactly this many bytes have been read, and then gives no more bytes until
+   * `forget()`.
+   */
   readonly strikeAt: (bytes: number, strike: () => void) => void;
 }
 
-/** A place that counts what is read of it: a program that reads can be killed at any byte, without a clock. */
+/**
+ * A place that counts the bytes read from it, so that a test can kill a reader at any byte, without
+ * a clock.
+ */
 export function countingPlace(inner: Place): CountingPlace {
   let bytes = 0;
   let limit = Number.POSITIVE_INFINITY;

@@ -11,17 +11,20 @@ import { requireTool } from '../programs/real-tools.ts';
 import type { Running } from '../programs/run-program.ts';
 import { temporaryFolder } from '../temporary-folder.ts';
 
-/** What docker-registry has to know of a token server (https://distribution.github.io/distribution/about/configuration/#token). */
+/**
+ * The token server in the configuration of docker-registry
+ * (https://distribution.github.io/distribution/about/configuration/#token).
+ */
 export interface TokenAuth {
   readonly realm: string;
   readonly service: string;
   readonly issuer: string;
-  /** PEM file of the certificates that tokens are verified by. */
+  /** PEM file of the certificates that verify tokens. */
   readonly rootcertbundle: string;
 }
 
 export interface DockerRegistryOptions {
-  /** Allows DELETE, which is off by default as in a real one. */
+  /** Allows DELETE, which is off by default as in docker-registry. */
   readonly delete?: boolean | undefined;
   readonly htpasswd?: { readonly user: string; readonly password: string } | undefined;
   /** PEM texts. */
@@ -29,20 +32,23 @@ export interface DockerRegistryOptions {
     | {
         readonly cert: string;
         readonly key: string;
-        /** File of who signs client certificates; they are wanted then. */ readonly clientCa?: string;
+        /** File of the CA of client certificates, which are required then. */ readonly clientCa?: string;
       }
     | undefined;
   readonly token?: TokenAuth | undefined;
-  /** Folder that keeps the content, to start a second process on what the first one has. A temporary one when absent. */
+  /**
+   * Folder of the content, so that a second process can serve the content of the first. A temporary
+   * one when absent.
+   */
   readonly storage?: string | undefined;
 }
 
 export interface LoggedRequest {
   readonly method: string;
-  /** Path and query as they were sent. */
+  /** Path and query as sent. */
   readonly path: string;
   readonly status: number;
-  /** Length of the answer's body. */
+  /** Length of the response body. */
   readonly bytes: number;
   readonly userAgent: string;
 }
@@ -52,14 +58,17 @@ export interface DockerRegistry {
   readonly host: string;
   readonly url: string;
   readonly storage: string;
-  /** All it wrote up to now, the access log included. */
+  /** All output so far, including the access log. */
   logs(): string;
-  /** What it answered since the start or the last `forgetRequests()`, in the order in which the answers ended. */
+  /**
+   * Requests since the start or the last `forgetRequests()`, in the order in which their responses
+   * ended.
+   */
   requests(): Promise<readonly LoggedRequest[]>;
   forgetRequests(): Promise<void>;
-  /** What unfinished uploads have on its disk. */
+  /** Bytes of unfinished uploads on its disk. */
   uploadedBytes(): number;
-  /** Ends the process. Called by itself after the last test of the file. */
+  /** Ends the process. Also called after the last test of the file. */
   stop(): Promise<void>;
 }
 
@@ -92,7 +101,10 @@ export async function startDockerRegistry(
     await running.finished;
   }
 
-  /** The log is written after the answer: a request of our own shows when all before it are there. */
+  /**
+   * The log is written after the response: when a marker request appears in it, all earlier
+   * requests do.
+   */
   async function logged(): Promise<readonly LoggedRequest[]> {
     markers += 1;
     const marker = `${MARKER}${markers}`;
@@ -172,7 +184,7 @@ async function listening(running: Running): Promise<string> {
   return LISTENING.exec(running.output.stderr)?.[1] ?? '';
 }
 
-/** Waits for output, not for time: looks again whenever the program has written. */
+/** Waits for output rather than time: checks again whenever the program writes. */
 function until(running: Running, isThere: () => boolean, what: string): Promise<void> {
   const { stdout, stderr } = running.process;
   return new Promise((resolve, reject) => {

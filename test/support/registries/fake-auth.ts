@@ -11,7 +11,7 @@ import {
 } from '../../../src/server/exchange.ts';
 import { parseBasic } from '../../../src/server/htpasswd.ts';
 
-/** How the fake asks for credentials. */
+/** The authentication of the fake registry. */
 export type FakeAuth =
   | { readonly kind: 'basic'; readonly users: Readonly<Record<string, string>> }
   | {
@@ -19,23 +19,23 @@ export type FakeAuth =
       readonly kind: 'bearer';
       /** User → password, or the refresh token. */
       readonly users?: Readonly<Record<string, string>> | undefined;
-      /** Gives tokens to who shows no credentials, for these actions: Docker Hub gives `pull`. */
+      /** Actions granted without credentials: Docker Hub grants `pull`. */
       readonly anonymous?: readonly string[] | undefined;
-      /** What tokens look like; `token-1`, `token-2` and so on when absent. */
+      /** Makes the text of a token; `token-1`, `token-2` and so on when absent. */
       readonly tokenOf?: ((serial: number) => string) | undefined;
-      /** Said in the answer; seconds. */
+      /** Lifetime in the response, in seconds. */
       readonly expiresIn?: number | undefined;
-      /** Another realm than `/token`: on another origin, say. */
+      /** Another realm than `/token`, such as one on another origin. */
       readonly realm?: string | undefined;
-      /** Replaces the whole answer of the token service: errors, strange shapes. `undefined` answers as usual. */
+      /** Replaces the response of the token service; `undefined` keeps the normal one. */
       readonly answer?: ((request: TokenRequest) => CallResponse | undefined) | undefined;
     };
 
-/** What was asked of the token service. */
+/** A request to the token service. */
 export interface TokenRequest {
   readonly method: string;
   readonly query: URLSearchParams;
-  /** Of a POST. */
+  /** The form of a POST. */
   readonly form: URLSearchParams;
   readonly authorization: string | undefined;
   readonly scopes: readonly string[];
@@ -43,10 +43,10 @@ export interface TokenRequest {
 
 export interface FakeAuthority {
   readonly authenticate: Authenticate;
-  /** Answers `/token`; undefined for other paths. */
+  /** Makes the response for `/token`; undefined for other paths. */
   readonly token: (call: Call) => Promise<CallResponse | undefined>;
   readonly requests: readonly TokenRequest[];
-  /** From now on no token given so far is good: they have expired, or the registry was restarted with another key. */
+  /** Makes all earlier tokens invalid: they expired, or the registry restarted with another key. */
   readonly revokeTokens: () => void;
 }
 

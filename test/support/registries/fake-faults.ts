@@ -4,77 +4,99 @@ import type { CallResponse, Call, Middleware } from '../../../src/server/exchang
 import { ConnectionCut } from '../../../src/server/handler.ts';
 import type { Bytes } from '../../../src/store.ts';
 
-/** Which requests a fault strikes. `path` is tested against path and query. */
+/** Selects the requests that a fault strikes. `path` is matched against path and query. */
 export type Match =
   | ((call: Call) => boolean)
   | { readonly method?: string | undefined; readonly path?: RegExp | undefined };
 
-/** What a peer may do instead of answering well. Each says which real behaviour it stands for. */
+/** Misbehaviour of a peer. Each kind names the real behaviour that it stands for. */
 export type FaultAction =
-  /** Any other answer: 429 with Retry-After, 503 of a load balancer, the HTML of a captive portal, 404 after a lost session. */
+  /**
+   * Sends another response: 429 with Retry-After, 503 of a load balancer, the HTML of a captive
+   * portal, 404 after a lost session.
+   */
   | {
-      readonly kind: 'answer';
+      readonly kind: 'respond';
       readonly status: number;
       readonly headers?: Readonly<Record<string, string>>;
       readonly body?: string | Uint8Array;
     }
-  /** An answer that depends on the request. */
-  | { readonly kind: 'answer-with'; readonly answer: (call: Call) => CallResponse }
-  /** Closes without a word: a proxy that restarts, a keep-alive connection that was closed under the request. */
+  /** Sends a response that depends on the request. */
+  | { readonly kind: 'respond-with'; readonly respond: (call: Call) => CallResponse }
+  /**
+   * Closes without a response: a proxy that restarts, a keep-alive connection that closes during
+   * the request.
+   */
   | { readonly kind: 'hang-up' }
-  /** Closes in the middle of the answer's head. */
+  /** Closes in the middle of the response head. */
   | { readonly kind: 'cut-head' }
-  /** Closes, and does not take the next connections either: a registry that dies and comes back. */
+  /** Closes, and refuses the next connections too: a registry that restarts. */
   | { readonly kind: 'outage'; readonly connections: number }
-  /** Ends the answer after so much of its body: an unstable link, a storage that is rolled over. */
+  /** Closes after a part of the response body: an unstable link, a storage that restarts. */
   | { readonly kind: 'cut'; readonly afterBytes: Extent }
   /**
-   * Closes after so many bytes of the request's body. The session keeps them, as with distribution 3 and olareg, or is lost, as with
-   * distribution 2.8 and zot. When nothing is said it is as regi's own server does: a PATCH is kept, a PUT is as if it never came.
+   * Closes after a part of the request body. The session keeps the bytes, as in distribution 3 and
+   * olareg, or is lost, as in distribution 2.8 and zot. By default it behaves as the server of
+   * regi: a PATCH is kept, a PUT is discarded.
    */
   | {
       readonly kind: 'cut-request';
       readonly afterBytes: Extent;
       readonly session?: 'kept' | 'lost';
     }
-  /** Sends so much of the body, then nothing more: a NAT that lost the connection. Without `afterBytes` not even a head. */
+  /**
+   * Sends a part of the body, then nothing: a NAT that lost the connection. Without `afterBytes` it
+   * sends not even a head.
+   */
   | { readonly kind: 'stall'; readonly afterBytes?: Extent }
-  /** Reads so much of the body, then nothing more: a registry whose storage hangs. */
+  /** Reads a part of the body, then nothing: a registry whose storage hangs. */
   | { readonly kind: 'stall-request'; readonly afterBytes: Extent }
-  /** Content-Length says so many bytes more than come, or fewer: a proxy that changes bodies. */
+  /**
+   * Sends a Content-Length that is too large or too small by this much: a proxy that changes
+   * bodies.
+   */
   | { readonly kind: 'wrong-length'; readonly by: number }
-  /** One byte is another one, the length is right: a damaged disk, a proxy that rewrites. */
+  /** Changes one byte and keeps the length: a damaged disk, a proxy that rewrites. */
   | { readonly kind: 'corrupt'; readonly at?: number }
-  /** Another body under the same headers, Content-Length corrected: a cache that mixes up its entries. */
+  /**
+   * Sends another body with the same headers and a correct Content-Length: a cache that confuses
+   * its entries.
+   */
   | { readonly kind: 'replace-body'; readonly body: string | Uint8Array }
-  /** `undefined` leaves a header out: registries without Docker-Content-Digest, Link, OCI-Subject, Location. */
+  /**
+   * Replaces headers, or removes them when `undefined`: registries without Docker-Content-Digest,
+   * Link, OCI-Subject, Location.
+   */
   | { readonly kind: 'headers'; readonly headers: Readonly<Record<string, string | undefined>> }
-  /** Sends the client elsewhere: blobs on S3 or a CDN (307), an ingress with another host name (301). */
+  /** Redirects: blobs on S3 or a CDN (307), an ingress with another host name (301). */
   | {
       readonly kind: 'redirect';
       readonly to: string | ((call: Call) => string);
       readonly status?: number;
     }
-  /** The request is handled, but its answer never comes: was it done or not? */
-  | { readonly kind: 'lose-answer' };
+  /**
+   * Handles the request and closes without a response: the client cannot know whether it was
+   * handled.
+   */
+  | { readonly kind: 'lose-response' };
 
 /** Bytes, or tenths of the body. */
 export type Extent = number | { readonly tenths: number };
 
 export interface Fault {
-  /** What the log calls it. */
+  /** Its name in the log of requests. */
   readonly name?: string | undefined;
   readonly match: Match;
-  /** How many requests it strikes; 1 when absent. */
+  /** Number of requests that it strikes; 1 when absent. */
   readonly times?: number | undefined;
   readonly action: FaultAction;
 }
 
-/** The connection that a request came by, and the server behind. */
+/** The connection of a request, and its server. */
 export interface FaultyLine {
-  /** Writes past everything that would make an answer of it. */
+  /** Writes raw text to the connection. */
   writeRaw(text: string): void;
-  /** Closes the next connections as soon as they come. */
+  /** Closes the next connections at once. */
   refuse(connections: number): void;
 }
 
@@ -82,14 +104,14 @@ export interface FaultyLine {
 export function playFault(action: FaultAction, line: FaultyLine): Middleware {
   return async (call, next) => {
     switch (action.kind) {
-      case 'answer':
+      case 'respond':
         return {
           status: action.status,
           headers: action.headers ?? {},
           body: toBytes(action.body ?? ''),
         };
-      case 'answer-with':
-        return action.answer(call);
+      case 'respond-with':
+        return action.respond(call);
       case 'hang-up':
         throw new ConnectionCut('Scripted');
       case 'cut-head':
@@ -123,17 +145,17 @@ export function playFault(action: FaultAction, line: FaultyLine): Middleware {
       case 'replace-body':
         return { ...(await next(call)), body: toBytes(action.body) };
       case 'headers': {
-        const answer = await next(call);
-        const headers = Object.entries({ ...answer.headers, ...action.headers }).filter(
+        const response = await next(call);
+        const headers = Object.entries({ ...response.headers, ...action.headers }).filter(
           (entry): entry is [string, string] => entry[1] !== undefined,
         );
-        return { ...answer, headers: Object.fromEntries(headers) };
+        return { ...response, headers: Object.fromEntries(headers) };
       }
       case 'redirect': {
         const location = typeof action.to === 'string' ? action.to : action.to(call);
         return { status: action.status ?? 307, headers: { location } };
       }
-      case 'lose-answer':
+      case 'lose-response':
         await next(call);
         throw new ConnectionCut('Scripted');
       default:
@@ -142,7 +164,7 @@ export function playFault(action: FaultAction, line: FaultyLine): Middleware {
   };
 }
 
-/** Whether a request is one that `match` means. */
+/** True if `match` selects the request. */
 export function isMatch(call: Call, match: Match): boolean {
   if (typeof match === 'function') return match(call);
   const url =
@@ -173,7 +195,10 @@ async function cutRequest(
   }
 }
 
-/** A PUT that ends an upload, as the PATCH that it is for a registry which writes into its session what comes, as it comes. */
+/**
+ * Turns a PUT that ends an upload into a PATCH: a registry that keeps partial uploads writes its
+ * bytes into the session.
+ */
 function asChunk(call: Call): Call {
   const isUpload = call.method === 'PUT' && call.path.includes('/blobs/uploads/');
   return isUpload ? { ...call, method: 'PATCH', body: { ...call.body, length: undefined } } : call;
@@ -189,32 +214,35 @@ async function brokenRequest(
     broken = true;
     return end();
   });
-  const answer = await next({ ...call, body: { ...call.body, content } });
-  // The registry behind has made an error answer of it, which the client must not see.
+  const response = await next({ ...call, body: { ...call.body, content } });
+  // The server below has made an error response, which the client must not see.
   if (broken) throw new ConnectionCut('Scripted');
-  return answer;
+  return response;
 }
 
 function withContent(
-  answer: CallResponse,
+  response: CallResponse,
   change: (content: Bytes, size: number) => Bytes,
 ): CallResponse {
-  const { body } = answer;
-  if (body === undefined) return answer;
+  const { body } = response;
+  if (body === undefined) return response;
   const { content, size } =
     body instanceof Uint8Array ? { content: bytesOf(body), size: body.byteLength } : body;
-  return { ...answer, body: { content: change(content, size), size } };
+  return { ...response, body: { content: change(content, size), size } };
 }
 
-/** The length that is sent is that of the body, so the body is what changes: fewer bytes than said and a cut, or more than fit. */
-function wrongLength(answer: CallResponse, by: number): CallResponse {
-  const { body } = answer;
-  if (body === undefined) return answer;
+/**
+ * The server sends the length of the body, so the body changes: it ends too early, or has more
+ * bytes than its length.
+ */
+function wrongLength(response: CallResponse, by: number): CallResponse {
+  const { body } = response;
+  if (body === undefined) return response;
   const { content, size } =
     body instanceof Uint8Array ? { content: bytesOf(body), size: body.byteLength } : body;
   const said = Math.max(0, size + by);
   return {
-    ...answer,
+    ...response,
     body: { content: said < size ? firstOf(content, said) : content, size: said },
   };
 }
@@ -272,7 +300,7 @@ function cut(): Promise<never> {
   return Promise.reject(new ConnectionCut('Scripted'));
 }
 
-/** Never answers; ends when the client, or the server, gives up. */
+/** Never responds; ends when the client or the server gives up. */
 function gone({ signal }: Call): Promise<never> {
   return new Promise((_, reject) => {
     const end = (): void => reject(new ConnectionCut('Scripted'));

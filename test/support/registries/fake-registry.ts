@@ -20,13 +20,13 @@ export type { Fault, FaultAction, Match } from './fake-faults.ts';
 export interface FakeRegistryOptions extends Partial<
   Pick<HandlerOptions, 'readOnly' | 'spool' | 'uploadLimits' | 'clock'>
 > {
-  /** Memory when absent. */
+  /** An in-memory place when absent. */
   readonly place?: Place | undefined;
   readonly faults?: readonly Fault[] | undefined;
   readonly auth?: FakeAuth | undefined;
   /** PEM texts. */
   readonly tls?: { readonly cert: string; readonly key: string } | undefined;
-  /** Names it answers under besides addresses and localhost: for an injected lookup. */
+  /** Host names it accepts besides addresses and localhost, for an injected lookup. */
   readonly allowedHosts?: readonly string[] | undefined;
 }
 
@@ -35,23 +35,23 @@ export interface FakeRequest {
   readonly method: string;
   /** Path and query as sent. */
   readonly url: string;
-  /** What the path names; `other` for none. */
+  /** The endpoint of the path; `other` for none. */
   readonly kind: Route['kind'] | 'token' | 'other';
   readonly headers: Call['headers'];
-  /** Bytes of its body that were read up to now. */
+  /** Bytes of its body read so far. */
   readonly bytes: number;
-  /** Bytes of the answer's body that were given up to now. */
+  /** Bytes of the response body sent so far. */
   readonly sent: number;
   /** Name of the fault that struck it. */
   readonly fault: string | undefined;
-  /** Undefined until it is answered, and for good when the connection was closed before a head was sent. */
+  /** Undefined before the response, and for ever when the connection closed before the head. */
   readonly status: number | undefined;
 }
 
 export interface Held {
-  /** Resolves when a request stands before the gate. */
+  /** Resolves when a request waits at the gate. */
   readonly reached: Promise<void>;
-  /** Opens the gate, now and for all that follow. */
+  /** Opens the gate for waiting and later requests. */
   readonly release: () => void;
 }
 
@@ -59,28 +59,30 @@ export interface FakeRegistry {
   /** `127.0.0.1:PORT`, as it is written in a reference. */
   readonly host: string;
   readonly url: string;
-  /** What it holds, for arranging and for checking without requests. */
+  /** Its content, to prepare and check it without requests. */
   readonly place: Place;
   /** Oldest first, token requests included. */
   readonly requests: readonly FakeRequest[];
-  /** How many requests of a kind came: `count('HEAD', 'blob')`. */
+  /** Number of requests of a kind: `count('HEAD', 'blob')`. */
   count(method: string, kind?: FakeRequest['kind']): number;
   forgetRequests(): void;
   /** Connections opened since the start. */
   connections(): number;
-  /** Scripts a fault. The oldest that matches strikes, and then the request is done. */
+  /** Adds a fault. The oldest one that matches strikes a request, and no other does. */
   fault(fault: Fault): void;
-  /** Of those that have not struck. */
+  /** Removes the faults that have not struck. */
   forgetFaults(): void;
-  /** Makes requests wait until they are released: a race held still, without sleeping. */
+  /** Makes requests wait until they are released, to test a race without sleeping. */
   hold(match: Match): Held;
-  /** Of the auth mode; without one it has neither requests nor tokens. */
+  /** The token service; undefined without authentication. */
   readonly authority: FakeAuthority | undefined;
-  /** Cuts all connections. Called by itself after the last test of the file. */
+  /** Cuts all connections and stops. Also called after the last test of the file. */
   stop(): Promise<void>;
 }
 
-/** Starts a registry on a free port of loopback: the real server of regi, with faults on request. */
+/**
+ * Starts a registry on a free port of loopback: the real server of regi, with faults on request.
+ */
 export async function startFakeRegistry(options: FakeRegistryOptions = {}): Promise<FakeRegistry> {
   const place = options.place ?? createMemoryPlace();
   const log: Mutable<FakeRequest>[] = [];
@@ -144,7 +146,8 @@ export async function startFakeRegistry(options: FakeRegistryOptions = {}): Prom
     authenticate: authority?.authenticate,
   });
   const server = options.tls === undefined ? createServer() : createTlsServer(options.tls);
-  // Node closes a connection that was free for 5 seconds: on a slow machine in the very moment of the next request.
+  // Node closes connections that are idle for 5 seconds: on a slow machine just when the next
+  // request comes.
   server.keepAliveTimeout = 0;
   server.on('request', (request, response) => {
     sockets.set(request.headers, request.socket);
@@ -263,7 +266,7 @@ function kindOf(path: string): FakeRequest['kind'] {
   try {
     return parseRoute(path).kind;
   } catch {
-    // Whatever it is, it is logged; the registry will refuse it.
+    // The request is logged, and the registry refuses it.
     return 'other';
   }
 }

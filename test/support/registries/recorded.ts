@@ -13,7 +13,7 @@ export interface Recorded {
   readonly calls: Call[];
 }
 
-/** A store that writes down what is asked of it, when it is asked. `fetch` counts when it is opened. */
+/** A store that records its calls in order. `fetch` is recorded when it is opened. */
 export function recorded(inner: Store): Recorded {
   const calls: Call[] = [];
   const store = decorate(inner, {

@@ -8,9 +8,9 @@ export interface Served {
   /** `127.0.0.1:PORT`, as it is written in a reference. */
   readonly host: string;
   readonly url: string;
-  /** What it wrote to standard error up to now. */
+  /** Its standard error so far. */
   readonly stderr: () => string;
-  /** Ends it as a person does, and waits for its end. */
+  /** Ends it with a signal, SIGTERM by default, and waits for its end. */
   readonly stop: (signal?: NodeJS.Signals) => Promise<RegiFinished>;
 }
 
@@ -19,7 +19,7 @@ const LISTENING = /^listening on (?<url>https?:\/\/(?<host>\S+))$/m;
 /**
  * Starts the built `regi serve` on a free port of loopback. It ends with the test file.
  *
- * @throws {Error} with what it wrote when it ends instead.
+ * @throws {Error} with its output when it ends instead.
  */
 export async function startServe(args: readonly string[], options?: RegiOptions): Promise<Served> {
   const running = spawnRegi(['serve', '--listen', '127.0.0.1:0', ...args], options);

@@ -5,12 +5,12 @@ import { digestOf } from '../../../src/oci/digest.ts';
 import type { Store } from '../../../src/store.ts';
 import { type FakeRegistry, startFakeRegistry } from './fake-registry.ts';
 import type { TestImage, TestNode } from '../images/images.ts';
-import { type RawAnswer, type RawRequest, sendRaw } from '../http/raw-request.ts';
+import { type RawResponse, type RawRequest, sendRaw } from '../http/raw-request.ts';
 
-/** No content has it. */
+/** A digest without content. */
 export const ABSENT = digestOf(Buffer.from('nothing has this digest'));
 
-/** Requests of the distribution specification, as they are written there. */
+/** Sends requests as the distribution specification writes them. */
 export interface SpecClient {
   readonly registry: FakeRegistry;
   /** The repository `team/app`. */
@@ -19,12 +19,12 @@ export interface SpecClient {
     method: string,
     path: string,
     rest?: Omit<RawRequest, 'method' | 'path'>,
-  ) => Promise<RawAnswer>;
-  /** Begins an upload to `team/app` and answers its location. */
+  ) => Promise<RawResponse>;
+  /** Starts an upload to `team/app` and returns its location. */
   readonly startUpload: (query?: string) => Promise<string>;
   readonly withDigest: (location: string, digest: string) => string;
-  readonly putManifest: (reference: string, node: TestNode) => Promise<RawAnswer>;
-  /** Arranges everything that the root of an image needs, and not the root. */
+  readonly putManifest: (reference: string, node: TestNode) => Promise<RawResponse>;
+  /** Pushes everything that the root of an image needs, but not the root. */
   readonly pushBlobs: (image: TestImage) => Promise<void>;
 }
 
@@ -75,7 +75,7 @@ export function useSpecClient(): SpecClient {
   };
 }
 
-/** The manifest or index that an image is named by. */
+/** The root manifest or index of an image. */
 export function rootOf(image: TestImage): TestNode {
   const node = image.nodes.get(image.root.digest);
   if (node === undefined) throw new Error('An image has a root');

@@ -11,23 +11,25 @@ import { makeSigningCertificate, type SigningCertificate } from '../http/certifi
 import { afterFile } from '../cleanup.ts';
 import type { TokenAuth } from './docker-registry.ts';
 
-/** What may be done with what: a repository's name, or its beginning and `*`; `registry:catalog` for the catalog. */
+/**
+ * Allowed actions by repository name, or its beginning and `*`; `registry:catalog` for the catalog.
+ */
 export type Rights = Readonly<Record<string, readonly string[]>>;
 
 export interface TokenServerOptions {
   readonly users?:
     | Readonly<Record<string, { readonly password: string; readonly rights: Rights }>>
     | undefined;
-  /** Rights without a name. Without this a request without credentials is refused. */
+  /** Rights without a login. Without it a request without credentials is refused. */
   readonly anonymous?: Rights | undefined;
-  /** What is answered as `expires_in`, in seconds: 300 when absent, and nothing is answered when it is `'none'`. */
+  /** The `expires_in` of the response, in seconds: 300 when absent; `'none'` leaves it out. */
   readonly expiresIn?: number | 'none' | undefined;
   /**
-   * When the token itself ends, in seconds from now; `expiresIn` when absent. May be negative: docker-registry grants 60 s
-   * of leeway, so a token that lives for 3 s in truth has −57.
+   * Lifetime of the token itself, in seconds; `expiresIn` when absent. May be negative:
+   * docker-registry grants 60 s of leeway, so −57 makes a token that works for 3 s.
    */
   readonly endsIn?: number | undefined;
-  /** Gives a refresh token to who asks for one. */
+  /** Grants a refresh token to clients that ask for one. */
   readonly refreshTokens?: boolean | undefined;
   /** Answers 405 to the OAuth2 form, as many token servers do. */
   readonly getOnly?: boolean | undefined;
@@ -35,7 +37,7 @@ export interface TokenServerOptions {
   readonly tls?: { readonly cert: string; readonly key: string } | undefined;
 }
 
-/** One request for a token, and how it was answered. */
+/** A token request and its outcome. */
 export interface TokenRequest {
   readonly method: string;
   readonly grant: 'anonymous' | 'password' | 'refresh_token' | 'unknown';
@@ -49,12 +51,12 @@ export interface TokenRequest {
 }
 
 export interface TokenServer {
-  /** What docker-registry is started with. */
+  /** The matching configuration of docker-registry. */
   readonly auth: TokenAuth;
   /** All requests so far, oldest first. */
   readonly requests: readonly TokenRequest[];
   forgetRequests(): void;
-  /** Signs a token as the server would, to send it by hand. */
+  /** Signs a token as the server does, for a request by hand. */
   token(scopes: readonly string[], endsIn: number): Promise<string>;
   stop(): Promise<void>;
 }
@@ -195,7 +197,9 @@ export async function startTokenServer(options: TokenServerOptions = {}): Promis
   };
 }
 
-/** The claims that docker-registry 2.8 reads. `x5c` lets it verify the key by its `rootcertbundle`. */
+/**
+ * The claims that docker-registry 2.8 reads. `x5c` lets it verify the key by its `rootcertbundle`.
+ */
 async function sign(
   signing: SigningCertificate,
   subject: string,

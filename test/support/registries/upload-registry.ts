@@ -1,28 +1,32 @@
 import type { HttpRequest } from '../../../src/http/message.ts';
 import { digestOf } from '../../../src/oci/digest.ts';
-import { fakeTransport, type FakeAnswer, type FakeTransport } from '../http/fake-transport.ts';
+import { fakeTransport, type FakeResponse, type FakeTransport } from '../http/fake-transport.ts';
 import { readAll } from './watched.ts';
 
 export interface UploadRegistry extends FakeTransport {
-  /** Digests of what was committed. */
+  /** Digests of committed blobs. */
   readonly kept: Set<string>;
-  /** Sessions that are open. */
+  /** Open sessions. */
   readonly open: ReadonlySet<string>;
   /** `POST`, `PATCH 0-99`, `GET`, `PUT`, `DELETE`: the requests in order. */
   readonly steps: readonly string[];
 }
 
 /**
- * What a test lets a registry do instead; undefined lets it do its work. `body` is what the request sent, and `keep` puts that much of it
- * into the session, as registry 3 does before it notices that a request was cut.
+ * Returns a response of the test, or undefined for the normal one. `body` is the request body, and
+ * `keep` writes a part of it into the session, as registry 3 does before it notices that a request
+ * was cut.
  */
 export type Interfere = (
   request: HttpRequest,
   body: Uint8Array,
   keep: (bytes: number) => void,
-) => FakeAnswer | undefined;
+) => FakeResponse | undefined;
 
-/** The upload endpoints of a registry, in memory: sessions whose location changes with each answer, as those of distribution do. */
+/**
+ * The upload endpoints of a registry, in memory: sessions whose location changes with each
+ * response, as in distribution.
+ */
 export function uploadRegistry(interfere: Interfere = () => undefined): UploadRegistry {
   const sessions = new Map<string, { state: number; content: Uint8Array }>();
   const kept = new Set<string>();
@@ -40,7 +44,7 @@ export function uploadRegistry(interfere: Interfere = () => undefined): UploadRe
     );
   });
 
-  function serve({ method, url }: HttpRequest, body: Uint8Array): FakeAnswer {
+  function serve({ method, url }: HttpRequest, body: Uint8Array): FakeResponse {
     if (method === 'POST') return start();
     if (method === 'HEAD')
       return { status: kept.has(url.pathname.split('/').at(-1) ?? '') ? 200 : 404 };
@@ -72,14 +76,14 @@ export function uploadRegistry(interfere: Interfere = () => undefined): UploadRe
     if (session !== undefined) session.content = Buffer.concat([session.content, bytes]);
   }
 
-  function start(): FakeAnswer {
+  function start(): FakeResponse {
     const id = String((started += 1));
     sessions.set(id, { state: 0, content: new Uint8Array() });
     open.add(id);
     return { status: 202, headers: { location: locationOf(id) } };
   }
 
-  function close(id: string, answer: FakeAnswer): FakeAnswer {
+  function close(id: string, answer: FakeResponse): FakeResponse {
     sessions.delete(id);
     open.delete(id);
     return answer;

@@ -1,11 +1,11 @@
 import type { Bytes } from '../../../src/store.ts';
 
-/** Content that tells how it is read. */
+/** Content that counts how it is read. */
 export interface Watched {
   readonly content: Bytes;
-  /** How often it was opened. */
+  /** Number of times it was opened. */
   readonly opened: () => number;
-  /** How many of those are closed again: read to the end, left or failed. */
+  /** Number of readers that have closed it: read to the end, left or failed. */
   readonly closed: () => number;
 }
 
@@ -26,7 +26,7 @@ export function watched(inner: Bytes): Watched {
   return { content, opened: () => opened, closed: () => closed };
 }
 
-/** Gives `first` and then nothing more until `signal` aborts; `stalled` resolves when it has come that far. */
+/** Yields `first` and then waits until `signal` aborts; `stalled` resolves when the wait begins. */
 export function stalling(
   first: Uint8Array,
   signal: AbortSignal,
@@ -47,14 +47,14 @@ export function stalling(
   return { ...watched(source), stalled };
 }
 
-/** Every byte of a content, in memory, copied chunk by chunk. */
+/** Reads all content into memory, copied chunk by chunk. */
 export async function readAll(content: Bytes): Promise<Uint8Array> {
   const chunks: Uint8Array[] = [];
   for await (const chunk of content) chunks.push(new Uint8Array(chunk));
   return new Uint8Array(Buffer.concat(chunks));
 }
 
-/** All that a listing yields. */
+/** Collects all items of a listing. */
 export async function listAll<T>(items: AsyncIterable<T>): Promise<readonly T[]> {
   const all: T[] = [];
   for await (const item of items) all.push(item);
