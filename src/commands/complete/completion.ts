@@ -1,5 +1,6 @@
 import type { CommandBody, ParsedArguments } from '../../command.ts';
 import { UsageError } from '../../errors.ts';
+import { quote } from '../../quote.ts';
 import { positional } from '../arguments/arguments.ts';
 
 export interface ScriptRow {
@@ -17,10 +18,9 @@ async function* runCompletion(args: ParsedArguments): AsyncIterable<ScriptRow> {
   const typed = positional(args, 0, 'a shell', `type one of ${SHELLS.join(', ')}`);
   const shell = SHELLS.find((known) => known === typed);
   if (shell === undefined)
-    throw new UsageError(
-      `Cannot complete for ${JSON.stringify(typed)}: expected ${SHELLS.join(', ')}`,
-      { hint: 'type regi completion bash' },
-    );
+    throw new UsageError(`Cannot complete for ${quote(typed)}: expected ${SHELLS.join(', ')}`, {
+      hint: 'type regi completion bash',
+    });
   yield { shell, script: COMPLETION_SCRIPTS[shell] };
 }
 
