@@ -21,7 +21,7 @@ describe('end-8: listing tags', () => {
     for (const tag of ['v2', 'v10', 'V1', 'a', 'latest']) await spec.store.tag(image.root, tag);
   });
 
-  test('GET answers all tags in ASCII order', async () => {
+  test('GET returns all tags in ASCII order', async () => {
     const answer = await tags();
     expect([answer.status, answer.headers['content-type'], answer.headers.link]).toEqual([
       200,
@@ -31,7 +31,7 @@ describe('end-8: listing tags', () => {
     expect(parsed(answer)).toEqual({ name: 'team/app', tags: ['V1', 'a', 'latest', 'v10', 'v2'] });
   });
 
-  test('GET answers n tags, and following Link returns the rest', async () => {
+  test('GET returns n tags, and following Link returns the rest', async () => {
     const found: unknown[] = [];
     let next: string | undefined = '/v2/team/app/tags/list?n=2';
     while (next !== undefined) {
@@ -56,7 +56,7 @@ describe('end-8: listing tags', () => {
     expect((await tags('?n=0')).headers.link).toBeUndefined();
   });
 
-  test.each(['-1', 'x', '1.5'])('GET answers 400 to n=%s', async (n) => {
+  test.each(['-1', 'x', '1.5'])('GET returns 400 to n=%s', async (n) => {
     expect((await tags(`?n=${n}`)).status).toBe(400);
   });
 
@@ -130,13 +130,13 @@ describe('end-12: referrers', () => {
   const entries = ({ body }: RawResponse): readonly Record<string, unknown>[] =>
     (JSON.parse(body.toString()) as { manifests: Record<string, unknown>[] }).manifests;
 
-  test('PUT of a manifest with a subject answers OCI-Subject, also before the subject is there', async () => {
+  test('PUT of a manifest with a subject returns OCI-Subject, also before the subject exists', async () => {
     await pushBlobs(sbom);
     const { status, headers } = await putManifest(sbom.root.digest, rootOf(sbom));
     expect([status, headers['oci-subject']]).toEqual([201, image.root.digest]);
   });
 
-  test('GET answers an index of all referrers with type and annotations', async () => {
+  test('GET returns an index of all referrers with type and annotations', async () => {
     await sbom.pushAll(spec.store);
     await signature.pushAll(spec.store);
     const answer = await referrers(image.root.digest);
@@ -157,7 +157,7 @@ describe('end-12: referrers', () => {
     });
   });
 
-  test('GET with artifactType answers those only and says that it filtered', async () => {
+  test('GET with artifactType returns only those and the filter header', async () => {
     await sbom.pushAll(spec.store);
     await signature.pushAll(spec.store);
     const answer = await referrers(

@@ -212,7 +212,7 @@ describe('end-4, 5, 6: pushing a blob', () => {
     expect([answer.status, errorCodes(answer)]).toEqual([400, ['DIGEST_INVALID']]);
   });
 
-  test('answers a client that waits for 100 Continue', async () => {
+  test('continues a client that waits for 100 Continue', async () => {
     const headers = { expect: '100-continue' };
     expect(
       await isPushed(

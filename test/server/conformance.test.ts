@@ -136,7 +136,7 @@ describe('end-2: GET and HEAD of a blob', () => {
     ['bytes=4990-9999', 4990, 5000],
     ['bytes=-10', 4990, 5000],
     ['bytes=-9999', 0, 5000],
-  ])('GET answers 206 to Range %s', async (range, start, end) => {
+  ])('GET returns 206 to Range %s', async (range, start, end) => {
     const { status, headers, body } = await send(
       'GET',
       `/v2/team/app/blobs/${blob.descriptor.digest}`,

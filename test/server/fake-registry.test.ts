@@ -54,7 +54,7 @@ describe('startFakeRegistry()', () => {
     expect(registry.count('HEAD')).toBe(0);
   });
 
-  test('plays a fault once, then answers well', async () => {
+  test('plays a fault once, then serves normally', async () => {
     const registry = await startWithFault({
       kind: 'respond',
       status: 429,

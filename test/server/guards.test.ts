@@ -46,7 +46,7 @@ describe('guards against browsers', () => {
     '[::1]:5000',
     'registry.local:5000',
     'other.example:443',
-  ])('answers under Host %j', async (host) => {
+  ])('serves under Host %j', async (host) => {
     const { url } = await start({ allowedHosts: ['registry.local', 'other.example:443'] });
     expect((await sendRaw(url, { path: '/v2/', headers: { host } })).status).toBe(200);
   });
@@ -90,7 +90,7 @@ describe('read-only', () => {
     ['POST', '/v2/a/blobs/uploads/'],
     ['PATCH', '/v2/a/blobs/uploads/x'],
     ['DELETE', `/v2/a/blobs/sha256:${'0'.repeat(64)}`],
-  ])('answers UNSUPPORTED to %s %s', async (method, path) => {
+  ])('returns UNSUPPORTED for %s %s', async (method, path) => {
     const answer = await sendRaw((await start({ readOnly: true })).url, { method, path });
     expect([answer.status, errorCodes(answer)]).toEqual([405, ['UNSUPPORTED']]);
   });

@@ -55,7 +55,9 @@ export async function sweepLayout(
     for await (const blob of layout.blobs.list({ signal })) blobs.push(blob);
     const leases = await layout.leases();
     const after = await forget(index);
-    const claimed = leases.flatMap(({ isLive, claims }) => (isLive ? claims : []));
+    // The server that is asked to delete a node may itself have claimed it when it was pushed.
+    const claimed =
+      scope === 'given' ? [] : leases.flatMap(({ isLive, claims }) => (isLive ? claims : []));
     const needed = await reach([...usable(after.entries), ...claimed]);
     const dead = scope === 'everything' ? leases.filter(({ isLive }) => !isLive) : [];
     spent.push(...dead.map(({ path }) => path));
