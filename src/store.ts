@@ -20,6 +20,11 @@ export interface CallOptions {
 export interface FetchOptions extends CallOptions {
   /** Index of the first byte wanted, from 0; for resuming. */
   readonly offset?: number | undefined;
+  /**
+   * Reads a foreign layer that the place lacks at its own `urls`, where the place is a registry. The `urls` of other media types
+   * are never used.
+   */
+  readonly followsUrls?: boolean | undefined;
 }
 
 /** Options of a write. */

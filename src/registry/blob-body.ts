@@ -1,7 +1,6 @@
 import { withoutFirst } from '../bytes.ts';
 import { Patience, type PatienceOptions } from '../concurrency/patience.ts';
 import { RegiError, type ErrorCode } from '../errors.ts';
-import { isPrivateAddress } from '../http/address.ts';
 import { discard } from '../http/body.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Bytes } from '../store.ts';
@@ -126,32 +125,32 @@ export interface ForeignOptions {
   readonly action: string;
   /** The registry's own error, thrown when no URL can be used. */
   readonly notFound: RegiError;
-  /** Address of the registry that named the URLs. */
-  readonly registryAddress: string | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
 /**
- * Opens a foreign layer at the first of its URLs that has it. Anyone may have written the URLs,
- * because they come from a manifest: they get no credentials, their challenges are not answered
- * (CVE-2020-15157), and those from a registry at a public address may not lead into our own
- * network.
+ * Opens a foreign layer at the first of its https URLs that has it. Anyone may have written the
+ * URLs, because they come from a manifest: they get no credentials, their challenges are not
+ * answered (CVE-2020-15157), and they may not lead into a private network, whatever network the
+ * registry is in.
  */
 export async function openForeign(
   connection: Connection,
   target: Descriptor,
   position: number,
-  { action, notFound, registryAddress, signal }: ForeignOptions,
+  { action, notFound, signal }: ForeignOptions,
 ): Promise<Bytes> {
-  const isInternal = registryAddress !== undefined && isPrivateAddress(registryAddress);
-  const reach = isInternal ? 'any' : 'public';
   let failure = notFound;
   for (const text of target.urls ?? []) {
     const url = URL.canParse(text) ? new URL(text) : undefined;
-    if (url?.protocol !== 'https:' && url?.protocol !== 'http:') continue;
+    if (url?.protocol !== 'https:') continue;
     try {
       const headers = rangeFrom(position);
-      const response = await connection.sendAnonymously('GET', url, { headers, reach, signal });
+      const response = await connection.sendAnonymously('GET', url, {
+        headers,
+        reach: 'public',
+        signal,
+      });
       return await bodyFrom(action, response, target, position);
     } catch (error) {
       signal?.throwIfAborted();

@@ -1,6 +1,7 @@
 import { discard } from '../http/body.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
+import { isForeignLayerType } from '../oci/media-types.ts';
 import type { Bytes, CallOptions, FetchOptions } from '../store.ts';
 import {
   bodyFrom,
@@ -11,7 +12,13 @@ import {
   resuming,
 } from './blob-body.ts';
 import type { RegistryResponse } from './connection.ts';
-import { invalidResponse, isWebPage, responseError } from './errors.ts';
+import {
+  invalidResponse,
+  isResponseError,
+  isWebPage,
+  RegistryResponseError,
+  responseError,
+} from './errors.ts';
 import {
   blobPath,
   display,
@@ -78,7 +85,7 @@ export async function resolveBlob(
  * of its storage expire within minutes. A server without ranges sends the whole again, of which the
  * known part is skipped. The bytes are not verified.
  *
- * A blob with `urls` that the registry does not have is read from those, without credentials.
+ * With `followsUrls` a foreign layer that the registry lacks is read at its `urls`, see `openForeign()`.
  *
  * @throws {RegistryResponseError} while iterating, with code NOT_FOUND when it does not exist, or
  *   INVALID_RESPONSE when the server sends other bytes than requested.
@@ -87,11 +94,11 @@ export async function resolveBlob(
 export function fetchBlob(
   repository: RemoteRepository,
   target: Descriptor,
-  { offset = 0, signal }: FetchOptions = {},
+  { offset = 0, followsUrls, signal }: FetchOptions = {},
 ): Bytes {
   const { clock, retries } = repository.connection;
   const open = (position: number): Promise<Bytes> =>
-    openBlob(repository, target, position, { signal });
+    openBlob(repository, target, position, { followsUrls, signal });
   return resuming({ open, size: target.size, offset, clock, retries, signal });
 }
 
@@ -124,7 +131,7 @@ async function openBlob(
   repository: RemoteRepository,
   target: Descriptor,
   position: number,
-  { signal }: CallOptions,
+  { followsUrls = false, signal }: FetchOptions,
 ): Promise<Bytes> {
   const action = `Cannot read ${display(repository, target.digest)}`;
   let response = await getBlob(repository, target.digest, position, { signal });
@@ -134,10 +141,17 @@ async function openBlob(
   }
   if (response.status !== 404 || (target.urls ?? []).length === 0)
     return bodyFrom(action, response, target, position);
-  const notFound = await responseError(action, response);
-  const registryAddress = response.remoteAddress;
-  const options = { action, notFound, registryAddress, signal };
-  return openForeign(repository.connection, target, position, options);
+  const error = await responseError(action, response);
+  if (!isResponseError(error, 'NOT_FOUND')) throw error;
+  const isForeign = isForeignLayerType(target.mediaType);
+  const notFound = new RegistryResponseError('NOT_FOUND', error.message, error, {
+    hint: isForeign
+      ? 'its content is at its own URLs; regi copy --foreign-layers copy carries it from there'
+      : 'its manifest names URLs for it, which are never used: only foreign layers may be elsewhere',
+    cause: error,
+  });
+  if (!isForeign || !followsUrls) throw notFound;
+  return openForeign(repository.connection, target, position, { action, notFound, signal });
 }
 
 /**

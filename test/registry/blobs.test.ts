@@ -227,20 +227,43 @@ describe('fetchBlob()', () => {
   });
 });
 
-describe('fetchBlob() of a foreign layer', () => {
+describe('fetchBlob() of a blob with URLs', () => {
+  const ordinary = { ...target, urls: ['https://a.example/layer'] };
   const foreign = {
     ...target,
-    urls: ['ftp://x', 'https://a.example/layer', 'https://b.example/layer'],
+    mediaType: 'application/vnd.docker.image.rootfs.foreign.diff.tar.gzip',
+    urls: [
+      'ftp://x',
+      'http://plain.example/layer',
+      'https://a.example/layer',
+      'https://b.example/layer',
+    ],
   };
 
-  test('reads the first URL that has it, without credentials', async () => {
+  test.each([
+    [
+      'B3: requests no URL of an ordinary layer, also where foreign ones are followed',
+      ordinary,
+      true,
+    ],
+    ['B3: requests no URL of a foreign layer unless it is asked to', foreign, false],
+  ])('%s', async (_, blob, followsUrls) => {
+    const { repository, requests } = registry(() => ({ status: 404 }));
+    await expect(readAll(fetchBlob(repository, blob, { followsUrls }))).rejects.toMatchObject({
+      code: 'NOT_FOUND',
+      hint: expect.stringMatching(/URL/),
+    });
+    expect(new Set(requests.map(({ url }) => url.host))).toEqual(new Set(['registry.example']));
+  });
+
+  test('B3: reads the first https URL that has it, without credentials', async () => {
     const { repository, requests } = registry((request) => {
       if (request.url.host === 'b.example') return ranged(request);
       return request.url.host === 'a.example'
         ? { status: 401, headers: { 'www-authenticate': 'Basic realm="x"' } }
         : { status: 404 };
     });
-    expect(await readAll(fetchBlob(repository, foreign))).toEqual(bytes);
+    expect(await readAll(fetchBlob(repository, foreign, { followsUrls: true }))).toEqual(bytes);
     expect(requests.map(({ url, headers }) => [url.host, headers?.['authorization']])).toEqual([
       ['registry.example', undefined],
       ['a.example', undefined],
@@ -248,20 +271,20 @@ describe('fetchBlob() of a foreign layer', () => {
     ]);
   });
 
-  test.each([
-    ['203.0.113.5', 'public'],
-    ['10.0.0.7', 'any'],
-  ])('named by a registry at %s may have %s addresses', async (remoteAddress, reach) => {
-    const { repository, requests } = registry((request) =>
-      request.url.host === 'registry.example' ? { status: 404, remoteAddress } : ranged(request),
-    );
-    await readAll(fetchBlob(repository, foreign));
-    expect(requests[1]?.reach).toBe(reach);
-  });
+  test.each(['203.0.113.5', '10.0.0.7'])(
+    'B3: a registry at %s cannot send us to private addresses',
+    async (remoteAddress) => {
+      const { repository, requests } = registry((request) =>
+        request.url.host === 'registry.example' ? { status: 404, remoteAddress } : ranged(request),
+      );
+      await readAll(fetchBlob(repository, foreign, { followsUrls: true }));
+      expect(requests[1]?.reach).toBe('public');
+    },
+  );
 
   test("prefers the registry's copy", async () => {
     const { repository, requests } = registry(ranged);
-    await readAll(fetchBlob(repository, foreign));
+    await readAll(fetchBlob(repository, foreign, { followsUrls: true }));
     expect(requests).toHaveLength(1);
   });
 });

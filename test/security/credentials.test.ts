@@ -216,7 +216,7 @@ describe('where secrets go', () => {
   test('cred-foreign-url: the address of a foreign layer is asked without credentials, and its challenge is not answered', async () => {
     const content = Buffer.from('foreign');
     const target = {
-      mediaType: 'application/octet-stream',
+      mediaType: 'application/vnd.oci.image.layer.nondistributable.v1.tar',
       digest: digestOf(content),
       size: content.byteLength,
       urls: ['https://evil.example/x'],
@@ -225,7 +225,9 @@ describe('where secrets go', () => {
       url.host === 'evil.example' ? bearer('https://evil.example/token') : { status: 404 },
     );
     await expect(
-      readAll(fetchBlob({ connection, name: 'app', access: 'read' }, target)),
+      readAll(
+        fetchBlob({ connection, name: 'app', access: 'read' }, target, { followsUrls: true }),
+      ),
     ).rejects.toMatchObject({ code: 'REFUSED' });
     const evil = requests.filter(({ url }) => url.host === 'evil.example');
     expect(evil.map((request) => [request.url.pathname, authorizationOf(request)])).toEqual([

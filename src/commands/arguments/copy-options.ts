@@ -3,7 +3,7 @@ import type { Context } from '../../context.ts';
 import { parsePlatform } from '../../oci/platform.ts';
 import type { CopyImagesOptions } from '../../operations/copy/copy-images.ts';
 import { lanesOf } from '../../targets/host-lanes.ts';
-import { flag, values } from './arguments.ts';
+import { flag, value, values } from './arguments.ts';
 
 /** Returns the options of every transfer of a command. */
 export function transferOptions(
@@ -22,5 +22,6 @@ export function copyOptions(args: ParsedArguments, context: Context): CopyImages
     noClobber: flag(args, 'no-clobber'),
     referrers: flag(args, 'referrers'),
     keepGoing: flag(args, 'keep-going'),
+    foreignLayers: value(args, 'foreign-layers') === 'copy' ? 'copy' : 'skip',
   };
 }

@@ -33,7 +33,10 @@ async function* runExport(args: ParsedArguments, context: Context): AsyncIterabl
   const { name, format } = archive;
   const isDryRun = flag(args, 'dry-run');
   const record = await openDigestFile(value(args, 'digestfile'), context);
-  const { signal, onEvent, platforms, referrers, lanes } = copyOptions(args, context);
+  const { signal, onEvent, platforms, referrers, lanes, foreignLayers } = copyOptions(
+    args,
+    context,
+  );
   const dockerPlatform = platformOption(args, context, 'docker-platform');
   let planned: Planned | undefined;
   yield* withStores(context, {}, async function* (stores) {
@@ -47,6 +50,7 @@ async function* runExport(args: ParsedArguments, context: Context): AsyncIterabl
         platforms,
         referrers,
         lanes,
+        foreignLayers,
         dockerPlatform,
         format,
         earlier,

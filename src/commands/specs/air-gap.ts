@@ -5,6 +5,7 @@ import {
   DRY_RUN,
   flag,
   FORCE,
+  FOREIGN_LAYERS,
   NO_CLOBBER,
   PLATFORMS,
   REFERRERS,
@@ -52,6 +53,7 @@ export const AIR_GAP_COMMANDS: readonly CommandSpec[] = [
       PLATFORMS,
       flag('--docker-platform P', 'the platform that docker load gets (linux/amd64)'),
       REFERRERS,
+      FOREIGN_LAYERS,
       flag('--since OLD…', 'omit the layers in this earlier archive or its list'),
       flag(
         '--write-list FILE',
@@ -107,6 +109,7 @@ export const AIR_GAP_COMMANDS: readonly CommandSpec[] = [
         'a repository of the registry that has the layers omitted from an incremental archive',
       ),
       PLATFORMS,
+      FOREIGN_LAYERS,
       NO_CLOBBER,
       {
         ...DRY_RUN,

@@ -5,6 +5,7 @@ import {
   DRY_RUN,
   flag,
   FORCE,
+  FOREIGN_LAYERS,
   KEEP_GOING,
   NO_CLOBBER,
   PLATFORMS,
@@ -46,6 +47,7 @@ export const MOVE_COMMANDS: readonly CommandSpec[] = [
       TAGS,
       flag('--from FILE', 'read images from a file, "SRC [DST]" per line; - is standard input'),
       REFERRERS,
+      FOREIGN_LAYERS,
       {
         ...NO_CLOBBER,
         summary:
@@ -126,6 +128,7 @@ export const MOVE_COMMANDS: readonly CommandSpec[] = [
       flag('-a, --all-tags', 'push every tag of the repository in the local store'),
       PLATFORMS,
       REFERRERS,
+      FOREIGN_LAYERS,
       NO_CLOBBER,
       DRY_RUN,
       FORCE,

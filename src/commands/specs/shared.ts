@@ -65,6 +65,12 @@ export const FORCE = flag('--force', 'check and repair the image even if the tag
 
 export const KEEP_GOING = flag('-k, --keep-going', 'continue with the other images when one fails');
 
+export const FOREIGN_LAYERS = flag(
+  '--foreign-layers HOW',
+  'copy carries layers that a registry lacks from their own https URLs; skip leaves them there (default)',
+  ['skip', 'copy'],
+);
+
 export const DIGESTFILE = flag(
   '--digestfile FILE',
   'also write the lines of standard output to this file',

@@ -2,7 +2,7 @@ import { LIMITS } from '../../limits.ts';
 import { InvalidManifestError, type Descriptor, type Platform } from '../../oci/descriptor.ts';
 import type { Digest } from '../../oci/digest.ts';
 import { childrenOf } from '../../oci/manifest.ts';
-import { isForeignLayerType, isManifestType } from '../../oci/media-types.ts';
+import { isManifestType } from '../../oci/media-types.ts';
 import { parseTag, type Reference } from '../../oci/reference.ts';
 import { RegiError } from '../../errors.ts';
 import { quote } from '../../quote.ts';
@@ -212,9 +212,7 @@ function blobsOf(
   return manifests.flatMap(({ manifest }) =>
     childrenOf(manifest).flatMap((descriptor) => {
       if (isManifestType(descriptor.mediaType)) return [];
-      if (!isForeignLayerType(descriptor.mediaType)) return [{ descriptor, source }];
-      session.onEvent({ kind: 'foreign', target: descriptor, to: '' });
-      return [];
+      return session.leavesForeign(descriptor, '') ? [] : [{ descriptor, source }];
     }),
   );
 }

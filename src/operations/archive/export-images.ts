@@ -29,7 +29,7 @@ import { together } from '../../concurrency/together.ts';
 export interface ExportOptions
   extends
     CollectOptions,
-    Pick<CopySessionOptions, 'onEvent' | 'lanes'>,
+    Pick<CopySessionOptions, 'onEvent' | 'lanes' | 'foreignLayers'>,
     Pick<PlanOptions, 'omit' | 'extra'> {
   /** Layers that the reader has from earlier archives: they are omitted and recorded in the archive. */
   readonly earlier?: ReadonlyMap<Digest, CarriedBlob> | undefined;

@@ -16,6 +16,8 @@ export interface CopySessionOptions {
   readonly onEvent?: OnEvent | undefined;
   /** Walks below manifests that the destination has, and so repairs lost children. */
   readonly force?: boolean | undefined;
+  /** `copy`: carries foreign layers like others. `skip`, the default: they stay at their own URLs. */
+  readonly foreignLayers?: 'skip' | 'copy' | undefined;
   /** Requests at once, for all places or for each. */
   readonly lanes?: LaneWidths | ((place: string) => LaneWidths) | undefined;
 }
@@ -33,16 +35,38 @@ export interface Route {
 export class CopySession {
   readonly onEvent: OnEvent;
   readonly #force: boolean;
+  readonly #copiesForeign: boolean;
+  #hasWarnedOfForeign = false;
   readonly lanes: Lanes;
   readonly #landings = new SingleFlight<void>(new Map());
   readonly #manifests = new SingleFlight<ManifestNode>(new RecentManifests());
   /** By place and digest: repositories that have the blob or are about to; each promise says whether it arrived. */
   readonly #holders = new Map<string, Map<string, Promise<boolean>>>();
 
-  constructor({ onEvent = () => {}, force = false, lanes }: CopySessionOptions = {}) {
+  constructor({
+    onEvent = () => {},
+    force = false,
+    foreignLayers,
+    lanes,
+  }: CopySessionOptions = {}) {
     this.onEvent = onEvent;
+    this.#copiesForeign = foreignLayers === 'copy';
     this.#force = force;
     this.lanes = new Lanes(lanes);
+  }
+
+  /** True if the blob is a foreign layer that stays at its own URLs; emits its event then, and a warning for the first. */
+  leavesForeign(blob: Descriptor, to: string): boolean {
+    if (this.#copiesForeign || !isForeignLayerType(blob.mediaType)) return false;
+    if (!this.#hasWarnedOfForeign)
+      this.onEvent({
+        kind: 'warning',
+        message: 'Foreign layers are not copied: they stay at their own URLs',
+        hint: 'regi copy, push, export and import carry them with --foreign-layers copy',
+      });
+    this.#hasWarnedOfForeign = true;
+    this.onEvent({ kind: 'foreign', target: blob, to });
+    return true;
   }
 
   /** Runs one request to a store within its host's lanes. */
@@ -135,10 +159,7 @@ export class CopySession {
 
   async #landBlob(route: Route, blob: Descriptor, signal: AbortSignal): Promise<void> {
     const { destination } = route;
-    if (isForeignLayerType(blob.mediaType)) {
-      this.onEvent({ kind: 'foreign', target: blob, to: destination.repository });
-      return;
-    }
+    if (this.leavesForeign(blob, destination.repository)) return;
     if (!canMount(destination)) return this.#transfer(route, blob, undefined, signal);
     const repositories = this.#repositoriesWith(destination, blob);
     const other = [...repositories].find(([repository]) => repository !== destination.repository);
@@ -243,7 +264,7 @@ export function reported(
   async function* read(offset: number): AsyncGenerator<Uint8Array> {
     onEvent({ kind: 'started', target, from: source.repository, to });
     if (offset > 0) onEvent({ kind: 'resumed', target, bytes: offset, to });
-    for await (const chunk of source.fetch(target, { signal, offset })) {
+    for await (const chunk of source.fetch(target, { signal, offset, followsUrls: true })) {
       onEvent({ kind: 'progress', target, bytes: chunk.byteLength, to });
       yield chunk;
     }

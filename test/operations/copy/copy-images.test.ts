@@ -10,7 +10,7 @@ import { addEvent, NO_TOTALS } from '../../../src/operations/copy/totals.ts';
 import { cosignTags } from '../../../src/operations/referrers/walk.ts';
 import type { CopyEvent } from '../../../src/operations/copy/events.ts';
 import { readManifest } from '../../../src/operations/copy/read-manifest.ts';
-import type { Store } from '../../../src/store.ts';
+import type { FetchOptions, Store } from '../../../src/store.ts';
 import { decorate } from '../../../src/stores/decorators/decorate.ts';
 import { dryRun } from '../../../src/stores/decorators/dry-run.ts';
 import { createMemoryPlace, createMemoryStore } from '../../../src/stores/memory.ts';
@@ -206,37 +206,66 @@ describe('copyImages()', () => {
     expect(await destination.exists(image.root)).toBe(false);
   });
 
-  test('leaves foreign layers at their own URLs', async () => {
+  describe('with a foreign layer', () => {
     const foreign = nodeOf(
       'application/vnd.docker.image.rootfs.foreign.diff.tar.gzip',
       Buffer.from('windows base'),
     );
-    const config = nodeOf(
-      MEDIA_TYPE.dockerConfig,
-      Buffer.from('{"os":"windows","architecture":"amd64"}'),
-    );
-    const layers = [{ ...foreign.descriptor, urls: ['https://elsewhere.example/base'] }];
-    const manifest = nodeOf(
-      MEDIA_TYPE.dockerManifest,
-      Buffer.from(
-        JSON.stringify({
-          schemaVersion: 2,
-          mediaType: MEDIA_TYPE.dockerManifest,
-          config: config.descriptor,
-          layers,
-        }),
-      ),
-    );
-    const source = createMemoryStore();
-    for (const node of [config, manifest]) await source.push(node.descriptor, bytesOf(node.bytes));
-    await source.tag(manifest.descriptor, 'v1');
-    const events: CopyEvent[] = [];
 
-    await copy([job(source, 'v1', createMemoryStore())], {
-      onEvent: (event) => events.push(event),
+    async function windowsImage(): Promise<Store> {
+      const config = nodeOf(
+        MEDIA_TYPE.dockerConfig,
+        Buffer.from('{"os":"windows","architecture":"amd64"}'),
+      );
+      const layers = [{ ...foreign.descriptor, urls: ['https://elsewhere.example/base'] }];
+      const manifest = nodeOf(
+        MEDIA_TYPE.dockerManifest,
+        Buffer.from(
+          JSON.stringify({
+            schemaVersion: 2,
+            mediaType: MEDIA_TYPE.dockerManifest,
+            config: config.descriptor,
+            layers,
+          }),
+        ),
+      );
+      const source = createMemoryStore();
+      for (const node of [config, manifest])
+        await source.push(node.descriptor, bytesOf(node.bytes));
+      await source.tag(manifest.descriptor, 'v1');
+      return source;
+    }
+
+    test('B3: leaves it at its own URLs, and says so in one warning', async () => {
+      const events: CopyEvent[] = [];
+      const destination = createMemoryStore();
+      const source = await windowsImage();
+      await copy([job(source, 'v1', destination)], {
+        onEvent: (event) => events.push(event),
+      });
+
+      expect(events.filter(({ kind }) => kind === 'foreign')).toHaveLength(1);
+      expect(events.filter(({ kind }) => kind === 'warning')).toEqual([
+        expect.objectContaining({ hint: expect.stringContaining('--foreign-layers copy') }),
+      ]);
     });
 
-    expect(events.filter(({ kind }) => kind === 'foreign')).toHaveLength(1);
+    test('B3: copies it like any other layer with foreignLayers: copy', async () => {
+      const source = await windowsImage();
+      const destination = createMemoryStore();
+      const fetched: (FetchOptions | undefined)[] = [];
+      const followed = decorate(source, {
+        fetch: (target, options) => {
+          if (target.digest !== foreign.descriptor.digest) return source.fetch(target, options);
+          fetched.push(options);
+          return bytesOf(foreign.bytes);
+        },
+      });
+      await copy([job(followed, 'v1', destination)], { foreignLayers: 'copy' });
+
+      expect(fetched).toEqual([expect.objectContaining({ followsUrls: true })]);
+      expect(await destination.exists(foreign.descriptor)).toBe(true);
+    });
   });
 
   test('refuses indexes that nest too deep', async () => {
