@@ -7,6 +7,7 @@ import type { LaneWidths } from '../concurrency/lanes.ts';
 import { eitherSignal } from '../concurrency/together.ts';
 import type { Context } from '../context.ts';
 import { RegiError } from '../errors.ts';
+import type { Descriptor } from '../oci/descriptor.ts';
 import { repositoryName } from '../oci/reference.ts';
 import { PartialFailureError } from '../operations/copy/copy-images.ts';
 import type { CopyEvent } from '../operations/copy/events.ts';
@@ -15,9 +16,12 @@ import { readCreated } from '../operations/inspect/read-created.ts';
 import type { Store } from '../store.ts';
 import type { Stores } from '../targets/opened-store.ts';
 import type { FactCache } from './cache.ts';
+import type { DeletedLog } from './deleted-log.ts';
 import type { SyncEntry } from './entry.ts';
 import { syncImage, type ImageWork } from './image.ts';
 import { planRepository, sourceName, type PlanOptions, type RepositoryPlan } from './plan.ts';
+import { deleteTag, orphanedTags } from './prune.ts';
+import { mayWriteTo, planPrune } from './prune-plan.ts';
 import { expandEntries, groupRoutes, type Route } from './routes.ts';
 import { destinationOf, SyncTotals, type SyncRow } from './row.ts';
 
@@ -27,6 +31,12 @@ export interface SyncOptions {
   readonly heads: boolean;
   readonly force: boolean;
   readonly failFast: boolean;
+  /** False leaves every tag, whatever the entries say. */
+  readonly prune: boolean;
+  readonly maxDelete: number | undefined;
+  readonly log: DeletedLog;
+  /** Entries of the file that do not run now. Where they may write, nothing is pruned. */
+  readonly absent: readonly SyncEntry[];
   readonly cache: FactCache;
   readonly lanes: ((place: string) => LaneWidths) | LaneWidths | undefined;
 }
@@ -72,10 +82,13 @@ class SyncRun {
   readonly #warned = new Set<string>();
   readonly #stop = new AbortController();
   readonly #signal: AbortSignal;
+  /** Entries that may write to any repository that their `to` describes, and did not run. */
+  #absent: readonly SyncEntry[];
 
   constructor(options: SyncOptions, stores: Stores, context: Context) {
     this.#options = options;
     this.#stores = stores;
+    this.#absent = options.absent;
     this.#context = context;
     this.#signal = eitherSignal(this.#stop.signal, context.signal);
     this.#session = new CopySession({
@@ -91,6 +104,7 @@ class SyncRun {
     const { routes, unlisted } = await expandEntries(entries, this.#stores, { signal });
     for (const { entry, error } of unlisted)
       yield this.#counted(failedRow(entry, undefined, entry.to.map(textOf).join(' '), error));
+    this.#absent = [...this.#absent, ...unlisted.map(({ entry }) => entry)];
     const groups = groupRoutes(routes);
     async function* listed(): AsyncGenerator<readonly Route[]> {
       yield* groups;
@@ -153,14 +167,62 @@ class SyncRun {
       })),
     );
     const synced = await Promise.all(works.map((work) => this.#limit(() => this.#syncOne(work))));
-    return [...rows, ...synced.filter((row) => row !== undefined)];
+    const all = [...rows, ...synced.filter((row) => row !== undefined)];
+    if (!this.#options.prune || this.#signal.aborted) return all;
+    return [...all, ...(await this.#prune(plan, all))];
+  }
+
+  /** Runs when everything else of the repository has ended. */
+  async #prune(plan: RepositoryPlan, rows: readonly SyncRow[]): Promise<readonly SyncRow[]> {
+    const { dryRun, log, maxDelete } = this.#options;
+    const { name, destination } = plan;
+    const isComplete = rows.every(({ status }) => status !== 'failed' && status !== 'deferred');
+    const absentWriter = mayWriteTo(this.#absent, name);
+    const decided = planPrune(plan, { maxDelete, isComplete, absentWriter });
+    if (decided.kind === 'blocked')
+      return [this.#failed(decided.route, undefined, name, decided.error)];
+    if (decided.kind === 'none') {
+      if (decided.note !== undefined) this.#context.note(decided.note);
+      return [];
+    }
+    const target = { destination, name, viaDummy: decided.rule.viaDummy };
+    const { clock } = this.#context.io;
+    const options = { signal: this.#signal, dryRun, log, clock };
+    const deleted: Descriptor[] = [];
+    const pruned: SyncRow[] = [];
+    for (const doomed of decided.tags) {
+      const { tag, reason, route } = doomed;
+      try {
+        const root = await deleteTag(doomed, target, this.#session, options);
+        if (root === undefined) continue;
+        deleted.push(root);
+        const why = reason === 'gone' ? 'its source lacks it' : '"latest" dropped it';
+        if (dryRun) this.#context.note(`Would delete ${name}:${tag}: ${why}`);
+        const { digest } = root;
+        pruned.push({
+          entry: route.entry.name,
+          source: undefined,
+          name,
+          tag,
+          status: 'deleted',
+          digest,
+        });
+      } catch (error) {
+        if (!(error instanceof RegiError) || this.#signal.aborted) throw error;
+        pruned.push(this.#failed(route, undefined, name, error, tag));
+      }
+    }
+    const orphans = orphanedTags(plan.destinationTags ?? new Set(), deleted);
+    if (orphans > 0)
+      this.#context.note(`${orphans} tags of signatures and other referrers stay in "${name}"`);
+    return pruned;
   }
 
   #planOptions(): PlanOptions {
     return {
       signal: this.#signal,
       force: this.#options.force,
-      prune: false,
+      prune: this.#options.prune,
       createdOf: (source, tags) => this.#createdOf(source, tags),
     };
   }

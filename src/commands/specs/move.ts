@@ -184,7 +184,7 @@ export const MOVE_COMMANDS: readonly CommandSpec[] = [
       'skipped, deleted or deferred. Failures and a summary are on standard error. One failure does ' +
       'not stop the others; the exit status is then 8, or 6 if only pull limits stopped them.',
     arguments: [
-      argument('FILE', 'the file; - is standard input'),
+      argument('[FILE]', 'the file; - is standard input; omitted with --undo'),
       argument('[ENTRY…]', 'only these entries, by name or glob'),
     ],
     options: [
@@ -194,6 +194,10 @@ export const MOVE_COMMANDS: readonly CommandSpec[] = [
       flag('--fail-fast', 'stop at the first failure'),
       { ...FORCE, summary: 'check and repair images even if their tags match, immutable ones too' },
       flag('--all', 'print images that are the same too'),
+      flag('--no-prune', 'delete no tag, whatever the file says'),
+      flag('--max-delete N', 'delete up to N tags of a repository, if more than a tenth are to go'),
+      flag('--deleted-log FILE', 'record deleted tags here instead of in the folder of --state'),
+      flag('--undo LOG', 'put back the tags of such a record, where their blobs are still there'),
       flag('--state DIR', "keep the cache and locks here instead of in the system's folder"),
     ],
     examples: {

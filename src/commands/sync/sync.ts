@@ -1,5 +1,4 @@
-import { resolve } from 'node:path';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 
 import picomatch from 'picomatch';
 
@@ -8,14 +7,16 @@ import type { Context } from '../../context.ts';
 import { RegiError, UsageError } from '../../errors.ts';
 import { quote } from '../../quote.ts';
 import { FactCache } from '../../sync/cache.ts';
+import { DeletedLog, parseDeletedLog } from '../../sync/deleted-log.ts';
 import type { SyncEntry, SyncFile } from '../../sync/entry.ts';
 import { parseSyncFile } from '../../sync/file.ts';
 import { holdFile } from '../../sync/hold.ts';
 import { syncRowJson, syncRowText, type SyncRow } from '../../sync/row.ts';
 import { runSync } from '../../sync/run.ts';
+import { undoDeletions } from '../../sync/undo.ts';
 import { stateFolder } from '../../targets/local.ts';
 import { withStores } from '../../targets/open-store.ts';
-import { flag, positional, value } from '../arguments/arguments.ts';
+import { countOption, flag, positional, value } from '../arguments/arguments.ts';
 import { lanesOf } from '../../targets/host-lanes.ts';
 import { listName, readList } from '../arguments/read-list.ts';
 
@@ -27,8 +28,13 @@ export const syncCommand: CommandBody<SyncRow> = {
 };
 
 async function* runSyncCommand(args: ParsedArguments, context: Context): AsyncIterable<SyncRow> {
-  const path = positional(args, 0, 'a file', 'type: regi sync mirror.yaml; - is standard input');
   refuseCredentials(context);
+  const undo = value(args, 'undo');
+  if (undo !== undefined) {
+    yield* runUndo(undo, args, context);
+    return;
+  }
+  const path = positional(args, 0, 'a file', 'type: regi sync mirror.yaml; - is standard input');
   const [dryRun, heads] = [flag(args, 'dry-run'), flag(args, 'heads')];
   if (heads && !dryRun)
     throw new UsageError('Cannot use --heads alone: expected --dry-run beside it', {
@@ -44,8 +50,12 @@ async function* runSyncCommand(args: ParsedArguments, context: Context): AsyncIt
   refuseUnbuilt(file);
   const entries = chosenEntries(file, args.positionals.slice(1));
   if (flag(args, 'validate')) return;
+  const maxDelete = countOption(args, 'max-delete', MOST_DELETIONS);
   const state = resolve(io.cwd, value(args, 'state') ?? join(stateFolder(io), 'sync'));
   const cache = await FactCache.open(state);
+  const log = new DeletedLog(
+    resolve(io.cwd, value(args, 'deleted-log') ?? DeletedLog.pathIn(state, io.clock)),
+  );
   const release = dryRun ? undefined : await hold(state, path, context);
   try {
     const options = {
@@ -53,6 +63,10 @@ async function* runSyncCommand(args: ParsedArguments, context: Context): AsyncIt
       heads,
       force: flag(args, 'force'),
       failFast: flag(args, 'fail-fast'),
+      prune: !flag(args, 'no-prune'),
+      maxDelete,
+      log,
+      absent: file.entries.filter((entry) => !entries.includes(entry)),
       cache,
       lanes: lanesOf(context),
     };
@@ -62,12 +76,33 @@ async function* runSyncCommand(args: ParsedArguments, context: Context): AsyncIt
     ))
       if (all || row.status !== 'same') yield row;
   } finally {
+    if (await log.close())
+      context.note(`Deleted tags are recorded: regi sync --undo ${log.path} puts them back`);
     const failure = await cache.close();
     if (failure !== undefined)
       context.warn(`Nothing is remembered for the next run: ${failure.message}`, failure.hint);
     await release?.();
   }
 }
+
+async function* runUndo(
+  file: string,
+  args: ParsedArguments,
+  context: Context,
+): AsyncIterable<SyncRow> {
+  if (args.positionals.length > 0)
+    throw new UsageError('Cannot use --undo with a file of entries beside it', {
+      hint: `type: regi sync --undo ${file}`,
+    });
+  const deleted = parseDeletedLog(await readList(file, context), listName(file));
+  const dryRun = flag(args, 'dry-run');
+  yield* withStores(context, { dryRun }, (stores) =>
+    undoDeletions(deleted, dryRun, stores, context),
+  );
+}
+
+/** More in one repository is a mistake in the flag. */
+const MOST_DELETIONS = 1_000_000;
 
 /** They would go to every registry of the file. */
 function refuseCredentials({ settings }: Context): void {
@@ -117,7 +152,6 @@ function refuseUnbuilt({ entries, registries, policies, onChange }: SyncFile): v
     (registries.size > 0 && 'registries') ||
     (onChange !== undefined && 'onChange') ||
     (entries.some(({ verify }) => verify !== undefined) && 'verify') ||
-    (entries.some(({ prune }) => prune !== undefined) && 'prune') ||
     (entries.some(({ since }) => since !== undefined) && 'since') ||
     (entries.some(({ writeList }) => writeList !== undefined) && 'writeList');
   if (field === false) return;
