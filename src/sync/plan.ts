@@ -51,7 +51,8 @@ export interface RepositoryPlan {
 
 export interface PlanOptions extends CallOptions {
   readonly signal: AbortSignal;
-  readonly force: boolean;
+  /** Also for the digests of immutable tags. */
+  readonly asksAll: boolean;
   readonly prune: boolean;
   /** Reads the creation dates of source tags, for `latest: { sort: created }`. */
   readonly createdOf: (
@@ -282,11 +283,11 @@ export function sourceName({ source }: Route, reference: string): string {
 function settled(
   planned: PlannedRoute,
   destinationTags: TagList,
-  { force }: PlanOptions,
+  { asksAll }: PlanOptions,
 ): PlannedRoute {
   const { route, sourceTags, images } = planned;
   const { immutable } = route.entry;
-  if (force || immutable.length === 0 || destinationTags === undefined) return planned;
+  if (asksAll || immutable.length === 0 || destinationTags === undefined) return planned;
   const isImmutable = matchesAny(immutable);
   return {
     ...planned,

@@ -33,6 +33,12 @@ export interface UnlistedEntry {
   readonly error: RegiError;
 }
 
+/** Everything that a run does. */
+export interface SyncWork {
+  readonly routes: readonly Route[];
+  readonly unlisted: readonly UnlistedEntry[];
+}
+
 /**
  * Lists the repositories of wildcards and pairs each source with its destinations. Reads catalogs and
  * nothing else.
@@ -41,7 +47,7 @@ export async function expandEntries(
   entries: readonly SyncEntry[],
   stores: Stores,
   options: CallOptions,
-): Promise<{ readonly routes: readonly Route[]; readonly unlisted: readonly UnlistedEntry[] }> {
+): Promise<SyncWork> {
   const routes: Route[] = [];
   const unlisted: UnlistedEntry[] = [];
   const catalogs = new Map<string, Promise<readonly string[]>>();

@@ -36,14 +36,22 @@ export interface SyncRow {
   readonly dryRun?: boolean | undefined;
 }
 
+/** Output of `--matrix`: the shards with work, in the form that GitHub takes. */
+export interface MatrixRow {
+  readonly include: readonly { readonly shard: string }[];
+}
+
 /** Formats a row for standard output; failures are on standard error. */
-export function syncRowText({ status, name, tag, digest }: SyncRow): string {
+export function syncRowText(row: MatrixRow | SyncRow): string {
+  if ('include' in row) return `${JSON.stringify(row)}\n`;
+  const { status, name, tag, digest } = row;
   if (status === 'failed') return '';
   return `${status} ${destinationOf({ name, tag })}${digest === undefined ? '' : `@${digest}`}\n`;
 }
 
 /** Returns the documented JSON of a row. */
-export function syncRowJson(row: SyncRow): object {
+export function syncRowJson(row: MatrixRow | SyncRow): object {
+  if ('include' in row) return row;
   const { entry, source, status, digest, previousDigest, sourceDigest, error } = row;
   return {
     entry,

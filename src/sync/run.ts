@@ -22,7 +22,7 @@ import { syncImage, type ImageWork } from './image.ts';
 import { planRepository, sourceName, type PlanOptions, type RepositoryPlan } from './plan.ts';
 import { deleteTag, orphanedTags } from './prune.ts';
 import { mayWriteTo, planPrune } from './prune-plan.ts';
-import { expandEntries, groupRoutes, type Route } from './routes.ts';
+import { groupRoutes, type Route, type SyncWork } from './routes.ts';
 import { destinationOf, SyncTotals, type SyncRow } from './row.ts';
 
 export interface SyncOptions {
@@ -30,6 +30,8 @@ export interface SyncOptions {
   /** A dry run that reads no manifest. */
   readonly heads: boolean;
   readonly force: boolean;
+  /** Asks for the digest of every tag, also of immutable ones. */
+  readonly needsDigests: boolean;
   readonly failFast: boolean;
   /** False leaves every tag, whatever the entries say. */
   readonly prune: boolean;
@@ -54,13 +56,13 @@ const IMAGES_AT_ONCE = 64;
  *   limits of registries stopped it.
  */
 export async function* runSync(
-  entries: readonly SyncEntry[],
+  work: SyncWork,
   options: SyncOptions,
   stores: Stores,
   context: Context,
 ): AsyncGenerator<SyncRow> {
   const run = new SyncRun(options, stores, context);
-  yield* run.rows(entries);
+  yield* run.rows(work);
 }
 
 /** Bytes of one image, and the entry that its warnings are about. */
@@ -98,10 +100,9 @@ class SyncRun {
     });
   }
 
-  async *rows(entries: readonly SyncEntry[]): AsyncGenerator<SyncRow> {
+  async *rows({ routes, unlisted }: SyncWork): AsyncGenerator<SyncRow> {
     const { io, signal, note } = this.#context;
     const begun = io.clock.now();
-    const { routes, unlisted } = await expandEntries(entries, this.#stores, { signal });
     for (const { entry, error } of unlisted)
       yield this.#counted(failedRow(entry, undefined, entry.to.map(textOf).join(' '), error));
     this.#absent = [...this.#absent, ...unlisted.map(({ entry }) => entry)];
@@ -221,7 +222,7 @@ class SyncRun {
   #planOptions(): PlanOptions {
     return {
       signal: this.#signal,
-      force: this.#options.force,
+      asksAll: this.#options.force || this.#options.needsDigests,
       prune: this.#options.prune,
       createdOf: (source, tags) => this.#createdOf(source, tags),
     };

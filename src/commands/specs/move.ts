@@ -178,7 +178,8 @@ export const MOVE_COMMANDS: readonly CommandSpec[] = [
     summary: 'Keep images equal to what a file describes',
     description:
       'Reads a YAML file of entries, each with a source, destinations and patterns for tags, and ' +
-      'copies what is new or has moved. A second run asks for two lists per repository and one ' +
+      'copies what is new or has moved; with "prune" it also deletes tags that the source has lost. ' +
+      'A second run asks for two lists per repository and one ' +
       'digest per tag and side. docs/sync.md explains each field.\n\n' +
       'Prints "STATUS NAME:TAG@DIGEST" lines on standard output; STATUS is new, moved, kept, ' +
       'skipped, deleted or deferred. Failures and a summary are on standard error. One failure does ' +
@@ -197,6 +198,10 @@ export const MOVE_COMMANDS: readonly CommandSpec[] = [
       flag('--no-prune', 'delete no tag, whatever the file says'),
       flag('--max-delete N', 'delete up to N tags of a repository, if more than a tenth are to go'),
       flag('--deleted-log FILE', 'record deleted tags here instead of in the folder of --state'),
+      flag('--write-lock LOCK', 'write the digests of all images to this file, if none failed'),
+      flag('--locked LOCK', 'copy exactly the digests of this file; no lists, no deletions'),
+      flag('--shard I/N', 'do one of N disjoint parts; auto takes it from the CI or job engine'),
+      flag('--matrix N', 'print the shards of N that have work as JSON, and do nothing'),
       flag('--undo LOG', 'put back the tags of such a record, where their blobs are still there'),
       flag('--state DIR', "keep the cache and locks here instead of in the system's folder"),
     ],

@@ -100,13 +100,13 @@ describe('regi sync with prune', () => {
   const fail = (path: RegExp, status: number, body = '{}'): Fault => ({
     match: { method: 'GET', path },
     times: 99,
-    action: { kind: 'answer', status, body, headers: { 'retry-after': '0' } },
+    action: { kind: 'respond', status, body, headers: { 'retry-after': '0' } },
   });
   const badLink: Fault = {
     match: { method: 'GET', path: /\/app\/tags\/list/ },
     times: 99,
     action: {
-      kind: 'answer',
+      kind: 'respond',
       status: 200,
       body: JSON.stringify({ name: 'app', tags: ['1.0', '1.2'] }),
       headers: { link: 'a broken link' },
@@ -125,7 +125,7 @@ describe('regi sync with prune', () => {
       {
         match: { method: 'HEAD', path: /manifests\/1\.0/ },
         times: 99,
-        action: { kind: 'answer', status: 500, headers: { 'retry-after': '0' } },
+        action: { kind: 'respond', status: 500, headers: { 'retry-after': '0' } },
       },
     ],
   ])('deletes nothing after %s at the source', async (_, fault) => {
@@ -221,7 +221,7 @@ describe('regi sync with prune', () => {
       match: ({ method, path }) => method === 'DELETE' && !path.includes('sha256:'),
       times: 99,
       action: {
-        kind: 'answer',
+        kind: 'respond',
         status: 400,
         body: '{"errors":[{"code":"DIGEST_INVALID","message":"provided digest did not match"}]}',
       },

@@ -1,0 +1,141 @@
+import picomatch from 'picomatch';
+
+import type { ParsedArguments } from '../../command.ts';
+import type { Context } from '../../context.ts';
+import { RegiError, UsageError } from '../../errors.ts';
+import { repositoryName } from '../../oci/reference.ts';
+import { quote } from '../../quote.ts';
+import type { SyncEntry, SyncFile } from '../../sync/entry.ts';
+import { parseSyncFile } from '../../sync/file.ts';
+import { lockedRoutes, shareByBytes, type LockedRoute } from '../../sync/locked.ts';
+import { expandEntries, type SyncWork } from '../../sync/routes.ts';
+import type { MatrixRow } from '../../sync/row.ts';
+import { MOST_SHARDS, parseShard, shardOf, type Shard } from '../../sync/shard.ts';
+import type { Stores } from '../../targets/opened-store.ts';
+import { countOption, flag, positional, value } from '../arguments/arguments.ts';
+import { listName, readList } from '../arguments/read-list.ts';
+
+/** The work of one `regi sync`, with every argument and both files parsed. */
+export interface SyncRequest {
+  /** The file as typed. */
+  readonly path: string;
+  readonly file: SyncFile;
+  /** Those that run now. */
+  readonly entries: readonly SyncEntry[];
+  readonly shard: Shard | undefined;
+  readonly matrix: number | undefined;
+  readonly locked: readonly LockedRoute[] | undefined;
+}
+
+/** @throws {RegiError} INVALID_CONFIG at a mistake in the file, USAGE at one in the arguments. */
+export async function parseSyncRequest(
+  args: ParsedArguments,
+  context: Context,
+): Promise<SyncRequest> {
+  const { io } = context;
+  const path = positional(args, 0, 'a file', 'type: regi sync mirror.yaml; - is standard input');
+  if (flag(args, 'heads') && !flag(args, 'dry-run'))
+    throw new UsageError('Cannot use --heads alone: expected --dry-run beside it', {
+      hint: 'type: regi sync --dry-run --heads FILE',
+    });
+  const lockPath = value(args, 'locked');
+  if (lockPath !== undefined && value(args, 'write-lock') !== undefined)
+    throw new UsageError('Cannot use --locked together with --write-lock', {
+      hint: 'write the lock in one run, and use it in others',
+    });
+  const matrix = countOption(args, 'matrix', MOST_SHARDS);
+  const typed = value(args, 'shard');
+  if (matrix !== undefined && typed !== undefined)
+    throw new UsageError('Cannot use --matrix together with --shard', {
+      hint: 'print the matrix in one job, and give each of its shards to another',
+    });
+  const chosen = typed === undefined ? undefined : parseShard(typed, io.env);
+  const file = await parseSyncFile(await readList(path, context), {
+    name: path === '-' ? listName(path) : path,
+    env: io.env,
+    host: io.host,
+  });
+  refuseUnbuilt(file);
+  const entries = chosenEntries(file, args.positionals.slice(1));
+  const locked =
+    lockPath === undefined
+      ? undefined
+      : lockedRoutes(await readList(lockPath, context), listName(lockPath), file.entries);
+  if (chosen?.origin !== undefined) context.note(chosen.origin);
+  return { path, file, entries, shard: chosen?.shard, matrix, locked };
+}
+
+/** Lists what is to be done, for this shard. Wildcards ask for catalogs, and a lock for nothing. */
+export async function workOf(
+  { entries, shard, locked }: SyncRequest,
+  stores: Stores,
+  { signal }: Context,
+): Promise<SyncWork> {
+  if (locked !== undefined) {
+    const routes = locked.filter(({ entry }) => entries.includes(entry));
+    return { routes: shard === undefined ? routes : shareByBytes(routes, shard), unlisted: [] };
+  }
+  const work = await expandEntries(entries, stores, { signal });
+  if (shard === undefined) return work;
+  return {
+    ...work,
+    routes: work.routes.filter(
+      ({ destination }) => shardOf(repositoryName(destination), shard.count) === shard.index,
+    ),
+  };
+}
+
+/** @throws the first failure of a list: its repositories would be missing from the matrix. */
+export async function matrixOf(
+  request: SyncRequest,
+  count: number,
+  stores: Stores,
+  context: Context,
+): Promise<MatrixRow> {
+  const { routes, unlisted } = await workOf(request, stores, context);
+  const [failed] = unlisted;
+  if (failed !== undefined) throw failed.error;
+  const used = new Set(
+    routes.map(({ destination }) => shardOf(repositoryName(destination), count)),
+  );
+  const indexes = Array.from({ length: count }, (_, at) => at + 1).filter((index) =>
+    request.locked === undefined
+      ? used.has(index)
+      : shareByBytes(request.locked, { index, count }).length > 0,
+  );
+  return { include: indexes.map((index) => ({ shard: `${index}/${count}` })) };
+}
+
+/** Returns the entries that the command line names; all without names. */
+function chosenEntries({ entries }: SyncFile, names: readonly string[]): readonly SyncEntry[] {
+  if (names.length === 0) return entries;
+  const chosen = new Set<SyncEntry>();
+  for (const name of names) {
+    const matches = picomatch(name, { dot: true, nonegate: true });
+    const found = entries.filter((entry) => entry.name === name || matches(entry.name));
+    if (found.length === 0)
+      throw new UsageError(`Cannot find entry ${quote(name)} in the file`, {
+        hint: `its entries are ${entries.map((entry) => quote(entry.name)).join(', ')}`,
+      });
+    for (const entry of found) chosen.add(entry);
+  }
+  return entries.filter((entry) => chosen.has(entry));
+}
+
+/** A field that nothing obeys yet is refused: ignoring a policy, or a deletion, would be worse. */
+function refuseUnbuilt({ entries, registries, policies, onChange }: SyncFile): void {
+  const field =
+    (Object.keys(policies).length > 0 && 'policies') ||
+    (registries.size > 0 && 'registries') ||
+    (onChange !== undefined && 'onChange') ||
+    (entries.some(({ verify }) => verify !== undefined) && 'verify') ||
+    (entries.some(({ from }) => from.kind === 'place') && 'from: archive, oci or local') ||
+    (entries.some(({ to }) => to.some(({ kind }) => kind === 'place')) &&
+      'to: archive, oci or local') ||
+    (entries.some(({ since }) => since !== undefined) && 'since') ||
+    (entries.some(({ writeList }) => writeList !== undefined) && 'writeList');
+  if (field === false) return;
+  throw new RegiError('INVALID_CONFIG', `Cannot use "${field}": this version does not support it`, {
+    hint: 'remove it from the file',
+  });
+}
