@@ -140,6 +140,24 @@ describe('authenticateHtpasswd()', () => {
       expect((await sendRaw(url, { path })).status).toBe(401);
   });
 
+  test('C7: checks an unknown user for as long as a known one', async () => {
+    const authenticate = authenticateHtpasswd(`alice:${hashSync('right', 4)}\n`);
+    const shortest = async (username: string): Promise<number> => {
+      const times: number[] = [];
+      for (let attempt = 0; attempt < 9; attempt += 1) {
+        const start = performance.now();
+        const headers = { authorization: basic(`${username}:wrong`) };
+        const call = { method: 'GET', path: '/v2/', query: new URLSearchParams(), headers };
+        expect((await authenticate(call)).kind).toBe('challenge');
+        times.push(performance.now() - start);
+      }
+      return Math.min(...times);
+    };
+    await shortest('alice');
+    // Cost 4 is the least. A stand-in of the usual cost, 10, takes 64 times as long; the factor allows for a busy machine.
+    expect(await shortest('mallory')).toBeLessThan(8 * (await shortest('alice')));
+  });
+
   test.each(['', 'alice', 'alice:{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ=', ':x', 'alice:$apr1$x$y'])(
     'throws on %j',
     (file) => {
