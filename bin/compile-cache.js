@@ -67,15 +67,24 @@ function runScript(bundle, folder, command) {
 function cacheFolder() {
   const { env, platform } = process;
   if (env['NODE_DISABLE_COMPILE_CACHE']) return undefined;
-  const home = env['HOME'] ?? homedir();
   if (platform === 'win32')
     return env['LOCALAPPDATA'] && path.join(env['LOCALAPPDATA'], 'regi', 'cache');
   const named = env['XDG_CACHE_HOME'];
+  const home = env['HOME'] ?? systemHome();
   const folder =
     named && path.isAbsolute(named)
       ? named
       : path.join(home, platform === 'darwin' ? 'Library/Caches' : '.cache');
   return path.isAbsolute(folder) ? path.join(folder, 'regi') : undefined;
+}
+
+/** Returns the home folder in the system's list of users; empty for a user who is not in it, as in many containers. */
+function systemHome() {
+  try {
+    return homedir();
+  } catch {
+    return '';
+  }
 }
 
 /**

@@ -1,10 +1,10 @@
-import { homedir } from 'node:os';
 // oxlint-disable-next-line no-restricted-imports -- credentials: 'docker' asks for the logins that the environment points at
-import { env } from 'node:process';
+import * as process from 'node:process';
 import { resolve } from 'node:path';
 
 import type { CredentialSource } from './credentials/credential.ts';
 import { createDockerSource } from './credentials/docker/source.ts';
+import { findHome } from './disk/home-folder.ts';
 import { RegiError } from './errors.ts';
 import type { Descriptor, Platform } from './oci/descriptor.ts';
 import { parseMediaType } from './oci/media-types.ts';
@@ -234,7 +234,11 @@ function sourceOf({
   onWarning = () => {},
 }: ConnectOptions): CredentialSource | undefined {
   if (credentials !== 'docker') return credentials;
-  return createDockerSource({ env, home: homedir(), warn: onWarning });
+  return createDockerSource({
+    env: process.env,
+    home: findHome(process.getuid?.()).path,
+    warn: onWarning,
+  });
 }
 
 async function copyBetween(

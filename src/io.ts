@@ -42,7 +42,10 @@ export interface Io {
   readonly stdin: TextInput;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly cwd: string;
+  /** Absolute; a path at which nothing exists for a user without a home. */
   readonly home: string;
+  /** A path in another user's home that cannot be read; `home` is then one at which nothing exists. */
+  readonly unreadableHome?: string | undefined;
   readonly clock: Clock;
   /** Aborts at the first SIGINT or SIGTERM; its reason is an `InterruptedError`. */
   readonly signal: AbortSignal;

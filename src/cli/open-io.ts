@@ -1,7 +1,8 @@
-import { endianness, homedir } from 'node:os';
+import { endianness } from 'node:os';
 
 import { systemClock } from '../clock.ts';
 import type { RunKeychain } from '../credentials/keychain/program.ts';
+import { findHome } from '../disk/home-folder.ts';
 import { InterruptedError, type InterruptSignal } from '../errors.ts';
 import type { Io } from '../io.ts';
 import type { Platform } from '../oci/descriptor.ts';
@@ -19,6 +20,8 @@ export interface HostProcess {
   readonly execPath: string;
   readonly config: { readonly variables: unknown };
   cwd(): string;
+  /** Absent on Windows. */
+  getuid?(): number;
   exit(status: number): never;
   on(signal: InterruptSignal, listener: () => void): unknown;
 }
@@ -41,13 +44,15 @@ export function openIo(host: HostProcess, { keychainScript }: OpenIoOptions = {}
       controller.abort(reason);
     });
   }
+  const home = findHome(host.getuid?.());
   return {
     stdout: textOutput(host.stdout),
     stderr: textOutput(host.stderr),
     stdin: textInput(() => host.stdin, host.stderr),
     env: host.env,
     cwd: host.cwd(),
-    home: homedir(),
+    home: home.path,
+    unreadableHome: home.unreadable,
     clock: systemClock,
     signal: controller.signal,
     host: hostPlatform({

@@ -2,6 +2,7 @@ import type { CommandSpec, ParsedArguments } from '../command.ts';
 import type { Settings } from '../context.ts';
 import { RegiError } from '../errors.ts';
 import type { Io } from '../io.ts';
+import { quotePath } from '../quote.ts';
 import { createContext } from './create-context.ts';
 import { rowWriter, type RowWriter } from './output/output.ts';
 import { createProgress } from './progress/create-progress.ts';
@@ -35,6 +36,11 @@ export async function runCommand(
   let rows: RowWriter | undefined;
   try {
     io.signal.throwIfAborted();
+    if (io.unreadableHome !== undefined)
+      context.warn(
+        `Cannot read ${quotePath(io.unreadableHome)} in the home of another user: its settings and logins are not used`,
+        'set HOME to a folder of yours',
+      );
     const body = await spec.load();
     rows = rowWriter(io.stdout, body, context, area);
     for await (const row of body.run(args, context)) {

@@ -2,6 +2,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { showPath } from '../disk/config-file.ts';
+import { isWithoutHome } from '../disk/errno.ts';
 import { InvalidConfigError } from '../errors.ts';
 import { hasCertificate } from './authorities.ts';
 
@@ -80,7 +81,8 @@ async function list(
     return (await files.list(folder)).toSorted();
   } catch (cause) {
     const code = codeOf(cause);
-    if (code === 'ENOENT' || code === 'EACCES' || code === 'EPERM') return undefined;
+    if (code === 'ENOENT' || code === 'EACCES' || code === 'EPERM' || isWithoutHome(folder))
+      return undefined;
     throw new InvalidConfigError(
       `Cannot read the certificates in "${showPath(folder, home)}": ${code}`,
       { hint: 'make it a folder, or remove it', cause },

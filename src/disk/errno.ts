@@ -1,7 +1,19 @@
-import { dirname } from 'node:path';
+import { devNull } from 'node:os';
+import { dirname, join } from 'node:path';
 
 import { RegiError } from '../errors.ts';
 import { quotePath } from '../quote.ts';
+
+/**
+ * Stands for the home folder of a user who has none. Nothing exists below it, and even root can create nothing there. An
+ * empty path would mean the working directory, whose files may be another person's.
+ */
+export const NO_HOME = join(devNull, 'no-home');
+
+/** True for a path in a home folder that does not exist. */
+export function isWithoutHome(path: string): boolean {
+  return path.startsWith(NO_HOME);
+}
 
 /** A system call on a path that failed. */
 export class StorageError extends RegiError {
@@ -10,6 +22,14 @@ export class StorageError extends RegiError {
 
   /** @param action the words after "Cannot": `write`, `read`. */
   constructor(action: string, path: string, errno: string, cause: unknown) {
+    if (isWithoutHome(path)) {
+      super('STORAGE_FAILED', `Cannot ${action} files of the user: there is no home folder`, {
+        hint: 'set HOME to a folder of yours',
+        cause,
+      });
+      this.errno = errno;
+      return;
+    }
     const { found, hint } =
       errno === 'ENOENT' && action === 'write' ? noFolder(path) : (PROBLEMS[errno] ?? UNKNOWN);
     super('STORAGE_FAILED', `Cannot ${action} ${quotePath(path)}: ${found} (${errno})`, {
@@ -91,7 +111,8 @@ export async function ifPresent<T>(
   path: string,
   operation: Promise<T>,
 ): Promise<T | undefined> {
-  return guarded(action, path, unlessErrno(['ENOENT'], operation));
+  const absent = isWithoutHome(path) ? ['ENOENT', 'ENOTDIR'] : ['ENOENT'];
+  return guarded(action, path, unlessErrno(absent, operation));
 }
 
 /** Waits for one operation; undefined when it fails with one of these system errors. */
