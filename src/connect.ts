@@ -1,5 +1,5 @@
 // oxlint-disable-next-line no-restricted-imports -- credentials: 'docker' asks for the logins that the environment points at
-import * as process from 'node:process';
+import * as runtime from 'node:process';
 import { resolve } from 'node:path';
 
 import type { CredentialSource } from './credentials/credential.ts';
@@ -235,8 +235,8 @@ function sourceOf({
 }: ConnectOptions): CredentialSource | undefined {
   if (credentials !== 'docker') return credentials;
   return createDockerSource({
-    env: process.env,
-    home: findHome(process.getuid?.()).path,
+    env: runtime.env,
+    home: findHome(runtime.getuid?.()).path,
     warn: onWarning,
   });
 }

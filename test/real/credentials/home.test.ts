@@ -31,7 +31,7 @@ describeReal('a home folder', ['docker-registry', 'skopeo', 'setpriv'], () => {
   function runAsStranger(
     bin: 'regi' | 'docker-credential-regi',
     args: readonly string[],
-    { home, input }: { readonly home?: string; readonly input?: string } = {},
+    { home, input }: { readonly home?: string | undefined; readonly input?: string } = {},
   ): Promise<Finished> {
     const cwd = temporaryFolder('cwd');
     chmodSync(cwd, 0o777);
@@ -40,12 +40,7 @@ describeReal('a home folder', ['docker-registry', 'skopeo', 'setpriv'], () => {
     writeFileSync(join(cwd, '.docker/config.json'), 'no JSON');
     return runProgram(
       requireTool('setpriv'),
-      [
-        ...STRANGER,
-        process.execPath,
-        join(program, 'bin', `${bin}.js`),
-        ...args,
-      ],
+      [...STRANGER, process.execPath, join(program, 'bin', `${bin}.js`), ...args],
       { env: { PATH: '/usr/bin:/bin', ...(home !== undefined && { HOME: home }) }, cwd, input },
     );
   }
