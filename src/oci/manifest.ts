@@ -74,6 +74,21 @@ export function artifactTypeOf(manifest: Manifest): string | undefined {
   return manifest.kind === 'image' ? manifest.config.mediaType : undefined;
 }
 
+/**
+ * Returns the type that tells people what an artifact is. Unlike a list of referrers it falls back to the first layer where the
+ * config is empty, as cosign writes its bundles.
+ */
+export function shownTypeOf(manifest: Manifest): string | undefined {
+  const listed = artifactTypeOf(manifest);
+  if (isTelling(listed) || manifest.kind === 'index') return listed;
+  return manifest.layers[0]?.mediaType ?? listed;
+}
+
+/** True for an artifact type of a list that says what the artifact is. */
+export function isTelling(artifactType: string | undefined): artifactType is string {
+  return artifactType !== undefined && artifactType !== '' && artifactType !== MEDIA_TYPE.ociEmpty;
+}
+
 function manifestType(body: JsonObject, stated: string | undefined): string {
   const { schemaVersion, mediaType } = body;
   if (schemaVersion === 1 || (stated !== undefined && isSchema1Type(stated)))

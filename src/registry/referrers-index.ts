@@ -30,7 +30,7 @@ export async function readReferrersIndex(
   // Most subjects have no such tag, and Docker Hub counts a GET as a pull.
   if (await isManifestMissing(repository, referrersTag(subject), options)) return undefined;
   const found = await fetchIndex(repository, subject, options);
-  return found === 'other' ? undefined : found;
+  return typeof found === 'string' ? undefined : found;
 }
 
 /**
@@ -75,6 +75,14 @@ async function changeIndex(
   await repository.connection.exclusively(`${repository.name}:${tag}`, async () => {
     for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
       const found = await fetchIndex(repository, subject, options);
+      if (found === 'subject')
+        throw new RegiError(
+          'UNSUPPORTED',
+          `Cannot list a referrer in ${display(repository, tag)}: "${repository.connection.name}" responds with the image itself`,
+          {
+            hint: 'this registry has no referrers API, and keeps that tag for itself; the referrer was stored, and is found by its digest only',
+          },
+        );
       if (found === 'other')
         throw new InvalidManifestError(
           `Cannot list a referrer in ${display(repository, tag)}: expected an index, found another manifest`,
@@ -97,9 +105,11 @@ async function fetchIndex(
   repository: RemoteRepository,
   subject: Digest,
   options: CallOptions,
-): Promise<ReferrersIndex | 'other' | undefined> {
+): Promise<ReferrersIndex | 'other' | 'subject' | undefined> {
   try {
     const { descriptor, bytes } = await fetchManifest(repository, referrersTag(subject), options);
+    // GitLab responds to sha256-HEX with the manifest of that digest; its children are no referrers.
+    if (descriptor.digest === subject) return 'subject';
     if (descriptor.mediaType !== MEDIA_TYPE.ociIndex) return 'other';
     const entries = itemsIn(tryParseJson(bytes), 'manifests');
     return entries === undefined ? 'other' : { entries };

@@ -1,12 +1,16 @@
 import { LimitExceededError } from '../bytes.ts';
+import { formatCount } from '../format.ts';
 import { discard } from '../http/body.ts';
 import { LIMITS } from '../limits.ts';
-import { parseDescriptor, type Descriptor } from '../oci/descriptor.ts';
+import { InvalidManifestError, parseDescriptor, type Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
+import { isTelling, parseManifest, shownTypeOf } from '../oci/manifest.ts';
 import { essence, MEDIA_TYPE } from '../oci/media-types.ts';
 import type { CallOptions, ReferrerOptions } from '../store.ts';
 import type { RegistryResponse } from './connection.ts';
+import { isResponseError } from './errors.ts';
 import { itemsIn, listPages } from './lists.ts';
+import { fetchManifest } from './manifests.ts';
 import { readReferrersIndex } from './referrers-index.ts';
 import { display, scopesToRead, type RemoteRepository } from './remote-repository.ts';
 
@@ -18,7 +22,8 @@ const API_ABSENT: ReadonlySet<number> = new Set([404, 405, 406, 501]);
 /**
  * Yields the manifests whose subject is `target`, by the referrers API or else by the tag schema.
  *
- * @throws {InvalidManifestError} when an entry is no descriptor.
+ * Entries that are no descriptors are left out, with one warning.
+ *
  * @see https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#listing-referrers
  */
 export async function* listReferrers(
@@ -28,15 +33,25 @@ export async function* listReferrers(
 ): AsyncGenerator<Descriptor> {
   const { artifactType } = options;
   let count = 0;
+  let unusable = 0;
   for await (const referrer of referrersOf(repository, target, options)) {
     count += 1;
     if (count > LIMITS.descriptors)
       throw new LimitExceededError(
         `Cannot list the referrers of ${display(repository, target.digest)}: expected at most ${LIMITS.descriptors}`,
       );
-    // Registries may ignore the filter of the request (OCI-Filters-Applied).
-    if (artifactType === undefined || referrer.artifactType === artifactType) yield referrer;
+    if (referrer === undefined) unusable += 1;
+    else if (artifactType === undefined) yield referrer;
+    else {
+      // Registries may ignore the filter of the request (OCI-Filters-Applied).
+      const type = await typeOf(repository, referrer, options);
+      if (type === artifactType) yield { ...referrer, artifactType };
+    }
   }
+  if (unusable > 0)
+    repository.connection.warn(
+      `"${repository.connection.name}" lists ${formatCount(unusable, 'referrer')} of ${display(repository, target.digest)} that cannot be read; left out`,
+    );
 }
 
 /** True if the registry lists referrers itself, so that it needs no referrers tag. */
@@ -54,21 +69,37 @@ export async function hasReferrersApi(
   }
 }
 
+/** Reads the manifest where the list hides the type: cosign's says only that the config is empty. */
+async function typeOf(
+  repository: RemoteRepository,
+  { artifactType, digest }: Descriptor,
+  options: CallOptions,
+): Promise<string | undefined> {
+  if (isTelling(artifactType)) return artifactType;
+  try {
+    const { bytes, descriptor } = await fetchManifest(repository, digest, options);
+    return shownTypeOf(parseManifest(bytes, descriptor.mediaType));
+  } catch (error) {
+    // One that is gone or no manifest has no type, and does not hide the others.
+    if (isResponseError(error, 'NOT_FOUND') || error instanceof InvalidManifestError)
+      return undefined;
+    throw error;
+  }
+}
+
+/** Yields undefined for an entry that is no descriptor. */
 async function* referrersOf(
   repository: RemoteRepository,
   target: Descriptor,
   options: ReferrerOptions,
-): AsyncGenerator<Descriptor> {
+): AsyncGenerator<Descriptor | undefined> {
   try {
     yield* referrersByApi(repository, target.digest, options);
   } catch (error) {
     // Only the first response throws this, so nothing was yielded yet.
     if (!(error instanceof NoReferrersApi)) throw error;
-    yield* (
-      (await readReferrersIndex(repository, target.digest, options))?.entries.map((entry, index) =>
-        parseDescriptor(entry, `manifests[${index}]`),
-      ) ?? []
-    );
+    const index = await readReferrersIndex(repository, target.digest, options);
+    yield* index?.entries.map(parseEntry) ?? [];
   }
 }
 
@@ -76,7 +107,7 @@ function referrersByApi(
   repository: RemoteRepository,
   subject: Digest,
   { artifactType, signal }: ReferrerOptions,
-): AsyncIterable<Descriptor> {
+): AsyncIterable<Descriptor | undefined> {
   const { connection, name } = repository;
   const query =
     artifactType === undefined ? '' : `?artifactType=${encodeURIComponent(artifactType)}`;
@@ -89,13 +120,19 @@ function referrersByApi(
     redirects: 'none',
     action: `Cannot list the referrers of ${display(repository, subject)}`,
     checkFirst: requireApi,
-    itemsOf: (body) =>
-      itemsIn(body, 'manifests')?.map((item, index) =>
-        parseDescriptor(item, `manifests[${index}]`),
-      ),
-    keyOf: ({ digest }) => digest,
+    itemsOf: (body) => itemsIn(body, 'manifests')?.map(parseEntry),
+    keyOf: (entry) => entry?.digest ?? '',
     signal,
   });
+}
+
+function parseEntry(entry: unknown, index: number): Descriptor | undefined {
+  try {
+    return parseDescriptor(entry, `manifests[${index}]`);
+  } catch (error) {
+    if (error instanceof InvalidManifestError) return undefined;
+    throw error;
+  }
 }
 
 async function requireApi(response: RegistryResponse): Promise<void> {

@@ -118,12 +118,60 @@ describe('listReferrers()', () => {
     ).rejects.toThrow();
   });
 
-  test('refuses an entry with a bad digest', async () => {
-    const { repository } = registry(() =>
-      index([{ ...signature, digest: 'sha256:../x' as Descriptor['digest'] }]),
+  test.each(['the API', 'the tag'])(
+    'B16: leaves out entries of %s that are no descriptors, and warns of them once',
+    async (by) => {
+      const warnings: string[] = [];
+      const body = {
+        schemaVersion: 2,
+        mediaType: MEDIA_TYPE.ociIndex,
+        manifests: [{}, signature, { ...signature, digest: 'sha256:../x' }, sbom],
+      };
+      const { send } = fakeTransport((request) =>
+        isApi(request) && by === 'the tag' ? { status: 404 } : { ...index([]), body },
+      );
+      const repository = testRepository(send, { onWarning: (text) => warnings.push(text) });
+      expect(await listAll(listReferrers(repository, subject))).toEqual([signature, sbom]);
+      expect(warnings).toEqual([expect.stringContaining('2 referrers')]);
+    },
+  );
+
+  test('B18: reads entries whose type the tag hides, when it filters by type', async () => {
+    const bundle = {
+      schemaVersion: 2,
+      mediaType: MEDIA_TYPE.ociManifest,
+      config: { mediaType: MEDIA_TYPE.ociEmpty, digest: subject.digest, size: 2 },
+      layers: [{ mediaType: 'application/bundle', digest: subject.digest, size: 2 }],
+    };
+    const bytes = new TextEncoder().encode(JSON.stringify(bundle));
+    const listed = {
+      ...node(3, MEDIA_TYPE.ociEmpty),
+      digest: digestOf(bytes),
+      size: bytes.byteLength,
+    };
+    const { repository } = registry((request) => {
+      if (isApi(request)) return { status: 404 };
+      return request.url.pathname.endsWith(listed.digest)
+        ? { status: 200, headers: { 'content-type': MEDIA_TYPE.ociManifest }, body: bytes }
+        : index([listed, sbom]);
+    });
+    expect(
+      await listAll(listReferrers(repository, subject, { artifactType: 'application/bundle' })),
+    ).toEqual([{ ...listed, artifactType: 'application/bundle' }]);
+  });
+
+  test('B1: finds no list where the tag leads to the image itself', async () => {
+    const image = new TextEncoder().encode(
+      JSON.stringify({ schemaVersion: 2, mediaType: MEDIA_TYPE.ociIndex, manifests: [sbom] }),
     );
-    await expect(listAll(listReferrers(repository, subject))).rejects.toMatchObject({
-      code: 'INVALID_MANIFEST',
+    const root = { ...subject, digest: digestOf(image) };
+    const { repository } = registry((request) =>
+      isApi(request) ? { status: 404 } : { ...index([]), body: image },
+    );
+    expect(await listAll(listReferrers(repository, root))).toEqual([]);
+    await expect(addToReferrersIndex(repository, root.digest, signature)).rejects.toMatchObject({
+      code: 'UNSUPPORTED',
+      message: expect.stringContaining('"registry.example"'),
     });
   });
 

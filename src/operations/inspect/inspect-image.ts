@@ -1,7 +1,7 @@
 import type { Descriptor, Platform } from '../../oci/descriptor.ts';
 import type { Digest } from '../../oci/digest.ts';
 import type { HistoryEntry, ImageConfig } from '../../oci/image-config.ts';
-import { artifactTypeOf, type ImageManifest } from '../../oci/manifest.ts';
+import { shownTypeOf, type ImageManifest } from '../../oci/manifest.ts';
 import { isImageConfigType } from '../../oci/media-types.ts';
 import type { CallOptions, Source } from '../../store.ts';
 import { attestedDigest } from '../copy/choose-platform.ts';
@@ -184,7 +184,7 @@ async function imageReport(
     architecture: platform?.architecture,
     variant: platform?.variant,
     artifactType:
-      manifest.artifactType !== undefined || !isRunnable ? artifactTypeOf(manifest) : undefined,
+      manifest.artifactType !== undefined || !isRunnable ? shownTypeOf(manifest) : undefined,
     configDigest: manifest.config.digest,
     configMediaType: manifest.config.mediaType,
     compressedSize: manifest.layers.reduce((sum, layer) => sum + layer.size, 0),

@@ -1,6 +1,7 @@
 import { together } from '../../concurrency/together.ts';
+import { RegiError, type ErrorCode } from '../../errors.ts';
 import type { Descriptor } from '../../oci/descriptor.ts';
-import { artifactTypeOf } from '../../oci/manifest.ts';
+import { isTelling, shownTypeOf } from '../../oci/manifest.ts';
 import { formatPlatform } from '../../oci/platform.ts';
 import type { CallOptions, Source } from '../../store.ts';
 import { attestedDigest, isAttestation } from '../copy/choose-platform.ts';
@@ -82,9 +83,11 @@ async function listedNodes(
   const nodes: ((either: AbortSignal) => Promise<FlatNode>)[] = [];
   for await (const { descriptor, subject } of walkReferrers(session, source, subjects, { signal }))
     nodes.push(async (either) => {
-      // Lists of older registries lack it.
-      const artifactType =
-        descriptor.artifactType ?? (await typeOf(session, source, descriptor, either));
+      const { artifactType: listed } = descriptor;
+      // Lists of older registries lack it, and cosign's tag says only that the config is empty.
+      const artifactType = isTelling(listed)
+        ? listed
+        : await typeOf(session, source, descriptor, either);
       return { subject, node: { descriptor, artifactType, found: 'subject', tag: undefined } };
     });
   return together(nodes, signal);
@@ -114,13 +117,28 @@ function attestationNode(descriptor: Descriptor): FlatNode {
   };
 }
 
+const UNREADABLE: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  'NOT_FOUND',
+  'INVALID_MANIFEST',
+  'UNSUPPORTED',
+  'CONTENT_MISMATCH',
+  'LIMIT_EXCEEDED',
+]);
+
 async function typeOf(
   session: CopySession,
   source: Source,
   descriptor: Descriptor,
   signal: AbortSignal,
 ): Promise<string | undefined> {
-  return artifactTypeOf((await session.read(source, descriptor, signal)).manifest);
+  try {
+    return shownTypeOf((await session.read(source, descriptor, signal)).manifest);
+  } catch (error) {
+    signal.throwIfAborted();
+    // A referrer that is gone or unreadable must not hide the others. It is shown by its media type.
+    if (error instanceof RegiError && UNREADABLE.has(error.code)) return undefined;
+    throw error;
+  }
 }
 
 function platformOf({ platform }: Descriptor): string | undefined {

@@ -102,7 +102,10 @@ export async function taggedReferrers(
         const descriptor = await session.ask(source, either, () =>
           resolveIfThere(source, tag, { signal: either }),
         );
-        return descriptor && { descriptor, subject: digest, tag };
+        // GitLab resolves tags of that shape to the subject itself.
+        return descriptor === undefined || descriptor.digest === digest
+          ? undefined
+          : { descriptor, subject: digest, tag };
       }),
     ),
     signal,

@@ -50,6 +50,12 @@ export function gitlab(): Emulation & { readonly asked: Bearer['asked'] } {
     handlers: [
       http.all(REALM, ({ request }) => token(request)),
       http.all(`${ORIGIN}/v2/*`, ({ request }) => guard(request)),
+      // A tag that is a digest with a dash names the manifest of that digest (oras-go#1396).
+      http.all(/\/v2\/.+\/manifests\/sha256-[0-9a-f]{64}$/, ({ request }) => {
+        const isRead = request.method === 'GET' || request.method === 'HEAD';
+        const url = request.url.replace(/sha256-(?=\w+$)/, 'sha256:');
+        return isRead ? core.answer(new Request(url, request)) : undefined;
+      }),
       http.all(`${ORIGIN}/v2/*`, ({ request }) => core.answer(request)),
       http.all(`${STORAGE}/*`, ({ request }) => answerStorage(core, request)),
     ],
