@@ -82,6 +82,9 @@ const commandLine = await build({
 });
 // The last line names the content, for bin/compile-cache.js.
 const main = readFileSync('dist/main.cjs', 'latin1');
+// esbuild does not escape regular expressions, and bin/compile-cache.js reads latin1.
+if (/[^\0-\x7f]/.test(main))
+  throw new Error('Cannot bundle: write \\u escapes in regular expressions that are not ASCII');
 writeFileSync(
   'dist/main.cjs',
   `${main}// ${createHash('sha256').update(main).digest('hex').slice(0, 16)}\n`,

@@ -7,15 +7,16 @@ import type { ArgumentSpec, OptionSpec } from '../../command.ts';
  */
 export function flag(syntax: string, summary: string, choices?: readonly string[]): OptionSpec {
   const { short, name, value, repeatable } =
-    /^(?:-(?<short>\w), )?--(?<name>[a-z-]+)(?: (?<value>[^…]+)(?<repeatable>…)?)?$/.exec(syntax)
-      ?.groups ?? {};
+    /^(?:-(?<short>\w), )?--(?<name>[a-z-]+)(?: (?<value>[^\u2026]+)(?<repeatable>\u2026)?)?$/.exec(
+      syntax,
+    )?.groups ?? {};
   if (name === undefined) throw new Error(`Cannot parse the flag ${syntax}`);
   return { name, short, value, repeatable: repeatable !== undefined, choices, summary };
 }
 
 /** Declares an argument as the usage shows it: `FILE`, `[REF]`, `REF…`, `[REF…]`. */
 export function argument(syntax: string, summary: string): ArgumentSpec {
-  const name = syntax.replace(/[[\]…]/g, '');
+  const name = syntax.replace(/[[\]\u2026]/g, '');
   return { name, summary, optional: syntax.startsWith('['), variadic: syntax.includes('…') };
 }
 
