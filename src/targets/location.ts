@@ -131,14 +131,18 @@ export function parseRepositoryLocation(text: string): Location {
 }
 
 function parse(text: string, parseName: (name: string) => Reference): Location {
-  if (text.startsWith(REFERENCE_PREFIX))
-    return { kind: 'registry', reference: parseName(text.slice(REFERENCE_PREFIX.length)) };
+  if (text.startsWith(REFERENCE_PREFIX)) {
+    const name = text.slice(REFERENCE_PREFIX.length);
+    refuseRegistry(name);
+    return { kind: 'registry', reference: parseName(name) };
+  }
   if (text.startsWith(LOCAL_PREFIX))
     return { kind: 'local', reference: parseName(text.slice(LOCAL_PREFIX.length)) };
   if (isBarePath(text)) throw barePath(text);
   const kind = PATH_KINDS.find((prefix) => text.startsWith(`${prefix}:`));
   if (kind !== undefined) return parsePathLocation(kind, text);
   refuseForeignPrefix(text);
+  refuseRegistry(text);
   return { kind: 'registry', reference: parseName(text) };
 }
 
@@ -230,6 +234,27 @@ function refuseForeignPrefix(text: string): void {
       `unknown prefix "${prefix}:"`,
       'write oci:DIR for a layout folder, archive:FILE for an image file, or a reference for a registry',
     );
+}
+
+/** Matches `localhost`, an IPv4 address or a host name with dots, each with its port, and the first two also without. */
+const BARE_REGISTRY =
+  /^(?:(?:localhost|\d{1,3}(?:\.\d{1,3}){3})(?::\d{1,5})?|(?:[a-z0-9-]+\.)+[a-z]{2,}:\d{2,5})\/*$/i;
+
+/**
+ * Refuses a registry in place of an image: the grammar of docker takes its port for the tag of an image of Docker Hub.
+ *
+ * @throws {RegiError} INVALID_REFERENCE.
+ */
+export function refuseRegistry(text: string): void {
+  if (!BARE_REGISTRY.test(text)) return;
+  const host = text.replace(/\/+$/, '');
+  throw new RegiError(
+    'INVALID_REFERENCE',
+    `Cannot use ${quote(text)} as an image: it names a registry without a repository`,
+    {
+      hint: `write ${quote(`${host}/NAME`)}; for an image of Docker Hub ${quote(`docker.io/library/${host}`)}`,
+    },
+  );
 }
 
 function invalid(text: string, problem: string, hint: string): RegiError {

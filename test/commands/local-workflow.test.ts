@@ -185,6 +185,48 @@ describe('regi tag in the local store', () => {
     expect(io.stderrText()).toContain('regi copy absent:1 registry.local:5000/ui:1');
   });
 
+  test('D1: regi tag gives another name in the local store, as docker does, and asks no registry', async () => {
+    const { status, io } = await local.run(['tag', 'nginx:1.27', 'myweb', ':next', 'team/web:2']);
+    expect([status, io.stderrText()]).toEqual([0, 'Tagging in the local store\n']);
+    expect(await local.names()).toEqual(
+      expect.arrayContaining([
+        'docker.io/library/myweb:latest',
+        'docker.io/library/nginx:next',
+        'docker.io/team/web:2',
+      ]),
+    );
+  });
+
+  test.each(['latest', '1.28', 'v2', 'Stable'])(
+    'D1: regi tag refuses the bare word %s, which may be a tag or a name, and shows both lines',
+    async (word) => {
+      const { status, io } = await local.run(['tag', 'nginx:1.27', word]);
+      expect([status, io.stderrText()]).toEqual([
+        2,
+        `regi: Cannot tag as "${word}": it could be a tag or a name\n  type: regi tag nginx:1.27 :${word}, for the local store, or: regi tag docker://docker.io/library/nginx:1.27 ${word}, for the registry\n`,
+      ]);
+    },
+  );
+
+  test('D9: regi tag refuses a registry as a name', async () => {
+    const { status, io } = await local.run(['tag', 'nginx:1.27', '127.0.0.1:5601']);
+    expect(status).toBe(2);
+    expect(io.stderrText()).toContain('it names a registry without a repository');
+  });
+
+  test('D1: regi tag writes no unqualified name to the registry, and says how to', async () => {
+    const { status, io } = await local.run(['tag', 'absent:1', 'absent:2']);
+    expect([status, io.stderrText()]).toEqual([
+      3,
+      'regi: Cannot tag "absent:1" as "absent:2": it is not in the local store\n  type first: regi pull absent:1; or, in the registry: regi tag docker://absent:1 absent:2\n',
+    ]);
+    const refused = await local.run(['tag', 'nginx:1.27', 'docker://nginx:2']);
+    expect([refused.status, refused.io.stderrText()]).toEqual([
+      2,
+      expect.stringContaining('type: regi push nginx:1.27 docker://nginx:2'),
+    ]);
+  });
+
   test('moves a name from one image to another', async () => {
     await local.keep(OTHER, 'other:1');
     await local.run(['tag', 'nginx:1.27', 'registry.local:5000/ui:1']);

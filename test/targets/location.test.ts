@@ -186,3 +186,29 @@ function failureOf(text: string, parse: (text: string) => unknown = parseLocatio
   if (outcome instanceof RegiError) return outcome;
   throw new Error(`expected ${JSON.stringify(text)} to be refused`);
 }
+
+describe('a registry without a repository', () => {
+  test.each([
+    '127.0.0.1:5601',
+    '10.0.0.1',
+    'localhost:5000',
+    'localhost',
+    'registry.example:5000',
+    'docker://localhost:5000/',
+  ])('D9: parseLocation() refuses the registry %s', (text) => {
+    for (const parse of [parseLocation, parseRepositoryLocation])
+      expect(() => parse(text)).toThrow(
+        expect.objectContaining({
+          code: 'INVALID_REFERENCE',
+          message: expect.stringContaining('it names a registry without a repository') as string,
+        }),
+      );
+  });
+
+  test.each(['debian:12', 'localhost:5000/app', 'docker.io/library/localhost:5000', 'app:2024'])(
+    'D9: parseLocation() accepts the image %s',
+    (text) => {
+      expect(parseLocation(text).kind).toBe('registry');
+    },
+  );
+});

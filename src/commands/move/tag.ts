@@ -2,9 +2,11 @@ import type { CommandBody, ParsedArguments } from '../../command.ts';
 import type { Context } from '../../context.ts';
 import { RegiError, UsageError } from '../../errors.ts';
 import {
+  formatReference,
   imageName,
   isTag,
   parseReference,
+  referenceIn,
   repositoryName,
   withDefaultTag,
   type Reference,
@@ -12,7 +14,7 @@ import {
 import { copyImages } from '../../operations/copy/copy-images.ts';
 import { quote } from '../../quote.ts';
 import { findLocalIfPresent } from '../../targets/local.ts';
-import { parseLocation } from '../../targets/location.ts';
+import { parseLocation, refuseRegistry } from '../../targets/location.ts';
 import { withStores } from '../../targets/open-store.ts';
 import type { OpenedStore, Stores } from '../../targets/opened-store.ts';
 import { flag, positional } from '../arguments/arguments.ts';
@@ -43,8 +45,9 @@ async function* runTag(args: ParsedArguments, context: Context): AsyncIterable<D
       hint: `type: regi tag ${typed} NEW`,
     });
   yield* withStores(context, { mountOnly: flag(args, 'mount-only') }, async function* (stores) {
-    const { image, isLocal } = await parseImage(typed, stores, context);
-    const names = texts.map((text) => newName(text, image, isLocal));
+    const parsed = await parseImage(typed, stores, context);
+    const { image } = parsed;
+    const names = texts.map((text) => newName(text, { ...parsed, typed }));
     const [local, remote] = [
       names.filter((name) => name.isLocal),
       names.filter((name) => !name.isLocal),
@@ -52,7 +55,7 @@ async function* runTag(args: ParsedArguments, context: Context): AsyncIterable<D
     // Local names come first, because they fail at once if they fail.
     const [first] = local;
     if (first !== undefined)
-      yield* tagLocally(typed.replace(LOCAL, ''), first, local, stores, context);
+      yield* tagLocally(typed, first, local, stores, context);
     if (remote.length === 0) return;
     const from = await stores.open({ kind: 'registry', reference: image }, 'source');
     const jobs = await Promise.all(remote.map(({ name }) => tagJob(from, name, stores)));
@@ -64,6 +67,15 @@ async function* runTag(args: ParsedArguments, context: Context): AsyncIterable<D
 
 const IMAGE_ID = /^(?:sha256:[0-9a-f]{64}|[0-9a-f]{12,64})$/;
 
+/** The image that gets new names. */
+interface ImageToTag {
+  readonly image: Reference;
+  /** True for an image of the local store. */
+  readonly isLocal: boolean;
+  /** As typed. */
+  readonly typed: string;
+}
+
 /** The repository of an image without a name: no new name can be a tag of it. */
 const NAMELESS: Reference = { domain: '', path: '' };
 
@@ -72,7 +84,7 @@ async function parseImage(
   text: string,
   stores: Stores,
   { signal }: Context,
-): Promise<{ readonly image: Reference; readonly isLocal: boolean }> {
+): Promise<Omit<ImageToTag, 'typed'>> {
   const bare = text.replace(LOCAL, '');
   const found = IMAGE_ID.test(bare)
     ? await findLocalIfPresent(await stores.openLocal('source'), bare, { signal })
@@ -80,22 +92,48 @@ async function parseImage(
   if (found !== undefined) return { image: found.images[0].reference ?? NAMELESS, isLocal: true };
   const location = parseLocation(text);
   if (!('path' in location))
-    return { image: location.reference, isLocal: location.kind === 'local' };
+    return {
+      image: location.reference,
+      isLocal: location.kind === 'local' || !namesRegistry(text, location.reference),
+    };
   throw new UsageError('Cannot tag there: expected an image of a registry', {
     hint: 'tag a layout by copying: regi copy oci:DIR:OLD oci:DIR:NEW',
   });
 }
 
+/** True if a reference was typed with its registry: docker's users mean an image of this machine by any other. */
+function namesRegistry(text: string, { domain }: Reference): boolean {
+  return SCHEME.test(text) || domain !== 'docker.io' || /^(?:index\.)?docker\.io\//.test(text);
+}
+
+/** Matches bare words that a person may mean as a tag, although docker takes them for names. */
+const LIKE_TAG = /^(?:latest$|stable$|edge$|v?\d)/;
+
 /**
- * Parses a new name. A bare word is a tag of the same repository; anything else is a reference. A reference in
- * another registry than that of the image is a name in the local store.
+ * Parses a new name. A bare word is a tag of the image's repository in a registry, and a name in the local store, as in
+ * docker; `:TAG` is a tag in both. A reference in another registry than that of the image is a name in the local store.
+ *
+ * @throws {UsageError} for a bare word that could be either.
  */
-function newName(text: string, image: Reference, isLocal: boolean): NewName {
+function newName(text: string, { image, isLocal, typed }: ImageToTag): NewName {
+  refuseRegistry(text.replace(LOCAL, ''));
   const bare = text.replace(/^:/, '');
-  const name =
-    isTag(bare) && image !== NAMELESS
-      ? { domain: image.domain, path: image.path, tag: bare }
-      : withDefaultTag(parseReference(text.replace(LOCAL, '').replace(SCHEME, '')));
+  const isWord = isTag(bare) && image !== NAMELESS;
+  if (isLocal && SCHEME.test(text))
+    throw new UsageError(`Cannot tag as ${quote(text)}: the image is in the local store`, {
+      hint: `type: regi push ${typed} ${text}`,
+    });
+  if (isLocal && isWord && bare === text && (LIKE_TAG.test(text) || /[^a-z0-9._-]/.test(text))) {
+    throw new UsageError(`Cannot tag as ${quote(text)}: it could be a tag or a name`, {
+      hint:
+        `type: regi tag ${typed} :${text}, for the local store, ` +
+        `or: regi tag docker://${formatReference(image)} ${text}, for the registry`,
+    });
+  }
+  const isOwnTag = isWord && (!isLocal || bare !== text);
+  const name = isOwnTag
+    ? { domain: image.domain, path: image.path, tag: bare }
+    : withDefaultTag(parseReference(text.replace(LOCAL, '').replace(SCHEME, '')));
   if (name.digest !== undefined)
     throw new UsageError(`Cannot tag as ${quote(text)}: expected a tag, found a digest`);
   return { text, name, isLocal: isLocal || LOCAL.test(text) || name.domain !== image.domain };
@@ -116,12 +154,13 @@ async function tagJob(from: OpenedStore, reference: Reference, stores: Stores): 
 
 /** Gives an image of the local store other names there. */
 async function* tagLocally(
-  image: string,
+  typed: string,
   first: NewName,
   names: readonly NewName[],
   stores: Stores,
   { signal, note }: Context,
 ): AsyncIterable<DigestRow> {
+  const image = typed.replace(LOCAL, '');
   // Opened as a source first: a missing store is not created for a missing image.
   const found = await findLocalIfPresent(
     await stores.openLocal('source'),
@@ -129,14 +168,19 @@ async function* tagLocally(
     { signal },
   );
   const target = first.text.replace(LOCAL, '');
-  if (found === undefined)
+  if (found === undefined) {
+    // A name of docker's registry may be meant in that registry, where it is not written unless that is said.
+    const isOfHub = first.name.domain === 'docker.io' && referenceIn(image) !== undefined;
     throw new RegiError(
       'NOT_FOUND',
       `Cannot tag "${image}" as "${target}": it is not in the local store`,
       {
-        hint: `to copy it there, type: regi copy ${image} ${target}; or first: regi pull ${image}`,
+        hint: isOfHub
+          ? `type first: regi pull ${image}; or, in the registry: regi tag docker://${image} ${target}`
+          : `to copy it there, type: regi copy ${image} ${target}; or first: regi pull ${image}`,
       },
     );
+  }
   const { root } = found.images[0];
   const store = await stores.openLocal('destination');
   note('Tagging in the local store');

@@ -152,12 +152,12 @@ export const MOVE_COMMANDS: readonly CommandSpec[] = [
     changes: true,
     summary: 'Add a name to an image',
     description:
-      'NEW is a tag in the repository of REF, or a reference. A name in the same registry is added ' +
-      'in that registry: blobs are mounted into the other repository, and blobs that cannot be ' +
-      'mounted are copied.\n\n' +
-      'A name in another registry is added in the local store, which must hold REF; `regi push` then ' +
-      'pushes it. local: before either name always means the local store, and so does an image id ' +
-      'of at least 12 digits.\n\n' +
+      'REF with its registry, as in registry.example/app or docker://debian: NEW is a bare tag of the ' +
+      'same repository, or a reference in that registry. Blobs are mounted into another repository, ' +
+      'and blobs that cannot be mounted are copied.\n\n' +
+      'REF without a registry, with local: before it, or an image id of at least 12 digits: NEW is a ' +
+      'name in the local store, as in docker, or :TAG. A name in another registry is also added in ' +
+      'the local store, which must hold REF; `regi push` then pushes it.\n\n' +
       'Prints one "registry/repository@sha256:…" or "local:registry/repository@sha256:…" line per ' +
       'name on standard output.',
     arguments: [argument('REF', 'the image'), argument('NEW…', 'a tag or a reference')],
