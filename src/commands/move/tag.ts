@@ -54,8 +54,7 @@ async function* runTag(args: ParsedArguments, context: Context): AsyncIterable<D
     ];
     // Local names come first, because they fail at once if they fail.
     const [first] = local;
-    if (first !== undefined)
-      yield* tagLocally(typed, first, local, stores, context);
+    if (first !== undefined) yield* tagLocally(typed, first, local, stores, context);
     if (remote.length === 0) return;
     const from = await stores.open({ kind: 'registry', reference: image }, 'source');
     const jobs = await Promise.all(remote.map(({ name }) => tagJob(from, name, stores)));
