@@ -25,6 +25,8 @@ export interface Settings {
   readonly authfile: string | undefined;
   readonly sourceCredentials: PasswordPointer | undefined;
   readonly destinationCredentials: PasswordPointer | undefined;
+  /** By host, or host and namespace: credentials that a file gives. The longest name wins. */
+  readonly registryCredentials?: ReadonlyMap<string, PasswordPointer> | undefined;
   /** Longest silence of a peer, also after an upload; undefined means the defaults of the transport. */
   readonly timeoutMs: number | undefined;
   readonly retries: number;

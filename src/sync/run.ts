@@ -20,10 +20,12 @@ import type { DeletedLog } from './deleted-log.ts';
 import type { SyncEntry } from './entry.ts';
 import { syncImage, type ImageWork } from './image.ts';
 import { planRepository, sourceName, type PlanOptions, type RepositoryPlan } from './plan.ts';
+import { RegistryPrograms } from './registry-programs.ts';
 import { deleteTag, orphanedTags } from './prune.ts';
 import { mayWriteTo, planPrune } from './prune-plan.ts';
 import { groupRoutes, type Route, type SyncWork } from './routes.ts';
 import { destinationOf, SyncTotals, type SyncRow } from './row.ts';
+import type { RegistryTable } from './settings.ts';
 
 export interface SyncOptions {
   readonly dryRun: boolean;
@@ -39,6 +41,9 @@ export interface SyncOptions {
   readonly log: DeletedLog;
   /** Entries of the file that do not run now. Where they may write, nothing is pruned. */
   readonly absent: readonly SyncEntry[];
+  readonly registries: RegistryTable;
+  /** The folder of the file, for its programs; undefined runs none. */
+  readonly programsIn: string | undefined;
   readonly cache: FactCache;
   readonly lanes: ((place: string) => LaneWidths) | LaneWidths | undefined;
 }
@@ -82,6 +87,7 @@ class SyncRun {
   /** A node that several images share is counted for the one that brings it. */
   readonly #accounts = new AsyncLocalStorage<Account>();
   readonly #warned = new Set<string>();
+  readonly #programs: RegistryPrograms;
   readonly #stop = new AbortController();
   readonly #signal: AbortSignal;
   /** Entries that may write to any repository that their `to` describes, and did not run. */
@@ -92,6 +98,7 @@ class SyncRun {
     this.#stores = stores;
     this.#absent = options.absent;
     this.#context = context;
+    this.#programs = new RegistryPrograms(options.registries, options.programsIn, context);
     this.#signal = eitherSignal(this.#stop.signal, context.signal);
     this.#session = new CopySession({
       force: options.force,
@@ -186,7 +193,12 @@ class SyncRun {
       if (decided.note !== undefined) this.#context.note(decided.note);
       return [];
     }
-    const target = { destination, name, viaDummy: decided.rule.viaDummy };
+    const target = {
+      destination,
+      name,
+      viaDummy: decided.rule.viaDummy,
+      deleteTag: this.#programs.deleting(name),
+    };
     const { clock } = this.#context.io;
     const options = { signal: this.#signal, dryRun, log, clock };
     const deleted: Descriptor[] = [];
@@ -236,8 +248,9 @@ class SyncRun {
     const account: Account = { entry: route.entry, bytes: 0, mounted: 0 };
     const { force, heads, cache } = this.#options;
     try {
+      const options = { signal: this.#signal, force, heads, cache };
       const synced = await this.#accounts.run(account, () =>
-        syncImage(work, this.#session, { signal: this.#signal, force, heads, cache }),
+        this.#programs.creating(name, this.#signal, () => syncImage(work, this.#session, options)),
       );
       return {
         entry: route.entry.name,

@@ -1,8 +1,9 @@
 import { TokenCache } from '../auth/token-cache.ts';
 import { takes, type PullSource } from '../configuration/pull-sources.ts';
-import type { Context } from '../context.ts';
+import type { Context, Settings } from '../context.ts';
 import { createCredentialChain } from '../credentials/chain.ts';
 import type { CredentialSource } from '../credentials/credential.ts';
+import type { PasswordPointer } from '../credentials/pointer.ts';
 import { RegiError } from '../errors.ts';
 import { logLayer } from '../http/log.ts';
 import { repositoryName, type Reference } from '../oci/reference.ts';
@@ -58,12 +59,14 @@ export async function createRegistries(context: Context): Promise<Registries> {
   function connect(
     host: string,
     side: Side,
-    { asked = host, isMirror = false, insecure = hosts.isInsecure(host) } = {},
+    { asked = host, isMirror = false, insecure = hosts.isInsecure(host), name = host } = {},
   ): Connection {
     const given = side === 'source' ? settings.sourceCredentials : settings.destinationCredentials;
-    const pointer = asked === host ? given : undefined;
+    const own = credentialsOf(settings.registryCredentials, name);
+    const pointer = asked === host ? (given ?? own?.pointer) : undefined;
     // A side without credentials of its own shares connection and tokens with the other side.
-    const key = `${pointer === undefined ? '' : side} ${insecure ? 'insecure' : ''} ${isMirror ? 'mirror' : ''} ${host}`;
+    const from = given === undefined ? (own?.name ?? '') : side;
+    const key = `${pointer === undefined ? '' : from} ${insecure ? 'insecure' : ''} ${isMirror ? 'mirror' : ''} ${host}`;
     const known = connections.get(key);
     if (known !== undefined) return known;
     const chain = createCredentialChain({
@@ -107,7 +110,10 @@ export async function createRegistries(context: Context): Promise<Registries> {
 
   function open(reference: Reference, side: Side): Store {
     const { domain, path } = reference;
-    const connection = connect(domain, side, { insecure: hosts.isInsecure(reference) });
+    const connection = connect(domain, side, {
+      insecure: hosts.isInsecure(reference),
+      name: repositoryName(reference),
+    });
     if (side === 'destination') {
       const uploads = journaledUploads(connection, path, context);
       closers.push(uploads.close);
@@ -176,6 +182,17 @@ export async function createRegistries(context: Context): Promise<Registries> {
       await hosts.close();
     },
   };
+}
+
+/** Finds the credentials for a repository: those of the longest name that begins it. */
+function credentialsOf(
+  table: Settings['registryCredentials'],
+  name: string,
+): { readonly name: string; readonly pointer: PasswordPointer } | undefined {
+  const found = [...(table ?? [])]
+    .filter(([key]) => name === key || name.startsWith(`${key}/`))
+    .toSorted(([one], [other]) => other.length - one.length)[0];
+  return found && { name: found[0], pointer: found[1] };
 }
 
 /** Docker's grammar accepts hosts that no URL does: ports over 65535, four numbers that are no address. */

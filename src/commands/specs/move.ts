@@ -195,6 +195,7 @@ export const MOVE_COMMANDS: readonly CommandSpec[] = [
       flag('--fail-fast', 'stop at the first failure'),
       { ...FORCE, summary: 'check and repair images even if their tags match, immutable ones too' },
       flag('--all', 'print images that are the same too'),
+      flag('--no-run', 'run no program of the file'),
       flag('--no-prune', 'delete no tag, whatever the file says'),
       flag('--max-delete N', 'delete up to N tags of a repository, if more than a tenth are to go'),
       flag('--deleted-log FILE', 'record deleted tags here instead of in the folder of --state'),

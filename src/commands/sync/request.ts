@@ -123,11 +123,11 @@ function chosenEntries({ entries }: SyncFile, names: readonly string[]): readonl
 }
 
 /** A field that nothing obeys yet is refused: ignoring a policy, or a deletion, would be worse. */
-function refuseUnbuilt({ entries, registries, policies, onChange }: SyncFile): void {
+function refuseUnbuilt({ entries, registries, policies }: SyncFile): void {
   const field =
     (Object.keys(policies).length > 0 && 'policies') ||
-    (registries.size > 0 && 'registries') ||
-    (onChange !== undefined && 'onChange') ||
+    ([...registries.values()].some(({ caFile }) => caFile !== undefined) && 'caFile') ||
+    ([...registries.values()].some(({ keepPulls }) => keepPulls !== undefined) && 'keepPulls') ||
     (entries.some(({ verify }) => verify !== undefined) && 'verify') ||
     (entries.some(({ from }) => from.kind === 'place') && 'from: archive, oci or local') ||
     (entries.some(({ to }) => to.some(({ kind }) => kind === 'place')) &&

@@ -1,4 +1,4 @@
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 
 import type { CommandBody, ParsedArguments } from '../../command.ts';
 import type { Context } from '../../context.ts';
@@ -10,11 +10,12 @@ import { LockWriter } from '../../sync/locked.ts';
 import { syncRowJson, syncRowText, type MatrixRow, type SyncRow } from '../../sync/row.ts';
 import { runSync } from '../../sync/run.ts';
 import { textOf, type Shard } from '../../sync/shard.ts';
+import { lanesWith, withRegistries } from '../../sync/settings.ts';
+import { runProgram, type ProgramOptions } from '../../sync/programs.ts';
 import { undoDeletions } from '../../sync/undo.ts';
 import { stateFolder } from '../../targets/local.ts';
 import { withStores } from '../../targets/open-store.ts';
 import { countOption, flag, value } from '../arguments/arguments.ts';
-import { lanesOf } from '../../targets/host-lanes.ts';
 import { listName, readList } from '../arguments/read-list.ts';
 import { matrixOf, parseSyncRequest, workOf, type SyncRequest } from './request.ts';
 
@@ -39,12 +40,13 @@ async function* runSyncCommand(
   if (flag(args, 'validate')) return;
   if (request.matrix !== undefined) {
     const { matrix } = request;
-    yield* withStores(context, { dryRun: true }, async function* (stores) {
-      yield await matrixOf(request, matrix, stores, context);
+    const own = withRegistries(context, request.file.registries);
+    yield* withStores(own, { dryRun: true }, async function* (stores) {
+      yield await matrixOf(request, matrix, stores, own);
     });
     return;
   }
-  yield* runRequest(request, args, context);
+  yield* runRequest(request, args, withRegistries(context, request.file.registries));
 }
 
 async function* runRequest(
@@ -53,7 +55,10 @@ async function* runRequest(
   context: Context,
 ): AsyncIterable<SyncRow> {
   const { entries, path, shard } = request;
+  const { registries, onChange } = request.file;
   const { io } = context;
+  const folder = path === '-' ? io.cwd : dirname(resolve(io.cwd, path));
+  const changes: object[] = [];
   const [dryRun, heads] = [flag(args, 'dry-run'), flag(args, 'heads')];
   const maxDelete = countOption(args, 'max-delete', MOST_DELETIONS);
   const state = resolve(io.cwd, value(args, 'state') ?? join(stateFolder(io), 'sync'));
@@ -76,23 +81,49 @@ async function* runRequest(
       log,
       absent: request.file.entries.filter((entry) => !entries.includes(entry)),
       cache,
-      lanes: lanesOf(context),
+      registries,
+      programsIn: dryRun || flag(args, 'no-run') ? undefined : folder,
+      lanes: lanesWith(context, registries),
     };
     const all = flag(args, 'all');
     for await (const row of withStores(context, { dryRun }, async function* (stores) {
       yield* runSync(await workOf(request, stores, context), options, stores, context);
     })) {
       lock.add(row);
+      if (CHANGES.has(row.status)) changes.push(syncRowJson(row));
       if (all || row.status !== 'same') yield row;
     }
     if (lockPath !== undefined) await lock.write(resolve(io.cwd, lockPath));
   } finally {
+    if (onChange !== undefined && changes.length > 0 && !dryRun && !flag(args, 'no-run'))
+      await tellChanges(
+        onChange,
+        { folder, input: `${JSON.stringify({ images: changes })}\n` },
+        context,
+      );
     if (await log.close())
       context.note(`Deleted tags are recorded: regi sync --undo ${log.path} puts them back`);
     const failure = await cache.close();
     if (failure !== undefined)
       context.warn(`Nothing is remembered for the next run: ${failure.message}`, failure.hint);
     await release?.();
+  }
+}
+
+/** What `onChange` is run for. */
+const CHANGES: ReadonlySet<string> = new Set(['new', 'moved', 'deleted', 'failed']);
+
+/** Its failure is no failure of the run. */
+async function tellChanges(
+  argv: readonly string[],
+  options: ProgramOptions,
+  context: Context,
+): Promise<void> {
+  try {
+    if (!context.signal.aborted) await runProgram(argv, options, context);
+  } catch (error) {
+    if (!(error instanceof RegiError)) throw error;
+    context.warn(`The program of "onChange" failed: ${error.message}`, error.hint);
   }
 }
 
