@@ -12,6 +12,8 @@ export interface OwnedFile {
   readonly path: string;
   /** The part of its name that its owner chose. Hexadecimal. */
   readonly name: string;
+  /** Its owner is this process. */
+  readonly isOwn: boolean;
   /** Its owner is on another machine or in another container, where its state is unknown. */
   readonly isElsewhere: boolean;
   /** True only when the owner has certainly ended. */
@@ -63,9 +65,10 @@ export class TempFiles {
       const [, kind, pid, started = '', machine, name = ''] = NAME.exec(entry) ?? [];
       if (kind !== this.#kind) continue;
       const isElsewhere = machine !== machineOf(own);
-      const isOwnerGone =
-        !isElsewhere && (await this.#processes.isGone({ ...own, pid: Number(pid), started }));
-      files.push({ path: join(this.#folder, entry), name, isElsewhere, isOwnerGone });
+      const owner = { ...own, pid: Number(pid), started };
+      const isOwn = !isElsewhere && owner.pid === own.pid && started === own.started;
+      const isOwnerGone = !isElsewhere && (await this.#processes.isGone(owner));
+      files.push({ path: join(this.#folder, entry), name, isOwn, isElsewhere, isOwnerGone });
     }
     return files;
   }

@@ -11,7 +11,7 @@ import { readTar, type StreamedFile } from '../../tar/read-tar.ts';
  * Iteration completes only if the whole layer matches its descriptor; files yielded before that are not yet verified.
  *
  * @throws {ContentMismatchError} when the bytes differ.
- * @throws {InvalidTarError} or {InvalidCompressionError} when they are no layer.
+ * @throws {RegiError} INVALID_ARCHIVE when they are no layer.
  * @throws {LimitExceededError} when they unpack to more than any honest layer.
  */
 export async function* readLayer(

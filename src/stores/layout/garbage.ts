@@ -9,6 +9,7 @@ import type { StoredBlob } from './blobs.ts';
 import type { LayoutFolder } from './folder.ts';
 import { leadsTo, reachableFrom, readReferrerIfWhole } from './graph.ts';
 import { type LayoutEntry, type LayoutIndex, nameOf, usable } from './index-json.ts';
+import type { HeldLease } from './lease.ts';
 
 /** The content that a sweep removed, or would remove. */
 export interface Sweep {
@@ -55,9 +56,10 @@ export async function sweepLayout(
     for await (const blob of layout.blobs.list({ signal })) blobs.push(blob);
     const leases = await layout.leases();
     const after = await forget(index);
-    // The server that is asked to delete a node may itself have claimed it when it was pushed.
-    const claimed =
-      scope === 'given' ? [] : leases.flatMap(({ isLive, claims }) => (isLive ? claims : []));
+    // A server holds claims on what its clients pushed, and they may delete it.
+    const isBinding = ({ isLive, isOwn }: HeldLease): boolean =>
+      isLive && !(isOwn && scope === 'given');
+    const claimed = leases.filter(isBinding).flatMap(({ claims }) => claims);
     const needed = await reach([...usable(after.entries), ...claimed]);
     const dead = scope === 'everything' ? leases.filter(({ isLive }) => !isLive) : [];
     spent.push(...dead.map(({ path }) => path));

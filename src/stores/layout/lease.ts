@@ -12,6 +12,8 @@ import type { Digest } from '../../oci/digest.ts';
 /** The claims of one process on content that has no name yet. */
 export interface HeldLease {
   readonly path: string;
+  /** It is this process's. */
+  readonly isOwn: boolean;
   /** True unless its process has certainly ended. */
   readonly isLive: boolean;
   readonly claims: readonly Descriptor[];
@@ -84,12 +86,12 @@ export class Lease {
  */
 export async function readLeases(files: TempFiles): Promise<readonly HeldLease[]> {
   const leases: HeldLease[] = [];
-  for (const { path, isOwnerGone } of await files.list()) {
+  for (const { path, isOwn, isOwnerGone } of await files.list()) {
     const bytes = await readRegular(path, LIMITS.leaseBytes);
     if (bytes === undefined) continue;
     const lines = new TextDecoder().decode(bytes).split('\n');
     const claims = lines.flatMap((line) => parseClaim(line) ?? []);
-    leases.push({ path, isLive: !isOwnerGone, claims });
+    leases.push({ path, isOwn, isLive: !isOwnerGone, claims });
   }
   return leases;
 }

@@ -97,8 +97,7 @@ export class PartialBlobs {
       const stats = await plainFile(file.path);
       const digest = digestIn(file.name);
       if (stats === undefined || digest === undefined) continue;
-      const isOwn = file.path === (await this.#files.named(file.name)) && !writing.has(file.path);
-      const isLeft = isOwn || this.#isLeft(file, stats);
+      const isLeft = file.isOwn ? !writing.has(file.path) : this.#isLeft(file, stats);
       partials.push({ digest, path: file.path, size: stats.size, isLeft });
     }
     return partials;

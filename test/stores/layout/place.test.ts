@@ -59,6 +59,17 @@ async function layoutOf(
   return open(folder);
 }
 
+test('delete() of a shared layout removes content that this process has pushed', async () => {
+  const folder = temporaryFolder('layout');
+  const place = await openLayoutPlace(folder, { create: true, clock: realClock, isShared: true });
+  const image = makeImage();
+  const repository = place.open('team/app');
+  await image.pushAll(repository, 'v1');
+  await repository.delete(image.root);
+  expect(await repository.exists(image.root)).toBe(false);
+  await place.close();
+});
+
 describe('images()', () => {
   test('lists every name of the folder with its repository and tag', async () => {
     const image = makeImage();
