@@ -76,7 +76,7 @@ describeReal(
       for (const { status, stderr } of [deleted, untagged]) {
         expect(status).toBe(1);
         expect(stderr).toContain('UNSUPPORTED "The operation is unsupported."');
-        expect(stderr).toContain('switched off there');
+        expect(stderr).toContain('disabled there');
       }
       expect((await runRegi(['digest', `${name}:1`])).stdout).toBe(
         `${stdout.trim().split('@')[1]}\n`,
