@@ -82,7 +82,9 @@ function find(
   repository: string | undefined,
   origin: string,
 ): FoundCredential | undefined {
+  // A key as written comes before another spelling of it, such as a URL, wherever it stands in the file.
   const entries = new Map([...auths].map(([key, entry]) => [normalizeKey(key), entry]));
+  for (const [key, entry] of auths) if (normalizeKey(key) === key) entries.set(key, entry);
   const components = [normalizeHost(host), ...(repository?.split('/') ?? [])];
   for (let length = components.length; length > 0; length -= 1) {
     const entry = entries.get(components.slice(0, length).join('/'));

@@ -71,6 +71,23 @@ describe('createContainersSource() does as podman and skopeo:', () => {
 });
 
 describe('createContainersSource()', () => {
+  test.each([
+    ['quay.io', 'https://quay.io/v1/'],
+    ['docker.io', 'index.docker.io'],
+  ])('C4: createContainersSource() prefers the key %s to %s', async (exact, alias) => {
+    const entry = (user: string): object => ({
+      auth: Buffer.from(`${user}:p`).toString('base64'),
+    });
+    for (const keys of [
+      [exact, alias],
+      [alias, exact],
+    ]) {
+      const auths = Object.fromEntries(keys.map((key) => [key, entry(key)]));
+      const { source } = setUp({ auths });
+      expect(await source(exact, 'team/app')).toMatchObject({ credential: { username: exact } });
+    }
+  });
+
   test('fails when the named file is absent', async () => {
     const source = createContainersSource({
       env: {},

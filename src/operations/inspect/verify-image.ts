@@ -108,6 +108,8 @@ class Walk {
   readonly #blobs = new Map<string, BlobNode>();
   readonly #named = new Set<Digest>();
   readonly #problems: FoundProblem[] = [];
+  /** The images of each index that may lack some. */
+  readonly #sparse: (readonly Digest[])[] = [];
   #verified = 0;
   #bytes = 0;
 
@@ -177,13 +179,23 @@ class Walk {
   }
 
   report(images: number): VerifyReport {
-    const whole = this.#problems.every(({ status }) => status === 'absent' || status === 'extra');
+    const absent = new Set(
+      this.#problems.filter(({ status }) => status === 'absent').map(({ digest }) => digest),
+    );
+    // An index without any of its images is of no use.
+    const needed = new Set(
+      this.#sparse.filter((images) => images.every((digest) => absent.has(digest))).flat(),
+    );
+    const problems = this.#problems.map((found): FoundProblem =>
+      needed.has(found.digest) ? { ...found, status: 'missing' } : found,
+    );
+    const whole = problems.every(({ status }) => status === 'absent' || status === 'extra');
     return {
       whole,
       images,
       verified: this.#verified,
       bytes: this.#bytes,
-      problems: this.#problems,
+      problems,
     };
   }
 
@@ -194,11 +206,16 @@ class Walk {
     try {
       const { manifest } = await readManifest(this.#source, descriptor, { signal });
       this.#count(descriptor);
-      const isSparse = this.#options.isSparse === true && manifest.kind === 'index';
+      // docker saves one platform of an index, with neither the other platforms nor the attestations.
+      const mayLackChildren = this.#options.isSparse === true && manifest.kind === 'index';
+      if (mayLackChildren)
+        this.#sparse.push(
+          manifest.manifests.filter((child) => !isAttestation(child)).map(({ digest }) => digest),
+        );
       const children = childrenOf(manifest).map((child): Node => ({
         descriptor: child,
         image,
-        mayBeAbsent: isSparse && !isAttestation(child),
+        mayBeAbsent: mayLackChildren,
       }));
       if (this.#options.deep === true) await this.#expectDiffIds(manifest, image, signal);
       return children;
@@ -208,7 +225,7 @@ class Walk {
       if (mayBeAbsent && found.status === 'missing')
         this.#add(descriptor, image, {
           status: 'absent',
-          problem: 'the archive lists this platform but does not carry it',
+          problem: 'the index lists it but the archive does not carry it',
         });
       else this.#add(descriptor, image, found);
       return [];

@@ -139,6 +139,28 @@ describe('verifyImages()', () => {
     ]);
   });
 
+  test('A4: verifyImages() reports attestations that docker left out of its archive as absent, and the rest as whole', async () => {
+    const [kept] = index.images;
+    const ofKept = new Set(kept?.nodes.keys());
+    const without = [...index.nodes.keys()].filter(
+      (digest) => !ofKept.has(digest) && digest !== index.root.digest,
+    );
+    const { whole, problems } = await verified(index, { without, isSparse: true });
+    expect(whole).toBe(true);
+    expect(problems).toHaveLength(3);
+    expect(new Set(problems.map(({ status }) => status))).toEqual(new Set(['absent']));
+  });
+
+  test('A4: verifyImages() reports all platforms of an index as missing when none is carried', async () => {
+    const without = [...index.nodes.keys()].filter((digest) => digest !== index.root.digest);
+    const { whole, problems } = await verified(index, { without, isSparse: true });
+    expect(whole).toBe(false);
+    for (const { root } of index.images)
+      expect(problems).toContainEqual(
+        expect.objectContaining({ status: 'missing', digest: root.digest }),
+      );
+  });
+
   test('reports a layer that a sparse archive lacks as missing', async () => {
     const { whole } = await verified(image, {
       without: layer === undefined ? [] : [layer.digest],
