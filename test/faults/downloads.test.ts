@@ -79,7 +79,7 @@ describe('a download that is cut', () => {
   test.each([
     ['ends well when the server sends all again', { kind: 'headers', headers: {} }, WELL.status],
     [
-      'ends well, from the start, when the range begins elsewhere',
+      'restarts and succeeds when the range begins elsewhere',
       { kind: 'headers', headers: { 'content-range': `bytes 5-${LAYER.size - 1}/${LAYER.size}` } },
       WELL.status,
     ],

@@ -36,7 +36,7 @@ function bytesReceived(registry: FakeRegistry): number {
 
 describe('an upload that is cut', () => {
   test.each(TENTHS)(
-    'after %i tenths goes on there where the session is kept, and sends nothing twice',
+    'after %i tenths resumes when the session is kept, and sends no byte twice',
     async (tenths) => {
       const [from, to] = [await source(), await startFakeRegistry()];
       const afterBytes = Math.floor((LAYER.size * tenths) / 10);

@@ -155,7 +155,7 @@ const EDIT: fc.Arbitrary<Edit> = fc.oneof(
 );
 
 describe.each(PARSERS.map((parser, index) => ({ ...parser, index })))(
-  'parser $index, on what is like $corpus',
+  'parser $index, on variations of $corpus',
   ({ corpus, encoding, read }) => {
     const entries = corpusOf(corpus, encoding);
 
@@ -163,7 +163,7 @@ describe.each(PARSERS.map((parser, index) => ({ ...parser, index })))(
       for (const entry of entries) await readOrRefuse(read, entry);
     });
 
-    test('reads or refuses all that is like it', async () => {
+    test('reads or refuses all variations', async () => {
       const input = fc
         .tuple(fc.constantFrom(...entries), fc.array(EDIT, { minLength: 1, maxLength: 6 }))
         .map(([entry, edits]) => edits.reduce(edited, entry));
@@ -182,7 +182,7 @@ describe.each(PARSERS.map((parser, index) => ({ ...parser, index })))(
       );
     });
 
-    test('is done with long input in bounded time', async () => {
+    test('parses long input in bounded time', async () => {
       for (const entry of [...entries.slice(0, 8), ...TOKENS.map((token) => Buffer.from(token))]) {
         if (entry.byteLength === 0) continue;
         const long = Buffer.concat(

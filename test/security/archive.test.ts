@@ -63,12 +63,15 @@ describe('tar-manifest-path', () => {
 });
 
 describe('tar-hardlink', () => {
-  test.each(['1', '2'])('a link of type %s out of the tar leads nowhere', async (typeflag) => {
-    const members = [{ name: 'config.json', typeflag, link: '/etc/passwd' }];
-    await expect(openForTest(withConfig('config.json', [], members))).rejects.toMatchObject({
-      code: 'INVALID_ARCHIVE',
-    });
-  });
+  test.each(['1', '2'])(
+    'a link of type %s to a path outside the tar is not followed',
+    async (typeflag) => {
+      const members = [{ name: 'config.json', typeflag, link: '/etc/passwd' }];
+      await expect(openForTest(withConfig('config.json', [], members))).rejects.toMatchObject({
+        code: 'INVALID_ARCHIVE',
+      });
+    },
+  );
 });
 
 describe('tar-special', () => {
@@ -78,7 +81,7 @@ describe('tar-special', () => {
     ).rejects.toMatchObject({ code: 'INVALID_ARCHIVE' });
   });
 
-  test('special entries beside an image do no harm', async () => {
+  test('special entries beside an image are ignored', async () => {
     const members = [
       { name: 'dev/null', typeflag: '3' },
       { name: 'pipe', typeflag: '6' },
@@ -110,7 +113,7 @@ describe('tar-manifest-size', () => {
 describe('tar-trunc', () => {
   const whole = buildTar(layoutMembers([{ image, refName: '1' }]));
 
-  test('a tar that is cut in a content is refused with the place', async () => {
+  test('a tar that ends inside a member is refused with the offset', async () => {
     await expect(
       openForTest(writeTar(whole.subarray(0, whole.byteLength - 1024 - 600))),
     ).rejects.toMatchObject({
@@ -140,7 +143,7 @@ describe('tar-unicode, tar-win-names', () => {
     },
   );
 
-  test('a blob under a name in other letters is not the blob', async () => {
+  test('a blob under a name in other case is not found', async () => {
     const [layer] = image.layers;
     const members = layoutMembers([{ image }]).map((member) =>
       layer !== undefined && member.name === blobName(layer)
@@ -167,7 +170,7 @@ describe('tar-oci-layout', () => {
     },
   );
 
-  test('an image whose manifest is absent is NOT_FOUND when it is read, and does not bar the others', async () => {
+  test('an image without its manifest is NOT_FOUND when it is read, and others can be read', async () => {
     const other = makeImage({ seed: 2 });
     const members = layoutMembers(
       [
@@ -185,7 +188,7 @@ describe('tar-oci-layout', () => {
 });
 
 describe('tar-ref-poison', () => {
-  test('a name that is no reference makes no repository: an only image has that of its file', async () => {
+  test('a name that is not a reference is ignored: a single image is named for its file', async () => {
     const members = layoutMembers([{ image, refName: '-x', fullName: '--help' }]);
     const archive = await openForTest(writeTar(members));
     expect(await listAll(archive.repositories())).toEqual(['images']);
@@ -194,7 +197,7 @@ describe('tar-ref-poison', () => {
     ]);
   });
 
-  test('names that are no references make no repositories of several images', async () => {
+  test('names that are not references are ignored when there are several images', async () => {
     const members = layoutMembers([
       { image, refName: '-x', fullName: '--help' },
       { image: makeImage({ seed: 2 }), refName: '-y', fullName: '--version' },
@@ -204,7 +207,7 @@ describe('tar-ref-poison', () => {
 });
 
 describe('tar-ref-poison: regi import', () => {
-  test('pushes only where it was told to, whatever the archive claims', async () => {
+  test('pushes only to the named registry, whatever the archive claims', async () => {
     const to = await startFakeRegistry();
     const path = writeTar(
       layoutMembers([
@@ -225,7 +228,7 @@ describe('tar-ref-poison: regi import', () => {
   });
 
   test.each(['../../etc', 'attacker.example/x', 'a b', ''])(
-    'asks nobody else for a layer that is recorded as of "%s"',
+    'requests no layer from another registry when it is recorded as of "%s"',
     async (repository) => {
       const to = await startFakeRegistry();
       const [layer = image.root] = image.layers;
@@ -258,8 +261,8 @@ describe('tar-ref-poison: regi import', () => {
   });
 });
 
-describe('a blob that is not what its name says', () => {
-  test('is found out when it is read', async () => {
+describe('a blob that does not match its name', () => {
+  test('is detected when it is read', async () => {
     const [layer] = image.layers;
     const members = layoutMembers([{ image }]).map((member) =>
       layer !== undefined && member.name === blobName(layer)
@@ -274,7 +277,7 @@ describe('a blob that is not what its name says', () => {
 });
 
 describe('tar-import-limit', () => {
-  test('a stream that fails leaves nothing behind', async () => {
+  test('a stream that fails leaves no file', async () => {
     const tempFolder = temporaryFolder('spool');
     const problem = new Error('connection lost');
     const input = {

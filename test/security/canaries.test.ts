@@ -130,7 +130,7 @@ const FORMS: readonly (readonly string[])[] = [
   ['-q'],
 ];
 
-describe.each(Object.entries(AUTHS))('with %s authentication no secret comes out', (_, auth) => {
+describe.each(Object.entries(AUTHS))('with %s authentication no secret is printed', (_, auth) => {
   let planted: Planted;
   beforeAll(async () => {
     planted = await plant(auth);
@@ -145,22 +145,19 @@ describe.each(Object.entries(AUTHS))('with %s authentication no secret comes out
     expect([...leaksBelow(home), ...leaksBelow(cwd)]).toEqual([]);
   });
 
-  test.each(COMMANDS)(
-    'of %s, when the registry says back what it was sent',
-    async (_name, argv) => {
-      const { registry, home, cwd } = planted;
-      echo(registry);
-      for (const form of FORMS) {
-        const result = await runMain([...argv(registry.host), ...form], { home, cwd });
-        expect({ form, leaks: leaksIn(result) }).toEqual({ form, leaks: [] });
-      }
-      registry.forgetFaults();
-      expect([...leaksBelow(home), ...leaksBelow(cwd)]).toEqual([]);
-    },
-  );
+  test.each(COMMANDS)('of %s, when the registry echoes the request', async (_name, argv) => {
+    const { registry, home, cwd } = planted;
+    echo(registry);
+    for (const form of FORMS) {
+      const result = await runMain([...argv(registry.host), ...form], { home, cwd });
+      expect({ form, leaks: leaksIn(result) }).toEqual({ form, leaks: [] });
+    }
+    registry.forgetFaults();
+    expect([...leaksBelow(home), ...leaksBelow(cwd)]).toEqual([]);
+  });
 });
 
-describe('no secret of a URL comes out', () => {
+describe('no secret in a URL is printed', () => {
   test.each([
     [
       'of a redirect with a user',

@@ -60,8 +60,8 @@ function read(connection: Connection): Promise<unknown> {
 const authorizationOf = ({ headers }: HttpRequest): string | undefined =>
   headers?.['authorization'];
 
-describe('where secrets go', () => {
-  test('cred-redirect-blob: the storage that a registry redirects to gets neither Authorization nor Cookie', async () => {
+describe('receivers of secrets', () => {
+  test('cred-redirect-blob: redirected requests to storage carry neither Authorization nor Cookie', async () => {
     const image = makeImage();
     const registry = await startFakeRegistry({
       auth: { kind: 'basic', users: { alice: PASSWORD } },
@@ -147,7 +147,7 @@ describe('where secrets go', () => {
     });
   });
 
-  test('cred-realm-other-domain: the registry may name a public https service elsewhere, and -v says where the secret went', async () => {
+  test('cred-realm-other-domain: the registry may name a public https service elsewhere, and -v names the receiver of the secret', async () => {
     const lines: string[] = [];
     const clock = instantClock();
     const { connection, requests } = asAlice(
@@ -213,7 +213,7 @@ describe('where secrets go', () => {
     expect(requests.map(({ url }) => url.host)).not.toContain('evil.example');
   });
 
-  test('cred-foreign-url: the address of a foreign layer is asked without credentials, and its challenge is not answered', async () => {
+  test('cred-foreign-url: a foreign layer is requested without credentials, and its challenge is ignored', async () => {
     const content = Buffer.from('foreign');
     const target = {
       mediaType: 'application/vnd.oci.image.layer.nondistributable.v1.tar',
@@ -250,7 +250,7 @@ describe('where secrets go', () => {
     expect(await chain('mirror.other.example', undefined)).toBeUndefined();
   });
 
-  test('cred-token-scope: a token for one repository is not used for another, nor at another registry', async () => {
+  test('cred-token-scope: a token is used only for its repository at its registry', async () => {
     const tokens = new TokenCache(instantClock());
     let count = 0;
     const { send, requests } = fakeTransport(({ url, headers }) => {
@@ -274,7 +274,7 @@ describe('where secrets go', () => {
     expect(shown).toEqual(['Bearer token-1', 'Bearer token-2', 'Bearer token-3']);
   });
 
-  test('cred-token-size: an endless answer of a token service is read no further than 64 KiB', async () => {
+  test('cred-token-size: an endless response of a token service is read up to 64 KiB', async () => {
     let read64 = 0;
     const endless = {
       async *[Symbol.asyncIterator]() {
@@ -300,7 +300,7 @@ describe('plain http', () => {
     certificates = makeCertificates({ hosts: ['registry.test'] });
   });
 
-  test('cred-http-fallback: a registry without TLS is not asked by http unless it was named', async () => {
+  test('cred-http-fallback: a registry without TLS gets plain http only when it was named', async () => {
     const registry = await startFakeRegistry({ allowedHosts: ['registry.test'] });
     const host = registry.host.replace('127.0.0.1', 'registry.test');
     const env = { REGI_REGISTRY: host, REGI_USERNAME: 'alice', REGI_PASSWORD: PASSWORD };
@@ -315,7 +315,7 @@ describe('plain http', () => {
     expect(registry.requests).toEqual([]);
   });
 
-  test('cred-http-fallback-insecure: a registry whose TLS works is never asked by http, verified or not', async () => {
+  test('cred-http-fallback-insecure: a registry with working TLS never gets plain http, verified or not', async () => {
     const registry = await startFakeRegistry({
       tls: certificates,
       allowedHosts: ['registry.test'],
@@ -332,7 +332,7 @@ describe('plain http', () => {
     expect(stderr).not.toContain('http://');
   });
 
-  test('cred-http-fallback-insecure: a password that goes over plain http is told', async () => {
+  test('cred-http-fallback-insecure: a password over plain http causes a warning', async () => {
     const registry = await startFakeRegistry({
       allowedHosts: ['registry.test'],
       auth: { kind: 'basic', users: { alice: PASSWORD } },
@@ -351,7 +351,7 @@ describe('plain http', () => {
   });
 });
 
-describe('what is shown', () => {
+describe('secrets in output', () => {
   test('cred-helper-missing: a helper that is not installed is named, and nothing else is tried', async () => {
     const registry = await startFakeRegistry({
       auth: { kind: 'basic', users: { alice: PASSWORD } },
@@ -426,7 +426,7 @@ describe('what is shown', () => {
     }
   });
 
-  test('cred-dup-headers: an answer with two lengths is an error of the connection', async () => {
+  test('cred-dup-headers: a response with two lengths is a connection error', async () => {
     const server = await startRawServer((socket) => {
       socket.on('data', () =>
         socket.write('HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\n123456'),

@@ -34,7 +34,7 @@ const BAD_DIGESTS = [
   5,
 ];
 
-describe('a digest that is none', () => {
+describe('an invalid digest', () => {
   const { config, layers } = makeImage();
   const [layer] = layers;
 
@@ -70,7 +70,7 @@ describe('a digest that is none', () => {
     expect(await copyToLayout(`${registry.host}/app:v1`)).toMatchObject({ status: 5, kept: false });
   });
 
-  test('dig-everywhere: it is refused in the answer of the referrers API', async () => {
+  test('dig-everywhere: it is refused in the response of the referrers API', async () => {
     const registry = await startFakeRegistry();
     await makeImage().pushAll(registry.place.open('app'), 'v1');
     const body = JSON.stringify({
@@ -109,8 +109,8 @@ describe('a digest that is none', () => {
   });
 });
 
-describe('content that is not what its digest says', () => {
-  test('dig-manifest-pinned: a manifest asked for by digest that has other bytes is not used', async () => {
+describe('content that does not match its digest', () => {
+  test('dig-manifest-pinned: a manifest that does not match the requested digest is not used', async () => {
     const registry = await startFakeRegistry();
     const image = makeImage();
     await image.pushAll(registry.place.open('app'), 'v1');
@@ -129,7 +129,7 @@ describe('content that is not what its digest says', () => {
     ).toMatchObject({ status: 7, stdout: '' });
   });
 
-  test('dig-header-mismatch: a manifest that is not what its own header says is not used', async () => {
+  test('dig-header-mismatch: a manifest that does not match its digest header is not used', async () => {
     const registry = await startFakeRegistry();
     await makeImage().pushAll(registry.place.open('app'), 'v1');
     const headers = { 'docker-content-digest': digestOf(Buffer.from('something else')) };
@@ -146,7 +146,7 @@ describe('content that is not what its digest says', () => {
     expect(await copyToLayout(`${registry.host}/app:v1`)).toMatchObject({ status: 7, kept: false });
   });
 
-  test('dig-head-then-get: a tag is resolved once; what is read is read by digest', async () => {
+  test('dig-head-then-get: a tag is resolved once, and content is read by digest', async () => {
     const registry = await startFakeRegistry();
     await makeImage().pushAll(registry.place.open('app'), 'v1');
     expect(await copyToLayout(`${registry.host}/app:v1`)).toMatchObject({ status: 0 });
@@ -154,7 +154,7 @@ describe('content that is not what its digest says', () => {
     expect(byTag.map(({ method }) => method)).toEqual(['HEAD']);
   });
 
-  test('dig-size: a blob is read no further than its descriptor says', async () => {
+  test('dig-size: a blob is read up to the size in its descriptor', async () => {
     const registry = await startFakeRegistry();
     const image = makeImage({ layers: [100] });
     await image.pushAll(registry.place.open('app'), 'v1');
@@ -202,7 +202,7 @@ describe('content that is not what its digest says', () => {
     expect(await copyToLayout(`${registry.host}/app:v1`)).toMatchObject({ status: 0, kept: true });
   });
 
-  test('dig-push-verify: a registry that says it kept another manifest is not believed', async () => {
+  test('dig-push-verify: a registry that reports another digest for a manifest is an error', async () => {
     const [from, to] = [await startFakeRegistry(), await startFakeRegistry()];
     await makeImage().pushAll(from.place.open('app'), 'v1');
     const headers = { 'docker-content-digest': digestOf(Buffer.from('something else')) };
@@ -217,7 +217,7 @@ describe('content that is not what its digest says', () => {
     });
   });
 
-  test('dig-range-resume: a transfer that goes on with other content is noticed', async () => {
+  test('dig-range-resume: a transfer that resumes with other content is detected', async () => {
     const registry = await startFakeRegistry();
     const image = makeImage({ layers: [200_000] });
     await image.pushAll(registry.place.open('app'), 'v1');
@@ -231,7 +231,7 @@ describe('content that is not what its digest says', () => {
     ['another range', { 'content-range': 'bytes 0-9/200000' }, 206, 5],
     ['all of it again', {}, 200, 0],
   ])(
-    'dig-range-resume: an answer with %s gives the right bytes or none',
+    'dig-range-resume: a response with %s gives the right bytes or none',
     async (_, headers, status, expected) => {
       const registry = await startFakeRegistry();
       const image = makeImage({ layers: [200_000] });
@@ -254,7 +254,7 @@ describe('content that is not what its digest says', () => {
     },
   );
 
-  test('dig-gzip-transport: bytes are asked for as they are stored, and those compressed on the way are not taken', async () => {
+  test('dig-gzip-transport: bytes are requested as stored, and compressed responses are refused', async () => {
     const registry = await startFakeRegistry();
     await makeImage().pushAll(registry.place.open('app'), 'v1');
     expect(await copyToLayout(`${registry.host}/app:v1`)).toMatchObject({ status: 0 });
@@ -273,7 +273,7 @@ describe('content that is not what its digest says', () => {
 });
 
 describe('names and digests', () => {
-  test('dig-tag-digest: of a tag and a digest the digest decides, and has to be in that repository', async () => {
+  test('dig-tag-digest: the digest beside a tag decides, and must be in that repository', async () => {
     const registry = await startFakeRegistry();
     const [old, current] = [makeImage({ seed: 1 }), makeImage({ seed: 2 })];
     await old.pushAll(registry.place.open('app'));
@@ -290,7 +290,7 @@ describe('names and digests', () => {
     );
   });
 
-  test('dig-unknown-alg: sha512 is proved as sha512', async () => {
+  test('dig-unknown-alg: a sha512 digest is verified with sha512', async () => {
     const registry = await startFakeRegistry();
     const image = makeIndex({ algorithm: 'sha512' });
     await image.pushAll(registry.place.open('app'), 'v1');

@@ -23,7 +23,7 @@ async function layout(): Promise<{ folder: string; blobs: string; host: string }
   return { folder, blobs: join(folder, 'blobs', 'sha256'), host: registry.host };
 }
 
-describe('a layout that somebody else has made', () => {
+describe('a hostile layout', () => {
   test('lay-symlink: a blob that is a symbolic link is not read', async () => {
     const { folder, blobs, host } = await layout();
     const secret = join(temporaryFolder('secret'), 'secret');
@@ -38,7 +38,7 @@ describe('a layout that somebody else has made', () => {
     expect(stderr).toContain('symbolic link');
   });
 
-  test('lay-symlink: nor is anything read or written through blobs that is one', async () => {
+  test('lay-symlink: nothing is read or written through a "blobs" that is a symbolic link', async () => {
     const { folder, blobs, host } = await layout();
     const elsewhere = join(temporaryFolder('elsewhere'), 'sha256');
     renameSync(blobs, elsewhere);
@@ -65,7 +65,7 @@ describe('a layout that somebody else has made', () => {
     expect({ isRefused: status !== 0, stdout }).toEqual({ isRefused: true, stdout: '' });
   });
 
-  test('lay-crash: what a killed process left half-written is neither read nor in the way', async () => {
+  test('lay-crash: partial files of a killed process are not read and do not disturb', async () => {
     const { folder, blobs, host } = await layout();
     rmSync(join(blobs, LAYER));
     writeFileSync(join(blobs, `.${LAYER}.tmp`), 'half of');

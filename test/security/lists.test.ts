@@ -12,7 +12,7 @@ test.each([
     (url: URL) =>
       `</v2/app/tags/list?last=${Number(url.searchParams.get('last') ?? 0) + 1}>; rel="next"`,
   ],
-])('lst-link-loop: a list whose pages link %s ends, and says so', async (_, linkOf) => {
+])('lst-link-loop: a list whose pages link %s ends with a warning', async (_, linkOf) => {
   const { host, asked } = await startListing((url) => ({
     body: '{"name":"app","tags":["a","b"]}',
     link: linkOf(url),
@@ -26,7 +26,7 @@ test.each([
   expect(stderr).toContain('regi: warning: ');
 });
 
-test('lst-link-loop: a next page on another host is not asked for', async () => {
+test('lst-link-loop: a next page on another host is not requested', async () => {
   const elsewhere = await startListing(() => ({ body: '{"tags":["stolen"]}' }));
   const { host } = await startListing((url) =>
     url.search === ''
@@ -41,14 +41,14 @@ test('lst-link-loop: a next page on another host is not asked for', async () => 
   expect(elsewhere.asked()).toBe(0);
 });
 
-test('lst-huge: of a page without end no more than its bound is read', async () => {
+test('lst-huge: an endless page is read only up to its limit', async () => {
   const server = await startEndlessServer('a'.repeat(65_536), { begin: '{"tags":["' });
   const { status } = await runMain(['tags', 'list', `${server.host}/app`]);
   expect(status).toBe(7);
   expect(server.sent()).toBeLessThan(64 * 1024 * 1024);
 });
 
-test('lst-terminal: what would steer a terminal is shown escaped, and in JSON too', async () => {
+test('lst-terminal: control characters are escaped, in JSON too', async () => {
   const hostile = '\u001b]0;title\u0007\u009b2J\u202egpj';
   const { host } = await startListing(() => ({ body: JSON.stringify({ tags: [hostile] }) }));
   for (const flags of [[], ['--json']]) {
@@ -58,7 +58,7 @@ test('lst-terminal: what would steer a terminal is shown escaped, and in JSON to
   }
 });
 
-test('lst-terminal: nor does the text of a warning or an error', async () => {
+test('lst-terminal: control characters in a warning or an error are escaped', async () => {
   const registry = await startFakeRegistry();
   const headers = { warning: '299 - "careful \u009b2J"' };
   registry.fault({
@@ -74,7 +74,7 @@ test('lst-terminal: nor does the text of a warning or an error', async () => {
   expect(stderr).not.toMatch(/[\u001b\u009b]/);
 });
 
-test('trust-catalog: no more names are asked for at once than any registry gives, and an endless answer is left at its bound', async () => {
+test('trust-catalog: a page has at most 1,000 names, and an endless response is read up to its limit', async () => {
   const { host, sent } = await startEndlessServer('"a/b",', { begin: '{"repositories":[' });
   const { status, stdout, stderr } = await runMain(['repos', 'list', host]);
   expect({ status, stdout }).toEqual({ status: 7, stdout: '' });
@@ -83,7 +83,7 @@ test('trust-catalog: no more names are asked for at once than any registry gives
   expect(sent()).toBeLessThan(32 * 1024 * 1024);
 });
 
-test('trust-catalog: repositories come page by page, of a thousand each', async () => {
+test('trust-catalog: repositories are read in pages of 1,000', async () => {
   const asked: (string | null)[] = [];
   const { host } = await startListing((url) => {
     asked.push(url.searchParams.get('n'));

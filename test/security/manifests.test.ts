@@ -20,7 +20,7 @@ async function registryWith(...nodes: readonly ReturnType<typeof nodeOf>[]) {
   return registry;
 }
 
-describe('what a manifest is', () => {
+describe('the type of a manifest', () => {
   test.each([undefined, 'text/plain', 'application/json'])(
     'man-ct-missing: an image without mediaType, served as %s, is known by its content',
     async (contentType) => {
@@ -42,7 +42,7 @@ describe('what a manifest is', () => {
     },
   );
 
-  test('man-ct-missing: one that is both image and index is neither', async () => {
+  test('man-ct-missing: a manifest that is both image and index is refused', async () => {
     const both = { schemaVersion: 2, config, layers, manifests: [] };
     const registry = await registryWith(
       nodeOf(MEDIA_TYPE.ociManifest, Buffer.from(JSON.stringify(both))),
@@ -116,8 +116,8 @@ describe('what a manifest is', () => {
   });
 });
 
-describe('how large a manifest may be', () => {
-  test('man-size: one of a byte over 4 MiB, an endless one and a compressed one are not read', async () => {
+describe('limits of a manifest', () => {
+  test('man-size: one byte over 4 MiB, an endless body and a compressed body are refused', async () => {
     const registry = await startFakeRegistry();
     await makeImage().pushAll(registry.place.open('app'), 'v0');
     const endless = await startEndlessServer(' '.repeat(65_536));
@@ -137,7 +137,7 @@ describe('how large a manifest may be', () => {
     expect((await runMain(['manifest', 'get', `${registry.host}/app:v0`])).status).toBe(0);
   });
 
-  test('man-errbody: of an endless error little is read and one clean line is shown', async () => {
+  test('man-errbody: an endless error is read up to its limit, and one clean line is shown', async () => {
     const server = await startEndlessServer(`\u001b[2Jboom\u0007${'x'.repeat(1000)}`, {
       status: 500,
     });
@@ -176,7 +176,7 @@ describe('how large a manifest may be', () => {
     expect(registry.requests.length).toBeLessThan(20);
   });
 
-  test('man-huge-index: one of 25,001 entries is refused after it was read, and before anything else is', async () => {
+  test('man-huge-index: an index of 25,001 entries is refused before any other request', async () => {
     const entry = { mediaType: MEDIA_TYPE.ociManifest, digest: config.digest, size: 5 };
     const many = Array.from({ length: 25_001 }, () => entry);
     const node = manifestNode({ manifests: many }, MEDIA_TYPE.ociIndex);
@@ -190,7 +190,7 @@ describe('how large a manifest may be', () => {
   });
 });
 
-describe('what a manifest says of names', () => {
+describe('names in a manifest', () => {
   test.each(['../../x', 'a\nb', '/etc/x', 'C:\\x', '..'])(
     'man-lie-annotations: the name %j is no path and no tag',
     async (name) => {

@@ -14,7 +14,7 @@ async function registryWith(image: TestImageManifest): Promise<FakeRegistry> {
 }
 
 describe('broken transfers', () => {
-  test('net-reset: a download that is cut half-way each time goes on where it stopped', async () => {
+  test('net-reset: a download that is cut half-way each time resumes there', async () => {
     const image = makeImage({ layers: [4_000_000] });
     const registry = await registryWith(image);
     const [layer] = image.layers;
@@ -51,7 +51,7 @@ describe('broken transfers', () => {
   });
 
   test.each(['HEAD', 'GET', 'POST', 'PUT'])(
-    'net-429: a %s that is told to wait waits and is done',
+    'net-429: a %s waits as requested and succeeds',
     async (method) => {
       const [from, to] = [await registryWith(makeImage()), await startFakeRegistry()];
       const clock = instantClock();
@@ -103,7 +103,7 @@ describe('broken transfers', () => {
     expect(status).toBe(0);
   });
 
-  test('net-429: nobody waits for an hour, and the message names the limit', async () => {
+  test('net-429: regi does not wait for an hour, and the message names the limit', async () => {
     const registry = await registryWith(makeImage());
     registry.fault({
       match: {},
@@ -116,7 +116,7 @@ describe('broken transfers', () => {
     expect(stderr.trimEnd().split('\n')).toHaveLength(2);
   });
 
-  test('net-range-416: an upload whose session is out of step starts a new one', async () => {
+  test('net-range-416: an upload with a session at another offset starts a new one', async () => {
     const [from, to] = [
       await registryWith(makeImage({ layers: [300_000] })),
       await startFakeRegistry(),

@@ -104,7 +104,7 @@ function raw({ stdout, stderr }: MainResult): readonly (string | undefined)[] {
   return [stdout, stderr].flatMap((text) => STEERING.exec(text) ?? []);
 }
 
-describe('an image whose every text steers a terminal', () => {
+describe('an image with control characters in every text', () => {
   let image: string;
   beforeAll(async () => {
     const registry = await startFakeRegistry();
@@ -112,7 +112,7 @@ describe('an image whose every text steers a terminal', () => {
     image = `${registry.host}/app:v1`;
   });
 
-  test.each(COMMANDS)('%s shows nothing of it raw', async (_, argv) => {
+  test.each(COMMANDS)('%s shows none of them raw', async (_, argv) => {
     for (const flags of [[], ['-v'], ['--json']]) {
       const result = await runMain(
         [...argv(image), '--progress', 'plain', '--color', 'never', ...flags],
@@ -124,7 +124,7 @@ describe('an image whose every text steers a terminal', () => {
     }
   });
 
-  test('images and rmi show nothing of it raw once it is in the local store', async () => {
+  test('images and rmi show none of them raw from the local store', async () => {
     const home = temporaryFolder('home');
     const cwd = temporaryFolder('cwd');
     const results = [];
@@ -163,7 +163,7 @@ const ALL_COMMANDS: readonly (readonly [
 ];
 
 describe.each([400, 401, 403, 404, 429, 500, 200])(
-  'a registry that answers everything with %i and texts that steer a terminal',
+  'a registry that responds to everything with %i and control characters',
   (status) => {
     let host: string;
     beforeAll(async () => {

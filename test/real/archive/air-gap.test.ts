@@ -95,7 +95,7 @@ describeReal(
     });
 
     describe('regi export of three images', () => {
-      test('has what they share once', async () => {
+      test('stores shared content once', async () => {
         const members = await membersOf(join(folder, 'b.tar'));
         const { layers } = JSON.parse(await skopeo.rawManifest(at(from, 'library/debian:12'))) as {
           layers: { digest: string }[];
@@ -164,7 +164,7 @@ describeReal(
       });
     });
 
-    test('two repositories with one tag and an index each are told apart by skopeo', async () => {
+    test('skopeo distinguishes two repositories with the same tag', async () => {
       await regi(
         'copy',
         '--platform',
@@ -241,7 +241,7 @@ describeReal(
         ).toBe(true);
       });
 
-      test('is refused by an empty registry with a list of what is missing, and nothing is written', async () => {
+      test('is refused by an empty registry with a list of missing blobs, and nothing is written', async () => {
         const empty = await startDockerRegistry();
         const { status, stdout, stderr } = await runRegi(
           ['import', 'delta.tar', `${empty.host}/mirror`],
@@ -342,7 +342,7 @@ describeReal(
       ]).toEqual([0, await skopeo.rawManifest(at(from, 'other:1'))]);
     });
 
-    describe('the stick of a colleague who has', () => {
+    describe('an archive from a colleague with', () => {
       test.each([
         ['skopeo, a docker-archive', 'docker-archive'],
         ['skopeo, an oci-archive', 'oci-archive'],

@@ -121,24 +121,21 @@ describeReal('archives and skopeo', ['buildah', 'skopeo', 'umoci'], () => {
     ['oci-archive', true],
     ['docker-archive', false],
     ['dir', true],
-  ])(
-    'skopeo copies what regi writes to %s:, and regi reads that again',
-    async (kind, keepsDigest) => {
-      const [path, copied] = [join(folder, `for-${kind}.tar`), join(folder, `copied-${kind}`)];
-      await regi('export', images.image, '-o', path);
-      await skopeo.copy(
-        `oci-archive:${path}:12`,
-        `${kind}:${copied}${kind === 'dir' ? '' : ':team/app:12'}`,
-      );
-      const digest = await regi('digest', `${kind}:${copied}`);
-      // A docker-archive holds no manifest: its layers come back as they are, unpacked by skopeo.
-      expect(digest === images.imageDigest).toBe(keepsDigest);
-      await regi('copy', `${kind}:${copied}`, `oci:${join(folder, `back-${kind}`)}:x`);
-      await regi('verify', '--deep', `oci:${join(folder, `back-${kind}`)}`);
-    },
-  );
+  ])('skopeo copies an archive of regi to %s:, and regi reads it', async (kind, keepsDigest) => {
+    const [path, copied] = [join(folder, `for-${kind}.tar`), join(folder, `copied-${kind}`)];
+    await regi('export', images.image, '-o', path);
+    await skopeo.copy(
+      `oci-archive:${path}:12`,
+      `${kind}:${copied}${kind === 'dir' ? '' : ':team/app:12'}`,
+    );
+    const digest = await regi('digest', `${kind}:${copied}`);
+    // A docker-archive holds no manifest: its layers come back as they are, unpacked by skopeo.
+    expect(digest === images.imageDigest).toBe(keepsDigest);
+    await regi('copy', `${kind}:${copied}`, `oci:${join(folder, `back-${kind}`)}:x`);
+    await regi('verify', '--deep', `oci:${join(folder, `back-${kind}`)}`);
+  });
 
-  test('umoci lists what regi unpacked of an archive', async () => {
+  test('umoci lists the layout that regi copied from an archive', async () => {
     const [path, layout] = [join(folder, 'umoci.tar'), join(folder, 'umoci')];
     await regi('copy', images.image, `archive:${path}:1`);
     await regi('copy', `archive:${path}`, `oci:${layout}:1`);
@@ -220,7 +217,7 @@ describeReal('archives and podman', ['podman', 'buildah'], () => {
   });
 
   test.each(['archive', 'docker-archive', 'oci-archive'])(
-    'podman loads what regi writes as %s:, with its image id',
+    'podman loads an archive of regi as %s:, with its image id',
     async (kind) => {
       const [saved, written] = [
         join(folder, `saved-${kind}.tar`),
@@ -243,7 +240,7 @@ describeReal('archives and podman', ['podman', 'buildah'], () => {
   );
 
   test.each(['docker-archive', 'oci-archive'])(
-    'buildah pulls what regi writes, as %s:, with its image id',
+    'buildah pulls an archive of regi, as %s:, with its image id',
     async (kind) => {
       const [saved, written] = [
         join(folder, `saved-for-${kind}.tar`),
@@ -266,7 +263,7 @@ describeReal('archives and podman', ['podman', 'buildah'], () => {
   );
 
   test.each(['docker-archive', 'oci-archive'])(
-    'what podman saved as %s goes through a registry of regi and back, with its image id',
+    'an archive of podman as %s passes through regi serve and back, with its image id',
     async (format) => {
       const [saved, back] = [
         join(folder, `through-${format}.tar`),

@@ -90,7 +90,7 @@ describe('an export that was killed', () => {
 
   const share = Array.from({ length: KILLS }, () => Math.random());
   test.each(share)(
-    'at %f of its bytes fetches what is missing and nothing else, and ends with the same archive',
+    'at %f of its bytes fetches only missing bytes, and makes the same archive',
     async (part) => {
       const { cwd, noted, fetched } = await killedAt(
         source,
@@ -108,7 +108,7 @@ describe('an export that was killed', () => {
     expect(noted).toBeGreaterThan(source.bytes / 2);
   });
 
-  test('in the middle of a large layer goes on in that layer', async () => {
+  test('in the middle of a large layer resumes in that layer', async () => {
     const large = await sourceOf(makeImage({ seed: 3, layers: [48 * MIB] }));
     const { cwd, noted, fetched } = await killedAt(large, 40 * MIB);
     expect(noted).toBeGreaterThanOrEqual(16 * MIB);

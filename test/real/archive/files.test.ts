@@ -62,7 +62,7 @@ async function regiLines(image: string): Promise<readonly string[]> {
 }
 
 describeReal(
-  'regi looks into images as umoci unpacks them',
+  'regi sees the files that umoci unpacks',
   ['umoci', 'buildah', 'skopeo', 'tar'],
   () => {
     const unpacked: string[] = [];
@@ -82,12 +82,12 @@ describeReal(
       }
     });
 
-    test.each([0, 1])('files lists what umoci unpacks of image %i', async (index) => {
+    test.each([0, 1])('files lists the files that umoci unpacks of image %i', async (index) => {
       expect(await regiLines(images[index] ?? '')).toEqual(await findLines(unpacked[index] ?? ''));
     });
 
     test.each([0, 1])(
-      'rootfs of image %i unpacks to what umoci unpacks, byte for byte, hard links and times included',
+      'rootfs of image %i equals what umoci unpacks, including hard links and times',
       async (index) => {
         const folder = temporaryFolder('rootfs');
         const [tar, root] = [join(folder, 'rootfs.tar'), join(folder, 'root')];
@@ -101,7 +101,7 @@ describeReal(
       },
     );
 
-    test('diff finds what find and sha256sum find', async () => {
+    test('diff finds the changes that find and sha256sum find', async () => {
       const { stdout } = await runRegi(['diff', '--json', images[0] ?? '', images[1] ?? '']);
       const rows = stdout
         .trimEnd()

@@ -38,7 +38,7 @@ describeReal('disks that are full or read-only', ['unshare'], () => {
       );
     }
 
-    test('a copy onto a full disk exits 1, says so, and leaves nothing half written', async () => {
+    test('a copy onto a full disk exits 1 with the reason, and leaves no partial file', async () => {
       const { stdout, stderr } = await inNamespace(`
         mount -t tmpfs -o size=1m tmpfs "$MOUNT"
         regi copy -q "$TINY" "oci:$MOUNT/images:tiny"
@@ -53,7 +53,7 @@ describeReal('disks that are full or read-only', ['unshare'], () => {
       expect(stdout).not.toContain('/.regi');
     });
 
-    test('a pull into a local store on a full disk exits 1, and the images that are there stay', async () => {
+    test('a pull into a local store on a full disk exits 1, and keeps existing images', async () => {
       const { stdout } = await inNamespace(`
         mount -t tmpfs -o size=1m tmpfs "$MOUNT"; export REGI_DATA="$MOUNT"
         regi copy -q "$TINY" local:tiny:1

@@ -38,7 +38,7 @@ function expectWhole(outcomes: readonly KillOutcome[]): void {
 
 describe('kill -9', () => {
   test.each([...DOWNLOADS, ...KEPT_UPLOADS].map((command) => [command.name, command] as const))(
-    '%s goes on: it moves its bytes and a tenth at most',
+    '%s resumes: it moves its bytes and a tenth at most',
     async (_, command) => {
       const outcomes = await killed(command);
       expectWhole(outcomes);
@@ -48,7 +48,7 @@ describe('kill -9', () => {
   );
 });
 
-describeReal('kill -9 with a registry that forgets what was cut', ['docker-registry'], () => {
+describeReal('kill -9 with a registry that forgets cut uploads', ['docker-registry'], () => {
   test.each(UPLOADS.map((command) => [command.name, command] as const))(
     '%s sends nothing again that was there whole',
     async (_, command) => {

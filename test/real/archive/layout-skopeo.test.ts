@@ -73,7 +73,7 @@ describeReal('an image layout and skopeo', ['skopeo'], () => {
       await expectWhole(store, image);
     });
 
-    test('into a layout beside the images that are there', async () => {
+    test('into a layout beside existing images', async () => {
       const [from, to] = [temporaryFolder('layout'), temporaryFolder('layout')];
       const [first, second] = [makeImage({ seed: 1 }), makeImage({ seed: 2 })];
       await first.pushAll(await create(from), 'v1');

@@ -106,7 +106,7 @@ describeReal('the local store', ['docker-registry', 'skopeo', 'podman'], () => {
     expect(await skopeo.listTags(`docker://${other.host}/by/id`)).toEqual(['a', 'b']);
   });
 
-  test('skopeo reads it, and what skopeo writes there is an image of it', async () => {
+  test('skopeo reads it, and writes an image that regi lists', async () => {
     const { data, regi } = onStore();
     await regi('pull', '-q', from('2'));
     expect(await skopeo.digest(`oci:${data}:${from('2')}`)).toBe(
@@ -136,7 +136,7 @@ describeReal('the local store', ['docker-registry', 'skopeo', 'podman'], () => {
   });
 
   describe('and several processes at once', () => {
-    test('nothing that one is writing is removed by another', async () => {
+    test('no process removes what another writes', async () => {
       const { data, regi } = onStore();
       for (let round = 0; round < 3; round += 1) {
         const pulls = ['1', '2', '3', '1'].map((tag) => regi('pull', '-q', from(tag)));

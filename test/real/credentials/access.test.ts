@@ -90,14 +90,14 @@ describeReal(
       expect(refused.stderr).not.toContain(Buffer.from(`${USER}:wrong-canary`).toString('base64'));
     });
 
-    test('refuses a certificate that nobody vouches for, and says what to type', async () => {
+    test('refuses a certificate of an unknown authority with a hint', async () => {
       const { registry } = await start();
       const refused = await runRegi(['digest', `${registry.host}/private:1`]);
       expect(refused.status).toBe(5);
       expect(refused.stderr).toContain('--ca-file');
     });
 
-    test('asks an unverified registry when told to', async () => {
+    test('reaches an unverified registry with --insecure', async () => {
       const { registry } = await start();
       const absent = await runRegi(
         ['digest', '--insecure-registry', registry.host, `${registry.host}/absent:1`],

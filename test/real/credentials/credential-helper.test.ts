@@ -40,7 +40,7 @@ describeReal(
   'docker-credential-regi',
   ['docker-registry', 'dbus-daemon', 'gnome-keyring-daemon', 'secret-tool', 'skopeo', 'podman'],
   () => {
-    test('keeps in the real keyring what a client stores, and forgets it', async () => {
+    test('stores a login of a client in the real keyring, and removes it', async () => {
       const { session, env } = await start(() => ({}));
       const helper = (verb: string, input: string): Promise<Finished> =>
         runProgram(process.execPath, [PROGRAM, verb], { env, input });
@@ -70,7 +70,7 @@ describeReal(
       expect(await session.search()).not.toContain(PASSWORD);
     });
 
-    test('gives podman and skopeo what regi login stored, where credHelpers names it', async () => {
+    test('serves a login of regi to podman and skopeo when credHelpers names it', async () => {
       const { host, session, env, file, run } = await start((name) => ({
         credHelpers: { [name]: 'regi' },
       }));
@@ -104,7 +104,7 @@ describeReal(
       });
     });
 
-    test('takes what skopeo and podman log in with, where an auth.json names it', async () => {
+    test('stores logins of skopeo and podman when an auth.json names it', async () => {
       const { host, home, session, env, run } = await start(() => ({}));
       const authfile = join(home, 'auth.json');
       writeFileSync(authfile, JSON.stringify({ credHelpers: { [host]: 'regi' } }));
@@ -149,7 +149,7 @@ describeReal(
       expect(await session.search()).not.toContain(PASSWORD);
     });
 
-    test('says that the keyring is locked, and does not wait for its prompt', async () => {
+    test('reports a locked keyring without waiting for its prompt', async () => {
       const { home, session, env } = await start(() => ({}));
       const login = `{"ServerURL":"a.example","Username":"${USER}","Secret":"${PASSWORD}"}\n`;
       expect(

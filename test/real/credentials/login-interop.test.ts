@@ -78,7 +78,7 @@ describeReal(
   'logins of docker, podman, skopeo and regi',
   ['docker-registry', 'podman', 'skopeo'],
   () => {
-    test('what docker wrote in plain is read by all', async () => {
+    test('a plain login of docker is read by all', async () => {
       const { host, readers, regi } = await start((name) => ({
         '.docker/config.json': { auths: { [name]: { auth: AUTH } }, currentContext: 'x' },
       }));
@@ -88,7 +88,7 @@ describeReal(
       });
     });
 
-    test('what docker gave to a helper for one host is read by all', async () => {
+    test('a login that docker stored in a helper for one host is read by all', async () => {
       const { host, bin, readers } = await start((name) => ({
         '.docker/config.json': { auths: { [name]: {} }, credHelpers: { [name]: 'drawer' } },
       }));
@@ -100,7 +100,7 @@ describeReal(
       expect(await readers()).toEqual(ALL);
     });
 
-    test('what docker gave to its credsStore is read by regi, and by nobody who does not know that member', async () => {
+    test('a login in the credsStore of docker is read by regi, and not by tools that do not know credsStore', async () => {
       const { host, bin, regi } = await start((name) => ({
         '.docker/config.json': { auths: { [name]: {} }, credsStore: 'drawer' },
       }));
@@ -112,7 +112,7 @@ describeReal(
     });
 
     test.each(['podman', 'skopeo'] as const)(
-      'what %s login wrote where it likes is read by all, and forgotten by regi logout',
+      'a login of %s in its default file is read by all, and removed by regi logout',
       async (tool) => {
         const { login, readers, regi, host, home } = await start();
         expect(await login(tool)).toMatchObject({ status: 0 });
@@ -126,7 +126,7 @@ describeReal(
       },
     );
 
-    test('what podman login wrote for a namespace is read for that namespace alone', async () => {
+    test('a login of podman for a namespace is read for that namespace only', async () => {
       const { login, regi, host } = await start();
       expect(await login('podman', `${host}/team`)).toMatchObject({ status: 0 });
       expect(await regi('digest', `${host}/team/app:1`)).toMatchObject({ status: 0 });
@@ -134,7 +134,7 @@ describeReal(
       expect((await regi('auth', 'list')).stdout).toContain(`${host}/team`);
     });
 
-    test('what regi login wrote to the docker configuration is read by all, and forgotten by podman logout', async () => {
+    test('a login of regi in the docker configuration is read by all, and removed by podman logout', async () => {
       const { regiLogin, readers, peer, host, home } = await start();
       expect(await regiLogin()).toMatchObject({ status: 0 });
       expect(readFileSync(join(home, '.docker', 'config.json'), 'utf8')).toBe(
@@ -147,7 +147,7 @@ describeReal(
       expect(await readers()).toMatchObject({ regi: 4 });
     });
 
-    test('what regi login wrote to an auth.json is read by podman and skopeo', async () => {
+    test('a login of regi in an auth.json is read by podman and skopeo', async () => {
       const { regiLogin, readers, home } = await start();
       expect(
         await regiLogin('--authfile', join(home, 'run', 'containers', 'auth.json')),
@@ -155,7 +155,7 @@ describeReal(
       expect(await readers()).toEqual(ALL);
     });
 
-    test('what regi login gave to a helper is read by all, and no file has it', async () => {
+    test('a login of regi in a helper is read by all, and is in no file', async () => {
       const { regiLogin, readers, host, home, bin } = await start((name) => ({
         '.docker/config.json': { credHelpers: { [name]: 'drawer' } },
       }));

@@ -12,7 +12,7 @@ const PASSWORD = 'correct-horse-canary';
 const SHELL = ['sh', '-c', 'PS1="> " exec sh -i'];
 
 describeReal('regi login at a terminal', ['docker-registry', 'tmux'], () => {
-  test('asks, shows nothing of the password, and gives the terminal back after Ctrl-C', async () => {
+  test('prompts, hides the password, and restores the terminal after Ctrl-C', async () => {
     const { host } = await startDockerRegistry({ htpasswd: { user: USER, password: PASSWORD } });
     const terminal = await openTerminal(SHELL);
     await terminal.enter(`regi login ${host}`);
@@ -37,7 +37,7 @@ describeReal(
   'regi and a locked keyring at a terminal',
   ['docker-registry', 'dbus-daemon', 'gnome-keyring-daemon', 'secret-tool', 'tmux'],
   () => {
-    test('says what it waits for, and Ctrl-C ends the wait', async () => {
+    test('says that it waits for the keyring, and Ctrl-C ends the wait', async () => {
       const { host } = await startDockerRegistry({ htpasswd: { user: USER, password: PASSWORD } });
       const home = temporaryFolder('home');
       const unlocked = await startDesktopSession({ home, keyring: 'unlocked' });

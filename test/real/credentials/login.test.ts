@@ -49,7 +49,7 @@ async function timed<T>(
 }
 
 describeReal('regi login without a keychain', ['docker-registry', 'skopeo'], () => {
-  test('stores in the docker configuration what skopeo and the next regi read, and forgets it again', async () => {
+  test('stores a login in the docker configuration that skopeo and regi read, and removes it', async () => {
     const { host, home } = await start();
     const env = { HOME: home };
 
@@ -72,7 +72,7 @@ describeReal('regi login without a keychain', ['docker-registry', 'skopeo'], () 
     expect(await read(host, env)).toMatchObject({ status: 4 });
   });
 
-  test('reads and replaces what skopeo stored', async () => {
+  test('reads and replaces a login of skopeo', async () => {
     const { host, home } = await start();
     const env = { HOME: home, REGISTRY_AUTH_FILE: join(home, 'auth.json') };
     const skopeoEnv = { ...env, PATH: process.env['PATH'] ?? '' };
@@ -177,13 +177,13 @@ describeReal(
         'it is locked, and was not unlocked',
       ],
       [
-        'locked, with nobody answering its prompt',
+        'locked, with an ignored prompt',
         { keyring: 'locked', prompt: 'hangs' },
         'it did not respond within 3.5 s',
       ],
       ['not running', { keyring: 'none' }, 'no Secret Service runs in this session'],
     ] as const)('a keyring that is %s', (_name, options, reason) => {
-      test('is not waited for, has its line, and leaves what works without it', async () => {
+      test('is not waited for, is listed, and does not affect other logins', async () => {
         const { host, home } = await start();
         const unlocked = await startDesktopSession({ home, keyring: 'unlocked' });
         expect(await login(host, unlocked.env)).toMatchObject({ status: 0 });
@@ -219,7 +219,7 @@ describeReal(
       });
     });
 
-    test('asks a locked keyring nothing where regi has stored nothing in it', async () => {
+    test('does not access a locked keyring that has no entry of regi', async () => {
       const { host, home } = await start();
       const { env } = await startDesktopSession({ home, keyring: 'locked', prompt: 'hangs' });
       const { status, stderr } = await read(host, env);

@@ -30,7 +30,7 @@ describeReal('a config.json that is a mount of its own', ['unshare'], () => {
       return runProgram(requireTool('unshare'), ['-m', 'sh', '-c', setUp + script], { env });
     }
 
-    test('logout takes a login out of it', async () => {
+    test('logout removes a login from it', async () => {
       const { status, stdout, stderr } = await inNamespace(
         'bind; chmod 600 "$CONFIG"; regi logout gone.example; cat "$SOURCE"; echo; stat -c %a "$SOURCE"; ls "$HOME/.docker"',
       );
@@ -43,7 +43,7 @@ describeReal('a config.json that is a mount of its own', ['unshare'], () => {
       expect(rest.slice(-2)).toEqual(['600', 'config.json']);
     });
 
-    test('a read-only one stays as it is, and regi says why', async () => {
+    test('a read-only one is unchanged, and the error names the reason', async () => {
       const { status, stdout, stderr } = await inNamespace(
         'bind; mount -o remount,bind,ro "$CONFIG"; regi logout gone.example || echo "status $?"; cat "$SOURCE"',
       );
@@ -55,7 +55,7 @@ describeReal('a config.json that is a mount of its own', ['unshare'], () => {
     });
 
     /** An indented text is longer than this one, and the disk of one page is full with it. */
-    test('one whose disk is full keeps its logins', async () => {
+    test('one on a full disk keeps its logins', async () => {
       const members = Array.from({ length: 220 }, (_, index) => `"h${index}.example":{}`);
       const text = `{"auths":{${members.join(',')},"gone.example":{"auth":"YTpi"}}}`;
       const script = `

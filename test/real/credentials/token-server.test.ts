@@ -61,7 +61,7 @@ describeReal('startTokenServer()', ['docker-registry', 'skopeo', 'openssl'], () 
     );
   });
 
-  test('gives a user a token that the registry takes', async () => {
+  test('grants a user a token that the registry accepts', async () => {
     const answer = await json(await get({ scope: PULL }, 'bob:b secret'));
     expect(answer).toMatchObject({ expires_in: 300 });
     expect(await pull(answer['token'] ?? '')).toBe(200);
@@ -104,7 +104,7 @@ describeReal('startTokenServer()', ['docker-registry', 'skopeo', 'openssl'], () 
     ).toBe(401);
   });
 
-  test('grants a user no more than the rights', async () => {
+  test('grants a user only the configured rights', async () => {
     await get({ scope: 'repository:team/app:pull,push' }, 'bob:b secret');
     await get({ scope: 'repository:public/app:pull,push' });
     expect(server.requests.map(({ granted }) => granted)).toEqual([
@@ -113,7 +113,7 @@ describeReal('startTokenServer()', ['docker-registry', 'skopeo', 'openssl'], () 
     ]);
   });
 
-  test('signs a token that the registry takes for 60 s after its end and no longer', async () => {
+  test('signs a token that the registry accepts until 60 s after its expiry', async () => {
     expect(await pull(await server.token([PULL], -50))).toBe(200);
     expect(await pull(await server.token([PULL], -61))).toBe(401);
   });
@@ -126,7 +126,7 @@ describeReal('startTokenServer()', ['docker-registry', 'skopeo', 'openssl'], () 
     ).rejects.toThrow('denied');
   });
 
-  test('lets skopeo pull without a name what is public', async () => {
+  test('lets skopeo pull a public image without a login', async () => {
     const open = await startTokenServer({ anonymous: { 'public/*': ['pull', 'push'] } });
     const { host } = await startDockerRegistry({ token: open.auth });
     await skopeo.copy(tinyLayout(), `docker://${host}/public/app:1`);

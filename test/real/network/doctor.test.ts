@@ -32,7 +32,7 @@ describeReal(
       });
     });
 
-    test('finds it well, and what it supports', async () => {
+    test('finds no problem, and lists what the registry supports', async () => {
       const { status, stdout, stderr } = await doctor(['--push', `${upstream}/app`]);
       expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
       expect(stdout).not.toContain('✘');
@@ -60,7 +60,7 @@ describeReal(
       expect(await regiAtHome(['repos', 'list', registry.host])).toMatchObject({ stdout: '' });
     });
 
-    test('names the credentials that an htpasswd registry refused, and answers 4', async () => {
+    test('names the credentials that an htpasswd registry refused, and exits 4', async () => {
       const { host } = await startDockerRegistry({ htpasswd: { user: 'ci', password: 'right' } });
       const config = (password: string) =>
         homeWith({
@@ -105,7 +105,7 @@ describeReal(
         'TLSv1.',
       ],
     ] as const)(
-      'says that the certificate of nginx is %s, and shows it',
+      'reports that the certificate of nginx is %s, and shows it',
       async (_name, { flags, ...tls }, problem, shown) => {
         const { port } = await startNginx({ upstream, tls });
         const { status, stdout } = await doctor([...flags, `${NAME}:${port}`]);
@@ -131,7 +131,7 @@ describeReal(
       );
     });
 
-    test('says that plain http is spoken on a port where TLS was expected', async () => {
+    test('reports a port with plain http instead of TLS', async () => {
       const name = upstream.replace('127.0.0.1', NAME);
       const { status, stdout } = await doctor([name]);
       expect(status).toBe(5);
@@ -139,13 +139,13 @@ describeReal(
       expect(stdout).toContain(`--plain-http ${name}`);
     });
 
-    test('says that nothing listens', async () => {
+    test('reports that nothing listens', async () => {
       const { status, stdout } = await doctor([`${NAME}:${await freePort()}`]);
       expect(status).toBe(5);
       expect(stdout).toMatch(/^✘ tcp .* connection refused$/m);
     });
 
-    test('says that a proxy stands between, and whose fault it is', async () => {
+    test('names the proxy, and whether it or the registry is at fault', async () => {
       const { status, stdout } = await regiAtHome(['doctor', NAME], {
         env: { ...ENV, HTTPS_PROXY: 'http://me:s3cret-canary@127.0.0.1:9' },
       });

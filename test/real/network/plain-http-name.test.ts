@@ -81,7 +81,7 @@ describeReal(
         expect(seen.status).toBe(0);
       });
 
-      test('is refused where nothing names it, with what to type', async () => {
+      test('is refused with a hint when no configuration names it', async () => {
         const refused = await regi(['digest', `${NAME}/team/app:1`]);
         expect(refused.status).toBe(5);
         expect(refused.stderr).toContain(`--plain-http ${NAME}`);

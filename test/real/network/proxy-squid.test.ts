@@ -74,7 +74,7 @@ describeReal('regi behind squid', ['squid', 'docker-registry', 'openssl'], () =>
       .toContain(`HEAD http://${named(plain)}/v2/app/manifests/1 200`);
   });
 
-  test('goes around the proxy where NO_PROXY says so', async () => {
+  test('bypasses the proxy for a host in NO_PROXY', async () => {
     const args = ['--plain-http', named(plain)];
     const around = { ...env, NO_PROXY: '.test' };
     expect(
@@ -101,7 +101,7 @@ describeReal('regi behind squid', ['squid', 'docker-registry', 'openssl'], () =>
   });
 
   test.each(['https', 'http'])(
-    'says that the proxy refuses the password, over %s',
+    'reports that the proxy refuses the password, over %s',
     async (scheme) => {
       const proxy = `http://${LOGIN.user}:wrong-canary@127.0.0.1:${squid.port}`;
       const name = named(scheme === 'http' ? plain : secure);

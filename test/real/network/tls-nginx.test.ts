@@ -99,7 +99,7 @@ describeReal('regi and a registry behind nginx', ['docker-registry', 'nginx', 'o
       ).toMatchObject({ status: 0 });
     });
 
-    test('does not trust it otherwise, and says what to type', async () => {
+    test('does not trust it otherwise, with a hint', async () => {
       const refused = await regiAtHome(['digest', `${name}/app:1`]);
       expect(refused.status).toBe(5);
       expect(refused.stderr).toBe(
@@ -111,7 +111,7 @@ describeReal('regi and a registry behind nginx', ['docker-registry', 'nginx', 'o
       ).toMatchObject({ status: 0 });
     });
 
-    test('refuses a --ca-file without certificates, and one that is not there', async () => {
+    test('refuses a --ca-file without certificates, and a missing one', async () => {
       const empty = join(homeWith({ 'ca.pem': 'nothing' }), 'ca.pem');
       const refused = await regiAtHome(['digest', '--ca-file', empty, `${name}/app:1`]);
       expect(refused.status).toBe(2);
@@ -122,7 +122,7 @@ describeReal('regi and a registry behind nginx', ['docker-registry', 'nginx', 'o
     });
   });
 
-  test('says that a certificate is signed by itself', async () => {
+  test('reports a self-signed certificate', async () => {
     const { cert, key } = makeSigningCertificate();
     const folder = homeWith({ 'cert.pem': cert, 'key.pem': key });
     const { name } = await serve({
@@ -134,7 +134,7 @@ describeReal('regi and a registry behind nginx', ['docker-registry', 'nginx', 'o
     expect(refused.stderr).toContain('--ca-file FILE');
   });
 
-  test('says that a certificate has expired, and that no authority mends that', async () => {
+  test('reports an expired certificate, which no --ca-file repairs', async () => {
     const expired = makeCertificates({ hosts: [NAME], expired: true });
     const { name } = await serve({ tls: expired });
     const refused = await regiAtHome(['digest', '--ca-file', expired.caPath, `${name}/app:1`]);
@@ -143,7 +143,7 @@ describeReal('regi and a registry behind nginx', ['docker-registry', 'nginx', 'o
     expect(refused.stderr).not.toContain('--ca-file');
   });
 
-  test('says which names a certificate is for', async () => {
+  test('lists the names of a certificate', async () => {
     const other = makeCertificates({ hosts: ['other.test', 'more.test'] });
     const { name } = await serve({ tls: other });
     const refused = await regiAtHome(['digest', '--ca-file', other.caPath, `${name}/app:1`]);
@@ -153,7 +153,7 @@ describeReal('regi and a registry behind nginx', ['docker-registry', 'nginx', 'o
     );
   });
 
-  test('says that plain http is spoken on the port, and reads with what it says to type', async () => {
+  test('reports plain http on the port with a hint, and the hint works', async () => {
     const { name } = await serve({});
     const refused = await regiAtHome(['digest', `${name}/app:1`]);
     expect(refused.status).toBe(5);
@@ -194,7 +194,7 @@ describeReal('regi and a registry behind nginx', ['docker-registry', 'nginx', 'o
       });
     });
 
-    test('says where a certificate belongs when there is none', async () => {
+    test('says where to put a client certificate when it is missing', async () => {
       const refused = await regiAtHome(['digest', '--ca-file', good.caPath, `${name}/app:1`]);
       expect(refused.stderr).toContain(`.config/docker/certs.d/${name}/client.cert`);
       expect(refused.status).toBe(1);

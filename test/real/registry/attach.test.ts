@@ -32,7 +32,7 @@ describeReal(
         (await runRegi(['push', tinyLayout(), `${name}:1`])).stdout.trim().split('@')[1] ?? '';
     });
 
-    test('attach keeps the artifact under the tag of the specification, and copy --referrers takes it along', async () => {
+    test('attach lists the artifact under the referrers tag, and copy --referrers copies it', async () => {
       const cwd = temporaryFolder('cwd');
       writeFileSync(join(cwd, 'sbom.json'), '{"spdxVersion":"SPDX-2.3"}');
       const { status, stdout } = await runRegi(
@@ -58,7 +58,7 @@ describeReal(
       }
     });
 
-    test('index create and remove leave what skopeo reads', async () => {
+    test('index create and remove write an index that skopeo reads', async () => {
       const created = await runRegi([
         'index',
         'create',

@@ -42,7 +42,7 @@ describeReal(
       expect(await skopeo.digest(`docker://${b.host}/mirror/debian:12`)).toBe(images.imageDigest);
     });
 
-    test('copy of what is there moves nothing and asks each side at most twice', async () => {
+    test('copy of an existing image moves nothing, with at most two requests a side', async () => {
       await runRegi(['copy', `${a.host}/debian:12`, `${b.host}/again/debian:12`]);
       await Promise.all([a.forgetRequests(), b.forgetRequests()]);
 
@@ -56,7 +56,7 @@ describeReal(
       }
     });
 
-    test('copy takes an index whole, and narrows it when asked', async () => {
+    test('copy copies an index whole, and narrows it with --platform', async () => {
       const whole = await runRegi(['copy', images.index, `${a.host}/multi:1`]);
       expect(whole.stdout).toBe(`${a.host}/multi@${images.indexDigest}\n`);
       expect(await skopeo.rawManifest(`docker://${a.host}/multi:1`)).toBe(
@@ -118,7 +118,7 @@ describeReal(
       expect(await skopeo.digest(`docker://${a.host}/release/debian:12`)).toBe(images.imageDigest);
     });
 
-    test('tags list prints what skopeo lists', async () => {
+    test('tags list prints the tags that skopeo lists', async () => {
       await runRegi(['copy', `${a.host}/debian:12`, `${b.host}/listed/debian:12`]);
       await runRegi(['tag', `${b.host}/listed/debian:12`, 'stable', 'bookworm']);
 
@@ -161,7 +161,7 @@ describeReal(
       ).toEqual([]);
     });
 
-    test('copy says unchanged when a child of the index is lost, and repairs it with --force', async () => {
+    test('copy prints "unchanged" when a child of the index is missing, and restores it with --force', async () => {
       await runRegi(['copy', images.index, `${b.host}/lost:1`]);
       const { stdout } = await runRegi(['digest', '--platform', 'linux/arm64', `${b.host}/lost:1`]);
       const child = `http://${b.host}/v2/lost/manifests/${stdout.trim()}`;
@@ -177,7 +177,7 @@ describeReal(
       expect((await fetch(child, { headers })).status).toBe(200);
     });
 
-    test('copy into a layout gives one that skopeo reads, and what skopeo wrote comes back', async () => {
+    test('copy writes a layout that skopeo reads, and reads one that skopeo wrote', async () => {
       const folder = temporaryFolder('layout');
       const copied = await runRegi(['copy', `${a.host}/debian:12`, `oci:${folder}/out:12`]);
       expect(copied.stdout).toBe(`oci:${folder}/out@${images.imageDigest}\n`);
@@ -189,7 +189,7 @@ describeReal(
       );
     });
 
-    test('digest and manifest get answer with the exact bytes', async () => {
+    test('digest and manifest get print the exact bytes', async () => {
       expect((await runRegi(['digest', `${a.host}/debian:12`])).stdout).toBe(
         `${images.imageDigest}\n`,
       );

@@ -43,7 +43,7 @@ describeReal(
       expect(await skopeo.digest(`docker://${name}:stable`)).toBe(digest);
     });
 
-    test('delete says that both tags go, and takes them along', async () => {
+    test('delete lists both tags, and removes both', async () => {
       const { status, stdout, stderr } = await runRegi(['delete', '--yes', `${name}@${digest}`]);
       expect({ status, lines: stdout.split('\n').sort() }).toEqual({
         status: 0,
@@ -67,7 +67,7 @@ describeReal(
   'regi deletes on docker-registry as it is installed, which deletes nothing',
   ['docker-registry'],
   () => {
-    test('delete and tags delete --via-dummy say so, and the tag stays', async () => {
+    test('delete and tags delete --via-dummy report it, and the tag stays', async () => {
       const registry = await startDockerRegistry();
       const name = `${registry.host}/team/app`;
       const { stdout } = await runRegi(['push', tinyLayout(), `${name}:1`]);

@@ -62,7 +62,7 @@ describeReal('regi with large layers', ['docker-registry'], () => {
     expect(statSync(join(cwd, 'b.tar')).size).toBeLessThan(1025 * MIB);
   });
 
-  test('leaves no tag behind when it is interrupted, and takes its upload back', async () => {
+  test('leaves no tag when it is interrupted, and cancels its upload', async () => {
     const { image } = await largeLayout(64 * MIB);
     const registry = await startDockerRegistry();
     const slow = await startThrottleProxy(registry.host, { bytesPerSecond: 8 * MIB });
@@ -86,7 +86,7 @@ describeReal('regi with large layers', ['docker-registry'], () => {
     expect(asked.map((request) => request.status)).toEqual([404]);
   });
 
-  test('leaves in a layout only what the next run goes on with when it is interrupted', async () => {
+  test('leaves in a layout only what the next run resumes when it is interrupted', async () => {
     const { image } = await largeLayout(64 * MIB);
     const registry = await startDockerRegistry();
     await runRegi(['copy', image, `${registry.host}/big:1`]);

@@ -13,7 +13,7 @@ import { skopeo } from '../../support/programs/skopeo.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
 
 describeReal(
-  'regi looks, pulls and pushes as skopeo does',
+  'regi inspects, pulls and pushes as skopeo does',
   ['docker-registry', 'skopeo', 'buildah'],
   () => {
     let images: RealImages;
@@ -94,7 +94,7 @@ describeReal(
       await skopeo.copy(`oci:${folder}:1`, `dir:${temporaryFolder('read')}`);
     });
 
-    test('blob get prints a layer, and repos list what the registry holds', async () => {
+    test('blob get prints a layer, and repos list prints the repositories', async () => {
       const place = `${registry.host}/team/multi`;
       const { stdout } = await runRegi([
         'inspect',

@@ -50,7 +50,7 @@ describeReal('a repository of docker-registry', ['docker-registry'], () => {
       expect(Buffer.compare(await readAll(store.fetch(descriptor)), bytes)).toBe(0);
   });
 
-  test('takes a blob in chunks', async () => {
+  test('uploads a blob in chunks', async () => {
     const registry = await startDockerRegistry();
     const store = placeOf(registry, { chunkSize: 300_000 }).open('team/app');
     const { descriptor, bytes } = makeBlob(1_000_000);
@@ -64,7 +64,7 @@ describeReal('a repository of docker-registry', ['docker-registry'], () => {
     expect((await registry.requests()).filter(({ method }) => method === 'PATCH')).toHaveLength(4);
   });
 
-  test('mounts a blob, and ends the upload of one that it could not mount', async () => {
+  test('mounts a blob, and ends the upload session when it cannot mount', async () => {
     const registry = await startDockerRegistry();
     const place = placeOf(registry);
     const { descriptor, bytes } = makeBlob(1000);
@@ -76,7 +76,7 @@ describeReal('a repository of docker-registry', ['docker-registry'], () => {
     expect(await cancels(registry)).toEqual([204]);
   });
 
-  test('keeps nothing of content that is not what its descriptor says', async () => {
+  test('stores nothing when content does not match its descriptor', async () => {
     const registry = await startDockerRegistry();
     const store = placeOf(registry).open('team/app');
     const { descriptor } = makeBlob(100_000);
@@ -114,7 +114,7 @@ describeReal('a repository of docker-registry', ['docker-registry'], () => {
     ]).toEqual([['v1', 'v2'], ['team/app']]);
   });
 
-  test('refuses to delete, and says so', async () => {
+  test('reports that it refuses to delete', async () => {
     const store = placeOf(await startDockerRegistry()).open('team/app');
     const image = makeImage();
     await image.pushAll(store, 'v1');

@@ -22,7 +22,7 @@ function count(requests: readonly LoggedRequest[], method: string, path: RegExp)
   return requests.filter((request) => request.method === method && path.test(request.path)).length;
 }
 
-describeReal('what regi asks of registries', ['docker-registry'], () => {
+describeReal('requests of regi to registries', ['docker-registry'], () => {
   let a: DockerRegistry;
   let b: DockerRegistry;
   let layer: string;
@@ -110,7 +110,7 @@ describeReal('what regi asks of registries', ['docker-registry'], () => {
     expect(count(destination, 'PUT', /\/manifests\//)).toBe(TAGS);
   });
 
-  test('copy of an image that is not there asks for each small blob in the request that opens its upload', async () => {
+  test('copy of a new image checks for each small blob with the request that starts its upload', async () => {
     const { source, destination } = await requestsOf([
       'copy',
       `${a.host}/team/app:v2`,
@@ -172,7 +172,7 @@ describeReal('what regi asks of registries', ['docker-registry'], () => {
     expect(count(source, 'PUT', /\/manifests\/stable$/)).toBe(1);
   });
 
-  test('copy of many tags opens no more connections than it has lanes, and uses them again', async () => {
+  test('copy of many tags opens at most one connection a lane, and reuses it', async () => {
     const [from, to] = await Promise.all([startThrottleProxy(a.host), startThrottleProxy(b.host)]);
 
     expect(

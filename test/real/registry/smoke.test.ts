@@ -20,7 +20,7 @@ describeReal('startDockerRegistry()', ['docker-registry', 'skopeo', 'openssl'], 
     expect(await skopeo.listTags(`docker://${host}/app`)).toEqual(['1']);
   });
 
-  test('takes the right password behind TLS, and no other', async () => {
+  test('accepts only the right password, behind TLS', async () => {
     const certificates = makeCertificates({ hosts: ['127.0.0.1'] });
     const { host } = await startDockerRegistry({
       htpasswd: { user: 'alice', password: 'a secret' },
@@ -61,7 +61,7 @@ describeReal('startDockerRegistry()', ['docker-registry', 'skopeo', 'openssl'], 
     expect(await skopeo.listTags(`docker://${second.host}/app`)).toEqual(['1']);
   });
 
-  test('tells which requests it answered since they were forgotten', async () => {
+  test('lists the requests since they were forgotten', async () => {
     const registry = await startDockerRegistry();
     await fetch(`${registry.url}/v2/`);
     await registry.forgetRequests();

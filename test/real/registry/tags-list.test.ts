@@ -25,7 +25,7 @@ describeReal('regi tags list in a pipe', [], () => {
     registry = await startFakeRegistry({ place });
   });
 
-  test('tags list ends quietly when its reader has gone, and asks for no further page', async () => {
+  test('tags list ends quietly when its reader has gone, and requests no further page', async () => {
     const second = registry.hold({ path: /last=t00999/ });
     const env = { PATH: process.env['PATH'] ?? '', HOME: temporaryFolder('home') };
     const running = startProgram(

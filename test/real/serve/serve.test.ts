@@ -32,7 +32,7 @@ describeReal('regi serve', ['skopeo', 'htpasswd', 'openssl'], () => {
       served = await startServe(args());
     });
 
-    test('takes an image of skopeo and gives the same one back', async () => {
+    test('stores an image of skopeo and serves the same one', async () => {
       const layout = tinyLayout();
       const back = `oci:${temporaryFolder('back')}:1`;
       await skopeo.copy(layout, at('team/app:1'));
@@ -41,7 +41,7 @@ describeReal('regi serve', ['skopeo', 'htpasswd', 'openssl'], () => {
       expect(await skopeo.listTags(at('team/app'))).toEqual(['1']);
     });
 
-    test('takes an image of regi and gives the same one back', async () => {
+    test('stores an image of regi and serves the same one', async () => {
       const layout = tinyLayout('regi');
       const digest = await skopeo.digest(layout);
       const back = `oci:${temporaryFolder('back')}`;
@@ -62,7 +62,7 @@ describeReal('regi serve', ['skopeo', 'htpasswd', 'openssl'], () => {
       expect(await skopeo.digest(at('by/another:1'))).toBe(digest);
     });
 
-    test('forgets what skopeo deletes', async () => {
+    test('removes an image that skopeo deletes', async () => {
       await skopeo.copy(tinyLayout('gone'), at('gone/app:1'));
       expect(await skopeo.run(['delete', '--tls-verify=false', at('gone/app:1')])).toMatchObject({
         status: 0,
@@ -125,7 +125,7 @@ describeReal('regi serve', ['skopeo', 'htpasswd', 'openssl'], () => {
     expect(await skopeo.digest(`oci:${folder}:2`)).toBe(await skopeo.digest(layout));
   });
 
-  test('leaves nothing of an upload when it is killed', async () => {
+  test('leaves no part of an upload when it is killed', async () => {
     const folder = temporaryFolder('killed');
     const { host, stop } = await startServe([`oci:${folder}`]);
     const { headers } = await sendRaw(`http://${host}`, {
@@ -142,7 +142,7 @@ describeReal('regi serve', ['skopeo', 'htpasswd', 'openssl'], () => {
     expect(readdirSync(folder).toSorted()).toEqual(['index.json', 'oci-layout']);
   });
 
-  test('lets a transfer finish when it is told to stop', async () => {
+  test('lets a transfer finish when it is stopped', async () => {
     const size = 64 * 1024 * 1024;
     const { image } = await largeLayout(size);
     const folder = image.slice('oci:'.length, image.lastIndexOf(':'));
@@ -162,7 +162,7 @@ describeReal('regi serve', ['skopeo', 'htpasswd', 'openssl'], () => {
     expect([received, await stopped]).toMatchObject([size, { status: 0 }]);
   });
 
-  test('refuses what writes with --read-only, and makes no layout', async () => {
+  test('refuses writes with --read-only, and creates no layout', async () => {
     const layout = tinyLayout('fixed');
     const { host } = await startServe([
       layout.slice('oci:'.length, layout.lastIndexOf(':')),
@@ -214,7 +214,7 @@ describeReal('regi serve', ['skopeo', 'htpasswd', 'openssl'], () => {
     expect(served.stderr()).not.toContain('secret');
   });
 
-  test('says where it listens as an object with --json', async () => {
+  test('prints its address as an object with --json', async () => {
     const {
       process: child,
       output,

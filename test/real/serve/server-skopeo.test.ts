@@ -36,7 +36,7 @@ describeReal('regi serve and skopeo', ['skopeo', 'htpasswd', 'openssl'], () => {
     server = await start();
   });
 
-  test('takes an image and gives the same one back', async () => {
+  test('stores an image and serves the same one', async () => {
     const layout = tinyLayout();
     const back = `oci:${temporaryFolder('back')}:1`;
     await skopeo.copy(layout, at('team/app:1'));
@@ -58,7 +58,7 @@ describeReal('regi serve and skopeo', ['skopeo', 'htpasswd', 'openssl'], () => {
     expect(await skopeo.digest(at('list/other:1'))).toBe(await skopeo.digest(at('list/app:2')));
   });
 
-  test('deletes by what skopeo resolves the tag to', async () => {
+  test('deletes by the digest that skopeo resolves', async () => {
     await skopeo.copy(tinyLayout('three'), at('gone/app:1'));
     expect(await skopeo.run(['delete', '--tls-verify=false', at('gone/app:1')])).toMatchObject({
       status: 0,
@@ -66,7 +66,7 @@ describeReal('regi serve and skopeo', ['skopeo', 'htpasswd', 'openssl'], () => {
     expect(await skopeo.listTags(at('gone/app'))).toEqual([]);
   });
 
-  test('takes and gives an index whole', async () => {
+  test('stores and serves an index whole', async () => {
     const place = createMemoryPlace();
     const index = makeIndex();
     await index.pushAll(place.open('multi'), '1');
@@ -83,7 +83,7 @@ describeReal('regi serve and skopeo', ['skopeo', 'htpasswd', 'openssl'], () => {
     expect(await skopeo.digest(`oci:${folder}:1`)).toBe(await skopeo.digest(layout));
   });
 
-  test('answers to the password of an htpasswd file only, over TLS', async () => {
+  test('accepts only the password of an htpasswd file, over TLS', async () => {
     const place = createMemoryPlace();
     const image = makeImage();
     await image.pushAll(place.open('app'), '1');

@@ -68,7 +68,7 @@ describeReal('completion in real shells, at a terminal', ['bash', 'zsh', 'fish',
       await terminal.until(/^> regi inspect\s+--platform\b/m);
     });
 
-    test('lists the commands that begin with a word, with what they do', async () => {
+    test('lists the commands with a prefix, with their summaries', async () => {
       const terminal = await open();
       await terminal.keys('regi tag', 'Tab', 'Tab');
       const screen = await terminal.until(/\btags\b/);
