@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { type Finished, type Running, startProgram } from '../programs/run-program.ts';
+import { afterFile } from '../cleanup.ts';
 import { ROOT } from '../root.ts';
 import { temporaryFolder } from '../temporary-folder.ts';
 
@@ -55,7 +56,7 @@ export function spawnRegi(
       env: {
         PATH: process.env['PATH'] ?? '',
         HOME: home,
-        XDG_CACHE_HOME: (cache ??= temporaryFolder('cache')),
+        XDG_CACHE_HOME: cacheFolder(),
         REGI_TEST_PEAK: peak,
         ...env,
       },
@@ -68,6 +69,17 @@ export function spawnRegi(
     ...running,
     finished: finished.then((result) => ({ ...result, peakBytes: readPeak(peak) })),
   };
+}
+
+/** One folder for all starts in a test file, so that they share compiled code. */
+function cacheFolder(): string {
+  if (cache === undefined) {
+    cache = temporaryFolder('cache');
+    afterFile(() => {
+      cache = undefined;
+    });
+  }
+  return cache;
 }
 
 function readPeak(path: string): number | undefined {
