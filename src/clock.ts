@@ -1,6 +1,6 @@
 import { setTimeout } from 'node:timers/promises';
 
-/** Time and chance, injected so that tests can hold them still. */
+/** Time and randomness, injected so that tests can control them. */
 export interface Clock {
   /** Milliseconds since 1970. */
   now(): number;

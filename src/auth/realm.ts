@@ -20,7 +20,7 @@ export interface SafeRealm {
   readonly reach: Reach;
 }
 
-/** A registry names a token service that must not get credentials. */
+/** Error for a token service that a registry names and that must not receive credentials. */
 export function unsafeRealmError(host: string, realm: URL, reason: string): RegiError {
   return new RegiError(
     'UNSAFE_REALM',

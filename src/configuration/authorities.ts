@@ -12,11 +12,11 @@ export interface AuthoritiesOptions {
   /** As in platforms: `linux`, `darwin`, `windows`. */
   readonly os: string;
   readonly warn: (message: string, hint?: string) => void;
-  /** Files with the system's authorities, the most likely first; those of common systems when absent. */
+  /** Files with the system's authorities, the most likely first; defaults to those of common systems. */
   readonly bundles?: readonly string[] | undefined;
 }
 
-/** Debian, Fedora and RHEL, openSUSE, older RHEL, CentOS, Alpine and the BSDs, in the order of Go. */
+/** Debian, Fedora and RHEL, openSUSE, older RHEL, CentOS, Alpine and the BSDs, in the order that Go tries them. */
 const BUNDLES = [
   '/etc/ssl/certs/ca-certificates.crt',
   '/etc/pki/tls/certs/ca-bundle.crt',
@@ -55,7 +55,7 @@ export async function readAuthorities({
 }
 
 async function readSystem(os: string, bundles: readonly string[]): Promise<readonly string[]> {
-  // Node reads the keychain and certificate store from 22.15 on; a file is not what these systems trust.
+  // These systems keep trust in a keychain or certificate store, not in a file. Node 22.15 and newer read it.
   if (os === 'darwin' || os === 'windows')
     return [...tls.rootCertificates, ...systemCertificates()];
   for (const path of bundles) {

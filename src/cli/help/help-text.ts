@@ -21,7 +21,7 @@ const TOPICS: Readonly<Record<string, string>> = {
   manifest: 'Read or write a manifest, byte for byte',
   blob: 'Download or upload a blob',
   auth: 'Show stored logins',
-  refs: 'Image names in your files',
+  refs: 'Find, pin and rewrite image names in files',
 };
 
 type Row = readonly [left: string, right: string];

@@ -31,14 +31,14 @@ export function askAtTerminal({
       historySize: 0,
       tabSize: 1,
     });
-    // The echo is off by now, so that a quick typist's first keys stay invisible too.
+    // The echo is already off, so keys typed before the question appears stay invisible too.
     if (hidden) screen.write(question);
     let isOver = false;
     const finish = (settle: () => void, after: string): void => {
       if (isOver) return;
       isOver = true;
       signal.removeEventListener('abort', onAbort);
-      // Restores the echo. Listeners on `input` stay: among them is readline's own, which stops reading keys.
+      // Restores the echo. Listeners on `input` must stay: readline needs its own to stop reading keys.
       lines.close();
       if (after !== '') screen.write(after);
       settle();

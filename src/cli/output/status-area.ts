@@ -4,13 +4,13 @@ const ERASE_DOWN = '\x1b[0J';
 const ERASE_LINE = '\x1b[2K';
 /** Escape sequences, which take no columns. */
 const COLOR = /\x1b\[[\d;]*m/g;
-/** Terminals that support synchronized output (tmux too) draw everything in between at once; others ignore it. */
+/** Terminals that support synchronized output (tmux too) show everything between these two at once; others ignore them. */
 const BEGIN_UPDATE = '\x1b[?2026h';
 const END_UPDATE = '\x1b[?2026l';
 
 /**
  * Writes to standard error: lines that stay, and below them an area that is redrawn. Writes keep their order;
- * only `flush()` and `clear()` wait for them. If the reader has gone, writes are dropped without an error.
+ * only `flush()` and `clear()` wait for them. If the other end is closed, writes are dropped without an error.
  */
 export class StatusArea {
   readonly #output: TextOutput;
@@ -41,7 +41,7 @@ export class StatusArea {
 
   /** Redraws the area. Lines must be narrower than the terminal, or the next drawing is misplaced. */
   draw(lines: readonly string[]): void {
-    // Skips a drawing if the terminal is slower than ten a second.
+    // Skips this drawing while the terminal is still busy with earlier writes.
     if (this.#waiting > 0) return;
     const up = this.#height();
     const isBroken = up !== this.#area.length;

@@ -36,7 +36,7 @@ export function textOutput(stream: OutputStream): TextOutput {
 /**
  * Adapts standard input.
  *
- * @param open opens standard input when it is first used: an open one may keep the process alive.
+ * @param open opens standard input on first use, because an open one may keep the process alive.
  * @param screen shows questions and the visible part of replies.
  */
 export function textInput(open: () => InputStream, screen: OutputStream): TextInput {

@@ -27,7 +27,6 @@ const COMMAND_HINTS: Readonly<Record<string, string>> = {
   list: 'type: regi tags list REPO, regi repos list REGISTRY, or regi images for the local store',
   'list-tags': 'type: regi tags list REPO',
   validate: 'type: regi verify LOC',
-  sync: 'type: regi copy --all-tags SRC DST, or regi copy --from FILE PREFIX for many repositories',
   mirror:
     'type: regi copy --all-tags SRC DST, or regi copy --from FILE PREFIX for many repositories',
   discover: 'type: regi referrers LOC',

@@ -3,7 +3,7 @@ import { isManifestType } from '../../oci/media-types.ts';
 import { addEvent, NO_TOTALS, type CopyTotals } from '../../operations/copy/totals.ts';
 import type { CopyEvent } from '../../operations/copy/events.ts';
 
-/** Adds an event to the totals of blobs. Manifests are small and sent for each name, so people need no count. */
+/** Adds an event to the totals of blobs. Ignores manifests: they are small, and sent once per name. */
 export function addBlobs(totals: CopyTotals, event: CopyEvent): CopyTotals {
   return 'target' in event && isManifestType(event.target.mediaType)
     ? totals
@@ -12,7 +12,7 @@ export function addBlobs(totals: CopyTotals, event: CopyEvent): CopyTotals {
 
 /**
  * Summarises a transfer: `5 blobs copied (120.3 MiB), 3 mounted, 4 already there in 12.3 s (9.8 MiB/s)`.
- * Empty if nothing was to be transferred, and for a single unchanged image, which has a line of its own.
+ * Empty if there was nothing to transfer, and for a single unchanged image, which has a line of its own.
  */
 export function summaryLine(
   { copied, mounted, skipped, foreign, images, bytesResumed, bytesMoved }: CopyTotals,
@@ -43,7 +43,7 @@ export function summaryLine(
 
 /** Summarises a plan: `to upload: 5 blobs (120.3 MiB), already there: 4 blobs (80.0 MiB); nothing was written`. */
 export function planLine(totals: CopyTotals): string {
-  // Commands without transfers have --dry-run too.
+  // Commands that transfer nothing also have --dry-run.
   if (totals === NO_TOTALS) return '';
   const { copied, mounted, skipped, foreign, images } = totals;
   const blobs = [

@@ -7,7 +7,7 @@ export interface Typed {
   readonly text: string;
 }
 
-/** Some of several arguments failed; a `failed` event reported each. */
+/** Error of a command with several arguments, some of which failed. A `failed` event has reported each. */
 export function someFailedError(failed: number, total: number): RegiError {
   return new RegiError('PARTIAL_FAILURE', `Cannot finish: ${failed} of ${total} failed`, {
     hint: 'the errors above say why; the others are done',

@@ -31,11 +31,11 @@ export type Shell = (typeof SHELLS)[number];
 
 /**
  * Completion scripts. All of them run `regi __complete WORD…`, which prints one candidate per line, with its description
- * after a tab. So they know every command and flag of the installed version.
+ * after a tab. The scripts therefore know every command and flag of the installed version.
  */
 export const COMPLETION_SCRIPTS: Readonly<Record<Shell, string>> = {
   // Needs no bash-completion, and works with bash 3.2 of macOS. bash splits words at ":" and "=" and replaces only the
-  // last piece, so the part before it is cut off each candidate.
+  // last piece, so the script removes the part before it from each candidate.
   bash: `# completion of regi for bash: source <(regi completion bash)
 _regi() {
   local line="\${COMP_LINE:0:COMP_POINT}" candidate
@@ -56,18 +56,18 @@ complete -F _regi regi
 # completion of regi for zsh: source <(regi completion zsh), or in a file "_regi" of a folder of $fpath
 _regi() {
   local line value note
-  local -a values notes goon goon_notes
+  local -a values notes prefixes prefix_notes
   while IFS=$'\\t' read -r value note; do
     line="$value\${note:+  -- $note}"
     if [[ $value == *[/:=] ]]; then
-      goon+=("$value") goon_notes+=("$line")
+      prefixes+=("$value") prefix_notes+=("$line")
     else
       values+=("$value") notes+=("$line")
     fi
   done < <("\${(Q)words[1]}" __complete "\${(@Q)words[2,CURRENT-1]}" "\${(Q)IPREFIX}\${(Q)PREFIX}" 2>/dev/null)
   # -l: one per line, with the description.
   (( \${#values} )) && compadd -l -d notes -a values
-  (( \${#goon} )) && compadd -l -S '' -d goon_notes -a goon
+  (( \${#prefixes} )) && compadd -l -S '' -d prefix_notes -a prefixes
 }
 if [[ "\${funcstack[1]}" == _regi ]]; then _regi "$@"; else compdef _regi regi; fi
 `,

@@ -26,9 +26,9 @@ export const AIR_GAP_COMMANDS: readonly CommandSpec[] = [
     description:
       'Writes images to one tar that regi, docker, podman, containerd, skopeo and crane can read: an ' +
       "OCI image layout with all platforms, and docker's manifest.json with one platform. Shared " +
-      'layers are stored once, digests stay, and the same images give the same bytes. For a layout or ' +
-      'archive without a name, all its images are exported.\n\n' +
-      'The file appears when it is complete. After an interruption, the same command resumes.\n\n' +
+      'layers are stored once, digests do not change, and the same images give the same bytes. For a ' +
+      'layout or archive without a name, all its images are exported.\n\n' +
+      'The file appears only when it is complete. After an interruption, the same command resumes.\n\n' +
       '--since omits the layers that an earlier archive contains; `regi import` finds them at the ' +
       'destination. OLD is that archive, or the list that --write-list wrote for it. --split writes ' +
       'FILE.001, FILE.002 and so on, which every command reads as FILE.\n\n' +
@@ -57,9 +57,9 @@ export const AIR_GAP_COMMANDS: readonly CommandSpec[] = [
       flag('--since OLD…', 'omit the layers in this earlier archive or its list'),
       flag(
         '--write-list FILE',
-        'list the layers that the destination then has, for a later --since',
+        'write a list of the layers that the destination will have, for a later --since',
       ),
-      flag('--split SIZE', 'split into files of this size, such as 4G for a FAT32 stick'),
+      flag('--split SIZE', 'split into files of this size, such as 4G for a FAT32 USB stick'),
       flag('--checksum', 'also write FILE.sha256 for sha256sum -c'),
       { ...DRY_RUN, summary: 'write nothing; show how large the archive would be' },
       DIGESTFILE,
@@ -71,7 +71,7 @@ export const AIR_GAP_COMMANDS: readonly CommandSpec[] = [
         "regi export --tags '>=1.2' registry.example/team/app -o app.tar --write-list app.json",
       'Save a newer release without the layers already carried over':
         'regi export --since app.json registry.example/team/app:1.5 -o more.tar',
-      'Save a list of images to a stick':
+      'Save a list of images to a USB stick':
         'regi export --from images.txt -o /media/stick/images.tar --split 4G --checksum',
       'Send an image to another machine':
         'regi export local:debian:12 -o - | ssh host regi import -',
@@ -98,7 +98,7 @@ export const AIR_GAP_COMMANDS: readonly CommandSpec[] = [
     arguments: [
       argument(
         'FILE',
-        'an archive; - is standard input, archive:FILE:NAME one of its images, a folder an OCI layout',
+        'an archive, the folder of an OCI layout, archive:FILE:NAME for one image, or - for standard input',
       ),
       argument('[PREFIX]', 'HOST[:PORT][/PATH] before each name'),
     ],
@@ -126,7 +126,7 @@ export const AIR_GAP_COMMANDS: readonly CommandSpec[] = [
       'Load them into the local store, as docker load does': 'regi import images.tar',
       'Rename a repository with all its tags':
         'regi import images.tar --map debian=registry.example/base/debian',
-      'Load only the platform that is used there':
+      'Load only one platform':
         'regi import images.tar registry.example:5000 --platform linux/arm64',
       'Check that an incremental archive finds all its layers':
         'regi import --dry-run more.tar registry.example:5000/mirror',
@@ -142,8 +142,8 @@ export const AIR_GAP_COMMANDS: readonly CommandSpec[] = [
       'layout or archive without a name, and for "local:" alone (the local store), everything is ' +
       'verified; unused content is then listed as extra.\n\n' +
       'Platforms that an archive lists but does not contain are listed as absent; like extra content, ' +
-      'that is no error. Layers that an incremental archive omits are listed as "absent (in base)": it ' +
-      'is only complete together with the archives that --base names.\n\n' +
+      'that is no error. Layers that an incremental archive omits are listed as "absent (in base)". ' +
+      'Such an archive is complete only together with the archives that --base names.\n\n' +
       'Prints one line per location and one per missing, corrupt, absent or extra blob. The exit ' +
       'status is 7 if an image is incomplete or damaged, and 8 if some of several locations could not ' +
       'be read.',
@@ -160,7 +160,7 @@ export const AIR_GAP_COMMANDS: readonly CommandSpec[] = [
     examples: {
       'Check an incremental archive together with the one before it':
         'regi verify ./delta.tar --base images.tar',
-      'Check an archive on a stick': 'regi verify /media/stick/images.tar',
+      'Check an archive on a USB stick': 'regi verify /media/stick/images.tar',
       'Check an image in a registry, with unpacked layers':
         'regi verify --deep registry.example/team/app:1.4',
       'Check the local store': 'regi verify --json local: | jq .problems',

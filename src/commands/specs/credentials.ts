@@ -21,12 +21,12 @@ export const CREDENTIALS_COMMANDS: readonly CommandSpec[] = [
       "of the system, else into docker's config.json, readable only by you. --authfile or " +
       'REGISTRY_AUTH_FILE names another file. regi says where the login is stored. docker, podman and ' +
       'skopeo read config.json too.\n\n' +
-      'If the login is stored elsewhere, a plain entry for the registry in config.json is removed, ' +
+      'If the login is stored elsewhere, a plain-text entry for the registry in config.json is removed, ' +
       'because it would be read first.',
     arguments: [
       {
         ...REGISTRY,
-        summary: 'registry.example:5000 or https://registry.example (Docker Hub)',
+        summary: 'registry.example:5000 or https://registry.example; default: Docker Hub',
         optional: true,
       },
     ],
@@ -48,11 +48,13 @@ export const CREDENTIALS_COMMANDS: readonly CommandSpec[] = [
     changes: true,
     summary: 'Log out of a registry',
     description:
-      'Removes the login that regi uses for a registry from its place: a credential ' +
+      'Removes the login that regi uses for a registry from where it is stored: a credential ' +
       "helper, docker's config.json, the keychain, or the auth.json of podman and skopeo. regi lists " +
       'other places that still have a login for it; --all removes those too.\n\n' +
       'Logins in environment variables stay: only you can unset them.',
-    arguments: [{ ...REGISTRY, summary: `${REGISTRY.summary} (Docker Hub)`, optional: true }],
+    arguments: [
+      { ...REGISTRY, summary: `${REGISTRY.summary}; default: Docker Hub`, optional: true },
+    ],
     options: [
       flag(
         '-a, --all',

@@ -104,7 +104,7 @@ export const INSPECT_COMMANDS: readonly CommandSpec[] = [
     description:
       'Prints one repository per line, without the registry name, each page as it arrives. Many ' +
       'registries do not have such a list, or show it only to administrators.',
-    arguments: [argument('REGISTRY', 'HOST[:PORT], or HOST[:PORT]/NAMESPACE to list only that')],
+    arguments: [argument('REGISTRY', 'HOST[:PORT], or HOST[:PORT]/NAMESPACE for one namespace')],
     options: [],
     examples: {
       'List every repository': 'regi repos list registry.example:5000',
@@ -118,9 +118,9 @@ export const INSPECT_COMMANDS: readonly CommandSpec[] = [
     summary: 'Search repositories by name',
     description:
       'Searches Docker Hub, best matches first, with stars and pulls. Official images, verified ' +
-      'publishers and sponsored open-source projects are marked. With a registry before the term, ' +
-      'that registry is searched: Harbor with its own search, which finds public projects, others ' +
-      'through their catalog if they have one.',
+      'publishers and sponsored open-source projects are marked.\n\n' +
+      'REGISTRY/TERM searches that registry instead. Harbor has its own search, which finds public ' +
+      'projects; other registries are searched through their catalog, if they have one.',
     arguments: [argument('TERM', 'a term, or REGISTRY/TERM')],
     options: [
       flag('--limit N', 'print at most N results, 1 to 100 (25)'),
@@ -137,9 +137,9 @@ export const INSPECT_COMMANDS: readonly CommandSpec[] = [
     group,
     summary: 'Show signatures, SBOMs and other referrers',
     description:
-      'Shows as a tree the signatures, SBOMs, attestations and other artifacts that refer to an ' +
-      'image, to each manifest of its index, and to those artifacts in turn. They are found through ' +
-      'the referrers API or its tag, the tags of cosign, and the index, where buildkit stores its ' +
+      'Shows a tree of the signatures, SBOMs, attestations and other artifacts that refer to an image, ' +
+      'to each manifest of its index, and to those artifacts in turn. regi finds them through the ' +
+      "referrers API or the referrers tag, cosign's tags, and the index, in which buildkit stores its " +
       'attestations.\n\n' +
       '--json prints one object per line. "kind" is image, platform or referrer. A referrer has ' +
       '"artifactType", "digest", "mediaType", "size", "subject", "found" (subject, tag or index), ' +
@@ -164,8 +164,8 @@ export const INSPECT_COMMANDS: readonly CommandSpec[] = [
       'Lists the files that a container of the image would see, sorted by path. The layers are ' +
       'streamed and merged in memory; nothing is unpacked or stored. With a path, lists everything ' +
       'below it. Symbolic links are followed inside the image.\n\n' +
-      '-l adds type and permissions, owner, size in bytes and the time in UTC, as tar -tv does. A file ' +
-      'with several names is listed under each. Control characters are escaped.\n\n' +
+      '-l adds type and permissions, owner, size in bytes and the time in UTC, as tar -tv does. A ' +
+      'hard-linked file is listed under each of its names. Control characters are escaped.\n\n' +
       '--json has "path", "type" (file, folder, symlink, character, block or fifo), "mode", "uid", ' +
       '"gid", "size", "modified", "link", "device" and "layer".',
     arguments: [IMAGE, argument('[PATH]', 'a folder or file in the image (/)')],
@@ -204,8 +204,8 @@ export const INSPECT_COMMANDS: readonly CommandSpec[] = [
     summary: 'Compare two images',
     description:
       'Compares configs, layers and files of two images for the same platform, in any locations. Each ' +
-      'line begins with its subject and a mark: + only in the second image, - only in the first, ' +
-      '~ changed, = a layer that both begin with.\n\n' +
+      'line begins with its kind and a mark: + only in the second image, - only in the first, ' +
+      '~ changed, = a layer at the bottom of both.\n\n' +
       'Files are compared by type, content, permissions, owner and link target, but not by time, ' +
       'which every build changes. The layers of both images are streamed once; --no-files reads no ' +
       'layers. The exit status is 0 whether the images differ or not.\n\n' +
@@ -228,8 +228,8 @@ export const INSPECT_COMMANDS: readonly CommandSpec[] = [
       'Writes the merged file system of an image as a plain tar, like docker export and crane export, ' +
       'with owners, permissions, times, extended attributes, hard links and devices. The layers are ' +
       'streamed twice; nothing else is stored. With -o, the file is only created if every layer ' +
-      'matches its digest; otherwise check the exit status.\n\n' +
-      'No name in the tar leads out of the folder where it is unpacked. Folders come last, so that ' +
+      'matches its digest; without -o, check the exit status.\n\n' +
+      'No name in the tar points outside the folder in which it is unpacked. Folders come last, so that ' +
       'read-only folders can be filled first.',
     arguments: [IMAGE],
     options: [PLATFORM, OUTPUT_FILE],

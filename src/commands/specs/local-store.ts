@@ -23,11 +23,8 @@ export const LOCAL_STORE_COMMANDS: readonly CommandSpec[] = [
       'CreatedSince, CreatedAt and Size.',
     arguments: [argument('[NAME]', 'list only this repository or image; a glob')],
     options: [
-      flag('-a, --all', 'accepted for docker; all images are always listed'),
-      flag(
-        '--digests',
-        'show digests: those in the registry, for an index that of the whole index',
-      ),
+      flag('-a, --all', 'accepted for compatibility with docker; all images are always listed'),
+      flag('--digests', 'show the digest in the registry; for an index, that of the whole index'),
       flag('-f, --filter FILTER…', 'list only matching images: reference=PATTERN, dangling=true …'),
       flag('--format TEMPLATE', 'table, json, or a Go template'),
       flag('--no-trunc', 'show full ids'),
@@ -47,9 +44,9 @@ export const LOCAL_STORE_COMMANDS: readonly CommandSpec[] = [
     changes: true,
     summary: 'Remove images from the local store',
     description:
-      'Removes names, and with the last name of an image its content. Content stays that other images ' +
-      'share or another regi process is writing. An image id of at least 12 digits means all names of ' +
-      'that image.\n\n' +
+      'Removes names. When an image loses its last name, its content is deleted too, except content ' +
+      'that other images share or another regi process is writing. An image id of at least 12 digits ' +
+      'means all names of that image.\n\n' +
       'Prints "Untagged:" and "Deleted:" lines as docker does.',
     arguments: [argument('REF…', 'an image: a name, digest or image id')],
     options: [
@@ -77,15 +74,15 @@ export const LOCAL_STORE_COMMANDS: readonly CommandSpec[] = [
     description:
       'Removes images without a name, and complete blobs left by interrupted pulls. Other regi ' +
       'processes may use the store meanwhile: what they are writing stays. Unnamed content from other ' +
-      'programs stays for ten minutes.\n\n' +
+      'programs is kept for ten minutes.\n\n' +
       '--journal instead discards what interrupted commands have kept in order to resume: partial ' +
-      'blobs, FILE.part of archives, and uploads.\n\n' +
+      'blobs, archives (FILE.part) and uploads.\n\n' +
       'Prints what was deleted and how many bytes were freed.',
     arguments: [],
     options: [
       flag('--journal', 'discard only what interrupted commands would resume'),
       { ...DRY_RUN, summary: 'delete nothing; show what would be deleted' },
-      flag('-f, --force', 'accepted for docker; regi never asks here'),
+      flag('-f, --force', 'accepted for compatibility with docker; regi never asks here'),
     ],
     refusedFlags: {
       '-a': REMOVE_NAMED,

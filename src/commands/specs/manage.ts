@@ -14,8 +14,8 @@ export const MANAGE_COMMANDS: readonly CommandSpec[] = [
       'Deletes tags from registries and OCI layouts. The image keeps its digest and its other ' +
       'tags.\n\n' +
       'Many registries can only delete whole images. For them, --via-dummy moves the tag to an empty ' +
-      'throw-away manifest and deletes that manifest. It first checks with an untagged manifest that ' +
-      'the registry deletes at all; otherwise the tag is not touched.',
+      'throw-away manifest and deletes that manifest. Before it touches the tag, regi checks with an ' +
+      'untagged manifest that the registry can delete manifests.',
     arguments: [argument('REF…', 'a reference with a tag, or oci:DIR:TAG')],
     options: [
       flag('--via-dummy', 'use a throw-away manifest if the registry cannot delete single tags'),
@@ -57,7 +57,7 @@ export const MANAGE_COMMANDS: readonly CommandSpec[] = [
       'Stores the files as an artifact whose subject is the image, in the registry or OCI layout of ' +
       'the image. The image itself does not change. `regi referrers` lists attached artifacts, and ' +
       '`regi copy --referrers` copies them. If the registry has no referrers API, regi maintains the ' +
-      'referrers tag of the specification.\n\n' +
+      'referrers tag that the specification defines.\n\n' +
       'Attaching the same files again changes nothing. Prints "registry/repository@sha256:…" of the ' +
       'artifact on standard output.',
     arguments: [argument('FILE…', 'a file on this machine')],
@@ -89,8 +89,8 @@ export const MANAGE_COMMANDS: readonly CommandSpec[] = [
     summary: 'Create a multi-platform index from images',
     description:
       'Creates an index named REF that lists the images, each with the platform from its config. ' +
-      'Images from other locations are copied to the repository of REF. For an index, all its ' +
-      'entries are taken. @sha256:… means an image in the repository of REF.\n\n' +
+      'Images from other locations are copied to the repository of REF. If IMAGE is an ' +
+      'index, all its entries are added. @sha256:… means an image in the repository of REF.\n\n' +
       'Two images for one platform are refused, because clients would only ever use the first. ' +
       'Prints "registry/repository@sha256:…" of the index on standard output.',
     arguments: [INDEX, INDEX_IMAGES],

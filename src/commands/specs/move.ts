@@ -27,9 +27,9 @@ export const MOVE_COMMANDS: readonly CommandSpec[] = [
       'index is copied with all its platforms. Existing blobs are skipped, blobs of another ' +
       'repository in the same registry are mounted, and the tag is written last.\n\n' +
       'A location is one of:\n' +
-      '- [docker://]REF: an image in a registry, written as for docker\n' +
+      '- [docker://]REF: an image in a registry, named as in docker\n' +
       '- oci:DIR[:TAG]: an OCI image layout folder\n' +
-      '- archive:FILE[:NAME]: an image archive in any format; when written, docker reads it too\n' +
+      '- archive:FILE[:NAME]: an image archive in any format; docker can load what regi writes\n' +
       '- docker-archive:FILE[:NAME] or oci-archive:FILE[:NAME]: an archive in one format\n' +
       '- dir:DIR: a folder that skopeo wrote, as a source only\n' +
       '- local:REF: an image in the local store\n\n' +
@@ -51,7 +51,7 @@ export const MOVE_COMMANDS: readonly CommandSpec[] = [
       {
         ...NO_CLOBBER,
         summary:
-          'never overwrite a tag: a single image then fails with status 1, of several it is skipped',
+          'never overwrite a tag: a single image fails with status 1, one of several is skipped',
       },
       DRY_RUN,
       FORCE,
@@ -84,7 +84,7 @@ export const MOVE_COMMANDS: readonly CommandSpec[] = [
       'layout and creates the folder; -o FILE writes a new archive that docker, podman and ' +
       'containerd can load.\n\n' +
       'Prints "Digest:", "Status:" and the full name on standard output, as docker does. The digest ' +
-      'is the one in the registry, that of the whole index. --quiet prints only the name.',
+      'is that of the whole index, as in the registry. --quiet prints only the name.',
     arguments: [argument('REF', 'an image; with --all-tags, a repository')],
     options: [
       flag(
@@ -110,10 +110,10 @@ export const MOVE_COMMANDS: readonly CommandSpec[] = [
     changes: true,
     summary: 'Push an image from the local store or a file',
     description:
-      'References alone name images in the local store; each is pushed under its own name. If the ' +
-      'first argument is a layout, an archive, a path or local:REF, that image is pushed to each ' +
-      'REF, with all the platforms it has. Each blob is sent to a registry once, and existing blobs ' +
-      'are skipped.\n\n' +
+      'If all arguments are references, each image is taken from the local store and pushed under ' +
+      'its own name. If the first argument is a layout, an archive, a path or local:REF, that image ' +
+      'is pushed to each REF, with all its platforms. Each blob is sent to a registry once, and ' +
+      'existing blobs are skipped.\n\n' +
       'If REF ends with "/", every image of the layout or archive is pushed under its own name, as ' +
       '`regi import` does.\n\n' +
       'Prints one "registry/repository@sha256:…" line per reference on standard output.',
@@ -152,10 +152,10 @@ export const MOVE_COMMANDS: readonly CommandSpec[] = [
     changes: true,
     summary: 'Add a name to an image',
     description:
-      'REF with its registry, as in registry.example/app or docker://debian: NEW is a bare tag of the ' +
+      'If REF has a registry, as in registry.example/app or docker://debian, NEW is a bare tag in the ' +
       'same repository, or a reference in that registry. Blobs are mounted into another repository, ' +
       'and blobs that cannot be mounted are copied.\n\n' +
-      'REF without a registry, with local: before it, or an image id of at least 12 digits: NEW is a ' +
+      'If REF has no registry, begins with local:, or is an image id of at least 12 digits, NEW is a ' +
       'name in the local store, as in docker, or :TAG. A name in another registry is also added in ' +
       'the local store, which must hold REF; `regi push` then pushes it.\n\n' +
       'Prints one "registry/repository@sha256:…" or "local:registry/repository@sha256:…" line per ' +
@@ -175,36 +175,39 @@ export const MOVE_COMMANDS: readonly CommandSpec[] = [
     name: 'sync',
     group,
     changes: true,
-    summary: 'Keep images equal to what a file describes',
+    summary: 'Mirror the images that a file describes',
     description:
-      'Reads a YAML file of entries, each with a source, destinations and patterns for tags, and ' +
-      'copies what is new or has moved; with "prune" it also deletes tags that the source has lost. ' +
-      'A second run asks for two lists per repository and one ' +
-      'digest per tag and side. docs/sync.md explains each field.\n\n' +
+      'Reads a YAML file whose entries have a source, destinations and tag patterns. Copies tags that ' +
+      'are new or have moved; with "prune", also deletes tags that the source no longer has. If ' +
+      'nothing has changed, a run only requests the tag lists and the digest of each tag at both ' +
+      'ends. docs/sync.md explains each field.\n\n' +
       'Prints "STATUS NAME:TAG@DIGEST" lines on standard output; STATUS is new, moved, kept, ' +
       'skipped, deleted or deferred. Failures and a summary are on standard error. One failure does ' +
-      'not stop the others; the exit status is then 8, or 6 if only pull limits stopped them.',
+      'not stop the others; the exit status is then 8, or 6 if pull limits were the only cause.',
     arguments: [
       argument('[FILE]', 'the file; - is standard input; omitted with --undo'),
       argument('[ENTRY…]', 'only these entries, by name or glob'),
     ],
     options: [
-      flag('--dry-run', 'change nothing; show what each step of the selection and a run would do'),
-      flag('--heads', 'with --dry-run: read no manifest, and show no bytes'),
-      flag('--validate', 'check the file without any request'),
+      flag('--dry-run', 'change nothing; show how tags are selected and what a run would do'),
+      flag('--heads', 'with --dry-run: read no manifests and show no sizes'),
+      flag('--validate', 'check the file without sending any request'),
       flag('--fail-fast', 'stop at the first failure'),
       { ...FORCE, summary: 'check and repair images even if their tags match, immutable ones too' },
-      flag('--all', 'print images that are the same too'),
-      flag('--no-run', 'run no program of the file'),
+      flag('--all', 'also print unchanged images'),
+      flag('--no-run', 'run none of the programs that the file names'),
       flag('--no-prune', 'delete no tag, whatever the file says'),
-      flag('--max-delete N', 'delete up to N tags of a repository, if more than a tenth are to go'),
-      flag('--deleted-log FILE', 'record deleted tags here instead of in the folder of --state'),
+      flag(
+        '--max-delete N',
+        'allow N deletions per repository (3, or a tenth of its tags if more)',
+      ),
+      flag('--deleted-log FILE', 'record deleted tags here instead of in the --state folder'),
       flag('--write-lock LOCK', 'write the digests of all images to this file, if none failed'),
-      flag('--locked LOCK', 'copy exactly the digests of this file; no lists, no deletions'),
-      flag('--shard I/N', 'do one of N disjoint parts; auto takes it from the CI or job engine'),
-      flag('--matrix N', 'print the shards of N that have work as JSON, and do nothing'),
-      flag('--undo LOG', 'put back the tags of such a record, where their blobs are still there'),
-      flag('--state DIR', "keep the cache and locks here instead of in the system's folder"),
+      flag('--locked LOCK', 'copy exactly the digests in this file; list and delete nothing'),
+      flag('--shard I/N', 'do only part I of N; auto reads both from the CI or job engine'),
+      flag('--matrix N', 'print as JSON which of N shards have work, and copy nothing'),
+      flag('--undo LOG', 'restore the deleted tags in this record if their blobs still exist'),
+      flag('--state DIR', "keep the cache and locks here instead of in the system's state folder"),
     ],
     examples: {
       'See what a run would do': 'regi sync --dry-run mirror.yaml',

@@ -12,14 +12,15 @@ export const OTHER_COMMANDS: readonly CommandSpec[] = [
       'Checks a registry step by step: proxy, mirrors, name, TCP, TLS and its certificates, the API, ' +
       'how it asks for a login, which login is found and where, whether it is accepted, the pull ' +
       'limit, and what the registry supports. Each step shows its time, and what to do if it fails.\n\n' +
-      'Nothing is changed in the registry. With a repository, regi also checks that it may be read, ' +
-      'and asks to delete a digest that cannot exist, to learn whether the registry deletes. --push ' +
+      'Nothing is changed in the registry. With a repository, regi also checks that it can be read, ' +
+      'and asks to delete a digest that cannot exist, to learn whether deletion is enabled. --push ' +
       'also starts an upload and cancels it.\n\n' +
       'The exit status is that of the first failed step. --json prints one object per step: step, ' +
-      'status (ok, failed, note), ms and message; where known also hint, the code of the error, and ' +
-      'facts.',
-    arguments: [argument('[REGISTRY]', 'HOST[:PORT][/REPOSITORY] or https://HOST (Docker Hub)')],
-    options: [flag('--push', 'check that the repository may be written and blobs can be mounted')],
+      'status (ok, failed, note), ms and message, and where known hint, code (of the error) and facts.',
+    arguments: [
+      argument('[REGISTRY]', 'HOST[:PORT][/REPOSITORY] or https://HOST; default: Docker Hub'),
+    ],
+    options: [flag('--push', 'check that you may push to the repository and mount blobs')],
     examples: {
       'Check a registry': 'regi doctor registry.example:5000',
       'Check that your login may push to a repository': 'regi doctor --push ghcr.io/octocat/app',
@@ -41,9 +42,9 @@ export const OTHER_COMMANDS: readonly CommandSpec[] = [
       'the earlier one. If several contain the same name, the last one wins. Layout folders among ' +
       'them are served read-only too, as a snapshot taken at start.\n\n' +
       'An image with a full name is served under its repository path without the registry: ' +
-      '"docker.io/library/debian:12" as "library/debian:12". If two registries have the same path, ' +
-      'both are served with their host first, and "?ns=HOST" from a mirror client selects one. Bare ' +
-      'tags are served in a repository named after the folder or file: the tag "1.0" of ' +
+      '"docker.io/library/debian:12" as "library/debian:12". If images of two registries have the ' +
+      'same path, both are served under HOST/PATH, and "?ns=HOST" from a mirror client selects one. ' +
+      'Bare tags are served in a repository named after the folder or file: the tag "1.0" of ' +
       '"oci:./Builds" as "builds:1.0". A single image without a name becomes "latest".\n\n' +
       'Pushed images are stored under their full name, new ones as "localhost/team/app:1.0"; ' +
       '`oci:DIR:localhost/team/app:1.0` finds them. All repositories of a layout share its ' +
@@ -57,7 +58,7 @@ export const OTHER_COMMANDS: readonly CommandSpec[] = [
     arguments: [
       argument(
         '[LOC…]',
-        'oci:DIR (created if missing), or the paths of layout folders and archives (local:)',
+        'oci:DIR (created if missing), or paths of layout folders and archives; default: local:',
       ),
     ],
     options: [
@@ -67,19 +68,19 @@ export const OTHER_COMMANDS: readonly CommandSpec[] = [
       ),
       flag('--memory', 'keep everything in memory'),
       flag('--read-only', 'refuse every write'),
-      flag('--htpasswd FILE', 'require a user of this file, made with `htpasswd -B`'),
+      flag('--htpasswd FILE', 'require a login from this file, made with `htpasswd -B`'),
       flag('--tls-cert FILE', 'serve https with this certificate chain (PEM)'),
       flag('--tls-key FILE', 'the private key of --tls-cert (PEM)'),
       flag(
         '--allow-host HOST…',
-        'also accept this Host name; the names in --tls-cert are accepted',
+        'also accept this name in the Host header, besides those in --tls-cert',
       ),
     ],
     examples: {
       'Let containerd, docker or podman pull images from the local store': 'regi serve',
       'Store pushed images in a folder': 'regi serve oci:./images',
       'Run a registry for a test on a free port': 'regi serve --memory --listen 127.0.0.1:0',
-      'Let a whole network pull from a stick':
+      'Let a whole network pull from a USB stick':
         'regi serve /media/stick/images.tar --listen 0.0.0.0:5000',
       'Serve two archives and a folder as one registry':
         'regi serve images.tar more.tar oci:./builds',
@@ -95,8 +96,8 @@ export const OTHER_COMMANDS: readonly CommandSpec[] = [
       'location prefixes, files, registries with a login, images in the local store, and the ' +
       'repositories and tags of a registry that responds within two seconds. Completion ' +
       'does not use the keychain and never asks for a password.\n\n' +
-      'For one session, or in ~/.bashrc, or in ~/.zshrc after compinit: source <(regi completion ' +
-      'bash).',
+      'To enable it for one session or in ~/.bashrc: source <(regi completion bash). In ~/.zshrc, ' +
+      'after compinit: source <(regi completion zsh).',
     arguments: [argument('SHELL', 'bash, zsh or fish')],
     options: [],
     examples: {

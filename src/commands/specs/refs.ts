@@ -14,13 +14,13 @@ export const REFS_COMMANDS: readonly CommandSpec[] = [
   {
     name: 'refs find',
     group,
-    summary: 'List the images that manifests need',
+    summary: 'List the images that deployment files need',
     description:
       'Searches files for image references: Kubernetes manifests and custom resources, Helm values ' +
       'and Chart.yaml, compose files, Dockerfiles, GitHub and GitLab pipelines, kustomizations and ' +
-      'lists. Prints a line per reference with its position and how sure it is:\n\n' +
-      '- exact: the format types the place as an image\n' +
-      '- structured: keys say that it is an image\n' +
+      'lists of images. Prints one line per reference, with its position and how certain it is:\n\n' +
+      '- exact: the file format defines the field as an image\n' +
+      '- structured: the names of the keys indicate an image\n' +
       '- guess: text that reads like an image\n\n' +
       'Variables without a value, and files that were not read, are reported on standard error.',
     arguments: [PATHS],
@@ -36,16 +36,16 @@ export const REFS_COMMANDS: readonly CommandSpec[] = [
   {
     name: 'refs lock',
     group,
-    summary: 'Pin the images of manifests to digests',
+    summary: 'Pin the images in deployment files to digests',
     description:
-      'Resolves each image that the files name, and writes a lock: a sorted line per image with its ' +
-      'digest. `regi copy --from LOCK PREFIX` and `regi export --from LOCK` take exactly these ' +
-      'images. The digest is the one that the registry states for the tag.\n\n' +
+      'Resolves each image that the files name, and writes a lock: one line per image with its ' +
+      'digest, sorted. `regi copy --from LOCK PREFIX` and `regi export --from LOCK` take exactly these ' +
+      'images. The digest is the one that the registry returns for the tag.\n\n' +
       'A lock is written only if every image was resolved.',
     arguments: [PATHS],
     options: [
       flag('-o, --output FILE', 'write the lock to this file instead of standard output'),
-      flag('--sizes', 'read manifests too, and add bytes and platforms'),
+      flag('--sizes', 'also read the manifests, and add sizes and platforms'),
       flag('--frozen', 'write nothing; fail with status 7 if the lock of --output would change'),
       GUESSES,
     ],
@@ -60,20 +60,20 @@ export const REFS_COMMANDS: readonly CommandSpec[] = [
   {
     name: 'refs rewrite',
     group,
-    summary: 'Point manifests at a mirror',
+    summary: 'Point deployment files at a mirror',
     description:
-      'Replaces the names of images in files, and no other byte. --to places each image under a ' +
-      'PREFIX as `regi import PREFIX` does; images that are there already stay. Prints a diff; ' +
-      '--in-place writes the files instead. Standard input is printed rewritten, so that the command ' +
-      'is a post-renderer of Helm.\n\n' +
-      'A reference that bytes alone cannot change, such as folded text or an anchor with another use, ' +
-      'is reported and left alone; status 8 then ends the command. Two images with one new name stop ' +
-      'it before any file changes.',
+      'Replaces image names in files and changes nothing else. --to puts each image under PREFIX, as ' +
+      '`regi import` does; images already under PREFIX stay. Prints a diff; --in-place writes the ' +
+      'files instead. Standard input is rewritten to standard output, so the command can serve as a ' +
+      'Helm post-renderer.\n\n' +
+      'A reference that cannot be replaced in place, such as folded text or an anchor that is also ' +
+      'used elsewhere, is reported and left unchanged; the exit status is then 8. If two images would ' +
+      'get the same name, no file is changed.',
     arguments: [PATHS],
     options: [
       flag('--to PREFIX', 'HOST[:PORT][/PATH] for every image'),
-      flag('--map OLD=NEW…', 'another repository for this one'),
-      flag('--digests', 'also pin each image to its digest of now'),
+      flag('--map OLD=NEW…', 'rename a repository'),
+      flag('--digests', 'also pin each image to its current digest'),
       flag('--in-place', 'write the files'),
       GUESSES,
     ],
@@ -88,13 +88,13 @@ export const REFS_COMMANDS: readonly CommandSpec[] = [
   {
     name: 'refs check',
     group,
-    summary: 'Check that the images of manifests exist',
+    summary: 'Check that images in deployment files exist',
     description:
-      'Asks the registry for each image that the files name, one request each. With --in, it asks ' +
-      'where `regi refs rewrite --to` would point. Prints a line per image, and below a missing one ' +
+      'Sends one request for each image that the files name. With --in, it looks for the names that ' +
+      '`regi refs rewrite --to` would write. Prints one line per image, and below a missing image ' +
       'the command that copies it.\n\n' +
-      'Status 3: an image is missing. Status 7: a tag has another digest than a file pins. The digest ' +
-      'is the one that the registry states for the tag.',
+      'The exit status is 3 if an image is missing, and 7 if a tag no longer has the digest that a ' +
+      'file pins. The digest is the one that the registry returns for the tag.',
     arguments: [PATHS],
     options: [flag('--in PREFIX', 'look under this PREFIX instead'), GUESSES],
     examples: {

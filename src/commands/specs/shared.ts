@@ -45,7 +45,7 @@ export const PLATFORM = flag('--platform P', 'select this platform: os/arch[/var
 /** Narrows an index. */
 export const PLATFORMS = flag(
   '--platform P…',
-  'take only this platform: os/arch[/variant]; several make a smaller index',
+  'take only this platform: os/arch[/variant]; if repeated, writes a smaller index',
 );
 
 export const TAGS = flag(
@@ -68,7 +68,7 @@ export const KEEP_GOING = flag('-k, --keep-going', 'continue with the other imag
 
 export const FOREIGN_LAYERS = flag(
   '--foreign-layers HOW',
-  'copy carries layers that a registry lacks from their own https URLs; skip leaves them there (default)',
+  'copy downloads layers stored at URLs outside the registry; skip (default) leaves them there',
   ['skip', 'copy'],
 );
 

@@ -19,7 +19,7 @@ import { countOption, flag, value } from '../arguments/arguments.ts';
 import { listName, readList } from '../arguments/read-list.ts';
 import { matrixOf, parseSyncRequest, workOf, type SyncRequest } from './request.ts';
 
-/** `regi sync`: makes destinations equal to what a file describes. */
+/** `regi sync`: mirrors the images that a file describes. */
 export const syncCommand: CommandBody<MatrixRow | SyncRow> = {
   run: runSyncCommand,
   text: syncRowText,
