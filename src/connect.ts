@@ -178,7 +178,7 @@ export function connect(options: ConnectOptions = {}): Regi {
       const { store, name, close: done } = await openImage(location, 'read', registries, call);
       try {
         if (!canListTags(store)) throw cannot(`list the tags of ${quote(name)}`);
-        yield* store.listTags(call);
+        yield* store.listTags({ whole: true, ...call });
       } finally {
         await done();
       }

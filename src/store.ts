@@ -88,6 +88,8 @@ export interface Offerer {
 export interface ListOptions extends CallOptions {
   /** Throws where the list breaks off. Without it such a list ends early, with a warning. */
   readonly whole?: boolean | undefined;
+  /** Called with each item of the list that is no name. Such items are left out, with one warning. */
+  readonly onUnusable?: ((item: unknown) => void) | undefined;
 }
 
 /** Lists tags. */

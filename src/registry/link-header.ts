@@ -43,7 +43,10 @@ export function parseLinkHeader(text: string): readonly Link[] | undefined {
 export function nextPage(current: URL, link: string | undefined): NextPage {
   const links = parseLinkHeader(link ?? '');
   if (links === undefined) return { kind: 'broken', problem: 'its Link header is malformed' };
-  const next = links.find(({ relations }) => relations.includes('next'));
+  // Without rel it can only mean the next page, as crane, oras and skopeo read it.
+  const next =
+    links.find(({ relations }) => relations.includes('next')) ??
+    links.find(({ relations }) => relations.length === 0);
   if (next === undefined) return { kind: 'end' };
   if (!URL.canParse(next.target, current.href))
     return { kind: 'broken', problem: 'its Link header names no URL' };

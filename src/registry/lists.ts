@@ -3,8 +3,11 @@ import { LimitExceededError } from '../bytes.ts';
 import { readAtMost } from '../http/body.ts';
 import { retryRead } from '../http/retry.ts';
 import { RegiError } from '../errors.ts';
+import { formatCount } from '../format.ts';
 import { isJsonObject, tryParseJson } from '../json.ts';
 import { LIMITS } from '../limits.ts';
+import { isTag, referenceIn } from '../oci/reference.ts';
+import { quote } from '../quote.ts';
 import type { ListOptions } from '../store.ts';
 import type { Connection, RegistryResponse } from './connection.ts';
 import { invalidResponse, responseError } from './errors.ts';
@@ -20,8 +23,10 @@ export interface Listing<Item> extends ListOptions {
   readonly redirects?: 'follow' | 'none' | undefined;
   /** What fails, for messages: `Cannot list the tags of "registry.example/app"`. */
   readonly action: string;
-  /** Reads the items of a page; undefined when the body is no page. */
-  readonly itemsOf: (body: unknown, response: RegistryResponse) => readonly Item[] | undefined;
+  /** The member of a page that holds the items. */
+  readonly member: string;
+  /** Returns undefined for an item that is unusable, which is left out. */
+  readonly parse: (item: unknown, index: number) => Item | undefined;
   /** Returns the same text for the same item. */
   readonly keyOf: (item: Item) => string;
   /** Called with the first response before it is read; may throw an error for the caller. */
@@ -33,6 +38,7 @@ export interface Listing<Item> extends ListOptions {
  * sends all items at once and ignores `last` would otherwise never end.
  *
  * A listing ends, with a warning, when a link is malformed, or leads to a page without new items.
+ * With `whole` it throws then. Unusable items are left out, with one warning at the end.
  *
  * @throws {LimitExceededError} when a page, or the number of pages, exceeds any honest one.
  * @see https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#listing-tags
@@ -41,11 +47,33 @@ export async function* listPages<Item>(
   connection: Connection,
   listing: Listing<Item>,
 ): AsyncGenerator<Item> {
+  const unusable: unknown[] = [];
+  try {
+    // Not yield*, which wraps each item in two more promises.
+    for await (const item of usablePages(connection, listing, unusable)) yield item;
+  } finally {
+    if (unusable.length > 0)
+      connection.warn(
+        `"${connection.name}" lists ${formatCount(unusable.length, 'entry', 'entries')} that cannot be used, such as ${quote(shown(unusable[0]))}; left out (${listing.path.split('?', 1)[0]})`,
+      );
+  }
+}
+
+/** An unusable item as a short text. */
+function shown(item: unknown): string {
+  return (typeof item === 'string' ? item : JSON.stringify(item)).slice(0, 80);
+}
+
+async function* usablePages<Item>(
+  connection: Connection,
+  listing: Listing<Item>,
+  unusable: unknown[],
+): AsyncGenerator<Item> {
   const { action, signal, whole = false } = listing;
   const breakOff = (problem: string): void => {
     const message = `${action} further: ${problem}`;
     if (!whole) return connection.warn(message);
-    throw new RegiError('INVALID_RESPONSE', message, {
+    throw new RegiError('FAILED', message, {
       hint: 'the registry pages its list badly; report it to its operator',
     });
   };
@@ -56,7 +84,7 @@ export async function* listPages<Item>(
     seen.add(path);
     const { scopes, repository, accept, redirects } = listing;
     const target = path;
-    const read = async (): Promise<Page<Item>> => {
+    const read = async (): Promise<Page> => {
       const response = await connection.send('GET', target, {
         scopes,
         repository,
@@ -66,13 +94,22 @@ export async function* listPages<Item>(
       });
       if (page === 0) await listing.checkFirst?.(response);
       if (response.status !== 200) throw await responseError(action, response);
-      return { items: await readPage(listing, response), link: response.headers.get('link') };
+      return { found: await readPage(listing, response), link: response.headers.get('link') };
     };
-    const { items, link } = await retryRead(read, {
+    const { found, link } = await retryRead(read, {
       clock: connection.clock,
       retries: connection.retries,
       signal,
     });
+    const items: Item[] = [];
+    for (const [index, item] of found.entries()) {
+      const parsed = listing.parse(item, index);
+      if (parsed !== undefined) items.push(parsed);
+      else {
+        unusable.push(item);
+        listing.onUnusable?.(item);
+      }
+    }
     const keys = new Set(items.map(listing.keyOf));
     if (keys.size > 0 && before.size > 0 && [...keys].every((key) => before.has(key)))
       return breakOff('the next page has no new items');
@@ -90,8 +127,8 @@ export async function* listPages<Item>(
   });
 }
 
-interface Page<Item> {
-  readonly items: readonly Item[];
+interface Page {
+  readonly found: readonly unknown[];
   /** The `Link` header. */
   readonly link: string | undefined;
 }
@@ -99,9 +136,9 @@ interface Page<Item> {
 async function readPage<Item>(
   listing: Listing<Item>,
   response: RegistryResponse,
-): Promise<readonly Item[]> {
+): Promise<readonly unknown[]> {
   const page = await readAtMost(response, LIMITS.pageBytes, `a page of "${listing.path}"`);
-  const items = listing.itemsOf(tryParseJson(page), response);
+  const items = itemsIn(tryParseJson(page), listing.member);
   if (items === undefined)
     throw invalidResponse(listing.action, response, 'expected a list in JSON');
   return items;
@@ -118,18 +155,18 @@ const PAGE_SIZE = 1000;
  */
 export function listTags(
   repository: RemoteRepository,
-  { signal, whole }: ListOptions = {},
+  options: ListOptions = {},
 ): AsyncIterable<string> {
   const { connection, name } = repository;
   return listPages(connection, {
-    whole,
+    ...options,
     path: `/v2/${name}/tags/list?n=${PAGE_SIZE}`,
     scopes: scopesToRead(repository),
     repository: name,
     action: `Cannot list the tags of ${display(repository)}`,
-    itemsOf: (body) => stringsIn(body, 'tags'),
+    member: 'tags',
+    parse: (item) => (typeof item === 'string' && isTag(item) ? item : undefined),
     keyOf: (tag) => tag,
-    signal,
   });
 }
 
@@ -143,17 +180,22 @@ export function listTags(
  */
 export function listRepositories(
   connection: Connection,
-  { signal, whole }: ListOptions = {},
+  options: ListOptions = {},
 ): AsyncIterable<string> {
   return listPages(connection, {
-    whole,
+    ...options,
     path: `/v2/_catalog?n=${PAGE_SIZE}`,
     scopes: [CATALOG_SCOPE],
     action: `Cannot list the repositories of "${connection.name}"`,
-    itemsOf: (body) => stringsIn(body, 'repositories'),
+    member: 'repositories',
+    parse: (item) => (typeof item === 'string' && isRepositoryPath(item) ? item : undefined),
     keyOf: (repository) => repository,
-    signal,
   });
+}
+
+function isRepositoryPath(text: string): boolean {
+  const reference = referenceIn(`registry.invalid/${text}`);
+  return reference?.path === text && reference.tag === undefined && reference.digest === undefined;
 }
 
 /**

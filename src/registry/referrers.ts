@@ -9,7 +9,7 @@ import { essence, MEDIA_TYPE } from '../oci/media-types.ts';
 import type { CallOptions, ReferrerOptions } from '../store.ts';
 import type { RegistryResponse } from './connection.ts';
 import { isResponseError } from './errors.ts';
-import { itemsIn, listPages } from './lists.ts';
+import { listPages } from './lists.ts';
 import { fetchManifest } from './manifests.ts';
 import { readReferrersIndex } from './referrers-index.ts';
 import { display, scopesToRead, type RemoteRepository } from './remote-repository.ts';
@@ -107,7 +107,7 @@ function referrersByApi(
   repository: RemoteRepository,
   subject: Digest,
   { artifactType, signal }: ReferrerOptions,
-): AsyncIterable<Descriptor | undefined> {
+): AsyncIterable<Descriptor> {
   const { connection, name } = repository;
   const query =
     artifactType === undefined ? '' : `?artifactType=${encodeURIComponent(artifactType)}`;
@@ -120,8 +120,9 @@ function referrersByApi(
     redirects: 'none',
     action: `Cannot list the referrers of ${display(repository, subject)}`,
     checkFirst: requireApi,
-    itemsOf: (body) => itemsIn(body, 'manifests')?.map(parseEntry),
-    keyOf: (entry) => entry?.digest ?? '',
+    member: 'manifests',
+    parse: parseEntry,
+    keyOf: ({ digest }) => digest,
     signal,
   });
 }

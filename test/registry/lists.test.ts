@@ -106,12 +106,44 @@ test('listTags() stops reading a page that is too large', async () => {
 
 test.each([
   ['a web page', { status: 200, headers: { 'content-type': 'text/html' }, body: '<html>' }],
-  ['another shape', { status: 200, body: { tags: [1] } }],
+  ['another shape', { status: 200, body: { tags: 'a' } }],
   ['no object', { status: 200, body: '[]' }],
 ])('listTags() refuses %s', async (_, answer) => {
   await expect(listAll(tagsOf(() => answer).tags)).rejects.toMatchObject({
     code: 'INVALID_RESPONSE',
   });
+});
+
+test('B5: listTags() leaves out what is no tag, with one warning that counts it', async () => {
+  const bad = ['', 'a b', 'x\ny', `sha256:${'0'.repeat(64)}`, null, 1];
+  const transport = fakeTransport((request) =>
+    last(request) === null
+      ? { ...page(['a'], '<?last=a>; rel="next"'), body: { tags: ['a', ...bad] } }
+      : { status: 200, body: { tags: ['b', 'b c'] } },
+  );
+  const warnings: string[] = [];
+  const unusable: unknown[] = [];
+  const repository = testRepository(transport.send, {
+    onWarning: (message) => warnings.push(message),
+  });
+  const tags = listTags(repository, { onUnusable: (name) => unusable.push(name) });
+  expect(await listAll(tags)).toEqual(['a', 'b']);
+  expect(unusable).toEqual([...bad, 'b c']);
+  expect(warnings).toEqual([expect.stringContaining('7')]);
+  expect(warnings[0]).not.toContain('\n');
+});
+
+test('B5: listRepositories() leaves out what names no repository', async () => {
+  const body = { repositories: ['a/b', '', '../x', 'x\ny', 7] };
+  const transport = fakeTransport(() => ({ status: 200, body }));
+  expect(await listAll(listRepositories(testConnection(transport.send)))).toEqual(['a/b']);
+});
+
+test('B6: listTags() takes a link without rel for the next page', async () => {
+  const { tags } = tagsOf((request) =>
+    last(request) === null ? page(['a'], '</v2/team/app/tags/list?last=a>') : page(['b']),
+  );
+  expect(await listAll(tags)).toEqual(['a', 'b']);
 });
 
 test('listTags() fails with NOT_FOUND when the repository does not exist', async () => {

@@ -1,5 +1,6 @@
 import type { Context } from '../../context.ts';
 import { RegiError, UsageError } from '../../errors.ts';
+import { formatCount } from '../../format.ts';
 import { tagFilter } from '../../operations/tags/select-tags.ts';
 import { quote } from '../../quote.ts';
 import { canListTags } from '../../store.ts';
@@ -16,14 +17,45 @@ export function noTagError(name: string, patterns: readonly string[]): RegiError
   );
 }
 
-/** Lists the tags of a repository in its own order. @throws {UsageError} for a place that lists no tags. */
-export function tagsOf({ store, name }: OpenedStore, { signal }: Context): AsyncIterable<string> {
-  if (canListTags(store)) return store.listTags({ signal });
+/** Called with each item of a list of tags that is none. */
+type OnUnusable = (item: unknown) => void;
+
+/**
+ * Lists the tags of a repository in its own order.
+ *
+ * @throws {UsageError} for a place that lists no tags.
+ * @throws {RegiError} at the end of a list that breaks off: a part is never called the whole.
+ */
+export function tagsOf(
+  { store, name }: OpenedStore,
+  { signal }: Context,
+  onUnusable?: OnUnusable,
+): AsyncIterable<string> {
+  if (canListTags(store)) return store.listTags({ signal, whole: true, onUnusable });
   throw new UsageError(`Cannot list the tags of "${name}"`, { hint: 'name one tag' });
 }
 
+/** Counts the names of a list that were not carried because they are no tags. */
+export class UnusableTags {
+  #count = 0;
+
+  add(): void {
+    this.#count += 1;
+  }
+
+  /** @throws {RegiError} PARTIAL_FAILURE if there was any; to be called when the others are done. */
+  check(): void {
+    if (this.#count === 0) return;
+    throw new RegiError(
+      'PARTIAL_FAILURE',
+      `Cannot carry ${formatCount(this.#count, 'entry', 'entries')} of the list of tags: no valid tags`,
+      { hint: 'all other tags were carried; report the list to the operator of the registry' },
+    );
+  }
+}
+
 /**
- * Lists the tags of a repository that match patterns; all without patterns.
+ * Lists the tags of a repository that match patterns; all without patterns. Adds the others that patterns do not exclude to `unusable`.
  *
  * @throws {RegiError} NOT_FOUND at the end, when there was none.
  */
@@ -31,10 +63,14 @@ export async function* matchingTags(
   from: OpenedStore,
   patterns: readonly string[],
   context: Context,
+  unusable?: UnusableTags,
 ): AsyncIterable<string> {
   const accepts = tagFilter(patterns);
   let found = false;
-  for await (const tag of tagsOf(from, context)) {
+  const onUnusable = (item: unknown): void => {
+    if (patterns.length === 0 || (typeof item === 'string' && accepts(item))) unusable?.add();
+  };
+  for await (const tag of tagsOf(from, context, onUnusable)) {
     if (!accepts(tag)) continue;
     found = true;
     yield tag;

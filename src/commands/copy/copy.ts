@@ -8,6 +8,7 @@ import { quote } from '../../quote.ts';
 import { canKeepUnnamed } from '../../store.ts';
 import { withStores } from '../../targets/open-store.ts';
 import { flag, value } from '../arguments/arguments.ts';
+import { UnusableTags } from '../arguments/matching-tags.ts';
 import { copyOptions } from '../arguments/copy-options.ts';
 import { digestRow, digestText, openDigestFile, type DigestRow } from '../output/digest-row.ts';
 import { copyJobs, parseCopyRequest, type NamedJob } from './jobs.ts';
@@ -22,9 +23,11 @@ async function* runCopy(args: ParsedArguments, context: Context): AsyncIterable<
     yield* withStores(context, {}, (stores) => copyToArchive(request, args, stores, context));
     return;
   }
+  const unusable = new UnusableTags();
   yield* withStores(context, { dryRun: flag(args, 'dry-run') }, (stores) =>
-    copyRows(copyJobs(request, args, stores, context), args, context),
+    copyRows(copyJobs(request, args, stores, context, unusable), args, context),
   );
+  unusable.check();
 }
 
 /**

@@ -12,7 +12,7 @@ import {
 } from '../../targets/location.ts';
 import type { OpenedStore, Stores } from '../../targets/opened-store.ts';
 import { flag, locationArgument, value, values } from '../arguments/arguments.ts';
-import { matchingTags } from '../arguments/matching-tags.ts';
+import { matchingTags, type UnusableTags } from '../arguments/matching-tags.ts';
 import { listName, readList } from '../arguments/read-list.ts';
 import { parseCopyList } from './list.ts';
 
@@ -76,6 +76,7 @@ export async function* copyJobs(
   args: ParsedArguments,
   stores: Stores,
   context: Context,
+  unusable: UnusableTags,
 ): AsyncIterable<NamedJob | FailedJob> {
   switch (request.kind) {
     case 'image': {
@@ -84,7 +85,7 @@ export async function* copyJobs(
       return;
     }
     case 'tags':
-      yield* tagJobs(request.source, request.destination, args, stores, context);
+      yield* tagJobs(request.source, request.destination, args, stores, context, unusable);
       return;
     case 'list':
       yield* listedJobs(request.file, request.prefix, stores, context);
@@ -112,6 +113,7 @@ async function* tagJobs(
   args: ParsedArguments,
   stores: Stores,
   context: Context,
+  unusable: UnusableTags,
 ): AsyncIterable<NamedJob> {
   const from = await stores.open(source, 'source');
   // With --no-clobber each tag is looked up just before it is set.
@@ -119,7 +121,8 @@ async function* tagJobs(
   const to = await stores.open(destination, 'destination', { manyTags });
   // A list that breaks off fails before anything is copied, and the progress knows the number of images.
   const tags: string[] = [];
-  for await (const tag of matchingTags(from, values(args, 'tags'), context)) tags.push(tag);
+  for await (const tag of matchingTags(from, values(args, 'tags'), context, unusable))
+    tags.push(tag);
   context.onEvent({ kind: 'listed', images: tags.length });
   for (const tag of tags) yield job(from.store, tag, to, tag, false);
 }

@@ -13,6 +13,7 @@ import type { ArchivePlan } from '../../tar/archive-target.ts';
 import { formatBlobList, mergeCarried } from '../../tar/carried-blobs.ts';
 import { withStores } from '../../targets/open-store.ts';
 import { flag, platformOption, value, values } from '../arguments/arguments.ts';
+import { UnusableTags } from '../arguments/matching-tags.ts';
 import { copyOptions } from '../arguments/copy-options.ts';
 import { digestRow, digestText, openDigestFile, type DigestRow } from '../output/digest-row.ts';
 import { exportDestination } from './destination.ts';
@@ -38,11 +39,12 @@ async function* runExport(args: ParsedArguments, context: Context): AsyncIterabl
     context,
   );
   const dockerPlatform = platformOption(args, context, 'docker-platform');
+  const unusable = new UnusableTags();
   let planned: Planned | undefined;
   yield* withStores(context, {}, async function* (stores) {
     const earlier = await readEarlierLayers(values(args, 'since'), stores, context);
     const images = await exportImages(
-      exportJobs(args, stores, context),
+      exportJobs(args, stores, context, unusable),
       isDryRun ? async () => undefined : archive.write,
       {
         signal,
@@ -81,6 +83,7 @@ async function* runExport(args: ParsedArguments, context: Context): AsyncIterabl
       else yield row;
     }
   });
+  unusable.check();
 }
 
 function notePlanOfDelta({ plan, set }: Planned, { note }: Context): void {

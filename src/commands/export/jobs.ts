@@ -21,7 +21,7 @@ import {
 } from '../../targets/location.ts';
 import type { Stores } from '../../targets/opened-store.ts';
 import { flag, value, values } from '../arguments/arguments.ts';
-import { matchingTags, noTagError } from '../arguments/matching-tags.ts';
+import { matchingTags, noTagError, type UnusableTags } from '../arguments/matching-tags.ts';
 import { listName, parseLines, readList } from '../arguments/read-list.ts';
 import { nameInArchive } from '../copy/to-archive.ts';
 
@@ -42,6 +42,7 @@ export async function* exportJobs(
   args: ParsedArguments,
   stores: Stores,
   context: Context,
+  unusable: UnusableTags,
 ): AsyncIterable<ExportJob> {
   const patterns = values(args, 'tags');
   const manyTags = flag(args, 'all-tags') || patterns.length > 0;
@@ -56,7 +57,7 @@ export async function* exportJobs(
   for (const image of typed) {
     if (isWhole(image.source) && holdsImages(image.source))
       yield* heldJobs(image.source, image.text, patterns, stores);
-    else if (manyTags) yield* tagJobs(image, patterns, stores, context);
+    else if (manyTags) yield* tagJobs(image, patterns, stores, context, unusable);
     else yield oneJob(image, stores);
   }
   for (const image of listed) {
@@ -77,6 +78,7 @@ async function* tagJobs(
   patterns: readonly string[],
   stores: Stores,
   context: Context,
+  unusable: UnusableTags,
 ): AsyncIterable<ExportJob> {
   const from = await stores.open(source, 'source');
   if ('path' in source)
@@ -85,7 +87,7 @@ async function* tagJobs(
       { hint: `type: regi copy ${text} archive:FILE` },
     );
   const { domain, path } = source.reference;
-  for await (const tag of matchingTags(from, patterns, context)) {
+  for await (const tag of matchingTags(from, patterns, context, unusable)) {
     yield {
       source: from.store,
       reference: tag,

@@ -32,7 +32,7 @@ async function* runReposList(
   let found = false;
   yield* withStores(context, {}, async function* (stores) {
     const place = await stores.openRegistry(host);
-    const repositories = place.repositories({ signal: context.signal });
+    const repositories = place.repositories({ signal: context.signal, whole: true });
     for await (const repository of repositoriesOf(host, repositories)) {
       if (namespace !== '' && repository !== namespace && !repository.startsWith(`${namespace}/`))
         continue;

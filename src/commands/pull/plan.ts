@@ -18,7 +18,7 @@ import {
 } from '../../operations/copy/resolve-image.ts';
 import type { OpenedStore } from '../../targets/opened-store.ts';
 import { flag, platformChoice } from '../arguments/arguments.ts';
-import { tagsOf } from '../arguments/matching-tags.ts';
+import { tagsOf, type UnusableTags } from '../arguments/matching-tags.ts';
 
 /** An image to pull: a name, and the part of its target that this machine needs. */
 export interface PlannedPull {
@@ -63,6 +63,7 @@ export async function* plannedPulls(
   from: OpenedStore,
   args: ParsedArguments,
   context: Context,
+  unusable: UnusableTags,
 ): AsyncIterable<PlannedPull> {
   if (!flag(args, 'all-tags')) {
     const planned = await planPull(reference, from, args, context);
@@ -70,7 +71,7 @@ export async function* plannedPulls(
     return;
   }
   const tags: string[] = [];
-  for await (const tag of tagsOf(from, context)) tags.push(tag);
+  for await (const tag of tagsOf(from, context, () => unusable.add())) tags.push(tag);
   let images = tags.length;
   context.onEvent({ kind: 'listed', images });
   for (const tag of tags) {

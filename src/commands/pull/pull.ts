@@ -13,6 +13,7 @@ import {
 import { withStores } from '../../targets/open-store.ts';
 import type { OpenedStore, Stores } from '../../targets/opened-store.ts';
 import { flag, positional, value } from '../arguments/arguments.ts';
+import { UnusableTags } from '../arguments/matching-tags.ts';
 import { transferOptions } from '../arguments/copy-options.ts';
 import { listUntagged } from '../copy/copy.ts';
 import { parseOutput } from './destination.ts';
@@ -35,15 +36,17 @@ async function* runPull(args: ParsedArguments, context: Context): AsyncIterable<
     });
   const output = value(args, 'output');
   const to = output === undefined ? undefined : await parseOutput(output, context);
+  const unusable = new UnusableTags();
   yield* withStores(context, {}, async function* (stores) {
     const from = await stores.open(location, 'source');
     const reference = allTags ? location.reference : withDefaultTag(location.reference);
-    const planned = plannedPulls(reference, from, args, context);
+    const planned = plannedPulls(reference, from, args, context, unusable);
     if (to?.kind === 'archive') {
       const { pullToArchive } = await import('./to-archive.ts');
       yield* pullToArchive(planned, from, to.location, context);
     } else yield* pullImages(planned, from, to?.location, stores, context);
   });
+  unusable.check();
 }
 
 /** An image that is being pulled. */

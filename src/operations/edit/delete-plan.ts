@@ -68,7 +68,11 @@ async function tagsOf(
     return { tag, found: await resolveIfThere(store, tag, { signal: inner }) };
   };
   const tags: string[] = [];
-  const resolved = mapInOrder(listed(store.listTags({ signal })), { limit, signal }, resolve);
+  const resolved = mapInOrder(
+    listed(store.listTags({ signal, whole: true })),
+    { limit, signal },
+    resolve,
+  );
   for await (const { tag, found } of resolved) if (found?.digest === digest) tags.push(tag);
   return isRefused ? undefined : tags;
 }

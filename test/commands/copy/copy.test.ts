@@ -28,6 +28,49 @@ async function tagsOf(registry: FakeRegistry, repository: string): Promise<reado
   return stdout.split('\n').filter((line) => line !== '');
 }
 
+/** A registry with one image `a`, and a list of tags of its own. */
+async function withTagList(response: {
+  readonly body: string;
+  readonly headers?: Record<string, string>;
+}): Promise<FakeRegistry> {
+  const registry = await startFakeRegistry();
+  await one.pushAll(registry.place.open('app'), 'a');
+  const headers = { 'content-type': 'application/json', ...response.headers };
+  registry.fault({
+    match: { path: /tags\/list/ },
+    action: { kind: 'respond', status: 200, headers, body: response.body },
+    times: 9,
+  });
+  return registry;
+}
+
+describe('regi copy --all-tags', () => {
+  test('B5: carries the others and ends with 8 when an entry of the list is no tag', async () => {
+    const [odd, to] = [await withTagList({ body: '{"tags":["","a","x y"]}' }), await destination()];
+    const copied = await runMain(['copy', '--all-tags', `${odd.host}/app`, `${to.host}/app`]);
+    expect([copied.status, copied.stderr]).toEqual([8, expect.stringContaining('2 entries')]);
+    expect(await tagsOf(to, 'app')).toEqual(['a']);
+    expect(await runMain(['tags', 'list', `${odd.host}/app`])).toMatchObject({
+      status: 0,
+      stdout: 'a\n',
+      stderr: expect.stringContaining('2 entries'),
+    });
+  });
+
+  test('B6: refuses to call a part the whole when the list breaks off', async () => {
+    const headers = { link: '</v2/x; rel="next"' };
+    const odd = await withTagList({ body: '{"tags":["a"]}', headers });
+    const to = await destination();
+    const copied = await runMain(['copy', '--all-tags', `${odd.host}/app`, `${to.host}/app`]);
+    expect([copied.status, copied.stderr]).toEqual([1, expect.stringContaining('malformed')]);
+    expect(to.count('PUT')).toBe(0);
+    expect(await runMain(['tags', 'list', `${odd.host}/app`])).toMatchObject({
+      status: 1,
+      stdout: 'a\n',
+    });
+  });
+});
+
 describe('regi copy', () => {
   test.each([
     ['a reference without a tag', (): string => `${from.host}/team/named`, 'latest'],
