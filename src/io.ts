@@ -46,6 +46,8 @@ export interface Io {
   readonly home: string;
   /** A path in another user's home that cannot be read; `home` is then one at which nothing exists. */
   readonly unreadableHome?: string | undefined;
+  /** The number of the user on Linux; undefined elsewhere. */
+  readonly linuxUid?: number | undefined;
   readonly clock: Clock;
   /** Aborts at the first SIGINT or SIGTERM; its reason is an `InterruptedError`. */
   readonly signal: AbortSignal;

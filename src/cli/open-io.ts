@@ -53,6 +53,7 @@ export function openIo(host: HostProcess, { keychainScript }: OpenIoOptions = {}
     cwd: host.cwd(),
     home: home.path,
     unreadableHome: home.unreadable,
+    linuxUid: host.platform === 'linux' ? host.getuid?.() : undefined,
     clock: systemClock,
     signal: controller.signal,
     host: hostPlatform({

@@ -50,13 +50,20 @@ export function createContainersSource({
   };
 }
 
-/** The auth.json files that are read when none is named, in this order. */
-export function containersAuthFiles({ env, home }: ConfigPlace): readonly ConfigFile[] {
+/**
+ * The auth.json files that are read when none is named, in this order. podman and skopeo write to the first: that of the
+ * session, or without one, as for root and in containers, that below /run.
+ */
+export function containersAuthFiles({ env, home, linuxUid }: ConfigPlace): readonly ConfigFile[] {
   const runtime = env['XDG_RUNTIME_DIR'];
   const settings = env['XDG_CONFIG_HOME'] || join(home, '.config');
-  const folders = [...(runtime ? [runtime] : []), settings];
+  const session =
+    runtime || linuxUid === undefined
+      ? runtime && join(runtime, 'containers')
+      : `/run/containers/${linuxUid}`;
+  const folders = [...(session ? [session] : []), join(settings, 'containers')];
   return [
-    ...folders.map((folder) => configFile(join(folder, 'containers', 'auth.json'), home)),
+    ...folders.map((folder) => configFile(join(folder, 'auth.json'), home)),
     // The file of docker before 1.7. podman and skopeo read it last.
     { ...configFile(join(home, '.dockercfg'), home), isFlat: true },
   ];

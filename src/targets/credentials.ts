@@ -14,7 +14,7 @@ export interface CredentialPlaces extends FileLoginsOptions {
 
 /** Returns the places of one command, which asks a keychain that failed only once. */
 export function credentialPlaces({ io, settings, warn, note }: Context): CredentialPlaces {
-  const { env, home, cwd } = io;
+  const { env, home, linuxUid, cwd } = io;
   const keychain = createKeychain({
     run: io.runKeychain,
     env,
@@ -26,6 +26,7 @@ export function credentialPlaces({ io, settings, warn, note }: Context): Credent
   return {
     env,
     home,
+    linuxUid,
     cwd,
     warn,
     authfile: settings.authfile,

@@ -120,6 +120,19 @@ describe('containersAuthFiles()', () => {
     ]);
   });
 
+  test('C2: containersAuthFiles() begins with the file below /run when there is no folder of the session', () => {
+    const place = { env: {}, home: '/home/a', linuxUid: 0 };
+    const paths = (env: Readonly<Record<string, string>>): readonly string[] =>
+      containersAuthFiles({ ...place, env }).map(({ path }) => path);
+    expect(paths({})).toEqual([
+      '/run/containers/0/auth.json',
+      '/home/a/.config/containers/auth.json',
+      '/home/a/.dockercfg',
+    ]);
+    expect(paths({ XDG_RUNTIME_DIR: '/run/user/0' })[0]).toBe('/run/user/0/containers/auth.json');
+    expect(paths({ XDG_RUNTIME_DIR: '/run/user/0' })).toHaveLength(3);
+  });
+
   test('uses XDG_CONFIG_HOME', () => {
     expect(shownOf({ XDG_CONFIG_HOME: '/etc/a' })[0]).toBe('/etc/a/containers/auth.json');
   });

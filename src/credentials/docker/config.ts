@@ -16,6 +16,8 @@ export interface ConfigPlace {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** The home folder. */
   readonly home: string;
+  /** The number of the user on Linux, whose login podman keeps below /run; undefined elsewhere. */
+  readonly linuxUid?: number | undefined;
 }
 
 /** The path of a configuration, and its name in messages. */

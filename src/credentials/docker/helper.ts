@@ -77,10 +77,9 @@ export async function storeWithHelper(
   const silent: RunHelper = async (...call) => {
     const result = await run(...call);
     if (result.kind !== 'exited') return result;
-    const stdout = result.stdout
-      .replaceAll(secret, '***')
-      .replaceAll(JSON.stringify(secret).slice(1, -1), '***');
-    return { ...result, stdout };
+    const hide = (text: string): string =>
+      text.replaceAll(secret, '***').replaceAll(JSON.stringify(secret).slice(1, -1), '***');
+    return { ...result, stdout: hide(result.stdout), stderr: hide(result.stderr ?? '') };
   };
   if ((await outputOf(name, 'store', input, silent, signal)) === undefined)
     throw failure(name, 'FAILED', 'it reported "not found" while storing');
@@ -142,6 +141,13 @@ async function outputOf(
         'found no such program on PATH',
         `install ${programOf(name)}, or remove "${printable(name, 60)}" from credHelpers and credsStore`,
       );
+    case 'not-runnable':
+      throw failure(
+        name,
+        'INVALID_CONFIG',
+        `the system does not run it (${result.errno})`,
+        `make it executable, or remove "${printable(name, 60)}" from credHelpers and credsStore`,
+      );
     case 'timed-out':
       throw failure(name, 'TIMEOUT', `expected output within ${HELPER_TIMEOUT_MS / 1000} s`);
     case 'too-much':
@@ -152,11 +158,17 @@ async function outputOf(
       throw failure(
         name,
         'FAILED',
-        `it ended with status ${result.status} and said "${printable(result.stdout.trim(), 200)}"`,
+        `it ended with status ${result.status}${saidBy(result)}`,
       );
     default:
       return assertNever(result);
   }
+}
+
+/** What a helper said: on standard output by docker's protocol, but many explain themselves on standard error. */
+function saidBy({ stdout, stderr = '' }: { stdout: string; stderr?: string | undefined }): string {
+  const said = [stdout, stderr].map((text) => text.trim()).find((text) => text !== '');
+  return said === undefined ? ' and said nothing' : ` and said "${printable(said, 200)}"`;
 }
 
 /** The program of a helper, as a person types it. */

@@ -1,4 +1,4 @@
-import { writeFile } from 'node:fs/promises';
+import { chmod, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { describe, expect, test } from 'vitest';
@@ -8,6 +8,7 @@ import {
   createHelperRunner,
   CredentialHelperError,
   type RunHelper,
+  storeWithHelper,
 } from '../../../src/credentials/docker/helper.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
 
@@ -84,6 +85,45 @@ describe('askHelper()', () => {
   test('kills a helper that does not respond', async () => {
     const error = askHelper('fake', 'a', await helper('sleep 600 & wait', 50));
     await expect(error).rejects.toMatchObject({ code: 'TIMEOUT' });
+  });
+
+  test('C3: askHelper() shows what a failing helper wrote to standard error', async () => {
+    const error = askHelper('fake', 'a', await helper(`echo 'the agent is locked' >&2; exit 2`));
+    await expect(error).rejects.toThrow('it ended with status 2 and said "the agent is locked"');
+    await expect(askHelper('fake', 'a', await helper('exit 3'))).rejects.toThrow(
+      'it ended with status 3 and said nothing',
+    );
+  });
+
+  test('C3: storeWithHelper() shows no secret that the helper wrote to standard error', async () => {
+    const error = storeWithHelper(
+      'fake',
+      'a',
+      { username: 'u', secret: 's3cret' },
+      await helper('cat >&2; exit 1'),
+    );
+    await expect(error).rejects.toThrow(/^(?!.*s3cret).*\*\*\*/);
+  });
+
+  test('C3: askHelper() does not wait for a child that the helper leaves behind', async () => {
+    const start = performance.now();
+    const run = await helper(`sleep 20 & echo '{"Username":"u","Secret":"s"}'`);
+    expect(await askHelper('fake', 'a', run)).toEqual({ username: 'u', secret: 's' });
+    expect(performance.now() - start).toBeLessThan(15_000);
+  });
+
+  test('C3: askHelper() names a helper that the system does not run', async () => {
+    const folder = temporaryFolder();
+    const path = join(folder, 'docker-credential-fake');
+    await writeFile(path, 'no program');
+    await chmod(path, 0o644);
+    await expect(
+      askHelper('fake', 'a', createHelperRunner({ PATH: folder })),
+    ).rejects.toMatchObject({
+      code: 'INVALID_CONFIG',
+      message: expect.stringContaining('the system does not run it (EACCES)') as string,
+      hint: expect.stringContaining('make it executable') as string,
+    });
   });
 
   test('kills a helper that never stops writing', async () => {
