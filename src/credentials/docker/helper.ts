@@ -155,11 +155,7 @@ async function outputOf(
     case 'exited':
       if (result.status === 0) return result.stdout;
       if (result.stdout.trim() === HELPER_NOT_FOUND) return undefined;
-      throw failure(
-        name,
-        'FAILED',
-        `it ended with status ${result.status}${saidBy(result)}`,
-      );
+      throw failure(name, 'FAILED', `it ended with status ${result.status}${saidBy(result)}`);
     default:
       return assertNever(result);
   }
