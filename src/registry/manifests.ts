@@ -51,7 +51,7 @@ export interface PutManifestOptions extends CallOptions {
 }
 
 /** Statuses of servers and firewalls that refuse HEAD, or cannot give the reason without a body. */
-const HEAD_REFUSED: ReadonlySet<number> = new Set([400, 403, 405, 406, 415, 501]);
+const HEAD_REFUSED: ReadonlySet<number> = new Set([400, 403, 405, 406, 409, 412, 415, 451, 501]);
 
 /**
  * Finds the manifest of a tag or digest.

@@ -53,10 +53,25 @@ function problemOf(entry: JsonObject): Problem {
     .map((name) => entry[name])
     .find((value) => typeof value === 'string' && value !== '');
   const code = entry['code'];
-  return problem(
-    typeof code === 'string' && code !== '' ? code : undefined,
-    typeof message === 'string' ? message : '',
-  );
+  const known = typeof code === 'string' && code !== '' ? code : undefined;
+  const texts = [typeof message === 'string' ? message : '', detailOf(entry, known)];
+  return problem(known, [...new Set(texts)].filter((text) => text !== '').join(': '));
+}
+
+/** Errors whose detail only repeats what was requested. */
+const REPEATING: ReadonlySet<string | undefined> = new Set([
+  'BLOB_UNKNOWN',
+  'MANIFEST_UNKNOWN',
+  'NAME_UNKNOWN',
+  'UNAUTHORIZED',
+]);
+
+/** Returns the detail of an entry as text: registries put the reason there, in any form of JSON. */
+function detailOf({ detail }: JsonObject, code: string | undefined): string {
+  if (REPEATING.has(code) || detail === undefined || detail === null) return '';
+  if (typeof detail === 'string') return detail;
+  const text = JSON.stringify(detail);
+  return text === '{}' || text === '[]' ? '' : text;
 }
 
 function problem(code: string | undefined, message: string): Problem {

@@ -70,6 +70,14 @@ describe('resolveManifest()', () => {
     expect(requests).toHaveLength(1);
   });
 
+  test.each([403, 412, 451])("B20: reports the GET's reason when HEAD has %i", async (status) => {
+    const body = { errors: [{ code: 'DENIED', message: 'not signed by the policy' }] };
+    const { repository } = registry({ HEAD: { status }, GET: { status, body } });
+    const message = expect.stringContaining('not signed by the policy');
+    await expect(resolveManifest(repository, v1)).rejects.toMatchObject({ message });
+    await expect(manifestExists(repository, descriptor.digest)).rejects.toMatchObject({ message });
+  });
+
   test.each([400, 403, 405])('reads the manifest when HEAD is refused with %i', async (status) => {
     const { repository } = registry({ HEAD: { status }, GET: whole });
     expect(await resolveManifest(repository, v1)).toEqual(descriptor);

@@ -19,6 +19,21 @@ test.each([
     '{"message":"toomanyrequests: slow down"}',
     [{ code: undefined, message: 'toomanyrequests: slow down' }],
   ],
+  [
+    'B7: the detail of an error',
+    '{"errors":[{"code":"DENIED","message":"denied","detail":"quota of 5 GiB is used up"}]}',
+    [{ code: 'DENIED', message: 'denied: quota of 5 GiB is used up' }],
+  ],
+  [
+    'B7: a detail that is an object',
+    '{"errors":[{"code":"MANIFEST_BLOB_UNKNOWN","message":"blob unknown","detail":{"digest":"sha256:0"}}]}',
+    [{ code: 'MANIFEST_BLOB_UNKNOWN', message: 'blob unknown: {"digest":"sha256:0"}' }],
+  ],
+  [
+    'B7: no detail that only repeats the request',
+    '{"errors":[{"code":"MANIFEST_UNKNOWN","message":"manifest unknown","detail":{"Tag":"1"}}]}',
+    [{ code: 'MANIFEST_UNKNOWN', message: 'manifest unknown' }],
+  ],
   ['details', '{"details":"limit"}', [{ code: undefined, message: 'limit' }]],
   ['an error object', '{"error":{"code":"X","message":"y"}}', [{ code: 'X', message: 'y' }]],
   [
