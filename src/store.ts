@@ -148,6 +148,15 @@ export interface BlobResolver {
   resolveBlob(digest: Digest, options?: CallOptions): Promise<Descriptor>;
 }
 
+/** Proves stored content by its bytes, where `exists` trusts a name and a size. */
+export interface Prover {
+  /**
+   * Reads and hashes the stored bytes of `target`. False when they are missing or damaged; the next push then replaces damaged
+   * bytes. True costs no second read.
+   */
+  prove(target: Descriptor, options?: CallOptions): Promise<boolean>;
+}
+
 /** Keeps the beginning of a large blob whose transfer broke off, where its content is seekable: the next push of that blob reads only the rest. */
 export interface PartialKeeper {
   /** Removes the partial blob, unless a process is writing it. */
@@ -220,6 +229,11 @@ export function canUntag(store: Source): store is Source & Untagger {
 /** True if the store lists images without a tag. */
 export function canKeepUnnamed(store: Source): store is Source & UnnamedKeeper {
   return has(store, 'keepUnnamed');
+}
+
+/** True if the store can hash what it holds. */
+export function canProve(store: Source): store is Source & Prover {
+  return has(store, 'prove');
 }
 
 export function canKeepPartials(store: Source): store is Source & PartialKeeper {

@@ -18,7 +18,7 @@ export function copyOptions(args: ParsedArguments, context: Context): CopyImages
   return {
     ...transferOptions(context),
     platforms: values(args, 'platform').map((text) => parsePlatform(text, context.io.host)),
-    force: flag(args, 'force'),
+    force: flag(args, 'force') || flag(args, 'verify-existing'),
     noClobber: flag(args, 'no-clobber'),
     referrers: flag(args, 'referrers'),
     keepGoing: flag(args, 'keep-going'),

@@ -44,7 +44,7 @@ async function* runPull(args: ParsedArguments, context: Context): AsyncIterable<
     if (to?.kind === 'archive') {
       const { pullToArchive } = await import('./to-archive.ts');
       yield* pullToArchive(planned, from, to.location, context);
-    } else yield* pullImages(planned, from, to?.location, stores, context);
+    } else yield* pullImages(planned, { from, layout: to?.location, args, stores, context });
   });
   unusable.check();
 }
@@ -55,18 +55,25 @@ interface Pull extends CopyJob {
   readonly wasPresent: boolean;
 }
 
-/** @param layout the destination; the local store when absent. */
+interface PullOptions {
+  readonly from: OpenedStore;
+  /** The destination; the local store when absent. */
+  readonly layout: LayoutLocation | undefined;
+  readonly args: ParsedArguments;
+  readonly stores: Stores;
+  readonly context: Context;
+}
+
 async function* pullImages(
   planned: AsyncIterable<PlannedPull>,
-  from: OpenedStore,
-  layout: LayoutLocation | undefined,
-  stores: Stores,
-  context: Context,
+  { from, layout, args, stores, context }: PullOptions,
 ): AsyncIterable<PullRow> {
   const jobs = async function* (): AsyncIterable<Pull> {
     for await (const plan of planned) yield beginPull(plan, from, layout, stores, context);
   };
-  for await (const { image, root, job } of copyImages(jobs(), transferOptions(context))) {
+  const force = flag(args, 'verify-existing');
+  const options = { ...transferOptions(context), force };
+  for await (const { image, root, job } of copyImages(jobs(), options)) {
     await listUntagged(job, root, context);
     const { plan, wasPresent } = job;
     if (layout === undefined) await recordPulled(plan, root.digest, stores, context.signal);

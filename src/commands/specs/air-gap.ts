@@ -10,6 +10,7 @@ import {
   PLATFORMS,
   REFERRERS,
   TAGS,
+  VERIFY_EXISTING,
 } from './shared.ts';
 
 const group = 'Air gap';
@@ -117,6 +118,7 @@ export const AIR_GAP_COMMANDS: readonly CommandSpec[] = [
           'write nothing; show the destinations and what would be uploaded, mounted and skipped',
       },
       FORCE,
+      VERIFY_EXISTING,
       DIGESTFILE,
     ],
     refusedFlags: { '-i': NAME_THE_FILE, '--input': NAME_THE_FILE },

@@ -11,6 +11,7 @@ import {
   PLATFORMS,
   REFERRERS,
   TAGS,
+  VERIFY_EXISTING,
 } from './shared.ts';
 
 const group = 'Move';
@@ -55,6 +56,7 @@ export const MOVE_COMMANDS: readonly CommandSpec[] = [
       },
       DRY_RUN,
       FORCE,
+      VERIFY_EXISTING,
       KEEP_GOING,
       DIGESTFILE,
     ],
@@ -94,6 +96,7 @@ export const MOVE_COMMANDS: readonly CommandSpec[] = [
       flag('--platform P', 'pull another platform: os/arch[/variant]'),
       flag('--all-platforms', 'pull all platforms'),
       flag('-a, --all-tags', 'pull every tag of the repository'),
+      VERIFY_EXISTING,
     ],
     examples: {
       'Pull an image to the local store': 'regi pull debian:12',
@@ -132,6 +135,7 @@ export const MOVE_COMMANDS: readonly CommandSpec[] = [
       NO_CLOBBER,
       DRY_RUN,
       FORCE,
+      VERIFY_EXISTING,
       KEEP_GOING,
       DIGESTFILE,
     ],

@@ -62,7 +62,12 @@ export const DRY_RUN = flag(
   'write nothing; show what would be uploaded, mounted and skipped',
 );
 
-export const FORCE = flag('--force', 'check and repair the image even if the tag already matches');
+export const FORCE = flag('--force', 'check and repair the image even if the tag already matches; includes --verify-existing');
+
+export const VERIFY_EXISTING = flag(
+  '--verify-existing',
+  'hash the content that the destination already has, and replace what is damaged',
+);
 
 export const KEEP_GOING = flag('-k, --keep-going', 'continue with the other images when one fails');
 

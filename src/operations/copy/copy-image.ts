@@ -42,7 +42,7 @@ export interface KnownRoots {
 export interface CopyImageOptions extends CallOptions {
   /** One: copies the manifest of that platform. Several: an index of those. None: everything, unchanged. */
   readonly platforms?: readonly Platform[] | undefined;
-  /** Walks and repairs even when the tag matches. */
+  /** Walks, proves what the destination holds where it can, and mends it, even when the tag matches. */
   readonly force?: boolean | undefined;
   /** Never overwrites an existing tag. */
   readonly noClobber?: boolean | undefined;
@@ -202,9 +202,7 @@ async function landRoot(
   const [node, isThere] = await together<[ManifestNode, boolean]>(
     [
       async (either) => ('manifest' in root ? root : session.read(route.source, root, either)),
-      async (either) =>
-        same ||
-        session.ask(destination, either, () => destination.exists(target, { signal: either })),
+      async (either) => (same && !force) || session.isThere(destination, target, either),
     ],
     signal,
   );

@@ -4,7 +4,7 @@ import { InvalidManifestError, type Descriptor } from '../../oci/descriptor.ts';
 import { childrenOf } from '../../oci/manifest.ts';
 import { isForeignLayerType, isManifestType } from '../../oci/media-types.ts';
 import { SingleFlight } from '../../concurrency/single-flight.ts';
-import { canMount, canOffer, type Bytes, type Source, type Store } from '../../store.ts';
+import { canMount, canOffer, canProve, type Bytes, type Source, type Store } from '../../store.ts';
 import type { OnEvent } from './events.ts';
 import { isSmall, Lanes, type LaneOptions, type LaneWidths } from '../../concurrency/lanes.ts';
 import { readManifest, RecentManifests, type ManifestNode } from './read-manifest.ts';
@@ -14,7 +14,7 @@ import { together } from '../../concurrency/together.ts';
 export interface CopySessionOptions {
   /** Called with each event, in order. */
   readonly onEvent?: OnEvent | undefined;
-  /** Walks below manifests that the destination has, and so repairs lost children. */
+  /** Walks below manifests that the destination has, hashes what it holds where it can, and so mends lost and damaged nodes. */
   readonly force?: boolean | undefined;
   /** `copy`: carries foreign layers like others. `skip`, the default: they stay at their own URLs. */
   readonly foreignLayers?: 'skip' | 'copy' | undefined;
@@ -138,6 +138,15 @@ export class CopySession {
     this.onEvent({ kind: 'copied', target: descriptor, to: destination.repository });
   }
 
+  /** Returns whether the destination has a node. With `force` its bytes are proved, where the destination can do that. */
+  async isThere(destination: Store, node: Descriptor, signal: AbortSignal): Promise<boolean> {
+    return this.ask(destination, signal, () =>
+      this.#force && canProve(destination)
+        ? destination.prove(node, { signal })
+        : destination.exists(node, { signal }),
+    );
+  }
+
   async #landManifest(
     route: Route,
     node: Descriptor,
@@ -146,7 +155,7 @@ export class CopySession {
   ): Promise<void> {
     const { destination, source } = route;
     const isSkipped = async (): Promise<boolean> => {
-      if (!(await this.#isThere(destination, node, signal))) return false;
+      if (!(await this.isThere(destination, node, signal))) return false;
       this.onEvent({ kind: 'skipped', target: node, to: destination.repository });
       return true;
     };
@@ -192,7 +201,7 @@ export class CopySession {
       this.onEvent({ kind: outcome === 'there' ? 'skipped' : 'copied', target: blob, to });
       return;
     }
-    if (await this.#isThere(destination, blob, signal)) {
+    if (await this.isThere(destination, blob, signal)) {
       this.onEvent({ kind: 'skipped', target: blob, to });
       return;
     }
@@ -239,10 +248,6 @@ export class CopySession {
     const repositories = new Map<string, Promise<boolean>>();
     this.#holders.set(key, repositories);
     return repositories;
-  }
-
-  async #isThere(destination: Store, node: Descriptor, signal: AbortSignal): Promise<boolean> {
-    return this.ask(destination, signal, () => destination.exists(node, { signal }));
   }
 }
 

@@ -3,6 +3,7 @@ import type {
   Deleter,
   Mounter,
   Offerer,
+  Prover,
   ReferrerLister,
   Store,
   TagLister,
@@ -16,6 +17,7 @@ type Capabilities = BlobResolver &
   TagLister &
   ReferrerLister &
   Deleter &
+  Prover &
   UnnamedKeeper &
   Untagger;
 
@@ -31,6 +33,7 @@ const CAPABILITIES = {
   listTags: true,
   listReferrers: true,
   delete: true,
+  prove: true,
   keepUnnamed: true,
   untag: true,
 } as const satisfies Record<keyof Capabilities, true>;

@@ -1,7 +1,7 @@
 import type { Descriptor } from '../../oci/descriptor.ts';
 import type { Digest } from '../../oci/digest.ts';
 import { isManifestType } from '../../oci/media-types.ts';
-import { canListTags, type CallOptions, type Store } from '../../store.ts';
+import { canListTags, canProve, type CallOptions, type Store } from '../../store.ts';
 import { decorate } from './decorate.ts';
 import { describeNames, NotInStoreError } from '../not-found.ts';
 
@@ -16,6 +16,7 @@ export function dryRun(store: Store): Store {
   return decorate(store, {
     resolve: (reference, options) => changes.resolve(reference, options),
     exists: (target, options) => changes.exists(target, options),
+    prove: (target, options) => changes.prove(target, options),
     async push(expected, _content, { signal, tag } = {}) {
       signal?.throwIfAborted();
       changes.add(expected);
@@ -84,6 +85,12 @@ class RecordedChanges {
     options?.signal?.throwIfAborted();
     if (this.#removed.has(target.digest)) return false;
     return this.#added.has(target.digest) || (await this.#store.exists(target, options));
+  }
+
+  async prove(target: Descriptor, options?: CallOptions): Promise<boolean> {
+    if (this.#added.has(target.digest) || !canProve(this.#store))
+      return this.exists(target, options);
+    return !this.#removed.has(target.digest) && this.#store.prove(target, options);
   }
 
   async resolve(reference: string, options?: CallOptions): Promise<Descriptor> {

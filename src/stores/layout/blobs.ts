@@ -2,7 +2,7 @@ import { lstat, mkdir, readdir, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 
 import { abortable } from '../../abortable.ts';
-import { ContentMismatchError, verified } from '../../bytes.ts';
+import { ContentMismatchError, drain, verified } from '../../bytes.ts';
 import { syncFolder, writeAtomically } from '../../disk/atomic-write.ts';
 import { guarded, ifPresent } from '../../disk/errno.ts';
 import type { OpenFile } from '../../disk/random-access.ts';
@@ -30,6 +30,10 @@ export class LayoutBlobs {
   readonly #root: string;
   readonly #temps: TempFiles;
   readonly #partials: PartialBlobs;
+  /** Blobs whose stored bytes this process has hashed. */
+  readonly #proved = new Set<Digest>();
+  /** Blobs whose stored bytes have another digest. They count as missing. */
+  readonly #damaged = new Set<Digest>();
   #swept: Promise<void> | undefined;
 
   constructor(root: string, temps: TempFiles, partials: PartialBlobs) {
@@ -42,6 +46,26 @@ export class LayoutBlobs {
   async sizeOf(digest: Digest): Promise<number | undefined> {
     const path = await this.#find(digest);
     return path === undefined ? undefined : (await statRegular(path))?.size;
+  }
+
+  /** Returns whether a blob of that size is stored, and is not known to be damaged. */
+  async holds({ digest, size }: Descriptor): Promise<boolean> {
+    return !this.#damaged.has(digest) && (await this.sizeOf(digest)) === size;
+  }
+
+  /** Hashes the stored bytes of a blob. A damaged blob counts as missing from then on, until it is pushed again. */
+  async prove(target: Descriptor, options: CallOptions = {}): Promise<boolean> {
+    if (!(await this.holds(target))) return false;
+    if (this.#proved.has(target.digest)) return true;
+    try {
+      await drain(verified(this.fetch(target, options), target));
+    } catch (error) {
+      if (!(error instanceof ContentMismatchError)) throw error;
+      this.#damaged.add(target.digest);
+      return false;
+    }
+    this.#proved.add(target.digest);
+    return true;
   }
 
   fetch(target: Descriptor, options?: FetchOptions): Bytes {
@@ -58,7 +82,7 @@ export class LayoutBlobs {
     { signal }: CallOptions = {},
   ): Promise<'written' | 'was there'> {
     signal?.throwIfAborted();
-    if ((await this.sizeOf(expected.digest)) === expected.size) return 'was there';
+    if (await this.holds(expected)) return 'was there';
     this.#swept ??= this.#sweep();
     await this.#swept;
     const path = this.#pathOf(expected.digest);
@@ -66,9 +90,11 @@ export class LayoutBlobs {
     const isKept =
       this.#partials.canKeep(expected, content) &&
       (await this.#partials.write(path, expected, content, { signal })) === 'written';
-    if (isKept) return 'written';
-    const proved = verified(abortable(content, signal), expected);
-    await writeAtomically(path, await this.#temps.next(), proved, { signal });
+    if (!isKept) {
+      const proved = verified(abortable(content, signal), expected);
+      await writeAtomically(path, await this.#temps.next(), proved, { signal });
+    }
+    this.#damaged.delete(expected.digest);
     return 'written';
   }
 

@@ -152,9 +152,14 @@ export class LayoutFolder {
     return this.holds(target);
   }
 
+  /** Returns whether a blob exists and its bytes have its digest; claims it like `exists`. */
+  async prove(target: Descriptor, options: CallOptions = {}): Promise<boolean> {
+    return (await this.exists(target, options)) && this.blobs.prove(target, options);
+  }
+
   /** Returns whether a blob exists now, without a claim. */
   async holds(target: Descriptor): Promise<boolean> {
-    return (await this.blobs.sizeOf(target.digest)) === target.size;
+    return this.blobs.holds(target);
   }
 
   async push(expected: Descriptor, content: Bytes, options?: CallOptions): Promise<void> {

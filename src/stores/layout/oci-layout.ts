@@ -10,6 +10,7 @@ import type {
   FetchOptions,
   Mounter,
   PartialKeeper,
+  Prover,
   PushOptions,
   ReferrerLister,
   ReferrerOptions,
@@ -45,6 +46,7 @@ export type LayoutStore = Store &
   Deleter &
   Untagger &
   UnnamedKeeper &
+  Prover &
   PartialKeeper;
 
 /** A tag in index.json. */
@@ -139,6 +141,10 @@ export class LayoutRepository implements LayoutStore {
 
   exists(target: Descriptor, options?: CallOptions): Promise<boolean> {
     return this.#folder.exists(target, options);
+  }
+
+  prove(target: Descriptor, options?: CallOptions): Promise<boolean> {
+    return this.#folder.prove(target, options);
   }
 
   async push(
