@@ -188,6 +188,28 @@ export async function collectVerified(
   return collect(verified(content, expected), limit, expected.digest);
 }
 
+/**
+ * Collects the content of `expected` into memory, proved by its digest alone. The stated size is a hint: docker before 18.09 wrote
+ * indexes with right digests and wrong sizes.
+ *
+ * @throws {LimitExceededError} at the first byte over `limit`.
+ * @throws {ContentMismatchError} when the digest differs.
+ */
+export async function collectProved(
+  content: Bytes,
+  expected: Descriptor,
+  limit: number,
+): Promise<Uint8Array> {
+  const bytes = await collect(content, limit, expected.digest);
+  const digest = digestOf(bytes, algorithmOf(expected.digest));
+  if (digest === expected.digest) return bytes;
+  const { byteLength } = bytes;
+  throw new ContentMismatchError(
+    expected,
+    byteLength === expected.size ? digest : `${byteLength} bytes`,
+  );
+}
+
 /** True if bytes in memory match `expected`. */
 export function matches(content: Uint8Array, expected: Descriptor): boolean {
   return (

@@ -1,4 +1,4 @@
-import { bytesOf, collect, collectVerified } from '../bytes.ts';
+import { bytesOf, collect, collectProved } from '../bytes.ts';
 import { RegiError } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
@@ -7,7 +7,7 @@ import { childrenOf, parseManifest, type Manifest } from '../oci/manifest.ts';
 import { essence, isForeignLayerType, isManifestType } from '../oci/media-types.ts';
 import { isTag } from '../oci/reference.ts';
 import { quote } from '../quote.ts';
-import { canDelete, canListReferrers, canUntag, type Store } from '../store.ts';
+import { canDelete, canListReferrers, canProve, canResolveBlobs, canUntag, type Store } from '../store.ts';
 import { isUnchanged } from './blobs.ts';
 import { isNotFound, RefusedRequestError } from './errors.ts';
 import { emptyResponse, type CallResponse, type Call } from './exchange.ts';
@@ -133,7 +133,7 @@ async function readManifest(
   signal: AbortSignal,
 ): Promise<Uint8Array> {
   try {
-    return await collectVerified(store.fetch(manifest, { signal }), manifest, LIMITS.manifestBytes);
+    return await collectProved(store.fetch(manifest, { signal }), manifest, LIMITS.manifestBytes);
   } catch (error) {
     if (!(error instanceof RegiError && error.code === 'CONTENT_MISMATCH')) throw error;
     // The fault is the registry's own and must not read as if the client had sent a wrong digest.
@@ -188,6 +188,21 @@ function parseBody(bytes: Uint8Array, contentType: string | undefined): Manifest
   }
 }
 
+/** True for a node under its digest, also where the manifest states another size: then its bytes are the proof. */
+async function isHeld(store: Store, child: Descriptor, signal: AbortSignal): Promise<boolean> {
+  if (await store.exists(child, { signal })) return true;
+  try {
+    const { size } = await (canResolveBlobs(store)
+      ? store.resolveBlob(child.digest, { signal })
+      : store.resolve(child.digest, { signal }));
+    if (size === child.size) return false;
+    return canProve(store) ? await store.prove({ ...child, size }, { signal }) : true;
+  } catch (error) {
+    if (isNotFound(error)) return false;
+    throw error;
+  }
+}
+
 async function requireChildren(
   store: Store,
   manifest: Manifest,
@@ -197,7 +212,7 @@ async function requireChildren(
   const missing: Digest[] = [];
   for (const child of children.values()) {
     if (isForeignLayerType(child.mediaType)) continue;
-    if (!(await store.exists(child, { signal }))) missing.push(child.digest);
+    if (!(await isHeld(store, child, signal))) missing.push(child.digest);
   }
   if (missing.length === 0) return;
   throw new RefusedRequestError(

@@ -1,4 +1,4 @@
-import { collectVerified } from '../../bytes.ts';
+import { collectProved } from '../../bytes.ts';
 import type { Results } from '../../concurrency/single-flight.ts';
 import { isJsonObject, tryParseJson, type JsonObject } from '../../json.ts';
 import { LIMITS } from '../../limits.ts';
@@ -10,7 +10,7 @@ import type { CallOptions, Source } from '../../store.ts';
 
 /** A parsed manifest with its exact bytes, which are what its digest covers and what is copied. */
 export interface ManifestNode {
-  /** Media type, digest and size of the manifest. */
+  /** Media type, digest and real size of the manifest. */
   readonly descriptor: Descriptor;
   /** The exact bytes, verified. */
   readonly bytes: Uint8Array;
@@ -28,12 +28,16 @@ export async function readManifest(
   descriptor: Descriptor,
   options: CallOptions = {},
 ): Promise<ManifestNode> {
-  const bytes = await collectVerified(
+  const bytes = await collectProved(
     source.fetch(descriptor, options),
     descriptor,
     LIMITS.manifestBytes,
   );
-  return { descriptor, bytes, manifest: parseManifest(bytes, descriptor.mediaType) };
+  return {
+    descriptor: { ...descriptor, size: bytes.byteLength },
+    bytes,
+    manifest: parseManifest(bytes, descriptor.mediaType),
+  };
 }
 
 /** Reads the exact bytes of the config, verified. */
@@ -42,7 +46,7 @@ export async function readConfig(
   { config }: ImageManifest,
   options: CallOptions = {},
 ): Promise<Uint8Array> {
-  return collectVerified(source.fetch(config, options), config, LIMITS.configBytes);
+  return collectProved(source.fetch(config, options), config, LIMITS.configBytes);
 }
 
 /** Reads and parses the config of an image; undefined for an artifact, and for a config that is no JSON object. */

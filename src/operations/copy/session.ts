@@ -7,6 +7,7 @@ import { SingleFlight } from '../../concurrency/single-flight.ts';
 import { canMount, canOffer, canProve, type Bytes, type Source, type Store } from '../../store.ts';
 import type { OnEvent } from './events.ts';
 import { isSmall, Lanes, type LaneOptions, type LaneWidths } from '../../concurrency/lanes.ts';
+import { otherSize } from './other-size.ts';
 import { readManifest, RecentManifests, type ManifestNode } from './read-manifest.ts';
 import { together } from '../../concurrency/together.ts';
 
@@ -83,7 +84,13 @@ export class CopySession {
   async read(source: Source, descriptor: Descriptor, signal: AbortSignal): Promise<ManifestNode> {
     return this.#manifests.run(
       nodeKey(source, descriptor),
-      (inner) => this.ask(source, inner, () => readManifest(source, descriptor, { signal: inner })),
+      async (inner) => {
+        const node = await this.ask(source, inner, () =>
+          readManifest(source, descriptor, { signal: inner }),
+        );
+        this.#warnOfSize(descriptor, node.descriptor.size);
+        return node;
+      },
       signal,
     );
   }
@@ -186,7 +193,33 @@ export class CopySession {
     }
   }
 
+  /** Sends a blob, and once more by its real size where the descriptor states another. */
   async #transfer(
+    route: Route,
+    blob: Descriptor,
+    holder: string | undefined,
+    signal: AbortSignal,
+  ): Promise<void> {
+    try {
+      await this.#transferAs(route, blob, holder, signal);
+    } catch (error) {
+      const size = await otherSize(route.source, blob, error, { signal });
+      if (size === undefined) throw error;
+      await this.#transferAs(route, { ...blob, size }, holder, signal);
+      this.#warnOfSize(blob, size);
+    }
+  }
+
+  #warnOfSize({ digest, size }: Descriptor, real: number): void {
+    if (size === real) return;
+    this.onEvent({
+      kind: 'warning',
+      message: `${digest} has ${real} bytes, where its descriptor states ${size}; its digest is right`,
+      hint: 'docker before 18.09 wrote such indexes; nothing is changed',
+    });
+  }
+
+  async #transferAs(
     route: Route,
     blob: Descriptor,
     holder: string | undefined,

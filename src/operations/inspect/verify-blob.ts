@@ -6,6 +6,7 @@ import type { Descriptor } from '../../oci/descriptor.ts';
 import { algorithmOf, digestFrom, isDigest } from '../../oci/digest.ts';
 import { quote } from '../../quote.ts';
 import type { Source } from '../../store.ts';
+import { otherSize } from '../copy/other-size.ts';
 import { unpackLayer, type UnpackOptions } from '../contents/read-layer.ts';
 
 /** A node that is missing or corrupt. */
@@ -55,6 +56,10 @@ export async function verifyBlob(
   } catch (error) {
     options.signal?.throwIfAborted();
     const found = problemOf(error);
+    const size = await otherSize(source, blob, error, options);
+    // Only the digest decides what is damaged.
+    if (size !== undefined && (await verifyBlob(source, { ...blob, size }, wanted, options)) === undefined)
+      return undefined;
     if (wanted.length === 0 || found.status === 'missing') return found;
     // Damaged bytes cannot be unpacked either, and the damage is the better explanation.
     return (await verifyBlob(source, blob, [], options)) ?? found;

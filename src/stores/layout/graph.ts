@@ -1,4 +1,4 @@
-import { collectVerified, LimitExceededError } from '../../bytes.ts';
+import { collectProved, LimitExceededError } from '../../bytes.ts';
 import { RegiError, type ErrorCode } from '../../errors.ts';
 import { LIMITS } from '../../limits.ts';
 import type { Descriptor } from '../../oci/descriptor.ts';
@@ -161,7 +161,7 @@ async function readIfThere(
 }
 
 function readBytes(content: Content, node: Descriptor, options?: CallOptions): Promise<Uint8Array> {
-  return collectVerified(content.fetch(node, options), node, LIMITS.manifestBytes);
+  return collectProved(content.fetch(node, options), node, LIMITS.manifestBytes);
 }
 
 async function unless<T>(
