@@ -7,7 +7,14 @@ import { childrenOf, parseManifest, type Manifest } from '../oci/manifest.ts';
 import { essence, isForeignLayerType, isManifestType } from '../oci/media-types.ts';
 import { isTag } from '../oci/reference.ts';
 import { quote } from '../quote.ts';
-import { canDelete, canListReferrers, canProve, canResolveBlobs, canUntag, type Store } from '../store.ts';
+import {
+  canDelete,
+  canListReferrers,
+  canProve,
+  canResolveBlobs,
+  canUntag,
+  type Store,
+} from '../store.ts';
 import { isUnchanged } from './blobs.ts';
 import { isNotFound, RefusedRequestError } from './errors.ts';
 import { emptyResponse, type CallResponse, type Call } from './exchange.ts';

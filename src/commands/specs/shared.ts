@@ -62,7 +62,10 @@ export const DRY_RUN = flag(
   'write nothing; show what would be uploaded, mounted and skipped',
 );
 
-export const FORCE = flag('--force', 'check and repair the image even if the tag already matches; includes --verify-existing');
+export const FORCE = flag(
+  '--force',
+  'check and repair the image even if the tag already matches; includes --verify-existing',
+);
 
 export const VERIFY_EXISTING = flag(
   '--verify-existing',

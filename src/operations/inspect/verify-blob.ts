@@ -58,7 +58,10 @@ export async function verifyBlob(
     const found = problemOf(error);
     const size = await otherSize(source, blob, error, options);
     // Only the digest decides what is damaged.
-    if (size !== undefined && (await verifyBlob(source, { ...blob, size }, wanted, options)) === undefined)
+    if (
+      size !== undefined &&
+      (await verifyBlob(source, { ...blob, size }, wanted, options)) === undefined
+    )
       return undefined;
     if (wanted.length === 0 || found.status === 'missing') return found;
     // Damaged bytes cannot be unpacked either, and the damage is the better explanation.

@@ -10,7 +10,8 @@ export function withKnownBlobs(store: Store, known: ReadonlySet<Digest>): Store 
   return decorate(store, {
     exists: async (target, options) => has(target) || store.exists(target, options),
     prove: async (target, options) =>
-      has(target) || (canProve(store) ? store.prove(target, options) : store.exists(target, options)),
+      has(target) ||
+      (canProve(store) ? store.prove(target, options) : store.exists(target, options)),
     offer: async (target, content, options) =>
       has(target) || !canOffer(store) ? 'there' : store.offer(target, content, options),
   });
