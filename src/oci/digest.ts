@@ -83,3 +83,12 @@ function problemOf(algorithm: string, encoded: string | undefined): string | und
 function isAlgorithm(text: string): text is DigestAlgorithm {
   return Object.hasOwn(HEX_LENGTH, text);
 }
+
+/**
+ * True for a tag of the referrers tag schema or of cosign, `sha256-<hex>` or `sha256-<hex>.sig`: it names a referrer, not an image.
+ *
+ * @see https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#referrers-tag-schema
+ */
+export function isDigestTag(tag: string): boolean {
+  return /^sha(?:256-[0-9a-f]{64}|512-[0-9a-f]{128})(?:\..+)?$/.test(tag);
+}

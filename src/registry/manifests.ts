@@ -233,13 +233,15 @@ async function getManifest(
     () => readManifest(action, repository, identifier, options),
     { clock, retries, signal: options.signal },
   );
+  const mediaType = guessManifestType(response.headers.get('content-type'), bytes);
+  // The digest of signed schema 1 leaves out the signatures, so the bytes have another one.
+  if (mediaType === MEDIA_TYPE.dockerSchema1Signed) parseManifest(bytes, mediaType);
   const stated = statedDigest(action, response);
   const requested = isDigest(identifier) ? identifier : undefined;
   const named = requested ?? stated;
   const digest = digestOf(bytes, named && algorithmOf(named));
   checkDigest(action, requested ?? digest, digest);
   checkDigest(action, digest, stated);
-  const mediaType = guessManifestType(response.headers.get('content-type'), bytes);
   if (mediaType === undefined)
     throw invalidResponse(action, response, 'expected the Content-Type of a manifest');
   return { descriptor: { mediaType, digest, size: bytes.byteLength }, bytes };

@@ -5,7 +5,7 @@ import { quote } from '../quote.ts';
 import type { PruneRule, SyncEntry } from './entry.ts';
 import type { PlannedRoute, RepositoryPlan } from './plan.ts';
 import { matchesAny, type Route } from './routes.ts';
-import { isDigestTag } from './select.ts';
+import { isDigestTag } from '../oci/digest.ts';
 
 /** A tag that only the destination still needs to lose. */
 export interface Doomed {

@@ -1,3 +1,4 @@
+import { isDigestTag } from '../oci/digest.ts';
 import {
   parseTagPattern,
   tagFilter,
@@ -42,11 +43,6 @@ export interface Selected {
 }
 
 const SAMPLES = 5;
-
-/** The tags of the referrers tag schema and of cosign: `sha256-<hex>`, `sha256-<hex>.sig`. */
-export function isDigestTag(tag: string): boolean {
-  return /^sha(?:256-[0-9a-f]{64}|512-[0-9a-f]{128})(?:\..+)?$/.test(tag);
-}
 
 /** The plain names among patterns: neither globs, regular expressions nor versions, and no excludes. */
 export function plainNames(patterns: readonly string[]): readonly string[] {

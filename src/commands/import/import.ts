@@ -1,4 +1,4 @@
-import { resolve } from 'node:path';
+import { resolve as resolvePath } from 'node:path';
 
 import type { CommandBody, ParsedArguments } from '../../command.ts';
 import { Lanes } from '../../concurrency/lanes.ts';
@@ -6,6 +6,7 @@ import { together } from '../../concurrency/together.ts';
 import type { Context } from '../../context.ts';
 import { RegiError, UsageError } from '../../errors.ts';
 import type { Descriptor } from '../../oci/descriptor.ts';
+import { isDigestTag } from '../../oci/digest.ts';
 import { parseRepository, type Repository } from '../../oci/reference.ts';
 import { bringBase } from '../../operations/archive/base-layers.ts';
 import { copyImages, type FailedJob } from '../../operations/copy/copy-images.ts';
@@ -75,7 +76,7 @@ async function parseFile(text: string, { io }: Context): Promise<ImagesLocation>
     throw new UsageError(`Cannot import ${quote(text)}: expected an archive`, {
       hint: `type: regi copy ${text} DST`,
     });
-  const kind = await kindOfPath(resolve(io.cwd, text));
+  const kind = await kindOfPath(resolvePath(io.cwd, text));
   return { kind: kind === 'folder' ? 'oci' : 'archive', path: text };
 }
 
@@ -100,14 +101,16 @@ export async function* importImages(
   }
   context.onEvent({ kind: 'listed', images: planned.length });
   const record = await openDigestFile(value(args, 'digestfile'), context);
-  const imports = await openAll(planned, from, stores);
+  const imports = referrersFirst(await openAll(planned, from, stores));
   const given = copyOptions(args, context);
   const platforms = given.platforms ?? [];
   const options = { naming, platforms, bases: named, stores, context };
   const bases = await planBases(imports, from, options);
   const results = new Map<string, string>();
   const brought = new Set<string>();
+  const referrers = new Pending(imports.filter(isReferrer).map(({ image }) => image));
   const onEvent = (event: CopyEvent): void => {
+    if (isEnd(event)) referrers.end(event.image);
     if (event.kind === 'failed') results.set(event.image, 'failed');
     // A base layer that was just brought there has had its event.
     const isKnown =
@@ -117,7 +120,7 @@ export async function* importImages(
   };
   try {
     const keepGoing = imports.length > 1;
-    const jobs = jobsOf(imports, bases, brought, context);
+    const jobs = jobsOf(imports, { bases, brought, referrers }, context);
     for await (const { job, ...copied } of copyImages(jobs, { ...given, onEvent, keepGoing })) {
       const { image, outcome } = copied;
       if (outcome === 'kept' && imports.length === 1) throw tagKeptError(copied);
@@ -133,16 +136,71 @@ export async function* importImages(
   }
 }
 
-/** Yields each image once its left-out layers are in its repository. @param brought collects layers that were brought there. */
+/** True for signatures and other referrers: images without a tag, and those with a tag that cosign or the tag schema made. */
+function isReferrer({ tag }: Import): boolean {
+  return tag === undefined || isDigestTag(tag);
+}
+
+function referrersFirst(imports: readonly Import[]): readonly Import[] {
+  return [...imports.filter(isReferrer), ...imports.filter((job) => !isReferrer(job))];
+}
+
+/** True for the last event of an image. */
+function isEnd(event: CopyEvent): event is CopyEvent & { readonly image: string } {
+  return ['tagged', 'unchanged', 'kept', 'failed'].includes(event.kind);
+}
+
+/** Images that have not ended yet. */
+class Pending {
+  readonly #images: Set<string>;
+  readonly #settled: Promise<void>;
+  #settle: () => void = () => {};
+
+  constructor(images: Iterable<string>) {
+    this.#images = new Set(images);
+    this.#settled = new Promise((resolve) => {
+      this.#settle = resolve;
+    });
+    this.end('');
+  }
+
+  end(image: string): void {
+    this.#images.delete(image);
+    if (this.#images.size === 0) this.#settle();
+  }
+
+  /** Resolves when all have ended, or the signal has aborted. */
+  async ended(signal: AbortSignal): Promise<void> {
+    if (signal.aborted) return;
+    await new Promise<void>((resolve) => {
+      const onAbort = (): void => resolve();
+      signal.addEventListener('abort', onAbort, { once: true });
+      void this.#settled.then(() => {
+        signal.removeEventListener('abort', onAbort);
+        resolve();
+      });
+    });
+  }
+}
+
+interface JobsOptions {
+  readonly bases: ReadonlyMap<string, PlannedBases>;
+  /** Collects layers that were brought to a repository. */
+  readonly brought: Set<string>;
+  /** No tag of an image moves before its signatures and other referrers have arrived. */
+  readonly referrers: Pending;
+}
+
+/** Yields each image once its left-out layers are in its repository. */
 async function* jobsOf(
   imports: readonly Import[],
-  bases: ReadonlyMap<string, PlannedBases>,
-  brought: Set<string>,
+  { bases, brought, referrers }: JobsOptions,
   context: Context,
 ): AsyncGenerator<Import | FailedJob> {
   const { signal, onEvent } = context;
   const lanes = new Lanes(lanesOf(context));
   for (const job of imports) {
+    if (!isReferrer(job)) await referrers.ended(signal);
     const base = bases.get(job.image);
     const keyOfNeed = ({ need }: PlannedBases['held'][number]): string =>
       keyOf(need.destination.repository, need.layer);
@@ -177,8 +235,13 @@ function openAll(
   return Promise.all(
     planned.map(async (plan): Promise<Import> => {
       const { name, tag, root } = plan.entry;
-      const from = { store, reference: name ?? root.digest, tag };
-      return { ...plan, ...(await jobFrom(from, plan.target, stores, planned.length === 1)) };
+      // A name with a digest is looked up by its digest, which need not be that of this entry.
+      const reference = name === undefined || name.includes('@') ? root.digest : name;
+      const from = { store, reference, tag };
+      const job = await jobFrom(from, plan.target, stores, planned.length === 1);
+      // Images without a tag share the name of their repository: only the digest tells them apart.
+      const isShared = job.tag === undefined && !job.image.includes('@');
+      return { ...plan, ...job, image: isShared ? `${job.image}@${root.digest}` : job.image };
     }),
   );
 }

@@ -34,10 +34,16 @@ import {
 
 export const DOCKER_MANIFEST = 'manifest.json';
 
+const OCI_LAYER_TYPE = {
+  none: 'application/vnd.oci.image.layer.v1.tar',
+  gzip: 'application/vnd.oci.image.layer.v1.tar+gzip',
+  zstd: 'application/vnd.oci.image.layer.v1.tar+zstd',
+} as const;
+
 const LAYER_TYPE = {
   none: 'application/vnd.docker.image.rootfs.diff.tar',
   gzip: 'application/vnd.docker.image.rootfs.diff.tar.gzip',
-  zstd: 'application/vnd.docker.image.rootfs.diff.tar.zstd',
+  zstd: OCI_LAYER_TYPE.zstd,
   // These have no types. Engines look at the bytes of a "diff.tar", and know both.
   bzip2: 'application/vnd.docker.image.rootfs.diff.tar',
   xz: 'application/vnd.docker.image.rootfs.diff.tar',
@@ -119,16 +125,29 @@ async function makeManifest(
   }
   const descriptors: Descriptor[] = [];
   for (const [at, name] of names.entries()) descriptors.push(await layers.read(name, diffIds[at]));
+  // Docker has no type for zstd: podman 4.3, skopeo 1.9 and containerd 1.6 cannot pull a docker manifest that names one.
+  const isOci = descriptors.some((layer) => layer.mediaType === OCI_LAYER_TYPE.zstd);
+  const mediaType = isOci ? MEDIA_TYPE.ociManifest : MEDIA_TYPE.dockerManifest;
   const manifest = {
     schemaVersion: 2,
-    mediaType: MEDIA_TYPE.dockerManifest,
-    config: toDescriptorJson(config),
-    layers: descriptors.map((layer) => toDescriptorJson(layer)),
+    mediaType,
+    config: toDescriptorJson(isOci ? { ...config, mediaType: MEDIA_TYPE.ociConfig } : config),
+    layers: descriptors.map((layer) => toDescriptorJson(isOci ? ociLayer(layer) : layer)),
   };
   const bytes = new TextEncoder().encode(JSON.stringify(manifest));
   const digest = digestOf(bytes);
   contents.set(digest, made(bytes));
-  return { mediaType: MEDIA_TYPE.dockerManifest, digest, size: bytes.byteLength };
+  return { mediaType, digest, size: bytes.byteLength };
+}
+
+function ociLayer(layer: Descriptor): Descriptor {
+  const mediaType =
+    layer.mediaType === LAYER_TYPE.gzip
+      ? OCI_LAYER_TYPE.gzip
+      : layer.mediaType === LAYER_TYPE.none
+        ? OCI_LAYER_TYPE.none
+        : layer.mediaType;
+  return { ...layer, mediaType };
 }
 
 function made(bytes: Uint8Array): StoredContent {
@@ -137,12 +156,14 @@ function made(bytes: Uint8Array): StoredContent {
 
 /** Returns the names as the annotations of docker's image layouts, so that both formats are looked up alike. */
 function namesOf({ RepoTags }: DockerImage): readonly Readonly<Record<string, string>>[] {
-  return (RepoTags ?? []).map((name) => {
+  return (RepoTags ?? []).flatMap((name): Readonly<Record<string, string>>[] => {
     const named = referenceIn(name);
-    const reference = named && withDefaultTag(named);
+    // The digest in a name is that of the registry's manifest, which no such archive has.
+    if (named?.digest !== undefined && named.tag === undefined) return [];
+    const reference = named && withDefaultTag({ ...named, digest: undefined });
     // A name that is no reference is only shown.
-    if (reference?.tag === undefined) return { [REF_NAME]: name };
-    return { [REF_NAME]: reference.tag, [IMAGE_NAME]: formatReference(reference) };
+    if (reference?.tag === undefined) return [{ [REF_NAME]: name }];
+    return [{ [REF_NAME]: reference.tag, [IMAGE_NAME]: formatReference(reference) }];
   });
 }
 

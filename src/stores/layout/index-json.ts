@@ -94,11 +94,12 @@ export function formatLayoutIndex({ json, entries }: LayoutIndex): Uint8Array {
 
 /** Returns the descriptor in an entry, without the entry's own names and annotations. @throws {InvalidManifestError} */
 export function descriptorOf(entry: LayoutEntry): Descriptor {
-  const { mediaType, digest, size } = parseDescriptor(
-    entry.json,
+  // Annotations that are no text (image-spec#648) do not make the image unusable.
+  const { mediaType, digest, size } = entry.json;
+  return parseDescriptor(
+    { mediaType, digest, size },
     `of ${quote(nameOf(entry) ?? 'an unnamed image')} in index.json`,
   );
-  return { mediaType, digest, size };
 }
 
 export function nameOf(entry: LayoutEntry): string | undefined {

@@ -2,22 +2,19 @@ import { collectVerified } from '../../bytes.ts';
 import { RegiError } from '../../errors.ts';
 import { LIMITS } from '../../limits.ts';
 import type { Descriptor } from '../../oci/descriptor.ts';
-import type { Digest } from '../../oci/digest.ts';
+import { isDigestTag, type Digest } from '../../oci/digest.ts';
 import { manifestTypeOf } from '../../oci/manifest.ts';
 import { quote, quotePath } from '../../quote.ts';
 import type { CallOptions } from '../../store.ts';
 import { describeNames } from '../not-found.ts';
-import { type Content, referrersAmong } from './graph.ts';
-import { descriptorOf, type LayoutEntry, type LayoutIndex, namesOf, usable } from './index-json.ts';
+import { type Content, reachableFrom, referrersAmong } from './graph.ts';
+import { descriptorOf, type LayoutEntry, type LayoutIndex, nameOf, namesOf, usable } from './index-json.ts';
 
 /** Content that knows the sizes of its blobs. */
 export interface SizedContent extends Content {
   /** The size of a blob in bytes; undefined when it is missing. */
   sizeOf(digest: Digest): number | undefined | Promise<number | undefined>;
 }
-
-/** Tags that name the signatures or referrers of an image, not an image (distribution-spec 1.1, "Referrers Tag Schema"; cosign). */
-const REFERRERS_TAG = /^sha(?:256|512)-[0-9a-f]{64,128}(?:\.\w+)?$/;
 
 /** Resolves a digest to the entry or manifest of that digest; undefined when it is missing or no manifest. */
 export async function resolveDigest(
@@ -48,12 +45,21 @@ export async function imageEntries(
   options?: CallOptions,
 ): Promise<readonly LayoutEntry[]> {
   const named = entries.filter(
-    ({ refName }) => refName === undefined || !REFERRERS_TAG.test(refName),
+    ({ refName }) => refName === undefined || !isDigestTag(refName),
   );
   const distinct = [...new Map(named.map((entry) => [entry.digest, entry])).values()];
   if (distinct.length < 2) return distinct;
-  const referrers = await referrersAmong(content, usable(distinct), options);
-  return distinct.filter(({ digest }) => !referrers.has(digest));
+  // "oras cp -r" and "oras backup" list children and referrers beside the image, which alone has a name.
+  const [only, ...others] = new Map(
+    named.filter((entry) => nameOf(entry) !== undefined).map((entry) => [entry.digest, entry]),
+  ).values();
+  if (only !== undefined && others.length === 0) return [only];
+  const candidates = usable(distinct);
+  const hidden = new Set<unknown>(await referrersAmong(content, candidates, options));
+  for (const root of candidates)
+    for (const digest of await reachableFrom(content, [root], options))
+      if (digest !== root.digest) hidden.add(digest);
+  return distinct.filter((entry) => nameOf(entry) !== undefined || !hidden.has(entry.digest));
 }
 
 /**

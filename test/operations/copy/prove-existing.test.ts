@@ -32,7 +32,7 @@ function regi(...argv: readonly string[]): Promise<MainResult> {
 function flip(digest: Digest): void {
   const path = blobPath(join(cwd, 'dst'), digest);
   const bytes = readFileSync(path);
-  bytes[0] = (bytes[0] ?? 0) ^ 1;
+  bytes[0] = 255 - (bytes[0] ?? 0);
   writeFileSync(path, bytes);
 }
 
