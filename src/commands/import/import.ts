@@ -11,7 +11,9 @@ import { parseRepository, type Repository } from '../../oci/reference.ts';
 import { bringBase } from '../../operations/archive/base-layers.ts';
 import { copyImages, type FailedJob } from '../../operations/copy/copy-images.ts';
 import type { CopyEvent } from '../../operations/copy/events.ts';
+import { readManifest } from '../../operations/copy/read-manifest.ts';
 import { quote } from '../../quote.ts';
+import type { Source } from '../../store.ts';
 import { tableLines } from '../../render/text.ts';
 import { withKnownBlobs } from '../../targets/image-source.ts';
 import { holdsImages, parseLocation, type ImagesLocation } from '../../targets/location.ts';
@@ -46,7 +48,10 @@ export interface ImportRequest {
 }
 
 /** An image that is being imported. */
-export interface Import extends NamedJob, PlannedImport {}
+export interface Import extends NamedJob, PlannedImport {
+  /** A signature or another referrer, which arrives before any tag of an image moves. */
+  readonly isReferrer: boolean;
+}
 
 /** `regi import`: copies every image of an archive into a registry or the local store. */
 export const importCommand: CommandBody<ImportRow> = { run: runImport, text: digestText };
@@ -108,7 +113,7 @@ export async function* importImages(
   const bases = await planBases(imports, from, options);
   const results = new Map<string, string>();
   const brought = new Set<string>();
-  const referrers = new Pending(imports.filter(isReferrer).map(({ image }) => image));
+  const referrers = new Pending(imports.filter((job) => job.isReferrer).map(({ image }) => image));
   const onEvent = (event: CopyEvent): void => {
     if (isEnd(event)) referrers.end(event.image);
     if (event.kind === 'failed') results.set(event.image, 'failed');
@@ -136,13 +141,20 @@ export async function* importImages(
   }
 }
 
-/** True for signatures and other referrers: images without a tag, and those with a tag that cosign or the tag schema made. */
-function isReferrer({ tag }: Import): boolean {
-  return tag === undefined || isDigestTag(tag);
+/** True for signatures and other referrers: by a tag of cosign or of the tag schema, or by the subject of an untagged manifest. */
+async function isReferrer({ tag, root }: PlannedImport['entry'], store: Source): Promise<boolean> {
+  if (tag !== undefined) return isDigestTag(tag);
+  try {
+    return (await readManifest(store, root)).manifest.subject !== undefined;
+  } catch (error) {
+    // The copy reports what is wrong with it.
+    if (error instanceof RegiError) return false;
+    throw error;
+  }
 }
 
 function referrersFirst(imports: readonly Import[]): readonly Import[] {
-  return [...imports.filter(isReferrer), ...imports.filter((job) => !isReferrer(job))];
+  return [...imports.filter((job) => job.isReferrer), ...imports.filter((job) => !job.isReferrer)];
 }
 
 /** True for the last event of an image. */
@@ -200,7 +212,7 @@ async function* jobsOf(
   const { signal, onEvent } = context;
   const lanes = new Lanes(lanesOf(context));
   for (const job of imports) {
-    if (!isReferrer(job)) await referrers.ended(signal);
+    if (!job.isReferrer) await referrers.ended(signal);
     const base = bases.get(job.image);
     const keyOfNeed = ({ need }: PlannedBases['held'][number]): string =>
       keyOf(need.destination.repository, need.layer);
@@ -241,7 +253,12 @@ function openAll(
       const job = await jobFrom(from, plan.target, stores, planned.length === 1);
       // Images without a tag share the name of their repository: only the digest tells them apart.
       const isShared = job.tag === undefined && !job.image.includes('@');
-      return { ...plan, ...job, image: isShared ? `${job.image}@${root.digest}` : job.image };
+      return {
+        ...plan,
+        ...job,
+        isReferrer: await isReferrer(plan.entry, store),
+        image: isShared ? `${job.image}@${root.digest}` : job.image,
+      };
     }),
   );
 }
