@@ -121,7 +121,11 @@ export function noImages(
   format: ArchiveContents['format'] | undefined,
 ): RegiError {
   const names = [
-    ...new Set([...tar.entries.keys()].map((name) => plainName(name).replace(/^\/+/, '').split('/')[0] ?? '')),
+    ...new Set(
+      [...tar.entries.keys()].map(
+        (name) => plainName(name).replace(/^\/+/, '').split('/')[0] ?? '',
+      ),
+    ),
   ];
   const member =
     format === 'oci'

@@ -8,7 +8,14 @@ import { quote, quotePath } from '../../quote.ts';
 import type { CallOptions } from '../../store.ts';
 import { describeNames } from '../not-found.ts';
 import { type Content, reachableFrom, referrersAmong } from './graph.ts';
-import { descriptorOf, type LayoutEntry, type LayoutIndex, nameOf, namesOf, usable } from './index-json.ts';
+import {
+  descriptorOf,
+  type LayoutEntry,
+  type LayoutIndex,
+  nameOf,
+  namesOf,
+  usable,
+} from './index-json.ts';
 
 /** Content that knows the sizes of its blobs. */
 export interface SizedContent extends Content {
@@ -44,9 +51,7 @@ export async function imageEntries(
   { entries }: LayoutIndex,
   options?: CallOptions,
 ): Promise<readonly LayoutEntry[]> {
-  const named = entries.filter(
-    ({ refName }) => refName === undefined || !isDigestTag(refName),
-  );
+  const named = entries.filter(({ refName }) => refName === undefined || !isDigestTag(refName));
   const distinct = [...new Map(named.map((entry) => [entry.digest, entry])).values()];
   if (distinct.length < 2) return distinct;
   // "oras cp -r" and "oras backup" list children and referrers beside the image, which alone has a name.

@@ -126,7 +126,9 @@ describe('an image layout in a tar', () => {
   test('A5: two untagged images of one repository are imported, each by its own digest', async () => {
     const [one, two] = [makeImage({ seed: 21 }), makeImage({ seed: 22 })];
     const path = writeTar([
-      ...layoutMembers([{ image: one }, { image: two }]).filter(({ name }) => name !== 'index.json'),
+      ...layoutMembers([{ image: one }, { image: two }]).filter(
+        ({ name }) => name !== 'index.json',
+      ),
       json('index.json', {
         schemaVersion: 2,
         manifests: [one, two].map(({ root }) => ({
@@ -137,10 +139,13 @@ describe('an image layout in a tar', () => {
     ]);
     const registry = await startFakeRegistry();
     const { status, stdout, stderr } = await regi('import', path, registry.host);
-    expect([status, stdout.split('\n').filter(Boolean).map((line) => line.split('@')[1])]).toEqual([
-      0,
-      [one.root.digest, two.root.digest],
-    ]);
+    expect([
+      status,
+      stdout
+        .split('\n')
+        .filter(Boolean)
+        .map((line) => line.split('@')[1]),
+    ]).toEqual([0, [one.root.digest, two.root.digest]]);
     for (const { root } of [one, two])
       expect(stderr).toMatch(new RegExp(`app@${root.digest} +copied`));
   });
