@@ -50,11 +50,12 @@ export function inspectText(
 ): string {
   const { image } = report;
   const isIndex = image?.digest !== report.digest;
+  const width = options.isPiped === true ? Number.POSITIVE_INFINITY : options.columns - 1;
   return [
     [
-      ...wrap(reference, options.columns - 1),
-      ...wrap(report.digest, options.columns - 1),
-      ...wrap(report.mediaType, options.columns - 1),
+      ...wrap(reference, width),
+      ...wrap(report.digest, width),
+      ...wrap(report.mediaType, width),
     ],
     isIndex ? fieldLines(annotationFields(report.annotations), options) : [],
     isIndex ? indexLines(report.manifests, options) : [],
@@ -120,7 +121,7 @@ function imageLines(
     ['labels', Object.entries(image.labels).map(([name, label]) => `${name}=${label}`)],
     ...annotationFields(image.annotations),
   ];
-  const digest = wrap(image.digest, options.columns - 3).map((line) => `  ${line}`);
+  const digest = options.isPiped === true ? [`  ${image.digest}`] : wrap(image.digest, options.columns - 3).map((line) => `  ${line}`);
   const title = isChild ? [`Image of ${printable(image.platform ?? image.digest)}`, ...digest] : [];
   return [...title, ...fieldLines(fields, options)];
 }

@@ -4,6 +4,8 @@ import type { Context } from '../context.ts';
 export interface PageStyle {
   /** Width of the terminal; the last column stays free. */
   readonly columns: number;
+  /** True without a terminal: names and digests stay whole, so that they can be searched in a pipe. */
+  readonly isPiped?: boolean | undefined;
   /** False for ASCII only. */
   readonly unicode: boolean;
 }
@@ -16,6 +18,7 @@ const MIN_COLUMNS = 32;
 export function pageStyle({ io }: Context): PageStyle {
   return {
     columns: Math.max(io.stdout.columns() ?? DEFAULT_COLUMNS, MIN_COLUMNS),
+    isPiped: io.stdout.columns() === undefined,
     unicode: showsUnicode(io.env),
   };
 }

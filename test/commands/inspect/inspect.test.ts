@@ -205,6 +205,14 @@ describe('config', () => {
   });
 });
 
+test('D12: regi inspect breaks no name and no digest in a pipe', async () => {
+  const name = `${registry.host}/team/app@${INDEX.root.digest}`;
+  const { status, io } = await run(['inspect', name]);
+  expect(name.length).toBeGreaterThan(80);
+  expect(status).toBe(0);
+  expect(io.stdoutText().split('\n').slice(0, 2)).toEqual([name, INDEX.root.digest]);
+});
+
 /** Names of the fake's CJK label take two columns a character. */
 function columnsOf(line: string): number {
   return Array.from(line).reduce<number>(
