@@ -52,11 +52,7 @@ export function inspectText(
   const isIndex = image?.digest !== report.digest;
   const width = options.isPiped === true ? Number.POSITIVE_INFINITY : options.columns - 1;
   return [
-    [
-      ...wrap(reference, width),
-      ...wrap(report.digest, width),
-      ...wrap(report.mediaType, width),
-    ],
+    [...wrap(reference, width), ...wrap(report.digest, width), ...wrap(report.mediaType, width)],
     isIndex ? fieldLines(annotationFields(report.annotations), options) : [],
     isIndex ? indexLines(report.manifests, options) : [],
     image === undefined ? [] : imageLines(image, isIndex, options),
@@ -121,7 +117,10 @@ function imageLines(
     ['labels', Object.entries(image.labels).map(([name, label]) => `${name}=${label}`)],
     ...annotationFields(image.annotations),
   ];
-  const digest = options.isPiped === true ? [`  ${image.digest}`] : wrap(image.digest, options.columns - 3).map((line) => `  ${line}`);
+  const digest =
+    options.isPiped === true
+      ? [`  ${image.digest}`]
+      : wrap(image.digest, options.columns - 3).map((line) => `  ${line}`);
   const title = isChild ? [`Image of ${printable(image.platform ?? image.digest)}`, ...digest] : [];
   return [...title, ...fieldLines(fields, options)];
 }
