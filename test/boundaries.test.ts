@@ -18,6 +18,7 @@ const LAYERS: readonly (readonly string[])[] = [
   // What a command is and what it is given.
   ['src/command.ts', 'src/context.ts', 'src/io.ts', 'src/option-values.ts'],
   ['src/doctor/', 'src/operations/', 'src/refs/', 'src/server/', 'src/stores/'],
+  ['src/trust/'],
   ['src/registry/'],
   // Files that say how hosts are reached; both of the next layer are needed for that.
   ['src/auth/', 'src/configuration/'],
