@@ -2,7 +2,7 @@
  * Every code a caller can meet, with the exit status of the command line. Codes and statuses are API.
  *
  * 1 other failure · 2 usage · 3 not found · 4 not authorised · 5 network, TLS or timeout · 6 rate limited ·
- * 7 content does not match · 8 some of several failed · 130 interrupted.
+ * 7 content does not match · 8 some of several failed · 9 refused by a signature policy · 130 interrupted.
  */
 export const EXIT_STATUS = {
   FAILED: 1,
@@ -31,6 +31,7 @@ export const EXIT_STATUS = {
   INVALID_ARCHIVE: 7,
   LIMIT_EXCEEDED: 7,
   PARTIAL_FAILURE: 8,
+  POLICY_REFUSED: 9,
   INTERRUPTED: 130,
 } as const satisfies Record<string, number>;
 

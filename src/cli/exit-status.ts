@@ -17,5 +17,6 @@ export const EXIT_MEANINGS: readonly (readonly [status: string, meaning: string]
   ['6', 'rate limited'],
   ['7', 'content is malformed or does not match its digest'],
   ['8', 'some of several failed; each failure is listed'],
+  ['9', 'refused by a signature policy'],
   ['130, 143', 'interrupted by SIGINT, SIGTERM'],
 ];

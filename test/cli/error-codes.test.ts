@@ -1,5 +1,6 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 
 import { describe, expect, test } from 'vitest';
 
@@ -158,6 +159,15 @@ const CASES = {
     argv: ['copy', '--keep-going', '--from', 'list'],
     files: {
       list: 'REGISTRY/team/app:1 REGISTRY/mirror/app:1\nREGISTRY/team/app:2 REGISTRY/mirror/app:2\n',
+    },
+  },
+  POLICY_REFUSED: {
+    argv: ['verify', '--signatures', '--key', 'cosign.pub', 'REGISTRY/team/app:1'],
+    files: {
+      'cosign.pub': readFileSync(
+        fileURLToPath(new URL('../tables/trust/keys/p256.pub', import.meta.url)),
+        'utf8',
+      ),
     },
   },
   INTERRUPTED: { argv: ['copy', 'LAYOUT', 'REGISTRY/team/app:2'], run: { signal: interrupted } },

@@ -74,6 +74,7 @@ const HINTS: Readonly<Record<ErrorCode, string | undefined>> = {
   INVALID_ARCHIVE: 'the file is damaged or is not an image archive; create it again',
   LIMIT_EXCEEDED: 'no valid image or registry needs more; ask its author or operator',
   PARTIAL_FAILURE: 'run the same command again; finished copies are skipped',
+  POLICY_REFUSED: 'ask who signs the image, or correct the policy',
   INTERRUPTED: undefined,
 };
 

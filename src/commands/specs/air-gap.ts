@@ -148,7 +148,10 @@ export const AIR_GAP_COMMANDS: readonly CommandSpec[] = [
       'Such an archive is complete only together with the archives that --base names.\n\n' +
       'Prints one line per location and one per missing, corrupt, absent or extra blob. The exit ' +
       'status is 7 if an image is incomplete or damaged, and 8 if some of several locations could not ' +
-      'be read.',
+      'be read.\n\n' +
+      '--signatures verifies signatures of cosign instead, in both of its forms, with the public key of ' +
+      '--key or the rules of --verify. It prints a line per signature with the step that refused it, and ' +
+      'ends with status 9 if an image is not signed as the policy says.',
     arguments: [
       argument(
         'LOC…',
@@ -158,6 +161,10 @@ export const AIR_GAP_COMMANDS: readonly CommandSpec[] = [
     options: [
       flag('--deep', 'also unpack layers and compare them with the diff_ids in the config'),
       flag('--base FILE…', 'an earlier archive with the layers that an incremental one omits'),
+      flag('--signatures', 'verify signatures instead of content'),
+      flag('--key FILE', 'with --signatures: the public key that has to have signed'),
+      flag('--verify FILE', 'with --signatures: a policy with rules by repository'),
+      flag('--as NAME', 'with --signatures: the name that decides for an archive or layout'),
     ],
     examples: {
       'Check an incremental archive together with the one before it':
@@ -166,6 +173,8 @@ export const AIR_GAP_COMMANDS: readonly CommandSpec[] = [
       'Check an image in a registry, with unpacked layers':
         'regi verify --deep registry.example/team/app:1.4',
       'Check the local store': 'regi verify --json local: | jq .problems',
+      'Check who signed an image':
+        'regi verify --signatures --key cosign.pub registry.example/team/app:1.4',
     },
     load: async () => (await import('../verify/verify.ts')).verifyCommand,
   },

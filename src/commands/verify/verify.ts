@@ -18,6 +18,7 @@ import type { Stores } from '../../targets/opened-store.ts';
 import { parseSourceLocation } from '../../targets/path.ts';
 import { flag, values } from '../arguments/arguments.ts';
 import { someFailedError } from '../arguments/each-argument.ts';
+import { signatureText, verifySignaturesOf, type SignatureRow } from './signatures.ts';
 
 export interface VerifyRow extends VerifyReport {
   /** As typed. */
@@ -34,7 +35,11 @@ const LABELS: Readonly<Record<FoundProblem['status'], string>> = {
 };
 
 /** `regi verify`: checks that all content is present and matches its digest. */
-export const verifyCommand: CommandBody<VerifyRow> = { run: runVerify, text: verifyText };
+export const verifyCommand: CommandBody<SignatureRow | VerifyRow> = {
+  run: (args, context) =>
+    flag(args, 'signatures') ? verifySignaturesOf(args, context) : runVerify(args, context),
+  text: (row, context) => ('accepted' in row ? signatureText(row) : verifyText(row, context)),
+};
 
 async function* runVerify(args: ParsedArguments, context: Context): AsyncIterable<VerifyRow> {
   const broken: VerifyRow[] = [];
