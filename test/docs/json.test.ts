@@ -1,4 +1,4 @@
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -35,6 +35,8 @@ const AFTER = makeLayered(
   { config: { User: 'me' } },
 );
 
+const COSIGN_KEY = new URL('../tables/trust/keys/p256.pub', import.meta.url);
+
 let cwd: string;
 let registry: FakeRegistry;
 let app: string;
@@ -42,6 +44,7 @@ let app: string;
 beforeAll(async () => {
   cwd = temporaryFolder('json');
   writeFileSync(join(cwd, 'file.json'), '{}');
+  copyFileSync(COSIGN_KEY, join(cwd, 'cosign.pub'));
   const layout = await openLayout(join(cwd, 'app'), { create: true, clock: systemClock });
   await makeShowImage().pushTo(layout, 'show');
   await BEFORE.pushTo(layout, 'before');
@@ -106,6 +109,11 @@ function mirrorFile(): string {
   writeFileSync(join(cwd, 'mirror.yaml'), `version: 1\nimages:\n  - ${entry}\n`);
   return 'mirror.yaml';
 }
+function podFile(): string {
+  const spec = { containers: [{ image: `${app}:1` }] };
+  writeFileSync(join(cwd, 'pod.json'), JSON.stringify({ apiVersion: 'v1', kind: 'Pod', spec }));
+  return 'pod.json';
+}
 const loginHere = (): readonly string[] => [
   'login',
   '-u',
@@ -166,6 +174,15 @@ const CASES: readonly Case[] = [
   { name: 'import', before: exportTo('again.tar'), argv: () => ['import', 'again.tar'] },
   { name: 'verify', argv: () => ['verify', `${app}:1`] },
   { name: 'verify', argv: () => ['verify', 'oci:broken'], status: 7 },
+  {
+    name: 'verify',
+    argv: () => ['verify', '--signatures', '--key', 'cosign.pub', `${app}:1`],
+    status: 9,
+  },
+  { name: 'refs find', argv: () => ['refs', 'find', podFile()] },
+  { name: 'refs lock', argv: () => ['refs', 'lock', '--sizes', podFile()] },
+  { name: 'refs rewrite', argv: () => ['refs', 'rewrite', '--to', 'm.test', podFile()] },
+  { name: 'refs check', argv: () => ['refs', 'check', podFile()] },
   { name: 'images', before: pullApp, argv: () => ['images'] },
   { name: 'rmi', before: pullApp, argv: () => ['rmi', `${app}:1`] },
   { name: 'prune', before: pullApp, argv: () => ['prune'] },

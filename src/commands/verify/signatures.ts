@@ -77,7 +77,9 @@ export function signatureText({
     signer ?? reason ?? '',
   ]);
   const rest = skipped.length === 0 ? '' : `  ${formatCount(skipped.length, 'other referrer')}\n`;
-  return `${accepted ? 'signed' : `refused (${step})`} ${location}@${digest}\n${tableLines(lines)}${rest}`;
+  return `${accepted ? 'signed' : `refused (${step})`} ${location}@${digest}\n${tableLines(lines)
+    .map((line) => `${line}\n`)
+    .join('')}${rest}`;
 }
 
 function shortened(origin: string): string {
