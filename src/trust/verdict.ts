@@ -18,11 +18,6 @@ export interface Refusal {
   readonly reason: string;
 }
 
-/** A candidate that passed every step, and the signer that the policy knows. */
-export interface Acceptance<Signer> {
-  readonly signer: Signer;
-}
-
 export function isRefusal(value: object): value is Refusal {
   return 'step' in value && 'reason' in value;
 }
