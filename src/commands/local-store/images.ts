@@ -50,6 +50,8 @@ async function* runImages(args: ParsedArguments, context: Context): AsyncIterabl
       const summary = await summarizeImage(store.whole, image.root, { signal });
       if (accepts(image, summary)) found.push({ image, summary });
     }
+    if (found.length === 0 && args.positionals[0] === 'find')
+      note('to find the images that files need, type: regi refs find PATH');
     for (const { image, summary } of found) {
       if (summary.problem !== undefined)
         warn(

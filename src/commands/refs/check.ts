@@ -1,6 +1,6 @@
 import type { CommandBody, ParsedArguments } from '../../command.ts';
 import type { Context } from '../../context.ts';
-import { RegiError } from '../../errors.ts';
+import { RegiError, UsageError } from '../../errors.ts';
 import { formatCount } from '../../format.ts';
 import type { Digest } from '../../oci/digest.ts';
 import type { Reference } from '../../oci/reference.ts';
@@ -8,7 +8,7 @@ import { resolveIfThere } from '../../operations/copy/resolve-image.ts';
 import { withStores } from '../../targets/open-store.ts';
 import { value } from '../arguments/arguments.ts';
 import { someFailedError } from '../arguments/each-argument.ts';
-import { renameToPrefix } from './destinations.ts';
+import { renameBySync, renameToPrefix } from './destinations.ts';
 import { askEach, fullName, namedReferences } from './references.ts';
 
 export type CheckStatus = 'missing' | 'ok' | 'other';
@@ -36,7 +36,18 @@ export const refsCheckCommand: CommandBody<CheckRow> = {
 
 async function* runCheck(args: ParsedArguments, context: Context): AsyncIterable<CheckRow> {
   const prefix = value(args, 'in');
-  const rename = prefix === undefined ? undefined : renameToPrefix(prefix);
+  const sync = value(args, 'sync');
+  if (prefix !== undefined && sync !== undefined) {
+    throw new UsageError('Cannot use --in with --sync: both say where images are', {
+      hint: 'use one of them',
+    });
+  }
+  const rename =
+    prefix !== undefined
+      ? renameToPrefix(prefix)
+      : sync === undefined
+        ? undefined
+        : await renameBySync(sync, context);
   const images = await namedReferences(args, context);
   const count = { missing: 0, other: 0, failed: 0 };
   yield* withStores(context, {}, async function* (stores) {

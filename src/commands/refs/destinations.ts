@@ -1,3 +1,5 @@
+import type { ParsedArguments } from '../../command.ts';
+import type { Context } from '../../context.ts';
 import { UsageError } from '../../errors.ts';
 import {
   parseRepository,
@@ -6,6 +8,10 @@ import {
   type Repository,
 } from '../../oci/reference.ts';
 import { quote } from '../../quote.ts';
+import { parseSyncFile } from '../../sync/file.ts';
+import { mirrorOf } from '../../sync/mirror-name.ts';
+import { value, values } from '../arguments/arguments.ts';
+import { readList } from '../arguments/read-list.ts';
 import { parsePrefix, under } from '../import/names.ts';
 
 /** Returns the repository that takes the place of an image's; undefined where the image stays. */
@@ -43,14 +49,31 @@ export function renameByMap(mappings: readonly string[]): Rename {
   return onlyOnce((reference) => parsed.get(repositoryName(reference)));
 }
 
-/** Parses `--to` and `--map`. */
-export function renameOption(to: string | undefined, mappings: readonly string[]): Rename {
-  if (to !== undefined && mappings.length === 0) return renameToPrefix(to);
-  if (to === undefined && mappings.length > 0) return renameByMap(mappings);
-  throw new UsageError(
-    to === undefined ? 'Cannot rewrite: expected --to or --map' : 'Cannot use --to with --map',
-    { hint: 'type: regi refs rewrite --to registry.example/mirror PATH' },
-  );
+/** Maps images as the entries of a file of `regi sync` do. Images that no entry mirrors stay. */
+export async function renameBySync(path: string, context: Context): Promise<Rename> {
+  const { io } = context;
+  const { entries } = await parseSyncFile(await readList(path, context), {
+    name: path,
+    env: io.env,
+    host: io.host,
+  });
+  return onlyOnce((reference) => mirrorOf(entries, reference));
+}
+
+/** Parses `--to`, `--map` and `--sync`, of which one is needed. */
+export async function renameOption(args: ParsedArguments, context: Context): Promise<Rename> {
+  const [to, sync, mappings] = [value(args, 'to'), value(args, 'sync'), values(args, 'map')];
+  const given = [to, sync, mappings[0]].filter((one) => one !== undefined).length;
+  if (given !== 1) {
+    throw new UsageError(
+      given === 0
+        ? 'Cannot rewrite: expected --to, --map or --sync'
+        : 'Cannot rewrite: expected one of --to, --map and --sync',
+      { hint: 'type: regi refs rewrite --to registry.example/mirror PATH' },
+    );
+  }
+  if (to !== undefined) return renameToPrefix(to);
+  return sync === undefined ? renameByMap(mappings) : renameBySync(sync, context);
 }
 
 function onlyOnce(rename: Rename): Rename {

@@ -13,7 +13,7 @@ import { rewriteText } from '../../refs/rewrite.ts';
 import type { SearchedFile } from '../../refs/search.ts';
 import { lineDiff } from '../../render/line-diff.ts';
 import { withStores } from '../../targets/open-store.ts';
-import { flag, value, values } from '../arguments/arguments.ts';
+import { flag } from '../arguments/arguments.ts';
 import { someFailedError } from '../arguments/each-argument.ts';
 import { renameOption } from './destinations.ts';
 import { searchedFiles } from './find.ts';
@@ -40,7 +40,7 @@ export const refsRewriteCommand: CommandBody<RewrittenRow> = {
 };
 
 async function* runRewrite(args: ParsedArguments, context: Context): AsyncIterable<RewrittenRow> {
-  const rename = renameOption(value(args, 'to'), values(args, 'map'));
+  const rename = await renameOption(args, context);
   const guesses = flag(args, 'guesses');
   const inPlace = flag(args, 'in-place');
   const files: SearchedFile[] = [];

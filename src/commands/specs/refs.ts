@@ -72,6 +72,7 @@ export const REFS_COMMANDS: readonly CommandSpec[] = [
     arguments: [PATHS],
     options: [
       flag('--to PREFIX', 'HOST[:PORT][/PATH] for every image'),
+      flag('--sync FILE', 'the destinations of a file of regi sync'),
       flag('--map OLD=NEW…', 'rename a repository'),
       flag('--digests', 'also pin each image to its current digest'),
       flag('--in-place', 'write the files'),
@@ -96,7 +97,11 @@ export const REFS_COMMANDS: readonly CommandSpec[] = [
       'The exit status is 3 if an image is missing, and 7 if a tag no longer has the digest that a ' +
       'file pins. The digest is the one that the registry returns for the tag.',
     arguments: [PATHS],
-    options: [flag('--in PREFIX', 'look under this PREFIX instead'), GUESSES],
+    options: [
+      flag('--in PREFIX', 'look under this PREFIX instead'),
+      flag('--sync FILE', 'look at the destinations of a file of regi sync'),
+      GUESSES,
+    ],
     examples: {
       'Check a folder before a deployment': 'regi refs check deploy',
       'Check that a mirror has everything': 'regi refs check --in mirror.example/hub deploy',

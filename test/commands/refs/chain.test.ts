@@ -94,6 +94,25 @@ describe('regi refs rewrite', () => {
     expect(again.stderr).toContain('Rewrote 0 references');
   });
 
+  test('--sync maps as the entries of that file', async () => {
+    const cwd = folderWith({
+      'mirror.yaml':
+        "version: 1\nimages:\n  - { from: 'quay.io/acme/**', to: 'm.test/acme/{rest}' }\n  - { from: docker.io/library/nginx, to: m.test/web }\n",
+      'pod.yaml': pod('quay.io/acme/a/b:1', 'nginx:1', 'redis:7'),
+    });
+    const { stdout } = await run(cwd, [
+      'rewrite',
+      '--sync',
+      'mirror.yaml',
+      '--in-place',
+      'pod.yaml',
+    ]);
+    expect(stdout).toBe('');
+    expect(readFileSync(join(cwd, 'pod.yaml'), 'utf8')).toBe(
+      pod('m.test/acme/a/b:1', 'm.test/web:1', 'redis:7'),
+    );
+  });
+
   test('follows no link in place', async () => {
     const cwd = folderWith({ 'real/pod.txt': pod('nginx:1') });
     symlinkSync('real/pod.txt', join(cwd, 'pod.yaml'));

@@ -78,6 +78,14 @@ describe('regi refs find', () => {
     expect(stderr).toContain('Did not read 1 file: binary content, such as binary.yaml');
   });
 
+  test('images find hints at it', async () => {
+    const io = fakeIo({ cwd: temporaryFolder() });
+    expect(await main(['images', 'find', 'deploy'], io)).not.toBe(0);
+    const one = fakeIo({ cwd: temporaryFolder() });
+    await main(['images', 'find'], one);
+    expect(one.stderrText()).toContain('regi refs find PATH');
+  });
+
   test('skips .git and node_modules, and ends in a loop of links', async () => {
     const cwd = folderWith({
       '.git/pod.yaml': POD,
