@@ -8,7 +8,10 @@ import { damagedBlobs } from '../support/images/layout-folder.ts';
 import { runMain } from '../support/cli/run-main.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
-/** What a server may have sent and no client has read when a connection breaks: what sockets hold on the way, and one read. Bytes. */
+/**
+ * What a server may have sent and no client has read when a connection breaks: what sockets hold on
+ * the way, and one read. Bytes.
+ */
 const IN_FLIGHT = 1024 * 1024;
 
 const TENTHS = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9];

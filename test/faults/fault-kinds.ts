@@ -1,7 +1,7 @@
 import type { Call } from '../../src/server/exchange.ts';
 import type { Fault, FaultAction } from '../support/registries/fake-registry.ts';
 
-/** What a request is for. */
+/** The purpose of a request. */
 export type Target =
   | 'find'
   | 'read-manifest'
@@ -11,22 +11,22 @@ export type Target =
   | 'upload'
   | 'write-manifest';
 
-/** How a command ends that one such fault strikes. */
+/** How a command ends when one such fault strikes it. */
 export type Ending =
   /** As if nothing had happened. */
   | 'well'
-  /** With an error: what it needs cannot be had. */
+  /** With an error: it cannot get what it needs. */
   | 'error'
-  /** It depends on what the request was for. */
+  /** It depends on the purpose of the request. */
   | 'either';
 
-/** A way in which a registry is ill. */
+/** A way in which a registry misbehaves. */
 export interface FaultKind {
   readonly name: string;
   readonly targets: readonly Target[];
   readonly action: FaultAction;
   readonly ending: Ending;
-  /** It is noticed only because nothing happens, and costs that time. */
+  /** Detected only by a timeout, which takes time. */
   readonly isSlow?: boolean;
 }
 
@@ -34,24 +34,24 @@ const READS: readonly Target[] = ['read-manifest', 'read-blob', 'read-list'];
 const ALL: readonly Target[] = ['find', ...READS, 'start-upload', 'upload', 'write-manifest'];
 const TENTHS = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9] as const;
 
-/** Statuses that mean "not now"; 522 is a CDN's, 499 that of a proxy whose client hung up. */
+/** Statuses of temporary failures; 522 comes from a CDN, 499 from a proxy whose client hung up. */
 const PASSING_STATUSES = [408, 429, 499, 500, 502, 503, 504, 522] as const;
 
 const GATEWAY_PAGE = '<html><body><h1>Bad Gateway</h1></body></html>';
 
-/** How long a server may ask to be left alone; what makes no sense is not obeyed. */
+/** Values of Retry-After; an invalid one is ignored. */
 const RETRY_AFTER = {
   'in 2 s': { value: '2', ending: 'well' },
   'at a date': { value: 'Mon, 01 Jan 2024 00:00:30 GMT', ending: 'well' },
   'at a date that has passed': { value: 'Sun, 31 Dec 2000 23:59:59 GMT', ending: 'well' },
   'in a day': { value: '86400', ending: 'error' },
-  'at a time that is none': { value: 'tomorrow', ending: 'well' },
+  'at an invalid time': { value: 'tomorrow', ending: 'well' },
   'in -5 s': { value: '-5', ending: 'well' },
 } as const;
 
-/** Every way that is tried on every command it can strike. */
+/** All kinds of faults; each is tried on every command that it can strike. */
 export const FAULT_KINDS: readonly FaultKind[] = [
-  { name: 'closed without an answer', targets: ALL, action: { kind: 'hang-up' }, ending: 'well' },
+  { name: 'closed without a response', targets: ALL, action: { kind: 'hang-up' }, ending: 'well' },
   { name: 'closed in the head', targets: READS, action: { kind: 'cut-head' }, ending: 'well' },
   {
     name: 'outage of 2 connections',
@@ -60,7 +60,7 @@ export const FAULT_KINDS: readonly FaultKind[] = [
     ending: 'well',
   },
   {
-    name: 'no answer',
+    name: 'no response',
     targets: [...READS, 'find', 'start-upload'],
     action: { kind: 'stall' },
     ending: 'either',
@@ -170,7 +170,7 @@ export const FAULT_KINDS: readonly FaultKind[] = [
     ending: 'well',
   })),
   {
-    name: 'answer lost',
+    name: 'response lost',
     targets: ['start-upload', 'upload', 'write-manifest'],
     action: { kind: 'lose-response' },
     ending: 'well',
@@ -195,7 +195,7 @@ export const FAULT_KINDS: readonly FaultKind[] = [
   },
 ];
 
-/** The fault as one registry plays it on one repository. */
+/** A fault of this kind on requests for `target` to one repository. */
 export function faultOf(kind: FaultKind, target: Target, repository: string, times = 1): Fault {
   return {
     name: kind.name,
@@ -205,7 +205,10 @@ export function faultOf(kind: FaultKind, target: Target, repository: string, tim
   };
 }
 
-/** What a request is for; undefined for what no fault strikes: giving up a session, asking for its state. */
+/**
+ * The purpose of a request; undefined for requests that no fault strikes: cancelling or querying an
+ * upload session.
+ */
 export function targetOf({
   method,
   path,

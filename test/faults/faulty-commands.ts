@@ -10,10 +10,10 @@ import type { TestImage, TestImageIndex } from '../support/images/images.ts';
 import { damagedBlobs, leftovers, readIndexJson } from '../support/images/layout-folder.ts';
 import type { Target } from './fault-kinds.ts';
 
-/** Where one command is run. */
+/** The surroundings of one command. */
 export interface Scene {
   readonly image: TestImageIndex;
-  /** Has the image as `app:v1`; nothing is written there. */
+  /** Has the image as `app:v1`; read only. */
   readonly source: FakeRegistry;
   /** Has no repository `name`. */
   readonly destination: FakeRegistry;
@@ -21,21 +21,21 @@ export interface Scene {
   readonly layout: string;
   /** An archive of the image. */
   readonly archive: string;
-  /** Where the command is run: empty. */
+  /** The working folder of the command: empty. */
   readonly folder: string;
   /** Repository of the destination. */
   readonly name: string;
 }
 
-/** A command that faults are tried on. */
+/** A command that faults strike. */
 export interface FaultyCommand {
   readonly name: string;
-  /** What it asks of the source, and of the destination: the place of a fault. */
+  /** Its requests to the source and to the destination, where a fault may strike. */
   readonly asks: { readonly source?: readonly Target[]; readonly destination?: readonly Target[] };
   readonly argv: (scene: Scene) => readonly string[];
-  /** What is wrong with what a command that ended well has left; empty when nothing is. */
+  /** Lists flaws in the result of a command that succeeded. */
   readonly flaws: (scene: Scene, stdout: string) => Promise<readonly string[]>;
-  /** What can be seen of a command that failed, and should not be. */
+  /** Lists visible results of a command that failed. */
   readonly remains: (scene: Scene, stdout: string) => Promise<readonly string[]>;
 }
 
@@ -170,7 +170,9 @@ function printed(stdout: string): readonly string[] {
   return stdout === '' ? [] : [`standard output is ${JSON.stringify(stdout.slice(0, 100))}`];
 }
 
-/** Reads every node of an image and compares it byte by byte: no code of regi's own that verifies is trusted here. */
+/**
+ * Reads every node of an image and compares its bytes, without trusting the verification of regi.
+ */
 async function flawsOf(store: Store, tag: string, image: TestImage): Promise<readonly string[]> {
   if (!(await hasTag(store, tag))) return ['the tag is missing'];
   const root = await store.resolve(tag);
@@ -213,7 +215,7 @@ async function flawsOfLayout(
   ];
 }
 
-/** Whole blobs may stay for the next run, and parts of large ones under names of their own. */
+/** Ignores whole blobs and partial files of large ones, which the next run resumes. */
 async function remainsOfLayout(folder: string): Promise<readonly string[]> {
   if (!existsSync(folder)) return [];
   const named = existsSync(join(folder, 'index.json')) ? readIndexJson(folder).manifests : [];

@@ -24,7 +24,10 @@ let shared: Omit<Scene, 'folder' | 'name'>;
 let runs = 0;
 let folder: string;
 
-/** Declares the tests of every fault on the commands of one file; `read` stands for the commands that no other file names. */
+/**
+ * Declares the tests of every fault on the commands of one file; `read` stands for the commands
+ * that no other file names.
+ */
 export function testFaults(file: keyof typeof FILES | 'read'): void {
   beforeAll(prepare);
   describe.each(commandsOf(file))('$name', (command) => {
@@ -64,7 +67,10 @@ interface Strike {
   readonly side: 'source' | 'destination';
 }
 
-/** Every kind on every request of `copy`. For another command each kind strikes one request, in turn: they share the code below. */
+/**
+ * Every kind on every request of `copy`. For another command each kind strikes one request, in
+ * turn: they share the code below.
+ */
 function strikesOn({ name, asks }: FaultyCommand): readonly Strike[] {
   let turn = 0;
   return (['source', 'destination'] as const).flatMap((side) =>

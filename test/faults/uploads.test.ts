@@ -6,7 +6,10 @@ import { runMain } from '../support/cli/run-main.ts';
 
 const TENTHS = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10];
 
-/** A layer that is large beside what a socket holds back, so that an upload can be cut in its middle. */
+/**
+ * A layer that is large beside what a socket holds back, so that an upload can be cut in its
+ * middle.
+ */
 const IMAGE = makeImage({ layers: [3_000_000] });
 const LAYER = IMAGE.layers[0] ?? IMAGE.config;
 const UPLOAD = /blobs\/uploads\//;
