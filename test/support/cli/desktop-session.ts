@@ -50,7 +50,7 @@ export async function startDesktopSession({
   const bus = startBound(
     requireTool('dbus-daemon'),
     ['--session', '--nofork', '--nosyslog', '--print-address'],
-    base,
+    { env: base },
   );
   const stop = async (): Promise<void> => {
     bus.process.kill('SIGTERM');

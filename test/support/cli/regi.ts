@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-import { type Finished, type Running, startProgram } from '../programs/run-program.ts';
+import { startBound } from '../programs/daemon.ts';
+import type { Finished, Running } from '../programs/run-program.ts';
 import { afterFile } from '../cleanup.ts';
 import { ROOT } from '../root.ts';
 import { temporaryFolder } from '../temporary-folder.ts';
@@ -49,7 +50,7 @@ export function spawnRegi(
 ): RegiRunning {
   const home = temporaryFolder('home');
   const peak = join(temporaryFolder('peak'), 'status');
-  const { finished, ...running } = startProgram(
+  const { finished, ...running } = startBound(
     process.execPath,
     ['--import', PEAK_PROBE, BIN, ...args],
     {
@@ -62,7 +63,7 @@ export function spawnRegi(
       },
       cwd: cwd ?? temporaryFolder('cwd'),
       input,
-      timeoutMs,
+      timeoutMs: timeoutMs ?? 600_000,
     },
   );
   return {

@@ -3,7 +3,7 @@ import { connect, createServer } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 
 import { findTool } from './real-tools.ts';
-import { type Running, startProgram } from './run-program.ts';
+import { type Running, type RunOptions, startProgram } from './run-program.ts';
 
 export interface Daemon {
   readonly stop: () => Promise<void>;
@@ -31,16 +31,17 @@ export async function freePort(): Promise<number> {
   }
 }
 
-/** Starts a program that the kernel kills when this test process ends. */
+/** Starts a program that the kernel kills when this test process ends. No time limit when absent. */
 export function startBound(
   path: string,
   args: readonly string[],
-  env: Readonly<Record<string, string>> = { PATH: process.env['PATH'] ?? '' },
+  { env = { PATH: process.env['PATH'] ?? '' }, timeoutMs = 0, ...rest }: Partial<RunOptions> = {},
 ): Running {
   const setpriv = findTool('setpriv');
+  const options = { env, timeoutMs, ...rest };
   return setpriv === undefined
-    ? startProgram(path, args, { env, timeoutMs: 0 })
-    : startProgram(setpriv, ['--pdeathsig', 'KILL', path, ...args], { env, timeoutMs: 0 });
+    ? startProgram(path, args, options)
+    : startProgram(setpriv, ['--pdeathsig', 'KILL', path, ...args], options);
 }
 
 /**
@@ -55,7 +56,7 @@ export async function startDaemon(
   address: number | string,
   env?: Readonly<Record<string, string>>,
 ): Promise<Daemon> {
-  const running = startBound(path, args, env);
+  const running = startBound(path, args, env && { env });
   let hasEnded = false;
   void running.finished.then(() => {
     hasEnded = true;
