@@ -35,12 +35,10 @@ export default defineConfig({
         },
       },
       {
-        // One file at a time: the real servers share the machine.
         test: {
           name: 'real',
           include: [REAL],
           exclude: [LONG],
-          fileParallelism: false,
           isolate: false,
           ...COMMON,
           sequence: { groupOrder: 1 },
