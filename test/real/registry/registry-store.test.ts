@@ -121,7 +121,7 @@ describeReal('a repository of docker-registry', ['docker-registry'], () => {
     await expect(store.delete(image.root)).rejects.toMatchObject({
       code: 'REFUSED',
       status: 405,
-      hint: expect.stringContaining('switched off'),
+      hint: expect.stringContaining('disabled'),
     });
   });
 });
