@@ -81,6 +81,7 @@ export const LIMITS = {
   unpackedRatio: 100,
   /** Values of a YAML file after its aliases are expanded. */
   yamlNodes: 200_000,
+  /** Maps and lists inside each other in such a file. */
   yamlDepth: 200,
   /** A file that is searched for references. Rendered charts stay under 1 MiB. */
   searchedFileBytes: 4 * 1024 * 1024,

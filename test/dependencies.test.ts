@@ -67,7 +67,7 @@ function bundledPackages(): readonly string[] {
   for (const file of readdirSync(join(ROOT, 'src'), { recursive: true, encoding: 'utf8' })) {
     if (!file.endsWith('.ts') || file.endsWith('.d.ts')) continue;
     const imports = readFileSync(join(ROOT, 'src', file), 'utf8').matchAll(
-      /^(?:import|export) .* from '(?<static>[^.'][^']*)'|\bimport\('(?<lazy>[^.'][^']*)'\)/gm,
+      /^(?:import|export) [^;]*? from '(?<static>[^.'][^']*)'|\bimport\('(?<lazy>[^.'][^']*)'\)/gm,
     );
     for (const { groups } of imports) {
       const path = groups?.['static'] ?? groups?.['lazy'] ?? '';

@@ -185,7 +185,7 @@ describePrivileged('search on Docker Hub', () => {
     expect(await search('no-such-thing')).toMatchObject({
       status: 0,
       stdout: '',
-      stderr: '"docker.io" has nothing that matches "no-such-thing"\n',
+      stderr: 'No repository of "docker.io" matches "no-such-thing"\n',
     });
   });
 

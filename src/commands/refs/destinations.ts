@@ -9,7 +9,7 @@ import {
 } from '../../oci/reference.ts';
 import { quote } from '../../quote.ts';
 import { parseSyncFile } from '../../sync/file.ts';
-import { mirrorOf } from '../../sync/mirror-name.ts';
+import { mirrorOf } from '../../sync/routes.ts';
 import { value, values } from '../arguments/arguments.ts';
 import { readList } from '../arguments/read-list.ts';
 import { parsePrefix, under } from '../import/names.ts';

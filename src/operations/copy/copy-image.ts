@@ -33,6 +33,7 @@ export interface CopyJob {
 
 /** Both ends of a job, resolved. */
 export interface KnownRoots {
+  /** The manifest that the source's name points at. */
   readonly source: Descriptor;
   /** The manifest of the destination's tag; undefined where it has no such tag. */
   readonly destination: Descriptor | undefined;

@@ -11,7 +11,9 @@ import { unpackLayer, type UnpackOptions } from '../contents/read-layer.ts';
 
 /** A node that is missing or corrupt. */
 export interface NodeProblem {
+  /** `missing`: the store does not have it. `corrupt`: it has other bytes, or unusable ones. */
   readonly status: 'missing' | 'corrupt';
+  /** The error's message. */
   readonly problem: string;
 }
 

@@ -32,6 +32,7 @@ export interface FoundProblem {
   readonly mediaType: string | undefined;
   /** Bytes, from its descriptor; for an extra node, those in the store. */
   readonly size: number;
+  /** What is wrong; undefined where the status says it all. */
   readonly problem: string | undefined;
   /** The first image that it is part of. */
   readonly image: string | undefined;
