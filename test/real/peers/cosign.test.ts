@@ -1,0 +1,67 @@
+import { join } from 'node:path';
+
+import { beforeAll, expect, test } from 'vitest';
+
+import { runRegi } from '../../support/cli/regi.ts';
+import { describePeer, peerClient } from '../../support/programs/peers.ts';
+import { startDockerRegistry } from '../../support/registries/docker-registry.ts';
+import { temporaryFolder } from '../../support/temporary-folder.ts';
+import { makeFixture, regi, type Fixture } from './fixture.ts';
+
+let fixture: Fixture;
+
+beforeAll(async () => {
+  fixture = await makeFixture(7);
+});
+
+const OFFLINE = [
+  '--use-signing-config=false',
+  '--tlog-upload=false',
+  '--allow-insecure-registry',
+  '-y',
+];
+
+describePeer('cosign', 'sid', ['cosign'], () => {
+  const cosign = peerClient('sid', 'cosign', [], { COSIGN_PASSWORD: 'test' });
+
+  /** A registry without and one with a referrers API. */
+  test.each([
+    ['docker-registry', async () => (await startDockerRegistry()).host],
+    ['regi serve', async () => fixture.host],
+  ])('regi verifies both of its forms in %s, and refuses another key', async (name, start) => {
+    const host = await start();
+    const folder = temporaryFolder('cosign');
+    const [key, other] = ['key', 'other'].map((word) => join(folder, word));
+    for (const prefix of [key, other])
+      await cosign.run('generate-key-pair', '--output-key-prefix', prefix ?? '');
+    for (const form of ['true', 'false']) {
+      const image = `${host}/signed/${name.replace(' ', '-')}-${form}`;
+      await regi('copy', `oci:${fixture.layout}:1`, `${image}:1`);
+      const pinned = `${image}@${fixture.image.root.digest}`;
+      const verify = (by: string | undefined) =>
+        runRegi(['verify', '--signatures', '--key', `${by ?? ''}.pub`, `${image}:1`]);
+      expect(await verify(key)).toMatchObject({ status: 9 });
+      await cosign.run(
+        'sign',
+        '--key',
+        `${key ?? ''}.key`,
+        ...OFFLINE,
+        `--new-bundle-format=${form}`,
+        pinned,
+      );
+      const good = await verify(key);
+      expect(good, good.stderr).toMatchObject({ status: 0 });
+      expect(good.stdout).toContain(`signed ${image}:1@${fixture.image.root.digest}`);
+      expect(await verify(other)).toMatchObject({ status: 9 });
+      await regi('copy', '--referrers', `${image}:1`, `${image}-copy:1`);
+      const copied = await runRegi([
+        'verify',
+        '--signatures',
+        '--key',
+        `${key ?? ''}.pub`,
+        `${image}-copy:1`,
+      ]);
+      expect(copied, copied.stderr).toMatchObject({ status: 0 });
+    }
+  });
+});
