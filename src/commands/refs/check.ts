@@ -8,10 +8,12 @@ import { resolveIfThere } from '../../operations/copy/resolve-image.ts';
 import { withStores } from '../../targets/open-store.ts';
 import { value } from '../arguments/arguments.ts';
 import { someFailedError } from '../arguments/each-argument.ts';
+import { verifySignatures } from '../../trust/verify-signatures.ts';
+import { policyOf, ruleFor } from '../verify/signatures.ts';
 import { renameBySync, renameToPrefix } from './destinations.ts';
 import { askEach, fullName, namedReferences } from './references.ts';
 
-export type CheckStatus = 'missing' | 'ok' | 'other';
+export type CheckStatus = 'missing' | 'ok' | 'other' | 'refused';
 
 /** One image that files need, and whether it is where they will look for it. */
 export interface CheckRow {
@@ -48,8 +50,10 @@ async function* runCheck(args: ParsedArguments, context: Context): AsyncIterable
       : sync === undefined
         ? undefined
         : await renameBySync(sync, context);
+  const isJudged = value(args, 'key') !== undefined || value(args, 'verify') !== undefined;
+  const policy = isJudged ? await policyOf(args, context) : undefined;
   const images = await namedReferences(args, context);
-  const count = { missing: 0, other: 0, failed: 0 };
+  const count = { missing: 0, other: 0, refused: 0, failed: 0 };
   yield* withStores(context, {}, async function* (stores) {
     const outcomes = askEach(images, context.signal, async ({ reference }, signal) => {
       const there: Reference = { ...reference, ...rename?.(reference) };
@@ -60,7 +64,20 @@ async function* runCheck(args: ParsedArguments, context: Context): AsyncIterable
         'source',
       );
       const found = await resolveIfThere(store, name, { signal });
-      return { there, digest: found?.digest };
+      const isRefused =
+        policy !== undefined &&
+        found !== undefined &&
+        !(
+          await verifySignatures(
+            store,
+            found.digest,
+            ruleFor(policy, there, fullName(there)).rule,
+            {
+              signal,
+            },
+          )
+        ).accepted;
+      return { there, digest: found?.digest, isRefused };
     });
     for await (const outcome of outcomes) {
       if (outcome.kind === 'failed') {
@@ -69,8 +86,9 @@ async function* runCheck(args: ParsedArguments, context: Context): AsyncIterable
         continue;
       }
       const { reference, place } = outcome.image;
-      const { there, digest } = outcome.value;
-      const status = statusOf(digest, reference.digest);
+      const { there, digest, isRefused } = outcome.value;
+      const found = statusOf(digest, reference.digest);
+      const status = found === 'ok' && isRefused ? 'refused' : found;
       if (status !== 'ok') count[status] += 1;
       yield {
         status,
@@ -78,14 +96,17 @@ async function* runCheck(args: ParsedArguments, context: Context): AsyncIterable
         source: fullName(reference),
         digest,
         place,
-        mend: status === 'ok' ? undefined : mendOf(reference, there),
+        mend: status === 'ok' || status === 'refused' ? undefined : mendOf(reference, there),
       };
     }
   });
   finish(count, images.length);
 }
 
-function statusOf(found: Digest | undefined, pinned: Digest | undefined): CheckStatus {
+function statusOf(
+  found: Digest | undefined,
+  pinned: Digest | undefined,
+): Exclude<CheckStatus, 'refused'> {
   if (found === undefined) return 'missing';
   return pinned === undefined || pinned === found ? 'ok' : 'other';
 }
@@ -96,7 +117,12 @@ function mendOf(reference: Reference, there: Reference): string | undefined {
 }
 
 function finish(
-  { missing, other, failed }: { missing: number; other: number; failed: number },
+  {
+    missing,
+    other,
+    refused,
+    failed,
+  }: { missing: number; other: number; refused: number; failed: number },
   total: number,
 ): void {
   if (failed > 0) throw someFailedError(failed, total);
@@ -114,6 +140,13 @@ function finish(
         hint: 'a mirror that keeps some platforms only has another digest: mirror with --sparse, or pin its own',
         details: { other, total },
       },
+    );
+  }
+  if (refused > 0) {
+    throw new RegiError(
+      'POLICY_REFUSED',
+      `Cannot accept ${formatCount(refused, 'image')} of ${total}: the policy refuses the signatures`,
+      { hint: 'see why with: regi verify --signatures IMAGE', details: { refused, total } },
     );
   }
 }

@@ -94,12 +94,14 @@ export const REFS_COMMANDS: readonly CommandSpec[] = [
       'Sends one request for each image that the files name. With --in, it looks for the names that ' +
       '`regi refs rewrite --to` would write. Prints one line per image, and below a missing image ' +
       'the command that copies it.\n\n' +
-      'The exit status is 3 if an image is missing, and 7 if a tag no longer has the digest that a ' +
-      'file pins. The digest is the one that the registry returns for the tag.',
+      'The exit status is 3 if an image is missing, 7 if a tag no longer has the digest that a file ' +
+      'pins, and 9 if --key or --verify refuses its signatures. The digest is the one that the registry returns for the tag.',
     arguments: [PATHS],
     options: [
       flag('--in PREFIX', 'look under this PREFIX instead'),
       flag('--sync FILE', 'look at the destinations of a file of regi sync'),
+      flag('--key FILE', 'also verify that this public key signed each image'),
+      flag('--verify FILE', 'also verify signatures by a policy with rules by repository'),
       GUESSES,
     ],
     examples: {

@@ -86,7 +86,8 @@ function shortened(origin: string): string {
   return origin.replace(/^(sha256[:-][0-9a-f]{12})[0-9a-f]{52}/, '$1…');
 }
 
-async function policyOf(args: ParsedArguments, context: Context): Promise<TrustPolicy> {
+/** Reads the policy of `--verify` or `--key`, with its keys. @throws {UsageError} unless exactly one is given. */
+export async function policyOf(args: ParsedArguments, context: Context): Promise<TrustPolicy> {
   const file = value(args, 'verify');
   const key = value(args, 'key');
   if ((file === undefined) === (key === undefined)) {
@@ -116,7 +117,8 @@ async function policyOf(args: ParsedArguments, context: Context): Promise<TrustP
   return policyForAll(rule);
 }
 
-function ruleFor(
+/** Returns the rule that decides. @throws {RegiError} POLICY_REFUSED where no scope covers the image. */
+export function ruleFor(
   policy: TrustPolicy,
   name: Repository | undefined,
   text: string,

@@ -202,6 +202,14 @@ describe('regi refs check', () => {
     );
   });
 
+  test('ends with 9 when the policy refuses an image that is there', async () => {
+    const key = readFileSync(join(import.meta.dirname, '../../tables/trust/keys/p256.pub'), 'utf8');
+    const cwd = folderWith({ 'pod.yaml': pod(`${registry.host}/team/app:1`), 'cosign.pub': key });
+    const { status, stdout } = await run(cwd, ['check', '--key', 'cosign.pub', 'pod.yaml']);
+    expect(status).toBe(9);
+    expect(stdout).toBe(`refused ${registry.host}/team/app:1 (pod.yaml:5:14)\n`);
+  });
+
   test('ends with 7 when a tag has another digest than the file pins', async () => {
     const pinned = `${registry.host}/team/app:1@sha256:${'0'.repeat(64)}`;
     const { status, stdout } = await run(folderWith({ 'pod.yaml': pod(pinned) }), ['check']);
