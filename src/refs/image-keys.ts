@@ -168,7 +168,8 @@ function splitParts(
   };
 }
 
-function spanOf({ start, typed }: YamlScalar): Span {
+/** The characters typed for a scalar, without quotes. */
+export function spanOf({ start, typed }: YamlScalar): Span {
   return { start, end: start + typed.length };
 }
 

@@ -1,4 +1,5 @@
-import type { EditableParts, Findings, Span } from './found.ts';
+import type { EditableParts, Findings } from './found.ts';
+import { spanOf } from './image-keys.ts';
 import { isReference } from './reference-text.ts';
 import { child, itemsOf, textAt, type YamlNode, type YamlScalar } from './yaml-node.ts';
 
@@ -43,8 +44,4 @@ function editable(
     ...(tag !== undefined && { tag: spanOf(tag) }),
     ...(digest !== undefined && { digest: spanOf(digest) }),
   };
-}
-
-function spanOf({ start, typed }: YamlScalar): Span {
-  return { start, end: start + typed.length };
 }

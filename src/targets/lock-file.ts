@@ -1,4 +1,4 @@
-import { imageName, repositoryName, type Reference } from '../oci/reference.ts';
+import { formatReference, type Reference } from '../oci/reference.ts';
 
 /**
  * A line of a lock: `SRC:TAG@DIGEST [DST:TAG] key=value…`. `copy --from`, `export --from`,
@@ -23,7 +23,7 @@ export function formatLockLine({ source, destination, values }: LockLine): strin
   const pairs = Object.entries(values).flatMap(([key, value]) =>
     value === undefined ? [] : [`${key}=${value}`],
   );
-  const from = imageName(repositoryName(source), source);
+  const from = formatReference(source);
   return [from, ...(destination === undefined ? [] : [destination]), ...pairs].join(' ');
 }
 

@@ -1,5 +1,4 @@
-import { collectVerified } from '../bytes.ts';
-import { LimitExceededError } from '../bytes.ts';
+import { collectVerified, LimitExceededError } from '../bytes.ts';
 import { RegiError } from '../errors.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import { algorithmOf, encodedOf, type Digest } from '../oci/digest.ts';

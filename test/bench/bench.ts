@@ -213,7 +213,7 @@ function judge(workload: Workload, rows: readonly Row[], subject: string): strin
   if (limit === undefined)
     return workload.id.startsWith('P8')
       ? `${((own.peakBytes ?? NaN) / 1e6).toFixed(0)} MB`
-      : `${seconds(own.wall)}, nobody to compare with`;
+      : `${seconds(own.wall)}, no peer to compare with`;
   const factor = own.wall / limit;
   return `${seconds(own.wall)} of ${seconds(limit)}: ${factor <= 1 ? 'met' : `missed, ${factor.toFixed(2)} ×`}`;
 }

@@ -113,7 +113,7 @@ describe('runScript()', () => {
   });
 
   test.each([0, 1, 40, 200])(
-    'goes on without a file that is cut to %d bytes, and makes it again',
+    'ignores a file that is cut to %d bytes, and makes it again',
     async (length) => {
       const { path } = await run();
       const { size } = statSync(path);

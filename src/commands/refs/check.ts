@@ -3,7 +3,7 @@ import type { Context } from '../../context.ts';
 import { RegiError, UsageError } from '../../errors.ts';
 import { formatCount } from '../../format.ts';
 import type { Digest } from '../../oci/digest.ts';
-import type { Reference } from '../../oci/reference.ts';
+import { formatReference, type Reference } from '../../oci/reference.ts';
 import { resolveIfThere } from '../../operations/copy/resolve-image.ts';
 import { withStores } from '../../targets/open-store.ts';
 import { value } from '../arguments/arguments.ts';
@@ -11,7 +11,7 @@ import { someFailedError } from '../arguments/each-argument.ts';
 import { verifySignatures } from '../../trust/verify-signatures.ts';
 import { policyOf, ruleFor } from '../verify/signatures.ts';
 import { renameBySync, renameToPrefix } from './destinations.ts';
-import { askEach, fullName, namedReferences } from './references.ts';
+import { askEach, namedReferences } from './references.ts';
 
 export type CheckStatus = 'missing' | 'ok' | 'other' | 'refused';
 
@@ -71,7 +71,7 @@ async function* runCheck(args: ParsedArguments, context: Context): AsyncIterable
           await verifySignatures(
             store,
             found.digest,
-            ruleFor(policy, there, fullName(there)).rule,
+            ruleFor(policy, there, formatReference(there)).rule,
             {
               signal,
             },
@@ -92,8 +92,8 @@ async function* runCheck(args: ParsedArguments, context: Context): AsyncIterable
       if (status !== 'ok') count[status] += 1;
       yield {
         status,
-        reference: fullName(there),
-        source: fullName(reference),
+        reference: formatReference(there),
+        source: formatReference(reference),
         digest,
         place,
         mend: status === 'ok' || status === 'refused' ? undefined : mendOf(reference, there),
@@ -112,7 +112,10 @@ function statusOf(
 }
 
 function mendOf(reference: Reference, there: Reference): string | undefined {
-  const [source, destination] = [fullName(reference), fullName({ ...there, digest: undefined })];
+  const [source, destination] = [
+    formatReference(reference),
+    formatReference({ ...there, digest: undefined }),
+  ];
   return source === destination ? undefined : `regi copy ${source} ${destination}`;
 }
 

@@ -8,6 +8,7 @@ import { RegiError, UsageError } from '../../errors.ts';
 import { formatCount } from '../../format.ts';
 import type { Descriptor } from '../../oci/descriptor.ts';
 import { formatPlatform } from '../../oci/platform.ts';
+import { formatReference } from '../../oci/reference.ts';
 import { readManifest } from '../../operations/copy/read-manifest.ts';
 import { quote } from '../../quote.ts';
 import type { CallOptions, Source } from '../../store.ts';
@@ -16,7 +17,7 @@ import { withStores } from '../../targets/open-store.ts';
 import type { Stores } from '../../targets/opened-store.ts';
 import { someFailedError } from '../arguments/each-argument.ts';
 import { flag, value } from '../arguments/arguments.ts';
-import { askEach, fullName, namedReferences, type NamedReference } from './references.ts';
+import { askEach, namedReferences, type NamedReference } from './references.ts';
 
 /** One image of the lock. */
 export interface LockRow {
@@ -119,7 +120,7 @@ async function measure(
 function rowOf(line: LockLine, isPrinted: boolean): LockRow {
   const { source, values } = line;
   return {
-    reference: fullName({ ...source, digest: undefined }),
+    reference: formatReference({ ...source, digest: undefined }),
     digest: source.digest ?? '',
     bytes: typeof values['bytes'] === 'number' ? values['bytes'] : undefined,
     platforms: typeof values['platforms'] === 'string' ? values['platforms'] : undefined,

@@ -3,9 +3,8 @@ import type { ParsedArguments } from '../../command.ts';
 import type { Context } from '../../context.ts';
 import { RegiError } from '../../errors.ts';
 import {
-  imageName,
+  formatReference,
   parseReference,
-  repositoryName,
   withDefaultTag,
   type Reference,
 } from '../../oci/reference.ts';
@@ -33,17 +32,13 @@ export async function namedReferences(
     for (const finding of file.findings.found) {
       if (finding.level === 'guess' && !guesses) continue;
       const reference = withDefaultTag(parseReference(finding.reference));
-      const key = fullName(reference);
+      const key = formatReference(reference);
       if (named.has(key)) continue;
       const { line, column } = lineAndColumn(file.text, finding.at);
       named.set(key, { reference, place: `${file.path}:${line}:${column}` });
     }
   }
   return [...named.values()];
-}
-
-export function fullName(reference: Reference): string {
-  return imageName(repositoryName(reference), reference);
 }
 
 /** True for a finding that a command acts on without being told to guess. */

@@ -7,7 +7,12 @@ import { replaceFile } from '../../disk/atomic-write.ts';
 import { RegiError } from '../../errors.ts';
 import { formatCount } from '../../format.ts';
 import type { Digest } from '../../oci/digest.ts';
-import { parseReference, withDefaultTag, type Reference } from '../../oci/reference.ts';
+import {
+  formatReference,
+  parseReference,
+  withDefaultTag,
+  type Reference,
+} from '../../oci/reference.ts';
 import { lineAndColumn } from '../../refs/position.ts';
 import { rewriteText } from '../../refs/rewrite.ts';
 import type { SearchedFile } from '../../refs/search.ts';
@@ -17,7 +22,7 @@ import { flag } from '../arguments/arguments.ts';
 import { someFailedError } from '../arguments/each-argument.ts';
 import { renameOption } from './destinations.ts';
 import { searchedFiles } from './find.ts';
-import { askEach, fullName, isSure } from './references.ts';
+import { askEach, isSure } from './references.ts';
 
 /** One file with changes. */
 export interface RewrittenRow {
@@ -50,7 +55,7 @@ async function* runRewrite(args: ParsedArguments, context: Context): AsyncIterab
     digests === undefined
       ? undefined
       : (reference: Reference): Digest | undefined =>
-          digests.get(fullName(withDefaultTag(reference)));
+          digests.get(formatReference(withDefaultTag(reference)));
   // Everything is planned before the first file changes: a collision stops all of it.
   const planned = files.map((file) => ({
     file,
@@ -99,7 +104,7 @@ async function digestsOf(
   for (const { findings } of files) {
     for (const { reference } of findings.found) {
       const parsed = withDefaultTag(parseReference(reference));
-      references.set(fullName(parsed), parsed);
+      references.set(formatReference(parsed), parsed);
     }
   }
   const images = [...references.values()].map((reference) => ({ reference, place: '' }));
@@ -115,7 +120,8 @@ async function digestsOf(
     });
   });
   for await (const outcome of asked) {
-    if (outcome.kind === 'done') digests.set(fullName(outcome.image.reference), outcome.value);
+    if (outcome.kind === 'done')
+      digests.set(formatReference(outcome.image.reference), outcome.value);
     else {
       failed += 1;
       context.warn(outcome.error.message, outcome.error.hint);

@@ -7,7 +7,7 @@ import type { ArchivePlan } from '../../tar/archive-target.ts';
 
 /** A journal has a line per part and per `STEP_BYTES` of a part. */
 const JOURNAL_BYTES = 256 * 1024 * 1024;
-/** Bytes of a part between two notes: at most so many are fetched again. */
+/** Bytes of a part between two notes: the most that is fetched again. */
 export const STEP_BYTES = 512 * 1024;
 
 export interface JournalStart {
