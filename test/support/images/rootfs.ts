@@ -55,7 +55,14 @@ export async function realImages(): Promise<RealImages> {
     const unfinished = `${kept}.${process.pid}`;
     rmSync(unfinished, { recursive: true, force: true });
     mkdirSync(unfinished);
-    renameSync(await build(rootfs, unfinished), kept);
+    const built = await build(rootfs, unfinished);
+    try {
+      renameSync(built, kept);
+    } catch (error) {
+      // Another test file built them at the same time, and was first.
+      if (!existsSync(kept)) throw error;
+      rmSync(unfinished, { recursive: true, force: true });
+    }
   }
   return imagesOf(kept);
 }
