@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 
-import type { SyncFile } from '../../src/sync/entry.ts';
-import { parseSyncFile } from '../../src/sync/file.ts';
+import type { SyncFile } from '../../src/sync/file/entry.ts';
+import { parseSyncFile } from '../../src/sync/file/file.ts';
 
 const ENV = { TEAM: 'acme', EMPTY: '' };
 

@@ -2,8 +2,8 @@ import { describe, expect, test } from 'vitest';
 import * as z from 'zod/mini';
 
 import { RegiError } from '../../src/errors.ts';
-import { parseSyncFile } from '../../src/sync/file.ts';
-import { SYNC_SCHEMA } from '../../src/sync/schema.ts';
+import { parseSyncFile } from '../../src/sync/file/file.ts';
+import { SYNC_SCHEMA } from '../../src/sync/file/schema.ts';
 import { expectGolden } from '../support/golden.ts';
 
 const ok = '{ from: a.test/x, to: b.test/x }';

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 
 import { isDigestTag } from '../../src/oci/digest.ts';
-import { selectTags, type TagSelection } from '../../src/sync/select.ts';
+import { selectTags, type TagSelection } from '../../src/sync/plan/select.ts';
 
 const HEX = 'a'.repeat(64);
 const LISTED = ['latest', '1.0.0', '1.1.0', '2.0.0', '2.0.0-rc1', '12', `sha256-${HEX}.sig`];

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 
-import { parseShard, shardOf } from '../../src/sync/shard.ts';
+import { parseShard, shardOf } from '../../src/sync/plan/shard.ts';
 
 describe('shardOf()', () => {
   test('splits into disjoint parts whose union is everything, and adds names without moving others', () => {

@@ -8,8 +8,8 @@ import {
   type Repository,
 } from '../../oci/reference.ts';
 import { quote } from '../../quote.ts';
-import { parseSyncFile } from '../../sync/file.ts';
-import { mirrorOf } from '../../sync/routes.ts';
+import { parseSyncFile } from '../../sync/file/file.ts';
+import { mirrorOf } from '../../sync/plan/routes.ts';
 import { value, values } from '../arguments/arguments.ts';
 import { readList } from '../arguments/read-list.ts';
 import { parsePrefix, under } from '../import/names.ts';

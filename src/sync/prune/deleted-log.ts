@@ -1,15 +1,15 @@
 import { open, type FileHandle } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 
-import type { Clock } from '../clock.ts';
-import { syncFolder } from '../disk/atomic-write.ts';
-import { guarded } from '../disk/errno.ts';
-import { makeFolder } from '../disk/make-folder.ts';
-import { RegiError } from '../errors.ts';
-import { isJsonObject, tryParseJson } from '../json.ts';
-import type { Descriptor } from '../oci/descriptor.ts';
-import { digestOf, parseDigest } from '../oci/digest.ts';
-import { explicitReference } from './names.ts';
+import type { Clock } from '../../clock.ts';
+import { syncFolder } from '../../disk/atomic-write.ts';
+import { guarded } from '../../disk/errno.ts';
+import { makeFolder } from '../../disk/make-folder.ts';
+import { RegiError } from '../../errors.ts';
+import { isJsonObject, tryParseJson } from '../../json.ts';
+import type { Descriptor } from '../../oci/descriptor.ts';
+import { digestOf, parseDigest } from '../../oci/digest.ts';
+import { explicitReference } from '../file/names.ts';
 
 /** A manifest with its exact bytes. */
 export interface KeptManifest {

@@ -1,4 +1,4 @@
-import { referenceIn, type Reference, type Repository } from '../oci/reference.ts';
+import { referenceIn, type Reference, type Repository } from '../../oci/reference.ts';
 
 /** What `{…}` stands for in a destination. */
 export interface NameParts {

@@ -1,5 +1,5 @@
-import { formatBytes, formatDuration } from '../format.ts';
-import type { RegiError } from '../errors.ts';
+import { formatBytes, formatDuration } from '../../format.ts';
+import type { RegiError } from '../../errors.ts';
 
 /** What became of an image. `skipped`: it has none of the platforms; `deferred`: a pull limit came first. */
 export const SYNC_STATUSES = [

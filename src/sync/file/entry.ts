@@ -1,8 +1,8 @@
-import type { Platform } from '../oci/descriptor.ts';
-import type { Reference, Repository } from '../oci/reference.ts';
+import type { Platform } from '../../oci/descriptor.ts';
+import type { Reference, Repository } from '../../oci/reference.ts';
 import type { Wildcard } from './names.ts';
 import type { RegistrySettings } from './schema.ts';
-import type { TagSelection } from './select.ts';
+import type { TagSelection } from '../plan/select.ts';
 
 /** A place that is no registry: `archive:`, `oci:` or `local:`, as written. */
 export interface FilePlace {

@@ -1,16 +1,16 @@
 import { writeFile } from 'node:fs/promises';
 
-import { guarded } from '../disk/errno.ts';
-import { UsageError } from '../errors.ts';
-import { formatPlatform } from '../oci/platform.ts';
-import { repositoryName } from '../oci/reference.ts';
-import { quote } from '../quote.ts';
-import type { SyncEntry } from './entry.ts';
+import { guarded } from '../../disk/errno.ts';
+import { UsageError } from '../../errors.ts';
+import { formatPlatform } from '../../oci/platform.ts';
+import { repositoryName } from '../../oci/reference.ts';
+import { quote } from '../../quote.ts';
+import type { SyncEntry } from '../file/entry.ts';
 import { formatLock, parseLock, type LockLine } from './lock-file.ts';
-import { explicitReference, partsOfRepository } from './names.ts';
-import type { Route } from './routes.ts';
-import type { SyncRow } from './row.ts';
-import type { Shard } from './shard.ts';
+import { explicitReference, partsOfRepository } from '../file/names.ts';
+import type { Route } from '../plan/routes.ts';
+import type { SyncRow } from '../run/row.ts';
+import type { Shard } from '../plan/shard.ts';
 
 /** A route of one locked image. */
 export interface LockedRoute extends Route {

@@ -1,4 +1,4 @@
-import { RegiError } from '../errors.ts';
+import { RegiError } from '../../errors.ts';
 import {
   explicitReference,
   fillTemplate,
@@ -6,13 +6,13 @@ import {
   renamed,
   restOf,
   type NameParts,
-} from './names.ts';
-import { quote } from '../quote.ts';
-import { repositoryName, type Reference, type Repository } from '../oci/reference.ts';
-import { tagFilter } from '../operations/tags/select-tags.ts';
-import type { CallOptions } from '../store.ts';
-import type { Stores } from '../targets/opened-store.ts';
-import type { SyncEntry } from './entry.ts';
+} from '../file/names.ts';
+import { quote } from '../../quote.ts';
+import { repositoryName, type Reference, type Repository } from '../../oci/reference.ts';
+import { tagFilter } from '../../operations/tags/select-tags.ts';
+import type { CallOptions } from '../../store.ts';
+import type { Stores } from '../../targets/opened-store.ts';
+import type { SyncEntry } from '../file/entry.ts';
 import { globFilter } from './globs.ts';
 
 /** One repository of a source, and one destination of it. */

@@ -1,14 +1,14 @@
-import { RegiError } from '../errors.ts';
-import type { Descriptor, Platform } from '../oci/descriptor.ts';
-import { algorithmOf, encodedOf } from '../oci/digest.ts';
-import { imageName } from '../oci/reference.ts';
-import { CopyError, copyInSession } from '../operations/copy/copy-image.ts';
-import { resolveIfThere } from '../operations/copy/resolve-image.ts';
-import type { CopySession } from '../operations/copy/session.ts';
-import { canListReferrers, type Store } from '../store.ts';
-import type { FactCache } from './cache.ts';
-import type { SyncEntry } from './entry.ts';
-import { sourceName, type PlannedImage, type PlannedRoute, type TagList } from './plan.ts';
+import { RegiError } from '../../errors.ts';
+import type { Descriptor, Platform } from '../../oci/descriptor.ts';
+import { algorithmOf, encodedOf } from '../../oci/digest.ts';
+import { imageName } from '../../oci/reference.ts';
+import { CopyError, copyInSession } from '../../operations/copy/copy-image.ts';
+import { resolveIfThere } from '../../operations/copy/resolve-image.ts';
+import type { CopySession } from '../../operations/copy/session.ts';
+import { canListReferrers, type Store } from '../../store.ts';
+import type { FactCache } from '../state/cache.ts';
+import type { SyncEntry } from '../file/entry.ts';
+import { sourceName, type PlannedImage, type PlannedRoute, type TagList } from '../plan/plan.ts';
 import { narrowToPlatforms, platformsKey, sparseRefused, type Narrowed } from './platforms.ts';
 import type { SyncStatus } from './row.ts';
 

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 
-import { UsageError } from '../errors.ts';
-import { quote } from '../quote.ts';
+import { UsageError } from '../../errors.ts';
+import { quote } from '../../quote.ts';
 
 /** One of `count` disjoint parts of a file. */
 export interface Shard {

@@ -1,15 +1,15 @@
-import type { Clock } from '../clock.ts';
-import { RegiError } from '../errors.ts';
-import type { Descriptor } from '../oci/descriptor.ts';
-import { encodedOf } from '../oci/digest.ts';
-import { readManifest } from '../operations/copy/read-manifest.ts';
-import { resolveIfThere } from '../operations/copy/resolve-image.ts';
-import type { CopySession } from '../operations/copy/session.ts';
-import { untagViaDummy } from '../operations/edit/untag-via-dummy.ts';
-import { isManifestType } from '../oci/media-types.ts';
-import { quote } from '../quote.ts';
-import { isResponseError } from '../registry/errors.ts';
-import { canDelete, canUntag, type Store } from '../store.ts';
+import type { Clock } from '../../clock.ts';
+import { RegiError } from '../../errors.ts';
+import type { Descriptor } from '../../oci/descriptor.ts';
+import { encodedOf } from '../../oci/digest.ts';
+import { readManifest } from '../../operations/copy/read-manifest.ts';
+import { resolveIfThere } from '../../operations/copy/resolve-image.ts';
+import type { CopySession } from '../../operations/copy/session.ts';
+import { untagViaDummy } from '../../operations/edit/untag-via-dummy.ts';
+import { isManifestType } from '../../oci/media-types.ts';
+import { quote } from '../../quote.ts';
+import { isResponseError } from '../../registry/errors.ts';
+import { canDelete, canUntag, type Store } from '../../store.ts';
 import type { DeletedLog, KeptManifest } from './deleted-log.ts';
 import type { Doomed } from './prune-plan.ts';
 

@@ -1,11 +1,11 @@
-import { RegiError } from '../errors.ts';
-import { repositoryName } from '../oci/reference.ts';
-import { tagFilter } from '../operations/tags/select-tags.ts';
-import { quote } from '../quote.ts';
-import type { PruneRule, SyncEntry } from './entry.ts';
-import type { PlannedRoute, RepositoryPlan } from './plan.ts';
-import { matchesAny, type Route } from './routes.ts';
-import { isDigestTag } from '../oci/digest.ts';
+import { RegiError } from '../../errors.ts';
+import { repositoryName } from '../../oci/reference.ts';
+import { tagFilter } from '../../operations/tags/select-tags.ts';
+import { quote } from '../../quote.ts';
+import type { PruneRule, SyncEntry } from '../file/entry.ts';
+import type { PlannedRoute, RepositoryPlan } from '../plan/plan.ts';
+import { matchesAny, type Route } from '../plan/routes.ts';
+import { isDigestTag } from '../../oci/digest.ts';
 
 /** A tag that only the destination still needs to lose. */
 export interface Doomed {

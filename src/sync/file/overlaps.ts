@@ -1,8 +1,8 @@
-import type { StrictYaml } from '../configuration/strict-yaml.ts';
-import { quote } from '../quote.ts';
+import type { StrictYaml } from '../../configuration/strict-yaml.ts';
+import { quote } from '../../quote.ts';
 import type { SyncEntry } from './entry.ts';
 import type { WrittenFile } from './schema.ts';
-import { plainNames } from './select.ts';
+import { plainNames } from '../plan/select.ts';
 
 /**
  * Refuses entries that contradict each other, as far as the file alone shows it. What only lists of

@@ -1,17 +1,17 @@
-import { RegiError } from '../errors.ts';
-import type { Descriptor, Platform } from '../oci/descriptor.ts';
-import { formatPlatform } from '../oci/platform.ts';
+import { RegiError } from '../../errors.ts';
+import type { Descriptor, Platform } from '../../oci/descriptor.ts';
+import { formatPlatform } from '../../oci/platform.ts';
 import {
   attestedDigest,
   chooseEntry,
   platformOfImage,
   PlatformNotFoundError,
   runnableEntries,
-} from '../operations/copy/choose-platform.ts';
-import { narrowImage } from '../operations/copy/narrow-image.ts';
-import type { ManifestNode } from '../operations/copy/read-manifest.ts';
-import type { CopySession } from '../operations/copy/session.ts';
-import type { Source } from '../store.ts';
+} from '../../operations/copy/choose-platform.ts';
+import { narrowImage } from '../../operations/copy/narrow-image.ts';
+import type { ManifestNode } from '../../operations/copy/read-manifest.ts';
+import type { CopySession } from '../../operations/copy/session.ts';
+import type { Source } from '../../store.ts';
 
 /** What the platforms of an entry make of an image. */
 export interface Narrowed {

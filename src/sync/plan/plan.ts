@@ -1,10 +1,10 @@
-import type { CopySession } from '../operations/copy/session.ts';
-import { RegiError } from '../errors.ts';
-import { repositoryName } from '../oci/reference.ts';
-import { quote } from '../quote.ts';
-import { isResponseError } from '../registry/errors.ts';
-import { canListTags, type CallOptions, type Store } from '../store.ts';
-import type { Stores } from '../targets/opened-store.ts';
+import type { CopySession } from '../../operations/copy/session.ts';
+import { RegiError } from '../../errors.ts';
+import { repositoryName } from '../../oci/reference.ts';
+import { quote } from '../../quote.ts';
+import { isResponseError } from '../../registry/errors.ts';
+import { canListTags, type CallOptions, type Store } from '../../store.ts';
+import type { Stores } from '../../targets/opened-store.ts';
 import { matchesAny, type Route } from './routes.ts';
 import { areAllPlain, selectTags, type Selected } from './select.ts';
 

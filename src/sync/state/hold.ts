@@ -2,16 +2,16 @@ import { createHash } from 'node:crypto';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 
-import type { Clock } from '../clock.ts';
-import { guarded } from '../disk/errno.ts';
-import { withLock } from '../disk/lock.ts';
-import { makeFolder } from '../disk/make-folder.ts';
-import { parseIdentity, systemProcesses } from '../disk/processes.ts';
-import { readRegular } from '../disk/regular-file.ts';
-import { RegiError } from '../errors.ts';
-import { tryParseJson } from '../json.ts';
-import { quotePath } from '../quote.ts';
-import type { CallOptions } from '../store.ts';
+import type { Clock } from '../../clock.ts';
+import { guarded } from '../../disk/errno.ts';
+import { withLock } from '../../disk/lock.ts';
+import { makeFolder } from '../../disk/make-folder.ts';
+import { parseIdentity, systemProcesses } from '../../disk/processes.ts';
+import { readRegular } from '../../disk/regular-file.ts';
+import { RegiError } from '../../errors.ts';
+import { tryParseJson } from '../../json.ts';
+import { quotePath } from '../../quote.ts';
+import type { CallOptions } from '../../store.ts';
 
 export interface HoldOptions extends CallOptions {
   readonly clock: Clock;

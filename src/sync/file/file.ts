@@ -1,13 +1,17 @@
 import picomatch from 'picomatch';
 import Range from 'semver/classes/range.js';
 
-import { parseStrictYaml, type StrictYaml, type YamlPath } from '../configuration/strict-yaml.ts';
-import { RegiError } from '../errors.ts';
-import type { Reference } from '../oci/reference.ts';
-import { parsePlatform } from '../oci/platform.ts';
-import type { Platform } from '../oci/descriptor.ts';
-import { parseTagPattern } from '../operations/tags/select-tags.ts';
-import { quote } from '../quote.ts';
+import {
+  parseStrictYaml,
+  type StrictYaml,
+  type YamlPath,
+} from '../../configuration/strict-yaml.ts';
+import { RegiError } from '../../errors.ts';
+import type { Reference } from '../../oci/reference.ts';
+import { parsePlatform } from '../../oci/platform.ts';
+import type { Platform } from '../../oci/descriptor.ts';
+import { parseTagPattern } from '../../operations/tags/select-tags.ts';
+import { quote } from '../../quote.ts';
 import {
   explicitReference,
   parseWildcard,

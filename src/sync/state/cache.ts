@@ -1,16 +1,16 @@
 import { appendFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
-import { bytesOf } from '../bytes.ts';
-import { writeAtomically } from '../disk/atomic-write.ts';
-import { guarded } from '../disk/errno.ts';
-import { makeFolder } from '../disk/make-folder.ts';
-import { systemProcesses } from '../disk/processes.ts';
-import { readRegular } from '../disk/regular-file.ts';
-import { TempFiles } from '../disk/temp-files.ts';
-import { RegiError } from '../errors.ts';
-import { isJsonObject, tryParseJson } from '../json.ts';
-import { isDigest } from '../oci/digest.ts';
+import { bytesOf } from '../../bytes.ts';
+import { writeAtomically } from '../../disk/atomic-write.ts';
+import { guarded } from '../../disk/errno.ts';
+import { makeFolder } from '../../disk/make-folder.ts';
+import { systemProcesses } from '../../disk/processes.ts';
+import { readRegular } from '../../disk/regular-file.ts';
+import { TempFiles } from '../../disk/temp-files.ts';
+import { RegiError } from '../../errors.ts';
+import { isJsonObject, tryParseJson } from '../../json.ts';
+import { isDigest } from '../../oci/digest.ts';
 
 /** Facts about content that never change: a cache, by digest. A line of JSON each, the newest last. */
 const FILE = 'facts.jsonl';

@@ -1,9 +1,9 @@
 import { isAbsolute, resolve } from 'node:path';
 
-import { LIMITS } from '../limits.ts';
-import type { Context } from '../context.ts';
-import { RegiError } from '../errors.ts';
-import { quote } from '../quote.ts';
+import { LIMITS } from '../../limits.ts';
+import type { Context } from '../../context.ts';
+import { RegiError } from '../../errors.ts';
+import { quote } from '../../quote.ts';
 
 export interface ProgramOptions {
   /** The folder of the file: relative paths begin there. */

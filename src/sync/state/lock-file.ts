@@ -1,7 +1,7 @@
-import { RegiError, UsageError } from '../errors.ts';
-import { isDigest } from '../oci/digest.ts';
-import { quote } from '../quote.ts';
-import { explicitReference } from './names.ts';
+import { RegiError, UsageError } from '../../errors.ts';
+import { isDigest } from '../../oci/digest.ts';
+import { quote } from '../../quote.ts';
+import { explicitReference } from '../file/names.ts';
 
 /** One image at one digest: a line of a LOCK. */
 export interface LockLine {

@@ -1,16 +1,16 @@
-import { bytesOf } from '../bytes.ts';
-import { RegiError } from '../errors.ts';
-import { childrenOf, parseManifest } from '../oci/manifest.ts';
-import { isForeignLayerType, isManifestType } from '../oci/media-types.ts';
-import { PartialFailureError } from '../operations/copy/copy-images.ts';
-import { resolveIfThere } from '../operations/copy/resolve-image.ts';
-import { quote } from '../quote.ts';
-import type { Context } from '../context.ts';
-import type { Store } from '../store.ts';
-import type { Stores } from '../targets/opened-store.ts';
+import { bytesOf } from '../../bytes.ts';
+import { RegiError } from '../../errors.ts';
+import { childrenOf, parseManifest } from '../../oci/manifest.ts';
+import { isForeignLayerType, isManifestType } from '../../oci/media-types.ts';
+import { PartialFailureError } from '../../operations/copy/copy-images.ts';
+import { resolveIfThere } from '../../operations/copy/resolve-image.ts';
+import { quote } from '../../quote.ts';
+import type { Context } from '../../context.ts';
+import type { Store } from '../../store.ts';
+import type { Stores } from '../../targets/opened-store.ts';
 import type { DeletedTag, KeptManifest } from './deleted-log.ts';
-import { explicitReference } from './names.ts';
-import { destinationOf, type SyncRow } from './row.ts';
+import { explicitReference } from '../file/names.ts';
+import { destinationOf, type SyncRow } from '../run/row.ts';
 
 /** The entry in the rows of `--undo`, which has none. */
 const ENTRY = 'undo';

@@ -1,12 +1,12 @@
-import { isDigestTag } from '../oci/digest.ts';
+import { isDigestTag } from '../../oci/digest.ts';
 import {
   parseTagPattern,
   tagFilter,
   versionOf,
   type TagPattern,
-} from '../operations/tags/select-tags.ts';
-import { sortTags, type TagOrder } from '../operations/tags/sort-tags.ts';
-import { isTag } from '../oci/reference.ts';
+} from '../../operations/tags/select-tags.ts';
+import { sortTags, type TagOrder } from '../../operations/tags/sort-tags.ts';
+import { isTag } from '../../oci/reference.ts';
 
 /** Which tags of a repository an entry wants. Order means nothing in any list. */
 export interface TagSelection {

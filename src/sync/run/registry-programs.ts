@@ -1,7 +1,7 @@
-import type { Context } from '../context.ts';
-import { RegistryResponseError } from '../registry/errors.ts';
+import type { Context } from '../../context.ts';
+import { RegistryResponseError } from '../../registry/errors.ts';
 import { runProgram } from './programs.ts';
-import { settingsFor, type RegistryTable } from './settings.ts';
+import { settingsFor, type RegistryTable } from '../file/settings.ts';
 
 /** A repository that was just created may be unknown for this long. */
 const CREATED_WAIT_MS = 10_000;

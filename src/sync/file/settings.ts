@@ -1,7 +1,7 @@
-import { DEFAULT_LANES, type LaneWidths } from '../concurrency/lanes.ts';
-import type { Context } from '../context.ts';
-import { parseHost, parsePasswordPointer } from '../option-values.ts';
-import { lanesOf } from '../targets/host-lanes.ts';
+import { DEFAULT_LANES, type LaneWidths } from '../../concurrency/lanes.ts';
+import type { Context } from '../../context.ts';
+import { parseHost, parsePasswordPointer } from '../../option-values.ts';
+import { lanesOf } from '../../targets/host-lanes.ts';
 import type { RegistrySettings } from './schema.ts';
 
 export type RegistryTable = ReadonlyMap<string, RegistrySettings>;
