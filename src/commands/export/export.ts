@@ -7,7 +7,8 @@ import { formatBytes, formatCount } from '../../format.ts';
 import { imageName } from '../../oci/reference.ts';
 import { layersOf } from '../../operations/archive/carried-layers.ts';
 import type { ImageSet } from '../../operations/archive/collect-images.ts';
-import { exportImages } from '../../operations/archive/export-images.ts';
+import { exportImages, type ExportedImage } from '../../operations/archive/export-images.ts';
+import { checkNoneLeftOut } from '../../operations/referrers/left-out.ts';
 import { quote } from '../../quote.ts';
 import type { ArchivePlan } from '../../tar/archive-target.ts';
 import { formatBlobList, mergeCarried } from '../../tar/carried-blobs.ts';
@@ -41,6 +42,7 @@ async function* runExport(args: ParsedArguments, context: Context): AsyncIterabl
   const dockerPlatform = platformOption(args, context, 'docker-platform');
   const unusable = new UnusableTags();
   let planned: Planned | undefined;
+  let exported: readonly ExportedImage[] = [];
   yield* withStores(context, {}, async function* (stores) {
     const earlier = await readEarlierLayers(values(args, 'since'), stores, context);
     const images = await exportImages(
@@ -63,6 +65,7 @@ async function* runExport(args: ParsedArguments, context: Context): AsyncIterabl
         },
       },
     );
+    exported = images;
     if (isDryRun) return;
     const list = value(args, 'write-list');
     if (list !== undefined) {
@@ -84,6 +87,7 @@ async function* runExport(args: ParsedArguments, context: Context): AsyncIterabl
     }
   });
   unusable.check();
+  checkNoneLeftOut(exported);
 }
 
 function notePlanOfDelta({ plan, set }: Planned, { note }: Context): void {

@@ -19,7 +19,10 @@ export interface DigestRow {
   readonly outcome: CopiedImage['outcome'];
 }
 
-export function digestRow({ image, root, outcome }: CopiedImage, name: string): DigestRow {
+export function digestRow(
+  { image, root, outcome }: Omit<CopiedImage, 'leftOut'>,
+  name: string,
+): DigestRow {
   return { name, image, digest: root.digest, mediaType: root.mediaType, size: root.size, outcome };
 }
 

@@ -10,6 +10,7 @@ import type { CallOptions, Source } from '../../store.ts';
 import type { CopySession } from '../copy/session.ts';
 import { mapInOrder } from '../../concurrency/map-in-order.ts';
 import { together } from '../../concurrency/together.ts';
+import { LeftOutReferrers } from '../referrers/left-out.ts';
 import { subjectsOf, taggedReferrers, walkReferrers } from '../referrers/walk.ts';
 import type { ReadNode } from '../copy/choose-platform.ts';
 import { narrowImage } from '../copy/narrow-image.ts';
@@ -44,6 +45,8 @@ export interface CollectedImage {
   readonly root: ManifestNode;
   /** True if no job names it: it is a referrer of an image that one names. */
   readonly isReferrer: boolean;
+  /** Its referrers, and lists of them, that could not be read. */
+  readonly leftOut: number;
 }
 
 /** The content of an archive of these images, each node once, in the order of the jobs. */
@@ -117,18 +120,20 @@ async function readImage(
         : await narrowImage(whole, platforms, read, source, { signal });
     session.onEvent({ kind: 'resolved', image: job.image, root: root.descriptor });
     const own = await withChildren(root, read);
+    const failures = new LeftOutReferrers();
     const referrers =
-      options.referrers === true ? await referrersOf(session, source, root, signal) : [];
-    const theirs = await Promise.all(
-      referrers.map((referrer) => withChildren(referrer.root, read)),
-    );
-    const manifests = [...own, ...theirs.flat()];
+      options.referrers === true
+        ? await referrersOf(session, source, { root, leftOut: failures }, signal)
+        : [];
+    const manifests = [...own, ...referrers.flatMap((referrer) => referrer.manifests)];
+    const leftOut = failures.report(job.image, session.onEvent);
     const images = [
-      { job, root, isReferrer: false },
+      { job, root, isReferrer: false, leftOut },
       ...referrers.map((referrer) => ({
         job: jobOfReferrer(job, referrer),
         root: referrer.root,
         isReferrer: true,
+        leftOut: 0,
       })),
     ];
     return { images, manifests, blobs: blobsOf(session, source, manifests) };
@@ -144,31 +149,42 @@ async function readImage(
 /** A referrer of an image, and the tag by which cosign finds it. */
 interface FoundReferrer {
   readonly root: ManifestNode;
+  /** It and all manifests below it. */
+  readonly manifests: readonly ManifestNode[];
   readonly tag: string | undefined;
 }
 
-/** Finds the referrers of the image, of each manifest of its index, and theirs in turn; cosign's tags too. */
+/**
+ * Finds the referrers of the image, of each manifest of its index, and theirs in turn; cosign's tags too. Those that cannot be read
+ * are left out.
+ */
 async function referrersOf(
   session: CopySession,
   source: Source,
-  root: ManifestNode,
+  { root, leftOut }: { readonly root: ManifestNode; readonly leftOut: LeftOutReferrers },
   signal: AbortSignal,
 ): Promise<readonly FoundReferrer[]> {
   const subjects = subjectsOf(root);
   const found: { readonly descriptor: Descriptor; readonly tag?: string }[] = [];
-  for await (const referrer of walkReferrers(session, source, subjects, { signal }))
-    found.push(referrer);
-  found.push(...(await taggedReferrers(session, source, subjects, signal)));
-  return together(
+  await leftOut.attempt(signal, async () => {
+    for await (const referrer of walkReferrers(session, source, subjects, { signal, leftOut }))
+      found.push(referrer);
+  });
+  found.push(...(await taggedReferrers(session, source, subjects, { signal, leftOut })));
+  const read = await together(
     found.map(
       ({ descriptor: { mediaType, digest, size }, tag }) =>
-        async (either: AbortSignal) => ({
-          root: await session.read(source, { mediaType, digest, size }, either),
-          tag,
-        }),
+        (either: AbortSignal) =>
+          leftOut.attempt(either, async () => {
+            const readNode = (node: Descriptor): Promise<ManifestNode> =>
+              session.read(source, node, either);
+            const referrer = await readNode({ mediaType, digest, size });
+            return { root: referrer, manifests: await withChildren(referrer, readNode), tag };
+          }),
     ),
     signal,
   );
+  return read.filter((referrer) => referrer !== undefined);
 }
 
 /** In the archive a referrer belongs to the repository of its subject, by digest. A manifest with a tag of cosign's keeps it. */

@@ -49,6 +49,8 @@ export interface ExportedImage {
   readonly name: string | undefined;
   /** The manifest or index. */
   readonly root: Descriptor;
+  /** Its referrers, and lists of them, that could not be read: they are not in the archive. */
+  readonly leftOut: number;
 }
 
 /** The largest manifest.json that skopeo and podman read. Bytes. */
@@ -93,10 +95,11 @@ export async function exportImages(
   const asked = set.images.filter(({ isReferrer }) => !isReferrer);
   for (const { job, root } of asked)
     onEvent({ kind: 'tagged', image: job.image, root: root.descriptor });
-  return asked.map(({ job, root }) => ({
+  return asked.map(({ job, root, leftOut }) => ({
     image: job.image,
     name: nameOf(job),
     root: root.descriptor,
+    leftOut,
   }));
 
   function warnOfPlatform(image: string, chosen: Platform, wanted: Platform): void {

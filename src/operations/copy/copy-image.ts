@@ -59,6 +59,8 @@ export interface CopiedImage {
   readonly root: Descriptor;
   /** `kept`: the tag points at other content and was not overwritten. */
   readonly outcome: 'copied' | 'unchanged' | 'kept';
+  /** Referrers, and lists of them, that failed. A warning names them; the image is complete without them. */
+  readonly leftOut: number;
 }
 
 /** The copy of one image failed. Code and hint are those of the cause. */
@@ -131,14 +133,15 @@ async function copyOne(
   const same = there !== undefined && there.digest === root.digest;
   if (there !== undefined && !same && options.noClobber === true) {
     session.onEvent({ kind: 'kept', image, root: there });
-    return { image, root: there, outcome: 'kept' };
+    return { image, root: there, outcome: 'kept', leftOut: 0 };
   }
   if (same && options.force !== true && options.referrers !== true) {
     session.onEvent({ kind: 'unchanged', image, root });
-    return { image, root, outcome: 'unchanged' };
+    return { image, root, outcome: 'unchanged', leftOut: 0 };
   }
-  const isLeftBehind = await landRoot(session, route, narrowed ?? root, {
+  const { isLeftBehind, leftOut } = await landRoot(session, route, narrowed ?? root, {
     ...options,
+    image,
     tag,
     same,
     warns: job.warnOfReferrers === true && options.referrers !== true && !same,
@@ -150,7 +153,7 @@ async function copyOne(
       message: 'The image has signatures or other referrers, which were not copied',
       hint: 'add --referrers to copy them too',
     });
-  return { image, root, outcome: same ? 'unchanged' : 'copied' };
+  return { image, root, outcome: same ? 'unchanged' : 'copied', leftOut };
 }
 
 /** Resolves the source, and the tag of the destination, at once. */
@@ -183,6 +186,8 @@ async function resolveEnds(
 
 interface LandRootOptions extends CopyImageOptions {
   readonly signal: AbortSignal;
+  /** The name of the image, for warnings. */
+  readonly image: string;
   readonly tag: string | undefined;
   /** True if the tag points at the root already. */
   readonly same: boolean;
@@ -190,14 +195,21 @@ interface LandRootOptions extends CopyImageOptions {
   readonly warns: boolean;
 }
 
-/** Copies the root and tags it. Returns true if `warns` and the source has referrers that were not copied. */
+interface LandedRoot {
+  /** True if `warns` and the source has referrers that were not copied. */
+  readonly isLeftBehind: boolean;
+  /** Referrers that failed. */
+  readonly leftOut: number;
+}
+
+/** Copies the root and tags it. A referrer that fails does not keep the tag from moving. */
 async function landRoot(
   session: CopySession,
   route: Route,
   root: Descriptor | ManifestNode,
   options: LandRootOptions,
-): Promise<boolean> {
-  const { signal, force = false, same, warns } = options;
+): Promise<LandedRoot> {
+  const { signal, force = false, same, warns, image } = options;
   const { destination } = route;
   const target = 'manifest' in root ? root.descriptor : root;
   const [node, isThere] = await together<[ManifestNode, boolean]>(
@@ -207,21 +219,23 @@ async function landRoot(
     ],
     signal,
   );
-  const land = async (either: AbortSignal): Promise<void> => {
+  const land = async (either: AbortSignal): Promise<number> => {
+    let failed = 0;
     if (!isThere || force) await session.landChildren(route, node, either);
     if (options.referrers === true) {
       // The subject, then its referrers, then the tag: a reader who sees the tag sees the signatures too.
       if (!isThere || force) await session.sendManifest(destination, node, either);
-      await copyReferrers(session, route, node, either);
+      failed = await copyReferrers(session, route, { root: node, image }, either);
     }
     if (!same || force) await session.sendManifest(destination, node, either, options.tag);
+    return failed;
   };
   // The question runs while the blobs move: after them it would be a round trip to wait for.
-  const [, isLeftBehind] = await together<[void, boolean]>(
+  const [leftOut, isLeftBehind] = await together<[number, boolean]>(
     [land, async (either) => warns && hasReferrers(session, route.source, target, either)],
     signal,
   );
-  return isLeftBehind;
+  return { isLeftBehind, leftOut };
 }
 
 async function narrowRoot(

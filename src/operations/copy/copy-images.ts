@@ -7,6 +7,7 @@ import {
   type CopyJob,
 } from './copy-image.ts';
 import { quote } from '../../quote.ts';
+import { checkNoneLeftOut } from '../referrers/left-out.ts';
 import { CopySession, type CopySessionOptions } from './session.ts';
 import { eitherSignal } from '../../concurrency/together.ts';
 import { inOrder } from '../../concurrency/in-order.ts';
@@ -49,6 +50,7 @@ export interface FailedJob {
  * `jobs`, also images that were complete before another failed.
  *
  * @throws {PartialFailureError} at the end, with `keepGoing`, if any image failed.
+ * @throws {RegiError} PARTIAL_FAILURE at the end, if all images were copied, but some without their referrers.
  * @throws {CopyError} at the first failure otherwise; the other images are stopped and have settled.
  * @throws {RegiError} with code USAGE when two different images would get the same tag.
  * @throws what `jobs` throws; with `keepGoing`, after the images before it have been copied.
@@ -64,6 +66,7 @@ export async function* copyImages<Job extends CopyJob>(
   const state = {
     total: 0,
     failed: 0,
+    lacking: [] as CopiedImage[],
     unlisted: undefined as { readonly error: unknown } | undefined,
   };
 
@@ -99,11 +102,15 @@ export async function* copyImages<Job extends CopyJob>(
     }
   }
 
-  for await (const copied of inOrder(listed(), { limit: IMAGES_AT_ONCE, signal }, attempt))
-    if (copied !== undefined) yield copied;
+  for await (const copied of inOrder(listed(), { limit: IMAGES_AT_ONCE, signal }, attempt)) {
+    if (copied === undefined) continue;
+    if (copied.leftOut > 0) state.lacking.push(copied);
+    yield copied;
+  }
   signal.throwIfAborted();
   if (state.unlisted !== undefined) throw state.unlisted.error;
   if (state.failed > 0) throw new PartialFailureError(state.failed, state.total);
+  checkNoneLeftOut(state.lacking);
 }
 
 function isFailed(job: CopyJob | FailedJob): job is FailedJob {

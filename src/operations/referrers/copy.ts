@@ -2,34 +2,52 @@ import { together } from '../../concurrency/together.ts';
 import type { Descriptor } from '../../oci/descriptor.ts';
 import type { ManifestNode } from '../copy/read-manifest.ts';
 import type { CopySession, Route } from '../copy/session.ts';
+import { LeftOutReferrers } from './left-out.ts';
 import { subjectsOf, taggedReferrers, walkReferrers } from './walk.ts';
 
-/** Copies the referrers of the image and of each manifest of its index, their own referrers, and the tags of cosign. */
+/**
+ * Copies the referrers of the image and of each manifest of its index, their own referrers, and the tags of cosign. One that fails
+ * is left out with a warning.
+ *
+ * @param image its name, for warnings.
+ * @returns how many referrers, and lists of them, failed.
+ */
 export async function copyReferrers(
   session: CopySession,
   route: Route,
-  root: ManifestNode,
+  { root, image }: { readonly root: ManifestNode; readonly image: string },
   signal: AbortSignal,
-): Promise<void> {
+): Promise<number> {
   const { source, destination } = route;
   const subjects = subjectsOf(root);
+  const leftOut = new LeftOutReferrers();
   const levels: Descriptor[][] = [];
-  for await (const { descriptor, depth } of walkReferrers(session, source, subjects, { signal }))
-    (levels[depth - 1] ??= []).push(descriptor);
+  await leftOut.attempt(signal, async () => {
+    const walk = walkReferrers(session, source, subjects, { signal, leftOut });
+    for await (const { descriptor, depth } of walk) (levels[depth - 1] ??= []).push(descriptor);
+  });
   // By level: some registries refuse a manifest whose subject they lack.
   for (const level of levels) {
     await together(
-      level.map((referrer) => (either: AbortSignal) => session.land(route, referrer, either)),
+      level.map(
+        (referrer) => (either: AbortSignal) =>
+          leftOut.attempt(either, () => session.land(route, referrer, either)),
+      ),
       signal,
     );
   }
-  const tagged = await taggedReferrers(session, source, subjects, signal);
+  const tagged = await taggedReferrers(session, source, subjects, { signal, leftOut });
   await together(
-    tagged.map(({ descriptor, tag }) => async (either: AbortSignal) => {
-      const node = await session.read(source, descriptor, either);
-      await session.landChildren(route, node, either);
-      await session.sendManifest(destination, node, either, tag);
-    }),
+    tagged.map(
+      ({ descriptor, tag }) =>
+        (either: AbortSignal) =>
+          leftOut.attempt(either, async () => {
+            const node = await session.read(source, descriptor, either);
+            await session.landChildren(route, node, either);
+            await session.sendManifest(destination, node, either, tag);
+          }),
+    ),
     signal,
   );
+  return leftOut.report(image, session.onEvent);
 }

@@ -99,7 +99,7 @@ async function taggedNodes(
   subjects: readonly Descriptor[],
   signal: AbortSignal,
 ): Promise<readonly FlatNode[]> {
-  const tagged = await taggedReferrers(session, source, subjects, signal);
+  const tagged = await taggedReferrers(session, source, subjects, { signal });
   return together(
     tagged.map(({ descriptor, subject, tag }) => async (either: AbortSignal): Promise<FlatNode> => {
       const artifactType = await typeOf(session, source, descriptor, either);

@@ -13,6 +13,7 @@ import {
 import type { ManifestNode } from '../copy/read-manifest.ts';
 import { resolveIfThere } from '../copy/resolve-image.ts';
 import type { CopySession } from '../copy/session.ts';
+import type { LeftOutReferrers } from './left-out.ts';
 
 /** A manifest found by a walk, with the node whose list named it first. */
 export interface WalkedReferrer {
@@ -41,6 +42,8 @@ export interface WalkOptions extends CallOptions {
   readonly signal: AbortSignal;
   /** For tests; the bounds of `LIMITS` when absent. */
   readonly limits?: ReferrerLimits | undefined;
+  /** Collects lists that fail; without it the first failure is thrown. */
+  readonly leftOut?: LeftOutReferrers | undefined;
 }
 
 const DEFAULT_LIMITS: ReferrerLimits = {
@@ -62,7 +65,7 @@ export async function* walkReferrers(
   session: CopySession,
   source: Source,
   roots: readonly Descriptor[],
-  { signal, limits = DEFAULT_LIMITS }: WalkOptions,
+  { signal, limits = DEFAULT_LIMITS, leftOut }: WalkOptions,
 ): AsyncGenerator<WalkedReferrer> {
   if (!canListReferrers(source)) return;
   const seen = new Map(roots.map((root) => [root.digest, root]));
@@ -70,9 +73,13 @@ export async function* walkReferrers(
   let count = 0;
   for (let depth = 1; level.length > 0; depth += 1) {
     const next: Descriptor[] = [];
-    const lists = mapInOrder(level, { limit: LISTS_AT_ONCE, signal }, (node, inner) =>
-      session.ask(source, inner, () => listAtMost(limits.width, source, node, inner)),
-    );
+    const lists = mapInOrder(level, { limit: LISTS_AT_ONCE, signal }, async (node, inner) => {
+      const list = (): Promise<ReferrerList> =>
+        session.ask(source, inner, () => listAtMost(limits.width, source, node, inner));
+      if (leftOut === undefined) return list();
+      const found = await leftOut.attempt(inner, list);
+      return found ?? { subject: node.digest, listed: [], isCut: false };
+    });
     for await (const { subject, listed, isCut } of lists) {
       for (const descriptor of listed) {
         if (seen.has(descriptor.digest)) continue;
@@ -94,14 +101,16 @@ export async function taggedReferrers(
   session: CopySession,
   source: Source,
   subjects: readonly Descriptor[],
-  signal: AbortSignal,
+  { signal, leftOut }: Pick<WalkOptions, 'signal' | 'leftOut'>,
 ): Promise<readonly TaggedReferrer[]> {
   const found = await together(
     subjects.flatMap(({ digest }) =>
       cosignTags(digest).map((tag) => async (either: AbortSignal) => {
-        const descriptor = await session.ask(source, either, () =>
-          resolveIfThere(source, tag, { signal: either }),
-        );
+        const resolve = (): Promise<Descriptor | undefined> =>
+          session.ask(source, either, () => resolveIfThere(source, tag, { signal: either }));
+        const descriptor = await (leftOut === undefined
+          ? resolve()
+          : leftOut.attempt(either, resolve));
         // GitLab resolves tags of that shape to the subject itself.
         return descriptor === undefined || descriptor.digest === digest
           ? undefined

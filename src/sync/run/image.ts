@@ -5,6 +5,7 @@ import { imageName } from '../../oci/reference.ts';
 import { CopyError, copyInSession } from '../../operations/copy/copy-image.ts';
 import { resolveIfThere } from '../../operations/copy/resolve-image.ts';
 import type { CopySession } from '../../operations/copy/session.ts';
+import { LeftOutReferrers } from '../../operations/referrers/left-out.ts';
 import { canListReferrers, type Store } from '../../store.ts';
 import type { FactCache } from '../state/cache.ts';
 import type { SyncEntry } from '../file/entry.ts';
@@ -35,6 +36,8 @@ export interface SyncedImage {
   readonly digest?: string | undefined;
   readonly previousDigest?: string | undefined;
   readonly sourceDigest?: string | undefined;
+  /** Referrers that failed; a warning names them. */
+  readonly leftOut?: number | undefined;
 }
 
 /**
@@ -66,8 +69,8 @@ export async function syncImage(
   const known = knownRoot(entry, found, options.cache);
   const isKnownSame = known !== undefined && there !== undefined && known === there.digest;
   if (isKnownSame && !options.force) {
-    await bringLateReferrers(work, session, there, found, options);
-    return { status: 'same', digest: there.digest, sourceDigest: found.digest };
+    const leftOut = await bringLateReferrers(work, session, there, found, options);
+    return { status: 'same', digest: there.digest, sourceDigest: found.digest, leftOut };
   }
   if (known === '') return { status: 'skipped', digest: found.digest, sourceDigest: found.digest };
   if (options.heads && known === undefined) {
@@ -81,19 +84,21 @@ export async function syncImage(
   const base = { digest: root.digest, sourceDigest: found.digest };
   const isSame = there?.digest === root.digest;
   if (isSame && !options.force) {
-    await bringLateReferrers(work, session, root, found, options);
-    return { status: 'same', ...base };
+    const leftOut = await bringLateReferrers(work, session, root, found, options);
+    return { status: 'same', ...base, leftOut };
   }
   if (there !== undefined && !isSame) {
     if (entry.moved === 'keep')
       return { status: 'kept', digest: there.digest, sourceDigest: found.digest };
     if (entry.moved === 'fail') throw movedError(work, there, root);
   }
-  if (!options.heads) await transfer(work, { found, there, narrowed }, session, options);
-  if (isSame) return { status: 'same', ...base };
+  const leftOut = options.heads
+    ? 0
+    : await transfer(work, { found, there, narrowed }, session, options);
+  if (isSame) return { status: 'same', ...base, leftOut };
   return there === undefined
-    ? { status: 'new', ...base }
-    : { status: 'moved', previousDigest: there.digest, ...base };
+    ? { status: 'new', ...base, leftOut }
+    : { status: 'moved', previousDigest: there.digest, ...base, leftOut };
 }
 
 async function resolveDestination(
@@ -145,22 +150,23 @@ interface Roots {
   readonly narrowed: Narrowed;
 }
 
+/** Returns how many referrers failed. */
 async function transfer(
   work: ImageWork,
   roots: Roots,
   session: CopySession,
   { force, signal }: ImageOptions,
-): Promise<void> {
+): Promise<number> {
   const { planned, image, destination, name } = work;
   const { route, source } = planned;
   const { entry } = route;
   const full = fullName(name, image, roots.found);
   if (entry.sparse && roots.narrowed.children !== undefined) {
     await transferSparse(work, roots, full, session, signal);
-    return;
+    return 0;
   }
   const platforms: readonly Platform[] = roots.narrowed.platforms;
-  await copyInSession(
+  const { leftOut } = await copyInSession(
     session,
     {
       source,
@@ -172,6 +178,7 @@ async function transfer(
     },
     { platforms, force, referrers: entry.referrers !== false, signal },
   );
+  return leftOut;
 }
 
 /** Brings the chosen children, then the index as it is. */
@@ -197,7 +204,7 @@ async function transferSparse(
 
 /**
  * Copies referrers that came after the image. With `new` only where the lists show tags of them that
- * the destination lacks; with `always` the source is asked, too.
+ * the destination lacks; with `always` the source is asked, too. Returns how many failed.
  */
 async function bringLateReferrers(
   work: ImageWork,
@@ -205,13 +212,13 @@ async function bringLateReferrers(
   root: Descriptor,
   found: Descriptor,
   { heads, signal }: ImageOptions,
-): Promise<void> {
+): Promise<number> {
   const { planned, destination, image, name } = work;
   const { route, source, sourceTags } = planned;
   const { referrers } = route.entry;
-  if (heads || referrers === false) return;
+  if (heads || referrers === false) return 0;
   if (hasLateTag(sourceTags, work.destinationTags, root)) {
-    await copyInSession(
+    const { leftOut } = await copyInSession(
       session,
       {
         source,
@@ -223,17 +230,23 @@ async function bringLateReferrers(
       },
       { platforms: route.entry.sparse ? [] : route.entry.platforms, referrers: true, signal },
     );
-    return;
+    return leftOut;
   }
-  if (referrers !== 'always' || !canListReferrers(source)) return;
-  const listed = await session.ask(source, signal, async () => {
-    const all: Descriptor[] = [];
-    for await (const referrer of source.listReferrers(root, { signal })) all.push(referrer);
-    return all;
-  });
-  await Promise.all(
-    listed.map((referrer) => session.land({ source, destination }, referrer, signal)),
+  if (referrers !== 'always' || !canListReferrers(source)) return 0;
+  const failures = new LeftOutReferrers();
+  const listed = await failures.attempt(signal, () =>
+    session.ask(source, signal, async () => {
+      const all: Descriptor[] = [];
+      for await (const referrer of source.listReferrers(root, { signal })) all.push(referrer);
+      return all;
+    }),
   );
+  await Promise.all(
+    (listed ?? []).map((referrer) =>
+      failures.attempt(signal, () => session.land({ source, destination }, referrer, signal)),
+    ),
+  );
+  return failures.report(fullName(name, image, root), session.onEvent);
 }
 
 function hasLateTag(sourceTags: TagList, destinationTags: TagList, root: Descriptor): boolean {

@@ -32,6 +32,8 @@ export interface SyncRow {
   /** Uploaded, or to be uploaded. Undefined where a dry run did not look. */
   readonly bytes?: number | undefined;
   readonly mounted?: number | undefined;
+  /** Referrers that failed; a warning names them. */
+  readonly leftOut?: number | undefined;
   readonly error?: RegiError | undefined;
   readonly dryRun?: boolean | undefined;
 }
@@ -79,13 +81,16 @@ export class SyncTotals {
   readonly #counts = new Map<SyncStatus, number>();
   /** Failures that were no pull limit. */
   #hardFailures = 0;
+  /** Images that came without some of their referrers. */
+  lacking = 0;
   bytes = 0;
   mounted = 0;
 
-  add({ status, bytes = 0, mounted = 0, error }: SyncRow): void {
+  add({ status, bytes = 0, mounted = 0, leftOut = 0, error }: SyncRow): void {
     this.#counts.set(status, this.count(status) + 1);
     this.bytes += bytes;
     this.mounted += mounted;
+    if (leftOut > 0) this.lacking += 1;
     if (status === 'failed' && error?.code !== 'RATE_LIMITED') this.#hardFailures += 1;
   }
 
@@ -98,8 +103,9 @@ export class SyncTotals {
   }
 
   /** What decides the exit status. */
-  get outcome(): 'done' | 'failed' | 'limited' {
+  get outcome(): 'done' | 'failed' | 'lacking' | 'limited' {
     if (this.#hardFailures > 0) return 'failed';
+    if (this.lacking > 0) return 'lacking';
     return this.count('failed') + this.count('deferred') > 0 ? 'limited' : 'done';
   }
 

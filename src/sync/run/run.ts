@@ -12,6 +12,7 @@ import { repositoryName } from '../../oci/reference.ts';
 import { PartialFailureError } from '../../operations/copy/copy-images.ts';
 import type { CopyEvent } from '../../operations/copy/events.ts';
 import { CopySession } from '../../operations/copy/session.ts';
+import { leftOutError } from '../../operations/referrers/left-out.ts';
 import { readCreated } from '../../operations/inspect/read-created.ts';
 import type { Store } from '../../store.ts';
 import type { Stores } from '../../targets/opened-store.ts';
@@ -131,6 +132,7 @@ class SyncRun {
     if (this.#totals.outcome === 'done') return;
     if (this.#totals.outcome === 'failed')
       throw new PartialFailureError(this.#totals.count('failed'), this.#totals.images);
+    if (this.#totals.outcome === 'lacking') throw leftOutError(this.#totals.lacking);
     throw new RegiError(
       'RATE_LIMITED',
       `Cannot finish: limits of registries stopped ${failed} of ${this.#totals.images} images`,
