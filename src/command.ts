@@ -22,6 +22,8 @@ export interface ArgumentSpec {
 
 /** A parsed command line. Switches are true or absent, values are strings, repeatable flags are lists. */
 export interface ParsedArguments {
+  /** The name or alias that was typed, such as `image save`. */
+  readonly typed?: string | undefined;
   readonly positionals: readonly string[];
   /** Keyed by the name in the spec, such as `dry-run`. */
   readonly options: Readonly<Record<string, string | boolean | readonly string[] | undefined>>;

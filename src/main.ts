@@ -34,7 +34,7 @@ export async function main(
       return await printHelp(overviewHelp(commands, request.prefix, io.stdout.columns()), io);
     if (request.kind === 'help')
       return await printHelp(commandHelp(request.spec, io.stdout.columns()), io);
-    const args = parseArguments(request.spec, request.words);
+    const args = parseArguments(request.spec, request.words, request.typed);
     if (args === HELP_WANTED)
       return await printHelp(commandHelp(request.spec, io.stdout.columns()), io);
     const settings = parseSettings(args.options, io);

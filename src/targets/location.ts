@@ -31,6 +31,8 @@ export interface FolderLocation extends PathLocation {
 export interface NamedLocation {
   readonly kind: 'registry' | 'local';
   readonly reference: Reference;
+  /** True if `docker://` was typed: the local store is then never meant. */
+  readonly isExplicit?: true | undefined;
 }
 
 /** A location that can hold several images, each with a name of its own. */
@@ -134,7 +136,7 @@ function parse(text: string, parseName: (name: string) => Reference): Location {
   if (text.startsWith(REFERENCE_PREFIX)) {
     const name = text.slice(REFERENCE_PREFIX.length);
     refuseRegistry(name);
-    return { kind: 'registry', reference: parseName(name) };
+    return { kind: 'registry', reference: parseName(name), isExplicit: true };
   }
   if (text.startsWith(LOCAL_PREFIX))
     return { kind: 'local', reference: parseName(text.slice(LOCAL_PREFIX.length)) };
@@ -157,18 +159,38 @@ function parsePathLocation(kind: PathKind, text: string): Location {
       `write ${quote(name)} for an image in a registry, or ${quote(path)} for a path`,
     );
   }
-  const digestAt = rest.search(DIGEST_AT_END);
-  const named = digestAt < 0 ? rest : rest.slice(0, digestAt);
-  const digest = digestAt < 0 ? undefined : parseDigest(rest.slice(digestAt + 1));
-  const colon = kind === 'dir' ? -1 : named.indexOf(':', DRIVE_LETTER.test(named) ? 2 : 0);
-  const path = colon < 0 ? named : named.slice(0, colon);
+  const { path, name, digest: typedDigest } = splitPath(rest, kind === 'dir');
+  const digest = typedDigest === undefined ? undefined : parseDigest(typedDigest);
   checkPath(path, kind, text);
-  const reference = colon < 0 ? undefined : checkName(named.slice(colon + 1), text);
+  const reference = name === undefined ? undefined : checkName(name, text);
   return {
     kind,
     path,
     ...(reference !== undefined && { reference }),
     ...(digest !== undefined && { digest }),
+  };
+}
+
+/**
+ * Splits `PATH[:NAME][@DIGEST]`. The path ends at its first ":" except that of a drive letter.
+ *
+ * @param isNameless the path has no names inside, and may contain ":".
+ */
+export function splitPath(
+  text: string,
+  isNameless = false,
+): {
+  readonly path: string;
+  readonly name: string | undefined;
+  readonly digest: string | undefined;
+} {
+  const digestAt = text.search(DIGEST_AT_END);
+  const named = digestAt < 0 ? text : text.slice(0, digestAt);
+  const colon = isNameless ? -1 : named.indexOf(':', DRIVE_LETTER.test(named) ? 2 : 0);
+  return {
+    path: colon < 0 ? named : named.slice(0, colon),
+    name: colon < 0 ? undefined : named.slice(colon + 1),
+    digest: digestAt < 0 ? undefined : text.slice(digestAt + 1),
   };
 }
 

@@ -12,9 +12,9 @@ import type {
   ImagesLocation,
   LayoutLocation,
   Location,
+  NamedLocation,
 } from './location.ts';
 import type { ImageSource, OpenedStore, OpenOptions, Side, Stores } from './opened-store.ts';
-import { refuseFileName } from './path.ts';
 import type { Registries } from './registries.ts';
 
 export interface StoresOptions {
@@ -65,7 +65,9 @@ class CommandStores implements Stores {
   #open(location: Location, side: Side, options: OpenOptions): Promise<OpenedStore> {
     switch (location.kind) {
       case 'registry':
-        return this.#openInRegistry(location.reference, side, options);
+        return side === 'source'
+          ? this.#openSource(location, options)
+          : this.#openInRegistry(location.reference, side, options);
       case 'oci':
         return this.#openLayout(location, side);
       case 'archive':
@@ -116,14 +118,31 @@ class CommandStores implements Stores {
     return this.#registries;
   }
 
+  /** Opens an image of a registry, or the image of that name in the local store if the options allow it. */
+  async #openSource(location: NamedLocation, options: OpenOptions): Promise<OpenedStore> {
+    const { reference, isExplicit } = location;
+    const opened = await this.#openInRegistry(reference, 'source', options);
+    if (isExplicit === true) return opened;
+    const { hintingAtPath, localImage } = await import('./instead.ts');
+    const { orLocal, preferLocal } = options;
+    const found =
+      orLocal === true || preferLocal === true
+        ? await localImage(reference, () => this.openLocal('source'), this.#context)
+        : undefined;
+    if (found !== undefined) {
+      const used = await found.instead(preferLocal === true ? undefined : opened);
+      if (used !== undefined) return used;
+    }
+    return { ...opened, store: await hintingAtPath(opened.store, reference, this.#context) };
+  }
+
   async #openInRegistry(
     reference: Reference,
     side: Side,
     { manyTags = false }: OpenOptions,
   ): Promise<OpenedStore> {
-    const { io, signal } = this.#context;
+    const { signal } = this.#context;
     const isSource = side === 'source';
-    if (isSource) await refuseFileName(reference, io);
     const registries = await this.#connect();
     let store = registries.open(reference, isSource ? 'source' : 'destination');
     if (manyTags && !isSource && canListTags(store)) {

@@ -34,6 +34,10 @@ export interface OpenedStore {
 export interface OpenOptions {
   /** Many tags will be written. A registry is then asked once whether the repository is new. */
   readonly manyTags?: boolean | undefined;
+  /** A source that its registry does not give is taken from the local store, which is noted. */
+  readonly orLocal?: boolean | undefined;
+  /** The local store is asked before the registry, as docker does. */
+  readonly preferLocal?: boolean | undefined;
 }
 
 /** Opens the locations of one command. Shared resources, such as connections, are closed when it ends. */

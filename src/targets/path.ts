@@ -1,14 +1,25 @@
 import { stat } from 'node:fs/promises';
-import { resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 
-import { RegiError } from '../errors.ts';
+import { UsageError } from '../errors.ts';
 import type { Io } from '../io.ts';
-import { familiarReference, type Reference } from '../oci/reference.ts';
 import { quote } from '../quote.ts';
-import { isBarePath, parseLocation, type Location } from './location.ts';
+import { volumeName } from '../stores/archive/volumes.ts';
+import {
+  isBarePath,
+  parseLocation,
+  parseRepositoryLocation,
+  splitPath,
+  type Location,
+} from './location.ts';
 
 /** Matches names of archives: it decides for a path at which nothing exists yet. */
 export const TAR_NAME = /\.(?:tar|tgz|tzst)(?:\.\w+)?$/;
+
+/** Matches the names that make a word an archive if such a file exists. */
+const ARCHIVE_NAME = /\.(?:tar|tar\.gz|tgz|tar\.zst)$/;
+
+type Folder = Pick<Io, 'cwd'>;
 
 /** Returns the kind of file at a path. An unreadable path is `nothing`: opening it reports the reason. */
 export async function kindOfPath(path: string): Promise<'nothing' | 'folder' | 'file'> {
@@ -19,34 +30,69 @@ export async function kindOfPath(path: string): Promise<'nothing' | 'folder' | '
   }
 }
 
-/** Parses a location that is read: a path needs no prefix, because the disk tells an archive from a layout. */
-export async function parseSourceLocation(
-  text: string,
-  { cwd }: Pick<Io, 'cwd'>,
-): Promise<Location> {
-  if (!isBarePath(text)) return parseLocation(text);
-  const kind = await kindOfPath(resolve(cwd, text));
-  const isArchive = kind === 'file' || (kind === 'nothing' && TAR_NAME.test(text));
-  return parseLocation(`${isArchive ? 'archive' : 'oci'}:${text}`);
+/**
+ * Parses a location that is read or changed. One rule decides between paths and references in every command: `./`,
+ * `../` and `/` begin a path, and an existing file named like an archive is one. Every other word is a reference, so
+ * that a folder `debian` does not change the meaning of `regi pull debian`.
+ *
+ * @throws {RegiError} like `parseLocation`.
+ */
+export async function parseSourceLocation(text: string, folder: Folder): Promise<Location> {
+  return parseLocation(await withPrefix(text, folder));
+}
+
+/** Like `parseSourceLocation`, for a location without tag, name and digest. */
+export async function parseSourceRepository(text: string, folder: Folder): Promise<Location> {
+  return parseRepositoryLocation(await withPrefix(text, folder));
 }
 
 /**
- * Refuses `images.tar` as a reference when a file of that name exists. Docker Hub would be asked for it
- * otherwise, and machines that need archives cannot reach Docker Hub. With a tag it is a repository.
+ * Parses a location that is written, by the rule of `parseSourceLocation`.
  *
- * @throws {RegiError} INVALID_REFERENCE.
+ * @throws {UsageError} for the name of a new archive without a prefix, which would be a repository of Docker Hub.
  */
-export async function refuseFileName(
-  { domain, path, tag, digest }: Reference,
-  { cwd }: Pick<Io, 'cwd'>,
-): Promise<void> {
-  if (domain !== 'docker.io' || tag !== undefined || digest !== undefined || !TAR_NAME.test(path))
-    return;
-  const typed = familiarReference({ domain, path });
-  if ((await kindOfPath(resolve(cwd, typed))) === 'file')
-    throw new RegiError(
-      'INVALID_REFERENCE',
-      `Cannot use ${quote(typed)} as an image in a registry: it is a file in this folder`,
-      { hint: `write ${quote(`archive:${typed}`)} for the file` },
-    );
+export async function parseDestinationLocation(text: string, folder: Folder): Promise<Location> {
+  const location = await parseSourceLocation(text, folder);
+  if (location.kind === 'registry' && location.isExplicit !== true) {
+    const { domain, tag, digest } = location.reference;
+    if (domain === 'docker.io' && (tag ?? digest) === undefined && TAR_NAME.test(text))
+      throw new UsageError(
+        `Cannot write to ${quote(text)}: it could be a new file or a repository of Docker Hub`,
+        { hint: `write ${quote(`./${text}`)} for a file, or ${quote(`docker://${text}`)}` },
+      );
+  }
+  return location;
+}
+
+/** Returns the text with the prefix of its kind if it means a path, else unchanged. */
+async function withPrefix(text: string, { cwd }: Folder): Promise<string> {
+  // No shell expands "~" inside of quotes; the parser says so.
+  if (text.startsWith('~')) return text;
+  if (isBarePath(text)) return `${await prefixOfPath(resolve(cwd, splitPath(text).path))}:${text}`;
+  const isArchive = ARCHIVE_NAME.test(text) && (await isArchiveFile(resolve(cwd, text)));
+  return isArchive ? `archive:${text}` : text;
+}
+
+async function prefixOfPath(path: string): Promise<'archive' | 'dir' | 'oci'> {
+  const kind = await kindOfPath(path);
+  if (kind === 'nothing')
+    return TAR_NAME.test(path) || (await isArchiveFile(path)) ? 'archive' : 'oci';
+  if (kind === 'file') return 'archive';
+  const has = async (name: string): Promise<boolean> =>
+    (await kindOfPath(join(path, name))) === 'file';
+  // skopeo's dir: has a manifest and a version, and no layout.
+  return !(await has('oci-layout')) && (await has('manifest.json')) && (await has('version'))
+    ? 'dir'
+    : 'oci';
+}
+
+/** True for a file, and for the first of several volumes. */
+async function isArchiveFile(path: string): Promise<boolean> {
+  return (await kindOfPath(path)) === 'file' || (await kindOfPath(volumeName(path, 1))) === 'file';
+}
+
+/** True for a file, for the first of several volumes, and for a missing path that is named like an archive. */
+export async function isArchivePath(path: string): Promise<boolean> {
+  const kind = await kindOfPath(path);
+  return kind === 'nothing' ? TAR_NAME.test(path) || (await isArchiveFile(path)) : kind === 'file';
 }

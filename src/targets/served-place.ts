@@ -6,13 +6,12 @@ import { quote } from '../quote.ts';
 import type { ServerOptions } from '../server/server.ts';
 import { fileSpool } from '../server/spool.ts';
 import { openArchives } from '../stores/archive/archive.ts';
-import { volumeName } from '../stores/archive/volumes.ts';
 import { openLayoutPlace } from '../stores/layout/place.ts';
 import { createMemoryPlace } from '../stores/memory.ts';
 import { LOCAL_STORE, NotInStoreError } from '../stores/not-found.ts';
 import { tempFolderOf } from './image-source.ts';
 import { localStoreFolder } from './local.ts';
-import { kindOfPath, TAR_NAME } from './path.ts';
+import { kindOfPath } from './path.ts';
 
 /** The images that a server serves. Paths are absolute. */
 export type PlaceToServe =
@@ -91,11 +90,4 @@ async function openServedArchives(
     repositoryFor: (name, namespace) => place.repositoryFor(name, namespace),
     close: () => place.close(),
   };
-}
-
-/** True for a file, for the first of several volumes, and for a missing path that is named like an archive. */
-export async function isArchivePath(path: string): Promise<boolean> {
-  const kind = await kindOfPath(path);
-  if (kind !== 'nothing') return kind === 'file';
-  return TAR_NAME.test(path) || (await kindOfPath(volumeName(path, 1))) === 'file';
 }

@@ -12,3 +12,13 @@ export function outcomeOf<T>(run: () => T): T | RegiError {
     throw error;
   }
 }
+
+/** Like `outcomeOf`, for a promise. */
+export async function outcomeOfAsync<T>(work: Promise<T>): Promise<T | RegiError> {
+  try {
+    return await work;
+  } catch (error) {
+    if (error instanceof RegiError) return error;
+    throw error;
+  }
+}

@@ -166,6 +166,7 @@ describe('parseRepositoryLocation()', () => {
   test('accepts places without the name of an image', () => {
     expect(parseRepositoryLocation('docker://reg.example/app')).toEqual({
       kind: 'registry',
+      isExplicit: true,
       reference: { domain: 'reg.example', path: 'app' },
     });
     expect(parseRepositoryLocation('oci:dir')).toEqual({ kind: 'oci', path: 'dir' });

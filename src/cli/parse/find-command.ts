@@ -6,7 +6,13 @@ import { nearest } from './suggest.ts';
 
 /** The request of a command line, before its flags are parsed. */
 export type Request =
-  | { readonly kind: 'run'; readonly spec: CommandSpec; readonly words: readonly string[] }
+  /** `typed` is the name or alias that was typed. */
+  | {
+      readonly kind: 'run';
+      readonly spec: CommandSpec;
+      readonly typed: string;
+      readonly words: readonly string[];
+    }
   | { readonly kind: 'help'; readonly spec: CommandSpec }
   /** Lists the commands whose name starts with `prefix`; all if it is empty. */
   | { readonly kind: 'overview'; readonly prefix: string };
@@ -29,7 +35,7 @@ export function findCommand(argv: readonly string[], commands: readonly CommandS
   if (first === 'help') return findHelp(rest, byName);
   const { name, words, next } = splitName(argv, byName);
   const spec = byName.get(name);
-  if (spec !== undefined) return { kind: 'run', spec, words };
+  if (spec !== undefined) return { kind: 'run', spec, typed: name, words };
   if (next === undefined || argv.some(isHelpFlag)) return overview(name, next, byName);
   throw unknownCommand(name, [next, ...words.slice(words.indexOf(next) + 1)], byName);
 }

@@ -22,6 +22,7 @@ export const HELP_WANTED = Symbol('help wanted');
 export function parseArguments(
   spec: CommandSpec,
   words: readonly string[],
+  typed = spec.name,
 ): ParsedArguments | typeof HELP_WANTED {
   const specs: readonly OptionSpec[] = [...spec.options, ...GLOBAL_OPTIONS];
   const command = new Command(spec.name);
@@ -43,6 +44,7 @@ export function parseArguments(
     throw translate(error, spec, specs, words);
   }
   return {
+    typed,
     positionals: command.args,
     options: Object.fromEntries(
       options.map(([{ name }, option]) => [name, valueOf(command, option)]),

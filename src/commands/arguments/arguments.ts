@@ -6,7 +6,8 @@ import { parsePlatform } from '../../oci/platform.ts';
 import type { PlatformChoice } from '../../operations/copy/resolve-image.ts';
 import { parseCount } from '../../option-values.ts';
 import { quote } from '../../quote.ts';
-import { parseLocation, type Location } from '../../targets/location.ts';
+import type { Location } from '../../targets/location.ts';
+import { parseSourceLocation } from '../../targets/path.ts';
 
 /** Returns a switch. */
 export function flag({ options }: ParsedArguments, name: string): boolean {
@@ -39,14 +40,15 @@ export function positional(
   return given;
 }
 
-/** Parses a required positional argument as a location. */
-export function locationArgument(
+/** Parses a required positional argument as a location that is read or changed. */
+export async function locationArgument(
   args: ParsedArguments,
   index: number,
   name: string,
+  { io }: Context,
   hint?: string,
-): Location {
-  return parseLocation(positional(args, index, name, hint));
+): Promise<Location> {
+  return parseSourceLocation(positional(args, index, name, hint), io);
 }
 
 /** Parses the value of `--platform`, or of another option for a platform. */

@@ -39,29 +39,30 @@ export function listName(file: string): string {
  * @param parse throws a RegiError that completes "Cannot use line 3 of the list: ".
  * @throws {RegiError} naming the line, with the code and hint of that error.
  */
-export function parseLines<Line>(
+export async function parseLines<Line>(
   text: string,
   { name, form }: { readonly name: string; readonly form: string },
   parse: (
     words: readonly [first: string, second: string | undefined],
     line: number,
     isLock: boolean,
-  ) => Line,
-): readonly Line[] {
-  return text.split('\n').flatMap((whole, index) => {
+  ) => Promise<Line>,
+): Promise<readonly Line[]> {
+  const lines: Line[] = [];
+  for (const [index, whole] of text.split('\n').entries()) {
     const all = whole
       .replace(/(?:^|\s)#.*$/s, '')
       .trim()
       .split(/\s+/);
     const words = all.filter((word) => !isLockValue(word));
     const [first = '', second] = words;
-    if (first === '') return [];
+    if (first === '') continue;
     try {
       if (words.length > 2)
         throw new UsageError(`expected "${form}", found ${words.length} words`, {
           hint: 'write at most two names a line, separated by a space',
         });
-      return [parse([first, second], index + 1, words.length < all.length)];
+      lines.push(await parse([first, second], index + 1, words.length < all.length));
     } catch (error) {
       if (!(error instanceof RegiError)) throw error;
       throw new RegiError(error.code, `Cannot use line ${index + 1} of ${name}: ${error.message}`, {
@@ -70,5 +71,6 @@ export function parseLines<Line>(
         cause: error,
       });
     }
-  });
+  }
+  return lines;
 }

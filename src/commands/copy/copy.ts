@@ -17,7 +17,7 @@ import { copyJobs, parseCopyRequest, type NamedJob } from './jobs.ts';
 export const copyCommand: CommandBody<DigestRow> = { run: runCopy, text: digestText };
 
 async function* runCopy(args: ParsedArguments, context: Context): AsyncIterable<DigestRow> {
-  const request = parseCopyRequest(args);
+  const request = await parseCopyRequest(args, context);
   if (request.kind === 'archive') {
     const { copyToArchive } = await import('./to-archive.ts');
     yield* withStores(context, {}, (stores) => copyToArchive(request, args, stores, context));

@@ -11,7 +11,8 @@ import {
   type Location,
 } from '../../targets/location.ts';
 import type { OpenedStore, Stores } from '../../targets/opened-store.ts';
-import { flag, locationArgument, value, values } from '../arguments/arguments.ts';
+import { parseDestinationLocation } from '../../targets/path.ts';
+import { flag, locationArgument, positional, value, values } from '../arguments/arguments.ts';
 import { matchingTags, type UnusableTags } from '../arguments/matching-tags.ts';
 import { listName, readList } from '../arguments/read-list.ts';
 import { parseCopyList } from './list.ts';
@@ -28,7 +29,10 @@ export type CopyRequest =
     };
 
 /** @throws {UsageError} when arguments are missing or exclude each other. */
-export function parseCopyRequest(args: ParsedArguments): CopyRequest {
+export async function parseCopyRequest(
+  args: ParsedArguments,
+  context: Context,
+): Promise<CopyRequest> {
   const { positionals } = args;
   const manyTags = flag(args, 'all-tags') || values(args, 'tags').length > 0;
   const file = value(args, 'from');
@@ -43,9 +47,12 @@ export function parseCopyRequest(args: ParsedArguments): CopyRequest {
       });
     return { kind: 'list', file, prefix: positionals[0] };
   }
-  const source = locationArgument(args, 0, 'a source', 'type: regi copy SRC DST');
+  const source = await locationArgument(args, 0, 'a source', context, 'type: regi copy SRC DST');
   const usage = `type: regi copy ${positionals[0] ?? 'SRC'} DST`;
-  const destination = locationArgument(args, 1, 'a destination', usage);
+  const destination = await parseDestinationLocation(
+    positional(args, 1, 'a destination', usage),
+    context.io,
+  );
   if (isArchive(destination)) return { kind: 'archive', source, destination };
   if (!manyTags) return { kind: 'image', source, destination };
   refuseTag(source);
@@ -135,7 +142,7 @@ async function* listedJobs(
   context: Context,
 ): AsyncIterable<NamedJob | FailedJob> {
   const name = listName(file);
-  const planned = parseCopyList(await readList(file, context), { name, prefix });
+  const planned = await parseCopyList(await readList(file, context), { name, prefix }, context.io);
   if (planned.length === 0)
     context.warn('Nothing to copy: the list names no images', 'write one "SRC [DST]" a line');
   else context.onEvent({ kind: 'listed', images: planned.length });

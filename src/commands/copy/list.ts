@@ -1,7 +1,9 @@
 import { UsageError } from '../../errors.ts';
+import type { Io } from '../../io.ts';
 import { formatReference, imageName, withDefaultTag } from '../../oci/reference.ts';
 import { quote } from '../../quote.ts';
-import { parseLocation, type Location } from '../../targets/location.ts';
+import type { Location } from '../../targets/location.ts';
+import { parseDestinationLocation, parseSourceLocation } from '../../targets/path.ts';
 import { parseLines } from '../arguments/read-list.ts';
 
 /** A line of a list of images to copy. */
@@ -18,17 +20,18 @@ export interface ListedCopy {
  * @param options.name of the list, for messages.
  * @throws {RegiError} at the first line that is malformed or has the destination of an earlier one.
  */
-export function parseCopyList(
+export async function parseCopyList(
   text: string,
   { name, prefix }: { readonly name: string; readonly prefix: string | undefined },
-): readonly ListedCopy[] {
+  folder: Pick<Io, 'cwd'>,
+): Promise<readonly ListedCopy[]> {
   const earlier = new Map<string, number>();
-  return parseLines(text, { name, form: 'SRC [DST]' }, ([from, to], line, isLock) => {
+  return parseLines(text, { name, form: 'SRC [DST]' }, async ([from, to], line, isLock) => {
     if (isLock && to !== undefined && prefix !== undefined)
       throw new UsageError(`expected no destination beside the PREFIX ${quote(prefix)}`, {
         hint: 'the lock names destinations itself: leave PREFIX out',
       });
-    const source = parseLocation(from);
+    const source = await parseSourceLocation(from, folder);
     const image = to ?? prefixed(source, prefix);
     if (image === undefined)
       throw new UsageError(`expected a destination beside ${quote(from)}`, {
@@ -37,7 +40,7 @@ export function parseCopyList(
             ? 'write one on the line, or give a PREFIX to the command'
             : 'write one on the line: only images of registries get theirs from a PREFIX',
       });
-    const destination = parseLocation(image);
+    const destination = await parseDestinationLocation(image, folder);
     const key = keyOf(destination);
     const before = key === undefined ? undefined : earlier.get(key);
     if (before !== undefined)

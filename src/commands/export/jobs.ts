@@ -16,10 +16,9 @@ import {
   type ImagesLocation,
   isWhole,
   type Location,
-  parseLocation,
-  parseRepositoryLocation,
 } from '../../targets/location.ts';
-import type { Stores } from '../../targets/opened-store.ts';
+import type { OpenOptions, Stores } from '../../targets/opened-store.ts';
+import { parseSourceLocation, parseSourceRepository } from '../../targets/path.ts';
 import { flag, value, values } from '../arguments/arguments.ts';
 import { matchingTags, noTagError, type UnusableTags } from '../arguments/matching-tags.ts';
 import { listName, parseLines, readList } from '../arguments/read-list.ts';
@@ -47,28 +46,41 @@ export async function* exportJobs(
   const patterns = values(args, 'tags');
   const manyTags = flag(args, 'all-tags') || patterns.length > 0;
   const file = value(args, 'from');
-  const typed = args.positionals.map((text): Requested => ({
-    text,
-    source: manyTags ? parseRepositoryLocation(text) : parseLocation(text),
-  }));
-  const listed =
-    file === undefined ? [] : parseExportList(await readList(file, context), listName(file));
+  const parse = manyTags ? parseSourceRepository : parseSourceLocation;
+  const typed = await Promise.all(
+    args.positionals.map(async (text): Promise<Requested> => ({
+      text,
+      source: await parse(text, context.io),
+    })),
+  );
+  const listed = file === undefined ? [] : await parseExportList(file, context);
   if (typed.length === 0 && listed.length === 0) throw nothingToExport(file);
+  // `docker save` takes images of this machine.
+  const local = isDockerSave(args) ? { preferLocal: true } : { orLocal: true };
   for (const image of typed) {
     if (isWhole(image.source) && holdsImages(image.source))
       yield* heldJobs(image.source, image.text, patterns, stores);
     else if (manyTags) yield* tagJobs(image, patterns, stores, context, unusable);
-    else yield oneJob(image, stores);
+    else yield oneJob(image, stores, local);
   }
   for (const image of listed) {
     if (isWhole(image.source) && holdsImages(image.source) && image.name === undefined)
       yield* heldJobs(image.source, image.text, [], stores);
-    else yield oneJob(image, stores);
+    else yield oneJob(image, stores, local);
   }
 }
 
-async function oneJob({ source, text, name }: Requested, stores: Stores): Promise<ExportJob> {
-  const from = await stores.open(source, 'source');
+/** True if the command was typed by docker's name. */
+function isDockerSave({ typed }: ParsedArguments): boolean {
+  return typed?.endsWith('save') === true;
+}
+
+async function oneJob(
+  { source, text, name }: Requested,
+  stores: Stores,
+  local: OpenOptions,
+): Promise<ExportJob> {
+  const from = await stores.open(source, 'source', local);
   const named = name === undefined ? nameInArchive(from, source, undefined) : { name };
   return { source: from.store, reference: from.reference, ...named, image: text };
 }
@@ -129,12 +141,13 @@ function nothingToExport(file: string | undefined): UsageError {
 /**
  * Parses a list of `REF [NAME]`, one a line.
  *
- * @param name of the list, for messages.
  * @throws {RegiError} at the first malformed line.
  */
-function parseExportList(text: string, name: string): readonly Requested[] {
-  return parseLines(text, { name, form: 'REF [NAME]' }, ([source, renamed]) => ({
-    source: parseLocation(source),
+async function parseExportList(file: string, context: Context): Promise<readonly Requested[]> {
+  const text = await readList(file, context);
+  const list = { name: listName(file), form: 'REF [NAME]' };
+  return parseLines(text, list, async ([source, renamed]) => ({
+    source: await parseSourceLocation(source, context.io),
     text: source,
     name: renamed === undefined ? undefined : withDefaultTag(parseReference(renamed)),
   }));

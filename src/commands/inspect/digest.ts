@@ -21,13 +21,13 @@ export const digestCommand: CommandBody<ResolvedRow> = {
 };
 
 async function* runDigest(args: ParsedArguments, context: Context): AsyncIterable<ResolvedRow> {
-  const location = locationArgument(args, 0, 'an image');
+  const location = await locationArgument(args, 0, 'an image', context);
   const expected = value(args, 'expect');
   const wanted = expected === undefined ? undefined : parseDigest(expected);
   const platform = platformOption(args, context);
   const { signal } = context;
   yield* withStores(context, {}, async function* (stores) {
-    const { store, reference, name } = await stores.open(location, 'source');
+    const { store, reference, name } = await stores.open(location, 'source', { orLocal: true });
     const { digest, mediaType, size } = await resolveImage(store, reference, platform, { signal });
     if (wanted !== undefined && wanted !== digest)
       throw new RegiError(

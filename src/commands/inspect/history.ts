@@ -30,11 +30,11 @@ export const historyCommand: CommandBody<ImageHistory> = {
 };
 
 async function* runHistory(args: ParsedArguments, context: Context): AsyncIterable<ImageHistory> {
-  const location = locationArgument(args, 0, 'an image');
+  const location = await locationArgument(args, 0, 'an image', context);
   const choice = platformChoice(args, context);
   const { signal } = context;
   yield* withStores(context, {}, async function* (stores) {
-    const { store, reference } = await stores.open(location, 'source');
+    const { store, reference } = await stores.open(location, 'source', { orLocal: true });
     const { digest, image } = await inspectImage(store, reference, choice, { signal });
     yield {
       digest: image?.digest ?? digest,

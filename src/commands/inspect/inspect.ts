@@ -32,7 +32,7 @@ export const inspectCommand: CommandBody<InspectRow> = {
 };
 
 async function* runInspect(args: ParsedArguments, context: Context): AsyncIterable<InspectRow> {
-  const location = locationArgument(args, 0, 'an image');
+  const location = await locationArgument(args, 0, 'an image', context);
   const [raw, config, format] = [flag(args, 'raw'), flag(args, 'config'), value(args, 'format')];
   if ([raw, config, format !== undefined].filter(Boolean).length > 1)
     throw new UsageError('Cannot use --raw, --config and --format together', {
@@ -42,7 +42,7 @@ async function* runInspect(args: ParsedArguments, context: Context): AsyncIterab
   const choice = platformChoice(args, context);
   const { signal } = context;
   yield* withStores(context, {}, async function* (stores) {
-    const opened = await stores.open(location, 'source');
+    const opened = await stores.open(location, 'source', { orLocal: true });
     if (raw || config) {
       const find = raw ? findManifest : findConfig;
       yield { kind: 'document', document: await find(opened, choice, { signal }) };

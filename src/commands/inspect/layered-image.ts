@@ -9,8 +9,8 @@ import { LayerBudget, listLayer, type VisitFile } from '../../operations/content
 import { readImage } from '../../operations/copy/resolve-image.ts';
 import type { Source } from '../../store.ts';
 import type { TarFile } from '../../tar/tar-file.ts';
-import { parseLocation } from '../../targets/location.ts';
 import type { Stores } from '../../targets/opened-store.ts';
+import { parseSourceLocation } from '../../targets/path.ts';
 import { platformChoice } from '../arguments/arguments.ts';
 import { countedSource, HERE } from '../output/counted-bytes.ts';
 
@@ -41,7 +41,8 @@ export async function openLayered(
   context: Context,
 ): Promise<LayeredImage> {
   const { signal, onEvent } = context;
-  const { store, reference } = await stores.open(parseLocation(typed), 'source');
+  const location = await parseSourceLocation(typed, context.io);
+  const { store, reference } = await stores.open(location, 'source', { orLocal: true });
   const image = await readImage(store, reference, platformChoice(args, context), { signal });
   const announce = (layers: readonly Descriptor[]): void => {
     for (const target of layers) onEvent({ kind: 'found', target, to: HERE });

@@ -14,8 +14,8 @@ import { printable } from '../../redact.ts';
 import { platformOption, positional, value } from '../arguments/arguments.ts';
 import { lanesOf } from '../../targets/host-lanes.ts';
 import { fit } from '../../render/text.ts';
-import { parseLocation } from '../../targets/location.ts';
 import { withStores } from '../../targets/open-store.ts';
+import { parseSourceLocation } from '../../targets/path.ts';
 import { pageStyle } from '../../render/page-style.ts';
 
 /** A line of the tree. `--json` prints these names, so they are API. */
@@ -64,7 +64,7 @@ export const referrersCommand: CommandBody<ReferrerRow> = {
 
 async function* runReferrers(args: ParsedArguments, context: Context): AsyncIterable<ReferrerRow> {
   const typed = positional(args, 0, 'an image');
-  const location = parseLocation(typed);
+  const location = await parseSourceLocation(typed, context.io);
   const platform = platformOption(args, context);
   const type = value(args, 'type');
   const { signal } = context;

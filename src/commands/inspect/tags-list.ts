@@ -5,8 +5,8 @@ import { RegiError } from '../../errors.ts';
 import { tagFilter } from '../../operations/tags/select-tags.ts';
 import { sortTags, TAG_ORDERS } from '../../operations/tags/sort-tags.ts';
 import type { Store } from '../../store.ts';
-import { parseRepositoryLocation } from '../../targets/location.ts';
 import { withStores } from '../../targets/open-store.ts';
+import { parseSourceRepository } from '../../targets/path.ts';
 import { countOption, flag, positional, value, values } from '../arguments/arguments.ts';
 import { tagsOf } from '../arguments/matching-tags.ts';
 
@@ -28,13 +28,13 @@ export const tagsListCommand: CommandBody<TagRow> = {
   text: ({ tag, digest }) => `${tag}${digest === undefined ? '' : `\t${digest}`}\n`,
 };
 
-function runTagsList(args: ParsedArguments, context: Context): AsyncIterable<TagRow> {
-  const location = parseRepositoryLocation(positional(args, 0, 'a repository'));
+async function* runTagsList(args: ParsedArguments, context: Context): AsyncIterable<TagRow> {
+  const location = await parseSourceRepository(positional(args, 0, 'a repository'), context.io);
   const accepts = tagFilter(values(args, 'match'));
   const order = TAG_ORDERS.find((known) => known === value(args, 'sort'));
   const limit = countOption(args, 'limit', MAX_LIMIT) ?? Number.POSITIVE_INFINITY;
   const wants: Wants = { digests: flag(args, 'digests'), created: order === 'created' };
-  return withStores(context, {}, async function* (stores) {
+  yield* withStores(context, {}, async function* (stores) {
     const opened = await stores.open(location, 'source');
     const { store } = opened;
     const tags = tagsOf(opened, context);

@@ -12,9 +12,9 @@ import { digestFrom, type Digest } from '../../oci/digest.ts';
 import { fileSpool } from '../../server/spool.ts';
 import { canResolveBlobs, type Bytes } from '../../store.ts';
 import { tempFolderOf } from '../../targets/image-source.ts';
-import { parseRepositoryLocation } from '../../targets/location.ts';
 import { withStores } from '../../targets/open-store.ts';
 import type { OpenedStore } from '../../targets/opened-store.ts';
+import { parseSourceRepository } from '../../targets/path.ts';
 import { locationArgument, positional } from '../arguments/arguments.ts';
 import { counted, HERE } from '../output/counted-bytes.ts';
 import {
@@ -28,7 +28,7 @@ import {
 export const blobGetCommand = contentCommand(runBlobGet);
 
 async function* runBlobGet(args: ParsedArguments, context: Context): AsyncIterable<ContentRow> {
-  const location = locationArgument(args, 0, 'a blob');
+  const location = await locationArgument(args, 0, 'a blob', context);
   const path = contentPath(args, 'a blob', 'pipe it: regi blob get … | less', context);
   const { signal, onEvent } = context;
   yield* withStores(context, {}, async function* (stores) {
@@ -81,7 +81,7 @@ export const blobPutCommand: CommandBody<PutBlob> = {
 };
 
 async function* runBlobPut(args: ParsedArguments, context: Context): AsyncIterable<PutBlob> {
-  const location = parseRepositoryLocation(positional(args, 0, 'a repository'));
+  const location = await parseSourceRepository(positional(args, 0, 'a repository'), context.io);
   const path = positional(args, 1, 'a file');
   const { signal, onEvent } = context;
   const input = path === '-' ? await fromStandardInput(context) : await fromFile(path, context);

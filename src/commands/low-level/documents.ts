@@ -36,11 +36,11 @@ export const configCommand = documentCommand(findConfig);
 
 function documentCommand(find: FindDocument): CommandBody<Document> {
   return {
-    run: (args, context) => {
-      const location = locationArgument(args, 0, 'an image');
+    async *run(args, context) {
+      const location = await locationArgument(args, 0, 'an image', context);
       const choice = platformChoice(args, context);
-      return withStores(context, {}, async function* (stores) {
-        yield await find(await stores.open(location, 'source'), choice, context);
+      yield* withStores(context, {}, async function* (stores) {
+        yield await find(await stores.open(location, 'source', { orLocal: true }), choice, context);
       });
     },
     text: ({ bytes }, context) => exactBytes(bytes, context),

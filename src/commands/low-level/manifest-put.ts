@@ -12,7 +12,8 @@ import { childrenOf, parseManifest, type Manifest } from '../../oci/manifest.ts'
 import { parseMediaType } from '../../oci/media-types.ts';
 import { withStores } from '../../targets/open-store.ts';
 import type { OpenedStore } from '../../targets/opened-store.ts';
-import { locationArgument, positional, value } from '../arguments/arguments.ts';
+import { parseDestinationLocation } from '../../targets/path.ts';
+import { positional, value } from '../arguments/arguments.ts';
 
 /** A manifest in its repository. */
 interface PutManifest {
@@ -36,7 +37,7 @@ async function* runManifestPut(
   args: ParsedArguments,
   context: Context,
 ): AsyncIterable<PutManifest> {
-  const location = locationArgument(args, 0, 'a name');
+  const location = await parseDestinationLocation(positional(args, 0, 'a name'), context.io);
   const given = value(args, 'media-type');
   const mediaType = given === undefined ? undefined : parseMediaType('--media-type', given);
   const bytes = await readInput(positional(args, 1, 'a file'), context);

@@ -8,8 +8,8 @@ import { copyImage } from '../../operations/copy/copy-image.ts';
 import { artifactFiles, makeArtifact } from '../../operations/edit/artifact.ts';
 import { memorySource } from '../../operations/edit/memory-source.ts';
 import { resolveImage } from '../../operations/copy/resolve-image.ts';
-import { parseLocation } from '../../targets/location.ts';
 import { withStores } from '../../targets/open-store.ts';
+import { parseSourceLocation } from '../../targets/path.ts';
 import { annotationsOption, platformOption, value } from '../arguments/arguments.ts';
 import { transferOptions } from '../arguments/copy-options.ts';
 import { digestRow, digestText, type DigestRow } from '../output/digest-row.ts';
@@ -28,7 +28,7 @@ async function* runAttach(args: ParsedArguments, context: Context): AsyncIterabl
   const to = required(args, 'to', 'the image', '--to registry.example/app:1.4');
   const type = required(args, 'type', 'the type of the files', '--type application/spdx+json');
   const artifactType = parseMediaType('--type', type);
-  const location = parseLocation(to);
+  const location = await parseSourceLocation(to, context.io);
   const platform = platformOption(args, context);
   const annotations = annotationsOption(args);
   const given = value(args, 'media-type');

@@ -6,9 +6,10 @@ import type { Digest } from '../../oci/digest.ts';
 import { planDelete, type DeletePlan } from '../../operations/edit/delete-plan.ts';
 import { quote } from '../../quote.ts';
 import { canDelete } from '../../store.ts';
-import { parseLocation, suffixOf, type Location } from '../../targets/location.ts';
+import { suffixOf, type Location } from '../../targets/location.ts';
 import { withStores } from '../../targets/open-store.ts';
 import type { Stores } from '../../targets/opened-store.ts';
+import { parseSourceLocation } from '../../targets/path.ts';
 import { flag, positional } from '../arguments/arguments.ts';
 import { eachArgument, type Typed } from '../arguments/each-argument.ts';
 
@@ -39,7 +40,7 @@ async function* runDelete(args: ParsedArguments, context: Context): AsyncIterabl
     'an image by its digest',
     'type: regi delete registry.example/app@sha256:…; regi digest shows it',
   );
-  const targets = args.positionals.map(parseTarget);
+  const targets = await Promise.all(args.positionals.map((text) => parseTarget(text, context)));
   const yes = flag(args, 'yes');
   if (!yes && !context.io.stdin.isTTY)
     throw new UsageError('Cannot ask whether to delete: standard input is no terminal', {
@@ -55,8 +56,8 @@ interface Target extends Typed {
   readonly digest: Digest;
 }
 
-function parseTarget(text: string): Target {
-  const location = parseDeletable(text);
+async function parseTarget(text: string, context: Context): Promise<Target> {
+  const location = await parseDeletable(text, context);
   const { digest } = suffixOf(location);
   if (digest === undefined)
     throw new UsageError(
@@ -69,8 +70,8 @@ function parseTarget(text: string): Target {
 }
 
 /** Parses a location to delete from. All are parsed before the first is deleted, so that a typo deletes nothing. */
-export function parseDeletable(text: string): Location {
-  const location = parseLocation(text);
+export async function parseDeletable(text: string, { io }: Context): Promise<Location> {
+  const location = await parseSourceLocation(text, io);
   if (location.kind === 'local')
     throw new UsageError(`Cannot delete ${quote(text)} there: the local store has images`, {
       hint: `type: regi rmi ${text.slice('local:'.length)}`,

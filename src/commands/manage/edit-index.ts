@@ -20,9 +20,10 @@ import {
 import { memorySource, type MemoryNode } from '../../operations/edit/memory-source.ts';
 import { hasReferrers } from '../../operations/referrers/warn.ts';
 import type { Source } from '../../store.ts';
-import { parseLocation, suffixOf, type Location } from '../../targets/location.ts';
+import { suffixOf, type Location } from '../../targets/location.ts';
 import { withStores } from '../../targets/open-store.ts';
 import type { OpenedStore, Stores } from '../../targets/opened-store.ts';
+import { parseDestinationLocation, parseSourceLocation } from '../../targets/path.ts';
 import {
   annotationsOption,
   flag,
@@ -45,7 +46,7 @@ export const indexRemoveCommand: CommandBody<DigestRow> = { run: runRemove, text
 
 async function* runCreate(args: ParsedArguments, context: Context): AsyncIterable<DigestRow> {
   const typed = positional(args, 0, 'the name of the index');
-  const location = parseLocation(typed);
+  const location = await parseDestinationLocation(typed, context.io);
   if (suffixOf(location).digest !== undefined)
     throw new UsageError(
       `Cannot create "${typed}": the digest of an index follows from its content`,
@@ -63,9 +64,9 @@ async function* runCreate(args: ParsedArguments, context: Context): AsyncIterabl
   });
 }
 
-function runAdd(args: ParsedArguments, context: Context): AsyncIterable<DigestRow> {
-  const location = locationArgument(args, 0, 'an index');
-  return changeIndex(location, context, async (before, opened, stores) => {
+async function* runAdd(args: ParsedArguments, context: Context): AsyncIterable<DigestRow> {
+  const location = await locationArgument(args, 0, 'an index', context);
+  yield* changeIndex(location, context, async (before, opened, stores) => {
     const gathered = await gatherEntries(args.positionals.slice(1), location, stores, context);
     const entries = gathered.map(({ entry }) => entry);
     const index = withEntries(before, entries, flag(args, 'replace'));
@@ -74,9 +75,9 @@ function runAdd(args: ParsedArguments, context: Context): AsyncIterable<DigestRo
   });
 }
 
-function runRemove(args: ParsedArguments, context: Context): AsyncIterable<DigestRow> {
+async function* runRemove(args: ParsedArguments, context: Context): AsyncIterable<DigestRow> {
   const typed = positional(args, 0, 'an index');
-  const location = parseLocation(typed);
+  const location = await parseSourceLocation(typed, context.io);
   const digests = args.positionals.slice(1).map((text) => parseDigest(text.replace(/^@/, '')));
   const platforms = values(args, 'platform');
   const hint = `see what it lists: regi inspect ${typed}`;
@@ -85,7 +86,7 @@ function runRemove(args: ParsedArguments, context: Context): AsyncIterable<Diges
       `Cannot remove anything from "${typed}": expected a digest or --platform`,
       { hint },
     );
-  return changeIndex(location, context, async (before, opened) => {
+  yield* changeIndex(location, context, async (before, opened) => {
     const listed = digests.map((digest) => {
       const entry = indexOf(before).manifests.find((candidate) => candidate.digest === digest);
       if (entry !== undefined) return entry;
@@ -136,10 +137,10 @@ async function gatherEntries(
   texts: readonly string[],
   near: Location,
   stores: Stores,
-  { signal }: Context,
+  { io, signal }: Context,
 ): Promise<readonly GatheredEntry[]> {
   // All are parsed before the first request.
-  const locations = texts.map((text) => parseNear(text, near));
+  const locations = await Promise.all(texts.map((text) => parseNear(text, near, io)));
   const gathered = await Promise.all(
     locations.map(async (location) => {
       const { store: source, reference } = await stores.open(location, 'source');
@@ -150,8 +151,8 @@ async function gatherEntries(
   return gathered.flat();
 }
 
-function parseNear(text: string, near: Location): Location {
-  if (!text.startsWith('@')) return parseLocation(text);
+async function parseNear(text: string, near: Location, io: Context['io']): Promise<Location> {
+  if (!text.startsWith('@')) return parseSourceLocation(text, io);
   const digest = parseDigest(text.slice(1));
   if ('path' in near) return { ...near, reference: undefined, digest };
   const { domain, path } = near.reference;

@@ -30,7 +30,7 @@ export const tagsDeleteCommand: CommandBody<UntaggedRow> = {
 
 async function* runTagsDelete(args: ParsedArguments, context: Context): AsyncIterable<UntaggedRow> {
   positional(args, 0, 'a tag', 'type: regi tags delete registry.example/app:1.2');
-  const targets = args.positionals.map(parseTarget);
+  const targets = await Promise.all(args.positionals.map((text) => parseTarget(text, context)));
   const remove = flag(args, 'via-dummy') ? removeViaDummy : removeTag;
   yield* withStores(context, {}, (stores) =>
     eachArgument(targets, context, async ({ location, tag }) =>
@@ -44,8 +44,8 @@ interface Target extends Typed {
   readonly tag: string;
 }
 
-function parseTarget(text: string): Target {
-  const location = parseDeletable(text);
+async function parseTarget(text: string, context: Context): Promise<Target> {
+  const location = await parseDeletable(text, context);
   const { tag, digest } = suffixOf(location);
   if (digest !== undefined)
     throw new UsageError(`Cannot delete ${quote(text)} as a tag: expected a tag, found a digest`, {

@@ -16,7 +16,7 @@ import {
 } from '../../targets/location.ts';
 import { withStores } from '../../targets/open-store.ts';
 import type { Stores } from '../../targets/opened-store.ts';
-import { parseSourceLocation, refuseFileName } from '../../targets/path.ts';
+import { parseDestinationLocation, parseSourceLocation } from '../../targets/path.ts';
 import { flag, positional } from '../arguments/arguments.ts';
 import { jobFrom } from '../copy/jobs.ts';
 import { copyRows } from '../copy/copy.ts';
@@ -28,7 +28,6 @@ export const pushCommand: CommandBody<DigestRow> = { run: runPush, text: digestT
 async function* runPush(args: ParsedArguments, context: Context): AsyncIterable<DigestRow> {
   const first = positional(args, 0, 'an image');
   const source = await parseSourceLocation(first, context.io);
-  if (source.kind === 'registry') await refuseFileName(source.reference, context.io);
   const [, prefix = '', ...others] = args.positionals;
   yield* withStores(context, { dryRun: flag(args, 'dry-run') }, async function* (stores) {
     if (prefix.endsWith('/') && others.length === 0 && holdsImages(source)) {
@@ -44,7 +43,7 @@ async function* runPush(args: ParsedArguments, context: Context): AsyncIterable<
     const pushes =
       source.kind === 'registry'
         ? await ownPushes(args, stores, context)
-        : namedPushes(first, source, args);
+        : await namedPushes(first, source, args, context);
     const alone = pushes.length === 1;
     const jobs = await Promise.all(
       pushes.map(async ({ from, reference }) =>
@@ -88,7 +87,12 @@ async function ownPushes(
 }
 
 /** Returns one image with every reference after it as a destination. */
-function namedPushes(first: string, from: Location, args: ParsedArguments): readonly Push[] {
+async function namedPushes(
+  first: string,
+  from: Location,
+  args: ParsedArguments,
+  { io }: Context,
+): Promise<readonly Push[]> {
   const rest = args.positionals.slice(1);
   if (flag(args, 'all-tags'))
     throw new UsageError(`Cannot use --all-tags with "${first}"`, {
@@ -98,11 +102,13 @@ function namedPushes(first: string, from: Location, args: ParsedArguments): read
     throw new UsageError(`Cannot push "${first}": expected a reference after it`, {
       hint: `type: regi push ${first} registry.example/team/app:1.0`,
     });
-  return rest.map((text) => {
-    const destination = parseLocation(text);
-    if (destination.kind !== 'registry') throw notAReference(text, `${first} ${text}`);
-    return { from, reference: destination.reference };
-  });
+  return Promise.all(
+    rest.map(async (text) => {
+      const destination = await parseDestinationLocation(text, io);
+      if (destination.kind !== 'registry') throw notAReference(text, `${first} ${text}`);
+      return { from, reference: destination.reference };
+    }),
+  );
 }
 
 function notAReference(text: string, copied: string): UsageError {

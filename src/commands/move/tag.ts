@@ -14,9 +14,10 @@ import {
 import { copyImages } from '../../operations/copy/copy-images.ts';
 import { quote } from '../../quote.ts';
 import { findLocalIfPresent } from '../../targets/local.ts';
-import { parseLocation, refuseRegistry } from '../../targets/location.ts';
+import { refuseRegistry } from '../../targets/location.ts';
 import { withStores } from '../../targets/open-store.ts';
 import type { OpenedStore, Stores } from '../../targets/opened-store.ts';
+import { parseSourceLocation } from '../../targets/path.ts';
 import { flag, positional } from '../arguments/arguments.ts';
 import { transferOptions } from '../arguments/copy-options.ts';
 import type { NamedJob } from '../copy/jobs.ts';
@@ -82,14 +83,14 @@ const NAMELESS: Reference = { domain: '', path: '' };
 async function parseImage(
   text: string,
   stores: Stores,
-  { signal }: Context,
+  { io, signal }: Context,
 ): Promise<Omit<ImageToTag, 'typed'>> {
   const bare = text.replace(LOCAL, '');
   const found = IMAGE_ID.test(bare)
     ? await findLocalIfPresent(await stores.openLocal('source'), bare, { signal })
     : undefined;
   if (found !== undefined) return { image: found.images[0].reference ?? NAMELESS, isLocal: true };
-  const location = parseLocation(text);
+  const location = await parseSourceLocation(text, io);
   if (!('path' in location))
     return {
       image: location.reference,

@@ -5,12 +5,9 @@ import { imageName, withDefaultTag } from '../../oci/reference.ts';
 import type { CopyJob } from '../../operations/copy/copy-image.ts';
 import { copyImages } from '../../operations/copy/copy-images.ts';
 import { resolveIfThere } from '../../operations/copy/resolve-image.ts';
-import {
-  parseLocation,
-  parseRepositoryLocation,
-  type LayoutLocation,
-} from '../../targets/location.ts';
+import { type LayoutLocation } from '../../targets/location.ts';
 import { withStores } from '../../targets/open-store.ts';
+import { parseSourceLocation, parseSourceRepository } from '../../targets/path.ts';
 import type { OpenedStore, Stores } from '../../targets/opened-store.ts';
 import { flag, positional, value } from '../arguments/arguments.ts';
 import { UnusableTags } from '../arguments/matching-tags.ts';
@@ -25,7 +22,7 @@ export const pullCommand: CommandBody<PullRow> = { run: runPull, text: pullText 
 async function* runPull(args: ParsedArguments, context: Context): AsyncIterable<PullRow> {
   const typed = positional(args, 0, 'an image');
   const allTags = flag(args, 'all-tags');
-  const location = allTags ? parseRepositoryLocation(typed) : parseLocation(typed);
+  const location = await (allTags ? parseSourceRepository : parseSourceLocation)(typed, context.io);
   if (location.kind !== 'registry')
     throw new UsageError('Cannot pull from there: expected an image of a registry', {
       hint: `type: regi copy ${typed} oci:DIR`,

@@ -4,8 +4,8 @@ import { assertNever, RegiError, UsageError } from '../../errors.ts';
 import type { Io } from '../../io.ts';
 import { quote } from '../../quote.ts';
 import { holdsImages, parseRepositoryLocation } from '../../targets/location.ts';
-import { kindOfPath } from '../../targets/path.ts';
-import { isArchivePath, type PlaceToServe } from '../../targets/served-place.ts';
+import { isArchivePath, kindOfPath } from '../../targets/path.ts';
+import type { PlaceToServe } from '../../targets/served-place.ts';
 
 /**
  * Parses the words and flags that name the place to serve: nothing or `local:` for the local store, a layout

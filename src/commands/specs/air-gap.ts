@@ -33,6 +33,8 @@ export const AIR_GAP_COMMANDS: readonly CommandSpec[] = [
       '--since omits the layers that an earlier archive contains; `regi import` finds them at the ' +
       'destination. OLD is that archive, or the list that --write-list wrote for it. --split writes ' +
       'FILE.001, FILE.002 and so on, which every command reads as FILE.\n\n' +
+      'An image that its registry does not have, or that cannot be reached, is taken from the local ' +
+      'store. `regi save` takes it from there first, as docker does.\n\n' +
       'Prints one "archive:FILE@sha256:…" line per image on standard output.',
     arguments: [
       argument(

@@ -12,6 +12,9 @@ export const INSPECT_COMMANDS: readonly CommandSpec[] = [
       'Shows digest, platforms, entrypoint, environment, labels and layers of an image, without ' +
       "downloading its layers. For an image of several platforms, this machine's platform is shown; " +
       'if there is none, linux on the same processor; else the first.\n\n' +
+      'An image that its registry does not have, or that cannot be reached, is taken from the local ' +
+      'store, with a line on standard error. `local:` means the local store alone, and `docker://` the ' +
+      'registry alone.\n\n' +
       '--json prints one object. "name", "reference", "digest", "mediaType", "size" and "annotations" ' +
       'describe the manifest or index that the name resolves to. "manifests" lists the entries of an ' +
       'index: "platform", "digest", "mediaType", "size", "artifactType", "attests", "annotations". ' +

@@ -33,7 +33,8 @@ export const MOVE_COMMANDS: readonly CommandSpec[] = [
       '- archive:FILE[:NAME]: an image archive in any format; docker can load what regi writes\n' +
       '- docker-archive:FILE[:NAME] or oci-archive:FILE[:NAME]: an archive in one format\n' +
       '- dir:DIR: a folder that skopeo wrote, as a source only\n' +
-      '- local:REF: an image in the local store\n\n' +
+      '- local:REF: an image in the local store\n' +
+      '- a path that begins with ./, ../ or /, or an existing .tar, .tar.gz, .tgz or .tar.zst file\n\n' +
       'Prints one "registry/repository@sha256:…" line per image on standard output.',
     arguments: [
       argument('[SRC]', 'the source location; omitted with --from'),

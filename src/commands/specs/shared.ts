@@ -24,7 +24,7 @@ export function argument(syntax: string, summary: string): ArgumentSpec {
 
 export const IMAGE = argument(
   'LOC',
-  'an image: a reference, oci:DIR[:TAG], archive:FILE[:NAME], dir:DIR or local:REF',
+  'an image: a reference, oci:DIR[:TAG], archive:FILE[:NAME], dir:DIR, local:REF or ./PATH',
 );
 
 /** The location of an index that a command writes. */

@@ -9,8 +9,9 @@ import type { Repository } from '../../oci/reference.ts';
 import { parseReference } from '../../oci/reference.ts';
 import { quote } from '../../quote.ts';
 import { tableLines } from '../../render/text.ts';
-import { parseLocation, type Location } from '../../targets/location.ts';
+import { type Location } from '../../targets/location.ts';
 import { withStores } from '../../targets/open-store.ts';
+import { parseSourceLocation } from '../../targets/path.ts';
 import type { KeyRule, TrustPolicy } from '../../trust/policy.ts';
 import { parsePolicy, policyForAll } from '../../trust/policy.ts';
 import { parseSigningKey } from '../../trust/signing-key.ts';
@@ -36,7 +37,7 @@ export async function* verifySignaturesOf(
   const refused: SignatureRow[] = [];
   yield* withStores(context, {}, async function* (stores) {
     for (const text of args.positionals) {
-      const location = parseLocation(text);
+      const location = await parseSourceLocation(text, context.io);
       const { rule, scope } = ruleFor(policy, nameOf(location, args), text);
       const { store, reference } = await stores.open(location, 'source');
       // A tag is resolved once; with a digest, the tag is only a label.

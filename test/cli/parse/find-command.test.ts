@@ -28,18 +28,22 @@ test('hints name only existing commands', () => {
 
 describe('findCommand()', () => {
   test.each([
-    [['copy', 'a', 'b'], COPY, ['a', 'b']],
-    [['tags', 'list', 'list'], TAGS_LIST, ['list']],
-    [['ls', 'repo', '-q'], TAGS_LIST, ['repo', '-q']],
+    [['copy', 'a', 'b'], COPY, 'copy', ['a', 'b']],
+    [['tags', 'list', 'list'], TAGS_LIST, 'tags list', ['list']],
+    [['ls', 'repo', '-q'], TAGS_LIST, 'ls', ['repo', '-q']],
     [
       ['--json', '--timeout', '5', 'tags', '-q', 'delete', 'x'],
       TAGS_DELETE,
+      'tags delete',
       ['--json', '--timeout', '5', '-q', 'x'],
     ],
-    [['copy', '--', 'list'], COPY, ['--', 'list']],
-  ])('findCommand() finds the command of %j and keeps the other words', (argv, spec, words) => {
-    expect(findCommand(argv, COMMANDS)).toEqual({ kind: 'run', spec, words });
-  });
+    [['copy', '--', 'list'], COPY, 'copy', ['--', 'list']],
+  ])(
+    'findCommand() finds the command of %j and keeps the other words',
+    (argv, spec, typed, words) => {
+      expect(findCommand(argv, COMMANDS)).toEqual({ kind: 'run', spec, typed, words });
+    },
+  );
 
   test.each([
     [[], ''],

@@ -3,34 +3,35 @@ import { describe, expect, test } from 'vitest';
 
 import { parseCopyList } from '../../../src/commands/copy/list.ts';
 import { RegiError } from '../../../src/errors.ts';
-import { outcomeOf } from '../../support/outcome.ts';
+import { outcomeOfAsync } from '../../support/outcome.ts';
 
-const parse = (text: string, prefix?: string) => parseCopyList(text, { name: 'the list', prefix });
+const parse = (text: string, prefix?: string) =>
+  parseCopyList(text, { name: 'the list', prefix }, { cwd: '/nowhere' });
 
 describe('parseCopyList()', () => {
   const DIGEST = `sha256:${'a'.repeat(64)}`;
 
-  test('reads the lines of a lock', () => {
+  test('reads the lines of a lock', async () => {
     const lock = `# made by regi\nr.test/app:1@${DIGEST} q.test/app:1 bytes=12 platforms=linux/amd64\n`;
-    expect(parse(lock)).toMatchObject([
+    expect(await parse(lock)).toMatchObject([
       { source: { reference: { path: 'app', tag: '1', digest: DIGEST } }, image: 'q.test/app:1' },
     ]);
   });
 
-  test('places lines of a lock without destination under the PREFIX, by their tag', () => {
+  test('places lines of a lock without destination under the PREFIX, by their tag', async () => {
     const lock = `debian:12@${DIGEST} bytes=12\n`;
-    expect(parse(lock, 'q.test/mirror')).toMatchObject([
+    expect(await parse(lock, 'q.test/mirror')).toMatchObject([
       { image: 'q.test/mirror/library/debian:12' },
     ]);
   });
 
-  test('refuses a PREFIX beside the destinations of a lock', () => {
+  test('refuses a PREFIX beside the destinations of a lock', async () => {
     const lock = `r.test/app:1@${DIGEST} q.test/app:1 bytes=12\n`;
-    expect(() => parse(lock, 'q.test/mirror')).toThrow(/line 1 .*beside the PREFIX/);
+    await expect(parse(lock, 'q.test/mirror')).rejects.toThrow(/line 1 .*beside the PREFIX/);
   });
 
-  test('skips comments behind an entry', () => {
-    expect(parse('r.test/app:1 q.test/app:1 # nightly\n')).toHaveLength(1);
+  test('skips comments behind an entry', async () => {
+    expect(await parse('r.test/app:1 q.test/app:1 # nightly\n')).toHaveLength(1);
   });
 
   test.each([
@@ -39,12 +40,12 @@ describe('parseCopyList()', () => {
     ['debian:12', 'b.example/mirror/', 'b.example/mirror/library/debian:12'],
     [`a.example/x@sha256:${'a'.repeat(64)}`, 'b.example', `b.example/x@sha256:${'a'.repeat(64)}`],
     ['docker://a.example/x:1 \t oci:folder:y', undefined, 'oci:folder:y'],
-  ])('reads %j', (text, prefix, image) => {
-    expect(parse(text, prefix)).toMatchObject([{ image }]);
+  ])('reads %j', async (text, prefix, image) => {
+    expect(await parse(text, prefix)).toMatchObject([{ image }]);
   });
 
-  test('skips empty lines and comments, and accepts line ends of Windows', () => {
-    expect(parse('\r\n# one\r\na.example/x b.example/x\r\n   \r\n')).toHaveLength(1);
+  test('skips empty lines and comments, and accepts line ends of Windows', async () => {
+    expect(await parse('\r\n# one\r\na.example/x b.example/x\r\n   \r\n')).toHaveLength(1);
   });
 
   test.each([
@@ -57,8 +58,8 @@ describe('parseCopyList()', () => {
       undefined,
       'line 1 also copies to "b.example/y:latest"',
     ],
-  ])('refuses %j', (text, prefix, problem) => {
-    const error = outcomeOf(() => parse(text, prefix));
+  ])('refuses %j', async (text, prefix, problem) => {
+    const error = await outcomeOfAsync(parse(text, prefix));
     expect(error).toBeInstanceOf(RegiError);
     expect(error).toMatchObject({
       details: { line: text.split('\n').length },
@@ -67,11 +68,11 @@ describe('parseCopyList()', () => {
     });
   });
 
-  test('returns a list or throws a RegiError on any text', () => {
-    fc.assert(
-      fc.property(
+  test('returns a list or throws a RegiError on any text', async () => {
+    await fc.assert(
+      fc.asyncProperty(
         fc.string({ unit: 'binary' }),
-        (text) => void outcomeOf(() => parse(text, 'b.example')),
+        async (text) => void (await outcomeOfAsync(parse(text, 'b.example'))),
       ),
     );
   });
