@@ -58,6 +58,24 @@ export async function blobExists(
 }
 
 /**
+ * True if a response shows that the registry has that blob: it states its digest or its size. A status alone proves nothing after
+ * an odd response, which a proxy may have sent.
+ */
+export async function blobIsProved(
+  repository: RemoteRepository,
+  target: Descriptor,
+  options: CallOptions = {},
+): Promise<boolean> {
+  const response = await headOrGet(repository, target.digest, options);
+  await discard(response);
+  if ((response.status !== 200 && response.status !== 206) || isWebPage(response)) return false;
+  return (
+    response.headers.get('docker-content-digest') === target.digest ||
+    sizeOf(response) === target.size
+  );
+}
+
+/**
  * Finds the size of a blob by its digest alone. Its media type is known only to the manifests that
  * use it, so the result has the general one for bytes.
  *
@@ -113,11 +131,14 @@ export async function deleteBlob(
   target: Descriptor,
   { signal }: CallOptions = {},
 ): Promise<void> {
+  const action = `Cannot delete ${display(repository, target.digest)}`;
   const path = blobPath(repository, target.digest);
   const response = await sendToWrite(repository, 'DELETE', path, { signal });
-  if (response.status < 200 || response.status > 204)
-    throw await responseError(`Cannot delete ${display(repository, target.digest)}`, response);
+  if (response.status < 200 || response.status > 204) throw await responseError(action, response);
   await discard(response);
+  // 202 by the specification. A proxy that shows its health page says 200 to everything.
+  if (response.status !== 202 && (await blobExists(repository, target, { signal })))
+    throw invalidResponse(action, response, `expected status 202, found ${response.status}`);
 }
 
 /** Reads the size of the whole blob from a response to a HEAD or a range. */

@@ -4,50 +4,19 @@ import { LIMITS } from '../limits.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import { isJsonObject, tryParseJson } from '../json.ts';
 import { algorithmOf, type Digest, digestOf, isDigest } from '../oci/digest.ts';
-import { childrenOf, parseManifest } from '../oci/manifest.ts';
-import {
-  essence,
-  isForeignLayerType,
-  isManifestType,
-  MANIFEST_ACCEPT,
-  MEDIA_TYPE,
-} from '../oci/media-types.ts';
+import { parseManifest } from '../oci/manifest.ts';
+import { essence, isManifestType, MANIFEST_ACCEPT, MEDIA_TYPE } from '../oci/media-types.ts';
 import type { Tag } from '../oci/reference.ts';
 import type { CallOptions } from '../store.ts';
 import type { RegistryResponse } from './connection.ts';
-import {
-  invalidResponse,
-  isWebPage,
-  RegistryResponseError,
-  responseError,
-  type ResponseError,
-} from './errors.ts';
-import {
-  display,
-  manifestPath,
-  type RemoteRepository,
-  sendToRead,
-  sendToWrite,
-} from './remote-repository.ts';
+import { invalidResponse, isWebPage, responseError } from './errors.ts';
+import { display, manifestPath, type RemoteRepository, sendToRead } from './remote-repository.ts';
 import { checkDigest, statedDigest, statedSize } from './response-headers.ts';
 
 /** A manifest with the bytes of its digest. */
 export interface FetchedManifest {
   readonly descriptor: Descriptor;
   readonly bytes: Uint8Array;
-}
-
-/** A registry's response to a pushed manifest. */
-export interface PutManifestResult {
-  /** The subject, if the registry lists the manifest among its referrers itself. */
-  readonly subject: string | undefined;
-  /** The requested tags that were set: registries may ignore the parameter. */
-  readonly tags: readonly string[];
-}
-
-export interface PutManifestOptions extends CallOptions {
-  /** A tag to set in the same request, where `identifier` is a digest. */
-  readonly tag?: Tag | undefined;
 }
 
 /** Statuses of servers and firewalls that refuse HEAD, or cannot give the reason without a body. */
@@ -137,89 +106,6 @@ export async function fetchManifest(
     identifier,
     options,
   );
-}
-
-/**
- * Writes a manifest, byte by byte as given, under a tag or its digest.
- *
- * @throws {RegiError} with code CONTENT_MISMATCH when the registry states another digest.
- * @see https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#pushing-manifests
- */
-export async function putManifest(
-  repository: RemoteRepository,
-  identifier: Tag | Digest,
-  manifest: FetchedManifest,
-  { tag, signal }: PutManifestOptions = {},
-): Promise<PutManifestResult> {
-  const query = tag === undefined ? '' : `?tag=${tag}`;
-  const action = `Cannot push ${display(repository, identifier)}`;
-  const response = await sendToWrite(
-    repository,
-    'PUT',
-    `${manifestPath(repository, identifier)}${query}`,
-    {
-      headers: { 'content-type': manifest.descriptor.mediaType },
-      body: manifest.bytes,
-      signal,
-    },
-  );
-  if (response.status !== 201 && response.status !== 200 && response.status !== 202)
-    throw foreignRefused(action, await responseError(action, response), manifest);
-  await discard(response);
-  if (isWebPage(response)) throw invalidResponse(action, response, 'expected status 201');
-  checkDigest(action, manifest.descriptor.digest, statedDigest(action, response));
-  const tags = (response.headers.get('oci-tag') ?? '').split(',').map((text) => text.trim());
-  return { subject: response.headers.get('oci-subject')?.trim(), tags };
-}
-
-/**
- * Explains MANIFEST_BLOB_UNKNOWN for an image with layers at URLs of their own, such as Windows
- * images. docker-registry refuses those with status 500 unless it is configured otherwise; a retry
- * is useless.
- */
-function foreignRefused(
-  action: string,
-  error: ResponseError,
-  { bytes, descriptor }: FetchedManifest,
-): ResponseError {
-  if (
-    !(error instanceof RegistryResponseError) ||
-    (error.code !== 'SERVER_FAILED' && error.code !== 'REFUSED') ||
-    !error.problems.some(({ code }) => code === 'MANIFEST_BLOB_UNKNOWN')
-  )
-    return error;
-  const children = childrenOf(parseManifest(bytes, descriptor.mediaType));
-  if (!children.some(({ mediaType }) => isForeignLayerType(mediaType))) return error;
-  return new RegistryResponseError(
-    'REFUSED',
-    `${action}: "${error.host}" takes no image with layers at other URLs (status ${error.status})`,
-    error,
-    {
-      hint: 'the operator of the registry can allow their URLs: validation.manifests.urls.allow in the configuration of docker-registry',
-      cause: error,
-    },
-  );
-}
-
-/**
- * Deletes a manifest with all its tags (by digest), or one tag (by tag) where the registry supports
- * that.
- *
- * @throws {RegistryResponseError} with code NOT_FOUND when it does not exist, REFUSED where
- *   deleting is not supported or not allowed.
- * @see https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#deleting-manifests
- */
-export async function deleteManifest(
-  repository: RemoteRepository,
-  identifier: Tag | Digest,
-  { signal }: CallOptions = {},
-): Promise<void> {
-  const response = await sendToWrite(repository, 'DELETE', manifestPath(repository, identifier), {
-    signal,
-  });
-  if (response.status < 200 || response.status > 204)
-    throw await responseError(`Cannot delete ${display(repository, identifier)}`, response);
-  await discard(response);
 }
 
 async function getManifest(

@@ -7,7 +7,8 @@ import { parseTag, type Tag } from '../oci/reference.ts';
 import type { CallOptions } from '../store.ts';
 import { isResponseError } from './errors.ts';
 import { itemsIn } from './lists.ts';
-import { fetchManifest, isManifestMissing, putManifest } from './manifests.ts';
+import { putManifest } from './manifest-writes.ts';
+import { fetchManifest, isManifestMissing } from './manifests.ts';
 import { display, type RemoteRepository } from './remote-repository.ts';
 
 /** The index of the tag schema. Entries stay as found: other tools may store more in them. */

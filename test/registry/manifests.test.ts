@@ -4,13 +4,8 @@ import type { Descriptor } from '../../src/oci/descriptor.ts';
 import { digestOf } from '../../src/oci/digest.ts';
 import { MANIFEST_ACCEPT, MEDIA_TYPE } from '../../src/oci/media-types.ts';
 import { parseTag } from '../../src/oci/reference.ts';
-import {
-  deleteManifest,
-  fetchManifest,
-  manifestExists,
-  putManifest,
-  resolveManifest,
-} from '../../src/registry/manifests.ts';
+import { deleteManifest, putManifest } from '../../src/registry/manifest-writes.ts';
+import { fetchManifest, manifestExists, resolveManifest } from '../../src/registry/manifests.ts';
 import { fakeTransport, showRequest, type FakeResponse } from '../support/http/fake-transport.ts';
 import { testRepository } from '../support/http/registry-connection.ts';
 
@@ -292,6 +287,56 @@ describe('putManifest()', () => {
     });
   });
 });
+
+describe('putManifest() after an odd response', () => {
+  const manifest = { descriptor, bytes };
+  const there: FakeResponse = { status: 200, headers };
+
+  test.each([400, 409, 412, 200, 202])(
+    'B19: is done after %i when exactly that manifest is there',
+    async (status) => {
+      const { repository } = registry({ PUT: { status }, HEAD: there });
+      expect(await putManifest(repository, v1, manifest)).toEqual({
+        subject: undefined,
+        tags: [],
+        isFound: true,
+      });
+    },
+  );
+
+  test.each([
+    [
+      'another manifest is there',
+      { ...there, headers: { ...headers, 'docker-content-digest': other } },
+    ],
+    ['none is there', { status: 404 }],
+    ['a health page says 200 to everything', { status: 200, body: 'ok' }],
+  ])('B19: fails after 409 when %s', async (_, head: FakeResponse) => {
+    const { repository } = registry({ PUT: { status: 409 }, HEAD: head, GET: head });
+    await expect(putManifest(repository, v1, manifest)).rejects.toMatchObject({ code: 'REFUSED' });
+  });
+
+  test('B19: fails when the registry lacks a blob of it, although the manifest is there', async () => {
+    const body = { errors: [{ code: 'MANIFEST_BLOB_UNKNOWN' }] };
+    const { repository } = registry({ PUT: { status: 400, body }, HEAD: there });
+    await expect(putManifest(repository, v1, manifest)).rejects.toMatchObject({ code: 'REFUSED' });
+  });
+});
+
+test.each([
+  [202, 200, 'resolves'],
+  [200, 404, 'resolves'],
+  [200, 200, 'rejects'],
+] as const)(
+  'B19: deleteManifest() after %i and a HEAD with %i %s',
+  async (status, head, outcome) => {
+    const { repository } = registry({ DELETE: { status }, HEAD: { status: head, headers } });
+    const deleting = deleteManifest(repository, v1);
+    if (outcome === 'rejects')
+      await expect(deleting).rejects.toMatchObject({ code: 'INVALID_RESPONSE' });
+    else await deleting;
+  },
+);
 
 test('deleteManifest() fails with REFUSED when the registry does not delete', async () => {
   const { repository } = registry({

@@ -224,10 +224,10 @@ async function landRoot(
     if (!isThere || force) await session.landChildren(route, node, either);
     if (options.referrers === true) {
       // The subject, then its referrers, then the tag: a reader who sees the tag sees the signatures too.
-      if (!isThere || force) await session.sendManifest(destination, node, either);
+      if (!isThere || force) await session.sendManifest(route, node, either);
       failed = await copyReferrers(session, route, { root: node, image }, either);
     }
-    if (!same || force) await session.sendManifest(destination, node, either, options.tag);
+    if (!same || force) await session.sendManifest(route, node, either, options.tag);
     return failed;
   };
   // The question runs while the blobs move: after them it would be a round trip to wait for.

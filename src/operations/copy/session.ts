@@ -10,6 +10,7 @@ import { isSmall, Lanes, type LaneOptions, type LaneWidths } from '../../concurr
 import { otherSize } from './other-size.ts';
 import { readManifest, RecentManifests, type ManifestNode } from './read-manifest.ts';
 import { together } from '../../concurrency/together.ts';
+import { unknownBlobs } from './unknown-blobs.ts';
 
 /** Options shared by all images of a session. */
 export interface CopySessionOptions {
@@ -58,7 +59,7 @@ export class CopySession {
 
   /** True if the blob is a foreign layer that stays at its own URLs; emits its event then, and a warning for the first. */
   leavesForeign(blob: Descriptor, to: string): boolean {
-    if (this.#copiesForeign || !isForeignLayerType(blob.mediaType)) return false;
+    if (this.#carries(blob)) return false;
     if (!this.#hasWarnedOfForeign)
       this.onEvent({
         kind: 'warning',
@@ -68,6 +69,10 @@ export class CopySession {
     this.#hasWarnedOfForeign = true;
     this.onEvent({ kind: 'foreign', target: blob, to });
     return true;
+  }
+
+  #carries({ mediaType }: Descriptor): boolean {
+    return this.#copiesForeign || !isForeignLayerType(mediaType);
   }
 
   /** Runs one request to a store within its host's lanes. */
@@ -132,16 +137,33 @@ export class CopySession {
     );
   }
 
-  /** Pushes a manifest whose children are at the destination, and tags it in the same step if `tag` is given. */
+  /**
+   * Pushes a manifest whose children are at the destination, and tags it in the same step if `tag` is given. A blob that the
+   * destination said it has, and then does not know, is sent, and the manifest once more.
+   */
   async sendManifest(
-    destination: Store,
-    { descriptor, bytes }: ManifestNode,
+    route: Route,
+    node: ManifestNode,
     signal: AbortSignal,
     tag?: string,
   ): Promise<void> {
-    await this.ask(destination, signal, () =>
-      destination.push(descriptor, bytesOf(bytes), { signal, tag }),
-    );
+    const { destination } = route;
+    const { descriptor, bytes } = node;
+    const push = (): Promise<void> =>
+      this.ask(destination, signal, () =>
+        destination.push(descriptor, bytesOf(bytes), { signal, tag }),
+      );
+    try {
+      await push();
+    } catch (error) {
+      const lacking = unknownBlobs(error, node).filter((blob) => this.#carries(blob));
+      if (lacking.length === 0) throw error;
+      await together(
+        lacking.map((blob) => (either: AbortSignal) => this.#upload(route, blob, either)),
+        signal,
+      );
+      await push();
+    }
     this.onEvent({ kind: 'copied', target: descriptor, to: destination.repository });
   }
 
@@ -170,7 +192,7 @@ export class CopySession {
     const read = await this.read(source, node, signal);
     await this.landChildren(route, read, signal, depth);
     if (this.#force && (await isSkipped())) return;
-    await this.sendManifest(destination, read, signal);
+    await this.sendManifest(route, read, signal);
   }
 
   async #landBlob(route: Route, blob: Descriptor, signal: AbortSignal): Promise<void> {
@@ -227,7 +249,7 @@ export class CopySession {
   ): Promise<void> {
     const { destination } = route;
     const to = destination.repository;
-    if (holder === undefined && canOffer(destination) && isSmall(blob.size)) {
+    if (!this.#force && holder === undefined && canOffer(destination) && isSmall(blob.size)) {
       const outcome = await this.#send(route, blob, signal, (content) =>
         destination.offer(blob, content, { signal }),
       );
@@ -238,7 +260,8 @@ export class CopySession {
       this.onEvent({ kind: 'skipped', target: blob, to });
       return;
     }
-    if (holder !== undefined && canMount(destination)) {
+    // With force, no claim of a registry replaces the bytes.
+    if (!this.#force && holder !== undefined && canMount(destination)) {
       const outcome = await this.#send(route, blob, signal, (content) =>
         destination.mount(blob, holder, content, { signal }),
       );
@@ -249,8 +272,14 @@ export class CopySession {
       );
       return;
     }
-    await this.#send(route, blob, signal, (content) => destination.push(blob, content, { signal }));
+    await this.#upload(route, blob, signal);
     this.onEvent({ kind: 'copied', target: blob, to });
+  }
+
+  async #upload(route: Route, blob: Descriptor, signal: AbortSignal): Promise<void> {
+    await this.#send(route, blob, signal, (content) =>
+      route.destination.push(blob, content, { signal }),
+    );
   }
 
   /**

@@ -18,7 +18,7 @@ export async function copyReferrers(
   { root, image }: { readonly root: ManifestNode; readonly image: string },
   signal: AbortSignal,
 ): Promise<number> {
-  const { source, destination } = route;
+  const { source } = route;
   const subjects = subjectsOf(root);
   const leftOut = new LeftOutReferrers();
   const levels: Descriptor[][] = [];
@@ -44,7 +44,7 @@ export async function copyReferrers(
           leftOut.attempt(either, async () => {
             const node = await session.read(source, descriptor, either);
             await session.landChildren(route, node, either);
-            await session.sendManifest(destination, node, either, tag);
+            await session.sendManifest(route, node, either, tag);
           }),
     ),
     signal,

@@ -2,7 +2,7 @@ import { ContentMismatchError } from '../../bytes.ts';
 import { Patience } from '../../concurrency/patience.ts';
 import { RegiError } from '../../errors.ts';
 import { MAX_RETRY_AFTER_MS } from '../../http/retry.ts';
-import { blobExists } from '../blobs.ts';
+import { blobExists, blobIsProved } from '../blobs.ts';
 import { isResponseError, RegistryResponseError } from '../errors.ts';
 import { cancelForGood, forgetUpload, keepOrCancel } from './journal.ts';
 import { queryUpload, cancelUpload, type Upload, type UploadState } from './session.ts';
@@ -95,6 +95,8 @@ export class UploadRecovery {
       this.#shrink(error);
       return { kind: 'restart' };
     }
+    if (state.given === this.#upload.target.size && (await this.#isStoredAfter(error)))
+      return { kind: 'done' };
     const isRateLimit = isResponseError(error, 'RATE_LIMITED');
     const askedMs = error instanceof RegistryResponseError ? error.retryAfterMs : undefined;
     const isWorthRetry = isRestartable(error) && (askedMs ?? 0) <= MAX_RETRY_AFTER_MS;
@@ -104,6 +106,23 @@ export class UploadRecovery {
       return { kind: 'resume', state: { ...state, given: state.position } };
     if (state.position > 0 && isMiscount(error)) this.#trustsCount = false;
     return mayBeKept(error) && this.#trustsCount ? this.#query(state) : { kind: 'restart' };
+  }
+
+  /**
+   * True if the registry has the blob, although its response to the last bytes was another one. Nexus refuses the bytes of a blob
+   * that another client has just stored.
+   */
+  async #isStoredAfter(error: unknown): Promise<boolean> {
+    const { repository, target, signal } = this.#upload;
+    if (!(error instanceof RegistryResponseError) || isResponseError(error, 'RATE_LIMITED'))
+      return false;
+    try {
+      return await blobIsProved(repository, target, { signal });
+    } catch (failure) {
+      signal?.throwIfAborted();
+      if (failure instanceof RegiError) return false;
+      throw failure;
+    }
   }
 
   #shrink({ sent, refusal }: TooLargeError): void {

@@ -9,9 +9,12 @@ import type { Connection } from '../../registry/connection.ts';
 import { isResponseError } from '../../registry/errors.ts';
 import {
   deleteManifest,
+  putManifest,
+  type PutManifestResult,
+} from '../../registry/manifest-writes.ts';
+import {
   fetchManifest,
   manifestExists,
-  putManifest,
   resolveManifest,
   type FetchedManifest,
 } from '../../registry/manifests.ts';
@@ -202,27 +205,29 @@ class RemoteStore implements RegistryStore {
   }
 
   async #put(manifest: FetchedManifest, tag: Tag | undefined, options: CallOptions): Promise<void> {
-    const subject = await this.#putUnder(manifest, tag, options);
+    const { subject, isFound = false } = await this.#putUnder(manifest, tag, options);
     const referrer =
       subject === undefined ? referrerOf(manifest.bytes, manifest.descriptor) : undefined;
-    if (referrer !== undefined)
-      await addToReferrersIndex(this.#remote, referrer.subject, referrer.descriptor, options);
+    if (referrer === undefined) return;
+    // The response that would have said so is lost.
+    if (isFound && (await hasReferrersApi(this.#remote, referrer.subject, options))) return;
+    await addToReferrersIndex(this.#remote, referrer.subject, referrer.descriptor, options);
   }
 
-  /** Returns the subject where the registry lists the manifest among its referrers by itself. */
+  /** Its result has the subject where the registry lists the manifest among its referrers by itself. */
   async #putUnder(
     manifest: FetchedManifest,
     tag: Tag | undefined,
     options: CallOptions,
-  ): Promise<string | undefined> {
+  ): Promise<PutManifestResult> {
     const { digest } = manifest.descriptor;
     // A registry would store a manifest that is pushed by tag alone under its sha256, and the tag would name that digest.
     const needsDigest = tag === undefined || algorithmOf(digest) !== 'sha256';
     const named = needsDigest
       ? await putManifest(this.#remote, digest, manifest, { ...options, tag })
       : undefined;
-    if (tag === undefined || named?.tags.includes(tag) === true) return named?.subject;
-    return (await putManifest(this.#remote, tag, manifest, options)).subject;
+    if (named !== undefined && (tag === undefined || named.tags.includes(tag))) return named;
+    return putManifest(this.#remote, tag ?? digest, manifest, options);
   }
 }
 

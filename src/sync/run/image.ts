@@ -193,7 +193,7 @@ async function transferSparse(
   const root = await session.read(planned.source, found, signal);
   try {
     await Promise.all((narrowed.children ?? []).map((child) => session.land(route, child, signal)));
-    await session.sendManifest(destination, root, signal, image.tag);
+    await session.sendManifest(route, root, signal, image.tag);
   } catch (error) {
     signal.throwIfAborted();
     if (!(error instanceof RegiError)) throw error;

@@ -123,7 +123,10 @@ describe('uploadBlob() after a failure', () => {
   test('deletes the session before it restarts', async () => {
     const { repository, steps, open } = registry(first('PUT', () => ({ status: 503 })));
     await uploadBlob(repository, target, bytesOf(bytes));
-    expect([steps, open.size]).toEqual([['POST', 'PUT', 'GET', 'DELETE', 'POST', 'PUT'], 0]);
+    expect([steps, open.size]).toEqual([
+      ['POST', 'PUT', 'HEAD', 'GET', 'DELETE', 'POST', 'PUT'],
+      0,
+    ]);
   });
 
   test('gives up when no retry is left', async () => {
@@ -176,7 +179,34 @@ describe('uploadBlob() after a failure', () => {
   ])('fails immediately on %i', async (status, code) => {
     const { repository, steps } = registry(first('PUT', () => ({ status })));
     await expect(uploadBlob(repository, target, bytesOf(bytes))).rejects.toMatchObject({ code });
-    expect(steps).toEqual(['POST', 'PUT', 'DELETE']);
+    expect(steps).toEqual(['POST', 'PUT', 'HEAD', 'DELETE']);
+  });
+
+  test.each([
+    [400, { errors: [{ code: 'BLOB_UPLOAD_INVALID', message: 'cannot be updated' }] }],
+    [409, undefined],
+    [404, { errors: [{ code: 'BLOB_UPLOAD_UNKNOWN' }] }],
+    [200, undefined],
+  ])(
+    'B19: is done after a final response of %i when the registry has exactly that blob',
+    async (status, body) => {
+      const { repository, steps } = registry(({ method }) => {
+        if (method === 'HEAD') return { status: 200, headers: { 'content-length': '1000' } };
+        return method === 'PUT' ? { status, ...(body && { body }) } : undefined;
+      });
+      await uploadBlob(repository, target, bytesOf(bytes));
+      expect(steps).toEqual(['POST', 'PUT', 'HEAD']);
+    },
+  );
+
+  test('B19: takes no health page of a proxy for a stored blob', async () => {
+    const { repository } = registry(({ method }) =>
+      method === 'POST' ? undefined : { status: 200, body: 'ok' },
+    );
+    await expect(uploadBlob(repository, target, bytesOf(bytes))).rejects.toMatchObject({
+      code: 'INVALID_RESPONSE',
+      message: expect.stringContaining('expected status 201, found 200') as string,
+    });
   });
 
   test('fails with the error of the content, and deletes the session', async () => {
@@ -336,6 +366,7 @@ describe('uploadBlob() to a registry that keeps sessions', () => {
       'PUT',
       'GET',
       'PATCH 301-999',
+      'HEAD',
       'DELETE',
       'POST',
       'PUT',
