@@ -104,18 +104,21 @@ const library = await build({
 });
 
 const inputs = [commandLine, library].flatMap(({ metafile }) => Object.keys(metafile.inputs));
-const packages = inputs.flatMap(
-  (path) => /node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(path)?.[1] ?? [],
+/** The folder of each package by its name. A package inside of another one is in the same list. */
+const packages = new Map(
+  inputs.flatMap((path) => {
+    const found = /^(.*node_modules\/((?:@[^/]+\/)?[^/]+))\//.exec(path);
+    return found === null ? [] : [[found[2] ?? '', found[1] ?? '']];
+  }),
 );
-const licences = [...new Set(packages)].sort().map(licenceOf).join('');
+const licences = [...packages.entries()].sort().map(licenceOf).join('');
 writeFileSync(
   'dist/THIRD-PARTY-LICENSES.txt',
   `The files in this folder contain these packages.\n${licences}`,
 );
 
-/** @param {string} name */
-function licenceOf(name) {
-  const folder = join('node_modules', name);
+/** @param {readonly [name: string, folder: string]} entry */
+function licenceOf([name, folder]) {
   const file = readdirSync(folder).find((entry) => /^licen[cs]e(?:\.\w+)?$/i.test(entry));
   if (file === undefined) throw new Error(`No licence in ${folder}`);
   const text = readFileSync(join(folder, file), 'utf8').replaceAll('\r', '').trim();

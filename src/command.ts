@@ -1,4 +1,5 @@
 import type { Context } from './context.ts';
+import type { Styled } from './styled.ts';
 
 /** An option of a command, as data. The parser, help, completion and the docs are made from it. */
 export interface OptionSpec {
@@ -33,7 +34,7 @@ export interface ParsedArguments {
 export interface CommandBody<Row> {
   readonly run: (args: ParsedArguments, context: Context) => AsyncIterable<Row>;
   /** Formats a row for standard output; empty for a row that only `--json` prints. */
-  text(row: Row, context: Context): string | Uint8Array;
+  text(row: Row, context: Context): Styled | Uint8Array;
   /** Returns the object that `--json` prints for a row; the row itself when absent. */
   json?(row: Row): unknown;
 }

@@ -1,6 +1,7 @@
 import type { PasswordPointer } from './credentials/pointer.ts';
 import type { Io } from './io.ts';
 import type { OnEvent } from './operations/copy/events.ts';
+import type { Styled } from './styled.ts';
 
 export type ProgressMode = 'auto' | 'plain' | 'json' | 'none';
 
@@ -42,7 +43,7 @@ export interface Context {
   /** Prints a warning and a hint on standard error, with control characters escaped. */
   readonly warn: (message: string, hint?: string) => void;
   /** Prints a line on standard error that is neither warning nor progress; not with `--quiet`. */
-  readonly note: (message: string) => void;
+  readonly note: (message: Styled) => void;
   /** Prints a line with `--verbose`. */
   readonly log: (line: string) => void;
 }

@@ -35,6 +35,7 @@ const LAYERS: readonly (readonly string[])[] = [
     'src/limits.ts',
     'src/quote.ts',
     'src/redact.ts',
+    'src/styled.ts',
     'src/version.ts',
     'src/yaml.ts',
   ],

@@ -58,11 +58,14 @@ test('the build writes the licence of each package that is in dist/', () => {
 /** What the sources import, and what that depends on. */
 function bundledPackages(): readonly string[] {
   const found = new Set<string>();
-  const add = (name: string): void => {
-    if (found.has(name)) return;
-    found.add(name);
-    for (const dependency of Object.keys(LOCK.packages[`node_modules/${name}`]?.dependencies ?? {}))
-      add(dependency);
+  const add = (name: string, by = ''): void => {
+    // A package whose version another one does not want is inside of that one.
+    const [inside, beside] = [`${by}/node_modules/${name}`, `node_modules/${name}`];
+    const path = LOCK.packages[inside] === undefined ? beside : inside;
+    if (found.has(path)) return;
+    found.add(path);
+    for (const dependency of Object.keys(LOCK.packages[path]?.dependencies ?? {}))
+      add(dependency, path);
   };
   for (const file of readdirSync(join(ROOT, 'src'), { recursive: true, encoding: 'utf8' })) {
     if (!file.endsWith('.ts') || file.endsWith('.d.ts')) continue;
@@ -74,5 +77,5 @@ function bundledPackages(): readonly string[] {
       if (!path.startsWith('node:') && path !== '@napi-rs/keyring') add(path.split('/')[0] ?? '');
     }
   }
-  return [...found].sort();
+  return [...new Set([...found].map((path) => path.replace(/.*node_modules\//, '')))].sort();
 }

@@ -1,6 +1,7 @@
 import type { Context, Settings } from '../context.ts';
 import type { Io } from '../io.ts';
 import { printable } from '../redact.ts';
+import { joined, mapText, plainText, styled, type Styled } from '../styled.ts';
 import { errorObject, errorText } from './output/error-text.ts';
 import { jsonLine } from './output/output.ts';
 import type { Progress } from './progress/progress.ts';
@@ -25,8 +26,8 @@ export function createContext(
     warn,
     note: (message) => {
       if (settings.quiet) return;
-      if (progress.showsMessages) progress.onEvent({ kind: 'note', message });
-      else if (!json) area.print(printable(message));
+      if (progress.showsMessages) progress.onEvent({ kind: 'note', message: plainText(message) });
+      else if (!json) area.print(mapText(message, (text) => printable(text)));
     },
     log: (line) => {
       if (settings.verbosity > 0 && !settings.quiet) area.print(printable(line));
@@ -50,11 +51,17 @@ export function speaksJson({ json, progress }: Pick<Settings, 'json' | 'progress
 export function failureText(
   error: unknown,
   { json, verbosity }: Pick<Settings, 'json' | 'verbosity'>,
-): string {
+): Styled {
   return json ? jsonLine({ error: errorObject(error) }).trimEnd() : errorText(error, verbosity > 0);
 }
 
-function warningText(message: string, hint: string | undefined, json: boolean): string {
+function warningText(message: string, hint: string | undefined, json: boolean): Styled {
   if (json) return jsonLine({ warning: { message, hint } }).trimEnd();
-  return `regi: warning: ${printable(message)}${hint === undefined ? '' : `\n  ${printable(hint)}`}`;
+  return joined(
+    [
+      [styled('changed', 'regi: warning:'), ` ${printable(message)}`],
+      ...(hint === undefined ? [] : [styled('detail', `  ${printable(hint)}`)]),
+    ],
+    '\n',
+  );
 }

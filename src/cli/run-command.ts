@@ -6,13 +6,15 @@ import { quotePath } from '../quote.ts';
 import { createContext } from './create-context.ts';
 import { rowWriter, type RowWriter } from './output/output.ts';
 import { createProgress } from './progress/create-progress.ts';
+import type { Paint } from './output/paint.ts';
 import type { StatusArea } from './output/status-area.ts';
 
 export interface Invocation {
   readonly spec: CommandSpec;
   readonly args: ParsedArguments;
   readonly settings: Settings;
-  readonly color: boolean;
+  /** Colours of standard output. */
+  readonly paint: Paint;
 }
 
 /**
@@ -21,13 +23,13 @@ export interface Invocation {
  * @throws the error of the command; after `io.signal` has aborted, its reason.
  */
 export async function runCommand(
-  { spec, args, settings, color }: Invocation,
+  { spec, args, settings, paint }: Invocation,
   io: Io,
   area: StatusArea,
 ): Promise<void> {
   const progress = createProgress(
     settings,
-    { color, isPlan: args.options['dry-run'] === true },
+    { isPlan: args.options['dry-run'] === true },
     io,
     area,
   );
@@ -42,7 +44,7 @@ export async function runCommand(
         'set HOME to a folder of yours',
       );
     const body = await spec.load();
-    rows = rowWriter(io.stdout, body, context, area);
+    rows = rowWriter(io.stdout, body, context, { area, paint });
     for await (const row of body.run(args, context)) {
       await rows.write(row);
       if (rows.gone && spec.changes !== true) break;

@@ -1,9 +1,12 @@
-import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 import { expect, test } from 'vitest';
 
+import { createMemoryPlace } from '../../src/stores/memory.ts';
+import { makeImage } from '../support/images/images.ts';
+import { startFakeRegistry } from '../support/registries/fake-registry.ts';
 import { runProgram } from '../support/programs/run-program.ts';
 import { runRegi } from '../support/cli/regi.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
@@ -53,3 +56,35 @@ test('regi keeps nothing with NODE_DISABLE_COMPILE_CACHE', async () => {
   ).toMatchObject({ status: 0 });
   expect(existsSync(join(cache, 'regi'))).toBe(false);
 });
+
+test('regi --version and regi digest load neither chalk nor ora; a page with colours loads chalk', async () => {
+  const image = makeImage();
+  const place = createMemoryPlace();
+  await image.pushAll(place.open('team/app'), '1');
+  const { host } = await startFakeRegistry({ place });
+  const loads = async (...argv: readonly string[]): Promise<string> => {
+    const { status, stdout, stderr } = await runProgram(
+      process.execPath,
+      ['--require', CHALK_PROBE, BIN, ...argv],
+      { env: { HOME: temporaryFolder('home'), FORCE_COLOR: '1' } },
+    );
+    expect({ status, stderr: stderr.replace('chalk\n', '') }).toEqual({ status: 0, stderr: '' });
+    expect(stdout).not.toBe('');
+    return stderr;
+  };
+  expect(await loads('--version')).toBe('');
+  expect(await loads('digest', `${host}/team/app:1`)).toBe('');
+  expect(await loads('help')).toBe('chalk\n');
+});
+
+/** Writes a line when chalk is loaded: it asks whether its streams are terminals. Ora loads chalk too. */
+const CHALK_PROBE = (() => {
+  const path = join(temporaryFolder('probe'), 'probe.cjs');
+  writeFileSync(
+    path,
+    `const tty = require('node:tty');
+     const isatty = tty.isatty;
+     tty.isatty = (fd) => (fd === 1 && require('node:fs').writeSync(2, 'chalk\\n'), isatty(fd));`,
+  );
+  return path;
+})();

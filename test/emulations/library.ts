@@ -3,6 +3,7 @@ import { createRegistries } from '../../src/targets/registries.ts';
 import type { Context } from '../../src/context.ts';
 import { parseReference } from '../../src/oci/reference.ts';
 import { canDelete, canUntag, type Deleter, type Store, type Untagger } from '../../src/store.ts';
+import { plainText } from '../../src/styled.ts';
 import type { RegiCall, Served } from './serve.ts';
 
 interface OpenRegistry {
@@ -32,7 +33,7 @@ export async function withRegistry<T>(
     signal: io.signal,
     onEvent: () => undefined,
     warn: say,
-    note: say,
+    note: (message) => say(plainText(message)),
     log: say,
   };
   const registries = await createRegistries(context);

@@ -4,6 +4,7 @@ import {
   type CommandSpec,
   type OptionSpec,
 } from '../../command.ts';
+import { joined, styled, type Styled } from '../../styled.ts';
 import { GLOBAL_OPTIONS } from '../parse/global-options.ts';
 import { optionSyntax, usageLine } from '../parse/parse-arguments.ts';
 
@@ -183,6 +184,21 @@ function formatRow([left, right]: Row, leftWidth: number, width: number): string
     ? `  ${left}\n${indent}${text}`
     : `  ${left.padEnd(leftWidth)}  ${text}`;
 }
+
+/** Marks the headings, the names of the left column and the comments of examples. */
+export function styledHelp(text: string): Styled {
+  const lines = text.split('\n').map((line): Styled => {
+    if (/^\S[^.]*:$/.test(line) || GROUPS.has(line)) return styled('heading', line);
+    if (/^ {2}# /.test(line)) return styled('detail', line);
+    const [, label = '', rest = ''] = /^(Usage: |Also: {2})(.*)$/.exec(line) ?? [];
+    if (label !== '') return [styled('heading', label), rest];
+    const [, indent = '', left = '', right = ''] = /^( {2,6})(\S.*?)( {2,}\S.*)$/.exec(line) ?? [];
+    return left === '' ? line : [indent, styled('name', left), right];
+  });
+  return joined(lines, '\n');
+}
+
+const GROUPS: ReadonlySet<string> = new Set(COMMAND_GROUPS);
 
 function sections(parts: readonly string[]): string {
   return `${parts.filter((part) => part !== '').join('\n\n')}\n`;

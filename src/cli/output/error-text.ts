@@ -1,5 +1,6 @@
 import { RegiError, type ErrorCode } from '../../errors.ts';
 import { printable } from '../../redact.ts';
+import { joined, styled, type Styled } from '../../styled.ts';
 
 /** An error as `--json` prints it. `BUG` is any error other than a RegiError. */
 export interface ErrorObject {
@@ -13,10 +14,10 @@ export interface ErrorObject {
  *
  * @param causes adds a line for each cause, for `--verbose`.
  */
-export function errorText(error: unknown, causes = false): string {
+export function errorText(error: unknown, causes = false): Styled {
   const { code, message, hint } = errorObject(error);
-  const lines = [`regi: ${message}`];
-  if (hint !== undefined) lines.push(`  ${hint}`);
+  const lines: Styled[] = [styled('error', `regi: ${message}`)];
+  if (hint !== undefined) lines.push(styled('detail', `  ${hint}`));
   if (code === 'BUG' && error instanceof Error) lines.push(...stackOf(error));
   // Skips causes that the message quotes.
   if (causes)
@@ -25,7 +26,7 @@ export function errorText(error: unknown, causes = false): string {
         .filter((cause) => !message.includes(cause))
         .map((cause) => `  because: ${oneLine(cause)}`),
     );
-  return lines.join('\n');
+  return joined(lines, '\n');
 }
 
 /** Formats an error for `--json` and `--progress json`. */

@@ -3,7 +3,8 @@ import type { Context } from '../../context.ts';
 import { RegiError } from '../../errors.ts';
 import type { TextOutput } from '../../io.ts';
 import { jsonText } from '../../format.ts';
-import { printable } from '../../redact.ts';
+import type { Styled } from '../../styled.ts';
+import { safeText, type Paint } from './paint.ts';
 import type { StatusArea } from './status-area.ts';
 
 /** Writes the rows of one command on standard output. */
@@ -14,6 +15,12 @@ export interface RowWriter {
   flush(): Promise<void>;
   /** True once the reader has gone. */
   readonly gone: boolean;
+}
+
+export interface RowWriterOptions {
+  readonly area: StatusArea;
+  /** Colours of standard output. */
+  readonly paint: Paint;
 }
 
 /** Rows per write. Few enough to notice that the reader has gone before the next page of a list is requested. */
@@ -30,7 +37,7 @@ export function rowWriter(
   output: TextOutput,
   body: CommandBody<unknown>,
   context: Context,
-  area: StatusArea,
+  { area, paint }: RowWriterOptions,
 ): RowWriter {
   let gathered: string[] = [];
   let length = 0;
@@ -61,13 +68,20 @@ export function rowWriter(
     });
   }
 
+  async function contentOf(text: Styled | Uint8Array): Promise<string | Uint8Array> {
+    if (text instanceof Uint8Array) return text;
+    // Most lists have rows without a style, and thousands of them.
+    const safe = typeof text === 'string' ? safeText(text) : await paint(text);
+    return safe === '' || safe.endsWith('\n') ? safe : `${safe}\n`;
+  }
+
   const writer = {
     gone: false,
     flush,
     async write(row: unknown): Promise<void> {
       const content = context.settings.json
         ? jsonLine(body.json === undefined ? row : body.json(row))
-        : textOf(body.text(row, context));
+        : await contentOf(body.text(row, context));
       if (writer.gone || content.length === 0) return;
       if (!area.isQuiet) await area.clear();
       if (typeof content !== 'string') {
@@ -124,13 +138,4 @@ export function isReaderGone(error: unknown): boolean {
 /** Formats an object as one line; characters that could affect a terminal are escaped. */
 export function jsonLine(value: unknown): string {
   return `${jsonText(value)}\n`;
-}
-
-/** Matches a row without characters to escape, as most are. */
-const PLAIN = /^[\n\t\x20-\x7e]*$/;
-
-function textOf(text: string | Uint8Array): string | Uint8Array {
-  if (typeof text !== 'string' || text === '') return text;
-  const safe = PLAIN.test(text) ? text : text.replace(/[^\n\t]+/g, (part) => printable(part));
-  return safe.endsWith('\n') ? safe : `${safe}\n`;
 }

@@ -1,9 +1,9 @@
 import type { TextOutput } from '../../io.ts';
+import { plainText, type Styled } from '../../styled.ts';
+import type { Paint } from './paint.ts';
 
 const ERASE_DOWN = '\x1b[0J';
 const ERASE_LINE = '\x1b[2K';
-/** Escape sequences, which take no columns. */
-const COLOR = /\x1b\[[\d;]*m/g;
 /** Terminals that support synchronized output (tmux too) show everything between these two at once; others ignore them. */
 const BEGIN_UPDATE = '\x1b[?2026h';
 const END_UPDATE = '\x1b[?2026l';
@@ -14,13 +14,15 @@ const END_UPDATE = '\x1b[?2026l';
  */
 export class StatusArea {
   readonly #output: TextOutput;
-  #area: readonly string[] = [];
+  readonly #paint: Paint;
+  #area: readonly Styled[] = [];
   #pending: Promise<void> = Promise.resolve();
   #waiting = 0;
   #before: () => Promise<void> = () => Promise.resolve();
 
-  constructor(output: TextOutput) {
+  constructor(output: TextOutput, paint: Paint) {
     this.#output = output;
+    this.#paint = paint;
   }
 
   /** Delays every later write until `before` is done, to keep the order with standard output. It must not throw. */
@@ -34,30 +36,30 @@ export class StatusArea {
   }
 
   /** Prints lines that stay. */
-  print(text: string): void {
+  print(text: Styled): void {
     if (text === '') return;
-    this.#write(`${this.#eraseText()}${text}\n${drawText(this.#area)}`);
+    const [erase, area] = [this.#eraseText(), this.#area];
+    this.#write(async () => `${erase}${await this.#lines([text, ...area], '')}`);
   }
 
   /** Redraws the area. Lines must be narrower than the terminal, or the next drawing is misplaced. */
-  draw(lines: readonly string[]): void {
+  draw(lines: readonly Styled[]): void {
     // Skips this drawing while the terminal is still busy with earlier writes.
     if (this.#waiting > 0) return;
     const up = this.#height();
     const isBroken = up !== this.#area.length;
-    const erased = lines.map((line) => `${ERASE_LINE}${line}\n`).join('');
     this.#area = lines;
     if (up === 0 && lines.length === 0) return;
-    this.#write(
-      `${BEGIN_UPDATE}${cursorUp(up)}${isBroken ? ERASE_DOWN : ''}${erased}${lines.length < up ? ERASE_DOWN : ''}${END_UPDATE}`,
-    );
+    const before = `${BEGIN_UPDATE}${cursorUp(up)}${isBroken ? ERASE_DOWN : ''}`;
+    const after = `${lines.length < up ? ERASE_DOWN : ''}${END_UPDATE}`;
+    this.#write(async () => `${before}${await this.#lines(lines, ERASE_LINE)}${after}`);
   }
 
   /** Erases the area, so that standard output can write to the same terminal. The next `draw()` restores it. */
   async clear(): Promise<void> {
     const text = this.#eraseText();
     this.#area = [];
-    if (text !== '') this.#write(text);
+    if (text !== '') this.#write(async () => text);
     await this.#pending;
   }
 
@@ -74,25 +76,26 @@ export class StatusArea {
   #height(): number {
     const columns = this.#output.columns() ?? Number.POSITIVE_INFINITY;
     return this.#area.reduce(
-      (rows, line) => rows + Math.max(Math.ceil(line.replace(COLOR, '').length / columns), 1),
+      (rows, line) => rows + Math.max(Math.ceil(plainText(line).length / columns), 1),
       0,
     );
   }
 
-  #write(text: string): void {
+  async #lines(lines: readonly Styled[], lead: string): Promise<string> {
+    const painted = await Promise.all(lines.map(this.#paint));
+    return painted.map((line) => `${lead}${line}\n`).join('');
+  }
+
+  #write(compose: () => Promise<string>): void {
     this.#waiting += 1;
     this.#pending = this.#pending
       .then(() => this.#before())
-      .then(() => this.#output.write(text))
+      .then(async () => this.#output.write(await compose()))
       .catch(() => undefined)
       .finally(() => {
         this.#waiting -= 1;
       });
   }
-}
-
-function drawText(lines: readonly string[]): string {
-  return lines.map((line) => `${line}\n`).join('');
 }
 
 function cursorUp(lines: number): string {

@@ -3,7 +3,7 @@ import { resolve } from 'node:path';
 import type { ParsedArguments } from '../../command.ts';
 import type { ProgressMode, Settings } from '../../context.ts';
 import type { PasswordPointer } from '../../credentials/pointer.ts';
-import type { Io } from '../../io.ts';
+import type { Io, TextOutput } from '../../io.ts';
 import {
   parseBytes,
   parseCount,
@@ -71,15 +71,38 @@ export function parseSettings(
   };
 }
 
-/** Decides whether to colour standard error: by the flag, then NO_COLOR (https://no-color.org), then whether it is a terminal. */
+/** CI services whose logs show colours, by a variable that each sets. Others would show the escape sequences. */
+const COLOURFUL_CI = [
+  'GITHUB_ACTIONS',
+  'GITEA_ACTIONS',
+  'GITLAB_CI',
+  'CIRCLECI',
+  'TRAVIS',
+  'APPVEYOR',
+  'BUILDKITE',
+  'DRONE',
+] as const;
+
+/**
+ * Decides whether a stream gets colours: by `--color`, then FORCE_COLOR (as chalk and Node read it), then NO_COLOR
+ * (https://no-color.org), then whether it is a terminal or CI log that shows them.
+ */
 export function wantsColor(
-  values: OptionValues,
-  { env, stderr }: Pick<Io, 'env' | 'stderr'>,
+  flag: OptionValues[string],
+  env: Io['env'],
+  { isTTY }: Pick<TextOutput, 'isTTY'>,
 ): boolean {
-  const when = values['color'];
-  if (when === 'always') return true;
-  if (when === 'never' || (env['NO_COLOR'] ?? '') !== '' || env['TERM'] === 'dumb') return false;
-  return stderr.isTTY;
+  if (flag === 'always') return true;
+  if (flag === 'never') return false;
+  const forced = env['FORCE_COLOR'];
+  if (forced !== undefined) return forced !== '0' && forced !== 'false';
+  if ((env['NO_COLOR'] ?? '') !== '' || env['TERM'] === 'dumb' || !isTTY) return false;
+  return !isCiJob(env) || COLOURFUL_CI.some((name) => env[name] !== undefined);
+}
+
+/** True in a job of a CI service. Some run jobs at a terminal, whose log keeps every redrawn line. */
+export function isCiJob(env: Io['env']): boolean {
+  return !['', '0', 'false'].includes(env['CI'] ?? '');
 }
 
 function parsed<Value>(

@@ -1,6 +1,7 @@
 import type { Settings } from '../../context.ts';
 import { assertNever } from '../../errors.ts';
 import type { Io } from '../../io.ts';
+import { isCiJob } from '../parse/settings.ts';
 import type { StatusArea } from '../output/status-area.ts';
 import { jsonProgress } from './json.ts';
 import { liveProgress } from './live.ts';
@@ -8,7 +9,6 @@ import { plainProgress } from './plain.ts';
 import type { Progress } from './progress.ts';
 
 export interface ProgressStyle {
-  readonly color: boolean;
   /** True for `--dry-run`. */
   readonly isPlan: boolean;
 }
@@ -22,7 +22,7 @@ const NO_PROGRESS: Progress = {
 /** Creates the progress display that the flags and the terminal call for. */
 export function createProgress(
   settings: Settings,
-  { color, isPlan }: ProgressStyle,
+  { isPlan }: ProgressStyle,
   io: Io,
   area: StatusArea,
 ): Progress {
@@ -35,7 +35,7 @@ export function createProgress(
       return plainProgress(io.clock, isPlan, area);
     case 'auto':
       // A plan transfers nothing that a live view could show.
-      if (canRedraw(io) && !isPlan) return liveProgress(io, color, area);
+      if (canRedraw(io) && !isPlan) return liveProgress(io, area);
       // Programs that read JSON from standard output may read standard error too.
       return settings.json ? NO_PROGRESS : plainProgress(io.clock, isPlan, area);
     default:
@@ -45,6 +45,5 @@ export function createProgress(
 
 /** Some CI services run jobs at a terminal: their logs would be full of redrawn lines. */
 function canRedraw({ stderr, env }: Io): boolean {
-  const isJob = !['', '0', 'false'].includes(env['CI'] ?? '');
-  return stderr.isTTY && env['TERM'] !== 'dumb' && !isJob;
+  return stderr.isTTY && env['TERM'] !== 'dumb' && !isCiJob(env);
 }

@@ -15,7 +15,6 @@ const DEFAULT_ROWS = 24;
 /** Draws a line with bar, bytes and speed per active blob, and a total, ten times a second. */
 export function liveProgress(
   { clock, stderr, env }: Pick<Io, 'clock' | 'stderr' | 'env'>,
-  color: boolean,
   area: StatusArea,
 ): Progress {
   const begun = clock.now();
@@ -27,7 +26,6 @@ export function liveProgress(
   const style = (): LineStyle => ({
     columns: stderr.columns() ?? DEFAULT_COLUMNS,
     rows: stderr.rows() ?? DEFAULT_ROWS,
-    color,
     unicode: showsUnicode(env),
   });
 

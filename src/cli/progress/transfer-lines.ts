@@ -5,6 +5,7 @@ import {
   formatWholeSeconds,
   shortDigest,
 } from '../../format.ts';
+import { styled, type Styled } from '../../styled.ts';
 import type { ActiveTransfer, TransferView } from './transfer-model.ts';
 
 /** People cannot follow more lines than this. */
@@ -17,13 +18,12 @@ const MIN_BAR = 6;
 export interface LineStyle {
   readonly columns: number;
   readonly rows: number;
-  readonly color: boolean;
   /** Whether the terminal shows more than ASCII. */
   readonly unicode: boolean;
 }
 
 /** Returns the lines of the live view: one per active transfer, and the total. None is wider than the terminal. */
-export function transferLines(view: TransferView, style: LineStyle): readonly string[] {
+export function transferLines(view: TransferView, style: LineStyle): readonly Styled[] {
   if (view.nodes === 0) return [];
   // An area that scrolls cannot be redrawn.
   const shown = view.active.slice(
@@ -39,7 +39,7 @@ export function transferLines(view: TransferView, style: LineStyle): readonly st
 }
 
 /** Fits a transfer into the columns. On narrow terminals bytes, speed and bar are dropped in this order. */
-function transferLine({ target, bytes, speed }: ActiveTransfer, style: LineStyle): string {
+function transferLine({ target, bytes, speed }: ActiveTransfer, style: LineStyle): Styled {
   const share = target.size === 0 ? 1 : Math.min(bytes / target.size, 1);
   const name = shortDigest(target.digest).slice(style.columns < 60 ? 'sha256:'.length : 0);
   const percent = `${Math.floor(share * 100)}%`.padStart(4);
@@ -53,7 +53,7 @@ function transferLine({ target, bytes, speed }: ActiveTransfer, style: LineStyle
   );
   if (rest === undefined) return fit(`${name} ${percent}`, columns);
   const width = Math.min(MAX_BAR, columns - rest.length - 1);
-  return `${name} ${bar(share, width, style)}${rest.slice(name.length)}`.trimEnd();
+  return [name, ' ', ...bar(share, width, style), rest.slice(name.length).trimEnd()];
 }
 
 function totalLine(view: TransferView, style: LineStyle): string {
@@ -85,11 +85,13 @@ function totalLine(view: TransferView, style: LineStyle): string {
   );
 }
 
-function bar(share: number, width: number, { color, unicode }: LineStyle): string {
+function bar(share: number, width: number, { unicode }: LineStyle): readonly Styled[] {
   const [done, open] = unicode ? ['━', '─'] : ['=', '-'];
   const filled = Math.round(share * width);
-  const [full, empty] = [done.repeat(filled), open.repeat(width - filled)];
-  return color ? `\x1b[32m${full}\x1b[0m\x1b[2m${empty}\x1b[0m` : `${full}${empty}`;
+  return [
+    styled('good', done.repeat(filled)),
+    styled('detail', open.repeat(width - filled)),
+  ];
 }
 
 /** Leaves the last column free: some terminals wrap a line that fills it. */

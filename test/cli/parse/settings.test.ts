@@ -1,7 +1,6 @@
 import { describe, expect, test } from 'vitest';
 
 import { parseSettings, wantsColor } from '../../../src/cli/parse/settings.ts';
-import { fakeIo } from '../../support/cli/io.ts';
 
 const OUTSIDE = { env: {}, cwd: '/folder' };
 
@@ -70,11 +69,30 @@ describe('parseSettings()', () => {
 });
 
 describe('wantsColor()', () => {
-  test('wantsColor() checks the flag, then NO_COLOR, then the terminal', () => {
-    expect(wantsColor({ color: 'always' }, fakeIo({ env: { NO_COLOR: '1' } }))).toBe(true);
-    expect(wantsColor({}, fakeIo({ isTTY: true, env: { NO_COLOR: '1' } }))).toBe(false);
-    expect(wantsColor({ color: 'never' }, fakeIo({ isTTY: true }))).toBe(false);
-    expect(wantsColor({}, fakeIo({ isTTY: true }))).toBe(true);
-    expect(wantsColor({}, fakeIo())).toBe(false);
+  const [terminal, pipe] = [{ isTTY: true }, { isTTY: false }];
+
+  test.each([
+    // The flag decides, whatever the environment says.
+    ['always', { NO_COLOR: '1', TERM: 'dumb' }, pipe, true],
+    ['never', { FORCE_COLOR: '1' }, terminal, false],
+    // Then FORCE_COLOR, as chalk and Node read it, also where NO_COLOR is set.
+    ['auto', { FORCE_COLOR: '1' }, pipe, true],
+    [undefined, { FORCE_COLOR: '', NO_COLOR: '1' }, pipe, true],
+    [undefined, { FORCE_COLOR: '0' }, terminal, false],
+    [undefined, { FORCE_COLOR: 'false' }, terminal, false],
+    // Then NO_COLOR; empty, it is not set.
+    [undefined, { NO_COLOR: '1' }, terminal, false],
+    [undefined, { NO_COLOR: '' }, terminal, true],
+    // Then the stream.
+    [undefined, {}, terminal, true],
+    [undefined, {}, pipe, false],
+    [undefined, { TERM: 'dumb' }, terminal, false],
+    // A CI job at a terminal has colours where its log shows them.
+    [undefined, { CI: 'true' }, terminal, false],
+    [undefined, { CI: 'true', GITHUB_ACTIONS: 'true' }, terminal, true],
+    [undefined, { CI: 'true', GITLAB_CI: 'true' }, terminal, true],
+    [undefined, { CI: 'true', GITHUB_ACTIONS: 'true' }, pipe, false],
+  ] as const)('wantsColor() with --color %s, %j and %j is %j', (flag, env, stream, wanted) => {
+    expect(wantsColor(flag, env, stream)).toBe(wanted);
   });
 });

@@ -8,8 +8,10 @@ import { parseSettings } from '../../../src/cli/parse/settings.ts';
 import { StatusArea } from '../../../src/cli/output/status-area.ts';
 import { transferLines } from '../../../src/cli/progress/transfer-lines.ts';
 import { TransferModel } from '../../../src/cli/progress/transfer-model.ts';
+import { createPaint } from '../../../src/cli/output/paint.ts';
 import type { Clock } from '../../../src/clock.ts';
 import type { ProgressMode } from '../../../src/context.ts';
+import { plainText } from '../../../src/styled.ts';
 import { layer, manifest } from '../../support/images/descriptors.ts';
 import { fakeIo, type FakeIo } from '../../support/cli/io.ts';
 
@@ -179,6 +181,9 @@ describe('live progress', () => {
 });
 
 describe('transferLines()', () => {
+  const linesOf = (...of: Parameters<typeof transferLines>): readonly string[] =>
+    transferLines(...of).map(plainText);
+
   const model = new TransferModel();
   for (const target of [BIG, SMALL]) model.add({ kind: 'started', target, from: 'a', to: TO }, 0);
   for (let at = 100; at <= 1000; at += 100)
@@ -189,14 +194,14 @@ describe('transferLines()', () => {
     const tiny = new TransferModel();
     tiny.add({ kind: 'started', target: layer('tiny', 29), from: 'a', to: TO }, 0);
     tiny.add({ kind: 'progress', target: layer('tiny', 29), bytes: 10, to: TO }, 100);
-    const style = { columns: 100, rows: 24, color: false, unicode: false };
-    const lines = transferLines(tiny.view(200), style);
+    const style = { columns: 100, rows: 24, unicode: false };
+    const lines = linesOf(tiny.view(200), style);
     expect(lines).toHaveLength(2);
     expect(lines.join('\n')).not.toContain('/s');
   });
 
   test('shows bar, bytes and speed, and a total with the time left', () => {
-    const lines = transferLines(view, { columns: 100, rows: 24, color: false, unicode: false });
+    const lines = linesOf(view, { columns: 100, rows: 24, unicode: false });
     expect(lines[0]).toMatch(
       /^sha256:[0-9a-f]{12} ={8}-{24} {2}25% {2}25\.0 MiB \/ 100\.0 MiB {3}25\.0 MiB\/s$/,
     );
@@ -205,7 +210,7 @@ describe('transferLines()', () => {
 
   test.each([20, 30, 40, 60, 80, 100, 200])('no line reaches the last of %d columns', (columns) => {
     for (const unicode of [true, false]) {
-      for (const line of transferLines(view, { columns, rows: 24, color: false, unicode }))
+      for (const line of linesOf(view, { columns, rows: 24, unicode }))
         expect(line.length).toBeLessThan(columns);
     }
   });
@@ -214,17 +219,16 @@ describe('transferLines()', () => {
     const many = new TransferModel();
     for (let index = 0; index < 20; index += 1)
       many.add({ kind: 'started', target: layer(`layer ${index}`, MIB), from: 'a', to: TO }, 0);
-    const lines = transferLines(many.view(0), {
+    const lines = linesOf(many.view(0), {
       columns: 80,
       rows: 24,
-      color: false,
       unicode: true,
     });
     expect(lines).toHaveLength(10);
     expect(lines[8]).toBe('  and 12 more');
     for (const rows of [12, 8, 5, 3])
       expect(
-        transferLines(many.view(0), { columns: 80, rows, color: false, unicode: true }).length,
+        linesOf(many.view(0), { columns: 80, rows, unicode: true }).length,
       ).toBeLessThan(rows);
   });
 
@@ -248,7 +252,7 @@ describe('transferLines()', () => {
     for (const kind of ['tagged', 'unchanged'] as const)
       many.add({ kind, image: 'x', root: ROOT }, 1000);
     const total = (columns: number) =>
-      transferLines(many.view(1000), { columns, rows: 24, color: false, unicode: true }).at(-1);
+      linesOf(many.view(1000), { columns, rows: 24, unicode: true }).at(-1);
     expect(total(100)).toBe(
       '2 of 12 images · 0 of 1 blob · 25.0 MiB of 100.0 MiB · 25.0 MiB/s · 3 s left',
     );
@@ -315,7 +319,7 @@ function open(
       }),
   };
   const io = fakeIo({ ...options, clock });
-  const area = new StatusArea(io.stderr);
+  const area = new StatusArea(io.stderr, createPaint(false));
   const settings = parseSettings({ progress: mode, json }, io);
   const frame = async (): Promise<void> => {
     for (const resolve of frames.splice(0)) resolve();
@@ -325,7 +329,7 @@ function open(
   return {
     io,
     area,
-    progress: createProgress(settings, { color: false, isPlan }, io, area),
+    progress: createProgress(settings, { isPlan }, io, area),
     pass: (ms) => (now += ms),
     frame,
   };
