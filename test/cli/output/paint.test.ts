@@ -13,6 +13,7 @@ import { fakeIo, type FakeIo, type FakeIoOptions } from '../../support/cli/io.ts
 import { ROOT } from '../../support/root.ts';
 
 const ESCAPE = '\u001b';
+const COLOURS = { NO_COLOR: '' };
 
 describe('createPaint()', () => {
   test('createPaint() adds the colours of roles, and none without colours', async () => {
@@ -37,7 +38,7 @@ describe('createPaint()', () => {
 
 describe('colours of a command', () => {
   test('rows and errors have colours on a terminal', async () => {
-    const io = await run([], { isTTY: true, columns: 80 });
+    const io = await run([], { isTTY: true, env: COLOURS });
     expect(io.stdoutText()).toBe(`${ESCAPE}[1mrow${ESCAPE}[22m\n`);
     expect(io.stderrText()).toBe(
       `${ESCAPE}[33mregi: warning:${ESCAPE}[39m careful\n${ESCAPE}[2m  look${ESCAPE}[22m\n` +
@@ -46,9 +47,9 @@ describe('colours of a command', () => {
   });
 
   test.each([
-    ['in a pipe', [], {}],
+    ['in a pipe', [], { env: COLOURS }],
     ['with NO_COLOR', [], { isTTY: true, env: { NO_COLOR: '1' } }],
-    ['with --color never', ['--color', 'never'], { isTTY: true }],
+    ['with --color never', ['--color', 'never'], { isTTY: true, env: COLOURS }],
     ['with --json', ['--json', '--color', 'always'], { isTTY: true }],
   ] as const)('there are none %s', async (_when, argv, options) => {
     const io = await run(argv, options);
@@ -58,7 +59,7 @@ describe('colours of a command', () => {
   });
 
   test('each stream decides for itself', async () => {
-    const terminal = fakeIo({ isTTY: true });
+    const terminal = fakeIo({ isTTY: true, env: COLOURS });
     const io: FakeIo = { ...terminal, stdout: { ...terminal.stdout, isTTY: false } };
     await main(['probe'], io, [PROBE]);
     expect(io.stdoutText()).toBe('row\n');

@@ -53,7 +53,8 @@ export function fakeIo(options: FakeIoOptions = {}): FakeIo {
         return typed.shift();
       },
     },
-    env: options.env ?? {},
+    // Tests read text; those about colours set NO_COLOR to nothing.
+    env: { NO_COLOR: '1', ...options.env },
     cwd: options.cwd ?? '/work-folder',
     home: options.home ?? '/home/somebody',
     clock: options.clock ?? STILL_CLOCK,
