@@ -35,7 +35,11 @@ export async function main(
     if (argv[0] === COMPLETE) return await printCandidates(argv.slice(1), io, commands);
     const request = findCommand(argv, commands);
     if (request.kind === 'overview')
-      return await printHelp(overviewHelp(commands, request.prefix, stdout.columns()), stdout, paint);
+      return await printHelp(
+        overviewHelp(commands, request.prefix, stdout.columns()),
+        stdout,
+        paint,
+      );
     if (request.kind === 'help')
       return await printHelp(commandHelp(request.spec, stdout.columns()), stdout, paint);
     const args = parseArguments(request.spec, request.words, request.typed);

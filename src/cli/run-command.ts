@@ -27,12 +27,7 @@ export async function runCommand(
   io: Io,
   area: StatusArea,
 ): Promise<void> {
-  const progress = createProgress(
-    settings,
-    { isPlan: args.options['dry-run'] === true },
-    io,
-    area,
-  );
+  const progress = createProgress(settings, { isPlan: args.options['dry-run'] === true }, io, area);
   const context = createContext(io, settings, progress, area);
   let completed = false;
   let rows: RowWriter | undefined;

@@ -27,9 +27,7 @@ export function createPaint(color: boolean): Paint {
     const chalk = await colours();
     return parts
       .map((part) =>
-        typeof part === 'string'
-          ? safeText(part)
-          : STYLES[part.role](chalk)(safeText(part.text)),
+        typeof part === 'string' ? safeText(part) : STYLES[part.role](chalk)(safeText(part.text)),
       )
       .join('');
   };

@@ -88,10 +88,7 @@ function totalLine(view: TransferView, style: LineStyle): string {
 function bar(share: number, width: number, { unicode }: LineStyle): readonly Styled[] {
   const [done, open] = unicode ? ['━', '─'] : ['=', '-'];
   const filled = Math.round(share * width);
-  return [
-    styled('good', done.repeat(filled)),
-    styled('detail', open.repeat(width - filled)),
-  ];
+  return [styled('good', done.repeat(filled)), styled('detail', open.repeat(width - filled))];
 }
 
 /** Leaves the last column free: some terminals wrap a line that fills it. */

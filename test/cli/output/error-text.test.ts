@@ -17,7 +17,9 @@ describe('errorText()', () => {
   test.each(CODES.filter((code) => code !== 'INTERRUPTED'))(
     'errorText() has a hint for %s even if the error has none',
     (code) => {
-      const lines = plainText(errorText(new AnyError(code, 'Cannot do it:\nof two lines'))).split('\n');
+      const lines = plainText(errorText(new AnyError(code, 'Cannot do it:\nof two lines'))).split(
+        '\n',
+      );
       expect(lines).toEqual([
         'regi: Cannot do it: of two lines',
         expect.stringMatching(/^ {2}\S.*[^.]$/),
@@ -37,9 +39,11 @@ describe('errorText()', () => {
       'Cannot read "x": the connection was cut',
       new Error('read ECONNRESET'),
     );
-    expect(plainText(errorText(new CopyError('b.example/x:1', lost), true)).split('\n').slice(2)).toEqual([
-      '  because: read ECONNRESET',
-    ]);
+    expect(
+      plainText(errorText(new CopyError('b.example/x:1', lost), true))
+        .split('\n')
+        .slice(2),
+    ).toEqual(['  because: read ECONNRESET']);
   });
 
   test('errorText() prints the stack of a bug, and asks to report it', () => {

@@ -227,9 +227,7 @@ describe('transferLines()', () => {
     expect(lines).toHaveLength(10);
     expect(lines[8]).toBe('  and 12 more');
     for (const rows of [12, 8, 5, 3])
-      expect(
-        linesOf(many.view(0), { columns: 80, rows, unicode: true }).length,
-      ).toBeLessThan(rows);
+      expect(linesOf(many.view(0), { columns: 80, rows, unicode: true }).length).toBeLessThan(rows);
   });
 
   test('counts blobs once they are known, and no longer when they turn out to exist', () => {
