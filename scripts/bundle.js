@@ -111,14 +111,15 @@ const packages = new Map(
     return found === null ? [] : [[found[2] ?? '', found[1] ?? '']];
   }),
 );
-const licences = [...packages.entries()].sort().map(licenceOf).join('');
+const licences = [...packages.keys()].sort().map(licenceOf).join('');
 writeFileSync(
   'dist/THIRD-PARTY-LICENSES.txt',
   `The files in this folder contain these packages.\n${licences}`,
 );
 
-/** @param {readonly [name: string, folder: string]} entry */
-function licenceOf([name, folder]) {
+/** @param {string} name */
+function licenceOf(name) {
+  const folder = packages.get(name) ?? '';
   const file = readdirSync(folder).find((entry) => /^licen[cs]e(?:\.\w+)?$/i.test(entry));
   if (file === undefined) throw new Error(`No licence in ${folder}`);
   const text = readFileSync(join(folder, file), 'utf8').replaceAll('\r', '').trim();
