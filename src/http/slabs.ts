@@ -25,13 +25,14 @@ const MOST_FREE = 32;
  * A slab that a failed user never releases is collected like any other memory.
  */
 export class SlabPool {
+  /** Bytes of each slab. */
+  readonly slabBytes: number;
   readonly #free: Slab[] = [];
   readonly #all = new WeakMap<ArrayBufferLike, Slab>();
-  readonly #slabBytes: number;
   readonly #onFree: SlabPoolOptions['onFree'];
 
   constructor({ slabBytes = SLAB_BYTES, onFree }: SlabPoolOptions = {}) {
-    this.#slabBytes = slabBytes;
+    this.slabBytes = slabBytes;
     this.#onFree = onFree;
   }
 
@@ -57,7 +58,7 @@ export class SlabPool {
   }
 
   #make(): Slab {
-    const slab = { bytes: Buffer.allocUnsafeSlow(this.#slabBytes), uses: 0 };
+    const slab = { bytes: Buffer.allocUnsafeSlow(this.slabBytes), uses: 0 };
     this.#all.set(slab.bytes.buffer, slab);
     return slab;
   }
@@ -68,8 +69,20 @@ export class SlabPool {
  */
 const LEAST_ROOM = 64 * 1024;
 
+/** Bytes of a socket that wait for the parser. */
+interface Unparsed {
+  bytes: Uint8Array;
+  /** The slab they are in, of which this is one use; undefined for other memory. */
+  readonly slab: Slab | undefined;
+}
+
 /**
- * Makes one socket read into slabs while a large body arrives, instead of into new buffers.
+ * Reads for one socket, instead of Node's stream: into slabs while a large body arrives, and into
+ * new buffers otherwise.
+ *
+ * Node's stream would join all bytes that wait in a new buffer, and over TLS each record of 16 KiB
+ * would wake the parser. Here the parser gets a view of all neighbouring reads of a slab, once in a
+ * turn of the event loop.
  *
  * A slab is in use while the next read may write to it, while undici's parser has bytes of it, and
  * while a reader of the body holds one of its chunks. Heads are never parsed in slabs, because the
@@ -87,10 +100,17 @@ export class SlabReader {
   #current: Slab | undefined;
   /** Bytes of the current slab that are given away. */
   #used = 0;
-  /** Slabs of the chunks that the socket holds for the parser. */
-  #queued: Slab[] = [];
-  /** Slabs of the chunks that the parser took last. */
-  #parsed: Slab[] = [];
+  /** In the order of the stream. */
+  readonly #unparsed: Unparsed[] = [];
+  #unparsedBytes = 0;
+  /** The slab of the bytes that the parser took last. */
+  #parsed: Slab | undefined;
+  /** The socket reads no more until the parser has caught up. */
+  #isStopped = false;
+  /** The parser waits for the reader of the body. It says so by putting back the rest, even none. */
+  #isPaused = false;
+  /** The parser is about to be woken. */
+  #isWaking = false;
 
   constructor(pool: SlabPool) {
     this.#pool = pool;
@@ -100,25 +120,22 @@ export class SlabReader {
     };
   }
 
-  /** Takes the socket that was made with `onread`, before its first read. */
+  /**
+   * Takes the socket that was made with `onread`, before its first read. Of Node's stream only the
+   * end is left: it comes when all bytes are parsed.
+   */
   attach(socket: Socket): void {
     this.#socket = socket;
     const read = socket.read.bind(socket);
     socket.read = (size?: number): unknown => {
-      // Node's own way to start reading, which consumes nothing.
-      if (size === 0) return read(0) as unknown;
-      // A caller that asks for more has finished with the last chunk, or has put the rest back.
-      for (const slab of this.#parsed.splice(0)) this.#pool.release(slab);
-      const chunk = read(size) as unknown;
-      if (socket.readableLength === 0) this.#parsed = this.#queued.splice(0);
-      return chunk;
+      // Node's own way to start reading, and to find the end.
+      if (size === 0) return this.#isEndHeld ? null : (read(0) as unknown);
+      this.#isPaused = false;
+      return this.#next() ?? (read(size) as unknown);
     };
-    const unshift = socket.unshift.bind(socket);
-    socket.unshift = (chunk: unknown, encoding?: BufferEncoding): void => {
-      const slab =
-        chunk instanceof Uint8Array && chunk.byteLength > 0 ? this.#pool.slabOf(chunk) : undefined;
-      if (slab !== undefined) this.#queue(slab);
-      unshift(chunk, encoding);
+    socket.unshift = (chunk: unknown): void => {
+      this.#isPaused = true;
+      if (chunk instanceof Uint8Array && chunk.byteLength > 0) this.#putBack(chunk);
     };
   }
 
@@ -142,6 +159,11 @@ export class SlabReader {
     return () => this.#pool.release(slab);
   }
 
+  /** True if the end of the connection must wait: a paused parser takes it for a bug. */
+  get #isEndHeld(): boolean {
+    return this.#isPaused || this.#unparsed.length > 0;
+  }
+
   #room(): Uint8Array {
     if (
       this.#current !== undefined &&
@@ -158,20 +180,72 @@ export class SlabReader {
     return this.#current.bytes.subarray(this.#used);
   }
 
-  /** Returns false to stop reading until the socket's reader has caught up. */
-  #take(size: number, bytes: Uint8Array): boolean {
-    const socket = this.#socket;
-    if (socket === undefined) throw new Error('A socket read before its reader was attached');
+  /** Returns false to stop reading until the parser has caught up. */
+  #take(size: number, room: Uint8Array): boolean {
     // A read that began in a body may bring the head of the next response.
-    const slab = this.#isBulk ? this.#pool.slabOf(bytes) : undefined;
-    if (slab === undefined) return socket.push(Buffer.from(bytes.subarray(0, size)));
-    this.#used += size;
-    this.#queue(slab);
-    return socket.push(bytes.subarray(0, size));
+    const slab = this.#isBulk ? this.#pool.slabOf(room) : undefined;
+    const bytes = room.subarray(0, size);
+    if (slab === undefined) this.#unparsed.push({ bytes: Buffer.from(bytes), slab });
+    else this.#append(bytes, slab);
+    this.#unparsedBytes += size;
+    this.#isStopped = this.#isFull;
+    this.#wake();
+    return !this.#isStopped;
   }
 
-  #queue(slab: Slab): void {
-    slab.uses += 1;
-    this.#queued.push(slab);
+  /** Adds bytes to the view before them, or begins a view. */
+  #append(bytes: Uint8Array, slab: Slab): void {
+    this.#used += bytes.byteLength;
+    const last = this.#unparsed.at(-1);
+    if (last?.slab === slab && endOf(last.bytes) === bytes.byteOffset)
+      last.bytes = slab.bytes.subarray(last.bytes.byteOffset, endOf(bytes));
+    else {
+      slab.uses += 1;
+      this.#unparsed.push({ bytes, slab });
+    }
   }
+
+  /** True if half of a slab waits. */
+  get #isFull(): boolean {
+    return this.#unparsedBytes >= this.#pool.slabBytes / 2;
+  }
+
+  /** Wakes the parser: in a large body after all reads of this turn, and otherwise immediately. */
+  #wake(): void {
+    if (this.#isWaking) return;
+    this.#isWaking = true;
+    const wake = (): void => {
+      this.#isWaking = false;
+      if (this.#unparsed.length > 0 && this.#socket?.destroyed === false)
+        this.#socket.emit('readable');
+    };
+    if (this.#isBulk) setImmediate(wake);
+    else queueMicrotask(wake);
+  }
+
+  /** Called when the parser has finished with the last bytes, or has put them back. */
+  #next(): Uint8Array | undefined {
+    if (this.#parsed !== undefined) this.#pool.release(this.#parsed);
+    const next = this.#unparsed.shift();
+    this.#parsed = next?.slab;
+    if (next === undefined) return undefined;
+    this.#unparsedBytes -= next.bytes.byteLength;
+    if (this.#isStopped && !this.#isFull) {
+      this.#isStopped = false;
+      this.#socket?._read(0);
+    }
+    return next.bytes;
+  }
+
+  #putBack(bytes: Uint8Array): void {
+    const slab = this.#pool.slabOf(bytes);
+    if (slab !== undefined) slab.uses += 1;
+    this.#unparsed.unshift({ bytes, slab });
+    this.#unparsedBytes += bytes.byteLength;
+  }
+}
+
+/** The end of a view in its memory. */
+function endOf({ byteOffset, byteLength }: Uint8Array): number {
+  return byteOffset + byteLength;
 }

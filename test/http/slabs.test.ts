@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto';
+import type { Socket } from 'node:net';
 
 import { describe, expect, test } from 'vitest';
 
 import { readAtMost } from '../../src/http/body.ts';
 import { makeCertificates } from '../support/http/certificates.ts';
-import { startHttpServer } from '../support/http/http-server.ts';
+import { startHttpServer, startRawServer } from '../support/http/http-server.ts';
 import { testTransport } from '../support/http/transport.ts';
 import {
   contentOf,
@@ -65,6 +66,68 @@ describe('slabs that are poisoned when released', () => {
       if (pool.slabOf(chunk) !== undefined) memories.add(chunk.buffer);
     expect(memories.size).toBeLessThan(6);
     expect(freed()).toBeGreaterThan(50);
+  });
+
+  test.each([
+    ['with its length', (size: number) => `content-length: ${size}\r\n`],
+    ['that the end of the connection ends', () => ''],
+  ])('a large body %s is read to its end when the server closes first', async (_, lengthLine) => {
+    const content = contentOf({ ...scheduleOf(0), size: 400 * KIB });
+    const server = await startRawServer((socket) => {
+      socket.once('data', () => {
+        const head = `HTTP/1.1 200 OK\r\nconnection: close\r\n${lengthLine(content.byteLength)}\r\n`;
+        socket.write(head);
+        socket.end(content);
+      });
+    });
+    const { pool } = watchedPool();
+    const { body } = await testTransport({ slabs: pool }).send({
+      method: 'GET',
+      url: server.url('/'),
+    });
+    const hash = createHash('sha256');
+    for await (const chunk of body) {
+      hash.update(chunk);
+      await stutter(20);
+    }
+    expect(hash.digest('hex')).toBe(sha256(content));
+  });
+
+  test('the end of a connection waits for a reader that has not taken the last chunk', async () => {
+    const sockets: Socket[] = [];
+    const server = await startRawServer((socket) => {
+      sockets.push(socket);
+      socket.once('data', () => socket.write('HTTP/1.1 200 OK\r\nconnection: close\r\n\r\nfirst'));
+    });
+    const { body } = await testTransport().send({ method: 'GET', url: server.url('/') });
+    const found: string[] = [];
+    for await (const chunk of body) {
+      found.push(Buffer.from(chunk).toString());
+      if (found.length > 1) continue;
+      sockets[0]?.write('last');
+      await stutter(50);
+      sockets[0]?.end();
+      await stutter(50);
+    }
+    expect(found).toEqual(['first', 'last']);
+  });
+
+  test('TLS records that wait are one chunk', async () => {
+    const size = 16 * KIB * KIB;
+    const certificates = makeCertificates({ hosts: ['127.0.0.1'] });
+    const server = await startHttpServer((_request, response) => {
+      response.setHeader('content-length', size);
+      response.end(Buffer.alloc(size));
+    }, certificates);
+    const transport = testTransport({ tls: () => ({ ca: [certificates.ca] }) });
+    const { body } = await transport.send({ method: 'GET', url: server.url('/') });
+    let chunks = 0;
+    for await (const _chunk of body) {
+      chunks += 1;
+      await stutter(3);
+    }
+    // A record has 16 KiB at most.
+    expect(chunks).toBeLessThan(size / (32 * KIB));
   });
 
   test('the slab of a reader that left is not reused', async () => {
