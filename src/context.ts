@@ -28,6 +28,10 @@ export interface Settings {
   readonly destinationCredentials: PasswordPointer | undefined;
   /** By host, or host and namespace: credentials that a file gives. The longest name wins. */
   readonly registryCredentials?: ReadonlyMap<string, PasswordPointer> | undefined;
+  /** By host: files of further authorities that a file gives. Absolute paths. */
+  readonly registryAuthorities?: ReadonlyMap<string, string> | undefined;
+  /** By host: pulls that a command leaves unused, where the registry counts them. */
+  readonly keptPulls?: ReadonlyMap<string, number> | undefined;
   /** Longest silence of a peer, also after an upload; undefined means the defaults of the transport. */
   readonly timeoutMs: number | undefined;
   readonly retries: number;

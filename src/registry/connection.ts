@@ -19,6 +19,7 @@ import {
 import { redirectLayer } from '../http/redirect.ts';
 import { DEFAULT_RETRIES, retryLayer, type RetryEvent } from '../http/retry.ts';
 import { apiHost } from '../oci/reference.ts';
+import { keepPullsLayer } from './pull-quota.ts';
 import { SchemeDetector } from './scheme-detector.ts';
 import { UploadSizes } from './upload/sizes.ts';
 import { noticeLayer } from './warnings.ts';
@@ -91,6 +92,8 @@ export interface ConnectionOptions {
   readonly retries?: number | undefined;
   /** Size of upload chunks in bytes; uploads are whole when absent. */
   readonly chunkSize?: number | undefined;
+  /** Pulls that stay unused, where the registry counts them. */
+  readonly keptPulls?: number | undefined;
   readonly log?: Layer | undefined;
   readonly onRetry?: ((event: RetryEvent) => void) | undefined;
   /** Called on each 429, also for streamed bodies, which no layer repeats. */
@@ -129,6 +132,9 @@ export function createConnection(options: ConnectionOptions): Connection {
     detector.layer,
     authorizeLayer({ ...options, origin, retries }),
     noticeLayer(options, (url) => detector.isOwn(url)),
+    options.keptPulls === undefined
+      ? (next) => next
+      : keepPullsLayer(options.host, options.keptPulls),
     // Outermost, so that each hop is authorised for its own origin.
     redirectLayer,
   );

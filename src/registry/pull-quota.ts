@@ -1,6 +1,7 @@
 import { isIP } from 'node:net';
 
-import type { HttpHeaders } from '../http/message.ts';
+import { RegiError } from '../errors.ts';
+import type { HttpHeaders, HttpRequest, Layer } from '../http/message.ts';
 import { rateLimit, type RateLimit } from '../http/retry-after.ts';
 
 /** Share of the limit below which a warning is due. */
@@ -55,4 +56,41 @@ function describeSeconds(seconds: number): string {
   return seconds >= HOUR_SECONDS
     ? `${Math.round(seconds / HOUR_SECONDS)} hours`
     : `${seconds} seconds`;
+}
+
+/** A pull was not sent, because the command leaves some unused. */
+export class PullsKeptError extends RegiError {
+  constructor(host: string, kept: number) {
+    super('RATE_LIMITED', `Cannot pull from "${host}": its limit leaves ${kept} pulls or fewer`, {
+      hint: 'run the same command again when the limit has reset',
+    });
+  }
+}
+
+/**
+ * Refuses to read more manifests when only `kept` pulls would be left: those that the registry's last response
+ * states, less those that are in flight. A registry without a limit is not restricted.
+ *
+ * @see https://docs.docker.com/docker-hub/usage/pulls/
+ */
+export function keepPullsLayer(host: string, kept: number): Layer {
+  let remaining = Number.POSITIVE_INFINITY;
+  let inFlight = 0;
+  return (next) => async (request) => {
+    const isCounted = isPull(request);
+    if (isCounted && remaining - inFlight <= kept) throw new PullsKeptError(host, kept);
+    if (isCounted) inFlight += 1;
+    try {
+      const response = await next(request);
+      remaining = rateLimit(response.headers)?.remaining ?? remaining;
+      return response;
+    } finally {
+      if (isCounted) inFlight -= 1;
+    }
+  };
+}
+
+/** Docker Hub counts each GET of a manifest. */
+function isPull({ method, url }: HttpRequest): boolean {
+  return method === 'GET' && /\/manifests\/[^/]+$/.test(url.pathname);
 }

@@ -82,14 +82,18 @@ export async function createHosts(context: Context): Promise<Hosts> {
   ): Promise<Pick<TlsSettings, 'system' | 'ca' | 'cert' | 'key'>> {
     const name = names.get(origin.host) ?? origin.host;
     const file = own.get(name.toLowerCase())?.ca;
-    const [system, found, named] = await Promise.all([
+    const given = settings.registryAuthorities?.get(name);
+    const [system, found, named, more] = await Promise.all([
       authorities(),
       readHostCertificates(name, { home, os, warn }),
       file === undefined
         ? []
         : readCaFile(file, `the host ${name} in config.yaml`, signal).then((text) => [text]),
+      given === undefined
+        ? []
+        : readCaFile(given, `caFile of ${name}`, signal).then((text) => [text]),
     ]);
-    const all = [...(ca === undefined ? [] : [ca]), ...named, ...found.ca];
+    const all = [...(ca === undefined ? [] : [ca]), ...named, ...more, ...found.ca];
     return {
       system,
       ca: all.length === 0 ? undefined : all,

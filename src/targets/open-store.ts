@@ -69,7 +69,7 @@ class CommandStores implements Stores {
           ? this.#openSource(location, options)
           : this.#openInRegistry(location.reference, side, options);
       case 'oci':
-        return this.#openLayout(location, side);
+        return this.#openLayout(location, side, options);
       case 'archive':
       case 'docker-archive':
       case 'oci-archive':
@@ -98,11 +98,12 @@ class CommandStores implements Stores {
     return { ...opened, store: await this.#decorate(opened.store, 'source') };
   }
 
-  openLocal(side: 'source' | 'destination'): Promise<LocalStore> {
-    const known = this.#local.get(side);
+  openLocal(side: 'source' | 'destination', folder?: string): Promise<LocalStore> {
+    const key = `${side} ${folder ?? ''}`;
+    const known = this.#local.get(key);
     if (known !== undefined) return known;
-    const opened = this.#openLocal(side);
-    this.#local.set(side, opened);
+    const opened = this.#openLocal(side, folder);
+    this.#local.set(key, opened);
     return opened;
   }
 
@@ -161,11 +162,25 @@ class CommandStores implements Stores {
     };
   }
 
-  async #openLayout({ path, reference, digest }: LayoutLocation, side: Side): Promise<OpenedStore> {
+  async #openLayout(
+    { path, reference, digest }: LayoutLocation,
+    side: Side,
+    { repository }: OpenOptions,
+  ): Promise<OpenedStore> {
     const { openLayout } = await import('../stores/layout/oci-layout.ts');
     const { io, signal, note } = this.#context;
     const isWritten = side !== 'source' && this.#options.dryRun !== true;
     const folder = resolve(io.cwd, path);
+    if (repository !== undefined) {
+      const layout = await this.openLocal(side === 'source' ? side : 'destination', folder);
+      return {
+        store: layout.openRepository(repository),
+        reference: digest ?? reference ?? '',
+        tag: reference,
+        pinned: digest,
+        name: `oci:${path}:${repositoryName(repository)}`,
+      };
+    }
     const store = await openLayout(folder, {
       create: isWritten && side === 'destination',
       clock: io.clock,
@@ -219,14 +234,14 @@ class CommandStores implements Stores {
     return { ...(await open('destination')), reference: found.reference };
   }
 
-  async #openLocal(side: 'source' | 'destination'): Promise<LocalStore> {
+  async #openLocal(side: 'source' | 'destination', path?: string): Promise<LocalStore> {
     const [{ LocalStore: Local }, { localStoreFolder }] = await Promise.all([
       import('../stores/layout/local-store.ts'),
       import('./local.ts'),
     ]);
     const { io, signal, note } = this.#context;
     const create = side === 'destination' && this.#options.dryRun !== true;
-    const folder = localStoreFolder(io);
+    const folder = path ?? localStoreFolder(io);
     const store = await Local.open(folder, {
       create,
       clock: io.clock,

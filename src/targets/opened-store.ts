@@ -38,6 +38,8 @@ export interface OpenOptions {
   readonly orLocal?: boolean | undefined;
   /** The local store is asked before the registry, as docker does. */
   readonly preferLocal?: boolean | undefined;
+  /** The repository of a layout whose tags are those of its full names; the whole layout when absent. */
+  readonly repository?: Repository | undefined;
 }
 
 /** Opens the locations of one command. Shared resources, such as connections, are closed when it ends. */
@@ -52,8 +54,13 @@ export interface Stores {
    * @param bases archives, as typed, that carry the layers which this one leaves out.
    */
   openImages(location: ImagesLocation | 'local', bases?: readonly string[]): Promise<ImageSource>;
-  /** Opens the local store. It is created for a destination; a missing source is an empty store. */
-  openLocal(side: 'source' | 'destination'): Promise<LocalStore>;
+  /**
+   * Opens the local store, or the layout in a folder that has full names like it. It is created for a destination; a
+   * missing source is an empty store.
+   *
+   * @param folder absolute.
+   */
+  openLocal(side: 'source' | 'destination', folder?: string): Promise<LocalStore>;
 }
 
 /** A place that lists its images: an archive, a layout or the local store. */

@@ -25,6 +25,11 @@ const MISTAKES: Readonly<Record<string, string>> = {
   'one tag from two sources': `version: 1\nimages:\n  - { from: 'a.test/x:1', to: b.test/x }\n  - { from: 'a.test/y:1', to: b.test/x }\n`,
   'two prunes of one repository': `version: 1\nimages:\n  - { from: a.test/x, to: b.test/x, prune: true }\n  - { from: a.test/y, to: b.test/x, prune: { old: true } }\n`,
   'a variable that is not set': `version: 1\nimages:\n  - { from: 'a.test/\${NOPE}', to: b.test/x }\n`,
+  'dir: as a place': `version: 1\nimages:\n  - { from: 'dir:x', to: b.test/x }\n`,
+  'standard output as an archive': `version: 1\nimages:\n  - { from: a.test/x, to: 'archive:-' }\n`,
+  'a name behind an archive': `version: 1\nimages:\n  - { from: a.test/x, to: 'archive:x.tar:{tag}' }\n`,
+  'a tag in a path': `version: 1\nimages:\n  - { from: a.test/x, to: 'oci:{tag}' }\n`,
+  'since without an archive': `version: 1\nimages:\n  - { from: a.test/x, to: b.test/x, since: have.json }\n`,
   'an unknown placeholder': `version: 1\nimages:\n  - { from: a.test/x, to: 'b.test/{repo}' }\n`,
 };
 

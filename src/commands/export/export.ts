@@ -18,7 +18,7 @@ import { UnusableTags } from '../arguments/matching-tags.ts';
 import { copyOptions } from '../arguments/copy-options.ts';
 import { digestRow, digestText, openDigestFile, type DigestRow } from '../output/digest-row.ts';
 import { exportDestination } from './destination.ts';
-import { readEarlierLayers } from './earlier-layers.ts';
+import { readEarlierLayers } from '../../targets/earlier-layers.ts';
 import { exportJobs } from './jobs.ts';
 
 /** `regi export`: writes many images into one archive. */

@@ -1,9 +1,10 @@
+import { dirname, resolve } from 'node:path';
+
 import picomatch from 'picomatch';
 
 import type { ParsedArguments } from '../../command.ts';
 import type { Context } from '../../context.ts';
 import { RegiError, UsageError } from '../../errors.ts';
-import { repositoryName } from '../../oci/reference.ts';
 import { quote } from '../../quote.ts';
 import type { SyncEntry, SyncFile } from '../../sync/file/entry.ts';
 import { parseSyncFile } from '../../sync/file/file.ts';
@@ -19,6 +20,8 @@ import { listName, readList } from '../arguments/read-list.ts';
 export interface SyncRequest {
   /** The file as typed. */
   readonly path: string;
+  /** Relative paths in the file begin here. */
+  readonly folder: string;
   readonly file: SyncFile;
   /** Those that run now. */
   readonly entries: readonly SyncEntry[];
@@ -56,32 +59,32 @@ export async function parseSyncRequest(
     host: io.host,
   });
   refuseUnbuilt(file);
+  const folder = path === '-' ? io.cwd : dirname(resolve(io.cwd, path));
   const entries = chosenEntries(file, args.positionals.slice(1));
+  if (value(args, 'write-lock') !== undefined) refuseFiles(entries);
   const locked =
     lockPath === undefined
       ? undefined
-      : lockedRoutes(await readList(lockPath, context), listName(lockPath), file.entries);
+      : lockedRoutes(await readList(lockPath, context), listName(lockPath), file.entries, folder);
   if (chosen?.origin !== undefined) context.note(chosen.origin);
-  return { path, file, entries, shard: chosen?.shard, matrix, locked };
+  return { path, folder, file, entries, shard: chosen?.shard, matrix, locked };
 }
 
 /** Lists what is to be done, for this shard. Wildcards ask for catalogs, and a lock for nothing. */
 export async function workOf(
-  { entries, shard, locked }: SyncRequest,
+  { entries, shard, locked, folder }: SyncRequest,
   stores: Stores,
-  { signal }: Context,
+  { signal, warn }: Context,
 ): Promise<SyncWork> {
   if (locked !== undefined) {
     const routes = locked.filter(({ entry }) => entries.includes(entry));
     return { routes: shard === undefined ? routes : shareByBytes(routes, shard), unlisted: [] };
   }
-  const work = await expandEntries(entries, stores, { signal });
+  const work = await expandEntries(entries, stores, { signal, folder, warn });
   if (shard === undefined) return work;
   return {
     ...work,
-    routes: work.routes.filter(
-      ({ destination }) => shardOf(repositoryName(destination), shard.count) === shard.index,
-    ),
+    routes: work.routes.filter(({ name }) => shardOf(name, shard.count) === shard.index),
   };
 }
 
@@ -95,9 +98,7 @@ export async function matrixOf(
   const { routes, unlisted } = await workOf(request, stores, context);
   const [failed] = unlisted;
   if (failed !== undefined) throw failed.error;
-  const used = new Set(
-    routes.map(({ destination }) => shardOf(repositoryName(destination), count)),
-  );
+  const used = new Set(routes.map(({ name }) => shardOf(name, count)));
   const indexes = Array.from({ length: count }, (_, at) => at + 1).filter((index) =>
     request.locked === undefined
       ? used.has(index)
@@ -122,18 +123,21 @@ function chosenEntries({ entries }: SyncFile, names: readonly string[]): readonl
   return entries.filter((entry) => chosen.has(entry));
 }
 
+/** The images of a file cannot be had again by their digests, once the file is another one. */
+function refuseFiles(entries: readonly SyncEntry[]): void {
+  const entry = entries.find(({ from }) => from.kind === 'place');
+  if (entry?.from.kind !== 'place') return;
+  throw new UsageError(
+    `Cannot lock entry ${quote(entry.name)}: expected a registry as its source, found ${quote(entry.from.text)}`,
+    { hint: 'name the other entries behind the file' },
+  );
+}
+
 /** A field that nothing obeys yet is refused: ignoring a policy, or a deletion, would be worse. */
-function refuseUnbuilt({ entries, registries, policies }: SyncFile): void {
+function refuseUnbuilt({ entries, policies }: SyncFile): void {
   const field =
     (Object.keys(policies).length > 0 && 'policies') ||
-    ([...registries.values()].some(({ caFile }) => caFile !== undefined) && 'caFile') ||
-    ([...registries.values()].some(({ keepPulls }) => keepPulls !== undefined) && 'keepPulls') ||
-    (entries.some(({ verify }) => verify !== undefined) && 'verify') ||
-    (entries.some(({ from }) => from.kind === 'place') && 'from: archive, oci or local') ||
-    (entries.some(({ to }) => to.some(({ kind }) => kind === 'place')) &&
-      'to: archive, oci or local') ||
-    (entries.some(({ since }) => since !== undefined) && 'since') ||
-    (entries.some(({ writeList }) => writeList !== undefined) && 'writeList');
+    (entries.some(({ verify }) => verify !== undefined) && 'verify');
   if (field === false) return;
   throw new RegiError('INVALID_CONFIG', `Cannot use "${field}": this version does not support it`, {
     hint: 'remove it from the file',

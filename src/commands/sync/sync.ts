@@ -1,4 +1,4 @@
-import { dirname, join, resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 
 import type { CommandBody, ParsedArguments } from '../../command.ts';
 import type { Context } from '../../context.ts';
@@ -40,13 +40,17 @@ async function* runSyncCommand(
   if (flag(args, 'validate')) return;
   if (request.matrix !== undefined) {
     const { matrix } = request;
-    const own = withRegistries(context, request.file.registries);
+    const own = withRegistries(context, request.file.registries, request.folder);
     yield* withStores(own, { dryRun: true }, async function* (stores) {
       yield await matrixOf(request, matrix, stores, own);
     });
     return;
   }
-  yield* runRequest(request, args, withRegistries(context, request.file.registries));
+  yield* runRequest(
+    request,
+    args,
+    withRegistries(context, request.file.registries, request.folder),
+  );
 }
 
 async function* runRequest(
@@ -54,10 +58,9 @@ async function* runRequest(
   args: ParsedArguments,
   context: Context,
 ): AsyncIterable<SyncRow> {
-  const { entries, path, shard } = request;
+  const { entries, path, folder, shard } = request;
   const { registries, onChange } = request.file;
   const { io } = context;
-  const folder = path === '-' ? io.cwd : dirname(resolve(io.cwd, path));
   const changes: object[] = [];
   const [dryRun, heads] = [flag(args, 'dry-run'), flag(args, 'heads')];
   const maxDelete = countOption(args, 'max-delete', MOST_DELETIONS);
@@ -82,6 +85,7 @@ async function* runRequest(
       absent: request.file.entries.filter((entry) => !entries.includes(entry)),
       cache,
       registries,
+      folder,
       programsIn: dryRun || flag(args, 'no-run') ? undefined : folder,
       lanes: lanesWith(context, registries),
     };

@@ -22,12 +22,18 @@ export interface ExportJob {
   readonly source: Source;
   /** Tag or digest at the source; empty where the source holds a single image. */
   readonly reference: string;
+  /** What the caller has just resolved, so that it is not asked for again. */
+  readonly known?: Descriptor | undefined;
   /** The name of the image in the archive. */
   readonly name?: Reference | undefined;
   /** A bare tag instead, for an image whose repository is unknown. */
   readonly tag?: string | undefined;
   /** The name of the image, for events and messages. */
   readonly image: string;
+  /** Those of this image; those of all images when absent. */
+  readonly platforms?: readonly Platform[] | undefined;
+  /** Adds the referrers of this image; as for all images when absent. */
+  readonly referrers?: boolean | undefined;
 }
 
 /** A node and the source that has it. */
@@ -64,6 +70,8 @@ export interface CollectOptions extends CallOptions {
   readonly platforms?: readonly Platform[] | undefined;
   /** Adds referrers: signatures, SBOMs, attestations. */
   readonly referrers?: boolean | undefined;
+  /** Called with an image that cannot be read, which is then left out. Without it, the first one is thrown. */
+  readonly onUnreadable?: ((job: ExportJob, error: RegiError) => void) | undefined;
 }
 
 const IMAGES_AT_ONCE = 32;
@@ -106,13 +114,13 @@ async function readImage(
   job: ExportJob,
   options: CollectOptions & { readonly signal: AbortSignal },
 ): Promise<ReadImage> {
-  const { platforms = [], signal } = options;
-  const { source } = job;
+  const { signal } = options;
+  const { source, platforms = options.platforms ?? [], referrers: adds = options.referrers } = job;
   const read = (node: Descriptor): Promise<ManifestNode> => session.read(source, node, signal);
   try {
-    const found = await session.ask(source, signal, () =>
-      source.resolve(job.reference, { signal }),
-    );
+    const found =
+      job.known ??
+      (await session.ask(source, signal, () => source.resolve(job.reference, { signal })));
     const whole = await read(found);
     const root =
       platforms.length === 0
@@ -122,9 +130,7 @@ async function readImage(
     const own = await withChildren(root, read);
     const failures = new LeftOutReferrers();
     const referrers =
-      options.referrers === true
-        ? await referrersOf(session, source, { root, leftOut: failures }, signal)
-        : [];
+      adds === true ? await referrersOf(session, source, { root, leftOut: failures }, signal) : [];
     const manifests = [...own, ...referrers.flatMap((referrer) => referrer.manifests)];
     const leftOut = failures.report(job.image, session.onEvent);
     const images = [
@@ -139,10 +145,14 @@ async function readImage(
     return { images, manifests, blobs: blobsOf(session, source, manifests) };
   } catch (error) {
     if (!(error instanceof RegiError) || signal.aborted) throw error;
-    throw new RegiError(error.code, `Cannot archive ${quote(job.image)}: ${error.message}`, {
-      hint: error.hint,
-      cause: error,
-    });
+    const failure = new RegiError(
+      error.code,
+      `Cannot archive ${quote(job.image)}: ${error.message}`,
+      { hint: error.hint, cause: error },
+    );
+    if (options.onUnreadable === undefined) throw failure;
+    options.onUnreadable(job, failure);
+    return { images: [], manifests: [], blobs: [] };
   }
 }
 

@@ -37,6 +37,8 @@ export interface ExportOptions
   readonly format?: ArchiveFormat | undefined;
   /** The platform of an index that docker's manifest.json names; linux/amd64 by default. */
   readonly dockerPlatform?: Platform | undefined;
+  /** Reads manifests and gives lanes; one of its own when absent. */
+  readonly session?: CopySession | undefined;
   /** Called before anything is written; refuses the plan by throwing. */
   readonly onPlan?: ((plan: ArchivePlan, set: ImageSet) => void) | undefined;
 }
@@ -72,11 +74,12 @@ export async function exportImages(
     earlier,
     onEvent = () => {},
   } = options;
-  const session = new CopySession(options);
+  const session = options.session ?? new CopySession(options);
   const signal = options.signal ?? new AbortController().signal;
   const set = await collectImages(session, jobs, {
     platforms: options.platforms,
     referrers: options.referrers,
+    onUnreadable: options.onUnreadable,
     signal,
   });
   const images =

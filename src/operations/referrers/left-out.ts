@@ -1,6 +1,7 @@
 import { RegiError, type ErrorCode } from '../../errors.ts';
 import { formatCount } from '../../format.ts';
 import { quote } from '../../quote.ts';
+import { PullsKeptError } from '../../registry/pull-quota.ts';
 import type { OnEvent } from '../copy/events.ts';
 
 /** Collects what failed among the referrers of an image. They are left out, and do not stop the image. */
@@ -10,14 +11,15 @@ export class LeftOutReferrers {
   /**
    * Runs the task of one referrer, or of one list of them. Returns undefined when it failed.
    *
-   * @throws the signal's reason when it has aborted, and what is no `RegiError`.
+   * @throws the signal's reason when it has aborted, what is no `RegiError`, and a pull that was not sent: the
+   *   whole image is then for later.
    */
   async attempt<T>(signal: AbortSignal, task: () => Promise<T>): Promise<T | undefined> {
     try {
       return await task();
     } catch (error) {
       signal.throwIfAborted();
-      if (!(error instanceof RegiError)) throw error;
+      if (!(error instanceof RegiError) || error instanceof PullsKeptError) throw error;
       this.#failures.push(error);
       return undefined;
     }

@@ -1,23 +1,20 @@
 import type { Platform } from '../../oci/descriptor.ts';
 import type { Reference, Repository } from '../../oci/reference.ts';
 import type { Wildcard } from './names.ts';
+import type { DestinationPlace, SourcePlace } from './places.ts';
 import type { RegistrySettings } from './schema.ts';
 import type { TagSelection } from '../plan/select.ts';
 
-/** A place that is no registry: `archive:`, `oci:` or `local:`, as written. */
-export interface FilePlace {
-  readonly kind: 'place';
-  readonly text: string;
-}
-
 export type SyncSource =
-  | FilePlace
+  | SourcePlace
   | { readonly kind: 'image'; readonly reference: Reference }
   | { readonly kind: 'repository'; readonly repository: Repository }
   | { readonly kind: 'wildcard'; readonly wildcard: Wildcard };
 
 /** A destination before its `{…}` are filled. */
-export type SyncDestination = FilePlace | { readonly kind: 'registry'; readonly template: string };
+export type SyncDestination =
+  | DestinationPlace
+  | { readonly kind: 'registry'; readonly template: string };
 
 export interface PruneRule {
   readonly gone: boolean;
@@ -43,7 +40,9 @@ export interface SyncEntry {
   readonly sparse: boolean;
   readonly referrers: 'always' | 'new' | false;
   readonly verify: string | undefined;
+  /** An earlier archive or its list; its layers are left out of the archives of `to`. */
   readonly since: string | undefined;
+  /** The file that lists the layers which the reader then has. */
   readonly writeList: string | undefined;
 }
 

@@ -23,6 +23,7 @@ import {
 import { SYNC_SCHEMA, type WrittenEntry, type WrittenFile } from './schema.ts';
 import type { PruneRule, SyncDestination, SyncEntry, SyncFile, SyncSource } from './entry.ts';
 import { checkOverlaps } from './overlaps.ts';
+import { isPlace, parseDestinationPlace, parseSourcePlace } from './places.ts';
 
 export interface ParseSyncOptions {
   /** The file's name in messages. */
@@ -69,9 +70,13 @@ class EntryPlace {
     this.index = index;
   }
 
+  /** True if the entry itself has the field. */
+  isOwn(field: keyof WrittenEntry): boolean {
+    return this.#yaml.value.images[this.index]?.[field] !== undefined;
+  }
+
   mistake(field: keyof WrittenEntry, below: YamlPath, message: string, hint?: string): RegiError {
-    const isOwn = this.#yaml.value.images[this.index]?.[field] !== undefined;
-    const path = isOwn ? ['images', this.index, field] : ['defaults', field];
+    const path = this.isOwn(field) ? ['images', this.index, field] : ['defaults', field];
     return this.#yaml.mistake([...path, ...below], message, hint);
   }
 }
@@ -88,6 +93,7 @@ function parseEntry(
     return parseDestination(expand(text, env, 'to', below, place), below, from, place);
   });
   const tags = (written.tags ?? []).map((text, at) => expand(text, env, 'tags', [at], place));
+  checkArchiveFields(written, to, place);
   checkPatterns('tags', tags, place);
   checkPatterns('immutable', written.immutable ?? [], place);
   const latest =
@@ -117,6 +123,24 @@ function parseEntry(
   };
 }
 
+/** Layers can be left out of new archives only. */
+function checkArchiveFields(
+  written: WrittenEntry,
+  to: readonly SyncDestination[],
+  place: EntryPlace,
+): void {
+  const isArchive = to.some((one) => one.kind === 'place' && /^(?:oci-)?archive:/.test(one.text));
+  if (isArchive) return;
+  for (const field of ['since', 'writeList'] as const)
+    if (place.isOwn(field) && written[field] !== undefined)
+      throw place.mistake(
+        field,
+        [],
+        `expected "to: archive:FILE" beside it`,
+        'layers can be left out of new archives only, and not of docker-archive:',
+      );
+}
+
 /** Replaces `${NAME}`; `$${` is literal. A variable that is unset or empty is a mistake. */
 function expand(
   text: string,
@@ -139,7 +163,7 @@ function expand(
 }
 
 function parseSource(text: string, place: EntryPlace): SyncSource {
-  if (isPlace(text)) return { kind: 'place', text };
+  if (isPlace(text)) return attempt(place, 'from', [], () => parseSourcePlace(text));
   if (text.includes('*')) {
     const wildcard = parseWildcard(text);
     if (wildcard !== undefined) return { kind: 'wildcard', wildcard };
@@ -164,12 +188,16 @@ function parseDestination(
   from: SyncSource,
   place: EntryPlace,
 ): SyncDestination {
-  if (isPlace(text)) return { kind: 'place', text };
   const unknown = placeholdersIn(text).find(
     (word) => !PLACEHOLDERS.some((known) => known === word),
   );
   if (unknown !== undefined) {
     throw place.mistake('to', below, `unknown placeholder {${unknown}}`, placeholderHint());
+  }
+  if (isPlace(text)) {
+    const filled = text.replaceAll(/\{(?!tag\})\w+\}/g, 'x');
+    attempt(place, 'to', below, () => parseDestinationPlace(filled));
+    return { kind: 'place', text };
   }
   // A word stands in for each placeholder, to see whether the rest is a name.
   const probe = explicitReference(text.replaceAll(/\{\w+\}/g, 'x'));
@@ -224,10 +252,6 @@ function withoutRegistry(
     `expected a name with its registry, found ${quote(text)}`,
     `write docker.io/${text} for Docker Hub, or HOST/${text}`,
   );
-}
-
-function isPlace(text: string): boolean {
-  return /^(?:archive|docker-archive|oci-archive|oci|local|dir):/.test(text);
 }
 
 function checkPatterns(

@@ -1,3 +1,5 @@
+import { resolve } from 'node:path';
+
 import { DEFAULT_LANES, type LaneWidths } from '../../concurrency/lanes.ts';
 import type { Context } from '../../context.ts';
 import { parseHost, parsePasswordPointer } from '../../option-values.ts';
@@ -17,15 +19,24 @@ export function settingsFor(table: RegistryTable, name: string): RegistrySetting
 /**
  * Returns the context of a run whose connections obey `registries` of the file.
  *
+ * @param folder of the file, where its relative paths begin.
  * @throws {UsageError} for a host or credentials that do not parse.
  */
-export function withRegistries(context: Context, table: RegistryTable): Context {
+export function withRegistries(context: Context, table: RegistryTable, folder: string): Context {
   if (table.size === 0) return context;
   const hosts = [...table].map(([key, settings]) => ({
     key,
     host: parseHost('registries', key.split('/', 1)[0] ?? ''),
     settings,
   }));
+  const authorities = new Map<string, string>();
+  const keptPulls = new Map<string, number>();
+  for (const { host, settings } of hosts) {
+    const { caFile, keepPulls } = settings;
+    if (caFile !== undefined) authorities.set(host, resolve(folder, caFile));
+    // A limit belongs to the registry, however many names of it the file has.
+    if (keepPulls !== undefined) keptPulls.set(host, Math.max(keepPulls, keptPulls.get(host) ?? 0));
+  }
   const { settings } = context;
   return {
     ...context,
@@ -39,6 +50,8 @@ export function withRegistries(context: Context, table: RegistryTable): Context 
         ...settings.tlsSkipVerify,
         ...hosts.filter((one) => one.settings.tlsSkipVerify === true).map(({ host }) => host),
       ],
+      registryAuthorities: authorities,
+      keptPulls,
       registryCredentials: new Map(
         hosts.flatMap(({ key, settings: { credentials } }) =>
           credentials === undefined

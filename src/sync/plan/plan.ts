@@ -3,8 +3,9 @@ import { RegiError } from '../../errors.ts';
 import { repositoryName } from '../../oci/reference.ts';
 import { quote } from '../../quote.ts';
 import { isResponseError } from '../../registry/errors.ts';
-import { canListTags, type CallOptions, type Store } from '../../store.ts';
+import { canListTags, type CallOptions, type Source, type Store } from '../../store.ts';
 import type { Stores } from '../../targets/opened-store.ts';
+import { platformsKey } from '../run/platforms.ts';
 import { matchesAny, type Route } from './routes.ts';
 import { areAllPlain, selectTags, type Selected } from './select.ts';
 
@@ -14,7 +15,7 @@ export type TagList = ReadonlySet<string> | undefined;
 /** A route with its lists read. */
 export interface PlannedRoute {
   readonly route: Route;
-  readonly source: Store;
+  readonly source: Source;
   readonly sourceTags: TagList;
   /** Undefined for an entry of one image. */
   readonly selected: Selected | undefined;
@@ -56,7 +57,7 @@ export interface PlanOptions extends CallOptions {
   readonly prune: boolean;
   /** Reads the creation dates of source tags, for `latest: { sort: created }`. */
   readonly createdOf: (
-    source: Store,
+    source: Source,
     tags: readonly string[],
   ) => Promise<ReadonlyMap<string, string | undefined>>;
 }
@@ -70,27 +71,44 @@ export async function planRepository(
 ): Promise<RepositoryPlan> {
   const [first] = routes;
   if (first === undefined) throw new Error('A repository is written by at least one route');
-  const name = repositoryName(first.destination);
-  const destination = (
-    await stores.open({ kind: 'registry', reference: first.destination }, 'destination')
-  ).store;
+  const { name, within: repository } = first;
+  const opened = await stores.open(first.destination, 'destination', { repository });
+  const destination = opened.store;
   const needsList = routes.some((route) => needsLists(route, options));
-  const failures: RouteFailure[] = [];
-  const [destinationTags, planned] = await Promise.all([
+  const [destinationTags, sources] = await Promise.all([
     needsList ? listDestination(destination, routes, session, options) : undefined,
-    Promise.all(
-      routes.map(async (route) => {
-        try {
-          return await planRoute(route, session, stores, options);
-        } catch (error) {
-          options.signal.throwIfAborted();
-          if (!(error instanceof RegiError)) throw error;
-          failures.push({ route, error });
-          return undefined;
-        }
-      }),
-    ),
+    planSources(routes, session, stores, options),
   ]);
+  return {
+    ...sources,
+    name,
+    destination,
+    destinationTags,
+    routes: sources.routes.map((route) => settled(route, destinationTags, options)),
+  };
+}
+
+/** Reads the lists of the sources of one destination, and selects its images. */
+export async function planSources(
+  routes: readonly Route[],
+  session: CopySession,
+  stores: Stores,
+  options: PlanOptions,
+): Promise<Pick<RepositoryPlan, 'failures' | 'name' | 'routes'>> {
+  const name = routes[0]?.name ?? '';
+  const failures: RouteFailure[] = [];
+  const planned = await Promise.all(
+    routes.map(async (route) => {
+      try {
+        return await planRoute(route, session, stores, options);
+      } catch (error) {
+        options.signal.throwIfAborted();
+        if (!(error instanceof RegiError)) throw error;
+        failures.push({ route, error });
+        return undefined;
+      }
+    }),
+  );
   const found = planned.filter((route) => route !== undefined);
   for (const { route, selected } of found) failures.push(...selectionFailures(route, selected));
   const conflicts = findConflicts(found, name);
@@ -98,11 +116,9 @@ export async function planRepository(
   const isRefused = new Set(conflicts.map(({ route }) => route));
   return {
     name,
-    destination,
-    destinationTags,
-    routes: found
-      .filter(({ route, selected }) => !isRefused.has(route) && selected?.tooFew === undefined)
-      .map((route) => settled(route, destinationTags, options)),
+    routes: found.filter(
+      ({ route, selected }) => !isRefused.has(route) && selected?.tooFew === undefined,
+    ),
     failures,
   };
 }
@@ -125,10 +141,9 @@ async function planRoute(
   options: PlanOptions,
 ): Promise<PlannedRoute> {
   const { entry, only } = route;
-  const { store: source } = await stores.open(
-    { kind: 'registry', reference: only ?? route.source },
-    'source',
-  );
+  const source =
+    route.held ??
+    (await stores.open({ kind: 'registry', reference: only ?? route.source }, 'source')).store;
   const sourceTags = needsLists(route, options)
     ? await listSource(source, route, session, options.signal)
     : undefined;
@@ -170,7 +185,7 @@ function filledTag(template: string, tag: string | undefined): string | undefine
 
 /** Lists the source whole. Names alone can do without: one that is missing fails when it is asked for. */
 async function listSource(
-  source: Store,
+  source: Source,
   { entry, only }: Route,
   session: CopySession,
   signal: AbortSignal,
@@ -215,7 +230,7 @@ function isUnknownName(error: RegiError): boolean {
 }
 
 async function listTags(
-  store: Store,
+  store: Source,
   session: CopySession,
   signal: AbortSignal,
 ): Promise<ReadonlySet<string>> {
@@ -259,14 +274,15 @@ function findConflicts(routes: readonly PlannedRoute[], name: string): readonly 
   for (const { route, images } of routes) {
     for (const { reference, tag } of images) {
       if (tag === undefined) continue;
-      const source = sourceName(route, reference);
+      // Two forms of one image would replace each other in every run.
+      const source = [sourceName(route, reference), formOf(route)].filter(Boolean).join(' ');
       const owner = owners.get(tag);
       if (owner === undefined) owners.set(tag, { source, route });
       else if (owner.source !== source) {
         const error = new RegiError(
           'REFUSED',
           `Cannot write ${quote(`${name}:${tag}`)}: expected one source, found ${quote(owner.source)} and ${quote(source)}`,
-          { hint: 'narrow "tags" of one entry, or give it another "to"' },
+          { hint: 'narrow "tags" of one entry, give it the same "platforms", or another "to"' },
         );
         failed.set(route, error);
         failed.set(owner.route, error);
@@ -274,6 +290,11 @@ function findConflicts(routes: readonly PlannedRoute[], name: string): readonly 
     }
   }
   return [...failed].map(([route, error]) => ({ route, error }));
+}
+
+/** How an entry changes its images; empty where it does not. */
+function formOf({ entry: { platforms, sparse } }: Route): string {
+  return `${platformsKey(platforms)}${sparse ? ' sparse' : ''}`;
 }
 
 export function sourceName({ source }: Route, reference: string): string {

@@ -1,4 +1,6 @@
-import { RegiError } from '../../errors.ts';
+import { resolve } from 'node:path';
+
+import { assertNever, RegiError } from '../../errors.ts';
 import {
   explicitReference,
   fillTemplate,
@@ -6,6 +8,7 @@ import {
   renamed,
   restOf,
   type NameParts,
+  type Wildcard,
 } from '../file/names.ts';
 import { quote } from '../../quote.ts';
 import { repositoryName, type Reference, type Repository } from '../../oci/reference.ts';
@@ -13,18 +16,29 @@ import { tagFilter } from '../../operations/tags/select-tags.ts';
 import type { CallOptions } from '../../store.ts';
 import type { Stores } from '../../targets/opened-store.ts';
 import type { SyncEntry } from '../file/entry.ts';
+import type { SourcePlace } from '../file/places.ts';
+import { listCatalog } from './catalog.ts';
+import { placeDestination, registryDestination, type Destination } from './destinations.ts';
 import { globFilter } from './globs.ts';
+import { heldSources, type HeldSource } from './held.ts';
 
 /** One repository of a source, and one destination of it. */
-export interface Route {
+export interface Route extends Destination {
   readonly entry: SyncEntry;
   readonly source: Repository;
+  /** Reads a source that is no registry. */
+  readonly held?: HeldSource | undefined;
   /** The only image that is copied; undefined where tags are selected. */
   readonly only: Reference | undefined;
   readonly parts: NameParts;
-  readonly destination: Repository;
-  /** The tag at the destination, with `{tag}`. */
-  readonly tag: string;
+}
+
+/** What routes are made with. */
+export interface ExpandOptions {
+  readonly signal: AbortSignal | undefined;
+  /** Relative paths begin here. */
+  readonly folder: string;
+  readonly warn: (message: string) => void;
 }
 
 /** An entry whose repositories cannot be listed. */
@@ -46,7 +60,7 @@ export interface SyncWork {
 export async function expandEntries(
   entries: readonly SyncEntry[],
   stores: Stores,
-  options: CallOptions,
+  options: ExpandOptions,
 ): Promise<SyncWork> {
   const routes: Route[] = [];
   const unlisted: UnlistedEntry[] = [];
@@ -54,7 +68,7 @@ export async function expandEntries(
   for (const entry of entries) {
     try {
       for (const found of await sourcesOf(entry, stores, catalogs, options))
-        routes.push(...routesOf(entry, found));
+        routes.push(...routesOf(entry, found, options.folder));
     } catch (error) {
       options.signal?.throwIfAborted();
       if (!(error instanceof RegiError)) throw error;
@@ -67,31 +81,67 @@ export async function expandEntries(
 interface FoundSource {
   readonly repository: Repository;
   readonly rest: string;
+  /** The repository with `rename` applied: the name that files record. */
+  readonly recorded: Repository;
   readonly only?: Reference | undefined;
+  readonly held?: HeldSource | undefined;
 }
 
 async function sourcesOf(
   entry: SyncEntry,
   stores: Stores,
   catalogs: Map<string, Promise<readonly string[]>>,
-  options: CallOptions,
+  options: ExpandOptions,
 ): Promise<readonly FoundSource[]> {
   const { from } = entry;
   switch (from.kind) {
     case 'image': {
       const { domain, path } = from.reference;
-      return [{ repository: { domain, path }, rest: path, only: from.reference }];
+      const repository = { domain, path };
+      return [{ repository, rest: path, recorded: repository, only: from.reference }];
     }
-    case 'repository':
-      return [{ repository: from.repository, rest: from.repository.path }];
+    case 'repository': {
+      const { repository } = from;
+      return [{ repository, rest: repository.path, recorded: repository }];
+    }
     case 'place':
-      throw new RegiError('UNSUPPORTED', `Cannot sync from ${quote(from.text)}`, {
-        hint: 'registries are the only sources and destinations',
-      });
+      return enough(entry, await sourcesIn(from, entry, stores, options));
+    case 'wildcard':
+      return enough(entry, await sourcesBelow(from.wildcard, entry, stores, catalogs, options));
     default:
-      break;
+      return assertNever(from);
   }
-  const { wildcard } = from;
+}
+
+/** Lists the repositories of an archive, a layout or the local store. */
+async function sourcesIn(
+  { location, only, text }: SourcePlace,
+  { repositories, rename }: SyncEntry,
+  stores: Stores,
+  { signal, folder, warn }: ExpandOptions,
+): Promise<readonly FoundSource[]> {
+  const source = await stores.openImages(
+    location === 'local' ? location : { ...location, path: resolve(folder, location.path) },
+  );
+  const accepts = globFilter(repositories);
+  const all = await heldSources(source, { only, signal, warn, text });
+  return all
+    .filter(({ name: { path } }) => accepts(path))
+    .map((held): FoundSource => {
+      const { domain, path } = held.name;
+      const rest = renamed(path, rename);
+      return { repository: held.name, rest, recorded: { domain, path: rest }, held };
+    });
+}
+
+/** Lists the repositories of a registry that a wildcard takes. */
+async function sourcesBelow(
+  wildcard: Wildcard,
+  entry: SyncEntry,
+  stores: Stores,
+  catalogs: Map<string, Promise<readonly string[]>>,
+  options: CallOptions,
+): Promise<readonly FoundSource[]> {
   const { domain } = wildcard;
   let listing = catalogs.get(domain);
   if (listing === undefined) {
@@ -99,11 +149,16 @@ async function sourcesOf(
     catalogs.set(domain, listing);
   }
   const accepts = globFilter(entry.repositories);
-  const found = (await listing).flatMap((path): FoundSource[] => {
-    const rest = restOf(path, wildcard);
-    if (rest === undefined || !accepts(rest)) return [];
-    return [{ repository: { domain, path }, rest: renamed(rest, entry.rename) }];
+  return (await listing).flatMap((path): FoundSource[] => {
+    const taken = restOf(path, wildcard);
+    if (taken === undefined || !accepts(taken)) return [];
+    const rest = renamed(taken, entry.rename);
+    const recorded = { domain, path: path.slice(0, path.length - taken.length) + rest };
+    return [{ repository: { domain, path }, rest, recorded }];
   });
+}
+
+function enough(entry: SyncEntry, found: readonly FoundSource[]): readonly FoundSource[] {
   if (found.length < entry.minRepositories)
     throw new RegiError(
       'NOT_FOUND',
@@ -113,72 +168,65 @@ async function sourcesOf(
   return found;
 }
 
-async function listCatalog(
-  host: string,
-  stores: Stores,
-  { signal }: CallOptions,
-): Promise<readonly string[]> {
-  if (host === 'ghcr.io')
-    throw new RegiError(
-      'UNSUPPORTED',
-      `Cannot list the repositories of "${host}": it keeps no list`,
-      {
-        hint: 'write an entry for each repository',
-      },
-    );
-  const place = await stores.openRegistry(host);
-  const names: string[] = [];
-  try {
-    for await (const name of place.repositories({ signal, whole: true })) names.push(name);
-  } catch (error) {
-    if (!(error instanceof RegiError) || error.code !== 'NOT_FOUND') throw error;
-    throw new RegiError(
-      'UNSUPPORTED',
-      `Cannot list the repositories of ${quote(host)}: it keeps no catalog`,
-      { hint: 'write an entry for each repository', cause: error },
-    );
-  }
-  return [...new Set(names)].toSorted();
-}
-
-function routesOf(entry: SyncEntry, { repository, rest, only }: FoundSource): readonly Route[] {
+function routesOf(entry: SyncEntry, found: FoundSource, folder: string): readonly Route[] {
+  const { repository, rest, only, held } = found;
   const parts = partsOfRepository(repository, rest);
-  return entry.to.map((to) => {
-    if (to.kind === 'place')
-      throw new RegiError('UNSUPPORTED', `Cannot sync to ${quote(to.text)}`, {
-        hint: 'registries are the only sources and destinations',
-      });
-    const { template, tag } = splitTemplate(to.template);
-    const name = fillTemplate(template, parts);
-    const reference = explicitReference(name);
-    if (reference === undefined || reference.tag !== undefined)
-      throw new RegiError(
-        'INVALID_REFERENCE',
-        `Cannot use ${quote(name)} as the destination of ${quote(repositoryName(repository))}: expected a repository with its registry`,
-        { hint: 'check "to" and "rename" of the entry' },
-      );
-    const { domain, path } = reference;
-    return { entry, source: repository, only, parts, destination: { domain, path }, tag };
-  });
+  return entry.to.map((to) => ({
+    entry,
+    source: repository,
+    held,
+    only,
+    parts,
+    ...(to.kind === 'place'
+      ? placeDestination(to.text, parts, found.recorded, folder)
+      : registryDestination(to.template, parts, repository)),
+  }));
 }
 
-/** Splits `R:up-{tag}` into repository and tag; the tag of the source where there is none. */
-function splitTemplate(text: string): { readonly template: string; readonly tag: string } {
-  const { template = text, tag = '{tag}' } =
-    /^(?<template>.+):(?<tag>[^:/]+)$/.exec(text)?.groups ?? {};
-  return { template, tag };
+/** Returns where the same entry copies another repository, in the same registry. */
+export function siblingOf(
+  { entry, destination }: Route,
+  { domain, path }: Repository,
+): Reference | undefined {
+  if (destination.kind !== 'registry') return undefined;
+  const repository = { domain, path };
+  const parts = partsOfRepository(repository, renamed(path, entry.rename));
+  for (const to of entry.to) {
+    if (to.kind === 'place') continue;
+    const other = registryDestination(to.template, parts, repository).destination;
+    if (other.kind === 'registry' && other.reference.domain === destination.reference.domain)
+      return other.reference;
+  }
+  return undefined;
 }
 
-/** Groups routes that write to a common repository: only together can their tags be compared. */
+/** The routes of one image that its source names by a digest, with the names that the entry gives. */
+export function routesOfImage(entry: SyncEntry, only: Reference, folder: string): readonly Route[] {
+  const { domain, path } = only;
+  const repository = { domain, path };
+  const rest = restIn(entry, only) ?? path;
+  const recorded =
+    entry.from.kind === 'wildcard'
+      ? { domain, path: [entry.from.wildcard.prefix, rest].filter(Boolean).join('/') }
+      : repository;
+  return routesOf(entry, { repository, rest, recorded, only }, folder);
+}
+
+/** Groups routes that write to a common repository or file: only together can their tags be compared. */
 export function groupRoutes(routes: readonly Route[]): readonly (readonly Route[])[] {
   const groups = new Map<string, Route[]>();
   for (const route of routes) {
-    const key = repositoryName(route.destination);
+    const key = keyOf(route);
     const group = groups.get(key);
     if (group === undefined) groups.set(key, [route]);
     else group.push(route);
   }
   return [...groups.values()];
+}
+
+function keyOf({ destination, name, within }: Route): string {
+  if (!('path' in destination)) return name;
+  return `${destination.kind}:${destination.path}:${within === undefined ? '' : repositoryName(within)}`;
 }
 
 /** True if `keep`, `immutable` or another list of patterns takes the tag; an empty list takes none. */

@@ -152,8 +152,10 @@ function isSameRule(one: PruneRule | undefined, other: PruneRule): boolean {
 export function mayWriteTo(entries: readonly SyncEntry[], name: string): string | undefined {
   return entries.find(({ to }) =>
     to.some((destination) => {
-      if (destination.kind !== 'registry') return false;
-      const repository = destination.template.replace(/:[^:/]*$/, '');
+      const repository =
+        destination.kind === 'place'
+          ? nameOfPlace(destination.text)
+          : destination.template.replace(/:[^:/]*$/, '');
       const pattern = repository
         .split(/\{\w+\}/)
         .map((text) => text.replaceAll(/[.*+?^${}()|[\]\\]/g, String.raw`\$&`))
@@ -161,4 +163,9 @@ export function mayWriteTo(entries: readonly SyncEntry[], name: string): string 
       return new RegExp(`^${pattern}$`).test(name);
     }),
   )?.name;
+}
+
+/** One folder has many spellings, and the local store has a name for every repository: any may be meant. */
+function nameOfPlace(text: string): string {
+  return `${text.slice(0, text.indexOf(':'))}:{repository}`;
 }

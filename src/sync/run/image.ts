@@ -6,11 +6,13 @@ import { CopyError, copyInSession } from '../../operations/copy/copy-image.ts';
 import { resolveIfThere } from '../../operations/copy/resolve-image.ts';
 import type { CopySession } from '../../operations/copy/session.ts';
 import { LeftOutReferrers } from '../../operations/referrers/left-out.ts';
-import { canListReferrers, type Store } from '../../store.ts';
+import { canKeepUnnamed, canListReferrers, type Source, type Store } from '../../store.ts';
+import type { Stores } from '../../targets/opened-store.ts';
 import type { FactCache } from '../state/cache.ts';
 import type { SyncEntry } from '../file/entry.ts';
 import { sourceName, type PlannedImage, type PlannedRoute, type TagList } from '../plan/plan.ts';
 import { narrowToPlatforms, platformsKey, sparseRefused, type Narrowed } from './platforms.ts';
+import { bringOmitted } from './omitted.ts';
 import type { SyncStatus } from './row.ts';
 
 /** One image, with both ends. */
@@ -29,6 +31,8 @@ export interface ImageOptions {
   /** Compares the two roots and reads nothing else. */
   readonly heads: boolean;
   readonly cache: FactCache;
+  /** Opens repositories that may have layers which an archive leaves out. */
+  readonly stores: Stores;
 }
 
 export interface SyncedImage {
@@ -128,7 +132,7 @@ function factKey({ platforms, requirePlatforms }: SyncEntry, { digest }: Descrip
 async function narrowRoot(
   entry: SyncEntry,
   found: Descriptor,
-  source: Store,
+  source: Source,
   session: CopySession,
   { cache, signal }: ImageOptions,
 ): Promise<Narrowed | undefined> {
@@ -155,9 +159,9 @@ async function transfer(
   work: ImageWork,
   roots: Roots,
   session: CopySession,
-  { force, signal }: ImageOptions,
+  { force, signal, stores }: ImageOptions,
 ): Promise<number> {
-  const { planned, image, destination, name } = work;
+  const { planned, image, name } = work;
   const { route, source } = planned;
   const { entry } = route;
   const full = fullName(name, image, roots.found);
@@ -166,6 +170,12 @@ async function transfer(
     return 0;
   }
   const platforms: readonly Platform[] = roots.narrowed.platforms;
+  const destination = await bringOmitted(route, work.destination, roots.found, {
+    platforms,
+    session,
+    stores,
+    signal,
+  });
   const { leftOut } = await copyInSession(
     session,
     {
@@ -178,6 +188,8 @@ async function transfer(
     },
     { platforms, force, referrers: entry.referrers !== false, signal },
   );
+  if (image.tag === undefined && canKeepUnnamed(destination))
+    await destination.keepUnnamed(roots.narrowed.root, { signal });
   return leftOut;
 }
 

@@ -7,23 +7,30 @@ import type { LaneWidths } from '../../concurrency/lanes.ts';
 import { eitherSignal } from '../../concurrency/together.ts';
 import type { Context } from '../../context.ts';
 import { RegiError } from '../../errors.ts';
-import type { Descriptor } from '../../oci/descriptor.ts';
 import { repositoryName } from '../../oci/reference.ts';
 import { PartialFailureError } from '../../operations/copy/copy-images.ts';
 import type { CopyEvent } from '../../operations/copy/events.ts';
 import { CopySession } from '../../operations/copy/session.ts';
 import { leftOutError } from '../../operations/referrers/left-out.ts';
-import { readCreated } from '../../operations/inspect/read-created.ts';
-import type { Store } from '../../store.ts';
+import { PullsKeptError } from '../../registry/pull-quota.ts';
+import { isArchive } from '../../targets/location.ts';
 import type { Stores } from '../../targets/opened-store.ts';
 import type { FactCache } from '../state/cache.ts';
 import type { DeletedLog } from '../prune/deleted-log.ts';
 import type { SyncEntry } from '../file/entry.ts';
 import { syncImage, type ImageWork } from './image.ts';
-import { planRepository, sourceName, type PlanOptions, type RepositoryPlan } from '../plan/plan.ts';
+import {
+  planRepository,
+  planSources,
+  sourceName,
+  type PlanOptions,
+  type RepositoryPlan,
+} from '../plan/plan.ts';
+import { syncArchive } from './archive.ts';
+import { createdDates } from './created.ts';
+import { describePlan } from './describe.ts';
 import { RegistryPrograms } from './registry-programs.ts';
-import { deleteTag, orphanedTags } from '../prune/prune.ts';
-import { mayWriteTo, planPrune } from '../prune/prune-plan.ts';
+import { pruneRepository } from '../prune/prune-repository.ts';
 import { groupRoutes, type Route, type SyncWork } from '../plan/routes.ts';
 import { destinationOf, SyncTotals, type SyncRow } from './row.ts';
 import type { RegistryTable } from '../file/settings.ts';
@@ -43,6 +50,8 @@ export interface SyncOptions {
   /** Entries of the file that do not run now. Where they may write, nothing is pruned. */
   readonly absent: readonly SyncEntry[];
   readonly registries: RegistryTable;
+  /** Relative paths of the file begin here. */
+  readonly folder: string;
   /** The folder of the file, for its programs; undefined runs none. */
   readonly programsIn: string | undefined;
   readonly cache: FactCache;
@@ -149,7 +158,7 @@ class SyncRun {
   /** Never rejects: what is no failure of an image ends the run. */
   async #attempt(group: readonly Route[]): Promise<readonly SyncRow[]> {
     try {
-      return await this.#syncRepository(group);
+      return await (isArchiveGroup(group) ? this.#syncArchive(group) : this.#syncRepository(group));
     } catch (error) {
       if (this.#signal.aborted) return [];
       const [first] = group;
@@ -157,8 +166,30 @@ class SyncRun {
         this.#stop.abort(error);
         return [];
       }
-      return [this.#failed(first, undefined, repositoryName(first.destination), error)];
+      return [this.#failed(first, undefined, first.name, error)];
     }
+  }
+
+  /** Writes the one archive of its routes. */
+  async #syncArchive(group: readonly Route[]): Promise<readonly SyncRow[]> {
+    const plan = await planSources(group, this.#session, this.#stores, this.#planOptions());
+    const { name, routes, failures } = plan;
+    const rows = failures.map(({ route, reference, error }) =>
+      this.#failed(route, reference, name, error),
+    );
+    this.#describe(plan);
+    const images = routes.flatMap((planned) => planned.images.map((image) => ({ planned, image })));
+    const written = await syncArchive(images, {
+      ...this.#options,
+      session: this.#session,
+      stores: this.#stores,
+      context: this.#context,
+      signal: this.#signal,
+      limit: this.#limit,
+      failed: ({ planned: { route }, image }, error) =>
+        this.#failed(route, image.reference, name, error, image.tag),
+    });
+    return [...rows, ...written];
   }
 
   async #syncRepository(group: readonly Route[]): Promise<readonly SyncRow[]> {
@@ -179,58 +210,18 @@ class SyncRun {
     const synced = await Promise.all(works.map((work) => this.#limit(() => this.#syncOne(work))));
     const all = [...rows, ...synced.filter((row) => row !== undefined)];
     if (!this.#options.prune || this.#signal.aborted) return all;
-    return [...all, ...(await this.#prune(plan, all))];
-  }
-
-  /** Runs when everything else of the repository has ended. */
-  async #prune(plan: RepositoryPlan, rows: readonly SyncRow[]): Promise<readonly SyncRow[]> {
-    const { dryRun, log, maxDelete } = this.#options;
-    const { name, destination } = plan;
-    const isComplete = rows.every(({ status }) => status !== 'failed' && status !== 'deferred');
-    const absentWriter = mayWriteTo(this.#absent, name);
-    const decided = planPrune(plan, { maxDelete, isComplete, absentWriter });
-    if (decided.kind === 'blocked')
-      return [this.#failed(decided.route, undefined, name, decided.error)];
-    if (decided.kind === 'none') {
-      if (decided.note !== undefined) this.#context.note(decided.note);
-      return [];
-    }
-    const target = {
-      destination,
-      name,
-      viaDummy: decided.rule.viaDummy,
-      deleteTag: this.#programs.deleting(name),
-    };
-    const { clock } = this.#context.io;
-    const options = { signal: this.#signal, dryRun, log, clock };
-    const deleted: Descriptor[] = [];
-    const pruned: SyncRow[] = [];
-    for (const doomed of decided.tags) {
-      const { tag, reason, route } = doomed;
-      try {
-        const root = await deleteTag(doomed, target, this.#session, options);
-        if (root === undefined) continue;
-        deleted.push(root);
-        const why = reason === 'gone' ? 'its source lacks it' : '"latest" dropped it';
-        if (dryRun) this.#context.note(`Would delete ${name}:${tag}: ${why}`);
-        const { digest } = root;
-        pruned.push({
-          entry: route.entry.name,
-          source: undefined,
-          name,
-          tag,
-          status: 'deleted',
-          digest,
-        });
-      } catch (error) {
-        if (!(error instanceof RegiError) || this.#signal.aborted) throw error;
-        pruned.push(this.#failed(route, undefined, name, error, tag));
-      }
-    }
-    const orphans = orphanedTags(plan.destinationTags ?? new Set(), deleted);
-    if (orphans > 0)
-      this.#context.note(`${orphans} tags of signatures and other referrers stay in "${name}"`);
-    return pruned;
+    return [
+      ...all,
+      ...(await pruneRepository(plan, all, {
+        ...this.#options,
+        session: this.#session,
+        context: this.#context,
+        signal: this.#signal,
+        absent: this.#absent,
+        deleteTag: this.#programs.deleting(plan.name),
+        failed: (route, error, tag) => this.#failed(route, undefined, plan.name, error, tag),
+      })),
+    ];
   }
 
   #planOptions(): PlanOptions {
@@ -238,7 +229,13 @@ class SyncRun {
       signal: this.#signal,
       asksAll: this.#options.force || this.#options.needsDigests,
       prune: this.#options.prune,
-      createdOf: (source, tags) => this.#createdOf(source, tags),
+      createdOf: (source, tags) =>
+        createdDates(source, tags, {
+          session: this.#session,
+          cache: this.#options.cache,
+          signal: this.#signal,
+          limit: this.#limit,
+        }),
     };
   }
 
@@ -250,7 +247,7 @@ class SyncRun {
     const account: Account = { entry: route.entry, bytes: 0, mounted: 0 };
     const { force, heads, cache } = this.#options;
     try {
-      const options = { signal: this.#signal, force, heads, cache };
+      const options = { signal: this.#signal, force, heads, cache, stores: this.#stores };
       const synced = await this.#accounts.run(account, () =>
         this.#programs.creating(name, this.#signal, () => syncImage(work, this.#session, options)),
       );
@@ -283,61 +280,14 @@ class SyncRun {
         ? repositoryName(source)
         : `${repositoryName(source)}${reference.includes(':') ? '@' : ':'}${reference}`;
     const row = failedRow(entry, from, name, error, tag);
+    if (isKeptPull(error)) return { ...row, status: 'deferred' };
     this.#context.onEvent({ kind: 'failed', image: destinationOf(row), error });
     if (this.#options.failFast) this.#stop.abort(error);
     return row;
   }
 
-  /** Shows what a selection did, and warns of patterns that took nothing. */
-  #describe({ routes, name }: RepositoryPlan): void {
-    for (const { route, selected } of routes) {
-      if (selected === undefined) continue;
-      const source = repositoryName(route.source);
-      for (const pattern of selected.idle)
-        this.#warnOnce(
-          `Pattern ${JSON.stringify(pattern)} of "${route.entry.name}" takes no tag of ${source}`,
-        );
-      if (!this.#options.dryRun) continue;
-      const steps = selected.steps.map(({ step, before, after, samples }) => {
-        const dropped = before - after;
-        return dropped === 0
-          ? undefined
-          : `${step} dropped ${dropped} (${samples.join(', ')}${dropped > samples.length ? ', …' : ''})`;
-      });
-      const found = selected.steps[0]?.before ?? selected.tags.length;
-      this.#context.note(
-        [
-          `${source} -> ${name}: ${found} tags found`,
-          ...steps.filter((step) => step !== undefined),
-          `${selected.tags.length} selected`,
-        ].join('; '),
-      );
-    }
-  }
-
-  async #createdOf(
-    source: Store,
-    tags: readonly string[],
-  ): Promise<ReadonlyMap<string, string | undefined>> {
-    const { cache } = this.#options;
-    const signal = this.#signal;
-    const pairs = await Promise.all(
-      tags.map((tag) =>
-        this.#limit(async (): Promise<readonly [string, string | undefined]> => {
-          const root = await this.#session.ask(source, signal, () =>
-            source.resolve(tag, { signal }),
-          );
-          const known = cache.get(root.digest)?.created;
-          if (known !== undefined) return [tag, known === '' ? undefined : known];
-          const created = await this.#session.ask(source, signal, () =>
-            readCreated(source, root, { signal }),
-          );
-          cache.set(root.digest, { created: created ?? '' });
-          return [tag, created];
-        }),
-      ),
-    );
-    return new Map(pairs);
+  #describe(plan: Pick<RepositoryPlan, 'name' | 'routes'>): void {
+    describePlan(plan, this.#options.dryRun, this.#context, (message) => this.#warnOnce(message));
   }
 
   #onEvent(event: CopyEvent): void {
@@ -374,6 +324,15 @@ function failedRow(
   tag?: string,
 ): SyncRow {
   return { entry, source, name, tag, status: 'failed', error };
+}
+
+function isArchiveGroup([first]: readonly Route[]): boolean {
+  return first !== undefined && isArchive(first.destination);
+}
+
+/** True if `keepPulls` stopped an image. */
+function isKeptPull(error: unknown): boolean {
+  return error instanceof PullsKeptError || (error instanceof Error && isKeptPull(error.cause));
 }
 
 function textOf(to: SyncEntry['to'][number]): string {

@@ -2,6 +2,7 @@ import { RegiError, UsageError } from '../../errors.ts';
 import { isDigest } from '../../oci/digest.ts';
 import { quote } from '../../quote.ts';
 import { explicitReference } from '../file/names.ts';
+import { isPlace } from '../file/places.ts';
 
 /** One image at one digest: a line of a LOCK. */
 export interface LockLine {
@@ -66,7 +67,8 @@ function parseLine(source: string, rest: readonly string[]): LockLine {
     throw new UsageError(`expected one destination, found ${quote(more)} too`, {
       hint: 'write SRC:TAG@DIGEST DST:TAG key=value…',
     });
-  if (destination !== undefined && explicitReference(destination) === undefined)
+  const isKnown = destination === undefined || isPlace(destination);
+  if (!isKnown && explicitReference(destination) === undefined)
     throw new UsageError(`expected a destination with its registry, found ${quote(destination)}`);
   const facts = rest
     .filter((word) => word.includes('='))

@@ -3,12 +3,13 @@ import { writeFile } from 'node:fs/promises';
 import { guarded } from '../../disk/errno.ts';
 import { UsageError } from '../../errors.ts';
 import { formatPlatform } from '../../oci/platform.ts';
-import { repositoryName } from '../../oci/reference.ts';
+import { imageName, repositoryName, type Reference } from '../../oci/reference.ts';
 import { quote } from '../../quote.ts';
 import type { SyncEntry } from '../file/entry.ts';
 import { formatLock, parseLock, type LockLine } from './lock-file.ts';
 import { explicitReference, partsOfRepository } from '../file/names.ts';
-import type { Route } from '../plan/routes.ts';
+import { isPlace } from '../file/places.ts';
+import { routesOfImage, type Route } from '../plan/routes.ts';
 import type { SyncRow } from '../run/row.ts';
 import type { Shard } from '../plan/shard.ts';
 
@@ -20,18 +21,19 @@ export interface LockedRoute extends Route {
 /**
  * Makes routes of a LOCK: exactly these digests, with the settings of their entries.
  *
+ * @param folder of the file of entries, where its relative paths begin.
  * @throws {RegiError} at a line without a destination, or of an entry that the file lacks.
  */
 export function lockedRoutes(
   text: string,
   name: string,
   entries: readonly SyncEntry[],
+  folder: string,
 ): readonly LockedRoute[] {
   return parseLock(text, name).flatMap((line): LockedRoute[] => {
     const entry = entries.find((one) => one.name === line.facts.get('entry'));
-    const [only, destination] = [line.source, line.destination ?? ''].map((word) =>
-      explicitReference(word),
-    );
+    const only = explicitReference(line.source);
+    const { destination } = line;
     if (only === undefined || destination === undefined)
       throw new UsageError(
         `Cannot use ${name}: expected a destination beside ${quote(line.source)}`,
@@ -44,19 +46,44 @@ export function lockedRoutes(
         `Cannot use ${name}: the file has no entry ${quote(line.facts.get('entry') ?? '')}`,
         { hint: 'write the lock again with --write-lock, or name the entries as before' },
       );
-    const source = { domain: only.domain, path: only.path };
-    return [
-      {
-        entry,
-        source,
-        only,
-        parts: partsOfRepository(source, source.path),
-        destination: { domain: destination.domain, path: destination.path },
-        tag: destination.tag ?? '{tag}',
-        bytes: Number(line.facts.get('bytes') ?? 0) || 0,
-      },
-    ];
+    const route = isPlace(destination)
+      ? placeRoute(entry, only, destination, folder)
+      : registryRoute(entry, only, destination);
+    if (route === undefined)
+      throw new UsageError(
+        `Cannot use ${name}: entry ${quote(entry.name)} does not write to ${quote(destination)}`,
+        { hint: 'write the lock again with --write-lock' },
+      );
+    return [{ ...route, bytes: Number(line.facts.get('bytes') ?? 0) || 0 }];
   });
+}
+
+function registryRoute(entry: SyncEntry, only: Reference, text: string): Route | undefined {
+  const destination = explicitReference(text);
+  if (destination === undefined) return undefined;
+  const source = { domain: only.domain, path: only.path };
+  const { domain, path, tag } = destination;
+  return {
+    entry,
+    source,
+    only,
+    parts: partsOfRepository(source, source.path),
+    destination: { kind: 'registry', reference: { domain, path } },
+    name: repositoryName(destination),
+    tag: tag ?? '{tag}',
+  };
+}
+
+/** Finds the route of the entry that gives an image this name in an archive, a layout or the local store. */
+function placeRoute(
+  entry: SyncEntry,
+  only: Reference,
+  text: string,
+  folder: string,
+): Route | undefined {
+  return routesOfImage(entry, only, folder).find(
+    ({ name, tag }) => imageName(name, { tag: tag.replaceAll('{tag}', only.tag ?? '') }) === text,
+  );
 }
 
 /**
@@ -68,10 +95,7 @@ export function shareByBytes(
   { index, count }: Shard,
 ): readonly LockedRoute[] {
   const weights = new Map<string, number>();
-  for (const { destination, bytes } of routes) {
-    const name = repositoryName(destination);
-    weights.set(name, (weights.get(name) ?? 0) + bytes);
-  }
+  for (const { name, bytes } of routes) weights.set(name, (weights.get(name) ?? 0) + bytes);
   const loads = Array.from({ length: count }, () => 0);
   const chosen = new Set<string>();
   const heaviest = [...weights].toSorted(
@@ -83,7 +107,7 @@ export function shareByBytes(
     loads[lightest] = (loads[lightest] ?? 0) + bytes + 1;
     if (lightest === index - 1) chosen.add(name);
   }
-  return routes.filter(({ destination }) => chosen.has(repositoryName(destination)));
+  return routes.filter(({ name }) => chosen.has(name));
 }
 
 /** Collects the images of a run for `--write-lock`. */

@@ -1,15 +1,15 @@
 import { open } from 'node:fs/promises';
 import { resolve } from 'node:path';
 
-import { LimitExceededError } from '../../bytes.ts';
-import type { Context } from '../../context.ts';
-import { ifPresent } from '../../disk/errno.ts';
-import type { Digest } from '../../oci/digest.ts';
-import { repositoryName } from '../../oci/reference.ts';
-import { layersCarriedBy } from '../../operations/archive/carried-layers.ts';
-import { quote } from '../../quote.ts';
-import { mergeCarried, parseBlobList, type CarriedBlob } from '../../tar/carried-blobs.ts';
-import type { Stores } from '../../targets/opened-store.ts';
+import { LimitExceededError } from '../bytes.ts';
+import type { Context } from '../context.ts';
+import { ifPresent } from '../disk/errno.ts';
+import type { Digest } from '../oci/digest.ts';
+import { repositoryName } from '../oci/reference.ts';
+import { layersCarriedBy } from '../operations/archive/carried-layers.ts';
+import { quote } from '../quote.ts';
+import { mergeCarried, parseBlobList, type CarriedBlob } from '../tar/carried-blobs.ts';
+import type { Stores } from './opened-store.ts';
 
 /** A list has about 150 bytes a layer. */
 const LIST_BYTES = 256 * 1024 * 1024;
