@@ -47,7 +47,7 @@ images: [{ from: ${from.host}/app, to: ${to.host}/app, referrers: false, prune: 
     const statuses = first.stdout
       .trimEnd()
       .split('\n')
-      .map((line) => line.split(' ')[0]);
+      .map((line) => line.replace(/ .*/, ''));
     expect(statuses.toSorted()).toEqual(['deferred', 'deferred', 'deferred', 'new', 'new', 'new']);
     expect(first.status).toBe(6);
     expect(first.stderr).toContain('6 images: 3 new, 3 deferred');
