@@ -18,7 +18,7 @@ export class Connection {
   readonly proxyAuthorization: string | undefined;
   /** The proxy that forwards requests. */
   readonly forwarder: URL | undefined;
-  /** Reads large bodies. */
+  /** Reads for the socket. */
   readonly reader: SlabReader | undefined;
   readonly #client: Client;
   #opening: Opening | undefined;
@@ -33,10 +33,7 @@ export class Connection {
     const forwarder = target.origin.protocol === 'http:' ? target.proxy : undefined;
     this.forwarder = forwarder?.url;
     this.proxyAuthorization = forwarder?.authorization;
-    this.reader =
-      target.proxy === undefined && target.slabs !== undefined
-        ? new SlabReader(target.slabs)
-        : undefined;
+    this.reader = target.slabs === undefined ? undefined : new SlabReader(target.slabs);
     this.#client = new UndiciClient(target.origin, {
       // Our own timers apply: undici's are off by up to half a second, and do not watch an upload.
       headersTimeout: 0,

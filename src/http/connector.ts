@@ -68,7 +68,7 @@ const KEEP_ALIVE_MS = 60_000;
  * everything, and a borrowed chunk is free again.
  *
  * @param onConnected called exactly once.
- * @param reader reads for the socket of a direct connection; Node reads the TLS of a tunnel itself.
+ * @param reader reads for the socket, but never into slabs from a tunnel: Node reads its TLS itself.
  */
 export function openSocket(target: Target, onConnected: OnConnected, reader?: SlabReader): Opening {
   const { origin, proxy, timeoutMs } = target;
@@ -117,10 +117,11 @@ async function open(
     refusePrivate(target, socket);
     return socket;
   }
+  if (!isTls) return openProxy(target, proxy, sockets, reader);
   const first = await openProxy(target, proxy, sockets);
-  if (!isTls) return first;
   await openTunnel(first, origin, proxy);
   const socket = dialTls(origin, target, { secureContext, socket: first });
+  reader?.attach(socket);
   sockets.push(socket);
   await event(socket, 'secureConnect');
   return socket;
@@ -130,13 +131,20 @@ async function openProxy(
   target: Target,
   { url, secureContext }: NonNullable<Target['proxy']>,
   sockets: Socket[],
+  reader?: SlabReader,
 ): Promise<Socket> {
   const { lookup = systemLookup } = target;
+  const onread = reader?.onread;
   const isTls = url.protocol === 'https:';
   // The proxy is always verified, also where `target` does not verify the registry.
   const socket = isTls
-    ? dialTls(url, { rejectUnauthorized: true, session: undefined }, { secureContext, lookup })
-    : dialTcp(url, lookup);
+    ? dialTls(
+        url,
+        { rejectUnauthorized: true, session: undefined },
+        { secureContext, lookup, onread },
+      )
+    : dialTcp(url, lookup, onread);
+  reader?.attach(socket);
   sockets.push(socket);
   try {
     await event(socket, isTls ? 'secureConnect' : 'connect');

@@ -121,11 +121,15 @@ export class SlabReader {
   }
 
   /**
-   * Takes the socket that was made with `onread`, before its first read. Of Node's stream only the
-   * end is left: it comes when all bytes are parsed.
+   * Takes the socket before its first read, whether or not it was made with `onread`. Of Node's
+   * stream only the end is left: it comes when all bytes are parsed.
    */
   attach(socket: Socket): void {
     this.#socket = socket;
+    const push = socket.push.bind(socket);
+    // Without `onread`, and at the end, Node's stream brings its own memory.
+    socket.push = (bytes: Uint8Array | null): boolean =>
+      bytes === null ? push(bytes) : this.#queue({ bytes, slab: undefined });
     const read = socket.read.bind(socket);
     socket.read = (size?: number): unknown => {
       // Node's own way to start reading, and to find the end.
@@ -180,29 +184,29 @@ export class SlabReader {
     return this.#current.bytes.subarray(this.#used);
   }
 
-  /** Returns false to stop reading until the parser has caught up. */
+  /** Called with each read. Returns false to stop reading until the parser has caught up. */
   #take(size: number, room: Uint8Array): boolean {
     // A read that began in a body may bring the head of the next response.
     const slab = this.#isBulk ? this.#pool.slabOf(room) : undefined;
     const bytes = room.subarray(0, size);
-    if (slab === undefined) this.#unparsed.push({ bytes: Buffer.from(bytes), slab });
-    else this.#append(bytes, slab);
-    this.#unparsedBytes += size;
+    if (slab === undefined) return this.#queue({ bytes: Buffer.from(bytes), slab });
+    this.#used += size;
+    return this.#queue({ bytes, slab });
+  }
+
+  /** Queues bytes for the parser, in one view with those before them where they are neighbours. */
+  #queue({ bytes, slab }: Unparsed): boolean {
+    const last = this.#unparsed.at(-1);
+    if (slab !== undefined && last?.slab === slab && endOf(last.bytes) === bytes.byteOffset)
+      last.bytes = slab.bytes.subarray(last.bytes.byteOffset, endOf(bytes));
+    else {
+      if (slab !== undefined) slab.uses += 1;
+      this.#unparsed.push({ bytes, slab });
+    }
+    this.#unparsedBytes += bytes.byteLength;
     this.#isStopped = this.#isFull;
     this.#wake();
     return !this.#isStopped;
-  }
-
-  /** Adds bytes to the view before them, or begins a view. */
-  #append(bytes: Uint8Array, slab: Slab): void {
-    this.#used += bytes.byteLength;
-    const last = this.#unparsed.at(-1);
-    if (last?.slab === slab && endOf(last.bytes) === bytes.byteOffset)
-      last.bytes = slab.bytes.subarray(last.bytes.byteOffset, endOf(bytes));
-    else {
-      slab.uses += 1;
-      this.#unparsed.push({ bytes, slab });
-    }
   }
 
   /** True if half of a slab waits. */

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { IncomingMessage } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 
 import { describe, expect, test } from 'vitest';
 
@@ -10,6 +10,7 @@ import type { HttpTransport } from '../../src/http/transport.ts';
 import { makeCertificates } from '../support/http/certificates.ts';
 import { startForwardProxy } from '../support/http/forward-proxy.ts';
 import { startHttpServer, startRawServer } from '../support/http/http-server.ts';
+import { readPastEnd } from './slab-schedules.ts';
 import { poisoned } from '../support/images/poison.ts';
 import { testTransport } from '../support/http/transport.ts';
 
@@ -62,6 +63,30 @@ describe.each([
     expect(headers['host']).toBe('registry.test');
     expect(JSON.stringify(headers)).not.toMatch(/proxy|c2VjcmV0|secret/i);
   });
+
+  test.each(['https', 'http'])(
+    'the end of a connection over %s waits for a reader that has not taken the last chunk',
+    async (scheme) => {
+      const responses: ServerResponse[] = [];
+      const server = await startHttpServer(
+        (_request, response) => {
+          responses.push(response);
+          response.useChunkedEncodingByDefault = false;
+          response.setHeader('connection', 'close').write('first');
+        },
+        scheme === 'https' ? certificates : undefined,
+      );
+      const proxy = await startForwardProxy({
+        certificates: proxyCertificates,
+        port: server.port,
+      });
+      const { body } = await transportThrough(proxy.url).send({
+        method: 'GET',
+        url: new URL(`${scheme}://registry.test/`),
+      });
+      expect(await readPastEnd(body, () => responses[0])).toEqual(['first', 'second', 'last']);
+    },
+  );
 
   test('send() reaches an http server with the whole URL', async () => {
     const server = await startHttpServer(

@@ -1,9 +1,11 @@
 import { createHash } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Writable } from 'node:stream';
 
 import { readAtMost } from '../../src/http/body.ts';
 import { SlabPool } from '../../src/http/slabs.ts';
 import type { HttpTransport } from '../../src/http/transport.ts';
+import type { Bytes } from '../../src/store.ts';
 import type { Certificates } from '../support/http/certificates.ts';
 import { startHttpServer, type TestServer } from '../support/http/http-server.ts';
 import { testTransport } from '../support/http/transport.ts';
@@ -179,4 +181,30 @@ export async function runSchedules(
   });
   const seeds = Array.from({ length: count }, (_, index) => first + index);
   return { corrupt: await findCorrupt(transport, server, seeds), freed: freed() };
+}
+
+/**
+ * Reads a body of which the peer has sent one chunk: the second while the reader waits, the last and the end of the connection while
+ * it does not.
+ */
+export async function readPastEnd(
+  body: Bytes,
+  peer: () => Writable | undefined,
+): Promise<readonly string[]> {
+  const chunks = body[Symbol.asyncIterator]();
+  const found: string[] = [];
+  const take = ({ done, value }: IteratorResult<Uint8Array>): boolean => {
+    if (done !== true) found.push(Buffer.from(value).toString());
+    return done !== true;
+  };
+  take(await chunks.next());
+  const second = chunks.next();
+  peer()?.write('second');
+  take(await second);
+  peer()?.write('last');
+  await stutter(50);
+  peer()?.end();
+  await stutter(50);
+  while (take(await chunks.next()));
+  return found;
 }
