@@ -2,6 +2,7 @@ import type { Context, Settings } from '../context.ts';
 import type { Io } from '../io.ts';
 import { printable } from '../redact.ts';
 import { joined, mapText, plainText, styled, type Styled } from '../styled.ts';
+import type { Failures } from './output/failures.ts';
 import { errorObject, errorText } from './output/error-text.ts';
 import { jsonLine } from './output/output.ts';
 import type { Progress } from './progress/progress.ts';
@@ -13,6 +14,7 @@ export function createContext(
   settings: Settings,
   progress: Progress,
   area: StatusArea,
+  failures: Failures,
 ): Context {
   const json = speaksJson(settings);
   const warn = (message: string, hint?: string): void => {
@@ -20,7 +22,7 @@ export function createContext(
     else if (!settings.quiet) area.print(warningText(message, hint, json));
   };
   return {
-    io,
+    io: askingBelow(io, area),
     settings,
     signal: io.signal,
     warn,
@@ -36,8 +38,31 @@ export function createContext(
       progress.onEvent(event);
       if (progress.showsMessages) return;
       if (event.kind === 'warning') warn(event.message, event.hint);
-      if (event.kind === 'failed')
+      // Programs, and people who ask for more, get each error.
+      if (
+        event.kind === 'failed' &&
+        (json || settings.verbosity > 0 || failures.add(event.image, event.error))
+      )
         area.print(failureText(event.error, { json, verbosity: settings.verbosity }));
+    },
+  };
+}
+
+/** Puts questions below the lines that explain them, which may still be on their way to the terminal. */
+function askingBelow(io: Io, area: StatusArea): Io {
+  const { stdin } = io;
+  return {
+    ...io,
+    stdin: {
+      get isTTY() {
+        return stdin.isTTY;
+      },
+      read: (limit) => stdin.read(limit),
+      bytes: () => stdin.bytes(),
+      async ask(question, options) {
+        await area.clear();
+        return stdin.ask(question, options);
+      },
     },
   };
 }

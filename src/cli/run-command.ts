@@ -3,7 +3,9 @@ import type { Settings } from '../context.ts';
 import { RegiError } from '../errors.ts';
 import type { Io } from '../io.ts';
 import { quotePath } from '../quote.ts';
+import { printable } from '../redact.ts';
 import { createContext } from './create-context.ts';
+import { Failures } from './output/failures.ts';
 import { rowWriter, type RowWriter } from './output/output.ts';
 import { createProgress } from './progress/create-progress.ts';
 import type { Paint } from './output/paint.ts';
@@ -28,7 +30,8 @@ export async function runCommand(
   area: StatusArea,
 ): Promise<void> {
   const progress = createProgress(settings, { isPlan: args.options['dry-run'] === true }, io, area);
-  const context = createContext(io, settings, progress, area);
+  const failures = new Failures();
+  const context = createContext(io, settings, progress, area, failures);
   let completed = false;
   let rows: RowWriter | undefined;
   try {
@@ -55,6 +58,7 @@ export async function runCommand(
     // Rows before a failure are valid. If they cannot be written either, the first failure says more.
     await rows?.flush().catch(() => undefined);
     progress.end(completed);
+    for (const line of failures.lines()) area.print(printable(line));
     await area.flush();
   }
 }

@@ -76,7 +76,7 @@ describe('flags of every command, from end to end', () => {
     const { from, to, args } = await pair();
     expect(await runMain([...args, '-q'])).toMatchObject({
       status: 0,
-      stdout: `${to.host}/app@${image.root.digest}\n`,
+      stdout: `${to.host}/app:1@${image.root.digest}\n`,
       stderr: '',
     });
     expect((await runMain(['digest', '-q', `${from.host}/app:nope`])).stderr).toMatch(/^regi: /);

@@ -151,7 +151,9 @@ describe('regi tag in the local store', () => {
     ]);
     expect([status, io.stderrText()]).toEqual([0, 'Tagging in the local store\n']);
     expect(io.stdoutText()).toBe(
-      `local:registry.local:5000/gallery/ui@${AMD64.root.digest}\n`.repeat(2),
+      ['v1', 'latest']
+        .map((tag) => `local:registry.local:5000/gallery/ui:${tag}@${AMD64.root.digest}\n`)
+        .join(''),
     );
     expect(await local.names()).toEqual(
       expect.arrayContaining([
@@ -245,7 +247,7 @@ describe('regi push from the local store', () => {
     const { status, io } = await local.run(['push', name]);
     expect([status, io.stdoutText()]).toEqual([
       0,
-      `${registry.host}/gallery/ui@${AMD64.root.digest}\n`,
+      `${registry.host}/gallery/ui:v1@${AMD64.root.digest}\n`,
     ]);
     expect(await place.open('gallery/ui').resolve('v1')).toMatchObject({
       digest: AMD64.root.digest,
@@ -258,7 +260,7 @@ describe('regi push from the local store', () => {
     const { status, io } = await local.run(['push', '-a', `${registry.host}/gallery/ui`]);
     expect([status, io.stdoutText()]).toEqual([
       0,
-      `${registry.host}/gallery/ui@${AMD64.root.digest}\n`.repeat(2),
+      ['1', '2'].map((tag) => `${registry.host}/gallery/ui:${tag}@${AMD64.root.digest}\n`).join(''),
     ]);
     await expect(place.open('gallery/other').resolve('3')).rejects.toMatchObject({
       code: 'NOT_FOUND',
@@ -290,7 +292,7 @@ describe('local: as a location', () => {
     );
     expect(
       (await local.run(['copy', 'local:app:1', `${registry.host}/back/app:1`])).io.stdoutText(),
-    ).toBe(`${registry.host}/back/app@${INDEX.root.digest}\n`);
+    ).toBe(`${registry.host}/back/app:1@${INDEX.root.digest}\n`);
     expect((await local.run(['copy', 'local:app:1', 'oci:out:1'])).status).toBe(0);
   });
 

@@ -53,7 +53,7 @@ describe('an upload that is cut', () => {
 
       expect({ status, stdout }).toEqual({
         status: 0,
-        stdout: `${to.host}/app@${IMAGE.root.digest}\n`,
+        stdout: `${to.host}/app:v1@${IMAGE.root.digest}\n`,
       });
       expect(await to.place.open('app').exists(LAYER)).toBe(true);
       // What the server had read and not yet told is sent again: the chunk in its hands.

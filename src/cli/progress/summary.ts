@@ -11,8 +11,9 @@ export function addBlobs(totals: CopyTotals, event: CopyEvent): CopyTotals {
 }
 
 /**
- * Summarises a transfer: `5 blobs copied (120.3 MiB), 3 mounted, 4 already there in 12.3 s (9.8 MiB/s)`.
- * Empty if there was nothing to transfer, and for a single unchanged image, which has a line of its own.
+ * Summarises a transfer: `5 blobs copied (120.3 MiB), 3 mounted, 4 already there in 12.3 s (9.8 MiB/s)`. Several images come
+ * first: `33 images: 30 copied, 3 unchanged; 5 blobs copied …`. Empty if there was nothing to transfer, and for a single
+ * unchanged image, which has a line of its own.
  */
 export function summaryLine(
   { copied, mounted, skipped, foreign, images, bytesResumed, bytesMoved }: CopyTotals,
@@ -29,16 +30,18 @@ export function summaryLine(
     { nodes: skipped.nodes, became: 'already there' },
     { nodes: foreign.nodes, became: 'left at their own URLs' },
   ].filter(({ nodes }) => nodes > 0);
-  const parts = [
-    ...blobs.map(
-      ({ nodes, became }, index) => `${index === 0 ? formatCount(nodes, 'blob') : nodes} ${became}`,
-    ),
-    ...imageParts(images),
-  ];
-  if (parts.length === 0 || (parts.length === 1 && images.unchanged === 1)) return '';
+  const counted = blobs.map(
+    ({ nodes, became }, index) => `${index === 0 ? formatCount(nodes, 'blob') : nodes} ${became}`,
+  );
+  const whole = withImages(counted, images, 'copied');
+  if (
+    whole === '' ||
+    (counted.length === 0 && countOf(images) === images.unchanged && images.unchanged === 1)
+  )
+    return '';
   const sent = copied.bytes - earlier;
   const rate = formatRate((sent * 1000) / milliseconds, sent);
-  return `${parts.join(', ')} in ${formatDuration(milliseconds)}${rate === '' ? '' : ` (${rate})`}`;
+  return `${whole} in ${formatDuration(milliseconds)}${rate === '' ? '' : ` (${rate})`}`;
 }
 
 /** Summarises a plan: `to upload: 5 blobs (120.3 MiB), already there: 4 blobs (80.0 MiB); nothing was written`. */
@@ -52,18 +55,37 @@ export function planLine(totals: CopyTotals): string {
     { title: 'already there', ...skipped },
     { title: 'at their own URLs', ...foreign },
   ].filter(({ nodes }, index) => nodes > 0 || index === 0);
-  const parts = [
-    ...blobs.map(
-      ({ title, nodes, bytes }) =>
-        `${title}: ${formatCount(nodes, 'blob')} (${formatBytes(bytes)})`,
-    ),
-    ...imageParts(images),
-  ];
-  return `${parts.join(', ')}; nothing was written`;
+  const counted = blobs.map(
+    ({ title, nodes, bytes }) => `${title}: ${formatCount(nodes, 'blob')} (${formatBytes(bytes)})`,
+  );
+  return `${withImages(counted, images, 'to copy')}; nothing was written`;
 }
 
-function imageParts({ unchanged, kept, failed }: CopyTotals['images']): readonly string[] {
-  return Object.entries({ unchanged, kept, failed })
-    .filter(([, count]) => count > 0)
-    .map(([became, count]) => `${formatCount(count, 'image')} ${became}`);
+/** Joins the parts of a summary. Several images begin it; of a single one only an unusual outcome is said. */
+function withImages(
+  parts: readonly string[],
+  images: CopyTotals['images'],
+  became: 'copied' | 'to copy',
+): string {
+  const { tagged, unchanged, kept, failed } = images;
+  const outcomes = Object.entries({ [became]: tagged, unchanged, kept, failed }).filter(
+    ([, count]) => count > 0,
+  );
+  const all = countOf(images);
+  if (all < 2) {
+    const unusual = outcomes
+      .filter(([outcome]) => outcome !== became)
+      .map(([outcome, count]) => `${formatCount(count, 'image')} ${outcome}`);
+    return [...parts, ...unusual].join(', ');
+  }
+  const [only, ...others] = outcomes;
+  const said =
+    only !== undefined && others.length === 0
+      ? `${formatCount(all, 'image')} ${only[0]}`
+      : `${formatCount(all, 'image')}: ${outcomes.map(([outcome, count]) => `${count} ${outcome}`).join(', ')}`;
+  return [said, ...(parts.length > 0 ? [parts.join(', ')] : [])].join('; ');
+}
+
+function countOf({ tagged, unchanged, kept, failed }: CopyTotals['images']): number {
+  return tagged + unchanged + kept + failed;
 }

@@ -7,10 +7,17 @@ import { copyImages, type FailedJob } from '../../operations/copy/copy-images.ts
 import { quote } from '../../quote.ts';
 import { canKeepUnnamed } from '../../store.ts';
 import { withStores } from '../../targets/open-store.ts';
+import { recordChanges } from '../../targets/planned-changes.ts';
 import { flag, value } from '../arguments/arguments.ts';
 import { UnusableTags } from '../arguments/matching-tags.ts';
 import { copyOptions } from '../arguments/copy-options.ts';
-import { digestRow, digestText, openDigestFile, type DigestRow } from '../output/digest-row.ts';
+import {
+  digestRow,
+  digestText,
+  openDigestFile,
+  plannedRow,
+  type DigestRow,
+} from '../output/digest-row.ts';
 import { copyJobs, parseCopyRequest, type NamedJob } from './jobs.ts';
 
 /** `regi copy`: copies images from any location to any location. */
@@ -42,15 +49,29 @@ export async function* copyRows(
   context: Context,
 ): AsyncIterable<DigestRow> {
   const record = await openDigestFile(value(args, 'digestfile'), context);
-  for await (const { job, ...copied } of copyImages(jobs, copyOptions(args, context))) {
+  const planned = flag(args, 'dry-run') ? withChanges(jobs) : jobs;
+  for await (const { job, ...copied } of copyImages(planned, copyOptions(args, context))) {
     if (copied.outcome === 'kept') {
       if (job.alone) throw tagKeptError(copied);
       context.note(`Kept ${copied.image}: it already exists with other content`);
     }
     await listUntagged(job, copied.root, context);
-    const row = digestRow(copied, job.name);
+    const row = plannedRow(digestRow(copied, job.name), job.changes?.());
     await record(row);
     yield row;
+  }
+}
+
+/** Counts the changes of each image of a dry run. */
+export async function* withChanges<Job extends NamedJob>(
+  jobs: Iterable<Job | FailedJob> | AsyncIterable<Job | FailedJob>,
+): AsyncGenerator<Job | FailedJob> {
+  for await (const job of jobs) {
+    if ('error' in job) yield job;
+    else {
+      const { store: destination, changes } = recordChanges(job.destination);
+      yield { ...job, destination, changes };
+    }
   }
 }
 

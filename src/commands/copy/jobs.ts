@@ -12,6 +12,7 @@ import {
 } from '../../targets/location.ts';
 import type { OpenedStore, Stores } from '../../targets/opened-store.ts';
 import { parseDestinationLocation } from '../../targets/path.ts';
+import type { PlannedChanges } from '../../targets/planned-changes.ts';
 import { flag, locationArgument, positional, value, values } from '../arguments/arguments.ts';
 import { matchingTags, type UnusableTags } from '../arguments/matching-tags.ts';
 import { listName, readList } from '../arguments/read-list.ts';
@@ -75,6 +76,8 @@ export interface NamedJob extends CopyJob {
   readonly name: string;
   /** True for the only image of the command. */
   readonly alone: boolean;
+  /** In a dry run: the changes that this image would make. */
+  readonly changes?: (() => PlannedChanges) | undefined;
 }
 
 /** Yields the images of a request in their order, each opened when it is needed. */

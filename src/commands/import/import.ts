@@ -24,8 +24,14 @@ import { flag, positional, value, values } from '../arguments/arguments.ts';
 import { lanesOf } from '../../targets/host-lanes.ts';
 import { copyOptions } from '../arguments/copy-options.ts';
 import { jobFrom, type NamedJob } from '../copy/jobs.ts';
-import { listUntagged, tagKeptError } from '../copy/copy.ts';
-import { digestRow, digestText, openDigestFile, type DigestRow } from '../output/digest-row.ts';
+import { listUntagged, tagKeptError, withChanges } from '../copy/copy.ts';
+import {
+  digestRow,
+  digestText,
+  openDigestFile,
+  plannedRow,
+  type DigestRow,
+} from '../output/digest-row.ts';
 import { planBases, type PlannedBases } from './bases.ts';
 import {
   parseMapping,
@@ -125,14 +131,19 @@ export async function* importImages(
   };
   try {
     const keepGoing = imports.length > 1;
-    const jobs = jobsOf(imports, { bases, brought, referrers }, context);
+    const isDryRun = flag(args, 'dry-run');
+    const real = jobsOf(imports, { bases, brought, referrers }, context);
+    const jobs = isDryRun ? withChanges(real) : real;
     for await (const { job, ...copied } of copyImages(jobs, { ...given, onEvent, keepGoing })) {
       const { image, outcome } = copied;
       if (outcome === 'kept' && imports.length === 1) throw tagKeptError(copied);
       await listUntagged(job, copied.root, context);
-      const isPlan = flag(args, 'dry-run') && outcome === 'copied';
+      const isPlan = isDryRun && outcome === 'copied';
       results.set(image, isPlan ? 'would be copied' : outcome);
-      const row: ImportRow = { source: job.label, ...digestRow(copied, job.name) };
+      const row: ImportRow = {
+        source: job.label,
+        ...plannedRow(digestRow(copied, job.name), job.changes?.()),
+      };
       await record(row);
       yield row;
     }

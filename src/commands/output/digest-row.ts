@@ -4,6 +4,7 @@ import { resolve } from 'node:path';
 import type { Context } from '../../context.ts';
 import { guarded } from '../../disk/errno.ts';
 import type { CopiedImage } from '../../operations/copy/copy-image.ts';
+import type { PlannedChanges } from '../../targets/planned-changes.ts';
 
 /** A row of a command that copies images: the destination with its digest. */
 export interface DigestRow {
@@ -16,7 +17,9 @@ export interface DigestRow {
   /** Bytes of the manifest. */
   readonly size: number;
   /** With `kept`, nothing was copied, and the other members describe the existing image. */
-  readonly outcome: CopiedImage['outcome'];
+  readonly outcome: CopiedImage['outcome'] | 'would-copy';
+  /** With `--dry-run`: blobs that no image before this one needs. */
+  readonly changes?: PlannedChanges | undefined;
 }
 
 export function digestRow(
@@ -26,9 +29,23 @@ export function digestRow(
   return { name, image, digest: root.digest, mediaType: root.mediaType, size: root.size, outcome };
 }
 
-/** Formats a row; empty for an image that was not copied because another one has its name. */
-export function digestText({ name, digest, outcome }: DigestRow): string {
-  return outcome === 'kept' ? '' : `${name}@${digest}\n`;
+/** A dry run copies nothing: its rows say what would be copied. */
+export function plannedRow(row: DigestRow, changes: PlannedChanges | undefined): DigestRow {
+  if (changes === undefined) return row;
+  return { ...row, outcome: row.outcome === 'copied' ? 'would-copy' : row.outcome, changes };
+}
+
+const PATH = /^(?:oci|dir|(?:docker-|oci-)?archive):/;
+
+/**
+ * Formats a row: `registry/repository:tag@digest`, so that many lines can be told apart, and each can be pulled. Empty
+ * for an image that was not copied because another one has its name.
+ */
+export function digestText({ name, image, digest, outcome }: DigestRow): string {
+  if (outcome === 'kept') return '';
+  // An image without a tag has its digest in its name already.
+  const shown = PATH.test(name) || image.includes('@') ? name : image;
+  return `${shown}@${digest}\n`;
 }
 
 /**

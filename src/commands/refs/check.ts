@@ -53,7 +53,8 @@ async function* runCheck(args: ParsedArguments, context: Context): AsyncIterable
   const isJudged = value(args, 'key') !== undefined || value(args, 'verify') !== undefined;
   const policy = isJudged ? await policyOf(args, context) : undefined;
   const images = await namedReferences(args, context);
-  const count = { missing: 0, other: 0, refused: 0, failed: 0 };
+  const count = { missing: 0, other: 0, refused: 0 };
+  const failures: RegiError[] = [];
   yield* withStores(context, {}, async function* (stores) {
     const outcomes = askEach(images, context.signal, async ({ reference }, signal) => {
       const there: Reference = { ...reference, ...rename?.(reference) };
@@ -81,7 +82,7 @@ async function* runCheck(args: ParsedArguments, context: Context): AsyncIterable
     });
     for await (const outcome of outcomes) {
       if (outcome.kind === 'failed') {
-        count.failed += 1;
+        failures.push(outcome.error);
         context.warn(`${outcome.image.place}: ${outcome.error.message}`, outcome.error.hint);
         continue;
       }
@@ -100,6 +101,7 @@ async function* runCheck(args: ParsedArguments, context: Context): AsyncIterable
       };
     }
   });
+  if (failures.length > 0) throw someFailedError(failures, images.length);
   finish(count, images.length);
 }
 
@@ -120,15 +122,9 @@ function mendOf(reference: Reference, there: Reference): string | undefined {
 }
 
 function finish(
-  {
-    missing,
-    other,
-    refused,
-    failed,
-  }: { missing: number; other: number; refused: number; failed: number },
+  { missing, other, refused }: { missing: number; other: number; refused: number },
   total: number,
 ): void {
-  if (failed > 0) throw someFailedError(failed, total);
   if (missing > 0) {
     throw new RegiError('NOT_FOUND', `Cannot find ${formatCount(missing, 'image')} of ${total}`, {
       hint: 'copy them with the lines above',

@@ -50,14 +50,14 @@ async function* runLock(args: ParsedArguments, context: Context): AsyncIterable<
   const images = await namedReferences(args, context);
   const sizes = flag(args, 'sizes');
   const lines: LockLine[] = [];
-  let failed = 0;
+  const failures: RegiError[] = [];
   yield* withStores(context, {}, async function* (stores) {
     const outcomes = askEach(images, context.signal, async (image, signal) =>
       lockLine(image, stores, sizes, { signal }),
     );
     for await (const outcome of outcomes) {
       if (outcome.kind === 'failed') {
-        failed += 1;
+        failures.push(outcome.error);
         context.warn(`${outcome.image.place}: ${outcome.error.message}`, outcome.error.hint);
         continue;
       }
@@ -66,7 +66,7 @@ async function* runLock(args: ParsedArguments, context: Context): AsyncIterable<
     }
   });
   // A lock that lacks images would be taken for the whole.
-  if (failed > 0) throw someFailedError(failed, images.length);
+  if (failures.length > 0) throw someFailedError(failures, images.length);
   if (output === undefined) return;
   const text = formatLock(lines, COMMENT);
   const path = resolve(context.io.cwd, output);

@@ -109,7 +109,7 @@ async function digestsOf(
   }
   const images = [...references.values()].map((reference) => ({ reference, place: '' }));
   const digests = new Map<string, Digest>();
-  let failed = 0;
+  const failures: RegiError[] = [];
   const asked = withStores(context, {}, async function* (stores) {
     yield* askEach(images, context.signal, async ({ reference }, signal) => {
       const { store, reference: name } = await stores.open(
@@ -123,11 +123,11 @@ async function digestsOf(
     if (outcome.kind === 'done')
       digests.set(formatReference(outcome.image.reference), outcome.value);
     else {
-      failed += 1;
+      failures.push(outcome.error);
       context.warn(outcome.error.message, outcome.error.hint);
     }
   }
-  if (failed > 0) throw someFailedError(failed, images.length);
+  if (failures.length > 0) throw someFailedError(failures, images.length);
   return digests;
 }
 

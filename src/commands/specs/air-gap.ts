@@ -96,7 +96,7 @@ export const AIR_GAP_COMMANDS: readonly CommandSpec[] = [
       'omits are found at the destination, mounted from the repositories that received the earlier ' +
       'archive, or downloaded from there and pushed. If any is missing, regi lists all missing layers ' +
       'and writes nothing.\n\n' +
-      'Prints one "registry/repository@sha256:…" line per image on standard output. The exit status ' +
+      'Prints one "registry/repository:tag@sha256:…" line per image on standard output. The exit status ' +
       'is 8 if some of several images failed.',
     arguments: [
       argument(

@@ -92,7 +92,7 @@ export const MANAGE_COMMANDS: readonly CommandSpec[] = [
       'Images from other locations are copied to the repository of REF. If IMAGE is an ' +
       'index, all its entries are added. @sha256:… means an image in the repository of REF.\n\n' +
       'Two images for one platform are refused, because clients would only ever use the first. ' +
-      'Prints "registry/repository@sha256:…" of the index on standard output.',
+      'Prints "registry/repository:tag@sha256:…" of the index on standard output.',
     arguments: [INDEX, INDEX_IMAGES],
     options: [ANNOTATION],
     examples: {
@@ -112,7 +112,7 @@ export const MANAGE_COMMANDS: readonly CommandSpec[] = [
       'Adds images to the index REF and moves its tag to the changed index, which has a new digest. ' +
       'Everything else in the index stays. Images may come from any location, as for `regi index ' +
       'create`.\n\n' +
-      'Prints "registry/repository@sha256:…" of the changed index on standard output.',
+      'Prints "registry/repository:tag@sha256:…" of the changed index on standard output.',
     arguments: [INDEX, INDEX_IMAGES],
     options: [flag('--replace', 'replace images of the same platform')],
     examples: {
@@ -131,7 +131,7 @@ export const MANAGE_COMMANDS: readonly CommandSpec[] = [
     description:
       'Removes images and their attestations from the index REF, and moves its tag to the changed ' +
       'index, which has a new digest. The images themselves stay in the repository.\n\n' +
-      'Prints "registry/repository@sha256:…" of the changed index on standard output.',
+      'Prints "registry/repository:tag@sha256:…" of the changed index on standard output.',
     arguments: [INDEX, argument('[DIGEST…]', 'an entry of the index')],
     options: [
       {

@@ -35,7 +35,7 @@ export const MOVE_COMMANDS: readonly CommandSpec[] = [
       '- dir:DIR: a folder that skopeo wrote, as a source only\n' +
       '- local:REF: an image in the local store\n' +
       '- a path that begins with ./, ../ or /, or an existing .tar, .tar.gz, .tgz or .tar.zst file\n\n' +
-      'Prints one "registry/repository@sha256:…" line per image on standard output.',
+      'Prints one "registry/repository:tag@sha256:…" line per image on standard output.',
     arguments: [
       argument('[SRC]', 'the source location; omitted with --from'),
       argument(
@@ -120,7 +120,7 @@ export const MOVE_COMMANDS: readonly CommandSpec[] = [
       'existing blobs are skipped.\n\n' +
       'If REF ends with "/", every image of the layout or archive is pushed under its own name, as ' +
       '`regi import` does.\n\n' +
-      'Prints one "registry/repository@sha256:…" line per reference on standard output.',
+      'Prints one "registry/repository:tag@sha256:…" line per reference on standard output.',
     arguments: [
       argument(
         'IMAGE',
@@ -163,8 +163,8 @@ export const MOVE_COMMANDS: readonly CommandSpec[] = [
       'If REF has no registry, begins with local:, or is an image id of at least 12 digits, NEW is a ' +
       'name in the local store, as in docker, or :TAG. A name in another registry is also added in ' +
       'the local store, which must hold REF; `regi push` then pushes it.\n\n' +
-      'Prints one "registry/repository@sha256:…" or "local:registry/repository@sha256:…" line per ' +
-      'name on standard output.',
+      'Prints one "registry/repository:tag@sha256:…" line per name on standard output, with "local:" ' +
+      'before it in the local store.',
     arguments: [argument('REF', 'the image'), argument('NEW…', 'a tag or a reference')],
     options: [flag('--mount-only', 'fail if a blob cannot be mounted')],
     examples: {

@@ -43,7 +43,7 @@ export const verifyCommand: CommandBody<SignatureRow | VerifyRow> = {
 
 async function* runVerify(args: ParsedArguments, context: Context): AsyncIterable<VerifyRow> {
   const broken: VerifyRow[] = [];
-  let failed = 0;
+  const failures: RegiError[] = [];
   const { positionals } = args;
   yield* withStores(context, {}, async function* (stores) {
     for (const location of positionals) {
@@ -59,13 +59,13 @@ async function* runVerify(args: ParsedArguments, context: Context): AsyncIterabl
           EXIT_STATUS[error.code] === EXIT_STATUS.USAGE
         )
           throw error;
-        failed += 1;
+        failures.push(error);
         context.onEvent({ kind: 'failed', image: location, error });
       }
     }
   });
   if (broken.length > 0) throw notWhole(broken);
-  if (failed > 0) throw someFailedError(failed, positionals.length);
+  if (failures.length > 0) throw someFailedError(failures, positionals.length);
 }
 
 function notWhole(broken: readonly VerifyRow[]): RegiError {

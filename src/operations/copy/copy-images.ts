@@ -7,6 +7,7 @@ import {
   type CopyJob,
 } from './copy-image.ts';
 import { quote } from '../../quote.ts';
+import { commonCause } from '../../shared-cause.ts';
 import { checkNoneLeftOut } from '../referrers/left-out.ts';
 import { CopySession, type CopySessionOptions } from './session.ts';
 import { eitherSignal } from '../../concurrency/together.ts';
@@ -28,10 +29,16 @@ export class PartialFailureError extends RegiError {
   /** All images. */
   readonly total: number;
 
-  constructor(failed: number, total: number) {
-    super('PARTIAL_FAILURE', `Cannot finish: ${failed} of ${total} images failed`, {
-      hint: 'run the same command again: content that arrived is not copied twice',
-    });
+  /** @param cause the error that every image failed with, if it is one: its code and hint are then those of the whole. */
+  constructor(failed: number, total: number, cause?: RegiError) {
+    super(
+      cause?.code ?? 'PARTIAL_FAILURE',
+      `Cannot finish: ${failed} of ${total} images failed${cause === undefined ? '' : ', all for one reason'}`,
+      {
+        hint: cause?.hint ?? 'run the same command again: content that arrived is not copied twice',
+        cause,
+      },
+    );
     this.failed = failed;
     this.total = total;
   }
@@ -49,7 +56,8 @@ export interface FailedJob {
  * Copies many images as one command: shared nodes cross the wire once. Yields each with its job, in the order of
  * `jobs`, also images that were complete before another failed.
  *
- * @throws {PartialFailureError} at the end, with `keepGoing`, if any image failed.
+ * @throws {PartialFailureError} at the end, with `keepGoing`, if any image failed; with the code of the cause if all failed
+ *   for one.
  * @throws {RegiError} PARTIAL_FAILURE at the end, if all images were copied, but some without their referrers.
  * @throws {CopyError} at the first failure otherwise; the other images are stopped and have settled.
  * @throws {RegiError} with code USAGE when two different images would get the same tag.
@@ -65,7 +73,7 @@ export async function* copyImages<Job extends CopyJob>(
   const signal = eitherSignal(stop.signal, options.signal);
   const state = {
     total: 0,
-    failed: 0,
+    failures: [] as unknown[],
     lacking: [] as CopiedImage[],
     unlisted: undefined as { readonly error: unknown } | undefined,
   };
@@ -95,7 +103,7 @@ export async function* copyImages<Job extends CopyJob>(
     } catch (error) {
       // An image that was stopped because another failed is no failure of its own.
       if (either.aborted) return undefined;
-      state.failed += 1;
+      state.failures.push(error);
       if (keepGoing) session.onEvent({ kind: 'failed', image: job.image, error });
       else stop.abort(error);
       return undefined;
@@ -109,7 +117,13 @@ export async function* copyImages<Job extends CopyJob>(
   }
   signal.throwIfAborted();
   if (state.unlisted !== undefined) throw state.unlisted.error;
-  if (state.failed > 0) throw new PartialFailureError(state.failed, state.total);
+  const { failures, total } = state;
+  if (failures.length > 0)
+    throw new PartialFailureError(
+      failures.length,
+      total,
+      total > 1 && failures.length === total ? commonCause(failures) : undefined,
+    );
   checkNoneLeftOut(state.lacking);
 }
 

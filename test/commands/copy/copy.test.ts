@@ -158,7 +158,9 @@ describe('regi copy', () => {
     );
     expect(status).toBe(0);
     expect(stdout.trimEnd().split('\n').toSorted()).toEqual(
-      [one, two, index].map(({ root }) => `${to.host}/app@${root.digest}`).toSorted(),
+      [`1.0@${one.root.digest}`, `2.0@${two.root.digest}`, `all@${index.root.digest}`].map(
+        (tail) => `${to.host}/app:${tail}`,
+      ),
     );
     expect(readFileSync(join(cwd, 'digests'), 'utf8')).toBe(stdout);
   });
@@ -171,7 +173,10 @@ describe('regi copy', () => {
       ['copy', '-k', '--from', '-', '--digestfile', 'digests'],
       { cwd, stdin: list },
     );
-    expect({ status, stdout }).toEqual({ status: 8, stdout: `${to.host}/a@${one.root.digest}\n` });
+    expect({ status, stdout }).toEqual({
+      status: 8,
+      stdout: `${to.host}/a:1@${one.root.digest}\n`,
+    });
     expect(readFileSync(join(cwd, 'digests'), 'utf8')).toBe(stdout);
   });
 
@@ -252,7 +257,7 @@ describe('regi copy --no-clobber', () => {
     ]);
     expect({ status, stdout }).toEqual({
       status: 0,
-      stdout: `${to.host}/app@${one.root.digest}\n`,
+      stdout: `${to.host}/app:1@${one.root.digest}\n`,
     });
   });
 
@@ -263,10 +268,10 @@ describe('regi copy --no-clobber', () => {
     const { status, stdout, stderr } = await runMain(args);
     expect({ status, stdout }).toEqual({
       status: 0,
-      stdout: `${to.host}/app@${two.root.digest}\n`,
+      stdout: `${to.host}/app:2.0@${two.root.digest}\n`,
     });
     expect(stderr).toContain(`Kept ${to.host}/app:1.0`);
-    expect(stderr).toContain('1 image kept');
+    expect(stderr).toContain('2 images: 1 copied, 1 kept');
     const rows = (await runMain([...args, '--json'])).stdout
       .trimEnd()
       .split('\n')
@@ -287,7 +292,7 @@ describe('regi copy --from', () => {
     });
     expect({ status, stdout }).toEqual({
       status: 0,
-      stdout: `${to.host}/own/name@${one.root.digest}\n${to.host}/mirror/team/app@${two.root.digest}\n`,
+      stdout: `${to.host}/own/name:x@${one.root.digest}\n${to.host}/mirror/team/app:2.0@${two.root.digest}\n`,
     });
     expect(await tagsOf(to, 'mirror/team/app')).toEqual(['2.0']);
   });
@@ -318,7 +323,10 @@ describe('regi copy --from', () => {
     const { status, stdout, stderr } = await runMain(['copy', '-k', '--from', '-'], {
       stdin: list,
     });
-    expect({ status, stdout }).toEqual({ status: 8, stdout: `${to.host}/b@${one.root.digest}\n` });
+    expect({ status, stdout }).toEqual({
+      status: 8,
+      stdout: `${to.host}/b:1@${one.root.digest}\n`,
+    });
     expect(stderr).toContain(`Cannot copy to "${to.host}/a:1"`);
     expect(stderr).toContain('1 of 2 images failed');
   });

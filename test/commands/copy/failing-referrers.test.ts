@@ -49,7 +49,10 @@ describe('B4: a referrer that fails', () => {
         `${from.host}/app:v1`,
         `${to.host}/app:v1`,
       ]);
-      expect([copied.status, copied.stdout]).toEqual([8, `${to.host}/app@${image.root.digest}\n`]);
+      expect([copied.status, copied.stdout]).toEqual([
+        8,
+        `${to.host}/app:v1@${image.root.digest}\n`,
+      ]);
       expect(copied.stderr).toContain(`Referrers of "${to.host}/app:v1" were left out`);
       expect(copied.stderr).toContain(`status ${status}`);
       expect(await held(to)).toEqual([true, false, false]);

@@ -48,8 +48,8 @@ describe('regi import', () => {
     expect({ status, lines: lines(stdout) }).toEqual({
       status: 0,
       lines: [
-        `${to.host}/mirror/library/debian@${base.root.digest}`,
-        `${to.host}/mirror/team/app@${index.root.digest}`,
+        `${to.host}/mirror/library/debian:12@${base.root.digest}`,
+        `${to.host}/mirror/team/app:1.0@${index.root.digest}`,
       ],
     });
     expect(await to.place.open('mirror/team/app').resolve('1.0')).toEqual(index.root);
@@ -75,8 +75,8 @@ describe('regi import', () => {
     expect({ status, lines: lines(stdout) }).toEqual({
       status: 0,
       lines: [
-        `local:docker.io/library/debian@${base.root.digest}`,
-        `local:registry.example/team/app@${index.root.digest}`,
+        `local:docker.io/library/debian:12@${base.root.digest}`,
+        `local:registry.example/team/app:1.0@${index.root.digest}`,
       ],
     });
   });
@@ -104,7 +104,7 @@ describe('regi import', () => {
     );
     const { status, stdout } = await run(path, to.host, '--platform', 'linux/arm64');
     const arm64 = index.images[1]?.root.digest;
-    expect([status, stdout]).toEqual([0, `${to.host}/team/app@${arm64 ?? ''}\n`]);
+    expect([status, stdout]).toEqual([0, `${to.host}/team/app:1.0@${arm64 ?? ''}\n`]);
     expect(await to.place.open('team/app').resolve('1.0')).toMatchObject({ digest: arm64 });
   });
 
@@ -117,7 +117,7 @@ describe('regi import', () => {
     expect((await run(path, to.host)).status).toBe(3);
     expect(await run(path, to.host, '--platform', 'linux/arm64')).toMatchObject({
       status: 0,
-      stdout: `${to.host}/team/app@${arm64?.root.digest ?? ''}\n`,
+      stdout: `${to.host}/team/app:1.0@${arm64?.root.digest ?? ''}\n`,
     });
   });
 
@@ -153,7 +153,7 @@ describe('regi import', () => {
     );
     const { stdout } = await run(path, to.host);
     expect(lines(stdout)).toEqual([
-      `${to.host}/builds@${base.root.digest}`,
+      `${to.host}/builds:12@${base.root.digest}`,
       `${to.host}/builds@${next.root.digest}`,
     ]);
     expect(await to.place.open('builds').resolve('12')).toEqual(base.root);
@@ -162,7 +162,7 @@ describe('regi import', () => {
   test('one image of an archive is imported alone', async () => {
     const path = writeTar(layoutMembers(both));
     const { stdout } = await run(`archive:${path}:debian:12`, to.host);
-    expect(stdout).toBe(`${to.host}/library/debian@${base.root.digest}\n`);
+    expect(stdout).toBe(`${to.host}/library/debian:12@${base.root.digest}\n`);
   });
 
   test('standard input, packed by gzip, is read', async () => {
@@ -180,7 +180,9 @@ describe('regi import', () => {
       ],
       { cwd },
     );
-    expect((await run('images', to.host)).stdout).toBe(`${to.host}/team/app@${base.root.digest}\n`);
+    expect((await run('images', to.host)).stdout).toBe(
+      `${to.host}/team/app:1@${base.root.digest}\n`,
+    );
   });
 
   test('--dry-run says where images would go and writes nothing', async () => {
@@ -202,7 +204,7 @@ describe('regi import', () => {
     const { status, stdout, stderr } = await run(writeTar(layoutMembers(both)), to.host);
     expect({ status, stdout }).toEqual({
       status: 8,
-      stdout: `${to.host}/team/app@${index.root.digest}\n`,
+      stdout: `${to.host}/team/app:1.0@${index.root.digest}\n`,
     });
     expect(stderr).toMatch(/docker\.io\/library\/debian:12 .+ failed\n/);
   });
@@ -254,7 +256,7 @@ describe('regi import --map', () => {
       '--map',
       'debian:12=local:mine:1',
     );
-    expect(lines(stdout)).toContain(`local:docker.io/library/mine@${base.root.digest}`);
+    expect(lines(stdout)).toContain(`local:docker.io/library/mine:1@${base.root.digest}`);
   });
 });
 

@@ -1,10 +1,12 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 
+import { main } from '../../../src/main.ts';
 import { openLayout } from '../../../src/stores/layout/oci-layout.ts';
 import { startFakeRegistry, type FakeRegistry } from '../../support/registries/fake-registry.ts';
 import { makeArtifact, makeImage, makeIndex } from '../../support/images/images.ts';
 import { readIndexJson } from '../../support/images/layout-folder.ts';
 import { instantClock } from '../../support/clock.ts';
+import { fakeIo } from '../../support/cli/io.ts';
 import { runMain } from '../../support/cli/run-main.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
 
@@ -40,6 +42,20 @@ describe('regi delete', () => {
       `Deleting ${name}@${image.root.digest} also removes 2 tags: 1.4, latest`,
     );
     expect(await tags()).toEqual(['1.5']);
+  });
+
+  test('D6: the explanation stands before the question', async () => {
+    const io = fakeIo({ isTTY: true, typed: ['n'] });
+    let seen = '';
+    const ask: typeof io.stdin.ask = (question, options) => {
+      seen = io.stderrText();
+      return io.stdin.ask(question, options);
+    };
+    await main(['delete', `${name}@${image.root.digest}`], {
+      ...io,
+      stdin: { ...io.stdin, ask },
+    });
+    expect(seen).toContain('also removes 2 tags: 1.4, latest\n');
   });
 
   test.each([[['n']], [['']], [[]], [['yess']]])(

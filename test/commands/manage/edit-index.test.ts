@@ -54,7 +54,7 @@ describe('regi index create', () => {
     const found = await manifestOf(`${name}:1`);
     expect({ status, stdout }).toEqual({
       status: 0,
-      stdout: `${name}@${(await runMain(['digest', `${name}:1`])).stdout}`,
+      stdout: `${name}:1@${(await runMain(['digest', `${name}:1`])).stdout}`,
     });
     expect(found).toMatchObject({
       mediaType: MEDIA_TYPE.ociIndex,

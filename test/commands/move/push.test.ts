@@ -34,7 +34,7 @@ test.each(['oci:app', 'oci:app:1.4', './app', './app:1.4'])(
     const { status, io } = await run(['push', source, `${registry.host}/team/app:1.4`]);
     expect({ status, stdout: io.stdoutText() }).toEqual({
       status: 0,
-      stdout: `${registry.host}/team/app@${INDEX.root.digest}\n`,
+      stdout: `${registry.host}/team/app:1.4@${INDEX.root.digest}\n`,
     });
     expect(await registry.place.open('team/app').resolve('1.4')).toMatchObject({
       digest: INDEX.root.digest,
@@ -50,7 +50,7 @@ test('push to several references sends a blob once, prints a line each and write
   ];
   const { status, io } = await run(['push', './app', ...names, '--digestfile', 'digests']);
   expect(status).toBe(0);
-  const lines = ['team/app', 'team/app', 'mirror/app']
+  const lines = ['team/app:1.4', 'team/app:latest', 'mirror/app:1']
     .map((name) => `${registry.host}/${name}@${INDEX.root.digest}\n`)
     .join('');
   expect(io.stdoutText()).toBe(lines);

@@ -23,8 +23,10 @@ describe('regi tag', () => {
       ':stable',
       'latest',
     ]);
-    const line = `${registry.host}/team/app@${image.root.digest}\n`;
-    expect({ status, stdout }).toEqual({ status: 0, stdout: line.repeat(3) });
+    const lines = ['latest', 'stable', 'latest'].map(
+      (tag) => `${registry.host}/team/app:${tag}@${image.root.digest}\n`,
+    );
+    expect({ status, stdout }).toEqual({ status: 0, stdout: lines.join('') });
     expect(stderr).toContain(`Tagging in the registry ${registry.host}`);
     for (const tag of ['latest', 'stable'])
       expect(await registry.place.open('team/app').resolve(tag)).toMatchObject({
@@ -52,7 +54,7 @@ describe('regi tag', () => {
     ]);
     expect({ status, stdout }).toEqual({
       status: 0,
-      stdout: `${registry.host}/release/app@${image.root.digest}\n`,
+      stdout: `${registry.host}/release/app:1@${image.root.digest}\n`,
     });
     expect(registry.count('GET', 'blob')).toBe(1);
   });

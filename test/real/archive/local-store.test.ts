@@ -80,11 +80,11 @@ describeReal('the local store', ['docker-registry', 'skopeo', 'podman'], () => {
     const name = `${other.host}/gallery/ui:v1`;
     expect(await regi('tag', from('1'), name)).toMatchObject({
       status: 0,
-      stdout: `local:${other.host}/gallery/ui@${AMD64}\n`,
+      stdout: `local:${other.host}/gallery/ui:v1@${AMD64}\n`,
     });
     expect(await regi('push', name)).toMatchObject({
       status: 0,
-      stdout: `${other.host}/gallery/ui@${AMD64}\n`,
+      stdout: `${other.host}/gallery/ui:v1@${AMD64}\n`,
     });
     expect(await skopeo.digest(`docker://${name}`)).toBe(AMD64);
 

@@ -154,7 +154,7 @@ describeReal(
 
       expect(tagged).toMatchObject({
         status: 0,
-        stdout: `${registry.host}/team/b@${imageDigest}\n`,
+        stdout: `${registry.host}/team/b:1@${imageDigest}\n`,
       });
     });
 
@@ -189,7 +189,7 @@ describeReal(
 
       expect(copied).toMatchObject({
         status: 0,
-        stdout: `${slow.host}/team/debian@${imageDigest}\n`,
+        stdout: `${slow.host}/team/debian:1@${imageDigest}\n`,
       });
       expect(tokens.requests.filter(({ status }) => status === 200).length).toBeGreaterThan(1);
     });

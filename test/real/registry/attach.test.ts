@@ -67,7 +67,9 @@ describeReal(
         '--annotation',
         'org.example.by=regi',
       ]);
-      expect(created.stdout.trim()).toBe(`${name}@${await skopeo.digest(`docker://${name}:all`)}`);
+      expect(created.stdout.trim()).toBe(
+        `${name}:all@${await skopeo.digest(`docker://${name}:all`)}`,
+      );
       const { stdout } = await skopeo.run([
         'inspect',
         '--tls-verify=false',

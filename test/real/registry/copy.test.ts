@@ -27,7 +27,7 @@ describeReal(
       const pushed = await runRegi(['copy', images.image, `${a.host}/debian:12`]);
       expect(pushed).toMatchObject({
         status: 0,
-        stdout: `${a.host}/debian@${images.imageDigest}\n`,
+        stdout: `${a.host}/debian:12@${images.imageDigest}\n`,
       });
     });
 
@@ -36,7 +36,7 @@ describeReal(
 
       expect(copied).toMatchObject({
         status: 0,
-        stdout: `${b.host}/mirror/debian@${images.imageDigest}\n`,
+        stdout: `${b.host}/mirror/debian:12@${images.imageDigest}\n`,
       });
       expect(await skopeo.digest(`docker://${a.host}/debian:12`)).toBe(images.imageDigest);
       expect(await skopeo.digest(`docker://${b.host}/mirror/debian:12`)).toBe(images.imageDigest);
@@ -58,7 +58,7 @@ describeReal(
 
     test('copy copies an index whole, and narrows it with --platform', async () => {
       const whole = await runRegi(['copy', images.index, `${a.host}/multi:1`]);
-      expect(whole.stdout).toBe(`${a.host}/multi@${images.indexDigest}\n`);
+      expect(whole.stdout).toBe(`${a.host}/multi:1@${images.indexDigest}\n`);
       expect(await skopeo.rawManifest(`docker://${a.host}/multi:1`)).toBe(
         await skopeo.rawManifest(images.index),
       );
@@ -70,7 +70,7 @@ describeReal(
         `${a.host}/multi:1`,
         `${b.host}/one:1`,
       ]);
-      expect(one.stdout).toBe(`${b.host}/one@${images.imageDigest}\n`);
+      expect(one.stdout).toBe(`${b.host}/one:1@${images.imageDigest}\n`);
 
       const two = await runRegi([
         'copy',
@@ -93,7 +93,7 @@ describeReal(
 
     test('tag names an image again without a byte, and mounts every blob into another repository', async () => {
       expect((await runRegi(['tag', `${a.host}/debian:12`, 'stable'])).stdout).toBe(
-        `${a.host}/debian@${images.imageDigest}\n`,
+        `${a.host}/debian:stable@${images.imageDigest}\n`,
       );
       await a.forgetRequests();
 
@@ -185,7 +185,7 @@ describeReal(
 
       await skopeo.copy(`oci:${folder}/out:12`, `oci:${folder}/skopeo:x`);
       expect((await runRegi(['copy', `oci:${folder}/skopeo:x`, `${b.host}/back:1`])).stdout).toBe(
-        `${b.host}/back@${images.imageDigest}\n`,
+        `${b.host}/back:1@${images.imageDigest}\n`,
       );
     });
 

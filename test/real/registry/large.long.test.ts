@@ -29,8 +29,8 @@ describeReal('regi with large layers', ['docker-registry'], () => {
     const pushed = await runRegi(['copy', image, `${a.host}/big:1`]);
     const copied = await runRegi(['copy', `${a.host}/big:1`, `${b.host}/big:1`]);
 
-    expect(pushed).toMatchObject({ status: 0, stdout: `${a.host}/big@${digest}\n` });
-    expect(copied).toMatchObject({ status: 0, stdout: `${b.host}/big@${digest}\n` });
+    expect(pushed).toMatchObject({ status: 0, stdout: `${a.host}/big:1@${digest}\n` });
+    expect(copied).toMatchObject({ status: 0, stdout: `${b.host}/big:1@${digest}\n` });
     for (const { peakBytes } of [pushed, copied]) expect(peakBytes).toBeLessThan(150_000_000);
   });
 

@@ -34,7 +34,7 @@ describeReal(
       const pushed = await runRegi(['push', images.image, ...names]);
       expect(pushed).toMatchObject({
         status: 0,
-        stdout: ['team/app', 'team/app', 'mirror/app']
+        stdout: ['team/app:12', 'team/app:stable', 'mirror/app:12']
           .map((name) => `${registry.host}/${name}@${images.imageDigest}\n`)
           .join(''),
       });

@@ -47,7 +47,7 @@ describeReal('regi serve', ['skopeo', 'htpasswd', 'openssl'], () => {
       const back = `oci:${temporaryFolder('back')}`;
       expect(await runRegi(['copy', layout, `${served.host}/by/regi:1`])).toMatchObject({
         status: 0,
-        stdout: `${served.host}/by/regi@${digest}\n`,
+        stdout: `${served.host}/by/regi:1@${digest}\n`,
       });
       expect(await runRegi(['copy', `${served.host}/by/regi:1`, back])).toMatchObject({
         status: 0,
