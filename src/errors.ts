@@ -41,6 +41,8 @@ export type ErrorCode = keyof typeof EXIT_STATUS;
 export interface RegiErrorOptions {
   /** What to type or do next: one line, no full stop. */
   readonly hint?: string | undefined;
+  /** Findings that led to the error, each shown on a line below the message. */
+  readonly findings?: readonly string[] | undefined;
   /** Facts for programs, by name. They are printed with `--json`, so nothing secret goes here. */
   readonly details?: Readonly<Record<string, unknown>> | undefined;
   /** The error that led to this one. */
@@ -56,6 +58,8 @@ export class RegiError extends Error {
   readonly code: ErrorCode;
   /** The next step: one line, no full stop. */
   readonly hint: string | undefined;
+  /** Findings that led to the error, each for a line of its own. */
+  readonly findings: readonly string[];
   /** Facts for programs, by name. */
   readonly details: Readonly<Record<string, unknown>> | undefined;
 
@@ -64,6 +68,7 @@ export class RegiError extends Error {
     this.name = new.target.name;
     this.code = code;
     this.hint = options.hint;
+    this.findings = options.findings ?? [];
     this.details = options.details;
   }
 }

@@ -84,6 +84,12 @@ export interface Offerer {
   offer(target: Descriptor, content: Bytes, options?: CallOptions): Promise<'there' | 'copied'>;
 }
 
+/** Is read from several places, of which each may hold signatures that another lacks. */
+export interface Mirrored {
+  /** The mirrors and the registry itself. */
+  alternatives(): readonly Source[];
+}
+
 /** Options of a list of names. */
 export interface ListOptions extends CallOptions {
   /** Throws where the list breaks off. Without it such a list ends early, with a warning. */
@@ -204,6 +210,15 @@ export function canMount(store: Source): store is Source & Mounter {
 /** True if the store can check for a blob while it begins an upload. */
 export function canOffer(store: Source): store is Source & Offerer {
   return has(store, 'offer');
+}
+
+/** Returns the places that a store is read from: itself, unless it has mirrors. */
+export function alternativesOf(store: Source): readonly Source[] {
+  return isMirrored(store) ? store.alternatives() : [store];
+}
+
+function isMirrored(store: Source): store is Source & Mirrored {
+  return has(store, 'alternatives');
 }
 
 /** True if the store can list its tags. */

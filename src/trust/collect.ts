@@ -1,10 +1,11 @@
 import { collectVerified, LimitExceededError } from '../bytes.ts';
 import { RegiError } from '../errors.ts';
+import { LIMITS } from '../limits.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import { algorithmOf, encodedOf, type Digest } from '../oci/digest.ts';
 import { parseManifest, type ImageManifest } from '../oci/manifest.ts';
-import { isIndexType } from '../oci/media-types.ts';
-import { canListReferrers, type CallOptions, type Source } from '../store.ts';
+import { isIndexType, MEDIA_TYPE } from '../oci/media-types.ts';
+import { alternativesOf, canListReferrers, type CallOptions, type Source } from '../store.ts';
 import {
   BUNDLE_TYPE_PREFIX,
   ENVELOPE_TYPE,
@@ -24,137 +25,224 @@ export interface CollectedCandidate {
   readonly candidate: Candidate | Refusal;
 }
 
+/** A manifest all of whose layers are signatures. It moves along with its image, and no rule asks for its own signature. */
+export interface CarriedSignature {
+  readonly source: Source;
+  readonly descriptor: Descriptor;
+  /** The tag of cosign that leads to it; undefined for a referrer. */
+  readonly tag: string | undefined;
+}
+
 export interface Collected {
   readonly candidates: readonly CollectedCandidate[];
+  readonly carried: readonly CarriedSignature[];
   /** Manifests and layers that cannot be signatures, each with the reason. */
   readonly skipped: readonly string[];
+  /** Failures of some of several places. Where a signature is missing, it may be there. */
+  readonly failures: readonly RegiError[];
 }
 
 export interface CollectOptions extends CallOptions {
   /** Whether attestations in cosign's older form are wanted too. */
   readonly attestations: boolean;
+  /** Another repository that keeps signatures. */
+  readonly signaturesFrom?: Source | undefined;
+  /** The full name of the repository, where the source holds several and names tags in full. */
+  readonly repository?: string | undefined;
   readonly maximum?: number | undefined;
 }
 
 const MAX_CANDIDATES = 100;
 const MAX_CANDIDATE_BYTES = 4 * 1024 * 1024;
-const EMPTY_TYPE = 'application/vnd.oci.empty.v1+json';
 /** The config of cosign's signatures in its OCI 1.1 mode, which have no artifact type. */
 const OCI_11_SIGNATURE_TYPE = 'application/vnd.dev.cosign.artifact.sig.v1+json';
 
 /**
- * Collects what may be signatures of `digest`: the tags of cosign, and referrers. Types and annotations of a list are
- * hints: an entry without a type is read, and its layers decide.
+ * Collects what may be signatures of `digest`: the tags of cosign, and referrers, of the registry and of each of its mirrors. Types
+ * and annotations of a list are hints: an entry without a type is read, and its layers decide.
  *
- * @throws {RegiError} what the source throws, except for absence; LIMIT_EXCEEDED for more than `maximum`
- *   candidates. A list that cannot be read is never "unsigned".
+ * @throws {RegiError} what the only source throws, except for absence; LIMIT_EXCEEDED for more than `maximum` candidates. A list
+ *   that cannot be read is never "unsigned".
  */
 export async function collectCandidates(
   source: Source,
   digest: Digest,
   options: CollectOptions,
 ): Promise<Collected> {
-  const candidates: CollectedCandidate[] = [];
-  const skipped: string[] = [];
-  for (const [origin, manifest] of await manifestsOf(source, digest, options, skipped)) {
-    const image = await readImage(source, manifest, origin, skipped, options);
-    if (image === undefined) continue;
-    for (const layer of image.layers) {
-      const parse = parserOf(layer);
-      if (parse === undefined) continue;
-      if (candidates.length === (options.maximum ?? MAX_CANDIDATES)) {
-        throw new LimitExceededError(
-          `Cannot look at more than ${options.maximum ?? MAX_CANDIDATES} possible signatures of ${digest}`,
-        );
+  const sources = [
+    ...alternativesOf(source),
+    ...(options.signaturesFrom === undefined ? [] : alternativesOf(options.signaturesFrom)),
+  ];
+  const collecting = new Collecting(digest, options);
+  const failures: RegiError[] = [];
+  for (const one of sources) {
+    try {
+      await collecting.readFrom(one);
+    } catch (error) {
+      // A broken mirror can hide signatures, as a hostile one can. It must not keep the others from being found.
+      if (!(error instanceof RegiError) || sources.length === 1 || FINAL.has(error.code)) {
+        throw error;
       }
-      const bytes = await readLayer(source, layer, origin, skipped, options);
-      if (bytes !== undefined) candidates.push({ origin, manifest, candidate: parse(bytes) });
+      failures.push(error);
     }
   }
-  return { candidates, skipped };
+  const [first] = failures;
+  if (first !== undefined && failures.length === sources.length) throw first;
+  const { candidates, carried, skipped } = collecting;
+  return { candidates, carried, skipped, failures };
 }
 
-type Found = readonly (readonly [origin: string, manifest: Descriptor])[];
+const FINAL: ReadonlySet<string> = new Set(['INTERRUPTED', 'LIMIT_EXCEEDED', 'USAGE']);
 
-async function manifestsOf(
-  source: Source,
-  digest: Digest,
-  options: CollectOptions,
-  skipped: string[],
-): Promise<Found> {
-  const found: (readonly [string, Descriptor])[] = [];
-  const kinds = options.attestations ? ['sig', 'att'] : ['sig'];
-  for (const kind of algorithmOf(digest) === 'sha256' ? kinds : []) {
-    const tag = `sha256-${encodedOf(digest)}.${kind}`;
-    const manifest = await unlessAbsent(async () => source.resolve(tag, options));
-    if (manifest !== undefined) found.push([tag, manifest]);
+class Collecting {
+  readonly candidates: CollectedCandidate[] = [];
+  readonly carried: CarriedSignature[] = [];
+  readonly skipped: string[] = [];
+  readonly #digest: Digest;
+  readonly #options: CollectOptions;
+  readonly #maximum: number;
+  /** Manifests of the sources before this one. */
+  #known: ReadonlySet<string> = new Set();
+
+  constructor(digest: Digest, options: CollectOptions) {
+    this.#digest = digest;
+    this.#options = options;
+    this.#maximum = options.maximum ?? MAX_CANDIDATES;
   }
-  if (canListReferrers(source)) {
-    const subject = await source.resolve(digest, options);
-    for await (const entry of source.listReferrers(subject, options)) {
-      if (mayBeSignature(entry)) found.push([entry.digest, entry]);
-      else skipped.push(`${entry.digest}: ${entry.artifactType ?? entry.mediaType}`);
+
+  async readFrom(source: Source): Promise<void> {
+    const read = new Set(this.#known);
+    let manifests = 0;
+    for await (const { tag, manifest } of this.#manifestsIn(source)) {
+      // Bounds the requests, too: a list without types makes every entry worth a look.
+      if ((manifests += 1) > this.#maximum) throw this.#tooMany();
+      read.add(`${tag ?? ''} ${manifest.digest}`);
+      if (!this.#known.has(`${tag ?? ''} ${manifest.digest}`)) {
+        await this.#readManifest(source, manifest, tag);
+      }
+    }
+    this.#known = read;
+  }
+
+  async *#manifestsIn(
+    source: Source,
+  ): AsyncGenerator<{ readonly tag: string | undefined; readonly manifest: Descriptor }> {
+    const digest = this.#digest;
+    const kinds = this.#options.attestations ? ['sig', 'att'] : ['sig'];
+    for (const kind of algorithmOf(digest) === 'sha256' ? kinds : []) {
+      const tag = `sha256-${encodedOf(digest)}.${kind}`;
+      const manifest = await this.#resolveTag(source, tag);
+      // GitLab resolves tags of that shape to the subject itself.
+      if (manifest !== undefined && manifest.digest !== digest) yield { tag, manifest };
+    }
+    if (!canListReferrers(source)) return;
+    // Lists of referrers are asked for by digest alone.
+    const subject = { mediaType: MEDIA_TYPE.ociManifest, digest, size: 0 };
+    let listed = 0;
+    for await (const entry of source.listReferrers(subject, this.#options)) {
+      if ((listed += 1) > LIMITS.referrersOfNode) throw this.#tooMany();
+      if (mayBeSignature(entry)) yield { tag: undefined, manifest: entry };
+      else this.skipped.push(`${entry.digest}: ${entry.artifactType ?? entry.mediaType}`);
     }
   }
-  return found;
-}
 
-function mayBeSignature({ artifactType }: Descriptor): boolean {
-  return (
-    artifactType === undefined ||
-    artifactType === EMPTY_TYPE ||
-    artifactType === OCI_11_SIGNATURE_TYPE ||
-    artifactType.startsWith(BUNDLE_TYPE_PREFIX)
-  );
-}
-
-async function readImage(
-  source: Source,
-  manifest: Descriptor,
-  origin: string,
-  skipped: string[],
-  options: CallOptions,
-): Promise<ImageManifest | undefined> {
-  if (isIndexType(manifest.mediaType)) {
-    skipped.push(`${origin}: it is an index`);
+  async #resolveTag(source: Source, tag: string): Promise<Descriptor | undefined> {
+    const { repository } = this.#options;
+    const names = repository === undefined ? [tag] : [`${repository}:${tag}`, tag];
+    for (const name of names) {
+      try {
+        return await source.resolve(name, this.#options);
+      } catch (error) {
+        if (!(error instanceof RegiError) || error.code !== 'NOT_FOUND') throw error;
+      }
+    }
     return undefined;
   }
-  const bytes = await readLayer(source, manifest, origin, skipped, options);
-  if (bytes === undefined) return undefined;
-  try {
-    const parsed = parseManifest(bytes, manifest.mediaType);
-    if (parsed.kind === 'image') return parsed;
-    skipped.push(`${origin}: it is an index`);
-  } catch (error) {
-    if (!(error instanceof RegiError)) throw error;
-    skipped.push(`${origin}: ${error.message}`);
-  }
-  return undefined;
-}
 
-/** Reads bytes that have their digest; anything else is skipped and counted. */
-async function readLayer(
-  source: Source,
-  layer: Descriptor,
-  origin: string,
-  skipped: string[],
-  options: CallOptions,
-): Promise<Uint8Array | undefined> {
-  if (layer.size > MAX_CANDIDATE_BYTES) {
-    skipped.push(`${origin}: ${layer.digest} has ${layer.size} bytes`);
+  async #readManifest(
+    source: Source,
+    manifest: Descriptor,
+    tag: string | undefined,
+  ): Promise<void> {
+    const origin = tag ?? manifest.digest;
+    const image = await this.#readImage(source, manifest, origin);
+    if (image === undefined) return;
+    const signatures = image.layers.filter((layer) => parserOf(layer) !== undefined);
+    if (signatures.length === 0) this.skipped.push(`${origin}: it has no signature`);
+    else if (isCarried(image)) {
+      const { mediaType, digest, size } = manifest;
+      this.carried.push({ source, descriptor: { mediaType, digest, size }, tag });
+    }
+    for (const layer of signatures) {
+      if (this.candidates.length === this.#maximum) throw this.#tooMany();
+      const bytes = await this.#read(source, layer, origin);
+      const candidate = bytes && parserOf(layer)?.(bytes);
+      if (candidate !== undefined) this.candidates.push({ origin, manifest, candidate });
+    }
+  }
+
+  async #readImage(
+    source: Source,
+    manifest: Descriptor,
+    origin: string,
+  ): Promise<ImageManifest | undefined> {
+    const isIndex = isIndexType(manifest.mediaType);
+    const bytes = isIndex ? undefined : await this.#read(source, manifest, origin);
+    if (isIndex) this.skipped.push(`${origin}: it is an index`);
+    if (bytes === undefined) return undefined;
+    try {
+      const parsed = parseManifest(bytes, manifest.mediaType);
+      if (parsed.kind === 'image') return parsed;
+      this.skipped.push(`${origin}: it is an index`);
+    } catch (error) {
+      if (!(error instanceof RegiError)) throw error;
+      this.skipped.push(`${origin}: ${error.message}`);
+    }
     return undefined;
   }
-  try {
-    return await collectVerified(source.fetch(layer, options), layer, MAX_CANDIDATE_BYTES);
-  } catch (error) {
-    if (!(error instanceof RegiError) || !SKIPPED.has(error.code)) throw error;
-    skipped.push(`${origin}: ${error.message}`);
-    return undefined;
+
+  /** Reads bytes that have their digest; anything else is skipped and counted. */
+  async #read(source: Source, node: Descriptor, origin: string): Promise<Uint8Array | undefined> {
+    if (node.size > MAX_CANDIDATE_BYTES) {
+      this.skipped.push(`${origin}: ${node.digest} has ${node.size} bytes`);
+      return undefined;
+    }
+    try {
+      return await collectVerified(source.fetch(node, this.#options), node, MAX_CANDIDATE_BYTES);
+    } catch (error) {
+      if (!(error instanceof RegiError) || !SKIPPED.has(error.code)) throw error;
+      this.skipped.push(`${origin}: ${error.message}`);
+      return undefined;
+    }
+  }
+
+  #tooMany(): LimitExceededError {
+    return new LimitExceededError(
+      `Cannot look at more than ${this.#maximum} possible signatures of ${this.#digest}`,
+    );
   }
 }
 
 /** A listed manifest that is gone, and bytes of another digest, are no candidates. */
 const SKIPPED: ReadonlySet<string> = new Set(['NOT_FOUND', 'CONTENT_MISMATCH', 'LIMIT_EXCEEDED']);
+
+function mayBeSignature({ artifactType }: Descriptor): boolean {
+  return (
+    artifactType === undefined ||
+    artifactType === MEDIA_TYPE.ociEmpty ||
+    artifactType === OCI_11_SIGNATURE_TYPE ||
+    artifactType.startsWith(BUNDLE_TYPE_PREFIX)
+  );
+}
+
+/** True for a manifest of signatures alone: a subject, an artifact type or a tag makes no image a signature. */
+export function isCarried({ config, layers }: ImageManifest): boolean {
+  return (
+    layers.length > 0 &&
+    config.size <= MAX_CANDIDATE_BYTES &&
+    layers.every((layer) => parserOf(layer) !== undefined && layer.size <= MAX_CANDIDATE_BYTES)
+  );
+}
 
 function parserOf({
   mediaType,
@@ -164,13 +252,4 @@ function parserOf({
   if (mediaType === SIMPLE_SIGNING_TYPE) return (bytes) => parseSimpleSigning(bytes, annotations);
   if (mediaType === ENVELOPE_TYPE) return (bytes) => parseEnvelope(bytes, annotations);
   return undefined;
-}
-
-async function unlessAbsent<T>(action: () => Promise<T>): Promise<T | undefined> {
-  try {
-    return await action();
-  } catch (error) {
-    if (error instanceof RegiError && error.code === 'NOT_FOUND') return undefined;
-    throw error;
-  }
 }

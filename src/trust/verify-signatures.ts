@@ -1,8 +1,9 @@
+import { RegiError } from '../errors.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { CallOptions, Source } from '../store.ts';
-import { collectCandidates } from './collect.ts';
+import { collectCandidates, type CarriedSignature } from './collect.ts';
 import { verifyWithKeys } from './key-rule.ts';
-import type { KeyRule } from './policy.ts';
+import type { KeylessRule, KeyRule } from './policy.ts';
 import { isSameKey, type SigningKey } from './signing-key.ts';
 import { isRefusal, TRUST_STEPS, type TrustStep } from './verdict.ts';
 
@@ -28,6 +29,19 @@ export interface SignatureReport {
   readonly skipped: readonly string[];
 }
 
+export interface VerifyOptions extends CallOptions {
+  /** The repository of the rule's `signaturesFrom`, opened. */
+  readonly signaturesFrom?: Source | undefined;
+  /** The full name of the repository, where the source holds several. */
+  readonly repository?: string | undefined;
+}
+
+/** The report of an image, with the signatures that move along with it. */
+export interface Judgement {
+  readonly report: SignatureReport;
+  readonly carried: readonly CarriedSignature[];
+}
+
 /**
  * Verifies that the image `digest` is signed as the rule says. Resolve a tag once and pass the digest: everything here,
  * and the copy after it, speaks of that digest alone.
@@ -37,10 +51,14 @@ export interface SignatureReport {
 export async function verifySignatures(
   source: Source,
   digest: Digest,
-  rule: KeyRule,
-  options: CallOptions = {},
-): Promise<SignatureReport> {
-  const { candidates, skipped } = await collectCandidates(source, digest, {
+  rule: KeyRule | KeylessRule,
+  options: VerifyOptions = {},
+): Promise<Judgement> {
+  if (rule.kind === 'keyless')
+    throw new RegiError('UNSUPPORTED', 'Cannot verify signatures with certificates yet', {
+      hint: 'use a rule with key or keys',
+    });
+  const { candidates, carried, skipped, failures } = await collectCandidates(source, digest, {
     ...options,
     attestations: rule.predicateTypes.length > 0,
   });
@@ -58,8 +76,11 @@ export async function verifySignatures(
     return { origin, form, signer: verdict.name, step: 'ok', reason: undefined };
   });
   const accepted = signers.length >= rule.threshold;
+  // The signature may be at the place that failed.
+  const [failure] = failures;
+  if (!accepted && failure !== undefined) throw failure;
   const step = accepted ? 'ok' : signers.length > 0 ? 'threshold' : furthest(results);
-  return { digest, accepted, step, candidates: results, skipped };
+  return { report: { digest, accepted, step, candidates: results, skipped }, carried };
 }
 
 function furthest(results: readonly CandidateResult[]): TrustStep {

@@ -12,7 +12,10 @@ import { RegiError } from '../../src/errors.ts';
 import { canListReferrers, type ReferrerLister, type Store } from '../../src/store.ts';
 import type { KeyRule } from '../../src/trust/policy.ts';
 import { parseSigningKey } from '../../src/trust/signing-key.ts';
-import { verifySignatures } from '../../src/trust/verify-signatures.ts';
+import {
+  verifySignatures as judge,
+  type SignatureReport,
+} from '../../src/trust/verify-signatures.ts';
 
 const FOLDER = join(import.meta.dirname, '../tables/trust');
 const MANIFEST = 'application/vnd.oci.image.manifest.v1+json';
@@ -33,6 +36,10 @@ function rule(key: string, more: Partial<KeyRule> = {}): KeyRule {
     signaturesFrom: undefined,
     ...more,
   };
+}
+
+async function verifySignatures(...args: Parameters<typeof judge>): Promise<SignatureReport> {
+  return (await judge(...args)).report;
 }
 
 let store: Store;

@@ -7,16 +7,18 @@ export interface ErrorObject {
   readonly code: ErrorCode | 'BUG';
   readonly message: string;
   readonly hint?: string | undefined;
+  readonly findings?: readonly string[] | undefined;
 }
 
 /**
- * Formats an error for people: one line with the problem and one with a hint. A bug keeps its stack.
+ * Formats an error for people: a line with the problem, one per finding, and one with a hint. A bug keeps its stack.
  *
  * @param causes adds a line for each cause, for `--verbose`.
  */
 export function errorText(error: unknown, causes = false): Styled {
-  const { code, message, hint } = errorObject(error);
+  const { code, message, hint, findings = [] } = errorObject(error);
   const lines: Styled[] = [styled('error', `regi: ${message}`)];
+  lines.push(...findings.map((finding) => `  ${finding}`));
   if (hint !== undefined) lines.push(styled('detail', `  ${hint}`));
   if (code === 'BUG' && error instanceof Error) lines.push(...stackOf(error));
   // Skips causes that the message quotes.
@@ -37,6 +39,7 @@ export function errorObject(error: unknown): ErrorObject {
       code: error.code,
       message: oneLine(error.message),
       ...(hint !== undefined && { hint: oneLine(hint) }),
+      ...(error.findings.length > 0 && { findings: error.findings.map(oneLine) }),
     };
   }
   const message = error instanceof Error ? `${error.name}: ${error.message}` : String(error);

@@ -1,6 +1,7 @@
 import type { ParsedArguments } from '../../command.ts';
 import type { Context } from '../../context.ts';
 import { assertNever, RegiError, UsageError } from '../../errors.ts';
+import { isDigest } from '../../oci/digest.ts';
 import { imageName } from '../../oci/reference.ts';
 import type { CopyJob } from '../../operations/copy/copy-image.ts';
 import type { FailedJob } from '../../operations/copy/copy-images.ts';
@@ -13,9 +14,12 @@ import {
 import type { OpenedStore, Stores } from '../../targets/opened-store.ts';
 import { parseDestinationLocation } from '../../targets/path.ts';
 import type { PlannedChanges } from '../../targets/planned-changes.ts';
+import type { TrustPolicy } from '../../trust/policy.ts';
 import { flag, locationArgument, positional, value, values } from '../arguments/arguments.ts';
 import { matchingTags, type UnusableTags } from '../arguments/matching-tags.ts';
 import { listName, readList } from '../arguments/read-list.ts';
+import { gateOfCopy, type Copying } from '../trust/gates.ts';
+import { readPolicy } from '../trust/policy.ts';
 import { parseCopyList } from './list.ts';
 
 /** The work of one `regi copy`, with every argument parsed once. */
@@ -88,17 +92,20 @@ export async function* copyJobs(
   context: Context,
   unusable: UnusableTags,
 ): AsyncIterable<NamedJob | FailedJob> {
+  // The policy and its keys are read before the first request.
+  const policy = await readPolicy(args, context);
   switch (request.kind) {
     case 'image': {
       const from = await stores.open(request.source, 'source');
-      yield await jobFrom(from, request.destination, stores, true);
+      const gate = await gateOfCopy(policy, copyingOf(request, from), stores);
+      yield await jobFrom(from, request.destination, stores, { alone: true, gate });
       return;
     }
     case 'tags':
-      yield* tagJobs(request.source, request.destination, args, stores, context, unusable);
+      yield* tagJobs({ ...request, policy }, args, stores, context, unusable);
       return;
     case 'list':
-      yield* listedJobs(request.file, request.prefix, stores, context);
+      yield* listedJobs({ ...request, policy }, stores, context);
       return;
     default:
       assertNever(request);
@@ -110,16 +117,32 @@ export async function jobFrom(
   from: Pick<OpenedStore, 'store' | 'reference' | 'tag'>,
   destination: Location,
   stores: Stores,
-  alone: boolean,
+  facts: Pick<NamedJob, 'alone' | 'gate'>,
 ): Promise<NamedJob> {
   const to = await stores.open(destination, 'destination');
   const tag = to.tag ?? (to.pinned === undefined ? from.tag : undefined);
-  return job(from.store, from.reference, to, tag, alone);
+  return job(from.store, from.reference, to, tag, facts);
+}
+
+/** Returns a copy as the policy sees it. */
+export function copyingOf(
+  { source, destination }: Pick<Copying, 'source' | 'destination'>,
+  { name, reference, fullName, isRemote }: OpenedStore,
+): Copying {
+  const separator = isDigest(reference) ? '@' : ':';
+  return { source, destination, fullName, isRemote, text: `${name}${separator}${reference}` };
+}
+
+interface Gated {
+  readonly policy: TrustPolicy | undefined;
 }
 
 async function* tagJobs(
-  source: Location,
-  destination: Location,
+  {
+    source,
+    destination,
+    policy,
+  }: Extract<CopyRequest, { readonly kind: 'image' | 'tags' }> & Gated,
   args: ParsedArguments,
   stores: Stores,
   context: Context,
@@ -134,13 +157,16 @@ async function* tagJobs(
   for await (const tag of matchingTags(from, values(args, 'tags'), context, unusable))
     tags.push(tag);
   context.onEvent({ kind: 'listed', images: tags.length });
-  for (const tag of tags) yield job(from.store, tag, to, tag, false);
+  for (const tag of tags) {
+    const copying = copyingOf({ source, destination }, { ...from, reference: tag });
+    const gate = await gateOfCopy(policy, copying, stores);
+    yield job(from.store, tag, to, tag, { alone: false, gate });
+  }
 }
 
 /** Parses the whole list before it begins the first image: a mistake in the last line must not surface after an hour. */
 async function* listedJobs(
-  file: string,
-  prefix: string | undefined,
+  { file, prefix, policy }: Extract<CopyRequest, { readonly kind: 'list' }> & Gated,
   stores: Stores,
   context: Context,
 ): AsyncIterable<NamedJob | FailedJob> {
@@ -152,7 +178,8 @@ async function* listedJobs(
   for (const { source, destination, image } of planned) {
     try {
       const from = await stores.open(source, 'source');
-      yield await jobFrom(from, destination, stores, planned.length === 1);
+      const gate = await gateOfCopy(policy, copyingOf({ source, destination }, from), stores);
+      yield await jobFrom(from, destination, stores, { alone: planned.length === 1, gate });
     } catch (error) {
       if (!(error instanceof RegiError)) throw error;
       yield { image, error };
@@ -165,7 +192,7 @@ function job(
   reference: string,
   { store, pinned, name }: OpenedStore,
   tag: string | undefined,
-  alone: boolean,
+  { alone, gate }: Pick<NamedJob, 'alone' | 'gate'>,
 ): NamedJob {
   return {
     source,
@@ -176,6 +203,7 @@ function job(
     image: imageName(name, { tag }),
     name,
     alone,
+    gate,
     // One image gets the warning; many do not, for it costs two requests an image.
     warnOfReferrers: alone,
   };

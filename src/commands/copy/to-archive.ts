@@ -10,7 +10,9 @@ import type { OpenedStore, Stores } from '../../targets/opened-store.ts';
 import { flag, value, values } from '../arguments/arguments.ts';
 import { copyOptions } from '../arguments/copy-options.ts';
 import { digestRow, openDigestFile, type DigestRow } from '../output/digest-row.ts';
-import type { CopyRequest } from './jobs.ts';
+import { gateOfCopy } from '../trust/gates.ts';
+import { readPolicy } from '../trust/policy.ts';
+import { copyingOf, type CopyRequest } from './jobs.ts';
 
 /** Copies one image into a new archive, which replaces an existing file when it is complete. */
 export async function* copyToArchive(
@@ -27,7 +29,9 @@ export async function* copyToArchive(
       hint: 'write several images at once: regi export REF… -o FILE',
     });
   const { source, destination } = request;
+  const policy = await readPolicy(args, context);
   const from = await stores.open(source, 'source');
+  const gate = await gateOfCopy(policy, copyingOf(request, from), stores);
   const archive = openArchiveDestination(destination, context);
   const { name, format } = archive;
   const job: ExportJob = {
@@ -35,6 +39,7 @@ export async function* copyToArchive(
     reference: from.reference,
     ...nameInArchive(from, source, destination.reference),
     image: imageName(name, { tag: destination.reference }),
+    gate,
   };
   const { signal, onEvent, platforms, lanes, foreignLayers } = copyOptions(args, context);
   const record = await openDigestFile(value(args, 'digestfile'), context);

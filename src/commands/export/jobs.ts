@@ -5,6 +5,7 @@ import {
   imageName,
   parseReference,
   parseTag,
+  repositoryName,
   type Reference,
   withDefaultTag,
 } from '../../oci/reference.ts';
@@ -19,10 +20,13 @@ import {
 } from '../../targets/location.ts';
 import type { OpenOptions, Stores } from '../../targets/opened-store.ts';
 import { parseSourceLocation, parseSourceRepository } from '../../targets/path.ts';
+import type { TrustPolicy } from '../../trust/policy.ts';
 import { flag, value, values } from '../arguments/arguments.ts';
 import { matchingTags, noTagError, type UnusableTags } from '../arguments/matching-tags.ts';
 import { listName, parseLines, readList } from '../arguments/read-list.ts';
 import { nameInArchive } from '../copy/to-archive.ts';
+import { gateOfCopy, isSignature } from '../trust/gates.ts';
+import { readPolicy } from '../trust/policy.ts';
 
 /** A word of the command line or a line of a list. */
 interface Requested {
@@ -45,6 +49,7 @@ export async function* exportJobs(
 ): AsyncIterable<ExportJob> {
   const patterns = values(args, 'tags');
   const manyTags = flag(args, 'all-tags') || patterns.length > 0;
+  const policy = await readPolicy(args, context);
   const file = value(args, 'from');
   const parse = manyTags ? parseSourceRepository : parseSourceLocation;
   const typed = await Promise.all(
@@ -59,14 +64,14 @@ export async function* exportJobs(
   const local = isDockerSave(args) ? { preferLocal: true } : { orLocal: true };
   for (const image of typed) {
     if (isWhole(image.source) && holdsImages(image.source))
-      yield* heldJobs(image.source, image.text, patterns, stores);
-    else if (manyTags) yield* tagJobs(image, patterns, stores, context, unusable);
-    else yield oneJob(image, stores, local);
+      yield* heldJobs(image.source, image.text, { patterns, policy }, stores);
+    else if (manyTags) yield* tagJobs(image, { patterns, policy }, stores, context, unusable);
+    else yield await oneJob(image, policy, stores, local);
   }
   for (const image of listed) {
     if (isWhole(image.source) && holdsImages(image.source) && image.name === undefined)
-      yield* heldJobs(image.source, image.text, [], stores);
-    else yield oneJob(image, stores, local);
+      yield* heldJobs(image.source, image.text, { patterns: [], policy }, stores);
+    else yield await oneJob(image, policy, stores, local);
   }
 }
 
@@ -75,19 +80,27 @@ function isDockerSave({ typed }: ParsedArguments): boolean {
   return typed?.endsWith('save') === true;
 }
 
+interface Selection {
+  readonly patterns: readonly string[];
+  readonly policy: TrustPolicy | undefined;
+}
+
 async function oneJob(
   { source, text, name }: Requested,
+  policy: TrustPolicy | undefined,
   stores: Stores,
   local: OpenOptions,
 ): Promise<ExportJob> {
   const from = await stores.open(source, 'source', local);
+  const { fullName, isRemote } = from;
+  const gate = await gateOfCopy(policy, { source, text, fullName, isRemote }, stores);
   const named = name === undefined ? nameInArchive(from, source, undefined) : { name };
-  return { source: from.store, reference: from.reference, ...named, image: text };
+  return { source: from.store, reference: from.reference, ...named, image: text, gate };
 }
 
 async function* tagJobs(
   { source, text }: Requested,
-  patterns: readonly string[],
+  { patterns, policy }: Selection,
   stores: Stores,
   context: Context,
   unusable: UnusableTags,
@@ -99,12 +112,15 @@ async function* tagJobs(
       { hint: `type: regi copy ${text} archive:FILE` },
     );
   const { domain, path } = source.reference;
+  const copying = { source, text, isRemote: from.isRemote };
+  const gate = await gateOfCopy(policy, copying, stores);
   for await (const tag of matchingTags(from, patterns, context, unusable)) {
     yield {
       source: from.store,
       reference: tag,
       name: { domain, path, tag: parseTag(tag) },
       image: imageName(text, { tag }),
+      gate: gate && { ...gate, name: imageName(text, { tag }) },
     };
   }
 }
@@ -113,7 +129,7 @@ async function* tagJobs(
 async function* heldJobs(
   location: ImagesLocation,
   text: string,
-  patterns: readonly string[],
+  { patterns, policy }: Selection,
   stores: Stores,
 ): AsyncIterable<ExportJob> {
   const accepts = tagFilter(patterns);
@@ -122,11 +138,16 @@ async function* heldJobs(
     ({ tag }) => patterns.length === 0 || (tag !== undefined && accepts(tag)),
   );
   if (wanted.length === 0) throw noTagError(text, patterns);
+  const gate = await gateOfCopy(policy, { source: location, text }, stores);
   for (const { name, repository, tag, root } of wanted) {
+    // They are added beside the images that they sign.
+    if (gate !== undefined && (await isSignature(store, root))) continue;
     const own = tag === undefined ? { digest: root.digest } : { tag: parseTag(tag) };
     const named = repository === undefined ? { tag } : { name: { ...repository, ...own } };
     const image = imageName(text, name === undefined ? root : { tag: name });
-    yield { source: store, reference: name ?? root.digest, ...named, image };
+    const inside = repository && repositoryName(repository);
+    const gated = gate && { ...gate, name: image, repository: inside };
+    yield { source: store, reference: name ?? root.digest, ...named, image, gate: gated };
   }
 }
 

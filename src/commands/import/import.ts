@@ -20,6 +20,7 @@ import { holdsImages, parseLocation, type ImagesLocation } from '../../targets/l
 import { withStores } from '../../targets/open-store.ts';
 import type { ImageSource, Stores } from '../../targets/opened-store.ts';
 import { kindOfPath } from '../../targets/path.ts';
+import type { TrustPolicy } from '../../trust/policy.ts';
 import { flag, positional, value, values } from '../arguments/arguments.ts';
 import { lanesOf } from '../../targets/host-lanes.ts';
 import { copyOptions } from '../arguments/copy-options.ts';
@@ -32,6 +33,8 @@ import {
   plannedRow,
   type DigestRow,
 } from '../output/digest-row.ts';
+import { readPolicy } from '../trust/policy.ts';
+import { admitWhole, gateOfImport, withoutSignatures } from './gate.ts';
 import { planBases, type PlannedBases } from './bases.ts';
 import {
   parseMapping,
@@ -51,12 +54,15 @@ export interface ImportRequest {
   readonly naming: ImportNaming;
   /** Repositories of the destination that may hold the layers which the archive leaves out. */
   readonly bases: readonly Repository[];
+  readonly policy: TrustPolicy | undefined;
 }
 
 /** An image that is being imported. */
 export interface Import extends NamedJob, PlannedImport {
   /** A signature or another referrer, which arrives before any tag of an image moves. */
   readonly isReferrer: boolean;
+  /** The reason why the policy has no rule that could admit it. */
+  readonly refused: RegiError | undefined;
 }
 
 /** `regi import`: copies every image of an archive into a registry or the local store. */
@@ -71,8 +77,9 @@ async function* runImport(args: ParsedArguments, context: Context): AsyncIterabl
   const bases = values(args, 'base').map(parseRepository);
   const typed = positional(args, 0, 'an archive', 'type: regi import FILE [PREFIX]');
   const location = await parseFile(typed, context);
+  const policy = await readPolicy(args, context);
   yield* withStores(context, { dryRun: flag(args, 'dry-run') }, async function* (stores) {
-    const request = { from: await stores.openImages(location), naming, bases };
+    const request = { from: await stores.openImages(location), naming, bases, policy };
     yield* importImages(request, args, stores, context);
   });
 }
@@ -100,11 +107,12 @@ async function parseFile(text: string, { io }: Context): Promise<ImagesLocation>
  * @throws {PartialFailureError} at the end, when some of several images failed.
  */
 export async function* importImages(
-  { from, naming, bases: named }: ImportRequest,
+  { from: given, naming, bases: named, policy }: ImportRequest,
   args: ParsedArguments,
   stores: Stores,
   context: Context,
 ): AsyncIterable<ImportRow> {
+  const from = policy === undefined ? given : await withoutSignatures(given, context);
   const planned = planNames(from, naming);
   if (planned.length === 0) {
     context.warn('Nothing to import: the archive holds no images');
@@ -112,9 +120,10 @@ export async function* importImages(
   }
   context.onEvent({ kind: 'listed', images: planned.length });
   const record = await openDigestFile(value(args, 'digestfile'), context);
-  const imports = referrersFirst(await openAll(planned, from, stores));
-  const given = copyOptions(args, context);
-  const platforms = given.platforms ?? [];
+  const opened = await openAll(planned, { from, naming, bases: named, policy }, stores);
+  const imports = referrersFirst(opened);
+  const flags = copyOptions(args, context);
+  const platforms = flags.platforms ?? [];
   const options = { naming, platforms, bases: named, stores, context };
   const bases = await planBases(imports, from, options);
   const results = new Map<string, string>();
@@ -134,7 +143,7 @@ export async function* importImages(
     const isDryRun = flag(args, 'dry-run');
     const real = jobsOf(imports, { bases, brought, referrers }, context);
     const jobs = isDryRun ? withChanges(real) : real;
-    for await (const { job, ...copied } of copyImages(jobs, { ...given, onEvent, keepGoing })) {
+    for await (const { job, ...copied } of copyImages(jobs, { ...flags, onEvent, keepGoing })) {
       const { image, outcome } = copied;
       if (outcome === 'kept' && imports.length === 1) throw tagKeptError(copied);
       await listUntagged(job, copied.root, context);
@@ -228,7 +237,10 @@ async function* jobsOf(
     const keyOfNeed = ({ need }: PlannedBases['held'][number]): string =>
       keyOf(need.destination.repository, need.layer);
     try {
+      if (job.refused !== undefined) throw job.refused;
       const missing = (base?.held ?? []).filter((held) => !brought.has(keyOfNeed(held)));
+      // Nothing of a refused image is written, and no layer of it. The copy asks again, of the same bytes.
+      if (missing.length > 0) await admitWhole(job, signal);
       const tasks = missing.map(
         ({ need, by }) =>
           (either: AbortSignal) =>
@@ -252,21 +264,24 @@ function keyOf(repository: string, { digest }: Descriptor): string {
 
 function openAll(
   planned: readonly PlannedImport[],
-  { store }: ImageSource,
+  { from: { store }, naming, policy }: ImportRequest,
   stores: Stores,
 ): Promise<readonly Import[]> {
   return Promise.all(
     planned.map(async (plan): Promise<Import> => {
       const { name, tag, root } = plan.entry;
+      const { gate, refused } = await gateOfImport(policy, plan, naming, stores);
       // A name with a digest is looked up by its digest, which need not be that of this entry.
       const reference = name === undefined || name.includes('@') ? root.digest : name;
       const from = { store, reference, tag };
-      const job = await jobFrom(from, plan.target, stores, planned.length === 1);
+      const alone = planned.length === 1;
+      const job = await jobFrom(from, plan.target, stores, { alone, gate });
       // Images without a tag share the name of their repository: only the digest tells them apart.
       const isShared = job.tag === undefined && !job.image.includes('@');
       return {
         ...plan,
         ...job,
+        refused,
         isReferrer: await isReferrer(plan.entry, store),
         image: isShared ? `${job.image}@${root.digest}` : job.image,
       };

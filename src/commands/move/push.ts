@@ -18,9 +18,11 @@ import { withStores } from '../../targets/open-store.ts';
 import type { Stores } from '../../targets/opened-store.ts';
 import { parseDestinationLocation, parseSourceLocation } from '../../targets/path.ts';
 import { flag, positional } from '../arguments/arguments.ts';
-import { jobFrom } from '../copy/jobs.ts';
+import { copyingOf, jobFrom } from '../copy/jobs.ts';
 import { copyRows } from '../copy/copy.ts';
 import { digestText, type DigestRow } from '../output/digest-row.ts';
+import { gateOfCopy } from '../trust/gates.ts';
+import { readPolicy } from '../trust/policy.ts';
 
 /** `regi push`: copies an image of this machine to one or more references. */
 export const pushCommand: CommandBody<DigestRow> = { run: runPush, text: digestText };
@@ -29,6 +31,7 @@ async function* runPush(args: ParsedArguments, context: Context): AsyncIterable<
   const first = positional(args, 0, 'an image');
   const source = await parseSourceLocation(first, context.io);
   const [, prefix = '', ...others] = args.positionals;
+  const policy = await readPolicy(args, context);
   yield* withStores(context, { dryRun: flag(args, 'dry-run') }, async function* (stores) {
     if (prefix.endsWith('/') && others.length === 0 && holdsImages(source)) {
       const [{ importImages }, { parsePrefix }] = await Promise.all([
@@ -36,7 +39,7 @@ async function* runPush(args: ParsedArguments, context: Context): AsyncIterable<
         import('../import/names.ts'),
       ]);
       const naming = { prefix: parsePrefix(prefix), mappings: [] };
-      const request = { from: await stores.openImages(source), naming, bases: [] };
+      const request = { from: await stores.openImages(source), naming, bases: [], policy };
       yield* importImages(request, args, stores, context);
       return;
     }
@@ -46,9 +49,12 @@ async function* runPush(args: ParsedArguments, context: Context): AsyncIterable<
         : await namedPushes(first, source, args, context);
     const alone = pushes.length === 1;
     const jobs = await Promise.all(
-      pushes.map(async ({ from, reference }) =>
-        jobFrom(await stores.open(from, 'source'), { kind: 'registry', reference }, stores, alone),
-      ),
+      pushes.map(async ({ from: source, reference }) => {
+        const from = await stores.open(source, 'source');
+        const destination = { kind: 'registry', reference } as const;
+        const gate = await gateOfCopy(policy, copyingOf({ source, destination }, from), stores);
+        return jobFrom(from, destination, stores, { alone, gate });
+      }),
     );
     // A name that was typed twice is pushed once.
     const byImage = new Map(jobs.map((job) => [job.image, job]));

@@ -14,14 +14,18 @@ import {
 import { copyImages } from '../../operations/copy/copy-images.ts';
 import { quote } from '../../quote.ts';
 import { findLocalIfPresent } from '../../targets/local.ts';
-import { refuseRegistry } from '../../targets/location.ts';
+import { refuseRegistry, type Location, type NamedLocation } from '../../targets/location.ts';
 import { withStores } from '../../targets/open-store.ts';
 import type { OpenedStore, Stores } from '../../targets/opened-store.ts';
 import { parseSourceLocation } from '../../targets/path.ts';
+import type { Gate } from '../../trust/gate.ts';
+import type { TrustPolicy } from '../../trust/policy.ts';
 import { flag, positional } from '../arguments/arguments.ts';
 import { transferOptions } from '../arguments/copy-options.ts';
 import type { NamedJob } from '../copy/jobs.ts';
 import { digestRow, digestText, type DigestRow } from '../output/digest-row.ts';
+import { gateOfCopy, gateFor } from '../trust/gates.ts';
+import { readPolicy } from '../trust/policy.ts';
 
 /** A new name for an image. */
 interface NewName {
@@ -45,6 +49,7 @@ async function* runTag(args: ParsedArguments, context: Context): AsyncIterable<D
     throw new UsageError('Cannot tag: expected a new name, found nothing', {
       hint: `type: regi tag ${typed} NEW`,
     });
+  const policy = await readPolicy(args, context);
   yield* withStores(context, { mountOnly: flag(args, 'mount-only') }, async function* (stores) {
     const parsed = await parseImage(typed, stores, context);
     const { image } = parsed;
@@ -55,10 +60,14 @@ async function* runTag(args: ParsedArguments, context: Context): AsyncIterable<D
     ];
     // Local names come first, because they fail at once if they fail.
     const [first] = local;
-    if (first !== undefined) yield* tagLocally(typed, first, local, stores, context);
+    if (first !== undefined)
+      yield* tagLocally({ typed, first, names: local, policy }, stores, context);
     if (remote.length === 0) return;
     const from = await stores.open({ kind: 'registry', reference: image }, 'source');
-    const jobs = await Promise.all(remote.map(({ name }) => tagJob(from, name, stores)));
+    const source: Location = { kind: 'registry', reference: image };
+    const copying = { source, text: typed, isRemote: from.isRemote };
+    const gate = await gateOfCopy(policy, copying, stores);
+    const jobs = await Promise.all(remote.map(({ name }) => tagJob(from, name, stores, gate)));
     context.note(`Tagging in the registry ${image.domain}`);
     for await (const { job, ...tagged } of copyImages(jobs, transferOptions(context)))
       yield digestRow(tagged, job.name);
@@ -139,8 +148,14 @@ function newName(text: string, { image, isLocal, typed }: ImageToTag): NewName {
   return { text, name, isLocal: isLocal || LOCAL.test(text) || name.domain !== image.domain };
 }
 
-async function tagJob(from: OpenedStore, reference: Reference, stores: Stores): Promise<NamedJob> {
-  const { store, tag, name } = await stores.open({ kind: 'registry', reference }, 'destination');
+async function tagJob(
+  from: Pick<OpenedStore, 'store' | 'reference'>,
+  reference: Reference,
+  stores: Stores,
+  gate: Gate | undefined,
+  kind: NamedLocation['kind'] = 'registry',
+): Promise<NamedJob> {
+  const { store, tag, name } = await stores.open({ kind, reference }, 'destination');
   return {
     source: from.store,
     reference: from.reference,
@@ -149,17 +164,24 @@ async function tagJob(from: OpenedStore, reference: Reference, stores: Stores): 
     image: imageName(name, { tag }),
     name,
     alone: false,
+    gate,
   };
+}
+
+interface LocalTagging {
+  readonly typed: string;
+  readonly first: NewName;
+  readonly names: readonly NewName[];
+  readonly policy: TrustPolicy | undefined;
 }
 
 /** Gives an image of the local store other names there. */
 async function* tagLocally(
-  typed: string,
-  first: NewName,
-  names: readonly NewName[],
+  { typed, first, names, policy }: LocalTagging,
   stores: Stores,
-  { signal, note }: Context,
+  context: Context,
 ): AsyncIterable<DigestRow> {
+  const { signal, note } = context;
   const image = typed.replace(LOCAL, '');
   // Opened as a source first: a missing store is not created for a missing image.
   const found = await findLocalIfPresent(
@@ -181,9 +203,24 @@ async function* tagLocally(
       },
     );
   }
-  const { root } = found.images[0];
+  const { root, reference } = found.images[0];
   const store = await stores.openLocal('destination');
   note('Tagging in the local store');
+  if (policy !== undefined) {
+    // The store may have got its names from archives, so the new name decides. Signatures get names beside it.
+    const repository = reference && repositoryName(reference);
+    const jobs = names.map(async ({ name }) => {
+      const gate = await gateFor(policy, { name, text: typed }, stores);
+      const from = { store: store.whole, reference: root.digest };
+      return tagJob(from, name, stores, { ...gate, repository }, 'local');
+    });
+    for await (const { job, ...tagged } of copyImages(
+      await Promise.all(jobs),
+      transferOptions(context),
+    ))
+      yield digestRow(tagged, job.name);
+    return;
+  }
   for (const { name } of names) {
     const repository = store.openRepository(name);
     await repository.tag(root, name.tag ?? 'latest', { signal });

@@ -17,6 +17,7 @@ import {
   type ImageForHost,
 } from '../../operations/copy/resolve-image.ts';
 import type { OpenedStore } from '../../targets/opened-store.ts';
+import { admissionText, admit, type Gate } from '../../trust/gate.ts';
 import { flag, platformChoice } from '../arguments/arguments.ts';
 import { tagsOf, type UnusableTags } from '../arguments/matching-tags.ts';
 
@@ -29,6 +30,8 @@ export interface PlannedPull {
   readonly wanted: Descriptor;
   /** Undefined when all platforms are pulled. */
   readonly platform: string | undefined;
+  /** Lets the signatures of the verified image move along; undefined without a policy. */
+  readonly gate: Gate | undefined;
 }
 
 export interface PullRow {
@@ -57,25 +60,31 @@ export function pullRow(
   return { ...names, digest, manifest, platform, status, destination };
 }
 
+/** Where images are pulled from, and who has to have signed them. */
+export interface PullSource {
+  readonly from: OpenedStore;
+  readonly gate: Gate | undefined;
+}
+
 /** Yields the images of a command line in its order. With `--all-tags`, images for other platforms are skipped with a warning. */
 export async function* plannedPulls(
   reference: Reference,
-  from: OpenedStore,
+  source: PullSource,
   args: ParsedArguments,
   context: Context,
   unusable: UnusableTags,
 ): AsyncIterable<PlannedPull> {
   if (!flag(args, 'all-tags')) {
-    const planned = await planPull(reference, from, args, context);
+    const planned = await planPull(reference, source, args, context);
     if (planned !== undefined) yield planned;
     return;
   }
   const tags: string[] = [];
-  for await (const tag of tagsOf(from, context, () => unusable.add())) tags.push(tag);
+  for await (const tag of tagsOf(source.from, context, () => unusable.add())) tags.push(tag);
   let images = tags.length;
   context.onEvent({ kind: 'listed', images });
   for (const tag of tags) {
-    const planned = await planPull({ ...reference, tag: parseTag(tag) }, from, args, context);
+    const planned = await planPull({ ...reference, tag: parseTag(tag) }, source, args, context);
     if (planned !== undefined) yield planned;
     else context.onEvent({ kind: 'listed', images: (images -= 1) });
   }
@@ -83,7 +92,7 @@ export async function* plannedPulls(
 
 async function planPull(
   reference: Reference,
-  from: OpenedStore,
+  { from, gate: asked }: PullSource,
   args: ParsedArguments,
   context: Context,
 ): Promise<PlannedPull | undefined> {
@@ -93,8 +102,9 @@ async function planPull(
   const found = await readForHost(from.store, identifier, choice, { signal });
   const { manifest, descriptor } = found.root;
   const { digest } = descriptor;
+  const gate = asked && (await admitRoot(asked, { reference, digest }, from, context));
   if (flag(args, 'all-platforms'))
-    return { reference, digest, wanted: descriptor, platform: undefined };
+    return { reference, digest, wanted: descriptor, platform: undefined, gate };
   if (flag(args, 'all-tags') && manifest.kind === 'index' && found.chosen === undefined) {
     context.warn(
       `Skipped "${formatReference(reference)}": it is not for ${formatPlatform(io.host)}`,
@@ -104,7 +114,20 @@ async function planPull(
   }
   const wanted = imageForHost(found, io.host);
   const platform = await platformOf(found, from, choice.platform === undefined, context);
-  return { reference, digest, wanted, platform };
+  return { reference, digest, wanted, platform, gate };
+}
+
+/** Verifies the root that the name means. One platform of it is then pulled by the digest that it states. */
+async function admitRoot(
+  asked: Gate,
+  { reference, digest }: Pick<PlannedPull, 'reference' | 'digest'>,
+  { store }: OpenedStore,
+  { signal, note }: Context,
+): Promise<Gate> {
+  const gate = { ...asked, name: formatReference(reference) };
+  const roots = { found: digest, landed: digest, isMade: false };
+  note(admissionText(gate, digest, await admit(gate, store, roots, { signal })));
+  return { ...gate, verified: digest };
 }
 
 /** Returns the platform that is pulled, and warns when it is not that of this machine. */

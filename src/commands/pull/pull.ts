@@ -13,6 +13,8 @@ import { flag, positional, value } from '../arguments/arguments.ts';
 import { UnusableTags } from '../arguments/matching-tags.ts';
 import { transferOptions } from '../arguments/copy-options.ts';
 import { listUntagged } from '../copy/copy.ts';
+import { gateOfCopy } from '../trust/gates.ts';
+import { readPolicy } from '../trust/policy.ts';
 import { parseOutput } from './destination.ts';
 import { plannedPulls, pullRow, type PlannedPull, type PullRow } from './plan.ts';
 
@@ -34,10 +36,13 @@ async function* runPull(args: ParsedArguments, context: Context): AsyncIterable<
   const output = value(args, 'output');
   const to = output === undefined ? undefined : await parseOutput(output, context);
   const unusable = new UnusableTags();
+  const policy = await readPolicy(args, context);
   yield* withStores(context, {}, async function* (stores) {
     const from = await stores.open(location, 'source');
     const reference = allTags ? location.reference : withDefaultTag(location.reference);
-    const planned = plannedPulls(reference, from, args, context, unusable);
+    const copying = { source: location, text: typed, isRemote: from.isRemote };
+    const gate = await gateOfCopy(policy, copying, stores);
+    const planned = plannedPulls(reference, { from, gate }, args, context, unusable);
     if (to?.kind === 'archive') {
       const { pullToArchive } = await import('./to-archive.ts');
       yield* pullToArchive(planned, from, to.location, context);
@@ -100,6 +105,7 @@ async function beginPull(
     destination: to.store,
     tag,
     image,
+    gate: plan.gate,
     plan,
     wasPresent: present?.digest === wanted.digest,
   };

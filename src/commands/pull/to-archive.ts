@@ -19,11 +19,11 @@ export async function* pullToArchive(
   const plans = new Map<string, PlannedPull>();
   async function* jobs(): AsyncGenerator<ExportJob> {
     for await (const plan of planned) {
-      const { reference, wanted } = plan;
+      const { reference, wanted, gate } = plan;
       const image = formatReference(reference);
       plans.set(image, plan);
       const name = reference.tag === undefined ? undefined : { ...reference, digest: undefined };
-      yield { source: from.store, reference: wanted.digest, name, image };
+      yield { source: from.store, reference: wanted.digest, name, image, gate };
     }
   }
   const options = { ...transferOptions(context), format: archive.format };

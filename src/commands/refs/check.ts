@@ -5,11 +5,15 @@ import { formatCount } from '../../format.ts';
 import type { Digest } from '../../oci/digest.ts';
 import { formatReference, type Reference } from '../../oci/reference.ts';
 import { resolveIfThere } from '../../operations/copy/resolve-image.ts';
+import type { Store } from '../../store.ts';
 import { withStores } from '../../targets/open-store.ts';
+import type { Stores } from '../../targets/opened-store.ts';
+import { admit } from '../../trust/gate.ts';
+import type { TrustPolicy } from '../../trust/policy.ts';
 import { value } from '../arguments/arguments.ts';
 import { someFailedError } from '../arguments/each-argument.ts';
-import { verifySignatures } from '../../trust/verify-signatures.ts';
-import { policyOf, ruleFor } from '../verify/signatures.ts';
+import { gateFor } from '../trust/gates.ts';
+import { readPolicy } from '../trust/policy.ts';
 import { renameBySync, renameToPrefix } from './destinations.ts';
 import { askEach, namedReferences } from './references.ts';
 
@@ -50,8 +54,7 @@ async function* runCheck(args: ParsedArguments, context: Context): AsyncIterable
       : sync === undefined
         ? undefined
         : await renameBySync(sync, context);
-  const isJudged = value(args, 'key') !== undefined || value(args, 'verify') !== undefined;
-  const policy = isJudged ? await policyOf(args, context) : undefined;
+  const policy = await readPolicy(args, context);
   const images = await namedReferences(args, context);
   const count = { missing: 0, other: 0, refused: 0 };
   const failures: RegiError[] = [];
@@ -68,16 +71,7 @@ async function* runCheck(args: ParsedArguments, context: Context): AsyncIterable
       const isRefused =
         policy !== undefined &&
         found !== undefined &&
-        !(
-          await verifySignatures(
-            store,
-            found.digest,
-            ruleFor(policy, there, formatReference(there)).rule,
-            {
-              signal,
-            },
-          )
-        ).accepted;
+        !(await isAdmitted(policy, { there, digest: found.digest }, store, stores, signal));
       return { there, digest: found?.digest, isRefused };
     });
     for await (const outcome of outcomes) {
@@ -103,6 +97,23 @@ async function* runCheck(args: ParsedArguments, context: Context): AsyncIterable
   });
   if (failures.length > 0) throw someFailedError(failures, images.length);
   finish(count, images.length);
+}
+
+async function isAdmitted(
+  policy: TrustPolicy,
+  { there, digest }: { readonly there: Reference; readonly digest: Digest },
+  store: Store,
+  stores: Stores,
+  signal: AbortSignal,
+): Promise<boolean> {
+  try {
+    const gate = await gateFor(policy, { name: there, text: formatReference(there) }, stores);
+    await admit(gate, store, { found: digest, landed: digest, isMade: false }, { signal });
+    return true;
+  } catch (error) {
+    if (error instanceof RegiError && error.code === 'POLICY_REFUSED') return false;
+    throw error;
+  }
 }
 
 function statusOf(

@@ -10,6 +10,7 @@ import {
   PLATFORMS,
   REFERRERS,
   TAGS,
+  TRUST,
   VERIFY_EXISTING,
 } from './shared.ts';
 
@@ -65,6 +66,7 @@ export const AIR_GAP_COMMANDS: readonly CommandSpec[] = [
       flag('--split SIZE', 'split into files of this size, such as 4G for a FAT32 USB stick'),
       flag('--checksum', 'also write FILE.sha256 for sha256sum -c'),
       { ...DRY_RUN, summary: 'write nothing; show how large the archive would be' },
+      ...TRUST,
       DIGESTFILE,
     ],
     examples: {
@@ -121,6 +123,7 @@ export const AIR_GAP_COMMANDS: readonly CommandSpec[] = [
       },
       FORCE,
       VERIFY_EXISTING,
+      ...TRUST,
       DIGESTFILE,
     ],
     refusedFlags: { '-i': NAME_THE_FILE, '--input': NAME_THE_FILE },

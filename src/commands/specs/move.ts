@@ -11,6 +11,7 @@ import {
   PLATFORMS,
   REFERRERS,
   TAGS,
+  TRUST,
   VERIFY_EXISTING,
 } from './shared.ts';
 
@@ -59,6 +60,7 @@ export const MOVE_COMMANDS: readonly CommandSpec[] = [
       FORCE,
       VERIFY_EXISTING,
       KEEP_GOING,
+      ...TRUST,
       DIGESTFILE,
     ],
     examples: {
@@ -98,6 +100,7 @@ export const MOVE_COMMANDS: readonly CommandSpec[] = [
       flag('--all-platforms', 'pull all platforms'),
       flag('-a, --all-tags', 'pull every tag of the repository'),
       VERIFY_EXISTING,
+      ...TRUST,
     ],
     examples: {
       'Pull an image to the local store': 'regi pull debian:12',
@@ -138,6 +141,7 @@ export const MOVE_COMMANDS: readonly CommandSpec[] = [
       FORCE,
       VERIFY_EXISTING,
       KEEP_GOING,
+      ...TRUST,
       DIGESTFILE,
     ],
     examples: {
@@ -166,7 +170,7 @@ export const MOVE_COMMANDS: readonly CommandSpec[] = [
       'Prints one "registry/repository:tag@sha256:…" line per name on standard output, with "local:" ' +
       'before it in the local store.',
     arguments: [argument('REF', 'the image'), argument('NEW…', 'a tag or a reference')],
-    options: [flag('--mount-only', 'fail if a blob cannot be mounted')],
+    options: [flag('--mount-only', 'fail if a blob cannot be mounted'), ...TRUST],
     examples: {
       'Move a tag in the same repository': 'regi tag registry.example/team/app:1.4 latest',
       'Promote an image without downloading it':

@@ -88,3 +88,9 @@ export const DIGESTFILE = flag(
 export const ANNOTATION = flag('--annotation KEY=VALUE…', 'add an annotation');
 
 export const OUTPUT_FILE = flag('-o, --output FILE', 'write to this file; - is standard output');
+
+/** Flags of commands that refuse images which are not signed as the policy says. */
+export const TRUST: readonly OptionSpec[] = [
+  flag('--key FILE', 'require a signature by this public key, and copy signatures along'),
+  flag('--verify FILE', 'require the signatures of this policy, and copy signatures along'),
+];

@@ -4,7 +4,7 @@ import picomatch from 'picomatch';
 
 import type { ParsedArguments } from '../../command.ts';
 import type { Context } from '../../context.ts';
-import { RegiError, UsageError } from '../../errors.ts';
+import { UsageError } from '../../errors.ts';
 import { quote } from '../../quote.ts';
 import type { SyncEntry, SyncFile } from '../../sync/file/entry.ts';
 import { parseSyncFile } from '../../sync/file/file.ts';
@@ -13,8 +13,10 @@ import { expandEntries, type SyncWork } from '../../sync/plan/routes.ts';
 import type { MatrixRow } from '../../sync/run/row.ts';
 import { MOST_SHARDS, parseShard, shardOf, type Shard } from '../../sync/plan/shard.ts';
 import type { Stores } from '../../targets/opened-store.ts';
+import type { TrustRule } from '../../trust/policy.ts';
 import { countOption, flag, positional, value } from '../arguments/arguments.ts';
 import { listName, readList } from '../arguments/read-list.ts';
+import { filesIn } from '../trust/policy.ts';
 
 /** The work of one `regi sync`, with every argument and both files parsed. */
 export interface SyncRequest {
@@ -25,6 +27,8 @@ export interface SyncRequest {
   readonly file: SyncFile;
   /** Those that run now. */
   readonly entries: readonly SyncEntry[];
+  /** Rules by the name that entries call them. */
+  readonly policies: ReadonlyMap<string, TrustRule>;
   readonly shard: Shard | undefined;
   readonly matrix: number | undefined;
   readonly locked: readonly LockedRoute[] | undefined;
@@ -58,8 +62,8 @@ export async function parseSyncRequest(
     env: io.env,
     host: io.host,
   });
-  refuseUnbuilt(file);
   const folder = path === '-' ? io.cwd : dirname(resolve(io.cwd, path));
+  const policies = await file.readPolicies(filesIn(folder));
   const entries = chosenEntries(file, args.positionals.slice(1));
   if (value(args, 'write-lock') !== undefined) refuseFiles(entries);
   const locked =
@@ -67,7 +71,7 @@ export async function parseSyncRequest(
       ? undefined
       : lockedRoutes(await readList(lockPath, context), listName(lockPath), file.entries, folder);
   if (chosen?.origin !== undefined) context.note(chosen.origin);
-  return { path, folder, file, entries, shard: chosen?.shard, matrix, locked };
+  return { path, folder, file, entries, policies, shard: chosen?.shard, matrix, locked };
 }
 
 /** Lists what is to be done, for this shard. Wildcards ask for catalogs, and a lock for nothing. */
@@ -131,15 +135,4 @@ function refuseFiles(entries: readonly SyncEntry[]): void {
     `Cannot lock entry ${quote(entry.name)}: expected a registry as its source, found ${quote(entry.from.text)}`,
     { hint: 'name the other entries behind the file' },
   );
-}
-
-/** A field that nothing obeys yet is refused: ignoring a policy, or a deletion, would be worse. */
-function refuseUnbuilt({ entries, policies }: SyncFile): void {
-  const field =
-    (Object.keys(policies).length > 0 && 'policies') ||
-    (entries.some(({ verify }) => verify !== undefined) && 'verify');
-  if (field === false) return;
-  throw new RegiError('INVALID_CONFIG', `Cannot use "${field}": this version does not support it`, {
-    hint: 'remove it from the file',
-  });
 }

@@ -84,6 +84,7 @@ async function* runRequest(
       log,
       absent: request.file.entries.filter((entry) => !entries.includes(entry)),
       cache,
+      policies: request.policies,
       registries,
       folder,
       programsIn: dryRun || flag(args, 'no-run') ? undefined : folder,

@@ -7,10 +7,16 @@ import { parseTag, type Reference } from '../../oci/reference.ts';
 import { RegiError } from '../../errors.ts';
 import { quote } from '../../quote.ts';
 import type { CallOptions, Source } from '../../store.ts';
+import type { Gate } from '../../trust/gate.ts';
 import type { CopySession } from '../copy/session.ts';
 import { mapInOrder } from '../../concurrency/map-in-order.ts';
 import { together } from '../../concurrency/together.ts';
 import { LeftOutReferrers } from '../referrers/left-out.ts';
+import {
+  admittedSignatures,
+  signaturesOfChildren,
+  type AdmittedRoots,
+} from '../referrers/signatures.ts';
 import { subjectsOf, taggedReferrers, walkReferrers } from '../referrers/walk.ts';
 import type { ReadNode } from '../copy/choose-platform.ts';
 import { narrowImage } from '../copy/narrow-image.ts';
@@ -34,6 +40,8 @@ export interface ExportJob {
   readonly platforms?: readonly Platform[] | undefined;
   /** Adds the referrers of this image; as for all images when absent. */
   readonly referrers?: boolean | undefined;
+  /** Has to admit the image before anything is written. Its signatures are then added, and no other referrers. */
+  readonly gate?: Gate | undefined;
 }
 
 /** A node and the source that has it. */
@@ -122,16 +130,26 @@ async function readImage(
       job.known ??
       (await session.ask(source, signal, () => source.resolve(job.reference, { signal })));
     const whole = await read(found);
-    const root =
+    const narrowed =
       platforms.length === 0
-        ? whole
+        ? undefined
         : await narrowImage(whole, platforms, read, source, { signal });
+    const root = narrowed ?? whole;
+    const roots = { found: whole.descriptor, root: root.descriptor, narrowed };
+    const signatures = job.gate && (await signaturesFor(session, job.gate, job, roots, signal));
     session.onEvent({ kind: 'resolved', image: job.image, root: root.descriptor });
     const own = await withChildren(root, read);
     const failures = new LeftOutReferrers();
     const referrers =
-      adds === true ? await referrersOf(session, source, { root, leftOut: failures }, signal) : [];
+      signatures ??
+      (adds === true
+        ? await referrersOf(session, source, { root, leftOut: failures }, signal)
+        : []);
     const manifests = [...own, ...referrers.flatMap((referrer) => referrer.manifests)];
+    const blobs = [
+      ...blobsOf(session, source, own),
+      ...referrers.flatMap((referrer) => blobsOf(session, referrer.source, referrer.manifests)),
+    ];
     const leftOut = failures.report(job.image, session.onEvent);
     const images = [
       { job, root, isReferrer: false, leftOut },
@@ -142,13 +160,13 @@ async function readImage(
         leftOut: 0,
       })),
     ];
-    return { images, manifests, blobs: blobsOf(session, source, manifests) };
+    return { images, manifests, blobs };
   } catch (error) {
     if (!(error instanceof RegiError) || signal.aborted) throw error;
     const failure = new RegiError(
       error.code,
       `Cannot archive ${quote(job.image)}: ${error.message}`,
-      { hint: error.hint, cause: error },
+      { hint: error.hint, findings: error.findings, cause: error },
     );
     if (options.onUnreadable === undefined) throw failure;
     options.onUnreadable(job, failure);
@@ -162,6 +180,41 @@ interface FoundReferrer {
   /** It and all manifests below it. */
   readonly manifests: readonly ManifestNode[];
   readonly tag: string | undefined;
+  /** The repository that has it. */
+  readonly source: Source;
+}
+
+/** Asks the gate to admit the image, and returns its signatures and those of the manifests of its index. */
+async function signaturesFor(
+  session: CopySession,
+  gate: Gate,
+  { source }: ExportJob,
+  roots: AdmittedRoots,
+  signal: AbortSignal,
+): Promise<readonly FoundReferrer[]> {
+  const own = await admittedSignatures(session, source, gate, roots, signal);
+  const node = roots.narrowed ?? (await session.read(source, roots.root, signal));
+  const theirs = await signaturesOfChildren(session, source, gate, node, signal);
+  return together(
+    [...own, ...theirs].map(
+      ({ source: from, descriptor, tag }) =>
+        (either: AbortSignal) =>
+          readReferrer(session, from, descriptor, tag, either),
+    ),
+    signal,
+  );
+}
+
+async function readReferrer(
+  session: CopySession,
+  source: Source,
+  descriptor: Descriptor,
+  tag: string | undefined,
+  signal: AbortSignal,
+): Promise<FoundReferrer> {
+  const read = (node: Descriptor): Promise<ManifestNode> => session.read(source, node, signal);
+  const root = await read(descriptor);
+  return { root, manifests: await withChildren(root, read), tag, source };
 }
 
 /**
@@ -185,12 +238,9 @@ async function referrersOf(
     found.map(
       ({ descriptor: { mediaType, digest, size }, tag }) =>
         (either: AbortSignal) =>
-          leftOut.attempt(either, async () => {
-            const readNode = (node: Descriptor): Promise<ManifestNode> =>
-              session.read(source, node, either);
-            const referrer = await readNode({ mediaType, digest, size });
-            return { root: referrer, manifests: await withChildren(referrer, readNode), tag };
-          }),
+          leftOut.attempt(either, () =>
+            readReferrer(session, source, { mediaType, digest, size }, tag, either),
+          ),
     ),
     signal,
   );
@@ -199,8 +249,8 @@ async function referrersOf(
 
 /** In the archive a referrer belongs to the repository of its subject, by digest. A manifest with a tag of cosign's keeps it. */
 function jobOfReferrer(
-  { source, name, image }: ExportJob,
-  { root, tag }: FoundReferrer,
+  { name, image }: ExportJob,
+  { root, tag, source }: FoundReferrer,
 ): ExportJob {
   const { digest } = root.descriptor;
   const common = { source, reference: digest, image };

@@ -3,7 +3,9 @@ import { sameContent, type Descriptor, type Platform } from '../../oci/descripto
 import type { Digest } from '../../oci/digest.ts';
 import { quote } from '../../quote.ts';
 import type { CallOptions, Source, Store } from '../../store.ts';
+import type { Gate } from '../../trust/gate.ts';
 import { copyReferrers } from '../referrers/copy.ts';
+import { admitImage } from '../referrers/signatures.ts';
 import { hasReferrers } from '../referrers/warn.ts';
 import { CopySession, type CopySessionOptions, type Route } from './session.ts';
 import { narrowImage } from './narrow-image.ts';
@@ -29,6 +31,8 @@ export interface CopyJob {
   readonly known?: KnownRoots | undefined;
   /** Emits a warning when the source has referrers that are not copied. Costs two requests. */
   readonly warnOfReferrers?: boolean | undefined;
+  /** Has to admit the image before anything is written. Signatures then move along, and no other referrers. */
+  readonly gate?: Gate | undefined;
 }
 
 /** Both ends of a job, resolved. */
@@ -71,6 +75,7 @@ export class CopyError extends RegiError {
   constructor(image: string, cause: RegiError) {
     super(cause.code, `Cannot copy to ${quote(image)}: ${cause.message}`, {
       hint: cause.hint,
+      findings: cause.findings,
       cause,
     });
     this.image = image;
@@ -127,6 +132,8 @@ async function copyOne(
     job.known ?? (await resolveEnds(session, job, signal));
   const narrowed = await narrowRoot(session, route, found, options);
   const root = narrowed?.descriptor ?? found;
+  const signatures =
+    job.gate && (await admitImage(session, route, job.gate, { found, root, narrowed }, signal));
   if (job.pinned !== undefined && job.pinned !== root.digest)
     throw otherDigestError(job.pinned, root.digest);
   session.onEvent({ kind: 'resolved', image, root });
@@ -135,16 +142,23 @@ async function copyOne(
     session.onEvent({ kind: 'kept', image, root: there });
     return { image, root: there, outcome: 'kept', leftOut: 0 };
   }
-  if (same && options.force !== true && options.referrers !== true) {
+  const bring =
+    signatures !== undefined
+      ? signatures
+      : options.referrers === true
+        ? async (node: ManifestNode, either: AbortSignal) =>
+            copyReferrers(session, route, { root: node, image }, either)
+        : undefined;
+  if (same && options.force !== true && bring === undefined) {
     session.onEvent({ kind: 'unchanged', image, root });
     return { image, root, outcome: 'unchanged', leftOut: 0 };
   }
   const { isLeftBehind, leftOut } = await landRoot(session, route, narrowed ?? root, {
     ...options,
-    image,
     tag,
     same,
-    warns: job.warnOfReferrers === true && options.referrers !== true && !same,
+    bring,
+    warns: job.warnOfReferrers === true && bring === undefined && !same,
   });
   session.onEvent({ kind: same ? 'unchanged' : 'tagged', image, root });
   if (isLeftBehind)
@@ -186,11 +200,11 @@ async function resolveEnds(
 
 interface LandRootOptions extends CopyImageOptions {
   readonly signal: AbortSignal;
-  /** The name of the image, for warnings. */
-  readonly image: string;
   readonly tag: string | undefined;
   /** True if the tag points at the root already. */
   readonly same: boolean;
+  /** Copies signatures, or all referrers. Returns how many failed. */
+  readonly bring: ((node: ManifestNode, signal: AbortSignal) => Promise<number>) | undefined;
   /** Looks for referrers that are not copied. */
   readonly warns: boolean;
 }
@@ -209,7 +223,7 @@ async function landRoot(
   root: Descriptor | ManifestNode,
   options: LandRootOptions,
 ): Promise<LandedRoot> {
-  const { signal, force = false, same, warns, image } = options;
+  const { signal, force = false, same, warns, bring } = options;
   const { destination } = route;
   const target = 'manifest' in root ? root.descriptor : root;
   const [node, isThere] = await together<[ManifestNode, boolean]>(
@@ -222,10 +236,10 @@ async function landRoot(
   const land = async (either: AbortSignal): Promise<number> => {
     let failed = 0;
     if (!isThere || force) await session.landChildren(route, node, either);
-    if (options.referrers === true) {
+    if (bring !== undefined) {
       // The subject, then its referrers, then the tag: a reader who sees the tag sees the signatures too.
       if (!isThere || force) await session.sendManifest(route, node, either);
-      failed = await copyReferrers(session, route, { root: node, image }, either);
+      failed = await bring(node, either);
     }
     if (!same || force) await session.sendManifest(route, node, either, options.tag);
     return failed;

@@ -1,6 +1,7 @@
 import type {
   BlobResolver,
   Deleter,
+  Mirrored,
   Mounter,
   Offerer,
   Prover,
@@ -12,6 +13,7 @@ import type {
 } from '../../store.ts';
 
 type Capabilities = BlobResolver &
+  Mirrored &
   Mounter &
   Offerer &
   TagLister &
@@ -28,6 +30,7 @@ export type StoreChanges = Partial<Omit<Store, 'place' | 'repository'>> & {
 
 const CAPABILITIES = {
   resolveBlob: true,
+  alternatives: true,
   mount: true,
   offer: true,
   listTags: true,

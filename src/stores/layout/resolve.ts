@@ -56,7 +56,7 @@ export async function imageEntries(
   if (distinct.length < 2) return distinct;
   // "oras cp -r" and "oras backup" list children and referrers beside the image, which alone has a name.
   const [only, ...others] = new Map(
-    named.filter((entry) => nameOf(entry) !== undefined).map((entry) => [entry.digest, entry]),
+    named.filter(hasOwnName).map((entry) => [entry.digest, entry]),
   ).values();
   if (only !== undefined && others.length === 0) return [only];
   const candidates = usable(distinct);
@@ -64,7 +64,13 @@ export async function imageEntries(
   for (const root of candidates)
     for (const digest of await reachableFrom(content, [root], options))
       if (digest !== root.digest) hidden.add(digest);
-  return distinct.filter((entry) => nameOf(entry) !== undefined || !hidden.has(entry.digest));
+  return distinct.filter((entry) => hasOwnName(entry) || !hidden.has(entry.digest));
+}
+
+/** True for a name that is more than a repository and the digest of the entry, as archives name referrers. */
+function hasOwnName(entry: LayoutEntry): boolean {
+  const name = nameOf(entry);
+  return name !== undefined && !name.endsWith(`@${String(entry.digest)}`);
 }
 
 /**

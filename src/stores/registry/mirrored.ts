@@ -47,7 +47,7 @@ const FINAL: ReadonlySet<ErrorCode> = new Set([
  */
 export function mirrored(upstream: Store, options: MirroredOptions): Store {
   const mirrors = new Mirrors(options);
-  return decorate(upstream, {
+  const store = decorate(upstream, {
     resolve: (reference, call) =>
       mirrors.request(isDigest(reference) ? 'digest' : 'tag', call, (store) =>
         store.resolve(reference, call),
@@ -59,6 +59,9 @@ export function mirrored(upstream: Store, options: MirroredOptions): Store {
     fetch: (target, call) => mirrors.fetch(target, call),
     exists: (target, call) => mirrors.exists(target, call),
     listReferrers: (target, call) => mirrors.listReferrers(target, call),
+  });
+  return Object.assign(store, {
+    alternatives: () => options.alternatives.map((alternative) => alternative.store),
   });
 }
 

@@ -1,5 +1,6 @@
 import type { Platform } from '../../oci/descriptor.ts';
 import type { Reference, Repository } from '../../oci/reference.ts';
+import type { TrustRule } from '../../trust/policy.ts';
 import type { Wildcard } from './names.ts';
 import type { DestinationPlace, SourcePlace } from './places.ts';
 import type { RegistrySettings } from './schema.ts';
@@ -50,7 +51,13 @@ export interface SyncFile {
   readonly entries: readonly SyncEntry[];
   /** By host or `host/namespace`; the longest wins. */
   readonly registries: ReadonlyMap<string, RegistrySettings>;
-  /** Rules by name, not yet parsed. */
-  readonly policies: Readonly<Record<string, unknown>>;
+  /**
+   * Parses the rules of `policies`, and reads their keys.
+   *
+   * @throws {RegiError} INVALID_CONFIG at the line of a mistake.
+   */
+  readonly readPolicies: (
+    readKey: (file: string) => Promise<string>,
+  ) => Promise<ReadonlyMap<string, TrustRule>>;
   readonly onChange: readonly string[] | undefined;
 }

@@ -12,6 +12,7 @@ import { parsePlatform } from '../../oci/platform.ts';
 import type { Platform } from '../../oci/descriptor.ts';
 import { parseTagPattern } from '../../operations/tags/select-tags.ts';
 import { quote } from '../../quote.ts';
+import { parseRule, type TrustRule } from '../../trust/policy.ts';
 import {
   explicitReference,
   parseWildcard,
@@ -55,9 +56,19 @@ export async function parseSyncFile(text: string, options: ParseSyncOptions): Pr
   return {
     entries,
     registries: new Map(Object.entries(value.registries ?? {})),
-    policies: value.policies ?? {},
+    readPolicies: async (readKey) => readPolicies(yaml, readKey),
     onChange: value.onChange,
   };
+}
+
+async function readPolicies(
+  yaml: StrictYaml<WrittenFile>,
+  readKey: (file: string) => Promise<string>,
+): Promise<ReadonlyMap<string, TrustRule>> {
+  const rules = new Map<string, TrustRule>();
+  for (const [name, written] of Object.entries(yaml.value.policies ?? {}))
+    rules.set(name, await parseRule(written, ['policies', name], yaml, { readKey }));
+  return rules;
 }
 
 /** Where a field of an entry stands: in the entry, or in `defaults`. */
@@ -73,6 +84,11 @@ class EntryPlace {
   /** True if the entry itself has the field. */
   isOwn(field: keyof WrittenEntry): boolean {
     return this.#yaml.value.images[this.index]?.[field] !== undefined;
+  }
+
+  /** The names below `policies`. */
+  policies(): readonly string[] {
+    return Object.keys(this.#yaml.value.policies ?? {});
   }
 
   mistake(field: keyof WrittenEntry, below: YamlPath, message: string, hint?: string): RegiError {
@@ -117,7 +133,7 @@ function parseEntry(
     requirePlatforms: written.requirePlatforms ?? false,
     sparse: written.sparse ?? false,
     referrers: written.referrers ?? 'new',
-    verify: written.verify,
+    verify: policyOf(written, place),
     since: written.since,
     writeList: written.writeList,
   };
@@ -280,6 +296,19 @@ function checkedGlobs(globs: readonly string[], place: EntryPlace): readonly str
     );
   }
   return globs;
+}
+
+function policyOf({ verify }: WrittenEntry, place: EntryPlace): string | undefined {
+  const known = place.policies();
+  if (verify === undefined || known.includes(verify)) return verify;
+  throw place.mistake(
+    'verify',
+    [],
+    `expected a name below "policies", found ${quote(verify)}`,
+    known.length === 0
+      ? 'write the rule below "policies"'
+      : `the policies are ${known.map((name) => quote(name)).join(', ')}`,
+  );
 }
 
 function renameOf({ rename }: WrittenEntry, place: EntryPlace): SyncEntry['rename'] {

@@ -1,5 +1,7 @@
 import * as z from 'zod/mini';
 
+import { RULE_SCHEMA } from '../../trust/rule-schema.ts';
+
 const Text = z.string();
 const Texts = z.array(z.string());
 const Count = z.int().check(z.minimum(1));
@@ -66,7 +68,7 @@ export const SYNC_SCHEMA = z.strictObject({
       }),
     )
     .check(z.minLength(1)),
-  policies: z.optional(z.record(z.string(), z.unknown())),
+  policies: z.optional(z.record(z.string(), RULE_SCHEMA)),
   onChange: z.optional(Program),
 });
 

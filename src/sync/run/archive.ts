@@ -17,6 +17,7 @@ import { openArchiveDestination } from '../../targets/archive-file.ts';
 import { readEarlierLayers } from '../../targets/earlier-layers.ts';
 import { isArchive } from '../../targets/location.ts';
 import type { Stores } from '../../targets/opened-store.ts';
+import type { Gate } from '../../trust/gate.ts';
 import type { PlannedImage, PlannedRoute } from '../plan/plan.ts';
 import { sourceName } from '../plan/plan.ts';
 import type { Route } from '../plan/routes.ts';
@@ -41,6 +42,7 @@ export interface ArchiveOptions {
   readonly heads: boolean;
   readonly limit: <T>(task: () => Promise<T>) => Promise<T>;
   readonly failed: (image: ArchiveImage, error: RegiError) => SyncRow;
+  readonly gateOf: (route: Route, reference: string) => Promise<Gate | undefined>;
 }
 
 /** An image whose root and platforms are known. */
@@ -77,7 +79,7 @@ export async function syncArchive(
 
 async function choose(
   one: ArchiveImage,
-  { session, signal, heads, failed }: ArchiveOptions,
+  { session, signal, heads, failed, gateOf }: ArchiveOptions,
 ): Promise<Chosen | SyncRow> {
   const { planned, image } = one;
   const { route, source } = planned;
@@ -105,6 +107,7 @@ async function choose(
       image: imageName(route.name, image),
       platforms,
       referrers: entry.referrers !== false,
+      gate: await gateOf(route, image.reference),
     };
     return { ...one, found, platforms, job };
   } catch (error) {

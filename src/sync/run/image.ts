@@ -5,9 +5,11 @@ import { imageName } from '../../oci/reference.ts';
 import { CopyError, copyInSession } from '../../operations/copy/copy-image.ts';
 import { resolveIfThere } from '../../operations/copy/resolve-image.ts';
 import type { CopySession } from '../../operations/copy/session.ts';
+import { admitImage } from '../../operations/referrers/signatures.ts';
 import { LeftOutReferrers } from '../../operations/referrers/left-out.ts';
 import { canKeepUnnamed, canListReferrers, type Source, type Store } from '../../store.ts';
 import type { Stores } from '../../targets/opened-store.ts';
+import { admit, type Gate } from '../../trust/gate.ts';
 import type { FactCache } from '../state/cache.ts';
 import type { SyncEntry } from '../file/entry.ts';
 import { sourceName, type PlannedImage, type PlannedRoute, type TagList } from '../plan/plan.ts';
@@ -33,6 +35,8 @@ export interface ImageOptions {
   readonly cache: FactCache;
   /** Opens repositories that may have layers which an archive leaves out. */
   readonly stores: Stores;
+  /** Has to admit what is copied; undefined for an entry without `verify`. */
+  readonly gate: Gate | undefined;
 }
 
 export interface SyncedImage {
@@ -159,17 +163,24 @@ async function transfer(
   work: ImageWork,
   roots: Roots,
   session: CopySession,
-  { force, signal, stores }: ImageOptions,
+  { force, signal, stores, gate }: ImageOptions,
 ): Promise<number> {
   const { planned, image, name } = work;
   const { route, source } = planned;
   const { entry } = route;
   const full = fullName(name, image, roots.found);
   if (entry.sparse && roots.narrowed.children !== undefined) {
-    await transferSparse(work, roots, full, session, signal);
+    await transferSparse(work, roots, { full, gate }, session, signal);
     return 0;
   }
   const platforms: readonly Platform[] = roots.narrowed.platforms;
+  // No layer of a refused image is brought. The copy asks again, about the same bytes.
+  if (gate !== undefined && route.held !== undefined) {
+    const { digest: landed } = roots.narrowed.root;
+    const { digest } = roots.found;
+    const isMade = platforms.length > 1 && landed !== digest;
+    await admit(gate, source, { found: digest, landed, isMade }, { signal });
+  }
   const destination = await bringOmitted(route, work.destination, roots.found, {
     platforms,
     session,
@@ -185,6 +196,7 @@ async function transfer(
       tag: image.tag,
       image: full,
       known: { source: roots.found, destination: roots.there },
+      gate,
     },
     { platforms, force, referrers: entry.referrers !== false, signal },
   );
@@ -197,14 +209,22 @@ async function transfer(
 async function transferSparse(
   { planned, image, destination }: ImageWork,
   { found, narrowed }: Roots,
-  full: string,
+  { full, gate }: { readonly full: string; readonly gate: Gate | undefined },
   session: CopySession,
   signal: AbortSignal,
 ): Promise<void> {
   const route = { source: planned.source, destination };
+  const roots = { found, root: found, narrowed: undefined };
+  const bring = gate && (await admitImage(session, route, gate, roots, signal));
   const root = await session.read(planned.source, found, signal);
+  const children = narrowed.children ?? [];
   try {
-    await Promise.all((narrowed.children ?? []).map((child) => session.land(route, child, signal)));
+    await Promise.all(children.map((child) => session.land(route, child, signal)));
+    if (bring !== undefined && root.manifest.kind === 'index') {
+      await session.sendManifest(route, root, signal);
+      // Signatures of the platforms that stay behind would refer to nothing.
+      await bring({ ...root, manifest: { ...root.manifest, manifests: children } }, signal);
+    }
     await session.sendManifest(route, root, signal, image.tag);
   } catch (error) {
     signal.throwIfAborted();
@@ -223,13 +243,15 @@ async function bringLateReferrers(
   session: CopySession,
   root: Descriptor,
   found: Descriptor,
-  { heads, signal }: ImageOptions,
+  { heads, signal, gate }: ImageOptions,
 ): Promise<number> {
   const { planned, destination, image, name } = work;
   const { route, source, sourceTags } = planned;
   const { referrers } = route.entry;
   if (heads || referrers === false) return 0;
-  if (hasLateTag(sourceTags, work.destinationTags, root)) {
+  // A gate lets signatures pass and nothing else, so the lists are left to it.
+  const isAsked = gate !== undefined && referrers === 'always';
+  if (isAsked || hasLateTag(sourceTags, work.destinationTags, root)) {
     const { leftOut } = await copyInSession(
       session,
       {
@@ -239,6 +261,7 @@ async function bringLateReferrers(
         tag: image.tag,
         image: fullName(name, image, root),
         known: { source: found, destination: root },
+        gate,
       },
       { platforms: route.entry.sparse ? [] : route.entry.platforms, referrers: true, signal },
     );

@@ -66,7 +66,12 @@ export function syncRowJson(row: MatrixRow | SyncRow): object {
     bytes: row.bytes,
     mounted: row.mounted,
     ...(error !== undefined && {
-      error: { code: error.code, message: error.message, hint: error.hint },
+      error: {
+        code: error.code,
+        message: error.message,
+        hint: error.hint,
+        ...(error.findings.length > 0 && { findings: error.findings }),
+      },
     }),
     ...(row.dryRun === true && { dryRun: true }),
   };

@@ -14,7 +14,10 @@ import { CopySession } from '../../operations/copy/session.ts';
 import { leftOutError } from '../../operations/referrers/left-out.ts';
 import { PullsKeptError } from '../../registry/pull-quota.ts';
 import { isArchive } from '../../targets/location.ts';
+import { openGate } from '../../targets/open-gate.ts';
 import type { Stores } from '../../targets/opened-store.ts';
+import type { Gate } from '../../trust/gate.ts';
+import type { TrustRule } from '../../trust/policy.ts';
 import type { FactCache } from '../state/cache.ts';
 import type { DeletedLog } from '../prune/deleted-log.ts';
 import type { SyncEntry } from '../file/entry.ts';
@@ -52,6 +55,8 @@ export interface SyncOptions {
   readonly registries: RegistryTable;
   /** Relative paths of the file begin here. */
   readonly folder: string;
+  /** Rules that entries name with `verify`. */
+  readonly policies: ReadonlyMap<string, TrustRule>;
   /** The folder of the file, for its programs; undefined runs none. */
   readonly programsIn: string | undefined;
   readonly cache: FactCache;
@@ -188,6 +193,7 @@ class SyncRun {
       limit: this.#limit,
       failed: ({ planned: { route }, image }, error) =>
         this.#failed(route, image.reference, name, error, image.tag),
+      gateOf: (route, reference) => this.#gateOf(route, reference),
     });
     return [...rows, ...written];
   }
@@ -247,7 +253,8 @@ class SyncRun {
     const account: Account = { entry: route.entry, bytes: 0, mounted: 0 };
     const { force, heads, cache } = this.#options;
     try {
-      const options = { signal: this.#signal, force, heads, cache, stores: this.#stores };
+      const gate = await this.#gateOf(route, image.reference);
+      const options = { signal: this.#signal, force, heads, cache, stores: this.#stores, gate };
       const synced = await this.#accounts.run(account, () =>
         this.#programs.creating(name, this.#signal, () => syncImage(work, this.#session, options)),
       );
@@ -266,6 +273,15 @@ class SyncRun {
       this.#stop.abort(error);
       return undefined;
     }
+  }
+
+  async #gateOf(route: Route, reference: string): Promise<Gate | undefined> {
+    const { verify } = route.entry;
+    if (verify === undefined) return undefined;
+    const rule = this.#options.policies.get(verify);
+    // The file was checked; a name that is missing all the same must not let the image pass.
+    if (rule === undefined) throw new Error(`No policy is called ${verify}`);
+    return openGate({ rule, scope: verify }, sourceName(route, reference), this.#stores);
   }
 
   #failed(
@@ -305,7 +321,7 @@ class SyncRun {
       return;
     }
     // A row says so.
-    if (event.kind === 'unchanged' || event.kind === 'kept') return;
+    if (event.kind === 'unchanged' || event.kind === 'kept' || event.kind === 'note') return;
     this.#context.onEvent(event);
   }
 

@@ -1,0 +1,141 @@
+import { RegiError } from '../errors.ts';
+import type { Digest } from '../oci/digest.ts';
+import { quote } from '../quote.ts';
+import type { CallOptions, Source } from '../store.ts';
+import { collectCandidates, type CarriedSignature } from './collect.ts';
+import type { TrustRule } from './policy.ts';
+import { verifySignatures, type Judgement, type SignatureReport } from './verify-signatures.ts';
+
+/** The rule that decides whether an image may move. */
+export interface Gate {
+  readonly rule: TrustRule;
+  /** The scope of the policy that decided, for people. */
+  readonly scope: string;
+  /** The image as the operator named it, for messages. */
+  readonly name: string;
+  /** The repository of the rule's `signaturesFrom`, opened. */
+  readonly signaturesFrom?: Source | undefined;
+  /** The full name of the repository at the source, where the source holds several. */
+  readonly repository?: string | undefined;
+  /** A verified index that leads to the image by digests: the image itself needs no signature. */
+  readonly verified?: Digest | undefined;
+}
+
+/** The two digests of one copy. They differ where an index is narrowed. */
+export interface MovingRoots {
+  /** The root that the name was resolved to, once. */
+  readonly found: Digest;
+  /** The root that is written. */
+  readonly landed: Digest;
+  /** True if `landed` is an index that was made here: no signature can exist for it. */
+  readonly isMade: boolean;
+}
+
+/** An image that may move. */
+export interface Admission {
+  /** Undefined where the rule accepts unsigned images. */
+  readonly report: SignatureReport | undefined;
+  /** Signatures of the written root, which move along. */
+  readonly carried: readonly CarriedSignature[];
+}
+
+/**
+ * Decides whether an image may move. Call it after the name was resolved, and before anything is written.
+ *
+ * @throws {RegiError} POLICY_REFUSED with a finding per candidate; the error of a source whose signatures cannot be read.
+ */
+export async function admit(
+  gate: Gate,
+  source: Source,
+  { found, landed, isMade }: MovingRoots,
+  options: CallOptions,
+): Promise<Admission> {
+  const { rule } = gate;
+  if (rule.kind === 'accept' || gate.verified !== undefined) {
+    return {
+      report: undefined,
+      carried: isMade ? [] : await signaturesOf(gate, source, landed, options),
+    };
+  }
+  const verify = async (digest: Digest): Promise<Judgement> =>
+    verifySignatures(source, digest, rule, { ...gate, ...options });
+  const isNarrowed = found !== landed;
+  const own = isMade ? undefined : await verify(landed);
+  if (own?.report.accepted === true) return own;
+  const whole = isNarrowed ? await verify(found) : own;
+  if (whole?.report.accepted !== true) throw refused(gate, found, whole?.report);
+  if (rule.narrowed === 'refuse') throw narrowed(gate, found);
+  return { report: whole.report, carried: own?.carried ?? [] };
+}
+
+/** Returns the signatures of a manifest that a verified index leads to. Nothing is verified: its digest is proof enough. */
+export async function signaturesOf(
+  { rule, signaturesFrom, repository }: Gate,
+  source: Source,
+  digest: Digest,
+  options: CallOptions,
+): Promise<readonly CarriedSignature[]> {
+  const attestations = rule.kind !== 'accept' && rule.predicateTypes.length > 0;
+  const { carried } = await collectCandidates(source, digest, {
+    ...options,
+    attestations,
+    signaturesFrom,
+    repository,
+  });
+  return carried;
+}
+
+/** Says who signed an image, or why nobody has to. */
+export function admissionText(
+  { name, scope }: Gate,
+  digest: Digest,
+  { report }: Admission,
+): string {
+  if (report === undefined)
+    return `Accepted ${name} at ${digest} unsigned: the policy says so (scope ${scope})`;
+  const signers = new Set(report.candidates.flatMap(({ signer }) => signer ?? []));
+  return `Verified ${name} at ${report.digest}: signed by ${[...signers].join(', ')} (scope ${scope})`;
+}
+
+/** Describes a candidate in one line: where it was found, its form, the step that it came to, and the signer or the reason. */
+export function candidateLine({
+  origin,
+  form,
+  step,
+  signer,
+  reason,
+}: SignatureReport['candidates'][number]): readonly string[] {
+  return [shortened(origin), form ?? '-', step, signer ?? reason ?? ''];
+}
+
+function shortened(origin: string): string {
+  return origin.replace(/^(sha256[:-][0-9a-f]{12})[0-9a-f]{52}/, '$1…');
+}
+
+function refused(
+  { name, scope }: Gate,
+  digest: Digest,
+  report: SignatureReport | undefined,
+): RegiError {
+  const { step = 'collect', candidates = [] } = report ?? {};
+  const problem =
+    candidates.length === 0
+      ? 'it has no signature'
+      : `no signature satisfies the policy (scope ${scope}, step ${step})`;
+  return new RegiError('POLICY_REFUSED', `Cannot accept ${quote(name)} at ${digest}: ${problem}`, {
+    hint: 'nothing was written; ask who signs the image, or correct the policy',
+    findings: candidates.map((candidate) => candidateLine(candidate).join('  ')),
+    details: { digest, step, scope },
+  });
+}
+
+function narrowed({ name, scope }: Gate, digest: Digest): RegiError {
+  return new RegiError(
+    'POLICY_REFUSED',
+    `Cannot accept a part of ${quote(name)}: the signature is that of the whole index ${digest}, and the part has none`,
+    {
+      hint: 'nothing was written; copy all platforms, or write "narrowed: allow" into the rule',
+      details: { digest, scope },
+    },
+  );
+}
