@@ -179,6 +179,12 @@ export interface Place {
   open(repository: string): Store;
 }
 
+/** Lists the repositories of one namespace, where a place has no list of all that the user may read. */
+export interface NamespaceLister {
+  /** @returns undefined where the place has no such list either. */
+  repositoriesIn(namespace: string, options?: CallOptions): Promise<readonly string[] | undefined>;
+}
+
 /** An image as an archive or layout lists it: one of its names, or none. */
 export interface NamedImage {
   /** `docker.io/library/debian:12`, or the name as it is written there; undefined for an image without a name. */
@@ -200,6 +206,11 @@ export interface ImageLister {
 /** True if the place knows all its images. */
 export function canListImages(place: Place): place is Place & ImageLister {
   return has(place, 'images');
+}
+
+/** True if the place may list the repositories of a namespace. */
+export function canListNamespaces(place: Place): place is Place & NamespaceLister {
+  return has(place, 'repositoriesIn');
 }
 
 /** True if the store can mount blobs of its place. */

@@ -109,6 +109,10 @@ function mirrorFile(): string {
   writeFileSync(join(cwd, 'mirror.yaml'), `version: 1\nimages:\n  - ${entry}\n`);
   return 'mirror.yaml';
 }
+function skopeoFile(): string {
+  writeFileSync(join(cwd, 'skopeo.yaml'), 'quay.io: { images: { team/app: [] } }');
+  return 'skopeo.yaml';
+}
 function podFile(): string {
   const spec = { containers: [{ image: `${app}:1` }] };
   writeFileSync(join(cwd, 'pod.json'), JSON.stringify({ apiVersion: 'v1', kind: 'Pod', spec }));
@@ -148,6 +152,7 @@ const CASES: readonly Case[] = [
   { name: 'copy', argv: () => ['copy', `${app}:1`, `${registry.host}/other/app:1`] },
   { name: 'copy', argv: () => ['copy', `${app}:1`, `${registry.host}/planned/app:1`, '--dry-run'] },
   { name: 'sync', argv: () => ['sync', mirrorFile(), '--all'] },
+  { name: 'sync', argv: () => ['sync', '--from-skopeo', skopeoFile()] },
   { name: 'push', argv: () => ['push', 'oci:app:before', `${registry.host}/pushed/app:1`] },
   { name: 'tag', argv: () => ['tag', `${app}:1`, 'again'] },
   {

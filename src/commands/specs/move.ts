@@ -215,6 +215,8 @@ export const MOVE_COMMANDS: readonly CommandSpec[] = [
       flag('--locked LOCK', 'copy exactly the digests in this file; list and delete nothing'),
       flag('--shard I/N', 'do only part I of N; auto reads both from the CI or job engine'),
       flag('--matrix N', 'print as JSON which of N shards have work, and copy nothing'),
+      flag('--from-regsync FILE', 'print a file of regsync in the form of this command'),
+      flag('--from-skopeo FILE', 'print a YAML file of `skopeo sync` in the form of this command'),
       flag('--undo LOG', 'restore the deleted tags in this record if their blobs still exist'),
       flag('--state DIR', "keep the cache and locks here instead of in the system's state folder"),
     ],

@@ -3,12 +3,21 @@ import { join, resolve } from 'node:path';
 import type { CommandBody, ParsedArguments } from '../../command.ts';
 import type { Context } from '../../context.ts';
 import { RegiError, UsageError } from '../../errors.ts';
+import { fromRegsync } from '../../sync/doors/regsync.ts';
+import { fromSkopeo } from '../../sync/doors/skopeo.ts';
 import { FactCache } from '../../sync/state/cache.ts';
 import { DeletedLog, parseDeletedLog } from '../../sync/prune/deleted-log.ts';
 import { holdFile } from '../../sync/state/hold.ts';
 import { LockWriter } from '../../sync/state/locked.ts';
-import { syncRowJson, syncRowText, type MatrixRow, type SyncRow } from '../../sync/run/row.ts';
+import {
+  syncRowJson,
+  syncRowText,
+  type ConvertedRow,
+  type MatrixRow,
+  type SyncRow,
+} from '../../sync/run/row.ts';
 import { runSync } from '../../sync/run/run.ts';
+import { PlannedManifests } from '../../sync/state/planned-manifests.ts';
 import { textOf, type Shard } from '../../sync/plan/shard.ts';
 import { lanesWith, withRegistries } from '../../sync/file/settings.ts';
 import { runProgram, type ProgramOptions } from '../../sync/run/programs.ts';
@@ -20,7 +29,7 @@ import { listName, readList } from '../arguments/read-list.ts';
 import { matrixOf, parseSyncRequest, workOf, type SyncRequest } from './request.ts';
 
 /** `regi sync`: mirrors the images that a file describes. */
-export const syncCommand: CommandBody<MatrixRow | SyncRow> = {
+export const syncCommand: CommandBody<ConvertedRow | MatrixRow | SyncRow> = {
   run: runSyncCommand,
   text: syncRowText,
   json: syncRowJson,
@@ -29,8 +38,13 @@ export const syncCommand: CommandBody<MatrixRow | SyncRow> = {
 async function* runSyncCommand(
   args: ParsedArguments,
   context: Context,
-): AsyncIterable<MatrixRow | SyncRow> {
+): AsyncIterable<ConvertedRow | MatrixRow | SyncRow> {
   refuseCredentials(context);
+  const converted = await convert(args, context);
+  if (converted !== undefined) {
+    yield converted;
+    return;
+  }
   const undo = value(args, 'undo');
   if (undo !== undefined) {
     yield* runUndo(undo, args, context);
@@ -53,6 +67,24 @@ async function* runSyncCommand(
   );
 }
 
+const DOORS = { 'from-regsync': fromRegsync, 'from-skopeo': fromSkopeo } as const;
+
+/** Prints the file of another tool in the form of this one. Undefined without such a file. */
+async function convert(args: ParsedArguments, context: Context): Promise<ConvertedRow | undefined> {
+  const given = (['from-regsync', 'from-skopeo'] as const).flatMap((name) => {
+    const path = value(args, name);
+    return path === undefined ? [] : [{ name, path }];
+  });
+  const [first] = given;
+  if (first === undefined) return undefined;
+  if (given.length > 1 || args.positionals.length > 0)
+    throw new UsageError(`Cannot use --${first.name} with another file beside it`, {
+      hint: `type: regi sync --${first.name} ${first.path} > mirror.yaml`,
+    });
+  const text = await readList(first.path, context);
+  return { file: await DOORS[first.name](text, listName(first.path)) };
+}
+
 async function* runRequest(
   request: SyncRequest,
   args: ParsedArguments,
@@ -66,6 +98,7 @@ async function* runRequest(
   const maxDelete = countOption(args, 'max-delete', MOST_DELETIONS);
   const state = resolve(io.cwd, value(args, 'state') ?? join(stateFolder(io), 'sync'));
   const cache = await FactCache.open(state);
+  const manifests = new PlannedManifests(state, dryRun);
   const log = new DeletedLog(
     resolve(io.cwd, value(args, 'deleted-log') ?? DeletedLog.pathIn(state, io.clock)),
   );
@@ -85,6 +118,7 @@ async function* runRequest(
       absent: request.file.entries.filter((entry) => !entries.includes(entry)),
       cache,
       policies: request.policies,
+      manifests,
       registries,
       folder,
       programsIn: dryRun || flag(args, 'no-run') ? undefined : folder,
@@ -108,6 +142,7 @@ async function* runRequest(
       );
     if (await log.close())
       context.note(`Deleted tags are recorded: regi sync --undo ${log.path} puts them back`);
+    await manifests.close();
     const failure = await cache.close();
     if (failure !== undefined)
       context.warn(`Nothing is remembered for the next run: ${failure.message}`, failure.hint);

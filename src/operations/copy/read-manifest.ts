@@ -3,6 +3,7 @@ import type { Results } from '../../concurrency/single-flight.ts';
 import { isJsonObject, tryParseJson, type JsonObject } from '../../json.ts';
 import { LIMITS } from '../../limits.ts';
 import type { Descriptor } from '../../oci/descriptor.ts';
+import type { Digest } from '../../oci/digest.ts';
 import { parseImageConfig, type ImageConfig } from '../../oci/image-config.ts';
 import { parseManifest, type ImageManifest, type Manifest } from '../../oci/manifest.ts';
 import { isImageConfigType } from '../../oci/media-types.ts';
@@ -38,6 +39,23 @@ export async function readManifest(
     bytes,
     manifest: parseManifest(bytes, descriptor.mediaType),
   };
+}
+
+/** Manifests from elsewhere than their source, whose bytes are proved by the digest before they are returned. */
+export interface KeptManifests {
+  get(digest: Digest): Promise<Uint8Array | undefined>;
+  put(digest: Digest, bytes: Uint8Array): Promise<void>;
+}
+
+/** Returns the manifest of a digest; undefined where it is not kept. */
+export async function readKept(
+  kept: KeptManifests,
+  descriptor: Descriptor,
+): Promise<ManifestNode | undefined> {
+  const bytes = await kept.get(descriptor.digest);
+  if (bytes === undefined) return undefined;
+  const manifest = parseManifest(bytes, descriptor.mediaType);
+  return { descriptor: { ...descriptor, size: bytes.byteLength }, bytes, manifest };
 }
 
 /** Reads the exact bytes of the config, verified. */

@@ -8,7 +8,13 @@ import { canMount, canOffer, canProve, type Bytes, type Source, type Store } fro
 import type { OnEvent } from './events.ts';
 import { isSmall, Lanes, type LaneOptions, type LaneWidths } from '../../concurrency/lanes.ts';
 import { otherSize } from './other-size.ts';
-import { readManifest, RecentManifests, type ManifestNode } from './read-manifest.ts';
+import {
+  readKept,
+  readManifest,
+  RecentManifests,
+  type KeptManifests,
+  type ManifestNode,
+} from './read-manifest.ts';
 import { together } from '../../concurrency/together.ts';
 import { unknownBlobs } from './unknown-blobs.ts';
 
@@ -22,6 +28,8 @@ export interface CopySessionOptions {
   readonly foreignLayers?: 'skip' | 'copy' | undefined;
   /** Requests at once, for all places or for each. */
   readonly lanes?: LaneWidths | ((place: string) => LaneWidths) | undefined;
+  /** Asked before the source of a manifest. */
+  readonly keptManifests?: KeptManifests | undefined;
 }
 
 /** The two ends of a copy. */
@@ -37,6 +45,7 @@ export interface Route {
 export class CopySession {
   readonly onEvent: OnEvent;
   readonly #force: boolean;
+  readonly #kept: KeptManifests | undefined;
   readonly #copiesForeign: boolean;
   #hasWarnedOfForeign = false;
   readonly lanes: Lanes;
@@ -50,7 +59,9 @@ export class CopySession {
     force = false,
     foreignLayers,
     lanes,
+    keptManifests,
   }: CopySessionOptions = {}) {
+    this.#kept = keptManifests;
     this.onEvent = onEvent;
     this.#copiesForeign = foreignLayers === 'copy';
     this.#force = force;
@@ -90,9 +101,12 @@ export class CopySession {
     return this.#manifests.run(
       nodeKey(source, descriptor),
       async (inner) => {
+        const known = this.#kept && (await readKept(this.#kept, descriptor));
+        if (known !== undefined) return known;
         const node = await this.ask(source, inner, () =>
           readManifest(source, descriptor, { signal: inner }),
         );
+        await this.#kept?.put(node.descriptor.digest, node.bytes);
         this.#warnOfSize(descriptor, node.descriptor.size);
         return node;
       },

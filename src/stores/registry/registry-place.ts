@@ -1,6 +1,7 @@
 import { listRepositories } from '../../registry/lists.ts';
 import type { Connection } from '../../registry/connection.ts';
-import type { Place } from '../../store.ts';
+import { listVendorRepositories } from '../../registry/repositories.ts';
+import type { NamespaceLister, Place } from '../../store.ts';
 import { createRegistryStore, type RegistryStore } from './registry-store.ts';
 
 export interface RegistryPlaceOptions {
@@ -9,7 +10,7 @@ export interface RegistryPlaceOptions {
 }
 
 /** A whole registry. */
-export interface RegistryPlace extends Place {
+export interface RegistryPlace extends Place, NamespaceLister {
   /** Opens one repository. Nothing is sent yet. */
   open(repository: string): RegistryStore;
 }
@@ -19,6 +20,7 @@ export function createRegistryPlace({ connection, access }: RegistryPlaceOptions
   return {
     name: connection.name,
     repositories: (options) => listRepositories(connection, options),
+    repositoriesIn: (namespace, options) => listVendorRepositories(connection, namespace, options),
     open: (repository) => createRegistryStore({ connection, repository, access }),
   };
 }

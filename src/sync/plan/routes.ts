@@ -13,11 +13,10 @@ import {
 import { quote } from '../../quote.ts';
 import { repositoryName, type Reference, type Repository } from '../../oci/reference.ts';
 import { tagFilter } from '../../operations/tags/select-tags.ts';
-import type { CallOptions } from '../../store.ts';
 import type { Stores } from '../../targets/opened-store.ts';
 import type { SyncEntry } from '../file/entry.ts';
 import type { SourcePlace } from '../file/places.ts';
-import { listCatalog } from './catalog.ts';
+import { Catalogs } from './catalog.ts';
 import { placeDestination, registryDestination, type Destination } from './destinations.ts';
 import { globFilter } from './globs.ts';
 import { heldSources, type HeldSource } from './held.ts';
@@ -64,7 +63,7 @@ export async function expandEntries(
 ): Promise<SyncWork> {
   const routes: Route[] = [];
   const unlisted: UnlistedEntry[] = [];
-  const catalogs = new Map<string, Promise<readonly string[]>>();
+  const catalogs = new Catalogs(stores, { signal: options.signal });
   for (const entry of entries) {
     try {
       for (const found of await sourcesOf(entry, stores, catalogs, options))
@@ -90,7 +89,7 @@ interface FoundSource {
 async function sourcesOf(
   entry: SyncEntry,
   stores: Stores,
-  catalogs: Map<string, Promise<readonly string[]>>,
+  catalogs: Catalogs,
   options: ExpandOptions,
 ): Promise<readonly FoundSource[]> {
   const { from } = entry;
@@ -107,7 +106,7 @@ async function sourcesOf(
     case 'place':
       return enough(entry, await sourcesIn(from, entry, stores, options));
     case 'wildcard':
-      return enough(entry, await sourcesBelow(from.wildcard, entry, stores, catalogs, options));
+      return enough(entry, await sourcesBelow(from.wildcard, entry, catalogs));
     default:
       return assertNever(from);
   }
@@ -138,18 +137,12 @@ async function sourcesIn(
 async function sourcesBelow(
   wildcard: Wildcard,
   entry: SyncEntry,
-  stores: Stores,
-  catalogs: Map<string, Promise<readonly string[]>>,
-  options: CallOptions,
+  catalogs: Catalogs,
 ): Promise<readonly FoundSource[]> {
-  const { domain } = wildcard;
-  let listing = catalogs.get(domain);
-  if (listing === undefined) {
-    listing = listCatalog(domain, stores, options);
-    catalogs.set(domain, listing);
-  }
+  const { domain, prefix } = wildcard;
+  const listed = await catalogs.list(domain, prefix);
   const accepts = globFilter(entry.repositories);
-  return (await listing).flatMap((path): FoundSource[] => {
+  return listed.flatMap((path): FoundSource[] => {
     const taken = restOf(path, wildcard);
     if (taken === undefined || !accepts(taken)) return [];
     const rest = renamed(taken, entry.rename);

@@ -43,8 +43,14 @@ export interface MatrixRow {
   readonly include: readonly { readonly shard: string }[];
 }
 
+/** Output of `--from-regsync` and `--from-skopeo`: a file of `regi sync`. */
+export interface ConvertedRow {
+  readonly file: string;
+}
+
 /** Formats a row for standard output; failures are on standard error. */
-export function syncRowText(row: MatrixRow | SyncRow): string {
+export function syncRowText(row: ConvertedRow | MatrixRow | SyncRow): string {
+  if ('file' in row) return row.file;
   if ('include' in row) return `${JSON.stringify(row)}\n`;
   const { status, name, tag, digest } = row;
   if (status === 'failed') return '';
@@ -52,8 +58,8 @@ export function syncRowText(row: MatrixRow | SyncRow): string {
 }
 
 /** Returns the documented JSON of a row. */
-export function syncRowJson(row: MatrixRow | SyncRow): object {
-  if ('include' in row) return row;
+export function syncRowJson(row: ConvertedRow | MatrixRow | SyncRow): object {
+  if ('include' in row || 'file' in row) return row;
   const { entry, source, status, digest, previousDigest, sourceDigest, error } = row;
   return {
     entry,

@@ -19,6 +19,7 @@ import type { Stores } from '../../targets/opened-store.ts';
 import type { Gate } from '../../trust/gate.ts';
 import type { TrustRule } from '../../trust/policy.ts';
 import type { FactCache } from '../state/cache.ts';
+import type { PlannedManifests } from '../state/planned-manifests.ts';
 import type { DeletedLog } from '../prune/deleted-log.ts';
 import type { SyncEntry } from '../file/entry.ts';
 import { syncImage, type ImageWork } from './image.ts';
@@ -60,6 +61,7 @@ export interface SyncOptions {
   /** The folder of the file, for its programs; undefined runs none. */
   readonly programsIn: string | undefined;
   readonly cache: FactCache;
+  readonly manifests: PlannedManifests;
   readonly lanes: ((place: string) => LaneWidths) | LaneWidths | undefined;
 }
 
@@ -118,6 +120,7 @@ class SyncRun {
     this.#session = new CopySession({
       force: options.force,
       lanes: options.lanes,
+      keptManifests: options.manifests,
       onEvent: (event) => this.#onEvent(event),
     });
   }

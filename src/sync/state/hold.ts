@@ -41,14 +41,18 @@ export async function holdFile(
   const locks = join(folder, 'locks', name);
   await guarded('create', locks, makeFolder(locks));
   const own = shard === undefined ? WHOLE : `${shard.replace('/', '-of-')}${SUFFIX}`;
+  const inProgress = (path: string): RegiError =>
+    new RegiError('LOCKED', `Cannot sync ${file}: another run of it is in progress`, {
+      hint: `wait until it has ended; its lock is ${quotePath(path)}`,
+    });
+  // A run takes minutes: there is no use in waiting for its end.
+  if (await isHeld(join(locks, own))) throw inProgress(join(locks, own));
   const release = await hold(join(locks, own), options);
   try {
     for (const other of await readdir(locks)) {
       const excludes = shard === undefined ? other.endsWith(SUFFIX) : other === WHOLE;
       if (other !== own && excludes && (await isHeld(join(locks, other))))
-        throw new RegiError('LOCKED', `Cannot sync ${file}: another run of it is in progress`, {
-          hint: `wait until it has ended; its lock is ${quotePath(join(locks, other))}`,
-        });
+        throw inProgress(join(locks, other));
     }
   } catch (error) {
     await release();

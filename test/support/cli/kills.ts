@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { openLayoutPlace } from '../../../src/stores/layout/place.ts';
@@ -173,6 +173,13 @@ export const UPLOADS: readonly KilledCommand[] = [
     source,
     `${host}/team/copy:1`,
   ]),
+  into(
+    'sync',
+    'team/sync',
+    startDockerRegistry,
+    () => ['sync', 'mirror.yaml', '--state', 'state'],
+    syncFile,
+  ),
   into('import', 'mirror/team/app', startDockerRegistry, ({ archive }, host) => [
     'import',
     archive,
@@ -191,6 +198,12 @@ export const KEPT_UPLOADS: readonly KilledCommand[] = [
   },
 ];
 
+/** The entry of one image. Its state is beside the file, where nothing counts it as a leftover. */
+function syncFile(cwd: string, { source }: KillWorld, host: string): void {
+  const entry = `{ from: '${source}', to: ${host}/team/sync }`;
+  writeFileSync(join(cwd, 'mirror.yaml'), `version: 1\nimages: [${entry}]\n`);
+}
+
 function pushArgs({ archive }: KillWorld, host: string): readonly string[] {
   return ['push', archive, `${host}/team/kept:1`];
 }
@@ -206,6 +219,7 @@ function into(
   repository: string,
   start: () => Promise<Destination>,
   argv: (world: KillWorld, host: string) => readonly string[],
+  prepare: (cwd: string, world: KillWorld, host: string) => void = () => {},
 ): KilledCommand {
   return {
     name,
@@ -213,6 +227,7 @@ function into(
       const registry = await start();
       const link = await startThrottleProxy(registry.host, LINK);
       const { cwd, home, end } = folders();
+      prepare(cwd, world, link.host);
       return {
         argv: argv(world, link.host),
         cwd,

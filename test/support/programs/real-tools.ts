@@ -27,6 +27,11 @@ const PACKAGES = {
   zsh: 'zsh',
   fish: 'fish',
   setpriv: 'util-linux',
+  parallel: 'parallel',
+  munged: 'munge',
+  sbatch: 'slurm-client',
+  slurmctld: 'slurmctld',
+  slurmd: 'slurmd',
 } as const satisfies Record<string, string>;
 
 export type Tool = keyof typeof PACKAGES;
