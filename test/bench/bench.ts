@@ -215,7 +215,12 @@ function judge(workload: Workload, rows: readonly Row[], subject: string): strin
       ? `${((own.peakBytes ?? NaN) / 1e6).toFixed(0)} MB`
       : `${seconds(own.wall)}, no peer to compare with`;
   const factor = own.wall / limit;
-  return `${seconds(own.wall)} of ${seconds(limit)}: ${factor <= 1 ? 'met' : `missed, ${factor.toFixed(2)} ×`}`;
+  const { mostRequests } = workload;
+  const requests =
+    mostRequests === undefined || own.requests === undefined
+      ? ''
+      : `; ${own.requests} of ${mostRequests} requests${own.requests > mostRequests ? ': missed' : ''}`;
+  return `${seconds(own.wall)} of ${seconds(limit)}: ${factor <= 1 ? 'met' : `missed, ${factor.toFixed(2)} ×`}${requests}`;
 }
 
 async function connectionsOf(servers: Servers): Promise<number> {

@@ -44,6 +44,14 @@ export type Task =
       readonly at: Endpoint;
       readonly image: string;
     }
+  | {
+      readonly kind: 'sync';
+      readonly from: Endpoint;
+      readonly to: Endpoint;
+      readonly repositories: readonly string[];
+      /** Those of each image; whole images when absent. Others than regi copy whole images then. */
+      readonly platforms?: readonly string[] | undefined;
+    }
   | { readonly kind: 'version' };
 
 /** A program that moves images. */
@@ -62,8 +70,10 @@ export function regiClient(name: string, bin: string): Client {
   const run = (...args: readonly string[]) => [process.execPath, bin, ...args];
   return {
     name,
-    argv(task) {
+    argv(task, home) {
       switch (task.kind) {
+        case 'sync':
+          return run('sync', mirrorFile(task, home), '--state', join(home, 'sync-state'));
         case 'copy':
           return run(
             'copy',
@@ -107,17 +117,38 @@ export function findPeers(): readonly Client[] {
     const path = onPath(peer.name);
     return path === undefined
       ? []
-      : [{ ...peer, argv: (task: Task, home: string) => withProgram(path, peer.argv(task, home)) }];
+      : [
+          {
+            ...peer,
+            argv: (task: Task, home: string) =>
+              peer === crane && task.kind === 'sync'
+                ? craneLoop(path, task)
+                : withProgram(path, peer.argv(task, home)),
+          },
+        ];
   });
 }
 
 const skopeo: Client = {
   name: 'skopeo',
-  argv(task) {
+  argv(task, home) {
     const policy = ['--insecure-policy'];
     const access = (prefix: string, { trust }: Endpoint) =>
       trust ? `--${prefix}cert-dir=${trust.caFolder}` : `--${prefix}tls-verify=false`;
     switch (task.kind) {
+      case 'sync':
+        return [
+          ...policy,
+          'sync',
+          '--all',
+          '--src',
+          'yaml',
+          '--dest',
+          'docker',
+          '--dest-tls-verify=false',
+          skopeoFile(task, home),
+          task.to.host,
+        ];
       case 'copy':
         return [
           ...policy,
@@ -195,6 +226,8 @@ const crane: Client = {
   name: 'crane',
   argv(task) {
     switch (task.kind) {
+      case 'sync':
+        return undefined;
       case 'copy':
         return ['copy', `${task.from.host}/${task.image}`, `${task.to.host}/${task.image}`];
       case 'copy-tags':
@@ -248,6 +281,7 @@ const regctl: Client = {
       case 'version':
         return ['version'];
       case 'copy-tags':
+      case 'sync':
         return undefined;
     }
   },
@@ -292,10 +326,37 @@ const oras: Client = {
       case 'copy-tags':
       case 'export':
       case 'import':
+      case 'sync':
         return undefined;
     }
   },
 };
+
+type SyncTask = Extract<Task, { readonly kind: 'sync' }>;
+
+function mirrorFile({ from, to, repositories, platforms }: SyncTask, home: string): string {
+  const file = join(home, `mirror-${to.host.replace(':', '-')}-${repositories.length}.yaml`);
+  const narrowed = platforms === undefined ? '' : `, platforms: [${platforms.join(', ')}]`;
+  const entries = repositories.map(
+    (name) => `  - { from: '${from.host}/${name}', to: '${to.host}/${name}'${narrowed} }\n`,
+  );
+  writeFileSync(file, `version: 1\nimages:\n${entries.join('')}`);
+  return file;
+}
+
+function skopeoFile({ from, repositories }: SyncTask, home: string): string {
+  const file = join(home, `skopeo-${from.host.replace(':', '-')}-${repositories.length}.yaml`);
+  const images = Object.fromEntries(repositories.map((name) => [name, []]));
+  writeFileSync(file, JSON.stringify({ [from.host]: { 'tls-verify': false, images } }));
+  return file;
+}
+
+/** crane knows one repository at a time. */
+function craneLoop(path: string, { from, to, repositories }: SyncTask): readonly string[] {
+  const copy = '"$0" copy --all-tags -j 16 "$FROM/$name" "$TO/$name"';
+  const loop = `FROM=$1 TO=$2; shift 2; for name in "$@"; do ${copy} || exit 1; done`;
+  return ['sh', '-c', loop, path, from.host, to.host, ...repositories];
+}
 
 function withProgram(
   path: string,

@@ -32,6 +32,17 @@ const PLANS = {
       [...layers(5, 2 * MIB, 400), ...layers(1, 100 * KIB, 500 + tag)],
     ]),
   ),
+  /** 100 images over the same 4 layers of 1 MiB, each with one of 50 KiB of its own. */
+  base: Object.fromEntries(
+    Array.from({ length: 100 }, (_, tag) => [
+      `t${tag}`,
+      [...layers(4, MIB, 800), ...layers(1, 50 * KIB, 900 + tag)],
+    ]),
+  ),
+  /** 20 small images. */
+  twenty: Object.fromEntries(
+    Array.from({ length: 20 }, (_, tag) => [`t${tag}`, layers(1, KIB, 1100 + tag)]),
+  ),
   /** One manifest under 10,000 tags. */
   tags: Object.fromEntries(
     Array.from({ length: 10_000 }, (_, tag) => [`v${tag}`, layers(1, KIB, 600)]),

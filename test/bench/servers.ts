@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -110,6 +110,38 @@ export class Servers {
           `oci:${layout}:${tag}`,
           `${registry.host}/${corpus}:${tag}`,
         ]);
+    });
+    return registry;
+  }
+
+  /** Puts image `tN` of a corpus into the repository `CORPUS-N`, for each N below `count`. */
+  async pushApart(corpus: CorpusName, count: number, kind: RegistryKind): Promise<DockerRegistry> {
+    const registry = await this.registry(kind);
+    await this.#once(`push apart ${corpus} ${registry.host}`, async () => {
+      const layout = await this.layout(corpus);
+      this.#options.say(`pushing ${count} repositories of ${corpus} to ${registry.host}`);
+      const lines = Array.from(
+        { length: count },
+        (_, at) => `oci:${layout}:t${at} ${registry.host}/${corpus}-${at}:1\n`,
+      );
+      const list = join(this.#options.storage, `${corpus}.txt`);
+      writeFileSync(list, lines.join(''));
+      await this.regi(['copy', '-q', '--from', list]);
+    });
+    return registry;
+  }
+
+  /** Puts the same 20 tags into many repositories: one is pushed, and the files of the others are copies. */
+  async pushMany(corpus: CorpusName, count: number, kind: RegistryKind): Promise<DockerRegistry> {
+    const registry = await this.registry(kind);
+    await this.#once(`push many ${corpus} ${registry.host}`, async () => {
+      const layout = await this.layout(corpus);
+      this.#options.say(`making ${count} repositories at ${registry.host}`);
+      const first = `${registry.host}/${corpus}-0`;
+      await this.regi(['copy', '-q', '--all-tags', `oci:${layout}`, first]);
+      const folder = join(registry.storage, 'docker/registry/v2/repositories');
+      for (let at = 1; at < count; at += 1)
+        cpSync(join(folder, `${corpus}-0`), join(folder, `${corpus}-${at}`), { recursive: true });
     });
     return registry;
   }

@@ -15,6 +15,8 @@ export interface Workload {
   /** Seconds that regi may take; told the medians of the others by name. Undefined when it cannot be said here. */
   readonly limit: (walls: ReadonlyMap<string, number>) => number | undefined;
   readonly plan: () => Promise<Plan>;
+  /** Requests that regi may make. */
+  readonly mostRequests?: number | undefined;
   /** Runs for each one that others make: start-up is short and noisy. */
   readonly repeat?: number | undefined;
   /** What it needs that is not there yet, or not asked for. */
@@ -109,6 +111,36 @@ export function workloads({
       aim: '≤ 0.75 s',
       limit: () => 0.75,
       plan: () => copyTags(servers, true),
+    },
+    {
+      id: 'S1',
+      title: 'sync 50 tags at 40 ms',
+      aim: '≤ 0.6 × the fastest',
+      limit: fastest(0.6),
+      plan: () => syncTags(servers, false),
+    },
+    {
+      id: 'S1again',
+      title: '… again',
+      aim: '≤ 0.5 × the fastest, ≤ 102 requests',
+      limit: fastest(0.5),
+      mostRequests: 2 * (50 + 1),
+      plan: () => syncTags(servers, true),
+    },
+    {
+      id: 'S2again',
+      title: 'sync 200 repositories of 20 tags again',
+      aim: '≤ 0.5 × the fastest, ≤ 8,400 requests',
+      limit: fastest(0.5),
+      mostRequests: 2 * 200 * (20 + 1),
+      plan: () => syncMany(servers),
+    },
+    {
+      id: 'S3',
+      title: 'sync 100 repositories that share base layers',
+      aim: '≤ 0.6 × the fastest',
+      limit: fastest(0.6),
+      plan: () => syncBase(servers),
     },
     {
       id: 'P5',
@@ -274,6 +306,45 @@ async function copyTags(servers: Servers, again: boolean): Promise<Plan> {
     prepare: async () => (again ? undefined : servers.empty(destination)),
     registries: [source, destination],
   };
+}
+
+async function syncTags(servers: Servers, again: boolean): Promise<Plan> {
+  const plan = await copyTags(servers, again);
+  const { task } = plan;
+  if (task?.kind !== 'copy-tags') throw new Error('All tags of a repository are copied');
+  const { from, to, repository } = task;
+  return { ...plan, task: { kind: 'sync', from, to, repositories: [repository] } };
+}
+
+async function syncMany(servers: Servers): Promise<Plan> {
+  const [source, destination] = await Promise.all([
+    servers.pushMany('twenty', 200, { side: 'source' }),
+    servers.pushMany('twenty', 200, { side: 'destination' }),
+  ]);
+  return {
+    task: syncTask(source, destination, 'twenty', 200),
+    registries: [source, destination],
+  };
+}
+
+async function syncBase(servers: Servers): Promise<Plan> {
+  const source = await servers.pushApart('base', 100, { side: 'source' });
+  const destination = await servers.registry({ side: 'destination' });
+  return {
+    task: syncTask(source, destination, 'base', 100),
+    prepare: () => servers.empty(destination),
+    registries: [source, destination],
+  };
+}
+
+function syncTask(
+  from: DockerRegistry,
+  to: DockerRegistry,
+  corpus: CorpusName,
+  count: number,
+): Task {
+  const repositories = Array.from({ length: count }, (_, at) => `${corpus}-${at}`);
+  return { kind: 'sync', from: { host: from.host }, to: { host: to.host }, repositories };
 }
 
 function startUp(task: Task): Plan {
