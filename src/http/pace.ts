@@ -38,14 +38,15 @@ export class Watchdog {
   #fire(): void {
     if (this.#onTimeout === undefined) return;
     const turn = this.#turn;
-    // A process that was suspended finds its timer over before it has read its sockets, so those
-    // come first.
-    setImmediate(() => {
+    const fail = (): void => {
       if (this.#turn !== turn) return;
       const onTimeout = this.#onTimeout;
       this.stop();
       onTimeout?.();
-    });
+    };
+    // A process that was suspended finds its timer over before it has read its sockets. Those come
+    // first, and the parser wakes after them, at the end of that turn of the event loop.
+    setImmediate(() => setImmediate(fail));
   }
 }
 
