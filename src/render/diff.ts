@@ -6,8 +6,9 @@ import type { FileChange, FileDifference } from '../operations/contents/diff-tre
 import { printable } from '../redact.ts';
 import type { FileReport } from './image-file.ts';
 import { commandOf } from './layers.ts';
-import { pageStyle } from './page-style.ts';
-import { fit } from './text.ts';
+import { linesText, styled, type Role, type Styled } from '../styled.ts';
+import { pageStyle, roomOf, type PageStyle } from './page-style.ts';
+import { fitLine } from './text.ts';
 
 interface ImageSide {
   /** As typed. */
@@ -59,28 +60,31 @@ const MARKS = { same: '=', added: '+', removed: '-', changed: '~' } as const;
 const SIZE_WIDTH = 10;
 
 /** Formats a line that begins with the kind, for `grep ^file`. On a terminal it is cut to the width. */
-export function diffText(row: DiffRow, context: Context): string {
+export function diffText(row: DiffRow, context: Context): Styled {
   const style = pageStyle(context);
-  const lines = linesOf(row).map((line) =>
-    context.io.stdout.isTTY ? fit(line, style.columns - 1, style) : line,
-  );
-  return lines.map((line) => `${line}\n`).join('');
+  return linesText(linesOf(row, style).map((line) => fitLine(line, roomOf(style), style)));
 }
 
-function linesOf(row: DiffRow): readonly string[] {
+function linesOf(row: DiffRow, style: PageStyle): readonly Styled[] {
+  const digestText = (digest: string): string =>
+    style.isPiped === true ? digest : shortDigest(digest);
   switch (row.kind) {
     case 'images':
-      return [sideLine('---', row.before), sideLine('+++', row.after)];
+      return [
+        styled('bad', sideLine('---', row.before, digestText)),
+        styled('good', sideLine('+++', row.after, digestText)),
+      ];
     case 'config':
-      return [`config ${MARKS[row.change]} ${printable(configText(row))}`];
-    case 'layer':
-      return [
-        `layer  ${MARKS[row.change]} ${formatBytes(row.size).padStart(SIZE_WIDTH)}  ${shortDigest(row.digest)}  ${commandOf(row.createdBy ?? '')}`.trimEnd(),
-      ];
-    case 'file':
-      return [
-        `file   ${MARKS[row.change]} ${sizeText(row).padStart(SIZE_WIDTH)}  ${printable(fileText(row))}`,
-      ];
+      return [changeLine('config', row.change, printable(configText(row)))];
+    case 'layer': {
+      const { size, digest, createdBy = '' } = row;
+      const text = `${formatBytes(size).padStart(SIZE_WIDTH)}  ${digestText(digest)}  ${commandOf(createdBy)}`;
+      return [changeLine('layer ', row.change, text.trimEnd())];
+    }
+    case 'file': {
+      const text = `${sizeText(row).padStart(SIZE_WIDTH)}  ${printable(fileText(row))}`;
+      return [changeLine('file  ', row.change, text)];
+    }
     case 'summary':
       return [summaryText(row)];
     default:
@@ -88,8 +92,23 @@ function linesOf(row: DiffRow): readonly string[] {
   }
 }
 
-function sideLine(mark: string, { name, digest, layers, size }: ImageSide): string {
-  return `${mark} ${printable(name)}  ${shortDigest(digest)}  ${formatCount(layers, 'layer')}, ${formatBytes(size)}`;
+const ROLES = {
+  same: 'detail',
+  added: 'good',
+  removed: 'bad',
+  changed: 'changed',
+} as const satisfies Readonly<Record<keyof typeof MARKS, Role>>;
+
+function changeLine(kind: string, change: keyof typeof MARKS, text: string): Styled {
+  return [`${kind} `, styled(ROLES[change], `${MARKS[change]} ${text}`)];
+}
+
+function sideLine(
+  mark: string,
+  { name, digest, layers, size }: ImageSide,
+  digestText: (digest: string) => string,
+): string {
+  return `${mark} ${printable(name)}  ${digestText(digest)}  ${formatCount(layers, 'layer')}, ${formatBytes(size)}`;
 }
 
 function configText({ change, name, before, after }: ConfigChange): string {

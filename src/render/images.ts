@@ -2,7 +2,10 @@ import { assertNever } from '../errors.ts';
 import { formatAge, formatBytes, jsonText } from '../format.ts';
 import { encodedOf, type Digest } from '../oci/digest.ts';
 import { parseTemplate, type Template } from './go-template.ts';
-import { FIRST_DATE, tableLines } from './text.ts';
+import { linesText, type Styled } from '../styled.ts';
+import type { PageStyle } from './page-style.ts';
+import { tableLines, type Column } from './table.ts';
+import { FIRST_DATE } from './text.ts';
 
 /** An image in a list. */
 export interface ListedImage {
@@ -47,7 +50,7 @@ export function parseImageFormat(text: string, digests: boolean): ImageFormat {
     : { kind: 'columns', template: parseTemplate(columns) };
 }
 
-export interface LineOptions {
+export interface LineOptions extends PageStyle {
   /** True to show full ids. */
   readonly whole: boolean;
   /** Milliseconds. */
@@ -59,7 +62,7 @@ export function imageLines(
   images: readonly ListedImage[],
   format: ImageFormat,
   options: LineOptions,
-): readonly string[] {
+): readonly Styled[] {
   const views = images.map((image) => viewOf(image, options));
   switch (format.kind) {
     case 'id':
@@ -69,9 +72,13 @@ export function imageLines(
     case 'lines':
       return views.map((view) => `${format.template(view)}\n`);
     case 'columns':
-      return withHead([HEADS, ...views].map((view) => format.template(view).split('\t')));
-    case 'table':
-      return withHead([HEADS, ...views].map((view) => cellsOf(view, format.digests)));
+      return templateTable(format.template, views, options);
+    case 'table': {
+      const columns = COLUMNS.filter(({ field }) => field !== 'Digest' || format.digests);
+      const cells = views.map((view) => columns.map(({ field }) => view[field]));
+      const titled = columns.map((column) => ({ ...column, title: HEADS[column.field] }));
+      return withHead(tableLines(titled, cells, options));
+    }
     default:
       return assertNever(format);
   }
@@ -94,19 +101,33 @@ function viewOf(
   };
 }
 
-function cellsOf(
-  { Repository, Tag, Digest: digest, ID, CreatedSince, Size }: View,
-  digests: boolean,
-): readonly string[] {
-  return [Repository, Tag, ...(digests ? [digest] : []), ID, CreatedSince, Size];
+const COLUMNS: readonly (Column & { readonly field: keyof typeof HEADS })[] = [
+  { field: 'Repository', role: 'name' },
+  { field: 'Tag' },
+  { field: 'Digest', role: 'detail', isDigest: true, rank: 3 },
+  { field: 'ID', role: 'detail', isDigest: true, rank: 1 },
+  { field: 'CreatedSince', rank: 2 },
+  { field: 'Size', role: 'detail' },
+];
+
+/** A table of a template shows what the template says, however wide. */
+function templateTable(
+  template: Template,
+  views: readonly View[],
+  style: PageStyle,
+): readonly Styled[] {
+  const [heads = [], ...cells] = [HEADS, ...views].map((view) => template(view).split('\t'));
+  const count = Math.max(heads.length, ...cells.map(({ length }) => length));
+  const columns = Array.from({ length: count }, (_, at) => ({ title: heads[at] ?? '' }));
+  return withHead(tableLines(columns, cells, { ...style, isPiped: true }));
 }
 
-function withHead(rows: readonly (readonly string[])[]): readonly string[] {
-  const [first = '', ...lines] = tableLines(rows);
-  return lines.map((line, index) => (index === 0 ? `${first}${line}` : line));
+function withHead([head = '', ...lines]: readonly Styled[]): readonly Styled[] {
+  return lines.map((line, index) => linesText(index === 0 ? [head, line] : [line]));
 }
 
-function ageOf(created: string | undefined, now: number): string {
+/** Formats how long ago an image was made; `N/A` where nothing says it. */
+export function ageOf(created: string | undefined, now: number): string {
   const time = Date.parse(created ?? '');
   if (Number.isNaN(time) || time < FIRST_DATE) return 'N/A';
   return time > now ? 'just now' : `${formatAge(now - time)} ago`;

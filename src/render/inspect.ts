@@ -7,8 +7,10 @@ import type {
 import { formatPlatform } from '../oci/platform.ts';
 import type { Platform } from '../oci/descriptor.ts';
 import { printable } from '../redact.ts';
+import { joined, linesText, styled, type Styled } from '../styled.ts';
 import { commandOf, layerLines } from './layers.ts';
-import type { PageStyle } from './page-style.ts';
+import { roomOf, type PageStyle } from './page-style.ts';
+import { DIGEST, tableLines } from './table.ts';
 import { FIRST_DATE, fit, wrapText } from './text.ts';
 
 export interface InspectTextOptions extends PageStyle {
@@ -40,6 +42,9 @@ type Field = readonly [label: string, values: readonly string[]];
 
 /** `  entrypoint  `. */
 const LABEL_WIDTH = 14;
+const INDENT = '  ';
+/** Of a media type in place of a platform. Characters. */
+const LONGEST_NAME = 60;
 /** Labels may contain whole documents; a page shows their first lines. */
 const VALUE_LINES = 4;
 
@@ -47,42 +52,44 @@ const VALUE_LINES = 4;
 export function inspectText(
   { reference, ...report }: ShownReport & { readonly reference: string },
   options: InspectTextOptions,
-): string {
+): Styled {
   const { image } = report;
   const isIndex = image?.digest !== report.digest;
-  const width = options.isPiped === true ? Number.POSITIVE_INFINITY : options.columns - 1;
-  return [
-    [...wrap(reference, width), ...wrap(report.digest, width), ...wrap(report.mediaType, width)],
+  const room = roomOf(options);
+  const blocks = [
+    [
+      ...wrap(shortenedDigests(reference, room), room).map((line) => styled('name', line)),
+      styled('detail', shortenedDigests(report.digest, room)),
+      ...wrap(report.mediaType, room).map((line) => styled('detail', line)),
+    ],
     isIndex ? fieldLines(annotationFields(report.annotations), options) : [],
     isIndex ? indexLines(report.manifests, options) : [],
     image === undefined ? [] : imageLines(image, isIndex, options),
     image === undefined ? [] : blobLines(image, options),
-  ]
-    .filter((lines) => lines.length > 0)
-    .map((lines) => `${lines.join('\n')}\n`)
-    .join('\n');
+  ];
+  return joined(
+    blocks.filter((lines) => lines.length > 0).map((lines) => linesText(lines)),
+    '\n',
+  );
 }
 
 function indexLines(
   manifests: ShownReport['manifests'],
   style: InspectTextOptions,
-): readonly string[] {
+): readonly Styled[] {
   const attestations = manifests.filter(({ attests }) => attests !== undefined);
   const images = manifests.filter(({ attests }) => attests === undefined);
-  const names = images.map(({ platform, artifactType, mediaType }) =>
-    printable(platform ?? artifactType ?? mediaType, 60),
-  );
-  const width = Math.max(0, ...names.map((name) => name.length));
-  const isWide = images.every(({ digest }) => 4 + width + digest.length < style.columns);
-  const lines = images.map(
-    ({ digest }, index) =>
-      `  ${(names[index] ?? '').padEnd(width)}  ${isWide ? digest : shortDigest(digest)}`,
-  );
+  const rows = images.map(({ platform, artifactType, mediaType, digest }) => [
+    (platform ?? artifactType ?? mediaType).slice(0, LONGEST_NAME),
+    digest,
+  ]);
+  const inner = { ...style, columns: style.columns - INDENT.length };
+  const lines = tableLines([{ role: 'name' }, { role: 'detail', isDigest: true }], rows, inner);
   return [
-    'Platforms',
-    ...lines.map((line) => fit(line, style.columns - 1, style)),
+    styled('heading', 'Platforms'),
+    ...lines.map((line) => [INDENT, line]),
     ...(attestations.length > 0
-      ? [`  and ${formatCount(attestations.length, 'attestation')}`]
+      ? [`${INDENT}and ${formatCount(attestations.length, 'attestation')}`]
       : []),
   ];
 }
@@ -91,7 +98,7 @@ function imageLines(
   image: Shown<ImageReport>,
   isChild: boolean,
   options: InspectTextOptions,
-): readonly string[] {
+): readonly Styled[] {
   const { base } = image;
   const fields: readonly Field[] = [
     ['platform', optional(isChild ? undefined : image.platform)],
@@ -117,15 +124,16 @@ function imageLines(
     ['labels', Object.entries(image.labels).map(([name, label]) => `${name}=${label}`)],
     ...annotationFields(image.annotations),
   ];
-  const digest =
-    options.isPiped === true
-      ? [`  ${image.digest}`]
-      : wrap(image.digest, options.columns - 3).map((line) => `  ${line}`);
-  const title = isChild ? [`Image of ${printable(image.platform ?? image.digest)}`, ...digest] : [];
+  const title = isChild
+    ? [
+        styled('heading', `Image of ${image.platform ?? image.digest}`),
+        [INDENT, styled('detail', shortenedDigests(image.digest, roomOf(options) - INDENT.length))],
+      ]
+    : [];
   return [...title, ...fieldLines(fields, options)];
 }
 
-function blobLines(image: Shown<ImageReport>, style: InspectTextOptions): readonly string[] {
+function blobLines(image: Shown<ImageReport>, style: InspectTextOptions): readonly Styled[] {
   if (image.layers.length === 0) return [];
   const isArtifact = image.artifactType !== undefined;
   const lines = image.layers.map(({ digest, size, createdBy, comment, annotations, mediaType }) => {
@@ -136,7 +144,7 @@ function blobLines(image: Shown<ImageReport>, style: InspectTextOptions): readon
       what: isArtifact ? printable(title ?? mediaType) : commandOf(createdBy ?? comment ?? ''),
     };
   });
-  return [isArtifact ? 'Blobs' : 'Layers', ...layerLines(lines, style)];
+  return [styled('heading', isArtifact ? 'Blobs' : 'Layers'), ...layerLines(lines, style)];
 }
 
 /** `2024-01-31 12:00 UTC, 3 months ago`. */
@@ -155,14 +163,22 @@ function annotationFields(annotations: Readonly<Record<string, string>>): readon
   return [['annotations', shown.map(([name, text]) => `${name}=${text}`)]];
 }
 
-function fieldLines(fields: readonly Field[], style: InspectTextOptions): readonly string[] {
+function fieldLines(fields: readonly Field[], style: InspectTextOptions): readonly Styled[] {
   return fields.flatMap(([label, values]) => {
-    const width = Math.max(style.columns - 1 - LABEL_WIDTH, 8);
-    const lines = values.flatMap((text) => shortened(wrap(text, width), width, style));
-    return lines.map(
-      (line, index) => `${(index === 0 ? `  ${label} ` : '').padEnd(LABEL_WIDTH)}${line}`,
+    const width = Math.max(roomOf(style) - LABEL_WIDTH, 8);
+    const lines = values.flatMap((text) =>
+      shortened(wrap(shortenedDigests(text, width), width), width, style),
     );
+    return lines.map((line, index): Styled => {
+      const left = (index === 0 ? `  ${label} ` : '').padEnd(LABEL_WIDTH);
+      return [styled('detail', left), line];
+    });
   });
+}
+
+/** Shortens digests in a text that is wider than its room: half a digest is of no use. */
+function shortenedDigests(text: string, room: number): string {
+  return text.length <= room ? text : text.replace(DIGEST, (digest) => shortDigest(digest));
 }
 
 function shortened(lines: readonly string[], width: number, style: PageStyle): readonly string[] {

@@ -1,7 +1,8 @@
 import { formatBytes, shortDigest } from '../format.ts';
 import { printable } from '../redact.ts';
-import type { PageStyle } from './page-style.ts';
-import { fit } from './text.ts';
+import { joined, plainText, styled, type Styled } from '../styled.ts';
+import { roomOf, type PageStyle } from './page-style.ts';
+import { fitLine } from './text.ts';
 
 /** The line of a layer or other blob. */
 export interface LayerLine {
@@ -16,22 +17,32 @@ const SIZE_WIDTH = 10;
 const GAP = '  ';
 /** `sha256:` and twelve digits. */
 const DIGEST_WIDTH = 19;
+/** `sha256:` and 64 digits. */
+const WHOLE_DIGEST_WIDTH = 71;
 /** One to seven eighths of a cell. */
 const EIGHTHS = ['▏', '▎', '▍', '▌', '▋', '▊', '▉'] as const;
 
-/** Formats a line per layer: its size, a bar relative to the largest layer, and the command that made it. */
-export function layerLines(layers: readonly LayerLine[], style: PageStyle): readonly string[] {
+/**
+ * Formats a line per layer: its size, a bar relative to the largest layer, its digest where there is room, and the
+ * command that made it.
+ */
+export function layerLines(layers: readonly LayerLine[], style: PageStyle): readonly Styled[] {
   const largest = layers.reduce((most, { size }) => Math.max(most, size), 0);
   return layers.map((layer) => layerLine(layer, largest, style));
 }
 
-function layerLine({ digest, size, what }: LayerLine, largest: number, style: PageStyle): string {
-  const { columns } = style;
+function layerLine({ digest = '', size, what }: LayerLine, largest: number, style: PageStyle): Styled {
+  const { columns, isPiped } = style;
   const barWidth = columns >= 100 ? 20 : columns >= 60 ? 12 : 6;
-  const parts = [formatBytes(size).padStart(SIZE_WIDTH), bar(size, largest, barWidth, style)];
-  if (columns >= 100) parts.push(shortDigest(digest ?? '').padEnd(DIGEST_WIDTH));
-  const left = parts.join(GAP) + GAP;
-  return `${left}${fit(what, columns - 1 - left.length, style)}`.trimEnd();
+  const left = [
+    styled('detail', formatBytes(size).padStart(SIZE_WIDTH)),
+    bar(size, largest, barWidth, style),
+    ...(isPiped === true ? [digest] : columns >= 100 ? [shortDigest(digest)] : []).map((shown) =>
+      styled('detail', shown.padEnd(isPiped === true ? WHOLE_DIGEST_WIDTH : DIGEST_WIDTH)),
+    ),
+  ];
+  const line = joined([...left, what], GAP);
+  return what === '' ? plainText(line).trimEnd() : fitLine(line, roomOf(style), style);
 }
 
 function bar(size: number, largest: number, width: number, { unicode }: PageStyle): string {

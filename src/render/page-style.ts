@@ -14,13 +14,19 @@ const DEFAULT_COLUMNS = 80;
 /** Narrower pages are not laid out; the terminal wraps their lines. */
 const MIN_COLUMNS = 32;
 
-/** Returns the layout for standard output. */
-export function pageStyle({ io }: Context): PageStyle {
+/** Returns the layout for standard output, or for lines of standard error. */
+export function pageStyle({ io }: Context, stream: 'stdout' | 'stderr' = 'stdout'): PageStyle {
+  const columns = io[stream].columns();
   return {
-    columns: Math.max(io.stdout.columns() ?? DEFAULT_COLUMNS, MIN_COLUMNS),
-    isPiped: io.stdout.columns() === undefined,
+    columns: Math.max(columns ?? DEFAULT_COLUMNS, MIN_COLUMNS),
+    isPiped: columns === undefined,
     unicode: showsUnicode(io.env),
   };
+}
+
+/** Returns the columns that a line may take. Some terminals wrap a line that fills the last one. */
+export function roomOf({ columns, isPiped }: PageStyle): number {
+  return isPiped === true ? Number.POSITIVE_INFINITY : columns - 1;
 }
 
 /** True if the locale has UTF-8. Others would show bytes instead of characters outside ASCII. */

@@ -1,4 +1,5 @@
-import type { PageStyle } from './page-style.ts';
+import { partsOf, plainText, styled, type Styled } from '../styled.ts';
+import { roomOf, type PageStyle } from './page-style.ts';
 
 /** Earlier dates are placeholders of build tools. */
 export const FIRST_DATE = Date.UTC(1990, 0, 1);
@@ -29,11 +30,48 @@ export function wrapText(text: string, width: number): readonly string[] {
   return [...lines, line];
 }
 
+/** Wraps a line at the width of a terminal, as `wrapText()` does. Its parts keep their roles. In a pipe it stays whole. */
+export function wrapLine(line: Styled, style: PageStyle): readonly Styled[] {
+  const room = roomOf(style);
+  const text = plainText(line);
+  if (columnsOf(text) <= room) return [line];
+  const parts = partsOf(line);
+  const ends = parts.map((_, at) => plainText(parts.slice(0, at + 1)).length);
+  let from = 0;
+  return wrapText(text, room).map((shown) => {
+    // Spaces at the end of a line are not shown.
+    const begin = text.indexOf(shown, from);
+    from = begin + shown.length;
+    return parts.flatMap((part, at): readonly Styled[] => {
+      const start = (ends[at] ?? 0) - plainText(part).length;
+      const own = plainText(part).slice(Math.max(begin - start, 0), Math.max(from - start, 0));
+      if (own === '') return [];
+      return [typeof part === 'string' ? own : styled(part.role, own)];
+    });
+  });
+}
+
 /** Cuts a text to at most `width` columns; an ellipsis ends a longer one. */
 export function fit(text: string, width: number, { unicode }: PageStyle): string {
   const mark = unicode ? '…' : '...';
   const kept = cut(text, width);
   return kept === text ? text : `${cut(text, width - mark.length)}${mark}`;
+}
+
+/** Cuts a line as `fit()` does. Its parts keep their roles. */
+export function fitLine(line: Styled, width: number, style: PageStyle): Styled {
+  if (columnsOf(plainText(line)) <= width) return line;
+  const mark = style.unicode ? '…' : '...';
+  const kept: Styled[] = [];
+  let room = width - mark.length;
+  for (const part of partsOf(line)) {
+    const text = plainText(part);
+    const shown = cut(text, room);
+    kept.push(typeof part === 'string' ? shown : styled(part.role, shown));
+    if (shown !== text) break;
+    room -= columnsOf(text);
+  }
+  return [...kept, mark];
 }
 
 /** Returns the part of the text that fits. */
@@ -47,7 +85,9 @@ function cut(text: string, width: number): string {
   return kept;
 }
 
-function columnsOf(text: string): number {
+/** Counts the columns that a text takes on a terminal. */
+export function columnsOf(text: string): number {
+  if (/^[\x20-\x7e]*$/.test(text)) return text.length;
   return [...segmenter().segment(text)].reduce(
     (sum, { segment }) => sum + (WIDE.test(segment) ? 2 : 1),
     0,
@@ -59,19 +99,4 @@ let known: Intl.Segmenter | undefined;
 function segmenter(): Intl.Segmenter {
   known ??= new Intl.Segmenter('en', { granularity: 'grapheme' });
   return known;
-}
-
-/** Aligns the columns of rows. The first row is the head. */
-export function tableLines(rows: readonly (readonly string[])[]): readonly string[] {
-  const columns = Math.max(0, ...rows.map((cells) => cells.length));
-  const widths = Array.from({ length: columns }, (_, column) =>
-    Math.max(...rows.map((cells) => cells[column]?.length ?? 0)),
-  );
-  return rows.map(
-    (cells) =>
-      `${cells
-        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-        .join('   ')
-        .trimEnd()}\n`,
-  );
 }

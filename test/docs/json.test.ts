@@ -135,6 +135,7 @@ const CASES: readonly Case[] = [
   { name: 'history', argv: () => ['history', 'oci:app:show'] },
   { name: 'digest', argv: () => ['digest', `${app}:1`] },
   { name: 'tags list', argv: () => ['tags', 'list', '--digests', '--sort', 'created', app] },
+  { name: 'tags list', argv: () => ['tags', 'list', '--long', app] },
   { name: 'repos list', argv: () => ['repos', 'list', registry.host] },
   { name: 'search', argv: () => ['search', `${registry.host}/app`] },
   { name: 'referrers', argv: () => ['referrers', `${app}:1`] },

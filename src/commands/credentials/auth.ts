@@ -5,7 +5,9 @@ import { IDENTITY_TOKEN_USER } from '../../credentials/credential.ts';
 import { dockerKey } from '../../credentials/docker/config.ts';
 import { type RankedLogin, listLogins, ONLY } from '../../credentials/logins/list.ts';
 import { RegiError, UsageError } from '../../errors.ts';
-import { tableLines } from '../../render/text.ts';
+import { pageStyle } from '../../render/page-style.ts';
+import { tableLines, type Column } from '../../render/table.ts';
+import { linesText, type Styled } from '../../styled.ts';
 import { credentialPlaces, parseRegistryName } from '../../targets/credentials.ts';
 import { positional } from '../arguments/arguments.ts';
 
@@ -54,7 +56,7 @@ export interface AuthRow {
   readonly used: boolean;
   readonly reason: string;
   /** A line of the table, with the header before the first one. */
-  readonly line: string;
+  readonly line: Styled;
 }
 
 /** `regi auth list`: lists stored logins, never their secrets. */
@@ -64,15 +66,20 @@ export const authListCommand: CommandBody<AuthRow> = {
   json: ({ line: _line, ...row }) => row,
 };
 
-const HEAD = ['REGISTRY', 'USER', 'PLACE', 'USED'] as const;
+const COLUMNS: readonly Column[] = [
+  { title: 'REGISTRY', role: 'name' },
+  { title: 'USER' },
+  { title: 'PLACE' },
+  { title: 'USED' },
+];
 
 async function* runAuthList(_args: ParsedArguments, context: Context): AsyncIterable<AuthRow> {
   const logins = await listLogins(credentialPlaces(context), context.signal);
   if (logins.length === 0)
     context.note('No logins are stored; to store one, type: regi login REGISTRY');
-  const lines = tableLines([HEAD, ...logins.map(cellsOf)]);
+  const lines = tableLines(COLUMNS, logins.map(cellsOf), pageStyle(context));
   for (const [index, { registry, username, origin, used, reason }] of logins.entries()) {
-    const line = `${index === 0 ? (lines[0] ?? '') : ''}${lines[index + 1] ?? ''}`;
+    const line = linesText(lines.slice(index === 0 ? 0 : index + 1, index + 2));
     yield { registry, username, place: origin, used, reason, line };
   }
 }

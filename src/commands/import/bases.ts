@@ -12,7 +12,8 @@ import {
 } from '../../operations/archive/base-layers.ts';
 import { PlatformNotFoundError } from '../../operations/copy/choose-platform.ts';
 import { quote } from '../../quote.ts';
-import { tableLines } from '../../render/text.ts';
+import { pageStyle } from '../../render/page-style.ts';
+import { tableLines, type Column } from '../../render/table.ts';
 import type { Source, Store } from '../../store.ts';
 import type { NamedLocation } from '../../targets/location.ts';
 import type { ImageSource, Stores } from '../../targets/opened-store.ts';
@@ -133,12 +134,20 @@ async function missingLayers(
   }
 }
 
+const MISSING: readonly Column[] = [
+  { title: 'MISSING', role: 'detail', isDigest: true },
+  { title: 'SIZE', role: 'detail', align: 'right' },
+  { title: 'IMAGE', role: 'name', isDigest: true },
+  { title: 'CARRIED FOR', rank: 1 },
+];
+
 /** Notes which layers are missing, and returns the error that counts them. Nothing has been written by then. */
 function missingBases(
   missing: readonly NamedNeed[],
   recorded: ReadonlyMap<Digest, readonly string[]>,
-  { note, warn, settings }: Context,
+  context: Context,
 ): RegiError {
+  const { note, warn, settings } = context;
   const layers = [...new Map(missing.map(({ need }) => [need.layer.digest, need.layer])).values()];
   const rows = missing.map(({ need: { layer }, label }) => [
     layer.digest,
@@ -149,8 +158,7 @@ function missingBases(
   if (settings.json)
     for (const { need, label } of missing)
       warn(`Missing: ${need.layer.digest} (${need.layer.size} bytes) of ${label}`);
-  for (const line of tableLines([['MISSING', 'SIZE', 'IMAGE', 'CARRIED FOR'], ...rows]))
-    note(line.trimEnd());
+  for (const line of tableLines(MISSING, rows, pageStyle(context, 'stderr'))) note(line);
   const carried = [...new Set(layers.flatMap(({ digest }) => recorded.get(digest) ?? []))];
   const names = `${carried.slice(0, 3).join(', ')}${carried.length > 3 ? ', …' : ''}`;
   const size = formatBytes(layers.reduce((sum, layer) => sum + layer.size, 0));

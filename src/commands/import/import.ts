@@ -14,7 +14,9 @@ import type { CopyEvent } from '../../operations/copy/events.ts';
 import { readManifest } from '../../operations/copy/read-manifest.ts';
 import { quote } from '../../quote.ts';
 import type { Source } from '../../store.ts';
-import { tableLines } from '../../render/text.ts';
+import { styled, type Role } from '../../styled.ts';
+import { pageStyle } from '../../render/page-style.ts';
+import { tableLines, type Column } from '../../render/table.ts';
 import { withKnownBlobs } from '../../targets/image-source.ts';
 import { holdsImages, parseLocation, type ImagesLocation } from '../../targets/location.ts';
 import { withStores } from '../../targets/open-store.ts';
@@ -289,13 +291,31 @@ function openAll(
   );
 }
 
+const RESULTS: readonly Column[] = [
+  { title: 'NAME', isDigest: true, rank: 1 },
+  { title: 'DESTINATION', role: 'name', isDigest: true },
+  { title: 'RESULT' },
+];
+
+/** Results other than a success. */
+const ROLES: Readonly<Record<string, Role>> = {
+  failed: 'bad',
+  kept: 'changed',
+  'not begun': 'changed',
+  unchanged: 'detail',
+};
+
 /** Notes a table of results for several images; for one image its row is enough. */
 function noteResults(
   imports: readonly Import[],
   results: ReadonlyMap<string, string>,
-  { note }: Context,
+  context: Context,
 ): void {
+  const { note } = context;
   if (imports.length < 2 || results.size === 0) return;
-  const rows = imports.map(({ label, image }) => [label, image, results.get(image) ?? 'not begun']);
-  for (const line of tableLines([['NAME', 'DESTINATION', 'RESULT'], ...rows])) note(line.trimEnd());
+  const rows = imports.map(({ label, image }) => {
+    const result = results.get(image) ?? 'not begun';
+    return [label, image, styled(ROLES[result] ?? 'good', result)];
+  });
+  for (const line of tableLines(RESULTS, rows, pageStyle(context, 'stderr'))) note(line);
 }

@@ -4,6 +4,7 @@ import { formatPlatform } from '../../oci/platform.ts';
 import { inspectImage, type HistoryReport } from '../../operations/inspect/inspect-image.ts';
 import { commandOf, layerLines } from '../../render/layers.ts';
 import { pageStyle } from '../../render/page-style.ts';
+import { linesText } from '../../styled.ts';
 import { withStores } from '../../targets/open-store.ts';
 import { locationArgument, platformChoice } from '../arguments/arguments.ts';
 
@@ -23,9 +24,7 @@ export const historyCommand: CommandBody<ImageHistory> = {
       size,
       what: commandOf(createdBy ?? comment ?? ''),
     }));
-    return layerLines(steps, pageStyle(context))
-      .map((line) => `${line}\n`)
-      .join('');
+    return linesText(layerLines(steps, pageStyle(context)));
   },
 };
 

@@ -6,6 +6,7 @@ import { inspectImage } from '../../operations/inspect/inspect-image.ts';
 import { parseTemplate } from '../../render/go-template.ts';
 import { inspectText, shownReport, type ShownReport } from '../../render/inspect.ts';
 import { pageStyle } from '../../render/page-style.ts';
+import type { Styled } from '../../styled.ts';
 import { withStores } from '../../targets/open-store.ts';
 import { flag, locationArgument, platformChoice, value } from '../arguments/arguments.ts';
 import { documentJson, findConfig, findManifest, type Document } from '../low-level/documents.ts';
@@ -66,7 +67,7 @@ function templateValue(report: NamedReport): object {
   return { ...report.image, ...report, config: report.image };
 }
 
-function inspectRowText(row: InspectRow, context: Context): string | Uint8Array {
+function inspectRowText(row: InspectRow, context: Context): Styled | Uint8Array {
   switch (row.kind) {
     case 'report':
       return inspectText(row.report, { ...pageStyle(context), now: context.io.clock.now() });

@@ -1,7 +1,6 @@
 import type { CommandBody, ParsedArguments } from '../../command.ts';
 import type { Context } from '../../context.ts';
 import { assertNever } from '../../errors.ts';
-import { shortDigest } from '../../format.ts';
 import { readManifest } from '../../operations/copy/read-manifest.ts';
 import {
   referrerTree,
@@ -10,13 +9,13 @@ import {
 } from '../../operations/referrers/tree.ts';
 import { resolveImage } from '../../operations/copy/resolve-image.ts';
 import { canListReferrers } from '../../store.ts';
-import { printable } from '../../redact.ts';
 import { platformOption, positional, value } from '../arguments/arguments.ts';
 import { lanesOf } from '../../targets/host-lanes.ts';
-import { fit } from '../../render/text.ts';
 import { withStores } from '../../targets/open-store.ts';
 import { parseSourceLocation } from '../../targets/path.ts';
 import { pageStyle } from '../../render/page-style.ts';
+import { treeLine, type Branch, type TreeRow } from '../../render/tree.ts';
+import { linesText, styled, type Styled } from '../../styled.ts';
 
 /** A line of the tree. `--json` prints these names, so they are API. */
 type ReferrerRow =
@@ -47,9 +46,6 @@ type ReferrerRow =
       readonly annotations: Readonly<Record<string, string>>;
       readonly branch: Branch;
     };
-
-/** Whether more rows follow, for each level of the tree. The lines before a row are drawn from it. */
-type Branch = readonly boolean[];
 
 /** `regi referrers`: shows signatures, SBOMs and attestations of an image as a tree. */
 export const referrersCommand: CommandBody<ReferrerRow> = {
@@ -156,26 +152,18 @@ function typeFilter(pattern: string): (artifactType: string) => boolean {
   };
 }
 
-function rowText(row: ReferrerRow, context: Context): string {
-  const style = pageStyle(context);
-  const lead = row.kind === 'image' ? '' : branchText(row.branch, style.unicode);
-  const [before, after] = partsOf(row);
-  const line = (digest: string): string =>
-    `${lead}${printable([before, digest, after].filter((part) => part !== '').join('  '))}`;
-  if (!context.io.stdout.isTTY || line(row.digest).length < style.columns)
-    return `${line(row.digest)}\n`;
-  return `${fit(line(shortDigest(row.digest)), style.columns - 1, style)}\n`;
+function rowText(row: ReferrerRow, context: Context): Styled {
+  return linesText([treeLine({ branch: [], ...row, ...namesOf(row) }, pageStyle(context))]);
 }
 
-/** Returns the texts before and after the digest. */
-function partsOf(row: ReferrerRow): readonly [before: string, after: string] {
+function namesOf(row: ReferrerRow): Pick<TreeRow, 'name' | 'note'> {
   switch (row.kind) {
     case 'image':
-      return [row.name, ''];
+      return { name: styled('name', row.name) };
     case 'platform':
-      return [row.platform ?? '', ''];
+      return { name: styled('heading', row.platform ?? '') };
     case 'referrer':
-      return [nameOf(row), noteOf(row)];
+      return { name: nameOf(row), note: noteOf(row) };
     default:
       return assertNever(row);
   }
@@ -205,15 +193,4 @@ function noteOf({ found, annotations }: ShownReferrer): string {
     default:
       return assertNever(found);
   }
-}
-
-function branchText(branch: Branch, unicode: boolean): string {
-  const [line, blank, fork, end] = unicode
-    ? ['│   ', '    ', '├── ', '└── ']
-    : ['|   ', '    ', '|-- ', '`-- '];
-  const own = branch.at(-1) === true ? fork : end;
-  return `${branch
-    .slice(0, -1)
-    .map((isMore) => (isMore ? line : blank))
-    .join('')}${own}`;
 }

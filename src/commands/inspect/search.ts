@@ -8,7 +8,9 @@ import type { FoundRepository } from '../../registry/search.ts';
 import { countOption, positional, values } from '../arguments/arguments.ts';
 import { pageStyle } from '../../render/page-style.ts';
 import { createRegistries, type Registries } from '../../targets/registries.ts';
-import { fit, tableLines } from '../../render/text.ts';
+import { tableLines, type Column } from '../../render/table.ts';
+import { fit } from '../../render/text.ts';
+import { linesText, type Styled } from '../../styled.ts';
 
 /** A repository that was found. `--json` prints these names, so they are API. */
 interface SearchRow {
@@ -19,7 +21,7 @@ interface SearchRow {
   readonly stars: number | undefined;
   readonly pulls: number | string | undefined;
   /** A line of the table, with the header before the first one. */
-  readonly line: string;
+  readonly line: Styled;
 }
 
 const DEFAULT_LIMIT = 25;
@@ -145,27 +147,23 @@ function tableOf(
   found: readonly FoundRepository[],
   host: string | undefined,
   context: Context,
-): readonly string[] {
+): readonly Styled[] {
   const style = pageStyle(context);
-  const columns: readonly (readonly [head: string, cell: (row: FoundRepository) => string])[] = [
-    ['NAME', ({ repository }) => printable(nameOf(repository, host))],
-    ['MARK', ({ mark = '' }) => mark],
-    ['STARS', ({ stars }) => (stars === undefined ? '' : String(stars))],
-    ['PULLS', ({ pulls }) => (pulls === undefined ? '' : printable(String(pulls)))],
-    [
-      'DESCRIPTION',
-      ({ description }) =>
+  const columns: readonly (Column & { readonly cell: (row: FoundRepository) => string })[] = [
+    { title: 'NAME', role: 'name', cell: ({ repository }) => nameOf(repository, host) },
+    { title: 'MARK', role: 'good', rank: 2, cell: ({ mark = '' }) => mark },
+    { title: 'STARS', rank: 3, cell: ({ stars }) => (stars === undefined ? '' : String(stars)) },
+    { title: 'PULLS', rank: 4, cell: ({ pulls }) => (pulls === undefined ? '' : String(pulls)) },
+    {
+      title: 'DESCRIPTION',
+      cell: ({ description }) =>
         fit(printable(description.replace(/\s+/g, ' ')), DESCRIPTION_WIDTH, style),
-    ],
+    },
   ];
   const used = columns.filter(
-    ([head, cell]) => head === 'NAME' || found.some((row) => cell(row) !== ''),
+    ({ title, cell }) => title === 'NAME' || found.some((row) => cell(row) !== ''),
   );
-  const [first = '', ...lines] = tableLines([
-    used.map(([head]) => head),
-    ...found.map((row) => used.map(([, cell]) => cell(row))),
-  ]).map((line) =>
-    context.io.stdout.isTTY ? `${fit(line.trimEnd(), style.columns - 1, style)}\n` : line,
-  );
-  return lines.map((line, index) => (index === 0 ? `${first}${line}` : line));
+  const cells = found.map((row) => used.map(({ cell }) => cell(row)));
+  const [head = '', ...lines] = tableLines(used, cells, style);
+  return lines.map((line, index) => linesText(index === 0 ? [head, line] : [line]));
 }

@@ -4,6 +4,10 @@ import { inOrder } from '../../concurrency/in-order.ts';
 import { RegiError } from '../../errors.ts';
 import { tagFilter } from '../../operations/tags/select-tags.ts';
 import { sortTags, TAG_ORDERS } from '../../operations/tags/sort-tags.ts';
+import { formatPlatform } from '../../oci/platform.ts';
+import type { PlatformChoice } from '../../operations/copy/resolve-image.ts';
+import { pageStyle } from '../../render/page-style.ts';
+import type { Styled } from '../../styled.ts';
 import type { Store } from '../../store.ts';
 import { withStores } from '../../targets/open-store.ts';
 import { parseSourceRepository } from '../../targets/path.ts';
@@ -14,8 +18,14 @@ export interface TagRow {
   readonly tag: string;
   /** With `--digests`. Undefined when the tag was deleted meanwhile. */
   readonly digest?: string | undefined;
-  /** With `--sort created`. */
+  /** With `--sort created` and `--long`. */
   readonly created?: string | undefined;
+  /** With `--long`: compressed bytes of the image for this machine, or of the first one. */
+  readonly size?: number | undefined;
+  /** With `--long`. */
+  readonly platforms?: readonly string[] | undefined;
+  /** With `--long`, a line of the table, with the heading before the first one. */
+  readonly line?: Styled | undefined;
 }
 
 /** Tags that are resolved at the same time; each costs one to three requests. */
@@ -25,35 +35,54 @@ const MAX_LIMIT = 999_999_999;
 /** `regi tags list`: prints one tag a line, as pages arrive. */
 export const tagsListCommand: CommandBody<TagRow> = {
   run: runTagsList,
-  text: ({ tag, digest }) => `${tag}${digest === undefined ? '' : `\t${digest}`}\n`,
+  text: ({ tag, digest, line }) =>
+    line ?? `${tag}${digest === undefined ? '' : `\t${digest}`}\n`,
+  json: ({ line: _line, ...row }) => row,
 };
 
-async function* runTagsList(args: ParsedArguments, context: Context): AsyncIterable<TagRow> {
+function runTagsList(args: ParsedArguments, context: Context): AsyncIterable<TagRow> {
+  const rows = listTags(args, context);
+  return flag(args, 'long') && !context.settings.json ? withTable(rows, context) : rows;
+}
+
+/** Gives every row its line. A table needs all rows. */
+async function* withTable(
+  rows: AsyncIterable<TagRow>,
+  context: Context,
+): AsyncIterable<TagRow> {
+  const { tagTable } = await import('../../render/tags.ts');
+  const found = await all(rows);
+  const lines = tagTable(found, { ...pageStyle(context), now: context.io.clock.now() });
+  for (const [at, row] of found.entries()) yield { ...row, line: lines[at] };
+}
+
+async function* listTags(args: ParsedArguments, context: Context): AsyncIterable<TagRow> {
   const location = await parseSourceRepository(positional(args, 0, 'a repository'), context.io);
   const accepts = tagFilter(values(args, 'match'));
   const order = TAG_ORDERS.find((known) => known === value(args, 'sort'));
   const limit = countOption(args, 'limit', MAX_LIMIT) ?? Number.POSITIVE_INFINITY;
-  const wants: Wants = { digests: flag(args, 'digests'), created: order === 'created' };
+  const wants: Wants = { digests: flag(args, 'digests'), created: order === 'created', long: flag(args, 'long') };
   yield* withStores(context, {}, async function* (stores) {
     const opened = await stores.open(location, 'source');
     const { store } = opened;
     const tags = tagsOf(opened, context);
     if (order === undefined) {
       const rows = accepted(tags, accepts, limit);
-      yield* wants.digests ? looked(store, rows, wants, context) : rows;
+      yield* wants.digests || wants.long ? looked(store, rows, wants, context) : rows;
       return;
     }
     // Sorting needs the dates of all tags; only the tags that are shown need their digests.
     const rows = accepted(tags, accepts, Number.POSITIVE_INFINITY);
     const found = await all(wants.created ? looked(store, rows, wants, context) : rows);
     const shown = sortTags(found, order).slice(0, Math.min(limit, found.length));
-    yield* wants.created || !wants.digests ? shown : looked(store, shown, wants, context);
+    yield* wants.created || !(wants.digests || wants.long) ? shown : looked(store, shown, wants, context);
   });
 }
 
 interface Wants {
   readonly digests: boolean;
   readonly created: boolean;
+  readonly long: boolean;
 }
 
 /** Stops at the limit, so that no further page is requested. */
@@ -87,7 +116,7 @@ async function* looked(
   const outcomes = inOrder(
     asynchronous(rows),
     { limit, signal: context.signal },
-    async ({ tag }, signal) => settled(look(store, tag, wants, signal)),
+    async ({ tag }, signal) => settled(look(store, tag, wants, { ...context, signal })),
   );
   for await (const outcome of outcomes) {
     context.signal.throwIfAborted();
@@ -99,10 +128,11 @@ async function* looked(
 async function look(
   store: Store,
   tag: string,
-  { digests, created }: Wants,
-  signal: AbortSignal,
+  { digests, created, long }: Wants,
+  { io, signal }: Pick<Context, 'io' | 'signal'>,
 ): Promise<TagRow> {
   try {
+    if (long) return { tag, ...(await readLong(store, tag, { host: io.host }, signal)) };
     const root = await store.resolve(tag, { signal });
     if (!created) return { tag, digest: root.digest };
     const { readCreated } = await import('../../operations/inspect/read-created.ts');
@@ -116,6 +146,26 @@ async function look(
     if (error instanceof RegiError && SHOWN_WITHOUT.has(error.code)) return { tag };
     throw error;
   }
+}
+
+async function readLong(
+  store: Store,
+  tag: string,
+  choice: PlatformChoice,
+  signal: AbortSignal,
+): Promise<Omit<TagRow, 'tag'>> {
+  const { inspectImage } = await import('../../operations/inspect/inspect-image.ts');
+  const { digest, manifests, image } = await inspectImage(store, tag, choice, { signal });
+  const platforms = manifests.flatMap(({ platform, attests }) =>
+    platform === undefined || attests !== undefined ? [] : [platform],
+  );
+  const own = image?.platform === undefined ? [] : [image.platform];
+  return {
+    digest,
+    created: image?.created,
+    size: image?.compressedSize,
+    platforms: [...new Set((manifests.length > 0 ? platforms : own).map(formatPlatform))],
+  };
 }
 
 const SHOWN_WITHOUT: ReadonlySet<string> = new Set([

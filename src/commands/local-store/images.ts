@@ -5,6 +5,8 @@ import { UsageError } from '../../errors.ts';
 import { familiarReference } from '../../oci/reference.ts';
 import { summarizeImage, type ImageSummary } from '../../operations/inspect/summarize-image.ts';
 import { imageLines, parseImageFormat, type ImageFormat } from '../../render/images.ts';
+import { pageStyle } from '../../render/page-style.ts';
+import type { Styled } from '../../styled.ts';
 import type { CallOptions } from '../../store.ts';
 import { findLocal, type LocalImage, type LocalStore } from '../../targets/local.ts';
 import { withStores } from '../../targets/open-store.ts';
@@ -27,7 +29,7 @@ export interface ImageRow {
   readonly size: number;
   readonly platform: string | undefined;
   /** A line of the table, with the header before the first one. */
-  readonly line: string;
+  readonly line: Styled;
 }
 
 /** `regi images`: lists the images of the local store. */
@@ -63,7 +65,11 @@ async function* runImages(args: ParsedArguments, context: Context): AsyncIterabl
     if (rows.length === 0 && !settings.quiet)
       note('The local store has no such images; to pull one, type: regi pull REF');
     const shown = settings.json ? rows : listed(rows, args, settings.quiet);
-    const lines = imageLines(shown, format, { whole: flag(args, 'no-trunc'), now });
+    const lines = imageLines(shown, format, {
+      ...pageStyle(context),
+      whole: flag(args, 'no-trunc'),
+      now,
+    });
     for (const [index, row] of shown.entries()) yield { ...row, line: lines[index] ?? '' };
   });
 }

@@ -5,8 +5,9 @@ import { examineRegistry } from '../../doctor/examine-registry.ts';
 import type { TimedFinding } from '../../doctor/finding.ts';
 import { RegiError, UsageError } from '../../errors.ts';
 import { parseReference } from '../../oci/reference.ts';
-import { pageStyle } from '../../render/page-style.ts';
+import { pageStyle, roomOf } from '../../render/page-style.ts';
 import { wrapText } from '../../render/text.ts';
+import { linesText, styled, type Role, type Styled } from '../../styled.ts';
 import { credentialPlaces, parseRegistryPlace } from '../../targets/credentials.ts';
 import type { Hosts } from '../../targets/hosts.ts';
 import { createRegistries } from '../../targets/registries.ts';
@@ -86,27 +87,40 @@ function mirrorsOf(hosts: Hosts, host: string, repository = 'library/any'): read
   return sources.filter(({ isMirror }) => isMirror).map(({ reference }) => reference.domain);
 }
 
-const MARKS = { ok: ['✔', '+'], failed: ['✘', 'x'], note: ['–', '-'] } as const satisfies Record<
-  TimedFinding['status'],
-  readonly string[]
->;
+const MARKS = {
+  ok: ['✔', '+', 'good'],
+  failed: ['✘', 'x', 'bad'],
+  note: ['–', '-', 'changed'],
+} as const satisfies Record<TimedFinding['status'], readonly [string, string, Role]>;
 const STEP_COLUMNS = 'credential'.length;
 const TIME_COLUMNS = 8;
 const INDENT = 2 + STEP_COLUMNS + TIME_COLUMNS + 2;
-/** Narrower columns would not help. */
-const MIN_TEXT_COLUMNS = 20;
+/** In a narrower column every word would have its own line: the text begins on the next line instead. */
+const MIN_TEXT_COLUMNS = 30;
 
-function findingText({ step, status, message, hint, ms }: TimedFinding, context: Context): string {
-  const { unicode } = pageStyle(context);
-  const columns = context.io.stdout.columns();
-  const width =
-    columns === undefined ? Number.POSITIVE_INFINITY : Math.max(columns - INDENT, MIN_TEXT_COLUMNS);
-  const head = `${MARKS[status][unicode ? 0 : 1]} ${step.padEnd(STEP_COLUMNS)}${timeText(ms).padStart(TIME_COLUMNS)}  `;
-  const lines = [
-    ...wrapText(message, width),
-    ...(hint === undefined ? [] : wrapText(`${unicode ? '→' : '>'} ${hint}`, width)),
+function findingText({ step, status, message, hint, ms }: TimedFinding, context: Context): Styled {
+  const style = pageStyle(context);
+  const [sign, plain, role] = MARKS[status];
+  const isNarrow = roomOf(style) - INDENT < MIN_TEXT_COLUMNS;
+  const indent = ' '.repeat(isNarrow ? 2 : INDENT);
+  const width = roomOf(style) - indent.length;
+  const head = [
+    styled(role, style.unicode ? sign : plain),
+    ' ',
+    styled('name', step.padEnd(STEP_COLUMNS)),
+    styled('detail', `${timeText(ms).padStart(TIME_COLUMNS)}`),
   ];
-  return lines.map((line, index) => `${index === 0 ? head : ' '.repeat(INDENT)}${line}\n`).join('');
+  const texts: readonly Styled[] = [
+    ...wrapText(message, width).map((line) => (status === 'failed' ? styled('bad', line) : line)),
+    ...(hint === undefined ? [] : wrapText(`${style.unicode ? '→' : '>'} ${hint}`, width)).map(
+      (line) => styled('detail', line),
+    ),
+  ];
+  const [first = '', ...others] = texts;
+  const lines = others.map((line) => [indent, line]);
+  return linesText(
+    isNarrow ? [head, [indent, first], ...lines] : [[...head, '  ', first], ...lines],
+  );
 }
 
 function timeText(ms: number): string {

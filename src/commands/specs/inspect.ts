@@ -80,7 +80,9 @@ export const INSPECT_COMMANDS: readonly CommandSpec[] = [
       '--sort semver and --sort created print the newest first, so --limit keeps the newest. Tags ' +
       'without a version or date come last. Sorting needs all pages. --sort created also reads the ' +
       'manifest and config of every tag, which some registries count as pulls.\n\n' +
-      '--digests adds the digest after a tab, at the cost of one request per tag.',
+      '--digests adds the digest after a tab, at the cost of one request per tag. --long reads the ' +
+      'manifest and config of each tag that it prints; the size is that of the image for this ' +
+      'machine, compressed, or of the first one. A terminal that is too narrow shows fewer columns.',
     arguments: [REPOSITORY],
     options: [
       flag(
@@ -90,11 +92,13 @@ export const INSPECT_COMMANDS: readonly CommandSpec[] = [
       flag('--sort ORDER', 'sort by name, or newest first', ['name', 'semver', 'created']),
       flag('--limit N', 'list at most N tags'),
       flag('--digests', 'also print the digest of each tag'),
+      flag('-l, --long', 'print a table: tag, digest, created, size and platforms'),
     ],
     examples: {
       'List every tag of an official image': 'regi tags list docker.io/library/debian',
       'List five releases, reading only as many pages as needed':
         "regi ls registry.example/app --match '>=2.0.0' | head -5",
+      'Show the five newest images': 'regi ls -l --sort created --limit 5 registry.example/app',
       'Print the newest release': 'regi ls registry.example/app --sort semver --limit 1',
     },
     load: async () => (await import('../inspect/tags-list.ts')).tagsListCommand,

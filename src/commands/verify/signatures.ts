@@ -5,7 +5,10 @@ import { formatCount } from '../../format.ts';
 import type { Repository } from '../../oci/reference.ts';
 import { parseReference, repositoryName } from '../../oci/reference.ts';
 import { quote } from '../../quote.ts';
-import { tableLines } from '../../render/text.ts';
+import { pageStyle } from '../../render/page-style.ts';
+import { tableLines } from '../../render/table.ts';
+import { wrapLine } from '../../render/text.ts';
+import { linesText, styled, type Styled } from '../../styled.ts';
 import { type Location } from '../../targets/location.ts';
 import { withStores } from '../../targets/open-store.ts';
 import { parseSourceLocation } from '../../targets/path.ts';
@@ -69,22 +72,23 @@ export async function* verifySignaturesOf(
 }
 
 /** Prints the image, then a line per candidate. */
-export function signatureText({
-  location,
-  digest,
-  accepted,
-  step,
-  candidates,
-  skipped,
-}: SignatureRow): string {
+export function signatureText(
+  { location, digest, accepted, step, candidates, skipped }: SignatureRow,
+  context: Context,
+): Styled {
+  const style = pageStyle(context);
   const lines = candidates.map((candidate) => {
     const [origin = '', ...cells] = candidateLine(candidate);
     return [`  ${origin}`, ...cells];
   });
-  const rest = skipped.length === 0 ? '' : `  ${formatCount(skipped.length, 'other referrer')}\n`;
-  return `${accepted ? 'signed' : `refused (${step})`} ${location}@${digest}\n${tableLines(lines)
-    .map((line) => `${line}\n`)
-    .join('')}${rest}`;
+  const result = accepted ? styled('good', 'signed') : styled('bad', `refused (${step})`);
+  const image = [result, ' ', styled('name', location), styled('detail', `@${digest}`)];
+  const rest = skipped.length === 0 ? [] : [`  ${formatCount(skipped.length, 'other referrer')}`];
+  return linesText([
+    ...wrapLine(image, style),
+    ...tableLines([{ role: 'detail' }, { rank: 1 }, {}, {}], lines, style),
+    ...rest,
+  ]);
 }
 
 /** The operator's name decides, never one inside a file. */

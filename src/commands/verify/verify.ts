@@ -10,7 +10,10 @@ import {
   type VerifyReport,
 } from '../../operations/inspect/verify-image.ts';
 import { quote } from '../../quote.ts';
-import { tableLines } from '../../render/text.ts';
+import { linesText, styled, type Role, type Styled } from '../../styled.ts';
+import { wrapLine } from '../../render/text.ts';
+import { pageStyle } from '../../render/page-style.ts';
+import { tableLines, type Column } from '../../render/table.ts';
 import type { Source } from '../../store.ts';
 import { holdsImages, isArchive, isWhole, suffixOf } from '../../targets/location.ts';
 import { withStores } from '../../targets/open-store.ts';
@@ -38,7 +41,7 @@ const LABELS: Readonly<Record<FoundProblem['status'], string>> = {
 export const verifyCommand: CommandBody<SignatureRow | VerifyRow> = {
   run: (args, context) =>
     flag(args, 'signatures') ? verifySignaturesOf(args, context) : runVerify(args, context),
-  text: (row, context) => ('accepted' in row ? signatureText(row) : verifyText(row, context)),
+  text: (row, context) => ('accepted' in row ? signatureText(row, context) : verifyText(row, context)),
 };
 
 async function* runVerify(args: ParsedArguments, context: Context): AsyncIterable<VerifyRow> {
@@ -148,9 +151,9 @@ async function openVerifyTarget(
 
 function verifyText(
   { location, whole, images, verified, bytes, problems }: VerifyRow,
-  { settings }: Context,
-): string {
-  if (settings.quiet && whole) return '';
+  context: Context,
+): Styled {
+  if (context.settings.quiet && whole) return '';
   const counts = Object.entries(LABELS).flatMap(([status, label]) => {
     const count = problems.filter((found) => found.status === status).length;
     return count === 0 ? [] : [`${count} ${label}`];
@@ -160,11 +163,37 @@ function verifyText(
     `${formatCount(verified, 'manifest or blob', 'manifests and blobs')} (${formatBytes(bytes)}) verified`,
     ...counts,
   ];
-  const head = `${location.endsWith(':') ? location : `${location}:`} ${whole ? 'whole' : 'not whole'}: ${facts.join(', ')}\n`;
-  return `${head}${tableLines(problems.map(cellsOf))
-    .map((line) => `  ${line}`)
-    .join('')}`;
+  const style = pageStyle(context);
+  const head = [
+    styled('name', location.endsWith(':') ? location : `${location}:`),
+    ' ',
+    styled(whole ? 'good' : 'bad', whole ? 'whole' : 'not whole'),
+    `: ${facts.join(', ')}`,
+  ];
+  const inner = { ...style, columns: style.columns - INDENT.length };
+  const lines = tableLines(PROBLEMS, problems.map(cellsOf), inner);
+  return linesText([...wrapLine(head, style), ...lines.map((line) => [INDENT, line])]);
 }
+
+const INDENT = '  ';
+
+const PROBLEMS: readonly Column[] = [
+  {},
+  { role: 'detail', isDigest: true },
+  { role: 'detail', align: 'right', rank: 2 },
+  { rank: 3 },
+  { isDigest: true, rank: 1 },
+  {},
+];
+
+/** Roles of statuses that are no fault of this place. */
+const ROLES: Readonly<Record<FoundProblem['status'], Role>> = {
+  missing: 'bad',
+  corrupt: 'bad',
+  'absent-in-base': 'changed',
+  absent: 'changed',
+  extra: 'changed',
+};
 
 function cellsOf({
   status,
@@ -173,12 +202,12 @@ function cellsOf({
   mediaType,
   image,
   problem,
-}: FoundProblem): readonly string[] {
+}: FoundProblem): readonly Styled[] {
   const where = image === undefined ? '' : `in ${image}`;
   // The row shows the digest already.
   const why =
     status === 'corrupt' && problem !== undefined
       ? problem.replace(`Cannot accept ${digest}: `, '')
       : '';
-  return [LABELS[status], digest, formatBytes(size), mediaType ?? '', where, why];
+  return [styled(ROLES[status], LABELS[status]), digest, formatBytes(size), mediaType ?? '', where, why];
 }

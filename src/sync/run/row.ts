@@ -1,5 +1,6 @@
 import { formatBytes, formatDuration } from '../../format.ts';
 import type { RegiError } from '../../errors.ts';
+import { styled, type Role, type Styled } from '../../styled.ts';
 
 /** What became of an image. `skipped`: it has none of the platforms; `deferred`: a pull limit came first. */
 export const SYNC_STATUSES = [
@@ -49,13 +50,30 @@ export interface ConvertedRow {
 }
 
 /** Formats a row for standard output; failures are on standard error. */
-export function syncRowText(row: ConvertedRow | MatrixRow | SyncRow): string {
+export function syncRowText(row: ConvertedRow | MatrixRow | SyncRow): Styled {
   if ('file' in row) return row.file;
   if ('include' in row) return `${JSON.stringify(row)}\n`;
   const { status, name, tag, digest } = row;
   if (status === 'failed') return '';
-  return `${status} ${destinationOf({ name, tag })}${digest === undefined ? '' : `@${digest}`}\n`;
+  return [
+    styled(ROLES[status], status),
+    ' ',
+    styled('name', destinationOf({ name, tag })),
+    ...(digest === undefined ? [] : [styled('detail', `@${digest}`)]),
+    '\n',
+  ];
 }
+
+const ROLES: Readonly<Record<SyncStatus, Role>> = {
+  new: 'good',
+  moved: 'changed',
+  kept: 'changed',
+  skipped: 'detail',
+  deleted: 'bad',
+  deferred: 'changed',
+  same: 'detail',
+  failed: 'bad',
+};
 
 /** Returns the documented JSON of a row. */
 export function syncRowJson(row: ConvertedRow | MatrixRow | SyncRow): object {

@@ -5,6 +5,8 @@ import type { Store, TagLister } from '../../../src/store.ts';
 import { main } from '../../../src/main.ts';
 import { startFakeRegistry, type FakeRegistry } from '../../support/registries/fake-registry.ts';
 import { fakeIo } from '../../support/cli/io.ts';
+import { expectGolden } from '../../support/golden.ts';
+import { makeArtifact, makeIndex } from '../../support/images/images.ts';
 import { makeLayered } from '../../support/images/layered-image.ts';
 import { runMain, type MainResult } from '../../support/cli/run-main.ts';
 
@@ -12,6 +14,7 @@ const [OLD, NEW] = [
   makeLayered([[{ name: 'a' }]], { created: '2020-01-01T00:00:00Z' }),
   makeLayered([[{ name: 'b' }]], { created: '2024-01-01T00:00:00Z' }),
 ];
+const INDEX = makeIndex({ attestations: true });
 const TAGS = ['1.2', '1.10', '1.10.1', '2.0-rc1', 'edge', 'latest', 'v1.3'];
 const MANY = Array.from({ length: 10_000 }, (_, index) => `t${String(index).padStart(5, '0')}`);
 
@@ -21,6 +24,10 @@ beforeAll(async () => {
   const place = createMemoryPlace();
   const app = place.open('team/app');
   for (const tag of TAGS) await (tag.startsWith('1.10') ? NEW : OLD).pushTo(app, tag);
+  const table = place.open('team/table');
+  await OLD.pushTo(table, '1.0-with-a-longer-name');
+  await INDEX.pushAll(table, 'all');
+  await makeArtifact({ size: 2000 }).pushAll(table, 'sbom');
   const many: Store & TagLister = Object.assign(asStore(place.open('team/many')), {
     async *listTags() {
       yield* MANY;
@@ -94,6 +101,35 @@ describe('tags list', () => {
       `1.10\t${NEW.root.digest}`,
       `1.10.1\t${NEW.root.digest}`,
       `1.2\t${OLD.root.digest}`,
+    ]);
+  });
+
+  test.each([[40], [80], [120], [undefined]])(
+    'tags list -l is the golden table at %s columns, and no wider',
+    async (columns) => {
+      const { status, stdout } = await runMain(
+        ['tags', 'list', '-l', `${registry.host}/team/table`],
+        { ...(columns !== undefined && { columns }), env: { LANG: 'C.UTF-8' } },
+      );
+      expect(status).toBe(0);
+      expectGolden(`test/golden/look/tags-list-${columns ?? 'pipe'}.txt`, stdout);
+      if (columns === undefined) expect(stdout).toContain(INDEX.root.digest);
+      else expect(Math.max(...stdout.split('\n').map((line) => line.length))).toBeLessThan(columns);
+    },
+  );
+
+  test('tags list -l --json has a row for each tag as it is read, with everything known', async () => {
+    const { stdout } = await runMain(['ls', '-l', '--json', `${registry.host}/team/table`]);
+    expect(stdout.trimEnd().split('\n').map((line) => JSON.parse(line) as unknown)).toEqual([
+      {
+        tag: '1.0-with-a-longer-name',
+        digest: OLD.root.digest,
+        created: '2020-01-01T00:00:00Z',
+        size: OLD.layers.reduce((sum, layer) => sum + layer.size, 0),
+        platforms: ['linux/amd64'],
+      },
+      expect.objectContaining({ tag: 'all', platforms: ['linux/amd64', 'linux/arm64/v8'] }),
+      expect.objectContaining({ tag: 'sbom', platforms: [] }),
     ]);
   });
 
