@@ -31,7 +31,11 @@ export function layerLines(layers: readonly LayerLine[], style: PageStyle): read
   return layers.map((layer) => layerLine(layer, largest, style));
 }
 
-function layerLine({ digest = '', size, what }: LayerLine, largest: number, style: PageStyle): Styled {
+function layerLine(
+  { digest = '', size, what }: LayerLine,
+  largest: number,
+  style: PageStyle,
+): Styled {
   const { columns, isPiped } = style;
   const barWidth = columns >= 100 ? 20 : columns >= 60 ? 12 : 6;
   const left = [

@@ -35,8 +35,7 @@ const MAX_LIMIT = 999_999_999;
 /** `regi tags list`: prints one tag a line, as pages arrive. */
 export const tagsListCommand: CommandBody<TagRow> = {
   run: runTagsList,
-  text: ({ tag, digest, line }) =>
-    line ?? `${tag}${digest === undefined ? '' : `\t${digest}`}\n`,
+  text: ({ tag, digest, line }) => line ?? `${tag}${digest === undefined ? '' : `\t${digest}`}\n`,
   json: ({ line: _line, ...row }) => row,
 };
 
@@ -46,10 +45,7 @@ function runTagsList(args: ParsedArguments, context: Context): AsyncIterable<Tag
 }
 
 /** Gives every row its line. A table needs all rows. */
-async function* withTable(
-  rows: AsyncIterable<TagRow>,
-  context: Context,
-): AsyncIterable<TagRow> {
+async function* withTable(rows: AsyncIterable<TagRow>, context: Context): AsyncIterable<TagRow> {
   const { tagTable } = await import('../../render/tags.ts');
   const found = await all(rows);
   const lines = tagTable(found, { ...pageStyle(context), now: context.io.clock.now() });
@@ -61,7 +57,11 @@ async function* listTags(args: ParsedArguments, context: Context): AsyncIterable
   const accepts = tagFilter(values(args, 'match'));
   const order = TAG_ORDERS.find((known) => known === value(args, 'sort'));
   const limit = countOption(args, 'limit', MAX_LIMIT) ?? Number.POSITIVE_INFINITY;
-  const wants: Wants = { digests: flag(args, 'digests'), created: order === 'created', long: flag(args, 'long') };
+  const wants: Wants = {
+    digests: flag(args, 'digests'),
+    created: order === 'created',
+    long: flag(args, 'long'),
+  };
   yield* withStores(context, {}, async function* (stores) {
     const opened = await stores.open(location, 'source');
     const { store } = opened;
@@ -75,7 +75,9 @@ async function* listTags(args: ParsedArguments, context: Context): AsyncIterable
     const rows = accepted(tags, accepts, Number.POSITIVE_INFINITY);
     const found = await all(wants.created ? looked(store, rows, wants, context) : rows);
     const shown = sortTags(found, order).slice(0, Math.min(limit, found.length));
-    yield* wants.created || !(wants.digests || wants.long) ? shown : looked(store, shown, wants, context);
+    yield* wants.created || !(wants.digests || wants.long)
+      ? shown
+      : looked(store, shown, wants, context);
   });
 }
 

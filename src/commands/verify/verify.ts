@@ -41,7 +41,8 @@ const LABELS: Readonly<Record<FoundProblem['status'], string>> = {
 export const verifyCommand: CommandBody<SignatureRow | VerifyRow> = {
   run: (args, context) =>
     flag(args, 'signatures') ? verifySignaturesOf(args, context) : runVerify(args, context),
-  text: (row, context) => ('accepted' in row ? signatureText(row, context) : verifyText(row, context)),
+  text: (row, context) =>
+    'accepted' in row ? signatureText(row, context) : verifyText(row, context),
 };
 
 async function* runVerify(args: ParsedArguments, context: Context): AsyncIterable<VerifyRow> {
@@ -209,5 +210,12 @@ function cellsOf({
     status === 'corrupt' && problem !== undefined
       ? problem.replace(`Cannot accept ${digest}: `, '')
       : '';
-  return [styled(ROLES[status], LABELS[status]), digest, formatBytes(size), mediaType ?? '', where, why];
+  return [
+    styled(ROLES[status], LABELS[status]),
+    digest,
+    formatBytes(size),
+    mediaType ?? '',
+    where,
+    why,
+  ];
 }

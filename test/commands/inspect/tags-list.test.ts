@@ -120,7 +120,12 @@ describe('tags list', () => {
 
   test('tags list -l --json has a row for each tag as it is read, with everything known', async () => {
     const { stdout } = await runMain(['ls', '-l', '--json', `${registry.host}/team/table`]);
-    expect(stdout.trimEnd().split('\n').map((line) => JSON.parse(line) as unknown)).toEqual([
+    expect(
+      stdout
+        .trimEnd()
+        .split('\n')
+        .map((line) => JSON.parse(line) as unknown),
+    ).toEqual([
       {
         tag: '1.0-with-a-longer-name',
         digest: OLD.root.digest,
