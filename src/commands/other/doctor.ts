@@ -108,7 +108,7 @@ function findingText({ step, status, message, hint, ms }: TimedFinding, context:
     styled(role, style.unicode ? sign : plain),
     ' ',
     styled('name', step.padEnd(STEP_COLUMNS)),
-    styled('detail', `${timeText(ms).padStart(TIME_COLUMNS)}`),
+    styled('detail', timeText(ms).padStart(TIME_COLUMNS)),
   ];
   const texts: readonly Styled[] = [
     ...wrapText(message, width).map((line) => (status === 'failed' ? styled('bad', line) : line)),
