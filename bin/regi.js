@@ -1,26 +1,17 @@
 #!/usr/bin/env node
-const { existsSync, readFileSync, writeSync } = require('node:fs');
+const { existsSync, readFileSync } = require('node:fs');
 const path = require('node:path');
+
+const { isVersionWord, print, wantsVersionDetails } = require('./version.js');
 
 const bundle = path.join(__dirname, '../dist/main.cjs');
 const words = process.argv.slice(2);
 const isHelper = /^docker-credential-regi(?:\.js)?$/.test(path.basename(process.argv[1] ?? ''));
 
-if (!isHelper && words.length === 1 && ['--version', '-V', 'version'].includes(words[0] ?? '')) {
+if (!isHelper && words.length === 1 && isVersionWord(words[0] ?? '')) {
   /** @type {{ version: string }} */
   const { version } = JSON.parse(readFileSync(path.join(__dirname, '../package.json'), 'utf8'));
-  try {
-    // Not process.stdout: loading streams would take a tenth of the time.
-    writeSync(1, `${version}\n`);
-  } catch (error) {
-    // It is no failure if the reader has gone.
-    if (!(error instanceof Error && 'code' in error && error.code === 'EPIPE')) {
-      process.stderr.write(
-        `regi: Cannot write to standard output: ${error instanceof Error ? error.message : String(error)}\n`,
-      );
-      process.exitCode = 1;
-    }
-  }
+  print(`${version}\n`);
 } else if (!existsSync(bundle)) {
   process.stderr.write(
     'regi: Cannot start without dist/main.cjs\n  run `npm run build` in the folder of regi\n',
@@ -41,7 +32,11 @@ async function start() {
     isHelper ? 'docker-credential-regi' : words.find((word) => !word.startsWith('-')),
   );
   /** @type {typeof import('../src/main.ts')} */
-  const { helperMain, main, openIo } = exports;
+  const { helperMain, main, openIo, versionDetails } = exports;
+  if (!isHelper && wantsVersionDetails(words)) {
+    print(versionDetails(process, { hasKeychain: hasKeychain(), isExecutable: false }));
+    return;
+  }
   const run = isHelper ? helperMain : main;
   const status = await run(
     words,
@@ -51,4 +46,14 @@ async function start() {
   if (status === 0) keep();
   // All output is written. A forgotten open connection must not keep the shell waiting.
   setTimeout(() => process.exit(), 500).unref();
+}
+
+/** True if the addon for the keychain is installed, which npm may leave out. */
+function hasKeychain() {
+  try {
+    require.resolve('@napi-rs/keyring');
+    return true;
+  } catch {
+    return false;
+  }
 }

@@ -5,80 +5,15 @@ import { join } from 'node:path';
 
 import { build } from 'esbuild';
 
-/** @type {import('esbuild').BuildOptions} */
-const common = {
-  bundle: true,
-  external: ['@napi-rs/keyring'],
-  platform: 'node',
-  target: 'node20',
-  legalComments: 'linked',
-  logLevel: 'warning',
-};
-
-/**
- * What packages of ours load at their start and never use here. Node compiles such a module anew in each process.
- *
- * @type {readonly { importer: RegExp, module: string, contents: string }[]}
- */
-const UNUSED = [
-  // A client that is told `allowH2` would; undici puts up with a Node that was built without it.
-  {
-    importer: /node_modules\/undici\//,
-    module: 'node:http2',
-    contents: 'module.exports = { constants: {} };',
-  },
-  // For one number, which our connections set themselves.
-  {
-    importer: /node_modules\/undici\//,
-    module: 'node:http',
-    contents: 'module.exports = { maxHeaderSize: 16384 };',
-  },
-  // It asserts by calling it, and nothing else.
-  {
-    importer: /node_modules\/undici\//,
-    module: 'node:assert',
-    contents:
-      "module.exports = (value, message = 'a false assertion') => { if (!value) throw new Error(message); };",
-  },
-  // For commands that are programs of their own.
-  {
-    importer: /node_modules\/commander\//,
-    module: 'node:child_process',
-    contents: 'module.exports = {};',
-  },
-];
-
-/** @type {import('esbuild').Plugin} */
-const withoutUnused = {
-  name: 'without-unused',
-  setup(esbuild) {
-    esbuild.onResolve({ filter: /^node:/ }, ({ path, importer }) => {
-      const at = UNUSED.findIndex(
-        (unused) => unused.module === path && unused.importer.test(importer.replaceAll('\\', '/')),
-      );
-      return at < 0 ? undefined : { path: `${at}`, namespace: 'unused' };
-    });
-    esbuild.onLoad({ filter: /^/, namespace: 'unused' }, ({ path }) => ({
-      contents: UNUSED[Number(path)]?.contents ?? '',
-      loader: 'js',
-    }));
-  },
-};
+import { COMMAND_LINE, COMMON } from './bundle-options.js';
 
 // One file, because Node 20 loads sixty slowly; the names in a stack trace stay.
 const commandLine = await build({
-  ...common,
+  ...COMMAND_LINE,
   metafile: true,
   entryPoints: { main: 'src/main.ts', 'keychain-child': 'src/credentials/keychain/child.ts' },
   outdir: 'dist',
   outExtension: { '.js': '.cjs' },
-  format: 'cjs',
-  // What bin/compile-cache.js runs has `require` and nothing else.
-  supported: { 'dynamic-import': false },
-  charset: 'ascii',
-  minifyWhitespace: true,
-  minifySyntax: true,
-  plugins: [withoutUnused],
 });
 // The last line names the content, for bin/compile-cache.js.
 const main = readFileSync('dist/main.cjs', 'latin1');
@@ -92,7 +27,7 @@ writeFileSync(
 );
 
 const library = await build({
-  ...common,
+  ...COMMON,
   metafile: true,
   entryPoints: ['src/index.ts'],
   outdir: 'dist',

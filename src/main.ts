@@ -13,6 +13,7 @@ import { COMMANDS } from './commands/index.ts';
 import type { Io, TextOutput } from './io.ts';
 
 export { openIo } from './cli/open-io.ts';
+export { versionDetails } from './cli/version-details.ts';
 
 /**
  * Parses a command line, runs the command and prints its output.
