@@ -13,6 +13,7 @@ interface LockedPackage {
   readonly dev?: boolean;
   readonly hasInstallScript?: boolean;
   readonly dependencies?: Readonly<Record<string, string>>;
+  readonly optionalDependencies?: Readonly<Record<string, string>>;
 }
 
 const LOCK = JSON.parse(readFileSync(join(ROOT, 'package-lock.json'), 'utf8')) as {
@@ -44,7 +45,8 @@ test('no package that is in dist/ runs a script of its own, and regi is installe
       (name) => LOCK.packages[`node_modules/${name}`]?.hasInstallScript === true,
     ),
   ).toEqual([]);
-  expect(Object.keys(LOCK.packages['']?.dependencies ?? {})).toEqual(['@napi-rs/keyring']);
+  const { dependencies = {}, optionalDependencies = {} } = LOCK.packages[''] ?? {};
+  expect(Object.keys({ ...dependencies, ...optionalDependencies })).toEqual(['@napi-rs/keyring']);
 });
 
 test('the build writes the licence of each package that is in dist/', () => {

@@ -23,6 +23,27 @@ test('regi --version tells the version of the package', async () => {
   });
 });
 
+test.each([[['--version', '--verbose']], [['-v', '-V']], [['version', '--verbose']]])(
+  'regi %j lists the version, the commit, Node, the platform and features',
+  async (words) => {
+    const { status, stdout, stderr } = await runRegi(words);
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+    expect(stdout.split('\n').map((line) => line.split(/ +/)[0])).toEqual([
+      'regi',
+      'commit',
+      'node',
+      'platform',
+      'keychain',
+      'zstd',
+      'sea',
+      '',
+    ]);
+    expect(stdout).toMatch(/^commit +(?:unknown|[0-9a-f]{12}\S*)$/m);
+    expect(stdout).toContain(`node      ${process.versions.node}\n`);
+    expect(stdout).toMatch(/^sea +no$/m);
+  },
+);
+
 test('regi --version says why it cannot be written', async () => {
   const { status, stderr } = await runProgram(
     'sh',

@@ -164,6 +164,18 @@ const UNLOCK_HINT = 'unlock it in the desktop session, and try again';
 
 /** The library's errors, whose words differ between platforms, and what to tell a person. */
 const FAILURES: readonly (readonly [pattern: RegExp, reason: string, hint: string])[] = [
+  // Node's words for a missing package, and the package's for a missing addon.
+  [
+    /cannot find (?:module '@napi-rs|native binding)/i,
+    'its addon is not installed',
+    'run npm install --global @napi-rs/keyring, or use a credential helper of docker',
+  ],
+  // `/tmp` is mounted without permission to run code from it.
+  [
+    /failed to map segment/i,
+    'its addon cannot be loaded from the folder for temporary files',
+    'set TMPDIR to a folder from which programs may run',
+  ],
   [/prompt was dismissed|locked/i, 'it is locked, and was not unlocked', UNLOCK_HINT],
   [
     /no result found/i,

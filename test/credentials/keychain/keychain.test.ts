@@ -127,6 +127,12 @@ describe('createKeychain()', () => {
       'DBus error: Process org.freedesktop.secrets exited with status 1',
       'no Secret Service runs in this session',
     ],
+    ["Cannot find module '@napi-rs/keyring'\nRequire stack: …", 'its addon is not installed'],
+    ['Cannot find native binding. npm has a bug', 'its addon is not installed'],
+    [
+      '/tmp/regi-keychain-x/keyring.node: failed to map segment from shared object',
+      'its addon cannot be loaded from the folder for temporary files',
+    ],
     ['a \u001b[2J surprise', 'it says "a \\x1b[2J surprise"'],
   ])('translates the error: %s', async (reason, words) => {
     const { keychain, fake } = keychainOf();

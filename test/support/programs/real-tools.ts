@@ -32,6 +32,8 @@ const PACKAGES = {
   sbatch: 'slurm-client',
   slurmctld: 'slurmctld',
   slurmd: 'slurmd',
+  'dpkg-deb': 'dpkg',
+  'qemu-aarch64': 'qemu-user',
 } as const satisfies Record<string, string>;
 
 export type Tool = keyof typeof PACKAGES;
