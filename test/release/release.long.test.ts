@@ -88,13 +88,16 @@ describe(`a release${note}`, { skip: missing.length > 0 }, () => {
   });
 
   describeReal('its image', ['podman'], () => {
-    test('is loaded and run by podman, as a user who is not root', async () => {
+    test('is loaded by podman, and runs as a user who is not root', async () => {
       const engine = createEngine();
-      const loaded = await engine.podman('load', '--input', join(RELEASE, `regi-${VERSION}-image.tar`));
-      const name = /Loaded image: (\S+)/.exec(loaded)?.[1] ?? '';
-      expect(name).toMatch(new RegExp(`/regi:${VERSION}$`));
-      const isolation = ['--rm', '--network=none', '--cgroups=disabled'];
-      expect(await engine.podman('run', ...isolation, name, '--version')).toBe(VERSION);
+      const name = `localhost/regi:${VERSION}`;
+      await engine.podman('load', '--input', join(RELEASE, `regi-${VERSION}-image.tar`));
+      // Not `podman run`: many containers forbid it.
+      const container = await engine.podman('create', '--network=none', name);
+      const root = await engine.podman('mount', container);
+      const details = ['--userspec=1000:1000', root, '/usr/bin/regi', '--version', '--verbose'];
+      expect(await run('chroot', details)).toMatch(new RegExp(`^regi +${VERSION}$`, 'm'));
+      await engine.podman('umount', container);
       const [inspected] = JSON.parse(await engine.podman('image', 'inspect', name)) as [
         { readonly User: string; readonly Labels: Readonly<Record<string, string>> },
       ];
