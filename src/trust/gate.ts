@@ -8,6 +8,7 @@ import { verifySignatures, type Judgement, type SignatureReport } from './verify
 
 /** The rule that decides whether an image may move. */
 export interface Gate {
+  /** Applied to every candidate. */
   readonly rule: TrustRule;
   /** The scope of the policy that decided, for people. */
   readonly scope: string;

@@ -19,9 +19,11 @@ interface SignedRule extends ContentRule {
 
 export interface KeyRule extends SignedRule {
   readonly kind: 'key';
+  /** Different keys; each may be the one that signed. */
   readonly keys: readonly SigningKey[];
   /** How many different keys have to have signed. */
   readonly threshold: number;
+  /** `required`: an entry of the transparency log must prove the signature too. */
   readonly log: 'none' | 'required';
 }
 
@@ -31,6 +33,7 @@ export interface KeylessRule extends SignedRule {
   readonly issuer: string;
   /** The certificate's subject: a text, or a glob in which `*` stands for any characters. */
   readonly identity: string;
+  /** Expected values of GitHub's extensions of the certificate. */
   readonly github: Readonly<Record<string, string>>;
 }
 

@@ -7,7 +7,9 @@ import { quote } from '../quote.ts';
 export interface SigningKey {
   /** The file that it came from, for people. */
   readonly name: string;
+  /** A public key. */
   readonly key: KeyObject;
+  /** The hash that cosign signs with for such a key. */
   readonly hash: 'sha256' | 'sha384' | 'sha512';
 }
 

@@ -43,7 +43,9 @@ export async function readManifest(
 
 /** Manifests from elsewhere than their source, whose bytes are proved by the digest before they are returned. */
 export interface KeptManifests {
+  /** Returns the bytes; undefined where they are not kept. */
   get(digest: Digest): Promise<Uint8Array | undefined>;
+  /** Keeps the bytes of a manifest that was read from its source. */
   put(digest: Digest, bytes: Uint8Array): Promise<void>;
 }
 

@@ -34,7 +34,9 @@ export interface CopySessionOptions {
 
 /** The two ends of a copy. */
 export interface Route {
+  /** The repository to read. */
   readonly source: Source;
+  /** The repository to write. */
   readonly destination: Store;
 }
 
@@ -43,11 +45,13 @@ export interface Route {
  * has is mounted into the next. All images together fill the lanes of each host.
  */
 export class CopySession {
+  /** Called with each step of each image. */
   readonly onEvent: OnEvent;
   readonly #force: boolean;
   readonly #kept: KeptManifests | undefined;
   readonly #copiesForeign: boolean;
   #hasWarnedOfForeign = false;
+  /** The lanes of each host. */
   readonly lanes: Lanes;
   readonly #landings = new SingleFlight<void>(new Map());
   readonly #manifests = new SingleFlight<ManifestNode>(new RecentManifests());
