@@ -4,6 +4,7 @@ import type { Client, Dispatcher } from 'undici';
 
 import { LIMITS } from '../limits.ts';
 import { openSocket, type Opening, type Target } from './connector.ts';
+import { hasFailedToWrite, hearLastWords } from './last-words.ts';
 import { SlabReader } from './slabs.ts';
 
 /**
@@ -48,6 +49,7 @@ export class Connection {
             if (socket === undefined)
               return callback(error ?? new Error('No socket and no error'), null);
             this.#socket = socket;
+            hearLastWords(socket);
             socket.once('error', (failure) => {
               this.#failure = failure;
             });
@@ -81,6 +83,7 @@ export class Connection {
       !this.#isDestroyed &&
       this.#socket !== undefined &&
       !this.#socket.destroyed &&
+      !hasFailedToWrite(this.#socket) &&
       this.#socket.writable
     );
   }

@@ -114,7 +114,8 @@ export async function responseError(
   }
   if (status === 404 && !isLostUpload(problems))
     return error('NOT_FOUND', `"${host}" does not have it`, absenceHint(response, problems));
-  if (status >= 500 || status === 408 || status === 499 || status === 404 || status === 416)
+  const isFault = status >= 500 || status === 408 || status === 499 || status === 404;
+  if (isFault || (status === 416 && !isTooLarge(status, problems)))
     return error(
       'SERVER_FAILED',
       `"${host}" failed`,
@@ -160,6 +161,15 @@ function factsOf(response: RegistryResponse, problems: readonly Problem[]): Resp
   const { host, method, status, headers, receivedAt } = response;
   const wait = retryAfterMs(headers, receivedAt);
   return { host, method, url: redactUrl(response.url), status, problems, retryAfterMs: wait };
+}
+
+/** True if the body of a request is too large for the registry or a proxy. ghcr.io says so with status 416. */
+export function isTooLarge(status: number, problems: readonly Problem[]): boolean {
+  return (
+    status === 413 ||
+    (status === 416 &&
+      problems.some(({ message }) => /too large|exceeds|maximum|limit/i.test(message)))
+  );
 }
 
 /** distribution sends 404 for an upload session that it lost. That says nothing about the blob. */

@@ -89,7 +89,8 @@ export function refusalHint(
     return `put your client certificate and its key at ~/.config/docker/certs.d/${host}/client.cert and client.key`;
   if (isImmutable(status, problems))
     return 'the tag cannot be moved there: choose another tag, or change that rule of the registry';
-  if (status === 413)
+  // 416 is here only when the registry says that the body is too large.
+  if (status === 413 || status === 416)
     return 'the registry or a proxy limits the size of a request; send smaller ones: --chunk-size 5000000';
   if (problems.some(({ code }) => code === 'NAME_INVALID'))
     return 'the registry has its own rules for names; try another repository name';

@@ -1,6 +1,7 @@
 import { ContentMismatchError } from '../../bytes.ts';
 import { Patience } from '../../concurrency/patience.ts';
 import { RegiError } from '../../errors.ts';
+import { NetworkError } from '../../http/errors.ts';
 import { MAX_RETRY_AFTER_MS } from '../../http/retry.ts';
 import { blobExists, blobIsProved } from '../blobs.ts';
 import { isResponseError, RegistryResponseError } from '../errors.ts';
@@ -41,12 +42,16 @@ export type Recovery =
  * Requests that are too large may shrink this often; halving from gigabytes to nothing takes fewer.
  */
 const SHRINKS = 12;
+/** A proxy may cut bodies that are too large without a word. */
+const WHOLE_CUTS = 2;
 
 /** Decides how one upload continues after each of its failures. */
 export class UploadRecovery {
   readonly #upload: Upload;
   readonly #patience: Patience;
   #shrinks = 0;
+  /** Uploads in one request that were cut. */
+  #wholeCuts = 0;
   /** False after an attempt to resume behind the bytes that the registry counted has failed. */
   #trustsCount: boolean;
 
@@ -101,6 +106,7 @@ export class UploadRecovery {
     const askedMs = error instanceof RegistryResponseError ? error.retryAfterMs : undefined;
     const isWorthRetry = isRestartable(error) && (askedMs ?? 0) <= MAX_RETRY_AFTER_MS;
     if (!isWorthRetry || !(await this.#patience.again({ askedMs, isRateLimit }))) throw error;
+    this.#noteCut(error, state);
     // A status request or a new session is the last thing that a rate limit allows.
     if (isRateLimit && isUntouched)
       return { kind: 'resume', state: { ...state, given: state.position } };
@@ -123,6 +129,16 @@ export class UploadRecovery {
       if (failure instanceof RegiError) return false;
       throw failure;
     }
+  }
+
+  #noteCut(error: unknown, { position, session }: UploadState): void {
+    const { repository, target } = this.#upload;
+    const { uploadSizes } = repository.connection;
+    const isWhole =
+      position === 0 && uploadSizes.chunkFor(target.size, session.minimumChunk) === undefined;
+    if (!isWhole || !(error instanceof NetworkError) || error.phase === 'connect') return;
+    this.#wholeCuts += 1;
+    if (this.#wholeCuts === WHOLE_CUTS) uploadSizes.refused(target.size);
   }
 
   #shrink({ sent, refusal }: TooLargeError): void {

@@ -2,7 +2,7 @@ import { verified } from '../../bytes.ts';
 import type { Descriptor } from '../../oci/descriptor.ts';
 import type { Bytes, CallOptions } from '../../store.ts';
 import type { RegistryResponse } from '../connection.ts';
-import { isResponseError } from '../errors.ts';
+import { isResponseError, isTooLarge } from '../errors.ts';
 import { display, type RemoteRepository } from '../remote-repository.ts';
 import { checkDigest, statedDigest } from '../response-headers.ts';
 import { ContentParts, UploadContent } from './content.ts';
@@ -105,7 +105,7 @@ async function attempt(
   } catch (error) {
     state.given = source.position;
     if (source.failure !== undefined) throw new SourceFailure(source.failure.error);
-    if (isResponseError(error, 'REFUSED') && error.status === 413)
+    if (isResponseError(error, 'REFUSED') && isTooLarge(error.status, error.problems))
       throw new TooLargeError(chunkSize ?? target.size, error);
     throw error;
   }

@@ -453,6 +453,40 @@ describe('uploadBlob() in chunks', () => {
     expect(steps).toEqual(['POST', 'PUT', 'DELETE', ...chunks, ...chunks]);
   });
 
+  test('B10: begin at once when ghcr.io says with 416 that one request is too large', async () => {
+    const error = { code: 'UNKNOWN', message: 'request body is too large' };
+    const { repository, steps, clock } = registry((_, body) =>
+      body.byteLength > 200_000 ? { status: 416, body: { errors: [error] } } : undefined,
+    );
+    const large = new Uint8Array(400_000);
+    const blob = { mediaType: 'x', digest: digestOf(large), size: large.byteLength };
+    await uploadBlob(repository, blob, bytesOf(large));
+    expect(steps).toEqual([
+      ...['POST', 'PUT', 'DELETE'],
+      ...['POST', 'PATCH 0-199999', 'PATCH 200000-399999', 'PUT'],
+    ]);
+    expect(clock.sleeps).toEqual([]);
+  });
+
+  test('B10: are tried after one request was cut twice', async () => {
+    const { repository, steps } = registry(
+      first(
+        'PUT',
+        () => {
+          throw cut;
+        },
+        2,
+      ),
+    );
+    const large = new Uint8Array(400_000);
+    const blob = { mediaType: 'x', digest: digestOf(large), size: large.byteLength };
+    await uploadBlob(repository, blob, bytesOf(large));
+    expect(steps.filter((step) => step.startsWith('P'))).toEqual([
+      ...['POST', 'PUT', 'POST', 'PUT'],
+      ...['POST', 'PATCH 0-199999', 'PATCH 200000-399999', 'PUT'],
+    ]);
+  });
+
   test('end with the refusal when even small ones are too large', async () => {
     const { repository, open } = registry((_, body) =>
       body.byteLength > 0 ? { status: 413 } : undefined,
