@@ -1,6 +1,6 @@
 import { SingleFlight } from '../concurrency/single-flight.ts';
 import type { FoundCredential } from '../credentials/credential.ts';
-import { assertNever } from '../errors.ts';
+import { assertNever, RegiError } from '../errors.ts';
 import { settle } from '../http/body.ts';
 import type { HttpRequest, HttpResponse, Layer, Transport } from '../http/message.ts';
 import { secretsIn } from '../redact.ts';
@@ -17,6 +17,8 @@ import { checkRealm } from './realm.ts';
 import { mergeScopes, parseScopes, sameScopes } from './scope.ts';
 import type { TokenKey } from './token-cache.ts';
 import type { Token } from './token.ts';
+
+type BearerChallenge = Extract<UsableChallenge, { kind: 'bearer' }>;
 
 export interface AuthorizedRequest extends HttpRequest {
   readonly access?: Access | undefined;
@@ -168,26 +170,48 @@ class Authorizer {
     refusal: HttpResponse,
     challenge: UsableChallenge | undefined,
   ): Promise<Authorization | undefined> {
-    const { schemes } = this.#authorizations;
     const isOld = !isFresh || this.#options.clock.now() >= token.expiresAt;
     // Harbor asks for Basic when a token is not good enough: the token is refused, the scheme is
     // the same.
     if (challenge?.kind !== 'bearer')
       return this.#refresh(journey, key, token, refusal.status === 401 && isOld);
-    if (challenge.error === 'insufficient_scope' && !journey.widened) {
-      journey.widened = true;
-      const wider = mergeScopes(key.scopes, parseScopes(challenge.scope));
-      if (!sameScopes(wider, key.scopes)) {
-        schemes.widen(journey.access.scopes, wider);
-        return this.#authorizations.for(journey);
-      }
-    }
+    const widened = await this.#afterNarrow(journey, key, refusal, challenge);
+    if (widened !== undefined) return widened;
     if (refusal.status !== 401) return undefined;
     // Artifactory has a realm for each of its repositories.
     const isOtherService = challenge.realm.href !== key.realm || challenge.service !== key.service;
     if (isOtherService && !journey.challenged && this.#accept(journey, refusal, challenge))
       return this.#authorizations.for(journey);
     return this.#refresh(journey, key, token, challenge.error === 'invalid_token' || isOld);
+  }
+
+  /**
+   * Asks once for the scopes that a challenge names and the token lacks. Registries name `delete`, or the repository behind a proxy
+   * project, often without an `error`.
+   */
+  async #afterNarrow(
+    journey: Journey,
+    key: TokenKey,
+    refusal: HttpResponse,
+    challenge: BearerChallenge,
+  ): Promise<Authorization | undefined> {
+    const isSaid = challenge.error === 'insufficient_scope';
+    const isPossible = isSaid || (refusal.status === 401 && challenge.error !== 'invalid_token');
+    if (!isPossible || journey.widened) return undefined;
+    journey.widened = true;
+    const { schemes } = this.#authorizations;
+    const { scopes } = journey.access;
+    const wider = mergeScopes(key.scopes, parseScopes(challenge.scope));
+    if (sameScopes(wider, key.scopes)) return undefined;
+    schemes.widen(scopes, wider);
+    try {
+      return await this.#authorizations.for(journey);
+    } catch (error) {
+      // Other requests need no more than before, and this one has the registry's refusal to show.
+      if (isSaid || !(error instanceof RegiError)) throw error;
+      schemes.widen(scopes, key.scopes);
+      return undefined;
+    }
   }
 
   async #refresh(

@@ -43,21 +43,25 @@ export class NotAuthorisedError extends RegiError {
   constructor({ host, repository, status, action, detail, tried, cause }: Refusal) {
     const what = repository === undefined ? host : `${host}/${repository}`;
     const because = detail === undefined ? `status ${status}` : `status ${status}, ${detail}`;
-    super(
-      'NOT_AUTHORISED',
-      `${action ?? `Cannot access "${what}"`}: it does not exist, or needs a login${describeTried(tried)} (${because})`,
-      {
-        // A login does not replace credentials that were given to this one command.
-        hint:
-          tried?.refused === true
-            ? `check user and password in ${tried.origin}, or type: regi login ${host}`
-            : `regi login ${host}`,
-        ...(cause !== undefined && { cause }),
-      },
-    );
+    // A quota, a policy or a missing signature: no login mends that.
+    const isReasoned = status === 403 && detail !== undefined;
+    const reason = isReasoned
+      ? `"${host}" refused it: ${detail}${describeTried(tried)} (status 403)`
+      : `it does not exist, or needs a login${describeTried(tried)} (${because})`;
+    super('NOT_AUTHORISED', `${action ?? `Cannot access "${what}"`}: ${reason}`, {
+      hint: isReasoned && tried?.refused === false ? undefined : loginHint(host, tried),
+      ...(cause !== undefined && { cause }),
+    });
     this.status = status;
     this.tried = tried;
   }
+}
+
+/** A login does not replace credentials that were given to this one command. */
+function loginHint(host: string, tried: TriedCredentials | undefined): string {
+  return tried?.refused === true
+    ? `check user and password in ${tried.origin}, or type: regi login ${host}`
+    : `regi login ${host}`;
 }
 
 function describeTried(tried: TriedCredentials | undefined): string {

@@ -190,6 +190,41 @@ describe('send() to a registry with tokens', () => {
     },
   );
 
+  test.each(['repository:app:delete', 'repository:app:pull repository:upstream:pull'])(
+    'B9: asks once for the scope %s of a second 401 that has no error',
+    async (scope) => {
+      const scopes: string[][] = [];
+      const setup = setUp(({ url, headers }) => {
+        if (url.origin !== ORIGIN) {
+          scopes.push(url.searchParams.getAll('scope'));
+          return { status: 200, body: { token: `t${scopes.length}` } };
+        }
+        if (headers?.['authorization'] === 'Bearer t2') return { status: 202 };
+        return challenge(`Bearer realm="${REALM}",service="s",scope="${scope}"`);
+      });
+      const { status } = await setup.authorizer.send(
+        request('/v2/app/manifests/1', 'DELETE'),
+        PULL,
+      );
+      expect([status, scopes.length]).toEqual([202, 2]);
+      expect(scopes[1]?.join(' ')).toContain(scope.split(':').at(-1));
+    },
+  );
+
+  test('B9: returns the 401, and widens nothing, when the token service refuses that scope', async () => {
+    const setup = setUp(({ url, headers, method }) => {
+      if (url.origin !== ORIGIN)
+        return url.search.includes('delete')
+          ? { status: 403 }
+          : { status: 200, body: { token: 't' } };
+      if (method !== 'DELETE' && headers?.['authorization'] === 'Bearer t') return { status: 200 };
+      return challenge(`Bearer realm="${REALM}",service="s",scope="repository:app:delete"`);
+    });
+    const deleting = setup.authorizer.send(request('/v2/app/manifests/1', 'DELETE'), PULL);
+    expect((await deleting).status).toBe(401);
+    expect((await setup.authorizer.send(request(), PULL)).status).toBe(200);
+  });
+
   test('ends when the scope stays insufficient', async () => {
     const setup = setUp(
       tokenRegistry({

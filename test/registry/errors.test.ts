@@ -45,14 +45,13 @@ test("responseError() quotes the registry's explanation", async () => {
   );
 });
 
-test("responseError() quotes the registry's explanation of a 403", async () => {
+test("B8: responseError() leads with the registry's reason for a 403", async () => {
   const error = await errorOf({
     status: 403,
     body: { errors: [{ code: 'DENIED', message: 'quota exceeded' }] },
   });
   expect(error).toMatchObject({
-    message:
-      'Cannot read "x": it does not exist, or needs a login (status 403, DENIED "quota exceeded")',
+    message: 'Cannot read "x": "registry.example" refused it: DENIED "quota exceeded" (status 403)',
     hint: 'regi login registry.example',
   });
 });
