@@ -16,6 +16,12 @@ export interface CallOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** Options of a name that is resolved. */
+export interface ResolveOptions extends CallOptions {
+  /** Resolves to the index where a place that carries one image of it would resolve to that image. */
+  readonly whole?: boolean | undefined;
+}
+
 /** Options of a read. */
 export interface FetchOptions extends CallOptions {
   /** Index of the first byte wanted, from 0; for resuming. */
@@ -44,7 +50,7 @@ export interface Source {
    *
    * @throws {RegiError} with code NOT_FOUND when nothing has that name. Only a proven absence is NOT_FOUND.
    */
-  resolve(reference: string, options?: CallOptions): Promise<Descriptor>;
+  resolve(reference: string, options?: ResolveOptions): Promise<Descriptor>;
   /** Opens a blob or manifest. The bytes are not verified: see `verified()` of bytes.ts. Errors surface while iterating. */
   fetch(target: Descriptor, options?: FetchOptions): Bytes;
   /** False only when the place says that it lacks the node; any doubt is an error. */

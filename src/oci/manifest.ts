@@ -89,6 +89,16 @@ export function isTelling(artifactType: string | undefined): artifactType is str
   return artifactType !== undefined && artifactType !== '' && artifactType !== MEDIA_TYPE.ociEmpty;
 }
 
+/** True if an index entry describes another entry and runs nowhere: buildkit's provenance and SBOMs. */
+export function isAttestation(entry: Descriptor): boolean {
+  return entry.annotations?.['vnd.docker.reference.type'] === 'attestation-manifest';
+}
+
+/** The digest of the entry that an attestation describes; undefined for every other entry. */
+export function attestedDigest(entry: Descriptor): string | undefined {
+  return isAttestation(entry) ? entry.annotations?.['vnd.docker.reference.digest'] : undefined;
+}
+
 function manifestType(body: JsonObject, stated: string | undefined): string {
   const { schemaVersion, mediaType } = body;
   if (schemaVersion === 1 || (stated !== undefined && isSchema1Type(stated)))

@@ -16,6 +16,8 @@ export interface RegistryOptions extends ServedHosts {
   readonly place: Place;
   /** Refuses every writing request with 405. */
   readonly readOnly?: boolean | undefined;
+  /** Accepts manifests whose blobs or images are absent. */
+  readonly sparse?: boolean | undefined;
   /** Decides about each request; all are allowed when absent. */
   readonly authenticate?: Authenticate | undefined;
   /** Maps a name in a path to a repository of the place; `namespace` is the `ns` of the query. By default the name itself. */
@@ -36,7 +38,7 @@ export function createEndpoints(
     if (route.kind === 'version') return jsonResponse(200, {});
     if (route.kind === 'catalog') return listRepositories(call, place);
     const store = place.open(repositoryFor(route.repository, call.query.get('ns') ?? undefined));
-    return serveRoute(call, route, { place, store, sessions });
+    return serveRoute(call, route, { place, store, sessions }, options);
   };
 }
 
@@ -47,6 +49,7 @@ async function serveRoute(
   call: Call,
   route: RepositoryRoute,
   target: Target,
+  { sparse }: RegistryOptions,
 ): Promise<CallResponse> {
   const { store, sessions } = target;
   const name = route.repository;
@@ -57,7 +60,7 @@ async function serveRoute(
       return listReferrers(call, store, { name, digest: route.digest });
     case 'manifest':
       if (call.method === 'PUT')
-        return putManifest(call, store, { name, reference: route.reference });
+        return putManifest(call, store, { name, reference: route.reference, sparse });
       return call.method === 'DELETE'
         ? deleteManifest(call, store, route.reference)
         : getManifest(call, store, route.reference);

@@ -47,17 +47,24 @@ export async function getManifest(
   return { status: 200, headers, body: await readManifest(store, manifest, call.signal) };
 }
 
+interface PutManifestOptions {
+  /** The repository in the path. */
+  readonly name: string;
+  readonly reference: string;
+  /** Accepts a manifest whose children are missing. */
+  readonly sparse?: boolean | undefined;
+}
+
 /**
- * Serves PUT. Refuses a manifest whose children are missing, so that no client ever pulls a partial image. Its subject may be
+ * Serves PUT. Unless the registry is sparse, refuses a manifest whose children are missing, so that no client ever pulls a partial image. Its subject may be
  * missing, and foreign layers live elsewhere.
  *
- * @param name the repository in the path.
  * @see https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#pushing-manifests
  */
 export async function putManifest(
   call: Call,
   store: Store,
-  { name, reference }: { readonly name: string; readonly reference: string },
+  { name, reference, sparse = false }: PutManifestOptions,
 ): Promise<CallResponse> {
   const { digest: wanted, tags } = namesOf(reference, call.query);
   if (call.body.length !== undefined && call.body.length > LIMITS.manifestBytes) throw tooLarge();
@@ -71,7 +78,7 @@ export async function putManifest(
     );
   }
   const manifest = parseBody(bytes, call.headers['content-type']);
-  await requireChildren(store, manifest, call.signal);
+  if (!sparse) await requireChildren(store, manifest, call.signal);
   const descriptor: Descriptor = { mediaType: manifest.mediaType, digest, size: bytes.byteLength };
   const [firstTag, ...otherTags] = tags;
   await store.push(descriptor, bytesOf(bytes), {

@@ -59,6 +59,7 @@ test('docs/progress-events.md describes what a copy tells, as a schema and in wo
       `${host}/team/app`,
       `${host}/other/app`,
     ],
+    ['copy', '--platform', 'linux/s390x', '--all-tags', `${host}/team/app`, `${host}/none/app`],
     ['copy', `${host}/team/app:1`, 'local:team/app:1'],
     ['copy', `${host}/team/nope:1`, `${host}/mirror/nope:1`],
   ]) {
@@ -68,6 +69,7 @@ test('docs/progress-events.md describes what a copy tells, as a schema and in wo
     'resolved',
     'unchanged',
     'kept',
+    'passed',
     'found',
     'started',
     'progress',

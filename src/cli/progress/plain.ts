@@ -62,6 +62,7 @@ function plainLine(
     case 'progress':
     case 'tagged':
     case 'kept':
+    case 'passed':
     case 'failed':
     case 'warning':
     case 'note':

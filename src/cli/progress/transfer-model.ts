@@ -98,6 +98,7 @@ export class TransferModel {
         return;
       case 'unchanged':
       case 'kept':
+      case 'passed':
       case 'tagged':
       case 'failed':
         this.#finishedImages += 1;

@@ -18,6 +18,7 @@ export function copyOptions(args: ParsedArguments, context: Context): CopyImages
   return {
     ...transferOptions(context),
     platforms: values(args, 'platform').map((text) => parsePlatform(text, context.io.host)),
+    sparse: flag(args, 'sparse'),
     force: flag(args, 'force') || flag(args, 'verify-existing'),
     noClobber: flag(args, 'no-clobber'),
     referrers: flag(args, 'referrers'),

@@ -203,6 +203,7 @@ function job(
     image: imageName(name, { tag }),
     name,
     alone,
+    oneOfMany: !alone,
     gate,
     // One image gets the warning; many do not, for it costs two requests an image.
     warnOfReferrers: alone,

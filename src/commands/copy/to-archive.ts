@@ -41,12 +41,12 @@ export async function* copyToArchive(
     image: imageName(name, { tag: destination.reference }),
     gate,
   };
-  const { signal, onEvent, platforms, lanes, foreignLayers } = copyOptions(args, context);
+  const { signal, onEvent, platforms, sparse, lanes, foreignLayers } = copyOptions(args, context);
   const record = await openDigestFile(value(args, 'digestfile'), context);
   async function* jobs(): AsyncGenerator<ExportJob> {
     yield job;
   }
-  const options = { signal, onEvent, platforms, lanes, foreignLayers, format };
+  const options = { signal, onEvent, platforms, sparse, lanes, foreignLayers, format };
   for (const { image, root } of await exportImages(jobs(), archive.write, options)) {
     const row = digestRow({ image, root, outcome: 'copied' }, name);
     await record(row);

@@ -35,7 +35,7 @@ async function* runExport(args: ParsedArguments, context: Context): AsyncIterabl
   const { name, format } = archive;
   const isDryRun = flag(args, 'dry-run');
   const record = await openDigestFile(value(args, 'digestfile'), context);
-  const { signal, onEvent, platforms, referrers, lanes, foreignLayers } = copyOptions(
+  const { signal, onEvent, platforms, sparse, referrers, lanes, foreignLayers } = copyOptions(
     args,
     context,
   );
@@ -52,6 +52,7 @@ async function* runExport(args: ParsedArguments, context: Context): AsyncIterabl
         signal,
         onEvent,
         platforms,
+        sparse,
         referrers,
         lanes,
         foreignLayers,

@@ -62,16 +62,17 @@ export async function* exportJobs(
   if (typed.length === 0 && listed.length === 0) throw nothingToExport(file);
   // `docker save` takes images of this machine.
   const local = isDockerSave(args) ? { preferLocal: true } : { orLocal: true };
+  const oneOfMany = typed.length + listed.length > 1;
   for (const image of typed) {
     if (isWhole(image.source) && holdsImages(image.source))
       yield* heldJobs(image.source, image.text, { patterns, policy }, stores);
     else if (manyTags) yield* tagJobs(image, { patterns, policy }, stores, context, unusable);
-    else yield await oneJob(image, policy, stores, local);
+    else yield await oneJob(image, policy, stores, { ...local, oneOfMany });
   }
   for (const image of listed) {
     if (isWhole(image.source) && holdsImages(image.source) && image.name === undefined)
       yield* heldJobs(image.source, image.text, { patterns: [], policy }, stores);
-    else yield await oneJob(image, policy, stores, local);
+    else yield await oneJob(image, policy, stores, { ...local, oneOfMany });
   }
 }
 
@@ -89,13 +90,13 @@ async function oneJob(
   { source, text, name }: Requested,
   policy: TrustPolicy | undefined,
   stores: Stores,
-  local: OpenOptions,
+  { oneOfMany, ...local }: OpenOptions & { readonly oneOfMany: boolean },
 ): Promise<ExportJob> {
   const from = await stores.open(source, 'source', local);
   const { fullName, isRemote } = from;
   const gate = await gateOfCopy(policy, { source, text, fullName, isRemote }, stores);
   const named = name === undefined ? nameInArchive(from, source, undefined) : { name };
-  return { source: from.store, reference: from.reference, ...named, image: text, gate };
+  return { source: from.store, reference: from.reference, ...named, image: text, oneOfMany, gate };
 }
 
 async function* tagJobs(
@@ -120,6 +121,7 @@ async function* tagJobs(
       reference: tag,
       name: { domain, path, tag: parseTag(tag) },
       image: imageName(text, { tag }),
+      oneOfMany: true,
       gate: gate && { ...gate, name: imageName(text, { tag }) },
     };
   }
@@ -139,6 +141,7 @@ async function* heldJobs(
   );
   if (wanted.length === 0) throw noTagError(text, patterns);
   const gate = await gateOfCopy(policy, { source: location, text }, stores);
+  const oneOfMany = images.length > 1;
   for (const { name, repository, tag, root } of wanted) {
     // They are added beside the images that they sign.
     if (gate !== undefined && (await isSignature(store, root))) continue;
@@ -147,7 +150,8 @@ async function* heldJobs(
     const image = imageName(text, name === undefined ? root : { tag: name });
     const inside = repository && repositoryName(repository);
     const gated = gate && { ...gate, name: image, repository: inside };
-    yield { source: store, reference: name ?? root.digest, ...named, image, gate: gated };
+    const reference = name ?? root.digest;
+    yield { source: store, reference, ...named, image, oneOfMany, gate: gated };
   }
 }
 

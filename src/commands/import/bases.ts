@@ -2,7 +2,7 @@ import { Lanes } from '../../concurrency/lanes.ts';
 import type { Context } from '../../context.ts';
 import { RegiError } from '../../errors.ts';
 import { formatBytes, formatCount } from '../../format.ts';
-import type { Descriptor, Platform } from '../../oci/descriptor.ts';
+import type { Descriptor } from '../../oci/descriptor.ts';
 import type { Digest } from '../../oci/digest.ts';
 import { repositoryName, type Repository } from '../../oci/reference.ts';
 import {
@@ -11,6 +11,7 @@ import {
   type BaseNeed,
 } from '../../operations/archive/base-layers.ts';
 import { PlatformNotFoundError } from '../../operations/copy/choose-platform.ts';
+import type { Wanted } from '../../operations/copy/narrow-image.ts';
 import { quote } from '../../quote.ts';
 import { pageStyle } from '../../render/page-style.ts';
 import { tableLines, type Column } from '../../render/table.ts';
@@ -37,8 +38,7 @@ export interface PlannedBases {
 
 interface PlanBasesOptions {
   readonly naming: ImportNaming;
-  /** The wanted platforms; all when empty. */
-  readonly platforms: readonly Platform[];
+  readonly wanted: Wanted;
   readonly bases: readonly Repository[];
   readonly stores: Stores;
   readonly context: Context;
@@ -60,7 +60,7 @@ interface NamedNeed {
 export async function planBases(
   imports: readonly (PlannedImport & NamedJob)[],
   { store, omitted }: ImageSource,
-  { naming, platforms, bases, stores, context }: PlanBasesOptions,
+  { naming, wanted, bases, stores, context }: PlanBasesOptions,
 ): Promise<ReadonlyMap<string, PlannedBases>> {
   const { signal } = context;
   const recorded = new Map<Digest, readonly string[]>(
@@ -72,8 +72,8 @@ export async function planBases(
   const byImage = new Map<string, Map<string, Digest>>();
   for (const { image, reference, destination, label, target } of imports) {
     const keys = new Map<string, Digest>();
-    const root = await store.resolve(reference, { signal });
-    for (const layer of await missingLayers(store, root, label, platforms, signal)) {
+    const root = await store.resolve(reference, { signal, whole: wanted.sparse });
+    for (const layer of await missingLayers(store, root, label, wanted, signal)) {
       const key = `${destination.place} ${destination.repository} ${layer.digest}`;
       keys.set(key, layer.digest);
       if (needs.has(key)) continue;
@@ -120,11 +120,11 @@ async function missingLayers(
   store: Source,
   root: Descriptor,
   label: string,
-  platforms: readonly Platform[],
+  wanted: Wanted,
   signal: AbortSignal,
 ): Promise<readonly Descriptor[]> {
   try {
-    return await blobsNotCarried(store, root, platforms, { signal });
+    return await blobsNotCarried(store, root, wanted, { signal });
   } catch (cause) {
     if (!(cause instanceof PlatformNotFoundError)) throw cause;
     throw new RegiError(cause.code, `Cannot import ${quote(label)}: ${cause.message}`, {

@@ -125,15 +125,17 @@ export async function* importImages(
   const opened = await openAll(planned, { from, naming, bases: named, policy }, stores);
   const imports = referrersFirst(opened);
   const flags = copyOptions(args, context);
-  const platforms = flags.platforms ?? [];
-  const options = { naming, platforms, bases: named, stores, context };
+  const { platforms = [], sparse } = flags;
+  const wanted = { platforms, sparse, optional: imports.length > 1 };
+  const options = { naming, wanted, bases: named, stores, context };
   const bases = await planBases(imports, from, options);
   const results = new Map<string, string>();
   const brought = new Set<string>();
   const referrers = new Pending(imports.filter((job) => job.isReferrer).map(({ image }) => image));
   const onEvent = (event: CopyEvent): void => {
     if (isEnd(event)) referrers.end(event.image);
-    if (event.kind === 'failed') results.set(event.image, 'failed');
+    if (event.kind === 'failed' || event.kind === 'passed')
+      results.set(event.image, RESULTS[event.kind]);
     // A base layer that was just brought there has had its event.
     const isKnown =
       (event.kind === 'found' || event.kind === 'skipped') &&
@@ -179,9 +181,12 @@ function referrersFirst(imports: readonly Import[]): readonly Import[] {
   return [...imports.filter((job) => job.isReferrer), ...imports.filter((job) => !job.isReferrer)];
 }
 
+/** The results of images that have no row. */
+const RESULTS = { failed: 'failed', passed: 'not for these platforms' } as const;
+
 /** True for the last event of an image. */
 function isEnd(event: CopyEvent): event is CopyEvent & { readonly image: string } {
-  return ['tagged', 'unchanged', 'kept', 'failed'].includes(event.kind);
+  return ['tagged', 'unchanged', 'kept', 'passed', 'failed'].includes(event.kind);
 }
 
 /** Images that have not ended yet. */

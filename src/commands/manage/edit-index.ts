@@ -204,7 +204,9 @@ async function ofPlatforms(
 ): Promise<readonly Descriptor[]> {
   const wanted = platforms.map((text) => parsePlatform(text, io.host));
   const read = (child: Descriptor): Promise<ManifestNode> => readManifest(store, child, { signal });
-  const entries = await runnableEntries(indexOf(index), read, store, { signal });
+  // Those of the index itself: an entry of an inner index cannot be removed from it.
+  const tree = { root: index, entries: indexOf(index).manifests, inner: new Map() };
+  const entries = await runnableEntries(tree, read, store, { signal });
   const keyOf = (platform: (typeof wanted)[number]): string =>
     formatPlatform(normalizePlatform(platform));
   return wanted.flatMap((platform) => {

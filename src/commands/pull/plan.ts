@@ -9,7 +9,7 @@ import {
   parseTag,
   type Reference,
 } from '../../oci/reference.ts';
-import { platformOfImage } from '../../operations/copy/choose-platform.ts';
+import { PlatformNotFoundError, platformOfImage } from '../../operations/copy/choose-platform.ts';
 import {
   imageForHost,
   readForHost,
@@ -99,20 +99,28 @@ async function planPull(
   const { signal, io } = context;
   const choice = platformChoice(args, context);
   const identifier = reference.digest ?? reference.tag ?? '';
-  const found = await readForHost(from.store, identifier, choice, { signal });
-  const { manifest, descriptor } = found.root;
-  const { digest } = descriptor;
-  const gate = asked && (await admitRoot(asked, { reference, digest }, from, context));
-  if (flag(args, 'all-platforms'))
-    return { reference, digest, wanted: descriptor, platform: undefined, gate };
-  if (flag(args, 'all-tags') && manifest.kind === 'index' && found.chosen === undefined) {
+  const found = await unlessPassedOver(flag(args, 'all-tags'), () =>
+    readForHost(from.store, identifier, choice, { signal }),
+  );
+  if (
+    found === undefined ||
+    (flag(args, 'all-tags') &&
+      !flag(args, 'all-platforms') &&
+      found.root.manifest.kind === 'index' &&
+      found.chosen === undefined)
+  ) {
     context.warn(
-      `Skipped "${formatReference(reference)}": it is not for ${formatPlatform(io.host)}`,
+      `Skipped "${formatReference(reference)}": it is not for ${formatPlatform(choice.platform ?? io.host)}`,
       'name another platform with --platform, or add --all-platforms',
     );
     return undefined;
   }
-  const wanted = imageForHost(found, io.host);
+  const { descriptor } = found.root;
+  const { digest } = descriptor;
+  const gate = asked && (await admitRoot(asked, { reference, digest }, from, context));
+  if (flag(args, 'all-platforms'))
+    return { reference, digest, wanted: descriptor, platform: undefined, gate };
+  const wanted = flag(args, 'sparse') ? descriptor : imageForHost(found, io.host);
   const platform = await platformOf(found, from, choice.platform === undefined, context);
   return { reference, digest, wanted, platform, gate };
 }
@@ -128,6 +136,19 @@ async function admitRoot(
   const roots = { found: digest, landed: digest, isMade: false };
   note(admissionText(gate, digest, await admit(gate, store, roots, { signal })));
   return { ...gate, verified: digest };
+}
+
+/** Returns undefined for one of many images that lacks the wanted platform. */
+async function unlessPassedOver<T>(
+  isOneOfMany: boolean,
+  read: () => Promise<T>,
+): Promise<T | undefined> {
+  try {
+    return await read();
+  } catch (error) {
+    if (isOneOfMany && error instanceof PlatformNotFoundError) return undefined;
+    throw error;
+  }
 }
 
 /** Returns the platform that is pulled, and warns when it is not that of this machine. */

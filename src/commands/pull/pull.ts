@@ -2,14 +2,14 @@ import type { CommandBody, ParsedArguments } from '../../command.ts';
 import type { Context } from '../../context.ts';
 import { UsageError } from '../../errors.ts';
 import { imageName, withDefaultTag } from '../../oci/reference.ts';
-import type { CopyJob } from '../../operations/copy/copy-image.ts';
+import type { CopyImageOptions, CopyJob } from '../../operations/copy/copy-image.ts';
 import { copyImages } from '../../operations/copy/copy-images.ts';
 import { resolveIfThere } from '../../operations/copy/resolve-image.ts';
 import { type LayoutLocation } from '../../targets/location.ts';
 import { withStores } from '../../targets/open-store.ts';
 import { parseSourceLocation, parseSourceRepository } from '../../targets/path.ts';
 import type { OpenedStore, Stores } from '../../targets/opened-store.ts';
-import { flag, positional, value } from '../arguments/arguments.ts';
+import { flag, platformOption, positional, value } from '../arguments/arguments.ts';
 import { UnusableTags } from '../arguments/matching-tags.ts';
 import { transferOptions } from '../arguments/copy-options.ts';
 import { listUntagged } from '../copy/copy.ts';
@@ -34,6 +34,7 @@ async function* runPull(args: ParsedArguments, context: Context): AsyncIterable<
       hint: 'drop one of them',
     });
   const output = value(args, 'output');
+  if (flag(args, 'sparse')) checkSparse(args, output);
   const to = output === undefined ? undefined : await parseOutput(output, context);
   const unusable = new UnusableTags();
   const policy = await readPolicy(args, context);
@@ -45,10 +46,32 @@ async function* runPull(args: ParsedArguments, context: Context): AsyncIterable<
     const planned = plannedPulls(reference, { from, gate }, args, context, unusable);
     if (to?.kind === 'archive') {
       const { pullToArchive } = await import('./to-archive.ts');
-      yield* pullToArchive(planned, from, to.location, context);
+      yield* pullToArchive(planned, from, to.location, narrowing(args, context), context);
     } else yield* pullImages(planned, { from, layout: to?.location, args, stores, context });
   });
   unusable.check();
+}
+
+/** The local store keeps the image of one platform, and beside it the digest of its index. */
+function checkSparse(args: ParsedArguments, output: string | undefined): void {
+  if (output === undefined)
+    throw new UsageError('Cannot use --sparse without -o: the local store keeps single platforms', {
+      hint: 'name a file or a folder: -o FILE, or -o DIR/',
+    });
+  if (value(args, 'platform') === undefined && !flag(args, 'all-platforms'))
+    throw new UsageError('Cannot use --sparse alone: expected --platform beside it', {
+      hint: 'name the platform to keep: --platform linux/amd64',
+    });
+}
+
+/** Returns what is left out of indexes. Other pulls name the manifest of the platform itself. */
+function narrowing(
+  args: ParsedArguments,
+  context: Context,
+): Pick<CopyImageOptions, 'sparse' | 'platforms'> {
+  if (!flag(args, 'sparse')) return {};
+  const platform = platformOption(args, context);
+  return { sparse: true, platforms: platform === undefined ? [] : [platform] };
 }
 
 /** An image that is being pulled. */
@@ -74,7 +97,7 @@ async function* pullImages(
     for await (const plan of planned) yield beginPull(plan, from, layout, stores, context);
   };
   const force = flag(args, 'verify-existing');
-  const options = { ...transferOptions(context), force };
+  const options = { ...transferOptions(context), ...narrowing(args, context), force };
   for await (const { image, root, job } of copyImages(jobs(), options)) {
     await listUntagged(job, root, context);
     const { plan, wasPresent } = job;

@@ -1,6 +1,6 @@
 import type { Context } from '../../context.ts';
 import { formatReference } from '../../oci/reference.ts';
-import type { ExportJob } from '../../operations/archive/collect-images.ts';
+import type { CollectOptions, ExportJob } from '../../operations/archive/collect-images.ts';
 import { exportImages } from '../../operations/archive/export-images.ts';
 import { openArchiveDestination } from '../../targets/archive-file.ts';
 import type { ArchiveLocation } from '../../targets/location.ts';
@@ -13,6 +13,7 @@ export async function* pullToArchive(
   planned: AsyncIterable<PlannedPull>,
   from: OpenedStore,
   to: ArchiveLocation,
+  narrowing: Pick<CollectOptions, 'sparse' | 'platforms'>,
   context: Context,
 ): AsyncIterable<PullRow> {
   const archive = openArchiveDestination(to, context);
@@ -26,7 +27,7 @@ export async function* pullToArchive(
       yield { source: from.store, reference: wanted.digest, name, image, gate };
     }
   }
-  const options = { ...transferOptions(context), format: archive.format };
+  const options = { ...transferOptions(context), ...narrowing, format: archive.format };
   for (const { image, root } of await exportImages(jobs(), archive.write, options)) {
     const plan = plans.get(image);
     if (plan === undefined) throw new Error(`Exported an image that was not planned: ${image}`);

@@ -42,6 +42,7 @@ async function* runServe(args: ParsedArguments, context: Context): AsyncIterable
       ...served,
       listen,
       readOnly,
+      sparse: flag(args, 'sparse'),
       clock: io.clock,
       idleTimeoutMs: settings.timeoutMs,
       log: context.log,

@@ -9,6 +9,7 @@ import {
   NO_CLOBBER,
   PLATFORMS,
   REFERRERS,
+  SPARSE,
   TAGS,
   TRUST,
   VERIFY_EXISTING,
@@ -55,6 +56,7 @@ export const AIR_GAP_COMMANDS: readonly CommandSpec[] = [
       flag('-a, --all-tags', 'export every tag of each repository'),
       TAGS,
       PLATFORMS,
+      SPARSE,
       flag('--docker-platform P', 'the platform that docker load gets (linux/amd64)'),
       REFERRERS,
       FOREIGN_LAYERS,
@@ -114,6 +116,7 @@ export const AIR_GAP_COMMANDS: readonly CommandSpec[] = [
         'a repository of the registry that has the layers omitted from an incremental archive',
       ),
       PLATFORMS,
+      SPARSE,
       FOREIGN_LAYERS,
       NO_CLOBBER,
       {
@@ -149,7 +152,7 @@ export const AIR_GAP_COMMANDS: readonly CommandSpec[] = [
       'layout or archive without a name, and for "local:" alone (the local store), everything is ' +
       'verified; unused content is then listed as extra.\n\n' +
       'Platforms that an archive lists but does not contain are listed as absent; like extra content, ' +
-      'that is no error. Layers that an incremental archive omits are listed as "absent (in base)". ' +
+      'that is no error; elsewhere --sparse accepts them. Layers that an incremental archive omits are listed as "absent (in base)". ' +
       'Such an archive is complete only together with the archives that --base names.\n\n' +
       'Prints one line per location and one per missing, corrupt, absent or extra blob. The exit ' +
       'status is 7 if an image is incomplete or damaged, and 8 if some of several locations could not ' +
@@ -165,6 +168,7 @@ export const AIR_GAP_COMMANDS: readonly CommandSpec[] = [
     ],
     options: [
       flag('--deep', 'also unpack layers and compare them with the diff_ids in the config'),
+      flag('--sparse', 'accept indexes some of whose images are absent, in any location'),
       flag('--base FILE…', 'an earlier archive with the layers that an incremental one omits'),
       flag('--signatures', 'verify signatures instead of content'),
       flag('--key FILE', 'with --signatures: the public key that has to have signed'),

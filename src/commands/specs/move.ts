@@ -10,6 +10,7 @@ import {
   NO_CLOBBER,
   PLATFORMS,
   REFERRERS,
+  SPARSE,
   TAGS,
   TRUST,
   VERIFY_EXISTING,
@@ -28,6 +29,9 @@ export const MOVE_COMMANDS: readonly CommandSpec[] = [
       'Copies an image byte for byte: digests never change unless --platform narrows an index. An ' +
       'index is copied with all its platforms. Existing blobs are skipped, blobs of another ' +
       'repository in the same registry are mounted, and the tag is written last.\n\n' +
+      '--sparse keeps an index, with its digest and signatures, and leaves out the images of other ' +
+      'platforms. Some registries refuse such an index. A later copy with --force and without ' +
+      '--sparse adds the rest. Of several images, those without the platform are skipped.\n\n' +
       'A location is one of:\n' +
       '- [docker://]REF: an image in a registry, named as in docker\n' +
       '- oci:DIR[:TAG]: an OCI image layout folder\n' +
@@ -46,6 +50,7 @@ export const MOVE_COMMANDS: readonly CommandSpec[] = [
     ],
     options: [
       PLATFORMS,
+      SPARSE,
       flag('-a, --all-tags', 'copy every tag of the repository SRC to the repository DST'),
       TAGS,
       flag('--from FILE', 'read images from a file, "SRC [DST]" per line; - is standard input'),
@@ -98,6 +103,7 @@ export const MOVE_COMMANDS: readonly CommandSpec[] = [
       ),
       flag('--platform P', 'pull another platform: os/arch[/variant]'),
       flag('--all-platforms', 'pull all platforms'),
+      SPARSE,
       flag('-a, --all-tags', 'pull every tag of the repository'),
       VERIFY_EXISTING,
       ...TRUST,
@@ -134,6 +140,7 @@ export const MOVE_COMMANDS: readonly CommandSpec[] = [
     options: [
       flag('-a, --all-tags', 'push every tag of the repository in the local store'),
       PLATFORMS,
+      SPARSE,
       REFERRERS,
       FOREIGN_LAYERS,
       NO_CLOBBER,

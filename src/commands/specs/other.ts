@@ -68,6 +68,10 @@ export const OTHER_COMMANDS: readonly CommandSpec[] = [
       ),
       flag('--memory', 'keep everything in memory'),
       flag('--read-only', 'refuse every write'),
+      flag(
+        '--sparse',
+        'accept a manifest before its blobs, and an index without all of its images',
+      ),
       flag('--htpasswd FILE', 'require a login from this file, made with `htpasswd -B`'),
       flag('--tls-cert FILE', 'serve https with this certificate chain (PEM)'),
       flag('--tls-key FILE', 'the private key of --tls-cert (PEM)'),

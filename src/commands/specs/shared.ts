@@ -48,6 +48,11 @@ export const PLATFORMS = flag(
   'take only this platform: os/arch[/variant]; if repeated, writes a smaller index',
 );
 
+export const SPARSE = flag(
+  '--sparse',
+  'keep an index and its digest, with only the images of --platform, or those that the source has',
+);
+
 export const TAGS = flag(
   '--tags PATTERN…',
   'take the tags that match a glob, /regex/ or semver range; ! excludes',

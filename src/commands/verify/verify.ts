@@ -9,6 +9,7 @@ import {
   type VerifyOptions,
   type VerifyReport,
 } from '../../operations/inspect/verify-image.ts';
+import { isManifestType } from '../../oci/media-types.ts';
 import { quote } from '../../quote.ts';
 import { linesText, styled, type Role, type Styled } from '../../styled.ts';
 import { wrapLine } from '../../render/text.ts';
@@ -74,16 +75,20 @@ async function* runVerify(args: ParsedArguments, context: Context): AsyncIterabl
 
 function notWhole(broken: readonly VerifyRow[]): RegiError {
   const names = broken.map(({ location }) => quote(location)).join(', ');
-  const onlyInBase = !broken
+  const faults = broken
     .flatMap(({ problems }) => problems)
-    .some(({ status }) => status === 'missing' || status === 'corrupt');
+    .filter(({ status }) => status === 'missing' || status === 'corrupt');
+  const onlyInBase = faults.length === 0;
+  const maybeSparse = faults.every(
+    ({ status, mediaType = '' }) => status === 'missing' && isManifestType(mediaType),
+  );
   return new RegiError(
     'CONTENT_MISMATCH',
     `Cannot vouch for ${names}: ${onlyInBase ? 'layers are in an earlier archive' : 'content is missing or corrupt'}`,
     {
       hint: onlyInBase
         ? `name that archive too: regi verify ${broken[0]?.location ?? ''} --base OLD.tar`
-        : 'copy the image there again from its source, with --force',
+        : `copy the image there again from its source, with --force${maybeSparse ? '; or add --sparse if its index was copied sparse' : ''}`,
     },
   );
 }
@@ -99,7 +104,9 @@ async function verifyOne(
   const { source, roots, ...rest } = target;
   const { concurrency } = settings;
   const deep = flag(args, 'deep');
-  const report = await verifyImages(source, roots, { ...rest, signal, deep, concurrency });
+  const isSparse = rest.isSparse === true || flag(args, 'sparse');
+  const options = { ...rest, isSparse, signal, deep, concurrency };
+  const report = await verifyImages(source, roots, options);
   return { location, ...report };
 }
 

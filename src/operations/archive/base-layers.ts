@@ -1,15 +1,15 @@
 import { verified } from '../../bytes.ts';
 import { RegiError } from '../../errors.ts';
 import { LIMITS } from '../../limits.ts';
-import { InvalidManifestError, type Descriptor, type Platform } from '../../oci/descriptor.ts';
-import { childrenOf } from '../../oci/manifest.ts';
+import { InvalidManifestError, type Descriptor } from '../../oci/descriptor.ts';
 import { isForeignLayerType, isManifestType } from '../../oci/media-types.ts';
 import { canMount, type CallOptions, type Source, type Store } from '../../store.ts';
 import type { OnEvent } from '../copy/events.ts';
-import { reported } from '../copy/session.ts';
+import { reported } from '../copy/reported.ts';
 import { mapInOrder } from '../../concurrency/map-in-order.ts';
 import type { Lanes } from '../../concurrency/lanes.ts';
-import { narrowImage } from '../copy/narrow-image.ts';
+import { carriedChildren } from '../copy/index-entries.ts';
+import { narrowImage, type Wanted } from '../copy/narrow-image.ts';
 import { readManifest, type ManifestNode } from '../copy/read-manifest.ts';
 
 /** A layer that an archive omits, and the repository that one of its images goes to. */
@@ -35,33 +35,30 @@ const AT_ONCE = 64;
 /**
  * Lists the blobs of an image that `source` does not carry.
  *
- * @param platforms as for `copyImage()`; all when empty.
+ * @param wanted what is copied of the image.
  * @throws {RegiError} with code NOT_FOUND when a platform or a manifest is missing: archives omit only layers.
  */
 export async function blobsNotCarried(
   source: Source,
   root: Descriptor,
-  platforms: readonly Platform[],
+  wanted: Wanted,
   options: CallOptions = {},
 ): Promise<readonly Descriptor[]> {
   const found: Descriptor[] = [];
   const read = (node: Descriptor): Promise<ManifestNode> => readManifest(source, node, options);
+  const narrowed = await narrowImage(await read(root), wanted, read, source, options);
   const visit = async ({ descriptor, manifest }: ManifestNode, depth: number): Promise<void> => {
     if (depth > LIMITS.indexDepth)
       throw new InvalidManifestError(
         `Cannot read ${descriptor.digest}: expected at most ${LIMITS.indexDepth} levels of indexes`,
       );
-    for (const child of childrenOf(manifest)) {
+    for (const child of carriedChildren(manifest, narrowed?.carried)) {
       if (isManifestType(child.mediaType)) await visit(await read(child), depth + 1);
       else if (!isForeignLayerType(child.mediaType) && !(await source.exists(child, options)))
         found.push(child);
     }
   };
-  const whole = await read(root);
-  await visit(
-    platforms.length === 0 ? whole : await narrowImage(whole, platforms, read, source, options),
-    0,
-  );
+  if (narrowed !== undefined) await visit(narrowed.root, 0);
   return found;
 }
 

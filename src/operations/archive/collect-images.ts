@@ -18,9 +18,10 @@ import {
   type AdmittedRoots,
 } from '../referrers/signatures.ts';
 import { subjectsOf, taggedReferrers, walkReferrers } from '../referrers/walk.ts';
-import type { ReadNode } from '../copy/choose-platform.ts';
-import { narrowImage } from '../copy/narrow-image.ts';
-import type { ManifestNode } from '../copy/read-manifest.ts';
+import { requireAny } from '../copy/copy-images.ts';
+import { carriedChildren, type Carried } from '../copy/index-entries.ts';
+import { narrowInSession, type NarrowedImage } from '../copy/narrow-image.ts';
+import type { ManifestNode, ReadNode } from '../copy/read-manifest.ts';
 
 /** One image to put into an archive. */
 export interface ExportJob {
@@ -38,8 +39,12 @@ export interface ExportJob {
   readonly image: string;
   /** Those of this image; those of all images when absent. */
   readonly platforms?: readonly Platform[] | undefined;
+  /** As for all images when absent. */
+  readonly sparse?: boolean | undefined;
   /** Adds the referrers of this image; as for all images when absent. */
   readonly referrers?: boolean | undefined;
+  /** True for one of several images: platforms that it lacks are passed over, and without any of them, so is the image. */
+  readonly oneOfMany?: boolean | undefined;
   /** Has to admit the image before anything is written. Its signatures are then added, and no other referrers. */
   readonly gate?: Gate | undefined;
 }
@@ -76,6 +81,8 @@ export interface ImageSet {
 export interface CollectOptions extends CallOptions {
   /** One: the manifest of that platform. Several: an index of those. None: everything, unchanged. */
   readonly platforms?: readonly Platform[] | undefined;
+  /** Keeps indexes byte for byte, with only the images of `platforms`; without platforms, with those that the source has. */
+  readonly sparse?: boolean | undefined;
   /** Adds referrers: signatures, SBOMs, attestations. */
   readonly referrers?: boolean | undefined;
   /** Called with an image that cannot be read, which is then left out. Without it, the first one is thrown. */
@@ -87,7 +94,7 @@ const IMAGES_AT_ONCE = 32;
 /**
  * Reads the manifests of images, and nothing else, and collects their content. The order depends on the jobs alone.
  *
- * @throws {RegiError} with the code of the cause, at the first image that cannot be read.
+ * @throws {RegiError} with the code of the cause, at the first image that cannot be read; NOT_FOUND when all images are passed over.
  */
 export async function collectImages(
   session: CopySession,
@@ -101,13 +108,20 @@ export async function collectImages(
   const found = mapInOrder(jobs, { limit: IMAGES_AT_ONCE, signal }, (job, inner) =>
     readImage(session, job, { ...options, signal: inner }),
   );
+  let [count, passed] = [0, 0];
   for await (const image of found) {
+    count += 1;
+    if (image === undefined) {
+      passed += 1;
+      continue;
+    }
     images.push(...image.images);
     for (const node of image.manifests)
       if (!manifests.has(node.descriptor.digest)) manifests.set(node.descriptor.digest, node);
     for (const node of image.blobs)
       if (!blobs.has(node.descriptor.digest)) blobs.set(node.descriptor.digest, node);
   }
+  if (passed === count) requireAny(options.platforms, count);
   return { images, manifests, blobs };
 }
 
@@ -121,36 +135,38 @@ async function readImage(
   session: CopySession,
   job: ExportJob,
   options: CollectOptions & { readonly signal: AbortSignal },
-): Promise<ReadImage> {
+): Promise<ReadImage | undefined> {
   const { signal } = options;
-  const { source, platforms = options.platforms ?? [], referrers: adds = options.referrers } = job;
+  const { source, image, oneOfMany = false } = job;
+  const { platforms = [], sparse = false, referrers: adds = false } = { ...options, ...job };
   const read = (node: Descriptor): Promise<ManifestNode> => session.read(source, node, signal);
   try {
     const found =
       job.known ??
-      (await session.ask(source, signal, () => source.resolve(job.reference, { signal })));
-    const whole = await read(found);
-    const narrowed =
-      platforms.length === 0
-        ? undefined
-        : await narrowImage(whole, platforms, read, source, { signal });
-    const root = narrowed ?? whole;
-    const roots = { found: whole.descriptor, root: root.descriptor, narrowed };
+      (await session.ask(source, signal, () =>
+        source.resolve(job.reference, { signal, whole: sparse }),
+      ));
+    const wanted = { platforms, sparse, optional: oneOfMany, image };
+    const narrowed = await narrowInSession(session, source, found, wanted, signal);
+    if (narrowed === undefined) {
+      session.onEvent({ kind: 'passed', image, root: found });
+      return undefined;
+    }
+    const { root, carried } = narrowed;
+    const roots = { found, root: root.descriptor, narrowed: root, carried };
     const signatures = job.gate && (await signaturesFor(session, job.gate, job, roots, signal));
-    session.onEvent({ kind: 'resolved', image: job.image, root: root.descriptor });
-    const own = await withChildren(root, read);
+    session.onEvent({ kind: 'resolved', image, root: root.descriptor });
+    const own = await withChildren(root, read, carried);
     const failures = new LeftOutReferrers();
     const referrers =
       signatures ??
-      (adds === true
-        ? await referrersOf(session, source, { root, leftOut: failures }, signal)
-        : []);
+      (adds ? await referrersOf(session, source, { ...narrowed, leftOut: failures }, signal) : []);
     const manifests = [...own, ...referrers.flatMap((referrer) => referrer.manifests)];
     const blobs = [
       ...blobsOf(session, source, own),
       ...referrers.flatMap((referrer) => blobsOf(session, referrer.source, referrer.manifests)),
     ];
-    const leftOut = failures.report(job.image, session.onEvent);
+    const leftOut = failures.report(image, session.onEvent);
     const images = [
       { job, root, isReferrer: false, leftOut },
       ...referrers.map((referrer) => ({
@@ -194,7 +210,7 @@ async function signaturesFor(
 ): Promise<readonly FoundReferrer[]> {
   const own = await admittedSignatures(session, source, gate, roots, signal);
   const node = roots.narrowed ?? (await session.read(source, roots.root, signal));
-  const theirs = await signaturesOfChildren(session, source, gate, node, signal);
+  const theirs = await signaturesOfChildren(session, source, gate, { ...roots, node }, signal);
   return together(
     [...own, ...theirs].map(
       ({ source: from, descriptor, tag }) =>
@@ -224,10 +240,10 @@ async function readReferrer(
 async function referrersOf(
   session: CopySession,
   source: Source,
-  { root, leftOut }: { readonly root: ManifestNode; readonly leftOut: LeftOutReferrers },
+  { root, carried, leftOut }: NarrowedImage & { readonly leftOut: LeftOutReferrers },
   signal: AbortSignal,
 ): Promise<readonly FoundReferrer[]> {
-  const subjects = subjectsOf(root);
+  const subjects = await subjectsOf(session, source, root, signal, carried);
   const found: { readonly descriptor: Descriptor; readonly tag?: string }[] = [];
   await leftOut.attempt(signal, async () => {
     for await (const referrer of walkReferrers(session, source, subjects, { signal, leftOut }))
@@ -262,10 +278,11 @@ function jobOfReferrer(
   };
 }
 
-/** The manifest and all manifests below it, children first. */
+/** The manifest and all manifests below it, children first; of an index the carried ones. */
 async function withChildren(
   node: ManifestNode,
   read: ReadNode,
+  carried?: Carried,
   depth = 0,
 ): Promise<readonly ManifestNode[]> {
   if (depth > LIMITS.indexDepth) {
@@ -273,9 +290,11 @@ async function withChildren(
       `Cannot export ${node.descriptor.digest}: expected at most ${LIMITS.indexDepth} levels of indexes`,
     );
   }
-  const children = childrenOf(node.manifest).filter(({ mediaType }) => isManifestType(mediaType));
+  const children = carriedChildren(node.manifest, carried).filter(({ mediaType }) =>
+    isManifestType(mediaType),
+  );
   const below = await Promise.all(
-    children.map(async (child) => withChildren(await read(child), read, depth + 1)),
+    children.map(async (child) => withChildren(await read(child), read, carried, depth + 1)),
   );
   return [...below.flat(), node];
 }

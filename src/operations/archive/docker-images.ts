@@ -1,3 +1,4 @@
+import { RegiError } from '../../errors.ts';
 import type { Descriptor, Platform } from '../../oci/descriptor.ts';
 import type { Digest } from '../../oci/digest.ts';
 import type { ImageManifest } from '../../oci/manifest.ts';
@@ -6,6 +7,7 @@ import { normalizePlatform } from '../../oci/platform.ts';
 import { familiarReference } from '../../oci/reference.ts';
 import type { CallOptions } from '../../store.ts';
 import { chooseEntry, PlatformNotFoundError, runnableEntries } from '../copy/choose-platform.ts';
+import { readIndexTree } from '../copy/index-entries.ts';
 import type { CollectedImage, ImageSet } from './collect-images.ts';
 
 /** An image of docker's format: one platform, with its names. */
@@ -69,10 +71,16 @@ async function runnableIn(
   if (manifest.kind === 'image') return descriptor.digest;
   const read = async (child: { readonly digest: Digest }): Promise<typeof root> => {
     const node = set.manifests.get(child.digest);
-    if (node === undefined) throw new Error(`Manifest ${child.digest} was not collected`);
+    // A sparse index lists images that the archive does not carry.
+    if (node === undefined)
+      throw new RegiError(
+        'NOT_FOUND',
+        `Cannot find ${child.digest}: the archive does not carry it`,
+      );
     return node;
   };
-  const entries = await runnableEntries(manifest, read, job.source, { signal });
+  const all = await runnableEntries(await readIndexTree(root, read), read, job.source, { signal });
+  const entries = all.filter(({ digest }) => set.manifests.has(digest));
   const [first] = entries;
   if (first === undefined) return undefined;
   try {

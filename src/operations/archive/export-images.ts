@@ -20,7 +20,8 @@ import {
   type ExportJob,
   type ImageSet,
 } from './collect-images.ts';
-import { CopySession, reported, type CopySessionOptions } from '../copy/session.ts';
+import { reported } from '../copy/reported.ts';
+import { CopySession, type CopySessionOptions } from '../copy/session.ts';
 import { DOCKER_PLATFORM, dockerImages } from './docker-images.ts';
 import { planArchive, type ArchiveFormat, type PlanOptions } from './plan-archive.ts';
 import { together } from '../../concurrency/together.ts';
@@ -78,6 +79,7 @@ export async function exportImages(
   const signal = options.signal ?? new AbortController().signal;
   const set = await collectImages(session, jobs, {
     platforms: options.platforms,
+    sparse: options.sparse,
     referrers: options.referrers,
     onUnreadable: options.onUnreadable,
     signal,

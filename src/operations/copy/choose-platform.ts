@@ -1,10 +1,11 @@
 import { RegiError } from '../../errors.ts';
 import type { Descriptor, Platform } from '../../oci/descriptor.ts';
-import type { ImageIndex, ImageManifest } from '../../oci/manifest.ts';
+import { isAttestation, type ImageManifest } from '../../oci/manifest.ts';
 import { formatPlatform, normalizePlatform, pickPlatform } from '../../oci/platform.ts';
 import { quote } from '../../quote.ts';
 import type { CallOptions, Source } from '../../store.ts';
-import { readImageConfig, type ManifestNode } from './read-manifest.ts';
+import { unlessAbsent, type IndexTree } from './index-entries.ts';
+import { readImageConfig, type ReadNode } from './read-manifest.ts';
 
 /** The image has no manifest for the requested platform. */
 export class PlatformNotFoundError extends RegiError {
@@ -22,28 +23,30 @@ export class PlatformNotFoundError extends RegiError {
   }
 }
 
-export type ReadNode = (descriptor: Descriptor) => Promise<ManifestNode>;
-
 /** An index entry that runs somewhere. */
 export type RunnableEntry = Descriptor & { readonly platform: Platform };
 
-/** Lists the entries of an index that run somewhere, each with its platform. Attestations do not. */
+/**
+ * Lists the entries of an index, at all levels, that run somewhere, each with its platform. Attestations do not, and no entry whose
+ * platform only its absent manifest could tell.
+ */
 export async function runnableEntries(
-  index: ImageIndex,
+  { entries }: IndexTree,
   read: ReadNode,
   source: Source,
   options: CallOptions = {},
 ): Promise<readonly RunnableEntry[]> {
-  const entries = await Promise.all(
-    index.manifests.map(async (entry) => {
+  const found = await Promise.all(
+    entries.map(async (entry) => {
       if (isAttestation(entry)) return undefined;
-      const platform = entry.platform ?? (await platformOfChild(entry, read, source, options));
+      const platform =
+        entry.platform ?? (await unlessAbsent(() => platformOfChild(entry, read, source, options)));
       return platform === undefined || platform.os === 'unknown'
         ? undefined
         : { ...entry, platform };
     }),
   );
-  return entries.filter((entry) => entry !== undefined);
+  return found.filter((entry) => entry !== undefined);
 }
 
 /**
@@ -71,18 +74,18 @@ export function chooseEntry<Entry extends { readonly platform: Platform }>(
 }
 
 /**
- * Checks that an image serves each of the platforms. An image that names no platform passes.
+ * Checks that an image serves a platform. An image that names no platform passes.
  *
  * @throws {PlatformNotFoundError}
  */
-export async function requirePlatforms(
+export async function requirePlatform(
   manifest: ImageManifest,
-  wanted: readonly Platform[],
+  wanted: Platform,
   source: Source,
   options: CallOptions = {},
 ): Promise<void> {
   const platform = await platformOfImage(manifest, source, options);
-  if (platform !== undefined) for (const one of wanted) chooseEntry([{ platform }], one);
+  if (platform !== undefined) chooseEntry([{ platform }], wanted);
 }
 
 /** Reads the platform from the config of an image; undefined for an artifact, or a config that names none. */
@@ -92,16 +95,6 @@ export async function platformOfImage(
   options: CallOptions = {},
 ): Promise<Platform | undefined> {
   return (await readImageConfig(source, manifest, options))?.platform;
-}
-
-/** True if an index entry describes another entry and runs nowhere: buildkit's provenance and SBOMs. */
-export function isAttestation(entry: Descriptor): boolean {
-  return entry.annotations?.['vnd.docker.reference.type'] === 'attestation-manifest';
-}
-
-/** The digest of the entry that an attestation describes; undefined for every other entry. */
-export function attestedDigest(entry: Descriptor): string | undefined {
-  return isAttestation(entry) ? entry.annotations?.['vnd.docker.reference.digest'] : undefined;
 }
 
 async function platformOfChild(

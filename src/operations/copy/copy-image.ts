@@ -1,4 +1,4 @@
-import { RegiError } from '../../errors.ts';
+import { RegiError, type ErrorCode } from '../../errors.ts';
 import { sameContent, type Descriptor, type Platform } from '../../oci/descriptor.ts';
 import type { Digest } from '../../oci/digest.ts';
 import { quote } from '../../quote.ts';
@@ -8,7 +8,8 @@ import { copyReferrers } from '../referrers/copy.ts';
 import { admitImage } from '../referrers/signatures.ts';
 import { hasReferrers } from '../referrers/warn.ts';
 import { CopySession, type CopySessionOptions, type Route } from './session.ts';
-import { narrowImage } from './narrow-image.ts';
+import type { Carried } from './index-entries.ts';
+import { narrowInSession } from './narrow-image.ts';
 import type { ManifestNode } from './read-manifest.ts';
 import { resolveIfThere } from './resolve-image.ts';
 import { together } from '../../concurrency/together.ts';
@@ -31,6 +32,8 @@ export interface CopyJob {
   readonly known?: KnownRoots | undefined;
   /** Emits a warning when the source has referrers that are not copied. Costs two requests. */
   readonly warnOfReferrers?: boolean | undefined;
+  /** True for one of several images: platforms that it lacks are passed over, and without any of them, so is the image. */
+  readonly oneOfMany?: boolean | undefined;
   /** Has to admit the image before anything is written. Signatures then move along, and no other referrers. */
   readonly gate?: Gate | undefined;
 }
@@ -47,6 +50,8 @@ export interface KnownRoots {
 export interface CopyImageOptions extends CallOptions {
   /** One: copies the manifest of that platform. Several: an index of those. None: everything, unchanged. */
   readonly platforms?: readonly Platform[] | undefined;
+  /** Keeps an index byte for byte, with only the images of `platforms`; without platforms, with those that the source has. */
+  readonly sparse?: boolean | undefined;
   /** Walks, proves what the destination holds where it can, and mends it, even when the tag matches. */
   readonly force?: boolean | undefined;
   /** Never overwrites an existing tag. */
@@ -61,8 +66,8 @@ export interface CopiedImage {
   readonly image: string;
   /** The manifest at the destination. */
   readonly root: Descriptor;
-  /** `kept`: the tag points at other content and was not overwritten. */
-  readonly outcome: 'copied' | 'unchanged' | 'kept';
+  /** `kept`: the tag points at other content and was not overwritten. `passed`: the image has none of the wanted platforms. */
+  readonly outcome: 'copied' | 'unchanged' | 'kept' | 'passed';
   /** Referrers, and lists of them, that failed. A warning names them; the image is complete without them. */
   readonly leftOut: number;
 }
@@ -129,34 +134,46 @@ async function copyOne(
   const { signal } = options;
   const route: Route = { source, destination };
   const { source: found, destination: there } =
-    job.known ?? (await resolveEnds(session, job, signal));
-  const narrowed = await narrowRoot(session, route, found, options);
-  const root = narrowed?.descriptor ?? found;
-  const signatures =
-    job.gate && (await admitImage(session, route, job.gate, { found, root, narrowed }, signal));
+    job.known ?? (await resolveEnds(session, job, options));
+  const wanted = await wantedRoot(session, job, found, options);
+  if (wanted === undefined) {
+    session.onEvent({ kind: 'passed', image, root: found });
+    return { image, root: found, outcome: 'passed', leftOut: 0 };
+  }
+  const { carried } = wanted;
+  const root = descriptorIn(wanted.root);
+  const roots = {
+    found,
+    root,
+    narrowed: 'manifest' in wanted.root ? wanted.root : undefined,
+    carried,
+  };
+  const signatures = job.gate && (await admitImage(session, route, job.gate, roots, signal));
   if (job.pinned !== undefined && job.pinned !== root.digest)
     throw otherDigestError(job.pinned, root.digest);
   session.onEvent({ kind: 'resolved', image, root });
-  const same = there !== undefined && there.digest === root.digest;
-  if (there !== undefined && !same && options.noClobber === true) {
+  const isTagged = there !== undefined && there.digest === root.digest;
+  if (there !== undefined && !isTagged && options.noClobber === true) {
     session.onEvent({ kind: 'kept', image, root: there });
     return { image, root: there, outcome: 'kept', leftOut: 0 };
   }
+  // A sparse index of the same digest may have other images there.
+  const same = isTagged && (await hasAll(session, destination, carried, signal));
   const bring =
     signatures !== undefined
       ? signatures
       : options.referrers === true
         ? async (node: ManifestNode, either: AbortSignal) =>
-            copyReferrers(session, route, { root: node, image }, either)
+            copyReferrers(session, route, { root: node, image, carried }, either)
         : undefined;
   if (same && options.force !== true && bring === undefined) {
     session.onEvent({ kind: 'unchanged', image, root });
     return { image, root, outcome: 'unchanged', leftOut: 0 };
   }
-  const { isLeftBehind, leftOut } = await landRoot(session, route, narrowed ?? root, {
+  const { isLeftBehind, leftOut } = await landRoot(session, route, wanted, {
     ...options,
     tag,
-    same,
+    isTagged,
     bring,
     warns: job.warnOfReferrers === true && bring === undefined && !same,
   });
@@ -170,19 +187,41 @@ async function copyOne(
   return { image, root, outcome: same ? 'unchanged' : 'copied', leftOut };
 }
 
+function descriptorIn(root: Descriptor | ManifestNode): Descriptor {
+  return 'manifest' in root ? root.descriptor : root;
+}
+
+async function hasAll(
+  session: CopySession,
+  destination: Store,
+  carried: Carried | undefined,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const present = await together(
+    [...(carried?.values() ?? [])].map(
+      (node) => (either: AbortSignal) => session.isThere(destination, node, either),
+    ),
+    signal,
+  );
+  return present.every(Boolean);
+}
+
 /** Resolves the source, and the tag of the destination, at once. */
 async function resolveEnds(
   session: CopySession,
   { source, reference, destination, tag }: CopyJob,
-  signal: AbortSignal,
+  { sparse, signal }: CopyImageOptions & { readonly signal: AbortSignal },
 ): Promise<KnownRoots> {
   const [found, there] = await together<[Descriptor, Descriptor | undefined]>(
     [
       // Images in progress go first: otherwise all would end together, and the destination would idle until then.
       (either) =>
-        session.ask(source, either, () => source.resolve(reference, { signal: either }), {
-          yields: true,
-        }),
+        session.ask(
+          source,
+          either,
+          () => source.resolve(reference, { signal: either, whole: sparse }),
+          { yields: true },
+        ),
       async (either) =>
         tag === undefined
           ? undefined
@@ -202,7 +241,7 @@ interface LandRootOptions extends CopyImageOptions {
   readonly signal: AbortSignal;
   readonly tag: string | undefined;
   /** True if the tag points at the root already. */
-  readonly same: boolean;
+  readonly isTagged: boolean;
   /** Copies signatures, or all referrers. Returns how many failed. */
   readonly bring: ((node: ManifestNode, signal: AbortSignal) => Promise<number>) | undefined;
   /** Looks for referrers that are not copied. */
@@ -220,28 +259,36 @@ interface LandedRoot {
 async function landRoot(
   session: CopySession,
   route: Route,
-  root: Descriptor | ManifestNode,
+  { root, carried }: WantedRoot,
   options: LandRootOptions,
 ): Promise<LandedRoot> {
-  const { signal, force = false, same, warns, bring } = options;
+  const { signal, force = false, isTagged, warns, bring } = options;
   const { destination } = route;
-  const target = 'manifest' in root ? root.descriptor : root;
+  const target = descriptorIn(root);
   const [node, isThere] = await together<[ManifestNode, boolean]>(
     [
       async (either) => ('manifest' in root ? root : session.read(route.source, root, either)),
-      async (either) => (same && !force) || session.isThere(destination, target, either),
+      async (either) => (isTagged && !force) || session.isThere(destination, target, either),
     ],
     signal,
   );
+  const send = async (either: AbortSignal, tag?: string): Promise<void> => {
+    try {
+      await session.sendManifest(route, node, either, tag);
+    } catch (error) {
+      throw carried === undefined || either.aborted ? error : sparseRefused(error, destination);
+    }
+  };
   const land = async (either: AbortSignal): Promise<number> => {
     let failed = 0;
-    if (!isThere || force) await session.landChildren(route, node, either);
+    if (!isThere || force || carried !== undefined)
+      await session.landChildren(route, node, either, { carried });
     if (bring !== undefined) {
       // The subject, then its referrers, then the tag: a reader who sees the tag sees the signatures too.
-      if (!isThere || force) await session.sendManifest(route, node, either);
+      if (!isThere || force) await send(either);
       failed = await bring(node, either);
     }
-    if (!same || force) await session.sendManifest(route, node, either, options.tag);
+    if (!isTagged || force) await send(either, options.tag);
     return failed;
   };
   // The question runs while the blobs move: after them it would be a round trip to wait for.
@@ -252,23 +299,55 @@ async function landRoot(
   return { isLeftBehind, leftOut };
 }
 
-async function narrowRoot(
+/** Refusals of a manifest, rather than of the request. */
+const REFUSALS: ReadonlySet<ErrorCode> = new Set([
+  'REFUSED',
+  'NOT_FOUND',
+  'UNSUPPORTED',
+  'SERVER_FAILED',
+]);
+
+function sparseRefused(error: unknown, { place }: Store): unknown {
+  if (!(error instanceof RegiError) || !REFUSALS.has(error.code)) return error;
+  return new RegiError(
+    error.code,
+    `${place.replace(/^registry:/, '')} refuses an index without all of its images: ${error.message}`,
+    {
+      hint: 'drop --sparse to write a smaller index with another digest; or let the registry accept such indexes (docker-registry 3: validation.manifests.indexes.platforms, regi serve: --sparse)',
+      cause: error,
+    },
+  );
+}
+
+interface WantedRoot {
+  /** Not read where all of it is wanted. */
+  readonly root: Descriptor | ManifestNode;
+  readonly carried: Carried | undefined;
+}
+
+/** Returns what is wanted of an image; undefined if it is one of many, and has none of the wanted platforms. */
+async function wantedRoot(
   session: CopySession,
-  { source }: Route,
-  root: Descriptor,
-  options: CopyImageOptions & { readonly signal: AbortSignal },
-): Promise<ManifestNode | undefined> {
-  const { platforms = [], signal } = options;
-  if (platforms.length === 0) return undefined;
-  const read = (descriptor: Descriptor): Promise<ManifestNode> =>
-    session.read(source, descriptor, signal);
-  const narrowed = await narrowImage(await read(root), platforms, read, source, { signal });
-  if (!sameContent(narrowed.descriptor, root) && narrowed.manifest.kind === 'index') {
+  { source, image, oneOfMany = false }: CopyJob,
+  found: Descriptor,
+  { platforms = [], sparse, signal }: CopyImageOptions & { readonly signal: AbortSignal },
+): Promise<WantedRoot | undefined> {
+  if (platforms.length === 0 && sparse !== true) return { root: found, carried: undefined };
+  const narrowed = await narrowInSession(
+    session,
+    source,
+    found,
+    { platforms, sparse, optional: oneOfMany, image },
+    signal,
+  );
+  if (narrowed === undefined) return undefined;
+  const { root, carried } = narrowed;
+  if (!sameContent(root.descriptor, found) && root.manifest.kind === 'index') {
     session.onEvent({
       kind: 'warning',
-      message: `The index was narrowed to ${narrowed.manifest.manifests.length} manifests and has a new digest`,
-      hint: 'signatures of the full index do not apply to it',
+      message: `The index was narrowed to ${root.manifest.manifests.length} manifests and has a new digest`,
+      hint: 'signatures of the full index do not apply to it; --sparse keeps the index and its digest',
     });
   }
-  return narrowed;
+  return { root, carried };
 }

@@ -6,6 +6,8 @@ import {
   type CopyImageOptions,
   type CopyJob,
 } from './copy-image.ts';
+import type { Platform } from '../../oci/descriptor.ts';
+import { formatPlatform } from '../../oci/platform.ts';
 import { quote } from '../../quote.ts';
 import { commonCause } from '../../shared-cause.ts';
 import { checkNoneLeftOut } from '../referrers/left-out.ts';
@@ -54,13 +56,13 @@ export interface FailedJob {
 
 /**
  * Copies many images as one command: shared nodes cross the wire once. Yields each with its job, in the order of
- * `jobs`, also images that were complete before another failed.
+ * `jobs`, also images that were complete before another failed. Images that are passed over are not yielded.
  *
  * @throws {PartialFailureError} at the end, with `keepGoing`, if any image failed; with the code of the cause if all failed
  *   for one.
  * @throws {RegiError} PARTIAL_FAILURE at the end, if all images were copied, but some without their referrers.
  * @throws {CopyError} at the first failure otherwise; the other images are stopped and have settled.
- * @throws {RegiError} with code USAGE when two different images would get the same tag.
+ * @throws {RegiError} with code NOT_FOUND when all images are passed over, with code USAGE when two different images would get the same tag.
  * @throws what `jobs` throws; with `keepGoing`, after the images before it have been copied.
  */
 export async function* copyImages<Job extends CopyJob>(
@@ -75,6 +77,7 @@ export async function* copyImages<Job extends CopyJob>(
     total: 0,
     failures: [] as unknown[],
     lacking: [] as CopiedImage[],
+    passed: 0,
     unlisted: undefined as { readonly error: unknown } | undefined,
   };
 
@@ -99,7 +102,10 @@ export async function* copyImages<Job extends CopyJob>(
     try {
       if (isFailed(job))
         throw job.error instanceof RegiError ? new CopyError(job.image, job.error) : job.error;
-      return { ...(await copyInSession(session, job, { ...options, signal: either })), job };
+      const copied = await copyInSession(session, job, { ...options, signal: either });
+      if (copied.outcome !== 'passed') return { ...copied, job };
+      state.passed += 1;
+      return undefined;
     } catch (error) {
       // An image that was stopped because another failed is no failure of its own.
       if (either.aborted) return undefined;
@@ -117,7 +123,8 @@ export async function* copyImages<Job extends CopyJob>(
   }
   signal.throwIfAborted();
   if (state.unlisted !== undefined) throw state.unlisted.error;
-  const { failures, total } = state;
+  const { failures, passed, total } = state;
+  if (passed === total) requireAny(options.platforms, total);
   if (failures.length > 0)
     throw new PartialFailureError(
       failures.length,
@@ -125,6 +132,15 @@ export async function* copyImages<Job extends CopyJob>(
       total > 1 && failures.length === total ? commonCause(failures) : undefined,
     );
   checkNoneLeftOut(state.lacking);
+}
+
+/** @throws {RegiError} NOT_FOUND when there were images, and none has any of the wanted platforms. */
+export function requireAny(platforms: readonly Platform[] = [], images: number): void {
+  if (images === 0) return;
+  const names = platforms.map((platform) => formatPlatform(platform)).join(', ');
+  throw new RegiError('NOT_FOUND', `Cannot find ${names} in any of the images`, {
+    hint: 'regi inspect shows the platforms of an image',
+  });
 }
 
 function isFailed(job: CopyJob | FailedJob): job is FailedJob {

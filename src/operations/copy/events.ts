@@ -13,6 +13,8 @@ export type CopyEvent =
   | { readonly kind: 'unchanged'; readonly image: string; readonly root: Descriptor }
   /** The tag points at another manifest and stays, because overwriting was refused; `root` is that manifest. */
   | { readonly kind: 'kept'; readonly image: string; readonly root: Descriptor }
+  /** The image has none of the wanted platforms, and is passed over; `root` is that of the source. */
+  | { readonly kind: 'passed'; readonly image: string; readonly root: Descriptor }
   /** A blob or manifest needs to exist at the destination; one terminal event follows. Not emitted for the root of an image. */
   | { readonly kind: 'found'; readonly target: Descriptor; readonly to: string }
   /** The bytes of a node begin to move. Another `started` is a restart: bytes counted for the node before are void. */

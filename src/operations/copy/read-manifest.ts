@@ -19,6 +19,9 @@ export interface ManifestNode {
   readonly manifest: Manifest;
 }
 
+/** Reads a manifest, from a source or a cache. */
+export type ReadNode = (descriptor: Descriptor) => Promise<ManifestNode>;
+
 /**
  * Reads and parses the manifest of `descriptor`, verified.
  *

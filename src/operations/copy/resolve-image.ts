@@ -5,11 +5,12 @@ import type { CallOptions, Source } from '../../store.ts';
 import {
   chooseEntry,
   PlatformNotFoundError,
-  requirePlatforms,
+  requirePlatform,
   runnableEntries,
   type RunnableEntry,
 } from './choose-platform.ts';
-import { readManifest, type ManifestNode } from './read-manifest.ts';
+import { readIndexTree } from './index-entries.ts';
+import { readManifest, type ManifestNode, type ReadNode } from './read-manifest.ts';
 
 /**
  * Resolves a name; with a platform, to the manifest of that platform.
@@ -52,7 +53,9 @@ export interface PlatformChoice {
 /** The root that a name points at, and the image in it for one machine. */
 export interface ImageForHost {
   readonly root: ManifestNode;
-  /** Empty unless the root is an index. */
+  /** The entries of all levels of an index, attestations too; empty for an image. */
+  readonly listed: readonly Descriptor[];
+  /** Those of them that run somewhere. */
   readonly entries: readonly RunnableEntry[];
   /** The chosen entry of the index. Undefined where the root is no index, and where no entry serves. */
   readonly chosen: RunnableEntry | undefined;
@@ -72,18 +75,15 @@ export async function readForHost(
 ): Promise<ImageForHost> {
   const root = await readManifest(source, await source.resolve(reference, options), options);
   if (root.manifest.kind === 'image') {
-    if (platform !== undefined) await requirePlatforms(root.manifest, [platform], source, options);
-    return { root, entries: [], chosen: undefined };
+    if (platform !== undefined) await requirePlatform(root.manifest, platform, source, options);
+    return { root, listed: [], entries: [], chosen: undefined };
   }
-  const entries = await runnableEntries(
-    root.manifest,
-    async (child) => readManifest(source, child, options),
-    source,
-    options,
-  );
+  const read: ReadNode = (child) => readManifest(source, child, options);
+  const tree = await readIndexTree(root, read);
+  const entries = await runnableEntries(tree, read, source, options);
   const chosen =
     platform === undefined ? chooseForHost(entries, host) : chooseEntry(entries, platform);
-  return { root, entries, chosen };
+  return { root, listed: tree.entries, entries, chosen };
 }
 
 /**
@@ -104,7 +104,7 @@ export function imageForHost({ root, entries, chosen }: ImageForHost, host: Plat
  * Reads the image manifest that a name means for one machine.
  *
  * @throws {PlatformNotFoundError} when an index lacks the platform.
- * @throws {InvalidManifestError} when the entry for the platform is an index itself.
+ * @throws {InvalidManifestError} when its manifest turns out to be an index.
  */
 export async function readImage(
   source: Source,

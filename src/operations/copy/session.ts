@@ -1,13 +1,14 @@
-import { bytesOf, seekable, verified, type SeekableBytes } from '../../bytes.ts';
+import { bytesOf, verified } from '../../bytes.ts';
 import { LIMITS } from '../../limits.ts';
 import { InvalidManifestError, type Descriptor } from '../../oci/descriptor.ts';
-import { childrenOf } from '../../oci/manifest.ts';
-import { isForeignLayerType, isManifestType } from '../../oci/media-types.ts';
+import { isForeignLayerType, isIndexType, isManifestType } from '../../oci/media-types.ts';
 import { SingleFlight } from '../../concurrency/single-flight.ts';
 import { canMount, canOffer, canProve, type Bytes, type Source, type Store } from '../../store.ts';
 import type { OnEvent } from './events.ts';
 import { isSmall, Lanes, type LaneOptions, type LaneWidths } from '../../concurrency/lanes.ts';
+import { carriedChildren, type Carried } from './index-entries.ts';
 import { otherSize } from './other-size.ts';
+import { reported } from './reported.ts';
 import {
   readKept,
   readManifest,
@@ -123,33 +124,44 @@ export class CopySession {
    *
    * @throws {InvalidManifestError} when indexes nest deeper than any real image.
    */
-  async land(route: Route, node: Descriptor, signal: AbortSignal, depth = 0): Promise<void> {
+  async land(
+    route: Route,
+    node: Descriptor,
+    signal: AbortSignal,
+    { depth = 0, carried }: BelowOptions = {},
+  ): Promise<void> {
     if (depth > LIMITS.indexDepth)
       throw new InvalidManifestError(
         `Cannot copy ${node.digest}: expected at most ${LIMITS.indexDepth} levels of indexes`,
       );
+    if (carried !== undefined && isIndexType(node.mediaType)) {
+      // No flight: another image may carry other children of the same index.
+      this.onEvent({ kind: 'found', target: node, to: route.destination.repository });
+      return this.#landManifest(route, node, signal, { depth, carried });
+    }
     await this.#landings.run(
       nodeKey(route.destination, node),
       (inner) => {
         this.onEvent({ kind: 'found', target: node, to: route.destination.repository });
         return isManifestType(node.mediaType)
-          ? this.#landManifest(route, node, inner, depth)
+          ? this.#landManifest(route, node, inner, { depth })
           : this.#landBlob(route, node, inner);
       },
       signal,
     );
   }
 
-  /** Copies everything below a manifest; all of it has settled before the first failure is thrown. */
+  /** Copies what is below a manifest; all of it has settled before the first failure is thrown. */
   async landChildren(
     route: Route,
     { manifest }: ManifestNode,
     signal: AbortSignal,
-    depth = 0,
+    { depth = 0, carried }: BelowOptions = {},
   ): Promise<void> {
+    const below = { depth: depth + 1, carried };
     await together(
-      childrenOf(manifest).map(
-        (child) => (either: AbortSignal) => this.land(route, child, either, depth + 1),
+      carriedChildren(manifest, carried).map(
+        (child) => (either: AbortSignal) => this.land(route, child, either, below),
       ),
       signal,
     );
@@ -198,7 +210,7 @@ export class CopySession {
     route: Route,
     node: Descriptor,
     signal: AbortSignal,
-    depth: number,
+    below: BelowOptions,
   ): Promise<void> {
     const { destination, source } = route;
     const isSkipped = async (): Promise<boolean> => {
@@ -206,10 +218,12 @@ export class CopySession {
       this.onEvent({ kind: 'skipped', target: node, to: destination.repository });
       return true;
     };
-    if (!this.#force && (await isSkipped())) return;
+    // The destination may hold a sparse index with other children.
+    const childrenFirst = this.#force || below.carried !== undefined;
+    if (!childrenFirst && (await isSkipped())) return;
     const read = await this.read(source, node, signal);
-    await this.landChildren(route, read, signal, depth);
-    if (this.#force && (await isSkipped())) return;
+    await this.landChildren(route, read, signal, below);
+    if (childrenFirst && (await isSkipped())) return;
     await this.sendManifest(route, read, signal);
   }
 
@@ -331,31 +345,11 @@ export class CopySession {
   }
 }
 
-export interface ReportOptions {
-  /** The repository that the bytes go to. */
-  readonly to: string;
-  readonly onEvent: OnEvent;
-  readonly signal: AbortSignal;
-  /** Called each time the last byte has been read. */
-  readonly onEnd?: (() => void) | undefined;
-}
-
-/** The bytes of a node, not yet verified. Emits an event each time they are opened and for each chunk. */
-export function reported(
-  source: Source,
-  target: Descriptor,
-  { to, onEvent, signal, onEnd }: ReportOptions,
-): SeekableBytes {
-  async function* read(offset: number): AsyncGenerator<Uint8Array> {
-    onEvent({ kind: 'started', target, from: source.repository, to });
-    if (offset > 0) onEvent({ kind: 'resumed', target, bytes: offset, to });
-    for await (const chunk of source.fetch(target, { signal, offset, followsUrls: true })) {
-      onEvent({ kind: 'progress', target, bytes: chunk.byteLength, to });
-      yield chunk;
-    }
-    onEnd?.();
-  }
-  return seekable((offset) => ({ [Symbol.asyncIterator]: () => read(offset) }));
+interface BelowOptions {
+  /** Levels above the node. */
+  readonly depth?: number | undefined;
+  /** The manifests to copy below indexes; all when undefined. */
+  readonly carried?: Carried | undefined;
 }
 
 /** Finds a repository of the destination's place to mount from; waits for one that is receiving the blob. */

@@ -65,6 +65,7 @@ export function addEvent(totals: CopyTotals, event: CopyEvent): CopyTotals {
     case 'read':
     case 'listed':
     case 'started':
+    case 'passed':
     case 'warning':
     case 'note':
       return totals;

@@ -1,10 +1,15 @@
 import { RegiError } from '../../errors.ts';
 import { type Descriptor, toDescriptorJson } from '../../oci/descriptor.ts';
-import { artifactTypeOf, type ImageIndex } from '../../oci/manifest.ts';
+import {
+  attestedDigest,
+  isAttestation,
+  artifactTypeOf,
+  type ImageIndex,
+} from '../../oci/manifest.ts';
 import { MEDIA_TYPE } from '../../oci/media-types.ts';
 import { formatPlatform, normalizePlatform } from '../../oci/platform.ts';
 import type { CallOptions, Source } from '../../store.ts';
-import { attestedDigest, isAttestation, platformOfImage } from '../copy/choose-platform.ts';
+import { platformOfImage } from '../copy/choose-platform.ts';
 import { indexJson, type ManifestNode, readManifest } from '../copy/read-manifest.ts';
 import { jsonNode, type MemoryNode } from './memory-source.ts';
 

@@ -1,10 +1,9 @@
 import type { Descriptor, Platform } from '../../oci/descriptor.ts';
 import type { Digest } from '../../oci/digest.ts';
 import type { HistoryEntry, ImageConfig } from '../../oci/image-config.ts';
-import { shownTypeOf, type ImageManifest } from '../../oci/manifest.ts';
+import { attestedDigest, shownTypeOf, type ImageManifest } from '../../oci/manifest.ts';
 import { isImageConfigType } from '../../oci/media-types.ts';
 import type { CallOptions, Source } from '../../store.ts';
-import { attestedDigest } from '../copy/choose-platform.ts';
 import { readForHost, type ImageForHost, type PlatformChoice } from '../copy/resolve-image.ts';
 import { readImageConfig, readManifest, type ManifestNode } from '../copy/read-manifest.ts';
 
@@ -104,7 +103,7 @@ export interface InspectReport {
   readonly size: number;
   /** Annotations of the manifest or index. */
   readonly annotations: Readonly<Record<string, string>>;
-  /** The entries of an index; empty for an image. */
+  /** The entries of an index, and of indexes in it; empty for an image. */
   readonly manifests: readonly EntryReport[];
   /** Undefined for an index without a runnable image. */
   readonly image: ImageReport | undefined;
@@ -130,7 +129,7 @@ export async function inspectImage(
     mediaType: manifest.mediaType,
     size: descriptor.size,
     annotations: manifest.annotations,
-    manifests: manifest.kind === 'index' ? entryReports(manifest.manifests, found) : [],
+    manifests: entryReports(found),
     image:
       shown?.manifest.kind === 'image'
         ? await imageReport(source, shown.descriptor, shown.manifest, found, options)
@@ -148,12 +147,9 @@ async function shownNode(
   return entry === undefined ? undefined : readManifest(source, entry, options);
 }
 
-function entryReports(
-  manifests: readonly Descriptor[],
-  { entries }: ImageForHost,
-): readonly EntryReport[] {
+function entryReports({ listed, entries }: ImageForHost): readonly EntryReport[] {
   const platforms = new Map(entries.map(({ digest, platform }) => [digest, platform]));
-  return manifests.map((entry) => ({
+  return listed.map((entry) => ({
     platform: platforms.get(entry.digest),
     digest: entry.digest,
     mediaType: entry.mediaType,

@@ -1,8 +1,8 @@
+import { isAttestation } from '../../oci/manifest.ts';
 import type { Descriptor } from '../../oci/descriptor.ts';
 import { LIMITS } from '../../limits.ts';
 import { isManifestType } from '../../oci/media-types.ts';
 import type { CallOptions, Source } from '../../store.ts';
-import { isAttestation } from '../copy/choose-platform.ts';
 import { readImageConfig, readManifest } from '../copy/read-manifest.ts';
 
 const ANNOTATION = 'org.opencontainers.image.created';

@@ -2,11 +2,10 @@ import { RegiError } from '../../errors.ts';
 import { LIMITS } from '../../limits.ts';
 import type { Descriptor } from '../../oci/descriptor.ts';
 import type { Digest } from '../../oci/digest.ts';
-import { childrenOf, type ImageManifest } from '../../oci/manifest.ts';
+import { isAttestation, childrenOf, type ImageManifest } from '../../oci/manifest.ts';
 import { isManifestType } from '../../oci/media-types.ts';
 import { formatPlatform } from '../../oci/platform.ts';
 import type { CallOptions, Source } from '../../store.ts';
-import { isAttestation } from '../copy/choose-platform.ts';
 import { readImageConfig, readManifest } from '../copy/read-manifest.ts';
 
 /** The summary of an image in a list. */

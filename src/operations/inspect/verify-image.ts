@@ -2,11 +2,15 @@ import { LimitExceededError } from '../../bytes.ts';
 import { LIMITS } from '../../limits.ts';
 import type { Descriptor } from '../../oci/descriptor.ts';
 import type { Digest } from '../../oci/digest.ts';
-import { childrenOf, type ImageManifest, type Manifest } from '../../oci/manifest.ts';
+import {
+  isAttestation,
+  childrenOf,
+  type ImageManifest,
+  type Manifest,
+} from '../../oci/manifest.ts';
 import { isForeignLayerType, isImageConfigType, isManifestType } from '../../oci/media-types.ts';
 import { quote } from '../../quote.ts';
 import type { CallOptions, Source } from '../../store.ts';
-import { isAttestation } from '../copy/choose-platform.ts';
 import { mapInOrder } from '../../concurrency/map-in-order.ts';
 import { readImageConfig, readManifest } from '../copy/read-manifest.ts';
 import { problemOf, verifyBlob, type NodeProblem } from './verify-blob.ts';
@@ -22,7 +26,7 @@ export interface NamedRoot {
 /** A node with a problem. The names are those of `--json`, and so are API. */
 export interface FoundProblem {
   /**
-   * `absent`: a platform that an archive lists but does not carry, which is no fault. `absent-in-base`: a layer that it omits because
+   * `absent`: a manifest that a sparse index lists without its content, which is no fault. `absent-in-base`: a layer that it omits because
    * an earlier archive carried it. `extra`: no manifest leads to it, which is no fault either.
    */
   readonly status: NodeProblem['status'] | 'absent' | 'absent-in-base' | 'extra';
@@ -56,7 +60,7 @@ export interface VerifyReport {
 export interface VerifyOptions extends CallOptions {
   /** Also unpacks layers and compares them with the diff_ids of the configs. */
   readonly deep?: boolean | undefined;
-  /** Accepts absent platforms of an index, as `docker save` writes it. */
+  /** Accepts absent images of an index, as `docker save` and sparse copies leave them. */
   readonly isSparse?: boolean | undefined;
   /** Blobs that an incremental archive records as carried by an earlier one. */
   readonly omitted?: ReadonlySet<Digest> | undefined;
@@ -226,7 +230,7 @@ class Walk {
       if (mayBeAbsent && found.status === 'missing')
         this.#add(descriptor, image, {
           status: 'absent',
-          problem: 'the index lists it but the archive does not carry it',
+          problem: 'the index lists it, and its content is not here',
         });
       else this.#add(descriptor, image, found);
       return [];

@@ -1,12 +1,13 @@
 import { together } from '../../concurrency/together.ts';
 import type { Descriptor } from '../../oci/descriptor.ts';
+import type { Carried } from '../copy/index-entries.ts';
 import type { ManifestNode } from '../copy/read-manifest.ts';
 import type { CopySession, Route } from '../copy/session.ts';
 import { LeftOutReferrers } from './left-out.ts';
 import { subjectsOf, taggedReferrers, walkReferrers } from './walk.ts';
 
 /**
- * Copies the referrers of the image and of each manifest of its index, their own referrers, and the tags of cosign. One that fails
+ * Copies the referrers of the image and of each carried manifest of its index, their own referrers, and the tags of cosign. One that fails
  * is left out with a warning.
  *
  * @param image its name, for warnings.
@@ -15,11 +16,19 @@ import { subjectsOf, taggedReferrers, walkReferrers } from './walk.ts';
 export async function copyReferrers(
   session: CopySession,
   route: Route,
-  { root, image }: { readonly root: ManifestNode; readonly image: string },
+  {
+    root,
+    image,
+    carried,
+  }: {
+    readonly root: ManifestNode;
+    readonly image: string;
+    readonly carried?: Carried | undefined;
+  },
   signal: AbortSignal,
 ): Promise<number> {
   const { source } = route;
-  const subjects = subjectsOf(root);
+  const subjects = await subjectsOf(session, source, root, signal, carried);
   const leftOut = new LeftOutReferrers();
   const levels: Descriptor[][] = [];
   await leftOut.attempt(signal, async () => {

@@ -3,6 +3,7 @@ import { sameContent, type Descriptor } from '../../oci/descriptor.ts';
 import type { Source } from '../../store.ts';
 import type { CarriedSignature } from '../../trust/collect.ts';
 import { admissionText, admit, signaturesOf, type Gate } from '../../trust/gate.ts';
+import type { Carried } from '../copy/index-entries.ts';
 import type { ManifestNode } from '../copy/read-manifest.ts';
 import type { CopySession, Route } from '../copy/session.ts';
 import { subjectsOf } from './walk.ts';
@@ -13,6 +14,8 @@ export interface AdmittedRoots {
   readonly root: Descriptor;
   /** The written root, where an index was narrowed. */
   readonly narrowed: ManifestNode | undefined;
+  /** The manifests that are written of a sparse index; undefined where all are. */
+  readonly carried: Carried | undefined;
 }
 
 /**
@@ -29,11 +32,12 @@ export async function admitImage(
   roots: AdmittedRoots,
   signal: AbortSignal,
 ): Promise<(node: ManifestNode, signal: AbortSignal) => Promise<number>> {
-  const carried = await admittedSignatures(session, source, gate, roots, signal);
+  const own = await admittedSignatures(session, source, gate, roots, signal);
+  const { carried } = roots;
   return async (node, either) => {
-    const children = await signaturesOfChildren(session, source, gate, node, either);
+    const theirs = await signaturesOfChildren(session, source, gate, { node, carried }, either);
     await together(
-      [...carried, ...children].map(
+      [...own, ...theirs].map(
         (signature) => (inner: AbortSignal) => land(session, signature, destination, inner),
       ),
       either,
@@ -60,15 +64,15 @@ export async function admittedSignatures(
   return admission.carried;
 }
 
-/** Returns the signatures of the manifests of an index, such as cosign makes with `--recursive`. */
+/** Returns the signatures of the carried manifests of an index, such as cosign makes with `--recursive`. */
 export async function signaturesOfChildren(
   session: CopySession,
   source: Source,
   gate: Gate,
-  node: ManifestNode,
+  { node, carried }: Pick<AdmittedRoots, 'carried'> & { readonly node: ManifestNode },
   signal: AbortSignal,
 ): Promise<readonly CarriedSignature[]> {
-  const [, ...children] = subjectsOf(node);
+  const [, ...children] = await subjectsOf(session, source, node, signal, carried);
   const found = await together(
     children.map(
       ({ digest }) =>

@@ -1,10 +1,9 @@
 import { together } from '../../concurrency/together.ts';
 import { RegiError, type ErrorCode } from '../../errors.ts';
 import type { Descriptor } from '../../oci/descriptor.ts';
-import { isTelling, shownTypeOf } from '../../oci/manifest.ts';
+import { attestedDigest, isAttestation, isTelling, shownTypeOf } from '../../oci/manifest.ts';
 import { formatPlatform } from '../../oci/platform.ts';
 import type { CallOptions, Source } from '../../store.ts';
-import { attestedDigest, isAttestation } from '../copy/choose-platform.ts';
 import type { ManifestNode } from '../copy/read-manifest.ts';
 import { CopySession, type CopySessionOptions } from '../copy/session.ts';
 import { subjectsOf, taggedReferrers, walkReferrers } from './walk.ts';
@@ -42,7 +41,7 @@ export async function referrerTree(
   { accepts = () => true, signal = new AbortController().signal, lanes }: ReferrerTreeOptions = {},
 ): Promise<readonly SubjectNode[]> {
   const session = new CopySession({ lanes });
-  const entries = subjectsOf(root);
+  const entries = await subjectsOf(session, source, root, signal);
   const subjects = entries.filter((entry) => !isAttestation(entry));
   const [listed, tagged] = await together<[readonly FlatNode[], readonly FlatNode[]]>(
     [

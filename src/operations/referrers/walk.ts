@@ -10,6 +10,7 @@ import {
   type ReferrerLister,
   type Source,
 } from '../../store.ts';
+import { readIndexTree, type Carried } from '../copy/index-entries.ts';
 import type { ManifestNode } from '../copy/read-manifest.ts';
 import { resolveIfThere } from '../copy/resolve-image.ts';
 import type { CopySession } from '../copy/session.ts';
@@ -128,9 +129,24 @@ export function cosignTags(digest: Digest): readonly string[] {
   return ['sig', 'att', 'sbom'].map((kind) => `sha256-${encodedOf(digest)}.${kind}`);
 }
 
-/** The image, and each manifest of its index. */
-export function subjectsOf({ descriptor, manifest }: ManifestNode): readonly Descriptor[] {
-  return manifest.kind === 'index' ? [descriptor, ...manifest.manifests] : [descriptor];
+/** Lists the image, and each manifest of its index and of the indexes in it; of a sparse index, the carried ones. */
+export async function subjectsOf(
+  session: CopySession,
+  source: Source,
+  root: ManifestNode,
+  signal: AbortSignal,
+  carried?: Carried,
+): Promise<readonly Descriptor[]> {
+  const { descriptor, manifest } = root;
+  if (manifest.kind !== 'index') return [descriptor];
+  const { inner, entries } = await readIndexTree(root, (node) =>
+    session.read(source, node, signal),
+  );
+  const below = [...[...inner.values()].map((node) => node.descriptor), ...entries];
+  return [
+    descriptor,
+    ...below.filter(({ digest }) => carried === undefined || carried.has(digest)),
+  ];
 }
 
 interface ReferrerList {

@@ -16,6 +16,7 @@ import type {
   FetchOptions,
   ReferrerLister,
   ReferrerOptions,
+  ResolveOptions,
   Store,
   TagLister,
 } from '../../store.ts';
@@ -72,9 +73,9 @@ export class ArchiveStore implements ReadOnlyStore {
 
   /**
    * Resolves a name or digest. A name of an index of many platforms, of which the archive carries one, resolves to that one, with
-   * a notice (docker save writes such archives). The digest of the index resolves to the index.
+   * a notice (docker save writes such archives). The digest of the index resolves to the index, and so does its name with `whole`.
    */
-  async resolve(reference: string, options: CallOptions = {}): Promise<Descriptor> {
+  async resolve(reference: string, options: ResolveOptions = {}): Promise<Descriptor> {
     options.signal?.throwIfAborted();
     const digest = digestIn(reference);
     const found =
@@ -82,7 +83,7 @@ export class ArchiveStore implements ReadOnlyStore {
         ? onlyImage(await this.#entries(reference, options), this.#index, reference, this.place)
         : await resolveDigest(this, this.#contents.index, digest, options);
     if (found === undefined) throw this.#missing(reference);
-    return digest === undefined ? this.#carried(found, options) : found;
+    return digest === undefined && options.whole !== true ? this.#carried(found, options) : found;
   }
 
   async resolveBlob(digest: Digest, { signal }: CallOptions = {}): Promise<Descriptor> {
@@ -167,7 +168,7 @@ export class ArchiveStore implements ReadOnlyStore {
     const name = platform === undefined ? 'one' : formatPlatform(platform);
     this.#onNotice?.(
       `The archive lists ${listed} platforms and carries only ${name}, so the image is that one`,
-      `the whole image has the digest ${root}`,
+      `copy, push and import keep the index ${root} with --sparse`,
     );
   }
 

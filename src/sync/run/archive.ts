@@ -10,6 +10,7 @@ import { imageName, parseReference, type Reference } from '../../oci/reference.t
 import { layersOf } from '../../operations/archive/carried-layers.ts';
 import type { ExportJob, ImageSet } from '../../operations/archive/collect-images.ts';
 import { exportImages } from '../../operations/archive/export-images.ts';
+import { narrowInSession } from '../../operations/copy/narrow-image.ts';
 import type { CopySession } from '../../operations/copy/session.ts';
 import { quote } from '../../quote.ts';
 import { formatBlobList, mergeCarried, type CarriedBlob } from '../../tar/carried-blobs.ts';
@@ -21,7 +22,6 @@ import type { Gate } from '../../trust/gate.ts';
 import type { PlannedImage, PlannedRoute } from '../plan/plan.ts';
 import { sourceName } from '../plan/plan.ts';
 import type { Route } from '../plan/routes.ts';
-import { narrowToPlatforms } from './platforms.ts';
 import type { SyncRow } from './row.ts';
 
 /** One image that an archive is to have. */
@@ -90,11 +90,8 @@ async function choose(
     );
     let { platforms } = entry;
     if (platforms.length > 0 && !heads) {
-      const narrowed = await narrowToPlatforms(session, source, found, {
-        platforms,
-        required: entry.requirePlatforms,
-        signal,
-      });
+      const wanted = { platforms, optional: !entry.requirePlatforms };
+      const narrowed = await narrowInSession(session, source, found, wanted, signal);
       if (narrowed === undefined)
         return { ...rowOf({ ...one, found }), status: 'skipped', digest: found.digest };
       ({ platforms } = narrowed);
@@ -106,6 +103,7 @@ async function choose(
       name: nameOf(route, image, found),
       image: imageName(route.name, image),
       platforms,
+      sparse: entry.sparse && platforms.length > 0,
       referrers: entry.referrers !== false,
       gate: await gateOf(route, image.reference),
     };

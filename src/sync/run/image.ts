@@ -2,10 +2,10 @@ import { RegiError } from '../../errors.ts';
 import type { Descriptor, Platform } from '../../oci/descriptor.ts';
 import { algorithmOf, encodedOf } from '../../oci/digest.ts';
 import { imageName } from '../../oci/reference.ts';
-import { CopyError, copyInSession } from '../../operations/copy/copy-image.ts';
+import { copyInSession } from '../../operations/copy/copy-image.ts';
+import { narrowInSession } from '../../operations/copy/narrow-image.ts';
 import { resolveIfThere } from '../../operations/copy/resolve-image.ts';
 import type { CopySession } from '../../operations/copy/session.ts';
-import { admitImage } from '../../operations/referrers/signatures.ts';
 import { LeftOutReferrers } from '../../operations/referrers/left-out.ts';
 import { canKeepUnnamed, canListReferrers, type Source, type Store } from '../../store.ts';
 import type { Stores } from '../../targets/opened-store.ts';
@@ -13,8 +13,8 @@ import { admit, type Gate } from '../../trust/gate.ts';
 import type { FactCache } from '../state/cache.ts';
 import type { SyncEntry } from '../file/entry.ts';
 import { sourceName, type PlannedImage, type PlannedRoute, type TagList } from '../plan/plan.ts';
-import { narrowToPlatforms, platformsKey, sparseRefused, type Narrowed } from './platforms.ts';
 import { bringOmitted } from './omitted.ts';
+import { platformsKey } from './platforms.ts';
 import type { SyncStatus } from './row.ts';
 
 /** One image, with both ends. */
@@ -133,6 +133,13 @@ function factKey({ platforms, requirePlatforms }: SyncEntry, { digest }: Descrip
   return `${digest} ${requirePlatforms ? 'all ' : ''}${platformsKey(platforms)}`;
 }
 
+/** What the platforms of an entry make of an image. */
+interface Narrowed {
+  readonly root: Descriptor;
+  /** Those of the entry that the image has. */
+  readonly platforms: readonly Platform[];
+}
+
 async function narrowRoot(
   entry: SyncEntry,
   found: Descriptor,
@@ -141,15 +148,12 @@ async function narrowRoot(
   { cache, signal }: ImageOptions,
 ): Promise<Narrowed | undefined> {
   const { platforms, requirePlatforms, sparse } = entry;
-  if (platforms.length === 0) return { root: found, platforms: [], children: undefined };
-  const narrowed = await narrowToPlatforms(session, source, found, {
-    platforms,
-    required: requirePlatforms,
-    signal,
-  });
-  if (sparse) return narrowed === undefined ? undefined : { ...narrowed, root: found };
-  cache.set(factKey(entry, found), { narrowed: narrowed?.root.digest ?? '' });
-  return narrowed;
+  if (platforms.length === 0) return { root: found, platforms };
+  const wanted = { platforms, sparse, optional: !requirePlatforms };
+  const narrowed = await narrowInSession(session, source, found, wanted, signal);
+  if (!sparse)
+    cache.set(factKey(entry, found), { narrowed: narrowed?.root.descriptor.digest ?? '' });
+  return narrowed && { root: narrowed.root.descriptor, platforms: narrowed.platforms };
 }
 
 interface Roots {
@@ -160,78 +164,37 @@ interface Roots {
 
 /** Returns how many referrers failed. */
 async function transfer(
-  work: ImageWork,
-  roots: Roots,
+  { planned, image, destination, name }: ImageWork,
+  { found, there, narrowed }: Roots,
   session: CopySession,
   { force, signal, stores, gate }: ImageOptions,
 ): Promise<number> {
-  const { planned, image, name } = work;
   const { route, source } = planned;
-  const { entry } = route;
-  const full = fullName(name, image, roots.found);
-  if (entry.sparse && roots.narrowed.children !== undefined) {
-    await transferSparse(work, roots, { full, gate }, session, signal);
-    return 0;
-  }
-  const platforms: readonly Platform[] = roots.narrowed.platforms;
+  const { referrers, sparse } = route.entry;
+  const { platforms } = narrowed;
+  const wanted = { platforms, sparse: sparse && platforms.length > 0 };
   // No layer of a refused image is brought. The copy asks again, about the same bytes.
   if (gate !== undefined && route.held !== undefined) {
-    const { digest: landed } = roots.narrowed.root;
-    const { digest } = roots.found;
-    const isMade = platforms.length > 1 && landed !== digest;
-    await admit(gate, source, { found: digest, landed, isMade }, { signal });
+    const { digest: landed } = narrowed.root;
+    const isMade = platforms.length > 1 && landed !== found.digest;
+    await admit(gate, source, { found: found.digest, landed, isMade }, { signal });
   }
-  const destination = await bringOmitted(route, work.destination, roots.found, {
-    platforms,
-    session,
-    stores,
-    signal,
-  });
-  const { leftOut } = await copyInSession(
+  const to = await bringOmitted(route, destination, found, { wanted, session, stores, signal });
+  const { root, leftOut } = await copyInSession(
     session,
     {
       source,
       reference: image.reference,
-      destination,
+      destination: to,
       tag: image.tag,
-      image: full,
-      known: { source: roots.found, destination: roots.there },
+      image: fullName(name, image, found),
+      known: { source: found, destination: there },
       gate,
     },
-    { platforms, force, referrers: entry.referrers !== false, signal },
+    { ...wanted, force, referrers: referrers !== false, signal },
   );
-  if (image.tag === undefined && canKeepUnnamed(destination))
-    await destination.keepUnnamed(roots.narrowed.root, { signal });
+  if (image.tag === undefined && canKeepUnnamed(to)) await to.keepUnnamed(root, { signal });
   return leftOut;
-}
-
-/** Brings the chosen children, then the index as it is. */
-async function transferSparse(
-  { planned, image, destination }: ImageWork,
-  { found, narrowed }: Roots,
-  { full, gate }: { readonly full: string; readonly gate: Gate | undefined },
-  session: CopySession,
-  signal: AbortSignal,
-): Promise<void> {
-  const route = { source: planned.source, destination };
-  const roots = { found, root: found, narrowed: undefined };
-  const bring = gate && (await admitImage(session, route, gate, roots, signal));
-  const root = await session.read(planned.source, found, signal);
-  const children = narrowed.children ?? [];
-  try {
-    await Promise.all(children.map((child) => session.land(route, child, signal)));
-    if (bring !== undefined && root.manifest.kind === 'index') {
-      await session.sendManifest(route, root, signal);
-      // Signatures of the platforms that stay behind would refer to nothing.
-      await bring({ ...root, manifest: { ...root.manifest, manifests: children } }, signal);
-    }
-    await session.sendManifest(route, root, signal, image.tag);
-  } catch (error) {
-    signal.throwIfAborted();
-    if (!(error instanceof RegiError)) throw error;
-    throw new CopyError(full, sparseRefused(full, error));
-  }
-  session.onEvent({ kind: 'tagged', image: full, root: found });
 }
 
 /**
@@ -247,7 +210,7 @@ async function bringLateReferrers(
 ): Promise<number> {
   const { planned, destination, image, name } = work;
   const { route, source, sourceTags } = planned;
-  const { referrers } = route.entry;
+  const { referrers, platforms } = route.entry;
   if (heads || referrers === false) return 0;
   // A gate lets signatures pass and nothing else, so the lists are left to it.
   const isAsked = gate !== undefined && referrers === 'always';
@@ -261,9 +224,10 @@ async function bringLateReferrers(
         tag: image.tag,
         image: fullName(name, image, root),
         known: { source: found, destination: root },
+        oneOfMany: !route.entry.requirePlatforms,
         gate,
       },
-      { platforms: route.entry.sparse ? [] : route.entry.platforms, referrers: true, signal },
+      { platforms, sparse: route.entry.sparse && platforms.length > 0, referrers: true, signal },
     );
     return leftOut;
   }

@@ -1,6 +1,6 @@
 import { RegiError } from '../../errors.ts';
 import { formatCount } from '../../format.ts';
-import type { Descriptor, Platform } from '../../oci/descriptor.ts';
+import type { Descriptor } from '../../oci/descriptor.ts';
 import { referenceIn } from '../../oci/reference.ts';
 import {
   blobsNotCarried,
@@ -8,6 +8,7 @@ import {
   locateBases,
   type BaseNeed,
 } from '../../operations/archive/base-layers.ts';
+import type { Wanted } from '../../operations/copy/narrow-image.ts';
 import type { CopySession } from '../../operations/copy/session.ts';
 import { quote } from '../../quote.ts';
 import type { Store } from '../../store.ts';
@@ -26,12 +27,12 @@ export async function bringOmitted(
   destination: Store,
   root: Descriptor,
   {
-    platforms,
+    wanted,
     session,
     stores,
     signal,
   }: {
-    readonly platforms: readonly Platform[];
+    readonly wanted: Wanted;
     readonly session: CopySession;
     readonly stores: Stores;
     readonly signal: AbortSignal;
@@ -39,7 +40,7 @@ export async function bringOmitted(
 ): Promise<Store> {
   const { held } = route;
   if (held === undefined || held.omitted.size === 0) return destination;
-  const layers = await blobsNotCarried(held, root, platforms, { signal });
+  const layers = await blobsNotCarried(held, root, wanted, { signal });
   const needs = await Promise.all(
     layers.map(async (layer): Promise<BaseNeed> => {
       const names = held.omitted.get(layer.digest) ?? [];

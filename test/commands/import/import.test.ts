@@ -121,17 +121,17 @@ describe('regi import', () => {
     });
   });
 
-  test('an image without the platform stops the plan before anything is written', async () => {
-    const { status, stderr } = await run(
-      writeTar(layoutMembers(both)),
-      to.host,
-      '--platform',
-      'linux/s390x',
-    );
+  test('A25: platforms that none of the images has stop the command before anything is written', async () => {
+    const path = writeTar(layoutMembers(both));
+    const { status, stderr } = await run(path, to.host, '--platform', 'linux/s390x');
     expect([status, writes()]).toEqual([3, 0]);
-    expect(stderr).toContain(
-      'Cannot import "docker.io/library/debian:12": Cannot find platform "linux/s390x"',
-    );
+    expect(stderr).toContain('Cannot find linux/s390x in any of the images');
+    const [only] = both;
+    const alone = writeTar(layoutMembers(only === undefined ? [] : [only]));
+    expect(await run(alone, to.host, '--platform', 'linux/s390x')).toMatchObject({
+      status: 3,
+      stderr: expect.stringContaining('Cannot find platform "linux/s390x"'),
+    });
   });
 
   test('a second time moves nothing', async () => {

@@ -18,7 +18,7 @@ export type { FakeAuth } from './fake-auth.ts';
 export type { Fault, FaultAction, Match } from './fake-faults.ts';
 
 export interface FakeRegistryOptions extends Partial<
-  Pick<HandlerOptions, 'readOnly' | 'spool' | 'uploadLimits' | 'clock'>
+  Pick<HandlerOptions, 'readOnly' | 'sparse' | 'spool' | 'uploadLimits' | 'clock'>
 > {
   /** An in-memory place when absent. */
   readonly place?: Place | undefined;
