@@ -44,8 +44,8 @@ describePeer('an index with one of its images, skopeo', 'sid', ['skopeo'], () =>
   test.each(SOURCES)('A25: skopeo copies the image that is there, from %s', async (_, source) => {
     const target = `oci:${temporaryFolder('skopeo')}/one:1`;
     const linux = ['--override-os', 'linux', '--override-arch', 'amd64'];
-    const { run } = peerClient('sid', 'skopeo');
-    await run(...linux, 'copy', '--quiet', '--src-tls-verify=false', source(), target);
+    const newer = peerClient('sid', 'skopeo');
+    await newer.run(...linux, 'copy', '--quiet', '--src-tls-verify=false', source(), target);
     expect(await regi('digest', target)).toBe(fixture.amd64.root.digest);
   });
 });
