@@ -52,7 +52,7 @@ describe('A25: regi copy --sparse', () => {
     const to = await startFakeRegistry({ sparse: true });
     const sparse = ['--sparse', '--platform', 'linux/amd64', '--referrers'];
     const copied = await regi('copy', ...sparse, `${from.host}/app:1`, `${to.host}/app:1`);
-    expect([copied.status, copied.stdout]).toEqual([0, `${to.host}/app@${digestOf(index)}\n`]);
+    expect([copied.status, copied.stdout]).toEqual([0, `${to.host}/app:1@${digestOf(index)}\n`]);
     expect(await holds(to, digestOf(amd64))).toBe(true);
     expect(await holds(to, digestOf(index.attestations[0]))).toBe(true);
     expect(await holds(to, digestOf(arm64))).toBe(false);
@@ -91,7 +91,7 @@ describe('A25: regi copy --sparse', () => {
     const sparse = ['copy', '--sparse', '--platform', 'linux/arm64'];
     await regi(...sparse, `${from.host}/app:1`, `${middle.host}/app:1`);
     const copied = await regi('copy', '--sparse', `${middle.host}/app:1`, `${to.host}/app:1`);
-    expect([copied.status, copied.stdout]).toEqual([0, `${to.host}/app@${digestOf(index)}\n`]);
+    expect([copied.status, copied.stdout]).toEqual([0, `${to.host}/app:1@${digestOf(index)}\n`]);
     expect(await holds(to, digestOf(arm64))).toBe(true);
     expect(await holds(to, digestOf(index.attestations[1]))).toBe(true);
   });
@@ -115,7 +115,7 @@ describe('A25: regi copy --sparse', () => {
       `${from.host}/app`,
       `${to.host}/app`,
     );
-    expect([copied.status, copied.stdout]).toEqual([0, `${to.host}/app@${digestOf(index)}\n`]);
+    expect([copied.status, copied.stdout]).toEqual([0, `${to.host}/app:1@${digestOf(index)}\n`]);
     expect(copied.stderr).toContain(`"${to.host}/app:1" has no linux/s390x`);
     expect(copied.stderr).toContain(`Skipped "${to.host}/app:arm": it is not for linux/amd64`);
     const none = await regi(
@@ -156,7 +156,7 @@ describe('A25: an archive or layout of a part of an index', () => {
       const to = await startFakeRegistry({ sparse: true });
       await regi('import', '--sparse', 'some.tar', to.host);
       const copied = await regi('copy', '--sparse', 'archive:some.tar', `${to.host}/copied:1`);
-      expect(copied.stdout).toBe(`${to.host}/copied@${digestOf(index)}\n`);
+      expect(copied.stdout).toBe(`${to.host}/copied:1@${digestOf(index)}\n`);
       expect((await regi('digest', `${to.host}/app:1`)).stdout).toBe(`${digestOf(index)}\n`);
       const plain = await regi('import', 'some.tar', `${to.host}/plain`);
       expect(plain.stdout).toContain(digestOf(arm64));
