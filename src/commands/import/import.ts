@@ -135,7 +135,7 @@ export async function* importImages(
   const onEvent = (event: CopyEvent): void => {
     if (isEnd(event)) referrers.end(event.image);
     if (event.kind === 'failed' || event.kind === 'passed')
-      results.set(event.image, RESULTS[event.kind]);
+      results.set(event.image, ENDINGS[event.kind]);
     // A base layer that was just brought there has had its event.
     const isKnown =
       (event.kind === 'found' || event.kind === 'skipped') &&
@@ -182,7 +182,7 @@ function referrersFirst(imports: readonly Import[]): readonly Import[] {
 }
 
 /** The results of images that have no row. */
-const RESULTS = { failed: 'failed', passed: 'not for these platforms' } as const;
+const ENDINGS = { failed: 'failed', passed: 'not for these platforms' } as const;
 
 /** True for the last event of an image. */
 function isEnd(event: CopyEvent): event is CopyEvent & { readonly image: string } {
