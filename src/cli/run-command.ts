@@ -8,6 +8,8 @@ import { createContext } from './create-context.ts';
 import { Failures } from './output/failures.ts';
 import { rowWriter, type RowWriter } from './output/output.ts';
 import { createProgress } from './progress/create-progress.ts';
+import { StepSummary } from './progress/step-summary.ts';
+import type { Progress } from './progress/progress.ts';
 import type { Paint } from './output/paint.ts';
 import type { StatusArea } from './output/status-area.ts';
 
@@ -29,7 +31,9 @@ export async function runCommand(
   io: Io,
   area: StatusArea,
 ): Promise<void> {
-  const progress = createProgress(settings, { isPlan: args.options['dry-run'] === true }, io, area);
+  const isPlan = args.options['dry-run'] === true;
+  const summary = args.options['summary'] === true ? new StepSummary(io) : undefined;
+  const progress = withSummary(createProgress(settings, { isPlan }, io, area), summary);
   const failures = new Failures();
   const context = createContext(io, settings, progress, area, failures);
   let completed = false;
@@ -58,7 +62,19 @@ export async function runCommand(
     // Rows before a failure are valid. If they cannot be written either, the first failure says more.
     await rows?.flush().catch(() => undefined);
     progress.end(completed);
+    await summary?.write();
     for (const line of failures.lines()) area.print(printable(line));
     await area.flush();
   }
+}
+
+function withSummary(progress: Progress, summary: StepSummary | undefined): Progress {
+  if (summary === undefined) return progress;
+  return {
+    ...progress,
+    onEvent(event) {
+      summary.add(event);
+      progress.onEvent(event);
+    },
+  };
 }

@@ -8,6 +8,9 @@ const ERASE_LINE = '\x1b[2K';
 const BEGIN_UPDATE = '\x1b[?2026h';
 const END_UPDATE = '\x1b[?2026l';
 
+/** A CI service whose log can fold lines. */
+export type Fold = 'github' | 'gitlab';
+
 /**
  * Writes to standard error: lines that stay, and below them an area that is redrawn. Writes keep their order;
  * only `flush()` and `clear()` wait for them. If the other end is closed, writes are dropped without an error.
@@ -40,6 +43,20 @@ export class StatusArea {
     if (text === '') return;
     const [erase, area] = [this.#eraseText(), this.#area];
     this.#write(async () => `${erase}${await this.#lines([text, ...area], '')}`);
+  }
+
+  /** Begins lines that a CI log can fold. @param now milliseconds since 1970. */
+  openFold(fold: Fold, title: string, now: number): void {
+    this.#write(async () => {
+      const line = await this.#paint(title);
+      return fold === 'github'
+        ? `::group::${line}\n`
+        : `${gitlabMark('start', now)}${line}\n`;
+    });
+  }
+
+  closeFold(fold: Fold, now: number): void {
+    this.#write(async () => (fold === 'github' ? '::endgroup::\n' : `${gitlabMark('end', now)}\n`));
   }
 
   /** Redraws the area. Lines must be narrower than the terminal, or the next drawing is misplaced. */
@@ -96,6 +113,11 @@ export class StatusArea {
         this.#waiting -= 1;
       });
   }
+}
+
+/** The mark of a section: https://docs.gitlab.com/ci/jobs/job_logs/#custom-collapsible-sections. */
+function gitlabMark(edge: 'start' | 'end', now: number): string {
+  return `\x1b[0Ksection_${edge}:${Math.floor(now / 1000)}:regi\r\x1b[0K`;
 }
 
 function cursorUp(lines: number): string {

@@ -2,7 +2,7 @@ import type { Settings } from '../../context.ts';
 import { assertNever } from '../../errors.ts';
 import type { Io } from '../../io.ts';
 import { isCiJob } from '../parse/settings.ts';
-import type { StatusArea } from '../output/status-area.ts';
+import type { Fold, StatusArea } from '../output/status-area.ts';
 import { jsonProgress } from './json.ts';
 import { liveProgress } from './live.ts';
 import { plainProgress } from './plain.ts';
@@ -32,12 +32,12 @@ export function createProgress(
     case 'json':
       return jsonProgress(io.clock, isPlan, area);
     case 'plain':
-      return plainProgress(io.clock, isPlan, area);
+      return plainProgress({ clock: io.clock, isPlan, fold: foldOf(io.env) }, area);
     case 'auto':
       // A plan transfers nothing that a live view could show.
       if (canRedraw(io) && !isPlan) return liveProgress(io, area);
       // Programs that read JSON from standard output may read standard error too.
-      return settings.json ? NO_PROGRESS : plainProgress(io.clock, isPlan, area);
+      return settings.json ? NO_PROGRESS : plainProgress({ clock: io.clock, isPlan, fold: undefined }, area);
     default:
       return assertNever(settings.progress);
   }
@@ -46,4 +46,10 @@ export function createProgress(
 /** Some CI services run jobs at a terminal: their logs would be full of redrawn lines. */
 function canRedraw({ stderr, env }: Io): boolean {
   return stderr.isTTY && env['TERM'] !== 'dumb' && !isCiJob(env);
+}
+
+/** Only `--progress plain` folds: without it, the lines of a log stay in sight. */
+function foldOf(env: Io['env']): Fold | undefined {
+  if (env['GITHUB_ACTIONS'] === 'true') return 'github';
+  return env['GITLAB_CI'] === 'true' ? 'gitlab' : undefined;
 }

@@ -1,35 +1,84 @@
 import type { Clock } from '../../clock.ts';
 import { assertNever } from '../../errors.ts';
-import { formatBytes, formatDuration, shortDigest } from '../../format.ts';
+import { formatBytes, formatCount, formatDuration, shortDigest } from '../../format.ts';
 import type { Descriptor } from '../../oci/descriptor.ts';
 import { isManifestType } from '../../oci/media-types.ts';
 import type { CopyEvent } from '../../operations/copy/events.ts';
 import { NO_TOTALS } from '../../operations/copy/totals.ts';
 import { printable } from '../../redact.ts';
-import type { StatusArea } from '../output/status-area.ts';
+import type { Fold, StatusArea } from '../output/status-area.ts';
 import { transferKey, type Progress } from './progress.ts';
 import { addBlobs, planLine, summaryLine } from './summary.ts';
+import { totalLine } from './transfer-lines.ts';
+import { TransferModel } from './transfer-model.ts';
 
-/** Prints one line per finished blob and a summary, for logs. */
-export function plainProgress(clock: Clock, isPlan: boolean, area: StatusArea): Progress {
+export interface PlainOptions {
+  readonly clock: Clock;
+  /** True for `--dry-run`. */
+  readonly isPlan: boolean;
+  /** How the log folds the lines of the transfer; undefined if it cannot. */
+  readonly fold: Fold | undefined;
+}
+
+/** Readers of a log take a longer silence for a hang, and some CI services end such a job. */
+const LONGEST_SILENCE_MS = 10_000;
+
+/**
+ * Prints lines for logs: the image when its transfer begins, each finished blob, a line after ten seconds of silence,
+ * and a summary.
+ */
+export function plainProgress(
+  { clock, isPlan, fold }: PlainOptions,
+  area: StatusArea,
+): Progress {
   const begun = clock.now();
   const startedAt = new Map<string, number>();
+  const model = new TransferModel();
   let totals = NO_TOTALS;
+  let image: string | undefined;
+  let images = 1;
+  let silence: NodeJS.Timeout | undefined;
+
+  const subject = (): string => (images === 1 && image !== undefined ? image : formatCount(images, 'image'));
+
+  function begin(): void {
+    const title = `Copying ${subject()}`;
+    if (fold === undefined) area.print(printable(title));
+    else area.openFold(fold, printable(title), begun);
+    silence = setInterval(() => {
+      const total = totalLine(model.view(clock.now()), LOG_STYLE);
+      area.print(printable(`moving   ${images === 1 ? `${subject()}: ` : ''}${total}`));
+    }, LONGEST_SILENCE_MS);
+    // Work that has ended must not wait for it.
+    silence.unref();
+  }
+
   return {
     showsMessages: false,
     onEvent(event) {
       totals = addBlobs(totals, event);
+      model.add(event, clock.now());
+      if (event.kind === 'resolved') image = event.image;
+      if (event.kind === 'listed') images = event.images;
+      if (event.kind === 'found' && silence === undefined && !isPlan) begin();
       if (event.kind === 'started') startedAt.set(transferKey(event), clock.now());
       const since = event.kind === 'copied' ? startedAt.get(transferKey(event)) : undefined;
       const line = plainLine(event, isPlan, since === undefined ? undefined : clock.now() - since);
-      if (line !== undefined) area.print(printable(line));
+      if (line === undefined) return;
+      silence?.refresh();
+      area.print(printable(line));
     },
     end(completed) {
+      clearInterval(silence);
+      if (fold !== undefined && silence !== undefined) area.closeFold(fold, clock.now());
       if (completed)
         area.print(isPlan ? planLine(totals) : summaryLine(totals, clock.now() - begun));
     },
   };
 }
+
+/** A log has no width, and may be read where only ASCII is shown. */
+const LOG_STYLE = { columns: Number.POSITIVE_INFINITY, rows: 0, unicode: false };
 
 /** Returns the line for an event; undefined for events that a log does not show. */
 function plainLine(

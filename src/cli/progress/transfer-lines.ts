@@ -56,7 +56,8 @@ function transferLine({ target, bytes, speed }: ActiveTransfer, style: LineStyle
   return [name, ' ', ...bar(share, width, style), rest.slice(name.length).trimEnd()];
 }
 
-function totalLine(view: TransferView, style: LineStyle): string {
+/** Returns the line of the whole transfer: images, blobs, bytes, speed and time left. */
+export function totalLine(view: TransferView, style: LineStyle): string {
   const left = view.bytes - view.moved;
   const blobs = `${view.finished} of ${formatCount(view.nodes, 'blob')}`;
   const images =

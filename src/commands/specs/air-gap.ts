@@ -13,6 +13,7 @@ import {
   TAGS,
   TRUST,
   VERIFY_EXISTING,
+  SUMMARY,
 } from './shared.ts';
 
 const group = 'Air gap';
@@ -70,6 +71,7 @@ export const AIR_GAP_COMMANDS: readonly CommandSpec[] = [
       { ...DRY_RUN, summary: 'write nothing; show how large the archive would be' },
       ...TRUST,
       DIGESTFILE,
+      SUMMARY,
     ],
     examples: {
       'Save two images with all their platforms':
@@ -128,6 +130,7 @@ export const AIR_GAP_COMMANDS: readonly CommandSpec[] = [
       VERIFY_EXISTING,
       ...TRUST,
       DIGESTFILE,
+      SUMMARY,
     ],
     refusedFlags: { '-i': NAME_THE_FILE, '--input': NAME_THE_FILE },
     examples: {

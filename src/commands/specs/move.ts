@@ -14,6 +14,7 @@ import {
   TAGS,
   TRUST,
   VERIFY_EXISTING,
+  SUMMARY,
 } from './shared.ts';
 
 const group = 'Move';
@@ -67,6 +68,7 @@ export const MOVE_COMMANDS: readonly CommandSpec[] = [
       KEEP_GOING,
       ...TRUST,
       DIGESTFILE,
+      SUMMARY,
     ],
     examples: {
       'Mirror an image with all its platforms':
@@ -150,6 +152,7 @@ export const MOVE_COMMANDS: readonly CommandSpec[] = [
       KEEP_GOING,
       ...TRUST,
       DIGESTFILE,
+      SUMMARY,
     ],
     examples: {
       'Push an image that was pulled or tagged': 'regi push registry.example/team/app:1.4',

@@ -90,6 +90,12 @@ export const DIGESTFILE = flag(
   'also write the lines of standard output to this file',
 );
 
+/** For jobs of GitHub Actions. */
+export const SUMMARY = flag(
+  '--summary',
+  'append a Markdown table of the images to the file in GITHUB_STEP_SUMMARY',
+);
+
 export const ANNOTATION = flag('--annotation KEY=VALUE…', 'add an annotation');
 
 export const OUTPUT_FILE = flag('-o, --output FILE', 'write to this file; - is standard output');

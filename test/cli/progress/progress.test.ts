@@ -1,6 +1,6 @@
 import { setImmediate } from 'node:timers/promises';
 
-import { describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 
 import { createProgress } from '../../../src/cli/progress/create-progress.ts';
 import type { Progress } from '../../../src/cli/progress/progress.ts';
@@ -28,6 +28,7 @@ describe('plain progress', () => {
     progress.end(true);
     await area.flush();
     expect(io.stderrText().trimEnd().split('\n')).toEqual([
+      'Copying b.example/app:1',
       expect.stringMatching(/^copied {3}sha256:[0-9a-f]{12} {2}100\.0 MiB in 2\.0 s$/),
       expect.stringMatching(/^mounted {2}sha256:[0-9a-f]{12} {4}1\.0 MiB from base$/),
       '1 blob copied (100.0 MiB), 1 mounted in 2.0 s (50.0 MiB/s)',
@@ -73,6 +74,93 @@ describe('plain progress', () => {
       await area.flush();
       expect(io.stderrText()).not.toMatch(/ in \d/);
     }
+  });
+});
+
+describe('D10: plain progress of a long transfer', () => {
+  beforeEach(() => {
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
+  });
+  afterEach(() => {
+    vi.useRealTimers();
+  });
+
+  test('prints the image at once, and a line after each ten seconds of silence', async () => {
+    const { io, area, progress, pass } = open('plain');
+    const wait = (ms: number): void => {
+      pass(ms);
+      vi.advanceTimersByTime(ms);
+    };
+    progress.onEvent({ kind: 'resolved', image: `${TO}:1`, root: ROOT });
+    for (const target of [BIG, SMALL]) progress.onEvent({ kind: 'found', target, to: TO });
+    progress.onEvent({ kind: 'started', target: BIG, from: 'a', to: TO });
+    await area.flush();
+    expect(io.stderrText()).toBe('Copying b.example/app:1\n');
+    for (let second = 0; second < 15; second += 1) {
+      progress.onEvent({ kind: 'progress', target: BIG, bytes: 4 * MIB, to: TO });
+      wait(1000);
+    }
+    // Another line begins a new silence.
+    progress.onEvent({ kind: 'mounted', target: SMALL, from: 'base', to: TO });
+    wait(9000);
+    await area.flush();
+    expect(io.stderrText().split('\n').slice(1)).toEqual([
+      'moving   b.example/app:1: 0 of 2 blobs, 40.0 MiB of 101.0 MiB, 4.0 MiB/s, 15 s left',
+      expect.stringMatching(/^mounted {2}/),
+      '',
+    ]);
+    wait(1000);
+    progress.end(true);
+    wait(60_000);
+    await area.flush();
+    expect(io.stderrText().split('\n').slice(3)).toEqual([
+      'moving   b.example/app:1: 1 of 2 blobs, 60.0 MiB of 100.0 MiB, 0 B/s',
+      expect.stringMatching(/^1 blob mounted in 25\.0 s/),
+      '',
+    ]);
+  });
+
+  test('counts the images of a list', async () => {
+    const { io, area, progress } = open('plain');
+    progress.onEvent({ kind: 'listed', images: 33 });
+    progress.onEvent({ kind: 'resolved', image: `${TO}:1`, root: ROOT });
+    progress.onEvent({ kind: 'found', target: BIG, to: TO });
+    vi.advanceTimersByTime(10_000);
+    progress.end(true);
+    await area.flush();
+    expect(io.stderrText().split('\n').slice(0, 2)).toEqual([
+      'Copying 33 images',
+      'moving   0 of 33 images, 0 of 1 blob, 0 B of 100.0 MiB',
+    ]);
+  });
+});
+
+describe('plain progress in a CI log that folds lines', () => {
+  test.each([
+    ['GitHub', { GITHUB_ACTIONS: 'true' }, /^::group::Copying b\.example\/app:1\ncopied [^]*\n::endgroup::\n1 blob copied/],
+    [
+      'GitLab',
+      { GITLAB_CI: 'true' },
+      // eslint-disable-next-line no-control-regex -- GitLab's marks are escape sequences
+      /^\u001b\[0Ksection_start:0:regi\r\u001b\[0KCopying b\.example\/app:1\ncopied [^]*\n\u001b\[0Ksection_end:2:regi\r\u001b\[0K\n1 blob copied/,
+    ],
+  ])('%s folds the lines of the transfer with --progress plain', async (_name, env, wanted) => {
+    for (const mode of ['plain', 'auto'] as const) {
+      const { io, area, progress, pass } = open(mode, { env });
+      play(progress, pass);
+      progress.end(true);
+      await area.flush();
+      if (mode === 'plain') expect(io.stderrText()).toMatch(wanted);
+      else expect(io.stderrText()).toMatch(/^Copying b\.example\/app:1\n/);
+    }
+  });
+
+  test('nothing is folded where nothing moves', async () => {
+    const { io, area, progress } = open('plain', { env: { GITHUB_ACTIONS: 'true' } });
+    progress.onEvent({ kind: 'unchanged', image: `${TO}:1`, root: ROOT });
+    progress.end(true);
+    await area.flush();
+    expect(io.stderrText()).not.toContain('::');
   });
 });
 
@@ -176,7 +264,7 @@ describe('live progress', () => {
     const { io, area, progress, pass } = open('auto', { isTTY: true, env });
     play(progress, pass);
     await area.flush();
-    expect(io.stderrText()).toMatch(/^copied {3}sha256:/);
+    expect(io.stderrText()).toMatch(/^copied {3}sha256:/m);
   });
 });
 
