@@ -49,9 +49,7 @@ export class StatusArea {
   openFold(fold: Fold, title: string, now: number): void {
     this.#write(async () => {
       const line = await this.#paint(title);
-      return fold === 'github'
-        ? `::group::${line}\n`
-        : `${gitlabMark('start', now)}${line}\n`;
+      return fold === 'github' ? `::group::${line}\n` : `${gitlabMark('start', now)}${line}\n`;
     });
   }
 

@@ -37,7 +37,9 @@ export function createProgress(
       // A plan transfers nothing that a live view could show.
       if (canRedraw(io) && !isPlan) return liveProgress(io, area);
       // Programs that read JSON from standard output may read standard error too.
-      return settings.json ? NO_PROGRESS : plainProgress({ clock: io.clock, isPlan, fold: undefined }, area);
+      return settings.json
+        ? NO_PROGRESS
+        : plainProgress({ clock: io.clock, isPlan, fold: undefined }, area);
     default:
       return assertNever(settings.progress);
   }

@@ -27,10 +27,7 @@ const LONGEST_SILENCE_MS = 10_000;
  * Prints lines for logs: the image when its transfer begins, each finished blob, a line after ten seconds of silence,
  * and a summary.
  */
-export function plainProgress(
-  { clock, isPlan, fold }: PlainOptions,
-  area: StatusArea,
-): Progress {
+export function plainProgress({ clock, isPlan, fold }: PlainOptions, area: StatusArea): Progress {
   const begun = clock.now();
   const startedAt = new Map<string, number>();
   const model = new TransferModel();
@@ -39,7 +36,8 @@ export function plainProgress(
   let images = 1;
   let silence: NodeJS.Timeout | undefined;
 
-  const subject = (): string => (images === 1 && image !== undefined ? image : formatCount(images, 'image'));
+  const subject = (): string =>
+    images === 1 && image !== undefined ? image : formatCount(images, 'image');
 
   function begin(): void {
     const title = `Copying ${subject()}`;

@@ -137,7 +137,11 @@ describe('D10: plain progress of a long transfer', () => {
 
 describe('plain progress in a CI log that folds lines', () => {
   test.each([
-    ['GitHub', { GITHUB_ACTIONS: 'true' }, /^::group::Copying b\.example\/app:1\ncopied [^]*\n::endgroup::\n1 blob copied/],
+    [
+      'GitHub',
+      { GITHUB_ACTIONS: 'true' },
+      /^::group::Copying b\.example\/app:1\ncopied [^]*\n::endgroup::\n1 blob copied/,
+    ],
     [
       'GitLab',
       { GITLAB_CI: 'true' },
