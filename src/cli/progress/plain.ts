@@ -58,7 +58,9 @@ export function plainProgress({ clock, isPlan, fold }: PlainOptions, area: Statu
       model.add(event, clock.now());
       if (event.kind === 'resolved') image = event.image;
       if (event.kind === 'listed') images = event.images;
-      if (event.kind === 'found' && silence === undefined && !isPlan) begin();
+      // A single image may turn out to be unchanged, which is one line.
+      const begins = event.kind === 'listed' ? images > 1 : event.kind === 'found';
+      if (begins && silence === undefined && !isPlan) begin();
       if (event.kind === 'started') startedAt.set(transferKey(event), clock.now());
       const since = event.kind === 'copied' ? startedAt.get(transferKey(event)) : undefined;
       const line = plainLine(event, isPlan, since === undefined ? undefined : clock.now() - since);

@@ -145,7 +145,6 @@ describe('plain progress in a CI log that folds lines', () => {
     [
       'GitLab',
       { GITLAB_CI: 'true' },
-      // eslint-disable-next-line no-control-regex -- GitLab's marks are escape sequences
       /^\u001b\[0Ksection_start:0:regi\r\u001b\[0KCopying b\.example\/app:1\ncopied [^]*\n\u001b\[0Ksection_end:2:regi\r\u001b\[0K\n1 blob copied/,
     ],
   ])('%s folds the lines of the transfer with --progress plain', async (_name, env, wanted) => {
