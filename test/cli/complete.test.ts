@@ -92,7 +92,7 @@ describe('complete()', () => {
     [['-q', 'tags', '--progress', 'plain', 'li'], ['list']],
     [['copy', '--platform', 'linux/arm64'], ['linux/arm64']],
     [['copy', '--', '--f'], []],
-    [['digest', 'one', ''], []],
+    [['history', 'one', ''], []],
     [['nonsense', ''], []],
     [['copy', '--from', 'li'], ['list.txt']],
     [

@@ -35,6 +35,12 @@ export function findCommand(argv: readonly string[], commands: readonly CommandS
   if (first === 'help') return findHelp(rest, byName);
   const { name, words, next } = splitName(argv, byName);
   const spec = byName.get(name);
+  // `manifest` alone is crane's name of one command, and also begins the names of others.
+  const isGroup = spec !== undefined && spec.name.startsWith(`${name} `);
+  if (isGroup && (next === undefined || argv.some(isHelpFlag)))
+    return overview(name, undefined, byName);
+  if (isGroup && foreignCommandHint(`${name} ${next ?? ''}`) !== undefined)
+    throw unknownCommand(name, [next ?? ''], byName);
   if (spec !== undefined) return { kind: 'run', spec, typed: name, words };
   if (next === undefined || argv.some(isHelpFlag)) return overview(name, next, byName);
   throw unknownCommand(name, [next, ...words.slice(words.indexOf(next) + 1)], byName);
@@ -51,7 +57,9 @@ function findHelp(words: readonly string[], byName: CommandsByName): Request {
   if (words[0] === 'help') return { kind: 'overview', prefix: '' };
   const { name, next } = splitName(words, byName);
   const spec = byName.get(name);
-  return spec === undefined ? overview(name, next, byName) : { kind: 'help', spec };
+  return spec === undefined || spec.name.startsWith(`${name} `)
+    ? overview(name, next, byName)
+    : { kind: 'help', spec };
 }
 
 function overview(prefix: string, next: string | undefined, byName: CommandsByName): Request {

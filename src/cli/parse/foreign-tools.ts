@@ -2,8 +2,6 @@ const NO_ENGINE =
   'regi moves images and cannot run them; for docker, type: regi pull REF -o FILE, then docker load -i FILE';
 const NO_EDITS =
   'regi does not build or change images; to push a finished build, type: regi push oci:DIR REF';
-const LOCAL_INSPECT =
-  'type: regi inspect local:REF for the local store, or regi inspect REF for its registry';
 
 /** Hints by the commands of other tools. */
 const COMMAND_HINTS: Readonly<Record<string, string>> = {
@@ -24,34 +22,22 @@ const COMMAND_HINTS: Readonly<Record<string, string>> = {
   rebase: NO_EDITS,
   info: 'type: regi doctor REGISTRY',
   system: 'type: regi prune, or regi images',
+  'buildx imagetools create': 'type: regi index create REF IMAGE…, or regi copy IMAGE NEW',
+  'image import': 'type: regi push ./FILE REF',
+  'image ratelimit': 'type: regi doctor REGISTRY',
+  'image check-base': 'type: regi inspect LOC, which shows the base that the image names',
+  'registry set': 'type: --plain-http HOST or --tls-skip-verify HOST with the command',
+  'registry config': 'type: regi auth list',
+  'registry serve': 'type: regi serve --memory',
+  'manifest diff': 'type: regi diff A B',
   list: 'type: regi tags list REPO, regi repos list REGISTRY, or regi images for the local store',
-  'list-tags': 'type: regi tags list REPO',
-  validate: 'type: regi verify LOC',
   mirror:
     'type: regi copy --all-tags SRC DST, or regi copy --from FILE PREFIX for many repositories',
-  discover: 'type: regi referrers LOC',
-  'artifact list': 'type: regi referrers LOC',
   'artifact put': 'type: regi attach FILE --to REF --type TYPE',
   backup: 'type: regi export REF… -o FILE',
   restore: 'type: regi import FILE PREFIX',
-  'image inspect': LOCAL_INSPECT,
-  'image history':
-    'type: regi history local:REF for the local store, or regi history REF for its registry',
-  'image copy': 'type: regi copy SRC DST',
-  'image digest': 'type: regi digest LOC',
-  'image config': 'type: regi config LOC',
-  'image export': 'type: regi export REF… -o FILE',
-  'image delete': 'type: regi delete REPO@DIGEST, or regi rmi REF for the local store',
-  'manifest inspect': 'type: regi manifest get LOC, or regi inspect LOC to read it',
-  'manifest fetch': 'type: regi manifest get LOC',
-  'manifest push': 'type: regi manifest put REF FILE',
   'manifest create': 'type: regi index create REF IMAGE…',
   'manifest annotate': 'type: regi index add REF IMAGE --platform P',
-  'manifest delete': 'type: regi delete REPO@DIGEST',
-  'manifest head': 'type: regi digest LOC',
-  'blob fetch': 'type: regi blob get REPO@DIGEST',
-  'blob push': 'type: regi blob put REPO FILE',
-  'registry login': 'type: regi login REGISTRY',
 };
 
 /** Returns a hint for a command of another tool; undefined for other words. */
@@ -71,31 +57,18 @@ interface ForeignFlags {
 }
 
 const FLAG_HINTS: readonly ForeignFlags[] = [
-  {
-    flags:
-      '--tls-verify --src-tls-verify --dest-tls-verify --insecure --from-insecure --to-insecure --allow-insecure',
-    hint: 'name the host: --tls-skip-verify HOST[:PORT], or --plain-http HOST[:PORT] if it has no TLS',
-  },
+  { flags: '--tarball', hint: 'write the file as the argument: archive:FILE' },
+  { flags: '--src --dest', hint: 'type: regi copy --all-tags SRC DST, or regi help sync for many' },
+  { flags: '--ref', hint: 'write the images as arguments: regi index create REF IMAGE…' },
+  { flags: '--artifact-type --subject', hint: 'type: regi attach FILE --to REF --type TYPE' },
   { flags: '--from-plain-http --to-plain-http', hint: 'name the host: --plain-http HOST[:PORT]' },
   {
-    flags: '--all --multi-arch',
-    option: 'platform',
-    hint: 'drop it: images are copied with all platforms unless --platform is given',
-  },
-  {
-    flags: '--override-arch --override-os --override-variant --arch --os',
+    flags: '--override-os --override-variant --arch --os',
     option: 'platform',
     hint: 'type --platform OS/ARCH[/VARIANT], such as --platform linux/arm64',
   },
   {
-    flags: '-r --recursive --digest-tags',
-    option: 'referrers',
-    hint: 'type --referrers for signatures, SBOMs and attestations',
-  },
-  { flags: '--preserve-digests', hint: 'drop it: copying never changes a digest' },
-  { flags: '--retry-times', hint: 'type --retry N' },
-  {
-    flags: '-j --jobs --max-concurrent-uploads --image-parallel-copies',
+    flags: '--max-concurrent-uploads --image-parallel-copies',
     hint: 'type --concurrency N, which is connections per host',
   },
   {

@@ -5,6 +5,7 @@ import { UsageError } from '../../errors.ts';
 import { formatCount } from '../../format.ts';
 import { foreignFlagHint } from './foreign-tools.ts';
 import { GLOBAL_OPTIONS } from './global-options.ts';
+import { translateFlags } from './other-syntax.ts';
 import { nearest } from './suggest.ts';
 
 type OptionValue = ParsedArguments['options'][string];
@@ -25,6 +26,7 @@ export function parseArguments(
   typed = spec.name,
 ): ParsedArguments | typeof HELP_WANTED {
   const specs: readonly OptionSpec[] = [...spec.options, ...GLOBAL_OPTIONS];
+  const translated = translateFlags(spec, words);
   const command = new Command(spec.name);
   command
     .exitOverride()
@@ -37,11 +39,11 @@ export function parseArguments(
   const options = specs.map((optionSpec) => [optionSpec, toOption(optionSpec, spec)] as const);
   for (const [, option] of options) command.addOption(option);
   try {
-    command.parse(words, { from: 'user' });
+    command.parse(translated, { from: 'user' });
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     if (error.code === 'commander.helpDisplayed') return HELP_WANTED;
-    throw translate(error, spec, specs, words);
+    throw translate(error, spec, specs, translated);
   }
   return {
     typed,

@@ -7,6 +7,7 @@ import type { PlatformChoice } from '../../operations/copy/resolve-image.ts';
 import { parseCount } from '../../option-values.ts';
 import { quote } from '../../quote.ts';
 import type { Location } from '../../targets/location.ts';
+import type { OpenOptions } from '../../targets/opened-store.ts';
 import { parseSourceLocation } from '../../targets/path.ts';
 
 /** Returns a switch. */
@@ -49,6 +50,11 @@ export async function locationArgument(
   hint?: string,
 ): Promise<Location> {
   return parseSourceLocation(positional(args, index, name, hint), io);
+}
+
+/** How an image is looked up: docker's own names of a command mean images of this machine first. */
+export function lookup({ typed }: ParsedArguments): OpenOptions {
+  return typed?.startsWith('image ') === true ? { preferLocal: true } : { orLocal: true };
 }
 
 /** Parses the value of `--platform`, or of another option for a platform. */

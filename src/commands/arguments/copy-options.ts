@@ -1,5 +1,6 @@
 import type { ParsedArguments } from '../../command.ts';
 import type { Context } from '../../context.ts';
+import type { Platform } from '../../oci/descriptor.ts';
 import { parsePlatform } from '../../oci/platform.ts';
 import type { CopyImagesOptions } from '../../operations/copy/copy-images.ts';
 import { lanesOf } from '../../targets/host-lanes.ts';
@@ -13,11 +14,19 @@ export function transferOptions(
   return { signal, onEvent, lanes: lanesOf(context) };
 }
 
+/** Parses the values of a repeatable `--platform`. One may list several: `linux/amd64,linux/arm64`. `all` is the default. */
+function platformsOption(args: ParsedArguments, { io }: Context): readonly Platform[] {
+  const typed = values(args, 'platform').flatMap((text) => text.split(','));
+  return typed.length === 1 && typed[0] === 'all'
+    ? []
+    : typed.map((text) => parsePlatform(text, io.host));
+}
+
 /** Returns the flags of a copy. Flags that a command lacks are not set. */
 export function copyOptions(args: ParsedArguments, context: Context): CopyImagesOptions {
   return {
     ...transferOptions(context),
-    platforms: values(args, 'platform').map((text) => parsePlatform(text, context.io.host)),
+    platforms: platformsOption(args, context),
     sparse: flag(args, 'sparse'),
     force: flag(args, 'force') || flag(args, 'verify-existing'),
     noClobber: flag(args, 'no-clobber'),

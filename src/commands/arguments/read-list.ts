@@ -26,6 +26,14 @@ export async function readList(file: string, { io, signal }: Context): Promise<s
   }
 }
 
+/** Refuses manifests of Kubernetes and other YAML as a list. @throws {UsageError} */
+export function refuseYaml(file: string): void {
+  if (/\.ya?ml$/i.test(file))
+    throw new UsageError(`Cannot use ${quote(file)} as a list of images: it is YAML`, {
+      hint: `type: regi refs lock ${file} -o images.lock, then --from images.lock`,
+    });
+}
+
 /** Returns the name of a list for messages. */
 export function listName(file: string): string {
   return file === '-' ? 'standard input' : quote(file);

@@ -17,7 +17,7 @@ import type { PlannedChanges } from '../../targets/planned-changes.ts';
 import type { TrustPolicy } from '../../trust/policy.ts';
 import { flag, locationArgument, positional, value, values } from '../arguments/arguments.ts';
 import { matchingTags, type UnusableTags } from '../arguments/matching-tags.ts';
-import { listName, readList } from '../arguments/read-list.ts';
+import { listName, readList, refuseYaml } from '../arguments/read-list.ts';
 import { gateOfCopy, type Copying } from '../trust/gates.ts';
 import { readPolicy } from '../trust/policy.ts';
 import { parseCopyList } from './list.ts';
@@ -170,6 +170,7 @@ async function* listedJobs(
   stores: Stores,
   context: Context,
 ): AsyncIterable<NamedJob | FailedJob> {
+  refuseYaml(file);
   const name = listName(file);
   const planned = await parseCopyList(await readList(file, context), { name, prefix }, context.io);
   if (planned.length === 0)

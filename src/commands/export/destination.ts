@@ -5,8 +5,14 @@ import { parseBytes } from '../../option-values.ts';
 import { quote } from '../../quote.ts';
 import { openArchiveDestination, type ArchiveDestination } from '../../targets/archive-file.ts';
 import { isWhole } from '../../targets/location.ts';
+import { TAR_NAME } from '../../targets/path.ts';
 import { flag, value, values } from '../arguments/arguments.ts';
 import { parseOutput } from '../pull/destination.ts';
+
+/** True if the command was typed by docker's name. */
+export function isDockerSave({ typed }: ParsedArguments): boolean {
+  return typed?.endsWith('save') === true;
+}
 
 const FOUR_GIB = 4 * 1024 ** 3;
 
@@ -19,7 +25,8 @@ export async function exportDestination(
   args: ParsedArguments,
   context: Context,
 ): Promise<ArchiveDestination> {
-  const output = value(args, 'output');
+  // `docker save` writes to standard output.
+  const output = value(args, 'output') ?? (isDockerSave(args) ? '-' : undefined);
   if (output === undefined) throw noOutput(args);
   if (args.positionals.includes('-'))
     throw new UsageError('Cannot export "-": expected an image', { hint: ROOTFS_HINT });
@@ -65,6 +72,13 @@ const ROOTFS_HINT =
   'regi rootfs REF writes the merged file system of an image; for an archive on standard output add -o -';
 
 function noOutput({ positionals }: ParsedArguments): UsageError {
+  const last = positionals.at(-1) ?? '';
+  if (positionals.length > 1 && TAR_NAME.test(last)) {
+    const images = positionals.slice(0, -1).join(' ');
+    return new UsageError('Cannot export without a file: expected -o FILE', {
+      hint: `type: regi export ${images} -o ${last}, or as crane does: regi rootfs ${images} -o ${last}`,
+    });
+  }
   if (positionals.includes('-'))
     return new UsageError('Cannot export to "-": expected images and a file', {
       hint: ROOTFS_HINT,

@@ -23,7 +23,8 @@ import { parseSourceLocation, parseSourceRepository } from '../../targets/path.t
 import type { TrustPolicy } from '../../trust/policy.ts';
 import { flag, value, values } from '../arguments/arguments.ts';
 import { matchingTags, noTagError, type UnusableTags } from '../arguments/matching-tags.ts';
-import { listName, parseLines, readList } from '../arguments/read-list.ts';
+import { listName, parseLines, readList, refuseYaml } from '../arguments/read-list.ts';
+import { isDockerSave } from './destination.ts';
 import { nameInArchive } from '../copy/to-archive.ts';
 import { gateOfCopy, isSignature } from '../trust/gates.ts';
 import { readPolicy } from '../trust/policy.ts';
@@ -74,11 +75,6 @@ export async function* exportJobs(
       yield* heldJobs(image.source, image.text, { patterns: [], policy }, stores);
     else yield await oneJob(image, policy, stores, { ...local, oneOfMany });
   }
-}
-
-/** True if the command was typed by docker's name. */
-function isDockerSave({ typed }: ParsedArguments): boolean {
-  return typed?.endsWith('save') === true;
 }
 
 interface Selection {
@@ -169,6 +165,7 @@ function nothingToExport(file: string | undefined): UsageError {
  * @throws {RegiError} at the first malformed line.
  */
 async function parseExportList(file: string, context: Context): Promise<readonly Requested[]> {
+  refuseYaml(file);
   const text = await readList(file, context);
   const list = { name: listName(file), form: 'REF [NAME]' };
   return parseLines(text, list, async ([source, renamed]) => ({

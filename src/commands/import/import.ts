@@ -77,7 +77,12 @@ async function* runImport(args: ParsedArguments, context: Context): AsyncIterabl
     mappings: values(args, 'map').map(parseMapping),
   };
   const bases = values(args, 'base').map(parseRepository);
-  const typed = positional(args, 0, 'an archive', 'type: regi import FILE [PREFIX]');
+  // `docker load` reads standard input.
+  const isPiped = args.typed?.endsWith('load') === true && !context.io.stdin.isTTY;
+  const typed =
+    args.positionals[0] === undefined && isPiped
+      ? '-'
+      : positional(args, 0, 'an archive', 'type: regi import FILE [PREFIX]');
   const location = await parseFile(typed, context);
   const policy = await readPolicy(args, context);
   yield* withStores(context, { dryRun: flag(args, 'dry-run') }, async function* (stores) {

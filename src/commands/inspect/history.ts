@@ -6,7 +6,7 @@ import { commandOf, layerLines } from '../../render/layers.ts';
 import { pageStyle } from '../../render/page-style.ts';
 import { linesText } from '../../styled.ts';
 import { withStores } from '../../targets/open-store.ts';
-import { locationArgument, platformChoice } from '../arguments/arguments.ts';
+import { locationArgument, lookup, platformChoice } from '../arguments/arguments.ts';
 
 /** All steps in one row: the length of their bars is relative to the largest layer. */
 export interface ImageHistory {
@@ -33,7 +33,7 @@ async function* runHistory(args: ParsedArguments, context: Context): AsyncIterab
   const choice = platformChoice(args, context);
   const { signal } = context;
   yield* withStores(context, {}, async function* (stores) {
-    const { store, reference } = await stores.open(location, 'source', { orLocal: true });
+    const { store, reference } = await stores.open(location, 'source', lookup(args));
     const { digest, image } = await inspectImage(store, reference, choice, { signal });
     yield {
       digest: image?.digest ?? digest,

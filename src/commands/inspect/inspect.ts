@@ -1,6 +1,7 @@
 import type { CommandBody, ParsedArguments } from '../../command.ts';
 import type { Context } from '../../context.ts';
 import { assertNever, UsageError } from '../../errors.ts';
+import { jsonText } from '../../format.ts';
 import { imageName } from '../../oci/reference.ts';
 import { inspectImage } from '../../operations/inspect/inspect-image.ts';
 import { parseTemplate } from '../../render/go-template.ts';
@@ -8,7 +9,7 @@ import { inspectText, shownReport, type ShownReport } from '../../render/inspect
 import { pageStyle } from '../../render/page-style.ts';
 import type { Styled } from '../../styled.ts';
 import { withStores } from '../../targets/open-store.ts';
-import { flag, locationArgument, platformChoice, value } from '../arguments/arguments.ts';
+import { flag, locationArgument, lookup, platformChoice, value } from '../arguments/arguments.ts';
 import { documentJson, findConfig, findManifest, type Document } from '../low-level/documents.ts';
 import { exactBytes } from '../output/write-output.ts';
 
@@ -39,11 +40,12 @@ async function* runInspect(args: ParsedArguments, context: Context): AsyncIterab
     throw new UsageError('Cannot use --raw, --config and --format together', {
       hint: 'use one of them',
     });
-  const template = format === undefined ? undefined : parseTemplate(format);
+  const isJson = format === 'json';
+  const template = format === undefined || isJson ? undefined : parseTemplate(format);
   const choice = platformChoice(args, context);
   const { signal } = context;
   yield* withStores(context, {}, async function* (stores) {
-    const opened = await stores.open(location, 'source', { orLocal: true });
+    const opened = await stores.open(location, 'source', lookup(args));
     if (raw || config) {
       const find = raw ? findManifest : findConfig;
       yield { kind: 'document', document: await find(opened, choice, { signal }) };
@@ -53,9 +55,11 @@ async function* runInspect(args: ParsedArguments, context: Context): AsyncIterab
     const found = await inspectImage(store, opened.reference, choice, { signal });
     const reference = imageName(name, { tag, digest });
     const report: NamedReport = { name, reference, ...shownReport(found) };
-    yield template === undefined
-      ? { kind: 'report', report }
-      : { kind: 'text', text: `${template(templateValue(report))}\n` };
+    if (isJson) yield { kind: 'text', text: `${jsonText(report)}\n` };
+    else
+      yield template === undefined
+        ? { kind: 'report', report }
+        : { kind: 'text', text: `${template(templateValue(report))}\n` };
   });
 }
 

@@ -5,9 +5,10 @@ import { imageName, withDefaultTag } from '../../oci/reference.ts';
 import type { CopyImageOptions, CopyJob } from '../../operations/copy/copy-image.ts';
 import { copyImages } from '../../operations/copy/copy-images.ts';
 import { resolveIfThere } from '../../operations/copy/resolve-image.ts';
-import { type LayoutLocation } from '../../targets/location.ts';
+import { isBarePath, type LayoutLocation } from '../../targets/location.ts';
+import { quote } from '../../quote.ts';
 import { withStores } from '../../targets/open-store.ts';
-import { parseSourceLocation, parseSourceRepository } from '../../targets/path.ts';
+import { parseSourceLocation, parseSourceRepository, TAR_NAME } from '../../targets/path.ts';
 import type { OpenedStore, Stores } from '../../targets/opened-store.ts';
 import { flag, platformOption, positional, value } from '../arguments/arguments.ts';
 import { UnusableTags } from '../arguments/matching-tags.ts';
@@ -21,6 +22,14 @@ import { plannedPulls, pullRow, type PlannedPull, type PullRow } from './plan.ts
 /** `regi pull`: pulls an image for this machine into the local store, a layout or an archive, with docker's output. */
 export const pullCommand: CommandBody<PullRow> = { run: runPull, text: pullText };
 
+/** Returns the file of `crane pull REF FILE`. Another word is more likely a second image, which is not pulled. */
+function fileArgument({ positionals: [first, file] }: ParsedArguments): string | undefined {
+  if (file === undefined || TAR_NAME.test(file) || isBarePath(file)) return file;
+  throw new UsageError(`Cannot pull into ${quote(file)}: expected one image, or a file after it`, {
+    hint: `to write a file, type: regi pull ${first ?? 'REF'} -o ${file}; for two images, pull each`,
+  });
+}
+
 async function* runPull(args: ParsedArguments, context: Context): AsyncIterable<PullRow> {
   const typed = positional(args, 0, 'an image');
   const allTags = flag(args, 'all-tags');
@@ -33,7 +42,7 @@ async function* runPull(args: ParsedArguments, context: Context): AsyncIterable<
     throw new UsageError('Cannot use --platform together with --all-platforms', {
       hint: 'drop one of them',
     });
-  const output = value(args, 'output');
+  const output = value(args, 'output') ?? fileArgument(args);
   if (flag(args, 'sparse')) checkSparse(args, output);
   const to = output === undefined ? undefined : await parseOutput(output, context);
   const unusable = new UnusableTags();

@@ -18,13 +18,11 @@ import {
 
 const group = 'Air gap';
 
-const NAME_THE_FILE = 'pass the file as the first argument: regi import FILE';
-
 export const AIR_GAP_COMMANDS: readonly CommandSpec[] = [
   {
     name: 'export',
     group,
-    aliases: ['save', 'image save'],
+    aliases: ['save', 'image save', 'image export'],
     changes: true,
     summary: 'Save images to one archive',
     description:
@@ -106,8 +104,8 @@ export const AIR_GAP_COMMANDS: readonly CommandSpec[] = [
       'is 8 if some of several images failed.',
     arguments: [
       argument(
-        'FILE',
-        'an archive, the folder of an OCI layout, archive:FILE:NAME for one image, or - for standard input',
+        '[FILE]',
+        'an archive, the folder of an OCI layout, archive:FILE:NAME for one image, or - for standard input, which `load` reads without FILE',
       ),
       argument('[PREFIX]', 'HOST[:PORT][/PATH] before each name'),
     ],
@@ -132,7 +130,6 @@ export const AIR_GAP_COMMANDS: readonly CommandSpec[] = [
       DIGESTFILE,
       SUMMARY,
     ],
-    refusedFlags: { '-i': NAME_THE_FILE, '--input': NAME_THE_FILE },
     examples: {
       'Load every image of an archive into a registry':
         'regi import images.tar registry.example:5000/mirror',
@@ -149,6 +146,7 @@ export const AIR_GAP_COMMANDS: readonly CommandSpec[] = [
   {
     name: 'verify',
     group,
+    aliases: ['validate'],
     summary: 'Check that images are complete and undamaged',
     description:
       'Reads every manifest, config and layer of an image again and compares size and digest. For a ' +

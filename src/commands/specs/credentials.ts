@@ -12,6 +12,7 @@ export const CREDENTIALS_COMMANDS: readonly CommandSpec[] = [
   {
     name: 'login',
     group,
+    aliases: ['auth login', 'registry login'],
     changes: true,
     summary: 'Log in to a registry',
     description:
@@ -45,6 +46,7 @@ export const CREDENTIALS_COMMANDS: readonly CommandSpec[] = [
   {
     name: 'logout',
     group,
+    aliases: ['auth logout', 'registry logout'],
     changes: true,
     summary: 'Log out of a registry',
     description:

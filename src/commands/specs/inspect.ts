@@ -7,6 +7,7 @@ export const INSPECT_COMMANDS: readonly CommandSpec[] = [
   {
     name: 'inspect',
     group,
+    aliases: ['image inspect', 'buildx imagetools inspect'],
     summary: 'Show details of an image',
     description:
       'Shows digest, platforms, entrypoint, environment, labels and layers of an image, without ' +
@@ -44,6 +45,7 @@ export const INSPECT_COMMANDS: readonly CommandSpec[] = [
   {
     name: 'history',
     group,
+    aliases: ['image history'],
     summary: 'Show the build history of an image',
     description:
       'Shows each build step, starting with the base image: the compressed size of its layer, with a ' +
@@ -58,11 +60,13 @@ export const INSPECT_COMMANDS: readonly CommandSpec[] = [
   {
     name: 'digest',
     group,
+    aliases: ['resolve', 'image digest', 'manifest head'],
     summary: 'Print the digest of an image',
     description:
       'Prints the digest of an image; for an image of several platforms, the digest of its index. ' +
-      'Sends one request, which registries do not count as a pull.',
-    arguments: [IMAGE],
+      'Sends one request, which registries do not count as a pull. Several images get a line each: the ' +
+      'digest and the name, as sha256sum prints them.',
+    arguments: [{ ...IMAGE, variadic: true }],
     options: [PLATFORM, flag('--expect DIGEST', 'fail with status 7 if the digest differs')],
     examples: {
       'Print the digest to pin': 'regi digest debian:12',
@@ -73,7 +77,7 @@ export const INSPECT_COMMANDS: readonly CommandSpec[] = [
   {
     name: 'tags list',
     group,
-    aliases: ['ls', 'tags ls', 'tag ls', 'tag list'],
+    aliases: ['ls', 'tags ls', 'tag ls', 'tag list', 'list-tags', 'repo tags'],
     summary: 'List the tags of a repository',
     description:
       'Prints one tag per line in the order of the registry, each page as it arrives.\n\n' +
@@ -106,7 +110,7 @@ export const INSPECT_COMMANDS: readonly CommandSpec[] = [
   {
     name: 'repos list',
     group,
-    aliases: ['catalog', 'repo ls'],
+    aliases: ['catalog', 'repo ls', 'repo list'],
     summary: 'List the repositories of a registry',
     description:
       'Prints one repository per line, without the registry name, each page as it arrives. Many ' +
@@ -142,6 +146,7 @@ export const INSPECT_COMMANDS: readonly CommandSpec[] = [
   {
     name: 'referrers',
     group,
+    aliases: ['artifact tree', 'artifact list', 'discover'],
     summary: 'Show signatures, SBOMs and other referrers',
     description:
       'Shows a tree of the signatures, SBOMs, attestations and other artifacts that refer to an image, ' +
@@ -190,6 +195,7 @@ export const INSPECT_COMMANDS: readonly CommandSpec[] = [
   {
     name: 'cat',
     group,
+    aliases: ['image get-file'],
     summary: 'Print files from an image',
     description:
       'Prints the content of files as a container of the image would see them, one after the other. ' +

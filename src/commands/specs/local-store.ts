@@ -10,7 +10,7 @@ export const LOCAL_STORE_COMMANDS: readonly CommandSpec[] = [
   {
     name: 'images',
     group,
-    aliases: ['image ls', 'image list'],
+    aliases: ['image ls', 'image list', 'system df'],
     summary: 'List the images in the local store',
     description:
       'Lists the images from `regi pull` and `regi tag`. The local store is an OCI layout in the ' +
@@ -68,7 +68,7 @@ export const LOCAL_STORE_COMMANDS: readonly CommandSpec[] = [
   {
     name: 'prune',
     group,
-    aliases: ['image prune'],
+    aliases: ['image prune', 'system prune'],
     changes: true,
     summary: 'Remove unused data from the local store',
     description:

@@ -7,6 +7,7 @@ export const LOW_LEVEL_COMMANDS: readonly CommandSpec[] = [
   {
     name: 'manifest get',
     group,
+    aliases: ['manifest', 'manifest inspect', 'manifest fetch', 'image manifest'],
     summary: 'Print a manifest, byte for byte',
     description:
       'Prints the exact bytes of a manifest or index, verified and without an added newline. Piped ' +
@@ -21,6 +22,7 @@ export const LOW_LEVEL_COMMANDS: readonly CommandSpec[] = [
   {
     name: 'manifest put',
     group,
+    aliases: ['manifest push'],
     changes: true,
     summary: 'Push a manifest, byte for byte',
     description:
@@ -41,6 +43,7 @@ export const LOW_LEVEL_COMMANDS: readonly CommandSpec[] = [
   {
     name: 'config',
     group,
+    aliases: ['image config', 'manifest fetch-config'],
     summary: 'Print the config of an image, byte for byte',
     description:
       'Prints the exact bytes of the config, verified and without an added newline. For an image of ' +
@@ -56,6 +59,7 @@ export const LOW_LEVEL_COMMANDS: readonly CommandSpec[] = [
   {
     name: 'blob get',
     group,
+    aliases: ['blob', 'blob fetch'],
     summary: 'Download a blob',
     description:
       'Prints a layer, config or other blob, and verifies it on the way. If the bytes do not match ' +
@@ -72,6 +76,7 @@ export const LOW_LEVEL_COMMANDS: readonly CommandSpec[] = [
   {
     name: 'blob put',
     group,
+    aliases: ['blob push'],
     changes: true,
     summary: 'Upload a file as a blob',
     description:

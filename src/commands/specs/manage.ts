@@ -30,6 +30,7 @@ export const MANAGE_COMMANDS: readonly CommandSpec[] = [
   {
     name: 'delete',
     group,
+    aliases: ['manifest delete', 'image delete'],
     changes: true,
     summary: 'Delete an image and all its tags',
     description:

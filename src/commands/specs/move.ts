@@ -23,7 +23,7 @@ export const MOVE_COMMANDS: readonly CommandSpec[] = [
   {
     name: 'copy',
     group,
-    aliases: ['cp'],
+    aliases: ['cp', 'image copy', 'image cp'],
     changes: true,
     summary: 'Copy images between any two locations',
     description:
@@ -97,13 +97,16 @@ export const MOVE_COMMANDS: readonly CommandSpec[] = [
       'containerd can load.\n\n' +
       'Prints "Digest:", "Status:" and the full name on standard output, as docker does. The digest ' +
       'is that of the whole index, as in the registry. --quiet prints only the name.',
-    arguments: [argument('REF', 'an image; with --all-tags, a repository')],
+    arguments: [
+      argument('REF', 'an image; with --all-tags, a repository'),
+      argument('[FILE]', 'the same as -o FILE, as in crane; a path, or a name that ends in .tar'),
+    ],
     options: [
       flag(
         '-o, --output DEST',
         'write to an archive FILE, to standard output (-), or to an OCI layout DIR/ (with the slash)',
       ),
-      flag('--platform P', 'pull another platform: os/arch[/variant]'),
+      flag('-p, --platform P', 'pull another platform: os/arch[/variant]'),
       flag('--all-platforms', 'pull all platforms'),
       SPARSE,
       flag('-a, --all-tags', 'pull every tag of the repository'),

@@ -40,11 +40,11 @@ export const REPOSITORY = argument(
 export const LOCAL_FILE = argument('FILE', 'a file on this machine; - is standard input');
 
 /** Selects one image of an index. */
-export const PLATFORM = flag('--platform P', 'select this platform: os/arch[/variant]');
+export const PLATFORM = flag('-p, --platform P', 'select this platform: os/arch[/variant]');
 
 /** Narrows an index. */
 export const PLATFORMS = flag(
-  '--platform P…',
+  '-p, --platform P…',
   'take only this platform: os/arch[/variant]; if repeated, writes a smaller index',
 );
 

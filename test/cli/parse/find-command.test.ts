@@ -64,6 +64,18 @@ describe('findCommand()', () => {
     });
   });
 
+  test('findCommand() finds a command whose name begins those of others, and still hints at theirs', () => {
+    expect(findCommand(['manifest', 'debian'], ALL)).toMatchObject({
+      kind: 'run',
+      spec: { name: 'manifest get' },
+      words: ['debian'],
+    });
+    expect(findCommand(['manifest'], ALL)).toEqual({ kind: 'overview', prefix: 'manifest' });
+    expect(() => findCommand(['manifest', 'create', 'x', 'y'], ALL)).toThrow(
+      expect.objectContaining({ hint: 'type: regi index create REF IMAGE…' }),
+    );
+  });
+
   test.each([
     [['cpoy'], 'Cannot find command "cpoy"', 'did you mean `regi copy`?'],
     [['tags', 'lsit', 'x'], 'Cannot find command "tags lsit"', 'did you mean `regi tags list`?'],
@@ -71,9 +83,8 @@ describe('findCommand()', () => {
     [['help', 'nothing'], 'Cannot find command "nothing"', '`regi help` lists the commands'],
     [['run', 'x'], 'Cannot find command "run"', 'cannot run them'],
     [['COPY', 'a', 'b'], 'Cannot find command "COPY"', 'did you mean `regi copy`?'],
-    [['manifest', 'inspect', 'x'], 'Cannot find command "manifest"', 'regi manifest get LOC'],
-    [['artifact', 'list', 'x'], 'Cannot find command "artifact"', 'regi referrers LOC'],
-    [['validate', 'x'], 'Cannot find command "validate"', 'regi verify LOC'],
+    [['artifact', 'put', 'x'], 'Cannot find command "artifact"', 'regi attach FILE'],
+    [['mirror', 'x'], 'Cannot find command "mirror"', 'regi copy --all-tags'],
     [['constructor'], 'Cannot find command "constructor"', '`regi help` lists the commands'],
     [['rm', 'x:1'], 'Cannot run "rm": it could mean several commands', 'regi rmi REF'],
   ])('refuses %j with a hint', (argv, message, hint) => {
