@@ -47,8 +47,10 @@ export async function makeExecutable(target, parts, { main, hostNode, folder, ou
   const assets = { addon: join(folder, 'addon.br'), digest: join(folder, 'addon.sha256') };
   writeFileSync(assets.addon, brotliCompressSync(addon));
   writeFileSync(assets.digest, createHash('sha256').update(addon).digest('hex'));
+  copyFileSync(main, join(folder, 'regi.cjs'));
   const settings = {
-    main,
+    // Relative, because the executable contains this path.
+    main: 'regi.cjs',
     output: join(folder, 'sea.blob'),
     disableExperimentalSEAWarning: true,
     // Code that V8 compiled fits only the kind of processor that compiled it.
@@ -59,7 +61,9 @@ export async function makeExecutable(target, parts, { main, hostNode, folder, ou
   writeFileSync(config, JSON.stringify(settings));
   const [program = hostNode, ...args] =
     target.emulator === undefined ? [] : [...target.emulator, parts.node];
-  await run(program, [...args, '--experimental-sea-config', config]);
+  // The seed makes the compiled code the same each time.
+  const flags = ['--random-seed=1', '--experimental-sea-config', config];
+  await run(program, [...args, ...flags], { cwd: folder });
   const injected = [output, 'NODE_SEA_BLOB', settings.output, '--sentinel-fuse', FUSE];
   await run(process.execPath, [POSTJECT, ...injected]);
 }
