@@ -9,6 +9,8 @@ import { quote } from '../../quote.ts';
 import type { SyncEntry, SyncFile } from '../../sync/file/entry.ts';
 import { parseSyncFile } from '../../sync/file/file.ts';
 import { lockedRoutes, shareByBytes, type LockedRoute } from '../../sync/state/locked.ts';
+import { Catalogs } from '../../sync/plan/catalog.ts';
+import { findOrphans } from '../../sync/plan/orphans.ts';
 import { expandEntries, type SyncWork } from '../../sync/plan/routes.ts';
 import type { MatrixRow } from '../../sync/run/row.ts';
 import { MOST_SHARDS, parseShard, shardOf, type Shard } from '../../sync/plan/shard.ts';
@@ -76,7 +78,7 @@ export async function parseSyncRequest(
 
 /** Lists what is to be done, for this shard. Wildcards ask for catalogs, and a lock for nothing. */
 export async function workOf(
-  { entries, shard, locked, folder }: SyncRequest,
+  { file, entries, shard, locked, folder }: SyncRequest,
   stores: Stores,
   { signal, warn }: Context,
 ): Promise<SyncWork> {
@@ -84,10 +86,14 @@ export async function workOf(
     const routes = locked.filter(({ entry }) => entries.includes(entry));
     return { routes: shard === undefined ? routes : shareByBytes(routes, shard), unlisted: [] };
   }
-  const work = await expandEntries(entries, stores, { signal, folder, warn });
+  const catalogs = new Catalogs(stores, { signal });
+  const listed = await expandEntries(entries, stores, catalogs, { signal, folder, warn });
+  const orphans = await findOrphans(file.entries, listed.routes, catalogs);
+  const work = { ...listed, orphans };
   if (shard === undefined) return work;
   return {
     ...work,
+    orphans: orphans.filter((name) => shardOf(name, shard.count) === shard.index),
     routes: work.routes.filter(({ name }) => shardOf(name, shard.count) === shard.index),
   };
 }

@@ -103,7 +103,8 @@ async function* runRequest(
     resolve(io.cwd, value(args, 'deleted-log') ?? DeletedLog.pathIn(state, io.clock)),
   );
   const lockPath = value(args, 'write-lock');
-  const lock = new LockWriter(entries);
+  // It keeps a line for each image, which an ordinary run has no use for.
+  const lock = lockPath === undefined ? undefined : new LockWriter(entries);
   const release = dryRun ? undefined : await hold(state, path, shard, context);
   try {
     const options = {
@@ -128,11 +129,11 @@ async function* runRequest(
     for await (const row of withStores(context, { dryRun }, async function* (stores) {
       yield* runSync(await workOf(request, stores, context), options, stores, context);
     })) {
-      lock.add(row);
+      lock?.add(row);
       if (CHANGES.has(row.status)) changes.push(syncRowJson(row));
       if (all || row.status !== 'same') yield row;
     }
-    if (lockPath !== undefined) await lock.write(resolve(io.cwd, lockPath));
+    if (lockPath !== undefined) await lock?.write(resolve(io.cwd, lockPath));
   } finally {
     if (onChange !== undefined && changes.length > 0 && !dryRun && !flag(args, 'no-run'))
       await tellChanges(

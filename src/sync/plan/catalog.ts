@@ -27,7 +27,7 @@ export class Catalogs {
     if (host === 'ghcr.io') throw noList(host);
     if (WITHOUT_CATALOG.has(host)) return (await this.#listNamespace(host, namespace)) ?? refuse();
     try {
-      return await this.#listCatalog(host);
+      return await this.catalog(host);
     } catch (error) {
       this.#options.signal?.throwIfAborted();
       if (!(error instanceof RegiError) || !MAY_HAVE_OTHERS.has(error.code)) throw error;
@@ -41,7 +41,8 @@ export class Catalogs {
     }
   }
 
-  #listCatalog(host: string): Promise<readonly string[]> {
+  /** Lists the repositories of a registry by its catalog. @throws {RegiError} where it has none for this user. */
+  catalog(host: string): Promise<readonly string[]> {
     const known = this.#catalogs.get(host);
     if (known !== undefined) return known;
     const listing = this.#readCatalog(host);

@@ -16,7 +16,7 @@ import { tagFilter } from '../../operations/tags/select-tags.ts';
 import type { Stores } from '../../targets/opened-store.ts';
 import type { SyncEntry } from '../file/entry.ts';
 import type { SourcePlace } from '../file/places.ts';
-import { Catalogs } from './catalog.ts';
+import type { Catalogs } from './catalog.ts';
 import { placeDestination, registryDestination, type Destination } from './destinations.ts';
 import { globFilter } from './globs.ts';
 import { heldSources, type HeldSource } from './held.ts';
@@ -50,6 +50,8 @@ export interface UnlistedEntry {
 export interface SyncWork {
   readonly routes: readonly Route[];
   readonly unlisted: readonly UnlistedEntry[];
+  /** Repositories of destinations whose source has left the list of a wildcard. */
+  readonly orphans?: readonly string[] | undefined;
 }
 
 /**
@@ -59,11 +61,11 @@ export interface SyncWork {
 export async function expandEntries(
   entries: readonly SyncEntry[],
   stores: Stores,
+  catalogs: Catalogs,
   options: ExpandOptions,
 ): Promise<SyncWork> {
   const routes: Route[] = [];
   const unlisted: UnlistedEntry[] = [];
-  const catalogs = new Catalogs(stores, { signal: options.signal });
   for (const entry of entries) {
     try {
       for (const found of await sourcesOf(entry, stores, catalogs, options))

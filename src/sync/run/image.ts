@@ -1,3 +1,4 @@
+import { together } from '../../concurrency/together.ts';
 import { RegiError } from '../../errors.ts';
 import type { Descriptor, Platform } from '../../oci/descriptor.ts';
 import { algorithmOf, encodedOf } from '../../oci/digest.ts';
@@ -33,6 +34,8 @@ export interface ImageOptions {
   /** Compares the two roots and reads nothing else. */
   readonly heads: boolean;
   readonly cache: FactCache;
+  /** Runs what copies: its events belong to the image. */
+  readonly accounted: <T>(copy: () => Promise<T>) => Promise<T>;
   /** Opens repositories that may have layers which an archive leaves out. */
   readonly stores: Stores;
   /** Has to admit what is copied; undefined for an entry without `verify`. */
@@ -58,22 +61,11 @@ export async function syncImage(
   session: CopySession,
   options: ImageOptions,
 ): Promise<SyncedImage> {
-  const { planned, image, destination, destinationTags } = work;
+  const { planned, image } = work;
   const { signal } = options;
   const { entry } = planned.route;
   if (image.isSettled) return { status: 'same' };
-  const { source } = planned;
-  const found = await session.ask(source, signal, () =>
-    source.resolve(image.reference, { signal }),
-  );
-  const there = await resolveDestination(
-    image,
-    found,
-    destination,
-    destinationTags,
-    session,
-    signal,
-  );
+  const { found, there } = await resolveEnds(work, session, signal);
   const known = knownRoot(entry, found, options.cache);
   const isKnownSame = known !== undefined && there !== undefined && known === there.digest;
   if (isKnownSame && !options.force) {
@@ -102,25 +94,36 @@ export async function syncImage(
   }
   const leftOut = options.heads
     ? 0
-    : await transfer(work, { found, there, narrowed }, session, options);
+    : await options.accounted(() => transfer(work, { found, there, narrowed }, session, options));
   if (isSame) return { status: 'same', ...base, leftOut };
   return there === undefined
     ? { status: 'new', ...base, leftOut }
     : { status: 'moved', previousDigest: there.digest, ...base, leftOut };
 }
 
-async function resolveDestination(
-  { tag }: PlannedImage,
-  found: Descriptor,
-  destination: Store,
-  tags: TagList,
+/** Resolves both ends at once. An image without a tag is looked for by the digest of its source. */
+async function resolveEnds(
+  { planned: { source }, image, destination, destinationTags }: ImageWork,
   session: CopySession,
   signal: AbortSignal,
-): Promise<Descriptor | undefined> {
-  if (tag !== undefined && tags?.has(tag) === false) return undefined;
-  return session.ask(destination, signal, () =>
-    resolveIfThere(destination, tag ?? found.digest, { signal }),
+): Promise<{ readonly found: Descriptor; readonly there: Descriptor | undefined }> {
+  const { tag } = image;
+  const atSource = (either: AbortSignal): Promise<Descriptor> =>
+    session.ask(source, either, () => source.resolve(image.reference, { signal: either }));
+  const at = (reference: string, either: AbortSignal): Promise<Descriptor | undefined> =>
+    session.ask(destination, either, () =>
+      resolveIfThere(destination, reference, { signal: either }),
+    );
+  if (tag === undefined) {
+    const found = await atSource(signal);
+    return { found, there: await at(found.digest, signal) };
+  }
+  const isAbsent = destinationTags?.has(tag) === false;
+  const [found, there] = await together<[Descriptor, Descriptor | undefined]>(
+    [atSource, async (either) => (isAbsent ? undefined : at(tag, either))],
+    signal,
   );
+  return { found, there };
 }
 
 /** The digest that the destination should have, as far as no manifest has to be read; empty: no platform. */
@@ -206,7 +209,7 @@ async function bringLateReferrers(
   session: CopySession,
   root: Descriptor,
   found: Descriptor,
-  { heads, signal, gate }: ImageOptions,
+  { heads, signal, gate, accounted }: ImageOptions,
 ): Promise<number> {
   const { planned, destination, image, name } = work;
   const { route, source, sourceTags } = planned;
@@ -215,19 +218,21 @@ async function bringLateReferrers(
   // A gate lets signatures pass and nothing else, so the lists are left to it.
   const isAsked = gate !== undefined && referrers === 'always';
   if (isAsked || hasLateTag(sourceTags, work.destinationTags, root)) {
-    const { leftOut } = await copyInSession(
-      session,
-      {
-        source,
-        reference: image.reference,
-        destination,
-        tag: image.tag,
-        image: fullName(name, image, root),
-        known: { source: found, destination: root },
-        oneOfMany: !route.entry.requirePlatforms,
-        gate,
-      },
-      { platforms, sparse: route.entry.sparse && platforms.length > 0, referrers: true, signal },
+    const { leftOut } = await accounted(() =>
+      copyInSession(
+        session,
+        {
+          source,
+          reference: image.reference,
+          destination,
+          tag: image.tag,
+          image: fullName(name, image, root),
+          known: { source: found, destination: root },
+          oneOfMany: !route.entry.requirePlatforms,
+          gate,
+        },
+        { platforms, sparse: route.entry.sparse && platforms.length > 0, referrers: true, signal },
+      ),
     );
     return leftOut;
   }
@@ -242,7 +247,9 @@ async function bringLateReferrers(
   );
   await Promise.all(
     (listed ?? []).map((referrer) =>
-      failures.attempt(signal, () => session.land({ source, destination }, referrer, signal)),
+      failures.attempt(signal, () =>
+        accounted(() => session.land({ source, destination }, referrer, signal)),
+      ),
     ),
   );
   return failures.report(fullName(name, image, root), session.onEvent);

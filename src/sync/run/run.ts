@@ -66,9 +66,9 @@ export interface SyncOptions {
 }
 
 /** Repositories whose lists and rows are held at once: this bounds memory. */
-const REPOSITORIES_AT_ONCE = 16;
-/** Images walked at once, over all repositories. */
-const IMAGES_AT_ONCE = 64;
+const REPOSITORIES_AT_ONCE = 12;
+/** Images walked at once, over all repositories: enough to fill the lanes of both ends. */
+const IMAGES_AT_ONCE = 40;
 
 /**
  * Makes the destinations of the entries equal to their sources, and yields a row for each image in the
@@ -125,12 +125,15 @@ class SyncRun {
     });
   }
 
-  async *rows({ routes, unlisted }: SyncWork): AsyncGenerator<SyncRow> {
+  async *rows({ routes, unlisted, orphans = [] }: SyncWork): AsyncGenerator<SyncRow> {
     const { io, signal, note } = this.#context;
     const begun = io.clock.now();
     for (const { entry, error } of unlisted)
       yield this.#counted(failedRow(entry, undefined, entry.to.map(textOf).join(' '), error));
     this.#absent = [...this.#absent, ...unlisted.map(({ entry }) => entry)];
+    if (this.#options.prune)
+      for (const name of orphans)
+        note(`Repository ${name} is left as it is: its source is in the list of no wildcard`);
     const groups = groupRoutes(routes);
     async function* listed(): AsyncGenerator<readonly Route[]> {
       yield* groups;
@@ -257,9 +260,18 @@ class SyncRun {
     const { force, heads, cache } = this.#options;
     try {
       const gate = await this.#gateOf(route, image.reference);
-      const options = { signal: this.#signal, force, heads, cache, stores: this.#stores, gate };
-      const synced = await this.#accounts.run(account, () =>
-        this.#programs.creating(name, this.#signal, () => syncImage(work, this.#session, options)),
+      const options = {
+        signal: this.#signal,
+        force,
+        heads,
+        cache,
+        stores: this.#stores,
+        gate,
+        // Only around copies: following every promise of unchanged images would cost more than they do.
+        accounted: <T>(copy: () => Promise<T>) => this.#accounts.run(account, copy),
+      };
+      const synced = await this.#programs.creating(name, this.#signal, () =>
+        syncImage(work, this.#session, options),
       );
       return {
         entry: route.entry.name,

@@ -235,6 +235,22 @@ describe('regi sync with prune', () => {
     expect(await tags()).toEqual(without('1.1'));
   });
 
+  test('a repository that left the list of a wildcard is named and never touched', async () => {
+    const entry = "  - { name: all, from: FROM/team/**, to: 'TO/m/{rest}', prune: true }";
+    const { from, to, sync, tags } = await mirror();
+    await IMAGES[0]?.pushAll(from.place.open('team/stays'), '1');
+    await IMAGES[1]?.pushAll(to.place.open('m/left'), '1');
+    await IMAGES[1]?.pushAll(to.place.open('m/other'), '1');
+    await IMAGES[1]?.pushAll(to.place.open('unrelated'), '1');
+    const other = "\n  - { name: other, from: FROM/app, to: TO/m/other, tags: ['1.0'] }";
+    const run = await sync(entry + other);
+    expect(run.status).toBe(0);
+    const told = run.stderr.split('\n').filter((line) => line.startsWith('Repository '));
+    expect(told).toEqual([expect.stringContaining(`${to.host}/m/left is left as it is`)]);
+    expect(await tags('m/left')).toEqual(['1']);
+    expect((await sync(entry + other, '--no-prune')).stderr).not.toContain('Repository ');
+  });
+
   test('deletes nothing when the deletion cannot be recorded', async () => {
     const { cwd, sync, tags, removeAtSource } = await mirror();
     await removeAtSource('1.1');
