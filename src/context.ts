@@ -37,6 +37,9 @@ export interface Settings {
   readonly retries: number;
 }
 
+/** Does work, and names it for a person: `Reading app.tar`. */
+export type Wait = <T>(what: string, work: () => Promise<T>) => Promise<T>;
+
 /** The environment of a command, besides its arguments. */
 export interface Context {
   readonly io: Io;
@@ -48,6 +51,8 @@ export interface Context {
   readonly warn: (message: string, hint?: string) => void;
   /** Prints a line on standard error that is neither warning nor progress; not with `--quiet`. */
   readonly note: (message: Styled) => void;
+  /** Does work during which nothing moves: after a moment, a terminal shows what the command waits for. */
+  readonly wait: Wait;
   /** Prints a line with `--verbose`. */
   readonly log: (line: string) => void;
 }

@@ -6,6 +6,8 @@ import type { Failures } from './output/failures.ts';
 import { errorObject, errorText } from './output/error-text.ts';
 import { jsonLine } from './output/output.ts';
 import type { Progress } from './progress/progress.ts';
+import { createWait, SILENT_WAIT } from './output/waits.ts';
+import { canRedraw } from './progress/create-progress.ts';
 import type { StatusArea } from './output/status-area.ts';
 
 /** Creates the context of a command. Its messages go to the status area, in the form that the flags call for. */
@@ -31,6 +33,10 @@ export function createContext(
       if (progress.showsMessages) progress.onEvent({ kind: 'note', message: plainText(message) });
       else if (!json) area.print(mapText(message, (text) => printable(text)));
     },
+    wait:
+      settings.progress === 'auto' && !json && canRedraw(io)
+        ? createWait(io, area, { isDrawing: () => progress.isDrawing?.() === true })
+        : SILENT_WAIT,
     log: (line) => {
       if (settings.verbosity > 0 && !settings.quiet) area.print(printable(line));
     },

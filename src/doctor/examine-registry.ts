@@ -46,6 +46,8 @@ export interface Examination {
   readonly connectAs: (credentials: CredentialSource) => Connection;
   readonly clock: Clock;
   readonly signal: AbortSignal;
+  /** Does the work of a step, and shows its name. */
+  readonly wait: (step: Step, work: () => Promise<TimedFinding>) => Promise<TimedFinding>;
 }
 
 const ANONYMOUS: CredentialSource = async () => undefined;
@@ -67,8 +69,12 @@ export async function* examineRegistry(examination: Examination): AsyncGenerator
 
 type Look = () => Promise<Finding> | Finding;
 
-function take({ clock, signal }: Examination, step: Step, look: Look): Promise<TimedFinding> {
-  return examine(step, clock, signal, async () => look());
+function take(
+  { clock, signal, wait }: Examination,
+  step: Step,
+  look: Look,
+): Promise<TimedFinding> {
+  return wait(step, () => examine(step, clock, signal, async () => look()));
 }
 
 /** @returns true if a connection is possible. */

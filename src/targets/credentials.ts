@@ -13,10 +13,13 @@ export interface CredentialPlaces extends FileLoginsOptions {
 }
 
 /** Returns the places of one command, which asks a keychain that failed only once. */
-export function credentialPlaces({ io, settings, warn, note }: Context): CredentialPlaces {
-  const { env, home, linuxUid, cwd } = io;
+export function credentialPlaces({ io, settings, warn, note, wait }: Context): CredentialPlaces {
+  const { env, home, linuxUid, cwd, runKeychain } = io;
   const keychain = createKeychain({
-    run: io.runKeychain,
+    run:
+      runKeychain &&
+      ((request, options) =>
+        wait('Waiting for the keychain', () => runKeychain(request, options))),
     env,
     os: io.host.os,
     isTerminal: io.stderr.isTTY,
@@ -31,8 +34,13 @@ export function credentialPlaces({ io, settings, warn, note }: Context): Credent
     warn,
     authfile: settings.authfile,
     keychain,
-    runHelper: withOwnHelper(createHelperRunner(env), { env, home, keychain }),
+    runHelper: withOwnHelper(waitingFor(createHelperRunner(env), wait), { env, home, keychain }),
   };
+}
+
+function waitingFor(run: RunHelper, wait: Context['wait']): RunHelper {
+  return (name, ...rest) =>
+    wait(`Waiting for docker-credential-${name}`, () => run(name, ...rest));
 }
 
 /**

@@ -93,7 +93,9 @@ class CommandStores implements Stores {
     const { openImageSource, wholeLocalStore } = await import('./image-source.ts');
     if (location === 'local')
       return wholeLocalStore(await this.openLocal('source'), this.#context.signal);
-    const { opened, close } = await openImageSource(location, bases, this.#context);
+    const { opened, close } = await this.#context.wait(`Reading ${location.path}`, () =>
+      openImageSource(location, bases, this.#context),
+    );
     this.#closers.push(close);
     return { ...opened, store: await this.#decorate(opened.store, 'source') };
   }
@@ -203,7 +205,9 @@ class CommandStores implements Stores {
     switch (side) {
       case 'source': {
         const { openImageFile } = await import('./image-source.ts');
-        const { opened, close } = await openImageFile(location, this.#context);
+        const { opened, close } = await this.#context.wait(`Reading ${location.path}`, () =>
+          openImageFile(location, this.#context),
+        );
         this.#closers.push(close);
         return opened;
       }

@@ -34,6 +34,7 @@ export async function withRegistry<T>(
     onEvent: () => undefined,
     warn: say,
     note: (message) => say(plainText(message)),
+    wait: (_what, work) => work(),
     log: say,
   };
   const registries = await createRegistries(context);

@@ -45,8 +45,8 @@ export function createProgress(
   }
 }
 
-/** Some CI services run jobs at a terminal: their logs would be full of redrawn lines. */
-function canRedraw({ stderr, env }: Io): boolean {
+/** True if standard error is a terminal that redraws lines. Some CI services run jobs at a terminal: their logs would be full of redrawn lines. */
+export function canRedraw({ stderr, env }: Io): boolean {
   return stderr.isTTY && env['TERM'] !== 'dumb' && !isCiJob(env);
 }
 

@@ -40,6 +40,7 @@ export function liveProgress(
 
   return {
     showsMessages: false,
+    isDrawing: () => drawing && !stopping.signal.aborted,
     onEvent(event) {
       totals = addBlobs(totals, event);
       model.add(event, clock.now());

@@ -5,6 +5,8 @@ import type { CopyEvent } from '../../operations/copy/events.ts';
 export interface Progress {
   /** True if warnings and failures are shown as events, so that nothing else prints them. */
   readonly showsMessages: boolean;
+  /** True while a transfer is drawn. */
+  readonly isDrawing?: (() => boolean) | undefined;
   onEvent(event: CopyEvent): void;
   /**
    * Called after the last event.

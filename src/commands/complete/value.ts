@@ -113,6 +113,7 @@ function quietContext(settings: Settings, io: Io): Context {
     onEvent: () => undefined,
     warn: () => undefined,
     note: () => undefined,
+    wait: (_what, work) => work(),
     log: () => undefined,
   };
 }

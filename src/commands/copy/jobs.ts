@@ -154,8 +154,10 @@ async function* tagJobs(
   const to = await stores.open(destination, 'destination', { manyTags });
   // A list that breaks off fails before anything is copied, and the progress knows the number of images.
   const tags: string[] = [];
-  for await (const tag of matchingTags(from, values(args, 'tags'), context, unusable))
-    tags.push(tag);
+  await context.wait('Listing tags', async () => {
+    for await (const tag of matchingTags(from, values(args, 'tags'), context, unusable))
+      tags.push(tag);
+  });
   context.onEvent({ kind: 'listed', images: tags.length });
   for (const tag of tags) {
     const copying = copyingOf({ source, destination }, { ...from, reference: tag });

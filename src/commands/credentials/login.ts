@@ -41,7 +41,9 @@ async function* runLogin(args: ParsedArguments, context: Context): AsyncIterable
   // A broken environment is reported before a person types a password.
   const before = await loginBefore(registry, places);
   const login = await readLogin(args, registry, context);
-  const checked = await check(registry, login, context);
+  const checked = await context.wait(`Logging in to ${registry}`, () =>
+    check(registry, login, context),
+  );
   const stored = await storeLogin(registry, login, { ...places, keychainOnly }, signal);
   noteStored(stored, registry, login, checked, context);
   if (before !== undefined && before.origin !== stored.origin)

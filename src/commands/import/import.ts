@@ -133,7 +133,7 @@ export async function* importImages(
   const { platforms = [], sparse } = flags;
   const wanted = { platforms, sparse, optional: imports.length > 1 };
   const options = { naming, wanted, bases: named, stores, context };
-  const bases = await planBases(imports, from, options);
+  const bases = await context.wait('Planning', () => planBases(imports, from, options));
   const results = new Map<string, string>();
   const brought = new Set<string>();
   const referrers = new Pending(imports.filter((job) => job.isReferrer).map(({ image }) => image));

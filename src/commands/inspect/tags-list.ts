@@ -47,7 +47,7 @@ function runTagsList(args: ParsedArguments, context: Context): AsyncIterable<Tag
 /** Gives every row its line. A table needs all rows. */
 async function* withTable(rows: AsyncIterable<TagRow>, context: Context): AsyncIterable<TagRow> {
   const { tagTable } = await import('../../render/tags.ts');
-  const found = await all(rows);
+  const found = await context.wait('Reading tags', () => all(rows));
   const lines = tagTable(found, { ...pageStyle(context), now: context.io.clock.now() });
   for (const [at, row] of found.entries()) yield { ...row, line: lines[at] };
 }
@@ -73,7 +73,9 @@ async function* listTags(args: ParsedArguments, context: Context): AsyncIterable
     }
     // Sorting needs the dates of all tags; only the tags that are shown need their digests.
     const rows = accepted(tags, accepts, Number.POSITIVE_INFINITY);
-    const found = await all(wants.created ? looked(store, rows, wants, context) : rows);
+    const found = await context.wait('Reading tags', () =>
+      all(wants.created ? looked(store, rows, wants, context) : rows),
+    );
     const shown = sortTags(found, order).slice(0, Math.min(limit, found.length));
     yield* wants.created || !(wants.digests || wants.long)
       ? shown

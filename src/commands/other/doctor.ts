@@ -59,6 +59,7 @@ async function* runDoctor(args: ParsedArguments, context: Context): AsyncIterabl
       connectAs: (credentials) => registries.connectAs(host, credentials, { insecure, retries: 0 }),
       clock: io.clock,
       signal,
+      wait: (step, work) => context.wait(`Checking ${step}`, work),
     });
     for await (const finding of findings) {
       yield finding;

@@ -80,7 +80,9 @@ export async function* plannedPulls(
     return;
   }
   const tags: string[] = [];
-  for await (const tag of tagsOf(source.from, context, () => unusable.add())) tags.push(tag);
+  await context.wait('Listing tags', async () => {
+    for await (const tag of tagsOf(source.from, context, () => unusable.add())) tags.push(tag);
+  });
   let images = tags.length;
   context.onEvent({ kind: 'listed', images });
   for (const tag of tags) {

@@ -127,7 +127,8 @@ async function* runRequest(
     };
     const all = flag(args, 'all');
     for await (const row of withStores(context, { dryRun }, async function* (stores) {
-      yield* runSync(await workOf(request, stores, context), options, stores, context);
+      const work = await context.wait('Planning', () => workOf(request, stores, context));
+      yield* runSync(work, options, stores, context);
     })) {
       lock?.add(row);
       if (CHANGES.has(row.status)) changes.push(syncRowJson(row));
