@@ -18,8 +18,7 @@ export function credentialPlaces({ io, settings, warn, note, wait }: Context): C
   const keychain = createKeychain({
     run:
       runKeychain &&
-      ((request, options) =>
-        wait('Waiting for the keychain', () => runKeychain(request, options))),
+      ((request, options) => wait('Waiting for the keychain', () => runKeychain(request, options))),
     env,
     os: io.host.os,
     isTerminal: io.stderr.isTTY,
@@ -40,7 +39,10 @@ export function credentialPlaces({ io, settings, warn, note, wait }: Context): C
 
 function waitingFor(run: RunHelper, wait: Context['wait']): RunHelper {
   return (name, ...rest) =>
-    wait(`Waiting for docker-credential-${name}`, () => run(name, ...rest));
+    // It may ask for a passphrase at this terminal, which must not be drawn over.
+    name === 'pass'
+      ? run(name, ...rest)
+      : wait(`Waiting for docker-credential-${name}`, () => run(name, ...rest));
 }
 
 /**
