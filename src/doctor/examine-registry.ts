@@ -69,11 +69,7 @@ export async function* examineRegistry(examination: Examination): AsyncGenerator
 
 type Look = () => Promise<Finding> | Finding;
 
-function take(
-  { clock, signal, wait }: Examination,
-  step: Step,
-  look: Look,
-): Promise<TimedFinding> {
+function take({ clock, signal, wait }: Examination, step: Step, look: Look): Promise<TimedFinding> {
   return wait(step, () => examine(step, clock, signal, async () => look()));
 }
 

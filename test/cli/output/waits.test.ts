@@ -53,7 +53,9 @@ describe('wait()', () => {
     const work = deferred();
     void context.wait(`Reading \u001b[2J${'x'.repeat(60)}.tar`, () => work.promise);
     await pass(300);
-    await expect.poll(() => io.stderrText(), TIMELESS).toMatch(/[-\\|/] Reading \\x1b\[2Jx+\.\.\.\n/);
+    await expect
+      .poll(() => io.stderrText(), TIMELESS)
+      .toMatch(/[-\\|/] Reading \\x1b\[2Jx+\.\.\.\n/);
     const line = /[-\\|/] Reading .*/.exec(io.stderrText())?.[0] ?? '';
     expect(line.length).toBeLessThan(40);
     work.resolve();
