@@ -7,6 +7,20 @@ import { build } from 'esbuild';
 
 import { COMMAND_LINE, COMMON } from './bundle-options.js';
 
+/**
+ * Leaves the library of certificates in a file of its own, for the command line and for the library: few runs need it.
+ *
+ * @type {import('esbuild').Plugin}
+ */
+const withoutSigstore = {
+  name: 'without-sigstore',
+  setup(esbuild) {
+    esbuild.onResolve({ filter: /\/sigstore\.ts$/ }, ({ kind }) =>
+      kind === 'dynamic-import' ? { path: './sigstore.cjs', external: true } : undefined,
+    );
+  },
+};
+
 // One file, because Node 20 loads sixty slowly; the names in a stack trace stay.
 const commandLine = await build({
   ...COMMAND_LINE,
@@ -14,6 +28,8 @@ const commandLine = await build({
   entryPoints: { main: 'src/main.ts', 'keychain-child': 'src/credentials/keychain/child.ts' },
   outdir: 'dist',
   outExtension: { '.js': '.cjs' },
+  // The single executables, which have one file, contain it.
+  plugins: [...(COMMAND_LINE.plugins ?? []), withoutSigstore],
 });
 // The last line names the content, for bin/compile-cache.js.
 const main = readFileSync('dist/main.cjs', 'latin1');
@@ -36,9 +52,21 @@ const library = await build({
   banner: {
     js: "import{createRequire}from'node:module';const require=createRequire(import.meta.url);",
   },
+  plugins: [withoutSigstore],
 });
 
-const inputs = [commandLine, library].flatMap(({ metafile }) => Object.keys(metafile.inputs));
+const sigstore = await build({
+  ...COMMON,
+  metafile: true,
+  entryPoints: { sigstore: 'src/trust/keyless/sigstore.ts' },
+  outdir: 'dist',
+  outExtension: { '.js': '.cjs' },
+  format: 'cjs',
+  minifyWhitespace: true,
+  minifySyntax: true,
+});
+
+const inputs = [commandLine, library, sigstore].flatMap(({ metafile }) => Object.keys(metafile.inputs));
 /** The folder of each package by its name. A package inside of another one is in the same list. */
 const packages = new Map(
   inputs.flatMap((path) => {
@@ -52,9 +80,13 @@ writeFileSync(
   `The files in this folder contain these packages.\n${licences}`,
 );
 
-/** @param {string} name */
+/**
+ * @param {string} name
+ * @returns {string}
+ */
 function licenceOf(name) {
-  const folder = packages.get(name) ?? '';
+  // A package of the repository of another one, which has the licence of both.
+  const folder = packages.get(name === '@sigstore/verify' ? '@sigstore/core' : name) ?? '';
   const file = readdirSync(folder).find((entry) => /^licen[cs]e(?:\.\w+)?$/i.test(entry));
   if (file === undefined) throw new Error(`No licence in ${folder}`);
   const text = readFileSync(join(folder, file), 'utf8').replaceAll('\r', '').trim();

@@ -19,6 +19,8 @@ export interface BundleCandidate {
   readonly envelope: Envelope;
   /** Bundles name a key by a hint that selects nothing, or carry a certificate. */
   readonly material: 'certificate' | 'key';
+  /** The certificate of the signer in base64. */
+  readonly certificate: string | undefined;
   /** The parsed JSON, for the library that verifies certificates and logs. */
   readonly json: unknown;
 }
@@ -97,6 +99,7 @@ export function parseBundle(bytes: Uint8Array): BundleCandidate | Refusal {
     form: 'bundle',
     envelope,
     material: publicKey === undefined ? 'certificate' : 'key',
+    certificate: (certificate ?? x509CertificateChain?.certificates[0])?.rawBytes,
     json: json.value,
   };
 }
@@ -148,7 +151,18 @@ function envelopeOf({
 }
 
 /** The bytes that a DSSE signature covers. @see https://github.com/secure-systems-lab/dsse/blob/v1.0.2/protocol.md */
-export function preAuthenticationEncoding({ payload, payloadType }: Envelope): Uint8Array {
+function preAuthenticationEncoding({ payload, payloadType }: Envelope): Uint8Array {
   const head = `DSSEv1 ${Buffer.byteLength(payloadType)} ${payloadType} ${payload.byteLength} `;
   return Buffer.concat([Buffer.from(head), payload]);
+}
+
+/** Returns the bytes that the signature of a candidate covers. */
+export function signedBytes(candidate: Candidate): Uint8Array {
+  return candidate.form === 'simple-signing'
+    ? candidate.payload
+    : preAuthenticationEncoding(candidate.envelope);
+}
+
+export function signatureOf(candidate: Candidate): Uint8Array {
+  return candidate.form === 'simple-signing' ? candidate.signature : candidate.envelope.signature;
 }

@@ -105,8 +105,11 @@ export function candidateLine({
   step,
   signer,
   reason,
+  issuer,
+  time,
 }: SignatureReport['candidates'][number]): readonly string[] {
-  return [shortened(origin), form ?? '-', step, signer ?? reason ?? ''];
+  const by = issuer === undefined ? signer : `${signer} (${issuer}, ${time})`;
+  return [shortened(origin), form ?? '-', step, by ?? reason ?? ''];
 }
 
 function shortened(origin: string): string {

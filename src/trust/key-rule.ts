@@ -1,5 +1,5 @@
 import type { Digest } from '../oci/digest.ts';
-import { preAuthenticationEncoding, type Candidate } from './candidate.ts';
+import { signatureOf, signedBytes, type Candidate } from './candidate.ts';
 import { checkContent, type ContentRule } from './content.ts';
 import { verifies, type SigningKey } from './signing-key.ts';
 import { refusal, type Refusal } from './verdict.ts';
@@ -19,12 +19,8 @@ export function verifyWithKeys(
   if (candidate.form === 'bundle' && candidate.material === 'certificate') {
     return refusal('signer', 'it is signed with a certificate, and the policy asks for a key');
   }
-  const signed =
-    candidate.form === 'simple-signing'
-      ? candidate.payload
-      : preAuthenticationEncoding(candidate.envelope);
-  const signature =
-    candidate.form === 'simple-signing' ? candidate.signature : candidate.envelope.signature;
+  const signed = signedBytes(candidate);
+  const signature = signatureOf(candidate);
   const key = keys.find((one) => verifies(one, signed, signature));
   if (key === undefined) return refusal('signature', 'no key of the policy made its signature');
   return checkContent(candidate, digest, content) ?? key;

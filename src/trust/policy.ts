@@ -3,6 +3,7 @@ import { RegiError } from '../errors.ts';
 import { parseRepository, type Repository } from '../oci/reference.ts';
 import { quote } from '../quote.ts';
 import type { ContentRule } from './content.ts';
+import { publicGoodRoot, type TrustedRoot } from './keyless/trusted-root.ts';
 import { POLICY_SCHEMA, type WrittenRule } from './rule-schema.ts';
 import { findScope, parseScope, type Scope } from './scope.ts';
 import { isSameKey, parseSigningKey, type SigningKey } from './signing-key.ts';
@@ -25,6 +26,8 @@ export interface KeyRule extends SignedRule {
   readonly threshold: number;
   /** `required`: an entry of the transparency log must prove the signature too. */
   readonly log: 'none' | 'required';
+  /** Whose logs count; undefined where none is required. */
+  readonly root?: TrustedRoot | undefined;
 }
 
 export interface KeylessRule extends SignedRule {
@@ -35,6 +38,7 @@ export interface KeylessRule extends SignedRule {
   readonly identity: string;
   /** Expected values of GitHub's extensions of the certificate. */
   readonly github: Readonly<Record<string, string>>;
+  readonly root: TrustedRoot;
 }
 
 /** Spelled `insecureAccept: true`: the images of the scope are taken unsigned. */
@@ -55,6 +59,8 @@ export interface PolicyOptions {
   readonly name: string;
   /** Reads a key file, relative to the policy file. */
   readonly readKey: (path: string) => Promise<string>;
+  /** The root of `--trusted-root`; that of the public instance of sigstore when absent. */
+  readonly root?: TrustedRoot | undefined;
 }
 
 const HINT = 'see docs/trust.md for each field';
@@ -106,7 +112,7 @@ export async function parseRule(
   written: WrittenRule,
   path: YamlPath,
   yaml: Pick<StrictYaml<unknown>, 'mistake'>,
-  { readKey }: Pick<PolicyOptions, 'readKey'>,
+  { readKey, root }: Pick<PolicyOptions, 'readKey' | 'root'>,
 ): Promise<TrustRule> {
   const { key, keys, keyless, insecureAccept } = written;
   const ways = [key, keys, keyless, insecureAccept].filter((way) => way !== undefined);
@@ -130,8 +136,7 @@ export async function parseRule(
   if (keyless !== undefined) {
     const { issuer, identity, github = {} } = keyless;
     for (const [field, value] of Object.entries({ issuer, identity })) {
-      // An empty text would accept anybody.
-      if (value.trim() !== '' && !/^\*+$/.test(value)) continue;
+      if (isSomebody(value)) continue;
       throw yaml.mistake([...path, 'keyless', field], `expected who signs, found ${quote(value)}`);
     }
     for (const field of ['log', 'threshold'] as const) {
@@ -141,7 +146,14 @@ export async function parseRule(
         `expected no ${field} beside keyless: its log is required`,
       );
     }
-    return { kind: 'keyless', issuer, identity, github: definedOf(github), ...common };
+    return {
+      kind: 'keyless',
+      issuer,
+      identity,
+      github: definedOf(github),
+      root: root ?? (await publicGoodRoot()),
+      ...common,
+    };
   }
   const parsed = await readKeys(key === undefined ? (keys ?? []) : [key], path, yaml, readKey);
   const threshold = written.threshold ?? 1;
@@ -151,7 +163,14 @@ export async function parseRule(
       `expected at most ${parsed.length}, the number of keys, found ${threshold}`,
     );
   }
-  return { kind: 'key', keys: parsed, threshold, log: written.log ?? 'none', ...common };
+  const log = written.log ?? 'none';
+  const logs = log === 'none' ? undefined : (root ?? (await publicGoodRoot()));
+  return { kind: 'key', keys: parsed, threshold, log, root: logs, ...common };
+}
+
+/** False for a text or glob that would accept anybody. */
+export function isSomebody(text: string): boolean {
+  return /[^*\s]/.test(text);
 }
 
 async function readKeys(

@@ -35,7 +35,15 @@ export function parseSigningKey(text: string, name: string): SigningKey {
     const found = /-----BEGIN (?<label>[A-Z0-9 ]+)-----/.exec(text)?.groups?.['label'];
     throw unusable(name, `expected one PUBLIC KEY block, found ${foundBlock(text, found)}`);
   }
-  const key = keyOf(text, name);
+  return signingKeyOf(keyOf(text, name), name);
+}
+
+/**
+ * Finds the hash that signatures of a key use.
+ *
+ * @throws {RegiError} INVALID_CONFIG for a kind of key that cannot be verified with.
+ */
+export function signingKeyOf(key: KeyObject, name: string): SigningKey {
   const details = key.asymmetricKeyDetails ?? {};
   if (key.asymmetricKeyType === 'rsa') {
     const bits = details.modulusLength ?? 0;

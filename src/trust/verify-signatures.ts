@@ -1,11 +1,12 @@
-import { RegiError } from '../errors.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { CallOptions, Source } from '../store.ts';
+import type { Candidate } from './candidate.ts';
 import { collectCandidates, type CarriedSignature } from './collect.ts';
+import type { CertifiedSigner } from './keyless/evidence.ts';
 import { verifyWithKeys } from './key-rule.ts';
 import type { KeylessRule, KeyRule } from './policy.ts';
 import { isSameKey, type SigningKey } from './signing-key.ts';
-import { isRefusal, TRUST_STEPS, type TrustStep } from './verdict.ts';
+import { isRefusal, TRUST_STEPS, type Refusal, type TrustStep } from './verdict.ts';
 
 /** What became of one candidate. */
 export interface CandidateResult {
@@ -17,6 +18,10 @@ export interface CandidateResult {
   /** The step that refused it; `ok` for a good one. */
   readonly step: TrustStep | 'ok';
   readonly reason: string | undefined;
+  /** Who vouched for the signer of a certificate, when, and the log. */
+  readonly issuer?: string | undefined;
+  readonly time?: string | undefined;
+  readonly log?: string | undefined;
 }
 
 export interface SignatureReport {
@@ -54,33 +59,64 @@ export async function verifySignatures(
   rule: KeyRule | KeylessRule,
   options: VerifyOptions = {},
 ): Promise<Judgement> {
-  if (rule.kind === 'keyless')
-    throw new RegiError('UNSUPPORTED', 'Cannot verify signatures with certificates yet', {
-      hint: 'use a rule with key or keys',
-    });
   const { candidates, carried, skipped, failures } = await collectCandidates(source, digest, {
     ...options,
     attestations: rule.predicateTypes.length > 0,
   });
   const signers: SigningKey[] = [];
-  const results = candidates.map(({ origin, candidate }): CandidateResult => {
+  let accepts = 0;
+  const results: CandidateResult[] = [];
+  for (const { origin, candidate } of candidates) {
     const form = isRefusal(candidate) ? undefined : candidate.form;
-    const verdict = isRefusal(candidate)
-      ? candidate
-      : verifyWithKeys(candidate, digest, rule.keys, rule);
+    const verdict = isRefusal(candidate) ? candidate : await verdictOf(candidate, digest, rule);
     if (isRefusal(verdict)) {
-      return { origin, form, signer: undefined, step: verdict.step, reason: verdict.reason };
+      results.push({ origin, form, signer: undefined, step: verdict.step, reason: verdict.reason });
+      continue;
+    }
+    if ('subject' in verdict) {
+      const { subject, issuer, time, log } = verdict;
+      accepts += 1;
+      results.push({
+        origin,
+        form,
+        signer: subject,
+        step: 'ok',
+        reason: undefined,
+        issuer,
+        time: time.toISOString(),
+        log,
+      });
+      continue;
     }
     // Two signatures of one key are one.
-    if (!signers.some((signer) => isSameKey(signer, verdict))) signers.push(verdict);
-    return { origin, form, signer: verdict.name, step: 'ok', reason: undefined };
-  });
-  const accepted = signers.length >= rule.threshold;
+    if (!signers.some((signer) => isSameKey(signer, verdict))) {
+      signers.push(verdict);
+      accepts += 1;
+    }
+    results.push({ origin, form, signer: verdict.name, step: 'ok', reason: undefined });
+  }
+  const accepted = accepts >= (rule.kind === 'key' ? rule.threshold : 1);
   // The signature may be at the place that failed.
   const [failure] = failures;
   if (!accepted && failure !== undefined) throw failure;
-  const step = accepted ? 'ok' : signers.length > 0 ? 'threshold' : furthest(results);
+  const step = accepted ? 'ok' : accepts > 0 ? 'threshold' : furthest(results);
   return { report: { digest, accepted, step, candidates: results, skipped }, carried };
+}
+
+/** Certificates, logs and their library are loaded for rules that ask for them. */
+async function verdictOf(
+  candidate: Candidate,
+  digest: Digest,
+  rule: KeylessRule | KeyRule,
+): Promise<CertifiedSigner | Refusal | SigningKey> {
+  if (rule.kind === 'keyless') {
+    const { verifyWithCertificate } = await import('./keyless/evidence.ts');
+    return verifyWithCertificate(candidate, digest, rule);
+  }
+  const verdict = verifyWithKeys(candidate, digest, rule.keys, rule);
+  if (isRefusal(verdict) || rule.log === 'none' || rule.root === undefined) return verdict;
+  const { checkLogOfKey } = await import('./keyless/evidence.ts');
+  return (await checkLogOfKey(candidate, verdict, rule.root)) ?? verdict;
 }
 
 function furthest(results: readonly CandidateResult[]): TrustStep {

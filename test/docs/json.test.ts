@@ -185,6 +185,7 @@ const CASES: readonly Case[] = [
     argv: () => ['verify', '--signatures', '--key', 'cosign.pub', `${app}:1`],
     status: 9,
   },
+  { name: 'trust root', argv: () => ['trust', 'root'] },
   { name: 'refs find', argv: () => ['refs', 'find', podFile()] },
   { name: 'refs lock', argv: () => ['refs', 'lock', '--sizes', podFile()] },
   { name: 'refs rewrite', argv: () => ['refs', 'rewrite', '--to', 'm.test', podFile()] },

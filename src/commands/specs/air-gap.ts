@@ -10,8 +10,9 @@ import {
   PLATFORMS,
   REFERRERS,
   SPARSE,
+  SIGNERS,
   TAGS,
-  TRUST,
+  TRUSTED_ROOT,
   VERIFY_EXISTING,
   SUMMARY,
 } from './shared.ts';
@@ -67,7 +68,7 @@ export const AIR_GAP_COMMANDS: readonly CommandSpec[] = [
       flag('--split SIZE', 'split into files of this size, such as 4G for a FAT32 USB stick'),
       flag('--checksum', 'also write FILE.sha256 for sha256sum -c'),
       { ...DRY_RUN, summary: 'write nothing; show how large the archive would be' },
-      ...TRUST,
+      ...SIGNERS,
       DIGESTFILE,
       SUMMARY,
     ],
@@ -126,7 +127,7 @@ export const AIR_GAP_COMMANDS: readonly CommandSpec[] = [
       },
       FORCE,
       VERIFY_EXISTING,
-      ...TRUST,
+      ...SIGNERS,
       DIGESTFILE,
       SUMMARY,
     ],
@@ -159,8 +160,8 @@ export const AIR_GAP_COMMANDS: readonly CommandSpec[] = [
       'status is 7 if an image is incomplete or damaged, and 8 if some of several locations could not ' +
       'be read.\n\n' +
       '--signatures verifies signatures of cosign instead, in both of its forms, with the public key of ' +
-      '--key or the rules of --verify. It prints a line per signature with the step that refused it, and ' +
-      'ends with status 9 if an image is not signed as the policy says.',
+      '--key, the certificates of --identity and --issuer, or the rules of --verify. It prints a line per ' +
+      'signature with the step that refused it, and ends with status 9 if an image is not signed so.',
     arguments: [
       argument(
         'LOC…',
@@ -172,8 +173,7 @@ export const AIR_GAP_COMMANDS: readonly CommandSpec[] = [
       flag('--sparse', 'accept indexes some of whose images are absent, in any location'),
       flag('--base FILE…', 'an earlier archive with the layers that an incremental one omits'),
       flag('--signatures', 'verify signatures instead of content'),
-      flag('--key FILE', 'with --signatures: the public key that has to have signed'),
-      flag('--verify FILE', 'with --signatures: a policy with rules by repository'),
+      ...SIGNERS,
       flag('--as NAME', 'with --signatures: the name that decides for an archive or layout'),
     ],
     examples: {
@@ -187,5 +187,22 @@ export const AIR_GAP_COMMANDS: readonly CommandSpec[] = [
         'regi verify --signatures --key cosign.pub registry.example/team/app:1.4',
     },
     load: async () => (await import('../verify/verify.ts')).verifyCommand,
+  },
+  {
+    name: 'trust root',
+    group,
+    summary: 'Show the logs and authorities that are trusted',
+    description:
+      "Prints the trusted root for signatures with certificates: that of sigstore's public instance, which " +
+      'is part of regi and never fetched, or that of --trusted-root. Each line has the kind, the name and ' +
+      'the time of one key.\n\n' +
+      'An old root verifies old signatures. It does not know logs that were added since.',
+    arguments: [],
+    options: [TRUSTED_ROOT],
+    examples: {
+      'Show the pinned root': 'regi trust root',
+      'Check a root of your own': 'regi trust root --trusted-root trusted_root.json',
+    },
+    load: async () => (await import('../trust/root.ts')).trustRootCommand,
   },
 ];

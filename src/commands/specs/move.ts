@@ -11,8 +11,9 @@ import {
   PLATFORMS,
   REFERRERS,
   SPARSE,
+  SIGNERS,
   TAGS,
-  TRUST,
+  TRUSTED_ROOT,
   VERIFY_EXISTING,
   SUMMARY,
 } from './shared.ts';
@@ -66,7 +67,7 @@ export const MOVE_COMMANDS: readonly CommandSpec[] = [
       FORCE,
       VERIFY_EXISTING,
       KEEP_GOING,
-      ...TRUST,
+      ...SIGNERS,
       DIGESTFILE,
       SUMMARY,
     ],
@@ -111,7 +112,7 @@ export const MOVE_COMMANDS: readonly CommandSpec[] = [
       SPARSE,
       flag('-a, --all-tags', 'pull every tag of the repository'),
       VERIFY_EXISTING,
-      ...TRUST,
+      ...SIGNERS,
     ],
     examples: {
       'Pull an image to the local store': 'regi pull debian:12',
@@ -153,7 +154,7 @@ export const MOVE_COMMANDS: readonly CommandSpec[] = [
       FORCE,
       VERIFY_EXISTING,
       KEEP_GOING,
-      ...TRUST,
+      ...SIGNERS,
       DIGESTFILE,
       SUMMARY,
     ],
@@ -183,7 +184,7 @@ export const MOVE_COMMANDS: readonly CommandSpec[] = [
       'Prints one "registry/repository:tag@sha256:…" line per name on standard output, with "local:" ' +
       'before it in the local store.',
     arguments: [argument('REF', 'the image'), argument('NEW…', 'a tag or a reference')],
-    options: [flag('--mount-only', 'fail if a blob cannot be mounted'), ...TRUST],
+    options: [flag('--mount-only', 'fail if a blob cannot be mounted'), ...SIGNERS],
     examples: {
       'Move a tag in the same repository': 'regi tag registry.example/team/app:1.4 latest',
       'Promote an image without downloading it':
@@ -231,6 +232,7 @@ export const MOVE_COMMANDS: readonly CommandSpec[] = [
       flag('--from-regsync FILE', 'print a file of regsync in the form of this command'),
       flag('--from-skopeo FILE', 'print a YAML file of `skopeo sync` in the form of this command'),
       flag('--undo LOG', 'restore the deleted tags in this record if their blobs still exist'),
+      TRUSTED_ROOT,
       flag('--state DIR', "keep the cache and locks here instead of in the system's state folder"),
     ],
     examples: {

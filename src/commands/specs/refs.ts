@@ -1,5 +1,5 @@
 import type { CommandSpec } from '../../command.ts';
-import { argument, flag } from './shared.ts';
+import { argument, flag, SIGNERS } from './shared.ts';
 
 const group = 'Air gap';
 
@@ -95,13 +95,12 @@ export const REFS_COMMANDS: readonly CommandSpec[] = [
       '`regi refs rewrite --to` would write. Prints one line per image, and below a missing image ' +
       'the command that copies it.\n\n' +
       'The exit status is 3 if an image is missing, 7 if a tag no longer has the digest that a file ' +
-      'pins, and 9 if --key or --verify refuses its signatures. The digest is the one that the registry returns for the tag.',
+      'pins, and 9 if a policy refuses its signatures. The digest is the one that the registry returns for the tag.',
     arguments: [PATHS],
     options: [
       flag('--in PREFIX', 'look under this PREFIX instead'),
       flag('--sync FILE', 'look at the destinations of a file of regi sync'),
-      flag('--key FILE', 'also verify that this public key signed each image'),
-      flag('--verify FILE', 'also verify signatures by a policy with rules by repository'),
+      ...SIGNERS,
       GUESSES,
     ],
     examples: {

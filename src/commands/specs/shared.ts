@@ -100,8 +100,16 @@ export const ANNOTATION = flag('--annotation KEY=VALUE…', 'add an annotation')
 
 export const OUTPUT_FILE = flag('-o, --output FILE', 'write to this file; - is standard output');
 
-/** Flags of commands that refuse images which are not signed as the policy says. */
-export const TRUST: readonly OptionSpec[] = [
-  flag('--key FILE', 'require a signature by this public key, and copy signatures along'),
-  flag('--verify FILE', 'require the signatures of this policy, and copy signatures along'),
+export const TRUSTED_ROOT = flag(
+  '--trusted-root FILE',
+  "trust the logs and authorities of this file instead of sigstore's public ones",
+);
+
+/** Flags that say who has to have signed. */
+export const SIGNERS: readonly OptionSpec[] = [
+  flag('--key FILE', 'require a signature by this public key'),
+  flag('--identity ID', 'require a signature by a certificate of this name; * is any text'),
+  flag('--issuer URL', 'with --identity: the service that vouched for the name'),
+  flag('--verify FILE', 'require the signatures of this policy, which has rules by repository'),
+  TRUSTED_ROOT,
 ];

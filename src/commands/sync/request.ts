@@ -18,7 +18,7 @@ import type { Stores } from '../../targets/opened-store.ts';
 import type { TrustRule } from '../../trust/policy.ts';
 import { countOption, flag, positional, value } from '../arguments/arguments.ts';
 import { listName, readList } from '../arguments/read-list.ts';
-import { filesIn } from '../trust/policy.ts';
+import { filesIn, readTrustedRoot } from '../trust/policy.ts';
 
 /** The work of one `regi sync`, with every argument and both files parsed. */
 export interface SyncRequest {
@@ -65,7 +65,8 @@ export async function parseSyncRequest(
     host: io.host,
   });
   const folder = path === '-' ? io.cwd : dirname(resolve(io.cwd, path));
-  const policies = await file.readPolicies(filesIn(folder));
+  const root = await readTrustedRoot(args, context);
+  const policies = await file.readPolicies(filesIn(folder), root);
   const entries = chosenEntries(file, args.positionals.slice(1));
   if (value(args, 'write-lock') !== undefined) refuseFiles(entries);
   const locked =

@@ -5,53 +5,96 @@ import type { Context } from '../../context.ts';
 import { readRegular } from '../../disk/regular-file.ts';
 import { RegiError, UsageError } from '../../errors.ts';
 import { quote } from '../../quote.ts';
-import { parsePolicy, policyForAll, type TrustPolicy } from '../../trust/policy.ts';
+import {
+  parseTrustedRoot,
+  publicGoodRoot,
+  type TrustedRoot,
+} from '../../trust/keyless/trusted-root.ts';
+import { isSomebody, parsePolicy, policyForAll, type TrustPolicy } from '../../trust/policy.ts';
 import { parseSigningKey } from '../../trust/signing-key.ts';
 import { flag, value } from '../arguments/arguments.ts';
 
 const POLICY_LIMIT_BYTES = 1024 * 1024;
 
 /**
- * Reads the policy of `--verify` or `--key`, with its keys. Call it before the first request.
+ * Reads the policy of `--verify`, `--key`, or `--identity` with `--issuer`, with its keys and trusted root. Call it before the first
+ * request.
  *
- * @returns undefined where neither is given.
- * @throws {UsageError} for both, and beside `--referrers`; {RegiError} INVALID_CONFIG for a mistake in the policy or a key.
+ * @returns undefined where none is given.
+ * @throws {UsageError} for several of them, a half one, and beside `--referrers`; {RegiError} INVALID_CONFIG for a mistake in a file.
  */
 export async function readPolicy(
   args: ParsedArguments,
   context: Context,
 ): Promise<TrustPolicy | undefined> {
-  const file = value(args, 'verify');
-  const key = value(args, 'key');
-  if (file === undefined && key === undefined) return undefined;
-  if (file !== undefined && key !== undefined)
-    throw new UsageError('Cannot use --key together with --verify: expected one of them', {
-      hint: 'write the key into the policy',
+  const [file, key, identity, issuer] = ['verify', 'key', 'identity', 'issuer'].map((name) =>
+    value(args, name),
+  );
+  if ((identity === undefined) !== (issuer === undefined))
+    throw new UsageError(
+      `Cannot use --${identity === undefined ? 'issuer' : 'identity'} alone: expected both --identity and --issuer`,
+      { hint: 'an identity means nothing without the service that vouches for it' },
+    );
+  const given = [file, key, identity].filter((way) => way !== undefined).length;
+  if (given > 1)
+    throw new UsageError('Cannot use --verify, --key and --identity together: expected one', {
+      hint: 'write the rules into the file of --verify',
     });
+  if (value(args, 'trusted-root') !== undefined && (given === 0 || key !== undefined))
+    throw new UsageError('Cannot use --trusted-root without --verify or --identity', {
+      hint: 'signatures of a key alone need no trusted root',
+    });
+  if (given === 0) return undefined;
   if (flag(args, 'referrers'))
     throw new UsageError(
-      `Cannot use --referrers with --${file === undefined ? 'key' : 'verify'}: other referrers than signatures cannot be verified`,
+      'Cannot use --referrers with a policy: other referrers than signatures cannot be verified',
       { hint: 'drop --referrers: signatures are copied without it' },
     );
   const { cwd } = context.io;
+  const root = await readTrustedRoot(args, context);
   if (file !== undefined) {
     const path = resolve(cwd, file);
-    return parsePolicy(await readText(path, file), {
-      name: file,
-      readKey: filesIn(dirname(path)),
-    });
+    const readKey = filesIn(dirname(path));
+    return parsePolicy(await readText(path, file), { name: file, readKey, root });
   }
-  const name = key ?? '';
-  return policyForAll({
-    kind: 'key',
-    keys: [parseSigningKey(await readText(resolve(cwd, name), name), name)],
-    threshold: 1,
-    log: 'none',
+  const common = {
     predicateTypes: [],
     annotations: {},
     narrowed: 'refuse',
     signaturesFrom: undefined,
+  } as const;
+  if (key !== undefined)
+    return policyForAll({
+      kind: 'key',
+      keys: [parseSigningKey(await readText(resolve(cwd, key), key), key)],
+      threshold: 1,
+      log: 'none',
+      ...common,
+    });
+  const who = { identity: identity ?? '', issuer: issuer ?? '' };
+  for (const [name, text] of Object.entries(who)) {
+    if (isSomebody(text)) continue;
+    throw new UsageError(`Cannot use ${quote(text)} for "--${name}": it would accept anybody`, {
+      hint: 'regi verify --signatures shows who signed an image',
+    });
+  }
+  return policyForAll({
+    kind: 'keyless',
+    ...who,
+    github: {},
+    root: root ?? (await publicGoodRoot()),
+    ...common,
   });
+}
+
+/** Reads the file of `--trusted-root`; undefined without it. */
+export async function readTrustedRoot(
+  args: ParsedArguments,
+  { io }: Context,
+): Promise<TrustedRoot | undefined> {
+  const file = value(args, 'trusted-root');
+  if (file === undefined) return undefined;
+  return parseTrustedRoot(Buffer.from(await readText(resolve(io.cwd, file), file)), file);
 }
 
 /** Returns a reader of the files that a policy names, relative to its folder. */

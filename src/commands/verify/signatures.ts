@@ -33,7 +33,7 @@ export async function* verifySignaturesOf(
   // The policy and its keys are read before the first request.
   const policy = await readPolicy(args, context);
   if (policy === undefined)
-    throw new UsageError('Cannot verify signatures: expected --key FILE or --verify FILE', {
+    throw new UsageError('Cannot verify signatures: expected --key, --identity or --verify', {
       hint: 'type: regi verify --signatures --key cosign.pub IMAGE',
     });
   const refused: SignatureRow[] = [];

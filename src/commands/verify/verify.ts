@@ -20,7 +20,7 @@ import { holdsImages, isArchive, isWhole, suffixOf } from '../../targets/locatio
 import { withStores } from '../../targets/open-store.ts';
 import type { Stores } from '../../targets/opened-store.ts';
 import { parseSourceLocation } from '../../targets/path.ts';
-import { flag, values } from '../arguments/arguments.ts';
+import { flag, value, values } from '../arguments/arguments.ts';
 import { someFailedError } from '../arguments/each-argument.ts';
 import { signatureText, verifySignaturesOf, type SignatureRow } from './signatures.ts';
 
@@ -46,7 +46,15 @@ export const verifyCommand: CommandBody<SignatureRow | VerifyRow> = {
     'accepted' in row ? signatureText(row, context) : verifyText(row, context),
 };
 
+/** Flags that would mean nothing beside a check of content. */
+const OF_SIGNATURES = ['key', 'identity', 'issuer', 'verify', 'trusted-root', 'as'];
+
 async function* runVerify(args: ParsedArguments, context: Context): AsyncIterable<VerifyRow> {
+  const other = OF_SIGNATURES.find((name) => value(args, name) !== undefined);
+  if (other !== undefined)
+    throw new UsageError(`Cannot use --${other} without --signatures`, {
+      hint: 'add --signatures',
+    });
   const broken: VerifyRow[] = [];
   const failures: RegiError[] = [];
   const { positionals } = args;

@@ -1,5 +1,6 @@
 import type { Platform } from '../../oci/descriptor.ts';
 import type { Reference, Repository } from '../../oci/reference.ts';
+import type { TrustedRoot } from '../../trust/keyless/trusted-root.ts';
 import type { TrustRule } from '../../trust/policy.ts';
 import type { Wildcard } from './names.ts';
 import type { DestinationPlace, SourcePlace } from './places.ts';
@@ -58,6 +59,7 @@ export interface SyncFile {
    */
   readonly readPolicies: (
     readKey: (file: string) => Promise<string>,
+    root: TrustedRoot | undefined,
   ) => Promise<ReadonlyMap<string, TrustRule>>;
   readonly onChange: readonly string[] | undefined;
 }

@@ -12,6 +12,7 @@ import { parsePlatform } from '../../oci/platform.ts';
 import type { Platform } from '../../oci/descriptor.ts';
 import { parseTagPattern } from '../../operations/tags/select-tags.ts';
 import { quote } from '../../quote.ts';
+import type { TrustedRoot } from '../../trust/keyless/trusted-root.ts';
 import { parseRule, type TrustRule } from '../../trust/policy.ts';
 import {
   explicitReference,
@@ -56,7 +57,7 @@ export async function parseSyncFile(text: string, options: ParseSyncOptions): Pr
   return {
     entries,
     registries: new Map(Object.entries(value.registries ?? {})),
-    readPolicies: async (readKey) => readPolicies(yaml, readKey),
+    readPolicies: async (readKey, root) => readPolicies(yaml, readKey, root),
     onChange: value.onChange,
   };
 }
@@ -64,10 +65,11 @@ export async function parseSyncFile(text: string, options: ParseSyncOptions): Pr
 async function readPolicies(
   yaml: StrictYaml<WrittenFile>,
   readKey: (file: string) => Promise<string>,
+  root: TrustedRoot | undefined,
 ): Promise<ReadonlyMap<string, TrustRule>> {
   const rules = new Map<string, TrustRule>();
   for (const [name, written] of Object.entries(yaml.value.policies ?? {}))
-    rules.set(name, await parseRule(written, ['policies', name], yaml, { readKey }));
+    rules.set(name, await parseRule(written, ['policies', name], yaml, { readKey, root }));
   return rules;
 }
 

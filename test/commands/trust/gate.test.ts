@@ -3,28 +3,112 @@ import { join } from 'node:path';
 
 import { beforeAll, describe, expect, test } from 'vitest';
 
+import type { Digest } from '../../../src/oci/digest.ts';
 import { startFakeRegistry, type FakeRegistry } from '../../support/registries/fake-registry.ts';
 import { runMain, type MainResult } from '../../support/cli/run-main.ts';
 import { makeImage } from '../../support/images/images.ts';
 import {
+  bundleManifest,
   makeBundle,
   makeSigner,
+  makeSimplePayload,
   makeSimpleSigning,
   signatureTag,
+  simpleManifest,
+  type TestSignature,
 } from '../../support/images/signatures.ts';
+import { IDENTITY, ISSUER, makeSigstore, type SignOptions } from '../../support/trust/sigstore.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
 
 const signer = makeSigner();
 const stranger = makeSigner();
+const sigstore = makeSigstore();
 const [image, other] = [makeImage({ seed: 1 }), makeImage({ seed: 2 })];
 
-const KINDS = {
-  'cosign 3': makeBundle,
-  'cosign 2': makeSimpleSigning,
+type Outcome = 'good' | 'none' | 'wrong digest' | 'wrong key';
+
+interface Kind {
+  readonly form: 'bundle' | 'simple-signing';
+  /** Flags that accept its signer. */
+  readonly flags: readonly string[];
+  /** The same as a rule of a file of `regi sync`. */
+  readonly rule: string;
+  /** Who signed it, in the lines of `verify --signatures`. */
+  readonly by: string;
+  /** The step at which another signer is refused. */
+  readonly step: string;
+  readonly sign: (signed: Digest | undefined, isOurs: boolean) => TestSignature;
+}
+
+const KEY = {
+  flags: ['--key', 'cosign.pub'],
+  rule: '{key: cosign.pub}',
+  by: 'cosign.pub',
+  step: 'signature',
+} as const;
+const ROOT = ['--trusted-root', 'root.json'];
+const KEYLESS = {
+  flags: ['--identity', 'https://ci.example/team/*', '--issuer', ISSUER, ...ROOT],
+  rule: `{keyless: {issuer: '${ISSUER}', identity: 'https://ci.example/team/*'}}`,
+  by: IDENTITY,
+  step: 'identity',
 } as const;
 
-type Kind = keyof typeof KINDS;
-type Outcome = 'good' | 'none' | 'wrong digest' | 'wrong key';
+function bundle(options: SignOptions): TestSignature {
+  const signed = sigstore.signBundle(options.signed ?? image.root.digest, options);
+  return bundleManifest(Buffer.from(JSON.stringify(signed)), image.root);
+}
+
+function identityOf(isOurs: boolean): SignOptions {
+  return isOurs ? {} : { identity: 'https://ci.example/teamevil/app' };
+}
+
+const PROVENANCE = 'https://slsa.dev/provenance/v1';
+const REPOSITORY = '1.3.6.1.4.1.57264.1.5';
+
+const KINDS: Readonly<Record<string, Kind>> = {
+  'cosign 3, key': {
+    ...KEY,
+    form: 'bundle',
+    sign: (signed, isOurs) => makeBundle(image.root, isOurs ? signer : stranger, { signed }),
+  },
+  'cosign 2, key': {
+    ...KEY,
+    form: 'simple-signing',
+    sign: (signed, isOurs) => makeSimpleSigning(image.root, isOurs ? signer : stranger, { signed }),
+  },
+  'cosign 3, Rekor v1': {
+    ...KEYLESS,
+    form: 'bundle',
+    sign: (signed, isOurs) => bundle({ signed, ...identityOf(isOurs) }),
+  },
+  'cosign 3, Rekor v2': {
+    ...KEYLESS,
+    form: 'bundle',
+    sign: (signed, isOurs) => bundle({ signed, rekor: 'v2', ...identityOf(isOurs) }),
+  },
+  'cosign 2, Rekor v1': {
+    ...KEYLESS,
+    form: 'simple-signing',
+    sign(signed, isOurs) {
+      const payload = makeSimplePayload(signed ?? image.root.digest);
+      return simpleManifest(payload, sigstore.signPayload(payload, identityOf(isOurs)));
+    },
+  },
+  'attestation of GitHub': {
+    form: 'bundle',
+    flags: ['--verify', 'github.yaml', ...ROOT],
+    rule: `{keyless: {issuer: '${ISSUER}', identity: 'https://ci.example/*', github: {repository: team/app}}, predicateTypes: ['${PROVENANCE}']}`,
+    by: IDENTITY,
+    step: 'identity',
+    sign: (signed, isOurs) =>
+      bundle({
+        signed,
+        predicateType: PROVENANCE,
+        extensions: { [REPOSITORY]: isOurs ? 'team/app' : 'evil/app' },
+      }),
+  },
+};
 
 let source: FakeRegistry;
 const cwd = temporaryFolder('trust');
@@ -33,21 +117,26 @@ const cwd = temporaryFolder('trust');
 beforeAll(async () => {
   source = await startFakeRegistry();
   writeFileSync(join(cwd, 'cosign.pub'), signer.pem);
-  for (const kind of Object.keys(KINDS) as Kind[]) {
+  writeFileSync(join(cwd, 'root.json'), JSON.stringify(sigstore.root));
+  // The destination decides for a file; all of them are on loopback.
+  const github = KINDS['attestation of GitHub']?.rule ?? '';
+  writeFileSync(join(cwd, 'github.yaml'), `version: 1\nscopes:\n  '*.0.0.1': ${github}\n`);
+  for (const [name, { form, sign }] of Object.entries(KINDS)) {
     for (const outcome of ['good', 'none', 'wrong digest', 'wrong key'] as const) {
-      const store = source.place.open(repositoryOf(kind, outcome));
+      const store = source.place.open(repositoryOf(name, outcome));
       await image.pushAll(store, '1');
       if (outcome === 'none') continue;
-      const signature = KINDS[kind](image.root, outcome === 'wrong key' ? stranger : signer, {
-        signed: outcome === 'wrong digest' ? other.root.digest : undefined,
-      });
-      await signature.pushTo(store, kind === 'cosign 2' ? signatureTag(image.root) : undefined);
+      const signature = sign(
+        outcome === 'wrong digest' ? other.root.digest : undefined,
+        outcome !== 'wrong key',
+      );
+      await signature.pushTo(store, form === 'bundle' ? undefined : signatureTag(image.root));
     }
   }
 });
 
-function repositoryOf(kind: Kind, outcome: Outcome): string {
-  return `${kind}/${outcome}`.replaceAll(' ', '-');
+function repositoryOf(kind: string, outcome: Outcome): string {
+  return `${kind}/${outcome}`.toLowerCase().replaceAll(/[ ,]+/g, '-');
 }
 
 interface Ran {
@@ -59,7 +148,7 @@ interface Ran {
   readonly writes: number;
 }
 
-type Run = (from: string, name: string) => Promise<Ran>;
+type Run = (from: string, name: string, kind: Kind) => Promise<Ran>;
 
 const run = (argv: readonly string[], home?: string): Promise<MainResult> =>
   runMain(argv, { cwd, ...(home !== undefined && { home }) });
@@ -85,92 +174,82 @@ async function fileOf(from: string, kind: 'archive' | 'oci'): Promise<string> {
   return file;
 }
 
-const KEY = ['--key', 'cosign.pub'];
-
 const COMMANDS: Readonly<Record<string, Run>> = {
-  copy: (from, name) => toRegistry(name, (to) => run(['copy', ...KEY, from, `${to}:1`])),
-  push: (from, name) =>
+  copy: (from, name, { flags }) =>
+    toRegistry(name, (to) => run(['copy', ...flags, from, `${to}:1`])),
+  push: (from, name, { flags }) =>
     toRegistry(name, async (to) =>
-      run(['push', ...KEY, `oci:${await fileOf(from, 'oci')}:1`, `${to}:1`]),
+      run(['push', ...flags, `oci:${await fileOf(from, 'oci')}:1`, `${to}:1`]),
     ),
-  async tag(from) {
+  async tag(from, _, { flags }) {
     source.forgetRequests();
     const to = from.replace(':1', '-tagged:1');
-    const result = await run(['tag', ...KEY, from, to]);
+    const result = await run(['tag', ...flags, from, to]);
     const writes = source.requests.filter(({ method }) => !['GET', 'HEAD'].includes(method)).length;
     return { result, made: to, writes };
   },
-  async pull(from) {
+  async pull(from, _, { flags }) {
     const home = temporaryFolder('home');
-    const result = await run(['pull', ...KEY, from], home);
+    const result = await run(['pull', ...flags, from], home);
     const { stdout } = await run(['images', '--quiet'], home);
     return { result, made: `local:${from}`, home, writes: stdout.length };
   },
-  async export(from) {
+  async export(from, _, { flags }) {
     const file = join(temporaryFolder('archive'), 'images.tar');
-    const result = await run(['export', ...KEY, from, '-o', file]);
+    const result = await run(['export', ...flags, from, '-o', file]);
     const isThere = await run(['verify', `archive:${file}`]);
     return { result, made: `archive:${file}`, writes: isThere.status === 0 ? 1 : 0 };
   },
-  import: (from, name) =>
+  import: (from, name, { flags }) =>
     toRegistry(name, async (to) => {
       const prefix = to.slice(0, to.indexOf('/'));
-      return run(['import', ...KEY, await fileOf(from, 'archive'), prefix]);
+      return run(['import', ...flags, await fileOf(from, 'archive'), prefix]);
     }),
-  sync: (from, name) =>
+  sync: (from, name, { rule }) =>
     toRegistry(name, async (to) => {
       const file = join(cwd, 'sync.yaml');
       writeFileSync(
         file,
-        `version: 1\nimages:\n  - {from: '${from}', to: '${to}:1', verify: ours}\npolicies: {ours: {key: cosign.pub}}\n`,
+        `version: 1\nimages:\n  - {from: '${from}', to: '${to}:1', verify: ours}\npolicies: {ours: ${rule}}\n`,
       );
-      return run(['sync', file]);
+      return run(['sync', ...ROOT, file]);
     }),
 };
 
 describe.each(Object.keys(COMMANDS))('%s', (command) => {
-  const attempt = async (kind: Kind, outcome: Outcome): Promise<Ran> => {
-    const name = repositoryOf(kind, outcome);
-    const ran = COMMANDS[command]?.(`${source.host}/${name}:1`, name);
-    if (ran === undefined) throw new Error('no such command');
-    return ran;
+  const attempt = async (
+    name: string,
+    outcome: Outcome,
+  ): Promise<Ran & { readonly kind: Kind }> => {
+    const repository = repositoryOf(name, outcome);
+    const [kind, ran] = [KINDS[name], COMMANDS[command]];
+    if (kind === undefined || ran === undefined) throw new Error('no such row');
+    return { kind, ...(await ran(`${source.host}/${repository}:1`, repository, kind)) };
   };
 
-  test.each(Object.keys(KINDS) as Kind[])('moves a %s image with its signature', async (kind) => {
-    const { result, made, home } = await attempt(kind, 'good');
+  test.each(Object.keys(KINDS))('moves an image with its signature: %s', async (name) => {
+    const { kind, result, made, home } = await attempt(name, 'good');
     expect(result, result.stderr).toMatchObject({ status: 0 });
-    const { status, stderr, stdout } = await run(['verify', '--signatures', ...KEY, made], home);
+    const as = made.startsWith('127.') ? [] : ['--as', `${source.host}/x`];
+    const argv = ['verify', '--signatures', ...kind.flags, ...as, made];
+    const { status, stderr, stdout } = await run(argv, home);
     expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
     expect(stdout).toContain(`@${image.root.digest}`);
-    expect(stdout).toContain('cosign.pub');
+    expect(stdout).toContain(kind.by);
   });
 
   test.each(
-    (Object.keys(KINDS) as Kind[]).flatMap((kind) =>
-      (
-        [
-          ['wrong key', 'signature', 'no key of the policy made its signature'],
-          ['wrong digest', 'content', 'it signs another image'],
-          ['none', 'collect', undefined],
-        ] as const
-      ).map(([outcome, step, reason]) => [kind, outcome, step, reason] as const),
+    Object.keys(KINDS).flatMap((name) =>
+      (['wrong key', 'wrong digest', 'none'] as const).map((outcome) => [name, outcome] as const),
     ),
-  )('refuses a %s image with %s at %s', async (kind, outcome, step, reason) => {
-    const { result, writes } = await attempt(kind, outcome);
+  )('refuses an image and writes nothing: %s, %s', async (name, outcome) => {
+    const { kind, result, writes } = await attempt(name, outcome);
     expect(result, result.stderr).toMatchObject({ status: command === 'sync' ? 8 : 9, stdout: '' });
-    expect(result.stderr).toContain(
-      reason === undefined
-        ? 'it has no signature'
-        : `(scope ${command === 'sync' ? 'ours' : 'all'}, step ${step})`,
-    );
+    const step = outcome === 'wrong key' ? kind.step : 'content';
+    expect(result.stderr).toContain(outcome === 'none' ? 'it has no signature' : `step ${step})`);
     // A line for the candidate.
-    if (reason !== undefined)
-      expect(result.stderr).toMatch(
-        new RegExp(
-          `^  sha256\\S+ +${kind === 'cosign 3' ? 'bundle' : 'simple-signing'} +${step} +${reason}$`,
-          'm',
-        ),
-      );
+    if (outcome !== 'none')
+      expect(result.stderr).toMatch(new RegExp(`^  sha256\\S+ +${kind.form} +${step} +it|no`, 'm'));
     expect(writes).toBe(0);
   });
 });

@@ -119,22 +119,20 @@ export function makeSimpleSigning(
     readonly annotations?: Readonly<Record<string, string>>;
   } = {},
 ): TestSignature {
-  const payload = Buffer.from(
-    JSON.stringify({
-      critical: {
-        identity: { 'docker-reference': 'registry.example/app' },
-        image: { 'docker-manifest-digest': options.signed ?? image.digest },
-        type: 'cosign container image signature',
-      },
-      optional: null,
-    }),
-  );
-  const layer = nodeOf(SIMPLE_TYPE, payload);
-  const config = json(MEDIA_TYPE.ociConfig, { architecture: '', os: '', rootfs: {}, config: {} });
-  const annotations = {
+  const payload = makeSimplePayload(options.signed ?? image.digest);
+  return simpleManifest(payload, {
     'dev.cosignproject.cosign/signature': signer.sign(payload).toString('base64'),
     ...options.annotations,
-  };
+  });
+}
+
+/** Makes the manifest of a payload with its signature in annotations. */
+export function simpleManifest(
+  payload: Uint8Array,
+  annotations: Readonly<Record<string, string>>,
+): TestSignature {
+  const layer = nodeOf(SIMPLE_TYPE, payload);
+  const config = json(MEDIA_TYPE.ociConfig, { architecture: '', os: '', rootfs: {}, config: {} });
   const manifest = json(MEDIA_TYPE.ociManifest, {
     schemaVersion: 2,
     mediaType: MEDIA_TYPE.ociManifest,
@@ -142,6 +140,20 @@ export function makeSimpleSigning(
     layers: [toDescriptorJson({ ...layer.descriptor, annotations })],
   });
   return signatureOf([layer, config, manifest]);
+}
+
+/** Makes the payload that cosign 2 signs. */
+export function makeSimplePayload(digest: Digest): Buffer {
+  return Buffer.from(
+    JSON.stringify({
+      critical: {
+        identity: { 'docker-reference': 'registry.example/app' },
+        image: { 'docker-manifest-digest': digest },
+        type: 'cosign container image signature',
+      },
+      optional: null,
+    }),
+  );
 }
 
 /** Returns the tag under which cosign 2 keeps signatures of a manifest. */
