@@ -66,7 +66,9 @@ const sigstore = await build({
   minifySyntax: true,
 });
 
-const inputs = [commandLine, library, sigstore].flatMap(({ metafile }) => Object.keys(metafile.inputs));
+const inputs = [commandLine, library, sigstore].flatMap(({ metafile }) =>
+  Object.keys(metafile.inputs),
+);
 /** The folder of each package by its name. A package inside of another one is in the same list. */
 const packages = new Map(
   inputs.flatMap((path) => {
