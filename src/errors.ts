@@ -103,6 +103,13 @@ export class InterruptedError extends RegiError {
   }
 }
 
+/** Each place that responded lacks the content, and one more did not respond: it may be there. */
+export class UnprovedAbsenceError extends RegiError {
+  constructor(message: string, options?: RegiErrorOptions) {
+    super('NOT_FOUND', message, options);
+  }
+}
+
 /** A configuration of the user that cannot be read or contradicts itself. Its content is never quoted: it may be a secret. */
 export class InvalidConfigError extends RegiError {
   constructor(message: string, options?: RegiErrorOptions) {

@@ -1,4 +1,4 @@
-import { RegiError } from '../../errors.ts';
+import { RegiError, UnprovedAbsenceError } from '../../errors.ts';
 import { InvalidManifestError, type Descriptor, type Platform } from '../../oci/descriptor.ts';
 import type { ImageManifest } from '../../oci/manifest.ts';
 import type { CallOptions, Source } from '../../store.ts';
@@ -37,8 +37,9 @@ export async function resolveIfThere(
   try {
     return await store.resolve(reference, options);
   } catch (error) {
-    if (error instanceof RegiError && error.code === 'NOT_FOUND') return undefined;
-    throw error;
+    const isAbsent = error instanceof RegiError && error.code === 'NOT_FOUND';
+    if (!isAbsent || error instanceof UnprovedAbsenceError) throw error;
+    return undefined;
   }
 }
 

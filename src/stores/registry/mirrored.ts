@@ -1,4 +1,5 @@
-import { RegiError, type ErrorCode } from '../../errors.ts';
+import { RegiError, UnprovedAbsenceError, type ErrorCode } from '../../errors.ts';
+import { formatCount } from '../../format.ts';
 import type { Descriptor } from '../../oci/descriptor.ts';
 import { isDigest } from '../../oci/digest.ts';
 import {
@@ -85,13 +86,14 @@ class Mirrors {
     { signal }: CallOptions = {},
     send: (store: Store) => Promise<T>,
   ): Promise<T> {
+    const missing: RegiError[] = [];
     for (const candidate of this.#order(kind)) {
       try {
         const found = await send(candidate.alternative.store);
         this.#use(candidate.alternative);
         return found;
       } catch (error) {
-        this.#skip(candidate, error, signal);
+        this.#skip(candidate, error, signal, missing);
       }
     }
     throw new Error('A mirrored registry has no alternatives');
@@ -120,6 +122,7 @@ class Mirrors {
     signal: AbortSignal | undefined,
   ): AsyncGenerator<Uint8Array> {
     let position = offset;
+    const missing: RegiError[] = [];
     for (const candidate of this.#order('digest', this.#current)) {
       try {
         const content = candidate.alternative.store.fetch(target, { offset: position, signal });
@@ -129,7 +132,7 @@ class Mirrors {
         }
         return;
       } catch (error) {
-        this.#skip(candidate, error, signal);
+        this.#skip(candidate, error, signal, missing);
       }
     }
   }
@@ -171,14 +174,34 @@ class Mirrors {
     this.#options.onUse?.(alternative);
   }
 
-  /** Returns where the next one may be used, and throws the error where not. */
-  #skip({ alternative, isLast }: Candidate, error: unknown, signal: AbortSignal | undefined): void {
-    const isFinal =
-      isLast || signal?.aborted === true || !(error instanceof RegiError) || FINAL.has(error.code);
-    if (isFinal) throw error;
+  /**
+   * Returns where the next one may be used, and throws the error where not.
+   *
+   * @param missing collects the responses of those that lack the content.
+   */
+  #skip(
+    { alternative, isLast }: Candidate,
+    error: unknown,
+    signal: AbortSignal | undefined,
+    missing: RegiError[] = [],
+  ): void {
+    if (!(error instanceof RegiError)) throw error;
+    if (isLast && UNREACHED.has(error.code) && missing.length > 0)
+      throw unprovedAbsence(missing, error);
+    if (isLast || signal?.aborted === true || FINAL.has(error.code)) throw error;
+    if (error.code === 'NOT_FOUND') missing.push(error);
     // Each blob would wait again for a mirror that does not respond. The registry itself stays the last resort.
-    if (error.code !== 'NOT_FOUND' && alternative !== this.#options.alternatives.at(-1))
-      this.#down.add(alternative);
+    else if (alternative !== this.#options.alternatives.at(-1)) this.#down.add(alternative);
     this.#options.onFailure?.(alternative, error);
   }
+}
+
+const UNREACHED: ReadonlySet<ErrorCode> = new Set(['NETWORK', 'TIMEOUT', 'TLS']);
+
+function unprovedAbsence([first, ...others]: readonly RegiError[], last: RegiError): RegiError {
+  const more = others.length === 0 ? '' : `, and ${formatCount(others.length, 'other mirror')}`;
+  return new UnprovedAbsenceError(`${first?.message}${more}; then: ${last.message}`, {
+    hint: 'the mirror lacks it, and the registry itself cannot be reached: check the network and the mirror',
+    cause: last,
+  });
 }

@@ -6,6 +6,7 @@ import { createMemoryPlace, createMemoryStore } from '../../../src/stores/memory
 import { decorate } from '../../../src/stores/decorators/decorate.ts';
 import { mirrored, type Alternative } from '../../../src/stores/registry/mirrored.ts';
 import { canListReferrers, type Store } from '../../../src/store.ts';
+import { resolveIfThere } from '../../../src/operations/copy/resolve-image.ts';
 import { storeContract } from '../../contract/store-contract.ts';
 import { makeArtifact, makeBlob, makeImage, type TestImage } from '../../support/images/images.ts';
 import { listAll, readAll } from '../../support/registries/watched.ts';
@@ -84,6 +85,23 @@ describe('mirrored()', () => {
       expect(await store.exists(descriptor)).toBe(true);
     expect(mirror.asked).toHaveBeenCalledTimes(1);
     expect(failed).toHaveBeenCalledTimes(1);
+  });
+
+  test('B12: resolve() names the mirror first when it has no image, and the registry cannot be reached', async () => {
+    const upstream = unreachable();
+    const store = mirrored(upstream.store, {
+      alternatives: [
+        alternative('mirror', createMemoryStore()),
+        alternative('upstream', upstream.store),
+      ],
+    });
+    const resolving = store.resolve('absent');
+    await expect(resolving).rejects.toMatchObject({
+      code: 'NOT_FOUND',
+      message: expect.stringMatching(/absent.*; then: Cannot connect/) as string,
+    });
+    // It may be there: nothing takes that for a proof.
+    await expect(resolveIfThere(store, 'absent')).rejects.toMatchObject({ code: 'NOT_FOUND' });
   });
 
   test('resolve() throws the error of the registry when the image is missing everywhere', async () => {
