@@ -2,7 +2,8 @@ import type { FoundCredential } from '../credentials/credential.ts';
 import { hostNameOf, isLoopback } from '../http/address.ts';
 import type { HttpResponse } from '../http/message.ts';
 import { printable } from '../redact.ts';
-import { parseChallenges } from './challenge.ts';
+import { quote } from '../quote.ts';
+import { parseChallenges, type Challenge } from './challenge.ts';
 
 export type OnNotice = (message: string, hint?: string) => void;
 
@@ -27,7 +28,7 @@ export class AuthNotices {
   unknownSchemes({ headers }: HttpResponse): void {
     const challenges = parseChallenges(headers.get('www-authenticate'));
     if (challenges.length === 0) return;
-    const found = printable(challenges.map(({ scheme }) => scheme).join(', '), 100);
+    const found = printable(challenges.map(described).join(', '), 200);
     this.#emit(
       `Cannot authenticate at "${this.#host}": expected a Basic challenge, or Bearer with a realm, found ${found}`,
     );
@@ -47,4 +48,10 @@ export class AuthNotices {
     this.#emitted.add(message);
     this.#onNotice?.(message, hint);
   }
+}
+
+function described({ scheme, params }: Challenge): string {
+  const realm = params.get('realm');
+  if (scheme !== 'bearer') return scheme;
+  return realm === undefined ? 'bearer without a realm' : `bearer with the realm ${quote(realm)}`;
 }

@@ -2,6 +2,7 @@ import type { Clock } from '../clock.ts';
 import type { Credential, FoundCredential } from '../credentials/credential.ts';
 import { assertNever, RegiError, type ErrorCode } from '../errors.ts';
 import { discard, readAtMost } from '../http/body.ts';
+import { NetworkError, ProxyError } from '../http/errors.ts';
 import type { HttpRequest, HttpResponse, Transport } from '../http/message.ts';
 import { DEFAULT_RETRIES, retryRead } from '../http/retry.ts';
 import { LIMITS } from '../limits.ts';
@@ -183,7 +184,9 @@ async function tokenOrStatus(
   sentAt: number,
   { send }: TokenClient,
 ): Promise<Token | number> {
-  const response = await sendWithinOrigin(sent, request, send);
+  const response = await sendWithinOrigin(sent, request, send).catch((error: unknown) => {
+    throw unreachedRealm(request, error);
+  });
   const { status } = response;
   if (status < 200 || status >= 300) {
     await discard(response);
@@ -193,6 +196,20 @@ async function tokenOrStatus(
   const token = parseToken(await readAtMost(response, LIMITS.tokenBytes, what), sentAt);
   if (token === undefined) throw tokenServiceError(request, status, `none in status ${status}`);
   return token;
+}
+
+/** The registry named the host of its token service, and the user did not. */
+function unreachedRealm({ host, realm }: TokenRequest, error: unknown): unknown {
+  if (!(error instanceof NetworkError) || error.phase !== 'connect') return error;
+  if (error instanceof ProxyError || realm.url.host === host) return error;
+  return new NetworkError(
+    `Cannot get a token for "${host}": it names the token service "${realm.url.origin}": ${error.message}`,
+    error,
+    {
+      hint: `the operator of the registry can set another realm; look at its challenge: regi doctor ${host}`,
+      cause: error,
+    },
+  );
 }
 
 async function sendWithinOrigin(

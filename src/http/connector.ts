@@ -291,7 +291,12 @@ function openTunnel(
       }
       const [, status = '', reason = ''] =
         /^HTTP\/1\.[01] (\d{3})(?: ([^\r\n]*))?/.exec(head) ?? [];
-      if (status === '407') return settle(ProxyError.unauthorized(origin.host, url.host));
+      if (status === '407') {
+        const offered = [...head.matchAll(/^proxy-authenticate:(.*)$/gim)].map(([, text]) => text);
+        return settle(
+          ProxyError.unauthorized(origin.host, url.host, offered.join(',') || undefined),
+        );
+      }
       if (status === '') return settle(fault('MALFORMED', 'it does not speak http'));
       if (!status.startsWith('2'))
         return settle(fault('REFUSED', `it refused with status ${status}${inBrackets(reason)}`));

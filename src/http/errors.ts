@@ -53,7 +53,19 @@ export class ProxyError extends NetworkError {
     );
   }
 
-  static unauthorized(host: string, proxy: string): ProxyError {
+  /** @param offered the `Proxy-Authenticate` header of the response. */
+  static unauthorized(host: string, proxy: string, offered?: string): ProxyError {
+    const schemes = offered?.match(/(?<=^|,)\s*[A-Za-z-]+(?=\s|,|$)/g)?.map((word) => word.trim());
+    if (schemes !== undefined && !schemes.some((scheme) => /^basic$/i.test(scheme)))
+      return new ProxyError(
+        host,
+        proxy,
+        'UNAUTHORISED',
+        `it wants a login by ${printable(schemes.join(', '), 100)}, and regi supports Basic only`,
+        {
+          hint: 'run a local proxy that logs in there, such as px or cntlm, and name that one in HTTPS_PROXY and HTTP_PROXY',
+        },
+      );
     return new ProxyError(host, proxy, 'UNAUTHORISED', 'it needs a login, or another one', {
       hint: 'write user and password of the proxy into the variable: HTTPS_PROXY=http://USER:PASSWORD@HOST:PORT, percent-encoded',
     });

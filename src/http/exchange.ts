@@ -124,7 +124,13 @@ class Exchange implements Dispatcher.DispatchHandler {
     const { url } = this.#request;
     const { forwarder } = this.#connection;
     if (status === 407 && forwarder !== undefined)
-      return this.#fail(ProxyError.unauthorized(url.host, forwarder.host));
+      return this.#fail(
+        ProxyError.unauthorized(
+          url.host,
+          forwarder.host,
+          headersOf(headers).get('proxy-authenticate'),
+        ),
+      );
     this.#watchdog.stop();
     const body = this.#openIncoming();
     this.#incoming = body;

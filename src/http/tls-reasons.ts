@@ -104,6 +104,12 @@ function explainTrust(
       hint: 'ask the operator of the server to update it',
     };
   }
+  if (reason.endsWith('NO_APPLICATION_PROTOCOL')) {
+    return {
+      text: `Cannot connect to "${host}": it does not speak HTTP/1.1, perhaps HTTP/2 only`,
+      hint: 'its operator can enable HTTP/1.1 there; regi does not speak HTTP/2',
+    };
+  }
   if (reason.endsWith('ALERT_HANDSHAKE_FAILURE')) {
     return {
       text: `Cannot connect to "${host}": it refused the handshake (${reason})`,

@@ -63,7 +63,12 @@ export function absenceHint(
   const isWrite = method !== 'GET' && method !== 'HEAD' && method !== 'DELETE';
   if (isWrite && isNameUnknown)
     return 'create the repository first, or check the spelling of its name';
-  const isImage = repository !== undefined && /\/manifests\/[^/]+$/.test(url.pathname);
+  const named = /\/manifests\/([^/]+)$/.exec(url.pathname)?.[1];
+  if (method === 'PUT' && named !== undefined)
+    return 'the registry takes no manifest under that name: create the repository first, or ask its operator';
+  if (named?.includes(':') === true && !isNameUnknown)
+    return `it may have been deleted there; list the existing tags with: regi tags list ${host}/${repository}`;
+  const isImage = repository !== undefined && named !== undefined;
   return isImage && !isNameUnknown
     ? `check the spelling; list the existing tags with: regi tags list ${host}/${repository}`
     : 'check the spelling of registry, repository and tag or digest';
@@ -87,6 +92,12 @@ export function refusalHint(
   // nginx completes the handshake without a client certificate, and then refuses each request.
   if (status === 400 && problems.some(({ message }) => /SSL certificate/i.test(message)))
     return `put your client certificate and its key at ~/.config/docker/certs.d/${host}/client.cert and client.key`;
+  if (status === 405 && method === 'PATCH')
+    return 'the registry takes no uploads in chunks: omit --chunk-size';
+  if (problems.some(({ code }) => code === 'MANIFEST_BLOB_UNKNOWN'))
+    return 'the registry lacks content of that image: copy it again with --force';
+  if (method === 'PUT' && problems.some(({ code }) => code === 'MANIFEST_INVALID'))
+    return 'the registry does not take that kind of manifest; ask its operator which media types it accepts';
   if (isImmutable(status, problems))
     return 'the tag cannot be moved there: choose another tag, or change that rule of the registry';
   // 416 is here only when the registry says that the body is too large.

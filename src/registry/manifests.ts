@@ -7,6 +7,7 @@ import { algorithmOf, type Digest, digestOf, isDigest } from '../oci/digest.ts';
 import { parseManifest } from '../oci/manifest.ts';
 import { essence, isManifestType, MANIFEST_ACCEPT, MEDIA_TYPE } from '../oci/media-types.ts';
 import type { Tag } from '../oci/reference.ts';
+import { quote } from '../quote.ts';
 import type { CallOptions } from '../store.ts';
 import type { RegistryResponse } from './connection.ts';
 import { invalidResponse, isWebPage, responseError } from './errors.ts';
@@ -119,6 +120,7 @@ async function getManifest(
     () => readManifest(action, repository, identifier, options),
     { clock, retries, signal: options.signal },
   );
+  refuseEncoded(action, response, bytes);
   const mediaType = guessManifestType(response.headers.get('content-type'), bytes);
   // The digest of signed schema 1 leaves out the signatures, so the bytes have another one.
   if (mediaType === MEDIA_TYPE.dockerSchema1Signed) parseManifest(bytes, mediaType);
@@ -131,6 +133,17 @@ async function getManifest(
   if (mediaType === undefined)
     throw invalidResponse(action, response, 'expected the Content-Type of a manifest');
   return { descriptor: { mediaType, digest, size: bytes.byteLength }, bytes };
+}
+
+/** regi asks for bytes as they are: a proxy that packs them changes their digest. */
+function refuseEncoded(action: string, response: RegistryResponse, bytes: Uint8Array): void {
+  const encoding = response.headers.get('content-encoding')?.trim() ?? '';
+  if (encoding === '' || encoding === 'identity' || tryParseJson(bytes) !== undefined) return;
+  throw invalidResponse(
+    action,
+    response,
+    `expected the manifest as it is, found it packed with Content-Encoding ${quote(encoding)}`,
+  );
 }
 
 async function readManifest(

@@ -4,6 +4,7 @@ import { NotAuthorisedError } from '../../src/auth/not-authorised.ts';
 import { parseScopes } from '../../src/auth/scope.ts';
 import { fetchToken, type TokenRequest } from '../../src/auth/token-client.ts';
 import type { Credential, FoundCredential } from '../../src/credentials/credential.ts';
+import { NetworkError } from '../../src/http/errors.ts';
 import { instantClock } from '../support/clock.ts';
 import {
   fakeTransport,
@@ -55,6 +56,24 @@ describe('fetchToken()', () => {
     const { transport, outcome } = await run(requestOf(), OK);
     expect(transport.requests.map(showRequest)).toEqual([`GET ${REALM}?${QUERY}`]);
     expect(outcome).toMatchObject({ value: 't' });
+  });
+
+  test('B11: says which registry named a token service that cannot be reached', async () => {
+    const failing = fetchToken(requestOf(), {
+      clock: instantClock(),
+      send: async () => {
+        throw new NetworkError('Cannot connect to "auth.example": no such host', {
+          phase: 'connect',
+          reason: 'ENOTFOUND',
+        });
+      },
+    });
+    await expect(failing).rejects.toMatchObject({
+      code: 'NETWORK',
+      message:
+        'Cannot get a token for "registry.example": it names the token service "https://auth.example": Cannot connect to "auth.example": no such host',
+      hint: expect.stringContaining('doctor') as string,
+    });
   });
 
   test('sends a GET with Basic and the account for a password', async () => {

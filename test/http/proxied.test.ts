@@ -139,6 +139,9 @@ describe.each([
   );
 });
 
+const NEGOTIATE =
+  'HTTP/1.1 407 Login\r\nProxy-Authenticate: Negotiate\r\nProxy-Authenticate: NTLM\r\nContent-Length: 0\r\n\r\n';
+
 describe('a proxy that does not let us through', () => {
   test.each(['https', 'http'])(
     'send() reports that a proxy needs a password, over %s',
@@ -156,6 +159,22 @@ describe('a proxy that does not let us through', () => {
         message: expect.stringContaining(`proxy "${new URL(proxy.url).host}"`) as string,
       });
       expect(String((error as Error).stack)).not.toContain('canary');
+    },
+  );
+
+  test.each(['https', 'http'])(
+    'B11: send() names the schemes of a proxy that takes no Basic, over %s',
+    async (scheme) => {
+      const proxy = await startRawServer((socket) =>
+        socket.once('data', () => socket.end(NEGOTIATE)),
+      );
+      const error = await transportThrough(proxy.origin)
+        .send({ method: 'GET', url: new URL(`${scheme}://registry.test/`) })
+        .catch((thrown: unknown) => thrown);
+      expect(error).toMatchObject({
+        reason: 'PROXY_UNAUTHORISED',
+        message: expect.stringContaining('a login by Negotiate, NTLM') as string,
+      });
     },
   );
 

@@ -1,3 +1,5 @@
+import { gzipSync } from 'node:zlib';
+
 import { describe, expect, test } from 'vitest';
 
 import type { Descriptor } from '../../src/oci/descriptor.ts';
@@ -285,6 +287,35 @@ describe('putManifest()', () => {
     await expect(putManifest(repository, v1, manifest)).rejects.toMatchObject({
       code: 'SERVER_FAILED',
     });
+  });
+});
+
+test('B11: fetchManifest() says that a proxy packed the manifest', async () => {
+  const { repository } = registry({
+    GET: { ...whole, headers: { ...headers, 'content-encoding': 'gzip' }, body: gzipSync(bytes) },
+  });
+  await expect(fetchManifest(repository, v1)).rejects.toMatchObject({
+    code: 'INVALID_RESPONSE',
+    message: expect.stringContaining('packed with Content-Encoding "gzip"') as string,
+  });
+});
+
+test.each([
+  [404, undefined, 'create the repository first'],
+  [400, 'MANIFEST_INVALID', 'media types'],
+  [400, 'MANIFEST_BLOB_UNKNOWN', '--force'],
+])('B13: putManifest() after %i %s hints at %s', async (status, code, hint) => {
+  const body = code === undefined ? {} : { body: { errors: [{ code }] } };
+  const { repository } = registry({ PUT: { status, ...body }, HEAD: { status: 404 } });
+  await expect(putManifest(repository, v1, { descriptor, bytes })).rejects.toMatchObject({
+    hint: expect.stringContaining(hint) as string,
+  });
+});
+
+test('B13: fetchManifest() by digest hints at no spelling', async () => {
+  const { repository } = registry({ GET: { status: 404 } });
+  await expect(fetchManifest(repository, descriptor.digest)).rejects.toMatchObject({
+    hint: expect.stringContaining('may have been deleted') as string,
   });
 });
 

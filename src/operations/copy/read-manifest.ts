@@ -1,5 +1,6 @@
 import { collectProved } from '../../bytes.ts';
 import type { Results } from '../../concurrency/single-flight.ts';
+import { RegiError } from '../../errors.ts';
 import { isJsonObject, tryParseJson, type JsonObject } from '../../json.ts';
 import { LIMITS } from '../../limits.ts';
 import type { Descriptor } from '../../oci/descriptor.ts';
@@ -42,6 +43,19 @@ export async function readManifest(
     bytes,
     manifest: parseManifest(bytes, descriptor.mediaType),
   };
+}
+
+/** Says of a manifest that is missing that an index lists it. */
+export async function asChild(reading: Promise<ManifestNode>): Promise<ManifestNode> {
+  try {
+    return await reading;
+  } catch (error) {
+    if (!(error instanceof RegiError) || error.code !== 'NOT_FOUND') throw error;
+    throw new RegiError('NOT_FOUND', `${error.message}; an index lists it`, {
+      hint: 'copy the platforms that are there with --platform, or push the whole image again',
+      cause: error,
+    });
+  }
 }
 
 /** Manifests from elsewhere than their source, whose bytes are proved by the digest before they are returned. */

@@ -10,6 +10,7 @@ import { carriedChildren, type Carried } from './index-entries.ts';
 import { otherSize } from './other-size.ts';
 import { reported } from './reported.ts';
 import {
+  asChild,
   readKept,
   readManifest,
   RecentManifests,
@@ -221,7 +222,8 @@ export class CopySession {
     // The destination may hold a sparse index with other children.
     const childrenFirst = this.#force || below.carried !== undefined;
     if (!childrenFirst && (await isSkipped())) return;
-    const read = await this.read(source, node, signal);
+    const reading = this.read(source, node, signal);
+    const read = await ((below.depth ?? 0) === 0 ? reading : asChild(reading));
     await this.landChildren(route, read, signal, below);
     if (childrenFirst && (await isSkipped())) return;
     await this.sendManifest(route, read, signal);

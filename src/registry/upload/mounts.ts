@@ -90,7 +90,9 @@ async function requestMount(
   { scopes, signal }: CallOptions & { readonly scopes: readonly Scope[] },
 ): Promise<MountOutcome> {
   const { connection, name } = repository;
-  const action = `Cannot mount ${display(repository, target.digest)} from "${from}"`;
+  const blob = display(repository, target.digest);
+  // Into itself, it is the beginning of an upload.
+  const action = from === name ? `Cannot upload ${blob}` : `Cannot mount ${blob} from "${from}"`;
   const path = `${uploadsPath(repository)}?mount=${encodeURIComponent(target.digest)}&from=${encodeURIComponent(from)}`;
   try {
     const response = await connection.send('POST', path, {

@@ -2,6 +2,7 @@ import type { SeekableBytes } from '../../bytes.ts';
 import { RegiError } from '../../errors.ts';
 import { isPrivateAddress } from '../../http/address.ts';
 import { discard } from '../../http/body.ts';
+import { NetworkError } from '../../http/errors.ts';
 import type { HttpResponse, Reach } from '../../http/message.ts';
 import type { Descriptor } from '../../oci/descriptor.ts';
 import type { Digest } from '../../oci/digest.ts';
@@ -74,10 +75,8 @@ export async function sendChunk(
   session: UploadSession,
   call: RepositoryCall,
 ): Promise<UploadSession> {
-  const { url, reach } = session.location;
-  const response = await sendToWrite(repository, 'PATCH', url, {
+  const response = await sendToPlace(repository, action, 'PATCH', session.location, {
     ...call,
-    reach,
     headers: { 'content-type': 'application/octet-stream', ...call.headers },
   });
   // ECR responds 201. The Range header is not trusted: ECR's stays at the first chunk, Quay's end
@@ -97,10 +96,9 @@ export async function commitUpload(
   session: UploadSession,
   { digest, ...call }: RepositoryCall & { readonly digest: Digest },
 ): Promise<RegistryResponse> {
-  const { url, reach } = session.location;
-  const response = await sendToWrite(repository, 'PUT', withDigest(url, digest), {
+  const place = { ...session.location, url: withDigest(session.location.url, digest) };
+  const response = await sendToPlace(repository, action, 'PUT', place, {
     ...call,
-    reach,
     body: call.body ?? NOTHING,
     headers: { 'content-type': 'application/octet-stream' },
   });
@@ -110,6 +108,31 @@ export async function commitUpload(
   if (response.status !== 201)
     throw invalidResponse(action, response, `expected status 201, found ${response.status}`);
   return response;
+}
+
+/** Sends to the Location of an upload; says who named that place when it cannot be reached. */
+async function sendToPlace(
+  repository: RemoteRepository,
+  action: string,
+  method: 'GET' | 'PATCH' | 'PUT',
+  { url, reach }: UploadPlace,
+  call: RepositoryCall,
+): Promise<RegistryResponse> {
+  const { connection } = repository;
+  try {
+    return await sendToWrite(repository, method, url, { ...call, reach });
+  } catch (error) {
+    const isElsewhere = url.origin !== connection.origin();
+    if (!isElsewhere || !(error instanceof NetworkError) || error.phase !== 'connect') throw error;
+    throw new NetworkError(
+      `${action}: "${connection.name}" directs uploads to "${url.origin}": ${error.message}`,
+      error,
+      {
+        hint: 'the registry, or a proxy before it, names itself wrongly: its operator can set its external URL, or forward Host with the port',
+        cause: error,
+      },
+    );
+  }
 }
 
 /** A registry's report on an interrupted upload. */
@@ -132,8 +155,7 @@ export async function queryUpload(
   session: UploadSession,
   { signal }: CallOptions,
 ): Promise<UploadStatus> {
-  const { url, reach } = session.location;
-  const response = await sendToWrite(repository, 'GET', url, { reach, signal });
+  const response = await sendToPlace(repository, action, 'GET', session.location, { signal });
   await discard(response);
   if (response.status === 404) return { kind: 'gone' };
   // `0-0` stands for no byte as well as for one.

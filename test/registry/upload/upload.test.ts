@@ -73,6 +73,34 @@ describe('uploadBlob() in one request', () => {
     });
   });
 
+  test('B11: says which registry directs uploads to a place that cannot be reached', async () => {
+    const { repository } = registry(({ method }) => {
+      if (method === 'POST')
+        return { status: 202, headers: { location: 'https://registry.example:444/x' } };
+      throw new NetworkError('Cannot connect to "registry.example:444": connection refused', {
+        phase: 'connect',
+        reason: 'ECONNREFUSED',
+      });
+    });
+    await expect(uploadBlob(repository, target, bytesOf(bytes))).rejects.toMatchObject({
+      code: 'NETWORK',
+      message: expect.stringContaining(
+        '"registry.example" directs uploads to "https://registry.example:444": Cannot connect',
+      ) as string,
+    });
+  });
+
+  test('B13: a registry without chunks says so', async () => {
+    const { repository } = registry(
+      first('PATCH', () => ({ status: 405 })),
+      { chunkSize: 400 },
+    );
+    await expect(uploadBlob(repository, target, bytesOf(bytes))).rejects.toMatchObject({
+      code: 'REFUSED',
+      hint: expect.stringContaining('omit --chunk-size') as string,
+    });
+  });
+
   test('fails without a Location', async () => {
     const { repository } = registry(first('POST', () => ({ status: 202 })));
     await expect(uploadBlob(repository, target, bytesOf(bytes))).rejects.toMatchObject({
