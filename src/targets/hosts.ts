@@ -82,7 +82,7 @@ export async function createHosts(context: Context): Promise<Hosts> {
   ): Promise<Pick<TlsSettings, 'system' | 'ca' | 'cert' | 'key'>> {
     const name = names.get(origin.host) ?? origin.host;
     const file = own.get(name.toLowerCase())?.ca;
-    const given = settings.registryAuthorities?.get(name);
+    const given = settings.registryAuthorities?.get(name.toLowerCase());
     const [system, found, named, more] = await Promise.all([
       authorities(),
       readHostCertificates(name, { home, os, warn }),

@@ -96,7 +96,7 @@ export async function createRegistries(context: Context): Promise<Registries> {
       tokens,
       clock: io.clock,
       retries,
-      keptPulls: settings.keptPulls?.get(asked),
+      keptPulls: settings.keptPulls?.get(asked.toLowerCase()),
       log,
       onRetry: ({ method, url, attempt, delayMs }) =>
         context.log(`${method} ${url.host} failed; attempt ${attempt + 1} in ${delayMs} ms`),
