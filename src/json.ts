@@ -24,6 +24,23 @@ export function isJsonObject(value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
+/**
+ * Finds a member whose name is one of `names` but for its case, as `Layers` is. Readers in Go take it for that name, and would see
+ * another document than regi.
+ */
+export function memberInOtherCase(
+  body: JsonObject,
+  names: ReadonlySet<string>,
+): string | undefined {
+  return Object.keys(body).find((name) => !names.has(name) && names.has(folded(name, names)));
+}
+
+/** Two steps, because Go folds the long s and the Kelvin sign too. */
+function folded(name: string, names: ReadonlySet<string>): string {
+  const lower = name.toUpperCase().toLowerCase();
+  return [...names].find((known) => known.toLowerCase() === lower) ?? name;
+}
+
 /** Two different texts must not decode to one: a replaced byte could make two JSON names equal. */
 const UTF_8 = new TextDecoder('utf-8', { fatal: true });
 

@@ -75,6 +75,8 @@ export const LIMITS = {
   archiveImages: 25_000,
   /** Memory that a zstd frame may ask for; what zstd itself takes without `--long`, and RFC 8878 (3.1.1.1.2) recommends 8 MiB. */
   zstdWindowBytes: 128 * 1024 * 1024,
+  /** The same for the decoder in JavaScript, which moves the window for each block: a few KB may cost minutes with more. */
+  zstdWindowInJavaScriptBytes: 8 * 1024 * 1024,
   /** What a compressed archive may unpack to, whatever its size. */
   unpackedBytes: 1024 * 1024 * 1024,
   /** Beyond that, how many times its own size. Real images stay under 10, gzip's best is 1032. */

@@ -1,7 +1,8 @@
 import * as z from 'zod/mini';
 
 import { RegiError, type RegiErrorOptions } from '../errors.ts';
-import { defined, describeIssue } from '../json.ts';
+import { defined, describeIssue, isJsonObject, memberInOtherCase } from '../json.ts';
+import { quote } from '../quote.ts';
 import { parseDigest, type Digest } from './digest.ts';
 
 /** A platform in the spelling of an index or config. Normalize two with `normalizePlatform()` before you compare them. */
@@ -60,6 +61,10 @@ const platformShape = z.object({
   'os.features': texts,
 });
 
+const MEMBERS: ReadonlySet<string> = new Set(
+  'mediaType digest size urls annotations data artifactType platform'.split(' '),
+);
+
 const descriptorShape = z.object({
   mediaType: z.string(),
   digest: z.string(),
@@ -83,6 +88,9 @@ export function parseDescriptor(value: unknown, where: string): Descriptor {
     new InvalidManifestError(`Cannot read descriptor ${where}: ${problem}`, { cause });
   const { data, error } = descriptorShape.safeParse(value);
   if (data === undefined) throw invalid(describeIssue(error));
+  const odd = isJsonObject(value) ? memberInOtherCase(value, MEMBERS) : undefined;
+  if (odd !== undefined)
+    throw invalid(`its member ${quote(odd)} is written in another case, and not all tools read it`);
   const { mediaType, digest, size, urls, annotations, artifactType, platform } = data;
   try {
     parseDigest(digest);

@@ -1,5 +1,5 @@
 import { RegiError } from '../errors.ts';
-import { isJsonObject, tryParseJson, type JsonObject } from '../json.ts';
+import { isJsonObject, memberInOtherCase, tryParseJson, type JsonObject } from '../json.ts';
 import { LIMITS } from '../limits.ts';
 import { InvalidManifestError, parseDescriptor, type Descriptor } from './descriptor.ts';
 import { isImageManifestType, isIndexType, isSchema1Type, MEDIA_TYPE } from './media-types.ts';
@@ -99,6 +99,10 @@ export function attestedDigest(entry: Descriptor): string | undefined {
   return isAttestation(entry) ? entry.annotations?.['vnd.docker.reference.digest'] : undefined;
 }
 
+const MEMBERS: ReadonlySet<string> = new Set(
+  'schemaVersion mediaType artifactType config layers manifests subject annotations'.split(' '),
+);
+
 function manifestType(body: JsonObject, stated: string | undefined): string {
   const { schemaVersion, mediaType } = body;
   if (schemaVersion === 1 || (stated !== undefined && isSchema1Type(stated)))
@@ -148,7 +152,11 @@ function isKnown(type: string): boolean {
 
 function parseObject(bytes: Uint8Array): JsonObject {
   const value = tryParseJson(bytes);
-  if (isJsonObject(value)) return value;
+  if (isJsonObject(value)) {
+    const odd = memberInOtherCase(value, MEMBERS);
+    if (odd === undefined) return value;
+    throw invalid(`its member ${quote(odd)} is written in another case, and not all tools read it`);
+  }
   throw invalid(value === undefined ? 'expected JSON' : 'expected a JSON object');
 }
 

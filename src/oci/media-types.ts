@@ -49,6 +49,11 @@ export function isManifestType(mediaType: string): boolean {
   return isIndexType(mediaType) || isImageManifestType(mediaType) || isSchema1Type(mediaType);
 }
 
+/** True for a layer that only the holder of a key can read. */
+export function isEncryptedType(mediaType: string): boolean {
+  return mediaType.endsWith('+encrypted');
+}
+
 export function isForeignLayerType(mediaType: string): boolean {
   return FOREIGN_LAYER.test(mediaType);
 }

@@ -266,17 +266,27 @@ function buildDistance(want: string | undefined, have: string | undefined): numb
   const [wanted, found] = [parseBuild(want), parseBuild(have)];
   if (wanted === undefined || have === undefined) return 0;
   if (found?.release !== wanted.release) return NONE;
-  if (found.build === wanted.build) return 0;
+  // The revisions of one build run alike, so the wanted one is the best and the newest the next best.
+  if (found.build === wanted.build)
+    return found.revision === wanted.revision
+      ? 0
+      : OTHER_REVISION / (2 + found.revision / REVISIONS);
   return found.build >= STABLE_BUILD && found.build < wanted.build ? OTHER_BUILD : NONE;
 }
 
 const STABLE_BUILD = 20348;
+/** Nearer than another build. */
+const OTHER_REVISION = OTHER_BUILD / 2;
+const REVISIONS = 1_000_000;
 
 function parseBuild(
   version = '',
-): { readonly release: string; readonly build: number } | undefined {
-  const [, release, build] = /^(\d{1,3}\.\d{1,3})\.(\d{1,5})(?:\.|$)/.exec(version) ?? [];
-  return release === undefined ? undefined : { release, build: Number(build) };
+): { readonly release: string; readonly build: number; readonly revision: number } | undefined {
+  const [, release, build, revision = '0'] =
+    /^(\d{1,3}\.\d{1,3})\.(\d{1,5})(?:\.(\d{1,6}))?(?:\.|$)/.exec(version) ?? [];
+  return release === undefined
+    ? undefined
+    : { release, build: Number(build), revision: Number(revision) };
 }
 
 function decodeOption(option: string, text: string): string {

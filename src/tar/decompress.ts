@@ -2,6 +2,7 @@ import zlib, { createGunzip, type Gunzip } from 'node:zlib';
 
 import { owned } from '../bytes.ts';
 import type { RegiError } from '../errors.ts';
+import { LIMITS } from '../limits.ts';
 import type { Bytes, CallOptions } from '../store.ts';
 import { invalidCompression, ZstdFrames } from './zstd-frames.ts';
 
@@ -42,7 +43,7 @@ export function unpacked(
     case 'gzip':
       return { [Symbol.asyncIterator]: () => through('gzip', createGunzip(), content, options) };
     case 'zstd':
-      return { [Symbol.asyncIterator]: () => unzstd(guarded(content), options) };
+      return { [Symbol.asyncIterator]: () => unzstd(content, options) };
     case 'bzip2':
     case 'xz':
       throw invalidCompression(`Cannot unpack ${compression}: expected gzip, zstd or a plain tar`, {
@@ -67,10 +68,10 @@ function isSkippable(start: Uint8Array): boolean {
  * Passes the same bytes on, and refuses a window over the limit before the decoder sees its frame. Node's decoder drops bytes after a
  * frame in the same write (22.15 to 24 at least), so each chunk ends where a frame ends.
  */
-function guarded(content: Bytes): Bytes {
+function guarded(content: Bytes, windowBytes: number): Bytes {
   return {
     async *[Symbol.asyncIterator]() {
-      const frames = new ZstdFrames();
+      const frames = new ZstdFrames(windowBytes);
       for await (const chunk of content) {
         let from = 0;
         for (const end of [...frames.look(chunk), chunk.byteLength]) {
@@ -89,8 +90,9 @@ function guarded(content: Bytes): Bytes {
 async function* unzstd(content: Bytes, options: CallOptions): AsyncGenerator<Uint8Array> {
   // Node has zstd from 22.15 on; the types are those of the oldest supported Node.
   const native = (zlib as { readonly createZstdDecompress?: () => Gunzip }).createZstdDecompress;
-  if (native !== undefined) yield* through('zstd', native(), content, options);
-  else yield* unzstdInJavaScript(content);
+  if (native === undefined)
+    yield* unzstdInJavaScript(guarded(content, LIMITS.zstdWindowInJavaScriptBytes));
+  else yield* through('zstd', native(), guarded(content, LIMITS.zstdWindowBytes), options);
 }
 
 async function* unzstdInJavaScript(content: Bytes): AsyncGenerator<Uint8Array> {

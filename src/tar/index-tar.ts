@@ -92,6 +92,32 @@ function follow(entries: ReadonlyMap<string, TarEntry>, start: string): TarEntry
   return undefined;
 }
 
+/** First bytes of files that people take for archives of images. */
+const OTHER_FILES: readonly (readonly [name: string, start: string])[] = [
+  ['a zip file', 'PK'],
+  ['a 7z file', '7z\u00bc\u00af'],
+  ['a program', '\u007fELF'],
+  ['a squashfs image', 'hsqs'],
+  ['a disk image', 'QFI\u00fb'],
+  ['a PDF', '%PDF'],
+  ['a PNG picture', '\u0089PNG'],
+  ['a page of HTML', '<'],
+  ['JSON', '{'],
+  ['JSON', '['],
+  ['a script', '#!'],
+  ['bytes packed by lz4', '\u0004"M\u0018'],
+];
+
+/** Says what the first bytes of a file that is no tar look like. */
+function describeStart(block: Uint8Array): string {
+  const start = Buffer.from(block.subarray(0, 16)).toString('latin1');
+  const known = OTHER_FILES.find(([, magic]) => start.startsWith(magic));
+  if (known !== undefined) return known[0];
+  return /^[\t\n\r\x20-\x7e]+$/.test(start)
+    ? `a text that begins with ${quote(start.trim())}`
+    : `other bytes, which begin with ${Buffer.from(block.subarray(0, 4)).toString('hex')}`;
+}
+
 class TarScan {
   readonly #file: RandomAccess;
   readonly #what: string;
@@ -146,7 +172,7 @@ class TarScan {
     const outcome = parseHeader(this.#block);
     if (outcome.kind === 'invalid')
       throw position === 0
-        ? this.#invalid('expected a tar, found other bytes', GIVE_ARCHIVE)
+        ? this.#invalid(`expected a tar, found ${describeStart(this.#block)}`, GIVE_ARCHIVE)
         : this.#invalid(outcome.problem);
     return outcome.kind === 'end' ? undefined : outcome.header;
   }

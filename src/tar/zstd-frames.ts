@@ -31,6 +31,12 @@ export class ZstdFrames {
   #gathered: number[] = [];
   #skip = 0;
   #checksum = false;
+  readonly #limit: number;
+
+  /** @param limit the largest window. Bytes. */
+  constructor(limit: number = LIMITS.zstdWindowBytes) {
+    this.#limit = limit;
+  }
 
   /**
    * Looks at the next bytes. Returns the positions in them where a frame ends.
@@ -104,11 +110,14 @@ export class ZstdFrames {
       window === 1
         ? windowSize(bytes[0] ?? 0)
         : littleEndian(bytes.slice(dictionaryBytes(descriptor)));
-    if (size > LIMITS.zstdWindowBytes) {
+    if (size > this.#limit) {
       throw new LimitExceededError(
-        `Cannot unpack: expected a zstd window of at most ${LIMITS.zstdWindowBytes} bytes, found ${size}`,
+        `Cannot unpack: expected a zstd window of at most ${this.#limit} bytes, found ${size}`,
         {
-          hint: 'compress it again without --long and --ultra',
+          hint:
+            size > LIMITS.zstdWindowBytes
+              ? 'compress it again without --long and --ultra'
+              : 'run regi with Node 22.15 or later, or compress it again without --long and --ultra',
         },
       );
     }

@@ -217,3 +217,31 @@ describe('artifactTypeOf()', () => {
     expect(artifactTypeOf(parseManifest(bytes(body), undefined))).toBe(type);
   });
 });
+
+const IMAGE_IN_ANOTHER_CASE = JSON.stringify({
+  schemaVersion: 2,
+  config: {
+    mediaType: 'application/vnd.oci.image.config.v1+json',
+    digest: `sha256:${'a'.repeat(64)}`,
+    size: 2,
+  },
+  layers: [],
+});
+
+test.each(['Layers', 'CONFIG', 'Manifests', 'mediatype', 'layer\u017f'])(
+  'A22: parseManifest() refuses the member %s, which readers in Go take for another one',
+  (member) => {
+    const body = { schemaVersion: 2, [member]: [], ...JSON.parse(IMAGE_IN_ANOTHER_CASE) };
+    expect(() => parseManifest(Buffer.from(JSON.stringify(body)), undefined)).toThrow(
+      /is written in another case/,
+    );
+  },
+);
+
+test('A22: parseManifest() refuses such a member of a descriptor too', () => {
+  const body = JSON.parse(IMAGE_IN_ANOTHER_CASE) as { config: object };
+  const config = { ...body.config, Digest: `sha256:${'b'.repeat(64)}` };
+  expect(() => parseManifest(Buffer.from(JSON.stringify({ ...body, config })), undefined)).toThrow(
+    /"Digest" is written in another case/,
+  );
+});

@@ -180,6 +180,16 @@ describe('pickPlatform()', () => {
     );
   });
 
+  test('A19: picks the exact revision of a build of windows, else the highest', () => {
+    const have = ['10.0.17763.1224', '10.0.17763.2114', '10.0.17763.99'].map(
+      (version) => `windows(${version})/amd64`,
+    );
+    expect(pick('windows(10.0.17763.2114)/amd64', have)).toBe(1);
+    expect(pick('windows(10.0.17763.99)/amd64', have)).toBe(2);
+    expect(pick('windows(10.0.17763.5)/amd64', have)).toBe(1);
+    expect(pick('windows(10.0.17763)/amd64', have)).toBe(1);
+  });
+
   test('accepts the same build of windows, and an older one since 20348', () => {
     expect(
       pick('windows(10.0.26100)/amd64', [

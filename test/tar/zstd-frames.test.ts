@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 
+import { outcomeOf } from '../support/outcome.ts';
 import { ZstdFrames } from '../../src/tar/zstd-frames.ts';
 
 /** Magic, descriptor of one segment, size 6, one last raw block of 6 bytes. */
@@ -33,5 +34,14 @@ describe('look()', () => {
     const frames = new ZstdFrames();
     expect(frames.look(HELLO.subarray(0, -1))).toEqual([]);
     expect(frames.atEnd).toBe(false);
+  });
+});
+
+test('A20: ZstdFrames refuses the window that its decoder cannot hold cheaply, and says what can', () => {
+  const frame = Buffer.from('28b52ffd0070', 'hex');
+  expect(() => new ZstdFrames().look(frame)).not.toThrow();
+  expect(outcomeOf(() => new ZstdFrames(8 * 1024 * 1024).look(frame))).toMatchObject({
+    code: 'LIMIT_EXCEEDED',
+    hint: expect.stringContaining('Node 22.15'),
   });
 });

@@ -113,8 +113,12 @@ async function verifyOne(
   const { concurrency } = settings;
   const deep = flag(args, 'deep');
   const isSparse = rest.isSparse === true || flag(args, 'sparse');
-  const options = { ...rest, isSparse, signal, deep, concurrency };
+  let encrypted = 0;
+  const onEncrypted = (): void => void (encrypted += 1);
+  const options = { ...rest, isSparse, signal, deep, concurrency, onEncrypted };
   const report = await verifyImages(source, roots, options);
+  if (encrypted > 0)
+    context.warn(`${formatCount(encrypted, 'layer')} not compared with a diff_id: encrypted`);
   return { location, ...report };
 }
 

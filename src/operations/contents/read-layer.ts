@@ -1,6 +1,8 @@
 import { drain, LimitExceededError, verified } from '../../bytes.ts';
+import { RegiError } from '../../errors.ts';
 import { LIMITS } from '../../limits.ts';
 import type { Descriptor } from '../../oci/descriptor.ts';
+import { isEncryptedType } from '../../oci/media-types.ts';
 import type { Bytes, CallOptions, Source } from '../../store.ts';
 import { compressionOf, MAGIC_BYTES, unpacked as decompressed } from '../../tar/decompress.ts';
 import { readTar, type StreamedFile } from '../../tar/read-tar.ts';
@@ -38,7 +40,7 @@ export interface UnpackedLayer {
 /**
  * Opens a layer as its unpacked bytes, whatever its compression.
  *
- * @throws what `readLayer()` throws, while iterating.
+ * @throws {RegiError} UNSUPPORTED for an encrypted layer; while iterating, what `readLayer()` throws.
  */
 export function unpackLayer(
   source: Source,
@@ -46,6 +48,10 @@ export function unpackLayer(
   options: UnpackOptions = {},
 ): UnpackedLayer {
   const { signal } = options;
+  if (isEncryptedType(layer.mediaType))
+    throw new RegiError('UNSUPPORTED', `Cannot read layer ${layer.digest}: it is encrypted`, {
+      hint: 'decrypt the image first: skopeo copy --decryption-key KEY',
+    });
   let isVerified = false;
   const packed: Bytes = {
     async *[Symbol.asyncIterator]() {

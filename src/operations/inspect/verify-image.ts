@@ -8,7 +8,12 @@ import {
   type ImageManifest,
   type Manifest,
 } from '../../oci/manifest.ts';
-import { isForeignLayerType, isImageConfigType, isManifestType } from '../../oci/media-types.ts';
+import {
+  isEncryptedType,
+  isForeignLayerType,
+  isImageConfigType,
+  isManifestType,
+} from '../../oci/media-types.ts';
 import { quote } from '../../quote.ts';
 import type { CallOptions, Source } from '../../store.ts';
 import { mapInOrder } from '../../concurrency/map-in-order.ts';
@@ -66,6 +71,8 @@ export interface VerifyOptions extends CallOptions {
   readonly omitted?: ReadonlySet<Digest> | undefined;
   /** All content of the place, to find extra nodes. */
   readonly blobs?: AsyncIterable<{ readonly digest: Digest; readonly size: number }> | undefined;
+  /** Called with a layer whose unpacked bytes cannot be compared, because it is encrypted. */
+  readonly onEncrypted?: ((layer: Descriptor) => void) | undefined;
   /** Nodes read at once. */
   readonly concurrency?: number | undefined;
 }
@@ -254,6 +261,10 @@ class Walk {
     for (const [index, layer] of manifest.layers.entries()) {
       const diffId = diffIds[index];
       if (diffId === undefined || isForeignLayerType(layer.mediaType)) continue;
+      if (isEncryptedType(layer.mediaType)) {
+        this.#options.onEncrypted?.(layer);
+        continue;
+      }
       const node = this.#blobs.get(keyOf(layer)) ?? {
         descriptor: layer,
         image,

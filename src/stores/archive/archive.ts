@@ -33,10 +33,11 @@ import {
   readMember,
   readOciContents,
 } from './contents.ts';
-import { DOCKER_MANIFEST, readDockerContents } from './docker-archive.ts';
+import { DOCKER_MANIFEST, readDockerContents, readDockerNames } from './docker-archive.ts';
 import { type ArchiveFileOptions, openArchiveFile } from './file.ts';
 import { readFolderContents } from './folder-contents.ts';
 import { ArchiveStore, type ReadOnlyStore } from './store.ts';
+import { withDockerNames } from './two-views.ts';
 
 /** The images of a tar. `open('')` has them all, by tag or full name; the repositories are those of a registry over it. */
 export interface ArchivePlace extends Place, ImageLister {
@@ -210,7 +211,15 @@ async function readContents(
   { format, signal }: ArchiveOptions,
 ): Promise<ArchiveContents> {
   const root = layoutRoot(open.tar);
-  if (root !== undefined && format !== 'docker') return readOciContents(open, root, { signal });
+  if (root !== undefined && format !== 'docker') {
+    const contents = await readOciContents(open, root, { signal });
+    if (root !== '' || open.tar.find(DOCKER_MANIFEST) === undefined) return contents;
+    const { path } = open;
+    const store = new ArchiveStore({ place: path, repository: '', contents, index: EMPTY_INDEX });
+    const docker = await readDockerNames(open, { signal });
+    const index = await withDockerNames(contents.index, docker, store, { path, signal });
+    return { ...contents, index };
+  }
   if (open.tar.find(DOCKER_MANIFEST) !== undefined && format !== 'oci')
     return readDockerContents(open, { signal });
   throw noImages(open, format);

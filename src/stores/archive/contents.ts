@@ -6,7 +6,12 @@ import { algorithmOf, type Digest, encodedOf, isDigest } from '../../oci/digest.
 import { quote, quotePath } from '../../quote.ts';
 import type { CallOptions } from '../../store.ts';
 import { indexTar, plainName, type TarEntry, type TarIndex } from '../../tar/index-tar.ts';
-import { type LayoutIndex, parseJsonObject, parseLayoutIndex } from '../layout/index-json.ts';
+import {
+  asImage,
+  type LayoutIndex,
+  parseJsonObject,
+  parseLayoutIndex,
+} from '../layout/index-json.ts';
 import { describeNames } from '../not-found.ts';
 import { type ArchiveFileOptions, openArchiveFile } from './file.ts';
 
@@ -75,12 +80,16 @@ export async function readOciContents(
       },
     );
   }
-  const index = parseLayoutIndex(await readMember(open, `${root}index.json`, options));
+  const bytes = await readMember(open, `${root}index.json`, options);
+  const index = asImage(parseLayoutIndex(bytes), bytes);
+  const nameOf = (digest: Digest): string =>
+    digest === index.image?.digest
+      ? 'index.json'
+      : `blobs/${algorithmOf(digest)}/${encodedOf(digest)}`;
   return {
     format: 'oci',
     index,
-    find: (digest) =>
-      storedIn(open, open.tar.find(`${root}blobs/${algorithmOf(digest)}/${encodedOf(digest)}`)),
+    find: (digest) => storedIn(open, open.tar.find(`${root}${nameOf(digest)}`)),
   };
 }
 

@@ -44,10 +44,7 @@ const LAYER_TYPE = {
   none: 'application/vnd.docker.image.rootfs.diff.tar',
   gzip: 'application/vnd.docker.image.rootfs.diff.tar.gzip',
   zstd: OCI_LAYER_TYPE.zstd,
-  // These have no types. Engines look at the bytes of a "diff.tar", and know both.
-  bzip2: 'application/vnd.docker.image.rootfs.diff.tar',
-  xz: 'application/vnd.docker.image.rootfs.diff.tar',
-} as const satisfies Record<Compression, string>;
+} as const satisfies Record<Exclude<Compression, 'bzip2' | 'xz'>, string>;
 
 const manifestShape = z.array(
   z.object({
@@ -86,6 +83,31 @@ export async function readDockerContents(
   // The same limit as for an index.json in an archive.
   formatLayoutIndex(index);
   return { format: 'docker', index, find: (digest) => contents.get(digest) };
+}
+
+/** An image of manifest.json, by its config, with its full names. */
+export interface DockerNames {
+  readonly config: Digest;
+  readonly repoTags: readonly { readonly full: string; readonly tag: string }[];
+}
+
+/** Reads the names in the manifest.json of an archive that is read as an image layout. Malformed parts are left out: only docker reads them. */
+export async function readDockerNames(
+  open: OpenTar,
+  options: CallOptions = {},
+): Promise<readonly DockerNames[]> {
+  const parsed = manifestShape.safeParse(
+    tryParseJson(await readMember(open, DOCKER_MANIFEST, options)),
+  );
+  const found: DockerNames[] = [];
+  for (const image of parsed.data ?? []) {
+    const repoTags = namesOf(image).flatMap(({ [IMAGE_NAME]: full, [REF_NAME]: tag }) =>
+      full === undefined || tag === undefined ? [] : [{ full, tag }],
+    );
+    if (repoTags.length === 0 || open.tar.find(image.Config) === undefined) continue;
+    found.push({ config: digestOf(await readMember(open, image.Config, options)), repoTags });
+  }
+  return found;
 }
 
 function parseManifestJson({ path }: OpenTar, bytes: Uint8Array): readonly DockerImage[] {
@@ -189,6 +211,11 @@ class LayerReader {
     const start = new Uint8Array(Math.min(MAGIC_BYTES, entry.size));
     await file.read(start, entry.offset);
     const compression = compressionOf(start);
+    if (compression === 'xz' || compression === 'bzip2')
+      throw invalidArchive(
+        `Cannot read the archive ${quotePath(path)}: the layer ${quote(name)} is packed by ${compression}, which registries and most engines cannot unpack`,
+        { hint: 'load it with docker, and save it again: docker load, docker save' },
+      );
     const digest =
       compression === 'none' && diffId !== undefined && isDigest(diffId)
         ? diffId

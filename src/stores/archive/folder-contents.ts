@@ -22,7 +22,12 @@ export async function readFolderContents(
     const file = fileAt(join(path, 'blobs', algorithmOf(digest), encodedOf(digest)), size);
     stored.set(digest, { file, offset: 0, size });
   }
-  return { format: 'oci', index: await folder.readIndex(), find: (digest) => stored.get(digest) };
+  const index = await folder.readIndex();
+  if (index.image !== undefined) {
+    const { digest, size } = index.image;
+    stored.set(digest, { file: fileAt(join(path, 'index.json'), size), offset: 0, size });
+  }
+  return { format: 'oci', index, find: (digest) => stored.get(digest) };
 }
 
 /** Opened for each read: a layout has more files than a process may have open. */

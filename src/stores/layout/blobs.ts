@@ -35,11 +35,18 @@ export class LayoutBlobs {
   /** Blobs whose stored bytes have another digest. They count as missing. */
   readonly #damaged = new Set<Digest>();
   #swept: Promise<void> | undefined;
+  /** An image whose index is the file index.json. It can be read, and does not count as held: the next name changes that file. */
+  #indexFile: Digest | undefined;
 
   constructor(root: string, temps: TempFiles, partials: PartialBlobs) {
     this.#root = root;
     this.#temps = temps;
     this.#partials = partials;
+  }
+
+  /** Reads the content of that digest from index.json. */
+  readFromIndexFile(digest: Digest): void {
+    this.#indexFile = digest;
   }
 
   /** Returns the size of a blob in bytes; undefined when it is missing. @throws {RegiError} REFUSED when it is a link or no file. */
@@ -50,7 +57,12 @@ export class LayoutBlobs {
 
   /** Returns whether a blob of that size is stored, and is not known to be damaged. */
   async holds({ digest, size }: Descriptor): Promise<boolean> {
-    return !this.#damaged.has(digest) && (await this.sizeOf(digest)) === size;
+    if (this.#damaged.has(digest)) return false;
+    const found =
+      digest === this.#indexFile
+        ? (await statRegular(this.#pathOf(digest)))?.size
+        : await this.sizeOf(digest);
+    return found === size;
   }
 
   /** Hashes the stored bytes of a blob. A damaged blob counts as missing from then on, until it is pushed again. */
@@ -146,6 +158,7 @@ export class LayoutBlobs {
 
   /** Returns the path of a blob when the folders above it exist and are no links. */
   async #find(digest: Digest): Promise<string | undefined> {
+    if (digest === this.#indexFile) return join(this.#root, 'index.json');
     const path = this.#pathOf(digest);
     const found = (await isFolder(join(this.#root, 'blobs'))) && (await isFolder(dirname(path)));
     return found ? path : undefined;

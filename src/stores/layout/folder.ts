@@ -11,7 +11,13 @@ import type { Digest } from '../../oci/digest.ts';
 import { quotePath } from '../../quote.ts';
 import type { Bytes, CallOptions } from '../../store.ts';
 import { LayoutBlobs } from './blobs.ts';
-import { EMPTY_INDEX, formatLayoutIndex, type LayoutIndex, readIndexFile } from './index-json.ts';
+import {
+  asImage,
+  EMPTY_INDEX,
+  formatLayoutIndex,
+  type LayoutIndex,
+  readIndexFile,
+} from './index-json.ts';
 import { Lease, readLeases, type HeldLease } from './lease.ts';
 import { checkMarker, createMarker, LayoutNotFoundError } from './marker.ts';
 import { PartialBlobs } from './partial-blobs.ts';
@@ -110,7 +116,8 @@ export class LayoutFolder {
   async readIndex({ signal }: CallOptions = {}): Promise<LayoutIndex> {
     signal?.throwIfAborted();
     if (this.#isMissing) return EMPTY_INDEX;
-    const index = await readIndexFile(this.#root);
+    const index = await readIndexFile(this.#root, asImage);
+    if (index?.image !== undefined) this.blobs.readFromIndexFile(index.image.digest);
     if (index !== undefined) return index;
     throw new MissingIndexError(
       `Cannot read the image layout ${quotePath(this.#root)}: expected an index.json, found none`,

@@ -9,7 +9,7 @@ import {
   parseDescriptor,
   toDescriptorJson,
 } from '../../oci/descriptor.ts';
-import { type Digest, isDigest, parseDigest } from '../../oci/digest.ts';
+import { type Digest, digestOf, isDigest, parseDigest } from '../../oci/digest.ts';
 import { MEDIA_TYPE } from '../../oci/media-types.ts';
 import { tryParseJson } from '../../json.ts';
 import { quote, quotePath } from '../../quote.ts';
@@ -38,6 +38,8 @@ export interface LayoutIndex {
   readonly json: JsonObject;
   /** The entries, in their order. */
   readonly entries: readonly LayoutEntry[];
+  /** Set where the file itself is the index of an image, as `asImage()` finds. */
+  readonly image?: Descriptor | undefined;
 }
 
 export const EMPTY_INDEX: LayoutIndex = {
@@ -72,6 +74,27 @@ export function parseLayoutIndex(bytes: Uint8Array, where = 'index.json'): Layou
     );
   }
   return { json, entries: manifests.map(toEntry) };
+}
+
+/**
+ * Reads an index.json that is the index of one image, as ko and others write it: several entries without names, each with a
+ * platform of its own. Its only entry is then the file itself. Any other index is returned as it is.
+ *
+ * @param bytes those of the index.
+ */
+export function asImage(index: LayoutIndex, bytes: Uint8Array): LayoutIndex {
+  const { json, entries } = index;
+  const platforms = entries.map((entry) => entry.json['platform']);
+  const known = platforms.filter((platform) => isObject(platform) && platform['os'] !== 'unknown');
+  const isImage =
+    known.length > 1 &&
+    platforms.every(isObject) &&
+    entries.every((entry) => nameOf(entry) === undefined) &&
+    new Set(known.map((platform) => JSON.stringify(platform))).size === known.length;
+  if (!isImage) return index;
+  const mediaType = textOf(json['mediaType']) ?? MEDIA_TYPE.ociIndex;
+  const image = { mediaType, digest: digestOf(bytes), size: bytes.byteLength };
+  return { json, entries: [toEntry(toDescriptorJson(image))], image };
 }
 
 /**
@@ -265,7 +288,8 @@ function annotated({ json }: LayoutEntry, { refName, imageName }: Names): Layout
   return toEntry({ ...rest, ...(Object.keys(annotations).length > 0 && { annotations }) });
 }
 
-function toEntry(json: unknown): LayoutEntry {
+/** Reads the names of an entry. @throws {InvalidManifestError} */
+export function toEntry(json: unknown): LayoutEntry {
   if (!isObject(json))
     throw new InvalidManifestError(
       'Cannot read index.json: expected each of manifests to be an object',
@@ -310,14 +334,18 @@ export function usable(entries: readonly LayoutEntry[]): readonly Descriptor[] {
 /**
  * Reads the index.json of the layout folder `root`; undefined when it is missing.
  *
+ * @param view `asImage` for a reader; a writer keeps the entries as they are.
  * @throws {InvalidManifestError} when it is no index: then all names are lost, and its hint differs from that of one damaged image.
  */
-export async function readIndexFile(root: string): Promise<LayoutIndex | undefined> {
+export async function readIndexFile(
+  root: string,
+  view: (index: LayoutIndex, bytes: Uint8Array) => LayoutIndex = (index) => index,
+): Promise<LayoutIndex | undefined> {
   const path = join(root, 'index.json');
   const bytes = await readRegular(path, LIMITS.manifestBytes);
   if (bytes === undefined) return undefined;
   try {
-    return parseLayoutIndex(bytes, quotePath(path));
+    return view(parseLayoutIndex(bytes, quotePath(path)), bytes);
   } catch (error) {
     if (!(error instanceof InvalidManifestError)) throw error;
     throw new InvalidManifestError(error.message, {

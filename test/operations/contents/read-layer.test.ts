@@ -161,3 +161,14 @@ test('readLayer() fetches the layer once and reads it as it arrives', async () =
   expect(await read(served)).toEqual(['long 0']);
   expect(served.fetches()).toBe(1);
 });
+
+test('A21: readLayer() says that a layer is encrypted, and reads nothing of it', async () => {
+  const served = serve(TAR);
+  const mediaType = 'application/vnd.oci.image.layer.v1.tar+gzip+encrypted';
+  const { layer } = served;
+  await expect(read({ ...served, layer: { ...layer, mediaType } })).rejects.toMatchObject({
+    code: 'UNSUPPORTED',
+    message: expect.stringContaining('it is encrypted'),
+  });
+  expect(served.fetches()).toBe(0);
+});

@@ -270,6 +270,23 @@ describe('verifyImages()', () => {
   });
 });
 
+test('A21: verifyImages() with deep reports encrypted layers, and compares them with no diff_id', async () => {
+  const mediaType = 'application/vnd.oci.image.layer.v1.tar+gzip+encrypted';
+  const body = JSON.parse(
+    Buffer.from(image.nodes.get(image.root.digest)?.bytes ?? []).toString(),
+  ) as { layers: object[] };
+  const layers = body.layers.map((entry) => ({ ...entry, mediaType }));
+  const root = nodeOf(image.root.mediaType, Buffer.from(JSON.stringify({ ...body, layers })));
+  await image.pushAll(store);
+  await store.push(root.descriptor, bytesOf(root.bytes));
+  const found: string[] = [];
+  const { whole } = await verifyImages(store, [{ name: 'a', descriptor: root.descriptor }], {
+    deep: true,
+    onEncrypted: ({ digest }) => void found.push(digest),
+  });
+  expect([whole, found]).toEqual([true, image.layers.map(({ digest }) => digest)]);
+});
+
 describe('verifyImages() with deep', () => {
   /** The image with another config, whole in itself. */
   async function withDiffIds(diffIds: readonly string[]): Promise<VerifyReport> {

@@ -1,3 +1,6 @@
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 
 import { beforeEach, describe, expect, test } from 'vitest';
@@ -182,3 +185,97 @@ test('A14: signed schema 1, whose digest leaves out the signatures, is named as 
   expect(stderr).toContain('schema 1');
   expect(stderr).not.toContain('do not use this image');
 });
+
+describe('index.json and manifest.json in one tar', () => {
+  const other = makeImage({ seed: 31 });
+  const members = (
+    names: { readonly refName: string; readonly fullName?: string },
+    repoTags: readonly string[],
+    of = image,
+  ): readonly TarMember[] => [
+    ...layoutMembers([{ image, ...names }, { image: other }]),
+    json('manifest.json', [
+      {
+        Config: `blobs/sha256/${encodedOf(of.config.digest)}`,
+        RepoTags: repoTags,
+        Layers: of.layers.map(({ digest }) => `blobs/sha256/${encodedOf(digest)}`),
+      },
+    ]),
+  ];
+
+  test('A13: a name that means two images is refused, and both are named', async () => {
+    const names = { refName: '1', fullName: 'docker.io/library/app:1' };
+    const path = writeTar(members(names, ['app:1'], other));
+    for (const argv of [
+      ['verify', path],
+      ['import', path, '127.0.0.1:1'],
+    ]) {
+      const { status, stderr } = await regi(...argv);
+      expect([status, stderr]).toEqual([7, expect.stringContaining(image.root.digest)]);
+      expect(stderr).toContain(other.config.digest);
+    }
+    const agreed = await regi('verify', writeTar(members(names, ['app:1'])));
+    expect(agreed.status).toBe(0);
+  });
+
+  test('A24: a bare tag takes the full names that manifest.json has for the same image', async () => {
+    const path = writeTar(members({ refName: 'latest' }, ['busybox:latest', 'busybox:1']));
+    const registry = await startFakeRegistry();
+    await regi('import', path, registry.host);
+    expect((await regi('digest', `${registry.host}/library/busybox`)).stdout).toBe(
+      `${image.root.digest}\n`,
+    );
+  });
+});
+
+test.each([
+  ['xz', [0xfd, 0x37, 0x7a, 0x58, 0x5a, 0x00]],
+  ['bzip2', [0x42, 0x5a, 0x68, 0x39]],
+])('A15: a layer packed by %s in an archive of docker save is refused', async (kind, magic) => {
+  const [, ...rest] = zstdArchive(['app:1']);
+  const path = writeTar([{ name: '0.tar', content: new Uint8Array(magic) }, ...rest]);
+  const { status, stderr } = await regi('import', path, '127.0.0.1:1');
+  expect([status, stderr]).toEqual([7, expect.stringContaining(`"0.tar" is packed by ${kind}`)]);
+});
+
+test.each([
+  ['a zip file', 'PK\u0003\u0004'],
+  ['JSON', '{"a": 1}'],
+  ['a text that begins with "hello, world"', 'hello, world'],
+  ['other bytes, which begin with 01020304', '\u0001\u0002\u0003\u0004'],
+])('A18: a file that is no archive is described as %s', async (name, start) => {
+  writeFileSync(join(cwd, 'x'), start.padEnd(1024, start.endsWith('d') ? ' ' : '\u0001'));
+  const { status, stderr } = await regi('inspect', 'archive:x');
+  expect([status, stderr]).toEqual([7, expect.stringContaining(`expected a tar, found ${name}`)]);
+});
+
+test.each(['oci:image', 'archive:image.tar'])(
+  'A17: an index.json that is the index of an image is the image (%s)',
+  async (location) => {
+    const index = makeIndex({ attestations: true });
+    const bytes = index.nodes.get(index.root.digest)?.bytes ?? new Uint8Array();
+    const members = [
+      ...layoutMembers([{ image: index }]).filter(({ name }) => name !== 'index.json'),
+      { name: 'index.json', content: bytes },
+    ];
+    writeFileSync(join(cwd, 'image.tar'), readFileSync(writeTar(members)));
+    mkdirSync(join(cwd, 'image'));
+    execFileSync('tar', ['-xf', 'image.tar', '-C', 'image'], { cwd });
+    rmSync(join(cwd, 'image', 'blobs', 'sha256', encodedOf(index.root.digest)));
+    expect((await regi('digest', location)).stdout).toBe(`${index.root.digest}\n`);
+    const copied = await regi('copy', location, 'oci:out:1');
+    expect([copied.status, copied.stdout]).toEqual([0, expect.stringContaining(index.root.digest)]);
+    expect((await regi('verify', location)).status).toBe(0);
+    const registry = await startFakeRegistry();
+    const imported = await regi('import', location, registry.host);
+    expect([imported.status, imported.stdout]).toEqual([
+      0,
+      expect.stringContaining(index.root.digest),
+    ]);
+    // A new name keeps what the file listed.
+    if (location !== 'oci:image') return;
+    expect((await regi('copy', 'oci:out:1', 'oci:image:new')).status).toBe(0);
+    expect((await regi('verify', 'oci:image')).status).toBe(0);
+    expect((await regi('digest', 'oci:image:new')).stdout).toBe(`${index.root.digest}\n`);
+  },
+);
