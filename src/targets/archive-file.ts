@@ -8,6 +8,7 @@ import type { TextOutput } from '../io.ts';
 import type { ExportOptions } from '../operations/archive/export-images.ts';
 import { quote } from '../quote.ts';
 import { writeChecksums } from '../stores/archive/checksum.ts';
+import { packedArchiveAt, packingOf } from '../stores/archive/packed.ts';
 import { archiveAt } from '../stores/archive/writer.ts';
 import type { WriteArchive } from '../tar/archive-target.ts';
 import type { ArchiveLocation } from './location.ts';
@@ -57,6 +58,12 @@ export function openArchiveDestination(
 function fileWriter(path: string, context: Context, volumeBytes: number | undefined): WriteArchive {
   const { io, signal, note, warn } = context;
   const file = resolve(io.cwd, path);
+  const packing = packingOf(path);
+  if (packing !== undefined && volumeBytes !== undefined)
+    throw new UsageError('Cannot use --split with a packed archive: expected a plain tar', {
+      hint: `name it ${path.replace(/(?:\.tar)?\.\w+$/, '.tar')}`,
+    });
+  if (packing !== undefined) return packedArchiveAt(file, packing, { signal });
   const onResume = (bytes: number): void =>
     note(`Resuming ${quote(`${path}.part`)}: ${formatBytes(bytes)} are already written`);
   const onShort = ({ wanted, free }: Shortage): void =>

@@ -185,6 +185,8 @@ class CommandStores implements Stores {
     }
     const store = await openLayout(folder, {
       create: isWritten && side === 'destination',
+      // A dry run makes no folder, and plans as if it had.
+      isOptional: side === 'destination',
       clock: io.clock,
       signal,
       onPartial: isWritten ? await this.#journaled(folder) : undefined,

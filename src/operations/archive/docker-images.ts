@@ -23,6 +23,10 @@ export interface DockerImagesOptions extends CallOptions {
   readonly platform: Platform;
   /** Called when an index lacks that platform. */
   readonly onOther?: ((image: string, chosen: Platform) => void) | undefined;
+  /** Called with the manifest that is chosen from the index of an image. */
+  readonly onChosen?:
+    | ((image: CollectedImage, chosen: Digest, platform: Platform) => void)
+    | undefined;
 }
 
 /** Not the platform of this machine: the same input gives the same archive everywhere. */
@@ -64,9 +68,10 @@ export async function dockerImages(
 
 async function runnableIn(
   set: ImageSet,
-  { job, root }: CollectedImage,
-  { platform, onOther, signal }: DockerImagesOptions,
+  image: CollectedImage,
+  { platform, onOther, onChosen, signal }: DockerImagesOptions,
 ): Promise<Digest | undefined> {
+  const { job, root } = image;
   const { manifest, descriptor } = root;
   if (manifest.kind === 'image') return descriptor.digest;
   const read = async (child: { readonly digest: Digest }): Promise<typeof root> => {
@@ -83,13 +88,15 @@ async function runnableIn(
   const entries = all.filter(({ digest }) => set.manifests.has(digest));
   const [first] = entries;
   if (first === undefined) return undefined;
+  let chosen = first;
   try {
-    return chooseEntry(entries, platform).digest;
+    chosen = chooseEntry(entries, platform);
   } catch (error) {
     if (!(error instanceof PlatformNotFoundError)) throw error;
     onOther?.(job.image, normalizePlatform(first.platform));
-    return first.digest;
   }
+  onChosen?.(image, chosen.digest, normalizePlatform(chosen.platform));
+  return chosen.digest;
 }
 
 /** True for the configs that docker loads. */

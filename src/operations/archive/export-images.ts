@@ -16,13 +16,14 @@ import { tarBytes } from '../../tar/plan-tar.ts';
 import { omissionOf } from './carried-layers.ts';
 import {
   collectImages,
+  type CollectedImage,
   type CollectOptions,
   type ExportJob,
   type ImageSet,
 } from './collect-images.ts';
 import { reported } from '../copy/reported.ts';
 import { CopySession, type CopySessionOptions } from '../copy/session.ts';
-import { DOCKER_PLATFORM, dockerImages } from './docker-images.ts';
+import { DOCKER_PLATFORM, dockerImages, type DockerImage } from './docker-images.ts';
 import { planArchive, type ArchiveFormat, type PlanOptions } from './plan-archive.ts';
 import { together } from '../../concurrency/together.ts';
 
@@ -84,6 +85,7 @@ export async function exportImages(
     onUnreadable: options.onUnreadable,
     signal,
   });
+  const written = new Map<ExportJob, Descriptor>();
   const images =
     format === 'oci'
       ? []
@@ -91,7 +93,9 @@ export async function exportImages(
           platform: dockerPlatform,
           signal,
           onOther: (image, chosen) => warnOfPlatform(image, chosen, dockerPlatform),
+          onChosen: (image, chosen, platform) => noteChosen(image, chosen, platform),
         });
+  warnOfZstd(images);
   const { omit, extra } = earlier === undefined ? options : omissionOf(set, earlier);
   const plan = planArchive(set, { format, dockerImages: images, omit, extra });
   warnOfSize(plan);
@@ -103,9 +107,33 @@ export async function exportImages(
   return asked.map(({ job, root, leftOut }) => ({
     image: job.image,
     name: nameOf(job),
-    root: root.descriptor,
+    root: written.get(job) ?? root.descriptor,
     leftOut,
   }));
+
+  /** Docker's old format has no indexes: the chosen manifest is what is written. */
+  function noteChosen({ job }: CollectedImage, chosen: Digest, platform: Platform): void {
+    const node = set.manifests.get(chosen);
+    if (format !== 'docker' || node === undefined) return;
+    written.set(job, node.descriptor);
+    onEvent({
+      kind: 'warning',
+      message: `${quote(job.image)} was narrowed to ${formatPlatform(platform)}: docker-archive: holds one platform of an image`,
+      hint: 'archive:FILE holds all platforms, and docker can load it too',
+    });
+  }
+
+  function warnOfZstd(chosen: readonly DockerImage[]): void {
+    const packed = chosen.find(({ manifest }) =>
+      manifest.layers.some(({ mediaType }) => mediaType.endsWith('zstd')),
+    );
+    if (packed === undefined) return;
+    onEvent({
+      kind: 'warning',
+      message: `docker before version 23 cannot load ${quote(packed.repoTags[0] ?? 'an image of the archive')}: its layers are packed by zstd`,
+      hint: 'load it with a later docker, with podman or containerd, or push it to a registry with regi import',
+    });
+  }
 
   function warnOfPlatform(image: string, chosen: Platform, wanted: Platform): void {
     const message = `${quote(image)} has no ${formatPlatform(wanted)}; docker load will find its ${formatPlatform(chosen)}`;

@@ -20,7 +20,7 @@ import type {
   Untagger,
 } from '../../store.ts';
 import { describeNames, NotInStoreError } from '../not-found.ts';
-import { LayoutFolder, type LayoutOptions } from './folder.ts';
+import { type FolderOptions, LayoutFolder } from './folder.ts';
 import { deleteImage } from './garbage.ts';
 import { listReferrers, readReferrer, referrersAmong } from './graph.ts';
 import {
@@ -85,7 +85,7 @@ export interface Naming {
  *   INVALID_MANIFEST when its index.json is missing or no index.
  * @see https://github.com/opencontainers/image-spec/blob/v1.1.1/image-layout.md
  */
-export async function openLayout(path: string, options: LayoutOptions): Promise<LayoutStore> {
+export async function openLayout(path: string, options: FolderOptions): Promise<LayoutStore> {
   return wholeLayout(await LayoutFolder.open(path, options));
 }
 
