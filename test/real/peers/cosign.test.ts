@@ -53,15 +53,31 @@ describePeer('cosign', 'sid', ['cosign'], () => {
       expect(good, good.stderr).toMatchObject({ status: 0 });
       expect(good.stdout).toContain(`signed ${image}:1@${fixture.image.root.digest}`);
       expect(await verify(other)).toMatchObject({ status: 9 });
-      await regi('copy', '--referrers', `${image}:1`, `${image}-copy:1`);
-      const copied = await runRegi([
-        'verify',
-        '--signatures',
+      const trusted = ['--key', `${key ?? ''}.pub`];
+      await regi('copy', ...trusted, `${image}:1`, `${image}-copy:1`);
+      const archive = join(folder, `${form}.tar`);
+      await regi('export', ...trusted, `${image}-copy:1`, '-o', archive);
+      await regi('import', ...trusted, archive, `${host}/imported`);
+      const path = image.slice(host.length);
+      for (const name of [`${image}-copy:1`, `${host}/imported${path}-copy:1`]) {
+        const copied = await runRegi(['verify', '--signatures', ...trusted, name]);
+        expect(copied, copied.stderr).toMatchObject({ status: 0 });
+        await cosign.run(
+          'verify',
+          ...trusted,
+          '--insecure-ignore-tlog',
+          '--allow-insecure-registry',
+          name,
+        );
+      }
+      const refused = await runRegi([
+        'copy',
         '--key',
-        `${key ?? ''}.pub`,
-        `${image}-copy:1`,
+        `${other ?? ''}.pub`,
+        `${image}:1`,
+        `${image}-other:1`,
       ]);
-      expect(copied, copied.stderr).toMatchObject({ status: 0 });
+      expect(refused, refused.stderr).toMatchObject({ status: 9 });
     }
   });
 });
