@@ -2,6 +2,7 @@ import { isIP, isIPv4 } from 'node:net';
 
 import type { PasswordPointer } from './credentials/pointer.ts';
 import { UsageError } from './errors.ts';
+import { quote } from './quote.ts';
 
 /** `K` is 1024, as in docker, curl and wget; `kB` is 1000, as in the SI. Keys are lower-case. */
 const BYTE_UNITS: Readonly<Record<string, number>> = {
@@ -158,4 +159,17 @@ function isCidr(text: string): boolean {
     /^\d{1,3}$/.test(length) &&
     Number(length) <= (isIPv4(address) ? 32 : 128)
   );
+}
+
+const AGE_UNITS_MS = { m: 60_000, h: 3_600_000, d: 86_400_000, w: 604_800_000 } as const;
+
+/** Parses an age such as `30d`, `12h` or `2w` into milliseconds. @throws {UsageError} */
+export function parseAge(where: string, text: string): number {
+  const { count, unit } = /^(?<count>\d{1,6})(?<unit>[mhdw])$/.exec(text)?.groups ?? {};
+  const ms = Object.entries(AGE_UNITS_MS).find(([name]) => name === unit)?.[1];
+  if (count === undefined || ms === undefined)
+    throw new UsageError(`Cannot use ${quote(text)} for "${where}": expected an age`, {
+      hint: `such as ${where} 30d; units are m, h, d and w`,
+    });
+  return Number(count) * ms;
 }

@@ -11,10 +11,14 @@ export interface LayerLine {
   readonly size: number;
   /** The command that made it, or its title. */
   readonly what: string;
+  /** The day on which it was made: `2026-01-31`. Undefined in lists without dates. */
+  readonly day?: string | undefined;
 }
 
 const SIZE_WIDTH = 10;
 const GAP = '  ';
+/** `2026-01-31`. */
+const DAY_WIDTH = 10;
 /** `sha256:` and twelve digits. */
 const DIGEST_WIDTH = 19;
 /** `sha256:` and 64 digits. */
@@ -32,7 +36,7 @@ export function layerLines(layers: readonly LayerLine[], style: PageStyle): read
 }
 
 function layerLine(
-  { digest = '', size, what }: LayerLine,
+  { digest = '', size, what, day }: LayerLine,
   largest: number,
   style: PageStyle,
 ): Styled {
@@ -41,6 +45,7 @@ function layerLine(
   const left = [
     styled('detail', formatBytes(size).padStart(SIZE_WIDTH)),
     bar(size, largest, barWidth, style),
+    ...(day === undefined || columns < 60 ? [] : [styled('detail', day.padEnd(DAY_WIDTH))]),
     ...(isPiped === true ? [digest] : columns >= 100 ? [shortDigest(digest)] : []).map((shown) =>
       styled('detail', shown.padEnd(isPiped === true ? WHOLE_DIGEST_WIDTH : DIGEST_WIDTH)),
     ),

@@ -194,6 +194,12 @@ const CASES: readonly Case[] = [
   { name: 'rmi', before: pullApp, argv: () => ['rmi', `${app}:1`] },
   { name: 'prune', before: pullApp, argv: () => ['prune'] },
   { name: 'prune', argv: () => ['prune', '--journal', '--dry-run'] },
+  { name: 'tags delete', argv: () => ['tags', 'delete', '--dry-run', `${app}:1`] },
+  {
+    name: 'delete',
+    before: pushAgain('image'),
+    argv: () => ['delete', '--dry-run', '--match', '*', `${registry.host}/deleted/image`],
+  },
   {
     name: 'tags delete',
     before: pushAgain('tag'),

@@ -1,11 +1,12 @@
 import type { CommandBody, ParsedArguments } from '../../command.ts';
 import type { Context } from '../../context.ts';
 import { inOrder } from '../../concurrency/in-order.ts';
-import { RegiError } from '../../errors.ts';
+import { RegiError, UsageError } from '../../errors.ts';
 import { tagFilter } from '../../operations/tags/select-tags.ts';
 import { sortTags, TAG_ORDERS } from '../../operations/tags/sort-tags.ts';
 import { formatPlatform } from '../../oci/platform.ts';
 import type { PlatformChoice } from '../../operations/copy/resolve-image.ts';
+import { parseTemplate } from '../../render/go-template.ts';
 import { pageStyle } from '../../render/page-style.ts';
 import type { Styled } from '../../styled.ts';
 import type { Store } from '../../store.ts';
@@ -40,8 +41,38 @@ export const tagsListCommand: CommandBody<TagRow> = {
 };
 
 function runTagsList(args: ParsedArguments, context: Context): AsyncIterable<TagRow> {
-  const rows = listTags(args, context);
+  const format = value(args, 'format');
+  if (format !== undefined) return withTemplate(format, args, context);
+  const wanted = wantsOf(args, '');
+  const rows = listTags(args, wanted, context);
   return flag(args, 'long') && !context.settings.json ? withTable(rows, context) : rows;
+}
+
+/** Reads what the flags and the fields of a template need, and no more. */
+function wantsOf(args: ParsedArguments, format: string): Wants {
+  const has = (fields: RegExp): boolean => fields.test(format);
+  return {
+    digests: flag(args, 'digests') || has(/\.digest\b/i),
+    created: value(args, 'sort') === 'created',
+    long: flag(args, 'long') || has(/\.(?:created|size|platforms)\b/i),
+  };
+}
+
+/** Gives every row the line of a template. */
+async function* withTemplate(
+  format: string,
+  args: ParsedArguments,
+  context: Context,
+): AsyncIterable<TagRow> {
+  if (context.settings.json || flag(args, 'long'))
+    throw new UsageError('Cannot use --format together with --json or --long', {
+      hint: 'use one of them',
+    });
+  const template = parseTemplate(format);
+  for await (const row of listTags(args, wantsOf(args, format), context)) {
+    const { tag, digest = '', created = '', size = '', platforms = [] } = row;
+    yield { ...row, line: `${template({ tag, digest, created, size, platforms })}\n` };
+  }
 }
 
 /** Gives every row its line. A table needs all rows. */
@@ -52,21 +83,21 @@ async function* withTable(rows: AsyncIterable<TagRow>, context: Context): AsyncI
   for (const [at, row] of found.entries()) yield { ...row, line: lines[at] };
 }
 
-async function* listTags(args: ParsedArguments, context: Context): AsyncIterable<TagRow> {
+async function* listTags(
+  args: ParsedArguments,
+  wants: Wants,
+  context: Context,
+): AsyncIterable<TagRow> {
   const location = await parseSourceRepository(positional(args, 0, 'a repository'), context.io);
   const accepts = tagFilter(values(args, 'match'));
   const order = TAG_ORDERS.find((known) => known === value(args, 'sort'));
   const limit = countOption(args, 'limit', MAX_LIMIT) ?? Number.POSITIVE_INFINITY;
-  const wants: Wants = {
-    digests: flag(args, 'digests'),
-    created: order === 'created',
-    long: flag(args, 'long'),
-  };
+  const isReversed = flag(args, 'reverse');
   yield* withStores(context, {}, async function* (stores) {
     const opened = await stores.open(location, 'source');
     const { store } = opened;
     const tags = tagsOf(opened, context);
-    if (order === undefined) {
+    if (order === undefined && !isReversed) {
       const rows = accepted(tags, accepts, limit);
       yield* wants.digests || wants.long ? looked(store, rows, wants, context) : rows;
       return;
@@ -76,7 +107,11 @@ async function* listTags(args: ParsedArguments, context: Context): AsyncIterable
     const found = await context.wait('Reading tags', () =>
       all(wants.created ? looked(store, rows, wants, context) : rows),
     );
-    const shown = sortTags(found, order).slice(0, Math.min(limit, found.length));
+    const sorted = order === undefined ? found : sortTags(found, order);
+    const shown = (isReversed ? sorted.toReversed() : sorted).slice(
+      0,
+      Math.min(limit, found.length),
+    );
     yield* wants.created || !(wants.digests || wants.long)
       ? shown
       : looked(store, shown, wants, context);

@@ -9,7 +9,7 @@ import {
 import type { CallOptions } from '../../store.ts';
 import { withStores } from '../../targets/open-store.ts';
 import type { OpenedStore } from '../../targets/opened-store.ts';
-import { locationArgument, platformChoice } from '../arguments/arguments.ts';
+import { flag, locationArgument, platformChoice } from '../arguments/arguments.ts';
 import { exactBytes } from '../output/write-output.ts';
 
 /** A manifest or config, as its exact bytes. */
@@ -20,6 +20,8 @@ export interface Document {
   /** Bytes. */
   readonly size: number;
   readonly bytes: Uint8Array;
+  /** True if a terminal gets the bytes as they are too. */
+  readonly isRaw?: boolean | undefined;
 }
 
 type FindDocument = (
@@ -40,12 +42,22 @@ function documentCommand(find: FindDocument): CommandBody<Document> {
       const location = await locationArgument(args, 0, 'an image', context);
       const choice = platformChoice(args, context);
       yield* withStores(context, {}, async function* (stores) {
-        yield await find(await stores.open(location, 'source', { orLocal: true }), choice, context);
+        const opened = await stores.open(location, 'source', { orLocal: true });
+        yield { ...(await find(opened, choice, context)), isRaw: flag(args, 'raw') };
       });
     },
-    text: ({ bytes }, context) => exactBytes(bytes, context),
+    text: ({ bytes, isRaw }, context) =>
+      isRaw === true || !context.io.stdout.isTTY ? exactBytes(bytes, context) : prettyText(bytes),
     json: documentJson,
   };
+}
+
+/** Indents a document for people. Text that is not JSON stays as it is. */
+function prettyText(bytes: Uint8Array): string {
+  const value = tryParseJson(bytes);
+  return value === undefined
+    ? new TextDecoder().decode(bytes)
+    : `${JSON.stringify(value, undefined, 2)}\n`;
 }
 
 /** A document as `--json` shows it. Some artifacts have a config that is not JSON: it is left out. */

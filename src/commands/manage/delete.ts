@@ -12,6 +12,7 @@ import type { Stores } from '../../targets/opened-store.ts';
 import { parseSourceLocation } from '../../targets/path.ts';
 import { flag, positional } from '../arguments/arguments.ts';
 import { eachArgument, type Typed } from '../arguments/each-argument.ts';
+import { AT_ONCE, cannotAsk, confirmedTags, selectsTags } from './deletions.ts';
 
 export interface DeletedRow {
   /** Without tag and digest: `registry.example/team/app`. */
@@ -21,17 +22,20 @@ export interface DeletedRow {
   readonly tags: readonly string[] | undefined;
   /** Bytes that were freed. Undefined in a registry, which frees space in its own time. */
   readonly bytes?: number | undefined;
+  /** True when nothing was deleted. */
+  readonly dryRun?: true | undefined;
 }
 
 /** `regi delete`: deletes a manifest with all its tags. */
 export const deleteCommand: CommandBody<DeletedRow> = {
   run: runDelete,
-  text: ({ name, digest, tags = [] }) =>
-    `${tags.map((tag) => `Untagged: ${name}:${tag}\n`).join('')}Deleted: ${name}@${digest}\n`,
+  text: ({ name, digest, tags = [], dryRun }) => {
+    const [untagged, deleted] =
+      dryRun === true ? ['Would untag', 'Would delete'] : ['Untagged', 'Deleted'];
+    const lines = tags.map((tag) => `${untagged}: ${name}:${tag}\n`);
+    return `${lines.join('')}${deleted}: ${name}@${digest}\n`;
+  },
 };
-
-/** Tags that are resolved at the same time. */
-const AT_ONCE = 16;
 
 async function* runDelete(args: ParsedArguments, context: Context): AsyncIterable<DeletedRow> {
   positional(
@@ -40,15 +44,51 @@ async function* runDelete(args: ParsedArguments, context: Context): AsyncIterabl
     'an image by its digest',
     'type: regi delete registry.example/app@sha256:…; regi digest shows it',
   );
+  if (selectsTags(args)) {
+    yield* deleteSelected(args, context);
+    return;
+  }
   const targets = await Promise.all(args.positionals.map((text) => parseTarget(text, context)));
-  const yes = flag(args, 'yes');
-  if (!yes && !context.io.stdin.isTTY)
-    throw new UsageError('Cannot ask whether to delete: standard input is no terminal', {
-      hint: 'add --yes to delete without confirmation',
-    });
+  const isDryRun = flag(args, 'dry-run');
+  const yes = flag(args, 'yes') || isDryRun;
+  if (!yes && !context.io.stdin.isTTY) throw cannotAsk();
   yield* withStores(context, {}, (stores) =>
-    eachArgument(targets, context, (target) => deleteOne(target, yes, stores, context)),
+    eachArgument(targets, context, (target) =>
+      deleteOne(target, { yes, isDryRun }, stores, context),
+    ),
   );
+}
+
+/** Deletes the images of the selected tags; each once, with all its tags, which were all selected. */
+async function* deleteSelected(args: ParsedArguments, context: Context): AsyncIterable<DeletedRow> {
+  const isDryRun = flag(args, 'dry-run');
+  const { signal } = context;
+  yield* withStores(context, {}, async function* (stores) {
+    const selected = await confirmedTags(args, 'image', stores, context);
+    const items = selected.flatMap(({ opened, tags }) => {
+      const roots = new Map(tags.map(({ root }) => [root.digest, root]));
+      return [...roots.values()].map((root) => ({
+        text: `${opened.name}@${root.digest}`,
+        opened,
+        root,
+        tags: tags.filter((one) => one.root.digest === root.digest).map(({ tag }) => tag),
+      }));
+    });
+    yield* eachArgument(items, context, async ({ opened, root, tags }): Promise<DeletedRow> => {
+      const { store, name } = opened;
+      const row = { name, digest: root.digest, tags };
+      if (isDryRun) return { ...row, dryRun: true };
+      if (!canDelete(store)) throw cannotDelete(name);
+      const { freedBytes: bytes } = await store.delete(root, { signal });
+      return { ...row, ...(bytes !== undefined && { bytes }) };
+    });
+  });
+}
+
+function cannotDelete(name: string): UsageError {
+  return new UsageError(`Cannot delete images of "${name}"`, {
+    hint: 'images are deleted in registries and OCI layouts',
+  });
 }
 
 interface Target extends Typed {
@@ -81,16 +121,13 @@ export async function parseDeletable(text: string, { io }: Context): Promise<Loc
 
 async function deleteOne(
   { location, digest }: Target,
-  yes: boolean,
+  { yes, isDryRun }: { readonly yes: boolean; readonly isDryRun: boolean },
   stores: Stores,
   context: Context,
 ): Promise<DeletedRow> {
   const { signal, settings, note } = context;
   const { store, name } = await stores.open(location, 'change');
-  if (!canDelete(store))
-    throw new UsageError(`Cannot delete images of "${name}"`, {
-      hint: 'images are deleted in registries and OCI layouts',
-    });
+  if (!canDelete(store)) throw cannotDelete(name);
   const target = await store.resolve(digest, { signal });
   const plan = await planDelete(store, target, {
     signal,
@@ -98,6 +135,7 @@ async function deleteOne(
     onMany: () => note(`Checking which of the many tags of ${name} point to it`),
   });
   notePlan(`${name}@${digest}`, plan, context);
+  if (isDryRun) return { name, digest, tags: plan.tags, dryRun: true };
   if (!yes) await confirm(name, digest, context);
   const { freedBytes: bytes } = await store.delete(target, { signal });
   return { name, digest, tags: plan.tags, ...(bytes !== undefined && { bytes }) };

@@ -13,6 +13,7 @@ import type { OpenedStore } from '../../targets/opened-store.ts';
 import { flag, positional } from '../arguments/arguments.ts';
 import { eachArgument, type Typed } from '../arguments/each-argument.ts';
 import { parseDeletable } from './delete.ts';
+import { confirmedTags, selectsTags } from './deletions.ts';
 
 export interface UntaggedRow {
   /** Without tag: `registry.example/team/app`. */
@@ -20,23 +21,63 @@ export interface UntaggedRow {
   readonly tag: string;
   /** The digest that it named. Undefined where no request showed it. */
   readonly digest?: string | undefined;
+  /** True when nothing was deleted. */
+  readonly dryRun?: true | undefined;
 }
 
 /** `regi tags delete`: deletes tags, and nothing else. */
 export const tagsDeleteCommand: CommandBody<UntaggedRow> = {
   run: runTagsDelete,
-  text: ({ name, tag }) => `Untagged: ${name}:${tag}\n`,
+  text: ({ name, tag, dryRun }) =>
+    `${dryRun === true ? 'Would untag' : 'Untagged'}: ${name}:${tag}\n`,
 };
 
 async function* runTagsDelete(args: ParsedArguments, context: Context): AsyncIterable<UntaggedRow> {
   positional(args, 0, 'a tag', 'type: regi tags delete registry.example/app:1.2');
+  if (selectsTags(args)) {
+    yield* deleteSelected(args, context);
+    return;
+  }
   const targets = await Promise.all(args.positionals.map((text) => parseTarget(text, context)));
-  const remove = flag(args, 'via-dummy') ? removeViaDummy : removeTag;
+  const remove = flag(args, 'dry-run')
+    ? planRemoval
+    : flag(args, 'via-dummy')
+      ? removeViaDummy
+      : removeTag;
   yield* withStores(context, {}, (stores) =>
     eachArgument(targets, context, async ({ location, tag }) =>
       remove(await stores.open(location, 'change'), tag, context),
     ),
   );
+}
+
+async function* deleteSelected(
+  args: ParsedArguments,
+  context: Context,
+): AsyncIterable<UntaggedRow> {
+  const isDryRun = flag(args, 'dry-run');
+  const remove = flag(args, 'via-dummy') ? removeViaDummy : removeTag;
+  yield* withStores(context, {}, async function* (stores) {
+    const selected = await confirmedTags(args, 'tag', stores, context);
+    const items = selected.flatMap(({ opened, tags }) =>
+      tags.map(({ tag, root }) => ({ text: `${opened.name}:${tag}`, opened, tag, root })),
+    );
+    yield* eachArgument(items, context, async ({ opened, tag, root }): Promise<UntaggedRow> => {
+      const { name } = opened;
+      if (isDryRun) return { name, tag, digest: root.digest, dryRun: true };
+      return { ...(await remove(opened, tag, context)), digest: root.digest };
+    });
+  });
+}
+
+/** Finds a tag and deletes nothing. */
+async function planRemoval(
+  { store, name }: OpenedStore,
+  tag: string,
+  { signal }: Context,
+): Promise<UntaggedRow> {
+  const { digest } = await store.resolve(tag, { signal });
+  return { name, tag, digest, dryRun: true };
 }
 
 interface Target extends Typed {

@@ -94,8 +94,13 @@ export const INSPECT_COMMANDS: readonly CommandSpec[] = [
         'list only tags that match a glob, /regex/ or semver range; ! excludes',
       ),
       flag('--sort ORDER', 'sort by name, or newest first', ['name', 'semver', 'created']),
+      flag('--reverse', 'reverse the order, so that --limit keeps the other end'),
       flag('--limit N', 'list at most N tags'),
       flag('--digests', 'also print the digest of each tag'),
+      flag(
+        '--format TEMPLATE',
+        'format each line with a Go template: .Tag, .Digest, .Created, .Size, .Platforms',
+      ),
       flag('-l, --long', 'print a table: tag, digest, created, size and platforms'),
     ],
     examples: {

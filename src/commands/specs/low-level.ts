@@ -11,9 +11,9 @@ export const LOW_LEVEL_COMMANDS: readonly CommandSpec[] = [
     summary: 'Print a manifest, byte for byte',
     description:
       'Prints the exact bytes of a manifest or index, verified and without an added newline. Piped ' +
-      'through sha256sum, they give the digest.',
+      'through sha256sum, they give the digest. On a terminal the JSON is indented.',
     arguments: [IMAGE],
-    options: [PLATFORM],
+    options: [PLATFORM, flag('--raw', 'on a terminal too, print the bytes as they are')],
     examples: {
       'Show the platforms of an image': 'regi manifest get debian:12 | jq .manifests',
     },
@@ -48,9 +48,9 @@ export const LOW_LEVEL_COMMANDS: readonly CommandSpec[] = [
     description:
       'Prints the exact bytes of the config, verified and without an added newline. For an image of ' +
       "several platforms, this machine's platform is selected; if there is none, linux on the same " +
-      'processor.',
+      'processor. On a terminal the JSON is indented.',
     arguments: [IMAGE],
-    options: [PLATFORM],
+    options: [PLATFORM, flag('--raw', 'on a terminal too, print the bytes as they are')],
     examples: {
       'Print the environment of an image': 'regi config debian:12 | jq .config.Env',
     },

@@ -1,7 +1,19 @@
-import type { CommandSpec } from '../../command.ts';
-import { ANNOTATION, argument, flag, INDEX, INDEX_IMAGES, PLATFORM } from './shared.ts';
+import type { CommandSpec, OptionSpec } from '../../command.ts';
+import { ANNOTATION, argument, DRY_RUN, flag, INDEX, INDEX_IMAGES, PLATFORM } from './shared.ts';
 
 const group = 'Manage';
+
+/** Selects what a deletion removes. */
+const SELECTING: readonly OptionSpec[] = [
+  flag('--match PATTERN…', 'select tags that match a glob, /regex/ or semver range; ! excludes'),
+  flag('--older-than AGE', 'select tags of images created longer ago, such as 30d or 12h'),
+  { ...DRY_RUN, summary: 'delete nothing; show what would be deleted' },
+  flag('-y, --yes', 'do not ask; required if there is no terminal'),
+];
+
+const SELECTION =
+  '--match and --older-than select tags of whole repositories. regi counts them and asks. A tag stays if ' +
+  'a tag that was not selected needs the same image, or if --older-than finds no date in its image.';
 
 export const MANAGE_COMMANDS: readonly CommandSpec[] = [
   {
@@ -15,13 +27,22 @@ export const MANAGE_COMMANDS: readonly CommandSpec[] = [
       'tags.\n\n' +
       'Many registries can only delete whole images. For them, --via-dummy moves the tag to an empty ' +
       'throw-away manifest and deletes that manifest. Before it touches the tag, regi checks with an ' +
-      'untagged manifest that the registry can delete manifests.',
-    arguments: [argument('REF…', 'a reference with a tag, or oci:DIR:TAG')],
+      'untagged manifest that the registry can delete manifests.\n\n' +
+      SELECTION,
+    arguments: [
+      argument(
+        'REF…',
+        'a reference with a tag, or oci:DIR:TAG; with --match and --older-than, a repository',
+      ),
+    ],
     options: [
+      ...SELECTING,
       flag('--via-dummy', 'use a throw-away manifest if the registry cannot delete single tags'),
     ],
     examples: {
       'Delete a tag': 'regi tags delete registry.example/team/app:old',
+      'Delete the tags of old pull requests':
+        "regi tags delete --match 'pr-*' --older-than 30d registry.example/team/app",
       'Delete a tag where the registry cannot':
         'regi tags delete --via-dummy registry.example/team/app:old',
     },
@@ -38,9 +59,15 @@ export const MANAGE_COMMANDS: readonly CommandSpec[] = [
       'it. regi lists these tags first and asks on a terminal. The images that an index lists stay, ' +
       'and so do the referrers of the image.\n\n' +
       'Registries free the space of layers when their garbage collector runs. Some registries delete ' +
-      'only through an interface of their own; regi then says which.',
-    arguments: [argument('REF…', 'REPOSITORY@DIGEST or oci:DIR@DIGEST')],
-    options: [flag('-y, --yes', 'do not ask; required if there is no terminal')],
+      'only through an interface of their own; regi then says which.\n\n' +
+      SELECTION,
+    arguments: [
+      argument(
+        'REF…',
+        'REPOSITORY@DIGEST or oci:DIR@DIGEST; with --match and --older-than, a repository',
+      ),
+    ],
+    options: SELECTING,
     examples: {
       'Show the tags of an image, ask, and delete it':
         'regi delete registry.example/team/app@sha256:…',

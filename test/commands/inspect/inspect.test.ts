@@ -201,8 +201,27 @@ describe('config', () => {
     const layout = await openLayout(join(cwd, 'evil'), { create: true, clock: systemClock });
     await makeImage().pushAll(layout, '1');
     const { io } = await run(['config', 'oci:evil:1'], { isTTY: true });
-    expect(io.stdoutText()).toMatch(/^\{.*\}\n$/);
+    expect(io.stdoutText()).toMatch(/^\{\n {2}"architecture".*\n\}\n$/s);
   });
+
+  test.each(['config', 'manifest get'])(
+    '%s is indented on a terminal, exact in a pipe, and exact everywhere with --raw',
+    async (command) => {
+      const layout = await openLayout(join(cwd, 'pretty'), { create: true, clock: systemClock });
+      const image = makeImage({ seed: 5 });
+      await image.pushAll(layout, '1');
+      const exact = image.nodes.get(
+        command === 'config' ? image.config.digest : image.root.digest,
+      )?.bytes;
+      const argv = [...command.split(' '), 'oci:pretty:1'];
+      expect((await run(argv)).io.stdoutBytes()).toEqual(Buffer.from(exact ?? ''));
+      const text = Buffer.from(exact ?? '').toString();
+      expect((await run(argv, { isTTY: true })).io.stdoutText()).toBe(
+        `${JSON.stringify(JSON.parse(text), undefined, 2)}\n`,
+      );
+      expect((await run([...argv, '--raw'], { isTTY: true })).io.stdoutText()).toBe(`${text}\n`);
+    },
+  );
 });
 
 test('D12: regi inspect breaks no name and no digest in a pipe', async () => {

@@ -200,3 +200,24 @@ describe('tags list of 10,000 tags', () => {
     expect(registry.count('GET', 'tags')).toBe(1);
   });
 });
+
+describe('regi tags list --reverse and --format', () => {
+  test('--reverse turns the order around before the limit', async () => {
+    const list = async (...flags: readonly string[]): Promise<string> =>
+      (await runMain(['tags', 'list', `${registry.host}/team/app`, ...flags])).stdout;
+    expect(await list('--sort', 'name', '--reverse', '--limit', '2')).toBe('v1.3\nlatest\n');
+    expect((await list('--reverse')).trim().split('\n').toReversed()).toEqual(
+      (await list()).trim().split('\n'),
+    );
+  });
+
+  test('--format prints a template, and asks only for its fields', async () => {
+    const argv = ['tags', 'list', `${registry.host}/team/app`, '--limit', '1', '--sort', 'name'];
+    registry.forgetRequests();
+    expect((await runMain([...argv, '--format', '{{.Tag}}!'])).stdout).toBe('1.10!\n');
+    expect(registry.count('HEAD')).toBe(0);
+    const { stdout } = await runMain([...argv, '--format', '{{.Tag}} {{.Digest}} {{.Created}}']);
+    expect(stdout).toBe(`1.10 ${NEW.root.digest} 2024-01-01T00:00:00Z\n`);
+    expect((await runMain([...argv, '--format', '{{.Nothing}}'])).status).toBe(2);
+  });
+});
