@@ -58,6 +58,8 @@ type Rows<Kind extends DiffRow['kind']> = Extract<DiffRow, { readonly kind: Kind
 
 const MARKS = { same: '=', added: '+', removed: '-', changed: '~' } as const;
 const SIZE_WIDTH = 10;
+/** A narrower terminal has no room for the algorithm of a digest. Columns. */
+const NARROW = 60;
 
 /** Formats a line that begins with the kind, for `grep ^file`. On a terminal it is cut to the width. */
 export function diffText(row: DiffRow, context: Context): Styled {
@@ -67,7 +69,7 @@ export function diffText(row: DiffRow, context: Context): Styled {
 
 function linesOf(row: DiffRow, style: PageStyle): readonly Styled[] {
   const digestText = (digest: string): string =>
-    style.isPiped === true ? digest : shortDigest(digest);
+    style.isPiped === true ? digest : shortDigest(digest).slice(style.columns < NARROW ? -12 : 0);
   switch (row.kind) {
     case 'images':
       return [

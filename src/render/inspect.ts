@@ -60,7 +60,7 @@ export function inspectText(
     [
       ...wrap(shortenedDigests(reference, room), room).map((line) => styled('name', line)),
       styled('detail', shortenedDigests(report.digest, room)),
-      ...wrap(report.mediaType, room).map((line) => styled('detail', line)),
+      styled('detail', fit(printable(report.mediaType), room, options)),
     ],
     isIndex ? fieldLines(annotationFields(report.annotations), options) : [],
     isIndex ? indexLines(report.manifests, options) : [],

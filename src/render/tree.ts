@@ -14,19 +14,37 @@ export interface TreeRow {
   readonly note?: string | undefined;
 }
 
-/** Formats a row of a tree. The digest is shortened if the terminal is too narrow, and then the line is cut. */
+/**
+ * Formats a row of a tree. Where the terminal is too narrow, the digest is shortened, then the note is omitted, then
+ * the name is cut: a digest that is cut would be of no use.
+ */
 export function treeLine({ branch, name, digest, note = '' }: TreeRow, style: PageStyle): Styled {
   const room = roomOf(style);
   const lead = styled('detail', leadOf(branch, style.unicode));
-  const line = (shown: string): Styled => {
-    const parts = [name, styled('detail', shown), styled('detail', note)];
-    const texts = parts.filter((part) => plainText(part) !== '');
-    return [lead, mapText(joined(texts, '  '), (text) => printable(text))];
+  const [safeName, safeNote] = [safe(name), safe(styled('detail', note))];
+  const line = (shown: string, ...rest: readonly Styled[]): Styled => {
+    const parts = [safeName, safe(styled('detail', shown)), ...rest];
+    return [
+      lead,
+      joined(
+        parts.filter((part) => plainText(part) !== ''),
+        GAP,
+      ),
+    ];
   };
-  const whole = line(digest);
-  return columnsOf(plainText(whole)) <= room
-    ? whole
-    : fitLine(line(shortDigest(digest)), room, style);
+  const short = shortDigest(digest);
+  const bare = short.slice(short.indexOf(':') + 1);
+  const lines = [line(digest, safeNote), line(short, safeNote), line(short), line(bare)];
+  const fitting = lines.find((candidate) => columnsOf(plainText(candidate)) <= room);
+  if (fitting !== undefined) return fitting;
+  const nameRoom = room - columnsOf(plainText(lead)) - GAP.length - bare.length;
+  return [lead, fitLine(safeName, nameRoom, style), GAP, styled('detail', bare)];
+}
+
+const GAP = '  ';
+
+function safe(text: Styled): Styled {
+  return mapText(text, (part) => printable(part));
 }
 
 function leadOf(branch: Branch, unicode: boolean): string {

@@ -33,7 +33,7 @@ export function commandHelp(spec: CommandSpec, columns: number | undefined): str
   const aliases = spec.aliases ?? [];
   return sections([
     wrap(spec.summary, width),
-    `Usage: ${usageLine(spec)}${aliases.length === 0 ? '' : `\nAlso:  ${aliases.map((alias) => `regi ${alias}`).join(', ')}`}`,
+    `${wrap(`Usage: ${usageLine(spec)}`, width)}${aliases.length === 0 ? '' : `\nAlso:  ${aliases.map((alias) => `regi ${alias}`).join(', ')}`}`,
     wrapLines(spec.description, width),
     section(
       'Arguments',
@@ -59,14 +59,14 @@ export function overviewHelp(
   if (prefix === '')
     return sections([
       TAGLINE,
-      'Usage: regi COMMAND [ARGUMENTS] [FLAGS]',
+      wrap('Usage: regi COMMAND [ARGUMENTS] [FLAGS]', width),
       groupSections(commands, width),
       globalNames(width),
       wrap(hint, width),
     ]);
   const rows = commands.flatMap((spec) => topicRow(spec, prefix));
   return sections([
-    `Usage: regi ${prefix} COMMAND [ARGUMENTS] [FLAGS]`,
+    wrap(`Usage: regi ${prefix} COMMAND [ARGUMENTS] [FLAGS]`, width),
     section('Commands', rows, width),
     wrap(hint, width),
   ]);

@@ -34,18 +34,21 @@ export function plainProgress({ clock, isPlan, fold }: PlainOptions, area: Statu
   let totals = NO_TOTALS;
   let image: string | undefined;
   let images = 1;
+  let isFolded = false;
   let silence: NodeJS.Timeout | undefined;
 
-  const subject = (): string =>
-    images === 1 && image !== undefined ? image : formatCount(images, 'image');
-
   function begin(): void {
-    const title = `Copying ${subject()}`;
-    if (fold === undefined) area.print(printable(title));
-    else area.openFold(fold, printable(title), begun);
+    // Commands that only read layers, such as `files`, name no image.
+    const subject = images > 1 ? formatCount(images, 'image') : image;
+    if (subject !== undefined) {
+      const title = printable(`Copying ${subject}`);
+      if (fold === undefined) area.print(title);
+      else area.openFold(fold, title, begun);
+      isFolded = fold !== undefined;
+    }
     silence = setInterval(() => {
-      const total = totalLine(model.view(clock.now()), LOG_STYLE);
-      area.print(printable(`moving   ${images === 1 ? `${subject()}: ` : ''}${total}`));
+      const name = images === 1 && image !== undefined ? `${image}: ` : '';
+      area.print(printable(`moving   ${name}${totalLine(model.view(clock.now()), LOG_STYLE)}`));
     }, LONGEST_SILENCE_MS);
     // Work that has ended must not wait for it.
     silence.unref();
@@ -70,7 +73,7 @@ export function plainProgress({ clock, isPlan, fold }: PlainOptions, area: Statu
     },
     end(completed) {
       clearInterval(silence);
-      if (fold !== undefined && silence !== undefined) area.closeFold(fold, clock.now());
+      if (fold !== undefined && isFolded) area.closeFold(fold, clock.now());
       if (completed)
         area.print(isPlan ? planLine(totals) : summaryLine(totals, clock.now() - begun));
     },

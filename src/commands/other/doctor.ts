@@ -108,8 +108,11 @@ function findingText({ step, status, message, hint, ms }: TimedFinding, context:
   const head = [
     styled(role, style.unicode ? sign : plain),
     ' ',
-    styled('name', step.padEnd(STEP_COLUMNS)),
-    styled('detail', timeText(ms).padStart(TIME_COLUMNS)),
+    styled('name', isNarrow ? step : step.padEnd(STEP_COLUMNS)),
+    styled(
+      'detail',
+      isNarrow ? `  ${timeText(ms)}`.trimEnd() : timeText(ms).padStart(TIME_COLUMNS),
+    ),
   ];
   const texts: readonly Styled[] = [
     ...wrapText(message, width).map((line) => (status === 'failed' ? styled('bad', line) : line)),

@@ -202,7 +202,7 @@ const PROBLEMS: readonly Column[] = [
   { role: 'detail', isDigest: true },
   { role: 'detail', align: 'right', rank: 2 },
   { rank: 3 },
-  { isDigest: true, rank: 1 },
+  { isDigest: true },
   {},
 ];
 

@@ -120,6 +120,17 @@ describe('D10: plain progress of a long transfer', () => {
     ]);
   });
 
+  test('names nothing where layers are only read, and still breaks the silence', async () => {
+    const { io, area, progress } = open('plain');
+    progress.onEvent({ kind: 'found', target: BIG, to: '' });
+    await area.flush();
+    expect(io.stderrText()).toBe('');
+    vi.advanceTimersByTime(10_000);
+    progress.end(true);
+    await area.flush();
+    expect(io.stderrText()).toBe('moving   0 of 1 blob, 0 B of 100.0 MiB\n');
+  });
+
   test('counts the images of a list', async () => {
     const { io, area, progress } = open('plain');
     progress.onEvent({ kind: 'listed', images: 33 });
