@@ -2,7 +2,6 @@ import { bytesOf, verified } from '../../bytes.ts';
 import { LIMITS } from '../../limits.ts';
 import { InvalidManifestError, type Descriptor } from '../../oci/descriptor.ts';
 import { isForeignLayerType, isIndexType, isManifestType } from '../../oci/media-types.ts';
-import { SingleFlight } from '../../concurrency/single-flight.ts';
 import { canMount, canOffer, canProve, type Bytes, type Source, type Store } from '../../store.ts';
 import type { OnEvent } from './events.ts';
 import { isSmall, Lanes, type LaneOptions, type LaneWidths } from '../../concurrency/lanes.ts';
@@ -13,10 +12,10 @@ import {
   asChild,
   readKept,
   readManifest,
-  RecentManifests,
   type KeptManifests,
   type ManifestNode,
 } from './read-manifest.ts';
+import { SessionState } from './session-state.ts';
 import { together } from '../../concurrency/together.ts';
 import { unknownBlobs } from './unknown-blobs.ts';
 
@@ -55,23 +54,28 @@ export class CopySession {
   #hasWarnedOfForeign = false;
   /** The lanes of each host. */
   readonly lanes: Lanes;
-  readonly #landings = new SingleFlight<void>(new Map());
-  readonly #manifests = new SingleFlight<ManifestNode>(new RecentManifests());
-  /** By place and digest: repositories that have the blob or are about to; each promise says whether it arrived. */
-  readonly #holders = new Map<string, Map<string, Promise<boolean>>>();
+  readonly #state: SessionState;
 
-  constructor({
-    onEvent = () => {},
-    force = false,
-    foreignLayers,
-    lanes,
-    keptManifests,
-  }: CopySessionOptions = {}) {
-    this.#kept = keptManifests;
-    this.onEvent = onEvent;
-    this.#copiesForeign = foreignLayers === 'copy';
-    this.#force = force;
-    this.lanes = new Lanes(lanes);
+  /** @param shared another view of the same session. */
+  constructor(options: CopySessionOptions = {}, shared?: CopySession) {
+    this.#kept = options.keptManifests;
+    this.onEvent = options.onEvent ?? (() => {});
+    this.#copiesForeign = options.foreignLayers === 'copy';
+    this.#force = options.force ?? false;
+    this.lanes = shared?.lanes ?? new Lanes(options.lanes);
+    this.#state = shared === undefined ? new SessionState() : shared.#state;
+  }
+
+  /** Returns a view of this session for one image: steps that it takes first are its own events. */
+  withEvents(onEvent: OnEvent): CopySession {
+    const foreignLayers = this.#copiesForeign ? 'copy' : 'skip';
+    const options = {
+      onEvent,
+      force: this.#force,
+      foreignLayers,
+      keptManifests: this.#kept,
+    } as const;
+    return new CopySession(options, this);
   }
 
   /** True if the blob is a foreign layer that stays at its own URLs; emits its event then, and a warning for the first. */
@@ -104,7 +108,7 @@ export class CopySession {
 
   /** Reads a manifest of the source, once for all callers. */
   async read(source: Source, descriptor: Descriptor, signal: AbortSignal): Promise<ManifestNode> {
-    return this.#manifests.run(
+    return this.#state.manifests.run(
       nodeKey(source, descriptor),
       async (inner) => {
         const known = this.#kept && (await readKept(this.#kept, descriptor));
@@ -140,7 +144,7 @@ export class CopySession {
       this.onEvent({ kind: 'found', target: node, to: route.destination.repository });
       return this.#landManifest(route, node, signal, { depth, carried });
     }
-    await this.#landings.run(
+    await this.#state.landings.run(
       nodeKey(route.destination, node),
       (inner) => {
         this.onEvent({ kind: 'found', target: node, to: route.destination.repository });
@@ -233,7 +237,7 @@ export class CopySession {
     const { destination } = route;
     if (this.leavesForeign(blob, destination.repository)) return;
     if (!canMount(destination)) return this.#transfer(route, blob, undefined, signal);
-    const repositories = this.#repositoriesWith(destination, blob);
+    const repositories = this.#state.repositoriesWith(destination, blob);
     const other = [...repositories].find(([repository]) => repository !== destination.repository);
     // Registered before the first await: the next image must see that this blob is already in progress.
     const { promise: arrival, resolve: arrived } = deferred<boolean>();
@@ -335,15 +339,6 @@ export class CopySession {
       const to = destination.repository;
       return send(verified(reported(source, blob, { to, onEvent, signal, onEnd }), blob));
     });
-  }
-
-  #repositoriesWith({ place }: Store, { digest }: Descriptor): Map<string, Promise<boolean>> {
-    const key = `${place} ${digest}`;
-    const known = this.#holders.get(key);
-    if (known !== undefined) return known;
-    const repositories = new Map<string, Promise<boolean>>();
-    this.#holders.set(key, repositories);
-    return repositories;
   }
 }
 

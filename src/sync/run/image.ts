@@ -34,8 +34,6 @@ export interface ImageOptions {
   /** Compares the two roots and reads nothing else. */
   readonly heads: boolean;
   readonly cache: FactCache;
-  /** Runs what copies: its events belong to the image. */
-  readonly accounted: <T>(copy: () => Promise<T>) => Promise<T>;
   /** Opens repositories that may have layers which an archive leaves out. */
   readonly stores: Stores;
   /** Has to admit what is copied; undefined for an entry without `verify`. */
@@ -94,7 +92,7 @@ export async function syncImage(
   }
   const leftOut = options.heads
     ? 0
-    : await options.accounted(() => transfer(work, { found, there, narrowed }, session, options));
+    : await transfer(work, { found, there, narrowed }, session, options);
   if (isSame) return { status: 'same', ...base, leftOut };
   return there === undefined
     ? { status: 'new', ...base, leftOut }
@@ -209,7 +207,7 @@ async function bringLateReferrers(
   session: CopySession,
   root: Descriptor,
   found: Descriptor,
-  { heads, signal, gate, accounted }: ImageOptions,
+  { heads, signal, gate }: ImageOptions,
 ): Promise<number> {
   const { planned, destination, image, name } = work;
   const { route, source, sourceTags } = planned;
@@ -218,21 +216,19 @@ async function bringLateReferrers(
   // A gate lets signatures pass and nothing else, so the lists are left to it.
   const isAsked = gate !== undefined && referrers === 'always';
   if (isAsked || hasLateTag(sourceTags, work.destinationTags, root)) {
-    const { leftOut } = await accounted(() =>
-      copyInSession(
-        session,
-        {
-          source,
-          reference: image.reference,
-          destination,
-          tag: image.tag,
-          image: fullName(name, image, root),
-          known: { source: found, destination: root },
-          oneOfMany: !route.entry.requirePlatforms,
-          gate,
-        },
-        { platforms, sparse: route.entry.sparse && platforms.length > 0, referrers: true, signal },
-      ),
+    const { leftOut } = await copyInSession(
+      session,
+      {
+        source,
+        reference: image.reference,
+        destination,
+        tag: image.tag,
+        image: fullName(name, image, root),
+        known: { source: found, destination: root },
+        oneOfMany: !route.entry.requirePlatforms,
+        gate,
+      },
+      { platforms, sparse: route.entry.sparse && platforms.length > 0, referrers: true, signal },
     );
     return leftOut;
   }
@@ -247,9 +243,7 @@ async function bringLateReferrers(
   );
   await Promise.all(
     (listed ?? []).map((referrer) =>
-      failures.attempt(signal, () =>
-        accounted(() => session.land({ source, destination }, referrer, signal)),
-      ),
+      failures.attempt(signal, () => session.land({ source, destination }, referrer, signal)),
     ),
   );
   return failures.report(fullName(name, image, root), session.onEvent);

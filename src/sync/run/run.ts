@@ -1,5 +1,3 @@
-import { AsyncLocalStorage } from 'node:async_hooks';
-
 import pLimit from 'p-limit';
 
 import { inOrder } from '../../concurrency/in-order.ts';
@@ -101,8 +99,6 @@ class SyncRun {
   readonly #session: CopySession;
   readonly #totals = new SyncTotals();
   readonly #limit = pLimit(IMAGES_AT_ONCE);
-  /** A node that several images share is counted for the one that brings it. */
-  readonly #accounts = new AsyncLocalStorage<Account>();
   readonly #warned = new Set<string>();
   readonly #programs: RegistryPrograms;
   readonly #stop = new AbortController();
@@ -267,11 +263,11 @@ class SyncRun {
         cache,
         stores: this.#stores,
         gate,
-        // Only around copies: following every promise of unchanged images would cost more than they do.
-        accounted: <T>(copy: () => Promise<T>) => this.#accounts.run(account, copy),
       };
+      // A node that several images share is counted for the one that brings it.
+      const session = this.#session.withEvents((event) => this.#onEvent(event, account));
       const synced = await this.#programs.creating(name, this.#signal, () =>
-        syncImage(work, this.#session, options),
+        syncImage(work, session, options),
       );
       return {
         entry: route.entry.name,
@@ -321,8 +317,7 @@ class SyncRun {
     describePlan(plan, this.#options.dryRun, this.#context, (message) => this.#warnOnce(message));
   }
 
-  #onEvent(event: CopyEvent): void {
-    const account = this.#accounts.getStore();
+  #onEvent(event: CopyEvent, account?: Account): void {
     if (event.kind === 'copied' && account !== undefined) account.bytes += event.target.size;
     if (event.kind === 'mounted' && account !== undefined) account.mounted += event.target.size;
     if (event.kind === 'warning') {
