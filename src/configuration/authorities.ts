@@ -51,8 +51,17 @@ export async function readAuthorities({
   ]);
   const system = file !== '' && folders.length > 0 ? [] : await readSystem(os, bundles);
   const found = [...system, ...named.flat()].filter((text) => text.includes('-----BEGIN '));
-  return found.length > 0 ? found : tls.rootCertificates;
+  if (found.length === 0) return tls.rootCertificates;
+  return found.length === 1 ? found : eachOnce(found);
 }
+
+/** Parsing a certificate costs more than comparing its text, and the variables often name the system's file again. */
+function eachOnce(texts: readonly string[]): readonly string[] {
+  return [...new Set(texts.flatMap((text) => text.match(CERTIFICATES) ?? [text]))];
+}
+
+const CERTIFICATES =
+  /-----BEGIN (?:TRUSTED |X509 )?CERTIFICATE-----[^-]+-----END (?:TRUSTED |X509 )?CERTIFICATE-----\n?/g;
 
 async function readSystem(os: string, bundles: readonly string[]): Promise<readonly string[]> {
   // These systems keep trust in a keychain or certificate store, not in a file. Node 22.15 and newer read it.

@@ -31,8 +31,8 @@ function unusableCertificatesError(host: string, cause: unknown): RegiError {
   );
 }
 
-/** Contexts by their authorities: parsing all authorities of a system takes milliseconds. */
-const PLAIN_CONTEXTS = new WeakMap<readonly string[], SecureContext>();
+/** Contexts without a client certificate, by the authorities of the system and by further ones. Parsing takes milliseconds. */
+const CONTEXTS = new WeakMap<readonly string[], Map<string, SecureContext>>();
 
 /**
  * Makes the context that TLS connections of one origin share. It requires TLS 1.2, whatever Node's
@@ -43,22 +43,30 @@ const PLAIN_CONTEXTS = new WeakMap<readonly string[], SecureContext>();
  *   its certificate.
  */
 export function secureContextOf(
-  { system = rootCertificates, ca, cert, key }: TlsSettings,
+  { system = rootCertificates, ca, cert, key: clientKey }: TlsSettings,
   host: string,
 ): SecureContext {
-  const isPlain = ca === undefined && cert === undefined;
-  const known = isPlain ? PLAIN_CONTEXTS.get(system) : undefined;
-  if (known !== undefined) return known;
+  const further = [ca ?? []].flat();
+  const known = cert === undefined ? contextsOf(system) : undefined;
+  const key = further.join('\n');
+  const found = known?.get(key);
+  if (found !== undefined) return found;
   try {
     const made = createSecureContext({
       minVersion: 'TLSv1.2',
-      ca: [...system, ...[ca ?? []].flat()],
+      ca: [...system, ...further],
       ...(cert !== undefined && { cert: [cert].flat() }),
-      ...(key !== undefined && { key: [key].flat() }),
+      ...(clientKey !== undefined && { key: [clientKey].flat() }),
     });
-    if (isPlain) PLAIN_CONTEXTS.set(system, made);
+    known?.set(key, made);
     return made;
   } catch (cause) {
     throw unusableCertificatesError(host, cause);
   }
+}
+
+function contextsOf(system: readonly string[]): Map<string, SecureContext> {
+  const known = CONTEXTS.get(system) ?? new Map<string, SecureContext>();
+  CONTEXTS.set(system, known);
+  return known;
 }

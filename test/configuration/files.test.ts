@@ -52,6 +52,16 @@ describe('readAuthorities()', () => {
     expect(await read(env)).toEqual(expected.map(PEM));
   });
 
+  test('returns each certificate once when several variables name it', async () => {
+    const both = homeWith({ 'both.pem': `# of two\n${PEM('file')}${PEM('folder')}` });
+    const found = await read({
+      SSL_CERT_FILE: join(both, 'both.pem'),
+      SSL_CERT_DIR: folder,
+      NODE_EXTRA_CA_CERTS: file,
+    });
+    expect(found).toEqual([PEM('file'), PEM('folder')]);
+  });
+
   test("uses Node's authorities on a machine without any", async () => {
     expect(await read({}, { bundles: [] })).toEqual(rootCertificates);
   });
