@@ -1,6 +1,7 @@
 /**
  * `npm run bench`: what regi costs, beside what this machine has of skopeo, crane, regctl and oras. Every client does every workload in turn,
- * again and again, and medians are compared: a noisy machine is noisy for all.
+ * again and again, and medians are compared: a noisy machine is noisy for all. oras does not hash what it copies, so no aim is compared
+ * with it.
  */
 import {
   existsSync,
@@ -18,14 +19,15 @@ import { parseArgs } from 'node:util';
 
 import { type Client, findPeers, regiClient } from './clients.ts';
 import { measure, type Measured } from './measure.ts';
-import { reportText, type Row, rowOf, seconds, type Verdict } from './report.ts';
+import { type Report, reportText, type Row, rowOf, seconds, type Verdict } from './report.ts';
 import { Servers } from './servers.ts';
 import { type Plan, type Workload, workloads } from './workloads.ts';
 
 const USAGE = `npm run bench -- [flags]
   --only P1,P3      these workloads
   --runs N          runs of each client (5)
-  --json FILE       the same as JSON
+  --json FILE       the same as JSON, added to what FILE has of other workloads
+  --docs            write the tables into docs/performance.md, with those of --json FILE
   --against BIN     another bin/regi.js to compare with; repeatable
   --no-peers        regi alone
   --large           the layer of 10 GiB too: needs 40 GB of disk
@@ -33,6 +35,9 @@ const USAGE = `npm run bench -- [flags]
 REGI_BENCH_CACHE keeps the corpora (a folder of the system's for temporary files); REGI_BENCH_STORAGE holds what the registries have (/dev/shm).`;
 
 const REGI = fileURLToPath(new URL('../../bin/regi.js', import.meta.url));
+const DOCS = fileURLToPath(new URL('../../docs/performance.md', import.meta.url));
+const BEGIN = '<!-- npm run bench -- --docs -->';
+const END = '<!-- end of npm run bench -- --docs -->';
 const TIMEOUT_MS = 600_000;
 /** A client that takes longer runs once: its median would not be of interest. */
 const SLOW_SECONDS = 20;
@@ -42,6 +47,7 @@ const { values: flags } = parseArgs({
     only: { type: 'string' },
     runs: { type: 'string', default: '5' },
     json: { type: 'string' },
+    docs: { type: 'boolean', default: false },
     against: { type: 'string', multiple: true, default: [] },
     'no-peers': { type: 'boolean', default: false },
     large: { type: 'boolean', default: false },
@@ -76,9 +82,8 @@ async function bench(): Promise<void> {
   try {
     const regi = regiClient('regi', REGI);
     const wanted = flags.only?.split(',');
-    const list = workloads({ servers, regi, folder: storage, isLarge: flags.large }).filter(
-      ({ id }) => wanted?.includes(id) ?? true,
-    );
+    const all = workloads({ servers, regi, folder: storage, isLarge: flags.large });
+    const list = all.filter(({ id }) => wanted?.includes(id) ?? true);
     if (flags.list)
       return void process.stdout.write(
         list.map(({ id, title, aim }) => `${id.padEnd(8)} ${title} (${aim})\n`).join(''),
@@ -87,6 +92,10 @@ async function bench(): Promise<void> {
       regiClient(`regi ${index === 0 ? 'before' : `before ${index + 1}`}`, resolve(bin)),
     );
     const clients = [regi, ...others, ...(flags['no-peers'] ? [] : findPeers())];
+    const unhashed = new Set(
+      clients.filter(({ hashes }) => hashes === false).map(({ name }) => name),
+    );
+    const counts = ({ client }: Row): boolean => !unhashed.has(client);
     const rows: Row[] = [];
     const verdicts: Verdict[] = [];
     for (const workload of list) {
@@ -98,17 +107,54 @@ async function bench(): Promise<void> {
         workload: id,
         title,
         aim,
-        text: own === undefined ? (workload.missing ?? '') : judge(workload, own.rows, own.subject),
+        text:
+          own === undefined
+            ? (workload.missing ?? '')
+            : judge(workload, own.rows.filter(counts), own.subject),
       });
     }
     const report = { machine: machine(), rows, verdicts };
     process.stdout.write(`${reportText(report)}\n`);
+    const order = all.map(({ id }) => id);
+    const whole = flags.json === undefined ? report : withEarlier(report, flags.json, order);
     if (flags.json !== undefined)
-      writeFileSync(flags.json, `${JSON.stringify(report, undefined, 2)}\n`);
+      writeFileSync(flags.json, `${JSON.stringify(whole, undefined, 2)}\n`);
+    if (flags.docs) writeDocs(whole);
   } finally {
     await servers.stop();
     for (const folder of [storage, disk]) rmSync(folder, { recursive: true, force: true });
   }
+}
+
+/** Adds what an earlier run measured of other workloads, in the order of the workloads. */
+function withEarlier(report: Report, file: string, order: readonly string[]): Report {
+  if (!existsSync(file)) return report;
+  const earlier = JSON.parse(readFileSync(file, 'utf8')) as Report;
+  const done = new Set(report.verdicts.map(({ workload }) => workload));
+  const merge = <Entry extends { readonly workload: string }>(
+    before: readonly Entry[],
+    now: readonly Entry[],
+  ): readonly Entry[] =>
+    [...before.filter(({ workload }) => !done.has(workload)), ...now].toSorted(
+      (a, b) => order.indexOf(a.workload) - order.indexOf(b.workload),
+    );
+  return {
+    machine: report.machine,
+    rows: merge(earlier.rows, report.rows),
+    verdicts: merge(earlier.verdicts, report.verdicts),
+  };
+}
+
+/** Replaces the text between the two markers. */
+function writeDocs(report: Report): void {
+  const text = readFileSync(DOCS, 'utf8');
+  const begin = text.indexOf(BEGIN);
+  const end = text.indexOf(END);
+  if (begin < 0 || end < begin) throw new Error(`Cannot find the markers in ${DOCS}`);
+  writeFileSync(
+    DOCS,
+    `${text.slice(0, begin + BEGIN.length)}\n\n${reportText(report)}\n${text.slice(end)}`,
+  );
 }
 
 async function run(
@@ -173,7 +219,8 @@ function contestants(
   clients: readonly Client[],
   home: string,
 ): readonly Contestant[] {
-  // Nothing that this machine's user has logged in to or configured may decide.
+  // Nothing that this machine's user has logged in to or configured may decide. NODE_EXTRA_CA_CERTS and SSL_CERT_* are among it: they
+  // triple the start of Node.
   const env = {
     PATH: process.env['PATH'] ?? '',
     HOME: home,
@@ -190,7 +237,12 @@ function contestants(
           {
             name: client.name,
             argv: synced === undefined ? argv : withSync(argv, synced),
-            env: { ...env, ...client.env?.(task, home) },
+            // Two versions of regi would delete each other's compiled code.
+            env: {
+              ...env,
+              XDG_CACHE_HOME: join(home, `cache of ${client.name}`),
+              ...client.env?.(task, home),
+            },
           },
         ];
   });

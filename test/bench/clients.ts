@@ -1,6 +1,8 @@
 import { accessSync, constants, mkdirSync, writeFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 
+import { peerPath } from '../support/programs/peer-path.ts';
+
 /** A registry as a client is told of it. */
 export interface Endpoint {
   /** `127.0.0.1:PORT` */
@@ -57,6 +59,8 @@ export type Task =
 /** A program that moves images. */
 export interface Client {
   readonly name: string;
+  /** False for one that copies without hashing: it is shown, and no aim is compared with it. */
+  readonly hashes?: false | undefined;
   /** The command line of a task; undefined when it cannot do it. */
   readonly argv: (task: Task, home: string) => readonly string[] | undefined;
   readonly env?: ((task: Task, home: string) => Readonly<Record<string, string>>) | undefined;
@@ -111,10 +115,10 @@ export function regiClient(name: string, bin: string): Client {
   };
 }
 
-/** The peers that this machine has. The copy of Debian is skopeo; the others are used when somebody has put them on PATH. */
+/** The peers that this machine has: those of scripts/test-peers.sh, of Debian's newest first, and those on PATH. */
 export function findPeers(): readonly Client[] {
   return [skopeo, crane, regctl, oras].flatMap((peer) => {
-    const path = onPath(peer.name);
+    const path = installed(peer.name);
     return path === undefined
       ? []
       : [
@@ -299,6 +303,7 @@ const regctl: Client = {
 
 const oras: Client = {
   name: 'oras',
+  hashes: false,
   argv(task) {
     const access = (prefix: string, { trust }: Endpoint) =>
       trust ? [`--${prefix}ca-file`, trust.caPath] : [`--${prefix}plain-http`];
@@ -374,16 +379,17 @@ function trustOf(task: Task): Endpoint['trust'] {
   return endpointsOf(task).find(({ trust }) => trust !== undefined)?.trust;
 }
 
-function onPath(name: string): string | undefined {
-  return (process.env['PATH'] ?? '')
-    .split(delimiter)
-    .map((folder) => join(folder, name))
-    .find((path) => {
-      try {
-        accessSync(path, constants.X_OK);
-        return true;
-      } catch {
-        return false;
-      }
-    });
+function installed(name: string): string | undefined {
+  const peers = PEERS.flatMap((peer) => (peer === name ? [peerPath('sid', peer)] : []));
+  const onPath = (process.env['PATH'] ?? '').split(delimiter).map((folder) => join(folder, name));
+  return [...peers, ...onPath].find((path) => {
+    try {
+      accessSync(path, constants.X_OK);
+      return true;
+    } catch {
+      return false;
+    }
+  });
 }
+
+const PEERS = ['skopeo', 'crane', 'oras'] as const;

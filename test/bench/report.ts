@@ -55,9 +55,9 @@ export function reportText({ machine, rows, verdicts }: Report): string {
     'workload',
     'client',
     'wall',
-    '(best)',
+    'processor',
+    'best wall',
     '× regi',
-    'CPU',
     'peak',
     'requests',
     'connections',
@@ -70,9 +70,9 @@ export function reportText({ machine, rows, verdicts }: Report): string {
     ...(row.failure === undefined
       ? [
           seconds(row.wall),
+          seconds(row.cpu),
           seconds(row.fastestWall),
           ratio(row, rows),
-          seconds(row.cpu),
           megabytes(row),
         ]
       : [`failed: ${row.failure}`, '', '', '', '']),
@@ -85,6 +85,8 @@ export function reportText({ machine, rows, verdicts }: Report): string {
     machine,
     '',
     table(head, cells),
+    '',
+    '### Aims',
     '',
     table(['', 'workload', 'aim', 'result'], judged),
     '',

@@ -4,13 +4,8 @@ import { join } from 'node:path';
 import { afterFile } from '../cleanup.ts';
 import { temporaryFolder } from '../temporary-folder.ts';
 import { startDaemon } from './daemon.ts';
-import {
-  type PeerClient,
-  peerClient,
-  peerEnvironment,
-  type PeerSet,
-  requirePeer,
-} from './peers.ts';
+import { type PeerClient, peerClient, peerEnvironment, requirePeer } from './peers.ts';
+import type { PeerSet } from './peer-path.ts';
 
 export interface Containerd {
   readonly socket: string;

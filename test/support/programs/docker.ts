@@ -5,13 +5,8 @@ import { afterFile } from '../cleanup.ts';
 import { temporaryFolder } from '../temporary-folder.ts';
 import { startContainerd } from './containerd.ts';
 import { startDaemon } from './daemon.ts';
-import {
-  type PeerClient,
-  peerClient,
-  peerEnvironment,
-  type PeerSet,
-  requirePeer,
-} from './peers.ts';
+import { type PeerClient, peerClient, peerEnvironment, requirePeer } from './peers.ts';
+import type { PeerSet } from './peer-path.ts';
 
 export interface DockerOptions {
   /**

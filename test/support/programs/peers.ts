@@ -1,38 +1,12 @@
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
-import { homedir } from 'node:os';
 import { join } from 'node:path';
 
 import { describe, test } from 'vitest';
 
 import { temporaryFolder } from '../temporary-folder.ts';
+import { type PeerProgram, peerPath, PEERS_FOLDER, type PeerSet } from './peer-path.ts';
 import { isPrivileged } from './real-tools.ts';
 import { type Finished, runOrThrow, runProgram } from './run-program.ts';
-
-/**
- * Where a peer comes from: `system` is the Debian release of this machine, which CI requires; `sid`
- * is Debian's newest, a second opinion that may be missing.
- */
-export type PeerSet = 'system' | 'sid';
-
-export type PeerProgram =
-  | 'containerd'
-  | 'cosign'
-  | 'crane'
-  | 'ctr'
-  | 'docker'
-  | 'dockerd'
-  | 'oras'
-  | 'skopeo'
-  | 'umoci';
-
-/** The folder that `scripts/test-peers.sh` fills. */
-const FOLDER =
-  process.env['REGI_TEST_PEERS'] ??
-  join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'regi-test', 'peers');
-
-function peerPath(set: PeerSet, program: PeerProgram): string {
-  return join(FOLDER, set, 'bin', program);
-}
 
 /**
  * A `describe` for tests of peers. Missing programs are named in the title, and the tests are
@@ -110,7 +84,7 @@ export function peerEnvironment(set: PeerSet): Readonly<Record<string, string>> 
   );
   return {
     // runc of sid needs a newer C library, so all sets use that of the system.
-    PATH: `${join(FOLDER, set, 'bin')}:${join(FOLDER, 'system', 'bin')}:${process.env['PATH'] ?? ''}`,
+    PATH: `${join(PEERS_FOLDER, set, 'bin')}:${join(PEERS_FOLDER, 'system', 'bin')}:${process.env['PATH'] ?? ''}`,
     HOME: home,
     TMPDIR: home,
   };
