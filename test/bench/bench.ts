@@ -29,7 +29,7 @@ const USAGE = `npm run bench -- [flags]
   --json FILE       the same as JSON, added to what FILE has of other workloads
   --docs            write the tables into docs/performance.md, with those of --json FILE
   --against BIN     another bin/regi.js to compare with; repeatable
-  --no-peers        regi alone
+  --peers A,B       these peers; '' for regi alone
   --large           the layer of 10 GiB too: needs 40 GB of disk
   --list            name the workloads
 REGI_BENCH_CACHE keeps the corpora (a folder of the system's for temporary files); REGI_BENCH_STORAGE holds what the registries have (/dev/shm).`;
@@ -49,7 +49,7 @@ const { values: flags } = parseArgs({
     json: { type: 'string' },
     docs: { type: 'boolean', default: false },
     against: { type: 'string', multiple: true, default: [] },
-    'no-peers': { type: 'boolean', default: false },
+    peers: { type: 'string' },
     large: { type: 'boolean', default: false },
     list: { type: 'boolean', default: false },
     help: { type: 'boolean', short: 'h', default: false },
@@ -91,7 +91,8 @@ async function bench(): Promise<void> {
     const others = flags.against.map((bin, index) =>
       regiClient(`regi ${index === 0 ? 'before' : `before ${index + 1}`}`, resolve(bin)),
     );
-    const clients = [regi, ...others, ...(flags['no-peers'] ? [] : findPeers())];
+    const peers = findPeers().filter(({ name }) => flags.peers?.split(',').includes(name) ?? true);
+    const clients = [regi, ...others, ...peers];
     const unhashed = new Set(
       clients.filter(({ hashes }) => hashes === false).map(({ name }) => name),
     );
