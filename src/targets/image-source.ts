@@ -99,6 +99,7 @@ async function openWholeArchive(
         images: await archive.images({ signal }),
         unnamed: unnamedRepository(path === '-' ? 'images' : basename(resolve(io.cwd, path))),
         omitted: archive.omitted,
+        isMade: archive.format === 'docker',
         isSparse: true,
         // Standard input cannot be read a second time.
         blobs:
@@ -163,7 +164,13 @@ export async function openImageFile(
       ? undefined
       : { ...repository, tag: parseTag(tag) };
   return {
-    opened: { store: archive.open(''), ...common, tag: reference ?? tag, fullName },
+    opened: {
+      store: archive.open(''),
+      ...common,
+      tag: reference ?? tag,
+      fullName,
+      isMade: archive.format === 'docker',
+    },
     close: () => archive.close(),
   };
 }

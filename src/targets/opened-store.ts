@@ -25,6 +25,8 @@ export interface OpenedStore {
   readonly pinned: Digest | undefined;
   /** The full name of the image, where an archive knows more than was typed. */
   readonly fullName?: Reference | undefined;
+  /** True where the manifests are made by regi, of an archive in docker's old format. */
+  readonly isMade?: boolean | undefined;
   /** True for a server, which checks manifests itself and may refuse to delete single tags. */
   readonly isRemote?: boolean | undefined;
   /** The name without tag and digest, for people: `registry.example/team/app`, `oci:./dir`. */
@@ -72,6 +74,8 @@ export interface ImageSource {
   readonly unnamed: Repository;
   /** Layers that an archive leaves out because an earlier one carried them. */
   readonly omitted: readonly CarriedBlob[];
+  /** True where the manifests are made by regi, of an archive in docker's old format. */
+  readonly isMade?: boolean | undefined;
   /** Platforms of an index may be absent, as in files that docker writes. */
   readonly isSparse?: boolean | undefined;
   /** Everything in the place, needed or not; undefined where it can be read only once. */

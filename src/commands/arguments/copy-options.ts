@@ -1,6 +1,7 @@
 import type { ParsedArguments } from '../../command.ts';
 import type { Context } from '../../context.ts';
 import type { Platform } from '../../oci/descriptor.ts';
+import { UsageError } from '../../errors.ts';
 import { parsePlatform } from '../../oci/platform.ts';
 import type { CopyImagesOptions } from '../../operations/copy/copy-images.ts';
 import { lanesOf } from '../../targets/host-lanes.ts';
@@ -22,12 +23,23 @@ function platformsOption(args: ParsedArguments, { io }: Context): readonly Platf
     : typed.map((text) => parsePlatform(text, io.host));
 }
 
+function formatOption(args: ParsedArguments): CopyImagesOptions['format'] {
+  const typed = value(args, 'format');
+  const other = ['referrers', 'sparse'].find((name) => flag(args, name));
+  if (typed !== undefined && other !== undefined)
+    throw new UsageError(`Cannot use --format together with --${other}: the digests change`, {
+      hint: 'signatures belong to the original digest; drop one of the two',
+    });
+  return typed === 'oci' || typed === 'docker' ? typed : undefined;
+}
+
 /** Returns the flags of a copy. Flags that a command lacks are not set. */
 export function copyOptions(args: ParsedArguments, context: Context): CopyImagesOptions {
   return {
     ...transferOptions(context),
     platforms: platformsOption(args, context),
     sparse: flag(args, 'sparse'),
+    format: formatOption(args),
     force: flag(args, 'force') || flag(args, 'verify-existing'),
     noClobber: flag(args, 'no-clobber'),
     referrers: flag(args, 'referrers'),

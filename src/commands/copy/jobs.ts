@@ -114,14 +114,15 @@ export async function* copyJobs(
 
 /** Opens the destination of one image. Without a tag of its own, it gets the tag of the source. */
 export async function jobFrom(
-  from: Pick<OpenedStore, 'store' | 'reference' | 'tag'>,
+  from: Pick<OpenedStore, 'store' | 'reference' | 'tag' | 'isMade'>,
   destination: Location,
   stores: Stores,
   facts: Pick<NamedJob, 'alone' | 'gate'>,
 ): Promise<NamedJob> {
   const to = await stores.open(destination, 'destination');
   const tag = to.tag ?? (to.pinned === undefined ? from.tag : undefined);
-  return job(from.store, from.reference, to, tag, facts);
+  const { isMade } = from;
+  return { ...job(from.store, from.reference, to, tag, facts), isMade };
 }
 
 /** Returns a copy as the policy sees it. */

@@ -24,6 +24,10 @@ export async function* copyToArchive(
   const refused = ['all-tags', 'no-clobber', 'referrers', 'dry-run'].find((name) =>
     flag(args, name),
   );
+  if (value(args, 'format') !== undefined)
+    throw new UsageError('Cannot use --format with an archive as the destination', {
+      hint: 'copy into a layout first: regi copy --format oci SRC oci:DIR',
+    });
   if (refused !== undefined || values(args, 'tags').length > 0)
     throw new UsageError(`Cannot use --${refused ?? 'tags'} with an archive as the destination`, {
       hint: 'write several images at once: regi export REF… -o FILE',

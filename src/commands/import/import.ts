@@ -276,7 +276,7 @@ function keyOf(repository: string, { digest }: Descriptor): string {
 
 function openAll(
   planned: readonly PlannedImport[],
-  { from: { store }, naming, policy }: ImportRequest,
+  { from: { store, isMade }, naming, policy }: ImportRequest,
   stores: Stores,
 ): Promise<readonly Import[]> {
   return Promise.all(
@@ -285,7 +285,7 @@ function openAll(
       const { gate, refused } = await gateOfImport(policy, plan, naming, stores);
       // A name with a digest is looked up by its digest, which need not be that of this entry.
       const reference = name === undefined || name.includes('@') ? root.digest : name;
-      const from = { store, reference, tag };
+      const from = { store, reference, tag, isMade };
       const alone = planned.length === 1;
       const job = await jobFrom(from, plan.target, stores, { alone, gate });
       // Images without a tag share the name of their repository: only the digest tells them apart.

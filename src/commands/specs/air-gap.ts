@@ -6,6 +6,7 @@ import {
   flag,
   FORCE,
   FOREIGN_LAYERS,
+  FORMAT,
   NO_CLOBBER,
   PLATFORMS,
   REFERRERS,
@@ -119,6 +120,7 @@ export const AIR_GAP_COMMANDS: readonly CommandSpec[] = [
       PLATFORMS,
       SPARSE,
       FOREIGN_LAYERS,
+      FORMAT,
       NO_CLOBBER,
       {
         ...DRY_RUN,

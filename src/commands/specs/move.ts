@@ -6,6 +6,7 @@ import {
   flag,
   FORCE,
   FOREIGN_LAYERS,
+  FORMAT,
   KEEP_GOING,
   NO_CLOBBER,
   PLATFORMS,
@@ -58,6 +59,7 @@ export const MOVE_COMMANDS: readonly CommandSpec[] = [
       flag('--from FILE', 'read images from a file, "SRC [DST]" per line; - is standard input'),
       REFERRERS,
       FOREIGN_LAYERS,
+      FORMAT,
       {
         ...NO_CLOBBER,
         summary:
@@ -149,6 +151,7 @@ export const MOVE_COMMANDS: readonly CommandSpec[] = [
       SPARSE,
       REFERRERS,
       FOREIGN_LAYERS,
+      FORMAT,
       NO_CLOBBER,
       DRY_RUN,
       FORCE,

@@ -53,6 +53,12 @@ export const SPARSE = flag(
   'keep an index and its digest, with only the images of --platform, or those that the source has',
 );
 
+export const FORMAT = flag(
+  '--format FORMAT',
+  'write manifests with the media types of oci or docker; changes their digests',
+  ['oci', 'docker'],
+);
+
 export const TAGS = flag(
   '--tags PATTERN…',
   'take the tags that match a glob, /regex/ or semver range; ! excludes',

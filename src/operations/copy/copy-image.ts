@@ -2,12 +2,14 @@ import { RegiError, type ErrorCode } from '../../errors.ts';
 import { sameContent, type Descriptor, type Platform } from '../../oci/descriptor.ts';
 import type { Digest } from '../../oci/digest.ts';
 import { quote } from '../../quote.ts';
+import { RegistryResponseError } from '../../registry/errors.ts';
 import type { CallOptions, Source, Store } from '../../store.ts';
 import type { Gate } from '../../trust/gate.ts';
 import { copyReferrers } from '../referrers/copy.ts';
 import { admitImage } from '../referrers/signatures.ts';
 import { hasReferrers } from '../referrers/warn.ts';
 import { CopySession, type CopySessionOptions, type Route } from './session.ts';
+import { convertFormat, type ManifestFormat } from './convert-format.ts';
 import type { Carried } from './index-entries.ts';
 import { narrowInSession } from './narrow-image.ts';
 import type { ManifestNode } from './read-manifest.ts';
@@ -34,6 +36,8 @@ export interface CopyJob {
   readonly warnOfReferrers?: boolean | undefined;
   /** True for one of several images: platforms that it lacks are passed over, and without any of them, so is the image. */
   readonly oneOfMany?: boolean | undefined;
+  /** True for a manifest that regi made of an old archive: where the destination refuses its types, OCI's are tried, once. */
+  readonly isMade?: boolean | undefined;
   /** Has to admit the image before anything is written. Signatures then move along, and no other referrers. */
   readonly gate?: Gate | undefined;
 }
@@ -52,6 +56,8 @@ export interface CopyImageOptions extends CallOptions {
   readonly platforms?: readonly Platform[] | undefined;
   /** Keeps an index byte for byte, with only the images of `platforms`; without platforms, with those that the source has. */
   readonly sparse?: boolean | undefined;
+  /** Converts manifests to these media types, which changes their digests. Signatures and other referrers stay behind. */
+  readonly format?: ManifestFormat | undefined;
   /** Walks, proves what the destination holds where it can, and mends it, even when the tag matches. */
   readonly force?: boolean | undefined;
   /** Never overwrites an existing tag. */
@@ -118,11 +124,46 @@ export async function copyInSession(
   options: CopyImageOptions & { readonly signal: AbortSignal },
 ): Promise<CopiedImage> {
   try {
-    return await copyOne(session, job, options);
+    try {
+      return options.format === undefined
+        ? await copyOne(session, job, options)
+        : await copyConverted(session, job, options.format, options);
+    } catch (error) {
+      if (job.isMade !== true || options.format !== undefined || !refusesTypes(error)) throw error;
+      session.onEvent({
+        kind: 'warning',
+        message: `${error.host} takes no docker media types: the manifest is written with those of OCI`,
+        hint: '--format oci does so from the start',
+      });
+      return await copyConverted(session, job, 'oci', options);
+    }
   } catch (error) {
     options.signal.throwIfAborted();
     throw error instanceof RegiError ? new CopyError(job.image, error) : error;
   }
+}
+
+/** True if a registry refused a manifest for its media types. */
+function refusesTypes(error: unknown): error is RegistryResponseError {
+  return (
+    error instanceof RegistryResponseError &&
+    error.method === 'PUT' &&
+    (error.status === 415 || error.problems.some(({ code }) => code === 'MANIFEST_INVALID'))
+  );
+}
+
+async function copyConverted(
+  session: CopySession,
+  job: CopyJob,
+  format: ManifestFormat,
+  options: CopyImageOptions & { readonly signal: AbortSignal },
+): Promise<CopiedImage> {
+  const { signal } = options;
+  const { source: found, destination } = job.known ?? (await resolveEnds(session, job, options));
+  const { source, root } = await convertFormat(job.source, found, format, (node) =>
+    session.read(job.source, node, signal),
+  );
+  return copyOne(session, { ...job, source, known: { source: root, destination } }, options);
 }
 
 async function copyOne(

@@ -356,7 +356,7 @@ describe('regi export --since', () => {
 
   test.each([
     ['nothing.tar', 3, 'Cannot open the archive'],
-    ['garbage', 7, 'expected a tar, found other bytes'],
+    ['garbage', 7, 'expected a tar, found a text'],
     ['broken.json', 7, 'Cannot read the list "broken.json"'],
   ])('refuses %s before anything is asked for', async (since, status, problem) => {
     writeFileSync(join(cwd, 'garbage'), 'x'.repeat(1000));
