@@ -9,6 +9,9 @@ import {
 } from '../../operations/referrers/tree.ts';
 import { resolveImage } from '../../operations/copy/resolve-image.ts';
 import { canListReferrers } from '../../store.ts';
+import { gateOfCopy } from '../trust/gates.ts';
+import { readPolicy } from '../trust/policy.ts';
+import { markKey, markText, signatureMarks, type SignatureMark } from '../trust/marks.ts';
 import { platformOption, positional, value } from '../arguments/arguments.ts';
 import { lanesOf } from '../../targets/host-lanes.ts';
 import { withStores } from '../../targets/open-store.ts';
@@ -44,6 +47,8 @@ type ReferrerRow =
       readonly found: ReferrerNode['found'];
       readonly tag: string | undefined;
       readonly annotations: Readonly<Record<string, string>>;
+      /** Set for signatures and attestations, with the result where a policy was given. */
+      readonly signature: SignatureMark | undefined;
       readonly branch: Branch;
     };
 
@@ -64,8 +69,9 @@ async function* runReferrers(args: ParsedArguments, context: Context): AsyncIter
   const platform = platformOption(args, context);
   const type = value(args, 'type');
   const { signal } = context;
+  const policy = await readPolicy(args, context);
   yield* withStores(context, {}, async function* (stores) {
-    const { store, reference } = await stores.open(location, 'source');
+    const { store, reference, isRemote } = await stores.open(location, 'source');
     const resolved = await resolveImage(store, reference, platform, { signal });
     const root = await readManifest(store, resolved, { signal });
     if (!canListReferrers(store))
@@ -83,7 +89,12 @@ async function* runReferrers(args: ParsedArguments, context: Context): AsyncIter
       digest: root.descriptor.digest,
       mediaType: root.manifest.mediaType,
     };
-    const rows = treeRows(subjects);
+    const gate =
+      policy && (await gateOfCopy(policy, { source: location, text: typed, isRemote }, stores));
+    const marks = await signatureMarks(subjects, gate, store, { signal });
+    const rows = treeRows(subjects).map((row) =>
+      row.kind === 'referrer' ? { ...row, signature: marks.get(markKey(row)) } : row,
+    );
     yield* rows;
     if (rows.length === 0)
       context.note(
@@ -127,6 +138,7 @@ function referrerRows(
         found,
         tag,
         annotations,
+        signature: undefined,
         branch,
       };
       return [row, ...referrerRows(referrers, digest, branch, false)];
@@ -163,7 +175,10 @@ function namesOf(row: ReferrerRow): Pick<TreeRow, 'name' | 'note'> {
     case 'platform':
       return { name: styled('heading', row.platform ?? '') };
     case 'referrer':
-      return { name: nameOf(row), note: noteOf(row) };
+      return {
+        name: nameOf(row),
+        note: [noteOf(row), markText(row.signature)].filter((text) => text !== '').join('  '),
+      };
     default:
       return assertNever(row);
   }

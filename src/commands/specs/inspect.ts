@@ -1,5 +1,5 @@
 import type { CommandSpec } from '../../command.ts';
-import { argument, flag, IMAGE, OUTPUT_FILE, PLATFORM, REPOSITORY } from './shared.ts';
+import { argument, flag, IMAGE, OUTPUT_FILE, PLATFORM, REPOSITORY, SIGNERS } from './shared.ts';
 
 const group = 'Inspect';
 
@@ -160,11 +160,13 @@ export const INSPECT_COMMANDS: readonly CommandSpec[] = [
       'attestations.\n\n' +
       '--json prints one object per line. "kind" is image, platform or referrer. A referrer has ' +
       '"artifactType", "digest", "mediaType", "size", "subject", "found" (subject, tag or index), ' +
-      '"tag" and "annotations".',
+      '"tag", "annotations" and, for signatures, "signature". Signatures are verified if a policy is given; ' +
+      'those of notation are listed and not read.',
     arguments: [IMAGE],
     options: [
       PLATFORM,
       flag('--type TYPE', 'show only artifacts of this type; * matches any characters'),
+      ...SIGNERS,
     ],
     examples: {
       'Show the signatures and SBOMs of an image': 'regi referrers registry.example/team/app:1',
