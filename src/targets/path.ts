@@ -1,4 +1,4 @@
-import { stat } from 'node:fs/promises';
+import { readdir, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 
 import { UsageError } from '../errors.ts';
@@ -89,6 +89,23 @@ async function prefixOfPath(path: string): Promise<'archive' | 'dir' | 'oci'> {
 /** True for a file, and for the first of several volumes. */
 async function isArchiveFile(path: string): Promise<boolean> {
   return (await kindOfPath(path)) === 'file' || (await kindOfPath(volumeName(path, 1))) === 'file';
+}
+
+/** The first of several volumes, whose other files belong to it. */
+const FIRST_VOLUME = /\.001$/;
+
+/**
+ * Lists the archives of a folder by name, several volumes once. Returns undefined for a layout, and for a folder
+ * without archives.
+ */
+export async function archivesIn(folder: string): Promise<readonly string[] | undefined> {
+  if ((await kindOfPath(join(folder, 'oci-layout'))) === 'file') return undefined;
+  const names = (await readdir(folder, { withFileTypes: true }))
+    .filter((entry) => !entry.isDirectory())
+    .map(({ name }) => name.replace(FIRST_VOLUME, ''))
+    .filter((name) => ARCHIVE_NAME.test(name));
+  const paths = [...new Set(names)].toSorted().map((name) => join(folder, name));
+  return paths.length === 0 ? undefined : paths;
 }
 
 /** True for a file, for the first of several volumes, and for a missing path that is named like an archive. */

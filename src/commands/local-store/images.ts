@@ -12,6 +12,7 @@ import { findLocal, type LocalImage, type LocalStore } from '../../targets/local
 import { withStores } from '../../targets/open-store.ts';
 import { flag, value, values } from '../arguments/arguments.ts';
 import { parseImageFilter, timeOf } from './image-filter.ts';
+import { imagesIn, placesOf } from './images-in.ts';
 
 /** An image of the local store by one of its names. */
 export interface ImageRow {
@@ -40,6 +41,17 @@ export const imagesCommand: CommandBody<ImageRow> = {
 };
 
 async function* runImages(args: ParsedArguments, context: Context): AsyncIterable<ImageRow> {
+  const [typed] = args.positionals;
+  const places = typed === undefined ? undefined : await placesOf(typed, context);
+  if (places !== undefined) {
+    if (values(args, 'filter').length > 0)
+      throw new UsageError('Cannot use --filter with an archive or a layout', {
+        hint: 'drop it, or import the images first: regi import FILE',
+      });
+    const style = { format: formatOf(args, context), whole: flag(args, 'no-trunc') };
+    yield* imagesIn(places, style, context);
+    return;
+  }
   const now = context.io.clock.now();
   const filter = parseImageFilter(args.positionals[0], values(args, 'filter'), now);
   const format = formatOf(args, context);

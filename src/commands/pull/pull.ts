@@ -44,6 +44,10 @@ async function* runPull(args: ParsedArguments, context: Context): AsyncIterable<
     });
   const output = value(args, 'output') ?? fileArgument(args);
   if (flag(args, 'sparse')) checkSparse(args, output);
+  if (flag(args, 'referrers') && output !== undefined && !/[\\/]$|^oci:/.test(output))
+    throw new UsageError('Cannot use --referrers with an archive', {
+      hint: `type: regi export --referrers ${typed} -o ${output}`,
+    });
   const to = output === undefined ? undefined : await parseOutput(output, context);
   const unusable = new UnusableTags();
   const policy = await readPolicy(args, context);
@@ -103,10 +107,15 @@ async function* pullImages(
   { from, layout, args, stores, context }: PullOptions,
 ): AsyncIterable<PullRow> {
   const jobs = async function* (): AsyncIterable<Pull> {
-    for await (const plan of planned) yield beginPull(plan, from, layout, stores, context);
+    for await (const plan of planned) {
+      const pull = await beginPull(plan, from, layout, stores, context);
+      // The question costs two requests an image.
+      yield { ...pull, warnOfReferrers: !flag(args, 'all-tags') };
+    }
   };
   const force = flag(args, 'verify-existing');
-  const options = { ...transferOptions(context), ...narrowing(args, context), force };
+  const referrers = flag(args, 'referrers');
+  const options = { ...transferOptions(context), ...narrowing(args, context), force, referrers };
   for await (const { image, root, job } of copyImages(jobs(), options)) {
     await listUntagged(job, root, context);
     const { plan, wasPresent } = job;

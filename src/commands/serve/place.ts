@@ -4,7 +4,7 @@ import { assertNever, RegiError, UsageError } from '../../errors.ts';
 import type { Io } from '../../io.ts';
 import { quote } from '../../quote.ts';
 import { holdsImages, parseRepositoryLocation } from '../../targets/location.ts';
-import { isArchivePath, kindOfPath } from '../../targets/path.ts';
+import { archivesIn, isArchivePath, kindOfPath } from '../../targets/path.ts';
 import type { PlaceToServe } from '../../targets/served-place.ts';
 
 /**
@@ -43,7 +43,12 @@ async function parseOnlyPlace(text: string, cwd: string): Promise<PlaceToServe> 
   if (!PREFIXED.test(text)) {
     const path = resolve(cwd, text);
     // A bare word may be a typing error, so only `oci:` creates a layout.
-    if ((await kindOfPath(path)) === 'folder') return { kind: 'layout', path, create: false };
+    if ((await kindOfPath(path)) === 'folder') {
+      const archives = await archivesIn(path);
+      return archives === undefined
+        ? { kind: 'layout', path, create: false }
+        : { kind: 'archives', paths: archives };
+    }
     if (await isArchivePath(path)) return { kind: 'archives', paths: [path] };
     throw new UsageError(`Cannot serve ${quote(text)}: expected a folder, found nothing`, {
       hint: text.includes(':')

@@ -21,7 +21,12 @@ export const LOCAL_STORE_COMMANDS: readonly CommandSpec[] = [
       'Filters are reference=PATTERN, label=KEY[=VALUE], before=IMAGE, since=IMAGE, until=24h or a ' +
       'date, dangling=true and dangling=false. Templates have the fields Repository, Tag, Digest, ID, ' +
       'CreatedSince, CreatedAt and Size.',
-    arguments: [argument('[NAME]', 'list only this repository or image; a glob')],
+    arguments: [
+      argument(
+        '[NAME]',
+        'list only this repository or image, a glob; or the images of an archive, of a layout, or of a folder of archives',
+      ),
+    ],
     options: [
       flag('-a, --all', 'accepted for compatibility with docker; all images are always listed'),
       flag('--digests', 'show the digest in the registry; for an index, that of the whole index'),
@@ -31,6 +36,7 @@ export const LOCAL_STORE_COMMANDS: readonly CommandSpec[] = [
     ],
     examples: {
       'List all images': 'regi images',
+      'List the images of every archive in a folder': 'regi images ./stick',
       'List some images': "regi images --filter 'reference=registry.example/*/app'",
       'Print only the names': "regi images --format '{{.Repository}}:{{.Tag}}'",
       'Remove images without a name': 'regi rmi $(regi images -q --filter dangling=true)',

@@ -113,6 +113,7 @@ export const MOVE_COMMANDS: readonly CommandSpec[] = [
       flag('--all-platforms', 'pull all platforms'),
       SPARSE,
       flag('-a, --all-tags', 'pull every tag of the repository'),
+      REFERRERS,
       VERIFY_EXISTING,
       ...SIGNERS,
     ],

@@ -58,7 +58,7 @@ export const OTHER_COMMANDS: readonly CommandSpec[] = [
     arguments: [
       argument(
         '[LOC…]',
-        'oci:DIR (created if missing), or paths of layout folders and archives; default: local:',
+        'oci:DIR (created if missing), or paths of layout folders, archives and folders of archives; default: local:',
       ),
     ],
     options: [
