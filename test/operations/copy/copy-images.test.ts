@@ -1,7 +1,6 @@
 import { describe, expect, test } from 'vitest';
 
 import { bytesOf } from '../../../src/bytes.ts';
-import { RegiError } from '../../../src/errors.ts';
 import type { Descriptor } from '../../../src/oci/descriptor.ts';
 import { MEDIA_TYPE } from '../../../src/oci/media-types.ts';
 import type { CopiedImage, CopyJob } from '../../../src/operations/copy/copy-image.ts';
@@ -9,7 +8,6 @@ import { copyImages, type CopyImagesOptions } from '../../../src/operations/copy
 import { addEvent, NO_TOTALS } from '../../../src/operations/copy/totals.ts';
 import { cosignTags } from '../../../src/operations/referrers/walk.ts';
 import type { CopyEvent } from '../../../src/operations/copy/events.ts';
-import { readManifest } from '../../../src/operations/copy/read-manifest.ts';
 import type { FetchOptions, Store } from '../../../src/store.ts';
 import { decorate } from '../../../src/stores/decorators/decorate.ts';
 import { dryRun } from '../../../src/stores/decorators/dry-run.ts';
@@ -22,9 +20,6 @@ import {
   type TestImage,
 } from '../../support/images/images.ts';
 import { recorded } from '../../support/registries/recorded.ts';
-
-const AMD64 = { os: 'linux', architecture: 'amd64' };
-const ARM64 = { os: 'linux', architecture: 'arm64' };
 
 async function copy(
   jobs: readonly CopyJob[],
@@ -289,75 +284,6 @@ describe('copyImages()', () => {
   });
 });
 
-describe('copyImages() with platforms', () => {
-  test('makes the manifest of one platform the root', async () => {
-    const image = makeIndex();
-    const destination = createMemoryStore();
-
-    const [copied] = await copy([job(await sourceWith(image), 'v1', destination)], {
-      platforms: [ARM64],
-    });
-
-    expect(copied?.root.digest).toBe(image.images[1]?.root.digest);
-    expect(await destination.exists(image.images[0]?.root ?? image.root)).toBe(false);
-  });
-
-  test('makes a valid smaller index of several platforms, keeps their attestations, and warns', async () => {
-    const platforms = [AMD64, ARM64, { os: 'linux', architecture: 's390x' }];
-    const image = makeIndex({
-      platforms,
-      attestations: true,
-      annotations: { 'org.example': 'kept' },
-    });
-    const destination = createMemoryStore();
-    const events: CopyEvent[] = [];
-
-    const [copied] = await copy([job(await sourceWith(image), 'v1', destination)], {
-      platforms: [AMD64, ARM64],
-      onEvent: (event) => events.push(event),
-    });
-
-    const { manifest } = await readManifest(destination, copied?.root ?? image.root);
-    if (manifest.kind !== 'index') throw new Error('Expected an index');
-    const kept = [...image.images.slice(0, 2), ...image.attestations.slice(0, 2)].map(
-      ({ root }) => root.digest,
-    );
-    expect(manifest.manifests.map(({ digest }) => digest)).toEqual(kept);
-    expect(manifest.annotations).toEqual({ 'org.example': 'kept' });
-    expect(events.some(({ kind }) => kind === 'warning')).toBe(true);
-  });
-
-  test('keeps the digest when every platform is requested', async () => {
-    const image = makeIndex();
-    const [copied] = await copy([job(await sourceWith(image), 'v1', createMemoryStore())], {
-      platforms: [AMD64, ARM64],
-    });
-    expect(copied?.root.digest).toBe(image.root.digest);
-  });
-
-  test.each([
-    ['an index that lacks it', makeIndex()],
-    ['an image of another platform', makeImage()],
-  ])('finds no platform in %s, and says what is there', async (_, image) => {
-    const copying = copy([job(await sourceWith(image), 'v1', createMemoryStore())], {
-      platforms: [{ os: 'linux', architecture: 'riscv64' }],
-    });
-    await expect(copying).rejects.toMatchObject({
-      code: 'NOT_FOUND',
-      hint: expect.stringContaining('linux/amd64') as string,
-    });
-  });
-
-  test('never chooses 32-bit arm for arm64', async () => {
-    const image = makeIndex({
-      platforms: [AMD64, { os: 'linux', architecture: 'arm', variant: 'v7' }],
-    });
-    await expect(
-      copy([job(await sourceWith(image), 'v1', createMemoryStore())], { platforms: [ARM64] }),
-    ).rejects.toMatchObject({ code: 'NOT_FOUND' });
-  });
-});
-
 describe('copyImages() with referrers', () => {
   test('copies referrers, their own referrers, and the tags of cosign', async () => {
     const image = makeIndex();
@@ -431,127 +357,5 @@ describe('copyImages() in a dry run', () => {
       bytes: size([...image.layers.slice(1), image.config, image.root]),
     });
     expect(totals.bytesMoved).toBe(0);
-  });
-});
-
-describe('copyImages() when something fails', () => {
-  async function sourceWithout(image: TestImage, lost: Descriptor | undefined): Promise<Store> {
-    const inner = await sourceWith(image);
-    return decorate(inner, {
-      fetch: (target, options) => {
-        if (target.digest !== lost?.digest) return inner.fetch(target, options);
-        return inner.fetch({ ...target, digest: makeImage({ seed: 99 }).root.digest }, options);
-      },
-    });
-  }
-
-  test('names the image, keeps the code of the cause, and sets no tag', async () => {
-    const image = makeImage();
-    const destination = createMemoryStore();
-
-    const copying = copy([job(await sourceWithout(image, image.layers[1]), 'v1', destination)]);
-
-    await expect(copying).rejects.toMatchObject({
-      name: 'CopyError',
-      code: 'NOT_FOUND',
-      message: expect.stringContaining('there:v1') as string,
-    });
-    await expect(destination.resolve('v1')).rejects.toMatchObject({ code: 'NOT_FOUND' });
-    expect(await destination.exists(image.root)).toBe(false);
-  });
-
-  test('stores nothing of a layer whose bytes do not match', async () => {
-    const image = makeImage();
-    const lie = image.layers[0];
-    const inner = await sourceWith(image);
-    const source = decorate(inner, {
-      fetch: (target, options) =>
-        target.digest === lie?.digest
-          ? bytesOf(new Uint8Array(target.size))
-          : inner.fetch(target, options),
-    });
-    const destination = createMemoryStore();
-
-    await expect(copy([job(source, 'v1', destination)])).rejects.toMatchObject({
-      code: 'CONTENT_MISMATCH',
-    });
-    expect(await destination.exists(lie ?? image.root)).toBe(false);
-  });
-
-  test('continues with keepGoing, emits each failure, and ends with PARTIAL_FAILURE', async () => {
-    const [good, bad] = [makeImage({ seed: 1 }), makeImage({ seed: 2 })];
-    const broken = await sourceWithout(bad, bad.layers[0]);
-    const destination = createMemoryStore();
-    const events: CopyEvent[] = [];
-    const done: CopiedImage[] = [];
-
-    const copying = (async () => {
-      const jobs = [
-        { ...job(broken, 'v1', destination, 'bad'), image: 'bad' },
-        job(await sourceWith(good), 'v1', destination, 'good'),
-      ];
-      for await (const copied of copyImages(jobs, {
-        keepGoing: true,
-        onEvent: (event) => events.push(event),
-      }))
-        done.push(copied);
-    })();
-
-    await expect(copying).rejects.toMatchObject({ code: 'PARTIAL_FAILURE', failed: 1, total: 2 });
-    expect(done.map(({ image }) => image)).toEqual(['there:good']);
-    expect(events.filter(({ kind }) => kind === 'failed')).toHaveLength(1);
-  });
-
-  test('stops the other images at the first failure and throws that one', async () => {
-    const [slow, bad] = [makeImage({ seed: 1 }), makeImage({ seed: 2 })];
-    const inner = await sourceWith(slow);
-    let closed = 0;
-    const stalled = decorate(inner, {
-      fetch: (target, options) =>
-        target.mediaType.includes('layer')
-          ? {
-              async *[Symbol.asyncIterator]() {
-                try {
-                  await new Promise((_, reject) =>
-                    options?.signal?.addEventListener('abort', () =>
-                      reject(options.signal?.reason as Error),
-                    ),
-                  );
-                  yield new Uint8Array();
-                } finally {
-                  closed += 1;
-                }
-              },
-            }
-          : inner.fetch(target, options),
-    });
-    const destination = createMemoryStore();
-
-    const copying = copy([
-      job(stalled, 'v1', destination, 'slow'),
-      { ...job(await sourceWithout(bad, bad.layers[0]), 'v1', destination, 'bad'), image: 'bad' },
-    ]);
-
-    await expect(copying).rejects.toMatchObject({ code: 'NOT_FOUND' });
-    expect(closed).toBe(2);
-  });
-
-  test('throws the reason of the signal when it aborts', async () => {
-    const image = makeImage();
-    const controller = new AbortController();
-    const reason = new Error('enough');
-    const inner = await sourceWith(image);
-    const source = decorate(inner, {
-      fetch: (target, options) => {
-        if (target.mediaType.includes('layer')) controller.abort(reason);
-        return inner.fetch(target, options);
-      },
-    });
-    const destination = createMemoryStore();
-
-    await expect(
-      copy([job(source, 'v1', destination)], { signal: controller.signal }),
-    ).rejects.toBe(reason);
-    await expect(destination.resolve('v1')).rejects.toBeInstanceOf(RegiError);
   });
 });
