@@ -131,7 +131,9 @@ async function listAll(
         hint: 'the server pages its list badly; write an entry for each repository',
       });
   }
-  throw new RegiError('LIMIT_EXCEEDED', `${action}: expected at most ${LIMITS.pages} pages`);
+  throw new RegiError('LIMIT_EXCEEDED', `${action}: expected at most ${LIMITS.pages} pages`, {
+    hint: 'the list of the registry does not end; report it to its operator',
+  });
 }
 
 interface Page {

@@ -84,4 +84,16 @@ describe('listVendorRepositories()', () => {
     );
     await expect(names).rejects.toThrow(/Cannot list the repositories of "docker.io\/acme"/);
   });
+
+  test('fails after 10,000 pages when every page has something new', async () => {
+    const { names, urls } = list('docker.io', 'acme', (request) => ({
+      status: 200,
+      body: { next: 'more', results: [{ name: `app${pageOf(request)}` }] },
+    }));
+    await expect(names).rejects.toMatchObject({
+      code: 'LIMIT_EXCEEDED',
+      hint: 'the list of the registry does not end; report it to its operator',
+    });
+    expect(urls()).toHaveLength(10_000);
+  });
 });
