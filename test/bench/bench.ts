@@ -296,7 +296,7 @@ function machine(): string {
   const [cpu] = cpus();
   return [
     `${cpus().length} × ${cpu?.model.trim() ?? 'unknown'}, ${(totalmem() / 2 ** 30).toFixed(0)} GiB, Linux ${release()}, Node ${process.versions.node}`,
-    `load ${load} at the end, medians of ${flags.runs} runs in turn`,
+    `load ${load} at the end; medians of runs in turn`,
   ].join('; ');
 }
 
