@@ -64,9 +64,9 @@ export interface SyncOptions {
 }
 
 /** Repositories whose lists and rows are held at once: this bounds memory. */
-const REPOSITORIES_AT_ONCE = 12;
-/** Images walked at once, over all repositories: enough to fill the lanes of both ends. */
-const IMAGES_AT_ONCE = 40;
+const REPOSITORIES_AT_ONCE = 16;
+/** Images walked at once, over all repositories. A link of long round trips needs that many to fill its lanes. */
+const IMAGES_AT_ONCE = 64;
 
 /**
  * Makes the destinations of the entries equal to their sources, and yields a row for each image in the
