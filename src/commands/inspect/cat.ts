@@ -13,7 +13,7 @@ import { findFile } from '../../render/image-file.ts';
 import { nameOf } from '../../tar/tar-file.ts';
 import { withStores } from '../../targets/open-store.ts';
 import { positional } from '../arguments/arguments.ts';
-import { listLayers, openLayered, type LayeredImage } from './layered-image.ts';
+import { listLayersFor, openLayered, type LayeredImage } from './layered-image.ts';
 
 /** A piece of a file, valid until the next one is requested; text for a terminal. */
 type Piece = Uint8Array | string;
@@ -38,7 +38,7 @@ async function* runCat(args: ParsedArguments, context: Context): AsyncIterable<P
     const image = await openLayered(typed, args, stores, context);
     const kept = new KeptFiles(paths);
     const visitorOf = (_: Descriptor, layer: number): VisitFile => kept.visitor(layer);
-    const tree = treeOf(await listLayers(image, { signal, visitorOf }));
+    const tree = treeOf(await listLayersFor(image, paths, { signal, visitorOf }));
     const files = paths.map((path) => contentOf(tree, path, typed));
     for (const [index, file] of files.entries()) {
       const known = kept.get(file);

@@ -7,7 +7,7 @@ import { fileReport, findFile, type FileReport } from '../../render/image-file.t
 import { nameOf } from '../../tar/tar-file.ts';
 import { withStores } from '../../targets/open-store.ts';
 import { countOption, flag, positional } from '../arguments/arguments.ts';
-import { listLayers, openLayered } from './layered-image.ts';
+import { listLayersFor, openLayered } from './layered-image.ts';
 
 interface FileRow {
   readonly file: FileReport;
@@ -30,7 +30,7 @@ async function* runFiles(args: ParsedArguments, context: Context): AsyncIterable
   const long = flag(args, 'long');
   yield* withStores(context, {}, async function* (stores) {
     const image = await openLayered(typed, args, stores, context);
-    const tree = treeOf(await listLayers(image, context));
+    const tree = treeOf(await listLayersFor(image, [path], { signal: context.signal }));
     const from = shownNode(tree, path, typed);
     const top = depthOf(from.path);
     for (const [place, node] of tree.walk(from)) {

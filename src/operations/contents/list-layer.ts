@@ -1,10 +1,11 @@
 import { LimitExceededError } from '../../bytes.ts';
+import { RegiError } from '../../errors.ts';
 import { LIMITS } from '../../limits.ts';
 import type { Descriptor } from '../../oci/descriptor.ts';
 import type { CallOptions, Source } from '../../store.ts';
 import type { StreamedFile } from '../../tar/read-tar.ts';
-import type { TarFile } from '../../tar/tar-file.ts';
-import { FileTree } from './file-tree.ts';
+import { nameOf, type TarFile } from '../../tar/tar-file.ts';
+import { FileTree, insideRoot } from './file-tree.ts';
 import { readLayer } from './read-layer.ts';
 
 /** A common limit for the layers of one command: all their entries stay in memory. */
@@ -60,6 +61,43 @@ export function treeOf(layers: readonly (readonly TarFile[])[]): FileTree {
   for (const [layer, files] of layers.entries())
     for (const [index, file] of files.entries()) tree.add({ layer, index, file });
   return tree;
+}
+
+/**
+ * True if no layer below the listed ones can change what a path means. It has to be a plain file, and its layer and those above it
+ * have to list each folder before what is in it: such an entry replaces any link of a lower layer, through which a name could lead
+ * elsewhere. Builders write layers like that.
+ *
+ * @param layers the upper layers of an image, the lowest first.
+ * @param path relative to the image's root.
+ */
+export function isCertain(layers: readonly (readonly TarFile[])[], path: string): boolean {
+  const wanted = nameOf(insideRoot(path));
+  const found = treeIfComplete(layers)?.find(wanted, { last: false });
+  if (found?.node.kind !== 'leaf' || found.path !== wanted) return false;
+  const { own, layer } = found.node;
+  return own.file.type === 'file' && own.layer === layer && layers.slice(layer).every(listsFolders);
+}
+
+/** True if each entry comes after entries for the folders above it. */
+function listsFolders(files: readonly TarFile[]): boolean {
+  const folders = new Set(['']);
+  return files.every(({ type, name }) => {
+    const path = insideRoot(name);
+    if (!folders.has(path.slice(0, Math.max(path.lastIndexOf('/'), 0)))) return false;
+    if (type === 'folder') folders.add(path);
+    return true;
+  });
+}
+
+/** Returns undefined where entries need a layer below, such as hard links to its files. */
+function treeIfComplete(layers: readonly (readonly TarFile[])[]): FileTree | undefined {
+  try {
+    return treeOf(layers);
+  } catch (error) {
+    if (error instanceof RegiError && error.code === 'INVALID_ARCHIVE') return undefined;
+    throw error;
+  }
 }
 
 function tooMuch(limit: string): LimitExceededError {

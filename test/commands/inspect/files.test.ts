@@ -314,3 +314,39 @@ describe('rootfs', () => {
     expect({ status, hint: stderr.split('\n')[1]?.trim() }).toEqual({ status: 2, hint });
   });
 });
+
+describe('D13: a file of an upper layer', () => {
+  const base = [member.folder('etc'), member.file('etc/conf', 'old'), member.file('etc/base', 'b')];
+  const link = [member.symlink('x', 'etc')];
+  const listed = [member.folder('etc'), member.file('etc/conf', 'new')];
+  const unlisted = [member.file('etc/conf', 'new')];
+
+  test.each([
+    ['the top layer, which lists its folder', [base, base, link, listed], 'etc/conf', 'new', 1],
+    ['a layer below it', [base, link, listed, [member.file('other', 'o')]], 'etc/conf', 'new', 4],
+    ['a layer that does not list its folder', [base, base, link, unlisted], 'etc/conf', 'new', 4],
+    ['the base', [base, link, listed, listed], 'etc/base', 'b', 4],
+    [
+      'a link of the base',
+      [base, base, link, [member.file('x/conf', 'odd')]],
+      'etc/conf',
+      'odd',
+      4,
+    ],
+  ])('regi cat reads as many layers as it needs: %s', async (_, contents, path, text, count) => {
+    const place = await startFakeRegistry();
+    // Different bytes make different layers.
+    const layers = contents.map((members, at) => [
+      ...members,
+      member.file(`only-${at}`, String(at)),
+    ]);
+    await makeLayered(layers).pushTo(place.place.open('app'), '1');
+    const { stdout } = await runMain(['cat', `${place.host}/app:1`, path]);
+    const read = new Set(
+      place.requests.flatMap(({ method, url, kind }) =>
+        method === 'GET' && kind === 'blob' ? [url] : [],
+      ),
+    );
+    expect([stdout, read.size]).toEqual([text, count]);
+  });
+});
