@@ -196,6 +196,8 @@ async function settleScheme(
     await discard(await connection.send('GET', '/v2/', { scopes: [], signal }));
   } catch (error) {
     if (signal.aborted || !(error instanceof RegiError)) throw error;
+    // A server of https at a loopback address, which is asked over http first.
+    if (error.code === 'TLS' && schemes.includes('https')) return 'https';
   }
   const settled = connection.origin();
   if (settled === undefined) return first;

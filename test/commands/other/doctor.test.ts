@@ -250,3 +250,11 @@ describe('regi doctor', () => {
     expect(found.stderr).toContain(message);
   });
 });
+
+test('D16: regi doctor of an unknown authority at a loopback address says so in the step tls', async () => {
+  const secure = await startFakeRegistry({ tls: makeCertificates({ hosts: ['127.0.0.1'] }) });
+  const { status, stdout } = await runMain(['doctor', secure.host]);
+  expect(status).toBe(5);
+  expect(stdout).toMatch(/^x tls .*certificate/m);
+  expect(stdout).not.toContain('plain http');
+});
