@@ -57,6 +57,14 @@ test('the build writes the licence of each package that is in dist/', () => {
   for (const [, text] of licences) expect(text).toMatch(/copyright|license/i);
 });
 
+/** Returns the package of an imported path: two segments where the first is a scope. */
+function packageOf(path: string): string {
+  return path
+    .split('/')
+    .slice(0, path.startsWith('@') ? 2 : 1)
+    .join('/');
+}
+
 /** What the sources import, and what that depends on. */
 function bundledPackages(): readonly string[] {
   const found = new Set<string>();
@@ -76,7 +84,7 @@ function bundledPackages(): readonly string[] {
     );
     for (const { groups } of imports) {
       const path = groups?.['static'] ?? groups?.['lazy'] ?? '';
-      if (!path.startsWith('node:') && path !== '@napi-rs/keyring') add(path.split('/')[0] ?? '');
+      if (!path.startsWith('node:') && path !== '@napi-rs/keyring') add(packageOf(path));
     }
   }
   return [...new Set([...found].map((path) => path.replace(/.*node_modules\//, '')))].sort();

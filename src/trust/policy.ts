@@ -38,6 +38,7 @@ export interface KeylessRule extends SignedRule {
   readonly identity: string;
   /** Expected values of GitHub's extensions of the certificate. */
   readonly github: Readonly<Record<string, string>>;
+  /** The authorities and logs that count. */
   readonly root: TrustedRoot;
 }
 

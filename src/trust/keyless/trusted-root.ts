@@ -10,7 +10,9 @@ export interface TrustedKey {
   readonly name: string;
   /** base64; undefined for certificate authorities. */
   readonly id: string | undefined;
+  /** Begin of the time in which it counts. */
   readonly start: Date;
+  /** End of that time; undefined while it lasts. */
   readonly end: Date | undefined;
 }
 
@@ -20,9 +22,13 @@ export interface TrustedRoot {
   readonly name: string;
   /** Parsed JSON, for the library. */
   readonly json: unknown;
+  /** Transparency logs, such as Rekor. */
   readonly logs: readonly TrustedKey[];
+  /** Certificate transparency logs. */
   readonly certificateLogs: readonly TrustedKey[];
+  /** Issuers of signing certificates, such as Fulcio. */
   readonly certificateAuthorities: readonly TrustedKey[];
+  /** Signers of RFC 3161 timestamps. */
   readonly timestampAuthorities: readonly TrustedKey[];
 }
 
