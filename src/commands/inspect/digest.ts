@@ -1,6 +1,8 @@
 import type { CommandBody, ParsedArguments } from '../../command.ts';
 import type { Context } from '../../context.ts';
+import { collectProved } from '../../bytes.ts';
 import { RegiError, UsageError } from '../../errors.ts';
+import { LIMITS } from '../../limits.ts';
 import { parseDigest } from '../../oci/digest.ts';
 import { resolveImage } from '../../operations/copy/resolve-image.ts';
 import { withStores } from '../../targets/open-store.ts';
@@ -46,6 +48,9 @@ async function* runDigest(args: ParsedArguments, context: Context): AsyncIterabl
       const { store, reference, name } = opened;
       const root = await resolveImage(store, reference, platform, { signal });
       const { digest, mediaType, size } = root;
+      // The digest of a HEAD is a claim. One that is compared is proved by the bytes.
+      if (wanted === digest)
+        await collectProved(store.fetch(root, { signal }), root, LIMITS.manifestBytes);
       if (wanted !== undefined && wanted !== digest)
         throw new RegiError(
           'CONTENT_MISMATCH',

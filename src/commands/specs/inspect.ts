@@ -64,7 +64,8 @@ export const INSPECT_COMMANDS: readonly CommandSpec[] = [
     summary: 'Print the digest of an image',
     description:
       'Prints the digest of an image; for an image of several platforms, the digest of its index. ' +
-      'Sends one request, which registries do not count as a pull. Several images get a line each: the ' +
+      'Sends one request, which registries do not count as a pull: the digest is the one that the registry ' +
+      'states. --expect reads the manifest and hashes it. Several images get a line each: the ' +
       'digest and the name, as sha256sum prints them.',
     arguments: [{ ...IMAGE, variadic: true }],
     options: [PLATFORM, flag('--expect DIGEST', 'fail with status 7 if the digest differs')],

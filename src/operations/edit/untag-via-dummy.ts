@@ -34,11 +34,12 @@ export async function untagViaDummy(
     config: {},
     rootfs: { type: 'layers', diff_ids: [] },
   });
+  // Some registries, zot among them, refuse a manifest without layers.
+  const layer = jsonNode(MEDIA_TYPE.ociEmpty, {});
   await store.push(config.descriptor, config.read(), { signal });
-  const [probe, dummy] = [
-    dummyOf(config.descriptor, `${unique} probe`),
-    dummyOf(config.descriptor, unique),
-  ];
+  await store.push(layer.descriptor, layer.read(), { signal });
+  const content = { config: config.descriptor, layers: [layer.descriptor] };
+  const [probe, dummy] = [dummyOf(content, `${unique} probe`), dummyOf(content, unique)];
   await store.push(probe.descriptor, probe.read(), { signal });
   await store.delete(probe.descriptor, { signal });
   try {
@@ -83,12 +84,17 @@ async function restore(
   }
 }
 
-function dummyOf(config: Descriptor, unique: string): MemoryNode {
+interface DummyContent {
+  readonly config: Descriptor;
+  readonly layers: readonly Descriptor[];
+}
+
+function dummyOf({ config, layers }: DummyContent, unique: string): MemoryNode {
   return jsonNode(MEDIA_TYPE.ociManifest, {
     schemaVersion: 2,
     mediaType: MEDIA_TYPE.ociManifest,
     config,
-    layers: [],
+    layers,
     annotations: {
       'org.opencontainers.image.description': `made by regi to remove a tag; safe to delete (${unique})`,
     },

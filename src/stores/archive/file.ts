@@ -4,9 +4,10 @@ import { join } from 'node:path';
 
 import { abortable } from '../../abortable.ts';
 import { LimitExceededError, owned } from '../../bytes.ts';
-import { guarded, ifPresent, StorageError } from '../../disk/errno.ts';
+import { guarded, ifPresent } from '../../disk/errno.ts';
 import { chunksOf, fileOf, type RandomAccess, writeAt } from '../../disk/random-access.ts';
 import { RegiError } from '../../errors.ts';
+import { formatBytes } from '../../format.ts';
 import { LIMITS } from '../../limits.ts';
 import { quotePath } from '../../quote.ts';
 import type { Bytes, CallOptions } from '../../store.ts';
@@ -20,6 +21,8 @@ export interface ArchiveFileOptions extends CallOptions {
   readonly input?: Bytes | undefined;
   /** Bytes that a small compressed archive may unpack to; `LIMITS.unpackedBytes` when absent. */
   readonly unpackedBytes?: number | undefined;
+  /** Free bytes of a folder; the system's count when absent. */
+  readonly freeBytes?: ((folder: string) => Promise<number>) | undefined;
   /** Called once, when the archive is unpacked. */
   readonly onUnpack?: ((reason: string) => void) | undefined;
 }
@@ -146,6 +149,7 @@ async function fillSpool(
   options: ArchiveFileOptions,
 ): Promise<number> {
   const { tempFolder, signal, unpackedBytes = LIMITS.unpackedBytes } = options;
+  const { freeBytes = freeBytesOf } = options;
   const { start, rest } = await peek(content);
   const compression = compressionOf(start);
   let taken = 0;
@@ -161,7 +165,7 @@ async function fillSpool(
   let checked = -SPARE_BYTES;
   for await (const chunk of unpacked(counted, compression, { signal })) {
     if (size - checked >= SPARE_BYTES) {
-      await checkSpace(tempFolder);
+      await checkSpace(tempFolder, size, freeBytes);
       checked = size;
     }
     await writeAt(handle, name, chunk, size);
@@ -193,8 +197,23 @@ async function peek(content: Bytes): Promise<{ readonly start: Uint8Array; reado
   return { start, rest };
 }
 
-async function checkSpace(folder: string): Promise<void> {
+/** @param size bytes that were unpacked so far. */
+async function checkSpace(
+  folder: string,
+  size: number,
+  freeBytes: (folder: string) => Promise<number>,
+): Promise<void> {
+  if ((await freeBytes(folder)) > 2 * SPARE_BYTES) return;
+  throw new RegiError(
+    'STORAGE_FAILED',
+    `Cannot unpack the archive into ${quotePath(folder)}: no space is left after ${formatBytes(size)} (ENOSPC)`,
+    {
+      hint: `set TMPDIR to a folder with more than ${formatBytes(size + 2 * SPARE_BYTES)} free; the archive is unpacked there`,
+    },
+  );
+}
+
+async function freeBytesOf(folder: string): Promise<number> {
   const { bavail, bsize } = await guarded('write', folder, statfs(folder));
-  if (bavail * bsize > 2 * SPARE_BYTES) return;
-  throw new StorageError('unpack the archive into', folder, 'ENOSPC', undefined);
+  return bavail * bsize;
 }

@@ -92,6 +92,16 @@ describe('regi tag', () => {
 });
 
 describe('regi digest and regi manifest get', () => {
+  test('B15: digest --expect reads the manifest, where a HEAD claims the digest of another', async () => {
+    const { digest } = makeImage({ seed: 77 }).root;
+    registry.fault({
+      match: { method: 'HEAD', path: /manifests\/1\.4$/ },
+      action: { kind: 'headers', headers: { 'docker-content-digest': digest } },
+    });
+    const name = `${registry.host}/team/app:1.4`;
+    expect((await runMain(['digest', name, '--expect', digest])).status).toBe(3);
+  });
+
   test('print the digest, and with --expect fail with 7 when it is another', async () => {
     const name = `${registry.host}/team/app:1.4`;
     expect(await runMain(['digest', name, '--expect', image.root.digest])).toMatchObject({

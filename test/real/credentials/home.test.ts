@@ -16,9 +16,11 @@ const STRANGER = ['--reuid', '54321', '--regid', '54321', '--clear-groups'];
 
 describeReal('a home folder', ['docker-registry', 'skopeo', 'setpriv'], () => {
   let host: string;
+  let other: string;
   let program: string;
   beforeAll(async () => {
     ({ host } = await startDockerRegistry());
+    other = (await startDockerRegistry()).host;
     await skopeo.copy(tinyLayout(), `docker://${host}/app:1`);
     // Another user cannot read the work tree everywhere.
     program = temporaryFolder('program');
@@ -50,7 +52,7 @@ describeReal('a home folder', ['docker-registry', 'skopeo', 'setpriv'], () => {
     async (home) => {
       const copied = await runAsStranger(
         'regi',
-        ['copy', '-q', `${host}/app:1`, `${host}/other:1`],
+        ['copy', '-q', `${host}/app:1`, `${other}/other:1`],
         { home },
       );
       expect(copied).toMatchObject({ status: 0, stderr: '' });
