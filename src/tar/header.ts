@@ -73,7 +73,7 @@ const OWN_RECORDS: ReadonlySet<string> = new Set(['path', 'linkpath', 'size']);
  * @see https://pubs.opengroup.org/onlinepubs/9799919799/utilities/pax.html
  */
 export function parseHeader(block: Uint8Array): HeaderOutcome {
-  if (block.every((byte) => byte === 0)) return { kind: 'end' };
+  if (block[0] === 0 && block.every((byte) => byte === 0)) return { kind: 'end' };
   const field = (name: Field): Uint8Array => block.subarray(...FIELD[name]);
   const number = (name: Field): number => parseNumber(field(name)) ?? 0;
   const stored = parseNumber(field('checksum'));
@@ -209,23 +209,25 @@ function asciiTail(name: string): string {
   return name.replace(/[^\x20-\x7e]/g, '_').slice(-80);
 }
 
-/** Old writers add up signed characters. */
+/** Old writers add up signed characters. An iterator of the bytes would take half of the time of reading a tar. */
 function checksumsOf(block: Uint8Array): readonly [unsigned: number, signed: number] {
   const [start, end] = FIELD.checksum;
   let unsigned = 0;
-  let signed = 0;
-  for (const [at, byte] of block.entries()) {
-    const value = at >= start && at < end ? 0x20 : byte;
-    unsigned += value;
-    signed += value > 127 ? value - 256 : value;
+  let large = 0;
+  for (let at = 0; at < block.length; at += 1) {
+    const byte = at >= start && at < end ? 0x20 : (block[at] ?? 0);
+    unsigned += byte;
+    if (byte > 127) large += 1;
   }
-  return [unsigned, signed];
+  return [unsigned, unsigned - 256 * large];
 }
 
 /** The bytes before the first NUL, as latin1. */
 export function textOf(field: Uint8Array): string {
   const end = field.indexOf(0);
-  return Buffer.from(end < 0 ? field : field.subarray(0, end)).toString('latin1');
+  if (end === 0) return '';
+  const { buffer, byteOffset, byteLength } = field;
+  return Buffer.from(buffer, byteOffset, end < 0 ? byteLength : end).toString('latin1');
 }
 
 /**

@@ -127,15 +127,18 @@ class TarStream {
     return content;
   }
 
-  #file({ typeflag, ...fields }: ExtendedHeader): TarFile {
+  #file(header: ExtendedHeader): TarFile {
+    const { typeflag, name, mode, uid, gid, user, group, mtime, major, minor, records } = header;
     // Before ustar a folder was a file whose name ends with "/".
-    const type = typeflag === '\0' && fields.name.endsWith('/') ? 'folder' : TYPES[typeflag];
+    const type = typeflag === '\0' && name.endsWith('/') ? 'folder' : TYPES[typeflag];
     if (type === undefined)
       throw this.#invalid(`expected a file, folder, link or device, found type ${quote(typeflag)}`);
     const isLink = type === 'hardlink' || type === 'symlink';
     // Links and devices have a size in some tars, and no content.
-    const size = type === 'file' ? fields.size : 0;
-    return { ...fields, type, size, link: isLink ? fields.link : '' };
+    const size = type === 'file' ? header.size : 0;
+    const link = isLink ? header.link : '';
+    // A spread of the rest would take a fifth of the time of reading a tar.
+    return { type, name, link, size, mode, uid, gid, user, group, mtime, major, minor, records };
   }
 
   async *#content(file: TarFile): AsyncGenerator<Uint8Array> {
