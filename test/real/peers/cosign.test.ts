@@ -1,3 +1,4 @@
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { beforeAll, expect, test } from 'vitest';
@@ -78,6 +79,35 @@ describePeer('cosign', 'sid', ['cosign'], () => {
         `${image}-other:1`,
       ]);
       expect(refused, refused.stderr).toMatchObject({ status: 9 });
+    }
+  });
+
+  test('signaturesFrom finds what cosign keeps with COSIGN_REPOSITORY, and it moves along', async () => {
+    const { host } = await startDockerRegistry();
+    const folder = temporaryFolder('elsewhere');
+    const prefix = join(folder, 'key');
+    await cosign.run('generate-key-pair', '--output-key-prefix', prefix);
+    for (const form of ['true', 'false']) {
+      const [image, elsewhere] = [`${host}/app-${form}`, `${host}/signatures-${form}`];
+      await regi('copy', `oci:${fixture.layout}:1`, `${image}:1`);
+      const keeper = peerClient('sid', 'cosign', [], {
+        COSIGN_PASSWORD: 'test',
+        COSIGN_REPOSITORY: elsewhere,
+      });
+      const pinned = `${image}@${fixture.image.root.digest}`;
+      const argv = ['--key', `${prefix}.key`, ...OFFLINE, `--new-bundle-format=${form}`, pinned];
+      await keeper.run('sign', ...argv);
+      const trusted = ['--key', `${prefix}.pub`];
+      const without = await runRegi(['verify', '--signatures', ...trusted, `${image}:1`]);
+      expect(without).toMatchObject({ status: 9 });
+      const policy = join(folder, `${form}.yaml`);
+      writeFileSync(
+        policy,
+        `version: 1\nscopes:\n  '${host}': { key: ${prefix}.pub, signaturesFrom: '${elsewhere}' }\n`,
+      );
+      await regi('copy', '--verify', policy, `${image}:1`, `${image}-copy:1`);
+      const copied = await runRegi(['verify', '--signatures', ...trusted, `${image}-copy:1`]);
+      expect(copied, copied.stderr).toMatchObject({ status: 0 });
     }
   });
 });
