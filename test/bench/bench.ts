@@ -297,7 +297,7 @@ function machine(): string {
   return [
     `${cpus().length} × ${cpu?.model.trim() ?? 'unknown'}, ${(totalmem() / 2 ** 30).toFixed(0)} GiB, Linux ${release()}, Node ${process.versions.node}`,
     `load ${load} at the end; medians of runs in turn`,
-  ].join('; ');
+  ].join(';\n');
 }
 
 function lastLine(text: string): string {
