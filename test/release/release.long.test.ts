@@ -182,7 +182,7 @@ copy() {
   until grep -q listening from.log && grep -q listening to.log; do sleep 0.1; done
   "$1" -q blob put 127.0.0.1:5051/app config.json >put.log
   "$1" -q manifest put 127.0.0.1:5051/app:1 manifest.json >put.log
-  "$1" -q copy 127.0.0.1:5051/app:1 127.0.0.1:5052/app:1 | sed "s/.*@$digest\$/copied/"
+  "$1" -q copy 127.0.0.1:5051/app:1 127.0.0.1:5052/app:1 | sed "s/.*@$digest$/copied/"
   kill $from $to
   wait $from $to || true
 }
