@@ -80,7 +80,9 @@ export const COMMAND_LINE = {
 /** Returns the commit of the checkout, with `-dirty` if files differ from it; undefined outside of a checkout. */
 function commit() {
   try {
-    return execFileSync('git', ['describe', '--always', '--dirty', '--exclude=*', '--abbrev=12'], {
+    // In CI the files may belong to another user than the one who builds.
+    const words = ['-c', 'safe.directory=*', 'describe', '--always', '--dirty'];
+    return execFileSync('git', [...words, '--exclude=*', '--abbrev=12'], {
       encoding: 'utf8',
       stdio: ['ignore', 'pipe', 'ignore'],
     }).trim();

@@ -42,6 +42,14 @@ try {
   rmSync(work, { recursive: true, force: true });
 }
 
+/** Returns the time, in seconds since 1970, and the hash of the commit; those of nothing outside of a checkout. */
+async function sourceOf() {
+  const git = ['-c', 'safe.directory=*', 'log', '-1', '--format=%ct %H'];
+  const said = await run('git', git).catch(() => '');
+  const [epoch = '', commit = 'unknown'] = said.trim().split(' ');
+  return { epoch: epoch === '' ? '0' : epoch, commit };
+}
+
 async function release() {
   const missing = missingPackages(NEEDS);
   if (missing.length > 0)
@@ -60,10 +68,9 @@ async function release() {
   // Its failure is reported at the end.
   compressed.catch(() => undefined);
 
-  const [epoch, commit] = (await run('git', ['log', '-1', '--format=%ct %H'])).trim().split(' ');
+  const { epoch, commit } = await sourceOf();
   const [first] = executables;
-  if (first === undefined || epoch === undefined || commit === undefined)
-    throw new Error('Cannot make a release outside of a checkout');
+  if (first === undefined) throw new Error('Cannot make a release without a target');
   const regi = first.executable;
   /** @type {Record<string, string>} */
   const completions = {};

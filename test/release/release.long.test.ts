@@ -48,16 +48,9 @@ describe(`a release${note}`, { skip: missing.length > 0 }, () => {
   test('regi --version --verbose lists what is inside an executable', async () => {
     expect(await run('./regi-linux-x64', ['--version', '--verbose'])).toMatch(
       new RegExp(
-        `^regi +${VERSION}\ncommit +[0-9a-f]{12}\\S*\nnode +24\\.\\d+\\.\\d+\nplatform +linux-x64\nkeychain +yes\nzstd +yes\nsea +yes\n$`,
+        `^regi +${VERSION}\ncommit +(?:[0-9a-f]{12}\\S*|unknown)\nnode +24\\.\\d+\\.\\d+\nplatform +linux-x64\nkeychain +yes\nzstd +yes\nsea +yes\n$`,
       ),
     );
-  });
-
-  test('an executable starts in at most 1.5 times the processor time of the script', async () => {
-    const script = [process.execPath, join(ROOT, 'bin', 'regi.js')];
-    const executable = [join(RELEASE, 'regi-linux-x64')];
-    const [slow, quick] = [await startTime(executable), await startTime(script)];
-    expect(slow / quick).toBeLessThanOrEqual(1.5);
   });
 
   describeReal('its Debian package', ['dpkg-deb', 'unshare'], () => {
@@ -208,19 +201,4 @@ function login(regi: string, host: string, env: Readonly<Record<string, string>>
     env: { PATH: process.env['PATH'] ?? '', ...env },
     input: LOGIN.password,
   });
-}
-
-/** The least processor time of ten starts, in milliseconds: other programs only make it longer. */
-async function startTime(command: readonly string[]): Promise<number> {
-  const env = { HOME: temporaryFolder('home'), PATH: process.env['PATH'] ?? '' };
-  const times: number[] = [];
-  for (let turn = 0; turn < 10; turn += 1) {
-    const line = 'exec 3>&1; "$@" images >/dev/null 2>&1; times >&3';
-    const output = await runOrThrow('bash', ['-c', line, 'bash', ...command], { env });
-    const [user = NaN, system = NaN] = [
-      ...(output.split('\n')[1] ?? '').matchAll(/m([\d.]+)s/g),
-    ].map((match) => Number(match[1]) * 1000);
-    times.push(user + system);
-  }
-  return Math.min(...times);
 }
