@@ -65,7 +65,9 @@ describeReal(
         const copied = await regi(['copy', tinyLayout(), `${NAME}/team/app:1`], home);
         expect(copied, copied.stderr).toMatchObject({
           status: 0,
-          stdout: expect.stringMatching(/^registry\.local:5000\/team\/app:1@sha256:[0-9a-f]{64}\n$/),
+          stdout: expect.stringMatching(
+            /^registry\.local:5000\/team\/app:1@sha256:[0-9a-f]{64}\n$/,
+          ),
         });
         const layout = join(temporaryFolder('out'), 'layout');
         expect(await regi(['copy', `${NAME}/team/app:1`, `oci:${layout}:1`], home)).toMatchObject({
