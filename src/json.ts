@@ -35,6 +35,23 @@ export function memberInOtherCase(
   return Object.keys(body).find((name) => !names.has(name) && names.has(folded(name, names)));
 }
 
+/**
+ * Gives members whose names are one of `names` but for their case that name, as Go reads them. The last of several wins.
+ * Any other value is returned as it is.
+ */
+export function withFoldedNames(value: unknown, names: ReadonlySet<string>): unknown {
+  if (!isJsonObject(value)) return value;
+  return Object.fromEntries(
+    Object.entries(value).map(([name, member]) => [folded(name, names), member]),
+  );
+}
+
+/** The name under which an object has the member `name`, whatever its case. */
+export function writtenName(body: JsonObject, name: string): string {
+  const names = new Set([name]);
+  return Object.keys(body).findLast((written) => folded(written, names) === name) ?? name;
+}
+
 /** Two steps, because Go folds the long s and the Kelvin sign too. */
 function folded(name: string, names: ReadonlySet<string>): string {
   const lower = name.toUpperCase().toLowerCase();

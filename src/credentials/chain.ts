@@ -35,7 +35,14 @@ export function createCredentialChain(options: CredentialChainOptions): Credenti
     createEnvironmentSource(env),
     ...(named === undefined
       ? []
-      : [createContainersSource({ ...options, file: named, isRequired: true })]),
+      : [
+          createContainersSource({
+            ...options,
+            file: named,
+            // podman and skopeo read nothing from an absent file that only the variable names.
+            isRequired: options.authfile !== undefined,
+          }),
+        ]),
     createDockerAuthVariableSource(env, warn),
     createDockerSource(options),
     ...(keychain === undefined ? [] : [createKeychainSource({ ...options, keychain })]),

@@ -29,6 +29,15 @@ describe('firstOf()', () => {
 });
 
 describe('createCredentialChain()', () => {
+  test('C6: createCredentialChain() reads an absent REGISTRY_AUTH_FILE as empty, and refuses an absent --authfile', async () => {
+    const home = temporaryFolder();
+    const options = { env: {}, home, cwd: home, warn: () => undefined };
+    const variable = { ...options, env: { REGISTRY_AUTH_FILE: join(home, 'gone.json') } };
+    expect(await createCredentialChain(variable)('a', undefined)).toBeUndefined();
+    const flag = createCredentialChain({ ...options, authfile: 'gone.json' });
+    await expect(flag('a', undefined)).rejects.toMatchObject({ code: 'INVALID_CONFIG' });
+  });
+
   test('asks flag, REGI_*, DOCKER_AUTH_CONFIG and the docker config in this order', async () => {
     const home = temporaryFolder();
     await mkdir(join(home, '.docker'));

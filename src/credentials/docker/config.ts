@@ -1,10 +1,13 @@
-import { join } from 'node:path';
+import { stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 
 import * as z from 'zod/mini';
 
 import { readConfigFile, showPath } from '../../disk/config-file.ts';
 import { InvalidConfigError } from '../../errors.ts';
-import { tryParseJson } from '../../json.ts';
+import { tryParseJson, withFoldedNames } from '../../json.ts';
+import { unlessErrno } from '../../disk/errno.ts';
+import { quotePath } from '../../quote.ts';
 import { printable } from '../../redact.ts';
 import type { Credential } from '../credential.ts';
 
@@ -26,6 +29,8 @@ export interface ConfigFile {
   readonly shown: string;
   /** True for a `.dockercfg`, whose top level is the `auths` of a config.json. */
   readonly isFlat?: boolean | undefined;
+  /** True if DOCKER_CONFIG names its folder. */
+  readonly isInNamedFolder?: boolean | undefined;
 }
 
 /** The credentials in docker's config.json. */
@@ -64,6 +69,8 @@ const configShape = z.object({
   credHelpers: z.optional(z.nullable(z.record(z.string(), z.string()))),
 });
 
+const CONFIG_NAMES: ReadonlySet<string> = new Set(Object.keys(configShape.shape));
+
 const text = z.optional(z.nullable(z.string()));
 const entryShape = z.object({
   auth: text,
@@ -72,6 +79,7 @@ const entryShape = z.object({
   identitytoken: text,
   registrytoken: text,
 });
+const ENTRY_NAMES: ReadonlySet<string> = new Set(Object.keys(entryShape.shape));
 
 /** The file at `path`, with the name that a person in `home` knows it by. */
 export function configFile(path: string, home: string): ConfigFile {
@@ -80,7 +88,9 @@ export function configFile(path: string, home: string): ConfigFile {
 
 /** docker's own configuration file. */
 export function dockerConfigFile({ env, home }: ConfigPlace): ConfigFile {
-  return configFile(join(env['DOCKER_CONFIG'] || join(home, '.docker'), 'config.json'), home);
+  const named = env['DOCKER_CONFIG'];
+  const file = configFile(join(named || join(home, '.docker'), 'config.json'), home);
+  return { ...file, ...(named && { isInNamedFolder: true }) };
 }
 
 /**
@@ -90,15 +100,24 @@ export function dockerConfigFile({ env, home }: ConfigPlace): ConfigFile {
  * @throws {InvalidConfigError} when it cannot be read or parsed, or is required and absent.
  */
 export async function readDockerConfig(
-  { path, shown, isFlat }: ConfigFile,
+  { path, shown, isFlat, isInNamedFolder = false }: ConfigFile,
   warn?: Warn,
   isRequired = false,
 ): Promise<DockerConfig> {
   const content = await readConfigFile(path, shown);
   if (content === undefined && isRequired) {
     throw new InvalidConfigError(`Cannot find "${shown}": expected a file with credentials`, {
-      hint: 'correct --authfile or REGISTRY_AUTH_FILE',
+      hint: 'correct --authfile',
     });
+  }
+  if (content === undefined && isInNamedFolder) {
+    const place = dirname(path);
+    const found = await unlessErrno(['ENOENT', 'ENOTDIR', 'EACCES'], stat(place));
+    if (found?.isFile() === true)
+      throw new InvalidConfigError(
+        `Cannot use DOCKER_CONFIG: expected a folder with a config.json, and ${quotePath(place)} is a file`,
+        { hint: `name its folder: DOCKER_CONFIG=${dirname(place)}` },
+      );
   }
   const config = parseDockerConfig(content ?? '', shown, isFlat);
   if (warn !== undefined) warnOfSkipped(config, shown, warn);
@@ -107,7 +126,7 @@ export async function readDockerConfig(
 
 /**
  * Parses docker's config.json or a `.dockercfg`. Empty text is an empty configuration; unknown
- * members are ignored.
+ * members are ignored, and names may have any case, as in docker.
  *
  * @throws {InvalidConfigError} when it is no JSON object, or a member has the wrong type.
  */
@@ -117,7 +136,9 @@ export function parseDockerConfig(content: string, shown: string, isFlat = false
   if (json === undefined) {
     throw new InvalidConfigError(`Cannot read "${shown}": expected JSON`, { hint });
   }
-  const config = configShape.safeParse(isFlat ? { auths: json } : json);
+  const config = configShape.safeParse(
+    isFlat ? { auths: json } : withFoldedNames(json, CONFIG_NAMES),
+  );
   if (!config.success) {
     throw new InvalidConfigError(
       `Cannot read "${shown}": expected an object with "auths", "credsStore" and "credHelpers" as docker writes them`,
@@ -157,7 +178,7 @@ export function warnOfSkipped({ skipped }: DockerConfig, shown: string, warn: Wa
  * @see https://github.com/docker/cli/blob/v28.3.0/cli/config/configfile/file.go
  */
 export function decodeAuthEntry(value: unknown): AuthEntry | BadEntry {
-  const shape = entryShape.safeParse(value);
+  const shape = entryShape.safeParse(withFoldedNames(value, ENTRY_NAMES));
   if (!shape.success) return { problem: 'expected an object with text members' };
   const { auth, username, password, identitytoken, registrytoken } = shape.data;
   const login = auth ? decodeAuth(auth) : { username: username ?? '', password: password ?? '' };

@@ -1,3 +1,4 @@
+import { writtenName } from '../../json.ts';
 import { readConfigFile } from '../../disk/config-file.ts';
 import { changePrivateFile, type ChangeOptions } from '../../disk/private-file.ts';
 import { type ConfigFile, hostOfKey, parseDockerConfig } from './config.ts';
@@ -63,13 +64,14 @@ async function edit(
     const text = (await readConfigFile(path, shown)) ?? '';
     parseDockerConfig(text, shown, isFlat);
     const config = text.trim() === '' ? {} : (JSON.parse(text) as Members);
-    const before = isFlat ? config : ((config['auths'] ?? {}) as Members);
+    const name = writtenName(config, 'auths');
+    const before = isFlat ? config : ((config[name] ?? {}) as Members);
     const after = change(before);
     if (JSON.stringify(after) === JSON.stringify(before)) return undefined;
     // docker indents with tabs.
     const indent = /^\s*\{\s*?\n(?<indent>[ \t]+)"/.exec(text)?.groups?.['indent'] ?? '\t';
     const newline = text.endsWith('\n') ? '\n' : '';
-    return `${JSON.stringify(isFlat ? after : { ...config, auths: after }, undefined, indent)}${newline}`;
+    return `${JSON.stringify(isFlat ? after : { ...config, [name]: after }, undefined, indent)}${newline}`;
   };
   await changePrivateFile(path, shown, changed, options);
 }
@@ -80,5 +82,5 @@ function keep(entries: Members, isKept: (key: string) => boolean): Members {
 
 function withoutSecrets(entry: unknown): Members {
   if (typeof entry !== 'object' || entry === null) return {};
-  return keep(entry as Members, (name) => !SECRET_MEMBERS.has(name));
+  return keep(entry as Members, (name) => !SECRET_MEMBERS.has(name.toLowerCase()));
 }

@@ -1,7 +1,7 @@
 import * as z from 'zod/mini';
 
 import { assertNever, RegiError, type ErrorCode } from '../../errors.ts';
-import { tryParseJson } from '../../json.ts';
+import { tryParseJson, withFoldedNames } from '../../json.ts';
 import { LIMITS } from '../../limits.ts';
 import { printable } from '../../redact.ts';
 import { askProgram, type ProgramResult } from '../ask-program.ts';
@@ -37,7 +37,12 @@ const HELPER_TIMEOUT_MS = 60_000;
  */
 export const HELPER_NOT_FOUND = 'credentials not found in native keychain';
 
-const loginShape = z.object({ Username: z.string(), Secret: z.string() });
+/** docker reads any case of the names, and a login without members as none. */
+const loginShape = z.object({
+  Username: z._default(z.string(), ''),
+  Secret: z._default(z.string(), ''),
+});
+const LOGIN_NAMES: ReadonlySet<string> = new Set(Object.keys(loginShape.shape));
 const listShape = z.nullable(z.record(z.string(), z.string()));
 
 /**
@@ -54,7 +59,7 @@ export async function askHelper(
 ): Promise<StoredSecret | undefined> {
   const stdout = await outputOf(name, 'get', key, run, signal);
   if (stdout === undefined) return undefined;
-  const login = loginShape.safeParse(tryParseJson(stdout));
+  const login = loginShape.safeParse(withFoldedNames(tryParseJson(stdout), LOGIN_NAMES));
   if (!login.success) throw failure(name, 'FAILED', 'expected JSON with "Username" and "Secret"');
   const { Username: username, Secret: secret } = login.data;
   return username === '' && secret === '' ? undefined : { username, secret };

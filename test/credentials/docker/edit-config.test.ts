@@ -38,6 +38,14 @@ async function modeOf(path: string): Promise<number> {
 }
 
 describe('writePlainLogin()', () => {
+  test('C6: writePlainLogin() writes to the member that docker reads, whatever its case', async () => {
+    const file = await configWith('{"Auths":{"a":{"Auth":"b2xkOm9sZA==","email":"e"},"b":{}}}');
+    await writePlainLogin(file, 'a', LOGIN);
+    expect(JSON.parse(await readFile(file.path, 'utf8'))).toEqual({
+      Auths: { a: { auth: 'Y2k6YTpi', email: 'e' }, b: {} },
+    });
+  });
+
   test('creates folder and file for their owner only', async () => {
     const folder = join(temporaryFolder(), 'new');
     await writePlainLogin(fileIn(folder), 'a.example', LOGIN);

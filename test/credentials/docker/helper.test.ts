@@ -21,6 +21,13 @@ async function helper(script: string, timeoutMs?: number): Promise<RunHelper> {
 }
 
 describe('askHelper()', () => {
+  test.each([
+    ['{}', undefined],
+    ['{"username":"u","SECRET":"s"}', { username: 'u', secret: 's' }],
+  ])('C6: askHelper() reads %s as docker does', async (output, login) => {
+    expect(await askHelper('fake', 'a', await helper(`echo '${output}'`))).toEqual(login);
+  });
+
   test('writes the key to standard input and reads the output', async () => {
     const run = await helper(
       `[ "$1" = get ] || exit 9; read key; printf '{"ServerURL":"%s","Username":"%s","Secret":"s"}' "$key" "$key"`,

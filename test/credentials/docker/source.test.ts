@@ -1,5 +1,5 @@
 import { mkdir, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 
 import { describe, expect, test } from 'vitest';
 
@@ -187,6 +187,42 @@ describe('createDockerSource()', () => {
     });
   });
 
+  test('C6: createDockerSource() reads names in any case, as docker does', async () => {
+    const { source } = await setUp({
+      config: {
+        Auths: { 'a.example': { Auth: 'YWxpY2U6czNjcmV0' } },
+        credhelpers: { 'a.example': '', 'b.example': 'one' },
+        credSstore: 'pass',
+      },
+      helpers: { one: { 'b.example': ['b', 's'] }, pass: { 'c.example': ['c', 's'] } },
+    });
+    const users = ['a.example', 'b.example', 'c.example'].map(async (host) => {
+      const found = await source(host, undefined);
+      return found?.credential.kind === 'password' ? found.credential.username : undefined;
+    });
+    expect(await Promise.all(users)).toEqual(['alice', 'b', 'c']);
+  });
+
+  test('C6: createDockerSource() says it when DOCKER_CONFIG names a file', async () => {
+    const path = join(temporaryFolder(), 'config.json');
+    await writeFile(path, JSON.stringify(config));
+    const options = { env: { DOCKER_CONFIG: path }, home: '/nowhere', warn: () => undefined };
+    await expect(createDockerSource(options)('a', undefined)).rejects.toMatchObject({
+      code: 'INVALID_CONFIG',
+      message: `Cannot use DOCKER_CONFIG: expected a folder with a config.json, and "${path}" is a file`,
+      hint: `name its folder: DOCKER_CONFIG=${dirname(path)}`,
+    });
+  });
+
+  test('C6: createDockerSource() takes DOCKER_CONFIG=/dev/null for no configuration', async () => {
+    const options = {
+      env: { DOCKER_CONFIG: '/dev/null' },
+      home: '/nowhere',
+      warn: () => undefined,
+    };
+    expect(await createDockerSource(options)('a', undefined)).toBeUndefined();
+  });
+
   test('asks a helper once for each host', async () => {
     const { source, asked } = await setUp({
       config: { credsStore: 'pass' },
@@ -239,7 +275,7 @@ describe('createDockerSource()', () => {
     expect(warnings.join()).not.toContain('s3cret');
   });
 
-  test('fails when the file cannot be read', async () => {
+  test('C6: createDockerSource() says it when config.json is a folder', async () => {
     const folder = temporaryFolder();
     await mkdir(join(folder, 'config.json'));
     const source = createDockerSource({
@@ -247,7 +283,11 @@ describe('createDockerSource()', () => {
       home: '/nowhere',
       warn: () => undefined,
     });
-    await expect(source('a', undefined)).rejects.toMatchObject({ code: 'INVALID_CONFIG' });
+    await expect(source('a', undefined)).rejects.toMatchObject({
+      code: 'INVALID_CONFIG',
+      message: `Cannot read "${join(folder, 'config.json')}": expected a file, and it is a folder`,
+      hint: 'move it away',
+    });
   });
 
   test('fails when the file is over the bound', async () => {
