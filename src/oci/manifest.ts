@@ -2,7 +2,14 @@ import { RegiError } from '../errors.ts';
 import { isJsonObject, memberInOtherCase, tryParseJson, type JsonObject } from '../json.ts';
 import { LIMITS } from '../limits.ts';
 import { InvalidManifestError, parseDescriptor, type Descriptor } from './descriptor.ts';
-import { isImageManifestType, isIndexType, isSchema1Type, MEDIA_TYPE } from './media-types.ts';
+import {
+  isArtifactManifestType,
+  isImageManifestType,
+  isIndexType,
+  isManifestType,
+  isSchema1Type,
+  MEDIA_TYPE,
+} from './media-types.ts';
 import { quote } from '../quote.ts';
 
 interface AnyManifest {
@@ -25,7 +32,10 @@ export interface ImageManifest extends AnyManifest {
   readonly layers: readonly Descriptor[];
 }
 
-/** Several manifests under one name, one per platform. */
+/**
+ * Several manifests under one name, one per platform. An artifact manifest of OCI 1.1 release candidates, or of ORAS, is read as one
+ * whose entries are its blobs.
+ */
 export interface ImageIndex extends AnyManifest {
   readonly kind: 'index';
   /** The entries, in the order of the index. */
@@ -56,6 +66,8 @@ export function parseManifest(bytes: Uint8Array, mediaType: string | undefined):
     ...(typeof artifactType === 'string' && { artifactType }),
     annotations: parseAnnotations(body['annotations']),
   };
+  if (isArtifactManifestType(type))
+    return { kind: 'index', ...common, manifests: parseList(body, 'blobs') };
   if (isIndexType(type))
     return { kind: 'index', ...common, manifests: parseList(body, 'manifests') };
   const config = parseDescriptor(body['config'], 'config');
@@ -100,7 +112,7 @@ export function attestedDigest(entry: Descriptor): string | undefined {
 }
 
 const MEMBERS: ReadonlySet<string> = new Set(
-  'schemaVersion mediaType artifactType config layers manifests subject annotations'.split(' '),
+  'schemaVersion mediaType artifactType config layers manifests blobs subject annotations'.split(' '),
 );
 
 function manifestType(body: JsonObject, stated: string | undefined): string {
@@ -111,7 +123,12 @@ function manifestType(body: JsonObject, stated: string | undefined): string {
       'Cannot use a docker schema 1 manifest: expected schema 2 or OCI',
       { hint: 'push the image again with a current docker, which writes schema 2' },
     );
-  if (schemaVersion !== 2)
+  const isArtifact =
+    typeof mediaType === 'string' && mediaType !== ''
+      ? isArtifactManifestType(mediaType)
+      : stated !== undefined && isArtifactManifestType(stated);
+  // An artifact manifest has no schemaVersion.
+  if (schemaVersion !== 2 && !isArtifact)
     throw invalid(`expected schemaVersion 2, found ${describeVersion(schemaVersion)}`);
   const inside = mediaType === '' ? undefined : mediaType;
   if (inside !== undefined && typeof inside !== 'string')
@@ -120,7 +137,7 @@ function manifestType(body: JsonObject, stated: string | undefined): string {
   const other = otherKind(body, type);
   if (other !== undefined) throw invalid(`its type is ${type}, but it has members of ${other}`);
   // A registry refuses such a manifest: Content-Type must be the type in the body (distribution-spec 1.1, "Pushing Manifests").
-  if (inside !== undefined && stated !== undefined && isKnown(stated) && inside !== stated)
+  if (inside !== undefined && stated !== undefined && isManifestType(stated) && inside !== stated)
     throw invalid(`its mediaType is ${quote(inside)}, but it was offered as ${quote(stated)}`);
   return type;
 }
@@ -133,6 +150,10 @@ function describeVersion(version: unknown): string {
 /** Names another kind of manifest that a client which looks at other members could read. */
 function otherKind(body: JsonObject, type: string): string | undefined {
   if ('fsLayers' in body) return 'a schema 1 manifest';
+  if (isArtifactManifestType(type))
+    return ['config', 'layers', 'manifests'].some((name) => name in body)
+      ? 'an image manifest or index'
+      : undefined;
   if (!isIndexType(type)) return 'manifests' in body ? 'an index' : undefined;
   return 'config' in body || 'layers' in body ? 'an image manifest' : undefined;
 }
@@ -147,7 +168,7 @@ function guessType(body: JsonObject): string {
 }
 
 function isKnown(type: string): boolean {
-  return isIndexType(type) || isImageManifestType(type);
+  return isIndexType(type) || isImageManifestType(type) || isArtifactManifestType(type);
 }
 
 function parseObject(bytes: Uint8Array): JsonObject {
@@ -161,8 +182,8 @@ function parseObject(bytes: Uint8Array): JsonObject {
 }
 
 /** Some tools write null for an empty list, or leave out the layers of an artifact. */
-function parseList(body: JsonObject, name: 'manifests' | 'layers'): readonly Descriptor[] {
-  const list = body[name] ?? (name === 'layers' || body[name] === null ? [] : undefined);
+function parseList(body: JsonObject, name: 'manifests' | 'layers' | 'blobs'): readonly Descriptor[] {
+  const list = body[name] ?? (name !== 'manifests' || body[name] === null ? [] : undefined);
   if (!Array.isArray(list)) throw invalid(`expected ${name} to be a list`);
   if (list.length > LIMITS.descriptors)
     throw invalid(`expected at most ${LIMITS.descriptors} ${name}, found ${list.length}`);

@@ -10,6 +10,8 @@ export const MEDIA_TYPE = {
   dockerManifest: 'application/vnd.docker.distribution.manifest.v2+json',
   dockerManifestList: 'application/vnd.docker.distribution.manifest.list.v2+json',
   dockerConfig: 'application/vnd.docker.container.image.v1+json',
+  ociArtifact: 'application/vnd.oci.artifact.manifest.v1+json',
+  orasArtifact: 'application/vnd.cncf.oras.artifact.manifest.v1+json',
   dockerSchema1: 'application/vnd.docker.distribution.manifest.v1+json',
   dockerSchema1Signed: 'application/vnd.docker.distribution.manifest.v1+prettyjws',
 } as const;
@@ -24,6 +26,8 @@ export const MANIFEST_ACCEPT = [
   MEDIA_TYPE.ociManifest,
   MEDIA_TYPE.dockerManifestList,
   MEDIA_TYPE.dockerManifest,
+  MEDIA_TYPE.ociArtifact,
+  MEDIA_TYPE.orasArtifact,
   MEDIA_TYPE.dockerSchema1Signed,
   MEDIA_TYPE.dockerSchema1,
 ].join(', ');
@@ -44,9 +48,19 @@ export function isSchema1Type(mediaType: string): boolean {
   return mediaType === MEDIA_TYPE.dockerSchema1 || mediaType === MEDIA_TYPE.dockerSchema1Signed;
 }
 
+/** True for the artifact manifests of OCI 1.1 release candidates and of ORAS, which list blobs and have no config. */
+export function isArtifactManifestType(mediaType: string): boolean {
+  return mediaType === MEDIA_TYPE.ociArtifact || mediaType === MEDIA_TYPE.orasArtifact;
+}
+
 /** True if a node of this type is stored as a manifest, not as a blob. */
 export function isManifestType(mediaType: string): boolean {
-  return isIndexType(mediaType) || isImageManifestType(mediaType) || isSchema1Type(mediaType);
+  return (
+    isIndexType(mediaType) ||
+    isImageManifestType(mediaType) ||
+    isArtifactManifestType(mediaType) ||
+    isSchema1Type(mediaType)
+  );
 }
 
 /** True for a layer that only the holder of a key can read. */

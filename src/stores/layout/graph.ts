@@ -4,7 +4,7 @@ import { LIMITS } from '../../limits.ts';
 import type { Descriptor } from '../../oci/descriptor.ts';
 import type { Digest } from '../../oci/digest.ts';
 import { childrenOf, parseManifest } from '../../oci/manifest.ts';
-import { isImageManifestType, isIndexType, isManifestType } from '../../oci/media-types.ts';
+import { isIndexType, isManifestType } from '../../oci/media-types.ts';
 import type { CallOptions, ReferrerOptions, Source } from '../../store.ts';
 import { referrerOf, type Referrer } from '../referrer.ts';
 
@@ -156,7 +156,7 @@ async function readIfThere(
   node: Descriptor,
   options?: CallOptions,
 ): Promise<Uint8Array | undefined> {
-  if (!isIndexType(node.mediaType) && !isImageManifestType(node.mediaType)) return undefined;
+  if (!isManifestType(node.mediaType)) return undefined;
   return unless(MISSING, () => readBytes(content, node, options));
 }
 
