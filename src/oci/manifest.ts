@@ -112,7 +112,9 @@ export function attestedDigest(entry: Descriptor): string | undefined {
 }
 
 const MEMBERS: ReadonlySet<string> = new Set(
-  'schemaVersion mediaType artifactType config layers manifests blobs subject annotations'.split(' '),
+  'schemaVersion mediaType artifactType config layers manifests blobs subject annotations'.split(
+    ' ',
+  ),
 );
 
 function manifestType(body: JsonObject, stated: string | undefined): string {
@@ -182,7 +184,10 @@ function parseObject(bytes: Uint8Array): JsonObject {
 }
 
 /** Some tools write null for an empty list, or leave out the layers of an artifact. */
-function parseList(body: JsonObject, name: 'manifests' | 'layers' | 'blobs'): readonly Descriptor[] {
+function parseList(
+  body: JsonObject,
+  name: 'manifests' | 'layers' | 'blobs',
+): readonly Descriptor[] {
   const list = body[name] ?? (name !== 'manifests' || body[name] === null ? [] : undefined);
   if (!Array.isArray(list)) throw invalid(`expected ${name} to be a list`);
   if (list.length > LIMITS.descriptors)
