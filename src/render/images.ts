@@ -16,6 +16,8 @@ export interface ListedImage {
   readonly created: string | undefined;
   /** Bytes. */
   readonly size: number;
+  /** What it is, if it is no image. */
+  readonly artifactType: string | undefined;
 }
 
 /** Output format of `regi images`: only ids, docker's table, JSON, a template per line, or a table of a template. */
@@ -77,7 +79,10 @@ export function imageLines(
       const columns = COLUMNS.filter(({ field }) => field !== 'Digest' || format.digests);
       const cells = views.map((view) => columns.map(({ field }) => view[field]));
       const titled = columns.map((column) => ({ ...column, title: HEADS[column.field] }));
-      return withHead(tableLines(titled, cells, options));
+      if (images.every(({ artifactType }) => artifactType === undefined))
+        return withHead(tableLines(titled, cells, options));
+      const typed = cells.map((row, at) => [...row, images[at]?.artifactType ?? 'image']);
+      return withHead(tableLines([...titled, { title: 'TYPE' }], typed, options));
     }
     default:
       return assertNever(format);

@@ -2,6 +2,7 @@ import { resolve } from 'node:path';
 
 import type { Context } from '../../context.ts';
 import { UsageError } from '../../errors.ts';
+import { formatCount } from '../../format.ts';
 import type { Digest } from '../../oci/digest.ts';
 import { familiarReference } from '../../oci/reference.ts';
 import { summarizeImage } from '../../operations/inspect/summarize-image.ts';
@@ -49,13 +50,30 @@ interface ListedIn {
   readonly created: string | undefined;
   readonly size: number;
   readonly platform: string | undefined;
+  readonly artifactType: string | undefined;
   readonly line: Styled;
+}
+
+/** Leaves out what is no image, such as a signature or an SBOM, and says how to list it. */
+export function withoutArtifacts<T extends { readonly artifactType: string | undefined }>(
+  rows: readonly T[],
+  { settings, note }: Context,
+): readonly T[] {
+  const images = rows.filter(({ artifactType }) => artifactType === undefined);
+  const count = rows.length - images.length;
+  if (count > 0 && !settings.quiet)
+    note(`Left out ${formatCount(count, 'artifact')}; to list artifacts too, type: regi images -a`);
+  return images;
 }
 
 /** Lists the images of archives and layouts, in the order of each place. */
 export async function* imagesIn(
   places: readonly ImagesLocation[],
-  { format, whole }: { readonly format: ImageFormat; readonly whole: boolean },
+  {
+    format,
+    whole,
+    all,
+  }: { readonly format: ImageFormat; readonly whole: boolean; readonly all: boolean },
   context: Context,
 ): AsyncIterable<ListedIn> {
   const { signal, warn, note, io } = context;
@@ -78,7 +96,8 @@ export async function* imagesIn(
     }
     if (rows.length === 0) note('There are no images');
     const style = { ...pageStyle(context), whole, now: io.clock.now() };
-    const lines = imageLines(rows, format, style);
-    for (const [index, row] of rows.entries()) yield { ...row, line: lines[index] ?? '' };
+    const shown = all ? rows : withoutArtifacts(rows, context);
+    const lines = imageLines(shown, format, style);
+    for (const [index, row] of shown.entries()) yield { ...row, line: lines[index] ?? '' };
   });
 }

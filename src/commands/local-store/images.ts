@@ -12,7 +12,7 @@ import { findLocal, type LocalImage, type LocalStore } from '../../targets/local
 import { withStores } from '../../targets/open-store.ts';
 import { flag, value, values } from '../arguments/arguments.ts';
 import { parseImageFilter, timeOf } from './image-filter.ts';
-import { imagesIn, placesOf } from './images-in.ts';
+import { imagesIn, placesOf, withoutArtifacts } from './images-in.ts';
 
 /** An image of the local store by one of its names. */
 export interface ImageRow {
@@ -29,6 +29,8 @@ export interface ImageRow {
   /** Compressed size in bytes. */
   readonly size: number;
   readonly platform: string | undefined;
+  /** What it is, if it is no image. */
+  readonly artifactType: string | undefined;
   /** A line of the table, with the header before the first one. */
   readonly line: Styled;
 }
@@ -48,7 +50,11 @@ async function* runImages(args: ParsedArguments, context: Context): AsyncIterabl
       throw new UsageError('Cannot use --filter with an archive or a layout', {
         hint: 'drop it, or import the images first: regi import FILE',
       });
-    const style = { format: formatOf(args, context), whole: flag(args, 'no-trunc') };
+    const style = {
+      format: formatOf(args, context),
+      whole: flag(args, 'no-trunc'),
+      all: flag(args, 'all'),
+    };
     yield* imagesIn(places, style, context);
     return;
   }
@@ -73,8 +79,9 @@ async function* runImages(args: ParsedArguments, context: Context): AsyncIterabl
           `to repair it, type: regi pull ${image.name ?? 'REF'}`,
         );
     }
-    const rows = found.toSorted(byAge).map(({ image, summary }) => rowOf(image, summary));
-    if (rows.length === 0 && !settings.quiet)
+    const every = found.toSorted(byAge).map(({ image, summary }) => rowOf(image, summary));
+    const rows = flag(args, 'all') ? every : withoutArtifacts(every, context);
+    if (every.length === 0 && !settings.quiet)
       note('The local store has no such images; to pull one, type: regi pull REF');
     const shown = settings.json ? rows : listed(rows, args, settings.quiet);
     const lines = imageLines(shown, format, {
@@ -95,7 +102,7 @@ type Row = Omit<ImageRow, 'line'>;
 
 function rowOf(
   { name, reference, root, pulled }: LocalImage,
-  { id, created, size, platform }: ImageSummary,
+  { id, created, size, platform, artifactType }: ImageSummary,
 ): Row {
   const repository =
     reference === undefined
@@ -111,6 +118,7 @@ function rowOf(
     created,
     size,
     platform,
+    artifactType,
   };
 }
 

@@ -28,7 +28,7 @@ export const LOCAL_STORE_COMMANDS: readonly CommandSpec[] = [
       ),
     ],
     options: [
-      flag('-a, --all', 'accepted for compatibility with docker; all images are always listed'),
+      flag('-a, --all', 'also list artifacts, such as signatures and SBOMs, and what they are'),
       flag('--digests', 'show the digest in the registry; for an index, that of the whole index'),
       flag('-f, --filter FILTER…', 'list only matching images: reference=PATTERN, dangling=true …'),
       flag('--format TEMPLATE', 'table, json, or a Go template'),

@@ -2,8 +2,8 @@ import { RegiError } from '../../errors.ts';
 import { LIMITS } from '../../limits.ts';
 import type { Descriptor } from '../../oci/descriptor.ts';
 import type { Digest } from '../../oci/digest.ts';
-import { isAttestation, childrenOf, type ImageManifest } from '../../oci/manifest.ts';
-import { isManifestType } from '../../oci/media-types.ts';
+import { childrenOf, isAttestation, shownTypeOf, type ImageManifest } from '../../oci/manifest.ts';
+import { isImageConfigType, isManifestType } from '../../oci/media-types.ts';
 import { formatPlatform } from '../../oci/platform.ts';
 import type { CallOptions, Source } from '../../store.ts';
 import { readImageConfig, readManifest } from '../copy/read-manifest.ts';
@@ -20,6 +20,8 @@ export interface ImageSummary {
   readonly platform: string | undefined;
   /** For an index, those of its first image in the store. */
   readonly labels: Readonly<Record<string, string>>;
+  /** What it is, if it is no image, such as `application/spdx+json`. */
+  readonly artifactType: string | undefined;
   /** The reason why it cannot be shown; then only id and size are meaningful. */
   readonly problem: string | undefined;
 }
@@ -43,6 +45,8 @@ export async function summarizeImage(
       platform:
         !isOne || config?.platform === undefined ? undefined : formatPlatform(config.platform),
       labels: config?.labels ?? {},
+      artifactType:
+        first === undefined || isRunnable(first) ? undefined : shownTypeOf(first.manifest),
       problem: undefined,
     };
   } catch (error) {
@@ -53,6 +57,7 @@ export async function summarizeImage(
       size: root.size,
       platform: undefined,
       labels: {},
+      artifactType: undefined,
       problem: error.message,
     };
   }
@@ -72,7 +77,7 @@ interface FoundImage {
   readonly digest: Digest;
 }
 
-/** Adds up the nodes of an image that are in the store, and returns its first image. */
+/** Adds up the nodes of an image that are in the store, and returns its first image; without one, its first artifact. */
 async function walk(
   source: Source,
   node: Descriptor,
@@ -91,8 +96,13 @@ async function walk(
     // An index may list platforms that the store lacks.
     else if (await source.exists(child, options)) {
       const found = await walk(source, child, sizes, options, depth + 1);
-      if (!isAttestation(child)) first ??= found;
+      if (isAttestation(child)) continue;
+      if (first === undefined || (!isRunnable(first) && found && isRunnable(found))) first = found;
     }
   }
   return first;
+}
+
+function isRunnable({ manifest }: FoundImage): boolean {
+  return isImageConfigType(manifest.config.mediaType);
 }

@@ -27,6 +27,7 @@ function accepts(
     size: 1,
     platform: undefined,
     labels: {},
+    artifactType: undefined,
     problem: undefined,
   };
   const filter = parseImageFilter(undefined, filters, NOW);

@@ -3,9 +3,18 @@ import { join } from 'node:path';
 
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
 
+import { toDescriptorJson } from '../../../src/oci/descriptor.ts';
+import { MEDIA_TYPE } from '../../../src/oci/media-types.ts';
 import { encodedOf } from '../../../src/oci/digest.ts';
 import { expectGolden } from '../../support/golden.ts';
-import { makeArtifact, makeImage, makeIndex } from '../../support/images/images.ts';
+import {
+  imageOf,
+  makeArtifact,
+  makeImage,
+  makeIndex,
+  nodeOf,
+  nodesOf,
+} from '../../support/images/images.ts';
 import { blobPath } from '../../support/images/layout-folder.ts';
 import { localImages, type LocalImages } from '../../support/images/local-images.ts';
 
@@ -176,11 +185,35 @@ describe('regi images', () => {
     });
   });
 
-  test('shows an artifact, which has no age', async () => {
+  test('D20: images -a shows an artifact as what it is, which has no age', async () => {
     await local.keep(makeArtifact(), 'chart:1');
-    expect(await printed('chart')).toMatch(
-      /^REPOSITORY .*\nchart +1 +[0-9a-f]{12} +N\/A +\S+ B\n$/,
+    expect(await printed('-a', 'chart')).toMatch(
+      /^REPOSITORY .* TYPE\nchart +1 +[0-9a-f]{12} +N\/A +\S+ B +application\/vnd\.example\.sbom\n$/,
     );
+    expect(await printed('-a')).toMatch(/\nnginx .* image\n/);
+    expect(JSON.parse(await printed('-a', '--json', 'chart'))).toMatchObject({
+      artifactType: 'application/vnd.example.sbom',
+    });
+  });
+
+  test('D20: images leaves artifacts out, and says how to list them', async () => {
+    const before = await printed();
+    await local.keep(makeArtifact(), 'chart:1');
+    const { io } = await local.run(['images']);
+    expect([io.stdoutText(), io.stderrText()]).toEqual([
+      before,
+      'Left out 1 artifact; to list artifacts too, type: regi images -a\n',
+    ]);
+    expect(await printed('-q', 'chart')).toBe('');
+  });
+
+  test('D20: images lists an index that has an artifact before its image', async () => {
+    const [artifact, image] = [makeArtifact(), makeImage({ seed: 9 })];
+    const manifests = [artifact, image].map(({ root }) => toDescriptorJson(root));
+    const body = { schemaVersion: 2, mediaType: MEDIA_TYPE.ociIndex, manifests };
+    const index = nodeOf(MEDIA_TYPE.ociIndex, Buffer.from(JSON.stringify(body)));
+    await local.keep(imageOf([...nodesOf(artifact), ...nodesOf(image), index]), 'mixed:1');
+    expect(await listed('mixed')).toEqual(['mixed:1']);
   });
 
   test('warns of a damaged image, and lists the others', async () => {

@@ -196,7 +196,7 @@ export function makeBlob(size: number, seed = 1, algorithm: DigestAlgorithm = 's
   return nodeOf('application/octet-stream', randomBytes(size, seed), algorithm);
 }
 
-function imageOf(list: readonly TestNode[]): TestImage {
+export function imageOf(list: readonly TestNode[]): TestImage {
   const nodes = new Map(list.map((node) => [node.descriptor.digest, node]));
   const root = list.at(-1)?.descriptor;
   if (root === undefined) throw new Error('An image needs a node');
@@ -211,7 +211,7 @@ function imageOf(list: readonly TestNode[]): TestImage {
   };
 }
 
-function nodesOf(image: TestImage): readonly TestNode[] {
+export function nodesOf(image: TestImage): readonly TestNode[] {
   return [...image.nodes.values()];
 }
 
