@@ -78,12 +78,17 @@ async function* fileRows(
   after: LayeredImage,
   context: Context,
 ): AsyncIterable<DiffRow> {
+  const totals = { added: 0, removed: 0, changed: 0, addedBytes: 0, removedBytes: 0 };
+  if (haveSameLayers(before, after)) {
+    // Equal layers hold equal files: none is read.
+    yield { kind: 'summary', ...totals };
+    return;
+  }
   const contents = new Contents();
   const budget = new LayerBudget();
   const known = new Map<Digest, readonly TarFile[]>();
   const old = await treeWith(before, contents, { budget, known }, context);
   const now = await treeWith(after, contents, { budget, known }, context);
-  const totals = { added: 0, removed: 0, changed: 0, addedBytes: 0, removedBytes: 0 };
   for (const found of diffTrees(old, now)) {
     context.signal.throwIfAborted();
     const was =
@@ -103,6 +108,14 @@ async function* fileRows(
     };
   }
   yield { kind: 'summary', ...totals };
+}
+
+function haveSameLayers({ manifest }: LayeredImage, other: LayeredImage): boolean {
+  const { layers } = other.manifest;
+  return (
+    manifest.layers.length === layers.length &&
+    manifest.layers.every(({ digest }, at) => digest === layers[at]?.digest)
+  );
 }
 
 interface Shared {

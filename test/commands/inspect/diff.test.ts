@@ -148,3 +148,27 @@ test('diff fits a terminal', async () => {
     ),
   ).toBeLessThan(50);
 });
+
+test('D13: diff reads no layer of images that have the same layers', async () => {
+  const place = await startFakeRegistry();
+  const layers = [BASE, [file('opt/old', 'old')]];
+  await makeLayered(layers, { config: { User: 'a' } }).pushTo(place.place.open('app'), 'a');
+  await makeLayered(layers, { config: { User: 'b' } }).pushTo(place.place.open('app'), 'b');
+  const names = [`${place.host}/app:a`, `${place.host}/app:b`];
+  const { status, stdout } = await runMain(['diff', '--json', ...names]);
+  const rows = stdout
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line) as unknown);
+  const read = place.requests.filter(({ method, kind }) => method === 'GET' && kind === 'blob');
+  // The two configs.
+  expect([status, read.length]).toEqual([0, 2]);
+  expect(rows.at(-1)).toEqual({
+    kind: 'summary',
+    added: 0,
+    removed: 0,
+    changed: 0,
+    addedBytes: 0,
+    removedBytes: 0,
+  });
+});
