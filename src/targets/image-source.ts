@@ -65,10 +65,15 @@ export async function wholeLocalStore(
 
 async function openWholeLayout(
   path: string,
-  { io, signal }: Context,
+  { io, signal, warn }: Context,
 ): Promise<Opened<ImageSource>> {
   const folder = resolve(io.cwd, path);
-  const layout = await openLayoutPlace(folder, { create: false, clock: io.clock, signal });
+  const layout = await openLayoutPlace(folder, {
+    create: false,
+    clock: io.clock,
+    signal,
+    onNotice: warn,
+  });
   return {
     opened: {
       store: layout.whole,

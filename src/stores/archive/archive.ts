@@ -253,7 +253,7 @@ function placeOf(
     format,
     omitted,
     close,
-    images: async () => namedImages(index, names),
+    images: async () => namedImages(index, names, onNotice),
     async *repositories({ signal } = {}) {
       for (const name of servedNames(repositoriesOf(served))) {
         signal?.throwIfAborted();

@@ -30,6 +30,8 @@ export interface LayoutOptions extends CallOptions {
   readonly clock?: Clock | undefined;
   /** Called when another process holds the layout and is waited for. */
   readonly onWait?: ((message: string) => void) | undefined;
+  /** Called with each entry of index.json that is no image and is left out. */
+  readonly onNotice?: ((message: string) => void) | undefined;
   /** @internal Processes of a test. */
   readonly processes?: Processes | undefined;
   /** Called and awaited once, before the first partial blob is written, which the next run may resume. */

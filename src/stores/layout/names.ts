@@ -1,6 +1,8 @@
 import { basename } from 'node:path';
 
+import { isManifestType } from '../../oci/media-types.ts';
 import { isTag, referenceIn, type Reference, type Repository } from '../../oci/reference.ts';
+import { quote } from '../../quote.ts';
 import type { NamedImage } from '../../store.ts';
 import { descriptorOf, type LayoutEntry, type LayoutIndex } from './index-json.ts';
 
@@ -40,15 +42,29 @@ export function namesOrLatest(index: LayoutIndex, fallback: Repository): readonl
   return [{ entry: only, repository: fallback, tag: 'latest', text: 'latest', isMade: true }];
 }
 
-/** Lists the images of an index.json in their order. @param names its names. */
+/**
+ * Lists the images of an index.json in their order.
+ *
+ * @param names its names.
+ * @param onNotice called for each entry that is left out because its type is not that of a manifest, which the image-spec allows.
+ */
 export function namedImages(
   { entries }: LayoutIndex,
   names: readonly EntryName[],
+  onNotice?: (message: string) => void,
 ): readonly NamedImage[] {
   const byEntry = new Map(names.map((named) => [named.entry, named]));
-  return entries.map((entry) => {
+  return entries.flatMap((entry) => {
     const named = byEntry.get(entry);
     const text = named?.text ?? entry.imageName ?? entry.refName;
+    const { mediaType } = entry.json;
+    if (typeof mediaType === 'string' && mediaType !== '' && !isManifestType(mediaType)) {
+      const shown = text ?? (typeof entry.digest === 'string' ? entry.digest : 'an unnamed entry');
+      onNotice?.(
+        `Left out ${quote(shown)} of index.json: its type ${quote(mediaType)} is not that of an image`,
+      );
+      return [];
+    }
     return {
       name: text,
       tag: named?.tag,
