@@ -46,4 +46,20 @@ describe.each([
     expect(await copy.exists(blob.descriptor)).toBe(true);
     expect(from.requests.filter(({ url }) => url.includes(`/blobs/${digest}`))).toEqual([]);
   });
+
+  test('is not called damaged when an image is asked of it', async () => {
+    const from = await startFakeRegistry();
+    const source = from.place.open('app');
+    await source.push(blob.descriptor, bytesOf(blob.bytes));
+    await source.push(artifact.descriptor, bytesOf(artifact.bytes), { tag: 'sbom' });
+    const reference = `${from.host}/app:sbom`;
+    for (const argv of [
+      ['inspect', reference],
+      ['copy', '--platform', 'linux/amd64', reference, `${from.host}/app:2`],
+    ]) {
+      const { status, stderr } = await runMain(argv);
+      expect(status).not.toBe(7);
+      expect(stderr).not.toMatch(/damaged|bug/);
+    }
+  });
 });
