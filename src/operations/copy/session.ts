@@ -17,15 +17,21 @@ import {
 } from './read-manifest.ts';
 import { SessionState } from './session-state.ts';
 import { together } from '../../concurrency/together.ts';
+import { unlessAborted } from '../../concurrency/unless-aborted.ts';
 import { unknownBlobs } from './unknown-blobs.ts';
 
 /** Options shared by all images of a session. */
 export interface CopySessionOptions {
   /** Called with each event, in order. */
   readonly onEvent?: OnEvent | undefined;
-  /** Walks below manifests that the destination has, hashes what it holds where it can, and so mends lost and damaged nodes. */
+  /**
+   * Walks below manifests that the destination has, hashes what it holds where it can, and so mends
+   * lost and damaged nodes.
+   */
   readonly force?: boolean | undefined;
-  /** `copy`: carries foreign layers like others. `skip`, the default: they stay at their own URLs. */
+  /**
+   * `copy`: carries foreign layers like others. `skip`, the default: they stay at their own URLs.
+   */
   readonly foreignLayers?: 'skip' | 'copy' | undefined;
   /** Requests at once, for all places or for each. */
   readonly lanes?: LaneWidths | ((place: string) => LaneWidths) | undefined;
@@ -42,8 +48,9 @@ export interface Route {
 }
 
 /**
- * The state shared by the images of one command. Each node lands once in each destination. A blob that one repository of a place
- * has is mounted into the next. All images together fill the lanes of each host.
+ * The state shared by the images of one command. Each node lands once in each destination. A blob
+ * that one repository of a place has is mounted into the next. All images together fill the lanes
+ * of each host.
  */
 export class CopySession {
   /** Called with each step of each image. */
@@ -78,7 +85,7 @@ export class CopySession {
     return new CopySession(options, this);
   }
 
-  /** True if the blob is a foreign layer that stays at its own URLs; emits its event then, and a warning for the first. */
+  /** True if a foreign layer stays at its own URLs; emits its event, and one warning for all. */
   leavesForeign(blob: Descriptor, to: string): boolean {
     if (this.#carries(blob)) return false;
     if (!this.#hasWarnedOfForeign)
@@ -173,8 +180,9 @@ export class CopySession {
   }
 
   /**
-   * Pushes a manifest whose children are at the destination, and tags it in the same step if `tag` is given. A blob that the
-   * destination said it has, and then does not know, is sent, and the manifest once more.
+   * Pushes a manifest whose children are at the destination, and tags it in the same step if `tag`
+   * is given. A blob that the destination said it has, and then does not know, is sent, and the
+   * manifest once more.
    */
   async sendManifest(
     route: Route,
@@ -202,7 +210,10 @@ export class CopySession {
     this.onEvent({ kind: 'copied', target: descriptor, to: destination.repository });
   }
 
-  /** Returns whether the destination has a node. With `force` its bytes are proved, where the destination can do that. */
+  /**
+   * Returns whether the destination has a node. With `force` its bytes are proved, where the
+   * destination can do that.
+   */
   async isThere(destination: Store, node: Descriptor, signal: AbortSignal): Promise<boolean> {
     return this.ask(destination, signal, () =>
       this.#force && canProve(destination)
@@ -239,7 +250,8 @@ export class CopySession {
     if (!canMount(destination)) return this.#transfer(route, blob, undefined, signal);
     const repositories = this.#state.repositoriesWith(destination, blob);
     const other = [...repositories].find(([repository]) => repository !== destination.repository);
-    // Registered before the first await: the next image must see that this blob is already in progress.
+    // Registered before the first await: the next image must see that this blob is already in
+    // progress.
     const { promise: arrival, resolve: arrived } = deferred<boolean>();
     repositories.set(destination.repository, arrival);
     try {
@@ -321,8 +333,9 @@ export class CopySession {
   }
 
   /**
-   * Sends a blob within the lanes of both hosts. The lane of the source is left when its bytes have arrived, because only the
-   * response of the destination is still awaited. Bytes that are read again after that use no lane.
+   * Sends a blob within the lanes of both hosts. The lane of the source is left when its bytes have
+   * arrived, because only the response of the destination is still awaited. Bytes that are read
+   * again after that use no lane.
    */
   async #send<T>(
     route: Route,
@@ -349,7 +362,10 @@ interface BelowOptions {
   readonly carried?: Carried | undefined;
 }
 
-/** Finds a repository of the destination's place to mount from; waits for one that is receiving the blob. */
+/**
+ * Finds a repository of the destination's place to mount from; waits for one that is receiving the
+ * blob.
+ */
 async function holderOf(
   { source, destination }: Route,
   other: readonly [string, Promise<boolean>] | undefined,
@@ -361,7 +377,10 @@ async function holderOf(
     : undefined;
 }
 
-/** The kind is part of the key: one image may leave a layer at its own URLs that another image carries. */
+/**
+ * The kind is part of the key: one image may leave a layer at its own URLs that another image
+ * carries.
+ */
 function nodeKey(store: Source, { mediaType, digest, size }: Descriptor): string {
   const kind = isManifestType(mediaType)
     ? 'manifest'
@@ -369,15 +388,6 @@ function nodeKey(store: Source, { mediaType, digest, size }: Descriptor): string
       ? 'foreign'
       : 'blob';
   return `${store.place} ${store.repository} ${kind} ${digest} ${size}`;
-}
-
-async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  signal.throwIfAborted();
-  return new Promise((resolve, reject) => {
-    const onAbort = (): void => reject(signal.reason);
-    signal.addEventListener('abort', onAbort, { once: true });
-    void promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
-  });
 }
 
 function deferred<T>(): { readonly promise: Promise<T>; readonly resolve: (value: T) => void } {
