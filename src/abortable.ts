@@ -3,10 +3,11 @@ import { setImmediate } from 'node:timers/promises';
 import type { Bytes } from './store.ts';
 
 /**
- * Makes content abortable: iteration rejects with the signal's reason as soon as it aborts, also while the producer is silent.
+ * Makes content abortable: iteration rejects with the signal's reason as soon as it aborts, also
+ * while the producer is silent.
  *
- * The producer is closed. One that listens to the same signal has run its `finally` by then; another one may hang, and is not
- * waited for.
+ * The producer is closed. One that listens to the same signal has run its `finally` by then;
+ * another one may hang, and is not waited for.
  */
 export function abortable(content: Bytes, signal: AbortSignal | undefined): Bytes {
   if (signal === undefined) return content;
@@ -44,7 +45,8 @@ async function close(iterator: AsyncIterator<Uint8Array>, signal: AbortSignal): 
     await closed;
     return;
   }
-  // An error of the producer while it closes is a result of the abort; the caller gets the signal's reason.
+  // An error of the producer while it closes is a result of the abort; the caller gets the signal's
+  // reason.
   const settled = closed.then(
     () => undefined,
     () => undefined,
@@ -58,8 +60,8 @@ interface AbortWatch {
 }
 
 /**
- * Not `Promise.race()` with one promise for the abort: each race adds its result to that promise, which would keep every chunk in memory
- * until the end.
+ * Not `Promise.race()` with one promise for the abort: each race adds its result to that promise,
+ * which would keep every chunk in memory until the end.
  */
 function watch(signal: AbortSignal): AbortWatch {
   let abort = (): void => undefined;

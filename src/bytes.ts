@@ -44,8 +44,8 @@ export interface SeekableBytes extends Bytes {
 }
 
 /**
- * Opens content at `offset`, unverified: only together with the bytes before it can it be verified. Returns undefined for content
- * that opens only at its beginning.
+ * Opens content at `offset`, unverified: only together with the bytes before it can it be verified.
+ * Returns undefined for content that opens only at its beginning.
  */
 export function openedAt(content: Bytes, offset: number): Bytes | undefined {
   if (content instanceof VerifiedBytes) return openedAt(content.unverified, offset);
@@ -62,11 +62,13 @@ export function seekable(open: (position: number) => Bytes): SeekableBytes {
 }
 
 /**
- * Verifies content: iteration completes only if size and digest are those of `expected`. It stops at the first surplus byte, so
- * that a peer cannot make it read on. Content that is already verified for that descriptor is returned as it is.
+ * Verifies content: iteration completes only if size and digest are those of `expected`. It stops
+ * at the first surplus byte, so that a peer cannot make it read on. Content that is already
+ * verified for that descriptor is returned as it is.
  *
- * `from()` resumes after an interrupted iteration: it verifies the bytes of both together, and reads little again where `content`
- * can seek. Without an earlier iteration, or past its end, it reads the missing bytes without yielding them.
+ * `from()` resumes after an interrupted iteration: it verifies the bytes of both together, and
+ * reads little again where `content` can seek. Without an earlier iteration, or past its end, it
+ * reads the missing bytes without yielding them.
  *
  * @throws {ContentMismatchError} while iterating.
  */
@@ -189,8 +191,8 @@ export async function collectVerified(
 }
 
 /**
- * Collects the content of `expected` into memory, proved by its digest alone. The stated size is a hint: docker before 18.09 wrote
- * indexes with right digests and wrong sizes.
+ * Collects the content of `expected` into memory, proved by its digest alone. The stated size is a
+ * hint: docker before 18.09 wrote indexes with right digests and wrong sizes.
  *
  * @throws {LimitExceededError} at the first byte over `limit`.
  * @throws {ContentMismatchError} when the digest differs.

@@ -21,7 +21,10 @@ export interface ArgumentSpec {
   readonly variadic?: boolean | undefined;
 }
 
-/** A parsed command line. Switches are true or absent, values are strings, repeatable flags are lists. */
+/**
+ * A parsed command line. Switches are true or absent, values are strings, repeatable flags are
+ * lists.
+ */
 export interface ParsedArguments {
   /** The name or alias that was typed, such as `image save`. */
   readonly typed?: string | undefined;

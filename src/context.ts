@@ -32,7 +32,9 @@ export interface Settings {
   readonly registryAuthorities?: ReadonlyMap<string, string> | undefined;
   /** By host: pulls that a command leaves unused, where the registry counts them. */
   readonly keptPulls?: ReadonlyMap<string, number> | undefined;
-  /** Longest silence of a peer, also after an upload; undefined means the defaults of the transport. */
+  /**
+   * Longest silence of a peer, also after an upload; undefined means the defaults of the transport.
+   */
   readonly timeoutMs: number | undefined;
   readonly retries: number;
 }
@@ -51,7 +53,10 @@ export interface Context {
   readonly warn: (message: string, hint?: string) => void;
   /** Prints a line on standard error that is neither warning nor progress; not with `--quiet`. */
   readonly note: (message: Styled) => void;
-  /** Does work during which nothing moves: after a moment, a terminal shows what the command waits for. */
+  /**
+   * Does work during which nothing moves: after a moment, a terminal shows what the command waits
+   * for.
+   */
   readonly wait: Wait;
   /** Prints a line with `--verbose`. */
   readonly log: (line: string) => void;

@@ -1,8 +1,10 @@
 /**
- * Every code a caller can meet, with the exit status of the command line. Codes and statuses are API.
+ * Every code a caller can meet, with the exit status of the command line. Codes and statuses are
+ * API.
  *
- * 1 other failure · 2 usage · 3 not found · 4 not authorised · 5 network, TLS or timeout · 6 rate limited ·
- * 7 content does not match · 8 some of several failed · 9 refused by a signature policy · 130 interrupted.
+ * 1 other failure · 2 usage · 3 not found · 4 not authorised · 5 network, TLS or timeout · 6 rate
+ * limited · 7 content does not match · 8 some of several failed · 9 refused by a signature policy ·
+ * 130 interrupted.
  */
 export const EXIT_STATUS = {
   FAILED: 1,
@@ -78,7 +80,10 @@ export function assertNever(value: never): never {
   throw new Error(`Unexpected value: ${JSON.stringify(value)}`);
 }
 
-/** A command line that cannot be run as it stands: a wrong flag, a value that does not parse, arguments that exclude each other. */
+/**
+ * A command line that cannot be run as it stands: a wrong flag, a value that does not parse,
+ * arguments that exclude each other.
+ */
 export class UsageError extends RegiError {
   constructor(message: string, options?: RegiErrorOptions) {
     super('USAGE', message, options);
@@ -110,7 +115,10 @@ export class UnprovedAbsenceError extends RegiError {
   }
 }
 
-/** A configuration of the user that cannot be read or contradicts itself. Its content is never quoted: it may be a secret. */
+/**
+ * A configuration of the user that cannot be read or contradicts itself. Its content is never
+ * quoted: it may be a secret.
+ */
 export class InvalidConfigError extends RegiError {
   constructor(message: string, options?: RegiErrorOptions) {
     super('INVALID_CONFIG', message, options);

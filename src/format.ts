@@ -71,7 +71,9 @@ export function formatAge(milliseconds: number): string {
   return formatCount(Math.floor(seconds / length), unit);
 }
 
-/** Formats a value as JSON on one line, with every character escaped that could affect a terminal. */
+/**
+ * Formats a value as JSON on one line, with every character escaped that could affect a terminal.
+ */
 export function jsonText(value: unknown): string {
   return JSON.stringify(value).replace(/[\u007f-\u009f\p{Cf}\p{Zl}\p{Zp}]/gu, escapeCharacter);
 }

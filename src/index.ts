@@ -1,4 +1,7 @@
-/** The library's public face, explained in docs/library.md. What is not listed here may change at any time. */
+/**
+ * The library's public face, explained in docs/library.md. What is not listed here may change at
+ * any time.
+ */
 
 // The porch: strings in, one thing to close.
 export {

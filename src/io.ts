@@ -23,8 +23,8 @@ export interface TextInput {
   /** Streams the bytes; can be read once. */
   bytes(): Bytes;
   /**
-   * Asks the person at the terminal for one line. Resolves to undefined at the end of input, and rejects with an
-   * `InterruptedError` at Ctrl-C. The terminal is always restored.
+   * Asks the person at the terminal for one line. Resolves to undefined at the end of input, and
+   * rejects with an `InterruptedError` at Ctrl-C. The terminal is always restored.
    */
   ask(question: string, options: AskOptions): Promise<string | undefined>;
 }
@@ -44,7 +44,9 @@ export interface Io {
   readonly cwd: string;
   /** Absolute; a path at which nothing exists for a user without a home. */
   readonly home: string;
-  /** A path in another user's home that cannot be read; `home` is then one at which nothing exists. */
+  /**
+   * A path in another user's home that cannot be read; `home` is then one at which nothing exists.
+   */
   readonly unreadableHome?: string | undefined;
   /** The number of the user on Linux; undefined elsewhere. */
   readonly linuxUid?: number | undefined;

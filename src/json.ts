@@ -25,8 +25,8 @@ export function isJsonObject(value: unknown): value is JsonObject {
 }
 
 /**
- * Finds a member whose name is one of `names` but for its case, as `Layers` is. Readers in Go take it for that name, and would see
- * another document than regi.
+ * Finds a member whose name is one of `names` but for its case, as `Layers` is. Readers in Go take
+ * it for that name, and would see another document than regi.
  */
 export function memberInOtherCase(
   body: JsonObject,
@@ -36,8 +36,8 @@ export function memberInOtherCase(
 }
 
 /**
- * Gives members whose names are one of `names` but for their case that name, as Go reads them. The last of several wins.
- * Any other value is returned as it is.
+ * Gives members whose names are one of `names` but for their case that name, as Go reads them. The
+ * last of several wins. Any other value is returned as it is.
  */
 export function withFoldedNames(value: unknown, names: ReadonlySet<string>): unknown {
   if (!isJsonObject(value)) return value;

@@ -1,17 +1,26 @@
 /**
- * Every bound on what a peer may make regi read, hold or follow. Sizes are bytes.
- * A bound is generous to honest peers and small beside memory: whoever passes it is broken or hostile.
+ * Every bound on what a peer may make regi read, hold or follow. Sizes are bytes. A bound is
+ * generous to honest peers and small beside memory: whoever passes it is broken or hostile.
  */
 export const LIMITS = {
-  /** What registries must at least take (distribution-spec 1.1, "Pushing Manifests") and distribution's own cap. */
+  /**
+   * What registries must at least take (distribution-spec 1.1, "Pushing Manifests") and
+   * distribution's own cap.
+   */
   manifestBytes: 4 * 1024 * 1024,
-  /** Manifests held by one copy, because several of its images may have them in common; the oldest is read again. */
+  /**
+   * Manifests held by one copy, because several of its images may have them in common; the oldest
+   * is read again.
+   */
   manifestsHeldBytes: 32 * 1024 * 1024,
   /** An image config, read only to be shown or to learn a platform. */
   configBytes: 4 * 1024 * 1024,
   /** A token service's answer; real ones stay under 16 KiB. */
   tokenBytes: 64 * 1024,
-  /** Tokens held at once: one per repository and set of rights. The oldest goes, and costs a request when it is needed again. */
+  /**
+   * Tokens held at once: one per repository and set of rights. The oldest goes, and costs a request
+   * when it is needed again.
+   */
   tokens: 1000,
   /** A docker config.json or auth.json, and the file of a password. */
   credentialFileBytes: 1024 * 1024,
@@ -23,15 +32,24 @@ export const LIMITS = {
   helperBytes: 64 * 1024,
   /** What is read of an error answer's body. */
   errorBytes: 64 * 1024,
-  /** Entries of one error answer. A push of a manifest may miss every layer; more than this tells nobody more. */
+  /**
+   * Entries of one error answer. A push of a manifest may miss every layer; more than this tells
+   * nobody more.
+   */
   problems: 100,
-  /** What is shown of one text of a registry, in characters: a screenful of somebody else's words hides our own. */
+  /**
+   * What is shown of one text of a registry, in characters: a screenful of somebody else's words
+   * hides our own.
+   */
   problemLength: 300,
   /** One page of tags, repositories or referrers. */
   pageBytes: 8 * 1024 * 1024,
   /** Pages of one listing: a server that pages for ever ends here. */
   pages: 10_000,
-  /** What is read of a body nobody wants, to keep its connection: more costs longer than a new connection. */
+  /**
+   * What is read of a body nobody wants, to keep its connection: more costs longer than a new
+   * connection.
+   */
   discardBytes: 64 * 1024,
   /** Hops of one request. */
   redirects: 10,
@@ -49,11 +67,16 @@ export const LIMITS = {
   referrers: 10_000,
   /** Entries of one manifest or index. 4 MiB hold about 25,000 descriptors. */
   descriptors: 25_000,
-  /** Manifests of a layout that are followed to learn what may go. index.json holds some 15,000 entries, with one platform each. */
+  /**
+   * Manifests of a layout that are followed to learn what may go. index.json holds some 15,000
+   * entries, with one platform each.
+   */
   storeManifests: 100_000,
   /** What one process has claimed in the local store; 64 MiB are some 400,000 nodes. */
   leaseBytes: 64 * 1024 * 1024,
-  /** `Warning` headers shown per registry, all texts together (distribution-spec 1.1, "Warnings"). */
+  /**
+   * `Warning` headers shown per registry, all texts together (distribution-spec 1.1, "Warnings").
+   */
   warningBytes: 4096,
   /** Entries of a tar that is looked into. An archive of a thousand images has some 20,000. */
   tarEntries: 200_000,
@@ -63,7 +86,10 @@ export const LIMITS = {
   tarExtensionsBytes: 32 * 1024 * 1024,
   /** Links of a tar that are followed from one to the next. */
   tarLinks: 16,
-  /** Entries of an image's layers together, which are held while it is looked into. The largest images known have half a million files. */
+  /**
+   * Entries of an image's layers together, which are held while it is looked into. The largest
+   * images known have half a million files.
+   */
   layerEntries: 2_000_000,
   /** The names, links and attributes of those entries together. */
   layerNamesBytes: 512 * 1024 * 1024,
@@ -73,9 +99,15 @@ export const LIMITS = {
   symlinks: 40,
   /** Images of one archive. */
   archiveImages: 25_000,
-  /** Memory that a zstd frame may ask for; what zstd itself takes without `--long`, and RFC 8878 (3.1.1.1.2) recommends 8 MiB. */
+  /**
+   * Memory that a zstd frame may ask for; what zstd itself takes without `--long`, and RFC 8878
+   * (3.1.1.1.2) recommends 8 MiB.
+   */
   zstdWindowBytes: 128 * 1024 * 1024,
-  /** The same for the decoder in JavaScript, which moves the window for each block: a few KB may cost minutes with more. */
+  /**
+   * The same for the decoder in JavaScript, which moves the window for each block: a few KB may
+   * cost minutes with more.
+   */
   zstdWindowInJavaScriptBytes: 8 * 1024 * 1024,
   /** What a compressed archive may unpack to, whatever its size. */
   unpackedBytes: 1024 * 1024 * 1024,

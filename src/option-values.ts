@@ -111,7 +111,8 @@ export function parseHostOrCidr(where: string, text: string): string {
 /**
  * Parses a reference to a password: `USER:env:NAME` or `USER:file:PATH`.
  *
- * @throws {UsageError} on any other text. The message does not quote it, because it may be a password.
+ * @throws {UsageError} on any other text. The message does not quote it, because it may be a
+ *   password.
  */
 export function parsePasswordPointer(where: string, text: string): PasswordPointer {
   const match = /^(?<username>[^:]+):(?<kind>env|file):(?<pointer>.+)$/s.exec(text);

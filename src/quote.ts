@@ -6,7 +6,10 @@ const DIGEST_START = /@(?:sha\d+|md5|blake\w+)(?::|$)/i;
 const PATH = /^(?:oci|archive|docker-archive|oci-archive|dir):(?!\/\/)/;
 const SCHEME = /^[a-z][a-z0-9+.-]*:\/\//i;
 
-/** Prepares outside text for a message: quoted, escaped, shortened, and without user names and passwords. */
+/**
+ * Prepares outside text for a message: quoted, escaped, shortened, and without user names and
+ * passwords.
+ */
 export function quote(text: string): string {
   const login = endOfUserinfo(text);
   const bare = login > 0 ? `***@${text.slice(login)}` : text;
@@ -17,7 +20,10 @@ export function quote(text: string): string {
   );
 }
 
-/** A path or place of this machine, as messages show it: quoted, escaped, and whole, so that it can be copied. */
+/**
+ * A path or place of this machine, as messages show it: quoted, escaped, and whole, so that it can
+ * be copied.
+ */
 export function quotePath(path: string): string {
   return printable(JSON.stringify(path));
 }
@@ -28,8 +34,8 @@ export function withoutScheme(text: string): string {
 }
 
 /**
- * Returns where the address begins after a possible `user:password@`; 0 if there is none. The "@" before a digest, or
- * before the number of an image in a file, ends no user information.
+ * Returns where the address begins after a possible `user:password@`; 0 if there is none. The "@"
+ * before a digest, or before the number of an image in a file, ends no user information.
  */
 export function endOfUserinfo(text: string): number {
   if (PATH.test(text)) return 0;

@@ -1,4 +1,7 @@
-/** Query parameters with harmless values. Every other value is hidden, because each storage has its own name for a signature. */
+/**
+ * Query parameters with harmless values. Every other value is hidden, because each storage has its
+ * own name for a signature.
+ */
 const HARMLESS_PARAMETERS: ReadonlySet<string> = new Set([
   'account',
   'artifacttype',
@@ -35,8 +38,8 @@ const SECRET_HEADER = /auth|token|secret|cookie|credential|passw|signature|api-?
 const HIDDEN = '***';
 
 /**
- * Removes secrets from a URL: user, password, fragment, and all query values but those known to be harmless. Signed
- * storage URLs and upload states are as good as a password.
+ * Removes secrets from a URL: user, password, fragment, and all query values but those known to be
+ * harmless. Signed storage URLs and upload states are as good as a password.
  */
 export function redactUrl(url: URL | string): string {
   const text = String(url);
@@ -59,7 +62,9 @@ export function redactHeader(name: string, value: string): string {
   return scheme === undefined ? HIDDEN : `${scheme} ${HIDDEN}`;
 }
 
-/** Matches values of an Authorization header, but not `Bearer realm="…"` or a word of a sentence. */
+/**
+ * Matches values of an Authorization header, but not `Bearer realm="…"` or a word of a sentence.
+ */
 const AUTHORIZATION_VALUE = /\b(Basic|Bearer)\s+[\w+/.~-]{20,}=*(?![\w="])/gi;
 
 /** In characters. Shorter secrets occur as words in any text; hiding those would reveal them. */
@@ -73,7 +78,9 @@ export function withoutSecrets(text: string, secrets: readonly string[]): string
     .reduce((rest, secret) => rest.replaceAll(secret, HIDDEN), shown);
 }
 
-/** Lists the secrets in an Authorization header: the value as sent, and for Basic also the password. */
+/**
+ * Lists the secrets in an Authorization header: the value as sent, and for Basic also the password.
+ */
 export function secretsIn(authorization: string | undefined): readonly string[] {
   const [, scheme = '', value = ''] = /^(\w+)\s+(.+)$/.exec(authorization ?? '') ?? [];
   if (scheme.toLowerCase() !== 'basic') return value === '' ? [] : [value];
@@ -82,8 +89,8 @@ export function secretsIn(authorization: string | undefined): readonly string[] 
 }
 
 /**
- * Escapes text of a peer for a terminal: control characters, line breaks, characters that reverse or hide text, and
- * lone surrogates become `\n`, `\x1b`, `\u{202e}`.
+ * Escapes text of a peer for a terminal: control characters, line breaks, characters that reverse
+ * or hide text, and lone surrogates become `\n`, `\x1b`, `\u{202e}`.
  *
  * @param limit characters to keep; a longer text ends with "…".
  */
@@ -92,7 +99,10 @@ export function printable(text: string, limit: number = Number.POSITIVE_INFINITY
   return kept.replace(UNPRINTABLE, escapeCharacter);
 }
 
-/** C0, DEL and C1 controls; format characters (bidi marks, zero-width, tags); line and paragraph separators; lone surrogates. */
+/**
+ * C0, DEL and C1 controls; format characters (bidi marks, zero-width, tags); line and paragraph
+ * separators; lone surrogates.
+ */
 const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu;
 
 const SHORT_ESCAPES: Readonly<Record<string, string>> = { '\n': '\\n', '\r': '\\r', '\t': '\\t' };

@@ -1,6 +1,9 @@
 import { RegiError, type ErrorCode } from './errors.ts';
 
-/** Codes whose cause is the host, its login or the way to it. Every item that needs the host fails alike. */
+/**
+ * Codes whose cause is the host, its login or the way to it. Every item that needs the host fails
+ * alike.
+ */
 const OF_HOST: ReadonlySet<ErrorCode> = new Set([
   'NOT_AUTHORISED',
   'UNSAFE_REALM',
@@ -12,8 +15,8 @@ const OF_HOST: ReadonlySet<ErrorCode> = new Set([
 ]);
 
 /**
- * Returns a text that is equal for errors with one cause, such as a missing login; undefined for an error that
- * belongs to its item alone.
+ * Returns a text that is equal for errors with one cause, such as a missing login; undefined for an
+ * error that belongs to its item alone.
  */
 export function sharedCause(error: unknown): string | undefined {
   if (!(error instanceof RegiError) || !OF_HOST.has(error.code)) return undefined;

@@ -5,8 +5,9 @@ import type { Repository } from './oci/reference.ts';
 /**
  * Content that can be read again: each iteration opens it anew, and leaving the loop closes it.
  *
- * A chunk is borrowed: it belongs to the producer and is valid only until the next one is requested. Copy it with `owned()`
- * of bytes.ts before you keep it, or hand it to something that collects (`Readable.from`, zlib, an array).
+ * A chunk is borrowed: it belongs to the producer and is valid only until the next one is
+ * requested. Copy it with `owned()` of bytes.ts before you keep it, or hand it to something that
+ * collects (`Readable.from`, zlib, an array).
  */
 export type Bytes = AsyncIterable<Uint8Array>;
 
@@ -18,7 +19,9 @@ export interface CallOptions {
 
 /** Options of a name that is resolved. */
 export interface ResolveOptions extends CallOptions {
-  /** Resolves to the index where a place that carries one image of it would resolve to that image. */
+  /**
+   * Resolves to the index where a place that carries one image of it would resolve to that image.
+   */
   readonly whole?: boolean | undefined;
 }
 
@@ -27,8 +30,8 @@ export interface FetchOptions extends CallOptions {
   /** Index of the first byte wanted, from 0; for resuming. */
   readonly offset?: number | undefined;
   /**
-   * Reads a foreign layer that the place lacks at its own `urls`, where the place is a registry. The `urls` of other media types
-   * are never used.
+   * Reads a foreign layer that the place lacks at its own `urls`, where the place is a registry.
+   * The `urls` of other media types are never used.
    */
   readonly followsUrls?: boolean | undefined;
 }
@@ -41,17 +44,24 @@ export interface PushOptions extends CallOptions {
 
 /** Reads one repository. */
 export interface Source {
-  /** The place that holds the repository: `registry:registry.example:5000`, `oci:/path`. Stores of one place share lanes and may mount. */
+  /**
+   * The place that holds the repository: `registry:registry.example:5000`, `oci:/path`. Stores of
+   * one place share lanes and may mount.
+   */
   readonly place: string;
   /** The repository's name in its place; empty where the place holds only one. */
   readonly repository: string;
   /**
    * Finds the manifest that a tag or digest names.
    *
-   * @throws {RegiError} with code NOT_FOUND when nothing has that name. Only a proven absence is NOT_FOUND.
+   * @throws {RegiError} with code NOT_FOUND when nothing has that name. Only a proven absence is
+   *   NOT_FOUND.
    */
   resolve(reference: string, options?: ResolveOptions): Promise<Descriptor>;
-  /** Opens a blob or manifest. The bytes are not verified: see `verified()` of bytes.ts. Errors surface while iterating. */
+  /**
+   * Opens a blob or manifest. The bytes are not verified: see `verified()` of bytes.ts. Errors
+   * surface while iterating.
+   */
   fetch(target: Descriptor, options?: FetchOptions): Bytes;
   /** False only when the place says that it lacks the node; any doubt is an error. */
   exists(target: Descriptor, options?: CallOptions): Promise<boolean>;
@@ -60,8 +70,8 @@ export interface Source {
 /** Reads and writes one repository. */
 export interface Store extends Source {
   /**
-   * Keeps `content` only if its size and digest are those of `expected`; nothing is visible before that is proved.
-   * Pushing existing content is no error.
+   * Keeps `content` only if its size and digest are those of `expected`; nothing is visible before
+   * that is proved. Pushing existing content is no error.
    *
    * @throws {RegiError} with code CONTENT_MISMATCH when size or digest differ.
    */
@@ -73,8 +83,9 @@ export interface Store extends Source {
 /** Takes a blob from another repository of the same place without its bytes. */
 export interface Mounter {
   /**
-   * Mounts `target` from the repository `from`. Where the place does not mount it, pushes `content` instead.
-   * Without `content` a blob that cannot be mounted is `refused`, and nothing is left behind.
+   * Mounts `target` from the repository `from`. Where the place does not mount it, pushes `content`
+   * instead. Without `content` a blob that cannot be mounted is `refused`, and nothing is left
+   * behind.
    */
   mount(
     target: Descriptor,
@@ -84,7 +95,10 @@ export interface Mounter {
   ): Promise<'mounted' | 'copied' | 'refused'>;
 }
 
-/** Checks for a blob in the same request that begins its upload. Worth it for small blobs: where the place is not sure, their bytes are sent. */
+/**
+ * Checks for a blob in the same request that begins its upload. Worth it for small blobs: where the
+ * place is not sure, their bytes are sent.
+ */
 export interface Offerer {
   /** Pushes like `push`, and returns whether the bytes were needed. They may be read in vain. */
   offer(target: Descriptor, content: Bytes, options?: CallOptions): Promise<'there' | 'copied'>;
@@ -100,7 +114,9 @@ export interface Mirrored {
 export interface ListOptions extends CallOptions {
   /** Throws where the list breaks off. Without it such a list ends early, with a warning. */
   readonly whole?: boolean | undefined;
-  /** Called with each item of the list that is no name. Such items are left out, with one warning. */
+  /**
+   * Called with each item of the list that is no name. Such items are left out, with one warning.
+   */
   readonly onUnusable?: ((item: unknown) => void) | undefined;
 }
 
@@ -124,17 +140,21 @@ export interface ReferrerLister {
 
 /** The effect of a deletion. */
 export interface Deletion {
-  /** Disk space that the deletion freed at once. Bytes; undefined where the place frees space in its own time, as registries do. */
+  /**
+   * Disk space that the deletion freed at once. Bytes; undefined where the place frees space in its
+   * own time, as registries do.
+   */
   readonly freedBytes?: number | undefined;
 }
 
 /** Deletes by digest. */
 export interface Deleter {
   /**
-   * Removes a manifest with all its tags, or a blob where the place allows it. A layout also removes the content that only this
-   * manifest needed.
+   * Removes a manifest with all its tags, or a blob where the place allows it. A layout also
+   * removes the content that only this manifest needed.
    *
-   * @throws {RegiError} with code NOT_FOUND when the place lacks it, REFUSED when an image that stays needs it.
+   * @throws {RegiError} with code NOT_FOUND when the place lacks it, REFUSED when an image that
+   *   stays needs it.
    */
   delete(target: Descriptor, options?: CallOptions): Promise<Deletion>;
 }
@@ -146,15 +166,21 @@ export interface Untagger {
 }
 
 /**
- * Finds images by its index alone: an image without a tag needs an entry of its own, or nothing would lead to it. Layouts and the
- * local store do; a registry finds every manifest by its digest.
+ * Finds images by its index alone: an image without a tag needs an entry of its own, or nothing
+ * would lead to it. Layouts and the local store do; a registry finds every manifest by its digest.
  */
 export interface UnnamedKeeper {
-  /** Lists an untagged image, so that it can be found and garbage collection keeps it. Listing it again is no error. */
+  /**
+   * Lists an untagged image, so that it can be found and garbage collection keeps it. Listing it
+   * again is no error.
+   */
   keepUnnamed(target: Descriptor, options?: CallOptions): Promise<void>;
 }
 
-/** Finds a blob by its digest alone, which is all that the client of a registry has. `resolve` need only know manifests. */
+/**
+ * Finds a blob by its digest alone, which is all that the client of a registry has. `resolve` need
+ * only know manifests.
+ */
 export interface BlobResolver {
   /** @throws {RegiError} with code NOT_FOUND when the repository has no such blob. */
   resolveBlob(digest: Digest, options?: CallOptions): Promise<Descriptor>;
@@ -163,13 +189,16 @@ export interface BlobResolver {
 /** Proves stored content by its bytes, where `exists` trusts a name and a size. */
 export interface Prover {
   /**
-   * Reads and hashes the stored bytes of `target`. False when they are missing or damaged; the next push then replaces damaged
-   * bytes. True costs no second read.
+   * Reads and hashes the stored bytes of `target`. False when they are missing or damaged; the next
+   * push then replaces damaged bytes. True costs no second read.
    */
   prove(target: Descriptor, options?: CallOptions): Promise<boolean>;
 }
 
-/** Keeps the beginning of a large blob whose transfer broke off, where its content is seekable: the next push of that blob reads only the rest. */
+/**
+ * Keeps the beginning of a large blob whose transfer broke off, where its content is seekable: the
+ * next push of that blob reads only the rest.
+ */
 export interface PartialKeeper {
   /** Removes the partial blob, unless a process is writing it. */
   discardPartial(target: Descriptor): Promise<void>;
@@ -185,7 +214,9 @@ export interface Place {
   open(repository: string): Store;
 }
 
-/** Lists the repositories of one namespace, where a place has no list of all that the user may read. */
+/**
+ * Lists the repositories of one namespace, where a place has no list of all that the user may read.
+ */
 export interface NamespaceLister {
   /** @returns undefined where the place has no such list either. */
   repositoriesIn(namespace: string, options?: CallOptions): Promise<readonly string[] | undefined>;
@@ -193,11 +224,17 @@ export interface NamespaceLister {
 
 /** An image as an archive or layout lists it: one of its names, or none. */
 export interface NamedImage {
-  /** `docker.io/library/debian:12`, or the name as it is written there; undefined for an image without a name. */
+  /**
+   * `docker.io/library/debian:12`, or the name as it is written there; undefined for an image
+   * without a name.
+   */
   readonly name: string | undefined;
   /** The tag part of the name. */
   readonly tag: string | undefined;
-  /** The registry and repository of a full name; undefined for bare tags, and for names that are no references. */
+  /**
+   * The registry and repository of a full name; undefined for bare tags, and for names that are no
+   * references.
+   */
   readonly repository: Repository | undefined;
   /** The entry of index.json. `resolve()` of a tag may choose one platform of it. */
   readonly root: Descriptor;

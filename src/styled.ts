@@ -15,7 +15,9 @@ export interface Span {
   readonly text: string;
 }
 
-/** Text for people. It has no escape sequences: streams without colours get its characters alone. */
+/**
+ * Text for people. It has no escape sequences: streams without colours get its characters alone.
+ */
 export type Styled = string | Span | readonly Styled[];
 
 /** Gives a text its meaning. */

@@ -9,7 +9,10 @@ import { abortable } from '../src/abortable.ts';
 v8.setFlagsFromString('--expose-gc');
 const collectGarbage = runInNewContext('gc') as () => void;
 
-/** A race with a promise that outlives it holds what it was won by: a pull of a GiB took a GiB of memory. */
+/**
+ * A race with a promise that outlives it holds what it was won by: a pull of a GiB took a GiB of
+ * memory.
+ */
 test('abortable() holds no chunk that was read', async () => {
   const chunks: WeakRef<Uint8Array>[] = [];
   const content = {

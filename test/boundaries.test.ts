@@ -147,7 +147,8 @@ describe('files', () => {
   });
 
   test('only bin touches process and console', () => {
-    // Names of their own are allowed: a module about processes may call one `process`. The linter knows the scopes.
+    // Names of their own are allowed: a module about processes may call one `process`. The linter
+    // knows the scopes.
     const touching = FILES.filter(({ text }) =>
       /(?<![\w.'`"-])(?:console\.\w|process\.(?:argv|cwd|env|exit|nextTick|on|platform|std(?:in|out|err))\b)/.test(
         withoutComments(text),

@@ -64,7 +64,8 @@ const PREPARE: Readonly<Record<string, (place: MemoryPlace) => Promise<void>>> =
     const [lastYear, now] = [new Date(Date.now() - 365 * 86_400_000), new Date()].map((date, at) =>
       makeImage({ seed: at, annotations: { [CREATED]: date.toISOString() } }),
     );
-    // One image, which a release and a build of a branch share; another that only a branch names; a new one.
+    // One image, which a release and a build of a branch share; another that only a branch names; a
+    // new one.
     for (const tag of ['1.0', 'latest', 'pr-1']) await lastYear?.pushAll(store, tag);
     await makeImage({ seed: 9, annotations: { [CREATED]: '2020-01-01T00:00:00Z' } }).pushAll(
       store,
@@ -176,8 +177,8 @@ test('every public name and every member has a doc comment', () => {
 });
 
 /**
- * Counts doc comments of exported declarations, and of the members of all interfaces and classes. `kind` only tells the
- * alternatives of a union apart, which have comments of their own.
+ * Counts doc comments of exported declarations, and of the members of all interfaces and classes.
+ * `kind` only tells the alternatives of a union apart, which have comments of their own.
  */
 function docComments(text: string): { documented: number; missing: readonly string[] } {
   const { program, comments } = parseSync('index.d.ts', text);

@@ -186,8 +186,8 @@ class Authorizer {
   }
 
   /**
-   * Asks once for the scopes that a challenge names and the token lacks. Registries name `delete`, or the repository behind a proxy
-   * project, often without an `error`.
+   * Asks once for the scopes that a challenge names and the token lacks. Registries name `delete`,
+   * or the repository behind a proxy project, often without an `error`.
    */
   async #afterNarrow(
     journey: Journey,

@@ -9,8 +9,8 @@ import { GLOBAL_OPTIONS } from './parse/global-options.ts';
 import { parseSettings } from './parse/settings.ts';
 
 /**
- * Completes the last of `words`. Returns each candidate once. Failures, such as a registry that does not respond in
- * time, reduce the candidates and print nothing, because someone is typing.
+ * Completes the last of `words`. Returns each candidate once. Failures, such as a registry that
+ * does not respond in time, reduce the candidates and print nothing, because someone is typing.
  */
 export async function complete(
   words: readonly string[],

@@ -10,7 +10,10 @@ import { createWait, SILENT_WAIT } from './output/waits.ts';
 import { canRedraw } from './progress/create-progress.ts';
 import type { StatusArea } from './output/status-area.ts';
 
-/** Creates the context of a command. Its messages go to the status area, in the form that the flags call for. */
+/**
+ * Creates the context of a command. Its messages go to the status area, in the form that the flags
+ * call for.
+ */
 export function createContext(
   io: Io,
   settings: Settings,
@@ -54,7 +57,10 @@ export function createContext(
   };
 }
 
-/** Puts questions below the lines that explain them, which may still be on their way to the terminal. */
+/**
+ * Puts questions below the lines that explain them, which may still be on their way to the
+ * terminal.
+ */
 function askingBelow(io: Io, area: StatusArea): Io {
   const { stdin } = io;
   return {

@@ -6,7 +6,9 @@ export function exitStatusOf(error: unknown): number {
   return error instanceof RegiError ? EXIT_STATUS[error.code] : EXIT_STATUS.FAILED;
 }
 
-/** Meanings of exit statuses, for the manuals. EXIT_STATUS in errors.ts maps error codes to them. */
+/**
+ * Meanings of exit statuses, for the manuals. EXIT_STATUS in errors.ts maps error codes to them.
+ */
 export const EXIT_MEANINGS: readonly (readonly [status: string, meaning: string])[] = [
   ['0', 'success'],
   ['1', 'any other failure, or a bug in regi'],

@@ -27,13 +27,15 @@ export interface HostProcess {
 }
 
 export interface OpenIoOptions {
-  /** The script of the child process that accesses the keychain; undefined disables the keychain. */
+  /**
+   * The script of the child process that accesses the keychain; undefined disables the keychain.
+   */
   readonly keychainScript?: string | undefined;
 }
 
 /**
- * Creates the Io of a real process: its streams, environment, clock and signals. The first SIGINT or SIGTERM aborts
- * `signal`; the second ends the process at once.
+ * Creates the Io of a real process: its streams, environment, clock and signals. The first SIGINT
+ * or SIGTERM aborts `signal`; the second ends the process at once.
  */
 export function openIo(host: HostProcess, { keychainScript }: OpenIoOptions = {}): Io {
   const controller = new AbortController();

@@ -59,7 +59,8 @@ export async function runCommand(
     completed = error instanceof RegiError && error.code === 'PARTIAL_FAILURE';
     throw error;
   } finally {
-    // Rows before a failure are valid. If they cannot be written either, the first failure says more.
+    // Rows before a failure are valid. If they cannot be written either, the first failure says
+    // more.
     await rows?.flush().catch(() => undefined);
     progress.end(completed);
     await summary?.write();

@@ -12,11 +12,17 @@ export interface AuthoritiesOptions {
   /** As in platforms: `linux`, `darwin`, `windows`. */
   readonly os: string;
   readonly warn: (message: string, hint?: string) => void;
-  /** Files with the system's authorities, the most likely first; defaults to those of common systems. */
+  /**
+   * Files with the system's authorities, the most likely first; defaults to those of common
+   * systems.
+   */
   readonly bundles?: readonly string[] | undefined;
 }
 
-/** Debian, Fedora and RHEL, openSUSE, older RHEL, CentOS, Alpine and the BSDs, in the order that Go tries them. */
+/**
+ * Debian, Fedora and RHEL, openSUSE, older RHEL, CentOS, Alpine and the BSDs, in the order that Go
+ * tries them.
+ */
 const BUNDLES = [
   '/etc/ssl/certs/ca-certificates.crt',
   '/etc/pki/tls/certs/ca-bundle.crt',
@@ -27,10 +33,10 @@ const BUNDLES = [
 ] as const;
 
 /**
- * Reads the certificate authorities that this machine trusts, as PEM texts: the system's file, those of
- * `SSL_CERT_FILE` and `SSL_CERT_DIR`, and those of `NODE_EXTRA_CA_CERTS`, which Node ignores as soon as
- * it gets other authorities. If both `SSL_CERT_*` are set, the system's file is not used, as in Go
- * programs. A machine without any uses the authorities that are built into Node.
+ * Reads the certificate authorities that this machine trusts, as PEM texts: the system's file,
+ * those of `SSL_CERT_FILE` and `SSL_CERT_DIR`, and those of `NODE_EXTRA_CA_CERTS`, which Node
+ * ignores as soon as it gets other authorities. If both `SSL_CERT_*` are set, the system's file is
+ * not used, as in Go programs. A machine without any uses the authorities that are built into Node.
  *
  * @see https://github.com/golang/go/blob/go1.24.0/src/crypto/x509/root_unix.go
  */
@@ -55,7 +61,10 @@ export async function readAuthorities({
   return found.length === 1 ? found : eachOnce(found);
 }
 
-/** Parsing a certificate costs more than comparing its text, and the variables often name the system's file again. */
+/**
+ * Parsing a certificate costs more than comparing its text, and the variables often name the
+ * system's file again.
+ */
 function eachOnce(texts: readonly string[]): readonly string[] {
   return [...new Set(texts.flatMap((text) => text.match(CERTIFICATES) ?? [text]))];
 }
@@ -64,7 +73,8 @@ const CERTIFICATES =
   /-----BEGIN (?:TRUSTED |X509 )?CERTIFICATE-----[^-]+-----END (?:TRUSTED |X509 )?CERTIFICATE-----\n?/g;
 
 async function readSystem(os: string, bundles: readonly string[]): Promise<readonly string[]> {
-  // These systems keep trust in a keychain or certificate store, not in a file. Node 22.15 and newer read it.
+  // These systems keep trust in a keychain or certificate store, not in a file. Node 22.15 and
+  // newer read it.
   if (os === 'darwin' || os === 'windows')
     return [...tls.rootCertificates, ...systemCertificates()];
   for (const path of bundles) {

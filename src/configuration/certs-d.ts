@@ -35,7 +35,10 @@ const FILES: FileReader = {
   read: (path) => readFile(path, 'utf8'),
 };
 
-/** The folders with certificates of registries, podman's and skopeo's first. Each has one folder a registry. */
+/**
+ * The folders with certificates of registries, podman's and skopeo's first. Each has one folder a
+ * registry.
+ */
 export function certificateFolders({
   home,
   systemFolder = '/etc',
@@ -50,8 +53,8 @@ export function certificateFolders({
 
 /**
  * Reads the certificates for a registry from the first folder that exists for it. `*.crt` are
- * authorities, `X.cert` and `X.key` are a client certificate, and other files are ignored. Folders are
- * not merged. A folder without permission is skipped.
+ * authorities, `X.cert` and `X.key` are a client certificate, and other files are ignored. Folders
+ * are not merged. A folder without permission is skipped.
  *
  * @param host exactly as written in references: an absent port does not mean 443.
  * @throws {InvalidConfigError} when half of a pair is missing, or a file cannot be read.

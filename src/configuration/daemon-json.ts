@@ -21,8 +21,8 @@ const fileShape = z.object({ 'insecure-registries': z.optional(z.nullable(z.arra
 
 /**
  * Reads `insecure-registries` of docker's daemon.json, that of the system and that of a rootless
- * docker. The file is not written for regi: an unreadable one is skipped, and a malformed one gets a
- * warning.
+ * docker. The file is not written for regi: an unreadable one is skipped, and a malformed one gets
+ * a warning.
  *
  * @see https://docs.docker.com/reference/cli/dockerd/#daemon-configuration-file
  */

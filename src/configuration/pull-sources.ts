@@ -24,7 +24,8 @@ export function findRule(
 }
 
 /**
- * The repositories from which an image may be read, in order: the mirrors, then the registry itself.
+ * The repositories from which an image may be read, in order: the mirrors, then the registry
+ * itself.
  *
  * @param mirrors of regi's own configuration; they replace those of the rule.
  * @throws {InvalidConfigError} when a location does not make a reference.
@@ -94,8 +95,8 @@ function endOfDomain(reference: string, domain: string): number | undefined {
 }
 
 /**
- * Replaces the part of a reference that `prefix` matches with `location`. An empty location, which only
- * a prefix with `*.` may have, changes nothing.
+ * Replaces the part of a reference that `prefix` matches with `location`. An empty location, which
+ * only a prefix with `*.` may have, changes nothing.
  *
  * @returns undefined when the prefix does not match, or the result is not a full reference.
  */

@@ -50,8 +50,8 @@ const File = z.nullable(
 );
 
 /**
- * Reads regi's own configuration, `$REGI_CONFIG` or `regi/config.yaml` in the user's settings: a map
- * of `hosts`, each as written in references.
+ * Reads regi's own configuration, `$REGI_CONFIG` or `regi/config.yaml` in the user's settings: a
+ * map of `hosts`, each as written in references.
  *
  * @returns by host in lower case; empty when there is no such file.
  * @throws {InvalidConfigError} when `REGI_CONFIG` names no file, or it cannot be read.

@@ -22,9 +22,9 @@ export interface LoadedRegistriesConf {
 }
 
 /**
- * Reads the registries.conf of podman and skopeo: the user's, else the first of the system, then the
- * `*.conf` files of all `registries.conf.d` in the order of their names. Of two with the same name, the
- * user's is read. `CONTAINERS_REGISTRIES_CONF` names another main file, which must exist.
+ * Reads the registries.conf of podman and skopeo: the user's, else the first of the system, then
+ * the `*.conf` files of all `registries.conf.d` in the order of their names. Of two with the same
+ * name, the user's is read. `CONTAINERS_REGISTRIES_CONF` names another main file, which must exist.
  * `CONTAINERS_REGISTRIES_CONF_DIR` names the only folder of drop-ins.
  *
  * @returns undefined when no file is about registries.

@@ -27,7 +27,10 @@ export interface AskProgramOptions {
 
 /** Bytes of standard error that are kept. */
 const STDERR_BYTES = 4096;
-/** A child of the program may hold its pipes open; output that was written before its end arrives within this time. */
+/**
+ * A child of the program may hold its pipes open; output that was written before its end arrives
+ * within this time.
+ */
 const STRAY_MS = 250;
 
 /**

@@ -51,8 +51,8 @@ export function createContainersSource({
 }
 
 /**
- * The auth.json files that are read when none is named, in this order. podman and skopeo write to the first: that of the
- * session, or without one, as for root and in containers, that below /run.
+ * The auth.json files that are read when none is named, in this order. podman and skopeo write to
+ * the first: that of the session, or without one, as for root and in containers, that below /run.
  */
 export function containersAuthFiles({ env, home, linuxUid }: ConfigPlace): readonly ConfigFile[] {
   const runtime = env['XDG_RUNTIME_DIR'];
@@ -89,7 +89,8 @@ function find(
   repository: string | undefined,
   origin: string,
 ): FoundCredential | undefined {
-  // A key as written comes before another spelling of it, such as a URL, wherever it stands in the file.
+  // A key as written comes before another spelling of it, such as a URL, wherever it stands in the
+  // file.
   const entries = new Map([...auths].map(([key, entry]) => [normalizeKey(key), entry]));
   for (const [key, entry] of auths) if (normalizeKey(key) === key) entries.set(key, entry);
   const components = [normalizeHost(host), ...(repository?.split('/') ?? [])];

@@ -19,8 +19,8 @@ export interface AtomicWriteOptions extends CallOptions {
 }
 
 /**
- * Writes a file that appears under `path` only when it is whole and on the disk: a new file `temp`, fsync, rename, fsync of the
- * folder. `temp` is removed on failure.
+ * Writes a file that appears under `path` only when it is whole and on the disk: a new file `temp`,
+ * fsync, rename, fsync of the folder. `temp` is removed on failure.
  *
  * @throws {StorageError} when the disk refuses. An error of `content` is thrown as it is.
  */
@@ -60,7 +60,8 @@ export async function syncFolder(path: string): Promise<void> {
       await folder.close();
     }
   };
-  // Windows opens no folders, and some network file systems sync none; they keep names in order themselves.
+  // Windows opens no folders, and some network file systems sync none; they keep names in order
+  // themselves.
   await unlessErrno(UNSYNCABLE, sync());
 }
 

@@ -1,4 +1,7 @@
-/** Size of one write: a write of a 16 KiB TLS record costs nearly as much. A kill loses buffered bytes. */
+/**
+ * Size of one write: a write of a 16 KiB TLS record costs nearly as much. A kill loses buffered
+ * bytes.
+ */
 const BUFFER_BYTES = 256 * 1024;
 
 /** Joins small chunks into large writes, in order. */

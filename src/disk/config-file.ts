@@ -11,7 +11,10 @@ import { errnoOf, unlessErrno } from './errno.ts';
 /** Does not wait for the writer of a pipe. Windows has no such flag. */
 const OPEN_FLAGS = constants.O_RDONLY + (constants.O_NONBLOCK ?? 0);
 
-/** How long a pipe may have no writer, and a writer write nothing: it may ask a person for a passphrase. */
+/**
+ * How long a pipe may have no writer, and a writer write nothing: it may ask a person for a
+ * passphrase.
+ */
 const PIPE = { everyMs: 20, noWriterMs: 5000, silentMs: 60_000 };
 
 /**
@@ -70,8 +73,8 @@ function readNext(file: FileHandle): ReadNext {
 }
 
 /**
- * Reads a pipe that was opened without waiting for its writer. Without a writer it reads as ended, and with a silent one it is
- * EAGAIN.
+ * Reads a pipe that was opened without waiting for its writer. Without a writer it reads as ended,
+ * and with a silent one it is EAGAIN.
  */
 function pipeReader(file: FileHandle, shown: string, noWriterMs: number): ReadNext {
   const read = readNext(file);

@@ -5,8 +5,9 @@ import { RegiError } from '../errors.ts';
 import { quotePath } from '../quote.ts';
 
 /**
- * Stands for the home folder of a user who has none. Nothing exists below it, and even root can create nothing there. An
- * empty path would mean the working directory, whose files may be another person's.
+ * Stands for the home folder of a user who has none. Nothing exists below it, and even root can
+ * create nothing there. An empty path would mean the working directory, whose files may be another
+ * person's.
  */
 export const NO_HOME = join(devNull, 'no-home');
 
@@ -128,7 +129,10 @@ export async function unlessErrno<T>(
   }
 }
 
-/** The system's name of an error, such as `ENOENT`, also of the system error behind a `StorageError`; undefined for other errors. */
+/**
+ * The system's name of an error, such as `ENOENT`, also of the system error behind a
+ * `StorageError`; undefined for other errors.
+ */
 export function errnoOf(error: unknown): string | undefined {
   if (error instanceof StorageError) return error.errno;
   if (!(error instanceof Error) || !('code' in error) || !('syscall' in error)) return undefined;

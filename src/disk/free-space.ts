@@ -10,8 +10,9 @@ export interface Shortage {
 }
 
 /**
- * Returns the lack of space for files beside `path` that will have `size` bytes; undefined when there seems to be enough. A mere
- * warning: quotas are not seen, and some systems make room on demand.
+ * Returns the lack of space for files beside `path` that will have `size` bytes; undefined when
+ * there seems to be enough. A mere warning: quotas are not seen, and some systems make room on
+ * demand.
  *
  * @param begun existing files that are part of `size`.
  */

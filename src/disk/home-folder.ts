@@ -23,7 +23,8 @@ export interface Home {
 }
 
 /**
- * Finds the home folder as the system knows it. Never throws: a container may run as a user without a passwd entry.
+ * Finds the home folder as the system knows it. Never throws: a container may run as a user without
+ * a passwd entry.
  *
  * @param uid the user; undefined on Windows.
  */
@@ -41,8 +42,8 @@ function orEmpty(find: () => string): string {
 }
 
 /**
- * Returns a home folder, or `NO_HOME` in its place if it belongs to another user and its files cannot be read. `sudo` and
- * `docker run --user` leave such a home in the environment.
+ * Returns a home folder, or `NO_HOME` in its place if it belongs to another user and its files
+ * cannot be read. `sudo` and `docker run --user` leave such a home in the environment.
  *
  * @param uid the user; undefined on Windows, where a home is always the user's own.
  */

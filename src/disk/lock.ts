@@ -25,14 +25,16 @@ export interface LockOptions extends CallOptions {
   /** Called once, when another process holds the lock for longer than a moment. */
   readonly onWait?: ((message: string) => void) | undefined;
   /**
-   * Takes over a lock that one holder has kept for so long, for work that takes milliseconds: its process may be of another
-   * container, where nothing shows that it was killed.
+   * Takes over a lock that one holder has kept for so long, for work that takes milliseconds: its
+   * process may be of another container, where nothing shows that it was killed.
    */
   readonly staleMs?: number | undefined;
 }
 
 const WAIT_MS = 10_000;
-/** Two processes that write at once wait for each other all the time, which is not worth a message. */
+/**
+ * Two processes that write at once wait for each other all the time, which is not worth a message.
+ */
 const NOTICE_MS = 500;
 /** The pauses between two looks grow: most holders keep a lock for one small write. */
 const FIRST_POLL_MS = 1;
@@ -45,9 +47,11 @@ const LOCK_BYTES = 4096;
 const queues = new KeyedLock();
 
 /**
- * Runs `work` while the lock file `path` is held: one task at a time over all processes of all machines that see the file.
+ * Runs `work` while the lock file `path` is held: one task at a time over all processes of all
+ * machines that see the file.
  *
- * The file is created exclusively, with pid, host and start of its process. A lock whose process is gone is taken over.
+ * The file is created exclusively, with pid, host and start of its process. A lock whose process is
+ * gone is taken over.
  *
  * @throws {RegiError} LOCKED when the holder keeps it for 10 seconds.
  */
@@ -106,7 +110,8 @@ class Lock {
       const held = await readLock(this.#path);
       // Released between the two looks.
       if (held === undefined) continue;
-      // Each look takes time too, on a slow disk more than the pauses. A clock that is set back must not make the wait longer.
+      // Each look takes time too, on a slow disk more than the pauses. A clock that is set back
+      // must not make the wait longer.
       const waited = Math.max(slept, this.#clock.now() - began);
       if (last?.text !== held.text) last = { text: held.text, sinceMs: waited };
       const isStale = waited - last.sinceMs >= staleMs;
@@ -127,8 +132,9 @@ class Lock {
   }
 
   /**
-   * Removes a lock that its holder has left. The remover first creates a guard file that is named for that very lock, and looks
-   * again: otherwise the slower of two could remove the lock that the faster has just taken.
+   * Removes a lock that its holder has left. The remover first creates a guard file that is named
+   * for that very lock, and looks again: otherwise the slower of two could remove the lock that the
+   * faster has just taken.
    */
   async #break(held: HeldLock, own: string): Promise<boolean> {
     const name = createHash('sha256').update(held.text).digest('hex').slice(0, 16);
@@ -147,7 +153,10 @@ class Lock {
     }
   }
 
-  /** Creates a file whole in one step, by a link to a finished one, so that no process reads half of it. False when it exists. */
+  /**
+   * Creates a file whole in one step, by a link to a finished one, so that no process reads half of
+   * it. False when it exists.
+   */
   async #create(path: string, text: string): Promise<boolean> {
     const temp = await this.#temps.next();
     try {

@@ -8,8 +8,8 @@ export interface MakeFolderOptions {
 }
 
 /**
- * Makes a folder, and missing ones above it. Not `recursive` of mkdir: that never ends where the system reports ENOENT for a
- * folder whose parent exists, as /proc does.
+ * Makes a folder, and missing ones above it. Not `recursive` of mkdir: that never ends where the
+ * system reports ENOENT for a folder whose parent exists, as /proc does.
  *
  * @param path absolute.
  * @returns the topmost folder that was made; undefined when all existed.

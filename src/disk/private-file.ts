@@ -10,7 +10,10 @@ import { writeAt } from './random-access.ts';
 import { TempFiles } from './temp-files.ts';
 
 export interface ChangeOptions {
-  /** Keeps a mode that lets others read, for a change that adds no secret. A new file is for its owner alone, and a stricter mode always stays. */
+  /**
+   * Keeps a mode that lets others read, for a change that adds no secret. A new file is for its
+   * owner alone, and a stricter mode always stays.
+   */
   readonly keepsMode?: boolean | undefined;
 }
 
@@ -18,10 +21,11 @@ export interface ChangeOptions {
 const STALE_MS = 3_000;
 
 /**
- * Changes a configuration file of the user, one process at a time. docker and podman do not take the lock.
+ * Changes a configuration file of the user, one process at a time. docker and podman do not take
+ * the lock.
  *
- * Readers see the old text or the new one. A symbolic link stays, and its target is written; the owner stays. A file that is a
- * mount of its own is overwritten.
+ * Readers see the old text or the new one. A symbolic link stays, and its target is written; the
+ * owner stays. A file that is a mount of its own is overwritten.
  *
  * @param shown names the file in messages.
  * @param change returns the new text, made of the current one; undefined changes nothing.
@@ -82,7 +86,10 @@ async function write(
   });
 }
 
-/** Errors of a rename over a file that is a mount of its own, as containers mount one file of their host. */
+/**
+ * Errors of a rename over a file that is a mount of its own, as containers mount one file of their
+ * host.
+ */
 const MOUNT: ReadonlySet<string> = new Set(['EBUSY', 'EXDEV']);
 
 /** Returns the target of a link, whether it exists or not. */
@@ -94,9 +101,10 @@ async function followLink(path: string): Promise<string> {
 }
 
 /**
- * Overwrites the text of a file that cannot be replaced, because it is a mount of its own: a container's `config.json`. The new
- * text is one write, padded with blanks to the old size, which JSON ignores, until the file is cut: readers see one text or the
- * other. When the new text does not fit, the old one is restored. Only a machine that dies at that moment leaves neither whole.
+ * Overwrites the text of a file that cannot be replaced, because it is a mount of its own: a
+ * container's `config.json`. The new text is one write, padded with blanks to the old size, which
+ * JSON ignores, until the file is cut: readers see one text or the other. When the new text does
+ * not fit, the old one is restored. Only a machine that dies at that moment leaves neither whole.
  *
  * @param mode of the file before the text is in it.
  * @throws the system error, with the old text in place.

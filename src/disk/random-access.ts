@@ -7,7 +7,9 @@ import { guarded } from './errno.ts';
 export interface RandomAccess {
   /** Bytes. */
   readonly size: number;
-  /** Fills `buffer` from `position` on, and returns the number of bytes read: fewer only at the end. */
+  /**
+   * Fills `buffer` from `position` on, and returns the number of bytes read: fewer only at the end.
+   */
   read(buffer: Uint8Array, position: number): Promise<number>;
 }
 
@@ -49,7 +51,10 @@ export async function* chunksOf(
   }
 }
 
-/** Reads from `position` on until `buffer` is full or the file ends. Returns the number of bytes read. `path` is for messages. */
+/**
+ * Reads from `position` on until `buffer` is full or the file ends. Returns the number of bytes
+ * read. `path` is for messages.
+ */
 export async function fill(
   file: FileHandle,
   path: string,
@@ -66,7 +71,10 @@ export async function fill(
   return used;
 }
 
-/** Writes all bytes at `position`; at the file's own position when it is undefined, as pipes need. `path` is for messages. */
+/**
+ * Writes all bytes at `position`; at the file's own position when it is undefined, as pipes need.
+ * `path` is for messages.
+ */
 export async function writeAt(
   file: FileHandle,
   path: string,

@@ -11,8 +11,8 @@ import { fileOf, type OpenFile } from './random-access.ts';
 const OPEN_FLAGS = constants.O_RDONLY + (constants.O_NOFOLLOW ?? 0) + (constants.O_NONBLOCK ?? 0);
 
 /**
- * Opens a plain file to read; undefined when it is missing. Follows no symbolic link and opens no pipe or device, even when one
- * takes the file's place between the check and the opening.
+ * Opens a plain file to read; undefined when it is missing. Follows no symbolic link and opens no
+ * pipe or device, even when one takes the file's place between the check and the opening.
  *
  * @throws {RegiError} REFUSED when it is no plain file.
  */
@@ -77,7 +77,10 @@ export async function readRegular(path: string, limit: number): Promise<Uint8Arr
   }
 }
 
-/** A link, pipe or device in place of content: following it could read any file of the machine, or hang. */
+/**
+ * A link, pipe or device in place of content: following it could read any file of the machine, or
+ * hang.
+ */
 function unsafeFileError(path: string, wanted: 'file' | 'folder', found: string): RegiError {
   return new RegiError(
     'REFUSED',

@@ -21,8 +21,8 @@ export interface OwnedFile {
 }
 
 /**
- * Names of unfinished files. Each contains its owner, so that the next run knows which files a killed process left, and which a
- * living one still writes.
+ * Names of unfinished files. Each contains its owner, so that the next run knows which files a
+ * killed process left, and which a living one still writes.
  */
 export class TempFiles {
   readonly #folder: string;

@@ -17,7 +17,11 @@ import { hasReferrersApi } from '../registry/referrers.ts';
 import { manifestPath, sendToWrite, type RemoteRepository } from '../registry/remote-repository.ts';
 import { note, ok, type Finding, type Step } from './finding.ts';
 
-/** Provided by Docker for this purpose: a HEAD of its manifest does not count as a pull. @see https://docs.docker.com/docker-hub/usage/pulls/ */
+/**
+ * Provided by Docker for this purpose: a HEAD of its manifest does not count as a pull.
+ *
+ * @see https://docs.docker.com/docker-hub/usage/pulls/
+ */
 const HUB_PREVIEW = 'ratelimitpreview/test';
 const HUB = 'docker.io';
 /** A hint is shown below this share of the limit. */
@@ -25,7 +29,10 @@ const LOW_SHARE = 0.1;
 /** The digest of no content: its list of referrers is empty, and deleting it removes nothing. */
 const NOTHING = parseDigest(`sha256:${'0'.repeat(64)}`);
 
-/** Reports a refusal as a note: a registry need not reveal its capabilities. Other failures are thrown. */
+/**
+ * Reports a refusal as a note: a registry need not reveal its capabilities. Other failures are
+ * thrown.
+ */
 export async function orUnknown(step: Step, look: () => Promise<Finding>): Promise<Finding> {
   try {
     return await look();

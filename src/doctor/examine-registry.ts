@@ -33,7 +33,10 @@ export interface Examination {
   readonly host: string;
   /** A repository to check. */
   readonly repository?: string | undefined;
-  /** Starts an upload to the repository and cancels it: the only step that the registry has to clean up after. */
+  /**
+   * Starts an upload to the repository and cancels it: the only step that the registry has to clean
+   * up after.
+   */
   readonly tryPush: boolean;
   /** Tried in this order. */
   readonly schemes: readonly Scheme[];
@@ -53,8 +56,8 @@ export interface Examination {
 const ANONYMOUS: CredentialSource = async () => undefined;
 
 /**
- * Examines a registry step by step. Stops when a step fails that all later ones need. Changes nothing in the registry, and without
- * `tryPush` starts no upload either.
+ * Examines a registry step by step. Stops when a step fails that all later ones need. Changes
+ * nothing in the registry, and without `tryPush` starts no upload either.
  *
  * @throws anything but a `RegiError` that a step throws.
  */
@@ -184,7 +187,10 @@ function lookAtMirrors(mirrors: readonly string[]): Finding {
   });
 }
 
-/** Settles the scheme with one request where several are possible. Its failure shows in the step that it belongs to. */
+/**
+ * Settles the scheme with one request where several are possible. Its failure shows in the step
+ * that it belongs to.
+ */
 async function settleScheme(
   connection: Connection,
   schemes: readonly Scheme[],

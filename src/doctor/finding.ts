@@ -60,7 +60,9 @@ export function failed(step: Step, error: RegiError): Finding {
   return { step, status: 'failed', message: error.message, hint: error.hint, error };
 }
 
-/** Runs one step. A RegiError becomes a finding; a bug, and everything after an abort, is thrown. */
+/**
+ * Runs one step. A RegiError becomes a finding; a bug, and everything after an abort, is thrown.
+ */
 export async function examine(
   step: Step,
   clock: Clock,

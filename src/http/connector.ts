@@ -68,7 +68,8 @@ const KEEP_ALIVE_MS = 60_000;
  * everything, and a borrowed chunk is free again.
  *
  * @param onConnected called exactly once.
- * @param reader reads for the socket, but never into slabs from a tunnel: Node reads its TLS itself.
+ * @param reader reads for the socket, but never into slabs from a tunnel: Node reads its TLS
+ *   itself.
  */
 export function openSocket(target: Target, onConnected: OnConnected, reader?: SlabReader): Opening {
   const { origin, proxy, timeoutMs } = target;

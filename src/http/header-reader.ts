@@ -21,14 +21,16 @@ export class HeaderReader {
     return match;
   }
 
-  /** Consumes a quoted-string, else the match of `bare`; undefined for a quote that is not closed. */
+  /**
+   * Consumes a quoted-string, else the match of `bare`; undefined for a quote that is not closed.
+   */
   readValue(bare: RegExp): string | undefined {
     return this.isAt(/"/y) ? this.readQuoted() : this.read(bare);
   }
 
   /**
-   * Consumes a quoted-string and returns its content without escapes; undefined when there is none, or
-   * it is not closed.
+   * Consumes a quoted-string and returns its content without escapes; undefined when there is none,
+   * or it is not closed.
    *
    * @see https://www.rfc-editor.org/rfc/rfc9110#section-5.6.4
    */

@@ -8,8 +8,9 @@ type Callback = (error?: Error | null) => void;
 const failed = new WeakSet<Socket>();
 
 /**
- * Delays the error of a write until the peer's last bytes are read. A server that refuses a large body sends its response and closes:
- * our next write fails, and Node would drop the response that has arrived.
+ * Delays the error of a write until the peer's last bytes are read. A server that refuses a large
+ * body sends its response and closes: our next write fails, and Node would drop the response that
+ * has arrived.
  */
 export function hearLastWords(socket: Socket): void {
   const write = socket._write.bind(socket);

@@ -107,7 +107,9 @@ export class SlabReader {
   #parsed: Slab | undefined;
   /** The socket reads no more until the parser has caught up. */
   #isStopped = false;
-  /** The parser waits for the reader of the body. It says so by putting back the rest, even none. */
+  /**
+   * The parser waits for the reader of the body. It says so by putting back the rest, even none.
+   */
   #isPaused = false;
   /** The parser is about to be woken. */
   #isWaking = false;

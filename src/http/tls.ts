@@ -31,7 +31,10 @@ function unusableCertificatesError(host: string, cause: unknown): RegiError {
   );
 }
 
-/** Contexts without a client certificate, by the authorities of the system and by further ones. Parsing takes milliseconds. */
+/**
+ * Contexts without a client certificate, by the authorities of the system and by further ones.
+ * Parsing takes milliseconds.
+ */
 const CONTEXTS = new WeakMap<readonly string[], Map<string, SecureContext>>();
 
 /**

@@ -5,7 +5,10 @@ import { defined, describeIssue, isJsonObject, memberInOtherCase } from '../json
 import { quote } from '../quote.ts';
 import { parseDigest, type Digest } from './digest.ts';
 
-/** A platform in the spelling of an index or config. Normalize two with `normalizePlatform()` before you compare them. */
+/**
+ * A platform in the spelling of an index or config. Normalize two with `normalizePlatform()` before
+ * you compare them.
+ */
 export interface Platform {
   /** `linux`, `windows`. */
   readonly os: string;
@@ -80,8 +83,8 @@ const descriptorShape = z.object({
  * Parses a descriptor out of JSON. Unknown members are ignored, as the image-spec demands.
  *
  * @param where the descriptor's place, for messages: `layers[3]`.
- * @throws {InvalidManifestError} when a member is missing or malformed, the digest cannot be verified, or the size is no
- *   safe non-negative integer.
+ * @throws {InvalidManifestError} when a member is missing or malformed, the digest cannot be
+ *   verified, or the size is no safe non-negative integer.
  */
 export function parseDescriptor(value: unknown, where: string): Descriptor {
   const invalid = (problem: string, cause?: unknown): InvalidManifestError =>
@@ -122,7 +125,10 @@ export function sameContent(a: Descriptor, b: Descriptor): boolean {
   return a.digest === b.digest && a.size === b.size;
 }
 
-/** Undefined for the `{}` and the empty names that tools write for artifacts: such an entry has no platform. */
+/**
+ * Undefined for the `{}` and the empty names that tools write for artifacts: such an entry has no
+ * platform.
+ */
 function toPlatform(shape: z.infer<typeof platformShape>): Platform | undefined {
   const { os, architecture, variant, 'os.version': osVersion, 'os.features': features } = shape;
   if (!os || !architecture) return undefined;

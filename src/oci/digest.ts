@@ -5,7 +5,10 @@ import { quote } from '../quote.ts';
 
 declare const digestBrand: unique symbol;
 
-/** `sha256:<64 hex>` or `sha512:<128 hex>`, lower case. Only this module makes one, so it is safe in a path or URL. */
+/**
+ * `sha256:<64 hex>` or `sha512:<128 hex>`, lower case. Only this module makes one, so it is safe in
+ * a path or URL.
+ */
 export type Digest = string & { readonly [digestBrand]: true };
 
 export type DigestAlgorithm = keyof typeof HEX_LENGTH;
@@ -85,7 +88,8 @@ function isAlgorithm(text: string): text is DigestAlgorithm {
 }
 
 /**
- * True for a tag of the referrers tag schema or of cosign, `sha256-<hex>` or `sha256-<hex>.sig`: it names a referrer, not an image.
+ * True for a tag of the referrers tag schema or of cosign, `sha256-<hex>` or `sha256-<hex>.sig`: it
+ * names a referrer, not an image.
  *
  * @see https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#referrers-tag-schema
  */

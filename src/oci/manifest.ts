@@ -33,8 +33,8 @@ export interface ImageManifest extends AnyManifest {
 }
 
 /**
- * Several manifests under one name, one per platform. An artifact manifest of OCI 1.1 release candidates, or of ORAS, is read as one
- * whose entries are its blobs.
+ * Several manifests under one name, one per platform. An artifact manifest of OCI 1.1 release
+ * candidates, or of ORAS, is read as one whose entries are its blobs.
  */
 export interface ImageIndex extends AnyManifest {
   readonly kind: 'index';
@@ -48,10 +48,11 @@ export type Manifest = ImageManifest | ImageIndex;
 /**
  * Parses the bytes of a manifest or index.
  *
- * @param mediaType the type that the descriptor or Content-Type states. Content decides where it is unknown.
+ * @param mediaType the type that the descriptor or Content-Type states. Content decides where it is
+ *   unknown.
  * @throws {RegiError} UNSUPPORTED on docker schema 1.
- * @throws {InvalidManifestError} unless the body is exactly one of manifest and index. With a body that reads as both, one
- *   digest could mean two images (CVE-2021-41190).
+ * @throws {InvalidManifestError} unless the body is exactly one of manifest and index. With a body
+ *   that reads as both, one digest could mean two images (CVE-2021-41190).
  * @see https://github.com/opencontainers/image-spec/blob/v1.1.1/manifest.md
  * @see https://github.com/opencontainers/image-spec/blob/v1.1.1/image-index.md
  */
@@ -74,12 +75,18 @@ export function parseManifest(bytes: Uint8Array, mediaType: string | undefined):
   return { kind: 'image', ...common, config, layers: parseList(body, 'layers') };
 }
 
-/** Lists the nodes that a destination needs before the manifest. A referrer may come before its subject. */
+/**
+ * Lists the nodes that a destination needs before the manifest. A referrer may come before its
+ * subject.
+ */
 export function childrenOf(manifest: Manifest): readonly Descriptor[] {
   return manifest.kind === 'index' ? manifest.manifests : [manifest.config, ...manifest.layers];
 }
 
-/** Returns the type that a referrers list shows for the manifest (distribution-spec 1.1, "Pushing Manifests with Subject"). */
+/**
+ * Returns the type that a referrers list shows for the manifest (distribution-spec 1.1, "Pushing
+ * Manifests with Subject").
+ */
 export function artifactTypeOf(manifest: Manifest): string | undefined {
   if (manifest.artifactType !== undefined && manifest.artifactType !== '')
     return manifest.artifactType;
@@ -87,8 +94,8 @@ export function artifactTypeOf(manifest: Manifest): string | undefined {
 }
 
 /**
- * Returns the type that tells people what an artifact is. Unlike a list of referrers it falls back to the first layer where the
- * config is empty, as cosign writes its bundles.
+ * Returns the type that tells people what an artifact is. Unlike a list of referrers it falls back
+ * to the first layer where the config is empty, as cosign writes its bundles.
  */
 export function shownTypeOf(manifest: Manifest): string | undefined {
   const listed = artifactTypeOf(manifest);
@@ -101,7 +108,9 @@ export function isTelling(artifactType: string | undefined): artifactType is str
   return artifactType !== undefined && artifactType !== '' && artifactType !== MEDIA_TYPE.ociEmpty;
 }
 
-/** True if an index entry describes another entry and runs nowhere: buildkit's provenance and SBOMs. */
+/**
+ * True if an index entry describes another entry and runs nowhere: buildkit's provenance and SBOMs.
+ */
 export function isAttestation(entry: Descriptor): boolean {
   return entry.annotations?.['vnd.docker.reference.type'] === 'attestation-manifest';
 }
@@ -138,7 +147,8 @@ function manifestType(body: JsonObject, stated: string | undefined): string {
   const type = [inside, stated].find((it) => it !== undefined && isKnown(it)) ?? guessType(body);
   const other = otherKind(body, type);
   if (other !== undefined) throw invalid(`its type is ${type}, but it has members of ${other}`);
-  // A registry refuses such a manifest: Content-Type must be the type in the body (distribution-spec 1.1, "Pushing Manifests").
+  // A registry refuses such a manifest: Content-Type must be the type in the body
+  // (distribution-spec 1.1, "Pushing Manifests").
   if (inside !== undefined && stated !== undefined && isManifestType(stated) && inside !== stated)
     throw invalid(`its mediaType is ${quote(inside)}, but it was offered as ${quote(stated)}`);
   return type;

@@ -1,7 +1,11 @@
 import { RegiError } from '../errors.ts';
 import { quote } from '../quote.ts';
 
-/** Media types of manifests that regi walks. @see https://github.com/opencontainers/image-spec/blob/v1.1.1/media-types.md */
+/**
+ * Media types of manifests that regi walks.
+ *
+ * @see https://github.com/opencontainers/image-spec/blob/v1.1.1/media-types.md
+ */
 export const MEDIA_TYPE = {
   ociManifest: 'application/vnd.oci.image.manifest.v1+json',
   ociIndex: 'application/vnd.oci.image.index.v1+json',
@@ -17,9 +21,10 @@ export const MEDIA_TYPE = {
 } as const;
 
 /**
- * The Accept header of manifests, on HEAD and GET. Registries match it literally: distribution 2.8 responds with 404 for an OCI
- * manifest whose type is not listed, and with the linux/amd64 child of an unlisted manifest list.
- * Schema 1 comes last, so that an image without a newer manifest is reported as such and not as missing.
+ * The Accept header of manifests, on HEAD and GET. Registries match it literally: distribution 2.8
+ * responds with 404 for an OCI manifest whose type is not listed, and with the linux/amd64 child of
+ * an unlisted manifest list. Schema 1 comes last, so that an image without a newer manifest is
+ * reported as such and not as missing.
  */
 export const MANIFEST_ACCEPT = [
   MEDIA_TYPE.ociIndex,
@@ -32,7 +37,10 @@ export const MANIFEST_ACCEPT = [
   MEDIA_TYPE.dockerSchema1,
 ].join(', ');
 
-/** Layers whose content is at `urls` and is not uploaded (deprecated by the image-spec, still in use). */
+/**
+ * Layers whose content is at `urls` and is not uploaded (deprecated by the image-spec, still in
+ * use).
+ */
 const FOREIGN_LAYER =
   /^application\/vnd\.(docker\.image\.rootfs\.foreign\.diff\.tar|oci\.image\.layer\.nondistributable\.v1\.tar)(?:[.+]\w+)?$/;
 
@@ -48,7 +56,10 @@ export function isSchema1Type(mediaType: string): boolean {
   return mediaType === MEDIA_TYPE.dockerSchema1 || mediaType === MEDIA_TYPE.dockerSchema1Signed;
 }
 
-/** True for the artifact manifests of OCI 1.1 release candidates and of ORAS, which list blobs and have no config. */
+/**
+ * True for the artifact manifests of OCI 1.1 release candidates and of ORAS, which list blobs and
+ * have no config.
+ */
 export function isArtifactManifestType(mediaType: string): boolean {
   return mediaType === MEDIA_TYPE.ociArtifact || mediaType === MEDIA_TYPE.orasArtifact;
 }
@@ -72,12 +83,17 @@ export function isForeignLayerType(mediaType: string): boolean {
   return FOREIGN_LAYER.test(mediaType);
 }
 
-/** Returns the type without its parameters, in lower case: `Application/JSON; charset=utf-8` → `application/json`. */
+/**
+ * Returns the type without its parameters, in lower case: `Application/JSON; charset=utf-8` →
+ * `application/json`.
+ */
 export function essence(contentType: string): string {
   return (contentType.split(';', 1)[0] ?? '').trim().toLowerCase();
 }
 
-/** True for the config of an image that runs, whichever tool wrote it; false for those of artifacts. */
+/**
+ * True for the config of an image that runs, whichever tool wrote it; false for those of artifacts.
+ */
 export function isImageConfigType(mediaType: string): boolean {
   return /\.image(?:\.config)?\.v1\+json$/.test(mediaType);
 }

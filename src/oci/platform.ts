@@ -15,16 +15,20 @@ export class InvalidPlatformError extends RegiError {
 }
 
 /**
- * How far a choice may be from the wanted platform. `strict`: the same platform, normalized. `only`: also platforms that such a
- * machine can run, as containerd's `Only()`: older variants, and without those 32-bit images on 64-bit machines (arm64 → arm,
- * amd64 → 386). A caller that picks with `only` says which platform it took.
+ * How far a choice may be from the wanted platform. `strict`: the same platform, normalized.
+ * `only`: also platforms that such a machine can run, as containerd's `Only()`: older variants, and
+ * without those 32-bit images on 64-bit machines (arm64 → arm, amd64 → 386). A caller that picks
+ * with `only` says which platform it took.
  */
 export type PlatformMatch = 'strict' | 'only';
 
 const COMPONENT = /^[A-Za-z0-9_.-]+$/;
 const OS_COMPONENT = /^([A-Za-z0-9_-]+)(?:\(([A-Za-z0-9_.%-]*)((?:\+[A-Za-z0-9_.%-]+)*)\))?$/;
 
-/** Go's list (go/build/syslist.go). It decides whether a single word is an operating system or an architecture. */
+/**
+ * Go's list (go/build/syslist.go). It decides whether a single word is an operating system or an
+ * architecture.
+ */
 const KNOWN_OS: ReadonlySet<string> = new Set(
   'aix android darwin dragonfly freebsd hurd illumos ios js linux nacl netbsd openbsd plan9 solaris windows zos'.split(
     ' ',
@@ -43,7 +47,8 @@ interface Cpu {
 }
 
 /**
- * Parses `os[(version[+feature…])][/architecture[/variant]]`, or a single known os or architecture. The host decides the rest.
+ * Parses `os[(version[+feature…])][/architecture[/variant]]`, or a single known os or architecture.
+ * The host decides the rest.
  *
  * @throws {InvalidPlatformError}
  * @see https://github.com/containerd/platforms/blob/v1.0.0-rc.1/platforms.go
@@ -81,7 +86,10 @@ export function formatPlatform(platform: Platform): string {
   return [system, architecture, variant ?? ''].filter((part) => part !== '').join('/');
 }
 
-/** Normalizes the spelling of a platform: `aarch64` and `arm64/v8` are `arm64`, `armhf` is `arm/v7`, `macos` is `darwin`. */
+/**
+ * Normalizes the spelling of a platform: `aarch64` and `arm64/v8` are `arm64`, `armhf` is `arm/v7`,
+ * `macos` is `darwin`.
+ */
 export function normalizePlatform(platform: Platform): Platform {
   const { osVersion, osFeatures = [] } = platform;
   return {
@@ -102,9 +110,11 @@ function systemOptions(
 }
 
 /**
- * Finds the best platform for `wanted`. Returns its index in `have`, the first among equals; undefined when none serves.
+ * Finds the best platform for `wanted`. Returns its index in `have`, the first among equals;
+ * undefined when none serves.
  *
- * @param have the candidates; undefined ones are skipped. Read the platform of an entry without one from its config.
+ * @param have the candidates; undefined ones are skipped. Read the platform of an entry without one
+ *   from its config.
  */
 export function pickPlatform(
   wanted: Platform,
@@ -197,7 +207,10 @@ const OTHER_MAJOR = 10;
 /** Nearer than any older variant. */
 const OTHER_BUILD = 0.5;
 
-/** Returns how far `have` is from `want`, both normalized: 0 for the same, `NONE` if it does not serve. */
+/**
+ * Returns how far `have` is from `want`, both normalized: 0 for the same, `NONE` if it does not
+ * serve.
+ */
 function distanceOf(want: Platform, have: Platform, match: PlatformMatch): number {
   const { osFeatures = [] } = want;
   if (want.os !== have.os || have.osFeatures?.every((it) => osFeatures.includes(it)) === false)
@@ -224,7 +237,10 @@ function cpuDistance(want: Cpu, have: Cpu, match: PlatformMatch): number {
   }
 }
 
-/** Returns how much older the variant of the same architecture is; `NONE` if it is newer, or no version. */
+/**
+ * Returns how much older the variant of the same architecture is; `NONE` if it is newer, or no
+ * version.
+ */
 function variantDistance({ architecture, variant: want }: Cpu, { variant: have }: Cpu): number {
   switch (architecture) {
     case 'amd64':
@@ -261,12 +277,16 @@ function arm64Distance(want: Arm64Version, have: Arm64Version): number {
   return olderBy(want[1] + 5 * majors, have[1], 0) + OTHER_MAJOR * majors;
 }
 
-/** Compares builds of Windows. A host runs its own build, and since Server 2022 (20348) every build from there up to its own. */
+/**
+ * Compares builds of Windows. A host runs its own build, and since Server 2022 (20348) every build
+ * from there up to its own.
+ */
 function buildDistance(want: string | undefined, have: string | undefined): number {
   const [wanted, found] = [parseBuild(want), parseBuild(have)];
   if (wanted === undefined || have === undefined) return 0;
   if (found?.release !== wanted.release) return NONE;
-  // The revisions of one build run alike, so the wanted one is the best and the newest the next best.
+  // The revisions of one build run alike, so the wanted one is the best and the newest the next
+  // best.
   if (found.build === wanted.build)
     return found.revision === wanted.revision
       ? 0
@@ -299,7 +319,9 @@ function decodeOption(option: string, text: string): string {
   }
 }
 
-/** Escapes what stands between parentheses. No ASCII character but those of the set stays as it is. */
+/**
+ * Escapes what stands between parentheses. No ASCII character but those of the set stays as it is.
+ */
 function encodeOption(option: string): string {
   return option.replace(/[^A-Za-z0-9_.-]+/g, (odd) =>
     Buffer.from(odd).toString('hex').toUpperCase().replace(/../g, '%$&'),

@@ -5,7 +5,10 @@ import { endOfUserinfo, quote, withoutScheme } from '../quote.ts';
 
 declare const tagBrand: unique symbol;
 
-/** 1 to 128 characters of `[A-Za-z0-9_.-]`; the first is not `.` or `-`. Only this module makes one, so it is safe in a path or URL. */
+/**
+ * 1 to 128 characters of `[A-Za-z0-9_.-]`; the first is not `.` or `-`. Only this module makes one,
+ * so it is safe in a path or URL.
+ */
 export type Tag = string & { readonly [tagBrand]: true };
 
 /** A repository and the registry that holds it. */
@@ -16,7 +19,10 @@ export interface Repository {
   readonly path: string;
 }
 
-/** The name of an image in a registry. With both a tag and a digest, the digest decides and the tag stays as the name. */
+/**
+ * The name of an image in a registry. With both a tag and a digest, the digest decides and the tag
+ * stays as the name.
+ */
 export interface Reference extends Repository {
   /** The tag, when the name has one. */
   readonly tag?: Tag | undefined;
@@ -67,11 +73,12 @@ interface Pieces {
 }
 
 /**
- * Parses a reference exactly as docker does: `ubuntu` is `docker.io/library/ubuntu`, and the word before the first "/" is a
- * registry if it is `localhost`, or has a ".", a ":" or an upper-case letter. No tag is added: see `withDefaultTag()`.
+ * Parses a reference exactly as docker does: `ubuntu` is `docker.io/library/ubuntu`, and the word
+ * before the first "/" is a registry if it is `localhost`, or has a ".", a ":" or an upper-case
+ * letter. No tag is added: see `withDefaultTag()`.
  *
- * Two forms that docker accepts are refused, because they are of no use: digests that cannot be verified (sha384), and
- * `a_b.example/name`, which docker reads as a repository without a registry.
+ * Two forms that docker accepts are refused, because they are of no use: digests that cannot be
+ * verified (sha384), and `a_b.example/name`, which docker reads as a repository without a registry.
  *
  * @throws {InvalidReferenceError} naming the part that breaks its rule.
  * @see https://github.com/distribution/reference/blob/v0.6.0/reference.go
@@ -110,7 +117,8 @@ export function parseRepository(text: string): Repository {
   const name = text.slice(0, text.length - suffixOf({ tag, digest }).length);
   const part = digest === undefined ? 'tag' : 'digest';
   const found = digest === undefined ? `tag ${quote(tag ?? '')}` : 'a digest';
-  // `localhost:5000` is what people write for a registry, and docker reads it as a repository with a tag.
+  // `localhost:5000` is what people write for a registry, and docker reads it as a repository with
+  // a tag.
   const isAddress =
     part === 'tag' && !name.includes('/') && isHost(name) && /^\d+$/.test(tag ?? '');
   throw new InvalidReferenceError(
@@ -142,7 +150,10 @@ export function isTag(text: string): text is Tag {
   return tagProblem(text) === undefined;
 }
 
-/** Formats a reference in full: `docker.io/library/ubuntu:22.04@sha256:…`. `parseReference` reads the same back. */
+/**
+ * Formats a reference in full: `docker.io/library/ubuntu:22.04@sha256:…`. `parseReference` reads
+ * the same back.
+ */
 export function formatReference(reference: Reference): string {
   return imageName(repositoryName(reference), reference);
 }
@@ -164,8 +175,8 @@ export function imageName(
 }
 
 /**
- * Formats a reference as people write it: `ubuntu:22.04`. `parseReference` reads the same back. Where docker's own short form
- * would mean another image (`docker.io/a.b/c`), the domain stays.
+ * Formats a reference as people write it: `ubuntu:22.04`. `parseReference` reads the same back.
+ * Where docker's own short form would mean another image (`docker.io/a.b/c`), the domain stays.
  */
 export function familiarReference(reference: Reference): string {
   const { domain, path } = reference;
@@ -186,7 +197,10 @@ export function withDefaultTag(reference: Reference): Reference {
     : reference;
 }
 
-/** Reduces a reference to what docker pulls: the digest alone if it has one, else the tag, else `latest`. */
+/**
+ * Reduces a reference to what docker pulls: the digest alone if it has one, else the tag, else
+ * `latest`.
+ */
 export function pullReference(reference: Reference): Reference {
   const { domain, path, digest } = reference;
   return digest === undefined ? withDefaultTag(reference) : { domain, path, digest };
@@ -197,7 +211,10 @@ export function identifierOf(reference: Reference): Tag | Digest {
   return reference.digest ?? reference.tag ?? (DEFAULT_TAG as Tag);
 }
 
-/** Returns the `HOST[:PORT]` that serves a domain. Credentials are stored under the domain, not under this. */
+/**
+ * Returns the `HOST[:PORT]` that serves a domain. Credentials are stored under the domain, not
+ * under this.
+ */
 export function apiHost(domain: string): string {
   return domain === HUB ? HUB_API : domain;
 }

@@ -116,7 +116,10 @@ function addBase(
   });
 }
 
-/** `COPY --from=IMAGE` and `RUN --mount=type=bind,from=IMAGE`; the names and numbers of stages are none. */
+/**
+ * `COPY --from=IMAGE` and `RUN --mount=type=bind,from=IMAGE`; the names and numbers of stages are
+ * none.
+ */
 function addSources(
   findings: Findings,
   instruction: Instruction,

@@ -116,7 +116,9 @@ function findInList(findings: Findings, text: string): void {
   }
 }
 
-/** Marks anchored texts that stand for something else too: their bytes are not the image's alone. */
+/**
+ * Marks anchored texts that stand for something else too: their bytes are not the image's alone.
+ */
 function withFixedAnchors(findings: Findings, anchored: ReadonlyMap<number, Anchored>): Findings {
   const isShared = (at: number): boolean => {
     const anchor = anchored.get(at);

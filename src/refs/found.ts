@@ -1,6 +1,6 @@
 /**
- * How sure a reference is: `exact` from a place that the format types as an image, `structured` from
- * keys that say so, `guess` from text that reads like one.
+ * How sure a reference is: `exact` from a place that the format types as an image, `structured`
+ * from keys that say so, `guess` from text that reads like one.
  */
 export type Level = 'exact' | 'structured' | 'guess';
 

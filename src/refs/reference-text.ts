@@ -6,8 +6,8 @@ export function readsAsImage(text: string): boolean {
 }
 
 /**
- * True if hardly any other text looks like it: a registry with a "." or a port, a path, and a tag or
- * digest.
+ * True if hardly any other text looks like it: a registry with a "." or a port, a path, and a tag
+ * or digest.
  */
 export function surelyReadsAsImage(text: string): boolean {
   return /^[^/]*[.:][^/]*\/[^:@]+[:@]/.test(text) && isReference(text);

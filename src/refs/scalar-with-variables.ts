@@ -4,7 +4,9 @@ import { isReference } from './reference-text.ts';
 import { expandVariables } from './variables.ts';
 import { textAt, type YamlNode } from './yaml-node.ts';
 
-/** Adds a scalar in which variables stand. A reference that lacks a variable's value is unresolved. */
+/**
+ * Adds a scalar in which variables stand. A reference that lacks a variable's value is unresolved.
+ */
 export function addExpanded(
   findings: Findings,
   node: YamlNode | undefined,

@@ -6,12 +6,15 @@ export interface Expanded {
   readonly hasVariables: boolean;
 }
 
-/** The default of `${NAME:-default}` may hold variables itself; deeper nesting than this stays as it is. */
+/**
+ * The default of `${NAME:-default}` may hold variables itself; deeper nesting than this stays as it
+ * is.
+ */
 const MAX_NESTING = 4;
 
 /**
- * Replaces `$NAME`, `${NAME}`, `${NAME:-default}`, `${NAME-default}`, `${NAME:+other}`, `${NAME+other}` and
- * `${NAME:?message}`; `$$` is a dollar sign.
+ * Replaces `$NAME`, `${NAME}`, `${NAME:-default}`, `${NAME-default}`, `${NAME:+other}`,
+ * `${NAME+other}` and `${NAME:?message}`; `$$` is a dollar sign.
  *
  * @see https://docs.docker.com/reference/compose-file/interpolation/
  */

@@ -25,8 +25,8 @@ export interface WalkOptions {
 const SKIPPED_FOLDERS: ReadonlySet<string> = new Set(['.git', 'node_modules']);
 
 /**
- * Lists the files of paths, folders with all below them, each file once and in the order of names. A
- * link is followed; a folder that a link leads back to is not walked again.
+ * Lists the files of paths, folders with all below them, each file once and in the order of names.
+ * A link is followed; a folder that a link leads back to is not walked again.
  *
  * @throws {RegiError} NOT_FOUND for a path that does not exist, LIMIT_EXCEEDED for more than
  *   `maximum` files.

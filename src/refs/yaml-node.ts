@@ -1,7 +1,10 @@
 import { RegiError } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
 
-/** A value of a YAML or JSON document, with its position in the text. Aliases and merges are resolved. */
+/**
+ * A value of a YAML or JSON document, with its position in the text. Aliases and merges are
+ * resolved.
+ */
 export type YamlNode = YamlList | YamlMap | YamlScalar;
 
 export interface YamlMap {

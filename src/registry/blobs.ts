@@ -58,8 +58,8 @@ export async function blobExists(
 }
 
 /**
- * True if a response shows that the registry has that blob: it states its digest or its size. A status alone proves nothing after
- * an odd response, which a proxy may have sent.
+ * True if a response shows that the registry has that blob: it states its digest or its size. A
+ * status alone proves nothing after an odd response, which a proxy may have sent.
  */
 export async function blobIsProved(
   repository: RemoteRepository,
@@ -103,7 +103,8 @@ export async function resolveBlob(
  * of its storage expire within minutes. A server without ranges sends the whole again, of which the
  * known part is skipped. The bytes are not verified.
  *
- * With `followsUrls` a foreign layer that the registry lacks is read at its `urls`, see `openForeign()`.
+ * With `followsUrls` a foreign layer that the registry lacks is read at its `urls`, see
+ * `openForeign()`.
  *
  * @throws {RegistryResponseError} while iterating, with code NOT_FOUND when it does not exist, or
  *   INVALID_RESPONSE when the server sends other bytes than requested.

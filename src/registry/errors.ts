@@ -163,7 +163,10 @@ function factsOf(response: RegistryResponse, problems: readonly Problem[]): Resp
   return { host, method, url: redactUrl(response.url), status, problems, retryAfterMs: wait };
 }
 
-/** True if the body of a request is too large for the registry or a proxy. ghcr.io says so with status 416. */
+/**
+ * True if the body of a request is too large for the registry or a proxy. ghcr.io says so with
+ * status 416.
+ */
 export function isTooLarge(status: number, problems: readonly Problem[]): boolean {
   return (
     status === 413 ||

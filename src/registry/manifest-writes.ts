@@ -22,7 +22,10 @@ export interface PutManifestResult {
   readonly subject: string | undefined;
   /** The requested tags that were set: registries may ignore the parameter. */
   readonly tags: readonly string[];
-  /** True if a later request found the manifest there, so that the registry's own response is unknown. */
+  /**
+   * True if a later request found the manifest there, so that the registry's own response is
+   * unknown.
+   */
   readonly isFound?: boolean;
 }
 
@@ -32,8 +35,9 @@ export interface PutManifestOptions extends CallOptions {
 }
 
 /**
- * Writes a manifest, byte by byte as given, under a tag or its digest. After a refusal, or another response than 201, it looks
- * whether exactly that manifest is there: the first response may have been lost, and a second PUT be a conflict.
+ * Writes a manifest, byte by byte as given, under a tag or its digest. After a refusal, or another
+ * response than 201, it looks whether exactly that manifest is there: the first response may have
+ * been lost, and a second PUT be a conflict.
  *
  * @throws {RegiError} with code CONTENT_MISMATCH when the registry states another digest.
  * @see https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#pushing-manifests
@@ -95,7 +99,9 @@ function mayBeStored(error: unknown): boolean {
   );
 }
 
-/** True only if the registry has that manifest under that name. A failure to look proves nothing. */
+/**
+ * True only if the registry has that manifest under that name. A failure to look proves nothing.
+ */
 async function isStored(
   repository: RemoteRepository,
   identifier: Tag | Digest,

@@ -68,8 +68,9 @@ export class PullsKeptError extends RegiError {
 }
 
 /**
- * Refuses to read more manifests when only `kept` pulls would be left: those that the registry's last response
- * states, less those that are in flight. A registry without a limit is not restricted.
+ * Refuses to read more manifests when only `kept` pulls would be left: those that the registry's
+ * last response states, less those that are in flight. A registry without a limit is not
+ * restricted.
  *
  * @see https://docs.docker.com/docker-hub/usage/pulls/
  */

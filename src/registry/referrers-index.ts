@@ -109,7 +109,8 @@ async function fetchIndex(
 ): Promise<ReferrersIndex | 'other' | 'subject' | undefined> {
   try {
     const { descriptor, bytes } = await fetchManifest(repository, referrersTag(subject), options);
-    // GitLab responds to sha256-HEX with the manifest of that digest; its children are no referrers.
+    // GitLab responds to sha256-HEX with the manifest of that digest; its children are no
+    // referrers.
     if (descriptor.digest === subject) return 'subject';
     if (descriptor.mediaType !== MEDIA_TYPE.ociIndex) return 'other';
     const entries = itemsIn(tryParseJson(bytes), 'manifests');

@@ -69,7 +69,9 @@ export async function hasReferrersApi(
   }
 }
 
-/** Reads the manifest where the list hides the type: cosign's says only that the config is empty. */
+/**
+ * Reads the manifest where the list hides the type: cosign's says only that the config is empty.
+ */
 async function typeOf(
   repository: RemoteRepository,
   { artifactType, digest }: Descriptor,

@@ -23,7 +23,10 @@ export interface RemoteRepository {
   readonly uploads?: UploadJournal | undefined;
 }
 
-/** Remembers unfinished uploads of one repository for the next run. It never fails: it only saves bytes. */
+/**
+ * Remembers unfinished uploads of one repository for the next run. It never fails: it only saves
+ * bytes.
+ */
 export interface UploadJournal {
   /** Finds the location of an earlier upload of `target`: a URL on the registry's own origin. */
   find(target: Descriptor): Promise<URL | undefined>;

@@ -26,10 +26,11 @@ interface VendorList {
 }
 
 /**
- * Lists the repositories of a namespace by the API of the product: Docker Hub, GitLab.com or Harbor.
+ * Lists the repositories of a namespace by the API of the product: Docker Hub, GitLab.com or
+ * Harbor.
  *
- * Hub and GitLab.com are asked without credentials, which belong to their registries: private repositories are not
- * in their lists.
+ * Hub and GitLab.com are asked without credentials, which belong to their registries: private
+ * repositories are not in their lists.
  *
  * @param namespace empty for all, where the product lists all.
  * @returns undefined where the registry is none of these products.
@@ -99,7 +100,9 @@ function listOf(value: unknown): readonly unknown[] | undefined {
   return Array.isArray(value) ? value : undefined;
 }
 
-/** @param isProbe a response that is no such list means that there is none, in place of an error. */
+/**
+ * @param isProbe a response that is no such list means that there is none, in place of an error.
+ */
 async function listAll(
   connection: Connection,
   action: string,

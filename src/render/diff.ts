@@ -61,7 +61,9 @@ const SIZE_WIDTH = 10;
 /** A narrower terminal has no room for the algorithm of a digest. Columns. */
 const NARROW = 60;
 
-/** Formats a line that begins with the kind, for `grep ^file`. On a terminal it is cut to the width. */
+/**
+ * Formats a line that begins with the kind, for `grep ^file`. On a terminal it is cut to the width.
+ */
 export function diffText(row: DiffRow, context: Context): Styled {
   const style = pageStyle(context);
   return linesText(linesOf(row, style).map((line) => fitLine(line, roomOf(style), style)));

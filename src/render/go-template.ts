@@ -23,8 +23,8 @@ type Node =
 const WORD = /"(?:[^"\\]|\\.)*"|[^\s"]+/gy;
 
 /**
- * Parses the part of Go's template language that people use to inspect images. Field names are those of the `--json`
- * object, in any case.
+ * Parses the part of Go's template language that people use to inspect images. Field names are
+ * those of the `--json` object, in any case.
  *
  * @throws {TemplateError} on any other syntax.
  * @see https://pkg.go.dev/text/template@go1.22.0
@@ -166,7 +166,9 @@ function kindOf(value: unknown): string {
   return Array.isArray(value) ? 'a list' : `a ${typeof value}`;
 }
 
-/** Finds the exact key, as for labels, else the key in any case: names of Go begin with a capital. */
+/**
+ * Finds the exact key, as for labels, else the key in any case: names of Go begin with a capital.
+ */
 function keyOf(from: object, name: string): string | undefined {
   return Object.hasOwn(from, name)
     ? name

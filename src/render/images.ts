@@ -20,7 +20,10 @@ export interface ListedImage {
   readonly artifactType: string | undefined;
 }
 
-/** Output format of `regi images`: only ids, docker's table, JSON, a template per line, or a table of a template. */
+/**
+ * Output format of `regi images`: only ids, docker's table, JSON, a template per line, or a table
+ * of a template.
+ */
 export type ImageFormat =
   | { readonly kind: 'id' }
   | { readonly kind: 'table'; readonly digests: boolean }
@@ -39,7 +42,8 @@ const HEADS = {
 } as const;
 
 /**
- * Parses `--format` as docker does: `table`, `json`, a template, or `table` and a template with columns separated by `\t`.
+ * Parses `--format` as docker does: `table`, `json`, a template, or `table` and a template with
+ * columns separated by `\t`.
  *
  * @throws {UsageError} on an invalid template.
  */

@@ -48,7 +48,9 @@ const LONGEST_NAME = 60;
 /** Labels may contain whole documents; a page shows their first lines. */
 const VALUE_LINES = 4;
 
-/** Formats an image as a page for people. Lines fit the style, and control characters are escaped. */
+/**
+ * Formats an image as a page for people. Lines fit the style, and control characters are escaped.
+ */
 export function inspectText(
   { reference, ...report }: ShownReport & { readonly reference: string },
   options: InspectTextOptions,

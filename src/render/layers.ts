@@ -27,8 +27,8 @@ const WHOLE_DIGEST_WIDTH = 71;
 const EIGHTHS = ['▏', '▎', '▍', '▌', '▋', '▊', '▉'] as const;
 
 /**
- * Formats a line per layer: its size, a bar relative to the largest layer, its digest where there is room, and the
- * command that made it.
+ * Formats a line per layer: its size, a bar relative to the largest layer, its digest where there
+ * is room, and the command that made it.
  */
 export function layerLines(layers: readonly LayerLine[], style: PageStyle): readonly Styled[] {
   const largest = layers.reduce((most, { size }) => Math.max(most, size), 0);
@@ -65,7 +65,8 @@ function bar(size: number, largest: number, width: number, { unicode }: PageStyl
 }
 
 /**
- * Formats the command of a layer as in a Dockerfile, on one line: without docker's shell prefix and buildkit's mark.
+ * Formats the command of a layer as in a Dockerfile, on one line: without docker's shell prefix and
+ * buildkit's mark.
  */
 export function commandOf(createdBy: string): string {
   const plain = createdBy

@@ -4,7 +4,9 @@ import type { Context } from '../context.ts';
 export interface PageStyle {
   /** Width of the terminal; the last column stays free. */
   readonly columns: number;
-  /** True without a terminal: names and digests stay whole, so that they can be searched in a pipe. */
+  /**
+   * True without a terminal: names and digests stay whole, so that they can be searched in a pipe.
+   */
   readonly isPiped?: boolean | undefined;
   /** False for ASCII only. */
   readonly unicode: boolean;

@@ -13,7 +13,10 @@ export interface Column {
   readonly align?: 'right' | undefined;
   /** True for digests: on a narrow terminal they are shortened before anything else. */
   readonly isDigest?: boolean | undefined;
-  /** On a narrow terminal, the column with the highest number is dropped first. Columns without a number stay. */
+  /**
+   * On a narrow terminal, the column with the highest number is dropped first. Columns without a
+   * number stay.
+   */
   readonly rank?: number | undefined;
 }
 
@@ -28,8 +31,9 @@ const GAP = '   ';
 const MIN_WIDTH = 8;
 
 /**
- * Aligns rows, and escapes their cells. In a pipe every cell is whole. On a terminal no line is too wide: digests are
- * shortened, then columns with a rank are dropped, then the widest columns are cut.
+ * Aligns rows, and escapes their cells. In a pipe every cell is whole. On a terminal no line is too
+ * wide: digests are shortened, then columns with a rank are dropped, then the widest columns are
+ * cut.
  *
  * @returns the line of headings, if there are any, and a line for each row.
  */

@@ -11,7 +11,10 @@ const WIDE =
 /** Longest part of a value that a page shows. Characters. */
 const LONGEST = 16 * 1024;
 
-/** Wraps a text to lines of at most `width` columns, after a space near the end, else between graphemes. Returns at least one line. */
+/**
+ * Wraps a text to lines of at most `width` columns, after a space near the end, else between
+ * graphemes. Returns at least one line.
+ */
 export function wrapText(text: string, width: number): readonly string[] {
   const lines: string[] = [];
   let [line, used] = ['', 0];
@@ -30,7 +33,10 @@ export function wrapText(text: string, width: number): readonly string[] {
   return [...lines, line];
 }
 
-/** Wraps a line at the width of a terminal, as `wrapText()` does. Its parts keep their roles. In a pipe it stays whole. */
+/**
+ * Wraps a line at the width of a terminal, as `wrapText()` does. Its parts keep their roles. In a
+ * pipe it stays whole.
+ */
 export function wrapLine(line: Styled, style: PageStyle): readonly Styled[] {
   const room = roomOf(style);
   const text = plainText(line);

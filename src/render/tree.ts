@@ -4,7 +4,10 @@ import { joined, mapText, plainText, styled, type Styled } from '../styled.ts';
 import { roomOf, type PageStyle } from './page-style.ts';
 import { columnsOf, fitLine } from './text.ts';
 
-/** Whether more rows follow, for each level of the tree. The lines before a row are drawn from it; the root has none. */
+/**
+ * Whether more rows follow, for each level of the tree. The lines before a row are drawn from it;
+ * the root has none.
+ */
 export type Branch = readonly boolean[];
 
 export interface TreeRow {
@@ -15,8 +18,8 @@ export interface TreeRow {
 }
 
 /**
- * Formats a row of a tree. Where the terminal is too narrow, the digest is shortened, then the note is omitted, then
- * the name is cut: a digest that is cut would be of no use.
+ * Formats a row of a tree. Where the terminal is too narrow, the digest is shortened, then the note
+ * is omitted, then the name is cut: a digest that is cut would be of no use.
  */
 export function treeLine({ branch, name, digest, note = '' }: TreeRow, style: PageStyle): Styled {
   const room = roomOf(style);

@@ -10,7 +10,8 @@ import { emptyResponse, type CallResponse, type ResponseHeaders, type Call } fro
 export const BLOB_TYPE = 'application/octet-stream';
 
 /**
- * Serves GET and HEAD of a blob, whole or in part. Does not hash the bytes again: each client does that itself.
+ * Serves GET and HEAD of a blob, whole or in part. Does not hash the bytes again: each client does
+ * that itself.
  *
  * @see https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#pulling-blobs
  */
@@ -119,8 +120,8 @@ const ONE_RANGE =
   /^bytes[ \t]*=[ \t]*(?:(\d{1,15})[ \t]*-[ \t]*(\d{1,15})?|-[ \t]*(\d{1,15}))[ \t]*$/i;
 
 /**
- * Parses a Range header for a content of `size` bytes. Ignores anything but a single byte range, as RFC 9110 allows: the response
- * is then the whole content.
+ * Parses a Range header for a content of `size` bytes. Ignores anything but a single byte range, as
+ * RFC 9110 allows: the response is then the whole content.
  *
  * @see https://www.rfc-editor.org/rfc/rfc9110#section-14.2
  */

@@ -6,7 +6,8 @@ import type { CallResponse, RequestBody } from './exchange.ts';
 /**
  * Makes `Bytes` of the body of a request.
  *
- * @param onRead called before the first byte is requested: the moment to respond to `Expect: 100-continue`.
+ * @param onRead called before the first byte is requested: the moment to respond to `Expect:
+ *   100-continue`.
  */
 export function bodyOf(request: IncomingMessage, onRead: () => void): RequestBody {
   return {
@@ -28,7 +29,8 @@ export function isUnread(request: IncomingMessage): boolean {
 /**
  * Reads and drops the rest of a request, up to `limit` bytes.
  *
- * @returns false when the connection cannot be reused, because more bytes came or the client disconnected.
+ * @returns false when the connection cannot be reused, because more bytes came or the client
+ *   disconnected.
  */
 export async function drain(request: IncomingMessage, limit: number): Promise<boolean> {
   let left = limit;
@@ -59,7 +61,8 @@ function lengthOf({ headers }: IncomingMessage): number | undefined {
 /**
  * Sends a response to its end.
  *
- * @throws what reading the body throws; the connection is cut first, so that the client cannot take a part for the whole.
+ * @throws what reading the body throws; the connection is cut first, so that the client cannot take
+ *   a part for the whole.
  */
 export async function sendResponse(
   response: ServerResponse,
@@ -83,8 +86,9 @@ export async function sendResponse(
 }
 
 /**
- * Writes each chunk only when the previous one has left this process: a chunk is borrowed, and its memory is reused for the next.
- * So the store reads at the pace of the client, and memory stays flat.
+ * Writes each chunk only when the previous one has left this process: a chunk is borrowed, and its
+ * memory is reused for the next. So the store reads at the pace of the client, and memory stays
+ * flat.
  */
 async function sendContent(response: ServerResponse, content: Bytes, size: number): Promise<void> {
   let left = size;

@@ -20,7 +20,10 @@ export interface RegistryOptions extends ServedHosts {
   readonly sparse?: boolean | undefined;
   /** Decides about each request; all are allowed when absent. */
   readonly authenticate?: Authenticate | undefined;
-  /** Maps a name in a path to a repository of the place; `namespace` is the `ns` of the query. By default the name itself. */
+  /**
+   * Maps a name in a path to a repository of the place; `namespace` is the `ns` of the query. By
+   * default the name itself.
+   */
   readonly repositoryFor?: ((name: string, namespace: string | undefined) => string) | undefined;
 }
 

@@ -99,7 +99,8 @@ const MEANING = {
 } as const satisfies Record<ErrorCode, SpecCode>;
 
 /**
- * Makes the response for an error. Details of the registry itself (paths, stacks) go to the log, not to the client.
+ * Makes the response for an error. Details of the registry itself (paths, stacks) go to the log,
+ * not to the client.
  *
  * @see https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#error-codes
  */

@@ -29,7 +29,9 @@ export interface Call {
 
 export type ResponseHeaders = Readonly<Record<string, string | readonly string[]>>;
 
-/** The response to a call. Content-Length is derived from the body; a HEAD gets only the headers. */
+/**
+ * The response to a call. Content-Length is derived from the body; a HEAD gets only the headers.
+ */
 export interface CallResponse {
   /** The HTTP status. */
   readonly status: number;

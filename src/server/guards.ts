@@ -12,8 +12,9 @@ export interface ServedHosts {
 }
 
 /**
- * Refuses requests that only a browser sends. A web page may reach a registry on this machine through its own name that resolves
- * to 127.0.0.1 (DNS rebinding), so an unknown Host is refused; addresses cannot be rebound. No registry client sends Origin.
+ * Refuses requests that only a browser sends. A web page may reach a registry on this machine
+ * through its own name that resolves to 127.0.0.1 (DNS rebinding), so an unknown Host is refused;
+ * addresses cannot be rebound. No registry client sends Origin.
  *
  * @throws {RefusedRequestError} with 403 DENIED.
  */

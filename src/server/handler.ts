@@ -36,16 +36,25 @@ export interface Handler {
   readonly close: () => Promise<void>;
 }
 
-/** Ends the connection without a response, or in the middle of one. Thrown by middleware to simulate a failing peer. */
+/**
+ * Ends the connection without a response, or in the middle of one. Thrown by middleware to simulate
+ * a failing peer.
+ */
 export class ConnectionCut extends Error {}
 
 /** Bounds the uploads that a server without a spool holds in memory. */
 const MEMORY_LIMITS: UploadLimits = { ...UPLOAD_LIMITS, bytes: 1024 ** 3 };
 
-/** Bytes read of a body that is dropped. Clients that notice an early response have stopped long before. */
+/**
+ * Bytes read of a body that is dropped. Clients that notice an early response have stopped long
+ * before.
+ */
 const DRAIN_BYTES = 16 * 1024 * 1024;
 
-/** Sent with every response: old docker clients look for the version, and no browser may guess that a blob is a page. */
+/**
+ * Sent with every response: old docker clients look for the version, and no browser may guess that
+ * a blob is a page.
+ */
 const COMMON_HEADERS = {
   'docker-distribution-api-version': 'registry/2.0',
   'x-content-type-options': 'nosniff',
@@ -113,10 +122,12 @@ async function respond(
       { ...sent, headers: { ...sent.headers, connection: 'close' } },
       { head },
     );
-  // The store had the content already. A response in the middle of a body confuses clients, so the whole body is read.
+  // The store had the content already. A response in the middle of a body confuses clients, so the
+  // whole body is read.
   if (result.status < 400 && !(await drain(request, Infinity)))
     throw new ConnectionCut('Client left before the end of its request');
-  // A refusal is sent at once, then the body is read: with unread bytes the socket would be reset and the refusal lost.
+  // A refusal is sent at once, then the body is read: with unread bytes the socket would be reset
+  // and the refusal lost.
   const drained = drain(request, DRAIN_BYTES);
   await sendResponse(response, sent, { head });
   if (!(await drained)) request.destroy();
@@ -160,8 +171,8 @@ function toExchange(
 const ABSOLUTE_FORM = /^https?:\/\/(?<host>[^/?]*)(?<rest>.*)$/i;
 
 /**
- * Returns the path and headers of a request. A client that takes the registry for a proxy writes its name before the path; that
- * name then replaces the Host header.
+ * Returns the path and headers of a request. A client that takes the registry for a proxy writes
+ * its name before the path; that name then replaces the Host header.
  *
  * @see https://www.rfc-editor.org/rfc/rfc9112#section-3.2.2
  */

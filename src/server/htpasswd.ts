@@ -20,8 +20,9 @@ export function authenticateHtpasswd(text: string): Authenticate {
   const users = parseHtpasswd(text);
   const proved = new Set<string>();
   const hashes = [...users.values()];
-  // An unknown name takes as long as a known one, so names cannot be guessed by time. The file's own hashes stand in: their
-  // costs differ from file to file, and within one. The choice is secret, and the same at every attempt.
+  // An unknown name takes as long as a known one, so names cannot be guessed by time. The file's
+  // own hashes stand in: their costs differ from file to file, and within one. The choice is
+  // secret, and the same at every attempt.
   const standIn = (username: string): string => {
     const choice = createHmac('sha256', text).update(username).digest().readUInt32BE();
     return hashes[choice % hashes.length] ?? '';

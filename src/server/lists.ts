@@ -14,7 +14,10 @@ import { jsonResponse, type Call, type CallResponse, type ResponseHeaders } from
 
 /** Names on one page unless the client requests fewer: keeps a page far below what clients read. */
 const NAMES_PER_PAGE = 10_000;
-/** A page of referrers is an index, and clients read at most 4 MiB of it; annotations make entries large. */
+/**
+ * A page of referrers is an index, and clients read at most 4 MiB of it; annotations make entries
+ * large.
+ */
 const REFERRERS_PER_PAGE = 500;
 
 /**
@@ -56,8 +59,8 @@ export async function listTags(
 }
 
 /**
- * Lists the manifests whose subject is `digest` as an index. The index is empty for an unknown digest, because a referrer may be
- * pushed before its subject.
+ * Lists the manifests whose subject is `digest` as an index. The index is empty for an unknown
+ * digest, because a referrer may be pushed before its subject.
  *
  * @param name the repository in the path.
  * @see https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#listing-referrers
@@ -107,7 +110,8 @@ async function collectReferrers(
   const found: Descriptor[] = [];
   try {
     for await (const referrer of store.listReferrers(subject, { artifactType, signal })) {
-      // A store may leave the filter to its caller; the response header promises that it was applied.
+      // A store may leave the filter to its caller; the response header promises that it was
+      // applied.
       if (artifactType === undefined || referrer.artifactType === artifactType)
         found.push(referrer);
     }

@@ -20,8 +20,8 @@ import { isNotFound, RefusedRequestError } from './errors.ts';
 import { emptyResponse, type CallResponse, type Call } from './exchange.ts';
 
 /**
- * Serves GET and HEAD of a manifest with the exact bytes that were pushed. Ignores `Accept`: a manifest has one type, and a
- * conversion would change its digest.
+ * Serves GET and HEAD of a manifest with the exact bytes that were pushed. Ignores `Accept`: a
+ * manifest has one type, and a conversion would change its digest.
  *
  * @see https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#pulling-manifests
  */
@@ -56,8 +56,9 @@ interface PutManifestOptions {
 }
 
 /**
- * Serves PUT. Unless the registry is sparse, refuses a manifest whose children are missing, so that no client ever pulls a partial image. Its subject may be
- * missing, and foreign layers live elsewhere.
+ * Serves PUT. Unless the registry is sparse, refuses a manifest whose children are missing, so that
+ * no client ever pulls a partial image. Its subject may be missing, and foreign layers live
+ * elsewhere.
  *
  * @see https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#pushing-manifests
  */
@@ -202,7 +203,10 @@ function parseBody(bytes: Uint8Array, contentType: string | undefined): Manifest
   }
 }
 
-/** True for a node under its digest, also where the manifest states another size: then its bytes are the proof. */
+/**
+ * True for a node under its digest, also where the manifest states another size: then its bytes are
+ * the proof.
+ */
 async function isHeld(store: Store, child: Descriptor, signal: AbortSignal): Promise<boolean> {
   if (await store.exists(child, { signal })) return true;
   try {

@@ -28,11 +28,12 @@ const NAME = /^[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:\/[a-z0-9]+(?:(?:\.|_|__|
 const NAME_LENGTH = 255;
 
 /**
- * Parses a path. The end of the path decides where the repository name stops, because a repository may itself be called `blobs`
- * or `tags`.
+ * Parses a path. The end of the path decides where the repository name stops, because a repository
+ * may itself be called `blobs` or `tags`.
  *
  * @param path percent-encoded, without query.
- * @throws {RefusedRequestError} with 404 for a path of no endpoint, 400 NAME_INVALID for a name outside the grammar.
+ * @throws {RefusedRequestError} with 404 for a path of no endpoint, 400 NAME_INVALID for a name
+ *   outside the grammar.
  * @see https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#endpoints
  */
 export function parseRoute(path: string): Route {
@@ -64,7 +65,11 @@ export function parseRoute(path: string): Route {
   throw unknownPath();
 }
 
-/** True for a repository name. @see https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#pulling-manifests */
+/**
+ * True for a repository name.
+ *
+ * @see https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#pulling-manifests
+ */
 export function isRepositoryName(text: string): boolean {
   return text.length <= NAME_LENGTH && NAME.test(text);
 }

@@ -40,7 +40,10 @@ const DEFAULT_HOST = '127.0.0.1';
 const HEADER_BYTES = 32 * 1024;
 const HEADERS_TIMEOUT_MS = 30_000;
 const IDLE_TIMEOUT_MS = 60_000;
-/** Longer than clients and proxies keep theirs, so that the server never closes a connection under a request. */
+/**
+ * Longer than clients and proxies keep theirs, so that the server never closes a connection under a
+ * request.
+ */
 const KEEP_ALIVE_MS = 75_000;
 
 /**
@@ -118,7 +121,8 @@ function attach(server: Server, handler: Handler, idleTimeoutMs: number): void {
   server.on('checkContinue', (request, response) => handle(request, response, true));
   server.setTimeout(idleTimeoutMs, (socket: Socket) => {
     const exchange = running.get(socket);
-    // The request is complete and no response was sent: the store is busy (a large blob is synced), and the silence is our own.
+    // The request is complete and no response was sent: the store is busy (a large blob is synced),
+    // and the silence is our own.
     if (exchange !== undefined && exchange.request.complete && !exchange.response.headersSent)
       return;
     socket.destroy();

@@ -47,7 +47,8 @@ export function memorySpool(): Spool {
 /**
  * Holds uploads in files.
  *
- * @param where a folder, created when first needed; or a function that returns an unused path in an existing folder.
+ * @param where a folder, created when first needed; or a function that returns an unused path in an
+ *   existing folder.
  */
 export function fileSpool(where: string | (() => Promise<string>)): Spool {
   return {

@@ -13,15 +13,19 @@ export interface Rest {
   readonly start: number;
   /** Size of the whole blob. Bytes. */
   readonly size: number;
-  /** Called with the number of bytes that the reader has consumed: it has asked for the next ones. */
+  /**
+   * Called with the number of bytes that the reader has consumed: it has asked for the next ones.
+   */
   readonly onTaken: (bytes: number) => void;
 }
 
 /**
- * Makes a blob of a request that carries only the bytes from `start` on; the reader has the bytes before.
+ * Makes a blob of a request that carries only the bytes from `start` on; the reader has the bytes
+ * before.
  *
  * @throws {MoreToCome} while iterating, when the body ends before the blob.
- * @throws {LostPartError} while iterating from an earlier byte, or for the second time: a body comes once.
+ * @throws {LostPartError} while iterating from an earlier byte, or for the second time: a body
+ *   comes once.
  */
 export function restOf(body: Bytes, { start, size, onTaken }: Rest): SeekableBytes {
   let isRead = false;

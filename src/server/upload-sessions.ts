@@ -7,7 +7,10 @@ import { RefusedRequestError } from './errors.ts';
 import type { Spool, SpoolFile } from './spool.ts';
 
 export interface UploadLimits {
-  /** Uploads in progress at once. A new one evicts the one idle longest, because each failed mount leaves a session behind. */
+  /**
+   * Uploads in progress at once. A new one evicts the one idle longest, because each failed mount
+   * leaves a session behind.
+   */
   readonly sessions: number;
   /** Bytes of all uploads in progress together. */
   readonly bytes: number;
@@ -29,7 +32,10 @@ export interface UploadSession {
   readonly size: number;
   /** The blob, if its bytes go straight to the store, which keeps partial content. */
   readonly target: Descriptor | undefined;
-  /** True if the store has `target`. It may have every byte and not the blob, if the client disconnected at that moment. */
+  /**
+   * True if the store has `target`. It may have every byte and not the blob, if the client
+   * disconnected at that moment.
+   */
   readonly isKept: boolean;
 }
 
@@ -91,7 +97,10 @@ export class UploadSessions {
     return session;
   }
 
-  /** @throws {RefusedRequestError} BLOB_UPLOAD_UNKNOWN when the repository has no such upload in progress. */
+  /**
+   * @throws {RefusedRequestError} BLOB_UPLOAD_UNKNOWN when the repository has no such upload in
+   *   progress.
+   */
   find(repository: string, id: string): UploadSession {
     return this.#find(repository, id);
   }
@@ -99,7 +108,8 @@ export class UploadSessions {
   /**
    * Runs `work` with exclusive access to the upload.
    *
-   * @throws {RefusedRequestError} RANGE_INVALID when another request writes to it: chunks come in order, one at a time.
+   * @throws {RefusedRequestError} RANGE_INVALID when another request writes to it: chunks come in
+   *   order, one at a time.
    */
   async exclusively<T>({ repository, id }: UploadSession, work: () => Promise<T>): Promise<T> {
     const session = this.#find(repository, id);
@@ -154,7 +164,8 @@ export class UploadSessions {
   /**
    * Sends further bytes straight to the store.
    *
-   * @param discard called when the upload ends, finished or not; frees the partial blob in the store.
+   * @param discard called when the upload ends, finished or not; frees the partial blob in the
+   *   store.
    */
   goStraight(
     { repository, id }: UploadSession,

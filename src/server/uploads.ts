@@ -18,7 +18,8 @@ import { isRepositoryName } from './router.ts';
 import type { UploadSession, UploadSessions } from './upload-sessions.ts';
 
 /**
- * Serves POST: starts an upload, or stores the whole blob at once (`?digest=`), or mounts it from another repository (`?mount=`).
+ * Serves POST: starts an upload, or stores the whole blob at once (`?digest=`), or mounts it from
+ * another repository (`?mount=`).
  *
  * @param name the repository in the path.
  * @see https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#pushing-blobs
@@ -89,7 +90,8 @@ export async function finishUpload(
     if (session.target !== undefined)
       return finishStraight(call, { store, sessions }, session, at.name, digest);
     if (session.size === 0 && body.length !== undefined) {
-      // No bytes came before, so the body is the blob: it goes straight to the store and never touches the spool.
+      // No bytes came before, so the body is the blob: it goes straight to the store and never
+      // touches the spool.
       const target: Descriptor = { mediaType: BLOB_TYPE, digest, size: body.length };
       if (keepsPartial(store, target)) {
         sessions.goStraight(session, target, () => store.discardPartial(target));
@@ -158,7 +160,10 @@ async function pushAtOnce(
   return created(name, digest);
 }
 
-/** Returns undefined if the client has to send the blob after all; by the specification that is never an error. */
+/**
+ * Returns undefined if the client has to send the blob after all; by the specification that is
+ * never an error.
+ */
 async function mountBlob(
   call: Call,
   place: Place,
@@ -231,7 +236,10 @@ async function finishStraight(
   );
 }
 
-/** Appends to a blob whose bytes go straight to the store. If it is cut off, the store keeps the bytes so far. */
+/**
+ * Appends to a blob whose bytes go straight to the store. If it is cut off, the store keeps the
+ * bytes so far.
+ */
 async function resume(
   call: Call,
   { store, sessions }: Pick<UploadTarget, 'store' | 'sessions'>,
@@ -273,7 +281,10 @@ async function append(
   }
 }
 
-/** @throws {RefusedRequestError} with 416 and the position to resume at, unless the chunk begins where the last one ended. */
+/**
+ * @throws {RefusedRequestError} with 416 and the position to resume at, unless the chunk begins
+ *   where the last one ended.
+ */
 function checkChunk(call: Call, session: UploadSession, name: string): void {
   const header = call.headers['content-range'];
   if (header === undefined) return;
@@ -294,7 +305,10 @@ function checkChunk(call: Call, session: UploadSession, name: string): void {
   }
 }
 
-/** Pushes the content; ends the upload if the bytes are wrong, because no further chunk can repair it. */
+/**
+ * Pushes the content; ends the upload if the bytes are wrong, because no further chunk can repair
+ * it.
+ */
 async function pushOrEnd(
   call: Call,
   { store, sessions }: Pick<UploadTarget, 'store' | 'sessions'>,

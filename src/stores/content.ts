@@ -7,10 +7,12 @@ import { algorithmOf, digestFrom } from '../oci/digest.ts';
 import type { Bytes, FetchOptions } from '../store.ts';
 
 /**
- * Makes the content of a node from a file. `open` is called for each reading, and must throw when the node is missing. A file of
- * another size than the descriptor states is read whole, and must have its digest: the size is a hint.
+ * Makes the content of a node from a file. `open` is called for each reading, and must throw when
+ * the node is missing. A file of another size than the descriptor states is read whole, and must
+ * have its digest: the size is a hint.
  *
- * @throws {ContentMismatchError} while iterating, when the file has another size and another digest, or becomes shorter.
+ * @throws {ContentMismatchError} while iterating, when the file has another size and another
+ *   digest, or becomes shorter.
  */
 export function contentOf(
   target: Descriptor,

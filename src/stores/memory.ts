@@ -38,7 +38,10 @@ export interface MemoryPlace extends Place {
   open(repository: string): MemoryStore;
 }
 
-/** Makes a place that lives as long as the process. It shares nothing with another place, even of the same name. */
+/**
+ * Makes a place that lives as long as the process. It shares nothing with another place, even of
+ * the same name.
+ */
 export function createMemoryPlace(name = 'memory'): MemoryPlace {
   const repositories = new Map<string, MemoryRepository>();
   return {

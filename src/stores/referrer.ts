@@ -11,7 +11,8 @@ export interface Referrer {
 }
 
 /**
- * Reads a manifest as a referrer; undefined when it has no subject, or cannot be parsed: it must not hide the referrers beside it.
+ * Reads a manifest as a referrer; undefined when it has no subject, or cannot be parsed: it must
+ * not hide the referrers beside it.
  *
  * @see https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#listing-referrers
  */

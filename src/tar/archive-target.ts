@@ -27,7 +27,8 @@ export type ArchiveTarget =
   | {
       readonly kind: 'file';
       /**
-       * Writes one part at its place, verified. Bytes of an earlier, killed run are proved again, and not fetched again.
+       * Writes one part at its place, verified. Bytes of an earlier, killed run are proved again,
+       * and not fetched again.
        *
        * @returns the number of those bytes.
        * @throws {ContentMismatchError} when the bytes are not those of the part.
@@ -37,7 +38,10 @@ export type ArchiveTarget =
   /** A pipe: all bytes are written in order. */
   | { readonly kind: 'stream'; write(chunk: Uint8Array): Promise<void> };
 
-/** Runs `work` with the output of the planned archive. The archive appears only when `work` has succeeded. */
+/**
+ * Runs `work` with the output of the planned archive. The archive appears only when `work` has
+ * succeeded.
+ */
 export type WriteArchive = (
   plan: ArchivePlan,
   work: (target: ArchiveTarget) => Promise<void>,

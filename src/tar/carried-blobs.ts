@@ -15,7 +15,10 @@ export interface CarriedBlob {
   readonly repositories: readonly string[];
 }
 
-/** `omitted`: the record in an incremental archive. `carried`: the list that `--write-list` writes of an archive. */
+/**
+ * `omitted`: the record in an incremental archive. `carried`: the list that `--write-list` writes
+ * of an archive.
+ */
 export type BlobListKind = 'omitted' | 'carried';
 
 /** The file of an archive that lists the layers it leaves out. Other readers ignore it. */

@@ -18,7 +18,9 @@ const MAGIC: readonly (readonly [Compression, readonly number[]])[] = [
 /** Bytes that `compressionOf` needs from the start. */
 export const MAGIC_BYTES = 6;
 
-/** Detects a compression by the first bytes: names and media types are often wrong, bytes are not. */
+/**
+ * Detects a compression by the first bytes: names and media types are often wrong, bytes are not.
+ */
 export function compressionOf(start: Uint8Array): Compression {
   if (isSkippable(start)) return 'zstd';
   return MAGIC.find(([, magic]) => magic.every((byte, at) => start[at] === byte))?.[0] ?? 'none';
@@ -30,7 +32,8 @@ export function compressionOf(start: Uint8Array): Compression {
  * The reader must limit what it reads: a few bytes may unpack to terabytes.
  *
  * @throws {RegiError} INVALID_ARCHIVE while iterating, on damaged content, and on bzip2 and xz.
- * @throws {LimitExceededError} while iterating, on a zstd frame that needs more memory than `zstdWindowBytes`.
+ * @throws {LimitExceededError} while iterating, on a zstd frame that needs more memory than
+ *   `zstdWindowBytes`.
  */
 export function unpacked(
   content: Bytes,
@@ -65,8 +68,9 @@ function isSkippable(start: Uint8Array): boolean {
 }
 
 /**
- * Passes the same bytes on, and refuses a window over the limit before the decoder sees its frame. Node's decoder drops bytes after a
- * frame in the same write (22.15 to 24 at least), so each chunk ends where a frame ends.
+ * Passes the same bytes on, and refuses a window over the limit before the decoder sees its frame.
+ * Node's decoder drops bytes after a frame in the same write (22.15 to 24 at least), so each chunk
+ * ends where a frame ends.
  */
 function guarded(content: Bytes, windowBytes: number): Bytes {
   return {

@@ -4,7 +4,10 @@ import { textOf, type TarHeader } from './header.ts';
 import { parsePax, type PaxRecords } from './pax.ts';
 import type { TarFile } from './tar-file.ts';
 
-/** Types of headers that describe the next header: PAX records, PAX records for all, a long name, a long link. */
+/**
+ * Types of headers that describe the next header: PAX records, PAX records for all, a long name, a
+ * long link.
+ */
 export const EXTENSION_TYPES: ReadonlySet<string> = new Set(['x', 'g', 'L', 'K']);
 
 const NO_RECORDS: PaxRecords = new Map();
@@ -28,7 +31,10 @@ export class TarExtensions {
     this.#sparseHint = sparseHint;
   }
 
-  /** @throws {RegiError} INVALID_ARCHIVE when the tar ends before the header that an extension describes. */
+  /**
+   * @throws {RegiError} INVALID_ARCHIVE when the tar ends before the header that an extension
+   *   describes.
+   */
   end(): void {
     if (this.#isPending)
       throw this.#invalid('expected the entry of the extension header before, found the end');

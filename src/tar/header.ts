@@ -17,7 +17,10 @@ export type HeaderOutcome =
   | { readonly kind: 'end' }
   | { readonly kind: 'invalid'; readonly problem: string };
 
-/** A file to be written. Owner, group and time are always 0, so that the same input gives the same bytes. */
+/**
+ * A file to be written. Owner, group and time are always 0, so that the same input gives the same
+ * bytes.
+ */
 export interface NewEntry {
   /** Relative, with "/". */
   readonly name: string;
@@ -131,7 +134,10 @@ export function encodeHeader({ name, size }: NewEntry): Uint8Array {
   });
 }
 
-/** Makes the header of a file as ustar, with PAX records before it for values that its fields cannot hold. Always whole blocks. */
+/**
+ * Makes the header of a file as ustar, with PAX records before it for values that its fields cannot
+ * hold. Always whole blocks.
+ */
 export function encodeFileHeader(file: TarFile): Uint8Array {
   const records = new Map([...file.records].filter(([name]) => !OWN_RECORDS.has(name)));
   const split = splitName(file.name);
@@ -209,7 +215,10 @@ function asciiTail(name: string): string {
   return name.replace(/[^\x20-\x7e]/g, '_').slice(-80);
 }
 
-/** Old writers add up signed characters. An iterator of the bytes would take half of the time of reading a tar. */
+/**
+ * Old writers add up signed characters. An iterator of the bytes would take half of the time of
+ * reading a tar.
+ */
 function checksumsOf(block: Uint8Array): readonly [unsigned: number, signed: number] {
   const [start, end] = FIELD.checksum;
   let unsigned = 0;
@@ -231,8 +240,9 @@ export function textOf(field: Uint8Array): string {
 }
 
 /**
- * Parses a number of a header: octal digits between blanks and NULs, or, after a first byte of 0x80 and more, base 256, which GNU
- * tar writes for large numbers. An empty field is 0; undefined when it is neither, negative, or over 2^53.
+ * Parses a number of a header: octal digits between blanks and NULs, or, after a first byte of 0x80
+ * and more, base 256, which GNU tar writes for large numbers. An empty field is 0; undefined when
+ * it is neither, negative, or over 2^53.
  *
  * @see https://www.gnu.org/software/tar/manual/html_node/Standard.html
  */

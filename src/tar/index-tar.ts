@@ -26,11 +26,13 @@ export interface TarEntry {
 }
 
 export interface TarIndex {
-  /** By name. Of several entries with one name it has the last, which GNU tar leaves on disk too. */
+  /**
+   * By name. Of several entries with one name it has the last, which GNU tar leaves on disk too.
+   */
   readonly entries: ReadonlyMap<string, TarEntry>;
   /**
-   * Finds the file of a name, and follows links inside the tar. Undefined when there is none, or a link leads out of the tar or
-   * in a circle: no name is ever looked up elsewhere.
+   * Finds the file of a name, and follows links inside the tar. Undefined when there is none, or a
+   * link leads out of the tar or in a circle: no name is ever looked up elsewhere.
    */
   find(name: string): TarEntry | undefined;
 }
@@ -49,16 +51,22 @@ const TYPES: Readonly<Record<string, TarEntryType>> = {
   '5': 'folder',
 };
 const GIVE_ARCHIVE = 'give an image archive: a tar, plain or packed by gzip or zstd';
-/** Links, devices, folders and pipes: their size says nothing of content (POSIX, and the readers of Go and Python). */
+/**
+ * Links, devices, folders and pipes: their size says nothing of content (POSIX, and the readers of
+ * Go and Python).
+ */
 const WITHOUT_CONTENT: ReadonlySet<string> = new Set(['1', '2', '3', '4', '5', '6']);
 
 /**
  * Lists the entries of a tar. Only headers are read, 512 bytes each, by seeking over the content.
  *
- * It ends at the first block of zeros, or, without one, at the end of the file. Bytes after the zeros are ignored.
+ * It ends at the first block of zeros, or, without one, at the end of the file. Bytes after the
+ * zeros are ignored.
  *
- * @throws {RegiError} INVALID_ARCHIVE with the offset, when the tar is cut, damaged, or has sparse entries.
- * @throws {LimitExceededError} when there are more entries, or larger names, than any image archive has.
+ * @throws {RegiError} INVALID_ARCHIVE with the offset, when the tar is cut, damaged, or has sparse
+ *   entries.
+ * @throws {LimitExceededError} when there are more entries, or larger names, than any image archive
+ *   has.
  */
 export async function indexTar(
   file: RandomAccess,
@@ -69,7 +77,10 @@ export async function indexTar(
   return { entries, find: (name) => follow(entries, plainName(name)) };
 }
 
-/** Normalizes a name for look-ups: no "./" before it, no "/" after it, no empty or "." part. ".." stays, and so finds nothing. */
+/**
+ * Normalizes a name for look-ups: no "./" before it, no "/" after it, no empty or "." part. ".."
+ * stays, and so finds nothing.
+ */
 export function plainName(name: string): string {
   const parts = name.split('/').filter((part) => part !== '' && part !== '.');
   return `${name.startsWith('/') ? '/' : ''}${parts.join('/')}`;

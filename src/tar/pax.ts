@@ -1,8 +1,12 @@
-/** Records of a PAX header by their names, one character per byte (latin1). An empty value cancels that of a global header. */
+/**
+ * Records of a PAX header by their names, one character per byte (latin1). An empty value cancels
+ * that of a global header.
+ */
 export type PaxRecords = ReadonlyMap<string, string>;
 
 /**
- * Reads the records of a PAX header, each `LENGTH NAME=VALUE\n` with the length of the whole record; undefined when they are none.
+ * Reads the records of a PAX header, each `LENGTH NAME=VALUE\n` with the length of the whole
+ * record; undefined when they are none.
  *
  * @see https://pubs.opengroup.org/onlinepubs/9799919799/utilities/pax.html#tag_20_94_13_03
  */

@@ -23,7 +23,10 @@ export interface TarPlan<File extends NewEntry> {
   readonly size: number;
 }
 
-/** Plans the place of each file, in their order. The same files give the same bytes: nothing depends on time or user. */
+/**
+ * Plans the place of each file, in their order. The same files give the same bytes: nothing depends
+ * on time or user.
+ */
 export function planTar<File extends NewEntry>(files: readonly File[]): TarPlan<File> {
   const placed: PlacedFile<File>[] = [];
   let position = 0;
@@ -37,7 +40,8 @@ export function planTar<File extends NewEntry>(files: readonly File[]): TarPlan<
 }
 
 /**
- * Yields the bytes of the tar in order, for outputs without random access. Contents are opened one after the other.
+ * Yields the bytes of the tar in order, for outputs without random access. Contents are opened one
+ * after the other.
  *
  * @throws {Error} when a content has another size than planned, because its header would be wrong.
  */

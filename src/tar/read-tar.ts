@@ -10,7 +10,9 @@ import type { TarFile, TarFileType } from './tar-file.ts';
 /** A file of a streamed tar. */
 export interface StreamedFile {
   readonly file: TarFile;
-  /** Its content, to be read once, before the next file is requested. The unread rest is skipped. */
+  /**
+   * Its content, to be read once, before the next file is requested. The unread rest is skipped.
+   */
   readonly content: Bytes;
 }
 
@@ -32,11 +34,13 @@ const TYPES: Readonly<Record<string, TarFileType>> = {
 };
 
 /**
- * Reads a tar as a stream: one file after the other, in the order of the tar. The content is read to its last byte, also after the
- * end of the tar, so that its digest can be verified.
+ * Reads a tar as a stream: one file after the other, in the order of the tar. The content is read
+ * to its last byte, also after the end of the tar, so that its digest can be verified.
  *
- * @throws {RegiError} INVALID_ARCHIVE while iterating, with the offset, when the tar is cut, damaged, or has sparse files.
- * @throws {LimitExceededError} while iterating, on extension headers that are larger than any real ones.
+ * @throws {RegiError} INVALID_ARCHIVE while iterating, with the offset, when the tar is cut,
+ *   damaged, or has sparse files.
+ * @throws {LimitExceededError} while iterating, on extension headers that are larger than any real
+ *   ones.
  */
 export async function* readTar(
   content: Bytes,
@@ -98,7 +102,8 @@ class TarStream {
 
   async #header(): Promise<TarHeader | undefined> {
     const block = await this.#reader.take(BLOCK_BYTES);
-    // Without blocks of zeros the tar ends where the content ends; an empty one is a tar without files.
+    // Without blocks of zeros the tar ends where the content ends; an empty one is a tar without
+    // files.
     if (block.byteLength === 0) return undefined;
     if (block.byteLength < BLOCK_BYTES)
       throw this.#invalid(

@@ -10,8 +10,8 @@ export type TarFileType =
   | 'fifo';
 
 /**
- * Everything that a tar says of one file, besides its content. Names, links and records hold one character per byte (latin1), so
- * that none is lost in any encoding; `nameText` makes text of them.
+ * Everything that a tar says of one file, besides its content. Names, links and records hold one
+ * character per byte (latin1), so that none is lost in any encoding; `nameText` makes text of them.
  */
 export interface TarFile {
   readonly type: TarFileType;

@@ -20,8 +20,9 @@ type Wanted =
   | { readonly kind: 'content'; readonly last: boolean };
 
 /**
- * Follows the frames of a zstd stream, and refuses a frame that needs more memory than `zstdWindowBytes` before it is decoded. A
- * decoder has to hold a window, and a frame of a few bytes may ask for terabytes.
+ * Follows the frames of a zstd stream, and refuses a frame that needs more memory than
+ * `zstdWindowBytes` before it is decoded. A decoder has to hold a window, and a frame of a few
+ * bytes may ask for terabytes.
  *
  * @see https://www.rfc-editor.org/rfc/rfc8878#name-frame-header
  */

@@ -27,8 +27,8 @@ export interface ArchiveDestination {
 }
 
 /**
- * Opens a new archive: a file, several files of `volumeBytes`, or standard output for `-`. An existing file is
- * replaced when the new one is complete.
+ * Opens a new archive: a file, several files of `volumeBytes`, or standard output for `-`. An
+ * existing file is replaced when the new one is complete.
  *
  * @throws {UsageError} for standard output that is a terminal.
  */

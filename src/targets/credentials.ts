@@ -46,8 +46,9 @@ function waitingFor(run: RunHelper, wait: Context['wait']): RunHelper {
 }
 
 /**
- * Runs our own credential helper in this process where docker's configuration names it: it need not be on the
- * PATH, and a person has time to unlock a keyring that only opens for a program at the terminal.
+ * Runs our own credential helper in this process where docker's configuration names it: it need not
+ * be on the PATH, and a person has time to unlock a keyring that only opens for a program at the
+ * terminal.
  */
 function withOwnHelper(run: RunHelper, place: HelperPlace): RunHelper {
   return async (name, verb, input, signal) => {
@@ -66,8 +67,8 @@ const DOCKER_HUB_NAMES: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * Parses the registry of a login: `registry.example:5000`, `https://registry.example/`, or nothing for Docker
- * Hub. A path is ignored, because a login is for a whole registry.
+ * Parses the registry of a login: `registry.example:5000`, `https://registry.example/`, or nothing
+ * for Docker Hub. A path is ignored, because a login is for a whole registry.
  *
  * @throws {UsageError} when no reference could name such a registry.
  */
@@ -84,7 +85,8 @@ export function parseRegistryName(text: string | undefined): string {
 }
 
 /**
- * Parses a registry and the repository after it: `registry.example/team/app`. A tag or digest is ignored.
+ * Parses a registry and the repository after it: `registry.example/team/app`. A tag or digest is
+ * ignored.
  *
  * @throws {UsageError} when no reference could name such a registry.
  * @throws {InvalidReferenceError} when the repository is malformed.

@@ -16,8 +16,8 @@ const LIST_BYTES = 256 * 1024 * 1024;
 const BRACE = '{'.charCodeAt(0);
 
 /**
- * Reads the layers that earlier archives carried. Each path is such an archive, or the list that `--write-list`
- * wrote for it. Returns undefined without paths.
+ * Reads the layers that earlier archives carried. Each path is such an archive, or the list that
+ * `--write-list` wrote for it. Returns undefined without paths.
  */
 export async function readEarlierLayers(
   paths: readonly string[],

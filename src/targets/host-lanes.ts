@@ -4,7 +4,10 @@ import type { CopyImagesOptions } from '../operations/copy/copy-images.ts';
 
 type Concurrency = (host: string) => number | undefined;
 
-/** The numbers of config.yaml, by command: a copy gets its lanes before the first host is opened, and asks later. */
+/**
+ * The numbers of config.yaml, by command: a copy gets its lanes before the first host is opened,
+ * and asks later.
+ */
 const CONFIGURED = new WeakMap<Context, Concurrency>();
 
 /** Hosts that answered 429, by command. */
@@ -29,8 +32,8 @@ export function slowDown(context: Context, host: string): boolean {
 }
 
 /**
- * Returns the number of connections to a place. `--concurrency` bounds all requests to a host together; without it
- * config.yaml may give a number. A host that answered 429 gets few.
+ * Returns the number of connections to a place. `--concurrency` bounds all requests to a host
+ * together; without it config.yaml may give a number. A host that answered 429 gets few.
  */
 export function lanesOf(context: Context): CopyImagesOptions['lanes'] {
   return (place) => {

@@ -33,14 +33,15 @@ export interface Hosts {
   /** @param insecure the rule of registries.conf for the repository. */
   way(host: string, insecure: boolean): Way;
   /**
-   * Lists the sources of an image: the mirrors of its registry, then the registry, which may have another location.
+   * Lists the sources of an image: the mirrors of its registry, then the registry, which may have
+   * another location.
    *
    * @throws {RegiError} REFUSED when registries.conf blocks the registry.
    */
   sources(reference: Reference): readonly PullSource[];
   /**
-   * True if registries.conf has a reference or host contacted without verification. Writes and lists never go to a
-   * mirror or another location.
+   * True if registries.conf has a reference or host contacted without verification. Writes and
+   * lists never go to a mirror or another location.
    *
    * @throws {RegiError} REFUSED when registries.conf blocks the registry.
    */
@@ -49,8 +50,8 @@ export interface Hosts {
 }
 
 /**
- * Reads the files about hosts: regi's config.yaml, registries.conf and docker's daemon.json. Certificates are read
- * when a host is contacted.
+ * Reads the files about hosts: regi's config.yaml, registries.conf and docker's daemon.json.
+ * Certificates are read when a host is contacted.
  *
  * @throws {InvalidConfigError} when one of the first two, or `--ca-file`, cannot be read.
  */
@@ -121,7 +122,10 @@ export async function createHosts(context: Context): Promise<Hosts> {
   }
 
   const strict = createWay([]);
-  /** registries.conf may mark one namespace of a host insecure: its connections are not shared with the others. */
+  /**
+   * registries.conf may mark one namespace of a host insecure: its connections are not shared with
+   * the others.
+   */
   const loose = new Map<string, typeof strict>();
 
   function way(host: string, insecure: boolean): Way {

@@ -118,7 +118,10 @@ async function openWholeArchive(
   }
 }
 
-/** The store finds the image of a name, because it explains best why there is none, or why there are several. */
+/**
+ * The store finds the image of a name, because it explains best why there is none, or why there are
+ * several.
+ */
 async function imagesMeant(
   { images, store }: ImageSource,
   location: ImagesLocation,

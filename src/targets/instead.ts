@@ -11,8 +11,8 @@ import type { OpenedStore } from './opened-store.ts';
 import { kindOfPath } from './path.ts';
 
 /**
- * Codes with which a registry does not give an image, or cannot be reached. Docker Hub answers 401 for repositories
- * that do not exist.
+ * Codes with which a registry does not give an image, or cannot be reached. Docker Hub answers 401
+ * for repositories that do not exist.
  */
 const NOT_GIVEN: ReadonlySet<ErrorCode> = new Set([
   'NOT_FOUND',
@@ -34,7 +34,10 @@ export interface LocalImageOfName {
   readonly instead: (remote: OpenedStore | undefined) => Promise<OpenedStore | undefined>;
 }
 
-/** Looks for an image in the local store. Returns undefined if the store has none, or cannot be read. */
+/**
+ * Looks for an image in the local store. Returns undefined if the store has none, or cannot be
+ * read.
+ */
 export async function localImage(
   reference: Reference,
   openLocal: () => Promise<LocalStore>,
@@ -80,8 +83,8 @@ async function whyNotGiven(
 }
 
 /**
- * Adds a hint at a file or folder of this name to the errors of an image that its registry does not give. A bare
- * word never means a path, but the person may have meant one.
+ * Adds a hint at a file or folder of this name to the errors of an image that its registry does not
+ * give. A bare word never means a path, but the person may have meant one.
  */
 export async function hintingAtPath(
   store: Store,

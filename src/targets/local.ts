@@ -21,7 +21,8 @@ import type { OpenedStore } from './opened-store.ts';
 export { describeNames, type LocalImage, type LocalStore };
 
 /**
- * Returns the folder of the local store, absolute: `REGI_DATA`, else the system's folder for program data.
+ * Returns the folder of the local store, absolute: `REGI_DATA`, else the system's folder for
+ * program data.
  *
  * @see https://specifications.freedesktop.org/basedir-spec/0.8/
  */
@@ -30,7 +31,10 @@ export function localStoreFolder(io: Pick<Io, 'env' | 'home' | 'cwd' | 'host'>):
   return given === '' ? systemFolder(io, 'data') : resolve(io.cwd, given);
 }
 
-/** Returns the folder of the journal, absolute: `$XDG_STATE_HOME/regi`, or where the system keeps program state. */
+/**
+ * Returns the folder of the journal, absolute: `$XDG_STATE_HOME/regi`, or where the system keeps
+ * program state.
+ */
 export function stateFolder(io: Pick<Io, 'env' | 'home' | 'host'>): string {
   return systemFolder(io, 'state');
 }
@@ -62,7 +66,10 @@ function systemFolder(
   }
 }
 
-/** Matches image ids. Fewer than 12 digits could be the name of a repository, or the start of two ids. */
+/**
+ * Matches image ids. Fewer than 12 digits could be the name of a repository, or the start of two
+ * ids.
+ */
 const IMAGE_ID = /^(?:sha256:)?([0-9a-f]{12,64})$/;
 
 /** The images of the local store that a word of the command line means, and how it names them. */
@@ -73,7 +80,8 @@ export interface LocalMatch {
 }
 
 /**
- * Finds images of the local store as docker does: first by name, then by an image id of 12 or more digits.
+ * Finds images of the local store as docker does: first by name, then by an image id of 12 or more
+ * digits.
  *
  * @throws {RegiError} NOT_FOUND when there is none.
  * @throws {InvalidReferenceError} when the text is neither a name nor an id.
@@ -122,7 +130,10 @@ export async function openLocalImage(
   };
 }
 
-/** Finds an image by its id, which looks like a name; or the pulled platform of an index by the digest of the index. */
+/**
+ * Finds an image by its id, which looks like a name; or the pulled platform of an index by the
+ * digest of the index.
+ */
 async function idOrPulled(
   store: LocalStore,
   { domain, path, tag, digest }: Reference,

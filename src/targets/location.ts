@@ -5,7 +5,10 @@ import { quote } from '../quote.ts';
 
 /** A file or folder, and one of its images. Without name and digest it means the only image. */
 interface PathLocation {
-  /** As typed, `~` and relative paths included; `-` is standard input or output where the kind is a file. */
+  /**
+   * As typed, `~` and relative paths included; `-` is standard input or output where the kind is a
+   * file.
+   */
   readonly path: string;
   /** The image's name inside: a tag or a full reference. */
   readonly reference?: string | undefined;
@@ -22,7 +25,10 @@ export interface ArchiveLocation extends PathLocation {
   readonly kind: 'archive' | 'docker-archive' | 'oci-archive';
 }
 
-/** A folder of one image, as skopeo's `dir:` writes it. It has no names: the path is everything after the prefix. */
+/**
+ * A folder of one image, as skopeo's `dir:` writes it. It has no names: the path is everything
+ * after the prefix.
+ */
 export interface FolderLocation extends PathLocation {
   readonly kind: 'dir';
 }
@@ -51,7 +57,9 @@ export function holdsImages(location: Location): location is ImagesLocation {
   return 'path' in location && location.kind !== 'dir';
 }
 
-/** Returns what was typed after the repository or path: a tag or name, a digest, both or nothing. */
+/**
+ * Returns what was typed after the repository or path: a tag or name, a digest, both or nothing.
+ */
 export function suffixOf(location: Location): {
   readonly tag: string | undefined;
   readonly digest: Digest | undefined;
@@ -61,7 +69,9 @@ export function suffixOf(location: Location): {
     : { tag: location.reference.tag, digest: location.reference.digest };
 }
 
-/** True for a location that names no single image: a repository, or an archive or layout as a whole. */
+/**
+ * True for a location that names no single image: a repository, or an archive or layout as a whole.
+ */
 export function isWhole(location: Location): boolean {
   const { tag, digest } = suffixOf(location);
   return tag === undefined && digest === undefined;
@@ -78,7 +88,10 @@ type PathKind = (typeof PATH_KINDS)[number];
 
 const OTHER_PLACE = ['regi does not read it', 'write oci:DIR or archive:FILE'] as const;
 
-/** Prefixes of other tools. Without this check, `docker-daemon:debian` would be a repository of Docker Hub. */
+/**
+ * Prefixes of other tools. Without this check, `docker-daemon:debian` would be a repository of
+ * Docker Hub.
+ */
 const FOREIGN: Readonly<Record<string, readonly [why: string, hint: string]>> = {
   'docker-daemon': [
     'it needs a container engine',
@@ -99,16 +112,21 @@ const LOCAL_PREFIX = 'local:';
 const DRIVE_LETTER = /^[A-Za-z]:[\\/]/;
 const BARE_PATH = /^(?:\.{0,2}[\\/]|~|\.{1,2}$|[A-Za-z]:[\\/])/;
 const DIGEST_AT_END = /@(?=sha\d+:[^@]*$)/i;
-/** The image-spec's grammar of `org.opencontainers.image.ref.name`, which accepts tags and full references alike. */
+/**
+ * The image-spec's grammar of `org.opencontainers.image.ref.name`, which accepts tags and full
+ * references alike.
+ */
 const NAME_INSIDE = /^[A-Za-z0-9](?:[A-Za-z0-9._:@+/-]*[A-Za-z0-9])?$/;
 const NAME_INSIDE_LENGTH = 512;
 
 /**
  * Parses a location: a reference (`docker://` is accepted), `local:REF`, or `oci:`, `archive:`,
- * `docker-archive:`, `oci-archive:` or `dir:` and a path. After a path, `:REF` and `@DIGEST` name an image. The
- * path ends at its first ":" except that of a drive letter, so a path cannot contain another one.
+ * `docker-archive:`, `oci-archive:` or `dir:` and a path. After a path, `:REF` and `@DIGEST` name
+ * an image. The path ends at its first ":" except that of a drive letter, so a path cannot contain
+ * another one.
  *
- * @throws {RegiError} INVALID_REFERENCE on a path without a prefix, an unknown prefix or a malformed location.
+ * @throws {RegiError} INVALID_REFERENCE on a path without a prefix, an unknown prefix or a
+ *   malformed location.
  * @throws {InvalidReferenceError} on a malformed reference.
  * @throws {InvalidDigestError} on a malformed digest.
  */
@@ -150,7 +168,8 @@ function parse(text: string, parseName: (name: string) => Reference): Location {
 
 function parsePathLocation(kind: PathKind, text: string): Location {
   const rest = text.slice(kind.length + 1);
-  // helm writes a registry as `oci://registry.example/app`; as a path it would silently be a folder at the root.
+  // helm writes a registry as `oci://registry.example/app`; as a path it would silently be a folder
+  // at the root.
   if (rest.startsWith('//')) {
     const [name, path] = [rest.slice(2), `${kind}:${rest.slice(1)}`];
     throw invalid(
@@ -258,12 +277,16 @@ function refuseForeignPrefix(text: string): void {
     );
 }
 
-/** Matches `localhost`, an IPv4 address or a host name with dots, each with its port, and the first two also without. */
+/**
+ * Matches `localhost`, an IPv4 address or a host name with dots, each with its port, and the first
+ * two also without.
+ */
 const BARE_REGISTRY =
   /^(?:(?:localhost|\d{1,3}(?:\.\d{1,3}){3})(?::\d{1,5})?|(?:[a-z0-9-]+\.)+[a-z]{2,}:\d{2,5})\/*$/i;
 
 /**
- * Refuses a registry in place of an image: the grammar of docker takes its port for the tag of an image of Docker Hub.
+ * Refuses a registry in place of an image: the grammar of docker takes its port for the tag of an
+ * image of Docker Hub.
  *
  * @throws {RegiError} INVALID_REFERENCE.
  */

@@ -26,10 +26,11 @@ export interface OpenedImage {
 export type ImageUse = 'read' | 'change' | 'create';
 
 /**
- * Opens the place of an image without any configuration: `registries` is all that it knows of registries.
+ * Opens the place of an image without any configuration: `registries` is all that it knows of
+ * registries.
  *
- * @throws {RegiError} UNSUPPORTED for places that need configuration (the local store), and for archives to be written, whose
- *   images are written all at once.
+ * @throws {RegiError} UNSUPPORTED for places that need configuration (the local store), and for
+ *   archives to be written, whose images are written all at once.
  */
 export async function openImage(
   location: Location,

@@ -41,8 +41,8 @@ export async function* withStores<Row>(
 type Decorator = (store: Store) => Store;
 
 /**
- * Chooses the Store of each kind of location; nothing else does. Network and file code is loaded when the first
- * location needs it, so `regi help` loads none of it.
+ * Chooses the Store of each kind of location; nothing else does. Network and file code is loaded
+ * when the first location needs it, so `regi help` loads none of it.
  */
 class CommandStores implements Stores {
   readonly #context: Context;
@@ -121,7 +121,10 @@ class CommandStores implements Stores {
     return this.#registries;
   }
 
-  /** Opens an image of a registry, or the image of that name in the local store if the options allow it. */
+  /**
+   * Opens an image of a registry, or the image of that name in the local store if the options allow
+   * it.
+   */
   async #openSource(location: NamedLocation, options: OpenOptions): Promise<OpenedStore> {
     const { reference, isExplicit } = location;
     const opened = await this.#openInRegistry(reference, 'source', options);

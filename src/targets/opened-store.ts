@@ -6,8 +6,8 @@ import type { CarriedBlob } from '../tar/carried-blobs.ts';
 import type { ImagesLocation, Location } from './location.ts';
 
 /**
- * The purpose for which a location is opened. A `source` is read; a `destination` is written, and created
- * when it is missing; a `change` reads and writes a place that exists.
+ * The purpose for which a location is opened. A `source` is read; a `destination` is written, and
+ * created when it is missing; a `change` reads and writes a place that exists.
  */
 export type Side = 'source' | 'destination' | 'change';
 
@@ -17,8 +17,8 @@ export interface OpenedStore {
   /** The text to resolve in the store: a digest, tag or full name; empty for the only image. */
   readonly reference: string;
   /**
-   * The tag of the image: as typed, or the name of the only image of a path, or `latest` for a reference
-   * without tag and digest.
+   * The tag of the image: as typed, or the name of the only image of a path, or `latest` for a
+   * reference without tag and digest.
    */
   readonly tag: string | undefined;
   /** The digest that was typed. */
@@ -40,25 +40,32 @@ export interface OpenOptions {
   readonly orLocal?: boolean | undefined;
   /** The local store is asked before the registry, as docker does. */
   readonly preferLocal?: boolean | undefined;
-  /** The repository of a layout whose tags are those of its full names; the whole layout when absent. */
+  /**
+   * The repository of a layout whose tags are those of its full names; the whole layout when
+   * absent.
+   */
   readonly repository?: Repository | undefined;
 }
 
-/** Opens the locations of one command. Shared resources, such as connections, are closed when it ends. */
+/**
+ * Opens the locations of one command. Shared resources, such as connections, are closed when it
+ * ends.
+ */
 export interface Stores {
   /** @throws {RegiError} NOT_FOUND for a missing source, USAGE for a file that is to be changed. */
   open(location: Location, side: Side, options?: OpenOptions): Promise<OpenedStore>;
   /** Opens a whole registry for reading. `host` is `HOST[:PORT]`. */
   openRegistry(host: string): Promise<Place>;
   /**
-   * Opens all images of an archive, a layout or the local store for reading, or the one that the location names.
+   * Opens all images of an archive, a layout or the local store for reading, or the one that the
+   * location names.
    *
    * @param bases archives, as typed, that carry the layers which this one leaves out.
    */
   openImages(location: ImagesLocation | 'local', bases?: readonly string[]): Promise<ImageSource>;
   /**
-   * Opens the local store, or the layout in a folder that has full names like it. It is created for a destination; a
-   * missing source is an empty store.
+   * Opens the local store, or the layout in a folder that has full names like it. It is created for
+   * a destination; a missing source is an empty store.
    *
    * @param folder absolute.
    */

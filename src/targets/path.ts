@@ -21,7 +21,10 @@ const ARCHIVE_NAME = /\.(?:tar|tar\.gz|tgz|tar\.zst)$/;
 
 type Folder = Pick<Io, 'cwd'>;
 
-/** Returns the kind of file at a path. An unreadable path is `nothing`: opening it reports the reason. */
+/**
+ * Returns the kind of file at a path. An unreadable path is `nothing`: opening it reports the
+ * reason.
+ */
 export async function kindOfPath(path: string): Promise<'nothing' | 'folder' | 'file'> {
   try {
     return (await stat(path)).isDirectory() ? 'folder' : 'file';
@@ -31,9 +34,10 @@ export async function kindOfPath(path: string): Promise<'nothing' | 'folder' | '
 }
 
 /**
- * Parses a location that is read or changed. One rule decides between paths and references in every command: `./`,
- * `../` and `/` begin a path, and an existing file named like an archive is one. Every other word is a reference, so
- * that a folder `debian` does not change the meaning of `regi pull debian`.
+ * Parses a location that is read or changed. One rule decides between paths and references in every
+ * command: `./`, `../` and `/` begin a path, and an existing file named like an archive is one.
+ * Every other word is a reference, so that a folder `debian` does not change the meaning of `regi
+ * pull debian`.
  *
  * @throws {RegiError} like `parseLocation`.
  */
@@ -49,7 +53,8 @@ export async function parseSourceRepository(text: string, folder: Folder): Promi
 /**
  * Parses a location that is written, by the rule of `parseSourceLocation`.
  *
- * @throws {UsageError} for the name of a new archive without a prefix, which would be a repository of Docker Hub.
+ * @throws {UsageError} for the name of a new archive without a prefix, which would be a repository
+ *   of Docker Hub.
  */
 export async function parseDestinationLocation(text: string, folder: Folder): Promise<Location> {
   const location = await parseSourceLocation(text, folder);
@@ -95,8 +100,8 @@ async function isArchiveFile(path: string): Promise<boolean> {
 const FIRST_VOLUME = /\.001$/;
 
 /**
- * Lists the archives of a folder by name, several volumes once. Returns undefined for a layout, and for a folder
- * without archives.
+ * Lists the archives of a folder by name, several volumes once. Returns undefined for a layout, and
+ * for a folder without archives.
  */
 export async function archivesIn(folder: string): Promise<readonly string[] | undefined> {
   if ((await kindOfPath(join(folder, 'oci-layout'))) === 'file') return undefined;
@@ -108,7 +113,10 @@ export async function archivesIn(folder: string): Promise<readonly string[] | un
   return paths.length === 0 ? undefined : paths;
 }
 
-/** True for a file, for the first of several volumes, and for a missing path that is named like an archive. */
+/**
+ * True for a file, for the first of several volumes, and for a missing path that is named like an
+ * archive.
+ */
 export async function isArchivePath(path: string): Promise<boolean> {
   const kind = await kindOfPath(path);
   return kind === 'nothing' ? TAR_NAME.test(path) || (await isArchiveFile(path)) : kind === 'file';

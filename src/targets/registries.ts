@@ -55,7 +55,10 @@ export async function createRegistries(context: Context): Promise<Registries> {
   const places = credentialPlaces(context);
   const closers: (() => void)[] = [];
 
-  /** @param asked the registry that the user named: credentials of a flag are never sent to its mirrors. */
+  /**
+   * @param asked the registry that the user named: credentials of a flag are never sent to its
+   *   mirrors.
+   */
   function connect(
     host: string,
     side: Side,
@@ -138,7 +141,10 @@ export async function createRegistries(context: Context): Promise<Registries> {
     );
   }
 
-  /** Returns the store that an image is read from: `upstream` alone, or its mirrors and then its registry. */
+  /**
+   * Returns the store that an image is read from: `upstream` alone, or its mirrors and then its
+   * registry.
+   */
   function withMirrors(
     asked: Reference,
     sources: readonly PullSource[],
@@ -196,7 +202,10 @@ function credentialsOf(
   return found && { name: found[0], pointer: found[1] };
 }
 
-/** Docker's grammar accepts hosts that no URL does: ports over 65535, four numbers that are no address. */
+/**
+ * Docker's grammar accepts hosts that no URL does: ports over 65535, four numbers that are no
+ * address.
+ */
 function checkHost(host: string): void {
   if (URL.canParse(`https://${host}`)) return;
   throw new RegiError(

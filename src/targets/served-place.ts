@@ -27,7 +27,10 @@ export type ServedPlace = Pick<ServerOptions, 'place' | 'repositoryFor' | 'spool
   readonly close?: () => Promise<void>;
 };
 
-/** @throws {RegiError} NOT_FOUND for a missing layout, and for a missing local store that is read only. */
+/**
+ * @throws {RegiError} NOT_FOUND for a missing layout, and for a missing local store that is read
+ *   only.
+ */
 export async function openServedPlace(
   served: PlaceToServe,
   readOnly: boolean,

@@ -111,7 +111,9 @@ export function journaledUploads(
 
 /** Data that an interrupted command has left. */
 export interface Unfinished {
-  /** A file, a blob as `oci:/folder@sha256:…`, or `upload to registry.example/team/app@sha256:…`. */
+  /**
+   * A file, a blob as `oci:/folder@sha256:…`, or `upload to registry.example/team/app@sha256:…`.
+   */
   readonly name: string;
   /** Size on this machine, in bytes. */
   readonly bytes: number;

@@ -32,7 +32,9 @@ export interface EnvelopeCandidate {
   readonly annotations: Readonly<Record<string, string>>;
 }
 
-/** cosign 2 and skopeo: the payload is the blob, the signature stands in the layer's annotations. */
+/**
+ * cosign 2 and skopeo: the payload is the blob, the signature stands in the layer's annotations.
+ */
 export interface SimpleSigningCandidate {
   readonly form: 'simple-signing';
   readonly payload: Uint8Array;
@@ -72,7 +74,11 @@ const BundleShape = z.object({
   dsseEnvelope: z.optional(EnvelopeShape),
 });
 
-/** Reads a Sigstore bundle. @see https://github.com/sigstore/protobuf-specs (bundle v0.1 to v0.3) */
+/**
+ * Reads a Sigstore bundle.
+ *
+ * @see https://github.com/sigstore/protobuf-specs (bundle v0.1 to v0.3)
+ */
 export function parseBundle(bytes: Uint8Array): BundleCandidate | Refusal {
   const json = strictJson(bytes);
   if (json === undefined) return refusal('shape', 'it is not JSON with each name once');
@@ -150,7 +156,11 @@ function envelopeOf({
   return { payload, payloadType, signature };
 }
 
-/** The bytes that a DSSE signature covers. @see https://github.com/secure-systems-lab/dsse/blob/v1.0.2/protocol.md */
+/**
+ * The bytes that a DSSE signature covers.
+ *
+ * @see https://github.com/secure-systems-lab/dsse/blob/v1.0.2/protocol.md
+ */
 function preAuthenticationEncoding({ payload, payloadType }: Envelope): Uint8Array {
   const head = `DSSEv1 ${Buffer.byteLength(payloadType)} ${payloadType} ${payload.byteLength} `;
   return Buffer.concat([Buffer.from(head), payload]);

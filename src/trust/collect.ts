@@ -25,7 +25,10 @@ export interface CollectedCandidate {
   readonly candidate: Candidate | Refusal;
 }
 
-/** A manifest all of whose layers are signatures. It moves along with its image, and no rule asks for its own signature. */
+/**
+ * A manifest all of whose layers are signatures. It moves along with its image, and no rule asks
+ * for its own signature.
+ */
 export interface CarriedSignature {
   readonly source: Source;
   readonly descriptor: Descriptor;
@@ -58,11 +61,12 @@ const MAX_CANDIDATE_BYTES = 4 * 1024 * 1024;
 const OCI_11_SIGNATURE_TYPE = 'application/vnd.dev.cosign.artifact.sig.v1+json';
 
 /**
- * Collects what may be signatures of `digest`: the tags of cosign, and referrers, of the registry and of each of its mirrors. Types
- * and annotations of a list are hints: an entry without a type is read, and its layers decide.
+ * Collects what may be signatures of `digest`: the tags of cosign, and referrers, of the registry
+ * and of each of its mirrors. Types and annotations of a list are hints: an entry without a type is
+ * read, and its layers decide.
  *
- * @throws {RegiError} what the only source throws, except for absence; LIMIT_EXCEEDED for more than `maximum` candidates. A list
- *   that cannot be read is never "unsigned".
+ * @throws {RegiError} what the only source throws, except for absence; LIMIT_EXCEEDED for more than
+ *   `maximum` candidates. A list that cannot be read is never "unsigned".
  */
 export async function collectCandidates(
   source: Source,
@@ -79,7 +83,8 @@ export async function collectCandidates(
     try {
       await collecting.readFrom(one);
     } catch (error) {
-      // A broken mirror can hide signatures, as a hostile one can. It must not keep the others from being found.
+      // A broken mirror can hide signatures, as a hostile one can. It must not keep the others from
+      // being found.
       if (!(error instanceof RegiError) || sources.length === 1 || FINAL.has(error.code)) {
         throw error;
       }
@@ -235,7 +240,10 @@ function mayBeSignature({ artifactType }: Descriptor): boolean {
   );
 }
 
-/** True for a manifest of signatures alone: a subject, an artifact type or a tag makes no image a signature. */
+/**
+ * True for a manifest of signatures alone: a subject, an artifact type or a tag makes no image a
+ * signature.
+ */
 export function isCarried({ config, layers }: ImageManifest): boolean {
   return (
     layers.length > 0 &&

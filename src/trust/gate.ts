@@ -41,9 +41,11 @@ export interface Admission {
 }
 
 /**
- * Decides whether an image may move. Call it after the name was resolved, and before anything is written.
+ * Decides whether an image may move. Call it after the name was resolved, and before anything is
+ * written.
  *
- * @throws {RegiError} POLICY_REFUSED with a finding per candidate; the error of a source whose signatures cannot be read.
+ * @throws {RegiError} POLICY_REFUSED with a finding per candidate; the error of a source whose
+ *   signatures cannot be read.
  */
 export async function admit(
   gate: Gate,
@@ -69,7 +71,10 @@ export async function admit(
   return { report: whole.report, carried: own?.carried ?? [] };
 }
 
-/** Returns the signatures of a manifest that a verified index leads to. Nothing is verified: its digest is proof enough. */
+/**
+ * Returns the signatures of a manifest that a verified index leads to. Nothing is verified: its
+ * digest is proof enough.
+ */
 export async function signaturesOf(
   { rule, signaturesFrom, repository }: Gate,
   source: Source,
@@ -98,7 +103,10 @@ export function admissionText(
   return `Verified ${name} at ${report.digest}: signed by ${[...signers].join(', ')} (scope ${scope})`;
 }
 
-/** Describes a candidate in one line: where it was found, its form, the step that it came to, and the signer or the reason. */
+/**
+ * Describes a candidate in one line: where it was found, its form, the step that it came to, and
+ * the signer or the reason.
+ */
 export function candidateLine({
   origin,
   form,

@@ -8,11 +8,16 @@ import { POLICY_SCHEMA, type WrittenRule } from './rule-schema.ts';
 import { findScope, parseScope, type Scope } from './scope.ts';
 import { isSameKey, parseSigningKey, type SigningKey } from './signing-key.ts';
 
-/** Who has to have signed an image. Made by `parseRule()` only, so its keys can be verified with. */
+/**
+ * Who has to have signed an image. Made by `parseRule()` only, so its keys can be verified with.
+ */
 export type TrustRule = AcceptRule | KeyRule | KeylessRule;
 
 interface SignedRule extends ContentRule {
-  /** Whether a smaller index or one platform of a signed index may go where the far side cannot verify it. */
+  /**
+   * Whether a smaller index or one platform of a signed index may go where the far side cannot
+   * verify it.
+   */
   readonly narrowed: 'allow' | 'refuse';
   /** Another repository that keeps the signatures. */
   readonly signaturesFrom: Repository | undefined;
@@ -69,8 +74,8 @@ const HINT = 'see docs/trust.md for each field';
 /**
  * Parses the file of `--verify`, and reads its keys.
  *
- * @throws {RegiError} INVALID_CONFIG with the line and column of the mistake: an unknown or doubled key,
- *   a scope twice, a key that cannot be verified with.
+ * @throws {RegiError} INVALID_CONFIG with the line and column of the mistake: an unknown or doubled
+ *   key, a scope twice, a key that cannot be verified with.
  */
 export async function parsePolicy(text: string, options: PolicyOptions): Promise<TrustPolicy> {
   const yaml = await parseStrictYaml(text, {
@@ -108,7 +113,10 @@ export function policyForAll(rule: KeyRule | KeylessRule): TrustPolicy {
   return { ruleFor: () => ({ rule, scope: 'all' }) };
 }
 
-/** Parses one rule and reads its keys. @throws {RegiError} INVALID_CONFIG at the line of the mistake. */
+/**
+ * Parses one rule and reads its keys. @throws {RegiError} INVALID_CONFIG at the line of the
+ * mistake.
+ */
 export async function parseRule(
   written: WrittenRule,
   path: YamlPath,

@@ -3,8 +3,8 @@ import * as z from 'zod/mini';
 const Count = z.int().check(z.minimum(1));
 
 /**
- * One rule of a policy, as people write it: the value of a scope in the file of `--verify`, and of a
- * name under `policies` in the file of `regi sync`.
+ * One rule of a policy, as people write it: the value of a scope in the file of `--verify`, and of
+ * a name under `policies` in the file of `regi sync`.
  */
 export const RULE_SCHEMA = z.strictObject({
   key: z.optional(z.string()),

@@ -1,8 +1,8 @@
 import type { Repository } from '../oci/reference.ts';
 
 /**
- * A part of the names that a rule holds for: a host, `*.host`, a path below a host, or a repository.
- * Whole path components only: `team` does not cover `teamevil`.
+ * A part of the names that a rule holds for: a host, `*.host`, a path below a host, or a
+ * repository. Whole path components only: `team` does not cover `teamevil`.
  */
 export type Scope = string & { readonly [scopeBrand]: true };
 
@@ -12,7 +12,10 @@ const HUB_HOSTS: ReadonlySet<string> = new Set(['index.docker.io', 'registry-1.d
 const HOST = /^(?:\*\.)?[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?(?::\d+)?$|^\[[0-9a-f:.]+\](?::\d+)?$/;
 const PATH = /^[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:\/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*$/;
 
-/** Parses a scope; undefined for anything with a tag, a digest, or a star that is not `*.` before a host. */
+/**
+ * Parses a scope; undefined for anything with a tag, a digest, or a star that is not `*.` before a
+ * host.
+ */
 export function parseScope(text: string): Scope | undefined {
   const slash = text.indexOf('/');
   const host = normalHost(slash < 0 ? text : text.slice(0, slash));

@@ -27,8 +27,8 @@ const HASHES: Readonly<Record<string, SigningKey['hash']>> = {
  * Parses the one `PUBLIC KEY` block of a PEM file. Node itself would take a private key, a
  * certificate, or the first of two.
  *
- * @throws {RegiError} INVALID_CONFIG for any other content, and for keys that cannot be verified with:
- *   Ed25519, because cosign signs Ed25519ph and Node has no such verifier.
+ * @throws {RegiError} INVALID_CONFIG for any other content, and for keys that cannot be verified
+ *   with: Ed25519, because cosign signs Ed25519ph and Node has no such verifier.
  */
 export function parseSigningKey(text: string, name: string): SigningKey {
   if (!ONE_BLOCK.test(text)) {

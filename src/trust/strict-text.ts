@@ -7,8 +7,8 @@ export function strictBase64(text: string): Buffer | undefined {
 const MAX_DEPTH = 64;
 
 /**
- * Parses UTF-8 JSON in which no object has a name twice; undefined otherwise. Readers differ in which
- * of two equal names they take, so a verifier must take neither.
+ * Parses UTF-8 JSON in which no object has a name twice; undefined otherwise. Readers differ in
+ * which of two equal names they take, so a verifier must take neither.
  */
 export function strictJson(bytes: Uint8Array): { readonly value: unknown } | undefined {
   try {

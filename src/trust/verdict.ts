@@ -1,4 +1,6 @@
-/** The steps of a verification, in their order. A refused candidate names the step that refused it. */
+/**
+ * The steps of a verification, in their order. A refused candidate names the step that refused it.
+ */
 export const TRUST_STEPS = [
   'resolve',
   'collect',

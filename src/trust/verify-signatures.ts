@@ -48,8 +48,8 @@ export interface Judgement {
 }
 
 /**
- * Verifies that the image `digest` is signed as the rule says. Resolve a tag once and pass the digest: everything here,
- * and the copy after it, speaks of that digest alone.
+ * Verifies that the image `digest` is signed as the rule says. Resolve a tag once and pass the
+ * digest: everything here, and the copy after it, speaks of that digest alone.
  *
  * @throws {RegiError} when signatures cannot be read. That is an error, never "unsigned".
  */

@@ -5,7 +5,10 @@ import { TokenCache } from '../../src/auth/token-cache.ts';
 import { fakeTransport } from '../support/http/fake-transport.ts';
 import { instantClock } from '../support/clock.ts';
 
-/** Artifactory may answer 403, without a challenge and on the ping too, to who has shown nothing yet (RTFACT-18971). */
+/**
+ * Artifactory may answer 403, without a challenge and on the ping too, to who has shown nothing yet
+ * (RTFACT-18971).
+ */
 function authorize(marks: Readonly<Record<string, string>>) {
   const transport = fakeTransport(({ headers }) => ({
     status: headers?.['authorization'] === undefined ? 403 : 200,

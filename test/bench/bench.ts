@@ -1,7 +1,7 @@
 /**
- * `npm run bench`: what regi costs, beside what this machine has of skopeo, crane, regctl and oras. Every client does every workload in turn,
- * again and again, and medians are compared: a noisy machine is noisy for all. oras does not hash what it copies, so no aim is compared
- * with it.
+ * `npm run bench`: what regi costs, beside what this machine has of skopeo, crane, regctl and oras.
+ * Every client does every workload in turn, again and again, and medians are compared: a noisy
+ * machine is noisy for all. oras does not hash what it copies, so no aim is compared with it.
  */
 import {
   existsSync,
@@ -220,8 +220,8 @@ function contestants(
   clients: readonly Client[],
   home: string,
 ): readonly Contestant[] {
-  // Nothing that this machine's user has logged in to or configured may decide. NODE_EXTRA_CA_CERTS and SSL_CERT_* are among it: they
-  // triple the start of Node.
+  // Nothing that this machine's user has logged in to or configured may decide. NODE_EXTRA_CA_CERTS
+  // and SSL_CERT_* are among it: they triple the start of Node.
   const env = {
     PATH: process.env['PATH'] ?? '',
     HOME: home,

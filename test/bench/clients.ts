@@ -115,7 +115,10 @@ export function regiClient(name: string, bin: string): Client {
   };
 }
 
-/** The peers that this machine has: those of scripts/test-peers.sh, of Debian's newest first, and those on PATH. */
+/**
+ * The peers that this machine has: those of scripts/test-peers.sh, of Debian's newest first, and
+ * those on PATH.
+ */
 export function findPeers(): readonly Client[] {
   return [skopeo, crane, regctl, oras].flatMap((peer) => {
     const path = installed(peer.name);

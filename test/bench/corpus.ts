@@ -17,7 +17,10 @@ interface LayerPlan {
 /** Images by tag, each the layers it has; layers of one seed are one blob. */
 type CorpusPlan = Readonly<Record<string, readonly LayerPlan[]>>;
 
-/** What the workloads move. Random bytes, the same in every run: no link compresses them, and no cache knows parts of them. */
+/**
+ * What the workloads move. Random bytes, the same in every run: no link compresses them, and no
+ * cache knows parts of them.
+ */
 const PLANS = {
   /** 1 GiB in 8 layers. */
   eight: { '1': layers(8, 128 * MIB, 100) },
@@ -53,7 +56,10 @@ const PLANS = {
 
 export type CorpusName = keyof typeof PLANS;
 
-/** Makes the layout of a corpus below `folder`, unless an earlier run left it there, and gives its path. */
+/**
+ * Makes the layout of a corpus below `folder`, unless an earlier run left it there, and gives its
+ * path.
+ */
 export async function corpusLayout(name: CorpusName, folder: string): Promise<string> {
   const layout = join(folder, `corpus-1-${name}`);
   if (existsSync(layout)) return layout;
@@ -106,7 +112,10 @@ async function writeCorpus(plan: CorpusPlan, folder: string): Promise<void> {
   writeFileSync(join(folder, 'oci-layout'), JSON.stringify({ imageLayoutVersion: '1.0.0' }));
 }
 
-/** Named as gzip, which it is not: a client that would compress a plain tar on the way does something else than the others. */
+/**
+ * Named as gzip, which it is not: a client that would compress a plain tar on the way does
+ * something else than the others.
+ */
 const LAYER_TYPE = 'application/vnd.oci.image.layer.v1.tar+gzip';
 
 async function writeLayer(blobs: string, seed: number, size: number): Promise<string> {

@@ -1,6 +1,7 @@
 /**
- * A TCP proxy that is a long line, in a process of its own: what it costs is not counted to the client, and its timers do not wait for the
- * harness. Started by link.ts with the link as JSON in its one argument; answers each message with its counts.
+ * A TCP proxy that is a long line, in a process of its own: what it costs is not counted to the
+ * client, and its timers do not wait for the harness. Started by link.ts with the link as JSON in
+ * its one argument; answers each message with its counts.
  */
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 
@@ -8,7 +9,10 @@ import type { LinkCounts, LinkOptions } from './link.ts';
 
 const { target, oneWayMs, bytesPerSecond } = JSON.parse(process.argv[2] ?? '') as LinkOptions;
 const [host, port] = target.split(':');
-/** Bytes of one connection that are on their way: 16 MiB in 20 ms are more than any client here moves. */
+/**
+ * Bytes of one connection that are on their way: 16 MiB in 20 ms are more than any client here
+ * moves.
+ */
 const WINDOW_BYTES = 16 * 1024 * 1024;
 /** How far ahead of the line a sender is read. */
 const QUEUE_MS = 5;
@@ -31,7 +35,8 @@ const server = createServer({ allowHalfOpen: true, noDelay: true }, (client) => 
   };
   client.on('error', fail);
   upstream.on('error', fail);
-  // The kernel answered the client at once. On a line it would know so a round trip later, and send its first bytes then.
+  // The kernel answered the client at once. On a line it would know so a round trip later, and send
+  // its first bytes then.
   const openAt = performance.now() + 2 * oneWayMs;
   carry(client, upstream, up, openAt, (bytes) => (counts.bytesUp += bytes));
   carry(upstream, client, down, 0, (bytes) => (counts.bytesDown += bytes));

@@ -5,7 +5,10 @@ import { fileURLToPath } from 'node:url';
 export interface LinkOptions {
   /** `127.0.0.1:PORT` */
   readonly target: string;
-  /** Half a round trip, in milliseconds. A new connection costs a round trip before its first byte, as on a real line. */
+  /**
+   * Half a round trip, in milliseconds. A new connection costs a round trip before its first byte,
+   * as on a real line.
+   */
   readonly oneWayMs: number;
   /** Of each direction, shared by all connections; unlimited when absent. */
   readonly bytesPerSecond?: number | undefined;

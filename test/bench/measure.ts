@@ -9,7 +9,10 @@ export interface Cost {
   readonly wall: number;
   readonly user: number;
   readonly system: number;
-  /** The most memory it had resident at once; undefined for a program that ended before anybody looked. */
+  /**
+   * The most memory it had resident at once; undefined for a program that ended before anybody
+   * looked.
+   */
   readonly peakBytes: number | undefined;
 }
 
@@ -28,8 +31,9 @@ export interface MeasureOptions {
 const PEAK_INTERVAL_MS = 20;
 
 /**
- * Runs the program and says on file descriptor 3 what it cost. bash knows microseconds and the processor time of its children, and what it has
- * in memory itself is too little to be taken for theirs: /usr/bin/time may be missing, and a child forked by Node inherits Node's peak.
+ * Runs the program and says on file descriptor 3 what it cost. bash knows microseconds and the
+ * processor time of its children, and what it has in memory itself is too little to be taken for
+ * theirs: /usr/bin/time may be missing, and a child forked by Node inherits Node's peak.
  */
 const WRAPPER = `start=$EPOCHREALTIME; "$@" 3>&-; status=$?; end=$EPOCHREALTIME; { echo "$status $start $end"; times; } >&3`;
 
@@ -77,7 +81,10 @@ export async function measure(
 /** The first line is ours; then `times`: the shell, and its children. */
 const REPORT = /^(\d+) ([\d.]+) ([\d.]+)\n\S+ \S+\n(\d+)m([\d.]+)s (\d+)m([\d.]+)s/;
 
-/** Looks at the high-water mark of the shell's child now and then: it misses only what comes in the last moment. */
+/**
+ * Looks at the high-water mark of the shell's child now and then: it misses only what comes in the
+ * last moment.
+ */
 function watchPeak(shell: number | undefined): { stop(): number | undefined } {
   let most: number | undefined;
   const look = (): void => {

@@ -101,7 +101,8 @@ export class Servers {
       if (corpus === 'tags') return this.#fakeTags(layout, registry);
       const trust = kind.tls === true ? ['--ca-file', (await this.certificates()).caPath] : [];
       const many = corpus === 'many' ? Array.from({ length: 50 }, (_, tag) => `t${tag}`) : ['1'];
-      // One after the other, and by regi only to be quick: docker-registry keeps what it is sent, whoever sends it.
+      // One after the other, and by regi only to be quick: docker-registry keeps what it is sent,
+      // whoever sends it.
       for (const tag of many)
         await this.regi([
           'copy',
@@ -131,7 +132,10 @@ export class Servers {
     return registry;
   }
 
-  /** Puts the same 20 tags into many repositories: one is pushed, and the files of the others are copies. */
+  /**
+   * Puts the same 20 tags into many repositories: one is pushed, and the files of the others are
+   * copies.
+   */
   async pushMany(corpus: CorpusName, count: number, kind: RegistryKind): Promise<DockerRegistry> {
     const registry = await this.registry(kind);
     await this.#once(`push many ${corpus} ${registry.host}`, async () => {
@@ -180,7 +184,10 @@ export class Servers {
     });
   }
 
-  /** A registry that has nothing but tags and gives them in pages: docker-registry of 2.8 gives all at once. */
+  /**
+   * A registry that has nothing but tags and gives them in pages: docker-registry of 2.8 gives all
+   * at once.
+   */
   pages(count: number, pageLength: number): Promise<string> {
     return this.#once('pages', async () => {
       const server = createServer((request, response) => {
@@ -203,7 +210,10 @@ export class Servers {
     });
   }
 
-  /** Makes a destination empty again. docker-registry of 2.8 remembers nothing of its files when no cache is configured. */
+  /**
+   * Makes a destination empty again. docker-registry of 2.8 remembers nothing of its files when no
+   * cache is configured.
+   */
   async empty(registry: DockerRegistry): Promise<void> {
     for (const name of readdirSync(registry.storage))
       rmSync(join(registry.storage, name), { recursive: true, force: true });

@@ -12,7 +12,10 @@ export interface Workload {
   readonly title: string;
   /** As a person reads it. */
   readonly aim: string;
-  /** Seconds that regi may take; told the medians of the others by name. Undefined when it cannot be said here. */
+  /**
+   * Seconds that regi may take; told the medians of the others by name. Undefined when it cannot be
+   * said here.
+   */
   readonly limit: (walls: ReadonlyMap<string, number>) => number | undefined;
   readonly plan: () => Promise<Plan>;
   /** Requests that regi may make. */

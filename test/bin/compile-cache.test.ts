@@ -16,7 +16,10 @@ import { runOrThrow } from '../support/programs/run-program.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
 const MODULE = fileURLToPath(new URL('../../bin/compile-cache.js', import.meta.url));
-/** In a process of its own: V8 knows what it has compiled once, and does not look at what it is given. */
+/**
+ * In a process of its own: V8 knows what it has compiled once, and does not look at what it is
+ * given.
+ */
 const RUN = `
 const { exports, keep } = require(process.argv[1]).runScript(...process.argv.slice(2));
 process.stdout.write(JSON.stringify({ result: exports.result(), folder: exports.folder, separator: exports.path.sep }));

@@ -98,7 +98,10 @@ test('regi --version and regi digest load neither chalk nor ora; a page with col
   expect(await loads('help')).toBe('chalk\n');
 });
 
-/** Writes a line when chalk is loaded: it asks whether its streams are terminals. Ora loads chalk too. */
+/**
+ * Writes a line when chalk is loaded: it asks whether its streams are terminals. Ora loads chalk
+ * too.
+ */
 const CHALK_PROBE = (() => {
   const path = join(temporaryFolder('probe'), 'probe.cjs');
   writeFileSync(

@@ -16,7 +16,10 @@ import { tinyLayout } from '../support/images/tiny-layout.ts';
 import { runMain, type RunMainOptions } from '../support/cli/run-main.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
-/** Provokes an error. In `argv`, REGISTRY is a registry with `team/app:1`, and LAYOUT an image in a layout. */
+/**
+ * Provokes an error. In `argv`, REGISTRY is a registry with `team/app:1`, and LAYOUT an image in a
+ * layout.
+ */
 interface Case {
   readonly argv: readonly string[];
   /** Options of the registry. */

@@ -18,7 +18,10 @@ import { contentContract } from './content-contract.ts';
 /** A store to be tested; each test gets a new, empty one. */
 export interface StoreUnderTest {
   readonly store: Store;
-  /** Where content is put that `store` must then have; the store itself when absent. For a decorator that does not write. */
+  /**
+   * Where content is put that `store` must then have; the store itself when absent. For a decorator
+   * that does not write.
+   */
   readonly seed?: Store | undefined;
   /** Another repository of the same place, to mount from. */
   readonly sibling?: Store | undefined;
@@ -28,7 +31,10 @@ export interface StoreUnderTest {
 export interface StoreContractOptions {
   /** False for a store that only pretends to write: what is pushed cannot be fetched. */
   readonly keepsContent?: boolean | undefined;
-  /** False for a store that cannot know without a round trip what it has: `exists()` is for that, and `push` sends. */
+  /**
+   * False for a store that cannot know without a round trip what it has: `exists()` is for that,
+   * and `push` sends.
+   */
   readonly knowsWhatItHas?: boolean | undefined;
   /** False for a store that is alone in its place: there is nothing to mount from. */
   readonly mounts?: boolean | undefined;

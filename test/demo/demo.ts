@@ -1,6 +1,6 @@
 /**
- * `npm run demo`: the main job of regi with real bytes, on two registries that it serves itself on loopback. Every command is
- * printed as it would be typed, and run as a program of its own.
+ * `npm run demo`: the main job of regi with real bytes, on two registries that it serves itself on
+ * loopback. Every command is printed as it would be typed, and run as a program of its own.
  */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';

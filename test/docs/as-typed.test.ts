@@ -13,7 +13,10 @@ import { localImages, type LocalImages } from '../support/images/local-images.ts
 import { startFakeRegistry, type FakeRegistry } from '../support/registries/fake-registry.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
-/** The rows of the first table of docs/migrating.md: a command line of another tool, and what regi makes of it. */
+/**
+ * The rows of the first table of docs/migrating.md: a command line of another tool, and what regi
+ * makes of it.
+ */
 const ROWS = [
   ...(
     readFileSync(new URL('../../docs/migrating.md', import.meta.url), 'utf8')
@@ -83,7 +86,10 @@ function hosted(text: string): string {
   return text.replace(/(\w+)\.example/g, (name, word: string) => registries[word]?.host ?? name);
 }
 
-/** Parses a command line of a shell: quotes, and standard input from a file. Output is kept in memory. */
+/**
+ * Parses a command line of a shell: quotes, and standard input from a file. Output is kept in
+ * memory.
+ */
 function commandOf(line: string): { words: readonly string[]; input: string | undefined } {
   const [command = '', input] = line.replace(/ > \S+$/, '').split(' < ');
   const words = command.match(/'[^']*'|\S+/g)?.map((word) => word.replaceAll("'", '')) ?? [];

@@ -30,7 +30,10 @@ interface Block {
   readonly script: string;
 }
 
-/** The shell blocks of a page, also those inside a list. The README's own set-up is `bash`: it would run these tests again. */
+/**
+ * The shell blocks of a page, also those inside a list. The README's own set-up is `bash`: it would
+ * run these tests again.
+ */
 function blocksOf(page: string): readonly Block[] {
   const text = readFileSync(join(ROOT, page), 'utf8');
   return [...text.matchAll(/^(?<indent> *)```sh\n(?<script>.*?)^ *```$/gms)].map(
@@ -44,7 +47,9 @@ function blocksOf(page: string): readonly Block[] {
   );
 }
 
-/** Files that a page shows: a block without a language whose first line is a comment with the name. */
+/**
+ * Files that a page shows: a block without a language whose first line is a comment with the name.
+ */
 function filesOf(page: string): readonly (readonly [name: string, text: string])[] {
   const text = readFileSync(join(ROOT, page), 'utf8');
   return [...text.matchAll(/^```\n# (?<name>\S+)\n(?<text>.*?)^```$/gms)].map(({ groups }) => [
@@ -53,7 +58,10 @@ function filesOf(page: string): readonly (readonly [name: string, text: string])
   ]);
 }
 
-/** Every `….example` of a page is one of two registries; the first has mirrors of Docker Hub and Quay. */
+/**
+ * Every `….example` of a page is one of two registries; the first has mirrors of Docker Hub and
+ * Quay.
+ */
 describe.each(PAGES.filter((page) => blocksOf(page).length > 0))('%s', (page) => {
   let registry: FakeRegistry;
   let backup: FakeRegistry;

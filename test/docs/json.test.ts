@@ -74,7 +74,10 @@ beforeAll(async () => {
   app = `${registry.host}/team/app`;
 });
 
-/** Every object of the command is what the schema of that name says, and all members that it may have. */
+/**
+ * Every object of the command is what the schema of that name says, and all members that it may
+ * have.
+ */
 async function expectAnswers(
   name: string,
   argv: readonly string[],

@@ -21,7 +21,10 @@ function manifestsOf(page: string): readonly (readonly [kind: string, object: ob
     );
 }
 
-/** kubectl drops fields that the types of Kubernetes lack, and refuses values of another type. No server is asked. */
+/**
+ * kubectl drops fields that the types of Kubernetes lack, and refuses values of another type. No
+ * server is asked.
+ */
 function throughKubectl(object: object): unknown {
   const args = ['set', 'env', '--local', '-f', '-', '-o', 'json', 'REGI_TEST=1'];
   const run = spawnSync('kubectl', args, {

@@ -12,7 +12,10 @@ const PAGES = [
     name.endsWith('.md') && !name.startsWith('commands/') ? [`docs/${name}`] : [],
   ),
 ];
-/** Words that CONTRIBUTING.md asks writers to avoid; in code and in quotation marks they are examples. */
+/**
+ * Words that CONTRIBUTING.md asks writers to avoid; in code and in quotation marks they are
+ * examples.
+ */
 const AVOIDED = /\b(?:nobody|whoever|go(?:es)? on|(?:is|are) told|leaves? away|so many)\b/gi;
 const MAX_COLUMNS = 120;
 

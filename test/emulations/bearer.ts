@@ -49,7 +49,11 @@ export interface Bearer {
   }[];
 }
 
-/** Makes the two. @see https://github.com/distribution/distribution/blob/v3.0.0/docs/content/spec/auth/token.md */
+/**
+ * Makes the two.
+ *
+ * @see https://github.com/distribution/distribution/blob/v3.0.0/docs/content/spec/auth/token.md
+ */
 export function bearer(options: BearerOptions): Bearer {
   const granted = new Map<string, readonly string[]>();
   const anybodys = new Set<string>();

@@ -18,8 +18,9 @@ export function answerBlob(
 }
 
 /**
- * The storage that blobs are redirected to, as S3 and the CDNs of the others behave: a signed URL is all that it takes, it is signed for GET
- * only, and with an Authorization header beside it the request is refused.
+ * The storage that blobs are redirected to, as S3 and the CDNs of the others behave: a signed URL
+ * is all that it takes, it is signed for GET only, and with an Authorization header beside it the
+ * request is refused.
  */
 export function answerStorage(core: RegistryState, request: Request): Response {
   const url = new URL(request.url);

@@ -23,7 +23,10 @@ import type { Emulation } from './emulation.ts';
 import { withRegistry } from './library.ts';
 import { serveEmulation, type Served } from './serve.ts';
 
-/** What is known of a system after its tests, for docs/registries.md. Each value was seen, and not written down by hand. */
+/**
+ * What is known of a system after its tests, for docs/registries.md. Each value was seen, and not
+ * written down by hand.
+ */
 export interface CloudFacts {
   readonly title: string;
   readonly registry: string;
@@ -42,8 +45,9 @@ export interface Cloud {
 const isRequired = process.env['REGI_REQUIRE_SERVERS'] === '1';
 
 /**
- * The tests that every system has to pass: first skopeo, because the same hands wrote emulation and regi, then regi. They run in order, share
- * one server, and what they find is compared with `test/golden/registries/NAME.json`, of which docs/registries.md is made.
+ * The tests that every system has to pass: first skopeo, because the same hands wrote emulation and
+ * regi, then regi. They run in order, share one server, and what they find is compared with
+ * `test/golden/registries/NAME.json`, of which docs/registries.md is made.
  */
 export function describeCloud(
   name: string,
@@ -55,7 +59,10 @@ export function describeCloud(
   });
 }
 
-/** A `describe` for tests of servers under their real names, which are skipped where they cannot be had. */
+/**
+ * A `describe` for tests of servers under their real names, which are skipped where they cannot be
+ * had.
+ */
 export function describePrivileged(title: string, body: () => void): void {
   const note = isPrivileged ? '' : ' (needs root, for port 443 and a hosts file of its own)';
   describe(`${title}${note}`, { skip: !isPrivileged && !isRequired }, () => {
@@ -270,7 +277,8 @@ function describeSystem(name: string, make: () => Emulation, more: (cloud: Cloud
       expect.stringMatching(/^x login .*the credentials from .*config\.json were refused/m),
     ]);
     expectNoSecrets(served, refused.stdout + refused.stderr);
-    // Who has no login is let in where tokens are for everybody, and told so where not: never stopped by what only some may know.
+    // Who has no login is let in where tokens are for everybody, and told so where not: never
+    // stopped by what only some may know.
     const nobody = await served.regi(['doctor', served.emulation.registry], {
       home: temporaryFolder('home'),
     });
@@ -351,7 +359,10 @@ export function seed(
   for (const tag of tags) kept.tags.set(tag, image.root.digest);
 }
 
-/** Fails when a password, a token, a signature, or what a password looks like in a header, is in a text. */
+/**
+ * Fails when a password, a token, a signature, or what a password looks like in a header, is in a
+ * text.
+ */
 export function expectNoSecrets({ emulation }: Served, text: string): void {
   const passwords = emulation.logins.flatMap(({ username, password }) =>
     [password, `${password}wrong`].flatMap((word) => [

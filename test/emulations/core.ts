@@ -5,8 +5,9 @@ import { parseRoute, RegistryState } from './state.ts';
 import { answerUpload } from './uploads.ts';
 
 /**
- * The registry behind every emulation: distribution's behaviour over blobs and manifests in memory, small enough to be read at once. An
- * emulation puts handlers before it for what its vendor does otherwise.
+ * The registry behind every emulation: distribution's behaviour over blobs and manifests in memory,
+ * small enough to be read at once. An emulation puts handlers before it for what its vendor does
+ * otherwise.
  *
  * @see https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md
  */

@@ -65,7 +65,8 @@ const COLUMNS = [
   ['skopeo', 'skopeo passes the same tests'],
 ] as const;
 
-// Made from the facts that the tests of each emulation found: they compare theirs with the same files.
+// Made from the facts that the tests of each emulation found: they compare theirs with the same
+// files.
 test('docs/registries.md has a row for every system that was emulated', () => {
   expectGolden('docs/registries.md', tableOf(readFacts()));
 });

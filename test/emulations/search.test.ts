@@ -9,7 +9,10 @@ import { dockerHub } from './hosted/docker-hub.ts';
 import { harbor } from './products/harbor.ts';
 import { serveEmulation, type Served } from './serve.ts';
 
-/** What the search of the web pages answers, as others have described it: pulls are text, and there is more than anybody needs. */
+/**
+ * What the search of the web pages answers, as others have described it: pulls are text, and there
+ * is more than anybody needs.
+ */
 const NEW_RESULTS = [
   {
     id: 'library/nginx',

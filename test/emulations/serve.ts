@@ -69,8 +69,9 @@ export interface Served {
 const BODY_LIMIT = 64 * 1024 * 1024;
 
 /**
- * Serves an emulation under its real names: port 443 of a loopback address of its own (5000 for plain http), a certificate for all names by a
- * CA of its own, a `lookup` for regi and a hosts file for skopeo that know these names and no others.
+ * Serves an emulation under its real names: port 443 of a loopback address of its own (5000 for
+ * plain http), a certificate for all names by a CA of its own, a `lookup` for regi and a hosts file
+ * for skopeo that know these names and no others.
  */
 export async function serveEmulation(emulation: Emulation): Promise<Served> {
   const { hosts, scheme = 'https', registry, logins } = emulation;
@@ -245,7 +246,8 @@ async function answer(
     response.writeHead(answered.status, [...answered.headers].flat());
     response.end(method === 'HEAD' ? undefined : Buffer.from(await answered.arrayBuffer()));
   } catch (error) {
-    // A fault of the emulation must fail the test that met it, and not be retried as a fault of the registry.
+    // A fault of the emulation must fail the test that met it, and not be retried as a fault of the
+    // registry.
     seen.push({ method, url, status: 418, authorization: headers.authorization, headers });
     response
       .writeHead(418, { 'content-type': 'text/plain' })

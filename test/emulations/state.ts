@@ -20,7 +20,10 @@ export interface KeptUpload {
   size: number;
 }
 
-/** Where the registries differ and nothing but data says how. What else differs is a handler before the core's. */
+/**
+ * Where the registries differ and nothing but data says how. What else differs is a handler before
+ * the core's.
+ */
 export interface CoreOptions {
   /** Such as `https://ghcr.io`; upload locations are made of it. */
   readonly origin: string;

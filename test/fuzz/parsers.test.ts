@@ -84,7 +84,10 @@ const PARSERS: readonly Parser[] = [
   { corpus: 'tar-header', encoding: 'base64', read: (bytes) => indexTar(inMemory(bytes)) },
 ];
 
-/** Nothing that a person types or a peer sends may take longer, on a machine that is slow and busy with something else. */
+/**
+ * Nothing that a person types or a peer sends may take longer, on a machine that is slow and busy
+ * with something else.
+ */
 const LONGEST_MS = 60_000;
 const LONG_BYTES = 256 * 1024;
 

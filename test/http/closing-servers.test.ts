@@ -7,7 +7,10 @@ import { discard } from '../../src/http/body.ts';
 import { startHttpServer } from '../support/http/http-server.ts';
 import { testTransport } from '../support/http/transport.ts';
 
-/** Answers one request on each connection and closes it at the next: what a client meets whose request crosses the end of the connection. */
+/**
+ * Answers one request on each connection and closes it at the next: what a client meets whose
+ * request crosses the end of the connection.
+ */
 async function startClosingServer() {
   const used = new WeakSet<Socket>();
   return startHttpServer((request, response) => {

@@ -198,7 +198,8 @@ describe('the body of a response', () => {
     });
     const body = response.body[Symbol.asyncIterator]();
     await body.next();
-    // By the time that a reader who waits gets its timeout, one that does not wait would have had it too.
+    // By the time that a reader who waits gets its timeout, one that does not wait would have had
+    // it too.
     const watched = await transport.send({
       method: 'GET',
       url: server.url('/'),

@@ -10,7 +10,10 @@ import { testTransport } from '../support/http/transport.ts';
 
 const certificates = makeCertificates({ hosts: ['127.0.0.1'] });
 
-/** Sends 413 after the first bytes of a request, and resets the connection. It runs beside this thread, as a real server does. */
+/**
+ * Sends 413 after the first bytes of a request, and resets the connection. It runs beside this
+ * thread, as a real server does.
+ */
 const SERVER = `
 const { parentPort, workerData } = require('node:worker_threads');
 const { createServer } = require(workerData === undefined ? 'node:net' : 'node:tls');

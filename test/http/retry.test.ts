@@ -17,7 +17,10 @@ type Step = number | Error | { readonly status: number; readonly headers: Record
 
 const url = new URL('https://registry.test/v2/');
 
-/** Answers with each step once, and with the last one for ever. Counts the bodies that were closed or read. */
+/**
+ * Answers with each step once, and with the last one for ever. Counts the bodies that were closed
+ * or read.
+ */
 function scripted(...steps: Step[]): {
   transport: Transport;
   requests: HttpRequest[];

@@ -36,7 +36,10 @@ interface Schedule {
   readonly isChunked: boolean;
 }
 
-/** One in thirty is larger than what the kernel holds of a connection, and comes in small pieces; others are small, and some of those come byte by byte. */
+/**
+ * One in thirty is larger than what the kernel holds of a connection, and comes in small pieces;
+ * others are small, and some of those come byte by byte.
+ */
 export function scheduleOf(seed: number): Schedule {
   const random = randomOf(seed);
   const isHuge = random(30) === 0;
@@ -164,7 +167,8 @@ async function findCorrupt(
 }
 
 /**
- * Passes bodies through slabs that are poisoned when released: one body for each seed from `first` on.
+ * Passes bodies through slabs that are poisoned when released: one body for each seed from `first`
+ * on.
  *
  * @returns the seeds of bodies that arrived changed, and how often a slab was released.
  */
@@ -184,8 +188,8 @@ export async function runSchedules(
 }
 
 /**
- * Reads a body of which the peer has sent one chunk: the second while the reader waits, the last and the end of the connection while
- * it does not.
+ * Reads a body of which the peer has sent one chunk: the second while the reader waits, the last
+ * and the end of the connection while it does not.
  */
 export async function readPastEnd(
   body: Bytes,

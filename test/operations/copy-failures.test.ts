@@ -52,7 +52,10 @@ async function sourceWith(...images: readonly TestImage[]): Promise<Store> {
   return store;
 }
 
-/** `before` runs before the first byte of `target` is read; what it throws is what reading fails with. */
+/**
+ * `before` runs before the first byte of `target` is read; what it throws is what reading fails
+ * with.
+ */
 function reading(
   store: Store,
   target: Descriptor | undefined,

@@ -41,7 +41,9 @@ interface Planted {
   readonly cwd: string;
 }
 
-/** A registry that wants a login, and a person whose login is in docker's config and nowhere else. */
+/**
+ * A registry that wants a login, and a person whose login is in docker's config and nowhere else.
+ */
 async function plant(auth: FakeAuth): Promise<Planted> {
   const registry = await startFakeRegistry({ auth });
   await IMAGE.pushAll(registry.place.open('app'), 'v1');
@@ -90,7 +92,9 @@ function leaksIn({ stdout, stderr }: MainResult): readonly string[] {
     .map(([name]) => name);
 }
 
-/** Files below a folder that hold one of the canaries, but for the one that they were planted in. */
+/**
+ * Files below a folder that hold one of the canaries, but for the one that they were planted in.
+ */
 function leaksBelow(folder: string): readonly string[] {
   return readdirSync(folder, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile())

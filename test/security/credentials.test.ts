@@ -29,7 +29,10 @@ const ALICE: CredentialSource = async () => ({
   origin: 'a test',
 });
 
-/** A registry at a public address that is spoken to without a network, by somebody who has a password for it. */
+/**
+ * A registry at a public address that is spoken to without a network, by somebody who has a
+ * password for it.
+ */
 function asAlice(
   handle: (request: HttpRequest) => FakeResponse,
   options: Partial<ConnectionOptions> = {},

@@ -13,11 +13,17 @@ import { runMain, type MainResult } from '../support/cli/run-main.ts';
 import { buildTar } from '../support/images/tar-builder.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
-/** Clears the screen, sets the title, asks the terminal to type, turns text around, hides it, breaks lines, and half a pair. */
+/**
+ * Clears the screen, sets the title, asks the terminal to type, turns text around, hides it, breaks
+ * lines, and half a pair.
+ */
 const HOSTILE =
   '\u001b[2J\u001b]0;title\u0007\u001bP\u009b31m\u202egpj.exe\u2066\u200b\u00ad\u0085\u2028\u0008\rover\u007f';
 
-/** What must not reach a terminal raw: controls but line feed and tab, and marks that turn or hide text. */
+/**
+ * What must not reach a terminal raw: controls but line feed and tab, and marks that turn or hide
+ * text.
+ */
 const STEERING =
   /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]/u;
 
@@ -100,7 +106,8 @@ const COMMANDS: readonly (readonly [name: string, argv: (image: string) => reado
 ];
 
 function raw({ stdout, stderr }: MainResult): readonly (string | undefined)[] {
-  // The live view's own escapes are its own; what it shows of others is what is looked for, so it is off.
+  // The live view's own escapes are its own; what it shows of others is what is looked for, so it
+  // is off.
   return [stdout, stderr].flatMap((text) => STEERING.exec(text) ?? []);
 }
 

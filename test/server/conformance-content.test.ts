@@ -5,7 +5,8 @@ import { makeArtifact, makeImage } from '../support/images/images.ts';
 import { errorCodes, type RawResponse } from '../support/http/raw-request.ts';
 import { ABSENT, rootOf, useSpecClient } from '../support/registries/spec-client.ts';
 
-// Walks https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md endpoint by endpoint: lists and deletions.
+// Walks https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md endpoint by
+// endpoint: lists and deletions.
 
 const spec = useSpecClient();
 const { putManifest, pushBlobs, send } = spec;

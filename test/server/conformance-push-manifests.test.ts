@@ -6,7 +6,8 @@ import { makeArtifact, makeBlob, makeImage, makeIndex } from '../support/images/
 import { errorCodes } from '../support/http/raw-request.ts';
 import { ABSENT, rootOf, useSpecClient } from '../support/registries/spec-client.ts';
 
-// Walks https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md endpoint by endpoint: manifests written.
+// Walks https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md endpoint by
+// endpoint: manifests written.
 
 const spec = useSpecClient();
 const { putManifest, pushBlobs, send } = spec;

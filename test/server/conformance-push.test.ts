@@ -7,7 +7,8 @@ import { makeBlob } from '../support/images/images.ts';
 import { errorCodes, type RawResponse } from '../support/http/raw-request.ts';
 import { ABSENT, useSpecClient } from '../support/registries/spec-client.ts';
 
-// Walks https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md endpoint by endpoint: blobs written.
+// Walks https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md endpoint by
+// endpoint: blobs written.
 
 const spec = useSpecClient();
 const { send, startUpload, withDigest } = spec;

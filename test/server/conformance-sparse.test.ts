@@ -16,7 +16,8 @@ import {
 import { startFakeRegistry, type FakeRegistry } from '../support/registries/fake-registry.ts';
 import { nodeOf } from '../support/images/images.ts';
 
-// The optional tests "sparse" of the conformance suite: an index without some of its images, and an image without some of its blobs.
+// The optional tests "sparse" of the conformance suite: an index without some of its images, and an
+// image without some of its blobs.
 
 const index = nodeOf(
   MEDIA_TYPE.ociIndex,

@@ -23,7 +23,8 @@ import {
   subject,
 } from '../support/registries/conformance.ts';
 
-// What the conformance suite of the distribution specification asks, in its order and by its names, of every place that is served:
+// What the conformance suite of the distribution specification asks, in its order and by its names,
+// of every place that is served:
 // https://github.com/opencontainers/distribution-spec/tree/v1.1.1/conformance
 
 describe.each(PLACES)('conformance over %s', (_place, createPlace) => {

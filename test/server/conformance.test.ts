@@ -5,7 +5,8 @@ import { makeBlob, makeImage, makeIndex } from '../support/images/images.ts';
 import { errorCodes } from '../support/http/raw-request.ts';
 import { ABSENT, rootOf, useSpecClient } from '../support/registries/spec-client.ts';
 
-// Walks https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md endpoint by endpoint: base, blobs and manifests read.
+// Walks https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md endpoint by
+// endpoint: base, blobs and manifests read.
 
 const spec = useSpecClient();
 const { pushBlobs, send } = spec;

@@ -103,7 +103,10 @@ describe('a PUT of a large blob that is cut', () => {
     expect([leftovers(folder), damagedBlobs(folder)]).toEqual([[], []]);
   });
 
-  /** The client was killed between its last byte and the answer: what the store had was whole, and no blob yet. */
+  /**
+   * The client was killed between its last byte and the answer: what the store had was whole, and
+   * no blob yet.
+   */
   test('is stored by an empty PUT when all bytes had arrived', async () => {
     const all: Fault = {
       match: { method: 'PUT' },

@@ -154,7 +154,8 @@ describe('authenticateHtpasswd()', () => {
       return Math.min(...times);
     };
     await shortest('alice');
-    // Cost 4 is the least. A stand-in of the usual cost, 10, takes 64 times as long; the factor allows for a busy machine.
+    // Cost 4 is the least. A stand-in of the usual cost, 10, takes 64 times as long; the factor
+    // allows for a busy machine.
     expect(await shortest('mallory')).toBeLessThan(8 * (await shortest('alice')));
   });
 

@@ -11,8 +11,8 @@ import {
 } from '../support/cli/kills.ts';
 import { findTool } from '../support/programs/real-tools.ts';
 
-// Kills each command at many points, which are uniform over the bytes that it moves, and runs it again:
-//   npm run soak:kill -- --kills 50 --seed 7 --only push
+// Kills each command at many points, which are uniform over the bytes that it moves, and runs it
+// again:   npm run soak:kill -- --kills 50 --seed 7 --only push
 
 const { values } = parseArgs({
   options: {
@@ -23,7 +23,10 @@ const { values } = parseArgs({
 });
 const [kills, seed] = [Number(values.kills), Number(values.seed)];
 const MIB = 1024 * 1024;
-/** What a command may move in all, as a multiple of the image, where it goes on with what has arrived. */
+/**
+ * What a command may move in all, as a multiple of the image, where it goes on with what has
+ * arrived.
+ */
 const MOST = 1.1;
 /** Heads of requests and answers. */
 const OVERHEAD_BYTES = 128 * 1024;
@@ -71,7 +74,10 @@ print(
 );
 process.exit(failures === 0 ? 0 : 1);
 
-/** Into a registry that forgets a cut upload, what was not there whole is sent again, and nothing else. */
+/**
+ * Into a registry that forgets a cut upload, what was not there whole is sent again, and nothing
+ * else.
+ */
 function isExcessive({ first, second, size, missing }: KillOutcome): boolean {
   return missing === undefined
     ? first + second > size * MOST

@@ -1,6 +1,7 @@
 /**
- * `npm run soak -- [--seconds N] [--seed N] [--workers N] [--unverified]`: runs commands against registries that fail in every way that is
- * known, for ten minutes, and looks at what they leave. It ends with 1 when anything is wrong, and with 2 when too little was tried.
+ * `npm run soak -- [--seconds N] [--seed N] [--workers N] [--unverified]`: runs commands against
+ * registries that fail in every way that is known, for ten minutes, and looks at what they leave.
+ * It ends with 1 when anything is wrong, and with 2 when too little was tried.
  */
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -10,8 +10,8 @@ import type { main } from '../../src/main.ts';
 const PROOF = 'if (digest !== expected.digest) throw new ContentMismatchError(expected, digest);';
 
 /**
- * A regi that believes every byte: the proof of content is cut out of its source while it is built. A soak that stays green with it would
- * prove nothing. Nothing in `src` knows of this.
+ * A regi that believes every byte: the proof of content is cut out of its source while it is built.
+ * A soak that stays green with it would prove nothing. Nothing in `src` knows of this.
  *
  * @param outdir where it is built; it loads its parts from there as it runs.
  */

@@ -29,7 +29,9 @@ export interface WorkerOptions {
   readonly isOver: () => boolean;
 }
 
-/** Whoever is silent for longer than this, with timeouts of a quarter of a second, never comes back. */
+/**
+ * Whoever is silent for longer than this, with timeouts of a quarter of a second, never comes back.
+ */
 const HUNG_MS = 60_000;
 const HOUR_MS = 3_600_000;
 /** How often a failed command is run once more, without a fault. */

@@ -11,7 +11,10 @@ import { readAll } from '../support/registries/watched.ts';
 /** `hello\n` by `zstd`, with a checksum. */
 const ZSTD_HELLO = Buffer.from('28b52ffd240631000068656c6c6f0a', 'hex');
 const HELLO = new Uint8Array(Buffer.from('hello\n'));
-/** The same without the checksum flag, as raw block of one segment: magic, descriptor 0x20, size 6, last raw block of 6 bytes. */
+/**
+ * The same without the checksum flag, as raw block of one segment: magic, descriptor 0x20, size 6,
+ * last raw block of 6 bytes.
+ */
 const ZSTD_RAW = Buffer.from(`28b52ffd2006310000${Buffer.from(HELLO).toString('hex')}`, 'hex');
 const SKIPPABLE = Buffer.from('502a4d1803000000aabbcc', 'hex');
 

@@ -45,7 +45,10 @@ async function verifySignatures(...args: Parameters<typeof judge>): Promise<Sign
 let store: Store;
 let digest: Digest;
 
-/** The bytes as a registry would hold them. What a manifest names is not checked: the config is not here. */
+/**
+ * The bytes as a registry would hold them. What a manifest names is not checked: the config is not
+ * here.
+ */
 async function put(bytes: Buffer, mediaType: string, tag?: string): Promise<Digest> {
   const descriptor = { mediaType, digest: digestOf(bytes), size: bytes.byteLength };
   await store.push(descriptor, bytesOf(bytes), { tag });

@@ -13,7 +13,9 @@ export interface DocPage {
   readonly text: string;
 }
 
-/** Generates the manual: one page per command, and a list of all commands with the flags they share. */
+/**
+ * Generates the manual: one page per command, and a list of all commands with the flags they share.
+ */
 export function docPages(commands: readonly CommandSpec[]): readonly DocPage[] {
   return [
     { file: 'README.md', text: listPage(commands) },

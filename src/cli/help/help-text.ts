@@ -48,7 +48,10 @@ export function commandHelp(spec: CommandSpec, columns: number | undefined): str
   ]);
 }
 
-/** Returns the text of `regi help` or, with a prefix, of `regi help tags`: the commands whose name or alias starts with it. */
+/**
+ * Returns the text of `regi help` or, with a prefix, of `regi help tags`: the commands whose name
+ * or alias starts with it.
+ */
 export function overviewHelp(
   commands: readonly CommandSpec[],
   prefix: string,
@@ -84,7 +87,10 @@ export function groupCommands(
   })).filter(({ members }) => members.length > 0);
 }
 
-/** Formats all commands compactly: no empty lines, and one line for commands that share a word and a group. */
+/**
+ * Formats all commands compactly: no empty lines, and one line for commands that share a word and a
+ * group.
+ */
 function groupSections(commands: readonly CommandSpec[], width: number): string {
   const groups = groupCommands(commands).map(({ group, members }) => ({
     group,
@@ -113,7 +119,10 @@ function overviewRows(members: readonly CommandSpec[]): readonly Row[] {
   return [...rows.values()];
 }
 
-/** Adds the one-word aliases if there is room; those with two words (`image pull`) would crowd the list. */
+/**
+ * Adds the one-word aliases if there is room; those with two words (`image pull`) would crowd the
+ * list.
+ */
 function namesAndArguments(spec: CommandSpec): string {
   const names = [spec.name, ...(spec.aliases ?? []).filter((name) => !name.includes(' '))];
   const all = argumentsOf(spec, names.join(', '));

@@ -98,7 +98,10 @@ function paragraphs(text: string): readonly string[] {
     ]);
 }
 
-/** Escapes text for roff: a backslash begins an escape, "-" is a typographic hyphen, "." and "'" begin a request. */
+/**
+ * Escapes text for roff: a backslash begins an escape, "-" is a typographic hyphen, "." and "'"
+ * begin a request.
+ */
 function escape(text: string): string {
   return text
     .replaceAll('\\', '\\e')

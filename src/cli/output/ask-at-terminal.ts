@@ -38,7 +38,8 @@ export function askAtTerminal({
       if (isOver) return;
       isOver = true;
       signal.removeEventListener('abort', onAbort);
-      // Restores the echo. Listeners on `input` must stay: readline needs its own to stop reading keys.
+      // Restores the echo. Listeners on `input` must stay: readline needs its own to stop reading
+      // keys.
       lines.close();
       if (after !== '') screen.write(after);
       settle();

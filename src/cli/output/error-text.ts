@@ -11,7 +11,8 @@ export interface ErrorObject {
 }
 
 /**
- * Formats an error for people: a line with the problem, one per finding, and one with a hint. A bug keeps its stack.
+ * Formats an error for people: a line with the problem, one per finding, and one with a hint. A bug
+ * keeps its stack.
  *
  * @param causes adds a line for each cause, for `--verbose`.
  */

@@ -3,7 +3,10 @@ import { sharedCause } from '../../shared-cause.ts';
 /** Names of failed items that are shown; the number counts them all. */
 const NAMES_SHOWN = 5;
 
-/** Failed items of one command. A cause that several share is printed once; their names follow at the end. */
+/**
+ * Failed items of one command. A cause that several share is printed once; their names follow at
+ * the end.
+ */
 export class Failures {
   readonly #byCause = new Map<string, string[]>();
 

@@ -23,13 +23,17 @@ export interface RowWriterOptions {
   readonly paint: Paint;
 }
 
-/** Rows per write. Few enough to notice that the reader has gone before the next page of a list is requested. */
+/**
+ * Rows per write. Few enough to notice that the reader has gone before the next page of a list is
+ * requested.
+ */
 const ROWS_AT_ONCE = 128;
 /** Characters. */
 const TEXT_AT_ONCE = 64 * 1024;
 
 /**
- * Formats rows as text, or with `--json` as one object per line. Keeps their order with the lines of the area.
+ * Formats rows as text, or with `--json` as one object per line. Keeps their order with the lines
+ * of the area.
  *
  * @throws {RegiError} STORAGE_FAILED in `write()` and `flush()`, from the first failed write on.
  */

@@ -3,10 +3,16 @@ import type { ChalkInstance } from 'chalk';
 import { printable } from '../../redact.ts';
 import { partsOf, plainText, type Role, type Styled } from '../../styled.ts';
 
-/** Formats a text for one stream: escapes what could affect a terminal, and adds colours where they are wanted. */
+/**
+ * Formats a text for one stream: escapes what could affect a terminal, and adds colours where they
+ * are wanted.
+ */
 export type Paint = (text: Styled) => Promise<string>;
 
-/** The look of each role. Bold, dim and the basic colours follow the theme of the terminal, light or dark. */
+/**
+ * The look of each role. Bold, dim and the basic colours follow the theme of the terminal, light or
+ * dark.
+ */
 const STYLES: Readonly<Record<Role, (chalk: ChalkInstance) => ChalkInstance>> = {
   name: (chalk) => chalk.bold,
   heading: (chalk) => chalk.bold,
@@ -44,7 +50,8 @@ export function safeText(text: string): string {
 let loaded: Promise<ChalkInstance> | undefined;
 
 function colours(): Promise<ChalkInstance> {
-  // Chalk would look at the environment and standard output of the process; `wantsColor()` has decided.
+  // Chalk would look at the environment and standard output of the process; `wantsColor()` has
+  // decided.
   loaded ??= import('chalk').then(({ Chalk }) => new Chalk({ level: 1 }));
   return loaded;
 }

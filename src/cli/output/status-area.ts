@@ -4,7 +4,10 @@ import type { Paint } from './paint.ts';
 
 const ERASE_DOWN = '\x1b[0J';
 const ERASE_LINE = '\x1b[2K';
-/** Terminals that support synchronized output (tmux too) show everything between these two at once; others ignore them. */
+/**
+ * Terminals that support synchronized output (tmux too) show everything between these two at once;
+ * others ignore them.
+ */
 const BEGIN_UPDATE = '\x1b[?2026h';
 const END_UPDATE = '\x1b[?2026l';
 
@@ -12,8 +15,9 @@ const END_UPDATE = '\x1b[?2026l';
 export type Fold = 'github' | 'gitlab';
 
 /**
- * Writes to standard error: lines that stay, and below them an area that is redrawn. Writes keep their order;
- * only `flush()` and `clear()` wait for them. If the other end is closed, writes are dropped without an error.
+ * Writes to standard error: lines that stay, and below them an area that is redrawn. Writes keep
+ * their order; only `flush()` and `clear()` wait for them. If the other end is closed, writes are
+ * dropped without an error.
  */
 export class StatusArea {
   readonly #output: TextOutput;
@@ -28,7 +32,10 @@ export class StatusArea {
     this.#paint = paint;
   }
 
-  /** Delays every later write until `before` is done, to keep the order with standard output. It must not throw. */
+  /**
+   * Delays every later write until `before` is done, to keep the order with standard output. It
+   * must not throw.
+   */
   follow(before: () => Promise<void>): void {
     this.#before = before;
   }
@@ -57,7 +64,9 @@ export class StatusArea {
     this.#write(async () => (fold === 'github' ? '::endgroup::\n' : `${gitlabMark('end', now)}\n`));
   }
 
-  /** Redraws the area. Lines must be narrower than the terminal, or the next drawing is misplaced. */
+  /**
+   * Redraws the area. Lines must be narrower than the terminal, or the next drawing is misplaced.
+   */
   draw(lines: readonly Styled[]): void {
     // Skips this drawing while the terminal is still busy with earlier writes.
     if (this.#waiting > 0) return;
@@ -70,7 +79,10 @@ export class StatusArea {
     this.#write(async () => `${before}${await this.#lines(lines, ERASE_LINE)}${after}`);
   }
 
-  /** Erases the area, so that standard output can write to the same terminal. The next `draw()` restores it. */
+  /**
+   * Erases the area, so that standard output can write to the same terminal. The next `draw()`
+   * restores it.
+   */
   async clear(): Promise<void> {
     const text = this.#eraseText();
     this.#area = [];

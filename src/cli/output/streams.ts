@@ -13,7 +13,10 @@ export type OutputStream = Writable & {
 /** Standard input of a process. */
 export type InputStream = Readable & { readonly isTTY?: boolean | undefined };
 
-/** Adapts a stream. Each write waits until the stream has taken the bytes, so a slow reader slows the command down. */
+/**
+ * Adapts a stream. Each write waits until the stream has taken the bytes, so a slow reader slows
+ * the command down.
+ */
 export function textOutput(stream: OutputStream): TextOutput {
   let broken: Error | undefined;
   // Without a listener, an 'error' of the stream would end the process.

@@ -19,7 +19,10 @@ export interface WaitsOptions {
 /** Work without a sign of life, for streams that cannot redraw a line. */
 export const SILENT_WAIT: Wait = (_what, work) => work();
 
-/** Shows what a command waits for in the status area. Of several waits it shows the one that began last. */
+/**
+ * Shows what a command waits for in the status area. Of several waits it shows the one that began
+ * last.
+ */
 export function createWait(
   { stderr, env }: Pick<Io, 'stderr' | 'env'>,
   area: StatusArea,
@@ -77,7 +80,10 @@ function lineOf(frame: string, style: PageStyle): Styled {
   return fitLine([styled('busy', frame.slice(0, 1)), frame.slice(1)], roomOf(style), style);
 }
 
-/** Ora makes the frames. It does not write them: the area alone keeps the order of lines on the terminal. */
+/**
+ * Ora makes the frames. It does not write them: the area alone keeps the order of lines on the
+ * terminal.
+ */
 async function loadFrames(unicode: boolean): Promise<(what: string) => string> {
   const { default: ora } = await import('ora');
   const spinner = ora({

@@ -103,7 +103,10 @@ export function startsAnyName(words: string, byName: CommandsByName): boolean {
   return [...byName.keys()].some((name) => name === words || name.startsWith(`${words} `));
 }
 
-/** True if a global flag takes the next word as its value. A command's own flags come after its name. */
+/**
+ * True if a global flag takes the next word as its value. A command's own flags come after its
+ * name.
+ */
 function takesNextWord(flag: string): boolean {
   const options: readonly OptionSpec[] = GLOBAL_OPTIONS;
   return options.some((option) => option.value !== undefined && flag === `--${option.name}`);

@@ -59,9 +59,9 @@ const UNVERIFIED: Readonly<Record<string, 'all' | 'first' | 'last'>> = {
 };
 
 /**
- * Translates flags of docker, crane, skopeo, regctl and oras into those of regi. Flags that the command has itself
- * stay. Flags against verification become `--insecure-registry` of the registries that the command line names, and
- * of no other.
+ * Translates flags of docker, crane, skopeo, regctl and oras into those of regi. Flags that the
+ * command has itself stay. Flags against verification become `--insecure-registry` of the
+ * registries that the command line names, and of no other.
  *
  * @param words the words after the name of the command.
  */

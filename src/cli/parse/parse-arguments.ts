@@ -17,8 +17,8 @@ export const HELP_WANTED = Symbol('help wanted');
  * Parses the words after a command name: its flags, the global flags and its arguments.
  *
  * @returns `HELP_WANTED` if `--help` is among them, even if other words are wrong.
- * @throws {UsageError} if a flag is unknown, lacks its value or has an invalid one, or if there are too few or too many
- *   arguments. Messages quote a value only if it cannot be a secret.
+ * @throws {UsageError} if a flag is unknown, lacks its value or has an invalid one, or if there are
+ *   too few or too many arguments. Messages quote a value only if it cannot be a secret.
  */
 export function parseArguments(
   spec: CommandSpec,
@@ -75,7 +75,8 @@ function toOption(optionSpec: OptionSpec, spec: CommandSpec): Option {
       throw unknownChoice(optionSpec, choices, text, spec);
     return text;
   };
-  // Commander's `<value...>` would take the arguments after it too, and its `choices()` has no hint.
+  // Commander's `<value...>` would take the arguments after it too, and its `choices()` has no
+  // hint.
   if (repeatable !== true) return option.argParser<string>(check);
   // For a repeatable switch only the number of its occurrences matters.
   return option.argParser<readonly string[] | undefined>((text: string | undefined, before) => [

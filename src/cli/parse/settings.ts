@@ -22,8 +22,8 @@ const MAX_RETRIES = 100;
 type OptionValues = ParsedArguments['options'];
 
 /**
- * Parses the global flags. Paths become absolute. `REGI_INSECURE_REGISTRIES` (separated by commas or spaces) adds to
- * `--insecure-registry`.
+ * Parses the global flags. Paths become absolute. `REGI_INSECURE_REGISTRIES` (separated by commas
+ * or spaces) adds to `--insecure-registry`.
  *
  * @throws {UsageError} at the first invalid value.
  */
@@ -71,7 +71,10 @@ export function parseSettings(
   };
 }
 
-/** CI services whose logs show colours, by a variable that each sets. Others would show the escape sequences. */
+/**
+ * CI services whose logs show colours, by a variable that each sets. Others would show the escape
+ * sequences.
+ */
 const COLOURFUL_CI = [
   'GITHUB_ACTIONS',
   'GITEA_ACTIONS',
@@ -84,8 +87,9 @@ const COLOURFUL_CI = [
 ] as const;
 
 /**
- * Decides whether a stream gets colours: by `--color`, then FORCE_COLOR (as chalk and Node read it), then NO_COLOR
- * (https://no-color.org), then whether it is a terminal or CI log that shows them.
+ * Decides whether a stream gets colours: by `--color`, then FORCE_COLOR (as chalk and Node read
+ * it), then NO_COLOR (https://no-color.org), then whether it is a terminal or CI log that shows
+ * them.
  */
 export function wantsColor(
   flag: OptionValues[string],
@@ -100,7 +104,9 @@ export function wantsColor(
   return !isCiJob(env) || COLOURFUL_CI.some((name) => env[name] !== undefined);
 }
 
-/** True in a job of a CI service. Some run jobs at a terminal, whose log keeps every redrawn line. */
+/**
+ * True in a job of a CI service. Some run jobs at a terminal, whose log keeps every redrawn line.
+ */
 export function isCiJob(env: Io['env']): boolean {
   return !['', '0', 'false'].includes(env['CI'] ?? '');
 }

@@ -12,7 +12,10 @@ export function nearest(word: string, candidates: Iterable<string>): string | un
   return best;
 }
 
-/** Counts the letters to insert, remove, replace or swap with a neighbour (optimal string alignment). */
+/**
+ * Counts the letters to insert, remove, replace or swap with a neighbour (optimal string
+ * alignment).
+ */
 function editDistance(from: string, to: string): number {
   // Bounds the work for long words.
   if (Math.abs(from.length - to.length) > MAX_DISTANCE) return MAX_DISTANCE + 1;

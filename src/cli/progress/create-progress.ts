@@ -45,7 +45,10 @@ export function createProgress(
   }
 }
 
-/** True if standard error is a terminal that redraws lines. Some CI services run jobs at a terminal: their logs would be full of redrawn lines. */
+/**
+ * True if standard error is a terminal that redraws lines. Some CI services run jobs at a terminal:
+ * their logs would be full of redrawn lines.
+ */
 export function canRedraw({ stderr, env }: Io): boolean {
   return stderr.isTTY && env['TERM'] !== 'dumb' && !isCiJob(env);
 }

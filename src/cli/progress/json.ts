@@ -7,7 +7,9 @@ import { jsonLine } from '../output/output.ts';
 import type { StatusArea } from '../output/status-area.ts';
 import { transferKey, type Progress } from './progress.ts';
 
-/** Interval of `progress` lines per blob. One line per chunk would be 65,000 lines per GiB over TLS. */
+/**
+ * Interval of `progress` lines per blob. One line per chunk would be 65,000 lines per GiB over TLS.
+ */
 const INTERVAL_MS = 100;
 
 type ProgressEvent = Extract<CopyEvent, { kind: 'progress' }>;
@@ -70,7 +72,10 @@ export function jsonProgress(clock: Clock, isPlan: boolean, area: StatusArea): P
   };
 }
 
-/** Returns the documented shape of an event: three fields per descriptor; code, message and hint per error. */
+/**
+ * Returns the documented shape of an event: three fields per descriptor; code, message and hint per
+ * error.
+ */
 function eventObject(event: CopyEvent): object {
   return {
     ...event,

@@ -24,8 +24,8 @@ export interface PlainOptions {
 const LONGEST_SILENCE_MS = 10_000;
 
 /**
- * Prints lines for logs: the image when its transfer begins, each finished blob, a line after ten seconds of silence,
- * and a summary.
+ * Prints lines for logs: the image when its transfer begins, each finished blob, a line after ten
+ * seconds of silence, and a summary.
  */
 export function plainProgress({ clock, isPlan, fold }: PlainOptions, area: StatusArea): Progress {
   const begun = clock.now();

@@ -26,7 +26,9 @@ export class StepSummary {
   readonly #rows: string[] = [];
   #totals = NO_TOTALS;
 
-  /** @throws {UsageError} outside of a job of GitHub Actions, before the command has done anything. */
+  /**
+   * @throws {UsageError} outside of a job of GitHub Actions, before the command has done anything.
+   */
   constructor({ env, clock }: Pick<Io, 'env' | 'clock'>) {
     const path = env[VARIABLE] ?? '';
     if (path === '')

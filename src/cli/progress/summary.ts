@@ -3,7 +3,9 @@ import { isManifestType } from '../../oci/media-types.ts';
 import { addEvent, NO_TOTALS, type CopyTotals } from '../../operations/copy/totals.ts';
 import type { CopyEvent } from '../../operations/copy/events.ts';
 
-/** Adds an event to the totals of blobs. Ignores manifests: they are small, and sent once per name. */
+/**
+ * Adds an event to the totals of blobs. Ignores manifests: they are small, and sent once per name.
+ */
 export function addBlobs(totals: CopyTotals, event: CopyEvent): CopyTotals {
   return 'target' in event && isManifestType(event.target.mediaType)
     ? totals
@@ -11,9 +13,9 @@ export function addBlobs(totals: CopyTotals, event: CopyEvent): CopyTotals {
 }
 
 /**
- * Summarises a transfer: `5 blobs copied (120.3 MiB), 3 mounted, 4 already there in 12.3 s (9.8 MiB/s)`. Several images come
- * first: `33 images: 30 copied, 3 unchanged; 5 blobs copied …`. Empty if there was nothing to transfer, and for a single
- * unchanged image, which has a line of its own.
+ * Summarises a transfer: `5 blobs copied (120.3 MiB), 3 mounted, 4 already there in 12.3 s (9.8
+ * MiB/s)`. Several images come first: `33 images: 30 copied, 3 unchanged; 5 blobs copied …`. Empty
+ * if there was nothing to transfer, and for a single unchanged image, which has a line of its own.
  */
 export function summaryLine(
   { copied, mounted, skipped, foreign, images, bytesResumed, bytesMoved }: CopyTotals,
@@ -44,7 +46,10 @@ export function summaryLine(
   return `${whole} in ${formatDuration(milliseconds)}${rate === '' ? '' : ` (${rate})`}`;
 }
 
-/** Summarises a plan: `to upload: 5 blobs (120.3 MiB), already there: 4 blobs (80.0 MiB); nothing was written`. */
+/**
+ * Summarises a plan: `to upload: 5 blobs (120.3 MiB), already there: 4 blobs (80.0 MiB); nothing
+ * was written`.
+ */
 export function planLine(totals: CopyTotals): string {
   // Commands that transfer nothing also have --dry-run.
   if (totals === NO_TOTALS) return '';
@@ -61,7 +66,10 @@ export function planLine(totals: CopyTotals): string {
   return `${withImages(counted, images, 'to copy')}; nothing was written`;
 }
 
-/** Joins the parts of a summary. Several images begin it; of a single one only an unusual outcome is said. */
+/**
+ * Joins the parts of a summary. Several images begin it; of a single one only an unusual outcome is
+ * said.
+ */
 function withImages(
   parts: readonly string[],
   images: CopyTotals['images'],

@@ -22,7 +22,10 @@ export interface LineStyle {
   readonly unicode: boolean;
 }
 
-/** Returns the lines of the live view: one per active transfer, and the total. None is wider than the terminal. */
+/**
+ * Returns the lines of the live view: one per active transfer, and the total. None is wider than
+ * the terminal.
+ */
 export function transferLines(view: TransferView, style: LineStyle): readonly Styled[] {
   if (view.nodes === 0) return [];
   // An area that scrolls cannot be redrawn.
@@ -38,7 +41,10 @@ export function transferLines(view: TransferView, style: LineStyle): readonly St
   ];
 }
 
-/** Fits a transfer into the columns. On narrow terminals bytes, speed and bar are dropped in this order. */
+/**
+ * Fits a transfer into the columns. On narrow terminals bytes, speed and bar are dropped in this
+ * order.
+ */
 function transferLine({ target, bytes, speed }: ActiveTransfer, style: LineStyle): Styled {
   const share = target.size === 0 ? 1 : Math.min(bytes / target.size, 1);
   const name = shortDigest(target.digest).slice(style.columns < 60 ? 'sha256:'.length : 0);

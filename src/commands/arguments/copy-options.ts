@@ -15,7 +15,10 @@ export function transferOptions(
   return { signal, onEvent, lanes: lanesOf(context) };
 }
 
-/** Parses the values of a repeatable `--platform`. One may list several: `linux/amd64,linux/arm64`. `all` is the default. */
+/**
+ * Parses the values of a repeatable `--platform`. One may list several: `linux/amd64,linux/arm64`.
+ * `all` is the default.
+ */
 function platformsOption(args: ParsedArguments, { io }: Context): readonly Platform[] {
   const typed = values(args, 'platform').flatMap((text) => text.split(','));
   return typed.length === 1 && typed[0] === 'all'

@@ -8,7 +8,10 @@ export interface Typed {
   readonly text: string;
 }
 
-/** Error of a command with several arguments, some of which failed. A `failed` event has reported each. */
+/**
+ * Error of a command with several arguments, some of which failed. A `failed` event has reported
+ * each.
+ */
 export function someFailedError(failures: readonly unknown[], total: number): RegiError {
   const failed = failures.length;
   const cause = failed === total ? commonCause(failures) : undefined;
@@ -27,8 +30,8 @@ export function someFailedError(failures: readonly unknown[], total: number): Re
 /**
  * Works through arguments in their order, and continues after one that fails.
  *
- * @throws {RegiError} PARTIAL_FAILURE at the end, or the code of the cause if all failed for one; for a single argument its
- *   own error.
+ * @throws {RegiError} PARTIAL_FAILURE at the end, or the code of the cause if all failed for one;
+ *   for a single argument its own error.
  */
 export async function* eachArgument<Item extends Typed, Row>(
   items: readonly Item[],

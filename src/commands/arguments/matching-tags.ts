@@ -43,7 +43,9 @@ export class UnusableTags {
     this.#count += 1;
   }
 
-  /** @throws {RegiError} PARTIAL_FAILURE if there was any; to be called when the others are done. */
+  /**
+   * @throws {RegiError} PARTIAL_FAILURE if there was any; to be called when the others are done.
+   */
   check(): void {
     if (this.#count === 0) return;
     throw new RegiError(
@@ -55,7 +57,8 @@ export class UnusableTags {
 }
 
 /**
- * Lists the tags of a repository that match patterns; all without patterns. Adds the others that patterns do not exclude to `unusable`.
+ * Lists the tags of a repository that match patterns; all without patterns. Adds the others that
+ * patterns do not exclude to `unusable`.
  *
  * @throws {RegiError} NOT_FOUND at the end, when there was none.
  */

@@ -10,7 +10,10 @@ import { isLockValue } from '../../targets/lock-file.ts';
 /** A list of images may be long, but is never longer than this. Bytes. */
 const LIST_LIMIT_BYTES = 16 * 1024 * 1024;
 
-/** Reads the list of `--from`; `-` is standard input. @throws {RegiError} NOT_FOUND when it cannot be read. */
+/**
+ * Reads the list of `--from`; `-` is standard input. @throws {RegiError} NOT_FOUND when it cannot
+ * be read.
+ */
 export async function readList(file: string, { io, signal }: Context): Promise<string> {
   if (file === '-') return io.stdin.read(LIST_LIMIT_BYTES);
   try {
@@ -40,8 +43,8 @@ export function listName(file: string): string {
 }
 
 /**
- * Parses the lines of a list, which have one or two words. Empty lines and comments are skipped, and so are the
- * `key=value` words of a lock.
+ * Parses the lines of a list, which have one or two words. Empty lines and comments are skipped,
+ * and so are the `key=value` words of a lock.
  *
  * @param list its name and the form of its lines, for messages.
  * @param parse throws a RegiError that completes "Cannot use line 3 of the list: ".

@@ -30,12 +30,13 @@ export const SHELLS = ['bash', 'zsh', 'fish'] as const;
 export type Shell = (typeof SHELLS)[number];
 
 /**
- * Completion scripts. All of them run `regi __complete WORD…`, which prints one candidate per line, with its description
- * after a tab. The scripts therefore know every command and flag of the installed version.
+ * Completion scripts. All of them run `regi __complete WORD…`, which prints one candidate per line,
+ * with its description after a tab. The scripts therefore know every command and flag of the
+ * installed version.
  */
 export const COMPLETION_SCRIPTS: Readonly<Record<Shell, string>> = {
-  // Needs no bash-completion, and works with bash 3.2 of macOS. bash splits words at ":" and "=" and replaces only the
-  // last piece, so the script removes the part before it from each candidate.
+  // Needs no bash-completion, and works with bash 3.2 of macOS. bash splits words at ":" and "="
+  // and replaces only the last piece, so the script removes the part before it from each candidate.
   bash: `# completion of regi for bash: source <(regi completion bash)
 _regi() {
   local line="\${COMP_LINE:0:COMP_POINT}" candidate

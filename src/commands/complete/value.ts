@@ -12,7 +12,9 @@ export interface ValueQuestion {
   readonly command: string;
 }
 
-/** Placeholders in specs, by the kind of their value. A test checks that every placeholder has one. */
+/**
+ * Placeholders in specs, by the kind of their value. A test checks that every placeholder has one.
+ */
 const PLACEHOLDERS = {
   location: 'A B BLOB DST LOC SRC',
   nothing:

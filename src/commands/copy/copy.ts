@@ -40,8 +40,8 @@ async function* runCopy(args: ParsedArguments, context: Context): AsyncIterable<
 /**
  * Copies the images of a command and yields a row for each; the same rows go into `--digestfile`.
  *
- * @throws {RegiError} ALREADY_EXISTS when `--no-clobber` keeps the tag of the only image. Of several images, a
- *   kept one is noted, and the others are copied.
+ * @throws {RegiError} ALREADY_EXISTS when `--no-clobber` keeps the tag of the only image. Of
+ *   several images, a kept one is noted, and the others are copied.
  */
 export async function* copyRows(
   jobs: Iterable<NamedJob | FailedJob> | AsyncIterable<NamedJob | FailedJob>,

@@ -153,7 +153,8 @@ async function* tagJobs(
   // With --no-clobber each tag is looked up just before it is set.
   const manyTags = !flag(args, 'no-clobber');
   const to = await stores.open(destination, 'destination', { manyTags });
-  // A list that breaks off fails before anything is copied, and the progress knows the number of images.
+  // A list that breaks off fails before anything is copied, and the progress knows the number of
+  // images.
   const tags: string[] = [];
   await context.wait('Listing tags', async () => {
     for await (const tag of matchingTags(from, values(args, 'tags'), context, unusable))
@@ -167,7 +168,10 @@ async function* tagJobs(
   }
 }
 
-/** Parses the whole list before it begins the first image: a mistake in the last line must not surface after an hour. */
+/**
+ * Parses the whole list before it begins the first image: a mistake in the last line must not
+ * surface after an hour.
+ */
 async function* listedJobs(
   { file, prefix, policy }: Extract<CopyRequest, { readonly kind: 'list' }> & Gated,
   stores: Stores,

@@ -15,7 +15,8 @@ export interface ListedCopy {
 }
 
 /**
- * Parses a list of `SRC [DST]`, one a line. A line without DST gets it from the prefix: PREFIX/repository:tag.
+ * Parses a list of `SRC [DST]`, one a line. A line without DST gets it from the prefix:
+ * PREFIX/repository:tag.
  *
  * @param options.name of the list, for messages.
  * @throws {RegiError} at the first line that is malformed or has the destination of an earlier one.
@@ -61,7 +62,10 @@ function prefixed(source: Location, prefix: string | undefined): string | undefi
   );
 }
 
-/** Returns the name that an image gets there; undefined where it gets none, or where only its place decides. */
+/**
+ * Returns the name that an image gets there; undefined where it gets none, or where only its place
+ * decides.
+ */
 function keyOf(destination: Location): string | undefined {
   if ('path' in destination) return undefined;
   const { tag, ...named } = withDefaultTag(destination.reference);

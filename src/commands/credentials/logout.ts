@@ -46,7 +46,10 @@ async function* runLogout(args: ParsedArguments, context: Context): AsyncIterabl
   );
 }
 
-/** Matches the logins to remove. A login for a namespace matches only when it is named, or with `--all`. */
+/**
+ * Matches the logins to remove. A login for a namespace matches only when it is named, or with
+ * `--all`.
+ */
 function meantBy(named: string | undefined, all: boolean): (login: RankedLogin) => boolean {
   if (named === undefined && all) return () => true;
   const registry = parseRegistryName(named);

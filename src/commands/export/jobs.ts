@@ -39,8 +39,8 @@ interface Requested {
 }
 
 /**
- * Yields the images of a command line, then those of `--from`. Without a name, an archive or layout means all its
- * images. All arguments are parsed before the first image begins.
+ * Yields the images of a command line, then those of `--from`. Without a name, an archive or layout
+ * means all its images. All arguments are parsed before the first image begins.
  */
 export async function* exportJobs(
   args: ParsedArguments,

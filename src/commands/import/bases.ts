@@ -51,11 +51,11 @@ interface NamedNeed {
 }
 
 /**
- * Locates the layers that an archive leaves out, for all images before any of them begins. The result is keyed by
- * the name of the image at its destination.
+ * Locates the layers that an archive leaves out, for all images before any of them begins. The
+ * result is keyed by the name of the image at its destination.
  *
- * @throws {RegiError} NOT_FOUND when a layer is nowhere, after a note that lists all such layers; or when an image
- *   lacks a wanted platform.
+ * @throws {RegiError} NOT_FOUND when a layer is nowhere, after a note that lists all such layers;
+ *   or when an image lacks a wanted platform.
  */
 export async function planBases(
   imports: readonly (PlannedImport & NamedJob)[],
@@ -85,7 +85,8 @@ export async function planBases(
           .filter(({ domain }) => domain === target.reference.domain)
           .map((repository) => open(target.kind, repository)),
       );
-      // Archives of bare tags record no repository; then any destination of this one may hold the layer.
+      // Archives of bare tags record no repository; then any destination of this one may hold the
+      // layer.
       const others = repositories.length === 0 ? imports.map((other) => other.destination) : [];
       const candidates = distinct([...likely, ...named, ...others], destination);
       needs.set(key, { need: { layer, destination, candidates }, label });
@@ -141,7 +142,10 @@ const MISSING: readonly Column[] = [
   { title: 'CARRIED FOR', rank: 1 },
 ];
 
-/** Notes which layers are missing, and returns the error that counts them. Nothing has been written by then. */
+/**
+ * Notes which layers are missing, and returns the error that counts them. Nothing has been written
+ * by then.
+ */
 function missingBases(
   missing: readonly NamedNeed[],
   recorded: ReadonlyMap<Digest, readonly string[]>,

@@ -22,8 +22,8 @@ export async function withoutSignatures(
 }
 
 /**
- * Opens the gate of an image. Its destination decides. Without PREFIX and --map that is the archive's own choice, and no rule
- * accepts the image unsigned.
+ * Opens the gate of an image. Its destination decides. Without PREFIX and --map that is the
+ * archive's own choice, and no rule accepts the image unsigned.
  *
  * @returns the reason where no rule can admit it: the other images are still imported.
  */
@@ -51,7 +51,10 @@ export async function gateOfImport(
   }
 }
 
-/** Asks the gate before layers of an earlier archive are brought. The copy asks again, about the same bytes. */
+/**
+ * Asks the gate before layers of an earlier archive are brought. The copy asks again, about the
+ * same bytes.
+ */
 export async function admitWhole(
   { gate, source, reference }: CopyJob,
   signal: AbortSignal,

@@ -106,11 +106,13 @@ async function parseFile(text: string, { io }: Context): Promise<ImagesLocation>
 }
 
 /**
- * Copies every image of an archive to the destination of its name. Names and left-out layers are checked for all
- * images before anything is written; after that, one image that fails does not stop the others.
+ * Copies every image of an archive to the destination of its name. Names and left-out layers are
+ * checked for all images before anything is written; after that, one image that fails does not stop
+ * the others.
  *
  * @throws {UsageError} when two images go to one name.
- * @throws {RegiError} NOT_FOUND when an image lacks a platform, or a left-out layer is not at the destination.
+ * @throws {RegiError} NOT_FOUND when an image lacks a platform, or a left-out layer is not at the
+ *   destination.
  * @throws {PartialFailureError} at the end, when some of several images failed.
  */
 export async function* importImages(
@@ -170,7 +172,10 @@ export async function* importImages(
   }
 }
 
-/** True for signatures and other referrers: by a tag of cosign or of the tag schema, or by the subject of an untagged manifest. */
+/**
+ * True for signatures and other referrers: by a tag of cosign or of the tag schema, or by the
+ * subject of an untagged manifest.
+ */
 async function isReferrer({ tag, root }: PlannedImport['entry'], store: Source): Promise<boolean> {
   if (tag !== undefined) return isDigestTag(tag);
   try {
@@ -251,7 +256,8 @@ async function* jobsOf(
     try {
       if (job.refused !== undefined) throw job.refused;
       const missing = (base?.held ?? []).filter((held) => !brought.has(keyOfNeed(held)));
-      // Nothing of a refused image is written, and no layer of it. The copy asks again, of the same bytes.
+      // Nothing of a refused image is written, and no layer of it. The copy asks again, of the same
+      // bytes.
       if (missing.length > 0) await admitWhole(job, signal);
       const tasks = missing.map(
         ({ need, by }) =>

@@ -94,10 +94,11 @@ export function parseMapping(text: string): NameMapping {
 type NamesIn = Pick<ImageSource, 'images' | 'unnamed' | 'omitted'>;
 
 /**
- * Returns the destination of each image. A mapping of an image wins over one of its repository, and both win over
- * the prefix. Two names of the same content with one destination count once.
+ * Returns the destination of each image. A mapping of an image wins over one of its repository, and
+ * both win over the prefix. Two names of the same content with one destination count once.
  *
- * @throws {UsageError} when two images go to one name, a mapping matches no image, or an image has no destination.
+ * @throws {UsageError} when two images go to one name, a mapping matches no image, or an image has
+ *   no destination.
  */
 export function planNames(
   { images, unnamed, omitted }: NamesIn,
@@ -151,7 +152,10 @@ function isSameRepository(old: string, repository: string): boolean {
   return known !== undefined && isOfRepository(old, known);
 }
 
-/** Returns where images of a repository in the archive went before, likeliest first: earlier archives had the same names. */
+/**
+ * Returns where images of a repository in the archive went before, likeliest first: earlier
+ * archives had the same names.
+ */
 export function repositoriesOfBase(
   repository: string,
   naming: ImportNaming,

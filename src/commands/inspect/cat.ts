@@ -79,9 +79,9 @@ async function* readFile(
 }
 
 /**
- * Keeps files with the base names of the wanted ones, from every layer and folder. Only the last layer decides
- * which of them a container sees, and where links lead; a link mostly has the name of its file
- * (`/etc/os-release`).
+ * Keeps files with the base names of the wanted ones, from every layer and folder. Only the last
+ * layer decides which of them a container sees, and where links lead; a link mostly has the name of
+ * its file (`/etc/os-release`).
  */
 class KeptFiles {
   readonly #names: ReadonlySet<string>;

@@ -64,8 +64,8 @@ async function* runInspect(args: ParsedArguments, context: Context): AsyncIterab
 }
 
 /**
- * The report as templates see it. Facts of the image are at the top as well, as in skopeo, and under `config`, as
- * in docker.
+ * The report as templates see it. Facts of the image are at the top as well, as in skopeo, and
+ * under `config`, as in docker.
  */
 function templateValue(report: NamedReport): object {
   return { ...report.image, ...report, config: report.image };

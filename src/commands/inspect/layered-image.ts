@@ -31,7 +31,10 @@ export interface LayeredImage {
   readonly announce: (layers: readonly Descriptor[]) => void;
 }
 
-/** Layers read at once: unpacking keeps a processor busy, and a registry sends several faster than one. */
+/**
+ * Layers read at once: unpacking keeps a processor busy, and a registry sends several faster than
+ * one.
+ */
 const AT_ONCE = 4;
 
 /**
@@ -65,12 +68,15 @@ export interface ListLayersOptions {
   readonly to?: number | undefined;
 }
 
-/** Layers that are listed before more are requested, from the top: what is looked for was mostly changed last. */
+/**
+ * Layers that are listed before more are requested, from the top: what is looked for was mostly
+ * changed last.
+ */
 const FIRST_LAYERS = [1, 3];
 
 /**
- * Lists layers from the top down until all paths are certain, and returns the lists from the lowest listed layer up. The layers below
- * are empty lists.
+ * Lists layers from the top down until all paths are certain, and returns the lists from the lowest
+ * listed layer up. The layers below are empty lists.
  *
  * @param paths relative to the image's root.
  */

@@ -73,7 +73,10 @@ function noCatalog(host: string, hint: string, cause?: RegiError): RegiError {
   );
 }
 
-/** Parses `HOST[:PORT][/NAMESPACE]`. @throws {UsageError} on anything else, without quoting a password. */
+/**
+ * Parses `HOST[:PORT][/NAMESPACE]`. @throws {UsageError} on anything else, without quoting a
+ * password.
+ */
 function parseRegistry(text: string): { host: string; namespace: string } {
   const bare = text.replace(/^[a-z]+:\/\//i, '').replace(/^.*@|[?#].*$/gs, '');
   if (bare !== text) {

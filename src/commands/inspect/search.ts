@@ -97,7 +97,9 @@ async function searchCatalog(
   return found;
 }
 
-/** Splits a term as docker does: the word before the first "/" is a registry when it looks like one. */
+/**
+ * Splits a term as docker does: the word before the first "/" is a registry when it looks like one.
+ */
 function parseSearch(text: string): { readonly host: string | undefined; readonly term: string } {
   const slash = text.indexOf('/');
   const [first, rest] = [text.slice(0, Math.max(slash, 0)), text.slice(slash + 1)];

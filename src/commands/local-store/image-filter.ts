@@ -11,7 +11,10 @@ export type AcceptsImage = (image: LocalImage, summary: ImageSummary) => boolean
 export interface ImageFilter {
   /** Images whose creation time filters compare with, as typed. */
   readonly others: readonly string[];
-  /** @param createdAt creation times of the images of `others`, in ms; undefined where an image has none. */
+  /**
+   * @param createdAt creation times of the images of `others`, in ms; undefined where an image has
+   *   none.
+   */
   readonly accepting: (createdAt: ReadonlyMap<string, number | undefined>) => AcceptsImage;
 }
 
@@ -25,8 +28,8 @@ const KINDS =
   'reference=PATTERN, label=KEY[=VALUE], before=IMAGE, since=IMAGE, until=TIME, dangling=true or dangling=false';
 
 /**
- * Combines the name and the `--filter` values of a command line: an image must match each kind of filter, and any
- * one `reference` pattern.
+ * Combines the name and the `--filter` values of a command line: an image must match each kind of
+ * filter, and any one `reference` pattern.
  *
  * @param now milliseconds; ages count back from it.
  * @throws {UsageError} on an unknown filter.

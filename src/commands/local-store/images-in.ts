@@ -15,8 +15,8 @@ import { withStores } from '../../targets/open-store.ts';
 import { archivesIn, kindOfPath, parseSourceLocation } from '../../targets/path.ts';
 
 /**
- * Returns the archives and layouts that a word means: one, or the archives of a folder. Undefined for the name of an
- * image.
+ * Returns the archives and layouts that a word means: one, or the archives of a folder. Undefined
+ * for the name of an image.
  *
  * @throws {UsageError} for one image of a place.
  */

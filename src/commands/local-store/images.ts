@@ -122,7 +122,10 @@ function rowOf(
   };
 }
 
-/** Selects rows as docker does: each id once, and digests only of untagged images, unless digests are shown. */
+/**
+ * Selects rows as docker does: each id once, and digests only of untagged images, unless digests
+ * are shown.
+ */
 function listed(rows: readonly Row[], args: ParsedArguments, quiet: boolean): readonly Row[] {
   if (quiet) return [...new Map(rows.map((row) => [row.id, row])).values()];
   if (flag(args, 'digests')) return rows;
@@ -171,7 +174,10 @@ function byAge(a: Found, b: Found): number {
   return (second ?? 0) - (first ?? 0) || compareNames(a.image.name, b.image.name);
 }
 
-/** Compares by code units, so that the language of the machine does not matter. Undefined comes last. */
+/**
+ * Compares by code units, so that the language of the machine does not matter. Undefined comes
+ * last.
+ */
 function compareNames(a: string | undefined, b: string | undefined): number {
   if (a === b) return 0;
   if (a === undefined || b === undefined) return a === undefined ? 1 : -1;

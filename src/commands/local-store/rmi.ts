@@ -21,7 +21,10 @@ export interface RemovedRow {
   readonly bytes: number;
 }
 
-/** `regi rmi`: removes names from the local store, and content that only they needed, with docker's output. */
+/**
+ * `regi rmi`: removes names from the local store, and content that only they needed, with docker's
+ * output.
+ */
 export const rmiCommand: CommandBody<RemovedRow> = {
   run: runRmi,
   text: ({ untagged, deleted }) =>
@@ -100,7 +103,10 @@ function refuseSeveral(id: string, images: readonly LocalImage[]): void {
   );
 }
 
-/** Lists removed names as docker does. The last name of a repository brings the digest that it was pulled by. */
+/**
+ * Lists removed names as docker does. The last name of a repository brings the digest that it was
+ * pulled by.
+ */
 function untaggedLines(
   removed: readonly LocalImage[],
   left: readonly LocalImage[],
@@ -110,7 +116,8 @@ function untaggedLines(
   for (const image of removed) {
     const { name, reference } = image;
     const pulled = pulledName(image);
-    // A name that pins a digest shows the pulled digest, which was typed, and not that of the platform.
+    // A name that pins a digest shows the pulled digest, which was typed, and not that of the
+    // platform.
     if (reference?.digest !== undefined && pulled !== undefined) lines.add(pulled);
     else if (name !== undefined)
       lines.add(reference === undefined ? name : familiarReference(reference));

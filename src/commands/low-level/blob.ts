@@ -109,7 +109,10 @@ async function fromFile(path: string, { io, signal }: Context): Promise<Input> {
   return { digest, size, read: () => read({ signal }), close: async () => undefined };
 }
 
-/** Spools standard input to an unnamed file: its digest comes before its bytes, and a retry reads them again. */
+/**
+ * Spools standard input to an unnamed file: its digest comes before its bytes, and a retry reads
+ * them again.
+ */
 async function fromStandardInput(context: Context): Promise<Input> {
   const { io, signal } = context;
   const folder = tempFolderOf(context);

@@ -30,7 +30,10 @@ type FindDocument = (
   options: CallOptions,
 ) => Promise<Document>;
 
-/** `regi manifest get`: prints a manifest, without a newline, so that the output has the digest of the image. */
+/**
+ * `regi manifest get`: prints a manifest, without a newline, so that the output has the digest of
+ * the image.
+ */
 export const manifestGetCommand = documentCommand(findManifest);
 
 /** `regi config`: prints the config of an image. */
@@ -60,7 +63,9 @@ function prettyText(bytes: Uint8Array): string {
     : `${JSON.stringify(value, undefined, 2)}\n`;
 }
 
-/** A document as `--json` shows it. Some artifacts have a config that is not JSON: it is left out. */
+/**
+ * A document as `--json` shows it. Some artifacts have a config that is not JSON: it is left out.
+ */
 export function documentJson({ kind, digest, mediaType, size, bytes }: Document): object {
   return { digest, mediaType, size, [kind]: tryParseJson(bytes) };
 }
@@ -77,7 +82,10 @@ export async function findManifest(
   return { kind: 'manifest', digest, mediaType, size, bytes };
 }
 
-/** @throws {PlatformNotFoundError} when an index lacks the platform that was asked for, or this machine's. */
+/**
+ * @throws {PlatformNotFoundError} when an index lacks the platform that was asked for, or this
+ *   machine's.
+ */
 export async function findConfig(
   { store, reference }: OpenedStore,
   choice: PlatformChoice,

@@ -59,7 +59,9 @@ async function* runDelete(args: ParsedArguments, context: Context): AsyncIterabl
   );
 }
 
-/** Deletes the images of the selected tags; each once, with all its tags, which were all selected. */
+/**
+ * Deletes the images of the selected tags; each once, with all its tags, which were all selected.
+ */
 async function* deleteSelected(args: ParsedArguments, context: Context): AsyncIterable<DeletedRow> {
   const isDryRun = flag(args, 'dry-run');
   const { signal } = context;
@@ -109,7 +111,10 @@ async function parseTarget(text: string, context: Context): Promise<Target> {
   return { text, location, digest };
 }
 
-/** Parses a location to delete from. All are parsed before the first is deleted, so that a typo deletes nothing. */
+/**
+ * Parses a location to delete from. All are parsed before the first is deleted, so that a typo
+ * deletes nothing.
+ */
 export async function parseDeletable(text: string, { io }: Context): Promise<Location> {
   const location = await parseSourceLocation(text, io);
   if (location.kind === 'local')

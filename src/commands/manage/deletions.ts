@@ -28,7 +28,8 @@ export interface SelectedTags {
 }
 
 /**
- * Selects the tags of `--match` and `--older-than` in each repository, notes what stays and why, and asks once.
+ * Selects the tags of `--match` and `--older-than` in each repository, notes what stays and why,
+ * and asks once.
  *
  * @param what is deleted: `tag`, or `image`.
  * @throws {RegiError} FAILED when the person does not confirm.

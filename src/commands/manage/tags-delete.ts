@@ -126,8 +126,9 @@ async function removeTag(
 }
 
 /**
- * True if a registry deletes by digest only. Distribution 2 answers 400 DIGEST_INVALID to a tag, Harbor 400
- * UNSUPPORTED, Docker Hub and Azure 405. Another reason, such as a rule, explains itself.
+ * True if a registry deletes by digest only. Distribution 2 answers 400 DIGEST_INVALID to a tag,
+ * Harbor 400 UNSUPPORTED, Docker Hub and Azure 405. Another reason, such as a rule, explains
+ * itself.
  */
 function isByDigestOnly(error: unknown): error is RegistryResponseError {
   if (

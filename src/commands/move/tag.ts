@@ -88,7 +88,10 @@ interface ImageToTag {
 /** The repository of an image without a name: no new name can be a tag of it. */
 const NAMELESS: Reference = { domain: '', path: '' };
 
-/** Parses the image to tag. An image id means nothing in a registry, so it is looked up in the local store. */
+/**
+ * Parses the image to tag. An image id means nothing in a registry, so it is looked up in the local
+ * store.
+ */
 async function parseImage(
   text: string,
   stores: Stores,
@@ -110,7 +113,10 @@ async function parseImage(
   });
 }
 
-/** True if a reference was typed with its registry: docker's users mean an image of this machine by any other. */
+/**
+ * True if a reference was typed with its registry: docker's users mean an image of this machine by
+ * any other.
+ */
 function namesRegistry(text: string, { domain }: Reference): boolean {
   return SCHEME.test(text) || domain !== 'docker.io' || /^(?:index\.)?docker\.io\//.test(text);
 }
@@ -119,8 +125,9 @@ function namesRegistry(text: string, { domain }: Reference): boolean {
 const LIKE_TAG = /^(?:latest$|stable$|edge$|v?\d)/;
 
 /**
- * Parses a new name. A bare word is a tag of the image's repository in a registry, and a name in the local store, as in
- * docker; `:TAG` is a tag in both. A reference in another registry than that of the image is a name in the local store.
+ * Parses a new name. A bare word is a tag of the image's repository in a registry, and a name in
+ * the local store, as in docker; `:TAG` is a tag in both. A reference in another registry than that
+ * of the image is a name in the local store.
  *
  * @throws {UsageError} for a bare word that could be either.
  */
@@ -191,7 +198,8 @@ async function* tagLocally(
   );
   const target = first.text.replace(LOCAL, '');
   if (found === undefined) {
-    // A name of docker's registry may be meant in that registry, where it is not written unless that is said.
+    // A name of docker's registry may be meant in that registry, where it is not written unless
+    // that is said.
     const isOfHub = first.name.domain === 'docker.io' && referenceIn(image) !== undefined;
     throw new RegiError(
       'NOT_FOUND',
@@ -207,7 +215,8 @@ async function* tagLocally(
   const store = await stores.openLocal('destination');
   note('Tagging in the local store');
   if (policy !== undefined) {
-    // The store may have got its names from archives, so the new name decides. Signatures get names beside it.
+    // The store may have got its names from archives, so the new name decides. Signatures get names
+    // beside it.
     const repository = reference && repositoryName(reference);
     const jobs = names.map(async ({ name }) => {
       const gate = await gateFor(policy, { name, text: typed }, stores);

@@ -96,7 +96,10 @@ const MARKS = {
 const STEP_COLUMNS = 'credential'.length;
 const TIME_COLUMNS = 8;
 const INDENT = 2 + STEP_COLUMNS + TIME_COLUMNS + 2;
-/** In a narrower column every word would have its own line: the text begins on the next line instead. */
+/**
+ * In a narrower column every word would have its own line: the text begins on the next line
+ * instead.
+ */
 const MIN_TEXT_COLUMNS = 30;
 
 function findingText({ step, status, message, hint, ms }: TimedFinding, context: Context): Styled {

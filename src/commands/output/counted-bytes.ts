@@ -23,7 +23,9 @@ export function counted(
   };
 }
 
-/** Like counted(), and also emits 'read' when reading ends. For content that is not stored anywhere. */
+/**
+ * Like counted(), and also emits 'read' when reading ends. For content that is not stored anywhere.
+ */
 function read(
   content: Bytes,
   target: Descriptor,
@@ -46,7 +48,9 @@ function read(
   };
 }
 
-/** Reports progress while layers of a source are read. Manifests and configs are too small for it. */
+/**
+ * Reports progress while layers of a source are read. Manifests and configs are too small for it.
+ */
 export function countedSource(source: Source, context: Context): Source {
   return {
     place: source.place,

@@ -38,8 +38,8 @@ export function plannedRow(row: DigestRow, changes: PlannedChanges | undefined):
 const PATH = /^(?:oci|dir|(?:docker-|oci-)?archive):/;
 
 /**
- * Formats a row: `registry/repository:tag@digest`, so that many lines can be told apart, and each can be pulled. Empty
- * for an image that was not copied because another one has its name.
+ * Formats a row: `registry/repository:tag@digest`, so that many lines can be told apart, and each
+ * can be pulled. Empty for an image that was not copied because another one has its name.
  */
 export function digestText({ name, image, digest, outcome }: DigestRow): string {
   if (outcome === 'kept') return '';
@@ -49,8 +49,8 @@ export function digestText({ name, image, digest, outcome }: DigestRow): string 
 }
 
 /**
- * Empties `--digestfile`, so that it never holds lines of an earlier run, and returns a function that appends a
- * row. Without a path nothing is written.
+ * Empties `--digestfile`, so that it never holds lines of an earlier run, and returns a function
+ * that appends a row. Without a path nothing is written.
  *
  * @throws {StorageError} before anything is copied when the file cannot be written.
  */

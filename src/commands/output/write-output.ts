@@ -66,7 +66,10 @@ export interface WrittenFile {
   readonly path: string;
 }
 
-/** A piece of content for standard output, valid until the next one is requested; or the file that was written. */
+/**
+ * A piece of content for standard output, valid until the next one is requested; or the file that
+ * was written.
+ */
 export type ContentRow = Uint8Array | WrittenFile;
 
 /** Makes a command that prints content, or writes it to the file of `-o`. */
@@ -125,8 +128,8 @@ export async function* contentRows(
 }
 
 /**
- * Prepares bytes from a registry for standard output: unchanged for a pipe or file, as text for a terminal, whose
- * writer then escapes control characters.
+ * Prepares bytes from a registry for standard output: unchanged for a pipe or file, as text for a
+ * terminal, whose writer then escapes control characters.
  */
 export function exactBytes(bytes: Uint8Array, { io }: Context): string | Uint8Array {
   return io.stdout.isTTY ? new TextDecoder().decode(bytes) : bytes;

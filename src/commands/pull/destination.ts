@@ -18,7 +18,8 @@ export type OutputDestination =
   | { readonly kind: 'archive'; readonly location: ArchiveLocation };
 
 /**
- * Parses `--output`: a layout folder when it ends with "/" or is one, else an archive. Prefixes are accepted.
+ * Parses `--output`: a layout folder when it ends with "/" or is one, else an archive. Prefixes are
+ * accepted.
  *
  * @throws {UsageError} when it names neither.
  */

@@ -66,7 +66,10 @@ export interface PullSource {
   readonly gate: Gate | undefined;
 }
 
-/** Yields the images of a command line in its order. With `--all-tags`, images for other platforms are skipped with a warning. */
+/**
+ * Yields the images of a command line in its order. With `--all-tags`, images for other platforms
+ * are skipped with a warning.
+ */
 export async function* plannedPulls(
   reference: Reference,
   source: PullSource,
@@ -127,7 +130,10 @@ async function planPull(
   return { reference, digest, wanted, platform, gate };
 }
 
-/** Verifies the root that the name means. One platform of it is then pulled by the digest that it states. */
+/**
+ * Verifies the root that the name means. One platform of it is then pulled by the digest that it
+ * states.
+ */
 async function admitRoot(
   asked: Gate,
   { reference, digest }: Pick<PlannedPull, 'reference' | 'digest'>,

@@ -19,10 +19,16 @@ import { readPolicy } from '../trust/policy.ts';
 import { parseOutput } from './destination.ts';
 import { plannedPulls, pullRow, type PlannedPull, type PullRow } from './plan.ts';
 
-/** `regi pull`: pulls an image for this machine into the local store, a layout or an archive, with docker's output. */
+/**
+ * `regi pull`: pulls an image for this machine into the local store, a layout or an archive, with
+ * docker's output.
+ */
 export const pullCommand: CommandBody<PullRow> = { run: runPull, text: pullText };
 
-/** Returns the file of `crane pull REF FILE`. Another word is more likely a second image, which is not pulled. */
+/**
+ * Returns the file of `crane pull REF FILE`. Another word is more likely a second image, which is
+ * not pulled.
+ */
 function fileArgument({ positionals: [first, file] }: ParsedArguments): string | undefined {
   if (file === undefined || TAR_NAME.test(file) || isBarePath(file)) return file;
   throw new UsageError(`Cannot pull into ${quote(file)}: expected one image, or a file after it`, {
@@ -137,7 +143,8 @@ async function beginPull(
   const to = await stores.open(layout ?? { kind: 'local', reference }, 'destination');
   const image = imageName(to.name, tag === undefined ? wanted : { tag });
   const present = await resolveIfThere(to.store, tag ?? wanted.digest, { signal });
-  // The local store keeps the content without its name, as docker's does, so the note is for layouts only.
+  // The local store keeps the content without its name, as docker's does, so the note is for
+  // layouts only.
   if (present !== undefined && present.digest !== wanted.digest && layout !== undefined)
     note(`${image} was ${present.digest} before`);
   return {

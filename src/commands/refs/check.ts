@@ -61,7 +61,8 @@ async function* runCheck(args: ParsedArguments, context: Context): AsyncIterable
   yield* withStores(context, {}, async function* (stores) {
     const outcomes = askEach(images, context.signal, async ({ reference }, signal) => {
       const there: Reference = { ...reference, ...rename?.(reference) };
-      // The tag is asked where there is one, so that a tag that moved is not taken for the pinned image.
+      // The tag is asked where there is one, so that a tag that moved is not taken for the pinned
+      // image.
       const asked = there.tag === undefined ? there : { ...there, digest: undefined };
       const { store, reference: name } = await stores.open(
         { kind: 'registry', reference: asked },

@@ -18,8 +18,8 @@ import { parsePrefix, under } from '../import/names.ts';
 export type Rename = (reference: Reference) => Repository | undefined;
 
 /**
- * Maps images below a PREFIX as `regi import PREFIX` does. An image that is below it already stays, so that a
- * second run changes nothing.
+ * Maps images below a PREFIX as `regi import PREFIX` does. An image that is below it already stays,
+ * so that a second run changes nothing.
  *
  * @throws {UsageError} when two images would get one name.
  */

@@ -55,8 +55,8 @@ async function* runFind(args: ParsedArguments, context: Context): AsyncIterable<
 }
 
 /**
- * Searches the paths of a command. Says what is unresolved, what deserves a remark, and, at the end,
- * which files were not read.
+ * Searches the paths of a command. Says what is unresolved, what deserves a remark, and, at the
+ * end, which files were not read.
  */
 export async function* searchedFiles(
   { positionals }: ParsedArguments,

@@ -16,7 +16,8 @@ export const DEFAULT_LISTEN: ListenAddress = { host: '127.0.0.1', port: 5000 };
 const HINT = 'write --listen 127.0.0.1:5000, [::1]:5000 or 0.0.0.0:5000; port 0 takes a free one';
 
 /**
- * Parses the value of `--listen`: `HOST:PORT`, or a port alone for 127.0.0.1. `:PORT` is every address, as in docker.
+ * Parses the value of `--listen`: `HOST:PORT`, or a port alone for 127.0.0.1. `:PORT` is every
+ * address, as in docker.
  *
  * @throws {UsageError} on any other text.
  */
@@ -34,7 +35,10 @@ export function parseListenAddress(text: string): ListenAddress {
   return { host: host === '' ? '0.0.0.0' : host.toLowerCase(), port: Number(port) };
 }
 
-/** True if only this machine can reach the address. A name other than `localhost` may resolve to anything. */
+/**
+ * True if only this machine can reach the address. A name other than `localhost` may resolve to
+ * anything.
+ */
 export function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '::1' || (isIPv4(host) && host.startsWith('127.'));
 }

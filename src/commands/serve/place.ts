@@ -8,8 +8,8 @@ import { archivesIn, isArchivePath, kindOfPath } from '../../targets/path.ts';
 import type { PlaceToServe } from '../../targets/served-place.ts';
 
 /**
- * Parses the words and flags that name the place to serve: nothing or `local:` for the local store, a layout
- * folder, one archive, or several archives and folders.
+ * Parses the words and flags that name the place to serve: nothing or `local:` for the local store,
+ * a layout folder, one archive, or several archives and folders.
  *
  * @throws {UsageError} for a place that cannot be served.
  */

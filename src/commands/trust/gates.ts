@@ -28,7 +28,8 @@ export interface Decided {
 /**
  * Opens the gate of one image.
  *
- * @throws {RegiError} POLICY_REFUSED where no scope covers the image; {UsageError} for a rule that cannot be applied.
+ * @throws {RegiError} POLICY_REFUSED where no scope covers the image; {UsageError} for a rule that
+ *   cannot be applied.
  */
 export async function gateFor(
   policy: TrustPolicy,
@@ -91,12 +92,14 @@ export async function isSignature(
   }
 }
 
-/** The name of an image that only a file names. No scope covers it, except for a policy of one rule. */
+/**
+ * The name of an image that only a file names. No scope covers it, except for a policy of one rule.
+ */
 const NAMELESS: Repository = { domain: '', path: '' };
 
 /**
- * Returns the name that decides: that of the source in a registry, as typed, and else that of the destination. Names inside an
- * archive, a layout or the local store may be those of an attacker.
+ * Returns the name that decides: that of the source in a registry, as typed, and else that of the
+ * destination. Names inside an archive, a layout or the local store may be those of an attacker.
  */
 function decidingName({ source, destination, isRemote }: Copying): Repository | undefined {
   if (source.kind === 'registry' && isRemote === true) return source.reference;

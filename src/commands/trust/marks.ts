@@ -27,7 +27,10 @@ interface MarkedReferrer {
   readonly digest: string;
 }
 
-/** Marks the signatures among the referrers of an image and of its platforms; verified if a gate is given. */
+/**
+ * Marks the signatures among the referrers of an image and of its platforms; verified if a gate is
+ * given.
+ */
 export async function signatureMarks(
   subjects: readonly SubjectNode[],
   gate: Gate | undefined,

@@ -17,11 +17,12 @@ import { flag, value } from '../arguments/arguments.ts';
 const POLICY_LIMIT_BYTES = 1024 * 1024;
 
 /**
- * Reads the policy of `--verify`, `--key`, or `--identity` with `--issuer`, with its keys and trusted root. Call it before the first
- * request.
+ * Reads the policy of `--verify`, `--key`, or `--identity` with `--issuer`, with its keys and
+ * trusted root. Call it before the first request.
  *
  * @returns undefined where none is given.
- * @throws {UsageError} for several of them, a half one, and beside `--referrers`; {RegiError} INVALID_CONFIG for a mistake in a file.
+ * @throws {UsageError} for several of them, a half one, and beside `--referrers`; {RegiError}
+ *   INVALID_CONFIG for a mistake in a file.
  */
 export async function readPolicy(
   args: ParsedArguments,

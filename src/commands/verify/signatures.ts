@@ -25,7 +25,10 @@ export interface SignatureRow extends SignatureReport {
   readonly scope: string;
 }
 
-/** Verifies the signatures of locations. @throws {RegiError} POLICY_REFUSED at the end if one is refused. */
+/**
+ * Verifies the signatures of locations. @throws {RegiError} POLICY_REFUSED at the end if one is
+ * refused.
+ */
 export async function* verifySignaturesOf(
   args: ParsedArguments,
   context: Context,

@@ -19,7 +19,10 @@ const SECRET_MEMBERS: ReadonlySet<string> = new Set([
   'registrytoken',
 ]);
 
-/** Writes a login in plain text under `key`, as docker and podman do. Other members of the entry stay. */
+/**
+ * Writes a login in plain text under `key`, as docker and podman do. Other members of the entry
+ * stay.
+ */
 export async function writePlainLogin(
   file: ConfigFile,
   key: string,

@@ -17,7 +17,9 @@ export type RunHelper = (
   signal: AbortSignal | undefined,
 ) => Promise<ProgramResult>;
 
-/** A credential helper failed. It is never skipped: other credentials may belong to another person. */
+/**
+ * A credential helper failed. It is never skipped: other credentials may belong to another person.
+ */
 export class CredentialHelperError extends RegiError {
   constructor(program: string, code: ErrorCode, problem: string, hint: string) {
     super(code, `Cannot ask credential helper "${program}": ${problem}`, { hint });
@@ -166,7 +168,10 @@ async function outputOf(
   }
 }
 
-/** What a helper said: on standard output by docker's protocol, but many explain themselves on standard error. */
+/**
+ * What a helper said: on standard output by docker's protocol, but many explain themselves on
+ * standard error.
+ */
 function saidBy({ stdout, stderr = '' }: { stdout: string; stderr?: string | undefined }): string {
   const said = [stdout, stderr].map((text) => text.trim()).find((text) => text !== '');
   return said === undefined ? ' and said nothing' : ` and said "${printable(said, 200)}"`;

@@ -56,7 +56,9 @@ async function openEntry(account: string): Promise<KeychainEntry> {
   return new AsyncEntry(SERVICE, account, { linux: { store: 'secret-service' } });
 }
 
-/** Reads the secret of an account, and joins its parts; undefined for none, or if a part is missing. */
+/**
+ * Reads the secret of an account, and joins its parts; undefined for none, or if a part is missing.
+ */
 export async function readSecret(account: string, open: OpenEntry): Promise<string | undefined> {
   const text = (await (await open(account)).getPassword()) ?? undefined;
   const head = headOf(text);

@@ -52,9 +52,9 @@ export function createKeychainSource(options: KeychainSourceOptions): Credential
 }
 
 /**
- * User names by the accounts that regi has stored in the keychain. The index makes a locked keychain
- * free where regi stored nothing, and lists logins without their secrets: a keychain can be asked
- * only for one entry by its name.
+ * User names by the accounts that regi has stored in the keychain. The index makes a locked
+ * keychain free where regi stored nothing, and lists logins without their secrets: a keychain can
+ * be asked only for one entry by its name.
  *
  * @throws {InvalidConfigError} when the file exists and is no index.
  */

@@ -62,7 +62,9 @@ export function createKeychainProgram({
   };
 }
 
-/** The address of the D-Bus session, which leads to the Secret Service; undefined if there is none. */
+/**
+ * The address of the D-Bus session, which leads to the Secret Service; undefined if there is none.
+ */
 export async function sessionBus(
   env: Readonly<Record<string, string | undefined>>,
 ): Promise<string | undefined> {

@@ -63,7 +63,10 @@ async function explicitLogins(
   ];
 }
 
-/** True for a keychain entry that is already listed because docker's configuration names regi's helper. */
+/**
+ * True for a keychain entry that is already listed because docker's configuration names regi's
+ * helper.
+ */
 function isListedByOwnHelper({ registry, place }: KnownLogin, all: readonly KnownLogin[]): boolean {
   return (
     place.kind === 'keychain' &&

@@ -18,7 +18,11 @@ export interface HelperResult {
   readonly stdout: string;
 }
 
-/** Texts that clients compare. @see https://github.com/docker/docker-credential-helpers/blob/v0.9.3/credentials/error.go */
+/**
+ * Texts that clients compare.
+ *
+ * @see https://github.com/docker/docker-credential-helpers/blob/v0.9.3/credentials/error.go
+ */
 const NO_SERVER_URL = 'no credentials server URL';
 const NO_USERNAME = 'no credentials username';
 
@@ -88,7 +92,10 @@ async function store(
   return done('');
 }
 
-/** The account that `regi login` uses for the same registry, whatever scheme and path the client writes. */
+/**
+ * The account that `regi login` uses for the same registry, whatever scheme and path the client
+ * writes.
+ */
 function accountOf(url: string): string {
   return dockerKey(registryOfKey(url));
 }

@@ -32,7 +32,10 @@ export interface StoredLogin {
   readonly kind: 'helper' | 'keychain' | 'file';
   /** `~/.docker/config.json`, `docker-credential-pass`, `the keychain`. */
   readonly origin: string;
-  /** A file from which a plain entry of the same registry was removed, because it would be read first. */
+  /**
+   * A file from which a plain entry of the same registry was removed, because it would be read
+   * first.
+   */
   readonly removedFrom?: string | undefined;
   /** Why the keychain could not store it, if a file was used instead. */
   readonly fallback?: KeychainError | undefined;

@@ -36,7 +36,8 @@ const AT_ONCE = 64;
  * Lists the blobs of an image that `source` does not carry.
  *
  * @param wanted what is copied of the image.
- * @throws {RegiError} with code NOT_FOUND when a platform or a manifest is missing: archives omit only layers.
+ * @throws {RegiError} with code NOT_FOUND when a platform or a manifest is missing: archives omit
+ *   only layers.
  */
 export async function blobsNotCarried(
   source: Source,
@@ -62,7 +63,10 @@ export async function blobsNotCarried(
   return found;
 }
 
-/** Locates layers that an archive omits, without writing anything. Returns them in the order of `needs`. */
+/**
+ * Locates layers that an archive omits, without writing anything. Returns them in the order of
+ * `needs`.
+ */
 export async function locateBases(
   needs: readonly BaseNeed[],
   { lanes, signal }: BaseOptions,
@@ -98,7 +102,10 @@ async function mayHave(ask: () => Promise<boolean>): Promise<boolean> {
   }
 }
 
-/** Mounts a layer from the repository that has it; where the registry does not mount, fetches and pushes its bytes. */
+/**
+ * Mounts a layer from the repository that has it; where the registry does not mount, fetches and
+ * pushes its bytes.
+ */
 export async function bringBase(
   { layer, destination }: BaseNeed,
   by: Store,

@@ -19,7 +19,10 @@ export interface Omission {
   readonly extra: readonly { readonly name: string; readonly bytes: Uint8Array }[];
 }
 
-/** Lists the layers that an archive really contains: its manifests may name more. Configs are in every archive. */
+/**
+ * Lists the layers that an archive really contains: its manifests may name more. Configs are in
+ * every archive.
+ */
 export async function layersCarriedBy(
   source: Source,
   images: Iterable<EarlierImage>,
@@ -64,7 +67,10 @@ export function layersOf({ images, manifests }: ImageSet): readonly CarriedBlob[
   });
 }
 
-/** Finds the blobs of a set that the reader has already. Configs are never omitted: they are small, and tools read them to list an image. */
+/**
+ * Finds the blobs of a set that the reader has already. Configs are never omitted: they are small,
+ * and tools read them to list an image.
+ */
 export function omissionOf(set: ImageSet, earlier: ReadonlyMap<Digest, CarriedBlob>): Omission {
   const configs = new Set(
     [...set.manifests.values()].flatMap(({ manifest }) =>

@@ -43,9 +43,15 @@ export interface ExportJob {
   readonly sparse?: boolean | undefined;
   /** Adds the referrers of this image; as for all images when absent. */
   readonly referrers?: boolean | undefined;
-  /** True for one of several images: platforms that it lacks are passed over, and without any of them, so is the image. */
+  /**
+   * True for one of several images: platforms that it lacks are passed over, and without any of
+   * them, so is the image.
+   */
   readonly oneOfMany?: boolean | undefined;
-  /** Has to admit the image before anything is written. Its signatures are then added, and no other referrers. */
+  /**
+   * Has to admit the image before anything is written. Its signatures are then added, and no other
+   * referrers.
+   */
   readonly gate?: Gate | undefined;
 }
 
@@ -79,22 +85,32 @@ export interface ImageSet {
 }
 
 export interface CollectOptions extends CallOptions {
-  /** One: the manifest of that platform. Several: an index of those. None: everything, unchanged. */
+  /**
+   * One: the manifest of that platform. Several: an index of those. None: everything, unchanged.
+   */
   readonly platforms?: readonly Platform[] | undefined;
-  /** Keeps indexes byte for byte, with only the images of `platforms`; without platforms, with those that the source has. */
+  /**
+   * Keeps indexes byte for byte, with only the images of `platforms`; without platforms, with those
+   * that the source has.
+   */
   readonly sparse?: boolean | undefined;
   /** Adds referrers: signatures, SBOMs, attestations. */
   readonly referrers?: boolean | undefined;
-  /** Called with an image that cannot be read, which is then left out. Without it, the first one is thrown. */
+  /**
+   * Called with an image that cannot be read, which is then left out. Without it, the first one is
+   * thrown.
+   */
   readonly onUnreadable?: ((job: ExportJob, error: RegiError) => void) | undefined;
 }
 
 const IMAGES_AT_ONCE = 32;
 
 /**
- * Reads the manifests of images, and nothing else, and collects their content. The order depends on the jobs alone.
+ * Reads the manifests of images, and nothing else, and collects their content. The order depends on
+ * the jobs alone.
  *
- * @throws {RegiError} with the code of the cause, at the first image that cannot be read; NOT_FOUND when all images are passed over.
+ * @throws {RegiError} with the code of the cause, at the first image that cannot be read; NOT_FOUND
+ *   when all images are passed over.
  */
 export async function collectImages(
   session: CopySession,
@@ -200,7 +216,10 @@ interface FoundReferrer {
   readonly source: Source;
 }
 
-/** Asks the gate to admit the image, and returns its signatures and those of the manifests of its index. */
+/**
+ * Asks the gate to admit the image, and returns its signatures and those of the manifests of its
+ * index.
+ */
 async function signaturesFor(
   session: CopySession,
   gate: Gate,
@@ -234,8 +253,8 @@ async function readReferrer(
 }
 
 /**
- * Finds the referrers of the image, of each manifest of its index, and theirs in turn; cosign's tags too. Those that cannot be read
- * are left out.
+ * Finds the referrers of the image, of each manifest of its index, and theirs in turn; cosign's
+ * tags too. Those that cannot be read are left out.
  */
 async function referrersOf(
   session: CopySession,
@@ -263,7 +282,10 @@ async function referrersOf(
   return read.filter((referrer) => referrer !== undefined);
 }
 
-/** In the archive a referrer belongs to the repository of its subject, by digest. A manifest with a tag of cosign's keeps it. */
+/**
+ * In the archive a referrer belongs to the repository of its subject, by digest. A manifest with a
+ * tag of cosign's keeps it.
+ */
 function jobOfReferrer(
   { name, image }: ExportJob,
   { root, tag, source }: FoundReferrer,

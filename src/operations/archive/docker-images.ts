@@ -32,13 +32,16 @@ export interface DockerImagesOptions extends CallOptions {
 /** Not the platform of this machine: the same input gives the same archive everywhere. */
 export const DOCKER_PLATFORM: Platform = { os: 'linux', architecture: 'amd64' };
 
-/** `…layer.v1.tar+gzip`, `…rootfs.diff.tar.gzip`: not statements and signatures packed as images. */
+/**
+ * `…layer.v1.tar+gzip`, `…rootfs.diff.tar.gzip`: not statements and signatures packed as images.
+ */
 const LAYER_TYPE =
   /^application\/vnd\.(?:oci\.image\.layer\.v1|docker\.image\.rootfs\.diff)\.tar(?:[.+]\w+)?$/;
 
 /**
- * Lists the images of a set that docker can load, each once, with all its names. An index gives its manifest of `platform`, else
- * its first that runs. Artifacts, attestations and images with foreign layers are skipped.
+ * Lists the images of a set that docker can load, each once, with all its names. An index gives its
+ * manifest of `platform`, else its first that runs. Artifacts, attestations and images with foreign
+ * layers are skipped.
  */
 export async function dockerImages(
   set: ImageSet,

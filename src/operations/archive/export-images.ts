@@ -33,7 +33,9 @@ export interface ExportOptions
     CollectOptions,
     Pick<CopySessionOptions, 'onEvent' | 'lanes' | 'foreignLayers'>,
     Pick<PlanOptions, 'omit' | 'extra'> {
-  /** Layers that the reader has from earlier archives: they are omitted and recorded in the archive. */
+  /**
+   * Layers that the reader has from earlier archives: they are omitted and recorded in the archive.
+   */
   readonly earlier?: ReadonlyMap<Digest, CarriedBlob> | undefined;
   /** The format of the archive; both in one when absent. */
   readonly format?: ArchiveFormat | undefined;
@@ -49,7 +51,10 @@ export interface ExportOptions
 export interface ExportedImage {
   /** The name in its job. */
   readonly image: string;
-  /** The name in the archive: `docker.io/library/debian:12`, or a bare tag; undefined for an image without a name. */
+  /**
+   * The name in the archive: `docker.io/library/debian:12`, or a bare tag; undefined for an image
+   * without a name.
+   */
   readonly name: string | undefined;
   /** The manifest or index. */
   readonly root: Descriptor;
@@ -61,9 +66,11 @@ export interface ExportedImage {
 const OTHERS_READ_BYTES = 1024 * 1024;
 
 /**
- * Writes images into one archive: each node once, every byte verified, the archive visible only when it is complete.
+ * Writes images into one archive: each node once, every byte verified, the archive visible only
+ * when it is complete.
  *
- * @throws {RegiError} when an image cannot be read, {ContentMismatchError} when a blob does not match its digest.
+ * @throws {RegiError} when an image cannot be read, {ContentMismatchError} when a blob does not
+ *   match its digest.
  */
 export async function exportImages(
   jobs: AsyncIterable<ExportJob>,

@@ -10,7 +10,10 @@ import { planTar } from '../../tar/plan-tar.ts';
 import type { CollectedImage, ImageSet } from './collect-images.ts';
 import { isDockerConfig, type DockerImage } from './docker-images.ts';
 
-/** `both`: an image layout and docker's manifest.json in one tar, for every reader. The others write one of the two. */
+/**
+ * `both`: an image layout and docker's manifest.json in one tar, for every reader. The others write
+ * one of the two.
+ */
 export type ArchiveFormat = 'both' | 'oci' | 'docker';
 
 export interface PlanOptions {
@@ -18,7 +21,10 @@ export interface PlanOptions {
   readonly format: ArchiveFormat;
   /** The images of `manifest.json`; see `dockerImages()`. */
   readonly dockerImages: readonly DockerImage[];
-  /** Blobs that the reader has already. An archive that omits some has no manifest.json, because no engine could load it. */
+  /**
+   * Blobs that the reader has already. An archive that omits some has no manifest.json, because no
+   * engine could load it.
+   */
   readonly omit?: ReadonlySet<Digest> | undefined;
   /** Additional files, such as the record of omitted blobs. */
   readonly extra?: readonly { readonly name: string; readonly bytes: Uint8Array }[] | undefined;
@@ -28,11 +34,14 @@ const REF_NAME = 'org.opencontainers.image.ref.name';
 const IMAGE_NAME = 'io.containerd.image.name';
 
 /**
- * Plans every byte of an archive except the contents of its blobs. The same set gives the same bytes.
+ * Plans every byte of an archive except the contents of its blobs. The same set gives the same
+ * bytes.
  *
- * Small files come first, then manifests, then configs and layers: a reader of a pipe learns early what it gets.
+ * Small files come first, then manifests, then configs and layers: a reader of a pipe learns early
+ * what it gets.
  *
- * @throws {RegiError} USAGE when two images have one name, index.json is too large, or docker's format has no image to hold.
+ * @throws {RegiError} USAGE when two images have one name, index.json is too large, or docker's
+ *   format has no image to hold.
  */
 export function planArchive(set: ImageSet, options: PlanOptions): ArchivePlan {
   return planTar(
@@ -73,7 +82,10 @@ function layoutParts(
   return [...made, ...manifests, ...blobs];
 }
 
-/** Docker's old format. Layers keep their compression: docker, podman and skopeo look at their bytes, not at their names. */
+/**
+ * Docker's old format. Layers keep their compression: docker, podman and skopeo look at their
+ * bytes, not at their names.
+ */
 function dockerParts(set: ImageSet, { dockerImages }: PlanOptions): readonly ArchivePart[] {
   if (dockerImages.length === 0) {
     throw new RegiError(
@@ -130,7 +142,10 @@ function indexEntries(images: readonly CollectedImage[]): readonly unknown[] {
 
 type Annotations = Readonly<Record<string, string>>;
 
-/** A tag used by two repositories is written in full: skopeo and regctl would silently take the wrong image by the bare tag. */
+/**
+ * A tag used by two repositories is written in full: skopeo and regctl would silently take the
+ * wrong image by the bare tag.
+ */
 function annotationsOf(
   { name, tag }: CollectedImage['job'],
   uses: ReadonlyMap<string, ReadonlySet<string>>,

@@ -15,8 +15,8 @@ const OUTER = ['os', 'os.version', 'architecture', 'variant', 'author'];
 const MAPS: ReadonlySet<string> = new Set(['Labels', 'ExposedPorts', 'Volumes']);
 
 /**
- * Compares the runtime settings of two configs: platform, author and all of `config`, variable by variable and label by label.
- * Ignores dates and layers.
+ * Compares the runtime settings of two configs: platform, author and all of `config`, variable by
+ * variable and label by label. Ignores dates and layers.
  *
  * @see https://github.com/opencontainers/image-spec/blob/v1.1.1/config.md
  */

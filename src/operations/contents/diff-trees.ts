@@ -29,7 +29,8 @@ export type FileChange =
     };
 
 /**
- * Compares the files of two images by path. The content of a folder that only one of them has is reported file by file.
+ * Compares the files of two images by path. The content of a folder that only one of them has is
+ * reported file by file.
  *
  * Times are ignored, because every build gives new ones to unchanged files.
  */

@@ -74,7 +74,8 @@ export type LayerEntry =
   | { readonly kind: 'ignored' };
 
 /**
- * Parses a name in a layer. A name never leads out of the image: ".." at the root is the root, as in a container.
+ * Parses a name in a layer. A name never leads out of the image: ".." at the root is the root, as
+ * in a container.
  *
  * @throws {RegiError} INVALID_ARCHIVE on a name that is longer than Linux allows.
  * @see https://github.com/opencontainers/image-spec/blob/v1.1.1/layer.md#whiteouts
@@ -102,7 +103,10 @@ export function joined(folder: string, name: string): string {
   return folder === '' ? name : `${folder}/${name}`;
 }
 
-/** The files of an image as a container sees them, merged as a runtime unpacks the layers, without their content. */
+/**
+ * The files of an image as a container sees them, merged as a runtime unpacks the layers, without
+ * their content.
+ */
 export class FileTree {
   readonly root: FolderNode = {
     kind: 'folder',
@@ -140,7 +144,8 @@ export class FileTree {
   }
 
   /**
-   * Finds the node at a path, as a container would; undefined if there is none. Follows symbolic links, but never out of the image.
+   * Finds the node at a path, as a container would; undefined if there is none. Follows symbolic
+   * links, but never out of the image.
    *
    * @param last true to follow a link at the end too.
    */
@@ -193,7 +198,10 @@ export class FileTree {
     } else makeChild(parent, name, layer).own = entry;
   }
 
-  /** Finds or creates the folder of a path, through symbolic links, as a runtime writes through them. */
+  /**
+   * Finds or creates the folder of a path, through symbolic links, as a runtime writes through
+   * them.
+   */
   #makeFolder(path: string, layer: number): FolderNode {
     const found = this.#walk(path, { last: true, make: layer });
     if (found?.kind === 'folder') return found;

@@ -24,7 +24,9 @@ export class LayerBudget {
   }
 }
 
-/** Called with each file as it streams by, and its position in the layer. Unread content is skipped. */
+/**
+ * Called with each file as it streams by, and its position in the layer. Unread content is skipped.
+ */
 export type VisitFile = (streamed: StreamedFile, index: number) => Promise<void>;
 
 export interface ListLayerOptions extends CallOptions {
@@ -33,7 +35,8 @@ export interface ListLayerOptions extends CallOptions {
 }
 
 /**
- * Reads a layer to its end and lists its files in their order. Verifies the bytes before it resolves.
+ * Reads a layer to its end and lists its files in their order. Verifies the bytes before it
+ * resolves.
  *
  * @throws what `readLayer()` throws.
  */
@@ -64,9 +67,10 @@ export function treeOf(layers: readonly (readonly TarFile[])[]): FileTree {
 }
 
 /**
- * True if no layer below the listed ones can change what a path means. It has to be a plain file, and its layer and those above it
- * have to list each folder before what is in it: such an entry replaces any link of a lower layer, through which a name could lead
- * elsewhere. Builders write layers like that.
+ * True if no layer below the listed ones can change what a path means. It has to be a plain file,
+ * and its layer and those above it have to list each folder before what is in it: such an entry
+ * replaces any link of a lower layer, through which a name could lead elsewhere. Builders write
+ * layers like that.
  *
  * @param layers the upper layers of an image, the lowest first.
  * @param path relative to the image's root.

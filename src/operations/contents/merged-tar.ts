@@ -6,10 +6,12 @@ import { UNDESCRIBED_FOLDER, type FileTree, type FolderNode } from './file-tree.
 import { readLayer } from './read-layer.ts';
 
 /**
- * Writes the files of an image as one tar, as a container sees them. Reads the layers again, from the base up; stores nothing.
+ * Writes the files of an image as one tar, as a container sees them. Reads the layers again, from
+ * the base up; stores nothing.
  *
- * A file with several names is written under the first; the others are hard links to it. Folders come after all files, so that a
- * read-only mode and the time of a folder are set when it is full. The root is omitted, so that unpacking changes no existing folder.
+ * A file with several names is written under the first; the others are hard links to it. Folders
+ * come after all files, so that a read-only mode and the time of a folder are set when it is full.
+ * The root is omitted, so that unpacking changes no existing folder.
  *
  * @param tree built from the same layers.
  * @throws what `readLayer()` throws, while iterating.

@@ -8,9 +8,11 @@ import { compressionOf, MAGIC_BYTES, unpacked as decompressed } from '../../tar/
 import { readTar, type StreamedFile } from '../../tar/read-tar.ts';
 
 /**
- * Streams the files of a layer in their order. Detects gzip, zstd or plain tar by the first bytes. Stores nothing.
+ * Streams the files of a layer in their order. Detects gzip, zstd or plain tar by the first bytes.
+ * Stores nothing.
  *
- * Iteration completes only if the whole layer matches its descriptor; files yielded before that are not yet verified.
+ * Iteration completes only if the whole layer matches its descriptor; files yielded before that are
+ * not yet verified.
  *
  * @throws {ContentMismatchError} when the bytes differ.
  * @throws {RegiError} INVALID_ARCHIVE when they are no layer.
@@ -27,20 +29,27 @@ export async function* readLayer(
 }
 
 export interface UnpackOptions extends CallOptions {
-  /** The largest unpacked size: a number of bytes, or a multiple of the packed size, whichever is larger. */
+  /**
+   * The largest unpacked size: a number of bytes, or a multiple of the packed size, whichever is
+   * larger.
+   */
   readonly limits?: { readonly unpackedBytes: number; readonly unpackedRatio: number } | undefined;
 }
 
 export interface UnpackedLayer {
   readonly unpacked: Bytes;
-  /** Verifies the packed bytes behind the end of the compressed data, which are part of the digest. Call it at the end. */
+  /**
+   * Verifies the packed bytes behind the end of the compressed data, which are part of the digest.
+   * Call it at the end.
+   */
   readonly verifyRest: () => Promise<void>;
 }
 
 /**
  * Opens a layer as its unpacked bytes, whatever its compression.
  *
- * @throws {RegiError} UNSUPPORTED for an encrypted layer; while iterating, what `readLayer()` throws.
+ * @throws {RegiError} UNSUPPORTED for an encrypted layer; while iterating, what `readLayer()`
+ *   throws.
  */
 export function unpackLayer(
   source: Source,

@@ -27,8 +27,8 @@ export class PlatformNotFoundError extends RegiError {
 export type RunnableEntry = Descriptor & { readonly platform: Platform };
 
 /**
- * Lists the entries of an index, at all levels, that run somewhere, each with its platform. Attestations do not, and no entry whose
- * platform only its absent manifest could tell.
+ * Lists the entries of an index, at all levels, that run somewhere, each with its platform.
+ * Attestations do not, and no entry whose platform only its absent manifest could tell.
  */
 export async function runnableEntries(
   { entries }: IndexTree,
@@ -50,8 +50,9 @@ export async function runnableEntries(
 }
 
 /**
- * Picks the entry of an index for a platform: an exact match, else the nearest lower variant. Never another architecture, though
- * some machines could run it: a user who requests arm64 and silently gets 32-bit arm finds out in production.
+ * Picks the entry of an index for a platform: an exact match, else the nearest lower variant. Never
+ * another architecture, though some machines could run it: a user who requests arm64 and silently
+ * gets 32-bit arm finds out in production.
  *
  * @throws {PlatformNotFoundError}
  */
@@ -88,7 +89,10 @@ export async function requirePlatform(
   if (platform !== undefined) chooseEntry([{ platform }], wanted);
 }
 
-/** Reads the platform from the config of an image; undefined for an artifact, or a config that names none. */
+/**
+ * Reads the platform from the config of an image; undefined for an artifact, or a config that names
+ * none.
+ */
 export async function platformOfImage(
   manifest: ImageManifest,
   source: Source,

@@ -37,8 +37,8 @@ export interface ConvertedImage {
 }
 
 /**
- * Converts a manifest, and the images of an index, to the media types of a format. Configs and layers keep their bytes, and
- * attestations theirs; what has those types already keeps its digest.
+ * Converts a manifest, and the images of an index, to the media types of a format. Configs and
+ * layers keep their bytes, and attestations theirs; what has those types already keeps its digest.
  *
  * @throws {RegiError} UNSUPPORTED where docker has no type, as for zstd layers and artifacts.
  */

@@ -34,11 +34,20 @@ export interface CopyJob {
   readonly known?: KnownRoots | undefined;
   /** Emits a warning when the source has referrers that are not copied. Costs two requests. */
   readonly warnOfReferrers?: boolean | undefined;
-  /** True for one of several images: platforms that it lacks are passed over, and without any of them, so is the image. */
+  /**
+   * True for one of several images: platforms that it lacks are passed over, and without any of
+   * them, so is the image.
+   */
   readonly oneOfMany?: boolean | undefined;
-  /** True for a manifest that regi made of an old archive: where the destination refuses its types, OCI's are tried, once. */
+  /**
+   * True for a manifest that regi made of an old archive: where the destination refuses its types,
+   * OCI's are tried, once.
+   */
   readonly isMade?: boolean | undefined;
-  /** Has to admit the image before anything is written. Signatures then move along, and no other referrers. */
+  /**
+   * Has to admit the image before anything is written. Signatures then move along, and no other
+   * referrers.
+   */
   readonly gate?: Gate | undefined;
 }
 
@@ -52,13 +61,24 @@ export interface KnownRoots {
 
 /** How one image is copied. */
 export interface CopyImageOptions extends CallOptions {
-  /** One: copies the manifest of that platform. Several: an index of those. None: everything, unchanged. */
+  /**
+   * One: copies the manifest of that platform. Several: an index of those. None: everything,
+   * unchanged.
+   */
   readonly platforms?: readonly Platform[] | undefined;
-  /** Keeps an index byte for byte, with only the images of `platforms`; without platforms, with those that the source has. */
+  /**
+   * Keeps an index byte for byte, with only the images of `platforms`; without platforms, with
+   * those that the source has.
+   */
   readonly sparse?: boolean | undefined;
-  /** Converts manifests to these media types, which changes their digests. Signatures and other referrers stay behind. */
+  /**
+   * Converts manifests to these media types, which changes their digests. Signatures and other
+   * referrers stay behind.
+   */
   readonly format?: ManifestFormat | undefined;
-  /** Walks, proves what the destination holds where it can, and mends it, even when the tag matches. */
+  /**
+   * Walks, proves what the destination holds where it can, and mends it, even when the tag matches.
+   */
   readonly force?: boolean | undefined;
   /** Never overwrites an existing tag. */
   readonly noClobber?: boolean | undefined;
@@ -72,9 +92,15 @@ export interface CopiedImage {
   readonly image: string;
   /** The manifest at the destination. */
   readonly root: Descriptor;
-  /** `kept`: the tag points at other content and was not overwritten. `passed`: the image has none of the wanted platforms. */
+  /**
+   * `kept`: the tag points at other content and was not overwritten. `passed`: the image has none
+   * of the wanted platforms.
+   */
   readonly outcome: 'copied' | 'unchanged' | 'kept' | 'passed';
-  /** Referrers, and lists of them, that failed. A warning names them; the image is complete without them. */
+  /**
+   * Referrers, and lists of them, that failed. A warning names them; the image is complete without
+   * them.
+   */
   readonly leftOut: number;
 }
 
@@ -104,7 +130,8 @@ function otherDigestError(wanted: Digest, found: Digest): RegiError {
 }
 
 /**
- * Copies one image. The tag moves last, so no reader ever sees a partial image. Digests change only if `platforms` narrows.
+ * Copies one image. The tag moves last, so no reader ever sees a partial image. Digests change only
+ * if `platforms` narrows.
  *
  * @throws {CopyError} with the code of what went wrong.
  */
@@ -251,7 +278,8 @@ async function resolveEnds(
 ): Promise<KnownRoots> {
   const [found, there] = await together<[Descriptor, Descriptor | undefined]>(
     [
-      // Images in progress go first: otherwise all would end together, and the destination would idle until then.
+      // Images in progress go first: otherwise all would end together, and the destination would
+      // idle until then.
       (either) =>
         session.ask(
           source,
@@ -274,7 +302,10 @@ async function resolveEnds(
   return { source: found, destination: there };
 }
 
-/** Returns what is wanted of an image; undefined if it is one of many, and has none of the wanted platforms. */
+/**
+ * Returns what is wanted of an image; undefined if it is one of many, and has none of the wanted
+ * platforms.
+ */
 async function wantedRoot(
   session: CopySession,
   { source, image, oneOfMany = false }: CopyJob,

@@ -15,7 +15,10 @@ import { CopySession, type CopySessionOptions } from './session.ts';
 import { eitherSignal } from '../../concurrency/together.ts';
 import { inOrder } from '../../concurrency/in-order.ts';
 
-/** Images walked at once. Their transfers share the lanes of the session, so this bounds memory, not speed. */
+/**
+ * Images walked at once. Their transfers share the lanes of the session, so this bounds memory, not
+ * speed.
+ */
 const IMAGES_AT_ONCE = 64;
 
 /** How several images are copied. */
@@ -31,7 +34,10 @@ export class PartialFailureError extends RegiError {
   /** All images. */
   readonly total: number;
 
-  /** @param cause the error that every image failed with, if it is one: its code and hint are then those of the whole. */
+  /**
+   * @param cause the error that every image failed with, if it is one: its code and hint are then
+   *   those of the whole.
+   */
   constructor(failed: number, total: number, cause?: RegiError) {
     super(
       cause?.code ?? 'PARTIAL_FAILURE',
@@ -55,14 +61,18 @@ export interface FailedJob {
 }
 
 /**
- * Copies many images as one command: shared nodes cross the wire once. Yields each with its job, in the order of
- * `jobs`, also images that were complete before another failed. Images that are passed over are not yielded.
+ * Copies many images as one command: shared nodes cross the wire once. Yields each with its job, in
+ * the order of `jobs`, also images that were complete before another failed. Images that are passed
+ * over are not yielded.
  *
- * @throws {PartialFailureError} at the end, with `keepGoing`, if any image failed; with the code of the cause if all failed
- *   for one.
- * @throws {RegiError} PARTIAL_FAILURE at the end, if all images were copied, but some without their referrers.
- * @throws {CopyError} at the first failure otherwise; the other images are stopped and have settled.
- * @throws {RegiError} with code NOT_FOUND when all images are passed over, with code USAGE when two different images would get the same tag.
+ * @throws {PartialFailureError} at the end, with `keepGoing`, if any image failed; with the code of
+ *   the cause if all failed for one.
+ * @throws {RegiError} PARTIAL_FAILURE at the end, if all images were copied, but some without their
+ *   referrers.
+ * @throws {CopyError} at the first failure otherwise; the other images are stopped and have
+ *   settled.
+ * @throws {RegiError} with code NOT_FOUND when all images are passed over, with code USAGE when two
+ *   different images would get the same tag.
  * @throws what `jobs` throws; with `keepGoing`, after the images before it have been copied.
  */
 export async function* copyImages<Job extends CopyJob>(
@@ -134,7 +144,9 @@ export async function* copyImages<Job extends CopyJob>(
   checkNoneLeftOut(state.lacking);
 }
 
-/** @throws {RegiError} NOT_FOUND when there were images, and none has any of the wanted platforms. */
+/**
+ * @throws {RegiError} NOT_FOUND when there were images, and none has any of the wanted platforms.
+ */
 export function requireAny(platforms: readonly Platform[] = [], images: number): void {
   if (images === 0) return;
   const names = platforms.map((platform) => formatPlatform(platform)).join(', ');

@@ -10,8 +10,8 @@ import { indexJson, type ManifestNode, type ReadNode } from './read-manifest.ts'
 export interface IndexTree {
   readonly root: ManifestNode;
   /**
-   * The entries of all levels that are no indexes, in the order of a reader who descends at once. An entry without a platform has
-   * that of the index that lists it.
+   * The entries of all levels that are no indexes, in the order of a reader who descends at once.
+   * An entry without a platform has that of the index that lists it.
    */
   readonly entries: readonly Descriptor[];
   /** The indexes below the root. */
@@ -19,8 +19,8 @@ export interface IndexTree {
 }
 
 /**
- * Reads the indexes below an index, each once. An inner index that is absent is left out: an archive or a sparse copy need not
- * carry all.
+ * Reads the indexes below an index, each once. An inner index that is absent is left out: an
+ * archive or a sparse copy need not carry all.
  *
  * @throws {InvalidManifestError} when indexes nest deeper, or list more, than any real image.
  */
@@ -66,7 +66,10 @@ export async function unlessAbsent<T>(read: () => Promise<T>): Promise<T | undef
 /** The manifests below a sparse index that are carried, by digest. */
 export type Carried = ReadonlyMap<Digest, Descriptor>;
 
-/** Returns the kept images, their attestations, and the indexes that lead to them; the root excluded. */
+/**
+ * Returns the kept images, their attestations, and the indexes that lead to them; the root
+ * excluded.
+ */
 export function nodesLeadingTo(tree: IndexTree, images: ReadonlySet<string>): Carried {
   const found = new Map<Digest, Descriptor>();
   const visit = ({ manifest }: ManifestNode): boolean => {
@@ -94,8 +97,9 @@ export function carriedChildren(
 }
 
 /**
- * Returns the entries, as JSON, of a smaller index of the kept images and their attestations. An inner index of which all stays
- * stands as it is; of any other, its entries take its place, because no source holds it in part. Undefined when everything stays.
+ * Returns the entries, as JSON, of a smaller index of the kept images and their attestations. An
+ * inner index of which all stays stands as it is; of any other, its entries take its place, because
+ * no source holds it in part. Undefined when everything stays.
  */
 export function narrowedEntries(
   tree: IndexTree,

@@ -65,7 +65,8 @@ export async function landRoot(
     if (!isThere || force || carried !== undefined)
       await session.landChildren(route, node, either, { carried });
     if (bring !== undefined) {
-      // The subject, then its referrers, then the tag: a reader who sees the tag sees the signatures too.
+      // The subject, then its referrers, then the tag: a reader who sees the tag sees the
+      // signatures too.
       if (!isThere || force) await send(either);
       failed = await bring(node, either);
     }

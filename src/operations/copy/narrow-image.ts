@@ -25,7 +25,10 @@ import type { CopySession } from './session.ts';
 export interface Wanted {
   /** All when empty. */
   readonly platforms: readonly Platform[];
-  /** Keeps an index byte for byte, and so its digest and signatures, and leaves its other images out. */
+  /**
+   * Keeps an index byte for byte, and so its digest and signatures, and leaves its other images
+   * out.
+   */
   readonly sparse?: boolean | undefined;
   /** Passes over platforms that the image lacks. */
   readonly optional?: boolean | undefined;
@@ -41,9 +44,10 @@ export interface NarrowedImage {
 }
 
 /**
- * Narrows an image to platforms. One platform of an index becomes its manifest. Several become an index of those and their
- * attestations, with all other members of the old index kept. An image of one platform stays as it is, and so does an index that is
- * wanted sparse: without platforms, of the images that the source has.
+ * Narrows an image to platforms. One platform of an index becomes its manifest. Several become an
+ * index of those and their attestations, with all other members of the old index kept. An image of
+ * one platform stays as it is, and so does an index that is wanted sparse: without platforms, of
+ * the images that the source has.
  *
  * @returns undefined when the platforms are optional, and the image has none of them.
  * @throws {PlatformNotFoundError} when a platform is missing.
@@ -136,7 +140,9 @@ export interface NarrowInSessionOptions extends Wanted {
   readonly image?: string | undefined;
 }
 
-/** Reads an image within a session and narrows it, as `narrowImage()` does; says what it leaves out. */
+/**
+ * Reads an image within a session and narrows it, as `narrowImage()` does; says what it leaves out.
+ */
 export async function narrowInSession(
   session: CopySession,
   source: Source,

@@ -1,9 +1,14 @@
 import { isManifestType } from '../../oci/media-types.ts';
 import type { CopyEvent, OnEvent } from './events.ts';
 
-/** How far copying has come. Manifests do not count; a blob that several images share counts once. */
+/**
+ * How far copying has come. Manifests do not count; a blob that several images share counts once.
+ */
 export interface CopyProgress {
-  /** Bytes at the destination: moved, mounted, or there before. It falls when a transfer starts over. */
+  /**
+   * Bytes at the destination: moved, mounted, or there before. It falls when a transfer starts
+   * over.
+   */
   readonly doneBytes: number;
   /** Bytes of all blobs found so far. It grows while manifests are read. */
   readonly totalBytes: number;

@@ -26,7 +26,8 @@ export type ReadNode = (descriptor: Descriptor) => Promise<ManifestNode>;
 /**
  * Reads and parses the manifest of `descriptor`, verified.
  *
- * @throws {RegiError} LIMIT_EXCEEDED over 4 MiB, CONTENT_MISMATCH, INVALID_MANIFEST, UNSUPPORTED, or what the source throws.
+ * @throws {RegiError} LIMIT_EXCEEDED over 4 MiB, CONTENT_MISMATCH, INVALID_MANIFEST, UNSUPPORTED,
+ *   or what the source throws.
  */
 export async function readManifest(
   source: Source,
@@ -58,7 +59,10 @@ export async function asChild(reading: Promise<ManifestNode>): Promise<ManifestN
   }
 }
 
-/** Manifests from elsewhere than their source, whose bytes are proved by the digest before they are returned. */
+/**
+ * Manifests from elsewhere than their source, whose bytes are proved by the digest before they are
+ * returned.
+ */
 export interface KeptManifests {
   /** Returns the bytes; undefined where they are not kept. */
   get(digest: Digest): Promise<Uint8Array | undefined>;
@@ -86,7 +90,10 @@ export async function readConfig(
   return collectProved(source.fetch(config, options), config, LIMITS.configBytes);
 }
 
-/** Reads and parses the config of an image; undefined for an artifact, and for a config that is no JSON object. */
+/**
+ * Reads and parses the config of an image; undefined for an artifact, and for a config that is no
+ * JSON object.
+ */
 export async function readImageConfig(
   source: Source,
   manifest: ImageManifest,
@@ -110,7 +117,10 @@ export function indexJson({ bytes, descriptor }: ManifestNode): {
 
 type Kept = { readonly value: ManifestNode };
 
-/** A cache of manifests, bounded by their bytes: a command may copy any number of images. Drops the oldest first. */
+/**
+ * A cache of manifests, bounded by their bytes: a command may copy any number of images. Drops the
+ * oldest first.
+ */
 export class RecentManifests implements Results<ManifestNode> {
   readonly #kept = new Map<string, Kept>();
   readonly #limit: number;

@@ -12,7 +12,10 @@ export interface ReportOptions {
   readonly onEnd?: (() => void) | undefined;
 }
 
-/** The bytes of a node, not yet verified. Emits an event each time they are opened and for each chunk. */
+/**
+ * The bytes of a node, not yet verified. Emits an event each time they are opened and for each
+ * chunk.
+ */
 export function reported(
   source: Source,
   target: Descriptor,

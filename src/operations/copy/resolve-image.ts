@@ -28,7 +28,10 @@ export async function resolveImage(
   return imageForHost(await readForHost(source, reference, choice, options), platform);
 }
 
-/** Resolves a name, or returns undefined where the store proves that it has no such name. Any doubt is an error. */
+/**
+ * Resolves a name, or returns undefined where the store proves that it has no such name. Any doubt
+ * is an error.
+ */
 export async function resolveIfThere(
   store: Source,
   reference: string,
@@ -58,15 +61,19 @@ export interface ImageForHost {
   readonly listed: readonly Descriptor[];
   /** Those of them that run somewhere. */
   readonly entries: readonly RunnableEntry[];
-  /** The chosen entry of the index. Undefined where the root is no index, and where no entry serves. */
+  /**
+   * The chosen entry of the index. Undefined where the root is no index, and where no entry serves.
+   */
   readonly chosen: RunnableEntry | undefined;
 }
 
 /**
- * Reads the root that a name points at, and chooses from an index the image for a platform: the requested one, else that of this
- * machine, else linux on the same processor, because containers on other systems run in a linux machine.
+ * Reads the root that a name points at, and chooses from an index the image for a platform: the
+ * requested one, else that of this machine, else linux on the same processor, because containers on
+ * other systems run in a linux machine.
  *
- * @throws {PlatformNotFoundError} when the image lacks the requested platform. Without a request, `chosen` is undefined.
+ * @throws {PlatformNotFoundError} when the image lacks the requested platform. Without a request,
+ *   `chosen` is undefined.
  */
 export async function readForHost(
   source: Source,

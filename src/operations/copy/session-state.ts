@@ -10,7 +10,10 @@ export class SessionState {
   /** By place and digest. */
   readonly #holders = new Map<string, Map<string, Promise<boolean>>>();
 
-  /** Returns the repositories that have a blob or are about to; each promise says whether it arrived. */
+  /**
+   * Returns the repositories that have a blob or are about to; each promise says whether it
+   * arrived.
+   */
   repositoriesWith({ place }: Store, { digest }: Descriptor): Map<string, Promise<boolean>> {
     const key = `${place} ${digest}`;
     const known = this.#holders.get(key);

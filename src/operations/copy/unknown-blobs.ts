@@ -5,8 +5,8 @@ import { RegistryResponseError } from '../../registry/errors.ts';
 import type { ManifestNode } from './read-manifest.ts';
 
 /**
- * Returns the blobs for whose absence a registry refused a manifest: those that it names, or all blobs where it names none. Some
- * registries say that they mounted a blob, and lack it afterwards.
+ * Returns the blobs for whose absence a registry refused a manifest: those that it names, or all
+ * blobs where it names none. Some registries say that they mounted a blob, and lack it afterwards.
  */
 export function unknownBlobs(error: unknown, { manifest }: ManifestNode): readonly Descriptor[] {
   if (!(error instanceof RegistryResponseError)) return [];

@@ -57,7 +57,8 @@ export interface ArtifactFileOptions extends CallOptions {
 }
 
 /**
- * Reads the files of an artifact once, for their digests. The title of each is its name without folders.
+ * Reads the files of an artifact once, for their digests. The title of each is its name without
+ * folders.
  *
  * @param paths absolute, or relative to the working directory of the process.
  * @throws {RegiError} NOT_FOUND when there is no such file, or a folder.

@@ -6,7 +6,10 @@ import { resolveIfThere } from '../copy/resolve-image.ts';
 
 /** The effects of deleting a manifest. */
 export interface DeletePlan {
-  /** Tags that point to it and are deleted with it. Undefined where the place does not list its tags. */
+  /**
+   * Tags that point to it and are deleted with it. Undefined where the place does not list its
+   * tags.
+   */
   readonly tags: readonly string[] | undefined;
   /** Number of referrers that lose their subject. */
   readonly referrers: number;
@@ -27,7 +30,8 @@ const MANY_TAGS = 500;
 const CANNOT_LIST: ReadonlySet<string> = new Set(['NOT_FOUND', 'REFUSED', 'UNSUPPORTED']);
 
 /**
- * Finds the tags that point to a manifest by resolving each tag: registries keep no list in the other direction.
+ * Finds the tags that point to a manifest by resolving each tag: registries keep no list in the
+ * other direction.
  *
  * @throws {RegiError} when a tag cannot be resolved: a tag must not be deleted unseen.
  */

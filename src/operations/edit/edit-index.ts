@@ -14,7 +14,8 @@ import { indexJson, type ManifestNode, readManifest } from '../copy/read-manifes
 import { jsonNode, type MemoryNode } from './memory-source.ts';
 
 /**
- * Composes an index. Its type is docker's if all entries are docker's, so that readers need not know OCI; else OCI's.
+ * Composes an index. Its type is docker's if all entries are docker's, so that readers need not
+ * know OCI; else OCI's.
  *
  * @throws {RegiError} ALREADY_EXISTS when two entries have one platform.
  * @see https://github.com/opencontainers/image-spec/blob/v1.1.1/image-index.md
@@ -158,7 +159,10 @@ function isIn(set: ReadonlySet<Descriptor>, entry: Descriptor | undefined): bool
   return entry !== undefined && set.has(entry);
 }
 
-/** Lists the entries that an index would have for an image: the image with its platform, or all entries of an index. */
+/**
+ * Lists the entries that an index would have for an image: the image with its platform, or all
+ * entries of an index.
+ */
 export async function indexEntries(
   source: Source,
   reference: string,

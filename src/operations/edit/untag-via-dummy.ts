@@ -15,12 +15,14 @@ export interface UntagViaDummyOptions extends CallOptions {
 const RESTORE_TIMEOUT_MS = 10_000;
 
 /**
- * Removes one tag where the registry deletes only manifests with all their tags: moves the tag to a dummy manifest and deletes
- * that. Another dummy is pushed and deleted first, so that the tag is untouched where the registry deletes nothing. A tag that was
- * moved and could not be removed is restored.
+ * Removes one tag where the registry deletes only manifests with all their tags: moves the tag to a
+ * dummy manifest and deletes that. Another dummy is pushed and deleted first, so that the tag is
+ * untouched where the registry deletes nothing. A tag that was moved and could not be removed is
+ * restored.
  *
  * @returns the manifest that the tag pointed to.
- * @throws {RegiError} NOT_FOUND without such a tag; the error of the registry where it accepts or deletes no manifest.
+ * @throws {RegiError} NOT_FOUND without such a tag; the error of the registry where it accepts or
+ *   deletes no manifest.
  */
 export async function untagViaDummy(
   store: Store & Deleter,
@@ -61,7 +63,10 @@ export async function untagViaDummy(
   return before;
 }
 
-/** Restores the tag only if it points to the dummy or to nothing: another client may have moved it in the meantime. */
+/**
+ * Restores the tag only if it points to the dummy or to nothing: another client may have moved it
+ * in the meantime.
+ */
 async function restore(
   store: Store,
   before: Descriptor,

@@ -110,8 +110,8 @@ export interface InspectReport {
 }
 
 /**
- * Inspects an image without its layers: the manifest, and the config of one platform. By default that is the platform of this
- * machine, or the first one if the image lacks it.
+ * Inspects an image without its layers: the manifest, and the config of one platform. By default
+ * that is the platform of this machine, or the first one if the image lacks it.
  *
  * @throws {PlatformNotFoundError} when the image lacks the requested platform.
  */
@@ -228,7 +228,10 @@ function layerReport(
   };
 }
 
-/** Pairs each step of the history with its layer. Layers without a step become steps without details. */
+/**
+ * Pairs each step of the history with its layer. Layers without a step become steps without
+ * details.
+ */
 function withLayers(
   history: readonly HistoryEntry[],
   layers: readonly Descriptor[],

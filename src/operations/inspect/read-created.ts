@@ -8,7 +8,8 @@ import { readImageConfig, readManifest } from '../copy/read-manifest.ts';
 const ANNOTATION = 'org.opencontainers.image.created';
 
 /**
- * Reads when an image was made, from its annotation or config; for an index, from its first image. Undefined where neither says.
+ * Reads when an image was made, from its annotation or config; for an index, from its first image.
+ * Undefined where neither says.
  *
  * @throws {RegiError} when manifest or config cannot be read.
  */

@@ -26,7 +26,10 @@ export interface ImageSummary {
   readonly problem: string | undefined;
 }
 
-/** Reads the manifests and the config of an image, and nothing else. Reports damage as `problem`, so that a list shows the other images. */
+/**
+ * Reads the manifests and the config of an image, and nothing else. Reports damage as `problem`, so
+ * that a list shows the other images.
+ */
 export async function summarizeImage(
   source: Source,
   root: Descriptor,
@@ -77,7 +80,10 @@ interface FoundImage {
   readonly digest: Digest;
 }
 
-/** Adds up the nodes of an image that are in the store, and returns its first image; without one, its first artifact. */
+/**
+ * Adds up the nodes of an image that are in the store, and returns its first image; without one,
+ * its first artifact.
+ */
 async function walk(
   source: Source,
   node: Descriptor,

@@ -17,7 +17,10 @@ export interface NodeProblem {
   readonly problem: string;
 }
 
-/** Error codes about the content itself. Any other code stops the verification, because it says nothing about the content. */
+/**
+ * Error codes about the content itself. Any other code stops the verification, because it says
+ * nothing about the content.
+ */
 const PROBLEMS: ReadonlyMap<string, NodeProblem['status']> = new Map([
   ['NOT_FOUND', 'missing'],
   ['CONTENT_MISMATCH', 'corrupt'],
@@ -36,7 +39,8 @@ export function problemOf(error: unknown): NodeProblem {
 }
 
 /**
- * Reads a blob to its end and verifies its size and digest, and with `diffIds` also the digest of the unpacked bytes.
+ * Reads a blob to its end and verifies its size and digest, and with `diffIds` also the digest of
+ * the unpacked bytes.
  *
  * @param diffIds digests that configs give for the unpacked layer.
  * @returns undefined if the blob is intact.

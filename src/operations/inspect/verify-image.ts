@@ -31,8 +31,9 @@ export interface NamedRoot {
 /** A node with a problem. The names are those of `--json`, and so are API. */
 export interface FoundProblem {
   /**
-   * `absent`: a manifest that a sparse index lists without its content, which is no fault. `absent-in-base`: a layer that it omits because
-   * an earlier archive carried it. `extra`: no manifest leads to it, which is no fault either.
+   * `absent`: a manifest that a sparse index lists without its content, which is no fault.
+   * `absent-in-base`: a layer that it omits because an earlier archive carried it. `extra`: no
+   * manifest leads to it, which is no fault either.
    */
   readonly status: NodeProblem['status'] | 'absent' | 'absent-in-base' | 'extra';
   /** The digest of the node. */
@@ -115,7 +116,9 @@ class Walk {
   readonly #source: Source;
   readonly #options: VerifyOptions;
   readonly #signal: AbortSignal;
-  /** By digest and size: two descriptors of one digest with different sizes cannot both be right. */
+  /**
+   * By digest and size: two descriptors of one digest with different sizes cannot both be right.
+   */
   readonly #manifests = new Set<string>();
   readonly #blobs = new Map<string, BlobNode>();
   readonly #named = new Set<Digest>();
@@ -131,7 +134,10 @@ class Walk {
     this.#signal = options.signal ?? new AbortController().signal;
   }
 
-  /** Reads the manifests among `nodes`, which are `depth` levels below the roots, and returns their children. Keeps blobs for `readBlobs()`. */
+  /**
+   * Reads the manifests among `nodes`, which are `depth` levels below the roots, and returns their
+   * children. Keeps blobs for `readBlobs()`.
+   */
   async readManifests(nodes: readonly Node[], depth: number): Promise<readonly Node[]> {
     const fresh: Node[] = [];
     for (const node of nodes) {
@@ -218,7 +224,8 @@ class Walk {
     try {
       const { manifest } = await readManifest(this.#source, descriptor, { signal });
       this.#count(descriptor);
-      // docker saves one platform of an index, with neither the other platforms nor the attestations.
+      // docker saves one platform of an index, with neither the other platforms nor the
+      // attestations.
       const mayLackChildren = this.#options.isSparse === true && manifest.kind === 'index';
       if (mayLackChildren)
         this.#sparse.push(
@@ -244,7 +251,10 @@ class Walk {
     }
   }
 
-  /** Records the diff_ids of the layers of an image. An unreadable config is reported with the blobs. */
+  /**
+   * Records the diff_ids of the layers of an image. An unreadable config is reported with the
+   * blobs.
+   */
   async #expectDiffIds(
     manifest: Manifest,
     image: string | undefined,

@@ -7,8 +7,8 @@ import { LeftOutReferrers } from './left-out.ts';
 import { subjectsOf, taggedReferrers, walkReferrers } from './walk.ts';
 
 /**
- * Copies the referrers of the image and of each carried manifest of its index, their own referrers, and the tags of cosign. One that fails
- * is left out with a warning.
+ * Copies the referrers of the image and of each carried manifest of its index, their own referrers,
+ * and the tags of cosign. One that fails is left out with a warning.
  *
  * @param image its name, for warnings.
  * @returns how many referrers, and lists of them, failed.

@@ -4,15 +4,18 @@ import { quote } from '../../quote.ts';
 import { PullsKeptError } from '../../registry/pull-quota.ts';
 import type { OnEvent } from '../copy/events.ts';
 
-/** Collects what failed among the referrers of an image. They are left out, and do not stop the image. */
+/**
+ * Collects what failed among the referrers of an image. They are left out, and do not stop the
+ * image.
+ */
 export class LeftOutReferrers {
   readonly #failures: RegiError[] = [];
 
   /**
    * Runs the task of one referrer, or of one list of them. Returns undefined when it failed.
    *
-   * @throws the signal's reason when it has aborted, what is no `RegiError`, and a pull that was not sent: the
-   *   whole image is then for later.
+   * @throws the signal's reason when it has aborted, what is no `RegiError`, and a pull that was
+   *   not sent: the whole image is then for later.
    */
   async attempt<T>(signal: AbortSignal, task: () => Promise<T>): Promise<T | undefined> {
     try {

@@ -19,10 +19,11 @@ export interface AdmittedRoots {
 }
 
 /**
- * Asks a gate to admit an image. The signatures that it verified are then copied by their digests: a server cannot exchange them
- * in between.
+ * Asks a gate to admit an image. The signatures that it verified are then copied by their digests:
+ * a server cannot exchange them in between.
  *
- * @returns copies the signatures. Call it when the image is at the destination without its tag. None is left out: it returns 0.
+ * @returns copies the signatures. Call it when the image is at the destination without its tag.
+ *   None is left out: it returns 0.
  * @throws {RegiError} POLICY_REFUSED unless the gate admits the image.
  */
 export async function admitImage(
@@ -64,7 +65,10 @@ export async function admittedSignatures(
   return admission.carried;
 }
 
-/** Returns the signatures of the carried manifests of an index, such as cosign makes with `--recursive`. */
+/**
+ * Returns the signatures of the carried manifests of an index, such as cosign makes with
+ * `--recursive`.
+ */
 export async function signaturesOfChildren(
   session: CopySession,
   source: Source,

@@ -12,7 +12,10 @@ import { subjectsOf, taggedReferrers, walkReferrers } from './walk.ts';
 export interface ReferrerNode {
   readonly descriptor: Descriptor;
   readonly artifactType: string | undefined;
-  /** `subject`: its manifest names the image. `tag`: a tag of cosign's does. `index`: it stands beside the image in the index. */
+  /**
+   * `subject`: its manifest names the image. `tag`: a tag of cosign's does. `index`: it stands
+   * beside the image in the index.
+   */
   readonly found: 'subject' | 'tag' | 'index';
   /** The tag of cosign's. */
   readonly tag: string | undefined;
@@ -34,7 +37,10 @@ export interface ReferrerTreeOptions extends CallOptions, Pick<CopySessionOption
 
 const ATTESTATION_TYPE = 'application/vnd.in-toto+json';
 
-/** Finds the referrers of an image and of each manifest of its index, to any depth: by subject, by cosign's tags, and attestations in the index. */
+/**
+ * Finds the referrers of an image and of each manifest of its index, to any depth: by subject, by
+ * cosign's tags, and attestations in the index.
+ */
 export async function referrerTree(
   source: Source,
   root: ManifestNode,
@@ -134,7 +140,8 @@ async function typeOf(
     return shownTypeOf((await session.read(source, descriptor, signal)).manifest);
   } catch (error) {
     signal.throwIfAborted();
-    // A referrer that is gone or unreadable must not hide the others. It is shown by its media type.
+    // A referrer that is gone or unreadable must not hide the others. It is shown by its media
+    // type.
     if (error instanceof RegiError && UNREADABLE.has(error.code)) return undefined;
     throw error;
   }

@@ -58,10 +58,12 @@ const DEFAULT_LIMITS: ReferrerLimits = {
 const LISTS_AT_ONCE = 24;
 
 /**
- * Walks the referrers of the roots, of those referrers, and so on: level by level, in the order of the lists. Each node is
- * yielded once and asked about once, whatever the registry says, so cycles end. A source without referrers yields none.
+ * Walks the referrers of the roots, of those referrers, and so on: level by level, in the order of
+ * the lists. Each node is yielded once and asked about once, whatever the registry says, so cycles
+ * end. A source without referrers yields none.
  *
- * @throws {LimitExceededError} past one of the limits; referrers found before that have been yielded.
+ * @throws {LimitExceededError} past one of the limits; referrers found before that have been
+ *   yielded.
  */
 export async function* walkReferrers(
   session: CopySession,
@@ -124,13 +126,19 @@ export async function taggedReferrers(
   return found.filter((referrer) => referrer !== undefined);
 }
 
-/** Tags under which cosign keeps signatures, attestations and SBOMs of a manifest: `sha256-<hex>.sig`. None for sha512, whose tag would be too long. */
+/**
+ * Tags under which cosign keeps signatures, attestations and SBOMs of a manifest:
+ * `sha256-<hex>.sig`. None for sha512, whose tag would be too long.
+ */
 export function cosignTags(digest: Digest): readonly string[] {
   if (algorithmOf(digest) !== 'sha256') return [];
   return ['sig', 'att', 'sbom'].map((kind) => `sha256-${encodedOf(digest)}.${kind}`);
 }
 
-/** Lists the image, and each manifest of its index and of the indexes in it; of a sparse index, the carried ones. */
+/**
+ * Lists the image, and each manifest of its index and of the indexes in it; of a sparse index, the
+ * carried ones.
+ */
 export async function subjectsOf(
   session: CopySession,
   source: Source,

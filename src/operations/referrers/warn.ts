@@ -5,8 +5,8 @@ import type { CopySession } from '../copy/session.ts';
 import { cosignTags, walkReferrers } from './walk.ts';
 
 /**
- * True if the source is known to hold a signature or another referrer of that image. False also where the source cannot say:
- * without a list of referrers there is nothing to warn about.
+ * True if the source is known to hold a signature or another referrer of that image. False also
+ * where the source cannot say: without a list of referrers there is nothing to warn about.
  *
  * @throws the signal's reason when it has aborted, and nothing else.
  */

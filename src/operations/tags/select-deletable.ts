@@ -34,10 +34,11 @@ export interface SelectDeletableOptions extends CallOptions {
 }
 
 /**
- * Selects tags by name and age. An image that any other tag names, itself or in its index, is never selected: some registries
- * delete the image with its tag.
+ * Selects tags by name and age. An image that any other tag names, itself or in its index, is never
+ * selected: some registries delete the image with its tag.
  *
- * @throws {RegiError} when the list breaks off or a tag cannot be resolved: nothing is deleted unseen.
+ * @throws {RegiError} when the list breaks off or a tag cannot be resolved: nothing is deleted
+ *   unseen.
  */
 export async function selectDeletable(
   store: Store & TagLister,
@@ -76,7 +77,10 @@ export async function selectDeletable(
   };
 }
 
-/** Maps the digests that must stay to a tag that needs each: the targets of tags, and the entries of their indexes. */
+/**
+ * Maps the digests that must stay to a tag that needs each: the targets of tags, and the entries of
+ * their indexes.
+ */
 async function keptDigests(
   store: Store,
   kept: readonly TaggedImage[],

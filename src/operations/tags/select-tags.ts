@@ -27,7 +27,10 @@ export class InvalidTagPatternError extends UsageError {
 }
 
 const PATTERN_LENGTH = 512;
-/** Time for one tag of at most 128 characters. Honest patterns take microseconds, and more only on a busy machine. */
+/**
+ * Time for one tag of at most 128 characters. Honest patterns take microseconds, and more only on a
+ * busy machine.
+ */
 const MATCH_TIMEOUT_MS = 1000;
 
 const REGEX = /^\/(.*)\/(i?)$/s;
@@ -39,10 +42,11 @@ const X_RANGE = /^v?\d+(?:\.\d+)?(?:\.[xX]){1,2}$/;
 const VERSION_TAG = /^v?(\d+)(?:\.(\d+))?(?:\.(\d+))?(-[0-9A-Za-z.-]+)?$/;
 
 /**
- * Makes one filter of several patterns. A tag passes if any pattern selects it (or all of them exclude) and none excludes it.
- * Without patterns every tag passes.
+ * Makes one filter of several patterns. A tag passes if any pattern selects it (or all of them
+ * exclude) and none excludes it. Without patterns every tag passes.
  *
- * @throws {InvalidTagPatternError} when a pattern does not parse; the filter also when one takes too long.
+ * @throws {InvalidTagPatternError} when a pattern does not parse; the filter also when one takes
+ *   too long.
  */
 export function tagFilter(patterns: readonly string[]): (tag: string) => boolean {
   const parsed = patterns.map(parseTagPattern);
@@ -54,15 +58,18 @@ export function tagFilter(patterns: readonly string[]): (tag: string) => boolean
 }
 
 /**
- * Parses a pattern for tags. A leading "!" excludes. The rest is read as the first of these that fits:
+ * Parses a pattern for tags. A leading "!" excludes. The rest is read as the first of these that
+ * fits:
  *
  * - `/regex/` or `/regex/i`: matches anywhere in the tag, unless it is anchored;
- * - versions, if it begins with one of `^ ~ < > =`, or contains a space or `||`, or is an x-range: `>=1.2 <2`, `^1.2`, `1.x`;
+ * - versions, if it begins with one of `^ ~ < > =`, or contains a space or `||`, or is an x-range:
+ * `>=1.2 <2`, `^1.2`, `1.x`;
  * - a glob, if it contains one of `* ? [ ] { } ( ) \`: `1.*`, `v[0-9]*`, `{stable,edge}`;
  * - otherwise a tag: `1.2` is that tag and no version.
  *
- * Tags are read as versions with missing numbers as 0 and without a leading "v" (`v12` is 12.0.0); other tags never match. A suffix
- * makes a pre-release, as in semver: `1.2.3-alpine` matches `>=1.2.3-0` and not `>=1.2`. A tag spelled like the x-range matches it too.
+ * Tags are read as versions with missing numbers as 0 and without a leading "v" (`v12` is 12.0.0);
+ * other tags never match. A suffix makes a pre-release, as in semver: `1.2.3-alpine` matches
+ * `>=1.2.3-0` and not `>=1.2`. A tag spelled like the x-range matches it too.
  *
  * @throws {InvalidTagPatternError}
  */
@@ -175,10 +182,11 @@ function timed(regex: RegExp, text: string): TagPattern['matches'] {
 }
 
 /**
- * Tests texts with a regular expression that may backtrack forever, such as `(a+)+$`. JavaScript can stop one only by stopping the
- * script around it; this costs about 0.1 ms per text.
+ * Tests texts with a regular expression that may backtrack forever, such as `(a+)+$`. JavaScript
+ * can stop one only by stopping the script around it; this costs about 0.1 ms per text.
  *
- * @returns a test that throws if it takes longer than `timeoutMs`, or if the expression is too large to compile.
+ * @returns a test that throws if it takes longer than `timeoutMs`, or if the expression is too
+ *   large to compile.
  */
 export function matchInTime(regex: RegExp, timeoutMs: number): (text: string) => boolean {
   const script = new Script('regex.test(text)');

@@ -15,8 +15,8 @@ export interface SortableTag {
 }
 
 /**
- * Sorts tags by name like `LC_ALL=C sort`, or by version or age with the newest first, so that a limit keeps the newest. Tags without
- * a version or date come last. Equal tags are sorted by name.
+ * Sorts tags by name like `LC_ALL=C sort`, or by version or age with the newest first, so that a
+ * limit keeps the newest. Tags without a version or date come last. Equal tags are sorted by name.
  */
 export function sortTags<Row extends SortableTag>(
   rows: readonly Row[],

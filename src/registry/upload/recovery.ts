@@ -115,8 +115,8 @@ export class UploadRecovery {
   }
 
   /**
-   * True if the registry has the blob, although its response to the last bytes was another one. Nexus refuses the bytes of a blob
-   * that another client has just stored.
+   * True if the registry has the blob, although its response to the last bytes was another one.
+   * Nexus refuses the bytes of a blob that another client has just stored.
    */
   async #isStoredAfter(error: unknown): Promise<boolean> {
     const { repository, target, signal } = this.#upload;

@@ -39,7 +39,10 @@ import { readFolderContents } from './folder-contents.ts';
 import { ArchiveStore, type ReadOnlyStore } from './store.ts';
 import { withDockerNames } from './two-views.ts';
 
-/** The images of a tar. `open('')` has them all, by tag or full name; the repositories are those of a registry over it. */
+/**
+ * The images of a tar. `open('')` has them all, by tag or full name; the repositories are those of
+ * a registry over it.
+ */
 export interface ArchivePlace extends Place, ImageLister {
   /** The format of the archive. */
   readonly format: ArchiveContents['format'];
@@ -55,7 +58,10 @@ export interface ArchivePlace extends Place, ImageLister {
 
 /** How archives are opened. */
 export interface ArchiveOptions extends ArchiveFileOptions {
-  /** The only accepted format. When absent either is; where one tar has both, it is read as an image layout. */
+  /**
+   * The only accepted format. When absent either is; where one tar has both, it is read as an image
+   * layout.
+   */
   readonly format?: ArchiveContents['format'] | undefined;
   /** Names the place in messages; `archive:` and the path when absent. */
   readonly name?: string | undefined;
@@ -64,11 +70,13 @@ export interface ArchiveOptions extends ArchiveFileOptions {
 }
 
 /**
- * Opens an image tar: an image layout (skopeo oci-archive, podman, buildah, regctl, oras, docker save since 25) or the format of
- * docker save before (skopeo docker-archive, podman, crane, kaniko). `path` is absolute, or `-`. Only a compressed archive, or one
- * from a pipe, is unpacked. The caller closes it.
+ * Opens an image tar: an image layout (skopeo oci-archive, podman, buildah, regctl, oras, docker
+ * save since 25) or the format of docker save before (skopeo docker-archive, podman, crane,
+ * kaniko). `path` is absolute, or `-`. Only a compressed archive, or one from a pipe, is unpacked.
+ * The caller closes it.
  *
- * @throws {RegiError} NOT_FOUND when there is no file, INVALID_ARCHIVE when it is no whole tar or has no images.
+ * @throws {RegiError} NOT_FOUND when there is no file, INVALID_ARCHIVE when it is no whole tar or
+ *   has no images.
  */
 export async function openArchive(path: string, options: ArchiveOptions): Promise<ArchivePlace> {
   const { close, ...read } = await readArchive(path, options);
@@ -76,8 +84,9 @@ export async function openArchive(path: string, options: ArchiveOptions): Promis
 }
 
 /**
- * Opens several archives as one place: one may carry layers that another leaves out. A name of several images means that of the
- * last, with a notice. Image layout folders may be among them, and are read as a snapshot of this moment.
+ * Opens several archives as one place: one may carry layers that another leaves out. A name of
+ * several images means that of the last, with a notice. Image layout folders may be among them, and
+ * are read as a snapshot of this moment.
  *
  * @throws as `openArchive`, and as `openLayout` for folders.
  */

@@ -14,8 +14,8 @@ export interface ChecksumOptions extends CallOptions {
 }
 
 /**
- * Writes `path.sha256` beside an archive, with a line for each of its files, in the format of `sha256sum`:
- * `sha256sum -c FILE.sha256` checks it.
+ * Writes `path.sha256` beside an archive, with a line for each of its files, in the format of
+ * `sha256sum`: `sha256sum -c FILE.sha256` checks it.
  *
  * @returns the path of the new file.
  */

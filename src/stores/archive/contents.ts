@@ -34,7 +34,10 @@ export interface StoredContent {
 
 /** The images of an archive of either format. */
 export interface ArchiveContents {
-  /** `oci`: an image layout. `docker`: the format of `docker save` before version 25; its manifests are made here. */
+  /**
+   * `oci`: an image layout. `docker`: the format of `docker save` before version 25; its manifests
+   * are made here.
+   */
   readonly format: 'oci' | 'docker';
   /** The parsed index.json. */
   readonly index: LayoutIndex;
@@ -47,7 +50,10 @@ export function invalidArchive(message: string, options?: RegiErrorOptions): Reg
   return new RegiError('INVALID_ARCHIVE', message, options);
 }
 
-/** Returns the folder of an image layout in the tar, such as `` or `name/`; undefined when there is none. */
+/**
+ * Returns the folder of an image layout in the tar, such as `` or `name/`; undefined when there is
+ * none.
+ */
 export function layoutRoot({ entries }: TarIndex): string | undefined {
   if (entries.has('oci-layout')) return '';
   // `tar cf images.tar folder` packs the folder too.
@@ -57,7 +63,8 @@ export function layoutRoot({ entries }: TarIndex): string | undefined {
 }
 
 /**
- * Reads an image layout in a tar. Blobs may be missing, in archives of some platforms, and in incremental ones.
+ * Reads an image layout in a tar. Blobs may be missing, in archives of some platforms, and in
+ * incremental ones.
  *
  * @throws {RegiError} INVALID_ARCHIVE without index.json, or when the version is not 1.0.0.
  * @see https://github.com/opencontainers/image-spec/blob/v1.1.1/image-layout.md
@@ -94,7 +101,8 @@ export async function readOciContents(
 }
 
 /**
- * Reads a small file of the tar. Its name may come from another file of the tar, and is looked up nowhere else.
+ * Reads a small file of the tar. Its name may come from another file of the tar, and is looked up
+ * nowhere else.
  *
  * @throws {RegiError} INVALID_ARCHIVE when it is missing.
  * @throws {LimitExceededError} when it is over 4 MiB.
@@ -175,7 +183,10 @@ export function storedIn(
   return entry === undefined ? undefined : { file, offset: entry.offset, size: entry.size };
 }
 
-/** Lists every blob of an image layout in a tar, whether an image needs it or not; no blobs of other archives. */
+/**
+ * Lists every blob of an image layout in a tar, whether an image needs it or not; no blobs of other
+ * archives.
+ */
 export async function* archiveBlobs(
   path: string,
   options: ArchiveFileOptions,

@@ -25,10 +25,12 @@ import { readOnlyPlaceError } from './store.ts';
 export type FolderStore = Store & BlobResolver;
 
 /**
- * Opens a folder of skopeo's format `dir:`, to be read: one image, whose manifest is `manifest.json` and whose other nodes are
- * files named by the digits of their digest. `path` is absolute.
+ * Opens a folder of skopeo's format `dir:`, to be read: one image, whose manifest is
+ * `manifest.json` and whose other nodes are files named by the digits of their digest. `path` is
+ * absolute.
  *
- * @throws {RegiError} NOT_FOUND when it has no manifest.json, INVALID_MANIFEST when that is no manifest.
+ * @throws {RegiError} NOT_FOUND when it has no manifest.json, INVALID_MANIFEST when that is no
+ *   manifest.
  */
 export async function openFolder(path: string, { signal }: CallOptions = {}): Promise<FolderStore> {
   signal?.throwIfAborted();
@@ -121,7 +123,10 @@ class DirFolder implements FolderStore {
   }
 }
 
-/** Only a parsed digest becomes a path. The name of another algorithm than sha256 begins with the algorithm. */
+/**
+ * Only a parsed digest becomes a path. The name of another algorithm than sha256 begins with the
+ * algorithm.
+ */
 function blobName(digest: Digest): string {
   const algorithm = algorithmOf(digest);
   return algorithm === 'sha256' ? encodedOf(digest) : `${algorithm}-${encodedOf(digest)}`;

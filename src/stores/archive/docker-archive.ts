@@ -57,12 +57,15 @@ const manifestShape = z.array(
 type DockerImage = z.infer<typeof manifestShape>[number];
 
 /**
- * Reads the format of `docker save` before version 25. It holds no manifests: each image gets a docker schema 2 manifest of its
- * config and layers as they are stored, so the same archive gives the same digest each time.
+ * Reads the format of `docker save` before version 25. It holds no manifests: each image gets a
+ * docker schema 2 manifest of its config and layers as they are stored, so the same archive gives
+ * the same digest each time.
  *
- * The digest of an uncompressed layer is its diff_id in the config, which is proved when it is read; others are hashed here.
+ * The digest of an uncompressed layer is its diff_id in the config, which is proved when it is
+ * read; others are hashed here.
  *
- * @throws {RegiError} INVALID_ARCHIVE when manifest.json is malformed, or names a file that the tar lacks.
+ * @throws {RegiError} INVALID_ARCHIVE when manifest.json is malformed, or names a file that the tar
+ *   lacks.
  */
 export async function readDockerContents(
   open: OpenTar,
@@ -91,7 +94,10 @@ export interface DockerNames {
   readonly repoTags: readonly { readonly full: string; readonly tag: string }[];
 }
 
-/** Reads the names in the manifest.json of an archive that is read as an image layout. Malformed parts are left out: only docker reads them. */
+/**
+ * Reads the names in the manifest.json of an archive that is read as an image layout. Malformed
+ * parts are left out: only docker reads them.
+ */
 export async function readDockerNames(
   open: OpenTar,
   options: CallOptions = {},
@@ -147,7 +153,8 @@ async function makeManifest(
   }
   const descriptors: Descriptor[] = [];
   for (const [at, name] of names.entries()) descriptors.push(await layers.read(name, diffIds[at]));
-  // Docker has no type for zstd: podman 4.3, skopeo 1.9 and containerd 1.6 cannot pull a docker manifest that names one.
+  // Docker has no type for zstd: podman 4.3, skopeo 1.9 and containerd 1.6 cannot pull a docker
+  // manifest that names one.
   const isOci = descriptors.some((layer) => layer.mediaType === OCI_LAYER_TYPE.zstd);
   const mediaType = isOci ? MEDIA_TYPE.ociManifest : MEDIA_TYPE.dockerManifest;
   const manifest = {
@@ -176,7 +183,10 @@ function made(bytes: Uint8Array): StoredContent {
   return { file: memoryFile(bytes), offset: 0, size: bytes.byteLength };
 }
 
-/** Returns the names as the annotations of docker's image layouts, so that both formats are looked up alike. */
+/**
+ * Returns the names as the annotations of docker's image layouts, so that both formats are looked
+ * up alike.
+ */
 function namesOf({ RepoTags }: DockerImage): readonly Readonly<Record<string, string>>[] {
   return (RepoTags ?? []).flatMap((name): Readonly<Record<string, string>>[] => {
     const named = referenceIn(name);

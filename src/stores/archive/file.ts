@@ -32,8 +32,9 @@ const CHUNK_BYTES = 1024 * 1024;
 const SPARE_BYTES = 64 * 1024 * 1024;
 
 /**
- * Opens a tar with random access. A plain file is read in place. Anything else (gzip, zstd, a pipe, standard input) is unpacked
- * once into a file without a name in `tempFolder`, which the system frees however the process ends.
+ * Opens a tar with random access. A plain file is read in place. Anything else (gzip, zstd, a pipe,
+ * standard input) is unpacked once into a file without a name in `tempFolder`, which the system
+ * frees however the process ends.
  *
  * @throws {RegiError} NOT_FOUND when it is missing or a folder.
  * @throws {LimitExceededError} when a compressed archive unpacks to more than any real one.
@@ -76,7 +77,10 @@ function notFound(path: string, found: string, hint: string): RegiError {
   );
 }
 
-/** Opens the volumes of a name. A file of exactly that name comes first, unless the name is that of a volume. */
+/**
+ * Opens the volumes of a name. A file of exactly that name comes first, unless the name is that of
+ * a volume.
+ */
 async function volumesInstead(path: string): Promise<ArchiveFile | undefined> {
   const isNumbered = /\.\d{3}$/.test(path);
   if (!isNumbered && (await ifPresent('open', path, stat(path))) !== undefined) return undefined;

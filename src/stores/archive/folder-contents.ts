@@ -8,7 +8,8 @@ import { LayoutFolder } from '../layout/folder.ts';
 import type { ArchiveContents, StoredContent } from './contents.ts';
 
 /**
- * Reads an image layout folder as the contents of an archive: a snapshot of this moment. `path` is absolute.
+ * Reads an image layout folder as the contents of an archive: a snapshot of this moment. `path` is
+ * absolute.
  *
  * @throws as `openLayout`.
  */

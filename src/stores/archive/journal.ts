@@ -18,8 +18,8 @@ export interface JournalStart {
 }
 
 /**
- * The progress of an unfinished archive: the bytes written of each part, by its number in the plan. It is a mere hint: every byte is
- * hashed again before it counts.
+ * The progress of an unfinished archive: the bytes written of each part, by its number in the plan.
+ * It is a mere hint: every byte is hashed again before it counts.
  */
 export class ArchiveJournal {
   readonly #path: string;

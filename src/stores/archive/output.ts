@@ -32,7 +32,10 @@ interface Piece {
   readonly bytes: Uint8Array;
 }
 
-/** The file, or files, that an archive is written to, beside their final names until they are complete. */
+/**
+ * The file, or files, that an archive is written to, beside their final names until they are
+ * complete.
+ */
 export class ArchiveOutput {
   readonly #path: string;
   readonly #size: number;
@@ -50,7 +53,10 @@ export class ArchiveOutput {
     this.#files = files;
   }
 
-  /** Returns whether an earlier run left files to resume. @throws {RegiError} REFUSED when the first is no plain file. */
+  /**
+   * Returns whether an earlier run left files to resume. @throws {RegiError} REFUSED when the first
+   * is no plain file.
+   */
   static async isThere(path: string, { volumeBytes }: OutputOptions): Promise<boolean> {
     return (await statRegular(unfinishedName(path, 1, volumeBytes))) !== undefined;
   }
@@ -72,7 +78,10 @@ export class ArchiveOutput {
     for (const file of await ArchiveOutput.unfinished(path)) await remove(file.path);
   }
 
-  /** @param isNew creates every file; a link that another process puts there meanwhile is not followed. */
+  /**
+   * @param isNew creates every file; a link that another process puts there meanwhile is not
+   *   followed.
+   */
   static async open(path: string, options: OutputOptions, isNew: boolean): Promise<ArchiveOutput> {
     const files: FileHandle[] = [];
     const exclusive = constants.O_RDWR + constants.O_CREAT + constants.O_EXCL;
@@ -96,7 +105,9 @@ export class ArchiveOutput {
       await this.#fitting(writeAt(piece.file, piece.name, piece.bytes, piece.offset));
   }
 
-  /** Fills `buffer`, and returns the number of bytes read: fewer only where nothing was written yet. */
+  /**
+   * Fills `buffer`, and returns the number of bytes read: fewer only where nothing was written yet.
+   */
   async read(buffer: Uint8Array, position: number): Promise<number> {
     let done = 0;
     for (const { file, name, offset, bytes } of this.#pieces(buffer, position)) {
@@ -107,7 +118,10 @@ export class ArchiveOutput {
     return done;
   }
 
-  /** Moves the archive to its final name. Of several files the first comes last: without it, the others are no archive. */
+  /**
+   * Moves the archive to its final name. Of several files the first comes last: without it, the
+   * others are no archive.
+   */
   async finish(): Promise<void> {
     const volumeBytes = this.#volumeBytes;
     for (const [at, file] of this.#files.entries()) {

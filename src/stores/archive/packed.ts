@@ -33,7 +33,8 @@ export function packingOf(path: string): Packing | undefined {
 }
 
 /**
- * Writes a packed archive at an absolute path, in order. It appears when it is complete; an interrupted one begins again.
+ * Writes a packed archive at an absolute path, in order. It appears when it is complete; an
+ * interrupted one begins again.
  *
  * @throws {StorageError} when the disk refuses.
  */
@@ -72,7 +73,10 @@ async function* chunksOf(packer: Gzip): AsyncGenerator<Uint8Array> {
   for await (const chunk of packer) yield chunk as Uint8Array;
 }
 
-/** @throws {Error} when the packer is closed, because the file cannot be written: that failure is the one that is reported. */
+/**
+ * @throws {Error} when the packer is closed, because the file cannot be written: that failure is
+ *   the one that is reported.
+ */
 async function pack(packer: Gzip, chunk: Uint8Array): Promise<void> {
   if (packer.destroyed) throw new Error('The packer was closed before the end of the archive');
   // A chunk is borrowed, and the packer keeps its input.

@@ -72,8 +72,9 @@ export class ArchiveStore implements ReadOnlyStore {
   }
 
   /**
-   * Resolves a name or digest. A name of an index of many platforms, of which the archive carries one, resolves to that one, with
-   * a notice (docker save writes such archives). The digest of the index resolves to the index, and so does its name with `whole`.
+   * Resolves a name or digest. A name of an index of many platforms, of which the archive carries
+   * one, resolves to that one, with a notice (docker save writes such archives). The digest of the
+   * index resolves to the index, and so does its name with `whole`.
    */
   async resolve(reference: string, options: ResolveOptions = {}): Promise<Descriptor> {
     options.signal?.throwIfAborted();

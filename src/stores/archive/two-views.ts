@@ -15,11 +15,12 @@ import { invalidArchive } from './contents.ts';
 import type { DockerNames } from './docker-archive.ts';
 
 /**
- * Compares the two views of one tar: index.json, and docker's manifest.json. An entry with a bare tag gets the full names that
- * manifest.json has for the same image.
+ * Compares the two views of one tar: index.json, and docker's manifest.json. An entry with a bare
+ * tag gets the full names that manifest.json has for the same image.
  *
  * @param path for messages.
- * @throws {RegiError} INVALID_ARCHIVE when one name means different images: docker would load another one than regi.
+ * @throws {RegiError} INVALID_ARCHIVE when one name means different images: docker would load
+ *   another one than regi.
  */
 export async function withDockerNames(
   index: LayoutIndex,
@@ -55,7 +56,10 @@ export async function withDockerNames(
   return { ...index, entries };
 }
 
-/** Returns the nodes of an entry; undefined where its manifest cannot be read, which is reported elsewhere. */
+/**
+ * Returns the nodes of an entry; undefined where its manifest cannot be read, which is reported
+ * elsewhere.
+ */
 async function below(
   content: Content,
   entry: LayoutEntry,

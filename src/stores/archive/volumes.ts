@@ -51,9 +51,11 @@ export async function volumesThere(path: string): Promise<readonly number[]> {
 }
 
 /**
- * Opens an archive of several files; undefined when there are none. `path` is the name without a number, or that of any of them.
+ * Opens an archive of several files; undefined when there are none. `path` is the name without a
+ * number, or that of any of them.
  *
- * @throws {RegiError} NOT_FOUND when a file before the last is missing, INVALID_ARCHIVE when one is smaller than the others.
+ * @throws {RegiError} NOT_FOUND when a file before the last is missing, INVALID_ARCHIVE when one is
+ *   smaller than the others.
  */
 export async function openVolumes(path: string): Promise<ArchiveFile | undefined> {
   const own = await volumesThere(path);

@@ -53,11 +53,12 @@ const FAT_TYPES: ReadonlySet<number> = new Set([0x4d44]);
 /**
  * Returns the writer of an archive at `path`, which is absolute.
  *
- * A regular file is written beside itself as `path.part`, synced and renamed. A killed run leaves that, and `path.part.journal`,
- * and the next run with the same plan resumes it. A pipe or device is written in order.
+ * A regular file is written beside itself as `path.part`, synced and renamed. A killed run leaves
+ * that, and `path.part.journal`, and the next run with the same plan resumes it. A pipe or device
+ * is written in order.
  *
- * @throws {RegiError} REFUSED when a link or device is in the place of `path.part`, STORAGE_FAILED when the file system holds no
- *   file of that size.
+ * @throws {RegiError} REFUSED when a link or device is in the place of `path.part`, STORAGE_FAILED
+ *   when the file system holds no file of that size.
  */
 export function archiveAt(path: string, options: WriteArchiveOptions = {}): WriteArchive {
   return async (plan, work) => {
@@ -179,7 +180,8 @@ class PartFile {
       ? await ArchiveJournal.read(journalPath, plan, volumeBytes)
       : undefined;
     if (written === undefined) {
-      // The journal first: without its file it means nothing, and a file without its journal cannot be resumed.
+      // The journal first: without its file it means nothing, and a file without its journal cannot
+      // be resumed.
       await guarded('remove', journalPath, rm(journalPath, { force: true }));
       await ArchiveOutput.discard(path);
     } else onResume?.([...written.values()].reduce((sum, size) => sum + size, 0));

@@ -42,8 +42,8 @@ const CAPABILITIES = {
 } as const satisfies Record<keyof Capabilities, true>;
 
 /**
- * Makes a store that behaves like `inner`, except for `changes`. It has the capabilities of `inner` and no more: changes to others
- * are ignored, so that the guards of store.ts stay true.
+ * Makes a store that behaves like `inner`, except for `changes`. It has the capabilities of `inner`
+ * and no more: changes to others are ignored, so that the guards of store.ts stay true.
  */
 export function decorate(inner: Store, changes: StoreChanges): Store {
   const store: Store & StoreChanges = {

@@ -6,8 +6,8 @@ import { decorate } from './decorate.ts';
 import { describeNames, NotInStoreError } from '../not-found.ts';
 
 /**
- * Makes a store that can be read, and only records writes: nothing is written and no content is opened. `exists` and `resolve`
- * behave as if the writes had been done. A mount always succeeds.
+ * Makes a store that can be read, and only records writes: nothing is written and no content is
+ * opened. `exists` and `resolve` behave as if the writes had been done. A mount always succeeds.
  *
  * Recorded content cannot be fetched.
  */

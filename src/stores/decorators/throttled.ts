@@ -40,8 +40,8 @@ const SHORTEST_WAIT_MS = 1;
 /**
  * Makes a limit of `bytesPerSecond` over all its readers.
  *
- * Each call reserves the time that its bytes need after all earlier calls, and waits for it, so that order is kept without a queue.
- * Idle time is not saved up.
+ * Each call reserves the time that its bytes need after all earlier calls, and waits for it, so
+ * that order is kept without a queue. Idle time is not saved up.
  */
 export function createRateLimit(bytesPerSecond: number, clock: Clock): RateLimit {
   let freeAt = clock.now();

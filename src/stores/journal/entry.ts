@@ -70,7 +70,10 @@ function subjectOf(value: Members | undefined): JournalSubject | undefined {
     : undefined;
 }
 
-/** Checks that a location is on its origin: a forged journal must not send the credentials of a registry elsewhere. */
+/**
+ * Checks that a location is on its origin: a forged journal must not send the credentials of a
+ * registry elsewhere.
+ */
 function isAt(location: string, origin: string): boolean {
   if (!URL.canParse(location)) return false;
   const url = new URL(location);

@@ -26,8 +26,8 @@ const ELSEWHERE_EXPIRY_MS = 60 * 60_000;
 const NAME = /^[0-9a-f]{64}\.json$/;
 
 /**
- * The unfinished work of this machine: a small file for each piece, which only its user can read. It has no credentials; the
- * location of an upload may contain state that a registry has signed.
+ * The unfinished work of this machine: a small file for each piece, which only its user can read.
+ * It has no credentials; the location of an upload may contain state that a registry has signed.
  *
  * It only saves work: where it cannot be read or written, everything works without it.
  */
@@ -42,7 +42,10 @@ export class Journal {
     this.#options = options;
   }
 
-  /** Finds the unfinished work of an earlier run; undefined when a process is at work on it, or it is too old. */
+  /**
+   * Finds the unfinished work of an earlier run; undefined when a process is at work on it, or it
+   * is too old.
+   */
   async find(subject: JournalSubject): Promise<JournalEntry | undefined> {
     return this.#attempt(undefined, async () => {
       const entry = await this.#read(nameOf(subject));

@@ -12,7 +12,10 @@ export interface UploadJournalOptions {
   readonly onChange?: ((remembered: number) => void) | undefined;
 }
 
-/** Makes the journal of one repository's uploads. A location on another origin than the registry's own is not recorded. */
+/**
+ * Makes the journal of one repository's uploads. A location on another origin than the registry's
+ * own is not recorded.
+ */
 export function createUploadJournal({
   journal,
   origin,

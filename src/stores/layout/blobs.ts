@@ -35,7 +35,10 @@ export class LayoutBlobs {
   /** Blobs whose stored bytes have another digest. They count as missing. */
   readonly #damaged = new Set<Digest>();
   #swept: Promise<void> | undefined;
-  /** An image whose index is the file index.json. It can be read, and does not count as held: the next name changes that file. */
+  /**
+   * An image whose index is the file index.json. It can be read, and does not count as held: the
+   * next name changes that file.
+   */
   #indexFile: Digest | undefined;
 
   constructor(root: string, temps: TempFiles, partials: PartialBlobs) {
@@ -49,7 +52,10 @@ export class LayoutBlobs {
     this.#indexFile = digest;
   }
 
-  /** Returns the size of a blob in bytes; undefined when it is missing. @throws {RegiError} REFUSED when it is a link or no file. */
+  /**
+   * Returns the size of a blob in bytes; undefined when it is missing. @throws {RegiError} REFUSED
+   * when it is a link or no file.
+   */
   async sizeOf(digest: Digest): Promise<number | undefined> {
     const path = await this.#find(digest);
     return path === undefined ? undefined : (await statRegular(path))?.size;
@@ -65,7 +71,10 @@ export class LayoutBlobs {
     return found === size;
   }
 
-  /** Hashes the stored bytes of a blob. A damaged blob counts as missing from then on, until it is pushed again. */
+  /**
+   * Hashes the stored bytes of a blob. A damaged blob counts as missing from then on, until it is
+   * pushed again.
+   */
   async prove(target: Descriptor, options: CallOptions = {}): Promise<boolean> {
     if (!(await this.holds(target))) return false;
     if (this.#proved.has(target.digest)) return true;
@@ -85,8 +94,8 @@ export class LayoutBlobs {
   }
 
   /**
-   * Writes a blob unless it exists whole. A file of another size is left by a crash without fsync, and is replaced. A large blob
-   * resumes where an earlier run stopped.
+   * Writes a blob unless it exists whole. A file of another size is left by a crash without fsync,
+   * and is replaced. A large blob resumes where an earlier run stopped.
    */
   async push(
     expected: Descriptor,

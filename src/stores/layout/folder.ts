@@ -34,9 +34,15 @@ export interface LayoutOptions extends CallOptions {
   readonly onNotice?: ((message: string) => void) | undefined;
   /** @internal Processes of a test. */
   readonly processes?: Processes | undefined;
-  /** Called and awaited once, before the first partial blob is written, which the next run may resume. */
+  /**
+   * Called and awaited once, before the first partial blob is written, which the next run may
+   * resume.
+   */
   readonly onPartial?: (() => Promise<void>) | undefined;
-  /** Claims everything that is written until `close()`, because other processes remove unnamed content meanwhile. */
+  /**
+   * Claims everything that is written until `close()`, because other processes remove unnamed
+   * content meanwhile.
+   */
   readonly isShared?: boolean | undefined;
 }
 
@@ -48,7 +54,10 @@ export interface FolderOptions extends LayoutOptions {
 /** A layout without index.json: another process is just making it, or was killed while it did. */
 class MissingIndexError extends InvalidManifestError {}
 
-/** The files of one layout folder: blobs, index.json, its lock and the leases of processes. Its repositories share one. */
+/**
+ * The files of one layout folder: blobs, index.json, its lock and the leases of processes. Its
+ * repositories share one.
+ */
 export class LayoutFolder {
   readonly place: string;
   readonly clock: Clock;

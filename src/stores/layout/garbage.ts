@@ -14,14 +14,16 @@ import type { HeldLease } from './lease.ts';
 /** The content that a sweep removed, or would remove. */
 export interface Sweep {
   readonly removed: readonly StoredBlob[];
-  /** Unnamed content that stays because it is young: another program may be about to name it. Bytes. */
+  /**
+   * Unnamed content that stays because it is young: another program may be about to name it. Bytes.
+   */
   readonly youngBytes: number;
 }
 
 export interface SweepOptions extends CallOptions {
   /**
-   * `forgotten`: content that only the removed entries, or `given`, needed. `given`: nothing but `given` itself.
-   * `everything`: all content that no entry leads to.
+   * `forgotten`: content that only the removed entries, or `given`, needed. `given`: nothing but
+   * `given` itself. `everything`: all content that no entry leads to.
    */
   readonly scope: 'forgotten' | 'given' | 'everything';
   /** A node that is given up besides the removed entries, whether index.json lists it or not. */
@@ -35,8 +37,8 @@ export interface SweepOptions extends CallOptions {
 const YOUNG_MS = 10 * 60_000;
 
 /**
- * Changes index.json by `forget`, and removes content that it no longer leads to. Under the lock: no lease of a living process
- * loses content, and the claims of a dead one are void.
+ * Changes index.json by `forget`, and removes content that it no longer leads to. Under the lock:
+ * no lease of a living process loses content, and the claims of a dead one are void.
  */
 export async function sweepLayout(
   layout: LayoutFolder,
@@ -92,7 +94,10 @@ export async function sweepLayout(
   return { removed: doomed, youngBytes };
 }
 
-/** Returns the index without unnamed images. Referrers of an image that stays (signatures, SBOMs) stay: they never have a name. */
+/**
+ * Returns the index without unnamed images. Referrers of an image that stays (signatures, SBOMs)
+ * stay: they never have a name.
+ */
 export async function withoutNameless(
   layout: LayoutFolder,
   index: LayoutIndex,
@@ -117,8 +122,8 @@ export async function withoutNameless(
 
 export interface DeleteImageOptions extends CallOptions {
   /**
-   * Returns the entries that stay although they are of this image. Where it is given, only the image itself may go: clients may
-   * be about to push another image that uses its layers.
+   * Returns the entries that stay although they are of this image. Where it is given, only the
+   * image itself may go: clients may be about to push another image that uses its layers.
    */
   readonly foreign?: ((index: LayoutIndex) => ReadonlySet<LayoutEntry>) | undefined;
   readonly missing: (index: LayoutIndex) => Promise<RegiError>;
@@ -127,7 +132,8 @@ export interface DeleteImageOptions extends CallOptions {
 /**
  * Deletes an image with all its names, and the content that only it needed.
  *
- * @throws {RegiError} REFUSED when an image that stays, such as an index, is made of it; nothing is changed then.
+ * @throws {RegiError} REFUSED when an image that stays, such as an index, is made of it; nothing is
+ *   changed then.
  */
 export async function deleteImage(
   layout: LayoutFolder,
@@ -159,7 +165,10 @@ export async function deleteImage(
   });
 }
 
-/** Orders manifests before their children: however early a removal ends, an existing manifest must mean an existing image. */
+/**
+ * Orders manifests before their children: however early a removal ends, an existing manifest must
+ * mean an existing image.
+ */
 function inOrderOf(
   blobs: readonly StoredBlob[],
   parentsFirst: ReadonlySet<Digest>,

@@ -23,8 +23,8 @@ const DAMAGED: ReadonlySet<ErrorCode> = new Set([
 ]);
 
 /**
- * Reads a manifest as a referrer; undefined when it has no subject, is no manifest, or is missing (a layout may lack blobs that
- * its indexes name).
+ * Reads a manifest as a referrer; undefined when it has no subject, is no manifest, or is missing
+ * (a layout may lack blobs that its indexes name).
  */
 export async function readReferrer(
   content: Content,
@@ -85,8 +85,8 @@ export async function* listReferrers(
 }
 
 /**
- * Returns whether `digest` is one of `roots` or below them. The result decides what may be removed: it is true where the roots
- * lead to more manifests than are followed.
+ * Returns whether `digest` is one of `roots` or below them. The result decides what may be removed:
+ * it is true where the roots lead to more manifests than are followed.
  */
 export async function leadsTo(
   content: Content,
@@ -105,7 +105,8 @@ export async function leadsTo(
 }
 
 /**
- * Returns every node of `roots` and below, parents before children. Nodes below a damaged manifest are unknown, and missing.
+ * Returns every node of `roots` and below, parents before children. Nodes below a damaged manifest
+ * are unknown, and missing.
  *
  * @throws {LimitExceededError} when there are more manifests than are followed.
  */

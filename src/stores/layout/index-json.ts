@@ -14,7 +14,10 @@ import { MEDIA_TYPE } from '../../oci/media-types.ts';
 import { tryParseJson } from '../../json.ts';
 import { quote, quotePath } from '../../quote.ts';
 
-/** The annotations that name an image in an index.json: a tag or a full reference, and containerd's, which is always full. */
+/**
+ * The annotations that name an image in an index.json: a tag or a full reference, and containerd's,
+ * which is always full.
+ */
 export const REF_NAME = 'org.opencontainers.image.ref.name';
 export const IMAGE_NAME = 'io.containerd.image.name';
 
@@ -48,7 +51,8 @@ export const EMPTY_INDEX: LayoutIndex = {
 };
 
 /**
- * Parses an index.json. `descriptorOf` checks an entry when it is used, so that one of an unknown kind does not hide the others.
+ * Parses an index.json. `descriptorOf` checks an entry when it is used, so that one of an unknown
+ * kind does not hide the others.
  *
  * @param where names the file in messages.
  * @throws {InvalidManifestError} when it is no index.
@@ -77,8 +81,9 @@ export function parseLayoutIndex(bytes: Uint8Array, where = 'index.json'): Layou
 }
 
 /**
- * Reads an index.json that is the index of one image, as ko and others write it: several entries without names, each with a
- * platform of its own. Its only entry is then the file itself. Any other index is returned as it is.
+ * Reads an index.json that is the index of one image, as ko and others write it: several entries
+ * without names, each with a platform of its own. Its only entry is then the file itself. Any other
+ * index is returned as it is.
  *
  * @param bytes those of the index.
  */
@@ -115,7 +120,10 @@ export function formatLayoutIndex({ json, entries }: LayoutIndex): Uint8Array {
   return bytes;
 }
 
-/** Returns the descriptor in an entry, without the entry's own names and annotations. @throws {InvalidManifestError} */
+/**
+ * Returns the descriptor in an entry, without the entry's own names and annotations. @throws
+ * {InvalidManifestError}
+ */
 export function descriptorOf(entry: LayoutEntry): Descriptor {
   // Annotations that are no text (image-spec#648) do not make the image unusable.
   const { mediaType, digest, size } = entry.json;
@@ -129,7 +137,10 @@ export function nameOf(entry: LayoutEntry): string | undefined {
   return entry.refName ?? entry.imageName;
 }
 
-/** Lists every name once. A tag of several images (docker save writes those) is listed by their full names. */
+/**
+ * Lists every name once. A tag of several images (docker save writes those) is listed by their full
+ * names.
+ */
 export function namesOf({ entries }: LayoutIndex): readonly string[] {
   const uses = new Map<string, number>();
   for (const { refName } of entries)
@@ -142,8 +153,8 @@ export function namesOf({ entries }: LayoutIndex): readonly string[] {
 }
 
 /**
- * Finds the entries that a name can mean: those with that full name; else those whose only name it is; else those with that tag
- * and other full names, which may be different images.
+ * Finds the entries that a name can mean: those with that full name; else those whose only name it
+ * is; else those with that tag and other full names, which may be different images.
  */
 export function entriesNamed({ entries }: LayoutIndex, name: string): readonly LayoutEntry[] {
   const full = entries.filter((entry) => entry.imageName === name);
@@ -160,8 +171,8 @@ export function withUnnamed(index: LayoutIndex, target: Descriptor): LayoutIndex
 }
 
 /**
- * Gives `name` to `target` alone. Another entry of that name is removed, unless it has a full name of its own or its digest is in
- * `kept`: then it stays without this name.
+ * Gives `name` to `target` alone. Another entry of that name is removed, unless it has a full name
+ * of its own or its digest is in `kept`: then it stays without this name.
  */
 export function withName(
   index: LayoutIndex,
@@ -198,7 +209,10 @@ export function withoutName(
   return { ...index, entries };
 }
 
-/** Sets an annotation of the entries of a full name, or removes it when it is undefined. Returns the same index when nothing changes. */
+/**
+ * Sets an annotation of the entries of a full name, or removes it when it is undefined. Returns the
+ * same index when nothing changes.
+ */
 export function withAnnotation(
   index: LayoutIndex,
   name: string,
@@ -312,7 +326,10 @@ function isObject(value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** Returns the digest that a reference is, or that pins it: `name:tag@sha256:…`. @throws {InvalidDigestError} when the text after "@" is no digest. */
+/**
+ * Returns the digest that a reference is, or that pins it: `name:tag@sha256:…`. @throws
+ * {InvalidDigestError} when the text after "@" is no digest.
+ */
 export function digestIn(reference: string): Digest | undefined {
   if (isDigest(reference)) return reference;
   const at = reference.lastIndexOf('@');
@@ -335,7 +352,8 @@ export function usable(entries: readonly LayoutEntry[]): readonly Descriptor[] {
  * Reads the index.json of the layout folder `root`; undefined when it is missing.
  *
  * @param view `asImage` for a reader; a writer keeps the entries as they are.
- * @throws {InvalidManifestError} when it is no index: then all names are lost, and its hint differs from that of one damaged image.
+ * @throws {InvalidManifestError} when it is no index: then all names are lost, and its hint differs
+ *   from that of one damaged image.
  */
 export async function readIndexFile(
   root: string,

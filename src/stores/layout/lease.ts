@@ -25,8 +25,9 @@ interface LeaseFile {
 }
 
 /**
- * The claims of this process on a layout that other processes tidy up meanwhile: a file beside index.json with a descriptor a
- * line, added before content is written or counted on. It ends with its process: unnamed content of an ended one is garbage.
+ * The claims of this process on a layout that other processes tidy up meanwhile: a file beside
+ * index.json with a descriptor a line, added before content is written or counted on. It ends with
+ * its process: unnamed content of an ended one is garbage.
  */
 export class Lease {
   readonly #files: TempFiles;
@@ -56,7 +57,10 @@ export class Lease {
     this.#isSettled = true;
   }
 
-  /** Gives up the claims. The file of unfinished work stays, so that the next prune knows what may go at once. */
+  /**
+   * Gives up the claims. The file of unfinished work stays, so that the next prune knows what may
+   * go at once.
+   */
   async release(): Promise<void> {
     await this.#last;
     const file = await this.#file;
@@ -82,7 +86,8 @@ export class Lease {
 /**
  * Reads the leases of all processes.
  *
- * @throws {RegiError} REFUSED when one is no plain file, LIMIT_EXCEEDED when one is too large: content stays unless it is known to be free.
+ * @throws {RegiError} REFUSED when one is no plain file, LIMIT_EXCEEDED when one is too large:
+ *   content stays unless it is known to be free.
  */
 export async function readLeases(files: TempFiles): Promise<readonly HeldLease[]> {
   const leases: HeldLease[] = [];
@@ -96,7 +101,10 @@ export async function readLeases(files: TempFiles): Promise<readonly HeldLease[]
   return leases;
 }
 
-/** Undefined for a line that a killed process has not finished: it had not written the content either. */
+/**
+ * Undefined for a line that a killed process has not finished: it had not written the content
+ * either.
+ */
 function parseClaim(line: string): Descriptor | undefined {
   try {
     return parseDescriptor(tryParseJson(line), 'of a lease');

@@ -31,7 +31,10 @@ import { LayoutRepository, type LayoutStore, type Naming, wholeLayout } from './
 export interface LocalImage extends NamedImage {
   /** Undefined for an image without a name, and for a name that is no reference. */
   readonly reference: Reference | undefined;
-  /** The digest that the name had where it was pulled from: of an index, when `root` is one platform of it. Unchecked: for showing and comparing. */
+  /**
+   * The digest that the name had where it was pulled from: of an index, when `root` is one platform
+   * of it. Unchecked: for showing and comparing.
+   */
   readonly pulled: string | undefined;
 }
 
@@ -39,11 +42,13 @@ export interface LocalImage extends NamedImage {
 const PULLED = 'io.regi.pulled.digest';
 
 /**
- * The images of this machine: an OCI layout whose names are full references (`docker.io/library/nginx:latest`). Other programs
- * read them as `oci:DIR:docker.io/library/nginx:latest`.
+ * The images of this machine: an OCI layout whose names are full references
+ * (`docker.io/library/nginx:latest`). Other programs read them as
+ * `oci:DIR:docker.io/library/nginx:latest`.
  *
- * Any number of processes may use it at once. index.json changes under the lock of the layout. Content is written first and named
- * last; until then a lease of its process (`lease.ts`) keeps it from `prune()` and `remove()` of another.
+ * Any number of processes may use it at once. index.json changes under the lock of the layout.
+ * Content is written first and named last; until then a lease of its process (`lease.ts`) keeps it
+ * from `prune()` and `remove()` of another.
  */
 export class LocalStore implements ImageLister {
   /** All content and names as one repository. */

@@ -56,7 +56,8 @@ export async function checkMarker(root: string): Promise<void> {
 /**
  * Makes an empty layout in a new or empty folder, or checks an existing one.
  *
- * @throws {RegiError} REFUSED when the folder holds other files: a mistyped path must not be littered.
+ * @throws {RegiError} REFUSED when the folder holds other files: a mistyped path must not be
+ *   littered.
  */
 export async function createMarker(root: string, temps: TempFiles): Promise<void> {
   const made = await guarded('create', root, makeFolder(root));
@@ -97,7 +98,10 @@ async function listFolder(root: string): Promise<readonly string[] | undefined> 
   return ifPresent('read', root, readdir(root));
 }
 
-/** Syncs the parents of `root` and of the folders above it, up to `made`, the topmost that was created. */
+/**
+ * Syncs the parents of `root` and of the folders above it, up to `made`, the topmost that was
+ * created.
+ */
 async function syncParents(root: string, made: string): Promise<void> {
   for (let folder = root; folder !== parse(folder).root; folder = dirname(folder)) {
     await syncFolder(dirname(folder));

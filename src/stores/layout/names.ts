@@ -18,7 +18,10 @@ export interface EntryName {
   readonly isMade?: boolean | undefined;
 }
 
-/** The registry of names without one: bare tags, and new repositories. It makes a full name, and is no machine elsewhere. */
+/**
+ * The registry of names without one: bare tags, and new repositories. It makes a full name, and is
+ * no machine elsewhere.
+ */
 export const NO_REGISTRY = 'localhost';
 
 const HUB = 'docker.io';
@@ -34,7 +37,10 @@ export function namesIn({ entries }: LayoutIndex, fallback: Repository): readonl
   return entries.flatMap((entry) => parseEntry(entry, fallback) ?? []);
 }
 
-/** The same; the only image without a name, as skopeo and podman write it, is `latest`: clients could not ask for it otherwise. */
+/**
+ * The same; the only image without a name, as skopeo and podman write it, is `latest`: clients
+ * could not ask for it otherwise.
+ */
 export function namesOrLatest(index: LayoutIndex, fallback: Repository): readonly EntryName[] {
   const names = namesIn(index, fallback);
   const [only, ...others] = index.entries;
@@ -46,7 +52,8 @@ export function namesOrLatest(index: LayoutIndex, fallback: Repository): readonl
  * Lists the images of an index.json in their order.
  *
  * @param names its names.
- * @param onNotice called for each entry that is left out because its type is not that of a manifest, which the image-spec allows.
+ * @param onNotice called for each entry that is left out because its type is not that of a
+ *   manifest, which the image-spec allows.
  */
 export function namedImages(
   { entries }: LayoutIndex,
@@ -83,7 +90,10 @@ export function repositoriesOf(names: readonly EntryName[]): readonly Repository
   ];
 }
 
-/** The names that repositories are served as: the path, with the registry before it where several have the same path. */
+/**
+ * The names that repositories are served as: the path, with the registry before it where several
+ * have the same path.
+ */
 export function servedNames(repositories: readonly Repository[]): readonly string[] {
   const uses = new Map<string, number>();
   for (const { path } of repositories) uses.set(path, (uses.get(path) ?? 0) + 1);
@@ -120,10 +130,12 @@ export function sameRepository(one: Repository, other: Repository): boolean {
 /**
  * Finds the repository of a served name; undefined when there is none.
  *
- * A name may have the registry before it even where the path alone is enough. A path that several registries have means the
- * repository that was pushed here, or none: a guess could be the wrong image.
+ * A name may have the registry before it even where the path alone is enough. A path that several
+ * registries have means the repository that was pushed here, or none: a guess could be the wrong
+ * image.
  *
- * @param namespace the registry that a mirror's client wants it from: only that one matches, or a repository that was pushed here.
+ * @param namespace the registry that a mirror's client wants it from: only that one matches, or a
+ *   repository that was pushed here.
  */
 export function findRepository(
   repositories: readonly Repository[],
@@ -152,7 +164,10 @@ export function repositoryNameOf(folder: string): string {
   return name === '' ? 'images' : name.slice(0, 128).replace(/[._-]+$/, '');
 }
 
-/** The repository of images with a bare tag or no name in an archive or layout: it is named after the file or folder. */
+/**
+ * The repository of images with a bare tag or no name in an archive or layout: it is named after
+ * the file or folder.
+ */
 export function unnamedRepository(path: string): Repository {
   return {
     domain: NO_REGISTRY,

@@ -69,20 +69,24 @@ export interface Naming {
   untaggedName(digest: Digest): string;
   /** Makes the error for a tag or digest that is missing. */
   missing(reference: string, tags: readonly string[]): NotInStoreError;
-  /** Returns the entries of other repositories, which keep their images; undefined where a deletion takes all names. */
+  /**
+   * Returns the entries of other repositories, which keep their images; undefined where a deletion
+   * takes all names.
+   */
   foreign?(index: LayoutIndex): ReadonlySet<LayoutEntry>;
   /** Called when the repository may have lost its last tag, or never had one. */
   remember?(): void;
 }
 
 /**
- * Opens an OCI image layout folder as one repository, whose tags are the names in index.json; `path` is absolute.
+ * Opens an OCI image layout folder as one repository, whose tags are the names in index.json;
+ * `path` is absolute.
  *
- * Blobs are proved while they are written, and appear whole or not at all. index.json is changed under the lock `.regi.lock`
- * and replaced in one step.
+ * Blobs are proved while they are written, and appear whole or not at all. index.json is changed
+ * under the lock `.regi.lock` and replaced in one step.
  *
- * @throws {RegiError} NOT_FOUND when the layout is missing and none is to be made, UNSUPPORTED when its version is not 1.0.0,
- *   INVALID_MANIFEST when its index.json is missing or no index.
+ * @throws {RegiError} NOT_FOUND when the layout is missing and none is to be made, UNSUPPORTED when
+ *   its version is not 1.0.0, INVALID_MANIFEST when its index.json is missing or no index.
  * @see https://github.com/opencontainers/image-spec/blob/v1.1.1/image-layout.md
  */
 export async function openLayout(path: string, options: FolderOptions): Promise<LayoutStore> {
@@ -105,8 +109,8 @@ export function wholeLayout(folder: LayoutFolder): LayoutStore {
 }
 
 /**
- * The names of one repository over the content of the whole layout. Every repository finds blobs, manifests and referrers by
- * digest, so nothing is kept twice and a mount copies nothing.
+ * The names of one repository over the content of the whole layout. Every repository finds blobs,
+ * manifests and referrers by digest, so nothing is kept twice and a mount copies nothing.
  */
 export class LayoutRepository implements LayoutStore {
   readonly place: string;
@@ -155,7 +159,8 @@ export class LayoutRepository implements LayoutStore {
     await this.#folder.push(expected, content, { signal });
     if (tag !== undefined) return this.tag(expected, tag, { signal });
     if (!isManifestType(expected.mediaType)) return;
-    // Nothing leads from an image to its referrers: without an entry in index.json they could never be found again.
+    // Nothing leads from an image to its referrers: without an entry in index.json they could never
+    // be found again.
     if ((await readReferrer(this.#folder.blobs, expected, { signal })) !== undefined)
       await this.#name(expected, '', { signal });
     this.#naming.remember?.();
@@ -237,7 +242,9 @@ export class LayoutRepository implements LayoutStore {
     return onlyImage(entries, index, reference, `${this.place} ${this.repository}`.trim());
   }
 
-  /** Gives a manifest a tag; without one, the name of an untagged image; with an empty one, no name. */
+  /**
+   * Gives a manifest a tag; without one, the name of an untagged image; with an empty one, no name.
+   */
   async #name(target: Descriptor, tag: string | undefined, options: CallOptions): Promise<void> {
     await this.#folder.change(options, async (index) => {
       // Under the lock, because a name must not outlive its content.

@@ -40,12 +40,15 @@ export interface PartialBlobsOptions {
   readonly onBegin?: (() => Promise<void>) | undefined;
 }
 
-/** Paths that this process is writing: of two writes of one blob at once, the second keeps nothing. */
+/**
+ * Paths that this process is writing: of two writes of one blob at once, the second keeps nothing.
+ */
 const writing = new Set<string>();
 
 /**
- * Partial blobs in files beside `blobs`, which the run after a killed or failed one resumes. A file is named for its digest and
- * its process, and taken over by a rename when that process is gone. Its bytes prove nothing, and are hashed again.
+ * Partial blobs in files beside `blobs`, which the run after a killed or failed one resumes. A file
+ * is named for its digest and its process, and taken over by a rename when that process is gone.
+ * Its bytes prove nothing, and are hashed again.
  */
 export class PartialBlobs {
   readonly #files: TempFiles;
@@ -64,8 +67,8 @@ export class PartialBlobs {
   }
 
   /**
-   * Writes a blob to `path`, where it appears whole or not at all, and resumes a partial one. On failure, the bytes so far stay
-   * for the next run, unless they are wrong or the disk refuses.
+   * Writes a blob to `path`, where it appears whole or not at all, and resumes a partial one. On
+   * failure, the bytes so far stay for the next run, unless they are wrong or the disk refuses.
    *
    * @returns `busy`, with nothing written, when this process is writing the same blob.
    * @throws {ContentMismatchError} when the content is not `expected`.
@@ -183,7 +186,10 @@ function isFinal(error: unknown): boolean {
   return error instanceof ContentMismatchError || error instanceof StorageError;
 }
 
-/** Removes a file of several links, which a write would change elsewhere: a layout may come from anywhere. */
+/**
+ * Removes a file of several links, which a write would change elsewhere: a layout may come from
+ * anywhere.
+ */
 async function openPart(part: string, path: string): Promise<FileHandle> {
   const found = await statRegular(part);
   if (found !== undefined && found.nlink !== 1)

@@ -34,7 +34,10 @@ export interface LayoutPlace extends Place, ImageLister {
   blobs(options?: CallOptions): AsyncIterable<StoredBlob>;
   /** Returns the argument of `open()` for a served name, and for the `ns` of a mirror's client. */
   readonly repositoryFor: (name: string, namespace: string | undefined) => string;
-  /** Returns a new path in the folder for an unfinished file. The next process that writes removes what a killed one left. */
+  /**
+   * Returns a new path in the folder for an unfinished file. The next process that writes removes
+   * what a killed one left.
+   */
   readonly nextTemp: () => Promise<string>;
   /** Gives up the claims on a shared layout. */
   readonly close: () => Promise<void>;
@@ -43,9 +46,10 @@ export interface LayoutPlace extends Place, ImageLister {
 /**
  * Opens a layout folder as a place of many repositories; `path` is absolute.
  *
- * A full reference in index.json (`registry.example/team/app:1`) is a tag of the repository that is served as `team/app`; where
- * several registries have that path, each is served as `registry.example/team/app`. Bare tags belong to a repository named
- * after the folder, and so does, as `latest`, the only image of a layout when it has no name. A push to a new repository is
+ * A full reference in index.json (`registry.example/team/app:1`) is a tag of the repository that is
+ * served as `team/app`; where several registries have that path, each is served as
+ * `registry.example/team/app`. Bare tags belong to a repository named after the folder, and so
+ * does, as `latest`, the only image of a layout when it has no name. A push to a new repository is
  * written as `localhost/team/app:1`.
  *
  * @throws as `openLayout`.
@@ -69,12 +73,18 @@ export async function openLayoutPlace(path: string, options: LayoutOptions): Pro
   };
 }
 
-/** Which repositories a layout holds. Other programs may write to it, so index.json is read each time. */
+/**
+ * Which repositories a layout holds. Other programs may write to it, so index.json is read each
+ * time.
+ */
 class ServedNames {
   readonly #folder: LayoutFolder;
   /** The repository of bare tags. */
   readonly #bare: Repository;
-  /** Repositories that are listed until the process ends although they may have no tag, as registries list them. */
+  /**
+   * Repositories that are listed until the process ends although they may have no tag, as
+   * registries list them.
+   */
   readonly #untagged = new Set<string>();
 
   constructor(folder: LayoutFolder, bareTags: string) {

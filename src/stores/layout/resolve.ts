@@ -23,7 +23,10 @@ export interface SizedContent extends Content {
   sizeOf(digest: Digest): number | undefined | Promise<number | undefined>;
 }
 
-/** Resolves a digest to the entry or manifest of that digest; undefined when it is missing or no manifest. */
+/**
+ * Resolves a digest to the entry or manifest of that digest; undefined when it is missing or no
+ * manifest.
+ */
 export async function resolveDigest(
   content: SizedContent,
   { entries }: LayoutIndex,
@@ -45,7 +48,10 @@ export async function resolveDigest(
   return mediaType === undefined ? undefined : { mediaType, digest, size };
 }
 
-/** Returns the entries of all images, each once, without signatures and other referrers where there are several. */
+/**
+ * Returns the entries of all images, each once, without signatures and other referrers where there
+ * are several.
+ */
 export async function imageEntries(
   content: Content,
   { entries }: LayoutIndex,
@@ -54,7 +60,8 @@ export async function imageEntries(
   const named = entries.filter(({ refName }) => refName === undefined || !isDigestTag(refName));
   const distinct = [...new Map(named.map((entry) => [entry.digest, entry])).values()];
   if (distinct.length < 2) return distinct;
-  // "oras cp -r" and "oras backup" list children and referrers beside the image, which alone has a name.
+  // "oras cp -r" and "oras backup" list children and referrers beside the image, which alone has a
+  // name.
   const [only, ...others] = new Map(
     named.filter(hasOwnName).map((entry) => [entry.digest, entry]),
   ).values();
@@ -67,7 +74,10 @@ export async function imageEntries(
   return distinct.filter((entry) => hasOwnName(entry) || !hidden.has(entry.digest));
 }
 
-/** True for a name that is more than a repository and the digest of the entry, as archives name referrers. */
+/**
+ * True for a name that is more than a repository and the digest of the entry, as archives name
+ * referrers.
+ */
 function hasOwnName(entry: LayoutEntry): boolean {
   const name = nameOf(entry);
   return name !== undefined && !name.endsWith(`@${String(entry.digest)}`);

@@ -27,7 +27,10 @@ export interface MirroredOptions {
   readonly alternatives: readonly Alternative[];
   /** Called when another one than before served a request. */
   readonly onUse?: ((alternative: Alternative) => void) | undefined;
-  /** Called when one lacks the content, or fails and is not used again. The next one is used instead. */
+  /**
+   * Called when one lacks the content, or fails and is not used again. The next one is used
+   * instead.
+   */
   readonly onFailure?: ((alternative: Alternative, error: RegiError) => void) | undefined;
 }
 
@@ -41,8 +44,8 @@ const FINAL: ReadonlySet<ErrorCode> = new Set([
 ]);
 
 /**
- * Makes a store that reads a registry from its mirrors where they have the content. Tags are listed, and everything is written, at
- * the registry itself.
+ * Makes a store that reads a registry from its mirrors where they have the content. Tags are
+ * listed, and everything is written, at the registry itself.
  *
  * @param upstream the registry as the user named it.
  */
@@ -156,7 +159,10 @@ class Mirrors {
     }
   }
 
-  /** @param first served the last request: a mirror is followed by all others, the registry itself by none. */
+  /**
+   * @param first served the last request: a mirror is followed by all others, the registry itself
+   *   by none.
+   */
   *#order(kind: 'tag' | 'digest', first?: Alternative): Iterable<Candidate> {
     const registry = this.#options.alternatives.at(-1);
     const usable = this.#options.alternatives.filter(
@@ -190,7 +196,8 @@ class Mirrors {
       throw unprovedAbsence(missing, error);
     if (isLast || signal?.aborted === true || FINAL.has(error.code)) throw error;
     if (error.code === 'NOT_FOUND') missing.push(error);
-    // Each blob would wait again for a mirror that does not respond. The registry itself stays the last resort.
+    // Each blob would wait again for a mirror that does not respond. The registry itself stays the
+    // last resort.
     else if (alternative !== this.#options.alternatives.at(-1)) this.#down.add(alternative);
     this.#options.onFailure?.(alternative, error);
   }

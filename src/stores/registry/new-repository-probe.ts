@@ -14,10 +14,12 @@ export interface ProbedRepository {
 }
 
 /**
- * Probes once whether a registry has a repository. A new one lacks every tag and manifest until this store pushes it, so no request is
- * needed for each. Blobs are requested as usual, because registries share them.
+ * Probes once whether a registry has a repository. A new one lacks every tag and manifest until
+ * this store pushes it, so no request is needed for each. Blobs are requested as usual, because
+ * registries share them.
  *
- * Nothing waits for the response, because some registries read all tags for it. An unclear response changes nothing.
+ * Nothing waits for the response, because some registries read all tags for it. An unclear response
+ * changes nothing.
  *
  * @see https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#error-codes
  */

@@ -14,7 +14,10 @@ import { createRegistryStore, type RegistryStore } from './registry-store.ts';
 export interface RegistryClientOptions {
   /** Called after a challenge; requests are anonymous without it. */
   readonly credentials?: CredentialSource | undefined;
-  /** Registries that are contacted without verification, and further authorities; only loopback when absent. */
+  /**
+   * Registries that are contacted without verification, and further authorities; only loopback when
+   * absent.
+   */
   readonly hosts?: HostRules | undefined;
   /** The environment with `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY`; no proxy without it. */
   readonly env?: Readonly<Record<string, string | undefined>> | undefined;
@@ -24,7 +27,9 @@ export interface RegistryClientOptions {
   readonly retries?: number | undefined;
   /** Longest silence of a registry; a minute when absent. Milliseconds. */
   readonly idleTimeoutMs?: number | undefined;
-  /** Called with warnings of a registry, oddities of its responses, and the rest of a rate limit. */
+  /**
+   * Called with warnings of a registry, oddities of its responses, and the rest of a rate limit.
+   */
   readonly onWarning?: ((message: string) => void) | undefined;
   /** The clock of retries and tokens; the system's when absent. */
   readonly clock?: Clock | undefined;
@@ -51,11 +56,16 @@ export interface RegistryClient {
 
 /** Options of one repository of a registry. */
 export interface OpenRepositoryOptions {
-  /** `write` for a destination: its reads use the token of its writes. `read` when absent, which allows writes, too. */
+  /**
+   * `write` for a destination: its reads use the token of its writes. `read` when absent, which
+   * allows writes, too.
+   */
   readonly access?: 'read' | 'write' | undefined;
 }
 
-/** Makes a client of registries. It reads no file and no environment variable but those in `env`. */
+/**
+ * Makes a client of registries. It reads no file and no environment variable but those in `env`.
+ */
 export function createRegistryClient(options: RegistryClientOptions = {}): RegistryClient {
   const {
     credentials = async () => undefined,

@@ -15,7 +15,10 @@ export interface RegistryPlace extends Place, NamespaceLister {
   open(repository: string): RegistryStore;
 }
 
-/** Makes the Place of a whole registry. It lists its repositories only where it has a catalog that the user may read. */
+/**
+ * Makes the Place of a whole registry. It lists its repositories only where it has a catalog that
+ * the user may read.
+ */
 export function createRegistryPlace({ connection, access }: RegistryPlaceOptions): RegistryPlace {
   return {
     name: connection.name,

@@ -48,7 +48,10 @@ export interface RegistryStoreOptions {
   readonly connection: Connection;
   /** Checked by the reference grammar. */
   readonly repository: string;
-  /** `write` for a destination: its reads use the token of its writes. `read` when absent, which allows writes, too. */
+  /**
+   * `write` for a destination: its reads use the token of its writes. `read` when absent, which
+   * allows writes, too.
+   */
   readonly access?: 'read' | 'write' | undefined;
   /** Records unfinished uploads for the next run; without it they are cancelled. */
   readonly uploads?: UploadJournal | undefined;
@@ -64,7 +67,10 @@ export type RegistryStore = Store &
   Untagger &
   BlobResolver;
 
-/** Makes the Store of one repository of a registry. The media type distinguishes manifests from blobs. */
+/**
+ * Makes the Store of one repository of a registry. The media type distinguishes manifests from
+ * blobs.
+ */
 export function createRegistryStore({
   connection,
   repository,
@@ -191,7 +197,10 @@ class RemoteStore implements RegistryStore {
     };
   }
 
-  /** Fetches by digest; when it is missing although a tag has just led to it, by that tag: docker.pkg.github.com knows no digests. */
+  /**
+   * Fetches by digest; when it is missing although a tag has just led to it, by that tag:
+   * docker.pkg.github.com knows no digests.
+   */
   async #fetchManifest(digest: Digest, options: CallOptions): Promise<FetchedManifest> {
     try {
       return await fetchManifest(this.#remote, digest, options);
@@ -214,14 +223,17 @@ class RemoteStore implements RegistryStore {
     await addToReferrersIndex(this.#remote, referrer.subject, referrer.descriptor, options);
   }
 
-  /** Its result has the subject where the registry lists the manifest among its referrers by itself. */
+  /**
+   * Its result has the subject where the registry lists the manifest among its referrers by itself.
+   */
   async #putUnder(
     manifest: FetchedManifest,
     tag: Tag | undefined,
     options: CallOptions,
   ): Promise<PutManifestResult> {
     const { digest } = manifest.descriptor;
-    // A registry would store a manifest that is pushed by tag alone under its sha256, and the tag would name that digest.
+    // A registry would store a manifest that is pushed by tag alone under its sha256, and the tag
+    // would name that digest.
     const needsDigest = tag === undefined || algorithmOf(digest) !== 'sha256';
     const named = needsDigest
       ? await putManifest(this.#remote, digest, manifest, { ...options, tag })

@@ -7,8 +7,8 @@ const TO = '${MIRROR}/{name}';
 const DIGEST = /^sha(?:256|512):[0-9a-f]+$/;
 
 /**
- * Converts the file of `skopeo sync --src yaml`. Its destination is an argument of skopeo: here it is the
- * variable MIRROR.
+ * Converts the file of `skopeo sync --src yaml`. Its destination is an argument of skopeo: here it
+ * is the variable MIRROR.
  *
  * @see https://github.com/containers/skopeo/blob/main/docs/skopeo-sync.1.md
  */

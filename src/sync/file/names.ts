@@ -34,7 +34,9 @@ export function explicitReference(text: string): Reference | undefined {
   return reference === undefined || !isRegistry(first, reference) ? undefined : reference;
 }
 
-/** `index.docker.io` is docker.io; any other word that docker replaces by docker.io is no registry. */
+/**
+ * `index.docker.io` is docker.io; any other word that docker replaces by docker.io is no registry.
+ */
 function isRegistry(first: string, { domain }: Reference): boolean {
   return first === domain || (first === 'index.docker.io' && domain === 'docker.io');
 }

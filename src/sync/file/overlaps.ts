@@ -30,7 +30,9 @@ function checkNames(entries: readonly SyncEntry[], yaml: StrictYaml<WrittenFile>
   }
 }
 
-/** Two entries that prune one repository have to agree, or each would delete what the other keeps. */
+/**
+ * Two entries that prune one repository have to agree, or each would delete what the other keeps.
+ */
 function checkPrunes(entries: readonly SyncEntry[], yaml: StrictYaml<WrittenFile>): void {
   const rules = new Map<string, string>();
   for (const [index, { prune, to }] of entries.entries()) {

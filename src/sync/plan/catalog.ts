@@ -19,7 +19,8 @@ export class Catalogs {
   }
 
   /**
-   * Lists the repositories of a registry, whole; or those of a namespace, where only such a list exists.
+   * Lists the repositories of a registry, whole; or those of a namespace, where only such a list
+   * exists.
    *
    * @throws {RegiError} where the registry keeps no list, refuses it, or breaks off.
    */
@@ -41,7 +42,10 @@ export class Catalogs {
     }
   }
 
-  /** Lists the repositories of a registry by its catalog. @throws {RegiError} where it has none for this user. */
+  /**
+   * Lists the repositories of a registry by its catalog. @throws {RegiError} where it has none for
+   * this user.
+   */
   catalog(host: string): Promise<readonly string[]> {
     const known = this.#catalogs.get(host);
     if (known !== undefined) return known;

@@ -41,7 +41,10 @@ export function registryDestination(
   };
 }
 
-/** Images keep their full names in archives, layouts and the local store, unless the entry gives others. */
+/**
+ * Images keep their full names in archives, layouts and the local store, unless the entry gives
+ * others.
+ */
 export function placeDestination(
   text: string,
   parts: NameParts,

@@ -2,7 +2,10 @@ import picomatch from 'picomatch';
 
 const OPTIONS = { dot: true, nonegate: true, noextglob: true } as const;
 
-/** Makes one test of globs: a name passes if one takes it, or all only exclude, and none excludes it. */
+/**
+ * Makes one test of globs: a name passes if one takes it, or all only exclude, and none excludes
+ * it.
+ */
 export function globFilter(globs: readonly string[]): (name: string) => boolean {
   const wanted = globs.filter((glob) => !glob.startsWith('!'));
   const unwanted = globs.filter((glob) => glob.startsWith('!')).map((glob) => glob.slice(1));

@@ -15,7 +15,10 @@ import {
 } from '../../store.ts';
 import type { ImageSource } from '../../targets/opened-store.ts';
 
-/** One repository of an archive, a layout or the local store, as a source whose tags are the recorded names. */
+/**
+ * One repository of an archive, a layout or the local store, as a source whose tags are the
+ * recorded names.
+ */
 export class HeldSource implements Source {
   readonly place: string;
   readonly repository: string;
@@ -76,8 +79,8 @@ export interface HeldSourcesOptions {
 }
 
 /**
- * Groups the images of a place by their repository. An image without a tag is left out, with a warning: it has
- * no name to go to. Referrers come with their subjects.
+ * Groups the images of a place by their repository. An image without a tag is left out, with a
+ * warning: it has no name to go to. Referrers come with their subjects.
  */
 export async function heldSources(
   source: ImageSource,

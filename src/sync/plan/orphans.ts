@@ -5,8 +5,9 @@ import type { Catalogs } from './catalog.ts';
 import type { Route } from './routes.ts';
 
 /**
- * Finds repositories of destinations whose source has left the list of a wildcard. Nothing deletes them: a list is
- * no proof that a repository is gone. A destination that keeps no catalog is not searched.
+ * Finds repositories of destinations whose source has left the list of a wildcard. Nothing deletes
+ * them: a list is no proof that a repository is gone. A destination that keeps no catalog is not
+ * searched.
  *
  * @param entries of the whole file.
  */

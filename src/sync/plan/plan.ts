@@ -9,7 +9,9 @@ import { platformsKey } from '../run/platforms.ts';
 import { matchesAny, type Route } from './routes.ts';
 import { areAllPlain, selectTags, type Selected } from './select.ts';
 
-/** The tags of a repository; undefined where they are not known, so that each has to be asked for. */
+/**
+ * The tags of a repository; undefined where they are not known, so that each has to be asked for.
+ */
 export type TagList = ReadonlySet<string> | undefined;
 
 /** A route with its lists read. */
@@ -62,7 +64,9 @@ export interface PlanOptions extends CallOptions {
   ) => Promise<ReadonlyMap<string, string | undefined>>;
 }
 
-/** Reads the lists that one destination repository needs, and selects its images. Writes nothing. */
+/**
+ * Reads the lists that one destination repository needs, and selects its images. Writes nothing.
+ */
 export async function planRepository(
   routes: readonly Route[],
   session: CopySession,
@@ -183,7 +187,10 @@ function filledTag(template: string, tag: string | undefined): string | undefine
   return template.replaceAll('{tag}', tag ?? '');
 }
 
-/** Lists the source whole. Names alone can do without: one that is missing fails when it is asked for. */
+/**
+ * Lists the source whole. Names alone can do without: one that is missing fails when it is asked
+ * for.
+ */
 async function listSource(
   source: Source,
   { entry, only }: Route,

@@ -55,8 +55,8 @@ export interface SyncWork {
 }
 
 /**
- * Lists the repositories of wildcards and pairs each source with its destinations. Reads catalogs and
- * nothing else.
+ * Lists the repositories of wildcards and pairs each source with its destinations. Reads catalogs
+ * and nothing else.
  */
 export async function expandEntries(
   entries: readonly SyncEntry[],
@@ -195,7 +195,9 @@ export function siblingOf(
   return undefined;
 }
 
-/** The routes of one image that its source names by a digest, with the names that the entry gives. */
+/**
+ * The routes of one image that its source names by a digest, with the names that the entry gives.
+ */
 export function routesOfImage(entry: SyncEntry, only: Reference, folder: string): readonly Route[] {
   const { domain, path } = only;
   const repository = { domain, path };
@@ -207,7 +209,10 @@ export function routesOfImage(entry: SyncEntry, only: Reference, folder: string)
   return routesOf(entry, { repository, rest, recorded, only }, folder);
 }
 
-/** Groups routes that write to a common repository or file: only together can their tags be compared. */
+/**
+ * Groups routes that write to a common repository or file: only together can their tags be
+ * compared.
+ */
 export function groupRoutes(routes: readonly Route[]): readonly (readonly Route[])[] {
   const groups = new Map<string, Route[]>();
   for (const route of routes) {
@@ -224,14 +229,16 @@ function keyOf({ destination, name, within }: Route): string {
   return `${destination.kind}:${destination.path}:${within === undefined ? '' : repositoryName(within)}`;
 }
 
-/** True if `keep`, `immutable` or another list of patterns takes the tag; an empty list takes none. */
+/**
+ * True if `keep`, `immutable` or another list of patterns takes the tag; an empty list takes none.
+ */
 export function matchesAny(patterns: readonly string[]): (tag: string) => boolean {
   return patterns.length === 0 ? () => false : tagFilter(patterns);
 }
 
 /**
- * Returns the repository to which the first matching entry mirrors an image. Undefined where no entry copies its
- * repository to a registry, or where the entry renames tags.
+ * Returns the repository to which the first matching entry mirrors an image. Undefined where no
+ * entry copies its repository to a registry, or where the entry renames tags.
  */
 export function mirrorOf(
   entries: readonly SyncEntry[],

@@ -44,7 +44,9 @@ export interface Selected {
 
 const SAMPLES = 5;
 
-/** The plain names among patterns: neither globs, regular expressions nor versions, and no excludes. */
+/**
+ * The plain names among patterns: neither globs, regular expressions nor versions, and no excludes.
+ */
 export function plainNames(patterns: readonly string[]): readonly string[] {
   return patterns.filter((pattern) => !pattern.startsWith('!') && isPlain(pattern));
 }
@@ -56,8 +58,9 @@ export function areAllPlain({ tags, latest }: TagSelection): boolean {
 
 /**
  * Selects tags of a complete list, in the order that the documentation of `regi sync` gives: digest
- * tags fall, patterns take, `latest` keeps the newest of what patterns took, plain names stay, `min`
- * counts. The result is sorted by name and does not depend on the order of `listed` or of patterns.
+ * tags fall, patterns take, `latest` keeps the newest of what patterns took, plain names stay,
+ * `min` counts. The result is sorted by name and does not depend on the order of `listed` or of
+ * patterns.
  *
  * @param createdOf reads dates for `latest: { sort: created }`, each tag once.
  */
@@ -134,7 +137,10 @@ function idlePatterns(patterns: readonly string[], images: readonly string[]): r
     .toSorted();
 }
 
-/** As `parseTagPattern()` reads it: a tag without the marks of a glob, a regular expression or versions. */
+/**
+ * As `parseTagPattern()` reads it: a tag without the marks of a glob, a regular expression or
+ * versions.
+ */
 function isPlain(pattern: string): boolean {
   return isTag(pattern) && !/^v?\d+(?:\.\d+)?(?:\.[xX]){1,2}$/.test(pattern);
 }

@@ -44,7 +44,9 @@ const FAMILIES: readonly Family[] = [
   },
 ];
 
-/** Returns the part that a destination repository belongs to, from 1. It depends on the name alone. */
+/**
+ * Returns the part that a destination repository belongs to, from 1. It depends on the name alone.
+ */
 export function shardOf(name: string, count: number): number {
   const hash = createHash('sha256').update(name).digest();
   // 48 bits: an exact number, and far more than any count.

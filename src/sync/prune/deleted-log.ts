@@ -86,7 +86,8 @@ function manifestOf({ descriptor, bytes }: KeptManifest): object {
 /**
  * Parses a log of deletions.
  *
- * @throws {RegiError} INVALID_CONFIG at the first line that is no deletion, or whose bytes are not those of its digest.
+ * @throws {RegiError} INVALID_CONFIG at the first line that is no deletion, or whose bytes are not
+ *   those of its digest.
  */
 export function parseDeletedLog(text: string, file: string): readonly DeletedTag[] {
   return text.split('\n').flatMap((line, index) => {

@@ -23,7 +23,10 @@ export type PrunePlan =
 export interface PruneOptions {
   /** Most deletions in one repository; a tenth of its tags when absent. */
   readonly maxDelete: number | undefined;
-  /** True if everything that the file writes there ran now, and nothing of it failed or was deferred. */
+  /**
+   * True if everything that the file writes there ran now, and nothing of it failed or was
+   * deferred.
+   */
   readonly isComplete: boolean;
   /** An entry of the file that may write there and did not run now. */
   readonly absentWriter: string | undefined;
@@ -36,8 +39,8 @@ const SHARE = 0.1;
 /**
  * Decides which tags of one destination go. Pure: each doubt means that none goes.
  *
- * A tag goes only if the patterns of an entry that prunes take it, the whole source list lacks it (or
- * `latest` dropped it, with `old`), no entry selects it, and nothing keeps it.
+ * A tag goes only if the patterns of an entry that prunes take it, the whole source list lacks it
+ * (or `latest` dropped it, with `old`), no entry selects it, and nothing keeps it.
  */
 export function planPrune(plan: RepositoryPlan, options: PruneOptions): PrunePlan {
   const pruning = plan.routes.filter(({ route }) => route.entry.prune !== undefined);
@@ -148,7 +151,10 @@ function isSameRule(one: PruneRule | undefined, other: PruneRule): boolean {
   return JSON.stringify(one) === JSON.stringify(other);
 }
 
-/** Finds an entry that may write to a repository, for entries that did not run or could not be listed. */
+/**
+ * Finds an entry that may write to a repository, for entries that did not run or could not be
+ * listed.
+ */
 export function mayWriteTo(entries: readonly SyncEntry[], name: string): string | undefined {
   return entries.find(({ to }) =>
     to.some((destination) => {
@@ -165,7 +171,10 @@ export function mayWriteTo(entries: readonly SyncEntry[], name: string): string 
   )?.name;
 }
 
-/** One folder has many spellings, and the local store has a name for every repository: any may be meant. */
+/**
+ * One folder has many spellings, and the local store has a name for every repository: any may be
+ * meant.
+ */
 function nameOfPlace(text: string): string {
   return `${text.slice(0, text.indexOf(':'))}:{repository}`;
 }

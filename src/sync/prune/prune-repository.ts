@@ -25,7 +25,8 @@ export interface PruneRepositoryOptions {
 }
 
 /**
- * Deletes what the entries of one destination no longer want, after everything else of it has ended.
+ * Deletes what the entries of one destination no longer want, after everything else of it has
+ * ended.
  *
  * @param rows of what else was done there.
  */

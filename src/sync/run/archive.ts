@@ -53,8 +53,8 @@ interface Chosen extends ArchiveImage {
 }
 
 /**
- * Writes one archive anew: all images that can be read, each node once. The old file stays until the new one is
- * complete, and where no image can be read.
+ * Writes one archive anew: all images that can be read, each node once. The old file stays until
+ * the new one is complete, and where no image can be read.
  *
  * @throws {RegiError} when the archive cannot be written.
  */
@@ -220,7 +220,10 @@ async function writeLists(
   for (const file of files) await replaceFile(file, text, { signal });
 }
 
-/** The bytes that each image adds to the archive; content that several share is counted for the first. */
+/**
+ * The bytes that each image adds to the archive; content that several share is counted for the
+ * first.
+ */
 function ownBytes(
   { images, manifests, blobs }: ImageSet,
   earlier: ReadonlyMap<Digest, CarriedBlob> | undefined,

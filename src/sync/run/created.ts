@@ -10,7 +10,10 @@ export interface CreatedOptions {
   readonly limit: <T>(task: () => Promise<T>) => Promise<T>;
 }
 
-/** Reads when the images of tags were made: one HEAD for each tag, and its manifest and config for each new digest. */
+/**
+ * Reads when the images of tags were made: one HEAD for each tag, and its manifest and config for
+ * each new digest.
+ */
 export async function createdDates(
   source: Source,
   tags: readonly string[],

@@ -3,7 +3,9 @@ import { repositoryName } from '../../oci/reference.ts';
 import { quote } from '../../quote.ts';
 import type { PlannedRoute, RepositoryPlan } from '../plan/plan.ts';
 
-/** Warns of patterns that took nothing; in a dry run also notes what each step of a selection did. */
+/**
+ * Warns of patterns that took nothing; in a dry run also notes what each step of a selection did.
+ */
 export function describePlan(
   { routes, name }: Pick<RepositoryPlan, 'name' | 'routes'>,
   dryRun: boolean,

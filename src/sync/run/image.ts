@@ -124,7 +124,10 @@ async function resolveEnds(
   return { found, there };
 }
 
-/** The digest that the destination should have, as far as no manifest has to be read; empty: no platform. */
+/**
+ * The digest that the destination should have, as far as no manifest has to be read; empty: no
+ * platform.
+ */
 function knownRoot(entry: SyncEntry, found: Descriptor, cache: FactCache): string | undefined {
   if (entry.platforms.length === 0 || entry.sparse) return found.digest;
   return cache.get(factKey(entry, found))?.narrowed;
@@ -199,8 +202,8 @@ async function transfer(
 }
 
 /**
- * Copies referrers that came after the image. With `new` only where the lists show tags of them that
- * the destination lacks; with `always` the source is asked, too. Returns how many failed.
+ * Copies referrers that came after the image. With `new` only where the lists show tags of them
+ * that the destination lacks; with `always` the source is asked, too. Returns how many failed.
  */
 async function bringLateReferrers(
   work: ImageWork,

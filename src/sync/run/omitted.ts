@@ -17,8 +17,9 @@ import type { Stores } from '../../targets/opened-store.ts';
 import { siblingOf, type Route } from '../plan/routes.ts';
 
 /**
- * Finds the layers that an archive leaves out at the destination, in the image's repository or in those of other
- * images of the archive, and mounts them. Returns the destination, which then has them.
+ * Finds the layers that an archive leaves out at the destination, in the image's repository or in
+ * those of other images of the archive, and mounts them. Returns the destination, which then has
+ * them.
  *
  * @throws {RegiError} NOT_FOUND when one is nowhere; nothing of the image is written then.
  */

@@ -7,7 +7,9 @@ import { settingsFor, type RegistryTable } from '../file/settings.ts';
 const CREATED_WAIT_MS = 10_000;
 const CREATED_POLL_MS = 500;
 
-/** The programs of `registries`: those of a registry's own API, for what its registry API cannot do. */
+/**
+ * The programs of `registries`: those of a registry's own API, for what its registry API cannot do.
+ */
 export class RegistryPrograms {
   readonly #table: RegistryTable;
   readonly #folder: string | undefined;
@@ -21,7 +23,10 @@ export class RegistryPrograms {
     this.#context = context;
   }
 
-  /** Runs `createRepository` once, where a push says that there is no such repository, and pushes again. */
+  /**
+   * Runs `createRepository` once, where a push says that there is no such repository, and pushes
+   * again.
+   */
   async creating<T>(name: string, signal: AbortSignal, push: () => Promise<T>): Promise<T> {
     const argv = settingsFor(this.#table, name).createRepository;
     const folder = this.#folder;

@@ -2,7 +2,10 @@ import { formatBytes, formatDuration } from '../../format.ts';
 import type { RegiError } from '../../errors.ts';
 import { styled, type Role, type Styled } from '../../styled.ts';
 
-/** What became of an image. `skipped`: it has none of the platforms; `deferred`: a pull limit came first. */
+/**
+ * What became of an image. `skipped`: it has none of the platforms; `deferred`: a pull limit came
+ * first.
+ */
 export const SYNC_STATUSES = [
   'new',
   'moved',

@@ -65,15 +65,18 @@ export interface SyncOptions {
 
 /** Repositories whose lists and rows are held at once: this bounds memory. */
 const REPOSITORIES_AT_ONCE = 16;
-/** Images walked at once, over all repositories. A link of long round trips needs that many to fill its lanes. */
+/**
+ * Images walked at once, over all repositories. A link of long round trips needs that many to fill
+ * its lanes.
+ */
 const IMAGES_AT_ONCE = 64;
 
 /**
- * Makes the destinations of the entries equal to their sources, and yields a row for each image in the
- * order of the entries. A dry run is the same walk over destinations that only remember.
+ * Makes the destinations of the entries equal to their sources, and yields a row for each image in
+ * the order of the entries. A dry run is the same walk over destinations that only remember.
  *
- * @throws {PartialFailureError} at the end, when anything failed; {RegiError} RATE_LIMITED when only
- *   limits of registries stopped it.
+ * @throws {PartialFailureError} at the end, when anything failed; {RegiError} RATE_LIMITED when
+ *   only limits of registries stopped it.
  */
 export async function* runSync(
   work: SyncWork,

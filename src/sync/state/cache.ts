@@ -12,7 +12,9 @@ import { RegiError } from '../../errors.ts';
 import { isJsonObject, tryParseJson } from '../../json.ts';
 import { isDigest } from '../../oci/digest.ts';
 
-/** Facts about content that never change: a cache, by digest. A line of JSON each, the newest last. */
+/**
+ * Facts about content that never change: a cache, by digest. A line of JSON each, the newest last.
+ */
 const FILE = 'facts.jsonl';
 /** One line has about 250 bytes, so this many facts are about 25 MB. */
 const MAX_FACTS = 100_000;
@@ -28,9 +30,11 @@ export interface Fact {
 }
 
 /**
- * The cache of `regi sync`, shared by files and shards. Losing it costs requests, never correctness.
+ * The cache of `regi sync`, shared by files and shards. Losing it costs requests, never
+ * correctness.
  *
- * Lines are appended whole, in one write; a line that another process or a crash left broken is skipped.
+ * Lines are appended whole, in one write; a line that another process or a crash left broken is
+ * skipped.
  */
 export class FactCache {
   readonly #folder: string;

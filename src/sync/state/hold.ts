@@ -25,12 +25,13 @@ const SUFFIX = '.lock';
 const LOCK_BYTES = 4096;
 
 /**
- * Holds one file of `regi sync` for one run: a whole run excludes every shard of its file, and a shard
- * excludes the same shard and a whole run. A dead holder's lock is taken over.
+ * Holds one file of `regi sync` for one run: a whole run excludes every shard of its file, and a
+ * shard excludes the same shard and a whole run. A dead holder's lock is taken over.
  *
  * @param file the absolute path, or another text that names what is synced.
  * @returns the function that ends it.
- * @throws {RegiError} LOCKED while another run holds it; STORAGE_FAILED where the folder cannot be written.
+ * @throws {RegiError} LOCKED while another run holds it; STORAGE_FAILED where the folder cannot be
+ *   written.
  */
 export async function holdFile(
   folder: string,

@@ -74,7 +74,10 @@ function registryRoute(entry: SyncEntry, only: Reference, text: string): Route |
   };
 }
 
-/** Finds the route of the entry that gives an image this name in an archive, a layout or the local store. */
+/**
+ * Finds the route of the entry that gives an image this name in an archive, a layout or the local
+ * store.
+ */
 function placeRoute(
   entry: SyncEntry,
   only: Reference,
@@ -87,8 +90,8 @@ function placeRoute(
 }
 
 /**
- * Chooses the routes of one shard so that the bytes of all are about equal. All machines come to the
- * same split, for it depends on the lock alone.
+ * Chooses the routes of one shard so that the bytes of all are about equal. All machines come to
+ * the same split, for it depends on the lock alone.
  */
 export function shareByBytes(
   routes: readonly LockedRoute[],

@@ -13,8 +13,8 @@ import type { KeptManifests } from '../../operations/copy/read-manifest.ts';
 const MOST_KEPT = 20_000;
 
 /**
- * Manifests that a dry run has read, for the run after it: Docker Hub counts each GET of one. A cache by content,
- * whose loss costs requests.
+ * Manifests that a dry run has read, for the run after it: Docker Hub counts each GET of one. A
+ * cache by content, whose loss costs requests.
  */
 export class PlannedManifests implements KeptManifests {
   readonly #folder: string;

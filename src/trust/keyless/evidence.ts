@@ -14,7 +14,9 @@ import { checkLogEntries, isValidAt, pemContent } from './log-entries.ts';
 import type { VerifiedEvidence } from './sigstore.ts';
 import type { TrustedKey, TrustedRoot } from './trusted-root.ts';
 
-/** A signer that a certificate names, and the time that a log or a timestamp authority vouches for. */
+/**
+ * A signer that a certificate names, and the time that a log or a timestamp authority vouches for.
+ */
 export interface CertifiedSigner {
   readonly subject: string;
   readonly issuer: string;

@@ -2,7 +2,11 @@ import type { KeylessRule } from '../policy.ts';
 import { refusal, type Refusal } from '../verdict.ts';
 import type { VerifiedEvidence } from './sigstore.ts';
 
-/** Extensions of Fulcio's certificates that hold plain text. @see https://github.com/sigstore/fulcio/blob/main/docs/oid-info.md */
+/**
+ * Extensions of Fulcio's certificates that hold plain text.
+ *
+ * @see https://github.com/sigstore/fulcio/blob/main/docs/oid-info.md
+ */
 const GITHUB_EXTENSIONS: Readonly<Record<string, string>> = {
   trigger: '1.3.6.1.4.1.57264.1.2',
   sha: '1.3.6.1.4.1.57264.1.3',
@@ -11,7 +15,10 @@ const GITHUB_EXTENSIONS: Readonly<Record<string, string>> = {
   ref: '1.3.6.1.4.1.57264.1.6',
 };
 
-/** Checks that a certificate names the signer of the rule: its issuer exactly, its only name exactly or by the whole glob. */
+/**
+ * Checks that a certificate names the signer of the rule: its issuer exactly, its only name exactly
+ * or by the whole glob.
+ */
 export function checkIdentity(
   { subject = '', subjects, issuer = '', extensions }: VerifiedEvidence,
   rule: Pick<KeylessRule, 'github' | 'identity' | 'issuer'>,

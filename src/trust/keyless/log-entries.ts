@@ -40,7 +40,10 @@ const Material = z.object({
   ),
 });
 
-/** Log entries whose own statements agree with each other and with the signer. The library verifies the rest. */
+/**
+ * Log entries whose own statements agree with each other and with the signer. The library verifies
+ * the rest.
+ */
 export interface CheckedEntries {
   /** The entries for the library, each without a time that its log has not signed. */
   readonly entries: readonly unknown[];
@@ -51,8 +54,9 @@ export interface CheckedEntries {
 }
 
 /**
- * Checks of log entries what the library does not: that the body names the signer's key or certificate (CVE-2022-36056), that the
- * proof is that of its checkpoint, strict base64, and that a time counts only where the log has signed it.
+ * Checks of log entries what the library does not: that the body names the signer's key or
+ * certificate (CVE-2022-36056), that the proof is that of its checkpoint, strict base64, and that a
+ * time counts only where the log has signed it.
  *
  * @param material `verificationMaterial` of a bundle.
  * @param signer DER of the certificate, or of the public key.

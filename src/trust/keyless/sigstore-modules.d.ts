@@ -1,4 +1,5 @@
-// The part of the library that sigstore.ts uses. Its own declarations name neither the extensions of a certificate nor their values.
+// The part of the library that sigstore.ts uses. Its own declarations name neither the extensions
+// of a certificate nor their values.
 
 declare module '@sigstore/bundle' {
   export interface Bundle {

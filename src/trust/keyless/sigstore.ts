@@ -1,4 +1,5 @@
-// The only file that knows the library. The build makes a file of its own of it, so nothing of src may be imported here but types.
+// The only file that knows the library. The build makes a file of its own of it, so nothing of src
+// may be imported here but types.
 import { X509Certificate, type KeyObject } from 'node:crypto';
 
 import { bundleFromJSON } from '@sigstore/bundle';
@@ -42,8 +43,8 @@ export function checkRoot(root: unknown): void {
 }
 
 /**
- * Verifies certificate, log entries and timestamps against a trusted root: at least one entry, and for a certificate one SCT and one
- * time.
+ * Verifies certificate, log entries and timestamps against a trusted root: at least one entry, and
+ * for a certificate one SCT and one time.
  *
  * @throws errors of the library of any kind: all of them mean that the evidence does not hold.
  */

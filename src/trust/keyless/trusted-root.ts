@@ -66,7 +66,8 @@ export async function publicGoodRoot(): Promise<TrustedRoot> {
 /**
  * Parses a trusted root, such as `cosign trusted-root create` writes.
  *
- * @throws {RegiError} INVALID_CONFIG for anything else, and for a key without the start of its time.
+ * @throws {RegiError} INVALID_CONFIG for anything else, and for a key without the start of its
+ *   time.
  */
 export async function parseTrustedRoot(bytes: Uint8Array, name: string): Promise<TrustedRoot> {
   const json = strictJson(bytes);

@@ -449,7 +449,9 @@ function play(progress: Progress, pass: (ms: number) => void): void {
   progress.onEvent({ kind: 'tagged', image: `${TO}:1`, root: ROOT });
 }
 
-/** Returns the lines that a terminal shows in the end. Knows cursor-up, erase-line and erase-down. */
+/**
+ * Returns the lines that a terminal shows in the end. Knows cursor-up, erase-line and erase-down.
+ */
 function shown(io: FakeIo): readonly string[] {
   const lines: string[] = [''];
   let row = 0;

@@ -32,7 +32,10 @@ function regi(...argv: readonly string[]): Promise<MainResult> {
   return runMain(argv, { cwd });
 }
 
-/** A registry that takes OCI media types only, as zot does: it refuses the first manifest, which is docker's. */
+/**
+ * A registry that takes OCI media types only, as zot does: it refuses the first manifest, which is
+ * docker's.
+ */
 async function ociOnly(times = 1): Promise<FakeRegistry> {
   const registry = await startFakeRegistry();
   registry.fault({

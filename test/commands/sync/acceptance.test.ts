@@ -142,7 +142,10 @@ describe('regi sync with prune', () => {
   });
 });
 
-/** Deletes a manifest with its last tag, and with it the manifests of an index, as some registries do. */
+/**
+ * Deletes a manifest with its last tag, and with it the manifests of an index, as some registries
+ * do.
+ */
 function droppingManifests(place: Place): Place {
   return {
     name: place.name,

@@ -89,7 +89,10 @@ function fakeHelpers(helpers: NonNullable<Row['helpers']>, asked: string[]): Run
   };
 }
 
-/** regi holds one credential where docker holds members: a registry token wins, then an identity token, as docker uses them. */
+/**
+ * regi holds one credential where docker holds members: a registry token wins, then an identity
+ * token, as docker uses them.
+ */
 function toCredential({
   username,
   password = '',

@@ -9,7 +9,10 @@ import { refusal } from '../state.ts';
 const HOST = 'myregistry.azurecr.io';
 const ORIGIN = `https://${HOST}`;
 const STORAGE = 'https://weumanaged1.blob.core.windows.net';
-/** Larger requests were refused to some clients, and taken from others: the smaller world is the one to live in. */
+/**
+ * Larger requests were refused to some clients, and taken from others: the smaller world is the one
+ * to live in.
+ */
 const BODY_LIMIT = 20_000_000;
 
 export const REFRESH_TOKEN = 'eyJhbGciOiJSUzI1NiJ9.canary-refresh-token.c2lnbmF0dXJl';
@@ -38,7 +41,8 @@ export function acr(): Emulation & {
     service: HOST,
     logins,
     catalog: true,
-    // Refresh tokens are exchanged by POST, passwords are refused there with 400; the answer says nothing of its lifetime.
+    // Refresh tokens are exchanged by POST, passwords are refused there with 400; the answer says
+    // nothing of its lifetime.
     post: (form, grant) => {
       if (form.get('grant_type') !== 'refresh_token')
         return refusal(400, 'BAD_REQUEST', 'grant_type is not supported');

@@ -42,7 +42,10 @@ export function dockerHub(): DockerHub {
   });
   const pulls: DockerHub['pulls'] = { limit: 100, remaining: undefined };
 
-  /** HEAD tells the quota and costs nothing; each GET of a manifest is a pull. A 429 of the six hours comes without Retry-After. */
+  /**
+   * HEAD tells the quota and costs nothing; each GET of a manifest is a pull. A 429 of the six
+   * hours comes without Retry-After.
+   */
   async function pull(request: Request): Promise<Response> {
     if (pulls.remaining === undefined) return core.answer(request);
     if (request.method === 'GET') {

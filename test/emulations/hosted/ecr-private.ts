@@ -53,7 +53,8 @@ export function ecrPrivate(): Emulation & { readonly immutable: Set<string> } {
             )
           : undefined,
       ),
-      // PATCH answers 201, and its Range stays at the end of the first chunk; each chunk but the last has 5 to 20 MiB.
+      // PATCH answers 201, and its Range stays at the end of the first chunk; each chunk but the
+      // last has 5 to 20 MiB.
       http.patch(`${ORIGIN}/v2/*`, async ({ request }) => {
         const { pathname } = new URL(request.url);
         const size = Number(request.headers.get('content-length') ?? 0);

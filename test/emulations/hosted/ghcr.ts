@@ -18,7 +18,8 @@ export function ghcr(): Emulation & { readonly CHUNK_LIMIT: number } {
     storage: { origin: STORAGE },
     tagOrder: 'oldest-first',
   });
-  // Any user name goes with a classic token, public images still need the anonymous one, and the scope of a ping is a placeholder.
+  // Any user name goes with a classic token, public images still need the anonymous one, and the
+  // scope of a ping is a placeholder.
   const { guard, token, tokens } = bearer({
     realm: `${ORIGIN}/token`,
     service: 'ghcr.io',
@@ -46,7 +47,8 @@ export function ghcr(): Emulation & { readonly CHUNK_LIMIT: number } {
           }),
       ),
       http.all(`${ORIGIN}/v2/*`, ({ request }) => guard(request)),
-      // A chunk with Content-Range may have 4 MiB; without that header, as docker sends it, any size.
+      // A chunk with Content-Range may have 4 MiB; without that header, as docker sends it, any
+      // size.
       http.patch(`${ORIGIN}/v2/*`, ({ request }) =>
         request.headers.has('content-range') &&
         Number(request.headers.get('content-length')) > CHUNK_LIMIT
@@ -63,7 +65,8 @@ export function ghcr(): Emulation & { readonly CHUNK_LIMIT: number } {
           ? undefined
           : refusal(405, 'UNSUPPORTED', 'The operation is unsupported.'),
       ),
-      // Instead of referrers there is a way to a web page of another host, which must never see a token.
+      // Instead of referrers there is a way to a web page of another host, which must never see a
+      // token.
       http.get(/^https:\/\/ghcr\.io\/v2\/.+\/referrers\/.+$/, ({ request }) => {
         const [, name = ''] = /\/v2\/(.+)\/referrers\//.exec(request.url) ?? [];
         const page = `https://github.com/-/v2/packages/container/package/${encodeURIComponent(`${name}/referrers/sha256`)}`;

@@ -5,7 +5,10 @@ import { RegistryCore } from '../core.ts';
 import type { Emulation } from '../emulation.ts';
 import { parseRoute, refusal } from '../state.ts';
 
-/** GitHub's old Docker registry: docker.pkg.github.com, and `docker.HOST` of GitHub Enterprise Server, which still serves it. */
+/**
+ * GitHub's old Docker registry: docker.pkg.github.com, and `docker.HOST` of GitHub Enterprise
+ * Server, which still serves it.
+ */
 export function githubPackages(
   host: 'docker.pkg.github.com' | 'docker.github.corp.example' = 'docker.pkg.github.com',
 ): Emulation {

@@ -9,13 +9,19 @@ import { parseRoute, refusal } from '../state.ts';
 
 const STORAGE = 'https://storage.googleapis.com';
 
-/** A service account's key file is the password: JSON, with everything that a header or a form could stumble over. */
+/**
+ * A service account's key file is the password: JSON, with everything that a header or a form could
+ * stumble over.
+ */
 const KEY = JSON.stringify({
   type: 'service_account',
   private_key: '-----BEGIN PRIVATE KEY-----\ncanary+/=&%\n-----END PRIVATE KEY-----\n',
 });
 
-/** Google Artifact Registry, and Container Registry, which is served by it: they differ in name and in the catalog. */
+/**
+ * Google Artifact Registry, and Container Registry, which is served by it: they differ in name and
+ * in the catalog.
+ */
 export function google(
   host: 'gcr.io' | 'europe-docker.pkg.dev',
 ): Emulation & { readonly asked: Bearer['asked'] } {

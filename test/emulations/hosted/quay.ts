@@ -80,7 +80,10 @@ export function quay(): Emulation & { readonly asked: Bearer['asked'] } {
   };
 }
 
-/** A start says `bytes=0--1`; a status names the count where others name the last byte, and no Location. */
+/**
+ * A start says `bytes=0--1`; a status names the count where others name the last byte, and no
+ * Location.
+ */
 function withQuayRange(answer: Response, { method }: Request): Response {
   const headers = new Headers(answer.headers);
   if (method === 'POST' && answer.status === 202) headers.set('range', 'bytes=0--1');

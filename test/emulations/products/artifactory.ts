@@ -17,7 +17,10 @@ export interface ArtifactoryOptions {
   readonly forbids?: boolean | undefined;
 }
 
-/** JFrog Artifactory by the repository-path method: the first component of a name is the key of a repository of its own. */
+/**
+ * JFrog Artifactory by the repository-path method: the first component of a name is the key of a
+ * repository of its own.
+ */
 export function artifactory({ forbids = false }: ArtifactoryOptions = {}): Emulation {
   const logins = [
     { username: 'ci@corp.example', password: 'canary-AKCp8-api-key' },

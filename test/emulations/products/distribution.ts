@@ -8,7 +8,10 @@ import { parseRoute, refusal } from '../state.ts';
 
 const ORIGIN = 'http://registry.local:5000';
 
-/** distribution 2.8.3 in a local network: plain http under a name, Basic from an htpasswd file, nothing may be deleted. */
+/**
+ * distribution 2.8.3 in a local network: plain http under a name, Basic from an htpasswd file,
+ * nothing may be deleted.
+ */
 export function distribution(): Emulation {
   const logins = [{ username: 'ci', password: 'canary horse battery' }] as const;
   const core = new RegistryCore({ origin: ORIGIN, tagOrder: 'oldest-first' });
@@ -40,7 +43,8 @@ export function distribution(): Emulation {
       http.delete(/\/v2\/.+\/manifests\/.+$/, () =>
         refusal(405, 'UNSUPPORTED', 'The operation is unsupported.'),
       ),
-      // Tags come all at once, unsorted, whatever page is asked for; catalog pages are of at most 1000.
+      // Tags come all at once, unsorted, whatever page is asked for; catalog pages are of at most
+      // 1000.
       http.get(`${ORIGIN}/v2/*`, ({ request }) => {
         const url = new URL(request.url);
         if (url.pathname === '/v2/_catalog' && Number(url.searchParams.get('n') ?? 0) > 1000) {

@@ -21,7 +21,8 @@ export function gitlab(): Emulation & { readonly asked: Bearer['asked'] } {
     { username: 'gitlab+deploy-token-1', password: 'gldt-canary+0123456789' },
   ] as const;
   const core = new RegistryCore({ origin: ORIGIN, storage: { origin: STORAGE } });
-  // Only GET; the answer has `token` and nothing else. A private project is 403 to who does not say who they are.
+  // Only GET; the answer has `token` and nothing else. A private project is 403 to who does not say
+  // who they are.
   const { guard, token, tokens, asked } = bearer({
     realm: REALM,
     service: 'container_registry',

@@ -26,7 +26,8 @@ export function harbor(): Emulation & { readonly asked: Bearer['asked'] } {
     logins,
     isPublic: (repository) => repository.startsWith('public/'),
     wrongPassword: () => new Response(null, { status: 401 }),
-    // There is no action of its own for deleting in what a client may ask for by habit; "push" brings it.
+    // There is no action of its own for deleting in what a client may ask for by habit; "push"
+    // brings it.
     deleteNeeds: 'push',
   });
   // The catalog is for administrators, who show their password: no token is good enough.

@@ -16,7 +16,9 @@ import { temporaryFolder } from '../../support/temporary-folder.ts';
 
 const REFERRERS_PATH = /^\/v2\/app\/referrers\/(sha256:[0-9a-f]+)/;
 
-/** A registry whose referrers API gives what `listed` says, true or not, and counts the requests. */
+/**
+ * A registry whose referrers API gives what `listed` says, true or not, and counts the requests.
+ */
 async function registryListing(
   image: TestImage,
   referrers: readonly TestImage[],

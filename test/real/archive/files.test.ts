@@ -15,7 +15,10 @@ import { temporaryFolder } from '../../support/temporary-folder.ts';
 
 const ENV = { PATH: process.env['PATH'] ?? '', HOME: '/nonexistent', LC_ALL: 'C.UTF-8' };
 
-/** Type, permissions, owner, size (of files), target of links and path of everything below a folder, sorted by bytes. */
+/**
+ * Type, permissions, owner, size (of files), target of links and path of everything below a folder,
+ * sorted by bytes.
+ */
 async function findLines(root: string): Promise<readonly string[]> {
   const format = String.raw`%y %04m %U %G %s %l %P\n`;
   const stdout = await runOrThrow('/usr/bin/find', [root, '-mindepth', '1', '-printf', format], {

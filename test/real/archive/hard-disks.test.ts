@@ -20,7 +20,9 @@ describeReal('disks that are full or read-only', ['unshare'], () => {
       large = await largeLayout(4 * 1024 * 1024);
     });
 
-    /** Runs a script of the shell where `$MOUNT` is a folder of its own and `regi` is the built one. */
+    /**
+     * Runs a script of the shell where `$MOUNT` is a folder of its own and `regi` is the built one.
+     */
     function inNamespace(script: string, mount = temporaryFolder('mount')): Promise<Finished> {
       const env = {
         PATH: process.env['PATH'] ?? '',

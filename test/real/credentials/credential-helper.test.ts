@@ -15,7 +15,10 @@ const USER = 'ci';
 const PASSWORD = 'correct-horse-canary';
 const PROGRAM = join(ROOT, 'bin/docker-credential-regi.js');
 
-/** A registry that wants a login, a desktop with an unlocked keyring, and docker-credential-regi on the PATH as npm puts it there. */
+/**
+ * A registry that wants a login, a desktop with an unlocked keyring, and docker-credential-regi on
+ * the PATH as npm puts it there.
+ */
 async function start(config: (host: string) => object) {
   const { host } = await startDockerRegistry({ htpasswd: { user: USER, password: PASSWORD } });
   const home = temporaryFolder('home');

@@ -14,7 +14,10 @@ const USER = 'ci';
 const PASSWORD = 'correct-horse-canary';
 const AUTH = Buffer.from(`${USER}:${PASSWORD}`).toString('base64');
 
-/** A registry that wants a login and has `app:1` and `team/app:1`, and somebody at home on a machine where nothing is configured. */
+/**
+ * A registry that wants a login and has `app:1` and `team/app:1`, and somebody at home on a machine
+ * where nothing is configured.
+ */
 async function start(files: (host: string) => Readonly<Record<string, unknown>> = () => ({})) {
   const { host } = await startDockerRegistry({ htpasswd: { user: USER, password: PASSWORD } });
   for (const name of ['app', 'team/app']) {

@@ -10,10 +10,16 @@ import { ROOT } from '../../support/root.ts';
 const BIN = join(ROOT, 'bin/regi.js');
 const LOGINS = '{"auths":{"gone.example":{"auth":"YTpi"},"kept.example":{"auth":"YTpi"}}}';
 
-/** What `docker run -v ~/.docker/config.json:/root/.docker/config.json` makes of it: a file that cannot be replaced. */
+/**
+ * What `docker run -v ~/.docker/config.json:/root/.docker/config.json` makes of it: a file that
+ * cannot be replaced.
+ */
 describeReal('a config.json that is a mount of its own', ['unshare'], () => {
   describe.runIf(isPrivileged)('as root in a namespace', () => {
-    /** Runs a script of the shell where `$SOURCE` is mounted at `$CONFIG` by `bind`, and `regi` is the built one. */
+    /**
+     * Runs a script of the shell where `$SOURCE` is mounted at `$CONFIG` by `bind`, and `regi` is
+     * the built one.
+     */
     function inNamespace(script: string, text = LOGINS): Promise<Finished> {
       const home = homeWith({ '.docker/config.json': '{}', 'disk/of-host.json': text });
       const env = {

@@ -24,7 +24,9 @@ describe.each([
     ['docker', 'dockerd', 'containerd', 'ctr'],
     () => {
       let docker: PeerClient;
-      /** What `docker images` calls the image: its config, or its manifest in the containerd store. */
+      /**
+       * What `docker images` calls the image: its config, or its manifest in the containerd store.
+       */
       const idOf = (name: string): Promise<string> =>
         docker.run('images', '--no-trunc', '--format', '{{.ID}}', name);
 

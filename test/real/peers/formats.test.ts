@@ -21,7 +21,9 @@ const ZSTD = Buffer.from(
 );
 
 let fixture: Fixture;
-/** The image of linux/amd64 with the media types of OCI, made of an archive in docker's old format. */
+/**
+ * The image of linux/amd64 with the media types of OCI, made of an archive in docker's old format.
+ */
 let converted: string;
 /** An image with a layer packed by zstd, made of such an archive. */
 let zstd: string;

@@ -27,7 +27,8 @@ describeReal(
           `${line.host}/app:v1`,
         ]);
         await line.transferred(5_000_000);
-        // A busy registry has not read yet what the kernel holds for it, and forgets no session of which it has nothing.
+        // A busy registry has not read yet what the kernel holds for it, and forgets no session of
+        // which it has nothing.
         line.throttle({ bytesPerSecond: 1000 });
         await expect.poll(() => to.uploadedBytes()).toBeGreaterThan(3_000_000);
         line.cut();

@@ -78,8 +78,8 @@ describeReal('regi with large layers', ['docker-registry'], () => {
     expect(status).toBe(130);
     expect(stdout).toBe('');
     expect((await fetch(`${registry.url}/v2/big/manifests/1`)).status).toBe(404);
-    // Registry 2.8 has forgotten the session of a cut request by then, and answers 404 when it is asked what it has; its own purge
-    // frees the bytes.
+    // Registry 2.8 has forgotten the session of a cut request by then, and answers 404 when it is
+    // asked what it has; its own purge frees the bytes.
     const asked = (await registry.requests()).filter(
       ({ method, path }) => method === 'GET' && path.includes('/blobs/uploads/'),
     );

@@ -31,7 +31,10 @@ function placeOf(
   });
 }
 
-/** How the registry answered to the end of uploads that nobody finished. Their empty folders it keeps all the same. */
+/**
+ * How the registry answered to the end of uploads that nobody finished. Their empty folders it
+ * keeps all the same.
+ */
 async function cancels(registry: DockerRegistry): Promise<readonly number[]> {
   return (await registry.requests())
     .filter(({ method }) => method === 'DELETE')

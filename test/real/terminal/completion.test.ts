@@ -50,7 +50,10 @@ describeReal('completion in real shells, at a terminal', ['bash', 'zsh', 'fish',
       return terminal;
     }
 
-    /** A registry gets two seconds, which a busy machine may not give it: then nothing comes, and a person presses Tab again. */
+    /**
+     * A registry gets two seconds, which a busy machine may not give it: then nothing comes, and a
+     * person presses Tab again.
+     */
     async function tabTo(terminal: Terminal, pattern: RegExp): Promise<void> {
       for (let tries = 0; tries < 5; tries += 1) {
         await terminal.keys('Tab');

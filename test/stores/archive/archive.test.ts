@@ -27,7 +27,10 @@ function bytesAt(of: TestImageManifest, at: number): Uint8Array {
   return (digest === undefined ? undefined : of.nodes.get(digest)?.bytes) ?? new Uint8Array();
 }
 
-/** What docker save wrote before version 25: layers unpacked, one of them a link to where another image has it. */
+/**
+ * What docker save wrote before version 25: layers unpacked, one of them a link to where another
+ * image has it.
+ */
 function dockerMembers(
   of: TestImageManifest,
   tags: readonly string[] | null,

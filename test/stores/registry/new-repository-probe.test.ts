@@ -26,7 +26,10 @@ const unknown = (code: string | undefined): RegistryResponseError =>
     problems: [{ code, message: 'no' }],
   });
 
-/** A store with an image, whose list of tags is what `answer` makes. That it is asked at all shows what the hint has done. */
+/**
+ * A store with an image, whose list of tags is what `answer` makes. That it is asked at all shows
+ * what the hint has done.
+ */
 async function withImage(
   answer: (signal: AbortSignal | undefined) => Promise<void>,
 ): Promise<Store & TagLister> {

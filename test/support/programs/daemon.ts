@@ -31,7 +31,9 @@ export async function freePort(): Promise<number> {
   }
 }
 
-/** Starts a program that the kernel kills when this test process ends. No time limit when absent. */
+/**
+ * Starts a program that the kernel kills when this test process ends. No time limit when absent.
+ */
 export function startBound(
   path: string,
   args: readonly string[],

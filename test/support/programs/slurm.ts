@@ -24,8 +24,8 @@ export interface Slurm {
 const CPUS = 4;
 
 /**
- * Starts munged, slurmctld and slurmd in the foreground, with configuration, keys, ports and state of their own.
- * They end with the test file.
+ * Starts munged, slurmctld and slurmd in the foreground, with configuration, keys, ports and state
+ * of their own. They end with the test file.
  *
  * @see https://slurm.schedmd.com/slurm.conf.html
  */
