@@ -20,7 +20,7 @@ export const GLOBAL_OPTIONS = [
     name: 'color',
     value: 'WHEN',
     choices: ['auto', 'always', 'never'],
-    summary: 'use colours; NO_COLOR is respected',
+    summary: 'when to use colours; auto respects NO_COLOR',
   },
   { name: 'concurrency', value: 'N', summary: 'open at most N connections per host' },
   {

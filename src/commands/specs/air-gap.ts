@@ -155,15 +155,15 @@ export const AIR_GAP_COMMANDS: readonly CommandSpec[] = [
       'Reads every manifest, config and layer of an image again and compares size and digest. For a ' +
       'layout or archive without a name, and for "local:" alone (the local store), everything is ' +
       'verified; unused content is then listed as extra.\n\n' +
-      'Platforms that an archive lists but does not contain are listed as absent; like extra content, ' +
-      'that is no error; elsewhere --sparse accepts them. Layers that an incremental archive omits are listed as "absent (in base)". ' +
+      'Platforms that an archive lists but does not contain are listed as absent, which is no error. ' +
+      'In other locations they are an error unless --sparse is given. Layers that an incremental archive omits are listed as "absent (in base)". ' +
       'Such an archive is complete only together with the archives that --base names.\n\n' +
       'Prints one line per location and one per missing, corrupt, absent or extra blob. The exit ' +
       'status is 7 if an image is incomplete or damaged, and 8 if some of several locations could not ' +
       'be read.\n\n' +
       '--signatures verifies signatures of cosign instead, in both of its forms, with the public key of ' +
       '--key, the certificates of --identity and --issuer, or the rules of --verify. It prints a line per ' +
-      'signature with the step that refused it, and ends with status 9 if an image is not signed so.',
+      'signature with the step that refused it, and exits with 9 if an image lacks the required signature.',
     arguments: [
       argument(
         'LOC…',
@@ -193,7 +193,7 @@ export const AIR_GAP_COMMANDS: readonly CommandSpec[] = [
   {
     name: 'trust root',
     group,
-    summary: 'Show the logs and authorities that are trusted',
+    summary: 'Show trusted transparency logs and authorities',
     description:
       "Prints the trusted root for signatures with certificates: that of sigstore's public instance, which " +
       'is part of regi and never fetched, or that of --trusted-root. Each line has the kind, the name and ' +

@@ -29,7 +29,7 @@ export const MOVE_COMMANDS: readonly CommandSpec[] = [
     changes: true,
     summary: 'Copy images between any two locations',
     description:
-      'Copies an image byte for byte: digests never change unless --platform narrows an index. An ' +
+      'Copies an image byte for byte: digests never change, except with --platform on an index or with --format. An ' +
       'index is copied with all its platforms. Existing blobs are skipped, blobs of another ' +
       'repository in the same registry are mounted, and the tag is written last.\n\n' +
       '--sparse keeps an index, with its digest and signatures, and leaves out the images of other ' +
@@ -216,7 +216,10 @@ export const MOVE_COMMANDS: readonly CommandSpec[] = [
       argument('[ENTRY…]', 'only these entries, by name or glob'),
     ],
     options: [
-      flag('--dry-run', 'change nothing; show how tags are selected and what a run would do'),
+      flag(
+        '--dry-run',
+        'write no image or tag; show how tags are selected and what a run would do',
+      ),
       flag('--heads', 'with --dry-run: read no manifests and show no sizes'),
       flag('--validate', 'check the file without sending any request'),
       flag('--fail-fast', 'stop at the first failure'),

@@ -114,7 +114,7 @@ export const TRUSTED_ROOT = flag(
 /** Flags that say who has to have signed. */
 export const SIGNERS: readonly OptionSpec[] = [
   flag('--key FILE', 'require a signature by this public key'),
-  flag('--identity ID', 'require a signature by a certificate of this name; * is any text'),
+  flag('--identity ID', 'require a signature whose certificate has this identity; * is any text'),
   flag('--issuer URL', 'with --identity: the service that vouched for the name'),
   flag('--verify FILE', 'require the signatures of this policy, which has rules by repository'),
   TRUSTED_ROOT,
