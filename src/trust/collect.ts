@@ -1,5 +1,5 @@
 import { collectVerified, LimitExceededError } from '../bytes.ts';
-import { RegiError } from '../errors.ts';
+import { RegiError, UnprovedAbsenceError } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import { algorithmOf, encodedOf, type Digest } from '../oci/digest.ts';
@@ -106,8 +106,8 @@ class Collecting {
   readonly #digest: Digest;
   readonly #options: CollectOptions;
   readonly #maximum: number;
-  /** Manifests of the sources before this one. */
-  #known: ReadonlySet<string> = new Set();
+  /** Manifests that a source had whole: the next one is not asked for them. */
+  readonly #known = new Set<string>();
 
   constructor(digest: Digest, options: CollectOptions) {
     this.#digest = digest;
@@ -116,17 +116,14 @@ class Collecting {
   }
 
   async readFrom(source: Source): Promise<void> {
-    const read = new Set(this.#known);
     let manifests = 0;
     for await (const { tag, manifest } of this.#manifestsIn(source)) {
       // Bounds the requests, too: a list without types makes every entry worth a look.
       if ((manifests += 1) > this.#maximum) throw this.#tooMany();
-      read.add(`${tag ?? ''} ${manifest.digest}`);
-      if (!this.#known.has(`${tag ?? ''} ${manifest.digest}`)) {
-        await this.#readManifest(source, manifest, tag);
-      }
+      const name = `${tag ?? ''} ${manifest.digest}`;
+      if (this.#known.has(name)) continue;
+      if (await this.#readManifest(source, manifest, tag)) this.#known.add(name);
     }
-    this.#known = read;
   }
 
   async *#manifestsIn(
@@ -159,31 +156,37 @@ class Collecting {
         return await source.resolve(name, this.#options);
       } catch (error) {
         if (!(error instanceof RegiError) || error.code !== 'NOT_FOUND') throw error;
+        if (error instanceof UnprovedAbsenceError) throw error;
       }
     }
     return undefined;
   }
 
+  /** Returns false if the source lacks a part of it, which another source may have. */
   async #readManifest(
     source: Source,
     manifest: Descriptor,
     tag: string | undefined,
-  ): Promise<void> {
+  ): Promise<boolean> {
     const origin = tag ?? manifest.digest;
     const image = await this.#readImage(source, manifest, origin);
-    if (image === undefined) return;
+    if (image === undefined) return false;
     const signatures = image.layers.filter((layer) => parserOf(layer) !== undefined);
     if (signatures.length === 0) this.skipped.push(`${origin}: it has no signature`);
-    else if (isCarried(image)) {
-      const { mediaType, digest, size } = manifest;
-      this.carried.push({ source, descriptor: { mediaType, digest, size }, tag });
-    }
+    let isWhole = true;
     for (const layer of signatures) {
       if (this.candidates.length === this.#maximum) throw this.#tooMany();
       const bytes = await this.#read(source, layer, origin);
       const candidate = bytes && parserOf(layer)?.(bytes);
-      if (candidate !== undefined) this.candidates.push({ origin, manifest, candidate });
+      if (candidate === undefined) isWhole = false;
+      else this.candidates.push({ origin, manifest, candidate });
     }
+    // A manifest that lacks a layer could not be copied.
+    if (isWhole && isCarried(image)) {
+      const { mediaType, digest, size } = manifest;
+      this.carried.push({ source, descriptor: { mediaType, digest, size }, tag });
+    }
+    return isWhole;
   }
 
   async #readImage(

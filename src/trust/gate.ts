@@ -2,7 +2,7 @@ import { RegiError } from '../errors.ts';
 import type { Digest } from '../oci/digest.ts';
 import { quote } from '../quote.ts';
 import type { CallOptions, Source } from '../store.ts';
-import { collectCandidates, type CarriedSignature } from './collect.ts';
+import { collectCandidates, type CarriedSignature, type Collected } from './collect.ts';
 import type { TrustRule } from './policy.ts';
 import { verifySignatures, type Judgement, type SignatureReport } from './verify-signatures.ts';
 
@@ -38,6 +38,8 @@ export interface Admission {
   readonly report: SignatureReport | undefined;
   /** Signatures of the written root, which move along. */
   readonly carried: readonly CarriedSignature[];
+  /** Places whose signatures could not be read, and so stay behind. */
+  readonly failures?: readonly RegiError[] | undefined;
 }
 
 /**
@@ -55,10 +57,8 @@ export async function admit(
 ): Promise<Admission> {
   const { rule } = gate;
   if (rule.kind === 'accept' || gate.verified !== undefined) {
-    return {
-      report: undefined,
-      carried: isMade ? [] : await signaturesOf(gate, source, landed, options),
-    };
+    if (isMade) return { report: undefined, carried: [] };
+    return { report: undefined, ...(await signaturesOf(gate, source, landed, options)) };
   }
   const verify = async (digest: Digest): Promise<Judgement> =>
     verifySignatures(source, digest, rule, { ...gate, ...options });
@@ -80,15 +80,14 @@ export async function signaturesOf(
   source: Source,
   digest: Digest,
   options: CallOptions,
-): Promise<readonly CarriedSignature[]> {
+): Promise<Pick<Collected, 'carried' | 'failures'>> {
   const attestations = rule.kind !== 'accept' && rule.predicateTypes.length > 0;
-  const { carried } = await collectCandidates(source, digest, {
+  return collectCandidates(source, digest, {
     ...options,
     attestations,
     signaturesFrom,
     repository,
   });
-  return carried;
 }
 
 /** Says who signed an image, or why nobody has to. */

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
 
 import { bytesOf } from '../../src/bytes.ts';
+import { RegiError } from '../../src/errors.ts';
 import { toDescriptorJson } from '../../src/oci/descriptor.ts';
 import { MEDIA_TYPE } from '../../src/oci/media-types.ts';
 import { createMemoryStore } from '../../src/stores/memory.ts';
@@ -276,16 +277,7 @@ describe('an adversary', () => {
   });
 
   test('T16: a mirror can hide a signature and not make one', async () => {
-    const rule = {
-      kind: 'key',
-      keys: [parseSigningKey(signer.pem, 'cosign.pub')],
-      threshold: 1,
-      log: 'none',
-      predicateTypes: [],
-      annotations: {},
-      narrowed: 'refuse',
-      signaturesFrom: undefined,
-    } as const satisfies KeyRule;
+    const rule = signedByKey();
     const [mirror, registry] = [createMemoryStore(), createMemoryStore()];
     for (const store of [mirror, registry]) await image.pushAll(store, '1');
     await makeBundle(image.root, stranger).pushTo(mirror);
@@ -296,6 +288,25 @@ describe('an adversary', () => {
     const after = await verifySignatures(both, image.root.digest, rule);
     expect(after.report).toMatchObject({ accepted: true });
     expect(policyForAll(rule).ruleFor({ domain: 'a.example', path: 'b' })?.scope).toBe('all');
+  });
+
+  test('T16: a signature that a mirror has in part is read whole from the registry', async () => {
+    const [mirror, registry] = [createMemoryStore(), createMemoryStore()];
+    for (const store of [mirror, registry]) {
+      await image.pushAll(store, '1');
+      await makeBundle(image.root, signer).pushTo(store);
+    }
+    const fetch = mirror.fetch.bind(mirror);
+    Object.assign(mirror, {
+      fetch: (...args: Parameters<typeof fetch>) => {
+        if (args[0].mediaType !== BUNDLE_TYPE) return fetch(...args);
+        throw new RegiError('NOT_FOUND', 'Cannot find the layer');
+      },
+    });
+    const both = Object.assign(createMemoryStore(), { alternatives: () => [mirror, registry] });
+    const { report, carried } = await verifySignatures(both, image.root.digest, signedByKey());
+    expect(report).toMatchObject({ accepted: true });
+    expect(carried.map(({ source: { place } }) => place)).toEqual([registry.place]);
   });
 
   test.each([
@@ -352,3 +363,17 @@ test('an archive is verified and imported offline, long after its certificate ha
   const argv = ['verify', '--signatures', ...flags, `${destination.host}/app:1`];
   expect(await run(...argv)).toMatchObject({ status: 0 });
 });
+
+/** The short form `--key cosign.pub`. */
+function signedByKey(): KeyRule {
+  return {
+    kind: 'key',
+    keys: [parseSigningKey(signer.pem, 'cosign.pub')],
+    threshold: 1,
+    log: 'none',
+    predicateTypes: [],
+    annotations: {},
+    narrowed: 'refuse',
+    signaturesFrom: undefined,
+  };
+}

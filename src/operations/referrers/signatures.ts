@@ -1,4 +1,5 @@
 import { together } from '../../concurrency/together.ts';
+import type { RegiError } from '../../errors.ts';
 import { sameContent, type Descriptor } from '../../oci/descriptor.ts';
 import type { Source } from '../../store.ts';
 import type { CarriedSignature } from '../../trust/collect.ts';
@@ -62,7 +63,19 @@ export async function admittedSignatures(
   // The caller that verified the index has said so.
   if (gate.verified === undefined)
     session.onEvent({ kind: 'note', message: admissionText(gate, found.digest, admission) });
+  warnOfFailures(session, admission.failures);
   return admission.carried;
+}
+
+/** One place that fails does not keep an image back that the policy accepts without it. */
+function warnOfFailures(session: CopySession, failures: readonly RegiError[] = []): void {
+  for (const { message, hint } of failures) {
+    session.onEvent({
+      kind: 'warning',
+      message: `Signatures may be left behind: ${message}`,
+      ...(hint === undefined ? {} : { hint }),
+    });
+  }
 }
 
 /**
@@ -85,7 +98,11 @@ export async function signaturesOfChildren(
     ),
     signal,
   );
-  return found.flat();
+  warnOfFailures(
+    session,
+    found.flatMap(({ failures }) => failures),
+  );
+  return found.flatMap((one) => one.carried);
 }
 
 async function land(
