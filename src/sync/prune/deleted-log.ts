@@ -51,8 +51,15 @@ export class DeletedLog {
     const line = `${JSON.stringify(lineOf(deleted))}\n`;
     const written = this.#last.then(async () => {
       const file = await (this.#file ??= this.#open());
-      await guarded('write', this.path, file.appendFile(line));
-      await guarded('write', this.path, file.sync());
+      const { size } = await file.stat();
+      try {
+        await guarded('write', this.path, file.appendFile(line));
+        await guarded('write', this.path, file.sync());
+      } catch (error) {
+        // Half a line would spoil the next one.
+        await file.truncate(size).catch(() => undefined);
+        throw error;
+      }
     });
     this.#last = written.catch(() => undefined);
     await written;
@@ -90,11 +97,14 @@ function manifestOf({ descriptor, bytes }: KeptManifest): object {
  *   those of its digest.
  */
 export function parseDeletedLog(text: string, file: string): readonly DeletedTag[] {
-  return text.split('\n').flatMap((line, index) => {
+  const lines = text.split('\n');
+  return lines.flatMap((line, index) => {
     if (line.trim() === '') return [];
     const value = tryParseJson(line);
     const deleted = isJsonObject(value) ? parseDeleted(value) : undefined;
     if (deleted !== undefined) return [deleted];
+    // A run that was killed while it wrote: the tag of this line is still there.
+    if (index === lines.length - 1) return [];
     throw new RegiError(
       'INVALID_CONFIG',
       `Cannot use line ${index + 1} of ${file}: expected a deletion that regi sync recorded`,

@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, writeFileSync } from 'node:fs';
+import { appendFileSync, existsSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { describe, expect, test } from 'vitest';
@@ -95,6 +95,19 @@ describe('regi sync with prune', () => {
     const moved = await undo();
     expect(moved.status).toBe(8);
     expect(moved.stderr).toContain('Cannot put back');
+  });
+
+  test('--undo reads a log whose last line was cut, and no log with another bad line', async () => {
+    const { cwd, sync, undo, tags, removeAtSource } = await mirror();
+    await removeAtSource('1.1');
+    expect(await sync(ENTRY)).toMatchObject({ status: 0 });
+    const folder = join(cwd, 'state', 'deleted');
+    const log = join(folder, readdirSync(folder)[0] ?? '');
+    appendFileSync(log, '{"name":"regis');
+    expect(await undo()).toMatchObject({ status: 0 });
+    expect(await tags()).toEqual(ALL);
+    appendFileSync(log, '\n');
+    expect(await undo()).toMatchObject({ status: 2 });
   });
 
   const fail = (path: RegExp, status: number, body = '{}'): Fault => ({
