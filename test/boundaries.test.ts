@@ -36,6 +36,7 @@ const LAYERS: readonly (readonly string[])[] = [
     'src/quote.ts',
     'src/redact.ts',
     'src/styled.ts',
+    'src/wildcard.ts',
     'src/shared-cause.ts',
     'src/version.ts',
     'src/yaml.ts',

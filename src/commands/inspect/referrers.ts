@@ -19,6 +19,7 @@ import { parseSourceLocation } from '../../targets/path.ts';
 import { pageStyle } from '../../render/page-style.ts';
 import { treeLine, type Branch, type TreeRow } from '../../render/tree.ts';
 import { linesText, styled, type Styled } from '../../styled.ts';
+import { matchesWildcard } from '../../wildcard.ts';
 
 /** A line of the tree. `--json` prints these names, so they are API. */
 type ReferrerRow =
@@ -81,7 +82,7 @@ async function* runReferrers(args: ParsedArguments, context: Context): AsyncIter
     const subjects = await referrerTree(store, root, {
       signal,
       lanes: lanesOf(context),
-      accepts: type === undefined ? undefined : typeFilter(type),
+      accepts: type === undefined ? undefined : (text: string) => matchesWildcard(text, type),
     });
     yield {
       kind: 'image',
@@ -144,24 +145,6 @@ function referrerRows(
       return [row, ...referrerRows(referrers, digest, branch, false)];
     },
   );
-}
-
-/** Matches a pattern in which `*` stands for any characters. */
-function typeFilter(pattern: string): (artifactType: string) => boolean {
-  const parts = pattern.split('*');
-  const [first = '', ...rest] = parts;
-  const last = rest.pop();
-  return (text) => {
-    if (last === undefined) return text === first;
-    if (!text.startsWith(first)) return false;
-    let at = first.length;
-    for (const part of rest) {
-      const there = text.indexOf(part, at);
-      if (there < 0) return false;
-      at = there + part.length;
-    }
-    return text.length - last.length >= at && text.endsWith(last);
-  };
 }
 
 function rowText(row: ReferrerRow, context: Context): Styled {

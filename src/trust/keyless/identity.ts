@@ -1,3 +1,4 @@
+import { matchesWildcard } from '../../wildcard.ts';
 import type { KeylessRule } from '../policy.ts';
 import { refusal, type Refusal } from '../verdict.ts';
 import type { VerifiedEvidence } from './sigstore.ts';
@@ -27,7 +28,7 @@ export function checkIdentity(
     return refusal('identity', `its certificate has ${subjects} names instead of one`);
   if (issuer === '' || issuer !== rule.issuer)
     return refusal('identity', `its issuer is ${JSON.stringify(issuer)}`);
-  if (!matchesIdentity(subject, rule.identity))
+  if (!matchesWildcard(subject, rule.identity))
     return refusal('identity', `it is signed by ${JSON.stringify(subject)}`);
   for (const [name, wanted] of Object.entries(rule.github)) {
     const found = extensions.get(GITHUB_EXTENSIONS[name] ?? '');
@@ -38,19 +39,4 @@ export function checkIdentity(
       );
   }
   return undefined;
-}
-
-/** True if the glob covers the whole text; `*` stands for any characters. */
-export function matchesIdentity(text: string, glob: string): boolean {
-  const [first = '', ...rest] = glob.split('*');
-  const last = rest.pop();
-  if (last === undefined) return text === glob;
-  if (!text.startsWith(first) || !text.endsWith(last)) return false;
-  let at = first.length;
-  for (const part of rest) {
-    const found = text.indexOf(part, at);
-    if (found < 0) return false;
-    at = found + part.length;
-  }
-  return text.length - last.length >= at;
 }
