@@ -39,18 +39,24 @@ export async function placesOf(
   });
 }
 
-/** An image of an archive or a layout. */
-interface ListedIn {
+/** An image of the local store, an archive or a layout by one of its names. */
+export interface ImageRow {
+  /** In full; undefined for an image without a name. */
   readonly name: string | undefined;
+  /** As people write it: `nginx`. */
   readonly repository: string | undefined;
   readonly tag: string | undefined;
-  readonly digest: Digest;
+  /** The digest that was pulled: that of an index, even if only one platform of it is stored. */
+  readonly digest: string;
   readonly manifest: Digest;
   readonly id: Digest;
   readonly created: string | undefined;
+  /** Compressed size in bytes. */
   readonly size: number;
   readonly platform: string | undefined;
+  /** What it is, if it is no image. */
   readonly artifactType: string | undefined;
+  /** A line of the table, with the header before the first one. */
   readonly line: Styled;
 }
 
@@ -75,10 +81,10 @@ export async function* imagesIn(
     all,
   }: { readonly format: ImageFormat; readonly whole: boolean; readonly all: boolean },
   context: Context,
-): AsyncIterable<ListedIn> {
+): AsyncIterable<ImageRow> {
   const { signal, warn, note, io } = context;
   yield* withStores(context, {}, async function* (stores) {
-    const rows: Omit<ListedIn, 'line'>[] = [];
+    const rows: Omit<ImageRow, 'line'>[] = [];
     for (const place of places) {
       const { store, images } = await stores.openImages(place);
       for (const { name, repository, tag, root } of images) {

@@ -1,39 +1,16 @@
 import type { CommandBody, ParsedArguments } from '../../command.ts';
 import type { Context } from '../../context.ts';
-import type { Digest } from '../../oci/digest.ts';
 import { UsageError } from '../../errors.ts';
 import { familiarReference } from '../../oci/reference.ts';
 import { summarizeImage, type ImageSummary } from '../../operations/inspect/summarize-image.ts';
 import { imageLines, parseImageFormat, type ImageFormat } from '../../render/images.ts';
 import { pageStyle } from '../../render/page-style.ts';
-import type { Styled } from '../../styled.ts';
 import type { CallOptions } from '../../store.ts';
 import { findLocal, type LocalImage, type LocalStore } from '../../targets/local.ts';
 import { withStores } from '../../targets/open-store.ts';
 import { flag, value, values } from '../arguments/arguments.ts';
 import { parseImageFilter, timeOf } from './image-filter.ts';
-import { imagesIn, placesOf, withoutArtifacts } from './images-in.ts';
-
-/** An image of the local store by one of its names. */
-export interface ImageRow {
-  /** In full; undefined for an image without a name. */
-  readonly name: string | undefined;
-  /** As people write it: `nginx`. */
-  readonly repository: string | undefined;
-  readonly tag: string | undefined;
-  /** The digest that was pulled: that of an index, even if only one platform of it is stored. */
-  readonly digest: string;
-  readonly manifest: Digest;
-  readonly id: Digest;
-  readonly created: string | undefined;
-  /** Compressed size in bytes. */
-  readonly size: number;
-  readonly platform: string | undefined;
-  /** What it is, if it is no image. */
-  readonly artifactType: string | undefined;
-  /** A line of the table, with the header before the first one. */
-  readonly line: Styled;
-}
+import { imagesIn, placesOf, withoutArtifacts, type ImageRow } from './images-in.ts';
 
 /** `regi images`: lists the images of the local store. */
 export const imagesCommand: CommandBody<ImageRow> = {
