@@ -1,6 +1,6 @@
 /**
  * Every bound on what a peer may make regi read, hold or follow. Sizes are bytes. A bound is
- * generous to honest peers and small beside memory: whoever passes it is broken or hostile.
+ * generous to honest peers and small beside memory: a peer that exceeds it is broken or hostile.
  */
 export const LIMITS = {
   /**
@@ -30,11 +30,11 @@ export const LIMITS = {
   authoritiesBytes: 16 * 1024 * 1024,
   /** What a credential helper may print. */
   helperBytes: 64 * 1024,
-  /** What is read of an error answer's body. */
+  /** Bytes read of the body of an error response. */
   errorBytes: 64 * 1024,
   /**
-   * Entries of one error answer. A push of a manifest may miss every layer; more than this tells
-   * nobody more.
+   * Entries of one error response. A push of a manifest may miss every layer; more entries add
+   * nothing.
    */
   problems: 100,
   /**
@@ -47,8 +47,8 @@ export const LIMITS = {
   /** Pages of one listing: a server that pages for ever ends here. */
   pages: 10_000,
   /**
-   * What is read of a body nobody wants, to keep its connection: more costs longer than a new
-   * connection.
+   * Bytes of an unwanted body that are read to keep its connection: more would take longer than a
+   * new connection.
    */
   discardBytes: 64 * 1024,
   /** Hops of one request. */

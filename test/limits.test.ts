@@ -16,5 +16,5 @@ const TEXT = readFileSync(join(SOURCE, 'limits.ts'), 'utf8');
 test.each(Object.entries(LIMITS))('%s is a bound that is kept, and says why', (name, value) => {
   expect(Number.isSafeInteger(value) && value > 0).toBe(true);
   expect(USED).toContain(`LIMITS.${name}`);
-  expect(TEXT).toMatch(new RegExp(`\\*/\\n {2}${name}:`));
+  expect(TEXT).toMatch(new RegExp(`/\\*\\*(?:(?!\\*/)[^])+\\*/\\n {2}${name}:`));
 });

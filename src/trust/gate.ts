@@ -90,7 +90,7 @@ export async function signaturesOf(
   });
 }
 
-/** Says who signed an image, or why nobody has to. */
+/** Says who signed an image, or why no signature is needed. */
 export function admissionText(
   { name, scope }: Gate,
   digest: Digest,

@@ -317,7 +317,7 @@ describe('verifyWithCertificate() accepts', () => {
 });
 
 /**
- * Fields that nobody has signed, or of which one proof is enough. None of them may change the row.
+ * Fields that are not signed, or of which one proof is enough. None of them may change the row.
  */
 const UNSIGNED: Readonly<Record<'v1' | 'v2', readonly RegExp[]>> = {
   // Of a promise and a proof one is enough.

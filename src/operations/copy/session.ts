@@ -85,7 +85,7 @@ export class CopySession {
     return new CopySession(options, this);
   }
 
-  /** True if a foreign layer stays at its own URLs; emits its event, and one warning for all. */
+  /** True if a foreign layer stays at its own URLs; emits its event, and a warning at first. */
   leavesForeign(blob: Descriptor, to: string): boolean {
     if (this.#carries(blob)) return false;
     if (!this.#hasWarnedOfForeign)

@@ -3,7 +3,7 @@ import { quote } from '../../quote.ts';
 import { canListNamespaces, type CallOptions } from '../../store.ts';
 import type { Stores } from '../../targets/opened-store.ts';
 
-/** Registries whose catalog is for nobody: their own lists are asked at once. */
+/** Registries without a usable catalog: their own lists are read at once. */
 const WITHOUT_CATALOG: ReadonlySet<string> = new Set(['docker.io', 'registry.gitlab.com']);
 
 /** The lists of repositories of one run: each is asked for once. */
