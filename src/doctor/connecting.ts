@@ -2,6 +2,7 @@ import { isIP, type LookupFunction } from 'node:net';
 
 import type { Clock } from '../clock.ts';
 import { RegiError } from '../errors.ts';
+import { portOf } from '../http/address.ts';
 import type { Target } from '../http/connector.ts';
 import { NetworkError, proxyConnectError, TlsError } from '../http/errors.ts';
 import { probeConnection, resolveName, type TlsFacts } from '../http/probe.ts';
@@ -25,11 +26,11 @@ const SHOWN_ADDRESSES = 4;
 
 export function lookAtProxy({ target }: Line): Finding {
   if (target.proxy === undefined) return note('proxy', 'none: connections are direct');
-  const { url, authorization } = target.proxy;
-  const how = authorization === undefined ? '' : ', with user and password';
-  return ok('proxy', `connections go through ${url.origin}${how}`, {
-    facts: { proxy: url.origin },
-  });
+  const { url, variable } = target.proxy;
+  const login = target.proxy.kind === 'http' ? target.proxy.authorization : target.proxy.login;
+  const how = login === undefined ? '' : ', with user and password';
+  const proxy = `${url.protocol}//${url.host}`;
+  return ok('proxy', `connections go through ${proxy} (${variable})${how}`, { facts: { proxy } });
 }
 
 /** Resolves the name of the registry, or of the proxy, which resolves the registry itself. */
@@ -39,7 +40,7 @@ export async function lookAtName({ origin, target, lookup, signal }: Line): Prom
   const addresses = await resolveName(asked, lookup, target.timeoutMs, { signal }).catch(
     (error: unknown) => {
       throw proxy !== undefined && error instanceof NetworkError
-        ? proxyConnectError(origin, proxy.url, error.cause)
+        ? proxyConnectError(origin, proxy, error.cause)
         : error;
     },
   );
@@ -73,10 +74,6 @@ export async function lookAtTcp({ origin, target, signal }: Line): Promise<Findi
   return ok('tcp', `port ${portOf(goal)} of ${whose}${goal.hostname} is open`, {
     facts: { port: portOf(goal) },
   });
-}
-
-function portOf({ port, protocol }: URL): number {
-  return port === '' ? (protocol === 'https:' ? 443 : 80) : Number(port);
 }
 
 export async function lookAtTls({ origin, target, clock, signal }: Line): Promise<Finding> {

@@ -3,8 +3,9 @@ import type { Socket } from 'node:net';
 import type { Client, Dispatcher } from 'undici';
 
 import { LIMITS } from '../limits.ts';
-import { openSocket, type Opening, type Target } from './connector.ts';
+import { forwarderOf, openSocket, type Opening, type Target } from './connector.ts';
 import { hasFailedToWrite, hearLastWords } from './last-words.ts';
+import type { HttpProxy } from './proxy/proxy.ts';
 import { SlabReader } from './slabs.ts';
 
 /**
@@ -15,10 +16,8 @@ const KEEP_ALIVE_MS = 15_000;
 
 /** One connection to an origin, for one exchange at a time. It is opened for the first exchange. */
 export class Connection {
-  /** Value of `Proxy-Authorization` for requests that a proxy forwards, without a tunnel. */
-  readonly proxyAuthorization: string | undefined;
-  /** The proxy that forwards requests. */
-  readonly forwarder: URL | undefined;
+  /** The proxy that forwards requests, without a tunnel. */
+  readonly forwarder: HttpProxy | undefined;
   /** Reads for the socket. */
   readonly reader: SlabReader | undefined;
   readonly #client: Client;
@@ -30,10 +29,7 @@ export class Connection {
 
   /** @param UndiciClient a parameter because undici is loaded only for the first request. */
   constructor(UndiciClient: typeof Client, target: Target, onConnected: () => void) {
-    // https goes through a tunnel; for plain http a proxy wants the whole URL.
-    const forwarder = target.origin.protocol === 'http:' ? target.proxy : undefined;
-    this.forwarder = forwarder?.url;
-    this.proxyAuthorization = forwarder?.authorization;
+    this.forwarder = forwarderOf(target);
     this.reader = target.slabs === undefined ? undefined : new SlabReader(target.slabs);
     this.#client = new UndiciClient(target.origin, {
       // Our own timers apply: undici's are off by up to half a second, and do not watch an upload.

@@ -8,19 +8,12 @@ import {
 } from 'node:net';
 import { connect as connectTls, type SecureContext } from 'node:tls';
 
-import { LIMITS } from '../limits.ts';
-import { printable } from '../redact.ts';
 import { hostNameOf, isPrivateAddress, portOf } from './address.ts';
-import {
-  connectError,
-  proxyConnectError,
-  ProxyError,
-  TimeoutError,
-  unsafeAddressError,
-} from './errors.ts';
+import { connectError, proxyConnectError, TimeoutError, unsafeAddressError } from './errors.ts';
 import type { Reach } from './message.ts';
-import type { ProxyServer } from './proxy.ts';
+import type { HttpProxy, ProxyServer } from './proxy/proxy.ts';
 import type { SlabPool, SlabReader } from './slabs.ts';
+import { openHttpTunnel, openSocksTunnel } from './proxy/tunnel.ts';
 
 /**
  * Where to connect, and how. One per origin and reach; it keeps the last TLS session to make the
@@ -118,9 +111,14 @@ async function open(
     refusePrivate(target, socket);
     return socket;
   }
-  if (!isTls) return openProxy(target, proxy, sockets, reader);
+  if (forwarderOf(target) !== undefined) return openProxy(target, proxy, sockets, reader);
   const first = await openProxy(target, proxy, sockets);
-  await openTunnel(first, origin, proxy);
+  if (proxy.kind === 'http') await openHttpTunnel(first, origin, proxy);
+  else await openSocksTunnel(first, origin, proxy, target.timeoutMs);
+  if (!isTls) {
+    reader?.attach(first);
+    return first;
+  }
   const socket = dialTls(origin, target, { secureContext, socket: first });
   reader?.attach(socket);
   sockets.push(socket);
@@ -128,12 +126,21 @@ async function open(
   return socket;
 }
 
+/**
+ * Returns the proxy to which requests are sent with their whole URL: an http proxy, for plain http.
+ * All other connections through a proxy are tunnels.
+ */
+export function forwarderOf({ origin, proxy }: Target): HttpProxy | undefined {
+  return origin.protocol === 'http:' && proxy?.kind === 'http' ? proxy : undefined;
+}
+
 async function openProxy(
   target: Target,
-  { url, secureContext }: NonNullable<Target['proxy']>,
+  proxy: NonNullable<Target['proxy']>,
   sockets: Socket[],
   reader?: SlabReader,
 ): Promise<Socket> {
+  const { url, secureContext } = proxy;
   const { lookup = systemLookup } = target;
   const onread = reader?.onread;
   const isTls = url.protocol === 'https:';
@@ -150,7 +157,7 @@ async function openProxy(
   try {
     await event(socket, isTls ? 'secureConnect' : 'connect');
   } catch (error) {
-    throw proxyConnectError(target.origin, url, error);
+    throw proxyConnectError(target.origin, proxy, error);
   }
   return socket;
 }
@@ -249,70 +256,4 @@ function refusePrivate({ origin, reach }: Target, socket: Socket): void {
   const address = socket.remoteAddress;
   if (reach === 'any' || (address !== undefined && !isPrivateAddress(address))) return;
   throw unsafeAddressError(origin, address);
-}
-
-const END_OF_HEAD = '\r\n\r\n';
-
-/**
- * Asks the proxy behind `socket` for a tunnel. Afterwards every byte goes to `origin`, and none of
- * its bytes has been read. The proxy's credentials are in this one request, and nowhere else.
- *
- * @throws {ProxyError} when the proxy refuses.
- * @see https://www.rfc-editor.org/rfc/rfc9110#section-9.3.6
- */
-function openTunnel(
-  socket: Socket,
-  origin: URL,
-  { url, authorization }: ProxyServer,
-): Promise<void> {
-  const authority = `${origin.hostname}:${portOf(origin)}`;
-  const lines = [
-    `CONNECT ${authority} HTTP/1.1`,
-    `Host: ${authority}`,
-    ...(authorization === undefined ? [] : [`Proxy-Authorization: ${authorization}`]),
-  ];
-  const fault = (name: string, text: string): ProxyError =>
-    new ProxyError(origin.host, url.host, name, text);
-  return new Promise((resolve, reject) => {
-    let head = '';
-    const settle = (error?: Error): void => {
-      socket.off('data', onData).off('error', settle).off('close', onClose).pause();
-      if (error === undefined) resolve();
-      else reject(error);
-    };
-    const onClose = (): void =>
-      settle(fault('CLOSED', 'it closed the connection without a response'));
-    const onData = (chunk: Buffer): void => {
-      head += chunk.toString('latin1');
-      const end = head.indexOf(END_OF_HEAD);
-      if (end < 0) {
-        if (head.length > LIMITS.headerBytes)
-          settle(fault('MALFORMED', 'it sent too many headers'));
-        return;
-      }
-      const [, status = '', reason = ''] =
-        /^HTTP\/1\.[01] (\d{3})(?: ([^\r\n]*))?/.exec(head) ?? [];
-      if (status === '407') {
-        const offered = [...head.matchAll(/^proxy-authenticate:(.*)$/gim)].map(([, text]) => text);
-        return settle(
-          ProxyError.unauthorized(origin.host, url.host, offered.join(',') || undefined),
-        );
-      }
-      if (status === '') return settle(fault('MALFORMED', 'it does not speak http'));
-      if (!status.startsWith('2'))
-        return settle(fault('REFUSED', `it refused with status ${status}${inBrackets(reason)}`));
-      // A server waits for the client's hello: bytes after the head are no part of the tunnel.
-      settle(
-        head.length > end + END_OF_HEAD.length
-          ? fault('MALFORMED', 'it sent bytes into the tunnel')
-          : undefined,
-      );
-    };
-    socket.on('data', onData).once('error', settle).once('close', onClose);
-    socket.write(`${lines.join('\r\n')}${END_OF_HEAD}`);
-  });
-}
-
-function inBrackets(reason: string): string {
-  return reason === '' ? '' : ` (${printable(reason, 80)})`;
 }

@@ -1,6 +1,7 @@
 import { RegiError, type RegiErrorOptions } from '../errors.ts';
 import { printable, redactUrl } from '../redact.ts';
 import type { Method } from './message.ts';
+import type { ProxyServer } from './proxy/proxy.ts';
 import { explainTls, isTlsFailure } from './tls-reasons.ts';
 
 /**
@@ -38,23 +39,24 @@ export class NetworkError extends RegiError {
 export class ProxyError extends NetworkError {
   constructor(
     host: string,
-    proxy: string,
+    { url, variable }: ProxyServer,
     reason: string,
     text: string,
     options: RegiErrorOptions = {},
   ) {
     const hint =
       options.hint ??
-      `check the proxy in HTTPS_PROXY and HTTP_PROXY, or bypass it: NO_PROXY=${host.replace(/:\d+$/, '')}`;
+      `check the proxy in ${variable}, or bypass it: NO_PROXY=${host.replace(/:\d+$/, '')}`;
     super(
-      `Cannot connect to "${host}" through the proxy "${proxy}": ${text}`,
+      `Cannot connect to "${host}" through the proxy "${url.host}": ${text}`,
       { phase: 'connect', reason: `PROXY_${reason}` },
       { ...options, hint },
     );
   }
 
   /** @param offered the `Proxy-Authenticate` header of the response. */
-  static unauthorized(host: string, proxy: string, offered?: string): ProxyError {
+  static unauthorized(host: string, proxy: ProxyServer, offered?: string): ProxyError {
+    const { url, variable } = proxy;
     const schemes = offered?.match(/(?<=^|,)\s*[A-Za-z-]+(?=\s|,|$)/g)?.map((word) => word.trim());
     if (schemes !== undefined && !schemes.some((scheme) => /^basic$/i.test(scheme)))
       return new ProxyError(
@@ -63,11 +65,11 @@ export class ProxyError extends NetworkError {
         'UNAUTHORISED',
         `it wants a login by ${printable(schemes.join(', '), 100)}, and regi supports Basic only`,
         {
-          hint: 'run a local proxy that logs in there, such as px or cntlm, and name that one in HTTPS_PROXY and HTTP_PROXY',
+          hint: `run a local proxy that logs in there, such as px or cntlm, and name that one in ${variable}`,
         },
       );
     return new ProxyError(host, proxy, 'UNAUTHORISED', 'it needs a login, or another one', {
-      hint: 'write user and password of the proxy into the variable: HTTPS_PROXY=http://USER:PASSWORD@HOST:PORT, percent-encoded',
+      hint: `write user and password of the proxy into the variable: ${variable}=${url.protocol}//USER:PASSWORD@HOST:PORT, percent-encoded`,
     });
   }
 }
@@ -141,13 +143,13 @@ export function connectError(origin: URL, cause: unknown): RegiError {
 }
 
 /** Explains a failure to connect to a proxy on the way to `origin`. */
-export function proxyConnectError(origin: URL, proxy: URL, cause: unknown): RegiError {
+export function proxyConnectError(origin: URL, proxy: ProxyServer, cause: unknown): RegiError {
   if (cause instanceof RegiError) return cause;
   const reason = reasonOf(cause);
   const text = isTlsFailure(reason, messageOf(cause))
-    ? explainTls(proxy.host, reason, cause).text
+    ? explainTls(proxy.url.host, reason, cause).text
     : (CONNECT_REASONS[reason]?.text ?? messageOf(cause));
-  return new ProxyError(origin.host, proxy.host, reason, text, { cause });
+  return new ProxyError(origin.host, proxy, reason, text, { cause });
 }
 
 /** Explains a failure after the connection was open. */

@@ -90,7 +90,8 @@ class Exchange implements Dispatcher.DispatchHandler {
     const { method, url, headers, signal } = this.#request;
     signal?.addEventListener('abort', this.#onAbort);
     const size = streamOf(this.#request)?.size;
-    const { forwarder, proxyAuthorization } = this.#connection;
+    const { forwarder } = this.#connection;
+    const proxyAuthorization = forwarder?.authorization;
     const options: Dispatcher.DispatchOptions = {
       method,
       path: `${forwarder === undefined ? '' : url.origin}${url.pathname}${url.search}`,
@@ -125,11 +126,7 @@ class Exchange implements Dispatcher.DispatchHandler {
     const { forwarder } = this.#connection;
     if (status === 407 && forwarder !== undefined)
       return this.#fail(
-        ProxyError.unauthorized(
-          url.host,
-          forwarder.host,
-          headersOf(headers).get('proxy-authenticate'),
-        ),
+        ProxyError.unauthorized(url.host, forwarder, headersOf(headers).get('proxy-authenticate')),
       );
     this.#watchdog.stop();
     const body = this.#openIncoming();

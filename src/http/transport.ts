@@ -5,7 +5,7 @@ import type { Target } from './connector.ts';
 import { exchange } from './exchange.ts';
 import type { HttpRequest, HttpResponse, Reach, Transport } from './message.ts';
 import { ConnectionPool } from './pool.ts';
-import type { ProxyChooser, ProxyServer } from './proxy.ts';
+import type { ProxyChooser, ProxyServer } from './proxy/proxy.ts';
 import { SlabPool } from './slabs.ts';
 import { secureContextOf, type TlsSettings } from './tls.ts';
 

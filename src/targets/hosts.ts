@@ -10,7 +10,7 @@ import { RegiError } from '../errors.ts';
 import type { Target } from '../http/connector.ts';
 import { HostPolicy, type HostRules, type Scheme } from '../http/hosts.ts';
 import type { Transport } from '../http/message.ts';
-import { createProxyChooser } from '../http/proxy.ts';
+import { createProxyChooser } from '../http/proxy/proxy.ts';
 import type { TlsSettings } from '../http/tls.ts';
 import { createTransport, type HttpTransport } from '../http/transport.ts';
 import { apiHost, formatReference, withDefaultTag, type Reference } from '../oci/reference.ts';

@@ -212,7 +212,8 @@ describe('no secret in a URL is printed', () => {
   });
 
   test.each([
-    `socks5://u:${CANARY.proxy}@proxy.example:1`,
+    `socks4://u:${CANARY.proxy}@127.0.0.1:1`,
+    `socks5://u:${CANARY.proxy}@127.0.0.1:1`,
     `http://u:${CANARY.proxy}@127.0.0.1:1`,
     `http://u:${CANARY.proxy}@[`,
   ])('of the proxy %s', async (proxy) => {

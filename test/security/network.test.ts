@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 
-import { createProxyChooser } from '../../src/http/proxy.ts';
+import { createProxyChooser } from '../../src/http/proxy/proxy.ts';
 import { InterruptedError } from '../../src/errors.ts';
 import { startFakeRegistry, type FakeRegistry } from '../support/registries/fake-registry.ts';
 import { makeImage, type TestImageManifest } from '../support/images/images.ts';

@@ -14,7 +14,7 @@ const ENVIRONMENT: readonly (readonly [name: string, meaning: string])[] = [
     'REGISTRY_AUTH_FILE, DOCKER_AUTH_CONFIG, DOCKER_CONFIG',
     'where logins are read, as in docker, podman and skopeo',
   ],
-  ['HTTPS_PROXY, HTTP_PROXY, NO_PROXY', 'proxies, and hosts that bypass them'],
+  ['HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, NO_PROXY', 'proxies, and hosts that bypass them'],
   ['SSL_CERT_FILE, SSL_CERT_DIR', 'certificate authorities instead of those of the system'],
   ['CONTAINERS_REGISTRIES_CONF', 'the registries.conf to read'],
   ['NO_COLOR', 'disables colours if set to any value'],

@@ -2,7 +2,7 @@ import { TokenCache } from '../../auth/token-cache.ts';
 import { systemClock, type Clock } from '../../clock.ts';
 import type { CredentialSource } from '../../credentials/credential.ts';
 import { HostPolicy, type HostRules } from '../../http/hosts.ts';
-import { createProxyChooser } from '../../http/proxy.ts';
+import { createProxyChooser } from '../../http/proxy/proxy.ts';
 import { createTransport } from '../../http/transport.ts';
 import type { Repository } from '../../oci/reference.ts';
 import { createConnection, type Connection } from '../../registry/connection.ts';
@@ -19,7 +19,10 @@ export interface RegistryClientOptions {
    * absent.
    */
   readonly hosts?: HostRules | undefined;
-  /** The environment with `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY`; no proxy without it. */
+  /**
+   * The environment with `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY`; no proxy without
+   * it.
+   */
   readonly env?: Readonly<Record<string, string | undefined>> | undefined;
   /** The `User-Agent` of every request; `regi/VERSION` when absent. */
   readonly userAgent?: string | undefined;

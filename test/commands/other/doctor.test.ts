@@ -224,7 +224,7 @@ describe('regi doctor', () => {
     });
     expect(found.status).toBe(5);
     expect(found.stdout).toContain(
-      'connections go through http://proxy.test:3128, with user and password',
+      'connections go through http://proxy.test:3128 (HTTPS_PROXY), with user and password',
     );
     expect(found.stdout).toMatch(/✘ name .* through the proxy "proxy\.test:3128": no such host/);
     expect(found.text).not.toContain('s3cret-canary');

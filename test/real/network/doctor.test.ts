@@ -151,7 +151,7 @@ describeReal(
       });
       expect(status).toBe(5);
       expect(stdout).toMatch(
-        /^✔ proxy .* connections go through http:\/\/127\.0\.0\.1:9, with user and password$/m,
+        /^✔ proxy .* connections go through http:\/\/127\.0\.0\.1:9 \(HTTPS_PROXY\), with user and password$/m,
       );
       expect(stdout).toMatch(
         /^✘ tcp .* Cannot connect to "registry\.test:443" through the proxy "127\.0\.0\.1:9": connection refused$/m,

@@ -5,7 +5,7 @@ import {
   startDockerRegistry,
   type DockerRegistry,
 } from '../../support/registries/docker-registry.ts';
-import { homeWith, regiAtHome } from '../../support/cli/home.ts';
+import { regiAtHome } from '../../support/cli/home.ts';
 import { describeReal } from '../../support/programs/real-tools.ts';
 import { startSquid, type Squid } from '../../support/programs/squid.ts';
 import { tinyLayout } from '../../support/images/tiny-layout.ts';
@@ -116,13 +116,4 @@ describeReal('regi behind squid', ['squid', 'docker-registry', 'openssl'], () =>
       expect(refused.stderr).not.toContain('canary');
     },
   );
-
-  test('says that socks is not supported', async () => {
-    const refused = await regiAtHome(['digest', `${NAME}/app:1`], {
-      home: homeWith(),
-      env: { HTTPS_PROXY: 'socks5://127.0.0.1:1080' },
-    });
-    expect(refused.status).toBe(2);
-    expect(refused.stderr).toContain('socks is not supported');
-  });
 });

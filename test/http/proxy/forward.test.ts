@@ -3,16 +3,16 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 
 import { describe, expect, test } from 'vitest';
 
-import { discard, readAtMost } from '../../src/http/body.ts';
-import { NetworkError, ProxyError, TimeoutError } from '../../src/http/errors.ts';
-import { createProxyChooser } from '../../src/http/proxy.ts';
-import type { HttpTransport } from '../../src/http/transport.ts';
-import { makeCertificates } from '../support/http/certificates.ts';
-import { startForwardProxy } from '../support/http/forward-proxy.ts';
-import { startHttpServer, startRawServer } from '../support/http/http-server.ts';
-import { readPastEnd } from './slab-schedules.ts';
-import { poisoned } from '../support/images/poison.ts';
-import { testTransport } from '../support/http/transport.ts';
+import { discard, readAtMost } from '../../../src/http/body.ts';
+import { NetworkError, ProxyError, TimeoutError } from '../../../src/http/errors.ts';
+import { createProxyChooser } from '../../../src/http/proxy/proxy.ts';
+import type { HttpTransport } from '../../../src/http/transport.ts';
+import { makeCertificates } from '../../support/http/certificates.ts';
+import { startForwardProxy } from '../../support/http/forward-proxy.ts';
+import { startHttpServer, startRawServer } from '../../support/http/http-server.ts';
+import { readPastEnd } from '../slab-schedules.ts';
+import { poisoned } from '../../support/images/poison.ts';
+import { testTransport } from '../../support/http/transport.ts';
 
 const certificates = makeCertificates({ hosts: ['registry.test', '127.0.0.1'] });
 

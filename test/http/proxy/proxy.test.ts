@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 
-import { InvalidConfigError } from '../../src/errors.ts';
-import { createProxyChooser } from '../../src/http/proxy.ts';
+import { InvalidConfigError } from '../../../src/errors.ts';
+import { createProxyChooser } from '../../../src/http/proxy/proxy.ts';
 
 const PROXY = 'http://proxy.test:3128';
 
@@ -21,7 +21,9 @@ describe('createProxyChooser()', () => {
     ['HTTP_PROXY', 'http://registry.test:5000', PROXY],
     ['http_proxy', 'http://registry.test', PROXY],
     ['HTTP_PROXY', 'https://registry.test', undefined],
-    ['ALL_PROXY', 'https://registry.test', undefined],
+    ['ALL_PROXY', 'https://registry.test', PROXY],
+    ['all_proxy', 'http://registry.test', PROXY],
+    ['ALL_PROXY', 'http://localhost:5000', undefined],
   ])('with %s set, %s goes through %s', (variable, url, expected) => {
     expect(createProxyChooser({ [variable]: PROXY })(new URL(url))?.url.origin).toBe(expected);
   });
@@ -36,6 +38,34 @@ describe('createProxyChooser()', () => {
       createProxyChooser({ HTTPS_PROXY: '', https_proxy: PROXY })(new URL('https://a.test'))?.url
         .origin,
     ).toBe(PROXY);
+  });
+
+  test('B17: ALL_PROXY holds where the variable of the scheme is unset', () => {
+    const choose = createProxyChooser({ ALL_PROXY: PROXY, HTTPS_PROXY: 'http://own.test' });
+    expect(choose(new URL('https://a.test'))?.url.host).toBe('own.test');
+    expect(choose(new URL('http://a.test'))?.url.origin).toBe(PROXY);
+  });
+
+  test('B17: ALL_PROXY heeds NO_PROXY', () => {
+    const choose = createProxyChooser({ ALL_PROXY: 'socks5://proxy.test', NO_PROXY: '.test' });
+    expect(choose(new URL('https://a.test'))).toBeUndefined();
+    expect(choose(new URL('https://a.example'))).toBeDefined();
+  });
+
+  test.each([
+    ['socks5://proxy.test', 'socks5://proxy.test:1080', undefined],
+    ['socks5h://proxy.test:80', 'socks5h://proxy.test:80', undefined],
+    ['SOCKS5://[fd12::1]', 'socks5://[fd12::1]:1080', undefined],
+    [
+      'socks5h://user:p%40ss%3Aword@proxy.test:1/',
+      'socks5h://proxy.test:1',
+      { user: 'user', password: 'p@ss:word' },
+    ],
+  ])('B17: the value %s is the SOCKS proxy %s', (value, url, login) => {
+    const found = createProxyChooser({ HTTPS_PROXY: value })(new URL('https://a.test'));
+    expect(found).toMatchObject({ kind: 'socks5', variable: 'HTTPS_PROXY' });
+    expect(found?.url.href).toBe(url);
+    expect(found).toHaveProperty('login', login);
   });
 
   test('HTTP_PROXY is ignored under CGI', () => {
@@ -56,14 +86,18 @@ describe('createProxyChooser()', () => {
     const found = createProxyChooser({ HTTPS_PROXY: value })(new URL('https://a.test'));
     expect(found?.url.origin).toBe(origin);
     expect(found?.url.href).not.toContain('@');
-    expect(found?.authorization).toBe(
+    expect(found).toHaveProperty(
+      'authorization',
       login === undefined ? undefined : `Basic ${Buffer.from(login).toString('base64')}`,
     );
   });
 
   test.each([
-    ['socks5://user:canary@proxy.test:1080', 'not supported'],
-    ['socks5h://proxy.test', 'not supported'],
+    ['socks4://user:canary@proxy.test:1080', 'expected socks5://HOST:PORT'],
+    ['socks://proxy.test', 'expected socks5://HOST:PORT'],
+    ['socks5://', 'expected'],
+    ['socks5://user:canary%@proxy.test', 'percent-encoded'],
+    [`socks5://user:canary${'a'.repeat(250)}@proxy.test`, 'at most 255 bytes'],
     ['ftp://user:canary@proxy.test', 'expected'],
     ['http://', 'expected'],
     ['http://user:canary%@proxy.test', 'percent-encoded'],

@@ -1,15 +1,36 @@
 import { isIP } from 'node:net';
 
-import { InvalidConfigError } from '../errors.ts';
-import { hostNameOf, isLoopback, Networks, portOf } from './address.ts';
+import { InvalidConfigError } from '../../errors.ts';
+import { hostNameOf, isLoopback, Networks, portOf } from '../address.ts';
 
-/** A proxy for connections. */
-export interface ProxyServer {
+interface ProxyAddress {
   /** Scheme, host and port; nothing secret. */
   readonly url: URL;
+  /** The environment variable that names the proxy. */
+  readonly variable: string;
+}
+
+/** A proxy that opens tunnels by CONNECT, and forwards requests over plain http. */
+export interface HttpProxy extends ProxyAddress {
+  readonly kind: 'http';
   /** Value of `Proxy-Authorization`; undefined for a proxy without login. */
   readonly authorization: string | undefined;
 }
+
+/** A proxy that opens tunnels by SOCKS5. Its URL always has a port. */
+export interface SocksProxy extends ProxyAddress {
+  readonly kind: 'socks5';
+  /** Undefined for a proxy without login. */
+  readonly login: ProxyLogin | undefined;
+}
+
+interface ProxyLogin {
+  readonly user: string;
+  readonly password: string;
+}
+
+/** A proxy for connections. */
+export type ProxyServer = HttpProxy | SocksProxy;
 
 /** Returns the proxy for an origin; undefined for a direct connection. */
 export type ProxyChooser = (origin: URL) => ProxyServer | undefined;
@@ -27,8 +48,8 @@ type Environment = Readonly<Record<string, string | undefined>>;
 
 /**
  * Reads `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY` as Go programs do, upper case before lower case.
- * Loopback never goes through a proxy, and there is no `ALL_PROXY`. Under CGI, `HTTP_PROXY` comes
- * from the client's `Proxy` header and is ignored.
+ * `ALL_PROXY` holds where the variable of the scheme is unset, as in curl. Loopback never goes
+ * through a proxy. Under CGI, `HTTP_PROXY` comes from the client's `Proxy` header and is ignored.
  *
  * @returns a function that throws {InvalidConfigError} where its variable is unusable: bypassing a
  *   proxy unasked is not an option.
@@ -39,7 +60,8 @@ export function createProxyChooser(env: Environment): ProxyChooser {
   const isCgi = (env['REQUEST_METHOD'] ?? '') !== '';
   return (origin) => {
     const isTls = origin.protocol === 'https:';
-    const found = isTls || !isCgi ? valueOf(env, isTls ? 'HTTPS_PROXY' : 'HTTP_PROXY') : undefined;
+    const own = isTls || !isCgi ? valueOf(env, isTls ? 'HTTPS_PROXY' : 'HTTP_PROXY') : undefined;
+    const found = own ?? valueOf(env, 'ALL_PROXY');
     return found === undefined || exceptions.covers(origin) ? undefined : parseProxy(found);
   };
 }
@@ -54,24 +76,51 @@ function valueOf(env: Environment, upper: string): Variable | undefined {
   return name === undefined ? undefined : { name, value: env[name] ?? '' };
 }
 
+const SOCKS_SCHEMES: ReadonlySet<string> = new Set(['socks5:', 'socks5h:']);
+const SOCKS_PORT = '1080';
+
 function parseProxy({ name, value }: Variable): ProxyServer {
   const text = value.includes('://') ? value : `http://${value}`;
-  if (/^socks/i.test(text))
-    throw invalidProxy(name, 'socks is not supported; expected a proxy over http or https');
   const url = URL.canParse(text) ? new URL(text) : undefined;
-  if (url === undefined || !['http:', 'https:'].includes(url.protocol) || url.hostname === '')
-    throw invalidProxy(name, 'expected http://HOST:PORT, https://HOST:PORT or HOST:PORT');
-  return { url: new URL(url.origin), authorization: authorizationOf(url, name) };
+  const isSocks = url !== undefined && SOCKS_SCHEMES.has(url.protocol);
+  if (url !== undefined && !isSocks && url.protocol.startsWith('socks'))
+    throw invalidProxy(name, 'of socks, expected socks5://HOST:PORT or socks5h://HOST:PORT');
+  if (
+    url === undefined ||
+    !(isSocks || ['http:', 'https:'].includes(url.protocol)) ||
+    url.hostname === ''
+  )
+    throw invalidProxy(
+      name,
+      'expected http://HOST:PORT, https://HOST:PORT, socks5://HOST:PORT or HOST:PORT',
+    );
+  const login = loginOf(url, name);
+  if (!isSocks) {
+    const authorization = login && basicOf(login);
+    return { kind: 'http', url: new URL(url.origin), variable: name, authorization };
+  }
+  if (login !== undefined && Object.values(login).some(isTooLongForSocks))
+    throw invalidProxy(name, 'expected user and password of at most 255 bytes each');
+  const host = `${url.protocol}//${url.hostname}:${url.port || SOCKS_PORT}`;
+  return { kind: 'socks5', url: new URL(host), variable: name, login };
 }
 
-function authorizationOf({ username, password }: URL, variable: string): string | undefined {
+function loginOf({ username, password }: URL, variable: string): ProxyLogin | undefined {
   if (username === '' && password === '') return undefined;
   try {
-    const pair = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`;
-    return `Basic ${Buffer.from(pair, 'utf8').toString('base64')}`;
+    return { user: decodeURIComponent(username), password: decodeURIComponent(password) };
   } catch {
     throw invalidProxy(variable, 'expected user and password to be percent-encoded');
   }
+}
+
+function basicOf({ user, password }: ProxyLogin): string {
+  return `Basic ${Buffer.from(`${user}:${password}`, 'utf8').toString('base64')}`;
+}
+
+/** @see https://www.rfc-editor.org/rfc/rfc1929#section-2 */
+function isTooLongForSocks(text: string): boolean {
+  return Buffer.byteLength(text) > 255;
 }
 
 interface HostException {
