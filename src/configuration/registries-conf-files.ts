@@ -4,7 +4,7 @@ import { basename, join, resolve } from 'node:path';
 import { readConfigFile, showPath } from '../disk/config-file.ts';
 import { errnoOf } from '../disk/errno.ts';
 import { InvalidConfigError } from '../errors.ts';
-import type { RegistryRule } from './registries-conf.ts';
+import type { RegistriesConf } from './registries-conf.ts';
 
 export interface RegistriesConfOptions {
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -14,9 +14,8 @@ export interface RegistriesConfOptions {
   readonly systemFolders?: readonly string[] | undefined;
 }
 
-/** The merged rules, and their files. */
-export interface LoadedRegistriesConf {
-  readonly rules: readonly RegistryRule[];
+/** The merged content, and its files. */
+export interface LoadedRegistriesConf extends RegistriesConf {
   /** For messages. */
   readonly files: readonly string[];
 }
@@ -27,7 +26,7 @@ export interface LoadedRegistriesConf {
  * name, the user's is read. `CONTAINERS_REGISTRIES_CONF` names another main file, which must exist.
  * `CONTAINERS_REGISTRIES_CONF_DIR` names the only folder of drop-ins.
  *
- * @returns undefined when no file is about registries.
+ * @returns undefined when no file is about registries or credential helpers.
  * @throws {InvalidConfigError} when one cannot be read or is malformed.
  */
 export async function readRegistriesConf(
@@ -43,13 +42,13 @@ export async function readRegistriesConf(
   if (!read.some(({ text }) => ABOUT_REGISTRIES.test(text))) return undefined;
   const { mergeRegistriesConf, parseRegistriesConf } = await import('./registries-conf.ts');
   return {
-    rules: mergeRegistriesConf(read.map(({ text, shown }) => parseRegistriesConf(text, shown))),
+    ...mergeRegistriesConf(read.map(({ text, shown }) => parseRegistriesConf(text, shown))),
     files: read.map(({ shown }) => shown),
   };
 }
 
 /** Distributions ship a file that has only short names. It is skipped without loading a parser. */
-const ABOUT_REGISTRIES = /^\s*\[*\s*["']?registr/m;
+const ABOUT_REGISTRIES = /^\s*\[*\s*["']?(?:registr|credential-helpers)/m;
 
 /** The folders in which a `registries.conf` is looked up, the preferred one first. */
 function folders({

@@ -28,6 +28,16 @@ export interface RegistryRule {
   readonly mirrors: readonly Mirror[];
 }
 
+/** The content of one or several registries.conf. */
+export interface RegistriesConf {
+  readonly rules: readonly RegistryRule[];
+  /**
+   * Programs that podman asks for logins, and `containers-auth.json` for its auth files; empty for
+   * its default, and undefined where the file does not say.
+   */
+  readonly credentialHelpers: readonly string[] | undefined;
+}
+
 const Texts = z.array(z.string());
 const V1List = z.optional(z.object({ registries: z.optional(Texts) }));
 const File = z.object({
@@ -70,7 +80,7 @@ type MirrorTable = NonNullable<RegistryTable['mirror']>[number];
  * @throws {InvalidConfigError} when podman and skopeo refuse it too.
  * @see https://github.com/containers/image/blob/v5.36.0/docs/containers-registries.conf.5.md
  */
-export function parseRegistriesConf(text: string, shown: string): readonly RegistryRule[] {
+export function parseRegistriesConf(text: string, shown: string): RegistriesConf {
   const file = parseFile(text, shown);
   const fail: Fail = (problem) => {
     throw new InvalidConfigError(`Cannot use "${shown}": ${printable(problem, 300)}`, {
@@ -89,22 +99,25 @@ export function parseRegistriesConf(text: string, shown: string): readonly Regis
     if (parseLocation(entry, fail).includes('/'))
       fail(`invalid search registry "${entry}": expected a host without a path`);
   }
-  return rules;
+  return { rules, credentialHelpers: file['credential-helpers'] };
 }
 
 /**
  * Merges drop-ins into a main file: tables for a prefix replace those of earlier files. Within one
- * file, the first table for a prefix counts.
+ * file, the first table for a prefix counts. The last list of helpers counts.
  *
- * @returns sorted by prefix.
+ * @returns rules sorted by prefix; `credentialHelpers` undefined for podman's default.
  */
-export function mergeRegistriesConf(
-  files: readonly (readonly RegistryRule[])[],
-): readonly RegistryRule[] {
+export function mergeRegistriesConf(files: readonly RegistriesConf[]): RegistriesConf {
   const rules = new Map(
-    files.flatMap((file) => file.toReversed()).map((rule) => [rule.prefix, rule]),
+    files.flatMap((file) => file.rules.toReversed()).map((rule) => [rule.prefix, rule]),
   );
-  return [...rules.values()].toSorted((a, b) => (a.prefix < b.prefix ? -1 : 1));
+  const helpers = files.findLast((file) => file.credentialHelpers !== undefined);
+  return {
+    rules: [...rules.values()].toSorted((a, b) => (a.prefix < b.prefix ? -1 : 1)),
+    credentialHelpers:
+      helpers?.credentialHelpers?.length === 0 ? undefined : helpers?.credentialHelpers,
+  };
 }
 
 type Fail = (problem: string) => never;

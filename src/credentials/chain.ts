@@ -1,19 +1,16 @@
-import { containersAuthFiles, createContainersSource, namedAuthFile } from './containers-auth.ts';
+import { createContainersSource, namedAuthFile } from './containers-auth.ts';
+import { createContainersPlacesSource, type ContainersPlacesOptions } from './containers-places.ts';
 import type { CredentialSource } from './credential.ts';
-import { createDockerSource, type DockerSourceOptions } from './docker/source.ts';
+import { createDockerSource } from './docker/source.ts';
 import { createDockerAuthVariableSource, createEnvironmentSource } from './environment.ts';
 import { createKeychainSource } from './keychain/index-file.ts';
 import type { Keychain } from './keychain/keychain.ts';
 import { createPointerSource, type PasswordPointer } from './pointer.ts';
 
 /** Where credentials are searched. */
-export interface CredentialChainOptions extends DockerSourceOptions {
-  /** The folder that relative paths start from. */
-  readonly cwd: string;
+export interface CredentialChainOptions extends ContainersPlacesOptions {
   /** From `--src-creds` or `--dest-creds`, and its registry. */
   readonly pointer?: { readonly password: PasswordPointer; readonly registry: string } | undefined;
-  /** From `--authfile`. */
-  readonly authfile?: string | undefined;
   /** The system's keychain; it is not searched when absent. */
   readonly keychain?: Keychain | undefined;
 }
@@ -21,7 +18,7 @@ export interface CredentialChainOptions extends DockerSourceOptions {
 /**
  * All sources of credentials, the most explicit first: flags, `REGI_*` variables, the named auth
  * file, `DOCKER_AUTH_CONFIG`, docker's configuration and helpers, regi's entries in the keychain,
- * the auth.json files of podman and skopeo.
+ * the auth.json files and helpers of podman and skopeo.
  *
  * @throws {InvalidConfigError} when the `REGI_*` variables are incomplete.
  */
@@ -46,9 +43,7 @@ export function createCredentialChain(options: CredentialChainOptions): Credenti
     createDockerAuthVariableSource(env, warn),
     createDockerSource(options),
     ...(keychain === undefined ? [] : [createKeychainSource({ ...options, keychain })]),
-    ...(named === undefined ? containersAuthFiles(options) : []).map((file) =>
-      createContainersSource({ ...options, file }),
-    ),
+    createContainersPlacesSource(options),
   ]);
 }
 

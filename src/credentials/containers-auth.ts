@@ -19,6 +19,14 @@ export interface ContainersSourceOptions extends DockerSourceOptions {
   readonly isRequired?: boolean | undefined;
 }
 
+/** Where the auth.json files are. */
+export interface ContainersPlace extends ConfigPlace {
+  /** The folder that relative paths start from. */
+  readonly cwd: string;
+  /** From `--authfile`. */
+  readonly authfile?: string | undefined;
+}
+
 const DOCKER_HUB_NAMES: ReadonlySet<string> = new Set([
   'docker.io',
   'index.docker.io',
@@ -75,10 +83,7 @@ export function namedAuthFile({
   env,
   cwd,
   home,
-}: ConfigPlace & {
-  readonly authfile?: string | undefined;
-  readonly cwd: string;
-}): ConfigFile | undefined {
+}: ContainersPlace): ConfigFile | undefined {
   const named = authfile ?? env['REGISTRY_AUTH_FILE'];
   return named ? configFile(resolve(cwd, named), home) : undefined;
 }

@@ -1,3 +1,4 @@
+import { readRegistriesConf } from '../configuration/registries-conf-files.ts';
 import type { Context } from '../context.ts';
 import { createHelperRunner, OWN_HELPER, type RunHelper } from '../credentials/docker/helper.ts';
 import { createKeychain, type Keychain } from '../credentials/keychain/keychain.ts';
@@ -33,6 +34,8 @@ export function credentialPlaces({ io, settings, warn, note, wait }: Context): C
     warn,
     authfile: settings.authfile,
     keychain,
+    containersHelpers: async () =>
+      (await readRegistriesConf({ env, home, cwd }))?.credentialHelpers,
     runHelper: withOwnHelper(waitingFor(createHelperRunner(env), wait), { env, home, keychain }),
   };
 }

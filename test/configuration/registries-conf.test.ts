@@ -13,6 +13,7 @@ import {
   mergeRegistriesConf,
   parseLocation,
   parseRegistriesConf,
+  type RegistriesConf,
   type RegistryRule,
 } from '../../src/configuration/registries-conf.ts';
 import { InvalidConfigError } from '../../src/errors.ts';
@@ -58,6 +59,11 @@ interface Table {
   readonly dropins: {
     readonly 'locations-in-order (longest prefix first)': readonly string[];
   };
+  readonly 'credential-helpers': readonly {
+    readonly base: string;
+    readonly dir: string | null;
+    readonly helpers: readonly string[];
+  }[];
   readonly 'short-name-mode': readonly { readonly value: string; readonly ok?: boolean }[];
   readonly fixtures: Readonly<Record<string, string>>;
 }
@@ -66,12 +72,12 @@ const TABLE = JSON.parse(
   readFileSync(new URL('../tables/registries-conf.json', import.meta.url), 'utf8'),
 ) as Table;
 
-function fixture(name: string): readonly RegistryRule[] {
+function fixture(name: string): RegistriesConf {
   return parseRegistriesConf(TABLE.fixtures[name] ?? '', name);
 }
 
 /** A main file and its drop-ins, as the reader of files gives them. */
-function load(base: string, folder: string | null): readonly RegistryRule[] {
+function load(base: string, folder: string | null): RegistriesConf {
   const dropIns = Object.keys(TABLE.fixtures).filter(
     (name) => folder !== null && name.startsWith(`${folder}/`) && name.endsWith('.conf'),
   );
@@ -120,16 +126,16 @@ describe('the table registries-conf.json', () => {
   test.each(TABLE['find-registry'].cases)(
     'findRule() finds $location for $ref',
     ({ ref, location }) => {
-      expect(findRule(load('find-registry.conf', 'registries.conf.d'), ref)?.location ?? null).toBe(
-        location,
-      );
+      expect(
+        findRule(load('find-registry.conf', 'registries.conf.d').rules, ref)?.location ?? null,
+      ).toBe(location);
     },
   );
 
   test.each(TABLE['pull-sources'].cases)(
     'pullSources() of $ref',
     ({ ref, candidates: expected }) => {
-      expect(candidates(fixture(TABLE['pull-sources'].conf), ref)).toEqual(expected);
+      expect(candidates(fixture(TABLE['pull-sources'].conf).rules, ref)).toEqual(expected);
     },
   );
 
@@ -137,7 +143,7 @@ describe('the table registries-conf.json', () => {
     'pullSources() of the manual, $ref',
     ({ ref, candidates: expected }) => {
       expect(
-        candidates(parseRegistriesConf(TABLE['man-page-example'].conf, 'the manual'), ref),
+        candidates(parseRegistriesConf(TABLE['man-page-example'].conf, 'the manual').rules, ref),
       ).toEqual(expected);
     },
   );
@@ -148,7 +154,7 @@ describe('the table registries-conf.json', () => {
   });
 
   test('parseRegistriesConf() reads version 1', () => {
-    const conf = fixture(TABLE.v1.conf);
+    const conf = fixture(TABLE.v1.conf).rules;
     expect(conf).toHaveLength(TABLE.v1.registries);
     expect(conf.find(({ prefix }) => prefix === 'registry-b.com')).toMatchObject({
       insecure: true,
@@ -157,7 +163,7 @@ describe('the table registries-conf.json', () => {
   });
 
   test('mergeRegistriesConf() lets drop-ins replace whole tables', () => {
-    const conf = load('base-for-registries.d.conf', 'registries.conf.d');
+    const conf = load('base-for-registries.d.conf', 'registries.conf.d').rules;
     expect(conf.map(({ location }) => location)).toEqual(
       TABLE.dropins['locations-in-order (longest prefix first)'],
     );
@@ -167,12 +173,19 @@ describe('the table registries-conf.json', () => {
     });
   });
 
+  test.each(TABLE['credential-helpers'])(
+    'C5: mergeRegistriesConf() of $base and $dir names the helpers $helpers',
+    ({ base, dir, helpers }) => {
+      expect(load(base, dir).credentialHelpers ?? ['containers-auth.json']).toEqual(helpers);
+    },
+  );
+
   test.each(TABLE['short-name-mode'].filter(({ ok }) => ok !== undefined))(
     'parseRegistriesConf() with short-name-mode $value',
     ({ value, ok }) => {
       const read = () => parseRegistriesConf(`short-name-mode = "${value}"`, 'it');
       if (ok === false) expect(read).toThrow(InvalidConfigError);
-      else expect(read()).toEqual([]);
+      else expect(read().rules).toEqual([]);
     },
   );
 });
@@ -186,14 +199,15 @@ describe('parseRegistriesConf()', () => {
 
   test('parseRegistriesConf() ignores unknown keys', () => {
     expect(
-      parseRegistriesConf('unknown = 1\n[[registry]]\nlocation = "a.test"\nnew-key = true', 'it'),
+      parseRegistriesConf('unknown = 1\n[[registry]]\nlocation = "a.test"\nnew-key = true', 'it')
+        .rules,
     ).toHaveLength(1);
   });
 });
 
 describe('findRule()', () => {
   test('findRule() matches Docker Hub only by its full name, as podman does', () => {
-    const rules = parseRegistriesConf('[[registry]]\nlocation = "docker.io/alpine"\n', 'it');
+    const { rules } = parseRegistriesConf('[[registry]]\nlocation = "docker.io/alpine"\n', 'it');
     expect(findRule(rules, 'docker.io/library/alpine:latest')).toBeUndefined();
   });
 });
@@ -202,7 +216,7 @@ describe('pullSources()', () => {
   test('pullSources() uses the mirrors of config.yaml instead of those of registries.conf', () => {
     const reference = parseReference('registry.com/app:1');
     const own = [{ location: 'own.test/cache', insecure: false, use: 'all' as const }];
-    const rule = findRule(fixture('mirrors.conf'), 'registry.com/app:1');
+    const rule = findRule(fixture('mirrors.conf').rules, 'registry.com/app:1');
     expect(
       pullSources(reference, rule, own).map((source) => formatReference(source.reference)),
     ).toEqual(['own.test/cache/app:1', 'registry.com/app:1']);

@@ -146,14 +146,14 @@ async function outputOf(
         name,
         'INVALID_CONFIG',
         'found no such program on PATH',
-        `install ${programOf(name)}, or remove "${printable(name, 60)}" from credHelpers and credsStore`,
+        `install ${programOf(name)}, or remove "${printable(name, 60)}" from credHelpers, credsStore and credential-helpers`,
       );
     case 'not-runnable':
       throw failure(
         name,
         'INVALID_CONFIG',
         `the system does not run it (${result.errno})`,
-        `make it executable, or remove "${printable(name, 60)}" from credHelpers and credsStore`,
+        `make it executable, or remove "${printable(name, 60)}" from credHelpers, credsStore and credential-helpers`,
       );
     case 'timed-out':
       throw failure(name, 'TIMEOUT', `expected output within ${HELPER_TIMEOUT_MS / 1000} s`);

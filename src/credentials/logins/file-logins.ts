@@ -1,4 +1,9 @@
 import { containersAuthFiles, namedAuthFile, normalizeKey } from '../containers-auth.ts';
+import {
+  AUTH_FILES,
+  containersHelpers,
+  type ContainersPlacesOptions,
+} from '../containers-places.ts';
 import { IDENTITY_TOKEN_USER } from '../credential.ts';
 import {
   type ConfigFile,
@@ -16,21 +21,18 @@ import {
   listOfHelper,
   programOf,
 } from '../docker/helper.ts';
-import type { DockerSourceOptions } from '../docker/source.ts';
 
-export interface FileLoginsOptions extends DockerSourceOptions {
-  readonly cwd: string;
-  /** From `--authfile`. */
-  readonly authfile?: string | undefined;
-}
+export type FileLoginsOptions = ContainersPlacesOptions;
 
 /** The place of a login, as needed to remove it. */
 export type LoginPlace =
   /** Environment variables, which only the user can unset. */
   | { readonly kind: 'variable'; readonly names: readonly string[] }
   | (ConfigFile & { readonly kind: 'file'; readonly key: string })
-  /** A helper, and the configuration that names it. */
+  /** A helper, and docker's configuration or the auth.json that names it. */
   | (ConfigFile & { readonly kind: 'helper'; readonly name: string; readonly key: string })
+  /** A helper that registries.conf names. */
+  | { readonly kind: 'listed-helper'; readonly name: string; readonly key: string }
   | { readonly kind: 'keychain'; readonly account: string };
 
 /** A stored login, never with its secret. */
@@ -55,16 +57,42 @@ export async function namedFileLogins(
   return named === undefined ? [] : containersLogins(named, options, signal);
 }
 
-/** The logins of podman and skopeo; none if a file is named. */
+/**
+ * The logins of podman and skopeo, in the order of `credential-helpers`; none of their own files if
+ * a file is named.
+ */
 export async function defaultFileLogins(
   options: FileLoginsOptions,
   signal?: AbortSignal,
 ): Promise<readonly KnownLogin[]> {
-  if (namedAuthFile(options) !== undefined) return [];
+  const files = namedAuthFile(options) === undefined ? containersAuthFiles(options) : [];
   const logins: KnownLogin[] = [];
-  for (const file of containersAuthFiles(options))
-    logins.push(...(await containersLogins(file, options, signal)));
+  for (const name of await containersHelpers(options)) {
+    if (name !== AUTH_FILES) logins.push(...(await listedHelperLogins(name, options, signal)));
+    else for (const file of files) logins.push(...(await containersLogins(file, options, signal)));
+  }
   return logins;
+}
+
+/** The logins for whole registries: podman asks such a helper for nothing else. */
+async function listedHelperLogins(
+  name: string,
+  options: FileLoginsOptions,
+  signal: AbortSignal | undefined,
+): Promise<readonly KnownLogin[]> {
+  const origin = programOf(name);
+  return [...(await tryToList(name, options, signal))].flatMap(([key, username]) =>
+    registryOfKey(key) === key
+      ? [
+          {
+            registry: key,
+            username: username || undefined,
+            origin,
+            place: { kind: 'listed-helper', name, key },
+          },
+        ]
+      : [],
+  );
 }
 
 /** The logins of docker's config.json, and of the helpers it names. */

@@ -73,7 +73,7 @@ function isListedByOwnHelper({ registry, place }: KnownLogin, all: readonly Know
     all.some(
       (other) =>
         other.registry === registry &&
-        other.place.kind === 'helper' &&
+        (other.place.kind === 'helper' || other.place.kind === 'listed-helper') &&
         other.place.name === OWN_HELPER,
     )
   );

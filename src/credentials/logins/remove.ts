@@ -35,6 +35,8 @@ export async function removeLogin(
       await eraseWithHelper(place.name, place.key, runHelper, signal);
       // The empty entry, which marks that a helper has the login.
       return removeEntry(place, place.key);
+    case 'listed-helper':
+      return eraseWithHelper(place.name, place.key, runHelper, signal);
     case 'keychain':
       await keychain.delete(place.account, signal);
       return noteInKeychainIndex(place.account, undefined, options);

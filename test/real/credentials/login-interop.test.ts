@@ -173,6 +173,29 @@ describeReal(
       expect(readFileSync(join(home, '.docker', 'config.json'), 'utf8')).not.toContain(AUTH);
     });
 
+    test('C5: a login in a helper of registries.conf is read by all, and removed by regi logout', async () => {
+      const { host, home, bin, readers, regi } = await start();
+      mkdirSync(join(home, '.config', 'containers'), { recursive: true });
+      writeFileSync(
+        join(home, '.config', 'containers', 'registries.conf'),
+        'credential-helpers = ["drawer", "containers-auth.json"]\n',
+      );
+      expect(await readers()).toEqual({ regi: 4, skopeo: 1, podman: 125 });
+      writeFileSync(
+        join(bin, 'docker-credential-drawer.login'),
+        JSON.stringify({ ServerURL: host, Username: USER, Secret: PASSWORD }),
+      );
+      expect(await readers()).toEqual(ALL);
+      expect((await regi('auth', 'list')).stdout).toMatch(
+        new RegExp(`^${host} +ci +docker-credential-drawer +yes`, 'm'),
+      );
+      expect(await regi('logout', host)).toMatchObject({
+        status: 0,
+        stdout: `Removed the login for ${host} from docker-credential-drawer\n`,
+      });
+      expect(await readers()).toEqual({ regi: 4, skopeo: 1, podman: 125 });
+    });
+
     test('several logins at the same time are all kept', async () => {
       const others = await Promise.all([start(), start(), start()]);
       const { env } = await start((name) => ({
