@@ -59,6 +59,7 @@ async function* runExport(args: ParsedArguments, context: Context): AsyncIterabl
         dockerPlatform,
         format,
         earlier,
+        planOnly: isDryRun,
         onPlan(plan, set) {
           planned = { plan, set };
           if (earlier !== undefined) notePlanOfDelta(planned, context);

@@ -26,6 +26,7 @@ import { CopySession, type CopySessionOptions } from '../copy/session.ts';
 import { DOCKER_PLATFORM, dockerImages, type DockerImage } from './docker-images.ts';
 import { planArchive, type ArchiveFormat, type PlanOptions } from './plan-archive.ts';
 import { together } from '../../concurrency/together.ts';
+import { hasZstd, unpackZstd } from './unpack-zstd.ts';
 
 /** How images are exported. */
 export interface ExportOptions
@@ -43,6 +44,11 @@ export interface ExportOptions
   readonly dockerPlatform?: Platform | undefined;
   /** Reads manifests and gives lanes; one of its own when absent. */
   readonly session?: CopySession | undefined;
+  /**
+   * Nothing will be written: layers that have to be unpacked count by their packed size, and are not
+   * read for it.
+   */
+  readonly planOnly?: boolean | undefined;
   /** Called before anything is written; refuses the plan by throwing. */
   readonly onPlan?: ((plan: ArchivePlan, set: ImageSet) => void) | undefined;
 }
@@ -81,6 +87,7 @@ export async function exportImages(
     format = 'both',
     dockerPlatform = DOCKER_PLATFORM,
     earlier,
+    planOnly = false,
     onEvent = () => {},
   } = options;
   const session = options.session ?? new CopySession(options);
@@ -92,7 +99,7 @@ export async function exportImages(
     onUnreadable: options.onUnreadable,
     signal,
   });
-  const written = new Map<ExportJob, Descriptor>();
+  const narrowed = new Map<ExportJob, Descriptor>();
   const images =
     format === 'oci'
       ? []
@@ -102,19 +109,25 @@ export async function exportImages(
           onOther: (image, chosen) => warnOfPlatform(image, chosen, dockerPlatform),
           onChosen: (image, chosen, platform) => noteChosen(image, chosen, platform),
         });
-  warnOfZstd(images);
-  const { omit, extra } = earlier === undefined ? options : omissionOf(set, earlier);
-  const plan = planArchive(set, { format, dockerImages: images, omit, extra });
+  tellOfZstd(images);
+  // Docker's format has no digests of packed layers to keep.
+  const { blobs, images: loadable } =
+    format === 'docker' && !planOnly
+      ? await unpackZstd(session, set, images, signal)
+      : { blobs: set.blobs, images };
+  const written = { ...set, blobs };
+  const { omit, extra } = earlier === undefined ? options : omissionOf(written, earlier);
+  const plan = planArchive(written, { format, dockerImages: loadable, omit, extra });
   warnOfSize(plan);
   options.onPlan?.(plan, set);
-  await write(plan, (target) => transfer(session, set, plan, target, signal));
+  await write(plan, (target) => transfer(session, written, plan, target, signal));
   const asked = set.images.filter(({ isReferrer }) => !isReferrer);
   for (const { job, root } of asked)
     onEvent({ kind: 'tagged', image: job.image, root: root.descriptor });
   return asked.map(({ job, root, leftOut }) => ({
     image: job.image,
     name: nameOf(job),
-    root: written.get(job) ?? root.descriptor,
+    root: narrowed.get(job) ?? root.descriptor,
     leftOut,
   }));
 
@@ -122,7 +135,7 @@ export async function exportImages(
   function noteChosen({ job }: CollectedImage, chosen: Digest, platform: Platform): void {
     const node = set.manifests.get(chosen);
     if (format !== 'docker' || node === undefined) return;
-    written.set(job, node.descriptor);
+    narrowed.set(job, node.descriptor);
     onEvent({
       kind: 'warning',
       message: `${quote(job.image)} was narrowed to ${formatPlatform(platform)}: docker-archive: holds one platform of an image`,
@@ -130,15 +143,22 @@ export async function exportImages(
     });
   }
 
-  function warnOfZstd(chosen: readonly DockerImage[]): void {
-    const packed = chosen.find(({ manifest }) =>
-      manifest.layers.some(({ mediaType }) => mediaType.endsWith('zstd')),
-    );
+  function tellOfZstd(chosen: readonly DockerImage[]): void {
+    const packed = chosen.find(hasZstd);
     if (packed === undefined) return;
+    const image = quote(packed.repoTags[0] ?? 'an image of the archive');
+    if (format === 'docker') {
+      onEvent({
+        kind: 'warning',
+        message: `docker-archive: holds the layers of ${image} unpacked: some versions of docker cannot load their zstd`,
+        hint: 'archive:FILE keeps layers as they are',
+      });
+      return;
+    }
     onEvent({
       kind: 'warning',
-      message: `docker before version 23 cannot load ${quote(packed.repoTags[0] ?? 'an image of the archive')}: its layers are packed by zstd`,
-      hint: 'load it with a later docker, with podman or containerd, or push it to a registry with regi import',
+      message: `docker before version 23 cannot load ${image}: its layers are packed by zstd`,
+      hint: 'write docker-archive:FILE, which holds them unpacked, or load it with a later docker, podman or containerd',
     });
   }
 

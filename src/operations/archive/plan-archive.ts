@@ -83,8 +83,8 @@ function layoutParts(
 }
 
 /**
- * Docker's old format. Layers keep their compression: docker, podman and skopeo look at their
- * bytes, not at their names.
+ * Docker's old format. Layers may be packed by gzip: docker, podman and skopeo look at their bytes,
+ * not at their names.
  */
 function dockerParts(set: ImageSet, { dockerImages }: PlanOptions): readonly ArchivePart[] {
   if (dockerImages.length === 0) {

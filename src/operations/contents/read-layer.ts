@@ -1,7 +1,10 @@
+import { createHash } from 'node:crypto';
+
 import { drain, LimitExceededError, verified } from '../../bytes.ts';
 import { RegiError } from '../../errors.ts';
 import { LIMITS } from '../../limits.ts';
 import type { Descriptor } from '../../oci/descriptor.ts';
+import { digestFrom, type Digest, type DigestAlgorithm } from '../../oci/digest.ts';
 import { isEncryptedType } from '../../oci/media-types.ts';
 import type { Bytes, CallOptions, Source } from '../../store.ts';
 import { compressionOf, MAGIC_BYTES, unpacked as decompressed } from '../../tar/decompress.ts';
@@ -74,6 +77,28 @@ export function unpackLayer(
       if (!isVerified) await drain(verified(source.fetch(layer, { signal }), layer));
     },
   };
+}
+
+/**
+ * Reads a layer to its end, and returns digest and size of its unpacked bytes. Stores nothing.
+ *
+ * @throws what `unpackLayer()` throws, and CONTENT_MISMATCH when the packed bytes differ.
+ */
+export async function measureUnpacked(
+  source: Source,
+  layer: Descriptor,
+  algorithm: DigestAlgorithm,
+  options: UnpackOptions = {},
+): Promise<{ readonly digest: Digest; readonly size: number }> {
+  const hash = createHash(algorithm);
+  let size = 0;
+  const { unpacked, verifyRest } = unpackLayer(source, layer, options);
+  for await (const chunk of unpacked) {
+    hash.update(chunk);
+    size += chunk.byteLength;
+  }
+  await verifyRest();
+  return { digest: digestFrom(hash, algorithm), size };
 }
 
 async function* decoded(content: Bytes, options: CallOptions): AsyncGenerator<Uint8Array> {

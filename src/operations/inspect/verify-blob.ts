@@ -1,13 +1,11 @@
-import { createHash } from 'node:crypto';
-
 import { drain, verified } from '../../bytes.ts';
 import { RegiError } from '../../errors.ts';
 import type { Descriptor } from '../../oci/descriptor.ts';
-import { algorithmOf, digestFrom, isDigest } from '../../oci/digest.ts';
+import { algorithmOf, isDigest } from '../../oci/digest.ts';
 import { quote } from '../../quote.ts';
 import type { Source } from '../../store.ts';
 import { otherSize } from '../copy/other-size.ts';
-import { unpackLayer, type UnpackOptions } from '../contents/read-layer.ts';
+import { measureUnpacked, type UnpackOptions } from '../contents/read-layer.ts';
 
 /** A node that is missing or corrupt. */
 export interface NodeProblem {
@@ -83,11 +81,6 @@ async function diffIdProblem(
 ): Promise<string | undefined> {
   if (!isDigest(diffId))
     return `The config gives ${quote(diffId)} as its diff_id, which is no digest`;
-  const algorithm = algorithmOf(diffId);
-  const hash = createHash(algorithm);
-  const { unpacked, verifyRest } = unpackLayer(source, layer, options);
-  for await (const chunk of unpacked) hash.update(chunk);
-  await verifyRest();
-  const found = digestFrom(hash, algorithm);
+  const { digest: found } = await measureUnpacked(source, layer, algorithmOf(diffId), options);
   return found === diffId ? undefined : `It unpacks to ${found}, but the config says ${diffId}`;
 }

@@ -142,6 +142,7 @@ async function write(
     onEvent: session.onEvent,
     format: archive.format,
     earlier,
+    planOnly: dryRun,
     onUnreadable: ({ image }, error) => void unreadable.set(image, error),
     onPlan(_plan, set) {
       if (set.images.length === 0) throw nothingReadable(first, unreadable);

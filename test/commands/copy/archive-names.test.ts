@@ -4,10 +4,9 @@ import { gunzipSync } from 'node:zlib';
 
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
 
-import { bytesOf } from '../../../src/bytes.ts';
-import { toDescriptorJson } from '../../../src/oci/descriptor.ts';
+import { parseImageConfig } from '../../../src/oci/image-config.ts';
 import { startFakeRegistry, type FakeRegistry } from '../../support/registries/fake-registry.ts';
-import { makeImage, makeIndex, nodeOf } from '../../support/images/images.ts';
+import { makeImage, makeIndex } from '../../support/images/images.ts';
 import { runMain, type MainResult } from '../../support/cli/run-main.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
 
@@ -87,18 +86,42 @@ test('D17: a dry run into a layout that does not exist plans like the copy, and 
   expect(missing.status).toBe(3);
 });
 
-test('A9: an archive with zstd layers says which docker cannot load it', async () => {
-  const image = makeImage({ seed: 75, layers: [1000] });
-  const body = JSON.parse(
-    Buffer.from(image.nodes.get(image.root.digest)?.bytes ?? []).toString(),
-  ) as { layers: object[] };
-  const zstd = nodeOf('application/vnd.oci.image.layer.v1.tar+zstd', Buffer.from('x'));
-  const layers = [toDescriptorJson(zstd.descriptor)];
-  const root = nodeOf(image.root.mediaType, Buffer.from(JSON.stringify({ ...body, layers })));
-  const store = from.place.open('zstd');
-  await image.pushAll(store);
-  for (const { descriptor, bytes } of [zstd, root]) await store.push(descriptor, bytesOf(bytes));
-  await store.tag(root.descriptor, '1');
-  const { status, stderr } = await regi('export', `${from.host}/zstd:1`, '-o', 'z.tar');
-  expect([status, stderr]).toEqual([0, expect.stringContaining('docker before version 23')]);
+describe('A9: layers packed by zstd', () => {
+  const image = makeImage({ seed: 75, layers: [1000, 200_000], packing: 'zstd' });
+
+  beforeAll(async () => {
+    await image.pushAll(from.place.open('zstd'), '1');
+  });
+
+  test.each([
+    ['copy', ['copy', 'docker-archive:z.tar']],
+    ['pull -o', ['pull', '-o', 'docker-archive:z.tar']],
+    ['export', ['export', '-o', 'docker-archive:z.tar']],
+  ])('regi %s writes them unpacked into docker-archive:, and says so', async (_, words) => {
+    const [command = '', ...rest] = words;
+    const { status, stderr } = await regi(command, `${from.host}/zstd:1`, ...rest);
+    expect([status, stderr]).toEqual([0, expect.stringContaining('unpacked: some versions of docker')]);
+    const { diffIds } =
+      parseImageConfig(image.nodes.get(image.config.digest)?.bytes ?? new Uint8Array()) ?? {};
+    const listed = await regi('manifest', 'get', 'docker-archive:z.tar');
+    const { layers } = JSON.parse(listed.stdout) as { layers: { digest: string }[] };
+    expect(layers.map(({ digest }) => digest)).toEqual(diffIds);
+    expect((await regi('verify', '--deep', 'docker-archive:z.tar')).status).toBe(0);
+  });
+
+  test('other archives keep them, and a warning says which docker cannot load it', async () => {
+    const { status, stderr } = await regi('export', `${from.host}/zstd:1`, '-o', 'z.tar');
+    expect([status, stderr]).toEqual([0, expect.stringContaining('docker before version 23')]);
+    expect((await regi('digest', 'archive:z.tar')).stdout.trim()).toBe(image.root.digest);
+  });
+
+  test('a dry run reads none of them', async () => {
+    from.forgetRequests();
+    const planned = ['--dry-run', '-o', 'docker-archive:z.tar'];
+    const { status } = await regi('export', `${from.host}/zstd:1`, ...planned);
+    const read = from.requests.filter(({ url }) =>
+      image.layers.some(({ digest }) => url.endsWith(digest)),
+    );
+    expect([status, read]).toEqual([0, []]);
+  });
 });

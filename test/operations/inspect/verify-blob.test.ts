@@ -11,6 +11,7 @@ import { createMemoryPlace } from '../../../src/stores/memory.ts';
 import { nodeOf, type TestNode } from '../../support/images/images.ts';
 import { poisoned } from '../../support/images/poison.ts';
 import { randomBytes } from '../../support/images/random-bytes.ts';
+import { zstdBomb, zstdOf } from '../../support/images/zstd.ts';
 
 const TAR = randomBytes(100_000, 1);
 const DIFF_ID = digestOf(TAR);
@@ -19,34 +20,6 @@ const LAYER = 'application/vnd.oci.image.layer.v1.tar';
 /** A store that gives `bytes` whatever is asked for, in chunks whose memory is used again. */
 function giving(bytes: Uint8Array, chunkSize = 1000): Source {
   return decorate(createMemoryPlace().open('app'), { fetch: () => poisoned(bytes, { chunkSize }) });
-}
-
-/** One zstd frame of raw blocks (RFC 8878, 3.1.1.2). */
-function zstdOf(bytes: Uint8Array): Uint8Array {
-  const blocks: Uint8Array[] = [Buffer.from('28b52ffda0', 'hex'), wordOf(bytes.byteLength, 4)];
-  for (let at = 0; at < bytes.byteLength; at += 65_536) {
-    const block = bytes.subarray(at, at + 65_536);
-    const last = at + block.byteLength === bytes.byteLength ? 1 : 0;
-    blocks.push(wordOf(block.byteLength * 8 + last, 3), block);
-  }
-  return Buffer.concat(blocks);
-}
-
-/** One zstd frame of RLE blocks: 128 KiB of zeros for each 4 bytes, and no size before it. */
-function zstdBomb(blocks: number): Uint8Array {
-  const head = Buffer.from('28b52ffd0058', 'hex');
-  return Buffer.concat([
-    head,
-    ...Array.from({ length: blocks }, (_, at) =>
-      Buffer.concat([wordOf(131_072 * 8 + 2 + (at + 1 === blocks ? 1 : 0), 3), Buffer.alloc(1)]),
-    ),
-  ]);
-}
-
-function wordOf(value: number, length: number): Uint8Array {
-  const word = Buffer.alloc(length);
-  word.writeUIntLE(value, 0, length);
-  return word;
 }
 
 const layers: readonly (readonly [string, TestNode])[] = [

@@ -57,6 +57,14 @@ const IMAGES: readonly (readonly [string, () => string])[] = [
   ['A8: a zstd layer', (): string => zstd],
 ];
 
+/** The digest of the config, which docker calls the image's id. */
+async function configOf(image: string): Promise<string> {
+  const { config } = JSON.parse(await regi('manifest', 'get', image)) as {
+    config: { digest: string };
+  };
+  return config.digest;
+}
+
 describeReal('an image made of an old archive, skopeo of the system', ['skopeo'], () => {
   test.each(IMAGES)('is copied with %s', async (_, image) => {
     const target = `oci:${temporaryFolder('skopeo')}/one:1`;
@@ -92,19 +100,27 @@ describe.each([
 
       test.each(images)('is pulled with %s', async (_, image) => {
         await docker.run('pull', '--quiet', image());
-        const { config } = JSON.parse(await regi('manifest', 'get', image())) as {
-          config: { digest: string };
-        };
         expect(await docker.run('image', 'inspect', '--format', '{{.Id}}', image())).toBe(
-          config.digest,
+          await configOf(image()),
         );
       });
 
-      test('A9: regi export warns of the zstd layer that docker before 23 cannot load', async () => {
+      // Before the test that loads the layer: docker does not unpack a layer that it has.
+      test('A9: an archive of regi export is loaded with its zstd layer by docker 23 and later', async () => {
         const path = join(temporaryFolder('zstd'), 'z.tar');
         await regi('export', zstd, '-o', path);
         const { status } = await docker.finish('load', '-i', path);
         expect(status === 0).toBe(set === 'sid');
+      });
+
+      test('A9: docker-archive: holds a zstd layer unpacked, and is loaded', async () => {
+        const path = join(temporaryFolder('zstd'), 'z.tar');
+        const name = 'registry.example/made/unpacked:1';
+        await regi('copy', zstd, `docker-archive:${path}:${name}`);
+        await docker.run('load', '-i', path);
+        expect(await docker.run('image', 'inspect', '--format', '{{.Id}}', name)).toBe(
+          await configOf(zstd),
+        );
       });
     },
     { daemon: true },

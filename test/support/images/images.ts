@@ -6,6 +6,7 @@ import { digestOf, type Digest, type DigestAlgorithm } from '../../../src/oci/di
 import { MEDIA_TYPE } from '../../../src/oci/media-types.ts';
 import type { CallOptions, Store } from '../../../src/store.ts';
 import { randomBytes } from './random-bytes.ts';
+import { zstdOf } from './zstd.ts';
 
 export interface TestNode {
   readonly descriptor: Descriptor;
@@ -39,6 +40,8 @@ export interface ImageOptions {
   readonly seed?: number | undefined;
   readonly platform?: Platform | undefined;
   readonly format?: 'oci' | 'docker' | undefined;
+  /** Packs the layers by zstd, and says so in their media type; gzip when absent. */
+  readonly packing?: 'gzip' | 'zstd' | undefined;
   readonly algorithm?: DigestAlgorithm | undefined;
   readonly annotations?: Readonly<Record<string, string>> | undefined;
   readonly subject?: Descriptor | undefined;
@@ -84,6 +87,7 @@ export function makeImage(options: ImageOptions = {}): TestImageManifest {
     seed = 1,
     platform = AMD64,
     format = 'oci',
+    packing = 'gzip',
     algorithm,
     annotations,
     subject,
@@ -92,7 +96,11 @@ export function makeImage(options: ImageOptions = {}): TestImageManifest {
   const tars = sizes.map((size, index) =>
     tarOf(`file-${index}.bin`, randomBytes(size, seed * 1000 + index)),
   );
-  const layers = tars.map((tar) => nodeOf(types.layer, gzipSync(tar, { level: 1 }), algorithm));
+  const layers = tars.map((tar) =>
+    packing === 'zstd'
+      ? nodeOf(types.layer.replace('gzip', 'zstd'), zstdOf(tar), algorithm)
+      : nodeOf(types.layer, gzipSync(tar, { level: 1 }), algorithm),
+  );
   const config = jsonNode(types.config, configOf(platform, tars), algorithm);
   const manifest = jsonNode(
     types.manifest,
