@@ -100,7 +100,10 @@ describe('A9: layers packed by zstd', () => {
   ])('regi %s writes them unpacked into docker-archive:, and says so', async (_, words) => {
     const [command = '', ...rest] = words;
     const { status, stderr } = await regi(command, `${from.host}/zstd:1`, ...rest);
-    expect([status, stderr]).toEqual([0, expect.stringContaining('unpacked: some versions of docker')]);
+    expect([status, stderr]).toEqual([
+      0,
+      expect.stringContaining('unpacked: some versions of docker'),
+    ]);
     const { diffIds } =
       parseImageConfig(image.nodes.get(image.config.digest)?.bytes ?? new Uint8Array()) ?? {};
     const listed = await regi('manifest', 'get', 'docker-archive:z.tar');
