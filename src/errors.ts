@@ -40,6 +40,19 @@ export const EXIT_STATUS = {
 /** The kind of a failure: a key of `EXIT_STATUS`. */
 export type ErrorCode = keyof typeof EXIT_STATUS;
 
+/**
+ * Codes of failures that are about one manifest: it is missing, damaged or of an unknown kind. They
+ * must not hide the other manifests of a list.
+ */
+export const UNREADABLE: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  'NOT_FOUND',
+  'CONTENT_MISMATCH',
+  'INVALID_MANIFEST',
+  'INVALID_DIGEST',
+  'LIMIT_EXCEEDED',
+  'UNSUPPORTED',
+]);
+
 export interface RegiErrorOptions {
   /** What to type or do next: one line, no full stop. */
   readonly hint?: string | undefined;
@@ -105,6 +118,13 @@ export class InterruptedError extends RegiError {
   constructor(signal: InterruptSignal) {
     super('INTERRUPTED', `Interrupted by ${signal}`);
     this.exitStatus = SIGNAL_STATUS[signal];
+  }
+}
+
+/** A word means several images, where one is expected. */
+export class SeveralImagesError extends RegiError {
+  constructor(message: string, options: RegiErrorOptions) {
+    super('USAGE', message, options);
   }
 }
 

@@ -128,6 +128,7 @@ export {
   inspectImage,
   type EntryReport,
   type ImageReport,
+  type InspectOptions,
   type InspectReport,
   type LayerReport,
 } from './operations/inspect/inspect-image.ts';

@@ -16,6 +16,9 @@ export interface ListedImage {
   readonly created: string | undefined;
   /** Bytes. */
   readonly size: number;
+  readonly platforms: readonly string[];
+  /** How many signatures, SBOMs and other referrers it has; undefined where they are not counted. */
+  readonly referrers?: number | undefined;
   /** What it is, if it is no image. */
   readonly artifactType: string | undefined;
 }
@@ -59,6 +62,8 @@ export function parseImageFormat(text: string, digests: boolean): ImageFormat {
 export interface LineOptions extends PageStyle {
   /** True to show full ids. */
   readonly whole: boolean;
+  /** True to show platforms and referrers in the table, which docker's has not. */
+  readonly contents?: boolean | undefined;
   /** Milliseconds. */
   readonly now: number;
 }
@@ -80,13 +85,16 @@ export function imageLines(
     case 'columns':
       return templateTable(format.template, views, options);
     case 'table': {
-      const columns = COLUMNS.filter(({ field }) => field !== 'Digest' || format.digests);
-      const cells = views.map((view) => columns.map(({ field }) => view[field]));
-      const titled = columns.map((column) => ({ ...column, title: HEADS[column.field] }));
-      if (images.every(({ artifactType }) => artifactType === undefined))
-        return withHead(tableLines(titled, cells, options));
-      const typed = cells.map((row, at) => [...row, images[at]?.artifactType ?? 'image']);
-      return withHead(tableLines([...titled, { title: 'TYPE' }], typed, options));
+      const columns = [
+        ...DOCKERS_COLUMNS.filter(({ title }) => title !== HEADS.Digest || format.digests),
+        ...(options.contents === true ? [PLATFORMS] : []),
+        ...(images.some(({ referrers = 0 }) => referrers > 0) ? [REFERRERS] : []),
+        ...(images.some(({ artifactType }) => artifactType !== undefined) ? [TYPE] : []),
+      ];
+      const cells = images.map((image, at) =>
+        columns.map(({ cell }) => cell(views[at] ?? viewOf(image, options), image)),
+      );
+      return withHead(tableLines(columns, cells, options));
     }
     default:
       return assertNever(format);
@@ -110,14 +118,30 @@ function viewOf(
   };
 }
 
-const COLUMNS: readonly (Column & { readonly field: keyof typeof HEADS })[] = [
-  { field: 'Repository', role: 'name' },
-  { field: 'Tag' },
-  { field: 'Digest', role: 'detail', isDigest: true, rank: 3 },
-  { field: 'ID', role: 'detail', isDigest: true, rank: 1 },
-  { field: 'CreatedSince', rank: 2 },
-  { field: 'Size', role: 'detail' },
+type ImageColumn = Column & { readonly cell: (view: View, image: ListedImage) => string };
+
+const DOCKERS_COLUMNS: readonly ImageColumn[] = [
+  { title: HEADS.Repository, role: 'name', cell: ({ Repository }) => Repository },
+  { title: HEADS.Tag, cell: ({ Tag }) => Tag },
+  { title: HEADS.Digest, role: 'detail', isDigest: true, rank: 5, cell: ({ Digest: it }) => it },
+  { title: HEADS.ID, role: 'detail', isDigest: true, rank: 3, cell: ({ ID }) => ID },
+  { title: HEADS.CreatedSince, rank: 4, cell: ({ CreatedSince }) => CreatedSince },
+  { title: HEADS.Size, role: 'detail', cell: ({ Size }) => Size },
 ];
+const PLATFORMS: ImageColumn = {
+  title: 'PLATFORMS',
+  rank: 1,
+  cell: (_view, { platforms }) => platforms.join(' '),
+};
+const REFERRERS: ImageColumn = {
+  title: 'REFERRERS',
+  rank: 2,
+  cell: (_view, { referrers = 0 }) => (referrers > 0 ? String(referrers) : ''),
+};
+const TYPE: ImageColumn = {
+  title: 'TYPE',
+  cell: (_view, { artifactType = 'image' }) => artifactType,
+};
 
 /** A table of a template shows what the template says, however wide. */
 function templateTable(

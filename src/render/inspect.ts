@@ -10,7 +10,7 @@ import { printable } from '../redact.ts';
 import { joined, linesText, styled, type Styled } from '../styled.ts';
 import { commandOf, layerLines } from './layers.ts';
 import { roomOf, type PageStyle } from './page-style.ts';
-import { DIGEST, tableLines } from './table.ts';
+import { DIGEST, tableLines, type Column } from './table.ts';
 import { FIRST_DATE, fit, wrapText } from './text.ts';
 
 export interface InspectTextOptions extends PageStyle {
@@ -81,12 +81,19 @@ function indexLines(
 ): readonly Styled[] {
   const attestations = manifests.filter(({ attests }) => attests !== undefined);
   const images = manifests.filter(({ attests }) => attests === undefined);
-  const rows = images.map(({ platform, artifactType, mediaType, digest }) => [
+  const hasSizes = images.some(({ compressedSize }) => compressedSize !== undefined);
+  const rows = images.map(({ platform, artifactType, mediaType, digest, compressedSize }) => [
     (platform ?? artifactType ?? mediaType).slice(0, LONGEST_NAME),
     digest,
+    ...(hasSizes ? [compressedSize === undefined ? '-' : formatBytes(compressedSize)] : []),
   ]);
+  const columns: readonly Column[] = [
+    { role: 'name' },
+    { role: 'detail', isDigest: true },
+    ...(hasSizes ? [{ role: 'detail', align: 'right' } as const] : []),
+  ];
   const inner = { ...style, columns: style.columns - INDENT.length };
-  const lines = tableLines([{ role: 'name' }, { role: 'detail', isDigest: true }], rows, inner);
+  const lines = tableLines(columns, rows, inner);
   return [
     styled('heading', 'Platforms'),
     ...lines.map((line) => [INDENT, line]),

@@ -1,7 +1,7 @@
 import { readdir, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 
-import { UsageError } from '../errors.ts';
+import { RegiError, UsageError } from '../errors.ts';
 import type { Io } from '../io.ts';
 import { quote } from '../quote.ts';
 import { volumeName } from '../stores/archive/volumes.ts';
@@ -18,6 +18,9 @@ export const TAR_NAME = /\.(?:tar|tgz|tzst)(?:\.\w+)?$/;
 
 /** Matches the names that make a word an archive if such a file exists. */
 const ARCHIVE_NAME = /\.(?:tar|tar\.gz|tgz|tar\.zst)$/;
+
+/** Matches such a name before that of an image: `images.tar:team/app:1`. */
+const NAME_BEFORE_IMAGE = /^(?<file>.+?\.(?:tar|tar\.gz|tgz|tar\.zst))[:@]./;
 
 type Folder = Pick<Io, 'cwd'>;
 
@@ -42,7 +45,19 @@ export async function kindOfPath(path: string): Promise<'nothing' | 'folder' | '
  * @throws {RegiError} like `parseLocation`.
  */
 export async function parseSourceLocation(text: string, folder: Folder): Promise<Location> {
-  return parseLocation(await withPrefix(text, folder));
+  const prefixed = await withPrefix(text, folder);
+  try {
+    return parseLocation(prefixed);
+  } catch (error) {
+    const file = NAME_BEFORE_IMAGE.exec(prefixed)?.groups?.['file'];
+    const isInArchive = file !== undefined && (await isArchiveFile(resolve(folder.cwd, file)));
+    if (!isInArchive || !(error instanceof RegiError) || prefixed.startsWith('archive:'))
+      throw error;
+    throw new RegiError(error.code, error.message, {
+      hint: `for an image of the archive, write ${quote(`./${text}`)}`,
+      cause: error,
+    });
+  }
 }
 
 /** Like `parseSourceLocation`, for a location without tag, name and digest. */

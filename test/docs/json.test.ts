@@ -134,6 +134,7 @@ const loginHere = (): readonly string[] => [
 const CASES: readonly Case[] = [
   { name: 'inspect', argv: () => ['inspect', 'oci:app:show'] },
   { name: 'inspect', argv: () => ['inspect', `${app}:1`] },
+  { name: 'inspect', argv: () => ['inspect', '--sizes', `${app}:1`] },
   { name: 'inspect', argv: () => ['inspect', `${app}:sbom`] },
   { name: 'history', argv: () => ['history', 'oci:app:show'] },
   { name: 'digest', argv: () => ['digest', `${app}:1`] },
@@ -194,6 +195,7 @@ const CASES: readonly Case[] = [
   { name: 'refs rewrite', argv: () => ['refs', 'rewrite', '--to', 'm.test', podFile()] },
   { name: 'refs check', argv: () => ['refs', 'check', podFile()] },
   { name: 'images', before: pullApp, argv: () => ['images'] },
+  { name: 'images', argv: () => ['images', './app'] },
   { name: 'rmi', before: pullApp, argv: () => ['rmi', `${app}:1`] },
   { name: 'prune', before: pullApp, argv: () => ['prune'] },
   { name: 'prune', argv: () => ['prune', '--journal', '--dry-run'] },

@@ -79,6 +79,16 @@ describe('D7: one rule for paths', () => {
     expect(shown(await parseSourceLocation(text, { cwd }))).toBe(expected);
   });
 
+  test('parseSourceLocation() shows the path when the name of an archive stands before that of an image', async () => {
+    await expect(parseSourceLocation('x.tar:team/app:1', { cwd })).rejects.toMatchObject({
+      code: 'INVALID_REFERENCE',
+      hint: 'for an image of the archive, write "./x.tar:team/app:1"',
+    });
+    await expect(parseSourceLocation('absent.tar:team/app:1', { cwd })).rejects.toMatchObject({
+      hint: expect.not.stringContaining('archive'),
+    });
+  });
+
   test.each([
     ['./oo', 'oci:./oo'],
     ['./new', 'oci:./new'],

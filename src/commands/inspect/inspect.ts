@@ -1,15 +1,19 @@
 import type { CommandBody, ParsedArguments } from '../../command.ts';
 import type { Context } from '../../context.ts';
-import { assertNever, UsageError } from '../../errors.ts';
-import { jsonText } from '../../format.ts';
+import { assertNever, SeveralImagesError, UsageError } from '../../errors.ts';
+import { formatCount, jsonText } from '../../format.ts';
+import { formatPlatform } from '../../oci/platform.ts';
 import { imageName } from '../../oci/reference.ts';
 import { inspectImage } from '../../operations/inspect/inspect-image.ts';
 import { parseTemplate } from '../../render/go-template.ts';
 import { inspectText, shownReport, type ShownReport } from '../../render/inspect.ts';
 import { pageStyle } from '../../render/page-style.ts';
 import type { Styled } from '../../styled.ts';
+import { holdsImages, isWhole, type ImagesLocation } from '../../targets/location.ts';
 import { withStores } from '../../targets/open-store.ts';
+import type { Stores } from '../../targets/opened-store.ts';
 import { flag, locationArgument, lookup, platformChoice, value } from '../arguments/arguments.ts';
+import { imageTable, rowsOf, type ImageRow } from '../local-store/images-in.ts';
 import { documentJson, findConfig, findManifest, type Document } from '../low-level/documents.ts';
 import { exactBytes } from '../output/write-output.ts';
 
@@ -23,6 +27,8 @@ export interface NamedReport extends ShownReport {
 
 export type InspectRow =
   | { readonly kind: 'report'; readonly report: NamedReport }
+  /** One of several images of an archive or a layout. */
+  | { readonly kind: 'listed'; readonly image: ImageRow }
   | { readonly kind: 'text'; readonly text: string }
   | { readonly kind: 'document'; readonly document: Document };
 
@@ -44,15 +50,24 @@ async function* runInspect(args: ParsedArguments, context: Context): AsyncIterab
   const template = format === undefined || isJson ? undefined : parseTemplate(format);
   const choice = platformChoice(args, context);
   const { signal } = context;
-  yield* withStores(context, {}, async function* (stores) {
+  const isPage = !raw && !config && format === undefined && choice.platform === undefined;
+  const inspectOne = async function* (stores: Stores): AsyncIterable<InspectRow> {
     const opened = await stores.open(location, 'source', lookup(args));
     if (raw || config) {
       const find = raw ? findManifest : findConfig;
       yield { kind: 'document', document: await find(opened, choice, { signal }) };
       return;
     }
-    const { name, tag, pinned: digest, store } = opened;
-    const found = await inspectImage(store, opened.reference, choice, { signal });
+    const { name, tag, pinned: digest, store, isRemote = false } = opened;
+    const found = await inspectImage(store, opened.reference, choice, {
+      signal,
+      // Docker Hub counts every manifest as a pull.
+      sizes: !isRemote || flag(args, 'sizes'),
+      onDamaged: ({ platform }, error) =>
+        context.warn(
+          `The image ${platform === undefined ? '' : `of ${formatPlatform(platform)} `}is damaged: ${error.message}`,
+        ),
+    });
     const reference = imageName(name, { tag, digest });
     const report: NamedReport = { name, reference, ...shownReport(found) };
     if (isJson) yield { kind: 'text', text: `${jsonText(report)}\n` };
@@ -60,7 +75,36 @@ async function* runInspect(args: ParsedArguments, context: Context): AsyncIterab
       yield template === undefined
         ? { kind: 'report', report }
         : { kind: 'text', text: `${template(templateValue(report))}\n` };
+  };
+  yield* withStores(context, {}, async function* (stores) {
+    try {
+      yield* inspectOne(stores);
+    } catch (error) {
+      // Standard input cannot be read a second time.
+      const canList = isPage && holdsImages(location) && isWhole(location) && location.path !== '-';
+      if (!canList || !(error instanceof SeveralImagesError)) throw error;
+      yield* listImages(location, stores, context);
+    }
   });
+}
+
+/** Lists the images of a place that has several. */
+async function* listImages(
+  location: ImagesLocation,
+  stores: Stores,
+  context: Context,
+): AsyncIterable<InspectRow> {
+  const typed = `${location.kind}:${location.path}`;
+  const rows = await rowsOf(await stores.openImages(location), location, context);
+  const format = { kind: 'table', digests: true } as const;
+  const options = { format, whole: false, all: false, typed };
+  const images = [...imageTable(rows, options, context)];
+  for (const image of images) yield { kind: 'listed', image };
+  const name = images[0]?.name;
+  if (!context.settings.quiet)
+    context.note(
+      `Found ${formatCount(images.length, 'image')}; to inspect one, type: regi inspect ${typed}:${name ?? 'NAME'}`,
+    );
 }
 
 /**
@@ -75,6 +119,8 @@ function inspectRowText(row: InspectRow, context: Context): Styled | Uint8Array 
   switch (row.kind) {
     case 'report':
       return inspectText(row.report, { ...pageStyle(context), now: context.io.clock.now() });
+    case 'listed':
+      return row.image.line;
     case 'text':
       return row.text;
     case 'document':
@@ -88,6 +134,10 @@ function inspectRowJson(row: InspectRow): unknown {
   switch (row.kind) {
     case 'report':
       return row.report;
+    case 'listed': {
+      const { line: _line, ...image } = row.image;
+      return image;
+    }
     case 'text':
       return { text: row.text };
     case 'document':

@@ -1,7 +1,7 @@
 import type { CommandBody, ParsedArguments } from '../../command.ts';
 import type { Context } from '../../context.ts';
 import { inOrder } from '../../concurrency/in-order.ts';
-import { RegiError, UsageError } from '../../errors.ts';
+import { RegiError, UNREADABLE, UsageError } from '../../errors.ts';
 import { tagFilter } from '../../operations/tags/select-tags.ts';
 import { sortTags, TAG_ORDERS } from '../../operations/tags/sort-tags.ts';
 import { formatPlatform } from '../../oci/platform.ts';
@@ -182,7 +182,7 @@ async function look(
     };
   } catch (error) {
     // A tag that was deleted meanwhile, or whose image is incomplete, must not hide the others.
-    if (error instanceof RegiError && SHOWN_WITHOUT.has(error.code)) return { tag };
+    if (error instanceof RegiError && UNREADABLE.has(error.code)) return { tag };
     throw error;
   }
 }
@@ -206,14 +206,6 @@ async function readLong(
     platforms: [...new Set((manifests.length > 0 ? platforms : own).map(formatPlatform))],
   };
 }
-
-const SHOWN_WITHOUT: ReadonlySet<string> = new Set([
-  'NOT_FOUND',
-  'INVALID_MANIFEST',
-  'UNSUPPORTED',
-  'CONTENT_MISMATCH',
-  'LIMIT_EXCEEDED',
-]);
 
 async function settled<Row>(
   row: Promise<Row>,

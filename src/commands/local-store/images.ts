@@ -27,12 +27,13 @@ async function* runImages(args: ParsedArguments, context: Context): AsyncIterabl
       throw new UsageError('Cannot use --filter with an archive or a layout', {
         hint: 'drop it, or import the images first: regi import FILE',
       });
-    const style = {
+    const options = {
       format: formatOf(args, context),
       whole: flag(args, 'no-trunc'),
       all: flag(args, 'all'),
+      typed: typed ?? '',
     };
-    yield* imagesIn(places, style, context);
+    yield* imagesIn(places, options, context);
     return;
   }
   const now = context.io.clock.now();
@@ -79,7 +80,7 @@ type Row = Omit<ImageRow, 'line'>;
 
 function rowOf(
   { name, reference, root, pulled }: LocalImage,
-  { id, created, size, platform, artifactType }: ImageSummary,
+  { id, created, size, platform, platforms, artifactType }: ImageSummary,
 ): Row {
   const repository =
     reference === undefined
@@ -95,6 +96,7 @@ function rowOf(
     created,
     size,
     platform,
+    platforms,
     artifactType,
   };
 }

@@ -13,12 +13,16 @@ export const INSPECT_COMMANDS: readonly CommandSpec[] = [
       'Shows digest, platforms, entrypoint, environment, labels and layers of an image, without ' +
       "downloading its layers. For an image of several platforms, this machine's platform is shown; " +
       'if there is none, linux on the same processor; else the first.\n\n' +
+      'The size of every platform is shown where that needs no request: for archives, layouts and the ' +
+      'local store. --sizes asks a registry too, with a request for each platform; Docker Hub counts ' +
+      'them as pulls.\n\n' +
+      'An archive or a layout with several images is listed as by `regi images FILE`.\n\n' +
       'An image that its registry does not have, or that cannot be reached, is taken from the local ' +
       'store, with a line on standard error. `local:` means the local store alone, and `docker://` the ' +
       'registry alone.\n\n' +
       '--json prints one object. "name", "reference", "digest", "mediaType", "size" and "annotations" ' +
       'describe the manifest or index that the name resolves to. "manifests" lists the entries of an ' +
-      'index: "platform", "digest", "mediaType", "size", "artifactType", "attests", "annotations". ' +
+      'index: "platform", "digest", "mediaType", "size", "compressedSize", "artifactType", "attests", "annotations". ' +
       '"image" is the image itself: "digest", "platform", "os", "architecture", "variant", "created", ' +
       '"author", "user", "workingDir", "stopSignal", "entrypoint", "cmd", "env", "exposedPorts", ' +
       '"volumes", "labels", "configDigest", "configMediaType", "compressedSize", "artifactType", ' +
@@ -33,9 +37,11 @@ export const INSPECT_COMMANDS: readonly CommandSpec[] = [
       flag('--raw', 'print the manifest, byte for byte'),
       flag('--config', 'print the config, byte for byte'),
       flag('-f, --format TEMPLATE', 'format the output with a Go template'),
+      flag('--sizes', 'also ask a registry for the size of every platform'),
     ],
     examples: {
       'Show an image': 'regi inspect debian:12',
+      'List the images of an archive': 'regi inspect images.tar',
       'List the layers for another platform':
         'regi inspect --platform linux/arm64 --json debian:12 | jq .image.layers',
       'Print one field': "regi inspect --format '{{.Digest}}' debian:12",

@@ -17,7 +17,8 @@ export const LOCAL_STORE_COMMANDS: readonly CommandSpec[] = [
       'folder REGI_DATA, else ~/.local/share/regi (macOS: ~/Library/Application Support/regi, ' +
       'Windows: %LOCALAPPDATA%\\regi).\n\n' +
       'The columns are those of docker. IMAGE ID is the digest of the config, or for an index its own ' +
-      'digest. SIZE is the compressed size. --quiet prints only the ids, each once.\n\n' +
+      'digest. SIZE is the compressed size. For an archive or a layout, PLATFORMS and the number of ' +
+      'REFERRERS, such as signatures and SBOMs, are shown too. --quiet prints only the ids, each once.\n\n' +
       'Filters are reference=PATTERN, label=KEY[=VALUE], before=IMAGE, since=IMAGE, until=24h or a ' +
       'date, dangling=true and dangling=false. Templates have the fields Repository, Tag, Digest, ID, ' +
       'CreatedSince, CreatedAt and Size.',

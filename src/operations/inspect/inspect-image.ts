@@ -1,3 +1,5 @@
+import { mapInOrder } from '../../concurrency/map-in-order.ts';
+import { RegiError, UNREADABLE } from '../../errors.ts';
 import type { Descriptor, Platform } from '../../oci/descriptor.ts';
 import type { Digest } from '../../oci/digest.ts';
 import type { HistoryEntry, ImageConfig } from '../../oci/image-config.ts';
@@ -17,6 +19,11 @@ export interface EntryReport {
   readonly mediaType: string;
   /** Bytes of the manifest. */
   readonly size: number;
+  /**
+   * Size of all layers together, compressed. Bytes; undefined without `sizes`, for an entry that
+   * runs nowhere, and for one that is absent or damaged.
+   */
+  readonly compressedSize: number | undefined;
   /** The type of an artifact. */
   readonly artifactType: string | undefined;
   /** The digest of the entry that this attestation describes; undefined for other entries. */
@@ -109,6 +116,14 @@ export interface InspectReport {
   readonly image: ImageReport | undefined;
 }
 
+/** Options of `inspectImage()`. */
+export interface InspectOptions extends CallOptions {
+  /** True to read the manifest of every platform, for its size. Each is one more request. */
+  readonly sizes?: boolean | undefined;
+  /** Called for each entry whose manifest is damaged. Its size stays undefined. */
+  readonly onDamaged?: ((entry: Descriptor, error: RegiError) => void) | undefined;
+}
+
 /**
  * Inspects an image without its layers: the manifest, and the config of one platform. By default
  * that is the platform of this machine, or the first one if the image lacks it.
@@ -119,17 +134,20 @@ export async function inspectImage(
   source: Source,
   reference: string,
   choice: PlatformChoice,
-  options: CallOptions = {},
+  { sizes = false, onDamaged, ...options }: InspectOptions = {},
 ): Promise<InspectReport> {
   const found = await readForHost(source, reference, choice, options);
   const { descriptor, manifest } = found.root;
   const shown = await shownNode(source, found, options);
+  const sizesOf = sizes
+    ? await readSizes(source, found, shown, { ...options, onDamaged })
+    : NO_SIZES;
   return {
     digest: descriptor.digest,
     mediaType: manifest.mediaType,
     size: descriptor.size,
     annotations: manifest.annotations,
-    manifests: entryReports(found),
+    manifests: entryReports(found, sizesOf),
     image:
       shown?.manifest.kind === 'image'
         ? await imageReport(source, shown.descriptor, shown.manifest, found, options)
@@ -147,13 +165,52 @@ async function shownNode(
   return entry === undefined ? undefined : readManifest(source, entry, options);
 }
 
-function entryReports({ listed, entries }: ImageForHost): readonly EntryReport[] {
+const NO_SIZES: ReadonlyMap<Digest, number> = new Map();
+
+/** Manifests that are read at the same time. */
+const AT_ONCE = 16;
+
+/** Returns the compressed size of every platform whose manifest can be read, by digest. */
+async function readSizes(
+  source: Source,
+  { entries }: ImageForHost,
+  shown: ManifestNode | undefined,
+  { onDamaged, ...options }: InspectOptions,
+): Promise<ReadonlyMap<Digest, number>> {
+  const { signal = new AbortController().signal } = options;
+  const sizes = new Map<Digest, number>();
+  const read = async (entry: Descriptor, either: AbortSignal): Promise<void> => {
+    try {
+      const { manifest } =
+        entry.digest === shown?.descriptor.digest
+          ? shown
+          : await readManifest(source, entry, { ...options, signal: either });
+      if (manifest.kind === 'image') sizes.set(entry.digest, sizeOfLayers(manifest));
+    } catch (error) {
+      if (!(error instanceof RegiError) || !UNREADABLE.has(error.code)) throw error;
+      // An archive or a sparse copy need not carry every platform.
+      if (error.code !== 'NOT_FOUND') onDamaged?.(entry, error);
+    }
+  };
+  for await (const _ of mapInOrder(entries, { limit: AT_ONCE, signal }, read));
+  return sizes;
+}
+
+function sizeOfLayers({ layers }: ImageManifest): number {
+  return layers.reduce((sum, { size }) => sum + size, 0);
+}
+
+function entryReports(
+  { listed, entries }: ImageForHost,
+  sizes: ReadonlyMap<Digest, number>,
+): readonly EntryReport[] {
   const platforms = new Map(entries.map(({ digest, platform }) => [digest, platform]));
   return listed.map((entry) => ({
     platform: platforms.get(entry.digest),
     digest: entry.digest,
     mediaType: entry.mediaType,
     size: entry.size,
+    compressedSize: sizes.get(entry.digest),
     artifactType: entry.artifactType,
     attests: attestedDigest(entry),
     annotations: entry.annotations ?? {},
@@ -183,7 +240,7 @@ async function imageReport(
       manifest.artifactType !== undefined || !isRunnable ? shownTypeOf(manifest) : undefined,
     configDigest: manifest.config.digest,
     configMediaType: manifest.config.mediaType,
-    compressedSize: manifest.layers.reduce((sum, layer) => sum + layer.size, 0),
+    compressedSize: sizeOfLayers(manifest),
     ...shown,
     base: baseOf(manifest.annotations, root.manifest.annotations, shown.labels),
     subject: manifest.subject?.digest,

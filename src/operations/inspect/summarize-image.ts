@@ -1,9 +1,9 @@
-import { RegiError } from '../../errors.ts';
+import { RegiError, UNREADABLE } from '../../errors.ts';
 import { LIMITS } from '../../limits.ts';
 import type { Descriptor } from '../../oci/descriptor.ts';
 import type { Digest } from '../../oci/digest.ts';
 import { childrenOf, isAttestation, shownTypeOf, type ImageManifest } from '../../oci/manifest.ts';
-import { isImageConfigType, isManifestType } from '../../oci/media-types.ts';
+import { isImageConfigType, isIndexType, isManifestType } from '../../oci/media-types.ts';
 import { formatPlatform } from '../../oci/platform.ts';
 import type { CallOptions, Source } from '../../store.ts';
 import { readImageConfig, readManifest } from '../copy/read-manifest.ts';
@@ -18,6 +18,8 @@ export interface ImageSummary {
   readonly size: number;
   /** Undefined for an index and for an artifact. */
   readonly platform: string | undefined;
+  /** Those of the images that are in the store, each once. */
+  readonly platforms: readonly string[];
   /** For an index, those of its first image in the store. */
   readonly labels: Readonly<Record<string, string>>;
   /** What it is, if it is no image, such as `application/spdx+json`. */
@@ -37,28 +39,31 @@ export async function summarizeImage(
 ): Promise<ImageSummary> {
   try {
     const nodes = new Map<Digest, number>();
-    const first = await walk(source, root, nodes, options, 0);
+    const listed = new Set<string>();
+    const first = await walk(source, root, { sizes: nodes, platforms: listed }, options, 0);
     const config =
       first === undefined ? undefined : await readImageConfig(source, first.manifest, options);
     const isOne = first?.digest === root.digest;
+    const own = config?.platform === undefined ? undefined : formatPlatform(config.platform);
     return {
       id: isOne ? first.manifest.config.digest : root.digest,
       created: config?.created,
       size: [...nodes.values()].reduce((sum, size) => sum + size, 0),
-      platform:
-        !isOne || config?.platform === undefined ? undefined : formatPlatform(config.platform),
+      platform: isOne ? own : undefined,
+      platforms: listed.size > 0 || own === undefined ? [...listed] : [own],
       labels: config?.labels ?? {},
       artifactType:
         first === undefined || isRunnable(first) ? undefined : shownTypeOf(first.manifest),
       problem: undefined,
     };
   } catch (error) {
-    if (!(error instanceof RegiError) || !DAMAGED.has(error.code)) throw error;
+    if (!(error instanceof RegiError) || !UNREADABLE.has(error.code)) throw error;
     return {
       id: root.digest,
       created: undefined,
       size: root.size,
       platform: undefined,
+      platforms: [],
       labels: {},
       artifactType: undefined,
       problem: error.message,
@@ -66,18 +71,16 @@ export async function summarizeImage(
   }
 }
 
-const DAMAGED: ReadonlySet<string> = new Set([
-  'NOT_FOUND',
-  'CONTENT_MISMATCH',
-  'INVALID_MANIFEST',
-  'INVALID_DIGEST',
-  'LIMIT_EXCEEDED',
-  'UNSUPPORTED',
-]);
-
 interface FoundImage {
   readonly manifest: ImageManifest;
   readonly digest: Digest;
+}
+
+/** Collects what a walk meets. */
+interface FoundNodes {
+  readonly sizes: Map<Digest, number>;
+  /** As the indexes name them. */
+  readonly platforms: Set<string>;
 }
 
 /**
@@ -87,11 +90,12 @@ interface FoundImage {
 async function walk(
   source: Source,
   node: Descriptor,
-  sizes: Map<Digest, number>,
+  found: FoundNodes,
   options: CallOptions,
   depth: number,
 ): Promise<FoundImage | undefined> {
   options.signal?.throwIfAborted();
+  const { sizes, platforms } = found;
   if (sizes.has(node.digest) || depth > LIMITS.indexDepth) return undefined;
   sizes.set(node.digest, node.size);
   const { manifest } = await readManifest(source, node, options);
@@ -101,9 +105,11 @@ async function walk(
     if (!isManifestType(child.mediaType)) sizes.set(child.digest, child.size);
     // An index may list platforms that the store lacks.
     else if (await source.exists(child, options)) {
-      const found = await walk(source, child, sizes, options, depth + 1);
+      const below = await walk(source, child, found, options, depth + 1);
       if (isAttestation(child)) continue;
-      if (first === undefined || (!isRunnable(first) && found && isRunnable(found))) first = found;
+      if (child.platform !== undefined && !isIndexType(child.mediaType))
+        platforms.add(formatPlatform(child.platform));
+      if (first === undefined || (!isRunnable(first) && below && isRunnable(below))) first = below;
     }
   }
   return first;

@@ -1,5 +1,5 @@
 import { together } from '../../concurrency/together.ts';
-import { RegiError, type ErrorCode } from '../../errors.ts';
+import { RegiError, UNREADABLE } from '../../errors.ts';
 import type { Descriptor } from '../../oci/descriptor.ts';
 import { attestedDigest, isAttestation, isTelling, shownTypeOf } from '../../oci/manifest.ts';
 import { formatPlatform } from '../../oci/platform.ts';
@@ -121,14 +121,6 @@ function attestationNode(descriptor: Descriptor): FlatNode {
     node: { descriptor, artifactType, found: 'index', tag: undefined },
   };
 }
-
-const UNREADABLE: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
-  'NOT_FOUND',
-  'INVALID_MANIFEST',
-  'UNSUPPORTED',
-  'CONTENT_MISMATCH',
-  'LIMIT_EXCEEDED',
-]);
 
 async function typeOf(
   session: CopySession,

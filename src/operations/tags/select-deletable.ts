@@ -1,5 +1,5 @@
 import { mapInOrder } from '../../concurrency/map-in-order.ts';
-import { RegiError } from '../../errors.ts';
+import { RegiError, UNREADABLE } from '../../errors.ts';
 import type { Descriptor } from '../../oci/descriptor.ts';
 import type { Digest } from '../../oci/digest.ts';
 import { childrenOf } from '../../oci/manifest.ts';
@@ -116,11 +116,3 @@ async function dateOf(
     throw error;
   }
 }
-
-const UNREADABLE: ReadonlySet<string> = new Set([
-  'NOT_FOUND',
-  'INVALID_MANIFEST',
-  'UNSUPPORTED',
-  'CONTENT_MISMATCH',
-  'LIMIT_EXCEEDED',
-]);

@@ -1,5 +1,5 @@
 import { collectProved, LimitExceededError } from '../../bytes.ts';
-import { RegiError, type ErrorCode } from '../../errors.ts';
+import { RegiError, UNREADABLE, type ErrorCode } from '../../errors.ts';
 import { LIMITS } from '../../limits.ts';
 import type { Descriptor } from '../../oci/descriptor.ts';
 import type { Digest } from '../../oci/digest.ts';
@@ -12,16 +12,6 @@ import { referrerOf, type Referrer } from '../referrer.ts';
 export type Content = Pick<Source, 'fetch'>;
 
 const MISSING: ReadonlySet<ErrorCode> = new Set(['NOT_FOUND']);
-/** Failures of a manifest that leads nowhere then. Other images must still be found and kept. */
-const DAMAGED: ReadonlySet<ErrorCode> = new Set([
-  'NOT_FOUND',
-  'CONTENT_MISMATCH',
-  'INVALID_MANIFEST',
-  'INVALID_DIGEST',
-  'LIMIT_EXCEEDED',
-  'UNSUPPORTED',
-]);
-
 /**
  * Reads a manifest as a referrer; undefined when it has no subject, is no manifest, or is missing
  * (a layout may lack blobs that its indexes name).
@@ -41,7 +31,7 @@ export function readReferrerIfWhole(
   target: Descriptor,
   options?: CallOptions,
 ): Promise<Referrer | undefined> {
-  return unless(DAMAGED, () => readReferrer(content, target, options));
+  return unless(UNREADABLE, () => readReferrer(content, target, options));
 }
 
 /** Returns the digests of those nodes that refer to another image. */
@@ -148,7 +138,7 @@ async function childrenIn(
   read: () => Promise<Uint8Array>,
 ): Promise<readonly Descriptor[]> {
   return (
-    (await unless(DAMAGED, async () => childrenOf(parseManifest(await read(), mediaType)))) ?? []
+    (await unless(UNREADABLE, async () => childrenOf(parseManifest(await read(), mediaType)))) ?? []
   );
 }
 

@@ -1,5 +1,5 @@
 import { collectVerified } from '../../bytes.ts';
-import { RegiError } from '../../errors.ts';
+import { SeveralImagesError } from '../../errors.ts';
 import { LIMITS } from '../../limits.ts';
 import type { Descriptor } from '../../oci/descriptor.ts';
 import { isDigestTag, type Digest } from '../../oci/digest.ts';
@@ -87,7 +87,7 @@ function hasOwnName(entry: LayoutEntry): boolean {
  * Returns the image of the entries that a reference means; undefined when there are none.
  *
  * @param place for messages.
- * @throws {RegiError} USAGE when they are different images.
+ * @throws {SeveralImagesError} when they are different images.
  */
 export function onlyImage(
   entries: readonly LayoutEntry[],
@@ -99,9 +99,8 @@ export function onlyImage(
   if (first === undefined) return undefined;
   if (entries.every(({ digest }) => digest === first.digest)) return descriptorOf(first);
   const wanted = reference === '' ? 'an image' : `one image named ${quote(reference)}`;
-  const names = namesOf(reference === '' ? index : { ...index, entries });
-  throw new RegiError(
-    'USAGE',
+  const names = namesOf({ ...index, entries });
+  throw new SeveralImagesError(
     `Cannot choose ${wanted} in ${quotePath(place)}: expected one, found several`,
     { hint: `name it in full, or by its digest; ${describeNames(names)}` },
   );

@@ -1,3 +1,4 @@
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { beforeAll, describe, expect, test } from 'vitest';
@@ -10,12 +11,18 @@ import { startFakeRegistry, type FakeRegistry } from '../../support/registries/f
 import { expectGolden } from '../../support/golden.ts';
 import { makeArtifact, makeImage, makeIndex } from '../../support/images/images.ts';
 import { fakeIo, type FakeIo, type FakeIoOptions } from '../../support/cli/io.ts';
+import { blobPath } from '../../support/images/layout-folder.ts';
 import { makeShowImage } from '../../support/images/show-image.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
 
 const SHOW = makeShowImage();
 const INDEX = makeIndex({ attestations: true, annotations: { 'org.example.index': 'yes' } });
 const UTF8 = { LANG: 'C.UTF-8' };
+
+/** The compressed sizes of the images of the index. */
+const [SIZE_AMD64, SIZE_ARM64] = INDEX.images.map(({ layers }) =>
+  layers.reduce((sum, { size }) => sum + size, 0),
+);
 
 let cwd: string;
 let registry: FakeRegistry;
@@ -87,6 +94,47 @@ describe('inspect', () => {
         labels: { 'org.example.test': 'yes' },
       },
     });
+  });
+
+  test('inspect shows the size of every platform of a layout', async () => {
+    const { io } = await run(['inspect', '--json', 'oci:app:index']);
+    expect(JSON.parse(io.stdoutText()).manifests).toMatchObject([
+      { platform: 'linux/amd64', compressedSize: SIZE_AMD64 },
+      { platform: 'linux/arm64/v8', compressedSize: SIZE_ARM64 },
+      { attests: INDEX.images[0]?.root.digest },
+      { attests: INDEX.images[1]?.root.digest },
+    ]);
+  });
+
+  test('inspect asks a registry for the size of every platform only with --sizes', async () => {
+    const manifests = (): number =>
+      registry.requests.filter(({ kind, method }) => kind === 'manifest' && method === 'GET')
+        .length;
+    registry.forgetRequests();
+    const without = await run(['inspect', '--json', `${registry.host}/team/app:1.4`]);
+    expect(JSON.parse(without.io.stdoutText()).manifests[0]).not.toHaveProperty('compressedSize');
+    expect(manifests()).toBe(2);
+    registry.forgetRequests();
+    const sized = await run(['inspect', '--json', '--sizes', `${registry.host}/team/app:1.4`]);
+    expect(JSON.parse(sized.io.stdoutText()).manifests).toMatchObject([
+      { compressedSize: SIZE_AMD64 },
+      { compressedSize: SIZE_ARM64 },
+      {},
+      {},
+    ]);
+    expect(manifests()).toBe(3);
+  });
+
+  test('inspect shows the sizes of the other platforms when one is damaged', async () => {
+    const folder = join(cwd, 'damaged');
+    const layout = await openLayout(folder, { create: true, clock: systemClock });
+    await INDEX.pushAll(layout, 'index');
+    const [, arm64 = INDEX] = INDEX.images;
+    writeFileSync(blobPath(folder, arm64.root.digest), '{}'.padEnd(arm64.root.size));
+    const { status, io } = await run(['inspect', 'oci:damaged:index']);
+    expect(status).toBe(0);
+    expect(io.stderrText()).toContain('The image of linux/arm64/v8 is damaged');
+    expect(io.stdoutText()).toMatch(/linux\/arm64\/v8 +sha256:\w+ +-\n/);
   });
 
   test('inspect asks for manifests and a config, and for no layer', async () => {

@@ -26,6 +26,7 @@ function accepts(
     created,
     size: 1,
     platform: undefined,
+    platforms: [],
     labels: {},
     artifactType: undefined,
     problem: undefined,

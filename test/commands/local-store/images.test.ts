@@ -207,6 +207,15 @@ describe('regi images', () => {
     expect(await printed('-q', 'chart')).toBe('');
   });
 
+  test('D20: images leaves out the signatures of cosign, which have the config of an image', async () => {
+    const before = await printed();
+    const tag = `sha256-${encodedOf(OTHER.root.digest)}.sig`;
+    await local.keep(makeImage({ seed: 78 }), `registry.example:5000/gallery/other:${tag}`);
+    const { io } = await local.run(['images']);
+    expect(io.stdoutText()).toBe(before);
+    expect(io.stderrText()).toContain('Left out 1 artifact');
+  });
+
   test('D20: images lists an index that has an artifact before its image', async () => {
     const [artifact, image] = [makeArtifact(), makeImage({ seed: 9 })];
     const manifests = [artifact, image].map(({ root }) => toDescriptorJson(root));
