@@ -1,8 +1,11 @@
+import { isUtf8 } from 'node:buffer';
 import { readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 
+import { errnoOf } from '../disk/errno.ts';
+import { RegiError } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
-import { findInText, type FileFormat, type Surroundings } from './find-in-text.ts';
+import { findInText, formatOf, type FileFormat, type Surroundings } from './find-in-text.ts';
 import type { Findings } from './found.ts';
 import { parseEnvFile } from './variables.ts';
 import { walkFiles, type WalkOptions } from './walk-files.ts';
@@ -14,19 +17,23 @@ export interface SearchedFile {
   readonly path: string;
   readonly text: string;
   readonly findings: Findings;
+  /** True if a link inside a folder leads to it. */
+  readonly isLinked: boolean;
 }
 
 /** A file that may hold references and was not read. */
 export interface UnreadFile {
   readonly kind: 'unread';
   readonly path: string;
-  readonly reason: 'binary' | 'chart archive' | 'invalid' | 'large' | 'template';
+  readonly reason: 'binary' | 'chart archive' | 'invalid' | 'large' | 'template' | 'unreadable';
   /** What to do about it, or what is wrong. */
   readonly detail: string;
+  /** True for standard input, and for a path that was given and has the name of a format. */
+  readonly isExpected: boolean;
 }
 
 export interface SearchOptions extends WalkOptions {
-  readonly readStdin: () => Promise<string>;
+  readonly readStdin: () => Promise<Uint8Array>;
   readonly maximumBytes?: number | undefined;
 }
 
@@ -35,44 +42,78 @@ export async function* searchFiles(
   paths: readonly string[],
   options: SearchOptions,
 ): AsyncGenerator<SearchedFile | UnreadFile> {
-  const { cwd, maximumBytes = LIMITS.searchedFileBytes } = options;
-  for (const path of paths) {
-    if (path === '-') yield await searchText('-', await options.readStdin(), 'yaml', {});
+  const { maximumBytes = LIMITS.searchedFileBytes } = options;
+  if (paths.includes('-')) {
+    const input = { shown: '-', format: 'yaml' as const, isExpected: true, isLinked: false };
+    yield await searchBytes(await options.readStdin(), input, {});
+  }
+  const files = walkFiles(
+    paths.filter((path) => path !== '-'),
+    options,
+  );
+  for await (const { format, bytes, refusal, ...file } of files) {
+    if (format === undefined) continue;
+    const { shown, real, isLinked } = file;
+    const isExpected =
+      file.isNamed && (format === 'chart archive' || formatOf(shown) !== undefined);
+    const unread = (reason: UnreadFile['reason'], detail: string): UnreadFile => ({
+      kind: 'unread',
+      path: shown,
+      reason,
+      detail,
+      isExpected,
+    });
+    if (refusal !== undefined) yield unread('unreadable', refusal);
+    else if (format === 'chart archive') {
+      yield unread('chart archive', 'render the chart first: helm template');
+    } else if (bytes > maximumBytes) yield unread('large', `it has ${bytes} bytes`);
     else {
-      for await (const file of walkFiles([path], options)) {
-        if (file.format === undefined) continue;
-        const full = file.path.startsWith('/') ? file.path : join(cwd, file.path);
-        if (file.format === 'chart archive') {
-          yield unread(file.path, 'chart archive', 'render the chart first: helm template');
-        } else if (file.bytes > maximumBytes) {
-          yield unread(file.path, 'large', `it has ${file.bytes} bytes`);
-        } else {
-          const bytes = await readFile(full);
-          if (bytes.includes(0)) yield unread(file.path, 'binary', 'it is no text');
-          else {
-            const surroundings = await surroundingsOf(file.path, dirname(full));
-            yield await searchText(file.path, bytes.toString('utf8'), file.format, surroundings);
-          }
-        }
+      const content = await readUnlessRefused(real);
+      if (typeof content === 'string') yield unread('unreadable', content);
+      else {
+        const surroundings = await surroundingsOf(shown, dirname(real));
+        yield await searchBytes(content, { shown, format, isExpected, isLinked }, surroundings);
       }
     }
   }
 }
 
-async function searchText(
-  path: string,
-  text: string,
-  format: FileFormat,
-  surroundings: Surroundings,
-): Promise<SearchedFile | UnreadFile> {
-  const result = await findInText(path, text, format, surroundings);
-  return result.kind === 'unread'
-    ? unread(path, result.reason, result.detail)
-    : { kind: 'read', path, text, findings: result.findings };
+interface NamedContent {
+  readonly shown: string;
+  readonly format: FileFormat;
+  readonly isExpected: boolean;
+  readonly isLinked: boolean;
 }
 
-function unread(path: string, reason: UnreadFile['reason'], detail: string): UnreadFile {
-  return { kind: 'unread', path, reason, detail };
+async function searchBytes(
+  bytes: Uint8Array,
+  { shown: path, format, isExpected, isLinked }: NamedContent,
+  surroundings: Surroundings,
+): Promise<SearchedFile | UnreadFile> {
+  // Other bytes would not survive a rewrite.
+  if (bytes.includes(0) || !isUtf8(bytes)) {
+    return { kind: 'unread', path, reason: 'binary', detail: 'it is not UTF-8', isExpected };
+  }
+  const text = Buffer.from(bytes).toString('utf8');
+  try {
+    const result = await findInText(path, text, format, surroundings);
+    return result.kind === 'unread'
+      ? { ...result, path, isExpected }
+      : { kind: 'read', path, text, findings: result.findings, isLinked };
+  } catch (error) {
+    if (!(error instanceof RegiError) || error.code !== 'LIMIT_EXCEEDED') throw error;
+    return { kind: 'unread', path, reason: 'large', detail: error.message, isExpected };
+  }
+}
+
+async function readUnlessRefused(path: string): Promise<Uint8Array | string> {
+  try {
+    return await readFile(path);
+  } catch (error) {
+    const errno = errnoOf(error);
+    if (errno === undefined) throw error;
+    return errno;
+  }
 }
 
 async function surroundingsOf(path: string, folder: string): Promise<Surroundings> {
@@ -90,11 +131,8 @@ async function surroundingsOf(path: string, folder: string): Promise<Surrounding
 
 /** A neighbour that is missing, unreadable or no file says nothing. */
 async function readSmall(path: string): Promise<string | undefined> {
-  try {
-    const text = await readFile(path, 'utf8');
-    return text.length > LIMITS.searchedFileBytes ? undefined : text;
-  } catch (error) {
-    if (error instanceof Error && 'code' in error) return undefined;
-    throw error;
-  }
+  const bytes = await readUnlessRefused(path);
+  return typeof bytes === 'string' || bytes.byteLength > LIMITS.searchedFileBytes
+    ? undefined
+    : Buffer.from(bytes).toString('utf8');
 }

@@ -76,7 +76,8 @@ export async function parseYaml(text: string): Promise<ParsedYaml> {
   });
   const anchored = new Map<number, Anchored>();
   if (!Array.isArray(parsed)) return { documents, anchored };
-  let nodes = 0;
+  /** Values inside aliases. The size of the text bounds the others. */
+  let copied = 0;
   for (const document of parsed) {
     const error = document.errors[0];
     if (error !== undefined) {
@@ -88,11 +89,14 @@ export async function parseYaml(text: string): Promise<ParsedYaml> {
     }
     const anchors = new Map<string, unknown>();
     let isTemplate = false;
+    let aliasDepth = 0;
     const convert = (node: unknown, depth: number): YamlNode => {
-      nodes += 1;
-      if (nodes > LIMITS.yamlNodes || depth > LIMITS.yamlDepth) throw tooLarge();
+      if (aliasDepth > 0) copied += 1;
+      if (copied > LIMITS.yamlNodes || depth > LIMITS.yamlDepth) throw tooLarge();
       if (yaml.isAlias(node)) {
+        aliasDepth += 1;
         const target = convert(anchors.get(node.source), depth + 1);
+        aliasDepth -= 1;
         if (target.kind !== 'scalar') return target;
         const { aliases = 0, ...known } = anchored.get(target.start) ?? { isTemplate };
         anchored.set(target.start, { ...known, aliases: aliases + 1 });

@@ -1,22 +1,35 @@
 const CONTEXT = 3;
 
-/** Formats two texts with the same number of lines as a unified diff. */
+/**
+ * Formats two texts with the same number of lines as a unified diff that `patch -p1` and
+ * `git apply` accept.
+ */
 export function lineDiff(path: string, before: string, after: string): string {
-  const old = before.split('\n');
-  const now = after.split('\n');
+  const old = linesOf(before);
+  const now = linesOf(after);
   const changed = old.flatMap((line, index) => (line === now[index] ? [] : [index]));
   if (changed.length === 0) return '';
-  const lines = [`--- a/${path}`, `+++ b/${path}`];
+  const name = path.replace(/^\//, '');
+  const lines = [`--- a/${name}\n`, `+++ b/${name}\n`];
   for (const hunk of hunksOf(changed, old.length)) {
     const length = hunk.end - hunk.start;
-    lines.push(`@@ -${hunk.start + 1},${length} +${hunk.start + 1},${length} @@`);
+    lines.push(`@@ -${hunk.start + 1},${length} +${hunk.start + 1},${length} @@\n`);
     for (let index = hunk.start; index < hunk.end; index += 1) {
       const [from = '', to = ''] = [old[index], now[index]];
-      if (from === to) lines.push(` ${from}`);
-      else lines.push(`-${from}`, `+${to}`);
+      if (from === to) lines.push(terminated(` ${from}`));
+      else lines.push(terminated(`-${from}`), terminated(`+${to}`));
     }
   }
-  return `${lines.map((line) => line.replace(/\r$/, '')).join('\n')}\n`;
+  return lines.join('');
+}
+
+/** The lines of a text, each with its line break. */
+function linesOf(text: string): readonly string[] {
+  return text.split(/(?<=\n)/);
+}
+
+function terminated(line: string): string {
+  return line.endsWith('\n') ? line : `${line}\n\\ No newline at end of file\n`;
 }
 
 /** Joins changed lines whose context overlaps. */

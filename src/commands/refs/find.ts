@@ -1,6 +1,9 @@
+import { collect } from '../../bytes.ts';
 import type { CommandBody, ParsedArguments } from '../../command.ts';
 import type { Context } from '../../context.ts';
+import { RegiError } from '../../errors.ts';
 import { formatCount } from '../../format.ts';
+import { quote } from '../../quote.ts';
 import type { Level, ReferenceKind } from '../../refs/found.ts';
 import { lineAndColumn } from '../../refs/position.ts';
 import { searchFiles, type SearchedFile, type UnreadFile } from '../../refs/search.ts';
@@ -57,6 +60,9 @@ async function* runFind(args: ParsedArguments, context: Context): AsyncIterable<
 /**
  * Searches the paths of a command. Says what is unresolved, what deserves a remark, and, at the
  * end, which files were not read.
+ *
+ * @throws {RegiError} PARTIAL_FAILURE at the end if standard input or a file that was named could
+ *   not be read.
  */
 export async function* searchedFiles(
   { positionals }: ParsedArguments,
@@ -66,7 +72,7 @@ export async function* searchedFiles(
   const files = searchFiles(positionals.length === 0 ? ['.'] : positionals, {
     cwd: io.cwd,
     signal,
-    readStdin: async () => io.stdin.read(STDIN_LIMIT_BYTES),
+    readStdin: async () => collect(io.stdin.bytes(), STDIN_LIMIT_BYTES, 'standard input'),
   });
   for await (const file of files) {
     if (file.kind === 'unread') unread.push(file);
@@ -94,14 +100,22 @@ export async function* searchedFiles(
       hint,
     );
   }
+  const expected = unread.filter(({ isExpected }) => isExpected);
+  if (expected.length > 0) {
+    const paths = expected.map(({ path }) => quote(path)).join(', ');
+    throw new RegiError('PARTIAL_FAILURE', `Cannot search ${paths}`, {
+      hint: 'the warning above says why',
+    });
+  }
 }
 
 const NAMES: Readonly<Record<UnreadFile['reason'], string>> = {
-  binary: 'binary content',
+  binary: 'no text in UTF-8',
   'chart archive': 'packed charts',
   invalid: 'not valid YAML',
   large: 'too large',
   template: 'templates of a chart',
+  unreadable: 'not readable',
 };
 
 const HINTS: Readonly<Record<UnreadFile['reason'], string>> = {
@@ -109,5 +123,6 @@ const HINTS: Readonly<Record<UnreadFile['reason'], string>> = {
   'chart archive': 'render the chart that contains them: helm template CHART | regi refs find -',
   invalid: 'mend the file, or leave it out',
   large: 'search the part of the file that names images',
-  binary: 'leave the file out',
+  binary: 'leave the file out, or save it as UTF-8',
+  unreadable: 'look at the permissions',
 };

@@ -13,6 +13,7 @@ import {
   withDefaultTag,
   type Reference,
 } from '../../oci/reference.ts';
+import { quote } from '../../quote.ts';
 import { lineAndColumn } from '../../refs/position.ts';
 import { rewriteText } from '../../refs/rewrite.ts';
 import type { SearchedFile } from '../../refs/search.ts';
@@ -40,7 +41,8 @@ export interface RewrittenRow {
 /** `regi refs rewrite`: replaces the image names in files by those of a mirror. */
 export const refsRewriteCommand: CommandBody<RewrittenRow> = {
   run: runRewrite,
-  text: ({ text }) => text,
+  // A pipe and a file get the very bytes; a terminal gets control characters escaped.
+  text: ({ text }, { io }) => (io.stdout.isTTY ? text : Buffer.from(text)),
   json: ({ file, changes }) => ({ file, changes }),
 };
 
@@ -50,7 +52,8 @@ async function* runRewrite(args: ParsedArguments, context: Context): AsyncIterab
   const inPlace = flag(args, 'in-place');
   const files: SearchedFile[] = [];
   for await (const file of searchedFiles(args, context)) files.push(file);
-  const digests = flag(args, 'digests') ? await digestsOf(files, context) : undefined;
+  if (inPlace) for (const file of files) if (!file.isLinked) await refuseLink(file.path, context);
+  const digests = flag(args, 'digests') ? await digestsOf(files, guesses, context) : undefined;
   const digestOf =
     digests === undefined
       ? undefined
@@ -73,6 +76,11 @@ async function* runRewrite(args: ParsedArguments, context: Context): AsyncIterab
     }
     const isInput = file.path === '-';
     if (text === file.text && !isInput) continue;
+    if (inPlace && file.isLinked) {
+      left += changes.length;
+      context.warn(`${file.path}: left alone: a link leads to it`, 'name the file itself');
+      continue;
+    }
     if (inPlace && !isInput) await writeBack(file.path, text, context);
     yield {
       file: file.path,
@@ -84,7 +92,10 @@ async function* runRewrite(args: ParsedArguments, context: Context): AsyncIterab
       text: isInput ? text : inPlace ? '' : lineDiff(file.path, file.text, text),
     };
   }
-  const changed = planned.reduce((sum, { changes }) => sum + changes.length, 0);
+  const changed = planned.reduce(
+    (sum, { file, changes }) => sum + (file.isLinked ? 0 : changes.length),
+    0,
+  );
   if (inPlace) context.note(`Rewrote ${formatCount(changed, 'reference')}`);
   if (left > 0) {
     throw new RegiError(
@@ -98,12 +109,14 @@ async function* runRewrite(args: ParsedArguments, context: Context): AsyncIterab
 /** Resolves each image where it is now, before its name changes. */
 async function digestsOf(
   files: readonly SearchedFile[],
+  guesses: boolean,
   context: Context,
 ): Promise<ReadonlyMap<string, Digest>> {
   const references = new Map<string, Reference>();
   for (const { findings } of files) {
-    for (const { reference } of findings.found) {
-      const parsed = withDefaultTag(parseReference(reference));
+    for (const finding of findings.found) {
+      if (!guesses && !isSure(finding)) continue;
+      const parsed = withDefaultTag(parseReference(finding.reference));
       references.set(formatReference(parsed), parsed);
     }
   }
@@ -131,14 +144,16 @@ async function digestsOf(
   return digests;
 }
 
-/** Follows no link: a name in the folder must not lead a rewrite somewhere else. */
+/** Refuses a named link, which must not lead a rewrite to another file. */
+async function refuseLink(path: string, { io }: Context): Promise<void> {
+  if (path === '-' || !(await lstat(resolve(io.cwd, path))).isSymbolicLink()) return;
+  throw new RegiError('REFUSED', `Cannot rewrite ${quote(path)} in place: it is a link`, {
+    hint: 'name the file that it leads to',
+  });
+}
+
 async function writeBack(path: string, text: string, { io, signal }: Context): Promise<void> {
   const full = resolve(io.cwd, path);
-  const found = await lstat(full);
-  if (!found.isFile()) {
-    throw new RegiError('REFUSED', `Cannot rewrite "${path}" in place: it is a link`, {
-      hint: 'name the file that it leads to',
-    });
-  }
-  await replaceFile(full, Buffer.from(text), { signal, mode: found.mode % 0o10000 });
+  const { mode } = await lstat(full);
+  await replaceFile(full, Buffer.from(text), { signal, mode: mode % 0o10000 });
 }

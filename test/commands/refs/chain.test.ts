@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync, chmodSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 
@@ -76,11 +77,67 @@ describe('regi refs rewrite', () => {
     const { status, stdout } = await run(cwd, ['rewrite', '--to', 'm.test:5000/hub']);
     expect(status).toBe(0);
     expect(stdout).toBe(
-      '--- a/pod.yaml\n+++ b/pod.yaml\n@@ -2,6 +2,6 @@\n kind: Pod\n spec:\n   containers:\n' +
+      '--- a/pod.yaml\n+++ b/pod.yaml\n@@ -2,5 +2,5 @@\n kind: Pod\n spec:\n   containers:\n' +
         '-    - image: nginx:1.25\n+    - image: m.test:5000/hub/library/nginx:1.25\n' +
-        '-    - image: quay.io/acme/app:2\n+    - image: m.test:5000/hub/acme/app:2\n \n',
+        '-    - image: quay.io/acme/app:2\n+    - image: m.test:5000/hub/acme/app:2\n',
     );
     expect(readFileSync(join(cwd, 'pod.yaml'), 'utf8')).toBe(text);
+  });
+
+  test.each([
+    ['LF', pod('nginx:1')],
+    ['CRLF', pod('nginx:1').replaceAll('\n', '\r\n')],
+    ['no last line break', pod('nginx:1').trimEnd()],
+  ])('prints a diff that patch applies: %s', async (_, text) => {
+    const cwd = folderWith({ 'pod.yaml': text });
+    const { stdout } = await run(cwd, ['rewrite', '--to', 'm.test']);
+    execFileSync('git', ['apply', '-'], { cwd, input: stdout });
+    expect(readFileSync(join(cwd, 'pod.yaml'), 'utf8')).toBe(
+      text.replace('nginx:1', 'm.test/library/nginx:1'),
+    );
+  });
+
+  test('--in-place leaves alone a file that only a link in the folder leads to', async () => {
+    const cwd = folderWith({ 'outside/pod.yaml': pod('nginx:1'), 'a/pod.yaml': pod('nginx:1') });
+    symlinkSync('../outside/pod.yaml', join(cwd, 'a/link.yaml'));
+    symlinkSync('pod.yaml', join(cwd, 'a/same.yaml'));
+    const { status, stderr } = await run(cwd, ['rewrite', '--to', 'm.test', '--in-place', 'a']);
+    expect(status).toBe(8);
+    expect(stderr).toContain('a/link.yaml: left alone: a link leads to it');
+    expect(stderr).toContain('Rewrote 1 reference');
+    expect(readFileSync(join(cwd, 'outside/pod.yaml'), 'utf8')).toBe(pod('nginx:1'));
+    expect(readFileSync(join(cwd, 'a/pod.yaml'), 'utf8')).toBe(pod('m.test/library/nginx:1'));
+  });
+
+  test('--in-place changes no file when one of the named paths is a link', async () => {
+    const cwd = folderWith({ 'a.yaml': pod('nginx:1'), 'real/b.yaml': pod('nginx:1') });
+    symlinkSync('real/b.yaml', join(cwd, 'b.yaml'));
+    const args = ['rewrite', '--to', 'm.test', '--in-place', 'a.yaml', 'b.yaml'];
+    expect((await run(cwd, args)).status).toBe(1);
+    expect(readFileSync(join(cwd, 'a.yaml'), 'utf8')).toBe(pod('nginx:1'));
+  });
+
+  test('never rewrites bytes that are not UTF-8', async () => {
+    const bytes = Buffer.from(`# caf\xe9\n${pod('nginx:1')}`, 'latin1');
+    const cwd = folderWith({ 'other.yaml': pod('redis:7') });
+    writeFileSync(join(cwd, 'pod.yaml'), bytes);
+    const { stderr } = await run(cwd, ['rewrite', '--to', 'm.test', '--in-place']);
+    expect(stderr).toContain('such as pod.yaml (it is not UTF-8)');
+    expect(readFileSync(join(cwd, 'pod.yaml'))).toEqual(bytes);
+  });
+
+  test('as a post-renderer, fails instead of printing nothing for input that is no YAML', async () => {
+    const options = { stdin: 'a: [\n' };
+    const { status, stdout } = await run(temporaryFolder(), ['rewrite', '--to', 'm.test', '-'], options);
+    expect({ status, stdout }).toEqual({ status: 8, stdout: '' });
+  });
+
+  test('--digests resolves no guess, unless guesses are rewritten', async () => {
+    const values = `image:\n  repository: ${registry.host}/team/app\n  tag: "1"\n  digest: ""\nside:\n  image:\n    repository: ${registry.host}/team/none\n    tag: ""\n`;
+    const cwd = folderWith({ 'values.yaml': values });
+    const args = ['rewrite', '--to', 'm.test', '--digests', '--in-place'];
+    expect((await run(cwd, args)).status).toBe(0);
+    expect(readFileSync(join(cwd, 'values.yaml'), 'utf8')).toContain(`digest: "${digest}"`);
   });
 
   test('--in-place keeps the mode, and a second run changes nothing', async () => {
@@ -135,6 +192,14 @@ describe('regi refs rewrite', () => {
       stdin: 'a: b\n',
     });
     expect(plain.stdout).toBe('a: b\n');
+  });
+
+  test('as a post-renderer, keeps every byte beside the references', async () => {
+    const odd = pod('nginx:1').replaceAll('\n', '\r\n') + '# \u202E \u200B \u001B[0m \uFEFF é\n';
+    const { stdout } = await run(temporaryFolder(), ['rewrite', '--to', 'm.test', '-'], {
+      stdin: `\uFEFF${odd}`,
+    });
+    expect(stdout).toBe(`\uFEFF${odd}`.replace('nginx:1', 'm.test/library/nginx:1'));
   });
 
   test('stops before any file when two images would get one name', async () => {

@@ -75,7 +75,7 @@ describe('regi refs find', () => {
     expect(stderr).toContain('helm template CHART | regi refs find -');
     expect(stderr).toContain('Did not read 1 file: packed charts, such as chart/charts/sub.tgz');
     expect(stderr).toContain('Did not read 1 file: not valid YAML, such as broken.yaml');
-    expect(stderr).toContain('Did not read 1 file: binary content, such as binary.yaml');
+    expect(stderr).toContain('Did not read 1 file: no text in UTF-8, such as binary.yaml');
   });
 
   test('images find hints at it', async () => {
@@ -94,6 +94,77 @@ describe('regi refs find', () => {
     });
     symlinkSync('..', join(cwd, 'a/up'));
     expect((await find(cwd)).stdout.trim().split('\n')).toHaveLength(1);
+  });
+
+  test('prints a file once that is named twice, or that a link leads to', async () => {
+    const cwd = folderWith({ 'a/pod.yaml': POD, 'b/other.txt': '' });
+    symlinkSync('pod.yaml', join(cwd, 'a/link.yaml'));
+    symlinkSync('../a', join(cwd, 'b/folder'));
+    const { stdout } = await find(cwd, ['a', 'b', 'a/pod.yaml']);
+    expect(stdout.split('\n')).toEqual([expect.stringMatching(/^a\/pod\.yaml:5:14 /), '']);
+  });
+
+  test('follows a link that leads out of the paths', async () => {
+    const cwd = folderWith({ 'outside/pod.yaml': POD, 'a/readme.md': '' });
+    symlinkSync('../outside', join(cwd, 'a/link'));
+    expect((await find(cwd, ['a'])).stdout).toMatch(/^a\/link\/pod\.yaml:5:14 /);
+  });
+
+  test('reads a link under the name that says its format', async () => {
+    const cwd = folderWith({ 'a/pod.data': POD });
+    symlinkSync('pod.data', join(cwd, 'a/pod.yaml'));
+    expect((await find(cwd, ['a'])).stdout).toMatch(/^a\/pod\.yaml:5:14 /);
+  });
+
+  test.each([
+    ['standard input', ['-'], { stdin: 'a: [\n' }, '-'],
+    ['a named file', ['broken.yaml', 'pod.yaml'], {}, 'broken.yaml'],
+    ['a named file in another encoding', ['latin.yaml', 'pod.yaml'], {}, 'latin.yaml'],
+    ['a named chart', ['chart.tgz'], {}, 'chart.tgz'],
+    ['a named template', ['templates/a.yaml'], {}, 'templates/a.yaml'],
+  ])('ends with 8 when it cannot read %s', async (_, args, options, path) => {
+    const cwd = folderWith({
+      'broken.yaml': 'a: [\n',
+      'pod.yaml': POD,
+      'chart.tgz': 'x',
+      'templates/a.yaml': 'a: {{ .b }}\n',
+    });
+    writeFileSync(join(cwd, 'latin.yaml'), Buffer.from('# caf\xe9\n', 'latin1'));
+    const { status, stderr } = await find(cwd, args, options);
+    expect(status).toBe(8);
+    expect(stderr).toContain(`Cannot search "${path}"`);
+  });
+
+  test('passes over a named file that no format knows, as a shell pattern names it', async () => {
+    const cwd = folderWith({ 'logo.png': 'a\0b', 'pod.yaml': POD });
+    const { status, stderr } = await find(cwd, ['logo.png', 'pod.yaml']);
+    expect(status).toBe(0);
+    expect(stderr).toContain('such as logo.png');
+  });
+
+  test('refuses a pipe, and says what to type', async () => {
+    const { status, stderr } = await find(temporaryFolder(), ['/dev/null']);
+    expect(status).toBe(2);
+    expect(stderr).toContain('Cannot search "/dev/null": it is neither a file nor a folder');
+    expect(stderr).toContain('COMMAND | regi refs find -');
+  });
+
+  test('one file whose aliases expand without bound does not sink the others', async () => {
+    const lines = ['a: &a0 [image, image]'];
+    for (let level = 1; level < 40; level += 1)
+      lines.push(`b${level}: &a${level} [*a${level - 1}, *a${level - 1}]`);
+    const cwd = folderWith({ 'bomb.yaml': lines.join('\n'), 'pod.yaml': POD });
+    const { status, stdout, stderr } = await find(cwd);
+    expect(status).toBe(0);
+    expect(stdout).toContain('pod.yaml:5:14');
+    expect(stderr).toContain('such as bomb.yaml');
+  });
+
+  test('reads more than 200,000 values from standard input, as charts with their CRDs have', async () => {
+    const stdin = `[${'0,'.repeat(200_001)}]\n---\n${POD}`;
+    const { status, stdout } = await find(temporaryFolder(), ['-'], { stdin });
+    expect(status).toBe(0);
+    expect(stdout).toContain('nginx:1.25');
   });
 
   test('ends with 3 for a path that does not exist', async () => {
