@@ -128,7 +128,11 @@ describe('regi refs rewrite', () => {
 
   test('as a post-renderer, fails instead of printing nothing for input that is no YAML', async () => {
     const options = { stdin: 'a: [\n' };
-    const { status, stdout } = await run(temporaryFolder(), ['rewrite', '--to', 'm.test', '-'], options);
+    const { status, stdout } = await run(
+      temporaryFolder(),
+      ['rewrite', '--to', 'm.test', '-'],
+      options,
+    );
     expect({ status, stdout }).toEqual({ status: 8, stdout: '' });
   });
 
