@@ -126,7 +126,7 @@ interface Entry {
 }
 
 function formatByName({ shown, isNamed }: Entry): ListedFile['format'] {
-  const isPacked = isNamed ? /\.tgz$/.test(shown) : /(?:^|\/)charts\/[^/]+\.tgz$/.test(shown);
+  const isPacked = isNamed ? shown.endsWith('.tgz') : /(?:^|\/)charts\/[^/]+\.tgz$/.test(shown);
   // A file that is named has a reason to be: without a known name it is read as YAML.
   return formatOf(shown) ?? (isPacked ? 'chart archive' : isNamed ? 'yaml' : undefined);
 }
