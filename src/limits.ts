@@ -109,6 +109,8 @@ export const LIMITS = {
    * cost minutes with more.
    */
   zstdWindowInJavaScriptBytes: 8 * 1024 * 1024,
+  /** Memory that the program `xz` may take; `xz -9` needs a quarter of it. */
+  xzMemoryBytes: 256 * 1024 * 1024,
   /** What a compressed archive may unpack to, whatever its size. */
   unpackedBytes: 1024 * 1024 * 1024,
   /** Beyond that, how many times its own size. Real images stay under 10, gzip's best is 1032. */

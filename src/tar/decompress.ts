@@ -1,3 +1,4 @@
+import type { Writable } from 'node:stream';
 import zlib, { createGunzip, type Gunzip } from 'node:zlib';
 
 import { owned } from '../bytes.ts';
@@ -150,7 +151,8 @@ async function* through(
   }
 }
 
-async function feed(decoder: Gunzip, content: Bytes): Promise<void> {
+/** Writes content to a decoder, as fast as it takes it, until one of them ends. */
+export async function feed(decoder: Writable, content: Bytes): Promise<void> {
   // The decoder keeps its input.
   for await (const chunk of owned(content)) {
     if (decoder.destroyed) return;
@@ -160,7 +162,7 @@ async function feed(decoder: Gunzip, content: Bytes): Promise<void> {
 }
 
 /** Resolves also when the decoder is closed, because it will not be drained then. */
-function drained(decoder: Gunzip): Promise<void> {
+function drained(decoder: Writable): Promise<void> {
   return new Promise((resolve) => {
     const settle = (): void => {
       decoder.off('drain', settle).off('close', settle);

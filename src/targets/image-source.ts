@@ -93,11 +93,11 @@ async function openWholeArchive(
 ): Promise<Opened<ImageSource>> {
   const { io, signal } = context;
   const { path } = location;
-  const tempFolder = tempFolderOf(context);
+  const unpacking = unpackingIn(context);
   const archive = await openArchiveAt(location, context);
   const paths = bases.map((base) => resolve(io.cwd, base.replace(/^(?:oci-)?archive:/, '')));
   try {
-    const { store, close } = await withBases(archive.open(''), paths, { signal, tempFolder });
+    const { store, close } = await withBases(archive.open(''), paths, { signal, ...unpacking });
     return {
       opened: {
         store,
@@ -108,7 +108,7 @@ async function openWholeArchive(
         isSparse: true,
         // Standard input cannot be read a second time.
         blobs:
-          path === '-' ? undefined : archiveBlobs(resolve(io.cwd, path), { signal, tempFolder }),
+          path === '-' ? undefined : archiveBlobs(resolve(io.cwd, path), { signal, ...unpacking }),
       },
       close: async () => void (await Promise.all([archive.close(), close()])),
     };
@@ -189,14 +189,22 @@ function openArchiveAt({ kind, path }: ArchiveLocation, context: Context): Promi
     signal,
     name: `${kind}:${path}`,
     format: kind === 'archive' ? undefined : kind === 'oci-archive' ? 'oci' : 'docker',
-    tempFolder: tempFolderOf(context),
+    ...unpackingIn(context),
     input: path === '-' ? io.stdin.bytes() : undefined,
     onUnpack: note,
     onNotice: warn,
   });
 }
 
-/** Returns the folder for archives that cannot be read in place and are unpacked first. */
+/** Returns the options of archives that cannot be read in place and are unpacked first. */
+export function unpackingIn(context: Pick<Context, 'io'>): {
+  readonly tempFolder: string;
+  readonly env: Context['io']['env'];
+} {
+  return { tempFolder: tempFolderOf(context), env: context.io.env };
+}
+
+/** Returns the folder of temporary files. */
 export function tempFolderOf({ io }: Pick<Context, 'io'>): string {
   return io.env['TMPDIR'] ?? tmpdir();
 }

@@ -9,7 +9,7 @@ import { openArchives } from '../stores/archive/archive.ts';
 import { openLayoutPlace } from '../stores/layout/place.ts';
 import { createMemoryPlace } from '../stores/memory.ts';
 import { LOCAL_STORE, NotInStoreError } from '../stores/not-found.ts';
-import { tempFolderOf } from './image-source.ts';
+import { unpackingIn } from './image-source.ts';
 import { localStoreFolder } from './local.ts';
 import { kindOfPath } from './path.ts';
 
@@ -75,7 +75,7 @@ async function openServedArchives(
   const { io, signal, warn, note } = context;
   const place = await openArchives(paths, {
     signal,
-    tempFolder: tempFolderOf(context),
+    ...unpackingIn(context),
     input: io.stdin.bytes(),
     onUnpack: note,
     onNotice: warn,

@@ -10,11 +10,12 @@ import { RegiError } from '../../errors.ts';
 import { formatBytes } from '../../format.ts';
 import { LIMITS } from '../../limits.ts';
 import { quotePath } from '../../quote.ts';
-import type { Bytes, CallOptions } from '../../store.ts';
+import type { Bytes } from '../../store.ts';
 import { compressionOf, MAGIC_BYTES, unpacked } from '../../tar/decompress.ts';
+import { unpackedByProgram, type UnpackProgramOptions } from './unpack-program.ts';
 import { type ArchiveFile, openVolumes } from './volumes.ts';
 
-export interface ArchiveFileOptions extends CallOptions {
+export interface ArchiveFileOptions extends UnpackProgramOptions {
   /** The folder where an archive without random access is unpacked: a compressed one, a pipe. */
   readonly tempFolder: string;
   /** Standard input, for the path `-`. */
@@ -32,8 +33,8 @@ const CHUNK_BYTES = 1024 * 1024;
 const SPARE_BYTES = 64 * 1024 * 1024;
 
 /**
- * Opens a tar with random access. A plain file is read in place. Anything else (gzip, zstd, a pipe,
- * standard input) is unpacked once into a file without a name in `tempFolder`, which the system
+ * Opens a tar with random access. A plain file is read in place. Anything else (gzip, zstd, xz, bzip2, a
+ * pipe, standard input) is unpacked once into a file without a name in `tempFolder`, which the system
  * frees however the process ends.
  *
  * @throws {RegiError} NOT_FOUND when it is missing or a folder.
@@ -149,12 +150,12 @@ async function spool(
 async function fillSpool(
   handle: FileHandle,
   name: string,
-  content: Bytes,
+  packed: Bytes,
   options: ArchiveFileOptions,
 ): Promise<number> {
   const { tempFolder, signal, unpackedBytes = LIMITS.unpackedBytes } = options;
   const { freeBytes = freeBytesOf } = options;
-  const { start, rest } = await peek(content);
+  const { start, rest } = await peek(packed);
   const compression = compressionOf(start);
   let taken = 0;
   const counted: Bytes = {
@@ -167,7 +168,11 @@ async function fillSpool(
   };
   let size = 0;
   let checked = -SPARE_BYTES;
-  for await (const chunk of unpacked(counted, compression, { signal })) {
+  const content =
+    compression === 'xz' || compression === 'bzip2'
+      ? unpackedByProgram(counted, compression, options)
+      : unpacked(counted, compression, { signal });
+  for await (const chunk of content) {
     if (size - checked >= SPARE_BYTES) {
       await checkSpace(tempFolder, size, freeBytes);
       checked = size;

@@ -9,7 +9,7 @@ export interface FakeIoOptions {
   readonly clock?: Clock;
   readonly signal?: AbortSignal;
   readonly lookup?: Io['lookup'];
-  readonly stdin?: string;
+  readonly stdin?: string | Uint8Array;
   /** Lines that a person types, each with Enter; input ends after the last. */
   readonly typed?: readonly string[];
   readonly runKeychain?: Io['runKeychain'];
@@ -46,7 +46,7 @@ export function fakeIo(options: FakeIoOptions = {}): FakeIo {
     stderr,
     stdin: {
       isTTY: options.isTTY === true && options.stdin === undefined,
-      read: async () => options.stdin ?? '',
+      read: async () => Buffer.from(options.stdin ?? '').toString(),
       bytes: () => bytesOf(Buffer.from(options.stdin ?? '')),
       async ask(question, { hidden }) {
         questions.push({ question, hidden });

@@ -13,6 +13,8 @@ const PACKAGES = {
   buildah: 'buildah',
   umoci: 'umoci',
   tar: 'tar',
+  xz: 'xz-utils',
+  bzip2: 'bzip2',
   python3: 'python3',
   nginx: 'nginx-light',
   squid: 'squid',
