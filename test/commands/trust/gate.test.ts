@@ -37,6 +37,8 @@ interface Kind {
   readonly by: string;
   /** The step at which another signer is refused. */
   readonly step: string;
+  /** The reason in that line. */
+  readonly reason: string;
   readonly sign: (signed: Digest | undefined, isOurs: boolean) => TestSignature;
 }
 
@@ -45,6 +47,7 @@ const KEY = {
   rule: '{key: cosign.pub}',
   by: 'cosign.pub',
   step: 'signature',
+  reason: 'no key of the policy made its signature',
 } as const;
 const ROOT = ['--trusted-root', 'root.json'];
 const KEYLESS = {
@@ -52,6 +55,7 @@ const KEYLESS = {
   rule: `{keyless: {issuer: '${ISSUER}', identity: 'https://ci.example/team/*'}}`,
   by: IDENTITY,
   step: 'identity',
+  reason: 'it is signed by "https://ci.example/teamevil/app"',
 } as const;
 
 function bundle(options: SignOptions): TestSignature {
@@ -63,6 +67,8 @@ function identityOf(isOurs: boolean): SignOptions {
   return isOurs ? {} : { identity: 'https://ci.example/teamevil/app' };
 }
 
+/** The tag or digest of a candidate, shortened. */
+const ORIGIN = /\bsha256(?::[0-9a-f]{12}…|-[0-9a-f]{12}…\.sig)(?= )/;
 const PROVENANCE = 'https://slsa.dev/provenance/v1';
 const REPOSITORY = '1.3.6.1.4.1.57264.1.5';
 
@@ -101,6 +107,7 @@ const KINDS: Readonly<Record<string, Kind>> = {
     rule: `{keyless: {issuer: '${ISSUER}', identity: 'https://ci.example/*', github: {repository: team/app}}, predicateTypes: ['${PROVENANCE}']}`,
     by: IDENTITY,
     step: 'identity',
+    reason: 'its repository is "evil/app"',
     sign: (signed, isOurs) =>
       bundle({
         signed,
@@ -247,9 +254,11 @@ describe.each(Object.keys(COMMANDS))('%s', (command) => {
     expect(result, result.stderr).toMatchObject({ status: command === 'sync' ? 8 : 9, stdout: '' });
     const step = outcome === 'wrong key' ? kind.step : 'content';
     expect(result.stderr).toContain(outcome === 'none' ? 'it has no signature' : `step ${step})`);
-    // A line for the candidate.
-    if (outcome !== 'none')
-      expect(result.stderr).toMatch(new RegExp(`^  sha256\\S+ +${kind.form} +${step} +it|no`, 'm'));
+    const reason = outcome === 'wrong key' ? kind.reason : 'it signs another image';
+    const lines = result.stderr.split('\n').filter((line) => /^ +sha256[:-]/.test(line));
+    expect(lines.map((line) => line.replace(ORIGIN, 'ORIGIN'))).toEqual(
+      outcome === 'none' ? [] : [`  ORIGIN  ${kind.form}  ${step}  ${reason}`],
+    );
     expect(writes).toBe(0);
   });
 });
