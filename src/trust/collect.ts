@@ -99,6 +99,30 @@ export async function collectCandidates(
 
 const FINAL: ReadonlySet<string> = new Set(['INTERRUPTED', 'LIMIT_EXCEEDED', 'USAGE']);
 
+/**
+ * Keeps one manifest for each tag, because the destination has room for one. A manifest with an
+ * accepted signature wins, so that a mirror cannot exchange it. Otherwise the last place wins: the
+ * registry comes after its mirrors.
+ *
+ * @param accepted the manifests with an accepted signature.
+ */
+export function oneOfEachTag(
+  carried: readonly CarriedSignature[],
+  accepted: ReadonlySet<Digest>,
+): readonly CarriedSignature[] {
+  const kept = new Map<string, CarriedSignature>();
+  for (const one of carried) {
+    const name = one.tag ?? one.descriptor.digest;
+    const before = kept.get(name);
+    const isWorse =
+      before !== undefined &&
+      accepted.has(before.descriptor.digest) &&
+      !accepted.has(one.descriptor.digest);
+    if (!isWorse) kept.set(name, one);
+  }
+  return [...kept.values()];
+}
+
 class Collecting {
   readonly candidates: CollectedCandidate[] = [];
   readonly carried: CarriedSignature[] = [];

@@ -1,8 +1,14 @@
+import { LimitExceededError } from '../bytes.ts';
 import { RegiError } from '../errors.ts';
 import type { Digest } from '../oci/digest.ts';
 import { quote } from '../quote.ts';
 import type { CallOptions, Source } from '../store.ts';
-import { collectCandidates, type CarriedSignature, type Collected } from './collect.ts';
+import {
+  collectCandidates,
+  oneOfEachTag,
+  type CarriedSignature,
+  type Collected,
+} from './collect.ts';
 import type { TrustRule } from './policy.ts';
 import { verifySignatures, type Judgement, type SignatureReport } from './verify-signatures.ts';
 
@@ -72,8 +78,8 @@ export async function admit(
 }
 
 /**
- * Returns the signatures of a manifest that a verified index leads to. Nothing is verified: its
- * digest is proof enough.
+ * Returns the signatures of a manifest that needs none: a verified index leads to it, or the rule
+ * accepts it unsigned. Too many of them keep no such image back: it moves without them.
  */
 export async function signaturesOf(
   { rule, signaturesFrom, repository }: Gate,
@@ -82,12 +88,18 @@ export async function signaturesOf(
   options: CallOptions,
 ): Promise<Pick<Collected, 'carried' | 'failures'>> {
   const attestations = rule.kind !== 'accept' && rule.predicateTypes.length > 0;
-  return collectCandidates(source, digest, {
-    ...options,
-    attestations,
-    signaturesFrom,
-    repository,
-  });
+  try {
+    const collected = await collectCandidates(source, digest, {
+      ...options,
+      attestations,
+      signaturesFrom,
+      repository,
+    });
+    return { ...collected, carried: oneOfEachTag(collected.carried, new Set()) };
+  } catch (error) {
+    if (error instanceof LimitExceededError) return { carried: [], failures: [error] };
+    throw error;
+  }
 }
 
 /** Says who signed an image, or why no signature is needed. */

@@ -1,7 +1,7 @@
 import type { Digest } from '../oci/digest.ts';
 import type { CallOptions, Source } from '../store.ts';
 import type { Candidate } from './candidate.ts';
-import { collectCandidates, type CarriedSignature } from './collect.ts';
+import { collectCandidates, oneOfEachTag, type CarriedSignature } from './collect.ts';
 import type { CertifiedSigner } from './keyless/evidence.ts';
 import { verifyWithKeys } from './key-rule.ts';
 import type { KeylessRule, KeyRule } from './policy.ts';
@@ -64,15 +64,17 @@ export async function verifySignatures(
     attestations: rule.predicateTypes.length > 0,
   });
   const signers: SigningKey[] = [];
+  const signed = new Set<Digest>();
   let accepts = 0;
   const results: CandidateResult[] = [];
-  for (const { origin, candidate } of candidates) {
+  for (const { origin, manifest, candidate } of candidates) {
     const form = isRefusal(candidate) ? undefined : candidate.form;
     const verdict = isRefusal(candidate) ? candidate : await verdictOf(candidate, digest, rule);
     if (isRefusal(verdict)) {
       results.push({ origin, form, signer: undefined, step: verdict.step, reason: verdict.reason });
       continue;
     }
+    signed.add(manifest.digest);
     if ('subject' in verdict) {
       const { subject, issuer, time, log } = verdict;
       accepts += 1;
@@ -100,7 +102,10 @@ export async function verifySignatures(
   const [failure] = failures;
   if (!accepted && failure !== undefined) throw failure;
   const step = accepted ? 'ok' : accepts > 0 ? 'threshold' : furthest(results);
-  return { report: { digest, accepted, step, candidates: results, skipped }, carried };
+  return {
+    report: { digest, accepted, step, candidates: results, skipped },
+    carried: oneOfEachTag(carried, signed),
+  };
 }
 
 /** Certificates, logs and their library are loaded for rules that ask for them. */

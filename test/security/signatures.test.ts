@@ -309,6 +309,60 @@ describe('an adversary', () => {
     expect(carried.map(({ source: { place } }) => place)).toEqual([registry.place]);
   });
 
+  test.each(['mirror', 'registry'] as const)(
+    'T16: of two manifests at one tag of cosign, that of the %s moves along if its signature counts',
+    async (place) => {
+      const stores = { mirror: createMemoryStore(), registry: createMemoryStore() };
+      for (const [name, store] of Object.entries(stores)) {
+        const by = name === place ? signer : stranger;
+        await makeSimpleSigning(image.root, by).pushTo(store, signatureTag(image.root));
+      }
+      const good = await stores[place].resolve(signatureTag(image.root));
+      const both = Object.assign(createMemoryStore(), {
+        alternatives: () => [stores.mirror, stores.registry],
+      });
+      const { report, carried } = await verifySignatures(both, image.root.digest, signedByKey());
+      expect(report).toMatchObject({ accepted: true });
+      expect(carried.map(({ descriptor }) => descriptor.digest)).toEqual([good.digest]);
+    },
+  );
+
+  test('an image that is accepted unsigned moves without signatures where there are too many', async () => {
+    await image.pushAll(app(), '1');
+    const config = nodeOf(MEDIA_TYPE.ociEmpty, Buffer.from('{}'));
+    await app().push(config.descriptor, bytesOf(config.bytes));
+    for (let count = 0; count < 101; count += 1) {
+      const referrer = nodeOf(
+        MEDIA_TYPE.ociManifest,
+        Buffer.from(
+          JSON.stringify({
+            schemaVersion: 2,
+            mediaType: MEDIA_TYPE.ociManifest,
+            config: toDescriptorJson(config.descriptor),
+            layers: [toDescriptorJson(config.descriptor)],
+            subject: toDescriptorJson(image.root),
+            annotations: { count: String(count) },
+          }),
+        ),
+      );
+      await app().push(referrer.descriptor, bytesOf(referrer.bytes));
+    }
+    writeFileSync(
+      join(cwd, 'accept.yaml'),
+      "version: 1\nscopes:\n  '*.0.0.1': { insecureAccept: true }\n",
+    );
+    const argv = [`${source.host}/app:1`, `${destination.host}/to:1`];
+    const copied = await run('copy', '--verify', 'accept.yaml', ...argv);
+    expect(copied, copied.stderr).toMatchObject({ status: 0 });
+    expect(copied.stderr).toContain(
+      `Signatures may be left behind: Cannot look at more than 100 possible signatures of ${image.root.digest}`,
+    );
+    // A rule that asks for a signature needs all of them, so the image stays.
+    const refused = await copy('app:1', '--force');
+    expect(refused.status).toBe(7);
+    expect(refused.stderr).toContain('Cannot look at more than 100 possible signatures');
+  });
+
   test.each([
     [['--identity', IDENTITY], 'expected both --identity and --issuer'],
     [['--issuer', ISSUER], 'expected both --identity and --issuer'],
