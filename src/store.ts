@@ -195,6 +195,24 @@ export interface Prover {
   prove(target: Descriptor, options?: CallOptions): Promise<boolean>;
 }
 
+/** A range of bytes in a file of the disk. */
+export interface FilePart {
+  readonly path: string;
+  /** The first byte, from 0. */
+  readonly offset: number;
+  /** Bytes. */
+  readonly size: number;
+}
+
+/** Knows which files hold its content, for messages about damage. */
+export interface Locator {
+  /**
+   * Returns the parts of files that hold `target`, in order; none where it is missing, or was
+   * unpacked.
+   */
+  locate(target: Digest): readonly FilePart[];
+}
+
 /**
  * Keeps the beginning of a large blob whose transfer broke off, where its content is seekable: the
  * next push of that blob reads only the rest.
@@ -303,6 +321,11 @@ export function canKeepUnnamed(store: Source): store is Source & UnnamedKeeper {
 /** True if the store can hash what it holds. */
 export function canProve(store: Source): store is Source & Prover {
   return has(store, 'prove');
+}
+
+/** True if the store knows the files of its content. */
+export function canLocate(store: Source): store is Source & Locator {
+  return has(store, 'locate');
 }
 
 export function canKeepPartials(store: Source): store is Source & PartialKeeper {

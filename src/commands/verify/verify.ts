@@ -1,3 +1,5 @@
+import { basename } from 'node:path';
+
 import type { CommandBody, ParsedArguments } from '../../command.ts';
 import type { Context } from '../../context.ts';
 import { EXIT_STATUS, RegiError, UsageError } from '../../errors.ts';
@@ -15,7 +17,7 @@ import { linesText, styled, type Role, type Styled } from '../../styled.ts';
 import { wrapLine } from '../../render/text.ts';
 import { pageStyle } from '../../render/page-style.ts';
 import { tableLines, type Column } from '../../render/table.ts';
-import type { Source } from '../../store.ts';
+import type { FilePart, Source } from '../../store.ts';
 import { holdsImages, isArchive, isWhole, suffixOf } from '../../targets/location.ts';
 import { withStores } from '../../targets/open-store.ts';
 import type { Stores } from '../../targets/opened-store.ts';
@@ -27,6 +29,8 @@ import { signatureText, verifySignaturesOf, type SignatureRow } from './signatur
 export interface VerifyRow extends VerifyReport {
   /** As typed. */
   readonly location: string;
+  /** True for an archive, which can only be replaced as a whole. */
+  readonly isArchive: boolean;
 }
 
 /** Labels of statuses in text output, in the order of its summary. */
@@ -44,7 +48,12 @@ export const verifyCommand: CommandBody<SignatureRow | VerifyRow> = {
     flag(args, 'signatures') ? verifySignaturesOf(args, context) : runVerify(args, context),
   text: (row, context) =>
     'accepted' in row ? signatureText(row, context) : verifyText(row, context),
+  json: (row) => ('accepted' in row ? row : withoutKind(row)),
 };
+
+function withoutKind({ isArchive: _isArchive, ...row }: VerifyRow): object {
+  return row;
+}
 
 /** Flags that would mean nothing beside a check of content. */
 const OF_SIGNATURES = ['key', 'identity', 'issuer', 'verify', 'trusted-root', 'as'];
@@ -96,9 +105,23 @@ function notWhole(broken: readonly VerifyRow[]): RegiError {
     {
       hint: onlyInBase
         ? `name that archive too: regi verify ${broken[0]?.location ?? ''} --base OLD.tar`
-        : `copy the image there again from its source, with --force${maybeSparse ? '; or add --sparse if its index was copied sparse' : ''}`,
+        : `${remedyOf(broken)}${maybeSparse ? '; or add --sparse if its index was copied sparse' : ''}`,
     },
   );
+}
+
+/** A file of an archive on a stick can be copied again; its images cannot be replaced in it. */
+function remedyOf(broken: readonly VerifyRow[]): string {
+  const damaged = new Set(
+    broken.flatMap(({ problems }) =>
+      problems.flatMap(({ files }) => files.map(({ path }) => basename(path))),
+    ),
+  );
+  if (damaged.size > 0)
+    return `copy ${shortList([...damaged])} here again from where it was exported; if that is damaged too, the medium may be failing: export to another one`;
+  return broken.every(({ isArchive }) => isArchive)
+    ? 'export the archive again'
+    : 'copy the image there again from its source, with --force';
 }
 
 async function verifyOne(
@@ -109,7 +132,7 @@ async function verifyOne(
 ): Promise<VerifyRow> {
   const { signal, settings } = context;
   const target = await openVerifyTarget(location, values(args, 'base'), stores, context);
-  const { source, roots, ...rest } = target;
+  const { source, roots, isArchive: _, ...rest } = target;
   const { concurrency } = settings;
   const deep = flag(args, 'deep');
   const isSparse = rest.isSparse === true || flag(args, 'sparse');
@@ -119,13 +142,14 @@ async function verifyOne(
   const report = await verifyImages(source, roots, options);
   if (encrypted > 0)
     context.warn(`${formatCount(encrypted, 'layer')} not compared with a diff_id: encrypted`);
-  return { location, ...report };
+  return { location, isArchive: target.isArchive, ...report };
 }
 
 /** The images to verify: one, or all that a place holds. */
 interface VerifyTarget extends Pick<VerifyOptions, 'blobs' | 'isSparse' | 'omitted'> {
   readonly source: Source;
   readonly roots: readonly NamedRoot[];
+  readonly isArchive: boolean;
 }
 
 /**
@@ -148,11 +172,12 @@ async function openVerifyTarget(
   if (location !== 'local' && !holdsImages(location)) {
     const { store, reference } = await stores.open(location, 'source');
     const descriptor = await store.resolve(reference, { signal });
-    return { source: store, roots: [{ name: text, descriptor }] };
+    return { source: store, roots: [{ name: text, descriptor }], isArchive: false };
   }
   const { store, images, omitted, isSparse, blobs } = await stores.openImages(location, bases);
   const common = {
     source: store,
+    isArchive: location !== 'local' && isArchive(location),
     isSparse,
     omitted: new Set(omitted.map(({ digest }) => digest)),
   };
@@ -220,14 +245,15 @@ function cellsOf({
   digest,
   size,
   mediaType,
-  image,
+  images,
+  files,
   problem,
 }: FoundProblem): readonly Styled[] {
-  const where = image === undefined ? '' : `in ${image}`;
+  const where = images.length === 0 ? '' : `in ${shortList(images)}`;
   // The row shows the digest already.
   const why =
     status === 'corrupt' && problem !== undefined
-      ? problem.replace(`Cannot accept ${digest}: `, '')
+      ? [...placeOf(files), problem.replace(`Cannot accept ${digest}: `, '')].join(': ')
       : '';
   return [
     styled(ROLES[status], LABELS[status]),
@@ -238,3 +264,23 @@ function cellsOf({
     why,
   ];
 }
+
+/** `at byte 512 of images.tar.002`; empty where the place is unknown. */
+function placeOf(files: readonly FilePart[]): readonly string[] {
+  const [first] = files;
+  const last = files.at(-1);
+  if (first === undefined || last === undefined) return [];
+  const start = `byte ${first.offset} of ${basename(first.path)}`;
+  return files.length === 1
+    ? [`at ${start}`]
+    : [`from ${start} to byte ${last.offset + last.size - 1} of ${basename(last.path)}`];
+}
+
+/** As many names as a line of a table has room for; `--json` has all. */
+function shortList(names: readonly string[]): string {
+  const shown = names.slice(0, SHOWN_NAMES);
+  const more = names.length - shown.length;
+  return more > 0 ? `${shown.join(', ')} and ${more} more` : shown.join(', ');
+}
+
+const SHOWN_NAMES = 4;

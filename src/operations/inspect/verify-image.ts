@@ -15,7 +15,7 @@ import {
   isManifestType,
 } from '../../oci/media-types.ts';
 import { quote } from '../../quote.ts';
-import type { CallOptions, Source } from '../../store.ts';
+import { canLocate, type CallOptions, type FilePart, type Source } from '../../store.ts';
 import { mapInOrder } from '../../concurrency/map-in-order.ts';
 import { readImageConfig, readManifest } from '../copy/read-manifest.ts';
 import { problemOf, verifyBlob, type NodeProblem } from './verify-blob.ts';
@@ -44,9 +44,15 @@ export interface FoundProblem {
   readonly size: number;
   /** What is wrong; undefined where the status says it all. */
   readonly problem: string | undefined;
-  /** The first image that it is part of. */
+  /** The first of `images`. */
   readonly image: string | undefined;
+  /** The names of all images that need it. */
+  readonly images: readonly string[];
+  /** Where the bytes of a corrupt node are; empty where the place cannot tell. */
+  readonly files: readonly FilePart[];
 }
+
+type Problem = Omit<FoundProblem, 'image' | 'images' | 'files'>;
 
 /** The result of a verification. */
 export interface VerifyReport {
@@ -91,20 +97,15 @@ export async function verifyImages(
   options: VerifyOptions = {},
 ): Promise<VerifyReport> {
   const walk = new Walk(source, options);
-  let level: readonly Node[] = roots.map(({ name, descriptor }) => ({
-    descriptor,
-    image: name,
-    mayBeAbsent: false,
-  }));
+  let level: readonly Node[] = roots.map(({ descriptor }) => ({ descriptor, mayBeAbsent: false }));
   for (let depth = 0; level.length > 0; depth += 1) level = await walk.readManifests(level, depth);
   await walk.readBlobs();
   if (options.blobs !== undefined) await walk.findExtras(options.blobs);
-  return walk.report(roots.length);
+  return walk.report(roots);
 }
 
 interface Node {
   readonly descriptor: Descriptor;
-  readonly image: string | undefined;
   readonly mayBeAbsent: boolean;
 }
 
@@ -122,7 +123,9 @@ class Walk {
   readonly #manifests = new Set<string>();
   readonly #blobs = new Map<string, BlobNode>();
   readonly #named = new Set<Digest>();
-  readonly #problems: FoundProblem[] = [];
+  readonly #problems: Problem[] = [];
+  /** The manifests that list each node. */
+  readonly #parents = new Map<Digest, Set<Digest>>();
   /** The images of each index that may lack some. */
   readonly #sparse: (readonly Digest[])[] = [];
   #verified = 0;
@@ -151,7 +154,7 @@ class Walk {
         this.#manifests.add(key);
         if (depth <= LIMITS.indexDepth) fresh.push(node);
         else
-          this.#add(descriptor, node.image, {
+          this.#add(descriptor, {
             status: 'corrupt',
             problem: `Expected at most ${LIMITS.indexDepth} levels of indexes, found more`,
           });
@@ -167,15 +170,15 @@ class Walk {
 
   /** Reads every blob found. */
   async readBlobs(): Promise<void> {
-    await this.#all(this.#blobs.values(), async ({ descriptor, image, diffIds }, signal) => {
+    await this.#all(this.#blobs.values(), async ({ descriptor, diffIds }, signal) => {
       const found = await verifyBlob(this.#source, descriptor, diffIds, { signal });
       if (found === undefined) this.#count(descriptor);
       else if (found.status === 'missing' && this.#options.omitted?.has(descriptor.digest) === true)
-        this.#add(descriptor, image, {
+        this.#add(descriptor, {
           status: 'absent-in-base',
           problem: 'an earlier archive carried it',
         });
-      else this.#add(descriptor, image, found);
+      else this.#add(descriptor, found);
     });
   }
 
@@ -191,12 +194,11 @@ class Walk {
           mediaType: undefined,
           size,
           problem: undefined,
-          image: undefined,
         });
     }
   }
 
-  report(images: number): VerifyReport {
+  report(roots: readonly NamedRoot[]): VerifyReport {
     const absent = new Set(
       this.#problems.filter(({ status }) => status === 'absent').map(({ digest }) => digest),
     );
@@ -204,21 +206,41 @@ class Walk {
     const needed = new Set(
       this.#sparse.filter((images) => images.every((digest) => absent.has(digest))).flat(),
     );
-    const problems = this.#problems.map((found): FoundProblem =>
-      needed.has(found.digest) ? { ...found, status: 'missing' } : found,
-    );
+    const problems = this.#problems.map((found): FoundProblem => {
+      const images = this.#imagesOf(found.digest, roots);
+      return {
+        ...found,
+        status: needed.has(found.digest) ? 'missing' : found.status,
+        image: images[0],
+        images,
+        files:
+          found.status === 'corrupt' && canLocate(this.#source)
+            ? this.#source.locate(found.digest)
+            : [],
+      };
+    });
     const whole = problems.every(({ status }) => status === 'absent' || status === 'extra');
     return {
       whole,
-      images,
+      images: roots.length,
       verified: this.#verified,
       bytes: this.#bytes,
       problems,
     };
   }
 
+  #imagesOf(digest: Digest, roots: readonly NamedRoot[]): readonly string[] {
+    const above = new Set([digest]);
+    // A set that grows is iterated to its new end.
+    for (const node of above) for (const parent of this.#parents.get(node) ?? []) above.add(parent);
+    const names = roots.flatMap(({ name, descriptor }) =>
+      name !== undefined && above.has(descriptor.digest) ? [name] : [],
+    );
+    return [...new Set(names)];
+  }
+
   async #readManifest(
-    { descriptor, image, mayBeAbsent }: Node,
+    { descriptor, mayBeAbsent }: Node,
     signal: AbortSignal,
   ): Promise<readonly Node[]> {
     try {
@@ -231,22 +253,22 @@ class Walk {
         this.#sparse.push(
           manifest.manifests.filter((child) => !isAttestation(child)).map(({ digest }) => digest),
         );
-      const children = childrenOf(manifest).map((child): Node => ({
-        descriptor: child,
-        image,
-        mayBeAbsent: mayLackChildren,
-      }));
-      if (this.#options.deep === true) await this.#expectDiffIds(manifest, image, signal);
+      const children = childrenOf(manifest).map((child): Node => {
+        const parents = this.#parents.get(child.digest) ?? new Set();
+        this.#parents.set(child.digest, parents.add(descriptor.digest));
+        return { descriptor: child, mayBeAbsent: mayLackChildren };
+      });
+      if (this.#options.deep === true) await this.#expectDiffIds(manifest, signal);
       return children;
     } catch (error) {
       signal.throwIfAborted();
       const found = problemOf(error);
       if (mayBeAbsent && found.status === 'missing')
-        this.#add(descriptor, image, {
+        this.#add(descriptor, {
           status: 'absent',
           problem: 'the index lists it, and its content is not here',
         });
-      else this.#add(descriptor, image, found);
+      else this.#add(descriptor, found);
       return [];
     }
   }
@@ -255,17 +277,13 @@ class Walk {
    * Records the diff_ids of the layers of an image. An unreadable config is reported with the
    * blobs.
    */
-  async #expectDiffIds(
-    manifest: Manifest,
-    image: string | undefined,
-    signal: AbortSignal,
-  ): Promise<void> {
+  async #expectDiffIds(manifest: Manifest, signal: AbortSignal): Promise<void> {
     if (manifest.kind !== 'image' || !isImageConfigType(manifest.config.mediaType)) return;
     const diffIds = await this.#readDiffIds(manifest, signal);
     if (diffIds === undefined) return;
     if (diffIds.length !== manifest.layers.length) {
       const problem = `It lists ${diffIds.length} diff_ids, but the manifest lists ${manifest.layers.length} layers`;
-      this.#add(manifest.config, image, { status: 'corrupt', problem });
+      this.#add(manifest.config, { status: 'corrupt', problem });
       return;
     }
     for (const [index, layer] of manifest.layers.entries()) {
@@ -277,7 +295,6 @@ class Walk {
       }
       const node = this.#blobs.get(keyOf(layer)) ?? {
         descriptor: layer,
-        image,
         mayBeAbsent: false,
         diffIds: new Set(),
       };
@@ -306,10 +323,9 @@ class Walk {
 
   #add(
     { digest, mediaType, size }: Descriptor,
-    image: string | undefined,
     { status, problem }: { status: FoundProblem['status']; problem: string },
   ): void {
-    this.#problems.push({ status, digest, mediaType, size, problem, image });
+    this.#problems.push({ status, digest, mediaType, size, problem });
   }
 
   /** Runs `work` for each item, some at once; all have settled when it returns or throws. */

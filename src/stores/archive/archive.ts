@@ -5,7 +5,7 @@ import { ifPresent } from '../../disk/errno.ts';
 import { formatCount } from '../../format.ts';
 import type { Repository } from '../../oci/reference.ts';
 import { quote, quotePath } from '../../quote.ts';
-import type { ImageLister, Place, Source, Store } from '../../store.ts';
+import { canLocate, type ImageLister, type Place, type Source, type Store } from '../../store.ts';
 import { type CarriedBlob, OMITTED_RECORD, parseBlobList } from '../../tar/carried-blobs.ts';
 import { indexTar } from '../../tar/index-tar.ts';
 import { decorate } from '../decorators/decorate.ts';
@@ -339,6 +339,10 @@ export async function withBases(
         yield* store.fetch(target, call);
       },
     }),
+    locate: (digest) =>
+      stores
+        .map((candidate) => (canLocate(candidate) ? candidate.locate(digest) : []))
+        .find((parts) => parts.length > 0) ?? [],
   });
   return { store: joined, close };
 }

@@ -14,18 +14,19 @@ import {
 } from '../layout/index-json.ts';
 import { describeNames } from '../not-found.ts';
 import { type ArchiveFileOptions, openArchiveFile } from './file.ts';
+import type { ArchiveFile } from './volumes.ts';
 
 /** An open tar with its index. */
 export interface OpenTar {
   readonly path: string;
-  readonly file: RandomAccess;
+  readonly file: RandomAccess & Pick<ArchiveFile, 'partsOf'>;
   readonly tar: TarIndex;
 }
 
 /** The place of a node's bytes. */
 export interface StoredContent {
   /** The file that has the content. */
-  readonly file: RandomAccess;
+  readonly file: RandomAccess & Pick<ArchiveFile, 'partsOf'>;
   /** Where the content begins in it. */
   readonly offset: number;
   /** Bytes. */

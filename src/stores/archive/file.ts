@@ -64,7 +64,9 @@ export async function openArchiveFile(
       );
     if (!found.isFile()) return await spool(streamOf(handle, path), path, 'it is a pipe', options);
     isOpen = false;
-    return await plainOrUnpacked(fileOf(handle, path, found.size), path, options);
+    const file = fileOf(handle, path, found.size);
+    const partsOf: ArchiveFile['partsOf'] = (offset, size) => [{ path, offset, size }];
+    return await plainOrUnpacked({ ...file, partsOf }, path, options);
   } finally {
     if (isOpen) await handle.close();
   }

@@ -14,6 +14,8 @@ import type {
   Bytes,
   CallOptions,
   FetchOptions,
+  FilePart,
+  Locator,
   ReferrerLister,
   ReferrerOptions,
   ResolveOptions,
@@ -35,7 +37,7 @@ import { describeNames, NotInStoreError } from '../not-found.ts';
 import type { ArchiveContents } from './contents.ts';
 
 /** A store whose `push` and `tag` are refused. */
-export type ReadOnlyStore = Store & BlobResolver & TagLister & ReferrerLister;
+export type ReadOnlyStore = Store & BlobResolver & Locator & TagLister & ReferrerLister;
 
 /** Makes the error for a write to an archive or folder, which cannot be changed in place. */
 export function readOnlyPlaceError(place: string): RegiError {
@@ -120,6 +122,11 @@ export class ArchiveStore implements ReadOnlyStore {
 
   listReferrers(target: Descriptor, options?: ReferrerOptions): AsyncIterable<Descriptor> {
     return listReferrers(this, usable(this.#contents.index.entries), target, options);
+  }
+
+  locate(digest: Digest): readonly FilePart[] {
+    const found = this.#contents.find(digest);
+    return found?.file.partsOf?.(found.offset, found.size) ?? [];
   }
 
   /** Returns the size of a blob in bytes; undefined when it is missing. */

@@ -5,11 +5,14 @@ import { guarded, ifPresent } from '../../disk/errno.ts';
 import { fileOf, type OpenFile } from '../../disk/random-access.ts';
 import { RegiError } from '../../errors.ts';
 import { quotePath } from '../../quote.ts';
+import type { FilePart } from '../../store.ts';
 
 /** An open archive. */
 export interface ArchiveFile extends OpenFile {
   /** The number of its files, when there are several. */
   readonly volumes?: number | undefined;
+  /** Returns the parts of files that hold a range; absent where the archive was unpacked. */
+  readonly partsOf?: ((offset: number, size: number) => readonly FilePart[]) | undefined;
 }
 
 /** The names of volumes have no larger number. */
@@ -75,6 +78,7 @@ export async function openVolumes(path: string): Promise<ArchiveFile | undefined
 }
 
 interface Volume {
+  readonly path: string;
   readonly file: OpenFile;
   readonly start: number;
 }
@@ -89,7 +93,7 @@ async function openAll(base: string, numbers: readonly number[]): Promise<Archiv
       const path = volumeName(base, number);
       const handle = await guarded('open', path, open(path, 'r'));
       const { size } = await guarded('read', path, handle.stat());
-      volumes.push({ file: fileOf(handle, path, size), start });
+      volumes.push({ path, file: fileOf(handle, path, size), start });
       start += size;
     }
     const [first, ...others] = volumes.map(({ file }) => file.size);
@@ -102,7 +106,15 @@ async function openAll(base: string, numbers: readonly number[]): Promise<Archiv
       );
     const read = (buffer: Uint8Array, position: number): Promise<number> =>
       readVolumes(volumes, buffer, position);
-    return { size: start, volumes: volumes.length, read, close };
+    const partsOf: ArchiveFile['partsOf'] = (offset, size) =>
+      volumes.flatMap((volume) => {
+        const from = Math.max(offset, volume.start);
+        const to = Math.min(offset + size, volume.start + volume.file.size);
+        return from < to
+          ? [{ path: volume.path, offset: from - volume.start, size: to - from }]
+          : [];
+      });
+    return { size: start, volumes: volumes.length, partsOf, read, close };
   } catch (error) {
     await close();
     throw error;

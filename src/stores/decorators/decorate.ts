@@ -1,6 +1,7 @@
 import type {
   BlobResolver,
   Deleter,
+  Locator,
   Mirrored,
   Mounter,
   Offerer,
@@ -19,6 +20,7 @@ type Capabilities = BlobResolver &
   TagLister &
   ReferrerLister &
   Deleter &
+  Locator &
   Prover &
   UnnamedKeeper &
   Untagger;
@@ -36,6 +38,7 @@ const CAPABILITIES = {
   listTags: true,
   listReferrers: true,
   delete: true,
+  locate: true,
   prove: true,
   keepUnnamed: true,
   untag: true,

@@ -17,7 +17,7 @@ import { makeImage, makeIndex, type TestImageManifest } from '../../support/imag
 import { fakeIo, type FakeIo } from '../../support/cli/io.ts';
 import { blobPath } from '../../support/images/layout-folder.ts';
 import { localImages } from '../../support/images/local-images.ts';
-import { writeTar } from '../../support/images/tar-builder.ts';
+import { buildTar, writeTar } from '../../support/images/tar-builder.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
 
 const image = makeImage({ layers: [1000, 2000] });
@@ -289,6 +289,75 @@ describe('regi verify of an archive', () => {
     ]);
   });
 
+  describe('D21: on a damaged stick', () => {
+    const layer = firstLayer(image);
+    const shared = [
+      { image, refName: '1', fullName: 'registry.example/app:1' },
+      { image, refName: '2', fullName: 'registry.example/app:2' },
+      { image: index, refName: '3', fullName: 'registry.example/other:3' },
+    ];
+    const members = layoutMembers(shared).map((member) =>
+      member.name.endsWith(layer.slice(7))
+        ? { ...member, content: flipped(member.content) }
+        : member,
+    );
+
+    /** Writes the archive as files of `size` bytes, and returns where the damaged layer begins. */
+    function writePieces(size: number): number {
+      const bytes = Buffer.from(buildTar(members));
+      for (let at = 0; at * size < bytes.byteLength; at += 1)
+        writeFileSync(
+          join(cwd, `stick.tar.00${at + 1}`),
+          bytes.subarray(at * size, (at + 1) * size),
+        );
+      const content = members.find(({ name }) => name.endsWith(layer.slice(7)))?.content;
+      return bytes.indexOf(Buffer.from(content ?? ''));
+    }
+
+    test('names all images that need the layer, its file and offset, and what to copy again', async () => {
+      const start = writePieces(8192);
+      const [piece, offset] = [Math.floor(start / 8192) + 1, start % 8192];
+      const { status, io } = await run(['verify', './stick.tar']);
+      expect(status).toBe(7);
+      expect(io.stdoutText()).toMatch(
+        new RegExp(
+          `corrupt +${layer} .* in registry.example/app:1, registry.example/app:2 +at byte ${offset} of stick.tar.00${piece}: expected`,
+        ),
+      );
+      expect(io.stderrText()).toContain(
+        `copy stick.tar.00${piece} here again from where it was exported`,
+      );
+    });
+
+    test('names both files of a layer that lies in two', async () => {
+      const start = Buffer.from(buildTar(members)).indexOf(
+        Buffer.from(members.find(({ name }) => name.endsWith(layer.slice(7)))?.content ?? ''),
+      );
+      const size = start + 100;
+      writePieces(size);
+      const { status, io } = await run(['verify', '--json', './stick.tar']);
+      expect(status).toBe(7);
+      const [problem] = (JSON.parse(io.stdoutText()) as { problems: readonly unknown[] }).problems;
+      expect(problem).toMatchObject({
+        image: 'registry.example/app:1',
+        images: ['registry.example/app:1', 'registry.example/app:2'],
+        files: [
+          { path: join(cwd, 'stick.tar.001'), offset: start, size: 100 },
+          { path: join(cwd, 'stick.tar.002'), offset: 0, size: (image.layers[0]?.size ?? 0) - 100 },
+        ],
+      });
+      expect(io.stderrText()).toContain('copy stick.tar.001, stick.tar.002 here again');
+    });
+
+    test('hints at another export when content is missing', async () => {
+      writeFileSync(join(cwd, 'stick.tar'), buildTar(layoutMembers(shared, [layer])));
+      const { status, io } = await run(['verify', './stick.tar']);
+      expect(status).toBe(7);
+      expect(io.stdoutText()).toContain('in registry.example/app:1, registry.example/app:2');
+      expect(io.stderrText()).toContain('export the archive again');
+    });
+  });
+
   describe('that adds to another', () => {
     const left = firstLayer(image);
     const record = {
@@ -342,6 +411,8 @@ describe('regi verify of an archive', () => {
         writeTar(members),
       ]);
       expect([status, io.stdoutText()]).toEqual([7, expect.stringContaining(`corrupt   ${left}`)]);
+      expect(io.stdoutText()).toMatch(/at byte \d+ of images\.tar/);
+      expect(io.stderrText()).toContain('copy images.tar here again');
     });
 
     test.each(['oci:images', 'local:'])(

@@ -103,6 +103,8 @@ describe('verifyImages()', () => {
             size,
             problem: expect.stringContaining(digest),
             image: 'app:1',
+            images: ['app:1'],
+            files: [],
           },
         ],
       ]);
@@ -203,6 +205,8 @@ describe('verifyImages()', () => {
           size: descriptor.size,
           problem: undefined,
           image: undefined,
+          images: [],
+          files: [],
         },
       ],
     ]);
