@@ -94,5 +94,11 @@ function isAlgorithm(text: string): text is DigestAlgorithm {
  * @see https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#referrers-tag-schema
  */
 export function isDigestTag(tag: string): boolean {
-  return /^sha(?:256-[0-9a-f]{64}|512-[0-9a-f]{128})(?:\..+)?$/.test(tag);
+  return digestInTag(tag) !== undefined;
+}
+
+/** Returns the digest of the image that a digest tag is about; undefined for other tags. */
+export function digestInTag(tag: string): Digest | undefined {
+  const digest = /^(sha256-[0-9a-f]{64}|sha512-[0-9a-f]{128})(?:\..+)?$/.exec(tag)?.[1];
+  return digest === undefined ? undefined : parseDigest(digest.replace('-', ':'));
 }

@@ -121,7 +121,7 @@ function viewOf(
 type ImageColumn = Column & { readonly cell: (view: View, image: ListedImage) => string };
 
 const DOCKERS_COLUMNS: readonly ImageColumn[] = [
-  { title: HEADS.Repository, role: 'name', cell: ({ Repository }) => Repository },
+  { title: HEADS.Repository, role: 'name', keepsEnd: true, cell: ({ Repository }) => Repository },
   { title: HEADS.Tag, cell: ({ Tag }) => Tag },
   { title: HEADS.Digest, role: 'detail', isDigest: true, rank: 5, cell: ({ Digest: it }) => it },
   { title: HEADS.ID, role: 'detail', isDigest: true, rank: 3, cell: ({ ID }) => ID },

@@ -2,7 +2,7 @@ import { shortDigest } from '../format.ts';
 import { printable } from '../redact.ts';
 import { mapText, partsOf, plainText, styled, type Role, type Styled } from '../styled.ts';
 import { roomOf, type PageStyle } from './page-style.ts';
-import { columnsOf, fitLine } from './text.ts';
+import { columnsOf, fitLine, fitLineEnd } from './text.ts';
 
 /** A column of a table. */
 export interface Column {
@@ -13,6 +13,8 @@ export interface Column {
   readonly align?: 'right' | undefined;
   /** True for digests: on a narrow terminal they are shortened before anything else. */
   readonly isDigest?: boolean | undefined;
+  /** True for names of images: if they are cut, their end is kept, which tells them apart. */
+  readonly keepsEnd?: boolean | undefined;
   /**
    * On a narrow terminal, the column with the highest number is dropped first. Columns without a
    * number stay.
@@ -111,8 +113,9 @@ function narrowed(columns: readonly FilledColumn[], room: number): readonly Fill
 const BARE = /^(?:[a-z0-9]+:)?[0-9a-f]{12}$/;
 
 function lineOf(columns: readonly FilledColumn[], row: number, style: PageStyle): Styled {
-  const parts = columns.flatMap(({ cells, width, align }, at): readonly Styled[] => {
-    const cell = fitLine(cells[row] ?? '', width, style);
+  const parts = columns.flatMap(({ cells, width, align, keepsEnd }, at): readonly Styled[] => {
+    const fitCell = keepsEnd === true ? fitLineEnd : fitLine;
+    const cell = fitCell(cells[row] ?? '', width, style);
     const blank = ' '.repeat(width - columnsOf(plainText(cell)));
     const gap = at === 0 ? '' : GAP;
     return align === 'right' ? [gap, blank, cell] : [gap, cell, blank];

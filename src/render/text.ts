@@ -80,6 +80,22 @@ export function fitLine(line: Styled, width: number, style: PageStyle): Styled {
   return [...kept, mark];
 }
 
+/** Cuts the start of a line: the ends of names of images tell them apart. */
+export function fitLineEnd(line: Styled, width: number, { unicode }: PageStyle): Styled {
+  const text = plainText(line);
+  if (columnsOf(text) <= width) return line;
+  const mark = unicode ? '…' : '...';
+  const graphemes = [...segmenter().segment(text.slice(-LONGEST))].map(({ segment }) => segment);
+  let [kept, room] = ['', width - mark.length];
+  for (const segment of graphemes.toReversed()) {
+    room -= WIDE.test(segment) ? 2 : 1;
+    if (room < 0) break;
+    kept = segment + kept;
+  }
+  const [first = ''] = partsOf(line);
+  return typeof first === 'string' ? `${mark}${kept}` : styled(first.role, `${mark}${kept}`);
+}
+
 /** Returns the part of the text that fits. */
 function cut(text: string, width: number): string {
   let [kept, used] = ['', 0];

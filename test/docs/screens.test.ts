@@ -158,6 +158,7 @@ function shown(text: string): string {
   const [, port = ''] = registry.host.split(':');
   return text
     .replaceAll(registry.host, SHOWN_HOST)
+    .replace(/…[\d.:]+(?=\/)/g, (cut) => `…${SHOWN_HOST.slice(1 - cut.length)}`)
     .replaceAll('127.0.0.1', 'private')
     .replaceAll(`port ${port}`, 'port 5000');
 }

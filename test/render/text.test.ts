@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest';
 
 import { commandOf } from '../../src/render/layers.ts';
-import { fit, wrapText } from '../../src/render/text.ts';
+import { fit, fitLineEnd, wrapText } from '../../src/render/text.ts';
+import { styled } from '../../src/styled.ts';
 
 test.each([
   ['', 5, ['']],
@@ -20,6 +21,14 @@ test('fit() ends a text with an ellipsis only when it does not fit', () => {
   expect(fit('abcde', 5, unicode)).toBe('abcde');
   expect(fit('abcdef', 5, unicode)).toBe('abcd…');
   expect(fit('山田太郎', 6, { ...unicode, unicode: false })).toBe('山...');
+});
+
+test('fitLineEnd() keeps the end of a line, and its role', () => {
+  const unicode = { columns: 80, unicode: true };
+  expect(fitLineEnd('abcde', 5, unicode)).toBe('abcde');
+  expect(fitLineEnd('abcdef', 5, unicode)).toBe('…cdef');
+  expect(fitLineEnd('山田太郎', 6, { ...unicode, unicode: false })).toBe('...郎');
+  expect(fitLineEnd(styled('name', 'abcdef'), 3, unicode)).toEqual(styled('name', '…ef'));
 });
 
 test.each([

@@ -2,6 +2,7 @@ import type { Io } from '../../io.ts';
 import { NO_TOTALS } from '../../operations/copy/totals.ts';
 import { printable } from '../../redact.ts';
 import { showsUnicode } from '../../render/page-style.ts';
+import { wrapText } from '../../render/text.ts';
 import { addBlobs, summaryLine } from './summary.ts';
 import type { Progress } from './progress.ts';
 import type { StatusArea } from '../output/status-area.ts';
@@ -52,7 +53,11 @@ export function liveProgress(
     end(completed) {
       stopping.abort();
       void area.clear();
-      if (completed) area.print(summaryLine(totals, clock.now() - begun));
+      if (completed) {
+        const { columns } = style();
+        const summary = summaryLine(totals, clock.now() - begun);
+        area.print(wrapText(summary, columns - 1).join('\n'));
+      }
     },
   };
 }

@@ -138,7 +138,7 @@ async function missingLayers(
 const MISSING: readonly Column[] = [
   { title: 'MISSING', role: 'detail', isDigest: true },
   { title: 'SIZE', role: 'detail', align: 'right' },
-  { title: 'IMAGE', role: 'name', isDigest: true },
+  { title: 'IMAGE', role: 'name', isDigest: true, keepsEnd: true },
   { title: 'CARRIED FOR', rank: 1 },
 ];
 

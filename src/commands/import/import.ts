@@ -6,7 +6,7 @@ import { together } from '../../concurrency/together.ts';
 import type { Context } from '../../context.ts';
 import { RegiError, UsageError } from '../../errors.ts';
 import type { Descriptor } from '../../oci/descriptor.ts';
-import { isDigestTag } from '../../oci/digest.ts';
+import { digestInTag } from '../../oci/digest.ts';
 import { parseRepository, type Repository } from '../../oci/reference.ts';
 import { bringBase } from '../../operations/archive/base-layers.ts';
 import { copyImages, type FailedJob } from '../../operations/copy/copy-images.ts';
@@ -14,9 +14,6 @@ import type { CopyEvent } from '../../operations/copy/events.ts';
 import { readManifest } from '../../operations/copy/read-manifest.ts';
 import { quote } from '../../quote.ts';
 import type { Source } from '../../store.ts';
-import { styled, type Role } from '../../styled.ts';
-import { pageStyle } from '../../render/page-style.ts';
-import { tableLines, type Column } from '../../render/table.ts';
 import { withKnownBlobs } from '../../targets/image-source.ts';
 import { holdsImages, parseLocation, type ImagesLocation } from '../../targets/location.ts';
 import { withStores } from '../../targets/open-store.ts';
@@ -29,14 +26,16 @@ import { copyOptions } from '../arguments/copy-options.ts';
 import { jobFrom, type NamedJob } from '../copy/jobs.ts';
 import { listUntagged, tagKeptError, withChanges } from '../copy/copy.ts';
 import {
+  digestOrTable,
   digestRow,
-  digestText,
   openDigestFile,
   plannedRow,
   type DigestRow,
+  type TableText,
 } from '../output/digest-row.ts';
 import { readPolicy } from '../trust/policy.ts';
 import { admitWhole, gateOfImport, withoutSignatures } from './gate.ts';
+import { noteResults, resultsTable, showsTable } from './results.ts';
 import { planBases, type PlannedBases } from './bases.ts';
 import {
   parseMapping,
@@ -61,16 +60,25 @@ export interface ImportRequest {
 
 /** An image that is being imported. */
 export interface Import extends NamedJob, PlannedImport {
-  /** A signature or another referrer, which arrives before any tag of an image moves. */
-  readonly isReferrer: boolean;
+  /**
+   * The digest of the manifest that a signature or another referrer is about. Referrers arrive before
+   * any tag of an image moves.
+   */
+  readonly subject: string | undefined;
   /** The reason why the policy has no rule that could admit it. */
   readonly refused: RegiError | undefined;
 }
 
 /** `regi import`: copies every image of an archive into a registry or the local store. */
-export const importCommand: CommandBody<ImportRow> = { run: runImport, text: digestText };
+export const importCommand: CommandBody<ImportRow | TableText> = {
+  run: runImport,
+  text: digestOrTable,
+};
 
-async function* runImport(args: ParsedArguments, context: Context): AsyncIterable<ImportRow> {
+async function* runImport(
+  args: ParsedArguments,
+  context: Context,
+): AsyncIterable<ImportRow | TableText> {
   const [, prefix] = args.positionals;
   const naming = {
     prefix: prefix === undefined ? undefined : parsePrefix(prefix),
@@ -120,7 +128,7 @@ export async function* importImages(
   args: ParsedArguments,
   stores: Stores,
   context: Context,
-): AsyncIterable<ImportRow> {
+): AsyncIterable<ImportRow | TableText> {
   const from = policy === undefined ? given : await withoutSignatures(given, context);
   const planned = planNames(from, naming);
   if (planned.length === 0) {
@@ -138,7 +146,7 @@ export async function* importImages(
   const bases = await context.wait('Planning', () => planBases(imports, from, options));
   const results = new Map<string, string>();
   const brought = new Set<string>();
-  const referrers = new Pending(imports.filter((job) => job.isReferrer).map(({ image }) => image));
+  const referrers = new Pending(imports.filter(isReferrer).map(({ image }) => image));
   const onEvent = (event: CopyEvent): void => {
     if (isEnd(event)) referrers.end(event.image);
     if (event.kind === 'failed' || event.kind === 'passed')
@@ -149,6 +157,10 @@ export async function* importImages(
       brought.has(keyOf(event.to, event.target));
     if (!isKnown) context.onEvent(event);
   };
+  const isTable = showsTable(imports, context);
+  const table = async (): Promise<TableText> => ({
+    table: await resultsTable(imports, results, from.store, context),
+  });
   try {
     const keepGoing = imports.length > 1;
     const isDryRun = flag(args, 'dry-run');
@@ -165,30 +177,41 @@ export async function* importImages(
         ...plannedRow(digestRow(copied, job.name), job.changes?.()),
       };
       await record(row);
-      yield row;
+      if (!isTable) yield row;
     }
+  } catch (error) {
+    if (isTable) yield await table();
+    throw error;
   } finally {
-    noteResults(imports, results, context);
+    if (!isTable) await noteResults(imports, results, from.store, context);
   }
+  if (isTable) yield await table();
 }
 
 /**
- * True for signatures and other referrers: by a tag of cosign or of the tag schema, or by the
- * subject of an untagged manifest.
+ * Returns the subject of a signature or another referrer: that in a tag of cosign or of the tag
+ * schema, or that of an untagged manifest. Undefined for an image.
  */
-async function isReferrer({ tag, root }: PlannedImport['entry'], store: Source): Promise<boolean> {
-  if (tag !== undefined) return isDigestTag(tag);
+async function subjectOf(
+  { tag, root }: PlannedImport['entry'],
+  store: Source,
+): Promise<string | undefined> {
+  if (tag !== undefined) return digestInTag(tag);
   try {
-    return (await readManifest(store, root)).manifest.subject !== undefined;
+    return (await readManifest(store, root)).manifest.subject?.digest;
   } catch (error) {
     // The copy reports what is wrong with it.
-    if (error instanceof RegiError) return false;
+    if (error instanceof RegiError) return undefined;
     throw error;
   }
 }
 
+function isReferrer({ subject }: Import): boolean {
+  return subject !== undefined;
+}
+
 function referrersFirst(imports: readonly Import[]): readonly Import[] {
-  return [...imports.filter((job) => job.isReferrer), ...imports.filter((job) => !job.isReferrer)];
+  return [...imports.filter(isReferrer), ...imports.filter((job) => !isReferrer(job))];
 }
 
 /** The results of images that have no row. */
@@ -249,7 +272,7 @@ async function* jobsOf(
   const { signal, onEvent } = context;
   const lanes = new Lanes(lanesOf(context));
   for (const job of imports) {
-    if (!job.isReferrer) await referrers.ended(signal);
+    if (!isReferrer(job)) await referrers.ended(signal);
     const base = bases.get(job.image);
     const keyOfNeed = ({ need }: PlannedBases['held'][number]): string =>
       keyOf(need.destination.repository, need.layer);
@@ -300,38 +323,9 @@ function openAll(
         ...plan,
         ...job,
         refused,
-        isReferrer: await isReferrer(plan.entry, store),
+        subject: await subjectOf(plan.entry, store),
         image: isShared ? `${job.image}@${root.digest}` : job.image,
       };
     }),
   );
-}
-
-const RESULTS: readonly Column[] = [
-  { title: 'NAME', isDigest: true, rank: 1 },
-  { title: 'DESTINATION', role: 'name', isDigest: true },
-  { title: 'RESULT' },
-];
-
-/** Results other than a success. */
-const ROLES: Readonly<Record<string, Role>> = {
-  failed: 'bad',
-  kept: 'changed',
-  'not begun': 'changed',
-  unchanged: 'detail',
-};
-
-/** Notes a table of results for several images; for one image its row is enough. */
-function noteResults(
-  imports: readonly Import[],
-  results: ReadonlyMap<string, string>,
-  context: Context,
-): void {
-  const { note } = context;
-  if (imports.length < 2 || results.size === 0) return;
-  const rows = imports.map(({ label, image }) => {
-    const result = results.get(image) ?? 'not begun';
-    return [label, image, styled(ROLES[result] ?? 'good', result)];
-  });
-  for (const line of tableLines(RESULTS, rows, pageStyle(context, 'stderr'))) note(line);
 }

@@ -20,14 +20,20 @@ import { parseDestinationLocation, parseSourceLocation } from '../../targets/pat
 import { flag, positional } from '../arguments/arguments.ts';
 import { copyingOf, jobFrom } from '../copy/jobs.ts';
 import { copyRows } from '../copy/copy.ts';
-import { digestText, type DigestRow } from '../output/digest-row.ts';
+import { digestOrTable, type DigestRow, type TableText } from '../output/digest-row.ts';
 import { gateOfCopy } from '../trust/gates.ts';
 import { readPolicy } from '../trust/policy.ts';
 
 /** `regi push`: copies an image of this machine to one or more references. */
-export const pushCommand: CommandBody<DigestRow> = { run: runPush, text: digestText };
+export const pushCommand: CommandBody<DigestRow | TableText> = {
+  run: runPush,
+  text: digestOrTable,
+};
 
-async function* runPush(args: ParsedArguments, context: Context): AsyncIterable<DigestRow> {
+async function* runPush(
+  args: ParsedArguments,
+  context: Context,
+): AsyncIterable<DigestRow | TableText> {
   const first = positional(args, 0, 'an image');
   const source = await parseSourceLocation(first, context.io);
   const [, prefix = '', ...others] = args.positionals;

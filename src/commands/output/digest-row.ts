@@ -4,6 +4,7 @@ import { resolve } from 'node:path';
 import type { Context } from '../../context.ts';
 import { guarded } from '../../disk/errno.ts';
 import type { CopiedImage } from '../../operations/copy/copy-image.ts';
+import type { Styled } from '../../styled.ts';
 import type { PlannedChanges } from '../../targets/planned-changes.ts';
 
 /** A row of a command that copies images: the destination with its digest. */
@@ -36,6 +37,16 @@ export function plannedRow(row: DigestRow, changes: PlannedChanges | undefined):
 }
 
 const PATH = /^(?:oci|dir|(?:docker-|oci-)?archive):/;
+
+/** Text in place of rows, for a terminal. */
+export interface TableText {
+  readonly table: Styled;
+}
+
+/** Formats a row as `digestText()`, or a table as it is. */
+export function digestOrTable(row: DigestRow | TableText): Styled {
+  return 'table' in row ? row.table : digestText(row);
+}
 
 /**
  * Formats a row: `registry/repository:tag@digest`, so that many lines can be told apart, and each
