@@ -152,7 +152,12 @@ function tableOf(
 ): readonly Styled[] {
   const style = pageStyle(context);
   const columns: readonly (Column & { readonly cell: (row: FoundRepository) => string })[] = [
-    { title: 'NAME', role: 'name', keepsEnd: true, cell: ({ repository }) => nameOf(repository, host) },
+    {
+      title: 'NAME',
+      role: 'name',
+      keepsEnd: true,
+      cell: ({ repository }) => nameOf(repository, host),
+    },
     { title: 'MARK', role: 'good', rank: 2, cell: ({ mark = '' }) => mark },
     { title: 'STARS', rank: 3, cell: ({ stars }) => (stars === undefined ? '' : String(stars)) },
     { title: 'PULLS', rank: 4, cell: ({ pulls }) => (pulls === undefined ? '' : String(pulls)) },
