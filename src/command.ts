@@ -10,6 +10,8 @@ export interface OptionSpec {
   /** Placeholder of its value, such as `P`; undefined for a switch. */
   readonly value?: string | undefined;
   readonly repeatable?: boolean | undefined;
+  /** Refuses a second occurrence. Elsewhere the last one counts, as in shell aliases. */
+  readonly once?: boolean | undefined;
   readonly choices?: readonly string[] | undefined;
   readonly summary: string;
 }

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { open } from 'node:fs/promises';
 
+import { collect } from '../bytes.ts';
 import { RegiError } from '../errors.ts';
 import { parseDigest, type Digest } from '../oci/digest.ts';
 import { quotePath } from '../quote.ts';
@@ -45,6 +46,24 @@ export async function openLocalFile(
     size += chunk.byteLength;
   }
   return { digest: parseDigest(`sha256:${hash.digest('hex')}`), size, read };
+}
+
+/**
+ * Reads a small file that a person named. Follows links, which is what Kubernetes mounts, and reads
+ * pipes.
+ *
+ * @param path absolute.
+ * @throws {StorageError} when it cannot be read.
+ * @throws {LimitExceededError} when it has more than `limit` bytes.
+ */
+export async function readLocalFile(
+  path: string,
+  limit: number,
+  { signal }: CallOptions = {},
+): Promise<Uint8Array> {
+  const file = await guarded('read', path, open(path, 'r'));
+  const content = file.createReadStream({ signal });
+  return guarded('read', path, collect(content, limit, quotePath(path)));
 }
 
 /** Opens a file without a size: it is read to its end, wherever that is by then. */

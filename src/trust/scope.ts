@@ -8,20 +8,23 @@ export type Scope = string & { readonly [scopeBrand]: true };
 
 declare const scopeBrand: unique symbol;
 
+const HUB = 'docker.io';
 const HUB_HOSTS: ReadonlySet<string> = new Set(['index.docker.io', 'registry-1.docker.io']);
-const HOST = /^(?:\*\.)?[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?(?::\d+)?$|^\[[0-9a-f:.]+\](?::\d+)?$/;
+const HOST = /^[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?(?::\d+)?$|^\[[0-9a-f:.]+\](?::\d+)?$/;
+const STARRED_HOST = /^\*\.[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?$/;
 const PATH = /^[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:\/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*$/;
 
 /**
  * Parses a scope; undefined for anything with a tag, a digest, or a star that is not `*.` before a
- * host.
+ * host. A port after a star would cover nothing.
  */
 export function parseScope(text: string): Scope | undefined {
   const slash = text.indexOf('/');
   const host = normalHost(slash < 0 ? text : text.slice(0, slash));
   const path = slash < 0 ? undefined : text.slice(slash + 1);
+  if (STARRED_HOST.test(host)) return path === undefined ? (host as Scope) : undefined;
   if (!HOST.test(host) || (!/[.:]/.test(host) && host !== 'localhost')) return undefined;
-  if (path !== undefined && (host.startsWith('*') || !PATH.test(path))) return undefined;
+  if (path !== undefined && !PATH.test(path)) return undefined;
   return (path === undefined ? host : `${host}/${path}`) as Scope;
 }
 
@@ -42,6 +45,8 @@ function* scopesOf(host: string, path: string): Generator<Scope> {
   const words = path.split('/');
   for (let length = words.length; length > 0; length -= 1) {
     yield `${host}/${words.slice(0, length).join('/')}` as Scope;
+    // An official image has a short name, too: docker.io/debian.
+    if (host === HUB && words[0] === 'library' && length === 2) yield `${HUB}/${words[1]}` as Scope;
   }
   yield host as Scope;
   // As containers/image: a port is no part of what a star covers.
@@ -54,5 +59,5 @@ function* scopesOf(host: string, path: string): Generator<Scope> {
 /** Lower case, without the port that https has anyway, and one name for Docker Hub. */
 function normalHost(host: string): string {
   const lower = host.toLowerCase().replace(/:443$/, '');
-  return HUB_HOSTS.has(lower) ? 'docker.io' : lower;
+  return HUB_HOSTS.has(lower) ? HUB : lower;
 }

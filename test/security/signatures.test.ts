@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs';
+import { symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { beforeEach, describe, expect, test } from 'vitest';
@@ -371,11 +371,45 @@ describe('an adversary', () => {
     [['--key', 'cosign.pub', '--identity', IDENTITY, '--issuer', ISSUER], 'together'],
     [['--key', 'cosign.pub', '--referrers'], 'other referrers than signatures'],
     [['--trusted-root', 'root.json'], 'without --verify or --identity'],
+    [['--key', 'cosign.pub', '--key', 'cosign.pub'], 'Cannot use "--key" twice'],
+    [['--verify', 'a', '--verify=b'], 'Cannot use "--verify" twice'],
+    [['--identity', 'a', '--issuer', ISSUER, '--identity', 'b'], 'Cannot use "--identity" twice'],
   ])('T17: a policy that says nothing is a mistake: %j', async (flags, text) => {
     const argv = [`${source.host}/app:1`, `${destination.host}/to:1`];
     const { status, stderr } = await run('copy', ...flags, ...argv);
     expect([status, stderr]).toEqual([2, expect.stringContaining(text)]);
     expect(source.requests).toEqual([]);
+  });
+
+  test.each(['--deep', '--sparse', '--base=old.tar'])(
+    'T17: verify --signatures refuses %s, which it would ignore',
+    async (flag) => {
+      const argv = ['verify', '--signatures', '--key', 'cosign.pub', flag, `${source.host}/app:1`];
+      const { status, stderr } = await run(...argv);
+      expect([status, stderr]).toEqual([
+        2,
+        expect.stringContaining(`Cannot use ${flag.replace('=old.tar', '')} with --signatures`),
+      ]);
+    },
+  );
+
+  test('a key that is a link counts, as Kubernetes mounts it', async () => {
+    await image.pushAll(app(), '1');
+    await makeBundle(image.root, signer).pushTo(app());
+    symlinkSync('cosign.pub', join(cwd, 'linked.pub'));
+    const argv = ['verify', '--signatures', '--key', 'linked.pub', `${source.host}/app:1`];
+    const verified = await run(...argv);
+    expect(verified, verified.stderr).toMatchObject({ status: 0 });
+    const folder = await run('verify', '--signatures', '--key', '.', `${source.host}/app:1`);
+    expect(folder, folder.stderr).toMatchObject({ status: 1 });
+  });
+
+  test('a policy without an end is refused', async () => {
+    const argv = ['verify', '--signatures', '--verify', '/dev/zero', `${source.host}/app:1`];
+    const endless = await run(...argv);
+    expect(endless.stderr).toContain('expected at most 1048576 bytes');
+    const list = await run('copy', '--from', '/dev/zero', 'r.example/');
+    expect(list.stderr).toContain('expected at most 16777216 bytes');
   });
 
   test('T18: the image of a scope does not cover its neighbours', async () => {

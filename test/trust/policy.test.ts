@@ -51,7 +51,22 @@ describe('parsePolicy()', () => {
     expect(policy.ruleFor(parseRepository('r.test:5000/a'))).toBeUndefined();
   });
 
+  test("covers official images of Docker Hub by their short names before the hub's own rule", async () => {
+    const policy = await parse(
+      '  docker.io: { insecureAccept: true }\n  docker.io/debian: { key: p256.pub }',
+    );
+    const scopeOf = (name: string): string | undefined =>
+      policy.ruleFor(parseRepository(name))?.scope;
+    expect(scopeOf('debian')).toBe('docker.io/debian');
+    expect(scopeOf('docker.io/library/debian')).toBe('docker.io/debian');
+    expect(scopeOf('debian/app')).toBe('docker.io/debian');
+    expect(scopeOf('library/debian/app')).toBe('docker.io/debian');
+    expect(scopeOf('other/debian')).toBe('docker.io');
+    expect(scopeOf('r.test/library/debian')).toBeUndefined();
+  });
+
   test.each([
+    ['  "*.r.test:5000": { key: p256.pub }', '3:20: expected a scope'],
     ['  r.test: { key: ed25519.pub }', '3:11: Cannot use the key "ed25519.pub"'],
     ['  r.test: { key: p256.pub, unknown: 1 }', '3:28: unknown key "unknown"'],
     ['  r.test: { key: p256.pub }\n  r.test: { key: p256.pub }', '4:3: expected each key once'],

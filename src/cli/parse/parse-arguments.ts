@@ -65,7 +65,7 @@ function argumentSyntax(name: string, optional: boolean, variadic: boolean): str
 }
 
 function toOption(optionSpec: OptionSpec, spec: CommandSpec): Option {
-  const { name, short, value, repeatable, choices } = optionSpec;
+  const { name, short, value, repeatable, once, choices } = optionSpec;
   const option = new Option(
     `${short === undefined ? '' : `-${short}, `}--${name}${value === undefined ? '' : ` <${value}>`}`,
   );
@@ -77,7 +77,11 @@ function toOption(optionSpec: OptionSpec, spec: CommandSpec): Option {
   };
   // Commander's `<value...>` would take the arguments after it too, and its `choices()` has no
   // hint.
-  if (repeatable !== true) return option.argParser<string>(check);
+  if (repeatable !== true)
+    return option.argParser<string | undefined>((text: string, before) => {
+      if (once === true && before !== undefined) throw givenTwice(optionSpec, spec);
+      return check(text);
+    });
   // For a repeatable switch only the number of its occurrences matters.
   return option.argParser<readonly string[] | undefined>((text: string | undefined, before) => [
     ...(before ?? []),
@@ -170,6 +174,13 @@ function unknownOption(typed: string, spec: CommandSpec, specs: readonly OptionS
         (suggestion === undefined ? seeHelp(spec) : `did you mean ${suggestion}? ${seeHelp(spec)}`),
     },
   );
+}
+
+function givenTwice({ name }: OptionSpec, spec: CommandSpec): UsageError {
+  return new UsageError(`Cannot use "--${name}" twice: expected one`, {
+    hint:
+      name === 'key' ? 'write several keys into the file of --verify, as "keys"' : seeHelp(spec),
+  });
 }
 
 function unknownChoice(

@@ -1,8 +1,9 @@
-import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 
+import { LimitExceededError } from '../../bytes.ts';
 import type { Context } from '../../context.ts';
 import { errnoOf } from '../../disk/errno.ts';
+import { readLocalFile } from '../../disk/input-file.ts';
 import { RegiError, UsageError } from '../../errors.ts';
 import { quote } from '../../quote.ts';
 import { isLockValue } from '../../targets/lock-file.ts';
@@ -11,15 +12,23 @@ import { isLockValue } from '../../targets/lock-file.ts';
 const LIST_LIMIT_BYTES = 16 * 1024 * 1024;
 
 /**
- * Reads the list of `--from`; `-` is standard input. @throws {RegiError} NOT_FOUND when it cannot
- * be read.
+ * Reads the list of `--from`; `-` is standard input.
+ *
+ * @param limit most bytes that are read.
+ * @throws {RegiError} NOT_FOUND when it cannot be read; LIMIT_EXCEEDED when it is longer.
  */
-export async function readList(file: string, { io, signal }: Context): Promise<string> {
-  if (file === '-') return io.stdin.read(LIST_LIMIT_BYTES);
+export async function readList(
+  file: string,
+  { io, signal }: Context,
+  limit = LIST_LIMIT_BYTES,
+): Promise<string> {
+  if (file === '-') return io.stdin.read(limit);
   try {
-    return await readFile(resolve(io.cwd, file), { encoding: 'utf8', signal });
+    const bytes = await readLocalFile(resolve(io.cwd, file), limit, { signal });
+    return Buffer.from(bytes).toString('utf8');
   } catch (cause) {
     signal.throwIfAborted();
+    if (cause instanceof LimitExceededError) throw cause;
     const reason = cause instanceof Error ? cause.message : 'unknown reason';
     throw new RegiError(
       'NOT_FOUND',

@@ -106,16 +106,19 @@ export const ANNOTATION = flag('--annotation KEY=VALUE…', 'add an annotation')
 
 export const OUTPUT_FILE = flag('-o, --output FILE', 'write to this file; - is standard output');
 
-export const TRUSTED_ROOT = flag(
-  '--trusted-root FILE',
-  "trust the logs and authorities of this file instead of sigstore's public ones",
-);
+export const TRUSTED_ROOT: OptionSpec = {
+  ...flag(
+    '--trusted-root FILE',
+    "trust the logs and authorities of this file instead of sigstore's public ones",
+  ),
+  once: true,
+};
 
-/** Flags that say who has to have signed. */
+/** Flags that say who has to have signed. None may be ignored. */
 export const SIGNERS: readonly OptionSpec[] = [
   flag('--key FILE', 'require a signature by this public key'),
   flag('--identity ID', 'require a signature whose certificate has this identity; * is any text'),
   flag('--issuer URL', 'with --identity: the service that vouched for the name'),
   flag('--verify FILE', 'require the signatures of this policy, which has rules by repository'),
   TRUSTED_ROOT,
-];
+].map((option) => ({ ...option, once: true }));

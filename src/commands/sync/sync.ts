@@ -178,12 +178,15 @@ async function* runUndo(
     throw new UsageError('Cannot use --undo with a file of entries beside it', {
       hint: `type: regi sync --undo ${file}`,
     });
-  const deleted = parseDeletedLog(await readList(file, context), listName(file));
+  const deleted = parseDeletedLog(await readList(file, context, LOG_LIMIT_BYTES), listName(file));
   const dryRun = flag(args, 'dry-run');
   yield* withStores(context, { dryRun }, (stores) =>
     undoDeletions(deleted, dryRun, stores, context),
   );
 }
+
+/** A record has the manifests of each deleted tag. Longer texts do not fit into a string. Bytes. */
+const LOG_LIMIT_BYTES = 500 * 1024 * 1024;
 
 /** More in one repository is a mistake in the flag. */
 const MOST_DELETIONS = 1_000_000;

@@ -2,7 +2,8 @@ import { dirname, resolve } from 'node:path';
 
 import type { ParsedArguments } from '../../command.ts';
 import type { Context } from '../../context.ts';
-import { readRegular } from '../../disk/regular-file.ts';
+import { errnoOf } from '../../disk/errno.ts';
+import { readLocalFile } from '../../disk/input-file.ts';
 import { RegiError, UsageError } from '../../errors.ts';
 import { quote } from '../../quote.ts';
 import {
@@ -104,9 +105,13 @@ export function filesIn(folder: string): (name: string) => Promise<string> {
 }
 
 async function readText(path: string, shown: string): Promise<string> {
-  const bytes = await readRegular(path, POLICY_LIMIT_BYTES);
-  if (bytes !== undefined) return Buffer.from(bytes).toString('utf8');
-  throw new RegiError('INVALID_CONFIG', `Cannot find ${quote(shown)}: there is no such file`, {
-    hint: 'name the file by its path from the policy, or from here',
-  });
+  try {
+    return Buffer.from(await readLocalFile(path, POLICY_LIMIT_BYTES)).toString('utf8');
+  } catch (cause) {
+    if (errnoOf(cause) !== 'ENOENT') throw cause;
+    throw new RegiError('INVALID_CONFIG', `Cannot find ${quote(shown)}: there is no such file`, {
+      hint: 'name the file by its path from the policy, or from here',
+      cause,
+    });
+  }
 }

@@ -45,7 +45,7 @@ const LABELS: Readonly<Record<FoundProblem['status'], string>> = {
 /** `regi verify`: checks that all content is present and matches its digest. */
 export const verifyCommand: CommandBody<SignatureRow | VerifyRow> = {
   run: (args, context) =>
-    flag(args, 'signatures') ? verifySignaturesOf(args, context) : runVerify(args, context),
+    flag(args, 'signatures') ? runSignatures(args, context) : runVerify(args, context),
   text: (row, context) =>
     'accepted' in row ? signatureText(row, context) : verifyText(row, context),
   json: (row) => ('accepted' in row ? row : withoutKind(row)),
@@ -57,6 +57,18 @@ function withoutKind({ isArchive: _isArchive, ...row }: VerifyRow): object {
 
 /** Flags that would mean nothing beside a check of content. */
 const OF_SIGNATURES = ['key', 'identity', 'issuer', 'verify', 'trusted-root', 'as'];
+
+async function* runSignatures(
+  args: ParsedArguments,
+  context: Context,
+): AsyncIterable<SignatureRow> {
+  const other = ['deep', 'sparse', 'base'].find((name) => args.options[name] !== undefined);
+  if (other !== undefined)
+    throw new UsageError(`Cannot use --${other} with --signatures: no content is read`, {
+      hint: 'drop it, or check content and signatures one after the other',
+    });
+  yield* verifySignaturesOf(args, context);
+}
 
 async function* runVerify(args: ParsedArguments, context: Context): AsyncIterable<VerifyRow> {
   const other = OF_SIGNATURES.find((name) => value(args, name) !== undefined);
