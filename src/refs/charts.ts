@@ -56,9 +56,19 @@ export function findInValues(
   values: YamlNode,
   appVersion: string | undefined,
 ): void {
-  findByKeys(findings, values, { level: 'structured', place: 'values', appVersion });
+  const rules = { level: 'structured' as const, place: 'values', appVersion };
   const registry = textAt(child(values, 'global', 'imageRegistry'));
-  if (registry !== undefined) {
+  if (registry === undefined) findByKeys(findings, values, rules);
+  else {
+    const inner = noFindings();
+    findByKeys(inner, values, rules);
+    for (const finding of inner.found) {
+      const isSplit = 'name' in finding.edit && finding.edit.end === undefined;
+      const edit = { fixed: 'global.imageRegistry replaces its registry: change that' };
+      findings.found.push(isSplit ? { ...finding, edit } : finding);
+    }
+    findings.unresolved.push(...inner.unresolved);
+    findings.remarks.push(...inner.remarks);
     findings.remarks.push({
       at: registry.start,
       message: `global.imageRegistry replaces the registry of every image with ${registry.text}`,

@@ -1,7 +1,8 @@
 import { partsOf, type Findings } from './found.ts';
+import { remarkOnName } from './image-keys.ts';
 import { isReference } from './reference-text.ts';
 import { literalName } from './scalar-with-variables.ts';
-import { expandVariables } from './variables.ts';
+import { expandVariables, type Expanded } from './variables.ts';
 
 /** One instruction with its continuation lines joined. */
 interface Instruction {
@@ -19,7 +20,7 @@ interface Instruction {
 export function findInDockerfile(findings: Findings, text: string): void {
   addSyntax(findings, text);
   const stages = new Set<string>();
-  const globals = new Map<string, { readonly value: string; readonly start: number }>();
+  const globals = new Map<string, BuildArgument>();
   let isBeforeStages = true;
   for (const instruction of instructionsOf(text)) {
     if (instruction.keyword === 'ARG' && isBeforeStages) addArguments(globals, instruction);
@@ -34,6 +35,12 @@ export function findInDockerfile(findings: Findings, text: string): void {
       addSources(findings, instruction, stages);
     }
   }
+}
+
+/** The default of a global `ARG`, with earlier ones put in. */
+interface BuildArgument extends Expanded {
+  readonly typed: string;
+  readonly start: number;
 }
 
 interface Word {
@@ -68,16 +75,17 @@ function addSyntax(findings: Findings, text: string): void {
 }
 
 function addArguments(
-  globals: Map<string, { readonly value: string; readonly start: number }>,
+  globals: Map<string, BuildArgument>,
   instruction: Instruction,
 ): void {
   for (const { word, at } of wordsOf(instruction)) {
     const [name = '', ...rest] = word.split('=');
     if (rest.length === 0) continue;
     const raw = rest.join('=');
-    const value = raw.replace(/^(["'])(.*)\1$/, '$2');
-    const offset = at + name.length + 1 + (value === raw ? 0 : 1);
-    globals.set(name, { value, start: instruction.positions[offset] ?? 0 });
+    const typed = raw.replace(/^(["'])(.*)\1$/, '$2');
+    const offset = at + name.length + 1 + (typed === raw ? 0 : 1);
+    const expanded = expandVariables(typed, (earlier) => globals.get(earlier)?.text);
+    globals.set(name, { ...expanded, typed, start: instruction.positions[offset] ?? 0 });
   }
 }
 
@@ -85,17 +93,27 @@ function addBase(
   findings: Findings,
   { word: typed, at }: Word,
   instruction: Instruction,
-  globals: ReadonlyMap<string, { readonly value: string; readonly start: number }>,
+  globals: ReadonlyMap<string, BuildArgument>,
   stages: ReadonlySet<string>,
 ): void {
   const word = typed.replace(/^(["'])(.*)\1$/, '$2');
   const start = instruction.positions[at + (word === typed ? 0 : 1)] ?? 0;
-  const { text, missing, hasVariables } = expandVariables(word, (name) => globals.get(name)?.value);
-  if (missing.length > 0) {
-    findings.unresolved.push({ at: start, text: word, variables: missing });
+  const missingInDefaults: string[] = [];
+  const { text, missing, hasVariables } = expandVariables(word, (name) => {
+    const global = globals.get(name);
+    missingInDefaults.push(...(global?.missing ?? []));
+    return global?.text;
+  });
+  const variables = [...missing, ...missingInDefaults];
+  if (variables.length > 0) {
+    findings.unresolved.push({ at: start, text: word, variables });
     return;
   }
-  if (text === 'scratch' || stages.has(text.toLowerCase()) || !isReference(text)) return;
+  if (text === 'scratch' || stages.has(text.toLowerCase())) return;
+  if (!isReference(text)) {
+    remarkOnName(findings, start, text);
+    return;
+  }
   const only = /^\$\{?(?<name>\w+)\}?$/.exec(word)?.groups?.['name'];
   const whole = only === undefined ? undefined : globals.get(only);
   if (whole !== undefined && findings.found.some(({ at: other }) => other === whole.start)) return;
@@ -107,9 +125,9 @@ function addBase(
     why: whole === undefined ? 'FROM' : `default of ARG ${only ?? ''}`,
     edit:
       whole !== undefined
-        ? whole.value === text
-          ? partsOf(text, whole.start)
-          : { fixed: 'the default holds variables' }
+        ? whole.hasVariables
+          ? literalName(whole.typed, whole.start)
+          : partsOf(text, whole.start)
         : hasVariables
           ? literalName(word, start)
           : partsOf(text, start),
@@ -149,7 +167,11 @@ function addSources(
 }
 
 function* instructionsOf(text: string): Generator<Instruction> {
-  const escape = /^\s*#\s*escape\s*=\s*(?<escape>[\\`])/im.exec(text)?.groups?.['escape'] ?? '\\';
+  // Directives are on the first lines; further down the same line is a comment.
+  const escape =
+    /^(?:\uFEFF?[ \t]*#[ \t]*\w+[ \t]*=.*\n)*?\uFEFF?[ \t]*#[ \t]*escape[ \t]*=[ \t]*(?<escape>[\\`])/i.exec(
+      text,
+    )?.groups?.['escape'] ?? '\\';
   const lines = [...text.matchAll(/.*(?:\n|$)/g)].filter(({ 0: line }) => line !== '');
   for (let index = 0; index < lines.length; index += 1) {
     let joined = '';

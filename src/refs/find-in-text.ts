@@ -5,7 +5,7 @@ import { noFindings, partsOf, type Findings } from './found.ts';
 import { findByKeys } from './image-keys.ts';
 import { findInObject, isKubernetesObject } from './kubernetes.ts';
 import { findInKustomization } from './kustomize.ts';
-import { findInAction, findInGitLab, findInWorkflow } from './pipelines.ts';
+import { findInAction, findInGitLab, findInWorkflow, isWorkflow } from './pipelines.ts';
 import { surelyReadsAsImage } from './reference-text.ts';
 import { child, parseYaml, textAt, type Anchored, type YamlNode } from './yaml-node.ts';
 
@@ -74,12 +74,16 @@ async function findInDocument(
   { appVersion, environment = new Map<string, string>() }: Surroundings,
 ): Promise<void> {
   const name = path.slice(path.lastIndexOf('/') + 1);
-  if (/(?:^|\/)\.(?:github|gitea|forgejo)\/workflows\//.test(path))
+  if (/(?:^|\/)\.(?:github|gitea|forgejo)\/workflows\//.test(path) || isWorkflow(document))
     findInWorkflow(findings, document);
   else if (/^action\.ya?ml$/.test(name)) findInAction(findings, document);
-  else if (/\.?gitlab-ci\.ya?ml$/.test(name)) findInGitLab(findings, document);
+  else if (/gitlab-ci\.ya?ml$|(?:^|\/)\.gitlab\//.test(path)) findInGitLab(findings, document);
   else if (name === 'Chart.yaml') await findInChart(findings, document);
-  else if (isKustomization(name, document)) findInKustomization(findings, document);
+  else if (isKustomization(name, document)) await findInKustomization(findings, document);
+  else if (isFluxKustomization(document)) {
+    const spec = child(document, 'spec');
+    if (spec !== undefined) await findInKustomization(findings, spec);
+  }
   else if (isKubernetesObject(document)) await findInObject(findings, document);
   else if (isCompose(document)) findInCompose(findings, document, environment);
   else if (/values[^/]*\.ya?ml$/i.test(name)) findInValues(findings, document, appVersion);
@@ -91,6 +95,11 @@ function isKustomization(name: string, document: YamlNode): boolean {
   return (
     /^kustomization(?:\.ya?ml)?$/i.test(name) || apiVersion.startsWith('kustomize.config.k8s.io/')
   );
+}
+
+/** Flux has the fields of a kustomization below `spec`. */
+function isFluxKustomization(document: YamlNode): boolean {
+  return textAt(child(document, 'apiVersion'))?.text.startsWith('kustomize.toolkit.fluxcd.io/') ?? false;
 }
 
 /** A file whose format is not known: only text that hardly anything else looks like. */

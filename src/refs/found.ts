@@ -30,6 +30,8 @@ export interface FixedText {
   readonly fixed: string;
 }
 
+export const FOLDED: FixedText = { fixed: 'the text is folded or escaped' };
+
 /** A reference in a file, before its position becomes a line and a column. */
 export interface Finding {
   /** Position of the reference's first character. */

@@ -1,5 +1,13 @@
-import { noFindings, partsOf, type Findings, type Level } from './found.ts';
-import { addEmbedded, addScalar, FOLDED, findByKeys } from './image-keys.ts';
+import { FOLDED, noFindings, type Findings } from './found.ts';
+import {
+  addEmbedded,
+  addScalar,
+  addUnresolved,
+  findByKeys,
+  isImageKey,
+  spanOf,
+} from './image-keys.ts';
+import { findInArguments, findInEnvironment } from './named-values.ts';
 import { isReference, readsAsImage, surelyReadsAsImage } from './reference-text.ts';
 import {
   child,
@@ -118,79 +126,41 @@ function findInPodSpec(findings: Findings, podSpec: YamlNode, kind: string): voi
   }
 }
 
-/** `--config-reloader-image=quay.io/acme/reloader:v1`, or the value as the next argument. */
-function findInArguments(findings: Findings, list: YamlNode | undefined): void {
-  let flag = '';
-  for (const item of itemsOf(list)) {
-    const scalar = textAt(item);
-    if (scalar === undefined) continue;
-    const joined = /^(?<flag>--?[A-Za-z][\w.-]*)=(?<value>.*)$/s.exec(scalar.text)?.groups;
-    if (joined !== undefined) {
-      addNamed(
-        findings,
-        joined['flag'] ?? '',
-        scalar,
-        (joined['flag']?.length ?? 0) + 1,
-        'argument',
-      );
-      flag = '';
-    } else if (scalar.text.startsWith('-')) flag = scalar.text;
-    else {
-      addNamed(findings, flag, scalar, 0, 'argument');
-      flag = '';
-    }
-  }
-}
-
-function findInEnvironment(findings: Findings, list: YamlNode | undefined): void {
-  for (const variable of itemsOf(list)) {
-    const value = textAt(child(variable, 'value'));
-    const name = textAt(child(variable, 'name'))?.text ?? '';
-    if (value !== undefined) addNamed(findings, name, value, 0, 'variable');
-  }
-}
-
-/** A name that says image makes its value `structured`; any other value is a guess at best. */
-function addNamed(
-  findings: Findings,
-  name: string,
-  scalar: YamlScalar,
-  offset: number,
-  what: string,
-): void {
-  const text = scalar.text.slice(offset);
-  const saysImage = /image/i.test(name) && !/policy|secret/i.test(name);
-  const level: Level | undefined =
-    saysImage && readsAsImage(text) ? 'structured' : surelyReadsAsImage(text) ? 'guess' : undefined;
-  if (level === undefined) return;
-  const start = scalar.positionOf(offset);
-  findings.found.push({
-    at: start ?? scalar.start,
-    level,
-    kind: 'image',
-    reference: text,
-    why: name === '' ? what : `${what} ${name}`,
-    edit: start === undefined ? FOLDED : partsOf(text, start),
-  });
-}
-
 function addOciRepository(findings: Findings, object: YamlNode): void {
   const url = textAt(child(object, 'spec', 'url'));
   const name = url?.text.replace(/^oci:\/\//, '');
   if (url === undefined || name === undefined || name === url.text) return;
+  const range = textAt(child(object, 'spec', 'ref', 'semver'));
+  if (range !== undefined) {
+    findings.remarks.push({
+      at: range.start,
+      message: `${name} has the version range ${range.text}: name a tag to find it`,
+    });
+    return;
+  }
   const tag = textAt(child(object, 'spec', 'ref', 'tag'))?.text;
-  const digest = textAt(child(object, 'spec', 'ref', 'digest'))?.text;
+  const digestNode = textAt(child(object, 'spec', 'ref', 'digest'));
+  const digest = digestNode?.text;
   const reference =
     name + (tag === undefined ? '' : `:${tag}`) + (digest === undefined ? '' : `@${digest}`);
-  if (!isReference(reference)) return;
   const start = url.positionOf('oci://'.length);
+  if (!isReference(reference)) {
+    addUnresolved(findings, start ?? url.start, reference);
+    return;
+  }
   findings.found.push({
     at: start ?? url.start,
     level: 'exact',
     kind: 'artifact',
     reference,
     why: 'url of kind OCIRepository',
-    edit: start === undefined ? FOLDED : { name: { start, end: start + name.length } },
+    edit:
+      start === undefined
+        ? FOLDED
+        : {
+            name: { start, end: start + name.length },
+            ...(digestNode !== undefined && { digest: spanOf(digestNode) }),
+          },
   });
 }
 
@@ -200,37 +170,67 @@ async function findInCustomResource(
   kind: string,
 ): Promise<void> {
   const annotations = child(object, 'metadata', 'annotations');
-  const annotated = child(annotations, 'containerImage');
-  addScalar(findings, annotated, { level: 'structured', why: `annotation of kind ${kind}` });
+  const annotated = textAt(child(annotations, 'containerImage'));
+  if (annotated !== undefined && readsAsImage(annotated.text)) {
+    addScalar(findings, annotated, { level: 'structured', why: `annotation of kind ${kind}` });
+  }
   const rules = { level: 'structured' as const, place: `kind ${kind}` };
   for (const { key, value } of entriesOf(object)) {
     if (key !== 'metadata' && key !== 'status') findByKeys(findings, value, rules);
   }
   // k3s: a chart's values as text.
   const values = textAt(child(object, 'spec', 'valuesContent'));
-  if (values !== undefined) await findInText(findings, values, 'valuesContent', true);
+  if (values !== undefined) await findInValuesText(findings, values, 'valuesContent');
 }
 
 async function findInConfigMap(findings: Findings, object: YamlNode): Promise<void> {
   for (const { key, value } of entriesOf(child(object, 'data'))) {
     const scalar = textAt(value);
-    if (scalar?.text.includes('\n') === true) await findInText(findings, scalar, key, false);
+    if (scalar === undefined) continue;
+    const { text } = scalar;
+    if (!text.includes('\n')) {
+      if (isImageKey(key) && readsAsImage(text))
+        addScalar(findings, scalar, { level: 'structured', why: `${key} of a ConfigMap` });
+    } else if (/values[^/]*\.ya?ml$/i.test(key)) await findInValuesText(findings, scalar, key);
+    else if (/image|repository/i.test(text)) await findInConfigText(findings, scalar, key);
   }
 }
 
-/** Reads YAML inside YAML: no reference there is more than `structured`. */
-async function findInText(
+async function findInValuesText(
   findings: Findings,
   scalar: YamlScalar,
   key: string,
-  isValues: boolean,
+): Promise<void> {
+  const inner = noFindings();
+  for (const document of (await parseYaml(scalar.text)).documents) {
+    if (isKubernetesObject(document)) await findInObject(inner, document);
+    else findByKeys(inner, document, { level: 'structured', place: key });
+  }
+  addEmbedded(findings, inner, scalar, key);
+}
+
+/** Configuration of any program: only text that hardly anything else looks like. */
+async function findInConfigText(
+  findings: Findings,
+  scalar: YamlScalar,
+  key: string,
 ): Promise<void> {
   const { documents, problem } = await parseYaml(scalar.text);
-  if (problem !== undefined) return;
+  if (problem !== undefined) {
+    if (scalar.text.includes('{{') && /^[ \t-]*image:/m.test(scalar.text)) {
+      const message = `${key} is a template: its images are not known before it is rendered`;
+      findings.remarks.push({ at: scalar.start, message });
+    }
+    return;
+  }
   const inner = noFindings();
   for (const document of documents) {
     if (isKubernetesObject(document)) await findInObject(inner, document);
-    else if (isValues) findByKeys(inner, document, { level: 'structured', place: key });
+    else {
+      const found = noFindings();
+      findByKeys(found, document, { level: 'structured', place: key });
+      inner.found.push(...found.found.filter(({ reference }) => surelyReadsAsImage(reference)));
+    }
   }
   addEmbedded(findings, inner, scalar, key);
 }

@@ -1,14 +1,15 @@
-import type { EditableParts, Findings } from './found.ts';
-import { spanOf } from './image-keys.ts';
+import { noFindings, type EditableParts, type Findings } from './found.ts';
+import { addEmbedded, addScalar, findByKeys, spanOf } from './image-keys.ts';
+import { findInObject, isKubernetesObject } from './kubernetes.ts';
 import { isReference } from './reference-text.ts';
-import { child, itemsOf, textAt, type YamlNode, type YamlScalar } from './yaml-node.ts';
+import { child, itemsOf, parseYaml, textAt, type YamlNode, type YamlScalar } from './yaml-node.ts';
 
 /**
- * Finds the images of a kustomization that say which tag or digest to use.
+ * Finds the images of a kustomization that say which tag or digest to use, and those in its patches.
  *
  * @see https://kubectl.docs.kubernetes.io/references/kustomize/kustomization/images/
  */
-export function findInKustomization(findings: Findings, node: YamlNode): void {
+export async function findInKustomization(findings: Findings, node: YamlNode): Promise<void> {
   for (const image of itemsOf(child(node, 'images'))) {
     const selector = textAt(child(image, 'name'));
     const newName = textAt(child(image, 'newName'));
@@ -20,6 +21,12 @@ export function findInKustomization(findings: Findings, node: YamlNode): void {
       digest === undefined ? (tag === undefined ? '' : `:${tag.text}`) : `@${digest.text}`;
     const reference = `${name.text}${version}`;
     if (!isReference(reference)) continue;
+    if (typeof tag?.value === 'number') {
+      findings.remarks.push({
+        at: tag.start,
+        message: `newTag: ${tag.typed} is a number, which kustomize refuses; write '${tag.typed}'`,
+      });
+    }
     findings.found.push({
       at: name.start,
       level: 'exact',
@@ -32,6 +39,33 @@ export function findInKustomization(findings: Findings, node: YamlNode): void {
           : editable(name, tag, digest),
     });
   }
+  const patches = [
+    ...itemsOf(child(node, 'patchesStrategicMerge')),
+    ...['patches', 'patchesJson6902'].flatMap((key) =>
+      itemsOf(child(node, key)).map((item) => child(item, 'patch')),
+    ),
+  ];
+  for (const patch of patches) {
+    const scalar = textAt(patch);
+    if (scalar !== undefined) await findInPatch(findings, scalar);
+  }
+}
+
+/** A patch is part of an object, or a list of JSON patch operations. */
+async function findInPatch(findings: Findings, scalar: YamlScalar): Promise<void> {
+  const inner = noFindings();
+  for (const document of (await parseYaml(scalar.text)).documents) {
+    if (isKubernetesObject(document)) await findInObject(inner, document);
+    for (const operation of itemsOf(document)) {
+      const value = child(operation, 'value');
+      const path = textAt(child(operation, 'path'))?.text ?? '';
+      if (value === undefined) continue;
+      if (path.endsWith('/image')) {
+        addScalar(inner, value, { level: 'structured', why: 'image of a JSON patch' });
+      } else findByKeys(inner, value, { level: 'structured', place: 'a JSON patch' });
+    }
+  }
+  addEmbedded(findings, inner, scalar, 'a patch');
 }
 
 function editable(

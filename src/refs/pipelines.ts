@@ -1,21 +1,31 @@
 import type { Findings } from './found.ts';
-import { addScalar, FOLDED } from './image-keys.ts';
-import { partsOf } from './found.ts';
-import { isReference } from './reference-text.ts';
+import { addPrefixed, addScalar } from './image-keys.ts';
 import { addExpanded } from './scalar-with-variables.ts';
 import { child, entriesOf, itemsOf, textAt, type YamlNode } from './yaml-node.ts';
+
+const DOCKER_URL = /^docker:\/\//;
+
+/** True for a document with jobs as GitHub writes them, which may be in any folder. */
+export function isWorkflow(node: YamlNode): boolean {
+  return (
+    child(node, 'on') !== undefined &&
+    entriesOf(child(node, 'jobs')).some(
+      ({ value }) => child(value, 'runs-on') !== undefined || child(value, 'uses') !== undefined,
+    )
+  );
+}
 
 /** Finds containers, services and `docker://` actions of a GitHub workflow. */
 export function findInWorkflow(findings: Findings, node: YamlNode): void {
   for (const { key, value: job } of entriesOf(child(node, 'jobs'))) {
     const container = child(job, 'container');
-    addGitHub(
-      findings,
-      container?.kind === 'map' ? child(container, 'image') : container,
-      `container of job ${key}`,
-    );
+    addScalar(findings, container?.kind === 'map' ? child(container, 'image') : container, {
+      level: 'exact',
+      why: `container of job ${key}`,
+    });
     for (const service of entriesOf(child(job, 'services'))) {
-      addGitHub(findings, child(service.value, 'image'), `service ${service.key} of job ${key}`);
+      const why = `service ${service.key} of job ${key}`;
+      addScalar(findings, child(service.value, 'image'), { level: 'exact', why });
     }
     findInSteps(findings, child(job, 'steps'));
   }
@@ -23,35 +33,14 @@ export function findInWorkflow(findings: Findings, node: YamlNode): void {
 
 /** Finds the image of a GitHub action, and those of its steps. */
 export function findInAction(findings: Findings, node: YamlNode): void {
-  addDockerUrl(findings, child(node, 'runs', 'image'), 'image of the action');
+  addPrefixed(findings, child(node, 'runs', 'image'), DOCKER_URL, 'image of the action');
   findInSteps(findings, child(node, 'runs', 'steps'));
 }
 
 function findInSteps(findings: Findings, steps: YamlNode | undefined): void {
-  for (const step of itemsOf(steps)) addDockerUrl(findings, child(step, 'uses'), 'uses of a step');
-}
-
-function addGitHub(findings: Findings, node: YamlNode | undefined, why: string): void {
-  const scalar = textAt(node);
-  if (scalar === undefined) return;
-  const expression = /\$\{\{\s*(?<name>[^}]*?)\s*\}\}/.exec(scalar.text)?.groups?.['name'];
-  if (expression === undefined) addScalar(findings, scalar, { level: 'exact', why });
-  else findings.unresolved.push({ at: scalar.start, text: scalar.text, variables: [expression] });
-}
-
-function addDockerUrl(findings: Findings, node: YamlNode | undefined, why: string): void {
-  const scalar = textAt(node);
-  const reference = /^docker:\/\/(?<reference>.+)$/.exec(scalar?.text ?? '')?.groups?.['reference'];
-  if (scalar === undefined || reference === undefined || !isReference(reference)) return;
-  const start = scalar.positionOf('docker://'.length);
-  findings.found.push({
-    at: start ?? scalar.start,
-    level: 'exact',
-    kind: 'image',
-    reference,
-    why,
-    edit: start === undefined ? FOLDED : partsOf(reference, start),
-  });
+  for (const step of itemsOf(steps)) {
+    addPrefixed(findings, child(step, 'uses'), DOCKER_URL, 'uses of a step');
+  }
 }
 
 /** Keys of a GitLab file that are no jobs. */

@@ -1,5 +1,5 @@
-import { partsOf, type Findings } from './found.ts';
-import { editOf, FOLDED, type ReferencePlace } from './image-keys.ts';
+import { FOLDED, partsOf, type Findings } from './found.ts';
+import { editOf, remarkOnName, type ReferencePlace } from './image-keys.ts';
 import { isReference } from './reference-text.ts';
 import { expandVariables } from './variables.ts';
 import { textAt, type YamlNode } from './yaml-node.ts';
@@ -20,7 +20,10 @@ export function addExpanded(
     findings.unresolved.push({ at: scalar.start, text: scalar.text, variables: missing });
     return;
   }
-  if (!isReference(text)) return;
+  if (!isReference(text)) {
+    remarkOnName(findings, scalar.start, text);
+    return;
+  }
   findings.found.push({
     at: scalar.start,
     level: place.level,

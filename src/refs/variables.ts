@@ -53,6 +53,17 @@ export function expandVariables(
   }
 }
 
+/** Lists the placeholders of templates in a text: `${A}`, `$(a.b)`, `{{ .a }}`, `${{ a }}`. */
+export function placeholdersIn(text: string): readonly string[] {
+  return [
+    ...text.matchAll(
+      /\$?\{\{-?\s*(?<braces>.*?)\s*-?\}\}|\$\{(?<name>\w+)[^}]*\}|\$\((?<parameter>[\w.-]+)\)|\$(?<plain>[A-Za-z_]\w*)/g,
+    ),
+  ].map(({ 0: whole, groups = {} }) => {
+    return groups['braces'] ?? groups['name'] ?? groups['parameter'] ?? groups['plain'] ?? whole;
+  });
+}
+
 /** Parses the lines `NAME=value` of a compose `.env` file. */
 export function parseEnvFile(text: string): ReadonlyMap<string, string> {
   const values = new Map<string, string>();

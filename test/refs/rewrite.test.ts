@@ -146,6 +146,23 @@ describe('rewriteText()', () => {
     );
   });
 
+  test('rewrites the name in a default that holds another argument', async () => {
+    const text = 'ARG V=1\nARG BASE=quay.io/acme/base:${V}\nFROM $BASE\n';
+    const { text: after, kept } = await rewrite(text, 'Dockerfile', 'dockerfile');
+    expect(kept).toEqual([]);
+    expect(after).toBe(text.replace('quay.io/acme', `${MIRROR}/acme`));
+  });
+
+  test('leaves images alone that global.imageRegistry moves when the chart is rendered', async () => {
+    const text =
+      'global: { imageRegistry: r.test }\na: { image: { repository: acme/a, tag: "1" } }\nb: { image: quay.io/acme/b:1 }\n';
+    const { text: after, kept } = await rewrite(text, 'values.yaml');
+    expect(kept.map(({ reason }) => reason)).toEqual([
+      'global.imageRegistry replaces its registry: change that',
+    ]);
+    expect(after).toBe(text.replace('quay.io/acme', `${MIRROR}/acme`));
+  });
+
   test('leaves a selector of kustomize alone, and changes a newName', async () => {
     const text =
       'images:\n  - { name: nginx, newTag: "1" }\n  - { name: app, newName: quay.io/a/app, newTag: "2" }\n';

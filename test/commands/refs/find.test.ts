@@ -52,6 +52,36 @@ describe('regi refs find', () => {
     expect(stderr).toContain('compose.yaml:3:12: ${APP}:1 names no image: APP has no value');
   });
 
+  test.each([
+    ['pod.yaml', POD.replace('nginx:1.25', 'Nginx:1'), '"Nginx:1" is no valid image name'],
+    ['Dockerfile', 'FROM Nginx:1\n', '"Nginx:1" is no valid image name'],
+    ['compose.yaml', 'services: { a: { image: Nginx } }\n', '"Nginx" is no valid image name'],
+    ['pod.yaml', POD.replace('nginx:1.25', '$(params.a)'), '$(params.a) names no image: params.a'],
+    [
+      'flux.yaml',
+      'apiVersion: source.toolkit.fluxcd.io/v1\nkind: OCIRepository\nspec: { url: "oci://r.test/a", ref: { semver: 1.x } }\n',
+      'r.test/a has the version range 1.x: name a tag to find it',
+    ],
+    [
+      'kustomization.yaml',
+      'images: [{ name: nginx, newTag: 1.10 }]\n',
+      "newTag: 1.10 is a number, which kustomize refuses; write '1.10'",
+    ],
+    [
+      'map.yaml',
+      'apiVersion: v1\nkind: ConfigMap\ndata:\n  injector: |\n    {{ if .a }}\n    image: x\n',
+      'injector is a template: its images are not known before it is rendered',
+    ],
+    [
+      'map.yaml',
+      `apiVersion: v1\nkind: ConfigMap\ndata:\n  pod: |\n${POD.replace('nginx:1.25', '${A}').replaceAll(/^/gm, '    ')}`,
+      'map.yaml:9:18: ${A} names no image: A has no value',
+    ],
+  ])('reports what names no image in %s', async (path, text, message) => {
+    const { stderr } = await find(folderWith({ [path]: text }));
+    expect(stderr).toContain(message);
+  });
+
   test('tells of an unquoted number that Helm changes', async () => {
     const values = 'image:\n  repository: r.test/app\n  tag: 1.10\n';
     const { stdout, stderr } = await find(folderWith({ 'values.yaml': values }));
