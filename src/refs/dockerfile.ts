@@ -74,10 +74,7 @@ function addSyntax(findings: Findings, text: string): void {
   }
 }
 
-function addArguments(
-  globals: Map<string, BuildArgument>,
-  instruction: Instruction,
-): void {
+function addArguments(globals: Map<string, BuildArgument>, instruction: Instruction): void {
   for (const { word, at } of wordsOf(instruction)) {
     const [name = '', ...rest] = word.split('=');
     if (rest.length === 0) continue;

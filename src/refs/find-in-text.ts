@@ -83,8 +83,7 @@ async function findInDocument(
   else if (isFluxKustomization(document)) {
     const spec = child(document, 'spec');
     if (spec !== undefined) await findInKustomization(findings, spec);
-  }
-  else if (isKubernetesObject(document)) await findInObject(findings, document);
+  } else if (isKubernetesObject(document)) await findInObject(findings, document);
   else if (isCompose(document)) findInCompose(findings, document, environment);
   else if (/values[^/]*\.ya?ml$/i.test(name)) findInValues(findings, document, appVersion);
   else findInUnknown(findings, document);
@@ -99,7 +98,9 @@ function isKustomization(name: string, document: YamlNode): boolean {
 
 /** Flux has the fields of a kustomization below `spec`. */
 function isFluxKustomization(document: YamlNode): boolean {
-  return textAt(child(document, 'apiVersion'))?.text.startsWith('kustomize.toolkit.fluxcd.io/') ?? false;
+  return (
+    textAt(child(document, 'apiVersion'))?.text.startsWith('kustomize.toolkit.fluxcd.io/') ?? false
+  );
 }
 
 /** A file whose format is not known: only text that hardly anything else looks like. */
