@@ -1,6 +1,6 @@
 import * as z from 'zod/mini';
 
-import { strictBase64, strictJson } from './strict-text.ts';
+import { strictBase64, strictJson, strictProtobufJson } from './strict-text.ts';
 import { refusal, type Refusal } from './verdict.ts';
 
 /** A DSSE envelope with its one signature. */
@@ -80,7 +80,7 @@ const BundleShape = z.object({
  * @see https://github.com/sigstore/protobuf-specs (bundle v0.1 to v0.3)
  */
 export function parseBundle(bytes: Uint8Array): BundleCandidate | Refusal {
-  const json = strictJson(bytes);
+  const json = strictProtobufJson(bytes);
   if (json === undefined) return refusal('shape', 'it is not JSON with each name once');
   const parsed = z.safeParse(BundleShape, json.value);
   if (!parsed.success) return refusal('shape', 'it does not have the fields of a bundle');

@@ -22,6 +22,26 @@ export function strictJson(bytes: Uint8Array): { readonly value: unknown } | und
   }
 }
 
+/**
+ * Parses the JSON of a protobuf message as `strictJson()` does. A field that is null is absent.
+ *
+ * @see https://protobuf.dev/programming-guides/json/
+ */
+export function strictProtobufJson(bytes: Uint8Array): { readonly value: unknown } | undefined {
+  const json = strictJson(bytes);
+  return json === undefined ? undefined : { value: withoutNulls(json.value) };
+}
+
+function withoutNulls(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(withoutNulls);
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(
+    Object.entries(value).flatMap(([name, inner]) =>
+      inner === null ? [] : [[name, withoutNulls(inner)]],
+    ),
+  );
+}
+
 /** Scans text that `JSON.parse` has taken, so that only strings and brackets matter. */
 function hasRepeatedName(text: string): boolean {
   const names: (Set<string> | undefined)[] = [];

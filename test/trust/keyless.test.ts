@@ -311,6 +311,23 @@ describe('verifyWithCertificate() accepts', () => {
         }),
       { predicateTypes: ['https://slsa.dev/provenance/v1'], github: { repository: 'team/app' } },
     ],
+    [
+      'null for fields that are absent',
+      () => {
+        const { verificationMaterial, ...bundle } = signed();
+        return {
+          ...bundle,
+          messageSignature: null,
+          verificationMaterial: {
+            ...verificationMaterial,
+            x509CertificateChain: null,
+            publicKey: null,
+            timestampVerificationData: null,
+          },
+        };
+      },
+      {},
+    ],
   ])('%s', async (_, make, rule) => {
     expect(await stepOf(make(), rule)).toBe('ok');
   });
@@ -390,6 +407,20 @@ describe('parseTrustedRoot()', () => {
     const { logs, certificateAuthorities } = await publicGoodRoot();
     expect(logs.map(({ name }) => name)).toContain('https://log2025-1.rekor.sigstore.dev');
     expect(certificateAuthorities).toHaveLength(2);
+  });
+
+  // The JSON of protobuf: null stands for a field that is absent.
+  test('reads null for fields that are absent', async () => {
+    const json = structuredClone(sigstore.root) as {
+      tlogs: { checkpointKeyId?: null; publicKey: { validFor: { end?: null } } }[];
+    };
+    for (const log of json.tlogs) {
+      log.checkpointKeyId = null;
+      log.publicKey.validFor.end = null;
+    }
+    const exported = await parseTrustedRoot(Buffer.from(JSON.stringify(json)), 'exported.json');
+    expect(exported.logs).toEqual(root.logs);
+    expect(await stepOf(signed(), { root: exported })).toBe('ok');
   });
 
   test.each<readonly [string, (json: Record<string, unknown>) => unknown]>([

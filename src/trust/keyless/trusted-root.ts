@@ -2,7 +2,7 @@ import * as z from 'zod/mini';
 
 import { RegiError } from '../../errors.ts';
 import { quote } from '../../quote.ts';
-import { strictJson } from '../strict-text.ts';
+import { strictProtobufJson } from '../strict-text.ts';
 
 /** A key of a trusted root, and the time for which it vouches. */
 export interface TrustedKey {
@@ -70,7 +70,7 @@ export async function publicGoodRoot(): Promise<TrustedRoot> {
  *   time.
  */
 export async function parseTrustedRoot(bytes: Uint8Array, name: string): Promise<TrustedRoot> {
-  const json = strictJson(bytes);
+  const json = strictProtobufJson(bytes);
   if (json === undefined) throw unusable(name, 'expected JSON with each name once');
   const root = rootOf(json.value, quote(name));
   const { checkRoot } = await import('./sigstore.ts');
