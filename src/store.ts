@@ -34,12 +34,16 @@ export interface FetchOptions extends CallOptions {
    * The `urls` of other media types are never used.
    */
   readonly followsUrls?: boolean | undefined;
+  /** Reads a manifest although its type is unknown to regi. */
+  readonly asManifest?: boolean | undefined;
 }
 
 /** Options of a write. */
 export interface PushOptions extends CallOptions {
   /** Tags the manifest in the same step. */
   readonly tag?: string | undefined;
+  /** Writes a manifest although its type is unknown to regi. */
+  readonly asManifest?: boolean | undefined;
 }
 
 /** Reads one repository. */

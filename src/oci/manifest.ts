@@ -34,7 +34,8 @@ export interface ImageManifest extends AnyManifest {
 
 /**
  * Several manifests under one name, one per platform. An artifact manifest of OCI 1.1 release
- * candidates, or of ORAS, is read as one whose entries are its blobs.
+ * candidates, or of ORAS, is read as one whose entries are its blobs, and a manifest of an unknown
+ * type as one whose entries are its config, layers and blobs.
  */
 export interface ImageIndex extends AnyManifest {
   readonly kind: 'index';
@@ -58,7 +59,8 @@ export type Manifest = ImageManifest | ImageIndex;
  */
 export function parseManifest(bytes: Uint8Array, mediaType: string | undefined): Manifest {
   const body = parseObject(bytes);
-  const type = manifestType(body, mediaType);
+  const isUnknown = isUnknownType(body, mediaType);
+  const type = isUnknown ? mediaType : manifestType(body, mediaType);
   const { subject, artifactType } = body;
   const common = {
     mediaType: type,
@@ -67,6 +69,7 @@ export function parseManifest(bytes: Uint8Array, mediaType: string | undefined):
     ...(typeof artifactType === 'string' && { artifactType }),
     annotations: parseAnnotations(body['annotations']),
   };
+  if (isUnknown) return { kind: 'index', ...common, manifests: contentOf(body) };
   if (isArtifactManifestType(type))
     return { kind: 'index', ...common, manifests: parseList(body, 'blobs') };
   if (isIndexType(type))
@@ -125,6 +128,24 @@ const MEMBERS: ReadonlySet<string> = new Set(
     ' ',
   ),
 );
+
+/** True for a manifest that says to be of a type unknown here, and was offered as that type. */
+function isUnknownType({ mediaType }: JsonObject, stated: string | undefined): stated is string {
+  return stated !== undefined && mediaType === stated && !isManifestType(stated);
+}
+
+/** Descriptors in an unknown manifest, where they can be read: only its authors know the rest. */
+function contentOf({ config, layers, blobs }: JsonObject): readonly Descriptor[] {
+  const listed = [config, ...[layers, blobs].flatMap((list) => (Array.isArray(list) ? list : []))];
+  return listed.slice(0, LIMITS.descriptors).flatMap((value: unknown, at) => {
+    try {
+      return isJsonObject(value) ? parseDescriptor(value, `content[${at}]`) : [];
+    } catch (error) {
+      if (error instanceof RegiError) return [];
+      throw error;
+    }
+  });
+}
 
 function manifestType(body: JsonObject, stated: string | undefined): string {
   const { schemaVersion, mediaType } = body;

@@ -214,6 +214,8 @@ export function guessManifestType(
   if (!isJsonObject(body)) return undefined;
   const inside = body['mediaType'];
   if (typeof inside === 'string' && isManifestType(inside)) return inside;
+  // A type that the registry and the manifest agree on is not guessed.
+  if (inside === stated && stated !== '') return stated;
   if (body['schemaVersion'] === 1)
     return 'signatures' in body ? MEDIA_TYPE.dockerSchema1Signed : MEDIA_TYPE.dockerSchema1;
   if (Array.isArray(body['manifests'])) return MEDIA_TYPE.ociIndex;

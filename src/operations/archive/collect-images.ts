@@ -169,6 +169,7 @@ async function readImage(
       return undefined;
     }
     const { root, carried } = narrowed;
+    requireKnownType(root);
     const roots = { found, root: root.descriptor, narrowed: root, carried };
     const signatures = job.gate && (await signaturesFor(session, job.gate, job, roots, signal));
     session.onEvent({ kind: 'resolved', image, root: root.descriptor });
@@ -204,6 +205,16 @@ async function readImage(
     options.onUnreadable(job, failure);
     return { images: [], manifests: [], blobs: [] };
   }
+}
+
+/** No reader of archives would take a manifest of another type for an image. */
+function requireKnownType({ descriptor: { digest, mediaType } }: ManifestNode): void {
+  if (isManifestType(mediaType)) return;
+  throw new RegiError(
+    'UNSUPPORTED',
+    `Cannot put ${digest} into an archive: its type ${quote(mediaType)} is not that of an image`,
+    { hint: 'copy it from registry to registry: regi copy' },
+  );
 }
 
 /** A referrer of an image, and the tag by which cosign finds it. */
@@ -249,6 +260,7 @@ async function readReferrer(
 ): Promise<FoundReferrer> {
   const read = (node: Descriptor): Promise<ManifestNode> => session.read(source, node, signal);
   const root = await read(descriptor);
+  requireKnownType(root);
   return { root, manifests: await withChildren(root, read), tag, source };
 }
 

@@ -3,7 +3,7 @@ import { LIMITS } from '../../limits.ts';
 import { InvalidManifestError, type Descriptor } from '../../oci/descriptor.ts';
 import type { Digest } from '../../oci/digest.ts';
 import { attestedDigest, childrenOf, type Manifest } from '../../oci/manifest.ts';
-import { isArtifactManifestType, isIndexType } from '../../oci/media-types.ts';
+import { isIndexType } from '../../oci/media-types.ts';
 import { indexJson, type ManifestNode, type ReadNode } from './read-manifest.ts';
 
 /** An index with the indexes below it, at any depth. */
@@ -34,8 +34,8 @@ export async function readIndexTree(root: ManifestNode, read: ReadNode): Promise
   ): Promise<void> => {
     if (depth > LIMITS.indexDepth)
       throw tooLarge(root, `at most ${LIMITS.indexDepth} levels of indexes`);
-    // The blobs of an artifact manifest are no images.
-    if (node.manifest.kind !== 'index' || isArtifactManifestType(node.manifest.mediaType)) return;
+    // The content of an artifact manifest, or of an unknown one, is no image.
+    if (node.manifest.kind !== 'index' || !isIndexType(node.manifest.mediaType)) return;
     for (const listed of node.manifest.manifests) {
       const entry = platform === undefined ? listed : { platform, ...listed };
       if (!isIndexType(entry.mediaType)) entries.push(entry);

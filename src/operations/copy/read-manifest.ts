@@ -35,7 +35,7 @@ export async function readManifest(
   options: CallOptions = {},
 ): Promise<ManifestNode> {
   const bytes = await collectProved(
-    source.fetch(descriptor, options),
+    source.fetch(descriptor, { ...options, asManifest: true }),
     descriptor,
     LIMITS.manifestBytes,
   );

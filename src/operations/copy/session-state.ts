@@ -1,6 +1,7 @@
 import { SingleFlight } from '../../concurrency/single-flight.ts';
+import { isForeignLayerType, isManifestType } from '../../oci/media-types.ts';
 import type { Descriptor } from '../../oci/descriptor.ts';
-import type { Store } from '../../store.ts';
+import type { Source, Store } from '../../store.ts';
 import { RecentManifests, type ManifestNode } from './read-manifest.ts';
 
 /** What all images of a session have in common. */
@@ -22,4 +23,17 @@ export class SessionState {
     this.#holders.set(key, repositories);
     return repositories;
   }
+}
+
+/**
+ * The kind is part of the key: one image may leave a layer at its own URLs that another image
+ * carries.
+ */
+export function nodeKey(store: Source, { mediaType, digest, size }: Descriptor): string {
+  const kind = isManifestType(mediaType)
+    ? 'manifest'
+    : isForeignLayerType(mediaType)
+      ? 'foreign'
+      : 'blob';
+  return `${store.place} ${store.repository} ${kind} ${digest} ${size}`;
 }

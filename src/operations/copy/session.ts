@@ -1,9 +1,11 @@
 import { bytesOf, verified } from '../../bytes.ts';
+import { RegiError } from '../../errors.ts';
 import { LIMITS } from '../../limits.ts';
 import { InvalidManifestError, type Descriptor } from '../../oci/descriptor.ts';
 import { isForeignLayerType, isIndexType, isManifestType } from '../../oci/media-types.ts';
 import { canMount, canOffer, canProve, type Bytes, type Source, type Store } from '../../store.ts';
 import type { OnEvent } from './events.ts';
+import { deferred } from '../../concurrency/deferred.ts';
 import { isSmall, Lanes, type LaneOptions, type LaneWidths } from '../../concurrency/lanes.ts';
 import { carriedChildren, type Carried } from './index-entries.ts';
 import { otherSize } from './other-size.ts';
@@ -15,10 +17,11 @@ import {
   type KeptManifests,
   type ManifestNode,
 } from './read-manifest.ts';
-import { SessionState } from './session-state.ts';
+import { nodeKey, SessionState } from './session-state.ts';
 import { together } from '../../concurrency/together.ts';
 import { unlessAborted } from '../../concurrency/unless-aborted.ts';
 import { unknownBlobs } from './unknown-blobs.ts';
+import { FOREIGN_WARNING, otherSizeWarning, unknownTypeWarning } from './warnings.ts';
 
 /** Options shared by all images of a session. */
 export interface CopySessionOptions {
@@ -88,12 +91,7 @@ export class CopySession {
   /** True if a foreign layer stays at its own URLs; emits its event, and a warning at first. */
   leavesForeign(blob: Descriptor, to: string): boolean {
     if (this.#carries(blob)) return false;
-    if (!this.#hasWarnedOfForeign)
-      this.onEvent({
-        kind: 'warning',
-        message: 'Foreign layers are not copied: they stay at their own URLs',
-        hint: 'regi copy, push, export and import carry them with --foreign-layers copy',
-      });
+    if (!this.#hasWarnedOfForeign) this.onEvent(FOREIGN_WARNING);
     this.#hasWarnedOfForeign = true;
     this.onEvent({ kind: 'foreign', target: blob, to });
     return true;
@@ -140,7 +138,7 @@ export class CopySession {
     route: Route,
     node: Descriptor,
     signal: AbortSignal,
-    { depth = 0, carried }: BelowOptions = {},
+    { depth = 0, carried, isManifest = isManifestType(node.mediaType) }: BelowOptions = {},
   ): Promise<void> {
     if (depth > LIMITS.indexDepth)
       throw new InvalidManifestError(
@@ -155,7 +153,7 @@ export class CopySession {
       nodeKey(route.destination, node),
       (inner) => {
         this.onEvent({ kind: 'found', target: node, to: route.destination.repository });
-        return isManifestType(node.mediaType)
+        return isManifest
           ? this.#landManifest(route, node, inner, { depth })
           : this.#landBlob(route, node, inner);
       },
@@ -173,7 +171,10 @@ export class CopySession {
     const below = { depth: depth + 1, carried };
     await together(
       carriedChildren(manifest, carried).map(
-        (child) => (either: AbortSignal) => this.land(route, child, either, below),
+        (child) => (either: AbortSignal) =>
+          isIndexType(manifest.mediaType) && !isManifestType(child.mediaType)
+            ? this.#landUnknown(route, child, either, below)
+            : this.land(route, child, either, below),
       ),
       signal,
     );
@@ -194,7 +195,7 @@ export class CopySession {
     const { descriptor, bytes } = node;
     const push = (): Promise<void> =>
       this.ask(destination, signal, () =>
-        destination.push(descriptor, bytesOf(bytes), { signal, tag }),
+        destination.push(descriptor, bytesOf(bytes), { signal, tag, asManifest: true }),
       );
     try {
       await push();
@@ -208,6 +209,7 @@ export class CopySession {
       await push();
     }
     this.onEvent({ kind: 'copied', target: descriptor, to: destination.repository });
+    if (!isManifestType(descriptor.mediaType)) this.onEvent(unknownTypeWarning(descriptor));
   }
 
   /**
@@ -220,6 +222,27 @@ export class CopySession {
         ? destination.prove(node, { signal })
         : destination.exists(node, { signal }),
     );
+  }
+
+  /**
+   * Copies an entry of an index whose type is unknown. Most are blobs, such as the layers of a build
+   * cache; the image-spec allows manifests of other types too.
+   */
+  async #landUnknown(
+    route: Route,
+    node: Descriptor,
+    signal: AbortSignal,
+    below: BelowOptions,
+  ): Promise<void> {
+    try {
+      await this.land(route, node, signal, below);
+    } catch (error) {
+      if (!(error instanceof RegiError) || error.code !== 'NOT_FOUND') throw error;
+      const asManifest = this.land(route, node, signal, { ...below, isManifest: true });
+      await asManifest.catch((again: unknown) => {
+        throw again instanceof RegiError && again.code === 'NOT_FOUND' ? error : again;
+      });
+    }
   }
 
   async #landManifest(
@@ -282,13 +305,8 @@ export class CopySession {
     }
   }
 
-  #warnOfSize({ digest, size }: Descriptor, real: number): void {
-    if (size === real) return;
-    this.onEvent({
-      kind: 'warning',
-      message: `${digest} has ${real} bytes, where its descriptor states ${size}; its digest is right`,
-      hint: 'docker before 18.09 wrote such indexes; nothing is changed',
-    });
+  #warnOfSize(node: Descriptor, real: number): void {
+    if (node.size !== real) this.onEvent(otherSizeWarning(node, real));
   }
 
   async #transferAs(
@@ -358,6 +376,8 @@ export class CopySession {
 interface BelowOptions {
   /** Levels above the node. */
   readonly depth?: number | undefined;
+  /** True for a manifest of an unknown type. */
+  readonly isManifest?: boolean | undefined;
   /** The manifests to copy below indexes; all when undefined. */
   readonly carried?: Carried | undefined;
 }
@@ -375,25 +395,4 @@ async function holderOf(
   return source.place === destination.place && source.repository !== destination.repository
     ? source.repository
     : undefined;
-}
-
-/**
- * The kind is part of the key: one image may leave a layer at its own URLs that another image
- * carries.
- */
-function nodeKey(store: Source, { mediaType, digest, size }: Descriptor): string {
-  const kind = isManifestType(mediaType)
-    ? 'manifest'
-    : isForeignLayerType(mediaType)
-      ? 'foreign'
-      : 'blob';
-  return `${store.place} ${store.repository} ${kind} ${digest} ${size}`;
-}
-
-function deferred<T>(): { readonly promise: Promise<T>; readonly resolve: (value: T) => void } {
-  let resolve: (value: T) => void = () => {};
-  const promise = new Promise<T>((settle) => {
-    resolve = settle;
-  });
-  return { promise, resolve };
 }

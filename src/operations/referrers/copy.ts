@@ -40,7 +40,9 @@ export async function copyReferrers(
     await together(
       level.map(
         (referrer) => (either: AbortSignal) =>
-          leftOut.attempt(either, () => session.land(route, referrer, either)),
+          leftOut.attempt(either, () =>
+            session.land(route, referrer, either, { isManifest: true }),
+          ),
       ),
       signal,
     );

@@ -4,7 +4,7 @@ import { together } from '../../concurrency/together.ts';
 import { LIMITS } from '../../limits.ts';
 import type { Descriptor } from '../../oci/descriptor.ts';
 import { algorithmOf, encodedOf, type Digest } from '../../oci/digest.ts';
-import { isArtifactManifestType } from '../../oci/media-types.ts';
+import { isIndexType } from '../../oci/media-types.ts';
 import {
   canListReferrers,
   type CallOptions,
@@ -147,7 +147,7 @@ export async function subjectsOf(
   carried?: Carried,
 ): Promise<readonly Descriptor[]> {
   const { descriptor, manifest } = root;
-  if (manifest.kind !== 'index' || isArtifactManifestType(manifest.mediaType)) return [descriptor];
+  if (manifest.kind !== 'index' || !isIndexType(manifest.mediaType)) return [descriptor];
   const { inner, entries } = await readIndexTree(root, (node) =>
     session.read(source, node, signal),
   );

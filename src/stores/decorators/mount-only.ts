@@ -19,7 +19,8 @@ function mountRefusedError(blob: Descriptor, place: string): RegiError {
 export function mountOnly(store: Store): Store {
   return decorate(store, {
     async push(expected, content, options) {
-      if (!isManifestType(expected.mediaType)) throw mountRefusedError(expected, store.place);
+      if (!isManifestType(expected.mediaType) && options?.asManifest !== true)
+        throw mountRefusedError(expected, store.place);
       await store.push(expected, content, options);
     },
     offer: undefined,

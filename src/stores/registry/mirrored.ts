@@ -114,28 +114,24 @@ class Mirrors {
   }
 
   /** Reads from the next one where one breaks off: the reader verifies the digest of the whole. */
-  fetch(target: Descriptor, { offset = 0, signal }: FetchOptions = {}): Bytes {
+  fetch(target: Descriptor, call: FetchOptions = {}): Bytes {
     const open = this.#fetch.bind(this);
-    return { [Symbol.asyncIterator]: () => open(target, offset, signal) };
+    return { [Symbol.asyncIterator]: () => open(target, call) };
   }
 
-  async *#fetch(
-    target: Descriptor,
-    offset: number,
-    signal: AbortSignal | undefined,
-  ): AsyncGenerator<Uint8Array> {
-    let position = offset;
+  async *#fetch(target: Descriptor, call: FetchOptions): AsyncGenerator<Uint8Array> {
+    let position = call.offset ?? 0;
     const missing: RegiError[] = [];
     for (const candidate of this.#order('digest', this.#current)) {
       try {
-        const content = candidate.alternative.store.fetch(target, { offset: position, signal });
+        const content = candidate.alternative.store.fetch(target, { ...call, offset: position });
         for await (const chunk of content) {
           position += chunk.byteLength;
           yield chunk;
         }
         return;
       } catch (error) {
-        this.#skip(candidate, error, signal, missing);
+        this.#skip(candidate, error, call.signal, missing);
       }
     }
   }

@@ -107,7 +107,7 @@ class RemoteStore implements RegistryStore {
   }
 
   fetch(target: Descriptor, options: FetchOptions = {}): Bytes {
-    return isManifestType(target.mediaType)
+    return isManifestType(target.mediaType) || options.asManifest === true
       ? this.#openManifest(target, options)
       : fetchBlob(this.#remote, target, options);
   }
@@ -123,10 +123,10 @@ class RemoteStore implements RegistryStore {
   async push(
     expected: Descriptor,
     content: Bytes,
-    { tag, signal }: PushOptions = {},
+    { tag, asManifest = false, signal }: PushOptions = {},
   ): Promise<void> {
     const name = tag === undefined ? undefined : parseTag(tag);
-    if (!isManifestType(expected.mediaType))
+    if (!isManifestType(expected.mediaType) && !asManifest)
       return uploadBlob(this.#remote, expected, content, { signal });
     const bytes = await collectVerified(content, expected, LIMITS.manifestBytes);
     await this.#put({ descriptor: expected, bytes }, name, { signal });

@@ -5,7 +5,7 @@ import { NetworkError } from '../../../src/http/errors.ts';
 import { createMemoryPlace, createMemoryStore } from '../../../src/stores/memory.ts';
 import { decorate } from '../../../src/stores/decorators/decorate.ts';
 import { mirrored, type Alternative } from '../../../src/stores/registry/mirrored.ts';
-import { canListReferrers, type Store } from '../../../src/store.ts';
+import { canListReferrers, type FetchOptions, type Store } from '../../../src/store.ts';
 import { resolveIfThere } from '../../../src/operations/copy/resolve-image.ts';
 import { storeContract } from '../../contract/store-contract.ts';
 import { makeArtifact, makeBlob, makeImage, type TestImage } from '../../support/images/images.ts';
@@ -52,6 +52,20 @@ storeContract('mirrored', async () => {
 });
 
 describe('mirrored()', () => {
+  test('B3: fetch() passes on that a foreign layer is read at its own URLs', async () => {
+    const store = await holding(makeImage());
+    const fetched: (FetchOptions | undefined)[] = [];
+    const watched = decorate(store, {
+      fetch: (target, options) => {
+        fetched.push(options);
+        return store.fetch(target, options);
+      },
+    });
+    const through = mirrored(store, { alternatives: [alternative('mirror', watched)] });
+    await readAll(through.fetch(await store.resolve('1'), { followsUrls: true, offset: 3 }));
+    expect(fetched).toEqual([{ followsUrls: true, offset: 3 }]);
+  });
+
   test('resolve() requests the mirrors in order, and fetch() the one that responded', async () => {
     const image = makeImage();
     const answered = vi.fn<(alternative: Alternative) => void>();
