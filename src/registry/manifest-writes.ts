@@ -75,7 +75,10 @@ async function sendManifest(
     signal,
   });
   if (response.status < 200 || response.status >= 300)
-    throw foreignRefused(action, await responseError(action, response), manifest);
+    throw dockerRefused(
+      foreignRefused(action, await responseError(action, response), manifest),
+      manifest,
+    );
   await discard(response);
   // A proxy that shows its health page says 200 to everything.
   if (response.status !== 201)
@@ -145,6 +148,22 @@ function foreignRefused(
     },
   );
 }
+
+/** Tells what to type where a registry, such as zot, takes OCI media types only. */
+function dockerRefused(error: ResponseError, { descriptor }: FetchedManifest): ResponseError {
+  if (
+    !(error instanceof RegistryResponseError) ||
+    !descriptor.mediaType.startsWith(DOCKER_PREFIX) ||
+    !(error.status === 415 || error.problems.some(({ code }) => code === 'MANIFEST_INVALID'))
+  )
+    return error;
+  return new RegistryResponseError(error.code, error.message, error, {
+    hint: 'the registry may take OCI media types only: add --format oci, which changes the digest',
+    cause: error,
+  });
+}
+
+const DOCKER_PREFIX = 'application/vnd.docker.';
 
 /**
  * Deletes a manifest with all its tags (by digest), or one tag (by tag) where the registry supports

@@ -37,6 +37,8 @@ const LOGINS: Readonly<Record<string, readonly string[]>> = {
   ],
   harbor: ["regi login -u 'robot$ci' --password-stdin harbor.corp.example < token.txt"],
   artifactory: ['regi login -u ci@corp.example --password-stdin corp.jfrog.io < token.txt'],
+  nexus: ['regi login -u deployer --password-stdin nexus.corp.example:5001 < token.txt'],
+  zot: ['regi login -u ci --password-stdin zot.corp.example < token.txt'],
   gitlab: [
     'regi login -u gitlab-ci-token --password-stdin registry.gitlab.com <<< "$CI_JOB_TOKEN"',
   ],

@@ -312,6 +312,19 @@ test.each([
   });
 });
 
+test.each([
+  ['application/vnd.docker.distribution.manifest.v2+json', '--format oci'],
+  [descriptor.mediaType, 'media types it accepts'],
+])('A7: putManifest() of %s, refused by its type, hints at %s', async (mediaType, hint) => {
+  const { repository } = registry({
+    PUT: { status: 415, body: { errors: [{ code: 'MANIFEST_INVALID' }] } },
+    HEAD: { status: 404 },
+  });
+  await expect(
+    putManifest(repository, v1, { descriptor: { ...descriptor, mediaType }, bytes }),
+  ).rejects.toMatchObject({ code: 'REFUSED', hint: expect.stringContaining(hint) as string });
+});
+
 test('B13: fetchManifest() by digest hints at no spelling', async () => {
   const { repository } = registry({ GET: { status: 404 } });
   await expect(fetchManifest(repository, descriptor.digest)).rejects.toMatchObject({

@@ -18,8 +18,25 @@ describeCloud('ghcr', ghcr, ({ served, limit }) => {
     expect(stdout).toMatch(
       /^- chunks .*this registry takes at most 4\.0 MiB in a chunk of an upload$/m,
     );
+    limit('A chunk has at most 4 MiB; `--chunk-size` is limited to that.');
+  });
+
+  test('B10: a layer that is too large for one request goes in chunks, after one refusal', async () => {
+    const { layout } = await layoutOf({ layers: [9_000_000, 9_000_001], seed: 32 });
+    expect(
+      await served().skopeo(['copy', '--quiet', layout, `docker://${served().ref('by-skopeo')}`]),
+    ).toMatchObject({ status: 0 });
+    const { layout: other } = await layoutOf({ layers: [9_000_002, 9_000_003], seed: 33 });
+    const before = served().seen.length;
+    const copied = await served().regi(['copy', other, served().ref('whole')]);
+    expect(copied).toMatchObject({ status: 0, sleeps: [] });
+    const uploads = served()
+      .seen.slice(before)
+      .filter(({ method }) => method === 'PUT' || method === 'PATCH');
+    expect(uploads.filter(({ status }) => status === 416).length).toBeLessThanOrEqual(2);
+    expect(uploads.filter(({ method }) => method === 'PATCH').length).toBeGreaterThanOrEqual(4);
     limit(
-      'A chunk has at most 4 MiB; `--chunk-size` is limited to that. Without it, a layer of any size is one PUT.',
+      'One request may be refused from 4 MiB on, with status 416. regi then continues in chunks, for that registry until the command ends.',
     );
   });
 

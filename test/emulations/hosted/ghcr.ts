@@ -59,6 +59,17 @@ export function ghcr(): Emulation & { readonly CHUNK_LIMIT: number } {
             )
           : undefined,
       ),
+      // The same for a PUT with the whole blob (wasmCloud/wash-archive#268). Reports disagree whether
+      // it meets every client; this is the harsher of them.
+      http.put(/^https:\/\/ghcr\.io\/v2\/.+\/blobs\/uploads\/.+$/, ({ request }) =>
+        Number(request.headers.get('content-length')) > CHUNK_LIMIT
+          ? refusal(
+              416,
+              'REQUESTED_RANGE_NOT_SATISFIABLE',
+              'the request body is too large and exceeds the maximum permissible limit of 4.00MiB',
+            )
+          : undefined,
+      ),
       // Nothing is deleted by the distribution API, only by that of the packages.
       http.delete(`${ORIGIN}/v2/:owner/*`, ({ request }) =>
         request.url.includes('/uploads/')

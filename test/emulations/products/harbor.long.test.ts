@@ -55,6 +55,35 @@ describeCloud(
       ).rejects.toMatchObject({ code: 'NOT_AUTHORISED' });
     });
 
+    test('B4: an image moves although its referrers are refused with 401', async () => {
+      const { layout, image } = await layoutOf({ seed: 84 });
+      cloud.refuseReferrers(true);
+      try {
+        const from = `docker://${served().ref('unlisted')}`;
+        expect(await served().skopeo(['copy', '--quiet', layout, from])).toMatchObject({
+          status: 0,
+        });
+        const out = temporaryFolder('out');
+        expect(await served().skopeo(['copy', '--quiet', from, `oci:${out}:1`])).toMatchObject({
+          status: 0,
+        });
+        const to = served().ref('1', 'proj/deeper/nested/copy');
+        const plain = await served().regi(['copy', served().ref('unlisted'), to]);
+        expect([plain.status, plain.stdout]).toEqual([0, `${to}@${image.root.digest}\n`]);
+        const whole = await served().regi(['copy', '--referrers', served().ref('unlisted'), to]);
+        expect([whole.status, whole.stdout, whole.stderr]).toEqual([
+          8,
+          `${to}@${image.root.digest}\n`,
+          expect.stringContaining('status 401'),
+        ]);
+      } finally {
+        cloud.refuseReferrers(false);
+      }
+      limit(
+        'Some versions and accounts get 401 for referrers. The image is copied all the same; with `--referrers` the status is 8.',
+      );
+    });
+
     test('a tag alone is not deleted, and a manifest goes with all its tags', async () => {
       const { layout, image } = await layoutOf({ seed: 83 });
       for (const tag of ['a', 'b']) await served().regi(['copy', layout, served().ref(tag)]);

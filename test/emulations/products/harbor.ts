@@ -9,10 +9,16 @@ const HOST = 'harbor.corp.example';
 const ORIGIN = `https://${HOST}`;
 const PROJECTS = ['proj', 'public'];
 
+export interface Harbor extends Emulation {
+  readonly asked: Bearer['asked'];
+  /** Refuses all later questions for referrers: goharbor/harbor#18305. */
+  readonly refuseReferrers: (refuses: boolean) => void;
+}
+
 /**
  * Harbor. @see https://github.com/goharbor/harbor/tree/c50c7dd/src/server/middleware/v2auth
  */
-export function harbor(): Emulation & { readonly asked: Bearer['asked'] } {
+export function harbor(): Harbor {
   const logins = [
     { username: 'admin', password: 'canary-Harbor12345' },
     // A robot of the system, and one of a project: shells and forms must leave "$" and "+" alone.
@@ -32,8 +38,10 @@ export function harbor(): Emulation & { readonly asked: Bearer['asked'] } {
   });
   // The catalog is for administrators, who show their password: no token is good enough.
   const catalogGuard = basicGuard('Basic realm="harbor"', [logins[0]]);
+  let refusesReferrers = false;
   return {
     title: 'Harbor',
+    refuseReferrers: (refuses) => void (refusesReferrers = refuses),
     registry: HOST,
     hosts: [HOST],
     logins,
@@ -83,6 +91,7 @@ export function harbor(): Emulation & { readonly asked: Bearer['asked'] } {
         const n = new URL(request.url).searchParams.get('n');
         if (n !== null && Number(n) < 0) return refusal(400, 'BAD_REQUEST', 'invalid n');
         if (!request.url.includes('/referrers/')) return undefined;
+        if (refusesReferrers) return refusal(401, 'UNAUTHORIZED', 'unauthorized to list referrers');
         const answer = await core.answer(request);
         const headers = new Headers(answer.headers);
         headers.set('x-total-count', '1');
