@@ -63,7 +63,9 @@ describeCloud(
       expect((await served().regi(['digest', served().ref('stays')])).stdout).toBe(
         `${image.root.digest}\n`,
       );
-      limit('A manifest without layers is refused. The manifest of `--via-dummy` has one, empty JSON.');
+      limit(
+        'A manifest without layers is refused. The manifest of `--via-dummy` has one, empty JSON.',
+      );
     });
   },
 );
