@@ -32,7 +32,7 @@ export async function runCommand(
   area: StatusArea,
 ): Promise<void> {
   const isPlan = args.options['dry-run'] === true;
-  const summary = args.options['summary'] === true ? new StepSummary(io) : undefined;
+  const summary = args.options['summary'] === true ? new StepSummary(io, { isPlan }) : undefined;
   const progress = withSummary(createProgress(settings, { isPlan }, io, area), summary);
   const failures = new Failures();
   const context = createContext(io, settings, progress, area, failures);

@@ -3,7 +3,7 @@ import { assertNever } from '../../errors.ts';
 import type { Io } from '../../io.ts';
 import { isCiJob } from '../parse/settings.ts';
 import type { Fold, StatusArea } from '../output/status-area.ts';
-import { jsonProgress } from './json.ts';
+import { jsonPlan, jsonProgress } from './json.ts';
 import { liveProgress } from './live.ts';
 import { plainProgress } from './plain.ts';
 import type { Progress } from './progress.ts';
@@ -37,9 +37,8 @@ export function createProgress(
       // A plan transfers nothing that a live view could show.
       if (canRedraw(io) && !isPlan) return liveProgress(io, area);
       // Programs that read JSON from standard output may read standard error too.
-      return settings.json
-        ? NO_PROGRESS
-        : plainProgress({ clock: io.clock, isPlan, fold: undefined }, area);
+      if (settings.json) return isPlan ? jsonPlan(io.clock, area) : NO_PROGRESS;
+      return plainProgress({ clock: io.clock, isPlan, fold: undefined }, area);
     default:
       return assertNever(settings.progress);
   }

@@ -1,6 +1,6 @@
 import type { Clock } from '../../clock.ts';
 import type { Descriptor } from '../../oci/descriptor.ts';
-import { addEvent, NO_TOTALS } from '../../operations/copy/totals.ts';
+import { addEvent, NO_TOTALS, type CopyTotals } from '../../operations/copy/totals.ts';
 import type { CopyEvent } from '../../operations/copy/events.ts';
 import { errorObject } from '../output/error-text.ts';
 import { jsonLine } from '../output/output.ts';
@@ -61,15 +61,30 @@ export function jsonProgress(clock: Clock, isPlan: boolean, area: StatusArea): P
       print(eventObject(event));
     },
     end(completed) {
-      if (completed)
-        print({
-          kind: 'summary',
-          ...(isPlan && { dryRun: true }),
-          ...totals,
-          milliseconds: clock.now() - begun,
-        });
+      if (completed) print(summaryObject(totals, clock.now() - begun, isPlan));
     },
   };
+}
+
+/** Prints the totals of a dry run as the last event of `jsonProgress()`, and no other event. */
+export function jsonPlan(clock: Clock, area: StatusArea): Progress {
+  const begun = clock.now();
+  let totals = NO_TOTALS;
+  return {
+    showsMessages: false,
+    onEvent(event) {
+      totals = addEvent(totals, event);
+    },
+    end(completed) {
+      // Commands that transfer nothing also have --dry-run.
+      if (completed && totals !== NO_TOTALS)
+        area.print(jsonLine(summaryObject(totals, clock.now() - begun, true)).trimEnd());
+    },
+  };
+}
+
+function summaryObject(totals: CopyTotals, milliseconds: number, isPlan: boolean): object {
+  return { kind: 'summary', ...(isPlan && { dryRun: true }), ...totals, milliseconds };
 }
 
 /**

@@ -35,6 +35,7 @@ export function plainProgress({ clock, isPlan, fold }: PlainOptions, area: Statu
   let image: string | undefined;
   let images = 1;
   let isFolded = false;
+  let isFile = false;
   let silence: NodeJS.Timeout | undefined;
 
   function begin(): void {
@@ -58,6 +59,7 @@ export function plainProgress({ clock, isPlan, fold }: PlainOptions, area: Statu
     showsMessages: false,
     onEvent(event) {
       totals = addBlobs(totals, event);
+      isFile ||= isInFile(event);
       model.add(event, clock.now());
       if (event.kind === 'resolved') image = event.image;
       if (event.kind === 'listed') images = event.images;
@@ -75,7 +77,11 @@ export function plainProgress({ clock, isPlan, fold }: PlainOptions, area: Statu
       clearInterval(silence);
       if (fold !== undefined && isFolded) area.closeFold(fold, clock.now());
       if (completed)
-        area.print(isPlan ? planLine(totals) : summaryLine(totals, clock.now() - begun));
+        area.print(
+          isPlan
+            ? planLine(totals, isFile ? 'to write' : 'to upload')
+            : summaryLine(totals, clock.now() - begun),
+        );
     },
   };
 }
@@ -94,7 +100,7 @@ function plainLine(
       return `same     ${event.image} is unchanged`;
     case 'copied':
       return blobLine(
-        isPlan ? 'upload' : 'copied',
+        isPlan ? (isInFile(event) ? 'write' : 'upload') : 'copied',
         event.target,
         milliseconds === undefined ? undefined : `in ${formatDuration(milliseconds)}`,
       );
@@ -122,6 +128,11 @@ function plainLine(
     default:
       return assertNever(event);
   }
+}
+
+/** True if a new archive gets the node: no registry has to be named. */
+function isInFile(event: CopyEvent): boolean {
+  return event.kind === 'copied' && event.to === '';
 }
 
 function blobLine(verb: string, target: Descriptor, note: string | undefined): string | undefined {

@@ -6,7 +6,7 @@ import type { Io } from '../../io.ts';
 import type { CopyEvent } from '../../operations/copy/events.ts';
 import { NO_TOTALS } from '../../operations/copy/totals.ts';
 import { printable } from '../../redact.ts';
-import { addBlobs, summaryLine } from './summary.ts';
+import { addBlobs, planLine, summaryLine } from './summary.ts';
 
 /** The file to which GitHub's jobs append Markdown. */
 const VARIABLE = 'GITHUB_STEP_SUMMARY';
@@ -24,18 +24,24 @@ export class StepSummary {
   readonly #clock: Io['clock'];
   readonly #begun: number;
   readonly #rows: string[] = [];
+  readonly #isPlan: boolean;
   #totals = NO_TOTALS;
 
   /**
+   * @param options `isPlan`: true for a dry run.
    * @throws {UsageError} outside of a job of GitHub Actions, before the command has done anything.
    */
-  constructor({ env, clock }: Pick<Io, 'env' | 'clock'>) {
+  constructor(
+    { env, clock }: Pick<Io, 'env' | 'clock'>,
+    { isPlan = false }: { readonly isPlan?: boolean } = {},
+  ) {
     const path = env[VARIABLE] ?? '';
     if (path === '')
       throw new UsageError(`Cannot use --summary: ${VARIABLE} is not set`, {
         hint: `use it in a job of GitHub Actions, or set ${VARIABLE} to a file`,
       });
     this.#path = path;
+    this.#isPlan = isPlan;
     this.#clock = clock;
     this.#begun = clock.now();
   }
@@ -46,7 +52,11 @@ export class StepSummary {
       case 'tagged':
       case 'unchanged':
       case 'kept':
-        this.#row(event.image, RESULTS[event.kind], event.root.digest);
+        this.#row(
+          event.image,
+          this.#isPlan && event.kind === 'tagged' ? 'would be copied' : RESULTS[event.kind],
+          event.root.digest,
+        );
         return;
       case 'failed':
         this.#row(event.image, RESULTS.failed, '');
@@ -57,7 +67,9 @@ export class StepSummary {
 
   /** Appends the table. @throws {RegiError} STORAGE_FAILED */
   async write(): Promise<void> {
-    const total = summaryLine(this.#totals, this.#clock.now() - this.#begun);
+    const total = this.#isPlan
+      ? planLine(this.#totals)
+      : summaryLine(this.#totals, this.#clock.now() - this.#begun);
     const text = [
       '| Image | Result | Digest |',
       '|---|---|---|',

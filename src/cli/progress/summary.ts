@@ -50,12 +50,12 @@ export function summaryLine(
  * Summarises a plan: `to upload: 5 blobs (120.3 MiB), already there: 4 blobs (80.0 MiB); nothing
  * was written`.
  */
-export function planLine(totals: CopyTotals): string {
+export function planLine(totals: CopyTotals, verb: 'to upload' | 'to write' = 'to upload'): string {
   // Commands that transfer nothing also have --dry-run.
   if (totals === NO_TOTALS) return '';
   const { copied, mounted, skipped, foreign, images } = totals;
   const blobs = [
-    { title: 'to upload', ...copied },
+    { title: verb, ...copied },
     { title: 'to mount', ...mounted },
     { title: 'already there', ...skipped },
     { title: 'at their own URLs', ...foreign },

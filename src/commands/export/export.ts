@@ -68,8 +68,7 @@ async function* runExport(args: ParsedArguments, context: Context): AsyncIterabl
       },
     );
     exported = images;
-    if (isDryRun) return;
-    const list = value(args, 'write-list');
+    const list = isDryRun ? undefined : value(args, 'write-list');
     if (list !== undefined) {
       const own = planned === undefined ? [] : layersOf(planned.set);
       const carried = mergeCarried([earlier?.values() ?? [], own]).values();
@@ -77,11 +76,12 @@ async function* runExport(args: ParsedArguments, context: Context): AsyncIterabl
         signal,
       });
     }
-    if (flag(args, 'checksum'))
+    if (!isDryRun && flag(args, 'checksum'))
       context.note(`Checksums are in ${quote(await archive.writeChecksums())}`);
     for (const { name: tag, root } of images) {
       const image = imageName(name, { tag });
-      const row = digestRow({ image, root, outcome: 'copied' }, name);
+      const copied = digestRow({ image, root, outcome: 'copied' }, name);
+      const row: DigestRow = isDryRun ? { ...copied, outcome: 'would-copy' } : copied;
       await record(row);
       // A row on standard output would become part of the archive.
       if (archive.isOutput) context.note(`${image}@${root.digest}`);

@@ -116,6 +116,7 @@ export const MOVE_COMMANDS: readonly CommandSpec[] = [
       REFERRERS,
       VERIFY_EXISTING,
       ...SIGNERS,
+      SUMMARY,
     ],
     examples: {
       'Pull an image to the local store': 'regi pull debian:12',
@@ -241,6 +242,7 @@ export const MOVE_COMMANDS: readonly CommandSpec[] = [
       flag('--undo LOG', 'restore the deleted tags in this record if their blobs still exist'),
       TRUSTED_ROOT,
       flag('--state DIR', "keep the cache and locks here instead of in the system's state folder"),
+      SUMMARY,
     ],
     examples: {
       'See what a run would do': 'regi sync --dry-run mirror.yaml',

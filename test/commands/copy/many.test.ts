@@ -45,7 +45,7 @@ describe('regi copy of many images', () => {
     const [from, to] = [await source(), await startFakeRegistry()];
     await IMAGES[0]?.pushAll(to.place.open('app'), 't1');
     await IMAGES[1]?.pushAll(to.place.open('app'), 'other');
-    const { stdout } = await runMain([
+    const { stdout, stderr } = await runMain([
       'copy',
       '--dry-run',
       '--json',
@@ -71,6 +71,11 @@ describe('regi copy of many images', () => {
       { outcome: 'would-copy', changes: { upload: none } },
       { outcome: 'would-copy', changes: { upload: all, mount: none, existing: none } },
     ]);
+    expect(JSON.parse(stderr)).toMatchObject({
+      kind: 'summary',
+      dryRun: true,
+      images: { tagged: 2, unchanged: 1, kept: 0, failed: 0 },
+    });
     expect(to.count('PUT') + to.count('POST')).toBe(0);
   });
 

@@ -219,13 +219,26 @@ describe('regi export', () => {
       '-o',
       'b.tar',
     );
-    expect({ status, stdout, files: readdirSync(cwd) }).toEqual({
-      status: 0,
-      stdout: '',
-      files: [],
-    });
-    await run(ref('library/debian:12'), '-o', 'b.tar');
+    expect({ status, files: readdirSync(cwd) }).toEqual({ status: 0, files: [] });
+    const real = await run(ref('library/debian:12'), '-o', 'b.tar');
+    expect(stdout).toBe(real.stdout);
+    expect(stderr).toMatch(/^to write: \d+ blobs \(.+\); nothing was written$/m);
     expect(stderr).toContain(`(${readFileSync(join(cwd, 'b.tar')).byteLength} bytes)`);
+  });
+
+  test('D5: --dry-run --json has a row for each image, and the totals on standard error', async () => {
+    const images = [ref('library/debian:12'), ref('team/app:1.0')];
+    const { stdout, stderr } = await run('--dry-run', '--json', ...images, '-o', 'b.tar');
+    const rows = stdout
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line) as object);
+    expect(rows).toMatchObject([{ outcome: 'would-copy' }, { outcome: 'would-copy' }]);
+    expect(JSON.parse(stderr)).toMatchObject({
+      kind: 'summary',
+      dryRun: true,
+      images: { tagged: 2, unchanged: 0, kept: 0, failed: 0 },
+    });
   });
 
   test('--checksum writes a file that sha256sum -c accepts', async () => {
