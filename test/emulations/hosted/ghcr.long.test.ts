@@ -36,7 +36,7 @@ describeCloud('ghcr', ghcr, ({ served, limit }) => {
     expect(uploads.filter(({ status }) => status === 416).length).toBeLessThanOrEqual(2);
     expect(uploads.filter(({ method }) => method === 'PATCH').length).toBeGreaterThanOrEqual(4);
     limit(
-      'One request may be refused from 4 MiB on, with status 416. regi then continues in chunks, for that registry until the command ends.',
+      'One request may be refused from 4 MiB on, with status 416. regi then uploads in chunks.',
     );
   });
 

@@ -80,7 +80,7 @@ describeCloud(
         cloud.refuseReferrers(false);
       }
       limit(
-        'Some versions and accounts get 401 for referrers. The image is copied all the same; with `--referrers` the status is 8.',
+        'Referrers may be refused with 401. The image is copied all the same; with `--referrers` the status is 8.',
       );
     });
 

@@ -48,8 +48,9 @@ describeCloud(
         await served().regi(['copy', '--format', 'oci', layout, served().ref('converted')]),
       ).toMatchObject({ status: 0 });
       expect(typeOf('converted')).toBe(OCI_MANIFEST);
+      limit('It takes OCI media types only. regi writes an archive of docker in OCI types there.');
       limit(
-        'It takes OCI media types only. regi writes an archive of docker in OCI types there; an image whose digest must change needs `--format oci`.',
+        'An image in docker types, whose digest would change, is refused. Copy it with `--format oci`.',
       );
     });
 
