@@ -1,6 +1,6 @@
 import { RegiError } from '../../errors.ts';
 import type { Descriptor } from '../../oci/descriptor.ts';
-import { isDigest, type Digest } from '../../oci/digest.ts';
+import { isDigest, isDigestTag, type Digest } from '../../oci/digest.ts';
 import { repositoryName, type Reference, type Repository } from '../../oci/reference.ts';
 import { readManifest } from '../../operations/copy/read-manifest.ts';
 import { quote } from '../../quote.ts';
@@ -27,10 +27,11 @@ export class HeldSource implements Source {
   readonly omitted: ReadonlyMap<Digest, readonly string[]>;
   readonly #store: Source;
   readonly #tags: ReadonlyMap<string, Descriptor>;
+  readonly #isUnnamed: boolean;
 
   constructor(
     name: Repository,
-    { store, omitted }: ImageSource,
+    { store, omitted, unnamed }: ImageSource,
     tags: ReadonlyMap<string, Descriptor>,
   ) {
     this.name = name;
@@ -39,12 +40,18 @@ export class HeldSource implements Source {
     this.omitted = new Map(omitted.map(({ digest, repositories }) => [digest, repositories]));
     this.#store = store;
     this.#tags = tags;
+    this.#isUnnamed = repositoryName(name) === repositoryName(unnamed);
   }
 
   async resolve(reference: string, options?: CallOptions): Promise<Descriptor> {
     const root = this.#tags.get(reference);
     if (root !== undefined) return root;
     if (isDigest(reference)) return this.#store.resolve(reference, options);
+    if (isDigestTag(reference)) {
+      // An entry of one image lists that image alone. Its signatures have tags of their own.
+      const name = this.#isUnnamed ? reference : `${repositoryName(this.name)}:${reference}`;
+      return this.#store.resolve(name, options);
+    }
     throw new RegiError(
       'NOT_FOUND',
       `Cannot find ${quote(`${repositoryName(this.name)}:${reference}`)} in "${this.place}"`,

@@ -5,6 +5,7 @@ import { describe, expect, test } from 'vitest';
 
 import { runMain } from '../../support/cli/run-main.ts';
 import { makeImage, makeIndex } from '../../support/images/images.ts';
+import { makeSigner, makeSimpleSigning, signatureTag } from '../../support/images/signatures.ts';
 import { startFakeRegistry, type FakeRegistry } from '../../support/registries/fake-registry.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
 
@@ -135,6 +136,32 @@ describe('regi sync with archives', () => {
     const missing = await sync("  - { from: 'archive:none.tar', to: 'TO/{rest}' }");
     expect(missing).toMatchObject({ status: 8, stdout: '' });
   });
+
+  test.each(['archive:out.tar', 'oci:dir', 'local:'])(
+    'an entry of one image of %s finds its signature, which has a tag of its own',
+    async (text) => {
+      const { from, to, cwd, sync, run } = await place();
+      const [image] = images;
+      if (image === undefined) throw new Error('There are images');
+      const signer = makeSigner();
+      writeFileSync(join(cwd, 'cosign.pub'), signer.pem);
+      const tag = signatureTag(image.root);
+      await makeSimpleSigning(image.root, signer).pushTo(from.place.open('team/app'), tag);
+      const policy = '\npolicies: { ours: { key: cosign.pub } }';
+      expect(
+        await sync(`  - { from: FROM/team/app, to: '${text}', tags: ['1.0', '1.1'] }${policy}`),
+      ).toMatchObject({ status: 0 });
+      const name = text === 'local:' ? 'local:' : `${text}:`;
+      const one = `  - { from: '${name}FROM/team/app:1.0', to: TO/back/app, verify: ours }${policy}`;
+      const back = await sync(one);
+      expect(back, back.stderr).toMatchObject({
+        status: 0,
+        stdout: `new ${to.host}/back/app:1.0@${image.root.digest}\n`,
+      });
+      const argv = ['verify', '--signatures', '--key', 'cosign.pub', `${to.host}/back/app:1.0`];
+      expect(await run(...argv)).toMatchObject({ status: 0 });
+    },
+  );
 });
 
 describe('regi sync with layouts and the local store', () => {
