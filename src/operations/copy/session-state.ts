@@ -8,6 +8,8 @@ import { RecentManifests, type ManifestNode } from './read-manifest.ts';
 export class SessionState {
   readonly landings = new SingleFlight<void>(new Map());
   readonly manifests = new SingleFlight<ManifestNode>(new RecentManifests());
+  /** True after the first foreign layer that was left at its own URLs. */
+  hasWarnedOfForeign = false;
   /** By place and digest. */
   readonly #holders = new Map<string, Map<string, Promise<boolean>>>();
 

@@ -61,7 +61,6 @@ export class CopySession {
   readonly #force: boolean;
   readonly #kept: KeptManifests | undefined;
   readonly #copiesForeign: boolean;
-  #hasWarnedOfForeign = false;
   /** The lanes of each host. */
   readonly lanes: Lanes;
   readonly #state: SessionState;
@@ -91,8 +90,8 @@ export class CopySession {
   /** True if a foreign layer stays at its own URLs; emits its event, and a warning at first. */
   leavesForeign(blob: Descriptor, to: string): boolean {
     if (this.#carries(blob)) return false;
-    if (!this.#hasWarnedOfForeign) this.onEvent(FOREIGN_WARNING);
-    this.#hasWarnedOfForeign = true;
+    if (!this.#state.hasWarnedOfForeign) this.onEvent(FOREIGN_WARNING);
+    this.#state.hasWarnedOfForeign = true;
     this.onEvent({ kind: 'foreign', target: blob, to });
     return true;
   }

@@ -3,8 +3,13 @@ import { describe, expect, test } from 'vitest';
 import { bytesOf } from '../../../src/bytes.ts';
 import type { Descriptor } from '../../../src/oci/descriptor.ts';
 import { MEDIA_TYPE } from '../../../src/oci/media-types.ts';
-import type { CopiedImage, CopyJob } from '../../../src/operations/copy/copy-image.ts';
+import {
+  copyInSession,
+  type CopiedImage,
+  type CopyJob,
+} from '../../../src/operations/copy/copy-image.ts';
 import { copyImages, type CopyImagesOptions } from '../../../src/operations/copy/copy-images.ts';
+import { CopySession } from '../../../src/operations/copy/session.ts';
 import { addEvent, NO_TOTALS } from '../../../src/operations/copy/totals.ts';
 import { cosignTags } from '../../../src/operations/referrers/walk.ts';
 import type { CopyEvent } from '../../../src/operations/copy/events.ts';
@@ -243,6 +248,21 @@ describe('copyImages()', () => {
       expect(events.filter(({ kind }) => kind === 'warning')).toEqual([
         expect.objectContaining({ hint: expect.stringContaining('--foreign-layers copy') }),
       ]);
+    });
+
+    test('B3: says so once for all images of a session, whose events are apart', async () => {
+      const session = new CopySession();
+      const warnings: CopyEvent[] = [];
+      const source = await windowsImage();
+      const { signal } = new AbortController();
+      const place = createMemoryPlace();
+      for (const repository of ['one', 'two']) {
+        const view = session.withEvents((event) => {
+          if (event.kind === 'warning') warnings.push(event);
+        });
+        await copyInSession(view, job(source, 'v1', place.open(repository)), { signal });
+      }
+      expect(warnings).toHaveLength(1);
     });
 
     test('B3: copies it like any other layer with foreignLayers: copy', async () => {
