@@ -148,12 +148,14 @@ function withFixedAnchors(findings: Findings, anchored: ReadonlyMap<number, Anch
 }
 
 /** An alias leads to a place that was found already. */
-function inOrder({ found, unresolved, remarks }: Findings): Findings {
+function inOrder({ found, selectors, bases, unresolved, remarks }: Findings): Findings {
   const seen = new Set<number>();
   return {
     found: found
       .toSorted((one, other) => one.at - other.at)
       .filter(({ at }) => !seen.has(at) && seen.add(at) !== undefined),
+    selectors,
+    bases,
     unresolved: unresolved.toSorted((one, other) => one.at - other.at),
     remarks: remarks.toSorted((one, other) => one.at - other.at),
   };

@@ -59,15 +59,24 @@ export interface Remark {
   readonly message: string;
 }
 
+/** A name by which a kustomization selects images of other files. It is no reference of its own. */
+export interface Selector {
+  readonly name: string;
+  readonly span: Span;
+}
+
 /** Collects what the readers of one file find. */
 export interface Findings {
+  readonly selectors: Selector[];
+  /** The files and folders that a kustomization builds on, relative to its folder. */
+  readonly bases: string[];
   readonly found: Finding[];
   readonly unresolved: Unresolved[];
   readonly remarks: Remark[];
 }
 
 export function noFindings(): Findings {
-  return { found: [], unresolved: [], remarks: [] };
+  return { found: [], selectors: [], bases: [], unresolved: [], remarks: [] };
 }
 
 /** The parts of a reference that a file spells in one piece from `start` on. */

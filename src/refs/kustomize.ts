@@ -10,12 +10,16 @@ import { child, itemsOf, parseYaml, textAt, type YamlNode, type YamlScalar } fro
  * @see https://kubectl.docs.kubernetes.io/references/kustomize/kustomization/images/
  */
 export async function findInKustomization(findings: Findings, node: YamlNode): Promise<void> {
+  findings.bases.push(...basesOf(node));
   for (const image of itemsOf(child(node, 'images'))) {
     const selector = textAt(child(image, 'name'));
     const newName = textAt(child(image, 'newName'));
     const tag = textAt(child(image, 'newTag'));
     const digest = textAt(child(image, 'digest'));
     const name = newName ?? selector;
+    if (selector?.isVerbatim === true) {
+      findings.selectors.push({ name: selector.text, span: spanOf(selector) });
+    }
     if (name === undefined || (newName ?? tag ?? digest) === undefined) continue;
     const version =
       digest === undefined ? (tag === undefined ? '' : `:${tag.text}`) : `@${digest.text}`;
@@ -49,6 +53,14 @@ export async function findInKustomization(findings: Findings, node: YamlNode): P
     const scalar = textAt(patch);
     if (scalar !== undefined) await findInPatch(findings, scalar);
   }
+}
+
+function basesOf(node: YamlNode): readonly string[] {
+  const named = ['resources', 'bases', 'components', 'patchesStrategicMerge'].flatMap((key) =>
+    itemsOf(child(node, key)),
+  );
+  const patches = itemsOf(child(node, 'patches')).map((patch) => child(patch, 'path'));
+  return [...named, ...patches].flatMap((item) => textAt(item)?.text ?? []);
 }
 
 /** A patch is part of an object, or a list of JSON patch operations. */

@@ -14,6 +14,8 @@ export interface RewriteOptions {
   readonly digestOf?: ((reference: Reference) => Digest | undefined) | undefined;
   /** Whether findings that are guesses are rewritten too. */
   readonly guesses: boolean;
+  /** New names of a kustomization's selectors, by their positions. */
+  readonly selectors?: ReadonlyMap<number, string> | undefined;
 }
 
 export interface Rewritten {
@@ -25,6 +27,8 @@ export interface Rewritten {
 export interface Change {
   readonly finding: Finding;
   readonly to: string;
+  /** The new repository as the file spells it; undefined where it stays. */
+  readonly name: string | undefined;
 }
 
 /** A reference that should have changed and did not. */
@@ -41,11 +45,15 @@ interface Replacement extends Span {
 export function rewriteText(
   text: string,
   findings: Findings,
-  { rename, digestOf, guesses }: RewriteOptions,
+  { rename, digestOf, guesses, selectors }: RewriteOptions,
 ): Rewritten {
   const changes: Change[] = [];
   const kept: Kept[] = [];
   const replacements: Replacement[] = [];
+  for (const { span } of findings.selectors) {
+    const moved = selectors?.get(span.start);
+    if (moved !== undefined) replacements.push({ ...span, text: moved });
+  }
   for (const finding of findings.found) {
     const reference = parseReference(finding.reference);
     const repository = rename(reference);
@@ -54,6 +62,9 @@ export function rewriteText(
     if (repository === undefined && isPinned) continue;
     if (finding.level === 'guess' && !guesses) {
       kept.push({ finding, reason: 'it is a guess: --guesses rewrites it' });
+    } else if (selectors?.has(finding.at) === true && isPinned) {
+      const to = formatReference({ ...reference, ...repository });
+      changes.push({ finding, to, name: undefined });
     } else if ('fixed' in finding.edit) kept.push({ finding, reason: finding.edit.fixed });
     else {
       if (repository !== undefined) replacements.push(...renamed(text, finding.edit, repository));
@@ -63,7 +74,8 @@ export function rewriteText(
       } else replacements.push(...pinned);
       if (repository === undefined && pinned === undefined) continue;
       const to = { ...reference, ...repository, ...(pinned?.length === 1 && { digest }) };
-      changes.push({ finding, to: formatReference(to) });
+      const name = repository && `${repository.domain}/${repository.path}`;
+      changes.push({ finding, to: formatReference(to), name });
     }
   }
   return { text: replaced(text, replacements), changes, kept };

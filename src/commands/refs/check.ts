@@ -1,16 +1,21 @@
 import type { CommandBody, ParsedArguments } from '../../command.ts';
 import type { Context } from '../../context.ts';
-import { RegiError, UsageError } from '../../errors.ts';
+import { RegiError, UnprovedAbsenceError, UsageError } from '../../errors.ts';
 import { formatCount } from '../../format.ts';
 import type { Digest } from '../../oci/digest.ts';
+import { formatPlatform } from '../../oci/platform.ts';
 import { formatReference, type Reference } from '../../oci/reference.ts';
-import { resolveIfThere } from '../../operations/copy/resolve-image.ts';
+import {
+  readImage,
+  resolveIfThere,
+  type PlatformChoice,
+} from '../../operations/copy/resolve-image.ts';
 import type { Store } from '../../store.ts';
 import { withStores } from '../../targets/open-store.ts';
 import type { Stores } from '../../targets/opened-store.ts';
 import { admit } from '../../trust/gate.ts';
 import type { TrustPolicy } from '../../trust/policy.ts';
-import { value } from '../arguments/arguments.ts';
+import { platformOption, value } from '../arguments/arguments.ts';
 import { someFailedError } from '../arguments/each-argument.ts';
 import { gateFor } from '../trust/gates.ts';
 import { readPolicy } from '../trust/policy.ts';
@@ -29,6 +34,8 @@ export interface CheckRow {
   readonly digest: string | undefined;
   /** First place that names it. */
   readonly place: string;
+  /** The platform that the image lacks; undefined unless `--platform` found that. */
+  readonly platform?: string | undefined;
   /** The command that mends it. */
   readonly mend: string | undefined;
 }
@@ -36,8 +43,8 @@ export interface CheckRow {
 /** `regi refs check`: asks whether every image that files name is there. */
 export const refsCheckCommand: CommandBody<CheckRow> = {
   run: runCheck,
-  text: ({ status, reference, place, mend }) =>
-    `${status} ${reference} (${place})\n${mend === undefined ? '' : `  ${mend}\n`}`,
+  text: ({ status, reference, place, platform, mend }) =>
+    `${status} ${reference}${platform === undefined ? '' : ` ${platform}`} (${place})\n${mend === undefined ? '' : `  ${mend}\n`}`,
 };
 
 async function* runCheck(args: ParsedArguments, context: Context): AsyncIterable<CheckRow> {
@@ -55,8 +62,9 @@ async function* runCheck(args: ParsedArguments, context: Context): AsyncIterable
         ? undefined
         : await renameBySync(sync, context);
   const policy = await readPolicy(args, context);
+  const platform = platformOption(args, context);
   const images = await namedReferences(args, context);
-  const count = { missing: 0, other: 0, refused: 0 };
+  const count = { missing: 0, other: 0, refused: 0, narrowed: 0 };
   const failures: RegiError[] = [];
   yield* withStores(context, {}, async function* (stores) {
     const outcomes = askEach(images, context.signal, async ({ reference }, signal) => {
@@ -73,7 +81,11 @@ async function* runCheck(args: ParsedArguments, context: Context): AsyncIterable
         policy !== undefined &&
         found !== undefined &&
         !(await isAdmitted(policy, { there, digest: found.digest }, store, stores, signal));
-      return { there, digest: found?.digest, isRefused };
+      const isServed =
+        platform === undefined ||
+        found === undefined ||
+        (await serves(store, found.digest, { platform, host: context.io.host }, signal));
+      return { there, digest: found?.digest, isRefused, isServed };
     });
     for await (const outcome of outcomes) {
       if (outcome.kind === 'failed') {
@@ -82,22 +94,41 @@ async function* runCheck(args: ParsedArguments, context: Context): AsyncIterable
         continue;
       }
       const { reference, place } = outcome.image;
-      const { there, digest, isRefused } = outcome.value;
-      const found = statusOf(digest, reference.digest);
+      const { there, digest, isRefused, isServed } = outcome.value;
+      const found = isServed ? statusOf(digest, reference.digest) : 'missing';
       const status = found === 'ok' && isRefused ? 'refused' : found;
       if (status !== 'ok') count[status] += 1;
+      if (reference.digest !== undefined && status === 'missing') count.narrowed += 1;
       yield {
         status,
         reference: formatReference(there),
         source: formatReference(reference),
         digest,
         place,
+        platform: platform === undefined || isServed ? undefined : formatPlatform(platform),
         mend: status === 'ok' || status === 'refused' ? undefined : mendOf(reference, there),
       };
     }
   });
   if (failures.length > 0) throw someFailedError(failures, images.length);
   finish(count, images.length);
+}
+
+/** Reads the image for a platform: an index may list what a mirror left out. */
+async function serves(
+  store: Store,
+  digest: Digest,
+  choice: PlatformChoice,
+  signal: AbortSignal,
+): Promise<boolean> {
+  try {
+    await readImage(store, digest, choice, { signal });
+    return true;
+  } catch (error) {
+    const isAbsent = error instanceof RegiError && error.code === 'NOT_FOUND';
+    if (!isAbsent || error instanceof UnprovedAbsenceError) throw error;
+    return false;
+  }
 }
 
 async function isAdmitted(
@@ -128,18 +159,27 @@ function statusOf(
 function mendOf(reference: Reference, there: Reference): string | undefined {
   const [source, destination] = [
     formatReference(reference),
-    formatReference({ ...there, digest: undefined }),
+    // Without a tag the digest stays, else every such image would become "latest".
+    formatReference(there.tag === undefined ? there : { ...there, digest: undefined }),
   ];
   return source === destination ? undefined : `regi copy ${source} ${destination}`;
 }
 
 function finish(
-  { missing, other, refused }: { missing: number; other: number; refused: number },
+  {
+    missing,
+    other,
+    refused,
+    narrowed,
+  }: Readonly<Record<'missing' | 'narrowed' | 'other' | 'refused', number>>,
   total: number,
 ): void {
   if (missing > 0) {
     throw new RegiError('NOT_FOUND', `Cannot find ${formatCount(missing, 'image')} of ${total}`, {
-      hint: 'copy them with the lines above',
+      hint:
+        narrowed > 0
+          ? 'copy them with the lines above; a mirror that keeps some platforms only has no pinned index: mirror with --sparse, or pin its own digest'
+          : 'copy them with the lines above',
       details: { missing, other, total },
     });
   }

@@ -17,6 +17,7 @@ import { quote } from '../../quote.ts';
 import { lineAndColumn } from '../../refs/position.ts';
 import { rewriteText } from '../../refs/rewrite.ts';
 import type { SearchedFile } from '../../refs/search.ts';
+import { movedSelectors } from '../../refs/selectors.ts';
 import { lineDiff } from '../../render/line-diff.ts';
 import { withStores } from '../../targets/open-store.ts';
 import { flag } from '../arguments/arguments.ts';
@@ -60,10 +61,15 @@ async function* runRewrite(args: ParsedArguments, context: Context): AsyncIterab
       : (reference: Reference): Digest | undefined =>
           digests.get(formatReference(withDefaultTag(reference)));
   // Everything is planned before the first file changes: a collision stops all of it.
-  const planned = files.map((file) => ({
-    file,
-    ...rewriteText(file.text, file.findings, { rename, digestOf, guesses }),
-  }));
+  const options = { rename, digestOf, guesses };
+  const first = files.map((file) => ({ file, ...rewriteText(file.text, file.findings, options) }));
+  const planned = first.map((one) => {
+    const selectors = movedSelectors(one, first);
+    const { file } = one;
+    return selectors.size === 0
+      ? one
+      : { file, ...rewriteText(file.text, file.findings, { ...options, selectors }) };
+  });
   let left = 0;
   for (const { file, text, changes, kept } of planned) {
     const placeOf = (at: number): string => {

@@ -92,7 +92,8 @@ export const REFS_COMMANDS: readonly CommandSpec[] = [
     summary: 'Check that images in deployment files exist',
     description:
       'Sends one request for each image that the files name. With --in, it looks for the names that ' +
-      '`regi refs rewrite --to` would write. Prints one line per image, and below a missing image ' +
+      '`regi refs rewrite --to` would write. With --platform, it also reads the manifests for that ' +
+      'platform. Prints one line per image, and below a missing image ' +
       'the command that copies it.\n\n' +
       'The exit status is 3 if an image is missing, 7 if a tag no longer has the digest that a file ' +
       'pins, and 9 if a policy refuses its signatures. The digest is the one that the registry returns for the tag.',
@@ -100,6 +101,7 @@ export const REFS_COMMANDS: readonly CommandSpec[] = [
     options: [
       flag('--in PREFIX', 'look under this PREFIX instead'),
       flag('--sync FILE', 'look at the destinations of a file of regi sync'),
+      flag('-p, --platform P', 'also require this platform: os/arch[/variant]'),
       ...SIGNERS,
       GUESSES,
     ],

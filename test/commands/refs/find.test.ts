@@ -1,13 +1,14 @@
-import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 
 import { describe, expect, test } from 'vitest';
 
 import { main } from '../../../src/main.ts';
-import { fakeIo, type FakeIo, type FakeIoOptions } from '../../support/cli/io.ts';
+import { fakeIo, type FakeIoOptions } from '../../support/cli/io.ts';
+import { folderWith, pod, runRefs } from '../../support/cli/refs.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
 
-const POD = 'apiVersion: v1\nkind: Pod\nspec:\n  containers:\n    - image: nginx:1.25\n';
+const POD = pod('nginx:1.25');
 
 describe('regi refs find', () => {
   test('prints a line per reference with its place, its level and why', async () => {
@@ -204,21 +205,10 @@ describe('regi refs find', () => {
   });
 });
 
-function folderWith(files: Readonly<Record<string, string>>): string {
-  const folder = temporaryFolder();
-  for (const [path, text] of Object.entries(files)) {
-    mkdirSync(dirname(join(folder, path)), { recursive: true });
-    writeFileSync(join(folder, path), text);
-  }
-  return folder;
-}
-
 async function find(
   cwd: string,
   args: readonly string[] = [],
   options: FakeIoOptions = {},
-): Promise<{ readonly status: number; readonly stdout: string; readonly stderr: string }> {
-  const io: FakeIo = fakeIo({ cwd, ...options });
-  const status = await main(['refs', 'find', ...args], io);
-  return { status, stdout: io.stdoutText(), stderr: io.stderrText() };
+): ReturnType<typeof runRefs> {
+  return runRefs(cwd, ['find', ...args], options);
 }
