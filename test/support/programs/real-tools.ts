@@ -9,6 +9,8 @@ const PACKAGES = {
   'docker-registry': 'docker-registry',
   skopeo: 'skopeo',
   unshare: 'util-linux',
+  faketime: 'faketime',
+  ip: 'iproute2',
   podman: 'podman',
   buildah: 'buildah',
   umoci: 'umoci',
