@@ -9,7 +9,12 @@ import { parseImageConfig } from '../../oci/image-config.ts';
 import { diffConfigs } from '../../operations/contents/diff-configs.ts';
 import { diffTrees, type ComparedTree } from '../../operations/contents/diff-trees.ts';
 import type { LeafNode } from '../../operations/contents/file-tree.ts';
-import { LayerBudget, treeOf, type VisitFile } from '../../operations/contents/list-layer.ts';
+import {
+  hideTheSame,
+  LayerBudget,
+  treeOf,
+  type VisitFile,
+} from '../../operations/contents/list-layer.ts';
 import { readConfig } from '../../operations/copy/read-manifest.ts';
 import type { TarFile } from '../../tar/tar-file.ts';
 import { flag, positional } from '../arguments/arguments.ts';
@@ -36,7 +41,7 @@ async function* runDiff(args: ParsedArguments, context: Context): AsyncIterable<
     const now = await readConfig(after.source, after.manifest, context);
     for (const change of diffConfigs(tryParseJson(old), tryParseJson(now)))
       yield { kind: 'config', ...change };
-    yield* layerRows(layersOf(before, old), layersOf(after, now));
+    yield* layerRows(layersOf(before, old), layersOf(after, now), sharedLayers(before, after));
     if (withFiles) yield* fileRows(before, after, context);
   });
 }
@@ -65,12 +70,23 @@ function layersOf({ manifest }: LayeredImage, config: Uint8Array): readonly Laye
   }));
 }
 
-function* layerRows(old: readonly LayerFacts[], now: readonly LayerFacts[]): Iterable<DiffRow> {
-  const other = old.findIndex(({ digest }, index) => digest !== now[index]?.digest);
-  const shared = other < 0 ? old.length : other;
+function* layerRows(
+  old: readonly LayerFacts[],
+  now: readonly LayerFacts[],
+  shared: number,
+): Iterable<DiffRow> {
   for (const layer of old.slice(0, shared)) yield { kind: 'layer', change: 'same', ...layer };
   for (const layer of old.slice(shared)) yield { kind: 'layer', change: 'removed', ...layer };
   for (const layer of now.slice(shared)) yield { kind: 'layer', change: 'added', ...layer };
+}
+
+/** Counts the lowest layers that both images have. */
+function sharedLayers({ manifest }: LayeredImage, other: LayeredImage): number {
+  const { layers } = manifest;
+  const at = layers.findIndex(
+    ({ digest }, index) => digest !== other.manifest.layers[index]?.digest,
+  );
+  return at < 0 ? layers.length : at;
 }
 
 async function* fileRows(
@@ -79,16 +95,15 @@ async function* fileRows(
   context: Context,
 ): AsyncIterable<DiffRow> {
   const totals = { added: 0, removed: 0, changed: 0, addedBytes: 0, removedBytes: 0 };
-  if (haveSameLayers(before, after)) {
-    // Equal layers hold equal files: none is read.
-    yield { kind: 'summary', ...totals };
-    return;
-  }
-  const contents = new Contents();
-  const budget = new LayerBudget();
-  const known = new Map<Digest, readonly TarFile[]>();
-  const old = await treeWith(before, contents, { budget, known }, context);
-  const now = await treeWith(after, contents, { budget, known }, context);
+  const layers = new ReadLayers(context);
+  // Layers that both have are read only where the others do not decide what differs.
+  const shared = sharedLayers(before, after);
+  await layers.read(before, shared);
+  await layers.read(after, shared);
+  const isEnough = hideTheSame(layers.listsOf(before, shared), layers.listsOf(after, shared));
+  if (!isEnough) await layers.read(before, 0);
+  const old = layers.treeOf(before);
+  const now = layers.treeOf(after);
   for (const found of diffTrees(old, now)) {
     context.signal.throwIfAborted();
     const was =
@@ -110,37 +125,44 @@ async function* fileRows(
   yield { kind: 'summary', ...totals };
 }
 
-function haveSameLayers({ manifest }: LayeredImage, other: LayeredImage): boolean {
-  const { layers } = other.manifest;
-  return (
-    manifest.layers.length === layers.length &&
-    manifest.layers.every(({ digest }, at) => digest === layers[at]?.digest)
-  );
-}
+/** The files of layers, each read once, although both images may have it. */
+class ReadLayers {
+  readonly #context: Context;
+  readonly #contents = new Contents();
+  readonly #budget = new LayerBudget();
+  readonly #known = new Map<Digest, readonly TarFile[]>();
 
-interface Shared {
-  readonly budget: LayerBudget;
-  /** Files of layers that were read for the other image. */
-  readonly known: Map<Digest, readonly TarFile[]>;
-}
+  constructor(context: Context) {
+    this.#context = context;
+  }
 
-async function treeWith(
-  image: LayeredImage,
-  contents: Contents,
-  { budget, known }: Shared,
-  context: Context,
-): Promise<ComparedTree> {
-  const { layers } = image.manifest;
-  const missing = layers.filter(({ digest }) => !known.has(digest));
-  const read = await listLayers(
-    { ...image, manifest: { ...image.manifest, layers: missing } },
-    { ...context, budget, visitorOf: (layer) => contents.visitor(layer) },
-  );
-  for (const [index, { digest }] of missing.entries()) known.set(digest, read[index] ?? []);
-  return {
-    tree: treeOf(layers.map(({ digest }) => known.get(digest) ?? [])),
-    contentOf: (node) => contents.get(layers[node.own.layer], node),
-  };
+  /** Reads the layers of an image from one on. */
+  async read(image: LayeredImage, from: number): Promise<void> {
+    const missing = image.manifest.layers
+      .slice(from)
+      .filter(({ digest }) => !this.#known.has(digest));
+    const lists = await listLayers(
+      { ...image, manifest: { ...image.manifest, layers: missing } },
+      {
+        ...this.#context,
+        budget: this.#budget,
+        visitorOf: (layer) => this.#contents.visitor(layer),
+      },
+    );
+    for (const [at, { digest }] of missing.entries()) this.#known.set(digest, lists[at] ?? []);
+  }
+
+  /** Lists the files of the layers from one on; a layer that was not read has none. */
+  listsOf({ manifest }: LayeredImage, from: number): readonly (readonly TarFile[])[] {
+    return manifest.layers.slice(from).map(({ digest }) => this.#known.get(digest) ?? []);
+  }
+
+  treeOf(image: LayeredImage): ComparedTree {
+    return {
+      tree: treeOf(this.listsOf(image, 0)),
+      contentOf: (node) => this.#contents.get(image.manifest.layers[node.own.layer], node),
+    };
+  }
 }
 
 /** Holds the digest of every file that has content. */

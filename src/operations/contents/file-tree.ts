@@ -80,7 +80,7 @@ export type LayerEntry =
  * @throws {RegiError} INVALID_ARCHIVE on a name that is longer than Linux allows.
  * @see https://github.com/opencontainers/image-spec/blob/v1.1.1/layer.md#whiteouts
  */
-function entryOf(name: string): LayerEntry {
+export function entryOf(name: string): LayerEntry {
   if (name.length > LIMITS.pathBytes) throw tooLong(name.length);
   const path = insideRoot(name);
   const slash = path.lastIndexOf('/');

@@ -5,7 +5,7 @@ import type { Descriptor } from '../../oci/descriptor.ts';
 import type { CallOptions, Source } from '../../store.ts';
 import type { StreamedFile } from '../../tar/read-tar.ts';
 import { nameOf, type TarFile } from '../../tar/tar-file.ts';
-import { FileTree, insideRoot } from './file-tree.ts';
+import { entryOf, FileTree, insideRoot } from './file-tree.ts';
 import { readLayer } from './read-layer.ts';
 
 /** A common limit for the layers of one command: all their entries stay in memory. */
@@ -81,6 +81,43 @@ export function isCertain(layers: readonly (readonly TarFile[])[], path: string)
   if (found?.node.kind !== 'leaf' || found.path !== wanted) return false;
   const { own, layer } = found.node;
   return own.file.type === 'file' && own.layer === layer && layers.slice(layer).every(listsFolders);
+}
+
+/**
+ * True if two images that have the same layers below the listed ones differ in nothing that only
+ * those lower layers know. Both lists name the same folders and the same other paths, so they hide
+ * the same files and leave the same others visible. New builds of one image are mostly like that.
+ *
+ * @param one the upper layers of an image, the lowest first.
+ * @param other those of the other image.
+ */
+export function hideTheSame(
+  one: readonly (readonly TarFile[])[],
+  other: readonly (readonly TarFile[])[],
+): boolean {
+  const [first, second] = [kindsOf(one), kindsOf(other)];
+  if (first === undefined || second === undefined || first.size !== second.size) return false;
+  for (const [path, kind] of first) if (second.get(path) !== kind) return false;
+  return treeIfComplete(one) !== undefined && treeIfComplete(other) !== undefined;
+}
+
+/**
+ * Maps each path to its kind. Undefined where an entry removes files, a path changes its kind, or
+ * a folder is not listed before what is in it: then a link of a lower layer may lead elsewhere.
+ */
+function kindsOf(
+  layers: readonly (readonly TarFile[])[],
+): ReadonlyMap<string, 'folder' | 'leaf'> | undefined {
+  const kinds = new Map<string, 'folder' | 'leaf'>();
+  if (!layers.every(listsFolders)) return undefined;
+  for (const { name, type } of layers.flat()) {
+    const meant = entryOf(name);
+    if (meant.kind !== 'file') return undefined;
+    const kind = type === 'folder' ? 'folder' : 'leaf';
+    if ((kinds.get(meant.path) ?? kind) !== kind) return undefined;
+    kinds.set(meant.path, kind);
+  }
+  return kinds;
 }
 
 /** True if each entry comes after entries for the folders above it. */

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 
-import { beforeAll, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 
 import { systemClock } from '../../../src/clock.ts';
 import { main } from '../../../src/main.ts';
@@ -10,6 +10,7 @@ import { startFakeRegistry, type FakeRegistry } from '../../support/registries/f
 import { expectGolden } from '../../support/golden.ts';
 import { fakeIo } from '../../support/cli/io.ts';
 import { makeLayered, member } from '../../support/images/layered-image.ts';
+import type { TarMember } from '../../support/images/tar-builder.ts';
 import { runMain } from '../../support/cli/run-main.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
 
@@ -170,5 +171,52 @@ test('D13: diff reads no layer of images that have the same layers', async () =>
     changed: 0,
     addedBytes: 0,
     removedBytes: 0,
+  });
+});
+
+describe('D13: images that share their lower layers', () => {
+  const base = [folder('etc'), file('etc/conf', 'old'), folder('app'), file('app/bin', 'b0')];
+  const build = (text: string): readonly TarMember[] => [folder('app'), file('app/bin', text)];
+
+  test.each([
+    ['replace the same files', build('b1'), build('b2'), ['~ app/bin'], 2],
+    ['change one folder', [folder('app', 0o700)], [folder('app')], ['~ app'], 2],
+    [
+      'add different files',
+      build('b1'),
+      [folder('app'), file('app/x', 'x')],
+      ['~ app/bin', '+ app/x'],
+      3,
+    ],
+    ['remove a file in one of them', [whiteout('etc/conf')], build('b0'), ['+ etc/conf'], 3],
+    [
+      'do not list their folders',
+      [file('app/bin', 'b1')],
+      [file('app/bin', 'b2')],
+      ['~ app/bin'],
+      3,
+    ],
+  ])('that %s', async (_, one, other, changes, count) => {
+    const place = await startFakeRegistry();
+    // Different bytes make different layers.
+    await makeLayered([base, one]).pushTo(place.place.open('app'), 'a');
+    await makeLayered([base, other]).pushTo(place.place.open('app'), 'b');
+    const names = [`${place.host}/app:a`, `${place.host}/app:b`];
+    const { stdout } = await runMain(['diff', '--json', ...names]);
+    const rows = stdout
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line) as { kind: string; change: string; path: string });
+    const signs: Record<string, string> = { added: '+', removed: '-', changed: '~' };
+    expect(
+      rows.flatMap(({ kind, change, path }) =>
+        kind === 'file' ? [`${signs[change]} ${path}`] : [],
+      ),
+    ).toEqual(changes.map((text) => text.replace(' ', ' /')));
+    const layers = place.requests.flatMap(({ method, kind, url }) =>
+      method === 'GET' && kind === 'blob' ? [url] : [],
+    );
+    // Two configs.
+    expect(new Set(layers).size - 2).toBe(count);
   });
 });
