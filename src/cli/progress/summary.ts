@@ -35,6 +35,8 @@ export function summaryLine(
   const counted = blobs.map(
     ({ nodes, became }, index) => `${index === 0 ? formatCount(nodes, 'blob') : nodes} ${became}`,
   );
+  // The error at the end counts them.
+  if (counted.length === 0 && countOf(images) === images.failed) return '';
   const whole = withImages(counted, images, 'copied');
   if (
     whole === '' ||

@@ -20,7 +20,7 @@ import { someFailedError } from '../arguments/each-argument.ts';
 import { gateFor } from '../trust/gates.ts';
 import { readPolicy } from '../trust/policy.ts';
 import { renameBySync, renameToPrefix } from './destinations.ts';
-import { askEach, namedReferences } from './references.ts';
+import { askEach, namedReferences, reportFailed } from './references.ts';
 
 export type CheckStatus = 'missing' | 'ok' | 'other' | 'refused';
 
@@ -90,7 +90,7 @@ async function* runCheck(args: ParsedArguments, context: Context): AsyncIterable
     for await (const outcome of outcomes) {
       if (outcome.kind === 'failed') {
         failures.push(outcome.error);
-        context.warn(`${outcome.image.place}: ${outcome.error.message}`, outcome.error.hint);
+        reportFailed(outcome, context);
         continue;
       }
       const { reference, place } = outcome.image;

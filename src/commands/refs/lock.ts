@@ -17,7 +17,7 @@ import { withStores } from '../../targets/open-store.ts';
 import type { Stores } from '../../targets/opened-store.ts';
 import { someFailedError } from '../arguments/each-argument.ts';
 import { flag, value } from '../arguments/arguments.ts';
-import { askEach, namedReferences, type NamedReference } from './references.ts';
+import { askEach, namedReferences, reportFailed, type NamedReference } from './references.ts';
 
 /** One image of the lock. */
 export interface LockRow {
@@ -58,7 +58,7 @@ async function* runLock(args: ParsedArguments, context: Context): AsyncIterable<
     for await (const outcome of outcomes) {
       if (outcome.kind === 'failed') {
         failures.push(outcome.error);
-        context.warn(`${outcome.image.place}: ${outcome.error.message}`, outcome.error.hint);
+        reportFailed(outcome, context);
         continue;
       }
       lines.push(outcome.value);

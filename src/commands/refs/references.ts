@@ -38,6 +38,7 @@ export async function namedReferences(
       named.set(key, { reference, place: `${file.path}:${line}:${column}` });
     }
   }
+  if (named.size === 0) context.note('Found no images in these files');
   return [...named.values()];
 }
 
@@ -50,6 +51,19 @@ export function isSure({ level }: Finding): boolean {
 export type Outcome<Value> =
   | { readonly kind: 'done'; readonly image: NamedReference; readonly value: Value }
   | { readonly kind: 'failed'; readonly image: NamedReference; readonly error: RegiError };
+
+/** Reports a failure with the place of the image in its file. Each cause is printed once. */
+export function reportFailed(
+  { image: { reference, place }, error }: Extract<Outcome<unknown>, { readonly kind: 'failed' }>,
+  { onEvent }: Context,
+): void {
+  const { code, message, hint, findings, details } = error;
+  const placed =
+    place === ''
+      ? error
+      : new RegiError(code, `${place}: ${message}`, { hint, findings, details, cause: error });
+  onEvent({ kind: 'failed', image: formatReference(reference), error: placed });
+}
 
 const AT_ONCE = 16;
 

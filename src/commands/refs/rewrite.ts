@@ -24,7 +24,7 @@ import { flag } from '../arguments/arguments.ts';
 import { someFailedError } from '../arguments/each-argument.ts';
 import { renameOption } from './destinations.ts';
 import { searchedFiles } from './find.ts';
-import { askEach, isSure } from './references.ts';
+import { askEach, isSure, reportFailed } from './references.ts';
 
 /** One file with changes. */
 export interface RewrittenRow {
@@ -143,7 +143,7 @@ async function digestsOf(
       digests.set(formatReference(outcome.image.reference), outcome.value);
     else {
       failures.push(outcome.error);
-      context.warn(outcome.error.message, outcome.error.hint);
+      reportFailed(outcome, context);
     }
   }
   if (failures.length > 0) throw someFailedError(failures, images.length);
