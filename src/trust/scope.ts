@@ -1,3 +1,4 @@
+import { canonicalHost } from '../oci/canonical-host.ts';
 import type { Repository } from '../oci/reference.ts';
 
 /**
@@ -9,7 +10,6 @@ export type Scope = string & { readonly [scopeBrand]: true };
 declare const scopeBrand: unique symbol;
 
 const HUB = 'docker.io';
-const HUB_HOSTS: ReadonlySet<string> = new Set(['index.docker.io', 'registry-1.docker.io']);
 const HOST = /^[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?(?::\d+)?$|^\[[0-9a-f:.]+\](?::\d+)?$/;
 const STARRED_HOST = /^\*\.[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?$/;
 const PATH = /^[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:\/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*$/;
@@ -20,7 +20,7 @@ const PATH = /^[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:\/[a-z0-9]+(?:(?:\.|_|__|
  */
 export function parseScope(text: string): Scope | undefined {
   const slash = text.indexOf('/');
-  const host = normalHost(slash < 0 ? text : text.slice(0, slash));
+  const host = canonicalHost(slash < 0 ? text : text.slice(0, slash));
   const path = slash < 0 ? undefined : text.slice(slash + 1);
   if (STARRED_HOST.test(host)) return path === undefined ? (host as Scope) : undefined;
   if (!HOST.test(host) || (!/[.:]/.test(host) && host !== 'localhost')) return undefined;
@@ -33,7 +33,7 @@ export function findScope<T>(
   scopes: ReadonlyMap<Scope, T>,
   { domain, path }: Repository,
 ): { readonly scope: Scope; readonly value: T } | undefined {
-  for (const scope of scopesOf(normalHost(domain), path)) {
+  for (const scope of scopesOf(canonicalHost(domain), path)) {
     const value = scopes.get(scope);
     if (value !== undefined) return { scope, value };
   }
@@ -54,10 +54,4 @@ function* scopesOf(host: string, path: string): Generator<Scope> {
   for (let from = 1; from < labels.length; from += 1) {
     yield `*.${labels.slice(from).join('.')}` as Scope;
   }
-}
-
-/** Lower case, without the port that https has anyway, and one name for Docker Hub. */
-function normalHost(host: string): string {
-  const lower = host.toLowerCase().replace(/:443$/, '');
-  return HUB_HOSTS.has(lower) ? HUB : lower;
 }

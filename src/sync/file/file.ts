@@ -7,6 +7,7 @@ import {
   type YamlPath,
 } from '../../configuration/strict-yaml.ts';
 import { RegiError } from '../../errors.ts';
+import { canonicalHost } from '../../oci/canonical-host.ts';
 import type { Reference } from '../../oci/reference.ts';
 import { parsePlatform } from '../../oci/platform.ts';
 import type { Platform } from '../../oci/descriptor.ts';
@@ -244,7 +245,10 @@ function checkInside(
       placeholderHint(),
     );
   }
-  if (probe.domain === wildcard.domain && restOf(probe.path, wildcard) !== undefined) {
+  if (
+    canonicalHost(probe.domain) === canonicalHost(wildcard.domain) &&
+    restOf(probe.path, wildcard) !== undefined
+  ) {
     throw place.mistake(
       'to',
       below,

@@ -1,4 +1,6 @@
+import { canonicalHost } from '../../oci/canonical-host.ts';
 import { referenceIn, type Reference, type Repository } from '../../oci/reference.ts';
+import { isPlace } from './places.ts';
 
 /** What `{…}` stands for in a destination. */
 export interface NameParts {
@@ -39,6 +41,20 @@ export function explicitReference(text: string): Reference | undefined {
  */
 function isRegistry(first: string, { domain }: Reference): boolean {
   return first === domain || (first === 'index.docker.io' && domain === 'docker.io');
+}
+
+/**
+ * Returns the text by which destinations are compared, of a repository or a template: one registry
+ * has several spellings, and a deletion must see all that is written to it. Other places stay as
+ * they are.
+ */
+export function repositoryKey(name: string): string {
+  const slash = name.indexOf('/');
+  if (slash < 0 || isPlace(name)) return name;
+  const [host, path] = [canonicalHost(name.slice(0, slash)), name.slice(slash + 1)];
+  // In Docker Hub `debian` means `library/debian`.
+  const isShort = host === 'docker.io' && /^[^/{}]+$/.test(path);
+  return `${host}/${isShort ? 'library/' : ''}${path}`;
 }
 
 /** Renames `{rest}` with the regular expression of `rename`, which is found anywhere in it. */

@@ -1,6 +1,7 @@
 import type { StrictYaml } from '../../configuration/strict-yaml.ts';
 import { quote } from '../../quote.ts';
 import type { SyncEntry } from './entry.ts';
+import { repositoryKey } from './names.ts';
 import type { WrittenFile } from './schema.ts';
 import { plainNames } from '../plan/select.ts';
 
@@ -41,14 +42,15 @@ function checkPrunes(entries: readonly SyncEntry[], yaml: StrictYaml<WrittenFile
       if (destination.kind !== 'registry' || destination.template.includes('{')) continue;
       const repository = destination.template.replace(/:[^:/]*$/, '');
       const rule = JSON.stringify(prune);
-      const other = rules.get(repository);
+      const key = repositoryKey(repository);
+      const other = rules.get(key);
       if (other !== undefined && other !== rule) {
         throw yaml.mistake(
           ['images', index, 'prune'],
           `expected the same prune as the other entry that writes to ${quote(repository)}`,
         );
       }
-      rules.set(repository, rule);
+      rules.set(key, rule);
     }
   }
 }
@@ -90,5 +92,5 @@ function plainImages({ from, selection }: SyncEntry): readonly { tag: string; so
 function destinationKey(template: string, tag: string): string | undefined {
   const filled = template.replaceAll('{tag}', tag);
   if (filled.includes('{')) return undefined;
-  return /:[^:/]*$/.test(filled) ? filled : `${filled}:${tag}`;
+  return repositoryKey(/:[^:/]*$/.test(filled) ? filled : `${filled}:${tag}`);
 }

@@ -1,5 +1,6 @@
 import { RegiError } from '../../errors.ts';
 import type { SyncEntry } from '../file/entry.ts';
+import { repositoryKey } from '../file/names.ts';
 import { mayWriteTo } from '../prune/prune-plan.ts';
 import type { Catalogs } from './catalog.ts';
 import type { Route } from './routes.ts';
@@ -16,7 +17,7 @@ export async function findOrphans(
   routes: readonly Route[],
   catalogs: Catalogs,
 ): Promise<readonly string[]> {
-  const written = new Set(routes.map(({ name }) => name));
+  const written = new Set(routes.map(({ name }) => repositoryKey(name)));
   const wild = entries.filter(({ from, prune }) => from.kind === 'wildcard' && prune !== undefined);
   const found = new Set<string>();
   for (const entry of wild) {
@@ -28,7 +29,7 @@ export async function findOrphans(
       if (template === undefined) continue;
       for (const path of await listed(catalogs, template.host)) {
         const name = `${template.host}/${path}`;
-        const isOrphan = template.pattern.test(path) && !written.has(name);
+        const isOrphan = template.pattern.test(path) && !written.has(repositoryKey(name));
         if (isOrphan && mayWriteTo(others, name) === undefined) found.add(name);
       }
     }

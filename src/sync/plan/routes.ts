@@ -6,6 +6,7 @@ import {
   fillTemplate,
   partsOfRepository,
   renamed,
+  repositoryKey,
   restOf,
   type NameParts,
   type Wildcard,
@@ -225,7 +226,7 @@ export function groupRoutes(routes: readonly Route[]): readonly (readonly Route[
 }
 
 function keyOf({ destination, name, within }: Route): string {
-  if (!('path' in destination)) return name;
+  if (!('path' in destination)) return repositoryKey(name);
   return `${destination.kind}:${destination.path}:${within === undefined ? '' : repositoryName(within)}`;
 }
 

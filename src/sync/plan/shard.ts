@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 
 import { UsageError } from '../../errors.ts';
 import { quote } from '../../quote.ts';
+import { repositoryKey } from '../file/names.ts';
 
 /** One of `count` disjoint parts of a file. */
 export interface Shard {
@@ -48,7 +49,7 @@ const FAMILIES: readonly Family[] = [
  * Returns the part that a destination repository belongs to, from 1. It depends on the name alone.
  */
 export function shardOf(name: string, count: number): number {
-  const hash = createHash('sha256').update(name).digest();
+  const hash = createHash('sha256').update(repositoryKey(name)).digest();
   // 48 bits: an exact number, and far more than any count.
   return (hash.readUIntBE(0, 6) % count) + 1;
 }

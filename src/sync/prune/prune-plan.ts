@@ -3,6 +3,7 @@ import { repositoryName } from '../../oci/reference.ts';
 import { tagFilter } from '../../operations/tags/select-tags.ts';
 import { quote } from '../../quote.ts';
 import type { PruneRule, SyncEntry } from '../file/entry.ts';
+import { repositoryKey } from '../file/names.ts';
 import type { PlannedRoute, RepositoryPlan } from '../plan/plan.ts';
 import { matchesAny, type Route } from '../plan/routes.ts';
 import { isDigestTag } from '../../oci/digest.ts';
@@ -156,17 +157,20 @@ function isSameRule(one: PruneRule | undefined, other: PruneRule): boolean {
  * listed.
  */
 export function mayWriteTo(entries: readonly SyncEntry[], name: string): string | undefined {
+  const key = repositoryKey(name);
+  const short = key.replace(/^docker\.io\/library\//, 'docker.io/');
   return entries.find(({ to }) =>
     to.some((destination) => {
       const repository =
         destination.kind === 'place'
           ? nameOfPlace(destination.text)
-          : destination.template.replace(/:[^:/]*$/, '');
-      const pattern = repository
+          : repositoryKey(destination.template.replace(/:[^:/]*$/, ''));
+      const text = repository
         .split(/\{\w+\}/)
-        .map((text) => text.replaceAll(/[.*+?^${}()|[\]\\]/g, String.raw`\$&`))
+        .map((part) => part.replaceAll(/[.*+?^${}()|[\]\\]/g, String.raw`\$&`))
         .join('.+');
-      return new RegExp(`^${pattern}$`).test(name);
+      const pattern = new RegExp(`^${text}$`);
+      return pattern.test(key) || pattern.test(short);
     }),
   )?.name;
 }

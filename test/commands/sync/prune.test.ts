@@ -204,6 +204,40 @@ describe('regi sync with prune', () => {
     expect(await tags()).toEqual(without('1.2'));
   });
 
+  test('deletes nothing that an entry with another spelling of the registry keeps', async () => {
+    const { from, to, sync, tags, removeAtSource } = await mirror();
+    await IMAGES[3]?.pushAll(from.place.open('other'), '1.9');
+    const [host, other] = [to.host.replace('127.0.0.1', 'localhost'), 'other'];
+    const two =
+      `  - { name: app, from: FROM/app, to: ${host}/app, tags: ['1.*'], prune: true }\n` +
+      `  - { name: other, from: FROM/${other}, to: ${host.toUpperCase()}/app, tags: ['1.9'] }`;
+    expect((await sync(two)).status).toBe(0);
+    await removeAtSource('1.1');
+    const pruned = await sync(two);
+    expect(pruned, pruned.stderr).toMatchObject({ status: 0 });
+    expect(await tags()).toEqual([...without('1.1'), '1.9'].toSorted());
+    await removeAtSource('1.2');
+    const { status, stdout, stderr } = await sync(two, 'app');
+    expect({ status, stdout }).toEqual({ status: 0, stdout: '' });
+    expect(stderr).toContain('entry "other" may write there and did not run');
+  });
+
+  test.each([
+    ['Registry.example/x', 'registry.example:443/x'],
+    ['index.docker.io/team/x', 'docker.io/team/x'],
+    ['docker.io/x', 'docker.io/library/x'],
+  ])('knows that %s and %s are one repository', async (one, other) => {
+    const { sync } = await mirror();
+    const { status, stderr } = await sync(
+      `  - { from: a.example/x, to: ${one}, tags: ['1.*'], prune: true }\n` +
+        `  - { from: a.example/y, to: ${other}, tags: ['2.*'], prune: { old: true } }`,
+    );
+    expect({ status, stderr }).toEqual({
+      status: 2,
+      stderr: expect.stringContaining('expected the same prune as the other entry') as string,
+    });
+  });
+
   test('deletes old versions with old, and keeps what keep names', async () => {
     const entry = ENTRY.replace('prune: true', "prune: { old: true, keep: ['1.1'] }, latest: 4");
     const { sync, tags } = await mirror();
