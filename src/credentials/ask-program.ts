@@ -14,7 +14,7 @@ export type ProgramResult =
   | { readonly kind: 'missing' }
   /** The system does not run it: `EACCES` for a file without the permission. */
   | { readonly kind: 'not-runnable'; readonly errno: string }
-  | { readonly kind: 'timed-out' }
+  | { readonly kind: 'timed-out'; readonly timeoutMs: number }
   | { readonly kind: 'too-much' };
 
 export interface AskProgramOptions {
@@ -67,7 +67,10 @@ export async function askProgram(
       settle();
     };
     const onAbort = (): void => finish(() => reject(signal?.reason));
-    const timer = setTimeout(() => finish(() => resolve({ kind: 'timed-out' })), timeoutMs);
+    const timer = setTimeout(
+      () => finish(() => resolve({ kind: 'timed-out', timeoutMs })),
+      timeoutMs,
+    );
     signal?.addEventListener('abort', onAbort, { once: true });
     program.on('error', (error) => {
       const errno = errnoOf(error);

@@ -36,7 +36,11 @@ export function credentialPlaces({ io, settings, warn, note, wait }: Context): C
     keychain,
     containersHelpers: async () =>
       (await readRegistriesConf({ env, home, cwd }))?.credentialHelpers,
-    runHelper: withOwnHelper(waitingFor(createHelperRunner(env), wait), { env, home, keychain }),
+    runHelper: withOwnHelper(waitingFor(createHelperRunner(env, settings.timeoutMs), wait), {
+      env,
+      home,
+      keychain,
+    }),
   };
 }
 

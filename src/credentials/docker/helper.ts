@@ -156,7 +156,12 @@ async function outputOf(
         `make it executable, or remove "${printable(name, 60)}" from credHelpers, credsStore and credential-helpers`,
       );
     case 'timed-out':
-      throw failure(name, 'TIMEOUT', `expected output within ${HELPER_TIMEOUT_MS / 1000} s`);
+      throw failure(
+        name,
+        'TIMEOUT',
+        `no output within ${result.timeoutMs / 1000} s`,
+        `find out what it waits for: ${programOf(name)} list; to wait longer: --timeout SECONDS`,
+      );
     case 'too-much':
       throw failure(name, 'FAILED', `expected at most ${LIMITS.helperBytes} bytes`);
     case 'exited':
