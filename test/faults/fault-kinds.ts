@@ -1,4 +1,7 @@
+import { toDescriptorJson } from '../../src/oci/descriptor.ts';
+import { MEDIA_TYPE } from '../../src/oci/media-types.ts';
 import type { Call } from '../../src/server/exchange.ts';
+import { makeIndex } from '../support/images/images.ts';
 import type { Fault, FaultAction } from '../support/registries/fake-registry.ts';
 
 /** The purpose of a request. */
@@ -7,6 +10,7 @@ export type Target =
   | 'read-manifest'
   | 'read-blob'
   | 'read-list'
+  | 'read-referrers'
   | 'start-upload'
   | 'upload'
   | 'write-manifest';
@@ -26,9 +30,21 @@ export interface FaultKind {
   readonly targets: readonly Target[];
   readonly action: FaultAction;
   readonly ending: Ending;
+  /** Exit statuses of an error; `ERROR_STATUSES` when absent. */
+  readonly statuses?: readonly number[];
   /** Detected only by a timeout, which takes time. */
   readonly isSlow?: boolean;
+  /** Strikes every request for its target, because one alone is no fault. */
+  readonly isStanding?: boolean;
+  /** The fault is in the credential helper that is asked after this response. */
+  readonly needsHelper?: boolean;
 }
+
+/** Login, network, tool and content: what a fault of the other side ends with. */
+export const ERROR_STATUSES: readonly number[] = [4, 5, 6, 7];
+
+/** The image that all commands move. */
+export const FAULTY_IMAGE = makeIndex({ layers: [120_000] });
 
 const READS: readonly Target[] = ['read-manifest', 'read-blob', 'read-list'];
 const ALL: readonly Target[] = ['find', ...READS, 'start-upload', 'upload', 'write-manifest'];
@@ -36,6 +52,16 @@ const TENTHS = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9] as const;
 
 /** Statuses of temporary failures; 522 comes from a CDN, 499 from a proxy whose client hung up. */
 const PASSING_STATUSES = [408, 429, 499, 500, 502, 503, 504, 522] as const;
+
+/** A REFUSED request, or a list that breaks off. */
+const REFUSED_STATUSES: readonly number[] = [1, ...ERROR_STATUSES];
+
+/** Both images of the index, as referrers of it, of each other and of themselves. */
+const SAME_REFERRERS = JSON.stringify({
+  schemaVersion: 2,
+  mediaType: MEDIA_TYPE.ociIndex,
+  manifests: FAULTY_IMAGE.images.map(({ root }) => toDescriptorJson(root)),
+});
 
 const GATEWAY_PAGE = '<html><body><h1>Bad Gateway</h1></body></html>';
 
@@ -188,6 +214,62 @@ export const FAULT_KINDS: readonly FaultKind[] = [
     ending: 'well',
   },
   {
+    name: 'body too large, 416',
+    targets: ['upload'],
+    action: {
+      kind: 'respond',
+      status: 416,
+      body: '{"errors":[{"code":"UNKNOWN","message":"the request body is too large"}]}',
+    },
+    // A small blob cannot be made smaller.
+    ending: 'either',
+    statuses: REFUSED_STATUSES,
+  },
+  {
+    name: 'body too large, 413 before its end',
+    targets: ['upload'],
+    action: { kind: 'refuse-early', status: 413 },
+    ending: 'either',
+    statuses: REFUSED_STATUSES,
+  },
+  {
+    name: 'list without its end',
+    targets: ['read-list'],
+    action: { kind: 'headers', headers: { link: '</v2/next; rel="next"' } },
+    ending: 'error',
+    statuses: [1],
+  },
+  {
+    name: 'list cut in its text',
+    targets: ['read-list'],
+    action: { kind: 'replace-body', body: '{"name":"app","tags":["v1",' },
+    ending: 'error',
+  },
+  {
+    name: 'same referrers for all',
+    targets: ['read-referrers'],
+    action: {
+      kind: 'respond',
+      status: 200,
+      headers: { 'content-type': MEDIA_TYPE.ociIndex },
+      body: SAME_REFERRERS,
+    },
+    ending: 'well',
+    isStanding: true,
+  },
+  {
+    name: 'helper that hangs',
+    targets: ['find', 'read-manifest', 'start-upload'],
+    action: {
+      kind: 'respond',
+      status: 401,
+      headers: { 'www-authenticate': 'Basic realm="registry"' },
+    },
+    ending: 'error',
+    isSlow: true,
+    needsHelper: true,
+  },
+  {
     name: 'digest refused, 400',
     targets: ['upload'],
     action: { kind: 'respond', status: 400, body: '{"errors":[{"code":"DIGEST_INVALID"}]}' },
@@ -199,7 +281,7 @@ export const FAULT_KINDS: readonly FaultKind[] = [
 export function faultOf(kind: FaultKind, target: Target, repository: string, times = 1): Fault {
   return {
     name: kind.name,
-    times,
+    times: kind.isStanding === true ? Number.POSITIVE_INFINITY : times,
     action: kind.action,
     match: (call) => belongsTo(call, repository) && targetOf(call) === target,
   };
@@ -221,6 +303,7 @@ export function targetOf({
       : undefined;
   }
   const isRead = method === 'GET';
+  if (path.includes('/referrers/')) return isRead ? 'read-referrers' : undefined;
   if (path.includes('/tags/list') || path === '/v2/_catalog')
     return isRead ? 'read-list' : undefined;
   if (path.includes('/manifests/'))

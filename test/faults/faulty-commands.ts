@@ -70,6 +70,27 @@ export const FAULTY_COMMANDS: readonly FaultyCommand[] = [
     ...INTO_REGISTRY,
   },
   {
+    name: 'copy --all-tags',
+    asks: { source: ['read-list'] },
+    argv: ({ source, destination, name }) => [
+      'copy',
+      '--all-tags',
+      `${source.host}/app`,
+      `${destination.host}/${name}`,
+    ],
+    ...INTO_REGISTRY,
+  },
+  {
+    name: 'copy --referrers',
+    asks: { source: ['read-referrers'] },
+    argv: (scene) => ['copy', '--referrers', from(scene), to(scene)],
+    ...INTO_REGISTRY,
+    flaws: async (scene, stdout) => [
+      ...(await INTO_REGISTRY.flaws(scene, stdout)),
+      ...repeatedQuestions(scene),
+    ],
+  },
+  {
     name: 'push',
     asks: { destination: WRITES },
     argv: (scene) => ['push', scene.layout, to(scene)],
@@ -117,6 +138,17 @@ export const FAULTY_COMMANDS: readonly FaultyCommand[] = [
     ],
   },
   {
+    name: 'export --referrers',
+    asks: { source: ['read-referrers'] },
+    argv: (scene) => ['export', '--referrers', from(scene), '-o', 'out.tar'],
+    flaws: async (scene) => [
+      ...(await flawsOfArchive(join(scene.folder, 'out.tar'), scene.image)),
+      ...repeatedQuestions(scene),
+    ],
+    remains: async ({ folder }) =>
+      existsSync(join(folder, 'out.tar')) ? ['the archive is there'] : [],
+  },
+  {
     name: 'inspect',
     asks: { source: READS },
     argv: (scene) => ['inspect', from(scene), '--json'],
@@ -154,7 +186,8 @@ export const FAULTY_COMMANDS: readonly FaultyCommand[] = [
     argv: ({ source }) => ['tags', 'list', `${source.host}/app`],
     flaws: async (_, stdout) =>
       stdout === 'v1\n' ? [] : [`standard output is ${JSON.stringify(stdout)}`],
-    remains: async (_, stdout) => printed(stdout),
+    // A list that breaks off is a part, and the status says so.
+    remains: async (_, stdout) => (stdout === 'v1\n' ? [] : printed(stdout)),
   },
   {
     name: 'repos list',
@@ -162,9 +195,15 @@ export const FAULTY_COMMANDS: readonly FaultyCommand[] = [
     argv: ({ source }) => ['repos', 'list', source.host],
     flaws: async (_, stdout) =>
       stdout === 'app\n' ? [] : [`standard output is ${JSON.stringify(stdout)}`],
-    remains: async (_, stdout) => printed(stdout),
+    remains: async (_, stdout) => (stdout === 'app\n' ? [] : printed(stdout)),
   },
 ];
+
+/** A registry with the same referrers for all is asked once for each manifest. */
+function repeatedQuestions({ source, image }: Scene): readonly string[] {
+  const asked = source.requests.filter(({ kind }) => kind === 'referrers').length;
+  return asked <= image.nodes.size ? [] : [`${asked} questions for referrers`];
+}
 
 function printed(stdout: string): readonly string[] {
   return stdout === '' ? [] : [`standard output is ${JSON.stringify(stdout.slice(0, 100))}`];

@@ -9,8 +9,9 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 
 import { main } from '../../src/main.ts';
+import { FAULTY_IMAGE } from '../faults/fault-kinds.ts';
+import { installHangingHelper } from '../faults/hanging-helper.ts';
 import { startFakeRegistry } from '../support/registries/fake-registry.ts';
-import { makeIndex } from '../support/images/images.ts';
 import { fakeIo } from '../support/cli/io.ts';
 import { realClock } from '../support/clock.ts';
 import { Coverage } from './coverage.ts';
@@ -28,7 +29,6 @@ const { values } = parseArgs({
   },
 });
 
-const IMAGE = makeIndex({ layers: [120_000] });
 const folder = mkdtempSync(join(tmpdir(), 'regi-soak-'));
 try {
   process.exitCode = await soak(
@@ -43,6 +43,7 @@ try {
 async function soak(seconds: number, seed: number, workers: number): Promise<number> {
   const regi = values.unverified ? await buildUnverified(join(folder, 'unverified')) : main;
   const { layout, archive } = await arrange();
+  const helper = installHangingHelper(join(folder, 'helper'));
   const tally: Tally = {
     operations: 0,
     endedWell: 0,
@@ -67,10 +68,11 @@ async function soak(seconds: number, seed: number, workers: number): Promise<num
       const own = join(folder, `worker-${index}`);
       mkdirSync(own);
       return runWorker({
-        image: IMAGE,
+        image: FAULTY_IMAGE,
         layout,
         archive,
         folder: own,
+        helper,
         random: new Random(seed * 1000 + index),
         coverage,
         tally,
@@ -96,7 +98,7 @@ function fail(status: number, why: string): number {
 /** The same image as a layout and as an archive. */
 async function arrange(): Promise<{ readonly layout: string; readonly archive: string }> {
   const registry = await startFakeRegistry();
-  await IMAGE.pushAll(registry.place.open('app'), 'v1');
+  await FAULTY_IMAGE.pushAll(registry.place.open('app'), 'v1');
   const [layout, archive, home] = [
     join(folder, 'layout'),
     join(folder, 'image.tar'),

@@ -7,7 +7,7 @@ import type { main } from '../../src/main.ts';
 import { isManifestType } from '../../src/oci/media-types.ts';
 import { createMemoryPlace, type MemoryPlace } from '../../src/stores/memory.ts';
 import type { Place } from '../../src/store.ts';
-import { faultOf } from '../faults/fault-kinds.ts';
+import { ERROR_STATUSES, faultOf, type FaultKind } from '../faults/fault-kinds.ts';
 import type { Scene } from '../faults/faulty-commands.ts';
 import { startFakeRegistry } from '../support/registries/fake-registry.ts';
 import type { TestImageIndex } from '../support/images/images.ts';
@@ -22,6 +22,8 @@ export interface WorkerOptions {
   readonly archive: string;
   /** A folder of its own. */
   readonly folder: string;
+  /** The variables of a command whose credential helper hangs. */
+  readonly helper: Readonly<Record<string, string>>;
   readonly random: Random;
   readonly coverage: Coverage;
   readonly tally: Tally;
@@ -75,8 +77,10 @@ async function runScene(options: WorkerOptions, pair: Pair, scene: Scene): Promi
   const { random, coverage, tally } = options;
   const { command } = pair;
   const faults = inject(options, pair, scene);
-  const ran = await run(options, scene, pair, ['--timeout', '0.25']);
-  const about = `${command.name} · ${faults.join(' + ')} · `;
+  const kinds = faults.map(({ kind }) => kind);
+  const env = kinds.some(({ needsHelper }) => needsHelper === true) ? options.helper : {};
+  const ran = await run(options, { scene, pair, flags: ['--timeout', '0.25'], env });
+  const about = `${command.name} · ${faults.map(({ text }) => text).join(' + ')} · `;
   for (const { fault } of [...scene.source.requests, ...scene.destination.requests])
     if (fault !== undefined) coverage.count(fault, command.name);
   tally.operations += 1;
@@ -94,14 +98,14 @@ async function runScene(options: WorkerOptions, pair: Pair, scene: Scene): Promi
     return;
   }
   tally.endedWithError += 1;
-  if (![4, 5, 6, 7].includes(ran.status))
+  if (!kinds.flatMap(({ statuses }) => statuses ?? ERROR_STATUSES).includes(ran.status))
     tally.mismatches.push(`${about}exit ${ran.status}: ${ran.stderr.trim()}`);
   await look(await command.remains(scene, ran.stdout));
   if (random.next() > RUN_AGAIN) return;
   tally.runAgain += 1;
   for (const registry of [scene.source, scene.destination]) registry.forgetFaults();
   // Without a fault nobody has to be given up, and a busy machine may be slow.
-  const again = await run(options, scene, pair, []);
+  const again = await run(options, { scene, pair, flags: [], env: {} });
   if (again.status !== 0)
     tally.mismatches.push(`${about}run again: exit ${again.status}: ${again.stderr.trim()}`);
   else await look(await command.flaws(scene, again.stdout));
@@ -114,7 +118,11 @@ async function runScene(options: WorkerOptions, pair: Pair, scene: Scene): Promi
 }
 
 /** Scripts the pair's fault, perhaps several of it, and sometimes one of another kind. */
-function inject({ random, coverage }: WorkerOptions, pair: Pair, scene: Scene): readonly string[] {
+function inject(
+  { random, coverage }: WorkerOptions,
+  pair: Pair,
+  scene: Scene,
+): readonly { readonly kind: FaultKind; readonly text: string }[] {
   for (const registry of [scene.source, scene.destination]) {
     registry.forgetFaults();
     registry.forgetRequests();
@@ -127,20 +135,31 @@ function inject({ random, coverage }: WorkerOptions, pair: Pair, scene: Scene): 
     scene[place.side].fault(
       faultOf(kind, place.target, place.side === 'source' ? 'app' : scene.name, times),
     );
-    return `${times} × ${kind.name}: ${place.target} at the ${place.side}`;
+    return { kind, text: `${times} × ${kind.name}: ${place.target} at the ${place.side}` };
   });
+}
+
+interface Run {
+  readonly scene: Scene;
+  readonly pair: Pair;
+  readonly flags: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
 }
 
 async function run(
   { main: regi, random }: WorkerOptions,
-  scene: Scene,
-  { command }: Pair,
-  flags: readonly string[],
+  { scene, pair: { command }, flags, env }: Run,
 ): Promise<Ran> {
   const clock = hurriedClock(random);
   const stop = new AbortController();
   const [home, temp] = [join(scene.folder, '..', 'home'), join(scene.folder, '..', 'tmp')];
-  const io = fakeIo({ cwd: scene.folder, home, env: { TMPDIR: temp }, clock, signal: stop.signal });
+  const io = fakeIo({
+    cwd: scene.folder,
+    home,
+    env: { TMPDIR: temp, ...env },
+    clock,
+    signal: stop.signal,
+  });
   const ended = new AbortController();
   const late = delay(HUNG_MS, 'hung' as const, { signal: ended.signal }).catch(
     () => 'hung' as const,

@@ -21,6 +21,8 @@ export type FaultAction =
       readonly headers?: Readonly<Record<string, string>>;
       readonly body?: string | Uint8Array;
     }
+  /** Sends a response before it has read the request's body, and closes: nginx with a limit. */
+  | { readonly kind: 'refuse-early'; readonly status: number }
   /** Sends a response that depends on the request. */
   | { readonly kind: 'respond-with'; readonly respond: (call: Call) => CallResponse }
   /**
@@ -110,6 +112,11 @@ export function playFault(action: FaultAction, line: FaultyLine): Middleware {
           headers: action.headers ?? {},
           body: toBytes(action.body ?? ''),
         };
+      case 'refuse-early':
+        line.writeRaw(
+          `HTTP/1.1 ${action.status} Refused\r\nContent-Length: 0\r\nConnection: close\r\n\r\n`,
+        );
+        throw new ConnectionCut('Scripted');
       case 'respond-with':
         return action.respond(call);
       case 'hang-up':
