@@ -50,7 +50,7 @@ export const OTHER_COMMANDS: readonly CommandSpec[] = [
       '`oci:DIR:localhost/team/app:1.0` finds them. All repositories of a layout share its ' +
       'content.\n\n' +
       'On a loopback address, every user of this machine has access. Any other address needs ' +
-      '--htpasswd or --read-only. Requests from web pages are refused: those with an Origin header, ' +
+      '--htpasswd or --read-only, unless only archives are served. Requests from web pages are refused: those with an Origin header, ' +
       'or with a Host that is neither an address nor a known name.\n\n' +
       'When ready, prints "listening on URL" on standard error, or with --json an object on standard ' +
       'output. SIGINT or SIGTERM stops it: it accepts no new connections, lets transfers finish for 30 ' +
