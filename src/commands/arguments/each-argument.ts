@@ -11,16 +11,21 @@ export interface Typed {
 /**
  * Error of a command with several arguments, some of which failed. A `failed` event has reported
  * each.
+ *
+ * @param others what became of the others, for the hint.
  */
-export function someFailedError(failures: readonly unknown[], total: number): RegiError {
+export function someFailedError(
+  failures: readonly unknown[],
+  total: number,
+  others = 'the others are done',
+): RegiError {
   const failed = failures.length;
   const cause = failed === total ? commonCause(failures) : undefined;
   return new RegiError(
     cause?.code ?? 'PARTIAL_FAILURE',
     `Cannot finish: ${failed} of ${total} failed${cause === undefined ? '' : ', all for one reason'}`,
     {
-      hint:
-        cause?.hint ?? `the errors above say why${failed === total ? '' : '; the others are done'}`,
+      hint: cause?.hint ?? `the errors above say why${failed === total ? '' : `; ${others}`}`,
       details: { failed, total },
       cause,
     },

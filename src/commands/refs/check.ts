@@ -64,7 +64,7 @@ async function* runCheck(args: ParsedArguments, context: Context): AsyncIterable
   const policy = await readPolicy(args, context);
   const platform = platformOption(args, context);
   const images = await namedReferences(args, context);
-  const count = { missing: 0, other: 0, refused: 0, narrowed: 0 };
+  const count = { missing: 0, other: 0, refused: 0, narrowed: 0, mended: 0 };
   const failures: RegiError[] = [];
   yield* withStores(context, {}, async function* (stores) {
     const outcomes = askEach(images, context.signal, async ({ reference }, signal) => {
@@ -77,15 +77,15 @@ async function* runCheck(args: ParsedArguments, context: Context): AsyncIterable
         'source',
       );
       const found = await resolveIfThere(store, name, { signal });
-      const isRefused =
-        policy !== undefined &&
-        found !== undefined &&
-        !(await isAdmitted(policy, { there, digest: found.digest }, store, stores, signal));
+      const refusal =
+        policy === undefined || found === undefined
+          ? undefined
+          : await refusalOf(policy, { there, digest: found.digest }, store, stores, signal);
       const isServed =
         platform === undefined ||
         found === undefined ||
         (await serves(store, found.digest, { platform, host: context.io.host }, signal));
-      return { there, digest: found?.digest, isRefused, isServed };
+      return { there, digest: found?.digest, refusal, isServed };
     });
     for await (const outcome of outcomes) {
       if (outcome.kind === 'failed') {
@@ -94,9 +94,12 @@ async function* runCheck(args: ParsedArguments, context: Context): AsyncIterable
         continue;
       }
       const { reference, place } = outcome.image;
-      const { there, digest, isRefused, isServed } = outcome.value;
+      const { there, digest, refusal, isServed } = outcome.value;
       const found = isServed ? statusOf(digest, reference.digest) : 'missing';
-      const status = found === 'ok' && isRefused ? 'refused' : found;
+      const status = found === 'ok' && refusal !== undefined ? 'refused' : found;
+      if (refusal !== undefined) context.warn(`${place}: ${refusal.message}`, refusal.hint);
+      const mend = status === 'ok' || status === 'refused' ? undefined : mendOf(reference, there);
+      if (mend !== undefined) count.mended += 1;
       if (status !== 'ok') count[status] += 1;
       if (reference.digest !== undefined && status === 'missing') count.narrowed += 1;
       yield {
@@ -106,7 +109,7 @@ async function* runCheck(args: ParsedArguments, context: Context): AsyncIterable
         digest,
         place,
         platform: platform === undefined || isServed ? undefined : formatPlatform(platform),
-        mend: status === 'ok' || status === 'refused' ? undefined : mendOf(reference, there),
+        mend,
       };
     }
   });
@@ -131,19 +134,20 @@ async function serves(
   }
 }
 
-async function isAdmitted(
+/** The error of a policy that refuses the image; undefined if it is admitted. */
+async function refusalOf(
   policy: TrustPolicy,
   { there, digest }: { readonly there: Reference; readonly digest: Digest },
   store: Store,
   stores: Stores,
   signal: AbortSignal,
-): Promise<boolean> {
+): Promise<RegiError | undefined> {
   try {
     const gate = await gateFor(policy, { name: there, text: formatReference(there) }, stores);
     await admit(gate, store, { found: digest, landed: digest, isMade: false }, { signal });
-    return true;
+    return undefined;
   } catch (error) {
-    if (error instanceof RegiError && error.code === 'POLICY_REFUSED') return false;
+    if (error instanceof RegiError && error.code === 'POLICY_REFUSED') return error;
     throw error;
   }
 }
@@ -171,15 +175,18 @@ function finish(
     other,
     refused,
     narrowed,
-  }: Readonly<Record<'missing' | 'narrowed' | 'other' | 'refused', number>>,
+    mended,
+  }: Readonly<Record<'mended' | 'missing' | 'narrowed' | 'other' | 'refused', number>>,
   total: number,
 ): void {
   if (missing > 0) {
     throw new RegiError('NOT_FOUND', `Cannot find ${formatCount(missing, 'image')} of ${total}`, {
       hint:
-        narrowed > 0
-          ? 'copy them with the lines above; a mirror that keeps some platforms only has no pinned index: mirror with --sparse, or pin its own digest'
-          : 'copy them with the lines above',
+        mended === 0
+          ? 'push them, or correct the names in the files'
+          : narrowed > 0
+            ? 'copy them with the lines above; a mirror that keeps some platforms only has no pinned index: mirror with --sparse, or pin its own digest'
+            : 'copy them with the lines above',
       details: { missing, other, total },
     });
   }
@@ -197,7 +204,7 @@ function finish(
     throw new RegiError(
       'POLICY_REFUSED',
       `Cannot accept ${formatCount(refused, 'image')} of ${total}: the policy refuses the signatures`,
-      { hint: 'see why with: regi verify --signatures IMAGE', details: { refused, total } },
+      { hint: 'the warnings above say why', details: { refused, total } },
     );
   }
 }

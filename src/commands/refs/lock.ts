@@ -66,7 +66,9 @@ async function* runLock(args: ParsedArguments, context: Context): AsyncIterable<
     }
   });
   // A lock that lacks images would be taken for the whole.
-  if (failures.length > 0) throw someFailedError(failures, images.length);
+  if (failures.length > 0) {
+    throw someFailedError(failures, images.length, 'no lock is complete without them');
+  }
   if (output === undefined) return;
   const text = formatLock(lines, COMMENT);
   const path = resolve(context.io.cwd, output);

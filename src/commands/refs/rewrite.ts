@@ -146,7 +146,9 @@ async function digestsOf(
       reportFailed(outcome, context);
     }
   }
-  if (failures.length > 0) throw someFailedError(failures, images.length);
+  if (failures.length > 0) {
+    throw someFailedError(failures, images.length, 'no file was changed');
+  }
   return digests;
 }
 

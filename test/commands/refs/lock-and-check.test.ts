@@ -49,6 +49,7 @@ describe('regi refs lock', () => {
     const { status, stderr } = await run(cwd, ['lock', '-o', 'images.lock']);
     expect(status).toBe(8);
     expect(stderr).toContain('pod.yaml:6:14: ');
+    expect(stderr).toContain('no lock is complete without them');
     expect(() => readFileSync(join(cwd, 'images.lock'))).toThrow('ENOENT');
   });
 
@@ -77,6 +78,7 @@ describe('regi refs check', () => {
     expect(await run(cwd, [...args, 'linux/s390x'])).toMatchObject({
       status: 3,
       stdout: `missing ${wide.host}/team/wide:1 linux/s390x (pod.yaml:5:14)\n`,
+      stderr: expect.stringContaining('push them, or correct the names in the files'),
     });
     await place.open('team/wide').delete(index.images[1]?.root ?? index.root);
     expect((await run(cwd, [...args, 'linux/arm64'])).status).toBe(3);
@@ -108,8 +110,9 @@ describe('regi refs check', () => {
   test('ends with 9 when the policy refuses an image that is there', async () => {
     const key = readFileSync(join(import.meta.dirname, '../../tables/trust/keys/p256.pub'), 'utf8');
     const cwd = folderWith({ 'pod.yaml': pod(`${registry.host}/team/app:1`), 'cosign.pub': key });
-    const { status, stdout } = await run(cwd, ['check', '--key', 'cosign.pub', 'pod.yaml']);
+    const { status, stdout, stderr } = await run(cwd, ['check', '--key', 'cosign.pub', 'pod.yaml']);
     expect(status).toBe(9);
+    expect(stderr).toMatch(/^regi: warning: pod\.yaml:5:14: Cannot accept/);
     expect(stdout).toBe(`refused ${registry.host}/team/app:1 (pod.yaml:5:14)\n`);
   });
 
