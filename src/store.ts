@@ -134,6 +134,8 @@ export interface TagLister {
 export interface ReferrerOptions extends CallOptions {
   /** Lists only referrers of this type. */
   readonly artifactType?: string | undefined;
+  /** Throws where the list breaks off. Without it such a list ends early, with a warning. */
+  readonly whole?: boolean | undefined;
 }
 
 /** Lists referrers. */

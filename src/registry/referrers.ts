@@ -108,7 +108,7 @@ async function* referrersOf(
 function referrersByApi(
   repository: RemoteRepository,
   subject: Digest,
-  { artifactType, signal }: ReferrerOptions,
+  { artifactType, whole, signal }: ReferrerOptions,
 ): AsyncIterable<Descriptor> {
   const { connection, name } = repository;
   const query =
@@ -125,6 +125,7 @@ function referrersByApi(
     member: 'manifests',
     parse: parseEntry,
     keyOf: ({ digest }) => digest,
+    whole,
     signal,
   });
 }

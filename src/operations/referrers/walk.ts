@@ -5,12 +5,7 @@ import { LIMITS } from '../../limits.ts';
 import type { Descriptor } from '../../oci/descriptor.ts';
 import { algorithmOf, encodedOf, type Digest } from '../../oci/digest.ts';
 import { isIndexType } from '../../oci/media-types.ts';
-import {
-  canListReferrers,
-  type CallOptions,
-  type ReferrerLister,
-  type Source,
-} from '../../store.ts';
+import { canListReferrers, type CallOptions, type Source } from '../../store.ts';
 import { readIndexTree, type Carried } from '../copy/index-entries.ts';
 import type { ManifestNode } from '../copy/read-manifest.ts';
 import { resolveIfThere } from '../copy/resolve-image.ts';
@@ -78,11 +73,21 @@ export async function* walkReferrers(
   for (let depth = 1; level.length > 0; depth += 1) {
     const next: Descriptor[] = [];
     const lists = mapInOrder(level, { limit: LISTS_AT_ONCE, signal }, async (node, inner) => {
-      const list = (): Promise<ReferrerList> =>
-        session.ask(source, inner, () => listAtMost(limits.width, source, node, inner));
-      if (leftOut === undefined) return list();
-      const found = await leftOut.attempt(inner, list);
-      return found ?? { subject: node.digest, listed: [], isCut: false };
+      const listed: Descriptor[] = [];
+      const list = (): Promise<boolean> =>
+        session.ask(source, inner, async () => {
+          // A repeated question begins anew.
+          listed.length = 0;
+          const call = { signal: inner, whole: leftOut !== undefined };
+          for await (const descriptor of source.listReferrers(node, call)) {
+            if (listed.length === limits.width) return true;
+            listed.push(descriptor);
+          }
+          return false;
+        });
+      // A list that breaks off is a failure, and its beginning is no less true.
+      const isCut = await (leftOut === undefined ? list() : leftOut.attempt(inner, list));
+      return { subject: node.digest, listed, isCut };
     });
     for await (const { subject, listed, isCut } of lists) {
       for (const descriptor of listed) {
@@ -94,7 +99,7 @@ export async function* walkReferrers(
         next.push(descriptor);
         yield { descriptor, subject, depth };
       }
-      if (isCut) throw tooMany(subject, `${limits.width} of one manifest`);
+      if (isCut === true) throw tooMany(subject, `${limits.width} of one manifest`);
     }
     level = next;
   }
@@ -156,27 +161,6 @@ export async function subjectsOf(
     descriptor,
     ...below.filter(({ digest }) => carried === undefined || carried.has(digest)),
   ];
-}
-
-interface ReferrerList {
-  readonly subject: Digest;
-  readonly listed: readonly Descriptor[];
-  /** The registry lists more. */
-  readonly isCut: boolean;
-}
-
-async function listAtMost(
-  width: number,
-  source: Source & ReferrerLister,
-  node: Descriptor,
-  signal: AbortSignal,
-): Promise<ReferrerList> {
-  const listed: Descriptor[] = [];
-  for await (const descriptor of source.listReferrers(node, { signal })) {
-    if (listed.length === width) return { subject: node.digest, listed, isCut: true };
-    listed.push(descriptor);
-  }
-  return { subject: node.digest, listed, isCut: false };
 }
 
 function tooMany(subject: Digest, most: string): LimitExceededError {

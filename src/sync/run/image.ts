@@ -237,15 +237,16 @@ async function bringLateReferrers(
   }
   if (referrers !== 'always' || !canListReferrers(source)) return 0;
   const failures = new LeftOutReferrers();
-  const listed = await failures.attempt(signal, () =>
+  const listed: Descriptor[] = [];
+  await failures.attempt(signal, () =>
     session.ask(source, signal, async () => {
-      const all: Descriptor[] = [];
-      for await (const referrer of source.listReferrers(root, { signal })) all.push(referrer);
-      return all;
+      listed.length = 0;
+      for await (const referrer of source.listReferrers(root, { signal, whole: true }))
+        listed.push(referrer);
     }),
   );
   await Promise.all(
-    (listed ?? []).map((referrer) =>
+    listed.map((referrer) =>
       failures.attempt(signal, () => session.land({ source, destination }, referrer, signal)),
     ),
   );

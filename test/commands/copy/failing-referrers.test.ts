@@ -59,6 +59,27 @@ describe('B4: a referrer that fails', () => {
     },
   );
 
+  test.each(['copy', 'export'])(
+    'B6: %s --referrers carries the beginning of a list that breaks off, and ends with 8',
+    async (command) => {
+      const [from, to] = [await registry(), await startFakeRegistry()];
+      from.fault({
+        match: { path: new RegExp(`/referrers/${image.root.digest}`) },
+        action: { kind: 'headers', headers: { link: '</v2/app; rel="next"' } },
+        times: 99,
+      });
+      const cwd = temporaryFolder('cwd');
+      const target = command === 'copy' ? [`${to.host}/app:v1`] : ['-o', 'a.tar'];
+      const ran = await runMain([command, '--referrers', `${from.host}/app:v1`, ...target], {
+        cwd,
+      });
+      expect([ran.status, ran.stderr]).toEqual([8, expect.stringContaining('malformed')]);
+      if (command === 'export')
+        expect((await runMain(['import', 'a.tar', to.host], { cwd })).status).toBe(0);
+      expect(await held(to)).toEqual([true, true, true]);
+    },
+  );
+
   test.each(['copy', 'copy --keep-going', 'export', 'sync'])(
     '%s carries the others and ends with 8',
     async (command) => {
