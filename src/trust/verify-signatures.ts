@@ -108,8 +108,11 @@ export async function verifySignatures(
   };
 }
 
-/** Certificates, logs and their library are loaded for rules that ask for them. */
-async function verdictOf(
+/**
+ * Verifies one candidate: the steps `signer` to `content` of its rule. Certificates, logs and their
+ * library are loaded for rules that ask for them.
+ */
+export async function verdictOf(
   candidate: Candidate,
   digest: Digest,
   rule: KeylessRule | KeyRule,

@@ -103,10 +103,11 @@ async function checkEvidence(
     return refusal('log', `its evidence does not hold: ${messageOf(error)}`);
   }
   const { times } = facts;
-  const isOutside = timeless.some((log) => times.some((time) => !isValidAt(log, time)));
-  return isOutside
-    ? refusal('log', 'the key of its log was not valid at that time')
-    : { facts, logs };
+  if (timeless.some((log) => times.some((time) => !isValidAt(log, time))))
+    return refusal('log', 'the key of its log was not valid at that time');
+  if (times.length === 0 && timeless.some(({ end }) => end !== undefined))
+    return refusal('log', 'the key of its log was withdrawn, and no time of it is verified');
+  return { facts, logs };
 }
 
 interface AnyBundle {

@@ -5,6 +5,7 @@ import {
   encodedForSigning,
   envelopeOf,
   statementOf,
+  type Signer,
   type StatementOptions,
 } from '../images/signatures.ts';
 import {
@@ -54,8 +55,10 @@ export interface SignOptions extends Omit<StatementOptions, 'subject'>, Certific
   readonly kind?: 'dsse' | 'hashedrekord';
   /** When the log took it in; the start of the certificate when absent. */
   readonly time?: Date;
-  /** Signs with this certificate's key, and puts another one into the log. */
+  /** DER of another certificate or key than the signer's, which the log has. */
   readonly loggedSigner?: Buffer;
+  /** A key that signs without a certificate, as `cosign sign --key` does. */
+  readonly key?: Signer;
   readonly logKey?: Pair;
 }
 
@@ -75,7 +78,8 @@ export interface TestSigstore {
 export interface TestBundle {
   mediaType: string;
   verificationMaterial: {
-    certificate: { rawBytes: string };
+    certificate?: { rawBytes: string };
+    publicKey?: { hint: string };
     tlogEntries: TestLogEntry[];
     timestampVerificationData?: { rfc3161Timestamps: { signedTimestamp: string }[] };
   };
@@ -176,12 +180,24 @@ export function makeSigstore(): TestSigstore {
     };
   }
 
+  /** A key, or a certificate for a new one. */
+  function signerOf(options: SignOptions): {
+    readonly der: Buffer;
+    readonly isKey: boolean;
+    readonly sign: (data: Uint8Array) => Buffer;
+  } {
+    const { key } = options;
+    if (key !== undefined) return { der: spki(key.key), isKey: true, sign: key.sign };
+    const { der, privateKey } = certify(options);
+    return { der, isKey: false, sign: (data) => sign('sha256', data, privateKey) };
+  }
+
   function signBundle(digest: Digest, options: SignOptions = {}): TestBundle {
     const { rekor = 'v1', kind = rekor === 'v1' ? 'dsse' : 'hashedrekord' } = options;
-    const signer = certify(options);
+    const signer = signerOf(options);
     const payload = statementOf(options.signed ?? digest, options);
     const pae = encodedForSigning(payload);
-    const signature = sign('sha256', pae, signer.privateKey);
+    const signature = signer.sign(pae);
     const time = options.time ?? new Date((options.notBefore ?? SIGNED_AT).getTime() + 1000);
     const logged = options.loggedSigner ?? signer.der;
     const content = signature.toString('base64');
@@ -197,7 +213,9 @@ export function makeSigstore(): TestSigstore {
                   content,
                   verifier: {
                     keyDetails: 'PKIX_ECDSA_P256_SHA_256',
-                    x509Certificate: { rawBytes: logged.toString('base64') },
+                    [signer.isKey ? 'publicKey' : 'x509Certificate']: {
+                      rawBytes: logged.toString('base64'),
+                    },
                   },
                 },
               },
@@ -210,7 +228,7 @@ export function makeSigstore(): TestSigstore {
               envelopeHash: { algorithm: 'sha256', value: '00'.repeat(32) },
               payloadHash: { algorithm: 'sha256', value: sha256(payload).toString('hex') },
               signatures: [
-                { signature: content, verifier: Buffer.from(pemOf(logged)).toString('base64') },
+                { signature: content, verifier: loggedPem(logged, signer.isKey) },
               ],
             },
           };
@@ -218,7 +236,9 @@ export function makeSigstore(): TestSigstore {
     return {
       mediaType: 'application/vnd.dev.sigstore.bundle.v0.3+json',
       verificationMaterial: {
-        certificate: { rawBytes: signer.der.toString('base64') },
+        ...(signer.isKey
+          ? { publicKey: { hint: sha256(signer.der).toString('base64') } }
+          : { certificate: { rawBytes: signer.der.toString('base64') } }),
         tlogEntries: [entryOf(body, { kind, version }, time, options)],
         ...(rekor === 'v2' && {
           timestampVerificationData: {
@@ -236,8 +256,8 @@ export function makeSigstore(): TestSigstore {
     payload: Buffer,
     options: SignOptions = {},
   ): Readonly<Record<string, string>> {
-    const signer = certify(options);
-    const signature = sign('sha256', payload, signer.privateKey);
+    const signer = signerOf(options);
+    const signature = signer.sign(payload);
     const time = options.time ?? new Date((options.notBefore ?? SIGNED_AT).getTime() + 1000);
     const logged = options.loggedSigner ?? signer.der;
     const body = {
@@ -247,14 +267,14 @@ export function makeSigstore(): TestSigstore {
         data: { hash: { algorithm: 'sha256', value: sha256(payload).toString('hex') } },
         signature: {
           content: signature.toString('base64'),
-          publicKey: { content: Buffer.from(pemOf(logged)).toString('base64') },
+          publicKey: { content: loggedPem(logged, signer.isKey) },
         },
       },
     };
     const entry = entryOf(body, { kind: 'hashedrekord', version: '0.0.1' }, time, options);
     return {
       'dev.cosignproject.cosign/signature': signature.toString('base64'),
-      'dev.sigstore.cosign/certificate': pemOf(signer.der),
+      ...(!signer.isKey && { 'dev.sigstore.cosign/certificate': pemOf(signer.der) }),
       'dev.sigstore.cosign/bundle': JSON.stringify({
         SignedEntryTimestamp: entry.inclusionPromise?.signedEntryTimestamp,
         Payload: {
@@ -484,9 +504,14 @@ function spki(key: KeyObject): Buffer {
   return key.export({ format: 'der', type: 'spki' });
 }
 
-function pemOf(der: Buffer): string {
+function pemOf(der: Buffer, label = 'CERTIFICATE'): string {
   const lines = der.toString('base64').replace(/.{64}/g, '$&\n');
-  return `-----BEGIN CERTIFICATE-----\n${lines.trimEnd()}\n-----END CERTIFICATE-----\n`;
+  return `-----BEGIN ${label}-----\n${lines.trimEnd()}\n-----END ${label}-----\n`;
+}
+
+/** A signer as Rekor v1 writes it into an entry. */
+function loggedPem(der: Buffer, isKey: boolean): string {
+  return Buffer.from(pemOf(der, isKey ? 'PUBLIC KEY' : 'CERTIFICATE')).toString('base64');
 }
 
 function sha256(data: Uint8Array): Buffer {
