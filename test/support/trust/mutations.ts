@@ -1,5 +1,8 @@
 /** Yields copies with one field changed or removed, each with the path of the field. */
-export function* mutations(value: object, path: readonly string[] = []): Generator<[string, unknown]> {
+export function* mutations(
+  value: object,
+  path: readonly string[] = [],
+): Generator<[string, unknown]> {
   for (const [key, inner] of Object.entries(value)) {
     const here = [...path, key];
     const name = here.join('.');

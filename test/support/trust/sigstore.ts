@@ -227,9 +227,7 @@ export function makeSigstore(): TestSigstore {
             spec: {
               envelopeHash: { algorithm: 'sha256', value: '00'.repeat(32) },
               payloadHash: { algorithm: 'sha256', value: sha256(payload).toString('hex') },
-              signatures: [
-                { signature: content, verifier: loggedPem(logged, signer.isKey) },
-              ],
+              signatures: [{ signature: content, verifier: loggedPem(logged, signer.isKey) }],
             },
           };
     const version = rekor === 'v2' ? '0.0.2' : '0.0.1';
